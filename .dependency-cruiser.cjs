@@ -1,0 +1,71 @@
+// The architecture as rules: data takes one way, terminal -> client -> crypto -> protocol -> relay, and no arrow runs back up.
+const only = (from, allowed) => ({
+  name: `${from}-imports-${allowed.length === 0 ? 'no-package' : allowed.join('-and-')}-only`,
+  severity: 'error',
+  from: { path: `^packages/${from}/src` },
+  to: { path: '^packages/', pathNot: `^packages/(${[from, ...allowed].join('|')})/` },
+});
+
+module.exports = {
+  forbidden: [
+    only('protocol', []),
+    only('crypto', ['protocol']),
+    only('tor', []),
+    only('relay', ['protocol']),
+    only('client', ['crypto', 'protocol']),
+    only('terminal', ['client', 'tor', 'protocol']),
+    only('host', ['client', 'tor', 'protocol']),
+    {
+      name: 'relay-never-reaches-crypto',
+      comment: 'Zero knowledge made structural: no chain of imports leads from the relay to a key.',
+      severity: 'error',
+      from: { path: '^packages/relay/src' },
+      to: { path: '^packages/(crypto|client|terminal)/', reachable: true },
+    },
+    {
+      name: 'protocol-imports-nothing',
+      severity: 'error',
+      from: { path: '^packages/protocol/src' },
+      to: { pathNot: '^packages/protocol/src' },
+    },
+    {
+      name: 'crypto-has-no-io',
+      severity: 'error',
+      from: { path: '^packages/crypto/src' },
+      to: { dependencyTypes: ['core'] },
+    },
+    {
+      name: 'client-never-imports-a-socket',
+      comment: 'The client is handed its dialler: the same code runs in a browser and over any transport.',
+      severity: 'error',
+      from: { path: '^packages/client/src' },
+      to: { dependencyTypes: ['core'] },
+    },
+    {
+      name: 'no-deep-import',
+      severity: 'error',
+      from: { path: '^packages/([^/]+)/' },
+      to: { path: '^packages/[^/]+/src/', pathNot: ['^packages/$1/', '^packages/[^/]+/src/index\\.ts$'] },
+    },
+    {
+      name: 'test-kit-is-for-tests',
+      severity: 'error',
+      from: { path: '^packages/(?!test-kit/)[^/]+/src' },
+      to: { path: '^packages/test-kit/' },
+    },
+    {
+      name: 'no-dev-dependency-in-src',
+      severity: 'error',
+      from: { path: '^packages/(?!test-kit/)[^/]+/src' },
+      to: { dependencyTypes: ['npm-dev'] },
+    },
+    { name: 'no-circular', severity: 'error', from: {}, to: { circular: true } },
+  ],
+  options: {
+    exclude: { path: 'node_modules/\\.' },
+    doNotFollow: { path: 'node_modules' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'node', 'default'] },
+  },
+};
