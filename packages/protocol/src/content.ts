@@ -1,0 +1,141 @@
+// What is inside an opened envelope: a dummy, or one member's signed content. Zero-padded to the frame. PROTOCOL.md §5.2-§5.5.
+
+import { ByteReader, ByteWriter, isZero } from './bytes.ts';
+import { accept, refuse } from './errors.ts';
+import type { ContentCode, Decoded } from './errors.ts';
+import {
+  CONTENT_HEADER_BYTES,
+  FRAGMENT_HEADER_BYTES,
+  MEMBER_FRAME_OVERHEAD_BYTES,
+  MEMBER_KEY_BYTES,
+  NAME_BYTES_MAX,
+  SIGNATURE_BYTES,
+  TEXT_BYTES_MAX,
+} from './limits.ts';
+
+const KINDS = { dummy: 0, member: 1 } as const;
+const TYPES = { text: 1, presence: 2, receipt: 3 } as const;
+const STANDINGS = { arriving: 1, here: 2, leaving: 3 } as const;
+
+/** No frame that we can make carries less text than this, so no honest count is above it. */
+const FRAGMENT_COUNT_MAX = 256;
+
+/** What fills an envelope. A dummy is told from a member's frame only by who can open it. PROTOCOL.md §5.2. */
+export type Plaintext = { readonly kind: 'dummy' } | ({ readonly kind: 'member' } & MemberFrame);
+
+/** One member's frame: the key it signs with, the signature, and the bytes of the content that is signed. */
+export interface MemberFrame {
+  readonly memberKey: Uint8Array;
+  readonly signature: Uint8Array;
+  readonly content: Uint8Array;
+}
+
+export type Standing = keyof typeof STANDINGS;
+
+/** What a member says. `number` counts the member's own frames from 1 without a gap; `seen` is the last sequence number it has seen. */
+export type Content = { readonly number: number; readonly seen: number } & (
+  | { readonly type: 'text'; readonly index: number; readonly count: number; readonly bytes: Uint8Array }
+  | { readonly type: 'presence'; readonly standing: Standing; readonly name: string }
+  | { readonly type: 'receipt' }
+);
+
+/** Text bytes that one fragment carries in an envelope with this much room. PROTOCOL.md §5.4. */
+export function fragmentCapacity(plaintextBytes: number): number {
+  return plaintextBytes - MEMBER_FRAME_OVERHEAD_BYTES - CONTENT_HEADER_BYTES - FRAGMENT_HEADER_BYTES;
+}
+
+/** @throws RangeError if it does not fit: the caller chose the frame's size. */
+export function encodePlaintext(plaintext: Plaintext, plaintextBytes: number): Uint8Array {
+  const writer = new ByteWriter(plaintextBytes);
+  if (plaintext.kind === 'dummy') return writer.u8(KINDS.dummy).bytes;
+  return writer
+    .u8(KINDS.member)
+    .u16(plaintext.content.length)
+    .put(plaintext.memberKey)
+    .put(plaintext.signature)
+    .put(plaintext.content).bytes;
+}
+
+export function decodePlaintext(bytes: Uint8Array): Decoded<Plaintext, ContentCode> {
+  if (bytes.length < MEMBER_FRAME_OVERHEAD_BYTES) return refuse('content-length');
+  const reader = new ByteReader(bytes);
+  const kind = reader.u8();
+  if (kind === KINDS.dummy) return accept({ kind: 'dummy' });
+  if (kind !== KINDS.member) return refuse('content-kind');
+  const length = reader.u16();
+  const memberKey = reader.take(MEMBER_KEY_BYTES);
+  const signature = reader.take(SIGNATURE_BYTES);
+  if (length > reader.remaining) return refuse('content-length');
+  const content = reader.take(length);
+  if (!isZero(reader.rest())) return refuse('content-padding');
+  return accept({ kind: 'member', memberKey, signature, content });
+}
+
+export function encodeContent(content: Content, encodeText: (text: string) => Uint8Array): Uint8Array {
+  switch (content.type) {
+    case 'text': {
+      const writer = header(content, FRAGMENT_HEADER_BYTES + content.bytes.length);
+      return writer.u16(content.index).u16(content.count).put(content.bytes).bytes;
+    }
+    case 'presence': {
+      const name = encodeText(content.name);
+      return header(content, 2 + name.length).u8(STANDINGS[content.standing]).u8(name.length).put(name).bytes;
+    }
+    case 'receipt':
+      return header(content, 0).bytes;
+  }
+}
+
+/** `decodeText` gives undefined for what is not UTF-8: this package has no text codec of its own. PROTOCOL.md §5.3. */
+export function decodeContent(
+  bytes: Uint8Array,
+  decodeText: (bytes: Uint8Array) => string | undefined,
+): Decoded<Content, ContentCode> {
+  if (bytes.length < CONTENT_HEADER_BYTES) return refuse('content-length');
+  const reader = new ByteReader(bytes);
+  const type = reader.u8();
+  const number = reader.u64();
+  const seen = reader.u64();
+  if (number === undefined || number === 0 || seen === undefined) return refuse('content-number');
+  switch (type) {
+    case TYPES.text:
+      return decodeFragment(reader, number, seen);
+    case TYPES.presence:
+      return decodePresence(reader, number, seen, decodeText);
+    case TYPES.receipt:
+      return reader.remaining === 0 ? accept({ type: 'receipt', number, seen }) : refuse('content-length');
+    default:
+      return refuse('content-kind');
+  }
+}
+
+function header(content: Content, bodyBytes: number): ByteWriter {
+  return new ByteWriter(CONTENT_HEADER_BYTES + bodyBytes).u8(TYPES[content.type]).u64(content.number).u64(content.seen);
+}
+
+function decodeFragment(reader: ByteReader, number: number, seen: number): Decoded<Content, ContentCode> {
+  if (reader.remaining < FRAGMENT_HEADER_BYTES) return refuse('content-length');
+  const index = reader.u16();
+  const count = reader.u16();
+  // The first fragment's number names the message, so no fragment may stand before its member's first frame.
+  if (count === 0 || count > FRAGMENT_COUNT_MAX || index >= count || index >= number) return refuse('fragment-index');
+  const bytes = reader.rest();
+  if (bytes.length > TEXT_BYTES_MAX) return refuse('content-length');
+  return accept({ type: 'text', number, seen, index, count, bytes });
+}
+
+function decodePresence(
+  reader: ByteReader,
+  number: number,
+  seen: number,
+  decodeText: (bytes: Uint8Array) => string | undefined,
+): Decoded<Content, ContentCode> {
+  if (reader.remaining < 2) return refuse('content-length');
+  const standingNumber = reader.u8();
+  const length = reader.u8();
+  if (length !== reader.remaining) return refuse('content-length');
+  const name = decodeText(reader.rest());
+  if (name === undefined || length > NAME_BYTES_MAX) return refuse('content-text');
+  const standing = (Object.keys(STANDINGS) as Standing[]).find((key) => STANDINGS[key] === standingNumber);
+  return standing === undefined ? refuse('content-kind') : accept({ type: 'presence', number, seen, standing, name });
+}

@@ -1,0 +1,71 @@
+// Cuts a text into fragments of what a frame can carry, and puts a member's fragments together again. PROTOCOL.md §5.4.
+
+import { concatBytes } from './bytes.ts';
+import { TEXT_BYTES_MAX } from './limits.ts';
+import { fragmentCapacity } from './content.ts';
+
+/** Texts of one member that may be under way at once. A member sends its fragments in turn, so two is one more than honest. */
+const PARTIAL_TEXTS_MAX = 2;
+
+export interface Fragment {
+  readonly index: number;
+  readonly count: number;
+  readonly bytes: Uint8Array;
+}
+
+/** The smallest of `sizes` (plaintext bytes) that holds the fragment, or the largest. */
+export function fittingSize(length: number, sizes: readonly number[]): number {
+  const ordered = [...sizes].sort((a, b) => a - b);
+  const size = ordered.find((bytes) => fragmentCapacity(bytes) >= length) ?? ordered.at(-1);
+  if (size === undefined) throw new RangeError('no frame sizes to choose from');
+  return size;
+}
+
+/**
+ * Cuts `text` for frames of `plaintextBytes`. An empty text is one empty fragment.
+ * @throws RangeError above TEXT_BYTES_MAX: the caller asks the user first.
+ */
+export function cutText(text: Uint8Array, plaintextBytes: number): Fragment[] {
+  if (text.length > TEXT_BYTES_MAX) throw new RangeError('a text above the limit');
+  const capacity = fragmentCapacity(plaintextBytes);
+  const count = Math.max(1, Math.ceil(text.length / capacity));
+  return Array.from({ length: count }, (_, index) => ({
+    index,
+    count,
+    bytes: text.subarray(index * capacity, (index + 1) * capacity),
+  }));
+}
+
+interface PartialText {
+  readonly first: number;
+  readonly count: number;
+  readonly parts: readonly Uint8Array[];
+  readonly length: number;
+}
+
+/** What one member has begun to say and not finished. */
+export type PartialTexts = readonly PartialText[];
+
+/** No text is under way. */
+export const NO_PARTIAL_TEXTS: PartialTexts = [];
+
+/**
+ * Takes one member's next fragment; they come in order, because a member's numbers do. `first` is the number of the text's first frame.
+ * Holds at most TEXT_BYTES_MAX for each of PARTIAL_TEXTS_MAX texts: what is beyond, or does not follow, is dropped with its text.
+ * @returns what is still under way, and the text if this was its last fragment.
+ */
+export function joinFragment(
+  partial: PartialTexts,
+  first: number,
+  fragment: Fragment,
+): { readonly partial: PartialTexts; readonly text: Uint8Array | undefined } {
+  const begun = partial.find((text) => text.first === first) ?? { first, count: fragment.count, parts: [], length: 0 };
+  const others = partial.filter((text) => text.first !== first);
+  const length = begun.length + fragment.bytes.length;
+  const follows = fragment.index === begun.parts.length && fragment.count === begun.count;
+  if (!follows || length > TEXT_BYTES_MAX) return { partial: others, text: undefined };
+  const parts = [...begun.parts, fragment.bytes];
+  if (parts.length === begun.count) return { partial: others, text: concatBytes(...parts) };
+  return { partial: [...others, { ...begun, parts, length }].slice(-PARTIAL_TEXTS_MAX), text: undefined };
+}
+

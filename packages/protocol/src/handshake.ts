@@ -1,0 +1,115 @@
+// The bodies of the frames that admit a connection: CHALLENGE, ATTACH, ATTACHED, and the private frames that follow. PROTOCOL.md §4.
+
+import { ByteReader, ByteWriter, isZero } from './bytes.ts';
+import { accept, refuse } from './errors.ts';
+import type { Decoded, FrameCode, RelayCode } from './errors.ts';
+import { bodyBytes, encodeFrame } from './frame.ts';
+import type { Frame } from './frame.ts';
+import { CHALLENGE_BYTES, NONCE_BYTES, ROOM_ID_BYTES, SIGNATURE_BYTES, SMALLEST_FRAME_BYTES } from './limits.ts';
+
+const CONTROL_BODY_BYTES = bodyBytes(SMALLEST_FRAME_BYTES);
+const CAPABILITY_LABEL = 'sotto/1 capability';
+
+/** What a client asks for when it attaches: `from` is the first sequence number it has not seen, or 0 for "from now on". */
+export interface AttachRequest {
+  readonly roomId: Uint8Array;
+  readonly from: number;
+  readonly signature: Uint8Array;
+}
+
+/** Where the room's log stands: the oldest frame the relay still has, the next to come, and the room's counter. */
+export interface Attached {
+  readonly counter: number;
+  readonly oldest: number;
+  readonly next: number;
+}
+
+/** The bytes that the capability signs: fresh challenge, opaque room tag, room and resume point. PROTOCOL.md §4.2. */
+export function capabilityStatement(
+  challenge: Uint8Array,
+  roomTag: Uint8Array,
+  roomId: Uint8Array,
+  from: number,
+): Uint8Array {
+  const label = Uint8Array.from(CAPABILITY_LABEL, (character) => character.charCodeAt(0));
+  return new ByteWriter(label.length + challenge.length + roomTag.length + roomId.length + 8)
+    .put(label)
+    .put(challenge)
+    .put(roomTag)
+    .put(roomId)
+    .u64(from).bytes;
+}
+
+/** CHALLENGE: 32 fresh random bytes, the first frame on every connection. PROTOCOL.md §4.1. */
+export function encodeChallenge(challenge: Uint8Array): Uint8Array {
+  const body = new ByteWriter(CONTROL_BODY_BYTES).put(challenge).bytes;
+  return encodeFrame({ operation: 'challenge', number: 0, body });
+}
+
+export function decodeChallenge(frame: Frame): Decoded<Uint8Array, FrameCode> {
+  return controlFields(frame, CHALLENGE_BYTES, (reader) => reader.take(CHALLENGE_BYTES));
+}
+
+/** ATTACH: room id 16, signature 64; the header's number is `from`. PROTOCOL.md §4.2. */
+export function encodeAttach(request: AttachRequest): Uint8Array {
+  const body = new ByteWriter(CONTROL_BODY_BYTES).put(request.roomId).put(request.signature).bytes;
+  return encodeFrame({ operation: 'attach', number: request.from, body });
+}
+
+export function decodeAttach(frame: Frame): Decoded<AttachRequest, FrameCode> {
+  return controlFields(frame, ROOM_ID_BYTES + SIGNATURE_BYTES, (reader) => ({
+    roomId: reader.take(ROOM_ID_BYTES),
+    signature: reader.take(SIGNATURE_BYTES),
+    from: frame.number,
+  }));
+}
+
+/** ATTACHED: counter in the header, oldest 8, next 8. PROTOCOL.md §4.3. */
+export function encodeAttached(attached: Attached): Uint8Array {
+  const body = new ByteWriter(CONTROL_BODY_BYTES).u64(attached.oldest).u64(attached.next).bytes;
+  return encodeFrame({ operation: 'attached', number: attached.counter, body });
+}
+
+export function decodeAttached(frame: Frame): Decoded<Attached, FrameCode> {
+  const fields = controlFields(frame, 16, (reader) => ({ oldest: reader.u64(), next: reader.u64() }));
+  if (!fields.ok) return fields;
+  const { oldest, next } = fields.value;
+  if (oldest === undefined || next === undefined || oldest < 1 || next < oldest) return refuse('frame-number');
+  return accept({ counter: frame.number, oldest, next });
+}
+
+/** BEAT and its answer BEATEN carry nothing but the number, which comes back as it was. PROTOCOL.md §4.4. */
+export function encodeBeat(operation: 'beat' | 'beaten', number: number): Uint8Array {
+  return encodeFrame({ operation, number, body: new Uint8Array(CONTROL_BODY_BYTES) });
+}
+
+/** BEAT, BEATEN and CLOSING: one size, an empty body. */
+export function checkEmpty(frame: Frame): Decoded<number, FrameCode> {
+  return controlFields(frame, 0, () => frame.number);
+}
+
+/** REFUSED: the room's counter in the header, and the nonce of the frame that is refused. PROTOCOL.md §4.5. */
+export function encodeRefused(code: RelayCode, counter: number, nonce: Uint8Array): Uint8Array {
+  const body = new ByteWriter(CONTROL_BODY_BYTES).put(nonce).bytes;
+  return encodeFrame({ operation: 'refused', code, number: counter, body });
+}
+
+export function decodeRefused(frame: Frame): Decoded<Uint8Array, FrameCode> {
+  return controlFields(frame, NONCE_BYTES, (reader) => reader.take(NONCE_BYTES));
+}
+
+/** CLOSING: the last frame of a connection that the relay ends, with its reason. PROTOCOL.md §4.6. */
+export function encodeClosing(code: RelayCode): Uint8Array {
+  return encodeFrame({ operation: 'closing', code, number: 0, body: new Uint8Array(CONTROL_BODY_BYTES) });
+}
+
+/** Control frames have one size and zero padding, so that they carry nothing that nobody reads. */
+function controlFields<Value>(
+  frame: Frame,
+  fieldBytes: number,
+  read: (reader: ByteReader) => Value,
+): Decoded<Value, FrameCode> {
+  if (frame.body.length !== CONTROL_BODY_BYTES) return refuse('frame-length');
+  if (!isZero(frame.body.subarray(fieldBytes))) return refuse('frame-padding');
+  return accept(read(new ByteReader(frame.body)));
+}

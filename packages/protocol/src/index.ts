@@ -1,0 +1,31 @@
+// The wire of Sotto: limits, frames, contents, the connection string and the admin lines. No I/O, no cryptography, no import.
+
+export * from './limits.ts';
+export { accept, ADMIN_CODES, CONTENT_CODES, FRAME_CODES, INVITE_CODES, refuse, RELAY_CODES } from './errors.ts';
+export type { AdminCode, ContentCode, Decoded, FrameCode, InviteCode, RelayCode } from './errors.ts';
+export { ByteReader, ByteWriter, concatBytes, equalBytes, fromHex, toHex } from './bytes.ts';
+export { bodyBytes, decodeFrame, encodeFrame, FrameSplitter, OPERATIONS } from './frame.ts';
+export type { Frame, Operation } from './frame.ts';
+export {
+  capabilityStatement,
+  checkEmpty,
+  decodeAttach,
+  decodeAttached,
+  decodeChallenge,
+  decodeRefused,
+  encodeAttach,
+  encodeAttached,
+  encodeBeat,
+  encodeChallenge,
+  encodeClosing,
+  encodeRefused,
+} from './handshake.ts';
+export type { Attached, AttachRequest } from './handshake.ts';
+export { decodeContent, decodePlaintext, encodeContent, encodePlaintext, fragmentCapacity } from './content.ts';
+export type { Content, MemberFrame, Plaintext, Standing } from './content.ts';
+export { cutText, fittingSize, joinFragment, NO_PARTIAL_TEXTS } from './fragment.ts';
+export type { Fragment, PartialTexts } from './fragment.ts';
+export { decodeInvite, encodeInvite } from './invite.ts';
+export type { Invite } from './invite.ts';
+export { decodeAdminReply, decodeAdminRequest, encodeAdminReply, encodeAdminRequest } from './admin.ts';
+export type { AdminReply, AdminRequest } from './admin.ts';

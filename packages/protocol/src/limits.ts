@@ -1,0 +1,53 @@
+// Every size, count and lifetime of the wire in one place, so that a reviewer can list what a stranger may make us hold. PROTOCOL.md §8.
+
+/** The protocol's version, in the high half of each frame's first byte. PROTOCOL.md §3.1. */
+export const PROTOCOL_VERSION = 1;
+
+/** The four lengths that a frame can have, in bytes; the index is the frame's size class. PROTOCOL.md §3.1. */
+export const FRAME_BYTES = [512, 1024, 2048, 4096] as const;
+export const SMALLEST_FRAME_BYTES: number = FRAME_BYTES[0];
+export const LARGEST_FRAME_BYTES: number = FRAME_BYTES[3];
+export const HEADER_BYTES = 16;
+
+export const CHALLENGE_BYTES = 32;
+export const ROOM_ID_BYTES = 16;
+export const ROOM_TAG_BYTES = 16;
+export const CAPABILITY_KEY_BYTES = 32;
+export const SIGNATURE_BYTES = 64;
+export const MEMBER_KEY_BYTES = 32;
+export const ROOM_SECRET_BYTES = 32;
+export const ONION_KEY_BYTES = 32;
+
+/** XSalsa20-Poly1305: a random nonce before, a tag behind. PROTOCOL.md §5.1. */
+export const NONCE_BYTES = 24;
+export const TAG_BYTES = 16;
+export const ENVELOPE_OVERHEAD_BYTES: number = NONCE_BYTES + TAG_BYTES;
+
+/** kind 1 + length 2 + member key 32 + signature 64. PROTOCOL.md §5.2. */
+export const MEMBER_FRAME_OVERHEAD_BYTES: number = 1 + 2 + MEMBER_KEY_BYTES + SIGNATURE_BYTES;
+/** type 1 + number 8 + seen 8. PROTOCOL.md §5.3. */
+export const CONTENT_HEADER_BYTES: number = 1 + 8 + 8;
+/** index 2 + count 2. PROTOCOL.md §5.4. */
+export const FRAGMENT_HEADER_BYTES = 4;
+
+export const TEXT_BYTES_MAX = 65_536;
+export const NAME_BYTES_MAX = 48;
+
+/** A room's opaque head (group state sealed by its members). PROTOCOL.md §6.3. */
+export const HEAD_BYTES_MAX = 524_288;
+/** What the relay keeps of a room's log, whichever limit is met first. PROTOCOL.md §6.2. */
+export const LOG_BYTES_MAX = 4_194_304;
+export const LOG_TTL_SECONDS = 3_600;
+
+export const MEMBERS_DEFAULT = 32;
+export const MEMBERS_MAX = 64;
+/** A member may hold two connections for the moment in which it moves to a fresh circuit. */
+export const CONNECTIONS_PER_ROOM_MAX: number = 2 * MEMBERS_MAX;
+
+/** A Tor round trip may take seconds: the deadline is about strangers that hold a place without speaking. */
+export const HANDSHAKE_DEADLINE_MS = 30_000;
+export const HEARTBEAT_INTERVAL_MS = 15_000;
+/** Three heartbeats. Whoever is silent for longer is gone. PROTOCOL.md §4.4. */
+export const SILENCE_LIMIT_MS = 45_000;
+
+export const ADMIN_LINE_BYTES_MAX = 4_096;
