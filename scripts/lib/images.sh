@@ -1,0 +1,128 @@
+# Base images: what is here is used, then a registry is asked, and where none answers a twin of the image is made out of Debian
+# and npm packages under the same tag. Sourced, never run. A twin says so in its label org.sotto.twin.
+
+REGISTRY_SILENT=''            # set once a registry has not answered, so that it is asked only once
+REGISTRY_ANSWER_LIMIT_SECONDS=20
+PULL_LIMIT_SECONDS=900
+
+image_present() { docker image inspect "$1" >/dev/null 2>&1; }
+
+images_ensure() {
+  image_ensure "$(setting DEBIAN_IMAGE)" twin_debian
+  image_ensure "$(setting NODE_IMAGE)" twin_node
+  image_ensure "$(setting REDIS_IMAGE)" twin_redis
+}
+
+image_ensure() { # image_ensure TAG TWIN_FUNCTION
+  local tag="$1" twin="$2" started=$SECONDS
+  if image_present "$tag"; then
+    say "   $tag is here$(image_twin_note "$tag")"
+  elif image_pull "$tag"; then
+    say "   pulled $tag ($((SECONDS - started)) s)"
+  else
+    "$twin" "$tag"
+    say "   made a twin of $tag ($((SECONDS - started)) s)"
+  fi
+}
+
+image_twin_note() {
+  [ -z "$(docker image inspect --format '{{index .Config.Labels "org.sotto.twin"}}' "$1" 2>/dev/null)" ] || printf ' (a twin)'
+}
+
+# A pull that shows its first layer is left to finish; one that shows nothing within the limit means that no registry answers.
+image_pull() {
+  local tag="$1" output pid waited=0
+  [ -z "$REGISTRY_SILENT" ] || return 1
+  output="$(mktemp)"
+  docker pull "$tag" >"$output" 2>&1 &
+  pid=$!
+  while kill -0 "$pid" 2>/dev/null; do
+    if [ "$waited" -ge "$PULL_LIMIT_SECONDS" ] ||
+      { [ "$waited" -ge "$REGISTRY_ANSWER_LIMIT_SECONDS" ] && ! grep -qE 'Pulling|Download|Digest' "$output"; }; then
+      kill "$pid" 2>/dev/null || true
+    fi
+    sleep 1
+    waited=$((waited + 1))
+  done
+  if wait "$pid"; then
+    rm -f "$output"
+    return 0
+  fi
+  say "   no registry gave $tag: $(tail -n 1 "$output" | cut -c 1-160)"
+  rm -f "$output"
+  REGISTRY_SILENT=yes
+  return 1
+}
+
+twin_needs_debian() {
+  is_debian_root && trixie_ready ||
+    die 2 "$1 can neither be pulled nor made here." \
+      'Making it takes a Debian machine and root; pulling it takes a Docker registry that this engine can reach.'
+}
+
+# Debian trixie without documentation, translations and package lists.
+twin_debian() {
+  local tag="$1" archive
+  twin_needs_debian "$tag"
+  have mmdebstrap || apt_install mmdebstrap
+  mkdir -p "$SOTTO_CACHE"
+  archive="$SOTTO_CACHE/debian.tar"
+  rm -f "$archive"
+  TMPDIR="$SOTTO_CACHE" mmdebstrap --quiet --mode=root --variant=minbase --format=tar \
+    --aptopt='Acquire::Languages "none"' --aptopt='APT::Install-Recommends "false"' \
+    --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/info/*' \
+    --dpkgopt='path-exclude=/usr/share/locale/*' --dpkgopt='path-exclude=/usr/share/i18n/*' \
+    --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-include=/usr/share/doc/*/copyright' \
+    trixie "$archive" "$TRIXIE_SOURCES" >&2
+  docker import --change "LABEL org.sotto.twin=$tag" --change 'CMD ["bash"]' \
+    --change 'ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' "$archive" "$tag" >/dev/null
+  rm -f "$archive"
+}
+
+# Debian and the node and npm of the npm packages, at the places where the official image has them.
+twin_node() {
+  local tag="$1" context="$SOTTO_CACHE/twin-node"
+  twin_needs_debian "$tag"
+  [ -x "$(node_program)" ] || node_fetch
+  rm -rf "$context"
+  mkdir -p "$context/npm"
+  cp "$(node_program)" "$context/node"
+  (cd "$context" && npm pack --silent "npm@$(setting NPM_VERSION)" >/dev/null)
+  tar -xzf "$context"/npm-*.tgz -C "$context/npm" --strip-components=1
+  rm -rf "$context"/npm-*.tgz "$context/npm/docs" "$context/npm/man"
+  printf '%s\n' \
+    "FROM $(setting DEBIAN_IMAGE)" \
+    'RUN apt-get update && apt-get install -y --no-install-recommends libatomic1 libstdc++6 && rm -rf /var/lib/apt/lists/* /var/cache/apt/*' \
+    'COPY node /usr/local/bin/node' \
+    'COPY npm /usr/local/lib/node_modules/npm' \
+    'RUN ln -s ../lib/node_modules/npm/bin/npm-cli.js /usr/local/bin/npm && ln -s ../lib/node_modules/npm/bin/npx-cli.js /usr/local/bin/npx && node --version && npm --version' \
+    "LABEL org.sotto.twin=$tag" \
+    'CMD ["node"]' >"$context/Dockerfile"
+  docker build --quiet --tag "$tag" "$context" >/dev/null
+  rm -rf "$context"
+}
+
+twin_redis() {
+  local tag="$1"
+  twin_needs_debian "$tag"
+  printf '%s\n' \
+    "FROM $(setting DEBIAN_IMAGE)" \
+    'RUN apt-get update && apt-get install -y --no-install-recommends redis-server && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/*' \
+    "LABEL org.sotto.twin=$tag" \
+    'CMD ["redis-server"]' | docker build --quiet --tag "$tag" - >/dev/null
+}
+
+# npm inside `docker build` meets the same proxying registry as npm outside: the build stage gets the machine's CA bundle.
+ca_bundle_for_build() {
+  local source="${NODE_EXTRA_CA_CERTS:-}" target="$SOTTO_ROOT/ca-bundle.pem"
+  if [ -z "$source" ] || [ ! -f "$source" ]; then
+    rm -f "$target"
+  elif ! cmp -s "$source" "$target"; then
+    cp "$source" "$target"
+  fi
+}
+
+images_build() {
+  ca_bundle_for_build
+  (cd "$SOTTO_ROOT" && docker compose --profile client build --quiet) >&2
+}
