@@ -55,7 +55,8 @@ export function decodeAdminRequest(text: string): Decoded<AdminRequest, 'admin-m
       const capabilityKey = hexField(fields, 'capability', CAPABILITY_KEY_BYTES);
       const roomTag = hexField(fields, 'tag', ROOM_TAG_BYTES);
       if (names !== 'capability operation room tag') return refuse('admin-malformed');
-      if (roomId === undefined || capabilityKey === undefined || roomTag === undefined) return refuse('admin-malformed');
+      if (roomId === undefined || capabilityKey === undefined || roomTag === undefined)
+        return refuse('admin-malformed');
       return accept({ operation: 'create', roomId, capabilityKey, roomTag });
     }
     default:

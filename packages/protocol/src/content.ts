@@ -79,7 +79,10 @@ export function encodeContent(content: Content, encodeText: (text: string) => Ui
     }
     case 'presence': {
       const name = encodeText(content.name);
-      return header(content, 2 + name.length).u8(STANDINGS[content.standing]).u8(name.length).put(name).bytes;
+      return header(content, 2 + name.length)
+        .u8(STANDINGS[content.standing])
+        .u8(name.length)
+        .put(name).bytes;
     }
     case 'receipt':
       return header(content, 0).bytes;

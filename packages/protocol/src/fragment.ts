@@ -13,14 +13,6 @@ export interface Fragment {
   readonly bytes: Uint8Array;
 }
 
-/** The smallest of `sizes` (plaintext bytes) that holds the fragment, or the largest. */
-export function fittingSize(length: number, sizes: readonly number[]): number {
-  const ordered = [...sizes].sort((a, b) => a - b);
-  const size = ordered.find((bytes) => fragmentCapacity(bytes) >= length) ?? ordered.at(-1);
-  if (size === undefined) throw new RangeError('no frame sizes to choose from');
-  return size;
-}
-
 /**
  * Cuts `text` for frames of `plaintextBytes`. An empty text is one empty fragment.
  * @throws RangeError above TEXT_BYTES_MAX: the caller asks the user first.
@@ -68,4 +60,3 @@ export function joinFragment(
   if (parts.length === begun.count) return { partial: others, text: concatBytes(...parts) };
   return { partial: [...others, { ...begun, parts, length }].slice(-PARTIAL_TEXTS_MAX), text: undefined };
 }
-

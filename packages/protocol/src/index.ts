@@ -23,7 +23,7 @@ export {
 export type { Attached, AttachRequest } from './handshake.ts';
 export { decodeContent, decodePlaintext, encodeContent, encodePlaintext, fragmentCapacity } from './content.ts';
 export type { Content, MemberFrame, Plaintext, Standing } from './content.ts';
-export { cutText, fittingSize, joinFragment, NO_PARTIAL_TEXTS } from './fragment.ts';
+export { cutText, joinFragment, NO_PARTIAL_TEXTS } from './fragment.ts';
 export type { Fragment, PartialTexts } from './fragment.ts';
 export { decodeInvite, encodeInvite } from './invite.ts';
 export type { Invite } from './invite.ts';

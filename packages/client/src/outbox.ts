@@ -1,0 +1,88 @@
+// What this member has to say: drafts that wait for a departure, and frames that left and await their echo, in order.
+
+import { equalBytes, NONCE_BYTES } from '@sotto/protocol';
+import type { Standing } from '@sotto/protocol';
+import { OUTBOX_TEXTS_MAX } from './limits.ts';
+
+/** A content that has no number yet: numbers are given at departure, so that they have no gap. */
+export type Draft =
+  | {
+      readonly type: 'text';
+      readonly ref: string | undefined;
+      readonly index: number;
+      readonly count: number;
+      readonly bytes: Uint8Array;
+    }
+  | { readonly type: 'presence'; readonly standing: Standing }
+  | { readonly type: 'receipt' };
+
+/** A frame that left. The sealed bytes are kept: a re-send is the identical bytes. `refused` waits until nothing else is in flight. */
+export interface Departed {
+  readonly draft: Draft;
+  readonly number: number;
+  readonly body: Uint8Array;
+  readonly standing: 'in-flight' | 'refused' | 'cut-off';
+}
+
+export interface Outbox {
+  readonly waiting: readonly Draft[];
+  readonly departed: readonly Departed[];
+}
+
+export const EMPTY_OUTBOX: Outbox = { waiting: [], departed: [] };
+
+/** Adds the drafts of one text or one control content at the end. */
+export function enqueue(outbox: Outbox, drafts: readonly Draft[]): Outbox {
+  return { ...outbox, waiting: [...outbox.waiting, ...drafts] };
+}
+
+/** @returns whether another text has to be refused. Only last fragments count: one a text. */
+export function isFull(outbox: Outbox): boolean {
+  const texts = outbox.waiting.filter((draft) => draft.type === 'text' && draft.index === draft.count - 1);
+  return texts.length >= OUTBOX_TEXTS_MAX;
+}
+
+export function has(outbox: Outbox, type: Draft['type']): boolean {
+  return outbox.waiting.some((draft) => draft.type === type);
+}
+
+/** Moves the first draft to the departed ones, sealed as `body` under `number`. */
+export function depart(outbox: Outbox, draft: Draft, number: number, body: Uint8Array): Outbox {
+  return {
+    waiting: outbox.waiting.slice(1),
+    departed: [...outbox.departed, { draft, number, body, standing: 'in-flight' }],
+  };
+}
+
+/** The relay echoed this body. @returns the frame that it was, or undefined if it is none of ours that still waits. */
+export function acknowledge(outbox: Outbox, body: Uint8Array): { outbox: Outbox; departed: Departed | undefined } {
+  const departed = outbox.departed.find((frame) => equalBytes(frame.body, body));
+  if (departed === undefined) return { outbox, departed };
+  return { outbox: { ...outbox, departed: outbox.departed.filter((frame) => frame !== departed) }, departed };
+}
+
+/** The relay refused the frame with this nonce: it is sent again, in its old place, when nothing is in flight any more. */
+export function refuseFrame(outbox: Outbox, nonce: Uint8Array): Outbox {
+  const departed = outbox.departed.map((frame) =>
+    equalBytes(frame.body.subarray(0, NONCE_BYTES), nonce) ? { ...frame, standing: 'refused' as const } : frame,
+  );
+  return { ...outbox, departed };
+}
+
+/** The connection is gone: nobody knows which frames in flight arrived. The log will tell after the next attach. */
+export function cutOff(outbox: Outbox): Outbox {
+  return { ...outbox, departed: outbox.departed.map((frame) => ({ ...frame, standing: 'cut-off' })) };
+}
+
+/** @returns the frames to send again now, oldest first: only when none is in flight, so that a member's frames keep their order. */
+export function takeResends(outbox: Outbox): { outbox: Outbox; resends: readonly Departed[] } {
+  const inFlight = outbox.departed.some((frame) => frame.standing === 'in-flight');
+  if (inFlight || outbox.departed.length === 0) return { outbox, resends: [] };
+  const departed = outbox.departed.map((frame) => ({ ...frame, standing: 'in-flight' as const }));
+  return { outbox: { ...outbox, departed }, resends: departed };
+}
+
+/** @returns whether new frames may leave: not while older ones wait to be sent again. */
+export function isInOrder(outbox: Outbox): boolean {
+  return outbox.departed.every((frame) => frame.standing === 'in-flight');
+}

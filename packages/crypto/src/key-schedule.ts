@@ -1,0 +1,65 @@
+// Everything that follows from the room secret, and how. PROTOCOL.md §5.6.
+
+import { hkdf } from '@noble/hashes/hkdf.js';
+import { sha256, sha512 } from '@noble/hashes/sha2.js';
+import { concatBytes, ROOM_ID_BYTES, ROOM_SECRET_BYTES, ROOM_TAG_BYTES } from '@sotto/protocol';
+import nacl from 'tweetnacl';
+import { LABELS } from './labels.ts';
+import type { Label } from './labels.ts';
+import { Secret } from './secret.ts';
+
+const KEY_BYTES = 32;
+
+/** The keys of one room, all from its secret; the room tag binds them to one onion. */
+export interface RoomKeys {
+  /** 16 bytes, known to the relay. */
+  readonly roomId: Uint8Array;
+  /** 16 bytes, opaque to the relay; part of what the capability signs, so that a signature for one onion is void at another. */
+  readonly roomTag: Uint8Array;
+  /** 32 bytes, Ed25519, known to the relay. */
+  readonly capabilityKey: Uint8Array;
+  /** 64 bytes, tweetnacl's form of the Ed25519 key. All members share it: the relay cannot tell them apart. */
+  readonly capabilitySecret: Secret;
+  /** 32 bytes, the seed of the onion's client authorisation key (X25519). */
+  readonly clientAuthorisationSeed: Secret;
+  /** 32 bytes, seals every envelope. */
+  readonly frameKey: Secret;
+}
+
+/** HKDF-SHA-512 (RFC 5869) with an empty salt and the label as info; 32 bytes. */
+function deriveKey(secret: Uint8Array, label: Label): Uint8Array {
+  return hkdf(sha512, secret, undefined, ascii(label), KEY_BYTES);
+}
+
+/** @returns the room's keys. `roomSecret` is copied where it is needed and stays the caller's. PROTOCOL.md §5.6. */
+export function deriveRoomKeys(roomSecret: Uint8Array, onionKey: Uint8Array): RoomKeys {
+  if (roomSecret.length !== ROOM_SECRET_BYTES) throw new RangeError('a room secret of another length');
+  const seed = deriveKey(roomSecret, LABELS.capability);
+  const capability = nacl.sign.keyPair.fromSeed(seed);
+  seed.fill(0);
+  return {
+    roomId: truncatedHash(LABELS.roomId, ROOM_ID_BYTES, capability.publicKey),
+    roomTag: truncatedHash(LABELS.roomTag, ROOM_TAG_BYTES, onionKey, capability.publicKey),
+    capabilityKey: capability.publicKey,
+    capabilitySecret: new Secret(capability.secretKey),
+    clientAuthorisationSeed: new Secret(deriveKey(roomSecret, LABELS.clientAuthorisation)),
+    frameKey: new Secret(deriveKey(roomSecret, LABELS.frame)),
+  };
+}
+
+/** Zeroes the keys at the end of a room. */
+export function destroyRoomKeys(keys: RoomKeys): void {
+  keys.capabilitySecret.destroy();
+  keys.clientAuthorisationSeed.destroy();
+  keys.frameKey.destroy();
+}
+
+/** SHA-256 of a label and fixed-length parts, cut to `length` bytes. The parts' lengths are fixed, so their joints are not ambiguous. */
+export function truncatedHash(label: Label, length: number, ...parts: readonly Uint8Array[]): Uint8Array {
+  return sha256(concatBytes(ascii(label), ...parts)).slice(0, length);
+}
+
+/** Labels are ASCII: one byte a character. */
+export function ascii(text: string): Uint8Array {
+  return Uint8Array.from(text, (character) => character.charCodeAt(0));
+}
