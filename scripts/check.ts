@@ -1,0 +1,59 @@
+// `npm run check`: everything that needs no Docker, each stage with its time; all stages run, so that one run shows all that is wrong.
+import { spawn } from 'node:child_process';
+
+const STAGES: readonly (readonly [name: string, script: string])[] = [
+  ['format', 'format:check'],
+  ['types', 'types'],
+  ['lint', 'lint'],
+  ['boundaries', 'boundaries'],
+  ['unused', 'unused'],
+  ['tests', 'test'],
+];
+/** Two cores: two stages side by side, the tests alone at the end. */
+const SIDE_BY_SIDE = 2;
+
+interface Outcome {
+  readonly name: string;
+  readonly passed: boolean;
+  readonly seconds: number;
+}
+
+function run(name: string, script: string): Promise<Outcome> {
+  const started = performance.now();
+  return new Promise((resolve) => {
+    const child = spawn('npm', ['run', '--silent', script], { stdio: ['ignore', 'pipe', 'pipe'] });
+    let output = '';
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding('utf8').on('data', (text: string) => {
+        output += text;
+      });
+    }
+    child.on('close', (code) => {
+      const seconds = (performance.now() - started) / 1000;
+      const passed = code === 0;
+      process.stdout.write(`\n== ${name}: ${passed ? 'passed' : 'FAILED'} in ${seconds.toFixed(1)} s\n`);
+      if (!passed || script === 'test') process.stdout.write(output);
+      resolve({ name, passed, seconds });
+    });
+  });
+}
+
+async function runAll(): Promise<Outcome[]> {
+  const waiting = STAGES.slice(0, -1);
+  const outcomes: Outcome[] = [];
+  const worker = async (): Promise<void> => {
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) outcomes.push(await run(...next));
+  };
+  await Promise.all(Array.from({ length: SIDE_BY_SIDE }, worker));
+  const last = STAGES.at(-1);
+  if (last !== undefined) outcomes.push(await run(...last));
+  return outcomes;
+}
+
+const outcomes = await runAll();
+const failed = outcomes.filter((outcome) => !outcome.passed).map((outcome) => outcome.name);
+const minutes = outcomes.reduce((sum, outcome) => sum + outcome.seconds, 0) / 60;
+process.stdout.write(
+  `\ncheck: ${failed.length === 0 ? 'all passed' : `failed: ${failed.join(', ')}`} (${minutes.toFixed(1)} CPU-shared min)\n`,
+);
+process.exitCode = failed.length === 0 ? 0 : 1;
