@@ -1,0 +1,31 @@
+// The three paths that the gate's processes are told through their environment, checked before anything is opened.
+
+import { TorError } from './errors.ts';
+import type { GateOptions } from './gate.ts';
+import { MAX_SOCKET_PATH_BYTES } from './limits.ts';
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** @throws TorError `gate-environment` */
+export function readGateEnvironment(environment: Environment): GateOptions {
+  return {
+    socketPath: readGateSocketPath(environment),
+    control: {
+      socketPath: readPath(environment, 'SOTTO_TOR_CONTROL_SOCKET'),
+      cookiePath: readPath(environment, 'SOTTO_TOR_CONTROL_COOKIE'),
+    },
+  };
+}
+
+/** @throws TorError `gate-environment` */
+export function readGateSocketPath(environment: Environment): string {
+  return readPath(environment, 'SOTTO_GATE_SOCKET');
+}
+
+function readPath(environment: Environment, name: string): string {
+  const path = environment[name] ?? '';
+  if (!path.startsWith('/') || path.includes('\0') || Buffer.byteLength(path) > MAX_SOCKET_PATH_BYTES) {
+    throw new TorError('gate-environment');
+  }
+  return path;
+}
