@@ -124,5 +124,5 @@ ca_bundle_for_build() {
 
 images_build() {
   ca_bundle_for_build
-  (cd "$SOTTO_ROOT" && docker compose --profile client build --quiet) >&2
+  (cd "$SOTTO_ROOT" && docker compose -f docker-compose.yml -f test/tornet/compose.yml --profile client build --quiet) >&2
 }

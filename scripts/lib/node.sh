@@ -55,3 +55,14 @@ node_fetch() {
   rm -rf "$folder.part/node_modules/node-$(node_platform)/include" "$folder.part/node_modules/node-$(node_platform)/share"
   mv "$folder.part" "$folder"
 }
+
+# `npm ci`, unless node_modules already is what the lock file says.
+npm_dependencies() {
+  local stamp="$SOTTO_ROOT/node_modules/.sotto-lock"
+  if cmp -s "$SOTTO_ROOT/package-lock.json" "$stamp"; then
+    say '   node_modules is what package-lock.json says'
+  else
+    (cd "$SOTTO_ROOT" && npm ci --no-audit --no-fund >&2)
+    cp "$SOTTO_ROOT/package-lock.json" "$stamp"
+  fi
+}
