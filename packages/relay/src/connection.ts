@@ -1,0 +1,289 @@
+// One connection, as a pure machine: it is admitted, catches up, lives, falls behind, and is closed with a reason. No sockets, no store.
+
+import {
+  checkEmpty,
+  decodeAttach,
+  encodeAttached,
+  encodeBeat,
+  HANDSHAKE_DEADLINE_MS,
+  SILENCE_LIMIT_MS,
+} from '@sotto/protocol';
+import type { Attached, AttachRequest, Frame, RelayCode } from '@sotto/protocol';
+import { CATCH_UP_LIMIT_MS, OUTBOUND_BYTES_MAX } from './limits.ts';
+import { charge, debtMs, fullQuota } from './quota.ts';
+import type { Quota } from './quota.ts';
+
+/**
+ * Where a connection is. `cursor` is the sequence number that it will be sent next; while it catches up, it is fed from the log and live
+ * entries pass it by, so that nothing is sent twice or left out.
+ */
+export type Standing =
+  | { readonly kind: 'awaiting-attach'; readonly since: number }
+  | { readonly kind: 'attaching'; readonly since: number; readonly early: readonly Frame[] }
+  | { readonly kind: 'catching-up'; readonly since: number; readonly cursor: number }
+  | { readonly kind: 'live'; readonly cursor: number }
+  | { readonly kind: 'closed' };
+
+/** Why we do not read from a connection: each holds until its own cause is gone. Nothing that was read is dropped. */
+export type PauseReason = 'attaching' | 'quota' | 'room' | 'unread' | 'stopping';
+
+export interface Connection {
+  readonly standing: Standing;
+  readonly quota: Quota;
+  /** The reasons that hold, and since when. */
+  readonly pauses: ReadonlyMap<PauseReason, number>;
+  /** When it was last heard, or was last allowed to speak. */
+  readonly heardAt: number;
+}
+
+/** What is true outside at the moment of an event: the time, and how many bytes wait in the socket. */
+export interface Outside {
+  readonly now: number;
+  readonly unsent: number;
+}
+
+export type ConnectionEvent =
+  | { readonly type: 'received'; readonly bytes: number; readonly frames: readonly Frame[] }
+  | { readonly type: 'malformed' }
+  | { readonly type: 'admitted'; readonly from: number; readonly attached: Attached }
+  | { readonly type: 'entries'; readonly first: number; readonly next: number; readonly bytes: Uint8Array }
+  | { readonly type: 'fed'; readonly next: number; readonly atEnd: boolean }
+  | { readonly type: 'fallen-off' }
+  | { readonly type: 'moved' }
+  | { readonly type: 'drained' }
+  | { readonly type: 'pause'; readonly reason: PauseReason }
+  | { readonly type: 'unpause'; readonly reason: PauseReason }
+  | { readonly type: 'sweep' }
+  | { readonly type: 'end'; readonly code: RelayCode }
+  | { readonly type: 'gone' };
+
+export type ConnectionEffect =
+  | { readonly type: 'write'; readonly bytes: Uint8Array }
+  | { readonly type: 'authorise'; readonly request: AttachRequest }
+  | { readonly type: 'publish'; readonly frames: readonly Frame[] }
+  /** Write what the log has from here; the answer is `fed` or `fallen-off`. */
+  | { readonly type: 'feed'; readonly cursor: number }
+  | { readonly type: 'pause' }
+  | { readonly type: 'resume' }
+  | { readonly type: 'unpause-after'; readonly milliseconds: number }
+  /** Say why, and end it. */
+  | { readonly type: 'close'; readonly code: RelayCode };
+
+export interface ConnectionStep {
+  readonly connection: Connection;
+  readonly effects: readonly ConnectionEffect[];
+}
+
+export function openConnection(now: number): Connection {
+  return {
+    standing: { kind: 'awaiting-attach', since: now },
+    quota: fullQuota(now),
+    pauses: new Map(),
+    heardAt: now,
+  };
+}
+
+export function stepConnection(connection: Connection, event: ConnectionEvent, outside: Outside): ConnectionStep {
+  if (connection.standing.kind === 'closed') return stay(connection);
+  switch (event.type) {
+    case 'received':
+      return received(connection, event.bytes, event.frames, outside);
+    case 'malformed':
+      return close(connection, 'frame-malformed');
+    case 'admitted':
+      return admitted(connection, event.from, event.attached, outside);
+    case 'entries':
+      return entries(connection, event, outside);
+    case 'fed':
+      return fed(connection, event.next, event.atEnd, outside);
+    case 'fallen-off':
+      return close(connection, 'too-slow');
+    case 'moved':
+      return moved(connection, outside);
+    case 'drained':
+      return drained(connection, outside);
+    case 'pause':
+      return pause(connection, event.reason, outside.now);
+    case 'unpause':
+      return unpause(connection, event.reason, outside.now);
+    case 'sweep':
+      return sweep(connection, outside);
+    case 'end':
+      return close(connection, event.code);
+    case 'gone':
+      return stay({ ...connection, standing: { kind: 'closed' } });
+  }
+}
+
+/** Pays for what was read first, because it was read whatever it says; then does what the frames ask. */
+function received(connection: Connection, bytes: number, frames: readonly Frame[], outside: Outside): ConnectionStep {
+  const quota = charge(connection.quota, bytes, frames.length, outside.now);
+  const heard: Connection = { ...connection, quota, heardAt: outside.now };
+  const wait = debtMs(quota);
+  const paid: ConnectionStep =
+    wait === 0 ? stay(heard) : join(pause(heard, 'quota', outside.now), { type: 'unpause-after', milliseconds: wait });
+  // A peer that does not read our answers is not asked further questions: else they would pile up here.
+  const unread = outside.unsent > OUTBOUND_BYTES_MAX;
+  const read = unread ? chain(paid, (before) => pause(before, 'unread', outside.now)) : paid;
+  return chain(read, (before) => obey(before, frames, outside));
+}
+
+function obey(connection: Connection, frames: readonly Frame[], outside: Outside): ConnectionStep {
+  const { standing } = connection;
+  const [first, ...others] = frames;
+  if (first === undefined) return stay(connection);
+  switch (standing.kind) {
+    case 'awaiting-attach':
+      return attach(connection, standing.since, first, others, outside.now);
+    case 'attaching':
+      return stay({ ...connection, standing: { ...standing, early: [...standing.early, ...frames] } });
+    case 'catching-up':
+    case 'live':
+      return converse(connection, frames);
+    case 'closed':
+      return stay(connection);
+  }
+}
+
+function attach(
+  connection: Connection,
+  since: number,
+  frame: Frame,
+  early: readonly Frame[],
+  now: number,
+): ConnectionStep {
+  if (frame.operation !== 'attach') return close(connection, 'operation-unexpected');
+  const request = decodeAttach(frame);
+  if (!request.ok) return close(connection, 'frame-malformed');
+  const attaching: Connection = { ...connection, standing: { kind: 'attaching', since, early } };
+  return join(pause(attaching, 'attaching', now), { type: 'authorise', request: request.value });
+}
+
+/** From 0 only what is to come; before the log's beginning from there, and the member sees by `oldest` what it has missed. PROTOCOL.md §4.3. */
+function admitted(connection: Connection, from: number, attached: Attached, outside: Outside): ConnectionStep {
+  const { standing } = connection;
+  if (standing.kind !== 'attaching') return stay(connection);
+  const { oldest, next } = attached;
+  const cursor = from === 0 ? next : Math.min(Math.max(from, oldest), next);
+  const greeted: ConnectionStep = {
+    connection: { ...connection, standing: { kind: 'catching-up', since: outside.now, cursor } },
+    effects: [
+      { type: 'write', bytes: encodeAttached(attached) },
+      { type: 'feed', cursor },
+    ],
+  };
+  const reading = chain(greeted, (before) => unpause(before, 'attaching', outside.now));
+  return chain(reading, (before) => converse(before, standing.early));
+}
+
+/** What a member may say: PUBLISH and BEAT. Frames before the one that is wrong have been said and count. */
+function converse(connection: Connection, frames: readonly Frame[]): ConnectionStep {
+  const effects: ConnectionEffect[] = [];
+  const published: Frame[] = [];
+  let code: RelayCode | undefined;
+  for (const frame of frames) {
+    if (frame.operation === 'publish') published.push(frame);
+    else if (frame.operation === 'beat' && checkEmpty(frame).ok) {
+      effects.push({ type: 'write', bytes: encodeBeat('beaten', frame.number) });
+    } else {
+      code = frame.operation === 'beat' ? 'frame-malformed' : 'operation-unexpected';
+      break;
+    }
+  }
+  if (published.length > 0) effects.push({ type: 'publish', frames: published });
+  const said: ConnectionStep = { connection, effects };
+  return code === undefined ? said : chain(said, (before) => close(before, code));
+}
+
+function entries(
+  connection: Connection,
+  run: { readonly first: number; readonly next: number; readonly bytes: Uint8Array },
+  outside: Outside,
+): ConnectionStep {
+  const { standing } = connection;
+  if (standing.kind !== 'live') return stay(connection);
+  if (standing.cursor !== run.first || outside.unsent > OUTBOUND_BYTES_MAX) return fallBehind(connection, outside);
+  return {
+    connection: { ...connection, standing: { kind: 'live', cursor: run.next } },
+    effects: [{ type: 'write', bytes: run.bytes }],
+  };
+}
+
+/** Nobody waits for a slow member: it goes back to its cursor and is fed from the log as its socket drains. */
+function fallBehind(connection: Connection, outside: Outside): ConnectionStep {
+  const { standing } = connection;
+  if (standing.kind !== 'live') return stay(connection);
+  const { cursor } = standing;
+  return feed({ ...connection, standing: { kind: 'catching-up', since: outside.now, cursor } }, outside);
+}
+
+function feed(connection: Connection, outside: Outside): ConnectionStep {
+  const { standing } = connection;
+  if (standing.kind !== 'catching-up' || outside.unsent > OUTBOUND_BYTES_MAX) return stay(connection);
+  return { connection, effects: [{ type: 'feed', cursor: standing.cursor }] };
+}
+
+function fed(connection: Connection, next: number, atEnd: boolean, outside: Outside): ConnectionStep {
+  const { standing } = connection;
+  if (standing.kind !== 'catching-up') return stay(connection);
+  if (atEnd) return stay({ ...connection, standing: { kind: 'live', cursor: next } });
+  return feed({ ...connection, standing: { ...standing, cursor: next } }, outside);
+}
+
+function moved(connection: Connection, outside: Outside): ConnectionStep {
+  return connection.standing.kind === 'live' ? fallBehind(connection, outside) : stay(connection);
+}
+
+function drained(connection: Connection, outside: Outside): ConnectionStep {
+  return chain(unpause(connection, 'unread', outside.now), (before) => feed(before, outside));
+}
+
+function pause(connection: Connection, reason: PauseReason, now: number): ConnectionStep {
+  if (connection.pauses.has(reason)) return stay(connection);
+  const pauses = new Map(connection.pauses).set(reason, now);
+  return { connection: { ...connection, pauses }, effects: connection.pauses.size === 0 ? [{ type: 'pause' }] : [] };
+}
+
+function unpause(connection: Connection, reason: PauseReason, now: number): ConnectionStep {
+  if (!connection.pauses.has(reason)) return stay(connection);
+  const pauses = new Map(connection.pauses);
+  pauses.delete(reason);
+  if (pauses.size > 0) return stay({ ...connection, pauses });
+  // Whom we did not read from was not silent: the time counts from now.
+  return { connection: { ...connection, pauses, heardAt: now }, effects: [{ type: 'resume' }] };
+}
+
+function sweep(connection: Connection, { now }: Outside): ConnectionStep {
+  const { standing, pauses, heardAt } = connection;
+  switch (standing.kind) {
+    case 'awaiting-attach':
+    case 'attaching':
+      return now - standing.since > HANDSHAKE_DEADLINE_MS ? close(connection, 'handshake-late') : stay(connection);
+    case 'catching-up':
+      if (now - standing.since > CATCH_UP_LIMIT_MS) return close(connection, 'too-slow');
+      break;
+    case 'live':
+    case 'closed':
+      break;
+  }
+  if (now - (pauses.get('unread') ?? now) > CATCH_UP_LIMIT_MS) return close(connection, 'too-slow');
+  if (pauses.size === 0 && now - heardAt > SILENCE_LIMIT_MS) return close(connection, 'silent');
+  return stay(connection);
+}
+
+function close(connection: Connection, code: RelayCode): ConnectionStep {
+  return { connection: { ...connection, standing: { kind: 'closed' } }, effects: [{ type: 'close', code }] };
+}
+
+function stay(connection: Connection): ConnectionStep {
+  return { connection, effects: [] };
+}
+
+function join(step: ConnectionStep, effect: ConnectionEffect): ConnectionStep {
+  return { connection: step.connection, effects: [...step.effects, effect] };
+}
+
+function chain(step: ConnectionStep, then: (connection: Connection) => ConnectionStep): ConnectionStep {
+  const next = then(step.connection);
+  return { connection: next.connection, effects: [...step.effects, ...next.effects] };
+}

@@ -1,0 +1,25 @@
+// What can go wrong around the relay without being a bug: one table of codes, none of which tells who or what it was about.
+
+/** The codes of RelayError and of a refused configuration. */
+export const RELAY_ERRORS = {
+  'store-unavailable': 'the store cannot be reached, or does not answer in time',
+  'store-reply': 'the store answered something that no operation of ours answers',
+  'socket-in-use': 'another process listens on this socket',
+  'socket-path-taken': 'the path of the socket is taken by something that is not a socket',
+  'config-relay-socket': 'SOTTO_RELAY_SOCKET is not an absolute path of at most 107 bytes',
+  'config-admin-socket': 'SOTTO_ADMIN_SOCKET is not an absolute path of at most 107 bytes',
+  'config-redis-host': 'SOTTO_REDIS_HOST is missing',
+  'config-redis-port': 'SOTTO_REDIS_PORT is not a number from 1 to 65535',
+} as const;
+export type RelayErrorCode = keyof typeof RELAY_ERRORS;
+
+/** An operational failure. Its message is the table's line: never an id, an address, or the words of somebody else's error. */
+export class RelayError extends Error {
+  readonly code: RelayErrorCode;
+
+  constructor(code: RelayErrorCode) {
+    super(RELAY_ERRORS[code]);
+    this.name = 'RelayError';
+    this.code = code;
+  }
+}

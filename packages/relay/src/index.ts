@@ -1,0 +1,28 @@
+// What tests of other packages and the relay's own process need of it.
+
+export { startRelay } from './relay.ts';
+export type { Relay, RelayOptions } from './relay.ts';
+export type { Listen } from './listen.ts';
+export { MemoryRoomStore } from './memory-room-store.ts';
+export { RedisRoomStore, roomKeys } from './redis-room-store.ts';
+export { STORE_LIMITS } from './room-store.ts';
+export type {
+  Append,
+  AppendAnswer,
+  Commit,
+  CommitAnswer,
+  LogEntry,
+  RoomMirror,
+  RoomRecord,
+  RoomStore,
+  StoreLimits,
+} from './room-store.ts';
+export { systemClock } from './clock.ts';
+export type { Clock } from './clock.ts';
+export type { Random } from './peer.ts';
+export { tickOff } from './slot.ts';
+export type { Tick } from './slot.ts';
+export { silentLog, stderrLog } from './log.ts';
+export type { Log, LogEvent } from './log.ts';
+export { RELAY_ERRORS, RelayError } from './errors.ts';
+export type { RelayErrorCode } from './errors.ts';

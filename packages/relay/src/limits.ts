@@ -1,0 +1,53 @@
+// Every size, count and time of the relay in one place, so that a reviewer can add up what all its peers together may make it hold.
+
+import { HEARTBEAT_INTERVAL_MS, LARGEST_FRAME_BYTES } from '@sotto/protocol';
+
+/** Connections that may exist at a time, and of those the ones that have not attached yet. */
+export const CONNECTIONS_MAX = 1_024;
+export const HALF_OPEN_MAX = 64;
+export const ROOMS_MAX = 16;
+export const ADMIN_CONNECTIONS_MAX = 8;
+
+/** Bytes that may wait in one member's socket. Above it the member is behind: it is fed from the log again when its socket has drained. */
+export const OUTBOUND_BYTES_MAX = 262_144;
+/** What one write of catching up takes from the log. */
+export const CATCH_UP_CHUNK_BYTES = 65_536;
+/** A member that is not live again after this long is closed: the whole log, 4 MiB, at 35 KB a second. */
+export const CATCH_UP_LIMIT_MS = 120_000;
+
+/** What one connection may send: a text of 64 KiB is 17 frames of 4096, so 15 such texts at once and one every 270 ms. */
+export const INBOUND_BURST_BYTES = 1_048_576;
+export const INBOUND_BYTES_PER_SECOND = 262_144;
+export const INBOUND_BURST_FRAMES = 1_024;
+export const INBOUND_FRAMES_PER_SECOND = 256;
+
+/** Bodies of one room that may wait for the store. Above it whoever publishes is not read from; below half it is again. */
+export const ROOM_PENDING_BYTES_MAX = 1_048_576;
+/** Bodies that go to the store in one call, and to each member in one write. */
+export const FLUSH_BYTES_MAX: number = 32 * LARGEST_FRAME_BYTES;
+/** What one call reads from the store when a room is loaded. */
+export const LOAD_CHUNK_BYTES = 262_144;
+
+/** How long frames that were taken wait for a store that does not answer, before the members are told and closed. */
+export const STORE_OUTAGE_LIMIT_MS = 20_000;
+export const STORE_RETRY_FIRST_MS = 50;
+export const STORE_RETRY_MAX_MS = 1_000;
+export const STORE_COMMAND_TIMEOUT_MS = 2_000;
+export const STORE_CONNECT_TIMEOUT_MS = 2_000;
+/** How often a living room is looked for in the store: it keeps the lifetime up, and a store that came back empty is found out early. */
+export const STORE_REFRESH_INTERVAL_MS = 15_000;
+
+/** A room whose host is gone without a word is closed after this long. PROTOCOL.md §6.5. */
+export const ADMIN_GRACE_MS = 60_000;
+
+/** How often deadlines are looked at: they are late by at most this much. */
+export const SWEEP_INTERVAL_MS = 1_000;
+/** How long a peer may take to read its CLOSING before the socket is destroyed. */
+export const LINGER_MS = 1_000;
+/** At the end, how long rooms may take to store and echo what they have taken. With LINGER_MS it stays under the promised 5 s. */
+export const DRAIN_LIMIT_MS = 2_000;
+/** How long the health check waits for the answer to its ping. */
+export const HEALTH_TIMEOUT_MS: number = HEARTBEAT_INTERVAL_MS / 5;
+
+/** A Unix socket's path fits in 108 bytes with the zero at its end: unix(7). */
+export const SOCKET_PATH_BYTES_MAX = 107;

@@ -1,0 +1,112 @@
+// The relay's own copy of a room's log, kept as the very bytes that go to the members, so that catching up copies and encodes nothing anew.
+
+import { bodyBytes, encodeFrame, HEADER_BYTES } from '@sotto/protocol';
+
+/** The frames of one flush in one immutable buffer. `ends[i]` is where frame `first + i` ends in it. */
+interface Segment {
+  readonly first: number;
+  readonly bytes: Buffer;
+  readonly ends: readonly number[];
+}
+
+/** Entries in turn, as bytes for the wire. `next` is the number after the last of them. */
+export interface Run {
+  readonly first: number;
+  readonly next: number;
+  readonly bytes: Buffer;
+}
+
+/** Holds what the store holds: it is trimmed to the `oldest` that the store answers. */
+export class LogTail {
+  #segments: Segment[] = [];
+  #oldest: number;
+  #next: number;
+
+  constructor(oldest: number) {
+    this.#oldest = oldest;
+    this.#next = oldest;
+  }
+
+  get oldest(): number {
+    return this.#oldest;
+  }
+
+  get next(): number {
+    return this.#next;
+  }
+
+  /** Adds bodies as ENTRY frames. @returns the one buffer that every member is written. */
+  append(bodies: readonly Uint8Array[]): Run {
+    const first = this.#next;
+    const frames = bodies.map((body, index) => encodeFrame({ operation: 'entry', number: first + index, body }));
+    const bytes = Buffer.concat(frames);
+    let end = 0;
+    const ends = frames.map((frame) => (end += frame.length));
+    this.#next += bodies.length;
+    if (bodies.length > 0) this.#segments.push({ first, bytes, ends });
+    return { first, next: this.#next, bytes };
+  }
+
+  /** Forgets what is older. A buffer of which a part is still needed stays whole: at most one flush too much. */
+  trim(oldest: number): void {
+    this.#oldest = Math.min(Math.max(this.#oldest, oldest), this.#next);
+    const keep = this.#segments.findIndex(({ first, ends }) => first + ends.length > this.#oldest);
+    if (keep !== 0) this.#segments = keep === -1 ? [] : this.#segments.slice(keep);
+  }
+
+  /** @returns frames from `from`, of at most `maxBytes` unless the first alone is longer; undefined if the log does not reach back so far. */
+  take(from: number, maxBytes: number): Run | undefined {
+    if (from < this.#oldest) return undefined;
+    const parts: Buffer[] = [];
+    let cursor = from;
+    let bytes = 0;
+    for (const segment of this.#segmentsFrom(from)) {
+      const part = cut(segment, cursor, maxBytes - bytes, parts.length === 0);
+      if (part.bytes.length > 0) parts.push(part.bytes);
+      bytes += part.bytes.length;
+      cursor = part.next;
+      if (cursor < segment.first + segment.ends.length) break;
+    }
+    const [only] = parts;
+    return { first: from, next: cursor, bytes: parts.length === 1 && only !== undefined ? only : Buffer.concat(parts) };
+  }
+
+  /** @returns all bodies from the oldest on, to reseed a store. */
+  bodies(): Uint8Array[] {
+    const all: Uint8Array[] = [];
+    for (const { first, bytes, ends } of this.#segments) {
+      for (const [index, end] of ends.entries()) {
+        const start = ends[index - 1] ?? 0;
+        if (first + index >= this.#oldest)
+          all.push(bytes.subarray(start + HEADER_BYTES, start + HEADER_BYTES + bodyBytes(end - start)));
+      }
+    }
+    return all;
+  }
+
+  *#segmentsFrom(from: number): Generator<Segment> {
+    let low = 0;
+    let high = this.#segments.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      const segment = this.#segments[middle];
+      if (segment !== undefined && segment.first + segment.ends.length <= from) low = middle + 1;
+      else high = middle;
+    }
+    for (let index = low; index < this.#segments.length; index += 1) {
+      const segment = this.#segments[index];
+      if (segment !== undefined) yield segment;
+    }
+  }
+}
+
+/** Cuts a run out of one segment, without copying. */
+function cut(segment: Segment, from: number, maxBytes: number, atLeastOne: boolean): Run {
+  const index = from - segment.first;
+  const start = segment.ends[index - 1] ?? 0;
+  let last = index;
+  while (last < segment.ends.length && (segment.ends[last] ?? 0) - start <= maxBytes) last += 1;
+  if (last === index && atLeastOne) last += 1;
+  const end = segment.ends[last - 1] ?? 0;
+  return { first: from, next: segment.first + last, bytes: segment.bytes.subarray(start, Math.max(start, end)) };
+}

@@ -1,0 +1,161 @@
+// The store without a Redis: the same contract in this process's memory, for tests and for trying things out.
+
+import { equalBytes, toHex } from '@sotto/protocol';
+import type { Clock } from './clock.ts';
+import { systemClock } from './clock.ts';
+import { STORE_LIMITS } from './room-store.ts';
+import type {
+  Append,
+  AppendAnswer,
+  Commit,
+  CommitAnswer,
+  LogEntry,
+  RoomMirror,
+  RoomRecord,
+  RoomStore,
+  Stored,
+  StoreLimits,
+} from './room-store.ts';
+
+interface KeptRoom {
+  record: RoomRecord;
+  bodies: Uint8Array[];
+  bytes: number;
+  expiresAt: number;
+}
+
+export class MemoryRoomStore implements RoomStore {
+  readonly #rooms = new Map<string, KeptRoom>();
+  readonly #limits: StoreLimits;
+  readonly #clock: Clock;
+
+  constructor(options: { readonly limits?: StoreLimits; readonly clock?: Clock } = {}) {
+    this.#limits = options.limits ?? STORE_LIMITS;
+    this.#clock = options.clock ?? systemClock;
+  }
+
+  create(roomId: Uint8Array, lock: Pick<RoomRecord, 'capabilityKey' | 'roomTag'>): Promise<'created' | 'room-exists'> {
+    if (this.#find(roomId) !== undefined) return Promise.resolve('room-exists');
+    const empty = new Uint8Array(0);
+    this.#keep(roomId, {
+      capabilityKey: copy(lock.capabilityKey),
+      roomTag: copy(lock.roomTag),
+      counter: 0,
+      head: empty,
+      previousHead: empty,
+      oldest: 1,
+      next: 1,
+      bodies: [],
+    });
+    return Promise.resolve('created');
+  }
+
+  load(roomId: Uint8Array): Promise<RoomRecord | undefined> {
+    return Promise.resolve(this.#find(roomId)?.record);
+  }
+
+  append(roomId: Uint8Array, { counter, first, bodies }: Append): Promise<AppendAnswer> {
+    const room = this.#find(roomId);
+    if (room === undefined) return Promise.resolve({ kind: 'room-unknown' });
+    if (isRepeat(room, first, bodies)) return Promise.resolve({ kind: 'stored', first, oldest: room.record.oldest });
+    if (room.record.counter !== counter) return Promise.resolve({ kind: 'stale', counter: room.record.counter });
+    if (room.record.next !== first) return Promise.resolve({ kind: 'out-of-step', next: room.record.next });
+    return Promise.resolve(this.#extend(room, bodies));
+  }
+
+  commit(roomId: Uint8Array, { counter, bodies, head }: Commit): Promise<CommitAnswer> {
+    const room = this.#find(roomId);
+    if (room === undefined) return Promise.resolve({ kind: 'room-unknown' });
+    if (room.record.counter !== counter) return Promise.resolve({ kind: 'stale', counter: room.record.counter });
+    room.record = { ...room.record, counter: counter + 1, head: copy(head), previousHead: room.record.head };
+    return Promise.resolve(this.#extend(room, bodies));
+  }
+
+  read(roomId: Uint8Array, from: number, maxBytes: number): Promise<readonly LogEntry[]> {
+    const room = this.#find(roomId);
+    const entries: LogEntry[] = [];
+    if (room === undefined) return Promise.resolve(entries);
+    const { oldest } = room.record;
+    let bytes = 0;
+    for (const [index, body] of room.bodies.entries()) {
+      if (oldest + index < from) continue;
+      bytes += body.length;
+      if (bytes > maxBytes && entries.length > 0) break;
+      entries.push({ number: oldest + index, body });
+    }
+    return Promise.resolve(entries);
+  }
+
+  touch(roomId: Uint8Array): Promise<'present' | 'room-unknown'> {
+    const room = this.#find(roomId);
+    if (room === undefined) return Promise.resolve('room-unknown');
+    this.#renew(room);
+    return Promise.resolve('present');
+  }
+
+  restore(roomId: Uint8Array, mirror: RoomMirror): Promise<'restored' | 'present'> {
+    if (this.#find(roomId) !== undefined) return Promise.resolve('present');
+    this.#keep(roomId, mirror);
+    return Promise.resolve('restored');
+  }
+
+  remove(roomId: Uint8Array): Promise<boolean> {
+    const known = this.#find(roomId) !== undefined;
+    this.#rooms.delete(toHex(roomId));
+    return Promise.resolve(known);
+  }
+
+  /** Forgets everything, as a Redis without a disk does when it is restarted. */
+  empty(): void {
+    this.#rooms.clear();
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  #find(roomId: Uint8Array): KeptRoom | undefined {
+    const room = this.#rooms.get(toHex(roomId));
+    if (room === undefined || this.#clock.now() < room.expiresAt) return room;
+    this.#rooms.delete(toHex(roomId));
+    return undefined;
+  }
+
+  #keep(roomId: Uint8Array, { bodies, ...record }: RoomMirror): void {
+    const bytes = bodies.reduce((sum, body) => sum + body.length, 0);
+    const room: KeptRoom = { record, bodies: bodies.map(copy), bytes, expiresAt: 0 };
+    this.#renew(room);
+    this.#rooms.set(toHex(roomId), room);
+  }
+
+  #extend(room: KeptRoom, bodies: readonly Uint8Array[]): Stored {
+    const first = room.record.next;
+    for (const body of bodies) {
+      room.bodies.push(copy(body));
+      room.bytes += body.length;
+    }
+    let { oldest } = room.record;
+    while (room.bytes > this.#limits.logBytesMax) {
+      room.bytes -= room.bodies.shift()?.length ?? room.bytes;
+      oldest += 1;
+    }
+    room.record = { ...room.record, oldest, next: first + bodies.length };
+    this.#renew(room);
+    return { kind: 'stored', first, oldest };
+  }
+
+  #renew(room: KeptRoom): void {
+    room.expiresAt = this.#clock.now() + this.#limits.logTtlMs;
+  }
+}
+
+function isRepeat(room: KeptRoom, first: number, bodies: readonly Uint8Array[]): boolean {
+  if (bodies.length === 0 || room.record.next !== first + bodies.length) return false;
+  const kept = room.bodies.slice(-bodies.length);
+  return kept.length === bodies.length && kept.every((body, index) => equalBytes(body, bodies[index] ?? body));
+}
+
+/** Not slice(), which is a view where the bytes are a Buffer. */
+function copy(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(bytes);
+}

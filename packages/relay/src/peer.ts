@@ -1,0 +1,236 @@
+// One accepted socket: turns its bytes into events for connection.ts and carries out what that decides. The only file that writes to members.
+
+import type { Socket } from 'node:net';
+import {
+  CHALLENGE_BYTES,
+  CONNECTIONS_PER_ROOM_MAX,
+  decodeFrame,
+  encodeChallenge,
+  encodeClosing,
+  FrameSplitter,
+} from '@sotto/protocol';
+import type { AttachRequest, Frame, RelayCode } from '@sotto/protocol';
+import { mayAttach } from './authorise.ts';
+import type { Clock } from './clock.ts';
+import { openConnection, stepConnection } from './connection.ts';
+import type { Connection, ConnectionEffect, ConnectionEvent } from './connection.ts';
+import { LINGER_MS } from './limits.ts';
+import type { LiveRoom, Member } from './live-room.ts';
+import type { Run } from './log-tail.ts';
+import type { Log } from './log.ts';
+import type { Rooms } from './rooms.ts';
+
+/** @returns this many bytes that nobody can foresee. */
+export type Random = (length: number) => Uint8Array;
+
+export interface PeerSurroundings {
+  readonly rooms: Rooms;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+export class Peer implements Member {
+  readonly number: number;
+  readonly #socket: Socket;
+  readonly #around: PeerSurroundings;
+  readonly #splitter = new FrameSplitter();
+  readonly #challenge: Uint8Array;
+  #connection: Connection;
+  #room: LiveRoom | undefined;
+  #cancelQuota: () => void = () => undefined;
+
+  constructor(number: number, socket: Socket, around: PeerSurroundings) {
+    this.number = number;
+    this.#socket = socket;
+    this.#around = around;
+    this.#challenge = around.random(CHALLENGE_BYTES);
+    this.#connection = openConnection(around.clock.now());
+    socket.on('data', (chunk: Buffer) => this.#receive(chunk));
+    socket.on('drain', () => this.#step({ type: 'drained' }));
+    socket.on('close', () => this.#gone());
+    this.#write(encodeChallenge(this.#challenge));
+  }
+
+  get isHalfOpen(): boolean {
+    const { kind } = this.#connection.standing;
+    return kind === 'awaiting-attach' || kind === 'attaching';
+  }
+
+  entries(run: Run): void {
+    this.#step({ type: 'entries', ...run });
+  }
+
+  moved(): void {
+    this.#step({ type: 'moved' });
+  }
+
+  refused(frame: Uint8Array): void {
+    if (this.#connection.standing.kind !== 'closed') this.#write(frame);
+  }
+
+  hold(): void {
+    this.#step({ type: 'pause', reason: 'room' });
+  }
+
+  release(): void {
+    this.#step({ type: 'unpause', reason: 'room' });
+  }
+
+  /** Not read from any more, for good: the relay stops. */
+  hush(): void {
+    this.#step({ type: 'pause', reason: 'stopping' });
+  }
+
+  end(code: RelayCode): void {
+    this.#step({ type: 'end', code });
+  }
+
+  sweep(): void {
+    this.#step({ type: 'sweep' });
+  }
+
+  #receive(chunk: Buffer): void {
+    if (this.#connection.standing.kind === 'closed') return;
+    const pieces = this.#splitter.push(chunk);
+    if (!pieces.ok) {
+      this.#step({ type: 'malformed' });
+      return;
+    }
+    const frames: Frame[] = [];
+    for (const piece of pieces.value) {
+      const frame = decodeFrame(piece);
+      if (!frame.ok) {
+        this.#step({ type: 'received', bytes: chunk.length, frames });
+        this.#step({ type: 'malformed' });
+        return;
+      }
+      frames.push(frame.value);
+    }
+    this.#step({ type: 'received', bytes: chunk.length, frames });
+  }
+
+  /** A bug that an event brings out costs this connection and no other. */
+  #step(event: ConnectionEvent): void {
+    try {
+      const outside = { now: this.#around.clock.now(), unsent: this.#socket.writableLength };
+      const { connection, effects } = stepConnection(this.#connection, event, outside);
+      this.#connection = connection;
+      for (const effect of effects) this.#perform(effect);
+    } catch {
+      this.#fail();
+    }
+  }
+
+  #perform(effect: ConnectionEffect): void {
+    switch (effect.type) {
+      case 'write': {
+        this.#write(effect.bytes);
+        return;
+      }
+      case 'authorise':
+        this.#authorise(effect.request).catch(() => this.#fail());
+        return;
+      case 'publish':
+        this.#room?.publish(
+          effect.frames.map(({ number, body }) => ({ publisher: this.number, counter: number, body })),
+        );
+        return;
+      case 'feed': {
+        this.#feed(effect.cursor);
+        return;
+      }
+      case 'pause':
+        this.#socket.pause();
+        return;
+      case 'resume':
+        this.#socket.resume();
+        return;
+      case 'unpause-after':
+        this.#cancelQuota();
+        this.#cancelQuota = this.#around.clock.after(effect.milliseconds, () =>
+          this.#step({ type: 'unpause', reason: 'quota' }),
+        );
+        return;
+      case 'close': {
+        this.#close(effect.code);
+        return;
+      }
+    }
+  }
+
+  async #authorise(request: AttachRequest): Promise<void> {
+    let room: LiveRoom | undefined;
+    try {
+      room = await this.#around.rooms.find(request.roomId);
+    } catch {
+      // Whether there is such a room cannot be known now, so this tells nothing about it.
+      this.end('store-unavailable');
+      return;
+    }
+    if (!mayAttach(room?.lock, this.#challenge, request) || room === undefined) {
+      this.end('not-admitted');
+      return;
+    }
+    if (room.isClosed) {
+      this.end('room-closed');
+      return;
+    }
+    if (room.memberCount >= CONNECTIONS_PER_ROOM_MAX) {
+      this.end('room-full');
+      return;
+    }
+    if (this.#connection.standing.kind !== 'attaching') return;
+    this.#room = room;
+    room.join(this.number, this);
+    const { counter, oldest, next } = room;
+    this.#step({ type: 'admitted', from: request.from, attached: { counter, oldest, next } });
+  }
+
+  #feed(cursor: number): void {
+    if (this.#room === undefined) return;
+    const run = this.#room.take(cursor);
+    if (run === undefined) {
+      this.#step({ type: 'fallen-off' });
+      return;
+    }
+    if (run.bytes.length > 0) this.#write(run.bytes);
+    this.#step({ type: 'fed', next: run.next, atEnd: run.next >= this.#room.next });
+  }
+
+  #write(bytes: Uint8Array): void {
+    if (this.#socket.writable) this.#socket.write(bytes);
+  }
+
+  /** Says why and ends. What still comes in is read and thrown away, because closing upon unread bytes could cost the peer our last frame. */
+  #close(code: RelayCode): void {
+    this.#leave();
+    this.#write(encodeClosing(code));
+    linger(this.#socket, this.#around.clock);
+  }
+
+  #fail(): void {
+    this.#around.log('connection-failed');
+    this.#gone();
+    this.#socket.destroy();
+  }
+
+  #gone(): void {
+    this.#connection = { ...this.#connection, standing: { kind: 'closed' } };
+    this.#leave();
+  }
+
+  #leave(): void {
+    this.#cancelQuota();
+    this.#room?.leave(this.number);
+    this.#room = undefined;
+  }
+}
+
+/** Ends a socket once it has been read empty, or after a while without asking. */
+export function linger(socket: Socket, clock: Clock): void {
+  const cancel = clock.after(LINGER_MS, () => socket.destroy());
+  socket.on('close', cancel);
+  socket.resume();
+  socket.end();
+}

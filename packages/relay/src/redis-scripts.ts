@@ -1,0 +1,129 @@
+// What runs inside Redis: one script per operation of the store, so that each is atomic and costs one round trip.
+//
+// KEYS[1] is the room, a hash: capability, tag, counter, head, previous, oldest, next, bytes (of the log).
+// KEYS[2] is its log, a stream: entry `<sequence number>-0` with the one field `body`.
+// Numbers are written with %.0f: Lua would write large ones as 1e+15.
+
+const NUMBER = `
+local function number(value) return string.format('%.0f', value) end
+local function id(value) return number(value) .. '-0' end
+`;
+
+const RENEW = `
+local function renew(ttl)
+  redis.call('PEXPIRE', KEYS[1], ttl)
+  redis.call('PEXPIRE', KEYS[2], ttl)
+end
+`;
+
+/** Adds ARGV[from..] to the log, cuts it back to `max` bytes, and keeps the hash's numbers true. */
+const EXTEND = `
+local function extend(from, oldest, following, bytes, max)
+  for index = from, #ARGV do
+    redis.call('XADD', KEYS[2], id(following), 'body', ARGV[index])
+    following = following + 1
+    bytes = bytes + #ARGV[index]
+  end
+  local kept = oldest
+  while bytes > max do
+    for _, entry in ipairs(redis.call('XRANGE', KEYS[2], id(kept), '+', 'COUNT', 16)) do
+      if bytes <= max then break end
+      bytes = bytes - #entry[2][2]
+      kept = kept + 1
+    end
+  end
+  if kept > oldest then redis.call('XTRIM', KEYS[2], 'MINID', id(kept)) end
+  redis.call('HSET', KEYS[1], 'oldest', number(kept), 'next', number(following), 'bytes', number(bytes))
+  return number(kept)
+end
+`;
+
+/** ARGV: ttl, capability, tag. */
+export const CREATE = `${RENEW}
+if redis.call('EXISTS', KEYS[1]) == 1 then return 'room-exists' end
+redis.call('DEL', KEYS[2])
+redis.call('HSET', KEYS[1], 'capability', ARGV[2], 'tag', ARGV[3], 'counter', '0', 'head', '', 'previous', '',
+  'oldest', '1', 'next', '1', 'bytes', '0')
+renew(ARGV[1])
+return 'created'
+`;
+
+export const LOAD = `
+return redis.call('HMGET', KEYS[1], 'capability', 'tag', 'counter', 'head', 'previous', 'oldest', 'next')
+`;
+
+/** ARGV: ttl, bytes of the log at most, counter, first, body... */
+export const APPEND = `${NUMBER}${RENEW}${EXTEND}
+local room = redis.call('HMGET', KEYS[1], 'counter', 'oldest', 'next', 'bytes')
+if not room[1] then return {'room-unknown'} end
+local first, following, count = tonumber(ARGV[4]), tonumber(room[3]), #ARGV - 4
+if count > 0 and following == first + count then
+  local kept = redis.call('XRANGE', KEYS[2], id(first), '+', 'COUNT', count)
+  local same = #kept == count
+  for index = 1, #kept do same = same and kept[index][2][2] == ARGV[4 + index] end
+  if same then return {'stored', ARGV[4], room[2]} end
+end
+if room[1] ~= ARGV[3] then return {'stale', room[1]} end
+if following ~= first then return {'out-of-step', room[3]} end
+local oldest = extend(5, tonumber(room[2]), following, tonumber(room[4]), tonumber(ARGV[2]))
+renew(ARGV[1])
+return {'stored', ARGV[4], oldest}
+`;
+
+/** ARGV: ttl, bytes of the log at most, counter, the counter after it, head, body... */
+export const COMMIT = `${NUMBER}${RENEW}${EXTEND}
+local room = redis.call('HMGET', KEYS[1], 'counter', 'oldest', 'next', 'bytes', 'head')
+if not room[1] then return {'room-unknown'} end
+if room[1] ~= ARGV[3] then return {'stale', room[1]} end
+redis.call('HSET', KEYS[1], 'counter', ARGV[4], 'head', ARGV[5], 'previous', room[5])
+local oldest = extend(6, tonumber(room[2]), tonumber(room[3]), tonumber(room[4]), tonumber(ARGV[2]))
+renew(ARGV[1])
+return {'stored', room[3], oldest}
+`;
+
+/** ARGV: from, bytes at most. Answers the first number and then the bodies. */
+export const READ = `${NUMBER}
+local room = redis.call('HMGET', KEYS[1], 'oldest', 'next')
+if not room[1] then return {} end
+local from, following, max = math.max(tonumber(ARGV[1]), tonumber(room[1])), tonumber(room[2]), tonumber(ARGV[2])
+local answer, bytes = {number(from)}, 0
+while from < following do
+  local entries = redis.call('XRANGE', KEYS[2], id(from), '+', 'COUNT', 16)
+  if #entries == 0 then return answer end
+  for _, entry in ipairs(entries) do
+    bytes = bytes + #entry[2][2]
+    if bytes > max and #answer > 1 then return answer end
+    answer[#answer + 1] = entry[2][2]
+    from = from + 1
+  end
+end
+return answer
+`;
+
+/** ARGV: ttl. */
+export const TOUCH = `${RENEW}
+if redis.call('EXISTS', KEYS[1]) == 0 then return 'room-unknown' end
+renew(ARGV[1])
+return 'present'
+`;
+
+/** ARGV: ttl, capability, tag, counter, head, previous head, oldest, next, body... */
+export const RESTORE = `${NUMBER}${RENEW}
+if redis.call('EXISTS', KEYS[1]) == 1 then return 'present' end
+redis.call('DEL', KEYS[2])
+local bytes, oldest = 0, tonumber(ARGV[7])
+for index = 9, #ARGV do
+  redis.call('XADD', KEYS[2], id(oldest + index - 9), 'body', ARGV[index])
+  bytes = bytes + #ARGV[index]
+end
+redis.call('HSET', KEYS[1], 'capability', ARGV[2], 'tag', ARGV[3], 'counter', ARGV[4], 'head', ARGV[5], 'previous', ARGV[6],
+  'oldest', ARGV[7], 'next', ARGV[8], 'bytes', number(bytes))
+renew(ARGV[1])
+return 'restored'
+`;
+
+export const REMOVE = `
+local known = redis.call('EXISTS', KEYS[1])
+redis.call('DEL', KEYS[1], KEYS[2])
+return known == 1 and 'removed' or 'room-unknown'
+`;

@@ -1,0 +1,192 @@
+// The relay put together: two listening sockets, the rooms behind them, two timers, and an orderly end.
+
+import { randomBytes } from 'node:crypto';
+import { createServer } from 'node:net';
+import type { Server, Socket } from 'node:net';
+import { encodeClosing } from '@sotto/protocol';
+import { createAdmin } from './admin.ts';
+import type { Admin } from './admin.ts';
+import { systemClock } from './clock.ts';
+import type { Clock } from './clock.ts';
+import {
+  CONNECTIONS_MAX,
+  DRAIN_LIMIT_MS,
+  HALF_OPEN_MAX,
+  LINGER_MS,
+  STORE_REFRESH_INTERVAL_MS,
+  SWEEP_INTERVAL_MS,
+} from './limits.ts';
+import { listenOn } from './listen.ts';
+import type { Listen } from './listen.ts';
+import { silentLog } from './log.ts';
+import type { Log } from './log.ts';
+import { linger, Peer } from './peer.ts';
+import type { Random } from './peer.ts';
+import { Rooms } from './rooms.ts';
+import type { RoomStore } from './room-store.ts';
+import { tickOff } from './slot.ts';
+import type { Tick } from './slot.ts';
+
+export interface RelayOptions {
+  /** For members: a Unix socket that tor connects to, or loopback TCP in tests. */
+  readonly listen: Listen;
+  /** For the host. */
+  readonly admin: Listen;
+  /** Closed by close(). */
+  readonly store: RoomStore;
+  readonly clock?: Clock;
+  readonly random?: Random;
+  readonly tick?: Tick;
+  readonly log?: Log;
+}
+
+export interface Relay {
+  readonly address: Listen;
+  readonly adminAddress: Listen;
+  /** Echoes what was taken, tells every member, and resolves within DRAIN_LIMIT_MS + LINGER_MS. Rooms stay in the store. */
+  close(): Promise<void>;
+}
+
+/** Rejects with a RelayError if a socket cannot be had. The store need not be there yet. */
+export async function startRelay(options: RelayOptions): Promise<Relay> {
+  const { store, clock = systemClock, random = randomBytes, tick = tickOff, log = silentLog } = options;
+  const rooms = new Rooms({ store, clock, tick, log });
+  const admin = createAdmin(rooms, log);
+  const members = createMemberServer({ rooms, clock, random, log });
+  const address = await listenOn(members.server, options.listen);
+  let adminAddress: Listen;
+  try {
+    adminAddress = await listenOn(admin.server, options.admin);
+  } catch (error) {
+    await stopListening(members.server);
+    throw error;
+  }
+  const stopSweeping = repeat(clock, SWEEP_INTERVAL_MS, async () => {
+    members.sweep();
+    await rooms.sweep();
+  });
+  const stopRefreshing = repeat(clock, STORE_REFRESH_INTERVAL_MS, () => rooms.refresh());
+  log('listening');
+  let closing: Promise<void> | undefined;
+  return {
+    address,
+    adminAddress,
+    close: () => {
+      stopSweeping();
+      stopRefreshing();
+      closing ??= closeRelay({ members, admin, rooms, store, clock, log });
+      return closing;
+    },
+  };
+}
+
+interface MemberServer {
+  readonly server: Server;
+  /** Stops reading, so that what waits can be brought to an end. */
+  hush(): void;
+  sweep(): void;
+  end(): void;
+  destroy(): void;
+}
+
+function createMemberServer(around: ConstructorParameters<typeof Peer>[2]): MemberServer {
+  const peers = new Set<Peer>();
+  const sockets = new Set<Socket>();
+  let accepted = 0;
+  const server = createServer({ noDelay: true }, (socket) => {
+    sockets.add(socket);
+    // Its 'close' follows, and that is what counts.
+    socket.on('error', () => undefined);
+    socket.on('close', () => sockets.delete(socket));
+    if (peers.size >= CONNECTIONS_MAX || countHalfOpen(peers) >= HALF_OPEN_MAX) {
+      socket.write(encodeClosing('relay-full'));
+      linger(socket, around.clock);
+      return;
+    }
+    accepted += 1;
+    const peer = new Peer(accepted, socket, around);
+    peers.add(peer);
+    socket.on('close', () => peers.delete(peer));
+  });
+  // Those that are told that there is no room need a moment to read it; beyond that the kernel's answer must do.
+  server.maxConnections = CONNECTIONS_MAX + HALF_OPEN_MAX;
+  return {
+    server,
+    hush: () => {
+      for (const peer of peers) peer.hush();
+    },
+    sweep: () => {
+      for (const peer of peers) peer.sweep();
+    },
+    end: () => {
+      for (const peer of peers) peer.end('relay-stopping');
+    },
+    destroy: () => {
+      for (const socket of sockets) socket.destroy();
+    },
+  };
+}
+
+function countHalfOpen(peers: ReadonlySet<Peer>): number {
+  let count = 0;
+  for (const peer of peers) if (peer.isHalfOpen) count += 1;
+  return count;
+}
+
+async function closeRelay(parts: {
+  readonly members: MemberServer;
+  readonly admin: Admin;
+  readonly rooms: Rooms;
+  readonly store: RoomStore;
+  readonly clock: Clock;
+  readonly log: Log;
+}): Promise<void> {
+  const { members, admin, rooms, store, clock, log } = parts;
+  log('stopping');
+  const closed = Promise.all([stopListening(members.server), stopListening(admin.server)]);
+  members.hush();
+  await atMost(clock, DRAIN_LIMIT_MS, rooms.idle());
+  admin.end();
+  rooms.end('relay-stopping');
+  members.end();
+  await atMost(clock, LINGER_MS, closed);
+  members.destroy();
+  admin.destroy();
+  await closed;
+  await store.close();
+  log('stopped');
+}
+
+function stopListening(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+  });
+}
+
+async function atMost(clock: Clock, milliseconds: number, work: Promise<unknown>): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const cancel = clock.after(milliseconds, resolve);
+    const done = (): void => {
+      cancel();
+      resolve();
+    };
+    work.then(done, done);
+  });
+}
+
+/** Runs the work again and again, never twice at a time. */
+function repeat(clock: Clock, milliseconds: number, work: () => Promise<void>): () => void {
+  let stopped = false;
+  let cancel: () => void = () => undefined;
+  const arm = (): void => {
+    if (stopped) return;
+    cancel = clock.after(milliseconds, () => {
+      work().then(arm, arm);
+    });
+  };
+  arm();
+  return () => {
+    stopped = true;
+    cancel();
+  };
+}

@@ -1,0 +1,100 @@
+// Where rooms are kept, and the contract that every store obeys (test/room-store.contract.ts). Opaque bytes only: a store knows no member.
+
+import { LOG_BYTES_MAX, LOG_TTL_SECONDS } from '@sotto/protocol';
+
+/** A room without its log. `oldest` is the first sequence number still in the log, `next` the one to come; equal when the log is empty. */
+export interface RoomRecord {
+  /** Ed25519 public key, 32 bytes. */
+  readonly capabilityKey: Uint8Array;
+  /** Opaque, 16 bytes. */
+  readonly roomTag: Uint8Array;
+  /** From 0; one more with each commit. */
+  readonly counter: number;
+  /** Opaque, empty until the first commit; the previous one is kept so that a bad one can be undone. */
+  readonly head: Uint8Array;
+  readonly previousHead: Uint8Array;
+  readonly oldest: number;
+  readonly next: number;
+}
+
+/** A whole room, as the relay remembers it: `bodies` are those of `oldest` to `next - 1`. */
+export interface RoomMirror extends RoomRecord {
+  readonly bodies: readonly Uint8Array[];
+}
+
+export interface LogEntry {
+  readonly number: number;
+  readonly body: Uint8Array;
+}
+
+export interface Append {
+  readonly counter: number;
+  /** The sequence number that the first body is to get. */
+  readonly first: number;
+  readonly bodies: readonly Uint8Array[];
+}
+
+export interface Commit {
+  readonly counter: number;
+  readonly bodies: readonly Uint8Array[];
+  readonly head: Uint8Array;
+}
+
+export type RoomUnknown = { readonly kind: 'room-unknown' };
+export type Stale = { readonly kind: 'stale'; readonly counter: number };
+export type Stored = { readonly kind: 'stored'; readonly first: number; readonly oldest: number };
+export type OutOfStep = { readonly kind: 'out-of-step'; readonly next: number };
+
+export type AppendAnswer = Stored | Stale | OutOfStep | RoomUnknown;
+export type CommitAnswer = Stored | Stale | RoomUnknown;
+
+/**
+ * Each operation is atomic. Each rejects with a RelayError, and then may or may not have happened: the caller asks again.
+ *
+ * A room lives for its TTL after the last `create`, `append`, `commit`, `touch` or `restore`, log and all; then nobody knows it any more.
+ * The log never holds more than its byte cap: the oldest bodies go first, and sequence numbers are never given twice.
+ */
+export interface RoomStore {
+  /** Makes a room with counter 0, an empty head and an empty log whose first sequence number will be 1. Leaves an existing room alone. */
+  create(roomId: Uint8Array, lock: Pick<RoomRecord, 'capabilityKey' | 'roomTag'>): Promise<'created' | 'room-exists'>;
+
+  load(roomId: Uint8Array): Promise<RoomRecord | undefined>;
+
+  /**
+   * Adds bodies to the log if the room's counter is `counter` (else `stale`) and its next sequence number is `first` (else `out-of-step`).
+   * The very append that was the last to be stored is answered `stored` again and changes nothing, so that one whose answer was lost can be
+   * repeated.
+   */
+  append(roomId: Uint8Array, append: Append): Promise<AppendAnswer>;
+
+  /**
+   * Compare and set: if the counter is `counter`, replaces the head, keeps the one before, adds the bodies to the log and counts up; else
+   * `stale`. Of any number of committers with the same counter exactly one succeeds.
+   */
+  commit(roomId: Uint8Array, commit: Commit): Promise<CommitAnswer>;
+
+  /**
+   * @returns entries in order without a gap from the first that is not older than `from`, of at most `maxBytes` together but at least one
+   * if there is one; none for an unknown room.
+   */
+  read(roomId: Uint8Array, from: number, maxBytes: number): Promise<readonly LogEntry[]>;
+
+  /** Lets a living room live on. */
+  touch(roomId: Uint8Array): Promise<'present' | 'room-unknown'>;
+
+  /** Brings a room back into a store that lost it, exactly as it was. Never overwrites: a room that is there stays as it is. */
+  restore(roomId: Uint8Array, mirror: RoomMirror): Promise<'restored' | 'present'>;
+
+  /** @returns whether there was such a room. */
+  remove(roomId: Uint8Array): Promise<boolean>;
+
+  close(): Promise<void>;
+}
+
+/** What a store lets a room hold. The protocol's own numbers, except in tests. */
+export interface StoreLimits {
+  readonly logBytesMax: number;
+  readonly logTtlMs: number;
+}
+
+export const STORE_LIMITS: StoreLimits = { logBytesMax: LOG_BYTES_MAX, logTtlMs: LOG_TTL_SECONDS * 1_000 };

@@ -1,0 +1,147 @@
+// Which rooms there are and whose: made, resumed and closed by the host over admin.sock, found again in the store after a restart.
+
+import { toHex } from '@sotto/protocol';
+import type { AdminCode, AdminReply, RelayCode } from '@sotto/protocol';
+import { ADMIN_GRACE_MS, ROOMS_MAX } from './limits.ts';
+import { LiveRoom } from './live-room.ts';
+import type { RoomSurroundings } from './live-room.ts';
+import type { RoomRecord } from './room-store.ts';
+
+/** A room lives as long as the admin connection that asked for it; without one it waits a while for a `resume`. PROTOCOL.md §6.5. */
+type Ownership =
+  { readonly kind: 'owned'; readonly by: number } | { readonly kind: 'orphaned'; readonly since: number };
+
+interface Held {
+  readonly roomId: Uint8Array;
+  readonly room: LiveRoom;
+  ownership: Ownership;
+}
+
+const DONE: AdminReply = { ok: true };
+
+export class Rooms {
+  readonly #around: RoomSurroundings;
+  readonly #held = new Map<string, Held>();
+  readonly #turns = new Map<string, Promise<void>>();
+
+  constructor(around: RoomSurroundings) {
+    this.#around = around;
+  }
+
+  /** @returns the room, out of the store if need be; undefined if nobody knows it or there are too many. Rejects with a RelayError. */
+  find(roomId: Uint8Array): Promise<LiveRoom | undefined> {
+    return this.#inTurn(roomId, () => this.#find(roomId));
+  }
+
+  create(roomId: Uint8Array, lock: Pick<RoomRecord, 'capabilityKey' | 'roomTag'>, owner: number): Promise<AdminReply> {
+    return this.#inTurn(roomId, async () => {
+      if (this.#living(roomId) !== undefined) return no('room-exists');
+      if (this.#isFull()) return no('rooms-full');
+      if ((await this.#around.store.create(roomId, lock)) === 'room-exists') return no('room-exists');
+      return this.#own(roomId, owner);
+    });
+  }
+
+  /** Also takes a room over from an admin connection that does not know yet that it is dead. */
+  resume(roomId: Uint8Array, owner: number): Promise<AdminReply> {
+    return this.#inTurn(roomId, () => this.#own(roomId, owner));
+  }
+
+  /** Ends the room for everybody at once; that the store has forgotten it too is what `ok` says. */
+  close(roomId: Uint8Array): Promise<AdminReply> {
+    return this.#inTurn(roomId, async () => {
+      const held = this.#held.get(toHex(roomId));
+      this.#held.delete(toHex(roomId));
+      held?.room.close('room-closed');
+      const wasStored = await this.#around.store.remove(roomId);
+      return held !== undefined || wasStored ? DONE : no('room-unknown');
+    });
+  }
+
+  disown(owner: number): void {
+    for (const held of this.#held.values()) {
+      if (held.ownership.kind === 'owned' && held.ownership.by === owner) held.ownership = this.#orphaned();
+    }
+  }
+
+  /** Closes the rooms that nobody has come back for. */
+  async sweep(): Promise<void> {
+    const now = this.#around.clock.now();
+    for (const { roomId, ownership } of [...this.#held.values()]) {
+      if (ownership.kind !== 'orphaned' || now - ownership.since <= ADMIN_GRACE_MS) continue;
+      try {
+        await this.close(roomId);
+      } catch {
+        // The store is away; without the relay touching it, the room expires there by itself.
+      }
+    }
+  }
+
+  async refresh(): Promise<void> {
+    await Promise.all([...this.#held.values()].map(({ room }) => room.refresh()));
+  }
+
+  async idle(): Promise<void> {
+    await Promise.all([...this.#held.values()].map(({ room }) => room.idle()));
+  }
+
+  /** Ends every connection but leaves the rooms in the store, where a restarted relay finds them. */
+  end(code: RelayCode): void {
+    for (const { room } of this.#held.values()) room.close(code);
+    this.#held.clear();
+  }
+
+  async #find(roomId: Uint8Array): Promise<LiveRoom | undefined> {
+    const living = this.#living(roomId);
+    if (living !== undefined) return living.room;
+    if (this.#isFull()) return undefined;
+    const room = await LiveRoom.load(roomId, this.#around);
+    if (room === undefined) return undefined;
+    this.#held.set(toHex(roomId), { roomId, room, ownership: this.#orphaned() });
+    return room;
+  }
+
+  async #own(roomId: Uint8Array, owner: number): Promise<AdminReply> {
+    await this.#find(roomId);
+    const held = this.#living(roomId);
+    if (held === undefined) return no(this.#isFull() ? 'rooms-full' : 'room-unknown');
+    held.ownership = { kind: 'owned', by: owner };
+    return DONE;
+  }
+
+  /** A room that broke is not used again: the next who asks for it gets it anew from the store. */
+  #living(roomId: Uint8Array): Held | undefined {
+    const held = this.#held.get(toHex(roomId));
+    return held?.room.isClosed === true ? undefined : held;
+  }
+
+  #orphaned(): Ownership {
+    return { kind: 'orphaned', since: this.#around.clock.now() };
+  }
+
+  #isFull(): boolean {
+    return this.#held.size >= ROOMS_MAX;
+  }
+
+  /** One thing at a time for each room id, so that a room is never loaded twice or closed while it is being made. */
+  async #inTurn<Answer>(roomId: Uint8Array, work: () => Promise<Answer>): Promise<Answer> {
+    const key = toHex(roomId);
+    const before = this.#turns.get(key) ?? Promise.resolve();
+    const answer = before.then(work);
+    // Whoever is next does not care whether this one failed; its own caller does, and gets `answer`.
+    const turn = answer.then(
+      () => undefined,
+      () => undefined,
+    );
+    this.#turns.set(key, turn);
+    try {
+      return await answer;
+    } finally {
+      if (this.#turns.get(key) === turn) this.#turns.delete(key);
+    }
+  }
+}
+
+function no(code: AdminCode): AdminReply {
+  return { ok: false, code };
+}
