@@ -1,0 +1,54 @@
+// What the host is told through its environment, read and checked once.
+
+import { HostError } from './errors.ts';
+
+export interface HostConfig {
+  readonly torControl: string;
+  readonly torCookie: string;
+  readonly adminSocket: string;
+  readonly gateSocket: string;
+  readonly relaySocket: string;
+  readonly inviteSocket: string;
+  readonly socks: { readonly host: string; readonly port: number };
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+const PATH = /^\/[A-Za-z0-9._/-]{1,106}$/;
+const SOCKS = /^([a-z0-9.-]{1,253}):([1-9][0-9]{0,4})$/;
+const PORT_MAX = 65_535;
+
+/** Where tor, in its own container, finds the relay's socket. */
+const RELAY_SOCKET_DEFAULT = '/run/relay/relay.sock';
+/** In the host's own tmpfs: `docker compose exec host invite` and the health check ask here. */
+const INVITE_SOCKET_DEFAULT = '/tmp/invite.sock';
+
+/** @throws HostError `host-environment` */
+export function readHostConfig(environment: Environment): HostConfig {
+  return {
+    torControl: readPath(environment, 'SOTTO_TOR_CONTROL'),
+    torCookie: readPath(environment, 'SOTTO_TOR_COOKIE'),
+    adminSocket: readPath(environment, 'SOTTO_ADMIN_SOCKET'),
+    gateSocket: readPath(environment, 'SOTTO_GATE_SOCKET'),
+    relaySocket: readPath(environment, 'SOTTO_RELAY_SOCKET', RELAY_SOCKET_DEFAULT),
+    inviteSocket: readInviteSocket(environment),
+    socks: readSocks(environment['SOTTO_SOCKS'] ?? ''),
+  };
+}
+
+/** @throws HostError `host-environment` */
+export function readInviteSocket(environment: Environment): string {
+  return readPath(environment, 'SOTTO_INVITE_SOCKET', INVITE_SOCKET_DEFAULT);
+}
+
+function readPath(environment: Environment, name: string, otherwise = ''): string {
+  const path = environment[name] ?? otherwise;
+  if (!PATH.test(path)) throw new HostError('host-environment');
+  return path;
+}
+
+function readSocks(text: string): { host: string; port: number } {
+  const [, host, port] = SOCKS.exec(text) ?? [];
+  if (host === undefined || Number(port) > PORT_MAX) throw new HostError('host-environment');
+  return { host, port: Number(port) };
+}

@@ -1,0 +1,21 @@
+// How long the host waits for what, and how often it asks again.
+
+/** Between two tries to reach Tor's control socket, the relay or the gate while their containers start. */
+export const RECONNECT_DELAY_MS = 500;
+/** Only after so long is a service that does not answer worth a line on the screen. */
+export const PATIENCE_MS = 20_000;
+/** Between two tries to walk through the onion. A fresh descriptor takes a moment to be found. */
+export const PROOF_DELAY_MS = 1_000;
+/** From the stream's opening to ATTACHED. */
+export const ADMISSION_TIMEOUT_MS = 30_000;
+/** An onion that was not reached for so long is deleted and added again: its descriptor may be stale. */
+export const REPUBLISH_AFTER_MS = 90_000;
+/** Tor's answer to DEL_ONION and the relay's to `close`: the room has to be gone within 5 s of a signal. */
+export const END_TIMEOUT_MS = 3_000;
+/** Streams that one rendezvous circuit may open; a member uses one, two while it moves. */
+export const STREAMS_PER_CIRCUIT = 4;
+/** Introductions a second that the onion's proof-of-work queue lets through, and at once. */
+export const INTRODUCTIONS_PER_SECOND = 20;
+export const INTRODUCTION_BURST = 100;
+/** The invite's own socket answers so many askers at a time. */
+export const INVITE_CONNECTIONS_MAX = 8;

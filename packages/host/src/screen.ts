@@ -1,0 +1,67 @@
+// The host's words. What Tor says comes in as stages and codes, never as text of others.
+
+import type { NetworkKind } from '@sotto/tor';
+import { renderInvite } from './invite-card.ts';
+import type { Notice } from './hosting.ts';
+
+/** A stage of one of the two Tors, as both `tor` and the gate tell it. */
+export interface ShownStage {
+  readonly state: string;
+  readonly percent?: number;
+  readonly summary?: string;
+  readonly nextStep?: string;
+  readonly cause?: string;
+}
+
+const TEST_NETWORK = 'PRIVATE TEST NETWORK: nothing here is anonymous, and nobody outside this machine can join.';
+
+export function describeStage(whose: string, stage: ShownStage): string {
+  switch (stage.state) {
+    case 'progressing':
+      return `${whose}: ${String(stage.percent ?? 0)} % ${stage.summary ?? ''}`;
+    case 'stalled':
+      return `${whose}: stuck at ${String(stage.percent ?? 0)} % (${stage.cause ?? 'unknown'}); ${stage.nextStep ?? ''}`;
+    case 'done':
+      return `${whose}: connected to the Tor network`;
+    default:
+      return `${whose}: starting`;
+  }
+}
+
+export function describeNotice(notice: Notice): string {
+  switch (notice.notice) {
+    case 'publishing':
+      return 'onion: publishing its descriptor';
+    case 'proving':
+      return 'onion: walking in through the second Tor, as a guest would';
+    case 'publish-failed':
+      return `onion: not published (${notice.cause}); trying again`;
+    case 'not-reached':
+      return `onion: not reached yet (${notice.cause}); trying again`;
+    case 'reachable-again':
+      return 'room: reachable again, the connection string is the same';
+    case 'tor-lost':
+      return 'tor: gone; the onion is added again when it is back';
+    case 'relay-lost':
+      return 'relay: gone; the room is taken up again when it is back';
+    case 'ending':
+      return 'room: ending';
+  }
+}
+
+export function describeNetwork(network: NetworkKind): string | undefined {
+  return network === 'private-test' ? TEST_NETWORK : undefined;
+}
+
+/** The host's last word before people come: the string, and where the time went. */
+export function renderOpening(
+  invite: string,
+  network: NetworkKind | undefined,
+  time: { readonly totalMs: number; readonly torMs: number },
+): string {
+  const seconds = (ms: number): string => (ms / 1000).toFixed(1);
+  const own = seconds(time.totalMs - time.torMs);
+  const spent = `room: reachable after ${seconds(time.totalMs)} s (Tor ${seconds(time.torMs)} s, Sotto ${own} s)`;
+  const reminder = network === 'private-test' ? TEST_NETWORK : 'Who has this string is in the room.';
+  return `${spent}\n${renderInvite(invite, reminder)}`;
+}
