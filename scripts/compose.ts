@@ -1,0 +1,35 @@
+// Docker Compose as the demo and the container tests drive it: the shipped file with the private Tor network laid over it.
+
+import { spawn, spawnSync } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+
+export const COMPOSE_FILES: readonly string[] = ['docker-compose.yml', 'test/tornet/compose.yml'];
+
+/** The environment of every compose call of one project. */
+export function composeEnvironment(project: string | undefined): NodeJS.ProcessEnv {
+  const named = project === undefined ? {} : { COMPOSE_PROJECT_NAME: project };
+  return { ...process.env, ...named, COMPOSE_FILE: COMPOSE_FILES.join(':'), COMPOSE_PATH_SEPARATOR: ':' };
+}
+
+/** Starts `docker compose …` with pipes (or the caller's terminal). */
+export function startCompose(
+  project: string | undefined,
+  args: readonly string[],
+  stdio: 'pipe' | 'inherit' = 'pipe',
+): ChildProcess {
+  return spawn('docker', ['compose', ...args], { env: composeEnvironment(project), stdio });
+}
+
+/** Runs `docker compose …` to its end. @returns its exit code and what it printed. */
+export function runCompose(
+  project: string | undefined,
+  args: readonly string[],
+): { readonly code: number; readonly stdout: string; readonly stderr: string } {
+  const result = spawnSync('docker', ['compose', ...args], { env: composeEnvironment(project), encoding: 'utf8' });
+  return { code: result.status ?? 1, stdout: result.stdout, stderr: result.stderr };
+}
+
+/** Removes all of a project, its volumes included: the guards of a private Tor network are worth nothing. */
+export function removeProject(project: string | undefined): void {
+  runCompose(project, ['--profile', 'client', 'down', '--volumes', '--remove-orphans', '--timeout', '5']);
+}

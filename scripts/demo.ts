@@ -1,0 +1,131 @@
+// `./scripts/demo` after set-up: hosts a room on the private Tor network, joins it, talks, and hands the prompt over. Needs no npm package.
+
+import type { ChildProcess } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { removeProject, startCompose } from './compose.ts';
+import { RoomClient } from './room-client.ts';
+import type { ClientLine } from './room-client.ts';
+
+const STRING_LIMIT_MS = 300_000;
+const JOIN_LIMIT_MS = 180_000;
+const MESSAGE_LIMIT_MS = 60_000;
+const MESSAGES_EACH_WAY = 10;
+const CONNECTION_STRING = /\bsotto1[a-z0-9]{112}\b/;
+
+const check = process.argv.includes('--check');
+const startedMs = performance.now();
+const say = (text: string): void => void process.stderr.write(`${text}\n`);
+const seconds = (fromMs: number): number => Math.round((performance.now() - fromMs) / 100) / 10;
+
+interface Report {
+  readonly ok: boolean;
+  readonly [figure: string]: unknown;
+}
+
+/** `docker compose up` in the foreground, as a host would; its screen is shown. */
+function hostRoom(): { readonly up: ChildProcess; readonly invite: Promise<string> } {
+  const up = startCompose(undefined, ['up', '--no-build', '--no-color']);
+  const invite = new Promise<string>((resolve, reject) => {
+    const limit = setTimeout(() => reject(new Error('no connection string in time')), STRING_LIMIT_MS);
+    for (const stream of [up.stdout, up.stderr]) {
+      if (stream === null) continue;
+      createInterface({ input: stream }).on('line', (line) => {
+        say(`   ${line}`);
+        const found = CONNECTION_STRING.exec(line)?.[0];
+        if (found === undefined) return;
+        clearTimeout(limit);
+        resolve(found);
+      });
+    }
+    up.on('close', (code) => reject(new Error(`docker compose up ended with ${String(code)}`)));
+  });
+  return { up, invite };
+}
+
+async function join(name: string, invite: string): Promise<{ client: RoomClient; took: number }> {
+  const fromMs = performance.now();
+  const client = new RoomClient(undefined, name, invite);
+  const joined = await client.joined(JOIN_LIMIT_MS);
+  if (joined['network'] !== 'private-test') throw new Error('the client does not say that this is a test network');
+  const took = seconds(fromMs);
+  say(`-- ${name} is in the room after ${took} s`);
+  return { client, took };
+}
+
+/** Each says `MESSAGES_EACH_WAY` things; @returns how many the other heard, in order. */
+async function talk(from: RoomClient, to: RoomClient): Promise<number> {
+  const texts = Array.from({ length: MESSAGES_EACH_WAY }, (_, index) => `${from.name} says ${index + 1}`);
+  for (const text of texts) from.send(text, text);
+  for (const text of texts)
+    await to.until((line) => line.type === 'message' && line['text'] === text, MESSAGE_LIMIT_MS);
+  const heard = to.messages().map((line) => line['text']);
+  return heard.filter((text, index) => text === texts[index]).length;
+}
+
+async function runDemo(): Promise<Report> {
+  say('-- starting the private Tor network and Sotto: docker compose up');
+  const hostedMs = performance.now();
+  const { up, invite: coming } = hostRoom();
+  const invite = await coming;
+  const secondsToString = seconds(hostedMs);
+  say(`-- the connection string works, after ${secondsToString} s`);
+  const alice = await join('alice', invite);
+  const bob = await join('bob', invite);
+  const aliceToBob = await talk(alice.client, bob.client);
+  const bobToAlice = await talk(bob.client, alice.client);
+  say(`-- ${aliceToBob} messages from alice to bob, ${bobToAlice} back, through the onion`);
+  if (!check) await handOver(invite, bob.client);
+  const left = await Promise.all([alice.client.quit(), bob.client.quit()]);
+  up.kill('SIGINT');
+  await new Promise((resolve) => up.on('close', resolve));
+  return {
+    ok: aliceToBob === MESSAGES_EACH_WAY && bobToAlice === MESSAGES_EACH_WAY && left.every((code) => code === 0),
+    secondsSetup: Number(process.env['SOTTO_SETUP_SECONDS'] ?? 0),
+    secondsToString,
+    secondsToJoin: [alice.took, bob.took],
+    messages: { aliceToBob, bobToAlice },
+    seconds: seconds(startedMs),
+  };
+}
+
+/** The user's turn: a prompt in the room; bob answers. */
+async function handOver(invite: string, bob: RoomClient): Promise<void> {
+  const answer = setInterval(() => answerNew(bob), 200);
+  say('-- your turn: alice and bob are in the room, bob answers. /quit ends the demo.');
+  const you = startCompose(undefined, ['run', '--rm', 'client', '--name', 'you', invite], 'inherit');
+  await new Promise((resolve) => you.on('close', resolve));
+  clearInterval(answer);
+}
+
+const answered = new Set<unknown>();
+
+function answerNew(bob: RoomClient): void {
+  for (const line of bob.messages()) {
+    if (answered.has(line['id']) || speakerOf(line) !== 'you') continue;
+    answered.add(line['id']);
+    bob.send(`I heard you: ${String(line['text'])}`, String(line['id']));
+  }
+}
+
+function speakerOf(line: ClientLine): unknown {
+  return (line['from'] as { readonly name?: unknown } | undefined)?.name;
+}
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => {
+    removeProject(undefined);
+    process.exit(1);
+  });
+}
+
+let report: Report;
+try {
+  report = await runDemo();
+} catch (error) {
+  report = { ok: false, error: error instanceof Error ? error.message : String(error), seconds: seconds(startedMs) };
+}
+say('-- removing everything that the demo started');
+removeProject(undefined);
+if (check) process.stdout.write(`${JSON.stringify(report)}\n`);
+else if (!report.ok) say(`-- the demo failed: ${String(report['error'] ?? 'see above')}`);
+process.exit(report.ok ? 0 : 1);
