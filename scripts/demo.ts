@@ -19,6 +19,7 @@ const seconds = (fromMs: number): number => Math.round((performance.now() - from
 
 interface Report {
   readonly ok: boolean;
+  readonly error?: string;
   readonly [figure: string]: unknown;
 }
 
@@ -127,5 +128,5 @@ try {
 say('-- removing everything that the demo started');
 removeProject(undefined);
 if (check) process.stdout.write(`${JSON.stringify(report)}\n`);
-else if (!report.ok) say(`-- the demo failed: ${String(report['error'] ?? 'see above')}`);
+else if (!report.ok) say(`-- the demo failed: ${report.error ?? 'see above'}`);
 process.exit(report.ok ? 0 : 1);
