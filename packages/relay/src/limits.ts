@@ -2,10 +2,13 @@
 
 import { HEARTBEAT_INTERVAL_MS, LARGEST_FRAME_BYTES } from '@sotto/protocol';
 
-/** Connections that may exist at a time, and of those the ones that have not attached yet. */
-export const CONNECTIONS_MAX = 1_024;
+/**
+ * Connections that may exist at a time, and of those the ones that have not attached yet. At worst each holds OUTBOUND_BYTES_MAX and one
+ * write more, together 80 MiB of the container's 256; the rooms' logs and heads are 20.
+ */
+export const CONNECTIONS_MAX = 256;
 export const HALF_OPEN_MAX = 64;
-export const ROOMS_MAX = 16;
+export const ROOMS_MAX = 4;
 export const ADMIN_CONNECTIONS_MAX = 8;
 
 /** Bytes that may wait in one member's socket. Above it the member is behind: it is fed from the log again when its socket has drained. */

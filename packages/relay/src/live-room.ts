@@ -127,39 +127,40 @@ export class LiveRoom {
   }
 
   #dispatch(event: RoomEvent): void {
-    const { state, effects } = stepRoom(this.#state, event);
-    this.#state = state;
-    for (const effect of effects) this.#perform(effect);
+    try {
+      const { state, effects } = stepRoom(this.#state, event);
+      this.#state = state;
+      for (const effect of effects) this.#perform(effect);
+    } catch {
+      // A bug of ours: this room ends, the others do not. Its members come back to what the store has.
+      this.#around.log('room-failed');
+      this.close('store-unavailable');
+    }
     if (this.#isIdle()) this.#settleIdle();
   }
 
   #perform(effect: RoomEffect): void {
     const { clock, tick, log } = this.#around;
     switch (effect.type) {
-      case 'ask-slot': {
+      case 'ask-slot':
         tick.nextSlot(() => this.#dispatch({ type: 'slot' }));
         return;
-      }
-      case 'append': {
+      case 'append':
         this.#ask(() => this.#append(effect));
         return;
-      }
-      case 'restore': {
+      case 'restore':
         this.#ask(() => this.#reseed(effect.replace));
         return;
-      }
-      case 'reload': {
+      case 'reload':
         this.#ask(() => this.#reload());
         return;
-      }
       case 'rest':
         if (this.#attempts() === 1) log('store-lost');
         this.#cancelRest = clock.after(effect.milliseconds, () => this.#dispatch({ type: 'rested' }));
         return;
-      case 'deliver': {
+      case 'deliver':
         this.#deliver(effect.bodies, effect.oldest);
         return;
-      }
       case 'refuse':
         this.#members.get(effect.publisher)?.refused(encodeRefused('stale', effect.counter, effect.nonce));
         return;
@@ -169,23 +170,18 @@ export class LiveRoom {
       case 'release':
         for (const publisher of effect.publishers) this.#members.get(publisher)?.release();
         return;
-      case 'give-up': {
+      case 'give-up':
         this.#endMembers('store-unavailable');
         return;
-      }
     }
   }
 
   /** One question to the store at a time; its answer, or that there was none, is the next event. */
   #ask(question: () => Promise<RoomEvent>): void {
-    question()
-      .catch((): RoomEvent => ({ type: 'failed', now: this.#around.clock.now() }))
-      .then((event) => this.#dispatch(event))
-      .catch(() => {
-        // A bug of ours: this room ends, the others do not. Its members come back to what the store has.
-        this.#around.log('room-failed');
-        this.close('store-unavailable');
-      });
+    question().then(
+      (event) => this.#dispatch(event),
+      () => this.#dispatch({ type: 'failed', now: this.#around.clock.now() }),
+    );
   }
 
   async #append({ counter, first, bodies }: Extract<RoomEffect, { type: 'append' }>): Promise<RoomEvent> {

@@ -124,10 +124,9 @@ export class Peer implements Member {
 
   #perform(effect: ConnectionEffect): void {
     switch (effect.type) {
-      case 'write': {
+      case 'write':
         this.#write(effect.bytes);
         return;
-      }
       case 'authorise':
         this.#authorise(effect.request).catch(() => this.#fail());
         return;
@@ -136,10 +135,9 @@ export class Peer implements Member {
           effect.frames.map(({ number, body }) => ({ publisher: this.number, counter: number, body })),
         );
         return;
-      case 'feed': {
+      case 'feed':
         this.#feed(effect.cursor);
         return;
-      }
       case 'pause':
         this.#socket.pause();
         return;
@@ -152,10 +150,9 @@ export class Peer implements Member {
           this.#step({ type: 'unpause', reason: 'quota' }),
         );
         return;
-      case 'close': {
+      case 'close':
         this.#close(effect.code);
         return;
-      }
     }
   }
 

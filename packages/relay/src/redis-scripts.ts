@@ -39,7 +39,7 @@ end
 `;
 
 /** ARGV: ttl, capability, tag. */
-export const CREATE = `${RENEW}
+export const CREATE: string = `${RENEW}
 if redis.call('EXISTS', KEYS[1]) == 1 then return 'room-exists' end
 redis.call('DEL', KEYS[2])
 redis.call('HSET', KEYS[1], 'capability', ARGV[2], 'tag', ARGV[3], 'counter', '0', 'head', '', 'previous', '',
@@ -53,7 +53,7 @@ return redis.call('HMGET', KEYS[1], 'capability', 'tag', 'counter', 'head', 'pre
 `;
 
 /** ARGV: ttl, bytes of the log at most, counter, first, body... */
-export const APPEND = `${NUMBER}${RENEW}${EXTEND}
+export const APPEND: string = `${NUMBER}${RENEW}${EXTEND}
 local room = redis.call('HMGET', KEYS[1], 'counter', 'oldest', 'next', 'bytes')
 if not room[1] then return {'room-unknown'} end
 local first, following, count = tonumber(ARGV[4]), tonumber(room[3]), #ARGV - 4
@@ -71,7 +71,7 @@ return {'stored', ARGV[4], oldest}
 `;
 
 /** ARGV: ttl, bytes of the log at most, counter, the counter after it, head, body... */
-export const COMMIT = `${NUMBER}${RENEW}${EXTEND}
+export const COMMIT: string = `${NUMBER}${RENEW}${EXTEND}
 local room = redis.call('HMGET', KEYS[1], 'counter', 'oldest', 'next', 'bytes', 'head')
 if not room[1] then return {'room-unknown'} end
 if room[1] ~= ARGV[3] then return {'stale', room[1]} end
@@ -82,7 +82,7 @@ return {'stored', room[3], oldest}
 `;
 
 /** ARGV: from, bytes at most. Answers the first number and then the bodies. */
-export const READ = `${NUMBER}
+export const READ: string = `${NUMBER}
 local room = redis.call('HMGET', KEYS[1], 'oldest', 'next')
 if not room[1] then return {} end
 local from, following, max = math.max(tonumber(ARGV[1]), tonumber(room[1])), tonumber(room[2]), tonumber(ARGV[2])
@@ -101,14 +101,14 @@ return answer
 `;
 
 /** ARGV: ttl. */
-export const TOUCH = `${RENEW}
+export const TOUCH: string = `${RENEW}
 if redis.call('EXISTS', KEYS[1]) == 0 then return 'room-unknown' end
 renew(ARGV[1])
 return 'present'
 `;
 
 /** ARGV: ttl, capability, tag, counter, head, previous head, oldest, next, body... */
-export const RESTORE = `${NUMBER}${RENEW}
+export const RESTORE: string = `${NUMBER}${RENEW}
 if redis.call('EXISTS', KEYS[1]) == 1 then return 'present' end
 redis.call('DEL', KEYS[2])
 local bytes, oldest = 0, tonumber(ARGV[7])

@@ -1,0 +1,118 @@
+import { randomBytes } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Redis } from 'ioredis';
+import { RedisRoomStore, roomKeys } from '../../src/redis-room-store.ts';
+import { describeRoomStore } from '../room-store.contract.ts';
+import { startRedisServer } from './redis-server.ts';
+import type { RedisServer } from './redis-server.ts';
+
+let server: RedisServer;
+let tester: Redis;
+
+beforeAll(async () => {
+  server = await startRedisServer();
+  tester = server.connectTester();
+});
+
+afterAll(async () => {
+  tester.disconnect();
+  await server.stop();
+});
+
+/** Time passes for every key on the server: each is left with so much less. */
+async function elapse(milliseconds: number): Promise<void> {
+  for (const key of await tester.keys('room:*')) {
+    await tester.pexpire(key, (await tester.pttl(key)) - milliseconds);
+  }
+}
+
+describeRoomStore('RedisRoomStore', async (limits) => {
+  await tester.flushall();
+  const store = new RedisRoomStore({ host: server.host, port: server.port, limits });
+  await ready(store);
+  return { store, elapse };
+});
+
+/** A store fails at once while it is not connected; so asks until it is. */
+async function ready(store: RedisRoomStore): Promise<void> {
+  for (;;) {
+    try {
+      await store.load(new Uint8Array(16));
+      return;
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  }
+}
+
+describe('on a real Redis', () => {
+  const lock = { capabilityKey: new Uint8Array(randomBytes(32)), roomTag: new Uint8Array(randomBytes(16)) };
+
+  async function open(): Promise<{ store: RedisRoomStore; roomId: Uint8Array }> {
+    const store = new RedisRoomStore({ host: server.host, port: server.port });
+    await ready(store);
+    return { store, roomId: new Uint8Array(randomBytes(16)) };
+  }
+
+  test('log and room have one lifetime, and nothing else is stored', async () => {
+    await tester.flushall();
+    const { store, roomId } = await open();
+    await store.create(roomId, lock);
+    await store.append(roomId, { counter: 0, first: 1, bodies: [new Uint8Array(496)] });
+    const [room, log] = roomKeys(roomId);
+    expect((await tester.keys('*')).sort()).toEqual([room, log]);
+    const lifetimes = await Promise.all([tester.call('PEXPIRETIME', room), tester.call('PEXPIRETIME', log)]);
+    expect(lifetimes[0]).toEqual(lifetimes[1]);
+    expect(await tester.pttl(room)).toBeGreaterThan(3_590_000);
+    expect(await tester.pttl(room)).toBeLessThanOrEqual(3_600_000);
+    await store.close();
+  });
+
+  test('each operation is one call, and the text of a script is sent once in a server’s life', async () => {
+    await tester.call('SCRIPT', 'FLUSH');
+    const { store, roomId } = await open();
+    await store.create(roomId, lock);
+    await tester.call('CONFIG', 'RESETSTAT');
+    for (let first = 1; first <= 10; first += 1) {
+      await store.append(roomId, { counter: 0, first, bodies: [new Uint8Array(496).fill(first)] });
+    }
+    const statistics = await tester.info('commandstats');
+    const calls = (command: string): number =>
+      Number(new RegExp(`^cmdstat_${command}:calls=(\\d+)`, 'm').exec(statistics)?.[1] ?? 0);
+    expect([calls('evalsha'), calls('eval')]).toEqual([10, 1]);
+    expect(calls('xadd')).toBe(10);
+    await store.close();
+  });
+
+  test('rejects with our code and no word of the server when it is away, and works again when it is back', async () => {
+    const { store, roomId } = await open();
+    await store.create(roomId, lock);
+    await server.restartEmpty();
+    const failure: unknown = await store.load(roomId).catch((error: unknown) => error);
+    // The connection may be back already: then the answer is that there is no such room.
+    if (failure !== undefined) expect(failure).toMatchObject({ name: 'RelayError', code: 'store-unavailable' });
+    await ready(store);
+    expect(await store.load(roomId)).toBeUndefined();
+    expect(await store.create(roomId, lock)).toBe('created');
+    await store.close();
+  });
+
+  test('the server lets the relay’s user do nothing else (control: the tester may)', async () => {
+    const { store } = await open();
+    const relay = server.connectTester().duplicate({ username: 'default', password: '' });
+    for (const command of [
+      ['FLUSHALL'],
+      ['KEYS', '*'],
+      ['CONFIG', 'GET', '*'],
+      ['SAVE'],
+      ['MONITOR'],
+      ['SET', 'x', 'y'],
+    ]) {
+      const [name = '', ...rest] = command;
+      await expect(relay.call(name, ...rest)).rejects.toThrow(/NOPERM/);
+    }
+    await expect(tester.call('CONFIG', 'GET', 'save')).resolves.toEqual(['save', '']);
+    relay.disconnect();
+    await store.close();
+  });
+});
