@@ -152,7 +152,7 @@ class DialAttempt {
     this.#socket.off('data', keep);
     // A peer that is gone within one turn has nothing to say that a caller could use.
     if (this.#socket.readableEnded) this.fail('socks-closed');
-    await this.#race(Promise.resolve());
+    if (this.#code !== undefined) throw new TorError(this.#code);
     this.#socket.off('close', this.#onEnd);
     this.#socket.off('error', this.#onEnd);
     // An error is always followed by 'close', which is the caller's to see.

@@ -11,8 +11,8 @@ export function readGateEnvironment(environment: Environment): GateOptions {
   return {
     socketPath: readGateSocketPath(environment),
     control: {
-      socketPath: readPath(environment, 'SOTTO_TOR_CONTROL_SOCKET'),
-      cookiePath: readPath(environment, 'SOTTO_TOR_CONTROL_COOKIE'),
+      socketPath: readPath(environment, 'SOTTO_TOR_CONTROL'),
+      cookiePath: readPath(environment, 'SOTTO_TOR_COOKIE'),
     },
   };
 }

@@ -1,0 +1,166 @@
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import fc from 'fast-check';
+import { SocksClient } from 'socks';
+import { describe, expect, test } from 'vitest';
+import { adviseDial, dialOnion } from '../src/dial.ts';
+import { TOR_ERROR_MEANINGS } from '../src/errors.ts';
+import { OnionKey } from '../src/onion-key.ts';
+import { readSocksHead, SOCKS_REPLY_CODES, SocksReplyReader } from '../src/socks-reply.ts';
+import { granted, refused, SocksStandIn } from './socks-stand-in.ts';
+
+const ONION = new OnionKey().address;
+
+const failsWith = (code: string): unknown => expect.objectContaining({ code });
+
+describe('a stream', () => {
+  test('is opened to the onion, port 80, with credentials of its own', async () => {
+    await using stand = await SocksStandIn.start({ reply: granted() });
+    for (let count = 0; count < 2; count += 1) (await dialOnion({ socks: stand.address, onion: ONION })).destroy();
+    const [first, second] = stand.requests;
+    expect(first).toMatchObject({ host: `${ONION}.onion`, port: 80 });
+    expect(first?.user).toMatch(/^[0-9a-f]{32}$/);
+    expect(new Set([first?.user, first?.password, second?.user, second?.password]).size).toBe(4);
+  });
+
+  test('holds what the peer said together with the reply, until its owner listens', async () => {
+    await using stand = await SocksStandIn.start({ reply: granted('early words') });
+    const socket = await dialOnion({ socks: stand.address, onion: ONION });
+    // Longer than any turn that the library or we wait for.
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    const arrived = once(socket, 'data');
+    socket.resume();
+    expect(String((await arrived)[0])).toBe('early words');
+    socket.write('echo');
+    expect(String((await once(socket, 'data'))[0])).toBe('echo');
+    socket.destroy();
+  });
+
+  test('that ends as soon as it is open is a failure and not a silence', async () => {
+    await using stand = await SocksStandIn.start({ reply: granted(), hangUp: true });
+    const result = await dialOnion({ socks: stand.address, onion: ONION }).catch((error: unknown) => error);
+    if (result instanceof Error) expect(result).toMatchObject({ code: 'socks-closed' });
+    else {
+      const socket = result as Awaited<ReturnType<typeof dialOnion>>;
+      const ended = once(socket, 'close');
+      socket.resume();
+      await ended;
+    }
+  });
+});
+
+describe('a refusal of Tor', () => {
+  const numbers = Object.entries(SOCKS_REPLY_CODES).map(([number, code]) => [Number(number), code] as const);
+
+  test.each(numbers)('with the number %d is %s', async (number, code) => {
+    await using stand = await SocksStandIn.start({ reply: refused(number) });
+    await expect(dialOnion({ socks: stand.address, onion: ONION })).rejects.toThrow(failsWith(code));
+  });
+
+  test('with a number that nobody knows is said to be one', async () => {
+    await using stand = await SocksStandIn.start({ reply: refused(0x99) });
+    await expect(dialOnion({ socks: stand.address, onion: ONION })).rejects.toThrow(failsWith('socks-unknown-reply'));
+  });
+
+  test('is hidden by the library for the extended numbers, which is why we read them ourselves', async () => {
+    await using stand = await SocksStandIn.start({ reply: refused(0xf0) });
+    const { host, port } = stand.address;
+    const failed = SocksClient.createConnection({
+      command: 'connect',
+      proxy: { host, port, type: 5, userId: 'u', password: 'p' },
+      destination: { host: `${ONION}.onion`, port: 80 },
+    });
+    await expect(failed).rejects.toThrow(/ - undefined$/);
+  });
+
+  test('has a cause and a next step for every number', () => {
+    for (const [, code] of numbers) {
+      const { cause, nextStep } = adviseDial(code);
+      expect(cause).toBe(TOR_ERROR_MEANINGS[code]);
+      expect(nextStep.length).toBeGreaterThan(10);
+    }
+  });
+});
+
+describe('a proxy that is not what it should be', () => {
+  test.each([
+    ['ignores our credentials', { method: [5, 0], reply: granted() }, 'socks-isolation-refused'],
+    ['accepts no method', { method: [5, 255], reply: granted() }, 'socks-isolation-refused'],
+    ['refuses our credentials', { authentication: [1, 1], reply: granted() }, 'socks-isolation-refused'],
+    ['speaks SOCKS 4', { method: [0, 90], reply: [] }, 'socks-protocol'],
+    ['speaks HTTP', { method: [...Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n')], reply: [] }, 'socks-protocol'],
+    ['answers CONNECT with junk', { reply: [9, 9, 9, 9, 9, 9, 9, 9, 9, 9] }, 'socks-protocol'],
+    ['hangs up', { reply: [], hangUp: true }, 'socks-closed'],
+  ])('and %s', async (_name, script, code) => {
+    await using stand = await SocksStandIn.start(script);
+    const failed = await dialOnion({ socks: stand.address, onion: ONION }).catch((error: unknown) => error);
+    expect(failed).toMatchObject({ code });
+    // Neither address nor credentials may travel with an error.
+    const [request] = stand.requests;
+    const text = JSON.stringify(failed, Object.getOwnPropertyNames(failed as object));
+    for (const secret of [ONION, request?.user, request?.password])
+      if (secret !== undefined) expect(text).not.toContain(secret);
+  });
+
+  test('and is not there', async () => {
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const address = server.address();
+    const port = typeof address === 'object' && address !== null ? address.port : 0;
+    await new Promise((resolve) => server.close(resolve));
+    const socks = { host: '127.0.0.1', port };
+    await expect(dialOnion({ socks, onion: ONION })).rejects.toThrow(failsWith('socks-unreachable'));
+  });
+
+  test('and never answers', async () => {
+    await using stand = await SocksStandIn.start({ reply: [] });
+    await expect(dialOnion({ socks: stand.address, onion: ONION, timeoutMs: 50 })).rejects.toThrow(
+      failsWith('dial-timeout'),
+    );
+  });
+});
+
+describe('a caller', () => {
+  test('who gives up ends the attempt, before and during it', async () => {
+    await using stand = await SocksStandIn.start({ reply: [] });
+    const stop = new AbortController();
+    const dialling = dialOnion({ socks: stand.address, onion: ONION, signal: stop.signal });
+    const refusal = expect(dialling).rejects.toThrow(failsWith('aborted'));
+    stop.abort();
+    await refusal;
+    const after = dialOnion({ socks: stand.address, onion: ONION, signal: stop.signal });
+    await expect(after).rejects.toThrow(failsWith('aborted'));
+  });
+
+  test.each([
+    'example.com',
+    '127.0.0.1',
+    `${ONION}.onion`,
+    ONION.toUpperCase(),
+    'a'.repeat(56),
+    'expyuzz4wqqyqhjn',
+    `www.${ONION}`,
+    '',
+  ])('cannot dial %j', async (onion) => {
+    await using stand = await SocksStandIn.start({ reply: granted() });
+    await expect(dialOnion({ socks: stand.address, onion })).rejects.toThrow(failsWith('onion-address'));
+    expect(stand.requests).toEqual([]);
+  });
+
+  test.each([0, -1, 65_536, 1.5, Number.NaN])('cannot dial port %d', async (port) => {
+    await using stand = await SocksStandIn.start({ reply: granted() });
+    await expect(dialOnion({ socks: stand.address, onion: ONION, port })).rejects.toThrow(failsWith('dial-port'));
+    expect(stand.requests).toEqual([]);
+  });
+});
+
+test('reads the six bytes of a handshake however they are cut', () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ minLength: 0, maxLength: 12 }), fc.nat(12), (bytes, cut) => {
+      const reader = new SocksReplyReader();
+      reader.push(bytes.subarray(0, cut));
+      expect(reader.push(bytes.subarray(cut))).toEqual(readSocksHead([...bytes.subarray(0, 6)]));
+    }),
+    { numRuns: 5_000 },
+  );
+});

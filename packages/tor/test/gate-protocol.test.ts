@@ -1,0 +1,202 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { GateStage } from '../src/gate-protocol.ts';
+import {
+  decodeFetch,
+  decodeGateMessage,
+  decodeGateRequest,
+  decodeIdentity,
+  decodePath,
+  encodeGateRequest,
+  encodeRefusal,
+  encodeStageEvent,
+  encodeSuccess,
+} from '../src/gate-protocol.ts';
+import { describeProgress, nextStepFor } from '../src/bootstrap.ts';
+import { readCircuitAge } from '../src/circuit-age.ts';
+import { MAX_GATE_LINE_BYTES } from '../src/limits.ts';
+import { LineSplitter } from '../src/line-splitter.ts';
+import { OnionKey } from '../src/onion-key.ts';
+import { spendRequest } from '../src/request-budget.ts';
+
+const ONION = new OnionKey().address;
+const KEY = Buffer.alloc(32, 9);
+const KEY_TEXT = KEY.toString('base64');
+
+function decode(line: string): ReturnType<typeof decodeGateRequest> {
+  return decodeGateRequest(Buffer.from(line));
+}
+
+describe('requests', () => {
+  test.each(['ping', 'version', 'bootstrap', 'forget', 'descriptor', 'path'] as const)('reads %s', (op) => {
+    expect(decode(`{"op":"${op}"}`)).toEqual({ ok: true, value: { op } });
+    expect(decode(encodeGateRequest({ op }))).toEqual({ ok: true, value: { op } });
+  });
+
+  test('reads allow, and its longest form fits in a line', () => {
+    const line = encodeGateRequest({ op: 'allow', onion: ONION, key: KEY });
+    expect(decode(line)).toEqual({ ok: true, value: { op: 'allow', onion: ONION, key: KEY } });
+    expect(line.length).toBeLessThan(MAX_GATE_LINE_BYTES);
+  });
+
+  test.each(['', 'ping', '"ping"', '[]', 'null', '{"op":"ping"', '{"op":"ping"}{"op":"ping"}', 'GETINFO address'])(
+    'refuses %j as malformed',
+    (line) => {
+      expect(decode(line)).toEqual({ ok: false, code: 'gate-malformed' });
+    },
+  );
+
+  test('refuses bytes that are not UTF-8', () => {
+    expect(decodeGateRequest(Buffer.from([0x22, 0xff, 0x22]))).toEqual({ ok: false, code: 'gate-malformed' });
+  });
+
+  test.each([
+    '{}',
+    '{"op":1}',
+    '{"op":null}',
+    '{"op":["ping"]}',
+    '{"op":"PING"}',
+    '{"op":"toString"}',
+    '{"op":"__proto__"}',
+    '{"op":"constructor"}',
+    '{"op":"GETINFO address"}',
+    '{"op":"ping\\r\\nSIGNAL NEWNYM"}',
+    '{"OP":"ping"}',
+    '{"op":"ping","op":"newnym"}',
+  ])('refuses the operation of %j', (line) => {
+    expect(decode(line)).toEqual({ ok: false, code: 'gate-operation' });
+  });
+
+  test.each([
+    '{"op":"ping","extra":1}',
+    '{"op":"path","onion":"x"}',
+    '{"op":"ping","__proto__":{"a":1}}',
+    '{"op":"allow"}',
+    `{"op":"allow","onion":"${ONION}"}`,
+    `{"op":"allow","key":"${KEY_TEXT}"}`,
+    `{"op":"allow","onion":"${ONION}","key":"${KEY_TEXT}","flags":"Permanent"}`,
+    `{"op":"allow","onion":"${ONION}","nickname":"${KEY_TEXT}"}`,
+    `{"op":"allow","onion":"${ONION}.onion","key":"${KEY_TEXT}"}`,
+    `{"op":"allow","onion":"${ONION.toUpperCase()}","key":"${KEY_TEXT}"}`,
+    `{"op":"allow","onion":"${'a'.repeat(56)}","key":"${KEY_TEXT}"}`,
+    `{"op":"allow","onion":"${ONION}\\r\\nGETINFO address","key":"${KEY_TEXT}"}`,
+    `{"op":"allow","onion":"${ONION}","key":"${KEY_TEXT}\\r\\nGETINFO address"}`,
+    `{"op":"allow","onion":"${ONION}","key":"${KEY_TEXT} Flags=Permanent"}`,
+    `{"op":"allow","onion":"${ONION}","key":"${Buffer.alloc(31).toString('base64')}"}`,
+    `{"op":"allow","onion":"${ONION}","key":"${Buffer.alloc(33).toString('base64')}"}`,
+    `{"op":"allow","onion":["${ONION}"],"key":"${KEY_TEXT}"}`,
+    `{"op":"allow","onion":"${ONION}","key":{"length":32}}`,
+  ])('refuses the fields of %j', (line) => {
+    expect(decode(line)).toEqual({ ok: false, code: 'gate-field' });
+  });
+
+  test('reads any bytes without throwing', () => {
+    const near = fc.json({ maxDepth: 2 }).map((text) => Buffer.from(text));
+    fc.assert(
+      fc.property(fc.oneof(near, fc.uint8Array({ maxLength: 200 })), (bytes) => {
+        expect(typeof decodeGateRequest(bytes).ok).toBe('boolean');
+        decodeGateMessage(bytes);
+      }),
+      { numRuns: 10_000 },
+    );
+  });
+});
+
+describe('answers', () => {
+  const stages: GateStage[] = [
+    { state: 'starting' },
+    { state: 'done' },
+    { state: 'tor-unreachable' },
+    { state: 'tor-too-old' },
+    { state: 'progressing', ...describeProgress(45, 'loading_descriptors') },
+    { state: 'progressing', ...describeProgress(45, 'unknown') },
+    {
+      state: 'stalled',
+      ...describeProgress(5, 'conn'),
+      cause: 'blocked',
+      nextStep: nextStepFor('blocked'),
+      warning: 'TIMEOUT',
+    },
+    {
+      state: 'stalled',
+      ...describeProgress(0, 'starting'),
+      cause: 'unknown',
+      nextStep: nextStepFor('unknown'),
+      warning: null,
+    },
+  ];
+
+  test.each(stages)('carries the stage %j', (stage) => {
+    expect(decodeGateMessage(Buffer.from(encodeStageEvent(stage)))).toEqual({ kind: 'stage-event', stage });
+  });
+
+  test('carries successes and refusals', () => {
+    expect(decodeGateMessage(Buffer.from(encodeSuccess({ a: 1 })))).toEqual({ kind: 'ok', fields: { ok: true, a: 1 } });
+    expect(decodeGateMessage(Buffer.from(encodeRefusal('gate-busy')))).toEqual({ kind: 'refused', code: 'gate-busy' });
+  });
+
+  test.each(['{"ok":false,"code":"made-up"}', '{"ok":"true"}', '{"event":"bootstrap"}', '{"event":"x"}', '[]', 'x'])(
+    'the client refuses %j',
+    (line) => {
+      expect(decodeGateMessage(Buffer.from(line))).toBeUndefined();
+    },
+  );
+
+  test('the client refuses fields of the wrong form', () => {
+    expect(decodeIdentity({ version: '0.4.9.11 (git)', network: 'public' })).toBeUndefined();
+    expect(decodeIdentity({ version: '0.4.9.11', network: 'other' })).toBeUndefined();
+    expect(decodeFetch({ state: 'failed', reason: 'because' })).toBeUndefined();
+    expect(decodeFetch({ state: 'failed', reason: 'NOT_FOUND' })).toEqual({ state: 'failed', reason: 'NOT_FOUND' });
+    expect(decodePath({ circuitAgeSeconds: -1, guardAgeDays: null, network: 'public' })).toBeUndefined();
+    expect(decodePath({ circuitAgeSeconds: 1, guardAgeDays: '$AAAA', network: 'public' })).toBeUndefined();
+  });
+});
+
+describe('the age of a circuit', () => {
+  const wallMs = Date.UTC(2026, 10, 22, 12, 0, 0);
+  const joined = 'PURPOSE=HS_CLIENT_REND HS_STATE=HSCR_JOINED';
+  const line = (rest: string): string => `7 BUILT $AAAA~one,$BBBB~two BUILD_FLAGS=IS_INTERNAL ${rest}`;
+
+  test('is that of the newest joined circuit of this onion', () => {
+    const status = [
+      line(`${joined} REND_QUERY=${ONION} TIME_CREATED=2026-11-22T11:00:00.000000`),
+      line(`${joined} REND_QUERY=${ONION} TIME_CREATED=2026-11-22T11:59:30.250000 SOCKS_USERNAME="x"`),
+      line(`${joined} REND_QUERY=${new OnionKey().address} TIME_CREATED=2026-11-22T11:59:59.000000`),
+      line(`PURPOSE=HS_CLIENT_REND HS_STATE=HSCR_CONNECTING REND_QUERY=${ONION} TIME_CREATED=2026-11-22T11:59:58`),
+      line(`PURPOSE=HS_CLIENT_INTRO HS_STATE=HSCI_DONE REND_QUERY=${ONION} TIME_CREATED=2026-11-22T11:59:57`),
+    ].join('\n');
+    expect(readCircuitAge(status, ONION, wallMs)).toBe(29);
+  });
+
+  test.each([
+    '',
+    'junk',
+    line(`${joined} REND_QUERY=${ONION} TIME_CREATED=yesterday`),
+    line(`${joined} REND_QUERY=${ONION}`),
+  ])('is null for %j', (status) => {
+    expect(readCircuitAge(status, ONION, wallMs)).toBeNull();
+  });
+
+  test('is never negative, whatever the clocks say', () => {
+    const status = line(`${joined} REND_QUERY=${ONION} TIME_CREATED=2030-01-01T00:00:00.000000`);
+    expect(readCircuitAge(status, ONION, wallMs)).toBe(0);
+  });
+});
+
+describe('lines and budgets', () => {
+  test('a line is the same however it is cut, and one that is too long ends the reading', () => {
+    const splitter = new LineSplitter(4);
+    expect(splitter.push(Buffer.from('ab')).lines).toEqual([]);
+    expect(splitter.push(Buffer.from('cd\n\nx\ny')).lines.map(String)).toEqual(['abcd', '', 'x']);
+    expect(splitter.push(Buffer.from('yyyy\nz\n'))).toEqual({ lines: [], overflow: true });
+    expect(splitter.push(Buffer.from('z\n'))).toEqual({ lines: [], overflow: true });
+  });
+
+  test('a budget lets a burst through, then a rate', () => {
+    let budget = spendRequest({ tokens: 2, atMs: 0 }, 0, 2, 1);
+    budget = budget && spendRequest(budget, 0, 2, 1);
+    expect(budget && spendRequest(budget, 999, 2, 1)).toBeUndefined();
+    expect(budget && spendRequest(budget, 1_000, 2, 1)).toEqual({ tokens: 0, atMs: 1_000 });
+    expect(budget && spendRequest(budget, 1e9, 2, 1)).toEqual({ tokens: 1, atMs: 1e9 });
+  });
+});

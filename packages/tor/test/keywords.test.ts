@@ -1,0 +1,46 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { parseKeywordLine } from '../src/keywords.ts';
+
+test('splits words, pairs and quoted strings', () => {
+  const { words, keywords } = parseKeywordLine(
+    'STATUS_CLIENT WARN BOOTSTRAP PROGRESS=10 SUMMARY="Connected to a relay" WARNING="a \\"b\\" \\\\" EMPTY= Q=""',
+  );
+  expect(words).toEqual(['STATUS_CLIENT', 'WARN', 'BOOTSTRAP']);
+  expect([...keywords]).toEqual([
+    ['PROGRESS', '10'],
+    ['SUMMARY', 'Connected to a relay'],
+    ['WARNING', 'a "b" \\'],
+    ['EMPTY', ''],
+    ['Q', ''],
+  ]);
+});
+
+test('does not find a pair inside a quoted string', () => {
+  expect(parseKeywordLine('X WARNING="TAG=done PROGRESS=100" TAG=conn').keywords.get('TAG')).toBe('conn');
+});
+
+test('keeps the first of two pairs of one name', () => {
+  expect(parseKeywordLine('A=1 A=2').keywords.get('A')).toBe('1');
+});
+
+test('takes the path of a circuit as a word', () => {
+  const path = '$AAAA~one,$BBBB=two';
+  expect(parseKeywordLine(`5 BUILT ${path} PURPOSE=GENERAL`)).toEqual({
+    words: ['5', 'BUILT', path],
+    keywords: new Map([['PURPOSE', 'GENERAL']]),
+  });
+});
+
+test('reads any text without throwing or hanging', () => {
+  fc.assert(
+    fc.property(
+      fc.string({ unit: fc.constantFrom('"', '\\', ' ', '=', 'A', 'b', '\n', 'é'), maxLength: 60 }),
+      (text) => {
+        const { words, keywords } = parseKeywordLine(text);
+        expect(words.length + keywords.size).toBeLessThanOrEqual(text.length);
+      },
+    ),
+    { numRuns: 20_000 },
+  );
+});

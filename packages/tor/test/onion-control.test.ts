@@ -1,0 +1,154 @@
+import { describe, expect, test } from 'vitest';
+import { openOnionControl } from '../src/onion-control.ts';
+import type { UploadProgress } from '../src/onion-control.ts';
+import { OnionKey } from '../src/onion-key.ts';
+import type { Answer } from './scripted-tor.ts';
+import { HandClock, ScriptedTor } from './scripted-tor.ts';
+
+const KEY = new OnionKey();
+const REQUEST = { key: KEY, targetSocketPath: '/run/relay/relay.sock' };
+const PUBLISHES: Answer = (command) =>
+  command.startsWith('ADD_ONION') ? `250-ServiceID=${KEY.address}\r\n250 OK\r\n` : undefined;
+
+const failsWith = (code: string): unknown => expect.objectContaining({ code });
+
+describe('publishing', () => {
+  test('waits for the first upload and counts the others', async () => {
+    await using tor = await ScriptedTor.start({ answer: PUBLISHES });
+    const onions = await openOnionControl(tor.address);
+    const seen: UploadProgress[] = [];
+    const published = onions.publish(REQUEST, { onProgress: (progress) => seen.push(progress) });
+    await tor.saw('ADD_ONION');
+    tor.emit(`HS_DESC UPLOAD ${KEY.address} UNKNOWN $AAAA~relay abc HSDIR_INDEX=00`);
+    tor.emit(`HS_DESC UPLOADED ${new OnionKey().address} UNKNOWN $AAAA~relay`);
+    tor.emit(`HS_DESC FAILED ${KEY.address} UNKNOWN $BBBB~relay REASON=UPLOAD_REJECTED`);
+    tor.emit(`HS_DESC UPLOADED ${KEY.address} UNKNOWN $AAAA~relay`);
+    expect(await published).toBe(KEY.address);
+    expect(seen.map(({ attempted, failed, uploaded }) => [attempted, failed, uploaded])).toEqual([
+      [1, 0, 0],
+      [1, 1, 0],
+      [1, 1, 1],
+    ]);
+    expect(onions.uploads(KEY.address)).toMatchObject({ expected: 8, lastFailure: 'UPLOAD_REJECTED' });
+    onions.close();
+  });
+
+  test('asks for its events before it adds the onion', async () => {
+    await using tor = await ScriptedTor.start({ answer: PUBLISHES });
+    const onions = await openOnionControl(tor.address);
+    const published = onions.publish(REQUEST);
+    await tor.saw('ADD_ONION');
+    tor.emit(`HS_DESC UPLOADED ${KEY.address} UNKNOWN $AAAA~relay`);
+    await published;
+    const names = tor.commands.map((command) => command.split(' ')[0]);
+    expect(names).toEqual(['GETINFO', 'GETCONF', 'SETEVENTS', 'GETINFO', 'ADD_ONION']);
+    expect(tor.commands[2]).toContain('HS_DESC');
+    onions.close();
+  });
+
+  test('gives up after its time and takes the onion back', async () => {
+    await using tor = await ScriptedTor.start({ answer: PUBLISHES });
+    const clock = new HandClock();
+    const onions = await openOnionControl({ ...tor.address, clock });
+    const published = onions.publish(REQUEST, { timeoutMs: 1_000 });
+    const refused = expect(published).rejects.toThrow(failsWith('onion-upload-timeout'));
+    await tor.saw('ADD_ONION');
+    while (!clock.due.includes(1_000)) await new Promise((resolve) => setImmediate(resolve));
+    clock.advance(1_000);
+    await refused;
+    expect(tor.commands.at(-1)).toBe(`DEL_ONION ${KEY.address}`);
+    onions.close();
+  });
+
+  test('gives up when it is told to and takes the onion back', async () => {
+    await using tor = await ScriptedTor.start({ answer: PUBLISHES });
+    const onions = await openOnionControl(tor.address);
+    const stop = new AbortController();
+    const refused = expect(onions.publish(REQUEST, { signal: stop.signal })).rejects.toThrow(failsWith('aborted'));
+    await tor.saw('ADD_ONION');
+    stop.abort();
+    await refused;
+    expect(tor.commands.at(-1)).toBe(`DEL_ONION ${KEY.address}`);
+    await expect(onions.publish(REQUEST, { signal: stop.signal })).rejects.toThrow(failsWith('aborted'));
+    onions.close();
+  });
+
+  test('fails with the connection', async () => {
+    await using tor = await ScriptedTor.start({ answer: PUBLISHES });
+    const onions = await openOnionControl(tor.address);
+    const refused = expect(onions.publish(REQUEST)).rejects.toThrow(failsWith('control-closed'));
+    await tor.saw('ADD_ONION');
+    await tor.down();
+    await refused;
+    expect(await onions.closed).toBe('control-closed');
+  });
+
+  test('does not publish one onion twice, and deletes only its own', async () => {
+    await using tor = await ScriptedTor.start({ answer: PUBLISHES });
+    const onions = await openOnionControl(tor.address);
+    const published = onions.publish(REQUEST);
+    await tor.saw('ADD_ONION');
+    await expect(onions.publish(REQUEST)).rejects.toThrow(failsWith('onion-limit'));
+    tor.emit(`HS_DESC UPLOADED ${KEY.address} UNKNOWN $AAAA~relay`);
+    await published;
+    await expect(onions.remove(new OnionKey().address)).rejects.toThrow(failsWith('onion-unknown'));
+    await onions.remove(KEY.address);
+    expect(tor.commands.filter((command) => command.startsWith('DEL_ONION'))).toEqual([`DEL_ONION ${KEY.address}`]);
+    onions.close();
+  });
+});
+
+describe('the Tor behind it', () => {
+  test.each([
+    ['0.4.9.10', 'tor-too-old'],
+    ['0.4.8.99', 'tor-too-old'],
+    ['0.3.9.99', 'tor-too-old'],
+    ['nonsense', 'control-unexpected'],
+  ])('refuses version %s', async (version, code) => {
+    await using tor = await ScriptedTor.start({
+      answer: (command) => (command === 'GETINFO version' ? `250-version=${version}\r\n250 OK\r\n` : undefined),
+    });
+    await expect(openOnionControl(tor.address)).rejects.toThrow(failsWith(code));
+  });
+
+  test.each([
+    ['0.4.9.11', '0.4.9.11'],
+    ['0.4.9.15', '0.4.9.15'],
+    ['0.4.10.1-alpha-dev (git-0123)', '0.4.10.1'],
+    ['0.5.0.1', '0.5.0.1'],
+  ])('takes version %s', async (version, shown) => {
+    await using tor = await ScriptedTor.start({
+      answer: (command) => (command === 'GETINFO version' ? `250-version=${version}\r\n250 OK\r\n` : undefined),
+    });
+    const onions = await openOnionControl(tor.address);
+    expect(onions.version).toBe(shown);
+    onions.close();
+  });
+
+  test.each([
+    ['0', 'public'],
+    ['1', 'private-test'],
+  ])('tells a network with TestingTorNetwork %s', async (value, network) => {
+    await using tor = await ScriptedTor.start({
+      answer: (command) => (command.startsWith('GETCONF') ? `250 TestingTorNetwork=${value}\r\n` : undefined),
+    });
+    const onions = await openOnionControl(tor.address);
+    expect(onions.network).toBe(network);
+    onions.close();
+  });
+
+  test('shows the stages, and a stall when its clock says so', async () => {
+    await using tor = await ScriptedTor.start();
+    const clock = new HandClock();
+    const states: string[] = [];
+    const onions = await openOnionControl({ ...tor.address, clock, onStage: (stage) => states.push(stage.state) });
+    clock.advance(60_000);
+    expect(onions.stage).toMatchObject({ state: 'stalled', cause: 'unknown' });
+    const done = new Promise((resolve) => void onions.closed.then(resolve));
+    tor.emit('STATUS_CLIENT NOTICE BOOTSTRAP PROGRESS=100 TAG=done SUMMARY="Done"');
+    await tor.down();
+    await done;
+    expect(states).toEqual(['starting', 'progressing', 'stalled', 'done']);
+    expect(clock.due).toEqual([]);
+  });
+});

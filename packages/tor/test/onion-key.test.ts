@@ -1,0 +1,142 @@
+import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, sign, verify } from 'node:crypto';
+import { inspect } from 'node:util';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { base32Decode, base32Encode, base64Bytes, base64Decode } from '../src/encoding.ts';
+import { ClientAuthKey, decodeOnionAddress, isOnionAddress, onionAddressOf, OnionKey } from '../src/onion-key.ts';
+
+/** Examples of tor's rend-spec-v3 §6. */
+const SPEC_ADDRESSES = [
+  'pg6mmjiyjmcrsslvykfwnntlaru7p5svn6y2ymmju6nubxndf4pscryd',
+  'sp3k262uwy4r2k3ycr5awluarykdpag6a7y33jxop4cs2lu5uz5sseqd',
+  'xa4r2iadxm55fbnqgwwi5mymqdcofiu3w6rpbtqn7b2dyn7mgwj64jyd',
+];
+
+/** RFC 8032 §7.1, test 1. */
+const RFC8032_SEED = Buffer.from('9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60', 'hex');
+const RFC8032_PUBLIC = 'd75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a';
+const CLIENT_SECRET = Buffer.from(Array.from({ length: 32 }, (_, index) => index * 7 + 1));
+
+describe('addresses', () => {
+  test.each(SPEC_ADDRESSES)('reads and writes the example %s', (address) => {
+    const decoded = decodeOnionAddress(address);
+    expect(decoded.ok && onionAddressOf(decoded.value)).toBe(address);
+  });
+
+  test('refuses every single changed character', () => {
+    const [address = ''] = SPEC_ADDRESSES;
+    for (let index = 0; index < address.length; index += 1) {
+      const other = address[index] === 'a' ? 'b' : 'a';
+      expect(isOnionAddress(address.slice(0, index) + other + address.slice(index + 1))).toBe(false);
+    }
+  });
+
+  test.each([
+    ['upper case', SPEC_ADDRESSES[0]?.toUpperCase()],
+    ['the ending .onion', `${SPEC_ADDRESSES[0] ?? ''}.onion`],
+    ['a short text', SPEC_ADDRESSES[0]?.slice(1)],
+    ['a line break', `${SPEC_ADDRESSES[0]?.slice(0, 54) ?? ''}\r\n`],
+    ['nothing', ''],
+  ])('refuses %s', (_name, text = '') => {
+    expect(decodeOnionAddress(text)).toEqual({ ok: false, code: 'onion-address' });
+  });
+
+  test('round trips any public key', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ minLength: 32, maxLength: 32 }), (key) => {
+        const decoded = decodeOnionAddress(onionAddressOf(key));
+        expect(decoded.ok && Buffer.from(decoded.value).equals(key)).toBe(true);
+      }),
+    );
+  });
+});
+
+describe('the key of an onion', () => {
+  test('has the public key of RFC 8032', () => {
+    expect(Buffer.from(new OnionKey(RFC8032_SEED).publicKey).toString('hex')).toBe(RFC8032_PUBLIC);
+  });
+
+  test('gives Tor 64 clamped bytes in base64', () => {
+    const expanded = Buffer.from(Buffer.from(new OnionKey(RFC8032_SEED).encodeForTor()).toString(), 'base64');
+    const hash = createHash('sha512').update(RFC8032_SEED).digest();
+    expect(expanded).toHaveLength(64);
+    expect(expanded.subarray(1, 31)).toEqual(hash.subarray(1, 31));
+    expect(expanded.subarray(32)).toEqual(hash.subarray(32));
+    expect(expanded.readUInt8(0) & 7).toBe(0);
+    expect(expanded.readUInt8(31) & 0xc0).toBe(0x40);
+  });
+
+  test('is another one each time', () => {
+    expect(new OnionKey().address).not.toBe(new OnionKey().address);
+  });
+
+  test('shows its secret to neither inspect nor JSON, and is zero after wipe', () => {
+    const key = new OnionKey(RFC8032_SEED);
+    const secret = Buffer.from(key.encodeForTor()).toString();
+    const hex = Buffer.from(secret, 'base64').toString('hex');
+    for (const text of [inspect(key, { depth: 9, showHidden: true }), JSON.stringify(key)]) {
+      expect(text).not.toContain(secret);
+      expect(text).not.toContain(hex.slice(0, 16));
+      expect(text).not.toContain(RFC8032_SEED.toString('hex').slice(0, 16));
+    }
+    key.wipe();
+    expect(Buffer.from(key.encodeForTor()).toString()).toBe(Buffer.alloc(64).toString('base64'));
+  });
+
+  test('leaves the seed of the caller alone and refuses one of another length', () => {
+    const seed = Buffer.from(RFC8032_SEED);
+    expect(new OnionKey(seed).address).toHaveLength(56);
+    expect(seed).toEqual(RFC8032_SEED);
+    expect(() => new OnionKey(seed.subarray(1))).toThrow(expect.objectContaining({ code: 'onion-key' }));
+  });
+
+  test('really signs for its address', () => {
+    const der = Buffer.concat([Buffer.from('302e020100300506032b657004220420', 'hex'), RFC8032_SEED]);
+    const signature = sign(null, Buffer.from('x'), createPrivateKey({ key: der, format: 'der', type: 'pkcs8' }));
+    const decoded = decodeOnionAddress(new OnionKey(RFC8032_SEED).address);
+    const raw = decoded.ok ? decoded.value : new Uint8Array();
+    const spki = Buffer.concat([Buffer.from('302a300506032b6570032100', 'hex'), raw]);
+    expect(verify(null, Buffer.from('x'), createPublicKey({ key: spki, format: 'der', type: 'spki' }), signature)).toBe(
+      true,
+    );
+  });
+});
+
+describe('the key of a client', () => {
+  test('has 52 characters of base32 for the service and 44 of base64 for the client', () => {
+    const key = new ClientAuthKey(CLIENT_SECRET);
+    expect(key.publicBase32).toMatch(/^[a-z2-7]{52}$/);
+    expect(Buffer.from(key.encodeForTor()).toString()).toBe(CLIENT_SECRET.toString('base64'));
+  });
+
+  test('has the public key that node makes for the same secret', () => {
+    const jwk = generateKeyPairSync('x25519').privateKey.export({ format: 'jwk' });
+    const key = new ClientAuthKey(Buffer.from(jwk.d ?? '', 'base64url'));
+    expect(Buffer.from(key.publicKey).toString('base64url')).toBe(jwk.x);
+    expect(base32Decode(key.publicBase32)).toEqual(key.publicKey);
+  });
+
+  test('refuses a secret of another length and does not show it', () => {
+    expect(() => new ClientAuthKey(new Uint8Array(31))).toThrow(expect.objectContaining({ code: 'onion-key' }));
+    const key = new ClientAuthKey(CLIENT_SECRET);
+    expect(inspect(key, { showHidden: true })).not.toContain(CLIENT_SECRET.toString('hex').slice(0, 16));
+  });
+});
+
+describe('encodings', () => {
+  test('round trip and agree with node', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 80 }), (bytes) => {
+        expect(base32Decode(base32Encode(bytes))).toEqual(bytes);
+        const base64 = Buffer.from(bytes).toString('base64');
+        expect(Buffer.from(base64Bytes(bytes)).toString()).toBe(base64);
+        expect(Buffer.from(base64Decode(base64) ?? [0])).toEqual(Buffer.from(bytes));
+      }),
+    );
+  });
+
+  test.each(['a', 'ab', 'a===', 'AB==', 'AAAA=', 'AA-_', ' AAA', 'AAAA\n', 'AAE'])('refuses the base64 %j', (text) => {
+    // 'AB==' has spare bits that are not zero: a second spelling of one key.
+    expect(base64Decode(text)).toBeUndefined();
+  });
+});
