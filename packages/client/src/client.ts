@@ -1,6 +1,6 @@
 // The thin edge around a session: performs its effects with the streams, timers and random numbers it is handed.
 
-import { FrameSplitter } from '@sotto/protocol';
+import { ByteReader, FrameSplitter } from '@sotto/protocol';
 import type { Invite } from '@sotto/protocol';
 import type { RandomSource } from '@sotto/crypto';
 import type { ClientEvent, Speaker, StateEvent } from './events.ts';
@@ -55,6 +55,8 @@ export class Client {
   readonly #abort = new AbortController();
   #session: Session;
   #stream: ByteStream | undefined;
+  /** The events that wait their turn; undefined while nothing happens. */
+  #turn: SessionEvent[] | undefined;
   #resolveEnded: () => void = () => undefined;
 
   constructor(options: ClientOptions) {
@@ -88,7 +90,21 @@ export class Client {
     this.#step({ type: 'leave' });
   }
 
+  /** One event at a time: what a front end does from within `tell` waits until all effects before it are performed, or frames would overtake. */
   #step(event: SessionEvent): void {
+    if (this.#turn !== undefined) {
+      this.#turn.push(event);
+      return;
+    }
+    this.#turn = [event];
+    try {
+      for (const next of this.#turn) this.#take(next);
+    } finally {
+      this.#turn = undefined;
+    }
+  }
+
+  #take(event: SessionEvent): void {
     const context = { membership: this.#membership, now: this.#options.clock.now(), chance: () => this.#chance() };
     const { session, effects } = step(this.#session, event, context);
     this.#session = session;
@@ -127,6 +143,8 @@ export class Client {
     try {
       this.#listen(await this.#options.dial(tell, this.#abort.signal));
     } catch (error) {
+      // It was told to stop: however it does, nobody waits for it any more.
+      if (this.#abort.signal.aborted) return;
       if (!(error instanceof DialError)) throw error;
       this.#step({ type: 'dial-failed', code: error.code, message: error.message, final: error.final });
     }
@@ -183,6 +201,6 @@ export class Client {
 
   /** A number in [0, 1) with 32 random bits. */
   #chance(): number {
-    return new DataView(this.#options.random(4).buffer).getUint32(0) / 2 ** 32;
+    return new ByteReader(this.#options.random(4)).u32() / 2 ** 32;
   }
 }

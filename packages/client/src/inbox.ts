@@ -58,6 +58,7 @@ export function takeContent(
   if (known !== undefined && content.number <= known.number) return { inbox, events: [] };
   const events: InboxEvent[] = [];
   const lost = known === undefined || known.gapShown ? 0 : content.number - known.number - 1;
+  const listed = known?.present === true && known.name !== '';
   let member: Member = {
     ...(known ?? { memberKey, name: '', partial: NO_PARTIAL_TEXTS }),
     present: true,
@@ -66,21 +67,23 @@ export function takeContent(
     heardAt: now,
     gapShown: false,
   };
+  if (content.type === 'presence') {
+    member = { ...member, name: content.name, present: content.standing !== 'leaving' };
+  }
+  if (!member.present) member = { ...member, partial: NO_PARTIAL_TEXTS };
   if (lost > 0) events.push({ type: 'gap', count: lost, member });
+  // Whoever was given up for silent is back with whatever it says next.
+  const asksWhoIsHere = content.type === 'presence' && content.standing === 'arriving';
+  if (member.present && member.name !== '' && (!listed || asksWhoIsHere)) {
+    events.push({ type: 'arrived', member, asksWhoIsHere });
+  }
+  if (!member.present && known?.present === true) events.push({ type: 'left', member });
   if (content.type === 'text') {
     const joined = joinFragment(member.partial, content.number - content.index, content);
     member = { ...member, partial: joined.partial };
     if (joined.text !== undefined) {
       events.push({ type: 'text', member, first: content.number - content.index, bytes: joined.text });
     }
-  }
-  if (content.type === 'presence') {
-    member = { ...member, name: content.name, present: content.standing !== 'leaving' };
-    const isNew = known?.present !== true || known.name === '';
-    if (member.present && (isNew || content.standing === 'arriving')) {
-      events.push({ type: 'arrived', member, asksWhoIsHere: content.standing === 'arriving' });
-    }
-    if (!member.present && known?.present === true) events.push({ type: 'left', member });
   }
   events.push({ type: 'seen', member });
   return { inbox: { ...inbox, members: new Map(inbox.members).set(key, member) }, events };

@@ -27,7 +27,8 @@ import type { Content, ContentCode, Decoded, Invite } from '@sotto/protocol';
 
 const PLAINTEXT_SIZES: readonly number[] = FRAME_BYTES.map((bytes) => plaintextBytes(bodyBytes(bytes)));
 const encoder = new TextEncoder();
-const decoder = new TextDecoder('utf-8', { fatal: true });
+/** `ignoreBOM` keeps a leading U+FEFF: it is part of what was said. */
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** What an opened frame was. A dummy and a frame that is not ours to read ask for the same: nothing. */
 export type Opened =

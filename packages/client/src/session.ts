@@ -11,6 +11,7 @@ import {
   encodeBeat,
   encodeFrame,
   HEARTBEAT_INTERVAL_MS,
+  NAME_BYTES_MAX,
   SILENCE_LIMIT_MS,
   TEXT_BYTES_MAX,
   equalBytes,
@@ -84,6 +85,8 @@ export interface Session {
   readonly inbox: Inbox;
   readonly schedule: Schedule;
   readonly tracked: readonly TrackedText[];
+  /** `owed`: a text was shown since our last frame, and the receipt's timer runs. */
+  readonly receipt: 'none' | 'owed';
 }
 
 export type TimerName =
@@ -133,6 +136,7 @@ export function createSession(name: string): Session {
     inbox: EMPTY_INBOX,
     schedule: OFF_SCHEDULE,
     tracked: [],
+    receipt: 'none',
   };
 }
 
@@ -156,6 +160,7 @@ export function listMembers(session: Session, membership: Membership): (Speaker 
 function react(session: Session, event: SessionEvent, turn: Turn): Session {
   switch (event.type) {
     case 'start':
+      if (!isName(session.name)) return closeWith(session, turn, 'name-invalid');
       setTimer(turn, 'join-limit', JOIN_LIMIT_MS);
       return dial(session, turn);
     case 'stage':
@@ -365,8 +370,9 @@ function takeOthersBody(session: Session, body: Uint8Array, turn: Turn): Session
 function answerInbox(session: Session, event: InboxEvent, turn: Turn): Session {
   switch (event.type) {
     case 'text':
-      setTimer(turn, 'receipt', RECEIPT_DELAY_MS);
-      return session;
+      // The first text starts the wait: were it each, a lively room would never be answered.
+      if (session.receipt === 'none') setTimer(turn, 'receipt', RECEIPT_DELAY_MS);
+      return { ...session, receipt: 'owed' };
     case 'arrived':
       emitMembers(session, turn);
       return event.asksWhoIsHere ? queueOnce(session, { type: 'presence', standing: 'here' }) : session;
@@ -411,6 +417,11 @@ function refuseText(session: Session, bytes: Uint8Array): ClientCode | undefined
   return isFull(session.outbox) ? 'outbox-full' : undefined;
 }
 
+function isName(name: string): boolean {
+  const length = encodeText(name).length;
+  return length > 0 && length <= NAME_BYTES_MAX;
+}
+
 function leave(session: Session, turn: Turn): Session {
   if (session.stay === 'leaving') return close(session, turn, undefined, undefined);
   if (session.link.phase !== 'live' || session.stay !== 'joined') return close(session, turn, undefined, undefined);
@@ -442,7 +453,7 @@ function departNext(session: Session, turn: Turn): Session {
   const body = turn.membership.seal(toContent(draft, number, session));
   publish(turn, session.counter, body);
   clearTimer(turn, 'receipt');
-  return { ...session, number, outbox: depart(session.outbox, draft, number, body) };
+  return { ...session, number, receipt: 'none', outbox: depart(session.outbox, draft, number, body) };
 }
 
 function toContent(draft: Draft, number: number, session: Session): Content {
@@ -474,12 +485,16 @@ function takeTimer(session: Session, name: TimerName, turn: Turn): Session {
     case 'join-limit':
       return session.stay === 'joined' ? session : closeWith(session, turn, 'join-timeout');
     case 'receipt':
-      return session.stay === 'joined' ? pump(queueOnce(session, { type: 'receipt' }), turn) : session;
+      return sendReceipt({ ...session, receipt: 'none' }, turn);
     case 'presence':
       return takePresence(session, turn);
     case 'leave':
       return close(session, turn, undefined, undefined);
   }
+}
+
+function sendReceipt(session: Session, turn: Turn): Session {
+  return session.stay === 'joined' ? pump(queueOnce(session, { type: 'receipt' }), turn) : session;
 }
 
 function takeSilence(session: Session, turn: Turn): Session {
