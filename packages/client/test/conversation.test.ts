@@ -1,0 +1,334 @@
+import { TEXT_BYTES_MAX } from '@sotto/protocol';
+import { describe, expect, test } from 'vitest';
+import {
+  LEAVE_WAIT_MS,
+  MEMBER_SILENT_MS,
+  OUTBOX_TEXTS_MAX,
+  PRESENCE_INTERVAL_MS,
+  RECEIPT_DELAY_MS,
+  WINDOW_FRAMES,
+} from '../src/limits.ts';
+import { Rehearsal, gapsOf, statesOf, textsOf, told } from './rehearsal.ts';
+import type { Seat } from './rehearsal.ts';
+
+function presentNames(seat: Seat): string[] {
+  return seat.client.members().map((member) => member.name);
+}
+
+describe('joining', () => {
+  test('two members join, and see each other arrive', async () => {
+    const room = new Rehearsal();
+    const anna = await room.join('Anna');
+    const ben = await room.join('Ben');
+    await room.clock.advance(1);
+    expect(statesOf(anna)).toEqual(['joining', 'joined']);
+    expect(statesOf(ben)).toEqual(['joining', 'joined']);
+    expect(told(anna, 'arrived').map((event) => event.member.name)).toEqual(['Ben']);
+    expect(told(ben, 'arrived').map((event) => event.member.name)).toEqual(['Anna']);
+    expect(anna.client.members()).toEqual([
+      { name: 'Anna', fingerprint: anna.client.fingerprint, self: true },
+      { name: 'Ben', fingerprint: ben.client.fingerprint, self: false },
+    ]);
+    expect(told(anna, 'members').at(-1)?.members).toEqual(anna.client.members());
+  });
+
+  test('a member that joins later hears what is said from then on, and no gap', async () => {
+    const room = new Rehearsal();
+    const anna = await room.join('Anna');
+    anna.client.say('before');
+    await room.clock.advance(1);
+    const ben = await room.join('Ben');
+    anna.client.say('after');
+    await room.clock.advance(1);
+    expect(textsOf(ben)).toEqual(['after']);
+    expect(gapsOf(ben)).toEqual([]);
+  });
+
+  test('what is said before the room is joined is sent when it is', async () => {
+    const room = new Rehearsal();
+    const anna = await room.join('Anna');
+    const ben = room.seat('Ben');
+    ben.client.start();
+    ben.client.say('early', 'ref-1');
+    await room.clock.advance(1);
+    expect(textsOf(anna)).toEqual(['early']);
+    expect(told(ben, 'sent').map((event) => event.ref)).toEqual(['ref-1']);
+  });
+
+  test('a name that no member could read is refused before anything is sent', async () => {
+    for (const name of ['', 'n'.repeat(49), 'é'.repeat(25)]) {
+      const room = new Rehearsal();
+      const seat = await room.join(name);
+      expect(told(seat, 'error').map((event) => event.code)).toEqual(['name-invalid']);
+      expect(statesOf(seat)).toEqual(['closed name-invalid']);
+      expect(room.relay.connections).toBe(0);
+    }
+    const control = new Rehearsal();
+    expect(statesOf(await control.join('é'.repeat(24)))).toContain('joined');
+  });
+});
+
+describe('texts', () => {
+  test('arrive whole and in order both ways, from 1 byte to 64 KiB', async () => {
+    const room = new Rehearsal();
+    const anna = await room.join('Anna');
+    const ben = await room.join('Ben');
+    const said = [1, 2, 336, 337, 1000, 3920, 3921, 20_000, TEXT_BYTES_MAX].map((length, index) =>
+      String.fromCharCode(97 + index).repeat(length),
+    );
+    for (const text of said) {
+      anna.client.say(text);
+      ben.client.say(text.toUpperCase());
+    }
+    await room.clock.advance(1);
+    expect(textsOf(ben)).toEqual(said);
+    expect(textsOf(anna)).toEqual(said.map((text) => text.toUpperCase()));
+  });
+
+  test('arrive between three members, once for each, with the same id everywhere', async () => {
+    const room = new Rehearsal();
+    const anna = await room.join('Anna');
+    const ben = await room.join('Ben');
+    const cleo = await room.join('Cleo');
+    anna.client.say('hello', 'r');
+    await room.clock.advance(1);
+    const id = told(anna, 'sent')[0]?.id;
+    expect(id).toMatch(/^[0-9a-f]{16}-\d+$/);
+    for (const seat of [ben, cleo]) {
+      const from = { name: 'Anna', fingerprint: anna.client.fingerprint };
+      expect(told(seat, 'message')).toEqual([{ type: 'message', id, from, text: 'hello' }]);
+    }
+    expect(textsOf(anna)).toEqual([]);
+  });
+
+  test('keep every character, a leading byte order mark and a nul included', async () => {
+    const room = new Rehearsal();
+    const anna = await room.join('Anna');
+    const ben = await room.join('Ben');
+    const said = ['\uFEFFmark', 'a\u0000b', '👩‍🚀 naïve ﷺ', '\u001b[31mred', '\r\n', ' '];
+    for (const text of said) anna.client.say(text);
+    await room.clock.advance(1);
+    expect(textsOf(ben)).toEqual(said);
+  });
+
+  test('half a surrogate pair arrives as the replacement character', async () => {
+    const room = new Rehearsal();
+    const anna = await room.join('Anna');
+    const ben = await room.join('Ben');
+    anna.client.say('a\ud800b');
+    await room.clock.advance(1);
+    expect(textsOf(ben)).toEqual(['a\ufffdb']);
+  });
+
+  test('refuses an empty one and one above 64 KiB, and counts bytes, not characters', async () => {
+    const room = new Rehearsal();
+    const anna = await room.join('Anna');
+    anna.client.say('', 'empty');
+    anna.client.say('a'.repeat(TEXT_BYTES_MAX + 1), 'long');
+    anna.client.say('é'.repeat(TEXT_BYTES_MAX / 2 + 1), 'long in bytes');
+    anna.client.say('é'.repeat(TEXT_BYTES_MAX / 2), 'just fits');
+    await room.clock.advance(1);
+    expect(told(anna, 'error').map((event) => [event.ref, event.code])).toEqual([
+      ['empty', 'text-empty'],
+      ['long', 'text-too-long'],
+      ['long in bytes', 'text-too-long'],
+    ]);
+    expect(told(anna, 'sent').map((event) => event.ref)).toEqual(['just fits']);
+  });
+
+  test('no more than the window is on the way at once, and the outbox is bounded', async () => {
+    const room = new Rehearsal();
+    const anna = await room.join('Anna');
+    room.relay.keeps = () => false;
+    const said = WINDOW_FRAMES + OUTBOX_TEXTS_MAX + 3;
+    for (let index = 0; index < said; index += 1) anna.client.say('x', `${index}`);
+    await room.clock.advance(1);
+    expect(room.relay.arrivals.length - 1).toBe(WINDOW_FRAMES);
+    const refused = told(anna, 'error');
+    expect(refused.map((event) => event.code)).toEqual(['outbox-full', 'outbox-full', 'outbox-full']);
+    expect(refused[0]?.ref).toBe(`${WINDOW_FRAMES + OUTBOX_TEXTS_MAX}`);
+    expect(told(anna, 'sent')).toEqual([]);
+  });
+
+  test('a front end that greets newcomers from within its handler keeps its own order', async () => {
+    const room = new Rehearsal();
+    const anna = await room.join('Anna', {
+      hear: (event, seat) => {
+        if (event.type === 'arrived') seat.client.say(`welcome, ${event.member.name}`);
+      },
+    });
+    const ben = await room.join('Ben');
+    const cleo = await room.join('Cleo');
+    await room.clock.advance(1);
+    expect(told(ben, 'message').map((event) => [event.from.name, event.text])).toEqual([
+      ['Anna', 'welcome, Ben'],
+      ['Anna', 'welcome, Cleo'],
+    ]);
+    expect(presentNames(cleo)).toContain('Anna');
+    expect(gapsOf(ben)).toEqual([]);
+    expect(gapsOf(anna)).toEqual([]);
+  });
+
+  test('a front end that speaks when it is back from within its handler loses nothing that was on the way', async () => {
+    const room = new Rehearsal();
+    const ben = await room.join('Ben');
+    let joins = 0;
+    const anna = await room.join('Anna', {
+      hear: (event, seat) => {
+        if (event.type === 'state' && event.state === 'joined' && (joins += 1) > 1) seat.client.say('back');
+      },
+    });
+    room.relay.keeps = () => false;
+    anna.client.say('on the way 1');
+    anna.client.say('on the way 2');
+    await room.clock.advance(1);
+    room.relay.keeps = () => true;
+    anna.streams[0]?.cut();
+    await room.clock.advance(1_000);
+    expect(textsOf(ben)).toEqual(['on the way 1', 'on the way 2', 'back']);
+    expect(gapsOf(ben)).toEqual([]);
+  });
+});
+
+describe('receipts', () => {
+  test('delivered counts the others one by one, and nobody twice', async () => {
+    const room = new Rehearsal();
+    const anna = await room.join('Anna');
+    await room.join('Ben');
+    await room.join('Cleo');
+    anna.client.say('hello');
+    await room.clock.advance(RECEIPT_DELAY_MS + 1);
+    const id = told(anna, 'sent')[0]?.id;
+    expect(told(anna, 'delivered')).toEqual([
+      { type: 'delivered', id, by: 1 },
+      { type: 'delivered', id, by: 2 },
+    ]);
+    await room.clock.advance(10 * RECEIPT_DELAY_MS);
+    expect(told(anna, 'delivered')).toHaveLength(2);
+  });
+
+  test('an answer carries the receipt: no frame of its own follows', async () => {
+    const room = new Rehearsal();
+    const anna = await room.join('Anna');
+    const ben = await room.join('Ben');
+    anna.client.say('hello');
+    await room.clock.advance(1);
+    const before = room.relay.arrivals.length;
+    ben.client.say('hello yourself');
+    await room.clock.advance(1);
+    expect(told(anna, 'delivered').map((event) => event.by)).toEqual([1]);
+    await room.clock.advance(RECEIPT_DELAY_MS);
+    expect(room.relay.arrivals.length - before).toBe(2);
+  });
+
+  test('a listener in a lively room still sends one about every second', async () => {
+    const room = new Rehearsal();
+    const anna = await room.join('Anna');
+    await room.join('Ben');
+    for (let index = 0; index < 20; index += 1) {
+      anna.client.say(`text ${index}`);
+      await room.clock.advance(RECEIPT_DELAY_MS / 2);
+    }
+    expect(new Set(told(anna, 'delivered').map((event) => event.id)).size).toBeGreaterThan(15);
+  });
+});
+
+describe('who is here', () => {
+  test('a member that leaves is said to have left, and is not listed', async () => {
+    const room = new Rehearsal();
+    const anna = await room.join('Anna');
+    const ben = await room.join('Ben');
+    ben.client.leave();
+    await room.clock.advance(1);
+    await ben.client.ended;
+    expect(statesOf(ben).at(-1)).toBe('closed');
+    expect(told(anna, 'left').map((event) => event.member.name)).toEqual(['Ben']);
+    expect(presentNames(anna)).toEqual(['Anna']);
+    expect(room.relay.connections).toBe(2);
+  });
+
+  test('a member that falls silent is dropped, and one that only listens is not', async () => {
+    const room = new Rehearsal();
+    const anna = await room.join('Anna');
+    const ben = await room.join('Ben');
+    await room.join('Cleo');
+    ben.streams[0]?.cut();
+    ben.client.leave();
+    await room.clock.advance(MEMBER_SILENT_MS + 2 * PRESENCE_INTERVAL_MS);
+    expect(told(anna, 'left').map((event) => event.member.name)).toEqual(['Ben']);
+    expect(presentNames(anna)).toEqual(['Anna', 'Cleo']);
+  });
+
+  test('a member that was dropped for silence and speaks again has arrived again', async () => {
+    const room = new Rehearsal();
+    const anna = await room.join('Anna');
+    const ben = await room.join('Ben');
+    // Ben's frames do not reach the log for a while, so that the others miss him; he keeps them and sends them again.
+    room.relay.keeps = (arrival) => arrival.connection !== ben.connection();
+    await room.clock.advance(MEMBER_SILENT_MS + 2 * PRESENCE_INTERVAL_MS);
+    expect(presentNames(anna)).toEqual(['Anna']);
+    room.relay.keeps = () => true;
+    ben.streams[0]?.cut();
+    ben.client.say('back');
+    await room.clock.advance(2_000);
+    expect(presentNames(anna)).toEqual(['Anna', 'Ben']);
+    expect(told(anna, 'arrived').map((event) => event.member.name)).toEqual(['Ben', 'Ben']);
+    expect(told(anna, 'members').at(-1)?.members).toEqual(anna.client.members());
+    expect(textsOf(anna)).toEqual(['back']);
+  });
+});
+
+describe('leaving', () => {
+  test('what was said before is sent first', async () => {
+    const room = new Rehearsal();
+    const anna = await room.join('Anna');
+    const ben = await room.join('Ben');
+    const said = Array.from({ length: 2 * WINDOW_FRAMES }, (_, index) => `last words ${index}`);
+    for (const text of said) ben.client.say(text);
+    ben.client.leave();
+    await room.clock.advance(1);
+    expect(textsOf(anna)).toEqual(said);
+    expect(statesOf(ben).at(-1)).toBe('closed');
+  });
+
+  test('ends at its deadline when the relay says nothing more, and at once on the second call', async () => {
+    const room = new Rehearsal();
+    const anna = await room.join('Anna');
+    const ben = await room.join('Ben');
+    room.relay.mute = true;
+    anna.client.leave();
+    ben.client.leave();
+    await room.clock.advance(LEAVE_WAIT_MS - 2);
+    expect(statesOf(anna).at(-1)).toBe('joined');
+    ben.client.leave();
+    expect(statesOf(ben).at(-1)).toBe('closed');
+    await room.clock.advance(2);
+    expect(statesOf(anna).at(-1)).toBe('closed');
+    await Promise.all([anna.client.ended, ben.client.ended]);
+    await room.clock.advance(1);
+    expect(room.clock.pending).toBe(0);
+  });
+
+  test('says nothing more after the end, whatever happens', async () => {
+    const room = new Rehearsal();
+    const anna = await room.join('Anna');
+    const ben = await room.join('Ben');
+    anna.client.leave();
+    await room.clock.advance(1);
+    const before = anna.events.length;
+    ben.client.say('anybody?');
+    anna.client.say('nobody');
+    anna.client.leave();
+    await room.clock.advance(10 * PRESENCE_INTERVAL_MS);
+    expect(anna.events).toHaveLength(before);
+  });
+
+  test('a text that is said while leaving is refused', async () => {
+    const room = new Rehearsal();
+    const anna = await room.join('Anna');
+    room.relay.mute = true;
+    anna.client.leave();
+    anna.client.say('wait', 'late');
+    expect(told(anna, 'error').map((event) => [event.ref, event.code])).toEqual([['late', 'not-joined']]);
+  });
+});

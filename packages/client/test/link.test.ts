@@ -1,0 +1,237 @@
+import { encodeChallenge, HEARTBEAT_INTERVAL_MS, RELAY_CODES, SILENCE_LIMIT_MS } from '@sotto/protocol';
+import type { RelayCode } from '@sotto/protocol';
+import { createStreamPair } from '@sotto/test-kit';
+import type { StreamEnd } from '@sotto/test-kit';
+import { describe, expect, test } from 'vitest';
+import { RELAY_REASONS } from '../src/errors.ts';
+import { Client, DialError } from '../src/index.ts';
+import { ATTACH_DEADLINE_MS, BACKOFF_FIRST_MS, BACKOFF_MAX_MS, JOIN_LIMIT_MS } from '../src/limits.ts';
+import { Rehearsal, gapsOf, statesOf, textsOf, told } from './rehearsal.ts';
+
+describe('heartbeats', () => {
+  test('go out within their interval, and a quiet room stays joined', async () => {
+    const room = new Rehearsal();
+    const anna = await room.join('Anna');
+    const minutes = 10;
+    await room.clock.advance(minutes * 60_000);
+    expect(room.relay.beats.length).toBeGreaterThanOrEqual((minutes * 60_000) / HEARTBEAT_INTERVAL_MS - 1);
+    expect(statesOf(anna)).toEqual(['joining', 'joined']);
+  });
+
+  test('a relay that is silent for too long is left, and the room is resumed', async () => {
+    const room = new Rehearsal();
+    const anna = await room.join('Anna');
+    const ben = await room.join('Ben');
+    room.relay.mute = true;
+    await room.clock.advance(SILENCE_LIMIT_MS - 2_000);
+    expect(statesOf(anna).at(-1)).toBe('joined');
+    await room.clock.advance(2_000);
+    expect(statesOf(anna).at(-1)).toBe('reconnecting connection-silent');
+    room.relay.mute = false;
+    await room.clock.advance(2 * ATTACH_DEADLINE_MS);
+    expect(statesOf(anna).at(-1)).toBe('joined');
+    anna.client.say('still here');
+    await room.clock.advance(1);
+    expect(textsOf(ben)).toEqual(['still here']);
+  });
+
+  test('a relay that takes the connection and says nothing is left at the deadline', async () => {
+    const room = new Rehearsal();
+    room.relay.mute = true;
+    const anna = await room.join('Anna');
+    await room.clock.advance(ATTACH_DEADLINE_MS);
+    expect(statesOf(anna)).toEqual(['joining', 'reconnecting connection-silent']);
+  });
+});
+
+describe('trying again', () => {
+  test('waits longer each time, up to the limit, and never less than half of it', async () => {
+    const room = new Rehearsal();
+    const anna = await room.join('Anna');
+    const dials: number[] = [];
+    room.unreachable = true;
+    anna.streams[0]?.cut();
+    const failed = (): number => told(anna, 'state').filter((event) => event.state === 'reconnecting').length;
+    let before = room.clock.now();
+    for (let seen = failed(); dials.length < 12;) {
+      await room.clock.advance(10);
+      if (failed() === seen) continue;
+      seen = failed();
+      dials.push(room.clock.now() - before);
+      before = room.clock.now();
+    }
+    // The first is the cut itself.
+    for (const [attempt, waited] of dials.slice(1).entries()) {
+      const ceiling = Math.min(BACKOFF_MAX_MS, BACKOFF_FIRST_MS * 2 ** attempt);
+      expect(waited).toBeGreaterThanOrEqual(ceiling / 2 - 10);
+      expect(waited).toBeLessThanOrEqual(ceiling + 10);
+    }
+    room.unreachable = false;
+    await room.clock.advance(BACKOFF_MAX_MS);
+    expect(statesOf(anna).at(-1)).toBe('joined');
+  });
+
+  test('starts from the beginning after a connection that held', async () => {
+    const room = new Rehearsal();
+    const anna = await room.join('Anna');
+    for (let round = 0; round < 10; round += 1) {
+      anna.streams.at(-1)?.cut();
+      await room.clock.advance(BACKOFF_FIRST_MS + 1);
+      expect(statesOf(anna).at(-1)).toBe('joined');
+    }
+  });
+
+  test('ends for good when the dialler says so, and says why', async () => {
+    const room = new Rehearsal();
+    const refusal = new DialError('client-key-wrong', 'the onion cannot be read', { final: true });
+    const anna = await room.join('Anna', { dial: () => Promise.reject(refusal) });
+    expect(statesOf(anna)).toEqual(['closed client-key-wrong']);
+    expect(told(anna, 'error').map((event) => event.message)).toEqual(['the onion cannot be read']);
+    await anna.client.ended;
+    expect(room.clock.pending).toBe(0);
+  });
+
+  test('a first join that never succeeds ends at its limit; a joined member goes on', async () => {
+    const room = new Rehearsal();
+    const ben = await room.join('Ben');
+    room.unreachable = true;
+    ben.streams[0]?.cut();
+    const anna = await room.join('Anna');
+    await room.clock.advance(JOIN_LIMIT_MS - 2);
+    expect(statesOf(anna).at(-1)).toBe('reconnecting onion-unreachable');
+    await room.clock.advance(2);
+    expect(statesOf(anna).at(-1)).toBe('closed join-timeout');
+    await room.clock.advance(JOIN_LIMIT_MS);
+    expect(statesOf(ben).at(-1)).toBe('reconnecting onion-unreachable');
+    room.unreachable = false;
+    await room.clock.advance(BACKOFF_MAX_MS);
+    expect(statesOf(ben).at(-1)).toBe('joined');
+  });
+
+  test('the limit holds for a dial that never answers, which is told to stop', async () => {
+    const room = new Rehearsal();
+    let stopped = false;
+    const anna = await room.join('Anna', {
+      dial: (tell, signal) =>
+        new Promise(() => {
+          tell({ type: 'state', state: 'bootstrapping', percent: 45 });
+          signal.addEventListener('abort', () => (stopped = true));
+        }),
+    });
+    await room.clock.advance(JOIN_LIMIT_MS);
+    expect(statesOf(anna)).toEqual(['bootstrapping', 'closed join-timeout']);
+    expect(stopped).toBe(true);
+  });
+
+  test('a stream that comes after the end is closed, and one that is refused after it is nothing', async () => {
+    const room = new Rehearsal();
+    const late = createStreamPair(room.clock);
+    let closed = false;
+    late.far.onData(() => undefined);
+    late.far.onClose(() => (closed = true));
+    let arrive: (stream: StreamEnd) => void = () => undefined;
+    const anna = room.seat('Anna', { dial: () => new Promise((resolve) => (arrive = resolve)) });
+    anna.client.start();
+    anna.client.leave();
+    arrive(late.near);
+    await room.clock.advance(1);
+    expect(closed).toBe(true);
+    const ben = room.seat('Ben', {
+      dial: (_tell, signal) =>
+        new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error))),
+    });
+    ben.client.start();
+    ben.client.leave();
+    await room.clock.advance(1);
+    expect(statesOf(ben)).toEqual(['closed']);
+  });
+});
+
+describe('why the relay ends a connection', () => {
+  const codes = Object.keys(RELAY_CODES) as RelayCode[];
+
+  test.each(codes.filter((code) => RELAY_REASONS[code].final))(
+    '%s is final, before and after joining',
+    async (code) => {
+      const room = new Rehearsal();
+      const anna = await room.join('Anna');
+      room.relay.closeAll(code);
+      await room.clock.advance(1);
+      expect(statesOf(anna)).toEqual(['joining', 'joined', `closed ${RELAY_REASONS[code].code}`]);
+      room.relay.closingCode = code;
+      const ben = await room.join('Ben');
+      expect(statesOf(ben)).toEqual(['joining', `closed ${RELAY_REASONS[code].code}`]);
+      expect(told(ben, 'error').map((event) => event.code)).toEqual([RELAY_REASONS[code].code]);
+    },
+  );
+
+  test.each(codes.filter((code) => !RELAY_REASONS[code].final))('%s is not: the room is resumed', async (code) => {
+    const room = new Rehearsal();
+    const anna = await room.join('Anna');
+    room.relay.closeAll(code);
+    await room.clock.advance(BACKOFF_FIRST_MS + 1);
+    expect(statesOf(anna).slice(2)).toEqual([`reconnecting ${RELAY_REASONS[code].code}`, 'joined']);
+    expect(gapsOf(anna)).toEqual([]);
+  });
+
+  test('whoever has another secret for the same onion is not admitted, for good', async () => {
+    const room = new Rehearsal();
+    const invite = { ...room.invite, roomSecret: room.random.bytes(32) };
+    const stranger = await room.join('Stranger', { invite });
+    expect(statesOf(stranger)).toEqual(['joining', 'closed not-admitted']);
+    expect(statesOf(await room.join('Anna'))).toContain('joined');
+  });
+
+  test('whoever has the secret and another onion is not admitted: the signature is for one onion', async () => {
+    const room = new Rehearsal();
+    const invite = { ...room.invite, onionKey: room.random.bytes(32) };
+    expect(statesOf(await room.join('Stranger', { invite }))).toEqual(['joining', 'closed not-admitted']);
+  });
+
+  test('a relay of another version is named as such', async () => {
+    const room = new Rehearsal();
+    const dial = (): Promise<StreamEnd> => {
+      const pair = createStreamPair(room.clock);
+      const challenge = encodeChallenge(new Uint8Array(32));
+      challenge[0] = 0x20;
+      pair.far.write(challenge);
+      return Promise.resolve(pair.near);
+    };
+    expect(statesOf(await room.join('Anna', { dial }))).toEqual(['joining', 'reconnecting version-mismatch']);
+  });
+});
+
+describe('the edges of a client', () => {
+  test('a random source that hands out views of one buffer is read where the view stands', async () => {
+    const room = new Rehearsal();
+    const pool = new Uint8Array(4096);
+    const random = (length: number): Uint8Array => {
+      pool.set(room.random.bytes(length), 1_000);
+      pool.fill(0xff, 0, 1_000);
+      return length === 4 ? pool.subarray(1_000, 1_004) : room.random.bytes(length);
+    };
+    const waits: number[] = [];
+    const clock = {
+      now: () => 0,
+      after: (milliseconds: number) => {
+        waits.push(milliseconds);
+        return () => undefined;
+      },
+    };
+    for (let run = 0; run < 20; run += 1) {
+      const client = new Client({
+        invite: room.invite,
+        name: 'Anna',
+        dial: () => Promise.reject(new DialError('no-way', 'no way')),
+        clock,
+        random,
+        tell: () => undefined,
+      });
+      client.start();
+      await room.clock.advance(0);
+    }
+    const retries = waits.filter((wait) => wait <= BACKOFF_FIRST_MS);
+    expect(retries).toHaveLength(20);
+    expect(new Set(retries).size).toBeGreaterThan(5);
+  });
+});

@@ -1,0 +1,99 @@
+// A room on a fake clock: a scripted relay, real clients, and what each of them was told.
+
+import type { Invite } from '@sotto/protocol';
+import { createStreamPair, FakeClock, SeededRandom } from '@sotto/test-kit';
+import type { StreamConditions, StreamPair } from '@sotto/test-kit';
+import { Client, DialError, registrationOf } from '../src/index.ts';
+import type { ClientEvent, Dial } from '../src/index.ts';
+import { ScriptedRelay } from './scripted-relay.ts';
+
+type Wanted<Type> = Type extends 'arrived' | 'left' ? 'arrived' | 'left' : Type;
+type EventOf<Type extends ClientEvent['type']> = Extract<ClientEvent, { readonly type: Wanted<Type> }>;
+
+/** One client in the room, its connections, and everything that it was told, in order. */
+export interface Seat {
+  readonly name: string;
+  readonly client: Client;
+  readonly events: ClientEvent[];
+  readonly streams: StreamPair[];
+  /** The client's index at the relay of its last connection. */
+  readonly connection: () => number;
+}
+
+export interface SeatOptions {
+  /** What each further connection is like; the first has index 0. */
+  readonly conditions?: (dial: number) => StreamConditions;
+  /** Replaces the dialler. */
+  readonly dial?: Dial;
+  readonly invite?: Invite;
+  readonly hear?: (event: ClientEvent, seat: Seat) => void;
+  readonly random?: (length: number) => Uint8Array;
+}
+
+export class Rehearsal {
+  readonly clock: FakeClock = new FakeClock();
+  readonly random: SeededRandom;
+  readonly invite: Invite;
+  readonly relay: ScriptedRelay;
+  /** Dials fail while it is so, as when Tor finds no way. */
+  unreachable = false;
+
+  constructor(seed = 1) {
+    this.random = new SeededRandom(seed);
+    this.invite = { onionKey: this.random.bytes(32), roomSecret: this.random.bytes(32) };
+    this.relay = new ScriptedRelay(registrationOf(this.invite), this.random.bytes);
+  }
+
+  /** A client that has not started yet. */
+  seat(name: string, options: SeatOptions = {}): Seat {
+    const events: ClientEvent[] = [];
+    const streams: StreamPair[] = [];
+    let connection = -1;
+    const dial: Dial = () => {
+      if (this.unreachable) return Promise.reject(new DialError('onion-unreachable', 'no way to the onion'));
+      const pair = createStreamPair(this.clock, options.conditions?.(streams.length) ?? {});
+      streams.push(pair);
+      connection = this.relay.connections;
+      this.relay.accept(pair.far);
+      return Promise.resolve(pair.near);
+    };
+    const client = new Client({
+      invite: options.invite ?? this.invite,
+      name,
+      dial: options.dial ?? dial,
+      clock: this.clock,
+      random: options.random ?? this.random.bytes,
+      tell: (event) => {
+        events.push(event);
+        options.hear?.(event, seat);
+      },
+    });
+    const seat: Seat = { name, client, events, streams, connection: () => connection };
+    return seat;
+  }
+
+  /** Starts a client and waits until it has joined. */
+  async join(name: string, options: SeatOptions = {}): Promise<Seat> {
+    const seat = this.seat(name, options);
+    seat.client.start();
+    await this.clock.advance(1);
+    return seat;
+  }
+}
+
+export function told<Type extends ClientEvent['type']>(seat: Seat, type: Type): EventOf<Type>[] {
+  return seat.events.filter((event): event is EventOf<Type> => event.type === type);
+}
+
+export function textsOf(seat: Seat): string[] {
+  return told(seat, 'message').map((message) => message.text);
+}
+
+export function statesOf(seat: Seat): string[] {
+  return told(seat, 'state').map((event) => (event.code === undefined ? event.state : `${event.state} ${event.code}`));
+}
+
+/** How many frames were said to be missing. */
+export function gapsOf(seat: Seat): number[] {
+  return told(seat, 'gap').map((gap) => gap.count);
+}
