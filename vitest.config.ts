@@ -14,12 +14,22 @@ export default defineConfig({
       },
       {
         test: {
+          name: 'real',
+          include: ['packages/*/test/real/*.test.ts'],
+          fileParallelism: false,
+          testTimeout: 5 * MINUTE_MS,
+          hookTimeout: 5 * MINUTE_MS,
+        },
+      },
+      {
+        test: {
           name: 'containers',
-          include: ['packages/*/test/real/*.test.ts', 'test/containers/*.test.ts'],
+          include: ['test/containers/*.test.ts'],
+          globalSetup: ['test/containers/global-setup.ts'],
           fileParallelism: false,
           pool: 'forks',
           testTimeout: 10 * MINUTE_MS,
-          hookTimeout: 15 * MINUTE_MS,
+          hookTimeout: 5 * MINUTE_MS,
         },
       },
     ],

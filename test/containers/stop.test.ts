@@ -1,0 +1,30 @@
+// After ./scripts/stop there is nothing but the guards.
+
+import { randomBytes } from 'node:crypto';
+import { spawnSync } from 'node:child_process';
+import { afterAll, expect, test } from 'vitest';
+import { removeProject, runCompose } from '../../scripts/compose.ts';
+
+const project = `sotto-test-${randomBytes(4).toString('hex')}`;
+afterAll(() => removeProject(project));
+
+function remaining(): string[] {
+  const label = `label=com.docker.compose.project=${project}`;
+  const list = (...args: string[]): string[] =>
+    spawnSync('docker', [...args, '--filter', label], { encoding: 'utf8' })
+      .stdout.split('\n')
+      .filter(Boolean);
+  return [
+    ...list('ps', '--all', '--format', '{{.Names}}'),
+    ...list('network', 'ls', '--format', '{{.Name}}'),
+    ...list('volume', 'ls', '--format', '{{.Name}}'),
+  ].sort();
+}
+
+test('./scripts/stop leaves only the guards of both Tors', () => {
+  expect(runCompose(project, ['up', '--detach', '--no-build', 'gate', 'tor', 'relay']).code).toBe(0);
+  expect(remaining().length).toBeGreaterThan(8);
+  const stopped = spawnSync('./scripts/stop', ['--project', project], { encoding: 'utf8' });
+  expect(stopped.status).toBe(0);
+  expect(remaining()).toEqual([`${project}_tor-client-guards`, `${project}_tor-guards`]);
+});
