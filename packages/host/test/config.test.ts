@@ -1,0 +1,32 @@
+import { expect, test } from 'vitest';
+import { readHostConfig } from '../src/config.ts';
+
+const GOOD = {
+  SOTTO_TOR_CONTROL: '/run/tor/control',
+  SOTTO_TOR_COOKIE: '/run/tor/cookie',
+  SOTTO_ADMIN_SOCKET: '/run/admin/admin.sock',
+  SOTTO_GATE_SOCKET: '/run/gate/gate.sock',
+  SOTTO_SOCKS: 'tor-client:9050',
+};
+
+test('takes what the compose file says', () => {
+  expect(readHostConfig(GOOD)).toMatchObject({
+    torControl: '/run/tor/control',
+    socks: { host: 'tor-client', port: 9050 },
+  });
+});
+
+test.each([
+  ['SOTTO_TOR_CONTROL', 'relative/path'],
+  ['SOTTO_TOR_COOKIE', '/run/tor/cookie\r\nSIGNAL NEWNYM'],
+  ['SOTTO_ADMIN_SOCKET', ''],
+  ['SOTTO_GATE_SOCKET', `/${'a'.repeat(107)}`],
+  ['SOTTO_SOCKS', 'tor-client'],
+  ['SOTTO_SOCKS', 'tor-client:0'],
+  ['SOTTO_SOCKS', 'tor-client:65536'],
+  ['SOTTO_SOCKS', 'tor client:9050'],
+])('refuses %s = %j', (name, value) => {
+  expect(() => readHostConfig({ ...GOOD, [name]: value })).toThrow(
+    expect.objectContaining({ code: 'host-environment' }),
+  );
+});

@@ -1,0 +1,26 @@
+import { expect, test } from 'vitest';
+import { coveredMs, Stopwatch } from '../src/stopwatch.ts';
+
+test('counts time that stretches share once', () => {
+  expect(coveredMs([])).toBe(0);
+  expect(
+    coveredMs([
+      { fromMs: 0, toMs: 10 },
+      { fromMs: 5, toMs: 12 },
+      { fromMs: 6, toMs: 7 },
+      { fromMs: 20, toMs: 21 },
+    ]),
+  ).toBe(13);
+});
+
+test('tells what was spent in Tor from what was not', async () => {
+  let nowMs = 0;
+  const stopwatch = new Stopwatch(() => nowMs);
+  nowMs = 3;
+  await stopwatch.inTor(() => {
+    nowMs = 10;
+    return Promise.resolve();
+  });
+  nowMs = 11;
+  expect(stopwatch.read()).toEqual({ totalMs: 11, torMs: 7 });
+});
