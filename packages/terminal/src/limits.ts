@@ -1,0 +1,44 @@
+// Every bound of the terminal client: what it reads, shows, queues and waits for.
+
+import { TEXT_BYTES_MAX } from '@sotto/protocol';
+
+/** A connection string has 118 characters; whoever pastes more than this pasted something else. */
+export const INVITE_BYTES_MAX = 1_024;
+/** How often the hidden prompt asks again after a bad connection string. */
+export const PROMPT_TRIES_MAX = 3;
+
+/** A line of plain input is one text. */
+export const PLAIN_LINE_BYTES_MAX: number = TEXT_BYTES_MAX;
+/** A JSON line: the longest text with each byte written as \u00XX, and room for the other fields. */
+export const JSON_LINE_BYTES_MAX: number = 6 * TEXT_BYTES_MAX + 4_096;
+/** A program's own reference to what it sends. */
+export const REF_CHARS_MAX = 256;
+
+/** Own texts that the relay has not acknowledged; at this many the input is no longer read, so that nothing is refused. */
+export const PENDING_TEXTS_MAX = 128;
+/** Once the input has ended, what was queued is awaited for so long in a joined room. */
+export const DRAIN_LIMIT_MS = 60_000;
+/** Output that its reader does not take; above it the client ends instead of growing. */
+export const OUTPUT_BYTES_MAX = 8_388_608;
+/** At the end the last lines are awaited for so long. */
+export const FLUSH_LIMIT_MS = 1_000;
+/** Tor that stays stuck this long fails the attempt, so that its reason is shown on a later connection, too. */
+export const TOR_STUCK_LIMIT_MS = 30_000;
+/** How often the state of the onion's descriptor is looked at while Tor connects. */
+export const DESCRIPTOR_POLL_MS = 500;
+
+/** Lines of one message on a screen; the rest is counted, not shown. `--json` gives all. */
+export const SHOWN_LINES_MAX = 200;
+export const SHOWN_CHARS_MAX: number = TEXT_BYTES_MAX;
+/** A text from outside that belongs on one line: a reason, a stage, an error. */
+export const SHOWN_LINE_CHARS_MAX = 300;
+export const SHOWN_NAME_COLUMNS_MAX = 24;
+/** Combining marks on one base character: enough for every living script, too few to reach other lines. */
+export const COMBINING_MARKS_MAX = 4;
+export const TAB_COLUMNS = 4;
+/** Short fingerprints that are remembered, so that a second key with the same digits is told apart. */
+export const KNOWN_LABELS_MAX = 1_024;
+/** What a terminal that does not know its width is taken for. */
+export const COLUMNS_DEFAULT = 80;
+/** Below this, wrapping by ourselves makes more harm than good. */
+export const COLUMNS_MIN = 20;

@@ -1,0 +1,108 @@
+// Hands input lines on one at a time, and not while they are held back: what has been read is then kept, and no more is read.
+
+import type { InputLine } from './line-splitter.ts';
+import { LineSplitter } from './line-splitter.ts';
+
+/** Where lines go. `end` comes once, after the last line. */
+export interface LineTaker {
+  readonly line: (line: InputLine) => void;
+  readonly end: () => void;
+}
+
+/** Input that can be held back. */
+export interface HeldInput {
+  hold(): void;
+  release(): void;
+}
+
+/** What lines are read from: the parts of a readable stream that are used. */
+export interface ByteSource {
+  on(event: 'data', take: (chunk: Uint8Array) => void): unknown;
+  on(event: 'end' | 'error' | 'close', take: () => void): unknown;
+  pause(): unknown;
+  resume(): unknown;
+}
+
+/** A queue in front of a taker, bounded by what a source delivers before `pause` has its effect: one chunk. */
+export class LineFeed implements HeldInput {
+  readonly #source: { pause(): unknown; resume(): unknown };
+  readonly #queue: InputLine[] = [];
+  #next = 0;
+  #taker: LineTaker | undefined;
+  #standing: 'flowing' | 'held' | 'handing-on' = 'held';
+  #ended: 'no' | 'read' | 'told' = 'no';
+
+  constructor(source: { pause(): unknown; resume(): unknown }) {
+    this.#source = source;
+  }
+
+  push(lines: readonly InputLine[]): void {
+    for (const line of lines) this.#queue.push(line);
+    this.#handOn();
+  }
+
+  end(): void {
+    if (this.#ended === 'no') this.#ended = 'read';
+    this.#handOn();
+  }
+
+  /** From now on lines go to `taker`; those that have come before go first. */
+  begin(taker: LineTaker): void {
+    this.#taker = taker;
+    this.release();
+  }
+
+  hold(): void {
+    this.#standing = 'held';
+    this.#source.pause();
+  }
+
+  release(): void {
+    if (this.#standing !== 'held') return;
+    this.#standing = 'flowing';
+    this.#source.resume();
+    this.#handOn();
+  }
+
+  /** A taker that holds ends this loop; one that holds and releases goes on in a loop of its own, behind the same line. */
+  #handOn(): void {
+    const taker = this.#taker;
+    if (this.#standing !== 'flowing' || taker === undefined) return;
+    this.#standing = 'handing-on';
+    while (this.#isHandingOn()) {
+      const line = this.#queue[this.#next];
+      if (line === undefined) break;
+      this.#next += 1;
+      taker.line(line);
+    }
+    if (this.#next === this.#queue.length) {
+      this.#queue.length = 0;
+      this.#next = 0;
+    }
+    if (!this.#isHandingOn()) return;
+    this.#standing = 'flowing';
+    if (this.#ended !== 'read') return;
+    this.#ended = 'told';
+    taker.end();
+  }
+
+  #isHandingOn(): boolean {
+    return this.#standing === 'handing-on';
+  }
+}
+
+/** The lines of a stream of bytes. An error of the source is its end: there is nobody else to tell. */
+export function feedLines(source: ByteSource, maxBytes: number): LineFeed {
+  const feed = new LineFeed(source);
+  const splitter = new LineSplitter(maxBytes);
+  const end = (): void => {
+    const last = splitter.finish();
+    if (last !== undefined) feed.push([last]);
+    feed.end();
+  };
+  source.on('data', (chunk) => feed.push(splitter.push(chunk)));
+  source.on('end', end);
+  source.on('error', end);
+  source.on('close', end);
+  return feed;
+}

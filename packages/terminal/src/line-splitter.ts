@@ -1,0 +1,76 @@
+// Cuts bytes from outside into lines of bounded length. Pure but for what it holds: at most one line.
+
+import type { TerminalCode } from './errors.ts';
+
+/** A line without its end, or why it is none. */
+export type InputLine =
+  | { readonly ok: true; readonly text: string }
+  | { readonly ok: false; readonly code: TerminalCode & `input-${string}` };
+
+const NEWLINE = 0x0a;
+const CARRIAGE_RETURN = 0x0d;
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/** Holds less than one line. A line above the limit is skipped to its end and comes out as one refusal. */
+export class LineSplitter {
+  readonly #maxBytes: number;
+  #held: Uint8Array[] = [];
+  #heldBytes = 0;
+  #skipping = false;
+
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
+  }
+
+  push(chunk: Uint8Array): InputLine[] {
+    const lines: InputLine[] = [];
+    let start = 0;
+    for (let end = chunk.indexOf(NEWLINE); end !== -1; end = chunk.indexOf(NEWLINE, start)) {
+      this.#hold(chunk.subarray(start, end));
+      lines.push(this.#release());
+      start = end + 1;
+    }
+    this.#hold(chunk.subarray(start));
+    return lines;
+  }
+
+  /** @returns the last line, if it had no end. */
+  finish(): InputLine | undefined {
+    return this.#heldBytes === 0 && !this.#skipping ? undefined : this.#release();
+  }
+
+  /** @returns what has come of the line that is not complete, in bytes of its own. */
+  takeRest(): Uint8Array {
+    const rest = Buffer.concat(this.#held);
+    this.#held = [];
+    this.#heldBytes = 0;
+    return rest;
+  }
+
+  #hold(part: Uint8Array): void {
+    if (this.#skipping || part.length === 0) return;
+    this.#heldBytes += part.length;
+    // One more, for the carriage return that may be its end.
+    if (this.#heldBytes > this.#maxBytes + 1) {
+      this.#skipping = true;
+      this.#held = [];
+      this.#heldBytes = 0;
+      return;
+    }
+    this.#held.push(part.slice());
+  }
+
+  #release(): InputLine {
+    const skipped = this.#skipping;
+    this.#skipping = false;
+    const bytes = this.takeRest();
+    const line = bytes.at(-1) === CARRIAGE_RETURN ? bytes.subarray(0, -1) : bytes;
+    if (skipped || line.length > this.#maxBytes) return { ok: false, code: 'input-too-long' };
+    try {
+      return { ok: true, text: utf8.decode(line) };
+    } catch {
+      // The only thing that a fatal decoder throws for is what is not UTF-8.
+      return { ok: false, code: 'input-malformed' };
+    }
+  }
+}

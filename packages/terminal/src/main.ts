@@ -1,0 +1,45 @@
+// The entry point: gives the program the machine's streams, clock and randomness, and gives the terminal back whatever happens.
+
+import { randomBytes } from 'node:crypto';
+import process from 'node:process';
+import type { Clock } from '@sotto/client';
+import { TERMINAL_CODES } from './errors.ts';
+import { EXIT_CODES } from './exit-codes.ts';
+import { run } from './run.ts';
+
+const clock: Clock = {
+  now: () => performance.now(),
+  after: (milliseconds, call) => {
+    const timer = setTimeout(call, milliseconds);
+    return () => clearTimeout(timer);
+  },
+};
+
+/** The text of the error is not shown: nobody can know what is in it. */
+function endWithBug(): void {
+  process.stderr.write(`sotto: ${TERMINAL_CODES['internal-error']} (internal-error)\n`);
+  process.exit(EXIT_CODES.bug);
+}
+
+process.on('exit', () => {
+  if (process.stdin.isTTY) process.stdin.setRawMode(false);
+});
+process.on('uncaughtException', endWithBug);
+process.on('unhandledRejection', endWithBug);
+
+const program = run({
+  args: process.argv.slice(2),
+  environment: process.env,
+  stdin: process.stdin,
+  stdout: process.stdout,
+  stderr: process.stderr,
+  clock,
+  random: (length) => Uint8Array.from(randomBytes(length)),
+  hideArguments: () => {
+    // Overwrites the arguments where `ps` and /proc read them, too.
+    process.title = 'sotto';
+    process.argv.length = 2;
+  },
+});
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => program.interrupt());
+process.exit(await program.ended);

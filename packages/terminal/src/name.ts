@@ -1,0 +1,23 @@
+// A member's name: checked when it is given, made up for the session when it is not. Never the name of the user's account.
+
+import type { RandomSource } from './random.ts';
+import { NAME_BYTES_MAX } from '@sotto/protocol';
+import { safeName } from './safe-text.ts';
+
+const CONSONANTS = 'bdfghjklmnprstvz';
+const VOWELS = 'aeiou';
+const SYLLABLES = 3;
+
+/** @returns whether the others would be shown exactly this name. */
+export function isName(name: string): boolean {
+  return Buffer.byteLength(name) <= NAME_BYTES_MAX && safeName(name) === name;
+}
+
+/** A pronounceable name of six letters. Two that are alike do no harm: the fingerprint tells them apart. */
+export function makeName(random: RandomSource): string {
+  let name = '';
+  for (const byte of random(SYLLABLES)) {
+    name += CONSONANTS.charAt(byte % CONSONANTS.length) + VOWELS.charAt((byte >> 4) % VOWELS.length);
+  }
+  return name;
+}

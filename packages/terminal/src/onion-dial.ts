@@ -1,0 +1,253 @@
+// The client's way to the relay: wait for Tor, give it the onion's key through the gate, connect through SOCKS; and say where it stands or why it failed.
+
+import type { Socket } from 'node:net';
+import { DialError, registrationOf } from '@sotto/client';
+import type { ByteStream, Clock, Dial, StateEvent } from '@sotto/client';
+import type { Invite } from '@sotto/protocol';
+import { adviseDial, connectGate, dialOnion, onionAddressOf, TorError } from '@sotto/tor';
+import type { FetchState, GateClient, NetworkKind, TorErrorCode } from '@sotto/tor';
+import type { Doors } from './environment.ts';
+import { DESCRIPTOR_POLL_MS, TOR_STUCK_LIMIT_MS } from './limits.ts';
+
+/** A way to the relay and its end. `close` takes the onion's key back and wipes ours. */
+export interface DialOwner {
+  readonly dial: Dial;
+  close(): void;
+}
+
+export interface OnionDialOptions {
+  readonly invite: Invite;
+  readonly doors: Doors;
+  readonly clock: Clock;
+  /** Called as soon as it is known which network this is, and again after each reconnection. */
+  readonly onNetwork: (network: NetworkKind) => void;
+}
+
+type Tell = (stage: StateEvent) => void;
+type GateStage = Awaited<ReturnType<GateClient['bootstrap']>>;
+
+/** Nothing that is tried again makes these good. */
+const FINAL: ReadonlySet<TorErrorCode> = new Set<TorErrorCode>([
+  'tor-too-old',
+  'onion-address',
+  'onion-address-refused',
+  'onion-client-auth-wrong',
+  'socks-isolation-refused',
+  'socks-command-refused',
+  'socks-address-refused',
+  'tor-not-allowed',
+  'gate-malformed',
+  'gate-operation',
+  'gate-field',
+]);
+const CHECK_GATE = 'check that the gate service is running';
+const NEXT_STEPS: Partial<Readonly<Record<TorErrorCode, string>>> = {
+  'tor-too-old': 'update the tor-client image',
+  'tor-unreachable': 'check that the tor-client service is running',
+  'gate-unreachable': CHECK_GATE,
+  'gate-closed': CHECK_GATE,
+  'gate-timeout': CHECK_GATE,
+  'gate-protocol': 'the gate and the client are of different versions: update both',
+  'gate-key-differs': 'another client on this machine uses the same onion with another connection string: end it',
+};
+const FETCH_WORDS: Readonly<Record<Exclude<FetchState['state'], 'received'>, string>> = {
+  unknown: 'asking Tor',
+  requested: 'asked a directory',
+  failed: 'a directory does not have it, asking another',
+};
+
+/** A dialler for one room. It opens nothing before the first dial. */
+export function createOnionDial(options: OnionDialOptions): DialOwner {
+  const onion = new OnionDial(options);
+  return { dial: (tell, signal) => onion.dial(tell, signal), close: () => onion.close() };
+}
+
+class OnionDial {
+  readonly #options: OnionDialOptions;
+  readonly #address: string;
+  readonly #seed: ReturnType<typeof registrationOf>['clientAuthorisationSeed'];
+  #gate: GateClient | undefined;
+  #onStage: (stage: GateStage) => void = () => undefined;
+
+  constructor(options: OnionDialOptions) {
+    this.#options = options;
+    this.#address = onionAddressOf(options.invite.onionKey);
+    this.#seed = registrationOf(options.invite).clientAuthorisationSeed;
+  }
+
+  async dial(tell: Tell, signal: AbortSignal): Promise<ByteStream> {
+    try {
+      const gate = await this.#openGate();
+      await this.#awaitTor(gate, tell, signal);
+      refuseAborted(signal);
+      tell({ type: 'state', state: 'descriptor' });
+      await this.#seed.use((seed) => gate.allow(this.#address, seed));
+      return streamOf(await this.#connect(gate, tell, signal));
+    } catch (error) {
+      if (error instanceof TorError) throw dialError(error.code);
+      throw error;
+    }
+  }
+
+  close(): void {
+    this.#gate?.close();
+    this.#seed.destroy();
+  }
+
+  /** One gate connection for all dials: while it lives, Tor keeps the onion's key. */
+  async #openGate(): Promise<GateClient> {
+    if (this.#gate !== undefined) return this.#gate;
+    const { doors } = this.#options;
+    const gate = await connectGate({ socketPath: doors.gateSocket, onStage: (stage) => this.#onStage(stage) });
+    this.#gate = gate;
+    void gate.closed.then(() => {
+      if (this.#gate === gate) this.#gate = undefined;
+    });
+    return gate;
+  }
+
+  async #awaitTor(gate: GateClient, tell: Tell, signal: AbortSignal): Promise<void> {
+    refuseAborted(signal);
+    const ready = Promise.withResolvers<undefined>();
+    // Whoever waits hears of it; after the last wait nobody has to.
+    ready.promise.catch(() => undefined);
+    let cancelTimer: () => void = () => undefined;
+    let isNetworkAsked = false;
+    const take = (stage: GateStage): void => {
+      cancelTimer();
+      cancelTimer = () => undefined;
+      if (stage.state === 'done') ready.resolve(undefined);
+      if (stage.state === 'tor-too-old') ready.reject(new TorError('tor-too-old'));
+      const stuck = describeStuck(stage);
+      if (stuck !== undefined) {
+        cancelTimer = this.#options.clock.after(TOR_STUCK_LIMIT_MS, () => ready.reject(stuck));
+      }
+      tell(describeStage(stage));
+      if (stage.state === 'tor-unreachable' || isNetworkAsked) return;
+      isNetworkAsked = true;
+      void this.#askNetwork(gate);
+    };
+    const giveUp = (): void => ready.reject(new TorError('aborted'));
+    signal.addEventListener('abort', giveUp, { once: true });
+    void gate.closed.then((code) => ready.reject(new TorError(code)));
+    this.#onStage = take;
+    try {
+      take(await gate.bootstrap());
+      await ready.promise;
+      // The first answer may have been refused while Tor was starting; nobody joins without knowing where.
+      this.#options.onNetwork((await gate.version()).network);
+    } finally {
+      this.#onStage = () => undefined;
+      cancelTimer();
+      signal.removeEventListener('abort', giveUp);
+    }
+  }
+
+  /** As early as can be, so that the screen says so from the beginning. */
+  async #askNetwork(gate: GateClient): Promise<void> {
+    try {
+      this.#options.onNetwork((await gate.version()).network);
+    } catch (error) {
+      // It is asked again before the dial goes on, and a refusal is told there.
+      if (!(error instanceof TorError)) throw error;
+    }
+  }
+
+  async #connect(gate: GateClient, tell: Tell, signal: AbortSignal): Promise<Socket> {
+    const watch = new AbortController();
+    const watching = this.#watchDescriptor(gate, tell, watch.signal);
+    try {
+      return await dialOnion({ socks: this.#options.doors.socks, onion: this.#address, signal });
+    } finally {
+      watch.abort();
+      await watching;
+    }
+  }
+
+  /** Tells the stages that SOCKS does not: until the descriptor is there, then that the rendezvous has begun. */
+  async #watchDescriptor(gate: GateClient, tell: Tell, signal: AbortSignal): Promise<void> {
+    let last: FetchState['state'] | undefined;
+    try {
+      while (last !== 'received') {
+        await this.#pause(signal);
+        refuseAborted(signal);
+        const { state } = await gate.descriptor();
+        refuseAborted(signal);
+        if (state !== last) tell(describeFetch(state));
+        last = state;
+      }
+    } catch (error) {
+      // Only the telling ends: whether the dial succeeds is SOCKS's to say.
+      if (!(error instanceof TorError)) throw error;
+    }
+  }
+
+  #pause(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const cancel = this.#options.clock.after(DESCRIPTOR_POLL_MS, resolve);
+      const wake = (): void => {
+        cancel();
+        resolve();
+      };
+      signal.addEventListener('abort', wake, { once: true });
+    });
+  }
+}
+
+/** @throws TorError `aborted` */
+function refuseAborted(signal: AbortSignal): void {
+  if (signal.aborted) throw new TorError('aborted');
+}
+
+function describeFetch(state: FetchState['state']): StateEvent {
+  return state === 'received'
+    ? { type: 'state', state: 'rendezvous' }
+    : { type: 'state', state: 'descriptor', detail: FETCH_WORDS[state] };
+}
+
+function describeStage(stage: GateStage): StateEvent {
+  const event = { type: 'state', state: 'bootstrapping' } as const;
+  switch (stage.state) {
+    case 'starting':
+      return { ...event, percent: 0, detail: 'starting' };
+    case 'progressing':
+      return { ...event, percent: stage.percent, detail: stage.summary };
+    case 'stalled':
+      return {
+        ...event,
+        percent: stage.percent,
+        detail: `${stage.summary}; stuck (${stage.cause}): ${stage.nextStep}`,
+      };
+    case 'done':
+      return { ...event, percent: 100, detail: 'connected to the Tor network' };
+    case 'tor-unreachable':
+      return { ...event, percent: 0, detail: 'waiting for Tor to start' };
+    case 'tor-too-old':
+      return { ...event, percent: 0, detail: 'this Tor is too old' };
+  }
+}
+
+/** @returns the error that a Tor which stays like this ends in, or undefined while it gets on. */
+function describeStuck(stage: GateStage): DialError | undefined {
+  if (stage.state === 'tor-unreachable') return dialError('tor-unreachable');
+  if (stage.state !== 'stalled') return undefined;
+  return new DialError(`tor-stalled-${stage.cause}`, `Tor is stuck at ${stage.percent} %: ${stage.nextStep}`);
+}
+
+function dialError(code: TorErrorCode): DialError {
+  const { cause, nextStep } = adviseDial(code);
+  return new DialError(code, `${cause}: ${NEXT_STEPS[code] ?? nextStep}`, { final: FINAL.has(code) });
+}
+
+/** The socket comes paused, so that nothing is lost before somebody listens. */
+function streamOf(socket: Socket): ByteStream {
+  return {
+    write: (bytes) => void socket.write(bytes),
+    close: () => void socket.destroy(),
+    onData: (take) => {
+      socket.on('data', take);
+      socket.resume();
+    },
+    onClose: (take) => void socket.once('close', take),
+  };
+}
