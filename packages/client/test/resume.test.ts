@@ -1,0 +1,211 @@
+import { FRAME_BYTES } from '@sotto/protocol';
+import { SeededRandom } from '@sotto/test-kit';
+import type { StreamConditions } from '@sotto/test-kit';
+import { describe, expect, test } from 'vitest';
+import { BACKOFF_MAX_MS } from '../src/limits.ts';
+import { auditConversation, auditResends } from './audit.ts';
+import type { Said } from './audit.ts';
+import { useNativeEd25519 } from './native-ed25519.ts';
+import { Rehearsal, gapsOf, statesOf, textsOf, told } from './rehearsal.ts';
+import type { Seat } from './rehearsal.ts';
+
+useNativeEd25519();
+
+const RUNS = Number(process.env['RESUME_RUNS'] ?? 60);
+const RUN_LIMIT_MS = 2_000;
+/** After so many connections of one client nothing breaks any more, so that every run ends. */
+const BREAKING_DIALS = 6;
+
+interface Run {
+  readonly room: Rehearsal;
+  readonly seats: readonly Seat[];
+  readonly said: readonly Said[];
+}
+
+function randomConditions(chance: SeededRandom, dial: number): StreamConditions {
+  const piece = chance.pick([7, 100, 511, 512, 513, 3_000, 100_000]);
+  const slow = piece < 500 ? 0 : chance.pick([0, 1, 20, 300]);
+  const bytes = (): number => chance.below(chance.pick([600, 2_000, 12_000, 60_000]));
+  return {
+    latencyMs: () => chance.below(slow + 1),
+    chunkBytes: () => Math.max(1, piece - chance.below(3)),
+    ...(dial < BREAKING_DIALS ? { cutAfterBytes: chance.onceIn(2) ? { atFar: bytes() } : { atNear: bytes() } } : {}),
+    lateMs: chance.onceIn(3) ? chance.below(3_000) : undefined,
+  };
+}
+
+function randomText(chance: SeededRandom, index: number): string {
+  const length = chance.pick([0, 0, 0, 20, 400, 3_000, 15_000]);
+  return `${index} ${'x'.repeat(chance.below(length + 1))}`;
+}
+
+/** Clients talk while their connections break at any byte and the room's counter moves; then all is quiet and all is through. */
+async function converse(seed: number, spoil: (room: Rehearsal) => void = () => undefined): Promise<Run> {
+  const room = new Rehearsal(seed);
+  const chance = new SeededRandom(seed + 1_000_000);
+  spoil(room);
+  const names = ['Anna', 'Ben', 'Cleo'].slice(0, chance.between(2, 3));
+  const seats = names.map((name) => room.seat(name, { conditions: (dial) => randomConditions(chance, dial) }));
+  for (const seat of seats) seat.client.start();
+  const said: Said[] = [];
+  const count = new Map<Seat, number>();
+  for (let turn = 0; turn < 24; turn += 1) {
+    const by = seats[chance.below(seats.length)];
+    const joined = seats.every((seat) => statesOf(seat).includes('joined'));
+    if (by !== undefined) {
+      const index = count.get(by) ?? 0;
+      count.set(by, index + 1);
+      const text = randomText(chance, index);
+      by.client.say(text, `${index}`);
+      said.push({ by, text, toAll: joined });
+    }
+    if (chance.onceIn(8)) room.relay.moveCounter();
+    if (chance.onceIn(6)) seats[chance.below(seats.length)]?.streams.at(-1)?.cut();
+    await room.clock.advance(chance.below(chance.pick([1, 30, 1_000])));
+  }
+  await room.clock.advance(4 * BACKOFF_MAX_MS);
+  return { room, seats, said };
+}
+
+describe('resume after a cut at any byte', () => {
+  test(
+    'nothing acknowledged is lost or shown twice, and the order is kept',
+    async () => {
+      let again = 0;
+      let cuts = 0;
+      let refused = 0;
+      for (let seed = 1; seed <= RUNS; seed += 1) {
+        const { room, seats, said } = await converse(seed);
+        expect({ seed, faults: auditConversation(seats, said) }).toEqual({ seed, faults: [] });
+        const resends = auditResends(room.relay.arrivals);
+        expect(resends.changed).toBe(0);
+        again += resends.again;
+        cuts += room.relay.connections - seats.length;
+        refused += room.relay.counter;
+        for (const seat of seats) expect(statesOf(seat).at(-1)).toBe('joined');
+      }
+      // The run is worth something only if it broke connections, moved counters and made frames go twice.
+      expect(cuts).toBeGreaterThan(RUNS);
+      expect(refused).toBeGreaterThan(RUNS);
+      expect(again).toBeGreaterThan(RUNS);
+    },
+    RUNS * RUN_LIMIT_MS,
+  );
+
+  test('control: a relay that acknowledges and does not tell the others is caught', async () => {
+    const { seats, said } = await converse(3, (room) => {
+      let seen = 0;
+      room.relay.shape = (entry) => ((seen += 1) % 10 === 0 ? [] : [entry]);
+    });
+    expect(auditConversation(seats, said)).not.toEqual([]);
+  });
+
+  test('control: a text that is lost, repeated or out of order is caught, and one that is sealed anew', async () => {
+    const spoilt = async (spoil: (events: Seat['events'], first: number) => void): Promise<string[]> => {
+      const { seats, said } = await converse(4);
+      const listener = seats[0];
+      if (listener === undefined) return [];
+      expect(auditConversation(seats, said)).toEqual([]);
+      const first = listener.events.findIndex((event) => event.type === 'message');
+      spoil(listener.events, first);
+      return auditConversation(seats, said);
+    };
+    const lastMessage = (events: Seat['events']): number => events.findLastIndex((event) => event.type === 'message');
+    expect(await spoilt((events) => events.splice(lastMessage(events), 1))).not.toEqual([]);
+    expect(await spoilt((events, first) => events.push(...events.slice(first, first + 1)))).not.toEqual([]);
+    expect(await spoilt((events, first) => events.push(...events.splice(first, 1)))).not.toEqual([]);
+    const body = new Uint8Array(FRAME_BYTES[0] - 16);
+    const other = body.slice().fill(1, 100);
+    const arrival = { connection: 0, counter: 0 };
+    expect(
+      auditResends([
+        { ...arrival, body },
+        { ...arrival, body: other },
+      ]),
+    ).toEqual({ again: 0, changed: 1 });
+  });
+
+  test('holds at every single byte of the handshake and of the first frames, in both directions', async () => {
+    for (const side of ['atFar', 'atNear'] as const) {
+      for (let byte = 0; byte <= 5 * FRAME_BYTES[0]; byte += 16) {
+        for (const at of [byte, byte + 1]) {
+          const room = new Rehearsal(byte);
+          const anna = await room.join('Anna');
+          const conditions = (dial: number): StreamConditions => (dial === 0 ? { cutAfterBytes: { [side]: at } } : {});
+          const ben = room.seat('Ben', { conditions });
+          ben.client.start();
+          for (const index of [0, 1, 2]) ben.client.say(`text ${index}`, `${index}`);
+          await room.clock.advance(2_000);
+          expect({ at, texts: textsOf(anna) }).toEqual({ at, texts: ['text 0', 'text 1', 'text 2'] });
+          expect(told(ben, 'sent').map((event) => event.ref)).toEqual(['0', '1', '2']);
+          expect([...gapsOf(anna), ...gapsOf(ben)]).toEqual([]);
+        }
+      }
+    }
+  });
+
+  test('what was said while there was no connection is sent when there is one', async () => {
+    const room = new Rehearsal();
+    const anna = await room.join('Anna');
+    const ben = await room.join('Ben');
+    room.unreachable = true;
+    ben.streams[0]?.cut();
+    await room.clock.advance(5_000);
+    ben.client.say('from afar', 'r');
+    expect(told(ben, 'sent')).toEqual([]);
+    room.unreachable = false;
+    await room.clock.advance(BACKOFF_MAX_MS);
+    expect(textsOf(anna)).toEqual(['from afar']);
+    expect(told(ben, 'sent').map((event) => event.ref)).toEqual(['r']);
+  });
+
+  test('a member that was away hears all that was said meanwhile', async () => {
+    const room = new Rehearsal();
+    const anna = await room.join('Anna');
+    const ben = await room.join('Ben');
+    room.unreachable = true;
+    ben.streams[0]?.cut();
+    const said = Array.from({ length: 50 }, (_, index) => `while away ${index}`);
+    for (const text of said) anna.client.say(text);
+    await room.clock.advance(1_000);
+    room.unreachable = false;
+    await room.clock.advance(BACKOFF_MAX_MS);
+    expect(textsOf(ben)).toEqual(said);
+    expect(gapsOf(ben)).toEqual([]);
+  });
+
+  test('what the relay no longer keeps is shown as a gap, once, and reading goes on behind it', async () => {
+    const room = new Rehearsal();
+    const anna = await room.join('Anna');
+    const ben = await room.join('Ben');
+    room.unreachable = true;
+    ben.streams[0]?.cut();
+    await room.clock.advance(1);
+    const before = room.relay.log.length;
+    for (let index = 0; index < 10; index += 1) anna.client.say(`${index}`);
+    await room.clock.advance(1);
+    room.relay.trim(before + 4);
+    room.unreachable = false;
+    await room.clock.advance(BACKOFF_MAX_MS);
+    expect(gapsOf(ben)).toEqual([4]);
+    expect(textsOf(ben)).toEqual(['4', '5', '6', '7', '8', '9']);
+  });
+
+  test('a log that was emptied altogether is a gap too', async () => {
+    const room = new Rehearsal();
+    const anna = await room.join('Anna');
+    const ben = await room.join('Ben');
+    room.unreachable = true;
+    ben.streams[0]?.cut();
+    await room.clock.advance(1);
+    for (let index = 0; index < 3; index += 1) anna.client.say(`${index}`);
+    await room.clock.advance(1);
+    room.relay.trim(room.relay.log.length);
+    room.unreachable = false;
+    await room.clock.advance(BACKOFF_MAX_MS);
+    anna.client.say('after');
+    await room.clock.advance(1);
+    expect(gapsOf(ben)).toEqual([3]);
+    expect(textsOf(ben)).toEqual(['after']);
+  });
+});
