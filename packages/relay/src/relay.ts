@@ -43,6 +43,8 @@ export interface RelayOptions {
 export interface Relay {
   readonly address: Listen;
   readonly adminAddress: Listen;
+  /** @returns for each connection the bytes that wait in its socket: what its peer's slowness makes us hold. */
+  outboundBytes(): number[];
   /** Echoes what was taken, tells every member, and resolves within DRAIN_LIMIT_MS + LINGER_MS. Rooms stay in the store. */
   close(): Promise<void>;
 }
@@ -61,19 +63,27 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
     await stopListening(members.server);
     throw error;
   }
-  const stopSweeping = repeat(clock, SWEEP_INTERVAL_MS, async () => {
-    members.sweep();
-    await rooms.sweep();
-  });
-  const stopRefreshing = repeat(clock, STORE_REFRESH_INTERVAL_MS, () => rooms.refresh());
+  const timers = [
+    repeat(clock, SWEEP_INTERVAL_MS, () => members.sweep()),
+    repeat(
+      clock,
+      SWEEP_INTERVAL_MS,
+      oneAtATime(() => rooms.sweep()),
+    ),
+    repeat(
+      clock,
+      STORE_REFRESH_INTERVAL_MS,
+      oneAtATime(() => rooms.refresh()),
+    ),
+  ];
   log('listening');
   let closing: Promise<void> | undefined;
   return {
     address,
     adminAddress,
+    outboundBytes: () => members.outboundBytes(),
     close: () => {
-      stopSweeping();
-      stopRefreshing();
+      for (const stop of timers) stop();
       closing ??= closeRelay({ members, admin, rooms, store, clock, log });
       return closing;
     },
@@ -85,6 +95,7 @@ interface MemberServer {
   /** Stops reading, so that what waits can be brought to an end. */
   hush(): void;
   sweep(): void;
+  outboundBytes(): number[];
   end(): void;
   destroy(): void;
 }
@@ -118,6 +129,7 @@ function createMemberServer(around: ConstructorParameters<typeof Peer>[2]): Memb
     sweep: () => {
       for (const peer of peers) peer.sweep();
     },
+    outboundBytes: () => [...sockets].map(({ writableLength }) => writableLength),
     end: () => {
       for (const peer of peers) peer.end('relay-stopping');
     },
@@ -174,19 +186,24 @@ async function atMost(clock: Clock, milliseconds: number, work: Promise<unknown>
   });
 }
 
-/** Runs the work again and again, never twice at a time. */
-function repeat(clock: Clock, milliseconds: number, work: () => Promise<void>): () => void {
-  let stopped = false;
-  let cancel: () => void = () => undefined;
-  const arm = (): void => {
-    if (stopped) return;
-    cancel = clock.after(milliseconds, () => {
-      work().then(arm, arm);
-    });
+function repeat(clock: Clock, milliseconds: number, work: () => void): () => void {
+  const beat = (): void => {
+    cancel = clock.after(milliseconds, beat);
+    work();
   };
-  arm();
+  let cancel = clock.after(milliseconds, beat);
+  return () => cancel();
+}
+
+/** @returns what starts the work unless it is still at it: a store that does not answer must not gather questions. */
+function oneAtATime(work: () => Promise<void>): () => void {
+  let running = false;
+  const done = (): void => {
+    running = false;
+  };
   return () => {
-    stopped = true;
-    cancel();
+    if (running) return;
+    running = true;
+    work().then(done, done);
   };
 }

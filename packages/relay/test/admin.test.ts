@@ -1,0 +1,166 @@
+import { describe, expect, test } from 'vitest';
+import { ADMIN_LINE_BYTES_MAX, encodeAdminRequest } from '@sotto/protocol';
+import { ADMIN_GRACE_MS, ROOMS_MAX, SWEEP_INTERVAL_MS } from '../src/limits.ts';
+import { openHouse } from './house.ts';
+import { fingerprint, makeBody, makeRoom } from './test-member.ts';
+import { WatchedStore } from './watched-store.ts';
+
+const OK = { ok: true };
+
+function no(code: string): { ok: false; code: string } {
+  return { ok: false, code };
+}
+
+describe('the host', () => {
+  test('makes a room once', async () => {
+    const house = await openHouse();
+    const room = makeRoom();
+    expect(await house.host.create(room)).toEqual(OK);
+    expect(await house.host.create(room)).toEqual(no('room-exists'));
+    expect(await house.anotherHost().create(room)).toEqual(no('room-exists'));
+  });
+
+  test('cannot make a room that only the store knows', async () => {
+    const house = await openHouse();
+    const room = makeRoom();
+    await house.store.create(room.roomId, room);
+    expect(await house.host.create(room)).toEqual(no('room-exists'));
+    expect(await house.host.ask({ operation: 'resume', roomId: room.roomId })).toEqual(OK);
+  });
+
+  test('makes no more rooms than there may be, and one more when one is closed', async () => {
+    const house = await openHouse();
+    const rooms = [];
+    for (let count = 0; count < ROOMS_MAX; count += 1) rooms.push(await house.room());
+    expect(await house.host.create(makeRoom())).toEqual(no('rooms-full'));
+    const roomId = rooms[0]?.roomId ?? new Uint8Array(16);
+    expect(await house.host.ask({ operation: 'close', roomId })).toEqual(OK);
+    expect(await house.host.create(makeRoom())).toEqual(OK);
+  });
+
+  test('closes a room: members are told, and nobody knows it any more', async () => {
+    const house = await openHouse();
+    const [room, other] = [await house.room(), await house.room()];
+    const [member, bystander] = [await house.join(room), await house.join(other)];
+    member.publish(makeBody());
+    await member.entries(1);
+    expect(await house.host.ask({ operation: 'close', roomId: room.roomId })).toEqual(OK);
+    expect(await member.closing()).toBe('room-closed');
+    expect(await house.store.load(room.roomId)).toBeUndefined();
+    await expect(house.member().attach(room)).rejects.toThrow('not-admitted');
+    expect(await house.host.ask({ operation: 'close', roomId: room.roomId })).toEqual(no('room-unknown'));
+    expect(await house.host.ask({ operation: 'resume', roomId: room.roomId })).toEqual(no('room-unknown'));
+    expect(await bystander.beat()).toEqual([]);
+  });
+
+  test('closes a room with a frame on its way to the store, and nothing of it comes back', async () => {
+    const house = await openHouse();
+    const room = await house.room();
+    const member = await house.join(room);
+    house.store.hold();
+    const called = house.store.nextAppend();
+    member.publish(makeBody());
+    await called;
+    expect(await house.host.ask({ operation: 'close', roomId: room.roomId })).toEqual(OK);
+    house.store.letGo();
+    expect(await member.closing()).toBe('room-closed');
+    expect(await house.host.ask({ operation: 'ping' })).toEqual(OK);
+    expect(await house.store.load(room.roomId)).toBeUndefined();
+  });
+
+  test('that goes without a word has a while to come back; its room lives on when it does', async () => {
+    const house = await openHouse();
+    const room = await house.room();
+    const member = await house.join(room);
+    await house.host.leave();
+    const successor = house.anotherHost();
+    expect(await successor.ask({ operation: 'ping' })).toEqual(OK);
+    house.clock.advance(ADMIN_GRACE_MS / 2);
+    expect(await successor.ask({ operation: 'resume', roomId: room.roomId })).toEqual(OK);
+    await member.beat();
+    house.clock.advance(ADMIN_GRACE_MS / 2 + 2 * SWEEP_INTERVAL_MS);
+    expect(await successor.ask({ operation: 'ping' })).toEqual(OK);
+    expect(await house.store.load(room.roomId)).toBeDefined();
+  });
+
+  test('that does not come back in time has its room closed', async () => {
+    const house = await openHouse();
+    const room = await house.room();
+    await house.host.leave();
+    expect(await house.anotherHost().ask({ operation: 'ping' })).toEqual(OK);
+    house.clock.advance(ADMIN_GRACE_MS - SWEEP_INTERVAL_MS);
+    const member = await house.join(room);
+    house.clock.advance(3 * SWEEP_INTERVAL_MS);
+    expect(await member.closing()).toBe('room-closed');
+    expect(await house.store.load(room.roomId)).toBeUndefined();
+  });
+
+  test('takes a room up again after the relay’s restart; one without a host is found by a member and closed', async () => {
+    const store = new WatchedStore();
+    const house = await openHouse({ store });
+    const [kept, left] = [await house.room(), await house.room()];
+    const member = await house.join(kept);
+    const body = makeBody();
+    member.publish(body);
+    await member.entries(1);
+    await house.relay.close();
+
+    const next = await openHouse({ store });
+    const [back, orphan] = [await next.join(kept, 1), await next.join(left)];
+    expect(await next.host.ask({ operation: 'resume', roomId: kept.roomId })).toEqual(OK);
+    expect(await back.entries(1)).toEqual([`1 ${fingerprint(body)}`]);
+    next.clock.advance(ADMIN_GRACE_MS / 2);
+    await Promise.all([back.beat(), orphan.beat()]);
+    next.clock.advance(ADMIN_GRACE_MS / 2 + 2 * SWEEP_INTERVAL_MS);
+    expect(await orphan.closing()).toBe('room-closed');
+    expect(await back.beat(2)).toEqual([]);
+  });
+
+  test('is told when the store is away, and may ask again', async () => {
+    const house = await openHouse();
+    const room = await house.room();
+    house.store.away = true;
+    expect(await house.host.create(makeRoom())).toEqual(no('store-unavailable'));
+    expect(await house.host.ask({ operation: 'resume', roomId: makeRoom().roomId })).toEqual(no('store-unavailable'));
+    expect(await house.host.ask({ operation: 'close', roomId: room.roomId })).toEqual(no('store-unavailable'));
+    expect(await house.host.ask({ operation: 'ping' })).toEqual(OK);
+    house.store.away = false;
+    expect(await house.host.ask({ operation: 'close', roomId: room.roomId })).toEqual(OK);
+  });
+});
+
+describe('admin.sock', () => {
+  test.each([
+    '',
+    '{',
+    '[]',
+    '{"operation":"stop"}',
+    '{"operation":"ping","more":1}',
+    '{"operation":"close","room":"zz"}',
+  ])('answers the line %j with admin-malformed, and the next as if nothing were', async (line) => {
+    const house = await openHouse();
+    expect(await house.host.say(`${line}\n`)).toEqual(no('admin-malformed'));
+    expect(await house.host.ask({ operation: 'ping' })).toEqual(OK);
+  });
+
+  test('ends a connection whose line has no end', async () => {
+    const house = await openHouse();
+    expect(await house.host.say('x'.repeat(ADMIN_LINE_BYTES_MAX + 1))).toEqual(no('admin-malformed'));
+    expect(await house.host.hear()).toBeUndefined();
+    expect(await house.anotherHost().ask({ operation: 'ping' })).toEqual(OK);
+  });
+
+  test('answers lines that come together or in pieces one by one in order', async () => {
+    const house = await openHouse();
+    const room = makeRoom();
+    const text =
+      encodeAdminRequest({ operation: 'create', ...room }) +
+      encodeAdminRequest({ operation: 'create', ...room }) +
+      encodeAdminRequest({ operation: 'close', roomId: room.roomId }) +
+      encodeAdminRequest({ operation: 'close', roomId: room.roomId });
+    for (const piece of text.match(/.{1,37}|\n/gs) ?? []) house.host.socket.write(piece);
+    const replies = [];
+    for (let count = 0; count < 4; count += 1) replies.push(await house.host.hear());
+    expect(replies).toEqual([OK, no('room-exists'), OK, no('room-unknown')]);
+  });
+});

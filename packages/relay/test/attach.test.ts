@@ -1,0 +1,260 @@
+import { describe, expect, test } from 'vitest';
+import {
+  CONNECTIONS_PER_ROOM_MAX,
+  encodeAttach,
+  encodeBeat,
+  encodeChallenge,
+  encodeFrame,
+  HANDSHAKE_DEADLINE_MS,
+  SILENCE_LIMIT_MS,
+} from '@sotto/protocol';
+import { HALF_OPEN_MAX, SWEEP_INTERVAL_MS } from '../src/limits.ts';
+import { openHouse } from './house.ts';
+import { fingerprint, makeBody, makeRoom, publishFrame, signAttach } from './test-member.ts';
+
+describe('a connection', () => {
+  test('is challenged, attaches, and learns where the log stands', async () => {
+    const house = await openHouse();
+    const room = await house.room();
+    expect(await house.member().attach(room)).toEqual({ counter: 0, oldest: 1, next: 1 });
+    const member = await house.join(room);
+    member.publish(makeBody(), makeBody());
+    await member.entries(2);
+    expect(await house.member().attach(room)).toEqual({ counter: 0, oldest: 1, next: 3 });
+  });
+
+  test('is challenged with other bytes than the one before', async () => {
+    const house = await openHouse();
+    const challenges = await Promise.all(Array.from({ length: 20 }, () => house.member().challenge()));
+    expect(new Set(challenges.map(fingerprint)).size).toBe(20);
+  });
+
+  test('attaches although its bytes come one by one', async () => {
+    const house = await openHouse();
+    const room = await house.room();
+    const member = house.member();
+    const challenge = await member.challenge();
+    member.socket.setNoDelay(true);
+    const bytes = encodeAttach({ roomId: room.roomId, from: 0, signature: signAttach(room, challenge, 0) });
+    for (const byte of bytes) member.send(Uint8Array.of(byte));
+    await member.expect('attached');
+  });
+
+  test('may say everything at once: what it sends behind ATTACH waits for the admission', async () => {
+    const house = await openHouse();
+    const room = await house.room();
+    const member = house.member();
+    const challenge = await member.challenge();
+    const bodies = [makeBody(0), makeBody(1), makeBody(2), makeBody(3)];
+    member.send(
+      encodeAttach({ roomId: room.roomId, from: 0, signature: signAttach(room, challenge, 0) }),
+      ...bodies.map((body) => publishFrame(body)),
+      encodeBeat('beat', 9),
+    );
+    await member.expect('attached');
+    expect((await member.expect('beaten')).number).toBe(9);
+    expect(await member.entries(4)).toEqual(bodies.map((body, index) => `${index + 1} ${fingerprint(body)}`));
+  });
+
+  test.each([
+    { from: 0, sees: [] },
+    { from: 1, sees: [1, 2, 3, 4, 5] },
+    { from: 4, sees: [4, 5] },
+    { from: 5, sees: [5] },
+    { from: 6, sees: [] },
+    { from: 1_000_000, sees: [] },
+  ])('that attaches from $from sees $sees of five entries, then the next', async ({ from, sees }) => {
+    const house = await openHouse();
+    const room = await house.room();
+    const writer = await house.join(room);
+    writer.publish(...Array.from({ length: 5 }, () => makeBody()));
+    await writer.entries(5);
+    const reader = await house.join(room, from);
+    writer.publish(makeBody());
+    const numbers: number[] = [];
+    while (numbers.at(-1) !== 6) numbers.push((await reader.expect('entry')).number);
+    expect(numbers).toEqual([...sees, 6]);
+  });
+});
+
+describe('a stranger', () => {
+  test('without the capability, for no room, or with another room’s gets one and the same answer', async () => {
+    const house = await openHouse();
+    const [room, other] = [await house.room(), await house.room()];
+    const unknown = makeRoom();
+    const impostor = makeRoom();
+    const attempts = [
+      { roomId: unknown.roomId, key: unknown },
+      { roomId: room.roomId, key: { ...impostor, roomId: room.roomId, roomTag: room.roomTag } },
+      { roomId: room.roomId, key: other },
+      { roomId: room.roomId, key: { ...other, roomId: room.roomId } },
+      { roomId: room.roomId, key: { ...room, roomTag: other.roomTag } },
+      { roomId: room.roomId, key: { ...room, roomId: other.roomId } },
+    ];
+    for (const { roomId, key } of attempts) {
+      const stranger = house.member();
+      const signature = signAttach(key, await stranger.challenge(), 0);
+      stranger.send(encodeAttach({ roomId, from: 0, signature }));
+      expect(await stranger.closing()).toBe('not-admitted');
+    }
+    // Control: with everything right one gets in.
+    await house.join(room);
+  });
+
+  test('cannot use a signature again: not on another connection, not for another place in the log', async () => {
+    const house = await openHouse();
+    const room = await house.room();
+    const first = house.member();
+    const signature = signAttach(room, await first.challenge(), 0);
+    const attach = encodeAttach({ roomId: room.roomId, from: 0, signature });
+    first.send(attach);
+    await first.expect('attached');
+
+    const replayer = house.member();
+    await replayer.challenge();
+    replayer.send(attach);
+    expect(await replayer.closing()).toBe('not-admitted');
+
+    const mover = house.member();
+    const moved = { roomId: room.roomId, from: 1, signature: signAttach(room, await mover.challenge(), 0) };
+    mover.send(encodeAttach(moved));
+    expect(await mover.closing()).toBe('not-admitted');
+  });
+
+  test('who says anything but ATTACH first is closed', async () => {
+    const house = await openHouse();
+    await house.room();
+    const frames = [publishFrame(makeBody()), encodeBeat('beat', 1), encodeChallenge(new Uint8Array(32))];
+    for (const frame of frames) {
+      const stranger = house.member();
+      await stranger.challenge();
+      stranger.send(frame);
+      expect(await stranger.closing()).toBe('operation-unexpected');
+    }
+  });
+
+  test('who attaches in a larger frame, or with padding that is not zero, is malformed', async () => {
+    const house = await openHouse();
+    const room = await house.room();
+    const large = house.member();
+    await large.challenge();
+    large.send(encodeFrame({ operation: 'attach', number: 0, body: makeBody(1) }));
+    expect(await large.closing()).toBe('frame-malformed');
+
+    const padded = house.member();
+    const signature = signAttach(room, await padded.challenge(), 0);
+    padded.send(encodeAttach({ roomId: room.roomId, from: 0, signature }).fill(1, -1));
+    expect(await padded.closing()).toBe('frame-malformed');
+  });
+
+  test.each([
+    { what: 'another version', bytes: [0x20] },
+    { what: 'HTTP', bytes: [...Buffer.from('GET / HTTP/1.1\r\n\r\n')] },
+    { what: 'no frame size', bytes: [0x14] },
+    { what: 'an unknown operation', bytes: [0x10, 0x55, ...new Array<number>(510).fill(0)] },
+    { what: 'a reserved byte', bytes: [0x10, 0x01, 0, 0, 0, 0, 0, 1, ...new Array<number>(504).fill(0)] },
+    { what: 'a number above 2^53', bytes: [0x10, 0x01, 0, 0, 0, 0, 0, 0, 0xff, ...new Array<number>(503).fill(0)] },
+  ])('who sends $what is malformed, and nobody else notices', async ({ bytes }) => {
+    const house = await openHouse();
+    const room = await house.room();
+    const member = await house.join(room);
+    const stranger = house.member();
+    await stranger.challenge();
+    stranger.send(Uint8Array.from(bytes));
+    expect(await stranger.closing()).toBe('frame-malformed');
+    member.publish(makeBody());
+    await member.entries(1);
+  });
+
+  test('who says nothing, or speaks too slowly, is closed at the deadline and not before', async () => {
+    const house = await openHouse();
+    const [mute, slow] = [house.member(), house.member()];
+    await Promise.all([mute.challenge(), slow.challenge()]);
+    house.clock.advance(HANDSHAKE_DEADLINE_MS);
+    slow.send(Uint8Array.of(0x10));
+    expect(mute.received.length).toBe(1);
+    house.clock.advance(2 * SWEEP_INTERVAL_MS);
+    expect(await mute.closing()).toBe('handshake-late');
+    expect(await slow.closing()).toBe('handshake-late');
+  });
+
+  test('finds no place when too many others have not attached yet; members are not affected', async () => {
+    const house = await openHouse();
+    const room = await house.room();
+    const member = await house.join(room);
+    const waiting = Array.from({ length: HALF_OPEN_MAX }, () => house.member());
+    await Promise.all(waiting.map((stranger) => stranger.challenge()));
+    expect(await house.member().closing()).toBe('relay-full');
+    member.publish(makeBody());
+    await member.entries(1);
+    await waiting[0]?.leave();
+    await member.beat();
+    await house.join(room);
+  });
+});
+
+describe('a room', () => {
+  test('takes as many connections as it may, and the next when one has left', async () => {
+    const house = await openHouse();
+    const room = await house.room();
+    const members = [];
+    for (let count = 0; count < CONNECTIONS_PER_ROOM_MAX; count += 1) members.push(await house.join(room));
+    const late = house.member();
+    const signature = signAttach(room, await late.challenge(), 0);
+    late.send(encodeAttach({ roomId: room.roomId, from: 0, signature }));
+    expect(await late.closing()).toBe('room-full');
+    // A stranger does not even learn that it is full.
+    const stranger = house.member();
+    await stranger.challenge();
+    stranger.send(encodeAttach({ roomId: room.roomId, from: 0, signature }));
+    expect(await stranger.closing()).toBe('not-admitted');
+    await members[0]?.leave();
+    await members[1]?.beat();
+    await house.join(room);
+  });
+});
+
+describe('a member', () => {
+  test('gets each BEAT back with its number', async () => {
+    const house = await openHouse();
+    const member = await house.join(await house.room());
+    member.send(encodeBeat('beat', 0), encodeBeat('beat', 7), encodeBeat('beat', Number.MAX_SAFE_INTEGER));
+    const numbers = [];
+    for (let count = 0; count < 3; count += 1) numbers.push((await member.expect('beaten')).number);
+    expect(numbers).toEqual([0, 7, Number.MAX_SAFE_INTEGER]);
+  });
+
+  test('that is silent for too long is closed; one that beats is not', async () => {
+    const house = await openHouse();
+    const room = await house.room();
+    const [silent, beating] = [await house.join(room), await house.join(room)];
+    house.clock.advance(SILENCE_LIMIT_MS - SWEEP_INTERVAL_MS);
+    await beating.beat();
+    house.clock.advance(3 * SWEEP_INTERVAL_MS);
+    expect(await silent.closing()).toBe('silent');
+    expect(await beating.beat(2)).toEqual([]);
+  });
+
+  test('that attaches twice, or speaks as the relay does, is closed', async () => {
+    const house = await openHouse();
+    const room = await house.room();
+    const frames = [
+      encodeAttach({ roomId: room.roomId, from: 0, signature: new Uint8Array(64) }),
+      encodeBeat('beaten', 1),
+      encodeFrame({ operation: 'entry', number: 1, body: makeBody() }),
+      encodeFrame({ operation: 'closing', code: 'silent', number: 0, body: new Uint8Array(496) }),
+    ];
+    for (const frame of frames) {
+      const member = await house.join(room);
+      member.send(frame);
+      expect(await member.closing()).toBe('operation-unexpected');
+    }
+  });
+
+  test('that beats with more than a number is malformed', async () => {
+    const house = await openHouse();
+    const member = await house.join(await house.room());
+    member.send(encodeFrame({ operation: 'beat', number: 1, body: makeBody() }));
+    expect(await member.closing()).toBe('frame-malformed');
+  });
+});

@@ -1,0 +1,236 @@
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { parseConfig } from '../src/config.ts';
+import { isHealthy } from '../src/health.ts';
+import { startRelay } from '../src/relay.ts';
+import { openHouse } from './house.ts';
+import { TestHost } from './test-host.ts';
+import { fingerprint, makeBody, makeRoom, TestMember } from './test-member.ts';
+import { WatchedStore } from './watched-store.ts';
+
+const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url));
+const HEALTH = fileURLToPath(new URL('../src/health.ts', import.meta.url));
+
+async function makeDirectory(): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), 'sotto-relay-'));
+  onTestFinished(() => rm(directory, { recursive: true }));
+  return directory;
+}
+
+describe('closing the relay', () => {
+  test('echoes what was taken, then tells everybody, and leaves the rooms in the store', async () => {
+    const house = await openHouse();
+    const room = await house.room();
+    const [member, other] = [await house.join(room), await house.join(room)];
+    house.store.hold();
+    const called = house.store.nextAppend();
+    const body = makeBody();
+    member.publish(body);
+    await called;
+    const stranger = house.member();
+    await stranger.challenge();
+    const closed = house.relay.close();
+    house.store.letGo();
+    for (const each of [member, other]) {
+      expect(await each.entries(1)).toEqual([`1 ${fingerprint(body)}`]);
+      expect(await each.closing()).toBe('relay-stopping');
+    }
+    expect(await stranger.closing()).toBe('relay-stopping');
+    await closed;
+    expect((await house.store.load(room.roomId))?.next).toBe(2);
+    expect(house.events).not.toContain('connection-failed');
+  });
+
+  test('does not wait for a store that never answers', async () => {
+    const house = await openHouse();
+    const member = await house.join(await house.room());
+    house.store.hold();
+    const called = house.store.nextAppend();
+    member.publish(makeBody());
+    await called;
+    const closed = house.relay.close();
+    house.clock.advance(2_000);
+    expect(await member.closing()).toBe('relay-stopping');
+    await closed;
+  });
+
+  test('does not wait for a member that does not read', async () => {
+    const house = await openHouse();
+    const member = await house.join(await house.room());
+    member.socket.pause();
+    member.publish(...Array.from({ length: 200 }, () => makeBody(3)));
+    while (house.store.appends < 2) await new Promise((resolve) => setImmediate(resolve));
+    const closed = house.relay.close();
+    let over = false;
+    void closed.then(() => (over = true));
+    while (!over) {
+      house.clock.advance(1_000);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  });
+});
+
+describe('a socket to listen on', () => {
+  test('may be the file that a killed relay has left behind', async () => {
+    const directory = await makeDirectory();
+    const path = join(directory, 'relay.sock');
+    const code = `require('node:net').createServer().listen(${JSON.stringify(path)}, () => process.kill(process.pid, 'SIGKILL'))`;
+    await once(spawn(process.execPath, ['-e', code]), 'exit');
+    expect((await stat(path)).isSocket()).toBe(true);
+    const admin = { path: join(directory, 'admin.sock') };
+    const relay = await startRelay({ listen: { path }, admin, store: new WatchedStore() });
+    const member = new TestMember(relay.address);
+    await member.challenge();
+    await member.leave();
+    await relay.close();
+  });
+
+  test('is not taken from somebody who answers on it, nor from a file', async () => {
+    const directory = await makeDirectory();
+    const path = join(directory, 'relay.sock');
+    const admin = { path: join(directory, 'admin.sock') };
+    const owner = createServer().listen(path);
+    await once(owner, 'listening');
+    const start = (): Promise<unknown> => startRelay({ listen: { path }, admin, store: new WatchedStore() });
+    await expect(start()).rejects.toMatchObject({ code: 'socket-in-use' });
+    const still = connect(path);
+    await once(still, 'connect');
+    still.destroy();
+    await new Promise((resolve) => owner.close(resolve));
+    await writeFile(path, 'precious');
+    await expect(start()).rejects.toMatchObject({ code: 'socket-path-taken' });
+    expect(await readFile(path, 'utf8')).toBe('precious');
+  });
+
+  test('may be loopback TCP', async () => {
+    const house = await openHouse({ listen: { host: '127.0.0.1', port: 0 } });
+    const member = await house.join(await house.room());
+    member.publish(makeBody());
+    await member.entries(1);
+  });
+
+  test('when one of the two cannot be had, leaves nothing listening', async () => {
+    const directory = await makeDirectory();
+    const path = join(directory, 'admin.sock');
+    await writeFile(path, '');
+    const listen = { path: join(directory, 'relay.sock') };
+    const start = startRelay({ listen, admin: { path }, store: new WatchedStore() });
+    await expect(start).rejects.toMatchObject({ code: 'socket-path-taken' });
+    const [failure] = (await once(connect(listen.path), 'error')) as [NodeJS.ErrnoException];
+    expect(failure.code).toBe('ENOENT');
+  });
+});
+
+describe('the environment', () => {
+  const good = {
+    SOTTO_RELAY_SOCKET: '/run/relay/relay.sock',
+    SOTTO_ADMIN_SOCKET: '/run/admin/admin.sock',
+    SOTTO_REDIS_HOST: 'redis',
+    SOTTO_REDIS_PORT: '6380',
+  };
+
+  test('becomes one frozen object, with the port that Redis has by default', () => {
+    const config = parseConfig(good);
+    expect(config).toEqual({
+      ok: true,
+      value: {
+        relaySocket: '/run/relay/relay.sock',
+        adminSocket: '/run/admin/admin.sock',
+        redisHost: 'redis',
+        redisPort: 6380,
+      },
+    });
+    expect(config.ok && Object.isFrozen(config.value)).toBe(true);
+    expect(parseConfig({ ...good, SOTTO_REDIS_PORT: undefined })).toMatchObject({ value: { redisPort: 6379 } });
+  });
+
+  test.each([
+    [{ SOTTO_RELAY_SOCKET: undefined }, 'config-relay-socket'],
+    [{ SOTTO_RELAY_SOCKET: 'relay.sock' }, 'config-relay-socket'],
+    [{ SOTTO_RELAY_SOCKET: `/${'x'.repeat(107)}` }, 'config-relay-socket'],
+    [{ SOTTO_ADMIN_SOCKET: '' }, 'config-admin-socket'],
+    [{ SOTTO_REDIS_HOST: '' }, 'config-redis-host'],
+    [{ SOTTO_REDIS_HOST: undefined }, 'config-redis-host'],
+    [{ SOTTO_REDIS_PORT: '0' }, 'config-redis-port'],
+    [{ SOTTO_REDIS_PORT: '65536' }, 'config-redis-port'],
+    [{ SOTTO_REDIS_PORT: '6379 ' }, 'config-redis-port'],
+    [{ SOTTO_REDIS_PORT: '0x10' }, 'config-redis-port'],
+  ])('with %j is refused with %s', (change, code) => {
+    expect(parseConfig({ ...good, ...change })).toEqual({ ok: false, code });
+  });
+});
+
+describe('the relay’s process', () => {
+  function start(environment: Record<string, string>): ChildProcess {
+    const child = spawn(process.execPath, [MAIN], { env: environment, stdio: ['ignore', 'pipe', 'pipe'] });
+    onTestFinished(() => {
+      child.kill('SIGKILL');
+    });
+    return child;
+  }
+
+  async function runHealth(adminSocket: string): Promise<unknown> {
+    const child = spawn(process.execPath, [HEALTH], { env: { SOTTO_ADMIN_SOCKET: adminSocket }, stdio: 'pipe' });
+    let printed = '';
+    child.stdout.on('data', (chunk: Buffer) => (printed += chunk.toString()));
+    child.stderr.on('data', (chunk: Buffer) => (printed += chunk.toString()));
+    const [code] = (await once(child, 'exit')) as [number];
+    expect(printed).toBe('');
+    return code;
+  }
+
+  test('says which variable is wrong and exits 2', async () => {
+    const child = start({ SOTTO_RELAY_SOCKET: 'nowhere' });
+    let printed = '';
+    child.stderr?.on('data', (chunk: Buffer) => (printed += chunk.toString()));
+    const [code] = (await once(child, 'close')) as [number];
+    expect([code, printed]).toEqual([2, 'relay: config-refused config-relay-socket\n']);
+  });
+
+  test.each(['SIGTERM', 'SIGINT'] as const)(
+    'is healthy without a Redis, lets only its group connect, tells its guests at %s and exits 0',
+    async (signal) => {
+      const directory = await makeDirectory();
+      const [relaySocket, adminSocket] = [join(directory, 'relay.sock'), join(directory, 'admin.sock')];
+      // Nothing listens on port 1.
+      const child = start({
+        SOTTO_RELAY_SOCKET: relaySocket,
+        SOTTO_ADMIN_SOCKET: adminSocket,
+        SOTTO_REDIS_HOST: '127.0.0.1',
+        SOTTO_REDIS_PORT: '1',
+      });
+      let printed = '';
+      const listening = new Promise<void>((resolve) => {
+        child.stderr?.on('data', (chunk: Buffer) => {
+          printed += chunk.toString();
+          if (printed.includes('listening')) resolve();
+        });
+      });
+      await listening;
+      expect((await stat(relaySocket)).mode & 0o777).toBe(0o770);
+      expect((await stat(adminSocket)).mode & 0o777).toBe(0o770);
+      expect(await isHealthy(adminSocket)).toBe(true);
+      expect(await runHealth(adminSocket)).toBe(0);
+      expect(await runHealth(join(directory, 'other.sock'))).toBe(1);
+      const host = new TestHost({ path: adminSocket });
+      expect(await host.create(makeRoom())).toEqual({ ok: false, code: 'store-unavailable' });
+      const guest = new TestMember({ path: relaySocket });
+      await guest.challenge();
+      const status = await readFile(`/proc/${child.pid ?? 0}/status`, 'utf8').catch(() => '');
+      process.stdout.write(`relay, idle: ${/^VmRSS:\s*(.*)$/m.exec(status)?.[1] ?? 'unknown'} of RSS\n`);
+      const exit = once(child, 'close');
+      child.kill(signal);
+      expect(await guest.closing()).toBe('relay-stopping');
+      expect(await exit).toEqual([0, null]);
+      expect(printed).toBe('relay: listening\nrelay: stopping\nrelay: stopped\n');
+      expect(await runHealth(adminSocket)).toBe(1);
+    },
+  );
+});

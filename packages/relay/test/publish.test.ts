@@ -1,0 +1,437 @@
+import { describe, expect, test } from 'vitest';
+import { LOG_BYTES_MAX, SILENCE_LIMIT_MS } from '@sotto/protocol';
+import {
+  FLUSH_BYTES_MAX,
+  INBOUND_BURST_BYTES,
+  INBOUND_BYTES_PER_SECOND,
+  OUTBOUND_BYTES_MAX,
+  ROOM_PENDING_BYTES_MAX,
+  STORE_OUTAGE_LIMIT_MS,
+  STORE_REFRESH_INTERVAL_MS,
+} from '../src/limits.ts';
+import { systemClock } from '../src/clock.ts';
+import { openHouse } from './house.ts';
+import { fingerprint, makeBody, publishFrame, TestMember } from './test-member.ts';
+import { WatchedStore } from './watched-store.ts';
+
+function numbered(bodies: readonly Uint8Array[], first = 1): string[] {
+  return bodies.map((body, index) => `${first + index} ${fingerprint(body)}`);
+}
+
+function makeBodies(count: number, size: 0 | 1 | 2 | 3 = 0): Uint8Array[] {
+  return Array.from({ length: count }, () => makeBody(size));
+}
+
+/** Lets the relay and the sockets come to rest, without a clock: so many turns of the event loop. */
+async function turns(count: number): Promise<void> {
+  for (let turn = 0; turn < count; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+}
+
+describe('a published frame', () => {
+  test('comes back to everybody in the room, the sender included, with the same body and size', async () => {
+    const house = await openHouse();
+    const room = await house.room();
+    const members = [await house.join(room), await house.join(room), await house.join(room)];
+    const bodies = [makeBody(0), makeBody(1), makeBody(2), makeBody(3)];
+    members[0]?.publish(...bodies);
+    for (const member of members) expect(await member.entries(4)).toEqual(numbered(bodies));
+  });
+
+  test('is echoed only after the store has answered', async () => {
+    const house = await openHouse();
+    const member = await house.join(await house.room());
+    house.store.hold();
+    const called = house.store.nextAppend();
+    const body = makeBody();
+    member.publish(body);
+    await called;
+    expect(await member.beat()).toEqual([]);
+    house.store.letGo();
+    expect(await member.entries(1)).toEqual(numbered([body]));
+  });
+
+  test('never crosses into another room', async () => {
+    const house = await openHouse();
+    const [room, other] = [await house.room(), await house.room()];
+    const [member, stranger] = [await house.join(room), await house.join(other)];
+    const [ours, theirs] = [makeBodies(3), makeBodies(2)];
+    member.publish(...ours);
+    stranger.publish(...theirs);
+    expect(await member.entries(3)).toEqual(numbered(ours));
+    expect(await stranger.entries(2)).toEqual(numbered(theirs));
+    expect([await member.beat(), await stranger.beat()]).toEqual([[], []]);
+    // Control: within the room it does arrive.
+    expect(await (await house.join(room, 1)).entries(3)).toEqual(numbered(ours));
+  });
+
+  test('under another counter is refused to its sender alone, by its nonce, and the others are not held up', async () => {
+    const house = await openHouse();
+    const room = await house.room();
+    const [member, other] = [await house.join(room), await house.join(room)];
+    const [stale, fresh] = [makeBody(2), makeBody()];
+    member.send(publishFrame(stale, 5), publishFrame(fresh, 0));
+    const refused = await member.expect('refused');
+    expect([refused.code, refused.number]).toEqual(['stale', 0]);
+    expect([...refused.body.subarray(0, 24)]).toEqual([...stale.subarray(0, 24)]);
+    expect(refused.body.subarray(24).every((byte) => byte === 0)).toBe(true);
+    expect(await member.entries(1)).toEqual(numbered([fresh]));
+    expect(await other.entries(1)).toEqual(numbered([fresh]));
+    expect(await other.beat()).toEqual([]);
+  });
+
+  test('under a counter that only the store knows to be old is refused; the counter is learnt and the room goes on', async () => {
+    const house = await openHouse();
+    const room = await house.room();
+    const [member, other] = [await house.join(room), await house.join(room)];
+    const [behind, before, after] = [makeBody(), makeBody(), makeBody()];
+    await house.store.commit(room.roomId, { counter: 0, bodies: [behind], head: makeBody() });
+    member.publish(before);
+    const seen = [await member.next(), await member.next()];
+    expect(seen.map((frame) => [frame?.operation, frame?.number]).sort()).toEqual([
+      ['entry', 1],
+      ['refused', 1],
+    ]);
+    expect(await other.entries(1)).toEqual(numbered([behind]));
+    member.send(publishFrame(after, 1));
+    expect(await member.entries(1)).toEqual(numbered([after], 2));
+    expect(await other.entries(1)).toEqual(numbered([after], 2));
+  });
+
+  test('is stored and shown once although the store’s answer to it was lost', async () => {
+    const house = await openHouse({ clock: systemClock });
+    const room = await house.room();
+    const member = await house.join(room);
+    house.store.losesAnswers = true;
+    const called = house.store.nextAppend();
+    const bodies = makeBodies(3);
+    member.publish(...bodies);
+    await called;
+    await house.store.nextAppend();
+    house.store.losesAnswers = false;
+    expect(await member.entries(3)).toEqual(numbered(bodies));
+    expect((await house.store.read(room.roomId, 1, 1_000_000)).length).toBe(3);
+    expect(house.store.appends).toBe(2);
+    expect(await member.beat()).toEqual([]);
+  });
+});
+
+describe('a flush', () => {
+  test('is one call of the store and one write to each member, whoever the frames came from', async () => {
+    const house = await openHouse();
+    const room = await house.room();
+    const members = [await house.join(room), await house.join(room), await house.join(room)];
+    const chunks = members.map(() => 0);
+    members.forEach((member, index) => member.socket.on('data', () => (chunks[index] = (chunks[index] ?? 0) + 1)));
+
+    house.store.hold();
+    const called = house.store.nextAppend();
+    members[0]?.publish(makeBody());
+    await called;
+    for (const member of members) member.publish(...makeBodies(4));
+    for (const member of members) await member.beat();
+    const appends = house.store.appends;
+    chunks.fill(0);
+    house.store.letGo();
+    for (const member of members) await member.entries(13);
+    // One flush was on its way; twelve frames of three members waited for it, and went together in the next.
+    expect(house.store.appends - appends).toBe(1);
+    expect(Math.max(...chunks)).toBeLessThanOrEqual(2);
+  });
+
+  test('takes no more than it may, and what is over goes into the next in order', async () => {
+    const house = await openHouse();
+    const member = await house.join(await house.room());
+    house.store.hold();
+    const called = house.store.nextAppend();
+    const bodies = [makeBody(), ...makeBodies(100, 3)];
+    member.publish(bodies[0] ?? makeBody());
+    await called;
+    member.publish(...bodies.slice(1));
+    await member.beat();
+    const before = house.store.appends;
+    house.store.letGo();
+    expect(await member.entries(101)).toEqual(numbered(bodies));
+    expect(house.store.appends - before).toBe(Math.ceil((100 * 4_080) / FLUSH_BYTES_MAX));
+  });
+});
+
+describe('a flood', () => {
+  test('is paused, not dropped: what is over the burst waits unread until the time for it has passed', async () => {
+    const house = await openHouse();
+    const room = await house.room();
+    const [flooder, other] = [await house.join(room), await house.join(room)];
+    const bodies = makeBodies((INBOUND_BURST_BYTES + 8 * INBOUND_BYTES_PER_SECOND) / 4_096, 3);
+    flooder.publish(...bodies);
+    const burst = INBOUND_BURST_BYTES / 4_096;
+    const first = await flooder.entries(burst);
+    await turns(50);
+    await other.beat();
+    const early = flooder.received.filter(({ operation }) => operation === 'entry').length;
+    // The burst, and what one read may go over it.
+    expect(early).toBeLessThanOrEqual(burst + 65_536 / 4_096 + 1);
+    // Others are read from as ever: the flooder's own debt is its own.
+    const theirs = makeBody();
+    other.publish(theirs);
+    await other.beat();
+    const rest = (async () => flooder.entries(bodies.length + 1 - burst))();
+    while (flooder.received.filter(({ operation }) => operation === 'entry').length <= bodies.length) {
+      house.clock.advance(250);
+      await turns(5);
+    }
+    const all = [...first, ...(await rest)];
+    expect(all.map((entry) => Number(entry.split(' ')[0]))).toEqual(
+      bodies.map((_, index) => index + 1).concat(all.length),
+    );
+    const prints = all.map((entry) => entry.split(' ')[1]).filter((print) => print !== fingerprint(theirs));
+    expect(prints).toEqual(bodies.map(fingerprint));
+  });
+
+  test('against a store that is slow makes the room take a bounded amount, and all of it arrives', async () => {
+    const house = await openHouse();
+    const room = await house.room();
+    const members = [await house.join(room), await house.join(room), await house.join(room)];
+    house.store.hold();
+    const called = house.store.nextAppend();
+    members[0]?.publish(makeBody());
+    await called;
+    const count = 240;
+    for (const member of members) member.publish(...makeBodies(count, 3));
+    await turns(200);
+    const unread = members.reduce((bytes, { socket }) => bytes + socket.writableLength, 0);
+    const sent = 3 * count * 4_096;
+    const held = sent - unread;
+    // The queue, what one read of each may go over it, and what the kernel holds between us: far below what was sent.
+    expect(held).toBeLessThan(ROOM_PENDING_BYTES_MAX + 3 * (65_536 + 2 * 262_144));
+    expect(unread).toBeGreaterThan(0);
+    house.store.letGo();
+    for (const member of members) expect((await member.entries(3 * count + 1)).length).toBe(3 * count + 1);
+  });
+});
+
+describe('a slow member', () => {
+  /** Publishes until the log has gone round, as fast as the writer's quota lets it. */
+  async function fillLog(
+    house: Awaited<ReturnType<typeof openHouse>>,
+    writer: TestMember,
+    frames: number,
+  ): Promise<void> {
+    for (let sent = 0; sent < frames; sent += 16) {
+      writer.publish(...makeBodies(16, 3));
+      await writer.entries(16);
+      house.clock.advance(300);
+    }
+  }
+
+  test('holds up nobody, makes the relay hold a bounded amount, and misses nothing when it reads on', async () => {
+    const house = await openHouse();
+    const room = await house.room();
+    const [writer, slow] = [await house.join(room), await house.join(room)];
+    slow.socket.pause();
+    const frames = (3 * 1_048_576) / 4_096;
+    await fillLog(house, writer, frames);
+    const held = house.relay.outboundBytes();
+    expect(Math.max(...held)).toBeGreaterThan(OUTBOUND_BYTES_MAX);
+    expect(Math.max(...held)).toBeLessThanOrEqual(OUTBOUND_BYTES_MAX + FLUSH_BYTES_MAX + 65_536);
+    slow.socket.resume();
+    const numbers = (await slow.entries(frames)).map((entry) => Number(entry.split(' ')[0]));
+    expect(numbers).toEqual(Array.from({ length: frames }, (_, index) => index + 1));
+    // It is live again.
+    writer.publish(makeBody());
+    expect((await slow.entries(1))[0]).toMatch(new RegExp(`^${frames + 1} `));
+  });
+
+  test('that the log has run away from is closed as too slow when it reads on', async () => {
+    const house = await openHouse();
+    const room = await house.room();
+    const [writer, slow] = [await house.join(room), await house.join(room)];
+    slow.socket.pause();
+    await fillLog(house, writer, Math.ceil((1.5 * LOG_BYTES_MAX) / 4_096));
+    slow.socket.resume();
+    let last = await slow.next();
+    const numbers: number[] = [];
+    while (last?.operation === 'entry') {
+      numbers.push(last.number);
+      last = await slow.next();
+    }
+    expect(last?.code).toBe('too-slow');
+    expect(numbers).toEqual(numbers.map((_, index) => index + 1));
+    await writer.beat();
+  });
+
+  test('that does not come back in time is closed, and the relay holds nothing for it any more', async () => {
+    const house = await openHouse();
+    const room = await house.room();
+    const [writer, slow] = [await house.join(room), await house.join(room)];
+    slow.socket.pause();
+    await fillLog(house, writer, 256);
+    let beats = 1;
+    for (let passed = 0; passed < 130_000; passed += SILENCE_LIMIT_MS / 3) {
+      house.clock.advance(SILENCE_LIMIT_MS / 3);
+      await writer.beat((beats += 1));
+    }
+    await turns(5);
+    expect(Math.max(...house.relay.outboundBytes())).toBe(0);
+    slow.socket.resume();
+    while ((await slow.next()) !== undefined);
+    await writer.beat();
+  });
+
+  test('that asks and never listens is not asked on: answers do not pile up', async () => {
+    const house = await openHouse();
+    const room = await house.room();
+    const [mute, other] = [await house.join(room), await house.join(room)];
+    mute.socket.pause();
+    // Stale frames are answered one by one, to their sender alone.
+    for (let second = 0; second < 12; second += 1) {
+      mute.send(...Array.from({ length: 256 }, () => publishFrame(makeBody(), 9)));
+      await turns(5);
+      house.clock.advance(1_000);
+      await turns(5);
+    }
+    // The answers to the read that reached the limit and to the one that found it reached.
+    expect(Math.max(...house.relay.outboundBytes())).toBeLessThanOrEqual(OUTBOUND_BYTES_MAX + 2 * 65_536);
+    expect(mute.socket.writableLength).toBeGreaterThan(0);
+    await other.beat();
+  });
+});
+
+describe('the store', () => {
+  test('may be away for a while: what was taken waits, nobody is closed, and all goes on in order', async () => {
+    const house = await openHouse();
+    const room = await house.room();
+    const [member, other] = [await house.join(room), await house.join(room)];
+    house.store.away = true;
+    const called = house.store.nextAppend();
+    const bodies = makeBodies(5);
+    member.publish(...bodies);
+    await called;
+    house.clock.advance(5_000);
+    expect([await member.beat(), await other.beat()]).toEqual([[], []]);
+    // Whoever knows the room can attach meanwhile: the relay remembers what it needs.
+    const late = await house.join(room, 1);
+    house.store.away = false;
+    const again = house.store.nextAppend();
+    house.clock.advance(1_000);
+    await again;
+    for (const each of [member, other, late]) expect(await each.entries(5)).toEqual(numbered(bodies));
+    expect(house.events).toContain('store-lost');
+    expect(house.events).toContain('store-back');
+  });
+
+  test('that stays away is not waited for for ever: members are told; when it is back they come back', async () => {
+    const house = await openHouse();
+    const room = await house.room();
+    const member = await house.join(room);
+    const kept = makeBodies(2);
+    member.publish(...kept);
+    await member.entries(2);
+    house.store.away = true;
+    member.publish(makeBody());
+    await member.beat();
+    await turns(5);
+    for (let passed = 0; passed <= STORE_OUTAGE_LIMIT_MS && !member.closed; passed += 500) {
+      house.clock.advance(500);
+      await turns(5);
+    }
+    expect(await member.closing()).toBe('store-unavailable');
+    house.store.away = false;
+    const back = await house.join(room, 1);
+    expect(await back.entries(2)).toEqual(numbered(kept));
+    const more = makeBody();
+    back.publish(more);
+    expect(await back.entries(1)).toEqual(numbered([more], 3));
+  });
+
+  test('that has stored what was given up is believed: its members see it, and numbers go on behind it', async () => {
+    const house = await openHouse();
+    const room = await house.room();
+    const member = await house.join(room);
+    house.store.losesAnswers = true;
+    const given = makeBody();
+    member.publish(given);
+    await member.beat();
+    await turns(5);
+    for (let passed = 0; passed <= STORE_OUTAGE_LIMIT_MS && !member.closed; passed += 500) {
+      house.clock.advance(500);
+      await turns(5);
+    }
+    expect(await member.closing()).toBe('store-unavailable');
+    house.store.losesAnswers = false;
+    const [back, other] = [await house.join(room, 1), await house.join(room, 1)];
+    const next = makeBody();
+    back.publish(next);
+    for (const each of [back, other]) expect(await each.entries(2)).toEqual(numbered([given, next]));
+  });
+
+  test('that comes back empty is filled again from what the relay remembers', async () => {
+    const house = await openHouse();
+    const room = await house.room();
+    const member = await house.join(room);
+    const bodies = makeBodies(50, 1);
+    member.publish(...bodies.slice(0, 40));
+    await member.entries(40);
+    house.store.empty();
+    member.publish(...bodies.slice(40));
+    expect(await member.entries(10)).toEqual(numbered(bodies.slice(40), 41));
+    const stored = await house.store.read(room.roomId, 1, 1_000_000);
+    expect(stored.map(({ number, body }) => `${number} ${fingerprint(body)}`)).toEqual(numbered(bodies));
+    expect(house.events).toContain('room-reseeded');
+  });
+
+  test('that comes back empty while the room is quiet is filled again without a frame', async () => {
+    const house = await openHouse();
+    const room = await house.room();
+    const member = await house.join(room);
+    member.publish(makeBody());
+    await member.entries(1);
+    house.store.empty();
+    expect(await house.store.load(room.roomId)).toBeUndefined();
+    house.clock.advance(STORE_REFRESH_INTERVAL_MS);
+    await turns(5);
+    expect((await house.store.load(room.roomId))?.next).toBe(2);
+  });
+
+  test('that is older than the relay is brought up to it', async () => {
+    const house = await openHouse();
+    const room = await house.room();
+    const member = await house.join(room);
+    const bodies = makeBodies(5);
+    member.publish(...bodies.slice(0, 4));
+    await member.entries(4);
+    await house.store.remove(room.roomId);
+    await house.store.create(room.roomId, room);
+    member.publish(...bodies.slice(4));
+    expect(await member.entries(1)).toEqual(numbered(bodies.slice(4), 5));
+    const stored = await house.store.read(room.roomId, 1, 1_000_000);
+    expect(stored.map(({ number, body }) => `${number} ${fingerprint(body)}`)).toEqual(numbered(bodies));
+  });
+
+  test('hands the room to a restarted relay: numbers go on, and so does the log', async () => {
+    const house = await openHouse();
+    const room = await house.room();
+    const member = await house.join(room);
+    const bodies = makeBodies(600, 1);
+    member.publish(...bodies);
+    await member.entries(600);
+    await house.relay.close();
+    expect(await member.closing()).toBe('relay-stopping');
+    const next = await openHouse({ store: house.store });
+    const back = next.member();
+    expect(await back.attach(room, 2)).toEqual({ counter: 0, oldest: 1, next: 601 });
+    expect(await back.entries(599)).toEqual(numbered(bodies.slice(1), 2));
+    const more = makeBody();
+    back.publish(more);
+    expect(await back.entries(1)).toEqual(numbered([more], 601));
+  });
+
+  test('that cannot be asked about an unknown room tells nobody whether there is one', async () => {
+    const store = new WatchedStore();
+    const house = await openHouse({ store });
+    const room = await house.room();
+    await house.relay.close();
+    const next = await openHouse({ store });
+    store.away = true;
+    const member = next.member();
+    await expect(member.attach(room)).rejects.toThrow('store-unavailable');
+  });
+});

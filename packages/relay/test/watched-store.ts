@@ -1,0 +1,64 @@
+// A memory store that a test can hold back, break and count: the store's side of every "only after the store has answered".
+
+import { MemoryRoomStore } from '../src/memory-room-store.ts';
+import { RelayError } from '../src/errors.ts';
+import type { Append, AppendAnswer } from '../src/room-store.ts';
+
+export class WatchedStore extends MemoryRoomStore {
+  appends = 0;
+  /** While it is away, every call fails. */
+  away = false;
+  /** Appends do what they should, but their answers are lost. */
+  losesAnswers = false;
+  #gate: Promise<void> = Promise.resolve();
+  #open: () => void = () => undefined;
+  #called: () => void = () => undefined;
+
+  /** From now on appends wait, before anything is stored, until letGo(). */
+  hold(): void {
+    this.#gate = new Promise((resolve) => (this.#open = resolve));
+  }
+
+  letGo(): void {
+    this.#open();
+  }
+
+  /** Resolves at the next call of append. */
+  nextAppend(): Promise<void> {
+    return new Promise((resolve) => (this.#called = resolve));
+  }
+
+  override async append(roomId: Uint8Array, append: Append): Promise<AppendAnswer> {
+    this.appends += 1;
+    this.#called();
+    await this.#gate;
+    this.#failIfAway();
+    const answer = await super.append(roomId, append);
+    if (this.losesAnswers) throw new RelayError('store-unavailable');
+    return answer;
+  }
+
+  override async load(roomId: Uint8Array): ReturnType<MemoryRoomStore['load']> {
+    this.#failIfAway();
+    return super.load(roomId);
+  }
+
+  override async create(...parameters: Parameters<MemoryRoomStore['create']>): ReturnType<MemoryRoomStore['create']> {
+    this.#failIfAway();
+    return super.create(...parameters);
+  }
+
+  override async remove(roomId: Uint8Array): Promise<boolean> {
+    this.#failIfAway();
+    return super.remove(roomId);
+  }
+
+  override async touch(roomId: Uint8Array): ReturnType<MemoryRoomStore['touch']> {
+    this.#failIfAway();
+    return super.touch(roomId);
+  }
+
+  #failIfAway(): void {
+    if (this.away) throw new RelayError('store-unavailable');
+  }
+}
