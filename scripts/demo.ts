@@ -25,7 +25,7 @@ interface Report {
 
 /** `docker compose up` in the foreground, as a host would; its screen is shown. */
 function hostRoom(): { readonly up: ChildProcess; readonly invite: Promise<string> } {
-  const up = startCompose(undefined, ['up', '--no-build', '--no-color']);
+  const up = startCompose(undefined, ['--ansi', 'never', 'up', '--no-build', '--no-color']);
   const invite = new Promise<string>((resolve, reject) => {
     const limit = setTimeout(() => reject(new Error('no connection string in time')), STRING_LIMIT_MS);
     for (const stream of [up.stdout, up.stderr]) {
@@ -77,8 +77,8 @@ async function runDemo(): Promise<Report> {
   say(`-- ${aliceToBob} messages from alice to bob, ${bobToAlice} back, through the onion`);
   if (!check) await handOver(invite, bob.client);
   const left = await Promise.all([alice.client.quit(), bob.client.quit()]);
-  up.kill('SIGINT');
-  await new Promise((resolve) => up.on('close', resolve));
+  removeProject(undefined);
+  await new Promise((resolve) => up.once('close', resolve));
   return {
     ok: aliceToBob === MESSAGES_EACH_WAY && bobToAlice === MESSAGES_EACH_WAY && left.every((code) => code === 0),
     secondsSetup: Number(process.env['SOTTO_SETUP_SECONDS'] ?? 0),

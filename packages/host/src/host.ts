@@ -58,6 +58,7 @@ export class Host {
   #control: OnionControl | undefined;
   #admin: AdminConnection | undefined;
   #network: NetworkKind | undefined;
+  readonly #untold: string[] = [];
   #resolveEnded: (code: HostCode | undefined) => void = () => undefined;
 
   constructor(options: HostOptions) {
@@ -147,7 +148,7 @@ export class Host {
     const startedMs = performance.now();
     const address = { socketPath: this.#config.torControl, cookiePath: this.#config.torCookie };
     const onStage = (stage: ShownStage): void => {
-      this.#print(describeStage('tor', stage));
+      this.#tellStage(stage);
       if (stage.state === 'done') onBootstrapped();
     };
     for (let told = false; !this.#abort.signal.aborted;) {
@@ -169,10 +170,18 @@ export class Host {
     return undefined;
   }
 
+  /** The first word on the screen is which network this is, so stages wait until that is known. */
+  #tellStage(stage: ShownStage): void {
+    const line = describeStage('tor', stage);
+    if (this.#network === undefined) this.#untold.push(line);
+    else this.#print(line);
+  }
+
   #tellNetwork(network: NetworkKind): void {
     const banner = describeNetwork(network);
     if (this.#network === undefined && banner !== undefined) this.#print(banner);
     this.#network = network;
+    for (const line of this.#untold.splice(0)) this.#print(line);
   }
 
   async #publish(): Promise<void> {
