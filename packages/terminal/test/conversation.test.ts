@@ -1,0 +1,97 @@
+import { describe, expect, test } from 'vitest';
+import { NEW_CONVERSATION, stepConversation } from '../src/conversation.ts';
+import type { Conversation, ConversationEffect, ConversationEvent } from '../src/conversation.ts';
+
+const JOINED: ConversationEvent = { type: 'told', event: { type: 'state', state: 'joined' } };
+const CLOSED: ConversationEvent = { type: 'told', event: { type: 'state', state: 'closed' } };
+
+function say(ref: string): ConversationEvent {
+  return { type: 'command', command: { type: 'say', text: `text ${ref}`, ref } };
+}
+
+function sent(ref: number): ConversationEvent {
+  return { type: 'told', event: { type: 'sent', ref: String(ref), id: `id-${ref}` } };
+}
+
+function play(events: readonly ConversationEvent[]): { end: Conversation; effects: ConversationEffect['type'][][] } {
+  let end = NEW_CONVERSATION;
+  const effects = events.map((event) => {
+    const [next, performed] = stepConversation(end, event);
+    end = next;
+    return performed.map((effect) => effect.type);
+  });
+  return { end, effects };
+}
+
+describe('reading the input', () => {
+  test('stops at 128 texts on their way and goes on at 64', () => {
+    const said = Array.from({ length: 128 }, (_, index) => say(`${index}`));
+    const { end, effects } = play([JOINED, ...said]);
+    expect(effects.filter((performed) => performed.includes('hold-input'))).toHaveLength(1);
+    expect(effects.at(-1)).toEqual(['show', 'hold-input', 'say']);
+    expect(end.held).toBe(true);
+    const acknowledged = Array.from({ length: 64 }, (_, index) => sent(index + 1));
+    const later = play([JOINED, ...said, ...acknowledged]);
+    expect(later.effects.filter((performed) => performed.includes('release-input'))).toHaveLength(1);
+    expect(later.effects.at(-1)).toContain('release-input');
+  });
+
+  test('gives a program its own references back, whatever they are', () => {
+    const [first] = stepConversation(NEW_CONVERSATION, say('2'));
+    const [second] = stepConversation(first, say('2'));
+    const [, effects] = stepConversation(second, sent(1));
+    expect(effects).toEqual([{ type: 'show', event: { type: 'sent', ref: '2', id: 'id-1', text: 'text 2' } }]);
+  });
+});
+
+describe('the end of the input', () => {
+  test('leaves at once when nothing waits', () => {
+    expect(play([JOINED, { type: 'input-ended' }]).effects.at(-1)).toEqual(['hold-input', 'leave']);
+  });
+
+  test('waits for the last acknowledgement, then leaves', () => {
+    const { effects } = play([JOINED, say('a'), { type: 'input-ended' }, sent(1)]);
+    expect(effects.slice(2)).toEqual([['set-drain-timer'], ['show', 'hold-input', 'leave']]);
+  });
+
+  test('leaves for a text that was refused, too', () => {
+    const refused: ConversationEvent = { type: 'told', event: { type: 'error', code: 'text-empty', message: '', ref: '1' } };
+    expect(play([JOINED, say('a'), { type: 'input-ended' }, refused]).effects.at(-1)).toContain('leave');
+  });
+
+  test('counts the time from the join on', () => {
+    const { effects } = play([say('a'), { type: 'input-ended' }, JOINED]);
+    expect(effects.slice(1)).toEqual([[], ['show', 'set-drain-timer']]);
+  });
+
+  test('gives up when the time is over, with the reference and exit code 1', () => {
+    const { end, effects } = play([JOINED, say('a'), { type: 'input-ended' }, { type: 'drain-timeout' }, CLOSED]);
+    expect(effects.slice(3)).toEqual([
+      ['hold-input', 'leave'],
+      ['show', 'show', 'end'],
+    ]);
+    expect(end.exitCode).toBe(1);
+  });
+});
+
+describe('leaving', () => {
+  test('a second interrupt asks the client again, which ends at once', () => {
+    const { effects, end } = play([JOINED, { type: 'interrupt' }, { type: 'interrupt' }, CLOSED]);
+    expect(effects.slice(1, 3)).toEqual([
+      ['hold-input', 'leave'],
+      ['hold-input', 'leave'],
+    ]);
+    expect(end).toMatchObject({ phase: 'over', exitCode: 0 });
+  });
+
+  test('nothing is said after it, and nothing happens after the end', () => {
+    const { effects } = play([JOINED, { type: 'interrupt' }, say('a'), CLOSED, say('b'), JOINED, CLOSED]);
+    expect(effects.slice(2)).toEqual([[], ['show', 'end'], [], [], []]);
+  });
+
+  test('exit code 1 when the output failed or the room ended', () => {
+    expect(play([JOINED, { type: 'output-failed' }, CLOSED]).end.exitCode).toBe(1);
+    const roomClosed: ConversationEvent = { type: 'told', event: { type: 'state', state: 'closed', code: 'room-closed' } };
+    expect(play([JOINED, roomClosed]).end.exitCode).toBe(1);
+  });
+});

@@ -1,0 +1,204 @@
+import { describe, expect, test } from 'vitest';
+import { INVITE, startProgram } from './program.ts';
+import type { Program } from './program.ts';
+import { ScriptedRelay } from './scripted-relay.ts';
+
+interface Line {
+  readonly type: string;
+  readonly [field: string]: unknown;
+}
+
+function linesOf(program: Program): Line[] {
+  return program.out.lines.map((line) => JSON.parse(line) as Line);
+}
+
+async function untilLine(program: Program, wanted: Record<string, unknown>): Promise<Line> {
+  const find = (): Line | undefined =>
+    linesOf(program).find((line) => Object.entries(wanted).every(([key, value]) => line[key] === value));
+  await program.out.until(() => find() !== undefined);
+  const line = find();
+  if (line === undefined) throw new Error('until has found it');
+  return line;
+}
+
+async function join(name: string, relay: ScriptedRelay, network: 'public' | 'private-test' = 'public'): Promise<Program> {
+  const program = startProgram([INVITE, '--json', '--name', name], relay, { network });
+  await untilLine(program, { type: 'state', state: 'joined' });
+  return program;
+}
+
+function send(program: Program, command: unknown): void {
+  program.stdin.write(`${JSON.stringify(command)}\n`);
+}
+
+describe('the JSON contract', () => {
+  test('two programs talk: message, sent, delivered, members, arrived and left, as documented', async () => {
+    const relay = new ScriptedRelay();
+    const anna = await join('anna', relay);
+    const bert = await join('bert', relay);
+    const arrived = await untilLine(anna, { type: 'member', change: 'arrived' });
+    expect(arrived).toEqual({
+      type: 'member',
+      change: 'arrived',
+      member: { name: 'bert', fingerprint: expect.stringMatching(/^[0-9a-f]{16}$/) as string },
+    });
+    send(anna, { cmd: 'send', text: 'hello\n"bert" \u001b[31m\u202e', ref: 'r-1' });
+    const sent = await untilLine(anna, { type: 'sent' });
+    expect(sent).toEqual({ type: 'sent', ref: 'r-1', id: sent['id'] });
+    const message = await untilLine(bert, { type: 'message' });
+    expect(message).toEqual({
+      type: 'message',
+      id: sent['id'],
+      from: { name: 'anna', fingerprint: expect.stringMatching(/^[0-9a-f]{16}$/) as string },
+      text: 'hello\n"bert" \u001b[31m\u202e',
+    });
+    expect(bert.out.text).not.toMatch(/[\0-\x09\x0b-\x1f\x7f-\x9f\u202e]/);
+    expect(await untilLine(anna, { type: 'delivered' })).toEqual({ type: 'delivered', id: sent['id'], by: 1 });
+    send(bert, { cmd: 'quit' });
+    expect(await bert.ended).toBe(0);
+    expect(linesOf(bert).at(-1)).toEqual({ type: 'state', state: 'closed', network: 'public' });
+    expect(await untilLine(anna, { type: 'member', change: 'left' })).toMatchObject({ member: { name: 'bert' } });
+    send(anna, { cmd: 'members' });
+    send(anna, { cmd: 'quit' });
+    expect(await anna.ended).toBe(0);
+    expect(linesOf(anna).findLast((line) => line.type === 'members')).toEqual({
+      type: 'members',
+      members: [{ name: 'anna', fingerprint: expect.stringMatching(/^[0-9a-f]{16}$/) as string, self: true }],
+    });
+  });
+
+  test('every state on the private test network says so', async () => {
+    const program = await join('anna', new ScriptedRelay(), 'private-test');
+    program.interrupt();
+    await program.ended;
+    const states = linesOf(program).filter((line) => line.type === 'state');
+    expect(states.map((line) => line['state'])).toEqual(['joining', 'joined', 'closed']);
+    expect(new Set(states.map((line) => line['network']))).toEqual(new Set(['private-test']));
+  });
+
+  test.each([
+    ['nothing', ''],
+    ['no JSON', 'hello'],
+    ['half of JSON', '{"cmd":"send","text":"a'],
+    ['a list', '["send","a"]'],
+    ['null', 'null'],
+    ['no command', '{}'],
+    ['an unknown command', '{"cmd":"dance"}'],
+    ['a text that is a number', '{"cmd":"send","text":1}'],
+    ['no text', '{"cmd":"send","ref":"1"}'],
+    ['a reference that is a number', '{"cmd":"send","text":"a","ref":1}'],
+    ['a reference that is too long', JSON.stringify({ cmd: 'send', text: 'a', ref: 'r'.repeat(257) })],
+    ['a field too many', '{"cmd":"send","text":"a","ref":"1","to":"b"}'],
+    ['a field too many on quit', '{"cmd":"quit","now":true}'],
+    ['a prototype', '{"__proto__":{"cmd":"quit"}}'],
+    ['bytes that are not UTF-8', Buffer.from('{"cmd":"send","text":"\xff"}', 'latin1')],
+  ])('a line with %s is refused, and nothing else happens', async (_name, line) => {
+    const relay = new ScriptedRelay();
+    const program = await join('anna', relay);
+    program.stdin.write(line);
+    program.stdin.write('\n');
+    send(program, { cmd: 'send', text: 'after', ref: 'after' });
+    await untilLine(program, { type: 'sent', ref: 'after' });
+    const errors = linesOf(program).filter((printed) => printed.type === 'error');
+    expect(errors).toEqual([
+      { type: 'error', code: 'input-malformed', message: expect.stringContaining('not one JSON object') as string },
+    ]);
+    expect(linesOf(program).filter((printed) => printed.type === 'sent')).toHaveLength(1);
+    program.interrupt();
+    expect(await program.ended).toBe(0);
+  });
+
+  test('a line without end is refused once and not kept', async () => {
+    const program = await join('anna', new ScriptedRelay());
+    for (let part = 0; part < 8; part += 1) program.stdin.write('x'.repeat(65_536));
+    program.stdin.write('\n');
+    send(program, { cmd: 'quit' });
+    expect(await program.ended).toBe(0);
+    const errors = linesOf(program).filter((printed) => printed.type === 'error');
+    expect(errors.map((error) => error['code'])).toEqual(['input-too-long']);
+  });
+
+  test('a text above the limit is refused with its reference, one at the limit arrives whole', async () => {
+    const relay = new ScriptedRelay();
+    const anna = await join('anna', relay);
+    const bert = await join('bert', relay);
+    send(anna, { cmd: 'send', text: 'x'.repeat(65_537), ref: 'long' });
+    expect(await untilLine(anna, { type: 'error' })).toMatchObject({ code: 'text-too-long', ref: 'long' });
+    const whole = '\u0001'.repeat(65_536);
+    send(anna, { cmd: 'send', text: whole, ref: 'whole' });
+    expect((await untilLine(bert, { type: 'message' }))['text']).toBe(whole);
+    for (const program of [anna, bert]) {
+      program.interrupt();
+      expect(await program.ended).toBe(0);
+    }
+  });
+});
+
+describe('the end of the input', () => {
+  test('three hundred lines that were there before the join all arrive, in order, before the program leaves', async () => {
+    const relay = new ScriptedRelay();
+    const reader = await join('reader', relay);
+    const writer = startProgram(['-', '--json', '--name', 'writer'], relay);
+    const lines = Array.from({ length: 300 }, (_, index) => JSON.stringify({ cmd: 'send', text: `t${index}`, ref: `${index}` }));
+    writer.stdin.end(`${INVITE}\n${lines.join('\n')}`);
+    expect(await writer.ended).toBe(0);
+    const sent = linesOf(writer).filter((line) => line.type === 'sent');
+    expect(sent.map((line) => line['ref'])).toEqual(lines.map((_, index) => `${index}`));
+    expect(linesOf(writer).filter((line) => line.type === 'error')).toEqual([]);
+    await untilLine(reader, { type: 'message', text: 't299' });
+    const texts = linesOf(reader).filter((line) => line.type === 'message');
+    expect(texts.map((line) => line['text'])).toEqual(lines.map((_, index) => `t${index}`));
+    reader.interrupt();
+    await reader.ended;
+  });
+
+  test('an input that was empty leaves at once', async () => {
+    const program = startProgram([INVITE, '--json'], new ScriptedRelay());
+    program.stdin.end();
+    expect(await program.ended).toBe(0);
+    expect(linesOf(program).at(-1)).toMatchObject({ type: 'state', state: 'closed' });
+  });
+
+  test('what was never acknowledged is told by its reference, and the exit code is not 0', async () => {
+    const relay = new ScriptedRelay();
+    const program = await join('anna', relay);
+    relay.mute = true;
+    send(program, { cmd: 'send', text: 'a', ref: 'r-1' });
+    send(program, { cmd: 'send', text: 'b' });
+    program.stdin.end();
+    await relay.untilSwallowed(2);
+    program.interrupt();
+    program.interrupt();
+    expect(await program.ended).toBe(1);
+    const errors = linesOf(program).filter((line) => line.type === 'error');
+    expect(errors.map((line) => [line['code'], line['ref']])).toEqual([
+      ['not-sent', 'r-1'],
+      ['not-sent', undefined],
+    ]);
+  });
+
+  test('a cut connection during the drain loses nothing', async () => {
+    const relay = new ScriptedRelay();
+    const program = await join('anna', relay);
+    relay.mute = true;
+    send(program, { cmd: 'send', text: 'a', ref: 'r-1' });
+    program.stdin.end();
+    await relay.untilSwallowed(1);
+    relay.mute = false;
+    relay.cutAll();
+    expect(await program.ended).toBe(0);
+    expect(linesOf(program).filter((line) => line.type === 'sent')).toHaveLength(1);
+    expect(linesOf(program).map((line) => line['state'])).toContain('reconnecting');
+  });
+});
+
+describe('the end of the room', () => {
+  test('exit code 1, with the reason in the last lines', async () => {
+    const relay = new ScriptedRelay();
+    const program = await join('anna', relay);
+    relay.closeAll('room-closed');
+    expect(await program.ended).toBe(1);
+    expect(linesOf(program).at(-1)).toMatchObject({ type: 'state', state: 'closed', code: 'room-closed' });
+    expect(linesOf(program).at(-2)).toMatchObject({ type: 'error', code: 'room-closed' });
+  });
+});
