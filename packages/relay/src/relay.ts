@@ -64,12 +64,10 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
     throw error;
   }
   const timers = [
-    repeat(clock, SWEEP_INTERVAL_MS, () => members.sweep()),
-    repeat(
-      clock,
-      SWEEP_INTERVAL_MS,
-      oneAtATime(() => rooms.sweep()),
-    ),
+    repeat(clock, SWEEP_INTERVAL_MS, () => {
+      members.sweep();
+      rooms.sweep();
+    }),
     repeat(
       clock,
       STORE_REFRESH_INTERVAL_MS,

@@ -65,15 +65,15 @@ export class Rooms {
   }
 
   /** Closes the rooms that nobody has come back for. */
-  async sweep(): Promise<void> {
+  sweep(): void {
     const now = this.#around.clock.now();
-    for (const { roomId, ownership } of [...this.#held.values()]) {
+    for (const held of this.#held.values()) {
+      const { ownership, roomId } = held;
       if (ownership.kind !== 'orphaned' || now - ownership.since <= ADMIN_GRACE_MS) continue;
-      try {
-        await this.close(roomId);
-      } catch {
+      held.ownership = this.#orphaned();
+      this.close(roomId).catch(() => {
         // The store is away; without the relay touching it, the room expires there by itself.
-      }
+      });
     }
   }
 

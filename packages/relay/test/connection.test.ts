@@ -1,0 +1,176 @@
+import { describe, expect, test } from 'vitest';
+import { encodeAttach, decodeFrame, encodeBeat, HANDSHAKE_DEADLINE_MS, SILENCE_LIMIT_MS } from '@sotto/protocol';
+import type { Frame } from '@sotto/protocol';
+import { openConnection, stepConnection } from '../src/connection.ts';
+import type { Connection, ConnectionEffect, ConnectionEvent, Outside } from '../src/connection.ts';
+import {
+  CATCH_UP_LIMIT_MS,
+  INBOUND_BURST_BYTES,
+  INBOUND_BURST_FRAMES,
+  INBOUND_BYTES_PER_SECOND,
+  OUTBOUND_BYTES_MAX,
+} from '../src/limits.ts';
+import { charge, debtMs, fullQuota } from '../src/quota.ts';
+import { makeBody, publishFrame } from './test-member.ts';
+
+const CALM: Outside = { now: 0, unsent: 0 };
+const FULL: Outside = { now: 0, unsent: OUTBOUND_BYTES_MAX + 1 };
+
+function decoded(bytes: Uint8Array): Frame {
+  const frame = decodeFrame(bytes);
+  if (!frame.ok) throw new Error(frame.code);
+  return frame.value;
+}
+
+const ATTACH = decoded(encodeAttach({ roomId: new Uint8Array(16), from: 3, signature: new Uint8Array(64) }));
+
+function play(
+  connection: Connection,
+  ...events: readonly (readonly [ConnectionEvent, Outside?])[]
+): { connection: Connection; effects: readonly ConnectionEffect[] } {
+  let step: { connection: Connection; effects: readonly ConnectionEffect[] } = { connection, effects: [] };
+  for (const [event, outside] of events) step = stepConnection(step.connection, event, outside ?? CALM);
+  return step;
+}
+
+function received(...frames: readonly Frame[]): readonly [ConnectionEvent] {
+  return [{ type: 'received', bytes: 512 * frames.length, frames }];
+}
+
+/** A member that has seen everything up to 9. */
+function live(): Connection {
+  const attached = { counter: 0, oldest: 1, next: 10 };
+  return play(
+    openConnection(0),
+    received(ATTACH),
+    [{ type: 'admitted', from: 3, attached }],
+    [{ type: 'fed', next: 10, atEnd: true }],
+  ).connection;
+}
+
+function types(effects: readonly ConnectionEffect[]): string[] {
+  return effects.map(({ type }) => type);
+}
+
+describe('a connection', () => {
+  test('is not read from while it is being admitted, and then is greeted, fed, and heard out', () => {
+    const attaching = play(openConnection(0), received(ATTACH, decoded(publishFrame(makeBody()))));
+    expect(types(attaching.effects)).toEqual(['pause', 'authorise']);
+    const attached = { counter: 4, oldest: 2, next: 9 };
+    const admitted = play(attaching.connection, [{ type: 'admitted', from: 3, attached }]);
+    expect(types(admitted.effects)).toEqual(['write', 'feed', 'resume', 'publish']);
+    expect(admitted.connection.standing).toEqual({ kind: 'catching-up', since: 0, cursor: 3 });
+  });
+
+  test.each([
+    [0, 9],
+    [1, 2],
+    [2, 2],
+    [8, 8],
+    [9, 9],
+    [10, 9],
+  ])('from %i begins at %i in a log from 2 to 8', (from, cursor) => {
+    const attached = { counter: 0, oldest: 2, next: 9 };
+    const { connection } = play(openConnection(0), received(ATTACH), [{ type: 'admitted', from, attached }]);
+    expect(connection.standing).toMatchObject({ cursor });
+  });
+
+  test('is written live entries only from where it is; others pass it by while it catches up', () => {
+    const bytes = makeBody();
+    const next = play(live(), [{ type: 'entries', first: 10, next: 12, bytes }]);
+    expect(next.effects).toEqual([{ type: 'write', bytes }]);
+    expect(next.connection.standing).toEqual({ kind: 'live', cursor: 12 });
+    const behind = play(live(), [{ type: 'entries', first: 10, next: 12, bytes }, FULL]);
+    expect(behind.effects).toEqual([]);
+    expect(behind.connection.standing).toEqual({ kind: 'catching-up', since: 0, cursor: 10 });
+    expect(play(behind.connection, [{ type: 'entries', first: 12, next: 13, bytes }]).effects).toEqual([]);
+    const drained = play(behind.connection, [{ type: 'drained' }]);
+    expect(drained.effects).toEqual([{ type: 'feed', cursor: 10 }]);
+    const fed = play(drained.connection, [{ type: 'fed', next: 12, atEnd: false }]);
+    expect(fed.effects).toEqual([{ type: 'feed', cursor: 12 }]);
+    expect(play(drained.connection, [{ type: 'fed', next: 12, atEnd: false }, FULL]).effects).toEqual([]);
+    expect(play(fed.connection, [{ type: 'fed', next: 13, atEnd: true }]).connection.standing).toEqual({
+      kind: 'live',
+      cursor: 13,
+    });
+  });
+
+  test('that the log has run away from, or that is behind for too long, is too slow', () => {
+    const behind = play(live(), [{ type: 'entries', first: 10, next: 11, bytes: makeBody() }, FULL]).connection;
+    expect(play(behind, [{ type: 'fallen-off' }]).effects).toEqual([{ type: 'close', code: 'too-slow' }]);
+    const beat = decoded(encodeBeat('beat', 1));
+    const alive = play(behind, [
+      { type: 'received', bytes: 512, frames: [beat] },
+      { now: CATCH_UP_LIMIT_MS, unsent: 0 },
+    ]);
+    expect(play(alive.connection, [{ type: 'sweep' }, { now: CATCH_UP_LIMIT_MS, unsent: 0 }]).effects).toEqual([]);
+    expect(play(alive.connection, [{ type: 'sweep' }, { now: CATCH_UP_LIMIT_MS + 1, unsent: 0 }]).effects).toEqual([
+      { type: 'close', code: 'too-slow' },
+    ]);
+  });
+
+  test('is read from again only when no reason against it is left, and is not silent meanwhile', () => {
+    const paused = play(live(), [{ type: 'pause', reason: 'room' }], [{ type: 'pause', reason: 'quota' }]);
+    expect(paused.effects).toEqual([]);
+    const late = { now: 2 * SILENCE_LIMIT_MS, unsent: 0 };
+    expect(play(paused.connection, [{ type: 'sweep' }, late]).effects).toEqual([]);
+    const half = play(paused.connection, [{ type: 'unpause', reason: 'quota' }, late]);
+    expect(half.effects).toEqual([]);
+    const whole = play(half.connection, [{ type: 'unpause', reason: 'room' }, late]);
+    expect(whole.effects).toEqual([{ type: 'resume' }]);
+    expect(play(whole.connection, [{ type: 'sweep' }, late]).effects).toEqual([]);
+    // Control: one that might have spoken is silent.
+    expect(play(live(), [{ type: 'sweep' }, late]).effects).toEqual([{ type: 'close', code: 'silent' }]);
+  });
+
+  test('publishes what came before the frame that ends it', () => {
+    const good = decoded(publishFrame(makeBody()));
+    const { effects } = play(live(), received(good, ATTACH, good));
+    expect(effects).toEqual([
+      { type: 'publish', frames: [good] },
+      { type: 'close', code: 'operation-unexpected' },
+    ]);
+  });
+
+  test('does nothing more when it is closed, whatever still comes', () => {
+    const closed = play(live(), [{ type: 'end', code: 'room-closed' }]);
+    expect(closed.effects).toEqual([{ type: 'close', code: 'room-closed' }]);
+    const events: ConnectionEvent[] = [
+      ...received(ATTACH),
+      { type: 'malformed' },
+      { type: 'entries', first: 10, next: 11, bytes: makeBody() },
+      { type: 'drained' },
+      { type: 'unpause', reason: 'room' },
+      { type: 'sweep' },
+      { type: 'end', code: 'silent' },
+    ];
+    for (const event of events) expect(play(closed.connection, [event]).effects).toEqual([]);
+  });
+
+  test('that waits for its admission has the same deadline as one that says nothing', () => {
+    const attaching = play(openConnection(0), received(ATTACH)).connection;
+    for (const connection of [openConnection(0), attaching]) {
+      expect(play(connection, [{ type: 'sweep' }, { now: HANDSHAKE_DEADLINE_MS, unsent: 0 }]).effects).toEqual([]);
+      expect(play(connection, [{ type: 'sweep' }, { now: HANDSHAKE_DEADLINE_MS + 1, unsent: 0 }]).effects).toEqual([
+        { type: 'close', code: 'handshake-late' },
+      ]);
+    }
+  });
+});
+
+describe('a quota', () => {
+  test('lets the burst through at once, then as much as time brings', () => {
+    const spent = charge(fullQuota(0), INBOUND_BURST_BYTES, 256, 0);
+    expect(debtMs(spent)).toBe(0);
+    const owing = charge(spent, INBOUND_BYTES_PER_SECOND, 64, 0);
+    expect(debtMs(owing)).toBe(1_000);
+    expect(debtMs(charge(owing, 0, 0, 1_000))).toBe(0);
+    expect(debtMs(charge(owing, 0, 0, 500))).toBe(500);
+  });
+
+  test('counts frames too, and never saves up more than the burst', () => {
+    expect(debtMs(charge(fullQuota(0), 512, INBOUND_BURST_FRAMES, 0))).toBe(0);
+    expect(debtMs(charge(fullQuota(0), 512, INBOUND_BURST_FRAMES + 1, 0))).toBeGreaterThan(0);
+    expect(debtMs(charge(fullQuota(0), INBOUND_BURST_BYTES + 1, 1, 1_000_000))).toBeGreaterThan(0);
+  });
+});

@@ -1,0 +1,59 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { decodeFrame, FrameSplitter } from '@sotto/protocol';
+import { LogTail } from '../src/log-tail.ts';
+import { fingerprint, makeBody } from './test-member.ts';
+
+function entriesOf(bytes: Uint8Array): [number, string][] {
+  const pieces = new FrameSplitter().push(bytes);
+  if (!pieces.ok) throw new Error(pieces.code);
+  return pieces.value.map((piece) => {
+    const frame = decodeFrame(piece);
+    if (!frame.ok || frame.value.operation !== 'entry') throw new Error('not an entry');
+    return [frame.value.number, fingerprint(frame.value.body)];
+  });
+}
+
+const arbitrarySize = fc.constantFrom(0 as const, 1 as const, 2 as const, 3 as const);
+
+test('gives from any cursor and in any chunks exactly the entries that it holds, in order', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.array(arbitrarySize, { maxLength: 6 }), { maxLength: 12 }),
+      fc.integer({ min: 1, max: 1_000_000 }),
+      fc.nat(30),
+      fc.nat(30),
+      fc.integer({ min: 1, max: 20_000 }),
+      (flushes, start, trimmed, offset, maxBytes) => {
+        const tail = new LogTail(start);
+        const all: [number, string][] = [];
+        for (const sizes of flushes) {
+          const bodies = sizes.map((size) => makeBody(size));
+          const run = tail.append(bodies);
+          expect([run.first, run.next]).toEqual([start + all.length, start + all.length + bodies.length]);
+          for (const body of bodies) all.push([start + all.length, fingerprint(body)]);
+        }
+        tail.trim(start + trimmed);
+        const oldest = Math.min(start + trimmed, start + all.length);
+        expect([tail.oldest, tail.next]).toEqual([oldest, start + all.length]);
+        expect(tail.bodies().map(fingerprint)).toEqual(all.slice(oldest - start).map(([, print]) => print));
+        if (oldest > start) expect(tail.take(oldest - 1, maxBytes)).toBeUndefined();
+        let cursor = Math.min(oldest + offset, tail.next);
+        const expected = all.slice(cursor - start);
+        const seen: [number, string][] = [];
+        while (cursor < tail.next) {
+          const run = tail.take(cursor, maxBytes);
+          if (run === undefined) throw new Error('fallen off');
+          const entries = entriesOf(run.bytes);
+          expect(run.next).toBe(cursor + entries.length);
+          expect(entries.length).toBeGreaterThan(0);
+          if (entries.length > 1) expect(run.bytes.length).toBeLessThanOrEqual(maxBytes);
+          seen.push(...entries);
+          cursor = run.next;
+        }
+        expect(seen).toEqual(expected);
+        expect(tail.take(tail.next, maxBytes)?.bytes.length).toBe(0);
+      },
+    ),
+  );
+});

@@ -1,0 +1,167 @@
+import { describe, expect, test } from 'vitest';
+import {
+  FLUSH_BYTES_MAX,
+  ROOM_PENDING_BYTES_MAX,
+  STORE_OUTAGE_LIMIT_MS,
+  STORE_RETRY_FIRST_MS,
+  STORE_RETRY_MAX_MS,
+} from '../src/limits.ts';
+import { openRoom, stepRoom } from '../src/room.ts';
+import type { Published, RoomEffect, RoomEvent, RoomState } from '../src/room.ts';
+import { makeBody } from './test-member.ts';
+
+function frame(publisher = 1, counter = 0, body = makeBody()): Published {
+  return { publisher, counter, body };
+}
+
+/** @returns where the events lead from a fresh room, and what the last of them asks for. */
+function play(
+  events: readonly RoomEvent[],
+  from: RoomState = openRoom(0, 1),
+): { state: RoomState; effects: readonly RoomEffect[] } {
+  let effects: readonly RoomEffect[] = [];
+  let state = from;
+  for (const event of events) ({ state, effects } = stepRoom(state, event));
+  return { state, effects };
+}
+
+function types(effects: readonly RoomEffect[]): string[] {
+  return effects.map(({ type }) => type);
+}
+
+describe('a room', () => {
+  test('asks for one slot, stores at the slot, and delivers when it is stored', () => {
+    const [one, two] = [frame(1), frame(2)];
+    const first = play([{ type: 'published', frames: [one] }]);
+    expect(first.effects).toEqual([{ type: 'ask-slot' }]);
+    const second = play([{ type: 'published', frames: [two] }], first.state);
+    expect(second.effects).toEqual([]);
+    const slot = play([{ type: 'slot' }], second.state);
+    expect(slot.effects).toEqual([{ type: 'append', counter: 0, first: 1, bodies: [one.body, two.body] }]);
+    const stored = play([{ type: 'stored', oldest: 1 }], slot.state);
+    expect(stored.effects).toEqual([{ type: 'deliver', bodies: [one.body, two.body], oldest: 1 }]);
+    expect([stored.state.next, stored.state.phase.kind]).toEqual([3, 'idle']);
+  });
+
+  test('keeps what comes meanwhile for the next slot, in order', () => {
+    const frames = [frame(), frame(), frame()];
+    const busy = play([{ type: 'published', frames: frames.slice(0, 1) }, { type: 'slot' }]);
+    const waiting = play(
+      [
+        { type: 'published', frames: frames.slice(1, 2) },
+        { type: 'published', frames: frames.slice(2) },
+        { type: 'stored', oldest: 1 },
+      ],
+      busy.state,
+    );
+    expect(types(waiting.effects)).toEqual(['deliver', 'ask-slot']);
+    const next = play([{ type: 'slot' }], waiting.state);
+    expect(next.effects).toMatchObject([{ type: 'append', first: 2, bodies: [frames[1]?.body, frames[2]?.body] }]);
+  });
+
+  test('repeats exactly the same append after a failure, whatever has come meanwhile, ever more slowly', () => {
+    const batch = [frame(), frame()];
+    let { state, effects } = play([{ type: 'published', frames: batch }, { type: 'slot' }]);
+    const [append] = effects;
+    const pauses: number[] = [];
+    for (let attempt = 0; attempt < 8; attempt += 1) {
+      ({ state, effects } = play(
+        [
+          { type: 'published', frames: [frame()] },
+          { type: 'failed', now: 0 },
+        ],
+        state,
+      ));
+      const [rest] = effects;
+      if (rest?.type !== 'rest') throw new Error('it does not rest');
+      pauses.push(rest.milliseconds);
+      ({ state, effects } = play([{ type: 'rested' }], state));
+      expect(effects).toEqual([append]);
+    }
+    expect(pauses[0]).toBe(STORE_RETRY_FIRST_MS);
+    expect(pauses.at(-1)).toBe(STORE_RETRY_MAX_MS);
+    expect(pauses).toEqual([...pauses].sort((a, b) => a - b));
+  });
+
+  test('gives up when the store was away for too long, and not a moment before', () => {
+    const failing = play([
+      { type: 'published', frames: [frame()] },
+      { type: 'slot' },
+      { type: 'failed', now: 1_000 },
+      { type: 'rested' },
+    ]);
+    const early = play([{ type: 'failed', now: 1_000 + STORE_OUTAGE_LIMIT_MS - 1 }], failing.state);
+    expect(types(early.effects)).toEqual(['rest']);
+    const late = play([{ type: 'failed', now: 1_000 + STORE_OUTAGE_LIMIT_MS }], failing.state);
+    expect(types(late.effects)).toEqual(['give-up']);
+    expect([late.state.phase.kind, late.state.queue.length, late.state.queuedBytes]).toEqual(['idle', 0, 0]);
+  });
+
+  test('restores a room that the store has lost, and then appends the same again', () => {
+    const storing = play([{ type: 'published', frames: [frame()] }, { type: 'slot' }]);
+    const lost = play([{ type: 'room-unknown', now: 0 }], storing.state);
+    expect(lost.effects).toEqual([{ type: 'restore', replace: false }]);
+    expect(play([{ type: 'restored', now: 0 }], lost.state).effects).toEqual(storing.effects);
+  });
+
+  test('does not run in circles with a store that loses the room again and again', () => {
+    const { effects } = play([
+      { type: 'published', frames: [frame()] },
+      { type: 'slot' },
+      { type: 'room-unknown', now: 0 },
+      { type: 'restored', now: 0 },
+      { type: 'room-unknown', now: 0 },
+      { type: 'restored', now: 0 },
+    ]);
+    expect(types(effects)).toEqual(['rest']);
+  });
+
+  test('refuses what is stale at once, and what has become stale when it has learnt so', () => {
+    const [old, current] = [frame(1, 0), frame(2, 1)];
+    const early = play([{ type: 'published', frames: [current] }]);
+    expect(early.effects).toEqual([{ type: 'refuse', publisher: 2, counter: 0, nonce: current.body.subarray(0, 24) }]);
+    const reloading = play([{ type: 'published', frames: [old, old] }, { type: 'slot' }, { type: 'store-ahead' }]);
+    expect(types(reloading.effects)).toEqual(['reload']);
+    const learnt = play([{ type: 'reloaded', counter: 1, next: 9 }], reloading.state);
+    expect(types(learnt.effects)).toEqual(['refuse', 'refuse']);
+    expect([learnt.state.counter, learnt.state.next, learnt.state.phase.kind]).toEqual([1, 9, 'idle']);
+  });
+
+  test('holds who publishes into a full queue, and releases all at half of it', () => {
+    const many = Math.ceil(ROOM_PENDING_BYTES_MAX / 4_080) + 1;
+    const frames = Array.from({ length: many }, (_, index) => frame(index % 2, 0, makeBody(3)));
+    let { state, effects } = play([{ type: 'published', frames: [frame(9)] }, { type: 'slot' }]);
+    ({ state, effects } = play([{ type: 'published', frames: frames.slice(0, -2) }], state));
+    expect(effects).toEqual([]);
+    ({ state, effects } = play([{ type: 'published', frames: frames.slice(-2) }], state));
+    expect(effects.map((effect) => (effect.type === 'hold' ? effect.publisher : -1)).sort()).toEqual([0, 1]);
+    ({ state, effects } = play([{ type: 'published', frames: [frame(0)] }], state));
+    expect(effects).toEqual([]);
+    let releases = 0;
+    while (state.queue.length > 0) {
+      const before = state.queuedBytes;
+      ({ state, effects } = play([{ type: 'stored', oldest: 1 }], state));
+      const released = effects.filter(({ type }) => type === 'release').length;
+      releases += released;
+      if (released === 1) expect(before).toBeLessThanOrEqual(ROOM_PENDING_BYTES_MAX / 2);
+      ({ state, effects } = play([{ type: 'slot' }], state));
+      const [append] = effects;
+      const bytes = append?.type === 'append' ? append.bodies.reduce((sum, body) => sum + body.length, 0) : 0;
+      expect(bytes).toBeLessThanOrEqual(FLUSH_BYTES_MAX);
+    }
+    expect([releases, state.held.size]).toEqual([1, 0]);
+  });
+
+  test('does nothing more when it is closed, whatever still comes', () => {
+    const closed = play([{ type: 'published', frames: [frame()] }, { type: 'slot' }, { type: 'closed' }]);
+    const events: RoomEvent[] = [
+      { type: 'published', frames: [frame()] },
+      { type: 'slot' },
+      { type: 'stored', oldest: 1 },
+      { type: 'room-unknown', now: 0 },
+      { type: 'failed', now: 0 },
+      { type: 'rested' },
+    ];
+    for (const event of events) expect(play([event], closed.state)).toEqual({ state: closed.state, effects: [] });
+  });
+});
