@@ -23,14 +23,14 @@ compose_ensure() {
     'Docker Desktop has both; on Linux see https://docs.docker.com/compose/install/linux/ (docker-compose-plugin, docker-buildx-plugin).'
   compose_from_own_apt || compose_from_trixie ||
     die 2 "could not get Docker Compose $COMPOSE_MINIMUM or later and buildx from this machine's packages."
-  compose_good && buildx_good || die 1 'Docker Compose and buildx were installed but do not answer.'
+  if ! compose_good || ! buildx_good; then die 1 'Docker Compose and buildx were installed but do not answer.'; fi
   say "   Compose $(compose_version) and buildx are installed"
 }
 
 # Debian 13 and later call them docker-compose and docker-buildx, Ubuntu docker-compose-v2 and docker-buildx.
 compose_from_own_apt() {
   local package version
-  apt-get -qq update >&2 || true
+  apt-get -qq update >&2 || say '   apt-get update had errors; going on with the lists that there are'
   for package in docker-compose-v2 docker-compose; do
     version="$(apt-cache policy "$package" 2>/dev/null | sed -n 's/^ *Candidate: //p')"
     if [ -n "$version" ] && [ "$version" != '(none)' ] && version_at_least "${version#*:}" "$COMPOSE_MINIMUM" &&

@@ -26,6 +26,7 @@ engine_ensure() {
   have iptables || missing="$missing iptables"
   # shellcheck disable=SC2086  # a list of package names
   [ -z "$missing" ] || apt_install $missing
+  have docker || apt_install docker-cli # a package of its own from Debian 13 on
   engine_start
 }
 

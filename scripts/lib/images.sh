@@ -55,9 +55,10 @@ image_pull() {
 }
 
 twin_needs_debian() {
-  is_debian_root && trixie_ready ||
+  if ! is_debian_root || ! trixie_ready; then
     die 2 "$1 can neither be pulled nor made here." \
       'Making it takes a Debian machine and root; pulling it takes a Docker registry that this engine can reach.'
+  fi
 }
 
 # Debian trixie without documentation, translations and package lists.
@@ -87,12 +88,14 @@ twin_node() {
   rm -rf "$context"
   mkdir -p "$context/npm"
   cp "$(node_program)" "$context/node"
+  cp "$(dirname "$(node_program)")/../LICENSE" "$context/LICENSE"
   (cd "$context" && npm pack --silent "npm@$(setting NPM_VERSION)" >/dev/null)
   tar -xzf "$context"/npm-*.tgz -C "$context/npm" --strip-components=1
   rm -rf "$context"/npm-*.tgz "$context/npm/docs" "$context/npm/man"
   printf '%s\n' \
     "FROM $(setting DEBIAN_IMAGE)" \
     'RUN apt-get update && apt-get install -y --no-install-recommends libatomic1 libstdc++6 && rm -rf /var/lib/apt/lists/* /var/cache/apt/*' \
+    'COPY LICENSE /usr/local/LICENSE' \
     'COPY node /usr/local/bin/node' \
     'COPY npm /usr/local/lib/node_modules/npm' \
     'RUN ln -s ../lib/node_modules/npm/bin/npm-cli.js /usr/local/bin/npm && ln -s ../lib/node_modules/npm/bin/npx-cli.js /usr/local/bin/npx && node --version && npm --version' \

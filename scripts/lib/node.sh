@@ -6,7 +6,8 @@ NODE_MINIMUM=24.7.0 # the first with Argon2 and ML-KEM in node:crypto
 node_ensure() {
   local version
   SOTTO_NODE="$(command -v node || true)"
-  version="$([ -n "$SOTTO_NODE" ] && "$SOTTO_NODE" --version 2>/dev/null | sed 's/^v//' || true)"
+  version=''
+  if [ -n "$SOTTO_NODE" ]; then version="$("$SOTTO_NODE" --version 2>/dev/null | sed 's/^v//' || true)"; fi
   if [ -n "$version" ] && version_at_least "$version" "$NODE_MINIMUM"; then
     say "   Node $version is there"
   else

@@ -36,33 +36,18 @@ setting() { # setting NAME
 
 is_debian_root() { [ "$(id -u)" = 0 ] && have apt-get && [ -f /etc/debian_version ]; }
 
+# shellcheck disable=SC2034  # used by the pieces that are sourced after this one
 SOTTO_CACHE="${XDG_CACHE_HOME:-$HOME/.cache}/sotto"
+# shellcheck disable=SC2034
 SOTTO_STATE="${XDG_STATE_HOME:-$HOME/.local/state}/sotto"
 
 APT_LISTS_FRESH=''
 apt_install() { # apt_install PACKAGE...: says so, asks nothing
   say "   installing Debian packages: $*"
   if [ -z "$APT_LISTS_FRESH" ]; then
-    apt-get -qq update >&2
+    # One broken source of somebody else's must not stop us; a package that is then missing will.
+    apt-get -qq update >&2 || say '   apt-get update had errors; going on with the lists that there are'
     APT_LISTS_FRESH=yes
   fi
   DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install "$@" >&2
-}
-
-# Runs a command for at most so many seconds (macOS has no `timeout`). Exit code 124 when it was cut short.
-limited() { # limited SECONDS COMMAND...
-  local limit="$1" pid waited=0
-  shift
-  "$@" &
-  pid=$!
-  while kill -0 "$pid" 2>/dev/null; do
-    if [ "$waited" -ge "$limit" ]; then
-      kill "$pid" 2>/dev/null || true
-      wait "$pid" 2>/dev/null || true
-      return 124
-    fi
-    sleep 1
-    waited=$((waited + 1))
-  done
-  wait "$pid"
 }
