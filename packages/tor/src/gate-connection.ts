@@ -134,7 +134,9 @@ export class GateConnection {
       const publicKey = publicKeyOf(key);
       if (this.#held !== undefined) {
         const same = this.#held.onion === onion && Buffer.compare(this.#held.publicKey, publicKey) === 0;
-        return same ? encodeSuccess() : encodeRefusal('gate-onion-taken');
+        if (!same) return encodeRefusal('gate-onion-taken');
+        // Held, and given again by the link itself; without Tor there is still nothing to be had.
+        return this.#context.link.live === undefined ? encodeRefusal('tor-unreachable') : encodeSuccess();
       }
       const hold = await this.#context.keys.hold(onion, key);
       if (!hold.ok) return encodeRefusal(hold.code);

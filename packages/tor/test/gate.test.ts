@@ -299,6 +299,7 @@ describe('a lost Tor', () => {
     await client.ping();
     await expect(client.version()).rejects.toThrow(failsWith('tor-unreachable'));
     await expect(client.path()).rejects.toThrow(failsWith('tor-unreachable'));
+    await expect(client.allow(ONION, KEY)).rejects.toThrow(failsWith('tor-unreachable'));
     await expect((await bench.client()).allow(OTHER_ONION, KEY)).rejects.toThrow(failsWith('tor-unreachable'));
     await leaving.forget();
 
@@ -307,6 +308,7 @@ describe('a lost Tor', () => {
     await bench.live();
     expect(bench.keyCommands()).toEqual([ADD]);
     await client.version();
+    await client.allow(ONION, KEY);
     expect(states.slice(0, 2)).toEqual(['tor-unreachable', 'starting']);
     await client.forget();
     expect(bench.keyCommands()).toEqual([ADD, REMOVE]);

@@ -21,9 +21,12 @@ export class RawLineClient implements Disposable {
       this.lines.push(...lines);
       this.#wake();
     });
-    this.ended = once(socket, 'close').then(() => {
-      this.#isEnded = true;
-      this.#wake();
+    this.ended = new Promise((resolve) => {
+      socket.on('close', () => {
+        this.#isEnded = true;
+        this.#wake();
+        resolve(undefined);
+      });
     });
   }
 

@@ -1,0 +1,127 @@
+import type { ChildProcess } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { stat } from 'node:fs/promises';
+import { setTimeout } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from 'vitest';
+import { connectGate } from '../src/gate-client.ts';
+import { OnionKey } from '../src/onion-key.ts';
+import { ScriptedTor } from './scripted-tor.ts';
+
+const SOURCE = new URL('../src/', import.meta.url);
+const POLL_MS = 10;
+const ONION = new OnionKey().address;
+
+type Environment = Readonly<Record<string, string>>;
+
+interface Finished {
+  readonly code: number | null;
+  readonly output: string;
+}
+
+class Run implements AsyncDisposable {
+  readonly child: ChildProcess;
+  readonly finished: Promise<Finished>;
+
+  constructor(file: string, environment: Environment) {
+    this.child = spawn(process.execPath, [fileURLToPath(new URL(file, SOURCE))], { env: environment });
+    let output = '';
+    for (const stream of [this.child.stdout, this.child.stderr]) {
+      stream?.on('data', (chunk: Buffer) => (output += chunk.toString()));
+    }
+    this.finished = once(this.child, 'close').then(([code]: (number | null)[]) => ({ code: code ?? null, output }));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.child.exitCode === null) this.child.kill('SIGKILL');
+    await this.finished;
+  }
+}
+
+function environmentOf(tor: ScriptedTor): Environment {
+  return {
+    SOTTO_GATE_SOCKET: tor.path('gate'),
+    SOTTO_TOR_CONTROL: tor.address.socketPath,
+    SOTTO_TOR_COOKIE: tor.address.cookiePath,
+  };
+}
+
+/** Asks again and again until somebody listens on this socket. */
+async function listening(path: string): Promise<void> {
+  for (;;) {
+    try {
+      const client = await connectGate({ socketPath: path });
+      client.close();
+      return;
+    } catch {
+      // Not yet. A file-system watcher would not do: the file appears before anybody listens on it.
+      await setTimeout(POLL_MS);
+    }
+  }
+}
+
+describe('the gate as a process', () => {
+  test('lets its group connect and nobody else, prints nothing, and takes the keys back at SIGTERM', async () => {
+    await using tor = await ScriptedTor.start();
+    await using gate = new Run('gate-main.ts', environmentOf(tor));
+    await listening(tor.path('gate'));
+    expect((await stat(tor.path('gate'))).mode & 0o777).toBe(0o770);
+    await tor.saw('GETINFO status/bootstrap-phase');
+    const client = await connectGate({ socketPath: tor.path('gate') });
+    await client.allow(ONION, new Uint8Array(32));
+    gate.child.kill('SIGTERM');
+    expect(await gate.finished).toEqual({ code: 0, output: '' });
+    expect(tor.commands.at(-1)).toBe(`ONION_CLIENT_AUTH_REMOVE ${ONION}`);
+    await expect(stat(tor.path('gate'))).rejects.toThrow('ENOENT');
+    client.close();
+  });
+
+  test('comes back over the socket that SIGKILL left behind, and its health check says which is which', async () => {
+    await using tor = await ScriptedTor.start();
+    const health = async (): Promise<Finished> => {
+      await using run = new Run('gate-health.ts', environmentOf(tor));
+      return await run.finished;
+    };
+    await using first = new Run('gate-main.ts', environmentOf(tor));
+    await listening(tor.path('gate'));
+    expect(await health()).toEqual({ code: 0, output: '' });
+    first.child.kill('SIGKILL');
+    await first.finished;
+    expect((await stat(tor.path('gate'))).isSocket()).toBe(true);
+    expect(await health()).toEqual({ code: 1, output: '' });
+    await using second = new Run('gate-main.ts', environmentOf(tor));
+    await listening(tor.path('gate'));
+    expect(await health()).toEqual({ code: 0, output: '' });
+    second.child.kill('SIGINT');
+    expect((await second.finished).code).toBe(0);
+  });
+
+  test('is healthy without Tor', async () => {
+    await using tor = await ScriptedTor.start();
+    await tor.down();
+    await using gate = new Run('gate-main.ts', environmentOf(tor));
+    await listening(tor.path('gate'));
+    await using health = new Run('gate-health.ts', environmentOf(tor));
+    expect(await health.finished).toEqual({ code: 0, output: '' });
+    gate.child.kill('SIGTERM');
+    expect(await gate.finished).toEqual({ code: 0, output: '' });
+  });
+
+  test.each([
+    ['nothing', {}],
+    ['a relative path', { SOTTO_GATE_SOCKET: 'gate.sock', SOTTO_TOR_CONTROL: '/c', SOTTO_TOR_COOKIE: '/k' }],
+    [
+      'a path that is too long',
+      { SOTTO_GATE_SOCKET: `/${'g'.repeat(107)}`, SOTTO_TOR_CONTROL: '/c', SOTTO_TOR_COOKIE: '/k' },
+    ],
+    ['no cookie', { SOTTO_GATE_SOCKET: '/nowhere/gate', SOTTO_TOR_CONTROL: '/c' }],
+    [
+      'a directory that does not exist',
+      { SOTTO_GATE_SOCKET: '/nowhere/gate', SOTTO_TOR_CONTROL: '/c', SOTTO_TOR_COOKIE: '/k' },
+    ],
+  ])('refuses an environment with %s, with a code and no path', async (_name, environment: Environment) => {
+    await using gate = new Run('gate-main.ts', environment);
+    expect(await gate.finished).toEqual({ code: 78, output: 'gate: gate-environment\n' });
+  });
+});

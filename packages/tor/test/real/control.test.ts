@@ -1,0 +1,146 @@
+import { writeFile } from 'node:fs/promises';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { connectControl } from '../../src/control.ts';
+import { openOnionControl } from '../../src/onion-control.ts';
+import { ClientAuthKey, OnionKey } from '../../src/onion-key.ts';
+import { ReplyParser } from '../../src/reply-parser.ts';
+import { isOlder, OLDEST_TOR } from '../../src/tor-version.ts';
+import { RawLineClient } from '../raw-line-client.ts';
+import { RealTor } from './real-tor.ts';
+
+const failsWith = (code: string): unknown => expect.objectContaining({ code });
+const CLIENT = new ClientAuthKey(new Uint8Array(32).fill(11));
+
+let tor: RealTor;
+beforeAll(async () => {
+  tor = await RealTor.start();
+});
+afterAll(async () => {
+  await tor[Symbol.asyncDispose]();
+});
+
+describe('authentication against the daemon', () => {
+  test('the right cookie is accepted, and the daemon proves itself', async () => {
+    const control = await connectControl(tor.address);
+    expect((await control.getInfo(['version'])).get('version')).toMatch(/^0\.4\./);
+    control.close();
+  });
+
+  test('a wrong cookie is refused by us, before the daemon hears our proof', async () => {
+    const cookiePath = tor.path('wrong-cookie');
+    await writeFile(cookiePath, Buffer.alloc(32, 1));
+    await expect(connectControl({ ...tor.address, cookiePath })).rejects.toThrow(failsWith('control-impostor'));
+  });
+
+  test('a wrong proof is refused by the daemon, and so is a command without any', async () => {
+    using raw = await RawLineClient.connect(tor.address.socketPath);
+    expect(await raw.ask(`AUTHCHALLENGE SAFECOOKIE ${'00'.repeat(32)}\r`)).toMatch(/^250 AUTHCHALLENGE SERVERHASH=/);
+    expect(await raw.ask(`AUTHENTICATE ${'00'.repeat(32)}\r`)).toMatch(/^515 /);
+    using other = await RawLineClient.connect(tor.address.socketPath);
+    expect(await other.ask('GETINFO version\r')).toMatch(/^514 /);
+  });
+});
+
+describe('operations of the daemon', () => {
+  test('the questions that we ask have answers', async () => {
+    const control = await connectControl(tor.address);
+    const info = await control.getInfo(['version', 'status/bootstrap-phase', 'circuit-status', 'onions/current']);
+    expect(info.get('status/bootstrap-phase')).toMatch(/^NOTICE BOOTSTRAP PROGRESS=0 TAG=starting /);
+    expect(info.get('circuit-status')).toBe('');
+    expect(await control.getConf(['TestingTorNetwork'])).toEqual(new Map([['TestingTorNetwork', '0']]));
+    await control.setEvents(['STATUS_CLIENT', 'STATUS_GENERAL', 'NETWORK_LIVENESS', 'HS_DESC']);
+    control.close();
+  });
+
+  test('an onion with everything has the address that we computed, and ends with DEL_ONION', async () => {
+    const control = await connectControl(tor.address);
+    const key = new OnionKey();
+    const address = await control.addOnion({
+      key,
+      clientAuthPublicKey: CLIENT.publicKey,
+      targetSocketPath: '/run/relay/relay.sock',
+      maxStreams: 2,
+      proofOfWork: { queueRate: 20, queueBurst: 100 },
+    });
+    expect(address).toBe(key.address);
+    expect((await control.getInfo(['onions/current'])).get('onions/current')).toBe(key.address);
+    const again = { key, targetSocketPath: '/run/relay/relay.sock' };
+    await expect(control.addOnion(again)).rejects.toThrow(
+      expect.objectContaining({ code: 'control-refused', status: 550 }),
+    );
+    await control.delOnion(key.address);
+    expect((await control.getInfo(['onions/current'])).get('onions/current')).toBe('');
+    await expect(control.delOnion(key.address)).rejects.toThrow(expect.objectContaining({ status: 552 }));
+    control.close();
+  });
+
+  test('fifty keys of ours are keys of the daemon', async () => {
+    const control = await connectControl(tor.address);
+    for (let count = 0; count < 50; count += 1) {
+      const key = new OnionKey();
+      expect(await control.addOnion({ key, targetSocketPath: '/run/r' })).toBe(key.address);
+      await control.delOnion(key.address);
+    }
+    control.close();
+  });
+
+  test('an onion ends with the connection that added it', async () => {
+    const first = await connectControl(tor.address);
+    const key = new OnionKey();
+    await first.addOnion({ key, targetSocketPath: '/run/r' });
+    first.close();
+    const second = await connectControl(tor.address);
+    // The same key can only be added again if the daemon has dropped it with its connection.
+    let added: unknown;
+    do added = await second.addOnion({ key, targetSocketPath: '/run/r' }).catch((error: unknown) => error);
+    while (added !== key.address);
+    expect((await second.getInfo(['onions/current'])).get('onions/current')).toBe(key.address);
+    second.close();
+  });
+
+  test('a client key is added, listed, replaced and removed', async () => {
+    const control = await connectControl(tor.address);
+    const { address } = new OnionKey();
+    await control.onionClientAuthAdd(address, CLIENT);
+    await control.onionClientAuthAdd(address, new ClientAuthKey(new Uint8Array(32).fill(12)));
+    expect(await control.onionClientAuthView()).toEqual([address]);
+    await control.onionClientAuthRemove(address);
+    await control.onionClientAuthRemove(address);
+    expect(await control.onionClientAuthView()).toEqual([]);
+    control.close();
+  });
+
+  test('an event of the daemon is one to our parser', async () => {
+    using raw = await tor.raw();
+    await raw.ask('SETEVENTS CONF_CHANGED\r');
+    raw.send('SETCONF MaxCircuitDirtiness=601\r\n');
+    const lines: string[] = [];
+    while (!lines.includes('250 OK')) lines.push((await raw.next()) ?? '250 OK');
+    while (!lines.includes('650 OK')) lines.push((await raw.next()) ?? '650 OK');
+    const parsed = new ReplyParser().push(Buffer.from(lines.map((line) => `${line}\r\n`).join('')));
+    const events = parsed.ok ? parsed.value.filter((message) => message.kind === 'event') : [];
+    expect(events[0]?.lines.map((line) => line.text)).toEqual(['CONF_CHANGED', 'MaxCircuitDirtiness=601', 'OK']);
+    await raw.ask('RESETCONF MaxCircuitDirtiness\r');
+  });
+});
+
+describe('the narrow view of the host', () => {
+  test('knows the version, the network and the stage, and is told when the daemon dies', async () => {
+    const onions = await openOnionControl(tor.address);
+    expect(isOlder(onions.version, OLDEST_TOR)).toBe(false);
+    expect(onions.network).toBe('public');
+    expect(onions.stage).toMatchObject({ state: 'progressing', percent: 0, tag: 'starting' });
+    await tor.down();
+    expect(await onions.closed).toBe('control-closed');
+    await tor.up();
+  });
+
+  test('gives up on an onion that no directory takes, and leaves none behind', async () => {
+    const onions = await openOnionControl(tor.address);
+    const request = { key: new OnionKey(), targetSocketPath: '/run/r' };
+    await expect(onions.publish(request, { timeoutMs: 300 })).rejects.toThrow(failsWith('onion-upload-timeout'));
+    using raw = await tor.raw();
+    expect(await raw.ask('GETINFO onions/current\r')).toBe('250-onions/current=');
+    onions.close();
+  });
+});
