@@ -39,21 +39,28 @@ end
 `;
 
 /** ARGV: ttl, capability, tag. */
-export const CREATE: string = `${RENEW}
+export const CREATE: string = lua(
+  RENEW,
+  `
 if redis.call('EXISTS', KEYS[1]) == 1 then return 'room-exists' end
 redis.call('DEL', KEYS[2])
 redis.call('HSET', KEYS[1], 'capability', ARGV[2], 'tag', ARGV[3], 'counter', '0', 'head', '', 'previous', '',
   'oldest', '1', 'next', '1', 'bytes', '0')
 renew(ARGV[1])
 return 'created'
-`;
+`,
+);
 
 export const LOAD = `
 return redis.call('HMGET', KEYS[1], 'capability', 'tag', 'counter', 'head', 'previous', 'oldest', 'next')
 `;
 
 /** ARGV: ttl, bytes of the log at most, counter, first, body... */
-export const APPEND: string = `${NUMBER}${RENEW}${EXTEND}
+export const APPEND: string = lua(
+  NUMBER,
+  RENEW,
+  EXTEND,
+  `
 local room = redis.call('HMGET', KEYS[1], 'counter', 'oldest', 'next', 'bytes')
 if not room[1] then return {'room-unknown'} end
 local first, following, count = tonumber(ARGV[4]), tonumber(room[3]), #ARGV - 4
@@ -68,10 +75,15 @@ if following ~= first then return {'out-of-step', room[3]} end
 local oldest = extend(5, tonumber(room[2]), following, tonumber(room[4]), tonumber(ARGV[2]))
 renew(ARGV[1])
 return {'stored', ARGV[4], oldest}
-`;
+`,
+);
 
 /** ARGV: ttl, bytes of the log at most, counter, the counter after it, head, body... */
-export const COMMIT: string = `${NUMBER}${RENEW}${EXTEND}
+export const COMMIT: string = lua(
+  NUMBER,
+  RENEW,
+  EXTEND,
+  `
 local room = redis.call('HMGET', KEYS[1], 'counter', 'oldest', 'next', 'bytes', 'head')
 if not room[1] then return {'room-unknown'} end
 if room[1] ~= ARGV[3] then return {'stale', room[1]} end
@@ -79,10 +91,13 @@ redis.call('HSET', KEYS[1], 'counter', ARGV[4], 'head', ARGV[5], 'previous', roo
 local oldest = extend(6, tonumber(room[2]), tonumber(room[3]), tonumber(room[4]), tonumber(ARGV[2]))
 renew(ARGV[1])
 return {'stored', room[3], oldest}
-`;
+`,
+);
 
 /** ARGV: from, bytes at most. Answers the first number and then the bodies. */
-export const READ: string = `${NUMBER}
+export const READ: string = lua(
+  NUMBER,
+  `
 local room = redis.call('HMGET', KEYS[1], 'oldest', 'next')
 if not room[1] then return {} end
 local from, following, max = math.max(tonumber(ARGV[1]), tonumber(room[1])), tonumber(room[2]), tonumber(ARGV[2])
@@ -98,17 +113,24 @@ while from < following do
   end
 end
 return answer
-`;
+`,
+);
 
 /** ARGV: ttl. */
-export const TOUCH: string = `${RENEW}
+export const TOUCH: string = lua(
+  RENEW,
+  `
 if redis.call('EXISTS', KEYS[1]) == 0 then return 'room-unknown' end
 renew(ARGV[1])
 return 'present'
-`;
+`,
+);
 
 /** ARGV: ttl, capability, tag, counter, head, previous head, oldest, next, body... */
-export const RESTORE: string = `${NUMBER}${RENEW}
+export const RESTORE: string = lua(
+  NUMBER,
+  RENEW,
+  `
 if redis.call('EXISTS', KEYS[1]) == 1 then return 'present' end
 redis.call('DEL', KEYS[2])
 local bytes, oldest = 0, tonumber(ARGV[7])
@@ -120,10 +142,15 @@ redis.call('HSET', KEYS[1], 'capability', ARGV[2], 'tag', ARGV[3], 'counter', AR
   'oldest', ARGV[7], 'next', ARGV[8], 'bytes', number(bytes))
 renew(ARGV[1])
 return 'restored'
-`;
+`,
+);
 
 export const REMOVE = `
 local known = redis.call('EXISTS', KEYS[1])
 redis.call('DEL', KEYS[1], KEYS[2])
 return known == 1 and 'removed' or 'room-unknown'
 `;
+
+function lua(...parts: readonly string[]): string {
+  return parts.join('');
+}

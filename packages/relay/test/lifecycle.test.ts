@@ -10,7 +10,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { parseConfig } from '../src/config.ts';
 import { isHealthy } from '../src/health.ts';
 import { startRelay } from '../src/relay.ts';
-import { openHouse } from './house.ts';
+import { openHouse, whileTimePasses } from './house.ts';
 import { TestHost } from './test-host.ts';
 import { fingerprint, makeBody, makeRoom, TestMember } from './test-member.ts';
 import { WatchedStore } from './watched-store.ts';
@@ -68,12 +68,7 @@ describe('closing the relay', () => {
     member.publish(...Array.from({ length: 200 }, () => makeBody(3)));
     while (house.store.appends < 2) await new Promise((resolve) => setImmediate(resolve));
     const closed = house.relay.close();
-    let over = false;
-    void closed.then(() => (over = true));
-    while (!over) {
-      house.clock.advance(1_000);
-      await new Promise((resolve) => setImmediate(resolve));
-    }
+    await whileTimePasses(house.clock, closed);
   });
 });
 

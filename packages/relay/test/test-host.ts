@@ -27,9 +27,9 @@ export class TestHost {
   }
 
   async hear(): Promise<AdminReply | undefined> {
-    const { value, done } = await this.#lines.next();
-    if (done === true) return undefined;
-    const reply = decodeAdminReply(value);
+    const line = await this.#lines.next();
+    if (line.done === true) return undefined;
+    const reply = decodeAdminReply(line.value);
     if (!reply.ok) throw new Error(reply.code);
     return reply.value;
   }

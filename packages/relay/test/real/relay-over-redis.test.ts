@@ -1,0 +1,163 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import type { Redis } from 'ioredis';
+import { RedisRoomStore, roomKeys, startRelay } from '../../src/index.ts';
+import type { LogEvent, Relay } from '../../src/index.ts';
+import { TestHost } from '../test-host.ts';
+import { fingerprint, makeBody, makeRoom, TestMember } from '../test-member.ts';
+import type { TestRoom } from '../test-member.ts';
+import { startRedisServer } from './redis-server.ts';
+import type { RedisServer } from './redis-server.ts';
+
+let server: RedisServer;
+let tester: Redis;
+
+beforeAll(async () => {
+  server = await startRedisServer();
+  tester = server.connectTester();
+});
+
+afterAll(async () => {
+  tester.disconnect();
+  await server.stop();
+});
+
+interface Stage {
+  readonly relay: Relay;
+  readonly host: TestHost;
+  readonly events: LogEvent[];
+  readonly join: (room: TestRoom, from?: number) => Promise<TestMember>;
+}
+
+async function setStage(): Promise<Stage> {
+  const directory = await mkdtemp(join(tmpdir(), 'sotto-redis-'));
+  const events: LogEvent[] = [];
+  const relay = await startRelay({
+    listen: { path: join(directory, 'relay.sock') },
+    admin: { path: join(directory, 'admin.sock') },
+    store: new RedisRoomStore({ host: server.host, port: server.port }),
+    log: (event) => events.push(event),
+  });
+  const host = new TestHost(relay.adminAddress);
+  const members: TestMember[] = [];
+  onTestFinished(async () => {
+    await Promise.all([host.leave(), ...members.map((member) => member.leave())]);
+    await relay.close();
+    await rm(directory, { recursive: true });
+  });
+  return {
+    relay,
+    host,
+    events,
+    join: async (room, from = 0) => {
+      const member = new TestMember(relay.address);
+      members.push(member);
+      await member.attach(room, from);
+      return member;
+    },
+  };
+}
+
+async function makeRoomThere(host: TestHost): Promise<TestRoom> {
+  const room = makeRoom();
+  // The relay starts before its connection to Redis stands: the host asks again, as it does in life.
+  while ((await host.create(room))?.ok !== true) await new Promise((resolve) => setTimeout(resolve, 5));
+  return room;
+}
+
+async function storedNumbers(room: TestRoom): Promise<string[]> {
+  const entries = await tester.xrangeBuffer(roomKeys(room.roomId)[1], '-', '+');
+  return entries.map(
+    ([id, fields]) => `${id.toString().replace(/-0$/, '')} ${fingerprint(fields[1] ?? Buffer.alloc(0))}`,
+  );
+}
+
+describe('the relay over a real Redis', () => {
+  test.each(['killed and started again, empty', 'emptied'])(
+    'loses nothing that it has acknowledged of 200 messages when Redis is %s in the middle',
+    async (how) => {
+      const { host, join: enter, events } = await setStage();
+      const room = await makeRoomThere(host);
+      const [writer, reader] = [await enter(room), await enter(room)];
+      const bodies = Array.from({ length: 200 }, (_, index) => makeBody((index % 4) as 0 | 1 | 2 | 3));
+      const expected = bodies.map((body, index) => `${index + 1} ${fingerprint(body)}`);
+
+      writer.publish(...bodies.slice(0, 80));
+      expect(await writer.entries(80)).toEqual(expected.slice(0, 80));
+      // The rest is on its way while Redis goes: each is acknowledged before or after, and none is lost or moved.
+      const gone = how === 'emptied' ? tester.flushall() : server.restartEmpty();
+      for (const body of bodies.slice(80)) {
+        writer.publish(body);
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      expect(await writer.entries(120)).toEqual(expected.slice(80));
+      await gone;
+      expect(await reader.entries(200)).toEqual(expected);
+      expect(await (await enter(room, 1)).entries(200)).toEqual(expected);
+
+      // Once more something is said, so that the room is there again even if the kill came after the last acknowledgement.
+      const last = makeBody();
+      writer.publish(last);
+      await writer.entries(1);
+      expect(await storedNumbers(room)).toEqual([...expected, `201 ${fingerprint(last)}`]);
+      expect(events).toContain('room-reseeded');
+      expect([writer.closed, reader.closed]).toEqual([false, false]);
+    },
+  );
+
+  test('a relay that is started again goes on with the rooms and numbers that Redis kept', async () => {
+    const first = await setStage();
+    const room = await makeRoomThere(first.host);
+    const writer = await first.join(room);
+    const bodies = Array.from({ length: 300 }, () => makeBody(2));
+    const expected = bodies.map((body, index) => `${index + 1} ${fingerprint(body)}`);
+    writer.publish(...bodies);
+    expect(await writer.entries(300)).toEqual(expected);
+    await first.relay.close();
+    expect(await writer.closing()).toBe('relay-stopping');
+
+    const second = await setStage();
+    while ((await second.host.ask({ operation: 'resume', roomId: room.roomId }))?.ok !== true) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    const back = await second.join(room, 101);
+    expect(await back.entries(200)).toEqual(expected.slice(100));
+    const more = makeBody();
+    back.publish(more);
+    expect(await back.entries(1)).toEqual([`301 ${fingerprint(more)}`]);
+  });
+
+  test('a closed room leaves nothing in Redis (control: before, it was there)', async () => {
+    await tester.flushall();
+    const { host, join: enter } = await setStage();
+    const room = await makeRoomThere(host);
+    const member = await enter(room);
+    member.publish(makeBody());
+    await member.entries(1);
+    expect((await tester.keys('*')).length).toBe(2);
+    expect(await host.ask({ operation: 'close', roomId: room.roomId })).toEqual({ ok: true });
+    expect(await member.closing()).toBe('room-closed');
+    expect(await tester.keys('*')).toEqual([]);
+  });
+
+  test('one flush is one EVALSHA, however many members hear it', async () => {
+    const { host, join: enter } = await setStage();
+    const room = await makeRoomThere(host);
+    const members = [];
+    for (let count = 0; count < 8; count += 1) members.push(await enter(room));
+    members[0]?.publish(makeBody());
+    for (const member of members) await member.entries(1);
+    await tester.call('CONFIG', 'RESETSTAT');
+    members[0]?.publish(...Array.from({ length: 17 }, () => makeBody(3)));
+    for (const member of members) await member.entries(17);
+    const statistics = await tester.info('commandstats');
+    const calls = (command: string): number =>
+      Number(new RegExp(`^cmdstat_${command}:calls=(\\d+)`, 'm').exec(statistics)?.[1] ?? 0);
+    expect(calls('xadd')).toBe(17);
+    // A text of 64 KiB is 68 KiB of frames: one read of 64 KiB and what is left of it, so two turns at most.
+    expect(calls('evalsha')).toBeLessThanOrEqual(2);
+    expect(calls('eval')).toBe(0);
+  });
+});
