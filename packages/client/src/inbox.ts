@@ -45,6 +45,15 @@ export function takeSequence(inbox: Inbox, sequence: number): { inbox: Inbox; ev
   return { inbox: { members, seen: sequence }, events: [{ type: 'gap', count: lost }] };
 }
 
+/** The log ends at `sequence` now. What members had seen beyond is void: other frames will take those numbers. */
+export function rollBack(inbox: Inbox, sequence: number): Inbox {
+  const members = [...inbox.members].map(([key, member]): [string, Member] => [
+    key,
+    { ...member, seen: Math.min(member.seen, sequence) },
+  ]);
+  return { members: new Map(members), seen: sequence };
+}
+
 /** Takes another member's content at `now` (ms). A number that is not above the member's last is a replay or a re-send: nothing happens. */
 export function takeContent(
   inbox: Inbox,

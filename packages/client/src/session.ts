@@ -21,7 +21,7 @@ import { fingerprint } from '@sotto/crypto';
 import { CLIENT_CODES, RELAY_REASONS } from './errors.ts';
 import type { ClientCode } from './errors.ts';
 import type { ClientEvent, Speaker, StateEvent } from './events.ts';
-import { dropSilent, EMPTY_INBOX, presentMembers, takeContent, takeSequence } from './inbox.ts';
+import { dropSilent, EMPTY_INBOX, presentMembers, rollBack, takeContent, takeSequence } from './inbox.ts';
 import type { Inbox, InboxEvent, Member } from './inbox.ts';
 import {
   ATTACH_DEADLINE_MS,
@@ -274,7 +274,11 @@ function attached(session: Session, frame: Frame, turn: Turn): Session {
   if (session.stay === 'new' || session.inbox.seen > last) {
     // A log that is shorter than what we have seen was rolled back; its lost end cannot be counted, but it is said.
     if (session.stay !== 'new') gap(turn, session.inbox.seen - last, undefined);
-    next = { ...next, inbox: { ...next.inbox, seen: last } };
+    next = {
+      ...next,
+      inbox: rollBack(next.inbox, last),
+      tracked: next.tracked.filter((text) => text.sequence <= last),
+    };
   } else if (log.value.oldest > session.inbox.seen + 1) {
     next = passSequence(next, log.value.oldest - 1, turn);
   }
