@@ -82,7 +82,6 @@ describe('resume after a cut at any byte', () => {
         again += resends.again;
         cuts += room.relay.connections - seats.length;
         refused += room.relay.counter;
-        for (const seat of seats) expect(statesOf(seat).at(-1)).toBe('joined');
       }
       // The run is worth something only if it broke connections, moved counters and made frames go twice.
       expect(cuts).toBeGreaterThan(RUNS);

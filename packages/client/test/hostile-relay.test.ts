@@ -1,0 +1,394 @@
+import {
+  bodyBytes,
+  encodeAttached,
+  encodeBeat,
+  encodeChallenge,
+  encodeContent,
+  encodeFrame,
+  encodePlaintext,
+  encodeRefused,
+  FRAME_BYTES,
+  SIGNATURE_BYTES,
+} from '@sotto/protocol';
+import type { Content, Invite } from '@sotto/protocol';
+import { createCredential, deriveRoomKeys, plaintextBytes, sealEnvelope, signContent } from '@sotto/crypto';
+import type { MemberCredential } from '@sotto/crypto';
+import { SeededRandom } from '@sotto/test-kit';
+import { describe, expect, test } from 'vitest';
+import { BACKOFF_FIRST_MS, RECEIPT_DELAY_MS } from '../src/limits.ts';
+import { Membership } from '../src/membership.ts';
+import { auditResends, operationOf } from './audit.ts';
+import { Rehearsal, gapsOf, statesOf, textsOf, told } from './rehearsal.ts';
+import type { Seat } from './rehearsal.ts';
+import type { Entry } from './scripted-relay.ts';
+
+const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
+const PLAINTEXT_BYTES = plaintextBytes(bodyBytes(FRAME_BYTES[1]));
+
+function textContent(number: number, text: string): Content {
+  return { type: 'text', number, seen: 0, index: 0, count: 1, bytes: encode(text) };
+}
+
+/** Seals what nobody's client would: any signer, any claimed key, any room in the signature, any key of the envelope. */
+function forge(options: {
+  readonly content: Content | Uint8Array;
+  readonly signer: MemberCredential;
+  readonly claimedKey?: Uint8Array;
+  readonly signedFor: Invite;
+  readonly sealedFor: Invite;
+}): Uint8Array {
+  const random = new SeededRandom(9).bytes;
+  const { content, signer, signedFor, sealedFor } = options;
+  const bytes = content instanceof Uint8Array ? content : encodeContent(content, encode);
+  const { roomId } = deriveRoomKeys(signedFor.roomSecret, signedFor.onionKey);
+  const signature = signContent(signer, roomId, bytes);
+  const memberKey = options.claimedKey ?? signer.memberKey;
+  const plaintext = encodePlaintext({ kind: 'member', memberKey, signature, content: bytes }, PLAINTEXT_BYTES);
+  return sealEnvelope(deriveRoomKeys(sealedFor.roomSecret, sealedFor.onionKey).frameKey, plaintext, random);
+}
+
+async function pair(): Promise<{ room: Rehearsal; anna: Seat; ben: Seat }> {
+  const room = new Rehearsal();
+  const anna = await room.join('Anna');
+  const ben = await room.join('Ben');
+  await room.clock.advance(2 * RECEIPT_DELAY_MS);
+  return { room, anna, ben };
+}
+
+async function sayAndTake(room: Rehearsal, speaker: Seat, text: string): Promise<Entry> {
+  speaker.client.say(text);
+  await room.clock.advance(1);
+  const entry = room.relay.log.at(-1);
+  if (entry === undefined) throw new Error('nothing was said');
+  return entry;
+}
+
+describe('a relay that replays', () => {
+  test('the same entry on the same connection is shown once', async () => {
+    const { room, anna, ben } = await pair();
+    const entry = await sayAndTake(room, anna, 'once');
+    room.relay.injectEntry(ben.connection(), entry);
+    await room.clock.advance(1);
+    expect(textsOf(ben)).toEqual(['once']);
+    expect(gapsOf(ben)).toEqual([]);
+  });
+
+  test('an old body under a new sequence number is shown once', async () => {
+    const { room, anna, ben } = await pair();
+    const entry = await sayAndTake(room, anna, 'once');
+    room.relay.append(entry.body);
+    await room.clock.advance(1);
+    expect(textsOf(ben)).toEqual(['once']);
+    // Control: the same words said anew are shown again, so it is not the words that are compared.
+    await sayAndTake(room, anna, 'once');
+    expect(textsOf(ben)).toEqual(['once', 'once']);
+  });
+
+  test('the whole log after a resume is shown once', async () => {
+    const { room, anna, ben } = await pair();
+    for (const text of ['one', 'two', 'three']) await sayAndTake(room, anna, text);
+    ben.streams[0]?.cut();
+    await room.clock.advance(BACKOFF_FIRST_MS + 1);
+    for (const entry of room.relay.log) room.relay.injectEntry(ben.connection(), entry);
+    for (const entry of [...room.relay.log]) room.relay.append(entry.body);
+    await room.clock.advance(1);
+    expect(textsOf(ben)).toEqual(['one', 'two', 'three']);
+    expect(told(ben, 'arrived')).toHaveLength(1);
+    await sayAndTake(room, anna, 'four');
+    expect(textsOf(ben)).toEqual(['one', 'two', 'three', 'four']);
+  });
+
+  test("a member's own frames do not come back to it as somebody's", async () => {
+    const { room, anna } = await pair();
+    const entry = await sayAndTake(room, anna, 'mine');
+    room.relay.append(entry.body);
+    await room.clock.advance(1);
+    expect(textsOf(anna)).toEqual([]);
+    expect(told(anna, 'sent')).toHaveLength(1);
+    expect(told(anna, 'members').at(-1)?.members).toHaveLength(2);
+  });
+});
+
+describe('a relay that drops, swaps or forgets', () => {
+  test('an entry that is left out is shown as a gap', async () => {
+    const { room, anna, ben } = await pair();
+    room.relay.shape = (entry, connection) => (connection === ben.connection() ? [] : [entry]);
+    await sayAndTake(room, anna, 'dropped');
+    room.relay.shape = (entry) => [entry];
+    await sayAndTake(room, anna, 'kept');
+    expect(textsOf(ben)).toEqual(['kept']);
+    expect(gapsOf(ben)).toEqual([1]);
+  });
+
+  test('an entry whose place is taken by noise is shown as a gap of its member', async () => {
+    const { room, anna, ben } = await pair();
+    const noise = room.random.bytes(bodyBytes(FRAME_BYTES[0]));
+    room.relay.shape = ({ sequence, body }, connection) => [
+      { sequence, body: connection === ben.connection() ? noise : body },
+    ];
+    await sayAndTake(room, anna, 'dropped');
+    room.relay.shape = (entry) => [entry];
+    await sayAndTake(room, anna, 'kept');
+    expect(textsOf(ben)).toEqual(['kept']);
+    expect(told(ben, 'gap')).toEqual([
+      { type: 'gap', count: 1, from: { name: 'Anna', fingerprint: anna.client.fingerprint } },
+    ]);
+  });
+
+  test('two entries that are swapped are a gap, and neither is shown out of turn', async () => {
+    const { room, anna, ben } = await pair();
+    const held: Entry[] = [];
+    room.relay.shape = (entry, connection) => {
+      if (connection !== ben.connection()) return [entry];
+      held.push(entry);
+      return held.length === 2 ? [...held].reverse() : [];
+    };
+    await sayAndTake(room, anna, 'first');
+    await sayAndTake(room, anna, 'second');
+    expect(textsOf(ben)).toEqual(['second']);
+    expect(gapsOf(ben)).toEqual([1]);
+  });
+
+  test('a log that was rolled back is shown as a gap, and the room goes on', async () => {
+    const { room, anna, ben } = await pair();
+    for (const text of ['one', 'two', 'three']) await sayAndTake(room, anna, text);
+    room.relay.rollBack(2);
+    for (const seat of [anna, ben]) seat.streams[0]?.cut();
+    await room.clock.advance(BACKOFF_FIRST_MS + 1);
+    expect(gapsOf(anna)).toEqual([2]);
+    expect(gapsOf(ben)).toEqual([2]);
+    await sayAndTake(room, anna, 'four');
+    expect(textsOf(ben)).toEqual(['one', 'two', 'three', 'four']);
+    expect(gapsOf(ben)).toEqual([2]);
+  });
+
+  test('after a roll-back nothing counts as delivered that was not', async () => {
+    const { room, anna, ben } = await pair();
+    for (const text of ['one', 'two', 'three', 'four']) await sayAndTake(room, anna, text);
+    await room.clock.advance(2 * RECEIPT_DELAY_MS);
+    const before = told(anna, 'delivered').length;
+    expect(before).toBe(4);
+    // Ben, who had seen all four, is gone: nobody can have seen what takes their numbers.
+    room.relay.rollBack(5);
+    ben.streams[0]?.cut();
+    ben.client.leave();
+    anna.streams[0]?.cut();
+    await room.clock.advance(BACKOFF_FIRST_MS + 1);
+    await sayAndTake(room, anna, 'five');
+    const cleo = new Membership(room.invite, room.random.bytes);
+    room.relay.append(cleo.seal({ type: 'receipt', number: 1, seen: 0 }));
+    await room.clock.advance(1);
+    expect(told(anna, 'delivered')).toHaveLength(before);
+    // Control: whoever has seen it counts.
+    room.relay.append(cleo.seal({ type: 'receipt', number: 2, seen: room.relay.log.length }));
+    await room.clock.advance(1);
+    expect(told(anna, 'delivered')).toHaveLength(before + 1);
+  });
+
+  test('after a roll-back a text that was lost is not called delivered when another takes its number', async () => {
+    const { room, anna, ben } = await pair();
+    room.relay.shape = (entry, connection) => (connection === ben.connection() ? [] : [entry]);
+    await sayAndTake(room, anna, 'lost');
+    const lost = told(anna, 'sent')[0]?.id;
+    room.relay.rollBack(1);
+    room.relay.shape = (entry) => [entry];
+    for (const seat of [anna, ben]) seat.streams[0]?.cut();
+    await room.clock.advance(BACKOFF_FIRST_MS + 1);
+    await sayAndTake(room, anna, 'second');
+    await room.clock.advance(2 * RECEIPT_DELAY_MS);
+    const delivered = told(anna, 'delivered').map((event) => event.id);
+    expect(delivered).not.toContain(lost);
+    // Control: the text that did arrive is.
+    expect(delivered).toEqual([told(anna, 'sent')[1]?.id]);
+  });
+});
+
+describe('a relay that refuses', () => {
+  test('frames of a stale counter are sent again in their order, as the identical bytes', async () => {
+    const { room, anna, ben } = await pair();
+    for (let round = 0; round < 3; round += 1) {
+      room.relay.moveCounter();
+      for (let index = 0; index < 5; index += 1) anna.client.say(`${round}.${index}`);
+      await room.clock.advance(1);
+    }
+    expect(textsOf(ben)).toEqual([0, 1, 2].flatMap((round) => [0, 1, 2, 3, 4].map((index) => `${round}.${index}`)));
+    expect(gapsOf(ben)).toEqual([]);
+    expect(auditResends(room.relay.arrivals)).toEqual({ again: 15, changed: 0 });
+  });
+
+  test('what was never sent changes nothing', async () => {
+    const { room, anna, ben } = await pair();
+    room.relay.inject(anna.connection(), encodeRefused('stale', 0, new Uint8Array(24)));
+    await sayAndTake(room, anna, 'hello');
+    expect(textsOf(ben)).toEqual(['hello']);
+    expect(auditResends(room.relay.arrivals).again).toBe(0);
+  });
+});
+
+describe('a relay that breaks the protocol', () => {
+  const control = new Uint8Array(bodyBytes(FRAME_BYTES[0]));
+  const wrong: readonly (readonly [string, Uint8Array])[] = [
+    ['a second challenge', encodeChallenge(new Uint8Array(32))],
+    ['a second ATTACHED', encodeAttached({ counter: 0, oldest: 1, next: 1 })],
+    ['a frame that only clients send', encodeBeat('beat', 0)],
+    ['an unknown operation', encodeFrame({ operation: 'entry', number: 1, body: control }).fill(0x7f, 1, 2)],
+    ['a reserved byte', encodeFrame({ operation: 'entry', number: 1, body: control }).fill(1, 4, 5)],
+    ['a BEATEN that carries something', encodeBeat('beaten', 0).fill(1, 100, 101)],
+    ['a first byte of no frame', new Uint8Array(512).fill(0x1f)],
+    ['another version', new Uint8Array(512).fill(0x21)],
+  ];
+
+  test.each(wrong)('%s ends the connection, and the room is resumed', async (_name, bytes) => {
+    const { room, anna, ben } = await pair();
+    room.relay.inject(anna.connection(), bytes);
+    await room.clock.advance(1);
+    const code = bytes[0] === 0x21 ? 'version-mismatch' : 'relay-misbehaved';
+    expect(statesOf(anna).at(-1)).toBe(`reconnecting ${code}`);
+    await room.clock.advance(BACKOFF_FIRST_MS);
+    expect(statesOf(anna).at(-1)).toBe('joined');
+    await sayAndTake(room, ben, 'still here');
+    expect(textsOf(anna)).toEqual(['still here']);
+  });
+
+  test('control: a frame that is in order ends nothing', async () => {
+    const { room, anna } = await pair();
+    room.relay.inject(anna.connection(), encodeBeat('beaten', 7));
+    await room.clock.advance(1);
+    expect(statesOf(anna)).toEqual(['joining', 'joined']);
+  });
+
+  test('an entry before ATTACHED ends the connection', async () => {
+    const room = new Rehearsal();
+    room.relay.mute = true;
+    const anna = await room.join('Anna');
+    room.relay.mute = false;
+    room.relay.inject(anna.connection(), encodeFrame({ operation: 'entry', number: 1, body: control }));
+    await room.clock.advance(1);
+    expect(statesOf(anna)).toEqual(['joining', 'reconnecting relay-misbehaved']);
+  });
+
+  test('any bytes at any time change nothing but the connection', async () => {
+    const { room, anna, ben } = await pair();
+    const chance = new SeededRandom(5);
+    const templates = [
+      encodeChallenge(chance.bytes(32)),
+      encodeAttached({ counter: 1, oldest: 1, next: 5 }),
+      encodeRefused('stale', 3, chance.bytes(24)),
+      encodeFrame({ operation: 'entry', number: 50, body: chance.bytes(bodyBytes(FRAME_BYTES[1])) }),
+    ] as const;
+    for (let round = 0; round < 300; round += 1) {
+      const bytes = chance.onceIn(3) ? chance.bytes(chance.below(1_500)) : chance.pick(templates).slice();
+      for (let flips = chance.below(4); flips > 0; flips -= 1) bytes[chance.below(16)] = chance.word();
+      // Numbers far ahead would only make the room deaf, which a relay can always do: they stay small here.
+      if (operationOf(bytes) === 'entry' || operationOf(bytes) === 'attached') bytes.fill(0, 8, 15);
+      room.relay.inject(anna.connection(), bytes);
+      await room.clock.advance(chance.below(400));
+    }
+    anna.streams.at(-1)?.cut();
+    await room.clock.advance(60_000);
+    expect(statesOf(anna).at(-1)).toBe('joined');
+    expect(textsOf(anna)).toEqual([]);
+    anna.client.say('unharmed');
+    await room.clock.advance(1);
+    expect(textsOf(ben)).toEqual(['unharmed']);
+  });
+});
+
+describe('what is not from a member of the room', () => {
+  test('noise and dummies change nothing', async () => {
+    const { room, anna, ben } = await pair();
+    const keys = deriveRoomKeys(room.invite.roomSecret, room.invite.onionKey);
+    const before = ben.events.length;
+    for (const frameBytes of FRAME_BYTES) {
+      room.relay.append(room.random.bytes(bodyBytes(frameBytes)));
+      const dummy = encodePlaintext({ kind: 'dummy' }, plaintextBytes(bodyBytes(frameBytes)));
+      room.relay.append(sealEnvelope(keys.frameKey, dummy, room.random.bytes));
+    }
+    await room.clock.advance(1);
+    expect(ben.events).toHaveLength(before);
+    await sayAndTake(room, anna, 'hello');
+    expect(textsOf(ben)).toEqual(['hello']);
+    expect(gapsOf(ben)).toEqual([]);
+  });
+
+  test('a frame that one bit was changed in is not shown, wherever the bit is', async () => {
+    const { room, anna, ben } = await pair();
+    const whole = await sayAndTake(room, anna, 'whole');
+    const other = new Membership(room.invite, room.random.bytes);
+    const sealed = other.seal(textContent(1, 'another'));
+    for (let index = 0; index < sealed.length; index += 7) {
+      const changed = sealed.slice();
+      changed[index] = (changed[index] ?? 0) ^ (1 << (index % 8));
+      room.relay.append(changed);
+    }
+    await room.clock.advance(1);
+    expect(textsOf(ben)).toEqual(['whole']);
+    // Control: unchanged, it is shown.
+    room.relay.append(sealed);
+    await room.clock.advance(1);
+    expect(textsOf(ben)).toEqual(['whole', 'another']);
+    expect(whole.body).toHaveLength(bodyBytes(FRAME_BYTES[0]));
+  });
+
+  test('a frame of another room is not shown', async () => {
+    const { room, ben } = await pair();
+    const elsewhere: Invite = { ...room.invite, roomSecret: room.random.bytes(32) };
+    room.relay.append(new Membership(elsewhere, room.random.bytes).seal(textContent(1, 'elsewhere')));
+    room.relay.append(new Membership(room.invite, room.random.bytes).seal(textContent(1, 'here')));
+    await room.clock.advance(1);
+    expect(textsOf(ben)).toEqual(['here']);
+  });
+
+  test('content that a member signed for another room is not shown, though it is sealed for this one', async () => {
+    const { room, ben } = await pair();
+    const elsewhere: Invite = { ...room.invite, roomSecret: room.random.bytes(32) };
+    const signer = createCredential(room.random.bytes);
+    const content = textContent(1, 'carried over');
+    room.relay.append(forge({ content, signer, signedFor: elsewhere, sealedFor: room.invite }));
+    await room.clock.advance(1);
+    expect(textsOf(ben)).toEqual([]);
+    room.relay.append(forge({ content, signer, signedFor: room.invite, sealedFor: room.invite }));
+    await room.clock.advance(1);
+    expect(textsOf(ben)).toEqual(['carried over']);
+  });
+
+  test('a member cannot speak in the name of another', async () => {
+    const { room, anna, ben } = await pair();
+    const mallory = createCredential(room.random.bytes);
+    const known = await sayAndTake(room, anna, 'hello');
+    const opened = new Membership(room.invite, room.random.bytes).open(known.body);
+    if (!opened.ok || opened.value.kind !== 'content') throw new Error('a frame of the room opens');
+    const claimedKey = opened.value.memberKey;
+    const content = textContent(100, 'not from Anna');
+    const room1 = { signedFor: room.invite, sealedFor: room.invite };
+    room.relay.append(forge({ content, signer: mallory, claimedKey, ...room1 }));
+    await room.clock.advance(1);
+    expect(textsOf(ben)).toEqual(['hello']);
+    // Control: in her own name she can.
+    room.relay.append(forge({ content, signer: mallory, ...room1 }));
+    await room.clock.advance(1);
+    expect(textsOf(ben)).toEqual(['hello', 'not from Anna']);
+  });
+
+  test('a signature of zeros, and bytes that are signed and are no content, are nothing', async () => {
+    const { room, ben } = await pair();
+    const keys = deriveRoomKeys(room.invite.roomSecret, room.invite.onionKey);
+    const signer = createCredential(room.random.bytes);
+    const content = encodeContent(textContent(1, 'unsigned'), encode);
+    const signature = new Uint8Array(SIGNATURE_BYTES);
+    const plaintext = { kind: 'member', memberKey: signer.memberKey, signature, content } as const;
+    room.relay.append(sealEnvelope(keys.frameKey, encodePlaintext(plaintext, PLAINTEXT_BYTES), room.random.bytes));
+    const here = { signedFor: room.invite, sealedFor: room.invite };
+    const before = ben.events.length;
+    for (const bytes of [new Uint8Array(0), new Uint8Array(40), content.slice(0, 10)]) {
+      room.relay.append(forge({ content: bytes, signer, ...here }));
+    }
+    const broken = { ...textContent(1, ''), bytes: Uint8Array.of(0xff, 0xfe) } as Content;
+    room.relay.append(forge({ content: broken, signer, ...here }));
+    await room.clock.advance(1);
+    expect(ben.events).toHaveLength(before);
+    room.relay.append(forge({ content: textContent(2, 'signed'), signer, ...here }));
+    await room.clock.advance(1);
+    expect(textsOf(ben)).toEqual(['signed']);
+  });
+});
