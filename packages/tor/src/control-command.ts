@@ -5,9 +5,9 @@ import { MAX_SOCKET_PATH_BYTES, ONION_VIRTUAL_PORT } from './limits.ts';
 import type { ClientAuthKey, OnionKey } from './onion-key.ts';
 import { encodeClientAuthPublicKey, isOnionAddress } from './onion-key.ts';
 
-export const INFO_KEYS = ['version', 'status/bootstrap-phase', 'circuit-status', 'onions/current'] as const;
-export const CONF_KEYS = ['TestingTorNetwork'] as const;
-export const EVENT_NAMES = ['STATUS_CLIENT', 'STATUS_GENERAL', 'NETWORK_LIVENESS', 'HS_DESC'] as const;
+const INFO_KEYS = ['version', 'status/bootstrap-phase', 'circuit-status', 'onions/current'] as const;
+const CONF_KEYS = ['TestingTorNetwork'] as const;
+const EVENT_NAMES = ['STATUS_CLIENT', 'STATUS_GENERAL', 'NETWORK_LIVENESS', 'HS_DESC'] as const;
 
 export type InfoKey = (typeof INFO_KEYS)[number];
 export type ConfKey = (typeof CONF_KEYS)[number];

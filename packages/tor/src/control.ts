@@ -68,19 +68,14 @@ export async function connectControl(
   address: ControlAddress,
   timeouts: ControlTimeouts = TIMEOUTS,
 ): Promise<TorControl> {
-  const cookie = await readCookie(address.cookiePath);
+  const socket = await connectSocket(address.socketPath, timeouts.connectMs);
+  const control = new TorControl(socket, timeouts.commandMs);
   try {
-    const socket = await connectSocket(address.socketPath, timeouts.connectMs);
-    const control = new TorControl(socket, timeouts.commandMs);
-    try {
-      await control.authenticate(cookie);
-      return control;
-    } catch (error) {
-      control.close();
-      throw error;
-    }
-  } finally {
-    cookie.fill(0);
+    await control.authenticate(() => readCookie(address.cookiePath));
+    return control;
+  } catch (error) {
+    control.close();
+    throw error;
   }
 }
 
@@ -168,9 +163,11 @@ export class TorControl {
   }
 
   /** For `connectControl`: proves to Tor that we know the cookie, after it has proved the same. */
-  async authenticate(cookie: Uint8Array): Promise<void> {
+  async authenticate(loadCookie: () => Promise<Uint8Array>): Promise<void> {
     const offer = await this.#ask(protocolInfoCommand());
     if (!offersSafeCookie(offer)) throw new TorError('control-safecookie-missing');
+    // Not before: a Tor that has just started opens its socket first and writes its new cookie before it answers anything.
+    const cookie = await loadCookie();
     const nonce = randomBytes(CONTROL_NONCE_BYTES);
     const challenge = await this.#ask(authChallengeCommand(nonce));
     const { keywords } = parseKeywordLine(challenge.lines[0]?.text ?? '');
@@ -180,6 +177,7 @@ export class TorControl {
     const expected = createHmac('sha256', SERVER_HASH_KEY).update(transcript).digest();
     const proof = createHmac('sha256', CLIENT_HASH_KEY).update(transcript).digest();
     transcript.fill(0);
+    cookie.fill(0);
     if (!timingSafeEqual(expected, serverHash)) throw new TorError('control-impostor');
     const answer = await this.#send(authenticateCommand(proof));
     if (answer.status !== 250) throw new TorError('control-auth-refused', answer.status);

@@ -1,20 +1,17 @@
 // The public face of the tor package. The control connection and the inside of the gate are not part of it.
 
-export { describeProgress, nextStepFor } from './bootstrap.ts';
 export type { BootstrapProgress, BootstrapStage, BootstrapTag, BootstrapWarning, StallCause } from './bootstrap.ts';
-export { SYSTEM_CLOCK } from './clock.ts';
 export type { Clock } from './clock.ts';
 export type { ControlAddress, ControlTimeouts } from './control.ts';
 export type { OnionRequest, ProofOfWork } from './control-command.ts';
 export type { DescriptorFailure, FetchState } from './descriptor.ts';
 export { adviseDial, dialOnion } from './dial.ts';
 export type { Advice, DialOptions, SocksAddress } from './dial.ts';
-export { isTorErrorCode, TOR_ERROR_MEANINGS, TorError } from './errors.ts';
+export { TorError } from './errors.ts';
 export type { TorErrorCode } from './errors.ts';
 export { connectGate, GateClient } from './gate-client.ts';
 export type { GateClientOptions } from './gate-client.ts';
 export type { GateStage, OnionPath } from './gate-protocol.ts';
-export { ONION_VIRTUAL_PORT } from './limits.ts';
 export { OnionControl, openOnionControl } from './onion-control.ts';
 export type { OnionControlOptions, PublishOptions, UploadProgress } from './onion-control.ts';
 export { ClientAuthKey, decodeOnionAddress, isOnionAddress, onionAddressOf, OnionKey } from './onion-key.ts';

@@ -11,12 +11,14 @@ import { RealTor } from './real-tor.ts';
 const failsWith = (code: string): unknown => expect.objectContaining({ code });
 const CLIENT = new ClientAuthKey(new Uint8Array(32).fill(11));
 
+const cleanUp = new AsyncDisposableStack();
 let tor: RealTor;
 beforeAll(async () => {
   tor = await RealTor.start();
+  cleanUp.defer(() => tor[Symbol.asyncDispose]());
 });
 afterAll(async () => {
-  await tor[Symbol.asyncDispose]();
+  await cleanUp.disposeAsync();
 });
 
 describe('authentication against the daemon', () => {

@@ -17,18 +17,20 @@ const REFUSAL = /^\{"ok":false,"code":"gate-(?:malformed|operation|field)"\}$/;
 
 const failsWith = (code: string): unknown => expect.objectContaining({ code });
 
+const cleanUp = new AsyncDisposableStack();
 let tor: RealTor;
 let gate: Gate;
 let gateSocket: string;
 
 beforeAll(async () => {
   tor = await RealTor.start();
+  cleanUp.defer(() => tor[Symbol.asyncDispose]());
   gateSocket = tor.path('gate');
   gate = await openGate({ socketPath: gateSocket, control: tor.address });
+  cleanUp.defer(() => gate.close());
 });
 afterAll(async () => {
-  await gate.close();
-  await tor[Symbol.asyncDispose]();
+  await cleanUp.disposeAsync();
 });
 
 /** Asks until the gate has a usable Tor; its own pauses set the pace. */

@@ -26,8 +26,13 @@ export class RealTor implements AsyncDisposable {
   static async start(): Promise<RealTor> {
     // mkdtemp makes the directory 0700, which is what tor insists on.
     const tor = new RealTor(await mkdtemp(join(tmpdir(), 'sotto-real-tor-')));
-    await tor.up();
-    return tor;
+    try {
+      await tor.up();
+      return tor;
+    } catch (error) {
+      await tor[Symbol.asyncDispose]();
+      throw error;
+    }
   }
 
   path(name: string): string {
