@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import type { Redis } from 'ioredis';
 import { RedisRoomStore, roomKeys } from '../../src/redis-room-store.ts';
 import { describeRoomStore } from '../room-store.contract.ts';
@@ -12,11 +12,10 @@ let tester: Redis;
 beforeAll(async () => {
   server = await startRedisServer();
   tester = server.connectTester();
-});
-
-afterAll(async () => {
-  tester.disconnect();
-  await server.stop();
+  return async () => {
+    tester.disconnect();
+    await server.stop();
+  };
 });
 
 /** Time passes for every key on the server: each is left with so much less. */
