@@ -138,7 +138,7 @@ function decodePresence(
   const length = reader.u8();
   if (length !== reader.remaining) return refuse('content-length');
   const name = decodeText(reader.rest());
-  if (name === undefined || length > NAME_BYTES_MAX) return refuse('content-text');
+  if (name === undefined || length === 0 || length > NAME_BYTES_MAX) return refuse('content-text');
   const standing = (Object.keys(STANDINGS) as Standing[]).find((key) => STANDINGS[key] === standingNumber);
   return standing === undefined ? refuse('content-kind') : accept({ type: 'presence', number, seen, standing, name });
 }

@@ -56,7 +56,8 @@ export function joinFragment(
   const length = begun.length + fragment.bytes.length;
   const follows = fragment.index === begun.parts.length && fragment.count === begun.count;
   if (!follows || length > TEXT_BYTES_MAX) return { partial: others, text: undefined };
-  const parts = [...begun.parts, fragment.bytes];
+  // A copy: a view would keep the whole frame alive under a fragment of one byte.
+  const parts = [...begun.parts, fragment.bytes.slice()];
   if (parts.length === begun.count) return { partial: others, text: concatBytes(...parts) };
   return { partial: [...others, { ...begun, parts, length }].slice(-PARTIAL_TEXTS_MAX), text: undefined };
 }

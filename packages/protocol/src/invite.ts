@@ -36,7 +36,8 @@ export function decodeInvite(text: string): Decoded<Invite, InviteCode> {
   if (trimmed !== lower && trimmed !== trimmed.toUpperCase()) return refuse('invite-case');
   if (!lower.startsWith(`${PREFIX}1`)) return refuse('invite-prefix');
   const words = Array.from(lower.slice(PREFIX.length + 1), (character) => ALPHABET.indexOf(character));
-  if (words.includes(-1)) return refuse('invite-character');
+  // Beyond ASCII some characters become one of the alphabet's in lower case: the Kelvin sign is no k.
+  if (words.includes(-1) || !/^[!-~]*$/.test(trimmed)) return refuse('invite-character');
   if (words.length < CHECKSUM_CHARACTERS) return refuse('invite-length');
   if (polymod([...expandPrefix(), ...words]) !== BECH32M_CONSTANT) return refuse('invite-checksum');
   const payload = regroup(Uint8Array.from(words.slice(0, -CHECKSUM_CHARACTERS)), 5, 8);
