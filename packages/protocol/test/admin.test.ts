@@ -1,0 +1,87 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import {
+  ADMIN_CODES,
+  ADMIN_LINE_BYTES_MAX,
+  decodeAdminReply,
+  decodeAdminRequest,
+  encodeAdminReply,
+  encodeAdminRequest,
+} from '../src/index.ts';
+import type { AdminCode, AdminRequest } from '../src/index.ts';
+
+const fixed = (length: number): fc.Arbitrary<Uint8Array> => fc.uint8Array({ minLength: length, maxLength: length });
+
+const requests: fc.Arbitrary<AdminRequest> = fc.oneof(
+  fc.record({
+    operation: fc.constant('create' as const),
+    roomId: fixed(16),
+    capabilityKey: fixed(32),
+    roomTag: fixed(16),
+  }),
+  fc.record({ operation: fc.constantFrom('resume' as const, 'close' as const), roomId: fixed(16) }),
+  fc.constant({ operation: 'ping' as const }),
+);
+
+const create = JSON.stringify({
+  operation: 'create',
+  room: '00'.repeat(16),
+  capability: '11'.repeat(32),
+  tag: '22'.repeat(16),
+});
+
+describe('admin lines', () => {
+  test('a request comes back as it was, in one line', () => {
+    fc.assert(
+      fc.property(requests, (request) => {
+        const line = encodeAdminRequest(request);
+        expect(line).toMatch(/^[^\n]+\n$/);
+        expect(decodeAdminRequest(line)).toEqual({ ok: true, value: request });
+      }),
+    );
+  });
+
+  test('a reply comes back as it was', () => {
+    expect(decodeAdminReply(encodeAdminReply({ ok: true }))).toEqual({ ok: true, value: { ok: true } });
+    for (const code of Object.keys(ADMIN_CODES) as AdminCode[]) {
+      const reply = { ok: false, code } as const;
+      expect(decodeAdminReply(encodeAdminReply(reply))).toEqual({ ok: true, value: reply });
+    }
+  });
+
+  const wrong: readonly (readonly [string, string])[] = [
+    ['nothing', ''],
+    ['what is not JSON', '{'],
+    ['an array', '[]'],
+    ['null', 'null'],
+    ['a number', '7'],
+    ['an unknown operation', '{"operation":"delete"}'],
+    ['an operation that is not a string', '{"operation":["ping"]}'],
+    ['the name of an inherited property', '{"operation":"toString"}'],
+    ['a field too many', '{"operation":"ping","room":"00"}'],
+    ['a field too few', '{"operation":"close"}'],
+    ['a room id one byte short', `{"operation":"close","room":"${'00'.repeat(15)}"}`],
+    ['a room id in upper case', `{"operation":"close","room":"${'AA'.repeat(16)}"}`],
+    ['a room id that is not a string', '{"operation":"close","room":0}'],
+    ['a short capability key', create.replace('1111', '')],
+    ['a tag that is not hexadecimal', create.replace('2222', '22zz')],
+    ['an own field named __proto__', create.replace('{', '{"__proto__":{},')],
+    ['a line above the limit', `{"operation":"ping"${' '.repeat(ADMIN_LINE_BYTES_MAX)}}`],
+  ];
+
+  test.each(wrong)('a request is refused: %s', (_name, line) => {
+    expect(decodeAdminRequest(line)).toEqual({ ok: false, code: 'admin-malformed' });
+  });
+
+  test('control: what these were made from is accepted', () => {
+    expect(decodeAdminRequest(create).ok).toBe(true);
+    expect(decodeAdminRequest('{"operation":"ping"}').ok).toBe(true);
+  });
+
+  test.each(['', '{}', '{"ok":1}', '{"ok":false}', '{"ok":false,"code":"toString"}', '{"ok":false,"code":3}'])(
+    'a reply is refused: %s',
+    (line) => {
+      expect(decodeAdminReply(line)).toEqual({ ok: false, code: 'admin-malformed' });
+    },
+  );
+});

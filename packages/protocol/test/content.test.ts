@@ -1,0 +1,268 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import {
+  bodyBytes,
+  concatBytes,
+  CONTENT_CODES,
+  cutText,
+  decodeContent,
+  decodePlaintext,
+  encodeContent,
+  encodePlaintext,
+  ENVELOPE_OVERHEAD_BYTES,
+  FRAME_BYTES,
+  fragmentCapacity,
+  joinFragment,
+  MEMBER_FRAME_OVERHEAD_BYTES,
+  NAME_BYTES_MAX,
+  NO_PARTIAL_TEXTS,
+  TEXT_BYTES_MAX,
+} from '../src/index.ts';
+import type { Content, ContentCode, Fragment, PartialTexts } from '../src/index.ts';
+
+const PLAINTEXT_SIZES = FRAME_BYTES.map((length) => bodyBytes(length) - ENVELOPE_OVERHEAD_BYTES);
+const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
+const decode = (bytes: Uint8Array): string | undefined => {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return undefined;
+  }
+};
+const read = (bytes: Uint8Array): ReturnType<typeof decodeContent> => decodeContent(bytes, decode);
+
+const above = fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER });
+const seen = fc.nat({ max: Number.MAX_SAFE_INTEGER });
+const name = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 48 }).filter((text) => {
+  const length = encode(text).length;
+  return length > 0 && length <= NAME_BYTES_MAX;
+});
+const standing = fc.constantFrom('arriving' as const, 'here' as const, 'leaving' as const);
+
+const contents: fc.Arbitrary<Content> = fc.oneof(
+  fc.record({ type: fc.constant('receipt' as const), number: above, seen }),
+  fc.record({ type: fc.constant('presence' as const), number: above, seen, standing, name }),
+  fc
+    .record({ count: fc.integer({ min: 1, max: 256 }), at: fc.nat(), number: above, seen, bytes: fc.uint8Array() })
+    .map(({ count, at, number, ...rest }) => {
+      const index = at % count;
+      return { type: 'text' as const, count, index, number: Math.max(number, index + 1), ...rest };
+    }),
+);
+
+function changed(bytes: Uint8Array, index: number, value: number): Uint8Array {
+  const copy = bytes.slice();
+  copy[index] = value;
+  return copy;
+}
+
+const text = encodeContent({ type: 'text', number: 9, seen: 3, index: 1, count: 2, bytes: encode('hello') }, encode);
+const presence = encodeContent({ type: 'presence', number: 1, seen: 0, standing: 'here', name: 'Anna' }, encode);
+const receipt = encodeContent({ type: 'receipt', number: 1, seen: 0 }, encode);
+
+describe('content', () => {
+  test('comes back as it was', () => {
+    fc.assert(
+      fc.property(contents, (content) => {
+        expect(read(encodeContent(content, encode))).toEqual({ ok: true, value: content });
+      }),
+    );
+  });
+
+  const refusals: readonly (readonly [string, ContentCode, Uint8Array])[] = [
+    ['an unknown type', 'content-kind', changed(receipt, 0, 9)],
+    ['an unknown standing', 'content-kind', changed(presence, 17, 9)],
+    ['a header one byte short', 'content-length', receipt.slice(0, 16)],
+    ['no bytes', 'content-length', new Uint8Array(0)],
+    ['a receipt with something behind', 'content-length', concatBytes(receipt, Uint8Array.of(0))],
+    ['a fragment without its count', 'content-length', text.slice(0, 20)],
+    ['a fragment above the limit of a text', 'content-length', concatBytes(text, new Uint8Array(TEXT_BYTES_MAX))],
+    ['a presence without a name length', 'content-length', presence.slice(0, 18)],
+    ['a name shorter than its length', 'content-length', presence.slice(0, -1)],
+    ['a name longer than its length', 'content-length', concatBytes(presence, encode('a'))],
+    ['number 0', 'content-number', changed(receipt, 8, 0)],
+    ['a number above 2^53-1', 'content-number', changed(receipt, 2, 0x20)],
+    ['a seen above 2^53-1', 'content-number', changed(receipt, 10, 0x20)],
+    ['a name that is not UTF-8', 'content-text', changed(presence, 19, 0xff)],
+    ['an empty name', 'content-text', changed(presence.slice(0, 19), 18, 0)],
+    [
+      'a name of 49 bytes',
+      'content-text',
+      concatBytes(changed(presence.slice(0, 19), 18, 49), new Uint8Array(49).fill(97)),
+    ],
+    ['a count of 0', 'fragment-index', changed(text, 20, 0)],
+    ['an index as high as the count', 'fragment-index', changed(text, 18, 2)],
+    ['a count above 256', 'fragment-index', changed(text, 19, 2)],
+    ['a fragment before its member could have begun the text', 'fragment-index', changed(text, 8, 1)],
+  ];
+
+  test.each(refusals)('refuses %s', (_name, code, bytes) => {
+    expect(read(bytes)).toEqual({ ok: false, code });
+  });
+
+  test('control: what these were made from is accepted', () => {
+    for (const bytes of [text, presence, receipt]) expect(read(bytes).ok).toBe(true);
+    const longest = concatBytes(changed(presence.slice(0, 19), 18, 48), new Uint8Array(48).fill(97));
+    expect(read(longest).ok).toBe(true);
+  });
+});
+
+describe('a plaintext', () => {
+  const memberKey = new Uint8Array(32).fill(1);
+  const signature = new Uint8Array(64).fill(2);
+  const member = encodePlaintext({ kind: 'member', memberKey, signature, content: receipt }, 456);
+
+  test('comes back as it was, in every size that holds it', () => {
+    fc.assert(
+      fc.property(fc.constantFrom(...PLAINTEXT_SIZES), fc.nat(), (size, seed) => {
+        const content = new Uint8Array(seed % (size - MEMBER_FRAME_OVERHEAD_BYTES + 1)).fill(3);
+        const bytes = encodePlaintext({ kind: 'member', memberKey, signature, content }, size);
+        expect(bytes).toHaveLength(size);
+        expect(decodePlaintext(bytes)).toEqual({ ok: true, value: { kind: 'member', memberKey, signature, content } });
+      }),
+    );
+    for (const size of PLAINTEXT_SIZES) {
+      expect(decodePlaintext(encodePlaintext({ kind: 'dummy' }, size))).toEqual({ ok: true, value: { kind: 'dummy' } });
+    }
+  });
+
+  test('refuses an unknown kind, a length beyond the frame, padding that is not zero, and too few bytes', () => {
+    expect(decodePlaintext(changed(member, 0, 7))).toEqual({ ok: false, code: 'content-kind' });
+    expect(decodePlaintext(changed(member, 1, 0xff))).toEqual({ ok: false, code: 'content-length' });
+    expect(decodePlaintext(changed(member, 455, 1))).toEqual({ ok: false, code: 'content-padding' });
+    expect(decodePlaintext(member.slice(0, MEMBER_FRAME_OVERHEAD_BYTES - 1))).toEqual({
+      ok: false,
+      code: 'content-length',
+    });
+    expect(decodePlaintext(new Uint8Array(0))).toEqual({ ok: false, code: 'content-length' });
+    expect(decodePlaintext(member).ok).toBe(true);
+  });
+
+  test('is not made of content that does not fit', () => {
+    const content = new Uint8Array(456 - MEMBER_FRAME_OVERHEAD_BYTES + 1);
+    expect(() => encodePlaintext({ kind: 'member', memberKey, signature, content }, 456)).toThrow(RangeError);
+  });
+
+  test('every code of content has a case in this file', () => {
+    const codes = [
+      'content-kind',
+      'content-length',
+      'content-padding',
+      'content-number',
+      'content-text',
+      'fragment-index',
+    ];
+    expect(Object.keys(CONTENT_CODES).sort()).toEqual([...codes].sort());
+  });
+});
+
+/** Joins fragments that come in turn under the numbers from `first` on. */
+function join(
+  fragments: readonly Fragment[],
+  first = 1,
+  begun: PartialTexts = NO_PARTIAL_TEXTS,
+): { partial: PartialTexts; texts: Uint8Array[] } {
+  const texts: Uint8Array[] = [];
+  let partial = begun;
+  for (const fragment of fragments) {
+    const joined = joinFragment(partial, first, fragment);
+    partial = joined.partial;
+    if (joined.text !== undefined) texts.push(joined.text);
+  }
+  return { partial, texts };
+}
+
+/** All bytes that what is under way keeps alive, whole buffers and not only the views. */
+function heldBytes(partial: PartialTexts): number {
+  const buffers = new Set(partial.flatMap((one) => one.parts.map((part) => part.buffer)));
+  return [...buffers].reduce((sum, buffer) => sum + buffer.byteLength, 0);
+}
+
+describe('fragments', () => {
+  test.each(PLAINTEXT_SIZES)('of %i bytes of plaintext are joined again, from 0 to 65,536 bytes', (size) => {
+    const capacity = fragmentCapacity(size);
+    const lengths = [
+      0,
+      1,
+      capacity - 1,
+      capacity,
+      capacity + 1,
+      2 * capacity,
+      10_000,
+      TEXT_BYTES_MAX - 1,
+      TEXT_BYTES_MAX,
+    ];
+    for (const length of lengths) {
+      const whole = Uint8Array.from({ length }, (_, index) => (index * 31) & 0xff);
+      const fragments = cutText(whole, size);
+      expect(fragments.length).toBe(Math.max(1, Math.ceil(length / capacity)));
+      expect(fragments.length).toBeLessThanOrEqual(256);
+      for (const fragment of fragments) expect(fragment.bytes.length).toBeLessThanOrEqual(capacity);
+      const joined = join(fragments);
+      expect(joined.texts).toEqual([whole]);
+      expect(joined.partial).toEqual([]);
+    }
+  });
+
+  test('a text above the limit is not cut', () => {
+    expect(() => cutText(new Uint8Array(TEXT_BYTES_MAX + 1), 456)).toThrow(RangeError);
+  });
+
+  test('that fill their frame exactly make a content that fits', () => {
+    for (const size of PLAINTEXT_SIZES) {
+      const [fragment] = cutText(new Uint8Array(TEXT_BYTES_MAX), size);
+      if (fragment === undefined) throw new Error('a text has a fragment');
+      const content = encodeContent({ type: 'text', number: 1, seen: 0, ...fragment }, encode);
+      expect(content.length).toBe(size - MEMBER_FRAME_OVERHEAD_BYTES);
+    }
+  });
+
+  const part = (index: number, count: number, length = 1): Fragment => ({
+    index,
+    count,
+    bytes: new Uint8Array(length),
+  });
+
+  test('out of order, repeated or with a changed count drop their text', () => {
+    expect(join([part(1, 3), part(0, 3), part(2, 3)]).texts).toEqual([]);
+    expect(join([part(0, 3), part(0, 3), part(1, 3), part(2, 3)]).texts).toEqual([]);
+    expect(join([part(0, 3), part(1, 2)]).texts).toEqual([]);
+    expect(join([part(0, 3), part(1, 4), part(2, 4), part(3, 4)]).texts).toEqual([]);
+    // Control: in order they make one.
+    expect(join([part(0, 3), part(1, 3), part(2, 3)]).texts).toHaveLength(1);
+  });
+
+  test('that together are above the limit drop their text', () => {
+    const half = TEXT_BYTES_MAX / 2;
+    expect(join([part(0, 2, half), part(1, 2, half + 1)])).toEqual({ partial: [], texts: [] });
+    expect(join([part(0, 2, half), part(1, 2, half)]).texts).toHaveLength(1);
+  });
+
+  test('never make us hold more than two texts, however they come', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(fc.nat({ max: 9 }), fc.nat({ max: 3 }), fc.nat({ max: 5 }), fc.nat({ max: 40_000 })), {
+          maxLength: 60,
+        }),
+        (steps) => {
+          let partial = NO_PARTIAL_TEXTS;
+          for (const [first, index, count, length] of steps) {
+            partial = joinFragment(partial, first, part(index, count, length)).partial;
+            expect(partial.length).toBeLessThanOrEqual(2);
+            expect(heldBytes(partial)).toBeLessThanOrEqual(2 * TEXT_BYTES_MAX);
+          }
+        },
+      ),
+    );
+  });
+
+  test('of one byte each do not keep the frames alive in which they came', () => {
+    let partial = NO_PARTIAL_TEXTS;
+    for (let index = 0; index < 255; index += 1) {
+      const bytes = new Uint8Array(4_040).subarray(0, 1);
+      partial = joinFragment(partial, 1, { index, count: 256, bytes }).partial;
+    }
+    expect(partial[0]?.parts).toHaveLength(255);
+    expect(heldBytes(partial)).toBeLessThanOrEqual(TEXT_BYTES_MAX);
+  });
+});

@@ -1,0 +1,127 @@
+import { SeededRandom } from '@sotto/test-kit';
+import { describe, expect, test } from 'vitest';
+import {
+  bodyBytes,
+  checkEmpty,
+  cutText,
+  decodeAdminReply,
+  decodeAdminRequest,
+  decodeAttach,
+  decodeAttached,
+  decodeChallenge,
+  decodeContent,
+  decodeFrame,
+  decodeInvite,
+  decodePlaintext,
+  decodeRefused,
+  encodeAdminRequest,
+  encodeAttached,
+  encodeContent,
+  encodeFrame,
+  encodeInvite,
+  encodePlaintext,
+  FRAME_BYTES,
+  FrameSplitter,
+  joinFragment,
+  NO_PARTIAL_TEXTS,
+} from '../src/index.ts';
+
+/** `FUZZ_CASES=10000000 npx vitest run packages/protocol` looks longer. */
+const CASES = Number(process.env['FUZZ_CASES'] ?? 100_000);
+/** A thousand times what a decoder takes: it is about work that grows without bound, not about speed. */
+const SLOWEST_MS = 250;
+const GROWTH_BYTES_MAX = 64 * 1024 * 1024;
+
+const decodeText = (bytes: Uint8Array): string | undefined => {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    return undefined;
+  }
+};
+const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
+const latin = (bytes: Uint8Array): string => Array.from(bytes, (byte) => String.fromCharCode(byte)).join('');
+
+const roomId = new Uint8Array(16).fill(4);
+const frame = encodeFrame({ operation: 'entry', number: 3, body: new Uint8Array(bodyBytes(FRAME_BYTES[0])) });
+const content = encodeContent({ type: 'presence', number: 1, seen: 0, standing: 'here', name: 'Anna' }, encode);
+const member = { kind: 'member', memberKey: new Uint8Array(32), signature: new Uint8Array(64), content } as const;
+
+/** Each decoder with a thing that it accepts: cases are made by damaging it, and out of nothing. */
+const decoders: readonly (readonly [string, Uint8Array, (bytes: Uint8Array) => { readonly ok: boolean }])[] = [
+  ['decodeFrame', frame, decodeFrame],
+  ['FrameSplitter', frame, (bytes) => new FrameSplitter().push(bytes)],
+  ['the control frames', encodeAttached({ counter: 1, oldest: 2, next: 3 }), decodeControl],
+  ['decodePlaintext', encodePlaintext(member, 456), decodePlaintext],
+  ['decodeContent', content, (bytes) => decodeContent(bytes, decodeText)],
+  [
+    'decodeInvite',
+    encode(encodeInvite({ onionKey: roomId, roomSecret: roomId })),
+    (bytes) => decodeInvite(latin(bytes)),
+  ],
+  [
+    'decodeAdminRequest',
+    encode(encodeAdminRequest({ operation: 'close', roomId })),
+    (bytes) => decodeAdminRequest(latin(bytes)),
+  ],
+  ['decodeAdminReply', encode('{"ok":false,"code":"room-exists"}'), (bytes) => decodeAdminReply(latin(bytes))],
+];
+
+function decodeControl(bytes: Uint8Array): { readonly ok: boolean } {
+  const decoded = decodeFrame(bytes);
+  if (!decoded.ok) return decoded;
+  const fields = [decodeAttach, decodeAttached, decodeChallenge, decodeRefused, checkEmpty].map((decode) =>
+    decode(decoded.value),
+  );
+  return { ok: fields.some((one) => one.ok) };
+}
+
+/** Random bytes, or the accepted thing with some bytes changed, cut off or repeated. */
+function damage(random: SeededRandom, accepted: Uint8Array): Uint8Array {
+  if (random.onceIn(4)) return random.bytes(random.below(600));
+  const bytes = accepted.slice(0, random.onceIn(4) ? random.below(accepted.length + 1) : accepted.length);
+  for (let changes = random.between(1, 3); changes > 0 && bytes.length > 0; changes -= 1) {
+    bytes[random.below(random.onceIn(2) ? Math.min(24, bytes.length) : bytes.length)] = random.pick([
+      0,
+      1,
+      0x7f,
+      0x80,
+      0xff,
+      random.below(256),
+    ]);
+  }
+  return random.onceIn(8) ? Uint8Array.of(...bytes, ...bytes) : bytes;
+}
+
+describe('bytes of a stranger', () => {
+  test.each(decoders)('never make %s throw, hang or grow', (_name, accepted, decode) => {
+    const random = new SeededRandom(11);
+    const outcomes = { accepted: 0, refused: 0 };
+    let slowest = 0;
+    const before = process.memoryUsage().heapUsed;
+    for (let index = 0; index < CASES; index += 1) {
+      const bytes = damage(random, accepted);
+      const started = performance.now();
+      const decoded = decode(bytes);
+      slowest = Math.max(slowest, performance.now() - started);
+      outcomes[decoded.ok ? 'accepted' : 'refused'] += 1;
+    }
+    expect(slowest).toBeLessThan(SLOWEST_MS);
+    expect(process.memoryUsage().heapUsed - before).toBeLessThan(GROWTH_BYTES_MAX);
+    // Control: the cases reach further than the first check, and the thing itself is accepted.
+    expect(decode(accepted).ok).toBe(true);
+    expect(outcomes.refused).toBeGreaterThan(0);
+  });
+
+  test('never make joining fragments throw or hold more than it may', () => {
+    const random = new SeededRandom(12);
+    let partial = NO_PARTIAL_TEXTS;
+    for (let index = 0; index < CASES; index += 1) {
+      const fragment = { index: random.below(4), count: random.below(5), bytes: random.bytes(random.below(64)) };
+      partial = joinFragment(partial, random.below(4), fragment).partial;
+      if (partial.length > 2) throw new Error('held more than two texts');
+    }
+    expect(cutText(new Uint8Array(1), 456)).toHaveLength(1);
+    expect(partial.length).toBeLessThanOrEqual(2);
+  });
+});

@@ -1,0 +1,243 @@
+import { SeededRandom } from '@sotto/test-kit';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import {
+  bodyBytes,
+  checkEmpty,
+  decodeAttach,
+  decodeAttached,
+  decodeChallenge,
+  decodeFrame,
+  decodeRefused,
+  encodeAttach,
+  encodeAttached,
+  encodeBeat,
+  encodeChallenge,
+  encodeClosing,
+  encodeFrame,
+  encodeRefused,
+  FRAME_BYTES,
+  FRAME_CODES,
+  FrameSplitter,
+  HEADER_BYTES,
+  LARGEST_FRAME_BYTES,
+  OPERATIONS,
+  RELAY_CODES,
+  toHex,
+} from '../src/index.ts';
+import type { Frame, Operation, RelayCode } from '../src/index.ts';
+
+const operations = Object.keys(OPERATIONS) as Operation[];
+const relayCodes = Object.keys(RELAY_CODES) as RelayCode[];
+const fixed = (length: number): fc.Arbitrary<Uint8Array> => fc.uint8Array({ minLength: length, maxLength: length });
+const number = fc.nat({ max: Number.MAX_SAFE_INTEGER });
+
+/** The frame in these bytes; fails if there is none. */
+function parsed(bytes: Uint8Array): Frame {
+  const frame = decodeFrame(bytes);
+  if (!frame.ok) throw new Error(frame.code);
+  return frame.value;
+}
+
+function changed(bytes: Uint8Array, index: number, value: number): Uint8Array {
+  const copy = bytes.slice();
+  copy[index] = value;
+  return copy;
+}
+
+const plain = encodeFrame({ operation: 'publish', number: 7, body: new Uint8Array(496).fill(9) });
+
+describe('a frame', () => {
+  test('comes back as it was, for every operation, size, code and number', () => {
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...operations),
+        fc.constantFrom(...FRAME_BYTES),
+        number,
+        fc.constantFrom(...relayCodes),
+        fc.nat({ max: 255 }),
+        (operation, length, value, anyCode, fill) => {
+          const code = operation === 'refused' || operation === 'closing' ? anyCode : undefined;
+          const body = new Uint8Array(bodyBytes(length)).fill(fill);
+          const bytes = encodeFrame({ operation, number: value, body, code });
+          expect(bytes).toHaveLength(length);
+          expect(decodeFrame(bytes)).toEqual({ ok: true, value: { operation, code, number: value, body } });
+        },
+      ),
+    );
+  });
+
+  test('is written only with a body of a frame size', () => {
+    for (const length of [0, 495, 497, 4_081]) {
+      const body = new Uint8Array(length);
+      expect(() => encodeFrame({ operation: 'entry', number: 0, body })).toThrow(RangeError);
+    }
+  });
+
+  const refusals: readonly (readonly [string, keyof typeof FRAME_CODES, Uint8Array])[] = [
+    ['no bytes at all', 'frame-version', new Uint8Array(0)],
+    ['another version', 'frame-version', changed(plain, 0, 0x20)],
+    ['a size that there is not', 'frame-size', changed(plain, 0, 0x14)],
+    ['a frame one byte short', 'frame-size', plain.slice(0, 511)],
+    ['a frame one byte long', 'frame-size', new Uint8Array([...plain, 0])],
+    ['a frame of another size than it names', 'frame-size', changed(plain, 0, 0x11)],
+    ['an unknown operation', 'frame-operation', changed(plain, 1, 0x7f)],
+    ['a code where there is none', 'frame-code', changed(plain, 3, 1)],
+    ['a REFUSED without a code', 'frame-code', changed(encodeRefused('stale', 1, new Uint8Array(24)), 3, 0)],
+    ['a CLOSING with an unknown code', 'frame-code', changed(encodeClosing('silent'), 3, 99)],
+    ['a reserved byte that is not zero', 'frame-reserved', changed(plain, 7, 1)],
+    ['a number above 2^53-1', 'frame-number', changed(plain, 9, 0x20)],
+  ];
+  test.each(refusals)('refuses %s', (_name, code, bytes) => {
+    expect(decodeFrame(bytes)).toEqual({ ok: false, code });
+    expect(decodeFrame(plain).ok).toBe(true);
+  });
+});
+
+describe('control frames', () => {
+  test('carry their fields there and back', () => {
+    fc.assert(
+      fc.property(fixed(32), fixed(16), fixed(64), number, number, number, (challenge, roomId, signature, a, b, c) => {
+        const from = a;
+        const oldest = Math.max(1, Math.min(a, b));
+        const next = Math.max(oldest, a, b);
+        expect(decodeChallenge(parsed(encodeChallenge(challenge)))).toEqual({ ok: true, value: challenge });
+        const attach = { roomId, from, signature };
+        expect(decodeAttach(parsed(encodeAttach(attach)))).toEqual({ ok: true, value: attach });
+        const attached = { counter: c, oldest, next };
+        expect(decodeAttached(parsed(encodeAttached(attached)))).toEqual({ ok: true, value: attached });
+        const nonce = challenge.slice(0, 24);
+        const refused = parsed(encodeRefused('stale', c, nonce));
+        expect([refused.code, refused.number]).toEqual(['stale', c]);
+        expect(decodeRefused(refused)).toEqual({ ok: true, value: nonce });
+        expect(checkEmpty(parsed(encodeBeat('beat', a)))).toEqual({ ok: true, value: a });
+        expect(checkEmpty(parsed(encodeBeat('beaten', b)))).toEqual({ ok: true, value: b });
+      }),
+    );
+  });
+
+  test('name every reason of the relay', () => {
+    for (const code of relayCodes) {
+      expect(parsed(encodeClosing(code)).code).toBe(code);
+      expect(parsed(encodeRefused(code, 0, new Uint8Array(24))).code).toBe(code);
+    }
+  });
+
+  const decoders = [
+    ['CHALLENGE', decodeChallenge, encodeChallenge(new Uint8Array(32)), 32],
+    ['ATTACH', decodeAttach, encodeAttach({ roomId: new Uint8Array(16), from: 0, signature: new Uint8Array(64) }), 80],
+    ['ATTACHED', decodeAttached, encodeAttached({ counter: 0, oldest: 1, next: 1 }), 16],
+    ['REFUSED', decodeRefused, encodeRefused('stale', 0, new Uint8Array(24)), 24],
+    ['BEAT', checkEmpty, encodeBeat('beat', 0), 0],
+  ] as const;
+
+  test.each(decoders)(
+    '%s is refused with padding that is not zero, from its first byte to its last',
+    (_name, decode, bytes, fields) => {
+      for (const index of [HEADER_BYTES + fields, 400, 511]) {
+        expect(decode(parsed(changed(bytes, index, 1)))).toEqual({ ok: false, code: 'frame-padding' });
+      }
+      expect(decode(parsed(bytes)).ok).toBe(true);
+    },
+  );
+
+  test.each(decoders)('%s is refused in a larger frame', (_name, decode, bytes) => {
+    const frame = { ...parsed(bytes), body: new Uint8Array(bodyBytes(1024)) };
+    expect(decode(frame)).toEqual({ ok: false, code: 'frame-length' });
+  });
+
+  test('ATTACHED is refused when its log begins at 0, ends before it begins, or is beyond 2^53-1', () => {
+    const good = encodeAttached({ counter: 0, oldest: 5, next: 9 });
+    const bad = [changed(good, 23, 0), changed(good, 31, 4), changed(good, 17, 0x20), changed(good, 25, 0x20)];
+    for (const bytes of bad) expect(decodeAttached(parsed(bytes))).toEqual({ ok: false, code: 'frame-number' });
+    expect(decodeAttached(parsed(changed(good, 31, 5)))).toEqual({
+      ok: true,
+      value: { counter: 0, oldest: 5, next: 5 },
+    });
+  });
+});
+
+/** Frames of all sizes one after the other, and where they end. */
+function stream(random: SeededRandom, count: number): { frames: Uint8Array[]; bytes: Uint8Array } {
+  const frames = Array.from({ length: count }, () =>
+    encodeFrame({ operation: 'entry', number: 1, body: random.bytes(bodyBytes(random.pick(FRAME_BYTES))) }),
+  );
+  return { frames, bytes: Uint8Array.from(frames.flatMap((frame) => [...frame])) };
+}
+
+function hexes(frames: readonly Uint8Array[]): string[] {
+  return frames.map(toHex);
+}
+
+/** Pushes `bytes` in pieces. @returns the frames until the first refusal, the refusals' codes, and the most that was held. */
+function push(bytes: Uint8Array, piece: () => number): { frames: Uint8Array[]; codes: string[] } {
+  const splitter = new FrameSplitter();
+  const frames: Uint8Array[] = [];
+  const codes: string[] = [];
+  for (let offset = 0; offset < bytes.length;) {
+    const length = Math.max(1, piece());
+    const result = splitter.push(bytes.slice(offset, offset + length));
+    if (result.ok) frames.push(...result.value);
+    else codes.push(result.code);
+    offset += length;
+  }
+  return { frames, codes };
+}
+
+describe('the splitter', () => {
+  test('gives the same frames however the stream is cut', () => {
+    fc.assert(
+      fc.property(fc.nat(), fc.constantFrom(1, 13, 511, 512, 513, 4_096, 20_000), (seed, piece) => {
+        const random = new SeededRandom(seed);
+        const { frames, bytes } = stream(random, 4);
+        const got = push(bytes, () => random.below(piece) + 1);
+        expect(hexes(got.frames)).toEqual(hexes(frames));
+        expect(got.codes).toEqual([]);
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  test('gives frames of their own bytes, which a later chunk does not change', () => {
+    const { frames, bytes } = stream(new SeededRandom(1), 2);
+    const splitter = new FrameSplitter();
+    const got = splitter.push(bytes);
+    bytes.fill(0);
+    expect(got.ok ? hexes(got.value) : []).toEqual(hexes(frames));
+  });
+
+  test('takes an empty chunk, and keeps what it holds', () => {
+    const { frames, bytes } = stream(new SeededRandom(2), 1);
+    const splitter = new FrameSplitter();
+    expect(splitter.push(bytes.slice(0, 100))).toEqual({ ok: true, value: [] });
+    expect(splitter.push(new Uint8Array(0))).toEqual({ ok: true, value: [] });
+    const rest = splitter.push(bytes.slice(100));
+    expect(rest.ok ? hexes(rest.value) : []).toEqual(hexes(frames));
+  });
+
+  test('gives nothing any more after a refusal, whatever comes', () => {
+    fc.assert(
+      fc.property(fc.nat(), fc.constantFrom(0x00, 0x14, 0x2f, 0xff), (seed, bad) => {
+        const random = new SeededRandom(seed);
+        const before = stream(random, 2);
+        const after = stream(random, 3);
+        const bytes = Uint8Array.from([...before.bytes, bad, ...after.bytes]);
+        const got = push(bytes, () => random.below(700) + 1);
+        const code = bad === 0x14 ? 'frame-size' : 'frame-version';
+        // Frames that came in the same chunk as the bad byte are dropped with it: never more than there were.
+        expect(hexes(before.frames).slice(0, got.frames.length)).toEqual(hexes(got.frames));
+        expect(got.codes.length).toBeGreaterThan(1);
+        expect(new Set(got.codes)).toEqual(new Set([code]));
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  test('refuses at the first byte, before a whole frame has come', () => {
+    expect(new FrameSplitter().push(Uint8Array.of(0x1f))).toEqual({ ok: false, code: 'frame-size' });
+    expect(new FrameSplitter().push(Uint8Array.of(LARGEST_FRAME_BYTES & 0xff))).toEqual({
+      ok: false,
+      code: 'frame-version',
+    });
+  });
+});
