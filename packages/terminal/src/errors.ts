@@ -10,6 +10,7 @@ export const TERMINAL_CODES = {
   'environment-invalid': 'an environment variable is missing or malformed: start the client with docker compose',
   'input-malformed': 'not one JSON object a line with exactly the fields of its command: the line was ignored',
   'input-too-long': 'the line is longer than a message may be: it was ignored',
+  'input-full': 'too many lines wait to be sent: this one and what follows was not taken',
   'not-sent': 'the relay did not acknowledge this message: the others may not have it',
   'output-closed': 'nobody reads the output any more',
   'output-stalled': 'the output is not read fast enough',

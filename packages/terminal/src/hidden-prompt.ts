@@ -90,9 +90,10 @@ export async function askHidden(
     chunk.fill(0);
   };
   if (signal.aborted) return { type: 'cancelled' };
-  show(question);
+  // Before the question is seen: whoever answers at once must not be echoed.
   input.setRawMode(true);
   try {
+    show(question);
     signal.addEventListener('abort', cancel, { once: true });
     input.on('data', take);
     input.on('end', cancel);

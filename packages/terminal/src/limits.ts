@@ -16,6 +16,8 @@ export const REF_CHARS_MAX = 256;
 
 /** Own texts that the relay has not acknowledged; at this many the input is no longer read, so that nothing is refused. */
 export const PENDING_TEXTS_MAX = 128;
+/** Lines typed or pasted on a terminal that may wait: it is never paused, so that Ctrl-C is always heard. */
+export const TYPED_LINES_MAX = 1_024;
 /** Once the input has ended, what was queued is awaited for so long in a joined room. */
 export const DRAIN_LIMIT_MS = 60_000;
 /** Output that its reader does not take; above it the client ends instead of growing. */

@@ -3,7 +3,8 @@
 import { clearScreenDown, createInterface, cursorTo, moveCursor } from 'node:readline';
 import { columnsOf } from './columns.ts';
 import { LineFeed } from './line-feed.ts';
-import { PLAIN_LINE_BYTES_MAX } from './limits.ts';
+import { PLAIN_LINE_BYTES_MAX, TYPED_LINES_MAX } from './limits.ts';
+import type { InputLine } from './line-splitter.ts';
 import type { SafeText } from './safe-text.ts';
 import type { Screen } from './screen.ts';
 
@@ -11,6 +12,8 @@ const PROMPT = '> ';
 /** Kept in memory only, and gone with the process. */
 const HISTORY_LINES = 100;
 const TAB_COLUMNS = 4;
+/** The terminal goes on being read while the feed is held: it is where Ctrl-C comes from. */
+const NEVER_PAUSED = { pause: () => undefined, resume: () => undefined };
 
 export interface LineEditor {
   readonly screen: Screen;
@@ -33,7 +36,7 @@ export function editLines(
     tabSize: TAB_COLUMNS,
     crlfDelay: Infinity,
   });
-  const feed = new LineFeed(editor);
+  const feed = new LineFeed(NEVER_PAUSED);
   let isOpen = true;
   const hideTyped = (): void => {
     moveCursor(output, 0, -editor.getCursorPos().rows);
@@ -48,8 +51,8 @@ export function editLines(
       moveCursor(output, 0, -1);
       clearScreenDown(output);
     }
-    const fits = Buffer.byteLength(text) <= PLAIN_LINE_BYTES_MAX;
-    feed.push([fits ? { ok: true, text } : { ok: false, code: 'input-too-long' }]);
+    // The refusal waits in the queue, too, as its one line too many.
+    if (feed.waiting <= TYPED_LINES_MAX) feed.push([takeTyped(text, feed.waiting)]);
     if (isOpen) showTyped();
   });
   editor.on('close', () => {
@@ -75,4 +78,9 @@ export function editLines(
   };
   showTyped();
   return { screen: { print, close }, feed };
+}
+
+function takeTyped(text: string, waiting: number): InputLine {
+  if (waiting >= TYPED_LINES_MAX) return { ok: false, code: 'input-full' };
+  return Buffer.byteLength(text) <= PLAIN_LINE_BYTES_MAX ? { ok: true, text } : { ok: false, code: 'input-too-long' };
 }

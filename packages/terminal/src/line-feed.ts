@@ -36,6 +36,11 @@ export class LineFeed implements HeldInput {
     this.#source = source;
   }
 
+  /** Lines that have been read and not handed on. */
+  get waiting(): number {
+    return this.#queue.length - this.#next;
+  }
+
   push(lines: readonly InputLine[]): void {
     for (const line of lines) this.#queue.push(line);
     this.#handOn();

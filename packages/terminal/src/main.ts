@@ -27,6 +27,8 @@ process.on('exit', () => {
 process.on('uncaughtException', endWithBug);
 process.on('unhandledRejection', endWithBug);
 
+// Before anything is asked: a signal at the first prompt finds its handler. By the time one is heard, there is a program.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => program.interrupt());
 const program = run({
   args: process.argv.slice(2),
   environment: process.env,
@@ -41,5 +43,4 @@ const program = run({
     process.argv.length = 2;
   },
 });
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => program.interrupt());
 process.exit(await program.ended);

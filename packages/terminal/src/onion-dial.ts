@@ -130,9 +130,10 @@ class OnionDial {
     const giveUp = (): void => ready.reject(new TorError('aborted'));
     signal.addEventListener('abort', giveUp, { once: true });
     void gate.closed.then((code) => ready.reject(new TorError(code)));
-    this.#onStage = take;
     try {
-      take(await gate.bootstrap());
+      const stage = await this.#askStage(gate);
+      this.#onStage = take;
+      take(stage);
       await ready.promise;
       // The first answer may have been refused while Tor was starting; nobody joins without knowing where.
       this.#options.onNetwork((await gate.version()).network);
@@ -141,6 +142,14 @@ class OnionDial {
       cancelTimer();
       signal.removeEventListener('abort', giveUp);
     }
+  }
+
+  /** A stage that is told while we ask may be older or newer than the answer: then the answer is asked for again. */
+  async #askStage(gate: GateClient): Promise<GateStage> {
+    const told: GateStage[] = [];
+    this.#onStage = (stage) => void told.push(stage);
+    const stage = await gate.bootstrap();
+    return told.length > 0 ? this.#askStage(gate) : stage;
   }
 
   /** As early as can be, so that the screen says so from the beginning. */

@@ -68,7 +68,7 @@ export class PlainFrontEnd implements FrontEnd {
         return;
       case 'unsent':
         this.#note(
-          safely`${countMessages(event.refs.length)} not acknowledged by the relay: the others may not have it`,
+          safely`${countMessages(event.refs.length)} not acknowledged by the relay: the others may miss it`,
         );
         return;
       case 'error':
@@ -121,9 +121,8 @@ export class PlainFrontEnd implements FrontEnd {
         this.#tellJoined(here);
         return;
       case 'reconnecting':
-        // Before the first join this is one more try, and the stages tell the rest.
         if (this.#link === 'joined') this.#link = 'lost';
-        this.#noteOnce(safely`not connected, trying again: ${safeLine(event.detail ?? event.code ?? '')}`);
+        this.#noteOnce(safely`not connected: ${safeLine(event.detail ?? event.code ?? '')}`);
         return;
       case 'closed':
         this.#note(event.code === undefined ? safely`left the room` : safely`the end (${safeLine(event.code)})`);
@@ -151,7 +150,7 @@ export class PlainFrontEnd implements FrontEnd {
 
   #tellGap(count: number, from: Speaker | undefined): void {
     const whose = from === undefined ? safely`` : safely` of ${this.#labels.of(from)}`;
-    this.#note(safely`${countMessages(count)} lost${whose}`);
+    this.#note(safely`${countMessages(count, whose)} lost`);
   }
 
   #list(members: readonly (Speaker & { readonly self: boolean })[]): void {
@@ -210,6 +209,6 @@ function describeStage(event: StateEvent): SafeText {
 }
 
 /** The number is of frames, and a long message has several: it may be fewer messages, never more. */
-function countMessages(count: number): SafeText {
-  return count === 1 ? safely`1 message was` : safely`${count} messages were`;
+function countMessages(count: number, whose: SafeText = safely``): SafeText {
+  return count === 1 ? safely`1 message${whose} was` : safely`${count} messages${whose} were`;
 }

@@ -63,12 +63,12 @@ describe('what is shown', () => {
         "bob·1234  hello",
         "anna·aaaa  hi bob",
         "-- 3 messages were lost",
-        "-- 1 message was lost of bob·1234",
+        "-- 1 message of bob·1234 was lost",
         "-- 2 here: anna·aaaa (aaaa000000000000, you), bob·1234 (1234000000000000)",
-        "-- not connected, trying again: the relay cannot be reached now: trying again",
+        "-- not connected: the relay cannot be reached now: trying again",
         "-- connected again",
         "-- bob·1234 has left",
-        "-- 2 messages were not acknowledged by the relay: the others may not have it",
+        "-- 2 messages were not acknowledged by the relay: the others may miss it",
         "-- the host has closed the room (room-closed)",
         "-- the end (room-closed)",
       ]
@@ -101,7 +101,7 @@ describe('what a member cannot do', () => {
     'hi\rbob·1234  I agree',
     'hi\u2028bob·1234  I agree',
     'hi\u0085-- bob·1234 has left',
-    'hi\n-- the room is over',
+    'hi\n-- bob·1234 has closed the room',
     '\nbob·1234  I agree',
     '\x1b[1A\x1b[2Kbob·1234  I agree',
     `hi${' '.repeat(67)}bob·1234  I agree`,
@@ -205,7 +205,7 @@ describe('line mode as a program', () => {
     const relay = new ScriptedRelay();
     relay.down = true;
     const program = startProgram([INVITE], relay);
-    await program.out.untilHas('not connected, trying again');
+    await program.out.untilHas('-- not connected: ');
     program.stdin.write('early\n');
     await program.out.untilHas('what you say is kept');
     relay.down = false;

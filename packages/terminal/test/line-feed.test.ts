@@ -1,0 +1,103 @@
+import { PassThrough } from 'node:stream';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { feedLines, LineFeed } from '../src/line-feed.ts';
+import type { LineTaker } from '../src/line-feed.ts';
+import { LineSplitter } from '../src/line-splitter.ts';
+import type { InputLine } from '../src/line-splitter.ts';
+
+function texts(lines: readonly InputLine[]): string[] {
+  return lines.map((line) => (line.ok ? line.text : `(${line.code})`));
+}
+
+function collect(): { taken: string[]; taker: LineTaker } {
+  const taken: string[] = [];
+  return { taken, taker: { line: (line) => void taken.push(...texts([line])), end: () => void taken.push('(end)') } };
+}
+
+describe('lines out of bytes', () => {
+  test('are the same however the bytes were cut', () => {
+    const anyLines = fc.array(fc.string({ unit: 'grapheme', maxLength: 20 }).map((text) => text.replaceAll(/[\r\n]/g, '')));
+    fc.assert(
+      fc.property(anyLines, fc.array(fc.nat(12)), (lines, cuts) => {
+        const bytes = Buffer.from(lines.map((line) => `${line}\n`).join(''));
+        const splitter = new LineSplitter(1_000);
+        const found: InputLine[] = [];
+        let start = 0;
+        for (const cut of cuts) {
+          found.push(...splitter.push(bytes.subarray(start, start + cut)));
+          start += cut;
+        }
+        found.push(...splitter.push(bytes.subarray(start)));
+        expect(texts(found)).toEqual(lines);
+        expect(splitter.finish()).toBeUndefined();
+      }),
+    );
+  });
+
+  test('lose the carriage return of their end and no other', () => {
+    expect(texts(new LineSplitter(10).push(Buffer.from('a\r\nb\rc\n\r\n')))).toEqual(['a', 'b\rc', '']);
+  });
+
+  test('may have exactly the limit; one byte more is skipped to its end', () => {
+    const splitter = new LineSplitter(4);
+    expect(texts(splitter.push(Buffer.from('1234\n12345\n1234\r\n')))).toEqual(['1234', '(input-too-long)', '1234']);
+    expect(texts(splitter.push(Buffer.from('x'.repeat(1_000))))).toEqual([]);
+    expect(texts(splitter.push(Buffer.from('y'.repeat(1_000) + '\nok\n')))).toEqual(['(input-too-long)', 'ok']);
+  });
+
+  test('count without an end, too', () => {
+    const splitter = new LineSplitter(4);
+    splitter.push(Buffer.from('a\nbc'));
+    expect(splitter.finish()).toEqual({ ok: true, text: 'bc' });
+    expect(splitter.finish()).toBeUndefined();
+  });
+
+  test('are refused when they are not UTF-8', () => {
+    expect(texts(new LineSplitter(10).push(Uint8Array.of(0xff, 0x0a, 0x61, 0x0a)))).toEqual(['(input-malformed)', 'a']);
+  });
+});
+
+describe('a feed', () => {
+  test('hands nothing on while it is held, not even of the same chunk, and forgets nothing', () => {
+    const source = new PassThrough();
+    const feed = new LineFeed(source);
+    const { taken, taker } = collect();
+    feed.begin({
+      ...taker,
+      line: (line) => {
+        taker.line(line);
+        if (taken.length === 2) feed.hold();
+      },
+    });
+    feed.push(['a', 'b', 'c', 'd'].map((text) => ({ ok: true, text })));
+    feed.end();
+    expect(taken).toEqual(['a', 'b']);
+    expect(source.isPaused()).toBe(true);
+    feed.release();
+    expect(taken).toEqual(['a', 'b', 'c', 'd', '(end)']);
+  });
+
+  test('goes on with its next taker where the first one held it', async () => {
+    const source = new PassThrough();
+    const feed = feedLines(source, 100);
+    const first = collect();
+    const held = Promise.withResolvers<undefined>();
+    feed.begin({
+      ...first.taker,
+      line: (line) => {
+        first.taker.line(line);
+        feed.hold();
+        held.resolve(undefined);
+      },
+    });
+    source.end('invite\nhello\nworld');
+    const ended = Promise.withResolvers<undefined>();
+    await held.promise;
+    const second = collect();
+    feed.begin({ ...second.taker, end: () => ended.resolve(undefined) });
+    await ended.promise;
+    expect(first.taken).toEqual(['invite']);
+    expect(second.taken).toEqual(['hello', 'world']);
+  });
+});

@@ -1,0 +1,190 @@
+import { spawn } from 'node:child_process';
+import type { ChildProcessWithoutNullStreams } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from 'vitest';
+import { INVITE } from './program.ts';
+
+const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url));
+/** Nothing listens there: the program stays before the room and tries again. */
+const DOORS = { SOTTO_SOCKS: '127.0.0.1:1', SOTTO_GATE_SOCKET: '/nonexistent/gate.sock' };
+
+interface Ended {
+  readonly code: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+function start(command: string, args: readonly string[], environment: NodeJS.ProcessEnv = DOORS): ChildProcessWithoutNullStreams {
+  return spawn(command, args, { env: { PATH: process.env['PATH'], TERM: 'xterm', ...environment } });
+}
+
+function startMain(...args: string[]): ChildProcessWithoutNullStreams {
+  return start(process.execPath, [MAIN, ...args]);
+}
+
+/** What it printed until `enough`, or until its end. */
+function untilPrinted(child: ChildProcessWithoutNullStreams, enough: RegExp): Promise<string> {
+  return new Promise((resolve) => {
+    let printed = '';
+    const take = (chunk: Buffer): void => {
+      printed += chunk.toString('utf8');
+      if (enough.test(printed)) resolve(printed);
+    };
+    child.stdout.on('data', take);
+    child.stderr.on('data', take);
+    child.on('close', () => resolve(printed));
+  });
+}
+
+function end(child: ChildProcessWithoutNullStreams): Promise<Ended> {
+  return new Promise((resolve) => {
+    let out = '';
+    let err = '';
+    child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString('utf8')));
+    child.stderr.on('data', (chunk: Buffer) => (err += chunk.toString('utf8')));
+    child.on('close', (code) => resolve({ code, out, err }));
+  });
+}
+
+describe('the process', () => {
+  test('takes the connection string out of its command line', async () => {
+    const child = startMain('--json', INVITE);
+    const ended = end(child);
+    await untilPrinted(child, /reconnecting/);
+    const commandLine = await readFile(`/proc/${String(child.pid)}/cmdline`, 'utf8');
+    expect(commandLine).toMatch(/^sotto\0/);
+    expect(commandLine).not.toContain('sotto1');
+    child.kill('SIGTERM');
+    expect((await ended).code).toBe(0);
+  });
+
+  test('and a process that does not is seen with it', async () => {
+    const child = start(process.execPath, ['-e', 'setInterval(() => 0, 1000); process.stdout.write("up")', INVITE]);
+    await untilPrinted(child, /up/);
+    expect(await readFile(`/proc/${String(child.pid)}/cmdline`, 'utf8')).toContain(INVITE);
+    child.kill('SIGKILL');
+  });
+
+  test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)('leaves cleanly on %s', async (signal) => {
+    const child = startMain('--json', INVITE);
+    const ended = end(child);
+    await untilPrinted(child, /gate-unreachable/);
+    child.kill(signal);
+    const { code, out } = await ended;
+    expect(code).toBe(0);
+    expect(JSON.parse(out.trimEnd().split('\n').at(-1) ?? '')).toEqual({ type: 'state', state: 'closed' });
+  });
+
+  test('tells where it stands when the gate is not there', async () => {
+    const child = startMain('--json', INVITE);
+    const ended = end(child);
+    await untilPrinted(child, /reconnecting/);
+    child.stdin.end();
+    const { out } = await ended;
+    expect(JSON.parse(out.split('\n')[0] ?? '')).toEqual({
+      type: 'state',
+      state: 'reconnecting',
+      code: 'gate-unreachable',
+      detail: "the gate's socket cannot be reached: check that the gate service is running",
+    });
+  });
+
+  test('ends with 2 when compose did not set its environment', async () => {
+    const child = start(process.execPath, [MAIN, INVITE], {});
+    const { code, err } = await end(child);
+    expect(code).toBe(2);
+    expect(err).toContain('(environment-invalid)');
+  });
+
+  test('ends with 70 and one line for a bug, without what the error says', async () => {
+    const script = `
+      process.argv = [process.argv[0], 'main', '--json', '${INVITE}'];
+      process.stdout.write = () => { throw new Error('secret ${INVITE}'); };
+      await import(${JSON.stringify(MAIN)});`;
+    const child = start(process.execPath, ['--input-type=module', '-e', script]);
+    const { code, out, err } = await end(child);
+    expect(code).toBe(70);
+    expect(err).toMatch(/^sotto: the connection string is now in .*\nsotto: this is a bug in Sotto.*\(internal-error\)\n$/);
+    expect(out + err).not.toContain('sotto1');
+  });
+});
+
+/** A real pseudo-terminal, from util-linux. What the terminal shows is on standard output. */
+function onTerminal(shell: string): ChildProcessWithoutNullStreams {
+  return start('script', ['--quiet', '--return', '--command', shell, '/dev/null'], { ...DOORS, SHELL: '/bin/sh' });
+}
+
+describe.runIf(process.platform === 'linux')('on a terminal', () => {
+  const program = `'${process.execPath}' '${MAIN}'`;
+
+  test('asks without echo, says three times what is wrong, and gives the terminal back', async () => {
+    const child = onTerminal(`stty -a; ${program}; echo "code $?"; stty -a`);
+    const ended = end(child);
+    const secret = 'sotto1thisisnotechoed';
+    let asked = 0;
+    child.stdout.on('data', (chunk: Buffer) => {
+      if (!chunk.toString('utf8').includes('not shown): ')) return;
+      asked += 1;
+      child.stdin.write(`${secret}${asked}\r`);
+    });
+    const { out } = await ended;
+    expect(asked).toBe(3);
+    expect(out).not.toContain(secret);
+    expect(out).toContain('code 2');
+    const settings = out.match(/(?:^|\s)-?(?:icanon|echo|isig|icrnl|opost)(?=[\s;])/g)?.map((word) => word.trim()) ?? [];
+    expect(settings).toHaveLength(10);
+    expect(settings.slice(5)).toEqual(settings.slice(0, 5));
+    expect(settings).toContain('icanon');
+  });
+
+  test('a program that asks in the ordinary way is seen to echo', async () => {
+    const child = onTerminal('echo ready; read answer');
+    const ended = end(child);
+    await untilPrinted(child, /ready/);
+    child.stdin.write('sotto1thisisechoed\n');
+    expect((await ended).out).toContain('sotto1thisisechoed');
+  });
+
+  test.each([
+    ['Ctrl-C', '\x03'],
+    ['Ctrl-D', '\x04'],
+  ])('%s at the prompt leaves with 0', async (_name, key) => {
+    const child = onTerminal(`${program}; echo "code $?"; stty -a`);
+    const ended = end(child);
+    await untilPrinted(child, /not shown\): /);
+    child.stdin.write(key);
+    const { out } = await ended;
+    expect(out).toContain('code 0');
+    expect(out).toMatch(/\sicanon/);
+  });
+
+  test.each([
+    ['Ctrl-C', '\x03'],
+    ['Ctrl-D', '\x04'],
+    ['quit', 'quit\r'],
+  ])('%s in line mode leaves with 0 and gives the terminal back', async (_name, keys) => {
+    const child = onTerminal(`${program} --name anna; echo "code $?"; stty -a`);
+    const ended = end(child);
+    await untilPrinted(child, /not shown\): /);
+    child.stdin.write(`${INVITE}\r`);
+    await untilPrinted(child, /-- not connected: .*> /s);
+    child.stdin.write(keys);
+    const { out } = await ended;
+    expect(out).toContain('-- left the room');
+    expect(out).toContain('code 0');
+    expect(out).toMatch(/\sicanon/);
+    expect(out).not.toContain(INVITE);
+    expect(out).not.toContain('internal-error');
+  });
+
+  test.each(['SIGTERM', 'SIGHUP', 'SIGINT'] as const)('%s at the prompt gives the terminal back', async (signal) => {
+    const child = onTerminal(`sh -c 'echo "pid $$."; exec ${program.replaceAll("'", '"')}'; echo "code $?"; stty -a`);
+    const ended = end(child);
+    const pid = Number(/pid (?<pid>\d+)\./.exec(await untilPrinted(child, /not shown\): /))?.groups?.['pid']);
+    process.kill(pid, signal);
+    const { out } = await ended;
+    expect(out).toContain('code 0');
+    expect(out).toMatch(/\sicanon/);
+  });
+});

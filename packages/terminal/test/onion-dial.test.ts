@@ -1,0 +1,253 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import type { Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DialError, registrationOf } from '@sotto/client';
+import type { ByteStream, Clock, StateEvent } from '@sotto/client';
+import { decodeInvite } from '@sotto/protocol';
+import type { Invite } from '@sotto/protocol';
+import { onionAddressOf } from '@sotto/tor';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { readDoors } from '../src/environment.ts';
+import { createOnionDial } from '../src/onion-dial.ts';
+import type { DialOwner } from '../src/onion-dial.ts';
+import { INVITE, REAL_CLOCK } from './program.ts';
+import { ScriptedRelay } from './scripted-relay.ts';
+import { openGate, openSocks } from './stand-ins.ts';
+import type { GateScript, GateStandIn } from './stand-ins.ts';
+
+const READY: GateScript = { network: 'private-test', stages: [{ state: 'done' }], descriptor: { state: 'received' } };
+const STALLED = { state: 'stalled', percent: 10, tag: 'conn_done', cause: 'clock-skew', warning: 'CLOCK_SKEW' };
+
+let directory = '';
+let servers: Server[] = [];
+let owner: DialOwner | undefined;
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'sotto-dial-'));
+});
+afterEach(async () => {
+  owner?.close();
+  owner = undefined;
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  servers = [];
+  await rm(directory, { recursive: true });
+});
+
+function invite(): Invite {
+  const decoded = decodeInvite(INVITE);
+  if (!decoded.ok) throw new Error('the invite of the tests is good');
+  return decoded.value;
+}
+
+interface Dialled {
+  readonly gate: GateStandIn;
+  readonly targets: string[];
+  readonly networks: string[];
+  readonly stages: StateEvent[];
+  readonly abort: AbortController;
+  dial(): Promise<ByteStream>;
+}
+
+/** A dialler between a scripted gate and a scripted SOCKS port. */
+async function prepare(script: GateScript, next: () => number | ByteStream, clock: Clock = REAL_CLOCK): Promise<Dialled> {
+  const gateSocket = join(directory, 'gate.sock');
+  const gate = await openGate(gateSocket, script);
+  const socks = await openSocks(next);
+  servers = [gate.server, socks.server];
+  const networks: string[] = [];
+  const stages: StateEvent[] = [];
+  const abort = new AbortController();
+  const dialler = createOnionDial({
+    invite: invite(),
+    doors: { gateSocket, socks: { host: '127.0.0.1', port: socks.port } },
+    clock,
+    onNetwork: (network) => networks.push(network),
+  });
+  owner = dialler;
+  const dial = (): Promise<ByteStream> => dialler.dial((stage) => void stages.push(stage), abort.signal);
+  return { gate, targets: socks.targets, networks, stages, abort, dial };
+}
+
+async function failureOf(dialled: Promise<unknown>): Promise<DialError> {
+  const error: unknown = await dialled.catch((thrown: unknown) => thrown);
+  if (!(error instanceof DialError)) throw new Error('it was to fail with a DialError', { cause: error });
+  return error;
+}
+
+/** A clock whose timers run when the test says so. */
+function heldClock(): { clock: Clock; run: (milliseconds: number) => void; waiting: () => number[] } {
+  const timers = new Map<() => void, number>();
+  return {
+    clock: {
+      now: () => 0,
+      after: (milliseconds, call) => {
+        timers.set(call, milliseconds);
+        return () => timers.delete(call);
+      },
+    },
+    run: (milliseconds) => {
+      for (const [call, after] of [...timers]) {
+        if (after > milliseconds) continue;
+        timers.delete(call);
+        call();
+      }
+    },
+    waiting: () => [...timers.values()],
+  };
+}
+
+describe('the way to the relay', () => {
+  test('waits for Tor, gives it the key of this onion, and comes out at the relay', async () => {
+    const relay = new ScriptedRelay();
+    const progress = { state: 'progressing', percent: 45, tag: 'loading_status' };
+    const way = await prepare({ ...READY, stages: [progress] }, () => relay.open());
+    const dialled = way.dial();
+    await expect.poll(() => way.stages.length).toBe(1);
+    way.gate.announce({ state: 'done' });
+    const stream = await dialled;
+    const first = await new Promise<Uint8Array>((resolve) => stream.onData(resolve));
+    expect(first.length).toBe(512);
+    stream.close();
+    expect(way.networks).toContain('private-test');
+    expect(way.targets).toEqual([`${onionAddressOf(invite().onionKey)}.onion`]);
+    expect(way.stages.slice(0, 3)).toEqual([
+      { type: 'state', state: 'bootstrapping', percent: 45, detail: 'loading the list of the network' },
+      { type: 'state', state: 'bootstrapping', percent: 100, detail: 'connected to the Tor network' },
+      { type: 'state', state: 'descriptor' },
+    ]);
+    const key = registrationOf(invite()).clientAuthorisationSeed.use((seed) => Buffer.from(seed).toString('base64'));
+    const onion = onionAddressOf(invite().onionKey);
+    expect(way.gate.asked.find((request) => request['op'] === 'allow')).toEqual({ op: 'allow', onion, key });
+  });
+
+  test('is not misled by a stage that is told in the same breath as an older answer', async () => {
+    const relay = new ScriptedRelay();
+    const way = await prepare({ ...READY, stages: [{ state: 'starting' }, { state: 'done' }] }, () => relay.open());
+    (await way.dial()).close();
+    expect(way.stages.map((stage) => stage.percent)).toEqual([100, undefined]);
+  });
+
+  test('does not ask SOCKS before Tor is ready and the key is in', async () => {
+    const relay = new ScriptedRelay();
+    const way = await prepare({ ...READY, stages: [{ state: 'tor-unreachable' }] }, () => relay.open());
+    const dialled = way.dial();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(way.targets).toEqual([]);
+    while (!way.gate.asked.some((request) => request['op'] === 'bootstrap')) {
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    way.gate.announce({ state: 'done' });
+    (await dialled).close();
+    expect(way.gate.asked.at(-1)).toMatchObject({ op: 'allow' });
+    expect(way.targets).toHaveLength(1);
+  });
+
+  test('gives Tor the key again after the gate was restarted', async () => {
+    const relay = new ScriptedRelay();
+    const way = await prepare(READY, () => relay.open());
+    (await way.dial()).close();
+    (await way.dial()).close();
+    way.gate.drop();
+    await expect.poll(() => failureOrStream(way.dial())).toBe('stream');
+    expect(way.gate.asked.filter((request) => request['op'] === 'allow').length).toBeGreaterThanOrEqual(3);
+  });
+
+  test.each([
+    [0x01, 'tor-general-failure', false],
+    [0x04, 'onion-unreachable', false],
+    [0xf0, 'onion-descriptor-not-found', false],
+    [0xf2, 'onion-introduction-failed', false],
+    [0xf4, 'onion-client-auth-missing', false],
+    [0xf5, 'onion-client-auth-wrong', true],
+    [0xf6, 'onion-address-refused', true],
+    [0xf7, 'onion-introduction-timed-out', false],
+  ])('SOCKS reply 0x%s is %s', async (reply, code, final) => {
+    const way = await prepare(READY, () => reply);
+    const error = await failureOf(way.dial());
+    expect(error).toMatchObject({ code, final });
+    expect(error.message).toMatch(/.: ./);
+  });
+
+  test('a gate that is not there, or refuses, is said by its code', async () => {
+    const way = await prepare({ ...READY, refusal: 'gate-key-differs' }, () => 0x01);
+    expect(await failureOf(way.dial())).toMatchObject({ code: 'gate-key-differs', final: false });
+    const lost = createOnionDial({
+      invite: invite(),
+      doors: { gateSocket: join(directory, 'absent'), socks: { host: '127.0.0.1', port: 1 } },
+      clock: REAL_CLOCK,
+      onNetwork: () => undefined,
+    });
+    const error = await failureOf(lost.dial(() => undefined, new AbortController().signal));
+    lost.close();
+    expect(error).toMatchObject({ code: 'gate-unreachable', final: false });
+    expect(error.message).toContain('gate service');
+  });
+
+  test('a stuck Tor is told with its cause and next step, and fails the attempt only when it stays so', async () => {
+    const held = heldClock();
+    const way = await prepare({ ...READY, stages: [STALLED] }, () => 0x01, held.clock);
+    const failed = failureOf(way.dial());
+    await expect.poll(() => held.waiting()).toEqual([30_000]);
+    expect(way.stages).toEqual([
+      {
+        type: 'state',
+        state: 'bootstrapping',
+        percent: 10,
+        detail: expect.stringMatching(/^connected to a relay; stuck \(clock-skew\): set the date/) as string,
+      },
+    ]);
+    way.gate.announce({ state: 'progressing', percent: 20, tag: 'conn_done' });
+    await expect.poll(() => held.waiting()).toEqual([]);
+    way.gate.announce(STALLED);
+    await expect.poll(() => held.waiting()).toEqual([30_000]);
+    held.run(30_000);
+    expect(await failed).toMatchObject({ code: 'tor-stalled-clock-skew', final: false });
+  });
+
+  test('a client that ends while Tor starts leaves nothing behind', async () => {
+    const held = heldClock();
+    const way = await prepare({ ...READY, stages: [{ state: 'tor-unreachable' }] }, () => 0x01, held.clock);
+    const failed = failureOf(way.dial());
+    await expect.poll(() => held.waiting()).toEqual([30_000]);
+    way.abort.abort();
+    expect(await failed).toMatchObject({ code: 'aborted' });
+    expect(held.waiting()).toEqual([]);
+    expect(await failureOf(way.dial())).toMatchObject({ code: 'aborted' });
+  });
+
+  test('a Tor that is too old is the end', async () => {
+    const way = await prepare({ ...READY, stages: [{ state: 'tor-too-old' }] }, () => 0x01);
+    expect(await failureOf(way.dial())).toMatchObject({ code: 'tor-too-old', final: true });
+  });
+});
+
+async function failureOrStream(dialled: Promise<ByteStream>): Promise<string> {
+  try {
+    (await dialled).close();
+    return 'stream';
+  } catch (error) {
+    return error instanceof DialError ? error.code : 'bug';
+  }
+}
+
+describe('the environment', () => {
+  test('names both doors', () => {
+    expect(readDoors({ SOTTO_SOCKS: 'tor-client:9050', SOTTO_GATE_SOCKET: '/run/gate/gate.sock' })).toEqual({
+      ok: true,
+      value: { socks: { host: 'tor-client', port: 9050 }, gateSocket: '/run/gate/gate.sock' },
+    });
+  });
+
+  test.each([
+    [undefined, '/run/gate.sock'],
+    ['tor-client', '/run/gate.sock'],
+    ['tor-client:0', '/run/gate.sock'],
+    ['tor-client:65536', '/run/gate.sock'],
+    ['tor client:9050', '/run/gate.sock'],
+    ['tor-client:9050', undefined],
+    ['tor-client:9050', 'gate.sock'],
+  ])('is refused with SOTTO_SOCKS=%s and SOTTO_GATE_SOCKET=%s', (socks, gate) => {
+    expect(readDoors({ SOTTO_SOCKS: socks, SOTTO_GATE_SOCKET: gate })).toEqual({ ok: false, code: 'environment-invalid' });
+  });
+});
