@@ -6,7 +6,7 @@ import type { ChildProcess } from 'node:child_process';
 export const COMPOSE_FILES: readonly string[] = ['docker-compose.yml', 'test/tornet/compose.yml'];
 
 /** The environment of every compose call of one project. */
-export function composeEnvironment(project: string | undefined): NodeJS.ProcessEnv {
+function composeEnvironment(project: string | undefined): NodeJS.ProcessEnv {
   const named = project === undefined ? {} : { COMPOSE_PROJECT_NAME: project };
   return { ...process.env, ...named, COMPOSE_FILE: COMPOSE_FILES.join(':'), COMPOSE_PATH_SEPARATOR: ':' };
 }

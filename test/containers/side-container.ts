@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { spawnSync } from 'node:child_process';
 
 /** The base image of our own images, by the name in .env. */
-export const NODE_IMAGE: string = /^NODE_IMAGE=(.+)$/m.exec(readFileSync('.env', 'utf8'))?.[1] ?? '';
+const NODE_IMAGE: string = /^NODE_IMAGE=(.+)$/m.exec(readFileSync('.env', 'utf8'))?.[1] ?? '';
 export const VERSION: string = /^SOTTO_VERSION=(.+)$/m.exec(readFileSync('.env', 'utf8'))?.[1] ?? '';
 
 /** Runs `script` (an ES module) in a container; arguments for `docker run` come first. @returns what it printed, parsed as JSON. */

@@ -7,7 +7,7 @@ import { DockerComposeEnvironment, Wait } from 'testcontainers';
 import { COMPOSE_FILES, removeProject, runCompose } from '../../scripts/compose.ts';
 import { RoomClient } from '../../scripts/room-client.ts';
 
-export const SERVICES = ['tornet', 'tor', 'tor-client', 'gate', 'relay', 'redis', 'host'] as const;
+const SERVICES = ['tornet', 'tor', 'tor-client', 'gate', 'relay', 'redis', 'host'] as const;
 export type Service = (typeof SERVICES)[number];
 
 export const JOIN_LIMIT_MS = 120_000;

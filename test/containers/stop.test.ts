@@ -24,7 +24,7 @@ function remaining(): string[] {
 test('./scripts/stop leaves only the guards of both Tors', () => {
   expect(runCompose(project, ['up', '--detach', '--no-build', 'gate', 'tor', 'relay']).code).toBe(0);
   expect(remaining().length).toBeGreaterThan(8);
-  const stopped = spawnSync('./scripts/stop', ['--project', project], { encoding: 'utf8' });
+  const stopped = spawnSync('bash', ['scripts/stop', '--project', project], { encoding: 'utf8' });
   expect(stopped.status).toBe(0);
   expect(remaining()).toEqual([`${project}_tor-client-guards`, `${project}_tor-guards`]);
 });

@@ -37,7 +37,7 @@ export function bodyBytes(frameBytes: number): number {
 }
 
 /** @returns the frame's length in bytes that its first byte announces, before the rest has arrived. PROTOCOL.md §3.1. */
-export function announcedBytes(firstByte: number): Decoded<number, 'frame-version' | 'frame-size'> {
+function announcedBytes(firstByte: number): Decoded<number, 'frame-version' | 'frame-size'> {
   if (firstByte >> 4 !== PROTOCOL_VERSION) return refuse('frame-version');
   const length = FRAME_BYTES[firstByte & 0x0f];
   return length === undefined ? refuse('frame-size') : accept(length);

@@ -19,7 +19,6 @@ export const CONTROL_NONCE_BYTES = 32;
 
 export const ED25519_KEY_BYTES = 32;
 export const X25519_KEY_BYTES = 32;
-export const EXPANDED_SECRET_KEY_BYTES = 64;
 /** A v3 address without `.onion`: 32 bytes of key, 2 of checksum and 1 of version in base32. */
 export const ONION_ADDRESS_CHARS = 56;
 

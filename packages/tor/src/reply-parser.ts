@@ -9,7 +9,7 @@ const LINE_HEAD = /^([1-6][0-9]{2})([-+ ])/;
 const EVENT_STATUS = 650;
 
 /** One line of a reply. `data` holds the block after a `+` line: dots unstuffed, lines joined by `\n`. */
-export interface ReplyLine {
+interface ReplyLine {
   readonly status: number;
   readonly text: string;
   readonly data?: string;

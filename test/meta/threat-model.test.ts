@@ -1,0 +1,37 @@
+// Every "cannot" of the threat model names a test that is there, or says that it is an argument.
+
+import { existsSync, readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+
+const claims = readFileSync('docs/THREAT_MODEL.md', 'utf8')
+  .split('\n')
+  .filter((line) => line.startsWith('* Cannot'));
+
+/** Why a claim is not backed, or undefined. */
+function fault(claim: string): string | undefined {
+  if (/\bArgument: /.test(claim)) return undefined;
+  const proof = /\bTests?: (.*)$/.exec(claim)?.[1];
+  if (proof === undefined) return 'names neither a test nor an argument';
+  for (const [, path, title] of proof.matchAll(/`([^`]+)`(?: "([^"]+)")?/g)) {
+    if (path === undefined || !existsSync(path)) return `names ${path ?? 'nothing'}, which is not there`;
+    if (title !== undefined && !readFileSync(path, 'utf8').includes(title))
+      return `names "${title}", which ${path} has not`;
+  }
+  return undefined;
+}
+
+describe('THREAT_MODEL.md', () => {
+  test('makes claims', () => {
+    expect(claims.length).toBeGreaterThan(12);
+  });
+
+  test.each(claims)('%s', (claim) => {
+    expect(fault(claim)).toBeUndefined();
+  });
+
+  test('would notice a claim without a test', () => {
+    expect(fault('* Cannot fly.')).toBe('names neither a test nor an argument');
+    expect(fault('* Cannot fly. Test: `test/fly.test.ts`.')).toContain('which is not there');
+    expect(fault('* Cannot fly. Test: `README.md` "no such title in any file".')).toContain('has not');
+  });
+});
