@@ -1,0 +1,163 @@
+import { capabilityStatement, concatBytes } from '@sotto/protocol';
+import { SeededRandom } from '@sotto/test-kit';
+import { describe, expect, test } from 'vitest';
+import {
+  createCredential,
+  deriveRoomKeys,
+  destroyRoomKeys,
+  fingerprint,
+  signCapability,
+  signContent,
+  verifyContent,
+} from '../src/index.ts';
+import { LABELS } from '../src/labels.ts';
+import { nodeHash, nodeHkdf, nodePublicKey, nodeSign, nodeVerify } from './node-keys.ts';
+
+const random = new SeededRandom(1);
+const roomSecret = random.bytes(32);
+const onionKey = random.bytes(32);
+const keys = deriveRoomKeys(roomSecret, onionKey);
+
+function flipped(bytes: Uint8Array, bit: number): Uint8Array {
+  const copy = bytes.slice();
+  copy[bit >> 3] = (copy[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+  return copy;
+}
+
+describe('the key schedule', () => {
+  test("gives what Node's HKDF, SHA-256 and Ed25519 give, for any secret and onion", () => {
+    for (let run = 0; run < 20; run += 1) {
+      const secret = random.bytes(32);
+      const onion = random.bytes(32);
+      const derived = deriveRoomKeys(secret, onion);
+      const seed = nodeHkdf(secret, 'sotto/1 capability seed');
+      const capabilityKey = nodePublicKey(seed);
+      expect(derived.capabilityKey).toEqual(capabilityKey);
+      expect(derived.capabilitySecret.use((bytes) => bytes.slice())).toEqual(concatBytes(seed, capabilityKey));
+      expect(derived.roomId).toEqual(nodeHash('sotto/1 room id', capabilityKey).slice(0, 16));
+      expect(derived.roomTag).toEqual(nodeHash('sotto/1 room tag', onion, capabilityKey).slice(0, 16));
+      expect(derived.frameKey.use((bytes) => bytes.slice())).toEqual(nodeHkdf(secret, 'sotto/1 frame'));
+      const authorisation = nodeHkdf(secret, 'sotto/1 onion client authorisation');
+      expect(derived.clientAuthorisationSeed.use((bytes) => bytes.slice())).toEqual(authorisation);
+    }
+  });
+
+  test('separates every use: no label is the beginning of another', () => {
+    const labels = Object.values(LABELS);
+    for (const one of labels) expect(labels.filter((other) => other.startsWith(one))).toEqual([one]);
+  });
+
+  test('gives another room for another secret, and the same room under another tag for another onion', () => {
+    const elsewhere = deriveRoomKeys(roomSecret, flipped(onionKey, 0));
+    expect(elsewhere.roomId).toEqual(keys.roomId);
+    expect(elsewhere.roomTag).not.toEqual(keys.roomTag);
+    const other = deriveRoomKeys(flipped(roomSecret, 255), onionKey);
+    expect(other.roomId).not.toEqual(keys.roomId);
+    expect(other.capabilityKey).not.toEqual(keys.capabilityKey);
+  });
+
+  test('leaves the secret as it was, and refuses one of another length', () => {
+    const secret = roomSecret.slice();
+    deriveRoomKeys(secret, onionKey);
+    expect(secret).toEqual(roomSecret);
+    for (const length of [0, 31, 33]) expect(() => deriveRoomKeys(new Uint8Array(length), onionKey)).toThrow(RangeError);
+  });
+
+  test('is over when the room is: no secret can be used any more', () => {
+    const room = deriveRoomKeys(roomSecret, onionKey);
+    destroyRoomKeys(room);
+    for (const secret of [room.capabilitySecret, room.clientAuthorisationSeed, room.frameKey]) {
+      expect(() => secret.use(() => 0)).toThrow('after its end');
+    }
+    expect(() => signCapability(room, new Uint8Array(32), 0)).toThrow('after its end');
+  });
+});
+
+describe('the capability', () => {
+  const challenge = random.bytes(32);
+  const signature = signCapability(keys, challenge, 77);
+  const verifies = (statement: Uint8Array): boolean => nodeVerify(keys.capabilityKey, statement, signature);
+
+  test("is a signature that Node verifies, byte for byte Node's own", () => {
+    const statement = capabilityStatement(challenge, keys.roomTag, keys.roomId, 77);
+    expect(verifies(statement)).toBe(true);
+    const seed = keys.capabilitySecret.use((bytes) => bytes.slice(0, 32));
+    expect(nodeSign(seed, statement)).toEqual(signature);
+    const from = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 77);
+    expect(statement).toEqual(
+      concatBytes(new TextEncoder().encode('sotto/1 capability'), challenge, keys.roomTag, keys.roomId, from),
+    );
+  });
+
+  test('is void for another challenge, onion, room or resume point', () => {
+    expect(verifies(capabilityStatement(flipped(challenge, 3), keys.roomTag, keys.roomId, 77))).toBe(false);
+    expect(verifies(capabilityStatement(challenge, flipped(keys.roomTag, 3), keys.roomId, 77))).toBe(false);
+    expect(verifies(capabilityStatement(challenge, keys.roomTag, flipped(keys.roomId, 3), 77))).toBe(false);
+    expect(verifies(capabilityStatement(challenge, keys.roomTag, keys.roomId, 78))).toBe(false);
+    const otherRoom = deriveRoomKeys(flipped(roomSecret, 1), onionKey);
+    const same = capabilityStatement(challenge, keys.roomTag, keys.roomId, 77);
+    expect(nodeVerify(otherRoom.capabilityKey, same, signature)).toBe(false);
+  });
+
+  test('is void with any one bit of it changed', () => {
+    const statement = capabilityStatement(challenge, keys.roomTag, keys.roomId, 77);
+    for (let bit = 0; bit < signature.length * 8; bit += 1) {
+      expect(nodeVerify(keys.capabilityKey, statement, flipped(signature, bit)), `${bit}`).toBe(false);
+    }
+  });
+});
+
+describe("a member's credential", () => {
+  const credential = createCredential(random.bytes);
+  const content = random.bytes(300);
+  const signature = signContent(credential, keys.roomId, content);
+  const { memberKey } = credential;
+
+  test("signs what Node verifies, and verifies what Node signs", () => {
+    const statement = concatBytes(new TextEncoder().encode('sotto/1 member frame'), keys.roomId, memberKey, content);
+    expect(nodeVerify(memberKey, statement, signature)).toBe(true);
+    const seed = credential.secret.use((bytes) => bytes.slice(0, 32));
+    expect(verifyContent(keys.roomId, memberKey, content, nodeSign(seed, statement))).toBe(true);
+  });
+
+  test('is void for another room, member or content, and with a bit changed in its last and first byte', () => {
+    const other = createCredential(random.bytes);
+    expect(verifyContent(keys.roomId, memberKey, content, signature)).toBe(true);
+    expect(verifyContent(flipped(keys.roomId, 0), memberKey, content, signature)).toBe(false);
+    expect(verifyContent(keys.roomId, other.memberKey, content, signature)).toBe(false);
+    expect(verifyContent(keys.roomId, memberKey, flipped(content, 2_399), signature)).toBe(false);
+    expect(verifyContent(keys.roomId, memberKey, content.slice(0, -1), signature)).toBe(false);
+    for (const bit of [0, 255, 256, 511]) {
+      expect(verifyContent(keys.roomId, memberKey, content, flipped(signature, bit))).toBe(false);
+    }
+  });
+
+  test('refuses a key or a signature of another length instead of failing', () => {
+    expect(verifyContent(keys.roomId, memberKey.slice(1), content, signature)).toBe(false);
+    expect(verifyContent(keys.roomId, memberKey, content, signature.slice(1))).toBe(false);
+    expect(verifyContent(keys.roomId, new Uint8Array(0), content, new Uint8Array(0))).toBe(false);
+  });
+
+  test('is new each time, wipes its seed, and ends', () => {
+    const seeds: Uint8Array[] = [];
+    const made = [1, 2].map(() =>
+      createCredential((length) => {
+        const seed = random.bytes(length);
+        seeds.push(seed);
+        return seed;
+      }),
+    );
+    expect(made[0]?.memberKey).not.toEqual(made[1]?.memberKey);
+    for (const seed of seeds) expect(seed).toEqual(new Uint8Array(32));
+    const [ended] = made;
+    if (ended === undefined) throw new Error('two were made');
+    ended.secret.destroy();
+    expect(() => signContent(ended, keys.roomId, content)).toThrow('after its end');
+  });
+
+  test('has a fingerprint of 16 digits that follows from its key alone', () => {
+    const expected = Buffer.from(nodeHash('sotto/1 fingerprint', memberKey).subarray(0, 8)).toString('hex');
+    expect(fingerprint(memberKey)).toBe(expected);
+    expect(fingerprint(flipped(memberKey, 0))).not.toBe(expected);
+  });
+});
