@@ -9,12 +9,6 @@ export interface LineTaker {
   readonly end: () => void;
 }
 
-/** Input that can be held back. */
-export interface HeldInput {
-  hold(): void;
-  release(): void;
-}
-
 /** What lines are read from: the parts of a readable stream that are used. */
 export interface ByteSource {
   on(event: 'data', take: (chunk: Uint8Array) => void): unknown;
@@ -24,7 +18,7 @@ export interface ByteSource {
 }
 
 /** A queue in front of a taker, bounded by what a source delivers before `pause` has its effect: one chunk. */
-export class LineFeed implements HeldInput {
+export class LineFeed {
   readonly #source: { pause(): unknown; resume(): unknown };
   readonly #queue: InputLine[] = [];
   #next = 0;

@@ -67,6 +67,7 @@ class OnionDial {
   readonly #address: string;
   readonly #seed: ReturnType<typeof registrationOf>['clientAuthorisationSeed'];
   #gate: GateClient | undefined;
+  #isClosed = false;
   #onStage: (stage: GateStage) => void = () => undefined;
 
   constructor(options: OnionDialOptions) {
@@ -90,6 +91,7 @@ class OnionDial {
   }
 
   close(): void {
+    this.#isClosed = true;
     this.#gate?.close();
     this.#seed.destroy();
   }
@@ -99,6 +101,8 @@ class OnionDial {
     if (this.#gate !== undefined) return this.#gate;
     const { doors } = this.#options;
     const gate = await connectGate({ socketPath: doors.gateSocket, onStage: (stage) => this.#onStage(stage) });
+    // Ended while the connection was made: it would hold the process, and the onion's place, open.
+    if (this.#isClosed) gate.close();
     this.#gate = gate;
     void gate.closed.then(() => {
       if (this.#gate === gate) this.#gate = undefined;
@@ -112,7 +116,7 @@ class OnionDial {
     // Whoever waits hears of it; after the last wait nobody has to.
     ready.promise.catch(() => undefined);
     let cancelTimer: () => void = () => undefined;
-    let isNetworkAsked = false;
+    let wasUnreachable = false;
     const take = (stage: GateStage): void => {
       cancelTimer();
       cancelTimer = () => undefined;
@@ -123,9 +127,8 @@ class OnionDial {
         cancelTimer = this.#options.clock.after(TOR_STUCK_LIMIT_MS, () => ready.reject(stuck));
       }
       tell(describeStage(stage));
-      if (stage.state === 'tor-unreachable' || isNetworkAsked) return;
-      isNetworkAsked = true;
-      void this.#askNetwork(gate);
+      if (wasUnreachable && stage.state !== 'tor-unreachable') void this.#askNetwork(gate);
+      wasUnreachable = stage.state === 'tor-unreachable';
     };
     const giveUp = (): void => ready.reject(new TorError('aborted'));
     signal.addEventListener('abort', giveUp, { once: true });
@@ -135,7 +138,7 @@ class OnionDial {
       this.#onStage = take;
       take(stage);
       await ready.promise;
-      // The first answer may have been refused while Tor was starting; nobody joins without knowing where.
+      // An earlier answer may have been refused while Tor was starting; nobody joins without knowing where.
       this.#options.onNetwork((await gate.version()).network);
     } finally {
       this.#onStage = () => undefined;
@@ -149,6 +152,7 @@ class OnionDial {
     const told: GateStage[] = [];
     this.#onStage = (stage) => void told.push(stage);
     const stage = await gate.bootstrap();
+    if (stage.state !== 'tor-unreachable') await this.#askNetwork(gate);
     return told.length > 0 ? this.#askStage(gate) : stage;
   }
 

@@ -4,7 +4,7 @@ import yargs from 'yargs';
 import { TERMINAL_CODES } from './errors.ts';
 import { VERSION } from './version.ts';
 
-export type ScreenKind = 'line' | 'plain' | 'json';
+type ScreenKind = 'line' | 'plain' | 'json';
 
 /** Where the connection string comes from. `ask` needs a terminal. */
 export type InviteSource =

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { INVITE_CODES } from '@sotto/protocol';
 import { describe, expect, test } from 'vitest';
 import { askHidden } from '../src/hidden-prompt.ts';
-import type { Answer, HiddenInput } from '../src/hidden-prompt.ts';
+import type { Answer } from '../src/hidden-prompt.ts';
 import { readInvite } from '../src/invite-source.ts';
 import { isName, makeName } from '../src/name.ts';
 import { readOptions } from '../src/options.ts';

@@ -44,6 +44,8 @@ interface Dialled {
   readonly gate: GateStandIn;
   readonly targets: string[];
   readonly networks: string[];
+  /** For each stage, whether the network was known when it was told. */
+  readonly known: boolean[];
   readonly stages: StateEvent[];
   readonly abort: AbortController;
   dial(): Promise<ByteStream>;
@@ -56,6 +58,7 @@ async function prepare(script: GateScript, next: () => number | ByteStream, cloc
   const socks = await openSocks(next);
   servers = [gate.server, socks.server];
   const networks: string[] = [];
+  const known: boolean[] = [];
   const stages: StateEvent[] = [];
   const abort = new AbortController();
   const dialler = createOnionDial({
@@ -65,8 +68,12 @@ async function prepare(script: GateScript, next: () => number | ByteStream, cloc
     onNetwork: (network) => networks.push(network),
   });
   owner = dialler;
-  const dial = (): Promise<ByteStream> => dialler.dial((stage) => void stages.push(stage), abort.signal);
-  return { gate, targets: socks.targets, networks, stages, abort, dial };
+  const tell = (stage: StateEvent): void => {
+    stages.push(stage);
+    known.push(networks.length > 0);
+  };
+  const dial = (): Promise<ByteStream> => dialler.dial(tell, abort.signal);
+  return { gate, targets: socks.targets, networks, known, stages, abort, dial };
 }
 
 async function failureOf(dialled: Promise<unknown>): Promise<DialError> {
@@ -109,7 +116,8 @@ describe('the way to the relay', () => {
     const first = await new Promise<Uint8Array>((resolve) => stream.onData(resolve));
     expect(first.length).toBe(512);
     stream.close();
-    expect(way.networks).toContain('private-test');
+    expect(new Set(way.networks)).toEqual(new Set(['private-test']));
+    expect(way.known).not.toContain(false);
     expect(way.targets).toEqual([`${onionAddressOf(invite().onionKey)}.onion`]);
     expect(way.stages.slice(0, 3)).toEqual([
       { type: 'state', state: 'bootstrapping', percent: 45, detail: 'loading the list of the network' },

@@ -49,6 +49,7 @@ export class Printed {
 
 export interface Program {
   readonly stdin: PassThrough;
+  readonly stdout: PassThrough;
   readonly out: Printed;
   readonly err: Printed;
   readonly ended: Promise<ExitCode>;
@@ -77,5 +78,5 @@ export function startProgram(
       return { dial: relay.dial(), close: () => undefined };
     },
   });
-  return { stdin, out: new Printed(stdout), err: new Printed(stderr), ...program };
+  return { stdin, stdout, out: new Printed(stdout), err: new Printed(stderr), ...program };
 }
