@@ -4,8 +4,7 @@ export { startRelay } from './relay.ts';
 export type { Relay, RelayOptions } from './relay.ts';
 export type { Listen } from './listen.ts';
 export { MemoryRoomStore } from './memory-room-store.ts';
-export { RedisRoomStore, roomKeys } from './redis-room-store.ts';
-export { STORE_LIMITS } from './room-store.ts';
+export { RedisRoomStore } from './redis-room-store.ts';
 export type {
   Append,
   AppendAnswer,
@@ -20,9 +19,7 @@ export type {
 export { systemClock } from './clock.ts';
 export type { Clock } from './clock.ts';
 export type { Random } from './peer.ts';
-export { tickOff } from './slot.ts';
 export type { Tick } from './slot.ts';
-export { silentLog, stderrLog } from './log.ts';
 export type { Log, LogEvent } from './log.ts';
-export { RELAY_ERRORS, RelayError } from './errors.ts';
+export { RelayError } from './errors.ts';
 export type { RelayErrorCode } from './errors.ts';

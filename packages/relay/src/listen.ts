@@ -18,6 +18,8 @@ export async function listenOn(server: Server, listen: Listen): Promise<Listen> 
       resolve();
     });
   });
+  // A connection that could not be accepted (no descriptor left) is lost to its peer alone; without a listener the process would end.
+  server.on('error', () => undefined);
   const address = server.address();
   return typeof address === 'object' && address !== null ? { host: address.address, port: address.port } : listen;
 }

@@ -240,6 +240,27 @@ describe('a slow member', () => {
     expect((await slow.entries(1))[0]).toMatch(new RegExp(`^${frames + 1} `));
   });
 
+  test('that catches up while others go on publishing sees all of it in order', async () => {
+    const house = await openHouse();
+    const room = await house.room();
+    const [writer, slow] = [await house.join(room), await house.join(room)];
+    slow.socket.pause();
+    await fillLog(house, writer, 512);
+    const entries = slow.entries(1_024);
+    let count = 0;
+    slow.socket.on('data', () => {
+      // It reads in fits and starts, so that live entries find it behind again and again.
+      count += 1;
+      if (count % 4 !== 0) return;
+      slow.socket.pause();
+      setImmediate(() => slow.socket.resume());
+    });
+    slow.socket.resume();
+    await fillLog(house, writer, 512);
+    const numbers = (await entries).map((entry) => Number(entry.split(' ')[0]));
+    expect(numbers).toEqual(Array.from({ length: 1_024 }, (_, index) => index + 1));
+  });
+
   test('that the log has run away from is closed as too slow when it reads on', async () => {
     const house = await openHouse();
     const room = await house.room();
