@@ -1,0 +1,75 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { concatBytes, decodeFrame, decodeInvite, encodeFrame, encodeInvite, FRAME_CODES, fromHex, toHex } from '../src/index.ts';
+
+interface Filled {
+  readonly begins: string;
+  readonly bytes: number;
+  readonly fill: string;
+}
+
+interface FrameCase {
+  readonly name: string;
+  readonly frame: Filled;
+  readonly expect?: { readonly operation: string; readonly code: string | null; readonly number: number; readonly body: Filled };
+  readonly expectError?: string;
+}
+
+interface InviteCase {
+  readonly name: string;
+  readonly text: string;
+  readonly expect?: { readonly onionKey: string; readonly roomSecret: string };
+  readonly expectError?: string;
+}
+
+function casesOf(file: string): unknown {
+  const url = new URL(`../../../vectors/${file}.json`, import.meta.url);
+  return (JSON.parse(readFileSync(url, 'utf8')) as { readonly cases: unknown }).cases;
+}
+
+function filled({ begins, bytes, fill }: Filled): Uint8Array {
+  const start = fromHex(begins, begins.length / 2);
+  if (start === undefined) throw new Error('a vector that is not hexadecimal');
+  return concatBytes(start, new Uint8Array(bytes - start.length).fill(Number.parseInt(fill, 16)));
+}
+
+describe('vectors/frame.json', () => {
+  const cases = casesOf('frame') as readonly FrameCase[];
+
+  test.each(cases)('$name', ({ frame, expect: expected, expectError }) => {
+    const bytes = filled(frame);
+    const decoded = decodeFrame(bytes);
+    if (expected === undefined || !decoded.ok) {
+      expect(decoded).toEqual({ ok: false, code: expectError });
+      return;
+    }
+    const { operation, code, number, body } = decoded.value;
+    expect({ operation, code: code ?? null, number }).toEqual({
+      operation: expected.operation,
+      code: expected.code,
+      number: expected.number,
+    });
+    expect(toHex(body)).toBe(toHex(filled(expected.body)));
+    expect(toHex(encodeFrame(decoded.value))).toBe(toHex(bytes));
+  });
+
+  test('refuse by every code that a frame alone can be refused by', () => {
+    const codes = new Set(cases.flatMap((one) => one.expectError ?? []));
+    // Padding and length are the operations' own: frame.test.ts.
+    const own = ['frame-padding', 'frame-length'];
+    expect(codes).toEqual(new Set(Object.keys(FRAME_CODES).filter((code) => !own.includes(code))));
+  });
+});
+
+describe('vectors/invite.json', () => {
+  test.each(casesOf('invite') as readonly InviteCase[])('$name', ({ text, expect: expected, expectError }) => {
+    const decoded = decodeInvite(text);
+    if (expected === undefined || !decoded.ok) {
+      expect(decoded).toEqual({ ok: false, code: expectError });
+      return;
+    }
+    const { onionKey, roomSecret } = decoded.value;
+    expect({ onionKey: toHex(onionKey), roomSecret: toHex(roomSecret) }).toEqual(expected);
+    expect(encodeInvite(decoded.value)).toBe(text.trim().toLowerCase());
+  });
+});
