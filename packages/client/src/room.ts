@@ -11,6 +11,8 @@ import {
   ROOM_SECRET_BYTES,
 } from '@sotto/protocol';
 import type { Invite } from '@sotto/protocol';
+import { RELAY_REASONS } from './errors.ts';
+import type { ClientCode } from './errors.ts';
 import { Membership } from './membership.ts';
 import { DialError } from './client.ts';
 import type { ByteStream } from './client.ts';
@@ -52,13 +54,13 @@ export function proveAdmission(invite: Invite, stream: ByteStream, random: Rando
     stream.onData((chunk) => {
       const frames = splitter.push(chunk);
       if (!frames.ok) {
-        refuse('relay-misbehaved');
+        refuse(frames.code === 'frame-version' ? 'version-mismatch' : 'relay-misbehaved');
         return;
       }
       for (const bytes of frames.value) {
         const answer = answerHandshake(membership, bytes);
         if (answer === 'admitted') resolve();
-        else if (answer === 'refused') refuse('not-admitted');
+        else if (typeof answer === 'string') refuse(answer);
         else stream.write(answer);
       }
     });
@@ -69,12 +71,14 @@ export function proveAdmission(invite: Invite, stream: ByteStream, random: Rando
   });
 }
 
-function answerHandshake(membership: Membership, bytes: Uint8Array): Uint8Array | 'admitted' | 'refused' {
+/** @returns what to write next, that it is done, or why it failed. */
+function answerHandshake(membership: Membership, bytes: Uint8Array): Uint8Array | 'admitted' | ClientCode {
   const frame = decodeFrame(bytes);
-  if (!frame.ok) return 'refused';
-  if (frame.value.operation === 'attached') return decodeAttached(frame.value).ok ? 'admitted' : 'refused';
-  if (frame.value.operation !== 'challenge') return 'refused';
+  if (!frame.ok) return 'relay-misbehaved';
+  if (frame.value.code !== undefined) return RELAY_REASONS[frame.value.code].code;
+  if (frame.value.operation === 'attached') return decodeAttached(frame.value).ok ? 'admitted' : 'relay-misbehaved';
+  if (frame.value.operation !== 'challenge') return 'relay-misbehaved';
   const challenge = decodeChallenge(frame.value);
-  if (!challenge.ok) return 'refused';
+  if (!challenge.ok) return 'relay-misbehaved';
   return encodeAttach({ roomId: membership.roomId, from: 0, signature: membership.signAttach(challenge.value, 0) });
 }
