@@ -6,7 +6,7 @@ interface Timer {
 }
 
 /** Lets promises that are ready run their course. */
-export function settle(): Promise<void> {
+function settle(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
