@@ -202,6 +202,39 @@ describe('why the relay ends a connection', () => {
 });
 
 describe('the edges of a client', () => {
+  test('a stream that it has left is not heard any more, whatever it still says', async () => {
+    const room = new Rehearsal();
+    const speak: ((chunk: Uint8Array) => void)[] = [];
+    const close: (() => void)[] = [];
+    const dial = (): Promise<StreamEnd> => {
+      const pair = createStreamPair(room.clock);
+      room.relay.accept(pair.far);
+      return Promise.resolve({
+        write: (bytes) => pair.near.write(bytes),
+        close: () => pair.near.close(),
+        onData: (take) => {
+          speak.push(take);
+          pair.near.onData(take);
+        },
+        onClose: (take) => {
+          close.push(take);
+          pair.near.onClose(take);
+        },
+      });
+    };
+    const anna = await room.join('Anna', { dial });
+    room.relay.closeAll('too-slow');
+    await room.clock.advance(BACKOFF_FIRST_MS + 1);
+    const before = statesOf(anna);
+    expect(before.at(-1)).toBe('joined');
+    speak[0]?.(new Uint8Array(512).fill(0xff));
+    close[0]?.();
+    expect(statesOf(anna)).toEqual(before);
+    // Control: from the stream that it has, the same ends the connection.
+    speak[1]?.(new Uint8Array(512).fill(0xff));
+    expect(statesOf(anna).at(-1)).toBe('reconnecting version-mismatch');
+  });
+
   test('a random source that hands out views of one buffer is read where the view stands', async () => {
     const room = new Rehearsal();
     const pool = new Uint8Array(4096);

@@ -60,7 +60,8 @@ describe('the key schedule', () => {
     const secret = roomSecret.slice();
     deriveRoomKeys(secret, onionKey);
     expect(secret).toEqual(roomSecret);
-    for (const length of [0, 31, 33]) expect(() => deriveRoomKeys(new Uint8Array(length), onionKey)).toThrow(RangeError);
+    for (const length of [0, 31, 33])
+      expect(() => deriveRoomKeys(new Uint8Array(length), onionKey)).toThrow(RangeError);
   });
 
   test('is over when the room is: no secret can be used any more', () => {
@@ -113,7 +114,7 @@ describe("a member's credential", () => {
   const signature = signContent(credential, keys.roomId, content);
   const { memberKey } = credential;
 
-  test("signs what Node verifies, and verifies what Node signs", () => {
+  test('signs what Node verifies, and verifies what Node signs', () => {
     const statement = concatBytes(new TextEncoder().encode('sotto/1 member frame'), keys.roomId, memberKey, content);
     expect(nodeVerify(memberKey, statement, signature)).toBe(true);
     const seed = credential.secret.use((bytes) => bytes.slice(0, 32));

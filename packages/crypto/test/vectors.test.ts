@@ -90,7 +90,10 @@ function open(one: EnvelopeCase): Readonly<Record<string, unknown>> | string {
   if (!content.ok) return content.code;
   const nonce = one.body.slice(0, 2 * NONCE_BYTES);
   // Each content has one encoding: what was decoded makes the same envelope again, byte for byte.
-  const again = encodePlaintext({ ...plaintext.value, content: encodeContent(content.value, encode) }, envelope.value.length);
+  const again = encodePlaintext(
+    { ...plaintext.value, content: encodeContent(content.value, encode) },
+    envelope.value.length,
+  );
   expect(toHex(sealEnvelope(keys.frameKey, again, () => hex(nonce)))).toBe(one.body);
   const shared = { kind: 'content', memberKey: toHex(memberKey), nonce };
   if (content.value.type !== 'text') return { ...shared, ...content.value };

@@ -1,6 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { concatBytes, decodeFrame, decodeInvite, encodeFrame, encodeInvite, FRAME_CODES, fromHex, toHex } from '../src/index.ts';
+import {
+  concatBytes,
+  decodeFrame,
+  decodeInvite,
+  encodeFrame,
+  encodeInvite,
+  FRAME_CODES,
+  fromHex,
+  toHex,
+} from '../src/index.ts';
 
 interface Filled {
   readonly begins: string;
@@ -11,7 +20,12 @@ interface Filled {
 interface FrameCase {
   readonly name: string;
   readonly frame: Filled;
-  readonly expect?: { readonly operation: string; readonly code: string | null; readonly number: number; readonly body: Filled };
+  readonly expect?: {
+    readonly operation: string;
+    readonly code: string | null;
+    readonly number: number;
+    readonly body: Filled;
+  };
   readonly expectError?: string;
 }
 

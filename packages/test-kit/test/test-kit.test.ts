@@ -55,12 +55,18 @@ interface Heard {
   closed: number;
 }
 
-async function send(conditions: StreamConditions, act: (pair: ReturnType<typeof createStreamPair>) => void): Promise<{ near: Heard; far: Heard }> {
+async function send(
+  conditions: StreamConditions,
+  act: (pair: ReturnType<typeof createStreamPair>) => void,
+): Promise<{ near: Heard; far: Heard }> {
   const clock = new FakeClock();
   const pair = createStreamPair(clock, conditions);
   const near: Heard = { bytes: [], pieces: [], closed: 0 };
   const far: Heard = { bytes: [], pieces: [], closed: 0 };
-  for (const [end, heard] of [[pair.near, near], [pair.far, far]] as const) {
+  for (const [end, heard] of [
+    [pair.near, near],
+    [pair.far, far],
+  ] as const) {
     end.onData((chunk) => {
       heard.bytes.push(...chunk);
       heard.pieces.push(chunk.length);
