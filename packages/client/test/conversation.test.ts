@@ -1,5 +1,6 @@
 import { TEXT_BYTES_MAX } from '@sotto/protocol';
-import { describe, expect, test } from 'vitest';
+import { Secret } from '@sotto/crypto';
+import { describe, expect, test, vi } from 'vitest';
 import {
   LEAVE_WAIT_MS,
   MEMBER_SILENT_MS,
@@ -321,6 +322,20 @@ describe('leaving', () => {
     anna.client.leave();
     await room.clock.advance(10 * PRESENCE_INTERVAL_MS);
     expect(anna.events).toHaveLength(before);
+  });
+
+  test("ends the room's keys and its own", async () => {
+    const destroyed = vi.spyOn(Secret.prototype, 'destroy');
+    const room = new Rehearsal();
+    const made = destroyed.mock.calls.length;
+    const anna = await room.join('Anna');
+    expect(destroyed.mock.calls.length - made).toBe(0);
+    anna.client.leave();
+    await room.clock.advance(1);
+    await anna.client.ended;
+    // The capability, the onion's seed, the frame key, and the member's own.
+    expect(new Set(destroyed.mock.contexts.slice(made)).size).toBe(4);
+    destroyed.mockRestore();
   });
 
   test('a text that is said while leaving is refused', async () => {
