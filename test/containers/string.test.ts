@@ -37,7 +37,7 @@ describe('the figures', () => {
     const [client] = await stack.clientContainers();
     const names = ['relay', 'host', 'gate', 'redis', 'tor', 'tor-client'].map((name) => `${stack.project}-${name}-1`);
     const ids = client === undefined ? names : [...names, client.id];
-    print(docker('stats', '--no-stream', '--format', '{{.Name}} {{.MemUsage}}', ...ids));
+    for (const id of ids) print(`RSS in KiB of ${id}: ${docker('top', id, '-o', 'pid,rss,comm')}`);
     print(docker('images', '--filter', 'reference=sotto-*', '--format', '{{.Repository}} {{.Size}}'));
     expect(client).toBeDefined();
   });
@@ -56,6 +56,8 @@ describe('the connection string', () => {
     expect(screen.text).not.toMatch(STRING);
     await stack.container('tor-client').unpause();
     await eventually('the string is shown', () => STRING.test(screen.text), STAGE_LIMIT_MS);
+    // Docker took the frozen one for ill, and compose starts no client beside an ill Tor.
+    await eventually('the second Tor is healthy', () => stack.isHealthy('tor-client'), STAGE_LIMIT_MS);
     const shown = STRING.exec(screen.text)?.[0] ?? '';
     expect(stack.invite()).toBe(shown);
     const client = stack.client('first', shown);
