@@ -63,7 +63,8 @@ export function takeContent(
 ): { inbox: Inbox; events: InboxEvent[] } {
   const key = toHex(memberKey);
   const known = inbox.members.get(key);
-  if (known === undefined && inbox.members.size >= KNOWN_MEMBERS_MAX) return { inbox, events: [] };
+  const kept = known === undefined ? makeRoom(inbox.members) : inbox.members;
+  if (kept === undefined) return { inbox, events: [] };
   if (known !== undefined && content.number <= known.number) return { inbox, events: [] };
   const events: InboxEvent[] = [];
   const lost = known === undefined || known.gapShown ? 0 : content.number - known.number - 1;
@@ -95,7 +96,28 @@ export function takeContent(
     }
   }
   events.push({ type: 'seen', member });
-  return { inbox: { ...inbox, members: new Map(inbox.members).set(key, member) }, events };
+  return { inbox: { ...inbox, members: new Map(kept).set(key, member) }, events };
+}
+
+/**
+ * A place for one more key: where all are taken, that of the member that has been gone for longest is given away. Its number is forgotten, so
+ * a relay in league with a string holder could replay it; a room that nobody new can be heard in would be worse.
+ * @returns undefined while everybody is here.
+ */
+function makeRoom(members: ReadonlyMap<string, Member>): ReadonlyMap<string, Member> | undefined {
+  if (members.size < KNOWN_MEMBERS_MAX) return members;
+  const gone = [...members].filter(([, member]) => !member.present);
+  const oldest = gone.sort(([, a], [, b]) => a.heardAt - b.heardAt)[0]?.[0];
+  return oldest === undefined ? undefined : new Map([...members].filter(([key]) => key !== oldest));
+}
+
+/** Those who are here get a new term: nobody could be heard while we were cut off. */
+export function forgiveSilence(inbox: Inbox, now: number): Inbox {
+  const members = [...inbox.members].map(([key, member]): [string, Member] => [
+    key,
+    member.present ? { ...member, heardAt: now } : member,
+  ]);
+  return { ...inbox, members: new Map(members) };
 }
 
 /** Members that were silent for too long are no longer here. */

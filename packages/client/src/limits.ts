@@ -6,7 +6,7 @@ export const WINDOW_FRAMES = 32;
 export const OUTBOX_TEXTS_MAX = 256;
 /** Own texts whose delivery is still counted; the oldest is forgotten first. */
 export const TRACKED_TEXTS_MAX = 512;
-/** Member keys that are remembered for their numbers (replay): four rooms full. Frames of further keys are dropped. */
+/** Member keys that are remembered for their numbers (replay): four rooms full. Then the longest gone makes room; if nobody has gone, frames of further keys are dropped. */
 export const KNOWN_MEMBERS_MAX = 256;
 
 export const BACKOFF_FIRST_MS = 500;

@@ -21,7 +21,15 @@ import { fingerprint } from '@sotto/crypto';
 import { CLIENT_CODES, RELAY_REASONS } from './errors.ts';
 import type { ClientCode } from './errors.ts';
 import type { ClientEvent, Speaker, StateEvent } from './events.ts';
-import { dropSilent, EMPTY_INBOX, presentMembers, rollBack, takeContent, takeSequence } from './inbox.ts';
+import {
+  dropSilent,
+  EMPTY_INBOX,
+  forgiveSilence,
+  presentMembers,
+  rollBack,
+  takeContent,
+  takeSequence,
+} from './inbox.ts';
 import type { Inbox, InboxEvent, Member } from './inbox.ts';
 import {
   ATTACH_DEADLINE_MS,
@@ -147,7 +155,10 @@ export function step(
   context: SessionContext,
 ): { session: Session; effects: readonly Effect[] } {
   const turn: Turn = { ...context, effects: [] };
-  if (session.link.phase === 'closed') return { session, effects: turn.effects };
+  if (session.link.phase === 'closed') {
+    if (event.type === 'say') refuse(turn, 'not-joined', event.ref);
+    return { session, effects: turn.effects };
+  }
   return { session: react(session, event, turn), effects: turn.effects };
 }
 
@@ -205,6 +216,8 @@ function retry(session: Session, turn: Turn, code: string, message: string): Ses
 
 function cut(session: Session, turn: Turn, code: ClientCode): Session {
   if (session.link.phase === 'waiting' || session.link.phase === 'dialling') return session;
+  // A stream that begins in another version will do so again; later on it is only broken.
+  if (code === 'version-mismatch' && session.link.phase === 'greeting') return closeWith(session, turn, code);
   for (const name of ['attach-deadline', 'beat', 'silence'] as const) clearTimer(turn, name);
   turn.effects.push({ type: 'hang-up' });
   return retry({ ...session, outbox: cutOff(session.outbox) }, turn, code, CLIENT_CODES[code]);
@@ -295,7 +308,7 @@ function passSequence(session: Session, sequence: number, turn: Turn): Session {
 
 /** The log has been read to where it stood: what was cut off and did not arrive is sent again, then what waits. */
 function goLive(session: Session, turn: Turn): Session {
-  let next: Session = { ...session, link: { phase: 'live' } };
+  let next: Session = { ...session, link: { phase: 'live' }, inbox: forgiveSilence(session.inbox, turn.now) };
   if (next.stay === 'joined') emit(turn, { type: 'state', state: 'joined' });
   if (next.stay === 'new') {
     const arriving: Draft = { type: 'presence', standing: 'arriving' };
@@ -407,11 +420,15 @@ function say(session: Session, text: string, ref: string | undefined, turn: Turn
   const bytes = encodeText(text.toWellFormed());
   const code = refuseText(session, bytes);
   if (code !== undefined) {
-    emit(turn, { type: 'error', code, message: CLIENT_CODES[code], ref });
+    refuse(turn, code, ref);
     return session;
   }
   const drafts = cutText(bytes, LARGEST_PLAINTEXT_BYTES).map((fragment): Draft => ({ type: 'text', ref, ...fragment }));
   return pump({ ...session, outbox: enqueue(session.outbox, drafts) }, turn);
+}
+
+function refuse(turn: Turn, code: ClientCode, ref: string | undefined): void {
+  emit(turn, { type: 'error', code, message: CLIENT_CODES[code], ref });
 }
 
 function refuseText(session: Session, bytes: Uint8Array): ClientCode | undefined {
@@ -428,7 +445,7 @@ function isName(name: string): boolean {
 
 function leave(session: Session, turn: Turn): Session {
   if (session.stay === 'leaving') return close(session, turn, undefined, undefined);
-  if (session.link.phase !== 'live' || session.stay !== 'joined') return close(session, turn, undefined, undefined);
+  if (session.link.phase !== 'live' || session.stay === 'new') return close(session, turn, undefined, undefined);
   setTimer(turn, 'leave', LEAVE_WAIT_MS);
   const leaving: Draft = { type: 'presence', standing: 'leaving' };
   return pump({ ...session, stay: 'leaving', outbox: enqueue(session.outbox, [leaving]) }, turn);
@@ -510,6 +527,8 @@ function takeSilence(session: Session, turn: Turn): Session {
 
 function takePresence(session: Session, turn: Turn): Session {
   setTimer(turn, 'presence', presenceDelay(turn));
+  // While we are cut off everybody is silent, and nobody has gone.
+  if (session.link.phase !== 'live') return session;
   const dropped = dropSilent(session.inbox, turn.now);
   let next: Session = { ...session, inbox: dropped.inbox };
   for (const event of dropped.events) {

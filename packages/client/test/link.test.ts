@@ -197,7 +197,7 @@ describe('why the relay ends a connection', () => {
       pair.far.write(challenge);
       return Promise.resolve(pair.near);
     };
-    expect(statesOf(await room.join('Anna', { dial }))).toEqual(['joining', 'reconnecting version-mismatch']);
+    expect(statesOf(await room.join('Anna', { dial }))).toEqual(['joining', 'closed version-mismatch']);
   });
 });
 

@@ -189,7 +189,7 @@ export class ScriptedRelay {
 const SPKI_PREFIX = '302a300506032b6570032100';
 
 /** Ed25519 by another implementation than the client's. */
-export function verifySignature(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
+function verifySignature(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
   const prefix = fromHex(SPKI_PREFIX, SPKI_PREFIX.length / 2) ?? new Uint8Array(0);
   const key = createPublicKey({ key: Buffer.from(concatBytes(prefix, publicKey)), format: 'der', type: 'spki' });
   return verify(null, message, key, signature);

@@ -6,11 +6,19 @@ import { createRoomSecret, DialError, proveAdmission, registrationOf } from '@so
 import type { RoomRegistration } from '@sotto/client';
 import { encodeInvite } from '@sotto/protocol';
 import type { AdminCode, AdminRequest, Invite } from '@sotto/protocol';
-import { adviseDial, ClientAuthKey, connectGate, dialOnion, OnionKey, openOnionControl, TorError } from '@sotto/tor';
+import {
+  adviseDial,
+  byteStreamOf,
+  ClientAuthKey,
+  connectGate,
+  dialOnion,
+  OnionKey,
+  openOnionControl,
+  TorError,
+} from '@sotto/tor';
 import type { NetworkKind, OnionControl } from '@sotto/tor';
 import { connectAdmin } from './admin-connection.ts';
 import type { AdminConnection } from './admin-connection.ts';
-import { byteStreamOf } from './byte-stream.ts';
 import type { HostConfig } from './config.ts';
 import { HostError } from './errors.ts';
 import type { HostCode } from './errors.ts';

@@ -17,7 +17,7 @@ import type { Quota } from './quota.ts';
  * Where a connection is. `cursor` is the sequence number that it will be sent next; while it catches up, it is fed from the log and live
  * entries pass it by, so that nothing is sent twice or left out.
  */
-export type Standing =
+type Standing =
   | { readonly kind: 'awaiting-attach'; readonly since: number }
   | { readonly kind: 'attaching'; readonly since: number; readonly early: readonly Frame[] }
   | { readonly kind: 'catching-up'; readonly since: number; readonly cursor: number }
@@ -25,7 +25,7 @@ export type Standing =
   | { readonly kind: 'closed' };
 
 /** Why we do not read from a connection: each holds until its own cause is gone. Nothing that was read is dropped. */
-export type PauseReason = 'attaching' | 'quota' | 'room' | 'unread' | 'stopping';
+type PauseReason = 'attaching' | 'quota' | 'room' | 'unread' | 'stopping';
 
 export interface Connection {
   readonly standing: Standing;

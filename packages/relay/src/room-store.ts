@@ -40,10 +40,10 @@ export interface Commit {
   readonly head: Uint8Array;
 }
 
-export type RoomUnknown = { readonly kind: 'room-unknown' };
-export type Stale = { readonly kind: 'stale'; readonly counter: number };
+type RoomUnknown = { readonly kind: 'room-unknown' };
+type Stale = { readonly kind: 'stale'; readonly counter: number };
 export type Stored = { readonly kind: 'stored'; readonly first: number; readonly oldest: number };
-export type OutOfStep = { readonly kind: 'out-of-step'; readonly next: number };
+type OutOfStep = { readonly kind: 'out-of-step'; readonly next: number };
 
 export type AppendAnswer = Stored | Stale | OutOfStep | RoomUnknown;
 export type CommitAnswer = Stored | Stale | RoomUnknown;

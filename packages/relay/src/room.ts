@@ -27,7 +27,7 @@ interface Trouble {
  * What the room waits for. From `storing` on, `batch` is in the store's hands: until it has answered, the batch is neither changed nor
  * dropped, because it may be stored already.
  */
-export type Phase =
+type Phase =
   | { readonly kind: 'idle' }
   | { readonly kind: 'awaiting-slot' }
   | {

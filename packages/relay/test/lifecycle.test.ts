@@ -219,7 +219,9 @@ describe('the relay’s process', () => {
       const guest = new TestMember({ path: relaySocket });
       await guest.challenge();
       const status = await readFile(`/proc/${child.pid ?? 0}/status`, 'utf8').catch(() => '');
-      process.stdout.write(`relay, idle: ${/^VmRSS:\s*(.*)$/m.exec(status)?.[1] ?? 'unknown'} of RSS, with types stripped at start\n`);
+      process.stdout.write(
+        `relay, idle: ${/^VmRSS:\s*(.*)$/m.exec(status)?.[1] ?? 'unknown'} of RSS, with types stripped at start\n`,
+      );
       const exit = once(child, 'close');
       child.kill(signal);
       expect(await guest.closing()).toBe('relay-stopping');

@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import { DialError, registrationOf } from '@sotto/client';
 import type { ByteStream, Clock, Dial, StateEvent } from '@sotto/client';
 import type { Invite } from '@sotto/protocol';
-import { adviseDial, connectGate, dialOnion, onionAddressOf, TorError } from '@sotto/tor';
+import { adviseDial, byteStreamOf, connectGate, dialOnion, onionAddressOf, TorError } from '@sotto/tor';
 import type { FetchState, GateClient, NetworkKind, TorErrorCode } from '@sotto/tor';
 import type { Doors } from './environment.ts';
 import { DESCRIPTOR_POLL_MS, TOR_STUCK_LIMIT_MS } from './limits.ts';
@@ -83,7 +83,7 @@ class OnionDial {
       refuseAborted(signal);
       tell({ type: 'state', state: 'descriptor' });
       await this.#seed.use((seed) => gate.allow(this.#address, seed));
-      return streamOf(await this.#connect(gate, tell, signal));
+      return byteStreamOf(await this.#connect(gate, tell, signal));
     } catch (error) {
       if (error instanceof TorError) throw dialError(error.code);
       throw error;
@@ -250,17 +250,4 @@ function describeStuck(stage: GateStage): DialError | undefined {
 function dialError(code: TorErrorCode): DialError {
   const { cause, nextStep } = adviseDial(code);
   return new DialError(code, `${cause}: ${NEXT_STEPS[code] ?? nextStep}`, { final: FINAL.has(code) });
-}
-
-/** The socket comes paused, so that nothing is lost before somebody listens. */
-function streamOf(socket: Socket): ByteStream {
-  return {
-    write: (bytes) => void socket.write(bytes),
-    close: () => void socket.destroy(),
-    onData: (take) => {
-      socket.on('data', take);
-      socket.resume();
-    },
-    onClose: (take) => void socket.once('close', take),
-  };
 }

@@ -67,9 +67,7 @@ export class PlainFrontEnd implements FrontEnd {
         this.#tellGap(event.count, event.from);
         return;
       case 'unsent':
-        this.#note(
-          safely`${countMessages(event.refs.length)} not acknowledged by the relay: the others may miss it`,
-        );
+        this.#note(safely`${countMessages(event.refs.length)} not acknowledged by the relay: the others may miss it`);
         return;
       case 'error':
         this.#note(safely`${safeLine(event.message)} (${safeLine(event.code)})`);

@@ -55,7 +55,10 @@ describe('the end of the input', () => {
   });
 
   test('leaves for a text that was refused, too', () => {
-    const refused: ConversationEvent = { type: 'told', event: { type: 'error', code: 'text-empty', message: '', ref: '1' } };
+    const refused: ConversationEvent = {
+      type: 'told',
+      event: { type: 'error', code: 'text-empty', message: '', ref: '1' },
+    };
     expect(play([JOINED, say('a'), { type: 'input-ended' }, refused]).effects.at(-1)).toContain('leave');
   });
 
@@ -91,7 +94,10 @@ describe('leaving', () => {
 
   test('exit code 1 when the output failed or the room ended', () => {
     expect(play([JOINED, { type: 'output-failed' }, CLOSED]).end.exitCode).toBe(1);
-    const roomClosed: ConversationEvent = { type: 'told', event: { type: 'state', state: 'closed', code: 'room-closed' } };
+    const roomClosed: ConversationEvent = {
+      type: 'told',
+      event: { type: 'state', state: 'closed', code: 'room-closed' },
+    };
     expect(play([JOINED, roomClosed]).end.exitCode).toBe(1);
   });
 });

@@ -87,7 +87,8 @@ export const HOSTILE_SAMPLES: Readonly<Record<string, string>> = {
 const FORBIDDEN = /[\0-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/;
 /** What nobody sees: format characters, tags, fillers, selectors; joiner and emoji selector are judged by their place. */
 const INVISIBLE = /[[\p{Cf}\p{Co}\p{Cn}\p{Cs}\p{Default_Ignorable_Code_Point}]--[\u{200D}\u{FE0F}]]/v;
-const MISPLACED_JOINER = /(?<![\p{ExtPict}\p{EMod}\u{FE0F}])\u{200D}|\u{200D}(?!\p{ExtPict})|(?<![\p{ExtPict}0-9#*])\u{FE0F}/v;
+const MISPLACED_JOINER =
+  /(?<![\p{ExtPict}\p{EMod}\u{FE0F}])\u{200D}|\u{200D}(?!\p{ExtPict})|(?<![\p{ExtPict}0-9#*])\u{FE0F}/v;
 const MARK_FLOOD = /\p{M}{5}/v;
 const BASELESS_MARK = /^\p{M}/mv;
 

@@ -71,7 +71,9 @@ class Terminal extends EventEmitter {
   }
 }
 
-async function prompt(press: (terminal: Terminal, abort: AbortController) => void): Promise<{ answer: Answer; shown: string; terminal: Terminal }> {
+async function prompt(
+  press: (terminal: Terminal, abort: AbortController) => void,
+): Promise<{ answer: Answer; shown: string; terminal: Terminal }> {
   const terminal = new Terminal();
   const abort = new AbortController();
   let shown = '';
@@ -143,17 +145,20 @@ describe('the hidden prompt', () => {
 });
 
 describe('a connection string', () => {
-  test.each(Object.entries(BAD_INVITES))('that is bad is refused with what is wrong with it: %s', async (code, text) => {
-    const program = startProgram(['-', '--json'], new ScriptedRelay());
-    program.stdin.end(`${text}\n`);
-    expect(await program.ended).toBe(2);
-    expect(program.err.text).toContain(INVITE_CODES[code as keyof typeof INVITE_CODES]);
-    expect(program.err.text).toContain('Next: ');
-    expect(program.out.lines.map((line) => JSON.parse(line) as unknown)).toEqual([
-      { type: 'error', code, message: expect.stringContaining('Next: ') as string },
-    ]);
-    if (code !== 'invite-empty') expect(program.err.text).not.toContain(text.slice(20, 40));
-  });
+  test.each(Object.entries(BAD_INVITES))(
+    'that is bad is refused with what is wrong with it: %s',
+    async (code, text) => {
+      const program = startProgram(['-', '--json'], new ScriptedRelay());
+      program.stdin.end(`${text}\n`);
+      expect(await program.ended).toBe(2);
+      expect(program.err.text).toContain(INVITE_CODES[code as keyof typeof INVITE_CODES]);
+      expect(program.err.text).toContain('Next: ');
+      expect(program.out.lines.map((line) => JSON.parse(line) as unknown)).toEqual([
+        { type: 'error', code, message: expect.stringContaining('Next: ') as string },
+      ]);
+      if (code !== 'invite-empty') expect(program.err.text).not.toContain(text.slice(20, 40));
+    },
+  );
 
   test('as an argument works and is warned of in one line', async () => {
     const program = startProgram([INVITE.toUpperCase()], new ScriptedRelay());
@@ -234,7 +239,10 @@ describe('the command line', () => {
   });
 
   test('is described in English, and has the version of the package', async () => {
-    expect(parse('--help')).toMatchObject({ code: 'shown', text: expect.stringContaining('Joins a Sotto room') as string });
+    expect(parse('--help')).toMatchObject({
+      code: 'shown',
+      text: expect.stringContaining('Joins a Sotto room') as string,
+    });
     expect(parse('--version')).toEqual({ ok: false, code: 'shown', text: VERSION });
     expect(VERSION).toBe(manifest.version);
     const program = startProgram(['--help'], new ScriptedRelay());
@@ -260,7 +268,8 @@ describe('the command line', () => {
   );
 
   test('makes up names that are names', () => {
-    for (let byte = 0; byte < 256; byte += 1) expect(isName(makeName((length) => new Uint8Array(length).fill(byte)))).toBe(true);
+    for (let byte = 0; byte < 256; byte += 1)
+      expect(isName(makeName((length) => new Uint8Array(length).fill(byte)))).toBe(true);
     expect(makeName(() => Uint8Array.of(0x00, 0x15, 0x2a))).toBe('bajepi');
   });
 });

@@ -21,7 +21,11 @@ async function untilLine(program: Program, wanted: Record<string, unknown>): Pro
   return line;
 }
 
-async function join(name: string, relay: ScriptedRelay, network: 'public' | 'private-test' = 'public'): Promise<Program> {
+async function join(
+  name: string,
+  relay: ScriptedRelay,
+  network: 'public' | 'private-test' = 'public',
+): Promise<Program> {
   const program = startProgram([INVITE, '--json', '--name', name], relay, { network });
   await untilLine(program, { type: 'state', state: 'joined' });
   return program;
@@ -139,7 +143,9 @@ describe('the end of the input', () => {
     const relay = new ScriptedRelay();
     const reader = await join('reader', relay);
     const writer = startProgram(['-', '--json', '--name', 'writer'], relay);
-    const lines = Array.from({ length: 300 }, (_, index) => JSON.stringify({ cmd: 'send', text: `t${index}`, ref: `${index}` }));
+    const lines = Array.from({ length: 300 }, (_, index) =>
+      JSON.stringify({ cmd: 'send', text: `t${index}`, ref: `${index}` }),
+    );
     writer.stdin.end(`${INVITE}\n${lines.join('\n')}`);
     expect(await writer.ended).toBe(0);
     const sent = linesOf(writer).filter((line) => line.type === 'sent');

@@ -17,7 +17,9 @@ function collect(): { taken: string[]; taker: LineTaker } {
 
 describe('lines out of bytes', () => {
   test('are the same however the bytes were cut', () => {
-    const anyLines = fc.array(fc.string({ unit: 'grapheme', maxLength: 20 }).map((text) => text.replaceAll(/[\r\n]/g, '')));
+    const anyLines = fc.array(
+      fc.string({ unit: 'grapheme', maxLength: 20 }).map((text) => text.replaceAll(/[\r\n]/g, '')),
+    );
     fc.assert(
       fc.property(anyLines, fc.array(fc.nat(12)), (lines, cuts) => {
         const bytes = Buffer.from(lines.map((line) => `${line}\n`).join(''));

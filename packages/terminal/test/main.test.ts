@@ -15,7 +15,11 @@ interface Ended {
   readonly err: string;
 }
 
-function start(command: string, args: readonly string[], environment: NodeJS.ProcessEnv = DOORS): ChildProcessWithoutNullStreams {
+function start(
+  command: string,
+  args: readonly string[],
+  environment: NodeJS.ProcessEnv = DOORS,
+): ChildProcessWithoutNullStreams {
   return spawn(command, args, { env: { PATH: process.env['PATH'], TERM: 'xterm', ...environment } });
 }
 
@@ -105,7 +109,9 @@ describe('the process', () => {
     const child = start(process.execPath, ['--input-type=module', '-e', script]);
     const { code, out, err } = await end(child);
     expect(code).toBe(70);
-    expect(err).toMatch(/^sotto: the connection string is now in .*\nsotto: this is a bug in Sotto.*\(internal-error\)\n$/);
+    expect(err).toMatch(
+      /^sotto: the connection string is now in .*\nsotto: this is a bug in Sotto.*\(internal-error\)\n$/,
+    );
     expect(out + err).not.toContain('sotto1');
   });
 });
@@ -132,7 +138,8 @@ describe.runIf(process.platform === 'linux')('on a terminal', () => {
     expect(asked).toBe(3);
     expect(out).not.toContain(secret);
     expect(out).toContain('code 2');
-    const settings = out.match(/(?:^|\s)-?(?:icanon|echo|isig|icrnl|opost)(?=[\s;])/g)?.map((word) => word.trim()) ?? [];
+    const settings =
+      out.match(/(?:^|\s)-?(?:icanon|echo|isig|icrnl|opost)(?=[\s;])/g)?.map((word) => word.trim()) ?? [];
     expect(settings).toHaveLength(10);
     expect(settings.slice(5)).toEqual(settings.slice(0, 5));
     expect(settings).toContain('icanon');

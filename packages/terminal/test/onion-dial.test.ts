@@ -52,7 +52,11 @@ interface Dialled {
 }
 
 /** A dialler between a scripted gate and a scripted SOCKS port. */
-async function prepare(script: GateScript, next: () => number | ByteStream, clock: Clock = REAL_CLOCK): Promise<Dialled> {
+async function prepare(
+  script: GateScript,
+  next: () => number | ByteStream,
+  clock: Clock = REAL_CLOCK,
+): Promise<Dialled> {
   const gateSocket = join(directory, 'gate.sock');
   const gate = await openGate(gateSocket, script);
   const socks = await openSocks(next);
@@ -256,6 +260,9 @@ describe('the environment', () => {
     ['tor-client:9050', undefined],
     ['tor-client:9050', 'gate.sock'],
   ])('is refused with SOTTO_SOCKS=%s and SOTTO_GATE_SOCKET=%s', (socks, gate) => {
-    expect(readDoors({ SOTTO_SOCKS: socks, SOTTO_GATE_SOCKET: gate })).toEqual({ ok: false, code: 'environment-invalid' });
+    expect(readDoors({ SOTTO_SOCKS: socks, SOTTO_GATE_SOCKET: gate })).toEqual({
+      ok: false,
+      code: 'environment-invalid',
+    });
   });
 });

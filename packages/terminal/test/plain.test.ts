@@ -12,7 +12,10 @@ const ALICE = { name: 'alice', fingerprint: '4f2c000000000000' };
 const BOB = { name: 'bob', fingerprint: '1234000000000000' };
 const SELF = { name: 'anna', fingerprint: 'aaaa000000000000' };
 
-function screenOf(columns?: number): { tell: (event: ShownEvent, network?: 'public' | 'private-test') => void; rows: () => string[] } {
+function screenOf(columns?: number): {
+  tell: (event: ShownEvent, network?: 'public' | 'private-test') => void;
+  rows: () => string[];
+} {
   const printed: string[] = [];
   const screen = { print: (lines: string) => void printed.push(lines), close: () => Promise.resolve() };
   const plain = new PlainFrontEnd(screen, () => columns);
@@ -42,9 +45,25 @@ describe('what is shown', () => {
     tell({ type: 'sent', ref: undefined, id: 'y', text: 'hi bob' });
     tell({ type: 'gap', count: 3 });
     tell({ type: 'gap', count: 1, from: BOB });
-    tell({ type: 'listing', members: [{ ...SELF, self: true }, { ...BOB, self: false }] });
-    tell({ type: 'state', state: 'reconnecting', code: 'relay-unreachable', detail: 'the relay cannot be reached now: trying again' });
-    tell({ type: 'state', state: 'reconnecting', code: 'relay-unreachable', detail: 'the relay cannot be reached now: trying again' });
+    tell({
+      type: 'listing',
+      members: [
+        { ...SELF, self: true },
+        { ...BOB, self: false },
+      ],
+    });
+    tell({
+      type: 'state',
+      state: 'reconnecting',
+      code: 'relay-unreachable',
+      detail: 'the relay cannot be reached now: trying again',
+    });
+    tell({
+      type: 'state',
+      state: 'reconnecting',
+      code: 'relay-unreachable',
+      detail: 'the relay cannot be reached now: trying again',
+    });
     tell({ type: 'state', state: 'joined' });
     tell({ type: 'left', member: BOB });
     tell({ type: 'unsent', refs: [undefined, undefined] });
@@ -163,9 +182,12 @@ describe('what a typed line means', () => {
   });
 
   test.each(['', '   ', '\t'])('%j is nothing', (line) => expect(readTyped(line)).toEqual({ type: 'nothing' }));
-  test.each(['/qiut', '/etc/passwd', '/'])('%j is no command', (line) => expect(readTyped(line)).toEqual({ type: 'unknown' }));
+  test.each(['/qiut', '/etc/passwd', '/'])('%j is no command', (line) =>
+    expect(readTyped(line)).toEqual({ type: 'unknown' }),
+  );
   test.each(['/who', '/members'])('%j lists', (line) =>
-    expect(readTyped(line)).toEqual({ type: 'command', command: { type: 'members' } }));
+    expect(readTyped(line)).toEqual({ type: 'command', command: { type: 'members' } }),
+  );
 });
 
 describe('line mode as a program', () => {
@@ -187,7 +209,9 @@ describe('line mode as a program', () => {
     await bert.out.until((text) => /^anna·[0-9a-f]{4} {2}\/slash$/m.test(text));
     await anna.out.until((text) => /^anna·[0-9a-f]{4} {2}\/slash$/m.test(text));
     expect(anna.out.text).toContain('-- there is no such command');
-    expect(anna.out.text).toMatch(/^-- 2 here: anna·[0-9a-f]{4} \([0-9a-f]{16}, you\), bert·[0-9a-f]{4} \([0-9a-f]{16}\)$/m);
+    expect(anna.out.text).toMatch(
+      /^-- 2 here: anna·[0-9a-f]{4} \([0-9a-f]{16}, you\), bert·[0-9a-f]{4} \([0-9a-f]{16}\)$/m,
+    );
     expect(anna.out.text).toContain('PRIVATE TEST NETWORK');
     expect(bert.out.lines.filter((line) => line.startsWith('anna·')).map((line) => line.slice(9).trim())).toEqual([
       'hello',

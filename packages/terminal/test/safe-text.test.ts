@@ -33,7 +33,10 @@ describe('the gate', () => {
   });
 
   test('lets no control, no bidi and nothing invisible through, whatever comes', () => {
-    fc.assert(fc.property(anyText, (text) => harmOf(safeText(text)) === undefined), { numRuns: 2_000 });
+    fc.assert(
+      fc.property(anyText, (text) => harmOf(safeText(text)) === undefined),
+      { numRuns: 2_000 },
+    );
     fc.assert(fc.property(anyText, (text) => harmOf(safeLine(text)) === undefined && !safeLine(text).includes('\n')));
   });
 
@@ -51,12 +54,18 @@ describe('the gate', () => {
     expect(safeText('a\r\nb\rc\u0085d\u2028e\u2029f\vg\fh\ti')).toBe('a\nb\nc\nd\ne\nf\ng\nh    i');
   });
 
-  test.each(['héllo wörld', 'Ελληνικά', 'русский', '日本語　テキスト', 'العربية', 'हिन्दी', 'ไทยที่นี่', '👩‍👩‍👧 👍🏽 ❤️ 1️⃣ 🇪🇺 ❤️‍🔥'])(
-    'leaves alone what people write: %s',
-    (text) => {
-      expect(safeText(text)).toBe(text.normalize('NFC'));
-    },
-  );
+  test.each([
+    'héllo wörld',
+    'Ελληνικά',
+    'русский',
+    '日本語　テキスト',
+    'العربية',
+    'हिन्दी',
+    'ไทยที่นี่',
+    '👩‍👩‍👧 👍🏽 ❤️ 1️⃣ 🇪🇺 ❤️‍🔥',
+  ])('leaves alone what people write: %s', (text) => {
+    expect(safeText(text)).toBe(text.normalize('NFC'));
+  });
 
   test('keeps four marks on a base, even with something invisible between them', () => {
     expect(safeText('q\u0301\u0302\u0303\u0304\u0305x')).toBe('q\u0301\u0302\u0303\u0304x');

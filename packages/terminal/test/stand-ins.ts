@@ -31,7 +31,8 @@ export async function openGate(path: string, script: GateScript): Promise<GateSt
     asked.push(request);
     if (request['op'] === 'version') write(socket, { ok: true, version: '0.4.9.11', network: script.network });
     else if (request['op'] === 'descriptor') write(socket, { ok: true, descriptor: script.descriptor });
-    else if (request['op'] === 'allow' && script.refusal !== undefined) write(socket, { ok: false, code: script.refusal });
+    else if (request['op'] === 'allow' && script.refusal !== undefined)
+      write(socket, { ok: false, code: script.refusal });
     else if (request['op'] !== 'bootstrap') write(socket, { ok: true });
     else {
       const [first, ...later] = stages;
@@ -64,7 +65,9 @@ export async function openGate(path: string, script: GateScript): Promise<GateSt
 }
 
 /** `next` says for each connection with which number to refuse it, or to which stream it leads. */
-export async function openSocks(next: () => number | ByteStream): Promise<{ server: Server; port: number; targets: string[] }> {
+export async function openSocks(
+  next: () => number | ByteStream,
+): Promise<{ server: Server; port: number; targets: string[] }> {
   const targets: string[] = [];
   const server = createServer((socket) => {
     socket.on('error', () => undefined);

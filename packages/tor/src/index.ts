@@ -1,5 +1,6 @@
 // The public face of the tor package. The control connection and the inside of the gate are not part of it.
 
+export { byteStreamOf } from './byte-stream.ts';
 export type { BootstrapProgress, BootstrapStage, BootstrapTag, BootstrapWarning, StallCause } from './bootstrap.ts';
 export type { Clock } from './clock.ts';
 export type { ControlAddress, ControlTimeouts } from './control.ts';

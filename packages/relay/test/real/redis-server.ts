@@ -12,7 +12,7 @@ const COMMANDS =
   'hset hget hmget hgetall exists del expire pexpire xadd xlen xrange xdel xtrim eval evalsha script|load ping';
 
 /** redis.conf: the default user is the relay's and may do what docker-compose.yml lets it do; `tester` may do everything. */
-export const REDIS_CONFIGURATION: string = [
+const REDIS_CONFIGURATION: string = [
   'save ""',
   'appendonly no',
   'maxmemory 128mb',

@@ -1,0 +1,62 @@
+import { PROTOCOL_VERSION } from '@sotto/protocol';
+import { createStreamPair, SeededRandom } from '@sotto/test-kit';
+import { describe, expect, test } from 'vitest';
+import { dropSilent, EMPTY_INBOX, takeContent } from '../src/inbox.ts';
+import { KNOWN_MEMBERS_MAX, MEMBER_SILENT_MS } from '../src/limits.ts';
+import { Rehearsal, statesOf, textsOf, told } from './rehearsal.ts';
+
+describe('a member', () => {
+  test('that says something after its end hears that it is not in a room, with the ref', async () => {
+    const room = new Rehearsal();
+    const anna = await room.join('Anna');
+    anna.client.leave();
+    await room.clock.advance(1);
+    anna.client.say('anybody?', 'late');
+    expect(told(anna, 'error')).toMatchObject([{ code: 'not-joined', ref: 'late' }]);
+  });
+
+  test('that comes back after a long cut of its own still lists those who are here', async () => {
+    const room = new Rehearsal();
+    const anna = await room.join('Anna');
+    const ben = await room.join('Ben');
+    await room.clock.advance(10);
+    room.unreachable = true;
+    anna.streams[0]?.cut();
+    await room.clock.advance(2 * MEMBER_SILENT_MS);
+    expect(told(anna, 'left')).toEqual([]);
+    room.unreachable = false;
+    await room.clock.advance(MEMBER_SILENT_MS / 2);
+    expect(statesOf(anna).at(-1)).toBe('joined');
+    expect(told(anna, 'left')).toEqual([]);
+    ben.client.say('still here');
+    await room.clock.advance(1);
+    expect(textsOf(anna)).toEqual(['still here']);
+  });
+
+  test('is told at once, and for good, that the other side is of another version', async () => {
+    const room = new Rehearsal();
+    const { near, far } = createStreamPair(room.clock);
+    const anna = await room.join('Anna', { dial: () => Promise.resolve(near) });
+    far.write(Uint8Array.of((PROTOCOL_VERSION + 1) << 4));
+    await room.clock.advance(1);
+    expect(statesOf(anna).at(-1)).toBe('closed version-mismatch');
+  });
+});
+
+describe('a room with more keys than are remembered', () => {
+  const presence = (number: number) => ({ type: 'presence', number, seen: 0, standing: 'here', name: 'x' }) as const;
+
+  test('still lets newcomers be heard once others have gone', () => {
+    const keys = new SeededRandom(7);
+    let inbox = EMPTY_INBOX;
+    for (let index = 0; index < KNOWN_MEMBERS_MAX; index += 1) {
+      inbox = takeContent(inbox, keys.bytes(32), presence(1), index).inbox;
+    }
+    const newcomer = keys.bytes(32);
+    expect(takeContent(inbox, newcomer, presence(1), 1_000).events).toEqual([]);
+    const later = dropSilent(inbox, MEMBER_SILENT_MS + 10).inbox;
+    const taken = takeContent(later, newcomer, presence(1), MEMBER_SILENT_MS + 10);
+    expect(taken.events.map((event) => event.type)).toContain('arrived');
+    expect(taken.inbox.members.size).toBe(KNOWN_MEMBERS_MAX);
+  });
+});
