@@ -6,9 +6,9 @@ import type { ChildProcess } from 'node:child_process';
 export const COMPOSE_FILES: readonly string[] = ['docker-compose.yml', 'test/tornet/compose.yml'];
 
 /** The environment of every compose call of one project. */
-function composeEnvironment(project: string | undefined): NodeJS.ProcessEnv {
+function composeEnvironment(project: string | undefined, files: readonly string[]): NodeJS.ProcessEnv {
   const named = project === undefined ? {} : { COMPOSE_PROJECT_NAME: project };
-  return { ...process.env, ...named, COMPOSE_FILE: COMPOSE_FILES.join(':'), COMPOSE_PATH_SEPARATOR: ':' };
+  return { ...process.env, ...named, COMPOSE_FILE: files.join(':'), COMPOSE_PATH_SEPARATOR: ':' };
 }
 
 /** Starts `docker compose …` with pipes (or the caller's terminal). */
@@ -17,15 +17,19 @@ export function startCompose(
   args: readonly string[],
   stdio: 'pipe' | 'inherit' = 'pipe',
 ): ChildProcess {
-  return spawn('docker', ['compose', ...args], { env: composeEnvironment(project), stdio });
+  return spawn('docker', ['compose', ...args], { env: composeEnvironment(project, COMPOSE_FILES), stdio });
 }
 
 /** Runs `docker compose …` to its end. @returns its exit code and what it printed. */
 export function runCompose(
   project: string | undefined,
   args: readonly string[],
+  files: readonly string[] = COMPOSE_FILES,
 ): { readonly code: number; readonly stdout: string; readonly stderr: string } {
-  const result = spawnSync('docker', ['compose', ...args], { env: composeEnvironment(project), encoding: 'utf8' });
+  const result = spawnSync('docker', ['compose', ...args], {
+    env: composeEnvironment(project, files),
+    encoding: 'utf8',
+  });
   return { code: result.status ?? 1, stdout: result.stdout, stderr: result.stderr };
 }
 

@@ -1,7 +1,7 @@
 // What can go wrong around the relay without being a bug: one table of codes, none of which tells who or what it was about.
 
 /** The codes of RelayError and of a refused configuration. */
-const RELAY_ERRORS = {
+export const RELAY_ERRORS = {
   'store-unavailable': 'the store cannot be reached, or does not answer in time',
   'store-reply': 'the store answered something that no operation of ours answers',
   'socket-in-use': 'another process listens on this socket',
