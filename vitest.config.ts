@@ -1,8 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
 const MINUTE_MS = 60_000;
-/** No image of Testcontainers' own can be had everywhere; the suites clean up after themselves. */
-const WITHOUT_RYUK = { TESTCONTAINERS_RYUK_DISABLED: 'true' };
+// No image of Testcontainers' own can be had everywhere; the suites clean up after themselves. Here, so that the global set-up has it too.
+process.env['TESTCONTAINERS_RYUK_DISABLED'] ??= 'true';
 
 export default defineConfig({
   test: {
@@ -18,7 +18,6 @@ export default defineConfig({
         test: {
           name: 'real',
           include: ['packages/*/test/real/*.test.ts'],
-          env: WITHOUT_RYUK,
           fileParallelism: false,
           testTimeout: 5 * MINUTE_MS,
           hookTimeout: 5 * MINUTE_MS,
@@ -28,7 +27,6 @@ export default defineConfig({
         test: {
           name: 'containers',
           include: ['test/containers/*.test.ts'],
-          env: WITHOUT_RYUK,
           globalSetup: ['test/containers/global-setup.ts'],
           fileParallelism: false,
           pool: 'forks',
