@@ -1,12 +1,15 @@
 // The thin edge around a session: performs its effects with the streams, timers and random numbers it is handed.
 
 import { ByteReader, FrameSplitter } from '@sotto/protocol';
-import type { Invite } from '@sotto/protocol';
+import type { Content, Invite } from '@sotto/protocol';
 import type { RandomSource } from '@sotto/crypto';
 import type { ClientEvent, Speaker, StateEvent } from './events.ts';
 import { Membership } from './membership.ts';
-import { createSession, listMembers, step } from './session.ts';
-import type { Effect, Session, SessionEvent, TimerName } from './session.ts';
+import type { Opened } from './membership.ts';
+import { step } from './session.ts';
+import { createSession } from './session-state.ts';
+import type { Effect, Session, SessionEvent, TimerName } from './session-state.ts';
+import { listMembers } from './telling.ts';
 
 /** A connection to the relay, whatever carries it. Bytes come in any pieces; `onClose` is called once, for any reason. */
 export interface ByteStream {
@@ -55,6 +58,7 @@ export class Client {
   readonly #abort = new AbortController();
   #session: Session;
   #stream: ByteStream | undefined;
+  #keysBusy: Promise<void> = Promise.resolve();
   /** The events that wait their turn; undefined while nothing happens. */
   #turn: SessionEvent[] | undefined;
   #resolveEnded: () => void = () => undefined;
@@ -119,6 +123,12 @@ export class Client {
       case 'write':
         this.#stream?.write(effect.bytes);
         return;
+      case 'open':
+        this.#queueForKeys(() => this.#open(effect));
+        return;
+      case 'seal':
+        this.#queueForKeys(() => this.#seal(effect.content));
+        return;
       case 'hang-up':
         this.#hangUp();
         return;
@@ -136,6 +146,24 @@ export class Client {
         this.#end();
         return;
     }
+  }
+
+  /** One after another, in the order in which they were asked for. Nothing here fails but by a bug, which then ends the process. */
+  #queueForKeys(work: () => Promise<void>): void {
+    this.#keysBusy = this.#keysBusy.then(work);
+  }
+
+  async #open(effect: Extract<Effect, { type: 'open' }>): Promise<void> {
+    if (this.#abort.signal.aborted) return;
+    const { sequence, body, own } = effect;
+    const opened: Opened = own ? { kind: 'nothing', code: 'own' } : await Promise.resolve(this.#membership.open(body));
+    this.#step({ type: 'opened', sequence, body, opened });
+  }
+
+  async #seal(content: Content): Promise<void> {
+    if (this.#abort.signal.aborted) return;
+    const body = await Promise.resolve(this.#membership.seal(content));
+    this.#step({ type: 'sealed', number: content.number, body });
   }
 
   async #dial(): Promise<void> {
@@ -164,7 +192,7 @@ export class Client {
     stream.onClose(() => {
       if (this.#stream === stream) this.#step({ type: 'cut', code: 'relay-unreachable' });
     });
-    this.#step({ type: 'opened' });
+    this.#step({ type: 'connected' });
   }
 
   #takeChunk(stream: ByteStream, splitter: FrameSplitter, chunk: Uint8Array): void {

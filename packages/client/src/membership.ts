@@ -21,19 +21,21 @@ import {
   encodePlaintext,
   FRAME_BYTES,
   MEMBER_FRAME_OVERHEAD_BYTES,
-  refuse,
 } from '@sotto/protocol';
-import type { Content, ContentCode, Decoded, Invite } from '@sotto/protocol';
+import type { Content, ContentCode, Invite } from '@sotto/protocol';
 
 const PLAINTEXT_SIZES: readonly number[] = FRAME_BYTES.map((bytes) => plaintextBytes(bodyBytes(bytes)));
 const encoder = new TextEncoder();
 /** `ignoreBOM` keeps a leading U+FEFF: it is part of what was said. */
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-/** What an opened frame was. A dummy and a frame that is not ours to read ask for the same: nothing. */
+/** What an entry was. */
 export type Opened =
-  { readonly kind: 'dummy' } | { readonly kind: 'content'; readonly memberKey: Uint8Array; readonly content: Content };
-export type OpenCode = 'envelope-foreign' | 'signature-wrong' | ContentCode;
+  | { readonly kind: 'nothing'; readonly code: Nothing }
+  | { readonly kind: 'content'; readonly memberKey: Uint8Array; readonly content: Content };
+/** Why an entry changes nothing: a dummy, noise, what is not ours to read, and an echo, which is known by its bytes. */
+type Nothing = OpenCode | 'dummy' | 'own';
+type OpenCode = 'envelope-foreign' | 'signature-wrong' | ContentCode;
 
 /** One member's standing in one room: the room's keys and the member's own. */
 export class Membership {
@@ -74,22 +76,26 @@ export class Membership {
     return sealEnvelope(this.#keys.frameKey, plaintext, this.#random);
   }
 
-  open(body: Uint8Array): Decoded<Opened, OpenCode> {
+  open(body: Uint8Array): Opened {
     const envelope = openEnvelope(this.#keys.frameKey, body);
-    if (!envelope.ok) return envelope;
+    if (!envelope.ok) return nothing(envelope.code);
     const plaintext = decodePlaintext(envelope.value);
-    if (!plaintext.ok) return plaintext;
-    if (plaintext.value.kind === 'dummy') return { ok: true, value: { kind: 'dummy' } };
+    if (!plaintext.ok) return nothing(plaintext.code);
+    if (plaintext.value.kind === 'dummy') return nothing('dummy');
     const { memberKey, content: bytes, signature } = plaintext.value;
-    if (!verifyContent(this.#keys.roomId, memberKey, bytes, signature)) return refuse('signature-wrong');
+    if (!verifyContent(this.#keys.roomId, memberKey, bytes, signature)) return nothing('signature-wrong');
     const content = decodeContent(bytes, decodeText);
-    return content.ok ? { ok: true, value: { kind: 'content', memberKey, content: content.value } } : content;
+    return content.ok ? { kind: 'content', memberKey, content: content.value } : nothing(content.code);
   }
 
   destroy(): void {
     destroyRoomKeys(this.#keys);
     this.#credential.secret.destroy();
   }
+}
+
+function nothing(code: Nothing): Opened {
+  return { kind: 'nothing', code };
 }
 
 /** @returns the text, or undefined if it is not UTF-8. */

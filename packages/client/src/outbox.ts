@@ -16,12 +16,17 @@ export type Draft =
   | { readonly type: 'presence'; readonly standing: Standing }
   | { readonly type: 'receipt' };
 
-/** A frame that left. The sealed bytes are kept: a re-send is the identical bytes. `refused` waits until nothing else is in flight. */
-export interface Departed {
+/**
+ * A frame that has its number. While it is being sealed it has no bytes; from then on they are kept: a re-send is the identical bytes.
+ * `refused` and `cut-off` wait until nothing is in flight.
+ */
+export type Departed = { readonly standing: 'sealing'; readonly draft: Draft; readonly number: number } | Sealed;
+
+interface Sealed {
+  readonly standing: 'in-flight' | 'refused' | 'cut-off';
   readonly draft: Draft;
   readonly number: number;
   readonly body: Uint8Array;
-  readonly standing: 'in-flight' | 'refused' | 'cut-off';
 }
 
 export interface Outbox {
@@ -46,43 +51,64 @@ export function has(outbox: Outbox, type: Draft['type']): boolean {
   return outbox.waiting.some((draft) => draft.type === type);
 }
 
-/** Moves the first draft to the departed ones, sealed as `body` under `number`. */
-export function depart(outbox: Outbox, draft: Draft, number: number, body: Uint8Array): Outbox {
-  return {
-    waiting: outbox.waiting.slice(1),
-    departed: [...outbox.departed, { draft, number, body, standing: 'in-flight' }],
-  };
+/** Moves the first draft to the departed ones, under `number`, to be sealed. */
+export function depart(outbox: Outbox, draft: Draft, number: number): Outbox {
+  return { waiting: outbox.waiting.slice(1), departed: [...outbox.departed, { standing: 'sealing', draft, number }] };
+}
+
+/** The frame with this number has its bytes. */
+export function seal(outbox: Outbox, number: number, body: Uint8Array, standing: Sealed['standing']): Outbox {
+  const departed = outbox.departed.map((frame) =>
+    frame.standing === 'sealing' && frame.number === number ? { ...frame, body, standing } : frame,
+  );
+  return { ...outbox, departed };
 }
 
 /** The relay echoed this body. @returns the frame that it was, or undefined if it is none of ours that still waits. */
 export function acknowledge(outbox: Outbox, body: Uint8Array): { outbox: Outbox; departed: Departed | undefined } {
-  const departed = outbox.departed.find((frame) => equalBytes(frame.body, body));
+  const departed = outbox.departed.find((frame) => isBody(frame, body));
   if (departed === undefined) return { outbox, departed };
   return { outbox: { ...outbox, departed: outbox.departed.filter((frame) => frame !== departed) }, departed };
+}
+
+/** @returns whether these are the bytes of a frame of ours that still waits for its echo. */
+export function isOwn(outbox: Outbox, body: Uint8Array): boolean {
+  return outbox.departed.some((frame) => isBody(frame, body));
+}
+
+function isBody(frame: Departed, body: Uint8Array): boolean {
+  return frame.standing !== 'sealing' && equalBytes(frame.body, body);
 }
 
 /** The relay refused the frame with this nonce: it is sent again, in its old place, when nothing is in flight any more. */
 export function refuseFrame(outbox: Outbox, nonce: Uint8Array): Outbox {
   const departed = outbox.departed.map((frame) =>
-    equalBytes(frame.body.subarray(0, NONCE_BYTES), nonce) ? { ...frame, standing: 'refused' as const } : frame,
+    frame.standing !== 'sealing' && equalBytes(frame.body.subarray(0, NONCE_BYTES), nonce)
+      ? { ...frame, standing: 'refused' as const }
+      : frame,
   );
   return { ...outbox, departed };
 }
 
 /** The connection is gone: nobody knows which frames in flight arrived. The log will tell after the next attach. */
 export function cutOff(outbox: Outbox): Outbox {
-  return { ...outbox, departed: outbox.departed.map((frame) => ({ ...frame, standing: 'cut-off' })) };
+  const departed = outbox.departed.map((frame) =>
+    frame.standing === 'sealing' ? frame : { ...frame, standing: 'cut-off' as const },
+  );
+  return { ...outbox, departed };
 }
 
 /** @returns the frames to send again now, oldest first: only when none is in flight, so that a member's frames keep their order. */
-export function takeResends(outbox: Outbox): { outbox: Outbox; resends: readonly Departed[] } {
-  const inFlight = outbox.departed.some((frame) => frame.standing === 'in-flight');
-  if (inFlight || outbox.departed.length === 0) return { outbox, resends: [] };
-  const departed = outbox.departed.map((frame) => ({ ...frame, standing: 'in-flight' as const }));
-  return { outbox: { ...outbox, departed }, resends: departed };
+export function takeResends(outbox: Outbox): { outbox: Outbox; resends: readonly Uint8Array[] } {
+  if (outbox.departed.some((frame) => frame.standing === 'in-flight')) return { outbox, resends: [] };
+  const resends = outbox.departed.flatMap((frame) => (frame.standing === 'sealing' ? [] : [frame.body]));
+  const departed = outbox.departed.map((frame) =>
+    frame.standing === 'sealing' ? frame : { ...frame, standing: 'in-flight' as const },
+  );
+  return { outbox: { ...outbox, departed }, resends };
 }
 
-/** @returns whether new frames may leave: not while older ones wait to be sent again. */
+/** @returns whether frames may leave: not while older ones wait to be sent again. */
 export function isInOrder(outbox: Outbox): boolean {
-  return outbox.departed.every((frame) => frame.standing === 'in-flight');
+  return outbox.departed.every((frame) => frame.standing === 'in-flight' || frame.standing === 'sealing');
 }
