@@ -34,4 +34,7 @@ export const RELAY_REASONS: Readonly<Record<RelayCode, { readonly code: ClientCo
   'relay-full': { code: 'relay-busy', final: false },
   'relay-stopping': { code: 'relay-unreachable', final: false },
   'store-unavailable': { code: 'relay-busy', final: false },
+  conflict: { code: 'relay-misbehaved', final: false },
+  'upload-incomplete': { code: 'relay-misbehaved', final: false },
+  'upload-full': { code: 'relay-misbehaved', final: false },
 };

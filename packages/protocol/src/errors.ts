@@ -14,6 +14,9 @@ export const RELAY_CODES = {
   'relay-full': 10,
   'relay-stopping': 11,
   'store-unavailable': 12,
+  conflict: 13,
+  'upload-incomplete': 14,
+  'upload-full': 15,
 } as const;
 export type RelayCode = keyof typeof RELAY_CODES;
 
@@ -27,6 +30,7 @@ export const FRAME_CODES = {
   'frame-number': 'the number is above 2^53-1',
   'frame-padding': 'the padding is not zero',
   'frame-length': 'the operation has one size, and this is another',
+  'frame-field': 'a field has a value that its operation does not allow',
 } as const;
 export type FrameCode = keyof typeof FRAME_CODES;
 

@@ -10,12 +10,17 @@ export const OPERATIONS = {
   attach: 0x01,
   publish: 0x02,
   beat: 0x03,
+  stage: 0x04,
+  commit: 0x05,
+  fetch: 0x06,
   challenge: 0x81,
   attached: 0x82,
   entry: 0x83,
   beaten: 0x84,
   refused: 0x85,
   closing: 0x86,
+  counter: 0x87,
+  head: 0x88,
 } as const;
 export type Operation = keyof typeof OPERATIONS;
 

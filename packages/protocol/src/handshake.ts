@@ -1,13 +1,13 @@
 // The bodies of the frames that admit a connection: CHALLENGE, ATTACH, ATTACHED, and the private frames that follow. PROTOCOL.md §4.
 
-import { ByteReader, ByteWriter, isZero } from './bytes.ts';
+import { ByteWriter } from './bytes.ts';
 import { accept, refuse } from './errors.ts';
 import type { Decoded, FrameCode, RelayCode } from './errors.ts';
-import { bodyBytes, encodeFrame } from './frame.ts';
+import { CONTROL_BODY_BYTES, controlFields } from './fields.ts';
+import { encodeFrame } from './frame.ts';
 import type { Frame } from './frame.ts';
-import { CHALLENGE_BYTES, NONCE_BYTES, ROOM_ID_BYTES, SIGNATURE_BYTES, SMALLEST_FRAME_BYTES } from './limits.ts';
+import { CHALLENGE_BYTES, NONCE_BYTES, ROOM_ID_BYTES, SIGNATURE_BYTES } from './limits.ts';
 
-const CONTROL_BODY_BYTES = bodyBytes(SMALLEST_FRAME_BYTES);
 const CAPABILITY_LABEL = 'sotto/1 capability';
 
 /** What a client asks for when it attaches: `from` is the first sequence number it has not seen, or 0 for "from now on". */
@@ -88,9 +88,12 @@ export function checkEmpty(frame: Frame): Decoded<number, FrameCode> {
   return controlFields(frame, 0, () => frame.number);
 }
 
-/** REFUSED: the room's counter in the header, and the nonce of the frame that is refused. PROTOCOL.md §4.5. */
-export function encodeRefused(code: RelayCode, counter: number, nonce: Uint8Array): Uint8Array {
-  const body = new ByteWriter(CONTROL_BODY_BYTES).put(nonce).bytes;
+/**
+ * REFUSED: the room's counter in the header, and what is refused: the nonce of a frame, or the id of an upload with zeros behind it.
+ * PROTOCOL.md §4.5.
+ */
+export function encodeRefused(code: RelayCode, counter: number, what: Uint8Array): Uint8Array {
+  const body = new ByteWriter(CONTROL_BODY_BYTES).put(what).bytes;
   return encodeFrame({ operation: 'refused', code, number: counter, body });
 }
 
@@ -101,15 +104,4 @@ export function decodeRefused(frame: Frame): Decoded<Uint8Array, FrameCode> {
 /** CLOSING: the last frame of a connection that the relay ends, with its reason. PROTOCOL.md §4.6. */
 export function encodeClosing(code: RelayCode): Uint8Array {
   return encodeFrame({ operation: 'closing', code, number: 0, body: new Uint8Array(CONTROL_BODY_BYTES) });
-}
-
-/** Control frames have one size and zero padding, so that they carry nothing that nobody reads. */
-function controlFields<Value>(
-  frame: Frame,
-  fieldBytes: number,
-  read: (reader: ByteReader) => Value,
-): Decoded<Value, FrameCode> {
-  if (frame.body.length !== CONTROL_BODY_BYTES) return refuse('frame-length');
-  if (!isZero(frame.body.subarray(fieldBytes))) return refuse('frame-padding');
-  return accept(read(new ByteReader(frame.body)));
 }

@@ -21,6 +21,19 @@ export {
   encodeRefused,
 } from './handshake.ts';
 export type { Attached, AttachRequest } from './handshake.ts';
+export {
+  decodeCommit,
+  decodeCounter,
+  decodeFetch,
+  decodeHead,
+  decodeStage,
+  encodeCommit,
+  encodeCounter,
+  encodeFetch,
+  encodeHead,
+  encodeStage,
+} from './group-commit.ts';
+export type { CommitNotice, CommitRequest, FetchRequest, HeadName, HeadPiece, StagedPiece } from './group-commit.ts';
 export { decodeContent, decodePlaintext, encodeContent, encodePlaintext, fragmentCapacity } from './content.ts';
 export type { Content, MemberFrame, Plaintext, Standing } from './content.ts';
 export { cutText, joinFragment, NO_PARTIAL_TEXTS } from './fragment.ts';

@@ -35,6 +35,24 @@ export const NAME_BYTES_MAX = 48;
 
 /** A room's opaque head (group state sealed by its members). PROTOCOL.md §6.3. */
 export const HEAD_BYTES_MAX = 524_288;
+/** The bodies of the log frames of one commit, together. PROTOCOL.md §6.3. */
+export const COMMIT_BYTES_MAX = 65_536;
+export const UPLOAD_ID_BYTES = 16;
+/** SHA-256. */
+export const DIGEST_BYTES = 32;
+/** What a STAGE frame carries: its body less upload id 16 and length 2. PROTOCOL.md §4.7. */
+export const STAGE_DATA_BYTES = 4_062;
+/** What a HEAD frame carries: its body less which 1, length 4, offset 4 and last 8. PROTOCOL.md §4.8. */
+export const HEAD_DATA_BYTES = 4_063;
+/** How long a staged upload is kept after its last piece, and after its first. PROTOCOL.md §6.3. */
+export const UPLOAD_LEASE_MS = 30_000;
+export const UPLOAD_LIMIT_MS = 120_000;
+export const UPLOADS_PER_ROOM_MAX = 8;
+/** Commits that a connection, and a room, may make at once, and then one each so many milliseconds. PROTOCOL.md §6.3. */
+export const COMMIT_BURST = 8;
+export const COMMIT_INTERVAL_MS = 10_000;
+export const ROOM_COMMIT_BURST = 32;
+export const ROOM_COMMIT_INTERVAL_MS = 5_000;
 /** What the relay keeps of a room's log, whichever limit is met first. PROTOCOL.md §6.2. */
 export const LOG_BYTES_MAX = 4_194_304;
 export const LOG_TTL_SECONDS = 3_600;

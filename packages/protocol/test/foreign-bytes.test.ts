@@ -9,22 +9,33 @@ import {
   decodeAttach,
   decodeAttached,
   decodeChallenge,
+  decodeCommit,
   decodeContent,
+  decodeCounter,
+  decodeFetch,
   decodeFrame,
+  decodeHead,
   decodeInvite,
   decodePlaintext,
   decodeRefused,
+  decodeStage,
   encodeAdminRequest,
   encodeAttached,
+  encodeCommit,
+  encodeCounter,
   encodeContent,
+  encodeFetch,
   encodeFrame,
+  encodeHead,
   encodeInvite,
   encodePlaintext,
+  encodeStage,
   FRAME_BYTES,
   FrameSplitter,
   joinFragment,
   NO_PARTIAL_TEXTS,
 } from '../src/index.ts';
+import type { Frame } from '../src/index.ts';
 
 /** `FUZZ_CASES=10000000 npx vitest run packages/protocol` looks longer. */
 const CASES = Number(process.env['FUZZ_CASES'] ?? 100_000);
@@ -47,11 +58,29 @@ const frame = encodeFrame({ operation: 'entry', number: 3, body: new Uint8Array(
 const content = encodeContent({ type: 'presence', number: 1, seen: 0, standing: 'here', name: 'Anna' }, encode);
 const member = { kind: 'member', memberKey: new Uint8Array(32), signature: new Uint8Array(64), content } as const;
 
+const commit = {
+  counter: 1,
+  uploadId: roomId,
+  frameSize: 0,
+  frameCount: 2,
+  headBytes: 4_096,
+  digest: new Uint8Array(32),
+} as const;
+
 /** Each decoder with a thing that it accepts: cases are made by damaging it, and out of nothing. */
 const decoders: readonly (readonly [string, Uint8Array, (bytes: Uint8Array) => { readonly ok: boolean }])[] = [
   ['decodeFrame', frame, decodeFrame],
   ['FrameSplitter', frame, (bytes) => new FrameSplitter().push(bytes)],
   ['the control frames', encodeAttached({ counter: 1, oldest: 2, next: 3 }), decodeControl],
+  ['decodeStage', encodeStage({ uploadId: roomId, index: 2, data: content }), framed(decodeStage)],
+  ['decodeCommit', encodeCommit(commit), framed(decodeCommit)],
+  ['decodeCounter', encodeCounter({ counter: 1, first: 2, last: 3, headBytes: 4 }), framed(decodeCounter)],
+  ['decodeFetch', encodeFetch({ what: 'log', from: 9 }), framed(decodeFetch)],
+  [
+    'decodeHead',
+    encodeHead({ which: 'head', counter: 1, last: 3, headBytes: content.length, offset: 0, data: content }),
+    framed(decodeHead),
+  ],
   ['decodePlaintext', encodePlaintext(member, 456), decodePlaintext],
   ['decodeContent', content, (bytes) => decodeContent(bytes, decodeText)],
   [
@@ -66,6 +95,14 @@ const decoders: readonly (readonly [string, Uint8Array, (bytes: Uint8Array) => {
   ],
   ['decodeAdminReply', encode('{"ok":false,"code":"room-exists"}'), (bytes) => decodeAdminReply(latin(bytes))],
 ];
+
+/** A decoder of bodies behind the decoder of frames, as it is used. */
+function framed(decode: (frame: Frame) => { readonly ok: boolean }): (bytes: Uint8Array) => { readonly ok: boolean } {
+  return (bytes) => {
+    const decoded = decodeFrame(bytes);
+    return decoded.ok ? decode(decoded.value) : decoded;
+  };
+}
 
 function decodeControl(bytes: Uint8Array): { readonly ok: boolean } {
   const decoded = decodeFrame(bytes);
