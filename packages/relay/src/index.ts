@@ -9,11 +9,11 @@ export type {
   Append,
   AppendAnswer,
   Commit,
-  CommitAnswer,
   LogEntry,
   RoomMirror,
   RoomRecord,
   RoomStore,
+  StoredHead,
   StoreLimits,
 } from './room-store.ts';
 export { systemClock } from './clock.ts';

@@ -3,12 +3,11 @@
 import { equalBytes, toHex } from '@sotto/protocol';
 import type { Clock } from './clock.ts';
 import { systemClock } from './clock.ts';
-import { STORE_LIMITS } from './room-store.ts';
+import { NO_HEAD, STORE_LIMITS } from './room-store.ts';
 import type {
   Append,
   AppendAnswer,
   Commit,
-  CommitAnswer,
   LogEntry,
   RoomMirror,
   RoomRecord,
@@ -36,13 +35,12 @@ export class MemoryRoomStore implements RoomStore {
 
   create(roomId: Uint8Array, lock: Pick<RoomRecord, 'capabilityKey' | 'roomTag'>): Promise<'created' | 'room-exists'> {
     if (this.#find(roomId) !== undefined) return Promise.resolve('room-exists');
-    const empty = new Uint8Array(0);
     this.#keep(roomId, {
       capabilityKey: copy(lock.capabilityKey),
       roomTag: copy(lock.roomTag),
       counter: 0,
-      head: empty,
-      previousHead: empty,
+      head: NO_HEAD,
+      previousHead: NO_HEAD,
       oldest: 1,
       next: 1,
       bodies: [],
@@ -63,11 +61,15 @@ export class MemoryRoomStore implements RoomStore {
     return Promise.resolve(this.#extend(room, bodies));
   }
 
-  commit(roomId: Uint8Array, { counter, bodies, head }: Commit): Promise<CommitAnswer> {
+  commit(roomId: Uint8Array, commit: Commit): Promise<AppendAnswer> {
+    const { counter, first, bodies, head } = commit;
     const room = this.#find(roomId);
     if (room === undefined) return Promise.resolve({ kind: 'room-unknown' });
+    if (isRepeatedCommit(room, commit)) return Promise.resolve({ kind: 'stored', first, oldest: room.record.oldest });
     if (room.record.counter !== counter) return Promise.resolve({ kind: 'stale', counter: room.record.counter });
-    room.record = { ...room.record, counter: counter + 1, head: copy(head), previousHead: room.record.head };
+    if (room.record.next !== first) return Promise.resolve({ kind: 'out-of-step', next: room.record.next });
+    const replacement = { bytes: copy(head), first, last: first + bodies.length - 1 };
+    room.record = { ...room.record, counter: counter + 1, head: replacement, previousHead: room.record.head };
     return Promise.resolve(this.#extend(room, bodies));
   }
 
@@ -153,6 +155,12 @@ function isRepeat(room: KeptRoom, first: number, bodies: readonly Uint8Array[]):
   if (bodies.length === 0 || room.record.next !== first + bodies.length) return false;
   const kept = room.bodies.slice(-bodies.length);
   return kept.length === bodies.length && kept.every((body, index) => equalBytes(body, bodies[index] ?? body));
+}
+
+function isRepeatedCommit(room: KeptRoom, { counter, first, bodies, head }: Commit): boolean {
+  const { record } = room;
+  const isSame = record.counter === counter + 1 && record.head.first === first && equalBytes(record.head.bytes, head);
+  return isSame && isRepeat(room, first, bodies);
 }
 
 /** Not slice(), which is a view where the bytes are a Buffer. */

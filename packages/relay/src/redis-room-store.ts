@@ -16,11 +16,11 @@ import type {
   Append,
   AppendAnswer,
   Commit,
-  CommitAnswer,
   LogEntry,
   RoomMirror,
   RoomRecord,
   RoomStore,
+  StoredHead,
   StoreLimits,
 } from './room-store.ts';
 
@@ -68,13 +68,13 @@ export class RedisRoomStore implements RoomStore {
   async load(roomId: Uint8Array): Promise<RoomRecord | undefined> {
     const fields = asList(await this.#run(SCRIPTS.load, roomId, []));
     if (fields.every((field) => field === null)) return undefined;
-    const [capabilityKey, roomTag, counter, head, previousHead, oldest, next] = fields;
+    const [capabilityKey, roomTag, counter, oldest, next, ...heads] = fields;
     return {
       capabilityKey: copy(capabilityKey),
       roomTag: copy(roomTag),
       counter: asNumber(counter),
-      head: copy(head),
-      previousHead: copy(previousHead),
+      head: asHead(heads.slice(0, 3)),
+      previousHead: asHead(heads.slice(3)),
       oldest: asNumber(oldest),
       next: asNumber(next),
     };
@@ -84,13 +84,13 @@ export class RedisRoomStore implements RoomStore {
     const { logTtlMs, logBytesMax } = this.#limits;
     const answer = await this.#run(SCRIPTS.append, roomId, [logTtlMs, logBytesMax, counter, first, ...bodies]);
     const [kind, ...rest] = asList(answer);
-    if (asText(kind) === 'out-of-step') return { kind: 'out-of-step', next: asNumber(rest[0]) };
     return storedOrNot(kind, rest);
   }
 
-  async commit(roomId: Uint8Array, { counter, bodies, head }: Commit): Promise<CommitAnswer> {
+  async commit(roomId: Uint8Array, { counter, first, bodies, head }: Commit): Promise<AppendAnswer> {
     const { logTtlMs, logBytesMax } = this.#limits;
-    const scriptArguments = [logTtlMs, logBytesMax, counter, counter + 1, head, ...bodies];
+    const last = first + bodies.length - 1;
+    const scriptArguments = [logTtlMs, logBytesMax, counter, first, counter + 1, last, head, ...bodies];
     const [kind, ...rest] = asList(await this.#run(SCRIPTS.commit, roomId, scriptArguments));
     return storedOrNot(kind, rest);
   }
@@ -109,7 +109,8 @@ export class RedisRoomStore implements RoomStore {
 
   async restore(roomId: Uint8Array, mirror: RoomMirror): Promise<'restored' | 'present'> {
     const { capabilityKey, roomTag, counter, head, previousHead, oldest, next, bodies } = mirror;
-    const fields = [capabilityKey, roomTag, counter, head, previousHead, oldest, next];
+    const heads = [head, previousHead].flatMap(({ bytes, first, last }) => [bytes, first, last]);
+    const fields = [capabilityKey, roomTag, counter, oldest, next, ...heads];
     const answer = await this.#run(SCRIPTS.restore, roomId, [this.#limits.logTtlMs, ...fields, ...bodies]);
     return oneOf(answer, ['restored', 'present']);
   }
@@ -176,12 +177,14 @@ function asArgument(value: Argument): string | number | Buffer {
   return value instanceof Uint8Array ? Buffer.from(value.buffer, value.byteOffset, value.byteLength) : value;
 }
 
-function storedOrNot(kind: unknown, rest: readonly unknown[]): CommitAnswer {
-  switch (oneOf(kind, ['stored', 'stale', 'room-unknown'])) {
+function storedOrNot(kind: unknown, rest: readonly unknown[]): AppendAnswer {
+  switch (oneOf(kind, ['stored', 'stale', 'out-of-step', 'room-unknown'])) {
     case 'stored':
       return { kind: 'stored', first: asNumber(rest[0]), oldest: asNumber(rest[1]) };
     case 'stale':
       return { kind: 'stale', counter: asNumber(rest[0]) };
+    case 'out-of-step':
+      return { kind: 'out-of-step', next: asNumber(rest[0]) };
     case 'room-unknown':
       return { kind: 'room-unknown' };
   }
@@ -200,6 +203,10 @@ function asBytes(answer: unknown): Buffer {
 /** A reply's bytes are a view of all that was read with it: what stays is copied out. */
 function copy(answer: unknown): Uint8Array {
   return new Uint8Array(asBytes(answer));
+}
+
+function asHead([bytes, first, last]: readonly unknown[]): StoredHead {
+  return { bytes: copy(bytes), first: asNumber(first), last: asNumber(last) };
 }
 
 function asText(answer: unknown): string {

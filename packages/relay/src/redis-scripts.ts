@@ -1,6 +1,7 @@
 // What runs inside Redis: one script per operation of the store, so that each is atomic and costs one round trip.
 //
-// KEYS[1] is the room, a hash: capability, tag, counter, head, previous, oldest, next, bytes (of the log).
+// KEYS[1] is the room, a hash: capability, tag, counter, oldest, next, bytes (of the log), head and previous (the bytes of the two heads),
+// head-first, head-last, previous-first and previous-last (where their commits are in the log).
 // KEYS[2] is its log, a stream: entry `<sequence number>-0` with the one field `body`.
 // Numbers are written with %.0f: Lua would write large ones as 1e+15.
 
@@ -44,15 +45,30 @@ export const CREATE: string = lua(
   `
 if redis.call('EXISTS', KEYS[1]) == 1 then return 'room-exists' end
 redis.call('DEL', KEYS[2])
-redis.call('HSET', KEYS[1], 'capability', ARGV[2], 'tag', ARGV[3], 'counter', '0', 'head', '', 'previous', '',
-  'oldest', '1', 'next', '1', 'bytes', '0')
+redis.call('HSET', KEYS[1], 'capability', ARGV[2], 'tag', ARGV[3], 'counter', '0', 'oldest', '1', 'next', '1', 'bytes', '0',
+  'head', '', 'head-first', '0', 'head-last', '0', 'previous', '', 'previous-first', '0', 'previous-last', '0')
 renew(ARGV[1])
 return 'created'
 `,
 );
 
 export const LOAD = `
-return redis.call('HMGET', KEYS[1], 'capability', 'tag', 'counter', 'head', 'previous', 'oldest', 'next')
+return redis.call('HMGET', KEYS[1], 'capability', 'tag', 'counter', 'oldest', 'next',
+  'head', 'head-first', 'head-last', 'previous', 'previous-first', 'previous-last')
+`;
+
+/** Whether the log ends with just the bodies of ARGV[from..], the first of them at number `first`: then this is a repetition. */
+const ENDS_WITH = `
+local function endsWith(from, first, following)
+  local count = #ARGV - from + 1
+  if count == 0 or following ~= first + count then return false end
+  local kept = redis.call('XRANGE', KEYS[2], id(first), '+', 'COUNT', count)
+  if #kept ~= count then return false end
+  for index = 1, count do
+    if kept[index][2][2] ~= ARGV[from + index - 1] then return false end
+  end
+  return true
+end
 `;
 
 /** ARGV: ttl, bytes of the log at most, counter, first, body... */
@@ -60,16 +76,12 @@ export const APPEND: string = lua(
   NUMBER,
   RENEW,
   EXTEND,
+  ENDS_WITH,
   `
 local room = redis.call('HMGET', KEYS[1], 'counter', 'oldest', 'next', 'bytes')
 if not room[1] then return {'room-unknown'} end
-local first, following, count = tonumber(ARGV[4]), tonumber(room[3]), #ARGV - 4
-if count > 0 and following == first + count then
-  local kept = redis.call('XRANGE', KEYS[2], id(first), '+', 'COUNT', count)
-  local same = #kept == count
-  for index = 1, #kept do same = same and kept[index][2][2] == ARGV[4 + index] end
-  if same then return {'stored', ARGV[4], room[2]} end
-end
+local first, following = tonumber(ARGV[4]), tonumber(room[3])
+if endsWith(5, first, following) then return {'stored', ARGV[4], room[2]} end
 if room[1] ~= ARGV[3] then return {'stale', room[1]} end
 if following ~= first then return {'out-of-step', room[3]} end
 local oldest = extend(5, tonumber(room[2]), following, tonumber(room[4]), tonumber(ARGV[2]))
@@ -78,19 +90,26 @@ return {'stored', ARGV[4], oldest}
 `,
 );
 
-/** ARGV: ttl, bytes of the log at most, counter, the counter after it, head, body... */
+/** ARGV: ttl, bytes of the log at most, counter, first, the counter after it, last, head, body... */
 export const COMMIT: string = lua(
   NUMBER,
   RENEW,
   EXTEND,
+  ENDS_WITH,
   `
-local room = redis.call('HMGET', KEYS[1], 'counter', 'oldest', 'next', 'bytes', 'head')
+local room = redis.call('HMGET', KEYS[1], 'counter', 'oldest', 'next', 'bytes', 'head', 'head-first', 'head-last')
 if not room[1] then return {'room-unknown'} end
+local first, following = tonumber(ARGV[4]), tonumber(room[3])
+if room[1] == ARGV[5] and room[6] == ARGV[4] and room[5] == ARGV[7] and endsWith(8, first, following) then
+  return {'stored', ARGV[4], room[2]}
+end
 if room[1] ~= ARGV[3] then return {'stale', room[1]} end
-redis.call('HSET', KEYS[1], 'counter', ARGV[4], 'head', ARGV[5], 'previous', room[5])
-local oldest = extend(6, tonumber(room[2]), tonumber(room[3]), tonumber(room[4]), tonumber(ARGV[2]))
+if following ~= first then return {'out-of-step', room[3]} end
+redis.call('HSET', KEYS[1], 'counter', ARGV[5], 'head', ARGV[7], 'head-first', ARGV[4], 'head-last', ARGV[6],
+  'previous', room[5], 'previous-first', room[6], 'previous-last', room[7])
+local oldest = extend(8, tonumber(room[2]), following, tonumber(room[4]), tonumber(ARGV[2]))
 renew(ARGV[1])
-return {'stored', room[3], oldest}
+return {'stored', ARGV[4], oldest}
 `,
 );
 
@@ -126,20 +145,21 @@ return 'present'
 `,
 );
 
-/** ARGV: ttl, capability, tag, counter, head, previous head, oldest, next, body... */
+/** ARGV: ttl, capability, tag, counter, oldest, next, head, its first and last, previous head, its first and last, body... */
 export const RESTORE: string = lua(
   NUMBER,
   RENEW,
   `
 if redis.call('EXISTS', KEYS[1]) == 1 then return 'present' end
 redis.call('DEL', KEYS[2])
-local bytes, oldest = 0, tonumber(ARGV[7])
-for index = 9, #ARGV do
-  redis.call('XADD', KEYS[2], id(oldest + index - 9), 'body', ARGV[index])
+local bytes, oldest = 0, tonumber(ARGV[5])
+for index = 13, #ARGV do
+  redis.call('XADD', KEYS[2], id(oldest + index - 13), 'body', ARGV[index])
   bytes = bytes + #ARGV[index]
 end
-redis.call('HSET', KEYS[1], 'capability', ARGV[2], 'tag', ARGV[3], 'counter', ARGV[4], 'head', ARGV[5], 'previous', ARGV[6],
-  'oldest', ARGV[7], 'next', ARGV[8], 'bytes', number(bytes))
+redis.call('HSET', KEYS[1], 'capability', ARGV[2], 'tag', ARGV[3], 'counter', ARGV[4], 'oldest', ARGV[5], 'next', ARGV[6],
+  'bytes', number(bytes), 'head', ARGV[7], 'head-first', ARGV[8], 'head-last', ARGV[9],
+  'previous', ARGV[10], 'previous-first', ARGV[11], 'previous-last', ARGV[12])
 renew(ARGV[1])
 return 'restored'
 `,

@@ -2,6 +2,13 @@
 
 import { LOG_BYTES_MAX, LOG_TTL_SECONDS } from '@sotto/protocol';
 
+/** What a commit has left: the head, and the sequence numbers of its first and last frame. Empty and 0 before there was one. */
+export interface StoredHead {
+  readonly bytes: Uint8Array;
+  readonly first: number;
+  readonly last: number;
+}
+
 /** A room without its log. `oldest` is the first sequence number still in the log, `next` the one to come; equal when the log is empty. */
 export interface RoomRecord {
   /** Ed25519 public key, 32 bytes. */
@@ -10,9 +17,9 @@ export interface RoomRecord {
   readonly roomTag: Uint8Array;
   /** From 0; one more with each commit. */
   readonly counter: number;
-  /** Opaque, empty until the first commit; the previous one is kept so that a bad one can be undone. */
-  readonly head: Uint8Array;
-  readonly previousHead: Uint8Array;
+  /** That of the commit which made the counter; the previous one is kept so that a bad one can be undone. */
+  readonly head: StoredHead;
+  readonly previousHead: StoredHead;
   readonly oldest: number;
   readonly next: number;
 }
@@ -21,6 +28,8 @@ export interface RoomRecord {
 export interface RoomMirror extends RoomRecord {
   readonly bodies: readonly Uint8Array[];
 }
+
+export const NO_HEAD: StoredHead = { bytes: new Uint8Array(0), first: 0, last: 0 };
 
 export interface LogEntry {
   readonly number: number;
@@ -36,7 +45,11 @@ export interface Append {
 
 export interface Commit {
   readonly counter: number;
+  /** The sequence number that the first body is to get. */
+  readonly first: number;
+  /** At least one. */
   readonly bodies: readonly Uint8Array[];
+  /** At least one byte. */
   readonly head: Uint8Array;
 }
 
@@ -45,8 +58,8 @@ type Stale = { readonly kind: 'stale'; readonly counter: number };
 export type Stored = { readonly kind: 'stored'; readonly first: number; readonly oldest: number };
 type OutOfStep = { readonly kind: 'out-of-step'; readonly next: number };
 
+/** What append and commit answer. */
 export type AppendAnswer = Stored | Stale | OutOfStep | RoomUnknown;
-export type CommitAnswer = Stored | Stale | RoomUnknown;
 
 /**
  * Each operation is atomic. Each rejects with a RelayError, and then may or may not have happened: the caller asks again.
@@ -68,10 +81,11 @@ export interface RoomStore {
   append(roomId: Uint8Array, append: Append): Promise<AppendAnswer>;
 
   /**
-   * Compare and set: if the counter is `counter`, replaces the head, keeps the one before, adds the bodies to the log and counts up; else
-   * `stale`. Of any number of committers with the same counter exactly one succeeds.
+   * Compare and set: if the counter is `counter` (else `stale`) and the next sequence number is `first` (else `out-of-step`), replaces the
+   * head, keeps the one before, adds the bodies to the log and counts up. Of any number of committers with the same counter exactly one
+   * succeeds. The very commit that was the last thing to be stored is answered `stored` again and changes nothing, as with `append`.
    */
-  commit(roomId: Uint8Array, commit: Commit): Promise<CommitAnswer>;
+  commit(roomId: Uint8Array, commit: Commit): Promise<AppendAnswer>;
 
   /**
    * @returns entries in order without a gap from the first that is not older than `from`, of at most `maxBytes` together but at least one

@@ -23,6 +23,10 @@ function bytes(...values: readonly Uint8Array[]): number[][] {
   return values.map((value) => [...value]);
 }
 
+function heads({ head, previousHead }: RoomRecord): [number[], number, number][] {
+  return [head, previousHead].map((kept) => [[...kept.bytes], kept.first, kept.last]);
+}
+
 export function describeRoomStore(name: string, open: (limits: StoreLimits) => Promise<StoreUnderTest>): void {
   describe(name, () => {
     let under: StoreUnderTest;
@@ -55,7 +59,10 @@ export function describeRoomStore(name: string, open: (limits: StoreLimits) => P
       expect(await store.create(roomId, lock)).toBe('created');
       const record = await loaded();
       expect(bytes(record.capabilityKey, record.roomTag)).toEqual(bytes(lock.capabilityKey, lock.roomTag));
-      expect([record.head.length, record.previousHead.length]).toEqual([0, 0]);
+      expect(heads(record)).toEqual([
+        [[], 0, 0],
+        [[], 0, 0],
+      ]);
       expect([record.counter, record.oldest, record.next]).toEqual([0, 1, 1]);
       expect(await logged()).toEqual([]);
     });
@@ -73,7 +80,9 @@ export function describeRoomStore(name: string, open: (limits: StoreLimits) => P
       const body = makeBody();
       expect(await store.load(roomId)).toBeUndefined();
       expect(await store.append(roomId, { counter: 0, first: 1, bodies: [body] })).toEqual({ kind: 'room-unknown' });
-      expect(await store.commit(roomId, { counter: 0, bodies: [body], head: body })).toEqual({ kind: 'room-unknown' });
+      expect(await store.commit(roomId, { counter: 0, first: 1, bodies: [body], head: body })).toEqual({
+        kind: 'room-unknown',
+      });
       expect(await store.read(roomId, 1, 1_000)).toEqual([]);
       expect(await store.touch(roomId)).toBe('room-unknown');
       expect(await store.remove(roomId)).toBe(false);
@@ -141,35 +150,100 @@ export function describeRoomStore(name: string, open: (limits: StoreLimits) => P
     test('replaces the head, keeps the one before, and counts up', async () => {
       await store.create(roomId, lock);
       const [one, two, body] = [makeBody(3_000), makeBody(70_000), makeBody()];
-      expect(await store.commit(roomId, { counter: 0, bodies: [body], head: one })).toEqual({
+      const more = [makeBody(), makeBody(LARGE)];
+      expect(await store.commit(roomId, { counter: 0, first: 1, bodies: [body], head: one })).toEqual({
         kind: 'stored',
         first: 1,
         oldest: 1,
       });
-      expect((await store.commit(roomId, { counter: 1, bodies: [], head: two })).kind).toBe('stored');
+      expect((await store.commit(roomId, { counter: 1, first: 2, bodies: more, head: two })).kind).toBe('stored');
       const record = await loaded();
-      expect([record.counter, record.next]).toEqual([2, 2]);
-      expect(bytes(record.head, record.previousHead)).toEqual(bytes(two, one));
-      expect(await logged()).toEqual([[1, [...body]]]);
-      expect(await store.append(roomId, { counter: 0, first: 2, bodies: [body] })).toEqual({
-        kind: 'stale',
-        counter: 2,
-      });
-      expect((await store.append(roomId, { counter: 2, first: 2, bodies: [makeBody()] })).kind).toBe('stored');
+      expect([record.counter, record.next]).toEqual([2, 4]);
+      expect(heads(record)).toEqual([
+        [[...two], 2, 3],
+        [[...one], 1, 1],
+      ]);
+      expect(await logged()).toEqual([body, ...more].map((content, index) => [index + 1, [...content]]));
+      for (const counter of [0, 1, 3]) {
+        const stale = { kind: 'stale', counter: 2 };
+        expect(await store.append(roomId, { counter, first: 4, bodies: [body] })).toEqual(stale);
+        expect(await store.commit(roomId, { counter, first: 4, bodies: [body], head: one })).toEqual(stale);
+      }
+      expect((await store.append(roomId, { counter: 2, first: 4, bodies: [makeBody()] })).kind).toBe('stored');
     });
 
     test.each([2, 100])('lets exactly one of %i committers at once succeed', async (committers) => {
       await store.create(roomId, lock);
-      const heads = Array.from({ length: committers }, () => makeBody(100));
+      const candidates = Array.from({ length: committers }, () => makeBody(100));
       const answers = await Promise.all(
-        heads.map((head) => store.commit(roomId, { counter: 0, bodies: [head], head })),
+        candidates.map((head) => store.commit(roomId, { counter: 0, first: 1, bodies: [head], head })),
       );
       const winners = answers.flatMap((answer, index) => (answer.kind === 'stored' ? [index] : []));
       expect(winners.length).toBe(1);
       expect(answers.filter((answer) => answer.kind === 'stale' && answer.counter === 1).length).toBe(committers - 1);
-      const winning = [...(heads[winners[0] ?? -1] ?? [])];
-      expect([...(await loaded()).head]).toEqual(winning);
+      const winning = [...(candidates[winners[0] ?? -1] ?? [])];
+      expect([...(await loaded()).head.bytes]).toEqual(winning);
       expect(await logged()).toEqual([[1, winning]]);
+    });
+
+    test('lets one of 100 committers succeed in each of ten rounds, and loses no commit', async () => {
+      await store.create(roomId, lock);
+      const won: number[][] = [];
+      for (let round = 0; round < 10; round += 1) {
+        const candidates = Array.from({ length: 100 }, () => makeBody(100));
+        const answers = await Promise.all(
+          candidates.map((head) => store.commit(roomId, { counter: round, first: round + 1, bodies: [head], head })),
+        );
+        const winners = candidates.filter((_, index) => answers[index]?.kind === 'stored');
+        expect(winners.length).toBe(1);
+        won.push(...bytes(...winners));
+      }
+      expect(await logged()).toEqual(won.map((content, index) => [index + 1, content]));
+      expect(heads(await loaded())).toEqual([
+        [won[9], 10, 10],
+        [won[8], 9, 9],
+      ]);
+    });
+
+    test('refuses a commit at another number than the next, and changes nothing', async () => {
+      await store.create(roomId, lock);
+      await store.append(roomId, { counter: 0, first: 1, bodies: [makeBody()] });
+      const before = await loaded();
+      for (const first of [1, 3]) {
+        const commit = { counter: 0, first, bodies: [makeBody(), makeBody()], head: makeBody() };
+        expect(await store.commit(roomId, commit)).toEqual({ kind: 'out-of-step', next: 2 });
+      }
+      expect(await loaded()).toEqual(before);
+      expect((await logged()).length).toBe(1);
+    });
+
+    test('answers a repeated commit as it did the first time, and counts it once', async () => {
+      await store.create(roomId, lock);
+      const [zeroth, one] = [makeBody(), makeBody(9_000)];
+      await store.commit(roomId, { counter: 0, first: 1, bodies: [makeBody()], head: zeroth });
+      const commit = { counter: 1, first: 2, bodies: [makeBody(), makeBody(LARGE)], head: one };
+      for (let time = 0; time < 3; time += 1) {
+        expect(await store.commit(roomId, commit)).toEqual({ kind: 'stored', first: 2, oldest: 1 });
+      }
+      const record = await loaded();
+      expect([record.counter, record.next, (await logged()).length]).toEqual([2, 4, 3]);
+      // Control: the previous head is the one before, not the repeated one.
+      expect(heads(record)).toEqual([
+        [[...one], 2, 3],
+        [[...zeroth], 1, 1],
+      ]);
+      // What differs in anything is another commit.
+      const others = [
+        { ...commit, head: makeBody(9_000) },
+        { ...commit, bodies: [makeBody(), makeBody(LARGE)] },
+        { ...commit, bodies: commit.bodies.slice(0, 1) },
+        { ...commit, first: 3 },
+        { ...commit, counter: 0 },
+      ];
+      for (const other of others) expect((await store.commit(roomId, other)).kind).toBe('stale');
+      // And a repetition that comes when the log has gone on is too late: the room never asks for one.
+      await store.append(roomId, { counter: 2, first: 4, bodies: [makeBody()] });
+      expect(await store.commit(roomId, commit)).toEqual({ kind: 'stale', counter: 2 });
     });
 
     test('drops the oldest bodies when the log is over its bytes, and never gives a number twice', async () => {
@@ -209,7 +283,9 @@ export function describeRoomStore(name: string, open: (limits: StoreLimits) => P
       await store.create(roomId, lock);
       await under.elapse(LIMITS.logTtlMs - 5_000);
       if (operation === 'append') await store.append(roomId, { counter: 0, first: 1, bodies: [makeBody()] });
-      if (operation === 'commit') await store.commit(roomId, { counter: 0, bodies: [makeBody()], head: makeBody() });
+      if (operation === 'commit') {
+        await store.commit(roomId, { counter: 0, first: 1, bodies: [makeBody()], head: makeBody() });
+      }
       if (operation === 'touch') expect(await store.touch(roomId)).toBe('present');
       const before = await logged();
       await under.elapse(LIMITS.logTtlMs - 5_000);
@@ -224,8 +300,8 @@ export function describeRoomStore(name: string, open: (limits: StoreLimits) => P
       const mirror: RoomMirror = {
         ...lock,
         counter: 7,
-        head: makeBody(5_000),
-        previousHead: makeBody(4_000),
+        head: { bytes: makeBody(5_000), first: 1_000_000_000_040, last: 1_000_000_000_042 },
+        previousHead: { bytes: makeBody(524_288), first: 38, last: 1_000_000_000_039 },
         oldest: 1_000_000_000_041,
         next: 1_000_000_000_044,
         bodies,
@@ -233,9 +309,8 @@ export function describeRoomStore(name: string, open: (limits: StoreLimits) => P
       expect(await store.restore(roomId, mirror)).toBe('restored');
       const record = await loaded();
       expect([record.counter, record.oldest, record.next]).toEqual([7, mirror.oldest, mirror.next]);
-      expect(bytes(record.capabilityKey, record.roomTag, record.head, record.previousHead)).toEqual(
-        bytes(lock.capabilityKey, lock.roomTag, mirror.head, mirror.previousHead),
-      );
+      expect(bytes(record.capabilityKey, record.roomTag)).toEqual(bytes(lock.capabilityKey, lock.roomTag));
+      expect(heads(record)).toEqual(heads(mirror));
       expect(await logged()).toEqual(bodies.map((body, index) => [mirror.oldest + index, [...body]]));
       expect(await store.append(roomId, { counter: 7, first: mirror.next, bodies: [makeBody(LARGE)] })).toEqual({
         kind: 'stored',
