@@ -4,6 +4,7 @@ import { ByteReader, FrameSplitter } from '@sotto/protocol';
 import type { Content, Invite } from '@sotto/protocol';
 import type { RandomSource } from '@sotto/crypto';
 import type { ClientEvent, Speaker, StateEvent } from './events.ts';
+import { KeyQueue } from './key-queue.ts';
 import { Membership } from './membership.ts';
 import type { Opened } from './membership.ts';
 import { step } from './session.ts';
@@ -11,10 +12,12 @@ import { createSession } from './session-state.ts';
 import type { Effect, Session, SessionEvent, TimerName } from './session-state.ts';
 import { listMembers } from './telling.ts';
 
-/** A connection to the relay, whatever carries it. Bytes come in any pieces; `onClose` is called once, for any reason. */
+/** A connection to the relay, whatever carries it. Bytes come in any pieces, none while it is paused; `onClose` is called once, for any reason. */
 export interface ByteStream {
   write(bytes: Uint8Array): void;
   close(): void;
+  pause(): void;
+  resume(): void;
   onData(take: (chunk: Uint8Array) => void): void;
   onClose(take: () => void): void;
 }
@@ -58,7 +61,7 @@ export class Client {
   readonly #abort = new AbortController();
   #session: Session;
   #stream: ByteStream | undefined;
-  #keysBusy: Promise<void> = Promise.resolve();
+  readonly #keyQueue = new KeyQueue({ full: () => this.#stream?.pause(), ready: () => this.#stream?.resume() });
   /** The events that wait their turn; undefined while nothing happens. */
   #turn: SessionEvent[] | undefined;
   #resolveEnded: () => void = () => undefined;
@@ -124,10 +127,10 @@ export class Client {
         this.#stream?.write(effect.bytes);
         return;
       case 'open':
-        this.#queueForKeys(() => this.#open(effect));
+        this.#keyQueue.push(() => this.#open(effect));
         return;
       case 'seal':
-        this.#queueForKeys(() => this.#seal(effect.content));
+        this.#keyQueue.push(() => this.#seal(effect.content));
         return;
       case 'hang-up':
         this.#hangUp();
@@ -146,11 +149,6 @@ export class Client {
         this.#end();
         return;
     }
-  }
-
-  /** One after another, in the order in which they were asked for. Nothing here fails but by a bug, which then ends the process. */
-  #queueForKeys(work: () => Promise<void>): void {
-    this.#keysBusy = this.#keysBusy.then(work);
   }
 
   async #open(effect: Extract<Effect, { type: 'open' }>): Promise<void> {
@@ -192,6 +190,7 @@ export class Client {
     stream.onClose(() => {
       if (this.#stream === stream) this.#step({ type: 'cut', code: 'relay-unreachable' });
     });
+    if (this.#keyQueue.isFull) stream.pause();
     this.#step({ type: 'connected' });
   }
 

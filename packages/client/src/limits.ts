@@ -24,3 +24,6 @@ export const RECEIPT_DELAY_MS = 1_000;
 export const PRESENCE_INTERVAL_MS = 60_000;
 /** A member that was not heard for three intervals is no longer listed. */
 export const MEMBER_SILENT_MS = 200_000;
+
+/** Frames that wait to be opened or sealed. Above it the stream is not read until half of them are done; one chunk more may come. */
+export const KEY_WORK_MAX = 256;

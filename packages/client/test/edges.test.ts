@@ -2,7 +2,8 @@ import { PROTOCOL_VERSION } from '@sotto/protocol';
 import { createStreamPair, SeededRandom } from '@sotto/test-kit';
 import { describe, expect, test } from 'vitest';
 import { dropSilent, EMPTY_INBOX, takeContent } from '../src/inbox.ts';
-import { KNOWN_MEMBERS_MAX, MEMBER_SILENT_MS } from '../src/limits.ts';
+import type { Dial } from '../src/index.ts';
+import { KEY_WORK_MAX, KNOWN_MEMBERS_MAX, MEMBER_SILENT_MS } from '../src/limits.ts';
 import { Rehearsal, statesOf, textsOf, told } from './rehearsal.ts';
 
 describe('a member', () => {
@@ -31,6 +32,39 @@ describe('a member', () => {
     ben.client.say('still here');
     await room.clock.advance(1);
     expect(textsOf(anna)).toEqual(['still here']);
+  });
+
+  test('that has missed more than its keys take at once reads it in parts, and misses nothing', async () => {
+    const room = new Rehearsal();
+    const ben = await room.join('Ben');
+    let pauses = 0;
+    const dial: Dial = () => {
+      // All that comes within a second comes in one piece, as from a socket that was not read for a while.
+      const pair = createStreamPair(room.clock, { latencyMs: () => 1_000 });
+      room.relay.accept(pair.far);
+      return Promise.resolve({
+        write: (bytes) => pair.near.write(bytes),
+        close: () => pair.near.close(),
+        onData: (take) => pair.near.onData(take),
+        onClose: (take) => pair.near.onClose(take),
+        resume: () => pair.near.resume(),
+        pause: () => {
+          pauses += 1;
+          pair.near.pause();
+        },
+      });
+    };
+    const anna = await room.join('Anna', { dial });
+    const said = Array.from({ length: KEY_WORK_MAX + 100 }, (_, index) => `text ${index}`);
+    await room.clock.advance(10_000);
+    expect(statesOf(anna).at(-1)).toBe('joined');
+    for (const text of said) {
+      ben.client.say(text);
+      await room.clock.advance(1);
+    }
+    await room.clock.advance(5_000);
+    expect(textsOf(anna)).toEqual(said);
+    expect(pauses).toBeGreaterThan(0);
   });
 
   test('is told at once, and for good, that the other side is of another version', async () => {

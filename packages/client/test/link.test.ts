@@ -212,6 +212,8 @@ describe('the edges of a client', () => {
       return Promise.resolve({
         write: (bytes) => pair.near.write(bytes),
         close: () => pair.near.close(),
+        pause: () => pair.near.pause(),
+        resume: () => pair.near.resume(),
         onData: (take) => {
           speak.push(take);
           pair.near.onData(take);

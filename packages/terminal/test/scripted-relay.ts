@@ -46,10 +46,15 @@ export class ScriptedRelay {
   open(): ByteStream {
     let onData: (chunk: Uint8Array) => void = () => undefined;
     let onClose: () => void = () => undefined;
+    let held: Uint8Array[] | undefined;
+    const deliver = (bytes: Uint8Array): void => {
+      if (held === undefined) onData(bytes);
+      else held.push(bytes);
+    };
     const splitter = new FrameSplitter();
     const connection: Connection = {
       attached: false,
-      send: (bytes) => queueMicrotask(() => onData(bytes)),
+      send: (bytes) => queueMicrotask(() => deliver(bytes)),
       cut: () => {
         this.#connections.delete(connection);
         onClose();
@@ -63,6 +68,12 @@ export class ScriptedRelay {
         for (const frame of frames.value) this.#take(connection, frame);
       },
       close: () => this.#connections.delete(connection),
+      pause: () => (held ??= []),
+      resume: () => {
+        const late = held ?? [];
+        held = undefined;
+        for (const bytes of late) deliver(bytes);
+      },
       onData: (take) => {
         onData = take;
         connection.send(encodeChallenge(new Uint8Array(32).fill(7)));

@@ -6,6 +6,8 @@ import type { FakeClock } from './fake-clock.ts';
 export interface StreamEnd {
   write(bytes: Uint8Array): void;
   close(): void;
+  pause(): void;
+  resume(): void;
   onData(take: (chunk: Uint8Array) => void): void;
   onClose(take: () => void): void;
 }
@@ -37,6 +39,7 @@ class Pipe {
   #held: Uint8Array = new Uint8Array(0);
   #arrived = 0;
   #standing: 'open' | 'finishing' | 'dead' = 'open';
+  #flow: 'flowing' | 'paused' = 'flowing';
   #cancel: (() => void) | undefined;
   #take: ((chunk: Uint8Array) => void) | undefined;
   #onEmpty: () => void = () => undefined;
@@ -62,6 +65,17 @@ class Pipe {
     this.#schedule(0);
   }
 
+  pause(): void {
+    this.#flow = 'paused';
+    this.#cancel?.();
+    this.#cancel = undefined;
+  }
+
+  resume(): void {
+    this.#flow = 'flowing';
+    this.#schedule(0);
+  }
+
   /** Takes no more; what is held still arrives, `afterMs` later. */
   finish(afterMs: number, onEmpty: () => void): void {
     if (this.#standing === 'dead') return;
@@ -78,7 +92,7 @@ class Pipe {
   }
 
   #schedule(afterMs: number): void {
-    if (this.#cancel !== undefined || this.#take === undefined) return;
+    if (this.#cancel !== undefined || this.#take === undefined || this.#flow === 'paused') return;
     if (this.#held.length === 0 && this.#standing === 'open') return;
     this.#cancel = this.#clock.after(afterMs, () => {
       this.#cancel = undefined;
@@ -134,6 +148,14 @@ class End implements StreamEnd {
   onClose(take: () => void): void {
     this.#onClose = take;
     if (!this.#open) this.#tellClose();
+  }
+
+  pause(): void {
+    this.#incoming.pause();
+  }
+
+  resume(): void {
+    this.#incoming.resume();
   }
 
   close(): void {

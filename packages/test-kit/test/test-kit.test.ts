@@ -91,6 +91,20 @@ describe('a pair of streams', () => {
     expect(near).toEqual({ bytes: [1, 2, 3, 4, 5], pieces: [2, 2, 1], closed: 0 });
   });
 
+  test('delivers nothing while it is paused, and all of it after', async () => {
+    const clock = new FakeClock();
+    const { near, far } = createStreamPair(clock);
+    const taken: number[] = [];
+    near.onData((chunk) => taken.push(...chunk));
+    near.pause();
+    far.write(Uint8Array.of(1, 2));
+    await clock.advance(10);
+    expect(taken).toEqual([]);
+    near.resume();
+    await clock.advance(0);
+    expect(taken).toEqual([1, 2]);
+  });
+
   test('delivers what was written before a close, and tells both ends once', async () => {
     const { near, far } = await send({ chunkBytes: () => 2 }, (pair) => {
       pair.near.write(hello);

@@ -2,10 +2,12 @@
 
 import type { Socket } from 'node:net';
 
-/** Bytes out, bytes in, one end. */
+/** Bytes out, bytes in unless paused, one end. */
 interface SocketStream {
   write(bytes: Uint8Array): void;
   close(): void;
+  pause(): void;
+  resume(): void;
   onData(take: (chunk: Uint8Array) => void): void;
   onClose(take: () => void): void;
 }
@@ -15,6 +17,8 @@ export function byteStreamOf(socket: Socket): SocketStream {
   return {
     write: (bytes) => void socket.write(bytes),
     close: () => void socket.destroy(),
+    pause: () => void socket.pause(),
+    resume: () => void socket.resume(),
     onData: (take) => {
       socket.on('data', take);
       socket.resume();
