@@ -30,9 +30,23 @@ module.exports = {
     },
     {
       name: 'crypto-has-no-io',
+      comment: 'Only the native provider asks Node, and only for its primitives.',
       severity: 'error',
-      from: { path: '^packages/crypto/src' },
+      from: { path: '^packages/crypto/src', pathNot: '^packages/crypto/src/native-' },
       to: { dependencyTypes: ['core'] },
+    },
+    {
+      name: 'native-crypto-has-primitives-only',
+      severity: 'error',
+      from: { path: '^packages/crypto/src/native-' },
+      to: { dependencyTypes: ['core'], pathNot: '^(node:)?crypto$' },
+    },
+    {
+      name: 'browser-never-reaches-native-crypto',
+      comment: '@sotto/crypto runs in a browser; @sotto/crypto/native is an entry of its own.',
+      severity: 'error',
+      from: { path: '^packages/crypto/src/index\\.ts$' },
+      to: { path: '^packages/crypto/src/native-', reachable: true },
     },
     {
       name: 'client-never-imports-a-socket',
@@ -45,7 +59,10 @@ module.exports = {
       name: 'no-deep-import',
       severity: 'error',
       from: { path: '^packages/([^/]+)/' },
-      to: { path: '^packages/[^/]+/src/', pathNot: ['^packages/$1/', '^packages/[^/]+/src/index\\.ts$'] },
+      to: {
+        path: '^packages/[^/]+/src/',
+        pathNot: ['^packages/$1/', '^packages/[^/]+/src/index\\.ts$', '^packages/crypto/src/native-provider\\.ts$'],
+      },
     },
     {
       name: 'test-kit-is-for-tests',

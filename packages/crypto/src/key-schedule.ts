@@ -27,7 +27,7 @@ export interface RoomKeys {
 }
 
 /** HKDF-SHA-512 (RFC 5869) with an empty salt and the label as info; 32 bytes. */
-function deriveKey(secret: Uint8Array, label: Label): Uint8Array {
+export function deriveKey(secret: Uint8Array, label: Label): Uint8Array {
   return hkdf(sha512, secret, undefined, ascii(label), KEY_BYTES);
 }
 

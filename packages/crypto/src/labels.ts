@@ -8,5 +8,13 @@ export const LABELS = {
   roomTag: 'sotto/1 room tag',
   memberFrame: 'sotto/1 member frame',
   fingerprint: 'sotto/1 fingerprint',
+  groupId: 'sotto/1 group id',
+  memberCredential: 'sotto/1 member credential',
+  head: 'sotto/1 head',
+  join: 'sotto/1 join envelope',
+  envelopeExporter: 'sotto/1 envelope',
+  epochFrame: 'sotto/1 epoch frame',
+  safetyNumber: 'sotto/1 safety number',
+  roomCode: 'sotto/1 room code',
 } as const;
 export type Label = (typeof LABELS)[keyof typeof LABELS];

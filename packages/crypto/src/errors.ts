@@ -1,0 +1,44 @@
+// Every reason for which the group keys refuse what a peer, a relay or a policy gave them: code -> one-line meaning.
+
+export const GROUP_CODES = {
+  'group-bytes-size': 'bytes longer than their kind may be, or none',
+  'group-bytes-malformed': 'bytes that are not what they should be, or more than one thing',
+  'group-foreign': 'another group, another suite or another version',
+  'group-full': 'more members than a room may have',
+  'group-removed': 'this member is no longer in the group',
+  'epoch-old': 'of an epoch whose keys are gone',
+  'epoch-future': 'of an epoch that this member has not reached: a commit is missing',
+  'head-invalid': 'a head whose signature, tree or keys do not hold',
+  'credential-invalid': 'a member whose credential was not made with the room secret',
+  'leaf-invalid': 'a member whose entry is not of the one form that Sotto uses, or whose keys cannot be used',
+  'member-duplicate': 'a member id or key that is there already',
+  'member-unknown': 'a member that is not in the group',
+  'commit-form': 'a commit with proposals or parts that Sotto does not use',
+  'commit-own': 'a commit of this member itself: it is adopted, not processed',
+  'commit-invalid': 'a commit that does not hold: signature, path or confirmation',
+  'commit-removes-other': 'a joining commit that removes a leaf which is not the joiner’s own',
+  'commit-changes-member': 'a commit that changes its own member’s id or key',
+  'key-package-invalid': 'a key package that does not hold',
+  'welcome-invalid': 'a welcome that does not hold or is for another key package',
+  'message-invalid': 'a message that does not open',
+  'message-repeated': 'a message whose key was used already: a replay, or out of order',
+  'message-skips': 'a message that skips more of its sender’s messages than a receiver makes up for',
+  'policy-locked': 'the room is locked: nobody joins',
+  'policy-knock': 'the room is one where members are added by members: nobody joins by himself',
+  'policy-add': 'a member that may not add others',
+  'policy-remove': 'a member that may not remove this other member',
+} as const;
+export type GroupCode = keyof typeof GROUP_CODES;
+
+/** What a `CommitPolicy` may answer besides accepting. */
+export type PolicyCode = Extract<GroupCode, `policy-${string}`>;
+
+/** A call on a group that has ended. Whoever calls has a bug: groups do not end by themselves. */
+export class GroupEndedError extends Error {
+  readonly code = 'group-ended';
+
+  constructor() {
+    super('the group has ended');
+    this.name = 'GroupEndedError';
+  }
+}

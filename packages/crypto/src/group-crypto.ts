@@ -1,0 +1,44 @@
+// Which primitives a group runs on: a name for our callers, and behind it a provider whose type is the library's and stays in here.
+
+import { ciphersuites, getCiphersuiteFromName } from 'ts-mls';
+import type { CiphersuiteImpl, CiphersuiteName, CryptoProvider } from 'ts-mls';
+
+/** X-Wing (X25519 and ML-KEM-768) is what Sotto uses; plain X25519 is there to compare. Both: ChaCha20-Poly1305 and Ed25519. */
+export type GroupSuite = 'x-wing' | 'x25519';
+
+/** Primitives to run on: `nativeCrypto` of `@sotto/crypto/native` in Node, `pureCrypto` in a browser. */
+export interface GroupCrypto {
+  readonly name: 'native' | 'pure';
+}
+
+export interface SuiteDescription {
+  readonly name: CiphersuiteName;
+  readonly id: number;
+  /** Bytes of a public key for key encapsulation. */
+  readonly publicKeyBytes: number;
+}
+
+const SUITE_NAMES: Readonly<Record<GroupSuite, CiphersuiteName>> = {
+  'x-wing': 'MLS_256_XWING_CHACHA20POLY1305_SHA512_Ed25519',
+  x25519: 'MLS_128_DHKEMX25519_CHACHA20POLY1305_SHA256_Ed25519',
+};
+const PUBLIC_KEY_BYTES: Readonly<Record<GroupSuite, number>> = { 'x-wing': 1216, x25519: 32 };
+
+const providers = new WeakMap<GroupCrypto, CryptoProvider>();
+
+export function registerCrypto(name: GroupCrypto['name'], provider: CryptoProvider): GroupCrypto {
+  const handle: GroupCrypto = Object.freeze({ name });
+  providers.set(handle, provider);
+  return handle;
+}
+
+export function describeSuite(suite: GroupSuite): SuiteDescription {
+  const name = SUITE_NAMES[suite];
+  return { name, id: ciphersuites[name], publicKeyBytes: PUBLIC_KEY_BYTES[suite] };
+}
+
+export async function openSuite(crypto: GroupCrypto, suite: GroupSuite): Promise<CiphersuiteImpl> {
+  const provider = providers.get(crypto);
+  if (provider === undefined) throw new TypeError('primitives that nobody registered');
+  return provider.getCiphersuiteImpl(getCiphersuiteFromName(SUITE_NAMES[suite]));
+}

@@ -1,0 +1,22 @@
+// A member's own id and signing key in one group: made for this room, kept for a re-join, and gone with the room.
+
+import { ed25519 } from '@noble/curves/ed25519.js';
+import type { RandomSource } from './envelope.ts';
+import { MEMBER_ID_BYTES } from './limits.ts';
+import { Secret } from './secret.ts';
+
+const SEED_BYTES = 32;
+
+export interface GroupIdentity {
+  /** 16 random bytes. */
+  readonly memberId: Uint8Array;
+  /** 32 bytes, Ed25519. */
+  readonly memberKey: Uint8Array;
+  /** 32 bytes, the seed of the signing key. */
+  readonly secret: Secret;
+}
+
+export function createGroupIdentity(random: RandomSource): GroupIdentity {
+  const seed = random(SEED_BYTES);
+  return { memberId: random(MEMBER_ID_BYTES), memberKey: ed25519.getPublicKey(seed), secret: new Secret(seed) };
+}

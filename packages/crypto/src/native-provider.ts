@@ -1,0 +1,121 @@
+// The group keys' primitives on node:crypto: for Node only (`@sotto/crypto/native`); a browser takes the pure ones.
+
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import type { Ciphersuite, CiphersuiteImpl, CryptoProvider } from 'ts-mls';
+import { MlsError } from 'ts-mls/mlsError.js';
+import { registerCrypto } from './group-crypto.ts';
+import type { GroupCrypto } from './group-crypto.ts';
+import { AEAD_KEY_BYTES, AEAD_NONCE_BYTES, makeHpke, openAead, sealAead } from './native-hpke.ts';
+import { hmac, makeKdf, ownBytes } from './native-hkdf.ts';
+import type { NativeHash } from './native-hkdf.ts';
+import { dhKemX25519, xWing } from './native-kem.ts';
+import type { Kem, KemKeyPair } from './native-kem.ts';
+import { nativePublicKey, nativeSign, nativeVerify } from './native-signature.ts';
+
+const SEED_BYTES = 32;
+const EMPTY = new Uint8Array(0);
+const HASHES: Readonly<Record<string, NativeHash>> = { 'SHA-256': 'sha256', 'SHA-512': 'sha512' };
+const KDFS: Readonly<Record<string, { readonly hash: NativeHash; readonly id: number }>> = {
+  'HKDF-SHA256': { hash: 'sha256', id: 1 },
+  'HKDF-SHA512': { hash: 'sha512', id: 3 },
+};
+const KEMS: Readonly<Record<string, Kem>> = { 'DHKEM-X25519-HKDF-SHA256': dhKemX25519, 'X-Wing': xWing };
+
+/** The library hands keys back as it got them. It declares WebCrypto's type for them and opens none: ours are bytes. */
+interface KeyBytes {
+  readonly type: 'public' | 'private';
+  readonly bytes: Uint8Array;
+}
+const asPublic = (bytes: Uint8Array): KeyBytes => ({ type: 'public', bytes });
+const asPrivate = (bytes: Uint8Array): KeyBytes => ({ type: 'private', bytes });
+
+/** Runs a primitive in the library's way: a promise, and its own error for what is malformed. No detail of the input gets into the message. */
+function attempt<Result>(work: () => Result): Promise<Result> {
+  try {
+    return Promise.resolve(work());
+  } catch {
+    return Promise.reject(new MlsError('a primitive refused its input'));
+  }
+}
+
+function known<Value>(table: Readonly<Record<string, Value>>, name: string): Value {
+  const value = table[name];
+  if (value === undefined) throw new RangeError('an algorithm that the native provider has not');
+  return value;
+}
+
+function makeSuite(suite: Ciphersuite): CiphersuiteImpl {
+  if (suite.hpke.aead !== 'CHACHA20POLY1305' || suite.signature !== 'Ed25519') {
+    throw new RangeError('an algorithm that the native provider has not');
+  }
+  const kdfName = known(KDFS, suite.hpke.kdf);
+  const kdf = makeKdf(kdfName.hash);
+  const hash = known(HASHES, suite.hash);
+  return {
+    name: suite.name,
+    rng: { randomBytes: (length) => ownBytes(randomBytes(length)) },
+    kdf: {
+      size: kdf.size,
+      extract: (salt, ikm) => attempt(() => kdf.extract(salt, ikm)),
+      expand: (prk, info, length) => attempt(() => kdf.expand(prk, info, length)),
+    },
+    hash: {
+      digest: (data) => attempt(() => ownBytes(createHash(hash).update(data).digest())),
+      mac: (key, data) => attempt(() => hmac(hash, key, data)),
+      verifyMac: (key, mac, data) =>
+        attempt(() => {
+          const expected = hmac(hash, key, data);
+          return mac.length === expected.length && timingSafeEqual(mac, expected);
+        }),
+    },
+    signature: {
+      sign: (key, message) => attempt(() => nativeSign(key, message)),
+      verify: (key, message, signature) => attempt(() => nativeVerify(key, message, signature)),
+      keygen: () =>
+        attempt(() => {
+          const signKey = ownBytes(randomBytes(SEED_BYTES));
+          return { signKey, publicKey: nativePublicKey(signKey) };
+        }),
+    },
+    hpke: makeSuiteHpke(known(KEMS, suite.hpke.kem), kdfName.hash, kdfName.id),
+  };
+}
+
+function makeSuiteHpke(kem: Kem, hash: NativeHash, kdfId: number): CiphersuiteImpl['hpke'] {
+  const hpke = makeHpke(kem, makeKdf(hash), kdfId);
+  const pair = ({ publicBytes, secretBytes }: KemKeyPair): { publicKey: KeyBytes; privateKey: KeyBytes } => ({
+    publicKey: asPublic(publicBytes),
+    privateKey: asPrivate(secretBytes),
+  });
+  return {
+    keyLength: AEAD_KEY_BYTES,
+    nonceLength: AEAD_NONCE_BYTES,
+    seal: (key: KeyBytes, plaintext, info, aad) => attempt(() => hpke.seal(key.bytes, info, aad ?? EMPTY, plaintext)),
+    open: (key: KeyBytes, enc, sealed, info, aad) =>
+      attempt(() => hpke.open(key.bytes, enc, info, aad ?? EMPTY, sealed)),
+    exportSecret: (key: KeyBytes, context, length, info) =>
+      attempt(() => hpke.exportTo(key.bytes, info, context, length)),
+    importSecret: (key: KeyBytes, context, enc, length, info) =>
+      attempt(() => hpke.importFrom(key.bytes, enc, info, context, length)),
+    importPublicKey: (bytes) => attempt(() => asPublic(ofLength(bytes, kem.publicLength))),
+    importPrivateKey: (bytes) => attempt(() => asPrivate(ofLength(bytes, kem.secretLength))),
+    exportPublicKey: (key: KeyBytes) => attempt(() => ownBytes(key.bytes)),
+    exportPrivateKey: (key: KeyBytes) => attempt(() => ownBytes(key.bytes)),
+    encryptAead: (key, nonce, aad, plaintext) => attempt(() => sealAead(key, nonce, aad ?? EMPTY, plaintext)),
+    decryptAead: (key, nonce, aad, sealed) => attempt(() => openAead(key, nonce, aad ?? EMPTY, sealed)),
+    deriveKeyPair: (ikm) => attempt(() => pair(kem.derive(ikm))),
+    generateKeyPair: () => attempt(() => pair(kem.generate())),
+  };
+}
+
+function ofLength(bytes: Uint8Array, length: number): Uint8Array {
+  if (bytes.length !== length) throw new RangeError('a key of another length');
+  return ownBytes(bytes);
+}
+
+const provider: CryptoProvider = {
+  getCiphersuiteImpl: (suite) => Promise.resolve(makeSuite(suite)),
+};
+
+/** Group keys on node:crypto: X25519, ML-KEM-768, Ed25519, ChaCha20-Poly1305 and HKDF natively. */
+export const nativeCrypto: GroupCrypto = registerCrypto('native', provider);

@@ -1,0 +1,32 @@
+// The number that two members compare over another channel, to know that nobody stands between them.
+
+import { sha512 } from '@noble/hashes/sha2.js';
+import { concatBytes, toHex } from '@sotto/protocol';
+import type { GroupMember } from './group-tree.ts';
+import { ascii } from './key-schedule.ts';
+import { LABELS } from './labels.ts';
+
+/** Makes looking for a key with a similar number that much dearer. */
+const ITERATIONS = 5_200;
+const GROUPS = 12;
+const BYTES_PER_GROUP = 5;
+const DIGITS_PER_GROUP = 5;
+
+/**
+ * @returns 60 decimal digits, the same whoever of the two computes them, and the same for as long as both keep id and key:
+ * H_0 = label, H_i = SHA-512(H_(i-1) || pair), 5,200 times; then 12 times five bytes, big-endian, modulo 100,000.
+ */
+export function safetyNumber(one: SafetyParty, other: SafetyParty): string {
+  const parties = [one, other].map(({ memberId, memberKey }) => concatBytes(memberId, memberKey));
+  const pair = concatBytes(...parties.sort((a, b) => (toHex(a) < toHex(b) ? -1 : 1)));
+  let hash: Uint8Array = ascii(LABELS.safetyNumber);
+  for (let round = 0; round < ITERATIONS; round += 1) hash = sha512(concatBytes(hash, pair));
+  return Array.from({ length: GROUPS }, (_, group) => digits(hash, group * BYTES_PER_GROUP)).join('');
+}
+
+export type SafetyParty = Pick<GroupMember, 'memberId' | 'memberKey'>;
+
+function digits(hash: Uint8Array, offset: number): string {
+  const number = hash.subarray(offset, offset + BYTES_PER_GROUP).reduce((value, byte) => value * 256 + byte, 0);
+  return String(number % 10 ** DIGITS_PER_GROUP).padStart(DIGITS_PER_GROUP, '0');
+}

@@ -1,0 +1,203 @@
+import { createCommit, encodeMlsMessage } from 'ts-mls';
+import { defaultClientConfig } from 'ts-mls/clientConfig.js';
+import type { ClientState, Proposal } from 'ts-mls';
+import { leafToNodeIndex, toLeafIndex } from 'ts-mls/treemath.js';
+import { describe, expect, test } from 'vitest';
+import { makeCredential } from '../src/group-context.ts';
+import type { GroupContext } from '../src/group-context.ts';
+import { exportHead, joinState, processCommit, proposeCommit } from '../src/group-transitions.ts';
+import { rosterOf } from '../src/group-tree.ts';
+import { createGroupIdentity } from '../src/index.ts';
+import { acceptAll, at, hex, newKeys, random, value } from './group-house.ts';
+import { forgeJoin, libraryProcesses, openStates } from './group-states.ts';
+
+const refused = (code: string) => ({ ok: false, code });
+const ids = (state: ClientState) => rosterOf(state.ratchetTree).map(({ memberId }) => hex(memberId));
+
+/** All members answer to a commit alike: the answer. */
+async function answer(context: GroupContext, states: readonly ClientState[], commit: Uint8Array): Promise<unknown> {
+  const answers = await Promise.all(states.map((state) => processCommit(context, acceptAll, state, commit)));
+  const [first] = answers;
+  for (const other of answers)
+    expect({ ok: other.ok, code: !other.ok && other.code }).toEqual({
+      ok: first?.ok,
+      code: first?.ok === false && first.code,
+    });
+  return first;
+}
+
+describe('a joining commit', () => {
+  test('with a credential that was not made with the room secret is refused by all; the bare library takes it', async () => {
+    const { context, states } = await openStates(3);
+    const strangers = { ...context, keys: { ...context.keys, credentialKey: newKeys().credentialKey } };
+    const head = await exportHead(context, at(states, 0));
+    const forged = await forgeJoin(strangers, head, {});
+    expect(await answer(context, states, forged.commit)).toEqual(refused('credential-invalid'));
+    const control = await libraryProcesses(context, at(states, 0), forged.commit);
+    expect(ids(control)).toHaveLength(4);
+    expect(hex(control.keySchedule.exporterSecret)).toBe(hex(forged.next.keySchedule.exporterSecret));
+  });
+
+  test('that removes another member’s leaf is refused by all; the bare library lets anybody with the string throw anybody out', async () => {
+    const { context, states, identities } = await openStates(3);
+    const victim = at(identities, 1);
+    const kick = {
+      compareKeyPackages: () => false,
+      compareKeyPackageToLeafNode: (_: unknown, leaf: { signaturePublicKey: Uint8Array }) =>
+        hex(leaf.signaturePublicKey) === hex(victim.memberKey),
+    };
+    const forged = await forgeJoin(context, await exportHead(context, at(states, 0)), {
+      again: true,
+      config: { keyPackageEqualityConfig: kick },
+    });
+    expect(await answer(context, states, forged.commit)).toEqual(refused('commit-removes-other'));
+    expect(ids(await libraryProcesses(context, at(states, 0), forged.commit))).not.toContain(hex(victim.memberId));
+  });
+
+  test('that removes another’s leaf under the victim’s id and its own key is refused too', async () => {
+    const { context, states, identities } = await openStates(3);
+    const victim = at(identities, 1);
+    const thief = { ...createGroupIdentity(random.bytes), memberId: victim.memberId };
+    const kick = {
+      compareKeyPackages: () => false,
+      compareKeyPackageToLeafNode: (_: unknown, leaf: { signaturePublicKey: Uint8Array }) =>
+        hex(leaf.signaturePublicKey) === hex(victim.memberKey),
+    };
+    const forged = await forgeJoin(context, await exportHead(context, at(states, 0)), {
+      identity: thief,
+      again: true,
+      config: { keyPackageEqualityConfig: kick },
+    });
+    expect(await answer(context, states, forged.commit)).toEqual(refused('commit-removes-other'));
+  });
+
+  test('with the id of a member, or with the key of one, is refused; the bare library takes both', async () => {
+    const { context, states, identities } = await openStates(2);
+    const head = await exportHead(context, at(states, 0));
+    const sameId = { ...createGroupIdentity(random.bytes), memberId: at(identities, 1).memberId };
+    const sameKey = { ...at(identities, 1), memberId: random.bytes(16) };
+    for (const identity of [sameId, sameKey]) {
+      expect(await joinState(context, acceptAll, head, identity, false)).toEqual(refused('member-duplicate'));
+      const forged = await forgeJoin(context, head, { identity });
+      expect(await answer(context, states, forged.commit)).toEqual(refused('member-duplicate'));
+      expect(ids(await libraryProcesses(context, at(states, 0), forged.commit))).toHaveLength(3);
+    }
+  });
+
+  test('with other capabilities is refused; the bare library takes it, and then nobody can ever commit again', async () => {
+    const { context, states } = await openStates(2);
+    const forged = await forgeJoin(context, await exportHead(context, at(states, 0)), {
+      change: ({ publicPackage, privatePackage }) => {
+        const capabilities = { ...publicPackage.leafNode.capabilities, credentials: ['x509' as const] };
+        return {
+          privatePackage,
+          publicPackage: { ...publicPackage, leafNode: { ...publicPackage.leafNode, capabilities } },
+        };
+      },
+    });
+    expect(await answer(context, states, forged.commit)).toEqual(refused('leaf-invalid'));
+    const bricked = await Promise.all(states.map((state) => libraryProcesses(context, state, forged.commit)));
+    const { commit } = await createCommit({ state: at(bricked, 0), cipherSuite: context.primitives });
+    await expect(libraryProcesses(context, at(bricked, 1), encodeMlsMessage(commit))).rejects.toThrow(/credential/);
+  });
+
+  test('with a public key that nobody can use is refused; the bare library takes it, and then nobody can make a commit', async () => {
+    const { context, states } = await openStates(2);
+    const { hpke } = context.primitives;
+    let exported = 0;
+    // The joiner's path is the root alone: its key is made first, the leaf's second.
+    const exportPublicKey: typeof hpke.exportPublicKey = (key) =>
+      (exported += 1) === 2 ? Promise.resolve(new Uint8Array(1216).fill(0xff)) : hpke.exportPublicKey(key);
+    const primitives = { ...context.primitives, hpke: { ...hpke, exportPublicKey } };
+    const forged = await forgeJoin(context, await exportHead(context, at(states, 0)), { primitives });
+    expect(exported).toBe(2);
+    expect(await answer(context, states, forged.commit)).toEqual(refused('leaf-invalid'));
+    const broken = await libraryProcesses(context, at(states, 0), forged.commit);
+    await expect(createCommit({ state: broken, cipherSuite: context.primitives })).rejects.toThrow();
+  });
+
+  test('is refused with an unusual proposal, and by a room that is full', async () => {
+    const { context, states } = await openStates(2);
+    const head = await exportHead(context, at(states, 0));
+    const forged = await forgeJoin(context, head, {});
+    expect(await answer({ ...context, membersMax: 2 }, states, forged.commit)).toEqual(refused('group-full'));
+    expect(
+      await joinState({ ...context, membersMax: 1 }, acceptAll, head, createGroupIdentity(random.bytes), false),
+    ).toEqual(refused('group-full'));
+    expect(await answer(context, states, forged.commit)).toMatchObject({ ok: true });
+  });
+});
+
+describe('a member’s commit', () => {
+  async function forgeCommit(context: GroupContext, state: ClientState, proposals: Proposal[]): Promise<Uint8Array> {
+    const bare = { ...state, clientConfig: defaultClientConfig };
+    return encodeMlsMessage(
+      (await createCommit({ state: bare, cipherSuite: context.primitives }, { extraProposals: proposals })).commit,
+    );
+  }
+
+  test('that gives the member another id is refused; the bare library takes it', async () => {
+    const { context, states, identities } = await openStates(3);
+    const [own, ...others] = states;
+    if (own === undefined) throw new Error('no member');
+    const memberId = random.bytes(16);
+    const ratchetTree = own.ratchetTree.map((node, index) =>
+      index === leafToNodeIndex(toLeafIndex(0)) && node?.nodeType === 'leaf'
+        ? {
+            ...node,
+            leaf: { ...node.leaf, credential: makeCredential(context.keys, memberId, at(identities, 0).memberKey) },
+          }
+        : node,
+    );
+    const commit = await forgeCommit(context, { ...own, ratchetTree }, []);
+    expect(await answer(context, others, commit)).toEqual(refused('commit-changes-member'));
+    expect(ids(await libraryProcesses(context, at(others, 0), commit))).toContain(hex(memberId));
+  });
+
+  test('with proposals that Sotto does not use is refused; the bare library takes them', async () => {
+    const { context, states } = await openStates(3);
+    const extensions: Proposal = {
+      proposalType: 'group_context_extensions',
+      groupContextExtensions: { extensions: [{ extensionType: 'external_senders', extensionData: new Uint8Array(0) }] },
+    };
+    const reinit: Proposal = {
+      proposalType: 'reinit',
+      reinit: { groupId: random.bytes(16), version: 'mls10', cipherSuite: context.primitives.name, extensions: [] },
+    };
+    const custom: Proposal = { proposalType: 0xf123, proposalData: random.bytes(8) };
+    for (const proposal of [reinit, custom]) {
+      const commit = await forgeCommit(context, at(states, 0), [proposal]);
+      expect(await answer(context, states.slice(1), commit)).toEqual(refused('commit-form'));
+      const control = await libraryProcesses(context, at(states, 1), commit);
+      expect(control.groupContext.epoch).toBe(at(states, 1).groupContext.epoch + 1n);
+    }
+    await expect(forgeCommit(context, at(states, 0), [extensions])).rejects.toThrow();
+  });
+
+  test('as a public message is refused; the bare library takes it', async () => {
+    const { context, states } = await openStates(2);
+    const { commit } = await createCommit(
+      { state: at(states, 0), cipherSuite: context.primitives },
+      { wireAsPublicMessage: true },
+    );
+    expect(await answer(context, states.slice(1), encodeMlsMessage(commit))).toEqual(refused('commit-form'));
+    await libraryProcesses(context, at(states, 1), encodeMlsMessage(commit));
+  });
+
+  test('is not processed by its own maker, nor from another epoch, and a lost one is named', async () => {
+    const { context, states } = await openStates(3);
+    const first = value(await proposeCommit(context, acceptAll, at(states, 0), []));
+    expect(await processCommit(context, acceptAll, at(states, 0), first.commit)).toEqual(refused('commit-own'));
+    const second = value(await proposeCommit(context, acceptAll, first.next, []));
+    expect(await answer(context, states.slice(1), second.commit)).toEqual(refused('epoch-future'));
+    expect(await processCommit(context, acceptAll, first.next, first.commit)).toEqual(refused('epoch-old'));
+    expect(await answer(context, states.slice(1), first.commit)).toMatchObject({ ok: true });
+  });
+
+  test('of another room is refused, also when the thief of one knows both', async () => {
+    const here = await openStates(2);
+    const there = await openStates(2);
+    const { commit } = value(await proposeCommit(there.context, acceptAll, at(there.states, 0), []));
+    expect(await answer(here.context, here.states, commit)).toEqual(refused('group-foreign'));
+  });
+});

@@ -1,0 +1,233 @@
+import { describe, expect, test } from 'vitest';
+import {
+  createGroupIdentity,
+  GROUP_CODES,
+  GROUP_MESSAGE_BYTES_MAX,
+  GROUP_MESSAGE_OVERHEAD_BYTES,
+  openRoom,
+  pureCrypto,
+} from '../src/index.ts';
+import type { CommitFacts, CommitPolicy } from '../src/index.ts';
+import { acceptAll, agreement, at, hex, join, openEngine, openHouse, random, take, value } from './group-house.ts';
+
+const text = (message: string) => new TextEncoder().encode(message);
+
+describe('a group', () => {
+  test.each([
+    ['x-wing', undefined],
+    ['x25519', undefined],
+    ['x25519', pureCrypto],
+  ] as const)('in suite %s is joined by commits with nobody asked, and all members agree', async (suite, crypto) => {
+    const house = await openHouse(4, openRoom, suite, crypto);
+    const groups = house.members.map(({ group }) => group);
+    expect(agreement(groups)).toBe(1);
+    for (const { group } of house.members)
+      expect(group.roster.map(({ memberId }) => hex(memberId))).toEqual(
+        house.members.map(({ identity }) => hex(identity.memberId)),
+      );
+    for (const sender of groups) {
+      const message = await sender.sealMessage(text('hello'));
+      for (const reader of groups)
+        if (reader !== sender) expect(value(await reader.openMessage(message)).bytes).toEqual(text('hello'));
+    }
+  });
+
+  test('mixes members on native and on pure primitives', async () => {
+    const house = await openHouse(2);
+    const browser = await openEngine(house.keys, acceptAll, 'x-wing', pureCrypto);
+    const identity = createGroupIdentity(random.bytes);
+    const pending = value(await browser.joinGroup(await at(house.members, 0).group.exportHead(), identity));
+    house.members.push({ identity, group: await take(house.members, pending) });
+    await take(house.members, value(await at(house.members, 2).group.rotate()));
+    await take(house.members, value(await at(house.members, 1).group.rotate()));
+    expect(agreement(house.members.map(({ group }) => group))).toBe(1);
+    const message = await at(house.members, 2).group.sealMessage(text('from a browser'));
+    expect(value(await at(house.members, 0).group.openMessage(message)).bytes).toEqual(text('from a browser'));
+  });
+
+  test('has one envelope key an epoch, equal for all, and keeps the one before until it is purged', async () => {
+    const house = await openHouse(2);
+    const [alice, bob] = [at(house.members, 0).group, at(house.members, 1).group];
+    const before = alice.epoch;
+    const keyOf = (group: typeof alice, epoch: bigint) => group.envelopeKey(epoch)?.use(hex);
+    const old = keyOf(alice, before);
+    await take(house.members, value(await alice.rotate()));
+    expect(keyOf(alice, alice.epoch)).toBe(keyOf(bob, bob.epoch));
+    expect(keyOf(alice, alice.epoch)).not.toBe(old);
+    expect(keyOf(bob, before)).toBe(old);
+    expect(bob.epochAuthenticator(before)).toBeDefined();
+    await bob.purgePrevious();
+    expect(keyOf(bob, before)).toBeUndefined();
+    expect(bob.epochAuthenticator(before)).toBeUndefined();
+    expect(keyOf(alice, before)).toBe(old);
+  });
+
+  test('goes on as it was until a commit is adopted', async () => {
+    const house = await openHouse(2);
+    const [alice, bob] = [at(house.members, 0).group, at(house.members, 1).group];
+    const pending = value(await alice.rotate());
+    const message = await alice.sealMessage(text('meanwhile'));
+    expect(value(await bob.openMessage(message)).bytes).toEqual(text('meanwhile'));
+    expect(pending.epoch).toBe(alice.epoch + 1n);
+    value(await bob.processCommit(pending.commit));
+    const late = await alice.sealMessage(text('late'));
+    await pending.adopt();
+    expect(value(await bob.openMessage(late)).bytes).toEqual(text('late'));
+    expect(agreement([alice, bob])).toBe(1);
+    await expect(pending.adopt()).rejects.toThrow('another epoch');
+  });
+
+  test('is one line of epochs: of two commits the loser is discarded and made again', async () => {
+    const house = await openHouse(3);
+    const [alice, bob, carol] = house.members.map(({ group }) => group);
+    if (!alice || !bob || !carol) throw new Error('three members');
+    const [won, lost] = [value(await alice.rotate()), value(await bob.rotate())];
+    await take([...house.members], won);
+    expect(await carol.processCommit(lost.commit)).toEqual({ ok: false, code: 'epoch-old' });
+    await expect(lost.adopt()).rejects.toThrow('another epoch');
+    lost.discard();
+    const message = await bob.sealMessage(text('still works'));
+    expect(value(await carol.openMessage(message)).bytes).toEqual(text('still works'));
+    await take(house.members, value(await bob.rotate()));
+    expect(agreement([alice, bob, carol])).toBe(1);
+  });
+
+  test('is joined again in one commit by who missed too much, and the old leaf is gone', async () => {
+    const house = await openHouse(3);
+    const lost = at(house.members, 2);
+    const others = house.members.slice(0, 2);
+    await take(others, value(await at(others, 0).group.rotate()));
+    await take(others, value(await at(others, 1).group.rotate()));
+    const head = await at(others, 0).group.exportHead();
+    expect(await house.engine.joinGroup(head, lost.identity)).toEqual({ ok: false, code: 'member-duplicate' });
+    const again = value(await house.engine.rejoinGroup(head, lost.identity));
+    const group = await again.adopt();
+    for (const other of others)
+      expect(value(await other.group.processCommit(again.commit)).facts).toMatchObject({ kind: 'rejoin', removed: [] });
+    expect(group.roster).toHaveLength(3);
+    expect(agreement([group, ...others.map((other) => other.group)])).toBe(1);
+    const stranger = createGroupIdentity(random.bytes);
+    expect(await house.engine.rejoinGroup(await group.exportHead(), stranger)).toEqual({
+      ok: false,
+      code: 'member-unknown',
+    });
+  });
+
+  test('takes in a newcomer by key package and welcome; a welcome for somebody else is of no use', async () => {
+    const house = await openHouse(3);
+    const offer = await house.engine.createKeyPackage(createGroupIdentity(random.bytes));
+    const bystander = await house.engine.createKeyPackage(createGroupIdentity(random.bytes));
+    const pending = value(await at(house.members, 1).group.addMember(offer.bytes));
+    await take(house.members, pending);
+    const welcome = pending.welcome ?? new Uint8Array(0);
+    expect(await bystander.joinByWelcome(welcome, pending.head)).toEqual({ ok: false, code: 'welcome-invalid' });
+    expect(await offer.joinByWelcome(welcome, await at((await openHouse(2)).members, 0).group.exportHead())).toEqual({
+      ok: false,
+      code: 'group-foreign',
+    });
+    const group = value(await offer.joinByWelcome(welcome, pending.head));
+    expect(agreement([group, ...house.members.map((member) => member.group)])).toBe(1);
+    const identity = createGroupIdentity(random.bytes);
+    house.members.push({ identity, group });
+    await take(house.members, value(await group.rotate()));
+    expect(agreement(house.members.map((member) => member.group))).toBe(1);
+    bystander.destroy();
+  });
+
+  test('tells who was removed, and ends for him', async () => {
+    const house = await openHouse(3);
+    const [alice, bob, carol] = house.members;
+    if (!alice || !bob || !carol) throw new Error('three members');
+    const pending = value(await alice.group.removeMembers([carol.identity.memberId]));
+    await pending.adopt();
+    const facts = value(await bob.group.processCommit(pending.commit)).facts;
+    expect(facts.removed.map(({ memberId }) => hex(memberId))).toEqual([hex(carol.identity.memberId)]);
+    expect(hex(facts.committer.memberId)).toBe(hex(alice.identity.memberId));
+    expect(value(await carol.group.processCommit(pending.commit)).removed).toBe(true);
+    expect(carol.group.status).toBe('removed');
+    await expect(carol.group.openMessage(random.bytes(200))).rejects.toMatchObject({ code: 'group-ended' });
+    expect(await alice.group.removeMembers([carol.identity.memberId])).toEqual({ ok: false, code: 'member-unknown' });
+    expect(await alice.group.removeMembers([])).toEqual({ ok: false, code: 'member-unknown' });
+    expect(await alice.group.removeMembers([alice.identity.memberId])).toEqual({ ok: false, code: 'commit-form' });
+  });
+
+  test('does calls in their order, however they are made', async () => {
+    const house = await openHouse(2);
+    const [alice, bob] = [at(house.members, 0).group, at(house.members, 1).group];
+    const messages = await Promise.all(['a', 'b', 'c', 'd'].map((word) => alice.sealMessage(text(word))));
+    const opened = await Promise.all(messages.map((message) => bob.openMessage(message)));
+    expect(opened.map((answer) => value(answer).generation)).toEqual([0, 1, 2, 3]);
+  });
+
+  test('seals with the stated overhead, up to the largest frame', async () => {
+    const { members } = await openHouse(1);
+    const { group } = at(members, 0);
+    for (const length of [64, 300, 848, GROUP_MESSAGE_BYTES_MAX - GROUP_MESSAGE_OVERHEAD_BYTES]) {
+      expect(await group.sealMessage(random.bytes(length))).toHaveLength(length + GROUP_MESSAGE_OVERHEAD_BYTES);
+    }
+    expect((await group.sealMessage(random.bytes(63))).length).toBeLessThan(63 + GROUP_MESSAGE_OVERHEAD_BYTES);
+    await expect(group.sealMessage(random.bytes(GROUP_MESSAGE_BYTES_MAX))).rejects.toThrow(RangeError);
+  });
+});
+
+describe('a policy', () => {
+  const none: CommitPolicy = () => 'policy-locked';
+
+  test('is asked with the facts, by the maker and by all who process', async () => {
+    const asked: CommitFacts[] = [];
+    const house = await openHouse(2, (facts) => {
+      asked.push(facts);
+      return 'accept';
+    });
+    asked.length = 0;
+    const joiner = await join(house);
+    expect(asked.map(({ kind, committer }) => [kind, hex(committer.memberId)])).toEqual(
+      Array.from({ length: 3 }, () => ['join', hex(joiner.identity.memberId)]),
+    );
+    expect(asked.map(({ roster }) => roster.length)).toEqual([2, 2, 2]);
+  });
+
+  test('locks a room for all who follow it, and a member does not even propose what they would refuse', async () => {
+    const house = await openHouse(2, openRoom);
+    const locked = await openEngine(house.keys, none);
+    const head = await at(house.members, 0).group.exportHead();
+    expect(await locked.joinGroup(head, createGroupIdentity(random.bytes))).toEqual({
+      ok: false,
+      code: 'policy-locked',
+    });
+    const [alice, bob] = [at(house.members, 0), at(house.members, 1)];
+    expect(await alice.group.removeMembers([bob.identity.memberId])).toEqual({ ok: false, code: 'policy-remove' });
+    const offer = await house.engine.createKeyPackage(createGroupIdentity(random.bytes));
+    expect(await alice.group.addMember(offer.bytes)).toEqual({ ok: false, code: 'policy-add' });
+  });
+
+  test('refuses what its own maker was allowed: nothing changes for who refuses', async () => {
+    const keen = await openHouse(1, acceptAll);
+    const careful = await openEngine(keen.keys, openRoom);
+    const identity = createGroupIdentity(random.bytes);
+    const pending = value(await careful.joinGroup(await at(keen.members, 0).group.exportHead(), identity));
+    const follower = { identity, group: await take(keen.members, pending) };
+    const eviction = value(await at(keen.members, 0).group.removeMembers([identity.memberId]));
+    expect(await follower.group.processCommit(eviction.commit)).toEqual({ ok: false, code: 'policy-remove' });
+    eviction.discard();
+    const message = await at(keen.members, 0).group.sealMessage(text('as before'));
+    expect(value(await follower.group.openMessage(message)).bytes).toEqual(text('as before'));
+  });
+
+  test('that fails is a fault of ours and throws', async () => {
+    const house = await openHouse(1);
+    const broken = await openEngine(house.keys, () => {
+      throw new Error('a bug');
+    });
+    await expect(
+      broken.joinGroup(await at(house.members, 0).group.exportHead(), createGroupIdentity(random.bytes)),
+    ).rejects.toThrow('a bug');
+  });
+});
+
+test('codes are words in lower case with hyphens, each with a meaning', () => {
+  for (const [code, meaning] of Object.entries(GROUP_CODES)) {
+    expect(code).toMatch(/^[a-z]+(-[a-z]+)*$/);
+    expect(meaning.length).toBeGreaterThan(10);
+  }
+});

@@ -1,0 +1,119 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { createGroupIdentity } from '../src/index.ts';
+import type { Group, PendingCommit } from '../src/index.ts';
+import { acceptAll, agreement, at, hex, join, openEngine, openHouse, random, take, value } from './group-house.ts';
+import type { House, Member } from './group-house.ts';
+
+const MEMBERS_MIN = 2;
+const MEMBERS_MAX = 6;
+const RUNS = Number(process.env['GROUP_RUNS'] ?? 6);
+
+type Step = {
+  readonly kind: 'join' | 'leave' | 'rotate' | 'rejoin' | 'talk' | 'race' | 'purge';
+  readonly who: number;
+  readonly other: number;
+};
+
+const step: fc.Arbitrary<Step> = fc.record({
+  kind: fc.constantFrom('join', 'leave', 'rotate', 'rejoin', 'talk', 'race', 'purge'),
+  who: fc.nat(),
+  other: fc.nat(),
+});
+
+/** Two commits at once: the relay takes the first, the other's maker starts over on what the first left. */
+async function race(
+  house: House,
+  first: Member,
+  second: Member,
+  propose: (group: Group) => Promise<PendingCommit>,
+): Promise<void> {
+  const [won, lost] = [await propose(first.group), await propose(second.group)];
+  await take(house.members, won);
+  lost.discard();
+  await take(house.members, await propose(second.group));
+}
+
+async function perform(house: House, { kind, who, other }: Step): Promise<void> {
+  const { members } = house;
+  const [one, two] = [at(members, who % members.length), at(members, other % members.length)];
+  switch (kind) {
+    case 'join':
+      if (members.length < MEMBERS_MAX) await join(house);
+      return;
+    case 'leave':
+      if (members.length <= MEMBERS_MIN || one === two) return;
+      await take(members, value(await one.group.removeMembers([two.identity.memberId])));
+      expect(two.group.status).toBe('removed');
+      members.splice(members.indexOf(two), 1);
+      return;
+    case 'rotate':
+      await take(members, value(await one.group.rotate()));
+      return;
+    case 'rejoin': {
+      if (one === two) return;
+      const pending = value(await house.engine.rejoinGroup(await two.group.exportHead(), one.identity));
+      members.splice(members.indexOf(one), 1);
+      one.group.destroy();
+      members.push({ identity: one.identity, group: await take(members, pending) });
+      return;
+    }
+    case 'race':
+      if (one !== two) await race(house, one, two, async (group) => value(await group.rotate()));
+      return;
+    case 'purge':
+      await one.group.purgePrevious();
+      return;
+    case 'talk': {
+      const text = random.bytes(1 + (other % 300));
+      const message = await one.group.sealMessage(text);
+      for (const reader of members) {
+        if (reader === one) continue;
+        const opened = value(await reader.group.openMessage(message));
+        expect([hex(opened.memberId), hex(opened.bytes)]).toEqual([hex(one.identity.memberId), hex(text)]);
+      }
+    }
+  }
+}
+
+test('whatever members do, in whatever order: all agree, read each other, and know who is there', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { minLength: 4, maxLength: 14 }), async (steps) => {
+      const house = await openHouse(MEMBERS_MIN);
+      for (const each of steps) {
+        await perform(house, each);
+        expect(agreement(house.members.map(({ group }) => group))).toBe(1);
+      }
+      await perform(house, { kind: 'talk', who: 0, other: 1 });
+      const expected = house.members.map(({ identity }) => hex(identity.memberId)).sort();
+      for (const { group } of house.members)
+        expect(group.roster.map(({ memberId }) => hex(memberId)).sort()).toEqual(expected);
+      for (const { group } of house.members) group.destroy();
+    }),
+    { numRuns: RUNS },
+  );
+});
+
+test('control: a member who misses one commit no longer agrees, and cannot read', async () => {
+  const house = await openHouse(3);
+  const absent = at(house.members, 2);
+  await take(house.members.slice(0, 2), value(await at(house.members, 0).group.rotate()));
+  expect(agreement(house.members.map(({ group }) => group))).toBe(2);
+  const message = await at(house.members, 0).group.sealMessage(random.bytes(10));
+  expect(await absent.group.openMessage(message)).toEqual({ ok: false, code: 'epoch-future' });
+});
+
+test('joins that race: the second joiner starts over on the new head', async () => {
+  const house = await openHouse(1);
+  const engine = await openEngine(house.keys, acceptAll);
+  const head = await at(house.members, 0).group.exportHead();
+  const [ada, bea] = [createGroupIdentity(random.bytes), createGroupIdentity(random.bytes)];
+  const won = value(await engine.joinGroup(head, ada));
+  const lost = value(await engine.joinGroup(head, bea));
+  house.members.push({ identity: ada, group: await take(house.members, won) });
+  expect(await at(house.members, 0).group.processCommit(lost.commit)).toEqual({ ok: false, code: 'epoch-old' });
+  lost.discard();
+  const again = value(await engine.joinGroup(won.head, bea));
+  house.members.push({ identity: bea, group: await take(house.members, again) });
+  expect(agreement(house.members.map(({ group }) => group))).toBe(1);
+});
