@@ -3,13 +3,20 @@
 import {
   checkEmpty,
   decodeAttach,
+  decodeCommit,
+  decodeFetch,
+  decodeStage,
   encodeAttached,
   encodeBeat,
   HANDSHAKE_DEADLINE_MS,
   SILENCE_LIMIT_MS,
 } from '@sotto/protocol';
-import type { Attached, AttachRequest, Frame, RelayCode } from '@sotto/protocol';
-import { CATCH_UP_LIMIT_MS, OUTBOUND_BYTES_MAX } from './limits.ts';
+import type { Attached, AttachRequest, CommitRequest, Frame, RelayCode, StagedPiece } from '@sotto/protocol';
+import type { Allowance, Budget } from './budget.ts';
+import { fullBudget, spend, waitMs } from './budget.ts';
+import { openTransfer, stepTransfer } from './head-transfer.ts';
+import type { HeadEffect, HeadEvent, HeadTransfer } from './head-transfer.ts';
+import { CATCH_UP_LIMIT_MS, FETCH_BURST, FETCH_DEBT_MAX, FETCH_INTERVAL_MS, OUTBOUND_BYTES_MAX } from './limits.ts';
 import { charge, debtMs, fullQuota } from './quota.ts';
 import type { Quota } from './quota.ts';
 
@@ -25,11 +32,14 @@ type Standing =
   | { readonly kind: 'closed' };
 
 /** Why we do not read from a connection: each holds until its own cause is gone. Nothing that was read is dropped. */
-type PauseReason = 'attaching' | 'quota' | 'room' | 'unread' | 'stopping';
+type PauseReason = 'attaching' | 'quota' | 'fetch' | 'room' | 'unread' | 'stopping';
 
 export interface Connection {
   readonly standing: Standing;
   readonly quota: Quota;
+  /** How often it may still go back in the log. */
+  readonly fetches: Budget;
+  readonly heads: HeadTransfer;
   /** The reasons that hold, and since when. */
   readonly pauses: ReadonlyMap<PauseReason, number>;
   /** When it was last heard, or was last allowed to speak. */
@@ -50,6 +60,8 @@ export type ConnectionEvent =
   | { readonly type: 'fed'; readonly next: number; readonly atEnd: boolean }
   | { readonly type: 'fallen-off' }
   | { readonly type: 'moved' }
+  | { readonly type: 'located'; readonly cursor: number }
+  | Exclude<HeadEvent, { readonly type: 'head-wanted' }>
   | { readonly type: 'drained' }
   | { readonly type: 'pause'; readonly reason: PauseReason }
   | { readonly type: 'unpause'; readonly reason: PauseReason }
@@ -61,11 +73,16 @@ export type ConnectionEffect =
   | { readonly type: 'write'; readonly bytes: Uint8Array }
   | { readonly type: 'authorise'; readonly request: AttachRequest }
   | { readonly type: 'publish'; readonly frames: readonly Frame[] }
+  | { readonly type: 'stage'; readonly piece: StagedPiece }
+  | { readonly type: 'commit'; readonly request: CommitRequest }
+  /** Find where in the log this number is, or what comes closest; the answer is `located`. */
+  | { readonly type: 'locate'; readonly from: number }
+  | HeadEffect
   /** Write what the log has from here; the answer is `fed` or `fallen-off`. */
   | { readonly type: 'feed'; readonly cursor: number }
   | { readonly type: 'pause' }
   | { readonly type: 'resume' }
-  | { readonly type: 'unpause-after'; readonly milliseconds: number }
+  | { readonly type: 'unpause-after'; readonly reason: 'quota' | 'fetch'; readonly milliseconds: number }
   /** Say why, and end it. */
   | { readonly type: 'close'; readonly code: RelayCode };
 
@@ -74,10 +91,14 @@ export interface ConnectionStep {
   readonly effects: readonly ConnectionEffect[];
 }
 
+const FETCHES: Allowance = { burst: FETCH_BURST, intervalMs: FETCH_INTERVAL_MS };
+
 export function openConnection(now: number): Connection {
   return {
     standing: { kind: 'awaiting-attach', since: now },
     quota: fullQuota(now),
+    fetches: fullBudget(FETCHES, now),
+    heads: openTransfer(now),
     pauses: new Map(),
     heardAt: now,
   };
@@ -100,6 +121,12 @@ export function stepConnection(connection: Connection, event: ConnectionEvent, o
       return close(connection, 'too-slow');
     case 'moved':
       return moved(connection, outside);
+    case 'located':
+      return located(connection, event.cursor, outside);
+    case 'head-cut':
+    case 'head-taken':
+    case 'head-rested':
+      return stepHeads(connection, event, outside.now);
     case 'drained':
       return drained(connection, outside);
     case 'pause':
@@ -120,8 +147,7 @@ function received(connection: Connection, bytes: number, frames: readonly Frame[
   const quota = charge(connection.quota, bytes, frames.length, outside.now);
   const heard: Connection = { ...connection, quota, heardAt: outside.now };
   const wait = debtMs(quota);
-  const paid: ConnectionStep =
-    wait === 0 ? stay(heard) : join(pause(heard, 'quota', outside.now), { type: 'unpause-after', milliseconds: wait });
+  const paid = wait === 0 ? stay(heard) : pauseFor(heard, 'quota', wait, outside.now);
   // A peer that does not read our answers is not asked further questions: else they would pile up here.
   const unread = outside.unsent > OUTBOUND_BYTES_MAX;
   const read = unread ? chain(paid, (before) => pause(before, 'unread', outside.now)) : paid;
@@ -139,7 +165,7 @@ function obey(connection: Connection, frames: readonly Frame[], outside: Outside
       return stay({ ...connection, standing: { ...standing, early: [...standing.early, ...frames] } });
     case 'catching-up':
     case 'live':
-      return converse(connection, frames);
+      return converse(connection, frames, outside.now);
     case 'closed':
       return stay(connection);
   }
@@ -173,26 +199,80 @@ function admitted(connection: Connection, from: number, attached: Attached, outs
     ],
   };
   const reading = chain(greeted, (before) => unpause(before, 'attaching', outside.now));
-  return chain(reading, (before) => converse(before, standing.early));
+  return chain(reading, (before) => converse(before, standing.early, outside.now));
 }
 
-/** What a member may say: PUBLISH and BEAT. Frames before the one that is wrong have been said and count. */
-function converse(connection: Connection, frames: readonly Frame[]): ConnectionStep {
-  const effects: ConnectionEffect[] = [];
-  const published: Frame[] = [];
-  let code: RelayCode | undefined;
+/** What a member may say. Frames before the one that is wrong have been said and count. */
+function converse(connection: Connection, frames: readonly Frame[], now: number): ConnectionStep {
+  let said = stay(connection);
+  let published: Frame[] = [];
+  const publish = (): void => {
+    if (published.length > 0) said = join(said, { type: 'publish', frames: published });
+    published = [];
+  };
   for (const frame of frames) {
-    if (frame.operation === 'publish') published.push(frame);
-    else if (frame.operation === 'beat' && checkEmpty(frame).ok) {
-      effects.push({ type: 'write', bytes: encodeBeat('beaten', frame.number) });
-    } else {
-      code = frame.operation === 'beat' ? 'frame-malformed' : 'operation-unexpected';
-      break;
+    if (frame.operation === 'publish') {
+      published.push(frame);
+      continue;
     }
+    // What was published before a commit is the room's before it.
+    if (frame.operation === 'commit') publish();
+    said = chain(said, (before) => obeyControl(before, frame, now));
+    if (said.connection.standing.kind === 'closed') break;
   }
-  if (published.length > 0) effects.push({ type: 'publish', frames: published });
-  const said: ConnectionStep = { connection, effects };
-  return code === undefined ? said : chain(said, (before) => close(before, code));
+  if (said.connection.standing.kind !== 'closed') publish();
+  else if (published.length > 0) said = beforeLast(said, { type: 'publish', frames: published });
+  return said;
+}
+
+function obeyControl(connection: Connection, frame: Frame, now: number): ConnectionStep {
+  switch (frame.operation) {
+    case 'beat': {
+      if (!checkEmpty(frame).ok) return close(connection, 'frame-malformed');
+      return join(stay(connection), { type: 'write', bytes: encodeBeat('beaten', frame.number) });
+    }
+    case 'stage': {
+      const piece = decodeStage(frame);
+      if (!piece.ok) return close(connection, 'frame-malformed');
+      return join(stay(connection), { type: 'stage', piece: piece.value });
+    }
+    case 'commit': {
+      const request = decodeCommit(frame);
+      if (!request.ok) return close(connection, 'frame-malformed');
+      return join(stay(connection), { type: 'commit', request: request.value });
+    }
+    case 'fetch': {
+      const request = decodeFetch(frame);
+      if (!request.ok) return close(connection, 'frame-malformed');
+      if (request.value.what === 'log') return fetchLog(connection, request.value.from, now);
+      return stepHeads(connection, { type: 'head-wanted', which: request.value.what }, now);
+    }
+    default:
+      return close(connection, 'operation-unexpected');
+  }
+}
+
+/** Going back is done at once; going back too often is paid for by not being read. */
+function fetchLog(connection: Connection, from: number, now: number): ConnectionStep {
+  const spent = spend(connection.fetches, FETCHES, 1, now);
+  const fetches = { ...spent, left: Math.max(spent.left, -FETCH_DEBT_MAX) };
+  const paid: Connection = { ...connection, fetches };
+  const wait = waitMs(fetches, FETCHES, 0, now);
+  return join(wait === 0 ? stay(paid) : pauseFor(paid, 'fetch', wait, now), { type: 'locate', from });
+}
+
+/** Who is behind already stays so since then: asking again and again is no way of never catching up. */
+function located(connection: Connection, cursor: number, outside: Outside): ConnectionStep {
+  const { standing } = connection;
+  if (standing.kind !== 'live' && standing.kind !== 'catching-up') return stay(connection);
+  const since = standing.kind === 'live' ? outside.now : standing.since;
+  return feed({ ...connection, standing: { kind: 'catching-up', since, cursor } }, outside);
+}
+
+function stepHeads(connection: Connection, event: HeadEvent, now: number): ConnectionStep {
+  const { transfer, effect } = stepTransfer(connection.heads, event, now);
+  const next = stay({ ...connection, heads: transfer });
+  return effect === undefined ? next : join(next, effect);
 }
 
 function entries(
@@ -244,6 +324,15 @@ function pause(connection: Connection, reason: PauseReason, now: number): Connec
   return { connection: { ...connection, pauses }, effects: connection.pauses.size === 0 ? [{ type: 'pause' }] : [] };
 }
 
+function pauseFor(
+  connection: Connection,
+  reason: 'quota' | 'fetch',
+  milliseconds: number,
+  now: number,
+): ConnectionStep {
+  return join(pause(connection, reason, now), { type: 'unpause-after', reason, milliseconds });
+}
+
 function unpause(connection: Connection, reason: PauseReason, now: number): ConnectionStep {
   if (!connection.pauses.has(reason)) return stay(connection);
   const pauses = new Map(connection.pauses);
@@ -281,6 +370,11 @@ function stay(connection: Connection): ConnectionStep {
 
 function join(step: ConnectionStep, effect: ConnectionEffect): ConnectionStep {
   return { connection: step.connection, effects: [...step.effects, effect] };
+}
+
+/** `close` is what comes last. */
+function beforeLast(step: ConnectionStep, effect: ConnectionEffect): ConnectionStep {
+  return { connection: step.connection, effects: [...step.effects.slice(0, -1), effect, ...step.effects.slice(-1)] };
 }
 
 function chain(step: ConnectionStep, then: (connection: Connection) => ConnectionStep): ConnectionStep {

@@ -4,7 +4,7 @@ import { HEARTBEAT_INTERVAL_MS, LARGEST_FRAME_BYTES } from '@sotto/protocol';
 
 /**
  * Connections that may exist at a time, and of those the ones that have not attached yet. At worst each holds OUTBOUND_BYTES_MAX and one
- * write more, together 80 MiB of the container's 256; the rooms' logs and heads are 20.
+ * write more, together 80 MiB of the container's 256; the rooms' logs and heads are 20, and what is staged in them 18.
  */
 export const CONNECTIONS_MAX = 256;
 export const HALF_OPEN_MAX = 64;
@@ -23,6 +23,15 @@ export const INBOUND_BURST_BYTES = 1_048_576;
 export const INBOUND_BYTES_PER_SECOND = 262_144;
 export const INBOUND_BURST_FRAMES = 1_024;
 export const INBOUND_FRAMES_PER_SECOND = 256;
+
+/** What one connection is sent of heads: eight of the largest, and then one every 8 s. One chunk is in its socket at a time. */
+export const HEAD_BURST_BYTES = 4_194_304;
+export const HEAD_BYTES_PER_SECOND = 65_536;
+export const HEAD_CHUNK_BYTES: number = 8 * LARGEST_FRAME_BYTES;
+/** How often a connection may go back in the log: that is up to 4 MiB for 512 bytes. It owes at most FETCH_DEBT_MAX of them. */
+export const FETCH_BURST = 4;
+export const FETCH_INTERVAL_MS = 10_000;
+export const FETCH_DEBT_MAX = 2;
 
 /** Bodies of one room that may wait for the store. Above it whoever publishes is not read from; below half it is again. */
 export const ROOM_PENDING_BYTES_MAX = 1_048_576;

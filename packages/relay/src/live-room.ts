@@ -1,18 +1,22 @@
 // A room that is in use: carries out what room.ts decides, with the store, the log's tail and the members' connections.
 
 import { encodeRefused, equalBytes } from '@sotto/protocol';
-import type { RelayCode } from '@sotto/protocol';
+import type { CommitRequest, HeadName, RelayCode, StagedPiece } from '@sotto/protocol';
 import { makeLock } from './authorise.ts';
 import type { Lock } from './authorise.ts';
 import type { Clock } from './clock.ts';
+import { counterFrames, cutHead } from './heads.ts';
+import type { HeadCut, HeadPosition } from './heads.ts';
 import { CATCH_UP_CHUNK_BYTES, LOAD_CHUNK_BYTES } from './limits.ts';
 import type { Log } from './log.ts';
 import { LogTail } from './log-tail.ts';
 import type { Run } from './log-tail.ts';
 import { openRoom, stepRoom } from './room.ts';
 import type { Published, RoomEffect, RoomEvent, RoomState } from './room.ts';
-import type { RoomRecord, RoomStore } from './room-store.ts';
+import type { AppendAnswer, RoomRecord, RoomStore } from './room-store.ts';
 import type { Tick } from './slot.ts';
+import { Uploads } from './uploads.ts';
+import type { UploadRefusal } from './uploads.ts';
 
 /** What a room may do to a connection that has attached to it. */
 export interface Member {
@@ -38,11 +42,13 @@ export class LiveRoom {
   readonly #around: RoomSurroundings;
   readonly #members = new Map<number, Member>();
   readonly #lock: Lock;
+  readonly #uploads = new Uploads();
   #record: RoomRecord;
   #tail: LogTail;
   #state: RoomState;
   #whenIdle: (() => void)[] = [];
   #cancelRest: () => void = () => undefined;
+  #cancelTurn: () => void = () => undefined;
 
   /** @returns the room as the store has it, or undefined if it has none. Rejects with a RelayError. */
   static async load(roomId: Uint8Array, around: RoomSurroundings): Promise<LiveRoom | undefined> {
@@ -86,14 +92,47 @@ export class LiveRoom {
 
   join(number: number, member: Member): void {
     this.#members.set(number, member);
+    this.#dispatch({ type: 'entered', connection: number, now: this.#around.clock.now() });
   }
 
   leave(number: number): void {
     this.#members.delete(number);
+    this.#uploads.drop(number);
+    this.#dispatch({ type: 'left', connection: number });
   }
 
   publish(frames: readonly Published[]): void {
     this.#dispatch({ type: 'published', frames });
+  }
+
+  stage(number: number, piece: StagedPiece): void {
+    this.#answerUpload(number, piece.uploadId, this.#uploads.stage(number, piece, this.#around.clock.now()));
+  }
+
+  askCommit(number: number, request: CommitRequest): void {
+    const { counter, uploadId } = request;
+    const claim = this.#uploads.claim(number, request, this.#around.clock.now());
+    if (claim.kind !== 'claimed') {
+      this.#answerUpload(number, uploadId, claim);
+      return;
+    }
+    const { bodies, head } = claim;
+    this.#dispatch({ type: 'commit-asked', commit: { committer: number, counter, uploadId, bodies, head } });
+  }
+
+  /** @returns the next pieces of a head for a member that has it up to this position. */
+  cutHead(which: HeadName, position: HeadPosition | undefined): HeadCut {
+    return cutHead(this.#record, which, position);
+  }
+
+  /** @returns the place in the log that comes closest to this number. */
+  locate(from: number): number {
+    return Math.min(Math.max(from, this.oldest), this.next);
+  }
+
+  /** Frees what leases have ended. */
+  sweep(): void {
+    this.#uploads.sweep(this.#around.clock.now());
   }
 
   /** @returns the next bytes for a member at this cursor; undefined if the log does not reach back so far. */
@@ -105,6 +144,8 @@ export class LiveRoom {
   close(code: RelayCode): void {
     this.#dispatch({ type: 'closed' });
     this.#cancelRest();
+    this.#cancelTurn();
+    this.#uploads.clear();
     this.#endMembers(code);
     this.#settleIdle();
   }
@@ -143,10 +184,15 @@ export class LiveRoom {
     const { clock, tick, log } = this.#around;
     switch (effect.type) {
       case 'ask-slot':
-        tick.nextSlot(() => this.#dispatch({ type: 'slot' }));
+        tick.nextSlot(() => this.#dispatch({ type: 'slot', now: clock.now() }));
+        return;
+      case 'ask-turn':
+        this.#cancelTurn();
+        this.#cancelTurn = clock.after(effect.milliseconds, () => this.#dispatch({ type: 'turn' }));
         return;
       case 'append':
-        this.#ask(() => this.#append(effect));
+      case 'commit':
+        this.#ask(() => this.#store(effect));
         return;
       case 'restore':
         this.#ask(() => this.#reseed(effect.replace));
@@ -161,8 +207,15 @@ export class LiveRoom {
       case 'deliver':
         this.#deliver(effect.bodies, effect.oldest);
         return;
+      case 'deliver-commit':
+        this.#deliverCommit(effect);
+        return;
       case 'refuse':
         this.#members.get(effect.publisher)?.refused(encodeRefused('stale', effect.counter, effect.nonce));
+        return;
+      case 'conflict':
+        this.#uploads.release(effect.committer);
+        this.#members.get(effect.committer)?.refused(encodeRefused('conflict', effect.counter, effect.uploadId));
         return;
       case 'hold':
         this.#members.get(effect.publisher)?.hold();
@@ -184,13 +237,16 @@ export class LiveRoom {
     );
   }
 
-  async #append({ counter, first, bodies }: Extract<RoomEffect, { type: 'append' }>): Promise<RoomEvent> {
-    const answer = await this.#around.store.append(this.#roomId, { counter, first, bodies });
+  async #store(effect: Extract<RoomEffect, { type: 'append' | 'commit' }>): Promise<RoomEvent> {
+    const { store } = this.#around;
+    const { counter, first } = effect;
+    const answer: AppendAnswer =
+      effect.type === 'append' ? await store.append(this.#roomId, effect) : await store.commit(this.#roomId, effect);
     const now = this.#around.clock.now();
     switch (answer.kind) {
       case 'stored':
         if (this.#attempts() > 0) this.#around.log('store-back');
-        return { type: 'stored', oldest: answer.oldest };
+        return { type: 'stored', oldest: answer.oldest, now };
       case 'room-unknown':
         return { type: 'room-unknown', now };
       case 'stale':
@@ -228,10 +284,24 @@ export class LiveRoom {
     return { type: 'reloaded', counter: found.record.counter, next: found.tail.next };
   }
 
-  #deliver(bodies: readonly Uint8Array[], oldest: number): void {
-    const run = this.#tail.append(bodies);
+  /** The head first: what the mirror holds and what a member may fetch is never behind what it was told. */
+  #deliverCommit(commit: Extract<RoomEffect, { type: 'deliver-commit' }>): void {
+    const { counter, first, bodies, head: bytes, oldest, committer } = commit;
+    const head = { bytes, first, last: first + bodies.length - 1 };
+    this.#record = { ...this.#record, counter, head, previousHead: this.#record.head };
+    this.#uploads.release(committer);
+    this.#deliver(bodies, oldest, counterFrames(this.#record).get(head.last));
+  }
+
+  #deliver(bodies: readonly Uint8Array[], oldest: number, behind?: Uint8Array): void {
+    const run = this.#tail.append(bodies, behind);
     this.#tail.trim(oldest);
     for (const member of this.#members.values()) member.entries(run);
+  }
+
+  #answerUpload(number: number, uploadId: Uint8Array, answer: UploadRefusal): void {
+    if (answer.kind === 'silence') return;
+    this.#members.get(number)?.refused(encodeRefused(answer.code, this.counter, uploadId));
   }
 
   #endMembers(code: RelayCode): void {
@@ -261,10 +331,18 @@ async function readRoom(
   const record = await store.load(roomId);
   if (record === undefined) return undefined;
   const tail = new LogTail(record.oldest);
+  const counters = counterFrames(record);
   while (tail.next < record.next) {
     const entries = await store.read(roomId, tail.next, LOAD_CHUNK_BYTES);
     if (entries.length === 0) return undefined;
-    tail.append(entries.map(({ body }) => body));
+    let bodies: Uint8Array[] = [];
+    for (const { number, body } of entries) {
+      bodies.push(body);
+      const counter = counters.get(number);
+      if (counter === undefined && number !== entries.at(-1)?.number) continue;
+      tail.append(bodies, counter);
+      bodies = [];
+    }
   }
   return { record, tail };
 }

@@ -1,13 +1,15 @@
 // The relay's own copy of a room's log, kept as the very bytes that go to the members, so that catching up copies and encodes nothing anew.
 
-import { bodyBytes, encodeFrame, HEADER_BYTES } from '@sotto/protocol';
+import { encodeFrame, FRAME_BYTES, HEADER_BYTES } from '@sotto/protocol';
 
-/** The frames of one flush in one immutable buffer. `ends[i]` is where frame `first + i` ends in it. */
+/** The frames of one flush in one immutable buffer. `ends[i]` is where frame `first + i`, and what follows it, ends in it. */
 interface Segment {
   readonly first: number;
   readonly bytes: Buffer;
   readonly ends: readonly number[];
 }
+
+const NOTHING = new Uint8Array(0);
 
 /** Entries in turn, as bytes for the wire. `next` is the number after the last of them. */
 export interface Run {
@@ -35,13 +37,18 @@ export class LogTail {
     return this.#next;
   }
 
-  /** Adds bodies as ENTRY frames. @returns the one buffer that every member is written. */
-  append(bodies: readonly Uint8Array[]): Run {
+  /**
+   * Adds bodies as ENTRY frames. What is put `behind` them belongs to the last: it goes wherever that goes.
+   * @returns the one buffer that every member is written.
+   */
+  append(bodies: readonly Uint8Array[], behind: Uint8Array = NOTHING): Run {
     const first = this.#next;
     const frames = bodies.map((body, index) => encodeFrame({ operation: 'entry', number: first + index, body }));
-    const bytes = Buffer.concat(frames);
+    const bytes = Buffer.concat([...frames, behind]);
     let end = 0;
-    const ends = frames.map((frame) => (end += frame.length));
+    const ends = frames.map(
+      (frame, index) => (end += frame.length + (index === frames.length - 1 ? behind.length : 0)),
+    );
     this.#next += bodies.length;
     if (bodies.length > 0) this.#segments.push({ first, bytes, ends });
     return { first, next: this.#next, bytes };
@@ -77,8 +84,8 @@ export class LogTail {
     for (const { first, bytes, ends } of this.#segments) {
       for (const [index, end] of ends.entries()) {
         const start = ends[index - 1] ?? 0;
-        if (first + index >= this.#oldest)
-          all.push(bytes.subarray(start + HEADER_BYTES, start + HEADER_BYTES + bodyBytes(end - start)));
+        const frameEnd = start + (FRAME_BYTES[(bytes[start] ?? 0) & 0x0f] ?? end - start);
+        if (first + index >= this.#oldest) all.push(bytes.subarray(start + HEADER_BYTES, frameEnd));
       }
     }
     return all;

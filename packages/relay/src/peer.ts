@@ -9,11 +9,12 @@ import {
   encodeClosing,
   FrameSplitter,
 } from '@sotto/protocol';
-import type { AttachRequest, Frame, RelayCode } from '@sotto/protocol';
+import type { AttachRequest, Frame, HeadName, RelayCode } from '@sotto/protocol';
 import { mayAttach } from './authorise.ts';
 import type { Clock } from './clock.ts';
 import { openConnection, stepConnection } from './connection.ts';
 import type { Connection, ConnectionEffect, ConnectionEvent } from './connection.ts';
+import type { HeadPosition } from './heads.ts';
 import { LINGER_MS } from './limits.ts';
 import type { LiveRoom, Member } from './live-room.ts';
 import type { Run } from './log-tail.ts';
@@ -38,7 +39,7 @@ export class Peer implements Member {
   readonly #challenge: Uint8Array;
   #connection: Connection;
   #room: LiveRoom | undefined;
-  #cancelQuota: () => void = () => undefined;
+  readonly #timers = new Map<'quota' | 'fetch' | 'heads', () => void>();
 
   constructor(number: number, socket: Socket, around: PeerSurroundings) {
     this.number = number;
@@ -135,6 +136,21 @@ export class Peer implements Member {
           effect.frames.map(({ number, body }) => ({ publisher: this.number, counter: number, body })),
         );
         return;
+      case 'stage':
+        this.#room?.stage(this.number, effect.piece);
+        return;
+      case 'commit':
+        this.#room?.askCommit(this.number, effect.request);
+        return;
+      case 'locate':
+        if (this.#room !== undefined) this.#step({ type: 'located', cursor: this.#room.locate(effect.from) });
+        return;
+      case 'send-head':
+        this.#sendHead(effect.which, effect.position);
+        return;
+      case 'rest-head':
+        this.#after('heads', effect.milliseconds, { type: 'head-rested' });
+        return;
       case 'feed':
         this.#feed(effect.cursor);
         return;
@@ -145,10 +161,7 @@ export class Peer implements Member {
         this.#socket.resume();
         return;
       case 'unpause-after':
-        this.#cancelQuota();
-        this.#cancelQuota = this.#around.clock.after(effect.milliseconds, () =>
-          this.#step({ type: 'unpause', reason: 'quota' }),
-        );
+        this.#after(effect.reason, effect.milliseconds, { type: 'unpause', reason: effect.reason });
         return;
       case 'close':
         this.#close(effect.code);
@@ -195,6 +208,23 @@ export class Peer implements Member {
     this.#step({ type: 'fed', next: run.next, atEnd: run.next >= this.#room.next });
   }
 
+  /** The next pieces go when the socket has let go of these: entries wait behind one chunk at most. */
+  #sendHead(which: HeadName, position: HeadPosition | undefined): void {
+    if (this.#room === undefined || !this.#socket.writable) return;
+    const { bytes, next } = this.#room.cutHead(which, position);
+    this.#step({ type: 'head-cut', bytes: bytes.length, next });
+    // After an error its 'close' follows, and nothing is sent any more.
+    this.#socket.write(bytes, () => this.#step({ type: 'head-taken' }));
+  }
+
+  #after(timer: 'quota' | 'fetch' | 'heads', milliseconds: number, event: ConnectionEvent): void {
+    this.#timers.get(timer)?.();
+    this.#timers.set(
+      timer,
+      this.#around.clock.after(milliseconds, () => this.#step(event)),
+    );
+  }
+
   #write(bytes: Uint8Array): void {
     if (this.#socket.writable) this.#socket.write(bytes);
   }
@@ -218,7 +248,8 @@ export class Peer implements Member {
   }
 
   #leave(): void {
-    this.#cancelQuota();
+    for (const cancel of this.#timers.values()) cancel();
+    this.#timers.clear();
     this.#room?.leave(this.number);
     this.#room = undefined;
   }

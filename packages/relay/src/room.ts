@@ -2,6 +2,8 @@
 // It knows no sockets, no members but by number, and no log: those are live-room.ts.
 
 import { NONCE_BYTES } from '@sotto/protocol';
+import { choose, enter, NO_TURNS, take, withdraw } from './commit-turns.ts';
+import type { CommitTurns } from './commit-turns.ts';
 import {
   FLUSH_BYTES_MAX,
   ROOM_PENDING_BYTES_MAX,
@@ -17,6 +19,23 @@ export interface Published {
   readonly body: Uint8Array;
 }
 
+/** A whole commit that a connection asks for. It waits for its turn, one for each connection at most. */
+export interface AskedCommit {
+  readonly committer: number;
+  readonly counter: number;
+  readonly uploadId: Uint8Array;
+  readonly bodies: readonly Uint8Array[];
+  readonly head: Uint8Array;
+}
+
+/** A frame or a commit, and how many came before it: a commit overtakes nothing, and is not overtaken while it may be made. */
+type InOrder<Thing> = Thing & { readonly order: number };
+
+/** What one call asks of the store. */
+type Work =
+  | { readonly kind: 'append'; readonly frames: readonly Published[] }
+  | { readonly kind: 'commit'; readonly commit: AskedCommit };
+
 /** How long the store has not done what it was asked, and how often it was asked. */
 interface Trouble {
   readonly since: number;
@@ -24,15 +43,15 @@ interface Trouble {
 }
 
 /**
- * What the room waits for. From `storing` on, `batch` is in the store's hands: until it has answered, the batch is neither changed nor
- * dropped, because it may be stored already.
+ * What the room waits for. From `storing` on, `work` is in the store's hands: until it has answered, it is neither changed nor dropped,
+ * because it may be stored already.
  */
 type Phase =
   | { readonly kind: 'idle' }
   | { readonly kind: 'awaiting-slot' }
   | {
       readonly kind: 'storing' | 'restoring' | 'reloading' | 'resting';
-      readonly batch: readonly Published[];
+      readonly work: Work;
       readonly trouble: Trouble | undefined;
     }
   | { readonly kind: 'closed' };
@@ -40,8 +59,15 @@ type Phase =
 export interface RoomState {
   readonly counter: number;
   readonly next: number;
-  readonly queue: readonly Published[];
+  readonly queue: readonly InOrder<Published>[];
   readonly queuedBytes: number;
+  readonly commits: readonly InOrder<AskedCommit>[];
+  readonly turns: CommitTurns;
+  /** No commit may be made before a `turn`, which is on its way. */
+  readonly awaitsTurn: boolean;
+  readonly order: number;
+  /** The lowest counter that a connection has guessed before the room had reached it: from there on all of its frames are stale. */
+  readonly guessed: ReadonlyMap<number, number>;
   /** Connections that are not read from until the queue is short again. */
   readonly held: ReadonlySet<number>;
   readonly phase: Phase;
@@ -49,8 +75,12 @@ export interface RoomState {
 
 export type RoomEvent =
   | { readonly type: 'published'; readonly frames: readonly Published[] }
-  | { readonly type: 'slot' }
-  | { readonly type: 'stored'; readonly oldest: number }
+  | { readonly type: 'entered'; readonly connection: number; readonly now: number }
+  | { readonly type: 'left'; readonly connection: number }
+  | { readonly type: 'commit-asked'; readonly commit: AskedCommit }
+  | { readonly type: 'turn' }
+  | { readonly type: 'slot'; readonly now: number }
+  | { readonly type: 'stored'; readonly oldest: number; readonly now: number }
   | { readonly type: 'room-unknown'; readonly now: number }
   | { readonly type: 'store-ahead' }
   | { readonly type: 'store-behind'; readonly now: number }
@@ -68,13 +98,32 @@ export type RoomEffect =
       readonly first: number;
       readonly bodies: readonly Uint8Array[];
     }
+  | {
+      readonly type: 'commit';
+      readonly counter: number;
+      readonly first: number;
+      readonly bodies: readonly Uint8Array[];
+      readonly head: Uint8Array;
+    }
+  | { readonly type: 'ask-turn'; readonly milliseconds: number }
   /** Bring the room back into the store from the mirror; `replace` when the store's own copy is older than ours. */
   | { readonly type: 'restore'; readonly replace: boolean }
   /** Read the room from the store anew: it knows more than we do. */
   | { readonly type: 'reload' }
   | { readonly type: 'rest'; readonly milliseconds: number }
   | { readonly type: 'deliver'; readonly bodies: readonly Uint8Array[]; readonly oldest: number }
+  /** To everybody: the commit's frames, which begin at `first`, and that `counter` is the room's now. */
+  | {
+      readonly type: 'deliver-commit';
+      readonly counter: number;
+      readonly first: number;
+      readonly bodies: readonly Uint8Array[];
+      readonly head: Uint8Array;
+      readonly oldest: number;
+      readonly committer: number;
+    }
   | { readonly type: 'refuse'; readonly publisher: number; readonly counter: number; readonly nonce: Uint8Array }
+  | { readonly type: 'conflict'; readonly committer: number; readonly counter: number; readonly uploadId: Uint8Array }
   | { readonly type: 'hold'; readonly publisher: number }
   | { readonly type: 'release'; readonly publishers: ReadonlySet<number> }
   | { readonly type: 'give-up' };
@@ -84,43 +133,79 @@ export interface RoomStep {
   readonly effects: readonly RoomEffect[];
 }
 
+const NOTHING_WAITS = { queue: [], queuedBytes: 0, commits: [], awaitsTurn: false, held: new Set<number>() } as const;
+
 export function openRoom(counter: number, next: number): RoomState {
-  return { counter, next, queue: [], queuedBytes: 0, held: new Set(), phase: { kind: 'idle' } };
+  return { counter, next, ...NOTHING_WAITS, turns: NO_TURNS, order: 0, guessed: new Map(), phase: { kind: 'idle' } };
 }
+
+type UnaskedEvent = 'closed' | 'entered' | 'left' | 'published' | 'commit-asked' | 'turn' | 'slot';
 
 /** An event that the phase does not wait for (the answer to a call of a room that is closed meanwhile) changes nothing. */
 export function stepRoom(state: RoomState, event: RoomEvent): RoomStep {
   const { phase } = state;
   if (phase.kind === 'closed') return stay(state);
-  if (event.type === 'closed') return stay({ ...state, queue: [], queuedBytes: 0, phase: { kind: 'closed' } });
-  if (event.type === 'published') return publish(state, event.frames);
-  if (event.type === 'slot') return phase.kind === 'awaiting-slot' ? flush(state) : stay(state);
-  if (phase.kind === 'idle' || phase.kind === 'awaiting-slot') return stay(state);
-  const { batch, trouble } = phase;
+  switch (event.type) {
+    case 'closed':
+      return stay({ ...state, ...NOTHING_WAITS, phase: { kind: 'closed' } });
+    case 'entered':
+      return stay({ ...state, turns: enter(state.turns, event.connection, event.now) });
+    case 'left':
+      return stay(leave(state, event.connection));
+    case 'published':
+      return publish(state, event.frames);
+    case 'commit-asked':
+      return askCommit(state, event.commit);
+    case 'turn':
+      return settle({ ...state, awaitsTurn: false }, []);
+    case 'slot':
+      return phase.kind === 'awaiting-slot' ? useSlot(state, event.now) : stay(state);
+    default:
+      return phase.kind === 'idle' || phase.kind === 'awaiting-slot' ? stay(state) : answered(state, phase, event);
+  }
+}
+
+/** What the store, or the rest from asking it, has brought. */
+function answered(
+  state: RoomState,
+  phase: Extract<Phase, { readonly work: Work }>,
+  event: Exclude<RoomEvent, { readonly type: UnaskedEvent }>,
+): RoomStep {
+  const { work, trouble } = phase;
   switch (event.type) {
     case 'stored':
-      return stored(state, batch, event.oldest);
+      return work.kind === 'append'
+        ? appended(state, work.frames, event.oldest)
+        : committed(state, work.commit, event.oldest, event.now);
     case 'room-unknown':
-      return restore(state, batch, worse(trouble, event.now), false);
+      return restore(state, work, worse(trouble, event.now), false);
     case 'store-behind':
-      return restore(state, batch, worse(trouble, event.now), true);
+      return restore(state, work, worse(trouble, event.now), true);
     case 'store-ahead':
-      return { state: { ...state, phase: { kind: 'reloading', batch, trouble } }, effects: [{ type: 'reload' }] };
+      return { state: { ...state, phase: { kind: 'reloading', work, trouble } }, effects: [{ type: 'reload' }] };
     case 'restored':
       // Once is how it should be. A store that loses the room again at once is in trouble, and is asked ever more slowly.
-      return (trouble?.attempts ?? 0) > 1 ? rest(state, batch, trouble, event.now) : store(state, batch, trouble);
+      return (trouble?.attempts ?? 0) > 1 ? rest(state, work, trouble, event.now) : store(state, work, trouble);
     case 'reloaded':
-      return reloaded({ ...state, counter: event.counter, next: event.next }, batch, trouble);
+      return reloaded({ ...state, counter: event.counter, next: event.next }, work, trouble);
     case 'failed':
-      return rest(state, batch, worse(trouble, event.now), event.now);
+      return rest(state, work, worse(trouble, event.now), event.now);
     case 'rested':
-      return phase.kind === 'resting' ? store(state, batch, trouble) : stay(state);
+      return phase.kind === 'resting' ? store(state, work, trouble) : stay(state);
   }
 }
 
 function publish(state: RoomState, frames: readonly Published[]): RoomStep {
-  const effects: RoomEffect[] = refusals(state.counter, frames);
-  const fresh = frames.filter(({ counter }) => counter === state.counter);
+  const effects: RoomEffect[] = [];
+  const fresh: InOrder<Published>[] = [];
+  const guessed = new Map(state.guessed);
+  for (const frame of frames) {
+    const { publisher, counter } = frame;
+    const staleFrom = guessed.get(publisher) ?? Number.POSITIVE_INFINITY;
+    if (counter > state.counter) guessed.set(publisher, Math.min(counter, staleFrom));
+    if (counter === state.counter && counter < staleFrom) fresh.push({ ...frame, order: state.order });
+    else effects.push(refusal(state.counter, frame));
+  }
   const queue = [...state.queue, ...fresh];
   const queuedBytes = state.queuedBytes + size(fresh);
   const held = new Set(state.held);
@@ -130,70 +215,131 @@ function publish(state: RoomState, frames: readonly Published[]): RoomStep {
       held.add(publisher);
     }
   }
-  return settle({ ...state, queue, queuedBytes, held }, effects);
+  return settle({ ...state, queue, queuedBytes, held, guessed, order: state.order + 1 }, effects);
 }
 
-/** The slot is there: what waits goes to the store, as much as fits in one call, whichever connections it came from. */
-function flush(state: RoomState): RoomStep {
-  const batch: Published[] = [];
+function askCommit(state: RoomState, commit: AskedCommit): RoomStep {
+  if (!state.turns.standings.has(commit.committer)) return stay(state);
+  if (commit.counter !== state.counter) return { state, effects: [conflict(state.counter, commit)] };
+  const commits = [...state.commits, { ...commit, order: state.order }];
+  return settle({ ...state, commits, awaitsTurn: false, order: state.order + 1 }, []);
+}
+
+/** What a connection has published stays; its commit, its upload and its place go with it. */
+function leave(state: RoomState, connection: number): RoomState {
+  const guessed = new Map(state.guessed);
+  guessed.delete(connection);
+  const held = new Set(state.held);
+  held.delete(connection);
+  const commits = state.commits.filter(({ committer }) => committer !== connection);
+  return { ...state, guessed, held, commits, turns: withdraw(state.turns, connection) };
+}
+
+/** The slot is there: a commit whose turn it is, if nothing was published before it that still waits; else what was published. */
+function useSlot(state: RoomState, now: number): RoomStep {
+  if (state.commits.length === 0) return flush(state, Number.POSITIVE_INFINITY);
+  const choice = choose(
+    state.turns,
+    state.commits.map(({ committer }) => committer),
+    now,
+  );
+  if (choice.kind === 'wait') {
+    const step = flush({ ...state, awaitsTurn: true }, Number.POSITIVE_INFINITY);
+    return { ...step, effects: [{ type: 'ask-turn', milliseconds: choice.milliseconds }, ...step.effects] };
+  }
+  const commit = state.commits.find(({ committer }) => committer === choice.connection);
+  if (commit === undefined || (state.queue[0]?.order ?? Number.POSITIVE_INFINITY) < commit.order) {
+    return flush(state, commit?.order ?? Number.POSITIVE_INFINITY);
+  }
+  const commits = state.commits.filter((other) => other !== commit);
+  return store({ ...state, commits }, { kind: 'commit', commit }, undefined);
+}
+
+/** What waits goes to the store, as much as fits in one call, whichever connections it came from. */
+function flush(state: RoomState, before: number): RoomStep {
+  const frames: InOrder<Published>[] = [];
   let bytes = 0;
   for (const frame of state.queue) {
     bytes += frame.body.length;
-    if (bytes > FLUSH_BYTES_MAX) break;
-    batch.push(frame);
+    if (bytes > FLUSH_BYTES_MAX || frame.order >= before) break;
+    frames.push(frame);
   }
-  const queue = state.queue.slice(batch.length);
-  return store({ ...state, queue, queuedBytes: size(queue) }, batch, undefined);
+  if (frames.length === 0) return stay({ ...state, phase: { kind: 'idle' } });
+  const queue = state.queue.slice(frames.length);
+  return store({ ...state, queue, queuedBytes: size(queue) }, { kind: 'append', frames }, undefined);
 }
 
-function store(state: RoomState, batch: readonly Published[], trouble: Trouble | undefined): RoomStep {
-  const { counter, next } = state;
-  const bodies = batch.map(({ body }) => body);
-  const append: RoomEffect = { type: 'append', counter, first: next, bodies };
-  return { state: { ...state, phase: { kind: 'storing', batch, trouble } }, effects: [append] };
+function store(state: RoomState, work: Work, trouble: Trouble | undefined): RoomStep {
+  const { counter, next: first } = state;
+  const effect: RoomEffect =
+    work.kind === 'append'
+      ? { type: 'append', counter, first, bodies: work.frames.map(({ body }) => body) }
+      : { type: 'commit', counter, first, bodies: work.commit.bodies, head: work.commit.head };
+  return { state: { ...state, phase: { kind: 'storing', work, trouble } }, effects: [effect] };
 }
 
-function stored(state: RoomState, batch: readonly Published[], oldest: number): RoomStep {
-  const bodies = batch.map(({ body }) => body);
-  const next = state.next + batch.length;
+function appended(state: RoomState, frames: readonly Published[], oldest: number): RoomStep {
+  const bodies = frames.map(({ body }) => body);
+  const next = state.next + frames.length;
   return settle({ ...state, next, phase: { kind: 'idle' } }, [{ type: 'deliver', bodies, oldest }]);
 }
 
-/** The store has another counter or other entries than we thought: what was published under an old counter is refused, the rest goes on. */
-function reloaded(state: RoomState, batch: readonly Published[], trouble: Trouble | undefined): RoomStep {
-  const waiting = [...batch, ...state.queue];
-  const effects = refusals(state.counter, waiting);
-  const isFresh = ({ counter }: Published): boolean => counter === state.counter;
-  const queue = state.queue.filter(isFresh);
-  const fresh = batch.filter(isFresh);
-  const cleaned: RoomState = { ...state, queue, queuedBytes: size(queue) };
-  if (fresh.length === 0) return settle({ ...cleaned, phase: { kind: 'idle' } }, effects);
-  const step = store(cleaned, fresh, trouble);
+/** The counter has moved: whatever waits was meant for the one before. */
+function committed(state: RoomState, commit: AskedCommit, oldest: number, now: number): RoomStep {
+  const { committer, bodies, head } = commit;
+  const counter = state.counter + 1;
+  const turns = take(state.turns, committer, now);
+  const moved: RoomState = { ...state, counter, next: state.next + bodies.length, turns, phase: { kind: 'idle' } };
+  const delivery: RoomEffect = { type: 'deliver-commit', counter, first: state.next, bodies, head, oldest, committer };
+  const fresh = dropStale(moved);
+  return settle(fresh.state, [delivery, ...fresh.effects]);
+}
+
+/** The store has another counter or other entries than we thought: what was meant for an old counter is refused, the rest goes on. */
+function reloaded(state: RoomState, work: Work, trouble: Trouble | undefined): RoomStep {
+  const fresh = dropStale({ ...state, phase: { kind: 'idle' } });
+  if (work.kind === 'commit') {
+    if (work.commit.counter === state.counter) return store(state, work, trouble);
+    return settle(fresh.state, [conflict(state.counter, work.commit), ...fresh.effects]);
+  }
+  const frames = work.frames.filter(({ counter }) => counter === state.counter);
+  const refusals = work.frames.filter((frame) => !frames.includes(frame)).map((frame) => refusal(state.counter, frame));
+  const effects = [...refusals, ...fresh.effects];
+  if (frames.length === 0) return settle(fresh.state, effects);
+  const step = store(fresh.state, { kind: 'append', frames }, trouble);
   return { state: step.state, effects: [...effects, ...step.effects] };
 }
 
-function restore(
-  state: RoomState,
-  batch: readonly Published[],
-  trouble: Trouble | undefined,
-  replace: boolean,
-): RoomStep {
+function dropStale(state: RoomState): RoomStep {
+  const isFresh = ({ counter }: { readonly counter: number }): boolean => counter === state.counter;
+  const queue = state.queue.filter(isFresh);
+  const commits = state.commits.filter(isFresh);
   return {
-    state: { ...state, phase: { kind: 'restoring', batch, trouble } },
+    state: { ...state, queue, queuedBytes: size(queue), commits },
+    effects: [
+      ...state.queue.filter((frame) => !isFresh(frame)).map((frame) => refusal(state.counter, frame)),
+      ...state.commits.filter((commit) => !isFresh(commit)).map((commit) => conflict(state.counter, commit)),
+    ],
+  };
+}
+
+function restore(state: RoomState, work: Work, trouble: Trouble | undefined, replace: boolean): RoomStep {
+  return {
+    state: { ...state, phase: { kind: 'restoring', work, trouble } },
     effects: [{ type: 'restore', replace }],
   };
 }
 
 /** Waits before the store is asked again, or gives up: then all who might wait for an echo are told and closed, and what waited is gone. */
-function rest(state: RoomState, batch: readonly Published[], trouble: Trouble | undefined, now: number): RoomStep {
+function rest(state: RoomState, work: Work, trouble: Trouble | undefined, now: number): RoomStep {
   if (trouble !== undefined && now - trouble.since >= STORE_OUTAGE_LIMIT_MS) {
-    const emptied: RoomState = { ...state, queue: [], queuedBytes: 0, held: new Set(), phase: { kind: 'idle' } };
+    const emptied: RoomState = { ...state, ...NOTHING_WAITS, phase: { kind: 'idle' } };
     return { state: emptied, effects: [{ type: 'give-up' }] };
   }
   const doublings = Math.min((trouble?.attempts ?? 1) - 1, 10);
   const milliseconds = Math.min(STORE_RETRY_FIRST_MS * 2 ** doublings, STORE_RETRY_MAX_MS);
   return {
-    state: { ...state, phase: { kind: 'resting', batch, trouble } },
+    state: { ...state, phase: { kind: 'resting', work, trouble } },
     effects: [{ type: 'rest', milliseconds }],
   };
 }
@@ -206,7 +352,8 @@ function worse(trouble: Trouble | undefined, now: number): Trouble {
 function settle(state: RoomState, effects: readonly RoomEffect[]): RoomStep {
   const more = [...effects];
   let { phase, held } = state;
-  if (phase.kind === 'idle' && state.queue.length > 0) {
+  const isWork = state.queue.length > 0 || (state.commits.length > 0 && !state.awaitsTurn);
+  if (phase.kind === 'idle' && isWork) {
     phase = { kind: 'awaiting-slot' };
     more.push({ type: 'ask-slot' });
   }
@@ -217,10 +364,12 @@ function settle(state: RoomState, effects: readonly RoomEffect[]): RoomStep {
   return { state: { ...state, phase, held }, effects: more };
 }
 
-function refusals(counter: number, frames: readonly Published[]): RoomEffect[] {
-  return frames
-    .filter((frame) => frame.counter !== counter)
-    .map(({ publisher, body }) => ({ type: 'refuse', publisher, counter, nonce: body.subarray(0, NONCE_BYTES) }));
+function refusal(counter: number, { publisher, body }: Published): RoomEffect {
+  return { type: 'refuse', publisher, counter, nonce: body.subarray(0, NONCE_BYTES) };
+}
+
+function conflict(counter: number, { committer, uploadId }: AskedCommit): RoomEffect {
+  return { type: 'conflict', committer, counter, uploadId };
 }
 
 function stay(state: RoomState): RoomStep {

@@ -64,11 +64,12 @@ export class Rooms {
     }
   }
 
-  /** Closes the rooms that nobody has come back for. */
+  /** Closes the rooms that nobody has come back for, and frees what their members' leases no longer cover. */
   sweep(): void {
     const now = this.#around.clock.now();
     for (const held of this.#held.values()) {
-      const { ownership, roomId } = held;
+      const { ownership, roomId, room } = held;
+      room.sweep();
       if (ownership.kind !== 'orphaned' || now - ownership.since <= ADMIN_GRACE_MS) continue;
       held.ownership = this.#orphaned();
       this.close(roomId).catch(() => {

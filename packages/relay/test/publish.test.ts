@@ -86,12 +86,14 @@ describe('a published frame', () => {
     const [behind, before, after] = [makeBody(), makeBody(), makeBody()];
     await house.store.commit(room.roomId, { counter: 0, first: 1, bodies: [behind], head: makeBody() });
     member.publish(before);
-    const seen = [await member.next(), await member.next()];
+    const seen = [await member.next(), await member.next(), await member.next()];
     expect(seen.map((frame) => [frame?.operation, frame?.number]).sort()).toEqual([
+      ['counter', 1],
       ['entry', 1],
       ['refused', 1],
     ]);
     expect(await other.entries(1)).toEqual(numbered([behind]));
+    expect((await other.expect('counter')).number).toBe(1);
     member.send(publishFrame(after, 1));
     expect(await member.entries(1)).toEqual(numbered([after], 2));
     expect(await other.entries(1)).toEqual(numbered([after], 2));

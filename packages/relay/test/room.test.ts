@@ -36,32 +36,38 @@ describe('a room', () => {
     expect(first.effects).toEqual([{ type: 'ask-slot' }]);
     const second = play([{ type: 'published', frames: [two] }], first.state);
     expect(second.effects).toEqual([]);
-    const slot = play([{ type: 'slot' }], second.state);
+    const slot = play([{ type: 'slot', now: 0 }], second.state);
     expect(slot.effects).toEqual([{ type: 'append', counter: 0, first: 1, bodies: [one.body, two.body] }]);
-    const stored = play([{ type: 'stored', oldest: 1 }], slot.state);
+    const stored = play([{ type: 'stored', oldest: 1, now: 0 }], slot.state);
     expect(stored.effects).toEqual([{ type: 'deliver', bodies: [one.body, two.body], oldest: 1 }]);
     expect([stored.state.next, stored.state.phase.kind]).toEqual([3, 'idle']);
   });
 
   test('keeps what comes meanwhile for the next slot, in order', () => {
     const frames = [frame(), frame(), frame()];
-    const busy = play([{ type: 'published', frames: frames.slice(0, 1) }, { type: 'slot' }]);
+    const busy = play([
+      { type: 'published', frames: frames.slice(0, 1) },
+      { type: 'slot', now: 0 },
+    ]);
     const waiting = play(
       [
         { type: 'published', frames: frames.slice(1, 2) },
         { type: 'published', frames: frames.slice(2) },
-        { type: 'stored', oldest: 1 },
+        { type: 'stored', oldest: 1, now: 0 },
       ],
       busy.state,
     );
     expect(types(waiting.effects)).toEqual(['deliver', 'ask-slot']);
-    const next = play([{ type: 'slot' }], waiting.state);
+    const next = play([{ type: 'slot', now: 0 }], waiting.state);
     expect(next.effects).toMatchObject([{ type: 'append', first: 2, bodies: [frames[1]?.body, frames[2]?.body] }]);
   });
 
   test('repeats exactly the same append after a failure, whatever has come meanwhile, ever more slowly', () => {
     const batch = [frame(), frame()];
-    let { state, effects } = play([{ type: 'published', frames: batch }, { type: 'slot' }]);
+    let { state, effects } = play([
+      { type: 'published', frames: batch },
+      { type: 'slot', now: 0 },
+    ]);
     const [append] = effects;
     const pauses: number[] = [];
     for (let attempt = 0; attempt < 8; attempt += 1) {
@@ -86,7 +92,7 @@ describe('a room', () => {
   test('gives up when the store was away for too long, and not a moment before', () => {
     const failing = play([
       { type: 'published', frames: [frame()] },
-      { type: 'slot' },
+      { type: 'slot', now: 0 },
       { type: 'failed', now: 1_000 },
       { type: 'rested' },
     ]);
@@ -98,7 +104,10 @@ describe('a room', () => {
   });
 
   test('restores a room that the store has lost, and then appends the same again', () => {
-    const storing = play([{ type: 'published', frames: [frame()] }, { type: 'slot' }]);
+    const storing = play([
+      { type: 'published', frames: [frame()] },
+      { type: 'slot', now: 0 },
+    ]);
     const lost = play([{ type: 'room-unknown', now: 0 }], storing.state);
     expect(lost.effects).toEqual([{ type: 'restore', replace: false }]);
     expect(play([{ type: 'restored', now: 0 }], lost.state).effects).toEqual(storing.effects);
@@ -107,7 +116,7 @@ describe('a room', () => {
   test('does not run in circles with a store that loses the room again and again', () => {
     const { effects } = play([
       { type: 'published', frames: [frame()] },
-      { type: 'slot' },
+      { type: 'slot', now: 0 },
       { type: 'room-unknown', now: 0 },
       { type: 'restored', now: 0 },
       { type: 'room-unknown', now: 0 },
@@ -120,7 +129,11 @@ describe('a room', () => {
     const [old, current] = [frame(1, 0), frame(2, 1)];
     const early = play([{ type: 'published', frames: [current] }]);
     expect(early.effects).toEqual([{ type: 'refuse', publisher: 2, counter: 0, nonce: current.body.subarray(0, 24) }]);
-    const reloading = play([{ type: 'published', frames: [old, old] }, { type: 'slot' }, { type: 'store-ahead' }]);
+    const reloading = play([
+      { type: 'published', frames: [old, old] },
+      { type: 'slot', now: 0 },
+      { type: 'store-ahead' },
+    ]);
     expect(types(reloading.effects)).toEqual(['reload']);
     const learnt = play([{ type: 'reloaded', counter: 1, next: 9 }], reloading.state);
     expect(types(learnt.effects)).toEqual(['refuse', 'refuse']);
@@ -130,7 +143,10 @@ describe('a room', () => {
   test('holds who publishes into a full queue, and releases all at half of it', () => {
     const many = Math.ceil(ROOM_PENDING_BYTES_MAX / 4_080) + 1;
     const frames = Array.from({ length: many }, (_, index) => frame(index % 2, 0, makeBody(3)));
-    let { state, effects } = play([{ type: 'published', frames: [frame(9)] }, { type: 'slot' }]);
+    let { state, effects } = play([
+      { type: 'published', frames: [frame(9)] },
+      { type: 'slot', now: 0 },
+    ]);
     ({ state, effects } = play([{ type: 'published', frames: frames.slice(0, -2) }], state));
     expect(effects).toEqual([]);
     ({ state, effects } = play([{ type: 'published', frames: frames.slice(-2) }], state));
@@ -140,11 +156,11 @@ describe('a room', () => {
     let releases = 0;
     while (state.queue.length > 0) {
       const before = state.queuedBytes;
-      ({ state, effects } = play([{ type: 'stored', oldest: 1 }], state));
+      ({ state, effects } = play([{ type: 'stored', oldest: 1, now: 0 }], state));
       const released = effects.filter(({ type }) => type === 'release').length;
       releases += released;
       if (released === 1) expect(before).toBeLessThanOrEqual(ROOM_PENDING_BYTES_MAX / 2);
-      ({ state, effects } = play([{ type: 'slot' }], state));
+      ({ state, effects } = play([{ type: 'slot', now: 0 }], state));
       const [append] = effects;
       const bytes = append?.type === 'append' ? append.bodies.reduce((sum, body) => sum + body.length, 0) : 0;
       expect(bytes).toBeLessThanOrEqual(FLUSH_BYTES_MAX);
@@ -153,11 +169,11 @@ describe('a room', () => {
   });
 
   test('does nothing more when it is closed, whatever still comes', () => {
-    const closed = play([{ type: 'published', frames: [frame()] }, { type: 'slot' }, { type: 'closed' }]);
+    const closed = play([{ type: 'published', frames: [frame()] }, { type: 'slot', now: 0 }, { type: 'closed' }]);
     const events: RoomEvent[] = [
       { type: 'published', frames: [frame()] },
-      { type: 'slot' },
-      { type: 'stored', oldest: 1 },
+      { type: 'slot', now: 0 },
+      { type: 'stored', oldest: 1, now: 0 },
       { type: 'room-unknown', now: 0 },
       { type: 'failed', now: 0 },
       { type: 'rested' },

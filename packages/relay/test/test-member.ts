@@ -8,16 +8,23 @@ import type { Socket } from 'node:net';
 import {
   bodyBytes,
   capabilityStatement,
+  concatBytes,
   decodeAttached,
   decodeChallenge,
+  decodeCounter,
   decodeFrame,
+  decodeHead,
   encodeAttach,
   encodeBeat,
+  encodeCommit,
+  encodeFetch,
   encodeFrame,
+  encodeStage,
   FRAME_BYTES,
   FrameSplitter,
+  STAGE_DATA_BYTES,
 } from '@sotto/protocol';
-import type { Attached, Frame } from '@sotto/protocol';
+import type { Attached, CommitNotice, CommitRequest, Frame, HeadName } from '@sotto/protocol';
 import type { Listen } from '../src/listen.ts';
 
 /** A room's capability as its members hold it. */
@@ -53,9 +60,47 @@ export function publishFrame(body: Uint8Array, counter = 0): Uint8Array {
   return encodeFrame({ operation: 'publish', number: counter, body });
 }
 
+/** A commit as its maker holds it: the frames to send in turn, and what will come of it. */
+export interface TestCommit {
+  readonly uploadId: Uint8Array;
+  readonly bodies: readonly Uint8Array[];
+  readonly head: Uint8Array;
+  readonly stages: readonly Uint8Array[];
+  commit(counter: number, change?: Partial<CommitRequest>): Uint8Array;
+}
+
+export function makeCommit(
+  options: { readonly headBytes?: number; readonly frames?: number; readonly size?: 0 | 1 | 2 | 3 } = {},
+): TestCommit {
+  const { headBytes = 4_096, frames = 2, size = 1 } = options;
+  const bodies = Array.from({ length: frames }, () => makeBody(size));
+  const head = new Uint8Array(randomBytes(headBytes));
+  const uploadId = new Uint8Array(randomBytes(16));
+  const whole = concatBytes(...bodies, head);
+  const digest = new Uint8Array(createHash('sha256').update(whole).digest());
+  const stages = Array.from({ length: Math.ceil(whole.length / STAGE_DATA_BYTES) }, (_, index) =>
+    encodeStage({ uploadId, index, data: whole.subarray(index * STAGE_DATA_BYTES, (index + 1) * STAGE_DATA_BYTES) }),
+  );
+  const request = { uploadId, frameSize: size, frameCount: frames, headBytes, digest };
+  const commit: TestCommit['commit'] = (counter, change) => encodeCommit({ ...request, counter, ...change });
+  return { uploadId, bodies, head, stages, commit };
+}
+
 /** A short name for a body, so that a failed test prints something that can be read. */
 export function fingerprint(body: Uint8Array): string {
   return createHash('sha256').update(body).digest('hex').slice(0, 12);
+}
+
+export interface TestHead {
+  readonly counter: number;
+  readonly last: number;
+  readonly bytes: Uint8Array;
+  /** What else came before its last piece. */
+  readonly between: readonly Frame[];
+}
+
+export function refusalOf(code: string, counter: number, uploadId: Uint8Array): string {
+  return `${code} ${counter} ${Buffer.from(uploadId).toString('hex')}${'00'.repeat(8)}`;
 }
 
 export class TestMember {
@@ -129,6 +174,51 @@ export class TestMember {
       entries.push(`${number} ${fingerprint(body)}`);
     }
     return entries;
+  }
+
+  /** Sends all of a commit. */
+  commit(made: TestCommit, counter: number): void {
+    this.send(...made.stages, made.commit(counter));
+  }
+
+  async counter(): Promise<CommitNotice> {
+    const notice = decodeCounter(await this.expect('counter'));
+    if (!notice.ok) throw new Error(notice.code);
+    return notice.value;
+  }
+
+  /** @returns the refusal that comes next, as `code counter upload`. */
+  async refusal(): Promise<string> {
+    const { code, number, body } = await this.expect('refused');
+    if (body.subarray(24).some((byte) => byte !== 0)) throw new Error('a refusal with more than it refuses');
+    return `${code ?? ''} ${number} ${Buffer.from(body.subarray(0, 24)).toString('hex')}`;
+  }
+
+  async fetchHead(which: HeadName = 'head'): Promise<TestHead> {
+    this.send(encodeFetch({ what: which }));
+    return this.head(which);
+  }
+
+  /** @returns the head whose pieces come next, whatever comes between; one that is begun anew counts from there. */
+  async head(which: HeadName = 'head'): Promise<TestHead> {
+    let parts: Uint8Array[] = [];
+    const between: Frame[] = [];
+    for (;;) {
+      const frame = await this.next();
+      if (frame === undefined) throw new Error('closed instead of a head');
+      if (frame.operation !== 'head') {
+        between.push(frame);
+        continue;
+      }
+      const piece = decodeHead(frame);
+      if (!piece.ok) throw new Error(piece.code);
+      const { counter, last, headBytes, offset, data } = piece.value;
+      if (piece.value.which !== which) throw new Error('a piece of the other head');
+      if (offset === 0) parts = [];
+      if (parts.reduce((sum, part) => sum + part.length, 0) !== offset) throw new Error('a piece out of order');
+      parts.push(data);
+      if (offset + data.length === headBytes) return { counter, last, bytes: concatBytes(...parts), between };
+    }
   }
 
   /** Waits until the relay has dealt with all that was sent before, and says what came instead of the answer. */

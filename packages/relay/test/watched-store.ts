@@ -2,19 +2,21 @@
 
 import { MemoryRoomStore } from '../src/memory-room-store.ts';
 import { RelayError } from '../src/errors.ts';
-import type { Append, AppendAnswer } from '../src/room-store.ts';
+import type { Append, AppendAnswer, Commit } from '../src/room-store.ts';
 
 export class WatchedStore extends MemoryRoomStore {
   appends = 0;
+  commits = 0;
   /** While it is away, every call fails. */
   away = false;
-  /** Appends do what they should, but their answers are lost. */
+  /** Appends and commits do what they should, but their answers are lost. */
   losesAnswers = false;
   #gate: Promise<void> = Promise.resolve();
   #open: () => void = () => undefined;
   #called: () => void = () => undefined;
+  #committing: () => void = () => undefined;
 
-  /** From now on appends wait, before anything is stored, until letGo(). */
+  /** From now on appends and commits wait, before anything is stored, until letGo(). */
   hold(): void {
     this.#gate = new Promise((resolve) => (this.#open = resolve));
   }
@@ -26,6 +28,21 @@ export class WatchedStore extends MemoryRoomStore {
   /** Resolves at the next call of append. */
   nextAppend(): Promise<void> {
     return new Promise((resolve) => (this.#called = resolve));
+  }
+
+  /** Resolves at the next call of commit. */
+  nextCommit(): Promise<void> {
+    return new Promise((resolve) => (this.#committing = resolve));
+  }
+
+  override async commit(roomId: Uint8Array, commit: Commit): Promise<AppendAnswer> {
+    this.commits += 1;
+    this.#committing();
+    await this.#gate;
+    this.#failIfAway();
+    const answer = await super.commit(roomId, commit);
+    if (this.losesAnswers) throw new RelayError('store-unavailable');
+    return answer;
   }
 
   override async append(roomId: Uint8Array, append: Append): Promise<AppendAnswer> {

@@ -1,0 +1,325 @@
+import { describe, expect, test } from 'vitest';
+import {
+  encodeFetch,
+  HEAD_BYTES_MAX,
+  HEAD_DATA_BYTES,
+  LARGEST_FRAME_BYTES,
+  LOG_BYTES_MAX,
+  SILENCE_LIMIT_MS,
+} from '@sotto/protocol';
+import {
+  FETCH_BURST,
+  FETCH_INTERVAL_MS,
+  HEAD_BURST_BYTES,
+  HEAD_BYTES_PER_SECOND,
+  HEAD_CHUNK_BYTES,
+  STORE_REFRESH_INTERVAL_MS,
+} from '../src/limits.ts';
+import { openHouse } from './house.ts';
+import type { House } from './house.ts';
+import { fingerprint, makeBody, makeCommit, publishFrame } from './test-member.ts';
+import type { TestHead, TestMember } from './test-member.ts';
+
+async function turns(count: number): Promise<void> {
+  for (let turn = 0; turn < count; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+}
+
+/** Commits a head of this length, which everybody hears of. @returns the head's fingerprint. */
+async function setHead(members: readonly TestMember[], counter: number, headBytes: number): Promise<string> {
+  const made = makeCommit({ headBytes, frames: 1, size: 0 });
+  members[0]?.commit(made, counter);
+  for (const member of members) {
+    await member.entries(1);
+    expect((await member.counter()).headBytes).toBe(headBytes);
+  }
+  return fingerprint(made.head);
+}
+
+function outline({ counter, last, bytes }: TestHead): [number, number, string] {
+  return [counter, last, fingerprint(bytes)];
+}
+
+const NONE = [0, 0, fingerprint(new Uint8Array(0))];
+
+describe('a head', () => {
+  test('is none before the first commit, and there is no previous one before the second', async () => {
+    const house = await openHouse();
+    const member = await house.join(await house.room());
+    expect(outline(await member.fetchHead())).toEqual(NONE);
+    expect(outline(await member.fetchHead('previous-head'))).toEqual(NONE);
+    const head = await setHead([member], 0, 100);
+    expect(outline(await member.fetchHead())).toEqual([1, 1, head]);
+    expect(outline(await member.fetchHead('previous-head'))).toEqual(NONE);
+  });
+
+  test.each([
+    1,
+    HEAD_DATA_BYTES - 1,
+    HEAD_DATA_BYTES,
+    HEAD_DATA_BYTES + 1,
+    8 * HEAD_DATA_BYTES,
+    100_000,
+    HEAD_BYTES_MAX,
+  ])('of %i bytes comes as it was committed, whole, as the head and then as the previous one', async (headBytes) => {
+    const house = await openHouse();
+    const room = await house.room();
+    const [member, other] = [await house.join(room), await house.join(room)];
+    const one = await setHead([member, other], 0, headBytes);
+    expect(outline(await other.fetchHead())).toEqual([1, 1, one]);
+    const two = await setHead([member, other], 1, 5);
+    expect(outline(await other.fetchHead('previous-head'))).toEqual([1, 1, one]);
+    expect(outline(await other.fetchHead())).toEqual([2, 2, two]);
+    // Nothing comes behind, and nobody else got a piece.
+    expect([await other.beat(), await member.beat()]).toEqual([[], []]);
+  });
+
+  test('that is wanted many times before its first piece is sent once; the other one comes behind it', async () => {
+    const house = await openHouse();
+    const member = await house.join(await house.room());
+    const one = await setHead([member], 0, 50_000);
+    const two = await setHead([member], 1, 60_000);
+    const [head, previous] = [encodeFetch({ what: 'head' }), encodeFetch({ what: 'previous-head' })];
+    member.send(head, head, previous, head, previous, previous);
+    expect(outline(await member.head())).toEqual([2, 2, two]);
+    expect(outline(await member.head('previous-head'))).toEqual([1, 1, one]);
+    expect(await member.beat()).toEqual([]);
+    // Control: wanted again when it is on its way, it comes once more.
+    const before = member.received.length;
+    member.send(head);
+    while (member.received.length === before) await turns(1);
+    member.send(head);
+    for (let time = 0; time < 2; time += 1) expect(outline(await member.head())).toEqual([2, 2, two]);
+    expect(await member.beat(2)).toEqual([]);
+  });
+
+  test('that is replaced on its way is gone on with while the relay has it, and else begun anew', async () => {
+    const house = await openHouse();
+    const room = await house.room();
+    const [member, slow] = [await house.join(room), await house.join(room)];
+    const first = await setHead([member, slow], 0, HEAD_BYTES_MAX);
+    slow.socket.pause();
+    slow.send(encodeFetch({ what: 'head' }));
+    await turns(20);
+    house.clock.advance(3_000);
+    await setHead([member], 1, HEAD_BYTES_MAX - 1);
+    house.clock.advance(3_000);
+    slow.socket.resume();
+    expect(outline(await slow.head())).toEqual([1, 1, first]);
+    expect(slow.received.some(({ operation, number }) => operation === 'counter' && number === 2)).toBe(true);
+
+    slow.socket.pause();
+    slow.send(encodeFetch({ what: 'head' }));
+    await turns(20);
+    await setHead([member], 2, HEAD_BYTES_MAX - 2);
+    house.clock.advance(3_000);
+    const last = await setHead([member], 3, HEAD_BYTES_MAX - 3);
+    slow.socket.resume();
+    expect(outline(await slow.head())).toEqual([4, 4, last]);
+    const begun = slow.received.filter(({ operation, number }) => operation === 'head' && number === 2);
+    expect(begun.length).toBeGreaterThan(0);
+    expect(begun.length).toBeLessThan(Math.floor(HEAD_BYTES_MAX / HEAD_DATA_BYTES));
+  });
+
+  test('on its way lets what everybody gets pass, and holds up nobody whose reader is slow', async () => {
+    const house = await openHouse();
+    const room = await house.room();
+    const members = [await house.join(room), await house.join(room), await house.join(room)] as const;
+    const [writer, slow, reader] = members;
+    const head = await setHead(members, 0, HEAD_BYTES_MAX);
+    slow.socket.pause();
+    slow.send(encodeFetch({ what: 'head' }));
+    await turns(50);
+    const held = Math.max(...house.relay.outboundBytes());
+    expect(held).toBeGreaterThan(0);
+    expect(held).toBeLessThanOrEqual(HEAD_CHUNK_BYTES);
+    // The others talk as ever, and one of them fetches too.
+    const bodies = Array.from({ length: 10 }, () => makeBody());
+    reader.send(encodeFetch({ what: 'head' }));
+    for (const body of bodies) writer.send(publishFrame(body, 1));
+    const seen = await reader.head();
+    expect(outline(seen)).toEqual([1, 1, head]);
+    await writer.entries(10);
+    while (reader.received.filter(({ operation }) => operation === 'entry').length < 11) await turns(1);
+    // What the slow one was written meanwhile waits behind one chunk of the head at most.
+    slow.socket.resume();
+    const late = await slow.head();
+    expect(outline(late)).toEqual([1, 1, head]);
+    expect(late.between.map(({ operation }) => operation)).toEqual(bodies.map(() => 'entry'));
+  });
+
+  test('fetched again and again is paced, not refused; entries are not', async () => {
+    const house = await openHouse();
+    const room = await house.room();
+    const [member, greedy] = [await house.join(room), await house.join(room)];
+    const head = await setHead([member, greedy], 0, HEAD_BYTES_MAX);
+    const pieces = Math.ceil(HEAD_BYTES_MAX / HEAD_DATA_BYTES);
+    const atOnce = Math.floor(HEAD_BURST_BYTES / (pieces * LARGEST_FRAME_BYTES));
+    for (let count = 0; count < atOnce; count += 1) expect(outline(await greedy.fetchHead())).toEqual([1, 1, head]);
+    const before = greedy.received.length;
+    greedy.send(encodeFetch({ what: 'head' }));
+    await greedy.beat();
+    await turns(50);
+    const early = greedy.received.slice(before).filter(({ operation }) => operation === 'head').length;
+    expect(early).toBeLessThan(pieces);
+    const body = makeBody();
+    member.send(publishFrame(body, 1));
+    await member.entries(1);
+    while (greedy.received.at(-1)?.operation !== 'entry') await turns(1);
+    house.clock.advance(500);
+    await turns(20);
+    const later = greedy.received.slice(before).filter(({ operation }) => operation === 'head').length;
+    expect((later - early) * LARGEST_FRAME_BYTES).toBeLessThanOrEqual(HEAD_BYTES_PER_SECOND / 2 + HEAD_CHUNK_BYTES);
+    for (let second = 0; second < 10; second += 1) {
+      house.clock.advance(1_000);
+      await turns(5);
+    }
+    expect(greedy.received.slice(before).filter(({ operation }) => operation === 'head').length).toBe(pieces);
+  });
+
+  test('and the counter are there again after a restart of the relay, and after the store has lost everything', async () => {
+    const house = await openHouse();
+    const room = await house.room();
+    const member = await house.join(room);
+    const one = await setHead([member], 0, 70_000);
+    const two = await setHead([member], 1, 80_000);
+    house.store.empty();
+    house.clock.advance(STORE_REFRESH_INTERVAL_MS);
+    await turns(5);
+    expect(house.events).toContain('room-reseeded');
+    await house.relay.close();
+    const next = await openHouse({ store: house.store });
+    const back = next.member();
+    expect(await back.attach(room, 1)).toEqual({ counter: 2, oldest: 1, next: 3 });
+    // The log’s own counters are there too, each behind its commit.
+    await back.entries(1);
+    expect(await back.counter()).toEqual({ counter: 1, first: 1, last: 1, headBytes: 70_000 });
+    await back.entries(1);
+    expect(await back.counter()).toEqual({ counter: 2, first: 2, last: 2, headBytes: 80_000 });
+    expect(outline(await back.fetchHead())).toEqual([2, 2, two]);
+    expect(outline(await back.fetchHead('previous-head'))).toEqual([1, 1, one]);
+    await setHead([back], 2, 10);
+    expect(outline(await back.fetchHead('previous-head'))).toEqual([2, 2, two]);
+  });
+});
+
+describe('going back in the log', () => {
+  async function numbers(member: TestMember, last: number): Promise<number[]> {
+    const seen: number[] = [];
+    while (seen.at(-1) !== last) seen.push((await member.expect('entry')).number);
+    return seen;
+  }
+
+  function range(from: number, to: number): number[] {
+    return Array.from({ length: Math.max(0, to - from + 1) }, (_, index) => from + index);
+  }
+
+  async function fillLog(house: House, writer: TestMember, frames: number): Promise<void> {
+    for (let sent = 0; sent < frames; sent += 16) {
+      writer.publish(...Array.from({ length: 16 }, () => makeBody(3)));
+      await writer.entries(16);
+      house.clock.advance(300);
+    }
+  }
+
+  test.each([
+    { from: 0, sees: range(1, 5) },
+    { from: 1, sees: range(1, 5) },
+    { from: 4, sees: [4, 5] },
+    { from: 6, sees: [] },
+    { from: Number.MAX_SAFE_INTEGER, sees: [] },
+  ])('from $from shows $sees of five entries again, then the next', async ({ from, sees }) => {
+    const house = await openHouse();
+    const member = await house.join(await house.room());
+    member.publish(...Array.from({ length: 5 }, () => makeBody()));
+    await member.entries(5);
+    member.send(encodeFetch({ what: 'log', from }));
+    await turns(5);
+    member.publish(makeBody());
+    expect(await numbers(member, 6)).toEqual([...sees, 6]);
+  });
+
+  test('below what the log has begins at its oldest', async () => {
+    const house = await openHouse();
+    const room = await house.room();
+    const [writer, member] = [await house.join(room), await house.join(room)];
+    const frames = Math.ceil((1.25 * LOG_BYTES_MAX) / 4_080 / 16) * 16;
+    await fillLog(house, writer, frames);
+    await member.entries(frames);
+    const oldest = (await house.store.load(room.roomId))?.oldest ?? 0;
+    expect(oldest).toBeGreaterThan(1);
+    member.send(encodeFetch({ what: 'log', from: 1 }));
+    expect(await numbers(member, frames)).toEqual(range(oldest, frames));
+  });
+
+  test('leaves nothing out and shows nothing twice while others go on publishing', async () => {
+    const house = await openHouse();
+    const room = await house.room();
+    const [writer, member] = [await house.join(room), await house.join(room)];
+    await fillLog(house, writer, 320);
+    await member.entries(320);
+    member.send(encodeFetch({ what: 'log', from: 11 }));
+    await fillLog(house, writer, 160);
+    member.publish(makeBody());
+    const seen = await numbers(member, 481);
+    // It may have heard live entries before the relay read its FETCH; from 11 on, all comes once and in order.
+    const again = seen.lastIndexOf(11);
+    expect(seen.slice(again)).toEqual(range(11, 481));
+    expect(seen.slice(0, again)).toEqual(range(321, 320 + again));
+  });
+
+  test('is what a newcomer does: head first, then the log behind it, counters in their places', async () => {
+    const house = await openHouse();
+    const room = await house.room();
+    const writer = await house.join(room);
+    writer.publish(makeBody(), makeBody());
+    await writer.entries(2);
+    const head = await setHead([writer], 0, 30_000);
+    const bodies = Array.from({ length: 3 }, () => makeBody());
+    writer.send(...bodies.map((body) => publishFrame(body, 1)));
+    await writer.entries(3);
+    const newcomer = await house.join(room);
+    const fetched = await newcomer.fetchHead();
+    expect(outline(fetched)).toEqual([1, 3, head]);
+    newcomer.send(encodeFetch({ what: 'log', from: fetched.last + 1 }));
+    expect(await numbers(newcomer, 6)).toEqual([4, 5, 6]);
+    newcomer.send(encodeFetch({ what: 'log', from: fetched.last }));
+    await newcomer.entries(1);
+    expect((await newcomer.counter()).counter).toBe(1);
+    expect(await numbers(newcomer, 6)).toEqual([4, 5, 6]);
+  });
+
+  test('too often is done as often as it may, and then not read for a while; others are', async () => {
+    const house = await openHouse();
+    const room = await house.room();
+    const [writer, greedy] = [await house.join(room), await house.join(room)];
+    writer.publish(makeBody());
+    for (const member of [writer, greedy]) await member.entries(1);
+    const fetch = encodeFetch({ what: 'log', from: 1 });
+    for (let count = 0; count < FETCH_BURST; count += 1) {
+      greedy.send(fetch);
+      await greedy.entries(1);
+      await greedy.beat(count);
+    }
+    greedy.send(fetch);
+    await greedy.entries(1);
+    const body = makeBody();
+    greedy.publish(body);
+    await turns(20);
+    writer.publish(makeBody());
+    expect(await writer.entries(1)).toHaveLength(1);
+    expect((await house.store.load(room.roomId))?.next).toBe(3);
+    house.clock.advance(FETCH_INTERVAL_MS);
+    expect(await greedy.entries(2)).toHaveLength(2);
+    await writer.entries(1);
+    // However many come at once, it is let in again before long, and is not taken for silent meanwhile.
+    await writer.beat(2);
+    greedy.send(...Array.from({ length: 100 }, () => fetch));
+    await turns(10);
+    house.clock.advance(SILENCE_LIMIT_MS - 1_000);
+    await writer.beat(3);
+    await turns(10);
+    const answered = greedy.beat(77);
+    await turns(10);
+    expect((await answered).every(({ operation }) => operation === 'entry')).toBe(true);
+  });
+});
