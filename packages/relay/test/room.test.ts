@@ -7,7 +7,7 @@ import {
   STORE_RETRY_MAX_MS,
 } from '../src/limits.ts';
 import { openRoom, stepRoom } from '../src/room.ts';
-import type { Published, RoomEffect, RoomEvent, RoomState } from '../src/room.ts';
+import type { AskedCommit, Published, RoomEffect, RoomEvent, RoomState } from '../src/room.ts';
 import { makeBody } from './test-member.ts';
 
 function frame(publisher = 1, counter = 0, body = makeBody()): Published {
@@ -23,6 +23,15 @@ function play(
   let state = from;
   for (const event of events) ({ state, effects } = stepRoom(state, event));
   return { state, effects };
+}
+
+function asked(committer: number, counter = 0): AskedCommit {
+  return { committer, counter, uploadId: makeBody(), bodies: [makeBody(), makeBody(1)], head: makeBody(2) };
+}
+
+/** A room with these connections in it. */
+function roomOf(...connections: readonly number[]): RoomState {
+  return play(connections.map((connection) => ({ type: 'entered', connection, now: 0 }))).state;
 }
 
 function types(effects: readonly RoomEffect[]): string[] {
@@ -179,5 +188,100 @@ describe('a room', () => {
       { type: 'rested' },
     ];
     for (const event of events) expect(play([event], closed.state)).toEqual({ state: closed.state, effects: [] });
+  });
+});
+
+describe('a commit in a room', () => {
+  test('waits for what was published before it, and is not waited for by what comes behind it', () => {
+    const [before, behind] = [frame(1), frame(2)];
+    const commit = asked(1);
+    const busy = play(
+      [
+        { type: 'published', frames: [before] },
+        { type: 'commit-asked', commit },
+        { type: 'published', frames: [behind] },
+        { type: 'slot', now: 0 },
+      ],
+      roomOf(1, 2),
+    );
+    expect(busy.effects).toEqual([{ type: 'append', counter: 0, first: 1, bodies: [before.body] }]);
+    const next = play(
+      [
+        { type: 'stored', oldest: 1, now: 0 },
+        { type: 'slot', now: 0 },
+      ],
+      busy.state,
+    );
+    const { bodies, head } = commit;
+    expect(next.effects).toEqual([{ type: 'commit', counter: 0, first: 2, bodies, head }]);
+    const done = play([{ type: 'stored', oldest: 1, now: 0 }], next.state);
+    expect(done.effects).toEqual([
+      { type: 'deliver-commit', counter: 1, first: 2, bodies, head, oldest: 1, committer: 1 },
+      { type: 'refuse', publisher: 2, counter: 1, nonce: behind.body.subarray(0, 24) },
+    ]);
+    expect([done.state.counter, done.state.next, done.state.phase.kind]).toEqual([1, 4, 'idle']);
+  });
+
+  test('is one of those that are asked for: the others conflict, also with one that the store alone knew of', () => {
+    const commits = [asked(1), asked(2), asked(3)] as const;
+    const storing = play(
+      [...commits.map((commit) => ({ type: 'commit-asked', commit }) as const), { type: 'slot', now: 0 }],
+      roomOf(1, 2, 3),
+    );
+    const stored = play([{ type: 'stored', oldest: 1, now: 0 }], storing.state);
+    expect(types(stored.effects)).toEqual(['deliver-commit', 'conflict', 'conflict']);
+    const overtaken = play([{ type: 'store-ahead' }, { type: 'reloaded', counter: 4, next: 9 }], storing.state);
+    expect(overtaken.effects).toEqual(
+      commits.map(({ committer, uploadId }) => ({ type: 'conflict', committer, counter: 4, uploadId })),
+    );
+    // Control: if the store had only other entries, but no other commit, all of them are still asked for.
+    const again = play([{ type: 'store-ahead' }, { type: 'reloaded', counter: 0, next: 9 }], storing.state);
+    expect(again.effects).toMatchObject([{ type: 'commit', counter: 0, first: 9 }]);
+    expect(again.state.commits.length).toBe(2);
+  });
+
+  test('is repeated exactly after a failure, and after a restore', () => {
+    const storing = play(
+      [
+        { type: 'commit-asked', commit: asked(1) },
+        { type: 'slot', now: 0 },
+      ],
+      roomOf(1),
+    );
+    const rested = play(
+      [{ type: 'failed', now: 0 }, { type: 'published', frames: [frame()] }, { type: 'rested' }],
+      storing.state,
+    );
+    expect(rested.effects).toEqual(storing.effects);
+    const lost = play([{ type: 'room-unknown', now: 0 }], storing.state);
+    expect(lost.effects).toEqual([{ type: 'restore', replace: false }]);
+    expect(play([{ type: 'restored', now: 0 }], lost.state).effects).toEqual(storing.effects);
+  });
+
+  test('of who has left is dropped, unless the store has it', () => {
+    const waiting = play([{ type: 'commit-asked', commit: asked(1) }], roomOf(1, 2));
+    const left = play(
+      [
+        { type: 'left', connection: 1 },
+        { type: 'slot', now: 0 },
+      ],
+      waiting.state,
+    );
+    expect([left.effects, left.state.phase.kind]).toEqual([[], 'idle']);
+    expect(play([{ type: 'commit-asked', commit: asked(1) }], left.state).effects).toEqual([]);
+    const storing = play(
+      [
+        { type: 'slot', now: 0 },
+        { type: 'left', connection: 1 },
+      ],
+      waiting.state,
+    );
+    expect(types(play([{ type: 'stored', oldest: 1, now: 0 }], storing.state).effects)).toEqual(['deliver-commit']);
+  });
+
+  test('that nobody guards is refused when its counter is not the room’s', () => {
+    const commit = asked(1, 2);
+    const { effects } = play([{ type: 'commit-asked', commit }], roomOf(1));
+    expect(effects).toEqual([{ type: 'conflict', committer: 1, counter: 0, uploadId: commit.uploadId }]);
   });
 });

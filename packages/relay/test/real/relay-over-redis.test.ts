@@ -7,8 +7,8 @@ import { RedisRoomStore, startRelay } from '../../src/index.ts';
 import type { LogEvent, Relay } from '../../src/index.ts';
 import { roomKeys } from '../../src/redis-room-store.ts';
 import { TestHost } from '../test-host.ts';
-import { fingerprint, makeBody, makeRoom, TestMember } from '../test-member.ts';
-import type { TestRoom } from '../test-member.ts';
+import { fingerprint, makeBody, makeCommit, makeRoom, publishFrame, TestMember } from '../test-member.ts';
+import type { TestCommit, TestRoom } from '../test-member.ts';
 import { startRedisServer } from './redis-server.ts';
 import type { RedisServer } from './redis-server.ts';
 
@@ -111,6 +111,83 @@ describe('the relay over a real Redis', () => {
       expect([writer.closed, reader.closed]).toEqual([false, false]);
     },
   );
+
+  test.each(['killed and started again, empty', 'emptied'])(
+    'loses and doubles nothing of 30 commits and what is said between them when Redis is %s in the middle',
+    async (how) => {
+      const { host, join: enter, events } = await setStage();
+      const room = await makeRoomThere(host);
+      // Each may make 8 at once, the room 32.
+      const committers: TestMember[] = [];
+      while (committers.length < 5) committers.push(await enter(room));
+      const reader = await enter(room);
+      const way = { begun: false, gone: false };
+      let going: Promise<unknown> = Promise.resolve();
+      const expected: string[] = [];
+      const made: TestCommit[] = [];
+      const say = (body: Uint8Array): number => expected.push(`${expected.length + 1} ${fingerprint(body)}`);
+      while (made.length < 30) {
+        const counter = made.length;
+        if (counter === 5 && !way.begun) {
+          way.begun = true;
+          going = (how === 'emptied' ? tester.flushall() : server.restartEmpty()).then(() => (way.gone = true));
+        }
+        const committer = committers[counter % committers.length];
+        const commit = makeCommit({ frames: 3, headBytes: 60_000 });
+        const before = makeBody();
+        made.push(commit);
+        [before, ...commit.bodies].forEach(say);
+        committer?.send(publishFrame(before, counter), ...commit.stages, commit.commit(counter));
+        for (const member of committers) {
+          const [first] = await member.entries(1);
+          expect([first, ...(await member.entries(3))]).toEqual(expected.slice(-4));
+          expect((await member.counter()).counter).toBe(counter + 1);
+        }
+        // As long as it takes Redis to go and to come, but not all of the commits behind it.
+        if (way.begun && !way.gone && made.length > 20) await going;
+        await new Promise((resolve) => setTimeout(resolve, 8));
+      }
+      for (const commit of made) {
+        expect(commit.bodies.length).toBe(3);
+        await reader.entries(4);
+        await reader.counter();
+      }
+      expect(await storedNumbers(room)).toEqual(expected);
+      const fields = ['counter', 'next', 'head-last', 'previous-last'];
+      expect(await tester.hmget(roomKeys(room.roomId)[0], ...fields)).toEqual(['30', '121', '120', '116']);
+      expect(fingerprint((await tester.hgetBuffer(roomKeys(room.roomId)[0], 'head')) ?? Buffer.alloc(0))).toBe(
+        fingerprint(made[29]?.head ?? Buffer.alloc(1)),
+      );
+      const late = await enter(room);
+      expect(fingerprint((await late.fetchHead()).bytes)).toBe(fingerprint(made[29]?.head ?? Buffer.alloc(1)));
+      expect(fingerprint((await late.fetchHead('previous-head')).bytes)).toBe(
+        fingerprint(made[28]?.head ?? Buffer.alloc(1)),
+      );
+      expect(events).toContain('room-reseeded');
+      if (how !== 'emptied') expect(events).toContain('store-lost');
+      for (const member of [...committers, reader]) expect(await member.beat()).toEqual([]);
+    },
+  );
+
+  test('a commit of 64 KiB and a head of 512 KiB is one EVALSHA', async () => {
+    const { host, join: enter } = await setStage();
+    const room = await makeRoomThere(host);
+    const member = await enter(room);
+    for (let counter = 0; counter < 2; counter += 1) {
+      const made = makeCommit({ frames: 16, size: 3, headBytes: 524_288 });
+      member.send(...made.stages);
+      await member.beat();
+      await tester.call('CONFIG', 'RESETSTAT');
+      const started = performance.now();
+      member.send(made.commit(counter));
+      await member.entries(16);
+      await member.counter();
+      if (counter === 1)
+        process.stdout.write(`a commit of the largest size: ${(performance.now() - started).toFixed(1)} ms\n`);
+    }
+    const statistics = await tester.info('commandstats');
+    expect(/^cmdstat_evalsha:calls=(\d+)/m.exec(statistics)?.[1]).toBe('1');
+  });
 
   test('a relay that is started again goes on with the rooms and numbers that Redis kept', async () => {
     const first = await setStage();

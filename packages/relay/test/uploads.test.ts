@@ -1,0 +1,89 @@
+import { createHash, randomBytes } from 'node:crypto';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import {
+  bodyBytes,
+  COMMIT_BYTES_MAX,
+  FRAME_BYTES,
+  HEAD_BYTES_MAX,
+  STAGE_DATA_BYTES,
+  UPLOAD_LEASE_MS,
+  UPLOADS_PER_ROOM_MAX,
+} from '@sotto/protocol';
+import { Uploads } from '../src/uploads.ts';
+
+const arbitraryStep = fc.record({
+  connection: fc.nat(11),
+  id: fc.nat(2),
+  what: fc.constantFrom('stage', 'stage', 'stage', 'claim', 'release', 'drop', 'wait', 'sweep'),
+  index: fc.nat(3),
+  length: fc.constantFrom(1, 100, STAGE_DATA_BYTES, STAGE_DATA_BYTES),
+});
+
+describe('what is staged', () => {
+  test('is, when it is claimed, what was put in, cut where the frames end', () => {
+    fc.assert(
+      fc.property(
+        fc.nat(3),
+        fc.integer({ min: 1, max: 16 }),
+        fc.integer({ min: 1, max: 30_000 }),
+        (size, count, headBytes) => {
+          const frameBytes = bodyBytes(FRAME_BYTES[size as 0]);
+          const whole = new Uint8Array(randomBytes(count * frameBytes + headBytes));
+          const uploadId = new Uint8Array(16).fill(1);
+          const uploads = new Uploads();
+          for (let index = 0; index * STAGE_DATA_BYTES < whole.length; index += 1) {
+            const data = whole.slice(index * STAGE_DATA_BYTES, (index + 1) * STAGE_DATA_BYTES);
+            expect(uploads.stage(1, { uploadId, index, data }, 0)).toEqual({ kind: 'silence' });
+          }
+          const digest = createHash('sha256').update(whole).digest();
+          const request = { counter: 0, uploadId, frameSize: size, frameCount: count, headBytes, digest };
+          const claim = uploads.claim(1, request, 0);
+          if (claim.kind !== 'claimed') throw new Error(claim.kind);
+          expect(Buffer.concat([...claim.bodies, claim.head]).equals(whole)).toBe(true);
+          expect(claim.bodies.every((body) => body.length === frameBytes)).toBe(true);
+          expect(uploads.held).toEqual({ places: 1, bytes: 0 });
+          uploads.release(1);
+          expect(uploads.held.places).toBe(0);
+        },
+      ),
+      { numRuns: 50 },
+    );
+  });
+
+  test('never takes more places or bytes than it may, whatever comes, and none once all leases have ended', () => {
+    fc.assert(
+      fc.property(fc.array(arbitraryStep, { maxLength: 200 }), (steps) => {
+        const uploads = new Uploads();
+        let now = 0;
+        for (const { connection, id, what, index, length } of steps) {
+          const uploadId = new Uint8Array(16).fill(id);
+          const digest = new Uint8Array(32);
+          const request = { counter: 0, uploadId, frameSize: 0, frameCount: 1, headBytes: 1, digest };
+          if (what === 'stage') uploads.stage(connection, { uploadId, index, data: new Uint8Array(length) }, now);
+          if (what === 'claim') uploads.claim(connection, request, now);
+          if (what === 'release') uploads.release(connection);
+          if (what === 'drop') uploads.drop(connection);
+          if (what === 'wait') now += UPLOAD_LEASE_MS / 3;
+          if (what === 'sweep') uploads.sweep(now);
+          const { places, bytes } = uploads.held;
+          expect(places).toBeLessThanOrEqual(UPLOADS_PER_ROOM_MAX);
+          expect(bytes).toBeLessThanOrEqual(places * (COMMIT_BYTES_MAX + HEAD_BYTES_MAX));
+        }
+        uploads.sweep(now + UPLOAD_LEASE_MS + 1);
+        expect(uploads.held).toEqual({ places: 0, bytes: 0 });
+      }),
+    );
+  });
+
+  test('holds no more memory than its bytes: small pieces are no way around it', () => {
+    const uploads = new Uploads();
+    const uploadId = new Uint8Array(16);
+    uploads.stage(1, { uploadId, index: 0, data: new Uint8Array(1) }, 0);
+    expect(uploads.stage(1, { uploadId, index: 1, data: new Uint8Array(1) }, 0)).toEqual({
+      kind: 'refused',
+      code: 'upload-incomplete',
+    });
+    expect(uploads.held.places).toBe(0);
+  });
+});
