@@ -1,3 +1,4 @@
+import { XWing } from '@hpke/hybridkem-x-wing';
 import { nativeCrypto } from '@sotto/crypto/native';
 import { SeededRandom } from '@sotto/test-kit';
 import { describe, expect, test } from 'vitest';
@@ -5,6 +6,7 @@ import { describeSuite, openSuite } from '../src/group-crypto.ts';
 import type { GroupSuite } from '../src/group-crypto.ts';
 import { isUsableHpkeKey } from '../src/hpke-key.ts';
 import { pureCrypto } from '../src/index.ts';
+import { xWing } from '../src/native-kem.ts';
 import { at, hex } from './group-house.ts';
 
 const random = new SeededRandom(29);
@@ -213,6 +215,21 @@ describe.each(SUITES)('native and pure primitives of %s', (suite) => {
       ]);
     }
   });
+});
+
+test('X-Wing makes the shared secret of the draft’s first test vector', async () => {
+  const bytes = (text: string) => Uint8Array.from(Buffer.from(text, 'hex'));
+  const seed = bytes('7f9c2ba4e88f827d616045507605853ed73b8093f6efbc88eb1a6eacfa66ef26');
+  const eseed = bytes(
+    '3cb1eea988004b93103cfb0aeefd2a686e01fa4a58e8a3639ca8a1e3f9ae57e235b8cc873c23dc62b8d260169afa2f75ab916a58d974918835d25e6a435085b2',
+  );
+  const kem = new XWing();
+  const pair: unknown = await kem.generateKeyPairDerand(seed.slice());
+  const { publicKey } = pair as { publicKey: unknown };
+  const { enc, sharedSecret } = await kem.encap({ recipientPublicKey: publicKey, ekm: eseed.buffer });
+  const expected = 'd2df0522128f09dd8e2c92b1e905c793d8f57a54c3da25861f10bf4ca613e384';
+  expect(hex(new Uint8Array(sharedSecret))).toBe(expected);
+  expect(hex(xWing.decapsulate(seed, new Uint8Array(enc)))).toBe(expected);
 });
 
 test('control: the library’s own pure signatures take the universal one', async () => {

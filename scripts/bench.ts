@@ -1,0 +1,195 @@
+// `npm run bench -- crypto`: what group keys cost, native and pure JavaScript side by side in one run. `--members 2,10,32` makes it shorter.
+
+import { cpus, loadavg } from 'node:os';
+import { parseArgs } from 'node:util';
+import { createGroupIdentity, deriveGroupKeys, GroupEngine, pureCrypto } from '@sotto/crypto';
+import type { Group, GroupCrypto, GroupSuite, PendingCommit } from '@sotto/crypto';
+import { nativeCrypto } from '@sotto/crypto/native';
+
+const MEMBERS = [2, 10, 32, 64, 128];
+/** Above this the pure primitives would take minutes. */
+const PURE_MEMBERS_MAX = 64;
+const ROUNDS = 7;
+const MESSAGES = 40;
+const MESSAGE_BYTES = 300;
+const JOINS_MEASURED = 3;
+
+const OPERATIONS = [
+  'create',
+  'join',
+  'process join',
+  'commit',
+  'process commit',
+  'message seal',
+  'message open',
+] as const;
+type Operation = (typeof OPERATIONS)[number];
+
+/** Milliseconds of CPU of each time that an operation was done, for one number of members. */
+class Samples {
+  readonly #milliseconds = new Map<Operation, number[]>();
+
+  async measure<Result>(operation: Operation, work: () => Promise<Result>, times = 1): Promise<Result> {
+    const before = process.cpuUsage();
+    const result = await work();
+    const { user, system } = process.cpuUsage(before);
+    const list = this.#milliseconds.get(operation) ?? [];
+    list.push((user + system) / 1000 / times);
+    this.#milliseconds.set(operation, list);
+    return result;
+  }
+
+  median(operation: Operation): number | undefined {
+    const sorted = [...(this.#milliseconds.get(operation) ?? [])].sort((a, b) => a - b);
+    return sorted[Math.floor(sorted.length / 2)];
+  }
+}
+
+interface Row {
+  readonly members: number;
+  readonly samples: Samples;
+  readonly headBytes: number;
+  readonly joinBytes: number;
+  readonly commitBytes: number;
+}
+
+const random = (length: number): Uint8Array => crypto.getRandomValues(new Uint8Array(length));
+
+function value<Value>(answer: { ok: true; value: Value } | { ok: false; code: string }): Value {
+  if (!answer.ok) throw new Error(`refused: ${answer.code}`);
+  return answer.value;
+}
+
+/** A room that grows to each size in turn. Two members stay and are measured, the others join and go silent. */
+async function measureRoom(primitives: GroupCrypto, suite: GroupSuite, sizes: readonly number[]): Promise<Row[]> {
+  const keys = deriveGroupKeys(random(32), random(16));
+  const membersMax = Math.max(...sizes);
+  const engine = await GroupEngine.open({ crypto: primitives, suite, keys, policy: () => 'accept', membersMax });
+  // Who only fills the room joins natively: the bytes are the same, and it is quicker.
+  const filler = await GroupEngine.open({ crypto: nativeCrypto, suite, keys, policy: () => 'accept', membersMax });
+  await engine.createGroup(createGroupIdentity(random));
+  const first = new Samples();
+  const one = await first.measure('create', () => engine.createGroup(createGroupIdentity(random)));
+  let [two, count, joinBytes] = [one, 1, 0];
+  const rows: Row[] = [];
+  for (const members of sizes) {
+    const samples = rows.length === 0 ? first : new Samples();
+    for (; count < members; count += 1) {
+      const measured = members - count <= JOINS_MEASURED;
+      const head = await one.exportHead();
+      const identity = createGroupIdentity(random);
+      const join = async (): Promise<PendingCommit> =>
+        value(await (measured ? engine : filler).joinGroup(head, identity));
+      const pending = measured ? await samples.measure('join', join) : await join();
+      joinBytes = pending.commit.length;
+      for (const group of new Set([one, two])) {
+        const work = async (): Promise<unknown> => value(await group.processCommit(pending.commit));
+        await (measured ? samples.measure('process join', work) : work());
+      }
+      if (count === 1) two = await pending.adopt();
+      else pending.discard();
+    }
+    const commitBytes = await measureEpochs(samples, one, two);
+    await measureMessages(samples, one, two);
+    rows.push({ members, samples, headBytes: (await one.exportHead()).length, joinBytes, commitBytes });
+  }
+  return rows;
+}
+
+/** @returns the size of the largest commit. */
+async function measureEpochs(samples: Samples, one: Group, two: Group): Promise<number> {
+  let bytes = 0;
+  for (let round = 0; round < ROUNDS; round += 1) {
+    const [maker, other] = round % 2 === 0 ? [one, two] : [two, one];
+    const pending = await samples.measure('commit', async () => {
+      const made = value(await maker.rotate());
+      await made.adopt();
+      return made;
+    });
+    await samples.measure('process commit', async () => value(await other.processCommit(pending.commit)));
+    bytes = Math.max(bytes, pending.commit.length);
+    await Promise.all([one.purgePrevious(), two.purgePrevious()]);
+  }
+  return bytes;
+}
+
+async function measureMessages(samples: Samples, one: Group, two: Group): Promise<void> {
+  const content = random(MESSAGE_BYTES);
+  for (let round = 0; round < ROUNDS; round += 1) {
+    const messages: Uint8Array[] = [];
+    await samples.measure(
+      'message seal',
+      async () => {
+        for (let index = 0; index < MESSAGES; index += 1) messages.push(await one.sealMessage(content));
+      },
+      MESSAGES,
+    );
+    await samples.measure(
+      'message open',
+      async () => {
+        for (const message of messages) value(await two.openMessage(message));
+      },
+      MESSAGES,
+    );
+  }
+}
+
+const say = (text: string): void => void process.stdout.write(`${text}\n`);
+const load = (): string =>
+  loadavg()
+    .map((average) => average.toFixed(2))
+    .join(' ');
+
+function table(rows: readonly (readonly string[])[]): void {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => (row[column] ?? '').length)));
+  for (const row of rows) say(row.map((cell, column) => cell.padStart(widths[column] ?? 0)).join('  '));
+}
+
+function report(native: readonly Row[], pure: readonly Row[]): void {
+  const shown = (number: number | undefined): string =>
+    number === undefined ? '-' : number.toFixed(number < 10 ? 2 : 0);
+  const rows = [['members', 'operation', 'native', 'pure', 'ratio']];
+  for (const row of native) {
+    const other = pure.find(({ members }) => members === row.members);
+    for (const operation of OPERATIONS) {
+      const [fast, slow] = [row.samples.median(operation), other?.samples.median(operation)];
+      if (fast === undefined) continue;
+      const ratio = slow === undefined ? '-' : `1 : ${(slow / fast).toFixed(1)}`;
+      rows.push([String(row.members), operation, shown(fast), shown(slow), ratio]);
+    }
+  }
+  table(rows);
+  say('');
+  table([
+    ['members', 'head bytes', 'join bytes', 'commit bytes'],
+    ...native.map((row) => [row.members, row.headBytes, row.joinBytes, row.commitBytes].map(String)),
+  ]);
+}
+
+async function benchCrypto(sizes: readonly number[], suite: GroupSuite): Promise<void> {
+  say(`group keys, suite ${suite}, Node ${process.version}, ${cpus().length} cores, load ${load()}`);
+  say(`milliseconds of CPU, median of ${ROUNDS} (joins: the last ${JOINS_MEASURED} up to the number of members)\n`);
+  await measureRoom(nativeCrypto, suite, [4]);
+  await measureRoom(pureCrypto, suite, [4]);
+  const native = await measureRoom(nativeCrypto, suite, sizes);
+  const pureSizes = sizes.filter((members) => members <= PURE_MEMBERS_MAX);
+  const pure = pureSizes.length === 0 ? [] : await measureRoom(pureCrypto, suite, pureSizes);
+  report(native, pure);
+  if (pureSizes.length < sizes.length)
+    say(`\npure JavaScript is not measured above ${PURE_MEMBERS_MAX} members: it would take minutes`);
+  say(`load at the end ${load()}`);
+}
+
+const { values: options, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { members: { type: 'string' }, suite: { type: 'string', default: 'x-wing' } },
+});
+const sizes = options.members === undefined ? MEMBERS : options.members.split(',').map(Number);
+const sensible =
+  sizes.length > 0 && sizes.every((size, index) => Number.isInteger(size) && size > (sizes[index - 1] ?? 1));
+if (positionals.join() !== 'crypto' || !sensible || (options.suite !== 'x-wing' && options.suite !== 'x25519')) {
+  say('usage: npm run bench -- crypto [--members 2,10,32] [--suite x-wing|x25519]');
+  process.exitCode = 2;
+} else {
+  await benchCrypto(sizes, options.suite);
+}
