@@ -3,6 +3,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { CLIENT_CODES } from '../../packages/client/src/errors.ts';
+import { GROUP_CODES } from '../../packages/crypto/src/errors.ts';
 import { HOST_CODES } from '../../packages/host/src/errors.ts';
 import {
   ADMIN_CODES,
@@ -24,6 +25,7 @@ const TABLES: readonly (readonly [who: string, codes: Readonly<Record<string, st
   ['whoever opens an envelope', CONTENT_CODES],
   ['who is given a connection string', INVITE_CODES],
   ['relay to host', ADMIN_CODES],
+  ['group keys', GROUP_CODES],
   ['client', CLIENT_CODES],
   ['the client program', TERMINAL_CODES],
   ['host', HOST_CODES],

@@ -23,11 +23,9 @@ import {
   MEMBER_FRAME_OVERHEAD_BYTES,
 } from '@sotto/protocol';
 import type { Content, ContentCode, Invite } from '@sotto/protocol';
+import { decodeText, encodeText } from './text.ts';
 
 const PLAINTEXT_SIZES: readonly number[] = FRAME_BYTES.map((bytes) => plaintextBytes(bodyBytes(bytes)));
-const encoder = new TextEncoder();
-/** `ignoreBOM` keeps a leading U+FEFF: it is part of what was said. */
-const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** What an entry was. */
 export type Opened =
@@ -68,7 +66,7 @@ export class Membership {
 
   /** Seals in the smallest frame that holds it. @returns the body of a PUBLISH frame. PROTOCOL.md §5.1-§5.3. */
   seal(content: Content): Uint8Array {
-    const bytes = encodeContent(content, (text) => encoder.encode(text));
+    const bytes = encodeContent(content, encodeText);
     const signature = signContent(this.#credential, this.#keys.roomId, bytes);
     const size = PLAINTEXT_SIZES.find((length) => length >= MEMBER_FRAME_OVERHEAD_BYTES + bytes.length);
     if (size === undefined) throw new RangeError('a content larger than the largest frame');
@@ -96,19 +94,6 @@ export class Membership {
 
 function nothing(code: Nothing): Opened {
   return { kind: 'nothing', code };
-}
-
-/** @returns the text, or undefined if it is not UTF-8. */
-export function decodeText(bytes: Uint8Array): string | undefined {
-  try {
-    return decoder.decode(bytes);
-  } catch {
-    return undefined;
-  }
-}
-
-export function encodeText(text: string): Uint8Array {
-  return encoder.encode(text);
 }
 
 /** Bytes that the largest frame leaves for a plaintext: what long texts are cut for. */

@@ -4,7 +4,7 @@ import { encodeBeat, NAME_BYTES_MAX, SILENCE_LIMIT_MS } from '@sotto/protocol';
 import { close, closeWith, cut, retry } from './ending.ts';
 import { dropSilent } from './inbox.ts';
 import { ATTACH_DEADLINE_MS, JOIN_LIMIT_MS } from './limits.ts';
-import { encodeText } from './membership.ts';
+import { encodeText } from './text.ts';
 import { beatDelay, presenceDelay } from './pace.ts';
 import { answerInbox, takeFrame, takeOpened } from './reading.ts';
 import type { Effect, Session, SessionContext, SessionEvent, TimerName, Turn } from './session-state.ts';

@@ -6,7 +6,7 @@ import type { ClientCode } from './errors.ts';
 import type { Speaker } from './events.ts';
 import { presentMembers } from './inbox.ts';
 import type { InboxEvent, Member } from './inbox.ts';
-import { decodeText } from './membership.ts';
+import { decodeText } from './text.ts';
 import type { Membership } from './membership.ts';
 import type { Session, Turn } from './session-state.ts';
 import { emit } from './turn.ts';

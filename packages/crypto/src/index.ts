@@ -18,8 +18,9 @@ export { deriveGroupKeys, destroyGroupKeys } from './group-keys.ts';
 export type { GroupKeys } from './group-keys.ts';
 export type { OpenedMessage } from './group-transitions.ts';
 export type { GroupMember } from './group-tree.ts';
-export { deriveRoomKeys, destroyRoomKeys } from './key-schedule.ts';
+export { deriveRoomKeys, destroyRoomKeys, digestOf } from './key-schedule.ts';
 export type { RoomKeys } from './key-schedule.ts';
+export { proveLeave, verifyLeave } from './leave-proof.ts';
 export {
   GROUP_COMMIT_BYTES_MAX,
   GROUP_HEAD_BYTES_MAX,

@@ -59,6 +59,11 @@ export function truncatedHash(label: Label, length: number, ...parts: readonly U
   return sha256(concatBytes(ascii(label), ...parts)).slice(0, length);
 }
 
+/** SHA-256 of an upload: what the relay checks before it takes a commit. PROTOCOL.md §4.7. */
+export function digestOf(bytes: Uint8Array): Uint8Array {
+  return sha256(bytes);
+}
+
 /** Labels are ASCII: one byte a character. */
 export function ascii(text: string): Uint8Array {
   return Uint8Array.from(text, (character) => character.charCodeAt(0));

@@ -15,6 +15,7 @@ export const LABELS = {
   envelopeExporter: 'sotto/1 envelope',
   epochFrame: 'sotto/1 epoch frame',
   safetyNumber: 'sotto/1 safety number',
+  leave: 'sotto/1 leave',
   roomCode: 'sotto/1 room code',
 } as const;
 export type Label = (typeof LABELS)[keyof typeof LABELS];

@@ -42,3 +42,12 @@ export { decodeInvite, encodeInvite } from './invite.ts';
 export type { Invite } from './invite.ts';
 export { decodeAdminReply, decodeAdminRequest, encodeAdminReply, encodeAdminRequest } from './admin.ts';
 export type { AdminReply, AdminRequest } from './admin.ts';
+export {
+  decodeGroupPlaintext,
+  decodeHeadPlaintext,
+  encodeGroupPlaintext,
+  encodeHeadPlaintext,
+  messageCapacity,
+  pieceCapacity,
+} from './group-plaintext.ts';
+export type { GroupPlaintext, HeadPlaintext, LeaveProof } from './group-plaintext.ts';

@@ -1,0 +1,36 @@
+// A commit on its way to the relay: the bodies of its log frames and the new head, cut into STAGE frames, and the COMMIT behind them. PROTOCOL.md §4.7.
+
+import { digestOf } from '@sotto/crypto';
+import { concatBytes, encodeCommit, encodeStage, STAGE_DATA_BYTES } from '@sotto/protocol';
+
+/** What one commit puts into the log and into the head. All bodies have the same length. */
+export interface Upload {
+  /** 16 random bytes. */
+  readonly id: Uint8Array;
+  /** The size class of the frames, as in a header. */
+  readonly frameSize: number;
+  readonly bodies: readonly Uint8Array[];
+  readonly head: Uint8Array;
+}
+
+/** @returns the frames to write, in their order; the last is the COMMIT under `counter`. */
+export function encodeUpload(upload: Upload, counter: number): Uint8Array[] {
+  const bytes = concatBytes(...upload.bodies, upload.head);
+  const count = Math.ceil(bytes.length / STAGE_DATA_BYTES);
+  const stages = Array.from({ length: count }, (_, index) =>
+    encodeStage({
+      uploadId: upload.id,
+      index,
+      data: bytes.subarray(index * STAGE_DATA_BYTES, (index + 1) * STAGE_DATA_BYTES),
+    }),
+  );
+  const commit = encodeCommit({
+    counter,
+    uploadId: upload.id,
+    frameSize: upload.frameSize,
+    frameCount: upload.bodies.length,
+    headBytes: upload.head.length,
+    digest: digestOf(bytes),
+  });
+  return [...stages, commit];
+}

@@ -1,0 +1,286 @@
+import { encodeGroupPlaintext, encodeHeadPlaintext, FRAME_BYTES, bodyBytes, toHex } from '@sotto/protocol';
+import { createGroupIdentity, deriveGroupKeys, plaintextBytes, proveLeave, sealEnvelope } from '@sotto/crypto';
+import { SeededRandom } from '@sotto/test-kit';
+import { describe, expect, test } from 'vitest';
+import { GroupLog } from './group-log.ts';
+import type { GroupReader } from './group-log.ts';
+
+const COMMIT_BODY_BYTES = bodyBytes(FRAME_BYTES[3]);
+
+async function room(seed: number, names: readonly string[]): Promise<{ log: GroupLog; members: GroupReader[] }> {
+  const log = await new GroupLog(seed).founded();
+  const members: GroupReader[] = [];
+  for (const name of names) {
+    const member = await log.member(name);
+    await member.join();
+    members.push(member);
+    for (const other of members) await other.read();
+  }
+  return { log, members };
+}
+
+async function readAll(members: readonly GroupReader[]): Promise<void> {
+  for (const member of members) await member.read();
+}
+
+function pick<Item>(items: readonly Item[], random: SeededRandom): Item {
+  const item = items[(random.bytes(1)[0] ?? 0) % items.length];
+  if (item === undefined) throw new Error('nothing to pick from');
+  return item;
+}
+
+describe('a room', () => {
+  test('is founded by nobody who stays: the first to rotate removes the founder', async () => {
+    const { members } = await room(1, ['anna']);
+    const [anna] = members;
+    expect(anna?.names).toBe(2);
+    expect(anna?.membership.departing).toHaveLength(1);
+    expect(await anna?.rotate()).toBe(true);
+    expect(anna?.names).toBe(1);
+  });
+
+  test('is joined with nobody online, and what is said from then on is heard by all', async () => {
+    const { members } = await room(2, ['anna', 'ben', 'carla']);
+    for (const member of members) await member.say(`I am ${member.name}`);
+    await readAll(members);
+    const all = ['I am anna', 'I am ben', 'I am carla'];
+    // One's own words come back as an echo, which is known by its bytes and not opened.
+    for (const member of members) expect(member.heard).toEqual(all.filter((text) => text !== `I am ${member.name}`));
+    const epochs = new Set(members.map((member) => member.membership.epoch));
+    expect(epochs.size).toBe(1);
+  });
+
+  test('is not heard by a string holder who did not join, nor by who joins later', async () => {
+    const { log, members } = await room(3, ['anna', 'ben']);
+    const listener = await log.member('listener');
+    await members[0]?.say('among us');
+    await readAll([...members, listener]);
+    expect(members[1]?.heard).toEqual(['among us']);
+    expect(listener.opened.map(({ kind }) => kind)).toEqual(['nothing']);
+    await listener.join();
+    await readAll(members);
+    expect(listener.heard).toEqual([]);
+    await members[0]?.say('welcome');
+    await readAll([...members, listener]);
+    expect(listener.heard).toEqual(['welcome']);
+  });
+
+  test('with the post-quantum suite puts only frames of one size and heads of a power of two into the relay', async () => {
+    const log = await new GroupLog(4, 'x-wing').founded();
+    const anna = await log.member('anna');
+    await anna.join();
+    const ben = await log.member('ben');
+    await ben.join();
+    await anna.read();
+    await ben.say('quantum');
+    await anna.read();
+    expect(anna.heard).toEqual(['quantum']);
+    const commits = log.entries.slice(0, -1);
+    expect(new Set(commits.map((body) => body.length))).toEqual(new Set([COMMIT_BODY_BYTES]));
+    expect(Math.log2(log.head?.bytes.length ?? 0) % 1).toBe(0);
+  });
+});
+
+describe('two commits at once', () => {
+  test('one is taken, the other is made again, and all are in one epoch', async () => {
+    const { log, members } = await room(5, ['anna', 'ben', 'carla']);
+    const uploads = await Promise.all(members.map((member) => member.membership.rotate()));
+    const outcomes = uploads.map((upload, index) => {
+      if (!upload.ok) throw new Error(upload.code);
+      const outcome = log.commit(upload.value, members[index]?.counter ?? -1);
+      if (outcome === 'conflict') members[index]?.membership.discard();
+      return outcome;
+    });
+    expect(outcomes).toEqual(['accepted', 'conflict', 'conflict']);
+    await readAll(members);
+    expect(await members[1]?.rotate()).toBe(true);
+    await readAll(members);
+    await members[2]?.say('one epoch');
+    await readAll(members);
+    expect(members.slice(0, 2).map((member) => member.heard)).toEqual([['one epoch'], ['one epoch']]);
+  });
+
+  test('whoever reads the winner before hearing of the conflict has lost nothing', async () => {
+    const { log, members } = await room(6, ['anna', 'ben']);
+    const [anna, ben] = members;
+    const late = await ben?.membership.rotate();
+    await anna?.rotate();
+    // The winner is processed while ben's own commit is still pending.
+    await readAll(members);
+    if (late?.ok !== true) throw new Error('ben could not rotate');
+    expect(log.commit(late.value, 0)).toBe('conflict');
+    ben?.membership.discard();
+    await ben?.say('still here');
+    await readAll(members);
+    expect(anna?.heard).toEqual(['still here']);
+  });
+});
+
+describe('who wants to go', () => {
+  test('is removed by whoever rotates next, and hears nothing more', async () => {
+    const { members } = await room(7, ['anna', 'ben', 'carla']);
+    const [anna, ben, carla] = members;
+    ben?.leave();
+    await readAll(members);
+    await carla?.rotate();
+    await readAll(members);
+    expect(ben?.opened.at(-1)).toEqual({ kind: 'removed' });
+    expect(anna?.names).toBe(2);
+    await anna?.say('without ben');
+    await readAll([anna, carla].filter((member) => member !== undefined));
+    expect(carla?.heard).toEqual(['without ben']);
+  });
+
+  test('is removed also before the eyes of a newcomer who has not seen the wish', async () => {
+    const { log, members } = await room(8, ['anna', 'ben']);
+    const [anna, ben] = members;
+    ben?.leave();
+    await readAll(members);
+    const carla = await log.member('carla');
+    await carla.join();
+    await readAll(members);
+    await anna?.rotate();
+    await carla.read();
+    expect(carla.names).toBe(2);
+    await anna?.say('all agree');
+    await carla.read();
+    expect(carla.heard).toEqual(['all agree']);
+  });
+
+  test('nobody else is: a removal without the proof is refused by all, and the room goes on', async () => {
+    const { log, members } = await room(9, ['anna', 'ben', 'mallory']);
+    const [anna, ben, mallory] = members;
+    await anna?.rotate();
+    await readAll(members);
+    // Mallory's own client lets her: she believes a proof that ben never made.
+    const identity = createGroupIdentity(log.random.bytes);
+    const forged = { ...proveLeave(identity, log.roomId), memberId: ben?.membership.memberId ?? new Uint8Array(16) };
+    const keys = deriveGroupKeys(log.roomSecret, log.roomId);
+    const body = sealEnvelope(
+      keys.joinKey,
+      encodeGroupPlaintext({ kind: 'leave', ...forged }, plaintextBytes(bodyBytes(512))),
+      log.random.bytes,
+    );
+    log.publish(body, log.counter);
+    await readAll(members);
+    expect(members.map((member) => member.membership.departing.length)).toEqual([0, 0, 0]);
+    await mallory?.rotate();
+    await readAll(members);
+    expect(anna?.names).toBe(3);
+    await ben?.say('still here');
+    await readAll(members);
+    expect(anna?.heard).toEqual(['still here']);
+  });
+});
+
+describe('a hostile string holder', () => {
+  test.each(['junk', 'a commit of another room'])(
+    'commits %s: the counter moves, the epoch does not, the head is put back',
+    async (what) => {
+      const { log, members } = await room(10, ['anna', 'ben']);
+      const epoch = members[0]?.membership.epoch;
+      const junk = { kind: 'piece', index: 0, count: 1, bytes: log.random.bytes(2_000) } as const;
+      const keys = deriveGroupKeys(log.roomSecret, log.roomId);
+      const size = plaintextBytes(COMMIT_BODY_BYTES);
+      const other = await (await room(11, ['x'])).members[0]?.membership.rotate();
+      const bodies =
+        what === 'junk' || other?.ok !== true
+          ? [sealEnvelope(keys.joinKey, encodeGroupPlaintext(junk, size), log.random.bytes)]
+          : other.value.bodies;
+      const head = sealEnvelope(
+        keys.headKey,
+        encodeHeadPlaintext({ group: log.random.bytes(500), proofs: [] }, 40),
+        log.random.bytes,
+      );
+      expect(log.commit({ id: log.random.bytes(16), frameSize: 3, bodies, head }, log.counter)).toBe('accepted');
+      await readAll(members);
+      expect(members.map((member) => member.membership.epoch)).toEqual([epoch, epoch]);
+      const newcomer = await log.member('newcomer');
+      await expect(newcomer.join()).rejects.toThrow();
+      const again = await members[0]?.membership.republish();
+      if (again === undefined) throw new Error('nobody to put it back');
+      log.commit(again, log.counter);
+      await newcomer.join();
+      await readAll(members);
+      await members[1]?.say('as before');
+      await readAll([...members, newcomer]);
+      expect(newcomer.heard).toEqual(['as before']);
+    },
+  );
+
+  test('breaks the row of a commit’s pieces: the others end in the same epoch', async () => {
+    const { log, members } = await room(12, ['anna', 'ben']);
+    const upload = await members[0]?.membership.rotate();
+    if (upload?.ok !== true) throw new Error('anna could not rotate');
+    const [first] = upload.value.bodies;
+    if (first === undefined) throw new Error('a commit without frames');
+    log.publish(first, log.counter);
+    members[0]?.membership.discard();
+    await readAll(members);
+    await members[1]?.rotate();
+    await readAll(members);
+    expect(members[0]?.membership.epoch).toBe(members[1]?.membership.epoch);
+  });
+});
+
+describe('a member that has missed a commit for good', () => {
+  test('cannot read on, joins again as itself, and is there once', async () => {
+    const { log, members } = await room(13, ['anna', 'ben']);
+    const [anna, ben] = members;
+    await anna?.rotate();
+    // What ben would have read is gone from the relay.
+    log.entries.fill(new Uint8Array(496));
+    await ben?.read();
+    await anna?.say('missed');
+    await ben?.read();
+    expect(ben?.heard).toEqual([]);
+    const key = toHex(ben?.membership.memberKey ?? new Uint8Array(0));
+    await ben?.join(true);
+    await anna?.read();
+    expect(
+      anna?.membership.roster.map(({ memberKey }) => toHex(memberKey)).filter((other) => other === key),
+    ).toHaveLength(1);
+    await anna?.say('back');
+    await ben?.read();
+    expect(ben?.heard).toEqual(['back']);
+  });
+});
+
+describe('whatever members do, in any order', () => {
+  const runs = Number(process.env['GROUP_RUNS'] ?? '6');
+
+  test.each(Array.from({ length: runs }, (_, index) => index + 100))(
+    'all who stay are in one epoch and hear the same (seed %i)',
+    async (seed) => {
+      const { log, members } = await room(seed, ['anna', 'ben']);
+      const random = new SeededRandom(seed);
+      const gone: GroupReader[] = [];
+      for (let turn = 0; turn < 25; turn += 1) {
+        const actor = pick(members, random);
+        const deed = pick(['say', 'say', 'say', 'rotate', 'join', 'leave', 'read'], random);
+        if (deed === 'say') await actor.say(`${actor.name} ${turn}`);
+        if (deed === 'rotate') await actor.rotate();
+        if (deed === 'read') await actor.read();
+        if (deed === 'join' && members.length < 6) {
+          const newcomer = await log.member(`m${turn}`);
+          await newcomer.join();
+          members.push(newcomer);
+        }
+        if (deed === 'leave' && members.length > 2) {
+          await actor.read();
+          actor.leave();
+          gone.push(...members.splice(members.indexOf(actor), 1));
+        }
+      }
+      await readAll(members);
+      await members[0]?.rotate();
+      await readAll(members);
+      const last = `last words of ${seed}`;
+      await members[0]?.say(last);
+      await readAll(members);
+      expect(new Set(members.map((member) => member.membership.epoch)).size).toBe(1);
+      expect(members.slice(1).map((member) => member.heard.at(-1))).toEqual(members.slice(1).map(() => last));
+      expect(members[0]?.names).toBe(members.length);
+    },
+  );
+});

@@ -1,0 +1,120 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { decodeGroupPlaintext, decodeHeadPlaintext, encodeGroupPlaintext, encodeHeadPlaintext } from '../src/index.ts';
+import type { GroupPlaintext, LeaveProof } from '../src/index.ts';
+
+const ROOM_BYTES = 968;
+const SEAL_OVERHEAD_BYTES = 40;
+const FUZZ_CASES = Number(process.env['FUZZ_CASES'] ?? '100000');
+
+const bytesOf = (length: number): fc.Arbitrary<Uint8Array> => fc.uint8Array({ minLength: length, maxLength: length });
+const proof: fc.Arbitrary<LeaveProof> = fc.record({ memberId: bytesOf(16), signature: bytesOf(64) });
+const plaintext: fc.Arbitrary<GroupPlaintext> = fc.oneof(
+  fc.constant<GroupPlaintext>({ kind: 'dummy' }),
+  fc.record({
+    kind: fc.constant('message' as const),
+    bytes: fc.uint8Array({ minLength: 1, maxLength: ROOM_BYTES - 3 }),
+  }),
+  fc
+    .record({
+      index: fc.nat(63),
+      count: fc.integer({ min: 1, max: 64 }),
+      bytes: fc.uint8Array({ minLength: 1, maxLength: 900 }),
+    })
+    .filter(({ index, count }) => index < count)
+    .map((piece) => ({ kind: 'piece' as const, ...piece })),
+  proof.map((fields) => ({ kind: 'leave' as const, ...fields })),
+);
+
+describe('what group keys put into an envelope', () => {
+  test('comes out as it went in', () => {
+    fc.assert(
+      fc.property(plaintext, (value) => {
+        expect(decodeGroupPlaintext(encodeGroupPlaintext(value, ROOM_BYTES))).toEqual({ ok: true, value });
+      }),
+    );
+  });
+
+  const message = encodeGroupPlaintext({ kind: 'message', bytes: Uint8Array.of(7) }, ROOM_BYTES);
+  const piece = encodeGroupPlaintext({ kind: 'piece', index: 0, count: 1, bytes: Uint8Array.of(7) }, ROOM_BYTES);
+  const leave = encodeGroupPlaintext(
+    { kind: 'leave', memberId: new Uint8Array(16), signature: new Uint8Array(64) },
+    ROOM_BYTES,
+  );
+  const changed = (bytes: Uint8Array, at: number, value: number): Uint8Array => {
+    const copy = bytes.slice();
+    copy[at] = value;
+    return copy;
+  };
+
+  test.each([
+    ['the kind of a frame without group keys', changed(message, 0, 1), 'content-kind'],
+    ['an unknown kind', changed(message, 0, 9), 'content-kind'],
+    ['a message of no length', changed(message, 2, 0), 'content-length'],
+    ['a message longer than its frame', changed(message, 1, 0xff), 'content-length'],
+    ['a message with something behind it', changed(message, 10, 1), 'content-padding'],
+    ['a piece of none', changed(piece, 4, 0), 'fragment-index'],
+    ['a piece of too many', changed(piece, 4, 65), 'fragment-index'],
+    ['a piece beyond its count', changed(piece, 2, 1), 'fragment-index'],
+    ['a piece with something behind it', changed(piece, 20, 1), 'content-padding'],
+    ['a proof with something behind it', changed(leave, 90, 1), 'content-padding'],
+    ['too few bytes', message.subarray(0, 80), 'content-length'],
+  ])('refuses %s', (_what, bytes, code) => {
+    expect(decodeGroupPlaintext(bytes)).toEqual({ ok: false, code });
+  });
+});
+
+describe('a head', () => {
+  test('comes out as it went in, and is a power of two long once it is sealed', () => {
+    fc.assert(
+      fc.property(
+        fc.uint8Array({ minLength: 1, maxLength: 5_000 }),
+        fc.array(proof, { maxLength: 5 }),
+        (group, proofs) => {
+          const encoded = encodeHeadPlaintext({ group, proofs }, SEAL_OVERHEAD_BYTES);
+          expect(Math.log2(encoded.length + SEAL_OVERHEAD_BYTES) % 1).toBe(0);
+          expect(decodeHeadPlaintext(encoded)).toEqual({ ok: true, value: { group, proofs } });
+        },
+      ),
+    );
+  });
+
+  const head = encodeHeadPlaintext({ group: Uint8Array.of(1, 2, 3), proofs: [] }, SEAL_OVERHEAD_BYTES);
+
+  test.each([
+    ['nothing', new Uint8Array(0)],
+    ['no group', new Uint8Array(24)],
+    ['a group longer than the head', Uint8Array.from([0xff, 0xff, 0xff, 0xff, ...head.subarray(4)])],
+    ['more proofs than fit', Uint8Array.from([...head.subarray(0, 7), 1, ...head.subarray(8)])],
+  ])('with %s is refused', (_what, bytes) => {
+    expect(decodeHeadPlaintext(bytes)).toEqual({ ok: false, code: 'content-length' });
+  });
+
+  test('with something in its padding is refused', () => {
+    const spoilt = Uint8Array.from([...head.subarray(0, -1), 1]);
+    expect(decodeHeadPlaintext(spoilt)).toEqual({ ok: false, code: 'content-padding' });
+  });
+});
+
+describe('bytes of strangers', () => {
+  test.each([
+    ['decodeGroupPlaintext', decodeGroupPlaintext],
+    ['decodeHeadPlaintext', decodeHeadPlaintext],
+  ])('never make %s throw', (_name, decode) => {
+    let state = 0x2545f491;
+    const next = (): number => {
+      state ^= state << 13;
+      state ^= state >>> 17;
+      state ^= state << 5;
+      return state >>> 0;
+    };
+    let accepted = 0;
+    for (let index = 0; index < FUZZ_CASES; index += 1) {
+      const bytes = new Uint8Array(next() % 256);
+      for (let at = 0; at < Math.min(bytes.length, 12); at += 1) bytes[at] = next() & 0x07;
+      if (decode(bytes).ok) accepted += 1;
+    }
+    // The control: the cases are not all turned away at the door.
+    expect(accepted).toBeGreaterThan(0);
+  });
+});

@@ -1,0 +1,139 @@
+// A group lives over a real relay: joins that collide, words, rotations, a farewell, junk. Everything but Tor, Redis and a screen.
+
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { connect } from 'node:net';
+import type { Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { deriveGroupKeys, deriveRoomKeys, plaintextBytes, sealEnvelope } from '@sotto/crypto';
+import { bodyBytes, encodeAdminRequest, encodeGroupPlaintext, LARGEST_FRAME_BYTES } from '@sotto/protocol';
+import { MemoryRoomStore, startRelay } from '@sotto/relay';
+import type { Relay } from '@sotto/relay';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { encodeUpload } from '../../packages/client/src/upload.ts';
+import { sameRoster, Seat } from './seat.ts';
+import type { RoomString } from './seat.ts';
+
+const random = (length: number): Uint8Array => new Uint8Array(randomBytes(length));
+
+let directory: string;
+let relay: Relay;
+let host: Socket;
+let room: RoomString;
+let seats: Seat[];
+const store = (): MemoryRoomStore => new MemoryRoomStore();
+const relayPath = (): string => join(directory, 'relay.sock');
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'sotto-scenario-'));
+  relay = await startRelay({
+    listen: { path: relayPath() },
+    admin: { path: join(directory, 'admin.sock') },
+    store: store(),
+  });
+  room = { roomSecret: random(32), onionKey: random(32) };
+  seats = [];
+  const { roomId, capabilityKey, roomTag } = deriveRoomKeys(room.roomSecret, room.onionKey);
+  host = connect(join(directory, 'admin.sock'));
+  host.write(encodeAdminRequest({ operation: 'create', roomId, capabilityKey, roomTag }));
+  await once(host, 'data');
+  await (await Seat.take('founder', relayPath(), room)).found();
+});
+
+afterEach(async () => {
+  for (const seat of seats) seat.leaveSeat();
+  host.destroy();
+  await relay.close();
+  await rm(directory, { recursive: true });
+});
+
+async function seat(name: string): Promise<Seat> {
+  const taken = await Seat.take(name, relayPath(), room);
+  seats.push(taken);
+  return taken;
+}
+
+async function joined(name: string): Promise<Seat> {
+  const taken = await seat(name);
+  await taken.join();
+  return taken;
+}
+
+async function expectOneEpoch(members: readonly Seat[], size: number): Promise<void> {
+  const [first] = members;
+  if (first === undefined) throw new Error('nobody');
+  const word = `word ${randomBytes(4).toString('hex')}`;
+  await first.say(word);
+  for (const member of members.slice(1)) await member.until(() => member.heard.includes(word));
+  expect(new Set(members.map((member) => member.membership.epoch)).size).toBe(1);
+  expect(members.every((member) => sameRoster(first, member))).toBe(true);
+  expect(first.membership.roster).toHaveLength(size);
+}
+
+test('five that come at the same moment all get in, one after another, and hear each other', async () => {
+  const names = ['anna', 'ben', 'carla', 'dora', 'emil'];
+  const members = await Promise.all(names.map((name) => joined(name)));
+  await expectOneEpoch(members, names.length + 1);
+  await Promise.all(members.map((member) => member.say(`I am ${member.name}`)));
+  for (const member of members) {
+    const others = names.filter((name) => name !== member.name).map((name) => `I am ${name}`);
+    await member.until(() => others.every((text) => member.heard.includes(text)));
+  }
+  // The founder had left before anybody came: the first that rotates removes it.
+  expect(await members[0]?.rotate()).toBe(true);
+  await expectOneEpoch(members, names.length);
+});
+
+test('words and rotations that cross each other lose nothing', async () => {
+  const members = await Promise.all(['anna', 'ben', 'carla'].map((name) => joined(name)));
+  // Ben rotates between his own words; the others speak all the time.
+  const talk = members.map(async (member) => {
+    for (let index = 0; index < 20; index += 1) {
+      await member.say(`${member.name} ${index}`);
+      if (member.name === 'ben' && index % 6 === 0) await member.rotate();
+    }
+  });
+  await Promise.all(talk);
+  for (const member of members) {
+    for (const other of members.filter((each) => each !== member)) {
+      const words = Array.from({ length: 20 }, (_, index) => `${other.name} ${index}`);
+      await member.until(() => words.every((word) => member.heard.includes(word)));
+      expect(member.heard.filter((word) => word.startsWith(other.name))).toEqual(words);
+    }
+  }
+});
+
+test('who says goodbye is removed with the next rotation', async () => {
+  const members = await Promise.all(['anna', 'ben', 'carla'].map((name) => joined(name)));
+  const [anna, ben, carla] = members;
+  if (anna === undefined || ben === undefined || carla === undefined) throw new Error('nobody');
+  await anna.rotate();
+  await ben.sayGoodbye();
+  await anna.say('has ben gone?');
+  await carla.until(() => carla.heard.includes('has ben gone?'));
+  await carla.rotate();
+  await expectOneEpoch([anna, carla], 2);
+});
+
+test('junk that a string holder commits is refused by all, and the head is put back for newcomers', async () => {
+  const [anna, ben] = await Promise.all(['anna', 'ben'].map((name) => joined(name)));
+  const vandal = await seat('vandal');
+  if (anna === undefined || ben === undefined) throw new Error('nobody');
+  const keys = deriveGroupKeys(room.roomSecret, deriveRoomKeys(room.roomSecret, room.onionKey).roomId);
+  const piece = { kind: 'piece', index: 0, count: 1, bytes: random(1_000) } as const;
+  const size = plaintextBytes(bodyBytes(LARGEST_FRAME_BYTES));
+  const body = sealEnvelope(keys.joinKey, encodeGroupPlaintext(piece, size), random);
+  const epoch = anna.membership.epoch;
+  const before = anna.counter;
+  vandal.write(encodeUpload({ id: random(16), frameSize: 3, bodies: [body], head: random(4_096) }, vandal.counter));
+  await anna.until(() => anna.counter > before);
+  await ben.until(() => ben.counter > before);
+  expect(anna.refusals.length + ben.refusals.length).toBe(2);
+  expect([anna.membership.epoch, ben.membership.epoch]).toEqual([epoch, epoch]);
+  await expect(vandal.join()).rejects.toThrow('head-foreign');
+  await anna.republish();
+  const carla = await joined('carla');
+  await expectOneEpoch([anna, ben, carla], 4);
+});

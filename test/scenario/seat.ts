@@ -1,0 +1,279 @@
+// A member on a real connection to a real relay, with group keys: what the client will do, driven by hand.
+
+import { connect } from 'node:net';
+import type { Socket } from 'node:net';
+import { randomBytes } from 'node:crypto';
+import { deriveRoomKeys, signCapability } from '@sotto/crypto';
+import type { RoomKeys } from '@sotto/crypto';
+import { nativeCrypto } from '@sotto/crypto/native';
+import {
+  decodeAttached,
+  decodeChallenge,
+  decodeCounter,
+  decodeFrame,
+  decodeHead,
+  decodeRefused,
+  encodeAttach,
+  encodeFetch,
+  encodeFrame,
+  equalBytes,
+  FrameSplitter,
+  toHex,
+} from '@sotto/protocol';
+import type { Frame } from '@sotto/protocol';
+import { GroupMembership } from '../../packages/client/src/group-membership.ts';
+import { NO_HEAD_PARTS, takeHeadPiece } from '../../packages/client/src/head-reader.ts';
+import type { Head, HeadParts } from '../../packages/client/src/head-reader.ts';
+import { encodeUpload } from '../../packages/client/src/upload.ts';
+import type { Upload } from '../../packages/client/src/upload.ts';
+
+/** What a room is made of, for all who hold its string. */
+export interface RoomString {
+  readonly roomSecret: Uint8Array;
+  readonly onionKey: Uint8Array;
+}
+
+type News =
+  | { readonly type: 'attached' }
+  | { readonly type: 'head'; readonly head: Head }
+  | { readonly type: 'epoch'; readonly by: 'own' | 'other' }
+  | { readonly type: 'echo'; readonly body: string }
+  | { readonly type: 'refused'; readonly what: string; readonly code: string | undefined }
+  | { readonly type: 'counter' }
+  | { readonly type: 'removed' }
+  | { readonly type: 'closed' };
+
+const random = (length: number): Uint8Array => new Uint8Array(randomBytes(length));
+
+export class Seat {
+  readonly name: string;
+  readonly heard: string[] = [];
+  readonly refusals: string[] = [];
+  readonly membership: GroupMembership;
+  counter = 0;
+  #socket: Socket | undefined;
+  #parts: HeadParts = NO_HEAD_PARTS;
+  #work: Promise<void> = Promise.resolve();
+  #number = 0;
+  #news: News[] = [];
+  #wake: () => void = () => undefined;
+  readonly #keys: RoomKeys;
+  readonly #sent = new Set<string>();
+
+  private constructor(name: string, keys: RoomKeys, membership: GroupMembership) {
+    this.name = name;
+    this.#keys = keys;
+    this.membership = membership;
+  }
+
+  static async take(name: string, path: string, room: RoomString): Promise<Seat> {
+    const keys = deriveRoomKeys(room.roomSecret, room.onionKey);
+    const surroundings = { crypto: nativeCrypto, suite: 'x25519', random } as const;
+    const membership = await GroupMembership.open(room.roomSecret, keys.roomId, surroundings);
+    const seat = new Seat(name, keys, membership);
+    await seat.attach(path);
+    return seat;
+  }
+
+  async attach(path: string): Promise<void> {
+    const socket = connect(path);
+    this.#socket = socket;
+    const splitter = new FrameSplitter();
+    socket.on('data', (chunk) => {
+      const frames = splitter.push(chunk);
+      if (!frames.ok) throw new Error(frames.code);
+      // One after another: keys go on from entry to entry, and the counter keeps its place among them.
+      for (const bytes of frames.value) this.#work = this.#work.then(() => this.#take(bytes));
+    });
+    socket.on('error', () => socket.destroy());
+    socket.on('close', () => this.#tell({ type: 'closed' }));
+    await this.#hear((news) => news.type === 'attached');
+  }
+
+  async found(): Promise<void> {
+    await this.#commitBlindly(await this.membership.found());
+    this.leaveSeat();
+  }
+
+  /** Fetches the head and joins, again and again until the relay takes it. */
+  async join(): Promise<void> {
+    for (;;) {
+      this.write([encodeFetch({ what: 'head' })]);
+      const news = await this.#hear((each) => each.type === 'head');
+      if (news.type !== 'head') throw new Error('no head');
+      const upload = await this.membership.join(news.head.bytes, false);
+      if (!upload.ok) throw new Error(upload.code);
+      if (await this.#commit(upload.value, news.head.counter)) return;
+    }
+  }
+
+  /** @returns whether the relay took it. */
+  async rotate(): Promise<boolean> {
+    const counter = this.counter;
+    const upload = await this.membership.rotate();
+    if (!upload.ok) throw new Error(upload.code);
+    return this.#commit(upload.value, counter);
+  }
+
+  async republish(): Promise<void> {
+    await this.#commitBlindly(await this.membership.republish());
+  }
+
+  /** Says it, sealing anew whenever the epoch has changed meanwhile. */
+  async say(text: string): Promise<void> {
+    this.#number += 1;
+    for (;;) {
+      const bytes = Buffer.from(text);
+      const content = { type: 'text', number: this.#number, seen: 0, index: 0, count: 1, bytes } as const;
+      if (await this.#publish(await this.membership.seal(content))) return;
+    }
+  }
+
+  async sayGoodbye(): Promise<void> {
+    while (!(await this.#publish(this.membership.sealLeave()))) continue;
+  }
+
+  /** Waits until everything that has come is read. */
+  async settle(): Promise<void> {
+    await this.#work;
+  }
+
+  async until(holds: () => boolean): Promise<void> {
+    while (!holds()) await this.#next();
+  }
+
+  write(frames: readonly Uint8Array[]): void {
+    for (const frame of frames) this.#socket?.write(frame);
+  }
+
+  leaveSeat(): void {
+    this.#socket?.destroy();
+  }
+
+  async #publish(body: Uint8Array): Promise<boolean> {
+    const mark = toHex(body.subarray(0, 24));
+    this.#sent.add(mark);
+    this.write([encodeFrame({ operation: 'publish', number: this.counter, body })]);
+    const answer = await this.#hear(
+      (news) => (news.type === 'echo' && news.body === mark) || (news.type === 'refused' && news.what === mark),
+    );
+    this.#sent.delete(mark);
+    return answer.type === 'echo';
+  }
+
+  /** A commit that begins no epoch: the counter alone tells that it was taken. */
+  async #commitBlindly(upload: Upload): Promise<void> {
+    const before = this.counter;
+    this.write(encodeUpload(upload, before));
+    await this.until(() => this.counter > before);
+  }
+
+  async #commit(upload: Upload, counter: number): Promise<boolean> {
+    this.write(encodeUpload(upload, counter));
+    const id = toHex(upload.id);
+    const answer = await this.#hear(
+      (news) => (news.type === 'epoch' && news.by === 'own') || (news.type === 'refused' && news.what.startsWith(id)),
+    );
+    if (answer.type === 'epoch') return true;
+    this.membership.discard();
+    return false;
+  }
+
+  async #take(bytes: Uint8Array): Promise<void> {
+    const decoded = decodeFrame(bytes);
+    if (!decoded.ok) throw new Error(decoded.code);
+    const frame = decoded.value;
+    if (frame.operation === 'entry') {
+      await this.#takeEntry(frame);
+      return;
+    }
+    this.#takeControl(frame);
+  }
+
+  async #takeEntry(frame: Frame): Promise<void> {
+    const mark = toHex(frame.body.subarray(0, 24));
+    if (this.#sent.has(mark)) {
+      this.#tell({ type: 'echo', body: mark });
+      return;
+    }
+    const opened = await this.membership.open(frame.body);
+    if (opened.kind === 'content' && opened.content.type === 'text') {
+      this.heard.push(Buffer.from(opened.content.bytes).toString());
+      this.#tell({ type: 'counter' });
+    }
+    if (opened.kind === 'epoch') this.#tell({ type: 'epoch', by: opened.by });
+    if (opened.kind === 'refused') this.refusals.push(opened.code);
+    if (opened.kind === 'removed') this.#tell({ type: 'removed' });
+  }
+
+  #takeControl(frame: Frame): void {
+    switch (frame.operation) {
+      case 'challenge': {
+        const challenge = decodeChallenge(frame);
+        if (!challenge.ok) throw new Error(challenge.code);
+        const signature = signCapability(this.#keys, challenge.value, 0);
+        this.write([encodeAttach({ roomId: this.#keys.roomId, from: 0, signature })]);
+        return;
+      }
+      case 'attached': {
+        const attached = decodeAttached(frame);
+        if (!attached.ok) throw new Error(attached.code);
+        this.counter = attached.value.counter;
+        this.#tell({ type: 'attached' });
+        return;
+      }
+      case 'counter': {
+        const notice = decodeCounter(frame);
+        if (!notice.ok) throw new Error(notice.code);
+        this.counter = Math.max(this.counter, notice.value.counter);
+        this.#tell({ type: 'counter' });
+        return;
+      }
+      case 'head': {
+        const piece = decodeHead(frame);
+        if (!piece.ok) throw new Error(piece.code);
+        const taken = takeHeadPiece(this.#parts, { ...piece.value, data: piece.value.data.slice() });
+        this.#parts = taken.parts;
+        if (taken.head !== undefined) this.#tell({ type: 'head', head: taken.head });
+        return;
+      }
+      case 'refused': {
+        const what = decodeRefused(frame);
+        if (!what.ok) throw new Error(what.code);
+        if (frame.code === 'stale') this.counter = Math.max(this.counter, frame.number);
+        this.#tell({ type: 'refused', what: toHex(what.value), code: frame.code });
+        return;
+      }
+      default:
+    }
+  }
+
+  #tell(news: News): void {
+    this.#news.push(news);
+    this.#wake();
+  }
+
+  /** The next piece of news that matches; what came before it is forgotten. */
+  async #hear(matches: (news: News) => boolean): Promise<News> {
+    for (;;) {
+      for (let news = this.#news.shift(); news !== undefined; news = this.#news.shift()) if (matches(news)) return news;
+      await this.#next();
+    }
+  }
+
+  #next(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve;
+    });
+  }
+}
+
+/** Both have the same members, by their keys. */
+export function sameRoster(one: Seat, other: Seat): boolean {
+  const keys = (seat: Seat): Uint8Array[] => seat.membership.roster.map(({ memberKey }) => memberKey);
+  const theirs = keys(other);
+  return (
+    keys(one).every((key, index) => equalBytes(key, theirs[index] ?? new Uint8Array(0))) &&
+    keys(one).length === theirs.length
+  );
+}
