@@ -1,6 +1,6 @@
 // Bytes in and out of the group: sizes are checked before the library decodes, a decoder must use up all it is given, and faults become refusals here.
 
-import { accept, concatBytes, refuse } from '@sotto/protocol';
+import { accept, concatBytes, equalBytes, refuse } from '@sotto/protocol';
 import type { Decoded } from '@sotto/protocol';
 import { decodeMlsMessage, encodeMlsMessage } from 'ts-mls';
 import type { GroupInfo, KeyPackage, MLSMessage, PrivateMessage, RatchetTree, Welcome } from 'ts-mls';
@@ -42,8 +42,12 @@ async function decodeMessage(bytes: Uint8Array, limit: number): Promise<Decoded<
   // The decoder hands out views: of a copy, so that the caller may do with its buffer as it likes.
   const decoded = await refuseFaults('group-bytes-malformed', () => decodeMlsMessage(bytes.slice(), 0));
   if (!decoded.ok) return decoded;
-  const [message, length] = decoded.value ?? [undefined, 0];
-  return message === undefined || length !== bytes.length ? refuse('group-bytes-malformed') : accept(message);
+  const [message] = decoded.value ?? [undefined];
+  if (message === undefined) return refuse('group-bytes-malformed');
+  // One form for one thing: the decoder takes lengths that are longer than they need be, and stops before the end.
+  const again = await refuseFaults('group-bytes-malformed', () => encodeMlsMessage(message));
+  if (!again.ok) return again;
+  return equalBytes(again.value, bytes) ? accept(message) : refuse('group-bytes-malformed');
 }
 
 /** @returns a commit: a member's (a private message) or a joiner's (a public one). */
@@ -59,10 +63,12 @@ export async function decodeKeyPackage(bytes: Uint8Array): Promise<Decoded<KeyPa
     : refuse('group-bytes-malformed');
 }
 
-export async function decodeWelcome(bytes: Uint8Array): Promise<Decoded<Welcome, GroupCode>> {
+export async function decodeWelcome(context: GroupContext, bytes: Uint8Array): Promise<Decoded<Welcome, GroupCode>> {
   const message = await decodeMessage(bytes, GROUP_WELCOME_BYTES_MAX);
   if (!message.ok) return message;
-  return message.value.wireformat === 'mls_welcome' ? accept(message.value.welcome) : refuse('group-bytes-malformed');
+  if (message.value.wireformat !== 'mls_welcome') return refuse('group-bytes-malformed');
+  const { welcome } = message.value;
+  return welcome.cipherSuite === context.suite.name ? accept(welcome) : refuse('group-foreign');
 }
 
 export interface Head {

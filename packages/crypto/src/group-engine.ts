@@ -144,10 +144,26 @@ export class GroupEngine {
 async function makePending(
   context: GroupContext,
   { next, commit, welcome }: Proposed,
-  decisions: Pick<PendingCommit, 'adopt' | 'discard'>,
+  { adopt, discard }: Pick<PendingCommit, 'adopt' | 'discard'>,
 ): Promise<PendingCommit> {
   const head = await exportHead(context, next);
-  return { commit, welcome, head, epoch: next.groupContext.epoch, ...decisions };
+  let settled = false;
+  return {
+    commit,
+    welcome,
+    head,
+    epoch: next.groupContext.epoch,
+    adopt: async () => {
+      if (settled) throw new Error('a commit was adopted or discarded before');
+      const group = await adopt();
+      settled = true;
+      return group;
+    },
+    discard: () => {
+      if (!settled) discard();
+      settled = true;
+    },
+  };
 }
 
 interface EpochKeys {

@@ -165,7 +165,7 @@ export async function joinByWelcome(
   welcomeBytes: Uint8Array,
   headBytes: Uint8Array,
 ): Promise<Decoded<ClientState, GroupCode>> {
-  const welcome = await decodeWelcome(welcomeBytes);
+  const welcome = await decodeWelcome(context, welcomeBytes);
   if (!welcome.ok) return welcome;
   const head = await decodeHead(context, headBytes);
   if (!head.ok) return head;

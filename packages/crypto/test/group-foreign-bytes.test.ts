@@ -17,6 +17,7 @@ import { groupInfo } from './group-states.ts';
 /** For each decoder; `FUZZ_CASES` asks for more. The library is slow: a case is up to 20 ms. */
 const CASES = Number(process.env['FUZZ_CASES'] ?? 150);
 const seed = Number(process.env['FUZZ_SEED'] ?? 7);
+const LIMIT_MS = 60_000 + 15 * CASES;
 /** A case that takes longer is a hang. */
 const CASE_LIMIT_MS = 5_000;
 const GROWTH_LIMIT_BYTES = 64 * 1024 * 1024;
@@ -72,52 +73,56 @@ async function room(): Promise<{ house: House; engine: GroupEngine; head: Uint8A
   return { house, engine: house.engine, head: await at(house.members, 0).group.exportHead() };
 }
 
-describe('strange bytes are refused with a code: no crash, no hang, no growth; and the real ones are taken after', () => {
-  test('as a message', async () => {
-    const { house } = await room();
-    const [alice, bob] = [at(house.members, 0).group, at(house.members, 1).group];
-    const message = await alice.sealMessage(new Uint8Array(200));
-    await fuzz(message, (bytes) => bob.openMessage(bytes));
-    expect(await bob.openMessage(message)).toMatchObject({ ok: true });
-  });
-
-  test('as a member’s commit', async () => {
-    const { house } = await room();
-    const pending = value(await at(house.members, 0).group.rotate());
-    await fuzz(pending.commit, (bytes) => at(house.members, 1).group.processCommit(bytes));
-    await take(house.members, pending);
-    expect(agreement(house.members.map(({ group }) => group))).toBe(1);
-  });
-
-  test('as a joiner’s commit', async () => {
-    const { house, engine, head } = await room();
-    const pending = value(await engine.joinGroup(head, createGroupIdentity(new SeededRandom(1).bytes)));
-    await fuzz(pending.commit, (bytes) => at(house.members, 1).group.processCommit(bytes));
-    await take(house.members, pending);
-  });
-
-  test('as a head', async () => {
-    const { engine, head } = await room();
-    const identity = createGroupIdentity(new SeededRandom(2).bytes);
-    await fuzz(head, (bytes) => engine.joinGroup(bytes, identity));
-    expect(await engine.joinGroup(head, identity)).toMatchObject({ ok: true });
-  });
-
-  test('as a key package, and as a welcome', async () => {
-    const { house, engine } = await room();
-    const offer = await engine.createKeyPackage(createGroupIdentity(new SeededRandom(3).bytes));
-    const { group } = at(house.members, 0);
-    await fuzz(offer.bytes, (bytes) => group.addMember(bytes));
-    const pending = value(await group.addMember(offer.bytes));
-    const welcome = pending.welcome ?? new Uint8Array(1);
-    await fuzz(welcome, (bytes) => offer.joinByWelcome(bytes, pending.head));
-    await fuzz(pending.head, async (bytes) => {
-      const joined = await offer.joinByWelcome(welcome, bytes);
-      // The head's own signature is not what a welcome is believed by: the tree has to be the one that the welcome confirms.
-      return joined.ok ? { ok: false, code: 'head-invalid' } : joined;
+describe(
+  'strange bytes are refused with a code: no crash, no hang, no growth; and the real ones are taken after',
+  { timeout: LIMIT_MS },
+  () => {
+    test('as a message', async () => {
+      const { house } = await room();
+      const [alice, bob] = [at(house.members, 0).group, at(house.members, 1).group];
+      const message = await alice.sealMessage(new Uint8Array(200));
+      await fuzz(message, (bytes) => bob.openMessage(bytes));
+      expect(await bob.openMessage(message)).toMatchObject({ ok: true });
     });
-  });
-});
+
+    test('as a member’s commit', async () => {
+      const { house } = await room();
+      const pending = value(await at(house.members, 0).group.rotate());
+      await fuzz(pending.commit, (bytes) => at(house.members, 1).group.processCommit(bytes));
+      await take(house.members, pending);
+      expect(agreement(house.members.map(({ group }) => group))).toBe(1);
+    });
+
+    test('as a joiner’s commit', async () => {
+      const { house, engine, head } = await room();
+      const pending = value(await engine.joinGroup(head, createGroupIdentity(new SeededRandom(1).bytes)));
+      await fuzz(pending.commit, (bytes) => at(house.members, 1).group.processCommit(bytes));
+      await take(house.members, pending);
+    });
+
+    test('as a head', async () => {
+      const { engine, head } = await room();
+      const identity = createGroupIdentity(new SeededRandom(2).bytes);
+      await fuzz(head, (bytes) => engine.joinGroup(bytes, identity));
+      expect(await engine.joinGroup(head, identity)).toMatchObject({ ok: true });
+    });
+
+    test('as a key package, and as a welcome', async () => {
+      const { house, engine } = await room();
+      const offer = await engine.createKeyPackage(createGroupIdentity(new SeededRandom(3).bytes));
+      const { group } = at(house.members, 0);
+      await fuzz(offer.bytes, (bytes) => group.addMember(bytes));
+      const pending = value(await group.addMember(offer.bytes));
+      const welcome = pending.welcome ?? new Uint8Array(1);
+      await fuzz(welcome, (bytes) => offer.joinByWelcome(bytes, pending.head));
+      await fuzz(pending.head, async (bytes) => {
+        const joined = await offer.joinByWelcome(welcome, bytes);
+        // The head's own signature is not what a welcome is believed by: the tree has to be the one that the welcome confirms.
+        return joined.ok ? { ok: false, code: 'head-invalid' } : joined;
+      });
+    });
+  },
+);
 
 describe('sizes and floods', () => {
   test('bytes over their limit are refused before they are looked at', async () => {

@@ -74,7 +74,25 @@ describe('a group', () => {
     await pending.adopt();
     expect(value(await bob.openMessage(late)).bytes).toEqual(text('late'));
     expect(agreement([alice, bob])).toBe(1);
-    await expect(pending.adopt()).rejects.toThrow('another epoch');
+    await expect(pending.adopt()).rejects.toThrow('adopted or discarded before');
+    pending.discard();
+    expect(value(await bob.openMessage(await alice.sealMessage(text('and on')))).bytes).toEqual(text('and on'));
+  });
+
+  test('cannot be entered by a commit that was discarded, and ends in the middle of a call as well', async () => {
+    const house = await openHouse(2);
+    const [alice, bob] = [at(house.members, 0).group, at(house.members, 1).group];
+    const joining = value(await house.engine.joinGroup(await alice.exportHead(), createGroupIdentity(random.bytes)));
+    joining.discard();
+    await expect(joining.adopt()).rejects.toThrow('adopted or discarded before');
+    const sealing = alice.sealMessage(text('last words'));
+    const waiting = alice.sealMessage(text('too late'));
+    await Promise.resolve();
+    alice.destroy();
+    expect(alice.status).toBe('ended');
+    await Promise.allSettled([sealing, waiting]);
+    await expect(waiting).rejects.toMatchObject({ code: 'group-ended' });
+    expect(bob.status).toBe('active');
   });
 
   test('is one line of epochs: of two commits the loser is discarded and made again', async () => {
