@@ -48,6 +48,8 @@ export const HEAD_DATA_BYTES = 4_063;
 /** How long a staged upload is kept after its last piece, and after its first. PROTOCOL.md §6.3. */
 export const UPLOAD_LEASE_MS = 30_000;
 export const UPLOAD_LIMIT_MS = 120_000;
+/** How long nobody who has waited longer may take an upload's place. */
+export const UPLOAD_GUARD_MS = 10_000;
 export const UPLOADS_PER_ROOM_MAX = 8;
 /** Commits that a connection, and a room, may make at once, and then one each so many milliseconds. PROTOCOL.md §6.3. */
 export const COMMIT_BURST = 8;

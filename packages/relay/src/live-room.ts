@@ -92,6 +92,7 @@ export class LiveRoom {
 
   join(number: number, member: Member): void {
     this.#members.set(number, member);
+    this.#uploads.enter(number);
     this.#dispatch({ type: 'entered', connection: number, now: this.#around.clock.now() });
   }
 

@@ -9,6 +9,7 @@ import {
   FRAME_BYTES,
   HEAD_BYTES_MAX,
   STAGE_DATA_BYTES,
+  UPLOAD_GUARD_MS,
   UPLOAD_LEASE_MS,
   UPLOAD_LIMIT_MS,
   UPLOADS_PER_ROOM_MAX,
@@ -28,6 +29,8 @@ type Upload =
       readonly pieces: readonly Uint8Array[];
       readonly bytes: number;
       readonly since: number;
+      /** Since when its connection has had the place, with this upload or with one that it replaced. */
+      readonly placedAt: number;
       readonly touchedAt: number;
     }
   | { readonly kind: 'committing'; readonly id: Uint8Array; readonly early: Uint8Array | undefined }
@@ -45,6 +48,9 @@ const SILENCE: UploadRefusal = { kind: 'silence' };
 
 export class Uploads {
   readonly #uploads = new Map<number, Upload>();
+  /** In which order connections came, or last began an upload: the later, the sooner they give way. */
+  readonly #order = new Map<number, number>();
+  #nextInOrder = 0;
 
   /** Uploads that hold a place, and their bytes. */
   get held(): { readonly places: number; readonly bytes: number } {
@@ -54,6 +60,10 @@ export class Uploads {
       if (upload.kind === 'staging') bytes += upload.bytes;
     }
     return { places, bytes };
+  }
+
+  enter(connection: number): void {
+    this.#order.set(connection, (this.#nextInOrder += 1));
   }
 
   stage(connection: number, piece: StagedPiece, now: number): UploadRefusal {
@@ -118,6 +128,7 @@ export class Uploads {
 
   drop(connection: number): void {
     this.#uploads.delete(connection);
+    this.#order.delete(connection);
   }
 
   /** Frees what leases have ended. Whoever it was hears of it when more of it comes. */
@@ -132,18 +143,37 @@ export class Uploads {
   }
 
   #begin(connection: number, id: Uint8Array, data: Uint8Array, now: number): UploadRefusal {
+    const replaced = this.#uploads.get(connection);
+    const placedAt = replaced?.kind === 'staging' && !isOver(replaced, now) ? replaced.placedAt : now;
     this.#uploads.delete(connection);
     this.sweep(now);
-    if (this.held.places >= UPLOADS_PER_ROOM_MAX) return this.#refuse(connection, id, 'upload-full');
+    if (this.held.places >= UPLOADS_PER_ROOM_MAX && !this.#makePlace(connection, now)) {
+      return this.#refuse(connection, id, 'upload-full');
+    }
+    this.enter(connection);
     this.#uploads.set(connection, {
       kind: 'staging',
       id: id.slice(),
       pieces: [data],
       bytes: data.length,
       since: now,
+      placedAt,
       touchedAt: now,
     });
     return SILENCE;
+  }
+
+  /** Who began an upload last gives way to who has waited longer, but not while the guard lasts. @returns whether somebody did. */
+  #makePlace(connection: number, now: number): boolean {
+    let latest: { readonly owner: number; readonly order: number } | undefined;
+    for (const [owner, upload] of this.#uploads) {
+      const order = this.#order.get(owner) ?? 0;
+      const mayGo = upload.kind === 'staging' && now - upload.placedAt > UPLOAD_GUARD_MS;
+      if (mayGo && order > (latest?.order ?? this.#order.get(connection) ?? order)) latest = { owner, order };
+    }
+    if (latest === undefined) return false;
+    this.#uploads.delete(latest.owner);
+    return true;
   }
 
   #refuseEarly(connection: number, committing: Extract<Upload, { kind: 'committing' }>, id: Uint8Array): UploadRefusal {

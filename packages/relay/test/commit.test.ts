@@ -7,6 +7,7 @@ import {
   ROOM_COMMIT_BURST,
   ROOM_COMMIT_INTERVAL_MS,
   STAGE_DATA_BYTES,
+  UPLOAD_GUARD_MS,
   UPLOAD_LEASE_MS,
   UPLOAD_LIMIT_MS,
   UPLOADS_PER_ROOM_MAX,
@@ -379,6 +380,37 @@ describe('an upload', () => {
     await turns(5);
     member.commit(last, 1);
     expect(await hear(member, last, 3)).toBe(2);
+  });
+
+  test('in a place that others fill again and again gets one by waiting, and keeps it long enough', async () => {
+    const house = await openHouse();
+    const room = await house.room();
+    const member = await house.join(room);
+    const holders = await joinMany(house, room, UPLOADS_PER_ROOM_MAX);
+    const everybody = [member, ...holders];
+    const made = makeCommit({ headBytes: 20_000 });
+    let refusals = 0;
+    for (let second = 0; second < 60; second += 1) {
+      // The holders never let a lease end; they begin anew as soon as they are told anything.
+      for (const holder of holders) {
+        holder.send(...makeCommit().stages);
+        await holder.beat();
+      }
+      house.clock.advance(100);
+      const own = makeCommit();
+      member.send(...own.stages.slice(0, 1));
+      const [refused] = await member.beat();
+      if (refused === undefined) break;
+      expect(refused.code).toBe('upload-full');
+      refusals += 1;
+      house.clock.advance(UPLOAD_GUARD_MS - 50);
+      for (const each of everybody) await each.beat();
+    }
+    // It was refused while the guard lasted (the control), and then found a place although nobody had left one.
+    expect(refusals).toBeGreaterThan(0);
+    expect(refusals).toBeLessThan(60);
+    member.commit(made, 0);
+    expect(await hear(member, made, 1)).toBe(1);
   });
 
   test('of which one connection begins very many hinders nobody else’s commit', async () => {

@@ -1,0 +1,177 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { UPLOADS_PER_ROOM_MAX } from '@sotto/protocol';
+import type { Append, AppendAnswer, Commit } from '../src/room-store.ts';
+import { openHouse, whileTimePasses } from './house.ts';
+import { fingerprint, makeBody, makeCommit, publishFrame } from './test-member.ts';
+import type { TestCommit, TestMember, TestRoom } from './test-member.ts';
+import { WatchedStore } from './watched-store.ts';
+
+const MEMBERS = UPLOADS_PER_ROOM_MAX;
+
+/** Takes its turns of the event loop, and now and then loses everything before, or its answer after, whatever it is asked. */
+class MoodyStore extends WatchedStore {
+  moods: readonly number[] = [0];
+  #asked = 0;
+
+  override async append(roomId: Uint8Array, append: Append): Promise<AppendAnswer> {
+    await this.#brood();
+    return super.append(roomId, append);
+  }
+
+  override async commit(roomId: Uint8Array, commit: Commit): Promise<AppendAnswer> {
+    await this.#brood();
+    return super.commit(roomId, commit);
+  }
+
+  async #brood(): Promise<void> {
+    const mood = this.moods[(this.#asked += 1) % this.moods.length] ?? 0;
+    for (let turn = 0; turn < mood; turn += 1) await turnOver();
+    if (mood === 5) this.empty();
+    this.losesAnswers = mood === 6;
+  }
+}
+
+async function turnOver(): Promise<void> {
+  await new Promise((resolve) => setImmediate(resolve));
+}
+
+const arbitraryAction = fc.record({
+  kind: fc.constantFrom('publish', 'publish', 'commit', 'wait'),
+  who: fc.nat(MEMBERS - 1),
+});
+type Action = typeof arbitraryAction extends fc.Arbitrary<infer Value> ? Value : never;
+
+/** The counter that a member knows by what it has heard. */
+function known(member: TestMember): number {
+  const told = member.received.filter(({ operation }) => operation === 'counter' || operation === 'refused');
+  return Math.max(0, ...told.map(({ number }) => number));
+}
+
+test('whoever publishes and commits, and whatever becomes of the store: all see one order, each thing once, and one answer to each', async () => {
+  const store = new MoodyStore();
+  const house = await openHouse({ store });
+  let won = 0;
+  let lost = 0;
+
+  const run = async (room: TestRoom, actions: readonly Action[]): Promise<void> => {
+    const members: TestMember[] = [];
+    while (members.length < MEMBERS) members.push(await house.join(room, 1));
+    const published: string[][] = members.map(() => []);
+    const commits: (TestCommit & { readonly who: number })[] = [];
+    const busy = new Set<number>();
+    for (const { kind, who } of actions) {
+      house.clock.advance(20);
+      const member = members[who];
+      if (member === undefined) continue;
+      if (kind === 'wait') for (let turn = 0; turn < 4; turn += 1) await turnOver();
+      if (kind === 'publish') {
+        const body = makeBody();
+        published[who]?.push(fingerprint(body));
+        member.send(publishFrame(body, known(member)));
+      }
+      if (kind === 'commit' && !busy.has(who)) {
+        const made = { ...makeCommit({ frames: 3, size: 0, headBytes: 5_000 }), who };
+        commits.push(made);
+        busy.add(who);
+        member.commit(made, known(member));
+      }
+    }
+    await whileTimePasses(house.clock, Promise.all(members.map((member, index) => member.beat(100 + index))));
+    // Each thing has its answer, an echo or a refusal, when the log ends with what is said last.
+    const answers = (who: number): string[] =>
+      members[who]?.received
+        .filter(({ operation }) => operation === 'entry' || operation === 'refused')
+        .map(({ body }) => fingerprint(body)) ?? [];
+    const nonces = (who: number): string[] =>
+      members[who]?.received
+        .filter(({ operation }) => operation === 'refused')
+        .map(({ body }) => Buffer.from(body.subarray(0, 16)).toString('hex')) ?? [];
+    const isAnswered = (made: TestCommit & { readonly who: number }): boolean =>
+      answers(made.who).includes(fingerprint(made.bodies[2] ?? made.head)) ||
+      nonces(made.who).includes(Buffer.from(made.uploadId).toString('hex'));
+    const settled = async (): Promise<void> => {
+      const total = published.reduce((sum, bodies) => sum + bodies.length, 0);
+      for (;;) {
+        const stale = members.reduce(
+          (sum, { received }) => sum + received.filter(({ code }) => code === 'stale').length,
+          0,
+        );
+        const echoed = published.reduce(
+          (sum, prints, who) => sum + prints.filter((print) => answers(who).includes(print)).length,
+          0,
+        );
+        if (stale + echoed === total && commits.every(isAnswered)) return;
+        await turnOver();
+      }
+    };
+    await whileTimePasses(house.clock, settled());
+
+    const record = await house.store.load(room.roomId);
+    const log = await house.store.read(room.roomId, 1, 100_000_000);
+    const prints = log.map(({ body }) => fingerprint(body));
+    const winners = commits.filter(({ bodies }) => prints.includes(fingerprint(bodies[0] ?? makeBody())));
+    expect(record?.counter).toBe(winners.length);
+    // One answer to each: what is in the log was not refused, and what is not was, once.
+    for (const made of commits) {
+      const refusals = nonces(made.who).filter((nonce) => nonce === Buffer.from(made.uploadId).toString('hex'));
+      expect(refusals.length).toBe(winners.includes(made) ? 0 : 1);
+    }
+    for (const { bodies } of winners) {
+      const at = prints.indexOf(fingerprint(bodies[0] ?? makeBody()));
+      expect(prints.slice(at, at + 3)).toEqual(bodies.map(fingerprint));
+    }
+    const inOrder = [...winners].sort(
+      (a, b) => prints.indexOf(fingerprint(a.bodies[0] ?? a.head)) - prints.indexOf(fingerprint(b.bodies[0] ?? b.head)),
+    );
+    const last = inOrder.at(-1);
+    if (last !== undefined) expect(fingerprint(record?.head.bytes ?? makeBody())).toBe(fingerprint(last.head));
+    expect(new Set(prints).size).toBe(prints.length);
+    // Everybody saw the log as the store has it, each counter behind its commit.
+    const expected = log.map(({ number }, index) => `entry ${number} ${prints[index] ?? ''}`);
+    inOrder.forEach(({ bodies }, index) => {
+      const at = expected.findIndex((line) => line.endsWith(fingerprint(bodies[2] ?? makeBody())));
+      expected.splice(at + 1, 0, `counter ${index + 1}`);
+    });
+    for (const [who, member] of members.entries()) {
+      while (member.received.filter(({ operation }) => operation === 'entry').length < log.length) await turnOver();
+      const seen = member.received
+        .filter(({ operation }) => operation === 'entry' || operation === 'counter')
+        .map(
+          ({ operation, number, body }) =>
+            `${operation} ${number}${operation === 'entry' ? ` ${fingerprint(body)}` : ''}`,
+        );
+      expect(seen).toEqual(expected);
+      // What a member published is in the log in the order in which it was published.
+      const own = prints.filter((print) => published[who]?.includes(print) === true);
+      expect(own).toEqual(published[who]?.filter((print) => own.includes(print)));
+      await member.leave();
+    }
+    won += winners.length;
+    lost += commits.length - winners.length;
+  };
+
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(arbitraryAction, { minLength: 5, maxLength: 60 }),
+      fc.array(fc.nat(6), { minLength: 1, maxLength: 8 }),
+      async (actions, moods) => {
+        const room = await house.room();
+        store.moods = [...moods, 0];
+        try {
+          await run(room, actions);
+        } finally {
+          store.moods = [0];
+          store.losesAnswers = false;
+          await house.host.ask({ operation: 'close', roomId: room.roomId });
+        }
+      },
+    ),
+    { numRuns: 60 },
+  );
+  expect(house.events).not.toContain('connection-failed');
+  expect(house.events).not.toContain('room-failed');
+  // It was as bad as it should be, and there were winners and losers.
+  expect(house.events).toEqual(expect.arrayContaining(['room-reseeded', 'store-lost', 'store-back']));
+  expect(Math.min(won, lost)).toBeGreaterThan(20);
+});
