@@ -51,6 +51,8 @@ export const UPLOAD_LIMIT_MS = 120_000;
 /** How long nobody who has waited longer may take an upload's place. */
 export const UPLOAD_GUARD_MS = 10_000;
 export const UPLOADS_PER_ROOM_MAX = 8;
+/** Commits of a room that may wait for their turn, beside those places. */
+export const COMMITS_WAITING_MAX = 8;
 /** Commits that a connection, and a room, may make at once, and then one each so many milliseconds. PROTOCOL.md §6.3. */
 export const COMMIT_BURST = 8;
 export const COMMIT_INTERVAL_MS = 10_000;

@@ -63,6 +63,12 @@ export function choose(
     : { kind: 'turn', connection: best.connection };
 }
 
+/** @returns the one of these connections whose turn would be the last. */
+export function lastOf(turns: CommitTurns, connections: readonly number[]): number | undefined {
+  const placeOf = (connection: number): number => turns.standings.get(connection)?.place ?? Number.POSITIVE_INFINITY;
+  return [...connections].sort((a, b) => placeOf(a) - placeOf(b)).at(-1);
+}
+
 function place(turns: CommitTurns, connection: number, budget: Budget): CommitTurns {
   const standings = new Map(turns.standings).set(connection, { budget, place: turns.nextPlace });
   return { ...turns, standings, nextPlace: turns.nextPlace + 1 };

@@ -4,7 +4,8 @@ import { HEARTBEAT_INTERVAL_MS, LARGEST_FRAME_BYTES } from '@sotto/protocol';
 
 /**
  * Connections that may exist at a time, and of those the ones that have not attached yet. At worst each holds OUTBOUND_BYTES_MAX and one
- * write more, together 80 MiB of the container's 256; the rooms' logs and heads are 20, and what is staged in them 18.
+ * write more, together 80 MiB of the container's 256; the rooms' logs and heads are 20, what is staged in them
+ * and waits for its turn 40.
  */
 export const CONNECTIONS_MAX = 256;
 export const HALF_OPEN_MAX = 64;

@@ -215,9 +215,12 @@ export class LiveRoom {
         this.#members.get(effect.publisher)?.refused(encodeRefused('stale', effect.counter, effect.nonce));
         return;
       case 'conflict':
+      case 'no-place': {
+        const code = effect.type === 'conflict' ? 'conflict' : 'upload-full';
         this.#uploads.release(effect.committer);
-        this.#members.get(effect.committer)?.refused(encodeRefused('conflict', effect.counter, effect.uploadId));
+        this.#members.get(effect.committer)?.refused(encodeRefused(code, effect.counter, effect.uploadId));
         return;
+      }
       case 'hold':
         this.#members.get(effect.publisher)?.hold();
         return;

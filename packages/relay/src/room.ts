@@ -1,8 +1,8 @@
 // What happens in a room, as a pure machine: frames wait, go to the store together, and come back to everybody once it has them.
 // It knows no sockets, no members but by number, and no log: those are live-room.ts.
 
-import { NONCE_BYTES } from '@sotto/protocol';
-import { choose, enter, NO_TURNS, take, withdraw } from './commit-turns.ts';
+import { COMMITS_WAITING_MAX, NONCE_BYTES } from '@sotto/protocol';
+import { choose, enter, lastOf, NO_TURNS, take, withdraw } from './commit-turns.ts';
 import type { CommitTurns } from './commit-turns.ts';
 import {
   FLUSH_BYTES_MAX,
@@ -123,7 +123,12 @@ export type RoomEffect =
       readonly committer: number;
     }
   | { readonly type: 'refuse'; readonly publisher: number; readonly counter: number; readonly nonce: Uint8Array }
-  | { readonly type: 'conflict'; readonly committer: number; readonly counter: number; readonly uploadId: Uint8Array }
+  | {
+      readonly type: 'conflict' | 'no-place';
+      readonly committer: number;
+      readonly counter: number;
+      readonly uploadId: Uint8Array;
+    }
   | { readonly type: 'hold'; readonly publisher: number }
   | { readonly type: 'release'; readonly publishers: ReadonlySet<number> }
   | { readonly type: 'give-up' };
@@ -222,7 +227,21 @@ function askCommit(state: RoomState, commit: AskedCommit): RoomStep {
   if (!state.turns.standings.has(commit.committer)) return stay(state);
   if (commit.counter !== state.counter) return { state, effects: [conflict(state.counter, commit)] };
   const commits = [...state.commits, { ...commit, order: state.order }];
-  return settle({ ...state, commits, awaitsTurn: false, order: state.order + 1 }, []);
+  const asked: RoomState = { ...state, commits, awaitsTurn: false, order: state.order + 1 };
+  if (commits.length <= COMMITS_WAITING_MAX) return settle(asked, []);
+  const last = lastOf(
+    state.turns,
+    commits.map(({ committer }) => committer),
+  );
+  const dropped = commits.filter(({ committer }) => committer === last);
+  const kept = commits.filter(({ committer }) => committer !== last);
+  const effects = dropped.map(({ committer, uploadId }): RoomEffect => ({
+    type: 'no-place',
+    committer,
+    counter: state.counter,
+    uploadId,
+  }));
+  return settle({ ...asked, commits: kept }, effects);
 }
 
 /** What a connection has published stays; its commit, its upload and its place go with it. */

@@ -19,8 +19,8 @@ import type { CommitRequest, RelayCode, StagedPiece } from '@sotto/protocol';
 const UPLOAD_BYTES_MAX = COMMIT_BYTES_MAX + HEAD_BYTES_MAX;
 
 /**
- * A connection's one upload. `refused` keeps the id only, so that what still comes of it is passed over; `committing` keeps the place while
- * the room has the bytes, and the id of another that came too early.
+ * A connection's one upload. `refused` keeps the id only, so that what still comes of it is passed over; `committing` is the
+ * room's until it is answered, and keeps the id of another that came too early.
  */
 type Upload =
   | {
@@ -56,8 +56,9 @@ export class Uploads {
   get held(): { readonly places: number; readonly bytes: number } {
     let [places, bytes] = [0, 0];
     for (const upload of this.#uploads.values()) {
-      if (upload.kind !== 'refused') places += 1;
-      if (upload.kind === 'staging') bytes += upload.bytes;
+      if (upload.kind !== 'staging') continue;
+      places += 1;
+      bytes += upload.bytes;
     }
     return { places, bytes };
   }
@@ -89,7 +90,7 @@ export class Uploads {
     return SILENCE;
   }
 
-  /** Takes the upload out for its commit if it is what COMMIT says. Its place is kept until `release`. */
+  /** Takes the upload out for its commit if it is what COMMIT says. Its connection stages no other until `release`. */
   claim(
     connection: number,
     request: CommitRequest,
@@ -119,7 +120,7 @@ export class Uploads {
     return { kind: 'claimed', bodies, head: whole.slice(framesEnd) };
   }
 
-  /** The commit of this connection was answered: its place is free, and what still comes under its id says nothing. */
+  /** The commit of this connection was answered: it may stage another. */
   release(connection: number): void {
     const upload = this.#uploads.get(connection);
     if (upload?.kind === 'committing')

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { COMMITS_WAITING_MAX } from '@sotto/protocol';
 import {
   FLUSH_BYTES_MAX,
   ROOM_PENDING_BYTES_MAX,
@@ -238,6 +239,33 @@ describe('a commit in a room', () => {
     const again = play([{ type: 'store-ahead' }, { type: 'reloaded', counter: 0, next: 9 }], storing.state);
     expect(again.effects).toMatchObject([{ type: 'commit', counter: 0, first: 9 }]);
     expect(again.state.commits.length).toBe(2);
+  });
+
+  test('waits with seven others at most: the one whose turn would be the last gives way', () => {
+    const connections = Array.from({ length: COMMITS_WAITING_MAX + 1 }, (_, index) => index);
+    const commits = connections.map((connection) => asked(connection));
+    const storing = play(
+      [
+        { type: 'published', frames: [frame()] },
+        { type: 'slot', now: 0 },
+      ],
+      roomOf(...connections),
+    );
+    // The last to come asks first, and all the others after it.
+    const full = play(
+      [...commits]
+        .reverse()
+        .slice(0, -1)
+        .map((commit) => ({ type: 'commit-asked', commit })),
+      storing.state,
+    );
+    expect([full.effects, full.state.commits.length]).toEqual([[], COMMITS_WAITING_MAX]);
+    const [oldest, latest] = [commits[0], commits.at(-1)];
+    if (oldest === undefined || latest === undefined) throw new Error('no commits');
+    const over = play([{ type: 'commit-asked', commit: oldest }], full.state);
+    const { committer, uploadId } = latest;
+    expect(over.effects).toEqual([{ type: 'no-place', committer, counter: 0, uploadId }]);
+    expect(over.state.commits.length).toBe(COMMITS_WAITING_MAX);
   });
 
   test('is repeated exactly after a failure, and after a restore', () => {
