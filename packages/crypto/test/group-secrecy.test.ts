@@ -304,6 +304,20 @@ describe('a message', () => {
     expect(hex(opened.memberKey)).toBe(hex(bob.identity.memberKey));
   });
 
+  test('in another member’s name is refused, though every member has the keys to seal it', async () => {
+    const { context, states } = await openStates(3);
+    const [victim, forger, reader] = [at(states, 0), at(states, 1), at(states, 2)];
+    const posing = { ...forger, privatePath: { ...forger.privatePath, leafIndex: victim.privatePath.leafIndex } };
+    const forged = await sealMessage(context, posing, text('it was her'));
+    expect(await openMessage(context, steal(reader), forged.bytes)).toEqual({ ok: false, code: 'message-invalid' });
+    // With the victim's own key the very same way of making it is taken: it is the signature that tells them apart.
+    const signed = { ...posing, signaturePrivateKey: victim.signaturePrivateKey };
+    const real = value(
+      await openMessage(context, steal(reader), (await sealMessage(context, signed, text('me'))).bytes),
+    );
+    expect(real.message.leafIndex).toBe(0);
+  });
+
   test('after a gap opens with its number, up to the limit', async () => {
     const house = await openHouse(2);
     const [alice, bob] = [at(house.members, 0).group, at(house.members, 1).group];

@@ -1,0 +1,61 @@
+import { createHmac, hkdfSync } from 'node:crypto';
+import { SeededRandom } from '@sotto/test-kit';
+import { describe, expect, test } from 'vitest';
+import { makeCredential, memberIdOf } from '../src/group-context.ts';
+import { deriveEpochFrameKey } from '../src/group-keys.ts';
+import { deriveGroupKeys, destroyGroupKeys } from '../src/index.ts';
+import { hex, newKeys } from './group-house.ts';
+
+const random = new SeededRandom(41);
+const derive = (secret: Uint8Array, label: string): string =>
+  Buffer.from(hkdfSync('sha512', secret, new Uint8Array(0), label, 32)).toString('hex');
+
+describe('the group’s keys', () => {
+  test('follow from the room secret as documented, computed anew with Node’s HKDF', () => {
+    const [roomSecret, roomId] = [random.bytes(32), random.bytes(16)];
+    const keys = deriveGroupKeys(roomSecret, roomId);
+    expect(hex(keys.groupId)).toBe(derive(roomSecret, 'sotto/1 group id').slice(0, 32));
+    expect(keys.credentialKey.use(hex)).toBe(derive(roomSecret, 'sotto/1 member credential'));
+    expect(keys.headKey.use(hex)).toBe(derive(roomSecret, 'sotto/1 head'));
+    expect(keys.joinKey.use(hex)).toBe(derive(roomSecret, 'sotto/1 join envelope'));
+    const exported = random.bytes(32);
+    const input = Buffer.concat([exported, roomSecret]);
+    expect(deriveEpochFrameKey(keys, exported).use(hex)).toBe(derive(input, 'sotto/1 epoch frame'));
+    expect(exported.every((byte) => byte === 0)).toBe(true);
+    expect(() => deriveGroupKeys(roomSecret.slice(1), roomId)).toThrow(RangeError);
+    expect(() => deriveGroupKeys(roomSecret, roomId.slice(1))).toThrow(RangeError);
+    destroyGroupKeys(keys);
+    for (const secret of [keys.credentialKey, keys.headKey, keys.joinKey, keys.roomSecret]) {
+      expect(() => secret.use(() => 0)).toThrow('after its end');
+    }
+  });
+
+  test('an epoch’s envelope key needs both halves', () => {
+    const [one, other] = [newKeys(), newKeys()];
+    const exported = random.bytes(32);
+    const made = [
+      deriveEpochFrameKey(one, exported.slice()),
+      deriveEpochFrameKey(other, exported.slice()),
+      deriveEpochFrameKey(one, random.bytes(32)),
+    ];
+    expect(new Set(made.map((key) => key.use(hex))).size).toBe(3);
+    expect(deriveEpochFrameKey(one, exported.slice()).use(hex)).toBe(made[0]?.use(hex));
+  });
+
+  test('a credential is a member id and a tag over id and key; with one bit changed it names nobody', () => {
+    const keys = newKeys();
+    const [memberId, memberKey] = [random.bytes(16), random.bytes(32)];
+    const credential = makeCredential(keys, memberId, memberKey);
+    if (credential.credentialType !== 'basic') throw new Error('a credential of another kind');
+    const tag = keys.credentialKey.use((key) => createHmac('sha256', key).update(memberId).update(memberKey).digest());
+    expect(hex(credential.identity)).toBe(hex(memberId) + tag.toString('hex'));
+    expect(hex(memberIdOf(keys, credential, memberKey) ?? new Uint8Array(0))).toBe(hex(memberId));
+    for (let index = 0; index < credential.identity.length; index += 1) {
+      const identity = credential.identity.map((byte, position) => (position === index ? byte ^ 1 : byte));
+      expect(memberIdOf(keys, { credentialType: 'basic', identity }, memberKey), `${index}`).toBeUndefined();
+    }
+    expect(memberIdOf(keys, credential, random.bytes(32))).toBeUndefined();
+    expect(memberIdOf(newKeys(), credential, memberKey)).toBeUndefined();
+    expect(memberIdOf(keys, { credentialType: 'x509', certificates: [] }, memberKey)).toBeUndefined();
+  });
+});
