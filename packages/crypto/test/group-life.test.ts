@@ -177,15 +177,18 @@ describe('a group', () => {
     expect(opened.map((answer) => value(answer).generation)).toEqual([0, 1, 2, 3]);
   });
 
-  test('seals with the stated overhead, up to the largest frame', async () => {
-    const { members } = await openHouse(1);
-    const { group } = at(members, 0);
-    for (const length of [64, 300, 848, GROUP_MESSAGE_BYTES_MAX - GROUP_MESSAGE_OVERHEAD_BYTES]) {
-      expect(await group.sealMessage(random.bytes(length))).toHaveLength(length + GROUP_MESSAGE_OVERHEAD_BYTES);
-    }
-    expect((await group.sealMessage(random.bytes(63))).length).toBeLessThan(63 + GROUP_MESSAGE_OVERHEAD_BYTES);
-    await expect(group.sealMessage(random.bytes(GROUP_MESSAGE_BYTES_MAX))).rejects.toThrow(RangeError);
-  });
+  test.each(['x-wing', 'x25519'] as const)(
+    'in %s seals with the stated overhead, up to the largest frame',
+    async (suite) => {
+      const { members } = await openHouse(1, openRoom, suite);
+      const { group } = at(members, 0);
+      for (const length of [64, 300, 848, GROUP_MESSAGE_BYTES_MAX - GROUP_MESSAGE_OVERHEAD_BYTES]) {
+        expect(await group.sealMessage(random.bytes(length))).toHaveLength(length + GROUP_MESSAGE_OVERHEAD_BYTES);
+      }
+      expect((await group.sealMessage(random.bytes(63))).length).toBeLessThan(63 + GROUP_MESSAGE_OVERHEAD_BYTES);
+      await expect(group.sealMessage(random.bytes(GROUP_MESSAGE_BYTES_MAX))).rejects.toThrow(RangeError);
+    },
+  );
 });
 
 describe('a policy', () => {

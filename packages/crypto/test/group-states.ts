@@ -70,7 +70,11 @@ export async function forgeJoin(
   head: Uint8Array,
   forgery: Forgery,
 ): Promise<{ commit: Uint8Array; next: ClientState }> {
-  const { identity = createGroupIdentity(random.bytes), change = (pair: KeyPackagePair) => pair, again = false } = forgery;
+  const {
+    identity = createGroupIdentity(random.bytes),
+    change = (pair: KeyPackagePair) => pair,
+    again = false,
+  } = forgery;
   const pair = change(await makeKeyPackage(context, identity));
   const info = groupInfo(head);
   const { publicMessage, newState } = await joinGroupExternal(
