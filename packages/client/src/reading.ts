@@ -4,6 +4,7 @@ import {
   checkEmpty,
   decodeAttached,
   decodeChallenge,
+  decodeCounter,
   decodeFrame,
   decodeRefused,
   encodeAttach,
@@ -109,6 +110,12 @@ function takeLogFrame(session: Session, frame: Frame, turn: Turn): Session {
   switch (frame.operation) {
     case 'entry':
       return takeEntry(session, frame, turn);
+    case 'counter': {
+      const notice = decodeCounter(frame);
+      if (!notice.ok) return cut(session, turn, 'relay-misbehaved');
+      // Whoever has the connection string can commit; until group keys are spoken here, that changes the counter and nothing else.
+      return { ...session, counter: Math.max(session.counter, notice.value.counter) };
+    }
     case 'beaten':
       return checkEmpty(frame).ok ? session : cut(session, turn, 'relay-misbehaved');
     case 'refused': {

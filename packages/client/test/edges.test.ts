@@ -1,4 +1,4 @@
-import { PROTOCOL_VERSION } from '@sotto/protocol';
+import { encodeCounter, PROTOCOL_VERSION } from '@sotto/protocol';
 import { createStreamPair, SeededRandom } from '@sotto/test-kit';
 import { describe, expect, test } from 'vitest';
 import { dropSilent, EMPTY_INBOX, takeContent } from '../src/inbox.ts';
@@ -65,6 +65,26 @@ describe('a member', () => {
     await room.clock.advance(5_000);
     expect(textsOf(anna)).toEqual(said);
     expect(pauses).toBeGreaterThan(0);
+  });
+
+  test('goes on under the counter that somebody’s commit has made', async () => {
+    const room = new Rehearsal();
+    const anna = await room.join('Anna');
+    const ben = await room.join('Ben');
+    room.relay.moveCounter();
+    const notice = encodeCounter({ counter: 1, first: 1, last: 1, headBytes: 1 });
+    for (const seat of [anna, ben]) room.relay.inject(seat.connection(), notice);
+    anna.client.say('as before');
+    await room.clock.advance(1);
+    expect(textsOf(ben)).toEqual(['as before']);
+    expect(statesOf(anna)).toEqual(['joining', 'joined']);
+    // Told again, as after a FETCH, it changes nothing; one that is none ends the connection.
+    room.relay.inject(anna.connection(), notice);
+    await room.clock.advance(1);
+    expect(statesOf(anna)).toEqual(['joining', 'joined']);
+    room.relay.inject(anna.connection(), notice.fill(1, 40));
+    await room.clock.advance(1);
+    expect(statesOf(anna)).toContain('reconnecting relay-misbehaved');
   });
 
   test('is told at once, and for good, that the other side is of another version', async () => {
