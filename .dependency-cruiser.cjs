@@ -45,7 +45,7 @@ module.exports = {
       name: 'browser-never-reaches-native-crypto',
       comment: '@sotto/crypto runs in a browser; @sotto/crypto/native is an entry of its own.',
       severity: 'error',
-      from: { path: '^packages/crypto/src/index\\.ts$' },
+      from: { path: '^packages/crypto/src/(index|group)\\.ts$' },
       to: { path: '^packages/crypto/src/native-', reachable: true },
     },
     {
@@ -61,7 +61,11 @@ module.exports = {
       from: { path: '^packages/([^/]+)/' },
       to: {
         path: '^packages/[^/]+/src/',
-        pathNot: ['^packages/$1/', '^packages/[^/]+/src/index\\.ts$', '^packages/crypto/src/native-provider\\.ts$'],
+        pathNot: [
+          '^packages/$1/',
+          '^packages/[^/]+/src/index\\.ts$',
+          '^packages/crypto/src/(group|native-provider)\\.ts$',
+        ],
       },
     },
     {

@@ -2,8 +2,8 @@
 
 import { cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
-import { createGroupIdentity, deriveGroupKeys, GroupEngine, pureCrypto } from '@sotto/crypto';
-import type { Group, GroupCrypto, GroupSuite, PendingCommit } from '@sotto/crypto';
+import { createGroupIdentity, deriveGroupKeys, GroupEngine, pureCrypto } from '@sotto/crypto/group';
+import type { Group, GroupCrypto, GroupSuite, PendingCommit } from '@sotto/crypto/group';
 import { nativeCrypto } from '@sotto/crypto/native';
 
 const MEMBERS = [2, 10, 32, 64, 128];

@@ -22,7 +22,7 @@ for (const name of packages) {
     writeFileSync(script, pointToScripts(stripTypeScriptTypes(readFileSync(join(source, 'src', file), 'utf8'))));
   }
   const manifest = readFileSync(join(source, 'package.json'), 'utf8');
-  writeFileSync(join(target, 'package.json'), manifest.replaceAll('./src/index.ts', './src/index.js'));
+  writeFileSync(join(target, 'package.json'), manifest.replace(/("\.\/src\/[^"]+)\.ts"/g, '$1.js"'));
 }
 
 /** Relative imports name `.ts` files; the scripts are `.js`. */

@@ -1,16 +1,15 @@
 // One member's place in its room's group: joins, says, hears, rotates, lets others go. Everything goes through the log, in its order. PROTOCOL.md §5.8.
 
+import { openEnvelope, plaintextBytes, sealEnvelope } from '@sotto/crypto';
 import {
   createGroupIdentity,
   deriveGroupKeys,
   destroyGroupKeys,
   GroupEngine,
-  openEnvelope,
-  plaintextBytes,
   proveLeave,
-  sealEnvelope,
   verifyLeave,
-} from '@sotto/crypto';
+} from '@sotto/crypto/group';
+import type { RandomSource, Secret } from '@sotto/crypto';
 import type {
   CommitFacts,
   Group,
@@ -21,9 +20,7 @@ import type {
   GroupMember,
   GroupSuite,
   PendingCommit,
-  RandomSource,
-  Secret,
-} from '@sotto/crypto';
+} from '@sotto/crypto/group';
 import {
   bodyBytes,
   decodeContent,

@@ -1,7 +1,7 @@
 // A room's log, counter and heads as an honest relay keeps them, and members that read it: group keys without a network.
 
 import { deriveRoomKeys } from '@sotto/crypto';
-import type { GroupSuite } from '@sotto/crypto';
+import type { GroupSuite } from '@sotto/crypto/group';
 import { nativeCrypto } from '@sotto/crypto/native';
 import { bodyBytes, FRAME_BYTES } from '@sotto/protocol';
 import type { Content } from '@sotto/protocol';

@@ -1,5 +1,6 @@
 import { encodeGroupPlaintext, encodeHeadPlaintext, FRAME_BYTES, bodyBytes, toHex } from '@sotto/protocol';
-import { createGroupIdentity, deriveGroupKeys, plaintextBytes, proveLeave, sealEnvelope } from '@sotto/crypto';
+import { plaintextBytes, sealEnvelope } from '@sotto/crypto';
+import { createGroupIdentity, deriveGroupKeys, proveLeave } from '@sotto/crypto/group';
 import { SeededRandom } from '@sotto/test-kit';
 import { describe, expect, test } from 'vitest';
 import { GroupLog } from './group-log.ts';

@@ -1,38 +1,10 @@
-// Keys and end-to-end protection: room keys, envelope, capability, member credentials, group keys. No I/O; runs in Node and in a browser.
+// Keys and end-to-end protection without a group: room keys, envelope, capability, member credentials. No I/O; runs in Node and in a browser.
 
 export { signCapability } from './capability.ts';
 export { createCredential, fingerprint, signContent, verifyContent } from './credential.ts';
 export type { MemberCredential } from './credential.ts';
 export { openEnvelope, plaintextBytes, sealEnvelope } from './envelope.ts';
 export type { RandomSource } from './envelope.ts';
-export { GROUP_CODES, GroupEndedError } from './errors.ts';
-export type { GroupCode, PolicyCode } from './errors.ts';
-export { openRoom } from './group-commit-rules.ts';
-export type { CommitFacts, CommitPolicy } from './group-commit-rules.ts';
-export type { GroupCrypto, GroupSuite } from './group-crypto.ts';
-export { GroupEngine } from './group-engine.ts';
-export type { CommitOutcome, Group, GroupOptions, KeyPackageOffer, PendingCommit } from './group-engine.ts';
-export { createGroupIdentity } from './group-identity.ts';
-export type { GroupIdentity } from './group-identity.ts';
-export { deriveGroupKeys, destroyGroupKeys } from './group-keys.ts';
-export type { GroupKeys } from './group-keys.ts';
-export type { OpenedMessage } from './group-transitions.ts';
-export type { GroupMember } from './group-tree.ts';
 export { deriveRoomKeys, destroyRoomKeys, digestOf } from './key-schedule.ts';
 export type { RoomKeys } from './key-schedule.ts';
-export { proveLeave, verifyLeave } from './leave-proof.ts';
-export {
-  GROUP_COMMIT_BYTES_MAX,
-  GROUP_HEAD_BYTES_MAX,
-  GROUP_KEY_PACKAGE_BYTES_MAX,
-  GROUP_MEMBERS_MAX,
-  GROUP_MESSAGE_BYTES_MAX,
-  GROUP_MESSAGE_OVERHEAD_BYTES,
-  GROUP_SKIPPED_MESSAGES_MAX,
-  GROUP_WELCOME_BYTES_MAX,
-} from './limits.ts';
-export { pureCrypto } from './pure-provider.ts';
-export { ROOM_CODE_WORDS, roomCode } from './room-code.ts';
-export { safetyNumber } from './safety-number.ts';
-export type { SafetyParty } from './safety-number.ts';
 export { Secret } from './secret.ts';

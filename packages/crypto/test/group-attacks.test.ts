@@ -7,7 +7,7 @@ import { makeCredential } from '../src/group-context.ts';
 import type { GroupContext } from '../src/group-context.ts';
 import { exportHead, joinState, processCommit, proposeCommit } from '../src/group-transitions.ts';
 import { rosterOf } from '../src/group-tree.ts';
-import { createGroupIdentity } from '../src/index.ts';
+import { createGroupIdentity } from '../src/group.ts';
 import { acceptAll, at, hex, newKeys, random, value } from './group-house.ts';
 import { forgeJoin, libraryProcesses, openStates } from './group-states.ts';
 

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { describeSuite, openSuite } from '../src/group-crypto.ts';
 import type { GroupSuite } from '../src/group-crypto.ts';
 import { isUsableHpkeKey } from '../src/hpke-key.ts';
-import { pureCrypto } from '../src/index.ts';
+import { pureCrypto } from '../src/group.ts';
 import { xWing } from '../src/native-kem.ts';
 import { at, hex } from './group-house.ts';
 

@@ -10,8 +10,8 @@ import {
   GROUP_HEAD_BYTES_MAX,
   GROUP_KEY_PACKAGE_BYTES_MAX,
   GROUP_MESSAGE_BYTES_MAX,
-} from '../src/index.ts';
-import type { GroupEngine } from '../src/index.ts';
+} from '../src/group.ts';
+import type { GroupEngine } from '../src/group.ts';
 import { agreement, at, newKeys, openEngine, openHouse, take, value } from './group-house.ts';
 import type { House } from './group-house.ts';
 import { groupInfo } from './group-states.ts';

@@ -3,7 +3,7 @@
 import type { Decoded } from '@sotto/protocol';
 import { SeededRandom } from '@sotto/test-kit';
 import { nativeCrypto } from '@sotto/crypto/native';
-import { createGroupIdentity, deriveGroupKeys, GroupEngine } from '../src/index.ts';
+import { createGroupIdentity, deriveGroupKeys, GroupEngine } from '../src/group.ts';
 import type {
   CommitPolicy,
   Group,
@@ -12,7 +12,7 @@ import type {
   GroupKeys,
   GroupSuite,
   PendingCommit,
-} from '../src/index.ts';
+} from '../src/group.ts';
 
 export const random: SeededRandom = new SeededRandom(11);
 export const acceptAll: CommitPolicy = () => 'accept';

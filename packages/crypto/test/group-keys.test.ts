@@ -3,7 +3,7 @@ import { SeededRandom } from '@sotto/test-kit';
 import { describe, expect, test } from 'vitest';
 import { makeCredential, memberIdOf } from '../src/group-context.ts';
 import { deriveEpochFrameKey } from '../src/group-keys.ts';
-import { deriveGroupKeys, destroyGroupKeys } from '../src/index.ts';
+import { deriveGroupKeys, destroyGroupKeys } from '../src/group.ts';
 import { hex, newKeys } from './group-house.ts';
 
 const random = new SeededRandom(41);

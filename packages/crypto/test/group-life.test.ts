@@ -6,8 +6,8 @@ import {
   GROUP_MESSAGE_OVERHEAD_BYTES,
   openRoom,
   pureCrypto,
-} from '../src/index.ts';
-import type { CommitFacts, CommitPolicy } from '../src/index.ts';
+} from '../src/group.ts';
+import type { CommitFacts, CommitPolicy } from '../src/group.ts';
 import { acceptAll, agreement, at, hex, join, openEngine, openHouse, random, take, value } from './group-house.ts';
 
 const text = (message: string) => new TextEncoder().encode(message);

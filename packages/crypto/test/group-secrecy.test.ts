@@ -24,7 +24,7 @@ import {
   proposeCommit,
   sealMessage,
 } from '../src/group-transitions.ts';
-import { createGroupIdentity } from '../src/index.ts';
+import { createGroupIdentity } from '../src/group.ts';
 import { acceptAll, at, hex, join, openHouse, random, take, value } from './group-house.ts';
 import { groupInfo, libraryProcesses, openStates, processed, steal } from './group-states.ts';
 
