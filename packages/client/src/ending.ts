@@ -5,6 +5,7 @@ import type { ClientCode } from './errors.ts';
 import { BACKOFF_FIRST_MS, BACKOFF_MAX_MS } from './limits.ts';
 import { cutOff } from './outbox.ts';
 import type { Session, Turn } from './session-state.ts';
+import { announceUnnamed } from './telling.ts';
 import { clearTimer, emit, setTimer } from './turn.ts';
 
 export function cut(session: Session, turn: Turn, code: ClientCode): Session {
@@ -27,10 +28,11 @@ export function retry(session: Session, turn: Turn, code: string, message: strin
 
 export function close(session: Session, turn: Turn, code: string | undefined, message: string | undefined): Session {
   turn.effects.push({ type: 'hang-up' });
+  const told = announceUnnamed(session, turn);
   if (code !== undefined && message !== undefined) emit(turn, { type: 'error', code, message });
   emit(turn, { type: 'state', state: 'closed', ...(code === undefined ? {} : { code }) });
   turn.effects.push({ type: 'end' });
-  return { ...session, link: { phase: 'closed' } };
+  return { ...told, link: { phase: 'closed' } };
 }
 
 export function closeWith(session: Session, turn: Turn, code: ClientCode): Session {

@@ -26,8 +26,16 @@ export interface Inbox {
 
 export const EMPTY_INBOX: Inbox = { members: new Map(), seen: 0 };
 
+/** A whole text; `first` is the number of its first frame. */
+export interface InboxText {
+  readonly type: 'text';
+  readonly member: Member;
+  readonly first: number;
+  readonly bytes: Uint8Array;
+}
+
 export type InboxEvent =
-  | { readonly type: 'text'; readonly member: Member; readonly first: number; readonly bytes: Uint8Array }
+  | InboxText
   | { readonly type: 'arrived'; readonly member: Member; readonly asksWhoIsHere: boolean }
   | { readonly type: 'left'; readonly member: Member }
   | { readonly type: 'gap'; readonly count: number; readonly member?: Member }

@@ -27,3 +27,8 @@ export const MEMBER_SILENT_MS = 200_000;
 
 /** Frames that wait to be opened or sealed. Above it the stream is not read until half of them are done; one chunk more may come. */
 export const KEY_WORK_MAX = 256;
+
+/** A text whose speaker has not said its name yet waits so long for it: every member answers a newcomer at once. */
+export const NAME_WAIT_MS = 5_000;
+/** Bytes of such texts that wait, together. What is over is shown without a name. */
+export const UNNAMED_BYTES_MAX = 131_072;

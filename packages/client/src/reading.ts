@@ -23,7 +23,7 @@ import type { Departed, Draft } from './outbox.ts';
 import { beatDelay, presenceDelay } from './pace.ts';
 import type { Session, Turn } from './session-state.ts';
 import { pump, queueOnce } from './speaking.ts';
-import { announceInbox, emitMembers, gap, messageId } from './telling.ts';
+import { announce, emitMembers, gap, messageId } from './telling.ts';
 import { clearTimer, emit, setTimer, write } from './turn.ts';
 
 export function takeFrame(session: Session, bytes: Uint8Array, turn: Turn): Session {
@@ -91,8 +91,8 @@ function attached(session: Session, frame: Frame, turn: Turn): Session {
 function passSequence(session: Session, sequence: number, turn: Turn): Session {
   const taken = takeSequence(session.inbox, sequence + 1);
   if (taken === undefined) return session;
-  for (const event of taken.events) announceInbox(event, turn);
-  return { ...session, inbox: { ...taken.inbox, seen: sequence } };
+  const next: Session = { ...session, inbox: { ...taken.inbox, seen: sequence } };
+  return taken.events.reduce((told, event) => announce(told, event, turn), next);
 }
 
 /** The log has been read to where it stood: what was cut off and did not arrive is sent again, then what waits. */
@@ -139,8 +139,8 @@ function takeEntry(session: Session, frame: Frame, turn: Turn): Session {
 export function takeOpened(session: Session, sequence: number, body: Uint8Array, opened: Opened, turn: Turn): Session {
   const taken = takeSequence(session.inbox, sequence);
   if (taken === undefined) return session;
-  for (const event of taken.events) announceInbox(event, turn);
   let next: Session = { ...session, inbox: taken.inbox };
+  for (const event of taken.events) next = announce(next, event, turn);
   const echo = acknowledge(next.outbox, body);
   next =
     echo.departed === undefined
@@ -180,8 +180,7 @@ function takeOthers(session: Session, opened: Opened, turn: Turn): Session {
   const taken = takeContent(session.inbox, memberKey, content, turn.now);
   let next: Session = { ...session, inbox: taken.inbox };
   for (const event of taken.events) {
-    announceInbox(event, turn);
-    next = answerInbox(next, event, turn);
+    next = answerInbox(announce(next, event, turn), event, turn);
   }
   return next;
 }

@@ -4,7 +4,7 @@ import type { Content } from '@sotto/protocol';
 import type { ClientCode } from './errors.ts';
 import type { ClientEvent, StateEvent } from './events.ts';
 import { EMPTY_INBOX } from './inbox.ts';
-import type { Inbox } from './inbox.ts';
+import type { Inbox, InboxText } from './inbox.ts';
 import type { Membership, Opened } from './membership.ts';
 import { EMPTY_OUTBOX } from './outbox.ts';
 import type { Outbox } from './outbox.ts';
@@ -45,12 +45,14 @@ export interface Session {
   readonly inbox: Inbox;
   readonly schedule: Schedule;
   readonly tracked: readonly TrackedText[];
+  /** Texts that came before their speakers' names. */
+  readonly unnamed: readonly InboxText[];
   /** `owed`: a text was shown since our last frame, and the receipt's timer runs. */
   readonly receipt: 'none' | 'owed';
 }
 
 export type TimerName =
-  'retry' | 'attach-deadline' | 'beat' | 'silence' | 'join-limit' | 'receipt' | 'presence' | 'leave';
+  'retry' | 'attach-deadline' | 'beat' | 'silence' | 'join-limit' | 'receipt' | 'presence' | 'names' | 'leave';
 
 export type SessionEvent =
   | { readonly type: 'start' }
@@ -103,6 +105,7 @@ export function createSession(name: string): Session {
     inbox: EMPTY_INBOX,
     schedule: OFF_SCHEDULE,
     tracked: [],
+    unnamed: [],
     receipt: 'none',
   };
 }

@@ -9,7 +9,7 @@ import { beatDelay, presenceDelay } from './pace.ts';
 import { answerInbox, takeFrame, takeOpened } from './reading.ts';
 import type { Effect, Session, SessionContext, SessionEvent, TimerName, Turn } from './session-state.ts';
 import { leave, pump, queueOnce, say, sendReceipt, takeSealed } from './speaking.ts';
-import { announceInbox, refuse } from './telling.ts';
+import { announce, announceUnnamed, refuse } from './telling.ts';
 import { emit, setTimer, write } from './turn.ts';
 
 /** The one way a session changes. After `closed` nothing happens any more. */
@@ -88,6 +88,8 @@ function takeTimer(session: Session, name: TimerName, turn: Turn): Session {
       return sendReceipt({ ...session, receipt: 'none' }, turn);
     case 'presence':
       return takePresence(session, turn);
+    case 'names':
+      return announceUnnamed(session, turn);
     case 'leave':
       return close(session, turn, undefined, undefined);
   }
@@ -107,8 +109,7 @@ function takePresence(session: Session, turn: Turn): Session {
   const dropped = dropSilent(session.inbox, turn.now);
   let next: Session = { ...session, inbox: dropped.inbox };
   for (const event of dropped.events) {
-    announceInbox(event, turn);
-    next = answerInbox(next, event, turn);
+    next = answerInbox(announce(next, event, turn), event, turn);
   }
   return next.stay === 'joined' ? pump(queueOnce(next, { type: 'presence', standing: 'here' }), turn) : next;
 }

@@ -1,15 +1,17 @@
 // What a session tells its front end.
 
 import { fingerprint } from '@sotto/crypto';
+import { equalBytes } from '@sotto/protocol';
 import { CLIENT_CODES } from './errors.ts';
 import type { ClientCode } from './errors.ts';
 import type { Speaker } from './events.ts';
 import { presentMembers } from './inbox.ts';
-import type { InboxEvent, Member } from './inbox.ts';
+import type { InboxEvent, InboxText, Member } from './inbox.ts';
+import { NAME_WAIT_MS, UNNAMED_BYTES_MAX } from './limits.ts';
 import { decodeText } from './text.ts';
 import type { Membership } from './membership.ts';
 import type { Session, Turn } from './session-state.ts';
-import { emit } from './turn.ts';
+import { emit, setTimer } from './turn.ts';
 
 /** Everybody who is here, oneself first. */
 export function listMembers(session: Session, membership: Membership): (Speaker & { self: boolean })[] {
@@ -17,7 +19,40 @@ export function listMembers(session: Session, membership: Membership): (Speaker 
   return [self, ...presentMembers(session.inbox).map((member) => ({ ...speaker(member), self: false }))];
 }
 
-export function announceInbox(event: InboxEvent, turn: Turn): void {
+/** Tells what the log brought; a text whose speaker has no name yet waits for it, and comes in its place when the name does. */
+export function announce(session: Session, event: InboxEvent, turn: Turn): Session {
+  if (event.type === 'text' && event.member.name === '') return holdUnnamed(session, event, turn);
+  if (event.type === 'left') return tellAndName(session, event.member, turn, () => announceInbox(event, turn));
+  announceInbox(event, turn);
+  return event.type === 'arrived' ? tellAndName(session, event.member, turn, () => undefined) : session;
+}
+
+/** Shows what waits for a name, as it is. */
+export function announceUnnamed(session: Session, turn: Turn): Session {
+  for (const text of session.unnamed) announceInbox(text, turn);
+  return { ...session, unnamed: [] };
+}
+
+function holdUnnamed(session: Session, text: InboxText, turn: Turn): Session {
+  const held = session.unnamed.reduce((bytes, other) => bytes + other.bytes.length, text.bytes.length);
+  if (held > UNNAMED_BYTES_MAX) {
+    const told = announceUnnamed(session, turn);
+    announceInbox(text, turn);
+    return told;
+  }
+  if (session.unnamed.length === 0) setTimer(turn, 'names', NAME_WAIT_MS);
+  return { ...session, unnamed: [...session.unnamed, text] };
+}
+
+/** The member's held texts come first, under the name that it has now. */
+function tellAndName(session: Session, member: Member, turn: Turn, tell: () => void): Session {
+  const isTheirs = (text: InboxText): boolean => equalBytes(text.member.memberKey, member.memberKey);
+  for (const text of session.unnamed.filter(isTheirs)) announceInbox({ ...text, member }, turn);
+  tell();
+  return { ...session, unnamed: session.unnamed.filter((text) => !isTheirs(text)) };
+}
+
+function announceInbox(event: InboxEvent, turn: Turn): void {
   switch (event.type) {
     case 'text': {
       const text = decodeText(event.bytes);

@@ -3,7 +3,7 @@ import { createStreamPair, SeededRandom } from '@sotto/test-kit';
 import { describe, expect, test } from 'vitest';
 import { dropSilent, EMPTY_INBOX, takeContent } from '../src/inbox.ts';
 import type { Dial } from '../src/index.ts';
-import { KEY_WORK_MAX, KNOWN_MEMBERS_MAX, MEMBER_SILENT_MS } from '../src/limits.ts';
+import { KEY_WORK_MAX, KNOWN_MEMBERS_MAX, MEMBER_SILENT_MS, NAME_WAIT_MS } from '../src/limits.ts';
 import { Rehearsal, statesOf, textsOf, told } from './rehearsal.ts';
 
 describe('a member', () => {
@@ -65,6 +65,36 @@ describe('a member', () => {
     await room.clock.advance(5_000);
     expect(textsOf(anna)).toEqual(said);
     expect(pauses).toBeGreaterThan(0);
+  });
+
+  test('shows a text that overtook its speaker’s name with the name, and in its place', async () => {
+    const room = new Rehearsal();
+    // What Anna says before she has heard of Ben reaches him before her answer to his coming.
+    const anna = await room.join('Anna', { conditions: () => ({ latencyMs: () => 1_000 }) });
+    await room.clock.advance(10_000);
+    const ben = await room.join('Ben');
+    anna.client.say('one');
+    anna.client.say('two');
+    await room.clock.advance(3_500);
+    expect(told(ben, 'message').map(({ from, text }) => `${from.name}: ${text}`)).toEqual(['Anna: one', 'Anna: two']);
+  });
+
+  test('does not wait for a name for ever', async () => {
+    const room = new Rehearsal();
+    const anna = await room.join('Anna', { conditions: () => ({ latencyMs: () => 1_000 }) });
+    await room.clock.advance(10_000);
+    const ben = await room.join('Ben');
+    // The text gets through, and the answer to Ben's coming does not.
+    let kept = 0;
+    room.relay.keeps = () => {
+      kept += 1;
+      return kept === 1;
+    };
+    anna.client.say('no name');
+    await room.clock.advance(2_000);
+    expect(textsOf(ben)).toEqual([]);
+    await room.clock.advance(NAME_WAIT_MS);
+    expect(told(ben, 'message').map(({ from, text }) => `${from.name}: ${text}`)).toEqual([': no name']);
   });
 
   test('goes on under the counter that somebody’s commit has made', async () => {

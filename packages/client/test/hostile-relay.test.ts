@@ -15,7 +15,7 @@ import { createCredential, deriveRoomKeys, plaintextBytes, sealEnvelope, signCon
 import type { MemberCredential } from '@sotto/crypto';
 import { SeededRandom } from '@sotto/test-kit';
 import { describe, expect, test } from 'vitest';
-import { BACKOFF_FIRST_MS, RECEIPT_DELAY_MS } from '../src/limits.ts';
+import { BACKOFF_FIRST_MS, RECEIPT_DELAY_MS, NAME_WAIT_MS } from '../src/limits.ts';
 import { Membership } from '../src/membership.ts';
 import { auditResends, operationOf } from './audit.ts';
 import { Rehearsal, gapsOf, statesOf, textsOf, told } from './rehearsal.ts';
@@ -321,11 +321,11 @@ describe('what is not from a member of the room', () => {
       changed[index] = (changed[index] ?? 0) ^ (1 << (index % 8));
       room.relay.append(changed);
     }
-    await room.clock.advance(1);
+    await room.clock.advance(NAME_WAIT_MS);
     expect(textsOf(ben)).toEqual(['whole']);
     // Control: unchanged, it is shown.
     room.relay.append(sealed);
-    await room.clock.advance(1);
+    await room.clock.advance(NAME_WAIT_MS);
     expect(textsOf(ben)).toEqual(['whole', 'another']);
     expect(whole.body).toHaveLength(bodyBytes(FRAME_BYTES[0]));
   });
@@ -335,7 +335,7 @@ describe('what is not from a member of the room', () => {
     const elsewhere: Invite = { ...room.invite, roomSecret: room.random.bytes(32) };
     room.relay.append(new Membership(elsewhere, room.random.bytes).seal(textContent(1, 'elsewhere')));
     room.relay.append(new Membership(room.invite, room.random.bytes).seal(textContent(1, 'here')));
-    await room.clock.advance(1);
+    await room.clock.advance(NAME_WAIT_MS);
     expect(textsOf(ben)).toEqual(['here']);
   });
 
@@ -345,10 +345,10 @@ describe('what is not from a member of the room', () => {
     const signer = createCredential(room.random.bytes);
     const content = textContent(1, 'carried over');
     room.relay.append(forge({ content, signer, signedFor: elsewhere, sealedFor: room.invite }));
-    await room.clock.advance(1);
+    await room.clock.advance(NAME_WAIT_MS);
     expect(textsOf(ben)).toEqual([]);
     room.relay.append(forge({ content, signer, signedFor: room.invite, sealedFor: room.invite }));
-    await room.clock.advance(1);
+    await room.clock.advance(NAME_WAIT_MS);
     expect(textsOf(ben)).toEqual(['carried over']);
   });
 
@@ -362,11 +362,11 @@ describe('what is not from a member of the room', () => {
     const content = textContent(100, 'not from Anna');
     const room1 = { signedFor: room.invite, sealedFor: room.invite };
     room.relay.append(forge({ content, signer: mallory, claimedKey, ...room1 }));
-    await room.clock.advance(1);
+    await room.clock.advance(NAME_WAIT_MS);
     expect(textsOf(ben)).toEqual(['hello']);
     // Control: in her own name she can.
     room.relay.append(forge({ content, signer: mallory, ...room1 }));
-    await room.clock.advance(1);
+    await room.clock.advance(NAME_WAIT_MS);
     expect(textsOf(ben)).toEqual(['hello', 'not from Anna']);
   });
 
@@ -385,10 +385,10 @@ describe('what is not from a member of the room', () => {
     }
     const broken = { ...textContent(1, ''), bytes: Uint8Array.of(0xff, 0xfe) } as Content;
     room.relay.append(forge({ content: broken, signer, ...here }));
-    await room.clock.advance(1);
+    await room.clock.advance(NAME_WAIT_MS);
     expect(ben.events).toHaveLength(before);
     room.relay.append(forge({ content: textContent(2, 'signed'), signer, ...here }));
-    await room.clock.advance(1);
+    await room.clock.advance(NAME_WAIT_MS);
     expect(textsOf(ben)).toEqual(['signed']);
   });
 });

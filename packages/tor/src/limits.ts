@@ -58,6 +58,6 @@ export const GATE_HEALTH_TIMEOUT_MS = 3_000;
 export const GATE_CLOSE_TIMEOUT_MS = 2_000;
 
 /** A first dial fetches a descriptor, meets an introduction point and a rendezvous point, each on a circuit of its own. */
-export const DIAL_TIMEOUT_MS = 120_000;
+export const DIAL_TIMEOUT_MS = 60_000;
 /** Random bytes in each half of the SOCKS credentials; collisions would share a circuit. */
 export const SOCKS_CREDENTIAL_BYTES = 16;
