@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { SeededRandom } from '@sotto/test-kit';
 import { describe, expect, test } from 'vitest';
 import {
@@ -41,7 +43,10 @@ import type { Frame } from '../src/index.ts';
 const CASES = Number(process.env['FUZZ_CASES'] ?? 100_000);
 /** A thousand times what a decoder takes: it is about work that grows without bound, not about speed. */
 const SLOWEST_MS = 250;
-const GROWTH_BYTES_MAX = 64 * 1024 * 1024;
+const GROWTH_BYTES_MAX = 16 * 1024 * 1024;
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
 
 const decodeText = (bytes: Uint8Array): string | undefined => {
   try {
@@ -130,21 +135,38 @@ function damage(random: SeededRandom, accepted: Uint8Array): Uint8Array {
   return random.onceIn(8) ? Uint8Array.of(...bytes, ...bytes) : bytes;
 }
 
+/** What is held, without what only waits to be collected. */
+function heapAfterCollection(): number {
+  collectGarbage();
+  return process.memoryUsage().heapUsed;
+}
+
+/** Milliseconds of the quickest of some runs: a machine that stalls once is not a decoder that hangs. */
+function quickestOf(runs: number, run: () => unknown): number {
+  const times = Array.from({ length: runs }, () => {
+    const started = performance.now();
+    run();
+    return performance.now() - started;
+  });
+  return Math.min(...times);
+}
+
 describe('bytes of a stranger', () => {
   test.each(decoders)('never make %s throw, hang or grow', (_name, accepted, decode) => {
     const random = new SeededRandom(11);
     const outcomes = { accepted: 0, refused: 0 };
-    let slowest = 0;
-    const before = process.memoryUsage().heapUsed;
+    let slowest = { milliseconds: 0, bytes: accepted };
+    const before = heapAfterCollection();
     for (let index = 0; index < CASES; index += 1) {
       const bytes = damage(random, accepted);
       const started = performance.now();
       const decoded = decode(bytes);
-      slowest = Math.max(slowest, performance.now() - started);
+      const milliseconds = performance.now() - started;
+      if (milliseconds > slowest.milliseconds) slowest = { milliseconds, bytes };
       outcomes[decoded.ok ? 'accepted' : 'refused'] += 1;
     }
-    expect(slowest).toBeLessThan(SLOWEST_MS);
-    expect(process.memoryUsage().heapUsed - before).toBeLessThan(GROWTH_BYTES_MAX);
+    expect(quickestOf(3, () => decode(slowest.bytes))).toBeLessThan(SLOWEST_MS);
+    expect(heapAfterCollection() - before).toBeLessThan(GROWTH_BYTES_MAX);
     // Control: the cases reach further than the first check, and the thing itself is accepted.
     expect(decode(accepted).ok).toBe(true);
     expect(outcomes.refused).toBeGreaterThan(0);
