@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createRoomSecret, DialError, proveAdmission, registrationOf } from '@sotto/client';
 import type { RoomRegistration } from '@sotto/client';
+import { nativeCrypto } from '@sotto/crypto/native';
 import { encodeInvite } from '@sotto/protocol';
 import type { AdminCode, AdminRequest, Invite } from '@sotto/protocol';
 import {
@@ -311,7 +312,8 @@ export class Host {
     const socket = await dialOnion({ socks, onion: this.#onionKey.address, signal });
     const timer = setTimeout(() => socket.destroy(), ADMISSION_TIMEOUT_MS);
     try {
-      await proveAdmission(this.#invite, byteStreamOf(socket), (length) => randomBytes(length));
+      const founding = { crypto: nativeCrypto, suite: 'x-wing' } as const;
+      await proveAdmission(this.#invite, byteStreamOf(socket), (length) => randomBytes(length), founding);
     } finally {
       clearTimeout(timer);
     }
