@@ -124,7 +124,8 @@ export class Seat {
     this.#number += 1;
     for (;;) {
       const bytes = Buffer.from(text);
-      const content = { type: 'text', number: this.#number, seen: 0, index: 0, count: 1, bytes } as const;
+      const header = { number: this.#number, seen: 0, logHash: new Uint8Array(16) };
+      const content = { ...header, type: 'text', index: 0, count: 1, bytes } as const;
       if (await this.#publish(await this.membership.seal(content))) return;
     }
   }

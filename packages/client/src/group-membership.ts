@@ -38,7 +38,7 @@ import {
   toHex,
   UPLOAD_ID_BYTES,
 } from '@sotto/protocol';
-import type { Content, ContentCode, Decoded, GroupPlaintext, LeaveProof } from '@sotto/protocol';
+import type { Content, ContentCode, Decoded, GroupPlaintext, LeaveProof, Piece } from '@sotto/protocol';
 import { decodeText, encodeText } from './text.ts';
 import type { Upload } from './upload.ts';
 
@@ -212,6 +212,10 @@ export class GroupMembership {
         return this.#openMessage(opened.value.bytes);
       case 'piece':
         return this.#takePiece(opened.value);
+      case 'order':
+      case 'knock':
+      case 'welcome':
+        return nothing('content-kind');
       case 'leave':
         return nothing(this.#note(opened.value) ? 'noted' : 'member-unknown');
     }
@@ -236,7 +240,7 @@ export class GroupMembership {
   }
 
   /** A commit's pieces stand behind one another in the log; whoever breaks the row has lost its commit. */
-  async #takePiece(piece: GroupPlaintext & { kind: 'piece' }): Promise<GroupOpened> {
+  async #takePiece(piece: Piece): Promise<GroupOpened> {
     const follows = piece.index === this.#pieces.length;
     if (!follows && piece.index !== 0) {
       this.#pieces = [];
@@ -330,7 +334,7 @@ export class GroupMembership {
   #sealHead(group: Uint8Array, proofs: readonly LeaveProof[]): Uint8Array {
     return sealEnvelope(
       this.#keys.headKey,
-      encodeHeadPlaintext({ group, proofs }, ENVELOPE_OVERHEAD_BYTES),
+      encodeHeadPlaintext({ group, proofs, access: undefined }, ENVELOPE_OVERHEAD_BYTES),
       this.#random,
     );
   }

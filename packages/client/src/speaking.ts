@@ -1,7 +1,7 @@
 // What this member says: from a text to frames that leave in their order. PROTOCOL.md §5.4, §5.7.
 
-import { cutText, TEXT_BYTES_MAX } from '@sotto/protocol';
-import type { Content } from '@sotto/protocol';
+import { cutText, LOG_HASH_BYTES, SIGNATURE_BYTES, TEXT_BYTES_MAX } from '@sotto/protocol';
+import type { Content, ContentHeader, Standing } from '@sotto/protocol';
 import type { ClientCode } from './errors.ts';
 import { close } from './ending.ts';
 import { LEAVE_WAIT_MS } from './limits.ts';
@@ -78,13 +78,20 @@ export function takeSealed(session: Session, number: number, body: Uint8Array, t
 }
 
 function toContent(draft: Draft, number: number, session: Session): Content {
-  const header = { number, seen: session.inbox.seen };
+  // Without group keys there is no epoch whose log could be hashed.
+  const header = { number, seen: session.inbox.seen, logHash: new Uint8Array(LOG_HASH_BYTES) };
   switch (draft.type) {
     case 'text':
       return { ...header, type: 'text', index: draft.index, count: draft.count, bytes: draft.bytes };
     case 'presence':
-      return { ...header, type: 'presence', standing: draft.standing, name: session.name };
+      return toPresence(header, draft.standing, session.name);
     case 'receipt':
       return { ...header, type: 'receipt' };
   }
+}
+
+function toPresence(header: ContentHeader, standing: Standing, name: string): Content {
+  if (standing !== 'leaving') return { ...header, type: 'presence', standing, name };
+  // Without group keys there is no leaf that anybody could remove.
+  return { ...header, type: 'presence', standing, name, signature: new Uint8Array(SIGNATURE_BYTES) };
 }

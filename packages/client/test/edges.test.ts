@@ -128,7 +128,8 @@ describe('a member', () => {
 });
 
 describe('a room with more keys than are remembered', () => {
-  const presence = (number: number) => ({ type: 'presence', number, seen: 0, standing: 'here', name: 'x' }) as const;
+  const presence = (number: number) =>
+    ({ type: 'presence', number, seen: 0, logHash: new Uint8Array(16), standing: 'here', name: 'x' }) as const;
 
   test('still lets newcomers be heard once others have gone', () => {
     const keys = new SeededRandom(7);

@@ -117,6 +117,7 @@ export class GroupReader {
       type: 'text',
       number: this.#number,
       seen: 0,
+      logHash: new Uint8Array(16),
       index: 0,
       count: 1,
       bytes: Buffer.from(text),

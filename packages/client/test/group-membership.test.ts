@@ -190,7 +190,7 @@ describe('a hostile string holder', () => {
           : other.value.bodies;
       const head = sealEnvelope(
         keys.headKey,
-        encodeHeadPlaintext({ group: log.random.bytes(500), proofs: [] }, 40),
+        encodeHeadPlaintext({ group: log.random.bytes(500), proofs: [], access: undefined }, 40),
         log.random.bytes,
       );
       expect(log.commit({ id: log.random.bytes(16), frameSize: 3, bodies, head }, log.counter)).toBe('accepted');

@@ -26,7 +26,7 @@ const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
 const PLAINTEXT_BYTES = plaintextBytes(bodyBytes(FRAME_BYTES[1]));
 
 function textContent(number: number, text: string): Content {
-  return { type: 'text', number, seen: 0, index: 0, count: 1, bytes: encode(text) };
+  return { type: 'text', number, seen: 0, logHash: new Uint8Array(16), index: 0, count: 1, bytes: encode(text) };
 }
 
 /** Seals what nobody's client would: any signer, any claimed key, any room in the signature, any key of the envelope. */
@@ -176,11 +176,13 @@ describe('a relay that drops, swaps or forgets', () => {
     await room.clock.advance(BACKOFF_FIRST_MS + 1);
     await sayAndTake(room, anna, 'five');
     const cleo = new Membership(room.invite, room.random.bytes);
-    room.relay.append(cleo.seal({ type: 'receipt', number: 1, seen: 0 }));
+    room.relay.append(cleo.seal({ type: 'receipt', number: 1, seen: 0, logHash: new Uint8Array(16) }));
     await room.clock.advance(1);
     expect(told(anna, 'delivered')).toHaveLength(before);
     // Control: whoever has seen it counts.
-    room.relay.append(cleo.seal({ type: 'receipt', number: 2, seen: room.relay.log.length }));
+    room.relay.append(
+      cleo.seal({ type: 'receipt', number: 2, seen: room.relay.log.length, logHash: new Uint8Array(16) }),
+    );
     await room.clock.advance(1);
     expect(told(anna, 'delivered')).toHaveLength(before + 1);
   });

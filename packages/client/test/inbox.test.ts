@@ -9,11 +9,12 @@ const anna = new Uint8Array(32).fill(1);
 const ben = new Uint8Array(32).fill(2);
 
 function text(number: number, index = 0, count = 1, bytes: Uint8Array = Uint8Array.of(number)): Content {
-  return { type: 'text', number, seen: 0, index, count, bytes };
+  return { type: 'text', number, seen: 0, logHash: new Uint8Array(16), index, count, bytes };
 }
 
 function presence(number: number, standing: 'arriving' | 'here' | 'leaving', name = 'Anna'): Content {
-  return { type: 'presence', number, seen: 0, standing, name };
+  const content = { type: 'presence', number, seen: 0, logHash: new Uint8Array(16), name } as const;
+  return standing === 'leaving' ? { ...content, standing, signature: new Uint8Array(64) } : { ...content, standing };
 }
 
 /** Takes contents of one member in turn. @returns the last inbox and what was said, in short. */
@@ -103,7 +104,11 @@ describe('who is here', () => {
   });
 
   test('was dropped for silence, and arrives again with whatever it says next', () => {
-    for (const content of [text(2), presence(2, 'here'), { type: 'receipt', number: 2, seen: 0 } as const]) {
+    for (const content of [
+      text(2),
+      presence(2, 'here'),
+      { type: 'receipt', number: 2, seen: 0, logHash: new Uint8Array(16) } as const,
+    ]) {
       const here = take(EMPTY_INBOX, anna, [presence(1, 'here')]).inbox;
       const dropped = dropSilent(here, MEMBER_SILENT_MS);
       expect(dropped.events.map(inShort)).toEqual(['left']);
@@ -139,7 +144,12 @@ describe('what a member may make us hold', () => {
   });
 
   test('is not a receipt for what was not said yet', () => {
-    const taken = takeContent({ ...EMPTY_INBOX, seen: 5 }, anna, { type: 'receipt', number: 1, seen: 99 }, 0);
+    const taken = takeContent(
+      { ...EMPTY_INBOX, seen: 5 },
+      anna,
+      { type: 'receipt', number: 1, seen: 99, logHash: new Uint8Array(16) },
+      0,
+    );
     expect([...taken.inbox.members.values()][0]?.seen).toBe(5);
   });
 });

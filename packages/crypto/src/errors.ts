@@ -23,6 +23,8 @@ export const GROUP_CODES = {
   'message-invalid': 'a message that does not open',
   'message-repeated': 'a message whose key was used already: a replay, or out of order',
   'message-skips': 'a message that skips more of its sender’s messages than a receiver makes up for',
+  'order-invalid': 'an order that the moderator did not sign for this room',
+  'order-old': 'an access order that is not above the one that holds',
   'policy-locked': 'the room is locked: nobody joins',
   'policy-knock': 'the room is one where members are added by members: nobody joins by himself',
   'policy-add': 'a member that may not add others',

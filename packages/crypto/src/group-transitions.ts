@@ -46,6 +46,7 @@ export interface Proposed {
   readonly next: ClientState;
   readonly commit: Uint8Array;
   readonly welcome: Uint8Array | undefined;
+  readonly facts: CommitFacts;
   readonly consumed: readonly Uint8Array[];
 }
 
@@ -114,7 +115,13 @@ export async function joinState(
   // The joiner judges itself as the others will: a commit that they refuse is not worth sending.
   const judged = judgeJoin(question, commitOf(message));
   return judged.ok
-    ? accept({ next: newState, commit: encodeMlsMessage(message), welcome: undefined, consumed: [] })
+    ? accept({
+        next: newState,
+        commit: encodeMlsMessage(message),
+        welcome: undefined,
+        facts: judged.value,
+        consumed: [],
+      })
     : judged;
 }
 
@@ -146,7 +153,7 @@ export async function proposeCommit(
   const bytes = encodeMlsMessage(commit);
   if (bytes.length > GROUP_COMMIT_BYTES_MAX) return refuse('group-bytes-size');
   const welcomeBytes = welcome && encodeMlsMessage({ version: 'mls10', wireformat: 'mls_welcome', welcome });
-  return accept({ next: newState, commit: bytes, welcome: welcomeBytes, consumed });
+  return accept({ next: newState, commit: bytes, welcome: welcomeBytes, facts: judged.value, consumed });
 }
 
 function questionOf(context: GroupContext, policy: CommitPolicy, state: ClientState): CommitQuestion {

@@ -14,6 +14,9 @@ export type { GroupKeys } from './group-keys.ts';
 export type { OpenedMessage } from './group-transitions.ts';
 export type { GroupMember } from './group-tree.ts';
 export { proveLeave, verifyLeave } from './leave-proof.ts';
+export { extendLog, startLog } from './log-hash.ts';
+export type { LogHash } from './log-hash.ts';
+export { verifyOrder } from './moderator-order.ts';
 export {
   GROUP_COMMIT_BYTES_MAX,
   GROUP_HEAD_BYTES_MAX,

@@ -60,7 +60,8 @@ const latin = (bytes: Uint8Array): string => Array.from(bytes, (byte) => String.
 
 const roomId = new Uint8Array(16).fill(4);
 const frame = encodeFrame({ operation: 'entry', number: 3, body: new Uint8Array(bodyBytes(FRAME_BYTES[0])) });
-const content = encodeContent({ type: 'presence', number: 1, seen: 0, standing: 'here', name: 'Anna' }, encode);
+const header = { number: 1, seen: 0, logHash: roomId };
+const content = encodeContent({ type: 'presence', ...header, standing: 'here', name: 'Anna' }, encode);
 const member = { kind: 'member', memberKey: new Uint8Array(32), signature: new Uint8Array(64), content } as const;
 
 const commit = {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { decodeGroupPlaintext, decodeHeadPlaintext, encodeGroupPlaintext, encodeHeadPlaintext } from '../src/index.ts';
-import type { GroupPlaintext, LeaveProof } from '../src/index.ts';
+import type { GroupPlaintext, LeaveProof, SignedAccess, SignedOrder } from '../src/index.ts';
 
 const ROOM_BYTES = 968;
 const SEAL_OVERHEAD_BYTES = 40;
@@ -9,6 +9,21 @@ const FUZZ_CASES = Number(process.env['FUZZ_CASES'] ?? '100000');
 
 const bytesOf = (length: number): fc.Arbitrary<Uint8Array> => fc.uint8Array({ minLength: length, maxLength: length });
 const proof: fc.Arbitrary<LeaveProof> = fc.record({ memberId: bytesOf(16), signature: bytesOf(64) });
+const signedAccess: fc.Arbitrary<SignedAccess> = fc.record({
+  type: fc.constant('access' as const),
+  number: fc.nat({ max: Number.MAX_SAFE_INTEGER }),
+  mode: fc.constantFrom('open' as const, 'knock' as const, 'locked' as const),
+  signature: bytesOf(64),
+});
+const order: fc.Arbitrary<SignedOrder> = fc.oneof(
+  signedAccess,
+  fc.record({
+    type: fc.constant('evict' as const),
+    number: fc.nat({ max: Number.MAX_SAFE_INTEGER }),
+    memberId: bytesOf(16),
+    signature: bytesOf(64),
+  }),
+);
 const plaintext: fc.Arbitrary<GroupPlaintext> = fc.oneof(
   fc.constant<GroupPlaintext>({ kind: 'dummy' }),
   fc.record({
@@ -22,8 +37,14 @@ const plaintext: fc.Arbitrary<GroupPlaintext> = fc.oneof(
       bytes: fc.uint8Array({ minLength: 1, maxLength: 900 }),
     })
     .filter(({ index, count }) => index < count)
-    .map((piece) => ({ kind: 'piece' as const, ...piece })),
+    .chain((piece) => fc.constantFrom('piece' as const, 'welcome' as const).map((kind) => ({ kind, ...piece }))),
   proof.map((fields) => ({ kind: 'leave' as const, ...fields })),
+  order.map((value) => ({ kind: 'order' as const, order: value })),
+  fc.record({
+    kind: fc.constant('knock' as const),
+    name: fc.uint8Array({ minLength: 1, maxLength: 48 }),
+    keyPackage: fc.uint8Array({ minLength: 1, maxLength: 900 }),
+  }),
 );
 
 describe('what group keys put into an envelope', () => {
@@ -70,16 +91,20 @@ describe('a head', () => {
       fc.property(
         fc.uint8Array({ minLength: 1, maxLength: 5_000 }),
         fc.array(proof, { maxLength: 5 }),
-        (group, proofs) => {
-          const encoded = encodeHeadPlaintext({ group, proofs }, SEAL_OVERHEAD_BYTES);
+        fc.option(signedAccess, { nil: undefined }),
+        (group, proofs, access) => {
+          const encoded = encodeHeadPlaintext({ group, proofs, access }, SEAL_OVERHEAD_BYTES);
           expect(Math.log2(encoded.length + SEAL_OVERHEAD_BYTES) % 1).toBe(0);
-          expect(decodeHeadPlaintext(encoded)).toEqual({ ok: true, value: { group, proofs } });
+          expect(decodeHeadPlaintext(encoded)).toEqual({ ok: true, value: { group, proofs, access } });
         },
       ),
     );
   });
 
-  const head = encodeHeadPlaintext({ group: Uint8Array.of(1, 2, 3), proofs: [] }, SEAL_OVERHEAD_BYTES);
+  const head = encodeHeadPlaintext(
+    { group: Uint8Array.of(1, 2, 3), proofs: [], access: undefined },
+    SEAL_OVERHEAD_BYTES,
+  );
 
   test.each([
     ['nothing', new Uint8Array(0)],
