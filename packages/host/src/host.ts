@@ -47,6 +47,9 @@ const REFUSALS: Partial<Readonly<Record<AdminCode, HostCode>>> = {
   'admin-malformed': 'room-refused',
 };
 
+/** Plain bytes: `slice` of a Buffer is no copy, and whoever zeroes its own copy of the room secret would zero ours. */
+const random = (length: number): Uint8Array => Uint8Array.from(randomBytes(length));
+
 export interface HostOptions {
   readonly config: HostConfig;
   readonly print: (text: string) => void;
@@ -73,7 +76,7 @@ export class Host {
   constructor(options: HostOptions) {
     this.#config = options.config;
     this.#print = options.print;
-    const roomSecret = createRoomSecret((length) => randomBytes(length));
+    const roomSecret = createRoomSecret(random);
     this.#invite = { onionKey: this.#onionKey.publicKey, roomSecret };
     this.#registration = registrationOf(this.#invite);
     this.#clientAuth = this.#registration.clientAuthorisationSeed.use((seed) => new ClientAuthKey(seed));
@@ -313,7 +316,7 @@ export class Host {
     const timer = setTimeout(() => socket.destroy(), ADMISSION_TIMEOUT_MS);
     try {
       const founding = { crypto: nativeCrypto, suite: 'x-wing' } as const;
-      await proveAdmission(this.#invite, byteStreamOf(socket), (length) => randomBytes(length), founding);
+      await proveAdmission(this.#invite, byteStreamOf(socket), random, founding);
     } finally {
       clearTimeout(timer);
     }
