@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { CLIENT_CODES } from '../../packages/client/src/errors.ts';
 import { GROUP_CODES } from '../../packages/crypto/src/errors.ts';
-import { HOST_CODES } from '../../packages/host/src/errors.ts';
+import { HOST_CODES, MODERATOR_CODES } from '../../packages/host/src/errors.ts';
 import {
   ADMIN_CODES,
   CONTENT_CODES,
@@ -29,6 +29,7 @@ const TABLES: readonly (readonly [who: string, codes: Readonly<Record<string, st
   ['client', CLIENT_CODES],
   ['the client program', TERMINAL_CODES],
   ['host', HOST_CODES],
+  ['host to its own client', MODERATOR_CODES],
   ['relay', RELAY_ERRORS],
   ['tor, gate and dialling', TOR_ERROR_MEANINGS],
 ];
