@@ -1,17 +1,15 @@
-// One member's place in its room's group: joins, says, hears, rotates, lets others go. Everything goes through the log, in its order. PROTOCOL.md §5.8.
+// One member's place in its room's group: comes in, says, hears, lets others in and go. Everything goes through the log, in its order. PROTOCOL.md §5.8, §5.9.
 
-import { openEnvelope, plaintextBytes, sealEnvelope } from '@sotto/crypto';
+import type { RandomSource, Secret } from '@sotto/crypto';
 import {
+  copyGroupIdentity,
   createGroupIdentity,
   deriveGroupKeys,
   destroyGroupKeys,
   GroupEngine,
   proveLeave,
-  verifyLeave,
 } from '@sotto/crypto/group';
-import type { RandomSource, Secret } from '@sotto/crypto';
 import type {
-  CommitFacts,
   Group,
   GroupCode,
   GroupCrypto,
@@ -22,92 +20,128 @@ import type {
   PendingCommit,
 } from '@sotto/crypto/group';
 import {
-  bodyBytes,
+  accept,
   decodeContent,
-  decodeGroupPlaintext,
-  decodeHeadPlaintext,
   encodeContent,
-  encodeGroupPlaintext,
-  encodeHeadPlaintext,
-  ENVELOPE_OVERHEAD_BYTES,
   equalBytes,
-  concatBytes,
-  FRAME_BYTES,
-  messageCapacity,
-  pieceCapacity,
-  toHex,
+  NAME_BYTES_MAX,
+  refuse,
   UPLOAD_ID_BYTES,
 } from '@sotto/protocol';
-import type { Content, ContentCode, Decoded, GroupPlaintext, LeaveProof, Piece } from '@sotto/protocol';
+import type {
+  Content,
+  ContentCode,
+  Decoded,
+  GroupPlaintext,
+  LeaveProof,
+  Piece,
+  SignedAccess,
+  SignedOrder,
+} from '@sotto/protocol';
+import { EMPTY_ROW } from './commit-row.ts';
+import { Knocking, rememberStranger, stillOutside } from './doorstep.ts';
+import type { Stranger } from './doorstep.ts';
+import { COMMIT_FRAME_SIZE, DUMMY, GroupEnvelopes } from './group-envelopes.ts';
+import type { SealedBy } from './group-envelopes.ts';
+import type { GroupNothing, GroupOpened } from './group-opened.ts';
+import { accessAfter, judgeCommit, leaveOf, modeOf, removalReason } from './group-policy.ts';
+import type { Evidence, Warrants } from './group-policy.ts';
+import { departingOf, isSame, silentOf, takeView } from './group-view.ts';
+import type { GroupView, ViewParts } from './group-view.ts';
+import { LEAVERS_PER_COMMIT_MAX } from './limits.ts';
+import { LogLedger } from './log-ledger.ts';
+import type { Standing } from './log-ledger.ts';
+import { describeEpoch, OwnCommits } from './own-commit.ts';
+import type { OwnCommit } from './own-commit.ts';
 import { decodeText, encodeText } from './text.ts';
 import type { Upload } from './upload.ts';
 
-const PLAINTEXT_SIZES: readonly number[] = FRAME_BYTES.map((bytes) => plaintextBytes(bodyBytes(bytes)));
-/** Commits travel in the largest frames, and in 2, 4, 8 or 16 of them, so that their number tells little. */
-const COMMIT_FRAME_SIZE = 3;
-const COMMIT_PLAINTEXT_BYTES: number = plaintextBytes(bodyBytes(FRAME_BYTES[COMMIT_FRAME_SIZE]));
-const COMMIT_FRAMES_LEAST = 2;
-
-/** Why an entry changes nothing for this member. */
-type GroupNothing = 'outside' | 'foreign' | 'dummy' | 'own' | 'piece' | 'noted' | GroupCode | ContentCode;
-
-/** What an entry of the log was. `epoch`: the group has gone on, by this member's own commit or another's. */
-export type GroupOpened =
-  | { readonly kind: 'nothing'; readonly code: GroupNothing }
-  | { readonly kind: 'content'; readonly memberKey: Uint8Array; readonly content: Content }
-  | { readonly kind: 'epoch'; readonly by: 'own' | 'other' }
-  | { readonly kind: 'refused'; readonly code: GroupCode }
-  | { readonly kind: 'removed' };
+export type { AccessMode } from '@sotto/protocol';
+export type { GroupOpened } from './group-opened.ts';
+export type { RemovalReason } from './group-policy.ts';
+export type { GroupSeat, GroupView } from './group-view.ts';
 
 export interface GroupSurroundings {
   readonly crypto: GroupCrypto;
   readonly suite: GroupSuite;
   readonly random: RandomSource;
+  /** 32 bytes: the onion's public key. */
+  readonly moderatorKey: Uint8Array;
+  /** Carried over from the room before; copied. Made anew if absent. */
+  readonly identity?: GroupIdentity | undefined;
 }
 
-/** A commit of this member's that the relay may take: the frames that are still to come back, in order. */
-interface OwnCommit {
-  readonly pending: PendingCommit;
-  readonly bodies: readonly Uint8Array[];
-  readonly echoed: number;
+/** Why a head lets nobody in. */
+export type HeadCode = GroupCode | ContentCode | 'head-foreign';
+
+/** What the engine's questions are answered from: it asks in the middle of its work whether a commit may be. */
+interface Desk {
+  evidence: Evidence | undefined;
 }
 
+interface Parts {
+  readonly keys: GroupKeys;
+  readonly identity: GroupIdentity;
+  readonly engine: GroupEngine;
+  readonly desk: Desk;
+  readonly ledger: LogLedger;
+  readonly random: RandomSource;
+}
+
+/**
+ * Calls are made one after another, each when the one before has settled. `open` is given every entry of the log in its order, this member's
+ * own included: what came back was heard by the others.
+ */
 export class GroupMembership {
   readonly #keys: GroupKeys;
   readonly #identity: GroupIdentity;
   readonly #random: RandomSource;
   readonly #engine: GroupEngine;
-  /** Who may be removed: each member that has said so, by its id. Everybody reads the same proofs in the same log. */
-  readonly #proofs: Map<string, LeaveProof>;
+  readonly #desk: Desk;
+  readonly #ledger: LogLedger;
+  readonly #envelopes: GroupEnvelopes;
+  readonly #own = new OwnCommits();
   #group: Group | undefined;
-  #own: OwnCommit | undefined;
-  #pieces: readonly Uint8Array[] = [];
+  /** The last view, and what it was taken of. */
+  #seen: { readonly parts: ViewParts; readonly view: GroupView } | undefined;
+  #strangers: readonly Stranger[] = [];
+  #knocking: Knocking | undefined;
 
-  private constructor(
-    parts: { keys: GroupKeys; identity: GroupIdentity; engine: GroupEngine; proofs: Map<string, LeaveProof> },
-    random: RandomSource,
-  ) {
-    this.#keys = parts.keys;
-    this.#identity = parts.identity;
-    this.#engine = parts.engine;
-    this.#proofs = parts.proofs;
+  private constructor({ keys, identity, engine, desk, ledger, random }: Parts) {
+    this.#keys = keys;
+    this.#identity = identity;
+    this.#engine = engine;
+    this.#desk = desk;
+    this.#ledger = ledger;
     this.#random = random;
+    this.#envelopes = new GroupEnvelopes(keys, random);
   }
 
-  /** A member of nothing yet. Both secrets stay the caller's. */
+  /** A member of nothing yet. Everything that is handed in stays the caller's. */
   static async open(
     roomSecret: Uint8Array,
     roomId: Uint8Array,
-    { crypto, suite, random }: GroupSurroundings,
+    { crypto, suite, random, moderatorKey, identity }: GroupSurroundings,
   ): Promise<GroupMembership> {
     const keys = deriveGroupKeys(roomSecret, roomId);
-    const proofs = new Map<string, LeaveProof>();
-    const policy = (facts: CommitFacts): 'accept' | 'policy-remove' | 'policy-add' => {
-      if (facts.added.length > 0) return 'policy-add';
-      return facts.removed.every((member) => mayGo(proofs, member, keys.roomId)) ? 'accept' : 'policy-remove';
-    };
-    const engine = await GroupEngine.open({ crypto, suite, keys, policy });
-    return new GroupMembership({ keys, identity: createGroupIdentity(random), engine, proofs }, random);
+    const desk: Desk = { evidence: undefined };
+    const engine = await GroupEngine.open({
+      crypto,
+      suite,
+      keys,
+      policy: (facts) => {
+        if (desk.evidence === undefined) throw new Error('a commit without anything to judge it by');
+        return judgeCommit(desk.evidence, facts);
+      },
+    });
+    return new GroupMembership({
+      keys,
+      identity: identity === undefined ? createGroupIdentity(random) : copyGroupIdentity(identity),
+      engine,
+      desk,
+      ledger: new LogLedger(keys.roomId, moderatorKey.slice()),
+      random,
+    });
   }
 
   get memberId(): Uint8Array {
@@ -118,261 +152,372 @@ export class GroupMembership {
     return this.#identity.memberKey;
   }
 
-  get epoch(): bigint | undefined {
-    return this.#group?.epoch;
+  /** For the room to which this one moves: its membership takes a copy, so it is to be opened before this one is destroyed. */
+  get identity(): GroupIdentity {
+    return this.#identity;
   }
 
-  /** Everybody in the group, oneself included; empty outside. */
-  get roster(): readonly GroupMember[] {
-    return this.#group?.roster ?? [];
-  }
-
-  /** Members that have said that they want to go and are still in the group. */
-  get departing(): readonly GroupMember[] {
-    return this.roster.filter((member) => mayGo(this.#proofs, member, this.#keys.roomId));
+  /** Undefined outside the group. */
+  get view(): GroupView | undefined {
+    const parts = this.#group && this.#viewParts(this.#group);
+    if (parts === undefined) return undefined;
+    if (this.#seen === undefined || !isSame(this.#seen.parts, parts)) this.#seen = { parts, view: takeView(parts) };
+    return this.#seen.view;
   }
 
   /**
    * Makes the group, and leaves it in the same breath: what remains is a head from which anybody with the room secret can join, and the proof
    * that its founder may be removed. The caller ends this membership, and with it the founder's keys.
    */
-  async found(): Promise<Upload> {
+  async found(access?: SignedAccess): Promise<Upload> {
+    if (access !== undefined && !this.#ledger.isOrder(access)) throw new Error('a room founded under a void order');
     const group = await this.#engine.createGroup(this.#identity);
-    const head = this.#sealHead(await group.exportHead(), [proveLeave(this.#identity, this.#keys.roomId)]);
+    const proofs = [proveLeave(this.#identity, this.#keys.roomId)];
+    const head = this.#envelopes.sealHead({ group: await group.exportHead(), proofs, access });
     group.destroy();
-    // A log frame that says nothing: a commit has at least one.
-    return this.#makeUpload([this.#sealForCommit({ kind: 'dummy' }, this.#keys.joinKey)], head);
+    return this.#makeUpload(this.#envelopes.sealFrames([DUMMY], this.#keys.joinKey), head);
   }
 
-  /** Joins from a sealed head; `again` if this member's own leaf is still in the group. A refusal changes nothing. */
-  async join(
-    sealedHead: Uint8Array,
-    again: boolean,
-  ): Promise<Decoded<Upload, GroupCode | ContentCode | 'head-foreign'>> {
-    const opened = openEnvelope(this.#keys.headKey, sealedHead);
-    if (!opened.ok) return { ok: false, code: 'head-foreign' };
-    const head = decodeHeadPlaintext(opened.value);
+  /**
+   * Joins from a sealed head; `again`: as itself, if its leaf is in the group still, and otherwise like anybody. A refusal changes nothing.
+   * `policy-knock` and `policy-locked` say at once, from the head alone, that nobody would take the commit.
+   */
+  async join(sealedHead: Uint8Array, again: boolean): Promise<Decoded<Upload, HeadCode>> {
+    const head = this.#readHead(sealedHead);
     if (!head.ok) return head;
-    for (const proof of head.value.proofs) this.#note(proof);
-    const joined = again
-      ? await this.#engine.rejoinGroup(head.value.group, this.#identity)
-      : await this.#engine.joinGroup(head.value.group, this.#identity);
-    return joined.ok ? { ok: true, value: this.#propose(joined.value, [], this.#keys.joinKey) } : joined;
+    const { group, proofs, access } = head.value;
+    const standing = { proofs, access };
+    const joined = await this.#judging(this.#ledger.evidenceOfHead(standing), () => this.#joinFrom(group, again));
+    if (!joined.ok) return joined;
+    return this.#propose(joined.value, { sealedBy: 'joiner', warrants: EMPTY_ROW, standing });
+  }
+
+  /** Asks to be let in. @returns the body of a PUBLISH frame. `name`: 1 to 48 bytes in UTF-8. */
+  async knock(name: string): Promise<Uint8Array> {
+    const bytes = encodeText(name);
+    if (bytes.length === 0 || bytes.length > NAME_BYTES_MAX) throw new RangeError('a name of another length');
+    const offer = await this.#engine.createKeyPackage(this.#identity);
+    this.#knocking?.destroy();
+    this.#knocking = new Knocking(offer);
+    return this.#envelopes.sealKnock(bytes, offer.bytes);
+  }
+
+  /**
+   * Enters the group by a welcome that was whole, with the head that its commit made. A refusal changes nothing: another head may fit.
+   * The entries behind that commit are then given to `open` from the first on, again if they were given before.
+   */
+  async joinByWelcome(sealedHead: Uint8Array): Promise<Decoded<undefined, HeadCode>> {
+    const head = this.#readHead(sealedHead);
+    if (!head.ok) return head;
+    if (this.#knocking === undefined || this.#group !== undefined) return refuse('welcome-invalid');
+    const entered = await this.#knocking.enter(head.value.group);
+    if (!entered.ok) return entered;
+    // Its keys are the group's now.
+    this.#knocking = undefined;
+    this.discard();
+    await this.#enter(entered.value, head.value);
+    return accept(undefined);
+  }
+
+  /** Lets in somebody whose knock was opened. */
+  async admit(memberId: Uint8Array): Promise<Decoded<Upload, GroupCode>> {
+    const stranger = this.#strangers.find((each) => equalBytes(each.memberId, memberId));
+    if (stranger === undefined) return refuse('member-unknown');
+    return this.#commit(EMPTY_ROW, (group) => group.addMember(stranger.keyPackage));
   }
 
   /** New keys for this member; those who have said that they want to go are removed with it. */
-  async rotate(): Promise<Decoded<Upload, GroupCode>> {
-    const group = this.#active();
-    const departing = this.departing.filter((member) => !equalBytes(member.memberId, this.memberId));
-    const proposed =
-      departing.length === 0
-        ? await group.rotate()
-        : await group.removeMembers(departing.map(({ memberId }) => memberId));
-    if (!proposed.ok) return proposed;
-    const proofs = departing.flatMap(({ memberId }) => this.#proofs.get(toHex(memberId)) ?? []);
-    return { ok: true, value: this.#propose(proposed.value, proofs, this.#envelopeKey(group)) };
+  rotate(): Promise<Decoded<Upload, GroupCode>> {
+    return this.#rotate([], []);
+  }
+
+  /** Removes those in `view.silent`, and those who want to go. */
+  async removeSilent(): Promise<Decoded<Upload, GroupCode>> {
+    const silent = silentOf(this.#viewParts(this.#inside()));
+    return silent.length === 0 ? refuse('policy-remove') : this.#rotate([], silent);
+  }
+
+  /** New keys, and orders that are carried out with them: an access order, or evictions, which remove the evicted. */
+  async order(orders: readonly SignedOrder[]): Promise<Decoded<Upload, GroupCode>> {
+    const evicted: GroupMember[] = [];
+    for (const order of orders) {
+      const code = this.#ledger.refuseOrder(order);
+      if (code !== undefined) return refuse(code);
+      if (order.type !== 'evict') continue;
+      const member = this.#inside().roster.find(({ memberId }) => equalBytes(memberId, order.memberId));
+      if (member === undefined || equalBytes(member.memberId, this.memberId)) return refuse('member-unknown');
+      evicted.push(member);
+    }
+    return this.#rotate(orders, evicted);
   }
 
   /** The head of the present epoch once more: for a room whose head somebody has replaced by junk. */
-  async republish(): Promise<Upload> {
-    const group = this.#active();
-    const head = this.#sealHead(await group.exportHead(), [...this.#proofs.values()]);
-    return this.#makeUpload([this.#sealForCommit({ kind: 'dummy' }, this.#envelopeKey(group))], head);
+  republish(): Promise<Upload> {
+    return this.#makeQuietUpload(DUMMY, this.#ledger.standing.proofs);
+  }
+
+  /** A lone member's farewell: whoever comes next finds its leave proof in the head, and the first rotation removes it. */
+  depart(): Promise<Upload> {
+    const proof = proveLeave(this.#identity, this.#keys.roomId);
+    return this.#makeQuietUpload({ kind: 'leave', ...proof }, [...this.#ledger.standing.proofs, proof]);
   }
 
   /** The relay has refused the commit, or it went with its connection: the group is as it was. */
   discard(): void {
-    this.#own?.pending.discard();
-    this.#own = undefined;
+    this.#own.discard();
   }
 
   /** @returns the body of a PUBLISH frame, in the smallest frame that holds it. */
   async seal(content: Content): Promise<Uint8Array> {
-    const group = this.#active();
+    const group = this.#inside();
     const bytes = await group.sealMessage(encodeContent(content, encodeText));
-    return this.#sealPlaintext({ kind: 'message', bytes }, this.#envelopeKey(group));
-  }
-
-  /** @returns the body of a PUBLISH frame that allows everybody to remove this member. */
-  sealLeave(): Uint8Array {
-    const proof = proveLeave(this.#identity, this.#keys.roomId);
-    return this.#sealPlaintext({ kind: 'leave', ...proof }, this.#envelopeKey(this.#active()));
+    const body = this.#envelopes.sealMessage(bytes, envelopeKeyOf(group));
+    this.#ledger.addOwnMessage(body, content.type === 'roll-call');
+    return body;
   }
 
   /** Takes the log's next body. */
   async open(body: Uint8Array): Promise<GroupOpened> {
-    const own = this.#own;
-    if (own !== undefined && isNext(own, body)) return this.#takeEcho(own);
-    const opened = this.#openBody(body);
-    if (!opened.ok) return nothing(opened.code);
-    switch (opened.value.kind) {
-      case 'dummy':
-        return nothing('dummy');
-      case 'message':
-        return this.#openMessage(opened.value.bytes);
-      case 'piece':
-        return this.#takePiece(opened.value);
-      case 'order':
-      case 'knock':
-      case 'welcome':
-        return nothing('content-kind');
-      case 'leave':
-        return nothing(this.#note(opened.value) ? 'noted' : 'member-unknown');
-    }
+    const echo = this.#own.take(body);
+    if (echo.kind === 'whole') return this.#adopt(echo.commit);
+    if (echo.kind === 'frame') return this.#pass('own', echo.sealedBy);
+    if (this.#group !== undefined && this.#ledger.takeOwnMessage(body, this.memberId)) return nothing('own', 'member');
+    const { sealedBy, plaintext } = this.#envelopes.open(body, this.#group && envelopeKeyOf(this.#group));
+    if (!plaintext.ok) return this.#pass(plaintext.code, sealedBy);
+    return this.#group === undefined
+      ? this.#takeOutside(plaintext.value, sealedBy)
+      : this.#takeInside(this.#group, plaintext.value, sealedBy);
   }
 
   destroy(): void {
     this.discard();
+    this.#knocking?.destroy();
+    this.#knocking = undefined;
     this.#group?.destroy();
     this.#group = undefined;
     this.#identity.secret.destroy();
     destroyGroupKeys(this.#keys);
   }
 
-  async #openMessage(bytes: Uint8Array): Promise<GroupOpened> {
-    const group = this.#group;
-    if (group === undefined) return nothing('outside');
-    const message = await group.openMessage(bytes);
-    if (!message.ok) return nothing(message.code);
-    const content = decodeContent(message.value.bytes, decodeText);
-    if (!content.ok) return nothing(content.code);
-    return { kind: 'content', memberKey: message.value.memberKey, content: content.value };
+  /** Somebody outside waits for a welcome, and for nothing else. */
+  async #takeOutside(plaintext: GroupPlaintext, sealedBy: SealedBy): Promise<GroupOpened> {
+    if (plaintext.kind !== 'welcome' || this.#knocking === undefined) return this.#pass('outside', sealedBy);
+    return (await this.#knocking.takeWelcome(plaintext)) ? { kind: 'welcome' } : nothing('piece', sealedBy);
   }
 
-  /** A commit's pieces stand behind one another in the log; whoever breaks the row has lost its commit. */
-  async #takePiece(piece: Piece): Promise<GroupOpened> {
-    const follows = piece.index === this.#pieces.length;
-    if (!follows && piece.index !== 0) {
-      this.#pieces = [];
-      return nothing('commit-form');
+  async #takeInside(group: Group, plaintext: GroupPlaintext, sealedBy: SealedBy): Promise<GroupOpened> {
+    switch (plaintext.kind) {
+      case 'dummy':
+        return this.#pass('dummy', sealedBy);
+      case 'message':
+        return this.#openMessage(group, plaintext.bytes);
+      case 'piece':
+        return this.#takePiece(group, plaintext, sealedBy);
+      case 'leave':
+        return nothing(this.#ledger.takeLeave(plaintext, group.roster), sealedBy);
+      case 'order':
+        return nothing(this.#ledger.takeOrder(plaintext.order), sealedBy);
+      case 'knock':
+        return this.#takeKnock(group, plaintext.name, plaintext.keyPackage);
+      case 'welcome':
+        this.#ledger.passWelcome();
+        return nothing('piece', sealedBy);
     }
-    this.#pieces = [...(follows ? this.#pieces : []), piece.bytes.slice()];
-    if (this.#pieces.length < piece.count) return nothing('piece');
-    const commit = concatBytes(...this.#pieces);
-    this.#pieces = [];
-    return this.#process(commit);
   }
 
-  async #process(commit: Uint8Array): Promise<GroupOpened> {
-    const group = this.#group;
-    if (group === undefined) return nothing('outside');
-    const outcome = await group.processCommit(commit);
-    if (!outcome.ok) return { kind: 'refused', code: outcome.code };
+  /** Not a part of anything: what stood before it does not go on behind it. */
+  #pass(code: GroupNothing, sealedBy: SealedBy): GroupOpened {
+    this.#ledger.endRow();
+    this.#knocking?.interrupt();
+    return nothing(code, sealedBy);
+  }
+
+  async #openMessage(group: Group, bytes: Uint8Array): Promise<GroupOpened> {
+    this.#ledger.endRow();
+    const message = await group.openMessage(bytes);
+    if (!message.ok) return nothing(message.code, 'member');
+    const { memberId, memberKey } = message.value;
+    const decoded = decodeContent(message.value.bytes, decodeText);
+    const content = decoded.ok ? decoded.value : undefined;
+    this.#ledger.hear(memberId, content?.type === 'roll-call');
+    if (content?.type === 'presence' && content.standing === 'leaving') {
+      this.#ledger.noteLeave({ memberId, signature: content.signature }, group.roster);
+    }
+    return decoded.ok
+      ? { kind: 'content', memberId, memberKey, content: decoded.value }
+      : nothing(decoded.code, 'member');
+  }
+
+  async #takeKnock(group: Group, name: Uint8Array, keyPackage: Uint8Array): Promise<GroupOpened> {
+    const mode = this.#ledger.evidence().access;
+    if (mode !== 'knock') return this.#pass(mode === 'open' ? 'policy-add' : 'policy-locked', 'joiner');
+    const said = decodeText(name);
+    if (said === undefined) return this.#pass('content-text', 'joiner');
+    // A copy: the frame goes, the stranger waits.
+    const bytes = keyPackage.slice();
+    const stranger = await this.#engine.readKeyPackage(bytes);
+    if (!stranger.ok) return this.#pass(stranger.code, 'joiner');
+    const { memberId, memberKey } = stranger.value;
+    if (group.roster.some((member) => isAlike(member, stranger.value))) {
+      return this.#pass('member-duplicate', 'joiner');
+    }
+    this.#ledger.endRow();
+    this.#strangers = rememberStranger(this.#strangers, { memberId, keyPackage: bytes });
+    return { kind: 'knock', memberId, memberKey, name: said };
+  }
+
+  async #takePiece(group: Group, piece: Piece, sealedBy: SealedBy): Promise<GroupOpened> {
+    // What the row shows is what the commit is judged by; its last piece ends it.
+    const evidence = this.#ledger.evidence();
+    const commit = this.#ledger.takePiece(piece);
+    if (commit === undefined) return nothing('piece', sealedBy);
+    this.#ledger.endRow();
+    const outcome = await this.#judging(evidence, () => group.processCommit(commit));
+    if (!outcome.ok) return { kind: 'refused', code: outcome.code, sealedBy };
+    const { facts, removed } = outcome.value;
     // What this member had made stands on an epoch that is over.
     this.discard();
-    if (outcome.value.removed) {
-      this.#group = undefined;
-      return { kind: 'removed' };
-    }
-    await this.#entered(group);
-    return { kind: 'epoch', by: 'other' };
+    if (removed) return this.#leave(removalReason(evidence.warrants, { memberId: this.memberId }));
+    const { access, proofs } = this.#ledger.standing;
+    const warrants = facts.kind === 'member' ? evidence.warrants : EMPTY_ROW;
+    await this.#enter(group, { access: accessAfter(access, warrants), proofs });
+    return describeEpoch('other', facts, warrants, this.memberId);
   }
 
-  async #takeEcho(own: OwnCommit): Promise<GroupOpened> {
-    const echoed = own.echoed + 1;
-    this.#own = { ...own, echoed };
-    if (echoed < own.bodies.length) return nothing('own');
-    this.#own = undefined;
+  async #adopt({ pending, standing, warrants }: OwnCommit): Promise<GroupOpened> {
     const before = this.#group;
-    this.#group = await own.pending.adopt();
-    if (before !== undefined && before !== this.#group) before.destroy();
-    await this.#entered(this.#group);
-    return { kind: 'epoch', by: 'own' };
+    const group = await pending.adopt();
+    if (before !== undefined && before !== group) before.destroy();
+    // Who has said meanwhile that it wants to go still wants to.
+    const proofs = [...standing.proofs, ...this.#ledger.standing.proofs];
+    await this.#enter(group, { ...standing, proofs });
+    return describeEpoch('own', pending.facts, warrants, this.memberId);
   }
 
   /** The log has one order, and nothing of the epoch before comes behind its commit: its keys can go at once. */
-  async #entered(group: Group): Promise<void> {
-    this.#pieces = [];
+  async #enter(group: Group, standing: Standing): Promise<void> {
+    this.#group = group;
     await group.purgePrevious();
-    const present = new Set(group.roster.map(({ memberId }) => toHex(memberId)));
-    for (const memberId of this.#proofs.keys()) if (!present.has(memberId)) this.#proofs.delete(memberId);
+    this.#ledger.enter(group.roster, standing);
+    this.#strangers = stillOutside(this.#strangers, group.roster);
   }
 
-  /** Frames of members are under the epoch's key; who joins has only the join key. */
-  #openBody(body: Uint8Array): Decoded<GroupPlaintext, ContentCode | 'foreign'> {
-    for (const key of [this.#group?.envelopeKey(this.#group.epoch), this.#keys.joinKey]) {
-      const opened = key === undefined ? undefined : openEnvelope(key, body);
-      if (opened?.ok === true) return decodeGroupPlaintext(opened.value);
-    }
-    return { ok: false, code: 'foreign' };
+  #leave(reason: ReturnType<typeof removalReason>): GroupOpened {
+    this.#group = undefined;
+    this.#ledger.leave();
+    this.#strangers = [];
+    return { kind: 'removed', reason };
   }
 
-  /** A proof is noted if it holds for somebody in the group, or if there is no group yet to look in: then it is judged when it is used. */
-  #note(proof: LeaveProof): boolean {
-    const member = this.roster.find(({ memberId }) => equalBytes(memberId, proof.memberId));
-    if (this.#group !== undefined && member === undefined) return false;
-    if (member !== undefined && !verifyLeave(proof, this.#keys.roomId, member.memberKey)) return false;
-    this.#proofs.set(toHex(proof.memberId), { memberId: proof.memberId.slice(), signature: proof.signature.slice() });
-    return true;
+  async #joinFrom(head: Uint8Array, again: boolean): Promise<Decoded<PendingCommit, GroupCode>> {
+    const joined = again ? await this.#engine.rejoinGroup(head, this.#identity) : undefined;
+    // It was removed meanwhile: then it joins like anybody.
+    const isGone = joined?.ok === false && joined.code === 'member-unknown';
+    return joined === undefined || isGone ? this.#engine.joinGroup(head, this.#identity) : joined;
   }
 
-  #propose(pending: PendingCommit, proofs: readonly LeaveProof[], key: Secret): Upload {
-    this.discard();
-    const capacity = pieceCapacity(COMMIT_PLAINTEXT_BYTES);
-    const count = Math.ceil(pending.commit.length / capacity);
-    const pieces = Array.from({ length: count }, (_, index): GroupPlaintext => {
-      const bytes = pending.commit.subarray(index * capacity, (index + 1) * capacity);
-      return { kind: 'piece', index, count, bytes };
-    });
-    const leaves = proofs.map((proof): GroupPlaintext => ({ kind: 'leave', ...proof }));
-    const frames = [...leaves, ...pieces];
-    const bucket = Math.max(COMMIT_FRAMES_LEAST, 2 ** Math.ceil(Math.log2(frames.length)));
-    // The dummies come first: behind the last piece the epoch, and with it the key, is another.
-    const dummies = Array.from({ length: bucket - frames.length }, (): GroupPlaintext => ({ kind: 'dummy' }));
-    const bodies = [...dummies, ...frames].map((frame) => this.#sealForCommit(frame, key));
-    const staying = [...this.#proofs.values()].filter(
-      ({ memberId }) => !proofs.some((proof) => equalBytes(proof.memberId, memberId)),
+  #readHead(sealed: Uint8Array): ReturnType<GroupEnvelopes['openHead']> | { ok: false; code: 'order-invalid' } {
+    const head = this.#envelopes.openHead(sealed);
+    const access = head.ok ? head.value.access : undefined;
+    return access === undefined || this.#ledger.isOrder(access) ? head : refuse('order-invalid');
+  }
+
+  #rotate(orders: readonly SignedOrder[], removed: readonly GroupMember[]): Promise<Decoded<Upload, GroupCode>> {
+    const parts = this.#viewParts(this.#inside());
+    const isRemoved = ({ memberId }: GroupMember): boolean =>
+      removed.some((member) => equalBytes(member.memberId, memberId));
+    const leavers = departingOf(parts)
+      .filter((member) => !isRemoved(member))
+      .slice(0, LEAVERS_PER_COMMIT_MAX);
+    const leaves = leavers.flatMap((member) => leaveOf(parts.proofs, member, parts.roomId) ?? []);
+    const gone = [...removed, ...leavers].map(({ memberId }) => memberId);
+    return this.#commit({ orders, leaves }, (group) =>
+      gone.length === 0 ? group.rotate() : group.removeMembers(gone),
     );
-    this.#own = { pending, bodies, echoed: 0 };
-    return this.#makeUpload(bodies, this.#sealHead(pending.head, staying));
+  }
+
+  async #commit(
+    warrants: Warrants,
+    propose: (group: Group) => Promise<Decoded<PendingCommit, GroupCode>>,
+  ): Promise<Decoded<Upload, GroupCode>> {
+    const group = this.#inside();
+    const pending = await this.#judging(this.#ledger.evidence(warrants), () => propose(group));
+    if (!pending.ok) return pending;
+    const { access, proofs } = this.#ledger.standing;
+    const standing = { access: accessAfter(access, warrants), proofs };
+    return this.#propose(pending.value, { sealedBy: 'member', warrants, standing });
+  }
+
+  #propose(
+    pending: PendingCommit,
+    { sealedBy, warrants, standing }: Pick<OwnCommit, 'sealedBy' | 'warrants' | 'standing'>,
+  ): Decoded<Upload, 'group-bytes-size'> {
+    const key = sealedBy === 'joiner' ? this.#keys.joinKey : envelopeKeyOf(this.#inside());
+    const bodies = this.#envelopes.sealCommit({ ...warrants, welcome: pending.welcome, commit: pending.commit }, key);
+    if (bodies === undefined) {
+      pending.discard();
+      return refuse('group-bytes-size');
+    }
+    // Who is removed needs no proof any more.
+    const gone = pending.facts.removed;
+    const proofs = standing.proofs.filter(
+      (proof) => !gone.some((member) => equalBytes(member.memberId, proof.memberId)),
+    );
+    const head = this.#envelopes.sealHead({ group: pending.head, proofs, access: standing.access });
+    this.#own.propose({ pending, bodies, sealedBy, warrants, standing });
+    return accept(this.#makeUpload(bodies, head));
+  }
+
+  /** An upload that replaces the head and begins no epoch. */
+  async #makeQuietUpload(frame: GroupPlaintext, proofs: readonly LeaveProof[]): Promise<Upload> {
+    const group = this.#inside();
+    const { access } = this.#ledger.standing;
+    const head = this.#envelopes.sealHead({ group: await group.exportHead(), proofs, access });
+    return this.#makeUpload(this.#envelopes.sealFrames([DUMMY, frame], envelopeKeyOf(group)), head);
   }
 
   #makeUpload(bodies: readonly Uint8Array[], head: Uint8Array): Upload {
     return { id: this.#random(UPLOAD_ID_BYTES), frameSize: COMMIT_FRAME_SIZE, bodies, head };
   }
 
-  #sealHead(group: Uint8Array, proofs: readonly LeaveProof[]): Uint8Array {
-    return sealEnvelope(
-      this.#keys.headKey,
-      encodeHeadPlaintext({ group, proofs, access: undefined }, ENVELOPE_OVERHEAD_BYTES),
-      this.#random,
-    );
+  /** Puts on the desk what the engine's question is answered from while `work` is done. */
+  async #judging<Result>(evidence: Evidence, work: () => Promise<Result>): Promise<Result> {
+    this.#desk.evidence = evidence;
+    const result = await work();
+    this.#desk.evidence = undefined;
+    return result;
   }
 
-  /** The frames of a commit have one size, whatever they carry. */
-  #sealForCommit(plaintext: GroupPlaintext, key: Secret): Uint8Array {
-    return sealEnvelope(key, encodeGroupPlaintext(plaintext, COMMIT_PLAINTEXT_BYTES), this.#random);
+  #viewParts(group: Group): ViewParts {
+    const { access, proofs } = this.#ledger.standing;
+    const { rollCall } = this.#ledger;
+    return {
+      group,
+      epoch: group.epoch,
+      self: this.memberId,
+      roomId: this.#keys.roomId,
+      proofs,
+      rollCall,
+      access: modeOf(access),
+    };
   }
 
-  #sealPlaintext(plaintext: GroupPlaintext, key: Secret): Uint8Array {
-    const length = plaintext.kind === 'message' ? plaintext.bytes.length : 0;
-    const size = PLAINTEXT_SIZES.find((bytes) => messageCapacity(bytes) >= length);
-    if (size === undefined) throw new RangeError('a content larger than the largest frame');
-    return sealEnvelope(key, encodeGroupPlaintext(plaintext, size), this.#random);
-  }
-
-  #active(): Group {
+  #inside(): Group {
     if (this.#group === undefined) throw new Error('not in the group');
     return this.#group;
   }
-
-  #envelopeKey(group: Group): Secret {
-    const key = group.envelopeKey(group.epoch);
-    if (key === undefined) throw new Error('an epoch without its key');
-    return key;
-  }
 }
 
-function mayGo(proofs: ReadonlyMap<string, LeaveProof>, member: GroupMember, roomId: Uint8Array): boolean {
-  const proof = proofs.get(toHex(member.memberId));
-  return proof !== undefined && verifyLeave(proof, roomId, member.memberKey);
+function envelopeKeyOf(group: Group): Secret {
+  const key = group.envelopeKey(group.epoch);
+  if (key === undefined) throw new Error('an epoch without its key');
+  return key;
 }
 
-function isNext(own: OwnCommit, body: Uint8Array): boolean {
-  const expected = own.bodies[own.echoed];
-  return expected !== undefined && equalBytes(expected, body);
+function isAlike(one: GroupMember, other: GroupMember): boolean {
+  return equalBytes(one.memberId, other.memberId) || equalBytes(one.memberKey, other.memberKey);
 }
 
-function nothing(code: GroupNothing): GroupOpened {
-  return { kind: 'nothing', code };
+function nothing(code: GroupNothing, sealedBy: SealedBy): GroupOpened {
+  return { kind: 'nothing', code, sealedBy };
 }

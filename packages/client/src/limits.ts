@@ -28,6 +28,18 @@ export const MEMBER_SILENT_MS = 200_000;
 /** Frames that wait to be opened or sealed. Above it the stream is not read until half of them are done; one chunk more may come. */
 export const KEY_WORK_MAX = 256;
 
+/** Frames of one commit: what 65,536 bytes of bodies hold, in powers of two. PROTOCOL.md §5.8. */
+export const COMMIT_FRAMES_MAX = 16;
+/** Leavers that one commit removes: each takes a frame beside the commit itself. The others go with the next. */
+export const LEAVERS_PER_COMMIT_MAX = 4;
+/** Leave proofs, and orders, of one commit that are looked at: as many as fit beside a piece. */
+export const WARRANTS_MAX = 14;
+/** Own messages on their way that are still known when they come back. */
+export const OWN_MESSAGES_MAX = 1_024;
+/** Strangers that have knocked, with their key packages, and welcomes for oneself that wait for their head; the oldest goes first. */
+export const STRANGERS_MAX = 16;
+export const WELCOMES_MAX = 4;
+
 /** A text whose speaker has not said its name yet waits so long for it: every member answers a newcomer at once. */
 export const NAME_WAIT_MS = 5_000;
 /** Bytes of such texts that wait, together. What is over is shown without a name. */

@@ -90,7 +90,7 @@ async function makeFoundingUpload(
   random: RandomSource,
   founding: Founding,
 ): Promise<Upload> {
-  const surroundings = { ...founding, random };
+  const surroundings = { ...founding, random, moderatorKey: invite.onionKey };
   const membership = await GroupMembership.open(invite.roomSecret, roomId, surroundings);
   try {
     return await membership.found();

@@ -1,13 +1,15 @@
 // A room's log, counter and heads as an honest relay keeps them, and members that read it: group keys without a network.
 
 import { deriveRoomKeys } from '@sotto/crypto';
+import { proveLeave } from '@sotto/crypto/group';
 import type { GroupSuite } from '@sotto/crypto/group';
 import { nativeCrypto } from '@sotto/crypto/native';
 import { bodyBytes, FRAME_BYTES } from '@sotto/protocol';
-import type { Content } from '@sotto/protocol';
+import type { Content, ContentHeader, SignedAccess } from '@sotto/protocol';
 import { SeededRandom } from '@sotto/test-kit';
 import { GroupMembership } from '../src/group-membership.ts';
-import type { GroupOpened } from '../src/group-membership.ts';
+import { Moderator } from './moderator.ts';
+import type { GroupOpened, GroupView } from '../src/group-membership.ts';
 import type { Upload } from '../src/upload.ts';
 
 export class GroupLog {
@@ -16,6 +18,7 @@ export class GroupLog {
   readonly roomId: Uint8Array;
   readonly entries: Uint8Array[] = [];
   readonly suite: GroupSuite;
+  readonly moderator: Moderator;
   counter = 0;
   head: { readonly bytes: Uint8Array; readonly counter: number } | undefined;
   previousHead: Uint8Array | undefined;
@@ -24,16 +27,18 @@ export class GroupLog {
     this.random = new SeededRandom(seed);
     this.suite = suite;
     this.roomSecret = this.random.bytes(32);
+    const moderatorSeed = this.random.bytes(32);
     this.roomId = deriveRoomKeys(this.roomSecret, this.random.bytes(32)).roomId;
+    this.moderator = new Moderator(moderatorSeed, this.roomId);
   }
 
   member(name: string, roomSecret = this.roomSecret): Promise<GroupReader> {
     return GroupReader.open(this, name, roomSecret);
   }
 
-  async founded(): Promise<this> {
+  async founded(access?: SignedAccess): Promise<this> {
     const founder = await this.member('founder');
-    this.commit(await founder.membership.found(), 0);
+    this.commit(await founder.membership.found(access), 0);
     founder.membership.destroy();
     return this;
   }
@@ -57,6 +62,8 @@ export class GroupLog {
   }
 }
 
+type Said = Content extends infer Each ? (Each extends Content ? Omit<Each, keyof ContentHeader> : never) : never;
+
 /** A member and how far it has read. */
 export class GroupReader {
   readonly name: string;
@@ -77,7 +84,12 @@ export class GroupReader {
   }
 
   static async open(log: GroupLog, name: string, roomSecret: Uint8Array): Promise<GroupReader> {
-    const surroundings = { crypto: nativeCrypto, suite: log.suite, random: log.random.bytes };
+    const surroundings = {
+      crypto: nativeCrypto,
+      suite: log.suite,
+      random: log.random.bytes,
+      moderatorKey: log.moderator.publicKey,
+    };
     return new GroupReader(log, name, await GroupMembership.open(roomSecret, log.roomId, surroundings));
   }
 
@@ -112,16 +124,16 @@ export class GroupReader {
   }
 
   async say(text: string): Promise<void> {
+    await this.publish(() => ({ type: 'text', index: 0, count: 1, bytes: Buffer.from(text) }));
+  }
+
+  callRoll(): Promise<void> {
+    return this.publish(() => ({ type: 'roll-call' }));
+  }
+
+  async publish(say: () => Said): Promise<void> {
     this.#number += 1;
-    const content: Content = {
-      type: 'text',
-      number: this.#number,
-      seen: 0,
-      logHash: new Uint8Array(16),
-      index: 0,
-      count: 1,
-      bytes: Buffer.from(text),
-    };
+    const content = { number: this.#number, seen: 0, logHash: new Uint8Array(16), ...say() } as Content;
     // A refused frame is sealed again under the epoch that has begun meanwhile.
     while (this.#log.publish(await this.membership.seal(content), this.#counter) === 'stale') await this.read();
   }
@@ -136,11 +148,21 @@ export class GroupReader {
     return taken;
   }
 
-  leave(): void {
-    this.#log.publish(this.membership.sealLeave(), this.#counter);
+  /** Says goodbye, and sees its own words before it is gone. */
+  async leave(): Promise<void> {
+    await this.publish(() => {
+      const { signature } = proveLeave(this.membership.identity, this.#log.roomId);
+      return { type: 'presence', standing: 'leaving', name: this.name, signature };
+    });
+  }
+
+  get view(): GroupView {
+    const view = this.membership.view;
+    if (view === undefined) throw new Error(`${this.name} is not in the group`);
+    return view;
   }
 
   get names(): number {
-    return this.membership.roster.length;
+    return this.view.members.length;
   }
 }

@@ -7,7 +7,7 @@ export type { CommitFacts, CommitPolicy } from './group-commit-rules.ts';
 export type { GroupCrypto, GroupSuite } from './group-crypto.ts';
 export { GroupEngine } from './group-engine.ts';
 export type { CommitOutcome, Group, GroupOptions, KeyPackageOffer, PendingCommit } from './group-engine.ts';
-export { createGroupIdentity } from './group-identity.ts';
+export { copyGroupIdentity, createGroupIdentity } from './group-identity.ts';
 export type { GroupIdentity } from './group-identity.ts';
 export { deriveGroupKeys, destroyGroupKeys } from './group-keys.ts';
 export type { GroupKeys } from './group-keys.ts';

@@ -14,7 +14,7 @@ const LABEL = ascii('sotto/1 order');
 /** number 8 + type 1 + the longest payload + signature 64. */
 export const ORDER_BYTES_MAX: number = 8 + 1 + MEMBER_ID_BYTES + SIGNATURE_BYTES;
 /** number 8 + mode 1 + signature 64: the access order as the head carries it. */
-export const ACCESS_BYTES: number = 8 + 1 + SIGNATURE_BYTES;
+const ACCESS_BYTES: number = 8 + 1 + SIGNATURE_BYTES;
 
 /** `open`: whoever has the connection string comes in by himself. `knock`: members let him in. `locked`: nobody comes in. */
 export type AccessMode = keyof typeof MODES;
