@@ -22,6 +22,7 @@ import { MemoryRoomStore, startRelay } from '@sotto/relay';
 import type { Relay } from '@sotto/relay';
 import { onionAddressOf } from '@sotto/tor';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { Seat } from './seat.ts';
 import { TorStandIn } from './tor-stand-in.ts';
 
 const LONG_MS = 50_000;
@@ -34,6 +35,7 @@ let tor: TorStandIn;
 let screen: Screen;
 let host: Host;
 let visitors: Visitor[];
+let seats: Seat[];
 
 /** What the host has printed. */
 class Screen {
@@ -110,6 +112,14 @@ async function counterOf(invite: Invite): Promise<number | string | undefined> {
   return frame.operation === 'attached' ? frame.number : frame.code;
 }
 
+/** Joins the group. @returns the access that its head tells of. */
+async function joinAs(name: string, invite: Invite): Promise<AccessMode | undefined> {
+  const seat = await Seat.take(name, join(directory, 'relay.sock'), invite, 'x-wing');
+  seats.push(seat);
+  await seat.join();
+  return seat.membership.view?.access;
+}
+
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'sotto-moving-'));
   const relayPath = join(directory, 'relay.sock');
@@ -118,10 +128,12 @@ beforeEach(async () => {
   tor = await TorStandIn.start(relayPath);
   screen = new Screen();
   visitors = [];
+  seats = [];
 });
 
 afterEach(async () => {
   for (const visitor of visitors) visitor.leave();
+  for (const seat of seats) seat.leaveSeat();
   host.stop();
   await host.ended;
   await tor[Symbol.asyncDispose]();
@@ -282,14 +294,17 @@ describe('an eviction', () => {
     expect((await evict()).order).toMatchObject({ number: 3 });
   });
 
-  test('takes the access of the room before along', async () => {
-    await openWith('open', {});
-    host.setAccess('locked');
-    await evict();
+  test('leads into a room that all who move can join, whatever the access before, and says so', async () => {
+    const before = await openWith('locked', { graceMs: SHORT_MS });
+    expect(await joinAs('first', before)).toBe('locked');
+    // The first finds a room that nobody is in; from then on it is locked.
+    await expect(joinAs('second', before)).rejects.toThrow('policy-locked');
+    const { move } = await evict();
+    expect(await joinAs('first', move)).toBe('open');
+    expect(await joinAs('second', move)).toBe('open');
     host.moved();
-    const reply = host.setAccess('knock');
-    // The new room's first order is the access it was founded with.
-    expect(reply).toMatchObject({ ok: true, order: { number: 2, mode: 'knock' } });
+    await screen.shows('order the access again');
+    expect(host.setAccess('locked')).toMatchObject({ ok: true, order: { number: 2, mode: 'locked' } });
   });
 
   test('that a stop interrupts leaves nothing behind', async () => {

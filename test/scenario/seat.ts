@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { deriveRoomKeys, signCapability } from '@sotto/crypto';
 import type { RoomKeys } from '@sotto/crypto';
 import { proveLeave } from '@sotto/crypto/group';
+import type { GroupSuite } from '@sotto/crypto/group';
 import { nativeCrypto } from '@sotto/crypto/native';
 import {
   decodeAttached,
@@ -68,9 +69,9 @@ export class Seat {
     this.membership = membership;
   }
 
-  static async take(name: string, path: string, room: RoomString): Promise<Seat> {
+  static async take(name: string, path: string, room: RoomString, suite: GroupSuite = 'x25519'): Promise<Seat> {
     const keys = deriveRoomKeys(room.roomSecret, room.onionKey);
-    const surroundings = { crypto: nativeCrypto, suite: 'x25519', random, moderatorKey: room.onionKey } as const;
+    const surroundings = { crypto: nativeCrypto, suite, random, moderatorKey: room.onionKey };
     const membership = await GroupMembership.open(room.roomSecret, keys.roomId, surroundings);
     const seat = new Seat(name, keys, membership);
     await seat.attach(path);

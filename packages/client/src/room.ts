@@ -12,7 +12,7 @@ import {
   equalBytes,
   ROOM_SECRET_BYTES,
 } from '@sotto/protocol';
-import type { Attached, Decoded, Frame, FrameCode, Invite } from '@sotto/protocol';
+import type { Attached, Decoded, Frame, FrameCode, Invite, SignedAccess } from '@sotto/protocol';
 import { DialError } from './client.ts';
 import type { ByteStream } from './client.ts';
 import type { ClientCode } from './errors.ts';
@@ -29,10 +29,11 @@ export interface RoomRegistration {
   readonly clientAuthorisationSeed: Secret;
 }
 
-/** What a room's group is made of. */
+/** What a room's group is made of, and who may come in from its first moment on: everybody, if nothing was ordered. */
 export interface Founding {
   readonly crypto: GroupCrypto;
   readonly suite: GroupSuite;
+  readonly access?: SignedAccess | undefined;
 }
 
 export function createRoomSecret(random: RandomSource): Uint8Array {
@@ -88,12 +89,12 @@ async function makeFoundingUpload(
   invite: Invite,
   roomId: Uint8Array,
   random: RandomSource,
-  founding: Founding,
+  { crypto, suite, access }: Founding,
 ): Promise<Upload> {
-  const surroundings = { ...founding, random, moderatorKey: invite.onionKey };
+  const surroundings = { crypto, suite, random, moderatorKey: invite.onionKey };
   const membership = await GroupMembership.open(invite.roomSecret, roomId, surroundings);
   try {
-    return await membership.found();
+    return await membership.found(access);
   } finally {
     membership.destroy();
   }

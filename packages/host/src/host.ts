@@ -74,7 +74,7 @@ export class Host implements Moderation {
 
   setAccess(mode: AccessMode): ModeratorReply {
     if (this.#room.invite === undefined) return { ok: false, code: 'not-open' };
-    // The other room is founded with the access of this one: nobody changes it meanwhile.
+    // Orders for a room that is about to end would be void before anybody could carry them out.
     if (this.#other !== undefined) return { ok: false, code: 'busy' };
     return { ok: true, order: this.#room.orders.access(mode) };
   }
@@ -123,7 +123,7 @@ export class Host implements Moderation {
         this.#before?.stop();
         return;
       case 'show-invite':
-        if (this.invite !== undefined) this.#print(renderMoved(this.invite, this.#room.network));
+        this.#showMoved();
         return;
       case 'wait':
         this.#wait(effect.forMs);
@@ -138,7 +138,8 @@ export class Host implements Moderation {
   }
 
   #openOther(): void {
-    const other = this.#makeRoom(this.#room.orders.mode);
+    // Whatever the access of this room: those who move have to get in, all of them at once, and nobody else has the other room's string yet.
+    const other = this.#makeRoom('open');
     this.#other = other;
     void other.opened.then(() => {
       if (this.#other === other) this.#step({ type: 'opened' });
@@ -158,6 +159,13 @@ export class Host implements Moderation {
     this.#before = this.#room;
     this.#room = this.#other;
     this.#other = undefined;
+  }
+
+  #showMoved(): void {
+    const { connectionString, network, orders } = this.#room;
+    if (connectionString === undefined) return;
+    const wasOpen = (this.#before?.orders.mode ?? 'open') === 'open';
+    this.#print(renderMoved(connectionString, network, { reopened: !wasOpen && orders.mode === 'open' }));
   }
 
   #answer(reply: ModeratorReply): void {
@@ -191,8 +199,8 @@ export class Host implements Moderation {
       if (code !== undefined) this.#print(`other room: ended (${code}): ${HOST_CODES[code]}`);
       this.#step({ type: 'lost' });
     } else if (room === this.#before) {
-      this.#before = undefined;
       this.#step({ type: 'closed' });
+      this.#before = undefined;
     }
   }
 

@@ -16,6 +16,9 @@ export interface ShownStage {
 
 const TEST_NETWORK = 'PRIVATE TEST NETWORK: nothing here is anonymous, and nobody outside this machine can join.';
 
+const REOPENED =
+  'room: who has the new string comes in, as always after a move: order the access again if it is to be another one';
+
 export function describeStage(whose: string, stage: ShownStage): string {
   switch (stage.state) {
     case 'progressing':
@@ -81,10 +84,15 @@ export function renderOpening(
   return `${spent}\n${renderInvite(invite, remind(network))}`;
 }
 
-/** The new string after a move, and why there is one. */
-export function renderMoved(invite: string, network: NetworkKind | undefined): string {
+/** The new string after a move, and why there is one. `reopened`: the room before let nobody in by himself, and this one does. */
+export function renderMoved(
+  invite: string,
+  network: NetworkKind | undefined,
+  { reopened }: { readonly reopened: boolean },
+): string {
   const why = 'room: has moved, because somebody was removed: the connection string from before leads nowhere any more';
-  return `${why}\n${renderInvite(invite, remind(network))}`;
+  const access = reopened ? `${why}\n${REOPENED}` : why;
+  return `${access}\n${renderInvite(invite, remind(network))}`;
 }
 
 function remind(network: NetworkKind | undefined): string {
