@@ -62,6 +62,19 @@ describe('what group keys put into an envelope', () => {
     { kind: 'leave', memberId: new Uint8Array(16), signature: new Uint8Array(64) },
     ROOM_BYTES,
   );
+  const signature = new Uint8Array(64).fill(9);
+  const access = encodeGroupPlaintext(
+    { kind: 'order', order: { type: 'access', number: 1, mode: 'locked', signature } },
+    ROOM_BYTES,
+  );
+  const eviction = encodeGroupPlaintext(
+    { kind: 'order', order: { type: 'evict', number: 1, memberId: new Uint8Array(16), signature } },
+    ROOM_BYTES,
+  );
+  const knock = encodeGroupPlaintext(
+    { kind: 'knock', name: Uint8Array.of(65), keyPackage: Uint8Array.of(7) },
+    ROOM_BYTES,
+  );
   const changed = (bytes: Uint8Array, at: number, value: number): Uint8Array => {
     const copy = bytes.slice();
     copy[at] = value;
@@ -79,7 +92,19 @@ describe('what group keys put into an envelope', () => {
     ['a piece beyond its count', changed(piece, 2, 1), 'fragment-index'],
     ['a piece with something behind it', changed(piece, 20, 1), 'content-padding'],
     ['a proof with something behind it', changed(leave, 90, 1), 'content-padding'],
-    ['too few bytes', message.subarray(0, 80), 'content-length'],
+    ['an order of an unknown type', changed(access, 9, 9), 'content-kind'],
+    ['a move, which is no frame', changed(access, 9, 3), 'content-kind'],
+    ['an access of an unknown mode', changed(access, 10, 3), 'content-kind'],
+    ['an order with a number above 2^53-1', changed(access, 2, 0x20), 'content-number'],
+    ['an order with something behind it', changed(access, 75, 1), 'content-padding'],
+    ['an eviction with something behind it', changed(eviction, 90, 1), 'content-padding'],
+    ['a knock without a name', changed(knock, 1, 0), 'content-text'],
+    ['a knock with a name of 49 bytes', changed(knock, 1, 49), 'content-text'],
+    ['a knock without a key package', changed(knock, 4, 0), 'content-length'],
+    ['a knock longer than its frame', changed(knock, 3, 0xff), 'content-length'],
+    ['a knock with something behind it', changed(knock, 6, 1), 'content-padding'],
+    ['a piece of a welcome beyond its count', changed(changed(piece, 0, 7), 2, 1), 'fragment-index'],
+    ['too few bytes', message.subarray(0, 89), 'content-length'],
   ])('refuses %s', (_what, bytes, code) => {
     expect(decodeGroupPlaintext(bytes)).toEqual({ ok: false, code });
   });
@@ -113,6 +138,27 @@ describe('a head', () => {
     ['more proofs than fit', Uint8Array.from([...head.subarray(0, 7), 1, ...head.subarray(8)])],
   ])('with %s is refused', (_what, bytes) => {
     expect(decodeHeadPlaintext(bytes)).toEqual({ ok: false, code: 'content-length' });
+  });
+
+  const ordered = encodeHeadPlaintext(
+    {
+      group: Uint8Array.of(1, 2, 3),
+      proofs: [],
+      access: { type: 'access', number: 1, mode: 'open', signature: new Uint8Array(64) },
+    },
+    SEAL_OVERHEAD_BYTES,
+  );
+  const spoil = (at: number, value: number): Uint8Array =>
+    Uint8Array.from(ordered, (byte, index) => (index === at ? value : byte));
+
+  test.each([
+    ['whose order is neither there nor not', spoil(8, 2), 'content-kind'],
+    ['with an access of an unknown mode', spoil(17, 3), 'content-kind'],
+    ['with an order above 2^53-1', spoil(10, 0x20), 'content-number'],
+    ['that ends within its order', ordered.subarray(0, 40), 'content-length'],
+    ['with something behind its order', spoil(82, 1), 'content-padding'],
+  ])('%s is refused', (_what, bytes, code) => {
+    expect(decodeHeadPlaintext(bytes)).toEqual({ ok: false, code });
   });
 
   test('with something in its padding is refused', () => {
