@@ -1,4 +1,4 @@
-// Who stands outside: strangers that have knocked and wait for a member's yes, and oneself, with a key package that waits for its welcome. PROTOCOL.md §5.9.
+// Who stands outside: strangers that have knocked and wait for a member's yes; or oneself, with a key package that waits for its welcome. PROTOCOL.md §5.9.
 
 import type { Group, GroupCode, GroupMember, KeyPackageOffer } from '@sotto/crypto/group';
 import { equalBytes, refuse } from '@sotto/protocol';
@@ -7,30 +7,43 @@ import { takePiece } from './commit-row.ts';
 import type { Pieces } from './commit-row.ts';
 import { STRANGERS_MAX, WELCOMES_MAX } from './limits.ts';
 
-/** Somebody outside who has knocked; known by the key package that an Add takes. */
-export interface Stranger {
+/** Somebody outside who has knocked. */
+interface Stranger {
   readonly memberId: Uint8Array;
   readonly keyPackage: Uint8Array;
 }
 
-/** @returns those who have knocked, the last at the end; who knocks again takes back the knock before. */
-export function rememberStranger(strangers: readonly Stranger[], stranger: Stranger): readonly Stranger[] {
-  const others = strangers.filter(({ memberId }) => !equalBytes(memberId, stranger.memberId));
-  return [...others, stranger].slice(-STRANGERS_MAX);
-}
-
-/** @returns those who are still outside. */
-export function stillOutside(strangers: readonly Stranger[], roster: readonly GroupMember[]): readonly Stranger[] {
-  return strangers.filter((stranger) => !roster.some(({ memberId }) => equalBytes(memberId, stranger.memberId)));
-}
-
-/** This member's own knock. Anybody with the connection string can post what looks like a welcome, so several are kept until one lets it in. */
-export class Knocking {
-  readonly #offer: KeyPackageOffer;
+export class Doorstep {
+  /** The last that knocked is the last. */
+  #strangers: readonly Stranger[] = [];
+  /** This member's own knock. */
+  #offer: KeyPackageOffer | undefined;
   #pieces: Pieces = [];
+  /** Anybody with the connection string can post what looks like one, so several are kept until one lets this member in. */
   #welcomes: readonly Uint8Array[] = [];
 
-  constructor(offer: KeyPackageOffer) {
+  /** Who knocks again takes back the knock before. */
+  remember(stranger: Stranger): void {
+    const others = this.#strangers.filter(({ memberId }) => !equalBytes(memberId, stranger.memberId));
+    this.#strangers = [...others, stranger].slice(-STRANGERS_MAX);
+  }
+
+  /** @returns the key package of somebody who has knocked. */
+  keyPackageOf(memberId: Uint8Array): Uint8Array | undefined {
+    return this.#strangers.find((stranger) => equalBytes(stranger.memberId, memberId))?.keyPackage;
+  }
+
+  /** An epoch has begun: whoever is in the group is not outside. An empty roster: this member is. */
+  settle(roster: readonly GroupMember[]): void {
+    this.#strangers = this.#strangers.filter(
+      (stranger) => roster.length > 0 && !roster.some(({ memberId }) => equalBytes(memberId, stranger.memberId)),
+    );
+    if (roster.length > 0) this.takeBack();
+  }
+
+  /** This member knocks, and takes back its knock before. */
+  knock(offer: KeyPackageOffer): void {
+    this.takeBack();
     this.#offer = offer;
   }
 
@@ -38,7 +51,8 @@ export class Knocking {
   async takeWelcome(piece: Piece): Promise<boolean> {
     const taken = takePiece(this.#pieces, piece) ?? takePiece([], piece);
     this.#pieces = taken?.pieces ?? [];
-    if (taken?.whole === undefined || !(await this.#offer.isNamedIn(taken.whole))) return false;
+    if (taken?.whole === undefined || this.#offer === undefined) return false;
+    if (!(await this.#offer.isNamedIn(taken.whole))) return false;
     this.#welcomes = [...this.#welcomes, taken.whole].slice(-WELCOMES_MAX);
     return true;
   }
@@ -50,15 +64,21 @@ export class Knocking {
 
   /** Tries the welcomes with a head. A refusal leaves everything as it was. */
   async enter(head: Uint8Array): Promise<Decoded<Group, GroupCode>> {
-    let answer: Decoded<Group, GroupCode> = refuse('welcome-invalid');
     for (const welcome of this.#welcomes) {
-      answer = await this.#offer.joinByWelcome(welcome, head);
-      if (answer.ok) break;
+      const entered = await this.#offer?.joinByWelcome(welcome, head);
+      if (entered?.ok !== true) continue;
+      // The offer's keys are the group's now, and not to be zeroed here.
+      this.#offer = undefined;
+      this.takeBack();
+      return entered;
     }
-    return answer;
+    return refuse('welcome-invalid');
   }
 
-  destroy(): void {
-    this.#offer.destroy();
+  takeBack(): void {
+    this.#offer?.destroy();
+    this.#offer = undefined;
+    this.#pieces = [];
+    this.#welcomes = [];
   }
 }

@@ -5,6 +5,7 @@ import type { Group, GroupMember } from '@sotto/crypto/group';
 import { equalBytes } from '@sotto/protocol';
 import type { AccessMode, LeaveProof } from '@sotto/protocol';
 import { leaveOf } from './group-policy.ts';
+import { LEAVERS_PER_COMMIT_MAX } from './limits.ts';
 import { mayRemoveSilent, unheard } from './roll-call.ts';
 import type { RollCall } from './roll-call.ts';
 
@@ -24,7 +25,7 @@ export interface GroupView {
   readonly members: readonly GroupSeat[];
   /** Ids of others who have said that they want to go. */
   readonly departing: readonly Uint8Array[];
-  /** Ids of others, not departing, whom a commit could remove now because they have not answered the roll call. */
+  /** Ids of others whom a commit could remove now because they have not answered the roll call; not of leavers that it removes anyway. */
   readonly silent: readonly Uint8Array[];
   readonly rollCalled: boolean;
   readonly access: AccessMode;
@@ -76,19 +77,24 @@ export function departingOf({ group, self, roomId, proofs }: ViewParts): GroupMe
   return others(group, self).filter((member) => leaveOf(proofs, member, roomId) !== undefined);
 }
 
-/** @returns the others who do not depart and could be removed for silence, all in one commit. */
+/** @returns those of them whom one commit removes. */
+export function leaversOf(parts: ViewParts): GroupMember[] {
+  return departingOf(parts).slice(0, LEAVERS_PER_COMMIT_MAX);
+}
+
+/** @returns the others who could be removed for silence, all in one commit, together with its leavers. */
 export function silentOf(parts: ViewParts): GroupMember[] {
   const { group, self, rollCall } = parts;
-  const departing = departingOf(parts);
-  const silent = unheard(rollCall, others(group, self)).filter(
-    ({ memberId }) => !departing.some((member) => equalBytes(member.memberId, memberId)),
-  );
-  const staying = group.roster.filter(
-    ({ memberId }) => ![...silent, ...departing].some((member) => equalBytes(member.memberId, memberId)),
-  );
+  const leavers = leaversOf(parts);
+  const silent = unheard(rollCall, without(others(group, self), leavers));
+  const staying = without(without(group.roster, leavers), silent);
   return mayRemoveSilent(rollCall, { memberId: self }, silent, staying) ? silent : [];
 }
 
 function others(group: Group, self: Uint8Array): GroupMember[] {
   return group.roster.filter(({ memberId }) => !equalBytes(memberId, self));
+}
+
+function without(members: readonly GroupMember[], gone: readonly GroupMember[]): GroupMember[] {
+  return members.filter(({ memberId }) => !gone.some((member) => equalBytes(member.memberId, memberId)));
 }

@@ -43,8 +43,8 @@ export class LogLedger {
     return this.#rollCall;
   }
 
-  /** What a commit of a member is judged by; others' by what stands in the row, one's own by what it will carry. */
-  evidence(warrants: Warrants = this.#row): Evidence {
+  /** What a commit of a member is judged by that carries these. */
+  evidence(warrants: Warrants): Evidence {
     return {
       roomId: this.#roomId,
       access: modeOf(this.#standing.access),
@@ -107,11 +107,11 @@ export class LogLedger {
     this.#row = beforePieces(this.#row);
   }
 
-  /** @returns the commit if it is whole. */
-  takePiece(piece: Piece): Uint8Array | undefined {
+  /** @returns the commit if it is whole, and what it is judged by: its row, which it ends. */
+  takePiece(piece: Piece): { readonly commit: Uint8Array; readonly evidence: Evidence } | undefined {
     const { row, commit } = addPiece(this.#row, piece);
-    this.#row = row;
-    return commit;
+    this.#row = commit === undefined ? row : EMPTY_ROW;
+    return commit && { commit, evidence: this.evidence(row) };
   }
 
   addOwnMessage(body: Uint8Array, calls: boolean): void {
