@@ -1,10 +1,12 @@
 // A room on a fake clock: a scripted relay, real clients, and what each of them was told.
 
+import { nativeCrypto } from '@sotto/crypto/native';
 import type { Invite } from '@sotto/protocol';
 import { createStreamPair, FakeClock, SeededRandom } from '@sotto/test-kit';
 import type { StreamConditions, StreamPair } from '@sotto/test-kit';
 import { Client, DialError, registrationOf } from '../src/index.ts';
 import type { ClientEvent, Dial } from '../src/index.ts';
+import { GroupMembership } from '../src/group-membership.ts';
 import { ScriptedRelay } from './scripted-relay.ts';
 
 type Wanted<Type> = Type extends 'arrived' | 'left' ? 'arrived' | 'left' : Type;
@@ -31,17 +33,33 @@ export interface SeatOptions {
 }
 
 export class Rehearsal {
-  readonly clock: FakeClock = new FakeClock();
+  readonly clock: FakeClock;
   readonly random: SeededRandom;
   readonly invite: Invite;
   readonly relay: ScriptedRelay;
   /** Dials fail while it is so, as when Tor finds no way. */
   unreachable = false;
+  readonly #clients: Client[] = [];
+  #founding: 'under way' | 'done' = 'under way';
 
   constructor(seed = 1) {
     this.random = new SeededRandom(seed);
     this.invite = { onionKey: this.random.bytes(32), roomSecret: this.random.bytes(32) };
-    this.relay = new ScriptedRelay(registrationOf(this.invite), this.random.bytes);
+    const registration = registrationOf(this.invite);
+    this.relay = new ScriptedRelay(registration, this.random.bytes);
+    this.clock = new FakeClock(() => this.#founding === 'under way' || this.#clients.some((client) => client.isBusy));
+    void this.#found(registration.roomId);
+  }
+
+  /** As the host does it, before it shows the string. */
+  async #found(roomId: Uint8Array): Promise<void> {
+    const random = this.random.bytes;
+    const surroundings = { crypto: nativeCrypto, suite: 'x-wing', random, moderatorKey: this.invite.onionKey } as const;
+    const membership = await GroupMembership.open(this.invite.roomSecret, roomId, surroundings);
+    const { bodies, head } = await membership.found();
+    membership.destroy();
+    this.relay.commit(bodies, head);
+    this.#founding = 'done';
   }
 
   /** A client that has not started yet. */
@@ -60,14 +78,16 @@ export class Rehearsal {
     const client = new Client({
       invite: options.invite ?? this.invite,
       name,
-      dial: options.dial ?? dial,
+      dialFor: () => options.dial ?? dial,
       clock: this.clock,
       random: options.random ?? this.random.bytes,
+      crypto: nativeCrypto,
       tell: (event) => {
         events.push(event);
         options.hear?.(event, seat);
       },
     });
+    this.#clients.push(client);
     const seat: Seat = { name, client, events, streams, connection: () => connection };
     return seat;
   }

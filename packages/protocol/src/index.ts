@@ -3,7 +3,7 @@
 export * from './limits.ts';
 export { accept, ADMIN_CODES, CONTENT_CODES, FRAME_CODES, INVITE_CODES, refuse, RELAY_CODES } from './errors.ts';
 export type { AdminCode, ContentCode, Decoded, FrameCode, InviteCode, RelayCode } from './errors.ts';
-export { ByteReader, ByteWriter, concatBytes, equalBytes, fromHex, toHex } from './bytes.ts';
+export { ByteReader, ByteWriter, concatBytes, equalBytes, fromHex, isZero, toHex } from './bytes.ts';
 export { bodyBytes, decodeFrame, encodeFrame, FrameSplitter, OPERATIONS } from './frame.ts';
 export type { Frame, Operation } from './frame.ts';
 export {

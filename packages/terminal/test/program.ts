@@ -3,16 +3,15 @@
 import { PassThrough } from 'node:stream';
 import { randomBytes } from 'node:crypto';
 import type { Clock } from '@sotto/client';
+import { nativeCrypto } from '@sotto/crypto/native';
 import { encodeInvite } from '@sotto/protocol';
 import type { NetworkKind } from '@sotto/tor';
 import type { ExitCode } from '../src/exit-codes.ts';
 import { run } from '../src/run.ts';
+import { ROOM } from './scripted-relay.ts';
 import type { ScriptedRelay } from './scripted-relay.ts';
 
-export const INVITE: string = encodeInvite({
-  onionKey: new Uint8Array(32).fill(1),
-  roomSecret: new Uint8Array(32).fill(2),
-});
+export const INVITE: string = encodeInvite(ROOM);
 
 export const REAL_CLOCK: Clock = {
   now: () => performance.now(),
@@ -72,6 +71,7 @@ export function startProgram(
     stderr,
     clock: options.clock ?? REAL_CLOCK,
     random: (length) => Uint8Array.from(randomBytes(length)),
+    crypto: nativeCrypto,
     hideArguments: () => undefined,
     openDial: (_invite, onNetwork) => {
       onNetwork(options.network ?? 'public');
