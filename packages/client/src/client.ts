@@ -188,7 +188,6 @@ export class Client {
     const context = { room: this.#place.access, now: this.#options.clock.now(), chance: () => this.#chance() };
     const { session, effects } = step(this.#session, event, context);
     this.#session = session;
-    if (process.env['DBG']) console.log(event.type, JSON.stringify((event as any).passed ?? (event as any).made ?? (event as any).opened ?? (event as any).name ?? '').slice(0,150), '->', effects.map((e) => e.type + ((e as any).name ?? (e as any).task?.type ?? (e as any).passed?.type ?? '')).join(' '), session.link.phase, session.belonging.phase, session.counter, session.commit.phase);
     for (const effect of effects) this.#perform(effect);
   }
 

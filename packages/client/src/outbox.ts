@@ -106,11 +106,6 @@ export function acknowledge(outbox: Outbox, body: Uint8Array): { outbox: Outbox;
   return { outbox: { ...outbox, departed: outbox.departed.filter((frame) => frame !== departed) }, departed };
 }
 
-/** @returns whether these are the bytes of a frame of ours that still waits for its echo. */
-export function isOwn(outbox: Outbox, body: Uint8Array): boolean {
-  return outbox.departed.some((frame) => isBody(frame, body));
-}
-
 function isBody(frame: Departed, body: Uint8Array): boolean {
   return frame.standing !== 'sealing' && equalBytes(frame.body, body);
 }

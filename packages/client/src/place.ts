@@ -4,7 +4,7 @@ import type { RandomSource } from '@sotto/crypto';
 import type { GroupCrypto, GroupIdentity } from '@sotto/crypto/group';
 import type { Invite } from '@sotto/protocol';
 import { GroupMembership } from './group-membership.ts';
-import { isAwaited, isOwn } from './outbox.ts';
+import { isAwaited } from './outbox.ts';
 import { RoomAccess } from './room-access.ts';
 import type { Effect, Made, Session, SessionEvent, Task } from './session-state.ts';
 
@@ -33,9 +33,7 @@ export class Place {
     switch (work.type) {
       case 'open': {
         const { sequence, body } = work;
-        const opened = isOwn(waiting.outbox, body)
-          ? ({ kind: 'nothing', code: 'own', sealedBy: 'member' } as const)
-          : await membership.open(body);
+        const opened = await membership.open(body);
         return { type: 'opened', sequence, body, opened, view: membership.view };
       }
       case 'pass':
