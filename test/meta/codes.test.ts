@@ -2,7 +2,7 @@
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { CLIENT_CODES } from '../../packages/client/src/errors.ts';
+import { CLIENT_CODES, WARNING_CODES } from '../../packages/client/src/errors.ts';
 import { GROUP_CODES } from '../../packages/crypto/src/errors.ts';
 import { HOST_CODES, MODERATOR_CODES } from '../../packages/host/src/errors.ts';
 import {
@@ -27,6 +27,7 @@ const TABLES: readonly (readonly [who: string, codes: Readonly<Record<string, st
   ['relay to host', ADMIN_CODES],
   ['group keys', GROUP_CODES],
   ['client', CLIENT_CODES],
+  ['client, as a warning', WARNING_CODES],
   ['the client program', TERMINAL_CODES],
   ['host', HOST_CODES],
   ['host to its own client', MODERATOR_CODES],

@@ -12,8 +12,8 @@ import type { GroupSeat } from './group-membership.ts';
 import { KeyQueue } from './key-queue.ts';
 import { ModeratorError } from './moderator.ts';
 import type { AccessMode, Moderator, Move, SignedOrder } from './moderator.ts';
-import { Place } from './place.ts';
-import type { KeyWork } from './place.ts';
+import { Keyring } from './keyring.ts';
+import type { KeyWork } from './keyring.ts';
 import { step } from './session.ts';
 import { createSession } from './session-state.ts';
 import type { Effect, Session, SessionEvent, TimerName } from './session-state.ts';
@@ -71,7 +71,7 @@ export class Client {
   readonly #identity: GroupIdentity;
   readonly #timers = new Map<TimerName, () => void>();
   readonly #abort = new AbortController();
-  #place: Place;
+  #keyring: Keyring;
   #session: Session;
   #dial: Dial;
   #stream: ByteStream | undefined;
@@ -83,7 +83,7 @@ export class Client {
   constructor(options: ClientOptions) {
     this.#options = options;
     this.#identity = createGroupIdentity(options.random);
-    this.#place = new Place(options.invite, this.#identity, options);
+    this.#keyring = new Keyring(options.invite, this.#identity, options);
     this.#dial = options.dialFor(options.invite);
     this.#session = createSession(options.name);
     this.ended = new Promise((resolve) => {
@@ -92,7 +92,7 @@ export class Client {
   }
 
   get fingerprint(): string {
-    return this.#place.access.fingerprint;
+    return this.#keyring.access.fingerprint;
   }
 
   /** Whether keys are at work: what was asked of them is still to come. */
@@ -110,13 +110,13 @@ export class Client {
   }
 
   members(): readonly ListedMember[] {
-    return listMembers(this.#session, this.#place.access);
+    return listMembers(this.#session, this.#keyring.access);
   }
 
   /** @returns the 60 digits that both sides see alike if nobody stands between them; undefined if there is no such member. PROTOCOL.md §5.10. */
   verify(who: string): { readonly number: string } | undefined {
     const member = this.#seatOf(who);
-    return member === undefined ? undefined : { number: safetyNumber(this.#place.access, member) };
+    return member === undefined ? undefined : { number: safetyNumber(this.#keyring.access, member) };
   }
 
   /** @returns six words that are the same for all members of the present epoch; undefined outside. */
@@ -185,7 +185,7 @@ export class Client {
   }
 
   #take(event: SessionEvent): void {
-    const context = { room: this.#place.access, now: this.#options.clock.now(), chance: () => this.#chance() };
+    const context = { room: this.#keyring.access, now: this.#options.clock.now(), chance: () => this.#chance() };
     const { session, effects } = step(this.#session, event, context);
     this.#session = session;
     for (const effect of effects) this.#perform(effect);
@@ -233,11 +233,11 @@ export class Client {
 
   /** Keys work in the order in which they are asked; a place that was left is not worked for any more. */
   #ask(work: KeyWork): void {
-    const place = this.#place;
+    const keyring = this.#keyring;
     const session = (): Session | undefined =>
-      place === this.#place && !this.#abort.signal.aborted ? this.#session : undefined;
+      keyring === this.#keyring && !this.#abort.signal.aborted ? this.#session : undefined;
     this.#keyQueue.push(async () => {
-      const answer = await place.work(work, session);
+      const answer = await keyring.work(work, session);
       if (answer !== undefined && session() !== undefined) this.#step(answer);
     });
   }
@@ -247,28 +247,28 @@ export class Client {
     for (const cancel of this.#timers.values()) cancel();
     this.#timers.clear();
     this.#options.tell({ type: 'moved', invite: encodeInvite(invite) });
-    this.#leavePlace();
-    this.#place = new Place(invite, this.#identity, this.#options);
+    this.#putAway();
+    this.#keyring = new Keyring(invite, this.#identity, this.#options);
     this.#dial = this.#options.dialFor(invite);
     this.#session = createSession(this.#options.name, texts);
     this.#step({ type: 'start' });
   }
 
   /** Behind the work that is still under way with its keys. */
-  #leavePlace(): void {
-    const place = this.#place;
+  #putAway(): void {
+    const keyring = this.#keyring;
     this.#keyQueue.push(() => {
-      place.destroy();
+      keyring.destroy();
       return Promise.resolve();
     });
   }
 
   async #connect(): Promise<void> {
-    const place = this.#place;
+    const keyring = this.#keyring;
     const tell = (stage: StateEvent): void => this.#step({ type: 'stage', stage });
     try {
       const stream = await this.#dial(tell, this.#abort.signal);
-      if (place === this.#place) this.#listen(stream);
+      if (keyring === this.#keyring) this.#listen(stream);
       else stream.close();
     } catch (error) {
       // It was told to stop: however it does, nobody waits for it any more.
@@ -324,7 +324,7 @@ export class Client {
     this.#abort.abort();
     for (const cancel of this.#timers.values()) cancel();
     this.#timers.clear();
-    this.#leavePlace();
+    this.#putAway();
     this.#keyQueue.push(() => {
       this.#identity.secret.destroy();
       return Promise.resolve();

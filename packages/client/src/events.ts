@@ -1,6 +1,7 @@
 // What a client tells its front end, and what a front end asks of it: DESIGN §7's words, without a screen.
 
 import type { ClientCode, WarningCode } from './errors.ts';
+import type { RemovalReason } from './group-policy.ts';
 import type { AccessMode } from './moderator.ts';
 
 /** A member as shown: the name is a claim, the fingerprint is of the key that signs. */
@@ -28,9 +29,6 @@ export interface StateEvent {
   /** For `reconnecting` and `closed`: why. */
   readonly code?: string;
 }
-
-/** Why somebody is no longer in the group. */
-export type RemovalReason = 'left' | 'silent' | 'evicted';
 
 export type ClientEvent =
   | StateEvent

@@ -18,7 +18,16 @@ import { pump, queueOnce } from './speaking.ts';
 import { announce, emitMembers, gap, messageId, tellDelivered } from './telling.ts';
 import { emit, setTimer } from './turn.ts';
 import { judgeCommit, takeGroupChange, takeRollCall } from './upkeep.ts';
-import { compareLog, extendSeen, isParted, loseSight, noteByMember, noteReadable, noteUnreadable, warn } from './watching.ts';
+import {
+  compareLog,
+  extendSeen,
+  isParted,
+  loseSight,
+  noteByMember,
+  noteReadable,
+  noteUnreadable,
+  warn,
+} from './watching.ts';
 
 type Reading<Type extends Passed['type']> = Extract<Passed, { readonly type: Type }>;
 

@@ -38,7 +38,7 @@ type Stay = 'new' | 'announced' | 'joined' | 'leaving';
  * Where this member stands in the group. `outside` waits for a head worth fetching; `joining` has made, or is making, the commit that lets it in;
  * `knocking` has asked to be let in; `welcomed` fetches the head that its welcome belongs to.
  */
-export type Belonging =
+type Belonging =
   | { readonly phase: 'outside' }
   | { readonly phase: 'fetching'; readonly which: HeadName; readonly counter: number }
   | { readonly phase: 'joining' }
@@ -106,7 +106,7 @@ export interface LogSeen {
 }
 
 /** Somebody who asks to be let in. */
-export interface Knock {
+interface Knock {
   readonly memberId: Uint8Array;
   readonly fingerprint: string;
 }

@@ -131,7 +131,7 @@ export function refuse(turn: Turn, code: ClientCode, ref?: string): void {
   emit(turn, { type: 'error', code, message: CLIENT_CODES[code], ref });
 }
 
-export function speaker(member: Member): Speaker {
+function speaker(member: Member): Speaker {
   return { name: member.name, fingerprint: fingerprint(member.memberKey) };
 }
 

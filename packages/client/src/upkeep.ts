@@ -4,8 +4,8 @@ import { fingerprint } from '@sotto/crypto';
 import { equalBytes, toHex } from '@sotto/protocol';
 import type { CommitNotice } from '@sotto/protocol';
 import { hasErrand, runErrands, want } from './errands.ts';
-import type { RemovalReason } from './events.ts';
 import type { GroupSeat, GroupView } from './group-membership.ts';
+import type { RemovalReason } from './group-policy.ts';
 import { takeRoster } from './inbox.ts';
 import type { Member } from './inbox.ts';
 import {

@@ -138,7 +138,9 @@ describe('leaving a group', () => {
     expect(statesOf(ben).at(-1)).toBe('closed');
     expect(room.relay.counter).toBe(before + 1);
     for (const seat of [anna, cleo]) {
-      expect(seat.client.members().map(({ name }) => name)).toEqual(seat === anna ? ['Anna', 'Cleo'] : ['Cleo', 'Anna']);
+      expect(seat.client.members().map(({ name }) => name)).toEqual(
+        seat === anna ? ['Anna', 'Cleo'] : ['Cleo', 'Anna'],
+      );
       expect(told(seat, 'left').map(({ member }) => member.name)).toEqual(['Ben']);
     }
     await expectTalk(room, [anna, cleo], 'without');

@@ -1,4 +1,12 @@
-import { bodyBytes, encodeAttached, encodeBeat, encodeChallenge, encodeFrame, encodeRefused, FRAME_BYTES } from '@sotto/protocol';
+import {
+  bodyBytes,
+  encodeAttached,
+  encodeBeat,
+  encodeChallenge,
+  encodeFrame,
+  encodeRefused,
+  FRAME_BYTES,
+} from '@sotto/protocol';
 import { SeededRandom } from '@sotto/test-kit';
 import { describe, expect, test } from 'vitest';
 import { BACKOFF_FIRST_MS, RECEIPT_DELAY_MS } from '../src/limits.ts';

@@ -38,5 +38,8 @@ export const HOST_REFUSALS: ReadonlyMap<string, string> = new Map([
   ['not-open', 'the host is still opening the room: wait until it shows the connection string'],
   ['busy', 'the room is moving already, because somebody else is thrown out: wait until that is done'],
   ['room-not-opened', 'the host could not open another room to move to, and this one goes on: its screen says why'],
-  ['nothing-offered', 'the room did not move in time, and the host has closed the other one: try again'],
+  [
+    'nothing-offered',
+    'the host was told too late that the room moved, and has closed the other one: join again, then throw out again',
+  ],
 ]);

@@ -1,6 +1,6 @@
 // The program from its command line to its exit code, with everything that belongs to the machine handed in.
 
-import type { ClientOptions, Clock } from '@sotto/client';
+import type { ClientOptions, Clock, ModeratorError } from '@sotto/client';
 import { equalBytes } from '@sotto/protocol';
 import { COLUMNS_DEFAULT, JSON_LINE_BYTES_MAX, PLAIN_LINE_BYTES_MAX } from './limits.ts';
 import { readDoors } from './environment.ts';
@@ -110,8 +110,7 @@ class Program {
     const given = options.invite.from === 'ask' ? undefined : await this.#readInvite(options);
     if (given?.ok === false) return given;
     const { clock } = this.#edge;
-    const onProblem = ({ code, message }: { code: string; message: string }): void =>
-      this.#messenger?.report(code, message);
+    const onProblem = (problem: ModeratorError): void => this.#tellProblem(problem);
     const host = new ModeratorSocket({ path: options.moderatorSocket, clock, onProblem });
     this.#moderator = host;
     const tell = (waiting: string): void => this.#tellWaiting(options, waiting);
@@ -141,6 +140,7 @@ class Program {
     // Asked to leave before there was anything to leave.
     if (this.#prompting.signal.aborted) messenger.interrupt();
     const code = await messenger.ended;
+    this.#messenger = undefined;
     await screen.close();
     return code;
   }
@@ -186,6 +186,12 @@ class Program {
   #tellWaiting(options: Options, waiting: string): void {
     if (options.screen === 'json') this.#screen.print(safeJson(waitingObject(waiting)));
     else this.#note(waiting);
+  }
+
+  /** Behind the last line of the room there is only standard error. */
+  #tellProblem({ code, message }: ModeratorError): void {
+    if (this.#messenger === undefined) this.#note(`${message} (${code})`);
+    else this.#messenger.report(code, message);
   }
 
   #note(line: string): void {

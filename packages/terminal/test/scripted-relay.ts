@@ -46,7 +46,7 @@ const NO_HEAD: Head = { bytes: new Uint8Array(0), counter: 0, last: 0 };
 export const ROOM: Invite = { onionKey: new Uint8Array(32).fill(1), roomSecret: new Uint8Array(32).fill(2) };
 
 export class ScriptedRelay {
-  readonly #room: Invite;
+  readonly room: Invite;
   /** ENTRY frames. */
   readonly #log: Uint8Array[] = [];
   /** COUNTER has its place in the log: behind this entry. */
@@ -64,13 +64,13 @@ export class ScriptedRelay {
   #swallowing: () => void = () => undefined;
 
   constructor(room: Invite = ROOM) {
-    this.#room = room;
+    this.room = room;
   }
 
   /** Resolves when the room has its group: its host was here first. */
   founded(): Promise<void> {
     const random = (length: number): Uint8Array => Uint8Array.from(randomBytes(length));
-    this.#founding ??= proveAdmission(this.#room, this.open(), random, { crypto: nativeCrypto, suite: 'x-wing' });
+    this.#founding ??= proveAdmission(this.room, this.open(), random, { crypto: nativeCrypto, suite: 'x-wing' });
     return this.#founding;
   }
 

@@ -1,4 +1,4 @@
-// A member's place in one room: does the work that its keys are asked for. Each piece is answered by one event, or by none if nobody waits for it.
+// A member's keys in one room, and the work that they are asked for. Each piece is answered by one event, or by none if nobody waits for it.
 
 import type { RandomSource } from '@sotto/crypto';
 import type { GroupCrypto, GroupIdentity } from '@sotto/crypto/group';
@@ -11,7 +11,7 @@ import type { Effect, Made, Session, SessionEvent, Task } from './session-state.
 /** What only keys can do, in its order. */
 export type KeyWork = Extract<Effect, { type: 'open' | 'pass' | 'seal' | 'make' | 'discard' }>;
 
-export class Place {
+export class Keyring {
   readonly access: RoomAccess;
   readonly #membership: Promise<GroupMembership>;
 
