@@ -40,13 +40,17 @@ function randomText(chance: SeededRandom, index: number): string {
 }
 
 /** Clients come and talk while connections break at any byte, junk moves the counter and new epochs begin; then all is quiet and all is through. */
-async function converse(seed: number, spoil: (room: Rehearsal) => void = () => undefined): Promise<Run> {
+async function converse(
+  seed: number,
+  spoil: (room: Rehearsal) => void = () => undefined,
+  comings: 'scattered' | 'together' = 'scattered',
+): Promise<Run> {
   const room = new Rehearsal(seed);
   const chance = new SeededRandom(seed + 1_000_000);
   spoil(room);
   const names = ['Anna', 'Ben', 'Cleo'].slice(0, chance.between(2, 3));
   const seats = names.map((name) => room.seat(name, { conditions: (dial) => randomConditions(chance, dial) }));
-  const startsAt = seats.map((_, index) => (index === 0 ? 0 : chance.below(12)));
+  const startsAt = seats.map((_, index) => (index === 0 || comings === 'together' ? 0 : chance.below(12)));
   const said: Said[] = [];
   const count = new Map<Seat, number>();
   for (let turn = 0; turn < 24; turn += 1) {
@@ -90,7 +94,7 @@ describe('resume after a cut at any byte', () => {
       expect(epochs).toBeGreaterThan(2 * RUNS);
       expect(cuts).toBeGreaterThan(RUNS);
       expect(refused).toBeGreaterThan(RUNS);
-      expect(again).toBeGreaterThan(RUNS);
+      expect(again).toBeGreaterThan(RUNS / 2);
     },
     RUNS * RUN_LIMIT_MS,
   );
@@ -105,7 +109,7 @@ describe('resume after a cut at any byte', () => {
 
   test('control: a text that is lost, repeated or out of order is caught, and one that is sealed anew', async () => {
     const spoilt = async (spoil: (events: Seat['events'], first: number) => void): Promise<string[]> => {
-      const { seats, said } = await converse(4);
+      const { seats, said } = await converse(4, () => undefined, 'together');
       const listener = seats[0];
       if (listener === undefined) return [];
       expect(auditConversation(seats, said)).toEqual([]);
