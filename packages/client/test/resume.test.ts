@@ -50,11 +50,16 @@ async function converse(
   spoil(room);
   const names = ['Anna', 'Ben', 'Cleo'].slice(0, chance.between(2, 3));
   const seats = names.map((name) => room.seat(name, { conditions: (dial) => randomConditions(chance, dial) }));
-  const startsAt = seats.map((_, index) => (index === 0 || comings === 'together' ? 0 : chance.below(12)));
+  if (comings === 'together') {
+    for (const seat of seats) seat.client.start();
+    await room.clock.advance(10 * BACKOFF_MAX_MS);
+  }
+  const startsAt = seats.map((_, index) => (index === 0 ? 0 : chance.below(12)));
   const said: Said[] = [];
   const count = new Map<Seat, number>();
   for (let turn = 0; turn < 24; turn += 1) {
-    for (const [index, seat] of seats.entries()) if (startsAt[index] === turn) seat.client.start();
+    for (const [index, seat] of seats.entries())
+      if (startsAt[index] === turn && comings === 'scattered') seat.client.start();
     const by = seats[chance.below(seats.length)];
     const joined = seats.every((seat) => statesOf(seat).includes('joined'));
     if (by !== undefined) {
