@@ -117,10 +117,13 @@ export class GroupReader {
     for (;;) {
       const head = this.log.head;
       if (head === undefined) throw new Error('a room without a head');
-      this.#read = this.log.entries.length;
+      const before = this.log.entries.length;
       const upload = await this.membership.join(head.bytes, again);
       if (!upload.ok) throw new Error(upload.code);
-      if (this.log.commit(upload.value, head.counter) === 'accepted') break;
+      if (this.log.commit(upload.value, head.counter) === 'accepted') {
+        this.#read = before;
+        break;
+      }
       this.membership.discard();
     }
     await this.read();

@@ -12,6 +12,7 @@ export const GROUP_CODES = {
   'credential-invalid': 'a member whose credential was not made with the room secret',
   'leaf-invalid': 'a member whose entry is not of the one form that Sotto uses, or whose keys cannot be used',
   'member-duplicate': 'a member id or key that is there already',
+  'member-alone': 'nobody else is in the group: it is not joined again, only anew and as somebody new',
   'member-unknown': 'a member that is not in the group',
   'commit-form': 'a commit with proposals or parts that Sotto does not use',
   'commit-own': 'a commit of this member itself: it is adopted, not processed',

@@ -98,6 +98,8 @@ export async function joinState(
       equalInConstantTime(memberId, identity.memberId) && equalInConstantTime(memberKey, identity.memberKey),
   );
   if (again && !old) return refuse('member-unknown');
+  // Nor can it take the only leaf out of a tree.
+  if (again && roster.value.length === 1) return refuse('member-alone');
   const { publicPackage, privatePackage } = await makeKeyPackage(context, identity);
   const { primitives, config } = context;
   const joined = await refuseFaults('head-invalid', () =>
