@@ -10,6 +10,7 @@ import type { GroupPlace } from './group-place.ts';
 import { accessAfter, leaveOf } from './group-policy.ts';
 import type { Warrants } from './group-policy.ts';
 import { leaversOf, silentOf } from './group-view.ts';
+import type { Standing } from './log-ledger.ts';
 import type { OwnCommit } from './own-commit.ts';
 import type { Upload } from './upload.ts';
 
@@ -34,11 +35,10 @@ export class CommitMaker {
 
   /** `again`: as itself, if its leaf is in the group still. */
   async join({ group, proofs, access }: HeadPlaintext, again: boolean): Made {
-    const standing = { proofs, access };
-    const evidence = this.#place.ledger.evidenceOfHead(standing);
+    const head = { proofs, access };
+    const evidence = this.#place.ledger.evidenceOfHead(head);
     const joined = await this.#place.judging(evidence, () => this.#joinFrom(group, again));
-    if (!joined.ok) return joined;
-    return this.#propose(joined.value, { sealedBy: 'joiner', warrants: EMPTY_ROW, standing });
+    return joined.ok ? this.#propose({ pending: joined.value, sealedBy: 'joiner', head }, EMPTY_ROW, head) : joined;
   }
 
   async #joinFrom(head: Uint8Array, again: boolean): Promise<Decoded<PendingCommit, GroupCode>> {
@@ -103,25 +103,24 @@ export class CommitMaker {
     const pending = await this.#place.judging(ledger.evidence(warrants), () => propose(group));
     if (!pending.ok) return pending;
     const { access, proofs } = ledger.standing;
-    const standing = { access: accessAfter(access, warrants), proofs };
-    return this.#propose(pending.value, { sealedBy: 'member', warrants, standing });
+    const after = { access: accessAfter(access, warrants), proofs };
+    return this.#propose({ pending: pending.value, sealedBy: 'member', head: undefined }, warrants, after);
   }
 
-  #propose(
-    pending: PendingCommit,
-    { sealedBy, warrants, standing }: Pick<OwnCommit, 'sealedBy' | 'warrants' | 'standing'>,
-  ): Decoded<Upload, 'group-bytes-size'> {
-    const { envelopes, own } = this.#place;
-    const key = sealedBy === 'joiner' ? this.#place.keys.joinKey : this.#epochKey();
+  /** `after`: what will hold in the epoch that the commit begins, for who comes later. */
+  #propose(commit: OwnCommit, warrants: Warrants, after: Standing): Decoded<Upload, 'group-bytes-size'> {
+    const { envelopes, own, keys } = this.#place;
+    const { pending, sealedBy } = commit;
+    const key = sealedBy === 'joiner' ? keys.joinKey : this.#epochKey();
     const bodies = envelopes.sealCommit({ ...warrants, welcome: pending.welcome, commit: pending.commit }, key);
     if (bodies === undefined) {
       pending.discard();
       return refuse('group-bytes-size');
     }
     // Who is removed needs no proof any more.
-    const proofs = standing.proofs.filter((proof) => !includes(pending.facts.removed, proof));
-    const head = envelopes.sealHead({ group: pending.head, proofs, access: standing.access });
-    own.propose({ pending, bodies, sealedBy, warrants, standing });
+    const proofs = after.proofs.filter((proof) => !includes(pending.facts.removed, proof));
+    const head = envelopes.sealHead({ group: pending.head, proofs, access: after.access });
+    own.propose(commit);
     return accept(this.#makeUpload(bodies, head));
   }
 

@@ -7,8 +7,8 @@ import type { RemovalReason } from './group-policy.ts';
 import type { GroupSeat } from './group-view.ts';
 
 /**
- * Why an entry changes nothing that can be seen. `outside`: for members, and this is none. `foreign`: no key opens it. `own`: this member's own,
- * come back. `piece`: a part of what is to come. `noted`: a proof or an order that holds. The others: why it does not hold.
+ * Why an entry changes nothing that can be seen. `outside`: for members, and this is none. `foreign`: no key opens it. `own`: a message of this
+ * member, come back. `piece`: a part of what is to come. `noted`: a proof or an order that holds. The others: why it does not hold.
  */
 export type GroupNothing = 'outside' | 'foreign' | 'dummy' | 'own' | 'piece' | 'noted' | GroupCode | ContentCode;
 
@@ -26,8 +26,13 @@ export type GroupOpened =
       readonly content: Content;
     }
   | EpochBegun
-  /** A commit that this member, and with it everybody in this epoch, refuses. */
-  | { readonly kind: 'refused'; readonly code: GroupCode; readonly sealedBy: SealedBy }
+  /** A commit that this member, and with it everybody in this epoch, refuses. Also an own one: it is judged where it stands in the log. */
+  | {
+      readonly kind: 'refused';
+      readonly by: 'own' | 'other';
+      readonly code: GroupCode;
+      readonly sealedBy: SealedBy;
+    }
   /** This member is no longer in the group. It may join again. */
   | { readonly kind: 'removed'; readonly reason: RemovalReason }
   /** Somebody asks to be let in; its key package holds. */

@@ -73,7 +73,7 @@ export function seatOf({ memberId, memberKey }: GroupMember, self: Uint8Array): 
 }
 
 /** @returns the others who have said that they want to go, in the order of the tree. */
-export function departingOf({ group, self, roomId, proofs }: ViewParts): GroupMember[] {
+function departingOf({ group, self, roomId, proofs }: ViewParts): GroupMember[] {
   return others(group, self).filter((member) => leaveOf(proofs, member, roomId) !== undefined);
 }
 

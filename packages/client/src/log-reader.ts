@@ -8,7 +8,8 @@ import type { Doorstep } from './doorstep.ts';
 import type { SealedBy } from './group-envelopes.ts';
 import type { GroupNothing, GroupOpened } from './group-opened.ts';
 import type { GroupPlace } from './group-place.ts';
-import { accessAfter, removalReason } from './group-policy.ts';
+import { accessAfter, judgeCommit, removalReason } from './group-policy.ts';
+import type { Evidence } from './group-policy.ts';
 import { describeEpoch } from './own-commit.ts';
 import type { OwnCommit } from './own-commit.ts';
 import { decodeText } from './text.ts';
@@ -25,10 +26,7 @@ export class LogReader {
   }
 
   async open(body: Uint8Array): Promise<GroupOpened> {
-    const { own, group, ledger, envelopes, envelopeKey, self } = this.#place;
-    const echo = own.take(body);
-    if (echo.kind === 'whole') return this.#adopt(echo.commit);
-    if (echo.kind === 'frame') return this.#pass('own', echo.sealedBy);
+    const { group, ledger, envelopes, envelopeKey, self } = this.#place;
     if (group !== undefined && ledger.takeOwnMessage(body, self)) return nothing('own', 'member');
     const { sealedBy, plaintext } = envelopes.open(body, envelopeKey);
     if (!plaintext.ok) return this.#pass(plaintext.code, sealedBy);
@@ -37,19 +35,17 @@ export class LogReader {
       : this.#takeInside(group, plaintext.value, sealedBy);
   }
 
-  async #adopt({ pending, standing, warrants }: OwnCommit): Promise<GroupOpened> {
-    const group = await pending.adopt();
-    // Who has said meanwhile that it wants to go still wants to.
-    const proofs = [...standing.proofs, ...this.#place.ledger.standing.proofs];
-    await this.#place.enter(group, { ...standing, proofs });
-    this.#doorstep.settle(group.roster);
-    return describeEpoch('own', pending.facts, warrants, this.#place.self);
-  }
-
-  /** Whoever waits at the door waits for a welcome, and for nothing else. */
+  /** Whoever is outside waits for its own join or for a welcome, and for nothing else. */
   async #takeOutside(plaintext: GroupPlaintext, sealedBy: SealedBy): Promise<GroupOpened> {
-    if (plaintext.kind !== 'welcome') return this.#pass('outside', sealedBy);
-    return (await this.#doorstep.takeWelcome(plaintext)) ? { kind: 'welcome' } : nothing('piece', sealedBy);
+    const { own, ledger } = this.#place;
+    if (plaintext.kind === 'welcome') {
+      return (await this.#doorstep.takeWelcome(plaintext)) ? { kind: 'welcome' } : nothing('piece', sealedBy);
+    }
+    if (plaintext.kind !== 'piece' || !own.isPending) return this.#pass('outside', sealedBy);
+    const row = ledger.takePiece(plaintext);
+    if (row === undefined) return nothing('piece', sealedBy);
+    const commit = own.take(row.commit);
+    return commit === undefined ? nothing('outside', sealedBy) : this.#takeOwn(commit, row.evidence);
   }
 
   async #takeInside(group: Group, plaintext: GroupPlaintext, sealedBy: SealedBy): Promise<GroupOpened> {
@@ -118,8 +114,14 @@ export class LogReader {
     const { ledger, own, self } = this.#place;
     const row = ledger.takePiece(piece);
     if (row === undefined) return nothing('piece', sealedBy);
+    const commit = own.take(row.commit);
+    if (commit !== undefined) return this.#takeOwn(commit, row.evidence);
     const outcome = await this.#place.judging(row.evidence, () => group.processCommit(row.commit));
-    if (!outcome.ok) return { kind: 'refused', code: outcome.code, sealedBy };
+    if (!outcome.ok) {
+      // One that was given up before it was stored: it is in the log all the same.
+      const by = outcome.code === 'commit-own' ? 'own' : 'other';
+      return { kind: 'refused', by, code: outcome.code, sealedBy };
+    }
     // What this member had made stands on an epoch that is over.
     own.discard();
     const { facts, removed } = outcome.value;
@@ -134,6 +136,30 @@ export class LogReader {
     await this.#place.enter(group, { access: accessAfter(access, warrants), proofs });
     this.#doorstep.settle(group.roster);
     return describeEpoch('other', facts, warrants, self);
+  }
+
+  /**
+   * The own commit has its place in the log: whether it may be shows only there. Who was silent when it was made may have been heard since; the
+   * others refuse it then, and so does its maker.
+   */
+  async #takeOwn({ pending, head, sealedBy }: OwnCommit, evidence: Evidence): Promise<GroupOpened> {
+    const { ledger, self } = this.#place;
+    const answer = head === undefined ? judgeCommit(evidence, pending.facts) : 'accept';
+    if (answer !== 'accept') {
+      pending.discard();
+      return { kind: 'refused', by: 'own', code: answer, sealedBy };
+    }
+    const warrants = head === undefined ? evidence.warrants : EMPTY_ROW;
+    const { access, proofs } = ledger.standing;
+    const group = await pending.adopt();
+    // Of a join: the head's, and those of who has said since that it wants to go.
+    const standing =
+      head === undefined
+        ? { access: accessAfter(access, warrants), proofs }
+        : { access: head.access, proofs: [...head.proofs, ...proofs] };
+    await this.#place.enter(group, standing);
+    this.#doorstep.settle(group.roster);
+    return describeEpoch('own', pending.facts, warrants, self);
   }
 }
 

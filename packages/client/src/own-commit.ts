@@ -1,4 +1,4 @@
-// A member's own commit on its way through the relay: known by its frames when they come back, all of them and in a row. PROTOCOL.md §4.7.
+// A member's own commit on its way through the relay: known by its bytes when it comes back, and judged then as the others judge it. PROTOCOL.md §5.8.
 
 import type { CommitFacts, PendingCommit } from '@sotto/crypto/group';
 import { equalBytes } from '@sotto/protocol';
@@ -10,49 +10,35 @@ import type { Standing } from './log-ledger.ts';
 
 export interface OwnCommit {
   readonly pending: PendingCommit;
-  readonly bodies: readonly Uint8Array[];
   readonly sealedBy: 'member' | 'joiner';
-  readonly warrants: Warrants;
-  /** What holds in the epoch that it begins. */
-  readonly standing: Standing;
+  /** What holds in the epoch that a join begins: a newcomer has it from the head. */
+  readonly head: Standing | undefined;
 }
-
-/** What a body of the log is to the own commit; `whole` is its last frame. */
-type Echo =
-  | { readonly kind: 'none' }
-  | { readonly kind: 'frame'; readonly sealedBy: 'member' | 'joiner' }
-  | { readonly kind: 'whole'; readonly commit: OwnCommit };
 
 /** At most one commit: a new one takes the place of the one before. */
 export class OwnCommits {
   #commit: OwnCommit | undefined;
-  #echoed = 0;
+
+  get isPending(): boolean {
+    return this.#commit !== undefined;
+  }
 
   propose(commit: OwnCommit): void {
     this.discard();
     this.#commit = commit;
   }
 
-  take(body: Uint8Array): Echo {
+  /** @returns the own commit if these are its bytes: it is in the log, and no longer here. */
+  take(bytes: Uint8Array): OwnCommit | undefined {
     const commit = this.#commit;
-    const expected = commit?.bodies[this.#echoed];
-    if (commit === undefined || expected === undefined) return { kind: 'none' };
-    if (!equalBytes(expected, body)) {
-      // Something stands between its frames: to the others they are no commit, so they are none to its maker.
-      if (this.#echoed > 0) this.discard();
-      return { kind: 'none' };
-    }
-    this.#echoed += 1;
-    if (this.#echoed < commit.bodies.length) return { kind: 'frame', sealedBy: commit.sealedBy };
+    if (commit === undefined || !equalBytes(commit.pending.commit, bytes)) return undefined;
     this.#commit = undefined;
-    this.#echoed = 0;
-    return { kind: 'whole', commit };
+    return commit;
   }
 
   discard(): void {
     this.#commit?.pending.discard();
     this.#commit = undefined;
-    this.#echoed = 0;
   }
 }
 

@@ -91,7 +91,7 @@ describe('an access order', () => {
     expect(await anna.membership.order([log.moderator.access('open', 2)])).toEqual({ ok: false, code: 'order-old' });
     await (await Rogue.open(log)).join();
     await readAll(members);
-    expect(anna.news).toEqual({ kind: 'refused', code: 'policy-locked', sealedBy: 'joiner' });
+    expect(anna.news).toEqual({ kind: 'refused', by: 'other', code: 'policy-locked', sealedBy: 'joiner' });
   });
 
   test('that is older is passed over in a member’s commit too', async () => {
@@ -146,7 +146,7 @@ describe('a locked room', () => {
     const before = viewOf(anna);
     await (await Rogue.open(log)).join();
     await readAll(both);
-    for (const member of both) expect(member.news).toEqual({ kind: 'refused', code, sealedBy: 'joiner' });
+    for (const member of both) expect(member.news).toEqual({ kind: 'refused', by: 'other', code, sealedBy: 'joiner' });
     expect([viewOf(anna), viewOf(ben)]).toEqual([before, before]);
     await anna.say('among us');
     await ben.read();
@@ -187,7 +187,7 @@ describe('a locked room', () => {
       const carla = await log.member('carla');
       await rogue.add(await keyPackageOf(carla));
       await readAll(members);
-      expect(anna.news).toEqual({ kind: 'refused', code, sealedBy: 'member' });
+      expect(anna.news).toEqual({ kind: 'refused', by: 'other', code, sealedBy: 'member' });
     }
   });
 

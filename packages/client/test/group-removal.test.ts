@@ -6,7 +6,7 @@ import type { GroupReader } from './group-log.ts';
 import { Rogue } from './group-rogue.ts';
 
 const POLICY_REMOVE = { ok: false, code: 'policy-remove' };
-const refusedRemoval = { kind: 'refused', code: 'policy-remove', sealedBy: 'member' };
+const refusedRemoval = { kind: 'refused', by: 'other', code: 'policy-remove', sealedBy: 'member' };
 
 /** The founder's leaf is gone, so that whoever is in the group is somebody. */
 async function inhabited(

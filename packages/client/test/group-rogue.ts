@@ -21,14 +21,14 @@ export class Rogue {
   readonly envelopes: GroupEnvelopes;
   readonly #log: GroupLog;
   readonly #engine: GroupEngine;
-  readonly #joinKey: Secret;
+  readonly joinKey: Secret;
   #group: Group | undefined;
   #read = 0;
 
   private constructor(log: GroupLog, engine: GroupEngine, keys: GroupKeys) {
     this.#log = log;
     this.#engine = engine;
-    this.#joinKey = keys.joinKey;
+    this.joinKey = keys.joinKey;
     this.identity = createGroupIdentity(log.random.bytes);
     this.envelopes = new GroupEnvelopes(keys, log.random.bytes);
   }
@@ -78,7 +78,7 @@ export class Rogue {
   ): Promise<void> {
     if (!made.ok) throw new Error(made.code);
     const { commit, welcome, head: group, adopt } = made.value;
-    const key = as === 'joiner' ? this.#joinKey : this.envelopeKey;
+    const key = as === 'joiner' ? this.joinKey : this.envelopeKey;
     const bodies = key && this.envelopes.sealCommit({ leaves, orders, welcome, commit }, key);
     if (bodies === undefined) throw new Error('a commit that no frames hold');
     const head = this.envelopes.sealHead({ group, proofs: [], access });
