@@ -8,6 +8,7 @@ import { ByteReader, encodeInvite, FrameSplitter } from '@sotto/protocol';
 import type { Invite } from '@sotto/protocol';
 import { CLIENT_CODES } from './errors.ts';
 import type { ClientEvent, ListedMember, StateEvent } from './events.ts';
+import { ACCESS_AFTER_MOVE_MS } from './limits.ts';
 import type { GroupSeat } from './group-membership.ts';
 import { KeyQueue } from './key-queue.ts';
 import { ModeratorError } from './moderator.ts';
@@ -78,6 +79,8 @@ export class Client {
   readonly #keyQueue = new KeyQueue({ full: () => this.#stream?.pause(), ready: () => this.#stream?.resume() });
   /** The events that wait their turn; undefined while nothing happens. */
   #turn: SessionEvent[] | undefined;
+  /** After a move: the rule of who may come in is given to the new room too, when people have had time to follow. */
+  #cancelAccess: () => void = () => undefined;
   #resolveEnded: () => void = () => undefined;
 
   constructor(options: ClientOptions) {
@@ -247,11 +250,19 @@ export class Client {
     for (const cancel of this.#timers.values()) cancel();
     this.#timers.clear();
     this.#options.tell({ type: 'moved', invite: encodeInvite(invite) });
+    this.#keepAccess(this.#session.view?.access);
     this.#putAway();
     this.#keyring = new Keyring(invite, this.#identity, this.#options);
     this.#dial = this.#options.dialFor(invite);
     this.#session = createSession(this.#options.name, texts);
     this.#step({ type: 'start' });
+  }
+
+  /** The new room is open, or those who follow could not come in. */
+  #keepAccess(mode: AccessMode | undefined): void {
+    const { moderator, clock } = this.#options;
+    if (moderator === undefined || mode === undefined || mode === 'open') return;
+    this.#cancelAccess = clock.after(ACCESS_AFTER_MOVE_MS, () => this.setAccess(mode));
   }
 
   /** Behind the work that is still under way with its keys. */
@@ -324,6 +335,7 @@ export class Client {
     this.#abort.abort();
     for (const cancel of this.#timers.values()) cancel();
     this.#timers.clear();
+    this.#cancelAccess();
     this.#putAway();
     this.#keyQueue.push(() => {
       this.#identity.secret.destroy();

@@ -83,3 +83,6 @@ export const PARTED_AFTER_MS = 100_000;
 export const NAMES_MAX = 256;
 /** One notice about junk in so much time. */
 export const JUNK_NOTICE_INTERVAL_MS = 60_000;
+
+/** A room that has moved is open for so long, then as it was before: its members need time to follow. */
+export const ACCESS_AFTER_MOVE_MS = 90_000;
