@@ -8,7 +8,7 @@ import type { Doorstep } from './doorstep.ts';
 import type { SealedBy } from './group-envelopes.ts';
 import type { GroupNothing, GroupOpened } from './group-opened.ts';
 import type { GroupPlace } from './group-place.ts';
-import { accessAfter, judgeCommit, removalReason } from './group-policy.ts';
+import { accessAfter, judgeCommit, modeOf, removalReason } from './group-policy.ts';
 import type { Evidence } from './group-policy.ts';
 import { describeEpoch } from './own-commit.ts';
 import type { OwnCommit } from './own-commit.ts';
@@ -93,7 +93,7 @@ export class LogReader {
 
   /** In a room where nobody is let in, or nobody needs to be, a knock is not shown. */
   async #takeKnock(group: Group, { name, keyPackage }: Knock): Promise<GroupOpened> {
-    const { access } = this.#place.parts();
+    const access = modeOf(this.#place.ledger.standing.access);
     if (access !== 'knock') return this.#pass(access === 'open' ? 'policy-add' : 'policy-locked', 'joiner');
     const said = decodeText(name);
     if (said === undefined) return this.#pass('content-text', 'joiner');

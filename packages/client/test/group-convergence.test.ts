@@ -78,11 +78,11 @@ class Scene {
 
   /** Whoever has read that it was removed is outside. */
   async settle(): Promise<void> {
+    // Not everybody falls behind: somebody reads on.
+    await this.inside[0]?.read();
     const removed = this.inside.filter((member) => member.membership.view === undefined);
     this.inside = this.inside.filter((member) => !removed.includes(member));
     this.outside.push(...removed.filter((member) => !isEvicted(member)));
-    // The room is never without anybody: somebody who does nothing else reads on.
-    await this.inside[0]?.read();
   }
 
   /** @returns false if there was nothing to do. */
@@ -100,8 +100,7 @@ class Scene {
       case 'race':
         return actor === second ? false : this.#race(actor, second);
       case 'remove the silent':
-        await actor.read();
-        return (membership.view?.silent.length ?? 0) > 0 && actor.commit(membership.removeSilent());
+        return this.#removeSilent(actor, second);
       case 'order':
         return this.#try(actor, membership.order([this.log.moderator.access(MODES[other % 3] ?? 'open')]));
       case 'evict':
@@ -129,6 +128,18 @@ class Scene {
         await actor.read();
         return membership.view !== undefined && actor.putHead(membership.republish());
     }
+  }
+
+  /** The second may say something while the first's commit is on its way: then all refuse it, and the head is put back. */
+  async #removeSilent(actor: GroupReader, second: GroupReader): Promise<boolean> {
+    await actor.read();
+    if ((actor.membership.view?.silent.length ?? 0) === 0) return false;
+    const made = actor.membership.removeSilent();
+    await made;
+    if (second !== actor) await second.say('wait').catch(ifRemoved(second));
+    const stored = actor.membership.view !== undefined && (await actor.commit(made));
+    if (actor.news?.kind === 'refused' && actor.news.by === 'own') await actor.putHead(actor.membership.republish());
+    return stored;
   }
 
   async #try(actor: GroupReader, made: Promise<Decoded<Upload, string>>): Promise<boolean> {
