@@ -1,0 +1,167 @@
+import { describe, expect, test } from 'vitest';
+import { readAll, viewOf } from './group-log.ts';
+import { expectOneView, idOf, inhabited, refusedRemoval, removals, without, withRogue } from './group-scene.ts';
+
+describe('a roll call', () => {
+  test('finds out who is silent, and whoever is can be removed by anybody', async () => {
+    const { members, person } = await inhabited(60, ['anna', 'ben', 'carla', 'dora']);
+    const dora = person('dora');
+    const alive = without(members, dora);
+    expect(await person('anna').membership.removeSilent()).toEqual({ ok: false, code: 'policy-remove' });
+    await person('anna').callRoll();
+    await readAll(alive);
+    expect(person('ben').view.rollCalled).toBe(true);
+    for (const name of ['ben', 'carla']) await person(name).say(`${name} is here`);
+    await readAll(alive);
+    for (const member of alive)
+      expect(member.view.silent.map((id) => idOf({ memberId: id }))).toEqual([idOf(dora.membership)]);
+    await person('carla').removeSilent();
+    await readAll(members);
+    expect(dora.news).toEqual({ kind: 'removed', reason: 'silent' });
+    for (const member of alive) expect(removals(member).at(-1)).toEqual([idOf(dora.membership), 'silent']);
+    expectOneView(alive);
+    expect(person('anna').view).toMatchObject({ rollCalled: false, silent: [] });
+  });
+
+  test('spares whoever has said anything since: removing one who was heard is refused by all', async () => {
+    const { members, person, rogue } = await withRogue(61, ['anna', 'ben', 'carla']);
+    const ben = person('ben');
+    await person('anna').callRoll();
+    await ben.publish(() => ({ type: 'receipt' }));
+    await readAll(members);
+    const before = members.map(viewOf);
+    await rogue.remove([ben.membership.memberId]);
+    await readAll(members);
+    for (const member of members) expect(member.news).toEqual(refusedRemoval);
+    expect(members.map(viewOf)).toEqual(before);
+  });
+
+  test('control: the same removal is taken if that one has said nothing', async () => {
+    const { members, person, rogue } = await withRogue(61, ['anna', 'ben', 'carla']);
+    await person('anna').callRoll();
+    await person('carla').say('here');
+    await readAll(members);
+    await rogue.remove([person('ben').membership.memberId]);
+    await readAll(members);
+    expect(person('ben').news).toEqual({ kind: 'removed', reason: 'silent' });
+    expect(person('anna').news?.kind).toBe('epoch');
+  });
+
+  test('does not count what was said before it, nor in the epoch before', async () => {
+    const { members, person, rogue } = await withRogue(62, ['anna', 'ben', 'carla']);
+    await person('ben').say('before');
+    await person('anna').callRoll();
+    await person('carla').say('here');
+    await readAll(members);
+    expect(person('anna').view.silent.map((memberId) => idOf({ memberId }))).toContain(idOf(person('ben').membership));
+    // A new epoch: the roll call is void, and with it that ben was silent.
+    await person('carla').rotate();
+    await readAll(members);
+    expect(person('anna').view).toMatchObject({ rollCalled: false, silent: [] });
+    await rogue.follow();
+    await rogue.remove([person('ben').membership.memberId]);
+    await readAll(members);
+    for (const member of members) expect(member.news).toEqual(refusedRemoval);
+  });
+
+  test('lets a few who are alive remove many who are not', async () => {
+    const { members, person } = await inhabited(63, ['anna', 'ben', 'carla', 'dora', 'emil']);
+    const alive = [person('anna'), person('ben')];
+    await person('ben').callRoll();
+    await readAll(alive);
+    await person('anna').say('here');
+    await readAll(alive);
+    expect(person('ben').view.silent).toHaveLength(3);
+    await person('ben').removeSilent();
+    await readAll(members);
+    expect(person('anna').names).toBe(2);
+    expectOneView(alive);
+  });
+
+  test('lets nobody pick: where more stay that were not heard than that were, the commit is refused', async () => {
+    const { members, person, rogue } = await withRogue(64, ['anna', 'ben', 'carla', 'dora', 'emil']);
+    await person('anna').callRoll();
+    await readAll(members);
+    // Of the five who would stay, only anna was heard, and the rogue commits.
+    await rogue.remove([person('ben').membership.memberId]);
+    await readAll(members);
+    expect(person('anna').news).toEqual(refusedRemoval);
+    // Control: in the same row of things, with one more heard it is taken.
+    await person('anna').putHead(person('anna').membership.republish());
+    await rogue.join(true);
+    await readAll(members);
+    await person('anna').callRoll();
+    await person('carla').say('here');
+    await readAll(members);
+    await rogue.remove([person('ben').membership.memberId]);
+    await readAll(members);
+    expect(person('ben').news).toEqual({ kind: 'removed', reason: 'silent' });
+  });
+
+  test('is judged alike by who came while it went on, for with him an epoch began', async () => {
+    const { log, members, person } = await inhabited(65, ['anna', 'ben', 'carla']);
+    await person('anna').callRoll();
+    await person('ben').say('here');
+    await readAll(members);
+    const emil = await log.member('emil');
+    await emil.join();
+    members.push(emil);
+    await readAll(members);
+    for (const member of members) expect(member.view.rollCalled).toBe(false);
+    await emil.callRoll();
+    await person('ben').say('here again');
+    await person('anna').say('here as well');
+    await readAll(members);
+    // All three who were heard know of carla; she herself knows that she could not be removed by her own hand.
+    expect(members.map(({ view }) => view.silent.length)).toEqual([1, 1, 0, 1]);
+    await person('anna').removeSilent();
+    await readAll(members);
+    expect(person('carla').news).toEqual({ kind: 'removed', reason: 'silent' });
+    expectOneView(without(members, person('carla')));
+  });
+
+  test('is judged alike by who was let in by a welcome and entered late', async () => {
+    const { log, members, person } = await inhabited(66, ['anna', 'ben', 'carla']);
+    await person('anna').order(log.moderator.access('knock'));
+    await readAll(members);
+    const emil = await log.member('emil');
+    await emil.knock();
+    await readAll(members);
+    await person('anna').admit(emil);
+    await readAll(members);
+    await person('anna').callRoll();
+    await person('ben').say('here');
+    await emil.read();
+    await emil.enter();
+    await emil.say('here too');
+    await readAll([...members, emil]);
+    expect(emil.view.rollCalled).toBe(true);
+    await person('ben').removeSilent();
+    await readAll([...members, emil]);
+    expectOneView([person('anna'), person('ben'), emil]);
+    expect(emil.names).toBe(3);
+  });
+
+  test('counts a member for itself as it counts for the others', async () => {
+    const { log, members, person } = await inhabited(67, ['anna', 'ben', 'carla']);
+    await person('anna').callRoll();
+    await person('ben').say('here');
+    const ghost = await person('carla').membership.seal({
+      type: 'receipt',
+      number: 9,
+      seen: 0,
+      logHash: new Uint8Array(16),
+    });
+    // Sealed, and never seen in the log: carla has not been heard, not even by herself.
+    await readAll(members);
+    expect(ghost.length).toBeGreaterThan(0);
+    expect(person('carla').view.silent).toEqual([]);
+    expect(person('anna').view.silent).toHaveLength(1);
+    await person('anna').removeSilent();
+    await person('ben').read();
+    await person('carla').read();
+    expect(person('carla').news).toEqual({ kind: 'removed', reason: 'silent' });
+    // Control: had it come through the log, all would have counted it, carla included.
+    expect(log.publish(ghost, log.counter)).toBe('accepted');
+  });
+});
