@@ -1,11 +1,11 @@
 // How this member comes into the group and stays in it: from the head by a commit of its own, by a welcome, and again after it has missed something.
 
 import { closeWith } from './ending.ts';
-import { beginCommit, sendCommit } from './errands.ts';
+import { beginCommit, runErrands, sendCommit } from './errands.ts';
 import type { GroupOpened, GroupView } from './group-membership.ts';
 import type { Head } from './head-reader.ts';
 import { NO_HEAD_PARTS } from './head-reader.ts';
-import { FETCH_RETRY_MS, KNOCK_LIMIT_MS } from './limits.ts';
+import { CONFIRM_WAIT_MS, FETCH_RETRY_MS, KNOCK_LIMIT_MS, ROTATE_SOON_MS, UNANSWERED_MAX } from './limits.ts';
 import { enqueueFirst, recall } from './outbox.ts';
 import { presenceDelay } from './pace.ts';
 import type { Errand, Made, Session, Task, Turn } from './session-state.ts';
@@ -20,6 +20,7 @@ export function fetchHead(session: Session, turn: Turn): Session {
   if (session.link.phase !== 'live' || session.commit.phase === 'sent') return session;
   switch (session.belonging.phase) {
     case 'inside':
+    case 'arriving':
     case 'joining':
       return session;
     case 'knocking':
@@ -128,7 +129,10 @@ function knockAgain(session: Session, turn: Turn): Session {
 }
 
 function enterByWelcome(session: Session, view: GroupView | undefined, turn: Turn): Session {
-  return enterRoom(takeGroupChange({ ...session, belonging: { phase: 'inside' } }, view, turn), turn);
+  const entered = enterRoom(takeGroupChange(session, view, turn), turn);
+  // An Add has brought this member's keys no further than its own leaf.
+  setTimer(turn, 'rotate', Math.round(turn.chance() * ROTATE_SOON_MS));
+  return entered;
 }
 
 // Inside
@@ -156,21 +160,45 @@ export function takeEpoch(
   if (opened.by === 'other') return next;
   next = { ...next, sinceRotation: 0 };
   if (next.belonging.phase === 'inside') setRotation(next, turn);
-  return next.belonging.phase === 'inside' ? next : enterRoom({ ...next, belonging: { phase: 'inside' } }, turn);
+  return next.belonging.phase === 'inside' ? next : enterRoom(next, turn);
 }
 
-/** Who comes says so, and is answered by everybody. Who comes again is known, and asks only if it does not know everybody. */
+/**
+ * Who comes says so, and is answered by everybody. Who comes again is known, and asks all the same: the answer shows that the head it came by
+ * was the room's. Where nobody else is there is nobody to ask.
+ */
 function enterRoom(session: Session, turn: Turn): Session {
   setRotation(session, turn);
-  const isNew = session.stay === 'new';
-  const asks = isNew || [...session.inbox.members.values()].some(({ name }) => name === '');
-  const outbox = enqueueFirst(session.outbox, { type: 'presence', standing: asks ? 'arriving' : 'here' });
-  if (!isNew) emit(turn, { type: 'state', state: 'joined' });
-  return pump({ ...session, stay: isNew ? 'announced' : session.stay, outbox }, turn);
+  const outbox = enqueueFirst(session.outbox, { type: 'presence', standing: 'arriving' });
+  const arriving: Session = { ...session, outbox, belonging: { phase: 'arriving' } };
+  if (isAlone(arriving)) return confirm(arriving, turn);
+  setTimer(turn, 'confirm', CONFIRM_WAIT_MS);
+  return pump(arriving, turn);
 }
 
-/** The log holds this member's announcement. */
-export function announceJoined(session: Session, turn: Turn): Session {
+function isAlone({ view }: Session): boolean {
+  return view === undefined || view.members.length - view.departing.length <= 1;
+}
+
+/** Another member was understood under these keys: this is the room. */
+export function confirm(session: Session, turn: Turn): Session {
+  if (session.belonging.phase !== 'arriving') return session;
+  clearTimer(turn, 'confirm');
+  const inside: Session = { ...session, belonging: { phase: 'inside' }, unanswered: 0 };
+  const joined = inside.stay === 'new' ? announceJoined(inside, turn) : inside;
+  if (joined === inside) emit(turn, { type: 'state', state: 'joined' });
+  return runErrands(pump(joined, turn), turn);
+}
+
+/** Nobody has answered: the head was perhaps not the room's, and the next one is. If it happens again, nobody is there, and that is said. */
+export function takeUnanswered(session: Session, turn: Turn): Session {
+  if (session.belonging.phase !== 'arriving') return session;
+  if (session.unanswered < UNANSWERED_MAX) return rejoin({ ...session, unanswered: session.unanswered + 1 }, turn);
+  warn(turn, 'nobody-answers', undefined);
+  return confirm(session, turn);
+}
+
+function announceJoined(session: Session, turn: Turn): Session {
   clearTimer(turn, 'join-limit');
   setTimer(turn, 'presence', presenceDelay(turn));
   const joined: Session = { ...session, stay: 'joined' };
@@ -183,5 +211,5 @@ export function announceJoined(session: Session, turn: Turn): Session {
 export function leaveParted(session: Session, turn: Turn): Session {
   if (!maySpeak(session) && session.counter.phase === 'known') return session;
   warn(turn, 'room-parted', undefined);
-  return rejoin({ ...session, log: { ...session.log, unreadable: 0, readableAt: turn.now } }, turn);
+  return rejoin({ ...session, log: { ...session.log, unreadable: 0, foreign: 0, readableAt: turn.now } }, turn);
 }

@@ -2,13 +2,20 @@
 
 import { equalBytes, toHex, UPLOAD_ID_BYTES } from '@sotto/protocol';
 import { close } from './ending.ts';
-import { ERRAND_RETRY_LEAST_MS, ERRAND_RETRY_MAX_MS, ERRAND_RETRY_MS, ERRANDS_MAX } from './limits.ts';
+import {
+  COMMITS_REFUSED_NOTICE,
+  ERRAND_RETRY_LEAST_MS,
+  ERRAND_RETRY_MAX_MS,
+  ERRAND_RETRY_MS,
+  ERRANDS_MAX,
+} from './limits.ts';
 import { enqueueFirst } from './outbox.ts';
 import type { Errand, Made, OwnCommit, Session, Turn } from './session-state.ts';
 import { maySpeak, pump } from './speaking.ts';
 import { refuse } from './telling.ts';
 import { emit, setTimer, write } from './turn.ts';
 import { encodeUpload } from './upload.ts';
+import { warn } from './watching.ts';
 
 const NO_COMMIT: OwnCommit = { phase: 'none' };
 
@@ -38,7 +45,8 @@ export function runErrands(session: Session, turn: Turn): Session {
 }
 
 /** What others have done meanwhile need not be done. */
-function isWorthIt({ view }: Session, errand: Errand): boolean {
+function isWorthIt({ view, log }: Session, errand: Errand): boolean {
+  if (errand.type === 'rotate' && errand.why === 'blind') return log.hashes.length === 0;
   if (errand.type === 'rotate' && errand.why === 'departing') return (view?.departing.length ?? 0) > 0;
   return errand.type !== 'remove-silent' || (view?.silent.length ?? 0) > 0;
 }
@@ -83,6 +91,7 @@ function tryLater(session: Session, errand: Errand, turn: Turn): Session {
   const most = Math.min(ERRAND_RETRY_MAX_MS, ERRAND_RETRY_MS * 2 ** session.tries);
   const afterMs = Math.round(ERRAND_RETRY_LEAST_MS + turn.chance() * most);
   const tries = session.tries + 1;
+  if (tries === COMMITS_REFUSED_NOTICE) warn(turn, 'commits-refused', undefined);
   if (errand.type !== 'join') {
     setTimer(turn, 'errand', afterMs);
     return { ...session, tries };

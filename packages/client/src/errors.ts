@@ -30,12 +30,17 @@ export type ClientCode = keyof typeof CLIENT_CODES;
 /** What is not an error of this client's, but has to be seen: by a stable code, cause and next step. PROTOCOL.md §5.10. */
 export const WARNING_CODES = {
   'log-differs':
-    'this member has seen another history than you: somebody on the way drops, changes or splits what is said. Compare room codes over another channel',
+    'this member and you have not seen the same: the relay drops, changes or splits what is said. Compare room codes over another channel',
   'log-rolled-back': 'the relay has gone back to an earlier state: what was said since may be lost',
   'key-changed': 'this name has another key than before: it may be somebody else. Verify',
   'name-taken': 'somebody here has the same name and another key: tell them apart by their fingerprints',
   'room-parted': 'frames come that cannot be read: the room has been split, or somebody disturbs it. Joining again',
-  'junk-commit': 'somebody with the connection string disturbs the room: what they sent was refused',
+  'junk-commit':
+    'a commit came that is not a member’s: somebody with the connection string, or the relay, disturbs the room. It was refused',
+  'nobody-answers':
+    'nobody in the room has answered: they are away, or the relay shows you a room that is over. Compare room codes when somebody is there',
+  'commits-refused':
+    'the relay keeps refusing new keys: keys grow old, and nobody can be removed. Ask the host, or move to another room',
 } as const;
 export type WarningCode = keyof typeof WARNING_CODES;
 

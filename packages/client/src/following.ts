@@ -2,8 +2,8 @@
 
 import { equalBytes } from '@sotto/protocol';
 import type { CommitNotice } from '@sotto/protocol';
-import { announceJoined, fetchHead, leaveParted, rejoin, takeEpoch, takeHead } from './belonging.ts';
-import { close, closeWith } from './ending.ts';
+import { confirm, fetchHead, leaveParted, rejoin, takeEpoch, takeHead } from './belonging.ts';
+import { close, closeWith, cut } from './ending.ts';
 import { commitRefused, dropLostCommit, finishCommit, markStored, runErrands } from './errands.ts';
 import type { GroupOpened, GroupView } from './group-membership.ts';
 import { forgiveSilence, rollBack, takeContent, takeSequence } from './inbox.ts';
@@ -17,7 +17,7 @@ import { takeKnock } from './admitting.ts';
 import { pump, queueOnce } from './speaking.ts';
 import { announce, emitMembers, gap, messageId, tellDelivered } from './telling.ts';
 import { emit, setTimer } from './turn.ts';
-import { judgeCommit, takeGroupChange, takeRollCall } from './upkeep.ts';
+import { judgeCommit, setSight, takeGroupChange, takeRollCall } from './upkeep.ts';
 import {
   compareLog,
   extendSeen,
@@ -64,6 +64,7 @@ function takeAttached(session: Session, { connection, log }: Reading<'attached'>
 function takeRollBack(session: Session, last: number, turn: Turn): Session {
   warn(turn, 'log-rolled-back', undefined);
   gap(turn, session.inbox.seen - last, undefined);
+  setSight(turn);
   return {
     ...session,
     inbox: rollBack(session.inbox, last),
@@ -76,6 +77,7 @@ function takeRollBack(session: Session, last: number, turn: Turn): Session {
 function passSequence(session: Session, sequence: number, turn: Turn): Session {
   const taken = takeSequence(session.inbox, sequence + 1);
   if (taken === undefined) return session;
+  setSight(turn);
   const next: Session = {
     ...session,
     inbox: { ...taken.inbox, seen: sequence },
@@ -98,9 +100,9 @@ function goLive(session: Session, counter: number, turn: Turn): Session {
     log: { ...session.log, lost: 0 },
   };
   next = dropLostCommit(next, turn);
-  if (next.belonging.phase !== 'inside') return fetchHead(next, turn);
+  if (next.belonging.phase !== 'inside' && next.belonging.phase !== 'arriving') return fetchHead(next, turn);
   if (missed) return rejoin(next, turn);
-  if (next.stay === 'joined') emit(turn, { type: 'state', state: 'joined' });
+  if (next.stay === 'joined' && next.belonging.phase === 'inside') emit(turn, { type: 'state', state: 'joined' });
   return runErrands(pump(next, turn), turn);
 }
 
@@ -124,7 +126,9 @@ function takeCounter(session: Session, notice: CommitNotice, turn: Turn): Sessio
 /** The counter is taken from COUNTER alone: adopted from here, a frame of the old epoch could leave under the new counter. */
 function takeRefused(session: Session, refused: Reading<'refused'>, turn: Turn): Session {
   const answered = commitRefused(session, refused.what, turn);
-  if (answered !== undefined) return answered;
+  if (answered !== undefined) return answered.belonging.phase === 'outside' ? fetchHead(answered, turn) : answered;
+  // An honest relay never goes below what it has said before on this connection.
+  if (refused.counter < session.counter.value) return cut(session, turn, 'relay-misbehaved');
   const turning = refused.counter > session.counter.value;
   let next: Session = { ...session, outbox: refuseFrame(session.outbox, refused.what) };
   if (turning) next = { ...next, counter: { phase: 'turning', value: next.counter.value } };
@@ -144,7 +148,10 @@ export function takeOpened(
   if (taken === undefined) return session;
   const lost = sequence - session.inbox.seen - 1;
   let next: Session = { ...session, inbox: taken.inbox };
-  if (lost > 0) next = { ...next, log: loseSight(next.log, sequence - 1) };
+  if (lost > 0) {
+    setSight(turn);
+    next = { ...next, log: loseSight(next.log, sequence - 1) };
+  }
   next = { ...next, log: extendSeen(next.log, sequence, body) };
   for (const event of taken.events) next = announce(next, event, turn);
   // A new epoch tells of those who are out by the names they had.
@@ -168,7 +175,6 @@ function takeEcho(session: Session, departed: Departed, sequence: number, turn: 
   const { draft, number } = departed;
   const next = noteByMember(session, sequence);
   if (draft.type === 'presence' && draft.standing === 'leaving') return close(next, turn, undefined, undefined);
-  if (draft.type === 'presence' && next.stay === 'announced') return announceJoined(next, turn);
   if (draft.type === 'roll-call') return takeRollCall(next, turn);
   if (draft.type === 'move') {
     turn.effects.push({ type: 'moved' });
@@ -218,10 +224,13 @@ function takeSaid(
   const { memberKey, content } = said;
   // Our own frame that is not awaited was shown before: the relay replays it.
   if (equalBytes(memberKey, turn.room.memberKey)) return session;
-  const readable = noteReadable(session, sequence, turn);
+  const readable = confirm(noteReadable(session, sequence, turn), turn);
   if (content.type === 'move') return follow(readable, content, turn);
-  const taken = takeContent(readable.inbox, memberKey, content, turn.now);
-  let next = compareLog({ ...readable, inbox: taken.inbox }, memberKey, content, turn);
+  const compared = compareLog(readable, memberKey, content, turn);
+  // A receipt counts only from who has seen the same log.
+  const believed = compared.agrees ? content : { ...content, seen: 0 };
+  const taken = takeContent(compared.session.inbox, memberKey, believed, turn.now);
+  let next: Session = { ...compared.session, inbox: taken.inbox };
   for (const event of taken.events) next = answerInbox(announce(next, event, turn), event, turn);
   return content.type === 'roll-call' ? takeRollCall(next, turn) : next;
 }

@@ -68,6 +68,8 @@ function judgeMember(evidence: Evidence, facts: CommitFacts): 'accept' | PolicyC
   }
   const silent = facts.removed.filter((member) => removalReason(evidence.warrants, member) === 'silent');
   if (silent.length === 0) return 'accept';
+  // Nobody could come back: a relay that holds a member's frames would throw it out.
+  if (evidence.access === 'locked') return 'policy-remove';
   const staying = facts.roster.filter((member) => !facts.removed.includes(member));
   return mayRemoveSilent(evidence.rollCall, facts.committer, silent, staying) ? 'accept' : 'policy-remove';
 }

@@ -10,7 +10,9 @@ import { maySpeak, pump } from './speaking.ts';
 import { setTimer } from './turn.ts';
 
 export function leave(session: Session, turn: Turn): Session {
-  if (session.stay === 'leaving' || session.link.phase !== 'live' || session.belonging.phase !== 'inside') {
+  const { phase } = session.belonging;
+  const hasKeys = phase === 'inside' || phase === 'arriving';
+  if (session.stay === 'leaving' || session.link.phase !== 'live' || !hasKeys) {
     return close(session, turn, undefined, undefined);
   }
   const leaving: Session = { ...session, stay: 'leaving' };

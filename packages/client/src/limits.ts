@@ -75,7 +75,7 @@ export const ERRANDS_MAX = 16;
 export const FETCH_RETRY_MS = 5_000;
 
 /** Hashes of the log that are kept to compare. Members compare what they saw moments ago. */
-export const LOG_HASHES_MAX = 1_024;
+export const LOG_HASHES_MAX = 16_384;
 /** So many frames that nothing opens, and no other member understood for so long (longer than any is silent): this member joins again. */
 export const UNREADABLE_FRAMES_MAX = 8;
 export const PARTED_AFTER_MS = 100_000;
@@ -86,3 +86,11 @@ export const JUNK_NOTICE_INTERVAL_MS = 60_000;
 
 /** A room that has moved is open for so long, then as it was before: its members need time to follow. */
 export const ACCESS_AFTER_MOVE_MS = 90_000;
+
+/** Who has joined is answered by everybody at once; over Tor and in a full room that takes seconds. After so many joins without an answer nobody is there. */
+export const CONFIRM_WAIT_MS = 10_000;
+export const UNANSWERED_MAX = 1;
+/** Commits in a row that the relay refuses before it is said. */
+export const COMMITS_REFUSED_NOTICE = 12;
+/** After a gap a member has new keys within so long, unless somebody else begins an epoch before. */
+export const SIGHT_MS = 8_000;

@@ -31,12 +31,13 @@ type Link =
   | { readonly phase: 'waiting' }
   | { readonly phase: 'closed' };
 
-/** Where this member stands for its user: it has joined when the room's log holds its announcement. */
-type Stay = 'new' | 'announced' | 'joined' | 'leaving';
+/** Where this member stands for its user: it has joined when another member has been understood, or when nobody else is there. */
+type Stay = 'new' | 'joined' | 'leaving';
 
 /**
  * Where this member stands in the group. `outside` waits for a head worth fetching; `joining` has made, or is making, the commit that lets it in;
- * `knocking` has asked to be let in; `welcomed` fetches the head that its welcome belongs to.
+ * `knocking` has asked to be let in; `welcomed` fetches the head that its welcome belongs to. `arriving` has keys, and waits to hear that others have
+ * the same: a relay can serve a head that is over, and then nobody would ever read what is said.
  */
 type Belonging =
   | { readonly phase: 'outside' }
@@ -44,6 +45,7 @@ type Belonging =
   | { readonly phase: 'joining' }
   | { readonly phase: 'knocking'; readonly body: Uint8Array; readonly standing: 'on-its-way' | 'refused' | 'posted' }
   | { readonly phase: 'welcomed' }
+  | { readonly phase: 'arriving' }
   | { readonly phase: 'inside' };
 
 /** The relay's counter as the log tells it. `turning`: an epoch has begun, or a frame was stale, and COUNTER is still to come: nothing leaves. */
@@ -55,8 +57,8 @@ interface Counter {
 /** A commit that this member wants to make: one after another, and again when another commit came first. */
 export type Errand =
   | { readonly type: 'join'; readonly head: Uint8Array; readonly again: boolean }
-  /** `why`: an own rotation is due whatever others do; those who want to go may be gone already. */
-  | { readonly type: 'rotate'; readonly why: 'due' | 'departing' }
+  /** `why`: an own rotation is due whatever others do; those who want to go may be gone already; who cannot tell what the log is can after any commit. */
+  | { readonly type: 'rotate'; readonly why: 'due' | 'departing' | 'blind' }
   | { readonly type: 'remove-silent' }
   | { readonly type: 'restore-head' }
   | { readonly type: 'order'; readonly order: SignedOrder; readonly move: Move | undefined }
@@ -98,9 +100,10 @@ export interface LogSeen {
   readonly lost: number;
   /** The last sequence number that a member's key opened, or that began an epoch. */
   readonly byMember: number;
-  /** When another member was understood last (ms), and how many frames since were not. */
+  /** When another member was understood last (ms), how many frames since were not, and how many were not in this epoch. */
   readonly readableAt: number;
   readonly unreadable: number;
+  readonly foreign: number;
   /** Fingerprints of members who have said in this epoch that they saw another log. */
   readonly differing: readonly string[];
 }
@@ -131,6 +134,8 @@ export interface Session {
   readonly errands: readonly Errand[];
   /** Commits in a row that the relay refused. */
   readonly tries: number;
+  /** Joins in a row that nobody has answered. */
+  readonly unanswered: number;
   /** When junk was told of last (ms). */
   readonly junkToldAt: number | undefined;
   /** Own frames since this member's keys were new. */
@@ -161,10 +166,13 @@ export type TimerName =
   | 'leave'
   /** Asks for the head again. */
   | 'fetch'
+  /** Nobody has answered. */
+  | 'confirm'
   /** Tries an errand again. */
   | 'errand'
   | 'rotate'
   | 'departing'
+  | 'sight'
   | 'restore-head'
   | 'roll-call';
 
@@ -250,6 +258,7 @@ const NOTHING_SEEN: LogSeen = {
   byMember: 0,
   readableAt: 0,
   unreadable: 0,
+  foreign: 0,
   differing: [],
 };
 
@@ -271,6 +280,7 @@ export function createSession(name: string, texts: readonly Draft[] = []): Sessi
     commit: { phase: 'none' },
     errands: [],
     tries: 0,
+    unanswered: 0,
     junkToldAt: undefined,
     sinceRotation: 0,
     log: NOTHING_SEEN,

@@ -1,7 +1,7 @@
 // The life of one member in one room, as a pure state machine: (session, event) -> { session, effects }. PROTOCOL.md §4, §5.7, §5.8.
 
 import { encodeBeat, NAME_BYTES_MAX, SILENCE_LIMIT_MS } from '@sotto/protocol';
-import { fetchHead, leaveParted, takeMade } from './belonging.ts';
+import { fetchHead, leaveParted, takeMade, takeUnanswered } from './belonging.ts';
 import { close, closeWith, cut, retry } from './ending.ts';
 import { hasErrand, runErrands, want } from './errands.ts';
 import { answerInbox, takeOpened, takePassed } from './following.ts';
@@ -16,7 +16,7 @@ import { pump, queueOnce, say, sendReceipt, takeSealed } from './speaking.ts';
 import { announce, announceUnnamed, refuse } from './telling.ts';
 import { encodeText } from './text.ts';
 import { emit, setTimer, write } from './turn.ts';
-import { callRoll, takeDeparting, takeRestore, takeRollCallEnd, takeRotation } from './upkeep.ts';
+import { callRoll, takeDeparting, takeRestore, takeRollCallEnd, takeRotation, takeSight } from './upkeep.ts';
 import { isParted } from './watching.ts';
 
 /** The one way a session changes. After `closed` nothing happens any more. */
@@ -120,12 +120,16 @@ function takeTimer(session: Session, name: TimerName, turn: Turn): Session {
       return close(session, turn, undefined, undefined);
     case 'fetch':
       return fetchHead(session, turn);
+    case 'confirm':
+      return takeUnanswered(session, turn);
     case 'errand':
       return runErrands(session, turn);
     case 'rotate':
       return takeRotation(session, turn);
     case 'departing':
       return takeDeparting(session, turn);
+    case 'sight':
+      return takeSight(session, turn);
     case 'restore-head':
       return takeRestore(session, turn);
     case 'roll-call':

@@ -45,19 +45,30 @@ export function queueOnce(session: Session, draft: Draft): Session {
 
 /** Only in the group, under a counter that belongs to its epoch: else the relay would keep what nobody can open. */
 export function maySpeak(session: Session): boolean {
-  return session.link.phase === 'live' && session.belonging.phase === 'inside' && session.counter.phase === 'known';
+  return mayAnnounce(session) && session.belonging.phase === 'inside';
+}
+
+/** Who is arriving says that it is there, and nothing else before it has been answered. */
+function mayAnnounce({ link, belonging, counter }: Session): boolean {
+  const hasKeys = belonging.phase === 'inside' || belonging.phase === 'arriving';
+  return hasKeys && link.phase === 'live' && counter.phase === 'known';
 }
 
 /** Lets leave what may leave now: first what has to be sent again, in its old order, then what waits. */
 export function pump(session: Session, turn: Turn): Session {
-  if (!maySpeak(session)) return session;
+  if (!mayAnnounce(session)) return session;
   const { outbox, resends } = takeResends(session.outbox);
   for (const body of resends) publish(turn, session.counter.value, body);
   let next: Session = { ...session, outbox };
   if (!isInOrder(next.outbox)) return next;
+  if (next.belonging.phase === 'arriving') return departAnnouncement(next, turn);
   let count = departures(next.schedule, next.outbox.waiting.length, next.outbox.departed.length);
   for (; count > 0; count -= 1) next = departNext(next, turn);
   return next;
+}
+
+function departAnnouncement(session: Session, turn: Turn): Session {
+  return session.outbox.waiting[0]?.type === 'presence' ? departNext(session, turn) : session;
 }
 
 /** Gives the first draft its number and asks for its sealing; it leaves when that is done. */
@@ -75,7 +86,7 @@ function departNext(session: Session, turn: Turn): Session {
 
 /** A frame is sealed: it leaves at once, unless it has to wait for the connection, the counter or an earlier frame that goes again first. */
 export function takeSealed(session: Session, ticket: number, body: Uint8Array, turn: Turn): Session {
-  const leaves = maySpeak(session) && isInOrder(session.outbox);
+  const leaves = mayAnnounce(session) && isInOrder(session.outbox);
   if (leaves) publish(turn, session.counter.value, body);
   return pump({ ...session, outbox: seal(session.outbox, ticket, body, leaves ? 'in-flight' : 'cut-off') }, turn);
 }

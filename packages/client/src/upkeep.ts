@@ -18,6 +18,7 @@ import {
   ROTATE_LEAST_MS,
   ROTATE_MEMBERS,
   ROTATE_MOST_MS,
+  SIGHT_MS,
 } from './limits.ts';
 import type { Session, Turn } from './session-state.ts';
 import { pump, queueOnce } from './speaking.ts';
@@ -36,6 +37,15 @@ export function setRotation(session: Session, turn: Turn): void {
 export function takeRotation(session: Session, turn: Turn): Session {
   if (session.belonging.phase !== 'inside') return session;
   return runErrands(want(session, { type: 'rotate', why: 'due' }), turn);
+}
+
+/** After a gap nobody can tell whether this member sees what the others see, until an epoch begins: so one is begun soon. */
+export function setSight(turn: Turn): void {
+  setTimer(turn, 'sight', Math.round(RANK_FIRST_MS + turn.chance() * SIGHT_MS));
+}
+
+export function takeSight(session: Session, turn: Turn): Session {
+  return runErrands(want(session, { type: 'rotate', why: 'blind' }), turn);
 }
 
 /** The group is another than before: who is in it, who wants to go, who may come in. */

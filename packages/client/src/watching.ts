@@ -7,7 +7,8 @@ import type { Content } from '@sotto/protocol';
 import { WARNING_CODES } from './errors.ts';
 import type { WarningCode } from './errors.ts';
 import type { Speaker } from './events.ts';
-import { LOG_HASHES_MAX, PARTED_AFTER_MS, UNREADABLE_FRAMES_MAX } from './limits.ts';
+import type { Member } from './inbox.ts';
+import { LOG_HASHES_MAX, MEMBER_SILENT_MS, PARTED_AFTER_MS, UNREADABLE_FRAMES_MAX } from './limits.ts';
 import type { LogSeen, Session, Turn } from './session-state.ts';
 import { emit } from './turn.ts';
 
@@ -20,7 +21,7 @@ export function warn(turn: Turn, code: WarningCode, from: Speaker | undefined): 
 
 /** An epoch has begun behind entry `sequence`: all its members begin at the same hash. */
 export function startSeen(log: LogSeen, authenticator: Uint8Array, sequence: number): LogSeen {
-  return { ...log, hashes: [startLog(authenticator, sequence)], last: sequence, differing: [] };
+  return { ...log, hashes: [startLog(authenticator, sequence)], last: sequence, foreign: 0, differing: [] };
 }
 
 export function extendSeen(log: LogSeen, sequence: number, body: Uint8Array): LogSeen {
@@ -51,26 +52,35 @@ export function noteByMember(session: Session, sequence: number): Session {
 }
 
 export function noteUnreadable(session: Session): Session {
-  return { ...session, log: { ...session.log, unreadable: session.log.unreadable + 1 } };
+  const { log } = session;
+  return { ...session, log: { ...log, unreadable: log.unreadable + 1, foreign: log.foreign + 1 } };
 }
 
 /**
  * Frames come and none can be read, for longer than any member stays silent: the others are in another epoch. One who only has the connection
  * string cannot make it look so, for the others are heard between its frames.
  */
-export function isParted({ log }: Session, now: number): boolean {
-  return log.unreadable >= UNREADABLE_FRAMES_MAX && now - log.readableAt >= PARTED_AFTER_MS;
+export function isParted({ log, inbox }: Session, now: number): boolean {
+  if (log.unreadable >= UNREADABLE_FRAMES_MAX && now - log.readableAt >= PARTED_AFTER_MS) return true;
+  // Some are heard, and some are missed while frames come that may be theirs: two groups in one log.
+  const isMissed = ({ standing, heardAt }: Member): boolean => standing !== 'here' && now - heardAt >= MEMBER_SILENT_MS;
+  return log.foreign >= UNREADABLE_FRAMES_MAX && [...inbox.members.values()].some(isMissed);
 }
 
 /** A message came as entry `session.inbox.seen`; its sender must have seen what we saw up to where it says, and nothing that comes behind it. */
-export function compareLog(session: Session, memberKey: Uint8Array, content: Content, turn: Turn): Session {
+export function compareLog(
+  session: Session,
+  memberKey: Uint8Array,
+  content: Content,
+  turn: Turn,
+): { readonly session: Session; readonly agrees: boolean } {
   const { log, inbox } = session;
-  if (isZero(content.logHash) || log.hashes.length === 0) return session;
+  if (isZero(content.logHash) || log.hashes.length === 0) return { session, agrees: false };
   const own = log.hashes[log.hashes.length - 1 - (log.last - content.seen)];
-  const agrees = content.seen < inbox.seen && (own === undefined || equalBytes(own, content.logHash));
-  if (agrees) return session;
+  const agrees = content.seen < inbox.seen && own !== undefined && equalBytes(own, content.logHash);
+  if (agrees) return { session, agrees };
   const who = fingerprint(memberKey);
-  if (log.differing.includes(who)) return session;
+  if (log.differing.includes(who)) return { session, agrees };
   warn(turn, 'log-differs', { name: inbox.members.get(toHex(memberKey))?.name ?? '', fingerprint: who });
-  return { ...session, log: { ...log, differing: [...log.differing, who] } };
+  return { session: { ...session, log: { ...log, differing: [...log.differing, who] } }, agrees };
 }

@@ -168,10 +168,10 @@ describe('leaving a group', () => {
     if (cleo === undefined) throw new Error('nobody');
     ben.streams.at(-1)?.cut();
     ben.client.leave();
-    await room.clock.advance(MEMBER_SILENT_MS + PRESENCE_INTERVAL_MS);
+    await room.clock.advance(MEMBER_SILENT_MS);
     // Still listed: whoever is in the group can read.
-    expect(anna.client.members().map(({ name, present }) => [name, present])).toContainEqual(['Ben', false]);
-    await room.clock.advance(3 * PRESENCE_INTERVAL_MS + ROLL_CALL_WAIT_MS + 2 * DEPARTING_RANK_MS);
+    expect(anna.client.members().map(({ name }) => name)).toContain('Ben');
+    await room.clock.advance(4 * PRESENCE_INTERVAL_MS + ROLL_CALL_WAIT_MS + 2 * DEPARTING_RANK_MS);
     for (const seat of [anna, cleo]) {
       expect(told(seat, 'removed').map(({ member, reason }) => [member.name, reason])).toEqual([['Ben', 'silent']]);
       expect(seat.client.members()).toHaveLength(2);

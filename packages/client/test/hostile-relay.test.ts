@@ -9,7 +9,7 @@ import {
 } from '@sotto/protocol';
 import { SeededRandom } from '@sotto/test-kit';
 import { describe, expect, test } from 'vitest';
-import { BACKOFF_FIRST_MS, RECEIPT_DELAY_MS } from '../src/limits.ts';
+import { BACKOFF_FIRST_MS, RANK_FIRST_MS, RECEIPT_DELAY_MS, SIGHT_MS } from '../src/limits.ts';
 import { auditResends, operationOf } from './audit.ts';
 import { Rehearsal, gapsOf, statesOf, textsOf, told } from './rehearsal.ts';
 import type { Seat } from './rehearsal.ts';
@@ -150,7 +150,8 @@ describe('a relay that drops, swaps or forgets', () => {
     // Control: whoever has seen it counts.
     room.relay.keeps = () => true;
     ben.streams.at(-1)?.cut();
-    await room.clock.advance(2 * BACKOFF_FIRST_MS + 2 * RECEIPT_DELAY_MS);
+    await room.clock.advance(2 * BACKOFF_FIRST_MS + RANK_FIRST_MS + SIGHT_MS);
+    await sayAndTake(room, ben, 'six');
     expect(told(anna, 'delivered')).toHaveLength(before + 1);
   });
 
@@ -163,6 +164,7 @@ describe('a relay that drops, swaps or forgets', () => {
     room.relay.shape = (entry) => [entry];
     for (const seat of [anna, ben]) seat.streams[0]?.cut();
     await room.clock.advance(BACKOFF_FIRST_MS + 1);
+    await room.clock.advance(RANK_FIRST_MS + SIGHT_MS);
     await sayAndTake(room, anna, 'second');
     await room.clock.advance(2 * RECEIPT_DELAY_MS);
     const delivered = told(anna, 'delivered').map((event) => event.id);

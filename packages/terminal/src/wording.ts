@@ -216,8 +216,16 @@ const WARNING_WORDS: Readonly<Record<WarningCode, WarningWords>> = {
     safely`the room's keys have parted: you and others cannot read each other any more; the client joins again`,
     COMPARE_CODE,
   ],
+  'nobody-answers': () => [
+    safely`nobody in the room has answered: they are away, or the relay shows you a room that is over`,
+    COMPARE_CODE,
+  ],
+  'commits-refused': () => [
+    safely`the relay keeps refusing new keys: keys grow old, and nobody who leaves can be removed`,
+    safely`ask the host to open another room`,
+  ],
   'junk-commit': () => [
-    safely`somebody who has the connection string put keys into the room that fit nobody: they were refused, and the room goes on`,
+    safely`somebody who has the connection string, or the relay, put keys into the room that fit nobody: they were refused, and the room goes on`,
     safely`if it happens again, ask the host to lock the room (/lock) or to open another one`,
   ],
 };
