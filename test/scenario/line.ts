@@ -1,0 +1,320 @@
+// One member's connection through the malicious relay: two sockets, and frames that pass from one to the other as the view has it.
+
+import { randomBytes } from 'node:crypto';
+import { connect } from 'node:net';
+import type { Socket } from 'node:net';
+import {
+  decodeAttached,
+  decodeChallenge,
+  decodeCommit,
+  decodeFetch,
+  decodeFrame,
+  decodeRefused,
+  decodeStage,
+  encodeAttach,
+  encodeAttached,
+  encodeBeat,
+  encodeChallenge,
+  encodeFetch,
+  encodeFrame,
+  encodeRefused,
+  FRAME_BYTES,
+  FrameSplitter,
+  bodyBytes,
+  concatBytes,
+  NONCE_BYTES,
+  toHex,
+  UPLOAD_ID_BYTES,
+} from '@sotto/protocol';
+import type { Decoded, Frame, HeadName } from '@sotto/protocol';
+import { signAttach } from '../../packages/relay/test/test-member.ts';
+import type { TestRoom } from '../../packages/relay/test/test-member.ts';
+import { nameOf, readCounter } from './view.ts';
+import type { Origin, View, Wire } from './view.ts';
+
+/** What the lines of a relay share. */
+export interface Switchboard {
+  readonly room: TestRoom;
+  readonly origins: Map<string, Origin>;
+  /** While it is so, what members send waits. */
+  readonly isFrozen: () => boolean;
+  /** Something was answered, or came. */
+  readonly moved: () => void;
+}
+
+/**
+ * `greeting`: the member has not attached. `catching-up`: the branch's log is read up to `until`; `from` is what the member that attaches
+ * wants, undefined for one that is there and knows nothing of it. `settling`: a BEAT is on its way behind which nothing old comes.
+ */
+type Phase =
+  | { readonly kind: 'greeting' }
+  | { readonly kind: 'dialling'; readonly from: number | undefined; readonly quiet: boolean }
+  | { readonly kind: 'catching-up'; readonly from: number | undefined; readonly quiet: boolean; readonly until: number }
+  | { readonly kind: 'settling'; readonly from: number | undefined; readonly quiet: boolean }
+  | { readonly kind: 'live' }
+  | { readonly kind: 'closed' };
+
+/** The BEAT of the proxy's own; members count theirs from 0. */
+const OWN_BEAT = 2 ** 50;
+
+export class Line implements Wire {
+  readonly #view: View;
+  readonly #board: Switchboard;
+  readonly #member: Socket;
+  #relay: Socket | undefined;
+  #phase: Phase = { kind: 'greeting' };
+  /** What the member has sent while nothing may pass. */
+  #waiting: Frame[] = [];
+  readonly #unanswered = new Set<string>();
+  /** The commit that was asked for: its upload and its counter. */
+  #asked: { readonly upload: string; readonly counter: number } | undefined;
+  #staged: { readonly upload: string; readonly pieces: Uint8Array[] } | undefined;
+  /** Under which name the member wants the head that it gets. */
+  #headName: HeadName = 'head';
+
+  constructor(view: View, board: Switchboard, member: Socket) {
+    this.#view = view;
+    this.#board = board;
+    this.#member = member;
+    listen(member, (frame) => this.#fromMember(frame), this.cut.bind(this));
+    view.connect(this);
+    this.write(encodeChallenge(new Uint8Array(randomBytes(32))));
+  }
+
+  /** Nothing that the member has sent waits for an answer, and the relay is there to answer. */
+  get isSettled(): boolean {
+    const { kind } = this.#phase;
+    const idle = kind === 'greeting' || kind === 'live' || kind === 'closed';
+    return idle && this.#unanswered.size === 0 && this.#asked === undefined;
+  }
+
+  write(frame: Uint8Array): void {
+    this.#member.write(frame);
+  }
+
+  publish(frame: Frame): void {
+    const name = nameOf(frame.body);
+    this.#board.origins.set(name, { author: this.#view.name, kind: 'publish' });
+    this.#unanswered.add(name);
+    this.#relay?.write(encodeFrame({ ...frame, number: this.#view.understand(frame.number) }));
+  }
+
+  reattach(): void {
+    if (this.#phase.kind === 'greeting' || this.#phase.kind === 'closed') return;
+    const from = 'from' in this.#phase ? this.#phase.from : undefined;
+    this.#unanswered.clear();
+    this.#asked = undefined;
+    // A log that is begun anew is not told to a member that is there: it was told another.
+    this.#dial(from, from !== undefined || this.#view.cursor === undefined);
+  }
+
+  cut(): void {
+    if (this.#phase.kind === 'closed') return;
+    this.#phase = { kind: 'closed' };
+    this.#view.disconnect(this);
+    this.#member.destroy();
+    this.#relay?.destroy();
+    this.#board.moved();
+  }
+
+  /** Lets pass what waited. */
+  thaw(): void {
+    if (this.#phase.kind !== 'live' || this.#board.isFrozen()) return;
+    for (const frame of this.#waiting.splice(0)) this.#pass(frame);
+  }
+
+  #dial(from: number | undefined, quiet: boolean): void {
+    this.#relay?.removeAllListeners('close').removeAllListeners('data').destroy();
+    const socket = connect(this.#view.branch.path);
+    this.#relay = socket;
+    this.#phase = { kind: 'dialling', from, quiet };
+    listen(socket, (frame) => this.#fromRelay(frame), this.#hangUp.bind(this));
+  }
+
+  /** The relay has ended it: what it said last is still to reach the member. */
+  #hangUp(): void {
+    this.#member.end(() => this.cut());
+  }
+
+  #fromMember(frame: Frame): void {
+    if (this.#phase.kind === 'greeting') {
+      if (frame.operation !== 'attach') throw new Error(`the member said ${frame.operation} first`);
+      this.#dial(frame.number, true);
+      return;
+    }
+    this.#waiting.push(frame);
+    this.thaw();
+  }
+
+  #pass(frame: Frame): void {
+    switch (frame.operation) {
+      case 'publish':
+        if (this.#view.takeSpeech(frame)) this.publish(frame);
+        return;
+      case 'stage':
+        this.#stage(frame);
+        return;
+      case 'commit':
+        this.#commit(frame);
+        return;
+      case 'fetch':
+        this.#fetch(frame);
+        return;
+      default:
+        this.#forward(frame);
+    }
+  }
+
+  #stage(frame: Frame): void {
+    const piece = value(decodeStage(frame));
+    const upload = toHex(piece.uploadId);
+    if (this.#staged?.upload !== upload) this.#staged = { upload, pieces: [] };
+    this.#staged.pieces.push(piece.data);
+    this.#forward(frame);
+  }
+
+  #commit(frame: Frame): void {
+    const request = value(decodeCommit(frame));
+    const upload = toHex(request.uploadId);
+    if (this.#view.commits === 'refuse') {
+      const what = concatBytes(request.uploadId, new Uint8Array(NONCE_BYTES - UPLOAD_ID_BYTES));
+      this.write(encodeRefused('conflict', this.#view.tell(this.#view.counter), what));
+      return;
+    }
+    const bytes = concatBytes(...(this.#staged?.pieces ?? []));
+    const size = bodyBytes(FRAME_BYTES[request.frameSize] ?? 0);
+    for (let index = 0; index < request.frameCount; index += 1) {
+      const body = bytes.subarray(index * size, (index + 1) * size);
+      this.#board.origins.set(nameOf(body), { author: this.#view.name, kind: 'commit' });
+    }
+    const counter = this.#view.understand(frame.number);
+    this.#asked = { upload, counter };
+    this.#forward({ ...frame, number: counter });
+  }
+
+  /** The log comes from what this member was told, a head from the relay. */
+  #fetch(frame: Frame): void {
+    const request = value(decodeFetch(frame));
+    if (request.what === 'log') {
+      this.#view.hear(this.#view.served.from(request.from));
+      return;
+    }
+    this.#headName = request.what;
+    const what = this.#view.heads === 'previous' ? 'previous-head' : request.what;
+    this.#relay?.write(encodeFetch({ what }));
+  }
+
+  #forward(frame: Frame): void {
+    this.#relay?.write(encodeFrame(frame));
+  }
+
+  #fromRelay(frame: Frame): void {
+    switch (frame.operation) {
+      case 'challenge': {
+        const from = (this.#view.cursor ?? 0) + 1;
+        const { room } = this.#board;
+        const signature = signAttach(room, value(decodeChallenge(frame)), from);
+        this.#relay?.write(encodeAttach({ roomId: room.roomId, from, signature }));
+        return;
+      }
+      case 'attached':
+        this.#attached(frame);
+        return;
+      case 'entry':
+        this.#entry(frame);
+        return;
+      case 'counter':
+        this.#counter(frame);
+        return;
+      case 'beaten':
+        if (frame.number === OWN_BEAT) this.#goLive();
+        else this.write(encodeFrame(frame));
+        return;
+      case 'refused':
+        this.#refused(frame);
+        return;
+      case 'head':
+        this.write(this.#view.takeHead(frame, this.#headName));
+        return;
+      default:
+        this.write(encodeFrame(frame));
+    }
+  }
+
+  #attached(frame: Frame): void {
+    if (this.#phase.kind !== 'dialling') throw new Error('the relay attached out of turn');
+    const { counter, oldest, next } = value(decodeAttached(frame));
+    const view = this.#view;
+    view.counter = counter;
+    if (view.cursor === undefined) {
+      view.served.begin(oldest);
+      view.cursor = oldest - 1;
+    }
+    this.#phase = { ...this.#phase, kind: 'catching-up', until: next - 1 };
+    this.#checkCaughtUp();
+  }
+
+  #entry(frame: Frame): void {
+    const name = nameOf(frame.body);
+    const frames = this.#view.takeEntry(frame.number, frame.body.slice(), this.#board.origins.get(name));
+    this.#unanswered.delete(name);
+    if (!this.#isQuiet()) this.#view.hear(frames);
+    this.#checkCaughtUp();
+    this.#board.moved();
+  }
+
+  #counter(frame: Frame): void {
+    const frames = this.#view.takeCounter(readCounter(frame));
+    if (this.#asked !== undefined && frame.number > this.#asked.counter) this.#asked = undefined;
+    if (!this.#isQuiet()) this.#view.hear(frames);
+    this.#board.moved();
+  }
+
+  #refused(frame: Frame): void {
+    const what = toHex(value(decodeRefused(frame)));
+    this.#unanswered.delete(what);
+    if (this.#asked !== undefined && what.startsWith(this.#asked.upload)) this.#asked = undefined;
+    this.#view.counter = Math.max(this.#view.counter, frame.number);
+    this.write(encodeFrame({ ...frame, number: this.#view.tell(frame.number) }));
+    this.#board.moved();
+  }
+
+  #isQuiet(): boolean {
+    return 'quiet' in this.#phase && this.#phase.quiet;
+  }
+
+  #checkCaughtUp(): void {
+    if (this.#phase.kind !== 'catching-up' || (this.#view.cursor ?? 0) < this.#phase.until) return;
+    const { from, quiet } = this.#phase;
+    this.#phase = { kind: 'settling', from, quiet };
+    this.#relay?.write(encodeBeat('beat', OWN_BEAT));
+  }
+
+  #goLive(): void {
+    if (this.#phase.kind !== 'settling') return;
+    const { from } = this.#phase;
+    this.#phase = { kind: 'live' };
+    if (from !== undefined) {
+      this.write(encodeAttached(this.#view.attached()));
+      if (from > 0) this.#view.hear(this.#view.served.from(from));
+    }
+    this.thaw();
+    this.#board.moved();
+  }
+}
+
+/** Cuts what comes into frames. What is no frame is a bug of one of ours. */
+function listen(socket: Socket, take: (frame: Frame) => void, end: () => void): void {
+  const splitter = new FrameSplitter();
+  socket.on('data', (chunk) => {
+    for (const bytes of value(splitter.push(chunk))) take(value(decodeFrame(bytes)));
+  });
+  // 'close' follows.
+  socket.on('error', () => undefined);
+  socket.on('close', end);
+}
+
+function value<Value>(decoded: Decoded<Value, string>): Value {
+  if (!decoded.ok) throw new Error(decoded.code);
+  return decoded.value;
+}

@@ -1,0 +1,278 @@
+// The malicious relay itself: honest by default, and each of its tricks reaches exactly whom it is meant for.
+
+import { expect, test } from 'vitest';
+import { encodeFetch } from '@sotto/protocol';
+import { fingerprint, makeBody, makeCommit, makeRoom, publishFrame } from '../../packages/relay/test/test-member.ts';
+import type { TestMember } from '../../packages/relay/test/test-member.ts';
+import { openTamperedRoom } from './tampered-room.ts';
+import type { TamperedRoom } from './tampered-room.ts';
+import { drop, everything, publishedBy, repeat, replace, swap } from './tampering.ts';
+import { noise } from './view.ts';
+
+/** The malicious relay asks for no signature of the room's. */
+const anyRoom = makeRoom();
+
+interface Scene extends TamperedRoom {
+  readonly anna: TestMember;
+  readonly ben: TestMember;
+}
+
+async function openScene(): Promise<Scene> {
+  const room = await openTamperedRoom({ empty: true });
+  const [anna, ben] = await Promise.all(['anna', 'ben'].map((name) => room.onlooker(name)));
+  if (anna === undefined || ben === undefined) throw new Error('nobody');
+  await anna.attach(anyRoom);
+  await ben.attach(anyRoom);
+  return { ...room, anna, ben };
+}
+
+function entry(number: number, body: Uint8Array | undefined): string {
+  return `${number} ${body === undefined ? '' : fingerprint(body)}`;
+}
+
+function bodies(count: number): Uint8Array[] {
+  return Array.from({ length: count }, () => makeBody());
+}
+
+test('without a command it passes everything on as it is', async () => {
+  const { relay, anna, ben, onlooker } = await openScene();
+  const [first, second, third] = [makeBody(0), makeBody(3), makeBody(1)];
+  anna.publish(first);
+  expect(await ben.entries(1)).toEqual([entry(1, first)]);
+  ben.publish(second);
+  expect(await anna.entries(2)).toEqual([entry(1, first), entry(2, second)]);
+  await ben.entries(1);
+
+  const commit = makeCommit({ frames: 2, headBytes: 9_000 });
+  anna.commit(commit, 0);
+  const made = [entry(3, commit.bodies[0]), entry(4, commit.bodies[1])];
+  expect([await anna.entries(2), await ben.entries(2)]).toEqual([made, made]);
+  const notice = { counter: 1, first: 3, last: 4, headBytes: 9_000 };
+  expect([await anna.counter(), await ben.counter()]).toEqual([notice, notice]);
+  const head = await ben.fetchHead();
+  expect([head.counter, head.last, fingerprint(head.bytes)]).toEqual([1, 4, fingerprint(commit.head)]);
+
+  ben.send(publishFrame(third, 0));
+  expect((await ben.expect('refused')).number).toBe(1);
+  ben.send(publishFrame(third, 1));
+  expect(await anna.entries(1)).toEqual([entry(5, third)]);
+
+  const carla = await onlooker('carla');
+  expect(await carla.attach(anyRoom, 4)).toEqual({ counter: 1, oldest: 1, next: 6 });
+  expect(await carla.entries(1)).toEqual([made[1]]);
+  expect(await carla.counter()).toEqual(notice);
+  expect(await carla.entries(1)).toEqual([entry(5, third)]);
+  carla.send(encodeFetch({ what: 'log', from: 5 }));
+  expect(await carla.entries(1)).toEqual([entry(5, third)]);
+  expect(await carla.beat()).toEqual([]);
+  expect(['anna', 'ben', 'carla'].map((name) => relay.view(name).tampered)).toEqual([0, 0, 0]);
+});
+
+test('drops, swaps, doubles and replaces entries for one member, and numbers what follows as it likes', async () => {
+  const { relay, anna, ben } = await openScene();
+  const view = relay.view('ben');
+  const said = bodies(10);
+  const [a, b, c, d, e, f, g, h, i, j] = said;
+  const isAnnas = publishedBy('anna');
+  const next = async (...some: (Uint8Array | undefined)[]): Promise<void> => {
+    anna.publish(...some.filter((each) => each !== undefined));
+    await anna.entries(some.length);
+    await relay.settle();
+  };
+  view.shape = drop(isAnnas, 'renumbered');
+  await next(a, b);
+  view.shape = drop(isAnnas, 'gap');
+  await next(c, d);
+  view.shape = swap(isAnnas);
+  await next(e, f);
+  view.shape = repeat(everything);
+  await next(g);
+  const put = noise(0);
+  view.shape = replace(publishedBy('anna', d?.length), () => put);
+  await next(h, i);
+  view.shape = drop(publishedBy('ben'), 'gap');
+  await next(j);
+  expect(await ben.entries(9)).toEqual([
+    entry(1, b),
+    entry(3, d),
+    entry(4, f),
+    entry(5, e),
+    entry(6, g),
+    entry(7, g),
+    entry(8, put),
+    entry(9, i),
+    entry(10, j),
+  ]);
+  expect(view.tampered).toBe(6);
+  expect(relay.view('anna').tampered).toBe(0);
+  expect(relay.view('anna').served.from(1)).toHaveLength(10);
+});
+
+test('tells a member that comes again the same lies as before', async () => {
+  const { relay, anna, ben, onlooker } = await openScene();
+  const [a, b, c] = bodies(3);
+  relay.view('ben').shape = drop(publishedBy('anna'), 'renumbered');
+  for (const body of [a, b]) if (body !== undefined) anna.publish(body);
+  expect(await ben.entries(1)).toEqual([entry(1, b)]);
+  await ben.leave();
+  if (c !== undefined) anna.publish(c);
+  await anna.entries(3);
+  const back = await onlooker('ben');
+  expect(await back.attach(anyRoom, 2)).toEqual({ counter: 0, oldest: 1, next: 3 });
+  expect(await back.entries(1)).toEqual([entry(2, c)]);
+});
+
+test('invents entries: noise, old ones under new numbers', async () => {
+  const { relay, anna, ben } = await openScene();
+  const [a, b] = bodies(2);
+  if (a === undefined || b === undefined) throw new Error('nothing');
+  anna.publish(a);
+  await ben.entries(1);
+  const view = relay.view('ben');
+  view.insertNoise(2);
+  view.replay(1);
+  anna.publish(b);
+  const [, ...others] = await ben.entries(3);
+  expect(others).toEqual([entry(3, a), entry(4, b)]);
+  expect(await anna.entries(2)).toEqual([entry(1, a), entry(2, b)]);
+});
+
+test('keeps a commit from one member, and understands the counter that this member believes in', async () => {
+  const { relay, anna, ben } = await openScene();
+  const view = relay.view('ben');
+  view.shape = (passing) => (passing.origin?.kind === 'commit' ? [] : [passing.body]);
+  view.notices = () => [];
+  const commit = makeCommit();
+  anna.commit(commit, 0);
+  await anna.entries(2);
+  await anna.counter();
+  const body = makeBody();
+  ben.send(publishFrame(body, 0));
+  expect(await ben.entries(1)).toEqual([entry(1, body)]);
+  expect(await anna.entries(1)).toEqual([entry(3, body)]);
+});
+
+test('lies about the counter: repeats it, invents one, and says another when a member attaches', async () => {
+  const { relay, anna, ben, onlooker } = await openScene();
+  anna.commit(makeCommit(), 0);
+  await ben.entries(2);
+  const notice = await ben.counter();
+  const view = relay.view('ben');
+  view.repeatCounter();
+  expect(await ben.counter()).toEqual(notice);
+  view.inventCounter(5);
+  expect((await ben.counter()).counter).toBe(6);
+  const carla = await onlooker('carla');
+  relay.view('carla').attachedLie = 3;
+  expect((await carla.attach(anyRoom)).counter).toBe(4);
+});
+
+test('gives one member the previous head for the head, or junk', async () => {
+  const { relay, anna, ben } = await openScene();
+  const [old, present] = [makeCommit({ headBytes: 5_000 }), makeCommit({ headBytes: 6_000 })];
+  anna.commit(old, 0);
+  await anna.entries(2);
+  await anna.counter();
+  anna.commit(present, 1);
+  await ben.entries(2);
+  await ben.counter();
+  await ben.entries(2);
+  await ben.counter();
+  relay.view('ben').heads = 'previous';
+  const lied = await ben.fetchHead();
+  expect([lied.counter, fingerprint(lied.bytes)]).toEqual([2, fingerprint(old.head)]);
+  relay.view('ben').heads = 'junk';
+  const junk = await ben.fetchHead();
+  expect(junk.bytes).toHaveLength(6_000);
+  expect(fingerprint(junk.bytes)).not.toBe(fingerprint(present.head));
+  relay.view('ben').heads = 'honest';
+  expect(fingerprint((await ben.fetchHead()).bytes)).toBe(fingerprint(present.head));
+});
+
+test('refuses the commits of one member, and holds back or loses what it says', async () => {
+  const { relay, anna, ben } = await openScene();
+  const view = relay.view('ben');
+  view.commits = 'refuse';
+  const commit = makeCommit();
+  ben.commit(commit, 0);
+  expect(await ben.refusal()).toBe(`conflict 0 ${Buffer.from(commit.uploadId).toString('hex')}${'00'.repeat(8)}`);
+
+  const [lost, held, other] = bodies(3);
+  if (lost === undefined || held === undefined || other === undefined) throw new Error('nothing');
+  view.speech = 'swallow';
+  ben.publish(lost);
+  await ben.beat();
+  view.speech = 'hold';
+  ben.publish(held);
+  await ben.beat();
+  anna.publish(other);
+  expect(await anna.entries(1)).toEqual([entry(1, other)]);
+  expect(view.letSpeak()).toBe(1);
+  expect(await anna.entries(1)).toEqual([entry(2, held)]);
+});
+
+test('lets one member hear nothing for a while, and then all of it', async () => {
+  const { relay, anna, ben } = await openScene();
+  const view = relay.view('ben');
+  const [a, b] = bodies(2);
+  if (a === undefined || b === undefined) throw new Error('nothing');
+  view.hearing = 'held';
+  anna.publish(a, b);
+  await anna.entries(2);
+  await relay.settle();
+  expect(await ben.beat()).toEqual([]);
+  view.letHear();
+  expect(await ben.entries(2)).toEqual([entry(1, a), entry(2, b)]);
+});
+
+test('forks: two halves with one past, and neither hears of the other', async () => {
+  const { relay, anna, ben } = await openScene();
+  const [past, left, right, later] = bodies(4);
+  if (past === undefined || left === undefined || right === undefined || later === undefined)
+    throw new Error('nothing');
+  anna.publish(past);
+  await Promise.all([anna.entries(1), ben.entries(1)]);
+  const branch = await relay.fork(['ben']);
+  anna.publish(left);
+  ben.publish(right);
+  expect(await anna.entries(1)).toEqual([entry(2, left)]);
+  expect(await ben.entries(1)).toEqual([entry(2, right)]);
+  // And led together again: ben goes on with what it was told, and gets what the others had behind the fork.
+  expect(relay.view('ben').branch).toBe(branch);
+  await relay.lead(['ben'], relay.trunk, { log: 'goes-on', cursor: 1 });
+  anna.publish(later);
+  expect(await ben.entries(2)).toEqual([entry(3, left), entry(4, later)]);
+  expect(await anna.entries(1)).toEqual([entry(3, later)]);
+});
+
+test('rolls the log back, under the eyes of who is there or behind their backs', async () => {
+  const { relay, anna, ben, onlooker } = await openScene();
+  const [kept, lost, other] = bodies(3);
+  if (kept === undefined || lost === undefined || other === undefined) throw new Error('nothing');
+  anna.publish(kept);
+  await anna.entries(1);
+  const then = await relay.snapshot();
+  anna.publish(lost);
+  await Promise.all([anna.entries(1), ben.entries(2)]);
+  await relay.rollBack(['anna', 'ben'], then, 'kept');
+  anna.publish(other);
+  expect([await anna.entries(1), await ben.entries(1)]).toEqual([[entry(2, other)], [entry(2, other)]]);
+
+  await relay.rollBack(['anna', 'ben'], then, 'cut');
+  expect([await anna.next(), await ben.next()]).toEqual([undefined, undefined]);
+  const back = await onlooker('ben');
+  expect(await back.attach(anyRoom, 3)).toEqual({ counter: 0, oldest: 1, next: 2 });
+});
+
+test('real clients talk through it', async () => {
+  const { relay, join } = await openTamperedRoom();
+  const anna = await join('anna');
+  const ben = await join('ben');
+  anna.say('who is there?');
+  await ben.hears('who is there?');
+  relay.view('anna').cut();
+  ben.say('I am');
+  await anna.hears('I am');
+  await anna.until('delivered', () => anna.told('delivered').length > 0);
+  expect([...anna.told('gap'), ...ben.told('gap')]).toEqual([]);
+});

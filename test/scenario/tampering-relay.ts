@@ -1,0 +1,171 @@
+// A malicious relay: real relays inside, and between them and the members a switchboard that drops, swaps, forks, rolls back and lies on
+// command. It knows no key of the room's: the lock of its own relays is its own, and so it can lead a member to any of them.
+
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import type { Server } from 'node:net';
+import { join } from 'node:path';
+import type { Clock, RoomMirror } from '@sotto/relay';
+import { makeRoom } from '../../packages/relay/test/test-member.ts';
+import { Branch } from './branch.ts';
+import type { BranchPlace } from './branch.ts';
+import { Line } from './line.ts';
+import type { Switchboard } from './line.ts';
+import { View } from './view.ts';
+import type { Origin } from './view.ts';
+
+export interface TamperingRelayOptions {
+  /** For its sockets: short-lived, and the caller's to remove. */
+  readonly directory: string;
+  readonly roomId: Uint8Array;
+  /** Of the relays inside. */
+  readonly clock?: Clock;
+}
+
+export class TamperingRelay {
+  /** The room as it began. */
+  readonly trunk: Branch;
+  readonly #options: TamperingRelayOptions;
+  readonly #board: Switchboard;
+  readonly #branches: Branch[];
+  readonly #views = new Map<string, View>();
+  readonly #servers: Server[] = [];
+  readonly #lines = new Set<Line>();
+  #frozen = false;
+  #wake: (() => void)[] = [];
+
+  private constructor(options: TamperingRelayOptions, room: Switchboard['room'], trunk: Branch) {
+    this.#options = options;
+    this.trunk = trunk;
+    this.#branches = [trunk];
+    this.#board = {
+      room,
+      origins: new Map<string, Origin>(),
+      isFrozen: () => this.#frozen,
+      moved: () => {
+        for (const wake of this.#wake.splice(0)) wake();
+      },
+    };
+  }
+
+  static async start(options: TamperingRelayOptions): Promise<TamperingRelay> {
+    const room = { ...makeRoom(), roomId: options.roomId };
+    return new TamperingRelay(options, room, await Branch.open(room, placeOf(options, 'trunk')));
+  }
+
+  /** The way in for one member, and what it will see there; on the trunk at first. */
+  async open(name: string): Promise<View> {
+    const known = this.#views.get(name);
+    if (known !== undefined) return known;
+    const path = join(this.#options.directory, `to-${this.#servers.length}.sock`);
+    const view = new View(name, path, this.trunk);
+    const server = createServer((socket) => {
+      if (view.door === 'shut') {
+        socket.destroy();
+        return;
+      }
+      const line = new Line(view, this.#board, socket);
+      this.#lines.add(line);
+      socket.on('close', () => this.#lines.delete(line));
+    });
+    this.#servers.push(server);
+    server.listen(path);
+    await once(server, 'listening');
+    this.#views.set(name, view);
+    return view;
+  }
+
+  view(name: string): View {
+    const view = this.#views.get(name);
+    if (view === undefined) throw new Error(`nobody is called ${name}`);
+    return view;
+  }
+
+  /** The branch's room between two frames: everything that was sent is answered and everybody has been given it. */
+  async snapshot(branch: Branch = this.trunk): Promise<RoomMirror> {
+    return this.#whileNothingPasses(() => branch.snapshot());
+  }
+
+  /** Another relay whose room goes on from this point. */
+  async branchFrom(mirror: RoomMirror): Promise<Branch> {
+    const place = placeOf(this.#options, `branch-${this.#branches.length}`);
+    const branch = await Branch.open(this.#board.room, place, { ...mirror, ...this.#lock() });
+    this.#branches.push(branch);
+    return branch;
+  }
+
+  /** From now on these members have a room of their own, with the same past. Nobody's connection ends. */
+  async fork(names: readonly string[], from: Branch = this.trunk): Promise<Branch> {
+    return this.#whileNothingPasses(async () => {
+      const mirror = await from.snapshot();
+      const branch = await this.branchFrom(mirror);
+      for (const name of names) this.view(name).moveTo(branch, { log: 'goes-on', cursor: mirror.next - 1 });
+      return branch;
+    });
+  }
+
+  /**
+   * These members are served by `branch` from now on. `goes-on`: what they were told stays, and what the branch has behind `cursor` follows
+   * under numbers that fit. `starts-over`: they were told nothing; the branch's log is the log.
+   */
+  async lead(names: readonly string[], branch: Branch, how: Parameters<View['moveTo']>[1]): Promise<void> {
+    await this.#whileNothingPasses(() => {
+      for (const name of names) this.view(name).moveTo(branch, how);
+      return Promise.resolve();
+    });
+  }
+
+  /** The log ends where `mirror` does again, for all these members. Their connections end, unless it is done under their eyes. */
+  async rollBack(names: readonly string[], mirror: RoomMirror, connections: 'cut' | 'kept'): Promise<Branch> {
+    return this.#whileNothingPasses(async () => {
+      const branch = await this.branchFrom(mirror);
+      for (const name of names) {
+        const view = this.view(name);
+        if (connections === 'cut') view.cut();
+        view.moveTo(branch, { log: 'starts-over' });
+      }
+      return branch;
+    });
+  }
+
+  /** Waits until every frame that a member has sent is answered, and all that is stored has reached those who are attached. */
+  async settle(): Promise<void> {
+    await this.#whileNothingPasses(() => Promise.resolve());
+  }
+
+  async close(): Promise<void> {
+    for (const line of this.#lines) line.cut();
+    await Promise.all(this.#servers.map((server) => new Promise((resolve) => server.close(resolve))));
+    await Promise.all(this.#branches.map((branch) => branch.close()));
+  }
+
+  async #whileNothingPasses<Result>(work: () => Promise<Result>): Promise<Result> {
+    if (this.#frozen) throw new Error('one thing at a time');
+    this.#frozen = true;
+    try {
+      await this.#until(() => [...this.#lines].every((line) => line.isSettled));
+      for (const branch of this.#branches) {
+        const { next } = await branch.snapshot();
+        const views = [...this.#views.values()].filter((view) => view.branch === branch && view.isConnected);
+        await this.#until(() => views.every(({ cursor }) => cursor === undefined || cursor >= next - 1));
+      }
+      return await work();
+    } finally {
+      this.#frozen = false;
+      for (const line of this.#lines) line.thaw();
+    }
+  }
+
+  async #until(holds: () => boolean): Promise<void> {
+    while (!holds()) await new Promise<void>((resolve) => this.#wake.push(resolve));
+  }
+
+  #lock(): Pick<RoomMirror, 'capabilityKey' | 'roomTag'> {
+    const { capabilityKey, roomTag } = this.#board.room;
+    return { capabilityKey, roomTag };
+  }
+}
+
+function placeOf({ directory, clock }: TamperingRelayOptions, name: string): BranchPlace {
+  return { directory, name, ...(clock === undefined ? {} : { clock }) };
+}
