@@ -1,0 +1,116 @@
+// A long life of a room over an honest relay, told by a seed: people come, talk, rotate their keys, lose connections and go. Nobody is ever warned.
+
+import { SeededRandom } from '@sotto/test-kit';
+import { expect, test } from 'vitest';
+import type { Talker } from './talker.ts';
+import { openTamperedRoom } from './tampered-room.ts';
+import type { TamperedRoom } from './tampered-room.ts';
+
+const STEPS = 60;
+const TALKERS_MAX = 6;
+const TALKERS_LEAST = 2;
+/** Enough texts in a row for new keys. */
+const SPEECH_TEXTS = 55;
+/** Clients live so much faster than the wall: 10 to 20 minutes to a rotation are at most one, ranks wait for a twentieth of a second. */
+const SPEED = 20;
+
+type Deed = 'say' | 'say long' | 'speech' | 'join' | 'leave' | 'cut' | 'cut all' | 'listen';
+const DEEDS: readonly [Deed, ...Deed[]] = [
+  ...(['say', 'say', 'say', 'say', 'say', 'say', 'say long', 'say long'] as const),
+  ...(['speech', 'join', 'join', 'leave', 'cut', 'cut', 'cut all', 'listen', 'listen'] as const),
+];
+
+/** Everybody who is in the room, and all that was ever said by those who still are. */
+class Gathering {
+  readonly #room: TamperedRoom;
+  readonly #chance: SeededRandom;
+  present: Talker[] = [];
+  readonly everybody: Talker[] = [];
+  readonly #said = new Map<Talker, string[]>();
+  #words = 0;
+
+  constructor(room: TamperedRoom, chance: SeededRandom) {
+    this.#room = room;
+    this.#chance = chance;
+  }
+
+  async join(): Promise<void> {
+    const talker = await this.#room.join(`talker ${this.everybody.length}`);
+    this.present.push(talker);
+    this.everybody.push(talker);
+    this.#said.set(talker, []);
+  }
+
+  async step(): Promise<void> {
+    const talker = this.#chance.pick(this.present as [Talker, ...Talker[]]);
+    switch (this.#chance.pick(DEEDS)) {
+      case 'say':
+        this.#say(talker, 20);
+        return;
+      case 'say long':
+        this.#say(talker, this.#chance.between(500, 9_000));
+        return;
+      case 'speech':
+        for (let count = 0; count < SPEECH_TEXTS; count += 1) this.#say(talker, 30);
+        return;
+      case 'join':
+        if (this.present.length < TALKERS_MAX) await this.join();
+        return;
+      case 'leave':
+        if (this.present.length > TALKERS_LEAST) await this.#leave(talker);
+        return;
+      case 'cut':
+        this.#room.relay.view(talker.name).cut();
+        return;
+      case 'cut all':
+        for (const { name } of this.present) this.#room.relay.view(name).cut();
+        return;
+      case 'listen':
+        await this.listen();
+        return;
+    }
+  }
+
+  /** Whoever is here says a word, and all hear it: everything that was said before by those who are here has been heard then, once, in order. */
+  async listen(): Promise<void> {
+    for (const talker of this.present) this.#say(talker, 20);
+    for (const talker of this.present) {
+      for (const other of this.present.filter((each) => each !== talker)) {
+        await talker.hears(this.#said.get(other)?.at(-1) ?? '');
+        const heard = talker.texts.filter((text) => text.startsWith(`${other.name}:`));
+        const said = this.#said.get(other) ?? [];
+        expect(heard).toEqual(said.slice(said.length - heard.length));
+      }
+    }
+  }
+
+  #say(talker: Talker, length: number): void {
+    const text = `${talker.name}: ${(this.#words += 1)} `.padEnd(length, 'x');
+    this.#said.get(talker)?.push(text);
+    talker.say(text);
+  }
+
+  async #leave(talker: Talker): Promise<void> {
+    this.present = this.present.filter((other) => other !== talker);
+    talker.client.leave();
+    await talker.client.ended;
+  }
+}
+
+test.each([1, 2, 3, 4])('an honest life of a room brings no warning and no gap (seed %i)', async (seed) => {
+  const room = await openTamperedRoom({ speed: SPEED });
+  const gathering = new Gathering(room, new SeededRandom(seed));
+  for (let count = 0; count < TALKERS_LEAST; count += 1) await gathering.join();
+  for (let step = 0; step < STEPS; step += 1) await gathering.step();
+  await gathering.listen();
+  for (const talker of gathering.everybody) {
+    expect(talker.told('warning')).toEqual([]);
+    expect(talker.told('gap')).toEqual([]);
+    expect(talker.told('error')).toEqual([]);
+  }
+  const epochs = new Set(gathering.present.map((talker) => talker.told('epoch').at(-1)?.code.join(' ')));
+  expect(epochs.size).toBe(1);
+  process.stdout.write(
+    `   seed ${seed}: ${gathering.everybody.length} came, epoch ${gathering.present[0]?.told('epoch').at(-1)?.epoch ?? 0}\n`,
+  );
+});

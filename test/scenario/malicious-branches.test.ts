@@ -1,0 +1,132 @@
+// A relay that forks the log, or goes back in it: who notices, and by what. Real clients, real relays; each attack with its control.
+
+import { expect, test } from 'vitest';
+import { alarms, allWarn, chorus, openScene, untilTogether } from './scene.ts';
+import type { Talker } from './talker.ts';
+import { noise } from './view.ts';
+
+test('two halves that were led apart and together again notice it', async () => {
+  const { relay, anna, ben, carla, all } = await openScene();
+  const { next } = await relay.snapshot();
+  await relay.fork(['ben']);
+  await anna.saySent('on the left');
+  await carla.hears('on the left');
+  await ben.saySent('on the right');
+  expect(alarms(all)).toEqual([]);
+  await relay.lead(['ben'], relay.trunk, { log: 'goes-on', cursor: next - 1 });
+  await chorus(all);
+  await allWarn(all, 'log-differs');
+  expect([anna.texts, carla.texts].flat()).not.toContain('on the right');
+});
+
+test('with commits on both sides the one who was led apart can read nobody: it says so, and comes in again', async () => {
+  const { relay, join, seat, anna, ben, carla, all } = await openScene({ speed: 20 });
+  const { next } = await relay.snapshot();
+  const branch = await relay.fork(['ben']);
+  const dora = await join('dora');
+  const emil = await seat('emil');
+  relay.view('emil').branch = branch;
+  await emil.join();
+  await chorus([anna, carla, dora]);
+  await chorus([ben, emil]);
+  emil.client.leave();
+  await emil.client.ended;
+  await relay.lead(['ben'], relay.trunk, { log: 'goes-on', cursor: next - 1 });
+  await ben.warns('room-parted');
+  await untilTogether([...all, dora]);
+});
+
+test('with commits on both sides and two in each half, both notice it and come together again', async () => {
+  const { relay, join, seat, anna, ben, carla, all } = await openScene({ speed: 20 });
+  const { next } = await relay.snapshot();
+  const branch = await relay.fork(['ben']);
+  const dora = await join('dora');
+  const emil = await seat('emil');
+  relay.view('emil').branch = branch;
+  await emil.join();
+  await chorus([anna, carla, dora]);
+  await chorus([ben, emil]);
+  await relay.lead(['ben', 'emil'], relay.trunk, { log: 'goes-on', cursor: next - 1 });
+  await untilTogether([...all, dora, emil]);
+  expect([...ben.warnings, ...emil.warnings, ...anna.warnings]).toContain('room-parted');
+});
+
+test('two halves for ever: each sees that the other is silent, and goes on without it', async () => {
+  const { relay, anna, ben, carla } = await openScene({ speed: 40 });
+  await relay.fork(['ben']);
+  const expected: readonly (readonly [Talker, readonly string[]])[] = [
+    [anna, ['ben silent']],
+    [carla, ['ben silent']],
+    [ben, ['anna silent', 'carla silent']],
+  ];
+  for (const [talker, others] of expected) {
+    const removed = (): string[] => talker.told('removed').map(({ member, reason }) => `${member.name} ${reason}`);
+    await talker.until('the others are out', () => others.every((other) => removed().includes(other)));
+  }
+  await chorus([anna, carla]);
+});
+
+test('who was kept from answering is not shut out of a locked room', async () => {
+  const { anna, ben, carla, all, viewOfBen } = await openScene({ speed: 40 });
+  anna.client.setAccess('locked');
+  for (const talker of all) {
+    await talker.until('locked', () => talker.told('access').some(({ mode }) => mode === 'locked'));
+  }
+  viewOfBen.speech = 'hold';
+  for (const talker of [anna, carla]) {
+    await talker.until('ben is out', () => talker.told('removed').some(({ member }) => member.name === 'ben'));
+  }
+  viewOfBen.letSpeak();
+  await untilTogether(all);
+  expect(ben.told('error')).toEqual([]);
+});
+
+test('a log that is shorter than before is said to be', async () => {
+  const { relay, anna, ben, carla, all } = await openScene();
+  const then = await relay.snapshot();
+  await anna.saySent('forget this');
+  await Promise.all([ben.hears('forget this'), carla.hears('forget this')]);
+  await relay.rollBack(['anna', 'ben', 'carla'], then, 'cut');
+  await allWarn(all, 'log-rolled-back');
+  for (const talker of all) expect(talker.told('gap').length).toBeGreaterThan(0);
+  await chorus(all);
+});
+
+test('control: connections that end and come again are no alarm', async () => {
+  const { relay, anna, all } = await openScene();
+  for (let round = 0; round < 3; round += 1) {
+    for (const { name } of all) relay.view(name).cut();
+    await anna.saySent(`after the cut ${round}`);
+    await chorus(all);
+  }
+  expect(alarms(all)).toEqual([]);
+});
+
+test('a log that went back and grew again while a member was away shows', async () => {
+  const { relay, anna, ben, carla, all, viewOfBen } = await openScene();
+  const then = await relay.snapshot();
+  viewOfBen.door = 'shut';
+  viewOfBen.cut();
+  await anna.saySent('only carla hears this');
+  await carla.hears('only carla hears this');
+  // For ben the log has gone another way since: as long, and with something else in it.
+  const branch = await relay.branchFrom({ ...then, next: then.next + 1, bodies: [...then.bodies, noise(0)] });
+  viewOfBen.moveTo(branch, { log: 'starts-over' });
+  viewOfBen.door = 'open';
+  await ben.until('back', () => ben.told('state').at(-1)?.state === 'joined' && viewOfBen.isConnected);
+  await relay.settle();
+  const { next } = await relay.trunk.snapshot();
+  await relay.lead(['ben'], relay.trunk, { log: 'goes-on', cursor: next - 1 });
+  await chorus(all);
+  await allWarn(all, 'log-differs');
+});
+
+test('entries under numbers that were told before, on the same connection, show to all', async () => {
+  const { relay, anna, carla, all } = await openScene();
+  const then = await relay.snapshot();
+  await chorus(all);
+  await relay.rollBack(['anna', 'ben', 'carla'], then, 'kept');
+  anna.say('is anybody there?');
+  for (let verse = 0; verse < 12; verse += 1) carla.say(`la ${verse}`);
+  await Promise.all(all.map((talker) => talker.until('an alarm', () => alarms([talker]).length > 0)));
+});

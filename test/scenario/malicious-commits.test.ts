@@ -1,0 +1,105 @@
+// A relay that hides commits, refuses them, lies about the counter and serves wrong heads: what becomes of the room. Real clients, real relay.
+
+import { expect, test } from 'vitest';
+import { alarms, chorus, openScene, untilTogether } from './scene.ts';
+import { committedBy, drop } from './tampering.ts';
+import { HONEST } from './view.ts';
+
+test('who is not told of a commit can read nothing more, says so, and comes in again', async () => {
+  const { join, ben, all, viewOfBen } = await openScene({ speed: 20 });
+  viewOfBen.shape = drop(committedBy('dora'), 'renumbered', Number.POSITIVE_INFINITY);
+  viewOfBen.notices = () => [];
+  const dora = await join('dora');
+  viewOfBen.notices = (notice) => [notice];
+  viewOfBen.shape = HONEST;
+  await ben.warns('room-parted');
+  await untilTogether([...all, dora]);
+});
+
+test('a newcomer that is given an old head for the present one is not told that it is in, nor that its words were sent', async () => {
+  const { relay, seat, all } = await openScene();
+  const emil = await seat('emil');
+  relay.view('emil').heads = 'previous';
+  emil.client.start();
+  await emil.within(3_000, () => emil.told('state').some(({ state }) => state === 'joined'));
+  emil.say('can anybody read this?');
+  await emil.within(2_000, () => emil.told('sent').length > 0);
+  const isRead = all.some((talker) => talker.texts.includes('can anybody read this?'));
+  expect([emil.told('sent').length > 0, emil.told('state').some(({ state }) => state === 'joined')]).toEqual([
+    isRead,
+    isRead,
+  ]);
+});
+
+test('a newcomer that was given an old head comes to the others in the end, and so does the next', async () => {
+  const { relay, join, seat, all } = await openScene({ speed: 20 });
+  const emil = await seat('emil');
+  const view = relay.view('emil');
+  view.heads = 'previous';
+  emil.client.start();
+  await emil.until('an epoch of its own', () => emil.epoch > 0);
+  view.heads = 'honest';
+  await untilTogether([...all, emil]);
+  const dora = await join('dora');
+  await untilTogether([...all, emil, dora]);
+});
+
+test('a newcomer that is given junk for a head does not get in, is told, and disturbs nobody', async () => {
+  const { relay, seat, all } = await openScene({ speed: 50 });
+  const emil = await seat('emil');
+  relay.view('emil').heads = 'junk';
+  emil.client.start();
+  await emil.until('closed', () => emil.told('state').at(-1)?.state === 'closed');
+  expect(emil.told('error').map(({ code }) => code)).toEqual(['join-timeout']);
+  await chorus(all);
+  expect(alarms(all)).toEqual([]);
+});
+
+test('a newcomer whose commits are refused for ever is told that it cannot join, and disturbs nobody', async () => {
+  const { relay, seat, all } = await openScene({ speed: 50 });
+  const emil = await seat('emil');
+  relay.view('emil').commits = 'refuse';
+  emil.client.start();
+  await emil.until('closed', () => emil.told('state').at(-1)?.state === 'closed');
+  expect(emil.told('error').map(({ code }) => code)).toEqual(['join-timeout']);
+  await chorus(all);
+  expect(alarms(all)).toEqual([]);
+});
+
+test('a counter that is repeated, or told with an offset everywhere, changes nothing', async () => {
+  const { relay, join, all, viewOfBen } = await openScene();
+  viewOfBen.repeatCounter();
+  viewOfBen.repeatCounter();
+  await chorus(all);
+  relay.view('carla').counterOffset = 7;
+  relay.view('carla').cut();
+  await chorus(all);
+  const dora = await join('dora');
+  await chorus([...all, dora]);
+  expect(alarms([...all, dora])).toEqual([]);
+});
+
+test.each(['when it attaches', 'out of the blue'])(
+  'a counter that was made up does not silence a member: %s',
+  async (when) => {
+    const { ben, all, viewOfBen } = await openScene();
+    const { connections } = viewOfBen;
+    if (when === 'when it attaches') {
+      viewOfBen.attachedLie = 5;
+      viewOfBen.cut();
+      await ben.until(
+        'back',
+        () => viewOfBen.connections > connections && ben.told('state').at(-1)?.state === 'joined',
+      );
+      viewOfBen.attachedLie = 0;
+    } else {
+      viewOfBen.inventCounter(5);
+    }
+    const { published } = viewOfBen;
+    ben.say('hello?');
+    await Promise.all(all.filter((talker) => talker !== ben).map((talker) => talker.hears('hello?')));
+    // And does not make it repeat itself without end.
+    expect(viewOfBen.published - published).toBeLessThan(20);
+    await chorus(all);
+  },
+);
