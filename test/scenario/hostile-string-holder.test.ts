@@ -1,0 +1,233 @@
+// Somebody with the connection string disturbs a room as well as the wire lets him: the room goes on, and how soon is printed.
+
+import { expect, test } from 'vitest';
+import { encodeStage, SMALLEST_FRAME_BYTES } from '@sotto/protocol';
+import { openContext } from '../../packages/crypto/src/group-context.ts';
+import { nativeCrypto } from '@sotto/crypto/native';
+import { createGroupIdentity } from '@sotto/crypto/group';
+import { fingerprint } from '@sotto/crypto';
+import { forgeJoin } from '../../packages/crypto/test/group-states.ts';
+import { openStraightRoom } from './straight-room.ts';
+import type { StraightRoom } from './straight-room.ts';
+import { random, StringHolder } from './string-holder.ts';
+import type { Talker } from './talker.ts';
+
+interface Scene extends StraightRoom {
+  readonly anna: Talker;
+  readonly ben: Talker;
+  readonly members: readonly Talker[];
+  readonly vandal: (name?: string) => Promise<StringHolder>;
+}
+
+async function openScene(options: Parameters<typeof openStraightRoom>[0] = {}): Promise<Scene> {
+  const room = await openStraightRoom(options);
+  const anna = await room.join('anna');
+  const ben = await room.join('ben');
+  const vandal = async (name = 'vandal'): Promise<StringHolder> =>
+    StringHolder.attach(await room.onlooker(name), room.invite);
+  return { ...room, anna, ben, members: [anna, ben], vandal };
+}
+
+let words = 0;
+
+/** @returns how long it takes (ms) until a word of each is heard by all others, at worst. */
+async function hearing(members: readonly Talker[]): Promise<number> {
+  const started = performance.now();
+  await Promise.all(
+    members.map(async (member) => {
+      const word = `${member.name} ${(words += 1)}`;
+      member.say(word);
+      await Promise.all(members.filter((other) => other !== member).map((other) => other.hears(word)));
+    }),
+  );
+  return performance.now() - started;
+}
+
+async function timed(work: Promise<unknown>): Promise<number> {
+  const started = performance.now();
+  await work;
+  return performance.now() - started;
+}
+
+function print(what: string, times: Readonly<Record<string, number>>): void {
+  const shown = Object.entries(times).map(([name, ms]) => `${name} ${(ms / 1000).toFixed(2)} s`);
+  process.stdout.write(`   ${what}: ${shown.join(', ')}\n`);
+}
+
+/** Heard by all others within this time, whatever a string holder does. */
+const HEARING_LIMIT_MS = 3_000;
+const JOIN_LIMIT_MS = 20_000;
+/** Where he has used up what the relay lets the room commit, or takes its places for uploads in turn with his other connections. */
+const CROWDED_JOIN_LIMIT_MS = 60_000;
+/** The relay lets a room commit every 5 s: forty joins are told in a tenth of the time. */
+const RELAY_HURRY = 10;
+
+test('control: nobody disturbs', async () => {
+  const { members, join } = await openScene();
+  const heard = await hearing(members);
+  const joined = await timed(join('carla'));
+  print('undisturbed', { heard, joined });
+  expect(heard).toBeLessThan(HEARING_LIMIT_MS);
+  expect(joined).toBeLessThan(JOIN_LIMIT_MS);
+});
+
+test('junk commits as fast as the relay lets: all are refused, all hear each other, and a newcomer comes in', async () => {
+  const { members, join, vandal } = await openScene();
+  const vandals = await Promise.all(['one', 'two', 'three'].map((name) => vandal(name)));
+  let isOver = false;
+  const taken: string[] = [];
+  const sabotage = vandals.map(async (holder) => {
+    while (!isOver) taken.push(await holder.commit(holder.junkUpload()));
+  });
+  const heard: number[] = [];
+  for (let round = 0; round < 10; round += 1) heard.push(await hearing(members));
+  const joined = await timed(join('carla'));
+  isOver = true;
+  for (const holder of vandals) await holder.leave();
+  await Promise.all(sabotage);
+  const commits = taken.filter((outcome) => outcome === 'taken').length;
+  print(`${commits} junk commits`, { heard: Math.max(...heard), joined });
+  expect(commits).toBeGreaterThan(8);
+  expect(Math.max(...heard)).toBeLessThan(HEARING_LIMIT_MS);
+  expect(joined).toBeLessThan(JOIN_LIMIT_MS);
+  for (const member of members) expect(member.warnings).toContain('junk-commit');
+});
+
+test('two junk heads in a row while a newcomer waits: the members put the head back', async () => {
+  const { members, seat, vandal } = await openScene();
+  const holder = await vandal();
+  expect([await holder.commit(holder.junkUpload()), await holder.commit(holder.junkUpload())]).toEqual([
+    'taken',
+    'taken',
+  ]);
+  const carla = await seat('carla');
+  const joined = await timed(carla.join());
+  const heard = await hearing([...members, carla]);
+  print('two junk heads', { joined, heard });
+  expect(joined).toBeLessThan(JOIN_LIMIT_MS);
+});
+
+test('a valid join with a junk head: the next newcomer comes in all the same', async () => {
+  const { members, seat, invite, vandal } = await openScene();
+  const holder = await vandal();
+  await holder.join(invite, (upload) => ({ ...upload, head: random(upload.head.length) }));
+  const carla = await seat('carla');
+  const joined = await timed(carla.join(JOIN_LIMIT_MS));
+  const heard = await hearing([...members, carla]);
+  print('a valid join with a junk head', { joined, heard });
+  expect(heard).toBeLessThan(HEARING_LIMIT_MS);
+});
+
+test('staged uploads that nobody commits take no place for long', async () => {
+  const { members, seat, vandal } = await openScene();
+  const vandals = await Promise.all(Array.from({ length: 16 }, (_, index) => vandal(`vandal ${index}`)));
+  let isOver = false;
+  const sabotage = vandals.map(async (holder) => {
+    while (!isOver && !holder.isClosed) {
+      const uploadId = random(16);
+      holder.send(encodeStage({ uploadId, index: 0, data: random(4_062) }));
+      await holder.pause(200);
+    }
+  });
+  const heard = await hearing(members);
+  const carla = await seat('carla');
+  const joined = await timed(carla.join(CROWDED_JOIN_LIMIT_MS));
+  isOver = true;
+  for (const holder of vandals) await holder.leave();
+  await Promise.all(sabotage);
+  print('staged uploads from 16 connections', { heard, joined });
+  expect(heard).toBeLessThan(HEARING_LIMIT_MS);
+}, 90_000);
+
+test('a joining commit that removes a member is refused by all', async () => {
+  const { anna, ben, members, vandal } = await openScene();
+  const holder = await vandal();
+  const context = await openContext(nativeCrypto, 'x-wing', holder.groupKeys, 64);
+  const { group } = await holder.openHead();
+  const isBens = (_: unknown, leaf: { readonly signaturePublicKey: Uint8Array }): boolean =>
+    fingerprint(leaf.signaturePublicKey) === ben.client.fingerprint;
+  const forged = await forgeJoin(context, group, {
+    identity: createGroupIdentity(random),
+    again: true,
+    config: {
+      keyPackageEqualityConfig: { compareKeyPackages: () => false, compareKeyPackageToLeafNode: isBens },
+    },
+  });
+  expect(await holder.commit(holder.wrapCommit(forged.commit))).toBe('taken');
+  await Promise.all(members.map((member) => member.warns('junk-commit')));
+  const heard = await hearing(members);
+  print('a joining commit that removes a member', { heard });
+  for (const member of [anna, ben]) {
+    expect(member.told('removed')).toEqual([]);
+    expect(member.client.members()).toHaveLength(2);
+  }
+});
+
+test('forty identities in one room: the members hear each other, and somebody else still comes in', async () => {
+  const { members, seat, invite, vandal } = await openScene({ relaySpeed: RELAY_HURRY });
+  const vandals = await Promise.all(Array.from({ length: 8 }, (_, index) => vandal(`vandal ${index}`)));
+  const places = vandals.map(async (holder) => {
+    for (let count = 0; count < 5; count += 1) await holder.join(invite);
+  });
+  const heard: number[] = [];
+  const crowd = Promise.all(places).then(() => 'there' as const);
+  let standing: 'coming' | 'there' = 'coming';
+  while (standing === 'coming') {
+    heard.push(await hearing(members));
+    standing = await Promise.race([crowd, Promise.resolve('coming' as const)]);
+  }
+  for (const member of members) expect(member.client.members().length).toBeGreaterThanOrEqual(42);
+  const carla = await seat('carla');
+  const joined = await timed(carla.join(CROWDED_JOIN_LIMIT_MS / RELAY_HURRY));
+  print('forty identities', { heard: Math.max(...heard), 'joined (the relay’s time)': joined * RELAY_HURRY });
+  expect(Math.max(...heard)).toBeLessThan(HEARING_LIMIT_MS);
+});
+
+test('roll calls without end remove nobody who is there, and drown nobody', async () => {
+  const { members, invite, vandal } = await openScene();
+  const holder = await vandal();
+  const membership = await holder.join(invite);
+  const heard: number[] = [];
+  for (let number = 1; number <= 100; number += 1) {
+    const header = { number, seen: 0, logHash: new Uint8Array(16) };
+    holder.publish(await membership.seal({ ...header, type: 'roll-call' }));
+    if (number % 10 === 0) heard.push(await hearing(members));
+  }
+  print('a hundred roll calls', { heard: Math.max(...heard) });
+  expect(membership.view?.rollCalled).toBe(true);
+  expect(Math.max(...heard)).toBeLessThan(HEARING_LIMIT_MS);
+  for (const member of members) expect(member.told('removed')).toEqual([]);
+});
+
+test('another’s goodbye cannot be said; control: one’s own can', async () => {
+  const { anna, ben, members, invite, vandal } = await openScene();
+  const holder = await vandal();
+  const membership = await holder.join(invite);
+  for (const { memberId, self } of membership.view?.members ?? []) {
+    if (!self) holder.publish(holder.sealForJoiners({ kind: 'leave', memberId, signature: random(64) }));
+  }
+  const heard = await hearing(members);
+  print('another’s goodbye', { heard });
+  expect(anna.client.members()).toHaveLength(3);
+  expect(ben.client.members()).toHaveLength(3);
+  ben.client.leave();
+  await anna.until('ben has gone', () => anna.client.members().length === 2);
+});
+
+test('a thousand knocks at an open door', async () => {
+  const { members, join, vandal } = await openScene();
+  const holder = await vandal();
+  for (let count = 0; count < 1_000; count += 1) {
+    const knock = {
+      kind: 'knock',
+      name: new TextEncoder().encode(`stranger ${count}`),
+      keyPackage: random(200),
+    } as const;
+    holder.publish(holder.sealForJoiners(knock, SMALLEST_FRAME_BYTES));
+  }
+  const heard = await hearing(members);
+  const joined = await timed(join('carla'));
+  print('a thousand knocks', { heard, joined });
+  expect(heard).toBeLessThan(HEARING_LIMIT_MS);
+  expect(joined).toBeLessThan(JOIN_LIMIT_MS);
+});

@@ -1,0 +1,208 @@
+// Somebody who has the connection string and means harm: speaks the wire by hand, with every key that the string gives.
+
+import { randomBytes } from 'node:crypto';
+import { deriveRoomKeys, openEnvelope, plaintextBytes, sealEnvelope, signCapability } from '@sotto/crypto';
+import type { RoomKeys } from '@sotto/crypto';
+import { deriveGroupKeys } from '@sotto/crypto/group';
+import type { GroupKeys } from '@sotto/crypto/group';
+import { nativeCrypto } from '@sotto/crypto/native';
+import {
+  bodyBytes,
+  decodeCounter,
+  decodeHead,
+  decodeHeadPlaintext,
+  decodeRefused,
+  encodeAttach,
+  encodeFetch,
+  encodeFrame,
+  encodeGroupPlaintext,
+  LARGEST_FRAME_BYTES,
+  pieceCapacity,
+  toHex,
+  UPLOAD_ID_BYTES,
+} from '@sotto/protocol';
+import type { Decoded, Frame, GroupPlaintext, HeadPlaintext, Invite } from '@sotto/protocol';
+import { GroupMembership } from '../../packages/client/src/group-membership.ts';
+import { NO_HEAD_PARTS, takeHeadPiece } from '../../packages/client/src/head-reader.ts';
+import type { Head, HeadParts } from '../../packages/client/src/head-reader.ts';
+import { encodeUpload } from '../../packages/client/src/upload.ts';
+import type { Upload } from '../../packages/client/src/upload.ts';
+import type { TestMember } from '../../packages/relay/test/test-member.ts';
+
+export const random = (length: number): Uint8Array => new Uint8Array(randomBytes(length));
+const LARGEST = bodyBytes(LARGEST_FRAME_BYTES);
+
+export class StringHolder {
+  counter = 0;
+  /** Commits of anybody's that were stored since it came. */
+  commitsSeen = 0;
+  readonly roomKeys: RoomKeys;
+  readonly groupKeys: GroupKeys;
+  readonly #wire: TestMember;
+  #parts: HeadParts = NO_HEAD_PARTS;
+  #heads: Head[] = [];
+  /** Refused uploads, by their ids. */
+  readonly #refused = new Map<string, string>();
+  readonly #echoed = new Set<string>();
+  #isOver = false;
+  #hear: ((body: Uint8Array) => Promise<void>) | undefined;
+  #wake: (() => void)[] = [];
+
+  private constructor(wire: TestMember, invite: Invite) {
+    this.#wire = wire;
+    this.roomKeys = deriveRoomKeys(invite.roomSecret, invite.onionKey);
+    this.groupKeys = deriveGroupKeys(invite.roomSecret, this.roomKeys.roomId);
+  }
+
+  static async attach(wire: TestMember, invite: Invite): Promise<StringHolder> {
+    const holder = new StringHolder(wire, invite);
+    const signature = signCapability(holder.roomKeys, await wire.challenge(), 0);
+    wire.send(encodeAttach({ roomId: holder.roomKeys.roomId, from: 0, signature }));
+    holder.counter = (await wire.expect('attached')).number;
+    void holder.#read();
+    return holder;
+  }
+
+  send(...frames: readonly Uint8Array[]): void {
+    this.#wire.send(...frames);
+  }
+
+  /** Under the counter that it knows; nobody waits for the answer. */
+  publish(body: Uint8Array): void {
+    this.send(encodeFrame({ operation: 'publish', number: this.counter, body }));
+  }
+
+  /** Sends a whole upload and its COMMIT. @returns `taken`, `closed`, or the code of the refusal. */
+  async commit(upload: Upload, counter: number = this.counter): Promise<string> {
+    const id = toHex(upload.id);
+    const last = toHex(upload.bodies.at(-1)?.subarray(0, UPLOAD_ID_BYTES) ?? upload.id);
+    this.send(...encodeUpload(upload, counter));
+    await this.#until(() => this.#refused.has(id) || (this.#echoed.has(last) && this.counter > counter));
+    if (this.#echoed.has(last)) return 'taken';
+    return this.#refused.get(id) ?? 'closed';
+  }
+
+  async head(): Promise<Head> {
+    this.#heads = [];
+    this.send(encodeFetch({ what: 'head' }));
+    await this.#until(() => this.#heads.length > 0);
+    const [head] = this.#heads;
+    if (head === undefined) throw new Error('closed instead of a head');
+    return head;
+  }
+
+  /** A body under the key that whoever has the string can derive. */
+  sealForJoiners(plaintext: GroupPlaintext, frameBytes: number = LARGEST_FRAME_BYTES): Uint8Array {
+    const padded = encodeGroupPlaintext(plaintext, plaintextBytes(bodyBytes(frameBytes)));
+    return sealEnvelope(this.groupKeys.joinKey, padded, random);
+  }
+
+  /** An upload that is no commit of anybody's: one piece of nothing, and junk for a head. */
+  junkUpload(headBytes = 4_096): Upload {
+    const piece = this.sealForJoiners({ kind: 'piece', index: 0, count: 1, bytes: random(1_000) });
+    return { id: random(UPLOAD_ID_BYTES), frameSize: 3, bodies: [piece], head: random(headBytes) };
+  }
+
+  /** A commit in its pieces, and junk for a head. */
+  wrapCommit(commit: Uint8Array): Upload {
+    const capacity = pieceCapacity(plaintextBytes(LARGEST));
+    const count = Math.ceil(commit.length / capacity);
+    const bodies = Array.from({ length: count }, (_, index) => {
+      const bytes = commit.subarray(index * capacity, (index + 1) * capacity);
+      return this.sealForJoiners({ kind: 'piece', index, count, bytes });
+    });
+    return { id: random(UPLOAD_ID_BYTES), frameSize: 3, bodies, head: random(4_096) };
+  }
+
+  /** What a newcomer reads in the head. */
+  async openHead(): Promise<HeadPlaintext> {
+    const head = await this.head();
+    return value(decodeHeadPlaintext(value(openEnvelope(this.groupKeys.headKey, head.bytes))));
+  }
+
+  /** Joins as anybody may, under a new identity. `spoil` may change what is uploaded. @returns its place in the group. */
+  async join(invite: Invite, spoil: (upload: Upload) => Upload = (upload) => upload): Promise<GroupMembership> {
+    for (;;) {
+      const surroundings = { crypto: nativeCrypto, suite: 'x-wing', random, moderatorKey: invite.onionKey } as const;
+      const membership = await GroupMembership.open(invite.roomSecret, this.roomKeys.roomId, surroundings);
+      const head = await this.head();
+      const upload = spoil(value(await membership.join(head.bytes, false)));
+      // From here on its keys go with the log.
+      this.#hear = async (body) => {
+        await membership.open(body);
+      };
+      if ((await this.commit(upload, head.counter)) === 'taken') return membership;
+      this.#hear = undefined;
+      membership.destroy();
+    }
+  }
+
+  get isClosed(): boolean {
+    return this.#isOver;
+  }
+
+  async leave(): Promise<void> {
+    await this.#wire.leave();
+  }
+
+  /** Lets so many milliseconds pass, or the connection end: a string holder keeps time with nobody. */
+  async pause(milliseconds: number): Promise<void> {
+    let isOver = false;
+    const timer = setTimeout(() => {
+      isOver = true;
+      this.#stir();
+    }, milliseconds);
+    await this.#until(() => isOver);
+    clearTimeout(timer);
+  }
+
+  async #until(holds: () => boolean): Promise<void> {
+    while (!holds() && !this.#isOver) await new Promise<void>((resolve) => this.#wake.push(resolve));
+  }
+
+  async #read(): Promise<void> {
+    for (let frame = await this.#wire.next(); frame !== undefined; frame = await this.#wire.next()) {
+      await this.#take(frame);
+      this.#stir();
+    }
+    this.#isOver = true;
+    this.#stir();
+  }
+
+  #stir(): void {
+    for (const wake of this.#wake.splice(0)) wake();
+  }
+
+  async #take(frame: Frame): Promise<void> {
+    switch (frame.operation) {
+      case 'entry':
+        this.#echoed.add(toHex(frame.body.subarray(0, UPLOAD_ID_BYTES)));
+        await this.#hear?.(frame.body);
+        return;
+      case 'counter':
+        value(decodeCounter(frame));
+        this.commitsSeen += 1;
+        this.counter = Math.max(this.counter, frame.number);
+        return;
+      case 'refused': {
+        const what = value(decodeRefused(frame));
+        this.#refused.set(toHex(what.subarray(0, UPLOAD_ID_BYTES)), frame.code ?? '');
+        this.counter = Math.max(this.counter, frame.number);
+        return;
+      }
+      case 'head': {
+        const piece = value(decodeHead(frame));
+        const taken = takeHeadPiece(this.#parts, { ...piece, data: piece.data.slice() });
+        this.#parts = taken.parts;
+        if (taken.head !== undefined) this.#heads.push(taken.head);
+        return;
+      }
+      default:
+    }
+  }
+}
+
+function value<Value>(decoded: Decoded<Value, string>): Value {
+  if (!decoded.ok) throw new Error(decoded.code);
+  return decoded.value;
+}
