@@ -1,12 +1,20 @@
 // How this member comes into the group and stays in it: from the head by a commit of its own, by a welcome, and again after it has missed something.
 
+import { encodeFetch } from '@sotto/protocol';
 import { closeWith } from './ending.ts';
 import { beginCommit, runErrands, sendCommit } from './errands.ts';
 import type { GroupOpened, GroupView } from './group-membership.ts';
 import type { Head } from './head-reader.ts';
 import { NO_HEAD_PARTS } from './head-reader.ts';
-import { CONFIRM_WAIT_MS, FETCH_RETRY_MS, KNOCK_LIMIT_MS, ROTATE_SOON_MS, UNANSWERED_MAX } from './limits.ts';
-import { enqueueFirst, recall } from './outbox.ts';
+import {
+  CONFIRM_AGAIN_MS,
+  CONFIRM_WAIT_MS,
+  FETCH_RETRY_MS,
+  KNOCK_LIMIT_MS,
+  ROTATE_SOON_MS,
+  UNANSWERED_MAX,
+} from './limits.ts';
+import { enqueueFirst, recall, unsentTexts } from './outbox.ts';
 import { presenceDelay } from './pace.ts';
 import type { Errand, Made, Session, Task, Turn } from './session-state.ts';
 import { maySpeak, pump } from './speaking.ts';
@@ -26,7 +34,7 @@ export function fetchHead(session: Session, turn: Turn): Session {
     case 'knocking':
       return knockAgain(session, turn);
     case 'welcomed':
-      write(turn, fetchFrame('head'));
+      write(turn, fetchFrame(session.belonging.which));
       return { ...session, parts: NO_HEAD_PARTS };
     case 'outside':
     case 'fetching':
@@ -44,10 +52,11 @@ export function rejoin(session: Session, turn: Turn): Session {
 /** Of a head that was replaced while it was on its way, the one that took its place is asked for. */
 export function takeHead(session: Session, head: Head, turn: Turn): Session {
   if (session.belonging.phase === 'welcomed') {
-    turn.effects.push({ type: 'make', task: { type: 'enter', head: head.bytes } });
+    turn.effects.push({ type: 'make', task: { type: 'enter', head: head.bytes, last: head.last } });
     return session;
   }
-  if (session.belonging.phase !== 'fetching' || session.commit.phase !== 'none') return session;
+  if (session.belonging.phase !== 'fetching') return session;
+  if (session.commit.phase !== 'none') return waitForHead(session, turn);
   const { which, counter } = session.belonging;
   // A commit on the previous head goes under the counter of the head that could not be used.
   const under = which === 'head' ? head.counter : counter;
@@ -70,7 +79,7 @@ export function takeMade(session: Session, task: Task, made: Made, view: GroupVi
     case 'knock':
       return made.ok && made.body !== undefined ? knockAgain(withKnock(session, made.body), turn) : session;
     case 'enter':
-      return made.ok ? enterByWelcome(session, view, turn) : rejoin(session, turn);
+      return made.ok ? enterByWelcome(session, task.last, view, turn) : keepKnocking(session, turn);
     case 'join':
       return takeJoin(session, task, made, turn);
     default:
@@ -91,6 +100,9 @@ function takeJoin(session: Session, task: Errand & { readonly type: 'join' }, ma
       return closeWith(next, turn, 'room-full');
     case 'policy-knock':
       return askToBeLetIn(next, turn);
+    case 'member-alone':
+      turn.effects.push({ type: 'hang-up' }, { type: 'begin-anew', texts: unsentTexts(next.outbox) });
+      return { ...next, link: { phase: 'closed' } };
     default:
       return tryPreviousHead(next, turn);
   }
@@ -128,11 +140,41 @@ function knockAgain(session: Session, turn: Turn): Session {
   return { ...session, belonging: { ...belonging, standing: 'posted' } };
 }
 
-function enterByWelcome(session: Session, view: GroupView | undefined, turn: Turn): Session {
-  const entered = enterRoom(takeGroupChange(session, view, turn), turn);
+/** A welcome is whole. The head of its commit lets in; if another commit has followed, that is the previous one. */
+export function takeWelcome(session: Session, turn: Turn): Session {
+  if (session.belonging.phase !== 'knocking') return session;
+  const { body } = session.belonging;
+  return fetchHead({ ...session, belonging: { phase: 'welcomed', which: 'head', body } }, turn);
+}
+
+/** Whoever has the connection string can make up a welcome: one that does not let in changes nothing. */
+function keepKnocking(session: Session, turn: Turn): Session {
+  const { belonging } = session;
+  if (belonging.phase !== 'welcomed') return session;
+  if (belonging.which === 'head')
+    return fetchHead({ ...session, belonging: { ...belonging, which: 'previous-head' } }, turn);
+  return { ...session, belonging: { phase: 'knocking', body: belonging.body, standing: 'posted' } };
+}
+
+/** The log is read again from behind the commit that lets this member in: it has to judge by the whole of its first epoch. */
+function enterByWelcome(session: Session, last: number, view: GroupView | undefined, turn: Turn): Session {
+  if (session.belonging.phase !== 'welcomed' || view === undefined) return session;
+  if (session.link.phase === 'live') write(turn, encodeFetch({ what: 'log', from: last + 1 }));
+  const { outbox, recalled } = recall(session.outbox);
+  let next: Session = {
+    ...session,
+    outbox,
+    number: session.number - recalled,
+    read: last,
+    feed: 'again',
+    inbox: { ...session.inbox, seen: last },
+    log: startSeen(session.log, view.logStart, last),
+  };
+  next = enterRoom(takeGroupChange(next, view, turn), turn);
+  emit(turn, { type: 'epoch', epoch: view.epoch, code: view.roomCode });
   // An Add has brought this member's keys no further than its own leaf.
   setTimer(turn, 'rotate', Math.round(turn.chance() * ROTATE_SOON_MS));
-  return entered;
+  return next;
 }
 
 // Inside
@@ -190,12 +232,22 @@ export function confirm(session: Session, turn: Turn): Session {
   return runErrands(pump(joined, turn), turn);
 }
 
-/** Nobody has answered: the head was perhaps not the room's, and the next one is. If it happens again, nobody is there, and that is said. */
+/**
+ * Nobody has answered: the head was perhaps not the room's, and the next one is. If it happens again that is said; what this member says waits
+ * until somebody is understood, for it would be read by nobody.
+ */
 export function takeUnanswered(session: Session, turn: Turn): Session {
   if (session.belonging.phase !== 'arriving') return session;
-  if (session.unanswered < UNANSWERED_MAX) return rejoin({ ...session, unanswered: session.unanswered + 1 }, turn);
-  warn(turn, 'nobody-answers', undefined);
-  return confirm(session, turn);
+  const unanswered = session.unanswered + 1;
+  // Somebody speaks, and cannot be read: they have other keys.
+  const isElsewhere = session.log.foreign > 0;
+  if (unanswered <= UNANSWERED_MAX || (isElsewhere && unanswered > UNANSWERED_MAX + 1)) {
+    const log = { ...session.log, foreign: 0 };
+    return rejoin({ ...session, log, unanswered }, turn);
+  }
+  setTimer(turn, 'confirm', CONFIRM_AGAIN_MS);
+  if (unanswered === UNANSWERED_MAX + 1) warn(turn, 'nobody-answers', undefined);
+  return session.stay === 'new' ? announceJoined({ ...session, unanswered }, turn) : { ...session, unanswered };
 }
 
 function announceJoined(session: Session, turn: Turn): Session {
@@ -211,5 +263,6 @@ function announceJoined(session: Session, turn: Turn): Session {
 export function leaveParted(session: Session, turn: Turn): Session {
   if (!maySpeak(session) && session.counter.phase === 'known') return session;
   warn(turn, 'room-parted', undefined);
-  return rejoin({ ...session, log: { ...session.log, unreadable: 0, foreign: 0, readableAt: turn.now } }, turn);
+  const log = { ...session.log, unreadable: 0, foreign: 0, readableAt: turn.now };
+  return rejoin({ ...session, log, partedAt: turn.now }, turn);
 }

@@ -14,6 +14,7 @@ import { KeyQueue } from './key-queue.ts';
 import { ModeratorError } from './moderator.ts';
 import type { AccessMode, Moderator, Move, SignedOrder } from './moderator.ts';
 import { Keyring } from './keyring.ts';
+import type { Draft } from './outbox.ts';
 import type { KeyWork } from './keyring.ts';
 import { step } from './session.ts';
 import { createSession } from './session-state.ts';
@@ -69,7 +70,8 @@ export interface ClientOptions {
 export class Client {
   readonly ended: Promise<void>;
   readonly #options: ClientOptions;
-  readonly #identity: GroupIdentity;
+  #identity: GroupIdentity;
+  #invite: Invite;
   readonly #timers = new Map<TimerName, () => void>();
   readonly #abort = new AbortController();
   #keyring: Keyring;
@@ -85,6 +87,7 @@ export class Client {
 
   constructor(options: ClientOptions) {
     this.#options = options;
+    this.#invite = options.invite;
     this.#identity = createGroupIdentity(options.random);
     this.#keyring = new Keyring(options.invite, this.#identity, options);
     this.#dial = options.dialFor(options.invite);
@@ -228,6 +231,9 @@ export class Client {
       case 'move':
         this.#move(effect);
         return;
+      case 'begin-anew':
+        this.#beginAnew(effect.texts);
+        return;
       case 'end':
         this.#end();
         return;
@@ -247,13 +253,29 @@ export class Client {
 
   /** The same member, with the same key, in the room that goes on elsewhere. */
   #move({ invite, texts }: Extract<Effect, { type: 'move' }>): void {
-    for (const cancel of this.#timers.values()) cancel();
-    this.#timers.clear();
     this.#options.tell({ type: 'moved', invite: encodeInvite(invite) });
     this.#keepAccess(this.#session.view?.access);
-    this.#putAway();
-    this.#keyring = new Keyring(invite, this.#identity, this.#options);
+    this.#invite = invite;
     this.#dial = this.#options.dialFor(invite);
+    this.#restart(texts);
+  }
+
+  /** The same room, with another key: nobody else is in its group who could miss the old one. */
+  #beginAnew(texts: readonly Draft[]): void {
+    const old = this.#identity;
+    this.#identity = createGroupIdentity(this.#options.random);
+    this.#restart(texts);
+    this.#keyQueue.push(() => {
+      old.secret.destroy();
+      return Promise.resolve();
+    });
+  }
+
+  #restart(texts: readonly Draft[]): void {
+    for (const cancel of this.#timers.values()) cancel();
+    this.#timers.clear();
+    this.#putAway();
+    this.#keyring = new Keyring(this.#invite, this.#identity, this.#options);
     this.#session = createSession(this.#options.name, texts);
     this.#step({ type: 'start' });
   }

@@ -86,6 +86,12 @@ export function commitRefused(session: Session, what: Uint8Array, turn: Turn): S
   return tryLater({ ...session, commit: NO_COMMIT }, commit.errand, turn);
 }
 
+/** The relay has stored it and the members, this one too, refuse it: something came before it. */
+export function commitVoid(session: Session, turn: Turn): Session {
+  const { commit } = session;
+  return commit.phase === 'sent' ? tryLater({ ...session, commit: NO_COMMIT }, commit.errand, turn) : session;
+}
+
 /** With full jitter: members whose commits met must not meet again. */
 function tryLater(session: Session, errand: Errand, turn: Turn): Session {
   const most = Math.min(ERRAND_RETRY_MAX_MS, ERRAND_RETRY_MS * 2 ** session.tries);

@@ -2,9 +2,9 @@
 
 import { equalBytes } from '@sotto/protocol';
 import type { CommitNotice } from '@sotto/protocol';
-import { confirm, fetchHead, leaveParted, rejoin, takeEpoch, takeHead } from './belonging.ts';
+import { confirm, fetchHead, leaveParted, rejoin, takeEpoch, takeHead, takeWelcome } from './belonging.ts';
 import { close, closeWith, cut } from './ending.ts';
-import { commitRefused, dropLostCommit, finishCommit, markStored, runErrands } from './errands.ts';
+import { commitRefused, commitVoid, dropLostCommit, finishCommit, markStored, runErrands } from './errands.ts';
 import type { GroupOpened, GroupView } from './group-membership.ts';
 import { forgiveSilence, rollBack, takeContent, takeSequence } from './inbox.ts';
 import type { InboxEvent } from './inbox.ts';
@@ -207,9 +207,9 @@ function takeOthers(
     case 'knock':
       return takeKnock(session, opened, turn);
     case 'welcome':
-      return fetchHead({ ...session, belonging: { phase: 'welcomed' } }, turn);
+      return takeWelcome(session, turn);
     case 'refused':
-      return session;
+      return opened.by === 'own' ? commitVoid(session, turn) : session;
     case 'nothing':
       return takeNothing(session, sequence, opened, turn);
   }
@@ -242,7 +242,8 @@ function takeNothing(
   turn: Turn,
 ): Session {
   if (opened.sealedBy === 'member') return noteByMember(session, sequence);
-  if (opened.sealedBy === 'joiner' || session.belonging.phase !== 'inside') return session;
+  const { phase } = session.belonging;
+  if (opened.sealedBy === 'joiner' || (phase !== 'inside' && phase !== 'arriving')) return session;
   const next = noteUnreadable(session);
   return isParted(next, turn.now) ? leaveParted(next, turn) : next;
 }

@@ -7,6 +7,8 @@ export interface Head {
   readonly which: HeadName;
   /** The counter that its commit made: what a commit on it has to name. */
   readonly counter: number;
+  /** The last sequence number of that commit. */
+  readonly last: number;
   /** Empty if the room has no such head. */
   readonly bytes: Uint8Array;
 }
@@ -31,5 +33,5 @@ export function takeHeadPiece(
   const last = taken.at(-1);
   if (last === undefined || last.offset + last.data.length < last.headBytes) return { parts: taken, head: undefined };
   const bytes = concatBytes(...taken.map((part) => part.data));
-  return { parts: NO_HEAD_PARTS, head: { which: last.which, counter: last.counter, bytes } };
+  return { parts: NO_HEAD_PARTS, head: { which: last.which, counter: last.counter, last: last.last, bytes } };
 }

@@ -94,3 +94,8 @@ export const UNANSWERED_MAX = 1;
 export const COMMITS_REFUSED_NOTICE = 12;
 /** After a gap a member has new keys within so long, unless somebody else begins an epoch before. */
 export const SIGHT_MS = 8_000;
+/** Who was not answered looks after so long whether frames come that it cannot read, and joins again if they do. */
+export const CONFIRM_AGAIN_MS = 30_000;
+/** So many frames that nothing opens while members are missed: there may be two groups. Acted upon once in so much time. */
+export const FOREIGN_FRAMES_MAX = 3;
+export const PARTED_AGAIN_MS = 1_200_000;

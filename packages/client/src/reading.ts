@@ -69,7 +69,7 @@ function attached(session: Session, frame: Frame, turn: Turn): Session {
   // What the relay has no more is not awaited, and what it has forgotten since will be said anew.
   const read = session.read === undefined ? next - 1 : Math.min(next - 1, Math.max(session.read, oldest - 1));
   pass(turn, { type: 'attached', connection: session.connection, log: log.value });
-  return { ...session, attempt: 0, read, link: { phase: 'attached' } };
+  return { ...session, attempt: 0, read, feed: 'on', link: { phase: 'attached' } };
 }
 
 function takeLogFrame(session: Session, frame: Frame, turn: Turn): Session {
@@ -100,16 +100,17 @@ function takeLogFrame(session: Session, frame: Frame, turn: Turn): Session {
 
 /** An entry goes to the keys once: what is not above the last one is a replay, and keys that were used for it are gone. */
 function takeEntry(session: Session, frame: Frame, turn: Turn): Session {
-  if (frame.number <= (session.read ?? 0)) return session;
+  const read = session.read ?? 0;
+  if (frame.number <= read || (session.feed === 'again' && frame.number !== read + 1)) return session;
   turn.effects.push({ type: 'open', sequence: frame.number, body: frame.body.slice() });
-  return { ...session, read: frame.number };
+  return { ...session, read: frame.number, feed: 'on' };
 }
 
 function takeHeadFrame(session: Session, frame: Frame, turn: Turn): Session {
   const piece = decodeHead(frame);
   if (!piece.ok) return cut(session, turn, 'relay-misbehaved');
   const { parts, head } = takeHeadPiece(session.parts, { ...piece.value, data: piece.value.data.slice() });
-  if (head !== undefined) pass(turn, { type: 'head', connection: session.connection, head, last: piece.value.last });
+  if (head !== undefined) pass(turn, { type: 'head', connection: session.connection, head });
   return { ...session, parts };
 }
 

@@ -43,8 +43,8 @@ type Belonging =
   | { readonly phase: 'outside' }
   | { readonly phase: 'fetching'; readonly which: HeadName; readonly counter: number }
   | { readonly phase: 'joining' }
-  | { readonly phase: 'knocking'; readonly body: Uint8Array; readonly standing: 'on-its-way' | 'refused' | 'posted' }
-  | { readonly phase: 'welcomed' }
+  | { readonly phase: 'knocking'; readonly body: Uint8Array; readonly standing: 'refused' | 'posted' }
+  | { readonly phase: 'welcomed'; readonly which: HeadName; readonly body: Uint8Array }
   | { readonly phase: 'arriving' }
   | { readonly phase: 'inside' };
 
@@ -67,7 +67,10 @@ export type Errand =
 
 /** What keys are asked to make: a commit, or a key package, or the place that a welcome gives. */
 export type Task =
-  Errand | { readonly type: 'knock'; readonly name: string } | { readonly type: 'enter'; readonly head: Uint8Array };
+  | Errand
+  | { readonly type: 'knock'; readonly name: string }
+  /** `last`: the last sequence number of the commit that set this head. */
+  | { readonly type: 'enter'; readonly head: Uint8Array; readonly last: number };
 
 /** The one commit of this member that is being made, or on its way to the relay. */
 export type OwnCommit =
@@ -128,6 +131,8 @@ export interface Session {
   readonly heardAt: number;
   /** The last sequence number that was handed on to the keys; undefined before the first ATTACHED. */
   readonly read: number | undefined;
+  /** `again`: the log was asked for again from `read` on, and what is still on the way of it as it was before is passed over. */
+  readonly feed: 'on' | 'again';
   readonly view: GroupView | undefined;
   readonly parts: HeadParts;
   readonly commit: OwnCommit;
@@ -136,6 +141,8 @@ export interface Session {
   readonly tries: number;
   /** Joins in a row that nobody has answered. */
   readonly unanswered: number;
+  /** When this member has joined again because the room seemed to be parted (ms). */
+  readonly partedAt: number | undefined;
   /** When junk was told of last (ms). */
   readonly junkToldAt: number | undefined;
   /** Own frames since this member's keys were new. */
@@ -187,7 +194,7 @@ export type Passed =
       readonly counter: number;
       readonly what: Uint8Array;
     }
-  | { readonly type: 'head'; readonly connection: number; readonly head: Head; readonly last: number };
+  | { readonly type: 'head'; readonly connection: number; readonly head: Head };
 
 /** What became of a task. `code` is for programs: what a user is told is in errors.ts. */
 export type Made =
@@ -237,6 +244,8 @@ export type Effect =
   | { readonly type: 'moved' }
   /** Goes on in another room, with what nobody has heard yet. */
   | { readonly type: 'move'; readonly invite: Invite; readonly texts: readonly Draft[] }
+  /** Goes on in this room, as another member: one that is alone in its group cannot join again as itself. */
+  | { readonly type: 'begin-anew'; readonly texts: readonly Draft[] }
   | { readonly type: 'end' };
 
 /** What a step may use of the world: the room's keys that need no waiting, the clock's reading, and a random number in [0, 1). */
@@ -275,12 +284,14 @@ export function createSession(name: string, texts: readonly Draft[] = []): Sessi
     number: 0,
     heardAt: 0,
     read: undefined,
+    feed: 'on',
     view: undefined,
     parts: NO_HEAD_PARTS,
     commit: { phase: 'none' },
     errands: [],
     tries: 0,
     unanswered: 0,
+    partedAt: undefined,
     junkToldAt: undefined,
     sinceRotation: 0,
     log: NOTHING_SEEN,

@@ -17,7 +17,7 @@ import { announce, announceUnnamed, refuse } from './telling.ts';
 import { encodeText } from './text.ts';
 import { emit, setTimer, write } from './turn.ts';
 import { callRoll, takeDeparting, takeRestore, takeRollCallEnd, takeRotation, takeSight } from './upkeep.ts';
-import { isParted } from './watching.ts';
+import { forgetNoise, isParted } from './watching.ts';
 
 /** The one way a session changes. After `closed` nothing happens any more. */
 export function step(
@@ -159,6 +159,7 @@ function takePresence(session: Session, turn: Turn): Session {
     next = answerInbox(announce(next, event, turn), event, turn);
   }
   if (isParted(next, turn.now)) return leaveParted(next, turn);
+  next = forgetNoise(next, turn.now);
   if (next.stay !== 'joined') return next;
   return callRoll(pump(queueOnce(next, { type: 'presence', standing: 'here' }), turn), turn);
 }

@@ -7,11 +7,9 @@ import { hasErrand, runErrands, want } from './errands.ts';
 import type { GroupSeat, GroupView } from './group-membership.ts';
 import type { RemovalReason } from './group-policy.ts';
 import { takeRoster } from './inbox.ts';
-import type { Member } from './inbox.ts';
 import {
   DEPARTING_RANK_MS,
   JUNK_NOTICE_INTERVAL_MS,
-  MEMBER_SILENT_MS,
   RANK_FIRST_MS,
   RESTORE_RANK_MS,
   ROLL_CALL_WAIT_MS,
@@ -24,7 +22,7 @@ import type { Session, Turn } from './session-state.ts';
 import { pump, queueOnce } from './speaking.ts';
 import { emitMembers } from './telling.ts';
 import { clearTimer, emit, setTimer } from './turn.ts';
-import { warn } from './watching.ts';
+import { isMissed, mayBeParted, warn } from './watching.ts';
 
 /** New keys after a random time: in a large room later, so that commits do not crowd out what is said. */
 export function setRotation(session: Session, turn: Turn): void {
@@ -137,10 +135,10 @@ export function judgeCommit(session: Session, notice: CommitNotice, turn: Turn):
 /** Somebody in the group has not been heard for too long: the first in rank asks everybody to answer. */
 export function callRoll(session: Session, turn: Turn): Session {
   const { view } = session;
-  if (view === undefined || view.rollCalled || rankOf(session) > 0) return session;
-  const isSilent = ({ heardAt, standing }: Member): boolean =>
-    standing !== 'here' && turn.now - heardAt >= MEMBER_SILENT_MS;
-  const silent = [...session.inbox.members.values()].some(isSilent);
+  // Where the room may have parted, those who are missed are perhaps not silent at all.
+  const waits = view === undefined || view.rollCalled || rankOf(session) > 0 || mayBeParted(session, turn.now);
+  if (waits) return session;
+  const silent = [...session.inbox.members.values()].some((member) => isMissed(member, turn.now));
   return silent ? pump(queueOnce(session, { type: 'roll-call' }), turn) : session;
 }
 

@@ -8,7 +8,14 @@ import { WARNING_CODES } from './errors.ts';
 import type { WarningCode } from './errors.ts';
 import type { Speaker } from './events.ts';
 import type { Member } from './inbox.ts';
-import { LOG_HASHES_MAX, MEMBER_SILENT_MS, PARTED_AFTER_MS, UNREADABLE_FRAMES_MAX } from './limits.ts';
+import {
+  FOREIGN_FRAMES_MAX,
+  LOG_HASHES_MAX,
+  MEMBER_SILENT_MS,
+  PARTED_AFTER_MS,
+  PARTED_AGAIN_MS,
+  UNREADABLE_FRAMES_MAX,
+} from './limits.ts';
 import type { LogSeen, Session, Turn } from './session-state.ts';
 import { emit } from './turn.ts';
 
@@ -21,7 +28,7 @@ export function warn(turn: Turn, code: WarningCode, from: Speaker | undefined): 
 
 /** An epoch has begun behind entry `sequence`: all its members begin at the same hash. */
 export function startSeen(log: LogSeen, authenticator: Uint8Array, sequence: number): LogSeen {
-  return { ...log, hashes: [startLog(authenticator, sequence)], last: sequence, foreign: 0, differing: [] };
+  return { ...log, hashes: [startLog(authenticator, sequence)], last: sequence, differing: [] };
 }
 
 export function extendSeen(log: LogSeen, sequence: number, body: Uint8Array): LogSeen {
@@ -60,11 +67,30 @@ export function noteUnreadable(session: Session): Session {
  * Frames come and none can be read, for longer than any member stays silent: the others are in another epoch. One who only has the connection
  * string cannot make it look so, for the others are heard between its frames.
  */
-export function isParted({ log, inbox }: Session, now: number): boolean {
+export function isParted(session: Session, now: number): boolean {
+  const { log } = session;
   if (log.unreadable >= UNREADABLE_FRAMES_MAX && now - log.readableAt >= PARTED_AFTER_MS) return true;
-  // Some are heard, and some are missed while frames come that may be theirs: two groups in one log.
-  const isMissed = ({ standing, heardAt }: Member): boolean => standing !== 'here' && now - heardAt >= MEMBER_SILENT_MS;
-  return log.foreign >= UNREADABLE_FRAMES_MAX && [...inbox.members.values()].some(isMissed);
+  return log.foreign >= FOREIGN_FRAMES_MAX && mayBeParted(session, now);
+}
+
+/**
+ * Some are heard, and some are missed while frames come that may be theirs: there may be two groups in one log. Found out by joining again, and
+ * not twice in a while: whoever has the connection string can send frames that nobody reads.
+ */
+export function mayBeParted({ log, inbox, partedAt }: Session, now: number): boolean {
+  if (log.foreign === 0 || (partedAt !== undefined && now - partedAt < PARTED_AGAIN_MS)) return false;
+  return [...inbox.members.values()].some((member) => isMissed(member, now));
+}
+
+/** Not said goodbye, and not heard for longer than any member is silent. */
+export function isMissed({ standing, heardAt }: Member, now: number): boolean {
+  return standing !== 'here' && now - heardAt >= MEMBER_SILENT_MS;
+}
+
+/** While everybody is heard, frames that nothing opens are noise. */
+export function forgetNoise(session: Session, now: number): Session {
+  if ([...session.inbox.members.values()].some((member) => isMissed(member, now))) return session;
+  return { ...session, log: { ...session.log, foreign: 0 } };
 }
 
 /** A message came as entry `session.inbox.seen`; its sender must have seen what we saw up to where it says, and nothing that comes behind it. */

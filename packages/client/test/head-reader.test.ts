@@ -28,16 +28,18 @@ const first = random.bytes(3 * HEAD_DATA_BYTES + 17);
 const second = random.bytes(2 * HEAD_DATA_BYTES);
 
 test('pieces in order make the head', () => {
-  expect(takeAll(piecesOf(first))).toEqual([{ which: 'head', counter: 5, bytes: first }]);
+  expect(takeAll(piecesOf(first))).toEqual([{ which: 'head', counter: 5, last: 9, bytes: first }]);
 });
 
 test('a room without a head has an empty one', () => {
-  expect(takeAll(piecesOf(new Uint8Array(0), 0))).toEqual([{ which: 'head', counter: 0, bytes: new Uint8Array(0) }]);
+  expect(takeAll(piecesOf(new Uint8Array(0), 0))).toEqual([
+    { which: 'head', counter: 0, last: 9, bytes: new Uint8Array(0) },
+  ]);
 });
 
 test('a head that is replaced on its way is read from its new beginning', () => {
   const mixed = [...piecesOf(first).slice(0, 2), ...piecesOf(second, 6)];
-  expect(takeAll(mixed)).toEqual([{ which: 'head', counter: 6, bytes: second }]);
+  expect(takeAll(mixed)).toEqual([{ which: 'head', counter: 6, last: 9, bytes: second }]);
 });
 
 test('pieces of two heads, or with one missing, make none', () => {

@@ -236,7 +236,12 @@ export class ScriptedRelay {
 
   #fetch(connection: Connection, frame: Frame): void {
     const request = decodeFetch(frame);
-    if (!request.ok || request.value.what === 'log') throw new Error('the client fetched something else');
+    if (!request.ok) throw new Error('the client fetched something that is no request');
+    if (request.value.what === 'log') {
+      const { from } = request.value;
+      for (const entry of this.log) if (entry.sequence >= from) this.#send(connection, entry);
+      return;
+    }
     const which = request.value.what;
     const { bytes, counter, last } = which === 'head' ? this.head : this.previousHead;
     for (let offset = 0; offset === 0 || offset < bytes.length; offset += HEAD_DATA_BYTES) {
