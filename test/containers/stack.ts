@@ -82,6 +82,15 @@ export class Stack {
     return listed.map((container) => docker.getContainer(container.Id));
   }
 
+  /** The container of the client that was started under this name. */
+  async clientContainer(name: string): Promise<Docker.Container> {
+    for (const container of await this.clientContainers()) {
+      const { Args } = await container.inspect();
+      if (Args[Args.indexOf('--name') + 1] === name) return container;
+    }
+    throw new Error(`no container of client ${name}`);
+  }
+
   /** As a crash: no signal handler runs. Docker does not restart what it killed itself. */
   async kill(service: Service): Promise<void> {
     await this.container(service).kill({ signal: 'SIGKILL' });
@@ -89,6 +98,19 @@ export class Stack {
 
   async start(service: Service): Promise<void> {
     await this.container(service).start();
+  }
+
+  /** Its processes stand still from now on; what comes to them waits. A kill still ends them. */
+  async pause(service: Service): Promise<void> {
+    await this.container(service).pause();
+  }
+
+  /** Lets every service go on that stands still: what a failed test may leave behind. */
+  async thaw(): Promise<void> {
+    for (const service of SERVICES) {
+      const { State } = await this.container(service).inspect();
+      if (State.Paused) await this.container(service).unpause();
+    }
   }
 
   async isHealthy(service: Service): Promise<boolean> {
