@@ -11,8 +11,8 @@ import { Talker } from './talker.ts';
 const HEAL_LIMIT_MS = 240_000;
 /** Short texts before anything happens, all of them acknowledged. */
 const FIRST_TEXTS = 10;
-/** Of 64 KiB, 17 frames each: more than twice what a client lets leave before the first echo, so that something is always on the way. */
-const ALICES_BURST = 10;
+/** Long texts that Alice keeps unacknowledged: together more than what a client lets leave, so that something is always on the way. */
+const ALICES_AHEAD = 4;
 const BOBS_BURST = 3;
 /** From the block to the fault: what the clients let leave is on the way by then. Docker takes a service that is held longer for ill. */
 const HELD_MS = 1_000;
@@ -72,9 +72,9 @@ async function talkThrough(fault: Fault): Promise<void> {
   ]);
   for (const talker of [alice, bob]) talker.sayShort(FIRST_TEXTS);
   await Promise.all([alice.acknowledged(HEAL_LIMIT_MS), bob.acknowledged(HEAL_LIMIT_MS)]);
-  const [first = ''] = alice.sayLong(ALICES_BURST);
+  const [first = ''] = alice.sayLong(ALICES_AHEAD);
   await alice.acknowledgedUpTo(first, HEAL_LIMIT_MS);
-  await fault.block();
+  await alice.keepSaying(ALICES_AHEAD, fault.block());
   const behindTheBlock = bob.sayLong(BOBS_BURST);
   await bob.hasTaken(HEAL_LIMIT_MS);
   await delay(HELD_MS);

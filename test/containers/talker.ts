@@ -1,9 +1,11 @@
 // A client that keeps count of what it said, so that a test can tell what is on the way, what was acknowledged and what the other heard.
 
+import { setTimeout as delay } from 'node:timers/promises';
 import type { RoomClient } from '../../scripts/room-client.ts';
 
 /** The largest text: 17 frames of the largest size. */
 const LONG_TEXT_BYTES = 65_536;
+const LOOK_EVERY_MS = 10;
 
 /** Texts are told apart by their `ref`: the talker's name and a number from 0. */
 export class Talker {
@@ -22,6 +24,17 @@ export class Talker {
 
   sayLong(count: number): string[] {
     return Array.from({ length: count }, () => this.#say((ref) => `text ${ref} `.padEnd(LONG_TEXT_BYTES, `${ref} `)));
+  }
+
+  /** Says long texts until `done`, so that always about `ahead` of them are unacknowledged. */
+  async keepSaying(ahead: number, done: Promise<unknown>): Promise<void> {
+    const state = { isDone: false };
+    const ended = done.finally(() => (state.isDone = true));
+    while (!state.isDone) {
+      this.sayLong(Math.max(0, ahead - this.unacknowledged().length));
+      await Promise.race([ended, delay(LOOK_EVERY_MS)]);
+    }
+    await ended;
   }
 
   /** Refs of everything said so far, in order. */
