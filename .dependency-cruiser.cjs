@@ -13,8 +13,16 @@ module.exports = {
     only('tor', []),
     only('relay', ['protocol']),
     only('client', ['crypto', 'protocol']),
-    only('terminal', ['client', 'tor', 'protocol']),
-    only('host', ['client', 'tor', 'protocol']),
+    only('terminal', ['client', 'tor', 'protocol', 'crypto']),
+    only('host', ['client', 'tor', 'protocol', 'crypto']),
+    {
+      name: 'front-ends-hand-crypto-over-and-use-none',
+      comment:
+        'The client imports nothing of Node, so whoever starts it hands it @sotto/crypto/native; nothing else of crypto is theirs.',
+      severity: 'error',
+      from: { path: '^packages/(terminal|host)/src' },
+      to: { path: '^packages/crypto/', pathNot: '^packages/crypto/src/native-provider\\.ts$' },
+    },
     {
       name: 'relay-never-reaches-crypto',
       comment: 'Zero knowledge made structural: no chain of imports leads from the relay to a key.',

@@ -24,14 +24,24 @@ export class RoomClient {
   readonly #process: ChildProcess;
   readonly #waiters = new Set<Waiter>();
 
-  constructor(project: string | undefined, name: string, invite: string, args: readonly string[] = []) {
+  /** `service`: the host's own client needs no invite. */
+  constructor(
+    project: string | undefined,
+    name: string,
+    invite: string | undefined,
+    args: readonly string[] = [],
+    service: 'client' | 'host-client' = 'client',
+  ) {
     this.name = name;
-    this.#process = startCompose(project, ['run', '--rm', '-T', 'client', '--json', '--name', name, ...args, '-']);
+    this.#process = startCompose(project, [
+      ...['run', '--rm', '-T', service, '--json', '--name', name, ...args],
+      ...(invite === undefined ? [] : ['-']),
+    ]);
     const { stdin, stdout, stderr } = this.#process;
     if (stdin === null || stdout === null || stderr === null) throw new Error('a client without pipes');
     // A client that ends early closes its input; its exit code tells why.
     stdin.on('error', () => undefined);
-    stdin.write(`${invite}\n`);
+    if (invite !== undefined) stdin.write(`${invite}\n`);
     createInterface({ input: stdout }).on('line', (text) => this.#take(text));
     stderr.setEncoding('utf8').on('data', (text: string) => {
       this.stderr += text;

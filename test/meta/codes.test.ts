@@ -2,9 +2,9 @@
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { CLIENT_CODES } from '../../packages/client/src/errors.ts';
+import { CLIENT_CODES, WARNING_CODES } from '../../packages/client/src/errors.ts';
 import { GROUP_CODES } from '../../packages/crypto/src/errors.ts';
-import { HOST_CODES } from '../../packages/host/src/errors.ts';
+import { HOST_CODES, MODERATOR_CODES } from '../../packages/host/src/errors.ts';
 import {
   ADMIN_CODES,
   CONTENT_CODES,
@@ -27,8 +27,10 @@ const TABLES: readonly (readonly [who: string, codes: Readonly<Record<string, st
   ['relay to host', ADMIN_CODES],
   ['group keys', GROUP_CODES],
   ['client', CLIENT_CODES],
+  ['client, as a warning', WARNING_CODES],
   ['the client program', TERMINAL_CODES],
   ['host', HOST_CODES],
+  ['host to its own client', MODERATOR_CODES],
   ['relay', RELAY_ERRORS],
   ['tor, gate and dialling', TOR_ERROR_MEANINGS],
 ];

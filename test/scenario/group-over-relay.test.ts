@@ -68,9 +68,9 @@ async function expectOneEpoch(members: readonly Seat[], size: number): Promise<v
   const word = `word ${randomBytes(4).toString('hex')}`;
   await first.say(word);
   for (const member of members.slice(1)) await member.until(() => member.heard.includes(word));
-  expect(new Set(members.map((member) => member.membership.epoch)).size).toBe(1);
+  expect(new Set(members.map((member) => member.view.epoch)).size).toBe(1);
   expect(members.every((member) => sameRoster(first, member))).toBe(true);
-  expect(first.membership.roster).toHaveLength(size);
+  expect(first.view.members).toHaveLength(size);
 }
 
 test('five that come at the same moment all get in, one after another, and hear each other', async () => {
@@ -126,13 +126,13 @@ test('junk that a string holder commits is refused by all, and the head is put b
   const piece = { kind: 'piece', index: 0, count: 1, bytes: random(1_000) } as const;
   const size = plaintextBytes(bodyBytes(LARGEST_FRAME_BYTES));
   const body = sealEnvelope(keys.joinKey, encodeGroupPlaintext(piece, size), random);
-  const epoch = anna.membership.epoch;
+  const epoch = anna.view.epoch;
   const before = anna.counter;
   vandal.write(encodeUpload({ id: random(16), frameSize: 3, bodies: [body], head: random(4_096) }, vandal.counter));
   await anna.until(() => anna.counter > before);
   await ben.until(() => ben.counter > before);
   expect(anna.refusals.length + ben.refusals.length).toBe(2);
-  expect([anna.membership.epoch, ben.membership.epoch]).toEqual([epoch, epoch]);
+  expect([anna.view.epoch, ben.view.epoch]).toEqual([epoch, epoch]);
   await expect(vandal.join()).rejects.toThrow('head-foreign');
   await anna.republish();
   const carla = await joined('carla');

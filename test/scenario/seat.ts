@@ -5,6 +5,8 @@ import type { Socket } from 'node:net';
 import { randomBytes } from 'node:crypto';
 import { deriveRoomKeys, signCapability } from '@sotto/crypto';
 import type { RoomKeys } from '@sotto/crypto';
+import { proveLeave } from '@sotto/crypto/group';
+import type { GroupSuite } from '@sotto/crypto/group';
 import { nativeCrypto } from '@sotto/crypto/native';
 import {
   decodeAttached,
@@ -20,8 +22,9 @@ import {
   FrameSplitter,
   toHex,
 } from '@sotto/protocol';
-import type { Frame } from '@sotto/protocol';
+import type { ContentHeader, Frame } from '@sotto/protocol';
 import { GroupMembership } from '../../packages/client/src/group-membership.ts';
+import type { GroupView } from '../../packages/client/src/group-membership.ts';
 import { NO_HEAD_PARTS, takeHeadPiece } from '../../packages/client/src/head-reader.ts';
 import type { Head, HeadParts } from '../../packages/client/src/head-reader.ts';
 import { encodeUpload } from '../../packages/client/src/upload.ts';
@@ -66,9 +69,9 @@ export class Seat {
     this.membership = membership;
   }
 
-  static async take(name: string, path: string, room: RoomString): Promise<Seat> {
+  static async take(name: string, path: string, room: RoomString, suite: GroupSuite = 'x25519'): Promise<Seat> {
     const keys = deriveRoomKeys(room.roomSecret, room.onionKey);
-    const surroundings = { crypto: nativeCrypto, suite: 'x25519', random } as const;
+    const surroundings = { crypto: nativeCrypto, suite, random, moderatorKey: room.onionKey };
     const membership = await GroupMembership.open(room.roomSecret, keys.roomId, surroundings);
     const seat = new Seat(name, keys, membership);
     await seat.attach(path);
@@ -124,13 +127,16 @@ export class Seat {
     this.#number += 1;
     for (;;) {
       const bytes = Buffer.from(text);
-      const content = { type: 'text', number: this.#number, seen: 0, index: 0, count: 1, bytes } as const;
+      const content = { ...this.#header(), type: 'text', index: 0, count: 1, bytes } as const;
       if (await this.#publish(await this.membership.seal(content))) return;
     }
   }
 
   async sayGoodbye(): Promise<void> {
-    while (!(await this.#publish(this.membership.sealLeave()))) continue;
+    this.#number += 1;
+    const { signature } = proveLeave(this.membership.identity, this.#keys.roomId);
+    const content = { type: 'presence', standing: 'leaving', name: this.name, signature } as const;
+    while (!(await this.#publish(await this.membership.seal({ ...this.#header(), ...content })))) continue;
   }
 
   /** Waits until everything that has come is read. */
@@ -148,6 +154,16 @@ export class Seat {
 
   leaveSeat(): void {
     this.#socket?.destroy();
+  }
+
+  get view(): GroupView {
+    const view = this.membership.view;
+    if (view === undefined) throw new Error(`${this.name} is not in the group`);
+    return view;
+  }
+
+  #header(): ContentHeader {
+    return { number: this.#number, seen: 0, logHash: new Uint8Array(16) };
   }
 
   async #publish(body: Uint8Array): Promise<boolean> {
@@ -192,11 +208,11 @@ export class Seat {
 
   async #takeEntry(frame: Frame): Promise<void> {
     const mark = toHex(frame.body.subarray(0, 24));
+    const opened = await this.membership.open(frame.body);
     if (this.#sent.has(mark)) {
       this.#tell({ type: 'echo', body: mark });
       return;
     }
-    const opened = await this.membership.open(frame.body);
     if (opened.kind === 'content' && opened.content.type === 'text') {
       this.heard.push(Buffer.from(opened.content.bytes).toString());
       this.#tell({ type: 'counter' });
@@ -270,7 +286,7 @@ export class Seat {
 
 /** Both have the same members, by their keys. */
 export function sameRoster(one: Seat, other: Seat): boolean {
-  const keys = (seat: Seat): Uint8Array[] => seat.membership.roster.map(({ memberKey }) => memberKey);
+  const keys = (seat: Seat): Uint8Array[] => seat.view.members.map(({ memberKey }) => memberKey);
   const theirs = keys(other);
   return (
     keys(one).every((key, index) => equalBytes(key, theirs[index] ?? new Uint8Array(0))) &&

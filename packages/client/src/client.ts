@@ -1,12 +1,20 @@
 // The thin edge around a session: performs its effects with the streams, timers and random numbers it is handed.
 
-import { ByteReader, FrameSplitter } from '@sotto/protocol';
-import type { Content, Invite } from '@sotto/protocol';
+import { fingerprint } from '@sotto/crypto';
 import type { RandomSource } from '@sotto/crypto';
-import type { ClientEvent, Speaker, StateEvent } from './events.ts';
+import { createGroupIdentity, safetyNumber } from '@sotto/crypto/group';
+import type { GroupCrypto, GroupIdentity } from '@sotto/crypto/group';
+import { ByteReader, encodeInvite, FrameSplitter } from '@sotto/protocol';
+import type { Invite } from '@sotto/protocol';
+import { CLIENT_CODES } from './errors.ts';
+import type { ClientEvent, ListedMember, StateEvent } from './events.ts';
+import { ACCESS_AFTER_MOVE_MS } from './limits.ts';
+import type { GroupSeat } from './group-membership.ts';
 import { KeyQueue } from './key-queue.ts';
-import { Membership } from './membership.ts';
-import type { Opened } from './membership.ts';
+import { ModeratorError } from './moderator.ts';
+import type { AccessMode, Moderator, Move, SignedOrder } from './moderator.ts';
+import { Keyring } from './keyring.ts';
+import type { KeyWork } from './keyring.ts';
 import { step } from './session.ts';
 import { createSession } from './session-state.ts';
 import type { Effect, Session, SessionEvent, TimerName } from './session-state.ts';
@@ -46,9 +54,14 @@ export interface Clock {
 export interface ClientOptions {
   readonly invite: Invite;
   readonly name: string;
-  readonly dial: Dial;
+  /** For the room of the connection string, and for every room that it moves to. */
+  readonly dialFor: (invite: Invite) => Dial;
   readonly clock: Clock;
   readonly random: RandomSource;
+  /** The primitives: native ones in Node, pure JavaScript in a browser. */
+  readonly crypto: GroupCrypto;
+  /** Of the host's own client alone. */
+  readonly moderator?: Moderator;
   readonly tell: (event: ClientEvent) => void;
 }
 
@@ -56,19 +69,25 @@ export interface ClientOptions {
 export class Client {
   readonly ended: Promise<void>;
   readonly #options: ClientOptions;
-  readonly #membership: Membership;
+  readonly #identity: GroupIdentity;
   readonly #timers = new Map<TimerName, () => void>();
   readonly #abort = new AbortController();
+  #keyring: Keyring;
   #session: Session;
+  #dial: Dial;
   #stream: ByteStream | undefined;
   readonly #keyQueue = new KeyQueue({ full: () => this.#stream?.pause(), ready: () => this.#stream?.resume() });
   /** The events that wait their turn; undefined while nothing happens. */
   #turn: SessionEvent[] | undefined;
+  /** After a move: the rule of who may come in is given to the new room too, when people have had time to follow. */
+  #cancelAccess: () => void = () => undefined;
   #resolveEnded: () => void = () => undefined;
 
   constructor(options: ClientOptions) {
     this.#options = options;
-    this.#membership = new Membership(options.invite, options.random);
+    this.#identity = createGroupIdentity(options.random);
+    this.#keyring = new Keyring(options.invite, this.#identity, options);
+    this.#dial = options.dialFor(options.invite);
     this.#session = createSession(options.name);
     this.ended = new Promise((resolve) => {
       this.#resolveEnded = resolve;
@@ -76,7 +95,12 @@ export class Client {
   }
 
   get fingerprint(): string {
-    return this.#membership.fingerprint;
+    return this.#keyring.access.fingerprint;
+  }
+
+  /** Whether keys are at work: what was asked of them is still to come. */
+  get isBusy(): boolean {
+    return this.#keyQueue.isBusy;
   }
 
   start(): void {
@@ -88,13 +112,65 @@ export class Client {
     this.#step({ type: 'say', text, ref });
   }
 
-  members(): readonly (Speaker & { readonly self: boolean })[] {
-    return listMembers(this.#session, this.#membership);
+  members(): readonly ListedMember[] {
+    return listMembers(this.#session, this.#keyring.access);
+  }
+
+  /** @returns the 60 digits that both sides see alike if nobody stands between them; undefined if there is no such member. PROTOCOL.md §5.10. */
+  verify(who: string): { readonly number: string } | undefined {
+    const member = this.#seatOf(who);
+    return member === undefined ? undefined : { number: safetyNumber(this.#keyring.access, member) };
+  }
+
+  /** @returns six words that are the same for all members of the present epoch; undefined outside. */
+  roomCode(): readonly string[] | undefined {
+    return this.#session.view?.roomCode;
+  }
+
+  /** Lets somebody in who has knocked. */
+  admit(who: string): void {
+    this.#step({ type: 'admit', fingerprint: who });
+  }
+
+  /** Who may come in from now on. For the host's own client. */
+  setAccess(mode: AccessMode): void {
+    void this.#order(async (moderator) => ({ order: await moderator.setAccess(mode), move: undefined }));
+  }
+
+  /** Removes a member, and moves the room where it cannot follow. For the host's own client. */
+  evict(who: string): void {
+    const member = this.#seatOf(who);
+    if (member === undefined) this.#refuse('member-unknown');
+    else void this.#order((moderator) => moderator.evict(member.memberId));
   }
 
   /** Says goodbye and ends; a second call ends at once. */
   leave(): void {
     this.#step({ type: 'leave' });
+  }
+
+  #seatOf(who: string): GroupSeat | undefined {
+    return this.#session.view?.members.find(({ memberKey, self }) => !self && fingerprint(memberKey) === who);
+  }
+
+  async #order(
+    ask: (moderator: Moderator) => Promise<{ readonly order: SignedOrder; readonly move: Move | undefined }>,
+  ): Promise<void> {
+    const { moderator } = this.#options;
+    if (moderator === undefined) {
+      this.#refuse('moderator-missing');
+      return;
+    }
+    try {
+      this.#step({ type: 'ordered', ...(await ask(moderator)) });
+    } catch (error) {
+      if (!(error instanceof ModeratorError)) throw error;
+      this.#step({ type: 'order-failed', code: error.code, message: error.message });
+    }
+  }
+
+  #refuse(code: 'member-unknown' | 'moderator-missing'): void {
+    this.#step({ type: 'order-failed', code, message: CLIENT_CODES[code] });
   }
 
   /** One event at a time: what a front end does from within `tell` waits until all effects before it are performed, or frames would overtake. */
@@ -112,7 +188,7 @@ export class Client {
   }
 
   #take(event: SessionEvent): void {
-    const context = { membership: this.#membership, now: this.#options.clock.now(), chance: () => this.#chance() };
+    const context = { room: this.#keyring.access, now: this.#options.clock.now(), chance: () => this.#chance() };
     const { session, effects } = step(this.#session, event, context);
     this.#session = session;
     for (const effect of effects) this.#perform(effect);
@@ -121,16 +197,17 @@ export class Client {
   #perform(effect: Effect): void {
     switch (effect.type) {
       case 'dial':
-        void this.#dial();
+        void this.#connect();
         return;
       case 'write':
         this.#stream?.write(effect.bytes);
         return;
       case 'open':
-        this.#keyQueue.push(() => this.#open(effect));
-        return;
+      case 'pass':
       case 'seal':
-        this.#keyQueue.push(() => this.#seal(effect.content));
+      case 'make':
+      case 'discard':
+        this.#ask(effect);
         return;
       case 'hang-up':
         this.#hangUp();
@@ -145,29 +222,65 @@ export class Client {
       case 'emit':
         this.#options.tell(effect.event);
         return;
+      case 'moved':
+        this.#options.moderator?.moved();
+        return;
+      case 'move':
+        this.#move(effect);
+        return;
       case 'end':
         this.#end();
         return;
     }
   }
 
-  async #open(effect: Extract<Effect, { type: 'open' }>): Promise<void> {
-    if (this.#abort.signal.aborted) return;
-    const { sequence, body, own } = effect;
-    const opened: Opened = own ? { kind: 'nothing', code: 'own' } : await Promise.resolve(this.#membership.open(body));
-    this.#step({ type: 'opened', sequence, body, opened });
+  /** Keys work in the order in which they are asked; a place that was left is not worked for any more. */
+  #ask(work: KeyWork): void {
+    const keyring = this.#keyring;
+    const session = (): Session | undefined =>
+      keyring === this.#keyring && !this.#abort.signal.aborted ? this.#session : undefined;
+    this.#keyQueue.push(async () => {
+      const answer = await keyring.work(work, session);
+      if (answer !== undefined && session() !== undefined) this.#step(answer);
+    });
   }
 
-  async #seal(content: Content): Promise<void> {
-    if (this.#abort.signal.aborted) return;
-    const body = await Promise.resolve(this.#membership.seal(content));
-    this.#step({ type: 'sealed', number: content.number, body });
+  /** The same member, with the same key, in the room that goes on elsewhere. */
+  #move({ invite, texts }: Extract<Effect, { type: 'move' }>): void {
+    for (const cancel of this.#timers.values()) cancel();
+    this.#timers.clear();
+    this.#options.tell({ type: 'moved', invite: encodeInvite(invite) });
+    this.#keepAccess(this.#session.view?.access);
+    this.#putAway();
+    this.#keyring = new Keyring(invite, this.#identity, this.#options);
+    this.#dial = this.#options.dialFor(invite);
+    this.#session = createSession(this.#options.name, texts);
+    this.#step({ type: 'start' });
   }
 
-  async #dial(): Promise<void> {
+  /** The new room is open, or those who follow could not come in. */
+  #keepAccess(mode: AccessMode | undefined): void {
+    const { moderator, clock } = this.#options;
+    if (moderator === undefined || mode === undefined || mode === 'open') return;
+    this.#cancelAccess = clock.after(ACCESS_AFTER_MOVE_MS, () => this.setAccess(mode));
+  }
+
+  /** Behind the work that is still under way with its keys. */
+  #putAway(): void {
+    const keyring = this.#keyring;
+    this.#keyQueue.push(() => {
+      keyring.destroy();
+      return Promise.resolve();
+    });
+  }
+
+  async #connect(): Promise<void> {
+    const keyring = this.#keyring;
     const tell = (stage: StateEvent): void => this.#step({ type: 'stage', stage });
     try {
-      this.#listen(await this.#options.dial(tell, this.#abort.signal));
+      const stream = await this.#dial(tell, this.#abort.signal);
+      if (keyring === this.#keyring) this.#listen(stream);
+      else stream.close();
     } catch (error) {
       // It was told to stop: however it does, nobody waits for it any more.
       if (this.#abort.signal.aborted) return;
@@ -222,7 +335,12 @@ export class Client {
     this.#abort.abort();
     for (const cancel of this.#timers.values()) cancel();
     this.#timers.clear();
-    this.#membership.destroy();
+    this.#cancelAccess();
+    this.#putAway();
+    this.#keyQueue.push(() => {
+      this.#identity.secret.destroy();
+      return Promise.resolve();
+    });
     this.#resolveEnded();
   }
 

@@ -2,6 +2,7 @@
 
 import { CLIENT_CODES } from './errors.ts';
 import type { ClientCode } from './errors.ts';
+import { NO_HEAD_PARTS } from './head-reader.ts';
 import { BACKOFF_FIRST_MS, BACKOFF_MAX_MS } from './limits.ts';
 import { cutOff } from './outbox.ts';
 import type { Session, Turn } from './session-state.ts';
@@ -14,7 +15,8 @@ export function cut(session: Session, turn: Turn, code: ClientCode): Session {
   if (code === 'version-mismatch' && session.link.phase === 'greeting') return closeWith(session, turn, code);
   for (const name of ['attach-deadline', 'beat', 'silence'] as const) clearTimer(turn, name);
   turn.effects.push({ type: 'hang-up' });
-  return retry({ ...session, outbox: cutOff(session.outbox) }, turn, code, CLIENT_CODES[code]);
+  const parts = NO_HEAD_PARTS;
+  return retry({ ...session, parts, outbox: cutOff(session.outbox) }, turn, code, CLIENT_CODES[code]);
 }
 
 /** Waits with full jitter, so that a room that was cut off together does not come back together. */

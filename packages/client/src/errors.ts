@@ -17,8 +17,27 @@ export const CLIENT_CODES = {
   'text-empty': 'there is nothing to send',
   'name-invalid': 'a name has 1 to 48 bytes',
   'not-joined': 'not in a room any more',
+  'room-locked': 'the room is locked: ask the host to unlock it, then try again',
+  'knock-unanswered': 'nobody let you in: ask a member to, then try again',
+  evicted: 'the host has removed you from the room',
+  'member-unknown': 'there is no such member, or nobody who asks to be let in, by this fingerprint',
+  'moderator-missing': 'only the host’s own client can do that: docker compose run --rm host-client',
+  'moderator-busy': 'the last order is still on its way: wait until it is done',
+  'not-done': 'the room did not take it: try again',
 } as const;
 export type ClientCode = keyof typeof CLIENT_CODES;
+
+/** What is not an error of this client's, but has to be seen: by a stable code, cause and next step. PROTOCOL.md §5.10. */
+export const WARNING_CODES = {
+  'log-differs':
+    'this member has seen another history than you: somebody on the way drops, changes or splits what is said. Compare room codes over another channel',
+  'log-rolled-back': 'the relay has gone back to an earlier state: what was said since may be lost',
+  'key-changed': 'this name has another key than before: it may be somebody else. Verify',
+  'name-taken': 'somebody here has the same name and another key: tell them apart by their fingerprints',
+  'room-parted': 'frames come that cannot be read: the room has been split, or somebody disturbs it. Joining again',
+  'junk-commit': 'somebody with the connection string disturbs the room: what they sent was refused',
+} as const;
+export type WarningCode = keyof typeof WARNING_CODES;
 
 /** How a relay's reason looks to the client: whether to try again, and what to tell. */
 export const RELAY_REASONS: Readonly<Record<RelayCode, { readonly code: ClientCode; readonly final: boolean }>> = {

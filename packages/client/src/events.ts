@@ -1,13 +1,23 @@
 // What a client tells its front end, and what a front end asks of it: DESIGN §7's words, without a screen.
 
+import type { ClientCode, WarningCode } from './errors.ts';
+import type { RemovalReason } from './group-policy.ts';
+import type { AccessMode } from './moderator.ts';
+
 /** A member as shown: the name is a claim, the fingerprint is of the key that signs. */
 export interface Speaker {
   readonly name: string;
   readonly fingerprint: string;
 }
 
+/** Somebody who is in the group, whether it was heard or not: whoever is listed can read. An empty name has not been said yet. */
+export interface ListedMember extends Speaker {
+  readonly self: boolean;
+  readonly present: boolean;
+}
+
 export type StateName =
-  'bootstrapping' | 'descriptor' | 'rendezvous' | 'joining' | 'joined' | 'reconnecting' | 'closed';
+  'bootstrapping' | 'descriptor' | 'rendezvous' | 'joining' | 'knocking' | 'joined' | 'reconnecting' | 'closed';
 
 export interface StateEvent {
   readonly type: 'state';
@@ -25,7 +35,23 @@ export type ClientEvent =
   | { readonly type: 'message'; readonly id: string; readonly from: Speaker; readonly text: string }
   | { readonly type: 'sent'; readonly ref: string | undefined; readonly id: string }
   | { readonly type: 'delivered'; readonly id: string; readonly by: number }
-  | { readonly type: 'members'; readonly members: readonly (Speaker & { readonly self: boolean })[] }
+  | { readonly type: 'members'; readonly members: readonly ListedMember[] }
   | { readonly type: 'arrived' | 'left'; readonly member: Speaker }
+  | { readonly type: 'removed'; readonly member: Speaker; readonly reason: RemovalReason }
   | { readonly type: 'gap'; readonly count: number; readonly from?: Speaker }
-  | { readonly type: 'error'; readonly code: string; readonly message: string; readonly ref?: string | undefined };
+  /** New keys; the six words are equal for all members that have them. */
+  | { readonly type: 'epoch'; readonly epoch: number; readonly code: readonly string[] }
+  | { readonly type: 'warning'; readonly code: WarningCode; readonly message: string; readonly from?: Speaker }
+  /** Somebody asks to be let in. */
+  | { readonly type: 'knock'; readonly member: Speaker }
+  | { readonly type: 'access'; readonly mode: AccessMode }
+  /** The room goes on at another onion, and this client with it. */
+  | { readonly type: 'moved'; readonly invite: string }
+  /** To whoever ordered it: done. */
+  | { readonly type: 'moderated'; readonly what: 'evicted' | 'access' }
+  | {
+      readonly type: 'error';
+      readonly code: ClientCode | (string & {});
+      readonly message: string;
+      readonly ref?: string | undefined;
+    };

@@ -2,16 +2,19 @@
 
 import { joinFragment, NO_PARTIAL_TEXTS, toHex } from '@sotto/protocol';
 import type { Content, PartialTexts } from '@sotto/protocol';
-import { KNOWN_MEMBERS_MAX, MEMBER_SILENT_MS } from './limits.ts';
+import { MEMBER_SILENT_MS } from './limits.ts';
 
-/** What is remembered of a member: its key's last number for as long as we are in the room, even after it left. */
+/** Somebody who is in the group: known by the key that signs, even before it has said a word. */
 export interface Member {
   readonly memberKey: Uint8Array;
+  /** Empty until it has said one. */
   readonly name: string;
-  readonly present: boolean;
+  /** `unheard`: in the group, and has not said anything yet; `gone`: has said that it leaves, or was silent for too long. */
+  readonly standing: 'unheard' | 'here' | 'gone';
+  /** When it was last heard, or when it was first seen in the group (ms). */
+  readonly heardAt: number;
   readonly number: number;
   readonly seen: number;
-  readonly heardAt: number;
   /** Its next jump in numbers is part of a gap that was already shown. */
   readonly gapShown: boolean;
   readonly partial: PartialTexts;
@@ -36,7 +39,9 @@ export interface InboxText {
 
 export type InboxEvent =
   | InboxText
-  | { readonly type: 'arrived'; readonly member: Member; readonly asksWhoIsHere: boolean }
+  | { readonly type: 'arrived'; readonly member: Member }
+  /** It asks who is here. */
+  | { readonly type: 'asked'; readonly member: Member }
   | { readonly type: 'left'; readonly member: Member }
   | { readonly type: 'gap'; readonly count: number; readonly member?: Member }
   | { readonly type: 'seen'; readonly member: Member };
@@ -62,7 +67,39 @@ export function rollBack(inbox: Inbox, sequence: number): Inbox {
   return { members: new Map(members), seen: sequence };
 }
 
-/** Takes another member's content at `now` (ms). A number that is not above the member's last is a replay or a re-send: nothing happens. */
+/** The group's members are these now, oneself not among them: who is new is unheard, who is out is forgotten. */
+export function takeRoster(
+  inbox: Inbox,
+  memberKeys: readonly Uint8Array[],
+  now: number,
+): { inbox: Inbox; removed: readonly Member[] } {
+  const members = new Map<string, Member>();
+  for (const memberKey of memberKeys) {
+    const key = toHex(memberKey);
+    members.set(key, inbox.members.get(key) ?? newMember(memberKey, now));
+  }
+  const removed = [...inbox.members].flatMap(([key, member]) => (members.has(key) ? [] : [member]));
+  return { inbox: { ...inbox, members }, removed };
+}
+
+function newMember(memberKey: Uint8Array, now: number): Member {
+  return {
+    memberKey,
+    name: '',
+    standing: 'unheard',
+    heardAt: now,
+    number: 0,
+    seen: 0,
+    // Its frames before we came, or before it came, are not missing.
+    gapShown: true,
+    partial: NO_PARTIAL_TEXTS,
+  };
+}
+
+/**
+ * Takes another member's content at `now` (ms). A number that is not above the member's last is a replay or a re-send: nothing happens.
+ * Whoever is not in the roster cannot have said it.
+ */
 export function takeContent(
   inbox: Inbox,
   memberKey: Uint8Array,
@@ -71,31 +108,29 @@ export function takeContent(
 ): { inbox: Inbox; events: InboxEvent[] } {
   const key = toHex(memberKey);
   const known = inbox.members.get(key);
-  const kept = known === undefined ? makeRoom(inbox.members) : inbox.members;
-  if (kept === undefined) return { inbox, events: [] };
-  if (known !== undefined && content.number <= known.number) return { inbox, events: [] };
+  if (known === undefined || content.number <= known.number) return { inbox, events: [] };
   const events: InboxEvent[] = [];
-  const lost = known === undefined || known.gapShown ? 0 : content.number - known.number - 1;
-  const listed = known?.present === true && known.name !== '';
+  const lost = known.gapShown ? 0 : content.number - known.number - 1;
+  const listed = known.standing === 'here' && known.name !== '';
   let member: Member = {
-    ...(known ?? { memberKey, name: '', partial: NO_PARTIAL_TEXTS }),
-    present: true,
+    ...known,
+    standing: 'here',
     number: content.number,
-    seen: Math.max(known?.seen ?? 0, Math.min(content.seen, inbox.seen)),
+    seen: Math.max(known.seen, Math.min(content.seen, inbox.seen)),
     heardAt: now,
     gapShown: false,
   };
   if (content.type === 'presence') {
-    member = { ...member, name: content.name, present: content.standing !== 'leaving' };
+    // A name is bound to its key: the first one that a member says is the one it has.
+    const name = known.name === '' ? content.name : known.name;
+    member = { ...member, name, standing: content.standing === 'leaving' ? 'gone' : 'here' };
   }
-  if (!member.present) member = { ...member, partial: NO_PARTIAL_TEXTS };
+  if (member.standing === 'gone') member = { ...member, partial: NO_PARTIAL_TEXTS };
   if (lost > 0) events.push({ type: 'gap', count: lost, member });
   // Whoever was given up for silent is back with whatever it says next.
-  const asksWhoIsHere = content.type === 'presence' && content.standing === 'arriving';
-  if (member.present && member.name !== '' && (!listed || asksWhoIsHere)) {
-    events.push({ type: 'arrived', member, asksWhoIsHere });
-  }
-  if (!member.present && known?.present === true) events.push({ type: 'left', member });
+  if (member.standing === 'here' && member.name !== '' && !listed) events.push({ type: 'arrived', member });
+  if (content.type === 'presence' && content.standing === 'arriving') events.push({ type: 'asked', member });
+  if (member.standing === 'gone' && known.standing === 'here') events.push({ type: 'left', member });
   if (content.type === 'text') {
     const joined = joinFragment(member.partial, content.number - content.index, content);
     member = { ...member, partial: joined.partial };
@@ -104,26 +139,14 @@ export function takeContent(
     }
   }
   events.push({ type: 'seen', member });
-  return { inbox: { ...inbox, members: new Map(kept).set(key, member) }, events };
+  return { inbox: { ...inbox, members: new Map(inbox.members).set(key, member) }, events };
 }
 
-/**
- * A place for one more key: where all are taken, that of the member that has been gone for longest is given away. Its number is forgotten, so
- * a relay in league with a string holder could replay it; a room that nobody new can be heard in would be worse.
- * @returns undefined while everybody is here.
- */
-function makeRoom(members: ReadonlyMap<string, Member>): ReadonlyMap<string, Member> | undefined {
-  if (members.size < KNOWN_MEMBERS_MAX) return members;
-  const gone = [...members].filter(([, member]) => !member.present);
-  const oldest = gone.sort(([, a], [, b]) => a.heardAt - b.heardAt)[0]?.[0];
-  return oldest === undefined ? undefined : new Map([...members].filter(([key]) => key !== oldest));
-}
-
-/** Those who are here get a new term: nobody could be heard while we were cut off. */
+/** Everybody gets a new term: nobody could be heard while we were cut off. */
 export function forgiveSilence(inbox: Inbox, now: number): Inbox {
   const members = [...inbox.members].map(([key, member]): [string, Member] => [
     key,
-    member.present ? { ...member, heardAt: now } : member,
+    member.standing === 'gone' ? member : { ...member, heardAt: now },
   ]);
   return { ...inbox, members: new Map(members) };
 }
@@ -133,14 +156,14 @@ export function dropSilent(inbox: Inbox, now: number): { inbox: Inbox; events: I
   const events: InboxEvent[] = [];
   const members = new Map(inbox.members);
   for (const [key, member] of inbox.members) {
-    if (!member.present || now - member.heardAt < MEMBER_SILENT_MS) continue;
-    const gone = { ...member, present: false, partial: NO_PARTIAL_TEXTS };
+    if (member.standing === 'gone' || now - member.heardAt < MEMBER_SILENT_MS) continue;
+    const gone: Member = { ...member, standing: 'gone', partial: NO_PARTIAL_TEXTS };
     members.set(key, gone);
-    events.push({ type: 'left', member: gone });
+    if (member.standing === 'here') events.push({ type: 'left', member: gone });
   }
   return { inbox: { ...inbox, members }, events };
 }
 
 export function presentMembers(inbox: Inbox): Member[] {
-  return [...inbox.members.values()].filter((member) => member.present);
+  return [...inbox.members.values()].filter((member) => member.standing === 'here');
 }

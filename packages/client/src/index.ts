@@ -1,9 +1,12 @@
-// The messenger without a screen: join, say, hear, resume, leave. It is handed its dialler, clock and random numbers.
+// The messenger without a screen: join, say, hear, resume, leave. It is handed its dialler, clock, random numbers and primitives.
 
 export { Client, DialError } from './client.ts';
 export type { ByteStream, ClientOptions, Clock, Dial } from './client.ts';
-export { CLIENT_CODES } from './errors.ts';
-export type { ClientCode } from './errors.ts';
-export type { ClientEvent, Speaker, StateEvent, StateName } from './events.ts';
+export { CLIENT_CODES, WARNING_CODES } from './errors.ts';
+export type { ClientCode, WarningCode } from './errors.ts';
+export type { ClientEvent, ListedMember, Speaker, StateEvent, StateName } from './events.ts';
+export type { RemovalReason } from './group-policy.ts';
+export { ModeratorError } from './moderator.ts';
+export type { Moderator } from './moderator.ts';
 export { createRoomSecret, proveAdmission, registrationOf } from './room.ts';
-export type { RoomRegistration } from './room.ts';
+export type { Founding, RoomRegistration } from './room.ts';

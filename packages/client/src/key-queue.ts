@@ -22,6 +22,10 @@ export class KeyQueue {
     return this.#standing === 'full';
   }
 
+  get isBusy(): boolean {
+    return this.#waiting > 0;
+  }
+
   /** What fails is a bug: its rejection is unhandled, and nothing after it is done. */
   push(work: () => Promise<void>): void {
     this.#waiting += 1;

@@ -6,8 +6,6 @@ export const WINDOW_FRAMES = 32;
 export const OUTBOX_TEXTS_MAX = 256;
 /** Own texts whose delivery is still counted; the oldest is forgotten first. */
 export const TRACKED_TEXTS_MAX = 512;
-/** Member keys that are remembered for their numbers (replay): four rooms full. Then the longest gone makes room; if nobody has gone, frames of further keys are dropped. */
-export const KNOWN_MEMBERS_MAX = 256;
 
 export const BACKOFF_FIRST_MS = 500;
 export const BACKOFF_MAX_MS = 20_000;
@@ -28,7 +26,63 @@ export const MEMBER_SILENT_MS = 200_000;
 /** Frames that wait to be opened or sealed. Above it the stream is not read until half of them are done; one chunk more may come. */
 export const KEY_WORK_MAX = 256;
 
+/** Frames of one commit: what 65,536 bytes of bodies hold, in powers of two. PROTOCOL.md §5.8. */
+export const COMMIT_FRAMES_MAX = 16;
+/** Leavers that one commit removes: each takes a frame beside the commit itself. The others go with the next. */
+export const LEAVERS_PER_COMMIT_MAX = 4;
+/** Leave proofs, and orders, of one commit that are looked at: as many as fit beside a piece. */
+export const WARRANTS_MAX = 14;
+/** Own messages on their way that are still known when they come back. */
+export const OWN_MESSAGES_MAX = 1_024;
+/** Strangers that have knocked, with their key packages, and welcomes for oneself that wait for their head; the oldest goes first. */
+export const STRANGERS_MAX = 16;
+export const WELCOMES_MAX = 4;
+
 /** A text whose speaker has not said its name yet waits so long for it: every member answers a newcomer at once. */
 export const NAME_WAIT_MS = 5_000;
 /** Bytes of such texts that wait, together. What is over is shown without a name. */
 export const UNNAMED_BYTES_MAX = 131_072;
+
+/** Waiting for a member to say yes may take people's time. */
+export const KNOCK_LIMIT_MS = 600_000;
+/** Who asks to be let in and is remembered; the oldest is forgotten first. */
+export const KNOCKS_MAX = 16;
+/** A leaver that is alone puts its proof into the head: an upload of a few frames over Tor. */
+export const DEPART_WAIT_MS = 8_000;
+
+/** New keys for this member after so many own frames of text, or after a random time between the two; longer in rooms above so many members, in proportion. */
+export const ROTATE_AFTER_FRAMES = 50;
+export const ROTATE_LEAST_MS = 600_000;
+export const ROTATE_MOST_MS = 1_200_000;
+export const ROTATE_MEMBERS = 32;
+/** A rotation that is due by its frames waits up to so long, so that members who talk do not commit together. */
+export const ROTATE_SOON_MS = 5_000;
+
+/** What all could do, the first in rank does after the first time, the next so much later, if it was not done. */
+export const RANK_FIRST_MS = 1_000;
+export const DEPARTING_RANK_MS = 5_000;
+export const RESTORE_RANK_MS = 10_000;
+/** After a roll call every member has so long to be heard. */
+export const ROLL_CALL_WAIT_MS = 30_000;
+
+/** Before a commit that was refused is made again: at least, and at random up to so much more, which doubles with each try. */
+export const ERRAND_RETRY_LEAST_MS = 100;
+export const ERRAND_RETRY_MS = 400;
+export const ERRAND_RETRY_MAX_MS = 8_000;
+/** Commits that wait to be made. */
+export const ERRANDS_MAX = 16;
+/** A room whose heads cannot be used is looked at again after so long, or with its next commit. */
+export const FETCH_RETRY_MS = 5_000;
+
+/** Hashes of the log that are kept to compare. Members compare what they saw moments ago. */
+export const LOG_HASHES_MAX = 1_024;
+/** So many frames that nothing opens, and no other member understood for so long (longer than any is silent): this member joins again. */
+export const UNREADABLE_FRAMES_MAX = 8;
+export const PARTED_AFTER_MS = 100_000;
+/** Names whose keys are remembered for the notice of a change. */
+export const NAMES_MAX = 256;
+/** One notice about junk in so much time. */
+export const JUNK_NOTICE_INTERVAL_MS = 60_000;
+
+/** A room that has moved is open for so long, then as it was before: its members need time to follow. */
+export const ACCESS_AFTER_MOVE_MS = 90_000;

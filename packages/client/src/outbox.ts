@@ -3,6 +3,7 @@
 import { equalBytes, NONCE_BYTES } from '@sotto/protocol';
 import type { Standing } from '@sotto/protocol';
 import { OUTBOX_TEXTS_MAX } from './limits.ts';
+import type { Move } from './moderator.ts';
 
 /** A content that has no number yet: numbers are given at departure, so that they have no gap. */
 export type Draft =
@@ -14,13 +15,23 @@ export type Draft =
       readonly bytes: Uint8Array;
     }
   | { readonly type: 'presence'; readonly standing: Standing }
-  | { readonly type: 'receipt' };
+  | { readonly type: 'receipt' }
+  | { readonly type: 'roll-call' }
+  | { readonly type: 'move'; readonly move: Move };
 
 /**
- * A frame that has its number. While it is being sealed it has no bytes; from then on they are kept: a re-send is the identical bytes.
- * `refused` and `cut-off` wait until nothing is in flight.
+ * A frame that has its number. While it is being sealed it has no bytes; from then on they are kept: within an epoch a re-send is the identical
+ * bytes. `refused` and `cut-off` wait until nothing is in flight.
  */
-export type Departed = { readonly standing: 'sealing'; readonly draft: Draft; readonly number: number } | Sealed;
+export type Departed = Sealing | Sealed;
+
+interface Sealing {
+  readonly standing: 'sealing';
+  readonly draft: Draft;
+  readonly number: number;
+  /** Names this sealing: one that was asked for in an epoch which is over is not awaited any more. */
+  readonly ticket: number;
+}
 
 interface Sealed {
   readonly standing: 'in-flight' | 'refused' | 'cut-off';
@@ -32,13 +43,20 @@ interface Sealed {
 export interface Outbox {
   readonly waiting: readonly Draft[];
   readonly departed: readonly Departed[];
+  /** The last ticket that was given. */
+  readonly ticket: number;
 }
 
-export const EMPTY_OUTBOX: Outbox = { waiting: [], departed: [] };
+export const EMPTY_OUTBOX: Outbox = { waiting: [], departed: [], ticket: 0 };
 
 /** Adds the drafts of one text or one control content at the end. */
 export function enqueue(outbox: Outbox, drafts: readonly Draft[]): Outbox {
   return { ...outbox, waiting: [...outbox.waiting, ...drafts] };
+}
+
+/** Adds what cannot wait for the texts. */
+export function enqueueFirst(outbox: Outbox, draft: Draft): Outbox {
+  return { ...outbox, waiting: [draft, ...outbox.waiting] };
 }
 
 /** @returns whether another text has to be refused. Only last fragments count: one a text. */
@@ -51,17 +69,34 @@ export function has(outbox: Outbox, type: Draft['type']): boolean {
   return outbox.waiting.some((draft) => draft.type === type);
 }
 
-/** Moves the first draft to the departed ones, under `number`, to be sealed. */
+/** Moves the first draft to the departed ones, under `number`, to be sealed under a new ticket. */
 export function depart(outbox: Outbox, draft: Draft, number: number): Outbox {
-  return { waiting: outbox.waiting.slice(1), departed: [...outbox.departed, { standing: 'sealing', draft, number }] };
+  const ticket = outbox.ticket + 1;
+  const sealing: Sealing = { standing: 'sealing', draft, number, ticket };
+  return { waiting: outbox.waiting.slice(1), departed: [...outbox.departed, sealing], ticket };
 }
 
-/** The frame with this number has its bytes. */
-export function seal(outbox: Outbox, number: number, body: Uint8Array, standing: Sealed['standing']): Outbox {
-  const departed = outbox.departed.map((frame) =>
-    frame.standing === 'sealing' && frame.number === number ? { ...frame, body, standing } : frame,
+export function isAwaited(outbox: Outbox, ticket: number): boolean {
+  return outbox.departed.some((frame) => frame.standing === 'sealing' && frame.ticket === ticket);
+}
+
+/** The frame with this ticket has its bytes. */
+export function seal(outbox: Outbox, ticket: number, body: Uint8Array, standing: Sealed['standing']): Outbox {
+  const departed = outbox.departed.map((frame): Departed =>
+    frame.standing === 'sealing' && frame.ticket === ticket
+      ? { standing, draft: frame.draft, number: frame.number, body }
+      : frame,
   );
   return { ...outbox, departed };
+}
+
+/**
+ * A new epoch has begun: what departed and was not echoed before it is not in the log and never will be, for the relay takes nothing more
+ * under the counter that it went under. So it waits again, in its old order and before everything new, and gets its old numbers anew.
+ */
+export function recall(outbox: Outbox): { outbox: Outbox; recalled: number } {
+  const drafts = outbox.departed.map(({ draft }) => draft);
+  return { outbox: { ...outbox, waiting: [...drafts, ...outbox.waiting], departed: [] }, recalled: drafts.length };
 }
 
 /** The relay echoed this body. @returns the frame that it was, or undefined if it is none of ours that still waits. */
@@ -69,11 +104,6 @@ export function acknowledge(outbox: Outbox, body: Uint8Array): { outbox: Outbox;
   const departed = outbox.departed.find((frame) => isBody(frame, body));
   if (departed === undefined) return { outbox, departed };
   return { outbox: { ...outbox, departed: outbox.departed.filter((frame) => frame !== departed) }, departed };
-}
-
-/** @returns whether these are the bytes of a frame of ours that still waits for its echo. */
-export function isOwn(outbox: Outbox, body: Uint8Array): boolean {
-  return outbox.departed.some((frame) => isBody(frame, body));
 }
 
 function isBody(frame: Departed, body: Uint8Array): boolean {
@@ -111,4 +141,9 @@ export function takeResends(outbox: Outbox): { outbox: Outbox; resends: readonly
 /** @returns whether frames may leave: not while older ones wait to be sent again. */
 export function isInOrder(outbox: Outbox): boolean {
   return outbox.departed.every((frame) => frame.standing === 'in-flight' || frame.standing === 'sealing');
+}
+
+/** The texts that nobody has: what a member takes along when the room moves. */
+export function unsentTexts(outbox: Outbox): Draft[] {
+  return [...outbox.departed.map(({ draft }) => draft), ...outbox.waiting].filter((draft) => draft.type === 'text');
 }

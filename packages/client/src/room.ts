@@ -1,21 +1,25 @@
-// What a host needs to open a room, and the proof that a connection string leads into it. PROTOCOL.md §4, §6.5.
+// What a host needs to open a room: its secret, what the relay is told of it, and the walk in that proves its string and founds its group. PROTOCOL.md §4, §5.8, §6.5.
 
-import { deriveRoomKeys } from '@sotto/crypto';
-import type { RandomSource, Secret } from '@sotto/crypto';
+import { deriveRoomKeys, destroyRoomKeys, signCapability } from '@sotto/crypto';
+import type { RandomSource, RoomKeys, Secret } from '@sotto/crypto';
+import type { GroupCrypto, GroupSuite } from '@sotto/crypto/group';
 import {
   decodeAttached,
   decodeChallenge,
-  decodeFrame,
+  decodeCounter,
+  decodeRefused,
   encodeAttach,
-  FrameSplitter,
+  equalBytes,
   ROOM_SECRET_BYTES,
 } from '@sotto/protocol';
-import type { Invite } from '@sotto/protocol';
-import { RELAY_REASONS } from './errors.ts';
-import type { ClientCode } from './errors.ts';
-import { Membership } from './membership.ts';
+import type { Attached, Decoded, Frame, FrameCode, Invite, SignedAccess } from '@sotto/protocol';
 import { DialError } from './client.ts';
 import type { ByteStream } from './client.ts';
+import type { ClientCode } from './errors.ts';
+import { FrameQueue } from './frame-queue.ts';
+import { GroupMembership } from './group-membership.ts';
+import { encodeUpload } from './upload.ts';
+import type { Upload } from './upload.ts';
 
 /** What the relay is told of a room (id, capability key, tag), and the seed of the onion's client authorisation key. */
 export interface RoomRegistration {
@@ -23,6 +27,13 @@ export interface RoomRegistration {
   readonly capabilityKey: Uint8Array;
   readonly roomTag: Uint8Array;
   readonly clientAuthorisationSeed: Secret;
+}
+
+/** What a room's group is made of, and who may come in from its first moment on: everybody, if nothing was ordered. */
+export interface Founding {
+  readonly crypto: GroupCrypto;
+  readonly suite: GroupSuite;
+  readonly access?: SignedAccess | undefined;
 }
 
 export function createRoomSecret(random: RandomSource): Uint8Array {
@@ -42,43 +53,85 @@ export function registrationOf(invite: Invite): RoomRegistration {
 }
 
 /**
- * Goes through a whole join handshake on `stream` and closes it: challenge, signature, ATTACHED. Writes nothing into the room.
- * Rejects with a DialError if the relay does not admit the invite, misbehaves or ends the stream first.
+ * Walks into the room on `stream` and out again: challenge, signature, ATTACHED, and then, if the room has no group yet, the commit that founds
+ * it. A room whose counter is above 0 has its group and is left as it is. When this resolves, who has the string can join.
+ * Rejects with a DialError if the relay does not admit the invite, does not take the commit, misbehaves or ends the stream first; it can be tried again.
  */
-export function proveAdmission(invite: Invite, stream: ByteStream, random: RandomSource): Promise<void> {
-  const membership = new Membership(invite, random);
-  const splitter = new FrameSplitter();
-  const proof = new Promise<void>((resolve, reject) => {
-    const refuse = (code: string): void => reject(new DialError(code, 'the relay did not admit the connection string'));
-    stream.onClose(() => refuse('relay-unreachable'));
-    stream.onData((chunk) => {
-      const frames = splitter.push(chunk);
-      if (!frames.ok) {
-        refuse(frames.code === 'frame-version' ? 'version-mismatch' : 'relay-misbehaved');
-        return;
-      }
-      for (const bytes of frames.value) {
-        const answer = answerHandshake(membership, bytes);
-        if (answer === 'admitted') resolve();
-        else if (typeof answer === 'string') refuse(answer);
-        else stream.write(answer);
-      }
-    });
-  });
-  return proof.finally(() => {
+export async function proveAdmission(
+  invite: Invite,
+  stream: ByteStream,
+  random: RandomSource,
+  founding: Founding,
+): Promise<void> {
+  const keys = deriveRoomKeys(invite.roomSecret, invite.onionKey);
+  const frames = new FrameQueue(stream);
+  try {
+    const { counter } = await attach(keys, stream, frames);
+    if (counter > 0) return;
+    const upload = await makeFoundingUpload(invite, keys.roomId, random, founding);
+    for (const frame of encodeUpload(upload, counter)) stream.write(frame);
+    await awaitCommit(upload, frames);
+  } finally {
     stream.close();
-    membership.destroy();
-  });
+    destroyRoomKeys(keys);
+  }
 }
 
-/** @returns what to write next, that it is done, or why it failed. */
-function answerHandshake(membership: Membership, bytes: Uint8Array): Uint8Array | 'admitted' | ClientCode {
-  const frame = decodeFrame(bytes);
-  if (!frame.ok) return 'relay-misbehaved';
-  if (frame.value.code !== undefined) return RELAY_REASONS[frame.value.code].code;
-  if (frame.value.operation === 'attached') return decodeAttached(frame.value).ok ? 'admitted' : 'relay-misbehaved';
-  if (frame.value.operation !== 'challenge') return 'relay-misbehaved';
-  const challenge = decodeChallenge(frame.value);
-  if (!challenge.ok) return 'relay-misbehaved';
-  return encodeAttach({ roomId: membership.roomId, from: 0, signature: membership.signAttach(challenge.value, 0) });
+async function attach(keys: RoomKeys, stream: ByteStream, frames: FrameQueue): Promise<Attached> {
+  const challenge = expect('challenge', await frames.next(), decodeChallenge);
+  const signature = signCapability(keys, challenge, 0);
+  stream.write(encodeAttach({ roomId: keys.roomId, from: 0, signature }));
+  return expect('attached', await frames.next(), decodeAttached);
+}
+
+/** The founder's keys are gone before the relay has seen a byte of what they made. */
+async function makeFoundingUpload(
+  invite: Invite,
+  roomId: Uint8Array,
+  random: RandomSource,
+  { crypto, suite, access }: Founding,
+): Promise<Upload> {
+  const surroundings = { crypto, suite, random, moderatorKey: invite.onionKey };
+  const membership = await GroupMembership.open(invite.roomSecret, roomId, surroundings);
+  try {
+    return await membership.found(access);
+  } finally {
+    membership.destroy();
+  }
+}
+
+/** The answer to a commit: its own frames from the log and COUNTER, or REFUSED. Another's commit that came first is passed over; ours is refused then. */
+async function awaitCommit(upload: Upload, frames: FrameQueue): Promise<void> {
+  let echoed = 0;
+  for (;;) {
+    const frame = await frames.next();
+    switch (frame.operation) {
+      case 'entry':
+        if (equalBytes(frame.body, upload.bodies[echoed] ?? new Uint8Array(0))) echoed += 1;
+        break;
+      case 'counter':
+        expect('counter', frame, decodeCounter);
+        if (echoed === upload.bodies.length) return;
+        break;
+      default: {
+        const what = expect('refused', frame, decodeRefused);
+        if (!equalBytes(what.subarray(0, upload.id.length), upload.id)) throw misbehaved();
+        throw new DialError('relay-busy' satisfies ClientCode, "the relay did not take the room's first commit");
+      }
+    }
+  }
+}
+
+function expect<Value>(
+  operation: Frame['operation'],
+  frame: Frame,
+  decode: (frame: Frame) => Decoded<Value, FrameCode>,
+): Value {
+  const decoded = frame.operation === operation ? decode(frame) : undefined;
+  if (decoded?.ok !== true) throw misbehaved();
+  return decoded.value;
+}
+
+function misbehaved(): DialError {
+  return new DialError('relay-misbehaved' satisfies ClientCode, 'the relay broke the protocol');
 }

@@ -1,29 +1,85 @@
 // What a session is made of: where it stands, what happens to it, and what it asks of the world.
 
-import type { Content } from '@sotto/protocol';
+import type { Attached, CommitNotice, Content, HeadName, Invite, RelayCode } from '@sotto/protocol';
 import type { ClientCode } from './errors.ts';
 import type { ClientEvent, StateEvent } from './events.ts';
+import type { GroupOpened, GroupView } from './group-membership.ts';
+import { NO_HEAD_PARTS } from './head-reader.ts';
+import type { Head, HeadParts } from './head-reader.ts';
 import { EMPTY_INBOX } from './inbox.ts';
 import type { Inbox, InboxText } from './inbox.ts';
-import type { Membership, Opened } from './membership.ts';
+import type { Move, SignedOrder } from './moderator.ts';
 import { EMPTY_OUTBOX } from './outbox.ts';
-import type { Outbox } from './outbox.ts';
+import type { Draft, Outbox } from './outbox.ts';
+import type { Room } from './room-access.ts';
 import { OFF_SCHEDULE } from './schedule.ts';
 import type { Schedule } from './schedule.ts';
+import type { Upload } from './upload.ts';
 
-/** Where the connection stands. `catching-up` ends when the log has been read up to `until`. */
+/**
+ * Where the connection stands. Frames of the log are taken from `attached` on; what they say takes effect in the order of the key work, so
+ * `attached` lasts until everything before ATTACHED is done. `catching-up` ends when the log has been read up to `until`.
+ */
 type Link =
   | { readonly phase: 'idle' }
   | { readonly phase: 'dialling' }
   | { readonly phase: 'greeting' }
   | { readonly phase: 'attaching' }
-  | { readonly phase: 'catching-up'; readonly until: number }
+  | { readonly phase: 'attached' }
+  | { readonly phase: 'catching-up'; readonly until: number; readonly counter: number }
   | { readonly phase: 'live' }
   | { readonly phase: 'waiting' }
   | { readonly phase: 'closed' };
 
-/** Where this member stands in the room: it has joined when the room's log holds its announcement. */
+/** Where this member stands for its user: it has joined when the room's log holds its announcement. */
 type Stay = 'new' | 'announced' | 'joined' | 'leaving';
+
+/**
+ * Where this member stands in the group. `outside` waits for a head worth fetching; `joining` has made, or is making, the commit that lets it in;
+ * `knocking` has asked to be let in; `welcomed` fetches the head that its welcome belongs to.
+ */
+type Belonging =
+  | { readonly phase: 'outside' }
+  | { readonly phase: 'fetching'; readonly which: HeadName; readonly counter: number }
+  | { readonly phase: 'joining' }
+  | { readonly phase: 'knocking'; readonly body: Uint8Array; readonly standing: 'on-its-way' | 'refused' | 'posted' }
+  | { readonly phase: 'welcomed' }
+  | { readonly phase: 'inside' };
+
+/** The relay's counter as the log tells it. `turning`: an epoch has begun, or a frame was stale, and COUNTER is still to come: nothing leaves. */
+interface Counter {
+  readonly phase: 'known' | 'turning';
+  readonly value: number;
+}
+
+/** A commit that this member wants to make: one after another, and again when another commit came first. */
+export type Errand =
+  | { readonly type: 'join'; readonly head: Uint8Array; readonly again: boolean }
+  /** `why`: an own rotation is due whatever others do; those who want to go may be gone already. */
+  | { readonly type: 'rotate'; readonly why: 'due' | 'departing' }
+  | { readonly type: 'remove-silent' }
+  | { readonly type: 'restore-head' }
+  | { readonly type: 'order'; readonly order: SignedOrder; readonly move: Move | undefined }
+  | { readonly type: 'admit'; readonly memberId: Uint8Array }
+  | { readonly type: 'depart' };
+
+/** What keys are asked to make: a commit, or a key package, or the place that a welcome gives. */
+export type Task =
+  Errand | { readonly type: 'knock'; readonly name: string } | { readonly type: 'enter'; readonly head: Uint8Array };
+
+/** The one commit of this member that is being made, or on its way to the relay. */
+export type OwnCommit =
+  | { readonly phase: 'none' }
+  /** A join goes under the counter of its head; everything else under the one that holds when it is made. */
+  | { readonly phase: 'making'; readonly errand: Errand; readonly counter: number | undefined }
+  | {
+      readonly phase: 'sent';
+      readonly errand: Errand;
+      readonly upload: Upload;
+      readonly connection: number;
+      /** Its last frame came back in the log. */
+      readonly stored: boolean;
+    };
 
 /** An own text that the relay holds, and how many others have said that they saw it. */
 interface TrackedText {
@@ -32,15 +88,57 @@ interface TrackedText {
   readonly by: number;
 }
 
+/** What this member knows of the log in this epoch, to hold against what others say that they saw. */
+export interface LogSeen {
+  /** Hashes behind one another, the last of the newest entry; empty from a gap to the next epoch. */
+  readonly hashes: readonly Uint8Array[];
+  /** The sequence number of the last hash. */
+  readonly last: number;
+  /** The last sequence number that was lost, since the counter was known last; 0 if none. */
+  readonly lost: number;
+  /** The last sequence number that a member's key opened, or that began an epoch. */
+  readonly byMember: number;
+  /** When another member was understood last (ms), and how many frames since were not. */
+  readonly readableAt: number;
+  readonly unreadable: number;
+  /** Fingerprints of members who have said in this epoch that they saw another log. */
+  readonly differing: readonly string[];
+}
+
+/** Somebody who asks to be let in. */
+interface Knock {
+  readonly memberId: Uint8Array;
+  readonly fingerprint: string;
+}
+
 export interface Session {
   readonly link: Link;
   readonly stay: Stay;
+  readonly belonging: Belonging;
   readonly name: string;
   readonly attempt: number;
-  readonly counter: number;
+  /** Counts connections, so that what an earlier one brought late is told from what this one says. */
+  readonly connection: number;
+  readonly counter: Counter;
   /** The number of this member's last frame that left. */
   readonly number: number;
   readonly heardAt: number;
+  /** The last sequence number that was handed on to the keys; undefined before the first ATTACHED. */
+  readonly read: number | undefined;
+  readonly view: GroupView | undefined;
+  readonly parts: HeadParts;
+  readonly commit: OwnCommit;
+  readonly errands: readonly Errand[];
+  /** Commits in a row that the relay refused. */
+  readonly tries: number;
+  /** When junk was told of last (ms). */
+  readonly junkToldAt: number | undefined;
+  /** Own frames since this member's keys were new. */
+  readonly sinceRotation: number;
+  readonly log: LogSeen;
+  readonly knocks: readonly Knock[];
+  /** Fingerprints by name, for the notice that a name has another key now. */
+  readonly names: ReadonlyMap<string, string>;
   readonly outbox: Outbox;
   readonly inbox: Inbox;
   readonly schedule: Schedule;
@@ -52,7 +150,41 @@ export interface Session {
 }
 
 export type TimerName =
-  'retry' | 'attach-deadline' | 'beat' | 'silence' | 'join-limit' | 'receipt' | 'presence' | 'names' | 'leave';
+  | 'retry'
+  | 'attach-deadline'
+  | 'beat'
+  | 'silence'
+  | 'join-limit'
+  | 'receipt'
+  | 'presence'
+  | 'names'
+  | 'leave'
+  /** Asks for the head again. */
+  | 'fetch'
+  /** Tries an errand again. */
+  | 'errand'
+  | 'rotate'
+  | 'departing'
+  | 'restore-head'
+  | 'roll-call';
+
+/** What the relay said, on its way through the key work: it takes effect when all entries before it have been opened. */
+export type Passed =
+  | { readonly type: 'attached'; readonly connection: number; readonly log: Attached }
+  | { readonly type: 'counter'; readonly notice: CommitNotice }
+  | {
+      readonly type: 'refused';
+      readonly connection: number;
+      readonly code: RelayCode | undefined;
+      readonly counter: number;
+      readonly what: Uint8Array;
+    }
+  | { readonly type: 'head'; readonly connection: number; readonly head: Head; readonly last: number };
+
+/** What became of a task. `code` is for programs: what a user is told is in errors.ts. */
+export type Made =
+  | { readonly ok: true; readonly upload?: Upload; readonly body?: Uint8Array }
+  | { readonly ok: false; readonly code: string };
 
 export type SessionEvent =
   | { readonly type: 'start' }
@@ -60,29 +192,48 @@ export type SessionEvent =
   | { readonly type: 'connected' }
   | { readonly type: 'dial-failed'; readonly code: string; readonly message: string; readonly final: boolean }
   | { readonly type: 'frame'; readonly bytes: Uint8Array }
-  /** The answers to `open` and `seal`, in the order in which they were asked for. */
-  | { readonly type: 'opened'; readonly sequence: number; readonly body: Uint8Array; readonly opened: Opened }
-  | { readonly type: 'sealed'; readonly number: number; readonly body: Uint8Array }
+  /** The answers to `open`, `pass`, `seal` and `make`, in the order in which they were asked for, with the group as it is then. */
+  | {
+      readonly type: 'opened';
+      readonly sequence: number;
+      readonly body: Uint8Array;
+      readonly opened: GroupOpened;
+      readonly view: GroupView | undefined;
+    }
+  | { readonly type: 'passed'; readonly passed: Passed }
+  | { readonly type: 'sealed'; readonly ticket: number; readonly body: Uint8Array }
+  | { readonly type: 'made'; readonly task: Task; readonly made: Made; readonly view: GroupView | undefined }
   | { readonly type: 'cut'; readonly code: ClientCode }
   | { readonly type: 'timer'; readonly name: TimerName }
   | { readonly type: 'say'; readonly text: string; readonly ref: string | undefined }
+  | { readonly type: 'admit'; readonly fingerprint: string }
+  | { readonly type: 'ordered'; readonly order: SignedOrder; readonly move: Move | undefined }
+  | { readonly type: 'order-failed'; readonly code: string; readonly message: string }
   | { readonly type: 'leave' };
 
 export type Effect =
   | { readonly type: 'dial' }
   | { readonly type: 'write'; readonly bytes: Uint8Array }
-  /** Keys may take their time: both are answered by an event, one after another, in order. */
-  | { readonly type: 'open'; readonly sequence: number; readonly body: Uint8Array; readonly own: boolean }
-  | { readonly type: 'seal'; readonly content: Content }
+  /** Key work takes its time: it is done one after another, in order, and answered by events. */
+  | { readonly type: 'open'; readonly sequence: number; readonly body: Uint8Array }
+  | { readonly type: 'pass'; readonly passed: Passed }
+  | { readonly type: 'seal'; readonly ticket: number; readonly content: Content }
+  | { readonly type: 'make'; readonly task: Task }
+  /** The commit that was made last will not come. */
+  | { readonly type: 'discard' }
   | { readonly type: 'hang-up' }
   | { readonly type: 'set-timer'; readonly name: TimerName; readonly afterMs: number }
   | { readonly type: 'clear-timer'; readonly name: TimerName }
   | { readonly type: 'emit'; readonly event: ClientEvent }
+  /** To the host: everybody has been told where the room goes on. */
+  | { readonly type: 'moved' }
+  /** Goes on in another room, with what nobody has heard yet. */
+  | { readonly type: 'move'; readonly invite: Invite; readonly texts: readonly Draft[] }
   | { readonly type: 'end' };
 
-/** What a step may use of the world: keys, the clock's reading, and a random number in [0, 1). */
+/** What a step may use of the world: the room's keys that need no waiting, the clock's reading, and a random number in [0, 1). */
 export interface SessionContext {
-  readonly membership: Membership;
+  readonly room: Room;
   readonly now: number;
   readonly chance: () => number;
 }
@@ -92,16 +243,40 @@ export interface Turn extends SessionContext {
   readonly effects: Effect[];
 }
 
-export function createSession(name: string): Session {
+const NOTHING_SEEN: LogSeen = {
+  hashes: [],
+  last: 0,
+  lost: 0,
+  byMember: 0,
+  readableAt: 0,
+  unreadable: 0,
+  differing: [],
+};
+
+/** `texts`: what a member brings along from the room that moved here. */
+export function createSession(name: string, texts: readonly Draft[] = []): Session {
   return {
     link: { phase: 'idle' },
     stay: 'new',
+    belonging: { phase: 'outside' },
     name,
     attempt: 0,
-    counter: 0,
+    connection: 0,
+    counter: { phase: 'known', value: 0 },
     number: 0,
     heardAt: 0,
-    outbox: EMPTY_OUTBOX,
+    read: undefined,
+    view: undefined,
+    parts: NO_HEAD_PARTS,
+    commit: { phase: 'none' },
+    errands: [],
+    tries: 0,
+    junkToldAt: undefined,
+    sinceRotation: 0,
+    log: NOTHING_SEEN,
+    knocks: [],
+    names: new Map(),
+    outbox: { ...EMPTY_OUTBOX, waiting: texts },
     inbox: EMPTY_INBOX,
     schedule: OFF_SCHEDULE,
     tracked: [],

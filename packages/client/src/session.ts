@@ -1,16 +1,23 @@
-// The life of one member in one room, as a pure state machine: (session, event) -> { session, effects }. PROTOCOL.md §4, §5.7.
+// The life of one member in one room, as a pure state machine: (session, event) -> { session, effects }. PROTOCOL.md §4, §5.7, §5.8.
 
 import { encodeBeat, NAME_BYTES_MAX, SILENCE_LIMIT_MS } from '@sotto/protocol';
+import { fetchHead, leaveParted, takeMade } from './belonging.ts';
 import { close, closeWith, cut, retry } from './ending.ts';
+import { hasErrand, runErrands, want } from './errands.ts';
+import { answerInbox, takeOpened, takePassed } from './following.ts';
 import { dropSilent } from './inbox.ts';
+import { admit } from './admitting.ts';
+import { leave } from './leaving.ts';
 import { ATTACH_DEADLINE_MS, JOIN_LIMIT_MS } from './limits.ts';
-import { encodeText } from './text.ts';
 import { beatDelay, presenceDelay } from './pace.ts';
-import { answerInbox, takeFrame, takeOpened } from './reading.ts';
+import { takeFrame } from './reading.ts';
 import type { Effect, Session, SessionContext, SessionEvent, TimerName, Turn } from './session-state.ts';
-import { leave, pump, queueOnce, say, sendReceipt, takeSealed } from './speaking.ts';
+import { pump, queueOnce, say, sendReceipt, takeSealed } from './speaking.ts';
 import { announce, announceUnnamed, refuse } from './telling.ts';
+import { encodeText } from './text.ts';
 import { emit, setTimer, write } from './turn.ts';
+import { callRoll, takeDeparting, takeRestore, takeRollCallEnd, takeRotation } from './upkeep.ts';
+import { isParted } from './watching.ts';
 
 /** The one way a session changes. After `closed` nothing happens any more. */
 export function step(
@@ -38,7 +45,7 @@ function react(session: Session, event: SessionEvent, turn: Turn): Session {
     case 'connected':
       setTimer(turn, 'attach-deadline', ATTACH_DEADLINE_MS);
       if (session.stay === 'new') emit(turn, { type: 'state', state: 'joining' });
-      return { ...session, link: { phase: 'greeting' } };
+      return { ...session, connection: session.connection + 1, link: { phase: 'greeting' } };
     case 'dial-failed':
       return event.final
         ? close(session, turn, event.code, event.message)
@@ -46,18 +53,37 @@ function react(session: Session, event: SessionEvent, turn: Turn): Session {
     case 'frame':
       return takeFrame({ ...session, heardAt: turn.now }, event.bytes, turn);
     case 'opened':
-      return takeOpened(session, event.sequence, event.body, event.opened, turn);
+      return takeOpened(session, event, event.view, turn);
+    case 'passed':
+      return takePassed(session, event.passed, turn);
     case 'sealed':
-      return takeSealed(session, event.number, event.body, turn);
+      return takeSealed(session, event.ticket, event.body, turn);
+    case 'made':
+      return takeMade(session, event.task, event.made, event.view, turn);
     case 'cut':
       return cut(session, turn, event.code);
     case 'timer':
       return takeTimer(session, event.name, turn);
     case 'say':
       return say(session, event.text, event.ref, turn);
+    case 'admit':
+      return admit(session, event.fingerprint, turn);
+    case 'ordered':
+      return takeOrder(session, event, turn);
+    case 'order-failed':
+      emit(turn, { type: 'error', code: event.code, message: event.message });
+      return session;
     case 'leave':
       return leave(session, turn);
   }
+}
+
+function takeOrder(session: Session, { order, move }: SessionEvent & { type: 'ordered' }, turn: Turn): Session {
+  if (hasErrand(session, 'order')) {
+    refuse(turn, 'moderator-busy');
+    return session;
+  }
+  return runErrands(want(session, { type: 'order', order, move }), turn);
 }
 
 function isName(name: string): boolean {
@@ -83,7 +109,7 @@ function takeTimer(session: Session, name: TimerName, turn: Turn): Session {
     case 'silence':
       return takeSilence(session, turn);
     case 'join-limit':
-      return session.stay === 'joined' ? session : closeWith(session, turn, 'join-timeout');
+      return takeJoinLimit(session, turn);
     case 'receipt':
       return sendReceipt({ ...session, receipt: 'none' }, turn);
     case 'presence':
@@ -92,7 +118,24 @@ function takeTimer(session: Session, name: TimerName, turn: Turn): Session {
       return announceUnnamed(session, turn);
     case 'leave':
       return close(session, turn, undefined, undefined);
+    case 'fetch':
+      return fetchHead(session, turn);
+    case 'errand':
+      return runErrands(session, turn);
+    case 'rotate':
+      return takeRotation(session, turn);
+    case 'departing':
+      return takeDeparting(session, turn);
+    case 'restore-head':
+      return takeRestore(session, turn);
+    case 'roll-call':
+      return takeRollCallEnd(session, turn);
   }
+}
+
+function takeJoinLimit(session: Session, turn: Turn): Session {
+  if (session.stay === 'joined') return session;
+  return closeWith(session, turn, session.belonging.phase === 'knocking' ? 'knock-unanswered' : 'join-timeout');
 }
 
 function takeSilence(session: Session, turn: Turn): Session {
@@ -111,5 +154,7 @@ function takePresence(session: Session, turn: Turn): Session {
   for (const event of dropped.events) {
     next = answerInbox(announce(next, event, turn), event, turn);
   }
-  return next.stay === 'joined' ? pump(queueOnce(next, { type: 'presence', standing: 'here' }), turn) : next;
+  if (isParted(next, turn.now)) return leaveParted(next, turn);
+  if (next.stay !== 'joined') return next;
+  return callRoll(pump(queueOnce(next, { type: 'presence', standing: 'here' }), turn), turn);
 }

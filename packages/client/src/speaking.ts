@@ -1,11 +1,10 @@
 // What this member says: from a text to frames that leave in their order. PROTOCOL.md §5.4, §5.7.
 
-import { cutText, TEXT_BYTES_MAX } from '@sotto/protocol';
+import { plaintextBytes } from '@sotto/crypto';
+import { bodyBytes, cutText, LARGEST_FRAME_BYTES, TEXT_BYTES_MAX } from '@sotto/protocol';
 import type { Content } from '@sotto/protocol';
 import type { ClientCode } from './errors.ts';
-import { close } from './ending.ts';
-import { LEAVE_WAIT_MS } from './limits.ts';
-import { LARGEST_PLAINTEXT_BYTES } from './membership.ts';
+import { ROTATE_AFTER_FRAMES, ROTATE_SOON_MS } from './limits.ts';
 import { encodeText } from './text.ts';
 import { depart, enqueue, has, isFull, isInOrder, seal, takeResends } from './outbox.ts';
 import type { Draft } from './outbox.ts';
@@ -13,6 +12,10 @@ import { departures } from './schedule.ts';
 import type { Session, Turn } from './session-state.ts';
 import { refuse } from './telling.ts';
 import { clearTimer, publish, setTimer } from './turn.ts';
+import { seenHash } from './watching.ts';
+
+/** What long texts are cut for. */
+const LARGEST_PLAINTEXT_BYTES: number = plaintextBytes(bodyBytes(LARGEST_FRAME_BYTES));
 
 export function say(session: Session, text: string, ref: string | undefined, turn: Turn): Session {
   const bytes = encodeText(text.toWellFormed());
@@ -32,14 +35,6 @@ function refuseText(session: Session, bytes: Uint8Array): ClientCode | undefined
   return isFull(session.outbox) ? 'outbox-full' : undefined;
 }
 
-export function leave(session: Session, turn: Turn): Session {
-  if (session.stay === 'leaving') return close(session, turn, undefined, undefined);
-  if (session.link.phase !== 'live' || session.stay === 'new') return close(session, turn, undefined, undefined);
-  setTimer(turn, 'leave', LEAVE_WAIT_MS);
-  const leaving: Draft = { type: 'presence', standing: 'leaving' };
-  return pump({ ...session, stay: 'leaving', outbox: enqueue(session.outbox, [leaving]) }, turn);
-}
-
 export function sendReceipt(session: Session, turn: Turn): Session {
   return session.stay === 'joined' ? pump(queueOnce(session, { type: 'receipt' }), turn) : session;
 }
@@ -48,11 +43,16 @@ export function queueOnce(session: Session, draft: Draft): Session {
   return has(session.outbox, draft.type) ? session : { ...session, outbox: enqueue(session.outbox, [draft]) };
 }
 
+/** Only in the group, under a counter that belongs to its epoch: else the relay would keep what nobody can open. */
+export function maySpeak(session: Session): boolean {
+  return session.link.phase === 'live' && session.belonging.phase === 'inside' && session.counter.phase === 'known';
+}
+
 /** Lets leave what may leave now: first what has to be sent again, in its old order, then what waits. */
 export function pump(session: Session, turn: Turn): Session {
-  if (session.link.phase !== 'live') return session;
+  if (!maySpeak(session)) return session;
   const { outbox, resends } = takeResends(session.outbox);
-  for (const body of resends) publish(turn, session.counter, body);
+  for (const body of resends) publish(turn, session.counter.value, body);
   let next: Session = { ...session, outbox };
   if (!isInOrder(next.outbox)) return next;
   let count = departures(next.schedule, next.outbox.waiting.length, next.outbox.departed.length);
@@ -65,26 +65,35 @@ function departNext(session: Session, turn: Turn): Session {
   const draft = session.outbox.waiting[0];
   if (draft === undefined) return session;
   const number = session.number + 1;
-  turn.effects.push({ type: 'seal', content: toContent(draft, number, session) });
+  const outbox = depart(session.outbox, draft, number);
+  turn.effects.push({ type: 'seal', ticket: outbox.ticket, content: toContent(draft, number, session, turn) });
   clearTimer(turn, 'receipt');
-  return { ...session, number, receipt: 'none', outbox: depart(session.outbox, draft, number) };
+  const sinceRotation = session.sinceRotation + (draft.type === 'text' ? 1 : 0);
+  if (sinceRotation === ROTATE_AFTER_FRAMES) setTimer(turn, 'rotate', Math.round(turn.chance() * ROTATE_SOON_MS));
+  return { ...session, number, sinceRotation, receipt: 'none', outbox };
 }
 
-/** A frame is sealed: it leaves at once, unless the connection was cut meanwhile or an earlier frame has to be sent again first. */
-export function takeSealed(session: Session, number: number, body: Uint8Array, turn: Turn): Session {
-  const leaves = session.link.phase === 'live' && isInOrder(session.outbox);
-  if (leaves) publish(turn, session.counter, body);
-  return pump({ ...session, outbox: seal(session.outbox, number, body, leaves ? 'in-flight' : 'cut-off') }, turn);
+/** A frame is sealed: it leaves at once, unless it has to wait for the connection, the counter or an earlier frame that goes again first. */
+export function takeSealed(session: Session, ticket: number, body: Uint8Array, turn: Turn): Session {
+  const leaves = maySpeak(session) && isInOrder(session.outbox);
+  if (leaves) publish(turn, session.counter.value, body);
+  return pump({ ...session, outbox: seal(session.outbox, ticket, body, leaves ? 'in-flight' : 'cut-off') }, turn);
 }
 
-function toContent(draft: Draft, number: number, session: Session): Content {
-  const header = { number, seen: session.inbox.seen };
+function toContent(draft: Draft, number: number, session: Session, { room }: Turn): Content {
+  const header = { number, seen: session.inbox.seen, logHash: seenHash(session.log) };
   switch (draft.type) {
     case 'text':
       return { ...header, type: 'text', index: draft.index, count: draft.count, bytes: draft.bytes };
     case 'presence':
-      return { ...header, type: 'presence', standing: draft.standing, name: session.name };
+      return draft.standing === 'leaving'
+        ? { ...header, type: 'presence', standing: 'leaving', name: session.name, signature: room.leaveSignature }
+        : { ...header, type: 'presence', standing: draft.standing, name: session.name };
     case 'receipt':
       return { ...header, type: 'receipt' };
+    case 'roll-call':
+      return { ...header, type: 'roll-call' };
+    case 'move':
+      return { ...header, ...draft.move };
   }
 }

@@ -1,22 +1,29 @@
 // What a session tells its front end.
 
 import { fingerprint } from '@sotto/crypto';
-import { equalBytes } from '@sotto/protocol';
+import { equalBytes, toHex } from '@sotto/protocol';
 import { CLIENT_CODES } from './errors.ts';
 import type { ClientCode } from './errors.ts';
-import type { Speaker } from './events.ts';
+import type { ListedMember, Speaker } from './events.ts';
 import { presentMembers } from './inbox.ts';
 import type { InboxEvent, InboxText, Member } from './inbox.ts';
-import { NAME_WAIT_MS, UNNAMED_BYTES_MAX } from './limits.ts';
+import { NAME_WAIT_MS, NAMES_MAX, UNNAMED_BYTES_MAX } from './limits.ts';
 import { decodeText } from './text.ts';
-import type { Membership } from './membership.ts';
+import type { Room } from './room-access.ts';
 import type { Session, Turn } from './session-state.ts';
 import { emit, setTimer } from './turn.ts';
+import { warn } from './watching.ts';
 
-/** Everybody who is here, oneself first. */
-export function listMembers(session: Session, membership: Membership): (Speaker & { self: boolean })[] {
-  const self = { name: session.name, fingerprint: membership.fingerprint, self: true };
-  return [self, ...presentMembers(session.inbox).map((member) => ({ ...speaker(member), self: false }))];
+/** Everybody who can read, oneself first: whoever is in the group and has not asked to be removed. */
+export function listMembers(session: Session, room: Room): ListedMember[] {
+  const departing = session.view?.departing ?? [];
+  const others = (session.view?.members ?? []).flatMap(({ memberId, memberKey, self }): ListedMember[] => {
+    if (self || departing.some((gone) => equalBytes(gone, memberId))) return [];
+    const member = session.inbox.members.get(toHex(memberKey));
+    const present = member?.standing === 'here';
+    return [{ name: member?.name ?? '', fingerprint: fingerprint(memberKey), self: false, present }];
+  });
+  return [{ name: session.name, fingerprint: room.fingerprint, self: true, present: true }, ...others];
 }
 
 /** Tells what the log brought; a text whose speaker has no name yet waits for it, and comes in its place when the name does. */
@@ -24,7 +31,33 @@ export function announce(session: Session, event: InboxEvent, turn: Turn): Sessi
   if (event.type === 'text' && event.member.name === '') return holdUnnamed(session, event, turn);
   if (event.type === 'left') return tellAndName(session, event.member, turn, () => announceInbox(event, turn));
   announceInbox(event, turn);
-  return event.type === 'arrived' ? tellAndName(session, event.member, turn, () => undefined) : session;
+  if (event.type !== 'arrived') return session;
+  return tellAndName(bindName(session, event.member, turn), event.member, turn, () => undefined);
+}
+
+/** A name that another key has, or had, is said loudly: whoever reads a name must not take one for the other. */
+function bindName(session: Session, member: Member, turn: Turn): Session {
+  const name = foldName(member.name);
+  const who = speaker(member);
+  const known = session.names.get(name);
+  if (known === who.fingerprint) return session;
+  const taken =
+    name === foldName(session.name) ||
+    presentMembers(session.inbox).some(
+      (other) => foldName(other.name) === name && !equalBytes(other.memberKey, member.memberKey),
+    );
+  if (taken) {
+    warn(turn, 'name-taken', who);
+    return session;
+  }
+  if (known !== undefined) warn(turn, 'key-changed', who);
+  const names = [...session.names].filter(([other]) => other !== name).slice(1 - NAMES_MAX);
+  return { ...session, names: new Map([...names, [name, who.fingerprint]]) };
+}
+
+/** Names that look alike are one: case and composition do not tell people apart. */
+function foldName(name: string): string {
+  return name.normalize('NFKC').toLowerCase().trim();
 }
 
 /** Shows what waits for a name, as it is. */
@@ -68,6 +101,7 @@ function announceInbox(event: InboxEvent, turn: Turn): void {
     case 'gap':
       gap(turn, event.count, event.member);
       return;
+    case 'asked':
     case 'seen':
       return;
   }
@@ -77,11 +111,23 @@ export function gap(turn: Turn, count: number, member: Member | undefined): void
   emit(turn, { type: 'gap', count, ...(member === undefined ? {} : { from: speaker(member) }) });
 }
 
-export function emitMembers(session: Session, turn: Turn): void {
-  emit(turn, { type: 'members', members: listMembers(session, turn.membership) });
+/** How many others have said that they saw own texts. */
+export function tellDelivered(session: Session, turn: Turn): Session {
+  const others = presentMembers(session.inbox);
+  const tracked = session.tracked.map((text) => {
+    const by = others.filter((member) => member.seen >= text.sequence).length;
+    if (by <= text.by) return text;
+    emit(turn, { type: 'delivered', id: text.id, by });
+    return { ...text, by };
+  });
+  return { ...session, tracked };
 }
 
-export function refuse(turn: Turn, code: ClientCode, ref: string | undefined): void {
+export function emitMembers(session: Session, turn: Turn): void {
+  emit(turn, { type: 'members', members: listMembers(session, turn.room) });
+}
+
+export function refuse(turn: Turn, code: ClientCode, ref?: string): void {
   emit(turn, { type: 'error', code, message: CLIENT_CODES[code], ref });
 }
 

@@ -1,6 +1,7 @@
 // What a step asks of the world, a word each.
 
-import { encodeFrame } from '@sotto/protocol';
+import { encodeFetch, encodeFrame } from '@sotto/protocol';
+import type { HeadName } from '@sotto/protocol';
 import type { ClientEvent } from './events.ts';
 import type { TimerName, Turn } from './session-state.ts';
 
@@ -14,6 +15,10 @@ export function write(turn: Turn, bytes: Uint8Array): void {
 
 export function publish(turn: Turn, counter: number, body: Uint8Array): void {
   write(turn, encodeFrame({ operation: 'publish', number: counter, body }));
+}
+
+export function fetchFrame(what: HeadName): Uint8Array {
+  return encodeFetch({ what });
 }
 
 export function setTimer(turn: Turn, name: TimerName, afterMs: number): void {

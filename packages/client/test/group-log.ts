@@ -1,14 +1,23 @@
 // A room's log, counter and heads as an honest relay keeps them, and members that read it: group keys without a network.
 
 import { deriveRoomKeys } from '@sotto/crypto';
-import type { GroupSuite } from '@sotto/crypto/group';
+import { proveLeave } from '@sotto/crypto/group';
+import type { GroupIdentity, GroupSuite } from '@sotto/crypto/group';
 import { nativeCrypto } from '@sotto/crypto/native';
-import { bodyBytes, FRAME_BYTES } from '@sotto/protocol';
-import type { Content } from '@sotto/protocol';
+import { bodyBytes, FRAME_BYTES, toHex } from '@sotto/protocol';
+import type { AccessMode, Content, ContentHeader, Decoded, SignedAccess, SignedOrder } from '@sotto/protocol';
 import { SeededRandom } from '@sotto/test-kit';
 import { GroupMembership } from '../src/group-membership.ts';
-import type { GroupOpened } from '../src/group-membership.ts';
+import { Moderator } from './moderator.ts';
+import type { GroupOpened, GroupView } from '../src/group-membership.ts';
 import type { Upload } from '../src/upload.ts';
+
+/** What a commit has left at the relay: its head, the counter that it made, and where the log goes on behind it. */
+interface Stored {
+  readonly bytes: Uint8Array;
+  readonly counter: number;
+  readonly next: number;
+}
 
 export class GroupLog {
   readonly random: SeededRandom;
@@ -16,24 +25,27 @@ export class GroupLog {
   readonly roomId: Uint8Array;
   readonly entries: Uint8Array[] = [];
   readonly suite: GroupSuite;
+  readonly moderator: Moderator;
   counter = 0;
-  head: { readonly bytes: Uint8Array; readonly counter: number } | undefined;
-  previousHead: Uint8Array | undefined;
+  head: Stored | undefined;
+  previousHead: Stored | undefined;
 
   constructor(seed: number, suite: GroupSuite = 'x25519') {
     this.random = new SeededRandom(seed);
     this.suite = suite;
     this.roomSecret = this.random.bytes(32);
+    const moderatorSeed = this.random.bytes(32);
     this.roomId = deriveRoomKeys(this.roomSecret, this.random.bytes(32)).roomId;
+    this.moderator = new Moderator(moderatorSeed, this.roomId);
   }
 
-  member(name: string, roomSecret = this.roomSecret): Promise<GroupReader> {
-    return GroupReader.open(this, name, roomSecret);
+  member(name: string, identity?: GroupIdentity): Promise<GroupReader> {
+    return GroupReader.open(this, name, identity);
   }
 
-  async founded(): Promise<this> {
+  async founded(access?: SignedAccess): Promise<this> {
     const founder = await this.member('founder');
-    this.commit(await founder.membership.found(), 0);
+    this.commit(await founder.membership.found(access), 0);
     founder.membership.destroy();
     return this;
   }
@@ -51,11 +63,13 @@ export class GroupLog {
       throw new Error('a frame of another size than its upload says');
     this.entries.push(...upload.bodies);
     this.counter += 1;
-    this.previousHead = this.head?.bytes;
-    this.head = { bytes: upload.head, counter: this.counter };
+    this.previousHead = this.head;
+    this.head = { bytes: upload.head, counter: this.counter, next: this.entries.length };
     return 'accepted';
   }
 }
+
+type Said = Content extends infer Each ? (Each extends Content ? Omit<Each, keyof ContentHeader> : never) : never;
 
 /** A member and how far it has read. */
 export class GroupReader {
@@ -63,22 +77,23 @@ export class GroupReader {
   readonly membership: GroupMembership;
   readonly heard: string[] = [];
   readonly opened: GroupOpened[] = [];
-  readonly #log: GroupLog;
+  readonly log: GroupLog;
   #read: number;
   #number = 0;
   #counter: number;
 
   private constructor(log: GroupLog, name: string, membership: GroupMembership) {
-    this.#log = log;
+    this.log = log;
     this.name = name;
     this.membership = membership;
     this.#read = log.entries.length;
     this.#counter = log.counter;
   }
 
-  static async open(log: GroupLog, name: string, roomSecret: Uint8Array): Promise<GroupReader> {
-    const surroundings = { crypto: nativeCrypto, suite: log.suite, random: log.random.bytes };
-    return new GroupReader(log, name, await GroupMembership.open(roomSecret, log.roomId, surroundings));
+  static async open(log: GroupLog, name: string, identity: GroupIdentity | undefined): Promise<GroupReader> {
+    const { suite, moderator, random, roomSecret, roomId } = log;
+    const surroundings = { crypto: nativeCrypto, suite, random: random.bytes, moderatorKey: moderator.publicKey };
+    return new GroupReader(log, name, await GroupMembership.open(roomSecret, roomId, { ...surroundings, identity }));
   }
 
   get counter(): number {
@@ -87,59 +102,150 @@ export class GroupReader {
 
   /** Takes the log to its end, as the relay would send it: the counter comes with the last frame of its commit. */
   async read(): Promise<void> {
-    for (; this.#read < this.#log.entries.length; this.#read += 1) {
-      const opened = await this.membership.open(this.#log.entries[this.#read] ?? new Uint8Array(0));
+    for (; this.#read < this.log.entries.length; this.#read += 1) {
+      const opened = await this.membership.open(this.log.entries[this.#read] ?? new Uint8Array(0));
       this.opened.push(opened);
       if (opened.kind === 'content' && opened.content.type === 'text') {
         this.heard.push(Buffer.from(opened.content.bytes).toString());
       }
     }
-    this.#counter = this.#log.counter;
+    this.#counter = this.log.counter;
   }
 
   /** Joins from the current head, whatever comes in between. */
   async join(again = false): Promise<void> {
     for (;;) {
-      const head = this.#log.head;
+      const head = this.log.head;
       if (head === undefined) throw new Error('a room without a head');
-      this.#read = this.#log.entries.length;
+      const before = this.log.entries.length;
       const upload = await this.membership.join(head.bytes, again);
       if (!upload.ok) throw new Error(upload.code);
-      if (this.#log.commit(upload.value, head.counter) === 'accepted') break;
+      if (this.log.commit(upload.value, head.counter) === 'accepted') {
+        this.#read = before;
+        break;
+      }
       this.membership.discard();
     }
     await this.read();
   }
 
   async say(text: string): Promise<void> {
+    await this.publish(() => ({ type: 'text', index: 0, count: 1, bytes: Buffer.from(text) }));
+  }
+
+  callRoll(): Promise<void> {
+    return this.publish(() => ({ type: 'roll-call' }));
+  }
+
+  async publish(say: () => Said): Promise<void> {
     this.#number += 1;
-    const content: Content = {
-      type: 'text',
-      number: this.#number,
-      seen: 0,
-      index: 0,
-      count: 1,
-      bytes: Buffer.from(text),
-    };
+    const content = { number: this.#number, seen: 0, logHash: new Uint8Array(16), ...say() } as Content;
     // A refused frame is sealed again under the epoch that has begun meanwhile.
-    while (this.#log.publish(await this.membership.seal(content), this.#counter) === 'stale') await this.read();
+    while (this.log.publish(await this.membership.seal(content), this.#counter) === 'stale') await this.read();
   }
 
   /** Rotates, and removes who wants to go. @returns whether this member's commit was the one that was taken. */
-  async rotate(): Promise<boolean> {
-    const upload = await this.membership.rotate();
+  rotate(): Promise<boolean> {
+    return this.commit(this.membership.rotate());
+  }
+
+  removeSilent(): Promise<boolean> {
+    return this.commit(this.membership.removeSilent());
+  }
+
+  order(...orders: readonly SignedOrder[]): Promise<boolean> {
+    return this.commit(this.membership.order(orders));
+  }
+
+  admit(stranger: GroupReader): Promise<boolean> {
+    return this.commit(this.membership.admit(stranger.membership.memberId));
+  }
+
+  /** @returns whether the relay took it; another's commit may have come first. */
+  async commit(made: Promise<Decoded<Upload, string>>): Promise<boolean> {
+    const upload = await made;
     if (!upload.ok) throw new Error(upload.code);
-    const taken = this.#log.commit(upload.value, this.#counter) === 'accepted';
+    const taken = this.log.commit(upload.value, this.#counter) === 'accepted';
     if (!taken) this.membership.discard();
     await this.read();
     return taken;
   }
 
-  leave(): void {
-    this.#log.publish(this.membership.sealLeave(), this.#counter);
+  /** Puts a head up that begins no epoch. */
+  async putHead(made: Promise<Upload>): Promise<void> {
+    this.log.commit(await made, this.#counter);
+    await this.read();
+  }
+
+  async knock(): Promise<void> {
+    const body = await this.membership.knock(this.name);
+    this.log.publish(body, this.log.counter);
+  }
+
+  /** Enters by the welcome that it has read, with the head that stands, and reads on behind the commit that let it in. */
+  async enter(head: Stored | undefined = this.log.head): Promise<void> {
+    if (head === undefined) throw new Error('a room without a head');
+    const entered = await this.membership.joinByWelcome(head.bytes);
+    if (!entered.ok) throw new Error(entered.code);
+    this.#read = head.next;
+    await this.read();
+  }
+
+  /** The last thing that was read and meant something. */
+  get news(): GroupOpened | undefined {
+    return this.opened.findLast(({ kind }) => kind !== 'nothing');
+  }
+
+  /** Says goodbye, and sees its own words before it is gone. */
+  async leave(): Promise<void> {
+    await this.publish(() => {
+      const { signature } = proveLeave(this.membership.identity, this.log.roomId);
+      return { type: 'presence', standing: 'leaving', name: this.name, signature };
+    });
+  }
+
+  get view(): GroupView {
+    const view = this.membership.view;
+    if (view === undefined) throw new Error(`${this.name} is not in the group`);
+    return view;
   }
 
   get names(): number {
-    return this.membership.roster.length;
+    return this.view.members.length;
   }
+}
+
+/** A founded room that these have joined one after another; everybody has read everything. */
+export async function room(
+  seed: number,
+  names: readonly string[],
+  access?: AccessMode,
+): Promise<{ log: GroupLog; members: GroupReader[] }> {
+  const log = new GroupLog(seed);
+  await log.founded(access && log.moderator.access(access));
+  const members: GroupReader[] = [];
+  for (const name of names) {
+    const member = await log.member(name);
+    await member.join();
+    members.push(member);
+    await readAll(members);
+  }
+  return { log, members };
+}
+
+export async function readAll(members: readonly GroupReader[]): Promise<void> {
+  for (const member of members) await member.read();
+}
+
+/** The one of this name; a scene without its people is a fault of its test. */
+export function named(members: readonly GroupReader[], name: string): GroupReader {
+  const found = members.find((member) => member.name === name);
+  if (found === undefined) throw new Error(`nobody is called ${name}`);
+  return found;
+}
+
+/** Everything that all members must see alike. */
+export function viewOf(member: GroupReader): unknown {
+  const { epoch, members, access, roomCode, rollCalled } = member.view;
+  return { epoch, access, roomCode, rollCalled, members: members.map(({ memberId }) => toHex(memberId)) };
 }

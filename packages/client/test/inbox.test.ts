@@ -1,20 +1,24 @@
 import type { Content } from '@sotto/protocol';
 import { SeededRandom } from '@sotto/test-kit';
 import { describe, expect, test } from 'vitest';
-import { dropSilent, EMPTY_INBOX, takeContent, takeSequence } from '../src/inbox.ts';
+import { dropSilent, EMPTY_INBOX, takeContent, takeRoster, takeSequence } from '../src/inbox.ts';
 import type { Inbox, InboxEvent } from '../src/inbox.ts';
-import { KNOWN_MEMBERS_MAX, MEMBER_SILENT_MS } from '../src/limits.ts';
+import { MEMBER_SILENT_MS } from '../src/limits.ts';
 
 const anna = new Uint8Array(32).fill(1);
 const ben = new Uint8Array(32).fill(2);
 
 function text(number: number, index = 0, count = 1, bytes: Uint8Array = Uint8Array.of(number)): Content {
-  return { type: 'text', number, seen: 0, index, count, bytes };
+  return { type: 'text', number, seen: 0, logHash: new Uint8Array(16), index, count, bytes };
 }
 
 function presence(number: number, standing: 'arriving' | 'here' | 'leaving', name = 'Anna'): Content {
-  return { type: 'presence', number, seen: 0, standing, name };
+  const content = { type: 'presence', number, seen: 0, logHash: new Uint8Array(16), name } as const;
+  return standing === 'leaving' ? { ...content, standing, signature: new Uint8Array(64) } : { ...content, standing };
 }
+
+/** Both are in the group, and nobody else. */
+const ROOM: Inbox = takeRoster(EMPTY_INBOX, [anna, ben], 0).inbox;
 
 /** Takes contents of one member in turn. @returns the last inbox and what was said, in short. */
 function take(inbox: Inbox, memberKey: Uint8Array, contents: readonly Content[]): { inbox: Inbox; said: string[] } {
@@ -23,7 +27,7 @@ function take(inbox: Inbox, memberKey: Uint8Array, contents: readonly Content[])
   for (const content of contents) {
     const taken = takeContent(next, memberKey, content, 0);
     next = taken.inbox;
-    said.push(...taken.events.filter((event) => event.type !== 'seen').map(inShort));
+    said.push(...taken.events.filter((event) => event.type !== 'seen' && event.type !== 'asked').map(inShort));
   }
   return { inbox: next, said };
 }
@@ -49,24 +53,24 @@ describe('the log', () => {
 
 describe("a member's numbers", () => {
   test('a frame that comes twice is taken once; the next one is taken', () => {
-    expect(take(EMPTY_INBOX, anna, [text(1), text(1), text(2), text(1), text(2)]).said).toEqual(['text 1', 'text 2']);
+    expect(take(ROOM, anna, [text(1), text(1), text(2), text(1), text(2)]).said).toEqual(['text 1', 'text 2']);
   });
 
   test('two members do not disturb each other', () => {
-    const first = take(EMPTY_INBOX, anna, [text(1)]);
+    const first = take(ROOM, anna, [text(1)]);
     expect(take(first.inbox, ben, [text(1)]).said).toEqual(['text 1']);
   });
 
   test('a number that is missing is shown as a gap, once', () => {
-    expect(take(EMPTY_INBOX, anna, [text(1), text(4), text(5)]).said).toEqual(['text 1', 'gap 2', 'text 4', 'text 5']);
+    expect(take(ROOM, anna, [text(1), text(4), text(5)]).said).toEqual(['text 1', 'gap 2', 'text 4', 'text 5']);
   });
 
   test('whoever is heard for the first time has no gap before', () => {
-    expect(take(EMPTY_INBOX, anna, [text(9)]).said).toEqual(['text 9']);
+    expect(take(ROOM, anna, [text(9)]).said).toEqual(['text 9']);
   });
 
   test('a jump that a gap in the log explains is not shown again', () => {
-    const known = take(EMPTY_INBOX, anna, [text(1)]).inbox;
+    const known = take(ROOM, anna, [text(1)]).inbox;
     const jumped = takeSequence({ ...known, seen: 1 }, 3);
     expect(jumped?.events).toEqual([{ type: 'gap', count: 1 }]);
     expect(take(jumped?.inbox ?? known, anna, [text(3), text(5)]).said).toEqual(['text 3', 'gap 1', 'text 5']);
@@ -77,34 +81,38 @@ describe('fragments', () => {
   const bytes = Uint8Array.of(7);
 
   test('make one text, whatever control frames stand between two texts', () => {
-    const said = take(EMPTY_INBOX, anna, [text(1, 0, 3, bytes), text(2, 1, 3, bytes), text(3, 2, 3, bytes)]).said;
+    const said = take(ROOM, anna, [text(1, 0, 3, bytes), text(2, 1, 3, bytes), text(3, 2, 3, bytes)]).said;
     expect(said).toEqual(['text 7,7,7']);
   });
 
   test('of a text whose middle is missing are dropped, and the gap is shown', () => {
-    const said = take(EMPTY_INBOX, anna, [text(1, 0, 3, bytes), text(3, 2, 3, bytes), text(4)]).said;
+    const said = take(ROOM, anna, [text(1, 0, 3, bytes), text(3, 2, 3, bytes), text(4)]).said;
     expect(said).toEqual(['gap 1', 'text 4']);
   });
 
   test('of a text that began before one joined are dropped without a word', () => {
-    expect(take(EMPTY_INBOX, anna, [text(5, 1, 2, bytes), text(6)]).said).toEqual(['text 6']);
+    expect(take(ROOM, anna, [text(5, 1, 2, bytes), text(6)]).said).toEqual(['text 6']);
   });
 });
 
 describe('who is here', () => {
   test('arrives once, whatever is said how often', () => {
-    const { said } = take(EMPTY_INBOX, anna, [presence(1, 'here'), presence(2, 'here'), text(3), presence(4, 'here')]);
+    const { said } = take(ROOM, anna, [presence(1, 'here'), presence(2, 'here'), text(3), presence(4, 'here')]);
     expect(said).toEqual(['arrived', 'text 3']);
   });
 
   test('leaves once, and arrives again', () => {
     const contents = [presence(1, 'arriving'), presence(2, 'leaving'), presence(3, 'leaving'), presence(4, 'here')];
-    expect(take(EMPTY_INBOX, anna, contents).said).toEqual(['arrived', 'left', 'arrived']);
+    expect(take(ROOM, anna, contents).said).toEqual(['arrived', 'left', 'arrived']);
   });
 
   test('was dropped for silence, and arrives again with whatever it says next', () => {
-    for (const content of [text(2), presence(2, 'here'), { type: 'receipt', number: 2, seen: 0 } as const]) {
-      const here = take(EMPTY_INBOX, anna, [presence(1, 'here')]).inbox;
+    for (const content of [
+      text(2),
+      presence(2, 'here'),
+      { type: 'receipt', number: 2, seen: 0, logHash: new Uint8Array(16) } as const,
+    ]) {
+      const here = take(ROOM, anna, [presence(1, 'here')]).inbox;
       const dropped = dropSilent(here, MEMBER_SILENT_MS);
       expect(dropped.events.map(inShort)).toEqual(['left']);
       expect(dropSilent(dropped.inbox, 2 * MEMBER_SILENT_MS).events).toEqual([]);
@@ -114,32 +122,44 @@ describe('who is here', () => {
   });
 
   test('is not dropped a moment too early', () => {
-    const here = take(EMPTY_INBOX, anna, [presence(1, 'here')]).inbox;
+    const here = take(ROOM, anna, [presence(1, 'here')]).inbox;
     expect(dropSilent(here, MEMBER_SILENT_MS - 1).events).toEqual([]);
   });
 });
 
 describe('what a member may make us hold', () => {
-  test('is a bounded number of members, of whom the known ones are still heard', () => {
-    const keys = new SeededRandom(1);
-    let inbox = take(EMPTY_INBOX, anna, [text(1)]).inbox;
-    for (let index = 0; index < KNOWN_MEMBERS_MAX + 100; index += 1) {
-      inbox = takeContent(inbox, keys.bytes(32), presence(1, 'here'), 0).inbox;
-    }
-    expect(inbox.members.size).toBe(KNOWN_MEMBERS_MAX);
-    expect(take(inbox, anna, [text(2)]).said).toEqual(['text 2']);
-    expect(take(inbox, ben, [text(1)]).said).toEqual([]);
+  test('is nothing, if it is not in the group', () => {
+    const stranger = new SeededRandom(1).bytes(32);
+    expect(take(ROOM, stranger, [presence(1, 'here'), text(2)])).toEqual({ inbox: ROOM, said: [] });
+  });
+
+  test('is forgotten when it is out of the group, and those who stay are kept as they are', () => {
+    const heard = take(take(ROOM, anna, [presence(1, 'here'), text(2)]).inbox, ben, [presence(1, 'here', 'Ben')]).inbox;
+    const taken = takeRoster(heard, [anna], 5);
+    expect(taken.removed.map(({ name }) => name)).toEqual(['Ben']);
+    expect([...taken.inbox.members.values()]).toEqual([[...heard.members.values()][0]]);
+    expect(take(taken.inbox, ben, [text(2)]).said).toEqual([]);
+  });
+
+  test('is not another name than the first that it said', () => {
+    const renamed = take(ROOM, anna, [presence(1, 'here', 'Anna'), presence(2, 'here', 'Ben')]).inbox;
+    expect([...renamed.members.values()].map(({ name }) => name)).toEqual(['Anna', '']);
   });
 
   test('is nothing that is under way once it has left', () => {
     const said = [presence(1, 'here'), text(2, 0, 2), presence(3, 'leaving')];
-    const member = [...take(EMPTY_INBOX, anna, said).inbox.members.values()][0];
-    expect(member?.present).toBe(false);
+    const member = [...take(ROOM, anna, said).inbox.members.values()][0];
+    expect(member?.standing).toBe('gone');
     expect(member?.partial).toEqual([]);
   });
 
   test('is not a receipt for what was not said yet', () => {
-    const taken = takeContent({ ...EMPTY_INBOX, seen: 5 }, anna, { type: 'receipt', number: 1, seen: 99 }, 0);
+    const taken = takeContent(
+      { ...ROOM, seen: 5 },
+      anna,
+      { type: 'receipt', number: 1, seen: 99, logHash: new Uint8Array(16) },
+      0,
+    );
     expect([...taken.inbox.members.values()][0]?.seen).toBe(5);
   });
 });

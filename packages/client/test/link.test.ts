@@ -2,6 +2,7 @@ import { encodeChallenge, HEARTBEAT_INTERVAL_MS, RELAY_CODES, SILENCE_LIMIT_MS }
 import type { RelayCode } from '@sotto/protocol';
 import { createStreamPair } from '@sotto/test-kit';
 import type { StreamEnd } from '@sotto/test-kit';
+import { nativeCrypto } from '@sotto/crypto/native';
 import { describe, expect, test } from 'vitest';
 import { RELAY_REASONS } from '../src/errors.ts';
 import { Client, DialError } from '../src/index.ts';
@@ -257,7 +258,8 @@ describe('the edges of a client', () => {
       const client = new Client({
         invite: room.invite,
         name: 'Anna',
-        dial: () => Promise.reject(new DialError('no-way', 'no way')),
+        dialFor: () => () => Promise.reject(new DialError('no-way', 'no way')),
+        crypto: nativeCrypto,
         clock,
         random,
         tell: () => undefined,

@@ -1,10 +1,14 @@
 // A room on a fake clock: a scripted relay, real clients, and what each of them was told.
 
+import { nativeCrypto } from '@sotto/crypto/native';
+import { equalBytes } from '@sotto/protocol';
 import type { Invite } from '@sotto/protocol';
 import { createStreamPair, FakeClock, SeededRandom } from '@sotto/test-kit';
 import type { StreamConditions, StreamPair } from '@sotto/test-kit';
 import { Client, DialError, registrationOf } from '../src/index.ts';
-import type { ClientEvent, Dial } from '../src/index.ts';
+import type { ClientEvent, Dial, Moderator } from '../src/index.ts';
+import { GroupMembership } from '../src/group-membership.ts';
+import { Moderator as OnionSigner } from './moderator.ts';
 import { ScriptedRelay } from './scripted-relay.ts';
 
 type Wanted<Type> = Type extends 'arrived' | 'left' ? 'arrived' | 'left' : Type;
@@ -28,20 +32,45 @@ export interface SeatOptions {
   readonly invite?: Invite;
   readonly hear?: (event: ClientEvent, seat: Seat) => void;
   readonly random?: (length: number) => Uint8Array;
+  readonly moderator?: Moderator;
+  /** The rooms that this one may move to. */
+  readonly elsewhere?: readonly Rehearsal[];
 }
 
 export class Rehearsal {
-  readonly clock: FakeClock = new FakeClock();
+  readonly clock: FakeClock;
   readonly random: SeededRandom;
   readonly invite: Invite;
   readonly relay: ScriptedRelay;
+  /** What the host signs with. */
+  readonly signer: OnionSigner;
   /** Dials fail while it is so, as when Tor finds no way. */
   unreachable = false;
+  readonly founded: Promise<void>;
+  readonly #clients: Client[] = [];
+  #founding: 'under way' | 'done' = 'under way';
 
-  constructor(seed = 1) {
+  constructor(seed = 1, clock?: FakeClock) {
     this.random = new SeededRandom(seed);
-    this.invite = { onionKey: this.random.bytes(32), roomSecret: this.random.bytes(32) };
+    const roomSecret = this.random.bytes(32);
+    const { roomId } = registrationOf({ onionKey: new Uint8Array(32), roomSecret });
+    this.signer = new OnionSigner(this.random.bytes(32), roomId);
+    this.invite = { onionKey: this.signer.publicKey, roomSecret };
     this.relay = new ScriptedRelay(registrationOf(this.invite), this.random.bytes);
+    this.clock =
+      clock ?? new FakeClock(() => this.#founding === 'under way' || this.#clients.some((client) => client.isBusy));
+    this.founded = this.#found(roomId);
+  }
+
+  /** As the host does it, before it shows the string. */
+  async #found(roomId: Uint8Array): Promise<void> {
+    const random = this.random.bytes;
+    const surroundings = { crypto: nativeCrypto, suite: 'x-wing', random, moderatorKey: this.invite.onionKey } as const;
+    const membership = await GroupMembership.open(this.invite.roomSecret, roomId, surroundings);
+    const { bodies, head } = await membership.found();
+    membership.destroy();
+    this.relay.commit(bodies, head);
+    this.#founding = 'done';
   }
 
   /** A client that has not started yet. */
@@ -49,25 +78,32 @@ export class Rehearsal {
     const events: ClientEvent[] = [];
     const streams: StreamPair[] = [];
     let connection = -1;
-    const dial: Dial = () => {
-      if (this.unreachable) return Promise.reject(new DialError('onion-unreachable', 'no way to the onion'));
-      const pair = createStreamPair(this.clock, options.conditions?.(streams.length) ?? {});
-      streams.push(pair);
-      connection = this.relay.connections;
-      this.relay.accept(pair.far);
-      return Promise.resolve(pair.near);
+    const dialFor = (invite: Invite): Dial => {
+      const room = options.elsewhere?.find((other) => equalBytes(other.invite.onionKey, invite.onionKey)) ?? this;
+      return () => {
+        if (room.unreachable) return Promise.reject(new DialError('onion-unreachable', 'no way to the onion'));
+        const pair = createStreamPair(this.clock, options.conditions?.(streams.length) ?? {});
+        streams.push(pair);
+        connection = room.relay.connections;
+        room.relay.accept(pair.far);
+        return Promise.resolve(pair.near);
+      };
     };
+    const { dial, moderator } = options;
     const client = new Client({
       invite: options.invite ?? this.invite,
       name,
-      dial: options.dial ?? dial,
+      dialFor: (invite) => dial ?? dialFor(invite),
       clock: this.clock,
       random: options.random ?? this.random.bytes,
+      crypto: nativeCrypto,
+      ...(moderator === undefined ? {} : { moderator }),
       tell: (event) => {
         events.push(event);
         options.hear?.(event, seat);
       },
     });
+    this.#clients.push(client);
     const seat: Seat = { name, client, events, streams, connection: () => connection };
     return seat;
   }

@@ -11,7 +11,7 @@ import type { Seat } from './rehearsal.ts';
 
 useNativeEd25519();
 
-const RUNS = Number(process.env['RESUME_RUNS'] ?? 60);
+const RUNS = Number(process.env['RESUME_RUNS'] ?? 40);
 const RUN_LIMIT_MS = 2_000;
 /** After so many connections of one client nothing breaks any more, so that every run ends. */
 const BREAKING_DIALS = 6;
@@ -39,17 +39,27 @@ function randomText(chance: SeededRandom, index: number): string {
   return `${index} ${'x'.repeat(chance.below(length + 1))}`;
 }
 
-/** Clients talk while their connections break at any byte and the room's counter moves; then all is quiet and all is through. */
-async function converse(seed: number, spoil: (room: Rehearsal) => void = () => undefined): Promise<Run> {
+/** Clients come and talk while connections break at any byte, junk moves the counter and new epochs begin; then all is quiet and all is through. */
+async function converse(
+  seed: number,
+  spoil: (room: Rehearsal) => void = () => undefined,
+  comings: 'scattered' | 'together' = 'scattered',
+): Promise<Run> {
   const room = new Rehearsal(seed);
   const chance = new SeededRandom(seed + 1_000_000);
   spoil(room);
   const names = ['Anna', 'Ben', 'Cleo'].slice(0, chance.between(2, 3));
   const seats = names.map((name) => room.seat(name, { conditions: (dial) => randomConditions(chance, dial) }));
-  for (const seat of seats) seat.client.start();
+  if (comings === 'together') {
+    for (const seat of seats) seat.client.start();
+    await room.clock.advance(10 * BACKOFF_MAX_MS);
+  }
+  const startsAt = seats.map((_, index) => (index === 0 ? 0 : chance.below(12)));
   const said: Said[] = [];
   const count = new Map<Seat, number>();
   for (let turn = 0; turn < 24; turn += 1) {
+    for (const [index, seat] of seats.entries())
+      if (startsAt[index] === turn && comings === 'scattered') seat.client.start();
     const by = seats[chance.below(seats.length)];
     const joined = seats.every((seat) => statesOf(seat).includes('joined'));
     if (by !== undefined) {
@@ -74,6 +84,7 @@ describe('resume after a cut at any byte', () => {
       let again = 0;
       let cuts = 0;
       let refused = 0;
+      let epochs = 0;
       for (let seed = 1; seed <= RUNS; seed += 1) {
         const { room, seats, said } = await converse(seed);
         expect({ seed, faults: auditConversation(seats, said) }).toEqual({ seed, faults: [] });
@@ -82,11 +93,13 @@ describe('resume after a cut at any byte', () => {
         again += resends.again;
         cuts += room.relay.connections - seats.length;
         refused += room.relay.counter;
+        epochs += Math.max(...seats.map((seat) => told(seat, 'epoch').length));
       }
-      // The run is worth something only if it broke connections, moved counters and made frames go twice.
+      // The runs are worth something only if they broke connections, moved counters, began epochs and made frames go twice.
+      expect(epochs).toBeGreaterThan(2 * RUNS);
       expect(cuts).toBeGreaterThan(RUNS);
       expect(refused).toBeGreaterThan(RUNS);
-      expect(again).toBeGreaterThan(RUNS);
+      expect(again).toBeGreaterThan(RUNS / 2);
     },
     RUNS * RUN_LIMIT_MS,
   );
@@ -101,7 +114,7 @@ describe('resume after a cut at any byte', () => {
 
   test('control: a text that is lost, repeated or out of order is caught, and one that is sealed anew', async () => {
     const spoilt = async (spoil: (events: Seat['events'], first: number) => void): Promise<string[]> => {
-      const { seats, said } = await converse(4);
+      const { seats, said } = await converse(4, () => undefined, 'together');
       const listener = seats[0];
       if (listener === undefined) return [];
       expect(auditConversation(seats, said)).toEqual([]);
@@ -124,10 +137,12 @@ describe('resume after a cut at any byte', () => {
     ).toEqual({ again: 0, changed: 1 });
   });
 
-  test('holds at every single byte of the handshake and of the first frames, in both directions', async () => {
+  test('holds wherever the handshake, the head, the joining commit or the first frames are cut, in both directions', async () => {
+    const early = Array.from({ length: 8 }, (_, index) => index * 128);
+    const later = Array.from({ length: 24 }, (_, index) => (index + 1) * FRAME_BYTES[1]);
     for (const side of ['atFar', 'atNear'] as const) {
-      for (let byte = 0; byte <= 5 * FRAME_BYTES[0]; byte += 16) {
-        for (const at of [byte, byte + 1]) {
+      for (const byte of [...early, ...later]) {
+        for (const at of [byte, byte + 1 + (byte % 509)]) {
           const room = new Rehearsal(byte);
           const anna = await room.join('Anna');
           const conditions = (dial: number): StreamConditions => (dial === 0 ? { cutAfterBytes: { [side]: at } } : {});

@@ -1,30 +1,199 @@
-import { encodeClosing } from '@sotto/protocol';
-import type { Invite, RelayCode } from '@sotto/protocol';
+import { nativeCrypto } from '@sotto/crypto/native';
+import {
+  decodeCommit,
+  decodeFrame,
+  decodeStage,
+  encodeAttached,
+  encodeBeat,
+  encodeChallenge,
+  encodeClosing,
+  encodeCounter,
+  encodeFrame,
+  encodeRefused,
+  FrameSplitter,
+} from '@sotto/protocol';
+import type { CommitRequest, Invite, RelayCode } from '@sotto/protocol';
 import { createStreamPair, systemRandom } from '@sotto/test-kit';
 import type { StreamPair } from '@sotto/test-kit';
 import { describe, expect, test } from 'vitest';
 import { createRoomSecret, DialError, proveAdmission, registrationOf } from '../src/index.ts';
 import { Rehearsal } from './rehearsal.ts';
 
+const FOUNDING = { crypto: nativeCrypto, suite: 'x25519' } as const;
+const HEAD_BYTES = 4_096;
+
 /** Starts a proof on a new stream. @returns how it ends: `admitted`, or the code of the DialError. */
 function prove(room: Rehearsal, invite: Invite, accept: (pair: StreamPair) => void): Promise<string> {
   const pair = createStreamPair(room.clock);
-  const proof = proveAdmission(invite, pair.near, room.random.bytes).then(
-    () => 'admitted',
-    (error: unknown) => (error instanceof DialError ? error.code : 'another error'),
-  );
   accept(pair);
-  return proof;
+  return outcomeOf(room, invite, pair);
 }
 
+async function outcomeOf(room: Rehearsal, invite: Invite, pair: StreamPair): Promise<string> {
+  let outcome: string | undefined;
+  void proveAdmission(invite, pair.near, room.random.bytes, FOUNDING).then(
+    () => (outcome = 'admitted'),
+    (error: unknown) => (outcome = error instanceof DialError ? error.code : 'another error'),
+  );
+  // Keys take turns of the event loop, and no time.
+  while (outcome === undefined) await room.clock.advance(0);
+  return outcome;
+}
+
+/** The relay's side of a stream, as far as a founding needs it. */
+class FoundingScript {
+  /** Stage data in the order it came. */
+  readonly staged: Uint8Array[] = [];
+  commit: CommitRequest | undefined;
+  closed = false;
+  readonly #pair: StreamPair;
+  readonly #counter: number;
+  readonly #answer: (script: FoundingScript, commit: CommitRequest) => void;
+
+  constructor(pair: StreamPair, counter: number, answer: (script: FoundingScript, commit: CommitRequest) => void) {
+    this.#pair = pair;
+    this.#counter = counter;
+    this.#answer = answer;
+    const splitter = new FrameSplitter();
+    pair.far.onData((chunk) => {
+      const frames = splitter.push(chunk);
+      if (!frames.ok) throw new Error(frames.code);
+      for (const bytes of frames.value) this.#take(bytes);
+    });
+    pair.far.onClose(() => {
+      this.closed = true;
+    });
+    this.write(encodeChallenge(systemRandom(32)));
+  }
+
+  write(bytes: Uint8Array): void {
+    this.#pair.far.write(bytes);
+  }
+
+  /** Ends the stream behind what was written. */
+  end(): void {
+    this.#pair.far.close();
+  }
+
+  /** The frames of the upload, as the log would give them back. */
+  get bodies(): Uint8Array[] {
+    const bytes = Buffer.concat(this.staged);
+    const count = this.commit?.frameCount ?? 0;
+    return Array.from({ length: count }, (_, index) => bytes.subarray(index * 4_080, (index + 1) * 4_080));
+  }
+
+  echo(): void {
+    for (const [index, body] of this.bodies.entries()) this.entry(index + 1, body);
+  }
+
+  entry(number: number, body: Uint8Array): void {
+    this.write(encodeFrame({ operation: 'entry', number, body }));
+  }
+
+  count(counter: number): void {
+    this.write(encodeCounter({ counter, first: 1, last: 1, headBytes: HEAD_BYTES }));
+  }
+
+  #take(bytes: Uint8Array): void {
+    const frame = decodeFrame(bytes);
+    if (!frame.ok) throw new Error(frame.code);
+    if (frame.value.operation === 'attach') {
+      this.write(encodeAttached({ counter: this.#counter, oldest: 1, next: 1 }));
+      return;
+    }
+    if (frame.value.operation === 'stage') {
+      const piece = decodeStage(frame.value);
+      if (!piece.ok || piece.value.index !== this.staged.length) throw new Error('a piece out of its row');
+      this.staged.push(piece.value.data);
+      return;
+    }
+    const commit = decodeCommit(frame.value);
+    if (frame.value.operation !== 'commit' || !commit.ok) throw new Error(`${frame.value.operation} out of turn`);
+    this.commit = commit.value;
+    this.#answer(this, commit.value);
+  }
+}
+
+type Answer = (script: FoundingScript, commit: CommitRequest) => void;
+
+async function found(counter: number, answer: Answer): Promise<{ outcome: string; script: FoundingScript }> {
+  const room = new Rehearsal();
+  const scripts: FoundingScript[] = [];
+  const outcome = await prove(room, room.invite, (pair) => scripts.push(new FoundingScript(pair, counter, answer)));
+  const [script] = scripts;
+  if (script === undefined) throw new Error('no script');
+  await room.clock.advance(0);
+  return { outcome, script };
+}
+
+const TAKE: Answer = (script) => {
+  script.echo();
+  script.count(1);
+};
+
 describe('the proof that a connection string leads into its room', () => {
-  test('succeeds with the right one and leaves nothing in the room', async () => {
+  test('founds a room that has no group: one frame and a head, under the counter 0', async () => {
+    const { outcome, script } = await found(0, TAKE);
+    expect(outcome).toBe('admitted');
+    expect(script.commit).toMatchObject({ counter: 0, frameSize: 3, frameCount: 1 });
+    const bytes = Buffer.concat(script.staged);
+    expect(bytes.length).toBe(4_080 + (script.commit?.headBytes ?? 0));
+    expect(script.closed).toBe(true);
+  });
+
+  test('writes nothing into a room that has its group already', async () => {
+    const { outcome, script } = await found(1, TAKE);
+    expect(outcome).toBe('admitted');
+    expect(script.staged).toEqual([]);
+    expect(script.commit).toBeUndefined();
+    expect(script.closed).toBe(true);
+  });
+
+  const unfinished: readonly (readonly [string, Answer])[] = [
+    ['a counter without frames', (script) => script.count(1)],
+    [
+      "a counter behind another's frame",
+      (script) => {
+        script.entry(1, systemRandom(4_080));
+        script.count(1);
+      },
+    ],
+    ['the frames without a counter', (script) => script.echo()],
+  ];
+  test.each(unfinished)('is not done with %s', async (_what, answer) => {
+    const { outcome, script } = await found(0, (relay, commit) => {
+      answer(relay, commit);
+      relay.end();
+    });
+    expect(script.bodies).toHaveLength(1);
+    expect(outcome).toBe('relay-unreachable');
+  });
+
+  const refusals: readonly RelayCode[] = ['conflict', 'upload-full', 'upload-incomplete'];
+  test.each(refusals)('fails when the founding commit is refused: %s', async (code) => {
+    const { outcome, script } = await found(0, (relay, commit) => {
+      relay.write(encodeRefused(code, 1, Buffer.concat([commit.uploadId, Buffer.alloc(8)])));
+    });
+    expect(outcome).toBe('relay-busy');
+    expect(script.closed).toBe(true);
+  });
+
+  const nonsense: readonly (readonly [string, Answer])[] = [
+    ['a refusal of something else', (script) => script.write(encodeRefused('conflict', 1, systemRandom(24)))],
+    ['a beat that nobody asked for', (script) => script.write(encodeBeat('beaten', 0))],
+    ['a second challenge', (script) => script.write(encodeChallenge(systemRandom(32)))],
+    ['noise', (script) => script.write(new Uint8Array(512).fill(0x10))],
+  ];
+  test.each(nonsense)('fails when the relay answers the commit with %s', async (_what, answer) => {
+    expect((await found(0, answer)).outcome).toBe('relay-misbehaved');
+  });
+
+  test('takes the answer in whatever pieces it comes', async () => {
     const room = new Rehearsal();
-    const proof = prove(room, room.invite, (pair) => room.relay.accept(pair.far));
-    await room.clock.advance(1);
-    expect(await proof).toBe('admitted');
-    expect(room.relay.log).toEqual([]);
-    expect(room.relay.arrivals).toEqual([]);
+    const pair = createStreamPair(room.clock, { chunkBytes: () => 333 });
+    const script = new FoundingScript(pair, 0, TAKE);
+    expect(await outcomeOf(room, room.invite, pair)).toBe('admitted');
+    expect(script.commit?.counter).toBe(0);
   });
 
   test('fails with another secret or another onion, and says so', async () => {
@@ -33,9 +202,7 @@ describe('the proof that a connection string leads into its room', () => {
       { ...room.invite, roomSecret: room.random.bytes(32) },
       { ...room.invite, onionKey: room.random.bytes(32) },
     ]) {
-      const proof = prove(room, invite, (pair) => room.relay.accept(pair.far));
-      await room.clock.advance(1);
-      expect(await proof).toBe('not-admitted');
+      expect(await prove(room, invite, (pair) => room.relay.accept(pair.far))).toBe('not-admitted');
     }
   });
 
@@ -48,22 +215,17 @@ describe('the proof that a connection string leads into its room', () => {
   ];
   test.each(reasons)('fails with what the relay gives as its reason: %s', async (code, expected) => {
     const room = new Rehearsal();
-    const proof = prove(room, room.invite, (pair) => pair.far.write(encodeClosing(code)));
-    await room.clock.advance(1);
-    expect(await proof).toBe(expected);
+    expect(await prove(room, room.invite, (pair) => pair.far.write(encodeClosing(code)))).toBe(expected);
   });
 
   test('fails when the stream ends first, and when something else answers', async () => {
     const room = new Rehearsal();
-    const ended = prove(room, room.invite, (pair) => pair.cut());
-    const http = prove(room, room.invite, (pair) => pair.far.write(new TextEncoder().encode('HTTP/1.1 200 OK\r\n')));
-    const noise = prove(room, room.invite, (pair) => pair.far.write(new Uint8Array(512).fill(0x10)));
-    await room.clock.advance(1);
-    expect(await Promise.all([ended, http, noise])).toEqual([
-      'relay-unreachable',
-      'version-mismatch',
+    const http = new TextEncoder().encode('HTTP/1.1 200 OK\r\n');
+    expect(await prove(room, room.invite, (pair) => pair.cut())).toBe('relay-unreachable');
+    expect(await prove(room, room.invite, (pair) => pair.far.write(http))).toBe('version-mismatch');
+    expect(await prove(room, room.invite, (pair) => pair.far.write(new Uint8Array(512).fill(0x10)))).toBe(
       'relay-misbehaved',
-    ]);
+    );
   });
 });
 

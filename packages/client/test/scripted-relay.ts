@@ -2,23 +2,32 @@
 
 import { createPublicKey, verify } from 'node:crypto';
 import {
+  bodyBytes,
   capabilityStatement,
   concatBytes,
   decodeAttach,
+  decodeCommit,
+  decodeFetch,
   decodeFrame,
+  decodeStage,
   encodeAttached,
   encodeBeat,
   encodeChallenge,
   encodeClosing,
+  encodeCounter,
   encodeFrame,
+  encodeHead,
   encodeRefused,
   equalBytes,
+  FRAME_BYTES,
   FrameSplitter,
   fromHex,
+  HEAD_DATA_BYTES,
+  LARGEST_FRAME_BYTES,
   NONCE_BYTES,
   toHex,
 } from '@sotto/protocol';
-import type { Frame, RelayCode } from '@sotto/protocol';
+import type { CommitNotice, CommitRequest, Frame, RelayCode } from '@sotto/protocol';
 import type { StreamEnd } from '@sotto/test-kit';
 import type { RoomRegistration } from '../src/index.ts';
 
@@ -39,13 +48,30 @@ interface Connection {
   readonly stream: StreamEnd;
   readonly challenge: Uint8Array;
   standing: 'greeting' | 'attached' | 'closed';
+  /** The pieces of its upload, and its id. */
+  staged: Uint8Array[];
 }
+
+/** What the relay keeps for newcomers. */
+interface Head {
+  readonly bytes: Uint8Array;
+  readonly counter: number;
+  readonly last: number;
+}
+
+const NO_HEAD: Head = { bytes: new Uint8Array(0), counter: 0, last: 0 };
 
 export class ScriptedRelay {
   log: Entry[] = [];
   /** The log's first sequence number that is still kept. */
   oldest = 1;
   counter = 0;
+  head: Head = NO_HEAD;
+  previousHead: Head = NO_HEAD;
+  /** COUNTER, by the last sequence number of its commit: it has its place in the log. */
+  readonly notices = new Map<number, CommitNotice>();
+  /** Whether a commit is taken that could be. */
+  takes: (request: CommitRequest, connection: number) => boolean = () => true;
   readonly arrivals: Arrival[] = [];
   /** What every ATTACH asked for, in turn. */
   readonly attached: number[] = [];
@@ -74,7 +100,7 @@ export class ScriptedRelay {
 
   accept(stream: StreamEnd): void {
     const index = this.#connections.length;
-    const connection: Connection = { index, stream, challenge: this.#random(32), standing: 'greeting' };
+    const connection: Connection = { index, stream, challenge: this.#random(32), standing: 'greeting', staged: [] };
     this.#connections.push(connection);
     const splitter = new FrameSplitter();
     stream.onData((chunk) => {
@@ -108,9 +134,28 @@ export class ScriptedRelay {
     this.inject(connection, encodeFrame({ operation: 'entry', number: entry.sequence, body: entry.body }));
   }
 
-  /** The room's counter moves: frames that carry the old one are refused. */
-  moveCounter(): void {
+  /** A string holder's commit of junk moves the counter: frames that carry the old one are refused. The head stays if none is given. */
+  moveCounter(head?: Uint8Array): void {
+    this.#store([this.#random(bodyBytes(LARGEST_FRAME_BYTES))], head);
+  }
+
+  /** Puts an upload into the log and sends it to everybody, with its COUNTER. */
+  commit(bodies: readonly Uint8Array[], head: Uint8Array): void {
+    this.#store(bodies, head);
+  }
+
+  #store(bodies: readonly Uint8Array[], head: Uint8Array | undefined): void {
     this.counter += 1;
+    const last = (this.log.at(-1)?.sequence ?? this.oldest - 1) + bodies.length;
+    const headBytes = (head ?? this.head.bytes).length;
+    this.notices.set(last, { counter: this.counter, first: last - bodies.length + 1, last, headBytes });
+    if (head !== undefined) {
+      this.previousHead = this.head;
+      this.head = { bytes: head.slice(), counter: this.counter, last };
+    } else {
+      this.head = { ...this.head, counter: this.counter };
+    }
+    for (const body of bodies) this.append(body);
   }
 
   /** Forgets the end of the log. */
@@ -134,6 +179,9 @@ export class ScriptedRelay {
     if (connection.standing === 'greeting') this.#attach(connection, frame.value);
     else if (frame.value.operation === 'publish') this.#publish(connection, frame.value);
     else if (frame.value.operation === 'beat') this.#beat(connection, frame.value);
+    else if (frame.value.operation === 'stage') this.#stage(connection, frame.value);
+    else if (frame.value.operation === 'commit') this.#commit(connection, frame.value);
+    else if (frame.value.operation === 'fetch') this.#fetch(connection, frame.value);
     else throw new Error(`the client wrote ${frame.value.operation} out of turn`);
   }
 
@@ -163,6 +211,40 @@ export class ScriptedRelay {
     }
   }
 
+  #stage(connection: Connection, frame: Frame): void {
+    const piece = decodeStage(frame);
+    if (!piece.ok) throw new Error('the client staged something that is no piece');
+    if (piece.value.index === 0) connection.staged = [];
+    if (piece.value.index !== connection.staged.length) throw new Error('the client staged out of order');
+    connection.staged.push(piece.value.data.slice());
+  }
+
+  #commit(connection: Connection, frame: Frame): void {
+    const request = decodeCommit(frame);
+    if (!request.ok) throw new Error('the client committed something that is no commit');
+    const { counter, uploadId, frameSize, frameCount, headBytes } = request.value;
+    const bytes = concatBytes(...connection.staged);
+    const size = bodyBytes(FRAME_BYTES[frameSize] ?? 0);
+    if (bytes.length !== frameCount * size + headBytes) throw new Error('the upload has another length than it says');
+    if (counter !== this.counter || !this.takes(request.value, connection.index)) {
+      this.#write(connection, encodeRefused('conflict', this.counter, concatBytes(uploadId, new Uint8Array(8))));
+      return;
+    }
+    const bodies = Array.from({ length: frameCount }, (_, index) => bytes.subarray(index * size, (index + 1) * size));
+    this.commit(bodies, bytes.subarray(frameCount * size));
+  }
+
+  #fetch(connection: Connection, frame: Frame): void {
+    const request = decodeFetch(frame);
+    if (!request.ok || request.value.what === 'log') throw new Error('the client fetched something else');
+    const which = request.value.what;
+    const { bytes, counter, last } = which === 'head' ? this.head : this.previousHead;
+    for (let offset = 0; offset === 0 || offset < bytes.length; offset += HEAD_DATA_BYTES) {
+      const data = bytes.subarray(offset, offset + HEAD_DATA_BYTES);
+      this.#write(connection, encodeHead({ which, counter, last, headBytes: bytes.length, offset, data }));
+    }
+  }
+
   #beat(connection: Connection, frame: Frame): void {
     this.beats.push(connection.index);
     this.#write(connection, encodeBeat('beaten', frame.number));
@@ -172,6 +254,8 @@ export class ScriptedRelay {
     for (const shaped of this.shape(entry, connection.index)) {
       this.#write(connection, encodeFrame({ operation: 'entry', number: shaped.sequence, body: shaped.body }));
     }
+    const notice = this.notices.get(entry.sequence);
+    if (notice !== undefined) this.#write(connection, encodeCounter(notice));
   }
 
   #close(connection: Connection, code: RelayCode): void {

@@ -66,6 +66,8 @@ export function judgeMemberCommit(
   if (!changes.ok) return changes;
   const { added, removed } = changes.value;
   if (removed.includes(committer)) return refuse('commit-form');
+  // Also where no path brings keys: the library compares the old ones with each other, not with those that are added.
+  if (!hasDistinctKeys([...addedKeys(proposals), ...treeKeys(tree)])) return refuse('key-package-invalid');
   // Only additions can do without new keys for the committer (RFC 9420 §12.4): everything else must heal.
   const needsPath = stage === 'made' && (removed.length > 0 || added.length === 0);
   if (commit.path === undefined && needsPath) return refuse('commit-form');
@@ -160,14 +162,17 @@ function judgePath(
   const leaf = readLeaf(question.context, path.leafNode, UNPLACED);
   if (!leaf.ok) return leaf;
   const brought = [path.leafNode.hpkePublicKey, ...path.nodes.map(({ hpkePublicKey }) => hpkePublicKey)];
-  const added = proposals.flatMap((proposal) =>
-    proposal.proposalType === 'add' ? [proposal.add.keyPackage.leafNode.hpkePublicKey] : [],
-  );
   if (!brought.every((key) => isUsableHpkeKey(key, question.context.suite.publicKeyBytes)))
     return refuse('leaf-invalid');
-  return hasDistinctKeys([...brought, ...added, ...treeKeys(question.tree)])
+  return hasDistinctKeys([...brought, ...addedKeys(proposals), ...treeKeys(question.tree)])
     ? accept(undefined)
     : refuse('leaf-invalid');
+}
+
+function addedKeys(proposals: readonly Proposal[]): Uint8Array[] {
+  return proposals.flatMap((proposal) =>
+    proposal.proposalType === 'add' ? [proposal.add.keyPackage.leafNode.hpkePublicKey] : [],
+  );
 }
 
 function isSameMember(a: GroupMember, b: GroupMember): boolean {

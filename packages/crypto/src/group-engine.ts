@@ -11,6 +11,7 @@ import { openContext } from './group-context.ts';
 import type { GroupContext } from './group-context.ts';
 import type { GroupCrypto, GroupSuite } from './group-crypto.ts';
 import type { GroupIdentity } from './group-identity.ts';
+import { isWelcomeFor, readKeyPackage } from './group-key-package.ts';
 import { deriveEpochFrameKey } from './group-keys.ts';
 import type { GroupKeys } from './group-keys.ts';
 import { retire, withFreshPast, withoutPast, zeroConsumed } from './group-secrets.ts';
@@ -51,6 +52,8 @@ export interface PendingCommit {
   readonly head: Uint8Array;
   /** For the added members, when there are any. */
   readonly welcome: Uint8Array | undefined;
+  /** What all others will see that it does. */
+  readonly facts: CommitFacts;
   /** The epoch that the commit begins. */
   readonly epoch: bigint;
   /** The relay has taken it. Of a commit that came too late this is a fault, and throws. */
@@ -69,6 +72,9 @@ export interface CommitOutcome {
 /** A key package that was handed out; its secrets wait here for the welcome. */
 export interface KeyPackageOffer {
   readonly bytes: Uint8Array;
+  /** Whether these bytes are a welcome that names this key package. */
+  readonly isNamedIn: (welcome: Uint8Array) => Promise<boolean>;
+  /** A refusal leaves the offer as good as it was. */
   readonly joinByWelcome: (welcome: Uint8Array, head: Uint8Array) => Promise<Decoded<Group, GroupCode>>;
   readonly destroy: () => void;
 }
@@ -108,11 +114,17 @@ export class GroupEngine {
     const keyPackage = pair.publicPackage;
     return {
       bytes: encodeMlsMessage({ version: 'mls10', wireformat: 'mls_key_package', keyPackage }),
+      isNamedIn: (welcome) => isWelcomeFor(this.#context, keyPackage, welcome),
       joinByWelcome: (welcome, head) => this.#joinByWelcome(pair, welcome, head),
       destroy: () => {
         for (const secret of Object.values(pair.privatePackage) as Uint8Array[]) secret.fill(0);
       },
     };
+  }
+
+  /** @returns who made a key package; its leaf index is -1. */
+  readKeyPackage(bytes: Uint8Array): Promise<Decoded<GroupMember, GroupCode>> {
+    return readKeyPackage(this.#context, bytes);
   }
 
   async #joinByWelcome(
@@ -143,7 +155,7 @@ export class GroupEngine {
 
 async function makePending(
   context: GroupContext,
-  { next, commit, welcome }: Proposed,
+  { next, commit, welcome, facts }: Proposed,
   { adopt, discard }: Pick<PendingCommit, 'adopt' | 'discard'>,
 ): Promise<PendingCommit> {
   const head = await exportHead(context, next);
@@ -151,6 +163,7 @@ async function makePending(
   return {
     commit,
     welcome,
+    facts,
     head,
     epoch: next.groupContext.epoch,
     adopt: async () => {

@@ -16,6 +16,11 @@ export interface GroupIdentity {
   readonly secret: Secret;
 }
 
+/** @returns the same member, with a secret of its own to destroy: for the room to which its room has moved. */
+export function copyGroupIdentity({ memberId, memberKey, secret }: GroupIdentity): GroupIdentity {
+  return { memberId, memberKey, secret: new Secret(secret.use((seed) => seed.slice())) };
+}
+
 export function createGroupIdentity(random: RandomSource): GroupIdentity {
   const seed = random(SEED_BYTES);
   return { memberId: random(MEMBER_ID_BYTES), memberKey: ed25519.getPublicKey(seed), secret: new Secret(seed) };

@@ -46,6 +46,7 @@ export interface Proposed {
   readonly next: ClientState;
   readonly commit: Uint8Array;
   readonly welcome: Uint8Array | undefined;
+  readonly facts: CommitFacts;
   readonly consumed: readonly Uint8Array[];
 }
 
@@ -97,6 +98,8 @@ export async function joinState(
       equalInConstantTime(memberId, identity.memberId) && equalInConstantTime(memberKey, identity.memberKey),
   );
   if (again && !old) return refuse('member-unknown');
+  // Nor can it take the only leaf out of a tree.
+  if (again && roster.value.length === 1) return refuse('member-alone');
   const { publicPackage, privatePackage } = await makeKeyPackage(context, identity);
   const { primitives, config } = context;
   const joined = await refuseFaults('head-invalid', () =>
@@ -114,7 +117,13 @@ export async function joinState(
   // The joiner judges itself as the others will: a commit that they refuse is not worth sending.
   const judged = judgeJoin(question, commitOf(message));
   return judged.ok
-    ? accept({ next: newState, commit: encodeMlsMessage(message), welcome: undefined, consumed: [] })
+    ? accept({
+        next: newState,
+        commit: encodeMlsMessage(message),
+        welcome: undefined,
+        facts: judged.value,
+        consumed: [],
+      })
     : judged;
 }
 
@@ -146,7 +155,7 @@ export async function proposeCommit(
   const bytes = encodeMlsMessage(commit);
   if (bytes.length > GROUP_COMMIT_BYTES_MAX) return refuse('group-bytes-size');
   const welcomeBytes = welcome && encodeMlsMessage({ version: 'mls10', wireformat: 'mls_welcome', welcome });
-  return accept({ next: newState, commit: bytes, welcome: welcomeBytes, consumed });
+  return accept({ next: newState, commit: bytes, welcome: welcomeBytes, facts: judged.value, consumed });
 }
 
 function questionOf(context: GroupContext, policy: CommitPolicy, state: ClientState): CommitQuestion {

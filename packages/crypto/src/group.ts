@@ -7,13 +7,16 @@ export type { CommitFacts, CommitPolicy } from './group-commit-rules.ts';
 export type { GroupCrypto, GroupSuite } from './group-crypto.ts';
 export { GroupEngine } from './group-engine.ts';
 export type { CommitOutcome, Group, GroupOptions, KeyPackageOffer, PendingCommit } from './group-engine.ts';
-export { createGroupIdentity } from './group-identity.ts';
+export { copyGroupIdentity, createGroupIdentity } from './group-identity.ts';
 export type { GroupIdentity } from './group-identity.ts';
 export { deriveGroupKeys, destroyGroupKeys } from './group-keys.ts';
 export type { GroupKeys } from './group-keys.ts';
 export type { OpenedMessage } from './group-transitions.ts';
 export type { GroupMember } from './group-tree.ts';
 export { proveLeave, verifyLeave } from './leave-proof.ts';
+export { extendLog, startLog } from './log-hash.ts';
+export type { LogHash } from './log-hash.ts';
+export { verifyOrder } from './moderator-order.ts';
 export {
   GROUP_COMMIT_BYTES_MAX,
   GROUP_HEAD_BYTES_MAX,

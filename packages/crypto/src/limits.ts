@@ -1,8 +1,8 @@
 // What a stranger's bytes may make the group keys hold or compute.
 
-import { COMMIT_BYTES_MAX, HEAD_BYTES_MAX } from '@sotto/protocol';
+import { COMMIT_BYTES_MAX, HEAD_BYTES_MAX, MESSAGE_OVERHEAD_BYTES } from '@sotto/protocol';
 
-export { MEMBER_ID_BYTES } from '@sotto/protocol';
+export { MEMBER_ID_BYTES, SIGNATURE_BYTES } from '@sotto/protocol';
 
 /** Members of a room at most. A tree of 64 has 127 nodes. */
 export const GROUP_MEMBERS_MAX = 64;
@@ -21,4 +21,4 @@ export const GROUP_ID_BYTES = 16;
 export const CREDENTIAL_MAC_BYTES = 32;
 export const ENVELOPE_SECRET_BYTES = 32;
 /** epoch 8 + sealed sender data 28 + content's length 1 or 2 + signature 66 + tag 16. */
-export const GROUP_MESSAGE_OVERHEAD_BYTES = 120;
+export const GROUP_MESSAGE_OVERHEAD_BYTES: number = MESSAGE_OVERHEAD_BYTES;

@@ -8,7 +8,10 @@ import {
   pureCrypto,
 } from '../src/group.ts';
 import type { CommitFacts, CommitPolicy } from '../src/group.ts';
+import { openContext } from '../src/group-context.ts';
+import { nativeCrypto } from '../src/native-provider.ts';
 import { acceptAll, agreement, at, hex, join, openEngine, openHouse, random, take, value } from './group-house.ts';
+import { forgeJoin } from './group-states.ts';
 
 const text = (message: string) => new TextEncoder().encode(message);
 
@@ -129,6 +132,21 @@ describe('a group', () => {
       ok: false,
       code: 'member-unknown',
     });
+  });
+
+  test('is not joined again by who is alone in it: the library has no tree without a leaf', async () => {
+    const house = await openHouse(1);
+    const { identity, group } = at(house.members, 0);
+    const head = await group.exportHead();
+    expect(await house.engine.rejoinGroup(head, identity)).toEqual({ ok: false, code: 'member-alone' });
+    const context = await openContext(nativeCrypto, 'x-wing', house.keys, 64);
+    const config = { keyPackageEqualityConfig: context.config.keyPackageEqualityConfig };
+    await expect(forgeJoin(context, head, { identity, again: true, config })).rejects.toThrow();
+    // Control: with a second member it is.
+    await join(house);
+    const both = await at(house.members, 1).group.exportHead();
+    expect((await house.engine.rejoinGroup(both, identity)).ok).toBe(true);
+    await expect(forgeJoin(context, both, { identity, again: true, config })).resolves.toBeDefined();
   });
 
   test('takes in a newcomer by key package and welcome; a welcome for somebody else is of no use', async () => {

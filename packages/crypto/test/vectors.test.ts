@@ -2,14 +2,20 @@ import { readFileSync } from 'node:fs';
 import {
   concatBytes,
   decodeContent,
+  decodeMove,
   decodePlaintext,
+  decodeSignedOrder,
   encodeContent,
+  encodeMove,
   encodePlaintext,
+  encodeSignedOrder,
   fromHex,
   NONCE_BYTES,
+  orderStatement,
   toHex,
 } from '@sotto/protocol';
 import { describe, expect, test } from 'vitest';
+import { extendLog, startLog, verifyOrder } from '../src/group.ts';
 import { deriveRoomKeys, openEnvelope, sealEnvelope, signCapability, verifyContent } from '../src/index.ts';
 import { nodeHkdf, nodePublicKey, nodeSign } from './node-keys.ts';
 
@@ -96,10 +102,68 @@ function open(one: EnvelopeCase): Readonly<Record<string, unknown>> | string {
   );
   expect(toHex(sealEnvelope(keys.frameKey, again, () => hex(nonce)))).toBe(one.body);
   const shared = { kind: 'content', memberKey: toHex(memberKey), nonce };
-  if (content.value.type !== 'text') return { ...shared, ...content.value };
+  if (content.value.type !== 'text') return { ...shared, ...readable(content.value) };
   const { bytes, ...rest } = content.value;
-  return { ...shared, ...rest, text: toHex(bytes) };
+  return { ...shared, ...readable(rest), text: toHex(bytes) };
 }
+
+/** The same fields, bytes in hexadecimal. */
+function readable(fields: object): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(
+    Object.entries(fields).map(([name, value]: [string, unknown]) => [
+      name,
+      value instanceof Uint8Array ? toHex(value) : value,
+    ]),
+  );
+}
+
+interface OrderCase {
+  readonly name: string;
+  readonly roomId: string;
+  readonly moderatorKey: string;
+  readonly order?: string;
+  readonly move?: string;
+  readonly expect?: Readonly<Record<string, string | number>>;
+  readonly expectError?: string;
+}
+
+/** Takes an order as a member does. @returns what it says, or the code that refuses it. */
+function obey(one: OrderCase): Readonly<Record<string, unknown>> | string {
+  const decoded = one.order === undefined ? decodeMove(hex(one.move ?? '')) : decodeSignedOrder(hex(one.order));
+  if (!decoded.ok) return decoded.code;
+  if (!verifyOrder(decoded.value, hex(one.roomId), hex(one.moderatorKey))) return 'order-invalid';
+  const { signature, ...order } = decoded.value;
+  expect(signature).toHaveLength(64);
+  const again = decoded.value.type === 'move' ? encodeMove(decoded.value) : encodeSignedOrder(decoded.value);
+  expect(toHex(again)).toBe(one.order ?? one.move);
+  return { ...readable(order), statement: toHex(orderStatement(hex(one.roomId), decoded.value)) };
+}
+
+describe('vectors/order.json', () => {
+  test.each(casesOf('order') as readonly OrderCase[])('$name', (one) => {
+    expect(obey(one)).toEqual(one.expect ?? one.expectError);
+  });
+});
+
+interface LogCase {
+  readonly name: string;
+  readonly epochAuthenticator: string;
+  readonly sequence: number;
+  readonly frames: readonly { readonly sequence: number; readonly body: string }[];
+  readonly expect: { readonly start: string; readonly hashes: readonly string[] };
+}
+
+describe('vectors/log-hash.json', () => {
+  test.each(casesOf('log-hash') as readonly LogCase[])('$name', (one) => {
+    let hash = startLog(hex(one.epochAuthenticator), one.sequence);
+    expect(toHex(hash)).toBe(one.expect.start);
+    const hashes = one.frames.map(({ sequence, body }) => {
+      hash = extendLog(hash, sequence, hex(body));
+      return toHex(hash);
+    });
+    expect(hashes).toEqual(one.expect.hashes);
+  });
+});
 
 describe('vectors/envelope.json', () => {
   test.each(casesOf('envelope') as readonly EnvelopeCase[])('$name', (one) => {

@@ -1,6 +1,8 @@
 // What the host is told through its environment, read and checked once.
 
+import type { AccessMode } from '@sotto/protocol';
 import { HostError } from './errors.ts';
+import { readAccessMode } from './moderator-request.ts';
 
 export interface HostConfig {
   readonly torControl: string;
@@ -9,6 +11,10 @@ export interface HostConfig {
   readonly gateSocket: string;
   readonly relaySocket: string;
   readonly inviteSocket: string;
+  /** Where the host's own client asks; undefined if there is no such place. */
+  readonly moderatorSocket: string | undefined;
+  /** Who may come in, from the room's first moment on. */
+  readonly access: AccessMode;
   readonly socks: { readonly host: string; readonly port: number };
 }
 
@@ -23,7 +29,7 @@ const RELAY_SOCKET_DEFAULT = '/run/relay/relay.sock';
 /** In the host's own tmpfs: `docker compose exec host invite` and the health check ask here. */
 const INVITE_SOCKET_DEFAULT = '/tmp/invite.sock';
 
-/** @throws HostError `host-environment` */
+/** @throws HostError `host-environment`, `host-access` */
 export function readHostConfig(environment: Environment): HostConfig {
   return {
     torControl: readPath(environment, 'SOTTO_TOR_CONTROL'),
@@ -32,6 +38,8 @@ export function readHostConfig(environment: Environment): HostConfig {
     gateSocket: readPath(environment, 'SOTTO_GATE_SOCKET'),
     relaySocket: readPath(environment, 'SOTTO_RELAY_SOCKET', RELAY_SOCKET_DEFAULT),
     inviteSocket: readInviteSocket(environment),
+    moderatorSocket: readModeratorSocket(environment),
+    access: readAccess(environment['SOTTO_ROOM_ACCESS'] ?? 'open'),
     socks: readSocks(environment['SOTTO_SOCKS'] ?? ''),
   };
 }
@@ -45,6 +53,18 @@ function readPath(environment: Environment, name: string, otherwise = ''): strin
   const path = environment[name] ?? otherwise;
   if (!PATH.test(path)) throw new HostError('host-environment');
   return path;
+}
+
+function readModeratorSocket(environment: Environment): string | undefined {
+  return environment['SOTTO_MODERATOR_SOCKET'] === undefined
+    ? undefined
+    : readPath(environment, 'SOTTO_MODERATOR_SOCKET');
+}
+
+function readAccess(text: string): AccessMode {
+  const mode = readAccessMode(text);
+  if (mode === undefined) throw new HostError('host-access');
+  return mode;
 }
 
 function readSocks(text: string): { host: string; port: number } {

@@ -2,6 +2,7 @@
 
 export const HOST_CODES = {
   'host-environment': 'a SOTTO_… variable is missing or malformed: start the host with docker compose',
+  'host-access': 'SOTTO_ROOM_ACCESS is none of open, knock and locked: set one of them, or leave it out for open',
   'room-lost': 'the relay and its store were lost together, and the room with them: start again for a new room',
   'rooms-full': 'the relay holds as many rooms as it may: end one, then start again',
   'room-refused': 'the relay refused the room: update all images to one version',
@@ -9,6 +10,16 @@ export const HOST_CODES = {
   'relay-unreachable': 'the relay does not answer: look at docker compose ps',
 } as const;
 export type HostCode = keyof typeof HOST_CODES;
+
+/** Why the host does not do what its own client asks of it. */
+export const MODERATOR_CODES = {
+  'moderator-malformed': 'not one JSON object a line with exactly the fields of its operation',
+  'not-open': 'the room is not reachable yet: the host shows how far it is',
+  busy: 'the room is moving already, because somebody else is evicted: wait until that is done',
+  'room-not-opened': 'no other room could be opened to move to: the host shows why; this one goes on',
+  'nothing-offered': 'there is no other room to move to any more: it was closed because nobody moved in time',
+} as const;
+export type ModeratorCode = keyof typeof MODERATOR_CODES;
 
 export class HostError extends Error {
   readonly code: HostCode;

@@ -1,343 +1,224 @@
-// The thin edge around a hosting: performs its effects with Tor, the relay, the gate and the screen.
+// The host: one room, and for the time of a move another beside it. Performs the effects of a move, and answers the moderator.
 
-import { randomBytes } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
-import { createRoomSecret, DialError, proveAdmission, registrationOf } from '@sotto/client';
-import type { RoomRegistration } from '@sotto/client';
-import { encodeInvite } from '@sotto/protocol';
-import type { AdminCode, AdminRequest, Invite } from '@sotto/protocol';
-import {
-  adviseDial,
-  byteStreamOf,
-  ClientAuthKey,
-  connectGate,
-  dialOnion,
-  OnionKey,
-  openOnionControl,
-  TorError,
-} from '@sotto/tor';
-import type { NetworkKind, OnionControl } from '@sotto/tor';
-import { connectAdmin } from './admin-connection.ts';
-import type { AdminConnection } from './admin-connection.ts';
+import type { AccessMode } from '@sotto/protocol';
 import type { HostConfig } from './config.ts';
-import { HostError } from './errors.ts';
+import { HOST_CODES } from './errors.ts';
 import type { HostCode } from './errors.ts';
-import { NEW_HOSTING, stepHosting } from './hosting.ts';
-import type { Hosting, HostingEffect, HostingEvent } from './hosting.ts';
-import {
-  ADMISSION_TIMEOUT_MS,
-  END_TIMEOUT_MS,
-  INTRODUCTION_BURST,
-  INTRODUCTIONS_PER_SECOND,
-  PATIENCE_MS,
-  PROOF_DELAY_MS,
-  RECONNECT_DELAY_MS,
-  REPUBLISH_AFTER_MS,
-  STREAMS_PER_CIRCUIT,
-} from './limits.ts';
-import { describeNetwork, describeNotice, describeStage, renderOpening } from './screen.ts';
-import type { ShownStage } from './screen.ts';
-import { Stopwatch } from './stopwatch.ts';
+import { MOVE_GRACE_MS, MOVE_OFFER_MS, MOVE_OPEN_LIMIT_MS } from './limits.ts';
+import type { ModeratorReply } from './moderator-request.ts';
+import type { Moderation } from './moderator-socket.ts';
+import { SETTLED, stepMoving } from './moving.ts';
+import type { Moving, MovingEffect, MovingEvent, MovingLimits } from './moving.ts';
+import { RoomHosting } from './room-hosting.ts';
+import type { HostingWord } from './room-hosting.ts';
+import { describeMove, describeNotice, renderMoved, renderOpening } from './screen.ts';
 
-const REFUSALS: Partial<Readonly<Record<AdminCode, HostCode>>> = {
-  'room-unknown': 'room-lost',
-  'rooms-full': 'rooms-full',
-  'room-exists': 'room-refused',
-  'admin-malformed': 'room-refused',
-};
+const MOVING_LIMITS: MovingLimits = { openMs: MOVE_OPEN_LIMIT_MS, offerMs: MOVE_OFFER_MS, graceMs: MOVE_GRACE_MS };
 
 export interface HostOptions {
   readonly config: HostConfig;
   readonly print: (text: string) => void;
+  readonly movingLimits?: MovingLimits;
 }
 
-/** One room, from nothing to its end. `ended` resolves with the code of the failure, or undefined after `stop`. */
-export class Host {
+/** Who waits for an eviction. */
+interface Asker {
+  readonly memberId: Uint8Array;
+  readonly answer: (reply: ModeratorReply) => void;
+}
+
+/** A host until its end. `ended` resolves with the code of the failure, or undefined after `stop`. */
+export class Host implements Moderation {
   readonly ended: Promise<HostCode | undefined>;
   readonly #config: HostConfig;
   readonly #print: (text: string) => void;
-  readonly #onionKey = new OnionKey();
-  readonly #invite: Invite;
-  readonly #registration: RoomRegistration;
-  readonly #clientAuth: ClientAuthKey;
-  readonly #stopwatch = new Stopwatch(() => performance.now());
-  readonly #abort = new AbortController();
-  #hosting: Hosting = NEW_HOSTING;
-  #control: OnionControl | undefined;
-  #admin: AdminConnection | undefined;
-  #network: NetworkKind | undefined;
-  readonly #untold: string[] = [];
+  readonly #limits: MovingLimits;
+  /** Everything that has not ended: the room, and the other one or the one before. */
+  readonly #rooms = new Set<RoomHosting>();
+  #room: RoomHosting;
+  #other: RoomHosting | undefined;
+  #before: RoomHosting | undefined;
+  #moving: Moving = SETTLED;
+  #asker: Asker | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #stage: 'running' | 'ending' = 'running';
   #resolveEnded: (code: HostCode | undefined) => void = () => undefined;
 
   constructor(options: HostOptions) {
     this.#config = options.config;
     this.#print = options.print;
-    const roomSecret = createRoomSecret((length) => randomBytes(length));
-    this.#invite = { onionKey: this.#onionKey.publicKey, roomSecret };
-    this.#registration = registrationOf(this.#invite);
-    this.#clientAuth = this.#registration.clientAuthorisationSeed.use((seed) => new ClientAuthKey(seed));
+    this.#limits = options.movingLimits ?? MOVING_LIMITS;
     this.ended = new Promise((resolve) => {
       this.#resolveEnded = resolve;
+    });
+    this.#room = this.#makeRoom(options.config.access);
+    void this.#room.opened.then(({ network, time }) => {
+      const { connectionString } = this.#room;
+      if (connectionString !== undefined) this.#print(renderOpening(connectionString, network, time));
     });
   }
 
   /** The connection string, once it is known to work. */
   get invite(): string | undefined {
-    return this.#hosting.stage === 'open' ? encodeInvite(this.#invite) : undefined;
+    return this.#room.connectionString;
   }
 
   start(): void {
-    this.#step({ type: 'start' });
+    this.#room.start();
   }
 
-  /** Ends the room: within 5 s nothing is left of it. */
+  /** Ends all rooms: within 5 s nothing is left of them. */
   stop(): void {
-    this.#step({ type: 'stop' });
+    for (const room of this.#rooms) room.stop();
   }
 
-  #step(event: HostingEvent): void {
-    const limits = { republishAfterMs: REPUBLISH_AFTER_MS, patienceMs: PATIENCE_MS };
-    const { hosting, effects } = stepHosting(this.#hosting, event, performance.now(), limits);
-    this.#hosting = hosting;
+  setAccess(mode: AccessMode): ModeratorReply {
+    if (this.#room.invite === undefined) return { ok: false, code: 'not-open' };
+    // Orders for a room that is about to end would be void before anybody could carry them out.
+    if (this.#other !== undefined) return { ok: false, code: 'busy' };
+    return { ok: true, order: this.#room.orders.access(mode) };
+  }
+
+  evict(memberId: Uint8Array): Promise<ModeratorReply> {
+    if (this.#room.invite === undefined) return Promise.resolve({ ok: false, code: 'not-open' });
+    if (this.#moving.stage !== 'settled') return Promise.resolve({ ok: false, code: 'busy' });
+    return new Promise((resolve) => {
+      this.#asker = { memberId, answer: resolve };
+      this.#step({ type: 'evict' });
+    });
+  }
+
+  moved(): ModeratorReply {
+    if (this.#moving.stage !== 'offered') return { ok: false, code: 'nothing-offered' };
+    this.#step({ type: 'moved' });
+    return { ok: true };
+  }
+
+  #step(event: MovingEvent): void {
+    if (this.#stage === 'ending') return;
+    const { moving, effects } = stepMoving(this.#moving, event, this.#limits);
+    this.#moving = moving;
     for (const effect of effects) this.#perform(effect);
   }
 
-  #perform(effect: HostingEffect): void {
+  #perform(effect: MovingEffect): void {
     switch (effect.type) {
-      case 'connect-tor':
-        void this.#connectTor();
+      case 'open-other':
+        this.#openOther();
         return;
-      case 'create-room':
-        void this.#askForRoom('create');
+      case 'offer-other':
+        this.#answer(this.#makeOffer());
         return;
-      case 'resume-room':
-        void this.#askForRoom('resume');
+      case 'refuse-asker':
+        this.#answer({ ok: false, code: 'room-not-opened' });
         return;
-      case 'publish':
-        void this.#publish();
+      case 'close-other':
+        this.#other?.stop();
+        this.#other = undefined;
         return;
-      case 'republish':
-        void this.#republish();
+      case 'adopt-other':
+        this.#adoptOther();
         return;
-      case 'prove':
-        void this.#prove();
+      case 'close-before':
+        this.#before?.stop();
         return;
       case 'show-invite':
-        this.#print(renderOpening(encodeInvite(this.#invite), this.#network, this.#stopwatch.read()));
+        this.#showMoved();
+        return;
+      case 'wait':
+        this.#wait(effect.forMs);
+        return;
+      case 'wait-for-nothing':
+        clearTimeout(this.#timer);
         return;
       case 'say':
-        this.#print(describeNotice(effect.what));
-        return;
-      case 'end':
-        void this.#end(effect.code);
+        this.#print(describeMove(effect.what));
         return;
     }
   }
 
-  // Tor's onion side
-
-  async #connectTor(): Promise<void> {
-    const bootstrapped = Promise.withResolvers<undefined>();
-    const control = await this.#stopwatch.inTor(() => this.#openControl(() => bootstrapped.resolve(undefined)));
-    if (control === undefined) return;
-    this.#control = control;
-    this.#tellNetwork(control.network);
-    this.#step({ type: 'tor-connected' });
-    void control.closed.then(() => {
-      this.#control = undefined;
-      if (!this.#abort.signal.aborted) this.#step({ type: 'tor-lost' });
+  #openOther(): void {
+    // Whatever the access of this room: those who move have to get in, all of them at once, and nobody else has the other room's string yet.
+    const other = this.#makeRoom('open');
+    this.#other = other;
+    void other.opened.then(() => {
+      if (this.#other === other) this.#step({ type: 'opened' });
     });
-    await this.#stopwatch.inTor(() => Promise.race([bootstrapped.promise, control.closed]));
-    if (this.#control === control) this.#step({ type: 'tor-bootstrapped' });
+    other.start();
   }
 
-  /** Tries until Tor's control socket is there. Stages are shown from the first on, before this is done. */
-  async #openControl(onBootstrapped: () => void): Promise<OnionControl | undefined> {
-    const startedMs = performance.now();
-    const address = { socketPath: this.#config.torControl, cookiePath: this.#config.torCookie };
-    const onStage = (stage: ShownStage): void => {
-      this.#tellStage(stage);
-      if (stage.state === 'done') onBootstrapped();
-    };
-    for (let told = false; !this.#abort.signal.aborted;) {
-      try {
-        return await openOnionControl({ ...address, onStage });
-      } catch (error) {
-        if (!(error instanceof TorError)) throw error;
-        if (error.code === 'tor-too-old') {
-          this.#step({ type: 'room-refused', code: 'tor-too-old' });
-          return undefined;
-        }
-        if (!told && performance.now() - startedMs > PATIENCE_MS) {
-          told = true;
-          this.#print(`tor: does not answer (${error.code}); look at docker compose ps`);
-        }
-        await delay(RECONNECT_DELAY_MS);
-      }
-    }
-    return undefined;
+  #makeOffer(): ModeratorReply {
+    const invite = this.#other?.invite;
+    if (invite === undefined || this.#asker === undefined) return { ok: false, code: 'room-not-opened' };
+    const { orders } = this.#room;
+    return { ok: true, order: orders.evict(this.#asker.memberId), move: orders.moveTo(invite) };
   }
 
-  /** The first word on the screen is which network this is, so stages wait until that is known. */
-  #tellStage(stage: ShownStage): void {
-    const line = describeStage('tor', stage);
-    if (this.#network === undefined) this.#untold.push(line);
-    else this.#print(line);
+  #adoptOther(): void {
+    if (this.#other === undefined) return;
+    this.#before = this.#room;
+    this.#room = this.#other;
+    this.#other = undefined;
   }
 
-  #tellNetwork(network: NetworkKind): void {
-    const banner = describeNetwork(network);
-    if (this.#network === undefined && banner !== undefined) this.#print(banner);
-    this.#network = network;
-    for (const line of this.#untold.splice(0)) this.#print(line);
+  #showMoved(): void {
+    const { connectionString, network, orders } = this.#room;
+    if (connectionString === undefined) return;
+    const wasOpen = (this.#before?.orders.mode ?? 'open') === 'open';
+    this.#print(renderMoved(connectionString, network, { reopened: !wasOpen && orders.mode === 'open' }));
   }
 
-  async #publish(): Promise<void> {
-    const control = this.#control;
-    if (control === undefined) return;
-    try {
-      await this.#stopwatch.inTor(() =>
-        control.publish(
-          {
-            key: this.#onionKey,
-            clientAuthPublicKey: this.#clientAuth.publicKey,
-            targetSocketPath: this.#config.relaySocket,
-            maxStreams: STREAMS_PER_CIRCUIT,
-            proofOfWork: { queueRate: INTRODUCTIONS_PER_SECOND, queueBurst: INTRODUCTION_BURST },
-          },
-          { signal: this.#abort.signal },
-        ),
-      );
-      if (this.#control === control) this.#step({ type: 'published' });
-    } catch (error) {
-      if (!(error instanceof TorError)) throw error;
-      await delay(RECONNECT_DELAY_MS);
-      if (this.#control === control) this.#step({ type: 'publish-failed', cause: error.code });
-    }
+  #answer(reply: ModeratorReply): void {
+    this.#asker?.answer(reply);
+    this.#asker = undefined;
   }
 
-  async #republish(): Promise<void> {
-    try {
-      await this.#removeOnion();
-    } catch (error) {
-      // Not there any more is what was wanted.
-      if (!(error instanceof TorError)) throw error;
-    }
-    await this.#publish();
+  #wait(forMs: number): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#step({ type: 'time-over' }), forMs);
   }
 
-  // The relay
-
-  async #askForRoom(operation: 'create' | 'resume'): Promise<void> {
-    const startedMs = performance.now();
-    for (let told = false; !this.#abort.signal.aborted;) {
-      try {
-        const admin = await connectAdmin(this.#config.adminSocket);
-        const reply = await admin.ask(this.#roomRequest(operation));
-        if (reply.ok) {
-          this.#watchRelay(admin);
-          return;
-        }
-        admin.close();
-        const refusal = REFUSALS[reply.code];
-        if (refusal !== undefined) {
-          this.#step({ type: 'room-refused', code: refusal });
-          return;
-        }
-      } catch (error) {
-        if (!(error instanceof HostError)) throw error;
-      }
-      if (!told && performance.now() - startedMs > PATIENCE_MS) {
-        told = true;
-        this.#print('relay: does not answer; look at docker compose ps');
-      }
-      await delay(RECONNECT_DELAY_MS);
-    }
-  }
-
-  #roomRequest(operation: 'create' | 'resume'): AdminRequest {
-    const { roomId, capabilityKey, roomTag } = this.#registration;
-    return operation === 'create' ? { operation, roomId, capabilityKey, roomTag } : { operation, roomId };
-  }
-
-  #watchRelay(admin: AdminConnection): void {
-    this.#admin = admin;
-    void admin.closed.then(() => {
-      this.#admin = undefined;
-      if (!this.#abort.signal.aborted) this.#step({ type: 'relay-lost' });
+  #makeRoom(access: AccessMode): RoomHosting {
+    const room: RoomHosting = new RoomHosting({
+      config: this.#config,
+      access,
+      tell: (word) => this.#hear(room, word),
     });
-    this.#step({ type: 'room-held' });
+    this.#rooms.add(room);
+    void room.ended.then((code) => {
+      this.#rooms.delete(room);
+      this.#lose(room, code);
+    });
+    return room;
   }
 
-  // The proof
-
-  /** Walks in as a guest: the other Tor, the onion, the relay's handshake. */
-  async #prove(): Promise<void> {
-    try {
-      await this.#walkIn();
-      this.#step({ type: 'reached' });
-    } catch (error) {
-      if (!(error instanceof TorError) && !(error instanceof DialError)) throw error;
-      const cause = error instanceof TorError ? adviseDial(error.code).cause : error.message;
-      await delay(PROOF_DELAY_MS);
-      this.#step({ type: 'not-reached', cause, nowMs: performance.now() });
+  #lose(room: RoomHosting, code: HostCode | undefined): void {
+    if (room === this.#room) {
+      void this.#end(code);
+    } else if (room === this.#other) {
+      if (code !== undefined) this.#print(`other room: ended (${code}): ${HOST_CODES[code]}`);
+      this.#step({ type: 'lost' });
+    } else if (room === this.#before) {
+      this.#step({ type: 'closed' });
+      this.#before = undefined;
     }
   }
 
-  async #walkIn(): Promise<void> {
-    const bootstrapped = Promise.withResolvers<undefined>();
-    const onStage = (stage: { readonly state: string }): void => {
-      if (this.#hosting.stage === 'opening') this.#print(describeStage('tor-client', stage));
-      if (stage.state === 'done') bootstrapped.resolve(undefined);
-    };
-    const gate = await connectGate({ socketPath: this.#config.gateSocket, onStage });
-    void gate.closed.then((code) => bootstrapped.reject(new TorError(code)));
-    try {
-      const stage = await gate.bootstrap();
-      if (stage.state === 'done') bootstrapped.resolve(undefined);
-      await this.#stopwatch.inTor(() => bootstrapped.promise);
-      await this.#registration.clientAuthorisationSeed.use((seed) => gate.allow(this.#onionKey.address, seed));
-      await this.#stopwatch.inTor(() => this.#dialAndProve());
-    } finally {
-      // The rejection that closing brings has nobody to hear it.
-      bootstrapped.promise.catch(() => undefined);
-      gate.close();
+  /** Of another room only what keeps it from opening is told. */
+  #hear(room: RoomHosting, word: HostingWord): void {
+    if (room === this.#room) this.#print(word.type === 'line' ? word.text : describeNotice(word.notice));
+    else if (room === this.#other && word.type === 'notice' && 'cause' in word.notice) {
+      this.#print(`other room: ${describeNotice(word.notice)}`);
     }
   }
 
-  async #dialAndProve(): Promise<void> {
-    const { socks } = this.#config;
-    const { signal } = this.#abort;
-    const socket = await dialOnion({ socks, onion: this.#onionKey.address, signal });
-    const timer = setTimeout(() => socket.destroy(), ADMISSION_TIMEOUT_MS);
-    try {
-      await proveAdmission(this.#invite, byteStreamOf(socket), (length) => randomBytes(length));
-    } finally {
-      clearTimeout(timer);
-    }
-  }
-
-  // The end
-
+  /** The room has ended, and with it the host. */
   async #end(code: HostCode | undefined): Promise<void> {
-    this.#abort.abort();
-    const closing = [this.#removeOnion(), this.#closeRoom()];
-    await Promise.race([Promise.allSettled(closing), delay(END_TIMEOUT_MS)]);
-    // Their connections own onion and room: what could not be asked for ends with them.
-    this.#control?.close();
-    this.#admin?.close();
-    this.#onionKey.wipe();
-    this.#clientAuth.wipe();
-    this.#registration.clientAuthorisationSeed.destroy();
-    this.#invite.roomSecret.fill(0);
+    this.#stage = 'ending';
+    clearTimeout(this.#timer);
+    this.#answer({ ok: false, code: 'room-not-opened' });
+    this.stop();
+    await Promise.all([...this.#rooms].map((room) => room.ended));
     this.#resolveEnded(code);
-  }
-
-  async #removeOnion(): Promise<void> {
-    await this.#control?.remove(this.#onionKey.address);
-  }
-
-  async #closeRoom(): Promise<void> {
-    await this.#admin?.ask({ operation: 'close', roomId: this.#registration.roomId });
   }
 }

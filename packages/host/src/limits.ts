@@ -19,3 +19,13 @@ export const INTRODUCTIONS_PER_SECOND = 20;
 export const INTRODUCTION_BURST = 100;
 /** The invite's own socket answers so many askers at a time. */
 export const INVITE_CONNECTIONS_MAX = 8;
+
+/** Lines on the moderator's socket, and how many may be connected to it: the host's own clients. */
+export const MODERATOR_LINE_BYTES_MAX = 4_096;
+export const MODERATOR_CONNECTIONS_MAX = 4;
+/** A room to move to that cannot be joined after so long is given up: a busy network has taken two minutes for a descriptor alone. Who asked waits longer. */
+export const MOVE_OPEN_LIMIT_MS = 210_000;
+/** A room that nobody moves to within this time is closed again. */
+export const MOVE_OFFER_MS = 120_000;
+/** Between the word that everybody was told and the end of the room before: late readers of the log find it there. */
+export const MOVE_GRACE_MS = 15_000;

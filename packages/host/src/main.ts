@@ -4,19 +4,24 @@ import { readHostConfig } from './config.ts';
 import { HOST_CODES, HostError } from './errors.ts';
 import { Host } from './host.ts';
 import { serveInvite } from './invite-socket.ts';
+import { serveModerator } from './moderator-socket.ts';
 
 const EXIT_FAILED = 1;
+/** Sockets are for their owner and for the group that the volume hands on. */
+const SOCKET_UMASK = 0o007;
 
 const print = (text: string): void => void process.stdout.write(`${text}\n`);
 
 try {
   const config = readHostConfig(process.env);
   const host = new Host({ config, print });
-  const server = await serveInvite(config.inviteSocket, () => host.invite);
+  process.umask(SOCKET_UMASK);
+  const servers = [await serveInvite(config.inviteSocket, () => host.invite)];
+  if (config.moderatorSocket !== undefined) servers.push(await serveModerator(config.moderatorSocket, host));
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => host.stop());
   host.start();
   const code = await host.ended;
-  server.close();
+  for (const server of servers) server.close();
   print(code === undefined ? 'room: ended' : `room: ended (${code}): ${HOST_CODES[code]}`);
   process.exit(code === undefined ? 0 : EXIT_FAILED);
 } catch (error) {

@@ -3,6 +3,7 @@
 import type { NetworkKind } from '@sotto/tor';
 import { renderInvite } from './invite-card.ts';
 import type { Notice } from './hosting.ts';
+import type { MoveNotice } from './moving.ts';
 
 /** A stage of one of the two Tors, as both `tor` and the gate tell it. */
 export interface ShownStage {
@@ -14,6 +15,9 @@ export interface ShownStage {
 }
 
 const TEST_NETWORK = 'PRIVATE TEST NETWORK: nothing here is anonymous, and nobody outside this machine can join.';
+
+const REOPENED =
+  'room: who has the new string comes in, as always after a move: order the access again if it is to be another one';
 
 export function describeStage(whose: string, stage: ShownStage): string {
   switch (stage.state) {
@@ -49,6 +53,21 @@ export function describeNotice(notice: Notice): string {
   }
 }
 
+export function describeMove(notice: MoveNotice): string {
+  switch (notice) {
+    case 'opening-other':
+      return 'room: somebody is to be removed; opening another room to move to';
+    case 'other-not-opened':
+      return 'room: the other room could not be opened; this one goes on';
+    case 'other-offered':
+      return 'room: the other room is open; the members are told where it is';
+    case 'offer-lapsed':
+      return 'room: nobody moved; the other room is closed, this one goes on';
+    case 'moving':
+      return 'room: moving; the connection string from before is good for some seconds only';
+  }
+}
+
 export function describeNetwork(network: NetworkKind): string | undefined {
   return network === 'private-test' ? TEST_NETWORK : undefined;
 }
@@ -62,6 +81,20 @@ export function renderOpening(
   const seconds = (ms: number): string => (ms / 1000).toFixed(1);
   const own = seconds(time.totalMs - time.torMs);
   const spent = `room: reachable after ${seconds(time.totalMs)} s (Tor ${seconds(time.torMs)} s, Sotto ${own} s)`;
-  const reminder = network === 'private-test' ? TEST_NETWORK : 'Who has this string is in the room.';
-  return `${spent}\n${renderInvite(invite, reminder)}`;
+  return `${spent}\n${renderInvite(invite, remind(network))}`;
+}
+
+/** The new string after a move, and why there is one. `reopened`: the room before let nobody in by himself, and this one does. */
+export function renderMoved(
+  invite: string,
+  network: NetworkKind | undefined,
+  { reopened }: { readonly reopened: boolean },
+): string {
+  const why = 'room: has moved, because somebody was removed: the connection string from before leads nowhere any more';
+  const access = reopened ? `${why}\n${REOPENED}` : why;
+  return `${access}\n${renderInvite(invite, remind(network))}`;
+}
+
+function remind(network: NetworkKind | undefined): string {
+  return network === 'private-test' ? TEST_NETWORK : 'Who has this string is in the room.';
 }

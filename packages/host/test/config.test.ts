@@ -30,3 +30,28 @@ test.each([
     expect.objectContaining({ code: 'host-environment' }),
   );
 });
+
+test('knows who may come in: everybody, unless it is told otherwise', () => {
+  expect(readHostConfig(GOOD).access).toBe('open');
+  for (const access of ['open', 'knock', 'locked']) {
+    expect(readHostConfig({ ...GOOD, SOTTO_ROOM_ACCESS: access }).access).toBe(access);
+  }
+});
+
+test.each(['', 'Open', 'closed', 'open '])('refuses the access %j and says what there is', (access) => {
+  expect(() => readHostConfig({ ...GOOD, SOTTO_ROOM_ACCESS: access })).toThrow(
+    expect.objectContaining({
+      code: 'host-access',
+      message: expect.stringContaining('open, knock and locked') as string,
+    }),
+  );
+});
+
+test('serves a moderator where it is told to, and nowhere else', () => {
+  expect(readHostConfig(GOOD).moderatorSocket).toBeUndefined();
+  const path = '/run/moderator/moderator.sock';
+  expect(readHostConfig({ ...GOOD, SOTTO_MODERATOR_SOCKET: path }).moderatorSocket).toBe(path);
+  expect(() => readHostConfig({ ...GOOD, SOTTO_MODERATOR_SOCKET: '' })).toThrow(
+    expect.objectContaining({ code: 'host-environment' }),
+  );
+});

@@ -6,19 +6,25 @@ import type { ContentCode, Decoded } from './errors.ts';
 import {
   CONTENT_HEADER_BYTES,
   FRAGMENT_HEADER_BYTES,
+  LOG_HASH_BYTES,
   MEMBER_FRAME_OVERHEAD_BYTES,
   MEMBER_KEY_BYTES,
+  MESSAGE_OVERHEAD_BYTES,
   NAME_BYTES_MAX,
   SIGNATURE_BYTES,
   TEXT_BYTES_MAX,
 } from './limits.ts';
+import { decodeMove, encodeMove } from './order.ts';
+import type { Move } from './order.ts';
 
 const KINDS = { dummy: 0, member: 1 } as const;
-const TYPES = { text: 1, presence: 2, receipt: 3 } as const;
+const TYPES = { text: 1, presence: 2, receipt: 3, 'roll-call': 4, move: 5 } as const;
 const STANDINGS = { arriving: 1, here: 2, leaving: 3 } as const;
 
 /** No frame that we can make carries less text than this, so no honest count is above it. */
 const FRAGMENT_COUNT_MAX = 256;
+/** kind 1 + length 2. */
+const MESSAGE_HEADER_BYTES = 3;
 
 /** What fills an envelope. A dummy is told from a member's frame only by who can open it. PROTOCOL.md §5.2. */
 export type Plaintext = { readonly kind: 'dummy' } | ({ readonly kind: 'member' } & MemberFrame);
@@ -32,16 +38,39 @@ export interface MemberFrame {
 
 export type Standing = keyof typeof STANDINGS;
 
-/** What a member says. `number` counts the member's own frames from 1 without a gap; `seen` is the last sequence number it has seen. */
-export type Content = { readonly number: number; readonly seen: number } & (
-  | { readonly type: 'text'; readonly index: number; readonly count: number; readonly bytes: Uint8Array }
-  | { readonly type: 'presence'; readonly standing: Standing; readonly name: string }
-  | { readonly type: 'receipt' }
-);
+/** What stands in front of every content. PROTOCOL.md §5.3. */
+export interface ContentHeader {
+  /** Counts the member's own frames from 1 without a gap. */
+  readonly number: number;
+  /** The last sequence number that the member has seen. */
+  readonly seen: number;
+  /** 16 bytes: the log up to `seen` as the member saw it; zeros if it cannot tell. */
+  readonly logHash: Uint8Array;
+}
+
+/** What a member says. */
+export type Content = ContentHeader &
+  (
+    | { readonly type: 'text'; readonly index: number; readonly count: number; readonly bytes: Uint8Array }
+    | Presence
+    | { readonly type: 'receipt' }
+    | { readonly type: 'roll-call' }
+    | Move
+  );
+
+type Presence =
+  | { readonly type: 'presence'; readonly standing: 'arriving' | 'here'; readonly name: string }
+  /** `signature`: 64 bytes, that of the member's leave proof. PROTOCOL.md §5.8. */
+  | {
+      readonly type: 'presence';
+      readonly standing: 'leaving';
+      readonly name: string;
+      readonly signature: Uint8Array;
+    };
 
 /** Text bytes that one fragment carries in an envelope with this much room. PROTOCOL.md §5.4. */
 export function fragmentCapacity(plaintextBytes: number): number {
-  return plaintextBytes - MEMBER_FRAME_OVERHEAD_BYTES - CONTENT_HEADER_BYTES - FRAGMENT_HEADER_BYTES;
+  return plaintextBytes - MESSAGE_HEADER_BYTES - MESSAGE_OVERHEAD_BYTES - CONTENT_HEADER_BYTES - FRAGMENT_HEADER_BYTES;
 }
 
 /** @throws RangeError if it does not fit: the caller chose the frame's size. */
@@ -77,16 +106,25 @@ export function encodeContent(content: Content, encodeText: (text: string) => Ui
       const writer = header(content, FRAGMENT_HEADER_BYTES + content.bytes.length);
       return writer.u16(content.index).u16(content.count).put(content.bytes).bytes;
     }
-    case 'presence': {
-      const name = encodeText(content.name);
-      return header(content, 2 + name.length)
-        .u8(STANDINGS[content.standing])
-        .u8(name.length)
-        .put(name).bytes;
-    }
+    case 'presence':
+      return encodePresence(content, encodeText(content.name));
     case 'receipt':
+    case 'roll-call':
       return header(content, 0).bytes;
+    case 'move': {
+      const move = encodeMove(content);
+      return header(content, move.length).put(move).bytes;
+    }
   }
+}
+
+function encodePresence(content: ContentHeader & Presence, name: Uint8Array): Uint8Array {
+  const signature = content.standing === 'leaving' ? content.signature : new Uint8Array(0);
+  return header(content, 2 + name.length + signature.length)
+    .u8(STANDINGS[content.standing])
+    .u8(name.length)
+    .put(name)
+    .put(signature).bytes;
 }
 
 /** `decodeText` gives undefined for what is not UTF-8: this package has no text codec of its own. PROTOCOL.md §5.3. */
@@ -100,45 +138,63 @@ export function decodeContent(
   const number = reader.u64();
   const seen = reader.u64();
   if (number === undefined || number === 0 || seen === undefined) return refuse('content-number');
+  const head: ContentHeader = { number, seen, logHash: reader.take(LOG_HASH_BYTES) };
   switch (type) {
     case TYPES.text:
-      return decodeFragment(reader, number, seen);
+      return decodeFragment(reader, head);
     case TYPES.presence:
-      return decodePresence(reader, number, seen, decodeText);
+      return decodePresence(reader, head, decodeText);
     case TYPES.receipt:
-      return reader.remaining === 0 ? accept({ type: 'receipt', number, seen }) : refuse('content-length');
+      return reader.remaining === 0 ? accept({ ...head, type: 'receipt' }) : refuse('content-length');
+    case TYPES['roll-call']:
+      return reader.remaining === 0 ? accept({ ...head, type: 'roll-call' }) : refuse('content-length');
+    case TYPES.move: {
+      const move = decodeMove(reader.rest());
+      return move.ok ? accept({ ...head, ...move.value }) : move;
+    }
     default:
       return refuse('content-kind');
   }
 }
 
-function header(content: Content, bodyBytes: number): ByteWriter {
-  return new ByteWriter(CONTENT_HEADER_BYTES + bodyBytes).u8(TYPES[content.type]).u64(content.number).u64(content.seen);
+function header(content: ContentHeader & { readonly type: keyof typeof TYPES }, bodyBytes: number): ByteWriter {
+  return new ByteWriter(CONTENT_HEADER_BYTES + bodyBytes)
+    .u8(TYPES[content.type])
+    .u64(content.number)
+    .u64(content.seen)
+    .put(content.logHash);
 }
 
-function decodeFragment(reader: ByteReader, number: number, seen: number): Decoded<Content, ContentCode> {
+function decodeFragment(reader: ByteReader, head: ContentHeader): Decoded<Content, ContentCode> {
   if (reader.remaining < FRAGMENT_HEADER_BYTES) return refuse('content-length');
   const index = reader.u16();
   const count = reader.u16();
   // The first fragment's number names the message, so no fragment may stand before its member's first frame.
-  if (count === 0 || count > FRAGMENT_COUNT_MAX || index >= count || index >= number) return refuse('fragment-index');
+  if (count === 0 || count > FRAGMENT_COUNT_MAX || index >= count || index >= head.number) {
+    return refuse('fragment-index');
+  }
   const bytes = reader.rest();
   if (bytes.length > TEXT_BYTES_MAX) return refuse('content-length');
-  return accept({ type: 'text', number, seen, index, count, bytes });
+  return accept({ ...head, type: 'text', index, count, bytes });
 }
 
 function decodePresence(
   reader: ByteReader,
-  number: number,
-  seen: number,
+  head: ContentHeader,
   decodeText: (bytes: Uint8Array) => string | undefined,
 ): Decoded<Content, ContentCode> {
   if (reader.remaining < 2) return refuse('content-length');
   const standingNumber = reader.u8();
-  const length = reader.u8();
-  if (length !== reader.remaining) return refuse('content-length');
-  const name = decodeText(reader.rest());
-  if (name === undefined || length === 0 || length > NAME_BYTES_MAX) return refuse('content-text');
   const standing = (Object.keys(STANDINGS) as Standing[]).find((key) => STANDINGS[key] === standingNumber);
-  return standing === undefined ? refuse('content-kind') : accept({ type: 'presence', number, seen, standing, name });
+  if (standing === undefined) return refuse('content-kind');
+  const length = reader.u8();
+  const signatureBytes = standing === 'leaving' ? SIGNATURE_BYTES : 0;
+  if (length + signatureBytes !== reader.remaining) return refuse('content-length');
+  const name = decodeText(reader.take(length));
+  if (name === undefined || length === 0 || length > NAME_BYTES_MAX) return refuse('content-text');
+  return accept(
+    standing === 'leaving'
+      ? { ...head, type: 'presence', standing, name, signature: reader.rest() }
+      : { ...head, type: 'presence', standing, name },
+  );
 }

@@ -1,16 +1,19 @@
-// What group keys put into an envelope, and into the head: messages, the pieces of a commit, and proofs that a member wants to go. PROTOCOL.md §5.8.
+// What group keys put into an envelope, and into the head: messages, commits, orders, and who wants to go or to come in. PROTOCOL.md §5.8.
 
 import { ByteReader, ByteWriter, isZero } from './bytes.ts';
 import { accept, refuse } from './errors.ts';
 import type { ContentCode, Decoded } from './errors.ts';
-import { HEAD_BYTES_MAX, MEMBER_ID_BYTES, SIGNATURE_BYTES } from './limits.ts';
+import { HEAD_BYTES_MAX, MEMBER_ID_BYTES, NAME_BYTES_MAX, SIGNATURE_BYTES } from './limits.ts';
+import { encodeAccess, encodeSignedOrder, ORDER_BYTES_MAX, readAccess, readSignedOrder } from './order.ts';
+import type { SignedAccess, SignedOrder } from './order.ts';
 
-const KINDS = { dummy: 0, message: 2, piece: 3, leave: 4 } as const;
+const KINDS = { dummy: 0, message: 2, piece: 3, leave: 4, order: 5, knock: 6, welcome: 7 } as const;
 /** kind 1 + length 2. */
 const MESSAGE_HEADER_BYTES = 3;
 /** kind 1 + index 2 + count 2 + length 2. */
 const PIECE_HEADER_BYTES = 7;
-const LEAVE_BYTES: number = 1 + MEMBER_ID_BYTES + SIGNATURE_BYTES;
+/** What every plaintext has room for: a kind and the longest thing of fixed length. Frames are far longer. */
+const LEAST_BYTES: number = 1 + ORDER_BYTES_MAX;
 const PROOF_BYTES: number = MEMBER_ID_BYTES + SIGNATURE_BYTES;
 /** No commit within its limit has more pieces in the smallest frames that carry any. */
 const PIECE_COUNT_MAX = 64;
@@ -22,11 +25,26 @@ export interface LeaveProof {
   readonly signature: Uint8Array;
 }
 
+/** `piece`: of a commit. `welcome`: a piece of what lets somebody in who has knocked. */
 export type GroupPlaintext =
   | { readonly kind: 'dummy' }
   | { readonly kind: 'message'; readonly bytes: Uint8Array }
-  | { readonly kind: 'piece'; readonly index: number; readonly count: number; readonly bytes: Uint8Array }
-  | ({ readonly kind: 'leave' } & LeaveProof);
+  | ({ readonly kind: 'piece' | 'welcome' } & Piece)
+  | ({ readonly kind: 'leave' } & LeaveProof)
+  | { readonly kind: 'order'; readonly order: SignedOrder }
+  | ({ readonly kind: 'knock' } & KnockFields);
+
+export interface Piece {
+  readonly index: number;
+  readonly count: number;
+  readonly bytes: Uint8Array;
+}
+
+/** Whoever asks to be let in: a name in UTF-8, and an MLS key package. */
+interface KnockFields {
+  readonly name: Uint8Array;
+  readonly keyPackage: Uint8Array;
+}
 
 /** Bytes of a commit that one frame carries whose envelope has this much room. */
 export function pieceCapacity(plaintextBytes: number): number {
@@ -47,14 +65,23 @@ export function encodeGroupPlaintext(plaintext: GroupPlaintext, plaintextBytes: 
     case 'message':
       return writer.u16(plaintext.bytes.length).put(plaintext.bytes).bytes;
     case 'piece':
+    case 'welcome':
       return writer.u16(plaintext.index).u16(plaintext.count).u16(plaintext.bytes.length).put(plaintext.bytes).bytes;
     case 'leave':
       return writer.put(plaintext.memberId).put(plaintext.signature).bytes;
+    case 'order':
+      return writer.put(encodeSignedOrder(plaintext.order)).bytes;
+    case 'knock':
+      return writer
+        .u8(plaintext.name.length)
+        .put(plaintext.name)
+        .u16(plaintext.keyPackage.length)
+        .put(plaintext.keyPackage).bytes;
   }
 }
 
 export function decodeGroupPlaintext(bytes: Uint8Array): Decoded<GroupPlaintext, ContentCode> {
-  if (bytes.length < LEAVE_BYTES) return refuse('content-length');
+  if (bytes.length < LEAST_BYTES) return refuse('content-length');
   const reader = new ByteReader(bytes);
   switch (reader.u8()) {
     case KINDS.dummy:
@@ -63,21 +90,41 @@ export function decodeGroupPlaintext(bytes: Uint8Array): Decoded<GroupPlaintext,
       const message = takeCounted(reader);
       return message.ok ? accept({ kind: 'message', bytes: message.value }) : message;
     }
-    case KINDS.piece: {
-      const index = reader.u16();
-      const count = reader.u16();
-      if (count === 0 || count > PIECE_COUNT_MAX || index >= count) return refuse('fragment-index');
-      const piece = takeCounted(reader);
-      return piece.ok ? accept({ kind: 'piece', index, count, bytes: piece.value }) : piece;
-    }
+    case KINDS.piece:
+      return readPiece(reader, 'piece');
+    case KINDS.welcome:
+      return readPiece(reader, 'welcome');
     case KINDS.leave: {
       const memberId = reader.take(MEMBER_ID_BYTES);
       const signature = reader.take(SIGNATURE_BYTES);
       return isZero(reader.rest()) ? accept({ kind: 'leave', memberId, signature }) : refuse('content-padding');
     }
+    case KINDS.order: {
+      const order = readSignedOrder(reader);
+      if (!order.ok) return order;
+      return isZero(reader.rest()) ? accept({ kind: 'order', order: order.value }) : refuse('content-padding');
+    }
+    case KINDS.knock:
+      return readKnock(reader);
     default:
       return refuse('content-kind');
   }
+}
+
+function readPiece(reader: ByteReader, kind: 'piece' | 'welcome'): Decoded<GroupPlaintext, ContentCode> {
+  const index = reader.u16();
+  const count = reader.u16();
+  if (count === 0 || count > PIECE_COUNT_MAX || index >= count) return refuse('fragment-index');
+  const piece = takeCounted(reader);
+  return piece.ok ? accept({ kind, index, count, bytes: piece.value }) : piece;
+}
+
+function readKnock(reader: ByteReader): Decoded<GroupPlaintext, ContentCode> {
+  const length = reader.u8();
+  if (length === 0 || length > NAME_BYTES_MAX) return refuse('content-text');
+  const name = reader.take(length);
+  const keyPackage = takeCounted(reader);
+  return keyPackage.ok ? accept({ kind: 'knock', name, keyPackage: keyPackage.value }) : keyPackage;
 }
 
 /** A length, so many bytes, and zeros. */
@@ -88,33 +135,44 @@ function takeCounted(reader: ByteReader): Decoded<Uint8Array, ContentCode> {
   return isZero(reader.rest()) ? accept(bytes) : refuse('content-padding');
 }
 
-/** What a newcomer needs: the group's public state, and who has asked to be removed. */
+/** What a newcomer needs: the group's public state, who has asked to be removed, and who may come in. */
 export interface HeadPlaintext {
   readonly group: Uint8Array;
   readonly proofs: readonly LeaveProof[];
+  /** The access order that holds; undefined in a room that was never ordered anything: it is open. */
+  readonly access: SignedAccess | undefined;
 }
 
 /** `overhead` is what sealing adds: the sealed head is a power of two long, so that its length tells little about the members' number. */
-export function encodeHeadPlaintext({ group, proofs }: HeadPlaintext, overhead: number): Uint8Array {
-  const needed = 4 + group.length + 1 + proofs.length * PROOF_BYTES + overhead;
+export function encodeHeadPlaintext({ group, proofs, access }: HeadPlaintext, overhead: number): Uint8Array {
+  const order = access === undefined ? new Uint8Array(0) : encodeAccess(access);
+  const needed = 4 + group.length + 1 + proofs.length * PROOF_BYTES + 1 + order.length + overhead;
   const length = 2 ** Math.ceil(Math.log2(needed));
   if (length > HEAD_BYTES_MAX) throw new RangeError('a head above the limit');
   const writer = new ByteWriter(length - overhead).u32(group.length).put(group).u8(proofs.length);
   for (const proof of proofs) writer.put(proof.memberId).put(proof.signature);
-  return writer.bytes;
+  return writer.u8(access === undefined ? 0 : 1).put(order).bytes;
 }
 
 export function decodeHeadPlaintext(bytes: Uint8Array): Decoded<HeadPlaintext, ContentCode> {
-  if (bytes.length < 5) return refuse('content-length');
+  if (bytes.length < 6) return refuse('content-length');
   const reader = new ByteReader(bytes);
   const length = reader.u32();
-  if (length === 0 || length + 1 > reader.remaining) return refuse('content-length');
+  if (length === 0 || length + 2 > reader.remaining) return refuse('content-length');
   const group = reader.take(length);
   const count = reader.u8();
-  if (count > PROOFS_MAX || count * PROOF_BYTES > reader.remaining) return refuse('content-length');
+  if (count > PROOFS_MAX || count * PROOF_BYTES + 1 > reader.remaining) return refuse('content-length');
   const proofs = Array.from({ length: count }, () => ({
     memberId: reader.take(MEMBER_ID_BYTES),
     signature: reader.take(SIGNATURE_BYTES),
   }));
-  return isZero(reader.rest()) ? accept({ group, proofs }) : refuse('content-padding');
+  const access = readHeadAccess(reader);
+  if (!access.ok) return access;
+  return isZero(reader.rest()) ? accept({ group, proofs, access: access.value }) : refuse('content-padding');
+}
+
+function readHeadAccess(reader: ByteReader): Decoded<SignedAccess | undefined, ContentCode> {
+  const has = reader.u8();
+  if (has === 0) return accept(undefined);
+  return has === 1 ? readAccess(reader) : refuse('content-kind');
 }

@@ -3,7 +3,7 @@
 export * from './limits.ts';
 export { accept, ADMIN_CODES, CONTENT_CODES, FRAME_CODES, INVITE_CODES, refuse, RELAY_CODES } from './errors.ts';
 export type { AdminCode, ContentCode, Decoded, FrameCode, InviteCode, RelayCode } from './errors.ts';
-export { ByteReader, ByteWriter, concatBytes, equalBytes, fromHex, toHex } from './bytes.ts';
+export { ByteReader, ByteWriter, concatBytes, equalBytes, fromHex, isZero, toHex } from './bytes.ts';
 export { bodyBytes, decodeFrame, encodeFrame, FrameSplitter, OPERATIONS } from './frame.ts';
 export type { Frame, Operation } from './frame.ts';
 export {
@@ -35,7 +35,9 @@ export {
 } from './group-commit.ts';
 export type { CommitNotice, CommitRequest, FetchRequest, HeadName, HeadPiece, StagedPiece } from './group-commit.ts';
 export { decodeContent, decodePlaintext, encodeContent, encodePlaintext, fragmentCapacity } from './content.ts';
-export type { Content, MemberFrame, Plaintext, Standing } from './content.ts';
+export type { Content, ContentHeader, MemberFrame, Plaintext, Standing } from './content.ts';
+export { decodeMove, decodeSignedOrder, encodeMove, encodeSignedOrder, orderStatement } from './order.ts';
+export type { AccessMode, Move, Order, SignedAccess, SignedOrder } from './order.ts';
 export { cutText, joinFragment, NO_PARTIAL_TEXTS } from './fragment.ts';
 export type { Fragment, PartialTexts } from './fragment.ts';
 export { decodeInvite, encodeInvite } from './invite.ts';
@@ -50,4 +52,4 @@ export {
   messageCapacity,
   pieceCapacity,
 } from './group-plaintext.ts';
-export type { GroupPlaintext, HeadPlaintext, LeaveProof } from './group-plaintext.ts';
+export type { GroupPlaintext, HeadPlaintext, LeaveProof, Piece } from './group-plaintext.ts';

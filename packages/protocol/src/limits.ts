@@ -18,6 +18,8 @@ export const MEMBER_KEY_BYTES = 32;
 export const MEMBER_ID_BYTES = 16;
 export const ROOM_SECRET_BYTES = 32;
 export const ONION_KEY_BYTES = 32;
+/** What a sender has seen of the log in this epoch, hashed. PROTOCOL.md §5.10. */
+export const LOG_HASH_BYTES = 16;
 
 /** XSalsa20-Poly1305: a random nonce before, a tag behind. PROTOCOL.md §5.1. */
 export const NONCE_BYTES = 24;
@@ -26,13 +28,17 @@ export const ENVELOPE_OVERHEAD_BYTES: number = NONCE_BYTES + TAG_BYTES;
 
 /** kind 1 + length 2 + member key 32 + signature 64. PROTOCOL.md §5.2. */
 export const MEMBER_FRAME_OVERHEAD_BYTES: number = 1 + 2 + MEMBER_KEY_BYTES + SIGNATURE_BYTES;
-/** type 1 + number 8 + seen 8. PROTOCOL.md §5.3. */
-export const CONTENT_HEADER_BYTES: number = 1 + 8 + 8;
+/** What sealing for a group adds to a content: epoch 8, sender data 28, length 2, signature 66, tag 16. PROTOCOL.md §5.4. */
+export const MESSAGE_OVERHEAD_BYTES = 120;
+/** type 1 + number 8 + seen 8 + log hash 16. PROTOCOL.md §5.3. */
+export const CONTENT_HEADER_BYTES: number = 1 + 8 + 8 + LOG_HASH_BYTES;
 /** index 2 + count 2. PROTOCOL.md §5.4. */
 export const FRAGMENT_HEADER_BYTES = 4;
 
 export const TEXT_BYTES_MAX = 65_536;
 export const NAME_BYTES_MAX = 48;
+/** onion key 32 + room secret 32 + signature 64. PROTOCOL.md §5.9. */
+export const MOVE_BYTES: number = ONION_KEY_BYTES + ROOM_SECRET_BYTES + SIGNATURE_BYTES;
 
 /** A room's opaque head (group state sealed by its members). PROTOCOL.md §6.3. */
 export const HEAD_BYTES_MAX = 524_288;

@@ -13,7 +13,10 @@ import {
   FRAME_BYTES,
   fragmentCapacity,
   joinFragment,
+  LOG_HASH_BYTES,
   MEMBER_FRAME_OVERHEAD_BYTES,
+  MESSAGE_OVERHEAD_BYTES,
+  messageCapacity,
   NAME_BYTES_MAX,
   NO_PARTIAL_TEXTS,
   TEXT_BYTES_MAX,
@@ -37,13 +40,29 @@ const name = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 48 }).filter
   const length = encode(text).length;
   return length > 0 && length <= NAME_BYTES_MAX;
 });
-const standing = fc.constantFrom('arriving' as const, 'here' as const, 'leaving' as const);
+const bytesOf = (length: number): fc.Arbitrary<Uint8Array> => fc.uint8Array({ minLength: length, maxLength: length });
+const header = { number: above, seen, logHash: bytesOf(LOG_HASH_BYTES) };
+const presenceType = fc.constant('presence' as const);
 
 const contents: fc.Arbitrary<Content> = fc.oneof(
-  fc.record({ type: fc.constant('receipt' as const), number: above, seen }),
-  fc.record({ type: fc.constant('presence' as const), number: above, seen, standing, name }),
+  fc.record({ type: fc.constantFrom('receipt' as const, 'roll-call' as const), ...header }),
+  fc.record({ type: presenceType, ...header, standing: fc.constantFrom('arriving' as const, 'here' as const), name }),
+  fc.record({
+    type: presenceType,
+    ...header,
+    standing: fc.constant('leaving' as const),
+    name,
+    signature: bytesOf(64),
+  }),
+  fc.record({
+    type: fc.constant('move' as const),
+    ...header,
+    onionKey: bytesOf(32),
+    roomSecret: bytesOf(32),
+    signature: bytesOf(64),
+  }),
   fc
-    .record({ count: fc.integer({ min: 1, max: 256 }), at: fc.nat(), number: above, seen, bytes: fc.uint8Array() })
+    .record({ count: fc.integer({ min: 1, max: 256 }), at: fc.nat(), ...header, bytes: fc.uint8Array() })
     .map(({ count, at, number, ...rest }) => {
       const index = at % count;
       return { type: 'text' as const, count, index, number: Math.max(number, index + 1), ...rest };
@@ -56,9 +75,29 @@ function changed(bytes: Uint8Array, index: number, value: number): Uint8Array {
   return copy;
 }
 
-const text = encodeContent({ type: 'text', number: 9, seen: 3, index: 1, count: 2, bytes: encode('hello') }, encode);
-const presence = encodeContent({ type: 'presence', number: 1, seen: 0, standing: 'here', name: 'Anna' }, encode);
-const receipt = encodeContent({ type: 'receipt', number: 1, seen: 0 }, encode);
+const logHash = new Uint8Array(LOG_HASH_BYTES).fill(7);
+const first = { number: 1, seen: 0, logHash };
+const text = encodeContent(
+  { type: 'text', number: 9, seen: 3, logHash, index: 1, count: 2, bytes: encode('hello') },
+  encode,
+);
+const presence = encodeContent({ type: 'presence', ...first, standing: 'here', name: 'Anna' }, encode);
+const farewell = encodeContent(
+  { type: 'presence', ...first, standing: 'leaving', name: 'Anna', signature: new Uint8Array(64).fill(8) },
+  encode,
+);
+const receipt = encodeContent({ type: 'receipt', ...first }, encode);
+const rollCall = encodeContent({ type: 'roll-call', ...first }, encode);
+const move = encodeContent(
+  {
+    type: 'move',
+    ...first,
+    onionKey: new Uint8Array(32),
+    roomSecret: new Uint8Array(32),
+    signature: new Uint8Array(64),
+  },
+  encode,
+);
 
 describe('content', () => {
   test('comes back as it was', () => {
@@ -71,28 +110,34 @@ describe('content', () => {
 
   const refusals: readonly (readonly [string, ContentCode, Uint8Array])[] = [
     ['an unknown type', 'content-kind', changed(receipt, 0, 9)],
-    ['an unknown standing', 'content-kind', changed(presence, 17, 9)],
-    ['a header one byte short', 'content-length', receipt.slice(0, 16)],
+    ['an unknown standing', 'content-kind', changed(presence, 33, 9)],
+    ['a header one byte short', 'content-length', receipt.slice(0, 32)],
     ['no bytes', 'content-length', new Uint8Array(0)],
     ['a receipt with something behind', 'content-length', concatBytes(receipt, Uint8Array.of(0))],
-    ['a fragment without its count', 'content-length', text.slice(0, 20)],
+    ['a roll call with something behind', 'content-length', concatBytes(rollCall, Uint8Array.of(0))],
+    ['a move one byte short', 'content-length', move.slice(0, -1)],
+    ['a move with something behind', 'content-length', concatBytes(move, Uint8Array.of(0))],
+    ['a farewell without its proof', 'content-length', farewell.slice(0, -64)],
+    ['a farewell with something behind', 'content-length', concatBytes(farewell, Uint8Array.of(0))],
+    ['a presence with a proof', 'content-length', concatBytes(presence, new Uint8Array(64))],
+    ['a fragment without its count', 'content-length', text.slice(0, 36)],
     ['a fragment above the limit of a text', 'content-length', concatBytes(text, new Uint8Array(TEXT_BYTES_MAX))],
-    ['a presence without a name length', 'content-length', presence.slice(0, 18)],
+    ['a presence without a name length', 'content-length', presence.slice(0, 34)],
     ['a name shorter than its length', 'content-length', presence.slice(0, -1)],
     ['a name longer than its length', 'content-length', concatBytes(presence, encode('a'))],
     ['number 0', 'content-number', changed(receipt, 8, 0)],
     ['a number above 2^53-1', 'content-number', changed(receipt, 2, 0x20)],
     ['a seen above 2^53-1', 'content-number', changed(receipt, 10, 0x20)],
-    ['a name that is not UTF-8', 'content-text', changed(presence, 19, 0xff)],
-    ['an empty name', 'content-text', changed(presence.slice(0, 19), 18, 0)],
+    ['a name that is not UTF-8', 'content-text', changed(presence, 35, 0xff)],
+    ['an empty name', 'content-text', changed(presence.slice(0, 35), 34, 0)],
     [
       'a name of 49 bytes',
       'content-text',
-      concatBytes(changed(presence.slice(0, 19), 18, 49), new Uint8Array(49).fill(97)),
+      concatBytes(changed(presence.slice(0, 35), 34, 49), new Uint8Array(49).fill(97)),
     ],
-    ['a count of 0', 'fragment-index', changed(text, 20, 0)],
-    ['an index as high as the count', 'fragment-index', changed(text, 18, 2)],
-    ['a count above 256', 'fragment-index', changed(text, 19, 2)],
+    ['a count of 0', 'fragment-index', changed(text, 36, 0)],
+    ['an index as high as the count', 'fragment-index', changed(text, 34, 2)],
+    ['a count above 256', 'fragment-index', changed(text, 35, 2)],
     ['a fragment before its member could have begun the text', 'fragment-index', changed(text, 8, 1)],
   ];
 
@@ -101,8 +146,8 @@ describe('content', () => {
   });
 
   test('control: what these were made from is accepted', () => {
-    for (const bytes of [text, presence, receipt]) expect(read(bytes).ok).toBe(true);
-    const longest = concatBytes(changed(presence.slice(0, 19), 18, 48), new Uint8Array(48).fill(97));
+    for (const bytes of [text, presence, farewell, receipt, rollCall, move]) expect(read(bytes).ok).toBe(true);
+    const longest = concatBytes(changed(presence.slice(0, 35), 34, 48), new Uint8Array(48).fill(97));
     expect(read(longest).ok).toBe(true);
   });
 });
@@ -212,8 +257,8 @@ describe('fragments', () => {
     for (const size of PLAINTEXT_SIZES) {
       const [fragment] = cutText(new Uint8Array(TEXT_BYTES_MAX), size);
       if (fragment === undefined) throw new Error('a text has a fragment');
-      const content = encodeContent({ type: 'text', number: 1, seen: 0, ...fragment }, encode);
-      expect(content.length).toBe(size - MEMBER_FRAME_OVERHEAD_BYTES);
+      const content = encodeContent({ type: 'text', ...first, ...fragment }, encode);
+      expect(content.length + MESSAGE_OVERHEAD_BYTES).toBe(messageCapacity(size));
     }
   });
 

@@ -16,10 +16,14 @@ import {
   decodeCounter,
   decodeFetch,
   decodeFrame,
+  decodeGroupPlaintext,
   decodeHead,
+  decodeHeadPlaintext,
   decodeInvite,
+  decodeMove,
   decodePlaintext,
   decodeRefused,
+  decodeSignedOrder,
   decodeStage,
   encodeAdminRequest,
   encodeAttached,
@@ -28,16 +32,20 @@ import {
   encodeContent,
   encodeFetch,
   encodeFrame,
+  encodeGroupPlaintext,
   encodeHead,
+  encodeHeadPlaintext,
   encodeInvite,
+  encodeMove,
   encodePlaintext,
+  encodeSignedOrder,
   encodeStage,
   FRAME_BYTES,
   FrameSplitter,
   joinFragment,
   NO_PARTIAL_TEXTS,
 } from '../src/index.ts';
-import type { Frame } from '../src/index.ts';
+import type { Frame, GroupPlaintext } from '../src/index.ts';
 
 /** `FUZZ_CASES=10000000 npx vitest run packages/protocol` looks longer. */
 const CASES = Number(process.env['FUZZ_CASES'] ?? 100_000);
@@ -60,7 +68,23 @@ const latin = (bytes: Uint8Array): string => Array.from(bytes, (byte) => String.
 
 const roomId = new Uint8Array(16).fill(4);
 const frame = encodeFrame({ operation: 'entry', number: 3, body: new Uint8Array(bodyBytes(FRAME_BYTES[0])) });
-const content = encodeContent({ type: 'presence', number: 1, seen: 0, standing: 'here', name: 'Anna' }, encode);
+const header = { number: 1, seen: 0, logHash: roomId };
+const content = encodeContent({ type: 'presence', ...header, standing: 'here', name: 'Anna' }, encode);
+const signature = new Uint8Array(64).fill(6);
+const farewell = encodeContent({ type: 'presence', ...header, standing: 'leaving', name: 'Anna', signature }, encode);
+const key = new Uint8Array(32).fill(5);
+const move = { type: 'move', onionKey: key, roomSecret: key, signature } as const;
+const order = { type: 'access', number: 3, mode: 'knock', signature } as const;
+const eviction = { type: 'evict', number: 3, memberId: roomId, signature } as const;
+const leave = { memberId: roomId, signature };
+const plaintexts: readonly GroupPlaintext[] = [
+  { kind: 'message', bytes: content },
+  { kind: 'piece', index: 1, count: 3, bytes: content },
+  { kind: 'leave', ...leave },
+  { kind: 'order', order: eviction },
+  { kind: 'knock', name: encode('Anna'), keyPackage: content },
+  { kind: 'welcome', index: 0, count: 1, bytes: content },
+];
 const member = { kind: 'member', memberKey: new Uint8Array(32), signature: new Uint8Array(64), content } as const;
 
 const commit = {
@@ -88,6 +112,24 @@ const decoders: readonly (readonly [string, Uint8Array, (bytes: Uint8Array) => {
   ],
   ['decodePlaintext', encodePlaintext(member, 456), decodePlaintext],
   ['decodeContent', content, (bytes) => decodeContent(bytes, decodeText)],
+  ['decodeContent of a farewell', farewell, (bytes) => decodeContent(bytes, decodeText)],
+  [
+    'decodeContent of a move',
+    encodeContent({ ...header, ...move }, encode),
+    (bytes) => decodeContent(bytes, decodeText),
+  ],
+  ['decodeMove', encodeMove(move), decodeMove],
+  ['decodeSignedOrder', encodeSignedOrder(order), decodeSignedOrder],
+  ['decodeSignedOrder of an eviction', encodeSignedOrder(eviction), decodeSignedOrder],
+  ...plaintexts.map(
+    (one) =>
+      [`decodeGroupPlaintext of kind ${one.kind}`, encodeGroupPlaintext(one, 456), decodeGroupPlaintext] as const,
+  ),
+  [
+    'decodeHeadPlaintext',
+    encodeHeadPlaintext({ group: content, proofs: [leave], access: order }, 40),
+    decodeHeadPlaintext,
+  ],
   [
     'decodeInvite',
     encode(encodeInvite({ onionKey: roomId, roomSecret: roomId })),

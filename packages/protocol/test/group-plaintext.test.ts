@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { decodeGroupPlaintext, decodeHeadPlaintext, encodeGroupPlaintext, encodeHeadPlaintext } from '../src/index.ts';
-import type { GroupPlaintext, LeaveProof } from '../src/index.ts';
+import type { GroupPlaintext, LeaveProof, SignedAccess, SignedOrder } from '../src/index.ts';
 
 const ROOM_BYTES = 968;
 const SEAL_OVERHEAD_BYTES = 40;
@@ -9,6 +9,21 @@ const FUZZ_CASES = Number(process.env['FUZZ_CASES'] ?? '100000');
 
 const bytesOf = (length: number): fc.Arbitrary<Uint8Array> => fc.uint8Array({ minLength: length, maxLength: length });
 const proof: fc.Arbitrary<LeaveProof> = fc.record({ memberId: bytesOf(16), signature: bytesOf(64) });
+const signedAccess: fc.Arbitrary<SignedAccess> = fc.record({
+  type: fc.constant('access' as const),
+  number: fc.nat({ max: Number.MAX_SAFE_INTEGER }),
+  mode: fc.constantFrom('open' as const, 'knock' as const, 'locked' as const),
+  signature: bytesOf(64),
+});
+const order: fc.Arbitrary<SignedOrder> = fc.oneof(
+  signedAccess,
+  fc.record({
+    type: fc.constant('evict' as const),
+    number: fc.nat({ max: Number.MAX_SAFE_INTEGER }),
+    memberId: bytesOf(16),
+    signature: bytesOf(64),
+  }),
+);
 const plaintext: fc.Arbitrary<GroupPlaintext> = fc.oneof(
   fc.constant<GroupPlaintext>({ kind: 'dummy' }),
   fc.record({
@@ -22,8 +37,14 @@ const plaintext: fc.Arbitrary<GroupPlaintext> = fc.oneof(
       bytes: fc.uint8Array({ minLength: 1, maxLength: 900 }),
     })
     .filter(({ index, count }) => index < count)
-    .map((piece) => ({ kind: 'piece' as const, ...piece })),
+    .chain((piece) => fc.constantFrom('piece' as const, 'welcome' as const).map((kind) => ({ kind, ...piece }))),
   proof.map((fields) => ({ kind: 'leave' as const, ...fields })),
+  order.map((value) => ({ kind: 'order' as const, order: value })),
+  fc.record({
+    kind: fc.constant('knock' as const),
+    name: fc.uint8Array({ minLength: 1, maxLength: 48 }),
+    keyPackage: fc.uint8Array({ minLength: 1, maxLength: 900 }),
+  }),
 );
 
 describe('what group keys put into an envelope', () => {
@@ -39,6 +60,19 @@ describe('what group keys put into an envelope', () => {
   const piece = encodeGroupPlaintext({ kind: 'piece', index: 0, count: 1, bytes: Uint8Array.of(7) }, ROOM_BYTES);
   const leave = encodeGroupPlaintext(
     { kind: 'leave', memberId: new Uint8Array(16), signature: new Uint8Array(64) },
+    ROOM_BYTES,
+  );
+  const signature = new Uint8Array(64).fill(9);
+  const access = encodeGroupPlaintext(
+    { kind: 'order', order: { type: 'access', number: 1, mode: 'locked', signature } },
+    ROOM_BYTES,
+  );
+  const eviction = encodeGroupPlaintext(
+    { kind: 'order', order: { type: 'evict', number: 1, memberId: new Uint8Array(16), signature } },
+    ROOM_BYTES,
+  );
+  const knock = encodeGroupPlaintext(
+    { kind: 'knock', name: Uint8Array.of(65), keyPackage: Uint8Array.of(7) },
     ROOM_BYTES,
   );
   const changed = (bytes: Uint8Array, at: number, value: number): Uint8Array => {
@@ -58,7 +92,19 @@ describe('what group keys put into an envelope', () => {
     ['a piece beyond its count', changed(piece, 2, 1), 'fragment-index'],
     ['a piece with something behind it', changed(piece, 20, 1), 'content-padding'],
     ['a proof with something behind it', changed(leave, 90, 1), 'content-padding'],
-    ['too few bytes', message.subarray(0, 80), 'content-length'],
+    ['an order of an unknown type', changed(access, 9, 9), 'content-kind'],
+    ['a move, which is no frame', changed(access, 9, 3), 'content-kind'],
+    ['an access of an unknown mode', changed(access, 10, 3), 'content-kind'],
+    ['an order with a number above 2^53-1', changed(access, 2, 0x20), 'content-number'],
+    ['an order with something behind it', changed(access, 75, 1), 'content-padding'],
+    ['an eviction with something behind it', changed(eviction, 90, 1), 'content-padding'],
+    ['a knock without a name', changed(knock, 1, 0), 'content-text'],
+    ['a knock with a name of 49 bytes', changed(knock, 1, 49), 'content-text'],
+    ['a knock without a key package', changed(knock, 4, 0), 'content-length'],
+    ['a knock longer than its frame', changed(knock, 3, 0xff), 'content-length'],
+    ['a knock with something behind it', changed(knock, 6, 1), 'content-padding'],
+    ['a piece of a welcome beyond its count', changed(changed(piece, 0, 7), 2, 1), 'fragment-index'],
+    ['too few bytes', message.subarray(0, 89), 'content-length'],
   ])('refuses %s', (_what, bytes, code) => {
     expect(decodeGroupPlaintext(bytes)).toEqual({ ok: false, code });
   });
@@ -70,16 +116,20 @@ describe('a head', () => {
       fc.property(
         fc.uint8Array({ minLength: 1, maxLength: 5_000 }),
         fc.array(proof, { maxLength: 5 }),
-        (group, proofs) => {
-          const encoded = encodeHeadPlaintext({ group, proofs }, SEAL_OVERHEAD_BYTES);
+        fc.option(signedAccess, { nil: undefined }),
+        (group, proofs, access) => {
+          const encoded = encodeHeadPlaintext({ group, proofs, access }, SEAL_OVERHEAD_BYTES);
           expect(Math.log2(encoded.length + SEAL_OVERHEAD_BYTES) % 1).toBe(0);
-          expect(decodeHeadPlaintext(encoded)).toEqual({ ok: true, value: { group, proofs } });
+          expect(decodeHeadPlaintext(encoded)).toEqual({ ok: true, value: { group, proofs, access } });
         },
       ),
     );
   });
 
-  const head = encodeHeadPlaintext({ group: Uint8Array.of(1, 2, 3), proofs: [] }, SEAL_OVERHEAD_BYTES);
+  const head = encodeHeadPlaintext(
+    { group: Uint8Array.of(1, 2, 3), proofs: [], access: undefined },
+    SEAL_OVERHEAD_BYTES,
+  );
 
   test.each([
     ['nothing', new Uint8Array(0)],
@@ -88,6 +138,27 @@ describe('a head', () => {
     ['more proofs than fit', Uint8Array.from([...head.subarray(0, 7), 1, ...head.subarray(8)])],
   ])('with %s is refused', (_what, bytes) => {
     expect(decodeHeadPlaintext(bytes)).toEqual({ ok: false, code: 'content-length' });
+  });
+
+  const ordered = encodeHeadPlaintext(
+    {
+      group: Uint8Array.of(1, 2, 3),
+      proofs: [],
+      access: { type: 'access', number: 1, mode: 'open', signature: new Uint8Array(64) },
+    },
+    SEAL_OVERHEAD_BYTES,
+  );
+  const spoil = (at: number, value: number): Uint8Array =>
+    Uint8Array.from(ordered, (byte, index) => (index === at ? value : byte));
+
+  test.each([
+    ['whose order is neither there nor not', spoil(8, 2), 'content-kind'],
+    ['with an access of an unknown mode', spoil(17, 3), 'content-kind'],
+    ['with an order above 2^53-1', spoil(10, 0x20), 'content-number'],
+    ['that ends within its order', ordered.subarray(0, 40), 'content-length'],
+    ['with something behind its order', spoil(82, 1), 'content-padding'],
+  ])('%s is refused', (_what, bytes, code) => {
+    expect(decodeHeadPlaintext(bytes)).toEqual({ ok: false, code });
   });
 
   test('with something in its padding is refused', () => {

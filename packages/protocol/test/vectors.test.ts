@@ -3,8 +3,10 @@ import { describe, expect, test } from 'vitest';
 import {
   concatBytes,
   decodeFrame,
+  decodeGroupPlaintext,
   decodeInvite,
   encodeFrame,
+  encodeGroupPlaintext,
   encodeInvite,
   FRAME_CODES,
   fromHex,
@@ -72,6 +74,39 @@ describe('vectors/frame.json', () => {
     // Padding, length and fields are the operations' own: frame.test.ts, group-commit.test.ts.
     const own = ['frame-padding', 'frame-length', 'frame-field'];
     expect(codes).toEqual(new Set(Object.keys(FRAME_CODES).filter((code) => !own.includes(code))));
+  });
+});
+
+interface PlaintextCase {
+  readonly name: string;
+  readonly plaintext: Filled;
+  readonly expect?: Readonly<Record<string, unknown>>;
+  readonly expectError?: string;
+}
+
+/** The same, with bytes in hexadecimal. */
+function readable(value: object): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(
+    Object.entries(value).map(([name, field]: [string, unknown]) => {
+      if (field instanceof Uint8Array) return [name, toHex(field)];
+      return [name, typeof field === 'object' && field !== null ? readable(field) : field];
+    }),
+  );
+}
+
+describe('vectors/group-plaintext.json', () => {
+  test.each(casesOf('group-plaintext') as readonly PlaintextCase[])('$name', ({ plaintext, ...one }) => {
+    const bytes = filled(plaintext);
+    const decoded = decodeGroupPlaintext(bytes);
+    if (one.expect === undefined || !decoded.ok) {
+      expect(decoded).toEqual({ ok: false, code: one.expectError });
+      return;
+    }
+    expect(readable(decoded.value)).toEqual(one.expect);
+    // A dummy says nothing, so that what stands behind it does not come back.
+    if (decoded.value.kind !== 'dummy') {
+      expect(toHex(encodeGroupPlaintext(decoded.value, bytes.length))).toBe(toHex(bytes));
+    }
   });
 });
 

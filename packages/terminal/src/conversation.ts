@@ -1,10 +1,12 @@
 // One stay in a room as the screen sees it: who may speak when, what waits, when to leave, how it ended. Pure: (conversation, event) -> effects.
 
-import type { ClientEvent } from '@sotto/client';
+import type { ClientEvent, ListedMember, Speaker } from '@sotto/client';
+import { deal, hear as hearDealings, isEvicting, NO_DEALINGS, refusal, takeNumber } from './dealings.ts';
+import type { DealingEffect, Dealings } from './dealings.ts';
 import { EXIT_CODES } from './exit-codes.ts';
 import type { ExitCode } from './exit-codes.ts';
 import type { Command, ShownEvent } from './front-end.ts';
-import { DRAIN_LIMIT_MS, PENDING_TEXTS_MAX } from './limits.ts';
+import { DRAIN_LIMIT_MS, MODERATOR_EVICTION_MS, PENDING_TEXTS_MAX } from './limits.ts';
 
 /** `draining`: the input has ended, and own texts still wait for the relay. */
 type Phase = 'open' | 'draining' | 'leaving' | 'over';
@@ -21,11 +23,17 @@ export interface Conversation {
   /** Own texts that the relay has not acknowledged, by the reference that the client knows them by. */
   readonly pending: ReadonlyMap<string, OwnText>;
   readonly count: number;
+  readonly dealings: Dealings;
+  /** The room goes on at another onion, which has not been joined yet. */
+  readonly moving: boolean;
   readonly exitCode: ExitCode;
 }
 
 export type ConversationEvent =
-  | { readonly type: 'command'; readonly command: Command }
+  /** `members`: who is in the room now. */
+  | { readonly type: 'command'; readonly command: Command; readonly members: readonly ListedMember[] }
+  /** The answer to `compute-number`. */
+  | { readonly type: 'numbered'; readonly member: Speaker; readonly number: string | undefined }
   | { readonly type: 'input-ended' }
   | { readonly type: 'told'; readonly event: ClientEvent }
   | { readonly type: 'drain-timeout' }
@@ -33,9 +41,11 @@ export type ConversationEvent =
   | { readonly type: 'output-failed' };
 
 export type ConversationEffect =
-  | { readonly type: 'show'; readonly event: ShownEvent }
+  | DealingEffect
   | { readonly type: 'say'; readonly text: string; readonly ref: string }
-  | { readonly type: 'list-members' | 'leave' | 'hold-input' | 'release-input' | 'end' }
+  | { readonly type: 'leave' | 'hold-input' | 'release-input' | 'end' }
+  /** The ways to rooms that were left are not needed any more. */
+  | { readonly type: 'close-former-ways' }
   | { readonly type: 'set-drain-timer'; readonly afterMs: number };
 
 type Step = readonly [Conversation, readonly ConversationEffect[]];
@@ -46,6 +56,8 @@ export const NEW_CONVERSATION: Conversation = {
   held: false,
   pending: new Map(),
   count: 0,
+  dealings: NO_DEALINGS,
+  moving: false,
   exitCode: EXIT_CODES.left,
 };
 
@@ -54,7 +66,11 @@ export function stepConversation(conversation: Conversation, event: Conversation
   if (conversation.phase === 'over') return [conversation, []];
   switch (event.type) {
     case 'command':
-      return obey(conversation, event.command);
+      return obey(conversation, event.command, event.members);
+    case 'numbered': {
+      const [dealings, effects] = takeNumber(conversation.dealings, event.member, event.number);
+      return [{ ...conversation, dealings }, effects];
+    }
     case 'input-ended':
       return conversation.phase === 'open' ? drain({ ...conversation, phase: 'draining' }) : [conversation, []];
     case 'drain-timeout':
@@ -69,15 +85,17 @@ export function stepConversation(conversation: Conversation, event: Conversation
   }
 }
 
-function obey(conversation: Conversation, command: Command): Step {
+function obey(conversation: Conversation, command: Command, members: readonly ListedMember[]): Step {
   if (conversation.phase !== 'open') return [conversation, []];
   switch (command.type) {
     case 'leave':
       return leave(conversation);
-    case 'members':
-      return [conversation, [{ type: 'list-members' }]];
     case 'say':
       return say(conversation, command);
+    default: {
+      const [dealings, effects] = deal(conversation.dealings, command, members);
+      return [{ ...conversation, dealings }, effects];
+    }
   }
 }
 
@@ -107,13 +125,17 @@ function hear(conversation: Conversation, event: ClientEvent): Step {
     case 'error': {
       const own = conversation.pending.get(event.ref ?? '');
       const shown: ShownEvent = { type: 'error', code: event.code, message: event.message, ref: own?.ref };
-      return settle(conversation, event.ref ?? '', shown);
+      const [dealings] = hearDealings(conversation.dealings, event);
+      return settle({ ...conversation, dealings }, event.ref ?? '', shown);
     }
     case 'state':
       if (event.state === 'closed') return close(conversation, event);
       return event.state === 'joined' ? join(conversation, event) : [conversation, [{ type: 'show', event }]];
-    default:
-      return [conversation, [{ type: 'show', event }]];
+    default: {
+      const [dealings, shown] = hearDealings(conversation.dealings, event);
+      const moving = conversation.moving || event.type === 'moved';
+      return goOn({ ...conversation, dealings, moving }, { type: 'show', event: shown });
+    }
   }
 }
 
@@ -124,20 +146,34 @@ function settle(conversation: Conversation, ref: string, shown: ShownEvent): Ste
   const released = conversation.held && pending.size <= PENDING_TEXTS_MAX / 2;
   const next = { ...conversation, pending, held: conversation.held && !released };
   const show = { type: 'show', event: shown } as const;
-  if (next.phase === 'draining' && pending.size === 0) return prefixed(show, leave(next));
-  return [next, released && next.phase === 'open' ? [show, { type: 'release-input' }] : [show]];
+  if (released && next.phase === 'open') return [next, [show, { type: 'release-input' }]];
+  return goOn(next, show);
+}
+
+/** Shows, and leaves if this was the last thing that was awaited. */
+function goOn(conversation: Conversation, show: ConversationEffect): Step {
+  if (conversation.phase === 'draining' && isSettled(conversation)) return prefixed(show, leave(conversation));
+  return [conversation, [show]];
+}
+
+function isSettled({ pending, dealings }: Conversation): boolean {
+  return pending.size === 0 && dealings.underWay.size === 0;
 }
 
 function join(conversation: Conversation, event: ClientEvent & { type: 'state' }): Step {
-  const show = { type: 'show', event } as const;
-  const next = { ...conversation, joined: true };
-  return conversation.joined || next.phase !== 'draining' ? [next, [show]] : prefixed(show, drain(next));
+  const effects: ConversationEffect[] = [{ type: 'show', event }];
+  if (conversation.moving) effects.push({ type: 'close-former-ways' });
+  const next = { ...conversation, joined: true, moving: false };
+  if (conversation.joined || next.phase !== 'draining') return [next, effects];
+  const [draining, further] = drain(next);
+  return [draining, [...effects, ...further]];
 }
 
 /** Before the first join the client's own limit counts; from then on ours does. */
 function drain(conversation: Conversation): Step {
-  if (conversation.pending.size === 0) return leave(conversation);
-  return [conversation, conversation.joined ? [{ type: 'set-drain-timer', afterMs: DRAIN_LIMIT_MS }] : []];
+  if (isSettled(conversation)) return leave(conversation);
+  const afterMs = isEvicting(conversation.dealings) ? MODERATOR_EVICTION_MS : DRAIN_LIMIT_MS;
+  return [conversation, conversation.joined ? [{ type: 'set-drain-timer', afterMs }] : []];
 }
 
 function leave(conversation: Conversation): Step {
@@ -146,7 +182,8 @@ function leave(conversation: Conversation): Step {
 
 function close(conversation: Conversation, event: ClientEvent & { type: 'state' }): Step {
   const unsent = Array.from(conversation.pending.values(), ({ ref }) => ref);
-  const failed = event.code !== undefined || unsent.length > 0;
+  const isUndone = conversation.dealings.underWay.size > 0;
+  const failed = event.code !== undefined || unsent.length > 0 || isUndone;
   return [
     {
       ...conversation,
@@ -156,6 +193,7 @@ function close(conversation: Conversation, event: ClientEvent & { type: 'state' 
     },
     [
       ...(unsent.length > 0 ? [{ type: 'show', event: { type: 'unsent', refs: unsent } } as const] : []),
+      ...(isUndone ? [{ type: 'show', event: refusal('not-done') } as const] : []),
       { type: 'show', event },
       { type: 'end' },
     ],

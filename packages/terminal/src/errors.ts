@@ -12,8 +12,34 @@ export const TERMINAL_CODES = {
   'input-too-long': 'the line is longer than a message may be: it was ignored',
   'input-full': 'too many lines wait to be sent: this one and what follows was not taken',
   'not-sent': 'the relay did not acknowledge this message: the others may not have it',
+  'not-done': 'what was asked for was not seen to be done before the end: join again and look at /members',
+  'member-unknown': 'nobody is called so, and no fingerprint begins so: /members lists names and fingerprints',
+  'member-ambiguous': 'it may mean several: give the fingerprint, or more of it',
+  'member-absent': 'that one is not in the room now: /members lists who is',
+  'member-self': 'that is you: name another member',
+  'member-not-waiting': 'that one does not wait to be let in: /members lists who does',
+  'number-not-shown': 'compare the safety number first: /verify shows it',
+  'code-absent': 'there is no room code outside of the room: wait until it is joined',
+  'moderator-needed': "only the host's own client can: docker compose run --rm host-client",
+  'moderator-unreachable': 'the host does not answer: check that it runs, with docker compose ps',
+  'moderator-closed': 'the host ended the connection before it answered: try again',
+  'moderator-timeout': 'the host did not answer in time: look at its screen, then try again',
+  'moderator-malformed': 'the host answered what nobody asked: host and client must be of one version, update both',
+  'moderator-refused': 'the host did not do it: look at its screen, then try again',
+  'invite-not-host': "the connection string is not the one of this machine's host: give none, and the host is asked",
   'output-closed': 'nobody reads the output any more',
   'output-stalled': 'the output is not read fast enough',
   'internal-error': 'this is a bug in Sotto: please report what you did, without the connection string',
 } as const;
 export type TerminalCode = keyof typeof TERMINAL_CODES;
+
+/** What the host answers instead of doing what its own client asks: cause and next step. */
+export const HOST_REFUSALS: ReadonlyMap<string, string> = new Map([
+  ['not-open', 'the host is still opening the room: wait until it shows the connection string'],
+  ['busy', 'the room is moving already, because somebody else is thrown out: wait until that is done'],
+  ['room-not-opened', 'the host could not open another room to move to, and this one goes on: its screen says why'],
+  [
+    'nothing-offered',
+    'the host was told too late that the room moved, and has closed the other one: join again, then throw out again',
+  ],
+]);

@@ -40,6 +40,33 @@ export const COMBINING_MARKS_MAX = 4;
 export const TAB_COLUMNS = 4;
 /** Short fingerprints that are remembered, so that a second key with the same digits is told apart. */
 export const KNOWN_LABELS_MAX = 1_024;
+/** Digits of a fingerprint, and the fewest of them that mean somebody. */
+export const FINGERPRINT_DIGITS = 16;
+export const FINGERPRINT_DIGITS_LEAST = 4;
+/** Members of this stay whose names are remembered when they have gone; as many marks of verification. The oldest goes first. */
+export const KNOWN_PEOPLE_MAX = 1_024;
+/** Who waits to be let in; the one who has waited longest gives way. */
+export const WAITING_MAX = 64;
+/** So many of them get a line of their own, then one line says that there are more. */
+export const WAITING_TOLD_MAX = 8;
+
+/** A line of the host's moderator socket. */
+export const MODERATOR_LINE_BYTES_MAX = 4_096;
+/** What the host answers out of its memory. */
+export const MODERATOR_ANSWER_MS = 10_000;
+/** Before the host answers it opens another room and proves that it is reached over Tor; it gives up sooner than this. */
+export const MODERATOR_EVICTION_MS = 240_000;
+/** How often the host is told that the room has moved, until it has heard. */
+export const MODERATOR_TRIES_MAX = 3;
+export const MODERATOR_RETRY_MS = 1_000;
+/** At the end the host's answer is awaited for so long. */
+export const MODERATOR_FLUSH_MS = 3_000;
+/** A host that is not there may just be starting. */
+export const HOST_START_LIMIT_MS = 60_000;
+/** How often the host is asked whether its room is open, and how often it is said that it is not. */
+export const HOST_POLL_MS = 1_000;
+export const HOST_NOTICE_MS = 15_000;
+
 /** What a terminal that does not know its width is taken for. */
 export const COLUMNS_DEFAULT = 80;
 /** Below this, wrapping by ourselves makes more harm than good. */

@@ -3,6 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import process from 'node:process';
 import type { Clock } from '@sotto/client';
+import { nativeCrypto } from '@sotto/crypto/native';
 import { TERMINAL_CODES } from './errors.ts';
 import { EXIT_CODES } from './exit-codes.ts';
 import { run } from './run.ts';
@@ -37,6 +38,7 @@ const program = run({
   stderr: process.stderr,
   clock,
   random: (length) => Uint8Array.from(randomBytes(length)),
+  crypto: nativeCrypto,
   hideArguments: () => {
     // Overwrites the arguments where `ps` and /proc read them, too.
     process.title = 'sotto';

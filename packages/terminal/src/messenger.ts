@@ -1,13 +1,15 @@
 // The thin edge around a conversation: performs its effects with a client, a screen and timers.
 
 import { Client } from '@sotto/client';
-import type { ClientEvent, Clock } from '@sotto/client';
+import type { ClientEvent, ClientOptions, Clock, ListedMember } from '@sotto/client';
 import type { Invite } from '@sotto/protocol';
 import type { NetworkKind } from '@sotto/tor';
 import { NEW_CONVERSATION, stepConversation } from './conversation.ts';
 import type { Conversation, ConversationEffect, ConversationEvent } from './conversation.ts';
+import { NO_DEALINGS, refusal } from './dealings.ts';
+import { DialOwners } from './dial-owners.ts';
 import type { ExitCode } from './exit-codes.ts';
-import type { FrontEnd, ShownEvent } from './front-end.ts';
+import type { Command, FrontEnd, ShownEvent } from './front-end.ts';
 import type { LineFeed } from './line-feed.ts';
 import type { DialOwner } from './onion-dial.ts';
 import type { RandomSource } from './random.ts';
@@ -18,18 +20,22 @@ export interface MessengerOptions {
   readonly openDial: (invite: Invite, onNetwork: (network: NetworkKind) => void) => DialOwner;
   readonly clock: Clock;
   readonly random: RandomSource;
+  /** The primitives of the group's keys. */
+  readonly crypto: ClientOptions['crypto'];
+  /** Whoever signs orders for this room, for the host's own client. */
+  readonly moderator?: ClientOptions['moderator'];
   readonly frontEnd: FrontEnd;
   readonly feed: LineFeed;
 }
 
-/** One stay in one room. */
+/** One stay in one room, at whichever onion it goes on. */
 export class Messenger {
   /** Resolves when the room has been left or is over, after the last event was shown. */
   readonly ended: Promise<ExitCode>;
   readonly #options: MessengerOptions;
-  readonly #dialOwner: DialOwner;
+  readonly #ways: DialOwners;
   readonly #client: Client;
-  #conversation: Conversation = NEW_CONVERSATION;
+  #conversation: Conversation;
   #network: NetworkKind | undefined;
   #cancelDrain: () => void = () => undefined;
   #resolveEnded: (code: ExitCode) => void = () => undefined;
@@ -37,11 +43,21 @@ export class Messenger {
   constructor(options: MessengerOptions) {
     this.#options = options;
     this.ended = new Promise((resolve) => (this.#resolveEnded = resolve));
-    const { invite, name, clock, random } = options;
-    this.#dialOwner = options.openDial(invite, (network) => (this.#network = network));
+    const { invite, name, clock, random, crypto, moderator } = options;
+    this.#conversation = { ...NEW_CONVERSATION, dealings: { ...NO_DEALINGS, moderates: moderator !== undefined } };
+    this.#ways = new DialOwners((to) => options.openDial(to, (network) => (this.#network = network)));
     // Answers to an event wait until the client has finished the step that it tells of: a step within a step would mix their frames.
     const tell = (event: ClientEvent): void => queueMicrotask(() => this.#step({ type: 'told', event }));
-    this.#client = new Client({ invite, name, clock, random, dial: this.#dialOwner.dial, tell });
+    this.#client = new Client({
+      invite,
+      name,
+      clock,
+      random,
+      crypto,
+      dialFor: (to) => this.#ways.dialFor(to),
+      ...(moderator === undefined ? {} : { moderator }),
+      tell,
+    });
   }
 
   start(): void {
@@ -50,7 +66,7 @@ export class Messenger {
     feed.begin({
       line: (line) => {
         const command = frontEnd.read(line);
-        if (command !== undefined) this.#step({ type: 'command', command });
+        if (command !== undefined) this.#step({ type: 'command', command, members: this.#membersFor(command) });
       },
       end: () => this.#step({ type: 'input-ended' }),
     });
@@ -64,6 +80,11 @@ export class Messenger {
   /** Leaves, because nobody reads what is shown. */
   failOutput(): void {
     this.#step({ type: 'output-failed' });
+  }
+
+  /** Shows what went wrong beside the client. */
+  report(code: string, message: string): void {
+    this.#step({ type: 'told', event: { type: 'error', code, message } });
   }
 
   #step(event: ConversationEvent): void {
@@ -80,8 +101,27 @@ export class Messenger {
       case 'say':
         this.#client.say(effect.text, effect.ref);
         return;
-      case 'list-members':
-        this.#show({ type: 'listing', members: this.#client.members() });
+      case 'compute-number': {
+        const number = this.#client.verify(effect.member.fingerprint)?.number;
+        this.#step({ type: 'numbered', member: effect.member, number });
+        return;
+      }
+      case 'show-code': {
+        const code = this.#client.roomCode();
+        this.#show(code === undefined ? refusal('code-absent') : { type: 'code', code });
+        return;
+      }
+      case 'admit':
+        this.#client.admit(effect.fingerprint);
+        return;
+      case 'evict':
+        this.#client.evict(effect.fingerprint);
+        return;
+      case 'set-access':
+        this.#client.setAccess(effect.mode);
+        return;
+      case 'close-former-ways':
+        this.#ways.closeFormer();
         return;
       case 'leave':
         this.#client.leave();
@@ -101,6 +141,11 @@ export class Messenger {
     }
   }
 
+  /** A text is for everybody. */
+  #membersFor(command: Command): readonly ListedMember[] {
+    return command.type === 'say' ? [] : this.#client.members();
+  }
+
   #show(event: ShownEvent): void {
     const self = { name: this.#options.name, fingerprint: this.#client.fingerprint };
     this.#options.frontEnd.tell(event, { self, network: this.#network });
@@ -108,7 +153,7 @@ export class Messenger {
 
   #end(): void {
     this.#cancelDrain();
-    this.#dialOwner.close();
+    this.#ways.closeAll();
     this.#resolveEnded(this.#conversation.exitCode);
   }
 }

@@ -16,6 +16,8 @@ export type InviteSource =
 export interface Options {
   readonly invite: InviteSource;
   readonly name: string | undefined;
+  /** Where the host answers its own client; undefined for everybody else. */
+  readonly moderatorSocket: string | undefined;
   readonly screen: ScreenKind;
 }
 
@@ -31,6 +33,7 @@ interface Given {
   readonly json?: boolean;
   readonly plain?: boolean;
   readonly 'invite-file'?: string | undefined;
+  readonly host?: string | undefined;
   readonly _?: readonly unknown[];
 }
 
@@ -38,11 +41,11 @@ const HELP_COLUMNS = 96;
 const EPILOGUE = `Without a connection string the client asks for it and does not show it; "-" reads it from the
 first line of standard input. On the command line it stays in your shell's history.
 
-Environment: SOTTO_INVITE_FILE, as --invite-file.
+Environment: SOTTO_INVITE_FILE, as --invite-file; SOTTO_MODERATOR_SOCKET, as --host.
 Ends with: 0 left, 1 room ended, unreachable, or a message not acknowledged, 2 wrong usage or
 connection string, 70 a bug.`;
 
-/** Reads `args` (without node and script). Of `environment` nothing but SOTTO_INVITE_FILE counts. */
+/** Reads `args` (without node and script). Of `environment` SOTTO_INVITE_FILE, SOTTO_MODERATOR_SOCKET and TERM count. */
 export function readOptions(args: readonly string[], environment: NodeJS.ProcessEnv): ReadOptions {
   let outcome: ReadOptions = { ok: false, code: 'usage', problem: 'the command line is not understood' };
   void parserOf().parse([...args], {}, (error: Error | null | undefined, given: unknown, output: string) => {
@@ -78,6 +81,11 @@ function parserOf(): ReturnType<typeof yargs> {
       .option('json', { type: 'boolean', describe: 'for programs: one JSON object a line, both ways' })
       .option('plain', { type: 'boolean', describe: 'append-only lines, no line editing, no cursor moves' })
       .option('invite-file', { type: 'string', requiresArg: true, describe: 'a file whose first line is the string' })
+      .option('host', {
+        type: 'string',
+        requiresArg: true,
+        describe: "the host's socket for its own client: gives the string, and the right to lock and evict",
+      })
       .epilogue(EPILOGUE)
       .version(VERSION)
       .help()
@@ -97,7 +105,9 @@ function choose(given: Given, args: readonly string[], environment: NodeJS.Proce
   }
   const path = given['invite-file'] ?? environment['SOTTO_INVITE_FILE'];
   const screen = given.json === true ? 'json' : given.plain === true || isDumb(environment) ? 'plain' : 'line';
-  return { ok: true, value: { invite: chooseSource(argument, path, args), name: given.name, screen } };
+  const socket = given.host ?? environment['SOTTO_MODERATOR_SOCKET'];
+  const moderatorSocket = socket === '' ? undefined : socket;
+  return { ok: true, value: { invite: chooseSource(argument, path, args), name: given.name, moderatorSocket, screen } };
 }
 
 function chooseSource(argument: string | undefined, path: string | undefined, args: readonly string[]): InviteSource {

@@ -1,35 +1,55 @@
 // The screen of people in line mode: append-only lines, words instead of signs, and no way for one member to write another's line.
 
 import type { Speaker, StateEvent } from '@sotto/client';
+import type { AccessMode } from '@sotto/protocol';
 import { breakRows, columnsOf } from './columns.ts';
 import { TERMINAL_CODES } from './errors.ts';
 import type { Command, FrontEnd, Here, ShownEvent } from './front-end.ts';
 import { Labels } from './labels.ts';
-import { COLUMNS_MIN } from './limits.ts';
+import { COLUMNS_MIN, KNOWN_LABELS_MAX, WAITING_TOLD_MAX } from './limits.ts';
 import type { InputLine } from './line-splitter.ts';
 import { readTyped } from './plain-command.ts';
-import { joinSafe, safeFingerprint, safeLine, safely, safeText } from './safe-text.ts';
+import { joinSafe, safeLine, safely, safeText } from './safe-text.ts';
 import type { SafeText } from './safe-text.ts';
 import type { Screen } from './screen.ts';
+import {
+  ACCESS_WORDS,
+  askWhom,
+  countMessages,
+  describeAsked,
+  describeAsker,
+  describeCode,
+  describeListing,
+  describeModerated,
+  describeNumber,
+  describeRefusal,
+  describeRemoval,
+  describeStage,
+  describeWarning,
+  HELP,
+  MORE_ASKERS,
+  MOVED,
+} from './wording.ts';
 
 /** What follows a line that somebody began; nobody's line begins so. */
 const INDENT = safely`    `;
 const NEWLINE = safely`\n`;
-const COMMA = safely`, `;
 const TEST_NETWORK = safely`PRIVATE TEST NETWORK: it protects nobody, say nothing here that matters`;
-const HELP = [
-  safely`what you type is sent to everybody in the room when you press Enter; each line is a message`,
-  safely`/members or /who  who is here, with whole fingerprints`,
-  safely`quit, exit, /quit, /exit, Ctrl-C or Ctrl-D  leave the room`,
-  safely`//text  sends "/text"`,
-];
+/** What a line of ours begins with. Every other line begins with a name, which has neither. */
+const NOTICE = safely`--`;
+const ALARM = safely`!!`;
 
 export class PlainFrontEnd implements FrontEnd {
   readonly #screen: Screen;
   readonly #columns: () => number | undefined;
   readonly #labels = new Labels();
+  readonly #label = (speaker: Speaker): SafeText => this.#labels.of(speaker);
+  /** Who said goodbye and has not been taken out of the room: that is told once. */
+  readonly #saidGoodbye = new Set<string>();
   #lastNotice = '';
-  #link: 'first' | 'joined' | 'lost' = 'first';
+  #link: 'first' | 'joined' | 'lost' | 'moving' = 'first';
+  #access: AccessMode = 'open';
+  #epoch: { readonly epoch: number; readonly code: string } | undefined;
   #waitingTold = false;
   #networkTold = false;
 
@@ -55,13 +75,51 @@ export class PlainFrontEnd implements FrontEnd {
         this.#tellQueued();
         return;
       case 'arrived':
-        this.#note(safely`${this.#labels.of(event.member)} is here`);
+        this.#saidGoodbye.delete(event.member.fingerprint);
+        this.#note(safely`${this.#label(event.member)} is here`);
         return;
       case 'left':
-        this.#note(safely`${this.#labels.of(event.member)} has left`);
+        this.#tellLeft(event.member);
+        return;
+      case 'removed':
+        this.#tellRemoved(event, here);
         return;
       case 'listing':
-        this.#list(event.members);
+        this.#noteAll(describeListing(event, this.#label));
+        return;
+      case 'safety-number':
+        this.#noteAll(describeNumber(event.member, event.number, this.#label));
+        return;
+      case 'verified':
+        this.#note(safely`${this.#label(event.member)} is verified, until you leave`);
+        return;
+      case 'code':
+        this.#tellCode(event.code);
+        return;
+      case 'epoch':
+        this.#epoch = { epoch: event.epoch, code: event.code.join(' ') };
+        return;
+      case 'asked':
+        this.#note(describeAsked(event, this.#label));
+        return;
+      case 'member-refused':
+        this.#noteAll(describeRefusal(event, this.#label));
+        return;
+      case 'knock':
+        this.#tellKnock(event);
+        return;
+      case 'access':
+        this.#tellAccess(event.mode);
+        return;
+      case 'moved':
+        this.#link = 'moving';
+        this.#note(MOVED);
+        return;
+      case 'moderated':
+        this.#note(describeModerated(event.what));
+        return;
+      case 'warning':
+        for (const alarm of describeWarning(event, here.self)) this.#print(alarm, ALARM);
         return;
       case 'gap':
         this.#tellGap(event.count, event.from);
@@ -91,7 +149,10 @@ export class PlainFrontEnd implements FrontEnd {
       case 'nothing':
         return undefined;
       case 'help':
-        for (const help of HELP) this.#note(help);
+        this.#noteAll(HELP);
+        return undefined;
+      case 'nobody-named':
+        this.#note(askWhom(typed.deed));
         return undefined;
       case 'unknown':
         this.#note(
@@ -113,6 +174,7 @@ export class PlainFrontEnd implements FrontEnd {
       case 'descriptor':
       case 'rendezvous':
       case 'joining':
+      case 'knocking':
         this.#noteOnce(describeStage(event));
         return;
       case 'joined':
@@ -134,7 +196,7 @@ export class PlainFrontEnd implements FrontEnd {
       this.#note(safely`joined as ${this.#labels.of(here.self)}${network}`);
       this.#note(safely`type a message and press Enter; /help lists the commands`);
     } else {
-      this.#note(safely`connected again${network}`);
+      this.#note(this.#link === 'moving' ? safely`in the room again${network}` : safely`connected again${network}`);
     }
     this.#link = 'joined';
     this.#waitingTold = false;
@@ -151,12 +213,32 @@ export class PlainFrontEnd implements FrontEnd {
     this.#note(safely`${countMessages(count, whose)} lost`);
   }
 
-  #list(members: readonly (Speaker & { readonly self: boolean })[]): void {
-    const described = members.map((member) => {
-      const self = member.self ? safely`, you` : safely``;
-      return safely`${this.#labels.of(member)} (${safeFingerprint(member.fingerprint)}${self})`;
-    });
-    this.#note(safely`${described.length} here: ${joinSafe(described, COMMA)}`);
+  #tellLeft(member: Speaker): void {
+    if (this.#saidGoodbye.size < KNOWN_LABELS_MAX) this.#saidGoodbye.add(member.fingerprint);
+    this.#note(safely`${this.#label(member)} has left`);
+  }
+
+  #tellRemoved({ member, reason }: Extract<ShownEvent, { type: 'removed' }>, here: Here): void {
+    const isTold = this.#saidGoodbye.delete(member.fingerprint) && reason === 'left';
+    const isSelf = member.fingerprint === here.self.fingerprint;
+    if (!isTold) this.#note(describeRemoval(member, reason, isSelf, this.#label));
+  }
+
+  #tellCode(code: readonly string[]): void {
+    const isCurrent = this.#epoch?.code === code.join(' ');
+    this.#noteAll(describeCode(code, isCurrent ? this.#epoch?.epoch : undefined));
+  }
+
+  /** Strangers may come as often as they like: one line each for the first few, and one for all others. */
+  #tellKnock({ member, waiting, again }: Extract<ShownEvent, { type: 'knock' }>): void {
+    if (again) return;
+    if (waiting <= WAITING_TOLD_MAX) this.#note(describeAsker(member, this.#label));
+    else if (waiting === WAITING_TOLD_MAX + 1) this.#noteOnce(MORE_ASKERS);
+  }
+
+  #tellAccess(mode: AccessMode): void {
+    if (mode !== this.#access) this.#note(ACCESS_WORDS[mode]);
+    this.#access = mode;
   }
 
   /** A member's text: the first line behind its label, all others indented. */
@@ -167,10 +249,18 @@ export class PlainFrontEnd implements FrontEnd {
     this.#screen.print(safely`${label}  ${joinSafe(rows, safely`${NEWLINE}${INDENT}`)}`);
   }
 
-  /** A line of ours, in the gutter. */
   #note(notice: SafeText): void {
+    this.#print(notice, NOTICE);
+  }
+
+  #noteAll(notices: readonly SafeText[]): void {
+    for (const notice of notices) this.#note(notice);
+  }
+
+  /** A line of ours, in the gutter. */
+  #print(notice: SafeText, gutter: SafeText): void {
     this.#lastNotice = notice;
-    this.#screen.print(safely`-- ${joinSafe(this.#fit(notice, 3), safely`${NEWLINE}   `)}`);
+    this.#screen.print(safely`${gutter} ${joinSafe(this.#fit(notice, 3), safely`${NEWLINE}   `)}`);
   }
 
   /** A stage that says nothing new is not shown again. */
@@ -186,27 +276,4 @@ export class PlainFrontEnd implements FrontEnd {
     const width = Math.max(COLUMNS_MIN, columns - Math.max(prefixColumns, columnsOf(INDENT)) - 1);
     return lines.flatMap((line) => breakRows(line, width) as SafeText[]);
   }
-}
-
-function describeStage(event: StateEvent): SafeText {
-  const detail = event.detail === undefined ? safely`` : safely`: ${safeLine(event.detail)}`;
-  switch (event.state) {
-    case 'bootstrapping':
-      return safely`Tor ${event.percent ?? 0} %${detail}`;
-    case 'descriptor':
-      return safely`looking up the room's onion${detail}`;
-    case 'rendezvous':
-      return safely`found it; meeting it at a rendezvous point${detail}`;
-    case 'joining':
-      return safely`reached it; joining the room${detail}`;
-    case 'joined':
-    case 'reconnecting':
-    case 'closed':
-      return safely`${event.state as SafeText}${detail}`;
-  }
-}
-
-/** The number is of frames, and a long message has several: it may be fewer messages, never more. */
-function countMessages(count: number, whose: SafeText = safely``): SafeText {
-  return count === 1 ? safely`1 message${whose} was` : safely`${count} messages${whose} were`;
 }

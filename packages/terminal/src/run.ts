@@ -1,20 +1,23 @@
 // The program from its command line to its exit code, with everything that belongs to the machine handed in.
 
-import type { Clock } from '@sotto/client';
-import type { Invite } from '@sotto/protocol';
+import type { ClientOptions, Clock, ModeratorError } from '@sotto/client';
+import { equalBytes } from '@sotto/protocol';
 import { COLUMNS_DEFAULT, JSON_LINE_BYTES_MAX, PLAIN_LINE_BYTES_MAX } from './limits.ts';
 import { readDoors } from './environment.ts';
 import { TERMINAL_CODES } from './errors.ts';
 import { EXIT_CODES } from './exit-codes.ts';
 import type { ExitCode } from './exit-codes.ts';
 import type { FrontEnd } from './front-end.ts';
+import { awaitHostInvite } from './host-invite.ts';
 import { readInvite } from './invite-source.ts';
-import { errorObject, JsonFrontEnd } from './json.ts';
+import type { ReadInvite } from './invite-source.ts';
+import { errorObject, JsonFrontEnd, waitingObject } from './json.ts';
 import { editLines } from './line-editor.ts';
 import { feedLines } from './line-feed.ts';
 import type { LineFeed } from './line-feed.ts';
 import { Messenger } from './messenger.ts';
 import type { MessengerOptions } from './messenger.ts';
+import { ModeratorSocket } from './moderator-socket.ts';
 import { isName, makeName } from './name.ts';
 import { createOnionDial } from './onion-dial.ts';
 import { readOptions } from './options.ts';
@@ -34,6 +37,7 @@ export interface Edge {
   readonly stderr: NodeJS.WritableStream;
   readonly clock: Clock;
   readonly random: RandomSource;
+  readonly crypto: ClientOptions['crypto'];
   /** Called once the command line has been read: it can be taken out of sight. */
   readonly hideArguments: () => void;
   /** How the relay is reached; the onion of the connection string, if absent. */
@@ -55,6 +59,7 @@ class Program {
   readonly #edge: Edge;
   readonly #screen: Screen;
   readonly #prompting = new AbortController();
+  #moderator: ModeratorSocket | undefined;
   #messenger: Messenger | undefined;
   #feed: LineFeed | undefined;
 
@@ -71,11 +76,20 @@ class Program {
   async go(): Promise<ExitCode> {
     const read = readOptions(this.#edge.args, this.#edge.environment);
     this.#edge.hideArguments();
-    if (read.ok) return this.#join(read.value);
+    if (read.ok) return this.#joinAndSettle(read.value);
     if (read.code === 'shown') this.#screen.print(safeText(read.text));
     else this.#note(`${read.problem}. See: client --help`);
     await this.#screen.close();
     return read.code === 'shown' ? EXIT_CODES.left : EXIT_CODES.usage;
+  }
+
+  /** The host is told what it has to know before the process may end. */
+  async #joinAndSettle(options: Options): Promise<ExitCode> {
+    try {
+      return await this.#join(options);
+    } finally {
+      await this.#moderator?.close();
+    }
   }
 
   async #join(options: Options): Promise<ExitCode> {
@@ -85,32 +99,48 @@ class Program {
     if (openDial === undefined) {
       return this.#refuse(options, 'environment-invalid', TERMINAL_CODES['environment-invalid']);
     }
+    const invite = await this.#findInvite(options);
+    if (invite.ok) return this.#talk(options, { name, invite: invite.value, openDial });
+    return invite.code === 'cancelled' ? EXIT_CODES.left : this.#refuse(options, invite.code, invite.message);
+  }
+
+  /** The host's own client asks the host; a connection string that it is given all the same has to be the host's. */
+  async #findInvite(options: Options): Promise<ReadInvite> {
+    if (options.moderatorSocket === undefined) return this.#readInvite(options);
+    const given = options.invite.from === 'ask' ? undefined : await this.#readInvite(options);
+    if (given?.ok === false) return given;
+    const { clock } = this.#edge;
+    const onProblem = (problem: ModeratorError): void => this.#tellProblem(problem);
+    const host = new ModeratorSocket({ path: options.moderatorSocket, clock, onProblem });
+    this.#moderator = host;
+    const tell = (waiting: string): void => this.#tellWaiting(options, waiting);
+    const invite = await awaitHostInvite({ host, clock, tell, signal: this.#prompting.signal });
+    if (!invite.ok || given === undefined || equalBytes(given.value.onionKey, invite.value.onionKey)) return invite;
+    return { ok: false, code: 'invite-not-host', message: TERMINAL_CODES['invite-not-host'] };
+  }
+
+  #readInvite(options: Options): Promise<ReadInvite> {
     const { stdin } = this.#edge;
-    const invite = await readInvite(options.invite, {
+    return readInvite(options.invite, {
       terminal: stdin.isTTY ? stdin : undefined,
       lines: () => this.#openFeed(options),
       show: (text) => void this.#edge.stderr.write(text),
       note: (line) => this.#note(line),
       signal: this.#prompting.signal,
     });
-    if (invite.ok) return this.#talk(options, name, invite.value, openDial);
-    return invite.code === 'cancelled' ? EXIT_CODES.left : this.#refuse(options, invite.code, invite.message);
   }
 
-  async #talk(
-    options: Options,
-    name: string,
-    invite: Invite,
-    openDial: MessengerOptions['openDial'],
-  ): Promise<ExitCode> {
+  async #talk(options: Options, stay: Pick<MessengerOptions, 'name' | 'invite' | 'openDial'>): Promise<ExitCode> {
     const { screen, feed, frontEnd } = this.#openScreen(options);
-    const { clock, random } = this.#edge;
-    const messenger = new Messenger({ invite, name, openDial, clock, random, frontEnd, feed });
+    const { clock, random, crypto } = this.#edge;
+    const moderator = this.#moderator === undefined ? {} : { moderator: this.#moderator };
+    const messenger = new Messenger({ ...stay, ...moderator, clock, random, crypto, frontEnd, feed });
     this.#messenger = messenger;
     messenger.start();
     // Asked to leave before there was anything to leave.
     if (this.#prompting.signal.aborted) messenger.interrupt();
     const code = await messenger.ended;
+    this.#messenger = undefined;
     await screen.close();
     return code;
   }
@@ -147,9 +177,21 @@ class Program {
   /** What stands in the way of a conversation, on standard error, and for programs on standard output too. */
   async #refuse(options: Options, code: string, message: string): Promise<ExitCode> {
     this.#note(`${message} (${code})`);
-    if (options.screen === 'json') this.#screen.print(safeJson(errorObject(code, message, undefined)));
+    if (options.screen === 'json') this.#screen.print(safeJson(errorObject(code, message)));
     await this.#screen.close();
     return EXIT_CODES.usage;
+  }
+
+  /** For people on standard error, like the prompt that there would have been; for programs as a state. */
+  #tellWaiting(options: Options, waiting: string): void {
+    if (options.screen === 'json') this.#screen.print(safeJson(waitingObject(waiting)));
+    else this.#note(waiting);
+  }
+
+  /** Behind the last line of the room there is only standard error. */
+  #tellProblem({ code, message }: ModeratorError): void {
+    if (this.#messenger === undefined) this.#note(`${message} (${code})`);
+    else this.#messenger.report(code, message);
   }
 
   #note(line: string): void {

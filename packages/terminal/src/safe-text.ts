@@ -67,6 +67,11 @@ export function safeFingerprint(foreign: string): SafeText {
   return foreign.replaceAll(/[^0-9a-f]/g, '') as SafeText;
 }
 
+/** Decimal digits as they are, anything else as nothing. */
+export function safeDigits(foreign: string): SafeText {
+  return foreign.replaceAll(/[^0-9]/g, '') as SafeText;
+}
+
 /** Puts safe parts into words of ours: the literal parts are this program's own. */
 export function safely(words: TemplateStringsArray, ...parts: readonly (SafeText | number)[]): SafeText {
   return String.raw({ raw: words }, ...parts) as SafeText;

@@ -6,7 +6,7 @@ const JOINED: ConversationEvent = { type: 'told', event: { type: 'state', state:
 const CLOSED: ConversationEvent = { type: 'told', event: { type: 'state', state: 'closed' } };
 
 function say(ref: string): ConversationEvent {
-  return { type: 'command', command: { type: 'say', text: `text ${ref}`, ref } };
+  return { type: 'command', command: { type: 'say', text: `text ${ref}`, ref }, members: [] };
 }
 
 function sent(ref: number): ConversationEvent {

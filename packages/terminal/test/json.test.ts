@@ -1,4 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import type { Command, ShownEvent } from '../src/front-end.ts';
+import { JsonFrontEnd } from '../src/json.ts';
+import { everyEvent } from './every-event.ts';
+import { HOSTILE_SAMPLES } from './hostile-samples.ts';
 import { INVITE, startProgram } from './program.ts';
 import type { Program } from './program.ts';
 import { ScriptedRelay } from './scripted-relay.ts';
@@ -35,6 +39,141 @@ function send(program: Program, command: unknown): void {
   program.stdin.write(`${JSON.stringify(command)}\n`);
 }
 
+/** What moves, hides or reorders when a file is shown as it is. */
+const NOT_FOR_CAT = /[\0-\x1f\x7f-\x9f\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/u;
+const ALICE = { name: 'alice', fingerprint: '4f2c000000000000' };
+
+/** A screen of programs by itself, and what it printed. */
+function screenOf(): {
+  tell: (event: ShownEvent) => void;
+  read: (line: string) => Command | undefined;
+  lines: string[];
+} {
+  const lines: string[] = [];
+  const json = new JsonFrontEnd({ print: (line) => void lines.push(line), close: () => Promise.resolve() });
+  const here = { self: { name: 'anna', fingerprint: 'aaaa000000000000' }, network: 'public' } as const;
+  return { tell: (event) => json.tell(event, here), read: (text) => json.read({ ok: true, text }), lines };
+}
+
+describe('the words about other members', () => {
+  test.each<[string, ShownEvent, unknown]>([
+    [
+      'a warning',
+      { type: 'warning', code: 'key-changed', message: 'm', from: ALICE, namesakes: [{ ...ALICE, verified: true }] },
+      { type: 'warning', code: 'key-changed', message: 'm', from: ALICE },
+    ],
+    [
+      'a warning about nobody',
+      { type: 'warning', code: 'room-parted', message: 'm', namesakes: [] },
+      { type: 'warning', code: 'room-parted', message: 'm' },
+    ],
+    ['a knock', { type: 'knock', member: ALICE, waiting: 3, again: true }, { type: 'knock', member: ALICE }],
+    ['access', { type: 'access', mode: 'locked' }, { type: 'access', mode: 'locked' }],
+    ['an epoch', { type: 'epoch', epoch: 7, code: ['a', 'b'] }, { type: 'epoch', epoch: 7, code: ['a', 'b'] }],
+    [
+      'a removal',
+      { type: 'removed', member: ALICE, reason: 'silent' },
+      { type: 'member', change: 'removed', reason: 'silent', member: ALICE },
+    ],
+    ['a move', { type: 'moved', invite: INVITE }, { type: 'moved', invite: INVITE }],
+    ['what was ordered', { type: 'moderated', what: 'evicted' }, { type: 'moderated', what: 'evicted' }],
+    [
+      'a safety number',
+      { type: 'safety-number', member: ALICE, number: '1'.repeat(60) },
+      { type: 'safety-number', member: ALICE, number: '1'.repeat(60) },
+    ],
+    ['a mark', { type: 'verified', member: ALICE }, { type: 'verified', member: ALICE }],
+    ['a room code', { type: 'code', code: ['a', 'b'] }, { type: 'code', code: ['a', 'b'] }],
+    [
+      'a refusal',
+      { type: 'member-refused', code: 'member-absent', member: ALICE.fingerprint, candidates: [ALICE] },
+      {
+        type: 'error',
+        code: 'member-absent',
+        message: expect.stringContaining('not in the room') as string,
+        member: ALICE.fingerprint,
+      },
+    ],
+    [
+      'members',
+      {
+        type: 'listing',
+        members: [{ ...ALICE, self: false, present: false, verified: true }],
+        waiting: [ALICE],
+      },
+      { type: 'members', members: [{ ...ALICE, self: false, present: false, verified: true }] },
+    ],
+  ])('%s', (_what, event, line) => {
+    const { tell, lines } = screenOf();
+    tell(event);
+    expect(lines.map((printed) => JSON.parse(printed) as unknown)).toEqual([line]);
+  });
+
+  test('nothing is said of what the client was merely asked', () => {
+    const { tell, lines } = screenOf();
+    tell({ type: 'asked', deed: 'admit', member: ALICE });
+    expect(lines).toEqual([]);
+  });
+
+  test.each(Object.entries(HOSTILE_SAMPLES))('are harmless to cat in every event: %s', (_name, sample) => {
+    const { tell, lines } = screenOf();
+    const events = everyEvent({ name: sample, fingerprint: sample }, sample);
+    for (const event of events) tell(event);
+    expect(lines.join('')).not.toMatch(NOT_FOR_CAT);
+    const names = lines.flatMap((line) => {
+      const { from, member } = JSON.parse(line) as { from?: { name: string }; member?: { name: string } | string };
+      return [from?.name, typeof member === 'string' ? member : member?.name].filter((name) => name !== undefined);
+    });
+    expect(names.length).toBeGreaterThan(15);
+    expect(new Set(names)).toEqual(new Set([sample]));
+  });
+});
+
+describe('the commands about other members', () => {
+  const member = ALICE.fingerprint;
+
+  test.each<[string, Command]>([
+    ['{"cmd":"code"}', { type: 'code' }],
+    [`{"cmd":"verify","member":"${member}"}`, { type: 'verify', member }],
+    [`{"cmd":"verified","member":"${member}"}`, { type: 'verified', member }],
+    [`{"cmd":"admit","member":"${member}"}`, { type: 'admit', member }],
+    [`{"member":"${member}","cmd":"evict"}`, { type: 'evict', member }],
+    ['{"cmd":"access","mode":"open"}', { type: 'access', mode: 'open' }],
+    ['{"cmd":"access","mode":"knock"}', { type: 'access', mode: 'knock' }],
+    ['{"cmd":"access","mode":"locked"}', { type: 'access', mode: 'locked' }],
+  ])('%s', (line, command) => {
+    const { read, lines } = screenOf();
+    expect(read(line)).toEqual(command);
+    expect(lines).toEqual([]);
+  });
+
+  test.each([
+    '{"cmd":"code","epoch":1}',
+    '{"cmd":"verify"}',
+    '{"cmd":"verify","member":"alice"}',
+    '{"cmd":"verify","member":"4f2c"}',
+    '{"cmd":"verify","member":"4F2C000000000000"}',
+    '{"cmd":"verify","member":"4f2c0000000000000"}',
+    '{"cmd":"verify","member":"4f2c000000000000\\n"}',
+    '{"cmd":"verify","member":["4f2c000000000000"]}',
+    `{"cmd":"verify","member":"${member}","ref":"1"}`,
+    `{"cmd":"evict","member":"${member}","now":true}`,
+    '{"cmd":"admit","fingerprint":"4f2c000000000000"}',
+    '{"cmd":"access"}',
+    '{"cmd":"access","mode":"closed"}',
+    '{"cmd":"access","mode":["open"]}',
+    '{"cmd":"access","mode":"open","for":1}',
+    '{"cmd":"lock"}',
+    '{"cmd":"toString"}',
+  ])('%s is refused', (line) => {
+    const { read, lines } = screenOf();
+    expect(read(line)).toBeUndefined();
+    expect(lines.map((printed) => JSON.parse(printed) as unknown)).toEqual([
+      { type: 'error', code: 'input-malformed', message: expect.stringContaining('exactly the fields') as string },
+    ]);
+  });
+});
+
 describe('the JSON contract', () => {
   test('two programs talk: message, sent, delivered, members, arrived and left, as documented', async () => {
     const relay = new ScriptedRelay();
@@ -67,7 +206,15 @@ describe('the JSON contract', () => {
     expect(await anna.ended).toBe(0);
     expect(linesOf(anna).findLast((line) => line.type === 'members')).toEqual({
       type: 'members',
-      members: [{ name: 'anna', fingerprint: expect.stringMatching(/^[0-9a-f]{16}$/) as string, self: true }],
+      members: [
+        {
+          name: 'anna',
+          fingerprint: expect.stringMatching(/^[0-9a-f]{16}$/) as string,
+          self: true,
+          present: true,
+          verified: false,
+        },
+      ],
     });
   });
 

@@ -19,6 +19,7 @@ describe.runIf(process.platform === 'linux')(
     test('keeps what is being typed when a message comes, and shows an own message once the relay holds it', async () => {
       const directory = await mkdtemp(join(tmpdir(), 'sotto-editor-'));
       const relay = new ScriptedRelay();
+      await relay.founded();
       const gateSocket = join(directory, 'gate.sock');
       const gate = await openGate(gateSocket, {
         network: 'private-test',

@@ -11,6 +11,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { readDoors } from '../src/environment.ts';
 import { createOnionDial } from '../src/onion-dial.ts';
 import type { DialOwner } from '../src/onion-dial.ts';
+import { HeldClock } from './held-clock.ts';
 import { INVITE, REAL_CLOCK } from './program.ts';
 import { ScriptedRelay } from './scripted-relay.ts';
 import { openGate, openSocks } from './stand-ins.ts';
@@ -84,28 +85,6 @@ async function failureOf(dialled: Promise<unknown>): Promise<DialError> {
   const error: unknown = await dialled.catch((thrown: unknown) => thrown);
   if (!(error instanceof DialError)) throw new Error('it was to fail with a DialError', { cause: error });
   return error;
-}
-
-/** A clock whose timers run when the test says so. */
-function heldClock(): { clock: Clock; run: (milliseconds: number) => void; waiting: () => number[] } {
-  const timers = new Map<() => void, number>();
-  return {
-    clock: {
-      now: () => 0,
-      after: (milliseconds, call) => {
-        timers.set(call, milliseconds);
-        return () => timers.delete(call);
-      },
-    },
-    run: (milliseconds) => {
-      for (const [call, after] of [...timers]) {
-        if (after > milliseconds) continue;
-        timers.delete(call);
-        call();
-      }
-    },
-    waiting: () => [...timers.values()],
-  };
 }
 
 describe('the way to the relay', () => {
@@ -197,10 +176,10 @@ describe('the way to the relay', () => {
   });
 
   test('a stuck Tor is told with its cause and next step, and fails the attempt only when it stays so', async () => {
-    const held = heldClock();
-    const way = await prepare({ ...READY, stages: [STALLED] }, () => 0x01, held.clock);
+    const held = new HeldClock();
+    const way = await prepare({ ...READY, stages: [STALLED] }, () => 0x01, held);
     const failed = failureOf(way.dial());
-    await expect.poll(() => held.waiting()).toEqual([30_000]);
+    await expect.poll(() => held.waiting).toEqual([30_000]);
     expect(way.stages).toEqual([
       {
         type: 'state',
@@ -210,21 +189,21 @@ describe('the way to the relay', () => {
       },
     ]);
     way.gate.announce({ state: 'progressing', percent: 20, tag: 'conn_done' });
-    await expect.poll(() => held.waiting()).toEqual([]);
+    await expect.poll(() => held.waiting).toEqual([]);
     way.gate.announce(STALLED);
-    await expect.poll(() => held.waiting()).toEqual([30_000]);
-    held.run(30_000);
+    await expect.poll(() => held.waiting).toEqual([30_000]);
+    held.pass(30_000);
     expect(await failed).toMatchObject({ code: 'tor-stalled-clock-skew', final: false });
   });
 
   test('a client that ends while Tor starts leaves nothing behind', async () => {
-    const held = heldClock();
-    const way = await prepare({ ...READY, stages: [{ state: 'tor-unreachable' }] }, () => 0x01, held.clock);
+    const held = new HeldClock();
+    const way = await prepare({ ...READY, stages: [{ state: 'tor-unreachable' }] }, () => 0x01, held);
     const failed = failureOf(way.dial());
-    await expect.poll(() => held.waiting()).toEqual([30_000]);
+    await expect.poll(() => held.waiting).toEqual([30_000]);
     way.abort.abort();
     expect(await failed).toMatchObject({ code: 'aborted' });
-    expect(held.waiting()).toEqual([]);
+    expect(held.waiting).toEqual([]);
     expect(await failureOf(way.dial())).toMatchObject({ code: 'aborted' });
   });
 

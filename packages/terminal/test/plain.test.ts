@@ -1,15 +1,18 @@
 import { describe, expect, test } from 'vitest';
-import type { ShownEvent } from '../src/front-end.ts';
+import type { Command, ShownEvent } from '../src/front-end.ts';
 import { Labels } from '../src/labels.ts';
 import { readTyped } from '../src/plain-command.ts';
 import { PlainFrontEnd } from '../src/plain.ts';
 import { columnsOf } from '../src/columns.ts';
+import { everyEvent } from './every-event.ts';
 import { harmOf, HOSTILE_SAMPLES } from './hostile-samples.ts';
 import { INVITE, startProgram } from './program.ts';
 import { ScriptedRelay } from './scripted-relay.ts';
 
 const ALICE = { name: 'alice', fingerprint: '4f2c000000000000' };
 const BOB = { name: 'bob', fingerprint: '1234000000000000' };
+/** A notice, an alarm, or somebody's label. */
+const OUR_LINES = /^(?:-- |!! (?:WARNING|Next): |[\p{L}\p{N}][\p{L}\p{M}\p{N}_-]*·[0-9a-f]* {2})/u;
 const SELF = { name: 'anna', fingerprint: 'aaaa000000000000' };
 
 function screenOf(columns?: number): {
@@ -48,9 +51,11 @@ describe('what is shown', () => {
     tell({
       type: 'listing',
       members: [
-        { ...SELF, self: true },
-        { ...BOB, self: false },
+        { ...SELF, self: true, present: true, verified: false },
+        { ...BOB, self: false, present: true, verified: true },
+        { ...ALICE, self: false, present: false, verified: false },
       ],
+      waiting: [{ name: 'dora', fingerprint: '9abc000000000000' }],
     });
     tell({
       type: 'state',
@@ -83,7 +88,11 @@ describe('what is shown', () => {
         "anna·aaaa  hi bob",
         "-- 3 messages were lost",
         "-- 1 message of bob·1234 was lost",
-        "-- 2 here: anna·aaaa (aaaa000000000000, you), bob·1234 (1234000000000000)",
+        "-- 3 members, 2 here",
+        "--   anna·aaaa  aaaa000000000000  you",
+        "--   bob·1234  1234000000000000  here, verified",
+        "--   alice·4f2c  4f2c000000000000  not heard of now",
+        "--   dora·9abc  9abc000000000000  asks to be let in",
         "-- not connected: the relay cannot be reached now: trying again",
         "-- connected again",
         "-- bob·1234 has left",
@@ -143,11 +152,31 @@ describe('what a member cannot do', () => {
     const { tell, rows } = screenOf(80);
     const from = { name: sample, fingerprint: sample };
     tell(message(sample, from));
-    tell({ type: 'arrived', member: from });
-    tell({ type: 'listing', members: [{ ...from, self: false }] });
-    tell({ type: 'error', code: sample, message: sample });
-    tell({ type: 'state', state: 'reconnecting', detail: sample });
+    for (const event of everyEvent(from, sample)) tell(event);
     expect(harmOf(rows().join('\n'))).toBeUndefined();
+    const lines = rows().filter((row) => !row.startsWith('   '));
+    expect(lines.filter((line) => !OUR_LINES.test(line))).toEqual([]);
+  });
+
+  test('the same samples are found harmful where they are printed as they came', () => {
+    const harmful = Object.values(HOSTILE_SAMPLES).filter(
+      (sample) => harmOf(`-- ${sample} asks to be let in`) !== undefined,
+    );
+    expect(harmful.length).toBeGreaterThan(60);
+  });
+
+  test('write a warning or a notice by its name', () => {
+    const { tell, rows } = screenOf();
+    for (const name of ['!! WARNING: leave', '-- bob·1234', 'x\n!! WARNING']) {
+      tell(message('hi', { name, fingerprint: '4f2c000000000000' }));
+      tell({ type: 'knock', member: { name, fingerprint: '4f2c000000000000' }, waiting: 1, again: false });
+    }
+    expect(rows().filter((row) => row.startsWith('!!'))).toEqual([]);
+    expect(
+      rows()
+        .filter((row) => row.startsWith('--'))
+        .every((row) => row.includes(' asks to be let in: ')),
+    ).toBe(true);
   });
 
   test('look like another by its name: the fingerprint tells them apart', () => {
@@ -162,6 +191,143 @@ describe('what a member cannot do', () => {
     expect(labels.of(ALICE)).toBe('alice·4f2c');
     expect(labels.of({ name: 'аlice', fingerprint: '4f2c999999999999' })).toBe('аlice·4f2c999999999999');
     expect(labels.of(ALICE)).toBe('alice·4f2c');
+  });
+});
+
+describe('what is shown of other members', () => {
+  const NUMBER = '123456789012345678901234567890123456789012345678901234567890';
+
+  test('each thing once, in words, with what to do next', () => {
+    const { tell, rows } = screenOf();
+    tell({ type: 'access', mode: 'open' });
+    tell({ type: 'access', mode: 'knock' });
+    tell({ type: 'access', mode: 'knock' });
+    tell({ type: 'knock', member: BOB, waiting: 1, again: false });
+    tell({ type: 'knock', member: BOB, waiting: 1, again: true });
+    tell({ type: 'asked', deed: 'admit', member: BOB });
+    tell({ type: 'arrived', member: BOB });
+    tell({ type: 'safety-number', member: BOB, number: NUMBER });
+    tell({ type: 'verified', member: BOB });
+    tell({ type: 'epoch', epoch: 12, code: ['abandon', 'ability', 'able', 'about', 'above', 'absent'] });
+    tell({ type: 'code', code: ['abandon', 'ability', 'able', 'about', 'above', 'absent'] });
+    tell({ type: 'left', member: BOB });
+    tell({ type: 'removed', member: BOB, reason: 'left' });
+    tell({ type: 'removed', member: ALICE, reason: 'silent' });
+    tell({ type: 'asked', deed: 'evict', member: ALICE });
+    tell({ type: 'removed', member: ALICE, reason: 'evicted' });
+    tell({ type: 'moderated', what: 'evicted' });
+    tell({ type: 'moved', invite: INVITE });
+    tell({ type: 'state', state: 'descriptor' });
+    tell({ type: 'state', state: 'joined' });
+    tell({ type: 'access', mode: 'locked' });
+    tell({ type: 'moderated', what: 'access' });
+    tell({
+      type: 'member-refused',
+      code: 'member-ambiguous',
+      member: 'alice',
+      candidates: [ALICE, { name: 'alice', fingerprint: '9abc000000000000' }],
+    });
+    tell({ type: 'member-refused', code: 'member-unknown', member: 'carl', candidates: [] });
+    expect(rows()).toMatchInlineSnapshot(`
+      [
+        "-- newcomers have to be let in from now on: any member can, with /admit",
+        "-- bob·1234 asks to be let in: /admit 1234",
+        "-- letting bob·1234 in",
+        "-- bob·1234 is here",
+        "-- safety number of you and bob·1234 (1234000000000000):",
+        "--   12345 67890 12345 67890",
+        "--   12345 67890 12345 67890",
+        "--   12345 67890 12345 67890",
+        "-- the other one types /verify with your name. Read it to each other over another channel: by voice, or face to face",
+        "-- all 60 digits equal: nobody stands between you; type /verified 1234",
+        "-- any digit differs: it is not who you think; say nothing here that matters, and tell the host",
+        "-- bob·1234 is verified, until you leave",
+        "-- room code (epoch 12): abandon ability able about above absent",
+        "-- everybody in the room has these six words until its keys change: compare them over another channel, at the same moment",
+        "-- who has other words is shown another room by the relay: leave, and ask the host for a new room",
+        "-- bob·1234 has left",
+        "-- alice·4f2c was taken out of the room: nothing was heard of it any more",
+        "-- throwing alice·4f2c out: the host opens the room at another onion, which takes a minute or two",
+        "-- alice·4f2c was thrown out by the host",
+        "-- done: the room goes on without them. Its new connection string: docker compose exec host invite",
+        "-- the room moves to another onion; following, nothing is to be done",
+        "-- looking up the room's onion",
+        "-- in the room again",
+        "-- the room is locked: nobody joins, not even with the connection string",
+        "-- done: the host has signed it",
+        "-- alice: it may mean several: give the fingerprint, or more of it (member-ambiguous)",
+        "--   alice·4f2c  4f2c000000000000",
+        "--   alice·9abc  9abc000000000000",
+        "-- carl: nobody is called so, and no fingerprint begins so: /members lists names and fingerprints (member-unknown)",
+      ]
+    `);
+    expect(rows().join('')).not.toContain('sotto1');
+  });
+
+  test('a warning is loud, and says what to do', () => {
+    const { tell, rows } = screenOf();
+    const from = { name: 'alice', fingerprint: '9abc000000000000' };
+    const namesakes = [{ ...ALICE, verified: true }];
+    tell({ type: 'warning', code: 'key-changed', message: 'm', from, namesakes });
+    tell({
+      type: 'warning',
+      code: 'name-taken',
+      message: 'm',
+      from: { ...from, name: 'anna' },
+      namesakes: [{ ...SELF, verified: false }],
+    });
+    tell({ type: 'warning', code: 'log-differs', message: 'm', from, namesakes: [] });
+    tell({ type: 'warning', code: 'junk-commit', message: 'm', namesakes: [] });
+    expect(rows()).toMatchInlineSnapshot(`
+      [
+        "!! WARNING: alice·9abc000000000000 has another key than alice·4f2c000000000000 (verified by you): it has joined anew, or it is somebody else with the same name (key-changed)",
+        "!! Next: /verify it before you trust the name",
+        "!! WARNING: anna·9abc000000000000 has taken a name that is borne by anna·aaaa000000000000 (you): two keys, two members (name-taken)",
+        "!! Next: look at the digits behind the name, and /verify whom you talk to",
+        "!! WARNING: the relay did not show alice·9abc000000000000 the same messages as you: it leaves out, reorders or splits the room (log-differs)",
+        "!! Next: compare /code with the others over another channel; who has other words is shown another room",
+        "!! WARNING: somebody who has the connection string put keys into the room that fit nobody: they were refused, and the room goes on (junk-commit)",
+        "!! Next: if it happens again, ask the host to lock the room (/lock) or to open another one",
+      ]
+    `);
+    expect(rows().every((row) => row.startsWith('!! '))).toBe(true);
+  });
+
+  test('strangers that knock and knock have a line each, up to eight, and one for all others', () => {
+    const { tell, rows } = screenOf();
+    for (let waiting = 1; waiting <= 64; waiting += 1) {
+      const member = { name: 'dora', fingerprint: String(waiting).padStart(16, '0') };
+      tell({ type: 'knock', member, waiting, again: false });
+    }
+    expect(rows()).toHaveLength(9);
+    expect(rows().at(-1)).toBe('-- more ask to be let in than are told one by one: /members lists them');
+  });
+
+  test('who has not said goodbye is said to have left when its place is taken away', () => {
+    const { tell, rows } = screenOf();
+    tell({ type: 'removed', member: BOB, reason: 'left' });
+    tell({ type: 'left', member: ALICE });
+    tell({ type: 'arrived', member: ALICE });
+    tell({ type: 'removed', member: ALICE, reason: 'left' });
+    expect(rows()).toEqual([
+      '-- bob·1234 has left',
+      '-- alice·4f2c has left',
+      '-- alice·4f2c is here',
+      '-- alice·4f2c has left',
+    ]);
+  });
+
+  test('one’s own removal is said as such', () => {
+    const { tell, rows } = screenOf();
+    tell({ type: 'removed', member: SELF, reason: 'evicted' });
+    expect(rows()).toEqual(['-- you were thrown out by the host']);
+  });
+
+  test('a room code of an epoch that is over is shown without a number', () => {
+    const { tell, rows } = screenOf();
+    tell({ type: 'epoch', epoch: 12, code: ['abandon'] });
+    tell({ type: 'code', code: ['ability'] });
+    expect(rows()[0]).toBe('-- room code: ability');
   });
 });
 
@@ -190,6 +356,64 @@ describe('what a typed line means', () => {
   );
 });
 
+describe('a typed command', () => {
+  test.each<[string, Command]>([
+    ['/code', { type: 'code' }],
+    ['/lock', { type: 'access', mode: 'locked' }],
+    ['/unlock', { type: 'access', mode: 'open' }],
+    [' /knock ', { type: 'access', mode: 'knock' }],
+    ['/verify alice', { type: 'verify', member: 'alice' }],
+    ['/verify   alice·4f2c  ', { type: 'verify', member: 'alice·4f2c' }],
+    ['/verified 4f2c', { type: 'verified', member: '4f2c' }],
+    ['/admit dora', { type: 'admit', member: 'dora' }],
+    ['/evict bob', { type: 'evict', member: 'bob' }],
+  ])('%j is understood', (line, command) => expect(readTyped(line)).toEqual({ type: 'command', command }));
+
+  test.each(['/verify', '/verified ', '/admit alice bob', '/evict a b c'])('%j asks about whom', (line) => {
+    expect(readTyped(line)).toMatchObject({ type: 'nobody-named' });
+  });
+
+  test.each(['/verifyalice', '/Verify alice', '/lock now', '/codes', '/evicted bob'])('%j is none', (line) => {
+    expect(readTyped(line)).toEqual({ type: 'unknown' });
+  });
+
+  test.each([
+    ['//verify alice', '/verify alice'],
+    ['verify alice', 'verify alice'],
+    ['lock', 'lock'],
+  ])('%j is a text', (line, text) => {
+    expect(readTyped(line)).toEqual({ type: 'command', command: { type: 'say', text, ref: undefined } });
+  });
+
+  test('is in the help, and the help fits a narrow terminal', () => {
+    const printed: string[] = [];
+    const plain = new PlainFrontEnd(
+      { print: (lines) => void printed.push(lines), close: () => Promise.resolve() },
+      () => 96,
+    );
+    expect(plain.read({ ok: true, text: '/help' })).toBeUndefined();
+    const help = printed.join('\n');
+    const commands = [
+      'members',
+      'who',
+      'verify',
+      'verified',
+      'code',
+      'admit',
+      'evict',
+      'lock',
+      'unlock',
+      'knock',
+      'quit',
+      'exit',
+    ];
+    for (const command of commands) expect(help).toContain(`/${command}`);
+    expect(printed.every((line) => !line.includes('\n'))).toBe(true);
+    expect(plain.read({ ok: true, text: '/evict' })).toBeUndefined();
+    expect(printed.at(-1)).toContain('/evict and a name');
+  });
+});
+
 describe('line mode as a program', () => {
   test.each(['quit', 'exit', '/quit', '/exit'])('%s leaves cleanly', async (word) => {
     const program = startProgram([INVITE, '--name', 'anna'], new ScriptedRelay());
@@ -210,7 +434,7 @@ describe('line mode as a program', () => {
     await anna.out.until((text) => /^anna·[0-9a-f]{4} {2}\/slash$/m.test(text));
     expect(anna.out.text).toContain('-- there is no such command');
     expect(anna.out.text).toMatch(
-      /^-- 2 here: anna·[0-9a-f]{4} \([0-9a-f]{16}, you\), bert·[0-9a-f]{4} \([0-9a-f]{16}\)$/m,
+      /^-- 2 members, 2 here\n-- {3}anna·[0-9a-f]{4} {2}[0-9a-f]{16} {2}you\n-- {3}bert·[0-9a-f]{4} {2}[0-9a-f]{16} {2}here$/m,
     );
     expect(anna.out.text).toContain('PRIVATE TEST NETWORK');
     expect(bert.out.lines.filter((line) => line.startsWith('anna·')).map((line) => line.slice(9).trim())).toEqual([

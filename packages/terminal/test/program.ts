@@ -3,16 +3,16 @@
 import { PassThrough } from 'node:stream';
 import { randomBytes } from 'node:crypto';
 import type { Clock } from '@sotto/client';
-import { encodeInvite } from '@sotto/protocol';
+import { nativeCrypto } from '@sotto/crypto/native';
+import { encodeInvite, equalBytes } from '@sotto/protocol';
+import type { Invite } from '@sotto/protocol';
 import type { NetworkKind } from '@sotto/tor';
 import type { ExitCode } from '../src/exit-codes.ts';
 import { run } from '../src/run.ts';
+import { ROOM } from './scripted-relay.ts';
 import type { ScriptedRelay } from './scripted-relay.ts';
 
-export const INVITE: string = encodeInvite({
-  onionKey: new Uint8Array(32).fill(1),
-  roomSecret: new Uint8Array(32).fill(2),
-});
+export const INVITE: string = encodeInvite(ROOM);
 
 export const REAL_CLOCK: Clock = {
   now: () => performance.now(),
@@ -56,11 +56,17 @@ export interface Program {
   interrupt(): void;
 }
 
-export function startProgram(
-  args: readonly string[],
-  relay: ScriptedRelay,
-  options: { network?: NetworkKind; environment?: NodeJS.ProcessEnv; clock?: Clock } = {},
-): Program {
+export interface ProgramOptions {
+  readonly network?: NetworkKind;
+  readonly environment?: NodeJS.ProcessEnv;
+  readonly clock?: Clock;
+  /** Where rooms are that this one may move to. */
+  readonly elsewhere?: readonly ScriptedRelay[];
+  /** Called when the way to a room is closed. */
+  readonly onWayClosed?: (room: Invite) => void;
+}
+
+export function startProgram(args: readonly string[], relay: ScriptedRelay, options: ProgramOptions = {}): Program {
   const stdin = new PassThrough();
   const stdout = new PassThrough();
   const stderr = new PassThrough();
@@ -72,10 +78,12 @@ export function startProgram(
     stderr,
     clock: options.clock ?? REAL_CLOCK,
     random: (length) => Uint8Array.from(randomBytes(length)),
+    crypto: nativeCrypto,
     hideArguments: () => undefined,
-    openDial: (_invite, onNetwork) => {
+    openDial: (invite, onNetwork) => {
       onNetwork(options.network ?? 'public');
-      return { dial: relay.dial(), close: () => undefined };
+      const there = options.elsewhere?.find(({ room }) => equalBytes(room.onionKey, invite.onionKey)) ?? relay;
+      return { dial: there.dial(), close: () => options.onWayClosed?.(there.room) };
     },
   });
   return { stdin, stdout, out: new Printed(stdout), err: new Printed(stderr), ...program };

@@ -6,7 +6,7 @@ interface Timer {
 }
 
 /** Lets promises that are ready run their course. */
-function settle(): Promise<void> {
+function turnAround(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
@@ -14,6 +14,12 @@ function settle(): Promise<void> {
 export class FakeClock {
   #now = 0;
   #timers: Timer[] = [];
+  readonly #isBusy: () => boolean;
+
+  /** Time does not move on while somebody is busy with work that takes none. */
+  constructor(isBusy: () => boolean = () => false) {
+    this.#isBusy = isBusy;
+  }
 
   now(): number {
     return this.#now;
@@ -36,15 +42,20 @@ export class FakeClock {
   /** Moves on by `milliseconds`, running what falls due, and lets promises settle before, between and after. */
   async advance(milliseconds: number): Promise<void> {
     const until = this.#now + milliseconds;
-    await settle();
+    await this.#settle();
     for (;;) {
       const next = this.#timers[0];
       if (next === undefined || next.at > until) break;
       this.#timers.shift();
       this.#now = next.at;
       next.run();
-      await settle();
+      await this.#settle();
     }
     this.#now = until;
+  }
+
+  async #settle(): Promise<void> {
+    do await turnAround();
+    while (this.#isBusy());
   }
 }

@@ -1,6 +1,6 @@
 // The keys of an onion service and of its one authorised client, made in memory, and the address that belongs to them (tor rend-spec-v3 §6, control-spec §3.27, §3.30).
 
-import { createHash, createPrivateKey, createPublicKey, randomBytes } from 'node:crypto';
+import { createHash, createPrivateKey, createPublicKey, randomBytes, sign } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 import { base32Decode, base32Encode, base64Bytes } from './encoding.ts';
 import type { Decoded } from './errors.ts';
@@ -42,16 +42,17 @@ export function isOnionAddress(address: string): boolean {
 export class OnionKey {
   readonly publicKey: Uint8Array;
   readonly address: string;
+  readonly #seed: Buffer;
   readonly #expandedSecret: Buffer;
+  #wiped = false;
 
   /** `seed`: 32 bytes, random if absent; the caller keeps and wipes its own copy. @throws TorError `onion-key` */
   constructor(seed?: Uint8Array) {
-    const secretSeed = seed === undefined ? randomBytes(ED25519_KEY_BYTES) : Buffer.from(seed);
-    if (secretSeed.length !== ED25519_KEY_BYTES) throw new TorError('onion-key');
-    this.publicKey = publicKeyOf(PKCS8_ED25519, secretSeed);
+    this.#seed = seed === undefined ? randomBytes(ED25519_KEY_BYTES) : Buffer.from(seed);
+    if (this.#seed.length !== ED25519_KEY_BYTES) throw new TorError('onion-key');
+    this.publicKey = publicKeyOf(PKCS8_ED25519, this.#seed);
     this.address = onionAddressOf(this.publicKey);
-    this.#expandedSecret = expandSeed(secretSeed);
-    secretSeed.fill(0);
+    this.#expandedSecret = expandSeed(this.#seed);
   }
 
   /** Base64 of the 64 expanded bytes in a fresh buffer: what ADD_ONION takes after `ED25519-V3:`. The caller wipes it. */
@@ -59,8 +60,19 @@ export class OnionKey {
     return base64Bytes(this.#expandedSecret);
   }
 
+  /**
+   * An Ed25519 signature (64 bytes) that `publicKey` verifies. What is signed begins with a label of its own: Tor signs with keys that it
+   * derives from this one, never with this one itself (rend-spec-v3, key blinding). @throws TorError `onion-key` after `wipe`
+   */
+  sign(bytes: Uint8Array): Uint8Array {
+    if (this.#wiped) throw new TorError('onion-key');
+    return withPrivateKey(PKCS8_ED25519, this.#seed, (key) => Uint8Array.from(sign(null, bytes, key)));
+  }
+
   /** Signs nothing and publishes nothing after this: the secret is zero. */
   wipe(): void {
+    this.#wiped = true;
+    this.#seed.fill(0);
     this.#expandedSecret.fill(0);
   }
 }
@@ -112,9 +124,14 @@ function expandSeed(seed: Uint8Array): Buffer {
 }
 
 function publicKeyOf(pkcs8Prefix: Uint8Array, secret: Uint8Array): Uint8Array {
+  return withPrivateKey(pkcs8Prefix, secret, (key) => rawPublicKey(createPublicKey(key)));
+}
+
+/** Node's form of the key, for as long as `use` runs. */
+function withPrivateKey<Result>(pkcs8Prefix: Uint8Array, secret: Uint8Array, use: (key: KeyObject) => Result): Result {
   const der = Buffer.concat([pkcs8Prefix, secret]);
   try {
-    return rawPublicKey(createPublicKey(createPrivateKey({ key: der, format: 'der', type: 'pkcs8' })));
+    return use(createPrivateKey({ key: der, format: 'der', type: 'pkcs8' }));
   } finally {
     der.fill(0);
   }

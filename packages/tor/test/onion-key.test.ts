@@ -1,4 +1,4 @@
-import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, sign, verify } from 'node:crypto';
+import { createHash, createPublicKey, generateKeyPairSync, verify } from 'node:crypto';
 import { inspect } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -15,7 +15,16 @@ const SPEC_ADDRESSES = [
 /** RFC 8032 §7.1, test 1. */
 const RFC8032_SEED = Buffer.from('9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60', 'hex');
 const RFC8032_PUBLIC = 'd75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a';
+/** Of the empty message, ibid. */
+const RFC8032_SIGNATURE =
+  'e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe24655141438e7a100b';
 const CLIENT_SECRET = Buffer.from(Array.from({ length: 32 }, (_, index) => index * 7 + 1));
+
+/** Ed25519 as node verifies it, with the raw public key. */
+function holds(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
+  const spki = Buffer.concat([Buffer.from('302a300506032b6570032100', 'hex'), publicKey]);
+  return verify(null, message, createPublicKey({ key: spki, format: 'der', type: 'spki' }), signature);
+}
 
 describe('addresses', () => {
   test.each(SPEC_ADDRESSES)('reads and writes the example %s', (address) => {
@@ -90,15 +99,21 @@ describe('the key of an onion', () => {
     expect(() => new OnionKey(seed.subarray(1))).toThrow(expect.objectContaining({ code: 'onion-key' }));
   });
 
-  test('really signs for its address', () => {
-    const der = Buffer.concat([Buffer.from('302e020100300506032b657004220420', 'hex'), RFC8032_SEED]);
-    const signature = sign(null, Buffer.from('x'), createPrivateKey({ key: der, format: 'der', type: 'pkcs8' }));
-    const decoded = decodeOnionAddress(new OnionKey(RFC8032_SEED).address);
+  test('gives the signature of RFC 8032, which holds for its address', () => {
+    const key = new OnionKey(RFC8032_SEED);
+    expect(Buffer.from(key.sign(new Uint8Array(0))).toString('hex')).toBe(RFC8032_SIGNATURE);
+    const decoded = decodeOnionAddress(key.address);
     const raw = decoded.ok ? decoded.value : new Uint8Array();
-    const spki = Buffer.concat([Buffer.from('302a300506032b6570032100', 'hex'), raw]);
-    expect(verify(null, Buffer.from('x'), createPublicKey({ key: spki, format: 'der', type: 'spki' }), signature)).toBe(
-      true,
-    );
+    const statement = Buffer.from('sotto/1 order');
+    expect(holds(raw, statement, key.sign(statement))).toBe(true);
+    expect(holds(raw, Buffer.from('sotto/1 Order'), key.sign(statement))).toBe(false);
+    expect(holds(raw, statement, new OnionKey().sign(statement))).toBe(false);
+  });
+
+  test('signs nothing after wipe', () => {
+    const key = new OnionKey(RFC8032_SEED);
+    key.wipe();
+    expect(() => key.sign(new Uint8Array(0))).toThrow(expect.objectContaining({ code: 'onion-key' }));
   });
 });
 

@@ -1,0 +1,27 @@
+// Members let members in: who asks, and the answer. Nobody has to answer, and nothing waits for it. PROTOCOL.md §5.9.
+
+import { fingerprint } from '@sotto/crypto';
+import { runErrands, want } from './errands.ts';
+import type { GroupOpened } from './group-membership.ts';
+import { KNOCKS_MAX } from './limits.ts';
+import type { Session, Turn } from './session-state.ts';
+import { refuse } from './telling.ts';
+import { emit } from './turn.ts';
+
+/** One knock a key is told of: a stranger who knocks again and again disturbs nobody. */
+export function takeKnock(session: Session, knock: Extract<GroupOpened, { kind: 'knock' }>, turn: Turn): Session {
+  const who = fingerprint(knock.memberKey);
+  if (session.knocks.some((other) => other.fingerprint === who)) return session;
+  emit(turn, { type: 'knock', member: { name: knock.name, fingerprint: who } });
+  const knocks = [...session.knocks, { memberId: knock.memberId, fingerprint: who }].slice(-KNOCKS_MAX);
+  return { ...session, knocks };
+}
+
+export function admit(session: Session, who: string, turn: Turn): Session {
+  const knock = session.knocks.find((other) => other.fingerprint === who);
+  if (knock === undefined) {
+    refuse(turn, 'member-unknown');
+    return session;
+  }
+  return runErrands(want(session, { type: 'admit', memberId: knock.memberId }), turn);
+}

@@ -1,0 +1,82 @@
+// What a commit may do in a room, judged from the log alone: all members come to the same answer, or the group would part. PROTOCOL.md §5.8, §5.9.
+
+import { verifyLeave } from '@sotto/crypto/group';
+import type { CommitFacts, GroupMember, PolicyCode } from '@sotto/crypto/group';
+import { equalBytes } from '@sotto/protocol';
+import type { AccessMode, LeaveProof, SignedAccess, SignedOrder } from '@sotto/protocol';
+import { mayRemoveSilent } from './roll-call.ts';
+import type { RollCall } from './roll-call.ts';
+
+/** Why a member was removed: it said so, it did not answer the roll call, or the moderator ordered it. */
+export type RemovalReason = 'left' | 'silent' | 'evicted';
+
+/** What stands in a commit's row and was found to hold. */
+export interface Warrants {
+  readonly leaves: readonly LeaveProof[];
+  readonly orders: readonly SignedOrder[];
+}
+
+/** All that bears on a commit besides the group itself. */
+export interface Evidence {
+  readonly roomId: Uint8Array;
+  readonly access: AccessMode;
+  readonly warrants: Warrants;
+  readonly rollCall: RollCall;
+  /** The leave proofs of the head from which somebody joins; members, who have not left, need none. */
+  readonly departed: readonly LeaveProof[];
+}
+
+/** A room that was never ordered anything is open. */
+export function modeOf(access: SignedAccess | undefined): AccessMode {
+  return access?.mode ?? 'open';
+}
+
+/** @returns the access order that holds behind a commit: the one with the highest number. */
+export function accessAfter(access: SignedAccess | undefined, { orders }: Warrants): SignedAccess | undefined {
+  return orders.reduce(
+    (holds, order) => (order.type === 'access' && order.number > (holds?.number ?? -1) ? order : holds),
+    access,
+  );
+}
+
+export function judgeCommit(evidence: Evidence, facts: CommitFacts): 'accept' | PolicyCode {
+  return facts.kind === 'member' ? judgeMember(evidence, facts) : judgeJoin(evidence, facts);
+}
+
+function judgeJoin(evidence: Evidence, { kind, roster }: CommitFacts): 'accept' | PolicyCode {
+  if (kind === 'rejoin' || evidence.access === 'open' || isDeserted(evidence, roster)) return 'accept';
+  return evidence.access === 'knock' ? 'policy-knock' : 'policy-locked';
+}
+
+/** Everybody has left: nobody is there who could let anybody in, and nobody whom it could disturb. */
+function isDeserted({ departed, roomId }: Evidence, roster: readonly GroupMember[]): boolean {
+  return roster.every((member) => leaveOf(departed, member, roomId) !== undefined);
+}
+
+/** @returns this very member's own word that it wants to go, if it is among the proofs. */
+export function leaveOf(
+  proofs: readonly LeaveProof[],
+  { memberId, memberKey }: GroupMember,
+  roomId: Uint8Array,
+): LeaveProof | undefined {
+  return proofs.find((proof) => equalBytes(proof.memberId, memberId) && verifyLeave(proof, roomId, memberKey));
+}
+
+function judgeMember(evidence: Evidence, facts: CommitFacts): 'accept' | PolicyCode {
+  if (facts.added.length > 0 && evidence.access !== 'knock') {
+    return evidence.access === 'open' ? 'policy-add' : 'policy-locked';
+  }
+  const silent = facts.removed.filter((member) => removalReason(evidence.warrants, member) === 'silent');
+  if (silent.length === 0) return 'accept';
+  const staying = facts.roster.filter((member) => !facts.removed.includes(member));
+  return mayRemoveSilent(evidence.rollCall, facts.committer, silent, staying) ? 'accept' : 'policy-remove';
+}
+
+/** @returns what allows a removal; `silent` if nothing else does: then the roll call must. */
+export function removalReason(
+  { leaves, orders }: Warrants,
+  { memberId }: Pick<GroupMember, 'memberId'>,
+): RemovalReason {
+  if (orders.some((order) => order.type === 'evict' && equalBytes(order.memberId, memberId))) return 'evicted';
+  return leaves.some((proof) => equalBytes(proof.memberId, memberId)) ? 'left' : 'silent';
+}

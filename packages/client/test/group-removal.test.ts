@@ -1,0 +1,472 @@
+import { proveLeave } from '@sotto/crypto/group';
+import { describe, expect, test } from 'vitest';
+import type { RemovalReason } from '../src/group-membership.ts';
+import { GroupLog, named, readAll, room, viewOf } from './group-log.ts';
+import type { GroupReader } from './group-log.ts';
+import { Rogue } from './group-rogue.ts';
+
+const POLICY_REMOVE = { ok: false, code: 'policy-remove' };
+const refusedRemoval = { kind: 'refused', by: 'other', code: 'policy-remove', sealedBy: 'member' };
+
+/** The founder's leaf is gone, so that whoever is in the group is somebody. */
+async function inhabited(
+  seed: number,
+  names: readonly string[],
+): Promise<{ log: GroupLog; members: GroupReader[]; person: (name: string) => GroupReader }> {
+  const { log, members } = await room(seed, names);
+  await members[0]?.rotate();
+  await readAll(members);
+  return { log, members, person: (name) => named(members, name) };
+}
+
+/** The same, with somebody among them whose client keeps no rule. */
+async function withRogue(
+  seed: number,
+  names: readonly string[],
+): Promise<{ log: GroupLog; members: GroupReader[]; person: (name: string) => GroupReader; rogue: Rogue }> {
+  const scene = await inhabited(seed, names);
+  const rogue = await Rogue.open(scene.log);
+  await rogue.join();
+  await readAll(scene.members);
+  return { ...scene, rogue };
+}
+
+function expectOneView(members: readonly GroupReader[]): void {
+  const [first, ...others] = members.map(viewOf);
+  for (const other of others) expect(other).toEqual(first);
+}
+
+function removals(member: GroupReader): readonly (readonly [string, RemovalReason])[] {
+  return member.opened.flatMap((opened) =>
+    opened.kind === 'epoch' ? opened.removed.map((seat) => [idOf(seat), seat.reason] as const) : [],
+  );
+}
+
+function idOf({ memberId }: { readonly memberId: Uint8Array }): string {
+  return Buffer.from(memberId).toString('hex');
+}
+
+const without = (members: readonly GroupReader[], ...gone: readonly GroupReader[]): GroupReader[] =>
+  members.filter((member) => !gone.includes(member));
+
+describe('an eviction', () => {
+  test('by the moderator’s order removes this member, for all, and says so', async () => {
+    const { log, members, person } = await inhabited(50, ['anna', 'ben', 'carla']);
+    const [anna, ben, carla] = [person('anna'), person('ben'), person('carla')];
+    await anna.order(log.moderator.evict(ben.membership.memberId));
+    await readAll(members);
+    expect(ben.news).toEqual({ kind: 'removed', reason: 'evicted' });
+    expect(ben.membership.view).toBeUndefined();
+    for (const member of [anna, carla]) expect(removals(member).at(-1)).toEqual([idOf(ben.membership), 'evicted']);
+    expectOneView([anna, carla]);
+    await carla.say('without ben');
+    await readAll(members);
+    expect([anna.heard, ben.heard]).toEqual([['without ben'], []]);
+  });
+
+  test('without an order, or with the order for somebody else, is refused by all', async () => {
+    const { log, members, person, rogue } = await withRogue(51, ['anna', 'ben', 'carla']);
+    const { memberId } = person('ben').membership;
+    const before = members.map(viewOf);
+    const others: readonly Uint8Array[] = [person('carla').membership.memberId, log.random.bytes(16)];
+    for (const orders of [[], others.map((other) => log.moderator.evict(other))]) {
+      await rogue.remove([memberId], { orders });
+      await readAll(members);
+      for (const member of members) expect(member.news).toEqual(refusedRemoval);
+      expect(members.map(viewOf)).toEqual(before);
+      // It has left for an epoch that nobody else is in; it comes again.
+      await person('anna').putHead(person('anna').membership.republish());
+      await rogue.join(true);
+      await readAll(members);
+      before.splice(0, before.length, ...members.map(viewOf));
+    }
+    // Control: with the order for ben, the same commit is taken.
+    await rogue.remove([memberId], { orders: [log.moderator.evict(memberId)] });
+    await readAll(members);
+    expect(person('ben').news).toEqual({ kind: 'removed', reason: 'evicted' });
+    expectOneView(without(members, person('ben')));
+  });
+
+  test('ordered in another commit, or before it in the log, does not count', async () => {
+    const { log, members, person, rogue } = await withRogue(52, ['anna', 'ben']);
+    const order = log.moderator.evict(person('ben').membership.memberId);
+    await rogue.rotate({ orders: [order] });
+    await readAll(members);
+    await rogue.remove([person('ben').membership.memberId]);
+    await readAll(members);
+    for (const member of members) expect(member.news).toEqual(refusedRemoval);
+  });
+
+  test('is not to be asked of the evicted, nor of who does not know the member', async () => {
+    const { log, person } = await inhabited(53, ['anna', 'ben']);
+    const anna = person('anna').membership;
+    for (const memberId of [anna.memberId, log.random.bytes(16)]) {
+      expect(await anna.order([log.moderator.evict(memberId)])).toEqual({ ok: false, code: 'member-unknown' });
+    }
+  });
+
+  test('leaves the evicted with keys that open nothing of the next epoch', async () => {
+    const { log, members, person, rogue } = await withRogue(54, ['anna', 'ben']);
+    const [anna, ben] = [person('anna'), person('ben')];
+    const key = rogue.envelopeKey;
+    const read = (body: Uint8Array | undefined): string =>
+      rogue.envelopes.open(body ?? new Uint8Array(0), key).sealedBy;
+    await anna.say('while it is in the group');
+    expect(read(log.entries.at(-1))).toBe('member');
+    await anna.order(log.moderator.evict(rogue.identity.memberId));
+    await readAll(members);
+    await ben.say('when it is out');
+    expect(read(log.entries.at(-1))).toBe('nobody');
+    // It takes the commit with its real state, which ends it: of the next epoch it gets no key to keep.
+    await rogue.follow();
+    expect(rogue.envelopeKey).toBeUndefined();
+    await anna.read();
+    expect(anna.heard).toEqual(['when it is out']);
+  });
+
+  test('from an open room is no wall: who has the string comes again, and that is why the room moves', async () => {
+    const { log, members, person } = await inhabited(55, ['anna', 'ben']);
+    const [anna, ben] = [person('anna'), person('ben')];
+    await anna.order(log.moderator.evict(ben.membership.memberId));
+    await readAll(members);
+    await ben.join(true);
+    await anna.read();
+    expectOneView([anna, ben]);
+    expect(anna.names).toBe(2);
+  });
+});
+
+describe('a roll call', () => {
+  test('finds out who is silent, and whoever is can be removed by anybody', async () => {
+    const { members, person } = await inhabited(60, ['anna', 'ben', 'carla', 'dora']);
+    const dora = person('dora');
+    const alive = without(members, dora);
+    expect(await person('anna').membership.removeSilent()).toEqual(POLICY_REMOVE);
+    await person('anna').callRoll();
+    await readAll(alive);
+    expect(person('ben').view.rollCalled).toBe(true);
+    for (const name of ['ben', 'carla']) await person(name).say(`${name} is here`);
+    await readAll(alive);
+    for (const member of alive)
+      expect(member.view.silent.map((id) => idOf({ memberId: id }))).toEqual([idOf(dora.membership)]);
+    await person('carla').removeSilent();
+    await readAll(members);
+    expect(dora.news).toEqual({ kind: 'removed', reason: 'silent' });
+    for (const member of alive) expect(removals(member).at(-1)).toEqual([idOf(dora.membership), 'silent']);
+    expectOneView(alive);
+    expect(person('anna').view).toMatchObject({ rollCalled: false, silent: [] });
+  });
+
+  test('spares whoever has said anything since: removing one who was heard is refused by all', async () => {
+    const { members, person, rogue } = await withRogue(61, ['anna', 'ben', 'carla']);
+    const ben = person('ben');
+    await person('anna').callRoll();
+    await ben.publish(() => ({ type: 'receipt' }));
+    await readAll(members);
+    const before = members.map(viewOf);
+    await rogue.remove([ben.membership.memberId]);
+    await readAll(members);
+    for (const member of members) expect(member.news).toEqual(refusedRemoval);
+    expect(members.map(viewOf)).toEqual(before);
+  });
+
+  test('control: the same removal is taken if that one has said nothing', async () => {
+    const { members, person, rogue } = await withRogue(61, ['anna', 'ben', 'carla']);
+    await person('anna').callRoll();
+    await person('carla').say('here');
+    await readAll(members);
+    await rogue.remove([person('ben').membership.memberId]);
+    await readAll(members);
+    expect(person('ben').news).toEqual({ kind: 'removed', reason: 'silent' });
+    expect(person('anna').news?.kind).toBe('epoch');
+  });
+
+  test('does not count what was said before it, nor in the epoch before', async () => {
+    const { members, person, rogue } = await withRogue(62, ['anna', 'ben', 'carla']);
+    await person('ben').say('before');
+    await person('anna').callRoll();
+    await person('carla').say('here');
+    await readAll(members);
+    expect(person('anna').view.silent.map((memberId) => idOf({ memberId }))).toContain(idOf(person('ben').membership));
+    // A new epoch: the roll call is void, and with it that ben was silent.
+    await person('carla').rotate();
+    await readAll(members);
+    expect(person('anna').view).toMatchObject({ rollCalled: false, silent: [] });
+    await rogue.follow();
+    await rogue.remove([person('ben').membership.memberId]);
+    await readAll(members);
+    for (const member of members) expect(member.news).toEqual(refusedRemoval);
+  });
+
+  test('lets a few who are alive remove many who are not', async () => {
+    const { members, person } = await inhabited(63, ['anna', 'ben', 'carla', 'dora', 'emil']);
+    const alive = [person('anna'), person('ben')];
+    await person('ben').callRoll();
+    await readAll(alive);
+    await person('anna').say('here');
+    await readAll(alive);
+    expect(person('ben').view.silent).toHaveLength(3);
+    await person('ben').removeSilent();
+    await readAll(members);
+    expect(person('anna').names).toBe(2);
+    expectOneView(alive);
+  });
+
+  test('lets nobody pick: where more stay that were not heard than that were, the commit is refused', async () => {
+    const { members, person, rogue } = await withRogue(64, ['anna', 'ben', 'carla', 'dora', 'emil']);
+    await person('anna').callRoll();
+    await readAll(members);
+    // Of the five who would stay, only anna was heard, and the rogue commits.
+    await rogue.remove([person('ben').membership.memberId]);
+    await readAll(members);
+    expect(person('anna').news).toEqual(refusedRemoval);
+    // Control: in the same row of things, with one more heard it is taken.
+    await person('anna').putHead(person('anna').membership.republish());
+    await rogue.join(true);
+    await readAll(members);
+    await person('anna').callRoll();
+    await person('carla').say('here');
+    await readAll(members);
+    await rogue.remove([person('ben').membership.memberId]);
+    await readAll(members);
+    expect(person('ben').news).toEqual({ kind: 'removed', reason: 'silent' });
+  });
+
+  test('is judged alike by who came while it went on, for with him an epoch began', async () => {
+    const { log, members, person } = await inhabited(65, ['anna', 'ben', 'carla']);
+    await person('anna').callRoll();
+    await person('ben').say('here');
+    await readAll(members);
+    const emil = await log.member('emil');
+    await emil.join();
+    members.push(emil);
+    await readAll(members);
+    for (const member of members) expect(member.view.rollCalled).toBe(false);
+    await emil.callRoll();
+    await person('ben').say('here again');
+    await person('anna').say('here as well');
+    await readAll(members);
+    // All three who were heard know of carla; she herself knows that she could not be removed by her own hand.
+    expect(members.map(({ view }) => view.silent.length)).toEqual([1, 1, 0, 1]);
+    await person('anna').removeSilent();
+    await readAll(members);
+    expect(person('carla').news).toEqual({ kind: 'removed', reason: 'silent' });
+    expectOneView(without(members, person('carla')));
+  });
+
+  test('is judged alike by who was let in by a welcome and entered late', async () => {
+    const { log, members, person } = await inhabited(66, ['anna', 'ben', 'carla']);
+    await person('anna').order(log.moderator.access('knock'));
+    await readAll(members);
+    const emil = await log.member('emil');
+    await emil.knock();
+    await readAll(members);
+    await person('anna').admit(emil);
+    await readAll(members);
+    await person('anna').callRoll();
+    await person('ben').say('here');
+    await emil.read();
+    await emil.enter();
+    await emil.say('here too');
+    await readAll([...members, emil]);
+    expect(emil.view.rollCalled).toBe(true);
+    await person('ben').removeSilent();
+    await readAll([...members, emil]);
+    expectOneView([person('anna'), person('ben'), emil]);
+    expect(emil.names).toBe(3);
+  });
+
+  test('counts a member for itself as it counts for the others', async () => {
+    const { log, members, person } = await inhabited(67, ['anna', 'ben', 'carla']);
+    await person('anna').callRoll();
+    await person('ben').say('here');
+    const ghost = await person('carla').membership.seal({
+      type: 'receipt',
+      number: 9,
+      seen: 0,
+      logHash: new Uint8Array(16),
+    });
+    // Sealed, and never seen in the log: carla has not been heard, not even by herself.
+    await readAll(members);
+    expect(ghost.length).toBeGreaterThan(0);
+    expect(person('carla').view.silent).toEqual([]);
+    expect(person('anna').view.silent).toHaveLength(1);
+    await person('anna').removeSilent();
+    await person('ben').read();
+    await person('carla').read();
+    expect(person('carla').news).toEqual({ kind: 'removed', reason: 'silent' });
+    // Control: had it come through the log, all would have counted it, carla included.
+    expect(log.publish(ghost, log.counter)).toBe('accepted');
+  });
+});
+
+describe('who was removed', () => {
+  test.each(['silent', 'evicted'] as const)('as %s joins again as itself, as if it were new', async (reason) => {
+    const { log, members, person } = await inhabited(70, ['anna', 'ben', 'carla']);
+    const [anna, ben] = [person('anna'), person('ben')];
+    const { memberId } = ben.membership;
+    if (reason === 'evicted') await anna.order(log.moderator.evict(memberId));
+    else {
+      await anna.callRoll();
+      await person('carla').publish(() => ({ type: 'receipt' }));
+      await readAll(without(members, ben));
+      await anna.removeSilent();
+    }
+    await readAll(members);
+    expect(ben.membership.view).toBeUndefined();
+    await ben.join(true);
+    await readAll(members);
+    expectOneView(members);
+    expect(anna.news).toMatchObject({ kind: 'epoch', by: 'other', added: [{ memberId, self: false }], removed: [] });
+    await anna.say('back again');
+    await readAll(members);
+    expect(ben.heard).toEqual(['back again']);
+  });
+
+  test('and comes back by a knock where one has to', async () => {
+    const { log, members, person } = await inhabited(71, ['anna', 'ben', 'carla']);
+    const [anna, ben] = [person('anna'), person('ben')];
+    await anna.order(log.moderator.access('knock'));
+    await readAll(members);
+    await anna.callRoll();
+    await person('carla').say('here');
+    await readAll(without(members, ben));
+    await anna.removeSilent();
+    await readAll(members);
+    await expect(ben.join(true)).rejects.toThrow('policy-knock');
+    await ben.knock();
+    await readAll(members);
+    await person('carla').admit(ben);
+    await readAll(members);
+    await ben.enter();
+    expectOneView(members);
+  });
+});
+
+describe('a farewell', () => {
+  test('of a lone member is in the head: whoever comes next sees it, and the first rotation removes the leaf', async () => {
+    const { log, person } = await inhabited(80, ['anna']);
+    const anna = person('anna');
+    await anna.putHead(anna.membership.depart());
+    const { memberId } = anna.membership;
+    anna.membership.destroy();
+    const ben = await log.member('ben');
+    await ben.join();
+    expect(ben.view.departing).toEqual([memberId]);
+    await ben.rotate();
+    expect(removals(ben)).toEqual([[idOf({ memberId }), 'left']]);
+    expect(ben.names).toBe(1);
+  });
+
+  test('that way does not fill a room that people visit one by one', async () => {
+    const log = await new GroupLog(81).founded();
+    for (const name of ['anna', 'ben', 'carla', 'dora']) {
+      const visitor = await log.member(name);
+      await visitor.join();
+      await visitor.rotate();
+      expect(visitor.names).toBe(1);
+      await visitor.putHead(visitor.membership.depart());
+      visitor.membership.destroy();
+    }
+  });
+
+  test('control: without it the leaf stays', async () => {
+    const { log, person } = await inhabited(82, ['anna']);
+    person('anna').membership.destroy();
+    const ben = await log.member('ben');
+    await ben.join();
+    expect(ben.view.departing).toEqual([]);
+    await ben.rotate();
+    expect(ben.names).toBe(2);
+  });
+
+  test('in a head that a string holder made up is nobody’s', async () => {
+    const { log, person } = await inhabited(83, ['anna']);
+    const rogue = await Rogue.open(log);
+    const head = rogue.envelopes.openHead(log.head?.bytes ?? new Uint8Array(0));
+    if (!head.ok) throw new Error(head.code);
+    const { memberId } = person('anna').membership;
+    const forged = { memberId, signature: proveLeave(rogue.identity, log.roomId).signature };
+    const bytes = rogue.envelopes.sealHead({ ...head.value, proofs: [forged] });
+    log.head = { bytes, counter: log.counter, next: log.entries.length };
+    const ben = await log.member('ben');
+    await ben.join();
+    expect(ben.view.departing).toEqual([]);
+    await person('anna').read();
+    expectOneView([person('anna'), ben]);
+  });
+
+  test('is believed from its own mouth only: a farewell with another proof removes nobody', async () => {
+    const { log, members, person } = await inhabited(84, ['anna', 'ben', 'carla']);
+    const { signature } = proveLeave(person('carla').membership.identity, log.roomId);
+    await person('ben').publish(() => ({ type: 'presence', standing: 'leaving', name: 'ben', signature }));
+    await readAll(members);
+    expect(person('anna').view.departing).toEqual([]);
+    await person('ben').leave();
+    await readAll(members);
+    expect(person('anna').view.departing).toEqual([person('ben').membership.memberId]);
+    expect(person('ben').view.departing).toEqual([]);
+  });
+
+  test('known to some only does not part the room: the proof has to ride in the commit', async () => {
+    const { log, members, person, rogue } = await withRogue(85, ['anna', 'ben', 'carla']);
+    const { memberId, identity } = person('ben').membership;
+    await person('ben').leave();
+    const dora = await log.member('dora');
+    // Dora's head was made before ben said goodbye, so she does not know.
+    await dora.join();
+    await readAll(members);
+    await rogue.follow();
+    expect([person('anna').view.departing.length, dora.view.departing.length]).toEqual([1, 0]);
+    await rogue.remove([memberId]);
+    await readAll([...members, dora]);
+    for (const member of [...members, dora]) expect(member.news).toEqual(refusedRemoval);
+    // Control: with the proof all take it.
+    await person('anna').putHead(person('anna').membership.republish());
+    await rogue.join(true);
+    await readAll([...members, dora]);
+    await rogue.remove([memberId], { leaves: [proveLeave(identity, log.roomId)] });
+    await readAll([...members, dora]);
+    expect(person('ben').news).toEqual({ kind: 'removed', reason: 'left' });
+    expectOneView([person('anna'), person('carla'), dora]);
+  });
+
+  test('of many takes several commits: each removes as many as it has room for', async () => {
+    const names = ['anna', 'b', 'c', 'd', 'e', 'f', 'g'];
+    const { members, person } = await inhabited(86, names);
+    const leavers = members.slice(1);
+    for (const leaver of leavers) {
+      await leaver.read();
+      await leaver.leave();
+    }
+    await readAll(members);
+    expect(person('anna').view.departing).toHaveLength(6);
+    await person('anna').rotate();
+    expect(person('anna').view.departing).toHaveLength(2);
+    await person('anna').rotate();
+    expect(person('anna').names).toBe(1);
+  });
+});
+
+describe('a room that has moved', () => {
+  test('is entered under the same id and key, which are gone with neither room before the other', async () => {
+    const { log, person } = await inhabited(90, ['anna', 'ben']);
+    const next = await new GroupLog(91).founded();
+    const anna = await next.member('anna', person('anna').membership.identity);
+    expect(anna.membership.memberKey).toEqual(person('anna').membership.memberKey);
+    person('anna').membership.destroy();
+    await anna.join();
+    const ben = await next.member('ben', person('ben').membership.identity);
+    person('ben').membership.destroy();
+    await ben.join();
+    await anna.read();
+    await ben.say('here we are');
+    await anna.read();
+    expect(anna.heard).toEqual(['here we are']);
+    // A leave proof of the old room is void in the new one.
+    const old = proveLeave(ben.membership.identity, log.roomId);
+    await ben.publish(() => ({ type: 'presence', standing: 'leaving', name: 'ben', signature: old.signature }));
+    await anna.read();
+    expect(anna.view.departing.map((memberId) => idOf({ memberId }))).not.toContain(idOf(ben.membership));
+  });
+});

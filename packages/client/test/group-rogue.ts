@@ -1,0 +1,103 @@
+// A member whose client keeps no rule: it is in the group like anybody, and commits whatever it likes. What all others must refuse.
+
+import type { Secret } from '@sotto/crypto';
+import { createGroupIdentity, deriveGroupKeys, GroupEngine } from '@sotto/crypto/group';
+import type { Group, GroupCode, GroupIdentity, GroupKeys, PendingCommit } from '@sotto/crypto/group';
+import { nativeCrypto } from '@sotto/crypto/native';
+import type { Decoded, LeaveProof, SignedAccess, SignedOrder } from '@sotto/protocol';
+import { COMMIT_FRAME_SIZE, GroupEnvelopes } from '../src/group-envelopes.ts';
+import type { GroupLog } from './group-log.ts';
+
+/** What it puts into its uploads beside the commit. */
+interface Luggage {
+  readonly leaves?: readonly LeaveProof[];
+  readonly orders?: readonly SignedOrder[];
+  /** What its head says of the access. */
+  readonly access?: SignedAccess;
+}
+
+export class Rogue {
+  readonly identity: GroupIdentity;
+  readonly envelopes: GroupEnvelopes;
+  readonly #log: GroupLog;
+  readonly #engine: GroupEngine;
+  readonly joinKey: Secret;
+  #group: Group | undefined;
+  #read = 0;
+
+  private constructor(log: GroupLog, engine: GroupEngine, keys: GroupKeys) {
+    this.#log = log;
+    this.#engine = engine;
+    this.joinKey = keys.joinKey;
+    this.identity = createGroupIdentity(log.random.bytes);
+    this.envelopes = new GroupEnvelopes(keys, log.random.bytes);
+  }
+
+  static async open(log: GroupLog): Promise<Rogue> {
+    const keys = deriveGroupKeys(log.roomSecret, log.roomId);
+    const engine = await GroupEngine.open({ crypto: nativeCrypto, suite: log.suite, keys, policy: () => 'accept' });
+    return new Rogue(log, engine, keys);
+  }
+
+  /** What it could keep of an epoch's envelope key; undefined outside. */
+  get envelopeKey(): Secret | undefined {
+    return this.#group?.envelopeKey(this.#group.epoch);
+  }
+
+  /** By external commit, whatever the head says; `again`: its leaf is there still. */
+  async join(again = false): Promise<void> {
+    const head = this.envelopes.openHead(this.#log.head?.bytes ?? new Uint8Array(0));
+    if (!head.ok) throw new Error(head.code);
+    const made = again
+      ? this.#engine.rejoinGroup(head.value.group, this.identity)
+      : this.#engine.joinGroup(head.value.group, this.identity);
+    await this.#commit(await made, {}, 'joiner');
+  }
+
+  rotate(luggage: Luggage = {}): Promise<void> {
+    return this.#propose((group) => group.rotate(), luggage);
+  }
+
+  remove(memberIds: readonly Uint8Array[], luggage: Luggage = {}): Promise<void> {
+    return this.#propose((group) => group.removeMembers(memberIds), luggage);
+  }
+
+  add(keyPackage: Uint8Array): Promise<void> {
+    return this.#propose((group) => group.addMember(keyPackage), {});
+  }
+
+  async #propose(make: (group: Group) => Promise<Decoded<PendingCommit, GroupCode>>, luggage: Luggage): Promise<void> {
+    if (this.#group === undefined) throw new Error('a rogue outside');
+    await this.#commit(await make(this.#group), luggage, 'member');
+  }
+
+  async #commit(
+    made: Decoded<PendingCommit, GroupCode>,
+    { leaves = [], orders = [], access }: Luggage,
+    as: 'member' | 'joiner',
+  ): Promise<void> {
+    if (!made.ok) throw new Error(made.code);
+    const { commit, welcome, head: group, adopt } = made.value;
+    const key = as === 'joiner' ? this.joinKey : this.envelopeKey;
+    const bodies = key && this.envelopes.sealCommit({ leaves, orders, welcome, commit }, key);
+    if (bodies === undefined) throw new Error('a commit that no frames hold');
+    const head = this.envelopes.sealHead({ group, proofs: [], access });
+    const upload = { id: this.#log.random.bytes(16), frameSize: COMMIT_FRAME_SIZE, bodies, head };
+    if (this.#log.commit(upload, this.#log.counter) === 'conflict') throw new Error('the relay took another commit');
+    this.#group = await adopt();
+    this.#read = this.#log.entries.length;
+  }
+
+  /** Follows the commits of others since its own last one: each is in the row of frames behind it. */
+  async follow(): Promise<void> {
+    const pieces: Uint8Array[] = [];
+    for (; this.#read < this.#log.entries.length; this.#read += 1) {
+      const body = this.#log.entries[this.#read] ?? new Uint8Array(0);
+      const { plaintext } = this.envelopes.open(body, this.envelopeKey);
+      if (!plaintext.ok || plaintext.value.kind !== 'piece') continue;
+      pieces.push(plaintext.value.bytes.slice());
+      if (pieces.length < plaintext.value.count) continue;
+      await this.#group?.processCommit(Buffer.concat(pieces.splice(0)));
+    }
+  }
+}

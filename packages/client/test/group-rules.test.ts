@@ -1,0 +1,344 @@
+import { GROUP_SKIPPED_MESSAGES_MAX, proveLeave } from '@sotto/crypto/group';
+import type { CommitFacts, GroupMember } from '@sotto/crypto/group';
+import type { GroupPlaintext, LeaveProof, SignedOrder } from '@sotto/protocol';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { addLeave, addOrder, addPiece, beforePieces, EMPTY_ROW, takePiece } from '../src/commit-row.ts';
+import type { Row } from '../src/commit-row.ts';
+import { accessAfter, judgeCommit } from '../src/group-policy.ts';
+import type { Evidence } from '../src/group-policy.ts';
+import { WARRANTS_MAX } from '../src/limits.ts';
+import { OwnMessages } from '../src/own-messages.ts';
+import { hear, mayRemoveSilent, unheard } from '../src/roll-call.ts';
+import type { RollCall } from '../src/roll-call.ts';
+import { named, readAll, room, viewOf } from './group-log.ts';
+import type { GroupLog } from './group-log.ts';
+import { Rogue } from './group-rogue.ts';
+
+const member = (index: number): GroupMember => ({
+  memberId: new Uint8Array(16).fill(index),
+  memberKey: new Uint8Array(32).fill(index),
+  leafIndex: index,
+});
+const roster = [1, 2, 3, 4, 5].map(member);
+const proof: LeaveProof = { memberId: new Uint8Array(16), signature: new Uint8Array(64) };
+const order = (number: number): SignedOrder => ({
+  type: 'access',
+  number,
+  mode: 'locked',
+  signature: new Uint8Array(64),
+});
+
+describe('the roll', () => {
+  test('begins with the first call, and knows who was heard from then on', () => {
+    let roll: RollCall = hear(undefined, member(1).memberId, false);
+    expect(roll).toBeUndefined();
+    expect(unheard(roll, roster)).toEqual([]);
+    roll = hear(roll, member(2).memberId, true);
+    roll = hear(roll, member(3).memberId, false);
+    expect(unheard(roll, roster)).toEqual([1, 4, 5].map(member));
+    // A second call takes nothing back.
+    expect(hear(roll, member(3).memberId, true)).toBe(roll);
+  });
+
+  test('lets a commit remove only who was not heard, and only before more who were heard than not', () => {
+    fc.assert(
+      fc.property(fc.subarray(roster), fc.subarray(roster), fc.constantFrom(...roster), (heard, silent, committer) => {
+        const roll = heard.reduce<RollCall>((taken, one) => hear(taken, one.memberId, true), undefined);
+        const staying = roster.filter((one) => !silent.includes(one));
+        const answered = staying.filter((one) => heard.includes(one) || one === committer);
+        const expected =
+          heard.length > 0 && !silent.some((one) => heard.includes(one)) && answered.length > staying.length / 2;
+        expect(mayRemoveSilent(roll, committer, silent, staying)).toBe(expected);
+      }),
+    );
+  });
+
+  test('lets one who calls it and waits for nobody remove everybody: what a lone member can do', () => {
+    const roll = hear(undefined, member(1).memberId, true);
+    expect(mayRemoveSilent(roll, member(1), roster.slice(1), roster.slice(0, 1))).toBe(true);
+  });
+});
+
+describe('a commit', () => {
+  const evidence: Evidence = {
+    roomId: new Uint8Array(16),
+    access: 'open',
+    warrants: EMPTY_ROW,
+    rollCall: undefined,
+    departed: [],
+  };
+  const facts: CommitFacts = { kind: 'member', epoch: 1n, committer: member(1), added: [], removed: [], roster };
+
+  test('is judged by the mode that holds when it is made', () => {
+    const judge = (access: Evidence['access'], change: Partial<CommitFacts>): string =>
+      judgeCommit({ ...evidence, access }, { ...facts, ...change });
+    const answers = (['open', 'knock', 'locked'] as const).map((access) => [
+      judge(access, {}),
+      judge(access, { kind: 'join' }),
+      judge(access, { kind: 'rejoin' }),
+      judge(access, { added: [member(9)] }),
+    ]);
+    expect(answers).toEqual([
+      ['accept', 'accept', 'accept', 'policy-add'],
+      ['accept', 'policy-knock', 'accept', 'accept'],
+      ['accept', 'policy-locked', 'accept', 'policy-locked'],
+    ]);
+  });
+
+  test('takes the access order with the highest number, whatever their order', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.nat(20), { maxLength: 6 }),
+        fc.option(fc.nat(20), { nil: undefined }),
+        (numbers, held) => {
+          const before = held === undefined ? undefined : order(held);
+          const access = before?.type === 'access' ? before : undefined;
+          const after = accessAfter(access, { leaves: [], orders: numbers.map(order) });
+          const expected = Math.max(...numbers, held ?? -1);
+          expect(after?.number ?? -1).toBe(expected);
+        },
+      ),
+    );
+  });
+});
+
+describe('the row before a commit', () => {
+  const piece = (index: number, count: number): { index: number; count: number; bytes: Uint8Array } => ({
+    index,
+    count,
+    bytes: Uint8Array.of(index),
+  });
+
+  test('gives the commit with its last piece, and what stood before it', () => {
+    let row: Row = addOrder(addLeave(EMPTY_ROW, proof), order(3));
+    for (const index of [0, 1]) {
+      const taken = addPiece(row, piece(index, 3));
+      expect(taken.commit).toBeUndefined();
+      row = taken.row;
+    }
+    const { row: whole, commit } = addPiece(row, piece(2, 3));
+    expect(commit).toEqual(Uint8Array.of(0, 1, 2));
+    expect([whole.leaves.length, whole.orders.length]).toEqual([1, 1]);
+  });
+
+  test('is lost with a piece out of order; a first piece begins another, without what stood before', () => {
+    const begun = addPiece(addLeave(EMPTY_ROW, proof), piece(0, 3)).row;
+    expect(addPiece(begun, piece(2, 3))).toEqual({ row: EMPTY_ROW, commit: undefined });
+    const again = addPiece(begun, piece(0, 2));
+    expect([again.row.pieces.length, again.row.leaves.length]).toEqual([1, 0]);
+    expect(addPiece(begun, piece(0, 1))).toEqual({ row: EMPTY_ROW, commit: Uint8Array.of(0) });
+    // Behind pieces, a warrant is another commit's.
+    expect(beforePieces(begun)).toBe(EMPTY_ROW);
+    expect(takePiece([], piece(1, 2))).toBeUndefined();
+  });
+
+  test('holds no more warrants than an upload has room for', () => {
+    let row: Row = EMPTY_ROW;
+    for (let index = 0; index < 3 * WARRANTS_MAX; index += 1) row = addOrder(addLeave(row, proof), order(index));
+    expect([row.leaves.length, row.orders.length]).toEqual([WARRANTS_MAX, WARRANTS_MAX]);
+  });
+});
+
+describe('own messages', () => {
+  const body = (index: number): Uint8Array => Uint8Array.of(index >> 8, index & 0xff);
+
+  test('are known once each, in their order, as the others hear them', () => {
+    const messages = new OwnMessages();
+    for (let index = 0; index < 4; index += 1) messages.add(body(index), index === 2);
+    expect(messages.take(body(9))).toBeUndefined();
+    expect(messages.take(body(1))).toBe('heard');
+    // The one before it has been overtaken: the others refuse it.
+    expect(messages.take(body(0))).toBe('unheard');
+    expect(messages.take(body(1))).toBeUndefined();
+    expect(messages.take(body(2))).toBe('calls');
+    messages.clear();
+    expect(messages.take(body(3))).toBeUndefined();
+  });
+
+  test('that skip more than the others make up for are not heard', () => {
+    const messages = new OwnMessages();
+    for (let index = 0; index <= GROUP_SKIPPED_MESSAGES_MAX + 1; index += 1) messages.add(body(index), false);
+    expect(messages.take(body(GROUP_SKIPPED_MESSAGES_MAX + 1))).toBe('unheard');
+    expect(messages.take(body(GROUP_SKIPPED_MESSAGES_MAX))).toBe('heard');
+  });
+
+  test('that the relay turns round are counted alike by all: a roll call that nobody could open is none', async () => {
+    const { log, members } = await room(100, ['anna', 'ben']);
+    const [anna, ben] = [named(members, 'anna'), named(members, 'ben')];
+    const header = { seen: 0, logHash: new Uint8Array(16) };
+    const call = await anna.membership.seal({ ...header, type: 'roll-call', number: 1 });
+    const later = await anna.membership.seal({ ...header, type: 'receipt', number: 2 });
+    log.publish(later, log.counter);
+    log.publish(call, log.counter);
+    await readAll(members);
+    expect([anna.view.rollCalled, ben.view.rollCalled]).toEqual([false, false]);
+    await ben.callRoll();
+    await readAll(members);
+    expect(viewOf(anna)).toEqual(viewOf(ben));
+  });
+});
+
+describe('a view', () => {
+  test('is the same object until something in it changes', async () => {
+    const { members } = await room(101, ['anna', 'ben']);
+    const [anna, ben] = [named(members, 'anna'), named(members, 'ben')];
+    const before = anna.view;
+    await ben.say('nothing new');
+    await anna.read();
+    expect(anna.view).toBe(before);
+    const seen = [before];
+    for (const deed of [() => ben.callRoll(), () => anna.say('here'), () => ben.leave(), () => anna.rotate()]) {
+      await deed();
+      await readAll(members);
+      expect(seen).not.toContain(anna.view);
+      seen.push(anna.view);
+    }
+    await anna.say('still here');
+    await anna.read();
+    expect(anna.view).toBe(seen.at(-1));
+  });
+});
+
+describe('what an entry was sealed by', () => {
+  function post(log: GroupLog, rogue: Rogue, frame: GroupPlaintext, as: 'member' | 'joiner'): void {
+    const key = as === 'member' ? rogue.envelopeKey : rogue.joinKey;
+    for (const body of key === undefined ? [] : rogue.envelopes.sealFrames([frame], key)) {
+      log.publish(body, log.counter);
+    }
+  }
+
+  test('is the present epoch’s key for a member, the join key for a string holder, and for anybody else nothing', async () => {
+    const { log, members } = await room(102, ['anna', 'ben']);
+    const anna = named(members, 'anna');
+    const rogue = await Rogue.open(log);
+    await rogue.join();
+    await readAll(members);
+    const leave = { kind: 'leave', ...proveLeave(rogue.identity, log.roomId) } as const;
+    const piece = { kind: 'piece', index: 0, count: 1, bytes: log.random.bytes(900) } as const;
+    const welcome = { ...piece, kind: 'welcome' } as const;
+    const cases: readonly (readonly [GroupPlaintext, 'member' | 'joiner', unknown])[] = [
+      [{ kind: 'dummy' }, 'member', { kind: 'nothing', code: 'dummy', sealedBy: 'member' }],
+      [{ kind: 'dummy' }, 'joiner', { kind: 'nothing', code: 'dummy', sealedBy: 'joiner' }],
+      [leave, 'member', { kind: 'nothing', code: 'noted', sealedBy: 'member' }],
+      [piece, 'member', { kind: 'refused', by: 'other', code: 'group-bytes-malformed', sealedBy: 'member' }],
+      [piece, 'joiner', { kind: 'refused', by: 'other', code: 'group-bytes-malformed', sealedBy: 'joiner' }],
+      [welcome, 'joiner', { kind: 'nothing', code: 'piece', sealedBy: 'joiner' }],
+      // What is for members is not taken from a string holder, nor the other way round.
+      [leave, 'joiner', { kind: 'nothing', code: 'content-kind', sealedBy: 'joiner' }],
+      [{ kind: 'order', order: order(1) }, 'joiner', { kind: 'nothing', code: 'content-kind', sealedBy: 'joiner' }],
+      [
+        { kind: 'message', bytes: piece.bytes },
+        'joiner',
+        { kind: 'nothing', code: 'content-kind', sealedBy: 'joiner' },
+      ],
+    ];
+    for (const [frame, as, expected] of cases) {
+      post(log, rogue, frame, as);
+      await anna.read();
+      expect(anna.opened.at(-1)).toEqual(expected);
+    }
+    log.publish(log.random.bytes(496), log.counter);
+    await anna.read();
+    expect(anna.opened.at(-1)).toEqual({ kind: 'nothing', code: 'foreign', sealedBy: 'nobody' });
+    // The key of the epoch before is nobody's.
+    const old = rogue.envelopes.sealFrames([{ kind: 'dummy' }], rogue.envelopeKey ?? rogue.joinKey);
+    await anna.rotate();
+    for (const body of old)
+      expect(await anna.membership.open(body)).toMatchObject({ code: 'foreign', sealedBy: 'nobody' });
+  });
+
+  test('of one’s own is told too: a join by the join key, everything else by the epoch’s', async () => {
+    const { members } = await room(103, ['anna']);
+    const anna = named(members, 'anna');
+    const sealers = (): unknown[] =>
+      anna.opened.flatMap((opened) => (opened.kind === 'nothing' ? [opened.sealedBy] : []));
+    expect(new Set(sealers())).toEqual(new Set(['joiner']));
+    const before = sealers().length;
+    await anna.say('hello');
+    await anna.read();
+    expect(anna.opened.at(-1)).toEqual({ kind: 'nothing', code: 'own', sealedBy: 'member' });
+    await anna.rotate();
+    expect(sealers().length).toBeGreaterThan(before + 1);
+    expect(new Set(sealers().slice(before))).toEqual(new Set(['member']));
+  });
+});
+
+describe('an upload', () => {
+  test('begins with a dummy and has a power of two frames, whatever it does', async () => {
+    const { log, members } = await room(104, ['anna', 'ben', 'carla']);
+    const [anna, ben] = [named(members, 'anna'), named(members, 'ben')];
+    await ben.leave();
+    await readAll(members);
+    const uploads = [
+      await anna.membership.rotate(),
+      await anna.membership.order([log.moderator.access('knock'), log.moderator.evict(ben.membership.memberId)]),
+    ];
+    const rogue = await Rogue.open(log);
+    for (const upload of uploads) {
+      if (!upload.ok) throw new Error(upload.code);
+      const { bodies } = upload.value;
+      expect(Math.log2(bodies.length) % 1).toBe(0);
+      expect(bodies.length).toBeLessThanOrEqual(16);
+      expect(new Set(bodies.map((body) => body.length))).toEqual(new Set([4_080]));
+      // To a string holder its frames are noise.
+      expect(new Set(bodies.map((body) => rogue.envelopes.open(body, undefined).sealedBy))).toEqual(
+        new Set(['nobody']),
+      );
+    }
+    const quiet = [await anna.membership.republish(), await anna.membership.depart()];
+    expect(quiet.map(({ bodies }) => bodies.length)).toEqual([2, 2]);
+    anna.membership.discard();
+  });
+
+  test('whose frames do not stand together is none, for the others and for its maker', async () => {
+    const { log, members } = await room(105, ['anna', 'ben']);
+    const [anna, ben] = [named(members, 'anna'), named(members, 'ben')];
+    await ben.leave();
+    await readAll(members);
+    const made = await anna.membership.rotate();
+    if (!made.ok) throw new Error(made.code);
+    const before = [viewOf(anna), viewOf(ben)];
+    // A relay that slips something in between: the others lose the proofs that stood before it.
+    const { bodies } = made.value;
+    log.entries.push(...bodies.slice(0, -1), log.random.bytes(4_080), ...bodies.slice(-1));
+    await readAll(members);
+    expect([viewOf(anna), viewOf(ben)]).toEqual(before);
+    for (const each of [anna, ben]) {
+      const by = each === anna ? 'own' : 'other';
+      expect(each.news).toEqual({ kind: 'refused', by, code: 'policy-remove', sealedBy: 'member' });
+    }
+    // Control: together they are one.
+    expect(await anna.rotate()).toBe(true);
+    await ben.read();
+    expect(ben.news).toEqual({ kind: 'removed', reason: 'left' });
+  });
+
+  test('is judged by its maker when it stands in the log, as by the others: what it lacked when it was made does not count', async () => {
+    const { log, members } = await room(106, ['anna', 'ben', 'carla']);
+    const [anna, ben, carla] = [named(members, 'anna'), named(members, 'ben'), named(members, 'carla')];
+    await anna.rotate();
+    await readAll(members);
+    await anna.callRoll();
+    await ben.say('here');
+    await readAll(members);
+    expect(anna.view.silent).toHaveLength(1);
+    const made = anna.membership.removeSilent();
+    await made;
+    // Carla speaks at the last moment, and the relay stores her word first: it knows nothing of what it stores.
+    await carla.say('wait');
+    expect(await anna.commit(made)).toBe(true);
+    await readAll(members);
+    for (const each of members) {
+      const by = each === anna ? 'own' : 'other';
+      expect(each.news).toEqual({ kind: 'refused', by, code: 'policy-remove', sealedBy: 'member' });
+    }
+    expect([viewOf(anna), viewOf(ben)]).toEqual([viewOf(carla), viewOf(carla)]);
+    expect(carla.names).toBe(3);
+    await anna.putHead(anna.membership.republish());
+    const dora = await log.member('dora');
+    await dora.join();
+    await readAll(members);
+    expect(viewOf(dora)).toEqual(viewOf(carla));
+  });
+});

@@ -1,0 +1,372 @@
+import { bodyBytes, LARGEST_FRAME_BYTES } from '@sotto/protocol';
+import { describe, expect, test } from 'vitest';
+import {
+  BACKOFF_FIRST_MS,
+  BACKOFF_MAX_MS,
+  DEPARTING_RANK_MS,
+  MEMBER_SILENT_MS,
+  PRESENCE_INTERVAL_MS,
+  RANK_FIRST_MS,
+  RECEIPT_DELAY_MS,
+  RESTORE_RANK_MS,
+  ROLL_CALL_WAIT_MS,
+  ROTATE_AFTER_FRAMES,
+  ROTATE_MOST_MS,
+  ROTATE_SOON_MS,
+} from '../src/limits.ts';
+import { Rehearsal, gapsOf, statesOf, textsOf, told } from './rehearsal.ts';
+import type { Seat } from './rehearsal.ts';
+
+const NAMES = ['Anna', 'Ben', 'Cleo', 'Dora', 'Emil'];
+
+async function gather(room: Rehearsal, count: number): Promise<[Seat, Seat, ...Seat[]]> {
+  const seats: Seat[] = [];
+  for (const name of NAMES.slice(0, count)) seats.push(await room.join(name));
+  // The founder's leaf goes with the first rotation.
+  await room.clock.advance(2 * (RANK_FIRST_MS + DEPARTING_RANK_MS));
+  const [first, second, ...others] = seats;
+  if (first === undefined || second === undefined) throw new Error('nobody');
+  return [first, second, ...others];
+}
+
+function epochOf(seat: Seat): number | undefined {
+  return told(seat, 'epoch').at(-1)?.epoch;
+}
+
+function codesOf(seats: readonly Seat[]): Set<string | undefined> {
+  return new Set(seats.map((seat) => seat.client.roomCode()?.join(' ')));
+}
+
+function warningsOf(seat: Seat): string[] {
+  return told(seat, 'warning').map(({ code }) => code);
+}
+
+/** Everybody says something, and everybody else hears it, once. */
+async function expectTalk(room: Rehearsal, seats: readonly Seat[], mark: string): Promise<void> {
+  for (const seat of seats) seat.client.say(`${mark} ${seat.name}`);
+  await room.clock.advance(100);
+  for (const seat of seats) {
+    const heard = textsOf(seat).filter((text) => text.startsWith(mark));
+    const others = seats.filter((other) => other !== seat).map(({ name }) => `${mark} ${name}`);
+    expect({ by: seat.name, heard: heard.sort() }).toEqual({ by: seat.name, heard: others.sort() });
+  }
+}
+
+describe('a group', () => {
+  test('has one epoch and one room code for all, and nobody in it who did not come', async () => {
+    const room = new Rehearsal();
+    const seats = await gather(room, 3);
+    expect(new Set(seats.map(epochOf)).size).toBe(1);
+    expect(codesOf(seats).size).toBe(1);
+    expect(seats[0].client.roomCode()).toHaveLength(6);
+    for (const seat of seats) expect(seat.client.members().map(({ name }) => name)).toHaveLength(3);
+    await expectTalk(room, seats, 'hello');
+  });
+
+  test('lets five in that come at the same moment', async () => {
+    const room = new Rehearsal();
+    const seats = NAMES.map((name) => room.seat(name));
+    for (const seat of seats) seat.client.start();
+    await room.clock.advance(20_000);
+    for (const seat of seats) expect(statesOf(seat)).toEqual(['joining', 'joined']);
+    expect(codesOf(seats).size).toBe(1);
+    await expectTalk(room, seats, 'hello');
+  });
+
+  test('changes its keys after so many frames of one member, and what is said meanwhile arrives once and in order', async () => {
+    const room = new Rehearsal();
+    const [anna, ben] = await gather(room, 2);
+    const before = epochOf(anna) ?? 0;
+    const said = Array.from({ length: 3 * ROTATE_AFTER_FRAMES }, (_, index) => `text ${index}`);
+    for (const text of said) {
+      anna.client.say(text);
+      ben.client.say(text);
+      await room.clock.advance(300);
+    }
+    expect(textsOf(ben)).toEqual(said);
+    expect(textsOf(anna)).toEqual(said);
+    expect(epochOf(ben)).toBeGreaterThanOrEqual(before + 4);
+    expect([...gapsOf(anna), ...gapsOf(ben), ...warningsOf(anna), ...warningsOf(ben)]).toEqual([]);
+  });
+
+  test('changes its keys in time when nobody says anything', async () => {
+    const room = new Rehearsal();
+    const [anna, ben] = await gather(room, 2);
+    const before = epochOf(anna) ?? 0;
+    await room.clock.advance(ROTATE_MOST_MS + ROTATE_SOON_MS);
+    // Each of the two has new keys.
+    expect(epochOf(ben)).toBeGreaterThanOrEqual(before + 2);
+    await expectTalk(room, [anna, ben], 'after');
+  });
+
+  test('tells two numbers that are the same on both sides, and another for every pair', async () => {
+    const room = new Rehearsal();
+    const [anna, ben, cleo] = await gather(room, 3);
+    if (cleo === undefined) throw new Error('nobody');
+    const number = anna.client.verify(ben.client.fingerprint)?.number;
+    expect(number).toMatch(/^\d{60}$/);
+    expect(ben.client.verify(anna.client.fingerprint)?.number).toBe(number);
+    expect(ben.client.verify(cleo.client.fingerprint)?.number).not.toBe(number);
+    expect(anna.client.verify('0123456789abcdef')).toBeUndefined();
+    expect(anna.client.verify(anna.client.fingerprint)).toBeUndefined();
+  });
+
+  test('says loudly that a name is another’s, or has another key now', async () => {
+    const room = new Rehearsal();
+    const [anna] = await gather(room, 2);
+    const second = await room.join('bEN');
+    await room.clock.advance(1);
+    expect(warningsOf(anna)).toEqual(['name-taken']);
+    expect(told(anna, 'warning')[0]?.from).toEqual({ name: 'bEN', fingerprint: second.client.fingerprint });
+    const cleo = await room.join('Cleo');
+    cleo.client.leave();
+    await room.clock.advance(5_000);
+    await room.join('Cleo');
+    await room.clock.advance(1);
+    expect(warningsOf(anna)).toEqual(['name-taken', 'key-changed']);
+  });
+});
+
+describe('leaving a group', () => {
+  test('takes the leaver out of it within seconds, by one commit', async () => {
+    const room = new Rehearsal();
+    const [anna, ben, cleo] = await gather(room, 3);
+    if (cleo === undefined) throw new Error('nobody');
+    const before = room.relay.counter;
+    ben.client.leave();
+    await room.clock.advance(RANK_FIRST_MS + 2 * DEPARTING_RANK_MS);
+    expect(statesOf(ben).at(-1)).toBe('closed');
+    expect(room.relay.counter).toBe(before + 1);
+    for (const seat of [anna, cleo]) {
+      expect(seat.client.members().map(({ name }) => name)).toEqual(
+        seat === anna ? ['Anna', 'Cleo'] : ['Cleo', 'Anna'],
+      );
+      expect(told(seat, 'left').map(({ member }) => member.name)).toEqual(['Ben']);
+    }
+    await expectTalk(room, [anna, cleo], 'without');
+  });
+
+  test('by the last one leaves a room that the next can enter, with nobody else in it', async () => {
+    const room = new Rehearsal();
+    const [anna, ben] = await gather(room, 2);
+    for (const seat of [anna, ben]) {
+      seat.client.leave();
+      await room.clock.advance(RANK_FIRST_MS + 2 * DEPARTING_RANK_MS);
+      expect(statesOf(seat).at(-1)).toBe('closed');
+    }
+    const cleo = await room.join('Cleo');
+    await room.clock.advance(RANK_FIRST_MS + 2 * DEPARTING_RANK_MS);
+    expect(cleo.client.members()).toHaveLength(1);
+    const dora = await room.join('Dora');
+    await expectTalk(room, [cleo, dora], 'new');
+    expect(dora.client.members()).toHaveLength(2);
+  });
+
+  test('without a word is found out by a roll call, and ends in being removed', async () => {
+    const room = new Rehearsal();
+    const [anna, ben, cleo] = await gather(room, 3);
+    if (cleo === undefined) throw new Error('nobody');
+    ben.streams.at(-1)?.cut();
+    ben.client.leave();
+    await room.clock.advance(MEMBER_SILENT_MS + PRESENCE_INTERVAL_MS);
+    // Still listed: whoever is in the group can read.
+    expect(anna.client.members().map(({ name, present }) => [name, present])).toContainEqual(['Ben', false]);
+    await room.clock.advance(3 * PRESENCE_INTERVAL_MS + ROLL_CALL_WAIT_MS + 2 * DEPARTING_RANK_MS);
+    for (const seat of [anna, cleo]) {
+      expect(told(seat, 'removed').map(({ member, reason }) => [member.name, reason])).toEqual([['Ben', 'silent']]);
+      expect(seat.client.members()).toHaveLength(2);
+    }
+    await expectTalk(room, [anna, cleo], 'without');
+  });
+
+  test('control: who only listens is not removed', async () => {
+    const room = new Rehearsal();
+    const [anna, ben] = await gather(room, 2);
+    await room.clock.advance(5 * MEMBER_SILENT_MS);
+    expect(told(anna, 'removed')).toEqual([]);
+    expect(anna.client.members().map(({ present }) => present)).toEqual([true, true]);
+    await expectTalk(room, [anna, ben], 'still');
+  });
+});
+
+describe('a member that was away', () => {
+  test('and has missed frames with a commit among them joins again, as the same member', async () => {
+    const room = new Rehearsal();
+    const [anna, ben] = await gather(room, 2);
+    room.unreachable = true;
+    ben.streams.at(-1)?.cut();
+    await room.clock.advance(1);
+    anna.client.say('lost');
+    await room.clock.advance(1);
+    const cleo = room.seat('Cleo');
+    room.unreachable = false;
+    cleo.client.start();
+    await room.clock.advance(10);
+    room.relay.trim(room.relay.log.length - 1);
+    ben.client.say('kept for later');
+    await room.clock.advance(BACKOFF_MAX_MS);
+    expect(statesOf(ben).at(-1)).toBe('joined');
+    expect(gapsOf(ben)).toHaveLength(1);
+    expect(textsOf(anna)).toEqual(['kept for later']);
+    expect(codesOf([anna, ben, cleo]).size).toBe(1);
+    expect(anna.client.members()).toHaveLength(3);
+    expect(told(anna, 'removed')).toEqual([]);
+    await expectTalk(room, [anna, ben, cleo], 'again');
+  });
+
+  test('and has missed frames without a commit goes on with its keys', async () => {
+    const room = new Rehearsal();
+    const [anna, ben] = await gather(room, 2);
+    const before = epochOf(ben);
+    room.unreachable = true;
+    ben.streams.at(-1)?.cut();
+    await room.clock.advance(1);
+    anna.client.say('lost');
+    await room.clock.advance(1);
+    room.relay.trim(room.relay.log.length);
+    room.unreachable = false;
+    await room.clock.advance(2 * BACKOFF_FIRST_MS);
+    expect(gapsOf(ben)).toHaveLength(1);
+    await expectTalk(room, [anna, ben], 'on');
+    expect(epochOf(ben)).toBe(before);
+  });
+
+  test('reads the commits that it missed, and what was said under each', async () => {
+    const room = new Rehearsal();
+    const [anna, ben] = await gather(room, 2);
+    room.unreachable = true;
+    ben.streams.at(-1)?.cut();
+    await room.clock.advance(1);
+    const said = Array.from({ length: 2 * ROTATE_AFTER_FRAMES + 5 }, (_, index) => `text ${index}`);
+    for (const text of said) {
+      anna.client.say(text);
+      await room.clock.advance(200);
+    }
+    const epoch = epochOf(anna);
+    room.unreachable = false;
+    await room.clock.advance(2 * BACKOFF_MAX_MS);
+    expect(textsOf(ben)).toEqual(said);
+    expect(gapsOf(ben)).toEqual([]);
+    expect(epochOf(ben)).toBe(epoch);
+  });
+});
+
+describe('junk from who holds the connection string', () => {
+  test('in the place of the head keeps newcomers out only until a member has put it back', async () => {
+    const room = new Rehearsal();
+    const [anna, ben] = await gather(room, 2);
+    for (let round = 0; round < 2; round += 1) room.relay.moveCounter(room.random.bytes(16_384));
+    const cleo = room.seat('Cleo');
+    cleo.client.start();
+    await room.clock.advance(1);
+    expect(statesOf(cleo)).toEqual(['joining']);
+    await room.clock.advance(RANK_FIRST_MS + RESTORE_RANK_MS + 1_000);
+    expect(statesOf(cleo)).toEqual(['joining', 'joined']);
+    expect(warningsOf(anna)).toEqual(['junk-commit']);
+    await expectTalk(room, [anna, ben, cleo], 'in spite of it');
+  });
+
+  test('once keeps nobody out: the head before it is still good', async () => {
+    const room = new Rehearsal();
+    const [anna, ben] = await gather(room, 2);
+    room.relay.moveCounter(room.random.bytes(16_384));
+    const cleo = await room.join('Cleo');
+    expect(statesOf(cleo)).toEqual(['joining', 'joined']);
+    await expectTalk(room, [anna, ben, cleo], 'in spite of it');
+  });
+
+  test('between two frames of one text loses nothing of it', async () => {
+    const room = new Rehearsal();
+    const [anna, ben] = await gather(room, 2);
+    for (let round = 0; round < 5; round += 1) {
+      anna.client.say('x'.repeat(20_000));
+      room.relay.moveCounter();
+      await room.clock.advance(50);
+    }
+    expect(textsOf(ben)).toEqual(Array(5).fill('x'.repeat(20_000)));
+    expect(gapsOf(ben)).toEqual([]);
+  });
+});
+
+describe('a relay that shows members different rooms', () => {
+  /** Leaves out the next entry for one connection, and renumbers what follows, so that no gap shows. */
+  function hideNext(room: Rehearsal, connection: number): void {
+    let hidden = 0;
+    room.relay.shape = (entry, to) => {
+      if (to !== connection) return [entry];
+      hidden += 1;
+      return hidden === 1 ? [] : [{ sequence: entry.sequence - 1, body: entry.body }];
+    };
+  }
+
+  test('by leaving out what one of them gets is found out by the next message', async () => {
+    const room = new Rehearsal();
+    const [anna, ben] = await gather(room, 2);
+    await room.clock.advance(2 * RECEIPT_DELAY_MS);
+    hideNext(room, ben.connection());
+    anna.client.say('hidden');
+    await room.clock.advance(1);
+    anna.client.say('shown');
+    await room.clock.advance(1);
+    expect(textsOf(ben)).toEqual(['shown']);
+    expect(warningsOf(ben)).toEqual(['log-differs']);
+    expect(told(ben, 'warning')[0]?.from?.name).toBe('Anna');
+  });
+
+  test('by changing the order is found out', async () => {
+    const room = new Rehearsal();
+    const [anna, ben, cleo] = await gather(room, 3);
+    if (cleo === undefined) throw new Error('nobody');
+    await room.clock.advance(2 * RECEIPT_DELAY_MS);
+    const held: Uint8Array[] = [];
+    room.relay.shape = (entry, to) => {
+      if (to !== ben.connection()) return [entry];
+      held.push(entry.body);
+      if (held.length !== 2) return held.length > 2 ? [entry] : [];
+      return [
+        { sequence: entry.sequence - 1, body: entry.body },
+        { sequence: entry.sequence, body: held[0] ?? entry.body },
+      ];
+    };
+    anna.client.say('first');
+    await room.clock.advance(1);
+    cleo.client.say('second');
+    await room.clock.advance(2 * RECEIPT_DELAY_MS);
+    expect(textsOf(ben)).toEqual(['second', 'first']);
+    expect(warningsOf(ben)).toContain('log-differs');
+  });
+
+  test('by going back and growing again while they are away is found out', async () => {
+    const room = new Rehearsal();
+    const [anna, ben] = await gather(room, 2);
+    await room.clock.advance(2 * RECEIPT_DELAY_MS);
+    room.unreachable = true;
+    ben.streams.at(-1)?.cut();
+    await room.clock.advance(1);
+    for (const text of ['one', 'two']) anna.client.say(text);
+    await room.clock.advance(1);
+    anna.streams.at(-1)?.cut();
+    await room.clock.advance(1);
+    room.relay.rollBack(2);
+    for (let grown = 0; grown < 3; grown += 1) room.relay.append(room.random.bytes(bodyBytes(LARGEST_FRAME_BYTES)));
+    room.unreachable = false;
+    await room.clock.advance(2 * BACKOFF_MAX_MS);
+    anna.client.say('three');
+    await room.clock.advance(2 * RECEIPT_DELAY_MS);
+    expect(textsOf(ben)).toEqual(['three']);
+    expect(warningsOf(ben)).toEqual(['log-differs']);
+    expect(warningsOf(anna)).toEqual(['log-differs']);
+  });
+
+  test('control: none of this happens in an honest room, cuts and all', async () => {
+    const room = new Rehearsal();
+    const seats = await gather(room, 4);
+    for (let round = 0; round < 20; round += 1) {
+      seats[round % 4]?.client.say(`text ${round}`);
+      if (round % 5 === 0) seats[(round + 1) % 4]?.streams.at(-1)?.cut();
+      await room.clock.advance(700);
+    }
+    await room.clock.advance(2 * BACKOFF_MAX_MS);
+    for (const seat of seats) expect(warningsOf(seat)).toEqual([]);
+  });
+});

@@ -1,0 +1,210 @@
+import { encodeInvite } from '@sotto/protocol';
+import { describe, expect, test } from 'vitest';
+import { ModeratorError } from '../src/index.ts';
+import type { Moderator } from '../src/index.ts';
+import { ACCESS_AFTER_MOVE_MS, DEPARTING_RANK_MS, KNOCK_LIMIT_MS, RANK_FIRST_MS } from '../src/limits.ts';
+import { Rehearsal, statesOf, textsOf, told } from './rehearsal.ts';
+import type { Seat } from './rehearsal.ts';
+
+/** A host that opens a second room when it is asked to. */
+interface House {
+  readonly room: Rehearsal;
+  readonly next: Rehearsal;
+  readonly asked: string[];
+  readonly moderator: Moderator;
+}
+
+async function openHouse(): Promise<House> {
+  const room = new Rehearsal(1);
+  const next = new Rehearsal(2, room.clock);
+  await next.founded;
+  const asked: string[] = [];
+  let current = room;
+  const moderator: Moderator = {
+    setAccess: (mode) => {
+      asked.push(mode);
+      return Promise.resolve(current.signer.access(mode));
+    },
+    evict: (memberId) => {
+      asked.push('evict');
+      const { onionKey, roomSecret } = next.invite;
+      return Promise.resolve({ order: room.signer.evict(memberId), move: room.signer.move(onionKey, roomSecret) });
+    },
+    moved: () => {
+      asked.push('moved');
+      current = next;
+    },
+  };
+  return { room, next, asked, moderator };
+}
+
+async function settle(room: Rehearsal): Promise<void> {
+  await room.clock.advance(RANK_FIRST_MS + 2 * DEPARTING_RANK_MS);
+}
+
+async function expectTalk(room: Rehearsal, seats: readonly Seat[], mark: string): Promise<void> {
+  for (const seat of seats) seat.client.say(`${mark} ${seat.name}`);
+  await room.clock.advance(100);
+  for (const seat of seats) {
+    const heard = textsOf(seat).filter((text) => text.startsWith(mark));
+    const others = seats.filter((other) => other !== seat).map(({ name }) => `${mark} ${name}`);
+    expect({ by: seat.name, heard: heard.sort() }).toEqual({ by: seat.name, heard: others.sort() });
+  }
+}
+
+describe('an eviction', () => {
+  test('leaves the evicted behind, and takes everybody else and what they had not said yet to the new room', async () => {
+    const { room, next, asked, moderator } = await openHouse();
+    const elsewhere = [next];
+    const host = await room.join('Host', { moderator, elsewhere });
+    const anna = await room.join('Anna', { elsewhere });
+    const mallory = await room.join('Mallory', { elsewhere });
+    await settle(room);
+    host.client.evict(mallory.client.fingerprint);
+    await room.clock.advance(2_000);
+    expect(statesOf(mallory).at(-1)).toBe('closed evicted');
+    expect(told(mallory, 'moved')).toEqual([]);
+    for (const seat of [host, anna]) {
+      expect(told(seat, 'moved')).toEqual([{ type: 'moved', invite: encodeInvite(next.invite) }]);
+      expect(statesOf(seat).at(-1)).toBe('joined');
+    }
+    expect(asked).toEqual(['evict', 'moved']);
+    expect(told(host, 'moderated').map(({ what }) => what)).toEqual(['evicted']);
+    await expectTalk(room, [host, anna], 'here');
+    // Nobody is another member there than before.
+    expect(anna.client.members().map(({ fingerprint }) => fingerprint)).toContain(host.client.fingerprint);
+  });
+
+  test('carries what waits to be said over into the new room', async () => {
+    const { room, next, moderator } = await openHouse();
+    const elsewhere = [next];
+    const host = await room.join('Host', { moderator, elsewhere });
+    const anna = await room.join('Anna', { elsewhere });
+    const mallory = await room.join('Mallory', { elsewhere });
+    await settle(room);
+    room.relay.keeps = (arrival) => arrival.connection === host.connection();
+    for (const text of ['one', 'two']) anna.client.say(text, text);
+    await room.clock.advance(1);
+    host.client.evict(mallory.client.fingerprint);
+    await room.clock.advance(5_000);
+    expect(textsOf(host)).toEqual(['one', 'two']);
+    expect(textsOf(mallory)).toEqual([]);
+    expect(told(anna, 'sent').map(({ ref }) => ref)).toEqual(['one', 'two']);
+  });
+
+  test('is refused to who is not the host, and of who is not there', async () => {
+    const { room, next, moderator } = await openHouse();
+    const host = await room.join('Host', { moderator, elsewhere: [next] });
+    const anna = await room.join('Anna', { elsewhere: [next] });
+    anna.client.evict(host.client.fingerprint);
+    host.client.evict('0123456789abcdef');
+    await room.clock.advance(1_000);
+    expect(told(anna, 'error').map(({ code }) => code)).toEqual(['moderator-missing']);
+    expect(told(host, 'error').map(({ code }) => code)).toEqual(['member-unknown']);
+    await expectTalk(room, [host, anna], 'still');
+  });
+
+  test('that the host cannot carry out is said, and changes nothing', async () => {
+    const { room, next, moderator } = await openHouse();
+    const failing: Moderator = {
+      ...moderator,
+      evict: () => Promise.reject(new ModeratorError('room-not-opened', 'the new room could not be opened')),
+    };
+    const host = await room.join('Host', { moderator: failing, elsewhere: [next] });
+    const anna = await room.join('Anna');
+    host.client.evict(anna.client.fingerprint);
+    await room.clock.advance(1_000);
+    expect(told(host, 'error').map(({ code }) => code)).toEqual(['room-not-opened']);
+    await expectTalk(room, [host, anna], 'still');
+  });
+
+  test('a move that somebody else than the host has signed is not followed', async () => {
+    const { room, next, moderator } = await openHouse();
+    const { onionKey, roomSecret } = next.invite;
+    const forging: Moderator = {
+      ...moderator,
+      // The order is the host's, and the way to the new room is not.
+      evict: (memberId) =>
+        Promise.resolve({ order: room.signer.evict(memberId), move: next.signer.move(onionKey, roomSecret) }),
+    };
+    const host = await room.join('Host', { moderator: forging, elsewhere: [next] });
+    const anna = await room.join('Anna', { elsewhere: [next] });
+    const mallory = await room.join('Mallory', { elsewhere: [next] });
+    await settle(room);
+    host.client.evict(mallory.client.fingerprint);
+    await room.clock.advance(2_000);
+    expect(told(anna, 'moved')).toEqual([]);
+    expect(statesOf(mallory).at(-1)).toBe('closed evicted');
+  });
+});
+
+describe('who may come in', () => {
+  test('is told to all; a locked room takes nobody, and an unlocked one does again', async () => {
+    const { room, moderator } = await openHouse();
+    const host = await room.join('Host', { moderator });
+    const anna = await room.join('Anna');
+    host.client.setAccess('locked');
+    await settle(room);
+    expect(told(anna, 'access').map(({ mode }) => mode)).toEqual(['locked']);
+    expect(told(host, 'moderated').map(({ what }) => what)).toEqual(['access']);
+    const late = await room.join('Late');
+    await room.clock.advance(1_000);
+    expect(statesOf(late).at(-1)).toBe('closed room-locked');
+    host.client.setAccess('open');
+    await settle(room);
+    const again = await room.join('Again');
+    await expectTalk(room, [host, anna, again], 'open');
+  });
+
+  test('where one asks: a member lets in, and what is said from then on is heard', async () => {
+    const { room, moderator } = await openHouse();
+    const host = await room.join('Host', { moderator });
+    const anna = await room.join('Anna');
+    host.client.setAccess('knock');
+    await settle(room);
+    const ben = await room.join('Ben');
+    await room.clock.advance(1_000);
+    expect(statesOf(ben)).toEqual(['joining', 'knocking']);
+    const knocks = told(anna, 'knock');
+    expect(knocks.map(({ member }) => member.name)).toEqual(['Ben']);
+    expect(knocks[0]?.member.fingerprint).toBe(ben.client.fingerprint);
+    anna.client.admit(ben.client.fingerprint);
+    await settle(room);
+    expect(statesOf(ben)).toEqual(['joining', 'knocking', 'joined']);
+    await expectTalk(room, [host, anna, ben], 'in');
+  });
+
+  test('where nobody answers: the stranger goes, and nobody is disturbed', async () => {
+    const { room, moderator } = await openHouse();
+    const host = await room.join('Host', { moderator });
+    const anna = await room.join('Anna');
+    host.client.setAccess('knock');
+    await settle(room);
+    const stranger = await room.join('Stranger');
+    await expectTalk(room, [host, anna], 'on');
+    await room.clock.advance(KNOCK_LIMIT_MS + 1_000);
+    expect(statesOf(stranger).at(-1)).toBe('closed knock-unanswered');
+    expect(told(anna, 'knock')).toHaveLength(1);
+    await expectTalk(room, [host, anna], 'as before');
+    anna.client.admit('0123456789abcdef');
+    expect(told(anna, 'error').map(({ code }) => code)).toEqual(['member-unknown']);
+  });
+
+  test('holds in the room that it moves to, when those who follow have had time', async () => {
+    const { room, next, asked, moderator } = await openHouse();
+    const elsewhere = [next];
+    const host = await room.join('Host', { moderator, elsewhere });
+    const anna = await room.join('Anna', { elsewhere });
+    const mallory = await room.join('Mallory', { elsewhere });
+    await settle(room);
+    host.client.setAccess('knock');
+    await settle(room);
+    host.client.evict(mallory.client.fingerprint);
+    await room.clock.advance(ACCESS_AFTER_MOVE_MS / 2);
+    expect(asked).toEqual(['knock', 'evict', 'moved']);
+    await room.clock.advance(ACCESS_AFTER_MOVE_MS);
+    expect(asked).toEqual(['knock', 'evict', 'moved', 'knock']);
+    expect(told(anna, 'access').map(({ mode }) => mode)).toEqual(['knock', 'knock']);
+    await expectTalk(room, [host, anna], 'there');
+  });
+});

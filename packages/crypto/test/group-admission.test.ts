@@ -1,0 +1,146 @@
+import { createCommit, encodeMlsMessage } from 'ts-mls';
+import type { KeyPackage } from 'ts-mls';
+import { signKeyPackage } from 'ts-mls/keyPackage.js';
+import { signLeafNodeKeyPackage } from 'ts-mls/leafNode.js';
+import { describe, expect, test } from 'vitest';
+import { readKeyPackage } from '../src/group-key-package.ts';
+import { exportHead, joinState, makeKeyPackage, processCommit, proposeCommit } from '../src/group-transitions.ts';
+import { createGroupIdentity, GROUP_KEY_PACKAGE_BYTES_MAX } from '../src/group.ts';
+import type { GroupIdentity } from '../src/group.ts';
+import { acceptAll, agreement, at, hex, newKeys, openEngine, openHouse, random, take, value } from './group-house.ts';
+import { libraryProcesses, openStates } from './group-states.ts';
+import type { States } from './group-states.ts';
+
+const refused = (code: string) => ({ ok: false, code });
+
+/** A key package that its maker has changed, and signed anew on both levels. */
+async function forge(
+  { context }: States,
+  identity: GroupIdentity,
+  change: (keyPackage: KeyPackage) => KeyPackage,
+): Promise<{ keyPackage: KeyPackage; bytes: Uint8Array }> {
+  const { publicPackage } = await makeKeyPackage(context, identity);
+  const seed = identity.secret.use((bytes) => bytes.slice());
+  const { signature } = context.primitives;
+  const changed = change(publicPackage);
+  const leafNode = await signLeafNodeKeyPackage(changed.leafNode, seed, signature);
+  const keyPackage = await signKeyPackage({ ...changed, leafNode }, seed, signature);
+  return { keyPackage, bytes: encodeMlsMessage({ version: 'mls10', wireformat: 'mls_key_package', keyPackage }) };
+}
+
+describe('a key package', () => {
+  test('names its maker, to whoever reads it', async () => {
+    const { engine } = await openHouse(1);
+    const identity = createGroupIdentity(random.bytes);
+    const { bytes } = await engine.createKeyPackage(identity);
+    const { memberId, memberKey } = value(await engine.readKeyPackage(bytes));
+    expect([hex(memberId), hex(memberKey)]).toEqual([hex(identity.memberId), hex(identity.memberKey)]);
+  });
+
+  test('of the post-quantum suite is below its limit, and fits a frame with a name', async () => {
+    const { engine } = await openHouse(1);
+    const { bytes } = await engine.createKeyPackage(createGroupIdentity(random.bytes));
+    expect(bytes.length).toBeLessThan(GROUP_KEY_PACKAGE_BYTES_MAX);
+    // kind 1, name length 1, name 48, length 2.
+    expect(bytes.length + 1 + 1 + 48 + 2).toBeLessThan(4_040);
+  });
+
+  test('with any one bit changed is refused', async () => {
+    const states = await openStates(1);
+    const { bytes } = await forge(states, createGroupIdentity(random.bytes), (keyPackage) => keyPackage);
+    expect((await readKeyPackage(states.context, bytes)).ok).toBe(true);
+    for (let at = 0; at < bytes.length; at += 13) {
+      const spoilt = bytes.slice();
+      spoilt[at] = (spoilt[at] ?? 0) ^ 1;
+      expect((await readKeyPackage(states.context, spoilt)).ok).toBe(false);
+    }
+  });
+
+  test('of somebody without the room secret, or in another suite, is refused', async () => {
+    const states = await openStates(1);
+    const stranger = await openEngine(newKeys());
+    const { bytes } = await stranger.createKeyPackage(createGroupIdentity(random.bytes));
+    expect(await readKeyPackage(states.context, bytes)).toEqual(refused('credential-invalid'));
+    const classical = await openEngine(states.context.keys, acceptAll, 'x25519');
+    const other = await classical.createKeyPackage(createGroupIdentity(random.bytes));
+    expect(await readKeyPackage(states.context, other.bytes)).toEqual(refused('group-foreign'));
+  });
+
+  test('with keys that cannot be used is refused, however well it is signed', async () => {
+    const states = await openStates(1);
+    const identity = createGroupIdentity(random.bytes);
+    const broken = new Uint8Array(1216).fill(0xff);
+    const cases: readonly (readonly [string, (keyPackage: KeyPackage) => KeyPackage])[] = [
+      ['key-package-invalid', (one) => ({ ...one, initKey: broken })],
+      ['key-package-invalid', (one) => ({ ...one, initKey: one.leafNode.hpkePublicKey })],
+      ['leaf-invalid', (one) => ({ ...one, leafNode: { ...one.leafNode, hpkePublicKey: broken } })],
+    ];
+    for (const [code, change] of cases) {
+      const { bytes } = await forge(states, identity, change);
+      expect(await readKeyPackage(states.context, bytes)).toEqual(refused(code));
+    }
+  });
+
+  test('with the key of somebody who is there is let in by nobody; the bare library does, and then nobody can join', async () => {
+    const states = await openStates(2);
+    const { context } = states;
+    const [own, other] = [at(states.states, 0), at(states.states, 1)];
+    const node = other.ratchetTree[0];
+    if (node?.nodeType !== 'leaf') throw new Error('no leaf');
+    const { hpkePublicKey } = node.leaf;
+    const { keyPackage } = await forge(states, createGroupIdentity(random.bytes), (one) => ({
+      ...one,
+      leafNode: { ...one.leafNode, hpkePublicKey },
+    }));
+    const add = { proposalType: 'add', add: { keyPackage } } as const;
+    expect(await proposeCommit(context, acceptAll, own, [add])).toEqual(refused('key-package-invalid'));
+    const { commit } = await bareCommit(states, keyPackage);
+    expect(await processCommit(context, acceptAll, other, commit)).toEqual(refused('key-package-invalid'));
+    const control = await libraryProcesses(context, other, commit);
+    const head = await exportHead(context, control);
+    const newcomer = createGroupIdentity(random.bytes);
+    expect(await joinState(context, acceptAll, head, newcomer, false)).toEqual(refused('member-duplicate'));
+  });
+});
+
+async function bareCommit({ context, states }: States, keyPackage: KeyPackage): Promise<{ commit: Uint8Array }> {
+  const { commit } = await createCommit(
+    { state: at(states, 0), cipherSuite: context.primitives },
+    { extraProposals: [{ proposalType: 'add', add: { keyPackage } }] },
+  );
+  return { commit: encodeMlsMessage(commit) };
+}
+
+describe('a welcome', () => {
+  test('is known by whom it names, before there is a head to use it with', async () => {
+    const house = await openHouse(2);
+    const [offer, bystander] = await Promise.all(
+      [1, 2].map(() => house.engine.createKeyPackage(createGroupIdentity(random.bytes))),
+    );
+    if (offer === undefined || bystander === undefined) throw new Error('two');
+    const { welcome } = value(await at(house.members, 1).group.addMember(offer.bytes));
+    if (welcome === undefined) throw new Error('no welcome');
+    expect(await offer.isNamedIn(welcome)).toBe(true);
+    expect(await bystander.isNamedIn(welcome)).toBe(false);
+    expect(await offer.isNamedIn(random.bytes(500))).toBe(false);
+    expect(await offer.isNamedIn(new Uint8Array(0))).toBe(false);
+  });
+
+  test('that lets nobody in leaves the key package as good as it was: forged, with another head, then the right one', async () => {
+    const house = await openHouse(2);
+    const before = await at(house.members, 0).group.exportHead();
+    const offer = await house.engine.createKeyPackage(createGroupIdentity(random.bytes));
+    const pending = value(await at(house.members, 1).group.addMember(offer.bytes));
+    const welcome = pending.welcome ?? new Uint8Array(0);
+    const forged = welcome.slice();
+    const last = forged.length - 1;
+    forged[last] = (forged[last] ?? 0) ^ 1;
+    // It still names the key package, which anybody with the connection string has seen.
+    expect(await offer.isNamedIn(forged)).toBe(true);
+    expect(await offer.joinByWelcome(forged, pending.head)).toEqual(refused('welcome-invalid'));
+    expect(await offer.joinByWelcome(welcome, before)).toEqual(refused('welcome-invalid'));
+    await take(house.members, pending);
+    const group = value(await offer.joinByWelcome(welcome, pending.head));
+    expect(agreement([group, ...house.members.map((member) => member.group)])).toBe(1);
+  });
+});

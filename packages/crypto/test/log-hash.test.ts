@@ -1,0 +1,72 @@
+import fc from 'fast-check';
+import { toHex } from '@sotto/protocol';
+import { expect, test } from 'vitest';
+import { extendLog, startLog } from '../src/group.ts';
+import { nodeHash } from './node-keys.ts';
+
+interface Entry {
+  readonly sequence: number;
+  readonly body: Uint8Array;
+}
+
+const body = fc.uint8Array({ minLength: 1, maxLength: 40 });
+const log = fc
+  .array(fc.record({ step: fc.integer({ min: 1, max: 3 }), body }), { minLength: 2, maxLength: 8 })
+  .map((steps) => {
+    let sequence = 5;
+    return steps.map((each): Entry => ({ sequence: (sequence += each.step), body: each.body }));
+  });
+const authenticator = fc.uint8Array({ minLength: 64, maxLength: 64 });
+
+function u64(value: number): Uint8Array {
+  const bytes = new Uint8Array(8);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(value));
+  return bytes;
+}
+
+function hashOf(start: Uint8Array, entries: readonly Entry[]): string {
+  return toHex(entries.reduce((hash, each) => extendLog(hash, each.sequence, each.body), startLog(start, 5)));
+}
+
+test('is what PROTOCOL.md says, computed anew with Node’s hash', () => {
+  fc.assert(
+    fc.property(authenticator, log, (start, entries) => {
+      const first = nodeHash('sotto/1 log', start, u64(5)).slice(0, 16);
+      const expected = entries.reduce(
+        (hash, each) => nodeHash('sotto/1 log', hash, u64(each.sequence), nodeHash('', each.body)).slice(0, 16),
+        first,
+      );
+      expect(hashOf(start, entries)).toBe(toHex(expected));
+    }),
+  );
+});
+
+test('is another for who was shown another log: a frame less, changed, moved, or under another number', () => {
+  fc.assert(
+    fc.property(authenticator, log, fc.nat(), (start, entries, at) => {
+      const place = at % entries.length;
+      const other = { sequence: entries[place]?.sequence ?? 0, body: Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11) };
+      const tampered: readonly (readonly Entry[])[] = [
+        entries.filter((_, index) => index !== place),
+        entries.map((each, index) => (index === place ? other : each)),
+        entries.map((each, index) => (index === place ? { ...each, sequence: each.sequence + 1 } : each)),
+        [...entries, other],
+      ];
+      const honest = hashOf(start, entries);
+      for (const forged of tampered) expect(hashOf(start, forged)).not.toBe(honest);
+      const [first, second] = entries;
+      if (first === undefined || second === undefined || toHex(first.body) === toHex(second.body)) return;
+      const swapped = [{ ...first, body: second.body }, { ...second, body: first.body }, ...entries.slice(2)];
+      expect(hashOf(start, swapped)).not.toBe(honest);
+    }),
+  );
+});
+
+test('is another on the two sides of a fork, and the same for all who were shown the same', () => {
+  fc.assert(
+    fc.property(authenticator, authenticator, log, (one, other, entries) => {
+      expect(hashOf(one, entries)).toBe(hashOf(one.slice(), entries));
+      if (toHex(one) !== toHex(other)) expect(hashOf(other, entries)).not.toBe(hashOf(one, entries));
+    }),
+  );
+});

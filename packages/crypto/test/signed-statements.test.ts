@@ -1,0 +1,125 @@
+import { ed25519 } from '@noble/curves/ed25519.js';
+import { concatBytes, orderStatement } from '@sotto/protocol';
+import type { Move, Order, SignedOrder } from '@sotto/protocol';
+import { SeededRandom } from '@sotto/test-kit';
+import nacl from 'tweetnacl';
+import { describe, expect, test } from 'vitest';
+import { createGroupIdentity, proveLeave, verifyLeave, verifyOrder } from '../src/group.ts';
+import { nodePublicKey, nodeSign, nodeVerify } from './node-keys.ts';
+
+const random = new SeededRandom(29);
+const seed = random.bytes(32);
+const moderatorKey = nodePublicKey(seed);
+const roomId = random.bytes(16);
+
+const orders: readonly Order[] = [
+  { type: 'access', number: 1, mode: 'open' },
+  { type: 'access', number: 2, mode: 'knock' },
+  { type: 'access', number: 3, mode: 'locked' },
+  { type: 'evict', number: 4, memberId: random.bytes(16) },
+  { type: 'move', onionKey: random.bytes(32), roomSecret: random.bytes(32) },
+];
+
+function signed(order: Order, key = seed, room = roomId): SignedOrder | Move {
+  return { ...order, signature: nodeSign(key, orderStatement(room, order)) };
+}
+
+function changed(bytes: Uint8Array, at: number): Uint8Array {
+  const copy = bytes.slice();
+  copy[at] = (copy[at] ?? 0) ^ 1;
+  return copy;
+}
+
+/** The same signature with S + L for S: the same point, in another form. */
+function malleable(signature: Uint8Array): Uint8Array {
+  let s = BigInt(`0x${Buffer.from(signature.subarray(32)).reverse().toString('hex')}`) + ed25519.Point.Fn.ORDER;
+  const forged = signature.slice();
+  for (let at = 32; at < 64; at += 1, s >>= 8n) forged[at] = Number(s & 0xffn);
+  return forged;
+}
+
+describe('an order', () => {
+  test.each(orders)('of the moderator holds: $type $mode', (order) => {
+    expect(verifyOrder(signed(order), roomId, moderatorKey)).toBe(true);
+  });
+
+  test.each(orders)('by anybody else, for another room, or changed, does not: $type $mode', (order) => {
+    const good = signed(order);
+    // Whoever has the connection string has this public key, the room secret, and any key that he makes himself.
+    expect(verifyOrder(signed(order, random.bytes(32)), roomId, moderatorKey)).toBe(false);
+    expect(verifyOrder(signed(order, seed, random.bytes(16)), roomId, moderatorKey)).toBe(false);
+    expect(verifyOrder(good, random.bytes(16), moderatorKey)).toBe(false);
+    expect(verifyOrder(good, roomId, nodePublicKey(random.bytes(32)))).toBe(false);
+    for (let at = 0; at < 64; at += 1) {
+      expect(verifyOrder({ ...good, signature: changed(good.signature, at) }, roomId, moderatorKey)).toBe(false);
+    }
+  });
+
+  test('is no other order: each signature holds for its own statement only', () => {
+    const all = orders.map((order) => signed(order));
+    for (const one of all) {
+      for (const other of all) {
+        expect(verifyOrder({ ...one, signature: other.signature }, roomId, moderatorKey)).toBe(one === other);
+      }
+    }
+  });
+
+  test('is not what the onion key signs for anything else: the statement begins with its label', () => {
+    for (const order of orders) {
+      const statement = orderStatement(roomId, order);
+      expect(Buffer.from(statement.subarray(0, 13)).toString()).toBe('sotto/1 order');
+      const bare = nodeSign(seed, statement.subarray(13));
+      expect(verifyOrder({ ...signed(order), signature: bare }, roomId, moderatorKey)).toBe(false);
+    }
+  });
+
+  test('with a signature or a key of another length is refused, and throws nothing', () => {
+    const [order] = orders;
+    if (order === undefined) throw new Error('an order');
+    const good = signed(order);
+    for (const length of [0, 63, 65]) {
+      expect(verifyOrder({ ...good, signature: random.bytes(length) }, roomId, moderatorKey)).toBe(false);
+    }
+    for (const length of [0, 31, 33]) expect(verifyOrder(good, roomId, random.bytes(length))).toBe(false);
+  });
+});
+
+describe('signatures outside MLS are judged as inside it', () => {
+  const [order] = orders;
+  if (order === undefined) throw new Error('an order');
+  const statement = orderStatement(roomId, order);
+
+  test('S + L for S is refused; the bare library takes it, Node does not', () => {
+    const forged = malleable(signed(order).signature);
+    expect(verifyOrder({ ...signed(order), signature: forged }, roomId, moderatorKey)).toBe(false);
+    expect(nodeVerify(moderatorKey, statement, forged)).toBe(false);
+    expect(nacl.sign.detached.verify(statement, forged, moderatorKey)).toBe(true);
+  });
+
+  test('a key of small order, under which one signature fits all, is refused; the bare library takes it', () => {
+    const identityPoint = Uint8Array.from([1, ...new Uint8Array(31)]);
+    const universal = concatBytes(identityPoint, new Uint8Array(32));
+    expect(verifyOrder({ ...signed(order), signature: universal }, roomId, identityPoint)).toBe(false);
+    expect(nacl.sign.detached.verify(statement, universal, identityPoint)).toBe(true);
+  });
+});
+
+describe('a leave proof', () => {
+  const ben = createGroupIdentity(random.bytes);
+  const proof = proveLeave(ben, roomId);
+
+  test('holds for its member in its room, as Node computes it anew', () => {
+    expect(verifyLeave(proof, roomId, ben.memberKey)).toBe(true);
+    const statement = concatBytes(new TextEncoder().encode('sotto/1 leave'), roomId, ben.memberId);
+    expect(nodeVerify(ben.memberKey, statement, proof.signature)).toBe(true);
+  });
+
+  test('holds for nobody else, nowhere else, and in one form', () => {
+    const carla = createGroupIdentity(random.bytes);
+    expect(verifyLeave({ ...proof, memberId: carla.memberId }, roomId, ben.memberKey)).toBe(false);
+    expect(verifyLeave(proof, roomId, carla.memberKey)).toBe(false);
+    expect(verifyLeave(proof, random.bytes(16), ben.memberKey)).toBe(false);
+    expect(verifyLeave({ ...proof, signature: malleable(proof.signature) }, roomId, ben.memberKey)).toBe(false);
+    expect(verifyLeave({ ...proof, signature: new Uint8Array(64) }, roomId, ben.memberKey)).toBe(false);
+  });
+});

@@ -1,0 +1,72 @@
+// What the host's own client may ask of the host, one JSON object a line, exactly the fields given. PROTOCOL.md §6.6.
+
+import { accept, encodeMove, encodeSignedOrder, fromHex, MEMBER_ID_BYTES, refuse, toHex } from '@sotto/protocol';
+import type { AccessMode, Decoded, Move, SignedOrder } from '@sotto/protocol';
+import type { ModeratorCode } from './errors.ts';
+
+export type ModeratorRequest =
+  | { readonly operation: 'invite' }
+  | { readonly operation: 'access'; readonly mode: AccessMode }
+  /** `memberId`: 16 bytes. */
+  | { readonly operation: 'evict'; readonly memberId: Uint8Array }
+  | { readonly operation: 'moved' };
+
+/** `ok` with what the operation gives: the connection string, an order, an order and where the room goes on, or nothing. */
+export type ModeratorReply =
+  | { readonly ok: true; readonly invite?: string; readonly order?: SignedOrder; readonly move?: Move }
+  | { readonly ok: false; readonly code: ModeratorCode };
+
+const MODES: readonly AccessMode[] = ['open', 'knock', 'locked'];
+
+export function readAccessMode(text: unknown): AccessMode | undefined {
+  return MODES.find((mode) => mode === text);
+}
+
+export function decodeModeratorRequest(line: string): Decoded<ModeratorRequest, 'moderator-malformed'> {
+  const request = readRequest(parseObject(line));
+  return request === undefined ? refuse('moderator-malformed') : accept(request);
+}
+
+export function encodeModeratorReply(reply: ModeratorReply): string {
+  const fields = reply.ok
+    ? {
+        ok: true,
+        ...(reply.invite === undefined ? {} : { invite: reply.invite }),
+        ...(reply.order === undefined ? {} : { order: toHex(encodeSignedOrder(reply.order)) }),
+        ...(reply.move === undefined ? {} : { move: toHex(encodeMove(reply.move)) }),
+      }
+    : { ok: false, code: reply.code };
+  return `${JSON.stringify(fields)}\n`;
+}
+
+function readRequest(fields: Readonly<Record<string, unknown>>): ModeratorRequest | undefined {
+  const operation = fields['operation'];
+  const names = Object.keys(fields).sort().join(' ');
+  switch (operation) {
+    case 'invite':
+    case 'moved':
+      return names === 'operation' ? { operation } : undefined;
+    case 'access': {
+      const mode = readAccessMode(fields['mode']);
+      return names === 'mode operation' && mode !== undefined ? { operation, mode } : undefined;
+    }
+    case 'evict': {
+      const { member } = fields;
+      const memberId = typeof member === 'string' ? fromHex(member, MEMBER_ID_BYTES) : undefined;
+      return names === 'member operation' && memberId !== undefined ? { operation, memberId } : undefined;
+    }
+    default:
+      return undefined;
+  }
+}
+
+function parseObject(line: string): Readonly<Record<string, unknown>> {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(line);
+  } catch {
+    // No JSON has no fields, and no operation does without.
+    return {};
+  }
+  return typeof parsed === 'object' && parsed !== null ? (parsed as Readonly<Record<string, unknown>>) : {};
+}

@@ -1,0 +1,218 @@
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import type { Server, Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { decodeMove, decodeSignedOrder, fromHex, toHex } from '@sotto/protocol';
+import { OnionKey } from '@sotto/tor';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { MODERATOR_CONNECTIONS_MAX, MODERATOR_LINE_BYTES_MAX } from '../src/limits.ts';
+import { decodeModeratorRequest } from '../src/moderator-request.ts';
+import { serveModerator } from '../src/moderator-socket.ts';
+import type { Moderation } from '../src/moderator-socket.ts';
+import { Orders } from '../src/orders.ts';
+
+const INVITE = `sotto1${'q'.repeat(112)}`;
+const MEMBER = 'ab'.repeat(16);
+const MALFORMED = { ok: false, code: 'moderator-malformed' };
+
+/** A host as its moderator sees it: gives orders at once, an eviction when the test lets it. */
+class Desk implements Moderation {
+  invite: string | undefined = INVITE;
+  readonly asked: string[] = [];
+  readonly evicted = Promise.withResolvers<undefined>();
+  readonly #orders = new Orders(new OnionKey(), new Uint8Array(16), 'open');
+
+  setAccess(mode: 'open' | 'knock' | 'locked'): ReturnType<Moderation['setAccess']> {
+    this.asked.push(`access ${mode}`);
+    return { ok: true, order: this.#orders.access(mode) };
+  }
+
+  async evict(memberId: Uint8Array): ReturnType<Moderation['evict']> {
+    this.asked.push(`evict ${toHex(memberId)}`);
+    await this.evicted.promise;
+    const move = this.#orders.moveTo({ onionKey: new Uint8Array(32).fill(1), roomSecret: new Uint8Array(32).fill(2) });
+    return { ok: true, order: this.#orders.evict(memberId), move };
+  }
+
+  moved(): ReturnType<Moderation['moved']> {
+    this.asked.push('moved');
+    return { ok: false, code: 'nothing-offered' };
+  }
+}
+
+class Asker {
+  readonly socket: Socket;
+  readonly #lines: AsyncIterator<string>;
+
+  constructor(path: string) {
+    this.socket = connect(path);
+    this.socket.on('error', () => this.socket.destroy());
+    this.#lines = createInterface({ input: this.socket })[Symbol.asyncIterator]();
+  }
+
+  write(text: string): void {
+    this.socket.write(text);
+  }
+
+  /** The next answer, or undefined when the host has closed. */
+  async next(): Promise<Record<string, unknown> | undefined> {
+    const line = await this.#lines.next();
+    return line.done === true ? undefined : (JSON.parse(line.value) as Record<string, unknown>);
+  }
+
+  ask(request: object): Promise<Record<string, unknown> | undefined> {
+    this.write(`${JSON.stringify(request)}\n`);
+    return this.next();
+  }
+}
+
+describe("the moderator's socket", () => {
+  let folder: string;
+  let path: string;
+  let desk: Desk;
+  let server: Server;
+  const askers: Asker[] = [];
+  beforeEach(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'sotto-'));
+    path = join(folder, 'moderator.sock');
+    desk = new Desk();
+    server = await serveModerator(path, desk);
+  });
+  afterEach(() => {
+    for (const asker of askers.splice(0)) asker.socket.destroy();
+    server.close();
+    rmSync(folder, { recursive: true });
+  });
+
+  function sit(): Asker {
+    const asker = new Asker(path);
+    askers.push(asker);
+    return asker;
+  }
+
+  function bytesOf(field: unknown, length: number): Uint8Array {
+    const bytes = typeof field === 'string' ? fromHex(field, length) : undefined;
+    if (bytes === undefined) throw new Error('no such field');
+    return bytes;
+  }
+
+  test('gives the connection string once there is one', async () => {
+    const asker = sit();
+    expect(await asker.ask({ operation: 'invite' })).toEqual({ ok: true, invite: INVITE });
+    desk.invite = undefined;
+    expect(await asker.ask({ operation: 'invite' })).toEqual({ ok: false, code: 'not-open' });
+  });
+
+  test('gives orders and a move in hexadecimal, as the wire has them', async () => {
+    const asker = sit();
+    const access = await asker.ask({ operation: 'access', mode: 'locked' });
+    expect(Object.keys(access ?? {})).toEqual(['ok', 'order']);
+    expect(decodeSignedOrder(bytesOf(access?.['order'], 74))).toMatchObject({
+      ok: true,
+      value: { type: 'access', mode: 'locked', number: 2 },
+    });
+    desk.evicted.resolve(undefined);
+    const evicted = await asker.ask({ operation: 'evict', member: MEMBER });
+    expect(Object.keys(evicted ?? {})).toEqual(['ok', 'order', 'move']);
+    expect(decodeSignedOrder(bytesOf(evicted?.['order'], 89))).toMatchObject({
+      ok: true,
+      value: { type: 'evict', memberId: new Uint8Array(16).fill(0xab) },
+    });
+    expect(decodeMove(bytesOf(evicted?.['move'], 128))).toMatchObject({
+      ok: true,
+      value: { onionKey: new Uint8Array(32).fill(1), roomSecret: new Uint8Array(32).fill(2) },
+    });
+    expect(await asker.ask({ operation: 'moved' })).toEqual({ ok: false, code: 'nothing-offered' });
+  });
+
+  test('answers in order, and one that waits keeps nobody else waiting', async () => {
+    const [patient, other] = [sit(), sit()];
+    patient.write(`{"operation":"evict","member":"${MEMBER}"}\n{"operation":"invite"}\n`);
+    expect(await other.ask({ operation: 'invite' })).toMatchObject({ ok: true });
+    expect(desk.asked).toEqual([`evict ${MEMBER}`]);
+    desk.evicted.resolve(undefined);
+    expect(await patient.next()).toHaveProperty('move');
+    expect(await patient.next()).toEqual({ ok: true, invite: INVITE });
+  });
+
+  test('survives an asker that goes before its answer comes', async () => {
+    const asker = sit();
+    asker.write(`{"operation":"evict","member":"${MEMBER}"}\n`);
+    const other = sit();
+    while (desk.asked.length === 0) await other.ask({ operation: 'invite' });
+    asker.socket.destroy();
+    desk.evicted.resolve(undefined);
+    expect(await other.ask({ operation: 'invite' })).toEqual({ ok: true, invite: INVITE });
+  });
+
+  test('takes lines in pieces', async () => {
+    const asker = sit();
+    for (const character of '{"operation":"invite"}\n') asker.write(character);
+    expect(await asker.next()).toEqual({ ok: true, invite: INVITE });
+  });
+
+  test('refuses a malformed line and goes on; a line that is too long ends the connection', async () => {
+    const asker = sit();
+    asker.write('hello\n');
+    expect(await asker.next()).toEqual(MALFORMED);
+    asker.write(`{"operation":"invite"${' '.repeat(MODERATOR_LINE_BYTES_MAX)}}\n`);
+    expect(await asker.next()).toEqual(MALFORMED);
+    expect(await asker.ask({ operation: 'invite' })).toMatchObject({ ok: true });
+    asker.write('x'.repeat(MODERATOR_LINE_BYTES_MAX + 1));
+    expect(await asker.next()).toEqual(MALFORMED);
+    expect(await asker.next()).toBeUndefined();
+  });
+
+  test('lets in so many at a time and no more', async () => {
+    const seats = Array.from({ length: MODERATOR_CONNECTIONS_MAX }, () => sit());
+    for (const seat of seats) expect(await seat.ask({ operation: 'invite' })).toMatchObject({ ok: true });
+    expect(await sit().next()).toBeUndefined();
+    for (const seat of seats) expect(await seat.ask({ operation: 'invite' })).toMatchObject({ ok: true });
+  });
+
+  test('takes the place of a stale socket, and of nothing else', async () => {
+    const again = await serveModerator(path, desk);
+    expect(await sit().ask({ operation: 'invite' })).toMatchObject({ ok: true });
+    again.close();
+    const file = join(folder, 'file');
+    writeFileSync(file, '');
+    await expect(serveModerator(file, desk)).rejects.toMatchObject({ code: 'host-environment' });
+    expect(existsSync(file)).toBe(true);
+  });
+});
+
+describe('a request', () => {
+  test.each([
+    '',
+    'null',
+    '7',
+    '[]',
+    '{}',
+    '{"operation":"create"}',
+    '{"operation":"invite","more":1}',
+    '{"operation":"moved","more":1}',
+    '{"operation":"access"}',
+    '{"operation":"access","mode":"closed"}',
+    '{"operation":"access","mode":["open"]}',
+    '{"operation":"access","mode":"open","member":"00"}',
+    '{"operation":"evict"}',
+    `{"operation":"evict","member":"${MEMBER}00"}`,
+    `{"operation":"evict","member":"${'zz'.repeat(16)}"}`,
+    `{"operation":"evict","member":7}`,
+    `{"operation":"evict","member":"${MEMBER}","mode":"open"}`,
+    '{"operation":"__proto__"}',
+  ])('is refused: %s', (line) => {
+    expect(decodeModeratorRequest(line)).toEqual({ ok: false, code: 'moderator-malformed' });
+  });
+
+  test.each([
+    ['{"operation":"invite"}', { operation: 'invite' }],
+    ['{"operation":"moved"}', { operation: 'moved' }],
+    ['{"mode":"knock","operation":"access"}', { operation: 'access', mode: 'knock' }],
+    [`{"operation":"evict","member":"${MEMBER}"}`, { operation: 'evict', memberId: new Uint8Array(16).fill(0xab) }],
+  ])('is taken: %s', (line, value) => {
+    expect(decodeModeratorRequest(line)).toEqual({ ok: true, value });
+  });
+});

@@ -1,0 +1,92 @@
+// The host's own client needs no connection string: it asks the host, and waits as long as the host takes to open its room.
+
+import { ModeratorError } from '@sotto/client';
+import type { Clock } from '@sotto/client';
+import { decodeInvite } from '@sotto/protocol';
+import { TERMINAL_CODES } from './errors.ts';
+import type { TerminalCode } from './errors.ts';
+import { HOST_NOTICE_MS, HOST_POLL_MS, HOST_START_LIMIT_MS } from './limits.ts';
+import type { ReadInvite } from './invite-source.ts';
+
+export interface HostInviteOptions {
+  readonly host: { invite(): Promise<string> };
+  readonly clock: Clock;
+  /** What is waited for: at once, and again after each HOST_NOTICE_MS. */
+  readonly tell: (waiting: string) => void;
+  readonly signal: AbortSignal;
+}
+
+const OPENING = 'the host is still opening the room';
+const STARTING = 'the host does not answer yet: waiting for it to start';
+/** A host that is just starting answers so. */
+const MAY_BE_STARTING: ReadonlySet<string> = new Set([
+  'moderator-unreachable',
+  'moderator-closed',
+  'moderator-timeout',
+]);
+
+/** Waits without end for a host that opens its room, and HOST_START_LIMIT_MS for one that does not answer; `signal` cancels. */
+export function awaitHostInvite(options: HostInviteOptions): Promise<ReadInvite> {
+  const cancelled = new Promise<ReadInvite>((resolve) => {
+    options.signal.addEventListener('abort', () => resolve({ ok: false, code: 'cancelled' }), { once: true });
+  });
+  return Promise.race([askUntilOpen(options), cancelled]);
+}
+
+async function askUntilOpen({ host, clock, tell, signal }: HostInviteOptions): Promise<ReadInvite> {
+  const startedMs = clock.now();
+  let answeredMs = startedMs;
+  let told: { readonly what: string; readonly atMs: number } | undefined;
+  while (!signal.aborted) {
+    const answer = await ask(host);
+    if (typeof answer === 'string') return decode(answer);
+    const nowMs = clock.now();
+    if (answer.code === 'not-open') answeredMs = nowMs;
+    else if (!MAY_BE_STARTING.has(answer.code) || nowMs - answeredMs > HOST_START_LIMIT_MS) {
+      return {
+        ok: false,
+        code: isTerminalCode(answer.code) ? answer.code : 'moderator-refused',
+        message: answer.message,
+      };
+    }
+    const what = answer.code === 'not-open' ? OPENING : STARTING;
+    if (told?.what !== what || nowMs - told.atMs >= HOST_NOTICE_MS) {
+      const seconds = Math.round((nowMs - startedMs) / 1_000);
+      tell(seconds < 1 ? what : `${what} (${seconds} s)`);
+      told = { what, atMs: nowMs };
+    }
+    await pause(clock, signal);
+  }
+  return { ok: false, code: 'cancelled' };
+}
+
+async function ask(host: HostInviteOptions['host']): Promise<string | ModeratorError> {
+  try {
+    return await host.invite();
+  } catch (error) {
+    if (error instanceof ModeratorError) return error;
+    throw error;
+  }
+}
+
+function isTerminalCode(code: string): code is TerminalCode {
+  return Object.hasOwn(TERMINAL_CODES, code);
+}
+
+function decode(text: string): ReadInvite {
+  const invite = decodeInvite(text);
+  if (invite.ok) return invite;
+  return { ok: false, code: 'moderator-malformed', message: TERMINAL_CODES['moderator-malformed'] };
+}
+
+function pause(clock: Clock, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      cancel();
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    const cancel = clock.after(HOST_POLL_MS, done);
+    signal.addEventListener('abort', done, { once: true });
+  });
+}

@@ -1,0 +1,171 @@
+// The way from the host's own client to the host: one question a connection, one line of JSON each way, a limit on length and time.
+
+import { connect } from 'node:net';
+import type { Socket } from 'node:net';
+import { ModeratorError } from '@sotto/client';
+import type { Clock, Moderator } from '@sotto/client';
+import { decodeMove, decodeSignedOrder, equalBytes, fromHex, toHex } from '@sotto/protocol';
+import type { AccessMode, Move, SignedOrder } from '@sotto/protocol';
+import { HOST_REFUSALS, TERMINAL_CODES } from './errors.ts';
+import type { TerminalCode } from './errors.ts';
+import {
+  MODERATOR_ANSWER_MS,
+  MODERATOR_EVICTION_MS,
+  MODERATOR_FLUSH_MS,
+  MODERATOR_LINE_BYTES_MAX,
+  MODERATOR_RETRY_MS,
+  MODERATOR_TRIES_MAX,
+} from './limits.ts';
+import { LineSplitter } from './line-splitter.ts';
+import type { InputLine } from './line-splitter.ts';
+
+export interface ModeratorSocketOptions {
+  readonly path: string;
+  readonly clock: Clock;
+  /** Called when the host could not be told that the room has moved. */
+  readonly onProblem: (problem: ModeratorError) => void;
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+type SocketCode = TerminalCode & `moderator-${string}`;
+
+/** What a code of the host may look like; any other is not repeated on a screen. */
+const HOST_CODE = /^[a-z]{1,20}(?:-[a-z]{1,20}){0,4}$/;
+
+/**
+ * Asks the host. Every question rejects with a ModeratorError: `moderator-unreachable`, `moderator-closed`, `moderator-timeout`,
+ * `moderator-malformed`, or the host's own code (`not-open`, `busy`, …).
+ */
+export class ModeratorSocket implements Moderator {
+  readonly #options: ModeratorSocketOptions;
+  readonly #open = new Set<Socket>();
+  #telling: Promise<void> = Promise.resolve();
+
+  constructor(options: ModeratorSocketOptions) {
+    this.#options = options;
+  }
+
+  /** The connection string of the room as it is now. Rejects with `not-open` until it is known to work. */
+  async invite(): Promise<string> {
+    const { invite } = await this.#ask({ operation: 'invite' }, MODERATOR_ANSWER_MS);
+    return typeof invite === 'string' ? invite : refuse('moderator-malformed');
+  }
+
+  async setAccess(mode: AccessMode): Promise<SignedOrder> {
+    const order = readOrder(await this.#ask({ operation: 'access', mode }, MODERATOR_ANSWER_MS));
+    return order.type === 'access' && order.mode === mode ? order : refuse('moderator-malformed');
+  }
+
+  /** The host opens another room first: this takes as long as that. */
+  async evict(memberId: Uint8Array): Promise<{ order: SignedOrder; move: Move }> {
+    const fields = await this.#ask({ operation: 'evict', member: toHex(memberId) }, MODERATOR_EVICTION_MS);
+    const order = readOrder(fields);
+    const move = decodeMove(readHex(fields['move']));
+    const isAsked = order.type === 'evict' && equalBytes(order.memberId, memberId);
+    return isAsked && move.ok ? { order, move: move.value } : refuse('moderator-malformed');
+  }
+
+  /** Tried several times: until the host has heard it, the old room stays open. */
+  moved(): void {
+    this.#telling = Promise.all([this.#telling, this.#tellMoved()]).then(() => undefined);
+  }
+
+  /** Resolves when the host has been told what it has to know, or after MODERATOR_FLUSH_MS; what else was asked is given up. */
+  async close(): Promise<void> {
+    const late = Promise.withResolvers<undefined>();
+    const cancel = this.#options.clock.after(MODERATOR_FLUSH_MS, () => late.resolve(undefined));
+    await Promise.race([this.#telling, late.promise]);
+    cancel();
+    for (const socket of this.#open) socket.destroy();
+  }
+
+  async #tellMoved(): Promise<void> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        await this.#ask({ operation: 'moved' }, MODERATOR_ANSWER_MS);
+        return;
+      } catch (error) {
+        if (!(error instanceof ModeratorError)) throw error;
+        if (attempt < MODERATOR_TRIES_MAX && !HOST_REFUSALS.has(error.code)) await this.#pause(MODERATOR_RETRY_MS);
+        else {
+          this.#options.onProblem(error);
+          return;
+        }
+      }
+    }
+  }
+
+  #pause(milliseconds: number): Promise<void> {
+    return new Promise((resolve) => void this.#options.clock.after(milliseconds, () => resolve()));
+  }
+
+  /** @returns the fields of the answer, which said `ok`. */
+  async #ask(question: Fields, limitMs: number): Promise<Fields> {
+    const line = await this.#exchange(`${JSON.stringify(question)}\n`, limitMs);
+    const fields = line.ok ? parseObject(line.text) : refuse('moderator-malformed');
+    if (fields['ok'] === true) return fields;
+    const { code } = fields;
+    if (fields['ok'] !== false || typeof code !== 'string' || !HOST_CODE.test(code)) refuse('moderator-malformed');
+    throw new ModeratorError(code, HOST_REFUSALS.get(code) ?? TERMINAL_CODES['moderator-refused']);
+  }
+
+  /** @returns the first line that comes back. */
+  #exchange(question: string, limitMs: number): Promise<InputLine> {
+    return new Promise((resolve, reject) => {
+      const socket = connect({ path: this.#options.path });
+      const splitter = new LineSplitter(MODERATOR_LINE_BYTES_MAX);
+      let bytes = 0;
+      let outcome: SocketCode = 'moderator-unreachable';
+      const give = (code: SocketCode): void => {
+        outcome = code;
+        socket.destroy();
+      };
+      const cancel = this.#options.clock.after(limitMs, () => give('moderator-timeout'));
+      this.#open.add(socket);
+      socket.on('connect', () => {
+        outcome = 'moderator-closed';
+        socket.write(question);
+      });
+      socket.on('data', (chunk: Buffer) => {
+        const [line] = splitter.push(chunk);
+        bytes += chunk.length;
+        if (line !== undefined) {
+          resolve(line);
+          socket.destroy();
+        } else if (bytes > MODERATOR_LINE_BYTES_MAX) give('moderator-malformed');
+      });
+      // `close` follows at once and says how it ended.
+      socket.on('error', () => undefined);
+      socket.on('close', () => {
+        cancel();
+        this.#open.delete(socket);
+        reject(new ModeratorError(outcome, TERMINAL_CODES[outcome]));
+      });
+    });
+  }
+}
+
+/** @throws ModeratorError */
+function refuse(code: SocketCode): never {
+  throw new ModeratorError(code, TERMINAL_CODES[code]);
+}
+
+function readOrder(fields: Fields): SignedOrder {
+  const order = decodeSignedOrder(readHex(fields['order']));
+  return order.ok ? order.value : refuse('moderator-malformed');
+}
+
+function readHex(value: unknown): Uint8Array {
+  const bytes = typeof value === 'string' ? fromHex(value, Math.floor(value.length / 2)) : undefined;
+  return bytes ?? refuse('moderator-malformed');
+}
+
+function parseObject(text: string): Fields {
+  try {
+    const parsed: unknown = JSON.parse(text);
+    return typeof parsed === 'object' && parsed !== null ? (parsed as Fields) : {};
+  } catch {
+    // Not JSON: for the reader the same as an answer that says nothing.
+    return {};
+  }
+}

@@ -1,0 +1,137 @@
+// Whom this stay has met, who was verified, and whom a typed name means. Names are claims, so one that has gone still bears its own:
+// what is typed late never reaches another who has taken the name, or found a key with the same first digits.
+
+import type { ListedMember, Speaker } from '@sotto/client';
+import { FINGERPRINT_DIGITS, FINGERPRINT_DIGITS_LEAST, KNOWN_PEOPLE_MAX, WAITING_MAX } from './limits.ts';
+import { safeName } from './safe-text.ts';
+
+/** The last name of each fingerprint, the oldest acquaintance first. */
+type Names = ReadonlyMap<string, string>;
+
+export interface People {
+  /** Who was in the room at some time of this stay. */
+  readonly members: Names;
+  /** Who asked to be let in at some time, and of those who waits. */
+  readonly askers: Names;
+  readonly waiting: ReadonlySet<string>;
+  /** Whose safety number was shown, and who was marked as verified then. */
+  readonly numbered: ReadonlySet<string>;
+  readonly verified: ReadonlySet<string>;
+}
+
+export const NOBODY: People = {
+  members: new Map(),
+  askers: new Map(),
+  waiting: new Set(),
+  numbered: new Set(),
+  verified: new Set(),
+};
+
+type ChoiceCode = 'member-unknown' | 'member-ambiguous' | 'member-absent';
+export type Choice<Person extends Speaker> =
+  | { readonly ok: true; readonly value: Person }
+  | { readonly ok: false; readonly code: ChoiceCode; readonly candidates: readonly Speaker[] };
+
+export function meetMembers(people: People, speakers: readonly Speaker[]): People {
+  const waiting = without(people.waiting, (fingerprint) => speakers.some((met) => met.fingerprint === fingerprint));
+  const members = speakers.reduce(meet, people.members);
+  return members === people.members && waiting === people.waiting ? people : { ...people, members, waiting };
+}
+
+export function meetAsker(people: People, asker: Speaker): People {
+  const waiting = addBounded(people.waiting, asker.fingerprint, WAITING_MAX);
+  return { ...people, askers: meet(people.askers, asker), waiting };
+}
+
+/** Nobody has to be let in any more, or nobody can. */
+export function forgetWaiting(people: People): People {
+  return { ...people, waiting: new Set() };
+}
+
+export function markNumbered(people: People, fingerprint: string): People {
+  return { ...people, numbered: addBounded(people.numbered, fingerprint, KNOWN_PEOPLE_MAX) };
+}
+
+export function markVerified(people: People, fingerprint: string): People {
+  return { ...people, verified: addBounded(people.verified, fingerprint, KNOWN_PEOPLE_MAX) };
+}
+
+export function listWaiting(people: People): readonly Speaker[] {
+  return Array.from(people.waiting, (fingerprint) => ({ name: people.askers.get(fingerprint) ?? '', fingerprint }));
+}
+
+/** Who has borne the same name under another key. Neither case nor the form of a letter tells names apart. */
+export function namesakes(people: People, speaker: Speaker): readonly Speaker[] {
+  const name = foldName(speaker.name);
+  return speakersOf(people.members).filter(
+    (other) => other.fingerprint !== speaker.fingerprint && foldName(other.name) === name,
+  );
+}
+
+function foldName(name: string): string {
+  return safeName(name).normalize('NFKC').toLowerCase();
+}
+
+export function chooseMember(people: People, present: readonly ListedMember[], wanted: string): Choice<ListedMember> {
+  return choose(present, people.members, wanted);
+}
+
+export function chooseAsker(people: People, wanted: string): Choice<Speaker> {
+  return choose(listWaiting(people), people.askers, wanted);
+}
+
+/**
+ * `wanted` is a name, the first digits of a fingerprint, or both as screens show them. A whole fingerprint is that and never a name.
+ * Whoever was known and has gone counts, too: then it is said that he has gone, or that it may mean several.
+ */
+function choose<Person extends Speaker>(present: readonly Person[], known: Names, wanted: string): Choice<Person> {
+  const isMeant = readWanted(wanted);
+  const here = present.filter(isMeant);
+  const gone = speakersOf(known).filter(
+    (speaker) => isMeant(speaker) && !present.some(({ fingerprint }) => fingerprint === speaker.fingerprint),
+  );
+  const [first] = here;
+  if (first !== undefined && here.length + gone.length === 1) return { ok: true, value: first };
+  const code =
+    here.length + gone.length > 1 ? 'member-ambiguous' : gone.length === 1 ? 'member-absent' : 'member-unknown';
+  return { ok: false, code, candidates: [...here, ...gone] };
+}
+
+function readWanted(wanted: string): (speaker: Speaker) => boolean {
+  const word = wanted.trim().normalize('NFC');
+  const digits = word.toLowerCase();
+  if (new RegExp(`^[0-9a-f]{${FINGERPRINT_DIGITS}}$`).test(digits)) return ({ fingerprint }) => fingerprint === digits;
+  const [, name, mark] = /^(?<name>[^·]*)·(?<mark>[0-9a-f]+)$/u.exec(word) ?? [];
+  if (name !== undefined && mark !== undefined && mark.length >= FINGERPRINT_DIGITS_LEAST) {
+    return (speaker) => safeName(speaker.name) === name && speaker.fingerprint.startsWith(mark);
+  }
+  const isPrefix = new RegExp(`^[0-9a-f]{${FINGERPRINT_DIGITS_LEAST},}$`).test(digits);
+  return (speaker) => safeName(speaker.name) === word || (isPrefix && speaker.fingerprint.startsWith(digits));
+}
+
+function speakersOf(names: Names): Speaker[] {
+  return Array.from(names, ([fingerprint, name]) => ({ name, fingerprint }));
+}
+
+/** A member that has not said its name keeps the one that it bore. */
+function meet(names: Names, { name, fingerprint }: Speaker): Names {
+  const before = names.get(fingerprint);
+  if (before === name || (before !== undefined && name === '')) return names;
+  const next = new Map(names);
+  const [oldest] = next.keys();
+  if (before === undefined && oldest !== undefined && next.size >= KNOWN_PEOPLE_MAX) next.delete(oldest);
+  return next.set(fingerprint, name);
+}
+
+function addBounded(set: ReadonlySet<string>, value: string, most: number): ReadonlySet<string> {
+  if (set.has(value)) return set;
+  const next = new Set(set);
+  const [oldest] = next;
+  if (oldest !== undefined && next.size >= most) next.delete(oldest);
+  return next.add(value);
+}
+
+function without(set: ReadonlySet<string>, isOut: (value: string) => boolean): ReadonlySet<string> {
+  const kept = [...set].filter((value) => !isOut(value));
+  return kept.length === set.size ? set : new Set(kept);
+}

@@ -1,0 +1,223 @@
+// The words of the plain screen, line by line: what happens, why, and what to do next. Names and reasons come in through safe-text alone.
+
+import type { RemovalReason, Speaker, StateEvent, WarningCode } from '@sotto/client';
+import type { AccessMode } from '@sotto/protocol';
+import { TERMINAL_CODES } from './errors.ts';
+import type { KnownSpeaker, MemberDeed, ShownEvent, ShownMember } from './front-end.ts';
+import { joinSafe, safeDigits, safeFingerprint, safeLine, safely, safeName } from './safe-text.ts';
+import type { SafeText } from './safe-text.ts';
+
+/** How a member is called on this screen. */
+export type Label = (speaker: Speaker) => SafeText;
+
+const NOTHING = safely``;
+const BLANK = safely` `;
+const COMMA = safely`, `;
+const NUMBER_GROUP = /[0-9]{5}/g;
+const GROUPS_PER_ROW = 4;
+const COMPARE_CODE = safely`compare /code with the others over another channel; who has other words is shown another room`;
+
+export const HELP: readonly SafeText[] = [
+  safely`talk`,
+  safely`  what you type goes to everybody in the room when you press Enter; each line is a message`,
+  safely`  //text           sends "/text"`,
+  safely`the others (WHO is a name, or the first four or more digits of a fingerprint)`,
+  safely`  /members, /who   who is in the room, with fingerprints, and whom you have verified`,
+  safely`  /verify WHO      shows the safety number that you and WHO compare over another channel`,
+  safely`  /verified WHO    marks WHO as verified until you leave, when the numbers were equal`,
+  safely`  /code            six words that are the same for everybody if the relay splits nobody off`,
+  safely`  /admit WHO       lets WHO in, who has asked to be let in`,
+  safely`the room (the host's own client only: docker compose run --rm host-client)`,
+  safely`  /knock           newcomers have to be let in`,
+  safely`  /lock, /unlock   nobody joins; whoever has the connection string joins`,
+  safely`  /evict WHO       moves the room to another onion, without WHO`,
+  safely`leave`,
+  safely`  /quit, /exit     or quit, exit, Ctrl-C, Ctrl-D`,
+];
+
+export function describeStage(event: StateEvent): SafeText {
+  const detail = event.detail === undefined ? NOTHING : safely`: ${safeLine(event.detail)}`;
+  switch (event.state) {
+    case 'bootstrapping':
+      return safely`Tor ${event.percent ?? 0} %${detail}`;
+    case 'descriptor':
+      return safely`looking up the room's onion${detail}`;
+    case 'rendezvous':
+      return safely`found it; meeting it at a rendezvous point${detail}`;
+    case 'joining':
+      return safely`reached it; joining the room${detail}`;
+    case 'knocking':
+      return safely`asked to be let in: somebody in the room has to type /admit${detail}`;
+    case 'joined':
+    case 'reconnecting':
+    case 'closed':
+      return safely`${event.state as SafeText}${detail}`;
+  }
+}
+
+/** The number is of frames, and a long message has several: it may be fewer messages, never more. */
+export function countMessages(count: number, whose: SafeText = NOTHING): SafeText {
+  return count === 1 ? safely`1 message${whose} was` : safely`${count} messages${whose} were`;
+}
+
+export function describeListing(
+  { members, waiting }: Extract<ShownEvent, { type: 'listing' }>,
+  label: Label,
+): readonly SafeText[] {
+  const here = members.filter(({ present, self }) => present || self).length;
+  const total = members.length === 1 ? safely`1 member` : safely`${members.length} members`;
+  return [
+    safely`${total}, ${here} here`,
+    ...members.map((member) => describeMember(member, label)),
+    ...waiting.map((asker) => safely`  ${withDigits(asker, label)}  asks to be let in`),
+  ];
+}
+
+function describeMember(member: ShownMember, label: Label): SafeText {
+  const standing = member.self ? safely`you` : member.present ? safely`here` : safely`not heard of now`;
+  return safely`  ${withDigits(member, label)}  ${standing}${member.verified ? safely`, verified` : NOTHING}`;
+}
+
+function withDigits(speaker: Speaker, label: Label): SafeText {
+  return safely`${label(speaker)}  ${safeFingerprint(speaker.fingerprint)}`;
+}
+
+export function describeNumber(member: Speaker, number: string, label: Label): readonly SafeText[] {
+  const groups = (safeDigits(number).match(NUMBER_GROUP) ?? []) as SafeText[];
+  const rows = Array.from({ length: Math.ceil(groups.length / GROUPS_PER_ROW) }, (_, row) =>
+    joinSafe(groups.slice(row * GROUPS_PER_ROW, (row + 1) * GROUPS_PER_ROW), BLANK),
+  );
+  return [
+    safely`safety number of you and ${label(member)} (${safeFingerprint(member.fingerprint)}):`,
+    ...rows.map((row) => safely`  ${row}`),
+    safely`the other one types /verify with your name. Read it to each other over another channel: by voice, or face to face`,
+    safely`all 60 digits equal: nobody stands between you; type /verified ${markOf(member, label)}`,
+    safely`any digit differs: it is not who you think; say nothing here that matters, and tell the host`,
+  ];
+}
+
+/** What to type for a member: enough digits that no other is meant. */
+function markOf(member: Speaker, label: Label): SafeText {
+  return label(member).slice(safeName(member.name).length + 1) as SafeText;
+}
+
+export function describeCode(code: readonly string[], epoch: number | undefined): readonly SafeText[] {
+  const when = epoch === undefined ? NOTHING : safely` (epoch ${epoch})`;
+  return [
+    safely`room code${when}: ${joinSafe(code.map(safeLine), BLANK)}`,
+    safely`everybody in the room has these six words until its keys change: compare them over another channel, at the same moment`,
+    safely`who has other words is shown another room by the relay: leave, and ask the host for a new room`,
+  ];
+}
+
+export function describeRefusal(
+  { code, member, candidates }: Extract<ShownEvent, { type: 'member-refused' }>,
+  label: Label,
+): readonly SafeText[] {
+  const whom = safely`${safeLine(member)}: ${safeLine(TERMINAL_CODES[code])} (${safeLine(code)})`;
+  return [whom, ...candidates.map((candidate) => safely`  ${withDigits(candidate, label)}`)];
+}
+
+const DEED_WORDS: Readonly<Record<MemberDeed, SafeText>> = {
+  verify: safely`/verify`,
+  verified: safely`/verified`,
+  admit: safely`/admit`,
+  evict: safely`/evict`,
+};
+
+export function askWhom(deed: MemberDeed): SafeText {
+  return safely`say about whom: ${DEED_WORDS[deed]} and a name, or the first digits of a fingerprint; /members lists both`;
+}
+
+export function describeAsked({ deed, member }: Extract<ShownEvent, { type: 'asked' }>, label: Label): SafeText {
+  return deed === 'admit'
+    ? safely`letting ${label(member)} in`
+    : safely`throwing ${label(member)} out: the host opens the room at another onion, which takes a minute or two`;
+}
+
+export function describeAsker(member: Speaker, label: Label): SafeText {
+  return safely`${label(member)} asks to be let in: /admit ${markOf(member, label)}`;
+}
+
+export const MORE_ASKERS: SafeText = safely`more ask to be let in than are told one by one: /members lists them`;
+
+export const ACCESS_WORDS: Readonly<Record<AccessMode, SafeText>> = {
+  open: safely`the room is open: whoever has the connection string joins`,
+  knock: safely`newcomers have to be let in from now on: any member can, with /admit`,
+  locked: safely`the room is locked: nobody joins, not even with the connection string`,
+};
+
+const REMOVAL_WORDS: Readonly<Record<RemovalReason, SafeText>> = {
+  left: safely`has left`,
+  silent: safely`was taken out of the room: nothing was heard of it any more`,
+  evicted: safely`was thrown out by the host`,
+};
+const OWN_REMOVAL_WORDS: Readonly<Record<RemovalReason, SafeText>> = {
+  left: safely`you have left`,
+  silent: safely`you were taken out of the room, because nothing was heard of you: the client joins again`,
+  evicted: safely`you were thrown out by the host`,
+};
+
+export function describeRemoval(member: Speaker, reason: RemovalReason, isSelf: boolean, label: Label): SafeText {
+  return isSelf ? OWN_REMOVAL_WORDS[reason] : safely`${label(member)} ${REMOVAL_WORDS[reason]}`;
+}
+
+export const MOVED: SafeText = safely`the room moves to another onion; following, nothing is to be done`;
+
+export function describeModerated(what: 'evicted' | 'access'): SafeText {
+  return what === 'access'
+    ? safely`done: the host has signed it`
+    : safely`done: the room goes on without them. Its new connection string: docker compose exec host invite`;
+}
+
+/** What happened, and on a line of its own what to do next. */
+export function describeWarning(event: Extract<ShownEvent, { type: 'warning' }>, self: Speaker): readonly SafeText[] {
+  const [happened, next] = WARNING_WORDS[event.code](
+    event.from === undefined ? safely`somebody` : withAllDigits(event.from),
+    describeNamesakes(event.namesakes, self),
+  );
+  return [safely`WARNING: ${happened} (${safeLine(event.code)})`, safely`Next: ${next}`];
+}
+
+function withAllDigits({ name, fingerprint }: Speaker): SafeText {
+  return safely`${safeName(name)}·${safeFingerprint(fingerprint)}`;
+}
+
+function describeNamesakes(namesakes: readonly KnownSpeaker[], self: Speaker): SafeText {
+  if (namesakes.length === 0) return safely`another one`;
+  const described = namesakes.map((one) => {
+    const isSelf = one.fingerprint === self.fingerprint;
+    const whose = isSelf ? safely` (you)` : one.verified ? safely` (verified by you)` : NOTHING;
+    return safely`${withAllDigits(one)}${whose}`;
+  });
+  return joinSafe(described, COMMA);
+}
+
+type WarningWords = (who: SafeText, namesakes: SafeText) => readonly [happened: SafeText, next: SafeText];
+
+const WARNING_WORDS: Readonly<Record<WarningCode, WarningWords>> = {
+  'log-differs': (who) => [
+    safely`the relay did not show ${who} the same messages as you: it leaves out, reorders or splits the room`,
+    COMPARE_CODE,
+  ],
+  'log-rolled-back': () => [
+    safely`the relay went back behind what it had shown already: something may be kept from you or from others`,
+    COMPARE_CODE,
+  ],
+  'key-changed': (who, namesakes) => [
+    safely`${who} has another key than ${namesakes}: it has joined anew, or it is somebody else with the same name`,
+    safely`/verify it before you trust the name`,
+  ],
+  'name-taken': (who, namesakes) => [
+    safely`${who} has taken a name that is borne by ${namesakes}: two keys, two members`,
+    safely`look at the digits behind the name, and /verify whom you talk to`,
+  ],
+  'room-parted': () => [
+    safely`the room's keys have parted: you and others cannot read each other any more; the client joins again`,
+    COMPARE_CODE,
+  ],
+  'junk-commit': () => [
+    safely`somebody who has the connection string put keys into the room that fit nobody: they were refused, and the room goes on`,
+    safely`if it happens again, ask the host to lock the room (/lock) or to open another one`,
+  ],
+};

@@ -1,0 +1,50 @@
+import type { Dial } from '@sotto/client';
+import { expect, test } from 'vitest';
+import { DialOwners } from '../src/dial-owners.ts';
+
+const dial: Dial = () => Promise.reject(new Error('nobody dials here'));
+
+function invite(byte: number): { onionKey: Uint8Array; roomSecret: Uint8Array } {
+  return { onionKey: new Uint8Array(32).fill(byte), roomSecret: new Uint8Array(32).fill(byte) };
+}
+
+/** Owners that tell what is opened and closed, by the first byte of the onion's key. */
+function owners(): { ways: DialOwners; events: string[] } {
+  const events: string[] = [];
+  const ways = new DialOwners(({ onionKey: [name] }) => {
+    events.push(`open ${String(name)}`);
+    return { dial: (...given) => dial(...given), close: () => events.push(`close ${String(name)}`) };
+  });
+  return { ways, events };
+}
+
+test('one way for a room, however often it is asked for', () => {
+  const { ways, events } = owners();
+  const first = ways.dialFor(invite(1));
+  expect(ways.dialFor(invite(1))).toBe(first);
+  expect(ways.dialFor(invite(2))).not.toBe(first);
+  expect(events).toEqual(['open 1', 'open 2']);
+});
+
+test('the way to the old room is closed when the new one is joined, and all at the end, each once', () => {
+  const { ways, events } = owners();
+  ways.dialFor(invite(1));
+  ways.closeFormer();
+  expect(events).toEqual(['open 1']);
+  ways.dialFor(invite(2));
+  ways.closeFormer();
+  ways.closeFormer();
+  expect(events).toEqual(['open 1', 'open 2', 'close 1']);
+  ways.closeAll();
+  ways.closeAll();
+  expect(events).toEqual(['open 1', 'open 2', 'close 1', 'close 2']);
+});
+
+test('a room whose key is wiped after it was dialled is known again', () => {
+  const { ways, events } = owners();
+  const first = invite(1);
+  ways.dialFor(first);
+  first.onionKey.fill(0);
+  ways.dialFor(invite(1));
+  expect(events).toEqual(['open 1']);
+});

@@ -1,0 +1,68 @@
+// One or more of every event that a screen may be told, with the same member and the same text wherever one stands: a new event has to be added here.
+
+import type { Speaker, StateName, WarningCode } from '@sotto/client';
+import type { AccessMode } from '@sotto/protocol';
+import type { ShownEvent } from '../src/front-end.ts';
+
+type EachEvent = { readonly [Type in ShownEvent['type']]: readonly (ShownEvent & { readonly type: Type })[] };
+
+const STATES: readonly StateName[] = [
+  'bootstrapping',
+  'descriptor',
+  'rendezvous',
+  'joining',
+  'knocking',
+  'joined',
+  'reconnecting',
+  'closed',
+];
+const WARNINGS: readonly WarningCode[] = [
+  'log-differs',
+  'log-rolled-back',
+  'key-changed',
+  'name-taken',
+  'room-parted',
+  'junk-commit',
+];
+const MODES: readonly AccessMode[] = ['knock', 'locked', 'open'];
+
+export function everyEvent(member: Speaker, text: string): ShownEvent[] {
+  const { name, fingerprint } = member;
+  const listed = [
+    { name, fingerprint, self: false, present: true, verified: true },
+    { name, fingerprint, self: true, present: false, verified: false },
+  ];
+  const events: EachEvent = {
+    state: STATES.map((state) => ({ type: 'state', state, detail: text, code: text })),
+    message: [{ type: 'message', id: text, from: member, text }],
+    delivered: [{ type: 'delivered', id: text, by: 1 }],
+    arrived: [{ type: 'arrived', member }],
+    left: [{ type: 'left', member }],
+    removed: (['left', 'silent', 'evicted'] as const).map((reason) => ({ type: 'removed', reason, member })),
+    gap: [
+      { type: 'gap', count: 1, from: member },
+      { type: 'gap', count: 2 },
+    ],
+    error: [{ type: 'error', code: text, message: text, ref: text }],
+    epoch: [{ type: 'epoch', epoch: 3, code: [text, text] }],
+    access: MODES.map((mode) => ({ type: 'access', mode })),
+    moved: [{ type: 'moved', invite: text }],
+    moderated: (['evicted', 'access'] as const).map((what) => ({ type: 'moderated', what })),
+    members: [{ type: 'members', members: listed }],
+    warning: WARNINGS.flatMap((code) => [
+      { type: 'warning', code, message: text, from: member, namesakes: [{ name, fingerprint, verified: true }] },
+      { type: 'warning', code, message: text, namesakes: [] },
+    ]),
+    knock: [{ type: 'knock', member, waiting: 1, again: false }],
+    queued: [{ type: 'queued' }],
+    sent: [{ type: 'sent', ref: text, id: text, text }],
+    listing: [{ type: 'listing', members: listed, waiting: [member] }],
+    'safety-number': [{ type: 'safety-number', member, number: text }],
+    verified: [{ type: 'verified', member }],
+    code: [{ type: 'code', code: [text, text] }],
+    asked: (['admit', 'evict'] as const).map((deed) => ({ type: 'asked', deed, member })),
+    'member-refused': [{ type: 'member-refused', code: 'member-ambiguous', member: text, candidates: [member] }],
+    unsent: [{ type: 'unsent', refs: [text, undefined] }],
+  };
+  return Object.values(events).flat();
+}

@@ -1,0 +1,332 @@
+// A host over a real relay and stand-ins for both Tors: its room, and the move to another one when somebody is evicted.
+
+import { createPublicKey, verify } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { connect } from 'node:net';
+import type { Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { deriveRoomKeys, signCapability } from '@sotto/crypto';
+import { Host } from '@sotto/host';
+import {
+  decodeChallenge,
+  decodeFrame,
+  decodeInvite,
+  encodeAttach,
+  FrameSplitter,
+  orderStatement,
+} from '@sotto/protocol';
+import type { AccessMode, Frame, Invite, Order } from '@sotto/protocol';
+import { MemoryRoomStore, startRelay } from '@sotto/relay';
+import type { Relay } from '@sotto/relay';
+import { onionAddressOf } from '@sotto/tor';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { Seat } from './seat.ts';
+import { TorStandIn } from './tor-stand-in.ts';
+
+const LONG_MS = 50_000;
+const SHORT_MS = 300;
+/** Enough for somebody to attach, also on a busy machine. */
+const VISIT_MS = 3_000;
+const MEMBER_ID = new Uint8Array(16).fill(7);
+
+let directory: string;
+let relay: Relay;
+let tor: TorStandIn;
+let screen: Screen;
+let host: Host;
+let visitors: Visitor[];
+let seats: Seat[];
+
+/** What the host has printed. */
+class Screen {
+  text = '';
+  readonly #readers = new Set<() => void>();
+
+  print(text: string): void {
+    this.text += `${text}\n`;
+    for (const wake of this.#readers) wake();
+    this.#readers.clear();
+  }
+
+  async shows(part: string | RegExp): Promise<void> {
+    while (!(typeof part === 'string' ? this.text.includes(part) : part.test(this.text))) {
+      await new Promise<void>((resolve) => this.#readers.add(resolve));
+    }
+  }
+}
+
+/** Somebody at the relay with a connection string: what the relay says to it. */
+class Visitor {
+  readonly frames: Frame[] = [];
+  readonly closed: Promise<unknown>;
+  readonly #socket: Socket;
+  #wake: () => void = () => undefined;
+
+  constructor(invite: Invite) {
+    const keys = deriveRoomKeys(invite.roomSecret, invite.onionKey);
+    this.#socket = connect(join(directory, 'relay.sock'));
+    this.closed = once(this.#socket, 'close');
+    const splitter = new FrameSplitter();
+    this.#socket.on('data', (chunk) => {
+      const frames = splitter.push(chunk);
+      if (!frames.ok) throw new Error(frames.code);
+      for (const bytes of frames.value) {
+        const frame = decodeFrame(bytes);
+        if (!frame.ok) throw new Error(frame.code);
+        this.frames.push(frame.value);
+        const challenge = frame.value.operation === 'challenge' ? decodeChallenge(frame.value) : undefined;
+        if (challenge?.ok === true) {
+          const signature = signCapability(keys, challenge.value, 0);
+          this.#socket.write(encodeAttach({ roomId: keys.roomId, from: 0, signature }));
+        }
+      }
+      this.#wake();
+    });
+  }
+
+  /** The frame at this place, when it has come. */
+  async frame(index: number): Promise<Frame> {
+    for (;;) {
+      const frame = this.frames.at(index);
+      if (frame !== undefined) return frame;
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+  }
+
+  leave(): void {
+    this.#socket.destroy();
+  }
+}
+
+function visit(invite: Invite): Visitor {
+  const visitor = new Visitor(invite);
+  visitors.push(visitor);
+  return visitor;
+}
+
+/** What a room answers to its string: its counter, or why it admits nobody. */
+async function counterOf(invite: Invite): Promise<number | string | undefined> {
+  const frame = await visit(invite).frame(1);
+  return frame.operation === 'attached' ? frame.number : frame.code;
+}
+
+/** Joins the group. @returns the access that its head tells of. */
+async function joinAs(name: string, invite: Invite): Promise<AccessMode | undefined> {
+  const seat = await Seat.take(name, join(directory, 'relay.sock'), invite, 'x-wing');
+  seats.push(seat);
+  await seat.join();
+  return seat.membership.view?.access;
+}
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'sotto-moving-'));
+  const relayPath = join(directory, 'relay.sock');
+  const admin = { path: join(directory, 'admin.sock') };
+  relay = await startRelay({ listen: { path: relayPath }, admin, store: new MemoryRoomStore() });
+  tor = await TorStandIn.start(relayPath);
+  screen = new Screen();
+  visitors = [];
+  seats = [];
+});
+
+afterEach(async () => {
+  for (const visitor of visitors) visitor.leave();
+  for (const seat of seats) seat.leaveSeat();
+  host.stop();
+  await host.ended;
+  await tor[Symbol.asyncDispose]();
+  await relay.close();
+  await rm(directory, { recursive: true });
+});
+
+/** Starts a host and waits for its string. */
+async function open(limits: { openMs?: number; offerMs?: number; graceMs?: number } = {}): Promise<Invite> {
+  return openWith('open', limits);
+}
+
+async function openWith(
+  access: AccessMode,
+  limits: { openMs?: number; offerMs?: number; graceMs?: number },
+): Promise<Invite> {
+  const { socketPath, cookiePath } = tor.tor.address;
+  host = new Host({
+    config: {
+      torControl: socketPath,
+      torCookie: cookiePath,
+      adminSocket: join(directory, 'admin.sock'),
+      gateSocket: tor.gatePath,
+      relaySocket: join(directory, 'relay.sock'),
+      inviteSocket: join(directory, 'invite.sock'),
+      moderatorSocket: undefined,
+      access,
+      socks: tor.socks,
+    },
+    print: (text) => screen.print(text),
+    movingLimits: { openMs: LONG_MS, offerMs: LONG_MS, graceMs: LONG_MS, ...limits },
+  });
+  host.start();
+  await screen.shows('room: reachable after');
+  return inviteOf(host);
+}
+
+function inviteOf(opened: Host): Invite {
+  const invite = decodeInvite(opened.invite ?? '');
+  if (!invite.ok) throw new Error(invite.code);
+  return invite.value;
+}
+
+async function evict(): Promise<{
+  order: Order & { signature: Uint8Array };
+  move: Order & Invite & { signature: Uint8Array };
+}> {
+  const reply = await host.evict(MEMBER_ID);
+  if (!reply.ok || reply.order === undefined || reply.move === undefined) throw new Error('no offer');
+  return { order: reply.order, move: reply.move };
+}
+
+/** Ed25519 as node verifies it, with a raw public key (RFC 8410). */
+function isOrderOf({ onionKey, roomSecret }: Invite, order: Order & { readonly signature: Uint8Array }): boolean {
+  const spki = Buffer.concat([Buffer.from('302a300506032b6570032100', 'hex'), onionKey]);
+  const key = createPublicKey({ key: spki, format: 'der', type: 'spki' });
+  return verify(null, orderStatement(deriveRoomKeys(roomSecret, onionKey).roomId, order), key, order.signature);
+}
+
+describe('a host', () => {
+  test('shows a string that leads into a founded room, over one onion', async () => {
+    const invite = await open();
+    expect(await counterOf(invite)).toBe(1);
+    expect(tor.onions).toEqual([onionAddressOf(invite.onionKey)]);
+    expect(screen.text).toContain(host.invite);
+  });
+
+  test('signs a change of access with the key in its string', async () => {
+    const invite = await openWith('knock', {});
+    const reply = host.setAccess('locked');
+    if (!reply.ok || reply.order === undefined) throw new Error('no order');
+    expect(reply.order).toMatchObject({ type: 'access', number: 2, mode: 'locked' });
+    expect(isOrderOf(invite, reply.order)).toBe(true);
+    expect(isOrderOf({ ...invite, roomSecret: new Uint8Array(32) }, reply.order)).toBe(false);
+  });
+
+  test('that is not open yet orders nothing', async () => {
+    tor.isLost = () => true;
+    const opening = open();
+    await screen.shows('walking in');
+    expect(host.setAccess('locked')).toEqual({ ok: false, code: 'not-open' });
+    expect(await host.evict(MEMBER_ID)).toEqual({ ok: false, code: 'not-open' });
+    expect(host.moved()).toEqual({ ok: false, code: 'nothing-offered' });
+    tor.isLost = () => false;
+    await opening;
+  });
+});
+
+describe('an eviction', () => {
+  test('opens another room beside the one that there is, and orders both: remove, and move', async () => {
+    const before = await open();
+    const { order, move } = await evict();
+    expect(order).toMatchObject({ type: 'evict', number: 2, memberId: MEMBER_ID });
+    expect([isOrderOf(before, order), isOrderOf(before, move)]).toEqual([true, true]);
+    expect(move.roomSecret).not.toEqual(before.roomSecret);
+    expect(tor.onions).toEqual([before, move].map(({ onionKey }) => onionAddressOf(onionKey)));
+    expect(await Promise.all([counterOf(before), counterOf(move)])).toEqual([1, 1]);
+    expect(inviteOf(host)).toEqual(before);
+  });
+
+  test('ends with the room before closed: its onion gone, its members told, the new string shown', async () => {
+    const before = await open({ graceMs: SHORT_MS });
+    const member = visit(before);
+    await member.frame(1);
+    const { move } = await evict();
+    const newcomer = visit(move);
+    expect(host.moved()).toEqual({ ok: true });
+    // From now on everything speaks of the new room; the one before is still there for who has not read the word yet.
+    expect(inviteOf(host)).toEqual({ onionKey: move.onionKey, roomSecret: move.roomSecret });
+    expect(tor.onions).toHaveLength(2);
+    expect(await member.frame(2)).toMatchObject({ operation: 'closing', code: 'room-closed' });
+    await member.closed;
+    await screen.shows(/because somebody was removed[^]*sotto1/);
+    expect(screen.text.split(host.invite ?? '-')).toHaveLength(2);
+    expect(tor.onions).toEqual([onionAddressOf(move.onionKey)]);
+    expect(await counterOf(before)).toBe('not-admitted');
+    expect(newcomer.frames.map(({ operation }) => operation)).toEqual(['challenge', 'attached']);
+    // The new room is a room like any other: it moves again.
+    const again = await evict();
+    expect(again.order).toMatchObject({ number: 2 });
+    expect(isOrderOf(move, again.order)).toBe(true);
+  });
+
+  test('is one at a time, and nobody changes the access meanwhile', async () => {
+    await open();
+    const first = host.evict(MEMBER_ID);
+    expect(await host.evict(MEMBER_ID)).toEqual({ ok: false, code: 'busy' });
+    expect(host.setAccess('locked')).toEqual({ ok: false, code: 'busy' });
+    expect(host.moved()).toEqual({ ok: false, code: 'nothing-offered' });
+    expect(await first).toMatchObject({ ok: true });
+    expect(await host.evict(MEMBER_ID)).toEqual({ ok: false, code: 'busy' });
+    expect(host.moved()).toEqual({ ok: true });
+    expect(await host.evict(MEMBER_ID)).toEqual({ ok: false, code: 'busy' });
+    expect(host.setAccess('locked')).toMatchObject({ ok: true });
+  });
+
+  test('that opens no other room in time is refused, and the room goes on', async () => {
+    const before = await open({ openMs: SHORT_MS });
+    tor.isLost = (onion) => onion !== onionAddressOf(before.onionKey);
+    expect(await host.evict(MEMBER_ID)).toEqual({ ok: false, code: 'room-not-opened' });
+    await screen.shows('this one goes on');
+    await tor.tor.saw('DEL_ONION');
+    expect(tor.onions).toEqual([onionAddressOf(before.onionKey)]);
+    expect(await counterOf(before)).toBe(1);
+    expect(inviteOf(host)).toEqual(before);
+    expect(host.setAccess('knock')).toMatchObject({ ok: true });
+  });
+
+  test('that nobody carries out is given up: the other room is closed, and the room goes on', async () => {
+    const before = await open({ offerMs: VISIT_MS });
+    const { move } = await evict();
+    const early = visit(move);
+    expect(await early.frame(2)).toMatchObject({ operation: 'closing', code: 'room-closed' });
+    expect(host.moved()).toEqual({ ok: false, code: 'nothing-offered' });
+    expect(screen.text).toContain('nobody moved');
+    expect(await counterOf(before)).toBe(1);
+    expect(inviteOf(host)).toEqual(before);
+    expect((await evict()).order).toMatchObject({ number: 3 });
+  });
+
+  test('leads into a room that all who move can join, whatever the access before, and says so', async () => {
+    const before = await openWith('locked', { graceMs: SHORT_MS });
+    expect(await joinAs('first', before)).toBe('locked');
+    // The first finds a room that nobody is in; from then on it is locked.
+    await expect(joinAs('second', before)).rejects.toThrow('policy-locked');
+    const { move } = await evict();
+    expect(await joinAs('first', move)).toBe('open');
+    expect(await joinAs('second', move)).toBe('open');
+    host.moved();
+    await screen.shows('order the access again');
+    expect(host.setAccess('locked')).toMatchObject({ ok: true, order: { number: 2, mode: 'locked' } });
+  });
+
+  test('that a stop interrupts leaves nothing behind', async () => {
+    const before = await open();
+    const { move } = await evict();
+    host.stop();
+    expect(await host.ended).toBeUndefined();
+    expect(tor.onions).toEqual([]);
+    expect(await Promise.all([counterOf(before), counterOf(move)])).toEqual(['not-admitted', 'not-admitted']);
+    expect(await host.evict(MEMBER_ID)).toEqual({ ok: false, code: 'not-open' });
+  });
+
+  test('that a stop interrupts before the other room is open is answered, and leaves nothing behind', async () => {
+    const before = await open();
+    tor.isLost = (onion) => onion !== onionAddressOf(before.onionKey);
+    const answer = host.evict(MEMBER_ID);
+    await tor.tor.saw('ADD_ONION', 2);
+    host.stop();
+    expect(await answer).toEqual({ ok: false, code: 'room-not-opened' });
+    expect(await host.ended).toBeUndefined();
+    expect(tor.onions).toEqual([]);
+  });
+});
