@@ -8,6 +8,7 @@ import { COMPOSE_FILES, removeProject, runCompose } from '../../scripts/compose.
 import { RoomClient } from '../../scripts/room-client.ts';
 
 const SERVICES = ['tornet', 'tor', 'tor-client', 'gate', 'relay', 'redis', 'host'] as const;
+const CLIENTS: readonly string[] = ['client', 'host-client'];
 export type Service = (typeof SERVICES)[number];
 
 export const JOIN_LIMIT_MS = 120_000;
@@ -62,6 +63,14 @@ export class Stack {
     return client;
   }
 
+  /** The host's own client, which asks the host for the connection string and moderates the room. */
+  async joinAsHost(name: string): Promise<RoomClient> {
+    const client = new RoomClient(this.project, name, undefined, [], 'host-client');
+    this.#clients.push(client);
+    await client.joined(JOIN_LIMIT_MS);
+    return client;
+  }
+
   async join(name: string, invite: string): Promise<RoomClient> {
     const client = this.client(name, invite);
     await client.joined(JOIN_LIMIT_MS);
@@ -75,11 +84,12 @@ export class Stack {
     for (const container of await this.clientContainers()) await container.remove({ force: true });
   }
 
-  /** Containers of `docker compose run client`, newest first. */
+  /** Containers of `docker compose run client` and `host-client`, newest first. */
   async clientContainers(): Promise<Docker.Container[]> {
-    const label = [`com.docker.compose.project=${this.project}`, 'com.docker.compose.service=client'];
+    const label = [`com.docker.compose.project=${this.project}`];
     const listed = await docker.listContainers({ all: true, filters: { label } });
-    return listed.map((container) => docker.getContainer(container.Id));
+    const clients = listed.filter(({ Labels }) => CLIENTS.includes(Labels['com.docker.compose.service'] ?? ''));
+    return clients.map((container) => docker.getContainer(container.Id));
   }
 
   /** The container of the client that was started under this name. */
