@@ -8,6 +8,7 @@ import { COMPOSE_FILES, removeProject, runCompose } from '../../scripts/compose.
 import { RoomClient } from '../../scripts/room-client.ts';
 
 const SERVICES = ['tornet', 'tor', 'tor-client', 'gate', 'relay', 'redis', 'host'] as const;
+const CLIENTS: readonly string[] = ['client', 'host-client'];
 export type Service = (typeof SERVICES)[number];
 
 export const JOIN_LIMIT_MS = 120_000;
@@ -62,6 +63,14 @@ export class Stack {
     return client;
   }
 
+  /** The host's own client, which asks the host for the connection string and moderates the room. */
+  async joinAsHost(name: string): Promise<RoomClient> {
+    const client = new RoomClient(this.project, name, undefined, [], 'host-client');
+    this.#clients.push(client);
+    await client.joined(JOIN_LIMIT_MS);
+    return client;
+  }
+
   async join(name: string, invite: string): Promise<RoomClient> {
     const client = this.client(name, invite);
     await client.joined(JOIN_LIMIT_MS);
@@ -75,11 +84,21 @@ export class Stack {
     for (const container of await this.clientContainers()) await container.remove({ force: true });
   }
 
-  /** Containers of `docker compose run client`, newest first. */
+  /** Containers of `docker compose run client` and `host-client`, newest first. */
   async clientContainers(): Promise<Docker.Container[]> {
-    const label = [`com.docker.compose.project=${this.project}`, 'com.docker.compose.service=client'];
+    const label = [`com.docker.compose.project=${this.project}`];
     const listed = await docker.listContainers({ all: true, filters: { label } });
-    return listed.map((container) => docker.getContainer(container.Id));
+    const clients = listed.filter(({ Labels }) => CLIENTS.includes(Labels['com.docker.compose.service'] ?? ''));
+    return clients.map((container) => docker.getContainer(container.Id));
+  }
+
+  /** The container of the client that was started under this name. */
+  async clientContainer(name: string): Promise<Docker.Container> {
+    for (const container of await this.clientContainers()) {
+      const { Args } = await container.inspect();
+      if (Args[Args.indexOf('--name') + 1] === name) return container;
+    }
+    throw new Error(`no container of client ${name}`);
   }
 
   /** As a crash: no signal handler runs. Docker does not restart what it killed itself. */
@@ -89,6 +108,19 @@ export class Stack {
 
   async start(service: Service): Promise<void> {
     await this.container(service).start();
+  }
+
+  /** Its processes stand still from now on; what comes to them waits. A kill still ends them. */
+  async pause(service: Service): Promise<void> {
+    await this.container(service).pause();
+  }
+
+  /** Lets every service go on that stands still: what a failed test may leave behind. */
+  async thaw(): Promise<void> {
+    for (const service of SERVICES) {
+      const { State } = await this.container(service).inspect();
+      if (State.Paused) await this.container(service).unpause();
+    }
   }
 
   async isHealthy(service: Service): Promise<boolean> {

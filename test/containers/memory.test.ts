@@ -1,0 +1,271 @@
+// What was said is in the clients' memory and nowhere else: not in that of the other processes, in no log, in no file.
+
+import { randomBytes } from 'node:crypto';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { registrationOf } from '@sotto/client';
+import { decodeInvite, toHex } from '@sotto/protocol';
+import Docker from 'dockerode';
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { runCompose } from '../../scripts/compose.ts';
+import type { RoomClient } from '../../scripts/room-client.ts';
+import type { Canary, Findings } from './examiner.ts';
+import { printFigure } from './figure.ts';
+import { examineMemory, examineVolumes, NODE_IMAGE } from './side-container.ts';
+import { Stack } from './stack.ts';
+import type { Service } from './stack.ts';
+
+const MESSAGE_LIMIT_MS = 60_000;
+const TEXTS_EACH = 10;
+const SERVICES = ['tor', 'tor-client', 'gate', 'relay', 'redis', 'host'] as const satisfies readonly Service[];
+/** What each Tor keeps, stopped or running: which guards it chose, and public documents of the Tor network. */
+const GUARD_FILES = /_tor(-client)?-guards\/(state|lock|cached-(certs|microdesc-consensus|microdescs(\.new)?))$/;
+/** Of a service that runs: with it goes the memory that they are in. */
+const RUNTIME_FILES = /_tor(-client)?-control\/cookie$|_tornet\/torrc$/;
+
+const docker = new Docker();
+const stack = new Stack(inject('project'));
+
+interface Conversation {
+  readonly alice: RoomClient;
+  readonly bob: RoomClient;
+  /** What only the clients may hold. */
+  readonly said: readonly Canary[];
+  /** The host has made it, and holds it too. */
+  readonly roomSecret: readonly Canary[];
+}
+
+/** What a process has to hold for its work, so that finding nothing else in it means something. */
+const ROOM_ID = 'room id';
+const ONION_KEY = 'onion key';
+/** The same for files: the name of a node of the private Tor network. */
+const AUTHORITY: Canary = textCanary('an authority', 'authority1');
+
+let conversation: Conversation;
+let roomId: string;
+let everything: readonly Canary[];
+
+beforeAll(async () => {
+  const string = await stack.inviteWithin();
+  const invite = decodeInvite(string);
+  if (!invite.ok) throw new Error(invite.code);
+  const { onionKey, roomSecret } = invite.value;
+  conversation = { ...(await converse(string)), roomSecret: halves('room secret', roomSecret) };
+  roomId = toHex(registrationOf(invite.value).roomId);
+  everything = [
+    ...conversation.said,
+    ...conversation.roomSecret,
+    { name: ROOM_ID, hex: roomId },
+    { name: ONION_KEY, hex: toHex(onionKey) },
+  ];
+});
+afterAll(async () => {
+  await stack.thaw();
+  await stack.dismiss();
+});
+
+async function converse(invite: string): Promise<Omit<Conversation, 'roomSecret'>> {
+  const [fromAlice, fromBob] = [randomText(), randomText()];
+  const [alice, bob] = await Promise.all([stack.join(randomText(), invite), stack.join(randomText(), invite)]);
+  for (let index = 0; index < TEXTS_EACH; index += 1) {
+    alice.send(`${fromAlice} ${index}`, `${index}`);
+    bob.send(`${fromBob} ${index}`, `${index}`);
+  }
+  const last = ` ${TEXTS_EACH - 1}`;
+  await bob.until((line) => line['text'] === fromAlice + last, MESSAGE_LIMIT_MS);
+  await alice.until((line) => line['text'] === fromBob + last, MESSAGE_LIMIT_MS);
+  const said = [
+    textCanary("Alice's text", fromAlice),
+    textCanary("Bob's text", fromBob),
+    textCanary("Alice's name", alice.name),
+    textCanary("Bob's name", bob.name),
+  ];
+  return { alice, bob, said };
+}
+
+function randomText(): string {
+  return randomBytes(12).toString('hex');
+}
+
+function textCanary(name: string, text: string): Canary {
+  return { name, hex: Buffer.from(text).toString('hex') };
+}
+
+/** So that half of a secret is found, too. */
+function halves(name: string, secret: Uint8Array): Canary[] {
+  const half = secret.length / 2;
+  return [
+    { name: `${name}, first half`, hex: toHex(secret.subarray(0, half)) },
+    { name: `${name}, second half`, hex: toHex(secret.subarray(half)) },
+  ];
+}
+
+/** Names of the canaries of a list that were found. */
+function foundOf(canaries: readonly Canary[], { found }: Findings): string[] {
+  return canaries.map(({ name }) => name).filter((name) => found[name] !== undefined);
+}
+
+function namesOf(canaries: readonly Canary[]): string[] {
+  return canaries.map(({ name }) => name);
+}
+
+/** Examines a container while its processes stand still, so that nothing moves from what was not read yet to what was. */
+async function examineStill(container: Docker.Container, what: string): Promise<Findings> {
+  const { Id } = await container.inspect();
+  await container.pause();
+  try {
+    const findings = examineMemory(Id, everything);
+    const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(0)} MiB`;
+    const sum = (key: 'bytes' | 'resident'): number => findings.places.reduce((total, place) => total + place[key], 0);
+    printFigure(
+      `memory of ${what}: ${mebibytes(sum('bytes'))} read, ${mebibytes(sum('resident'))} resident, ${findings.seconds.toFixed(1)} s`,
+    );
+    return findings;
+  } finally {
+    await container.unpause();
+  }
+}
+
+describe('the examiner', () => {
+  /** Holds a secret in every form that its own encoders know, and in a file in memory. */
+  const holderScript = (inverted: string): string => `
+import { writeFileSync } from 'node:fs';
+const held = Buffer.from('${inverted}', 'hex').map((byte) => byte ^ 0xff);
+const wide = (text) => Buffer.from(text, 'utf16le');
+const hex = held.toString('hex');
+globalThis.kept = [held, wide(held.toString('latin1')), hex, wide(hex), hex.toUpperCase(), wide(hex.toUpperCase())];
+for (const around of ['', 'x', 'xy']) {
+  const whole = Buffer.concat([Buffer.from(around), held, Buffer.from(around)]);
+  for (const form of ['base64', 'base64url']) kept.push(Buffer.from(whole.toString(form)), wide(whole.toString(form)));
+}
+writeFileSync('/tmp/file', held);
+setInterval(() => kept.length, 1000);
+console.log('ready');`;
+
+  test('finds a secret in every form in which a process may hold it, and no other', async () => {
+    const [secret, other] = [randomBytes(16), randomBytes(16)];
+    const name = `${stack.project}-holder`;
+    const options = ['--name', name, '--tmpfs', '/tmp', '--network', 'none', '--log-driver', 'none'];
+    const holder = spawn('docker', ['run', '--rm', '-i', ...options, NODE_IMAGE, 'node', '-'], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+    holder.stdin.end(holderScript(toHex(secret.map((byte) => byte ^ 0xff))));
+    await once(holder.stdout, 'data');
+    try {
+      const { found } = examineMemory(name, [
+        { name: 'held', hex: toHex(secret) },
+        { name: 'not held', hex: toHex(other) },
+      ]);
+      const forms = ['as it is', 'hex', 'HEX', 'base64', 'base64url'].flatMap((form) => [form, `${form}, two-byte`]);
+      const inProcess = forms.map((form) => `${form} in /usr/local/bin/node`);
+      expect(Object.keys(found)).toEqual(['held']);
+      expect(Object.keys(found['held'] ?? {})).toEqual(
+        expect.arrayContaining([...inProcess, 'as it is in /proc/1/root/tmp/file']),
+      );
+    } finally {
+      await docker.getContainer(name).kill();
+    }
+  });
+});
+
+describe('what was said, by whom, and the secret of the room', () => {
+  test('are in the memory of both clients', async () => {
+    for (const client of [conversation.alice, conversation.bob]) {
+      const findings = await examineStill(await stack.clientContainer(client.name), 'a client');
+      expect(foundOf(everything, findings)).toEqual(namesOf(everything));
+    }
+  });
+
+  // The control is what each has to hold for its work. Both Tors carry ATTACH frames, which name the room, to and from the onion's own encryption.
+  test.each([
+    { service: 'relay', control: ROOM_ID, passing: [] },
+    { service: 'redis', control: ROOM_ID, passing: [] },
+    { service: 'gate', control: ONION_KEY, passing: [] },
+    { service: 'tor-client', control: ONION_KEY, passing: [ROOM_ID] },
+    { service: 'tor', control: ONION_KEY, passing: [ROOM_ID] },
+  ] as const)('are not in the memory of $service, where the $control is', async ({ service, control, passing }) => {
+    const { found } = await examineStill(stack.container(service), service);
+    const known: readonly string[] = [control, ...passing];
+    expect(Object.keys(found)).toContain(control);
+    expect(Object.keys(found).filter((name) => !known.includes(name))).toEqual([]);
+  });
+
+  test('are not in the memory of the host either, but for the secret, which it made and shows', async () => {
+    const findings = await examineStill(stack.container('host'), 'host');
+    const { said, roomSecret } = conversation;
+    expect(foundOf(said, findings)).toEqual([]);
+    expect(foundOf(roomSecret, findings)).toEqual(namesOf(roomSecret));
+  });
+
+  test('are in no log of Docker: there is none', async () => {
+    for (const container of await everyContainer()) {
+      await expect(container.logs({ stdout: true, stderr: true })).rejects.toThrow('does not support reading');
+    }
+  });
+
+  test('are in no layer of a container: nothing was written there but the places of mounts', async () => {
+    for (const container of await everyContainer()) {
+      const { Mounts, HostConfig } = await container.inspect();
+      const mounts = [...Mounts.map(({ Destination }) => Destination), ...Object.keys(HostConfig.Tmpfs ?? {})];
+      const changed = (await container.changes()) as readonly { readonly Path: string }[] | null;
+      const written = (changed ?? []).map(({ Path }) => Path).filter((path) => !isMountPlace(path, mounts));
+      expect(written).toEqual([]);
+    }
+  });
+
+  test('are in no file of a volume', async () => {
+    const findings = examineVolumes(await volumes(), [...everything, AUTHORITY]);
+    expect(Object.keys(findings.found)).toEqual([AUTHORITY.name]);
+    const files = findings.places.map(({ name }) => name);
+    expect(files.filter((name) => !GUARD_FILES.test(name) && !RUNTIME_FILES.test(name))).toEqual([]);
+  });
+});
+
+describe('at the end', () => {
+  const ended: Service[] = [];
+  afterAll(async () => {
+    for (const service of ended.reverse()) await stack.start(service);
+    if (ended.length > 0) await stack.inviteWithin();
+  });
+
+  test('the clients are gone, the room is gone from Redis, and what both Tors have written says nothing of it', async () => {
+    const { alice, bob } = conversation;
+    const containers = await Promise.all([alice, bob].map((client) => stack.clientContainer(client.name)));
+    expect(await Promise.all([alice.quit(), bob.quit()])).toEqual([0, 0]);
+    for (const container of containers) await expect(container.inspect()).rejects.toMatchObject({ statusCode: 404 });
+    expect(roomsInRedis()).toBe('1');
+    for (const service of ['host', 'tor', 'tor-client'] as const) {
+      ended.push(service);
+      await stack.container(service).stop();
+    }
+    expect(roomsInRedis()).toBe('0');
+    // Tor writes its state when it ends.
+    const findings = examineVolumes(await volumes(), [...everything, AUTHORITY]);
+    expect(Object.keys(findings.found)).toEqual([AUTHORITY.name]);
+    const files = findings.places.map(({ name }) => name).filter((name) => !name.endsWith('_tornet/torrc'));
+    expect(files.filter((name) => !GUARD_FILES.test(name))).toEqual([]);
+    expect(files.filter((name) => name.endsWith('/state'))).toHaveLength(2);
+  });
+});
+
+async function everyContainer(): Promise<Docker.Container[]> {
+  const clients = await stack.clientContainers();
+  expect(clients).toHaveLength(2);
+  return [...SERVICES.map((service) => stack.container(service)), ...clients];
+}
+
+async function volumes(): Promise<string[]> {
+  const listed = await docker.listVolumes({ filters: { label: [`com.docker.compose.project=${stack.project}`] } });
+  return listed.Volumes.map(({ Name }) => Name);
+}
+
+/** A mount's own folder, one above it, or the init program that Docker mounts (`init: true`). */
+function isMountPlace(path: string, mounts: readonly string[]): boolean {
+  const places = [...mounts, '/sbin/docker-init', '/usr/sbin/docker-init'];
+  return places.some((place) => place === path || place.startsWith(`${path}/`));
+}
+
+/** Redis lets nobody list its keys; this one is named after the room (its pattern is in docker-compose.yml). */
+function roomsInRedis(): string {
+  return runCompose(stack.project, ['exec', '-T', 'redis', 'redis-cli', 'exists', `room:{${roomId}}`]).stdout.trim();
+}
