@@ -1,6 +1,6 @@
 // How this member comes into the group and stays in it: from the head by a commit of its own, by a welcome, and again after it has missed something.
 
-import { encodeFetch } from '@sotto/protocol';
+import { encodeFetch, toHex } from '@sotto/protocol';
 import { closeWith } from './ending.ts';
 import { beginCommit, runErrands, sendCommit } from './errands.ts';
 import type { GroupOpened, GroupView } from './group-membership.ts';
@@ -10,6 +10,7 @@ import {
   CONFIRM_AGAIN_MS,
   CONFIRM_WAIT_MS,
   FETCH_RETRY_MS,
+  FOLLOW_WAIT_MS,
   KNOCK_LIMIT_MS,
   ROTATE_SOON_MS,
   UNANSWERED_MAX,
@@ -213,8 +214,8 @@ function enterRoom(session: Session, turn: Turn): Session {
   setRotation(session, turn);
   const outbox = enqueueFirst(session.outbox, { type: 'presence', standing: 'arriving' });
   const arriving: Session = { ...session, outbox, belonging: { phase: 'arriving' } };
-  if (isAlone(arriving)) return confirm(arriving, turn);
-  setTimer(turn, 'confirm', CONFIRM_WAIT_MS);
+  if (isAlone(arriving) && arriving.awaited.length === 0) return confirm(arriving, turn);
+  setTimer(turn, 'confirm', arriving.awaited.length > 0 ? FOLLOW_WAIT_MS : CONFIRM_WAIT_MS);
   return pump(arriving, turn);
 }
 
@@ -224,12 +225,17 @@ function isAlone({ view }: Session): boolean {
 
 /** Another member was understood under these keys: this is the room. */
 export function confirm(session: Session, turn: Turn): Session {
-  if (session.belonging.phase !== 'arriving') return session;
+  if (session.belonging.phase !== 'arriving' || isAwaitingOthers(session)) return session;
   clearTimer(turn, 'confirm');
   const inside: Session = { ...session, belonging: { phase: 'inside' }, unanswered: 0 };
   const joined = inside.stay === 'new' ? announceJoined(inside, turn) : inside;
   if (joined === inside) emit(turn, { type: 'state', state: 'joined' });
   return runErrands(pump(joined, turn), turn);
+}
+
+/** Who was in the room that moved here and is not heard yet: what is said before it comes it would never hear. */
+function isAwaitingOthers({ awaited, inbox }: Session): boolean {
+  return awaited.some((memberKey) => inbox.members.get(toHex(memberKey))?.standing !== 'here');
 }
 
 /**
@@ -238,6 +244,7 @@ export function confirm(session: Session, turn: Turn): Session {
  */
 export function takeUnanswered(session: Session, turn: Turn): Session {
   if (session.belonging.phase !== 'arriving') return session;
+  if (session.awaited.length > 0) return stopAwaiting({ ...session, awaited: [] }, turn);
   const unanswered = session.unanswered + 1;
   // Somebody speaks, and cannot be read: they have other keys.
   const isElsewhere = session.log.foreign > 0;
@@ -248,6 +255,14 @@ export function takeUnanswered(session: Session, turn: Turn): Session {
   setTimer(turn, 'confirm', CONFIRM_AGAIN_MS);
   if (unanswered === UNANSWERED_MAX + 1) warn(turn, 'nobody-answers', undefined);
   return session.stay === 'new' ? announceJoined({ ...session, unanswered }, turn) : { ...session, unanswered };
+}
+
+/** They have had their time. Whoever is there is talked to. */
+function stopAwaiting(session: Session, turn: Turn): Session {
+  const isHeard = [...session.inbox.members.values()].some(({ standing }) => standing === 'here');
+  if (isAlone(session) || isHeard) return confirm(session, turn);
+  setTimer(turn, 'confirm', CONFIRM_WAIT_MS);
+  return session;
 }
 
 function announceJoined(session: Session, turn: Turn): Session {

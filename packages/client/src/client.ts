@@ -252,12 +252,12 @@ export class Client {
   }
 
   /** The same member, with the same key, in the room that goes on elsewhere. */
-  #move({ invite, texts }: Extract<Effect, { type: 'move' }>): void {
+  #move({ invite, texts, awaited }: Extract<Effect, { type: 'move' }>): void {
     this.#options.tell({ type: 'moved', invite: encodeInvite(invite) });
     this.#keepAccess(this.#session.view?.access);
     this.#invite = invite;
     this.#dial = this.#options.dialFor(invite);
-    this.#restart(texts);
+    this.#restart(texts, awaited);
   }
 
   /** The same room, with another key: nobody else is in its group who could miss the old one. */
@@ -271,12 +271,12 @@ export class Client {
     });
   }
 
-  #restart(texts: readonly Draft[]): void {
+  #restart(texts: readonly Draft[], awaited: readonly Uint8Array[] = []): void {
     for (const cancel of this.#timers.values()) cancel();
     this.#timers.clear();
     this.#putAway();
     this.#keyring = new Keyring(this.#invite, this.#identity, this.#options);
-    this.#session = createSession(this.#options.name, texts);
+    this.#session = createSession(this.#options.name, texts, awaited);
     this.#step({ type: 'start' });
   }
 

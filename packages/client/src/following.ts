@@ -224,13 +224,13 @@ function takeSaid(
   const { memberKey, content } = said;
   // Our own frame that is not awaited was shown before: the relay replays it.
   if (equalBytes(memberKey, turn.room.memberKey)) return session;
-  const readable = confirm(noteReadable(session, sequence, turn), turn);
+  const readable = noteReadable(session, sequence, turn);
   if (content.type === 'move') return follow(readable, content, turn);
   const compared = compareLog(readable, memberKey, content, turn);
   // A receipt counts only from who has seen the same log.
   const believed = compared.agrees ? content : { ...content, seen: 0 };
   const taken = takeContent(compared.session.inbox, memberKey, believed, turn.now);
-  let next: Session = { ...compared.session, inbox: taken.inbox };
+  let next = confirm({ ...compared.session, inbox: taken.inbox }, turn);
   for (const event of taken.events) next = answerInbox(announce(next, event, turn), event, turn);
   return content.type === 'roll-call' ? takeRollCall(next, turn) : next;
 }
@@ -253,7 +253,9 @@ function follow(session: Session, move: Move, turn: Turn): Session {
   if (session.stay === 'leaving' || !turn.room.isOrderedMove(move)) return session;
   const { onionKey, roomSecret } = move;
   turn.effects.push({ type: 'hang-up' });
-  turn.effects.push({ type: 'move', invite: { onionKey, roomSecret }, texts: unsentTexts(session.outbox) });
+  const awaited = (session.view?.members ?? []).flatMap(({ memberKey, self }) => (self ? [] : [memberKey]));
+  const texts = unsentTexts(session.outbox);
+  turn.effects.push({ type: 'move', invite: { onionKey, roomSecret }, texts, awaited });
   return { ...session, link: { phase: 'closed' } };
 }
 

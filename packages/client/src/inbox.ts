@@ -13,6 +13,8 @@ export interface Member {
   readonly standing: 'unheard' | 'here' | 'gone';
   /** When it was last heard, or when it was first seen in the group (ms). */
   readonly heardAt: number;
+  /** The sequence number behind which it came into the group: what is older it cannot have read. */
+  readonly since: number;
   readonly number: number;
   readonly seen: number;
   /** Its next jump in numbers is part of a gap that was already shown. */
@@ -76,18 +78,19 @@ export function takeRoster(
   const members = new Map<string, Member>();
   for (const memberKey of memberKeys) {
     const key = toHex(memberKey);
-    members.set(key, inbox.members.get(key) ?? newMember(memberKey, now));
+    members.set(key, inbox.members.get(key) ?? newMember(memberKey, inbox.seen, now));
   }
   const removed = [...inbox.members].flatMap(([key, member]) => (members.has(key) ? [] : [member]));
   return { inbox: { ...inbox, members }, removed };
 }
 
-function newMember(memberKey: Uint8Array, now: number): Member {
+function newMember(memberKey: Uint8Array, since: number, now: number): Member {
   return {
     memberKey,
     name: '',
     standing: 'unheard',
     heardAt: now,
+    since,
     number: 0,
     seen: 0,
     // Its frames before we came, or before it came, are not missing.

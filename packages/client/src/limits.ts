@@ -99,3 +99,5 @@ export const CONFIRM_AGAIN_MS = 30_000;
 /** So many frames that nothing opens while members are missed: there may be two groups. Acted upon once in so much time. */
 export const FOREIGN_FRAMES_MAX = 3;
 export const PARTED_AGAIN_MS = 1_200_000;
+/** After a move own words wait so long for those who are to follow. */
+export const FOLLOW_WAIT_MS = 20_000;

@@ -139,6 +139,8 @@ export interface Session {
   readonly errands: readonly Errand[];
   /** Commits in a row that the relay refused. */
   readonly tries: number;
+  /** After a move: the keys of those who are to follow, for whom this member waits with its words. */
+  readonly awaited: readonly Uint8Array[];
   /** Joins in a row that nobody has answered. */
   readonly unanswered: number;
   /** When this member has joined again because the room seemed to be parted (ms). */
@@ -173,7 +175,7 @@ export type TimerName =
   | 'leave'
   /** Asks for the head again. */
   | 'fetch'
-  /** Nobody has answered. */
+  /** Nobody has answered, or somebody has not followed. */
   | 'confirm'
   /** Tries an errand again. */
   | 'errand'
@@ -243,7 +245,12 @@ export type Effect =
   /** To the host: everybody has been told where the room goes on. */
   | { readonly type: 'moved' }
   /** Goes on in another room, with what nobody has heard yet. */
-  | { readonly type: 'move'; readonly invite: Invite; readonly texts: readonly Draft[] }
+  | {
+      readonly type: 'move';
+      readonly invite: Invite;
+      readonly texts: readonly Draft[];
+      readonly awaited: readonly Uint8Array[];
+    }
   /** Goes on in this room, as another member: one that is alone in its group cannot join again as itself. */
   | { readonly type: 'begin-anew'; readonly texts: readonly Draft[] }
   | { readonly type: 'end' };
@@ -271,8 +278,12 @@ const NOTHING_SEEN: LogSeen = {
   differing: [],
 };
 
-/** `texts`: what a member brings along from the room that moved here. */
-export function createSession(name: string, texts: readonly Draft[] = []): Session {
+/** `texts`: what a member brings along from the room that moved here; `awaited`: who is to follow. */
+export function createSession(
+  name: string,
+  texts: readonly Draft[] = [],
+  awaited: readonly Uint8Array[] = [],
+): Session {
   return {
     link: { phase: 'idle' },
     stay: 'new',
@@ -290,6 +301,7 @@ export function createSession(name: string, texts: readonly Draft[] = []): Sessi
     commit: { phase: 'none' },
     errands: [],
     tries: 0,
+    awaited,
     unanswered: 0,
     partedAt: undefined,
     junkToldAt: undefined,

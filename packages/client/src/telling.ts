@@ -115,7 +115,7 @@ export function gap(turn: Turn, count: number, member: Member | undefined): void
 export function tellDelivered(session: Session, turn: Turn): Session {
   const others = presentMembers(session.inbox);
   const tracked = session.tracked.map((text) => {
-    const by = others.filter((member) => member.seen >= text.sequence).length;
+    const by = others.filter(({ seen, since }) => seen >= text.sequence && since < text.sequence).length;
     if (by <= text.by) return text;
     emit(turn, { type: 'delivered', id: text.id, by });
     return { ...text, by };

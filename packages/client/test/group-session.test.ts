@@ -127,6 +127,25 @@ describe('a group', () => {
   });
 });
 
+describe('a receipt', () => {
+  test('is not counted of who came after the text', async () => {
+    const room = new Rehearsal();
+    const anna = await room.join('Anna');
+    await room.clock.advance(2 * (RANK_FIRST_MS + DEPARTING_RANK_MS));
+    anna.client.say('to nobody', 'r');
+    await room.clock.advance(1);
+    const ben = await room.join('Ben');
+    await room.clock.advance(5 * RECEIPT_DELAY_MS);
+    expect(told(anna, 'sent')).toHaveLength(1);
+    expect(told(anna, 'delivered')).toEqual([]);
+    // Control: of who was there it is.
+    anna.client.say('to Ben');
+    await room.clock.advance(5 * RECEIPT_DELAY_MS);
+    expect(textsOf(ben)).toEqual(['to Ben']);
+    expect(told(anna, 'delivered')).toHaveLength(1);
+  });
+});
+
 describe('leaving a group', () => {
   test('takes the leaver out of it within seconds, by one commit', async () => {
     const room = new Rehearsal();

@@ -2,7 +2,13 @@ import { encodeInvite } from '@sotto/protocol';
 import { describe, expect, test } from 'vitest';
 import { ModeratorError } from '../src/index.ts';
 import type { Moderator } from '../src/index.ts';
-import { ACCESS_AFTER_MOVE_MS, DEPARTING_RANK_MS, KNOCK_LIMIT_MS, RANK_FIRST_MS } from '../src/limits.ts';
+import {
+  ACCESS_AFTER_MOVE_MS,
+  DEPARTING_RANK_MS,
+  FOLLOW_WAIT_MS,
+  KNOCK_LIMIT_MS,
+  RANK_FIRST_MS,
+} from '../src/limits.ts';
 import { Rehearsal, statesOf, textsOf, told } from './rehearsal.ts';
 import type { Seat } from './rehearsal.ts';
 
@@ -90,6 +96,42 @@ describe('an eviction', () => {
     expect(textsOf(host)).toEqual(['one', 'two']);
     expect(textsOf(mallory)).toEqual([]);
     expect(told(anna, 'sent').map(({ ref }) => ref)).toEqual(['one', 'two']);
+  });
+
+  test('keeps what is said at once until those who follow can hear it', async () => {
+    const { room, next, moderator } = await openHouse();
+    const elsewhere = [next];
+    const slow = (dial: number) => ({ latencyMs: () => (dial === 0 ? 0 : 3_000) });
+    const host = await room.join('Host', { moderator, elsewhere });
+    const anna = await room.join('Anna', { elsewhere, conditions: slow });
+    const mallory = await room.join('Mallory', { elsewhere });
+    await settle(room);
+    host.client.evict(mallory.client.fingerprint);
+    await room.clock.advance(1_000);
+    expect(told(host, 'moved')).toHaveLength(1);
+    host.client.say('is everybody here?', 'q');
+    await room.clock.advance(2_000);
+    expect(told(host, 'sent')).toEqual([]);
+    await room.clock.advance(FOLLOW_WAIT_MS + 20_000);
+    expect(told(host, 'sent').map(({ ref }) => ref)).toEqual(['q']);
+    expect(textsOf(anna)).toEqual(['is everybody here?']);
+  });
+
+  test('waits for those who do not follow only so long', async () => {
+    const { room, next, moderator } = await openHouse();
+    const elsewhere = [next];
+    const host = await room.join('Host', { moderator, elsewhere });
+    const anna = await room.join('Anna', { elsewhere });
+    const mallory = await room.join('Mallory', { elsewhere });
+    await settle(room);
+    anna.streams.at(-1)?.cut();
+    anna.client.leave();
+    host.client.evict(mallory.client.fingerprint);
+    await room.clock.advance(FOLLOW_WAIT_MS + 5_000);
+    expect(statesOf(host).at(-1)).toBe('joined');
+    host.client.say('nobody?', 'q');
+    await room.clock.advance(100);
+    expect(told(host, 'sent').map(({ ref }) => ref)).toEqual(['q']);
   });
 
   test('is refused to who is not the host, and of who is not there', async () => {

@@ -7,7 +7,7 @@ import type { Invite } from '@sotto/protocol';
 import { adviseDial, byteStreamOf, connectGate, dialOnion, onionAddressOf, TorError } from '@sotto/tor';
 import type { FetchState, GateClient, NetworkKind, TorErrorCode } from '@sotto/tor';
 import type { Doors } from './environment.ts';
-import { DESCRIPTOR_POLL_MS, TOR_STUCK_LIMIT_MS } from './limits.ts';
+import { REDIAL_TIMEOUTS_MS, DESCRIPTOR_POLL_MS, TOR_STUCK_LIMIT_MS } from './limits.ts';
 
 /** A way to the relay and its end. `close` takes the onion's key back and wipes ours. */
 export interface DialOwner {
@@ -68,6 +68,8 @@ class OnionDial {
   readonly #seed: ReturnType<typeof registrationOf>['clientAuthorisationSeed'];
   #gate: GateClient | undefined;
   #isClosed = false;
+  /** Dials that have failed since the last stream; undefined before the first stream. */
+  #failedSince: number | undefined;
   #onStage: (stage: GateStage) => void = () => undefined;
 
   constructor(options: OnionDialOptions) {
@@ -170,7 +172,14 @@ class OnionDial {
     const watch = new AbortController();
     const watching = this.#watchDescriptor(gate, tell, watch.signal);
     try {
-      return await dialOnion({ socks: this.#options.doors.socks, onion: this.#address, signal });
+      const { socks } = this.#options.doors;
+      const timeoutMs = REDIAL_TIMEOUTS_MS[this.#failedSince ?? REDIAL_TIMEOUTS_MS.length];
+      const socket = await dialOnion({ socks, onion: this.#address, signal, ...(timeoutMs && { timeoutMs }) });
+      this.#failedSince = 0;
+      return socket;
+    } catch (error) {
+      if (this.#failedSince !== undefined) this.#failedSince += 1;
+      throw error;
     } finally {
       watch.abort();
       await watching;

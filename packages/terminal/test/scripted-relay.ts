@@ -205,7 +205,11 @@ export class ScriptedRelay {
 
   #fetch(connection: Connection, frame: Frame): void {
     const request = decodeFetch(frame);
-    if (!request.ok || request.value.what === 'log') throw new Error('the client fetched no head');
+    if (!request.ok) throw new Error('the client fetched something that is no request');
+    if (request.value.what === 'log') {
+      for (let { from } = request.value; from <= this.#log.length; from += 1) this.#send(connection, from);
+      return;
+    }
     const which = request.value.what;
     const { bytes, counter, last } = which === 'head' ? this.#heads.head : this.#heads.previous;
     for (let offset = 0; offset === 0 || offset < bytes.length; offset += HEAD_DATA_BYTES) {
