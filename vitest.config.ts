@@ -10,14 +10,14 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['packages/*/test/*.test.ts', 'test/meta/*.test.ts', 'test/scenario/*.test.ts'],
+          include: ['packages/*/test/*.test.ts', 'test/meta/*.test.ts'],
           testTimeout: MINUTE_MS,
         },
       },
       {
         test: {
           name: 'real',
-          include: ['packages/*/test/real/*.test.ts'],
+          include: ['packages/*/test/real/*.test.ts', 'test/scenario/*.test.ts'],
           fileParallelism: false,
           testTimeout: 5 * MINUTE_MS,
           hookTimeout: 5 * MINUTE_MS,

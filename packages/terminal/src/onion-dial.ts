@@ -174,7 +174,12 @@ class OnionDial {
     try {
       const { socks } = this.#options.doors;
       const timeoutMs = REDIAL_TIMEOUTS_MS[this.#failedSince ?? REDIAL_TIMEOUTS_MS.length];
-      const socket = await dialOnion({ socks, onion: this.#address, signal, ...(timeoutMs && { timeoutMs }) });
+      const socket = await dialOnion({
+        socks,
+        onion: this.#address,
+        signal,
+        ...(timeoutMs === undefined ? {} : { timeoutMs }),
+      });
       this.#failedSince = 0;
       return socket;
     } catch (error) {
