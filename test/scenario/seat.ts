@@ -135,7 +135,8 @@ export class Seat {
   async sayGoodbye(): Promise<void> {
     this.#number += 1;
     const { signature } = proveLeave(this.membership.identity, this.#keys.roomId);
-    const content = { type: 'presence', standing: 'leaving', name: this.name, signature } as const;
+    const before = new Uint8Array(16);
+    const content = { type: 'presence', before, standing: 'leaving', name: this.name, signature } as const;
     while (!(await this.#publish(await this.membership.seal({ ...this.#header(), ...content })))) continue;
   }
 

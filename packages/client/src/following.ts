@@ -25,7 +25,9 @@ import {
   loseSight,
   noteByMember,
   noteReadable,
+  noteText,
   noteUnreadable,
+  owesBefore,
   warn,
 } from './watching.ts';
 
@@ -181,11 +183,12 @@ function takeEcho(session: Session, departed: Departed, sequence: number, turn: 
     emit(turn, { type: 'moderated', what: 'evicted' });
     return follow(next, draft.move, turn);
   }
-  if (draft.type !== 'text' || draft.index !== draft.count - 1) return next;
+  if (draft.type !== 'text') return next;
+  if (draft.index !== draft.count - 1) return noteText(next);
   const id = messageId(turn.room.memberKey, number - draft.index);
   emit(turn, { type: 'sent', ref: draft.ref, id });
   const tracked = [...next.tracked, { id, sequence, by: 0 }].slice(-TRACKED_TEXTS_MAX);
-  return { ...next, tracked };
+  return { ...noteText(next), tracked };
 }
 
 /** A body that is not an echo of ours: another member's, a commit's, a dummy, or noise of the relay. */
@@ -200,19 +203,37 @@ function takeOthers(
     case 'content':
       return takeSaid(session, sequence, opened, turn);
     case 'epoch':
-      return takeEpoch(session, sequence, opened, view, turn);
+      return carryOver(session, takeEpoch(forgetOutside(session, opened), sequence, opened, view, turn), turn);
     case 'removed':
       if (session.stay === 'leaving' || opened.reason === 'left') return close(session, turn, undefined, undefined);
       return opened.reason === 'evicted' ? closeWith(session, turn, 'evicted') : rejoin(session, turn);
     case 'knock':
       return takeKnock(session, opened, turn);
     case 'welcome':
-      return takeWelcome(session, turn);
+      // It begins in the middle of an epoch: what was seen of another one before it was removed is not this one's.
+      return takeWelcome({ ...session, log: loseSight(session.log, 0) }, turn);
     case 'refused':
       return opened.by === 'own' ? commitVoid(session, turn) : session;
     case 'nothing':
       return takeNothing(session, sequence, opened, turn);
   }
+}
+
+/** Who comes in by a commit of its own was outside: whatever it has seen of an epoch, it was not the one before. */
+function forgetOutside(session: Session, opened: Extract<GroupOpened, { kind: 'epoch' }>): Session {
+  const comesIn = opened.by === 'own' && session.belonging.phase === 'joining';
+  return comesIn ? { ...session, log: loseSight(session.log, 0) } : session;
+}
+
+/** What was said last in the epoch that `session` was in is compared in the next: everybody owes a receipt there. */
+function carryOver(session: Session, next: Session, turn: Turn): Session {
+  return owesBefore(session.log, next.log) ? oweReceipt(next, 'due', turn) : next;
+}
+
+/** The first debt starts the wait: were it each, a lively room would never be answered. */
+function oweReceipt(session: Session, receipt: 'owed' | 'due', turn: Turn): Session {
+  if (session.receipt === 'none') setTimer(turn, 'receipt', RECEIPT_DELAY_MS);
+  return { ...session, receipt: session.receipt === 'due' ? 'due' : receipt };
 }
 
 function takeSaid(
@@ -226,7 +247,7 @@ function takeSaid(
   if (equalBytes(memberKey, turn.room.memberKey)) return session;
   const readable = noteReadable(session, sequence, turn);
   if (content.type === 'move') return follow(readable, content, turn);
-  const compared = compareLog(readable, memberKey, content, turn);
+  const compared = compareLog(content.type === 'text' ? noteText(readable) : readable, memberKey, content, turn);
   // A receipt counts only from who has seen the same log.
   const believed = compared.agrees ? content : { ...content, seen: 0 };
   const taken = takeContent(compared.session.inbox, memberKey, believed, turn.now);
@@ -262,9 +283,7 @@ function follow(session: Session, move: Move, turn: Turn): Session {
 export function answerInbox(session: Session, event: InboxEvent, turn: Turn): Session {
   switch (event.type) {
     case 'text':
-      // The first text starts the wait: were it each, a lively room would never be answered.
-      if (session.receipt === 'none') setTimer(turn, 'receipt', RECEIPT_DELAY_MS);
-      return { ...session, receipt: 'owed' };
+      return oweReceipt(session, 'owed', turn);
     case 'asked':
       return queueOnce(session, { type: 'presence', standing: 'here' });
     case 'arrived':

@@ -1,5 +1,6 @@
 // What a session is made of: where it stands, what happens to it, and what it asks of the world.
 
+import { LOG_HASH_BYTES } from '@sotto/protocol';
 import type { Attached, CommitNotice, Content, HeadName, Invite, RelayCode } from '@sotto/protocol';
 import type { ClientCode } from './errors.ts';
 import type { ClientEvent, StateEvent } from './events.ts';
@@ -109,6 +110,14 @@ export interface LogSeen {
   readonly foreign: number;
   /** Fingerprints of members who have said in this epoch that they saw another log. */
   readonly differing: readonly string[];
+  /** The epoch began behind this entry; 0 if that was not seen. */
+  readonly start: number;
+  /** Whether a text was said in this epoch. */
+  readonly spoken: boolean;
+  /** The last hash of the epoch before; zeros if this member was not in it or cannot tell. */
+  readonly before: Uint8Array;
+  /** Fingerprints of members who have said in this epoch that they saw the one before as this member did. */
+  readonly agreeing: readonly string[];
 }
 
 /** Somebody who asks to be let in. */
@@ -159,8 +168,11 @@ export interface Session {
   readonly tracked: readonly TrackedText[];
   /** Texts that came before their speakers' names. */
   readonly unnamed: readonly InboxText[];
-  /** `owed`: a text was shown since our last frame, and the receipt's timer runs. */
-  readonly receipt: 'none' | 'owed';
+  /**
+   * `owed`: a text was shown since our last frame, and the receipt's timer runs. `due`: an epoch with a text in it has ended, so that only a frame
+   * will do that says what was before.
+   */
+  readonly receipt: 'none' | 'owed' | 'due';
 }
 
 export type TimerName =
@@ -276,6 +288,10 @@ const NOTHING_SEEN: LogSeen = {
   unreadable: 0,
   foreign: 0,
   differing: [],
+  start: 0,
+  spoken: false,
+  before: new Uint8Array(LOG_HASH_BYTES),
+  agreeing: [],
 };
 
 /** `texts`: what a member brings along from the room that moved here; `awaited`: who is to follow. */

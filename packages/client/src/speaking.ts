@@ -78,10 +78,16 @@ function departNext(session: Session, turn: Turn): Session {
   const number = session.number + 1;
   const outbox = depart(session.outbox, draft, number);
   turn.effects.push({ type: 'seal', ticket: outbox.ticket, content: toContent(draft, number, session, turn) });
-  clearTimer(turn, 'receipt');
+  const receipt = session.receipt === 'due' && !saysBefore(draft) ? 'due' : 'none';
+  if (receipt === 'none') clearTimer(turn, 'receipt');
   const sinceRotation = session.sinceRotation + (draft.type === 'text' ? 1 : 0);
   if (sinceRotation === ROTATE_AFTER_FRAMES) setTimer(turn, 'rotate', Math.round(turn.chance() * ROTATE_SOON_MS));
-  return { ...session, number, sinceRotation, receipt: 'none', outbox };
+  return { ...session, number, sinceRotation, receipt, outbox };
+}
+
+/** Whether it tells how this member saw the epoch before. PROTOCOL.md §5.10. */
+function saysBefore({ type }: Draft): boolean {
+  return type === 'presence' || type === 'receipt';
 }
 
 /** A frame is sealed: it leaves at once, unless it has to wait for the connection, the counter or an earlier frame that goes again first. */
@@ -93,15 +99,16 @@ export function takeSealed(session: Session, ticket: number, body: Uint8Array, t
 
 function toContent(draft: Draft, number: number, session: Session, { room }: Turn): Content {
   const header = { number, seen: session.inbox.seen, logHash: seenHash(session.log) };
+  const { before } = session.log;
   switch (draft.type) {
     case 'text':
       return { ...header, type: 'text', index: draft.index, count: draft.count, bytes: draft.bytes };
     case 'presence':
       return draft.standing === 'leaving'
-        ? { ...header, type: 'presence', standing: 'leaving', name: session.name, signature: room.leaveSignature }
-        : { ...header, type: 'presence', standing: draft.standing, name: session.name };
+        ? { ...header, type: 'presence', before, standing: 'leaving', name: session.name, signature: room.leaveSignature }
+        : { ...header, type: 'presence', before, standing: draft.standing, name: session.name };
     case 'receipt':
-      return { ...header, type: 'receipt' };
+      return { ...header, type: 'receipt', before };
     case 'roll-call':
       return { ...header, type: 'roll-call' };
     case 'move':

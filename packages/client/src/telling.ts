@@ -12,7 +12,7 @@ import { decodeText } from './text.ts';
 import type { Room } from './room-access.ts';
 import type { Session, Turn } from './session-state.ts';
 import { emit, setTimer } from './turn.ts';
-import { warn } from './watching.ts';
+import { hasSeen, warn } from './watching.ts';
 
 /** Everybody who can read, oneself first: whoever is in the group and has not asked to be removed. */
 export function listMembers(session: Session, room: Room): ListedMember[] {
@@ -115,7 +115,7 @@ export function gap(turn: Turn, count: number, member: Member | undefined): void
 export function tellDelivered(session: Session, turn: Turn): Session {
   const others = presentMembers(session.inbox);
   const tracked = session.tracked.map((text) => {
-    const by = others.filter(({ seen, since }) => seen >= text.sequence && since < text.sequence).length;
+    const by = others.filter((member) => hasSeen(session.log, member, text.sequence)).length;
     if (by <= text.by) return text;
     emit(turn, { type: 'delivered', id: text.id, by });
     return { ...text, by };

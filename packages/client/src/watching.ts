@@ -26,9 +26,11 @@ export function warn(turn: Turn, code: WarningCode, from: Speaker | undefined): 
   emit(turn, { type: 'warning', code, message: WARNING_CODES[code], ...(from === undefined ? {} : { from }) });
 }
 
-/** An epoch has begun behind entry `sequence`: all its members begin at the same hash. */
+/** An epoch has begun behind entry `sequence`: all its members begin at the same hash. What the one before ended with is kept, to be said in this one. */
 export function startSeen(log: LogSeen, authenticator: Uint8Array, sequence: number): LogSeen {
-  return { ...log, hashes: [startLog(authenticator, sequence)], last: sequence, differing: [] };
+  const hashes = [startLog(authenticator, sequence)];
+  const epoch = { start: sequence, spoken: false, before: seenHash(log), differing: [], agreeing: [] };
+  return { ...log, ...epoch, hashes, last: sequence };
 }
 
 export function extendSeen(log: LogSeen, sequence: number, body: Uint8Array): LogSeen {
@@ -41,6 +43,16 @@ export function extendSeen(log: LogSeen, sequence: number, body: Uint8Array): Lo
 /** Entries up to `sequence` are lost: until the next epoch this member cannot tell what the log is. */
 export function loseSight(log: LogSeen, sequence: number): LogSeen {
   return { ...log, hashes: [], lost: Math.max(log.lost, sequence) };
+}
+
+/** A text was said, by whomever: in the next epoch everybody says how this one was seen. */
+export function noteText(session: Session): Session {
+  return session.log.spoken ? session : { ...session, log: { ...session.log, spoken: true } };
+}
+
+/** Whether all who were in the epoch that `log` saw last owe it to the others to say how it ended. */
+export function owesBefore(ended: LogSeen, { before }: LogSeen): boolean {
+  return ended.spoken && !isZero(before);
 }
 
 /** What goes into every message. */
@@ -93,7 +105,13 @@ export function forgetNoise(session: Session, now: number): Session {
   return { ...session, log: { ...session.log, foreign: 0 } };
 }
 
-/** A message came as entry `session.inbox.seen`; its sender must have seen what we saw up to where it says, and nothing that comes behind it. */
+/** What a comparison shows: `unknown` if one of the two cannot tell. */
+type Compared = 'same' | 'other' | 'unknown';
+
+/**
+ * A message came as entry `session.inbox.seen`; its sender must have seen what we saw up to where it says, and nothing that comes behind it, and
+ * the same end of the epoch before. `agrees`: it has seen what we saw in this epoch.
+ */
 export function compareLog(
   session: Session,
   memberKey: Uint8Array,
@@ -101,12 +119,30 @@ export function compareLog(
   turn: Turn,
 ): { readonly session: Session; readonly agrees: boolean } {
   const { log, inbox } = session;
-  if (isZero(content.logHash) || log.hashes.length === 0) return { session, agrees: false };
-  const own = log.hashes[log.hashes.length - 1 - (log.last - content.seen)];
-  const agrees = content.seen < inbox.seen && own !== undefined && equalBytes(own, content.logHash);
-  if (agrees) return { session, agrees };
   const who = fingerprint(memberKey);
-  if (log.differing.includes(who)) return { session, agrees };
-  warn(turn, 'log-differs', { name: inbox.members.get(toHex(memberKey))?.name ?? '', fingerprint: who });
-  return { session: { ...session, log: { ...log, differing: [...log.differing, who] } }, agrees };
+  const now = compareNow(session, content);
+  const before = compareBefore(log, content);
+  const agreeing = before === 'same' && !log.agreeing.includes(who) ? [...log.agreeing, who] : log.agreeing;
+  const differs = (now === 'other' || before === 'other') && !log.differing.includes(who);
+  if (differs) warn(turn, 'log-differs', { name: inbox.members.get(toHex(memberKey))?.name ?? '', fingerprint: who });
+  const differing = differs ? [...log.differing, who] : log.differing;
+  return { session: { ...session, log: { ...log, agreeing, differing } }, agrees: now === 'same' };
+}
+
+function compareNow({ log, inbox }: Session, { seen, logHash }: Content): Compared {
+  if (isZero(logHash) || log.hashes.length === 0) return 'unknown';
+  const own = log.hashes[log.hashes.length - 1 - (log.last - seen)];
+  return seen < inbox.seen && own !== undefined && equalBytes(own, logHash) ? 'same' : 'other';
+}
+
+function compareBefore(log: LogSeen, content: Content): Compared {
+  if (content.type !== 'presence' && content.type !== 'receipt') return 'unknown';
+  if (isZero(content.before) || isZero(log.before)) return 'unknown';
+  return equalBytes(content.before, log.before) ? 'same' : 'other';
+}
+
+/** Whether `member` was there and has seen entry `sequence`: one of an earlier epoch, only if it saw the end of the one before as we did. */
+export function hasSeen(log: LogSeen, member: Member, sequence: number): boolean {
+  if (member.seen < sequence || member.since >= sequence) return false;
+  return sequence > log.start || log.agreeing.includes(fingerprint(member.memberKey));
 }

@@ -69,7 +69,14 @@ export class GroupLog {
   }
 }
 
-type Said = Content extends infer Each ? (Each extends Content ? Omit<Each, keyof ContentHeader> : never) : never;
+/** What a member says of the log who has missed something. */
+export const CANNOT_TELL = { seen: 0, logHash: new Uint8Array(16), before: new Uint8Array(16) } as const;
+
+type Said = Content extends infer Each
+  ? Each extends Content
+    ? Omit<Each, keyof ContentHeader | 'before'>
+    : never
+  : never;
 
 /** A member and how far it has read. */
 export class GroupReader {
@@ -139,7 +146,7 @@ export class GroupReader {
 
   async publish(say: () => Said): Promise<void> {
     this.#number += 1;
-    const content = { number: this.#number, seen: 0, logHash: new Uint8Array(16), ...say() } as Content;
+    const content = { number: this.#number, ...CANNOT_TELL, ...say() } as Content;
     // A refused frame is sealed again under the epoch that has begun meanwhile.
     while (this.log.publish(await this.membership.seal(content), this.#counter) === 'stale') await this.read();
   }

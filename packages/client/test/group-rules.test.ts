@@ -11,7 +11,7 @@ import { WARRANTS_MAX } from '../src/limits.ts';
 import { OwnMessages } from '../src/own-messages.ts';
 import { hear, mayRemoveSilent, unheard } from '../src/roll-call.ts';
 import type { RollCall } from '../src/roll-call.ts';
-import { named, readAll, room, viewOf } from './group-log.ts';
+import { CANNOT_TELL, named, readAll, room, viewOf } from './group-log.ts';
 import type { GroupLog } from './group-log.ts';
 import { Rogue } from './group-rogue.ts';
 
@@ -166,9 +166,8 @@ describe('own messages', () => {
   test('that the relay turns round are counted alike by all: a roll call that nobody could open is none', async () => {
     const { log, members } = await room(100, ['anna', 'ben']);
     const [anna, ben] = [named(members, 'anna'), named(members, 'ben')];
-    const header = { seen: 0, logHash: new Uint8Array(16) };
-    const call = await anna.membership.seal({ ...header, type: 'roll-call', number: 1 });
-    const later = await anna.membership.seal({ ...header, type: 'receipt', number: 2 });
+    const call = await anna.membership.seal({ ...CANNOT_TELL, type: 'roll-call', number: 1 });
+    const later = await anna.membership.seal({ ...CANNOT_TELL, type: 'receipt', number: 2 });
     log.publish(later, log.counter);
     log.publish(call, log.counter);
     await readAll(members);

@@ -14,8 +14,10 @@ import {
   ROTATE_MOST_MS,
   ROTATE_SOON_MS,
 } from '../src/limits.ts';
+import type { AccessMode, Moderator, SignedOrder } from '../src/moderator.ts';
 import { Rehearsal, gapsOf, statesOf, textsOf, told } from './rehearsal.ts';
 import type { Seat } from './rehearsal.ts';
+import type { Entry } from './scripted-relay.ts';
 
 const NAMES = ['Anna', 'Ben', 'Cleo', 'Dora', 'Emil'];
 
@@ -353,6 +355,104 @@ describe('a relay that shows members different rooms', () => {
     await room.clock.advance(2 * RECEIPT_DELAY_MS);
     expect(textsOf(ben)).toEqual(['second', 'first']);
     expect(warningsOf(ben)).toContain('log-differs');
+  });
+
+  /** The next two entries that come to `connection` come in the other order. */
+  function swapNext(room: Rehearsal, connection: number): void {
+    const held: Entry[] = [];
+    room.relay.shape = (entry, to) => {
+      if (to !== connection || held.length === 2) return [entry];
+      held.push(entry);
+      const [first] = held;
+      if (first === entry || first === undefined) return [];
+      return [
+        { sequence: first.sequence, body: entry.body },
+        { sequence: entry.sequence, body: first.body },
+      ];
+    };
+  }
+
+  /** Anna, who can begin an epoch at any moment, and two others. */
+  async function gatherAround(room: Rehearsal): Promise<[Seat, Seat, Seat]> {
+    const setAccess = (mode: AccessMode): Promise<SignedOrder> => Promise.resolve(room.signer.access(mode));
+    const unused = (): never => {
+      throw new Error('not asked for here');
+    };
+    const moderator: Moderator = { setAccess, evict: unused, moved: unused };
+    const seats = [await room.join('Anna', { moderator }), await room.join('Ben'), await room.join('Cleo')] as const;
+    await room.clock.advance(2 * (RANK_FIRST_MS + DEPARTING_RANK_MS));
+    return [...seats];
+  }
+
+  /** Two say something at once, and before anybody has sent a receipt a new epoch has begun. */
+  async function sayLast(room: Rehearsal, seats: readonly [Seat, Seat, Seat]): Promise<void> {
+    const [anna, , cleo] = seats;
+    const epoch = epochOf(anna) ?? 0;
+    const { length } = room.relay.arrivals;
+    anna.client.say('first');
+    cleo.client.say('second');
+    await room.clock.advance(1);
+    anna.client.setAccess('knock');
+    await room.clock.advance(100);
+    expect(seats.map(epochOf)).toEqual([epoch + 1, epoch + 1, epoch + 1]);
+    expect(room.relay.arrivals.length - length).toBe(2);
+  }
+
+  test('by changing the order of what is said last in an epoch is found out in the next, though nothing more is said', async () => {
+    const room = new Rehearsal();
+    const seats = await gatherAround(room);
+    const [, ben] = seats;
+    swapNext(room, ben.connection());
+    await sayLast(room, seats);
+    expect(textsOf(ben)).toEqual(['second', 'first']);
+    expect(seats.map(warningsOf)).toEqual([[], [], []]);
+    await room.clock.advance(2 * RECEIPT_DELAY_MS);
+    // Ben saw something else than each of the others, and each of the others something else than he.
+    expect(seats.map(warningsOf)).toEqual([['log-differs'], ['log-differs', 'log-differs'], ['log-differs']]);
+    await room.clock.advance(5 * PRESENCE_INTERVAL_MS);
+    expect(seats.map((seat) => warningsOf(seat).length)).toEqual([1, 2, 1]);
+  });
+
+  test('does not make a text count as delivered to who has seen it elsewhere, in this epoch or the next', async () => {
+    const room = new Rehearsal();
+    const seats = await gatherAround(room);
+    const [anna, ben] = seats;
+    swapNext(room, ben.connection());
+    await sayLast(room, seats);
+    await room.clock.advance(5 * PRESENCE_INTERVAL_MS);
+    const id = told(anna, 'sent').find(({ ref }) => ref === undefined)?.id;
+    expect(told(anna, 'delivered').filter((event) => event.id === id)).toEqual([{ type: 'delivered', id, by: 1 }]);
+    anna.client.say('third');
+    await room.clock.advance(2 * RECEIPT_DELAY_MS);
+    expect(told(anna, 'delivered').at(-1)?.by).toBe(2);
+  });
+
+  test('control: in an honest room what is said last in an epoch is delivered to all, and nobody is warned', async () => {
+    const room = new Rehearsal();
+    const seats = await gatherAround(room);
+    await sayLast(room, seats);
+    const { length } = room.relay.arrivals;
+    await room.clock.advance(2 * RECEIPT_DELAY_MS);
+    // One receipt each, and no more for an epoch in which nothing was said.
+    expect(room.relay.arrivals.length - length).toBe(3);
+    expect(told(seats[0], 'delivered').map(({ by }) => by)).toEqual([1, 2]);
+    seats[0].client.setAccess('open');
+    await room.clock.advance(2 * RECEIPT_DELAY_MS);
+    expect(room.relay.arrivals.length - length).toBe(3);
+    expect(seats.map(warningsOf)).toEqual([[], [], []]);
+  });
+
+  test('is not believed by a text: who speaks at once in the new epoch sends its receipt all the same', async () => {
+    const room = new Rehearsal();
+    const seats = await gatherAround(room);
+    const [, ben] = seats;
+    swapNext(room, ben.connection());
+    await sayLast(room, seats);
+    for (const seat of seats) seat.client.say('at once');
+    await room.clock.advance(RECEIPT_DELAY_MS / 2);
+    expect(seats.map(warningsOf)).toEqual([[], [], []]);
+    await room.clock.advance(2 * RECEIPT_DELAY_MS);
+    expect(seats.map((seat) => warningsOf(seat).length)).toEqual([1, 2, 1]);
   });
 
   test('by going back and growing again while they are away is found out', async () => {

@@ -25,6 +25,8 @@ const STANDINGS = { arriving: 1, here: 2, leaving: 3 } as const;
 const FRAGMENT_COUNT_MAX = 256;
 /** kind 1 + length 2. */
 const MESSAGE_HEADER_BYTES = 3;
+/** before 16 + standing 1 + name length 1. */
+const PRESENCE_LEAST_BYTES: number = LOG_HASH_BYTES + 2;
 
 /** What fills an envelope. A dummy is told from a member's frame only by who can open it. PROTOCOL.md §5.2. */
 export type Plaintext = { readonly kind: 'dummy' } | ({ readonly kind: 'member' } & MemberFrame);
@@ -53,20 +55,22 @@ export type Content = ContentHeader &
   (
     | { readonly type: 'text'; readonly index: number; readonly count: number; readonly bytes: Uint8Array }
     | Presence
-    | { readonly type: 'receipt' }
+    | ({ readonly type: 'receipt' } & EpochBefore)
     | { readonly type: 'roll-call' }
     | Move
   );
 
-type Presence =
-  | { readonly type: 'presence'; readonly standing: 'arriving' | 'here'; readonly name: string }
-  /** `signature`: 64 bytes, that of the member's leave proof. PROTOCOL.md §5.8. */
-  | {
-      readonly type: 'presence';
-      readonly standing: 'leaving';
-      readonly name: string;
-      readonly signature: Uint8Array;
-    };
+/** What carries on the log hash of one epoch into the next. PROTOCOL.md §5.10. */
+interface EpochBefore {
+  /** 16 bytes: the log of the epoch before this one as the member saw it, to its end; zeros if it was not there or cannot tell. */
+  readonly before: Uint8Array;
+}
+
+type Presence = EpochBefore & { readonly type: 'presence'; readonly name: string } & (
+    | { readonly standing: 'arriving' | 'here' }
+    /** `signature`: 64 bytes, that of the member's leave proof. PROTOCOL.md §5.8. */
+    | { readonly standing: 'leaving'; readonly signature: Uint8Array }
+  );
 
 /** Text bytes that one fragment carries in an envelope with this much room. PROTOCOL.md §5.4. */
 export function fragmentCapacity(plaintextBytes: number): number {
@@ -109,6 +113,7 @@ export function encodeContent(content: Content, encodeText: (text: string) => Ui
     case 'presence':
       return encodePresence(content, encodeText(content.name));
     case 'receipt':
+      return header(content, LOG_HASH_BYTES).put(content.before).bytes;
     case 'roll-call':
       return header(content, 0).bytes;
     case 'move': {
@@ -120,7 +125,8 @@ export function encodeContent(content: Content, encodeText: (text: string) => Ui
 
 function encodePresence(content: ContentHeader & Presence, name: Uint8Array): Uint8Array {
   const signature = content.standing === 'leaving' ? content.signature : new Uint8Array(0);
-  return header(content, 2 + name.length + signature.length)
+  return header(content, PRESENCE_LEAST_BYTES + name.length + signature.length)
+    .put(content.before)
     .u8(STANDINGS[content.standing])
     .u8(name.length)
     .put(name)
@@ -145,7 +151,8 @@ export function decodeContent(
     case TYPES.presence:
       return decodePresence(reader, head, decodeText);
     case TYPES.receipt:
-      return reader.remaining === 0 ? accept({ ...head, type: 'receipt' }) : refuse('content-length');
+      if (reader.remaining !== LOG_HASH_BYTES) return refuse('content-length');
+      return accept({ ...head, type: 'receipt', before: reader.rest() });
     case TYPES['roll-call']:
       return reader.remaining === 0 ? accept({ ...head, type: 'roll-call' }) : refuse('content-length');
     case TYPES.move: {
@@ -183,7 +190,8 @@ function decodePresence(
   head: ContentHeader,
   decodeText: (bytes: Uint8Array) => string | undefined,
 ): Decoded<Content, ContentCode> {
-  if (reader.remaining < 2) return refuse('content-length');
+  if (reader.remaining < PRESENCE_LEAST_BYTES) return refuse('content-length');
+  const before = reader.take(LOG_HASH_BYTES);
   const standingNumber = reader.u8();
   const standing = (Object.keys(STANDINGS) as Standing[]).find((key) => STANDINGS[key] === standingNumber);
   if (standing === undefined) return refuse('content-kind');
@@ -192,9 +200,6 @@ function decodePresence(
   if (length + signatureBytes !== reader.remaining) return refuse('content-length');
   const name = decodeText(reader.take(length));
   if (name === undefined || length === 0 || length > NAME_BYTES_MAX) return refuse('content-text');
-  return accept(
-    standing === 'leaving'
-      ? { ...head, type: 'presence', standing, name, signature: reader.rest() }
-      : { ...head, type: 'presence', standing, name },
-  );
+  const presence = { ...head, type: 'presence', before, name } as const;
+  return accept(standing === 'leaving' ? { ...presence, standing, signature: reader.rest() } : { ...presence, standing });
 }

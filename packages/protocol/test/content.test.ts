@@ -4,6 +4,7 @@ import {
   bodyBytes,
   concatBytes,
   CONTENT_CODES,
+  CONTENT_HEADER_BYTES,
   cutText,
   decodeContent,
   decodePlaintext,
@@ -42,18 +43,14 @@ const name = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 48 }).filter
 });
 const bytesOf = (length: number): fc.Arbitrary<Uint8Array> => fc.uint8Array({ minLength: length, maxLength: length });
 const header = { number: above, seen, logHash: bytesOf(LOG_HASH_BYTES) };
-const presenceType = fc.constant('presence' as const);
+const before = bytesOf(LOG_HASH_BYTES);
+const presenceHeader = { type: fc.constant('presence' as const), ...header, before };
 
 const contents: fc.Arbitrary<Content> = fc.oneof(
-  fc.record({ type: fc.constantFrom('receipt' as const, 'roll-call' as const), ...header }),
-  fc.record({ type: presenceType, ...header, standing: fc.constantFrom('arriving' as const, 'here' as const), name }),
-  fc.record({
-    type: presenceType,
-    ...header,
-    standing: fc.constant('leaving' as const),
-    name,
-    signature: bytesOf(64),
-  }),
+  fc.record({ type: fc.constant('receipt' as const), ...header, before }),
+  fc.record({ type: fc.constant('roll-call' as const), ...header }),
+  fc.record({ ...presenceHeader, standing: fc.constantFrom('arriving' as const, 'here' as const), name }),
+  fc.record({ ...presenceHeader, standing: fc.constant('leaving' as const), name, signature: bytesOf(64) }),
   fc.record({
     type: fc.constant('move' as const),
     ...header,
@@ -81,12 +78,14 @@ const text = encodeContent(
   { type: 'text', number: 9, seen: 3, logHash, index: 1, count: 2, bytes: encode('hello') },
   encode,
 );
-const presence = encodeContent({ type: 'presence', ...first, standing: 'here', name: 'Anna' }, encode);
-const farewell = encodeContent(
-  { type: 'presence', ...first, standing: 'leaving', name: 'Anna', signature: new Uint8Array(64).fill(8) },
-  encode,
-);
-const receipt = encodeContent({ type: 'receipt', ...first }, encode);
+const named = { type: 'presence', ...first, before: new Uint8Array(LOG_HASH_BYTES).fill(6), name: 'Anna' } as const;
+const presence = encodeContent({ ...named, standing: 'here' }, encode);
+const farewell = encodeContent({ ...named, standing: 'leaving', signature: new Uint8Array(64).fill(8) }, encode);
+const receipt = encodeContent({ type: 'receipt', ...first, before: named.before }, encode);
+/** Where the standing stands, the name's length, and the name. */
+const STANDING_AT = CONTENT_HEADER_BYTES + LOG_HASH_BYTES;
+const NAME_LENGTH_AT = STANDING_AT + 1;
+const NAME_AT = NAME_LENGTH_AT + 1;
 const rollCall = encodeContent({ type: 'roll-call', ...first }, encode);
 const move = encodeContent(
   {
@@ -110,9 +109,11 @@ describe('content', () => {
 
   const refusals: readonly (readonly [string, ContentCode, Uint8Array])[] = [
     ['an unknown type', 'content-kind', changed(receipt, 0, 9)],
-    ['an unknown standing', 'content-kind', changed(presence, 33, 9)],
+    ['an unknown standing', 'content-kind', changed(presence, STANDING_AT, 9)],
     ['a header one byte short', 'content-length', receipt.slice(0, 32)],
     ['no bytes', 'content-length', new Uint8Array(0)],
+    ['a receipt without what was before', 'content-length', receipt.slice(0, CONTENT_HEADER_BYTES)],
+    ['a receipt one byte short', 'content-length', receipt.slice(0, -1)],
     ['a receipt with something behind', 'content-length', concatBytes(receipt, Uint8Array.of(0))],
     ['a roll call with something behind', 'content-length', concatBytes(rollCall, Uint8Array.of(0))],
     ['a move one byte short', 'content-length', move.slice(0, -1)],
@@ -122,18 +123,18 @@ describe('content', () => {
     ['a presence with a proof', 'content-length', concatBytes(presence, new Uint8Array(64))],
     ['a fragment without its count', 'content-length', text.slice(0, 36)],
     ['a fragment above the limit of a text', 'content-length', concatBytes(text, new Uint8Array(TEXT_BYTES_MAX))],
-    ['a presence without a name length', 'content-length', presence.slice(0, 34)],
+    ['a presence without a name length', 'content-length', presence.slice(0, NAME_LENGTH_AT)],
     ['a name shorter than its length', 'content-length', presence.slice(0, -1)],
     ['a name longer than its length', 'content-length', concatBytes(presence, encode('a'))],
     ['number 0', 'content-number', changed(receipt, 8, 0)],
     ['a number above 2^53-1', 'content-number', changed(receipt, 2, 0x20)],
     ['a seen above 2^53-1', 'content-number', changed(receipt, 10, 0x20)],
-    ['a name that is not UTF-8', 'content-text', changed(presence, 35, 0xff)],
-    ['an empty name', 'content-text', changed(presence.slice(0, 35), 34, 0)],
+    ['a name that is not UTF-8', 'content-text', changed(presence, NAME_AT, 0xff)],
+    ['an empty name', 'content-text', changed(presence.slice(0, NAME_AT), NAME_LENGTH_AT, 0)],
     [
       'a name of 49 bytes',
       'content-text',
-      concatBytes(changed(presence.slice(0, 35), 34, 49), new Uint8Array(49).fill(97)),
+      concatBytes(changed(presence.slice(0, NAME_AT), NAME_LENGTH_AT, 49), new Uint8Array(49).fill(97)),
     ],
     ['a count of 0', 'fragment-index', changed(text, 36, 0)],
     ['an index as high as the count', 'fragment-index', changed(text, 34, 2)],
@@ -147,7 +148,7 @@ describe('content', () => {
 
   test('control: what these were made from is accepted', () => {
     for (const bytes of [text, presence, farewell, receipt, rollCall, move]) expect(read(bytes).ok).toBe(true);
-    const longest = concatBytes(changed(presence.slice(0, 35), 34, 48), new Uint8Array(48).fill(97));
+    const longest = concatBytes(changed(presence.slice(0, NAME_AT), NAME_LENGTH_AT, 48), new Uint8Array(48).fill(97));
     expect(read(longest).ok).toBe(true);
   });
 });
