@@ -105,7 +105,14 @@ function toContent(draft: Draft, number: number, session: Session, { room }: Tur
       return { ...header, type: 'text', index: draft.index, count: draft.count, bytes: draft.bytes };
     case 'presence':
       return draft.standing === 'leaving'
-        ? { ...header, type: 'presence', before, standing: 'leaving', name: session.name, signature: room.leaveSignature }
+        ? {
+            ...header,
+            type: 'presence',
+            before,
+            standing: 'leaving',
+            name: session.name,
+            signature: room.leaveSignature,
+          }
         : { ...header, type: 'presence', before, standing: draft.standing, name: session.name };
     case 'receipt':
       return { ...header, type: 'receipt', before };

@@ -201,5 +201,7 @@ function decodePresence(
   const name = decodeText(reader.take(length));
   if (name === undefined || length === 0 || length > NAME_BYTES_MAX) return refuse('content-text');
   const presence = { ...head, type: 'presence', before, name } as const;
-  return accept(standing === 'leaving' ? { ...presence, standing, signature: reader.rest() } : { ...presence, standing });
+  return accept(
+    standing === 'leaving' ? { ...presence, standing, signature: reader.rest() } : { ...presence, standing },
+  );
 }
