@@ -489,6 +489,23 @@ describe('a relay that shows members different rooms', () => {
     expect(warningsOf(anna)).toEqual(['log-differs']);
   });
 
+  test('control: who is removed unheard, and comes in again, was not in the epoch before, and warns nobody', async () => {
+    const room = new Rehearsal();
+    const [anna, ben, cleo] = await gather(room, 3);
+    if (cleo === undefined) throw new Error('nobody');
+    const unheard = ben.connection();
+    const removed = (): number => told(anna, 'removed').length;
+    room.relay.keeps = (arrival) => arrival.connection !== unheard || removed() > 0;
+    for (let waited = 0; waited < 10 && removed() === 0; waited += 1) await room.clock.advance(PRESENCE_INTERVAL_MS);
+    expect(removed()).toBe(1);
+    anna.client.say('meanwhile');
+    await room.clock.advance(PRESENCE_INTERVAL_MS);
+    expect(anna.client.members()).toHaveLength(3);
+    await expectTalk(room, [anna, ben, cleo], 'again');
+    await room.clock.advance(2 * PRESENCE_INTERVAL_MS);
+    for (const seat of [anna, ben, cleo]) expect(warningsOf(seat)).toEqual([]);
+  });
+
   test('control: none of this happens in an honest room, cuts and all', async () => {
     const room = new Rehearsal();
     const seats = await gather(room, 4);
