@@ -40,7 +40,7 @@ export async function refuseFaults<Value>(
 async function decodeMessage(bytes: Uint8Array, limit: number): Promise<Decoded<MLSMessage, GroupCode>> {
   if (bytes.length === 0 || bytes.length > limit) return refuse('group-bytes-size');
   // The decoder hands out views: of a copy, so that the caller may do with its buffer as it likes.
-  const decoded = await refuseFaults('group-bytes-malformed', () => decodeMlsMessage(bytes.slice(), 0));
+  const decoded = await refuseFaults('group-bytes-malformed', () => decodeMlsMessage(Uint8Array.from(bytes), 0));
   if (!decoded.ok) return decoded;
   const [message] = decoded.value ?? [undefined];
   if (message === undefined) return refuse('group-bytes-malformed');
@@ -125,7 +125,7 @@ export function decodeMessageBytes(context: GroupContext, bytes: Uint8Array): De
     epoch: new DataView(bytes.buffer, bytes.byteOffset, EPOCH_BYTES).getBigUint64(0),
     contentType: 'application',
     authenticatedData: new Uint8Array(0),
-    encryptedSenderData: bytes.slice(EPOCH_BYTES, EPOCH_BYTES + SENDER_DATA_BYTES),
-    ciphertext: bytes.slice(EPOCH_BYTES + SENDER_DATA_BYTES),
+    encryptedSenderData: Uint8Array.from(bytes.subarray(EPOCH_BYTES, EPOCH_BYTES + SENDER_DATA_BYTES)),
+    ciphertext: Uint8Array.from(bytes.subarray(EPOCH_BYTES + SENDER_DATA_BYTES)),
   });
 }

@@ -383,6 +383,6 @@ async function epochKeys(context: GroupContext, state: ClientState): Promise<Epo
   return {
     epoch: state.groupContext.epoch,
     envelopeKey: deriveEpochFrameKey(context.keys, await exportEnvelopeSecret(context, state)),
-    authenticator: state.keySchedule.epochAuthenticator.slice(),
+    authenticator: Uint8Array.from(state.keySchedule.epochAuthenticator),
   };
 }

@@ -18,7 +18,7 @@ export interface GroupIdentity {
 
 /** @returns the same member, with a secret of its own to destroy: for the room to which its room has moved. */
 export function copyGroupIdentity({ memberId, memberKey, secret }: GroupIdentity): GroupIdentity {
-  return { memberId, memberKey, secret: new Secret(secret.use((seed) => seed.slice())) };
+  return { memberId, memberKey, secret: new Secret(secret.use((seed) => Uint8Array.from(seed))) };
 }
 
 export function createGroupIdentity(random: RandomSource): GroupIdentity {

@@ -23,17 +23,17 @@ export interface GroupKeys {
   readonly roomSecret: Secret;
 }
 
-/** @returns the group's keys. Both arguments are copied and stay the caller's. */
+/** @returns the group's keys. Both arguments are copied and stay the caller's; `slice` of a Buffer would be a view. */
 export function deriveGroupKeys(roomSecret: Uint8Array, roomId: Uint8Array): GroupKeys {
   if (roomSecret.length !== ROOM_SECRET_BYTES) throw new RangeError('a room secret of another length');
   if (roomId.length !== ROOM_ID_BYTES) throw new RangeError('a room id of another length');
   return {
     groupId: deriveKey(roomSecret, LABELS.groupId).slice(0, GROUP_ID_BYTES),
-    roomId: roomId.slice(),
+    roomId: Uint8Array.from(roomId),
     credentialKey: new Secret(deriveKey(roomSecret, LABELS.memberCredential)),
     headKey: new Secret(deriveKey(roomSecret, LABELS.head)),
     joinKey: new Secret(deriveKey(roomSecret, LABELS.join)),
-    roomSecret: new Secret(roomSecret.slice()),
+    roomSecret: new Secret(Uint8Array.from(roomSecret)),
   };
 }
 

@@ -58,7 +58,7 @@ export interface KeyPackagePair {
 /** The signing key is copied: states are zeroed when they end, the identity outlives them. */
 export function makeKeyPackage(context: GroupContext, identity: GroupIdentity): Promise<KeyPackagePair> {
   const { memberId, memberKey } = identity;
-  const signKey = identity.secret.use((seed) => seed.slice());
+  const signKey = identity.secret.use((seed) => Uint8Array.from(seed));
   return generateKeyPackageWithKey(
     makeCredential(context.keys, memberId, memberKey),
     context.capabilities,

@@ -3,8 +3,8 @@ import { SeededRandom } from '@sotto/test-kit';
 import { describe, expect, test } from 'vitest';
 import { makeCredential, memberIdOf } from '../src/group-context.ts';
 import { deriveEpochFrameKey } from '../src/group-keys.ts';
-import { deriveGroupKeys, destroyGroupKeys } from '../src/group.ts';
-import { hex, newKeys } from './group-house.ts';
+import { copyGroupIdentity, createGroupIdentity, deriveGroupKeys, destroyGroupKeys } from '../src/group.ts';
+import { hex, newKeys, openEngine } from './group-house.ts';
 
 const random = new SeededRandom(41);
 const derive = (secret: Uint8Array, label: string): string =>
@@ -28,6 +28,33 @@ describe('the group’s keys', () => {
     for (const secret of [keys.credentialKey, keys.headKey, keys.joinKey, keys.roomSecret]) {
       expect(() => secret.use(() => 0)).toThrow('after its end');
     }
+  });
+
+  test('leave a caller’s Buffers alone, and do not change with them: `slice` of a Buffer is no copy', () => {
+    const [secret, id] = [random.bytes(32), random.bytes(16)];
+    const [roomSecret, roomId] = [Buffer.from(secret), Buffer.from(id)];
+    const keys = deriveGroupKeys(roomSecret, roomId);
+    const plain = deriveGroupKeys(secret, id);
+    const own = (): (string | undefined)[] => [hex(keys.roomId), keys.roomSecret.use(hex)];
+    expect(own()).toEqual([hex(id), hex(secret)]);
+    destroyGroupKeys(keys);
+    expect([hex(roomSecret), hex(roomId)]).toEqual([hex(secret), hex(id)]);
+    const again = deriveGroupKeys(roomSecret, roomId);
+    roomSecret.fill(0);
+    roomId.fill(0);
+    expect([hex(again.roomId), again.roomSecret.use(hex)]).toEqual([hex(plain.roomId), plain.roomSecret.use(hex)]);
+  });
+
+  test('a member that was made of Buffers outlives its copy, its key packages and its states', async () => {
+    const identity = createGroupIdentity((length) => Buffer.from(random.bytes(length)));
+    const seed = identity.secret.use(hex);
+    copyGroupIdentity(identity).secret.destroy();
+    expect(identity.secret.use(hex)).toBe(seed);
+    const engine = await openEngine(newKeys());
+    (await engine.createKeyPackage(identity)).destroy();
+    expect(identity.secret.use(hex)).toBe(seed);
+    (await engine.createGroup(identity)).destroy();
+    expect(identity.secret.use(hex)).toBe(seed);
   });
 
   test('an epoch’s envelope key needs both halves', () => {
