@@ -28,14 +28,15 @@ function percentile(values: readonly number[], percent: number): number {
   return sorted[Math.ceil((sorted.length * percent) / 100) - 1] ?? Number.NaN;
 }
 
-function printArrival({ join, commit, firstMessage }: Arrival): void {
-  const parts = [`join ${seconds(join)}`, `commit ${seconds(commit)}`, `first message ${seconds(firstMessage)}`];
+async function printArrival({ name, join, commit }: Arrival): Promise<void> {
+  const text = await room.say(name);
+  const parts = [`join ${seconds(join)}`, `commit ${seconds(commit)}`, `first message ${seconds(text)}`];
   printFigure(`${room.size} members: ${parts.join(', ')}`);
 }
 
 async function arriveAt(size: number): Promise<void> {
   await room.growTo(size - 1);
-  printArrival(await room.arrive());
+  await printArrival(await room.arrive());
   expect(room.size).toBe(size);
 }
 
@@ -48,7 +49,7 @@ describe('the figures of a room', { timeout: LIMIT_MS }, () => {
     while (joins.length < JOINS_MEASURED) {
       const arrival = await room.arrive();
       joins.push(arrival.join);
-      if (room.size === 32) printArrival(arrival);
+      if (room.size === 32) await printArrival(arrival);
     }
     const [p50, p95, most] = [50, 95, 100].map((percent) => percentile(joins, percent)) as [number, number, number];
     const range = `${room.size - JOINS_MEASURED + 1} to ${room.size} members`;

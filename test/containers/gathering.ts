@@ -1,4 +1,5 @@
-// A room that grows over the private Tor network, member by member, and how long it takes: a crowd in one container, newcomers who are measured in another.
+// A room that grows over the private Tor network, member by member, and how long it takes: two crowds in a container each, and whoever is measured in
+// one of its own, as on a machine of its own.
 
 import { ROOM_COMMIT_BURST, ROOM_COMMIT_INTERVAL_MS } from '@sotto/protocol';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -9,72 +10,91 @@ import { SideProgram } from './side-program.ts';
 type Crowd = SideProgram<CrowdCommand, CrowdLine>;
 
 const LIMIT_MS = 60_000;
+const CROWDS = 2;
 
-/** Milliseconds. */
+/** Times in milliseconds. */
 export interface Arrival {
+  readonly name: string;
   /** From the first byte towards Tor to `joined`: in the group, and answered by somebody. */
   readonly join: number;
-  /** From the newcomer's new epoch to that of the last member. */
+  /** From the newcomer's new epoch to that of whoever has it last. */
   readonly commit: number;
-  /** From `say` to the last member's `message`. */
-  readonly firstMessage: number;
 }
 
 export class Gathering {
-  readonly #crowd: Crowd;
-  readonly #newcomers: Crowd;
-  readonly #names: string[] = [];
-  readonly #where = new Map<string, Crowd>();
+  readonly #project: string;
+  readonly #invite: string;
+  /** The two for everybody, then those of whoever was measured. */
+  readonly #crowds: Crowd[] = [];
+  readonly #members = new Map<string, Crowd>();
   /** What the relay lets the room commit at once, at least; the host has founded it. */
   #commitsLeft = ROOM_COMMIT_BURST - 1;
   #countedAt = performance.now();
   #epoch = 0;
 
-  private constructor(crowd: Crowd, newcomers: Crowd) {
-    this.#crowd = crowd;
-    this.#newcomers = newcomers;
+  private constructor(project: string, invite: string) {
+    this.#project = project;
+    this.#invite = invite;
   }
 
   static async open(project: string, invite: string): Promise<Gathering> {
-    const [crowd, newcomers] = [startCrowd(project), startCrowd(project)];
-    for (const each of [crowd, newcomers]) {
-      each.write({ cmd: 'invite', invite });
-      await each.until(({ event }) => event.type === 'ready', LIMIT_MS);
-    }
-    return new Gathering(crowd, newcomers);
+    const room = new Gathering(project, invite);
+    await Promise.all([room.#open(), room.#open()]);
+    return room;
   }
 
   get size(): number {
-    return this.#names.length;
+    return this.#members.size;
   }
 
   /** Lets members join, one after another, until there are so many. */
   async growTo(size: number): Promise<void> {
-    while (this.size < size) await this.#join(this.#crowd);
+    while (this.size < size) await this.#join(this.#crowds[this.size % CROWDS] ?? (await this.#open()));
   }
 
-  /** One more joins, whose times are taken, in a room in which nothing else happens. */
+  /** One more joins a room in which nothing else happens. */
   async arrive(): Promise<Arrival> {
+    const others = [...this.#members.keys()];
+    const own = await this.#open();
     await this.#calm();
-    const others = [...this.#names];
-    const { name, startedAt, joinedAt, epoch, epochAt } = await this.#join(this.#newcomers);
-    const toldAt = await this.#lastOf(others, ({ event }) => event.type === 'epoch' && event.epoch >= epoch);
+    const { name, startedAt, joinedAt, epoch, epochAt } = await this.#join(own);
+    const toldAt = await this.#lastOf([...others, name], ({ event }) => event.type === 'epoch' && event.epoch >= epoch);
+    return { name, join: joinedAt - startedAt, commit: toldAt - epochAt };
+  }
+
+  /** @returns milliseconds from `say` to the last member's `message`. */
+  async say(name: string): Promise<number> {
     await this.#calm();
+    const others = [...this.#members.keys()].filter((other) => other !== name);
     const text = `first of ${name}`;
-    this.#newcomers.write({ cmd: 'say', name, text });
-    const said = await this.#newcomers.until((line) => line.name === name && line.event.type === 'say', LIMIT_MS);
-    const heardAt = await this.#lastOf(others, ({ event }) => event.type === 'message' && event.text === text);
-    return { join: joinedAt - startedAt, commit: toldAt - epochAt, firstMessage: heardAt - said.at };
+    const own = this.#of(name);
+    own.write({ cmd: 'say', name, text });
+    const said = await own.until((line) => line.name === name && line.event.type === 'say', LIMIT_MS);
+    return (await this.#lastOf(others, ({ event }) => event.type === 'message' && event.text === text)) - said.at;
   }
 
   /** What somebody was told that should not have happened. */
   complaints(): string[] {
-    const lines = [...this.#crowd.lines, ...this.#newcomers.lines];
+    const lines = this.#crowds.flatMap((crowd) => crowd.lines);
     return lines.filter(isComplaint).map(({ name, event }) => `${name}: ${JSON.stringify(event)}`);
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.#crowd.end(), this.#newcomers.end()]);
+    await Promise.all(this.#crowds.map((crowd) => crowd.end()));
+  }
+
+  async #open(): Promise<Crowd> {
+    const crowd = startCrowd(this.#project);
+    this.#crowds.push(crowd);
+    crowd.write({ cmd: 'invite', invite: this.#invite });
+    await crowd.until(({ event }) => event.type === 'ready', LIMIT_MS);
+    return crowd;
+  }
+
+  #of(name: string): Crowd {
+    const crowd = this.#members.get(name);
+    if (crowd === undefined) throw new Error(`${name} is not here`);
+    return crowd;
   }
 
   async #join(
@@ -94,8 +114,7 @@ export class Gathering {
     const { epoch } = entered.event;
     this.#commitsLeft -= this.#epoch === 0 ? 1 : epoch - this.#epoch;
     this.#epoch = epoch;
-    this.#names.push(name);
-    this.#where.set(name, crowd);
+    this.#members.set(name, crowd);
     return { name, startedAt: started.at, joinedAt: joined.at, epoch, epochAt: entered.at };
   }
 
@@ -109,9 +128,8 @@ export class Gathering {
   }
 
   async #calm(): Promise<void> {
-    const crowds = [this.#crowd, this.#newcomers];
     await Promise.all(
-      crowds.map((crowd) => {
+      this.#crowds.map((crowd) => {
         const since = crowd.lines.length;
         crowd.write({ cmd: 'calm' });
         return crowd.until(({ event }) => event.type === 'calm', LIMIT_MS, since);
@@ -121,10 +139,8 @@ export class Gathering {
 
   /** @returns when the last of these members was told something like this for the first time. */
   async #lastOf(names: readonly string[], matches: (line: CrowdLine) => boolean): Promise<number> {
-    const lines = names.map((name) =>
-      this.#where.get(name)?.until((line) => line.name === name && matches(line), LIMIT_MS),
-    );
-    return Math.max(...(await Promise.all(lines)).map((line) => line?.at ?? Number.NaN));
+    const lines = names.map((name) => this.#of(name).until((line) => line.name === name && matches(line), LIMIT_MS));
+    return Math.max(...(await Promise.all(lines)).map(({ at }) => at));
   }
 }
 
