@@ -90,10 +90,12 @@ async function obey(command: CrowdCommand): Promise<void> {
     case 'invite':
       return openWay(command.invite);
     case 'join':
-      return join(command.name);
+      join(command.name);
+      return;
     case 'say':
       say(command.name, { type: 'say' });
-      return members.get(command.name)?.say(command.text);
+      members.get(command.name)?.say(command.text);
+      return;
     case 'calm':
       return awaitCalm();
   }

@@ -9,7 +9,7 @@ import { SideProgram } from './side-program.ts';
 
 type Crowd = SideProgram<CrowdCommand, CrowdLine>;
 
-const LIMIT_MS = 60_000;
+const LIMIT_MS = 120_000;
 const CROWDS = 2;
 
 /** Times in milliseconds. */
