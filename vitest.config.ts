@@ -27,10 +27,21 @@ export default defineConfig({
         test: {
           name: 'containers',
           include: ['test/containers/*.test.ts'],
+          exclude: ['test/containers/figures.test.ts'],
           globalSetup: ['test/containers/global-setup.ts'],
           fileParallelism: false,
           pool: 'forks',
           testTimeout: 10 * MINUTE_MS,
+          hookTimeout: 5 * MINUTE_MS,
+        },
+      },
+      {
+        test: {
+          // A stack of its own: what the other tests leave behind would be in the figures.
+          name: 'figures',
+          include: ['test/containers/figures.test.ts'],
+          globalSetup: ['test/containers/global-setup.ts'],
+          pool: 'forks',
           hookTimeout: 5 * MINUTE_MS,
         },
       },

@@ -1,0 +1,107 @@
+// Many members of one room in one program, which says when what happened to whom. side-program.ts hands it to node in a container of its own.
+
+import { randomBytes } from 'node:crypto';
+import { createInterface } from 'node:readline';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Client, DialError, registrationOf } from '@sotto/client';
+import type { ByteStream, ClientEvent, Clock, Dial } from '@sotto/client';
+import { nativeCrypto } from '@sotto/crypto/native';
+import { decodeInvite } from '@sotto/protocol';
+import type { Invite } from '@sotto/protocol';
+import { byteStreamOf, connectGate, dialOnion, onionAddressOf, TorError } from '@sotto/tor';
+
+/** `invite` comes first. `calm` is answered when no member has anything to work at any more. Members are told apart by their names. */
+export type CrowdCommand =
+  | { readonly cmd: 'invite'; readonly invite: string }
+  | { readonly cmd: 'join'; readonly name: string }
+  | { readonly cmd: 'say'; readonly name: string; readonly text: string }
+  | { readonly cmd: 'calm' };
+
+/** When something happened to a member, in milliseconds of the machine's clock, which all containers share. */
+export interface CrowdLine {
+  readonly at: number;
+  readonly name: string;
+  readonly event: ClientEvent | { readonly type: 'ready' | 'join' | 'say' | 'calm' };
+}
+
+const TOLD: ReadonlySet<ClientEvent['type']> = new Set(['state', 'epoch', 'message', 'warning', 'error', 'gap']);
+/** As the shipped compose file sets them for clients. */
+const SOCKS = { host: 'tor-client', port: 9050 };
+const GATE_SOCKET = '/run/gate/gate.sock';
+const LOOK_EVERY_MS = 100;
+const CALM_LOOKS = 5;
+
+const clock: Clock = {
+  now: () => performance.now(),
+  after: (milliseconds, call) => {
+    const timer = setTimeout(call, milliseconds);
+    return () => clearTimeout(timer);
+  },
+};
+const members = new Map<string, Client>();
+let way: { readonly invite: Invite; readonly dial: Dial } | undefined;
+
+function say(name: string, event: CrowdLine['event']): void {
+  process.stdout.write(`${JSON.stringify({ at: Date.now(), name, event } satisfies CrowdLine)}\n`);
+}
+
+/** All members share the connection to the gate, which stands for the onion; each has circuits of its own. */
+async function openWay(text: string): Promise<void> {
+  const invite = decodeInvite(text);
+  if (!invite.ok) throw new Error(invite.code);
+  const onion = onionAddressOf(invite.value.onionKey);
+  const gate = await connectGate({ socketPath: GATE_SOCKET });
+  await registrationOf(invite.value).clientAuthorisationSeed.use((seed) => gate.allow(onion, seed));
+  const dial: Dial = async (_tell, signal): Promise<ByteStream> => {
+    try {
+      return byteStreamOf(await dialOnion({ socks: SOCKS, onion, signal }));
+    } catch (error) {
+      if (error instanceof TorError) throw new DialError(error.code, error.message);
+      throw error;
+    }
+  };
+  way = { invite: invite.value, dial };
+  say('', { type: 'ready' });
+}
+
+function join(name: string): void {
+  if (way === undefined) throw new Error('no way');
+  const { invite, dial } = way;
+  const tell = (event: ClientEvent): void => {
+    if (TOLD.has(event.type)) say(name, event);
+  };
+  const random = (length: number): Uint8Array => Uint8Array.from(randomBytes(length));
+  const client = new Client({ invite, name, dialFor: () => dial, clock, random, crypto: nativeCrypto, tell });
+  members.set(name, client);
+  say(name, { type: 'join' });
+  client.start();
+}
+
+async function awaitCalm(): Promise<void> {
+  for (let looks = 0; looks < CALM_LOOKS; looks += 1) {
+    await delay(LOOK_EVERY_MS);
+    if ([...members.values()].some((client) => client.isBusy)) looks = -1;
+  }
+  say('', { type: 'calm' });
+}
+
+async function obey(command: CrowdCommand): Promise<void> {
+  switch (command.cmd) {
+    case 'invite':
+      return openWay(command.invite);
+    case 'join':
+      join(command.name);
+      return;
+    case 'say':
+      say(command.name, { type: 'say' });
+      members.get(command.name)?.say(command.text);
+      return;
+    case 'calm':
+      return awaitCalm();
+  }
+}
+
+createInterface({ input: process.stdin })
+  .on('line', (text) => void obey(JSON.parse(text) as CrowdCommand))
+  // The room goes with the stack.
+  .on('close', () => process.exit(0));

@@ -1,0 +1,156 @@
+// A room that grows over the private Tor network, member by member, and how long it takes: two crowds in a container each, and whoever is measured in
+// one of its own, as on a machine of its own.
+
+import { ROOM_COMMIT_BURST, ROOM_COMMIT_INTERVAL_MS } from '@sotto/protocol';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { CrowdCommand, CrowdLine } from './crowd.ts';
+import { VERSION } from './side-container.ts';
+import { SideProgram } from './side-program.ts';
+
+type Crowd = SideProgram<CrowdCommand, CrowdLine>;
+
+const LIMIT_MS = 120_000;
+const CROWDS = 2;
+
+/** Times in milliseconds. */
+export interface Arrival {
+  readonly name: string;
+  /** From the first byte towards Tor to `joined`: in the group, and answered by somebody. */
+  readonly join: number;
+  /** From the newcomer's new epoch to that of whoever has it last. */
+  readonly commit: number;
+}
+
+export class Gathering {
+  readonly #project: string;
+  readonly #invite: string;
+  /** The two for everybody, then those of whoever was measured. */
+  readonly #crowds: Crowd[] = [];
+  readonly #members = new Map<string, Crowd>();
+  /** What the relay lets the room commit at once, at least; the host has founded it. */
+  #commitsLeft = ROOM_COMMIT_BURST - 1;
+  #countedAt = performance.now();
+  #epoch = 0;
+
+  private constructor(project: string, invite: string) {
+    this.#project = project;
+    this.#invite = invite;
+  }
+
+  static async open(project: string, invite: string): Promise<Gathering> {
+    const room = new Gathering(project, invite);
+    await Promise.all([room.#open(), room.#open()]);
+    return room;
+  }
+
+  get size(): number {
+    return this.#members.size;
+  }
+
+  /** Lets members join, one after another, until there are so many. */
+  async growTo(size: number): Promise<void> {
+    while (this.size < size) await this.#join(this.#crowds[this.size % CROWDS] ?? (await this.#open()));
+  }
+
+  /** One more joins a room in which nothing else happens. */
+  async arrive(): Promise<Arrival> {
+    const others = [...this.#members.keys()];
+    const own = await this.#open();
+    await this.#calm();
+    const { name, startedAt, joinedAt, epoch, epochAt } = await this.#join(own);
+    const toldAt = await this.#lastOf([...others, name], ({ event }) => event.type === 'epoch' && event.epoch >= epoch);
+    return { name, join: joinedAt - startedAt, commit: toldAt - epochAt };
+  }
+
+  /** @returns milliseconds from `say` to the last member's `message`. */
+  async say(name: string): Promise<number> {
+    await this.#calm();
+    const others = [...this.#members.keys()].filter((other) => other !== name);
+    const text = `first of ${name}`;
+    const own = this.#of(name);
+    own.write({ cmd: 'say', name, text });
+    const said = await own.until((line) => line.name === name && line.event.type === 'say', LIMIT_MS);
+    return (await this.#lastOf(others, ({ event }) => event.type === 'message' && event.text === text)) - said.at;
+  }
+
+  /** What somebody was told that should not have happened. */
+  complaints(): string[] {
+    const lines = this.#crowds.flatMap((crowd) => crowd.lines);
+    return lines.filter(isComplaint).map(({ name, event }) => `${name}: ${JSON.stringify(event)}`);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#crowds.map((crowd) => crowd.end()));
+  }
+
+  async #open(): Promise<Crowd> {
+    const crowd = startCrowd(this.#project);
+    this.#crowds.push(crowd);
+    crowd.write({ cmd: 'invite', invite: this.#invite });
+    await crowd.until(({ event }) => event.type === 'ready', LIMIT_MS);
+    return crowd;
+  }
+
+  #of(name: string): Crowd {
+    const crowd = this.#members.get(name);
+    if (crowd === undefined) throw new Error(`${name} is not here`);
+    return crowd;
+  }
+
+  async #join(
+    crowd: Crowd,
+  ): Promise<{ name: string; startedAt: number; joinedAt: number; epoch: number; epochAt: number }> {
+    await this.#awaitCommit();
+    const name = `member ${this.size}`;
+    crowd.write({ cmd: 'join', name });
+    const find = (type: string, state?: string): Promise<CrowdLine> =>
+      crowd.until(
+        ({ name: whose, event }) =>
+          whose === name && event.type === type && (event.type !== 'state' || event.state === state),
+        LIMIT_MS,
+      );
+    const [started, joined, entered] = await Promise.all([find('join'), find('state', 'joined'), find('epoch')]);
+    if (entered.event.type !== 'epoch') throw new Error('no epoch');
+    const { epoch } = entered.event;
+    this.#commitsLeft -= this.#epoch === 0 ? 1 : epoch - this.#epoch;
+    this.#epoch = epoch;
+    this.#members.set(name, crowd);
+    return { name, startedAt: started.at, joinedAt: joined.at, epoch, epochAt: entered.at };
+  }
+
+  /** The relay would make whoever commits wait, which is no part of any figure. */
+  async #awaitCommit(): Promise<void> {
+    const now = performance.now();
+    const earned = (now - this.#countedAt) / ROOM_COMMIT_INTERVAL_MS;
+    this.#commitsLeft = Math.min(ROOM_COMMIT_BURST, this.#commitsLeft + earned);
+    this.#countedAt = now;
+    if (this.#commitsLeft < 1) await delay((1 - this.#commitsLeft) * ROOM_COMMIT_INTERVAL_MS);
+  }
+
+  async #calm(): Promise<void> {
+    await Promise.all(
+      this.#crowds.map((crowd) => {
+        const since = crowd.lines.length;
+        crowd.write({ cmd: 'calm' });
+        return crowd.until(({ event }) => event.type === 'calm', LIMIT_MS, since);
+      }),
+    );
+  }
+
+  /** @returns when the last of these members was told something like this for the first time. */
+  async #lastOf(names: readonly string[], matches: (line: CrowdLine) => boolean): Promise<number> {
+    const lines = names.map((name) => this.#of(name).until((line) => line.name === name && matches(line), LIMIT_MS));
+    return Math.max(...(await Promise.all(lines)).map(({ at }) => at));
+  }
+}
+
+function startCrowd(project: string): Crowd {
+  const network = ['--network', `${project}_socks`, '--dns', '127.0.0.1'];
+  const gate = ['-v', `${project}_gate-socket:/run/gate:ro`, '--user', '10007:10007', '--group-add', '10105'];
+  return new SideProgram([...network, ...gate], `sotto-client:${VERSION}`, 'test/containers/crowd.ts');
+}
+
+function isComplaint({ event }: CrowdLine): boolean {
+  if (event.type === 'state') return event.state === 'reconnecting' || event.state === 'closed';
+  return ['warning', 'error', 'gap'].includes(event.type);
+}
