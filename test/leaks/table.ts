@@ -1,0 +1,33 @@
+// One table of what the lab found: probe x service, for one engine.
+
+import { PROBES } from './plan.ts';
+import type { ProbeId } from './plan.ts';
+
+export type Cell = 'held' | 'LEAK' | 'caught' | 'MISSED' | 'not allowed';
+
+const UNTRIED = '-';
+
+/** Cells by probe and column; a cell that has once been bad stays bad. */
+export class LeakTable {
+  readonly #cells = new Map<string, Cell>();
+  readonly #columns: string[] = [];
+
+  set(probe: ProbeId, column: string, cell: Cell): void {
+    if (!this.#columns.includes(column)) this.#columns.push(column);
+    const key = `${probe} ${column}`;
+    const before = this.#cells.get(key);
+    if (before !== 'LEAK' && before !== 'MISSED') this.#cells.set(key, cell);
+  }
+
+  render(title: string): string {
+    const columns = [...this.#columns].sort((a, b) => Number(a.startsWith('anti-test')) - Number(b.startsWith('anti-test')));
+    const rows = (Object.keys(PROBES) as ProbeId[]).map((probe) => [
+      `${probe} ${PROBES[probe]}`,
+      ...columns.map((column) => this.#cells.get(`${probe} ${column}`) ?? UNTRIED),
+    ]);
+    const table = [['', ...columns], ...rows];
+    const widths = table[0]?.map((_, index) => Math.max(...table.map((row) => row[index]?.length ?? 0))) ?? [];
+    const lines = table.map((row) => row.map((cell, index) => cell.padEnd(widths[index] ?? 0)).join('  ').trimEnd());
+    return `${title}\n${lines.join('\n')}\n`;
+  }
+}
