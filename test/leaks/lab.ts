@@ -2,7 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { examine } from './machine.ts';
-import type { Machine } from './machine.ts';
+import type { Machine, Network } from './machine.ts';
 import { CANARY_PORT, DOCUMENTATION, UDP_PORTS, WORLD_PORTS } from './plan.ts';
 import type { Attempt, Plan } from './plan.ts';
 import { docker, dockerAsync, LAB_IMAGE, LAB_LABEL, LabProgram, runArgs, setting } from './side.ts';
@@ -25,13 +25,25 @@ export class Lab {
 
   private constructor() {
     const onMachine = ['--network', 'host'];
-    this.wall = new LabProgram(this.id, [...onMachine, '--cap-drop', 'ALL', '--cap-add', 'NET_ADMIN'], ['/lab/wall.py', `sotto_leaks_${this.id}`]);
+    this.wall = new LabProgram(
+      this.id,
+      [...onMachine, '--cap-drop', 'ALL', '--cap-add', 'NET_ADMIN'],
+      ['/lab/wall.py', `sotto_leaks_${this.id}`],
+    );
     this.canary = new LabProgram(this.id, [...onMachine, '--cap-drop', 'ALL'], ['/lab/canary.py', String(CANARY_PORT)]);
   }
 
   /** @throws where the rule cannot be set: then nothing may be tried. */
   static async open(): Promise<Lab> {
-    docker(['build', '--quiet', '--build-arg', `DEBIAN_IMAGE=${setting('DEBIAN_IMAGE')}`, '--tag', LAB_IMAGE, 'test/leaks/image']);
+    docker([
+      'build',
+      '--quiet',
+      '--build-arg',
+      `DEBIAN_IMAGE=${setting('DEBIAN_IMAGE')}`,
+      '--tag',
+      LAB_IMAGE,
+      'test/leaks/image',
+    ]);
     const lab = new Lab();
     try {
       const first = JSON.parse(await lab.wall.line(0)) as { readonly error?: string };
@@ -49,6 +61,11 @@ export class Lab {
 
   async counters(): Promise<WallCounters> {
     return JSON.parse(await this.wall.ask()) as WallCounters;
+  }
+
+  /** What only crosses these bridges does not leave the machine. */
+  async ownBridges(networks: readonly Network[]): Promise<void> {
+    for (const { bridge } of networks) await this.wall.ask(bridge);
   }
 
   get network(): string {
@@ -77,7 +94,9 @@ export class Lab {
     const still = ['--detach', '--init', '--log-driver', 'none', ...label, ...sysctl, '--entrypoint', 'sleep'];
     const onNetwork = ['--network', this.network];
     docker(['run', ...still, ...onNetwork, '--network-alias', 'tor-client', '--name', holder, LAB_IMAGE, 'infinity']);
-    const nameServer = examine([this.network]).networks[0]?.members.get(holder);
+    const { networks } = examine([this.network]);
+    await this.ownBridges([...stack.networks, ...networks]);
+    const nameServer = networks[0]?.members.get(holder);
     if (nameServer === undefined) throw new Error('the world has no address');
     docker(['run', ...still, ...onNetwork, '--dns', nameServer, '--name', this.victim, LAB_IMAGE, 'infinity']);
     const addresses = [
@@ -87,9 +106,15 @@ export class Lab {
       ...stack.addresses.map((address) => `${address}/32`),
     ];
     const place = ['--network', `container:${holder}`, '--pid', `container:${this.victim}`, '--cap-add', 'NET_ADMIN'];
-    this.#world = new LabProgram(this.id, place, ['/lab/world.py', JSON.stringify({ addresses, ports: WORLD_PORTS, udp_ports: UDP_PORTS })]);
+    this.#world = new LabProgram(this.id, place, [
+      '/lab/world.py',
+      JSON.stringify({ addresses, ports: WORLD_PORTS, udp_ports: UDP_PORTS }),
+    ]);
     await this.#world.line(0);
-    await dockerAsync(runArgs(this.id, ['--network', `container:${this.victim}`, '--cap-add', 'NET_ADMIN'], ['/lab/victim.py']), '');
+    await dockerAsync(
+      runArgs(this.id, ['--network', `container:${this.victim}`, '--cap-add', 'NET_ADMIN'], ['/lab/victim.py']),
+      '',
+    );
   }
 
   /** The hardware address of the world's end of the wire. */
@@ -121,4 +146,6 @@ function removeLab(id: string): void {
   if (containers.length > 0) docker(['rm', '--force', ...containers]);
   const networks = docker(['network', 'ls', '--quiet', '--filter', label]).split('\n').filter(Boolean);
   if (networks.length > 0) docker(['network', 'rm', ...networks]);
+  const volumes = docker(['volume', 'ls', '--quiet', '--filter', label]).split('\n').filter(Boolean);
+  if (volumes.length > 0) docker(['volume', 'rm', ...volumes]);
 }

@@ -90,7 +90,9 @@ export function planFor(machine: Machine, place: Place, bridgeMacs?: readonly st
     tcp: [
       ['L1', '198.51.100.4', 42],
       ['L1', '203.0.113.1', 443],
-      ...machineAddresses.flatMap((address) => [...MACHINE_PORTS, CANARY_PORT].map((port) => ['L6', address, port] as const)),
+      ...machineAddresses.flatMap((address) =>
+        [...MACHINE_PORTS, CANARY_PORT].map((port) => ['L6', address, port] as const),
+      ),
       ['L7', METADATA, 80],
       ...sweep(machine, place),
       ['L9', '2001:db8::1', 443],
@@ -108,7 +110,7 @@ export function planFor(machine: Machine, place: Place, bridgeMacs?: readonly st
     ],
     names: place.namesStayHere ? names : [],
     ping: [...machineAddresses, '203.0.113.1'].map((address) => ['L5', address]),
-    socks: [['L12', 'tor-client', SOCKS_PORT, `${NAME_LABEL}.clearnet.test`]],
+    socks: place.namesStayHere ? [['L12', 'tor-client', SOCKS_PORT, `${NAME_LABEL}.clearnet.test`]] : [],
     gateways: place.networks.map(({ gateway }) => gateway),
     raw_targets: ['203.0.113.1', ...machine.addresses],
     bridge_macs: bridgeMacs ?? place.networks.map(({ bridgeMac }) => bridgeMac),

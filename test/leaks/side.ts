@@ -84,9 +84,9 @@ export class LabProgram {
     }
   }
 
-  ask(): Promise<string> {
+  ask(command = ''): Promise<string> {
     const index = this.lines.length;
-    this.#process.stdin?.write('\n');
+    this.#process.stdin?.write(`${command}\n`);
     return this.line(index);
   }
 

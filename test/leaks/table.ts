@@ -3,7 +3,7 @@
 import { PROBES } from './plan.ts';
 import type { ProbeId } from './plan.ts';
 
-export type Cell = 'held' | 'LEAK' | 'caught' | 'MISSED' | 'not allowed';
+export type Cell = 'held' | 'LEAK' | 'machine*' | 'caught' | 'MISSED' | 'not allowed';
 
 const UNTRIED = '-';
 
@@ -20,14 +20,21 @@ export class LeakTable {
   }
 
   render(title: string): string {
-    const columns = [...this.#columns].sort((a, b) => Number(a.startsWith('anti-test')) - Number(b.startsWith('anti-test')));
+    const columns = [...this.#columns].sort(
+      (a, b) => Number(a.startsWith('anti-test')) - Number(b.startsWith('anti-test')),
+    );
     const rows = (Object.keys(PROBES) as ProbeId[]).map((probe) => [
       `${probe} ${PROBES[probe]}`,
       ...columns.map((column) => this.#cells.get(`${probe} ${column}`) ?? UNTRIED),
     ]);
     const table = [['', ...columns], ...rows];
     const widths = table[0]?.map((_, index) => Math.max(...table.map((row) => row[index]?.length ?? 0))) ?? [];
-    const lines = table.map((row) => row.map((cell, index) => cell.padEnd(widths[index] ?? 0)).join('  ').trimEnd());
+    const lines = table.map((row) =>
+      row
+        .map((cell, index) => cell.padEnd(widths[index] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    );
     return `${title}\n${lines.join('\n')}\n`;
   }
 }

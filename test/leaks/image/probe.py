@@ -130,7 +130,7 @@ def dns_system(probe, name):
 
     asking = threading.Thread(target=ask, daemon=True)
     asking.start()
-    asking.join(WAIT_S * 2)
+    asking.join(WAIT_S)
     note(probe, f'getaddrinfo {name}', result[0] if result else 'silent')
 
 
@@ -192,13 +192,39 @@ def socks(probe, server, port, sent, what):
 
 
 def clearnet(probe, server, port, name):
+    found = resolved(server)
+    if found is None:
+        return note(probe, f'socks {server}', 'no-way')
     address = socket.inet_aton('203.0.113.1')
     named = bytes([len(name)]) + name.encode()
     http = struct.pack('>H', 80)
-    socks(probe, server, port, b'\x05\x01\0\x01' + address + http, f'socks {server} connect 203.0.113.1')
-    socks(probe, server, port, b'\x05\x01\0\x03' + named + http, f'socks {server} connect {name}')
-    socks(probe, server, port, b'\x05\xf0\0\x03' + named + http, f'socks {server} resolve {name}')
-    socks(probe, server, port, b'\x04\x01' + http + address + b'\0', f'socks {server} socks4 203.0.113.1')
+    requests = [
+        (b'\x05\x01\0\x01' + address + http, f'socks {server} connect 203.0.113.1'),
+        (b'\x05\x01\0\x03' + named + http, f'socks {server} connect {name}'),
+        (b'\x05\xf0\0\x03' + named + http, f'socks {server} resolve {name}'),
+        (b'\x04\x01' + http + address + b'\0', f'socks {server} socks4 203.0.113.1'),
+    ]
+    asking = [threading.Thread(target=socks, args=(probe, found, port, *request)) for request in requests]
+    for one in asking:
+        one.start()
+    for one in asking:
+        one.join()
+
+
+def resolved(name):
+    """The address of a service of the stack, or None if nobody knows it in time."""
+    found = []
+
+    def ask():
+        try:
+            found.append(socket.gethostbyname(name))
+        except OSError:
+            pass  # nobody knows it here
+
+    asking = threading.Thread(target=ask, daemon=True)
+    asking.start()
+    asking.join(WAIT_S)
+    return found[0] if found else None
 
 
 def interfaces():

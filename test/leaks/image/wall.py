@@ -1,6 +1,8 @@
 """Drops and counts the lab's addresses and names on the machine's way out, as long as stdin is open; then the rule is gone.
 
-Argument: the name of the table. Each line on stdin is answered by a line with the counters as JSON. Run it in the machine's own network
+Argument: the name of the table. Each line on stdin is answered by a line with the counters as JSON; a line that is not empty names a
+bridge of the lab's or the stack's: what only crosses that one does not leave the machine and is not counted (the kernel may show bridged
+frames to these rules, too). Run it in the machine's own network
 namespace with NET_ADMIN (or in one of the lab's own, to see that the rules count).
 """
 import json
@@ -14,6 +16,7 @@ FORWARDED_METADATA = '0x50770'
 LABEL = '0x0f' + b'sottoleakprobe1'.hex()
 RULES = f'''
 table inet {TABLE} {{
+  set own {{ type ifname; }}
   counter documentation {{}}
   counter spoofed {{}}
   counter metadata {{}}
@@ -24,6 +27,7 @@ table inet {TABLE} {{
   }}
   chain out {{
     type filter hook postrouting priority 0;
+    oifname @own accept
     ip daddr 198.51.100.66 counter name spoofed drop
     ip daddr {{ 198.51.100.0/24, 203.0.113.0/24 }} counter name documentation drop
     ip6 daddr 2001:db8::/32 counter name documentation drop
@@ -49,7 +53,9 @@ if made.returncode != 0:
     sys.exit(1)
 try:
     print(json.dumps(counters()), flush=True)
-    for _ in sys.stdin:
+    for line in sys.stdin:
+        if line.strip():
+            subprocess.run(['nft', 'add', 'element', 'inet', TABLE, 'own', f'{{ "{line.strip()}" }}'], check=True)
         print(json.dumps(counters()), flush=True)
 finally:
     subprocess.run(['nft', 'delete', 'table', 'inet', TABLE], check=False)
