@@ -10,6 +10,9 @@ import { RoomClient } from '../../scripts/room-client.ts';
 const SERVICES = ['tornet', 'tor', 'tor-client', 'gate', 'relay', 'redis', 'host'] as const;
 export type Service = (typeof SERVICES)[number];
 
+/** All networks of a stack, without the project's name. */
+export const STACK_NETWORKS = ['egress', 'socks', 'probe', 'state'] as const;
+
 export const JOIN_LIMIT_MS = 120_000;
 const STRING_LIMIT_MS = 240_000;
 const ASK_EVERY_MS = 250;

@@ -18,11 +18,11 @@ export async function keepTrying(clients: readonly RoomClient[], mark: string): 
   }
 }
 
-/** The client says that it is offline: from line `since` on, and nothing better after it. */
+/** The client has said that it is offline, in line `since` or later, and has not joined again. */
 export async function saysOffline(client: RoomClient, since: number): Promise<boolean> {
   await client.until((line) => line.type === 'state' && line['state'] === 'reconnecting', NOTICE_LIMIT_MS, since);
-  const states = client.lines.slice(since).filter((line) => line.type === 'state');
-  return states.every((line) => line['state'] !== 'joined');
+  const states = client.lines.filter((line) => line.type === 'state').map((line) => line['state']);
+  return states.lastIndexOf('reconnecting') > states.lastIndexOf('joined');
 }
 
 export function cutFromNetwork(container: string, network: string): void {

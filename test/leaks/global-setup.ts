@@ -1,3 +1,9 @@
 // Starts the one stack of the leak lab, on the private Tor network, and removes it behind the tests.
 
-export { setup } from '../containers/global-setup.ts';
+import type { TestProject } from 'vitest/node';
+import { shareStack } from '../containers/shared-stack.ts';
+
+export async function setup(project: TestProject): Promise<() => void> {
+  const stack = await shareStack(project);
+  return () => stack.remove();
+}

@@ -3,19 +3,32 @@
 import { randomBytes } from 'node:crypto';
 import { examine } from './machine.ts';
 import type { Machine, Network } from './machine.ts';
-import { CANARY_PORT, DOCUMENTATION, UDP_PORTS, WORLD_PORTS } from './plan.ts';
+import { CANARY_PORT, DOCUMENTATION, OWN_ADDRESSES, UDP_PORTS, WORLD_PORTS } from './plan.ts';
 import type { Attempt, Plan } from './plan.ts';
 import { docker, dockerAsync, LAB_IMAGE, LAB_LABEL, LabProgram, runArgs, setting } from './side.ts';
 
 /** What the rule on the machine's way out has dropped so far. */
 export interface WallCounters {
   readonly documentation: number;
+  readonly foreign: number;
   readonly spoofed: number;
   readonly metadata: number;
   readonly names: number;
 }
 
 export type Identity = 'user' | 'root';
+
+export function buildLabImage(): void {
+  docker([
+    'build',
+    '--quiet',
+    '--build-arg',
+    `DEBIAN_IMAGE=${setting('DEBIAN_IMAGE')}`,
+    '--tag',
+    LAB_IMAGE,
+    'test/leaks/image',
+  ]);
+}
 
 export class Lab {
   readonly id: string = randomBytes(4).toString('hex');
@@ -28,22 +41,14 @@ export class Lab {
     this.wall = new LabProgram(
       this.id,
       [...onMachine, '--cap-drop', 'ALL', '--cap-add', 'NET_ADMIN'],
-      ['/lab/wall.py', `sotto_leaks_${this.id}`],
+      ['/lab/wall.py', `sotto_leaks_${this.id}`, JSON.stringify(OWN_ADDRESSES)],
     );
     this.canary = new LabProgram(this.id, [...onMachine, '--cap-drop', 'ALL'], ['/lab/canary.py', String(CANARY_PORT)]);
   }
 
   /** @throws where the rule cannot be set: then nothing may be tried. */
   static async open(): Promise<Lab> {
-    docker([
-      'build',
-      '--quiet',
-      '--build-arg',
-      `DEBIAN_IMAGE=${setting('DEBIAN_IMAGE')}`,
-      '--tag',
-      LAB_IMAGE,
-      'test/leaks/image',
-    ]);
+    buildLabImage();
     const lab = new Lab();
     try {
       const first = JSON.parse(await lab.wall.line(0)) as { readonly error?: string };
@@ -61,6 +66,14 @@ export class Lab {
 
   async counters(): Promise<WallCounters> {
     return JSON.parse(await this.wall.ask()) as WallCounters;
+  }
+
+  /** The same rule in the victim's namespace, where nothing but the world is: to see that it drops and counts. */
+  async wallAtVictim(): Promise<LabProgram> {
+    const place = ['--network', `container:${this.victim}`, '--cap-drop', 'ALL', '--cap-add', 'NET_ADMIN'];
+    const wall = new LabProgram(this.id, place, ['/lab/wall.py', 'sotto_leaks_control', JSON.stringify(OWN_ADDRESSES)]);
+    await wall.line(0);
+    return wall;
   }
 
   /** What only crosses these bridges does not leave the machine. */

@@ -29,7 +29,19 @@ export const NETWORK_PROBES: readonly ProbeId[] = [
 
 /** Where every name of the lab starts, so that the machine's rule knows it. */
 const NAME_LABEL = 'sottoleakprobe1';
-export const SPOOFED_SOURCE = '198.51.100.66';
+/** Addresses of this run alone, so that nobody else's packets on this machine are taken for ours: two ends, a name server, a source. */
+const [LAST_A = 0, LAST_B = 0] = [...randomBytes(2)].map((byte) => 100 + (byte % 50));
+const FIRST_END = `198.51.100.${LAST_A}`;
+const SECOND_END = `203.0.113.${LAST_B}`;
+const NAME_SERVER = `198.51.100.${LAST_A + 50}`;
+const V6_END = `2001:db8::${randomBytes(2).readUInt16BE(0).toString(16)}:1`;
+export const SPOOFED_SOURCE = `203.0.113.${LAST_B + 50}`;
+export const OWN_ADDRESSES: { readonly v4: readonly string[]; readonly v6: string; readonly spoofed: string } = {
+  v4: [FIRST_END, SECOND_END, NAME_SERVER],
+  v6: V6_END,
+  spoofed: SPOOFED_SOURCE,
+};
+export { FIRST_END };
 export const DOCUMENTATION: readonly string[] = ['198.51.100.0/24', '203.0.113.0/24', '2001:db8::/32'];
 const METADATA = '169.254.169.254';
 const MACHINE_PORTS = [22, 2375, 2376, 3128, 8080, 9050, 9051];
@@ -53,7 +65,7 @@ export interface Plan {
   readonly dns: readonly (readonly [ProbeId, string, string])[];
   readonly names: readonly (readonly [ProbeId, string])[];
   readonly ping: readonly (readonly [ProbeId, string])[];
-  readonly socks: readonly (readonly [ProbeId, string, number, string])[];
+  readonly socks: readonly (readonly [ProbeId, string, number, string, string])[];
   readonly gateways: readonly string[];
   readonly raw_targets: readonly string[];
   readonly bridge_macs: readonly string[];
@@ -88,19 +100,19 @@ export function planFor(machine: Machine, place: Place, bridgeMacs?: readonly st
   ];
   return {
     tcp: [
-      ['L1', '198.51.100.4', 42],
-      ['L1', '203.0.113.1', 443],
+      ['L1', FIRST_END, 42],
+      ['L1', SECOND_END, 443],
       ...machineAddresses.flatMap((address) =>
         [...MACHINE_PORTS, CANARY_PORT].map((port) => ['L6', address, port] as const),
       ),
       ['L7', METADATA, 80],
       ...sweep(machine, place),
-      ['L9', '2001:db8::1', 443],
+      ['L9', V6_END, 443],
       ...others(machine, place),
     ],
-    udp: UDP_PORTS.map((port) => ['L2', '198.51.100.4', port]),
+    udp: UDP_PORTS.map((port) => ['L2', FIRST_END, port]),
     dns: [
-      ['L3', '198.51.100.53', name],
+      ['L3', NAME_SERVER, name],
       ...(place.namesStayHere
         ? ([
             ['L3', '127.0.0.11', name],
@@ -109,10 +121,10 @@ export function planFor(machine: Machine, place: Place, bridgeMacs?: readonly st
         : []),
     ],
     names: place.namesStayHere ? names : [],
-    ping: [...machineAddresses, '203.0.113.1'].map((address) => ['L5', address]),
-    socks: place.namesStayHere ? [['L12', 'tor-client', SOCKS_PORT, `${NAME_LABEL}.clearnet.test`]] : [],
+    ping: [...machineAddresses, SECOND_END].map((address) => ['L5', address]),
+    socks: place.namesStayHere ? [['L12', 'tor-client', SOCKS_PORT, SECOND_END, `${NAME_LABEL}.clearnet.test`]] : [],
     gateways: place.networks.map(({ gateway }) => gateway),
-    raw_targets: ['203.0.113.1', ...machine.addresses],
+    raw_targets: [SECOND_END, ...machine.addresses],
     bridge_macs: bridgeMacs ?? place.networks.map(({ bridgeMac }) => bridgeMac),
     spoofed: SPOOFED_SOURCE,
   };

@@ -13,7 +13,7 @@ export function setting(name: string): string {
   return found;
 }
 
-export const LAB_IMAGE: string = `sotto-leaklab:${setting('SOTTO_VERSION')}`;
+export const LAB_IMAGE = `sotto-leaklab:${setting('SOTTO_VERSION')}`;
 export const LAB_LABEL = 'sotto.leaklab';
 
 /** Runs `docker …` to its end. @returns what it printed. */

@@ -5,6 +5,11 @@ import type { ProbeId } from './plan.ts';
 
 export type Cell = 'held' | 'LEAK' | 'machine*' | 'caught' | 'MISSED' | 'not allowed';
 
+const NOTES = [
+  'held: tried, nothing got out or was reached. caught: the same probe, seen on a network without walls. -: not a probe of that column.',
+  'not allowed: the kernel refuses the means to the service’s user, who has no capability at all (L11 wants CAP_NET_RAW).',
+  'machine*: the machine’s end of the bridge answers frames made by hand with CAP_NET_RAW, which no service has. Nothing else does.',
+].join('\n');
 const UNTRIED = '-';
 
 /** Cells by probe and column; a cell that has once been bad stays bad. */
@@ -35,6 +40,6 @@ export class LeakTable {
         .join('  ')
         .trimEnd(),
     );
-    return `${title}\n${lines.join('\n')}\n`;
+    return `${title}\n${lines.join('\n')}\n${NOTES}\n`;
   }
 }

@@ -191,18 +191,18 @@ def socks(probe, server, port, sent, what):
         note(probe, what, outcome_of(error.errno))
 
 
-def clearnet(probe, server, port, name):
+def clearnet(probe, server, port, target, name):
     found = resolved(server)
     if found is None:
         return note(probe, f'socks {server}', 'no-way')
-    address = socket.inet_aton('203.0.113.1')
+    address = socket.inet_aton(target)
     named = bytes([len(name)]) + name.encode()
     http = struct.pack('>H', 80)
     requests = [
-        (b'\x05\x01\0\x01' + address + http, f'socks {server} connect 203.0.113.1'),
+        (b'\x05\x01\0\x01' + address + http, f'socks {server} connect {target}'),
         (b'\x05\x01\0\x03' + named + http, f'socks {server} connect {name}'),
         (b'\x05\xf0\0\x03' + named + http, f'socks {server} resolve {name}'),
-        (b'\x04\x01' + http + address + b'\0', f'socks {server} socks4 203.0.113.1'),
+        (b'\x04\x01' + http + address + b'\0', f'socks {server} socks4 {target}'),
     ]
     asking = [threading.Thread(target=socks, args=(probe, found, port, *request)) for request in requests]
     for one in asking:
@@ -348,8 +348,8 @@ def main():
     for probe, address in plan['ping']:
         threads.append(threading.Thread(target=ping, args=(probe, address, 'DGRAM')))
         threads.append(threading.Thread(target=ping, args=(probe, address, 'RAW')))
-    for probe, server, port, name in plan['socks']:
-        threads.append(threading.Thread(target=clearnet, args=(probe, server, port, name)))
+    for probe, server, port, target, name in plan['socks']:
+        threads.append(threading.Thread(target=clearnet, args=(probe, server, port, target, name)))
     threads.append(threading.Thread(target=raw_frames, args=(plan,)))
     for thread in threads:
         thread.start()

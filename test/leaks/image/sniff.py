@@ -73,6 +73,9 @@ def take(wire):
             frame, origin = wire.recvfrom(SNAP_BYTES)
         except BlockingIOError:
             return
+        # In a namespace of its own only what is meant for it, or comes from it, counts; a bridge may flood others' frames.
+        if not names and origin[2] == socket.PACKET_OTHERHOST:
+            continue
         marked = b'sotto-leak-probe' in frame
         key = (origin[0], marked, *classify(frame))
         if key in flows or len(flows) < MAX_FLOWS:

@@ -1,6 +1,7 @@
 """Drops and counts the lab's addresses and names on the machine's way out, as long as stdin is open; then the rule is gone.
 
-Argument: the name of the table. Each line on stdin is answered by a line with the counters as JSON; a line that is not empty names a
+Arguments: the name of the table; the lab's own address in each range, the address that it spoofs (JSON). The whole ranges are dropped;
+what others on this machine send there is counted as `foreign`. Each line on stdin is answered by a line with the counters as JSON; a line that is not empty names a
 bridge of the lab's or the stack's: what only crosses that one does not leave the machine and is not counted (the kernel may show bridged
 frames to these rules, too). Run it in the machine's own network
 namespace with NET_ADMIN (or in one of the lab's own, to see that the rules count).
@@ -11,6 +12,7 @@ import subprocess
 import sys
 
 TABLE = sys.argv[1]
+OWN = json.loads(sys.argv[2])
 FORWARDED_METADATA = '0x50770'
 # A DNS question whose first label is the lab's starts, after the header, with the label's length and its 15 letters.
 LABEL = '0x0f' + b'sottoleakprobe1'.hex()
@@ -18,6 +20,7 @@ RULES = f'''
 table inet {TABLE} {{
   set own {{ type ifname; }}
   counter documentation {{}}
+  counter foreign {{}}
   counter spoofed {{}}
   counter metadata {{}}
   counter names {{}}
@@ -28,9 +31,11 @@ table inet {TABLE} {{
   chain out {{
     type filter hook postrouting priority 0;
     oifname @own accept
-    ip daddr 198.51.100.66 counter name spoofed drop
-    ip daddr {{ 198.51.100.0/24, 203.0.113.0/24 }} counter name documentation drop
-    ip6 daddr 2001:db8::/32 counter name documentation drop
+    ip daddr {OWN['spoofed']} counter name spoofed drop
+    ip daddr {{ {', '.join(OWN['v4'])} }} counter name documentation drop
+    ip6 daddr {OWN['v6']} counter name documentation drop
+    ip daddr {{ 198.51.100.0/24, 203.0.113.0/24 }} counter name foreign drop
+    ip6 daddr 2001:db8::/32 counter name foreign drop
     meta mark {FORWARDED_METADATA} counter name metadata drop
     udp dport 53 @th,160,128 {LABEL} counter name names drop
     tcp dport 53 @th,272,128 {LABEL} counter name names drop
