@@ -20,7 +20,8 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
         const text = listed(flows, networks).join('\n  ');
         process.stdout.write(`packets beside unicast during the container tests:\n  ${text}\n`);
         const out = strays(flows, networks);
-        if (out.length > 0 || flows.length === 0) throw new Error(`packets that do not belong here: ${JSON.stringify(out)}`);
+        if (out.length > 0 || flows.length === 0)
+          throw new Error(`packets that do not belong here: ${JSON.stringify(out)}`);
       } finally {
         await capture.end();
         stack.remove();

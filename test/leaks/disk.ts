@@ -3,6 +3,7 @@
 import { spawnSync } from 'node:child_process';
 import { docker, runArgs } from './side.ts';
 
+/** More than that is refused, never cut. */
 const LOG_LIMIT_BYTES = 64 * 1024 * 1024;
 
 /** Where texts were found, as a list of places; empty is what is promised. */
@@ -12,13 +13,21 @@ export function findOnDisk(
   volumes: readonly string[],
   texts: readonly string[],
 ): string[] {
+  const isIn = (content: Buffer): boolean => texts.some((text) => content.includes(text));
   return [
-    ...containers.filter((name) => hasText(lab, [], changesOf(name), texts)).map((name) => `layer of ${name}`),
-    ...containers.filter((name) => hasText(lab, [], logOf(name), texts)).map((name) => `log of ${name}`),
-    ...volumes
-      .filter((name) => hasText(lab, ['-v', `${name}:/search:ro`], Buffer.alloc(0), texts))
-      .map((name) => `volume ${name}`),
+    ...containers.filter((name) => isIn(changesOf(name))).map((name) => `layer of ${name}`),
+    ...containers.filter((name) => isIn(logOf(name))).map((name) => `log of ${name}`),
+    ...findInVolumes(lab, volumes, texts).map((name) => `volume ${name}`),
   ];
+}
+
+function findInVolumes(lab: string, volumes: readonly string[], texts: readonly string[]): string[] {
+  const mounts = volumes.flatMap((name) => ['-v', `${name}:/search/${name}:ro`]);
+  const args = runArgs(lab, ['--network', 'none', ...mounts], ['/lab/search.py']);
+  const hexadecimal = texts.map((text) => Buffer.from(text).toString('hex'));
+  const counts = JSON.parse(docker(args, JSON.stringify(hexadecimal))) as Readonly<Record<string, number>>;
+  if (Object.keys(counts).length !== volumes.length) throw new Error('not every volume was looked at');
+  return volumes.filter((name) => counts[name] !== 0);
 }
 
 /** Every file that the container has changed or added, as tar archives one after another. */
@@ -29,30 +38,23 @@ function changesOf(container: string): Buffer {
     .map((line) => line.slice(2));
   // A folder comes with all that is in it: only what has nothing changed below it is fetched.
   const leaves = changed.filter((path) => !changed.some((other) => other.startsWith(`${path}/`)));
-  return Buffer.concat(
-    leaves.map(
-      (path) => spawnSync('docker', ['cp', `${container}:${path}`, '-'], { maxBuffer: LOG_LIMIT_BYTES }).stdout,
-    ),
-  );
+  return Buffer.concat(leaves.map((path) => output(['cp', `${container}:${path}`, '-'])));
+}
+
+/** What a docker command prints. @throws if that is more than can be looked at. */
+function output(args: readonly string[]): Buffer {
+  const { stdout, stderr, error } = spawnSync('docker', args, { maxBuffer: LOG_LIMIT_BYTES });
+  if (error !== undefined) throw error;
+  return Buffer.concat([stdout, stderr]);
 }
 
 /** With the driver `none` the engine has kept nothing and says so. */
 function logOf(container: string): Buffer {
-  const { stdout, stderr } = spawnSync('docker', ['logs', container], { maxBuffer: LOG_LIMIT_BYTES });
   const health = docker([
     'inspect',
     '--format',
     '{{json .State}}{{json .Config}}{{json .NetworkSettings.Ports}}',
     container,
   ]);
-  return Buffer.concat([stdout, stderr, Buffer.from(health)]);
-}
-
-function hasText(lab: string, mounts: readonly string[], content: Buffer, texts: readonly string[]): boolean {
-  const first = JSON.stringify(texts.map((text) => Buffer.from(text).toString('hex')));
-  const args = runArgs(lab, ['--network', 'none', ...mounts], ['/lab/search.py']);
-  const result = spawnSync('docker', args, { input: Buffer.concat([Buffer.from(`${first}\n`), content]) });
-  if (result.status !== 0) throw new Error(`search: ${result.stderr.toString()}`);
-  const { counts } = JSON.parse(result.stdout.toString()) as { readonly counts: readonly number[] };
-  return counts.some((count) => count > 0);
+  return Buffer.concat([output(['logs', container]), Buffer.from(health)]);
 }

@@ -15,19 +15,21 @@ const UNTRIED = '-';
 /** Cells by probe and column; a cell that has once been bad stays bad. */
 export class LeakTable {
   readonly #cells = new Map<string, Cell>();
-  readonly #columns: string[] = [];
+  readonly #columns: readonly string[];
+
+  constructor(columns: readonly string[]) {
+    this.#columns = columns;
+  }
 
   set(probe: ProbeId, column: string, cell: Cell): void {
-    if (!this.#columns.includes(column)) this.#columns.push(column);
+    if (!this.#columns.includes(column)) throw new Error(`no column ${column}`);
     const key = `${probe} ${column}`;
     const before = this.#cells.get(key);
     if (before !== 'LEAK' && before !== 'MISSED') this.#cells.set(key, cell);
   }
 
   render(title: string): string {
-    const columns = [...this.#columns].sort(
-      (a, b) => Number(a.startsWith('anti-test')) - Number(b.startsWith('anti-test')),
-    );
+    const columns = this.#columns;
     const rows = (Object.keys(PROBES) as ProbeId[]).map((probe) => [
       `${probe} ${PROBES[probe]}`,
       ...columns.map((column) => this.#cells.get(`${probe} ${column}`) ?? UNTRIED),

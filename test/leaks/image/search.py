@@ -1,37 +1,20 @@
-"""Looks for texts in all files under /search, and in what comes on stdin as a tar after the first line. Prints how often each was found.
+"""Looks for texts in all files of the folders under /search. Prints how often each folder has any of them.
 
-The first line of stdin is a JSON list of the texts, as hexadecimal.
+stdin is a JSON list of the texts, as hexadecimal.
 """
 import json
 import os
 import sys
 
-CHUNK_BYTES = 1 << 20
-texts = [bytes.fromhex(text) for text in json.loads(sys.stdin.buffer.readline())]
-longest = max(len(text) for text in texts)
-counts = [0] * len(texts)
-files = 0
-
-
-def look(file):
-    carried = b''
-    while chunk := file.read(CHUNK_BYTES):
-        whole = carried + chunk
-        for index, text in enumerate(texts):
-            counts[index] += whole.count(text)
-        carried = whole[-(longest - 1):]
-        for index, text in enumerate(texts):
-            counts[index] -= carried.count(text)
-    for index, text in enumerate(texts):
-        counts[index] += carried.count(text)
-
-
-for folder, _, names in os.walk('/search'):
-    for name in names:
-        path = os.path.join(folder, name)
-        if os.path.isfile(path) and not os.path.islink(path):
-            files += 1
-            with open(path, 'rb') as one:
-                look(one)
-look(sys.stdin.buffer)
-print(json.dumps({'counts': counts, 'files': files}))
+texts = [bytes.fromhex(text) for text in json.load(sys.stdin)]
+counts = {}
+for folder in os.listdir('/search'):
+    counts[folder] = 0
+    for path, _, names in os.walk(os.path.join('/search', folder)):
+        for name in names:
+            one = os.path.join(path, name)
+            if os.path.isfile(one) and not os.path.islink(one):
+                with open(one, 'rb') as file:
+                    content = file.read()
+                counts[folder] += sum(content.count(text) for text in texts)
+print(json.dumps(counts))
