@@ -45,6 +45,17 @@ export default defineConfig({
           hookTimeout: 5 * MINUTE_MS,
         },
       },
+      {
+        test: {
+          name: 'leaks',
+          include: ['test/leaks/*.test.ts'],
+          globalSetup: ['test/leaks/global-setup.ts'],
+          fileParallelism: false,
+          pool: 'forks',
+          testTimeout: 5 * MINUTE_MS,
+          hookTimeout: 5 * MINUTE_MS,
+        },
+      },
     ],
   },
 });

@@ -11,6 +11,9 @@ const SERVICES = ['tornet', 'tor', 'tor-client', 'gate', 'relay', 'redis', 'host
 const CLIENTS: readonly string[] = ['client', 'host-client'];
 export type Service = (typeof SERVICES)[number];
 
+/** All networks of a stack, without the project's name. */
+export const STACK_NETWORKS = ['egress', 'socks', 'probe', 'state'] as const;
+
 export const JOIN_LIMIT_MS = 120_000;
 const STRING_LIMIT_MS = 240_000;
 const ASK_EVERY_MS = 250;
@@ -55,6 +58,14 @@ export class Stack {
     await eventually('a connection string', () => (invite = this.invite()) !== undefined, limitMs);
     if (invite === undefined) throw new Error('no connection string');
     return invite;
+  }
+
+  /** The host's own client, which asks the host for the string. */
+  async joinAsHost(name: string): Promise<RoomClient> {
+    const client = new RoomClient(this.project, name, undefined, [], 'host-client');
+    this.#clients.push(client);
+    await client.joined(JOIN_LIMIT_MS);
+    return client;
   }
 
   client(name: string, invite: string, args: readonly string[] = []): RoomClient {

@@ -1,0 +1,164 @@
+// The leak lab: the machine's drop rule, the world that answers, a victim without walls, and a canary on the machine.
+
+import { randomBytes } from 'node:crypto';
+import { examine } from './machine.ts';
+import type { Machine, Network } from './machine.ts';
+import { CANARY_PORT, DOCUMENTATION, OWN_ADDRESSES, UDP_PORTS, WORLD_PORTS } from './plan.ts';
+import type { Attempt, Plan } from './plan.ts';
+import { docker, dockerAsync, LAB_IMAGE, LAB_LABEL, LabProgram, runArgs, setting } from './side.ts';
+
+/** What the rule on the machine's way out has dropped so far. */
+export interface WallCounters {
+  readonly documentation: number;
+  readonly foreign: number;
+  readonly spoofed: number;
+  readonly metadata: number;
+  readonly names: number;
+}
+
+export type Identity = 'user' | 'root';
+
+export function buildLabImage(): void {
+  docker([
+    'build',
+    '--quiet',
+    '--build-arg',
+    `DEBIAN_IMAGE=${setting('DEBIAN_IMAGE')}`,
+    '--tag',
+    LAB_IMAGE,
+    'test/leaks/image',
+  ]);
+}
+
+export class Lab {
+  readonly id: string = randomBytes(4).toString('hex');
+  readonly wall: LabProgram;
+  readonly canary: LabProgram;
+  #world: LabProgram | undefined;
+
+  private constructor() {
+    const onMachine = ['--network', 'host'];
+    this.wall = new LabProgram(
+      this.id,
+      [...onMachine, '--cap-drop', 'ALL', '--cap-add', 'NET_ADMIN'],
+      ['/lab/wall.py', `sotto_leaks_${this.id}`, JSON.stringify(OWN_ADDRESSES)],
+    );
+    this.canary = new LabProgram(this.id, [...onMachine, '--cap-drop', 'ALL'], ['/lab/canary.py', String(CANARY_PORT)]);
+  }
+
+  /** @throws where the rule cannot be set: then nothing may be tried. */
+  static async open(): Promise<Lab> {
+    buildLabImage();
+    const lab = new Lab();
+    try {
+      const first = JSON.parse(await lab.wall.line(0)) as { readonly error?: string };
+      if (first.error !== undefined) throw new Error(first.error);
+      await lab.canary.line(0);
+      return lab;
+    } catch (error) {
+      await lab.close();
+      throw new Error(
+        'the leak lab does not run: the rule that keeps its probes on this machine could not be set (nftables in the machine’s network namespace)',
+        { cause: error },
+      );
+    }
+  }
+
+  async counters(): Promise<WallCounters> {
+    return JSON.parse(await this.wall.ask()) as WallCounters;
+  }
+
+  /** The same rule in the victim's namespace, where nothing but the world is: to see that it drops and counts. */
+  async wallAtVictim(): Promise<LabProgram> {
+    const place = ['--network', `container:${this.victim}`, '--cap-drop', 'ALL', '--cap-add', 'NET_ADMIN'];
+    const wall = new LabProgram(this.id, place, ['/lab/wall.py', 'sotto_leaks_control', JSON.stringify(OWN_ADDRESSES)]);
+    await wall.line(0);
+    return wall;
+  }
+
+  /** What only crosses these bridges does not leave the machine. */
+  async ownBridges(networks: readonly Network[]): Promise<void> {
+    for (const { bridge } of networks) await this.wall.ask(bridge);
+  }
+
+  get network(): string {
+    return `sotto-leaklab-${this.id}`;
+  }
+
+  get victim(): string {
+    return `sotto-leaklab-${this.id}-victim`;
+  }
+
+  /** Everything that the world answered. */
+  get worldHeard(): readonly string[] {
+    return this.#world?.lines ?? [];
+  }
+
+  /**
+   * A network as it must not be: the machine is on it (no inhibit_ipv4), names go to the world, and so does every other packet, over
+   * a wire of its own. The network itself is internal, so that nothing leaves the machine by it.
+   */
+  async openWorld(stack: Machine): Promise<void> {
+    const holder = `sotto-leaklab-${this.id}-world`;
+    const label = ['--label', `${LAB_LABEL}=${this.id}`];
+    docker(['network', 'create', '--internal', ...label, this.network]);
+    // Wires that come later have IPv6; Docker turns it off on its own.
+    const sysctl = ['--sysctl', 'net.ipv6.conf.default.disable_ipv6=0'];
+    const still = ['--detach', '--init', '--log-driver', 'none', ...label, ...sysctl, '--entrypoint', 'sleep'];
+    const onNetwork = ['--network', this.network];
+    docker(['run', ...still, ...onNetwork, '--network-alias', 'tor-client', '--name', holder, LAB_IMAGE, 'infinity']);
+    const { networks } = examine([this.network]);
+    await this.ownBridges([...stack.networks, ...networks]);
+    const nameServer = networks[0]?.members.get(holder);
+    if (nameServer === undefined) throw new Error('the world has no address');
+    docker(['run', ...still, ...onNetwork, '--dns', nameServer, '--name', this.victim, LAB_IMAGE, 'infinity']);
+    const addresses = [
+      ...DOCUMENTATION,
+      '169.254.169.254/32',
+      ...stack.networks.map(({ subnet }) => subnet),
+      ...stack.addresses.map((address) => `${address}/32`),
+    ];
+    const place = ['--network', `container:${holder}`, '--pid', `container:${this.victim}`, '--cap-add', 'NET_ADMIN'];
+    this.#world = new LabProgram(this.id, place, [
+      '/lab/world.py',
+      JSON.stringify({ addresses, ports: WORLD_PORTS, udp_ports: UDP_PORTS }),
+    ]);
+    await this.#world.line(0);
+    await dockerAsync(
+      runArgs(this.id, ['--network', `container:${this.victim}`, '--cap-add', 'NET_ADMIN'], ['/lab/victim.py']),
+      '',
+    );
+  }
+
+  /** The hardware address of the world's end of the wire. */
+  worldMac(): string {
+    const holder = `sotto-leaklab-${this.id}-world`;
+    return docker(['exec', holder, 'cat', '/sys/class/net/world0/address']).trim().replaceAll(':', '');
+  }
+
+  /** Runs the plan in the network namespace of a container. */
+  async probe(container: string, identity: Identity, user: string, plan: Plan): Promise<Attempt[]> {
+    const rights =
+      identity === 'root'
+        ? ['--user', '0', '--cap-add', 'NET_RAW', '--cap-add', 'NET_ADMIN']
+        : ['--user', user, '--cap-drop', 'ALL', '--security-opt', 'no-new-privileges'];
+    const args = runArgs(this.id, ['--network', `container:${container}`, '--read-only', ...rights], ['/lab/probe.py']);
+    return JSON.parse(await dockerAsync(args, JSON.stringify(plan))) as Attempt[];
+  }
+
+  async close(): Promise<void> {
+    await Promise.allSettled([this.wall.end(), this.canary.end()]);
+    removeLab(this.id);
+  }
+}
+
+/** Removes what a lab has left, if anything. */
+function removeLab(id: string): void {
+  const label = `label=${LAB_LABEL}=${id}`;
+  const containers = docker(['ps', '--all', '--quiet', '--filter', label]).split('\n').filter(Boolean);
+  if (containers.length > 0) docker(['rm', '--force', ...containers]);
+  const networks = docker(['network', 'ls', '--quiet', '--filter', label]).split('\n').filter(Boolean);
+  if (networks.length > 0) docker(['network', 'rm', ...networks]);
+  const volumes = docker(['volume', 'ls', '--quiet', '--filter', label]).split('\n').filter(Boolean);
+  if (volumes.length > 0) docker(['volume', 'rm', ...volumes]);
+}
