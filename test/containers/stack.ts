@@ -60,14 +60,6 @@ export class Stack {
     return invite;
   }
 
-  /** The host's own client, which asks the host for the string. */
-  async joinAsHost(name: string): Promise<RoomClient> {
-    const client = new RoomClient(this.project, name, undefined, [], 'host-client');
-    this.#clients.push(client);
-    await client.joined(JOIN_LIMIT_MS);
-    return client;
-  }
-
   client(name: string, invite: string, args: readonly string[] = []): RoomClient {
     const client = new RoomClient(this.project, name, invite, args);
     this.#clients.push(client);
