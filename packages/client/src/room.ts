@@ -43,7 +43,6 @@ export function createRoomSecret(random: RandomSource): Uint8Array {
 export function registrationOf(invite: Invite): RoomRegistration {
   const keys = deriveRoomKeys(invite.roomSecret, invite.onionKey);
   keys.capabilitySecret.destroy();
-  keys.frameKey.destroy();
   return {
     roomId: keys.roomId,
     capabilityKey: keys.capabilityKey,

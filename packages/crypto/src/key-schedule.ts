@@ -1,4 +1,4 @@
-// Everything that follows from the room secret, and how. PROTOCOL.md §5.6.
+// What follows from the room secret for whoever connects, and how everything does. PROTOCOL.md §5.6.
 
 import { hkdf } from '@noble/hashes/hkdf.js';
 import { sha256, sha512 } from '@noble/hashes/sha2.js';
@@ -22,8 +22,6 @@ export interface RoomKeys {
   readonly capabilitySecret: Secret;
   /** 32 bytes, the seed of the onion's client authorisation key (X25519). */
   readonly clientAuthorisationSeed: Secret;
-  /** 32 bytes, seals every envelope. */
-  readonly frameKey: Secret;
 }
 
 /** HKDF-SHA-512 (RFC 5869) with an empty salt and the label as info; 32 bytes. */
@@ -43,7 +41,6 @@ export function deriveRoomKeys(roomSecret: Uint8Array, onionKey: Uint8Array): Ro
     capabilityKey: capability.publicKey,
     capabilitySecret: new Secret(capability.secretKey),
     clientAuthorisationSeed: new Secret(deriveKey(roomSecret, LABELS.clientAuthorisation)),
-    frameKey: new Secret(deriveKey(roomSecret, LABELS.frame)),
   };
 }
 
@@ -51,7 +48,6 @@ export function deriveRoomKeys(roomSecret: Uint8Array, onionKey: Uint8Array): Ro
 export function destroyRoomKeys(keys: RoomKeys): void {
   keys.capabilitySecret.destroy();
   keys.clientAuthorisationSeed.destroy();
-  keys.frameKey.destroy();
 }
 
 /** SHA-256 of a label and fixed-length parts, cut to `length` bytes. The parts' lengths are fixed, so their joints are not ambiguous. */

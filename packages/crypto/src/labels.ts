@@ -3,10 +3,8 @@
 export const LABELS = {
   capability: 'sotto/1 capability seed',
   clientAuthorisation: 'sotto/1 onion client authorisation',
-  frame: 'sotto/1 frame',
   roomId: 'sotto/1 room id',
   roomTag: 'sotto/1 room tag',
-  memberFrame: 'sotto/1 member frame',
   fingerprint: 'sotto/1 fingerprint',
   groupId: 'sotto/1 group id',
   memberCredential: 'sotto/1 member credential',

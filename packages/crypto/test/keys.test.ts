@@ -1,15 +1,7 @@
 import { capabilityStatement, concatBytes } from '@sotto/protocol';
 import { SeededRandom } from '@sotto/test-kit';
 import { describe, expect, test } from 'vitest';
-import {
-  createCredential,
-  deriveRoomKeys,
-  destroyRoomKeys,
-  fingerprint,
-  signCapability,
-  signContent,
-  verifyContent,
-} from '../src/index.ts';
+import { deriveRoomKeys, destroyRoomKeys, fingerprint, signCapability } from '../src/index.ts';
 import { LABELS } from '../src/labels.ts';
 import { nodeHash, nodeHkdf, nodePublicKey, nodeSign, nodeVerify } from './node-keys.ts';
 
@@ -36,7 +28,6 @@ describe('the key schedule', () => {
       expect(derived.capabilitySecret.use((bytes) => bytes.slice())).toEqual(concatBytes(seed, capabilityKey));
       expect(derived.roomId).toEqual(nodeHash('sotto/1 room id', capabilityKey).slice(0, 16));
       expect(derived.roomTag).toEqual(nodeHash('sotto/1 room tag', onion, capabilityKey).slice(0, 16));
-      expect(derived.frameKey.use((bytes) => bytes.slice())).toEqual(nodeHkdf(secret, 'sotto/1 frame'));
       const authorisation = nodeHkdf(secret, 'sotto/1 onion client authorisation');
       expect(derived.clientAuthorisationSeed.use((bytes) => bytes.slice())).toEqual(authorisation);
     }
@@ -67,7 +58,7 @@ describe('the key schedule', () => {
   test('is over when the room is: no secret can be used any more', () => {
     const room = deriveRoomKeys(roomSecret, onionKey);
     destroyRoomKeys(room);
-    for (const secret of [room.capabilitySecret, room.clientAuthorisationSeed, room.frameKey]) {
+    for (const secret of [room.capabilitySecret, room.clientAuthorisationSeed]) {
       expect(() => secret.use(() => 0)).toThrow('after its end');
     }
     expect(() => signCapability(room, new Uint8Array(32), 0)).toThrow('after its end');
@@ -108,53 +99,8 @@ describe('the capability', () => {
   });
 });
 
-describe("a member's credential", () => {
-  const credential = createCredential(random.bytes);
-  const content = random.bytes(300);
-  const signature = signContent(credential, keys.roomId, content);
-  const { memberKey } = credential;
-
-  test('signs what Node verifies, and verifies what Node signs', () => {
-    const statement = concatBytes(new TextEncoder().encode('sotto/1 member frame'), keys.roomId, memberKey, content);
-    expect(nodeVerify(memberKey, statement, signature)).toBe(true);
-    const seed = credential.secret.use((bytes) => bytes.slice(0, 32));
-    expect(verifyContent(keys.roomId, memberKey, content, nodeSign(seed, statement))).toBe(true);
-  });
-
-  test('is void for another room, member or content, and with a bit changed in its last and first byte', () => {
-    const other = createCredential(random.bytes);
-    expect(verifyContent(keys.roomId, memberKey, content, signature)).toBe(true);
-    expect(verifyContent(flipped(keys.roomId, 0), memberKey, content, signature)).toBe(false);
-    expect(verifyContent(keys.roomId, other.memberKey, content, signature)).toBe(false);
-    expect(verifyContent(keys.roomId, memberKey, flipped(content, 2_399), signature)).toBe(false);
-    expect(verifyContent(keys.roomId, memberKey, content.slice(0, -1), signature)).toBe(false);
-    for (const bit of [0, 255, 256, 511]) {
-      expect(verifyContent(keys.roomId, memberKey, content, flipped(signature, bit))).toBe(false);
-    }
-  });
-
-  test('refuses a key or a signature of another length instead of failing', () => {
-    expect(verifyContent(keys.roomId, memberKey.slice(1), content, signature)).toBe(false);
-    expect(verifyContent(keys.roomId, memberKey, content, signature.slice(1))).toBe(false);
-    expect(verifyContent(keys.roomId, new Uint8Array(0), content, new Uint8Array(0))).toBe(false);
-  });
-
-  test('is new each time, wipes its seed, and ends', () => {
-    const seeds: Uint8Array[] = [];
-    const made = [1, 2].map(() =>
-      createCredential((length) => {
-        const seed = random.bytes(length);
-        seeds.push(seed);
-        return seed;
-      }),
-    );
-    expect(made[0]?.memberKey).not.toEqual(made[1]?.memberKey);
-    for (const seed of seeds) expect(seed).toEqual(new Uint8Array(32));
-    const [ended] = made;
-    if (ended === undefined) throw new Error('two were made');
-    ended.secret.destroy();
-    expect(() => signContent(ended, keys.roomId, content)).toThrow('after its end');
-  });
+describe("a member's key", () => {
+  const memberKey = random.bytes(32);
 
   test('has a fingerprint of 16 digits that follows from its key alone', () => {
     const expected = Buffer.from(nodeHash('sotto/1 fingerprint', memberKey).subarray(0, 8)).toString('hex');

@@ -1,14 +1,12 @@
-// What is inside an opened envelope: a dummy, or one member's signed content. Zero-padded to the frame. PROTOCOL.md §5.2-§5.5.
+// What a member says: texts, presences, receipts. PROTOCOL.md §5.3-§5.5.
 
-import { ByteReader, ByteWriter, isZero } from './bytes.ts';
+import { ByteReader, ByteWriter } from './bytes.ts';
 import { accept, refuse } from './errors.ts';
 import type { ContentCode, Decoded } from './errors.ts';
 import {
   CONTENT_HEADER_BYTES,
   FRAGMENT_HEADER_BYTES,
   LOG_HASH_BYTES,
-  MEMBER_FRAME_OVERHEAD_BYTES,
-  MEMBER_KEY_BYTES,
   MESSAGE_OVERHEAD_BYTES,
   NAME_BYTES_MAX,
   SIGNATURE_BYTES,
@@ -17,7 +15,6 @@ import {
 import { decodeMove, encodeMove } from './order.ts';
 import type { Move } from './order.ts';
 
-const KINDS = { dummy: 0, member: 1 } as const;
 const TYPES = { text: 1, presence: 2, receipt: 3, 'roll-call': 4, move: 5 } as const;
 const STANDINGS = { arriving: 1, here: 2, leaving: 3 } as const;
 
@@ -27,16 +24,6 @@ const FRAGMENT_COUNT_MAX = 256;
 const MESSAGE_HEADER_BYTES = 3;
 /** before 16 + standing 1 + name length 1. */
 const PRESENCE_LEAST_BYTES: number = LOG_HASH_BYTES + 2;
-
-/** What fills an envelope. A dummy is told from a member's frame only by who can open it. PROTOCOL.md §5.2. */
-export type Plaintext = { readonly kind: 'dummy' } | ({ readonly kind: 'member' } & MemberFrame);
-
-/** One member's frame: the key it signs with, the signature, and the bytes of the content that is signed. */
-export interface MemberFrame {
-  readonly memberKey: Uint8Array;
-  readonly signature: Uint8Array;
-  readonly content: Uint8Array;
-}
 
 export type Standing = keyof typeof STANDINGS;
 
@@ -75,33 +62,6 @@ type Presence = EpochBefore & { readonly type: 'presence'; readonly name: string
 /** Text bytes that one fragment carries in an envelope with this much room. PROTOCOL.md §5.4. */
 export function fragmentCapacity(plaintextBytes: number): number {
   return plaintextBytes - MESSAGE_HEADER_BYTES - MESSAGE_OVERHEAD_BYTES - CONTENT_HEADER_BYTES - FRAGMENT_HEADER_BYTES;
-}
-
-/** @throws RangeError if it does not fit: the caller chose the frame's size. */
-export function encodePlaintext(plaintext: Plaintext, plaintextBytes: number): Uint8Array {
-  const writer = new ByteWriter(plaintextBytes);
-  if (plaintext.kind === 'dummy') return writer.u8(KINDS.dummy).bytes;
-  return writer
-    .u8(KINDS.member)
-    .u16(plaintext.content.length)
-    .put(plaintext.memberKey)
-    .put(plaintext.signature)
-    .put(plaintext.content).bytes;
-}
-
-export function decodePlaintext(bytes: Uint8Array): Decoded<Plaintext, ContentCode> {
-  if (bytes.length < MEMBER_FRAME_OVERHEAD_BYTES) return refuse('content-length');
-  const reader = new ByteReader(bytes);
-  const kind = reader.u8();
-  if (kind === KINDS.dummy) return accept({ kind: 'dummy' });
-  if (kind !== KINDS.member) return refuse('content-kind');
-  const length = reader.u16();
-  const memberKey = reader.take(MEMBER_KEY_BYTES);
-  const signature = reader.take(SIGNATURE_BYTES);
-  if (length > reader.remaining) return refuse('content-length');
-  const content = reader.take(length);
-  if (!isZero(reader.rest())) return refuse('content-padding');
-  return accept({ kind: 'member', memberKey, signature, content });
 }
 
 export function encodeContent(content: Content, encodeText: (text: string) => Uint8Array): Uint8Array {

@@ -34,8 +34,8 @@ export {
   encodeStage,
 } from './group-commit.ts';
 export type { CommitNotice, CommitRequest, FetchRequest, HeadName, HeadPiece, StagedPiece } from './group-commit.ts';
-export { decodeContent, decodePlaintext, encodeContent, encodePlaintext, fragmentCapacity } from './content.ts';
-export type { Content, ContentHeader, MemberFrame, Plaintext, Standing } from './content.ts';
+export { decodeContent, encodeContent, fragmentCapacity } from './content.ts';
+export type { Content, ContentHeader, Standing } from './content.ts';
 export { decodeMove, decodeSignedOrder, encodeMove, encodeSignedOrder, orderStatement } from './order.ts';
 export type { AccessMode, Move, Order, SignedAccess, SignedOrder } from './order.ts';
 export { cutText, joinFragment, NO_PARTIAL_TEXTS } from './fragment.ts';

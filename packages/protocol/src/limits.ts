@@ -26,8 +26,6 @@ export const NONCE_BYTES = 24;
 export const TAG_BYTES = 16;
 export const ENVELOPE_OVERHEAD_BYTES: number = NONCE_BYTES + TAG_BYTES;
 
-/** kind 1 + length 2 + member key 32 + signature 64. PROTOCOL.md §5.2. */
-export const MEMBER_FRAME_OVERHEAD_BYTES: number = 1 + 2 + MEMBER_KEY_BYTES + SIGNATURE_BYTES;
 /** What sealing for a group adds to a content: epoch 8, sender data 28, length 2, signature 66, tag 16. PROTOCOL.md §5.4. */
 export const MESSAGE_OVERHEAD_BYTES = 120;
 /** type 1 + number 8 + seen 8 + log hash 16. PROTOCOL.md §5.3. */

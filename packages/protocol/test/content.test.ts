@@ -7,15 +7,12 @@ import {
   CONTENT_HEADER_BYTES,
   cutText,
   decodeContent,
-  decodePlaintext,
   encodeContent,
-  encodePlaintext,
   ENVELOPE_OVERHEAD_BYTES,
   FRAME_BYTES,
   fragmentCapacity,
   joinFragment,
   LOG_HASH_BYTES,
-  MEMBER_FRAME_OVERHEAD_BYTES,
   MESSAGE_OVERHEAD_BYTES,
   messageCapacity,
   NAME_BYTES_MAX,
@@ -151,54 +148,10 @@ describe('content', () => {
     const longest = concatBytes(changed(presence.slice(0, NAME_AT), NAME_LENGTH_AT, 48), new Uint8Array(48).fill(97));
     expect(read(longest).ok).toBe(true);
   });
-});
 
-describe('a plaintext', () => {
-  const memberKey = new Uint8Array(32).fill(1);
-  const signature = new Uint8Array(64).fill(2);
-  const member = encodePlaintext({ kind: 'member', memberKey, signature, content: receipt }, 456);
-
-  test('comes back as it was, in every size that holds it', () => {
-    fc.assert(
-      fc.property(fc.constantFrom(...PLAINTEXT_SIZES), fc.nat(), (size, seed) => {
-        const content = new Uint8Array(seed % (size - MEMBER_FRAME_OVERHEAD_BYTES + 1)).fill(3);
-        const bytes = encodePlaintext({ kind: 'member', memberKey, signature, content }, size);
-        expect(bytes).toHaveLength(size);
-        expect(decodePlaintext(bytes)).toEqual({ ok: true, value: { kind: 'member', memberKey, signature, content } });
-      }),
-    );
-    for (const size of PLAINTEXT_SIZES) {
-      expect(decodePlaintext(encodePlaintext({ kind: 'dummy' }, size))).toEqual({ ok: true, value: { kind: 'dummy' } });
-    }
-  });
-
-  test('refuses an unknown kind, a length beyond the frame, padding that is not zero, and too few bytes', () => {
-    expect(decodePlaintext(changed(member, 0, 7))).toEqual({ ok: false, code: 'content-kind' });
-    expect(decodePlaintext(changed(member, 1, 0xff))).toEqual({ ok: false, code: 'content-length' });
-    expect(decodePlaintext(changed(member, 455, 1))).toEqual({ ok: false, code: 'content-padding' });
-    expect(decodePlaintext(member.slice(0, MEMBER_FRAME_OVERHEAD_BYTES - 1))).toEqual({
-      ok: false,
-      code: 'content-length',
-    });
-    expect(decodePlaintext(new Uint8Array(0))).toEqual({ ok: false, code: 'content-length' });
-    expect(decodePlaintext(member).ok).toBe(true);
-  });
-
-  test('is not made of content that does not fit', () => {
-    const content = new Uint8Array(456 - MEMBER_FRAME_OVERHEAD_BYTES + 1);
-    expect(() => encodePlaintext({ kind: 'member', memberKey, signature, content }, 456)).toThrow(RangeError);
-  });
-
-  test('every code of content has a case in this file', () => {
-    const codes = [
-      'content-kind',
-      'content-length',
-      'content-padding',
-      'content-number',
-      'content-text',
-      'fragment-index',
-    ];
-    expect(Object.keys(CONTENT_CODES).sort()).toEqual([...codes].sort());
+  test('every code has a case here, but that of padding, which a content has none of: group-plaintext.test.ts', () => {
+    const codes = new Set([...refusals.map(([, code]) => code), 'content-padding']);
+    expect(codes).toEqual(new Set(Object.keys(CONTENT_CODES)));
   });
 });
 

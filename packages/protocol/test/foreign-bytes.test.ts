@@ -21,7 +21,6 @@ import {
   decodeHeadPlaintext,
   decodeInvite,
   decodeMove,
-  decodePlaintext,
   decodeRefused,
   decodeSignedOrder,
   decodeStage,
@@ -37,7 +36,6 @@ import {
   encodeHeadPlaintext,
   encodeInvite,
   encodeMove,
-  encodePlaintext,
   encodeSignedOrder,
   encodeStage,
   FRAME_BYTES,
@@ -88,7 +86,6 @@ const plaintexts: readonly GroupPlaintext[] = [
   { kind: 'knock', name: encode('Anna'), keyPackage: content },
   { kind: 'welcome', index: 0, count: 1, bytes: content },
 ];
-const member = { kind: 'member', memberKey: new Uint8Array(32), signature: new Uint8Array(64), content } as const;
 
 const commit = {
   counter: 1,
@@ -113,7 +110,6 @@ const decoders: readonly (readonly [string, Uint8Array, (bytes: Uint8Array) => {
     encodeHead({ which: 'head', counter: 1, last: 3, headBytes: content.length, offset: 0, data: content }),
     framed(decodeHead),
   ],
-  ['decodePlaintext', encodePlaintext(member, 456), decodePlaintext],
   ['decodeContent', content, (bytes) => decodeContent(bytes, decodeText)],
   ['decodeContent of a farewell', farewell, (bytes) => decodeContent(bytes, decodeText)],
   [

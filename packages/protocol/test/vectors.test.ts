@@ -2,9 +2,11 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import {
   concatBytes,
+  decodeContent,
   decodeFrame,
   decodeGroupPlaintext,
   decodeInvite,
+  encodeContent,
   encodeFrame,
   encodeGroupPlaintext,
   encodeInvite,
@@ -107,6 +109,36 @@ describe('vectors/group-plaintext.json', () => {
     if (decoded.value.kind !== 'dummy') {
       expect(toHex(encodeGroupPlaintext(decoded.value, bytes.length))).toBe(toHex(bytes));
     }
+  });
+});
+
+interface ContentCase {
+  readonly name: string;
+  readonly content: string;
+  readonly expect?: Readonly<Record<string, unknown>>;
+  readonly expectError?: string;
+}
+
+const encodeText = (text: string): Uint8Array => new TextEncoder().encode(text);
+const decodeText = (bytes: Uint8Array): string | undefined => {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return undefined;
+  }
+};
+
+describe('vectors/content.json', () => {
+  test.each(casesOf('content') as readonly ContentCase[])('$name', ({ content, ...one }) => {
+    const decoded = decodeContent(filled({ begins: content, bytes: content.length / 2, fill: '00' }), decodeText);
+    if (one.expect === undefined || !decoded.ok) {
+      expect(decoded).toEqual({ ok: false, code: one.expectError });
+      return;
+    }
+    const { bytes: text, ...fields }: Readonly<Record<string, unknown>> = readable(decoded.value);
+    expect(text === undefined ? fields : { ...fields, text }).toEqual(one.expect);
+    // Each content has one encoding.
+    expect(toHex(encodeContent(decoded.value, encodeText))).toBe(content);
   });
 });
 
