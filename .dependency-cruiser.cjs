@@ -15,6 +15,14 @@ module.exports = {
     only('client', ['crypto', 'protocol']),
     only('terminal', ['client', 'tor', 'protocol', 'crypto']),
     only('host', ['client', 'tor', 'protocol', 'crypto']),
+    only('doctor', []),
+    {
+      name: 'doctor-stands-apart',
+      comment: 'It judges the others from outside: nothing of it may become part of what it judges. Its tests may import it.',
+      severity: 'error',
+      from: { pathNot: '^(packages/doctor|test)/' },
+      to: { path: '^packages/doctor/' },
+    },
     {
       name: 'front-ends-hand-crypto-over-and-use-none',
       comment:

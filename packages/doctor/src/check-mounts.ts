@@ -1,0 +1,131 @@
+// What a container can see and write beyond its own read-only root.
+
+import type { MountFacts, Snapshot } from './snapshot.ts';
+import { withPlan } from './stack-plan.ts';
+import type { StackPlan } from './stack-plan.ts';
+import { right, verdictOf, verdictOfAll, wrong } from './verdict.ts';
+import type { Verdict } from './verdict.ts';
+
+const ENGINE_SOCKET = /(^|\/)(docker|containerd|podman|crio)\.sock$/;
+/** Folders that engines keep their sockets in: who sees one of them sees the socket. */
+const ENGINE_SOCKET_FOLDERS = new Set([
+  '/',
+  '/run',
+  '/var',
+  '/var/run',
+  '/run/docker',
+  '/run/containerd',
+  '/run/podman',
+]);
+const FLAGS = ['noexec', 'nosuid', 'nodev'];
+/** Of the options of a tmpfs: readable for nobody but owner and group. */
+const CLOSED_MODE = /^mode=[0-7]*0$/;
+
+const isEngineSocket = ({ type, source }: MountFacts): boolean =>
+  type !== 'volume' && (ENGINE_SOCKET.test(source) || ENGINE_SOCKET_FOLDERS.has(source.replace(/(.)\/+$/, '$1')));
+
+export function engineSocket({ containers }: Snapshot): Verdict {
+  return verdictOfAll(
+    containers,
+    ({ name, mounts }) => {
+      const found = mounts.find(isEngineSocket);
+      return found === undefined ? undefined : `${name} sees ${found.source}`;
+    },
+    'none sees it',
+  );
+}
+
+export function machineFolders({ containers }: Snapshot): Verdict {
+  return verdictOfAll(
+    containers,
+    ({ name, mounts }) => {
+      const found = mounts.filter((mount) => mount.type === 'bind' && !isEngineSocket(mount));
+      return found.length > 0 ? `${name} sees ${found.map(({ source }) => source).join(', ')}` : undefined;
+    },
+    'none is mounted',
+  );
+}
+
+export function volumesKnown({ containers }: Snapshot, plan: StackPlan): Verdict {
+  return verdictOfAll(
+    withPlan(containers, plan),
+    ([{ name, mounts }, service]) => {
+      const others = mounts.filter(({ type }) => type !== 'bind' && type !== 'npipe');
+      const extra = others.filter(
+        ({ type, source, target }) => type !== 'volume' || service.volumes[source]?.target !== target,
+      );
+      const missing = Object.keys(service.volumes).filter((volume) => !others.some(({ source }) => source === volume));
+      if (extra.length > 0)
+        return `${name} has ${extra.map(({ type, source, target }) => `${source === '' ? type : source} at ${target}`).join(', ')}`;
+      return missing.length > 0 ? `${name} has not ${missing.join(', ')}` : undefined;
+    },
+    'each has its own volumes only',
+  );
+}
+
+export function mountsReadOnly({ containers }: Snapshot, plan: StackPlan): Verdict {
+  return verdictOfAll(
+    withPlan(containers, plan),
+    ([{ name, mounts }, service]) => {
+      const writable = mounts.filter(({ source, writable: is }) => is && service.volumes[source]?.writable === false);
+      return writable.length > 0
+        ? `${name} can write to ${writable.map(({ source }) => source).join(', ')}`
+        : undefined;
+    },
+    'read-only where a container only connects',
+  );
+}
+
+export function socketsInMemory({ volumes }: Snapshot, plan: StackPlan): Verdict {
+  return verdictOfAll(
+    volumes.filter(({ name }) => !plan.volumesKept.includes(name)),
+    ({ name, driver, options }) => {
+      const set = (options['o'] ?? '').split(',');
+      if (driver !== 'local' || options['type'] !== 'tmpfs') return `${name} is not in memory`;
+      if (!isBoundedAndInert(set)) return `${name} is not bounded, or can hold programs`;
+      // The test network's says which authorities there are: nothing to hide.
+      return name === 'tornet' || set.some((option) => CLOSED_MODE.test(option)) ? undefined : `${name} is open to all`;
+    },
+    'in memory, bounded, closed',
+  );
+}
+
+/** A tmpfs that has a size, and in which nothing can be run, become root or be a device. */
+function isBoundedAndInert(options: readonly string[]): boolean {
+  return FLAGS.every((flag) => options.includes(flag)) && options.some((option) => option.startsWith('size='));
+}
+
+export function guardsPlain({ volumes }: Snapshot, plan: StackPlan): Verdict {
+  return verdictOfAll(
+    volumes.filter(({ name }) => plan.volumesKept.includes(name)),
+    ({ name, driver, options }) =>
+      driver === 'local' && Object.keys(options).length === 0
+        ? undefined
+        : `${name} is ${options['device'] ?? `of the driver ${driver}`}`,
+    'plain',
+  );
+}
+
+export function tmpfsPlain({ containers }: Snapshot, plan: StackPlan): Verdict {
+  return verdictOfAll(
+    withPlan(containers, plan),
+    ([{ name, tmpfs }, service]) => {
+      const extra = Object.keys(tmpfs).filter((path) => !service.tmpfs.includes(path));
+      if (extra.length > 0) return `${name} can write to ${extra.join(', ')}`;
+      const loose = Object.entries(tmpfs).filter(([, options]) => !isBoundedAndInert(options.split(',')));
+      return loose.length > 0
+        ? `${name}: ${loose.map(([path]) => path).join(', ')} is not bounded, or can hold programs`
+        : undefined;
+    },
+    'bounded, noexec, nosuid, nodev',
+  );
+}
+
+export function volumesStrangers({ volumes, strangers }: Snapshot): Verdict {
+  const there = strangers.filter((stranger) => stranger.volumes.length > 0);
+  return verdictOf(
+    there.length > 0
+      ? there.map(({ name, volumes: of }) => wrong(`${name} uses ${of.join(', ')}`))
+      : volumes.map(({ name }) => right(`${name}: nobody else`)),
+  );
+}

@@ -1,0 +1,20 @@
+// Why the doctor cannot say anything at all, by a stable code: cause and next step.
+
+export const DOCTOR_CODES = {
+  usage: 'the command line is not understood: see --help',
+  'engine-unreachable': 'no Docker engine answers: start it, or set DOCKER_HOST if it is elsewhere',
+  'engine-silent': 'the Docker engine did not answer in time: look whether docker ps does, then try again',
+  'stack-missing': 'no container of this project is here: start the stack, or name its project with --project',
+  'release-unreadable': 'the file of released images cannot be read or is malformed: see --help for its form',
+  interrupted: 'stopped before it was done; what it had started is removed',
+} as const;
+export type DoctorCode = keyof typeof DOCTOR_CODES;
+
+export class DoctorError extends Error {
+  readonly code: DoctorCode;
+
+  constructor(code: DoctorCode, options: { cause?: unknown } = {}) {
+    super(DOCTOR_CODES[code], options);
+    this.code = code;
+  }
+}

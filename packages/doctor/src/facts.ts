@@ -1,0 +1,160 @@
+// From the engine's answers to facts: a plain translation, with Docker's many words for "nothing" made one.
+
+import type { RawContainer, RawEngine, RawHostConfig, RawNetwork, RawPorts, RawVolume } from './raw.ts';
+import { unseen } from './snapshot.ts';
+import type { ContainerFacts, EngineFacts, MountFacts, NetworkFacts, VolumeFacts } from './snapshot.ts';
+
+const SERVICE_LABEL = 'com.docker.compose.service';
+const NETWORK_LABEL = 'com.docker.compose.network';
+const VOLUME_LABEL = 'com.docker.compose.volume';
+const NANO = 1_000_000_000;
+const DEFAULT_CPU_PERIOD_MICROSECONDS = 100_000;
+const INHIBIT_IPV4 = 'com.docker.network.bridge.inhibit_ipv4';
+const GATEWAY_MODE = 'com.docker.network.bridge.gateway_mode_ipv';
+/** What Docker itself writes into a container's health log when a check did not end or could not be started. */
+const OWN_HEALTH_WORDS = /^(Health check exceeded timeout|OCI runtime exec failed|cannot exec in a |rpc error: )/;
+
+/** The engine's name of a thing, without the project's in front. */
+export function shortName(project: string, name: string): string {
+  const [dashed, underlined] = [`${project}-`, `${project}_`];
+  const bare = name.replace(/^\//, '');
+  return bare.startsWith(dashed) || bare.startsWith(underlined) ? bare.slice(dashed.length) : bare;
+}
+
+export function engineFacts({ info, version }: RawEngine): EngineFacts {
+  const runc = version.Components?.find(({ Name }) => Name === 'runc');
+  const [number, build] = [runc?.Version ?? '', runc?.Details?.['GitCommit'] ?? ''];
+  return {
+    version: version.Version ?? '',
+    // A distribution says in the build which of its own repairs are in it.
+    runc: number !== '' && build.startsWith(number) ? build : number,
+    operatingSystem: info.OperatingSystem ?? '',
+    cgroupVersion: info.CgroupVersion ?? '1',
+    securityOptions: info.SecurityOptions ?? [],
+    limits: {
+      memory: info.MemoryLimit === true,
+      swap: info.SwapLimit === true,
+      pids: info.PidsLimit === true,
+      cpu: info.CpuCfsQuota === true,
+    },
+    warnings: info.Warnings ?? [],
+  };
+}
+
+/** All of a container's facts that `inspect` tells; what has to be looked at elsewhere is not seen yet. */
+export function containerFacts(project: string, raw: RawContainer, imageDigests: readonly string[]): ContainerFacts {
+  const { State: state, Config: config, HostConfig: host } = raw;
+  const networks = Object.entries(raw.NetworkSettings.Networks ?? {});
+  return {
+    name: shortName(project, raw.Name),
+    service: config.Labels?.[SERVICE_LABEL] ?? '',
+    running: state.Running === true,
+    health: state.Health?.Status ?? 'none',
+    healthOutputs: (state.Health?.Log ?? []).filter(({ Output }) => isOutput(Output ?? '')).length,
+    image: config.Image ?? '',
+    imageIds: [...new Set([raw.Image, ...imageDigests])],
+    user: config.User ?? '',
+    groups: host.GroupAdd ?? [],
+    privileged: host.Privileged === true,
+    capabilitiesAdded: host.CapAdd ?? [],
+    capabilitiesDropped: (host.CapDrop ?? []).map((capability) => capability.toUpperCase()),
+    securityOptions: (host.SecurityOpt ?? []).map(shortOption),
+    appArmorProfile: raw.AppArmorProfile ?? '',
+    rootReadOnly: host.ReadonlyRootfs === true,
+    namespaces: {
+      network: host.NetworkMode ?? '',
+      pid: host.PidMode ?? '',
+      ipc: host.IpcMode ?? '',
+      uts: host.UTSMode ?? '',
+      user: host.UsernsMode ?? '',
+      cgroup: host.CgroupnsMode ?? '',
+    },
+    devices: devicesOf(host),
+    maskedPaths: host.MaskedPaths?.length ?? 0,
+    readOnlyPaths: host.ReadonlyPaths?.length ?? 0,
+    mounts: mountsOf(project, raw),
+    tmpfs: host.Tmpfs ?? {},
+    published: publishedOf(raw),
+    nameServers: host.Dns ?? [],
+    hostsAdded: [...(host.ExtraHosts ?? []), ...(host.Links ?? [])],
+    sysctls: host.Sysctls ?? {},
+    networks: Object.fromEntries(networks.map(([name, at]) => [shortName(project, name), at?.IPAddress ?? ''])),
+    ...limitsOf(host),
+    logDriver: host.LogConfig?.Type ?? '',
+    restart: { policy: host.RestartPolicy?.Name ?? '', retries: host.RestartPolicy?.MaximumRetryCount ?? 0 },
+    processes: unseen('it does not run'),
+    listeners: unseen('it does not run'),
+    tor: null,
+  };
+}
+
+function isOutput(text: string): boolean {
+  return text.trim() !== '' && !OWN_HEALTH_WORDS.test(text);
+}
+
+/** A seccomp profile is handed over whole: that there is one is enough to know. */
+function shortOption(option: string): string {
+  return /^seccomp[:=]\s*\{/.test(option) ? 'seccomp=profile' : option;
+}
+
+function devicesOf(host: RawHostConfig): string[] {
+  return [
+    ...(host.Devices ?? []).map(({ PathOnHost }) => PathOnHost ?? 'a device'),
+    ...(host.DeviceRequests ?? []).map(({ Driver }) => `a device of the driver ${Driver ?? ''}`),
+    ...(host.DeviceCgroupRules ?? []).map((rule) => `rule ${rule}`),
+  ];
+}
+
+function mountsOf(project: string, { Mounts }: RawContainer): MountFacts[] {
+  return (Mounts ?? []).map(({ Type, Name, Source, Destination, RW }) => ({
+    type: Type,
+    source: Type === 'volume' ? shortName(project, Name ?? '') : (Source ?? ''),
+    target: Destination,
+    writable: RW !== false,
+  }));
+}
+
+/** What is published now, and what is to be on the next start. */
+function publishedOf({ HostConfig, NetworkSettings }: RawContainer): string[] {
+  const lines = [HostConfig.PortBindings, NetworkSettings.Ports].flatMap((ports: RawPorts | null | undefined) =>
+    Object.entries(ports ?? {}).flatMap(([port, bindings]) =>
+      (bindings ?? []).map(({ HostIp, HostPort }) => `${HostIp ?? ''}:${HostPort ?? ''} -> ${port}`),
+    ),
+  );
+  return [...new Set([...lines, ...(HostConfig.PublishAllPorts === true ? ['all ports'] : [])])];
+}
+
+function limitsOf(
+  host: RawHostConfig,
+): Pick<ContainerFacts, 'memoryBytes' | 'memoryAndSwapBytes' | 'swappiness' | 'pids' | 'cpus' | 'coreBytes'> {
+  const quota = Math.max(0, host.CpuQuota ?? 0);
+  const period = host.CpuPeriod ?? 0;
+  return {
+    memoryBytes: host.Memory ?? 0,
+    memoryAndSwapBytes: host.MemorySwap ?? 0,
+    swappiness: host.MemorySwappiness ?? null,
+    pids: Math.max(0, host.PidsLimit ?? 0),
+    cpus: (host.NanoCpus ?? 0) / NANO || quota / (period === 0 ? DEFAULT_CPU_PERIOD_MICROSECONDS : period),
+    coreBytes: host.Ulimits?.find(({ Name }) => Name === 'core')?.Hard ?? null,
+  };
+}
+
+export function networkFacts(project: string, raw: RawNetwork): NetworkFacts {
+  return {
+    name: raw.Labels?.[NETWORK_LABEL] ?? shortName(project, raw.Name),
+    driver: raw.Driver ?? '',
+    internal: raw.Internal === true,
+    ipv6: raw.EnableIPv6 === true,
+    inhibitIpv4: raw.Options?.[INHIBIT_IPV4] === 'true',
+    gatewayMode: { ipv4: raw.Options?.[`${GATEWAY_MODE}4`] ?? '', ipv6: raw.Options?.[`${GATEWAY_MODE}6`] ?? '' },
+    subnets: (raw.IPAM?.Config ?? []).map(({ Subnet }) => Subnet ?? ''),
+  };
+}
+
+export function volumeFacts(project: string, raw: RawVolume): VolumeFacts {
+  return {
+    name: raw.Labels?.[VOLUME_LABEL] ?? shortName(project, raw.Name),
+    driver: raw.Driver ?? '',
+    options: raw.Options ?? {},
+  };
+}

@@ -1,0 +1,65 @@
+// The doctor's program: looks, probes, judges, prints.
+
+import { fileURLToPath } from 'node:url';
+import Docker from 'dockerode';
+import { examine } from './checks.ts';
+import { DOCTOR_CODES, DoctorError } from './errors.ts';
+import type { DoctorCode } from './errors.ts';
+import { inspectStack } from './inspect.ts';
+import { RUN_LIMIT_MS } from './limits.ts';
+import { HELP, readOptions } from './options.ts';
+import type { DoctorOptions } from './options.ts';
+import { probeNetworks } from './probe.ts';
+import { readRelease, RELEASE_FILE } from './release.ts';
+import { exitCode, page, reportOf } from './report.ts';
+import { unseen } from './snapshot.ts';
+import type { Snapshot } from './snapshot.ts';
+
+const EXIT_CANNOT_LOOK = 2;
+const OWN_RELEASE = fileURLToPath(new URL(`../../../${RELEASE_FILE}`, import.meta.url));
+
+async function look(options: DoctorOptions, signal: AbortSignal): Promise<Snapshot> {
+  const docker = new Docker();
+  const release = await readRelease(options.release, OWN_RELEASE);
+  await docker.ping().catch((cause: unknown) => {
+    throw new DoctorError('engine-unreachable', { cause });
+  });
+  const { snapshot, networks, containers } = await inspectStack(docker, options.project);
+  signal.throwIfAborted();
+  const probes = options.isProbing
+    ? await probeNetworks(docker, { project: options.project, networks, containers, signal })
+    : unseen('no probe was sent (--no-probe)');
+  return { ...snapshot, release, probes };
+}
+
+async function run(signal: AbortSignal): Promise<number> {
+  const options = readOptions(process.argv.slice(2));
+  if (options.isHelp) {
+    process.stdout.write(HELP);
+    return 0;
+  }
+  const snapshot = await look(options, signal);
+  signal.throwIfAborted();
+  const report = reportOf(snapshot, examine(snapshot));
+  process.stdout.write(options.isJson ? `${JSON.stringify(report)}\n` : page(report));
+  return exitCode(report);
+}
+
+const stop = new AbortController();
+const why: { code: DoctorCode } = { code: 'interrupted' };
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
+const limit = setTimeout(() => {
+  why.code = 'engine-silent';
+  stop.abort();
+}, RUN_LIMIT_MS);
+
+try {
+  process.exitCode = await run(stop.signal);
+} catch (error) {
+  const code = error instanceof DoctorError ? error.code : stop.signal.aborted ? why.code : undefined;
+  if (code === undefined) throw error;
+  process.stderr.write(`sotto: ${DOCTOR_CODES[code]} (${code})\n`);
+  process.exitCode = EXIT_CANNOT_LOOK;
+} finally {
+  clearTimeout(limit);
+}

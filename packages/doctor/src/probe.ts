@@ -1,0 +1,181 @@
+// The active part: a container with the least rights joins each internal network and must fail to get out. It comes from an image that is
+// already here, tries documentation addresses (RFC 5737) and the network's own gateway, ends by itself, and is removed.
+
+import { readFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import type Docker from 'dockerode';
+import { readAll, standardOutput } from './docker-stream.ts';
+import { shortName } from './facts.ts';
+import {
+  OUTPUT_BYTES_MAX,
+  PROBE_CPUS,
+  PROBE_LIMIT_MS,
+  PROBE_MEMORY_BYTES,
+  PROBE_PIDS,
+  PROBE_TRY_MS,
+} from './limits.ts';
+import type { ProbeReport, ProbeTask } from './probe-main.ts';
+import type { RawContainer, RawNetwork } from './raw.ts';
+import { seen, unseen } from './snapshot.ts';
+import type { ProbeFacts, Seen } from './snapshot.ts';
+
+/** Nobody's: RFC 5737. */
+const OUTSIDE = ['198.51.100.1', '203.0.113.1'];
+/** Services whose image has Node, the smallest first. */
+const NODE_SERVICES = ['gate', 'relay', 'host', 'client', 'host-client'];
+const NODE = '/usr/local/bin/node';
+const NOBODY = '65534:65534';
+/** Neighbours that are asked for an answer; one is enough. */
+const NEIGHBOURS_MAX = 4;
+
+export interface ProbeInputs {
+  readonly project: string;
+  readonly networks: readonly RawNetwork[];
+  readonly containers: readonly RawContainer[];
+  /** Ends all probes before their time; they are removed then, too. */
+  readonly signal: AbortSignal;
+}
+
+/** Probes all internal networks at once. */
+export async function probeNetworks(docker: Docker, inputs: ProbeInputs): Promise<Seen<readonly ProbeFacts[]>> {
+  const image = nodeImage(inputs.containers);
+  if (image === undefined) return unseen("none of the project's images here has Node, and none is fetched");
+  const script = readFileSync(new URL('probe-main.ts', import.meta.url), 'utf8');
+  const internal = inputs.networks.filter(({ Internal }) => Internal === true);
+  return seen(
+    await Promise.all(
+      internal.map(async (network) => ({
+        network: shortName(inputs.project, network.Name),
+        outcome: await probeNetwork(docker, network, image, script, inputs.signal),
+      })),
+    ),
+  );
+}
+
+/** By its id, so that a tag that was moved meanwhile changes nothing. */
+function nodeImage(containers: readonly RawContainer[]): string | undefined {
+  const found = NODE_SERVICES.flatMap((service) =>
+    containers.filter(({ Config }) => Config.Labels?.['com.docker.compose.service'] === service),
+  );
+  return found[0]?.Image;
+}
+
+async function probeNetwork(
+  docker: Docker,
+  network: RawNetwork,
+  image: string,
+  script: string,
+  signal: AbortSignal,
+): Promise<ProbeFacts['outcome']> {
+  const task: ProbeTask = {
+    tryMs: PROBE_TRY_MS,
+    outside: OUTSIDE,
+    gateways: gatewaysOf(network),
+    neighbours: neighboursOf(network),
+  };
+  try {
+    const output = await runProbe(docker, createOptions(network, image, script, task), signal);
+    return outcomeOf(task, JSON.parse(output) as ProbeReport);
+  } catch {
+    // The engine's own words may hold names and paths of the machine.
+    return unseen('the probe could not be started, or did not end in time');
+  }
+}
+
+/** An IPAM gateway of `172.18.0.1/16` is written so on some engines. */
+function gatewaysOf({ IPAM }: RawNetwork): string[] {
+  return (IPAM?.Config ?? []).flatMap(({ Gateway }) => {
+    const address = Gateway?.replace(/\/.*$/, '') ?? '';
+    return address === '' || address.includes(':') ? [] : [address];
+  });
+}
+
+function neighboursOf({ Containers }: RawNetwork): string[] {
+  return Object.values(Containers ?? {})
+    .map(({ IPv4Address }) => (IPv4Address ?? '').replace(/\/.*$/, ''))
+    .filter((address) => address !== '')
+    .slice(0, NEIGHBOURS_MAX);
+}
+
+function createOptions(
+  network: RawNetwork,
+  image: string,
+  script: string,
+  task: ProbeTask,
+): Docker.ContainerCreateOptions {
+  return {
+    name: `sotto-doctor-probe-${randomBytes(6).toString('hex')}`,
+    Image: image,
+    Entrypoint: [NODE, '--no-warnings', '--input-type=module-typescript', '--eval', script],
+    Cmd: [JSON.stringify(task)],
+    User: NOBODY,
+    WorkingDir: '/',
+    AttachStdout: true,
+    AttachStderr: true,
+    Labels: { 'org.sotto.doctor': 'probe' },
+    Healthcheck: { Test: ['NONE'] },
+    HostConfig: {
+      NetworkMode: network.Id,
+      // The engine removes it when it ends, even if the doctor is gone by then.
+      AutoRemove: true,
+      CapDrop: ['ALL'],
+      SecurityOpt: ['no-new-privileges:true'],
+      ReadonlyRootfs: true,
+      IpcMode: 'private',
+      Init: true,
+      Dns: ['127.0.0.1'],
+      LogConfig: { Type: 'none', Config: {} },
+      RestartPolicy: { Name: 'no' },
+      Memory: PROBE_MEMORY_BYTES,
+      MemorySwap: PROBE_MEMORY_BYTES,
+      PidsLimit: PROBE_PIDS,
+      NanoCpus: PROBE_CPUS * 1_000_000_000,
+      Ulimits: [{ Name: 'core', Soft: 0, Hard: 0 }],
+    },
+  };
+}
+
+/** @returns what it printed. @throws Error if it cannot be started or does not end within PROBE_LIMIT_MS */
+async function runProbe(docker: Docker, options: Docker.ContainerCreateOptions, signal: AbortSignal): Promise<string> {
+  const abortSignal = AbortSignal.any([signal, AbortSignal.timeout(PROBE_LIMIT_MS)]);
+  const container = await docker.createContainer(options);
+  try {
+    const stream = await container.attach({ stream: true, stdout: true, stderr: true, abortSignal });
+    const printed = readAll(stream, OUTPUT_BYTES_MAX);
+    await container.start({ abortSignal });
+    return standardOutput(await Promise.race([printed, whenAborted(abortSignal)]));
+  } finally {
+    await removeQuietly(container);
+  }
+}
+
+function whenAborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    signal.throwIfAborted();
+    signal.addEventListener('abort', () => reject(new Error('stopped')), { once: true });
+  });
+}
+
+/** It may be gone already, or about to be: both are what is wanted. */
+async function removeQuietly(container: Docker.Container): Promise<void> {
+  try {
+    await container.remove({ force: true, v: true });
+  } catch (error) {
+    const status = (error as { readonly statusCode?: unknown }).statusCode;
+    if (status !== 404 && status !== 409) throw error;
+  }
+}
+
+/** Judges nothing: says what answered, and whether the probe could have seen it. */
+export function outcomeOf(task: ProbeTask, report: ProbeReport): ProbeFacts['outcome'] {
+  const isOnNetwork = report.addresses.length > 0;
+  const hasNeighbour = task.neighbours.length > 0;
+  const isAble = report.loopback && isOnNetwork && (!hasNeighbour || report.neighbour);
+  return seen({
+    control: isAble ? (hasNeighbour ? 'neighbour' : 'loopback') : 'failed',
+    tried: report.tried,
+    outside: report.outside,
+    gateway: report.gateway,
+    gatewayKnown: task.gateways.length > 0,
+  });
+}
