@@ -18,7 +18,8 @@ module.exports = {
     only('doctor', []),
     {
       name: 'doctor-stands-apart',
-      comment: 'It judges the others from outside: nothing of it may become part of what it judges. Its tests may import it.',
+      comment:
+        'It judges the others from outside: nothing of it may become part of what it judges. Its tests may import it.',
       severity: 'error',
       from: { pathNot: '^(packages/doctor|test)/' },
       to: { path: '^packages/doctor/' },

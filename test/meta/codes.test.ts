@@ -3,6 +3,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { CLIENT_CODES, WARNING_CODES } from '../../packages/client/src/errors.ts';
+import { DOCTOR_CODES } from '../../packages/doctor/src/errors.ts';
+import { PROMISE_WORDS } from '../../packages/doctor/src/promises.ts';
 import { GROUP_CODES } from '../../packages/crypto/src/errors.ts';
 import { HOST_CODES, MODERATOR_CODES } from '../../packages/host/src/errors.ts';
 import {
@@ -33,6 +35,8 @@ const TABLES: readonly (readonly [who: string, codes: Readonly<Record<string, st
   ['host to its own client', MODERATOR_CODES],
   ['relay', RELAY_ERRORS],
   ['tor, gate and dialling', TOR_ERROR_MEANINGS],
+  ['the doctor', DOCTOR_CODES],
+  ['the doctor, of a promise', PROMISE_WORDS],
 ];
 
 const INTRODUCTION = `# Codes

@@ -8,6 +8,8 @@ import { lookAt, right, unclear, verdictOf, verdictOfAll, wrong } from './verdic
 import type { Look, Verdict } from './verdict.ts';
 
 const MEBIBYTE = 1_048_576;
+/** They look at the crashed process's own limit before they keep anything. */
+const RESPECTFUL_HANDLERS = ['systemd-coredump', 'apport'];
 /** Swap that is memory again, compressed. */
 const IN_MEMORY_SWAP = /(^|\/)zram\d+$/;
 
@@ -68,15 +70,16 @@ export function coreLimit({ containers }: Snapshot): Verdict {
 }
 
 export function corePattern({ machine }: Snapshot): Verdict {
-  return verdictOf(
-    lookAt('this machine', machine, ({ corePattern: pattern }) => [
-      pattern.startsWith('|')
-        ? unclear(
-            'kernel.core_pattern hands core dumps to a program, whatever the limit: what it keeps cannot be told (sysctl kernel.core_pattern=core ends that)',
-          )
-        : right(`kernel.core_pattern is ${pattern}`),
-    ]),
-  );
+  return verdictOf(lookAt('this machine', machine, ({ corePattern: pattern }) => [lookAtPattern(pattern)]));
+}
+
+/** The kernel ignores the limit of who hands its dump to a program (core(5)); some programs ask for it themselves. */
+function lookAtPattern(pattern: string): Look {
+  if (!pattern.startsWith('|')) return right(`kernel.core_pattern is ${pattern}`);
+  const program = /^\|\s*(\S*\/)?(\S*)/.exec(pattern)?.[2] ?? '';
+  return RESPECTFUL_HANDLERS.includes(program)
+    ? unclear(`${program} is handed the memory of who crashes; it should keep none where the limit is 0 (core_pattern)`)
+    : wrong(`${program} is handed the memory of who crashes, whatever the limit (core_pattern)`);
 }
 
 export function swap({ containers, machine, engine }: Snapshot): Verdict {

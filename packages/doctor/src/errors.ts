@@ -6,6 +6,8 @@ export const DOCTOR_CODES = {
   'engine-silent': 'the Docker engine did not answer in time: look whether docker ps does, then try again',
   'stack-missing': 'no container of this project is here: start the stack, or name its project with --project',
   'release-unreadable': 'the file of released images cannot be read or is malformed: see --help for its form',
+  'look-failed':
+    'the Docker engine did not answer as it should, or this is a bug in the doctor: try again, then report it',
   interrupted: 'stopped before it was done; what it had started is removed',
 } as const;
 export type DoctorCode = keyof typeof DOCTOR_CODES;

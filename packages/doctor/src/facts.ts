@@ -62,7 +62,7 @@ export function containerFacts(project: string, raw: RawContainer, imageDigests:
     appArmorProfile: raw.AppArmorProfile ?? '',
     rootReadOnly: host.ReadonlyRootfs === true,
     namespaces: {
-      network: host.NetworkMode ?? '',
+      network: shortName(project, host.NetworkMode ?? ''),
       pid: host.PidMode ?? '',
       ipc: host.IpcMode ?? '',
       uts: host.UTSMode ?? '',

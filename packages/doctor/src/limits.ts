@@ -3,12 +3,12 @@
 /** All of a run together; an engine that hangs must not hang the doctor. */
 export const RUN_LIMIT_MS = 120_000;
 /** One try of the probe: a closed port answers at once, and behind a wall nothing answers ever. */
-export const PROBE_TRY_MS = 2_000;
+export const PROBE_TRY_MS = 3_000;
 /** All of one probe, the start of its container included. */
 export const PROBE_LIMIT_MS = 30_000;
 export const PROBE_MEMORY_BYTES = 134_217_728;
 export const PROBE_PIDS = 32;
-export const PROBE_CPUS = 0.5;
+export const PROBE_CPUS = 1;
 /** What a probe may print, and what `tor --version` may. */
 export const OUTPUT_BYTES_MAX = 65_536;
 /** A torrc with many bridges has some kilobytes. */

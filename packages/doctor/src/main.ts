@@ -56,8 +56,8 @@ const limit = setTimeout(() => {
 try {
   process.exitCode = await run(stop.signal);
 } catch (error) {
-  const code = error instanceof DoctorError ? error.code : stop.signal.aborted ? why.code : undefined;
-  if (code === undefined) throw error;
+  // The text of another error is not shown: it is the engine's, and may hold names.
+  const code = error instanceof DoctorError ? error.code : stop.signal.aborted ? why.code : 'look-failed';
   process.stderr.write(`sotto: ${DOCTOR_CODES[code]} (${code})\n`);
   process.exitCode = EXIT_CANNOT_LOOK;
 } finally {

@@ -32,6 +32,11 @@ const DNS_QUESTION = Buffer.from('0001010000010000000000000000020001', 'hex');
 type Answer = 'connected' | 'refused' | 'answered' | undefined;
 type Try = readonly [what: string, answer: Promise<Answer>];
 
+/** On a busy machine the limit may pass before an answer that is there has been read: what has come is read first. */
+function afterLimit(tryMs: number, call: () => void): NodeJS.Timeout {
+  return setTimeout(() => setImmediate(() => setImmediate(call)), tryMs);
+}
+
 /** Connected, or refused by somebody; undefined if nobody answered or there is no way. */
 function tryTcp(host: string, port: number, tryMs: number): Promise<Answer> {
   return new Promise((resolve) => {
@@ -41,7 +46,7 @@ function tryTcp(host: string, port: number, tryMs: number): Promise<Answer> {
       socket.destroy();
       resolve(answer);
     };
-    const limit = setTimeout(() => end(undefined), tryMs);
+    const limit = afterLimit(tryMs, () => end(undefined));
     socket.once('connect', () => end('connected'));
     socket.once('error', (error) => end(isRefusal(error) ? 'refused' : undefined));
   });
@@ -58,7 +63,7 @@ function tryUdp(host: string, port: number, tryMs: number): Promise<Answer> {
       socket.close();
       resolve(answer);
     };
-    const limit = setTimeout(() => end(undefined), tryMs);
+    const limit = afterLimit(tryMs, () => end(undefined));
     socket.once('message', () => end('answered'));
     socket.once('error', (error) => end(isRefusal(error) ? 'refused' : undefined));
     socket.connect(port, host, () =>
@@ -103,7 +108,8 @@ async function probe({ tryMs, outside, gateways, neighbours }: ProbeTask): Promi
   const addresses = Object.values(networkInterfaces()).flatMap((all) =>
     (all ?? []).filter(({ internal }) => !internal),
   );
-  const [out, gateway] = [triesAt(outside, OUTSIDE_TCP_PORTS, tryMs), triesAt(gateways, GATEWAY_TCP_PORTS, tryMs)];
+  const others = gateways.filter((gateway) => !addresses.some(({ address }) => address === gateway));
+  const [out, gateway] = [triesAt(outside, OUTSIDE_TCP_PORTS, tryMs), triesAt(others, GATEWAY_TCP_PORTS, tryMs)];
   const near = neighbours.map((host): Try => [host, tryTcp(host, UNLIKELY_PORT, tryMs)]);
   return {
     addresses: addresses.map(({ address }) => address),

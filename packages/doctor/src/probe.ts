@@ -25,6 +25,7 @@ const OUTSIDE = ['198.51.100.1', '203.0.113.1'];
 const NODE_SERVICES = ['gate', 'relay', 'host', 'client', 'host-client'];
 const NODE = '/usr/local/bin/node';
 const NOBODY = '65534:65534';
+const IPV4 = /^(\d{1,3}\.){3}\d{1,3}$/;
 /** Neighbours that are asked for an answer; one is enough. */
 const NEIGHBOURS_MAX = 4;
 
@@ -71,7 +72,7 @@ async function probeNetwork(
     tryMs: PROBE_TRY_MS,
     outside: OUTSIDE,
     gateways: gatewaysOf(network),
-    neighbours: neighboursOf(network),
+    neighbours: neighboursOf(network).slice(0, NEIGHBOURS_MAX),
   };
   try {
     const output = await runProbe(docker, createOptions(network, image, script, task), signal);
@@ -82,19 +83,27 @@ async function probeNetwork(
   }
 }
 
-/** An IPAM gateway of `172.18.0.1/16` is written so on some engines. */
-function gatewaysOf({ IPAM }: RawNetwork): string[] {
-  return (IPAM?.Config ?? []).flatMap(({ Gateway }) => {
-    const address = Gateway?.replace(/\/.*$/, '') ?? '';
-    return address === '' || address.includes(':') ? [] : [address];
-  });
+/** Where the machine is on a network, or would be: engines that give the bridge no address may name none, and the first is where it would be. */
+function gatewaysOf(network: RawNetwork): string[] {
+  const neighbours = neighboursOf(network);
+  return (network.IPAM?.Config ?? [])
+    .map(({ Gateway, Subnet }) => bare(Gateway ?? '') || firstAddress(bare(Subnet ?? '')))
+    .filter((address) => IPV4.test(address) && !neighbours.includes(address));
+}
+
+/** Without the length of its prefix. */
+function bare(address: string): string {
+  return address.replace(/\/.*$/, '');
+}
+
+function firstAddress(subnet: string): string {
+  return subnet.replace(/\d+$/, (last) => String(Number(last) + 1));
 }
 
 function neighboursOf({ Containers }: RawNetwork): string[] {
   return Object.values(Containers ?? {})
-    .map(({ IPv4Address }) => (IPv4Address ?? '').replace(/\/.*$/, ''))
-    .filter((address) => address !== '')
-    .slice(0, NEIGHBOURS_MAX);
+    .map(({ IPv4Address }) => bare(IPv4Address ?? ''))
+    .filter((address) => address !== '');
 }
 
 function createOptions(

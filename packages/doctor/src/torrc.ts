@@ -21,7 +21,7 @@ export type TorOption = readonly [name: string, value: string];
 /** The lines of a torrc, comments and continuations resolved. A leading `+` or `/` of a name is left out. */
 export function readTorrc(text: string): TorOption[] {
   return text
-    .replaceAll(/\\\r?\n/g, ' ')
+    .replaceAll(/\s*\\\r?\n\s*/g, ' ')
     .split(/\r?\n/)
     .map((line) => line.replace(/(^|\s)#.*$/, '').trim())
     .filter((line) => line !== '')

@@ -1,0 +1,108 @@
+// Docker's many words for one thing, and what must never be taken along from an inspected container.
+
+import { describe, expect, test } from 'vitest';
+import { containerFacts, engineFacts, networkFacts, shortName } from '../src/facts.ts';
+import type { RawContainer } from '../src/raw.ts';
+
+const BARE: RawContainer = {
+  Id: 'ab'.repeat(32),
+  Name: '/sotto-client-run-1',
+  Image: `sha256:${'cd'.repeat(32)}`,
+  State: {},
+  Config: {},
+  HostConfig: {},
+  NetworkSettings: {},
+};
+
+describe('a container', () => {
+  test('of which nothing is said has the worst of everything', () => {
+    expect(containerFacts('sotto', BARE, [])).toMatchObject({
+      name: 'client-run-1',
+      service: '',
+      running: false,
+      user: '',
+      rootReadOnly: false,
+      memoryBytes: 0,
+      pids: 0,
+      cpus: 0,
+      coreBytes: null,
+      maskedPaths: 0,
+      logDriver: '',
+      mounts: [],
+    });
+  });
+
+  test('gives away neither its command line nor its environment: a connection string may stand there', () => {
+    const secret = `sotto1${'q'.repeat(112)}`;
+    const Config = { Cmd: ['--name', 'bob', secret], Env: [`STRING=${secret}`], Hostname: 'my-laptop' };
+    expect(JSON.stringify(containerFacts('sotto', { ...BARE, Config }, []))).not.toMatch(/sotto1q|bob|my-laptop/);
+  });
+
+  test('publishes what it has published and what it will, and all ports if so', () => {
+    const facts = containerFacts(
+      'sotto',
+      {
+        ...BARE,
+        HostConfig: { PortBindings: { '80/tcp': [{ HostIp: '127.0.0.1', HostPort: '8080' }] }, PublishAllPorts: true },
+        NetworkSettings: { Ports: { '53/udp': [{ HostIp: '::', HostPort: '53' }], '9/tcp': null } },
+      },
+      [],
+    );
+    expect(facts.published).toEqual(['127.0.0.1:8080 -> 80/tcp', ':::53 -> 53/udp', 'all ports']);
+  });
+
+  test.each([
+    [{ NanoCpus: 1_500_000_000 }, 1.5],
+    [{ CpuQuota: 50_000 }, 0.5],
+    [{ CpuQuota: 50_000, CpuPeriod: 200_000 }, 0.25],
+    [{ CpuQuota: -1 }, 0],
+  ])('has so much processor time: %j', (HostConfig, cpus) => {
+    expect(containerFacts('sotto', { ...BARE, HostConfig }, []).cpus).toBe(cpus);
+  });
+
+  test('has a health check that talks only if the check itself did, not the engine', () => {
+    const Log = [
+      { Output: '' },
+      { Output: 'Health check exceeded timeout (5s)' },
+      { Output: 'OCI runtime exec failed: x' },
+      { Output: 'hello' },
+    ];
+    expect(containerFacts('sotto', { ...BARE, State: { Health: { Log } } }, []).healthOutputs).toBe(1);
+  });
+
+  test('with a seccomp profile of its own says that it has one, not the profile', () => {
+    const HostConfig = { SecurityOpt: ['seccomp={"defaultAction":"SCMP_ACT_ERRNO"}', 'seccomp=unconfined'] };
+    expect(containerFacts('sotto', { ...BARE, HostConfig }, []).securityOptions).toEqual([
+      'seccomp=profile',
+      'seccomp=unconfined',
+    ]);
+  });
+});
+
+test('a name loses its project, and only that', () => {
+  expect(shortName('sotto', '/sotto-relay-1')).toBe('relay-1');
+  expect(shortName('sotto', 'sotto_state')).toBe('state');
+  expect(shortName('sotto', 'sotto-test_state')).toBe('test_state');
+  expect(shortName('sotto', 'bridge')).toBe('bridge');
+});
+
+test("a runc has its distribution's number where that says more, and its own where the build is a commit", () => {
+  const of = (Version: string, GitCommit: string): string =>
+    engineFacts({ info: {}, version: { Components: [{ Name: 'runc', Version, Details: { GitCommit } }] } }).runc;
+  expect(of('1.1.5+ds1', '1.1.5+ds1-1+deb12u1')).toBe('1.1.5+ds1-1+deb12u1');
+  expect(of('1.1.12', 'v1.1.12-0-g51d5e946')).toBe('1.1.12');
+  expect(engineFacts({ info: {}, version: {} }).limits).toEqual({
+    memory: false,
+    swap: false,
+    pids: false,
+    cpu: false,
+  });
+});
+
+test('a network of which nothing is said is open', () => {
+  expect(networkFacts('sotto', { Id: '1', Name: 'sotto_state' })).toMatchObject({
+    name: 'state',
+    internal: false,
+    inhibitIpv4: false,
+  });
+});

@@ -1,0 +1,92 @@
+// What the probe calls an answer, tried on this machine's loopback alone: both ways of answering, and silence.
+
+import { spawn } from 'node:child_process';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from 'vitest';
+import type { ProbeReport, ProbeTask } from '../src/probe-main.ts';
+import { outcomeOf } from '../src/probe.ts';
+
+const PROGRAM = fileURLToPath(new URL('../src/probe-main.ts', import.meta.url));
+/** Loopback addresses that belong to this test: nobody else listens there. */
+const [OPEN, CLOSED] = ['127.83.1.1', '127.83.1.2'];
+
+function runProbe(task: Partial<ProbeTask>): Promise<ProbeReport> {
+  const whole: ProbeTask = { tryMs: 1_000, outside: [], gateways: [], neighbours: [], ...task };
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, ['--no-warnings', PROGRAM, JSON.stringify(whole)]);
+    let output = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
+    child.on('close', (code) =>
+      code === 0 ? resolve(JSON.parse(output) as ProbeReport) : reject(new Error('failed')),
+    );
+  });
+}
+
+const isLinux = process.platform === 'linux';
+/** Its ports for datagrams are those of DNS, NTP and HTTP/3, which only root may open. */
+const isRoot = isLinux && process.getuid?.() === 0;
+
+describe.runIf(isLinux)('the probe', () => {
+  test('sees who accepts and who refuses', async () => {
+    const server = createServer((socket) => socket.destroy()).listen(8080, OPEN);
+    await once(server, 'listening');
+    const { gateway, outside, tried } = await runProbe({ gateways: [OPEN], outside: [CLOSED] });
+    server.close();
+    expect(gateway).toContain(`tcp ${OPEN}:8080 connected`);
+    expect(gateway).toContain(`tcp ${OPEN}:22 refused`);
+    const all = ['tcp 127.83.1.2:53', 'tcp 127.83.1.2:80', 'tcp 127.83.1.2:443', 'udp 127.83.1.2:53'];
+    expect(outside.slice(0, 4)).toEqual(all.map((what) => `${what} refused`));
+    expect(tried).toBe(15);
+  });
+
+  test.runIf(isRoot)('sees who answers a datagram, and hears nothing of who does not', async () => {
+    const [answering, silent] = [createSocket('udp4'), createSocket('udp4')];
+    answering.on('message', (_, from) => answering.send('x', from.port, from.address));
+    answering.bind(123, OPEN);
+    silent.bind(443, OPEN);
+    await Promise.all([once(answering, 'listening'), once(silent, 'listening')]);
+    const { outside } = await runProbe({ outside: [OPEN] });
+    for (const socket of [answering, silent]) socket.close();
+    expect(outside.filter((what) => what.startsWith('udp'))).toEqual([
+      `udp ${OPEN}:53 refused`,
+      `udp ${OPEN}:123 answered`,
+    ]);
+  });
+
+  test('reaches itself, and says whether a neighbour answered', async () => {
+    const { loopback, neighbour } = await runProbe({ neighbours: [CLOSED] });
+    expect([loopback, neighbour]).toEqual([true, true]);
+    expect((await runProbe({})).neighbour).toBe(false);
+  });
+
+  test('does not try a gateway address that is its own', async () => {
+    const own = (await runProbe({})).addresses;
+    const { tried } = await runProbe({ gateways: own });
+    expect(tried).toBe(0);
+  });
+});
+
+describe('the outcome', () => {
+  const task: ProbeTask = { tryMs: 1, outside: ['198.51.100.1'], gateways: ['172.20.0.1'], neighbours: ['172.20.0.2'] };
+  const report: ProbeReport = {
+    addresses: ['172.20.0.3'],
+    loopback: true,
+    neighbour: true,
+    tried: 15,
+    outside: [],
+    gateway: [],
+  };
+
+  test.each([
+    ['a neighbour answered', {}, {}, 'neighbour'],
+    ['there is no neighbour', { neighbours: [] }, { neighbour: false }, 'loopback'],
+    ['no neighbour answered', {}, { neighbour: false }, 'failed'],
+    ['it did not reach itself', {}, { loopback: false }, 'failed'],
+    ['it is on no network', {}, { addresses: [] }, 'failed'],
+  ])('knows whether the probe could see anything: %s', (_what, taskChange, reportChange, control) => {
+    expect(outcomeOf({ ...task, ...taskChange }, { ...report, ...reportChange })).toMatchObject({ value: { control } });
+  });
+});

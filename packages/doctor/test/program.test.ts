@@ -1,0 +1,120 @@
+// The command line, the file of a release, and the page.
+
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { examine } from '../src/checks.ts';
+import { readOptions } from '../src/options.ts';
+import { parseRelease, readRelease } from '../src/release.ts';
+import { exitCode, page, reportOf } from '../src/report.ts';
+import { of, shippedStack, wholeStack } from './shipped.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'sotto-doctor-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+describe('the command line', () => {
+  test('without options looks at the stack and probes it', () => {
+    expect(readOptions([])).toEqual({
+      project: 'sotto',
+      isJson: false,
+      isProbing: true,
+      release: undefined,
+      isHelp: false,
+    });
+  });
+
+  test('takes a project, a release, --json and --no-probe', () => {
+    const args = ['--project', 'sotto-tornet', '--json', '--no-probe', '--release', 'r.json'];
+    expect(readOptions(args)).toMatchObject({
+      project: 'sotto-tornet',
+      isJson: true,
+      isProbing: false,
+      release: 'r.json',
+    });
+    expect(readOptions(['--probe']).isProbing).toBe(true);
+  });
+
+  test.each([[['--projct', 'x']], [['sotto']], [['--project', '']], [['--project', '../x']], [['--project', 'a b']]])(
+    'refuses %j',
+    (args) => expect(() => readOptions(args)).toThrow(expect.objectContaining({ code: 'usage' })),
+  );
+});
+
+describe('a release', () => {
+  const digest = `sha256:${'ab'.repeat(32)}`;
+  const good = JSON.stringify({ version: '0.1.0', images: { 'sotto-relay': [digest] } });
+
+  test('names the digests of each image', () => {
+    expect(parseRelease(good)).toEqual({ version: '0.1.0', images: { 'sotto-relay': [digest] } });
+  });
+
+  test.each([
+    '',
+    '[]',
+    'null',
+    '{"version":"0.1.0"}',
+    '{"version":1,"images":{"a":[]}}',
+    '{"version":"0.1.0","images":{}}',
+    '{"version":"0.1.0","images":{"sotto-relay":"sha256:ab"}}',
+    '{"version":"0.1.0","images":{"sotto-relay":["sha256:ab"]}}',
+  ])('of another form is refused: %s', (text) => expect(parseRelease(text)).toBeUndefined());
+
+  test('need not be there yet, but one that was named must be, and must be well', async () => {
+    const missing = join(folder, 'missing.json');
+    expect(await readRelease(undefined, missing)).toEqual({ seen: false, why: 'nothing has been released yet' });
+    await expect(readRelease(missing, missing)).rejects.toThrow(
+      expect.objectContaining({ code: 'release-unreadable' }),
+    );
+    const file = join(folder, 'release.json');
+    writeFileSync(file, good);
+    expect(await readRelease(undefined, file)).toEqual({ seen: true, value: parseRelease(good) });
+    writeFileSync(file, '{}');
+    await expect(readRelease(undefined, file)).rejects.toThrow(expect.objectContaining({ code: 'release-unreadable' }));
+  });
+});
+
+describe('the report', () => {
+  test('of a whole stack ends with 0, of one that cannot be told with 2, of a broken one with 1', () => {
+    const of0 = wholeStack();
+    expect(exitCode(reportOf(of0, examine(of0)))).toBe(0);
+    const of2 = shippedStack();
+    expect(exitCode(reportOf(of2, examine(of2)))).toBe(2);
+    of(of2, 'relay').privileged = true;
+    const broken = reportOf(of2, examine(of2));
+    expect(exitCode(broken)).toBe(1);
+    expect(broken.counts).toEqual({ green: 50, red: 1, 'cannot-tell': 3 });
+  });
+
+  test('is one JSON object that says what a program needs', () => {
+    const snapshot = shippedStack();
+    const report = JSON.parse(JSON.stringify(reportOf(snapshot, examine(snapshot)))) as Record<string, unknown>;
+    expect(report).toMatchObject({
+      type: 'doctor',
+      form: 1,
+      project: 'sotto',
+      testNetwork: true,
+      state: 'cannot-tell',
+    });
+    expect((report['findings'] as unknown[]).length).toBe(54);
+  });
+
+  test('as a page says each promise with its state, and of a broken one what to do', () => {
+    const snapshot = shippedStack();
+    of(snapshot, 'relay').logDriver = 'json-file';
+    const text = page(reportOf(snapshot, examine(snapshot)));
+    expect(text).toContain('!! This stack is on the private test network');
+    expect(text).toMatch(
+      /^RED {10}nothing that a container prints is kept {2}\[logging\]\n {13}relay-1 is logged \(json-file\)\n {13}next: start the stack/m,
+    );
+    expect(text).toMatch(/^cannot tell {2}.*\[image-released\]\n {13}images: nothing has been released yet\n/m);
+    expect(text.trimEnd().split('\n').at(-1)).toBe('50 green, 1 red, 3 cannot be told');
+    expect(Math.max(...text.split('\n').map((line) => line.length))).toBeLessThan(260);
+  });
+
+  test('of a stack on the real network does not call it a test', () => {
+    const snapshot = wholeStack();
+    snapshot.containers = snapshot.containers.filter(({ service }) => service !== 'tornet');
+    expect(page(reportOf(snapshot, examine(snapshot)))).not.toContain('!!');
+  });
+});
