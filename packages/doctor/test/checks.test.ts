@@ -159,7 +159,7 @@ const FAULTS: readonly (readonly [code: PromiseCode, what: string, breakIt: Brea
   ['core-limit', 'no limit', (s) => void (of(s, 'relay').coreBytes = null)],
   ['core-limit', 'a limit that lets one be', (s) => void (of(s, 'relay').coreBytes = -1)],
   ['core-limit', 'a process with another limit', (s) => breakProcess(s, { coreLimit: 'unlimited' })],
-  ['core-pattern', 'a program that is handed core dumps', (s) => void setPattern(s, '|/usr/sbin/keep-all %p')],
+  ['core-pattern', 'a program that is handed core dumps', (s) => setPattern(s, '|/usr/sbin/keep-all %p')],
   ['swap', 'swap on a disk, with cgroup v1', (s) => addSwap(s, '/dev/sda2')],
   [
     'swap',
