@@ -25,7 +25,11 @@ export function networksKnown({ networks }: Snapshot, plan: StackPlan): Verdict 
 export function networksInternal({ networks }: Snapshot, plan: StackPlan): Verdict {
   return verdictOfAll(
     inner(networks, plan),
-    ({ name, internal }) => (internal ? undefined : `${name} is not internal: it has a way out`),
+    ({ name, internal, driver }) => {
+      if (!internal) return `${name} is not internal: it has a way out`;
+      // What internal means is a bridge's own rule: macvlan and others are on the machine's own network.
+      return driver === 'bridge' ? undefined : `${name} is of the driver ${driver}, not a bridge of its own`;
+    },
     `internal: ${namesOf(inner(networks, plan))}`,
   );
 }

@@ -15,8 +15,9 @@ export function stackRuns({ containers }: Snapshot, plan: StackPlan): Verdict {
   const isHosting = plan.hosting.some((service) => !plan.visiting.includes(service) && there(service).length > 0);
   const needed = isHosting ? plan.hosting : plan.visiting;
   const missing = needed.filter((service) => there(service).length === 0);
-  const looks = containers.map((container): Look => {
-    const { name, running, health } = container;
+  // A client that has left may leave its container behind; that breaks no promise.
+  const staying = containers.filter(({ service, running }) => running || plan.services[service]?.isClient !== true);
+  const looks = staying.map(({ name, running, health }): Look => {
     if (!running) return wrong(`${name} does not run`);
     if (health === 'unhealthy') return wrong(`${name} is not healthy`);
     return health === 'starting' ? unclear(`${name} is still starting`) : right(`${name} runs`);

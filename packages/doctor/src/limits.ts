@@ -2,6 +2,8 @@
 
 /** All of a run together; an engine that hangs must not hang the doctor. */
 export const RUN_LIMIT_MS = 120_000;
+/** From a signal to the end, whatever hangs: the probes' containers are removed within it. */
+export const STOP_LIMIT_MS = 5_000;
 /** One try of the probe: a closed port answers at once, and behind a wall nothing answers ever. */
 export const PROBE_TRY_MS = 3_000;
 /** All of one probe, the start of its container included. */

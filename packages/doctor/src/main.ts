@@ -6,7 +6,7 @@ import { examine } from './checks.ts';
 import { DOCTOR_CODES, DoctorError } from './errors.ts';
 import type { DoctorCode } from './errors.ts';
 import { inspectStack } from './inspect.ts';
-import { RUN_LIMIT_MS } from './limits.ts';
+import { RUN_LIMIT_MS, STOP_LIMIT_MS } from './limits.ts';
 import { HELP, readOptions } from './options.ts';
 import type { DoctorOptions } from './options.ts';
 import { probeNetworks } from './probe.ts';
@@ -53,13 +53,18 @@ const limit = setTimeout(() => {
   stop.abort();
 }, RUN_LIMIT_MS);
 
+/** What was started is removed first; an engine that does not answer is not waited for. */
+const stopped = new Promise<never>((_, reject) => {
+  stop.signal.addEventListener('abort', () => setTimeout(() => reject(new Error('stopped')), STOP_LIMIT_MS));
+});
+
 try {
-  process.exitCode = await run(stop.signal);
+  process.exitCode = await Promise.race([run(stop.signal), stopped]);
 } catch (error) {
   // The text of another error is not shown: it is the engine's, and may hold names.
   const code = error instanceof DoctorError ? error.code : stop.signal.aborted ? why.code : 'look-failed';
   process.stderr.write(`sotto: ${DOCTOR_CODES[code]} (${code})\n`);
-  process.exitCode = EXIT_CANNOT_LOOK;
+  process.exit(EXIT_CANNOT_LOOK);
 } finally {
   clearTimeout(limit);
 }

@@ -54,6 +54,7 @@ const FAULTS: readonly (readonly [code: PromiseCode, what: string, breakIt: Brea
 
   ['networks-known', 'a network more', (s) => void s.networks.push({ ...network(s, 'state'), name: 'back-door' })],
   ['networks-internal', 'a network with a way out', (s) => void (network(s, 'state').internal = false)],
+  ['networks-internal', "a network that is the machine's own", (s) => void (network(s, 'state').driver = 'macvlan')],
   ['networks-no-gateway', 'a gateway address', (s) => void (network(s, 'socks').inhibitIpv4 = false)],
   ['networks-ipv-four', 'IPv6', (s) => void (network(s, 'egress').ipv6 = true)],
   ['networks-members', 'the relay on egress', (s) => void (of(s, 'relay').networks['egress'] = '172.20.0.9')],
@@ -273,6 +274,14 @@ describe('the shipped stack', () => {
     network(snapshot, 'egress').internal = false;
     network(snapshot, 'egress').inhibitIpv4 = false;
     expect(examine(snapshot).filter(({ state }) => state !== 'green')).toEqual([]);
+  });
+
+  test('is all green with a client that has left and whose container is still there', () => {
+    const snapshot = wholeStack();
+    const why = unseen('it does not run');
+    const gone = { ...of(snapshot, 'client'), name: 'client-run-2', running: false, processes: why, listeners: why };
+    snapshot.containers.push(gone);
+    expect(overall(examine(snapshot))).toBe('green');
   });
 
   test('is all green on an engine with gateway_mode_ipv4 isolated', () => {

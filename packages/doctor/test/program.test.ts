@@ -1,11 +1,16 @@
 // The command line, the file of a release, and the page.
 
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test } from 'vitest';
 import { examine } from '../src/checks.ts';
-import { readOptions } from '../src/options.ts';
+import { HELP, readOptions } from '../src/options.ts';
 import { parseRelease, readRelease } from '../src/release.ts';
 import { exitCode, page, reportOf } from '../src/report.ts';
 import { of, shippedStack, wholeStack } from './shipped.ts';
@@ -39,6 +44,37 @@ describe('the command line', () => {
     'refuses %j',
     (args) => expect(() => readOptions(args)).toThrow(expect.objectContaining({ code: 'usage' })),
   );
+});
+
+describe('the program', () => {
+  function start(...args: string[]): { child: ChildProcess; ended: Promise<{ code: number | null; said: string }> } {
+    const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
+    const env = { ...process.env, DOCKER_HOST: `unix://${join(folder, 'engine.sock')}` };
+    const child = spawn(process.execPath, ['--no-warnings', main, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    let said = '';
+    for (const stream of [child.stdout, child.stderr])
+      stream.setEncoding('utf8').on('data', (text: string) => (said += text));
+    return { child, ended: once(child, 'close').then(([code]) => ({ code: code as number | null, said })) };
+  }
+
+  test('without an engine says so, and ends with 2', async () => {
+    expect(await start().ended).toEqual({ code: 2, said: expect.stringContaining('(engine-unreachable)') as string });
+  });
+
+  test('ends with 2 on a command line that it does not know, and with 0 after its help', async () => {
+    expect(await start('--all').ended).toEqual({ code: 2, said: expect.stringContaining('(usage)') as string });
+    expect(await start('--help').ended).toEqual({ code: 0, said: HELP });
+  });
+
+  test('does not wait for an engine that never answers once it is told to stop', async () => {
+    const engine = createServer().listen(join(folder, 'engine.sock'));
+    await once(engine, 'listening');
+    const { child, ended } = start();
+    await once(engine, 'connection');
+    child.kill('SIGINT');
+    expect(await ended).toEqual({ code: 2, said: expect.stringContaining('(interrupted)') as string });
+    engine.close();
+  });
 });
 
 describe('a release', () => {
