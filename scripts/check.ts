@@ -7,6 +7,7 @@ const STAGES: readonly (readonly [name: string, script: string])[] = [
   ['lint', 'lint'],
   ['boundaries', 'boundaries'],
   ['unused', 'unused'],
+  ['hardening', 'hardening'],
   ['tests', 'test'],
 ];
 /** Two cores: two stages side by side, the tests alone at the end. */
