@@ -7,8 +7,12 @@ const STAGES: readonly (readonly [name: string, script: string])[] = [
   ['lint', 'lint'],
   ['boundaries', 'boundaries'],
   ['unused', 'unused'],
+  ['hardening', 'hardening'],
+  ['dependencies', 'dependencies'],
   ['tests', 'test'],
 ];
+/** What these print is worth reading when they pass, too. */
+const SHOWN: readonly string[] = ['hardening', 'dependencies', 'test'];
 /** Two cores: two stages side by side, the tests alone at the end. */
 const SIDE_BY_SIDE = 2;
 
@@ -32,7 +36,7 @@ function run(name: string, script: string): Promise<Outcome> {
       const seconds = (performance.now() - started) / 1000;
       const passed = code === 0;
       process.stdout.write(`\n== ${name}: ${passed ? 'passed' : 'FAILED'} in ${seconds.toFixed(1)} s\n`);
-      if (!passed || script === 'test') process.stdout.write(output);
+      if (!passed || SHOWN.includes(script)) process.stdout.write(output);
       resolve({ name, passed, seconds });
     });
   });

@@ -63,7 +63,7 @@ npm_dependencies() {
   if cmp -s "$SOTTO_ROOT/package-lock.json" "$stamp"; then
     say '   node_modules is what package-lock.json says'
   else
-    (cd "$SOTTO_ROOT" && npm ci --no-audit --no-fund >&2)
+    (cd "$SOTTO_ROOT" && npm ci --ignore-scripts --no-audit --no-fund >&2)
     cp "$SOTTO_ROOT/package-lock.json" "$stamp"
   fi
 }

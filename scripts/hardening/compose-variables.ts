@@ -1,0 +1,46 @@
+// `${NAME}` in a compose file, as Compose reads it, out of .env alone: what the check says must not hang on the caller's environment.
+
+import { mapTexts } from './tree.ts';
+import type { Tree, Value } from './tree.ts';
+
+const REFERENCE = /\$(?:(\$)|([A-Za-z_][A-Za-z0-9_]*)|\{([A-Za-z_][A-Za-z0-9_]*)(?:(:?[-+?])([^}]*))?\}|(.?))/g;
+
+/** NAME=value lines; comments and empty lines are left out. */
+export function parseSettings(text: string): ReadonlyMap<string, string> {
+  const lines = text.split('\n').filter((line) => /^[A-Za-z_][A-Za-z0-9_]*=/.test(line));
+  return new Map(lines.map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]));
+}
+
+/** The tree with its variables replaced, and the references that cannot be. */
+export function resolveVariables(
+  tree: Tree,
+  settings: ReadonlyMap<string, string>,
+): { readonly tree: Tree; readonly unresolved: readonly string[] } {
+  const unresolved: string[] = [];
+  const resolved = mapTexts(tree, (text) =>
+    text.replaceAll(REFERENCE, (whole, ...groups: (string | undefined)[]) => {
+      const [dollar, bare, braced, operator, word] = groups;
+      if (dollar !== undefined) return '$';
+      const name = bare ?? braced;
+      const value = name === undefined ? undefined : replacement(settings.get(name), operator, word ?? '');
+      if (value === undefined) unresolved.push(whole);
+      return value ?? whole;
+    }),
+  );
+  return { tree: resolved as Tree, unresolved };
+}
+
+/** @returns undefined where Compose would take an empty text, or would stop. */
+function replacement(value: string | undefined, operator: string | undefined, word: string): string | undefined {
+  // A variable within a default is Compose's to read, not ours.
+  if (word.includes('$')) return undefined;
+  const set = operator?.startsWith(':') === true ? value !== undefined && value !== '' : value !== undefined;
+  if (operator?.endsWith('+') === true) return set ? word : '';
+  if (operator?.endsWith('-') === true) return set ? value : word;
+  return set ? value : undefined;
+}
+
+/** Whether a text names a variable. */
+export function hasVariable(value: Value | undefined): boolean {
+  return typeof value === 'string' && /\$\{[A-Z_]+\}/.test(value);
+}

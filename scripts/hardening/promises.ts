@@ -1,0 +1,105 @@
+// Who may reach whom, as data: what docs/ARCHITECTURE.md draws. A service, network, volume or overlay that is not here is a finding.
+
+export interface ServicePromise {
+  /** None means no network at all. */
+  readonly networks: readonly string[];
+  /** Volumes, and which way: each has one writer, except the guards, which nobody else has. */
+  readonly mounts: Readonly<Record<string, 'reads' | 'writes'>>;
+  /** Started only on demand, with a person at it. */
+  readonly profile?: 'client';
+  /** Whether a health check can ask it something. */
+  readonly listens: boolean;
+  /** Whether `docker compose up` shows what it prints. */
+  readonly shown?: true;
+  /** Only Tor has a resolver: the engine's own, on the network with a way out. */
+  readonly resolver?: 'engine';
+}
+
+export interface StackPlan {
+  readonly name: string;
+  readonly files: readonly string[];
+  readonly services: Readonly<Record<string, ServicePromise>>;
+  /** Volumes that stay on the disk. */
+  readonly kept: readonly string[];
+  /** Volumes that more than their group may read. */
+  readonly readByAll: readonly string[];
+  /** Whether `egress` leads out. No stack of a test has a way out. */
+  readonly egress: 'open' | 'closed';
+}
+
+/** The one network with a way out. */
+export const EGRESS = 'egress';
+/** Networks that lead nowhere. */
+export const INNER_NETWORKS: readonly string[] = ['socks', 'probe', 'state'];
+
+const SHIPPED: Readonly<Record<string, ServicePromise>> = {
+  tor: {
+    networks: [EGRESS],
+    mounts: { 'tor-guards': 'writes', 'tor-control': 'writes', 'relay-socket': 'reads' },
+    listens: true,
+    resolver: 'engine',
+  },
+  'tor-client': {
+    networks: [EGRESS, 'socks', 'probe'],
+    mounts: { 'tor-client-guards': 'writes', 'tor-client-control': 'writes' },
+    listens: true,
+    resolver: 'engine',
+  },
+  gate: { networks: [], mounts: { 'tor-client-control': 'reads', 'gate-socket': 'writes' }, listens: true },
+  relay: { networks: ['state'], mounts: { 'relay-socket': 'writes', 'admin-socket': 'writes' }, listens: true },
+  redis: { networks: ['state'], mounts: {}, listens: true },
+  host: {
+    networks: ['probe'],
+    mounts: { 'tor-control': 'reads', 'admin-socket': 'reads', 'gate-socket': 'reads', 'moderator-socket': 'writes' },
+    listens: true,
+    shown: true,
+  },
+  client: { networks: ['socks'], mounts: { 'gate-socket': 'reads' }, profile: 'client', listens: false },
+  'host-client': {
+    networks: ['socks'],
+    mounts: { 'gate-socket': 'reads', 'moderator-socket': 'reads' },
+    profile: 'client',
+    listens: false,
+  },
+};
+
+const GUARDS: readonly string[] = ['tor-guards', 'tor-client-guards'];
+
+/** A service of the shipped file that an overlay gives one more volume to read. */
+function alsoReads(service: string, volume: string): Record<string, ServicePromise> {
+  const shipped = SHIPPED[service];
+  return shipped === undefined ? {} : { [service]: { ...shipped, mounts: { ...shipped.mounts, [volume]: 'reads' } } };
+}
+
+export const STACKS: readonly StackPlan[] = [
+  {
+    name: 'as shipped',
+    files: ['docker-compose.yml'],
+    services: SHIPPED,
+    kept: GUARDS,
+    readByAll: [],
+    egress: 'open',
+  },
+  {
+    name: 'on the private Tor network',
+    files: ['docker-compose.yml', 'test/tornet/compose.yml'],
+    services: {
+      ...SHIPPED,
+      ...alsoReads('tor', 'tornet'),
+      ...alsoReads('tor-client', 'tornet'),
+      tornet: { networks: [EGRESS], mounts: { tornet: 'writes' }, listens: true },
+    },
+    kept: GUARDS,
+    // Public facts of a test network, for two services of different groups.
+    readByAll: ['tornet'],
+    egress: 'closed',
+  },
+  {
+    name: 'with no network',
+    files: ['docker-compose.yml', 'test/tornet/no-network.yml'],
+    services: SHIPPED,
+    kept: GUARDS,
+    readByAll: [],
+    egress: 'closed',
+  },
+];

@@ -1,0 +1,221 @@
+// Every promise of the compose files holds, and each rule is seen to find its own fault, and that fault alone.
+
+import { spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { parseSettings } from '../../scripts/hardening/compose-variables.ts';
+import { lintRepository, lintStack, RULES } from '../../scripts/hardening/lint.ts';
+import { STACKS } from '../../scripts/hardening/promises.ts';
+import type { StackPlan } from '../../scripts/hardening/promises.ts';
+import type { Finding } from '../../scripts/hardening/rule.ts';
+import { makeStack, readFiles } from '../../scripts/hardening/stack.ts';
+import type { Tree, Value } from '../../scripts/hardening/tree.ts';
+import { BREAKS, tmpfs } from './hardening-breaks.ts';
+
+const settings = parseSettings(readFileSync('.env', 'utf8'));
+const HEALTH_PROGRAM_THAT_PRINTS = 'packages/relay/src/health.ts';
+
+function readText(path: string): string | undefined {
+  if (path === 'seccomp-relay.json') return '{}';
+  return readdirSync('.').includes(path) || path.startsWith('test/') || path.startsWith('packages/')
+    ? readFileSync(path, 'utf8')
+    : undefined;
+}
+
+function planNamed(name: string): StackPlan {
+  const plan = STACKS.find((each) => each.name === name);
+  if (plan === undefined) throw new Error(`no stack is named ${name}`);
+  return plan;
+}
+
+const [SHIPPED, TORNET] = [planNamed('as shipped'), planNamed('on the private Tor network')];
+
+/** A tree that a test may break: undefined takes a key away. */
+type Broken = Record<string, Value | undefined>;
+
+/** A copy of `tree` with another value at the end of a path. */
+function put(tree: Tree, path: readonly string[], value: Value | undefined): Tree {
+  const [key = '', ...rest] = path;
+  const below = tree[key];
+  const inner = (typeof below === 'object' && below !== null && !Array.isArray(below) ? below : {}) as Tree;
+  const changed: Broken = { ...tree, [key]: rest.length === 0 ? value : put(inner, rest, value) };
+  return Object.fromEntries(
+    Object.entries(changed).filter((entry): entry is [string, Value] => entry[1] !== undefined),
+  );
+}
+
+function found(plan: StackPlan, source: Tree, read = readText): readonly Finding[] {
+  return lintStack(makeStack(plan, source, settings, read));
+}
+
+const brief = (findings: readonly Finding[]): string[] =>
+  findings.map(({ subject, code, evidence }) => `${subject}: ${code}: ${evidence}`);
+
+const shipped = readFiles(SHIPPED, readText);
+
+describe('the compose files', () => {
+  test('hold every promise', () => {
+    expect(brief(lintRepository(settings, readText))).toEqual([]);
+  });
+
+  test('are all linted: no overlay of the tree is left out', () => {
+    const files = readdirSync('.', { recursive: true, encoding: 'utf8' }).filter(
+      (file) => /\.ya?ml$/.test(file) && !/(^|\/)(node_modules|\.[^/]+)\//.test(file),
+    );
+    const stacks = files.filter((file) => /^services:/m.test(readFileSync(file, 'utf8')));
+    expect(stacks.sort()).toEqual([...new Set(STACKS.flatMap((plan) => plan.files))].sort());
+  });
+});
+
+describe('a rule of the compose linter', () => {
+  test.each(BREAKS)('finds a fault at %s, made %j: %s', (path, value, finding) => {
+    expect(brief(found(SHIPPED, put(shipped, path.split(' '), value)))).toEqual([finding]);
+  });
+
+  test('finds a service and a volume that nobody has promised anything of', () => {
+    const relay = { ...(shipped['services'] as Record<string, Tree>)['redis'], user: '10020:10020' } as Tree;
+    expect(brief(found(SHIPPED, put(shipped, ['services', 'other'], relay)))).toEqual([
+      'service other: service-unknown: no promise is made of it',
+    ]);
+    const onEgress = put(put(shipped, ['services', 'other'], relay), ['services', 'other', 'networks'], {
+      egress: null,
+    });
+    expect(brief(found(SHIPPED, onEgress))).toContain('service other: networks-differ: is on egress');
+    const volume = tmpfs('size=1m,uid=10004,gid=10104,mode=2770,noexec,nosuid,nodev');
+    expect(brief(found(SHIPPED, put(shipped, ['volumes', 'other', 'driver_opts'], volume)))).toEqual([
+      'volume other: volume-owner: is promised to nobody to write to',
+    ]);
+  });
+
+  test('finds a volume that is not mounted where it is promised, and the group that this leaves idle', () => {
+    expect(brief(found(SHIPPED, put(shipped, ['services', 'client', 'volumes'], [])))).toEqual([
+      'service client: group-unneeded: group 10105 is of no volume that it mounts',
+      'service client: mounts-differ: does not mount gate-socket',
+    ]);
+  });
+
+  test('finds who has lost the group of a volume that it mounts', () => {
+    const found104 = found(SHIPPED, put(shipped, ['services', 'client', 'group_add'], []));
+    expect(brief(found104)).toEqual(['volume gate-socket: volume-owner: client is not in group 10105']);
+  });
+
+  test('finds a store that is told too little, or allowed too much', () => {
+    const command = (shipped['services'] as Record<string, Tree>)['redis']?.['command'] as readonly string[];
+    const told = (words: readonly string[]): string[] =>
+      brief(found(SHIPPED, put(shipped, ['services', 'redis', 'command'], words)));
+    const without = (word: string): readonly string[] => {
+      const at = command.indexOf(word);
+      return [...command.slice(0, at), ...command.slice(at + 2)];
+    };
+    expect(told(without('--save'))).toEqual(['service redis: store-loose: is not told --save ']);
+    expect(told(without('--appendonly'))).toEqual(['service redis: store-loose: is not told --appendonly no']);
+    expect(told([...command, '+config'])).toEqual(['service redis: store-loose: +config']);
+    expect(told([...command, '+@all'])).toEqual(['service redis: store-loose: +@all']);
+    expect(told([...command, '~*'])).toEqual(['service redis: store-loose: ~*']);
+    expect(brief(found(SHIPPED, put(shipped, ['services', 'redis', 'tmpfs'], undefined)))).toEqual([
+      'service redis: store-loose: no tmpfs lies over /data',
+    ]);
+  });
+
+  test('finds a health program of ours that prints', () => {
+    const prints = (path: string): string | undefined =>
+      path === HEALTH_PROGRAM_THAT_PRINTS ? "process.stdout.write('ok');" : readText(path);
+    const [first, ...more] = brief(found(SHIPPED, shipped, prints));
+    expect(first).toContain('service relay: health-prints: ');
+    expect(more).toEqual([]);
+  });
+
+  test('finds a test network with a way out', () => {
+    const source = readFiles(TORNET, readText);
+    expect(brief(found(TORNET, put(source, ['networks', 'egress', 'internal'], undefined)))).toEqual([
+      'network egress: network-leads-out: internal: nothing',
+    ]);
+    expect(brief(found(TORNET, put(source, ['networks', 'egress', 'driver_opts'], undefined)))).toEqual([
+      'network egress: machine-reached: inhibit_ipv4: nothing',
+    ]);
+  });
+
+  test('accepts a stricter seccomp profile that is a file of the repository', () => {
+    const options = ['no-new-privileges:true', 'seccomp=./seccomp-relay.json'];
+    expect(brief(found(SHIPPED, put(shipped, ['services', 'relay', 'security_opt'], options)))).toEqual([]);
+  });
+
+  test('is broken by a test above, each of them', () => {
+    const here =
+      readFileSync('test/meta/hardening.test.ts', 'utf8') + BREAKS.map(([, , finding]) => finding).join('\n');
+    const codes = RULES.map(({ code }) => code);
+    expect(codes.length).toBeGreaterThan(60);
+    expect(codes.filter((code) => !here.includes(`: ${code}: `))).toEqual([]);
+  });
+
+  test('has a code of its own, in lower case with hyphens', () => {
+    const codes = RULES.map(({ code }) => code);
+    expect(new Set(codes).size).toBe(codes.length);
+    expect(codes.filter((code) => !/^[a-z0-9]+(-[a-z0-9]+)*$/.test(code))).toEqual([]);
+  });
+});
+
+/** What each service must have; taking it away must be found at that very service. */
+const REQUIRED: readonly (readonly [key: string, code: string])[] = [
+  ['read_only', 'root-writable'],
+  ['cap_drop', 'capabilities-kept'],
+  ['security_opt', 'privileges-gained'],
+  ['user', 'user-missing'],
+  ['ipc', 'ipc-shared'],
+  ['init', 'init-missing'],
+  ['logging', 'output-kept'],
+  ['restart', 'restart-unbounded'],
+  ['stop_grace_period', 'stop-slow'],
+  ['cpus', 'cpu-unlimited'],
+  ['mem_limit', 'memory-unlimited'],
+  ['memswap_limit', 'swap-allowed'],
+  ['pids_limit', 'pids-unlimited'],
+  ['ulimits', 'core-dumped'],
+  ['image', 'image-unpinned'],
+];
+
+describe('every service of every stack', () => {
+  test.each(STACKS.flatMap((plan) => REQUIRED.map((required) => [plan.name, ...required] as const)))(
+    '%s: without %s it is found: %s',
+    (name, key, code) => {
+      const plan = planNamed(name);
+      const source = readFiles(plan, readText);
+      for (const service of Object.keys(plan.services)) {
+        const findings = found(plan, put(source, ['services', service, key], undefined));
+        expect(findings.map((finding) => [finding.subject, finding.code])).toContainEqual([`service ${service}`, code]);
+      }
+    },
+  );
+});
+
+/** The sources of the programs that health checks start. */
+const healthPrograms = readdirSync('packages').flatMap((name) =>
+  readdirSync(`packages/${name}/src`)
+    .filter((file) => file.endsWith('health.ts'))
+    .map((file) => `packages/${name}/src/${file}`),
+);
+
+function spoken(
+  file: string,
+  settings: Readonly<Record<string, string>>,
+): readonly [status: number | null, text: string] {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [file], { encoding: 'utf8', env: settings });
+  return [status, stdout + stderr];
+}
+
+describe('a health program', () => {
+  const nowhere = {
+    SOTTO_ADMIN_SOCKET: '/nowhere/admin.sock',
+    SOTTO_GATE_SOCKET: '/nowhere/gate.sock',
+    SOTTO_INVITE_SOCKET: '/nowhere/invite.sock',
+  };
+
+  test.each(healthPrograms)('%s says not a word when nobody answers, and fails', (file) => {
+    expect(spoken(file, nowhere)).toEqual([1, '']);
+  });
+
+  test('of each service that runs one is among them, and one that speaks would be heard', () => {
+    expect(healthPrograms.length).toBe(3);
+    expect(spoken('test/meta/no-such-program.ts', {})[1]).toContain('Cannot find module');
+  });
+});
