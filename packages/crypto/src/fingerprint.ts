@@ -1,4 +1,4 @@
-// What stands for a member's key on screens. PROTOCOL.md §5.5.
+// What stands for a member's key on screens. PROTOCOL.md §5.6.
 
 import { toHex } from '@sotto/protocol';
 import { truncatedHash } from './key-schedule.ts';

@@ -1,4 +1,4 @@
-// A member's word that it wants to go, which whoever removes it shows to all. PROTOCOL.md §5.8.
+// A member's word that it wants to go, which whoever removes it shows to all. PROTOCOL.md §5.2.
 
 import { concatBytes } from '@sotto/protocol';
 import type { LeaveProof } from '@sotto/protocol';

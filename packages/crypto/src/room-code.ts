@@ -1,4 +1,4 @@
-// Six words that are equal for all members of an epoch: different words mean that the relay, or somebody, has split the room.
+// Six words that are equal for all members of an epoch: different words mean that the relay, or somebody, has split the room. PROTOCOL.md §5.12
 
 import { sha512 } from '@noble/hashes/sha2.js';
 import { wordlist } from '@scure/bip39/wordlists/english.js';

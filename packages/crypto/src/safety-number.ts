@@ -1,4 +1,4 @@
-// The number that two members compare over another channel, to know that nobody stands between them.
+// The number that two members compare over another channel, to know that nobody stands between them. PROTOCOL.md §5.12
 
 import { sha512 } from '@noble/hashes/sha2.js';
 import { concatBytes, toHex } from '@sotto/protocol';

@@ -55,7 +55,7 @@ interface EpochBefore {
 
 type Presence = EpochBefore & { readonly type: 'presence'; readonly name: string } & (
     | { readonly standing: 'arriving' | 'here' }
-    /** `signature`: 64 bytes, that of the member's leave proof. PROTOCOL.md §5.8. */
+    /** `signature`: 64 bytes, that of the member's leave proof. PROTOCOL.md §5.2. */
     | { readonly standing: 'leaving'; readonly signature: Uint8Array }
   );
 

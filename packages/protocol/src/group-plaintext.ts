@@ -1,4 +1,4 @@
-// What group keys put into an envelope, and into the head: messages, commits, orders, and who wants to go or to come in. PROTOCOL.md §5.8.
+// What group keys put into an envelope, and into the head: messages, commits, orders, and who wants to go or to come in. PROTOCOL.md §5.2, §5.8.
 
 import { ByteReader, ByteWriter, isZero } from './bytes.ts';
 import { accept, refuse } from './errors.ts';
@@ -56,7 +56,7 @@ export function messageCapacity(plaintextBytes: number): number {
   return plaintextBytes - MESSAGE_HEADER_BYTES;
 }
 
-/** @throws RangeError if it does not fit: the caller chose the frame's size. PROTOCOL.md §5.8. */
+/** @throws RangeError if it does not fit: the caller chose the frame’s size. PROTOCOL.md §5.2. */
 export function encodeGroupPlaintext(plaintext: GroupPlaintext, plaintextBytes: number): Uint8Array {
   const writer = new ByteWriter(plaintextBytes).u8(KINDS[plaintext.kind]);
   switch (plaintext.kind) {

@@ -14,7 +14,6 @@ export const ROOM_ID_BYTES = 16;
 export const ROOM_TAG_BYTES = 16;
 export const CAPABILITY_KEY_BYTES = 32;
 export const SIGNATURE_BYTES = 64;
-export const MEMBER_KEY_BYTES = 32;
 export const MEMBER_ID_BYTES = 16;
 export const ROOM_SECRET_BYTES = 32;
 export const ONION_KEY_BYTES = 32;
