@@ -54,8 +54,11 @@ export const HEAD_DATA_BYTES = 4_063;
 /** How long a staged upload is kept after its last piece, and after its first. PROTOCOL.md §6.3. */
 export const UPLOAD_LEASE_MS = 30_000;
 export const UPLOAD_LIMIT_MS = 120_000;
-/** How long nobody who has waited longer may take an upload's place. */
+/** How long nobody may take an upload's place, and how long only who has begun none for longer may. PROTOCOL.md §6.3. */
 export const UPLOAD_GUARD_MS = 10_000;
+export const UPLOAD_STAY_MS = 30_000;
+/** How long a place is kept for who found none: a client asks again within 8.1 s and what it takes to fetch a head. */
+export const UPLOAD_WAIT_MS = 20_000;
 export const UPLOADS_PER_ROOM_MAX = 8;
 /** Commits of a room that may wait for their turn, beside those places. */
 export const COMMITS_WAITING_MAX = 8;

@@ -12,6 +12,8 @@ import {
   UPLOAD_GUARD_MS,
   UPLOAD_LEASE_MS,
   UPLOAD_LIMIT_MS,
+  UPLOAD_STAY_MS,
+  UPLOAD_WAIT_MS,
   UPLOADS_PER_ROOM_MAX,
 } from '@sotto/protocol';
 import type { CommitRequest, RelayCode, StagedPiece } from '@sotto/protocol';
@@ -46,11 +48,19 @@ export interface Staged {
 export type UploadRefusal = { readonly kind: 'refused'; readonly code: RelayCode } | { readonly kind: 'silence' };
 const SILENCE: UploadRefusal = { kind: 'silence' };
 
+/** Who found no place: since when it waits for one, and when it last asked. */
+interface Wait {
+  readonly since: number;
+  readonly askedAt: number;
+}
+
 export class Uploads {
   readonly #uploads = new Map<number, Upload>();
-  /** In which order connections came, or last began an upload: the later, the sooner they give way. */
+  /** In which order connections came, last began an upload, or let the wait for a place lapse: who is first in it has the first claim. */
   readonly #order = new Map<number, number>();
   #nextInOrder = 0;
+  /** One wait for each connection at most, and only while it is attached. */
+  readonly #waiting = new Map<number, Wait>();
 
   /** Uploads that hold a place, and their bytes. */
   get held(): { readonly places: number; readonly bytes: number } {
@@ -63,6 +73,12 @@ export class Uploads {
     return { places, bytes };
   }
 
+  /** Connections that asked and will come back. */
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
+  /** Who comes goes to the end: coming anew gains nothing. */
   enter(connection: number): void {
     this.#order.set(connection, (this.#nextInOrder += 1));
   }
@@ -113,10 +129,11 @@ export class Uploads {
       return this.#refuse(connection, uploadId, 'upload-incomplete');
     }
     this.#uploads.set(connection, { kind: 'committing', id: upload.id, early: undefined });
+    // Frames and head live for different times, so each get bytes of their own: neither keeps the whole.
+    const frames = whole.slice(0, framesEnd);
     const bodies = Array.from({ length: frameCount }, (_, index) =>
-      whole.subarray(index * frameBytes, (index + 1) * frameBytes),
+      frames.subarray(index * frameBytes, (index + 1) * frameBytes),
     );
-    // The head outlives the frames, so it gets bytes of its own.
     return { kind: 'claimed', bodies, head: whole.slice(framesEnd) };
   }
 
@@ -130,27 +147,36 @@ export class Uploads {
   drop(connection: number): void {
     this.#uploads.delete(connection);
     this.#order.delete(connection);
+    this.#waiting.delete(connection);
   }
 
-  /** Frees what leases have ended. Whoever it was hears of it when more of it comes. */
+  /** Frees what leases have ended. Whoever it was hears of it when more of it comes. Who asked and did not come back has had its turn. */
   sweep(now: number): void {
     for (const [connection, upload] of this.#uploads) {
       if (upload.kind === 'staging' && isOver(upload, now)) this.#uploads.delete(connection);
+    }
+    for (const [connection, { askedAt }] of this.#waiting) {
+      if (now - askedAt <= UPLOAD_WAIT_MS) continue;
+      this.#waiting.delete(connection);
+      this.enter(connection);
     }
   }
 
   clear(): void {
     this.#uploads.clear();
+    this.#waiting.clear();
   }
 
   #begin(connection: number, id: Uint8Array, data: Uint8Array, now: number): UploadRefusal {
-    const replaced = this.#uploads.get(connection);
-    const placedAt = replaced?.kind === 'staging' && !isOver(replaced, now) ? replaced.placedAt : now;
-    this.#uploads.delete(connection);
+    if (!this.#order.has(connection)) this.enter(connection);
     this.sweep(now);
-    if (this.held.places >= UPLOADS_PER_ROOM_MAX && !this.#makePlace(connection, now)) {
+    const replaced = this.#uploads.get(connection);
+    const isPlaced = replaced?.kind === 'staging';
+    if (!isPlaced && !this.#takePlace(connection, now)) {
+      this.#waiting.set(connection, { since: this.#waiting.get(connection)?.since ?? now, askedAt: now });
       return this.#refuse(connection, id, 'upload-full');
     }
+    this.#waiting.delete(connection);
     this.enter(connection);
     this.#uploads.set(connection, {
       kind: 'staging',
@@ -158,23 +184,40 @@ export class Uploads {
       pieces: [data],
       bytes: data.length,
       since: now,
-      placedAt,
+      placedAt: isPlaced ? replaced.placedAt : now,
       touchedAt: now,
     });
     return SILENCE;
   }
 
-  /** Who began an upload last gives way to who has waited longer, but not while the guard lasts. @returns whether somebody did. */
-  #makePlace(connection: number, now: number): boolean {
-    let latest: { readonly owner: number; readonly order: number } | undefined;
-    for (const [owner, upload] of this.#uploads) {
-      const order = this.#order.get(owner) ?? 0;
-      const mayGo = upload.kind === 'staging' && now - upload.placedAt > UPLOAD_GUARD_MS;
-      if (mayGo && order > (latest?.order ?? this.#order.get(connection) ?? order)) latest = { owner, order };
-    }
-    if (latest === undefined) return false;
-    this.#uploads.delete(latest.owner);
-    return true;
+  /**
+   * A place is free, or somebody gives way: the one that began last. Places are kept for those before this connection who have waited for
+   * a while; for shorter, who comes first is served first, so that places do not stand empty. @returns whether there is one.
+   */
+  #takePlace(connection: number, now: number): boolean {
+    const free = UPLOADS_PER_ROOM_MAX - this.held.places;
+    const giveWay = this.#whoGiveWayTo(connection, now);
+    const kept = [...this.#waiting].filter(
+      ([other, { since }]) => now - since >= UPLOAD_GUARD_MS && this.#rank(other) < this.#rank(connection),
+    );
+    if (kept.length >= free + giveWay.length) return false;
+    if (free > 0) return true;
+    const [latest] = giveWay.sort((a, b) => this.#rank(b) - this.#rank(a));
+    return latest !== undefined && this.#uploads.delete(latest);
+  }
+
+  /** Behind the guard whoever began an upload later than this connection; after a longer stay everybody. */
+  #whoGiveWayTo(connection: number, now: number): number[] {
+    const gives = (owner: number, upload: Upload): boolean => {
+      if (upload.kind !== 'staging') return false;
+      const stayed = now - upload.placedAt;
+      return stayed > UPLOAD_STAY_MS || (stayed > UPLOAD_GUARD_MS && this.#rank(owner) > this.#rank(connection));
+    };
+    return [...this.#uploads].filter(([owner, upload]) => gives(owner, upload)).map(([owner]) => owner);
+  }
+
+  #rank(connection: number): number {
+    return this.#order.get(connection) ?? Number.POSITIVE_INFINITY;
   }
 
   #refuseEarly(connection: number, committing: Extract<Upload, { kind: 'committing' }>, id: Uint8Array): UploadRefusal {
