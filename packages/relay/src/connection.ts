@@ -32,7 +32,7 @@ type Standing =
   | { readonly kind: 'closed' };
 
 /** Why we do not read from a connection: each holds until its own cause is gone. Nothing that was read is dropped. */
-type PauseReason = 'attaching' | 'quota' | 'fetch' | 'room' | 'unread' | 'stopping';
+type PauseReason = 'attaching' | 'turn' | 'quota' | 'fetch' | 'room' | 'unread' | 'stopping';
 
 export interface Connection {
   readonly standing: Standing;

@@ -8,6 +8,7 @@ import {
   encodeChallenge,
   encodeClosing,
   FrameSplitter,
+  LARGEST_FRAME_BYTES,
 } from '@sotto/protocol';
 import type { AttachRequest, Frame, HeadName, RelayCode } from '@sotto/protocol';
 import { mayAttach } from './authorise.ts';
@@ -19,6 +20,7 @@ import { LINGER_MS } from './limits.ts';
 import type { LiveRoom, Member } from './live-room.ts';
 import type { Run } from './log-tail.ts';
 import type { Log } from './log.ts';
+import type { ReadTurns, TurnGroup } from './read-turns.ts';
 import type { Rooms } from './rooms.ts';
 
 /** @returns this many bytes that nobody can foresee. */
@@ -26,6 +28,7 @@ export type Random = (length: number) => Uint8Array;
 
 export interface PeerSurroundings {
   readonly rooms: Rooms;
+  readonly turns: ReadTurns;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -40,6 +43,9 @@ export class Peer implements Member {
   #connection: Connection;
   #room: LiveRoom | undefined;
   readonly #timers = new Map<'quota' | 'fetch' | 'heads', () => void>();
+  /** Single frames that go out together at the end of this turn: in a socket that nobody reads each write costs more than its frame. */
+  #gathered: Uint8Array[] = [];
+  #gatheredBytes = 0;
 
   constructor(number: number, socket: Socket, around: PeerSurroundings) {
     this.number = number;
@@ -56,6 +62,11 @@ export class Peer implements Member {
   get isHalfOpen(): boolean {
     const { kind } = this.#connection.standing;
     return kind === 'awaiting-attach' || kind === 'attaching';
+  }
+
+  /** It has not answered its challenge. */
+  get isSilent(): boolean {
+    return this.#connection.standing.kind === 'awaiting-attach';
   }
 
   entries(run: Run): void {
@@ -91,7 +102,25 @@ export class Peer implements Member {
     this.#step({ type: 'sweep' });
   }
 
+  /** When many send much at once, what was read waits for its room's turn, and no more is read meanwhile. */
   #receive(chunk: Buffer): void {
+    if (this.#connection.standing.kind === 'closed') return;
+    const group = this.#turnGroup();
+    const answer = this.#around.turns.ask(group, this, {
+      bytes: chunk.length,
+      hear: () => {
+        this.#hear(chunk);
+        this.#step({ type: 'unpause', reason: 'turn' });
+      },
+    });
+    if (answer === 'waits') this.#step({ type: 'pause', reason: 'turn' });
+  }
+
+  #turnGroup(): TurnGroup {
+    return this.#room ?? this.#around.rooms;
+  }
+
+  #hear(chunk: Buffer): void {
     if (this.#connection.standing.kind === 'closed') return;
     const pieces = this.#splitter.push(chunk);
     if (!pieces.ok) {
@@ -114,7 +143,7 @@ export class Peer implements Member {
   /** A bug that an event brings out costs this connection and no other. */
   #step(event: ConnectionEvent): void {
     try {
-      const outside = { now: this.#around.clock.now(), unsent: this.#socket.writableLength };
+      const outside = { now: this.#around.clock.now(), unsent: this.#socket.writableLength + this.#gatheredBytes };
       const { connection, effects } = stepConnection(this.#connection, event, outside);
       this.#connection = connection;
       for (const effect of effects) this.#perform(effect);
@@ -213,6 +242,7 @@ export class Peer implements Member {
     if (this.#room === undefined || !this.#socket.writable) return;
     const { bytes, next } = this.#room.cutHead(which, position);
     this.#step({ type: 'head-cut', bytes: bytes.length, next });
+    this.#flush();
     // After an error its 'close' follows, and nothing is sent any more.
     this.#socket.write(bytes, () => this.#step({ type: 'head-taken' }));
   }
@@ -226,6 +256,22 @@ export class Peer implements Member {
   }
 
   #write(bytes: Uint8Array): void {
+    if (bytes.length > LARGEST_FRAME_BYTES) {
+      this.#flush();
+      if (this.#socket.writable) this.#socket.write(bytes);
+      return;
+    }
+    if (this.#gathered.length === 0) process.nextTick(() => this.#flush());
+    this.#gathered.push(bytes);
+    this.#gatheredBytes += bytes.length;
+  }
+
+  #flush(): void {
+    const [only] = this.#gathered;
+    if (only === undefined) return;
+    const bytes = this.#gathered.length === 1 ? only : Buffer.concat(this.#gathered, this.#gatheredBytes);
+    this.#gathered = [];
+    this.#gatheredBytes = 0;
     if (this.#socket.writable) this.#socket.write(bytes);
   }
 
@@ -233,6 +279,7 @@ export class Peer implements Member {
   #close(code: RelayCode): void {
     this.#leave();
     this.#write(encodeClosing(code));
+    this.#flush();
     linger(this.#socket, this.#around.clock);
   }
 
@@ -250,6 +297,7 @@ export class Peer implements Member {
   #leave(): void {
     for (const cancel of this.#timers.values()) cancel();
     this.#timers.clear();
+    this.#around.turns.drop(this.#turnGroup(), this);
     this.#room?.leave(this.number);
     this.#room = undefined;
   }

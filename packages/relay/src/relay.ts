@@ -22,6 +22,7 @@ import { silentLog } from './log.ts';
 import type { Log } from './log.ts';
 import { linger, Peer } from './peer.ts';
 import type { Random } from './peer.ts';
+import { ReadTurns } from './read-turns.ts';
 import { Rooms } from './rooms.ts';
 import type { RoomStore } from './room-store.ts';
 import { tickOff } from './slot.ts';
@@ -54,7 +55,7 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
   const { store, clock = systemClock, random = randomBytes, tick = tickOff, log = silentLog } = options;
   const rooms = new Rooms({ store, clock, tick, log });
   const admin = createAdmin(rooms, log);
-  const members = createMemberServer({ rooms, clock, random, log });
+  const members = createMemberServer({ rooms, turns: new ReadTurns(), clock, random, log });
   const address = await listenOn(members.server, options.listen);
   let adminAddress: Listen;
   try {
@@ -107,7 +108,7 @@ function createMemberServer(around: ConstructorParameters<typeof Peer>[2]): Memb
     // Its 'close' follows, and that is what counts.
     socket.on('error', () => undefined);
     socket.on('close', () => sockets.delete(socket));
-    if (peers.size >= CONNECTIONS_MAX || countHalfOpen(peers) >= HALF_OPEN_MAX) {
+    if (peers.size >= CONNECTIONS_MAX || !hasRoomForStranger(peers)) {
       socket.write(encodeClosing('relay-full'));
       linger(socket, around.clock);
       return;
@@ -137,10 +138,16 @@ function createMemberServer(around: ConstructorParameters<typeof Peer>[2]): Memb
   };
 }
 
-function countHalfOpen(peers: ReadonlySet<Peer>): number {
-  let count = 0;
-  for (const peer of peers) if (peer.isHalfOpen) count += 1;
-  return count;
+/**
+ * Strangers that say nothing must not keep others out for as long as the handshake may take: the one that has been silent for longest gives
+ * way. Whoever answers its challenge before HALF_OPEN_MAX others have come after it is not affected.
+ */
+function hasRoomForStranger(peers: ReadonlySet<Peer>): boolean {
+  const halfOpen = [...peers].filter((peer) => peer.isHalfOpen);
+  if (halfOpen.length < HALF_OPEN_MAX) return true;
+  const eldest = halfOpen.find((peer) => peer.isSilent);
+  eldest?.end('relay-full');
+  return eldest !== undefined;
 }
 
 async function closeRelay(parts: {

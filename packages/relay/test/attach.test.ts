@@ -178,18 +178,56 @@ describe('a stranger', () => {
     expect(await slow.closing()).toBe('handshake-late');
   });
 
-  test('finds no place when too many others have not attached yet; members are not affected', async () => {
+  test('finds a place among many that say nothing: the one silent for longest gives way; members are not affected', async () => {
     const house = await openHouse();
     const room = await house.room();
     const member = await house.join(room);
-    const waiting = Array.from({ length: HALF_OPEN_MAX }, () => house.member());
-    await Promise.all(waiting.map((stranger) => stranger.challenge()));
-    expect(await house.member().closing()).toBe('relay-full');
+    const silent = Array.from({ length: HALF_OPEN_MAX }, () => house.member());
+    await Promise.all(silent.map((stranger) => stranger.challenge()));
+    await house.join(room);
+    expect(await silent[0]?.closing()).toBe('relay-full');
+    expect(silent.slice(1).filter(({ closed }) => closed)).toEqual([]);
     member.publish(makeBody());
     await member.entries(1);
-    await waiting[0]?.leave();
+  });
+
+  test.each([
+    [HALF_OPEN_MAX - 1, 'is let in'],
+    [HALF_OPEN_MAX, 'is too late'],
+  ])('who answers after %i others have come %s', async (others, outcome) => {
+    const house = await openHouse();
+    const room = await house.room();
+    const [member, newcomer] = [await house.join(room), house.member()];
+    const challenge = await newcomer.challenge();
+    for (let count = 0; count < others; count += 1) await house.member().challenge();
     await member.beat();
+    newcomer.send(encodeAttach({ roomId: room.roomId, from: 0, signature: signAttach(room, challenge, 0) }));
+    const answer = await newcomer.next();
+    expect(answer?.code ?? answer?.operation).toBe(outcome === 'is let in' ? 'attached' : 'relay-full');
+  });
+
+  test('finds no place when as many are being admitted: those have answered, and are not sent away', async () => {
+    const house = await openHouse();
+    const room = await house.room();
     await house.join(room);
+    let letGo = (): void => undefined;
+    const gate = new Promise<void>((resolve) => (letGo = resolve));
+    let loads = 0;
+    house.store.load = async () => {
+      loads += 1;
+      await gate;
+      return undefined;
+    };
+    const asking = Array.from({ length: HALF_OPEN_MAX }, () => house.member());
+    for (const stranger of asking) {
+      await stranger.challenge();
+      const request = { roomId: makeBody().slice(0, 16), from: 0, signature: new Uint8Array(64) };
+      stranger.send(encodeAttach(request));
+    }
+    while (loads < HALF_OPEN_MAX) await new Promise((resolve) => setImmediate(resolve));
+    expect(await house.member().closing()).toBe('relay-full');
+    letGo();
+    for (const stranger of asking) expect(await stranger.closing()).toBe('not-admitted');
   });
 });
 

@@ -1,0 +1,128 @@
+// The attacks, in a process of their own: what they cost their maker is not the relay's business and must not be measured with it.
+
+import { randomBytes } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
+import {
+  bodyBytes,
+  encodeBeat,
+  encodeFetch,
+  encodeFrame,
+  encodeStage,
+  FRAME_BYTES,
+  STAGE_DATA_BYTES,
+} from '@sotto/protocol';
+import { makeCommit } from '../test-member.ts';
+import { Assailant } from './assailant.ts';
+import type { RoomKey } from './assailant.ts';
+import type { Attack } from './attacked-relay.ts';
+
+const [path = '', keys = '[]'] = process.argv.slice(2);
+const rooms = JSON.parse(keys) as RoomKey[];
+const crowd: Assailant[] = [];
+let isOver = false;
+
+/** Attached connections, the same number in each room. */
+async function attachAll(perRoom: number, from = 0): Promise<Assailant[]> {
+  const attached: Assailant[] = [];
+  for (const room of rooms) {
+    for (let count = 0; count < perRoom; count += 1) {
+      const assailant = new Assailant(path);
+      crowd.push(assailant);
+      if (await assailant.attach(room, from)) attached.push(assailant);
+    }
+  }
+  return attached;
+}
+
+function frames(count: number, size: 0 | 1 | 2 | 3, counter = 0): Uint8Array[] {
+  const length = bodyBytes(FRAME_BYTES[size]);
+  const make = (): Uint8Array => new Uint8Array(randomBytes(length));
+  return Array.from({ length: count }, () => encodeFrame({ operation: 'publish', number: counter, body: make() }));
+}
+
+const ATTACKS: Readonly<Record<Attack, () => Promise<void>>> = {
+  /** Frames of 512 bytes from all, as fast as the relay reads them; all are read. */
+  'frame flood': async () => {
+    for (const assailant of await attachAll(80)) assailant.pour(frames(128, 0));
+  },
+  /** All go back in the log, ask for heads and beat without end, and read nothing. */
+  'slow readers': async () => {
+    const [first, ...others] = await attachAll(80, 1);
+    for (const assailant of others) assailant.socket.pause();
+    first?.pour(frames(64, 3));
+    for (const room of rooms.slice(1)) {
+      const writer = new Assailant(path);
+      crowd.push(writer);
+      await writer.attach(room);
+      writer.pour(frames(64, 3));
+    }
+    await pause(500);
+    for (const assailant of others) {
+      assailant.send(encodeFetch({ what: 'log', from: 1 }), encodeFetch({ what: 'head' }));
+      assailant.pour(Array.from({ length: 128 }, (_, number) => encodeBeat('beat', number)));
+    }
+  },
+  /** Stale frames, each of which is answered, from connections that do not listen. */
+  'unheard answers': async () => {
+    for (const assailant of await attachAll(80)) {
+      assailant.socket.pause();
+      assailant.pour(frames(128, 0, 9));
+    }
+  },
+  /** Half a frame, then one byte now and then: half of them attached, the others not. */
+  slowloris: async () => {
+    const attached = await attachAll(60);
+    for (let count = 0; count < 60; count += 1) crowd.push(new Assailant(path));
+    const half = new Uint8Array([0x13, ...randomBytes(2_000)]);
+    for (const assailant of crowd) assailant.send(half);
+    while (!isOver) {
+      for (const assailant of attached) assailant.send(new Uint8Array(1));
+      await pause(20);
+    }
+  },
+  /** Strangers that never answer their challenge, thirty a second. */
+  silence: async () => {
+    while (!isOver) {
+      crowd.push(new Assailant(path));
+      await pause(1_000 / 30);
+    }
+  },
+  /** Connections that come, some to say rubbish, and go or are left. */
+  'connection flood': async () => {
+    while (!isOver) {
+      for (let count = 0; count < 10; count += 1) {
+        const assailant = new Assailant(path);
+        if (count % 2 === 0) assailant.send(new Uint8Array(randomBytes(600)));
+        setTimeout(() => assailant.socket.destroy(), 200);
+      }
+      await pause(20);
+    }
+  },
+  /** The largest uploads from all that find a place, and commits that wait behind what the room may make. */
+  uploads: async () => {
+    const attached = await attachAll(24);
+    const data = new Uint8Array(randomBytes(STAGE_DATA_BYTES));
+    for (const [index, assailant] of attached.entries()) {
+      if (index % 2 === 0) {
+        const made = makeCommit({ headBytes: 500_000, frames: 16, size: 3 });
+        assailant.send(...made.stages, made.commit(0));
+      } else {
+        const uploadId = new Uint8Array(randomBytes(16));
+        assailant.send(...Array.from({ length: 145 }, (_, piece) => encodeStage({ uploadId, index: piece, data })));
+      }
+    }
+  },
+};
+
+process.on('message', (message: { readonly attack: Attack } | 'stop') => {
+  if (message === 'stop') {
+    isOver = true;
+    for (const assailant of crowd) assailant.socket.destroy();
+    process.exit(0);
+  }
+  void ATTACKS[message.attack]().then(() => process.send?.('begun'));
+  // What never ends by itself has begun as well.
+  if (['slowloris', 'silence', 'connection flood'].includes(message.attack))
+    setTimeout(() => process.send?.('begun'), 500);
+});
+process.send?.('ready');

@@ -1,0 +1,12 @@
+// The relay in a process of its own, as its image runs it but for the store, so that what it holds and how late it is can be measured from outside.
+
+import { MemoryRoomStore, startRelay } from '../../src/index.ts';
+
+const [relayPath = '', adminPath = ''] = process.argv.slice(2);
+const relay = await startRelay({
+  listen: { path: relayPath },
+  admin: { path: adminPath },
+  store: new MemoryRoomStore(),
+});
+process.once('SIGTERM', () => void relay.close().then(() => process.exit(0)));
+process.send?.('listening');

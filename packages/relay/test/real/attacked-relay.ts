@@ -1,0 +1,108 @@
+// A relay in its own process, a room of honest members, and attackers in a third process; all of it goes away with the test.
+
+import { fork } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { constants, setPriority, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
+import { TestHost } from '../test-host.ts';
+import { makeRoom, TestMember } from '../test-member.ts';
+import type { TestRoom } from '../test-member.ts';
+import type { RoomKey } from './assailant.ts';
+
+export type Attack =
+  'frame flood' | 'slow readers' | 'unheard answers' | 'slowloris' | 'silence' | 'connection flood' | 'uploads';
+
+export interface AttackedRelay {
+  /** The path of its socket. */
+  readonly path: string;
+  member(): TestMember;
+  room(): Promise<TestRoom>;
+  join(room: TestRoom): Promise<TestMember>;
+  /** Resolves when the attack runs. @returns what ends it. */
+  attack(attack: Attack, rooms: readonly TestRoom[]): Promise<() => Promise<void>>;
+  /** Bytes of memory that the relay's process has now, and had at most. */
+  memory(): { readonly now: number; readonly peak: number };
+}
+
+/** The options with which the image runs Node. */
+function imageOptions(): string[] {
+  const text = readFileSync(new URL('../../../../Dockerfile.relay', import.meta.url), 'utf8');
+  const line = text.split('\n').find((each) => each.startsWith('ENTRYPOINT') && each.includes('@sotto/relay'));
+  return (JSON.parse(line?.slice('ENTRYPOINT'.length) ?? '[]') as string[]).filter((word) => word.startsWith('--'));
+}
+
+export async function openAttackedRelay(program = 'attacked-relay-process.ts'): Promise<AttackedRelay> {
+  const directory = await mkdtemp(join(tmpdir(), 'sotto-attack-'));
+  const [path, admin] = [join(directory, 'relay.sock'), join(directory, 'admin.sock')];
+  const child = start(program, [path, admin], imageOptions());
+  await once(child, 'message');
+  const host = new TestHost({ path: admin });
+  const members: TestMember[] = [];
+  onTestFinished(async () => {
+    await Promise.all(members.map((member) => member.leave()));
+    await host.leave();
+    await end(child);
+    await rm(directory, { recursive: true });
+  });
+  const member = (): TestMember => {
+    const guest = new TestMember({ path });
+    members.push(guest);
+    return guest;
+  };
+  return {
+    path,
+    member,
+    room: async () => {
+      const room = makeRoom();
+      if ((await host.create(room))?.ok !== true) throw new Error('the room was not made');
+      return room;
+    },
+    join: async (room) => {
+      const guest = member();
+      await guest.attach(room);
+      return guest;
+    },
+    attack: async (attack, rooms) => {
+      const attackers = start('attack-process.ts', [path, JSON.stringify(rooms.map(keyOf))], []);
+      onTestFinished(() => end(attackers));
+      // What the attackers compute themselves is not to take the processor from the relay and the members.
+      setPriority(attackers.pid ?? 0, constants.priority.PRIORITY_LOW);
+      await once(attackers, 'message');
+      attackers.send({ attack });
+      await once(attackers, 'message');
+      return async () => {
+        attackers.send('stop');
+        if (attackers.exitCode === null) await once(attackers, 'exit');
+      };
+    },
+    memory: () => memoryOf(child.pid),
+  };
+}
+
+function start(program: string, parameters: readonly string[], options: readonly string[]): ChildProcess {
+  const file = new URL(program, import.meta.url).pathname;
+  return fork(file, parameters, { execArgv: [...options], stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  child.kill('SIGKILL');
+  await once(child, 'exit');
+}
+
+function keyOf({ roomId, roomTag, privateKey }: TestRoom): RoomKey {
+  const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64');
+  const pkcs8 = privateKey.export({ format: 'der', type: 'pkcs8' });
+  return { roomId: base64(roomId), roomTag: base64(roomTag), privateKey: base64(pkcs8) };
+}
+
+/** proc_pid_status(5): VmRSS and VmHWM are in kibibytes. */
+function memoryOf(pid: number | undefined): { readonly now: number; readonly peak: number } {
+  const status = readFileSync(`/proc/${pid ?? 0}/status`, 'utf8');
+  const read = (name: string): number => 1_024 * Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(status)?.[1]);
+  return { now: read('VmRSS'), peak: read('VmHWM') };
+}
