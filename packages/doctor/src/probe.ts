@@ -13,6 +13,7 @@ import {
   PROBE_MEMORY_BYTES,
   PROBE_PIDS,
   PROBE_TRY_MS,
+  STOP_LIMIT_MS,
 } from './limits.ts';
 import type { ProbeReport, ProbeTask } from './probe-main.ts';
 import type { RawContainer, RawNetwork } from './raw.ts';
@@ -121,7 +122,8 @@ function createOptions(
     WorkingDir: '/',
     AttachStdout: true,
     AttachStderr: true,
-    Labels: { 'org.sotto.doctor': 'probe' },
+    // An image that Compose built carries that project's labels, and hands them on: a probe is of no project.
+    Labels: { 'org.sotto.doctor': 'probe', 'com.docker.compose.project': '', 'com.docker.compose.service': '' },
     Healthcheck: { Test: ['NONE'] },
     HostConfig: {
       NetworkMode: network.Id,
@@ -165,14 +167,23 @@ function whenAborted(signal: AbortSignal): Promise<never> {
   });
 }
 
-/** It may be gone already, or about to be: both are what is wanted. */
+/** It may be gone already, or the engine may be about to remove it because it has ended: then that is waited for. */
 async function removeQuietly(container: Docker.Container): Promise<void> {
   try {
     await container.remove({ force: true, v: true });
   } catch (error) {
-    const status = (error as { readonly statusCode?: unknown }).statusCode;
-    if (status !== 404 && status !== 409) throw error;
+    if (isGone(error)) return;
+    if ((error as { readonly statusCode?: unknown }).statusCode !== 409) throw error;
+    await container
+      .wait({ condition: 'removed', abortSignal: AbortSignal.timeout(STOP_LIMIT_MS) })
+      .catch((failure: unknown) => {
+        if (!isGone(failure)) throw failure;
+      });
   }
+}
+
+function isGone(error: unknown): boolean {
+  return (error as { readonly statusCode?: unknown }).statusCode === 404;
 }
 
 /** Judges nothing: says what answered, and whether the probe could have seen it. */
