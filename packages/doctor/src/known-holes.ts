@@ -1,4 +1,5 @@
-// Holes of engines that concern what Sotto promises, with the first versions that do not have them. Each was read at its source in November 2026.
+// Holes of engines that concern what Sotto promises, with the first versions that do not have them: by the
+// projects' own threads and changelogs, as of November 2026.
 
 export interface KnownHole {
   readonly name: string;

@@ -10,10 +10,10 @@ export interface Verdict {
 }
 
 /** One look at one thing. */
-export type Look =
-  | { readonly state: 'green'; readonly saw: string }
-  | { readonly state: 'red'; readonly saw: string }
-  | { readonly state: 'cannot-tell'; readonly saw: string };
+export interface Look {
+  readonly state: State;
+  readonly saw: string;
+}
 
 export const right = (saw: string): Look => ({ state: 'green', saw });
 export const wrong = (saw: string): Look => ({ state: 'red', saw });
