@@ -286,7 +286,7 @@ describe('what is shown of other members', () => {
         "!! Next: look at the digits behind the name, and /verify whom you talk to",
         "!! WARNING: the relay did not show alice·9abc000000000000 the same messages as you: it leaves out, reorders or splits the room (log-differs)",
         "!! Next: compare /code with the others over another channel; who has other words is shown another room",
-        "!! WARNING: somebody who has the connection string put keys into the room that fit nobody: they were refused, and the room goes on (junk-commit)",
+        "!! WARNING: somebody who has the connection string, or the relay, put keys into the room that fit nobody: they were refused, and the room goes on (junk-commit)",
         "!! Next: if it happens again, ask the host to lock the room (/lock) or to open another one",
       ]
     `);
