@@ -112,7 +112,8 @@ describe('on the shipped stack with a member in its room', () => {
 async function writeFixture(): Promise<void> {
   const { snapshot, networks, containers } = await inspectStack(docker, stack.project);
   const signal = AbortSignal.timeout(60_000);
-  const probes = await probeNetworks(docker, { project: stack.project, networks, containers, signal });
+  const { project } = stack;
+  const probes = await probeNetworks(docker, { project, networks, containers, facts: snapshot.containers, signal });
   const whole: Snapshot = { ...snapshot, project: 'sotto', release: unseen('nothing has been released yet'), probes };
   const cut = JSON.parse(JSON.stringify(whole), (key, value: unknown) =>
     key === 'imageIds' ? (value as string[]).map((id) => id.slice(0, DIGEST_CHARS)) : value,

@@ -27,7 +27,13 @@ async function look(options: DoctorOptions, signal: AbortSignal): Promise<Snapsh
   const { snapshot, networks, containers } = await inspectStack(docker, options.project);
   signal.throwIfAborted();
   const probes = options.isProbing
-    ? await probeNetworks(docker, { project: options.project, networks, containers, signal })
+    ? await probeNetworks(docker, {
+        project: options.project,
+        networks,
+        containers,
+        facts: snapshot.containers,
+        signal,
+      })
     : unseen('no probe was sent (--no-probe)');
   return { ...snapshot, release, probes };
 }

@@ -8,8 +8,8 @@ export interface ProbeTask {
   readonly tryMs: number;
   readonly outside: readonly string[];
   readonly gateways: readonly string[];
-  /** Addresses of other containers on the network: one that answers shows that this probe can see an answer. */
-  readonly neighbours: readonly string[];
+  /** Other containers on the network: one that answers shows that this probe can see an answer. */
+  readonly neighbours: readonly { readonly host: string; readonly port: number }[];
 }
 
 export interface ProbeReport {
@@ -25,7 +25,6 @@ export interface ProbeReport {
 const OUTSIDE_TCP_PORTS = [53, 80, 443];
 const GATEWAY_TCP_PORTS = [22, 53, 80, 443, 2375, 8080];
 const UDP_PORTS = [53, 123, 443];
-const UNLIKELY_PORT = 9;
 /** A question for the name servers of the root, without a name: RFC 1035 §4.1. */
 const DNS_QUESTION = Buffer.from('0001010000010000000000000000020001', 'hex');
 
@@ -110,7 +109,7 @@ async function probe({ tryMs, outside, gateways, neighbours }: ProbeTask): Promi
   );
   const others = gateways.filter((gateway) => !addresses.some(({ address }) => address === gateway));
   const [out, gateway] = [triesAt(outside, OUTSIDE_TCP_PORTS, tryMs), triesAt(others, GATEWAY_TCP_PORTS, tryMs)];
-  const near = neighbours.map((host): Try => [host, tryTcp(host, UNLIKELY_PORT, tryMs)]);
+  const near = neighbours.map(({ host, port }): Try => [host, tryTcp(host, port, tryMs)]);
   return {
     addresses: addresses.map(({ address }) => address),
     loopback: await reachesItself(tryMs),

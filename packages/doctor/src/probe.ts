@@ -18,7 +18,7 @@ import {
 import type { ProbeReport, ProbeTask } from './probe-main.ts';
 import type { RawContainer, RawNetwork } from './raw.ts';
 import { seen, unseen } from './snapshot.ts';
-import type { ProbeFacts, Seen } from './snapshot.ts';
+import type { ContainerFacts, ProbeFacts, Seen } from './snapshot.ts';
 
 /** Nobody's: RFC 5737. */
 const OUTSIDE = ['198.51.100.1', '203.0.113.1'];
@@ -29,11 +29,16 @@ const NOBODY = '65534:65534';
 const IPV4 = /^(\d{1,3}\.){3}\d{1,3}$/;
 /** Neighbours that are asked for an answer; one is enough. */
 const NEIGHBOURS_MAX = 4;
+/** Asked where nobody listens: whoever is there refuses. */
+const UNLIKELY_PORT = 9;
+const EVERY_ADDRESS = ['0.0.0.0', '::'];
 
 export interface ProbeInputs {
   readonly project: string;
   readonly networks: readonly RawNetwork[];
   readonly containers: readonly RawContainer[];
+  /** Of the same containers: who listens where, so that a neighbour is asked for what it serves anyway. */
+  readonly facts: readonly ContainerFacts[];
   /** Ends all probes before their time; they are removed then, too. */
   readonly signal: AbortSignal;
 }
@@ -48,7 +53,7 @@ export async function probeNetworks(docker: Docker, inputs: ProbeInputs): Promis
     await Promise.all(
       internal.map(async (network) => ({
         network: shortName(inputs.project, network.Name),
-        outcome: await probeNetwork(docker, network, image, script, inputs.signal),
+        outcome: await probeNetwork(docker, network, image, script, inputs),
       })),
     ),
   );
@@ -67,13 +72,16 @@ async function probeNetwork(
   network: RawNetwork,
   image: string,
   script: string,
-  signal: AbortSignal,
+  { project, facts, signal }: ProbeInputs,
 ): Promise<ProbeFacts['outcome']> {
+  const addresses = addressesOn(network);
+  const serving = servedOn(shortName(project, network.Name), facts);
+  const present = addresses.map((host) => ({ host, port: UNLIKELY_PORT }));
   const task: ProbeTask = {
     tryMs: PROBE_TRY_MS,
     outside: OUTSIDE,
     gateways: gatewaysOf(network),
-    neighbours: neighboursOf(network).slice(0, NEIGHBOURS_MAX),
+    neighbours: (serving.length > 0 ? serving : present).slice(0, NEIGHBOURS_MAX),
   };
   try {
     const output = await runProbe(docker, createOptions(network, image, script, task), signal);
@@ -86,7 +94,7 @@ async function probeNetwork(
 
 /** Where the machine is on a network, or would be: engines that give the bridge no address may name none, and the first is where it would be. */
 function gatewaysOf(network: RawNetwork): string[] {
-  const neighbours = neighboursOf(network);
+  const neighbours = addressesOn(network);
   return (network.IPAM?.Config ?? [])
     .map(({ Gateway, Subnet }) => bare(Gateway ?? '') || firstAddress(bare(Subnet ?? '')))
     .filter((address) => IPV4.test(address) && !neighbours.includes(address));
@@ -101,10 +109,23 @@ function firstAddress(subnet: string): string {
   return subnet.replace(/\d+$/, (last) => String(Number(last) + 1));
 }
 
-function neighboursOf({ Containers }: RawNetwork): string[] {
+/** Of everybody who is on a network. */
+function addressesOn({ Containers }: RawNetwork): string[] {
   return Object.values(Containers ?? {})
     .map(({ IPv4Address }) => bare(IPv4Address ?? ''))
     .filter((address) => address !== '');
+}
+
+/** One TCP port of each container that serves something on a network. */
+export function servedOn(network: string, containers: readonly ContainerFacts[]): ProbeTask['neighbours'] {
+  return containers.flatMap(({ networks, listeners }) => {
+    const host = networks[network];
+    if (host === undefined || !listeners.seen) return [];
+    const ports = listeners.value
+      .filter(({ protocol, address }) => protocol === 'tcp' && [host, ...EVERY_ADDRESS].includes(address))
+      .map(({ port }) => port);
+    return ports.length > 0 ? [{ host, port: Math.min(...ports) }] : [];
+  });
 }
 
 function createOptions(

@@ -7,7 +7,8 @@ import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import type { ProbeReport, ProbeTask } from '../src/probe-main.ts';
-import { outcomeOf } from '../src/probe.ts';
+import { outcomeOf, servedOn } from '../src/probe.ts';
+import { shippedStack } from './shipped.ts';
 
 const PROGRAM = fileURLToPath(new URL('../src/probe-main.ts', import.meta.url));
 /** Loopback addresses of this very process: nobody else listens there, another run of this test neither. */
@@ -59,7 +60,7 @@ describe.runIf(isLinux)('the probe', () => {
   });
 
   test('reaches itself, and says whether a neighbour answered', async () => {
-    const { loopback, neighbour } = await runProbe({ neighbours: [CLOSED] });
+    const { loopback, neighbour } = await runProbe({ neighbours: [{ host: CLOSED, port: 9 }] });
     expect([loopback, neighbour]).toEqual([true, true]);
     expect((await runProbe({})).neighbour).toBe(false);
   });
@@ -71,8 +72,19 @@ describe.runIf(isLinux)('the probe', () => {
   });
 });
 
+test('a neighbour is asked for what it serves on that network, and nobody for what is on its loopback', () => {
+  const { containers } = shippedStack();
+  const at = (service: string, on: string): string =>
+    containers.find((one) => one.service === service)?.networks[on] ?? '';
+  expect(servedOn('socks', containers)).toEqual([{ host: at('tor-client', 'socks'), port: 9050 }]);
+  expect(servedOn('state', containers)).toEqual([{ host: at('redis', 'state'), port: 6379 }]);
+  expect(servedOn('egress', containers)).toEqual([{ host: at('tornet', 'egress'), port: 5000 }]);
+  expect(servedOn('nowhere', containers)).toEqual([]);
+});
+
 describe('the outcome', () => {
-  const task: ProbeTask = { tryMs: 1, outside: ['198.51.100.1'], gateways: ['172.20.0.1'], neighbours: ['172.20.0.2'] };
+  const NEIGHBOURS = [{ host: '172.20.0.2', port: 9050 }];
+  const task: ProbeTask = { tryMs: 1, outside: ['198.51.100.1'], gateways: ['172.20.0.1'], neighbours: NEIGHBOURS };
   const report: ProbeReport = {
     addresses: ['172.20.0.3'],
     loopback: true,
