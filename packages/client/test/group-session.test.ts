@@ -15,7 +15,7 @@ import {
   ROTATE_SOON_MS,
 } from '../src/limits.ts';
 import type { AccessMode, Moderator, SignedOrder } from '../src/moderator.ts';
-import { Rehearsal, gapsOf, statesOf, textsOf, told } from './rehearsal.ts';
+import { expectTalk, Rehearsal, gapsOf, statesOf, textsOf, told } from './rehearsal.ts';
 import type { Seat } from './rehearsal.ts';
 import type { Entry } from './scripted-relay.ts';
 
@@ -41,17 +41,6 @@ function codesOf(seats: readonly Seat[]): Set<string | undefined> {
 
 function warningsOf(seat: Seat): string[] {
   return told(seat, 'warning').map(({ code }) => code);
-}
-
-/** Everybody says something, and everybody else hears it, once. */
-async function expectTalk(room: Rehearsal, seats: readonly Seat[], mark: string): Promise<void> {
-  for (const seat of seats) seat.client.say(`${mark} ${seat.name}`);
-  await room.clock.advance(100);
-  for (const seat of seats) {
-    const heard = textsOf(seat).filter((text) => text.startsWith(mark));
-    const others = seats.filter((other) => other !== seat).map(({ name }) => `${mark} ${name}`);
-    expect({ by: seat.name, heard: heard.sort() }).toEqual({ by: seat.name, heard: others.sort() });
-  }
 }
 
 describe('a group', () => {

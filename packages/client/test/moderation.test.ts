@@ -9,8 +9,7 @@ import {
   KNOCK_LIMIT_MS,
   RANK_FIRST_MS,
 } from '../src/limits.ts';
-import { Rehearsal, statesOf, textsOf, told } from './rehearsal.ts';
-import type { Seat } from './rehearsal.ts';
+import { expectTalk, Rehearsal, statesOf, textsOf, told } from './rehearsal.ts';
 
 /** A host that opens a second room when it is asked to. */
 interface House {
@@ -46,16 +45,6 @@ async function openHouse(): Promise<House> {
 
 async function settle(room: Rehearsal): Promise<void> {
   await room.clock.advance(RANK_FIRST_MS + 2 * DEPARTING_RANK_MS);
-}
-
-async function expectTalk(room: Rehearsal, seats: readonly Seat[], mark: string): Promise<void> {
-  for (const seat of seats) seat.client.say(`${mark} ${seat.name}`);
-  await room.clock.advance(100);
-  for (const seat of seats) {
-    const heard = textsOf(seat).filter((text) => text.startsWith(mark));
-    const others = seats.filter((other) => other !== seat).map(({ name }) => `${mark} ${name}`);
-    expect({ by: seat.name, heard: heard.sort() }).toEqual({ by: seat.name, heard: others.sort() });
-  }
 }
 
 describe('an eviction', () => {

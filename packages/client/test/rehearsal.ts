@@ -5,6 +5,7 @@ import { equalBytes } from '@sotto/protocol';
 import type { Invite } from '@sotto/protocol';
 import { createStreamPair, FakeClock, SeededRandom } from '@sotto/test-kit';
 import type { StreamConditions, StreamPair } from '@sotto/test-kit';
+import { expect } from 'vitest';
 import { Client, DialError, registrationOf } from '../src/index.ts';
 import type { ClientEvent, Dial, Moderator } from '../src/index.ts';
 import { GroupMembership } from '../src/group-membership.ts';
@@ -132,4 +133,15 @@ export function statesOf(seat: Seat): string[] {
 /** How many frames were said to be missing. */
 export function gapsOf(seat: Seat): number[] {
   return told(seat, 'gap').map((gap) => gap.count);
+}
+
+/** Everybody says something, and everybody else hears it, once. */
+export async function expectTalk(room: Rehearsal, seats: readonly Seat[], mark: string): Promise<void> {
+  for (const seat of seats) seat.client.say(`${mark} ${seat.name}`);
+  await room.clock.advance(100);
+  for (const seat of seats) {
+    const heard = textsOf(seat).filter((text) => text.startsWith(mark));
+    const others = seats.filter((other) => other !== seat).map(({ name }) => `${mark} ${name}`);
+    expect({ by: seat.name, heard: heard.sort() }).toEqual({ by: seat.name, heard: others.sort() });
+  }
 }

@@ -7,7 +7,7 @@ const MLKEM_MODULUS = 3329;
 /** 768 coefficients of 12 bits: 3 bytes for two. The 32 bytes behind them are a seed and can be anything. */
 const MLKEM_VECTOR_BYTES = 1152;
 const FIELD_PRIME = (1n << 255n) - 19n;
-/** The u coordinates of low order modulo the field's prime (RFC 7748 §7, libsodium's list): any secret makes zero of them. */
+/** The u coordinates of low order modulo the field's prime (RFC 7748 §7, libsodium's list): every secret makes zero of them. */
 const LOW_ORDER_U: ReadonlySet<bigint> = new Set([
   0n,
   1n,

@@ -143,7 +143,7 @@ export const MORE_ASKERS: SafeText = safely`more ask to be let in than are told 
 
 export const ACCESS_WORDS: Readonly<Record<AccessMode, SafeText>> = {
   open: safely`the room is open: whoever has the connection string joins`,
-  knock: safely`newcomers have to be let in from now on: any member can, with /admit`,
+  knock: safely`newcomers have to be let in from now on: every member can, with /admit`,
   locked: safely`the room is locked: nobody joins, not even with the connection string`,
 };
 

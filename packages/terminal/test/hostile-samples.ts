@@ -83,7 +83,7 @@ export const HOSTILE_SAMPLES: Readonly<Record<string, string>> = {
   'musical format characters': '\u{1d173}\u{1d17a}',
 };
 
-/** What no screen may get: any control but the newline, and everything that reorders. */
+/** What no screen may get: every control but the newline, and everything that reorders. */
 const FORBIDDEN = /[\0-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/;
 /** What nobody sees: format characters, tags, fillers, selectors; joiner and emoji selector are judged by their place. */
 const INVISIBLE = /[[\p{Cf}\p{Co}\p{Cn}\p{Cs}\p{Default_Ignorable_Code_Point}]--[\u{200D}\u{FE0F}]]/v;

@@ -230,7 +230,7 @@ describe('what is shown of other members', () => {
     tell({ type: 'member-refused', code: 'member-unknown', member: 'carl', candidates: [] });
     expect(rows()).toMatchInlineSnapshot(`
       [
-        "-- newcomers have to be let in from now on: any member can, with /admit",
+        "-- newcomers have to be let in from now on: every member can, with /admit",
         "-- bob·1234 asks to be let in: /admit 1234",
         "-- letting bob·1234 in",
         "-- bob·1234 is here",
