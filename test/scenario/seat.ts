@@ -135,7 +135,7 @@ export class Seat {
   async sayGoodbye(): Promise<void> {
     this.#number += 1;
     const { signature } = proveLeave(this.membership.identity, this.#keys.roomId);
-    const before = new Uint8Array(16);
+    const before = new Uint8Array(64);
     const content = { type: 'presence', before, standing: 'leaving', name: this.name, signature } as const;
     while (!(await this.#publish(await this.membership.seal({ ...this.#header(), ...content })))) continue;
   }

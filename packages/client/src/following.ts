@@ -21,6 +21,7 @@ import { judgeCommit, setSight, takeGroupChange, takeRollCall } from './upkeep.t
 import {
   compareLog,
   extendSeen,
+  forgetEpochs,
   isParted,
   loseSight,
   noteByMember,
@@ -211,7 +212,7 @@ function takeOthers(
       return takeKnock(session, opened, turn);
     case 'welcome':
       // It begins in the middle of an epoch: what was seen of another one before it was removed is not this one's.
-      return takeWelcome({ ...session, log: loseSight(session.log, 0) }, turn);
+      return takeWelcome({ ...session, log: forgetEpochs(session.log) }, turn);
     case 'refused':
       return opened.by === 'own' ? commitVoid(session, turn) : session;
     case 'nothing':
@@ -222,7 +223,7 @@ function takeOthers(
 /** Who comes in by a commit of its own was outside: whatever it has seen of an epoch, it was not the one before. */
 function forgetOutside(session: Session, opened: Extract<GroupOpened, { kind: 'epoch' }>): Session {
   const comesIn = opened.by === 'own' && session.belonging.phase === 'joining';
-  return comesIn ? { ...session, log: loseSight(session.log, 0) } : session;
+  return comesIn ? { ...session, log: forgetEpochs(session.log) } : session;
 }
 
 /** What was said last in the epoch that `session` was in is compared in the next: everybody owes a receipt there. */

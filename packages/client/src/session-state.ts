@@ -1,6 +1,5 @@
 // What a session is made of: where it stands, what happens to it, and what it asks of the world.
 
-import { LOG_HASH_BYTES } from '@sotto/protocol';
 import type { Attached, CommitNotice, Content, HeadName, Invite, RelayCode } from '@sotto/protocol';
 import type { ClientCode } from './errors.ts';
 import type { ClientEvent, StateEvent } from './events.ts';
@@ -94,6 +93,19 @@ interface TrackedText {
   readonly by: number;
 }
 
+/** `start`: it began behind this entry. `hash`: its last; zeros if this member cannot tell. */
+interface EndedEpoch {
+  readonly start: number;
+  readonly hash: Uint8Array;
+}
+
+/** What another member, by its fingerprint, has said of the epoch that began behind entry `start`. */
+interface ComparedEpoch {
+  readonly who: string;
+  readonly start: number;
+  readonly same: boolean;
+}
+
 /** What this member knows of the log in this epoch, to hold against what others say that they saw. */
 export interface LogSeen {
   /** Hashes behind one another, the last of the newest entry; empty from a gap to the next epoch. */
@@ -114,10 +126,10 @@ export interface LogSeen {
   readonly start: number;
   /** Whether a text was said in this epoch. */
   readonly spoken: boolean;
-  /** The last hash of the epoch before; zeros if this member was not in it or cannot tell. */
-  readonly before: Uint8Array;
-  /** Fingerprints of members who have said in this epoch that they saw the one before as this member did. */
-  readonly agreeing: readonly string[];
+  /** The last epochs without a break in which this member was in the group, the latest first. */
+  readonly before: readonly EndedEpoch[];
+  /** How others have said that they saw those. */
+  readonly compared: readonly ComparedEpoch[];
 }
 
 /** Somebody who asks to be let in. */
@@ -290,8 +302,8 @@ const NOTHING_SEEN: LogSeen = {
   differing: [],
   start: 0,
   spoken: false,
-  before: new Uint8Array(LOG_HASH_BYTES),
-  agreeing: [],
+  before: [],
+  compared: [],
 };
 
 /** `texts`: what a member brings along from the room that moved here; `awaited`: who is to follow. */

@@ -12,7 +12,7 @@ import { departures } from './schedule.ts';
 import type { Session, Turn } from './session-state.ts';
 import { refuse } from './telling.ts';
 import { clearTimer, publish, setTimer } from './turn.ts';
-import { seenHash } from './watching.ts';
+import { seenBefore, seenHash } from './watching.ts';
 
 /** What long texts are cut for. */
 const LARGEST_PLAINTEXT_BYTES: number = plaintextBytes(bodyBytes(LARGEST_FRAME_BYTES));
@@ -99,7 +99,7 @@ export function takeSealed(session: Session, ticket: number, body: Uint8Array, t
 
 function toContent(draft: Draft, number: number, session: Session, { room }: Turn): Content {
   const header = { number, seen: session.inbox.seen, logHash: seenHash(session.log) };
-  const { before } = session.log;
+  const before = seenBefore(session.log);
   switch (draft.type) {
     case 'text':
       return { ...header, type: 'text', index: draft.index, count: draft.count, bytes: draft.bytes };

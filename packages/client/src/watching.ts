@@ -2,7 +2,7 @@
 
 import { fingerprint } from '@sotto/crypto';
 import { extendLog, startLog } from '@sotto/crypto/group';
-import { equalBytes, isZero, LOG_HASH_BYTES, toHex } from '@sotto/protocol';
+import { BEFORE_BYTES, concatBytes, EPOCHS_BEFORE, equalBytes, isZero, LOG_HASH_BYTES, toHex } from '@sotto/protocol';
 import type { Content } from '@sotto/protocol';
 import { WARNING_CODES } from './errors.ts';
 import type { WarningCode } from './errors.ts';
@@ -29,7 +29,9 @@ export function warn(turn: Turn, code: WarningCode, from: Speaker | undefined): 
 /** An epoch has begun behind entry `sequence`: all its members begin at the same hash. What the one before ended with is kept, to be said in this one. */
 export function startSeen(log: LogSeen, authenticator: Uint8Array, sequence: number): LogSeen {
   const hashes = [startLog(authenticator, sequence)];
-  const epoch = { start: sequence, spoken: false, before: seenHash(log), differing: [], agreeing: [] };
+  const before = [{ start: log.start, hash: seenHash(log) }, ...log.before].slice(0, EPOCHS_BEFORE);
+  const compared = log.compared.filter((one) => before.some(({ start }) => start === one.start));
+  const epoch = { start: sequence, spoken: false, before, compared, differing: [] };
   return { ...log, ...epoch, hashes, last: sequence };
 }
 
@@ -52,7 +54,19 @@ export function noteText(session: Session): Session {
 
 /** Whether all who were in the epoch that `log` saw last owe it to the others to say how it ended. */
 export function owesBefore(ended: LogSeen, { before }: LogSeen): boolean {
-  return ended.spoken && !isZero(before);
+  const [latest] = before;
+  return ended.spoken && latest !== undefined && !isZero(latest.hash);
+}
+
+/** This member comes in anew: what it has of epochs are not the ones before the one that begins. */
+export function forgetEpochs(log: LogSeen): LogSeen {
+  return { ...loseSight(log, 0), before: [], compared: [] };
+}
+
+/** How the epochs before this one ended, the latest first. */
+export function seenBefore({ before }: LogSeen): Uint8Array {
+  const ends = concatBytes(...before.map(({ hash }) => hash));
+  return concatBytes(ends, new Uint8Array(BEFORE_BYTES - ends.length));
 }
 
 /** What goes into every message. */
@@ -110,7 +124,7 @@ type Compared = 'same' | 'other' | 'unknown';
 
 /**
  * A message came as entry `session.inbox.seen`; its sender must have seen what we saw up to where it says, and nothing that comes behind it, and
- * the same end of the epoch before. `agrees`: it has seen what we saw in this epoch.
+ * the same ends of the epochs before. `agrees`: it has seen what we saw in this epoch.
  */
 export function compareLog(
   session: Session,
@@ -121,12 +135,14 @@ export function compareLog(
   const { log, inbox } = session;
   const who = fingerprint(memberKey);
   const now = compareNow(session, content);
-  const before = compareBefore(log, content);
-  const agreeing = before === 'same' && !log.agreeing.includes(who) ? [...log.agreeing, who] : log.agreeing;
-  const differs = (now === 'other' || before === 'other') && !log.differing.includes(who);
+  const before = compareBefore(log, who, content);
+  const differs = (now === 'other' || before.some(({ same }) => !same)) && !log.differing.includes(who);
   if (differs) warn(turn, 'log-differs', { name: inbox.members.get(toHex(memberKey))?.name ?? '', fingerprint: who });
   const differing = differs ? [...log.differing, who] : log.differing;
-  return { session: { ...session, log: { ...log, agreeing, differing } }, agrees: now === 'same' };
+  return {
+    session: { ...session, log: { ...log, compared: [...log.compared, ...before], differing } },
+    agrees: now === 'same',
+  };
 }
 
 function compareNow({ log, inbox }: Session, { seen, logHash }: Content): Compared {
@@ -135,14 +151,21 @@ function compareNow({ log, inbox }: Session, { seen, logHash }: Content): Compar
   return seen < inbox.seen && own !== undefined && equalBytes(own, logHash) ? 'same' : 'other';
 }
 
-function compareBefore(log: LogSeen, content: Content): Compared {
-  if (content.type !== 'presence' && content.type !== 'receipt') return 'unknown';
-  if (isZero(content.before) || isZero(log.before)) return 'unknown';
-  return equalBytes(content.before, log.before) ? 'same' : 'other';
+/** @returns what is new of it. */
+function compareBefore(log: LogSeen, who: string, content: Content): LogSeen['compared'] {
+  if (content.type !== 'presence' && content.type !== 'receipt') return [];
+  return log.before.flatMap(({ start, hash }, index) => {
+    const theirs = content.before.subarray(index * LOG_HASH_BYTES, (index + 1) * LOG_HASH_BYTES);
+    const isKnown = log.compared.some((one) => one.who === who && one.start === start);
+    return isKnown || isZero(theirs) || isZero(hash) ? [] : [{ who, start, same: equalBytes(theirs, hash) }];
+  });
 }
 
-/** Whether `member` was there and has seen entry `sequence`: one of an earlier epoch, only if it saw the end of the one before as we did. */
+/** Whether `member` was there and has seen entry `sequence`: one of an earlier epoch, only if it saw that to its end as we did. */
 export function hasSeen(log: LogSeen, member: Member, sequence: number): boolean {
   if (member.seen < sequence || member.since >= sequence) return false;
-  return sequence > log.start || log.agreeing.includes(fingerprint(member.memberKey));
+  if (sequence > log.start) return true;
+  const epoch = log.before.find(({ start }) => sequence > start);
+  const who = fingerprint(member.memberKey);
+  return log.compared.some((one) => one.who === who && one.start === epoch?.start && one.same);
 }

@@ -70,7 +70,7 @@ export class GroupLog {
 }
 
 /** What a member says of the log who has missed something. */
-export const CANNOT_TELL = { seen: 0, logHash: new Uint8Array(16), before: new Uint8Array(16) } as const;
+export const CANNOT_TELL = { seen: 0, logHash: new Uint8Array(16), before: new Uint8Array(64) } as const;
 
 type Said = Content extends infer Each
   ? Each extends Content

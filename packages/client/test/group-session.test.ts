@@ -402,6 +402,40 @@ describe('a relay that shows members different rooms', () => {
     expect(seats.map((seat) => warningsOf(seat).length)).toEqual([1, 2, 1]);
   });
 
+  test('is found out also when epochs follow each other faster than a receipt, four in a row', async () => {
+    const room = new Rehearsal();
+    const seats = await gatherAround(room);
+    const [anna, ben] = seats;
+    swapNext(room, ben.connection());
+    await sayLast(room, seats);
+    for (const mode of ['open', 'knock', 'open'] as const) {
+      anna.client.setAccess(mode);
+      await room.clock.advance(RECEIPT_DELAY_MS / 5);
+    }
+    expect(seats.map(warningsOf)).toEqual([[], [], []]);
+    await room.clock.advance(RECEIPT_DELAY_MS);
+    expect(seats.map((seat) => warningsOf(seat).length)).toEqual([1, 2, 1]);
+    expect(told(anna, 'delivered').map(({ by }) => by)).toEqual([1]);
+    // It is said once, though the epoch is told of in three more.
+    anna.client.setAccess('knock');
+    await room.clock.advance(2 * PRESENCE_INTERVAL_MS);
+    expect(seats.map((seat) => warningsOf(seat).length)).toEqual([1, 2, 1]);
+  });
+
+  test('control: in an honest room texts count as delivered, however fast epochs follow each other', async () => {
+    const room = new Rehearsal();
+    const seats = await gatherAround(room);
+    const [anna] = seats;
+    await sayLast(room, seats);
+    for (const mode of ['open', 'knock', 'open'] as const) {
+      anna.client.setAccess(mode);
+      await room.clock.advance(RECEIPT_DELAY_MS / 5);
+    }
+    await room.clock.advance(2 * RECEIPT_DELAY_MS);
+    expect(told(anna, 'delivered').map(({ by }) => by)).toEqual([1, 2]);
+    expect(seats.map(warningsOf)).toEqual([[], [], []]);
+  });
+
   test('does not make a text count as delivered to who has seen it elsewhere, in this epoch or the next', async () => {
     const room = new Rehearsal();
     const seats = await gatherAround(room);

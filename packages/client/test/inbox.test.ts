@@ -14,7 +14,7 @@ function text(number: number, index = 0, count = 1, bytes: Uint8Array = Uint8Arr
 
 function presence(number: number, standing: 'arriving' | 'here' | 'leaving', name = 'Anna'): Content {
   const header = { type: 'presence', number, seen: 0, logHash: new Uint8Array(16) } as const;
-  const content = { ...header, before: new Uint8Array(16), name } as const;
+  const content = { ...header, before: new Uint8Array(64), name } as const;
   return standing === 'leaving' ? { ...content, standing, signature: new Uint8Array(64) } : { ...content, standing };
 }
 
@@ -111,7 +111,7 @@ describe('who is here', () => {
     for (const content of [
       text(2),
       presence(2, 'here'),
-      { type: 'receipt', number: 2, seen: 0, logHash: new Uint8Array(16), before: new Uint8Array(16) } as const,
+      { type: 'receipt', number: 2, seen: 0, logHash: new Uint8Array(16), before: new Uint8Array(64) } as const,
     ]) {
       const here = take(ROOM, anna, [presence(1, 'here')]).inbox;
       const dropped = dropSilent(here, MEMBER_SILENT_MS);
@@ -158,7 +158,7 @@ describe('what a member may make us hold', () => {
     const taken = takeContent(
       { ...ROOM, seen: 5 },
       anna,
-      { type: 'receipt', number: 1, seen: 99, logHash: new Uint8Array(16), before: new Uint8Array(16) },
+      { type: 'receipt', number: 1, seen: 99, logHash: new Uint8Array(16), before: new Uint8Array(64) },
       0,
     );
     expect([...taken.inbox.members.values()][0]?.seen).toBe(5);

@@ -4,6 +4,7 @@ import { ByteReader, ByteWriter } from './bytes.ts';
 import { accept, refuse } from './errors.ts';
 import type { ContentCode, Decoded } from './errors.ts';
 import {
+  BEFORE_BYTES,
   CONTENT_HEADER_BYTES,
   FRAGMENT_HEADER_BYTES,
   LOG_HASH_BYTES,
@@ -22,8 +23,8 @@ const STANDINGS = { arriving: 1, here: 2, leaving: 3 } as const;
 const FRAGMENT_COUNT_MAX = 256;
 /** kind 1 + length 2. */
 const MESSAGE_HEADER_BYTES = 3;
-/** before 16 + standing 1 + name length 1. */
-const PRESENCE_LEAST_BYTES: number = LOG_HASH_BYTES + 2;
+/** before 64 + standing 1 + name length 1. */
+const PRESENCE_LEAST_BYTES: number = BEFORE_BYTES + 2;
 
 export type Standing = keyof typeof STANDINGS;
 
@@ -42,18 +43,18 @@ export type Content = ContentHeader &
   (
     | { readonly type: 'text'; readonly index: number; readonly count: number; readonly bytes: Uint8Array }
     | Presence
-    | ({ readonly type: 'receipt' } & EpochBefore)
+    | ({ readonly type: 'receipt' } & EpochsBefore)
     | { readonly type: 'roll-call' }
     | Move
   );
 
-/** What carries on the log hash of one epoch into the next. PROTOCOL.md §5.10. */
-interface EpochBefore {
-  /** 16 bytes: the log of the epoch before this one as the member saw it, to its end; zeros if it was not there or cannot tell. */
+/** What carries on the log hashes of epochs into the next ones. PROTOCOL.md §5.10. */
+interface EpochsBefore {
+  /** 64 bytes: the last log hashes of the four epochs before this one, the latest first; zeros for each that the member was not in or cannot tell of. */
   readonly before: Uint8Array;
 }
 
-type Presence = EpochBefore & { readonly type: 'presence'; readonly name: string } & (
+type Presence = EpochsBefore & { readonly type: 'presence'; readonly name: string } & (
     | { readonly standing: 'arriving' | 'here' }
     /** `signature`: 64 bytes, that of the member's leave proof. PROTOCOL.md §5.2. */
     | { readonly standing: 'leaving'; readonly signature: Uint8Array }
@@ -73,7 +74,7 @@ export function encodeContent(content: Content, encodeText: (text: string) => Ui
     case 'presence':
       return encodePresence(content, encodeText(content.name));
     case 'receipt':
-      return header(content, LOG_HASH_BYTES).put(content.before).bytes;
+      return header(content, BEFORE_BYTES).put(content.before).bytes;
     case 'roll-call':
       return header(content, 0).bytes;
     case 'move': {
@@ -111,7 +112,7 @@ export function decodeContent(
     case TYPES.presence:
       return decodePresence(reader, head, decodeText);
     case TYPES.receipt:
-      if (reader.remaining !== LOG_HASH_BYTES) return refuse('content-length');
+      if (reader.remaining !== BEFORE_BYTES) return refuse('content-length');
       return accept({ ...head, type: 'receipt', before: reader.rest() });
     case TYPES['roll-call']:
       return reader.remaining === 0 ? accept({ ...head, type: 'roll-call' }) : refuse('content-length');
@@ -151,7 +152,7 @@ function decodePresence(
   decodeText: (bytes: Uint8Array) => string | undefined,
 ): Decoded<Content, ContentCode> {
   if (reader.remaining < PRESENCE_LEAST_BYTES) return refuse('content-length');
-  const before = reader.take(LOG_HASH_BYTES);
+  const before = reader.take(BEFORE_BYTES);
   const standingNumber = reader.u8();
   const standing = (Object.keys(STANDINGS) as Standing[]).find((key) => STANDINGS[key] === standingNumber);
   if (standing === undefined) return refuse('content-kind');

@@ -19,6 +19,9 @@ export const ROOM_SECRET_BYTES = 32;
 export const ONION_KEY_BYTES = 32;
 /** What a sender has seen of the log in this epoch, hashed. PROTOCOL.md §5.10. */
 export const LOG_HASH_BYTES = 16;
+/** How many epochs back a member says how they ended, and the bytes of that. PROTOCOL.md §5.10. */
+export const EPOCHS_BEFORE = 4;
+export const BEFORE_BYTES: number = EPOCHS_BEFORE * LOG_HASH_BYTES;
 
 /** XSalsa20-Poly1305: a random nonce before, a tag behind. PROTOCOL.md §5.1. */
 export const NONCE_BYTES = 24;

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
+  BEFORE_BYTES,
   bodyBytes,
   concatBytes,
   CONTENT_CODES,
@@ -40,7 +41,7 @@ const name = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 48 }).filter
 });
 const bytesOf = (length: number): fc.Arbitrary<Uint8Array> => fc.uint8Array({ minLength: length, maxLength: length });
 const header = { number: above, seen, logHash: bytesOf(LOG_HASH_BYTES) };
-const before = bytesOf(LOG_HASH_BYTES);
+const before = bytesOf(BEFORE_BYTES);
 const presenceHeader = { type: fc.constant('presence' as const), ...header, before };
 
 const contents: fc.Arbitrary<Content> = fc.oneof(
@@ -75,12 +76,12 @@ const text = encodeContent(
   { type: 'text', number: 9, seen: 3, logHash, index: 1, count: 2, bytes: encode('hello') },
   encode,
 );
-const named = { type: 'presence', ...first, before: new Uint8Array(LOG_HASH_BYTES).fill(6), name: 'Anna' } as const;
+const named = { type: 'presence', ...first, before: new Uint8Array(BEFORE_BYTES).fill(6), name: 'Anna' } as const;
 const presence = encodeContent({ ...named, standing: 'here' }, encode);
 const farewell = encodeContent({ ...named, standing: 'leaving', signature: new Uint8Array(64).fill(8) }, encode);
 const receipt = encodeContent({ type: 'receipt', ...first, before: named.before }, encode);
 /** Where the standing stands, the name's length, and the name. */
-const STANDING_AT = CONTENT_HEADER_BYTES + LOG_HASH_BYTES;
+const STANDING_AT = CONTENT_HEADER_BYTES + BEFORE_BYTES;
 const NAME_LENGTH_AT = STANDING_AT + 1;
 const NAME_AT = NAME_LENGTH_AT + 1;
 const rollCall = encodeContent({ type: 'roll-call', ...first }, encode);

@@ -67,10 +67,13 @@ const latin = (bytes: Uint8Array): string => Array.from(bytes, (byte) => String.
 const roomId = new Uint8Array(16).fill(4);
 const frame = encodeFrame({ operation: 'entry', number: 3, body: new Uint8Array(bodyBytes(FRAME_BYTES[0])) });
 const header = { number: 1, seen: 0, logHash: roomId };
-const content = encodeContent({ type: 'presence', ...header, before: roomId, standing: 'here', name: 'Anna' }, encode);
+const content = encodeContent(
+  { type: 'presence', ...header, before: new Uint8Array(64).fill(4), standing: 'here', name: 'Anna' },
+  encode,
+);
 const signature = new Uint8Array(64).fill(6);
 const farewell = encodeContent(
-  { type: 'presence', ...header, before: roomId, standing: 'leaving', name: 'Anna', signature },
+  { type: 'presence', ...header, before: new Uint8Array(64).fill(4), standing: 'leaving', name: 'Anna', signature },
   encode,
 );
 const key = new Uint8Array(32).fill(5);
@@ -114,7 +117,7 @@ const decoders: readonly (readonly [string, Uint8Array, (bytes: Uint8Array) => {
   ['decodeContent of a farewell', farewell, (bytes) => decodeContent(bytes, decodeText)],
   [
     'decodeContent of a receipt',
-    encodeContent({ type: 'receipt', ...header, before: roomId }, encode),
+    encodeContent({ type: 'receipt', ...header, before: new Uint8Array(64).fill(4) }, encode),
     (bytes) => decodeContent(bytes, decodeText),
   ],
   [
