@@ -19,7 +19,8 @@ test('two halves that were led apart and together again notice it', async () => 
   expect([anna.texts, carla.texts].flat()).not.toContain('on the right');
 });
 
-test('with commits on both sides the one who was led apart can read nobody: it says so, and comes in again', async () => {
+/** Ben is led apart; a newcomer commits on either side: dora on the trunk, emil on the branch. */
+async function openTwoBranches() {
   const { relay, join, seat, anna, ben, carla, all } = await openScene({ speed: 20 });
   const { next } = await relay.snapshot();
   const branch = await relay.fork(['ben']);
@@ -29,24 +30,23 @@ test('with commits on both sides the one who was led apart can read nobody: it s
   await emil.join();
   await chorus([anna, carla, dora]);
   await chorus([ben, emil]);
+  const rejoinTrunk = (names: readonly string[]): Promise<void> =>
+    relay.lead(names, relay.trunk, { log: 'goes-on', cursor: next - 1 });
+  return { anna, ben, dora, emil, all, rejoinTrunk };
+}
+
+test('with commits on both sides the one who was led apart can read nobody: it says so, and comes in again', async () => {
+  const { ben, emil, dora, all, rejoinTrunk } = await openTwoBranches();
   emil.client.leave();
   await emil.client.ended;
-  await relay.lead(['ben'], relay.trunk, { log: 'goes-on', cursor: next - 1 });
+  await rejoinTrunk(['ben']);
   await ben.warns('room-parted');
   await untilTogether([...all, dora]);
 });
 
 test('with commits on both sides and two in each half, both notice it and come together again', async () => {
-  const { relay, join, seat, anna, ben, carla, all } = await openScene({ speed: 20 });
-  const { next } = await relay.snapshot();
-  const branch = await relay.fork(['ben']);
-  const dora = await join('dora');
-  const emil = await seat('emil');
-  relay.view('emil').branch = branch;
-  await emil.join();
-  await chorus([anna, carla, dora]);
-  await chorus([ben, emil]);
-  await relay.lead(['ben', 'emil'], relay.trunk, { log: 'goes-on', cursor: next - 1 });
+  const { anna, ben, emil, dora, all, rejoinTrunk } = await openTwoBranches();
+  await rejoinTrunk(['ben', 'emil']);
   await untilTogether([...all, dora, emil]);
   expect([...ben.warnings, ...emil.warnings, ...anna.warnings]).toContain('room-parted');
 });
