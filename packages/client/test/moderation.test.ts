@@ -10,6 +10,7 @@ import {
   RANK_FIRST_MS,
 } from '../src/limits.ts';
 import { expectTalk, Rehearsal, statesOf, textsOf, told } from './rehearsal.ts';
+import type { Seat } from './rehearsal.ts';
 
 /** A host that opens a second room when it is asked to. */
 interface House {
@@ -45,6 +46,16 @@ async function openHouse(): Promise<House> {
 
 async function settle(room: Rehearsal): Promise<void> {
   await room.clock.advance(RANK_FIRST_MS + 2 * DEPARTING_RANK_MS);
+}
+
+/** Host and Anna, and newcomers have to be let in. */
+async function openKnockingHouse(): Promise<{ readonly room: Rehearsal; readonly host: Seat; readonly anna: Seat }> {
+  const { room, moderator } = await openHouse();
+  const host = await room.join('Host', { moderator });
+  const anna = await room.join('Anna');
+  host.client.setAccess('knock');
+  await settle(room);
+  return { room, host, anna };
 }
 
 describe('an eviction', () => {
@@ -188,11 +199,7 @@ describe('who may come in', () => {
   });
 
   test('where one asks: a member lets in, and what is said from then on is heard', async () => {
-    const { room, moderator } = await openHouse();
-    const host = await room.join('Host', { moderator });
-    const anna = await room.join('Anna');
-    host.client.setAccess('knock');
-    await settle(room);
+    const { room, host, anna } = await openKnockingHouse();
     const ben = await room.join('Ben');
     await room.clock.advance(1_000);
     expect(statesOf(ben)).toEqual(['joining', 'knocking']);
@@ -206,11 +213,7 @@ describe('who may come in', () => {
   });
 
   test('where nobody answers: the stranger goes, and nobody is disturbed', async () => {
-    const { room, moderator } = await openHouse();
-    const host = await room.join('Host', { moderator });
-    const anna = await room.join('Anna');
-    host.client.setAccess('knock');
-    await settle(room);
+    const { room, host, anna } = await openKnockingHouse();
     const stranger = await room.join('Stranger');
     await expectTalk(room, [host, anna], 'on');
     await room.clock.advance(KNOCK_LIMIT_MS + 1_000);
