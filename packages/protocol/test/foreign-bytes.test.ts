@@ -1,6 +1,13 @@
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
-import { SeededRandom } from '@sotto/test-kit';
+import {
+  damageBytes,
+  damageText,
+  fuzz,
+  FUZZ_CASES,
+  FUZZ_GROWTH_BYTES_MAX,
+  FUZZ_LIMIT_MS,
+  FUZZ_SLOWEST_MS,
+  SeededRandom,
+} from '@sotto/test-kit';
 import { describe, expect, test } from 'vitest';
 import {
   bodyBytes,
@@ -44,15 +51,6 @@ import {
   NO_PARTIAL_TEXTS,
 } from '../src/index.ts';
 import type { Frame, GroupPlaintext } from '../src/index.ts';
-
-/** `FUZZ_CASES=10000000 npx vitest run packages/protocol` looks longer. */
-const CASES = Number(process.env['FUZZ_CASES'] ?? 100_000);
-/** A thousand times what a decoder takes: it is about work that grows without bound, not about speed. */
-const SLOWEST_MS = 250;
-const GROWTH_BYTES_MAX = 16 * 1024 * 1024;
-
-setFlagsFromString('--expose-gc');
-const collectGarbage = runInNewContext('gc') as () => void;
 
 const decodeText = (bytes: Uint8Array): string | undefined => {
   try {
@@ -99,8 +97,24 @@ const commit = {
   digest: new Uint8Array(32),
 } as const;
 
+type FuzzCase = readonly [name: string, accepted: Uint8Array, decode: (bytes: Uint8Array) => { readonly ok: boolean }];
+const texts: readonly FuzzCase[] = [
+  [
+    'decodeInvite',
+    encode(encodeInvite({ onionKey: roomId, roomSecret: roomId })),
+    (bytes) => decodeInvite(latin(bytes)),
+  ],
+  [
+    'decodeAdminRequest',
+    encode(encodeAdminRequest({ operation: 'close', roomId })),
+    (bytes) => decodeAdminRequest(latin(bytes)),
+  ],
+  ['decodeAdminReply', encode('{"ok":false,"code":"room-exists"}'), (bytes) => decodeAdminReply(latin(bytes))],
+];
+const TEXT_DECODERS = new Set(texts.map(([, , decode]) => decode));
+
 /** Each decoder with a thing that it accepts: cases are made by damaging it, and out of nothing. */
-const decoders: readonly (readonly [string, Uint8Array, (bytes: Uint8Array) => { readonly ok: boolean }])[] = [
+const decoders: readonly FuzzCase[] = [
   ['decodeFrame', frame, decodeFrame],
   ['FrameSplitter', frame, (bytes) => new FrameSplitter().push(bytes)],
   ['the control frames', encodeAttached({ counter: 1, oldest: 2, next: 3 }), decodeControl],
@@ -137,17 +151,7 @@ const decoders: readonly (readonly [string, Uint8Array, (bytes: Uint8Array) => {
     encodeHeadPlaintext({ group: content, proofs: [leave], access: order }, 40),
     decodeHeadPlaintext,
   ],
-  [
-    'decodeInvite',
-    encode(encodeInvite({ onionKey: roomId, roomSecret: roomId })),
-    (bytes) => decodeInvite(latin(bytes)),
-  ],
-  [
-    'decodeAdminRequest',
-    encode(encodeAdminRequest({ operation: 'close', roomId })),
-    (bytes) => decodeAdminRequest(latin(bytes)),
-  ],
-  ['decodeAdminReply', encode('{"ok":false,"code":"room-exists"}'), (bytes) => decodeAdminReply(latin(bytes))],
+  ...texts,
 ];
 
 /** A decoder of bodies behind the decoder of frames, as it is used. */
@@ -167,64 +171,21 @@ function decodeControl(bytes: Uint8Array): { readonly ok: boolean } {
   return { ok: fields.some((one) => one.ok) };
 }
 
-/** Random bytes, or the accepted thing with some bytes changed, cut off or repeated. */
-function damage(random: SeededRandom, accepted: Uint8Array): Uint8Array {
-  if (random.onceIn(4)) return random.bytes(random.below(600));
-  const bytes = accepted.slice(0, random.onceIn(4) ? random.below(accepted.length + 1) : accepted.length);
-  for (let changes = random.between(1, 3); changes > 0 && bytes.length > 0; changes -= 1) {
-    bytes[random.below(random.onceIn(2) ? Math.min(24, bytes.length) : bytes.length)] = random.pick([
-      0,
-      1,
-      0x7f,
-      0x80,
-      0xff,
-      random.below(256),
-    ]);
-  }
-  return random.onceIn(8) ? Uint8Array.of(...bytes, ...bytes) : bytes;
-}
-
-/** What is held, without what only waits to be collected. */
-function heapAfterCollection(): number {
-  collectGarbage();
-  return process.memoryUsage().heapUsed;
-}
-
-/** Milliseconds of the quickest of some runs: a machine that stalls once is not a decoder that hangs. */
-function quickestOf(runs: number, run: () => unknown): number {
-  const times = Array.from({ length: runs }, () => {
-    const started = performance.now();
-    run();
-    return performance.now() - started;
-  });
-  return Math.min(...times);
-}
-
-describe('bytes of a stranger', () => {
-  test.each(decoders)('never make %s throw, hang or grow', (_name, accepted, decode) => {
-    const random = new SeededRandom(11);
-    const outcomes = { accepted: 0, refused: 0 };
-    let slowest = { milliseconds: 0, bytes: accepted };
-    const before = heapAfterCollection();
-    for (let index = 0; index < CASES; index += 1) {
-      const bytes = damage(random, accepted);
-      const started = performance.now();
-      const decoded = decode(bytes);
-      const milliseconds = performance.now() - started;
-      if (milliseconds > slowest.milliseconds) slowest = { milliseconds, bytes };
-      outcomes[decoded.ok ? 'accepted' : 'refused'] += 1;
-    }
-    expect(quickestOf(3, () => decode(slowest.bytes))).toBeLessThan(SLOWEST_MS);
-    expect(heapAfterCollection() - before).toBeLessThan(GROWTH_BYTES_MAX);
-    // Control: the cases reach further than the first check, and the thing itself is accepted.
+describe('bytes of a stranger', { timeout: FUZZ_LIMIT_MS }, () => {
+  test.each(decoders)('never make %s throw, hang or grow', async (_name, accepted, decode) => {
+    const isText = TEXT_DECODERS.has(decode);
+    const report = await fuzz(accepted, (bytes) => decode(bytes).ok, { damage: isText ? damageText : damageBytes });
+    expect(report.slowestMs).toBeLessThan(FUZZ_SLOWEST_MS);
+    expect(report.grownBytes).toBeLessThan(FUZZ_GROWTH_BYTES_MAX);
+    // Control: the thing itself is accepted, so that what is made of it reaches further than the first check.
     expect(decode(accepted).ok).toBe(true);
-    expect(outcomes.refused).toBeGreaterThan(0);
+    expect(report.refused).toBeGreaterThan(0);
   });
 
   test('never make joining fragments throw or hold more than it may', () => {
     const random = new SeededRandom(12);
     let partial = NO_PARTIAL_TEXTS;
-    for (let index = 0; index < CASES; index += 1) {
+    for (let index = 0; index < FUZZ_CASES; index += 1) {
       const fragment = { index: random.below(4), count: random.below(5), bytes: random.bytes(random.below(64)) };
       partial = joinFragment(partial, random.below(4), fragment).partial;
       if (partial.length > 2) throw new Error('held more than two texts');

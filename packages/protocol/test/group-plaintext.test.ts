@@ -1,3 +1,4 @@
+import { FUZZ_CASES } from '@sotto/test-kit';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { decodeGroupPlaintext, decodeHeadPlaintext, encodeGroupPlaintext, encodeHeadPlaintext } from '../src/index.ts';
@@ -5,7 +6,6 @@ import type { GroupPlaintext, LeaveProof, SignedAccess, SignedOrder } from '../s
 
 const ROOM_BYTES = 968;
 const SEAL_OVERHEAD_BYTES = 40;
-const FUZZ_CASES = Number(process.env['FUZZ_CASES'] ?? '100000');
 
 const bytesOf = (length: number): fc.Arbitrary<Uint8Array> => fc.uint8Array({ minLength: length, maxLength: length });
 const proof: fc.Arbitrary<LeaveProof> = fc.record({ memberId: bytesOf(16), signature: bytesOf(64) });

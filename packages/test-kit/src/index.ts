@@ -1,6 +1,16 @@
 // What stands in for time, chance and the network in tests. Nothing here stands in for our own code.
 
 export { FakeClock } from './fake-clock.ts';
+export {
+  damageBytes,
+  damageText,
+  fuzz,
+  FUZZ_CASES,
+  FUZZ_GROWTH_BYTES_MAX,
+  FUZZ_LIMIT_MS,
+  FUZZ_SLOWEST_MS,
+} from './fuzz.ts';
+export type { FuzzedDecoder, FuzzReport } from './fuzz.ts';
 export { SeededRandom, systemRandom } from './seeded-random.ts';
 export { createStreamPair } from './stream-pair.ts';
 export type { StreamConditions, StreamEnd, StreamPair } from './stream-pair.ts';

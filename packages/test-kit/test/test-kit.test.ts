@@ -1,5 +1,13 @@
 import { describe, expect, test } from 'vitest';
-import { createStreamPair, FakeClock, SeededRandom, systemRandom } from '../src/index.ts';
+import {
+  createStreamPair,
+  damageText,
+  FakeClock,
+  fuzz,
+  FUZZ_GROWTH_BYTES_MAX,
+  SeededRandom,
+  systemRandom,
+} from '../src/index.ts';
 import type { StreamConditions } from '../src/index.ts';
 
 describe('the clock', () => {
@@ -138,5 +146,56 @@ describe('a pair of streams', () => {
     expect([lost.far.bytes, lost.near.bytes, lost.far.closed, lost.near.closed]).toEqual([[], [], 1, 1]);
     const late = await send({ lateMs: 500 }, act);
     expect([late.far.bytes, late.near.bytes, late.far.closed, late.near.closed]).toEqual([[1, 2, 3, 4, 5], [], 1, 1]);
+  });
+});
+
+describe('fuzzing', () => {
+  const cases = 2_000;
+  const sample = new TextEncoder().encode('{"ok":true,"code":"busy"}');
+  const isSame = (bytes: Uint8Array): boolean => bytes.length === sample.length;
+
+  test('counts what a decoder takes and refuses, the same in every run', async () => {
+    const [first, second] = [await fuzz(sample, isSame, { cases }), await fuzz(sample, isSame, { cases })];
+    expect(first.accepted + first.refused).toBe(cases);
+    expect(first.accepted).toBeGreaterThan(cases / 10);
+    expect(first.refused).toBeGreaterThan(cases / 10);
+    expect([second.accepted, second.refused]).toEqual([first.accepted, first.refused]);
+  });
+
+  test('names the case that makes a decoder throw, whether at once or later', async () => {
+    const throws = (bytes: Uint8Array): boolean => {
+      if (bytes.length === 0) throw new RangeError('nothing');
+      return true;
+    };
+    await expect(fuzz(sample, throws, { cases })).rejects.toThrow(/^case \d+ of FUZZ_SEED=/);
+    const later = (bytes: Uint8Array): Promise<boolean> => Promise.resolve(bytes).then(throws);
+    await expect(fuzz(sample, later, { cases })).rejects.toThrow(/^case \d+ of FUZZ_SEED=/);
+  });
+
+  test('sees a decoder that keeps what it was given, and one that is slow for one kind of bytes', async () => {
+    const kept: Uint8Array[] = [];
+    const keep = (): boolean =>
+      kept.push(new Uint8Array(1), ...Array.from({ length: 400 }, () => new Uint8Array(1))) > 0;
+    expect((await fuzz(sample, keep, { cases })).grownBytes).toBeGreaterThan(FUZZ_GROWTH_BYTES_MAX);
+    const slow = (bytes: Uint8Array): boolean => {
+      const until = performance.now() + (bytes.length === 3 ? 5 : 0);
+      while (performance.now() < until);
+      return true;
+    };
+    expect((await fuzz(sample, slow, { cases })).slowestMs).toBeGreaterThanOrEqual(5);
+  });
+
+  test('damages a text where it decides: JSON is still JSON now and then', async () => {
+    const parses = (bytes: Uint8Array): boolean => {
+      try {
+        JSON.parse(new TextDecoder().decode(bytes));
+        return true;
+      } catch {
+        // Not JSON is the other answer.
+        return false;
+      }
+    };
+    const report = await fuzz(sample, parses, { cases, damage: damageText });
+    expect(report.accepted).toBeGreaterThan(cases / 50);
   });
 });
