@@ -120,7 +120,7 @@ describe(
 
 describe('what decodes them, alone', { timeout: FUZZ_LIMIT_MS }, () => {
   /** Two members on short keys: what is decoded is the same, and a case takes a tenth of the time. */
-  async function small(): Promise<{ readonly [kind: string]: readonly [Uint8Array, Ask] }> {
+  async function small(): Promise<Readonly<Record<string, readonly [Uint8Array, Ask]>>> {
     const house = await openHouse(2, undefined, 'x25519');
     const context = await openContext(nativeCrypto, 'x25519', house.keys, 64);
     const { group } = at(house.members, 0);

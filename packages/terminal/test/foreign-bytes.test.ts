@@ -1,0 +1,73 @@
+import { damageText, fuzz, FUZZ_GROWTH_BYTES_MAX, FUZZ_LIMIT_MS, FUZZ_SLOWEST_MS } from '@sotto/test-kit';
+import { describe, expect, test } from 'vitest';
+import { JsonFrontEnd } from '../src/json.ts';
+import { SHOWN_CHARS_MAX } from '../src/limits.ts';
+import { LineSplitter } from '../src/line-splitter.ts';
+import { readTyped } from '../src/plain-command.ts';
+import { safeDigits, safeFingerprint, safeLine, safeName, safeText } from '../src/safe-text.ts';
+import { appendingScreen } from '../src/screen.ts';
+
+const LINE_BYTES_MAX = 60;
+const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
+/** As bytes come from a peer's text: what is no UTF-8 never gets here, so that it is read as something else. */
+const decode = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
+
+function split(bytes: Uint8Array): boolean {
+  const splitter = new LineSplitter(LINE_BYTES_MAX);
+  const lines = [...splitter.push(bytes.subarray(0, 20)), ...splitter.push(bytes.subarray(20))];
+  const last = splitter.finish();
+  const all = last === undefined ? lines : [...lines, last];
+  if (all.some((line) => line.ok && (line.text.includes('\n') || encode(line.text).length > LINE_BYTES_MAX))) {
+    throw new Error('not a line of that length');
+  }
+  return all.every((line) => line.ok);
+}
+
+/** A screen of programs that prints into nothing: each refused line must be one line of JSON. */
+const printed = { writableLength: 0, write: writeLine, on: (): undefined => undefined };
+function writeLine(text: string): boolean {
+  JSON.parse(text);
+  if (text.indexOf('\n') !== text.length - 1) throw new Error('not one line');
+  return true;
+}
+const programs = new JsonFrontEnd(appendingScreen(printed, () => undefined));
+
+/** What moves, hides or ends a line: nothing of it is left in a text of a stranger. */
+const HARMFUL = /[\0-\x09\x0b-\x1f\x7f-\x9f\p{Bidi_Control}\p{Cs}\p{Zl}\p{Zp}]/u;
+function show(bytes: Uint8Array): boolean {
+  const text = decode(bytes);
+  const shown = safeText(text);
+  if (HARMFUL.test(shown) || shown.length > 4 * SHOWN_CHARS_MAX) throw new Error('not harmless');
+  for (const line of [safeLine(text), safeName(text), safeFingerprint(text), safeDigits(text)]) {
+    if (HARMFUL.test(line) || line.includes('\n')) throw new Error('not one harmless line');
+  }
+  return shown.length > 0;
+}
+
+const decoders: readonly (readonly [name: string, accepted: Uint8Array, decode: (bytes: Uint8Array) => boolean])[] = [
+  ['lines', encode('hello\r\nthere, everybody\n{"cmd":"quit"}\n'), split],
+  [
+    'a text from a program',
+    encode('{"cmd":"send","text":"hi \\u00e9","ref":"1"}'),
+    (bytes) => programs.read({ ok: true, text: decode(bytes) }) !== undefined,
+  ],
+  [
+    'a command from a program',
+    encode('{"cmd":"verify","member":"4f2c000000000000"}'),
+    (bytes) => programs.read({ ok: true, text: decode(bytes) }) !== undefined,
+  ],
+  ['a typed line', encode('/verify anna'), (bytes) => readTyped(decode(bytes)).type === 'command'],
+  ['a text that is shown', encode('a\u202eb \u{1f600}\u0301 <\u001b[31m> and\nanother line'), show],
+];
+
+describe('what comes in from people, programs and strangers’ texts', { timeout: FUZZ_LIMIT_MS }, () => {
+  test.each(decoders)('%s: nothing makes the reader throw, hang or grow', async (_name, accepted, read) => {
+    // Control: the thing itself is read.
+    expect(read(accepted)).toBe(true);
+    const report = await fuzz(accepted, read, { damage: damageText });
+    expect(report.accepted).toBeGreaterThan(0);
+    expect(report.refused).toBeGreaterThan(0);
+    expect(report.slowestMs).toBeLessThan(FUZZ_SLOWEST_MS);
+    expect(report.grownBytes).toBeLessThan(FUZZ_GROWTH_BYTES_MAX);
+  });
+});

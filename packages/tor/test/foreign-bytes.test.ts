@@ -1,0 +1,131 @@
+import { damageText, fuzz, FUZZ_GROWTH_BYTES_MAX, FUZZ_LIMIT_MS, FUZZ_SLOWEST_MS } from '@sotto/test-kit';
+import { describe, expect, test } from 'vitest';
+import { readBootstrapEvent, readBootstrapPhase } from '../src/bootstrap.ts';
+import { readCircuitAge } from '../src/circuit-age.ts';
+import { readDescriptorEvent } from '../src/descriptor.ts';
+import {
+  decodeFetch,
+  decodeGateMessage,
+  decodeGateRequest,
+  decodeIdentity,
+  decodePath,
+  decodeStage,
+  encodeGateRequest,
+} from '../src/gate-protocol.ts';
+import { parseKeywordLine } from '../src/keywords.ts';
+import { MAX_GATE_LINE_BYTES } from '../src/limits.ts';
+import { LineSplitter } from '../src/line-splitter.ts';
+import { decodeOnionAddress, onionAddressOf } from '../src/onion-key.ts';
+import { REPLY_LIMITS, ReplyParser } from '../src/reply-parser.ts';
+import { SocksReplyReader } from '../src/socks-reply.ts';
+import { readTorVersion } from '../src/tor-version.ts';
+
+const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
+const latin = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1');
+const ONION = onionAddressOf(new Uint8Array(32).fill(9));
+const PHASE = 'NOTICE BOOTSTRAP PROGRESS=45 TAG=requesting_descriptors SUMMARY="Asking for \\"descriptors\\""';
+const CIRCUIT = `7 BUILT $AA~a,$BB~b PURPOSE=HS_CLIENT_REND HS_STATE=HSCR_JOINED REND_QUERY=${ONION} TIME_CREATED=2026-11-22T10:00:00.000000`;
+const RETAINED_BYTES_MAX = REPLY_LIMITS.maxLineBytes + 2 + 2 * REPLY_LIMITS.maxReplyBytes;
+
+/** Replies and events, multi-line and with a block, as a conversation with Tor holds them. */
+const CONTROL = encode(
+  [
+    '250-version=0.4.9.11',
+    `250+circuit-status=`,
+    CIRCUIT,
+    '..a line with a dot',
+    '.',
+    `650 HS_DESC FAILED ${ONION} NO_AUTH $AA~a REASON=NOT_FOUND`,
+    `650 STATUS_CLIENT ${PHASE}`,
+    '650 STATUS_GENERAL WARN CLOCK_SKEW SKEW=3600 SOURCE=OR',
+    '250 OK',
+    '',
+  ].join('\r\n'),
+);
+
+function readControl(bytes: Uint8Array): boolean {
+  const parser = new ReplyParser();
+  const messages = parser.push(bytes);
+  if (parser.retainedBytes > RETAINED_BYTES_MAX) throw new Error('held more than it may');
+  if (!messages.ok) return false;
+  for (const message of messages.value) {
+    readDescriptorEvent(message);
+    readBootstrapEvent(message, 0);
+  }
+  return messages.value.length > 0;
+}
+
+function readGateAnswer(line: Uint8Array): boolean {
+  const message = decodeGateMessage(line);
+  if (message?.kind !== 'ok') return message !== undefined;
+  const { fields } = message;
+  // Each answer is read for what was asked; a gate that answers something else is refused.
+  return [
+    decodeStage(fields['stage']),
+    decodeIdentity(fields),
+    decodeFetch(fields['descriptor']),
+    decodePath(fields),
+  ].some((one) => one !== undefined);
+}
+
+function splitLines(bytes: Uint8Array): boolean {
+  const { lines, overflow } = new LineSplitter(40).push(Buffer.from(bytes));
+  if (lines.some((line) => line.length > 40 || line.includes(10))) throw new Error('not a line of that length');
+  return !overflow;
+}
+
+function readAge(bytes: Uint8Array): boolean {
+  const age = readCircuitAge(latin(bytes), ONION, Date.UTC(2026, 10, 22, 11));
+  if (age !== null && !Number.isSafeInteger(age)) throw new Error('not an age');
+  return age !== null;
+}
+
+const gateRequest = encode(encodeGateRequest({ op: 'allow', onion: ONION, key: new Uint8Array(32).fill(3) }).trimEnd());
+const gateStage = encode(
+  '{"event":"bootstrap","stage":{"state":"progressing","percent":45,"tag":"requesting_descriptors"}}',
+);
+
+const decoders: readonly (readonly [name: string, accepted: Uint8Array, decode: (bytes: Uint8Array) => boolean])[] = [
+  ['the control port’s replies and events', CONTROL, readControl],
+  ['a bootstrap phase', encode(PHASE), (bytes) => readBootstrapPhase(latin(bytes), 0) !== undefined],
+  ['circuits', encode(CIRCUIT), readAge],
+  ['a line of keywords', encode(PHASE), (bytes) => parseKeywordLine(latin(bytes)).words.length > 1],
+  ['Tor’s version', encode('0.4.9.11 (git-abcdef)'), (bytes) => readTorVersion(latin(bytes)) !== undefined],
+  ['an onion address', encode(ONION), (bytes) => decodeOnionAddress(latin(bytes)).ok],
+  [
+    'a SOCKS reply',
+    Uint8Array.of(5, 2, 1, 0, 5, 0, 0, 1),
+    (bytes) => new SocksReplyReader().push(bytes).state === 'granted',
+  ],
+  ['lines', encode('{"op":"ping"}\n{"op":"version"}\n{'), splitLines],
+  ['a request to the gate', gateRequest, (bytes) => decodeGateRequest(bytes).ok],
+  ['a stage that the gate tells', gateStage, readGateAnswer],
+  ['an identity', encode('{"ok":true,"version":"0.4.9.11","network":"public"}'), readGateAnswer],
+  ['a fetch', encode('{"ok":true,"descriptor":{"state":"failed","reason":"NOT_FOUND"}}'), readGateAnswer],
+  ['a path', encode('{"ok":true,"circuitAgeSeconds":7,"guardAgeDays":null,"network":"public"}'), readGateAnswer],
+  ['a refusal of the gate', encode('{"ok":false,"code":"tor-unreachable"}'), readGateAnswer],
+];
+
+describe('what Tor, its SOCKS port and the gate say', { timeout: FUZZ_LIMIT_MS }, () => {
+  test.each(decoders)('%s: nothing makes the reader throw, hang or grow', async (_name, accepted, decode) => {
+    // Control: the thing itself is read.
+    expect(decode(accepted)).toBe(true);
+    const report = await fuzz(accepted, decode, { damage: damageText });
+    expect(report.accepted).toBeGreaterThan(0);
+    expect(report.refused).toBeGreaterThan(0);
+    expect(report.slowestMs).toBeLessThan(FUZZ_SLOWEST_MS);
+    expect(report.grownBytes).toBeLessThan(FUZZ_GROWTH_BYTES_MAX);
+  });
+
+  test('a line as long as the gate takes is read as quickly as any', async () => {
+    const long = encode(`{"op":"ping","x":"${'\\'.repeat(MAX_GATE_LINE_BYTES)}`).subarray(0, MAX_GATE_LINE_BYTES);
+    const keywords = encode(`650 STATUS_CLIENT NOTICE ${'A="\\'.repeat(REPLY_LIMITS.maxLineBytes / 4 - 8)}\r\n`);
+    for (const [bytes, decode] of [
+      [long, (one: Uint8Array) => decodeGateRequest(one).ok],
+      [keywords, readControl],
+    ] as const) {
+      const report = await fuzz(bytes, decode, { cases: 200, damage: damageText });
+      expect(report.slowestMs).toBeLessThan(FUZZ_SLOWEST_MS);
+    }
+  });
+});

@@ -1,0 +1,104 @@
+// Whatever reads bytes of a peer is fuzzed: a new reader has a line here, or this fails.
+
+import { readdirSync, readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+
+const PACKAGES = ['protocol', 'crypto', 'client', 'relay', 'tor', 'terminal', 'host'] as const;
+/** What by its name reads something, and the splitters of streams. */
+const READER =
+  /^export (?:async )?function ((?:decode|parse|read)[A-Z]\w*)|^export class (\w+(?:Splitter|Parser|Reader))\b/gm;
+
+const PROTOCOL = 'packages/protocol/test/foreign-bytes.test.ts';
+const GROUP = 'packages/crypto/test/group-foreign-bytes.test.ts';
+const TOR = 'packages/tor/test/foreign-bytes.test.ts';
+const TERMINAL = 'packages/terminal/test/foreign-bytes.test.ts';
+
+/** Reader -> the test that gives it `FUZZ_CASES` cases. */
+const FUZZED: Readonly<Record<string, string>> = {
+  'protocol decodeFrame': PROTOCOL,
+  'protocol FrameSplitter': PROTOCOL,
+  'protocol decodeChallenge': PROTOCOL,
+  'protocol decodeAttach': PROTOCOL,
+  'protocol decodeAttached': PROTOCOL,
+  'protocol decodeRefused': PROTOCOL,
+  'protocol decodeStage': PROTOCOL,
+  'protocol decodeCommit': PROTOCOL,
+  'protocol decodeCounter': PROTOCOL,
+  'protocol decodeFetch': PROTOCOL,
+  'protocol decodeHead': PROTOCOL,
+  'protocol decodeContent': PROTOCOL,
+  'protocol decodeMove': PROTOCOL,
+  'protocol decodeSignedOrder': PROTOCOL,
+  'protocol decodeGroupPlaintext': PROTOCOL,
+  'protocol decodeHeadPlaintext': PROTOCOL,
+  'protocol decodeInvite': PROTOCOL,
+  'protocol decodeAdminRequest': PROTOCOL,
+  'protocol decodeAdminReply': PROTOCOL,
+  'crypto decodeCommit': GROUP,
+  'crypto decodeKeyPackage': GROUP,
+  'crypto decodeWelcome': GROUP,
+  'crypto decodeHead': GROUP,
+  'crypto decodeMessageBytes': GROUP,
+  'crypto readKeyPackage': GROUP,
+  'tor ReplyParser': TOR,
+  'tor LineSplitter': TOR,
+  'tor SocksReplyReader': TOR,
+  'tor decodeGateRequest': TOR,
+  'tor decodeGateMessage': TOR,
+  'tor decodeStage': TOR,
+  'tor decodeIdentity': TOR,
+  'tor decodeFetch': TOR,
+  'tor decodePath': TOR,
+  'tor decodeOnionAddress': TOR,
+  'tor parseKeywordLine': TOR,
+  'tor readBootstrapEvent': TOR,
+  'tor readBootstrapPhase': TOR,
+  'tor readCircuitAge': TOR,
+  'tor readDescriptorEvent': TOR,
+  'tor readTorVersion': TOR,
+  'terminal LineSplitter': TERMINAL,
+  'terminal readTyped': TERMINAL,
+  'host decodeModeratorRequest': 'packages/host/test/foreign-bytes.test.ts',
+};
+
+/** Reader -> why it needs no cases of its own. */
+const READ_BY_OTHERS: Readonly<Record<string, string>> = {
+  'protocol ByteReader': 'a cursor that all decoders of the package read with',
+  'protocol readSignedOrder': 'a part of decodeSignedOrder and decodeGroupPlaintext',
+  'protocol readAccess': 'a part of decodeHeadPlaintext',
+  'client decodeText': 'one call of TextDecoder',
+  'client LogReader': 'takes frames that are decoded, and bodies that openEnvelope authenticates',
+  'crypto readLeaf': 'a part of readKeyPackage and of readTree',
+  'crypto readTree': 'what decodeHead has decoded; the entry points of the group are fuzzed',
+  'tor readSocksHead': 'all of SocksReplyReader',
+  'host readAccessMode': 'a part of decodeModeratorRequest',
+  'relay parseConfig': 'the environment of one’s own machine',
+  'relay parseAdminSocket': 'the environment of one’s own machine',
+  'tor readGateEnvironment': 'the environment of one’s own machine',
+  'tor readGateSocketPath': 'the environment of one’s own machine',
+  'terminal readDoors': 'the environment of one’s own machine',
+  'terminal readInvite': 'where the string is from; decodeInvite reads it',
+  'terminal readOptions': 'the arguments of one’s own machine',
+  'host readHostConfig': 'the environment of one’s own machine',
+  'host readInviteSocket': 'the environment of one’s own machine',
+};
+
+function readersOf(name: string): string[] {
+  const folder = new URL(`../../packages/${name}/src/`, import.meta.url);
+  return readdirSync(folder)
+    .flatMap((file) => [...readFileSync(new URL(file, folder), 'utf8').matchAll(READER)])
+    .map(([, reader, splitter]) => `${name} ${reader ?? splitter ?? ''}`);
+}
+
+test('every reader of the product is fuzzed, or what reads for it is', () => {
+  const known = [...Object.keys(FUZZED), ...Object.keys(READ_BY_OTHERS)];
+  expect([...new Set(PACKAGES.flatMap(readersOf))].sort()).toEqual(known.sort());
+});
+
+test.each(Object.entries(FUZZED))('%s has its cases in %s', (reader, file) => {
+  const [, name = ''] = reader.split(' ');
+  const text = readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8');
+  // Once where it is imported, and once where it is used.
+  expect(text.split(new RegExp(`\\b${name}\\b`)).length - 1).toBeGreaterThanOrEqual(2);
+  expect(text).toContain('await fuzz');
+});
