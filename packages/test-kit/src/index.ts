@@ -1,4 +1,4 @@
-// What stands in for time, chance and the network in tests. Nothing here stands in for our own code.
+// What stands in for time, chance, the network and strangers in tests. Nothing here stands in for our own code.
 
 export { FakeClock } from './fake-clock.ts';
 export {
