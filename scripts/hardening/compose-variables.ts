@@ -11,6 +11,14 @@ export function parseSettings(text: string): ReadonlyMap<string, string> {
   return new Map(lines.map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]));
 }
 
+/** The same settings as Compose would have them here: the environment wins. */
+export function settingsHere(
+  settings: ReadonlyMap<string, string>,
+  environment: Readonly<Record<string, string | undefined>>,
+): ReadonlyMap<string, string> {
+  return new Map([...settings].map(([name, value]) => [name, environment[name] ?? value]));
+}
+
 /** The tree with its variables replaced, and the references that cannot be. */
 export function resolveVariables(
   tree: Tree,

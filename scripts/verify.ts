@@ -1,0 +1,172 @@
+// `./scripts/verify` after set-up: builds Sotto's images from the present commit twice, in two clean clones, and names every difference.
+
+import { execFileSync, spawnSync } from 'node:child_process';
+import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseSettings, settingsHere } from './hardening/compose-variables.ts';
+import { STACKS } from './hardening/promises.ts';
+import { makeStack, readFiles } from './hardening/stack.ts';
+import { show, textAt, treeAt } from './hardening/tree.ts';
+import { DockerError, hasImage, readImage } from './integrity/docker-image.ts';
+import { verifyImage } from './integrity/rebuild.ts';
+import type { BuildPlan, Image } from './integrity/docker-image.ts';
+import { digestOfAll } from './integrity/layers.ts';
+import {
+  differencesFromRelease,
+  differencesOfLayers,
+  parseBuild,
+  ReleasedDigestsError,
+  renderBuild,
+} from './integrity/released-digests.ts';
+import type { Build } from './integrity/released-digests.ts';
+
+const RELEASED = 'docs/released-digests.txt';
+/** The npm registry's CA where it is reached through a proxy; the scripts put it there, and it gets into no image. */
+const CA_BUNDLE = 'ca-bundle.pem';
+
+const say = (line: string): void => void process.stderr.write(`${line}\n`);
+const git = (...args: readonly string[]): string => execFileSync('git', [...args], { encoding: 'utf8' }).trim();
+
+/** What compose would build, each image once. */
+function buildPlans(settings: ReadonlyMap<string, string>): readonly BuildPlan[] {
+  const [shipped] = STACKS;
+  if (shipped === undefined) return [];
+  const readText = (path: string): string => readFileSync(path, 'utf8');
+  const { services } = makeStack(shipped, readFiles(shipped, readText), settings, readText);
+  const plans = services.flatMap(({ tree }): BuildPlan[] => {
+    const image = textAt(tree, 'image') ?? '';
+    const args = Object.fromEntries(
+      Object.entries(treeAt(treeAt(tree, 'build'), 'args')).map(([key, arg]) => [key, show(arg)]),
+    );
+    const [dockerfile, target] = [textAt(treeAt(tree, 'build'), 'dockerfile'), textAt(treeAt(tree, 'build'), 'target')];
+    if (dockerfile === undefined || target === undefined) return [];
+    return [{ name: image.replace(/^sotto-|:.*$/g, ''), image, dockerfile, target, args }];
+  });
+  return [...new Map(plans.map((plan) => [plan.image, plan])).values()];
+}
+
+/** The images that compose would start here, against the commit. */
+function compareHere(plans: readonly BuildPlan[], rebuilt: Build, platform: string): readonly string[] {
+  return plans.flatMap((plan) => {
+    if (!hasImage(plan.image)) return [`${plan.image}: is not here`];
+    const lines = differencesOfLayers(
+      plan.image,
+      rebuilt.images.get(`${plan.name} ${platform}`) ?? [],
+      readImage(plan.image).layers,
+    );
+    return lines.length === 0
+      ? [`${plan.image}: is what this commit gives`]
+      : lines.map((line) => `${line} is not what this commit gives`);
+  });
+}
+
+/** npm's list of known holes; where the registry does not answer that question it is said. */
+function advisories(): string {
+  const run = spawnSync('npm', ['audit', '--omit=dev', '--json'], { encoding: 'utf8', timeout: 60_000 });
+  try {
+    const { metadata } = JSON.parse(run.stdout) as { metadata?: { vulnerabilities?: Record<string, number> } };
+    const known = metadata?.vulnerabilities;
+    if (known !== undefined) return `npm audit: ${known['total'] ?? 0} known holes in what is shipped`;
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+  }
+  return 'npm audit: not asked; the registry that is reached here does not answer it';
+}
+
+function main(): number {
+  const settings = settingsHere(parseSettings(readFileSync('.env', 'utf8')), process.env);
+  const [commit, epochSeconds] = [git('rev-parse', 'HEAD'), Number(git('log', '-1', '--format=%ct'))];
+  const uncommitted = git('status', '--porcelain')
+    .split('\n')
+    .filter((line) => line !== '').length;
+  if (uncommitted > 0) say(`   ${uncommitted} uncommitted changes are not part of what is verified`);
+  const plans = buildPlans(settings);
+  const home = mkdtempSync(join(tmpdir(), 'sotto-verify-'));
+  try {
+    const clones = [join(home, 'one'), join(home, 'another', 'place')] as const;
+    for (const clone of clones) {
+      git('clone', '--quiet', '--no-hardlinks', '.', clone);
+      git('-C', clone, 'checkout', '--quiet', '--detach', commit);
+      if (existsSync(CA_BUNDLE)) copyFileSync(CA_BUNDLE, join(clone, CA_BUNDLE));
+    }
+    return report(plans, clones, { commit, epochSeconds, version: settings.get('SOTTO_VERSION') ?? '' });
+  } finally {
+    rmSync(home, { recursive: true });
+  }
+}
+
+function report(
+  plans: readonly BuildPlan[],
+  clones: readonly [string, string],
+  {
+    commit,
+    epochSeconds,
+    version,
+  }: { readonly commit: string; readonly epochSeconds: number; readonly version: string },
+): number {
+  const images = new Map<string, Image>();
+  const differences: string[] = [];
+  for (const plan of plans) {
+    const started = performance.now();
+    const [image, verdict] = verifyImage(plan, clones, epochSeconds);
+    images.set(plan.name, image);
+    differences.push(...verdict.differences);
+    const seconds = ((performance.now() - started) / 1000).toFixed(0);
+    say(
+      `   ${plan.name}: built twice in ${seconds} s: ${verdict.differences.length === 0 ? `the same ${image.layers.length} layers` : 'DIFFERS'}`,
+    );
+    for (const line of [...verdict.differences, ...verdict.remarks]) say(`      ${line}`);
+  }
+  const platform = [...images.values()][0]?.platform ?? '';
+  const bases = new Map(
+    [...new Set(plans.flatMap((plan) => [plan.args['NODE_IMAGE'], plan.args['DEBIAN_IMAGE']]))]
+      .filter((name) => name !== undefined)
+      .map((name): [string, string] => [name, digestOfAll(readImage(name).layers)]),
+  );
+  const rebuilt: Build = {
+    version,
+    commit,
+    bases,
+    images: new Map([...images].map(([name, image]) => [`${name} ${image.platform}`, image.layers])),
+  };
+  for (const name of bases.keys())
+    if (readImage(name).isTwin)
+      say(
+        `   ${name} was made here, because no registry answered; others get the same layer rootfs while Node's and Debian's versions are the same`,
+      );
+  for (const line of compareHere(plans, rebuilt, platform)) say(`   ${line}`);
+  say(`   ${advisories()}`);
+  differences.push(...compareWithRelease(rebuilt));
+  if (process.argv.includes('--digests')) process.stdout.write(renderBuild(rebuilt));
+  say(
+    differences.length === 0
+      ? `verify: commit ${commit.slice(0, 12)} gives the same images each time`
+      : 'verify: DIFFERS, see above',
+  );
+  return differences.length === 0 ? 0 : 1;
+}
+
+function compareWithRelease(rebuilt: Build): readonly string[] {
+  if (!existsSync(RELEASED)) {
+    say(`   no release to compare with: ${RELEASED} is not there yet`);
+    return [];
+  }
+  const release = parseBuild(readFileSync(RELEASED, 'utf8'));
+  if (release.commit !== rebuilt.commit) {
+    say(`   the release is of another commit; to compare: git checkout ${release.commit}, and ./scripts/verify there`);
+    return [];
+  }
+  const lines = differencesFromRelease(release, rebuilt);
+  for (const line of lines) say(`   against the release: ${line}`);
+  if (lines.length === 0) say('   against the release: the same');
+  return lines;
+}
+
+try {
+  process.exitCode = main();
+} catch (error) {
+  if (!(error instanceof DockerError || error instanceof ReleasedDigestsError)) throw error;
+  say(`verify: ${error.code}: ${error.message}`);
+  process.exitCode = 1;
+}
