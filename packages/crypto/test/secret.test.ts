@@ -1,6 +1,10 @@
+import { deepStrictEqual } from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { Console } from 'node:console';
 import { Writable } from 'node:stream';
 import { format, inspect } from 'node:util';
+import { serialize } from 'node:v8';
+import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads';
 import { describe, expect, test } from 'vitest';
 import { deriveRoomKeys, Secret } from '../src/index.ts';
 
@@ -44,15 +48,52 @@ const ways: readonly (readonly [string, Print])[] = [
   ['%O', (value) => format('%O', value)],
   ['%j', (value) => format('%j', value)],
   ['%d', (value) => format('%d', value)],
+  ['%i', (value) => format('%i', value)],
+  ['%f', (value) => format('%f', value)],
   ['format without a pattern', (value) => format(value)],
   ['console.log', (value) => printed((console) => console.log('%o', value, { nested: [value] }))],
   ['console.dir', (value) => printed((console) => console.dir(value, { showHidden: true, depth: null }))],
+  ['console.error', (value) => printed((console) => console.error(value))],
+  ['console.trace', (value) => printed((console) => console.trace(value))],
+  ['console.assert', (value) => printed((console) => console.assert(false, value as string))],
+  ['console.group', (value) => printed((console) => console.group(value))],
   ['console.table', (value) => printed((console) => console.table([value]))],
+  ['inspect of what holds it', (value) => inspect([new Map([[value, new Set([value])]])], { depth: null })],
+  ['inspect with getters', (value) => inspect({ value }, { getters: true, showHidden: true })],
+  ['a joined list', (value) => [value].join()],
+  ["an error's message", (value) => inspect(new Error(value as string))],
+  ["an error's message and JSON", (value) => new Error(`failed: ${JSON.stringify(value)}`).message],
+  ['an error of several', (value) => inspect(new AggregateError([value], 'failed'))],
+  ["an assertion's message", (value) => messageOf(() => deepStrictEqual({ value }, { value: 'another' }))],
   ["an error's cause", (value) => inspect(new Error('failed', { cause: value }))],
   ['its keys', (value) => JSON.stringify(Object.entries(value as object))],
   ['a spread copy', (value) => inspect({ ...(value as object) })],
+  [
+    'all that it owns',
+    (value) => inspect(Reflect.ownKeys(value as object).map((key): unknown => Reflect.get(value as object, key))),
+  ],
   ['a structured clone', (value) => inspect(structuredClone(value))],
+  ['a message to a thread', (value) => inspect(sent(value))],
+  ['the serializer of V8', (value) => serialize(value).toString('latin1')],
+  ['bytes made of it', (value) => Buffer.from(value as string).toString('hex')],
 ];
+
+function messageOf(failing: () => void): string {
+  try {
+    failing();
+  } catch (error) {
+    return inspect(error, { depth: null });
+  }
+  throw new Error('nothing failed');
+}
+
+function sent(value: unknown): unknown {
+  const { port1, port2 } = new MessageChannel();
+  port1.postMessage(value);
+  const received: unknown = receiveMessageOnPort(port2);
+  port1.close();
+  return received;
+}
 
 describe('a secret', () => {
   test.each(ways)('is not shown by %s', (_name, print) => {
@@ -61,14 +102,37 @@ describe('a secret', () => {
 
   test('control: bytes that are not in one are shown by nearly all of these', () => {
     const showing = ways.filter(([, print]) => shows(print(BYTES)));
-    // `%d` shows one number at most, whatever it is given.
-    expect(showing.map(([name]) => name)).toEqual(ways.map(([name]) => name).filter((name) => name !== '%d'));
+    // These show one number at most, whatever they are given.
+    const meagre = ['%d', '%i', '%f'];
+    expect(showing.map(([name]) => name)).toEqual(ways.map(([name]) => name).filter((name) => !meagre.includes(name)));
+  });
+
+  /** What a program prints that prints, warns of and dies of `value`. */
+  function lastWords(value: string): string {
+    const program = `
+      import { Secret } from './packages/crypto/src/secret.ts';
+      const bytes = Uint8Array.from({ length: 32 }, (_, index) => 200 + index);
+      const value = ${value};
+      console.log(value);
+      process.emitWarning(new Error(String(value)));
+      Promise.reject(value);`;
+    const run = spawnSync(process.execPath, ['--input-type=module', '--eval', program], { encoding: 'utf8' });
+    expect(run.status).toBe(1);
+    return run.stdout + run.stderr;
+  }
+
+  test('is not shown by a program that dies of it', () => {
+    const words = lastWords('new Secret(bytes.slice())');
+    expect(words).toContain('[secret]');
+    expect(shows(words)).toBe(false);
+    expect(shows(lastWords('bytes'))).toBe(true);
   });
 
   test('is not shown by the keys that hold it', () => {
     const keys = deriveRoomKeys(BYTES, BYTES);
     for (const [name, print] of ways) {
-      if (name === 'a structured clone') continue;
+      // Nothing makes bytes of an object that is neither bytes nor text.
+      if (name === 'bytes made of it') continue;
       for (const secret of [keys.capabilitySecret, keys.clientAuthorisationSeed]) {
         const bytes = secret.use((own) => own.slice());
         const text = print(keys);
@@ -83,12 +147,19 @@ describe('a secret', () => {
     expect(new Secret(BYTES.slice()).use((bytes) => bytes[0])).toBe(200);
   });
 
-  test('zeroes its bytes at its end and is not usable after, twice if need be', () => {
+  test('takes its bytes: those of whoever made it are zero from then on', () => {
     const bytes = BYTES.slice();
     const secret = new Secret(bytes);
-    secret.destroy();
-    secret.destroy();
     expect(bytes).toEqual(new Uint8Array(32));
+    expect(secret.use((own) => Uint8Array.from(own))).toEqual(BYTES);
+  });
+
+  test('zeroes its bytes at its end and is not usable after, twice if need be', () => {
+    const secret = new Secret(BYTES.slice());
+    const kept = secret.use((own) => own);
+    secret.destroy();
+    secret.destroy();
+    expect(kept).toEqual(new Uint8Array(32));
     expect(() => secret.use(() => 0)).toThrow('after its end');
     expect(shows(inspect(secret))).toBe(false);
   });
