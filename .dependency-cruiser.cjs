@@ -27,10 +27,10 @@ module.exports = {
     {
       name: 'front-ends-hand-crypto-over-and-use-none',
       comment:
-        'The client imports nothing of Node, so whoever starts it hands it @sotto/crypto/native; nothing else of crypto is theirs.',
+        'The client imports nothing of Node, so whoever starts it hands it @sotto/crypto/native, and chooses where secrets lie; nothing else of crypto is theirs.',
       severity: 'error',
       from: { path: '^packages/(terminal|host)/src' },
-      to: { path: '^packages/crypto/', pathNot: '^packages/crypto/src/native-provider\\.ts$' },
+      to: { path: '^packages/crypto/', pathNot: '^packages/crypto/src/native-(provider|memory)\\.ts$' },
     },
     {
       name: 'relay-never-reaches-crypto',
@@ -55,8 +55,15 @@ module.exports = {
     {
       name: 'native-crypto-has-primitives-only',
       severity: 'error',
-      from: { path: '^packages/crypto/src/native-' },
+      from: { path: '^packages/crypto/src/native-', pathNot: '^packages/crypto/src/native-memory' },
       to: { dependencyTypes: ['core'], pathNot: '^(node:)?crypto$' },
+    },
+    {
+      name: 'native-memory-only-looks',
+      comment: 'Whether memory was locked is read in /proc/self/status.',
+      severity: 'error',
+      from: { path: '^packages/crypto/src/native-memory' },
+      to: { dependencyTypes: ['core'], pathNot: '^(node:)?fs$' },
     },
     {
       name: 'browser-never-reaches-native-crypto',
@@ -81,7 +88,7 @@ module.exports = {
         pathNot: [
           '^packages/$1/',
           '^packages/[^/]+/src/index\\.ts$',
-          '^packages/crypto/src/(group|native-provider)\\.ts$',
+          '^packages/crypto/src/(group|native-provider|native-memory)\\.ts$',
         ],
       },
     },

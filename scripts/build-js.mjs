@@ -16,7 +16,7 @@ for (const name of packages) {
   const source = join('packages', name);
   const target = join(outdir, '@sotto', name);
   for (const file of readdirSync(join(source, 'src'), { recursive: true, encoding: 'utf8' })) {
-    if (!file.endsWith('.ts')) continue;
+    if (!file.endsWith('.ts') || file.endsWith('.d.ts')) continue;
     const script = join(target, 'src', file.replace(/\.ts$/, '.js'));
     mkdirSync(dirname(script), { recursive: true });
     writeFileSync(script, pointToScripts(stripTypeScriptTypes(readFileSync(join(source, 'src', file), 'utf8'))));
