@@ -1,6 +1,6 @@
 // The thin edge around a session: performs its effects with the streams, timers and random numbers it is handed.
 
-import { fingerprint } from '@sotto/crypto';
+import { fingerprint, moveToSecretMemory } from '@sotto/crypto';
 import type { RandomSource } from '@sotto/crypto';
 import { createGroupIdentity, safetyNumber } from '@sotto/crypto/group';
 import type { GroupCrypto, GroupIdentity } from '@sotto/crypto/group';
@@ -87,10 +87,10 @@ export class Client {
 
   constructor(options: ClientOptions) {
     this.#options = options;
-    this.#invite = options.invite;
+    this.#invite = holdInvite(options.invite);
     this.#identity = createGroupIdentity(options.random);
-    this.#keyring = new Keyring(options.invite, this.#identity, options);
-    this.#dial = options.dialFor(options.invite);
+    this.#keyring = new Keyring(this.#invite, this.#identity, options);
+    this.#dial = options.dialFor(this.#invite);
     this.#session = createSession(options.name);
     this.ended = new Promise((resolve) => {
       this.#resolveEnded = resolve;
@@ -255,8 +255,9 @@ export class Client {
   #move({ invite, texts, awaited }: Extract<Effect, { type: 'move' }>): void {
     this.#options.tell({ type: 'moved', invite: encodeInvite(invite) });
     this.#keepAccess(this.#session.view?.access);
-    this.#invite = invite;
-    this.#dial = this.#options.dialFor(invite);
+    this.#invite.roomSecret.fill(0);
+    this.#invite = holdInvite(invite);
+    this.#dial = this.#options.dialFor(this.#invite);
     this.#restart(texts, awaited);
   }
 
@@ -361,6 +362,7 @@ export class Client {
     this.#putAway();
     this.#keyQueue.push(() => {
       this.#identity.secret.destroy();
+      this.#invite.roomSecret.fill(0);
       return Promise.resolve();
     });
     this.#resolveEnded();
@@ -370,4 +372,9 @@ export class Client {
   #chance(): number {
     return new ByteReader(this.#options.random(4)).u32() / 2 ** 32;
   }
+}
+
+/** A copy of its own, with the room's secret where secrets lie; what was handed in stays its owner's. */
+function holdInvite({ onionKey, roomSecret }: Invite): Invite {
+  return { onionKey, roomSecret: moveToSecretMemory(Uint8Array.from(roomSecret)) };
 }

@@ -6,4 +6,4 @@ export type { RandomSource } from './envelope.ts';
 export { fingerprint } from './fingerprint.ts';
 export { deriveRoomKeys, destroyRoomKeys, digestOf } from './key-schedule.ts';
 export type { RoomKeys } from './key-schedule.ts';
-export { Secret } from './secret.ts';
+export { moveToSecretMemory, Secret } from './secret.ts';

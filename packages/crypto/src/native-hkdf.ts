@@ -1,6 +1,6 @@
 // HKDF and HMAC (RFC 5869, RFC 2104) on node:crypto, in the shape that MLS and HPKE ask for.
 
-import { createHmac } from 'node:crypto';
+import { createHmac, randomFillSync } from 'node:crypto';
 import { concatBytes } from '@sotto/protocol';
 
 export type NativeHash = 'sha256' | 'sha512';
@@ -20,8 +20,20 @@ export function ownBytes(buffer: Uint8Array): Uint8Array {
   return new Uint8Array(buffer);
 }
 
+/** The same of what nobody else holds: the original is zeroed. */
+export function takeBytes(buffer: Uint8Array): Uint8Array {
+  const own = ownBytes(buffer);
+  buffer.fill(0);
+  return own;
+}
+
+/** Filled where they stay: there is no second copy. */
+export function freshBytes(length: number): Uint8Array {
+  return randomFillSync(new Uint8Array(length));
+}
+
 export function hmac(hash: NativeHash, key: Uint8Array, data: Uint8Array): Uint8Array {
-  return ownBytes(createHmac(hash, key).update(data).digest());
+  return takeBytes(createHmac(hash, key).update(data).digest());
 }
 
 export function makeKdf(hash: NativeHash): NativeKdf {

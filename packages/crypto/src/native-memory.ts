@@ -4,6 +4,8 @@ import { readFileSync } from 'node:fs';
 import { useSecretMemory } from './secret.ts';
 import type { SecretMemory } from './secret.ts';
 
+export { moveToSecretMemory } from './secret.ts';
+
 /** One arena: room for about a thousand keys, and well within the 64 KiB that systems at least let a process lock. */
 const ARENA_BYTES = 32 * 1024;
 /** Secrets begin at multiples of this, so that two of them are never in one line of the processor's cache. */

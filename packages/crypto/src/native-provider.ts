@@ -1,12 +1,12 @@
 // The group keys' primitives on node:crypto: for Node only (`@sotto/crypto/native`); a browser takes the pure ones.
 
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Ciphersuite, CiphersuiteImpl, CryptoProvider } from 'ts-mls';
 import { MlsError } from 'ts-mls/mlsError.js';
 import { registerCrypto } from './group-crypto.ts';
 import type { GroupCrypto } from './group-crypto.ts';
 import { AEAD_KEY_BYTES, AEAD_NONCE_BYTES, makeHpke, openAead, sealAead } from './native-hpke.ts';
-import { hmac, makeKdf, ownBytes } from './native-hkdf.ts';
+import { freshBytes, hmac, makeKdf, ownBytes, takeBytes } from './native-hkdf.ts';
 import type { NativeHash } from './native-hkdf.ts';
 import { dhKemX25519, xWing } from './native-kem.ts';
 import type { Kem, KemKeyPair } from './native-kem.ts';
@@ -53,14 +53,14 @@ function makeSuite(suite: Ciphersuite): CiphersuiteImpl {
   const hash = known(HASHES, suite.hash);
   return {
     name: suite.name,
-    rng: { randomBytes: (length) => ownBytes(randomBytes(length)) },
+    rng: { randomBytes: (length) => freshBytes(length) },
     kdf: {
       size: kdf.size,
       extract: (salt, ikm) => attempt(() => kdf.extract(salt, ikm)),
       expand: (prk, info, length) => attempt(() => kdf.expand(prk, info, length)),
     },
     hash: {
-      digest: (data) => attempt(() => ownBytes(createHash(hash).update(data).digest())),
+      digest: (data) => attempt(() => takeBytes(createHash(hash).update(data).digest())),
       mac: (key, data) => attempt(() => hmac(hash, key, data)),
       verifyMac: (key, mac, data) =>
         attempt(() => {
@@ -73,7 +73,7 @@ function makeSuite(suite: Ciphersuite): CiphersuiteImpl {
       verify: (key, message, signature) => attempt(() => nativeVerify(key, message, signature)),
       keygen: () =>
         attempt(() => {
-          const signKey = ownBytes(randomBytes(SEED_BYTES));
+          const signKey = freshBytes(SEED_BYTES);
           return { signKey, publicKey: nativePublicKey(signKey) };
         }),
     },

@@ -31,6 +31,18 @@ export function useSecretMemory(chosen: SecretMemory): void {
 }
 
 /**
+ * Moves bytes into secret memory, for what is no Secret because it is a part of something else: the room secret of an invite, the seed of an
+ * onion. `bytes` is zeroed. Whoever holds what comes back zeroes it at its end; its place is not used again.
+ */
+export function moveToSecretMemory(bytes: Uint8Array): Uint8Array {
+  holders = 'some';
+  const held = memory.allocate(bytes.length);
+  held.set(bytes);
+  bytes.fill(0);
+  return held;
+}
+
+/**
  * Secret bytes with a lifetime. Every way to print it gives "[secret]". After `destroy` the bytes are zero and `use` throws.
  * JavaScript may have copied them before (the collector, the primitives): this is best effort, and THREAT_MODEL.md says so.
  */

@@ -1,6 +1,7 @@
 // The host: one room, and for the time of a move another beside it. Performs the effects of a move, and answers the moderator.
 
 import type { AccessMode } from '@sotto/protocol';
+import type { HoldSecret } from '@sotto/tor';
 import type { HostConfig } from './config.ts';
 import { HOST_CODES } from './errors.ts';
 import type { HostCode } from './errors.ts';
@@ -19,6 +20,8 @@ export interface HostOptions {
   readonly config: HostConfig;
   readonly print: (text: string) => void;
   readonly movingLimits?: MovingLimits;
+  /** Where room secrets and onion keys lie; in ordinary memory, if absent. */
+  readonly holdSecret?: HoldSecret;
 }
 
 /** Who waits for an eviction. */
@@ -33,6 +36,7 @@ export class Host implements Moderation {
   readonly #config: HostConfig;
   readonly #print: (text: string) => void;
   readonly #limits: MovingLimits;
+  readonly #holdSecret: HoldSecret;
   /** Everything that has not ended: the room, and the other one or the one before. */
   readonly #rooms = new Set<RoomHosting>();
   #room: RoomHosting;
@@ -48,6 +52,7 @@ export class Host implements Moderation {
     this.#config = options.config;
     this.#print = options.print;
     this.#limits = options.movingLimits ?? MOVING_LIMITS;
+    this.#holdSecret = options.holdSecret ?? ((bytes) => bytes);
     this.ended = new Promise((resolve) => {
       this.#resolveEnded = resolve;
     });
@@ -183,6 +188,7 @@ export class Host implements Moderation {
       config: this.#config,
       access,
       tell: (word) => this.#hear(room, word),
+      holdSecret: this.#holdSecret,
     });
     this.#rooms.add(room);
     void room.ended.then((code) => {

@@ -1,5 +1,6 @@
 // The host's random bytes. Plain ones: `slice` of a Buffer is no copy, and whoever zeroes what it takes for its own copy would zero ours.
 
-import { randomBytes } from 'node:crypto';
+import { randomFillSync } from 'node:crypto';
 
-export const random = (length: number): Uint8Array => Uint8Array.from(randomBytes(length));
+/** Filled where they stay: there is no second copy of what becomes a secret. */
+export const random = (length: number): Uint8Array => randomFillSync(new Uint8Array(length));

@@ -6,7 +6,7 @@ import type { RoomRegistration } from '@sotto/client';
 import { encodeInvite } from '@sotto/protocol';
 import type { AccessMode, AdminCode, AdminRequest, Invite } from '@sotto/protocol';
 import { adviseDial, ClientAuthKey, OnionKey, openOnionControl, TorError } from '@sotto/tor';
-import type { NetworkKind, OnionControl } from '@sotto/tor';
+import type { HoldSecret, NetworkKind, OnionControl } from '@sotto/tor';
 import { connectAdmin } from './admin-connection.ts';
 import type { AdminConnection } from './admin-connection.ts';
 import type { HostConfig } from './config.ts';
@@ -46,6 +46,8 @@ export interface RoomHostingOptions {
   readonly config: HostConfig;
   readonly access: AccessMode;
   readonly tell: (word: HostingWord) => void;
+  /** Where room secret and onion key lie. */
+  readonly holdSecret: HoldSecret;
 }
 
 /** How it came to an open room. */
@@ -63,7 +65,7 @@ export class RoomHosting {
   readonly orders: Orders;
   readonly #config: HostConfig;
   readonly #tell: (word: HostingWord) => void;
-  readonly #onionKey = new OnionKey();
+  readonly #onionKey: OnionKey;
   readonly #invite: Invite;
   readonly #registration: RoomRegistration;
   readonly #clientAuth: ClientAuthKey;
@@ -81,10 +83,12 @@ export class RoomHosting {
   constructor(options: RoomHostingOptions) {
     this.#config = options.config;
     this.#tell = options.tell;
-    const roomSecret = createRoomSecret(random);
+    const { holdSecret } = options;
+    this.#onionKey = new OnionKey(undefined, holdSecret);
+    const roomSecret = holdSecret(createRoomSecret(random));
     this.#invite = { onionKey: this.#onionKey.publicKey, roomSecret };
     this.#registration = registrationOf(this.#invite);
-    this.#clientAuth = this.#registration.clientAuthorisationSeed.use((seed) => new ClientAuthKey(seed));
+    this.#clientAuth = this.#registration.clientAuthorisationSeed.use((seed) => new ClientAuthKey(seed, holdSecret));
     this.orders = new Orders(this.#onionKey, this.#registration.roomId, options.access);
     this.opened = new Promise((resolve) => {
       this.#resolveOpened = resolve;

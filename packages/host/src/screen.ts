@@ -16,6 +16,10 @@ export interface ShownStage {
 
 const TEST_NETWORK = 'PRIVATE TEST NETWORK: nothing here is anonymous, and nobody outside this machine can join.';
 
+/** Said once, where it is so. */
+export const UNLOCKED =
+  'keys: this machine locks no memory for them: what is paged out gets to a disk (turn swap off; ./scripts/doctor tells)';
+
 const REOPENED =
   'room: who has the new string comes in, as always after a move: order the access again if it is to be another one';
 

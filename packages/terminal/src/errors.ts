@@ -8,6 +8,8 @@ export const TERMINAL_CODES = {
   'invite-ambiguous': 'the connection string was given twice: give it as an argument or with --invite-file, not both',
   'invite-file-unreadable': 'the file with the connection string cannot be read: check its path and its rights',
   'environment-invalid': 'an environment variable is missing or malformed: start the client with docker compose',
+  'memory-unlocked':
+    'this machine locks no memory for keys: what is paged out gets to a disk; turn swap off (./scripts/doctor tells)',
   'input-malformed': 'not one JSON object a line with exactly the fields of its command: the line was ignored',
   'input-too-long': 'the line is longer than a message may be: it was ignored',
   'input-full': 'too many lines wait to be sent: this one and what follows was not taken',

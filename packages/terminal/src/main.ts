@@ -1,9 +1,10 @@
 // The entry point: gives the program the machine's streams, clock and randomness, and gives the terminal back whatever happens.
 
-import { randomBytes } from 'node:crypto';
+import { randomFillSync } from 'node:crypto';
 import process from 'node:process';
 import type { Clock } from '@sotto/client';
 import { nativeCrypto } from '@sotto/crypto/native';
+import { lockSecrets } from '@sotto/crypto/native-memory';
 import { TERMINAL_CODES } from './errors.ts';
 import { EXIT_CODES } from './exit-codes.ts';
 import { run } from './run.ts';
@@ -28,6 +29,9 @@ process.on('exit', () => {
 process.on('uncaughtException', endWithBug);
 process.on('unhandledRejection', endWithBug);
 
+// Before the first secret, so that all of them lie there.
+const memory = await lockSecrets();
+
 // Before anything is asked: a signal at the first prompt finds its handler. By the time one is heard, there is a program.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => program.interrupt());
 const program = run({
@@ -37,8 +41,10 @@ const program = run({
   stdout: process.stdout,
   stderr: process.stderr,
   clock,
-  random: (length) => Uint8Array.from(randomBytes(length)),
+  // Filled where they stay: there is no second copy of what becomes a secret.
+  random: (length) => randomFillSync(new Uint8Array(length)),
   crypto: nativeCrypto,
+  secrets: memory.standing,
   hideArguments: () => {
     // Overwrites the arguments where `ps` and /proc read them, too.
     process.title = 'sotto';

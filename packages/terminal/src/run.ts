@@ -38,6 +38,8 @@ export interface Edge {
   readonly clock: Clock;
   readonly random: RandomSource;
   readonly crypto: ClientOptions['crypto'];
+  /** Whether secrets lie in memory that is never paged out. */
+  readonly secrets: 'locked' | 'unlocked';
   /** Called once the command line has been read: it can be taken out of sight. */
   readonly hideArguments: () => void;
   /** How the relay is reached; the onion of the connection string, if absent. */
@@ -136,6 +138,9 @@ class Program {
     const moderator = this.#moderator === undefined ? {} : { moderator: this.#moderator };
     const messenger = new Messenger({ ...stay, ...moderator, clock, random, crypto, frontEnd, feed });
     this.#messenger = messenger;
+    // The messenger has its own, where secrets lie.
+    stay.invite.roomSecret.fill(0);
+    if (this.#edge.secrets === 'unlocked') this.#note(TERMINAL_CODES['memory-unlocked']);
     messenger.start();
     // Asked to leave before there was anything to leave.
     if (this.#prompting.signal.aborted) messenger.interrupt();

@@ -79,6 +79,7 @@ export function startProgram(args: readonly string[], relay: ScriptedRelay, opti
     clock: options.clock ?? REAL_CLOCK,
     random: (length) => Uint8Array.from(randomBytes(length)),
     crypto: nativeCrypto,
+    secrets: 'locked',
     hideArguments: () => undefined,
     openDial: (invite, onNetwork) => {
       onNetwork(options.network ?? 'public');

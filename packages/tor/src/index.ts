@@ -16,5 +16,6 @@ export type { GateStage, OnionPath } from './gate-protocol.ts';
 export { OnionControl, openOnionControl } from './onion-control.ts';
 export type { OnionControlOptions, PublishOptions, UploadProgress } from './onion-control.ts';
 export { ClientAuthKey, decodeOnionAddress, isOnionAddress, onionAddressOf, OnionKey } from './onion-key.ts';
+export type { HoldSecret } from './onion-key.ts';
 export { OLDEST_TOR } from './tor-version.ts';
 export type { NetworkKind, TorIdentity } from './tor-version.ts';

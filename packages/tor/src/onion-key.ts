@@ -1,6 +1,6 @@
 // The keys of an onion service and of its one authorised client, made in memory, and the address that belongs to them (tor rend-spec-v3 §6, control-spec §3.27, §3.30).
 
-import { createHash, createPrivateKey, createPublicKey, randomBytes, sign } from 'node:crypto';
+import { createHash, createPrivateKey, createPublicKey, randomFillSync, sign } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 import { base32Decode, base32Encode, base64Bytes } from './encoding.ts';
 import type { Decoded } from './errors.ts';
@@ -35,6 +35,11 @@ export function isOnionAddress(address: string): boolean {
   return decodeOnionAddress(address).ok;
 }
 
+/** Moves secret bytes to where the program keeps its secrets: what is given is zeroed, and what comes back is zeroed by whoever holds it. */
+export type HoldSecret = (bytes: Uint8Array) => Uint8Array;
+
+const inOrdinaryMemory: HoldSecret = (bytes) => bytes;
+
 /**
  * The identity of one onion. The secret lives in this object alone; `inspect` and `JSON.stringify` do not show it.
  * It must outlive restarts of Tor, because the onion is added again with it, and is wiped when the room ends.
@@ -42,17 +47,18 @@ export function isOnionAddress(address: string): boolean {
 export class OnionKey {
   readonly publicKey: Uint8Array;
   readonly address: string;
-  readonly #seed: Buffer;
-  readonly #expandedSecret: Buffer;
+  readonly #seed: Uint8Array;
+  readonly #expandedSecret: Uint8Array;
   #wiped = false;
 
   /** `seed`: 32 bytes, random if absent; the caller keeps and wipes its own copy. @throws TorError `onion-key` */
-  constructor(seed?: Uint8Array) {
-    this.#seed = seed === undefined ? randomBytes(ED25519_KEY_BYTES) : Buffer.from(seed);
-    if (this.#seed.length !== ED25519_KEY_BYTES) throw new TorError('onion-key');
+  constructor(seed?: Uint8Array, hold: HoldSecret = inOrdinaryMemory) {
+    const own = seed === undefined ? randomFillSync(new Uint8Array(ED25519_KEY_BYTES)) : Uint8Array.from(seed);
+    if (own.length !== ED25519_KEY_BYTES) throw new TorError('onion-key');
+    this.#seed = hold(own);
     this.publicKey = publicKeyOf(PKCS8_ED25519, this.#seed);
     this.address = onionAddressOf(this.publicKey);
-    this.#expandedSecret = expandSeed(this.#seed);
+    this.#expandedSecret = hold(expandSeed(this.#seed));
   }
 
   /** Base64 of the 64 expanded bytes in a fresh buffer: what ADD_ONION takes after `ED25519-V3:`. The caller wipes it. */
@@ -80,12 +86,12 @@ export class OnionKey {
 /** The client-authorisation pair of one onion. `publicKey` is for the service, the secret for the client's Tor. */
 export class ClientAuthKey {
   readonly publicKey: Uint8Array;
-  readonly #secret: Buffer;
+  readonly #secret: Uint8Array;
 
   /** `secret`: 32 bytes, copied; X25519 clamps them itself. @throws TorError `onion-key` */
-  constructor(secret: Uint8Array) {
+  constructor(secret: Uint8Array, hold: HoldSecret = inOrdinaryMemory) {
     if (secret.length !== X25519_KEY_BYTES) throw new TorError('onion-key');
-    this.#secret = Buffer.from(secret);
+    this.#secret = hold(Uint8Array.from(secret));
     this.publicKey = publicKeyOf(PKCS8_X25519, this.#secret);
   }
 
