@@ -75,6 +75,8 @@ export class Client {
   readonly #timers = new Map<TimerName, () => void>();
   readonly #abort = new AbortController();
   #keyring: Keyring;
+  /** All whose keys are not zero yet: the one in use, and former ones that work is still under way with. */
+  readonly #keyrings = new Set<Keyring>();
   #session: Session;
   #dial: Dial;
   #stream: ByteStream | undefined;
@@ -84,12 +86,13 @@ export class Client {
   /** After a move: the rule of who may come in is given to the new room too, when people have had time to follow. */
   #cancelAccess: () => void = () => undefined;
   #resolveEnded: () => void = () => undefined;
+  #standing: 'calm' | 'panicked' = 'calm';
 
   constructor(options: ClientOptions) {
     this.#options = options;
     this.#invite = holdInvite(options.invite);
     this.#identity = createGroupIdentity(options.random);
-    this.#keyring = new Keyring(this.#invite, this.#identity, options);
+    this.#keyring = this.#openKeyring();
     this.#dial = options.dialFor(this.#invite);
     this.#session = createSession(options.name);
     this.ended = new Promise((resolve) => {
@@ -152,6 +155,32 @@ export class Client {
     this.#step({ type: 'leave' });
   }
 
+  /**
+   * Zeroes all keys and cuts the connection, now, in whatever state this is: without a word to the room, which sees a member fall silent. Nothing is
+   * told any more. What keys are in the middle of comes to nothing.
+   */
+  panic(): void {
+    this.#standing = 'panicked';
+    this.#abort.abort();
+    this.#hangUp();
+    for (const keyring of this.#keyrings) keyring.destroy();
+    this.#identity.secret.destroy();
+    this.#invite.roomSecret.fill(0);
+    for (const cancel of this.#timers.values()) cancel();
+    this.#timers.clear();
+    this.#cancelAccess();
+    this.#turn?.splice(0);
+    // Texts that waited, and what was heard in part, are not held on to either.
+    this.#session = { ...createSession(''), link: { phase: 'closed' } };
+    this.#resolveEnded();
+  }
+
+  #openKeyring(): Keyring {
+    const keyring = new Keyring(this.#invite, this.#identity, this.#options);
+    this.#keyrings.add(keyring);
+    return keyring;
+  }
+
   #seatOf(who: string): GroupSeat | undefined {
     return this.#session.view?.members.find(({ memberKey, self }) => !self && fingerprint(memberKey) === who);
   }
@@ -191,10 +220,18 @@ export class Client {
   }
 
   #take(event: SessionEvent): void {
+    if (!this.#isCalm()) return;
     const context = { room: this.#keyring.access, now: this.#options.clock.now(), chance: () => this.#chance() };
     const { session, effects } = step(this.#session, event, context);
     this.#session = session;
-    for (const effect of effects) this.#perform(effect);
+    for (const effect of effects) {
+      // Whoever is told something may panic over it.
+      if (this.#isCalm()) this.#perform(effect);
+    }
+  }
+
+  #isCalm(): boolean {
+    return this.#standing === 'calm';
   }
 
   #perform(effect: Effect): void {
@@ -246,9 +283,19 @@ export class Client {
     const session = (): Session | undefined =>
       keyring === this.#keyring && !this.#abort.signal.aborted ? this.#session : undefined;
     this.#keyQueue.push(async () => {
-      const answer = await keyring.work(work, session);
+      const answer = await this.#unlessPanicked(keyring.work(work, session));
       if (answer !== undefined && session() !== undefined) this.#step(answer);
     });
+  }
+
+  /** Work that loses its keys in the middle fails, and nobody waits for it. */
+  async #unlessPanicked<Result>(work: Promise<Result>): Promise<Result | undefined> {
+    try {
+      return await work;
+    } catch (error) {
+      if (this.#standing === 'panicked') return undefined;
+      throw error;
+    }
   }
 
   /** The same member, with the same key, in the room that goes on elsewhere. */
@@ -276,7 +323,7 @@ export class Client {
     for (const cancel of this.#timers.values()) cancel();
     this.#timers.clear();
     this.#putAway();
-    this.#keyring = new Keyring(this.#invite, this.#identity, this.#options);
+    this.#keyring = this.#openKeyring();
     this.#session = createSession(this.#options.name, texts, awaited);
     this.#step({ type: 'start' });
   }
@@ -293,6 +340,7 @@ export class Client {
     const keyring = this.#keyring;
     this.#keyQueue.push(() => {
       keyring.destroy();
+      this.#keyrings.delete(keyring);
       return Promise.resolve();
     });
   }

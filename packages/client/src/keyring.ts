@@ -14,6 +14,8 @@ export type KeyWork = Extract<Effect, { type: 'open' | 'pass' | 'seal' | 'make' 
 export class Keyring {
   readonly access: RoomAccess;
   readonly #membership: Promise<GroupMembership>;
+  /** The same, once it is there: keys can then be zeroed without waiting. */
+  #opened: GroupMembership | undefined;
 
   constructor(
     invite: Invite,
@@ -22,7 +24,8 @@ export class Keyring {
   ) {
     this.access = new RoomAccess(invite, identity);
     const surroundings = { crypto, suite: 'x-wing', random, moderatorKey: invite.onionKey, identity } as const;
-    this.#membership = GroupMembership.open(invite.roomSecret, this.access.roomId, surroundings);
+    const opening = GroupMembership.open(invite.roomSecret, this.access.roomId, surroundings);
+    this.#membership = opening.then((membership) => (this.#opened = membership));
   }
 
   /** `session` is asked when the work's turn has come: undefined if nobody waits for it any more. */
@@ -53,9 +56,11 @@ export class Keyring {
     }
   }
 
+  /** Zeroes all keys at once; those of a membership that is just being opened, as soon as it is. */
   destroy(): void {
     this.access.destroy();
-    void this.#membership.then((membership) => membership.destroy());
+    if (this.#opened === undefined) void this.#membership.then((membership) => membership.destroy());
+    else this.#opened.destroy();
   }
 }
 

@@ -1,13 +1,6 @@
 // Key encapsulation on node:crypto: DHKEM(X25519, HKDF-SHA256) of RFC 9180 §4.1 and X-Wing of draft-connolly-cfrg-xwing-kem-06.
 
-import {
-  createHash,
-  createPrivateKey,
-  createPublicKey,
-  decapsulate,
-  diffieHellman,
-  encapsulate,
-} from 'node:crypto';
+import { createHash, createPrivateKey, createPublicKey, decapsulate, diffieHellman, encapsulate } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 import { concatBytes } from '@sotto/protocol';
 import { ascii } from './key-schedule.ts';

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { useSecretMemory } from './secret.ts';
 import type { SecretMemory } from './secret.ts';
 
-export { moveToSecretMemory } from './secret.ts';
+export { moveToSecretMemory, useSecretMemory } from './secret.ts';
 
 /** One arena: room for about a thousand keys, and well within the 64 KiB that systems at least let a process lock. */
 const ARENA_BYTES = 32 * 1024;

@@ -38,12 +38,15 @@ export type ConversationEvent =
   | { readonly type: 'told'; readonly event: ClientEvent }
   | { readonly type: 'drain-timeout' }
   | { readonly type: 'interrupt' }
+  | { readonly type: 'panic' }
   | { readonly type: 'output-failed' };
 
 export type ConversationEffect =
   | DealingEffect
   | { readonly type: 'say'; readonly text: string; readonly ref: string }
   | { readonly type: 'leave' | 'hold-input' | 'release-input' | 'end' }
+  /** Zeroes keys, cuts the connection and clears the screen; `end` follows. */
+  | { readonly type: 'panic' }
   /** The ways to rooms that were left are not needed any more. */
   | { readonly type: 'close-former-ways' }
   | { readonly type: 'set-drain-timer'; readonly afterMs: number };
@@ -80,12 +83,15 @@ export function stepConversation(conversation: Conversation, event: Conversation
     case 'interrupt':
       // The client takes a second request to leave as "at once".
       return leave(conversation);
+    case 'panic':
+      return panic(conversation);
     case 'output-failed':
       return leave({ ...conversation, exitCode: EXIT_CODES.failed });
   }
 }
 
 function obey(conversation: Conversation, command: Command, members: readonly ListedMember[]): Step {
+  if (command.type === 'panic') return panic(conversation);
   if (conversation.phase !== 'open') return [conversation, []];
   switch (command.type) {
     case 'leave':
@@ -178,6 +184,12 @@ function drain(conversation: Conversation): Step {
 
 function leave(conversation: Conversation): Step {
   return [{ ...conversation, phase: 'leaving' }, [{ type: 'hold-input' }, { type: 'leave' }]];
+}
+
+/** In every phase, and without a word: neither the room nor the screen is told. */
+function panic(conversation: Conversation): Step {
+  const over = { ...conversation, phase: 'over', pending: new Map(), exitCode: EXIT_CODES.panic } as const;
+  return [over, [{ type: 'panic' }, { type: 'end' }]];
 }
 
 function close(conversation: Conversation, event: ClientEvent & { type: 'state' }): Step {

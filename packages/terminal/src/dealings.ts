@@ -36,7 +36,7 @@ export type DealingEffect =
   | { readonly type: 'set-access'; readonly mode: AccessMode };
 
 /** The commands that are dealt with here. */
-export type Dealing = Exclude<Command, { type: 'say' | 'leave' }>;
+export type Dealing = Exclude<Command, { type: 'say' | 'leave' | 'panic' }>;
 type MemberDealing = Extract<Command, { type: 'verify' | 'verified' | 'evict' }>;
 type Outcome = readonly [Dealings, readonly DealingEffect[]];
 

@@ -7,6 +7,8 @@ export const EXIT_CODES = {
   failed: 1,
   /** The command line, the environment or the connection string is wrong. */
   usage: 2,
+  /** Ended by /panic: all was let go of at once, and nobody was told. */
+  panic: 3,
   /** A bug (EX_SOFTWARE of sysexits.h). */
   bug: 70,
 } as const;

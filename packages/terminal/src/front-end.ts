@@ -11,6 +11,8 @@ export type Command =
   | { readonly type: 'say'; readonly text: string; readonly ref: string | undefined }
   | { readonly type: 'members' | 'code' }
   | { readonly type: 'leave' }
+  /** Everything is zeroed, cleared and ended, now. */
+  | { readonly type: 'panic' }
   /** `member`: a name, a fingerprint, its first digits, or name and digits as screens show them. */
   | { readonly type: 'verify' | 'verified' | 'evict'; readonly member: string }
   | { readonly type: 'admit'; readonly member: string }
@@ -65,4 +67,6 @@ export interface FrontEnd {
   tell(event: ShownEvent, here: Here): void;
   /** @returns undefined for a line that the screen itself has answered. */
   read(line: InputLine): Command | undefined;
+  /** Whether it is the one command that waits for nothing before it. Changes nothing. */
+  isPanic(line: InputLine): boolean;
 }

@@ -27,6 +27,11 @@ export class JsonFrontEnd implements FrontEnd {
     this.#screen.print(safeJson(errorObject(command.code, TERMINAL_CODES[command.code])));
     return undefined;
   }
+
+  isPanic(line: InputLine): boolean {
+    const command = line.ok ? readCommand(line.text) : line;
+    return command.ok && command.value.type === 'panic';
+  }
 }
 
 /** The line for a failure before there is a conversation. `about` are further fields. */
@@ -103,6 +108,8 @@ function readCommand(text: string): ReadCommand {
       return fields === 1 ? accept({ type: object['cmd'] }) : MALFORMED;
     case 'quit':
       return fields === 1 ? accept({ type: 'leave' }) : MALFORMED;
+    case 'panic':
+      return fields === 1 ? accept({ type: 'panic' }) : MALFORMED;
     case 'verify':
     case 'verified':
     case 'admit':

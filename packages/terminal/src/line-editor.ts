@@ -46,6 +46,7 @@ export function editLines(
   const showTyped = (): void => editor.prompt(true);
   editor.on('SIGINT', interrupt);
   editor.on('line', (text) => {
+    if (feed.overtake({ ok: true, text })) return;
     // The line comes back as a message when the relay holds it; a longer one than a row stays, because nobody knows how it was wrapped.
     if (columnsOf(PROMPT + text) < output.columns) {
       moveCursor(output, 0, -1);
@@ -77,7 +78,12 @@ export function editLines(
     return below.close();
   };
   showTyped();
-  return { screen: { print, close }, feed };
+  const wipe = (): void => {
+    isOpen = false;
+    below.wipe();
+    editor.close();
+  };
+  return { screen: { print, close, wipe }, feed };
 }
 
 function takeTyped(text: string, waiting: number): InputLine {

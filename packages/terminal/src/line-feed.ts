@@ -7,6 +7,8 @@ import { LineSplitter } from './line-splitter.ts';
 export interface LineTaker {
   readonly line: (line: InputLine) => void;
   readonly end: () => void;
+  /** Asked of a line as soon as it has been read, whatever waits before it. True: it has been taken. */
+  readonly overtake?: (line: InputLine) => boolean;
 }
 
 /** What lines are read from: the parts of a readable stream that are used. */
@@ -36,8 +38,13 @@ export class LineFeed {
   }
 
   push(lines: readonly InputLine[]): void {
-    for (const line of lines) this.#queue.push(line);
+    for (const line of lines) if (!this.overtake(line)) this.#queue.push(line);
     this.#handOn();
+  }
+
+  /** @returns whether the taker took it before all that waits. */
+  overtake(line: InputLine): boolean {
+    return this.#taker?.overtake?.(line) === true;
   }
 
   end(): void {

@@ -34,6 +34,8 @@ const memory = await lockSecrets();
 
 // Before anything is asked: a signal at the first prompt finds its handler. By the time one is heard, there is a program.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => program.interrupt());
+// For scripts and whoever starts the client: heard even while no more input is read.
+process.on('SIGQUIT', () => program.panic());
 const program = run({
   args: process.argv.slice(2),
   environment: process.env,

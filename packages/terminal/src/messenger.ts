@@ -25,6 +25,8 @@ export interface MessengerOptions {
   /** Whoever signs orders for this room, for the host's own client. */
   readonly moderator?: ClientOptions['moderator'];
   readonly frontEnd: FrontEnd;
+  /** Takes back from the screen what can be taken back. */
+  readonly wipeScreen: () => void;
   readonly feed: LineFeed;
 }
 
@@ -69,12 +71,22 @@ export class Messenger {
         if (command !== undefined) this.#step({ type: 'command', command, members: this.#membersFor(command) });
       },
       end: () => this.#step({ type: 'input-ended' }),
+      overtake: (line) => {
+        const isPanic = frontEnd.isPanic(line);
+        if (isPanic) this.panic();
+        return isPanic;
+      },
     });
   }
 
   /** Leaves; a second time at once. */
   interrupt(): void {
     this.#step({ type: 'interrupt' });
+  }
+
+  /** Lets go of everything, now. */
+  panic(): void {
+    this.#step({ type: 'panic' });
   }
 
   /** Leaves, because nobody reads what is shown. */
@@ -125,6 +137,10 @@ export class Messenger {
         return;
       case 'leave':
         this.#client.leave();
+        return;
+      case 'panic':
+        this.#client.panic();
+        this.#options.wipeScreen();
         return;
       case 'hold-input':
         this.#options.feed.hold();

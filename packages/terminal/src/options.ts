@@ -43,7 +43,7 @@ first line of standard input. On the command line it stays in your shell's histo
 
 Environment: SOTTO_INVITE_FILE, as --invite-file; SOTTO_MODERATOR_SOCKET, as --host.
 Ends with: 0 left, 1 room ended, unreachable, or a message not acknowledged, 2 wrong usage or
-connection string, 70 a bug.`;
+connection string, 3 /panic or SIGQUIT, 70 a bug.`;
 
 /** Reads `args` (without node and script). Of `environment` SOTTO_INVITE_FILE, SOTTO_MODERATOR_SOCKET and TERM count. */
 export function readOptions(args: readonly string[], environment: NodeJS.ProcessEnv): ReadOptions {

@@ -13,6 +13,7 @@ const COMMANDS: ReadonlyMap<string, Command> = new Map<string, Command>([
   ['exit', { type: 'leave' }],
   ['/quit', { type: 'leave' }],
   ['/exit', { type: 'leave' }],
+  ['/panic', { type: 'panic' }],
   ['/members', { type: 'members' }],
   ['/who', { type: 'members' }],
   ['/code', { type: 'code' }],

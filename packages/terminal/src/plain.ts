@@ -162,6 +162,11 @@ export class PlainFrontEnd implements FrontEnd {
     }
   }
 
+  isPanic(line: InputLine): boolean {
+    const typed = line.ok ? readTyped(line.text) : undefined;
+    return typed?.type === 'command' && typed.command.type === 'panic';
+  }
+
   #tellNetwork(here: Here): void {
     if (this.#networkTold || here.network === undefined) return;
     this.#networkTold = true;

@@ -50,11 +50,13 @@ export interface Edge {
 export interface Run {
   readonly ended: Promise<ExitCode>;
   interrupt(): void;
+  /** Lets go of everything, now; `ended` resolves with the exit code of it. */
+  panic(): void;
 }
 
 export function run(edge: Edge): Run {
   const program = new Program(edge);
-  return { ended: program.go(), interrupt: () => program.interrupt() };
+  return { ended: program.go(), interrupt: () => program.interrupt(), panic: () => program.panic() };
 }
 
 class Program {
@@ -64,6 +66,7 @@ class Program {
   #moderator: ModeratorSocket | undefined;
   #messenger: Messenger | undefined;
   #feed: LineFeed | undefined;
+  #standing: 'calm' | 'panicked' = 'calm';
 
   constructor(edge: Edge) {
     this.#edge = edge;
@@ -73,6 +76,17 @@ class Program {
   interrupt(): void {
     this.#prompting.abort();
     this.#messenger?.interrupt();
+  }
+
+  panic(): void {
+    this.#standing = 'panicked';
+    this.#prompting.abort();
+    if (this.#messenger === undefined) this.#screen.wipe();
+    else this.#messenger.panic();
+  }
+
+  #hasPanicked(): boolean {
+    return this.#standing === 'panicked';
   }
 
   async go(): Promise<ExitCode> {
@@ -87,10 +101,12 @@ class Program {
 
   /** The host is told what it has to know before the process may end. */
   async #joinAndSettle(options: Options): Promise<ExitCode> {
+    let code: ExitCode = EXIT_CODES.failed;
     try {
-      return await this.#join(options);
+      code = await this.#join(options);
+      return code;
     } finally {
-      await this.#moderator?.close();
+      if (code !== EXIT_CODES.panic) await this.#moderator?.close();
     }
   }
 
@@ -103,6 +119,7 @@ class Program {
     }
     const invite = await this.#findInvite(options);
     if (invite.ok) return this.#talk(options, { name, invite: invite.value, openDial });
+    if (this.#hasPanicked()) return EXIT_CODES.panic;
     return invite.code === 'cancelled' ? EXIT_CODES.left : this.#refuse(options, invite.code, invite.message);
   }
 
@@ -136,17 +153,20 @@ class Program {
     const { screen, feed, frontEnd } = this.#openScreen(options);
     const { clock, random, crypto } = this.#edge;
     const moderator = this.#moderator === undefined ? {} : { moderator: this.#moderator };
-    const messenger = new Messenger({ ...stay, ...moderator, clock, random, crypto, frontEnd, feed });
+    const wipeScreen = (): void => screen.wipe();
+    const messenger = new Messenger({ ...stay, ...moderator, clock, random, crypto, frontEnd, feed, wipeScreen });
     this.#messenger = messenger;
     // The messenger has its own, where secrets lie.
     stay.invite.roomSecret.fill(0);
     if (this.#edge.secrets === 'unlocked') this.#note(TERMINAL_CODES['memory-unlocked']);
     messenger.start();
     // Asked to leave before there was anything to leave.
-    if (this.#prompting.signal.aborted) messenger.interrupt();
+    if (this.#hasPanicked()) messenger.panic();
+    else if (this.#prompting.signal.aborted) messenger.interrupt();
     const code = await messenger.ended;
     this.#messenger = undefined;
-    await screen.close();
+    // Nothing is to be seen any more, so nothing is waited for.
+    if (code !== EXIT_CODES.panic) await screen.close();
     return code;
   }
 

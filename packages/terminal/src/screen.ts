@@ -10,16 +10,22 @@ export interface Screen {
   print(lines: SafeText): void;
   /** Resolves when the output has taken everything, or after FLUSH_LIMIT_MS. Nothing may be printed after it. */
   close(): Promise<void>;
+  /** Clears the screen and what can be scrolled back to, where it is a terminal; from then on nothing is printed. */
+  wipe(): void;
 }
 
 /** The parts of a writable stream that are used. */
 export interface Output {
   readonly writableLength: number;
+  readonly isTTY?: boolean;
   write(text: string, done?: (error?: Error | null) => void): boolean;
   on(event: 'error', take: () => void): unknown;
 }
 
 export type OutputFailure = TerminalCode & `output-${string}`;
+
+/** To the top, erase all that is seen, erase what was scrolled away (ECMA-48 CUP and ED; ED 3 is xterm's). Terminals without the last keep that. */
+const WIPE = '\u001b[H\u001b[2J\u001b[3J';
 
 /** A screen that only appends. `fail` is called at most once, when the output is gone or stands still. */
 export function appendingScreen(output: Output, fail: (code: OutputFailure) => void): Screen {
@@ -44,5 +50,9 @@ export function appendingScreen(output: Output, fail: (code: OutputFailure) => v
           resolve();
         });
       }),
+    wipe: () => {
+      isOver = true;
+      if (output.isTTY === true) output.write(WIPE);
+    },
   };
 }

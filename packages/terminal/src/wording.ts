@@ -33,6 +33,7 @@ export const HELP: readonly SafeText[] = [
   safely`  /evict WHO       moves the room to another onion, without WHO`,
   safely`leave`,
   safely`  /quit, /exit     or quit, exit, Ctrl-C, Ctrl-D`,
+  safely`  /panic           at once, without a word: keys are zeroed, the screen is cleared`,
 ];
 
 export function describeStage(event: StateEvent): SafeText {

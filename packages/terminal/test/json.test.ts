@@ -50,7 +50,11 @@ function screenOf(): {
   lines: string[];
 } {
   const lines: string[] = [];
-  const json = new JsonFrontEnd({ print: (line) => void lines.push(line), close: () => Promise.resolve() });
+  const json = new JsonFrontEnd({
+    print: (line) => void lines.push(line),
+    close: () => Promise.resolve(),
+    wipe: () => undefined,
+  });
   const here = { self: { name: 'anna', fingerprint: 'aaaa000000000000' }, network: 'public' } as const;
   return { tell: (event) => json.tell(event, here), read: (text) => json.read({ ok: true, text }), lines };
 }

@@ -69,7 +69,7 @@ describe.runIf(process.platform === 'linux')(
 test('a paste that nobody takes is bounded, and says so in its place', () => {
   const input = new PassThrough();
   const output = Object.assign(new PassThrough(), { columns: 80, isTTY: true });
-  const below = { print: () => undefined, close: () => Promise.resolve() };
+  const below = { print: () => undefined, close: () => Promise.resolve(), wipe: () => undefined };
   const { feed, screen } = editLines(input, output as unknown as NodeJS.WriteStream, below, () => undefined);
   const taken: string[] = [];
   input.emit('data', Buffer.from('x\r'.repeat(TYPED_LINES_MAX + 500)));

@@ -80,6 +80,16 @@ describe('the process', () => {
     expect(JSON.parse(out.trimEnd().split('\n').at(-1) ?? '')).toEqual({ type: 'state', state: 'closed' });
   });
 
+  test('on SIGQUIT is gone at once, with an exit code of its own and no last word', async () => {
+    const child = startMain('--json', INVITE);
+    const ended = end(child);
+    await untilPrinted(child, /gate-unreachable/);
+    child.kill('SIGQUIT');
+    const { code, out } = await ended;
+    expect(code).toBe(3);
+    expect(JSON.parse(out.trimEnd().split('\n').at(-1) ?? '')).toMatchObject({ state: 'reconnecting' });
+  });
+
   test('tells where it stands when the gate is not there', async () => {
     const child = startMain('--json', INVITE);
     const ended = end(child);
@@ -183,6 +193,19 @@ describe.runIf(process.platform === 'linux')('on a terminal', () => {
     expect(out).toMatch(/\sicanon/);
     expect(out).not.toContain(INVITE);
     expect(out).not.toContain('internal-error');
+  });
+
+  test('/panic in line mode clears the screen and what was scrolled away, and that is the last it shows', async () => {
+    const child = onTerminal(`${program} --name anna; echo "code $?"; stty -a`);
+    const ended = end(child);
+    await untilPrinted(child, /not shown\): /);
+    child.stdin.write(`${INVITE}\r`);
+    await untilPrinted(child, /-- not connected: .*> /s);
+    child.stdin.write('/panic\r');
+    const { out } = await ended;
+    const shownAfter = out.slice(out.indexOf('\x1b[H\x1b[2J\x1b[3J'));
+    expect(shownAfter).toMatch(/^\x1b\[H\x1b\[2J\x1b\[3J\s*code 3\r\n/);
+    expect(out).toMatch(/\sicanon/);
   });
 
   test.each(['SIGTERM', 'SIGHUP', 'SIGINT'] as const)('%s at the prompt gives the terminal back', async (signal) => {

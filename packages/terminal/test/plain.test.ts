@@ -20,7 +20,11 @@ function screenOf(columns?: number): {
   rows: () => string[];
 } {
   const printed: string[] = [];
-  const screen = { print: (lines: string) => void printed.push(lines), close: () => Promise.resolve() };
+  const screen = {
+    print: (lines: string) => void printed.push(lines),
+    close: () => Promise.resolve(),
+    wipe: () => undefined,
+  };
   const plain = new PlainFrontEnd(screen, () => columns);
   return {
     tell: (event, network = 'public') => plain.tell(event, { self: SELF, network }),
@@ -388,7 +392,7 @@ describe('a typed command', () => {
   test('is in the help, and the help fits a narrow terminal', () => {
     const printed: string[] = [];
     const plain = new PlainFrontEnd(
-      { print: (lines) => void printed.push(lines), close: () => Promise.resolve() },
+      { print: (lines) => void printed.push(lines), close: () => Promise.resolve(), wipe: () => undefined },
       () => 96,
     );
     expect(plain.read({ ok: true, text: '/help' })).toBeUndefined();

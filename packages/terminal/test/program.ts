@@ -54,6 +54,7 @@ export interface Program {
   readonly err: Printed;
   readonly ended: Promise<ExitCode>;
   interrupt(): void;
+  panic(): void;
 }
 
 export interface ProgramOptions {

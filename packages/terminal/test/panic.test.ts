@@ -1,0 +1,136 @@
+// /panic: whatever the program is doing, it ends now, with its own exit code, and neither room nor screen is told.
+
+import { describe, expect, test } from 'vitest';
+import { EXIT_CODES } from '../src/exit-codes.ts';
+import { LineFeed } from '../src/line-feed.ts';
+import { PENDING_TEXTS_MAX, TYPED_LINES_MAX } from '../src/limits.ts';
+import { safely } from '../src/safe-text.ts';
+import { appendingScreen } from '../src/screen.ts';
+import { INVITE, startProgram } from './program.ts';
+import type { Program, ProgramOptions } from './program.ts';
+import { ScriptedRelay } from './scripted-relay.ts';
+
+const WIPED = '\u001b[H\u001b[2J\u001b[3J';
+const COMMANDS = [
+  ['plain', '/panic\n'],
+  ['JSON', '{"cmd":"panic"}\n'],
+] as const;
+
+function start(screen: 'plain' | 'JSON', relay: ScriptedRelay, options: ProgramOptions = {}): Program {
+  return startProgram([INVITE, '--name', 'anna', screen === 'JSON' ? '--json' : '--plain'], relay, options);
+}
+
+const isJoined = (text: string): boolean => text.includes('"joined"') || text.includes('-- joined as');
+
+describe.each(COMMANDS)('a panic in %s', (screen, command) => {
+  test('ends a program that is in the room, and closes its way; nothing more is shown', async () => {
+    const closed: unknown[] = [];
+    const program = start(screen, new ScriptedRelay(), { onWayClosed: (room) => closed.push(room) });
+    await program.out.until(isJoined);
+    const shown = program.out.text;
+    program.stdin.write(command);
+    expect(await program.ended).toBe(EXIT_CODES.panic);
+    expect(program.out.text).toBe(shown);
+    expect(closed).toHaveLength(1);
+  });
+
+  test('says no goodbye: the others see a member that is silent', async () => {
+    const relay = new ScriptedRelay();
+    const bert = startProgram([INVITE, '--name', 'bert', '--json'], relay);
+    await bert.out.until(isJoined);
+    const program = start(screen, relay);
+    await bert.out.untilHas('"arrived"');
+    program.stdin.write(command);
+    expect(await program.ended).toBe(EXIT_CODES.panic);
+    // What goes through the room afterwards comes behind any goodbye.
+    bert.stdin.write('{"cmd":"send","text":"still here","ref":"1"}\n');
+    await bert.out.untilHas('"sent"');
+    expect(bert.out.text).not.toContain('"left"');
+    bert.interrupt();
+    await bert.ended;
+  });
+
+  test('ends a program that waits for Tor, or is not connected', async () => {
+    const relay = new ScriptedRelay();
+    relay.down = true;
+    const program = start(screen, relay);
+    await program.out.until((text) => text.includes('reconnecting') || text.includes('not connected'));
+    program.stdin.write(command);
+    expect(await program.ended).toBe(EXIT_CODES.panic);
+  });
+
+  test('is heard before everything that waits: texts that nobody acknowledges, and a goodbye', async () => {
+    const relay = new ScriptedRelay();
+    const program = start(screen, relay);
+    await program.out.until(isJoined);
+    relay.mute = true;
+    const text = screen === 'JSON' ? '{"cmd":"send","text":"x"}\n' : 'x\n';
+    program.stdin.write(text.repeat(PENDING_TEXTS_MAX + 10) + command);
+    expect(await program.ended).toBe(EXIT_CODES.panic);
+  });
+
+  test('asked for from outside ends a program that has not read its connection string yet', async () => {
+    const program = startProgram(['-', '--json'], new ScriptedRelay());
+    program.panic();
+    expect(await program.ended).toBe(EXIT_CODES.panic);
+    expect(program.out.text).toBe('');
+  });
+});
+
+test('control: a program that leaves says so, to the room and on the screen, and ends with 0', async () => {
+  const relay = new ScriptedRelay();
+  const bert = startProgram([INVITE, '--name', 'bert', '--json'], relay);
+  await bert.out.until(isJoined);
+  const program = start('plain', relay);
+  await bert.out.untilHas('"arrived"');
+  program.stdin.write('/quit\n');
+  expect(await program.ended).toBe(0);
+  expect(program.out.text).toContain('left the room');
+  await bert.out.untilHas('"left"');
+  bert.interrupt();
+  await bert.ended;
+});
+
+test('a command with fields that it has not is no panic', async () => {
+  const program = start('JSON', new ScriptedRelay());
+  await program.out.until(isJoined);
+  program.stdin.write('{"cmd":"panic","now":true}\n');
+  await program.out.untilHas('input-malformed');
+  program.interrupt();
+  expect(await program.ended).toBe(0);
+});
+
+describe('the screen', () => {
+  function output(isTTY: boolean): { writes: string[]; isTTY: boolean; writableLength: number } & {
+    write(text: string): boolean;
+    on(): void;
+  } {
+    const writes: string[] = [];
+    return { writes, isTTY, writableLength: 0, write: (text) => writes.push(text) > 0, on: () => undefined };
+  }
+
+  test.each([
+    [true, [WIPED]],
+    [false, []],
+  ])('of a terminal (%s) is cleared, with what was scrolled away; nothing is printed after it', (isTTY, written) => {
+    const terminal = output(isTTY);
+    const screen = appendingScreen(terminal, () => expect.fail('nothing failed'));
+    screen.wipe();
+    screen.print(safely`late`);
+    expect(terminal.writes).toEqual(written);
+  });
+});
+
+test('a line that overtakes is taken though lines are held back, and out of a full queue', () => {
+  const taken: string[] = [];
+  const feed = new LineFeed({ pause: () => undefined, resume: () => undefined });
+  feed.begin({
+    line: () => feed.hold(),
+    end: () => undefined,
+    overtake: (line) => line.ok && line.text === 'now' && taken.push(line.text) > 0,
+  });
+  feed.push(Array.from({ length: TYPED_LINES_MAX }, () => ({ ok: true, text: 'later' }) as const));
+  feed.push([{ ok: true, text: 'now' }]);
+  expect(taken).toEqual(['now']);
+  expect(feed.waiting).toBe(TYPED_LINES_MAX - 1);
+});
