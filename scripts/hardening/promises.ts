@@ -11,6 +11,8 @@ export interface ServicePromise {
   readonly listens: boolean;
   /** Whether `docker compose up` shows what it prints. */
   readonly shown?: true;
+  /** It may lock memory, for keys. */
+  readonly holdsKeys?: true;
   /** Only Tor has a resolver: the engine's own, on the network with a way out. */
   readonly resolver?: 'engine';
 }
@@ -53,13 +55,21 @@ const SHIPPED: Readonly<Record<string, ServicePromise>> = {
     mounts: { 'tor-control': 'reads', 'admin-socket': 'reads', 'gate-socket': 'reads', 'moderator-socket': 'writes' },
     listens: true,
     shown: true,
+    holdsKeys: true,
   },
-  client: { networks: ['socks'], mounts: { 'gate-socket': 'reads' }, profile: 'client', listens: false },
+  client: {
+    networks: ['socks'],
+    mounts: { 'gate-socket': 'reads' },
+    profile: 'client',
+    listens: false,
+    holdsKeys: true,
+  },
   'host-client': {
     networks: ['socks'],
     mounts: { 'gate-socket': 'reads', 'moderator-socket': 'reads' },
     profile: 'client',
     listens: false,
+    holdsKeys: true,
   },
 };
 

@@ -10,6 +10,7 @@ const MEMORY_MAX_BYTES = 1024 ** 3;
 const CPUS_MAX = 1;
 const PIDS_MAX = 128;
 const OPEN_FILES_MAX = 4096;
+const LOCKED_LEAST_BYTES = 1024 ** 2;
 const RESTARTS_MAX = 5;
 const STOP_MAX_SECONDS = 5;
 
@@ -143,6 +144,22 @@ function isFinite(limit: Value): boolean {
   return isWithin(limitOf({ limit }, 'limit'), Number.MAX_SAFE_INTEGER);
 }
 
+const keysPageable: Rule<Service> = {
+  code: 'keys-pageable',
+  cis: '5.19',
+  promise: 'who holds keys may lock memory for them, and nobody else may lock more than the engine lets him',
+  next: 'ulimits: *key-limits, for host, client and host-client alone',
+  against: ({ tree, promise }) => {
+    const limits = treeAt(tree, 'ulimits');
+    const stated = limits['memlock'];
+    // What is no number is found by the rule above.
+    if (stated !== undefined && !isFinite(stated)) return [];
+    const least = limitOf(limits, 'memlock') ?? 0;
+    const isWell = promise?.holdsKeys === true ? least >= LOCKED_LEAST_BYTES : stated === undefined;
+    return unless(isWell, `ulimits.memlock: ${show(stated)}`);
+  },
+};
+
 const restartUnbounded: Rule<Service> = {
   code: 'restart-unbounded',
   cis: '5.15',
@@ -198,6 +215,7 @@ export const LIMIT_RULES: readonly Rule<Service>[] = [
   coreDumped,
   filesUnlimited,
   ulimitUnknown,
+  keysPageable,
   restartUnbounded,
   stopSlow,
   outputKept,

@@ -22,7 +22,6 @@ const DIGEST_CHARS = 'sha256:'.length + 12;
 /** What is not of the stack but of this machine or of the state of the project: named here, and all else must be green. */
 const CANNOT_TELL = {
   'image-released': 'nothing has been released yet',
-  'locked-memory': 'this version promises nothing of it, so that VmLck 0 breaks no promise',
 };
 const OF_THE_MACHINE = {
   'engine-holes': 'whichever engine runs here, and whoever built it',
@@ -151,6 +150,12 @@ const alsoRun = (options: Docker.ContainerCreateOptions): Fault['spoil'] => {
       ...(JSON.parse(JSON.stringify(options).replaceAll('PROJECT', project)) as Docker.ContainerCreateOptions),
     });
 };
+/** Does with memory what the host does, and nothing else. */
+const LOCKING = [
+  '/usr/local/bin/node',
+  '--eval',
+  'import("/app/node_modules/@sotto/crypto/src/native-memory.js").then((memory) => memory.lockSecrets()); setInterval(() => {}, 1e6)',
+] as const;
 const torWith = (...args: string[]): Fault['spoil'] => {
   return ({ container }) => void container.Cmd?.push(...args);
 };
@@ -264,6 +269,16 @@ const FAULTS: readonly Fault[] = [
   { what: 'swap without a limit', breaks: ['limit-swap'], spoil: onHost({ MemorySwap: -1 }) },
   { what: 'processes without a limit', breaks: ['limit-pids'], spoil: onHost({ PidsLimit: 0 }) },
   { what: 'processor time without a limit', breaks: ['limit-cpu'], spoil: onHost({ NanoCpus: 0 }) },
+  {
+    what: 'a host that may lock no memory',
+    breaks: ['locked-memory'],
+    of: 'host',
+    spoil: ({ container }) => {
+      container.Entrypoint = [...LOCKING];
+      const limits = container.HostConfig.Ulimits as { Name: string; Soft: number; Hard: number }[] | undefined;
+      for (const limit of limits ?? []) if (limit.Name === 'memlock') Object.assign(limit, { Soft: 0, Hard: 0 });
+    },
+  },
   { what: 'core dumps', breaks: ['core-limit'], spoil: onHost({ Ulimits: [] }) },
   {
     what: 'a container that always comes back',
@@ -355,6 +370,21 @@ async function withDummy(
 describe('a container that is made like the shipped one', () => {
   test.concurrent.each(['relay', 'gate', 'tor'] as const)('and is whole breaks no promise: %s', async (of) => {
     const red = await withDummy({ of, spoil: () => undefined }, ({ project }) => examined(project));
+    expect(red).toEqual(['stack-runs']);
+  });
+
+  test('and is whole has its keys locked: the host', async () => {
+    const spoil: Fault['spoil'] = ({ container }) => void (container.Entrypoint = [...LOCKING]);
+    const red = await withDummy({ of: 'host', spoil }, async ({ project }) => {
+      let told = await examined(project, '--no-probe');
+      // The program has only just been started.
+      await eventually(
+        'locked memory',
+        async () => !codesOf((told = await examined(project, '--no-probe')), 'red').includes('locked-memory'),
+        HEALTH_OUTPUT_LIMIT_MS,
+      );
+      return told;
+    });
     expect(red).toEqual(['stack-runs']);
   });
 

@@ -127,6 +127,13 @@ export const BREAKS: readonly Break[] = [
   ['services relay ulimits nofile', -1, 'service relay: files-unlimited: ulimits.nofile: -1'],
   ['services relay ulimits nproc', 9, 'service relay: ulimit-unknown: nproc: 9'],
   ['services relay ulimits memlock', -1, 'service relay: ulimit-unknown: memlock: -1'],
+  ['services host ulimits memlock', undefined, 'service host: keys-pageable: ulimits.memlock: nothing'],
+  [
+    'services client ulimits memlock',
+    { soft: 4096, hard: 4096 },
+    'service client: keys-pageable: ulimits.memlock: {"soft":4096,"hard":4096}',
+  ],
+  ['services redis ulimits memlock', 9, 'service redis: keys-pageable: ulimits.memlock: 9'],
   ['services relay restart', 'always', 'service relay: restart-unbounded: restart: always'],
   ['services relay restart', 'on-failure', 'service relay: restart-unbounded: restart: on-failure'],
   ['services relay restart', 'on-failure:6', 'service relay: restart-unbounded: restart: on-failure:6'],

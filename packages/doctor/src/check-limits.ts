@@ -105,14 +105,16 @@ export function swap({ containers, machine, engine }: Snapshot): Verdict {
 }
 
 export function lockedMemory({ containers }: Snapshot, plan: StackPlan): Verdict {
-  const withKeys = withPlan(containers, plan).filter(([{ running }, { keys }]) => running && keys !== undefined);
+  const withKeys = withPlan(containers, plan).filter(([{ running }, { holdsKeys }]) => running && holdsKeys === true);
   return verdictOf(
-    withKeys.flatMap(([{ name, processes }, { keys }]) =>
+    withKeys.flatMap(([{ name, processes }]) =>
       lookAt(name, processes, (all): readonly Look[] => {
         const lockedKib = Math.max(0, ...all.map((process) => process.lockedKib));
-        if (lockedKib > 0) return [right(`${name}: ${lockedKib} KiB are locked (VmLck)`)];
-        if (keys === 'locked') return [wrong(`${name}: nothing is locked (VmLck 0)`)];
-        return [unclear(`${name}: nothing is locked (VmLck 0), and this version does not promise it`)];
+        return [
+          lockedKib > 0
+            ? right(`${name}: ${lockedKib} KiB are locked (VmLck)`)
+            : wrong(`${name}: nothing is locked (VmLck 0)`),
+        ];
       }),
     ),
     'no program with keys is running',

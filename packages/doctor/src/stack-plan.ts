@@ -18,8 +18,8 @@ export interface ServicePlan {
   readonly sysctls: Readonly<Record<string, string>>;
   /** Comes and goes, and there may be several. */
   readonly isClient?: boolean;
-  /** It holds keys. `locked` promises that they lie in memory that is never paged out; `unlocked` promises nothing yet. */
-  readonly keys?: 'locked' | 'unlocked';
+  /** Of a room's members or of its onion: they lie in memory that is never paged out. */
+  readonly holdsKeys?: boolean;
 }
 
 interface VolumeUse {
@@ -118,7 +118,7 @@ const SHIPPED: StackPlan = {
       listens: [],
       names: 'inside',
       sysctls: {},
-      keys: 'unlocked',
+      holdsKeys: true,
     },
     client: {
       image: 'sotto-client',
@@ -130,7 +130,7 @@ const SHIPPED: StackPlan = {
       names: 'inside',
       sysctls: {},
       isClient: true,
-      keys: 'unlocked',
+      holdsKeys: true,
     },
     'host-client': {
       image: 'sotto-client',
@@ -142,7 +142,7 @@ const SHIPPED: StackPlan = {
       names: 'inside',
       sysctls: {},
       isClient: true,
-      keys: 'unlocked',
+      holdsKeys: true,
     },
   },
 };
