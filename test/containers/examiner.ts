@@ -4,7 +4,7 @@
 import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** Something that must be nowhere else: at least 8 bytes, in hex. */
+/** Something that must be nowhere else: at least 8 bytes, in hex. The examiner is given each byte inverted, so that it finds no copy of its own. */
 export interface Canary {
   readonly name: string;
   readonly hex: string;
@@ -60,7 +60,7 @@ const ENCODINGS: readonly (readonly [form: string, alphabet: string, bits: numbe
 
 /** The canary as it is and in each encoding, wherever it may begin within an encoded whole; each in one-byte and two-byte characters. */
 function needlesOf(canary: Canary): Needle[] {
-  const raw = Buffer.from(canary.hex, 'hex');
+  const raw = Buffer.from(Buffer.from(canary.hex, 'hex').map((byte) => byte ^ 0xff));
   const forms: [string, Buffer][] = [['as it is', raw]];
   for (const [form, alphabet, bits] of ENCODINGS) {
     for (const text of new Set(encodings(raw, alphabet, bits))) forms.push([form, Buffer.from(text, 'latin1')]);

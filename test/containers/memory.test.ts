@@ -3,6 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { join } from 'node:path';
 import { registrationOf } from '@sotto/client';
 import { decodeInvite, toHex } from '@sotto/protocol';
 import Docker from 'dockerode';
@@ -11,7 +12,7 @@ import { runCompose } from '../../scripts/compose.ts';
 import type { RoomClient } from '../../scripts/room-client.ts';
 import type { Canary, Findings } from './examiner.ts';
 import { printFigure } from './figure.ts';
-import { examineMemory, examineVolumes, NODE_IMAGE } from './side-container.ts';
+import { examineFolder, examineMemory, examineVolumes, NODE_IMAGE } from './side-container.ts';
 import { Stack } from './stack.ts';
 import type { Service } from './stack.ts';
 
@@ -75,12 +76,22 @@ async function converse(invite: string): Promise<Omit<Conversation, 'roomSecret'
   await bob.until((line) => line['text'] === fromAlice + last, MESSAGE_LIMIT_MS);
   await alice.until((line) => line['text'] === fromBob + last, MESSAGE_LIMIT_MS);
   const said = [
+    { name: "Alice's fingerprint", hex: fingerprintIn(bob, alice) },
+    { name: "Bob's fingerprint", hex: fingerprintIn(alice, bob) },
     textCanary("Alice's text", fromAlice),
     textCanary("Bob's text", fromBob),
     textCanary("Alice's name", alice.name),
     textCanary("Bob's name", bob.name),
   ];
   return { alice, bob, said };
+}
+
+/** What is known outside of a member's key: 8 bytes of its hash. */
+function fingerprintIn(listener: RoomClient, speaker: RoomClient): string {
+  const speakers = listener.messages().map((line) => line['from'] as { name: string; fingerprint: string });
+  const found = speakers.find(({ name }) => name === speaker.name)?.fingerprint;
+  if (found === undefined) throw new Error('not heard');
+  return found;
 }
 
 function randomText(): string {
@@ -110,11 +121,11 @@ function namesOf(canaries: readonly Canary[]): string[] {
 }
 
 /** Examines a container while its processes stand still, so that nothing moves from what was not read yet to what was. */
-async function examineStill(container: Docker.Container, what: string): Promise<Findings> {
+async function examineStill(container: Docker.Container, what: string, canaries = everything): Promise<Findings> {
   const { Id } = await container.inspect();
   await container.pause();
   try {
-    const findings = examineMemory(Id, everything);
+    const findings = examineMemory(Id, canaries);
     const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(0)} MiB`;
     const sum = (key: 'bytes' | 'resident'): number => findings.places.reduce((total, place) => total + place[key], 0);
     printFigure(
@@ -221,24 +232,81 @@ describe('what was said, by whom, and the secret of the room', () => {
   });
 });
 
-describe('at the end', () => {
+/** What a process that has forgotten the room still has to hold, so that finding nothing else means something. */
+const OWN_WORDS = {
+  relay: textCanary('its own settings', 'SOTTO_RELAY_SOCKET'),
+  redis: textCanary('its own settings', '--maxmemory-policy'),
+} as const;
+
+/** What is left of the room, of all that was said and who was there, in a process that goes on. */
+async function leftIn(service: keyof typeof OWN_WORDS, canaries: readonly Canary[]): Promise<string[]> {
+  const own = OWN_WORDS[service];
+  const findings = await examineStill(stack.container(service), service, [...canaries, own]);
+  expect(Object.keys(findings.found)).toContain(own.name);
+  return foundOf(canaries, findings);
+}
+
+describe('after a panic', () => {
+  test('the client is gone with all that it had, and the engine knows nothing of it any more', async () => {
+    const { alice, bob, said, roomSecret } = conversation;
+    const container = await stack.clientContainer(bob.name);
+    const names = [alice, bob].map(({ name }) => textCanary(name, name));
+    // The control: a client that runs was started with a name, and the engine keeps how.
+    expect(Object.keys((await examineEngine(names)).found).toSorted()).toEqual(
+      names.map(({ name }) => name).toSorted(),
+    );
+    bob.write({ cmd: 'panic' });
+    expect(await bob.ended).toBe(3);
+    await expect(container.inspect()).rejects.toMatchObject({ statusCode: 404 });
+    const left = Object.keys((await examineEngine([...names, ...said, ...roomSecret])).found);
+    expect(left.toSorted()).toEqual([alice.name, "Alice's name"].toSorted());
+  });
+
+  test('nothing of it is with relay, Redis or the gate, nor in a file of a volume', async () => {
+    const secret = [...conversation.said, ...conversation.roomSecret];
+    expect(await leftIn('relay', secret)).toEqual([]);
+    expect(await leftIn('redis', secret)).toEqual([]);
+    const gate = await examineStill(stack.container('gate'), 'gate');
+    expect(foundOf(secret, gate)).toEqual([]);
+    expect(Object.keys(gate.found)).toContain(ONION_KEY);
+    expect(Object.keys(examineVolumes(await volumes(), [...everything, AUTHORITY]).found)).toEqual([AUTHORITY.name]);
+  });
+
+  test('the others see no goodbye, only that somebody has fallen silent', () => {
+    const { alice, bob } = conversation;
+    const gone = alice.lines.filter((line) => line.type === 'member' && line['change'] !== 'arrived');
+    expect(gone.map((line) => (line['member'] as { name: string }).name)).not.toContain(bob.name);
+  });
+});
+
+describe('after the end of the room', () => {
   const ended: Service[] = [];
   afterAll(async () => {
     for (const service of ended.reverse()) await stack.start(service);
     if (ended.length > 0) await stack.inviteWithin();
   });
 
-  test('the clients are gone, the room is gone from Redis, and what both Tors have written says nothing of it', async () => {
-    const { alice, bob } = conversation;
-    const containers = await Promise.all([alice, bob].map((client) => stack.clientContainer(client.name)));
-    expect(await Promise.all([alice.quit(), bob.quit()])).toEqual([0, 0]);
-    for (const container of containers) await expect(container.inspect()).rejects.toMatchObject({ statusCode: 404 });
+  test('the last client ends, too, and neither relay nor Redis holds anything of what was said', async () => {
+    const { alice, said, roomSecret } = conversation;
+    const container = await stack.clientContainer(alice.name);
     expect(roomsInRedis()).toBe('1');
-    for (const service of ['host', 'tor', 'tor-client'] as const) {
+    ended.push('host');
+    await stack.container('host').stop();
+    expect(await alice.ended).toBe(1);
+    expect(alice.lines.at(-1)).toMatchObject({ type: 'state', state: 'closed', code: 'room-closed' });
+    await expect(container.inspect()).rejects.toMatchObject({ statusCode: 404 });
+    expect(roomsInRedis()).toBe('0');
+    const secret = [...said, ...roomSecret];
+    expect(await leftIn('relay', secret)).toEqual([]);
+    expect(await leftIn('redis', secret)).toEqual([]);
+    expect(Object.keys((await examineEngine(secret)).found)).toEqual([]);
+  });
+
+  test('what both Tors have written when they end says nothing of it', async () => {
+    for (const service of ['tor', 'tor-client'] as const) {
       ended.push(service);
       await stack.container(service).stop();
     }
-    expect(roomsInRedis()).toBe('0');
     // Tor writes its state when it ends.
     const findings = examineVolumes(await volumes(), [...everything, AUTHORITY]);
     expect(Object.keys(findings.found)).toEqual([AUTHORITY.name]);
@@ -252,6 +320,12 @@ async function everyContainer(): Promise<Docker.Container[]> {
   const clients = await stack.clientContainers();
   expect(clients).toHaveLength(2);
   return [...SERVICES.map((service) => stack.container(service)), ...clients];
+}
+
+/** Looks in what the engine itself keeps of containers: their settings, and logs if there were any. */
+async function examineEngine(canaries: readonly Canary[]): Promise<Findings> {
+  const { DockerRootDir } = (await docker.info()) as { readonly DockerRootDir: string };
+  return examineFolder(join(DockerRootDir, 'containers'), canaries);
 }
 
 async function volumes(): Promise<string[]> {

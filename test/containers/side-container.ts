@@ -26,10 +26,17 @@ export function runScript(
   return JSON.parse(result.stdout);
 }
 
+/** As the examiner takes them: what it is started with must not be what it finds. */
+function inverted(canaries: readonly Canary[]): string {
+  const invert = (hex: string): string =>
+    Buffer.from(Buffer.from(hex, 'hex').map((byte) => byte ^ 0xff)).toString('hex');
+  return JSON.stringify(canaries.map(({ name, hex }) => ({ name, hex: invert(hex) })));
+}
+
 /** Looks for canaries in all memory of a container, read as root from beside it. Fails if it cannot read all of it. */
 export function examineMemory(container: string, canaries: readonly Canary[]): Findings {
   const beside = ['--pid', `container:${container}`, '--user', '0', '--cap-add', 'SYS_PTRACE', '--network', 'none'];
-  const findings = runScript(beside, NODE_IMAGE, EXAMINER, [JSON.stringify(canaries)]) as Findings;
+  const findings = runScript(beside, NODE_IMAGE, EXAMINER, [inverted(canaries)]) as Findings;
   const unread = findings.places.some(({ bytes, resident }) => bytes < resident);
   if (unread || findings.places.every(({ resident }) => resident === 0)) {
     throw new Error(`the memory of ${container} could not be read: ${JSON.stringify(findings.places)}`);
@@ -41,7 +48,13 @@ export function examineMemory(container: string, canaries: readonly Canary[]): F
 export function examineVolumes(volumes: readonly string[], canaries: readonly Canary[]): Findings {
   const mounts = volumes.flatMap((volume) => ['-v', `${volume}:/volumes/${volume}:ro`]);
   const beside = [...mounts, '--user', '0', '--network', 'none'];
-  return runScript(beside, NODE_IMAGE, EXAMINER, [JSON.stringify(canaries), '/volumes']) as Findings;
+  return runScript(beside, NODE_IMAGE, EXAMINER, [inverted(canaries), '/volumes']) as Findings;
+}
+
+/** Looks for canaries in all files of a folder of the engine's machine, read as root. */
+export function examineFolder(folder: string, canaries: readonly Canary[]): Findings {
+  const beside = ['-v', `${folder}:/folder:ro`, '--user', '0', '--network', 'none'];
+  return runScript(beside, NODE_IMAGE, EXAMINER, [inverted(canaries), '/folder']) as Findings;
 }
 
 /** Counts each canary (a text) in the memory of every process of a container, in any form. */
