@@ -115,7 +115,7 @@ async function writeFixture(): Promise<void> {
   const probes = await probeNetworks(docker, { project, networks, containers, facts: snapshot.containers, signal });
   const whole: Snapshot = { ...snapshot, project: 'sotto', release: unseen('nothing has been released yet'), probes };
   const cut = JSON.parse(JSON.stringify(whole), (key, value: unknown) =>
-    key === 'imageIds' ? (value as string[]).map((id) => id.slice(0, DIGEST_CHARS)) : value,
+    key === 'imageLayers' ? (value as string[]).map((id) => id.slice(0, DIGEST_CHARS)) : value,
   ) as unknown;
   writeFileSync(FIXTURE, `${JSON.stringify(cut, null, 2)}\n`);
 }

@@ -19,6 +19,7 @@ import { makeBom } from '../../scripts/integrity/sbom.ts';
 import type { ImageContents, NpmBom } from '../../scripts/integrity/sbom.ts';
 import { readTar } from '../../scripts/integrity/tar.ts';
 import type { TarEntry } from '../../scripts/integrity/tar.ts';
+import { parseRelease } from '../../packages/doctor/src/release.ts';
 
 const digest = (digit: string): string => `sha256:${digit.repeat(64)}`;
 
@@ -120,6 +121,12 @@ describe('the list of released digests', () => {
   test('is read as it was written', () => {
     expect(parseBuild(`# a comment\n\n${renderBuild(release)}`)).toEqual(release);
     expect(differencesFromRelease(release, parseBuild(renderBuild(release)))).toEqual([]);
+  });
+
+  test('is read by the doctor as it was written, too', () => {
+    const written = renderBuild({ ...release, images: new Map([...release.images, ['relay linux/arm64', layers]]) });
+    const digests = layers.map((layer) => layer.digest);
+    expect(parseRelease(written)).toEqual({ version: '1.0.0', images: { 'sotto-relay': [digests, digests] } });
   });
 
   test('names what a rebuild has otherwise, base images first', () => {

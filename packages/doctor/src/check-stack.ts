@@ -3,7 +3,7 @@
 import { DESKTOP_HOLE, KNOWN_HOLES } from './known-holes.ts';
 import type { KnownHole } from './known-holes.ts';
 import type { ContainerFacts, EngineFacts, Snapshot } from './snapshot.ts';
-import { withPlan } from './stack-plan.ts';
+import { OWN_IMAGES, withPlan } from './stack-plan.ts';
 import type { StackPlan } from './stack-plan.ts';
 import { lookAt, right, unclear, verdictOf, verdictOfAll, wrong } from './verdict.ts';
 import type { Look, Verdict } from './verdict.ts';
@@ -50,10 +50,12 @@ function imageName(image: string): string {
 export function imageReleased({ containers, release }: Snapshot, plan: StackPlan): Verdict {
   return verdictOf(
     lookAt('images', release, ({ version, images }) =>
-      withPlan(containers, plan).map(([{ name, imageIds }, { image }]) => {
+      withPlan(containers, plan).map(([{ name, imageLayers }, { image }]) => {
+        if (!image.startsWith(OWN_IMAGES)) return right(`${name}: ${image} is none of Sotto's images`);
         const released = images[image];
         if (released === undefined) return unclear(`${name}: release ${version} does not say which ${image} it has`);
-        return imageIds.some((id) => released.includes(id))
+        if (imageLayers.length === 0) return unclear(`${name}: the engine does not say what its image consists of`);
+        return released.some((layers) => layers.join() === imageLayers.join())
           ? right(`${name}: as released in ${version}`)
           : wrong(`${name}: another ${image} than that of release ${version}`);
       }),

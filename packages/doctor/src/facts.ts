@@ -42,7 +42,7 @@ export function engineFacts({ info, version }: RawEngine): EngineFacts {
 }
 
 /** All of a container's facts that `inspect` tells; what has to be looked at elsewhere is not seen yet. */
-export function containerFacts(project: string, raw: RawContainer, imageDigests: readonly string[]): ContainerFacts {
+export function containerFacts(project: string, raw: RawContainer, imageLayers: readonly string[]): ContainerFacts {
   const { State: state, Config: config, HostConfig: host } = raw;
   const networks = Object.entries(raw.NetworkSettings.Networks ?? {});
   return {
@@ -52,7 +52,7 @@ export function containerFacts(project: string, raw: RawContainer, imageDigests:
     health: state.Health?.Status ?? 'none',
     healthOutputs: (state.Health?.Log ?? []).filter(({ Output }) => isOutput(Output ?? '')).length,
     image: config.Image ?? '',
-    imageIds: [...new Set([raw.Image, ...imageDigests])],
+    imageLayers,
     user: config.User ?? '',
     groups: host.GroupAdd ?? [],
     privileged: host.Privileged === true,

@@ -88,7 +88,7 @@ async function runsHere(containers: readonly RawContainer[]): Promise<boolean> {
 
 async function lookInto(docker: Docker, project: string, raw: RawContainer, isHere: boolean): Promise<ContainerFacts> {
   const container = docker.getContainer(raw.Id);
-  const facts = containerFacts(project, raw, await digestsOf(docker, raw.Image));
+  const facts = containerFacts(project, raw, await layersOf(docker, raw.Image));
   const [processes, listeners, tor] = await Promise.all([
     facts.running ? processesOf(container, raw.Id, isHere) : facts.processes,
     facts.running ? listenersOf(raw, isHere) : facts.listeners,
@@ -97,9 +97,9 @@ async function lookInto(docker: Docker, project: string, raw: RawContainer, isHe
   return { ...facts, processes, listeners, tor };
 }
 
-async function digestsOf(docker: Docker, image: string): Promise<string[]> {
+async function layersOf(docker: Docker, image: string): Promise<readonly string[]> {
   const inspected = await whileThere(docker.getImage(image).inspect());
-  return (inspected?.RepoDigests ?? []).map((digest) => digest.replace(/^.*@/, ''));
+  return inspected?.RootFS.Layers ?? [];
 }
 
 async function processesOf(

@@ -25,7 +25,7 @@ network; that tries two documentation addresses (198.51.100.1, 203.0.113.1) and 
   --project NAME   the stack that was started under this name (default: sotto; with the private test network: sotto-tornet)
   --json           one JSON object on standard output
   --no-probe       starts no container; the promises that it shows are then "cannot tell"
-  --release FILE   the images that were released: {"version":"0.1.0","images":{"sotto-relay":["sha256:..."]}} (default: docs/release.json)
+  --release FILE   what was released, as ./scripts/verify --digests prints it (default: docs/released-digests.txt)
   --help           this text
 
 Exit codes: 0 every promise is green, 1 one is red, 2 one cannot be told, or the doctor cannot look (its code is on standard error).

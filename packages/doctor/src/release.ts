@@ -1,13 +1,14 @@
-// Reads which images were released: {"version":"0.1.0","images":{"sotto-relay":["sha256:…"],…}}.
+// Reads which images were released: the list that `./scripts/verify --digests` writes, docs/INTEGRITY.md.
 
 import { readFile, stat } from 'node:fs/promises';
 import { DoctorError } from './errors.ts';
 import { RELEASE_BYTES_MAX } from './limits.ts';
 import { seen, unseen } from './snapshot.ts';
 import type { ReleaseFacts, Seen } from './snapshot.ts';
+import { OWN_IMAGES } from './stack-plan.ts';
 
 /** Where a release writes it, beside the shipped compose file. */
-export const RELEASE_FILE = 'docs/release.json';
+export const RELEASE_FILE = 'docs/released-digests.txt';
 const DIGEST = /^sha256:[0-9a-f]{64}$/;
 
 /**
@@ -32,26 +33,24 @@ async function readText(path: string, mayBeMissing: boolean): Promise<string | u
   }
 }
 
-/** @returns undefined if it has another form. */
+/**
+ * `image NAME PLATFORM LAYER=DIGEST…` for every image, `version V`, `commit C`, `base NAME DIGEST`; `#` begins a comment.
+ * @returns undefined if it has another form: a list that is half understood would say less than it seems to.
+ */
 export function parseRelease(text: string): ReleaseFacts | undefined {
-  const value = parseObject(text);
-  const images = value?.['images'];
-  const version = value?.['version'];
-  if (typeof version !== 'string' || typeof images !== 'object' || images === null) return undefined;
-  const entries = Object.entries(images as Record<string, unknown>);
-  const isWell = entries.every(
-    ([, digests]) => Array.isArray(digests) && digests.every((digest) => DIGEST.test(String(digest))),
-  );
-  return isWell && entries.length > 0
-    ? { version, images: Object.fromEntries(entries) as ReleaseFacts['images'] }
-    : undefined;
-}
-
-function parseObject(text: string): Readonly<Record<string, unknown>> | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null ? (value as Readonly<Record<string, unknown>>) : undefined;
-  } catch {
-    return undefined;
+  const images: Record<string, (readonly string[])[]> = {};
+  const said = new Map<string, string>();
+  for (const line of text.split('\n').map((each) => each.trim())) {
+    if (line === '' || line.startsWith('#')) continue;
+    const [kind = '', name = '', ...rest] = line.split(/ +/);
+    if ((kind === 'version' || kind === 'commit') && name !== '' && rest.length === 0) said.set(kind, name);
+    else if (kind === 'image' && rest.length > 1) {
+      const layers = rest.slice(1).map((layer) => layer.slice(layer.lastIndexOf('=') + 1));
+      if (!layers.every((digest) => DIGEST.test(digest))) return undefined;
+      (images[`${OWN_IMAGES}${name}`] ??= []).push(layers);
+    } else if (kind !== 'base' || !DIGEST.test(rest.join(' '))) return undefined;
   }
+  const version = said.get('version');
+  const isWhole = version !== undefined && said.has('commit') && Object.keys(images).length > 0;
+  return isWhole ? { version, images } : undefined;
 }

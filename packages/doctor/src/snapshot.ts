@@ -48,7 +48,8 @@ export interface ContainerFacts {
   /** Results of health checks that Docker keeps although they should have printed nothing. */
   readonly healthOutputs: number;
   readonly image: string;
-  readonly imageIds: readonly string[];
+  /** Digests of what the image consists of, before compression; empty if the engine has it no more. */
+  readonly imageLayers: readonly string[];
   readonly user: string;
   readonly groups: readonly string[];
   readonly privileged: boolean;
@@ -151,10 +152,11 @@ export interface StrangerFacts {
   readonly volumes: readonly string[];
 }
 
-/** Image name without its tag -> digests that it may have. */
+/** What ./scripts/verify says that a release consists of. */
 export interface ReleaseFacts {
   readonly version: string;
-  readonly images: Readonly<Record<string, readonly string[]>>;
+  /** Image name without its tag -> for each platform the digests of its layers, in their order. */
+  readonly images: Readonly<Record<string, readonly (readonly string[])[]>>;
 }
 
 /** What a container on one network could and could not reach. */

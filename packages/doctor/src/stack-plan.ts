@@ -2,6 +2,9 @@
 
 import type { ContainerFacts } from './snapshot.ts';
 
+/** What the names of Sotto's own images begin with. */
+export const OWN_IMAGES = 'sotto-';
+
 export interface ServicePlan {
   /** Image name without its tag. */
   readonly image: string;

@@ -39,7 +39,11 @@ const FAULTS: readonly (readonly [code: PromiseCode, what: string, breakIt: Brea
     (s) => void (of(s, 'relay').image = 'elsewhere/relay:1'),
   ],
   ['containers-known', 'a second relay', (s) => void s.containers.push({ ...of(s, 'relay'), name: 'relay-2' })],
-  ['image-released', 'an image that was not released', (s) => void (of(s, 'relay').imageIds = ['sha256:000000000000'])],
+  [
+    'image-released',
+    'an image that was not released',
+    (s) => void (of(s, 'relay').imageLayers = ['sha256:000000000000']),
+  ],
 
   ['networks-known', 'a network more', (s) => void s.networks.push({ ...network(s, 'state'), name: 'back-door' })],
   ['networks-internal', 'a network with a way out', (s) => void (network(s, 'state').internal = false)],

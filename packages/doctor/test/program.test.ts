@@ -78,31 +78,47 @@ describe('the program', () => {
 });
 
 describe('a release', () => {
-  const digest = `sha256:${'ab'.repeat(32)}`;
-  const good = JSON.stringify({ version: '0.1.0', images: { 'sotto-relay': [digest] } });
+  const [one, other] = ['ab', 'cd'].map((byte) => `sha256:${byte.repeat(32)}`);
+  const good = [
+    '# of a release',
+    'version 0.1.0',
+    'commit c0ffee',
+    `base node:24 ${one ?? ''}`,
+    `image relay linux/amd64 rootfs=${one ?? ''} code=${other ?? ''}`,
+    `image relay linux/arm64 rootfs=${other ?? ''} WORKDIR_/app=${one ?? ''}`,
+    '',
+  ].join('\n');
 
-  test('names the digests of each image', () => {
-    expect(parseRelease(good)).toEqual({ version: '0.1.0', images: { 'sotto-relay': [digest] } });
+  test('names the layers of each image, for every platform', () => {
+    expect(parseRelease(good)).toEqual({
+      version: '0.1.0',
+      images: {
+        'sotto-relay': [
+          [one, other],
+          [other, one],
+        ],
+      },
+    });
   });
 
   test.each([
-    '',
-    '[]',
-    'null',
-    '{"version":"0.1.0"}',
-    '{"version":1,"images":{"a":[]}}',
-    '{"version":"0.1.0","images":{}}',
-    '{"version":"0.1.0","images":{"sotto-relay":"sha256:ab"}}',
-    '{"version":"0.1.0","images":{"sotto-relay":["sha256:ab"]}}',
-  ])('of another form is refused: %s', (text) => expect(parseRelease(text)).toBeUndefined());
+    ['nothing', ''],
+    ['no image', good.replaceAll(/^image.*$/gm, '')],
+    ['no version', good.replace(/^version.*$/m, '')],
+    ['no commit', good.replace(/^commit.*$/m, '')],
+    ['an unknown word', `${good}images a b`],
+    ['an image without layers', `${good}image gate linux/amd64`],
+    ['a digest that is none', good.replaceAll(one ?? '', 'sha256:ab')],
+    ['the form of before', '{"version":"0.1.0","images":{"sotto-relay":["sha256:ab"]}}'],
+  ])('of another form is refused: %s', (_what, text) => expect(parseRelease(text)).toBeUndefined());
 
   test('need not be there yet, but one that was named must be, and must be well', async () => {
-    const missing = join(folder, 'missing.json');
+    const missing = join(folder, 'missing.txt');
     expect(await readRelease(undefined, missing)).toEqual({ seen: false, why: 'nothing has been released yet' });
     await expect(readRelease(missing, missing)).rejects.toThrow(
       expect.objectContaining({ code: 'release-unreadable' }),
     );
-    const file = join(folder, 'release.json');
+    const file = join(folder, 'release.txt');
     writeFileSync(file, good);
     expect(await readRelease(undefined, file)).toEqual({ seen: true, value: parseRelease(good) });
     writeFileSync(file, '{}');

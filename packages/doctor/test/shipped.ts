@@ -21,7 +21,7 @@ export function wholeStack(): Draft<Snapshot> {
   snapshot.engine.version = '28.5.2';
   snapshot.engine.runc = '1.3.3';
   const images = Object.fromEntries(
-    snapshot.containers.map(({ image, imageIds }) => [image.replace(/:.*$/, ''), imageIds]),
+    snapshot.containers.map(({ image, imageLayers }) => [image.replace(/:.*$/, ''), [imageLayers]]),
   );
   snapshot.release = seen({ version: '0.1.0', images });
   return snapshot;
