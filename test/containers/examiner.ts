@@ -214,11 +214,28 @@ function examineProcesses(search: Search): Place[] {
   });
 }
 
+/** What is gone by the time that it is looked at was not left behind. */
+function unlessGone<Value>(look: () => Value, otherwise: Value): Value {
+  try {
+    return look();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return otherwise;
+    throw error;
+  }
+}
+
+function filesIn(folder: string): string[] {
+  const entries = unlessGone(() => readdirSync(folder, { withFileTypes: true }), []);
+  return entries.flatMap((entry) => {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) return filesIn(path);
+    return entry.isFile() ? [path] : [];
+  });
+}
+
 function examineFiles(search: Search, folder: string): Place[] {
-  const entries = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
-  return entries.map((entry) => {
-    const path = join(entry.parentPath, entry.name);
-    const content = readFileSync(path);
+  return filesIn(folder).map((path) => {
+    const content = unlessGone(() => readFileSync(path), Buffer.alloc(0));
     search.begin(path);
     search.push(content);
     return { name: path, bytes: content.length, resident: content.length };
