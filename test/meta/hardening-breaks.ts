@@ -186,7 +186,7 @@ export const BREAKS: readonly Break[] = [
   ['services client networks', { probe: null }, 'service client: networks-differ: is on probe'],
   [
     'services client networks socks',
-    { ipv4_address: '203.0.113.9' },
+    { ipv4_address: '198.51.100.9' },
     'service client: network-use-unknown: socks.ipv4_address',
   ],
   ['services relay dns', ['198.51.100.53'], 'service relay: names-asked: dns: ["198.51.100.53"]'],
