@@ -18,7 +18,9 @@ export interface WallCounters {
 
 export type Identity = 'user' | 'root';
 
+/** Builds it, unless the images were brought over from another engine (scripts/on-engine). */
 export function buildLabImage(): void {
+  if (process.env['SOTTO_IMAGES_BROUGHT'] !== undefined) return;
   docker([
     'build',
     '--quiet',

@@ -19,13 +19,14 @@ import type { Machine, Network } from './machine.ts';
 import { CANARY_PORT, FIRST_END, isLeak, NETWORK_PROBES, planFor, SPOOFED_SOURCE } from './plan.ts';
 import type { Attempt, Place, ProbeId } from './plan.ts';
 import { docker, LAB_IMAGE, LAB_LABEL } from './side.ts';
-import { LeakTable } from './table.ts';
+import { LeakTable, renderReports } from './table.ts';
 
 const IDENTITIES = ['user', 'root'] as const;
 const SERVICES = ['relay', 'redis', 'host', 'gate', 'client', 'host-client'] as const;
 type Service = (typeof SERVICES)[number];
 const MESSAGE_LIMIT_MS = 60_000;
 
+const startedMs = performance.now();
 const stack = new Stack(inject('project'));
 const table = new LeakTable(
   [...SERVICES, 'anti-test'].flatMap((name) => IDENTITIES.map((identity) => `${name} ${identity}`)),
@@ -89,10 +90,10 @@ const cleanups: (() => Promise<void>)[] = [() => stack.dismiss()];
 
 afterAll(async () => {
   for (const clean of cleanups) await clean();
-  const text = table.render(`Leaks, engine ${engine}:`);
-  process.stdout.write(`\n${text}\n`);
+  const report = table.report(engine, (performance.now() - startedMs) / 60_000);
+  process.stdout.write(`\n${renderReports([report])}\n`);
   const file = process.env['SOTTO_LEAK_TABLE'];
-  if (file !== undefined) writeFileSync(file, text, { flag: 'a' });
+  if (file !== undefined) writeFileSync(file, `${JSON.stringify(report)}\n`, { flag: 'a' });
 });
 
 describe('on a network without walls', () => {

@@ -1,4 +1,4 @@
-// One table of what the lab found: probe x service, for one engine.
+// One table of what the lab found: probe x engine x service.
 
 import { PROBES } from './plan.ts';
 import type { ProbeId } from './plan.ts';
@@ -11,6 +11,15 @@ const NOTES = [
   'machine*: the machine’s end of the bridge answers frames made by hand with CAP_NET_RAW, which no service has. Nothing else does.',
 ].join('\n');
 const UNTRIED = '-';
+
+/** What one run of the lab found, on one engine. It is a line of JSON where several runs are collected. */
+export interface LeakReport {
+  readonly engine: string;
+  readonly minutes: number;
+  readonly columns: readonly string[];
+  /** By `probe column`. */
+  readonly cells: Readonly<Record<string, Cell>>;
+}
 
 /** Cells by probe and column; a cell that has once been bad stays bad. */
 export class LeakTable {
@@ -28,20 +37,29 @@ export class LeakTable {
     if (before !== 'LEAK' && before !== 'MISSED') this.#cells.set(key, cell);
   }
 
-  render(title: string): string {
-    const columns = this.#columns;
-    const rows = (Object.keys(PROBES) as ProbeId[]).map((probe) => [
-      `${probe} ${PROBES[probe]}`,
-      ...columns.map((column) => this.#cells.get(`${probe} ${column}`) ?? UNTRIED),
-    ]);
-    const table = [['', ...columns], ...rows];
-    const widths = table[0]?.map((_, index) => Math.max(...table.map((row) => row[index]?.length ?? 0))) ?? [];
-    const lines = table.map((row) =>
-      row
-        .map((cell, index) => cell.padEnd(widths[index] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    );
-    return `${title}\n${lines.join('\n')}\n${NOTES}\n`;
+  report(engine: string, minutes: number): LeakReport {
+    return { engine, minutes, columns: this.#columns, cells: Object.fromEntries(this.#cells) };
   }
+}
+
+/** The reports of all engines as one table, a row for each probe and engine. */
+export function renderReports(reports: readonly LeakReport[]): string {
+  const columns = reports[0]?.columns ?? [];
+  const rows = (Object.keys(PROBES) as ProbeId[]).flatMap((probe) =>
+    reports.map(({ engine, cells }, index) => [
+      index === 0 ? `${probe} ${PROBES[probe]}` : '',
+      engine,
+      ...columns.map((column) => cells[`${probe} ${column}`] ?? UNTRIED),
+    ]),
+  );
+  const table = [['Leaks', 'engine', ...columns], ...rows];
+  const widths = table[0]?.map((_, index) => Math.max(...table.map((row) => row[index]?.length ?? 0))) ?? [];
+  const lines = table.map((row) =>
+    row
+      .map((cell, index) => cell.padEnd(widths[index] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
+  const times = reports.map(({ engine, minutes }) => `engine ${engine}: ${minutes.toFixed(1)} min`);
+  return `${lines.join('\n')}\n${NOTES}\n${times.join('; ')}\n`;
 }
