@@ -317,12 +317,14 @@ test('the rule on the way out drops and counts: the same rule before the world l
   const place: Place = { networks: [], own: [], wanted: [], namesStayHere: true };
   const attempts = await lab.probe(lab.victim, 'user', '10007:10007', planFor({ addresses: [], networks: [] }, place));
   const counted = JSON.parse(await wall.ask()) as WallCounters;
+  // Before the rule is gone: an engine's resolver sends again what was dropped, and then gets through.
+  const heard = lab.worldHeard.slice(heardBefore);
   await wall.end();
   const through = attempts.filter(
     ({ probe, outcome }) => ['L1', 'L2', 'L3', 'L4', 'L9'].includes(probe) && outcome === 'reached',
   );
   expect(through.filter(({ what }) => !what.startsWith('address '))).toEqual([]);
-  expect(lab.worldHeard.slice(heardBefore).filter((line) => /^(udp|dns)/.test(line))).toEqual([]);
+  expect(heard.filter((line) => /^(udp|dns)/.test(line))).toEqual([]);
   expect(counted.documentation).toBeGreaterThan(5);
   expect(counted.names).toBeGreaterThan(0);
 });
