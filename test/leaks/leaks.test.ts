@@ -21,7 +21,7 @@ import type { Attempt, Place, ProbeId } from './plan.ts';
 import { docker, LAB_IMAGE, LAB_LABEL } from './side.ts';
 import { LeakTable, renderReports } from './table.ts';
 
-const IDENTITIES = ['user', 'root'] as const;
+const IDENTITIES = ['user', 'filtered', 'root'] as const;
 const SERVICES = ['relay', 'redis', 'host', 'gate', 'client', 'host-client'] as const;
 type Service = (typeof SERVICES)[number];
 const MESSAGE_LIMIT_MS = 60_000;
@@ -139,9 +139,9 @@ function isAllowed(probe: ProbeId, attempts: readonly Attempt[]): boolean {
   return attempts.some((attempt) => attempt.probe === probe && attempt.outcome !== 'not-allowed');
 }
 
-/** Caught: everything that the kernel lets this identity try was seen. Only frames made by hand may be forbidden altogether, to a user. */
+/** Caught: everything that the kernel lets this identity try was seen. Only frames made by hand may be forbidden altogether, but to root. */
 function isCaught(probe: ProbeId, attempts: readonly Attempt[], identity: Identity): boolean {
-  if (!isAllowed(probe, attempts)) return probe === 'L11' && identity === 'user';
+  if (!isAllowed(probe, attempts)) return probe === 'L11' && identity !== 'root';
   return unseen(probe, attempts).length === 0;
 }
 
@@ -173,6 +173,7 @@ async function probeFrom(service: Service, identity: Identity): Promise<void> {
     ...(after.documentation > before.documentation ? (['L1', 'L2', 'L5'] as const) : []),
     ...(after.metadata > before.metadata ? (['L7'] as const) : []),
     ...(after.names > before.names ? (['L3', 'L4'] as const) : []),
+    ...(after.spoofed > before.spoofed && identity !== 'root' ? (['L11'] as const) : []),
   ];
   for (const probe of NETWORK_PROBES) {
     const leaked = dropped.includes(probe) || leaks.some((leak) => leak.probe === probe) || !place.namesStayHere;
@@ -191,7 +192,8 @@ async function probeFrom(service: Service, identity: Identity): Promise<void> {
 
 /**
  * The machine's own end of a bridge answers frames made by hand (an IPv6 link-local echo; an IPv4 packet for one of its addresses), on
- * engines without `isolated` gateways. Making them takes CAP_NET_RAW, which no service has: as the service's user it is refused.
+ * every engine that was tried (adr/0010). Making them takes CAP_NET_RAW, which no service has, and a packet socket, which the profile of
+ * system calls refuses to every service, whoever asks.
  */
 function isByHand(probe: ProbeId, identity: Identity): boolean {
   return identity === 'root' && (probe === 'L9' || probe === 'L11');

@@ -7,8 +7,10 @@ export type Cell = 'held' | 'LEAK' | 'machine*' | 'caught' | 'MISSED' | 'not all
 
 const NOTES = [
   'held: tried, nothing got out or was reached. caught: the same probe, seen on a network without walls. -: not a probe of that column.',
-  'not allowed: the kernel refuses the means to the service’s user, who has no capability at all (L11 wants CAP_NET_RAW).',
-  'machine*: the machine’s end of the bridge answers frames made by hand with CAP_NET_RAW, which no service has. Nothing else does.',
+  'user: the service’s own. filtered: root with CAP_NET_RAW and CAP_NET_ADMIN under the service’s profile of system calls, the most that a',
+  'program in it could become. root: the same without the profile, from beside the service, which only the machine’s root can be.',
+  'not allowed: the kernel refuses the means (L11 wants CAP_NET_RAW, which no user has, and a packet socket, which the profile refuses).',
+  'machine*: the machine’s end of the bridge answers frames made by hand: by the machine’s root alone (adr/0010). Nothing else does.',
 ].join('\n');
 const UNTRIED = '-';
 
