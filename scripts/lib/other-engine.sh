@@ -59,8 +59,11 @@ other_engine_start() { # other_engine_start GENERATION
   local programs started=$SECONDS
   programs="$(other_engine_programs "$1")"
   mkdir -p "$SOTTO_STATE"
+  other_engine_sweep
   OTHER_ENGINE_RUN="$(mktemp -d "/run/sotto-engine-$1.XXXXXX")"
   OTHER_ENGINE_DATA="$(mktemp -d "$SOTTO_STATE/engine-$1.XXXXXX")"
+  echo $$ >"$OTHER_ENGINE_RUN/owner"
+  echo $$ >"$OTHER_ENGINE_DATA/owner"
   OTHER_ENGINE_HOST="unix://$OTHER_ENGINE_RUN/docker.sock"
   # Sessions of their own: Ctrl-C is for this script, which ends them; and they end with it, however it ends.
   setsid setpriv --pdeathsig TERM unshare --net sleep infinity </dev/null >/dev/null 2>&1 &
@@ -123,15 +126,28 @@ other_engine_bring_images() {
 }
 
 other_engine_stop() {
-  local mounted
   other_engine_end "$OTHER_ENGINE_PID"
   other_engine_end "$OTHER_ENGINE_SINK_PID"
-  awk -v run="$OTHER_ENGINE_RUN/" -v data="$OTHER_ENGINE_DATA/" \
-    'run != "/" && (index($2, run) == 1 || index($2, data) == 1) { print $2 }' /proc/mounts | sort -r |
+  other_engine_remove "$OTHER_ENGINE_RUN"
+  other_engine_remove "$OTHER_ENGINE_DATA"
+}
+
+# What runs left behind that were killed: their engines ended with them, their files did not.
+other_engine_sweep() {
+  local directory owner
+  for directory in /run/sotto-engine-*.* "$SOTTO_STATE"/engine-*.*; do
+    owner="$(cat "$directory/owner" 2>/dev/null || true)"
+    if [ -n "$owner" ] && ! kill -0 "$owner" 2>/dev/null; then other_engine_remove "$directory"; fi
+  done
+}
+
+other_engine_remove() { # other_engine_remove DIRECTORY
+  local mounted
+  [ -n "$1" ] || return 0
+  awk -v under="$1/" 'index($2, under) == 1 { print $2 }' /proc/mounts | sort -r |
     while read -r mounted; do umount --lazy "$mounted" || true; done
   # Never across a mount: what could not be unmounted stays.
-  if [ -n "$OTHER_ENGINE_RUN" ]; then rm -rf --one-file-system "$OTHER_ENGINE_RUN"; fi
-  if [ -n "$OTHER_ENGINE_DATA" ]; then rm -rf --one-file-system "$OTHER_ENGINE_DATA"; fi
+  rm -rf --one-file-system "$1"
 }
 
 # Only a child of this shell: its pid is nobody else's as long as it has not been waited for.
