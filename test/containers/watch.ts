@@ -21,7 +21,7 @@ export class Watch {
   /** From now on; the networks of the project must be there, its containers need not. */
   static async over(project: string, what: string): Promise<Watch> {
     buildLabImage();
-    const { networks } = examine(STACK_NETWORKS.map((name) => `${project}_${name}`));
+    const { networks } = await examine(STACK_NETWORKS.map((name) => `${project}_${name}`));
     return new Watch(what, networks, await Capture.onBridges(randomBytes(4).toString('hex'), networks));
   }
 

@@ -114,7 +114,7 @@ export class Lab {
     const still = ['--detach', '--init', '--log-driver', 'none', ...label, ...sysctl, '--entrypoint', 'sleep'];
     const onNetwork = ['--network', this.network];
     docker(['run', ...still, ...onNetwork, '--network-alias', 'tor-client', '--name', holder, LAB_IMAGE, 'infinity']);
-    const { networks } = examine([this.network]);
+    const { networks } = await examine([this.network]);
     await this.ownBridges([...stack.networks, ...networks]);
     const nameServer = networks[0]?.members.get(holder);
     if (nameServer === undefined) throw new Error('the world has no address');

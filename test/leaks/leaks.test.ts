@@ -54,7 +54,7 @@ beforeAll(async () => {
     throw new Error('clients');
   await stack.joinAsHost('moderator');
   talkers = [alice, bob];
-  machine = examine(STACK_NETWORKS.map((name) => `${stack.project}_${name}`));
+  machine = await examine(STACK_NETWORKS.map((name) => `${stack.project}_${name}`));
   await lab.openWorld(machine);
   bridges = await Capture.onBridges(lab.id, machine.networks);
   cleanups.splice(1, 0, () => bridges.end());
@@ -98,7 +98,7 @@ afterAll(async () => {
 
 describe('on a network without walls', () => {
   test.each(IDENTITIES)('every probe is caught (%s)', async (identity) => {
-    const [open] = examine([lab.network]).networks;
+    const [open] = (await examine([lab.network])).networks;
     if (open === undefined) throw new Error('no open network');
     const own = [open.members.get(lab.victim) ?? ''];
     const place: Place = { networks: [open], own, wanted: [], namesStayHere: true };
