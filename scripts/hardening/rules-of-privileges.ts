@@ -87,6 +87,18 @@ const confinementOff: Rule<Service> = {
   against: ({ tree }) => textsAt(tree, 'security_opt').filter((option) => CONFINEMENT_OFF.test(option)),
 };
 
+const filterMissing: Rule<Service> = {
+  code: 'filter-missing',
+  cis: '5.22',
+  promise: 'system calls are filtered by a profile of this repository, which is stricter than the engine’s',
+  next: HARDENING,
+  against: ({ tree }) =>
+    unless(
+      textsAt(tree, 'security_opt').some((option) => /^seccomp[:=]/.test(option)),
+      `security_opt: ${show(tree['security_opt'])}`,
+    ),
+};
+
 const securityOptionUnknown: Rule<Service> = {
   code: 'security-option-unknown',
   promise: 'every security option is one that is known here',
@@ -217,6 +229,7 @@ export const PRIVILEGE_RULES: readonly Rule<Service>[] = [
   capabilitiesKept,
   privilegesGained,
   confinementOff,
+  filterMissing,
   securityOptionUnknown,
   userMissing,
   userRoot,

@@ -200,18 +200,58 @@ function readSome(memory: number, buffer: Buffer, length: number, at: number): n
 
 function examineProcesses(search: Search): Place[] {
   const pids = readdirSync('/proc').filter((name) => /^[0-9]+$/.test(name) && Number(name) !== process.pid);
-  return pids.map((pid) => {
-    const name = readlinkSync(`/proc/${pid}/exe`);
-    const [memory, pagemap] = [openSync(`/proc/${pid}/mem`, 'r'), openSync(`/proc/${pid}/pagemap`, 'r')];
-    let [bytes, resident] = [0, 0];
+  // They stand still while they are read: what the collector of a live one gives back meanwhile could not be told from what cannot be read.
+  for (const pid of pids) signal(pid, 'SIGSTOP');
+  try {
+    return pids.map((pid) => examineProcess(search, pid)).filter((place) => place !== undefined);
+  } finally {
+    for (const pid of pids) signal(pid, 'SIGCONT');
+  }
+}
+
+/** To one that may have ended meanwhile. Process 1 of the container takes neither signal, and does nothing but wait. */
+function signal(pid: string, name: 'SIGSTOP' | 'SIGCONT'): void {
+  try {
+    process.kill(Number(pid), name);
+  } catch (error) {
+    if ((error as { readonly code?: unknown }).code !== 'ESRCH') throw error;
+  }
+}
+
+/** @returns undefined if it has ended meanwhile, as health checks do all the time; what was found in it until then counts. */
+function examineProcess(search: Search, pid: string): Place | undefined {
+  try {
+    const place = readProcess(search, pid);
+    return hasEnded(pid) ? undefined : place;
+  } catch (error) {
+    if (hasEnded(pid)) return undefined;
+    throw error;
+  }
+}
+
+function hasEnded(pid: string): boolean {
+  try {
+    readlinkSync(`/proc/${pid}/exe`);
+    return false;
+  } catch (error) {
+    return (error as { readonly code?: unknown }).code === 'ENOENT';
+  }
+}
+
+function readProcess(search: Search, pid: string): Place {
+  const name = readlinkSync(`/proc/${pid}/exe`);
+  const [memory, pagemap] = [openSync(`/proc/${pid}/mem`, 'r'), openSync(`/proc/${pid}/pagemap`, 'r')];
+  let [bytes, resident] = [0, 0];
+  try {
     for (const region of residentRegions(pid)) {
       resident += region.residentBytes;
       for (const run of presentRuns(pagemap, region)) bytes += pour(search, name, memory, run);
     }
+  } finally {
     closeSync(memory);
     closeSync(pagemap);
-    return { name, bytes, resident };
-  });
+  }
+  return { name, bytes, resident };
 }
 
 /** What is gone by the time that it is looked at was not left behind. */

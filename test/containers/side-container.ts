@@ -6,7 +6,8 @@ import type { Canary, Findings } from './examiner.ts';
 
 /** The base image of our own images, by the name in .env. */
 export const NODE_IMAGE: string = /^NODE_IMAGE=(.+)$/m.exec(readFileSync('.env', 'utf8'))?.[1] ?? '';
-export const VERSION: string = /^SOTTO_VERSION=(.+)$/m.exec(readFileSync('.env', 'utf8'))?.[1] ?? '';
+export const VERSION: string =
+  process.env['SOTTO_VERSION'] ?? /^SOTTO_VERSION=(.+)$/m.exec(readFileSync('.env', 'utf8'))?.[1] ?? '';
 
 const EXAMINER: string = readFileSync('test/containers/examiner.ts', 'utf8');
 const NODE: readonly string[] = ['--entrypoint', '/usr/local/bin/node'];

@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { spawnSync } from 'node:child_process';
 import { afterAll, expect, test } from 'vitest';
 import { removeProject, runCompose } from '../../scripts/compose.ts';
+import { Watch } from './watch.ts';
 
 const project = `sotto-test-${randomBytes(4).toString('hex')}`;
 afterAll(() => removeProject(project));
@@ -21,10 +22,13 @@ function remaining(): string[] {
   ].sort();
 }
 
-test('./scripts/stop leaves only the guards of both Tors', () => {
+test('./scripts/stop leaves only the guards of both Tors', async () => {
+  expect(runCompose(project, ['create', '--no-build', 'gate', 'tor', 'relay']).code).toBe(0);
+  const watch = await Watch.over(project, 'a stack’s end');
   expect(runCompose(project, ['up', '--detach', '--no-build', 'gate', 'tor', 'relay']).code).toBe(0);
   expect(remaining().length).toBeGreaterThan(8);
   const stopped = spawnSync('bash', ['scripts/stop', '--project', project], { encoding: 'utf8' });
   expect(stopped.status).toBe(0);
   expect(remaining()).toEqual([`${project}_tor-client-guards`, `${project}_tor-guards`]);
+  await watch.end();
 });

@@ -16,9 +16,16 @@ export interface WallCounters {
   readonly names: number;
 }
 
-export type Identity = 'user' | 'root';
+/**
+ * Who probes: the service's user; `filtered`: root with raw-network rights under the service's own profile of system calls, which is the
+ * most that a program in the service could become; `root`: the same without that profile, from beside the service.
+ */
+export type Identity = 'user' | 'filtered' | 'root';
+const PROFILE = 'seccomp/sotto.json';
 
+/** Builds it, unless the images were brought over from another engine (scripts/on-engine). */
 export function buildLabImage(): void {
+  if (process.env['SOTTO_IMAGES_BROUGHT'] !== undefined) return;
   docker([
     'build',
     '--quiet',
@@ -107,7 +114,7 @@ export class Lab {
     const still = ['--detach', '--init', '--log-driver', 'none', ...label, ...sysctl, '--entrypoint', 'sleep'];
     const onNetwork = ['--network', this.network];
     docker(['run', ...still, ...onNetwork, '--network-alias', 'tor-client', '--name', holder, LAB_IMAGE, 'infinity']);
-    const { networks } = examine([this.network]);
+    const { networks } = await examine([this.network]);
     await this.ownBridges([...stack.networks, ...networks]);
     const nameServer = networks[0]?.members.get(holder);
     if (nameServer === undefined) throw new Error('the world has no address');
@@ -138,11 +145,15 @@ export class Lab {
 
   /** Runs the plan in the network namespace of a container. */
   async probe(container: string, identity: Identity, user: string, plan: Plan): Promise<Attempt[]> {
-    const rights =
-      identity === 'root'
-        ? ['--user', '0', '--cap-add', 'NET_RAW', '--cap-add', 'NET_ADMIN']
-        : ['--user', user, '--cap-drop', 'ALL', '--security-opt', 'no-new-privileges'];
-    const args = runArgs(this.id, ['--network', `container:${container}`, '--read-only', ...rights], ['/lab/probe.py']);
+    const asRoot = ['--user', '0', '--cap-add', 'NET_RAW', '--cap-add', 'NET_ADMIN'];
+    const confined = ['--security-opt', 'no-new-privileges', '--security-opt', `seccomp=${PROFILE}`];
+    const rights = {
+      user: ['--user', user, '--cap-drop', 'ALL', ...confined],
+      filtered: [...asRoot, ...confined],
+      root: asRoot,
+    };
+    const place = ['--network', `container:${container}`, '--read-only', ...rights[identity]];
+    const args = runArgs(this.id, place, ['/lab/probe.py']);
     return JSON.parse(await dockerAsync(args, JSON.stringify(plan))) as Attempt[];
   }
 

@@ -1,6 +1,6 @@
 // What the lab has to know about the machine and the stack before it probes: addresses, subnets, bridges, who is who.
 
-import { docker, LAB_IMAGE } from './side.ts';
+import { docker, LabProgram } from './side.ts';
 
 export interface Network {
   readonly name: string;
@@ -34,10 +34,10 @@ interface NetworkReport {
 }
 
 /** The machine, and the networks whose names match. */
-export function examine(networkNames: readonly string[]): Machine {
-  const links = JSON.parse(
-    docker(['run', '--rm', '--log-driver', 'none', '--network', 'host', '--entrypoint', 'ip', LAB_IMAGE, '-j', 'addr']),
-  ) as LinkReport[];
+export async function examine(networkNames: readonly string[]): Promise<Machine> {
+  const teller = new LabProgram('links', ['--network', 'host', '--cap-drop', 'ALL'], ['/lab/links.py']);
+  const links = JSON.parse(await teller.line(0)) as LinkReport[];
+  await teller.end();
   const reports = JSON.parse(docker(['network', 'inspect', ...networkNames])) as NetworkReport[];
   const addresses = links
     .filter((link) => link.ifname !== 'lo')

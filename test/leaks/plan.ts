@@ -29,20 +29,25 @@ export const NETWORK_PROBES: readonly ProbeId[] = [
 
 /** Where every name of the lab starts, so that the machine's rule knows it. */
 const NAME_LABEL = 'sottoleakprobe1';
-/** Addresses of this run alone, so that nobody else's packets on this machine are taken for ours: two ends, a name server, a source. */
-const [LAST_A = 0, LAST_B = 0] = [...randomBytes(2)].map((byte) => 100 + (byte % 50));
-const FIRST_END = `198.51.100.${LAST_A}`;
-const SECOND_END = `203.0.113.${LAST_B}`;
-const NAME_SERVER = `198.51.100.${LAST_A + 50}`;
+/**
+ * One documentation range (RFC 5737), a quarter for each use: two ends, a name server, a source that is not ours. Only this one: package
+ * registries of some machines are at addresses of another, and the lab's rule drops the whole range on the way out.
+ */
+const RANGE = '198.51.100.0/24';
+/** Addresses of this run alone, so that nobody else's packets on this machine are taken for ours. */
+const inQuarter = (index: number): string => hostOf(RANGE, index * 64 + 10 + ((randomBytes(1)[0] ?? 0) % 50));
+const FIRST_END = inQuarter(0);
+const SECOND_END = inQuarter(1);
+const NAME_SERVER = inQuarter(2);
 const V6_END = `2001:db8::${randomBytes(2).readUInt16BE(0).toString(16)}:1`;
-export const SPOOFED_SOURCE = `203.0.113.${LAST_B + 50}`;
+export const SPOOFED_SOURCE: string = inQuarter(3);
 export const OWN_ADDRESSES: { readonly v4: readonly string[]; readonly v6: string; readonly spoofed: string } = {
   v4: [FIRST_END, SECOND_END, NAME_SERVER],
   v6: V6_END,
   spoofed: SPOOFED_SOURCE,
 };
 export { FIRST_END };
-export const DOCUMENTATION: readonly string[] = ['198.51.100.0/24', '203.0.113.0/24', '2001:db8::/32'];
+export const DOCUMENTATION: readonly string[] = [RANGE, '2001:db8::/32'];
 const METADATA = '169.254.169.254';
 const MACHINE_PORTS = [22, 2375, 2376, 3128, 8080, 9050, 9051];
 const CONTAINER_PORTS = [22, 80, 5000, 6379, 7000, 8080, 9050, 9051];

@@ -18,6 +18,9 @@ export const tmpfs = (o: string): Tree => ({ type: 'tmpfs', device: 'tmpfs', o }
 
 const BIND_IN_DISGUISE: Tree = { type: 'none', device: '/srv', o: 'bind,uid=10004,gid=10104' };
 
+/** The profile that every service has. */
+const FILTER = 'seccomp:seccomp/sotto.json';
+
 export const BREAKS: readonly Break[] = [
   ['include', ['other.yml'], 'stack: section-unknown: include'],
   ['secrets', { key: { file: './key' } }, 'stack: section-unknown: secrets'],
@@ -58,13 +61,13 @@ export const BREAKS: readonly Break[] = [
   ['services tor cap_drop', ['NET_RAW'], 'service tor: capabilities-kept: cap_drop: ["NET_RAW"]'],
   [
     'services tor security_opt',
-    ['no-new-privileges:false'],
-    'service tor: privileges-gained: security_opt: ["no-new-privileges:false"]',
+    ['no-new-privileges:false', FILTER],
+    `service tor: privileges-gained: security_opt: ["no-new-privileges:false","${FILTER}"]`,
   ],
   [
     'services tor security_opt',
-    ['no-new-privileges:true', 'no-new-privileges:false'],
-    'service tor: privileges-gained: security_opt: ["no-new-privileges:true","no-new-privileges:false"]',
+    ['no-new-privileges:true', 'no-new-privileges:false', FILTER],
+    `service tor: privileges-gained: security_opt: ["no-new-privileges:true","no-new-privileges:false","${FILTER}"]`,
   ],
   [
     'services tor security_opt',
@@ -73,18 +76,23 @@ export const BREAKS: readonly Break[] = [
   ],
   [
     'services tor security_opt',
-    ['no-new-privileges:true', 'apparmor=unconfined'],
+    ['no-new-privileges:true', FILTER, 'apparmor=unconfined'],
     'service tor: confinement-off: apparmor=unconfined',
   ],
   [
     'services tor security_opt',
-    ['no-new-privileges:true', 'label=disable'],
+    ['no-new-privileges:true', FILTER, 'label=disable'],
     'service tor: confinement-off: label=disable',
   ],
   [
     'services tor security_opt',
     ['no-new-privileges:true', 'seccomp=/etc/all.json'],
     'service tor: security-option-unknown: seccomp=/etc/all.json',
+  ],
+  [
+    'services tor security_opt',
+    ['no-new-privileges:true'],
+    'service tor: filter-missing: security_opt: ["no-new-privileges:true"]',
   ],
   ['services redis user', undefined, 'service redis: user-missing: user: nothing'],
   ['services redis user', 'redis', 'service redis: user-missing: user: redis'],
@@ -193,7 +201,7 @@ export const BREAKS: readonly Break[] = [
   ['services client networks', { probe: null }, 'service client: networks-differ: is on probe'],
   [
     'services client networks socks',
-    { ipv4_address: '203.0.113.9' },
+    { ipv4_address: '198.51.100.9' },
     'service client: network-use-unknown: socks.ipv4_address',
   ],
   ['services relay dns', ['198.51.100.53'], 'service relay: names-asked: dns: ["198.51.100.53"]'],

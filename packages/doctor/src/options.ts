@@ -20,7 +20,7 @@ export const HELP = `Usage: ./scripts/doctor [--project NAME] [--json] [--no-pro
 Looks at a running stack of Sotto from outside and says of each promise whether it holds, with its evidence: green, red, or that it
 cannot tell. It changes nothing: it asks the Docker engine, reads /proc of this machine if the engine runs on it, and asks Tor for its
 version. To see for itself that nothing gets out, it starts a container of one of Sotto's own images for a few seconds on each internal
-network; that tries two documentation addresses (198.51.100.1, 203.0.113.1) and the network's gateway, and is removed again.
+network; that tries two documentation addresses (198.51.100.1, 198.51.100.129) and the network's gateway, and is removed again.
 
   --project NAME   the stack that was started under this name (default: sotto; with the private test network: sotto-tornet)
   --json           one JSON object on standard output

@@ -21,7 +21,7 @@ import { seen, unseen } from './snapshot.ts';
 import type { ContainerFacts, ProbeFacts, Seen } from './snapshot.ts';
 
 /** Nobody's: RFC 5737. */
-const OUTSIDE = ['198.51.100.1', '203.0.113.1'];
+const OUTSIDE = ['198.51.100.1', '198.51.100.129'];
 /** Services whose image has Node, the smallest first. */
 const NODE_SERVICES = ['gate', 'relay', 'host', 'client', 'host-client'];
 const NODE = '/usr/local/bin/node';

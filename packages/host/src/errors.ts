@@ -7,6 +7,7 @@ export const HOST_CODES = {
   'rooms-full': 'the relay holds as many rooms as it may: end one, then start again',
   'room-refused': 'the relay refused the room: update all images to one version',
   'tor-too-old': 'this Tor is older than Sotto allows: rebuild the images',
+  'tor-unprotected': 'this Tor is not set up as Sotto ships it: restore its torrc; ./scripts/doctor names the setting',
   'relay-unreachable': 'the relay does not answer: look at docker compose ps',
 } as const;
 export type HostCode = keyof typeof HOST_CODES;

@@ -194,8 +194,8 @@ export class RoomHosting {
         return await openOnionControl({ ...address, onStage });
       } catch (error) {
         if (!(error instanceof TorError)) throw error;
-        if (error.code === 'tor-too-old') {
-          this.#step({ type: 'room-refused', code: 'tor-too-old' });
+        if (error.code === 'tor-too-old' || error.code === 'tor-unprotected') {
+          this.#step({ type: 'room-refused', code: error.code });
           return undefined;
         }
         if (!told && performance.now() - startedMs > PATIENCE_MS) {

@@ -29,6 +29,7 @@ type GateStage = Awaited<ReturnType<GateClient['bootstrap']>>;
 /** Nothing that is tried again makes these good. */
 const FINAL: ReadonlySet<TorErrorCode> = new Set<TorErrorCode>([
   'tor-too-old',
+  'tor-unprotected',
   'onion-address',
   'onion-address-refused',
   'onion-client-auth-wrong',
@@ -43,6 +44,7 @@ const FINAL: ReadonlySet<TorErrorCode> = new Set<TorErrorCode>([
 const CHECK_GATE = 'check that the gate service is running';
 const NEXT_STEPS: Partial<Readonly<Record<TorErrorCode, string>>> = {
   'tor-too-old': 'update the tor-client image',
+  'tor-unprotected': 'run tor-client with the torrc.client that Sotto ships; ./scripts/doctor names the setting',
   'tor-unreachable': 'check that the tor-client service is running',
   'gate-unreachable': CHECK_GATE,
   'gate-closed': CHECK_GATE,
@@ -123,7 +125,7 @@ class OnionDial {
       cancelTimer();
       cancelTimer = () => undefined;
       if (stage.state === 'done') ready.resolve(undefined);
-      if (stage.state === 'tor-too-old') ready.reject(new TorError('tor-too-old'));
+      if (stage.state === 'tor-too-old' || stage.state === 'tor-unprotected') ready.reject(new TorError(stage.state));
       const stuck = describeStuck(stage);
       if (stuck !== undefined) {
         cancelTimer = this.#options.clock.after(TOR_STUCK_LIMIT_MS, () => ready.reject(stuck));
@@ -251,6 +253,8 @@ function describeStage(stage: GateStage): StateEvent {
       return { ...event, percent: 0, detail: 'waiting for Tor to start' };
     case 'tor-too-old':
       return { ...event, percent: 0, detail: 'this Tor is too old' };
+    case 'tor-unprotected':
+      return { ...event, percent: 0, detail: 'this Tor is not set up as Sotto ships it' };
   }
 }
 

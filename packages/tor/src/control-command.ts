@@ -4,9 +4,10 @@ import { TorError } from './errors.ts';
 import { MAX_SOCKET_PATH_BYTES, ONION_VIRTUAL_PORT } from './limits.ts';
 import type { ClientAuthKey, OnionKey } from './onion-key.ts';
 import { encodeClientAuthPublicKey, isOnionAddress } from './onion-key.ts';
+import { SETTING_NAMES } from './tor-settings.ts';
 
 const INFO_KEYS = ['version', 'status/bootstrap-phase', 'circuit-status', 'onions/current'] as const;
-const CONF_KEYS = ['TestingTorNetwork'] as const;
+const CONF_KEYS = ['TestingTorNetwork', ...SETTING_NAMES] as const;
 const EVENT_NAMES = ['STATUS_CLIENT', 'STATUS_GENERAL', 'NETWORK_LIVENESS', 'HS_DESC'] as const;
 
 export type InfoKey = (typeof INFO_KEYS)[number];

@@ -120,6 +120,12 @@ export class TorControl {
     return readValues(reply, keys);
   }
 
+  /** As `getConf`, with every value of each key; none for a list that is empty. */
+  async getConfLists<Key extends ConfKey>(keys: readonly Key[]): Promise<ReadonlyMap<Key, readonly string[]>> {
+    const reply = await this.#ask(getConfCommand(keys));
+    return readLists(reply, keys);
+  }
+
   /** Replaces the set of events that Tor sends on this connection. */
   async setEvents(names: readonly EventName[]): Promise<void> {
     await this.#ask(setEventsCommand(names));
@@ -313,4 +319,22 @@ function readValues<Key extends string>(reply: ControlMessage, keys: readonly Ke
   }
   if (keys.some((key) => !values.has(key))) throw new TorError('control-unexpected');
   return values;
+}
+
+/** A key without a value is an empty list; every key that was asked for has to be there. */
+function readLists<Key extends string>(
+  reply: ControlMessage,
+  keys: readonly Key[],
+): ReadonlyMap<Key, readonly string[]> {
+  const lists = new Map<Key, string[]>();
+  for (const { text } of reply.lines) {
+    const [name = ''] = text.split('=', 1);
+    const key = keys.find((candidate) => candidate === name);
+    if (key === undefined) throw new TorError('control-unexpected');
+    const list = lists.get(key) ?? [];
+    if (text.length > name.length) list.push(text.slice(name.length + 1));
+    lists.set(key, list);
+  }
+  if (lists.size !== keys.length) throw new TorError('control-unexpected');
+  return lists;
 }

@@ -17,6 +17,7 @@ export const TOR_ERROR_MEANINGS = {
   'control-refused': 'Tor refused the command',
   'control-argument': 'an argument may not go on the control wire',
   'tor-too-old': 'this Tor is older than 0.4.9.11',
+  'tor-unprotected': 'this Tor is set up so that Sotto’s promises do not hold: a way in or out, or guards turned off',
   // Onions
   'onion-address': 'not a v3 onion address',
   'onion-key': 'not a key of the right length',

@@ -24,8 +24,12 @@ export type GateRequest =
 
 export type GateRefusal = 'gate-malformed' | 'gate-operation' | 'gate-field';
 
+/** Why the gate has no usable Tor. */
+type NoTor = 'tor-unreachable' | 'tor-too-old' | 'tor-unprotected';
+export const NO_TOR: readonly string[] = ['tor-unreachable', 'tor-too-old', 'tor-unprotected'] satisfies NoTor[];
+
 /** Tor's stage, or that the gate has no usable Tor at the moment. */
-export type GateStage = BootstrapStage | { readonly state: 'tor-unreachable' } | { readonly state: 'tor-too-old' };
+export type GateStage = BootstrapStage | { readonly state: NoTor };
 
 /** Ages only; null where there is no circuit yet. Tor does not tell the age of a guard: always null (see `readCircuitAge`). */
 export interface OnionPath {
@@ -103,6 +107,7 @@ export function stageFields(stage: GateStage): JsonObject {
     case 'done':
     case 'tor-unreachable':
     case 'tor-too-old':
+    case 'tor-unprotected':
       return { state: stage.state };
   }
 }
@@ -125,8 +130,8 @@ export function decodeGateMessage(line: Uint8Array): GateMessage | undefined {
 export function decodeStage(wire: unknown): GateStage | undefined {
   if (!isObject(wire)) return undefined;
   const { state, percent, tag, cause, warning } = wire;
-  if (state === 'starting' || state === 'done' || state === 'tor-unreachable' || state === 'tor-too-old')
-    return { state };
+  if (state === 'starting' || state === 'done') return { state };
+  if (state === 'tor-unreachable' || state === 'tor-too-old' || state === 'tor-unprotected') return { state };
   if (typeof tag !== 'string' || !isBootstrapTag(tag) || !isAge(percent) || percent > 100) return undefined;
   const progress = describeProgress(percent, tag);
   if (state === 'progressing') return { state, ...progress };

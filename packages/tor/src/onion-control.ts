@@ -37,7 +37,7 @@ export interface OnionControlOptions extends ControlAddress {
 
 /**
  * Connects to the Tor that publishes onions, and refuses one that is too old.
- * @throws TorError of `connectControl`, or `tor-too-old`
+ * @throws TorError of `connectControl`, or `tor-too-old` or `tor-unprotected`
  */
 export async function openOnionControl(options: OnionControlOptions): Promise<OnionControl> {
   const clock = options.clock ?? SYSTEM_CLOCK;

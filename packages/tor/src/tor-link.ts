@@ -6,6 +6,7 @@ import type { ControlAddress, ControlTimeouts, TorControl } from './control.ts';
 import { connectControl } from './control.ts';
 import { torErrorCode } from './errors.ts';
 import type { GateStage } from './gate-protocol.ts';
+import { NO_TOR } from './gate-protocol.ts';
 import { GATE_RECONNECT_FIRST_MS, GATE_RECONNECT_LONGEST_MS } from './limits.ts';
 import type { ControlMessage } from './reply-parser.ts';
 import type { TorIdentity } from './tor-version.ts';
@@ -81,7 +82,8 @@ export class TorLink {
       wasLive = true;
       await control.closed;
     } catch (error) {
-      if (torErrorCode(error) === 'tor-too-old') end = { state: 'tor-too-old' };
+      const code = torErrorCode(error);
+      if (code === 'tor-too-old' || code === 'tor-unprotected') end = { state: code };
     } finally {
       watch?.stop();
       this.#live = undefined;
@@ -101,8 +103,7 @@ export class TorLink {
   }
 
   #announce(stage: GateStage): void {
-    const repeated =
-      stage.state === this.#stage.state && (stage.state === 'tor-unreachable' || stage.state === 'tor-too-old');
+    const repeated = stage.state === this.#stage.state && NO_TOR.includes(stage.state);
     this.#stage = stage;
     if (!repeated) this.#options.onStage(stage);
   }

@@ -1,7 +1,9 @@
-// Which Tor and which network this is, asked once on every new control connection before anything else is done with it.
+// Which Tor and which network this is, and whether it is set up as it must be, asked once on every new control connection before
+// anything else is done with it.
 
 import type { TorControl } from './control.ts';
 import { TorError } from './errors.ts';
+import { SETTING_NAMES, unsafeSettings } from './tor-settings.ts';
 
 /** Older ones have known holes in onion services and clients (reference: TROVE-2026-020, TROVE-2026-026). */
 export const OLDEST_TOR = '0.4.9.11';
@@ -17,12 +19,13 @@ export interface TorIdentity {
   readonly network: NetworkKind;
 }
 
-/** @throws TorError `tor-too-old`, `control-unexpected` or the code with which the connection ended */
+/** @throws TorError `tor-too-old`, `tor-unprotected`, `control-unexpected` or the code with which the connection ended */
 export async function identifyTor(control: TorControl): Promise<TorIdentity> {
   const info = await control.getInfo(['version']);
   const version = readTorVersion(info.get('version') ?? '');
   if (version === undefined) throw new TorError('control-unexpected');
   if (isOlder(version, OLDEST_TOR)) throw new TorError('tor-too-old');
+  if (unsafeSettings(await control.getConfLists(SETTING_NAMES)).length > 0) throw new TorError('tor-unprotected');
   const conf = await control.getConf(['TestingTorNetwork']);
   return { version, network: readNetworkKind(conf.get('TestingTorNetwork')) };
 }

@@ -108,6 +108,7 @@ describe('answers', () => {
     { state: 'done' },
     { state: 'tor-unreachable' },
     { state: 'tor-too-old' },
+    { state: 'tor-unprotected' },
     { state: 'progressing', ...describeProgress(45, 'loading_descriptors') },
     { state: 'progressing', ...describeProgress(45, 'unknown') },
     {

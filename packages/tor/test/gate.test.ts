@@ -11,7 +11,7 @@ import { GATE_REQUEST_BURST, MAX_GATE_CONNECTIONS, MAX_GATE_LINE_BYTES } from '.
 import { ClientAuthKey, OnionKey } from '../src/onion-key.ts';
 import { RawLineClient } from './raw-line-client.ts';
 import type { Answer } from './scripted-tor.ts';
-import { HandClock, ScriptedTor } from './scripted-tor.ts';
+import { HandClock, ScriptedTor, settingsReply } from './scripted-tor.ts';
 
 const ONION = new OnionKey().address;
 const OTHER_ONION = new OnionKey().address;
@@ -330,6 +330,21 @@ describe('a lost Tor', () => {
       bench.clock.advance(pause);
     }
     expect(pauses).toEqual([250, 500, 1_000, 2_000, 4_000, 5_000, 5_000, 5_000]);
+  });
+
+  test('that is not set up as it must be is named, and no key is given to it', async () => {
+    await using tor = await ScriptedTor.start({
+      answer: (command) =>
+        command.startsWith('GETCONF SocksPort') ? settingsReply({ SocksPort: ['9050'] }) : undefined,
+    });
+    const gate = await openGate({ socketPath: tor.path('gate'), control: tor.address, clock: new HandClock() });
+    using raw = await RawLineClient.connect(tor.path('gate'));
+    const first = (await raw.ask('{"op":"bootstrap"}')) ?? '';
+    const heard = first.includes('unprotected') ? first : ((await raw.next()) ?? '');
+    expect(heard).toContain('"state":"tor-unprotected"');
+    expect(await raw.ask(ALLOW)).toBe('{"ok":false,"code":"tor-unreachable"}');
+    expect(tor.commands.filter((command) => !command.startsWith('GET'))).toEqual([]);
+    await gate.close();
   });
 
   test('that is too old is named, and nothing is done with it', async () => {

@@ -3,7 +3,7 @@ import { openOnionControl } from '../src/onion-control.ts';
 import type { UploadProgress } from '../src/onion-control.ts';
 import { OnionKey } from '../src/onion-key.ts';
 import type { Answer } from './scripted-tor.ts';
-import { HandClock, ScriptedTor } from './scripted-tor.ts';
+import { HandClock, ScriptedTor, settingsReply } from './scripted-tor.ts';
 
 const KEY = new OnionKey();
 const REQUEST = { key: KEY, targetSocketPath: '/run/relay/relay.sock' };
@@ -41,8 +41,8 @@ describe('publishing', () => {
     tor.emit(`HS_DESC UPLOADED ${KEY.address} UNKNOWN $AAAA~relay`);
     await published;
     const names = tor.commands.map((command) => command.split(' ')[0]);
-    expect(names).toEqual(['GETINFO', 'GETCONF', 'SETEVENTS', 'GETINFO', 'ADD_ONION']);
-    expect(tor.commands[2]).toContain('HS_DESC');
+    expect(names).toEqual(['GETINFO', 'GETCONF', 'GETCONF', 'SETEVENTS', 'GETINFO', 'ADD_ONION']);
+    expect(tor.commands[3]).toContain('HS_DESC');
     onions.close();
   });
 
@@ -99,6 +99,59 @@ describe('publishing', () => {
 });
 
 describe('the Tor behind it', () => {
+  const setTo = (changed: Parameters<typeof settingsReply>[0]): Promise<ScriptedTor> =>
+    ScriptedTor.start({
+      answer: (command) => (command.startsWith('GETCONF SocksPort') ? settingsReply(changed) : undefined),
+    });
+
+  test.each<[string, Parameters<typeof settingsReply>[0]]>([
+    ['a control port', { ControlPort: ['9051'] }],
+    ['a control port of any number', { ControlPort: ['auto'] }],
+    ['a second SOCKS port that leads everywhere', { SocksPort: ['0', '127.0.0.1:9051'] }],
+    ['SOCKS without isolation', { SocksPort: ['9050 OnionTrafficOnly NoIsolateSOCKSAuth'] }],
+    [
+      'SOCKS whose isolation is taken back',
+      { SocksPort: ['9050 OnionTrafficOnly IsolateSOCKSAuth NoIsolateSOCKSAuth'] },
+    ],
+    ['SOCKS of Tor’s second set', { __SocksPort: ['9050'] }],
+    ['a transparent proxy', { TransPort: ['9040'] }],
+    ['a name server', { DNSPort: ['53'] }],
+    ['a proxy for HTTP', { HTTPTunnelPort: ['8118'] }],
+    ['a relay of the Tor network', { ORPort: ['9001'] }],
+    ['figures for everybody', { MetricsPort: ['9035'] }],
+    ['a single hop to its onions', { HiddenServiceSingleHopMode: ['1'], HiddenServiceNonAnonymousMode: ['1'] }],
+    ['no guards', { UseEntryGuards: ['0'] }],
+    ['no second layer of guards', { VanguardsLiteEnabled: ['0'] }],
+    ['addresses in its log', { SafeLogging: ['0'] }],
+    ['addresses of clients in its log', { SafeLogging: ['relay'] }],
+  ])('is refused with %s', async (_what, changed) => {
+    await using tor = await setTo(changed);
+    await expect(openOnionControl(tor.address)).rejects.toThrow(failsWith('tor-unprotected'));
+    expect(tor.commands.filter((command) => !command.startsWith('GET'))).toEqual([]);
+  });
+
+  test.each<[string, Parameters<typeof settingsReply>[0]]>([
+    ['as it ships', {}],
+    ['without SOCKS', { SocksPort: ['0'] }],
+    ['with guards as the network advises', { VanguardsLiteEnabled: ['auto'] }],
+    ['with a port that is turned off', { ControlPort: ['0'] }],
+  ])('is taken %s', async (_what, changed) => {
+    await using tor = await setTo(changed);
+    const onions = await openOnionControl(tor.address);
+    onions.close();
+  });
+
+  test.each([
+    ['leaves a setting out', settingsReply().replace('250-ControlPort\r\n', '')],
+    ['tells another one', settingsReply().replace('250-ControlPort\r\n', '250-ControlPortWriteToFile=/x\r\n')],
+    ['does not know a setting', '552 Unrecognized configuration key "MetricsPort"\r\n'],
+  ])('is refused if it %s', async (_what, reply) => {
+    await using tor = await ScriptedTor.start({
+      answer: (command) => (command.startsWith('GETCONF SocksPort') ? reply : undefined),
+    });
+    await expect(openOnionControl(tor.address)).rejects.toThrow(/Tor/);
+  });
+
   test.each([
     ['0.4.9.10', 'tor-too-old'],
     ['0.4.8.99', 'tor-too-old'],
@@ -130,7 +183,7 @@ describe('the Tor behind it', () => {
     ['1', 'private-test'],
   ])('tells a network with TestingTorNetwork %s', async (value, network) => {
     await using tor = await ScriptedTor.start({
-      answer: (command) => (command.startsWith('GETCONF') ? `250 TestingTorNetwork=${value}\r\n` : undefined),
+      answer: (command) => (command === 'GETCONF TestingTorNetwork' ? `250 TestingTorNetwork=${value}\r\n` : undefined),
     });
     const onions = await openOnionControl(tor.address);
     expect(onions.network).toBe(network);

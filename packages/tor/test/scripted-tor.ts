@@ -7,11 +7,34 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ControlAddress } from '../src/control.ts';
+import { SETTING_NAMES } from '../src/tor-settings.ts';
+import type { SettingName } from '../src/tor-settings.ts';
+
+/** What the shipped torrc comes to, as Tor tells it, but for what a test changes. */
+export function settingsReply(changed: Partial<Readonly<Record<SettingName, readonly string[]>>> = {}): string {
+  const shipped: typeof changed = {
+    SocksPort: [
+      'socks-side:9050 OnionTrafficOnly IsolateSOCKSAuth',
+      'probe-side:9050 OnionTrafficOnly IsolateSOCKSAuth',
+    ],
+    HiddenServiceSingleHopMode: ['0'],
+    HiddenServiceNonAnonymousMode: ['0'],
+    UseEntryGuards: ['1'],
+    VanguardsLiteEnabled: ['1'],
+    SafeLogging: ['1'],
+  };
+  const lines = SETTING_NAMES.flatMap((name) => {
+    const values = changed[name] ?? shipped[name] ?? [];
+    return values.length === 0 ? [name] : values.map((value) => `${name}=${value}`);
+  });
+  return lines.map((line, index) => `250${index < lines.length - 1 ? '-' : ' '}${line}\r\n`).join('');
+}
 
 export type Answer = (command: string) => string | undefined;
 
 const DEFAULT_ANSWERS: Readonly<Record<string, string>> = {
   'GETINFO version': '250-version=0.4.9.11\r\n250 OK\r\n',
+  [`GETCONF ${SETTING_NAMES.join(' ')}`]: settingsReply(),
   'GETCONF TestingTorNetwork': '250 TestingTorNetwork=0\r\n',
   'GETINFO status/bootstrap-phase':
     '250-status/bootstrap-phase=NOTICE BOOTSTRAP PROGRESS=0 TAG=starting SUMMARY="Starting"\r\n250 OK\r\n',

@@ -228,7 +228,9 @@ def resolved(name):
 
 
 def interfaces():
-    return [name for _, name in socket.if_nameindex() if name != 'lo']
+    with open('/proc/net/dev', encoding='ascii') as file:
+        names = [line.split(':')[0].strip() for line in file if ':' in line]
+    return [name for name in names if name != 'lo']
 
 
 def mac_of(name):

@@ -2,6 +2,7 @@
 
 Each line on stdin is answered by one line of JSON: the flows since the last one, and how many frames the kernel had to drop.
 """
+import errno
 import json
 import selectors
 import socket
@@ -73,6 +74,10 @@ def take(wire):
             frame, origin = wire.recvfrom(SNAP_BYTES)
         except BlockingIOError:
             return
+        except OSError as error:
+            if error.errno in (errno.ENETDOWN, errno.ENXIO, errno.ENODEV):
+                return  # the wire is gone, and with it what could be on it; what was counted stays
+            raise
         # In a namespace of its own only what is meant for it, or comes from it, counts; a bridge may flood others' frames.
         if not names and origin[2] == socket.PACKET_OTHERHOST:
             continue

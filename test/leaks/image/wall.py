@@ -34,7 +34,7 @@ table inet {TABLE} {{
     ip daddr {OWN['spoofed']} counter name spoofed drop
     ip daddr {{ {', '.join(OWN['v4'])} }} counter name documentation drop
     ip6 daddr {OWN['v6']} counter name documentation drop
-    ip daddr {{ 198.51.100.0/24, 203.0.113.0/24 }} counter name foreign drop
+    ip daddr 198.51.100.0/24 counter name foreign drop
     ip6 daddr 2001:db8::/32 counter name foreign drop
     meta mark {FORWARDED_METADATA} counter name metadata drop
     udp dport 53 @th,160,128 {LABEL} counter name names drop

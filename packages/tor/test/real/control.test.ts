@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { connectControl } from '../../src/control.ts';
 import { openOnionControl } from '../../src/onion-control.ts';
@@ -40,6 +40,31 @@ describe('authentication against the daemon', () => {
     expect(await raw.ask(`AUTHENTICATE ${'00'.repeat(32)}\r`)).toMatch(/^515 /);
     using other = await RawLineClient.connect(tor.address.socketPath);
     expect(await other.ask('GETINFO version\r')).toMatch(/^514 /);
+  });
+});
+
+const ONIONS_ONLY = '9050 OnionTrafficOnly IsolateSOCKSAuth';
+
+describe('a daemon that somebody has set up otherwise', () => {
+  // No network in any of them: what is listened on is never opened, but for the control port on loopback.
+  test.each<[string, Readonly<Record<string, string>>]>([
+    ['with a control port', { ControlPort: 'auto' }],
+    ['with SOCKS that leads everywhere', { SocksPort: '9050' }],
+    ['with SOCKS that leads everywhere, under its other name', { SocksPort: ONIONS_ONLY, __SocksPort: '9051' }],
+    ['with a proxy for HTTP', { HTTPTunnelPort: '8118' }],
+    ['with a name server', { DNSPort: '5353' }],
+    ['without guards', { UseEntryGuards: '0' }],
+    ['without a second layer of guards', { VanguardsLiteEnabled: '0' }],
+    ['with addresses in its log', { SafeLogging: '0' }],
+  ])('is refused %s, and nothing is published on it', async (_what, changed) => {
+    await using other = await RealTor.start(changed);
+    await expect(openOnionControl(other.address)).rejects.toThrow(failsWith('tor-unprotected'));
+  });
+
+  test('is taken with the listener that ships', async () => {
+    const line = /^SocksPort socks-side:(.+)$/m.exec(await readFile('torrc.client', 'utf8'))?.[1] ?? '';
+    await using other = await RealTor.start({ SocksPort: `127.0.0.1:${line}` });
+    (await openOnionControl(other.address)).close();
   });
 });
 

@@ -16,16 +16,19 @@ const LISTENING = 'Opened Control listener';
 export class RealTor implements AsyncDisposable {
   readonly address: ControlAddress;
   readonly #directory: string;
+  readonly #changed: Readonly<Record<string, string>>;
   #child: ChildProcess | undefined;
 
-  private constructor(directory: string) {
+  private constructor(directory: string, changed: Readonly<Record<string, string>>) {
     this.#directory = directory;
+    this.#changed = changed;
     this.address = { socketPath: join(directory, 'control'), cookiePath: join(directory, 'cookie') };
   }
 
-  static async start(): Promise<RealTor> {
+  /** `changed`: settings beside the usual ones, or in their place. */
+  static async start(changed: Readonly<Record<string, string>> = {}): Promise<RealTor> {
     // mkdtemp makes the directory 0700, which is what tor insists on.
-    const tor = new RealTor(await mkdtemp(join(tmpdir(), 'sotto-real-tor-')));
+    const tor = new RealTor(await mkdtemp(join(tmpdir(), 'sotto-real-tor-')), changed);
     try {
       await tor.up();
       return tor;
@@ -89,6 +92,7 @@ export class RealTor implements AsyncDisposable {
       Log: 'notice stdout',
       // Dies with the test, however the test dies.
       __OwningControllerProcess: String(process.pid),
+      ...this.#changed,
     };
     const flags = Object.entries(options).flatMap(([name, value]) => [`--${name}`, value]);
     return [
