@@ -3,6 +3,7 @@
 import { hkdf } from '@noble/hashes/hkdf.js';
 import { sha256, sha512 } from '@noble/hashes/sha2.js';
 import { concatBytes, ROOM_ID_BYTES, ROOM_SECRET_BYTES, ROOM_TAG_BYTES } from '@sotto/protocol';
+import type { Cover } from '@sotto/protocol';
 import nacl from 'tweetnacl';
 import { LABELS } from './labels.ts';
 import type { Label } from './labels.ts';
@@ -30,9 +31,10 @@ export function deriveKey(secret: Uint8Array, label: Label): Uint8Array {
 }
 
 /** @returns the room's keys. `roomSecret` is copied where it is needed and stays the caller's. PROTOCOL.md §5.6. */
-export function deriveRoomKeys(roomSecret: Uint8Array, onionKey: Uint8Array): RoomKeys {
+export function deriveRoomKeys(roomSecret: Uint8Array, onionKey: Uint8Array, cover: Cover = 'off'): RoomKeys {
   if (roomSecret.length !== ROOM_SECRET_BYTES) throw new RangeError('a room secret of another length');
-  const seed = deriveKey(roomSecret, LABELS.capability);
+  // A string whose mode was changed leads nowhere.
+  const seed = deriveKey(roomSecret, cover === 'off' ? LABELS.capability : `${LABELS.capability} ${cover}`);
   const capability = nacl.sign.keyPair.fromSeed(seed);
   seed.fill(0);
   return {

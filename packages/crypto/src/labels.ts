@@ -1,5 +1,7 @@
 // Every label that separates one use of a key or a hash from another, listed once. PROTOCOL.md §5.6.
 
+import type { Cover } from '@sotto/protocol';
+
 export const LABELS = {
   capability: 'sotto/1 capability seed',
   clientAuthorisation: 'sotto/1 onion client authorisation',
@@ -17,4 +19,5 @@ export const LABELS = {
   log: 'sotto/1 log',
   roomCode: 'sotto/1 room code',
 } as const;
-export type Label = (typeof LABELS)[keyof typeof LABELS];
+/** Rooms with cover traffic have a capability of their own. */
+export type Label = (typeof LABELS)[keyof typeof LABELS] | `${typeof LABELS.capability} ${Cover}`;

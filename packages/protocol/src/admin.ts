@@ -1,6 +1,8 @@
 // What the host may ask of the relay over admin.sock: one JSON object a line, one answer a line, in order. PROTOCOL.md §6.5.
 
 import { fromHex, toHex } from './bytes.ts';
+import { coverOfName } from './cover.ts';
+import type { Cover } from './cover.ts';
 import { accept, ADMIN_CODES, refuse } from './errors.ts';
 import type { AdminCode, Decoded } from './errors.ts';
 import { ADMIN_LINE_BYTES_MAX, CAPABILITY_KEY_BYTES, ROOM_ID_BYTES, ROOM_TAG_BYTES } from './limits.ts';
@@ -15,6 +17,7 @@ export type AdminRequest =
       readonly roomId: Uint8Array;
       readonly capabilityKey: Uint8Array;
       readonly roomTag: Uint8Array;
+      readonly cover: Cover;
     }
   | { readonly operation: 'resume'; readonly roomId: Uint8Array }
   | { readonly operation: 'close'; readonly roomId: Uint8Array }
@@ -30,6 +33,7 @@ export function encodeAdminRequest(request: AdminRequest): string {
         room: toHex(request.roomId),
         capability: toHex(request.capabilityKey),
         tag: toHex(request.roomTag),
+        cover: request.cover,
       });
     case 'resume':
     case 'close':
@@ -54,10 +58,11 @@ export function decodeAdminRequest(text: string): Decoded<AdminRequest, 'admin-m
     case 'create': {
       const capabilityKey = hexField(fields, 'capability', CAPABILITY_KEY_BYTES);
       const roomTag = hexField(fields, 'tag', ROOM_TAG_BYTES);
-      if (names !== 'capability operation room tag') return refuse('admin-malformed');
+      const cover = coverOfName(fields['cover']);
+      if (names !== 'capability cover operation room tag' || cover === undefined) return refuse('admin-malformed');
       if (roomId === undefined || capabilityKey === undefined || roomTag === undefined)
         return refuse('admin-malformed');
-      return accept({ operation: 'create', roomId, capabilityKey, roomTag });
+      return accept({ operation: 'create', roomId, capabilityKey, roomTag, cover });
     }
     default:
       return refuse('admin-malformed');

@@ -13,6 +13,7 @@ export const OPERATIONS = {
   stage: 0x04,
   commit: 0x05,
   fetch: 0x06,
+  fill: 0x07,
   challenge: 0x81,
   attached: 0x82,
   entry: 0x83,
@@ -21,6 +22,7 @@ export const OPERATIONS = {
   closing: 0x86,
   counter: 0x87,
   head: 0x88,
+  noise: 0x89,
 } as const;
 export type Operation = keyof typeof OPERATIONS;
 
@@ -68,6 +70,18 @@ export function encodeFrame(frame: {
     .u32(0)
     .u64(frame.number)
     .put(frame.body).bytes;
+}
+
+/**
+ * FILL or NOISE: what stands in a slot when nobody's words do. PROTOCOL.md §12.3, §12.4.
+ * @throws RangeError if no frame has this length.
+ */
+export function encodeFiller(
+  operation: 'fill' | 'noise',
+  frameBytes: number,
+  random: (length: number) => Uint8Array,
+): Uint8Array {
+  return encodeFrame({ operation, number: 0, body: random(bodyBytes(frameBytes)) });
 }
 
 /** Decodes the bytes of exactly one frame. Nothing is copied: the body is a view. PROTOCOL.md §3.1. */

@@ -4,7 +4,7 @@ export * from './limits.ts';
 export { accept, ADMIN_CODES, CONTENT_CODES, FRAME_CODES, INVITE_CODES, refuse, RELAY_CODES } from './errors.ts';
 export type { AdminCode, ContentCode, Decoded, FrameCode, InviteCode, RelayCode } from './errors.ts';
 export { ByteReader, ByteWriter, concatBytes, equalBytes, fromHex, isZero, toHex } from './bytes.ts';
-export { bodyBytes, decodeFrame, encodeFrame, FrameSplitter, OPERATIONS } from './frame.ts';
+export { bodyBytes, decodeFrame, encodeFiller, encodeFrame, FrameSplitter, OPERATIONS } from './frame.ts';
 export type { Frame, Operation } from './frame.ts';
 export {
   capabilityStatement,
@@ -40,8 +40,23 @@ export { decodeMove, decodeSignedOrder, encodeMove, encodeSignedOrder, orderStat
 export type { AccessMode, Move, Order, SignedAccess, SignedOrder } from './order.ts';
 export { cutText, joinFragment, NO_PARTIAL_TEXTS } from './fragment.ts';
 export type { Fragment, PartialTexts } from './fragment.ts';
-export { decodeInvite, encodeInvite } from './invite.ts';
+export { coverOf, decodeInvite, encodeInvite } from './invite.ts';
 export type { Invite } from './invite.ts';
+export {
+  COVER_PLAINTEXT_BYTES,
+  coverCost,
+  coverMembersMax,
+  coverOfName,
+  COVERS,
+  isStealth,
+  sendingMs,
+  slotBytes,
+  stealthFor,
+  stealthShape,
+} from './cover.ts';
+export type { Cover, CoverCost, StealthCover, StealthShape } from './cover.ts';
+export { startMetronome, stepMetronome, wakeAt } from './metronome.ts';
+export type { Chance, Departure, Metronome, MetronomeEvent } from './metronome.ts';
 export { decodeAdminReply, decodeAdminRequest, encodeAdminReply, encodeAdminRequest } from './admin.ts';
 export type { AdminReply, AdminRequest } from './admin.ts';
 export {

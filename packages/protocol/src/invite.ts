@@ -3,6 +3,8 @@
 import { ByteReader, ByteWriter } from './bytes.ts';
 import { accept, refuse } from './errors.ts';
 import type { Decoded, InviteCode } from './errors.ts';
+import { coverNumber, coverOfNumber } from './cover.ts';
+import type { Cover } from './cover.ts';
 import { ONION_KEY_BYTES, ROOM_SECRET_BYTES } from './limits.ts';
 
 const PREFIX = 'sotto';
@@ -18,11 +20,21 @@ const PAYLOAD_BYTES: number = 2 + ONION_KEY_BYTES + ROOM_SECRET_BYTES;
 export interface Invite {
   readonly onionKey: Uint8Array;
   readonly roomSecret: Uint8Array;
+  /** The room's cover mode; absent is `off`. */
+  readonly cover?: Cover;
+}
+
+export function coverOf({ cover = 'off' }: Pick<Invite, 'cover'>): Cover {
+  return cover;
 }
 
 /** @returns the connection string in lower case, 118 characters. Upper-cased it is the same string, and a smaller QR code. */
 export function encodeInvite(invite: Invite): string {
-  const payload = new ByteWriter(PAYLOAD_BYTES).u8(INVITE_VERSION).u8(0).put(invite.onionKey).put(invite.roomSecret);
+  const payload = new ByteWriter(PAYLOAD_BYTES)
+    .u8(INVITE_VERSION)
+    .u8(coverNumber(coverOf(invite)))
+    .put(invite.onionKey)
+    .put(invite.roomSecret);
   const words = regroup(payload.bytes, 8, 5);
   if (words === undefined) throw new RangeError('bytes always make words');
   return `${PREFIX}1${[...words, ...checksum(words)].map((word) => ALPHABET[word]).join('')}`;
@@ -50,8 +62,11 @@ function decodePayload(payload: Uint8Array): Decoded<Invite, InviteCode> {
   if (payload.length !== PAYLOAD_BYTES) return refuse('invite-length');
   const reader = new ByteReader(payload);
   reader.u8();
-  if (reader.u8() !== 0) return refuse('invite-flags');
-  return accept({ onionKey: reader.take(ONION_KEY_BYTES).slice(), roomSecret: reader.take(ROOM_SECRET_BYTES).slice() });
+  const cover = coverOfNumber(reader.u8());
+  if (cover === undefined) return refuse('invite-flags');
+  const onionKey = reader.take(ONION_KEY_BYTES).slice();
+  const roomSecret = reader.take(ROOM_SECRET_BYTES).slice();
+  return accept({ onionKey, roomSecret, ...(cover === 'off' ? {} : { cover }) });
 }
 
 function checksum(words: readonly number[] | Uint8Array): number[] {

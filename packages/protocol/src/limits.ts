@@ -83,3 +83,17 @@ export const HEARTBEAT_INTERVAL_MS = 15_000;
 export const SILENCE_LIMIT_MS = 45_000;
 
 export const ADMIN_LINE_BYTES_MAX = 4_096;
+
+/** What fills one slot of a member in stealth. PROTOCOL.md §12.3. */
+export const COVER_FRAME_BYTES = 1_024;
+/** How often the relay writes to each member in stealth. PROTOCOL.md §12.4. */
+export const STEALTH_TICK_MS = 1_000;
+/** How long before its slot a frame is sealed: what is said later takes the next. PROTOCOL.md §12.3. */
+export const SEAL_LEAD_MS = 100;
+/** How long, at most, own texts wait after joining, and a goodbye after the wish to go. PROTOCOL.md §12.3. */
+export const DWELL_MOST_MS = 20_000;
+/** The seed's scheme: between two sends, and between two dummies. PROTOCOL.md §12.7. */
+export const JITTER_SEND_LEAST_MS = 500;
+export const JITTER_SEND_MOST_MS = 3_000;
+export const JITTER_DUMMY_LEAST_MS = 30_000;
+export const JITTER_DUMMY_MOST_MS = 60_000;

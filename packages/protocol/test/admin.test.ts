@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import {
   ADMIN_CODES,
   ADMIN_LINE_BYTES_MAX,
+  COVERS,
   decodeAdminReply,
   decodeAdminRequest,
   encodeAdminReply,
@@ -18,6 +19,7 @@ const requests: fc.Arbitrary<AdminRequest> = fc.oneof(
     roomId: fixed(16),
     capabilityKey: fixed(32),
     roomTag: fixed(16),
+    cover: fc.constantFrom(...COVERS),
   }),
   fc.record({ operation: fc.constantFrom('resume' as const, 'close' as const), roomId: fixed(16) }),
   fc.constant({ operation: 'ping' as const }),
@@ -28,6 +30,7 @@ const create = JSON.stringify({
   room: '00'.repeat(16),
   capability: '11'.repeat(32),
   tag: '22'.repeat(16),
+  cover: 'stealth-8',
 });
 
 describe('admin lines', () => {

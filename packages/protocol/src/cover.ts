@@ -1,0 +1,119 @@
+// How a room hides when something is said: its modes, their numbers, and what each costs, so that all sides compute the same. PROTOCOL.md §12.
+
+import { bodyBytes } from './frame.ts';
+import { fragmentCapacity } from './content.ts';
+import {
+  COVER_FRAME_BYTES,
+  ENVELOPE_OVERHEAD_BYTES,
+  JITTER_DUMMY_LEAST_MS,
+  JITTER_DUMMY_MOST_MS,
+  JITTER_SEND_LEAST_MS,
+  JITTER_SEND_MOST_MS,
+  MEMBERS_MAX,
+  SEAL_LEAD_MS,
+  STEALTH_TICK_MS,
+} from './limits.ts';
+
+/** The mode's number in the connection string. */
+const NUMBERS = {
+  off: 0x00,
+  jitter: 0x10,
+  'stealth-4': 0x20,
+  'stealth-8': 0x21,
+  'stealth-16': 0x22,
+  'stealth-32': 0x23,
+} as const;
+
+/** A room's cover mode, from its founding to its end. */
+export type Cover = keyof typeof NUMBERS;
+export type StealthCover = Exclude<Cover, 'off' | 'jitter'>;
+
+export const COVERS: readonly Cover[] = Object.keys(NUMBERS) as Cover[];
+
+/** What a stealth room does whatever is said in it. */
+export interface StealthShape {
+  /** At most so many members. */
+  readonly members: number;
+  /** A member sends one frame of COVER_FRAME_BYTES every so many milliseconds. */
+  readonly sendEveryMs: number;
+  /** Frames that a member receives each tick: what a full room can say, and what is for refusals, commits, and what came late. */
+  readonly shared: number;
+  readonly spare: number;
+}
+
+const SHAPES: Readonly<Record<StealthCover, StealthShape>> = {
+  'stealth-4': { members: 4, sendEveryMs: STEALTH_TICK_MS, shared: 4, spare: 1 },
+  'stealth-8': { members: 8, sendEveryMs: 2 * STEALTH_TICK_MS, shared: 4, spare: 1 },
+  'stealth-16': { members: 16, sendEveryMs: 2 * STEALTH_TICK_MS, shared: 8, spare: 2 },
+  'stealth-32': { members: 32, sendEveryMs: 4 * STEALTH_TICK_MS, shared: 8, spare: 2 },
+};
+
+export function isStealth(cover: Cover): cover is StealthCover {
+  return cover !== 'off' && cover !== 'jitter';
+}
+
+export function coverNumber(cover: Cover): number {
+  return NUMBERS[cover];
+}
+
+export function coverOfNumber(number: number): Cover | undefined {
+  return COVERS.find((cover) => NUMBERS[cover] === number);
+}
+
+export function coverOfName(name: unknown): Cover | undefined {
+  return COVERS.find((cover) => cover === name);
+}
+
+export function stealthShape(cover: StealthCover): StealthShape {
+  return SHAPES[cover];
+}
+
+/** Members that a room of this mode has at most. */
+export function coverMembersMax(cover: Cover): number {
+  return isStealth(cover) ? SHAPES[cover].members : MEMBERS_MAX;
+}
+
+/** @returns the smallest stealth mode that holds so many members; undefined if none does. */
+export function stealthFor(members: number): StealthCover | undefined {
+  return COVERS.filter(isStealth).find((cover) => SHAPES[cover].members >= members);
+}
+
+/** Bytes of one slot from the relay to a member. */
+export function slotBytes(cover: StealthCover): number {
+  const { shared, spare } = SHAPES[cover];
+  return (shared + spare) * COVER_FRAME_BYTES;
+}
+
+/** What a mode costs by the clock; nothing where what is said decides. PROTOCOL.md §12.6. */
+export interface CoverCost {
+  readonly upBytesPerHour: number;
+  readonly downBytesPerHour: number;
+  /** What a text of one frame waits on average, without the network. */
+  readonly meanDelayMs: number;
+}
+
+const HOUR_MS = 3_600_000;
+
+export function coverCost(cover: Cover): CoverCost {
+  if (cover === 'off') return { upBytesPerHour: 0, downBytesPerHour: 0, meanDelayMs: 0 };
+  if (cover === 'jitter') {
+    const dummies = (HOUR_MS / ((JITTER_DUMMY_LEAST_MS + JITTER_DUMMY_MOST_MS) / 2)) * COVER_FRAME_BYTES;
+    const meanDelayMs = JITTER_SEND_LEAST_MS + JITTER_SEND_MOST_MS;
+    return { upBytesPerHour: dummies, downBytesPerHour: dummies, meanDelayMs };
+  }
+  const { sendEveryMs } = SHAPES[cover];
+  return {
+    upBytesPerHour: (HOUR_MS / sendEveryMs) * COVER_FRAME_BYTES,
+    downBytesPerHour: (HOUR_MS / STEALTH_TICK_MS) * slotBytes(cover),
+    meanDelayMs: sendEveryMs / 2 + SEAL_LEAD_MS + STEALTH_TICK_MS / 2,
+  };
+}
+
+/** Plaintext of a frame that fills one slot. */
+export const COVER_PLAINTEXT_BYTES: number = bodyBytes(COVER_FRAME_BYTES) - ENVELOPE_OVERHEAD_BYTES;
+
+/** @returns how long the frames of a text of so many bytes take to leave, on average; 0 in `off`. */
+export function sendingMs(cover: Cover, textBytes: number): number {
+  if (!isStealth(cover)) return cover === 'off' ? 0 : (JITTER_SEND_LEAST_MS + JITTER_SEND_MOST_MS) / 2;
+  return Math.ceil(textBytes / fragmentCapacity(COVER_PLAINTEXT_BYTES)) * SHAPES[cover].sendEveryMs;
+}
