@@ -38,7 +38,7 @@ beforeEach(async () => {
   seats = [];
   const { roomId, capabilityKey, roomTag } = deriveRoomKeys(room.roomSecret, room.onionKey);
   host = connect(join(directory, 'admin.sock'));
-  host.write(encodeAdminRequest({ operation: 'create', roomId, capabilityKey, roomTag }));
+  host.write(encodeAdminRequest({ operation: 'create', roomId, capabilityKey, roomTag, cover: 'off' }));
   await once(host, 'data');
   await (await Seat.take('founder', relayPath(), room)).found();
 });

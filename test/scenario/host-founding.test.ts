@@ -39,7 +39,7 @@ beforeEach(async () => {
   seats = [];
   const { roomId, capabilityKey, roomTag } = registrationOf(room);
   host = connect(join(directory, 'admin.sock'));
-  host.write(encodeAdminRequest({ operation: 'create', roomId, capabilityKey, roomTag }));
+  host.write(encodeAdminRequest({ operation: 'create', roomId, capabilityKey, roomTag, cover: 'off' }));
   await once(host, 'data');
 });
 

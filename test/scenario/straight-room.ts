@@ -36,7 +36,7 @@ export async function openStraightRoom({
     await rm(directory, { recursive: true });
   });
   const { roomId, capabilityKey, roomTag } = registrationOf(invite);
-  const reply = await host.ask({ operation: 'create', roomId, capabilityKey, roomTag });
+  const reply = await host.ask({ operation: 'create', roomId, capabilityKey, roomTag, cover: 'off' });
   if (reply?.ok !== true) throw new Error('the room was not made');
   await found();
   return { path, ...company };

@@ -3,7 +3,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { createRoomSecret, DialError, registrationOf } from '@sotto/client';
 import type { RoomRegistration } from '@sotto/client';
-import { encodeInvite } from '@sotto/protocol';
+import { coverOf, encodeInvite } from '@sotto/protocol';
 import type { AccessMode, AdminCode, AdminRequest, Invite } from '@sotto/protocol';
 import { adviseDial, ClientAuthKey, OnionKey, openOnionControl, TorError } from '@sotto/tor';
 import type { HoldSecret, NetworkKind, OnionControl } from '@sotto/tor';
@@ -291,7 +291,9 @@ export class RoomHosting {
 
   #roomRequest(operation: 'create' | 'resume'): AdminRequest {
     const { roomId, capabilityKey, roomTag } = this.#registration;
-    return operation === 'create' ? { operation, roomId, capabilityKey, roomTag } : { operation, roomId };
+    return operation === 'create'
+      ? { operation, roomId, capabilityKey, roomTag, cover: coverOf(this.#invite) }
+      : { operation, roomId };
   }
 
   /** A room that comes when it is not wanted any more is given back at once. */

@@ -11,12 +11,31 @@ import {
   HANDSHAKE_DEADLINE_MS,
   SILENCE_LIMIT_MS,
 } from '@sotto/protocol';
-import type { Attached, AttachRequest, CommitRequest, Frame, RelayCode, StagedPiece } from '@sotto/protocol';
+import type {
+  Attached,
+  AttachRequest,
+  Chance,
+  CommitRequest,
+  Cover,
+  Frame,
+  RelayCode,
+  StagedPiece,
+} from '@sotto/protocol';
 import type { Allowance, Budget } from './budget.ts';
 import { fullBudget, spend, waitMs } from './budget.ts';
+import { downlinkWait, isSlotted, OPEN_DOWNLINK, orderSlot, startDownlink, stepDownlink } from './downlink.ts';
+import type { Downlink, PrivateFrame, SlotOrder } from './downlink.ts';
 import { openTransfer, stepTransfer } from './head-transfer.ts';
 import type { HeadEffect, HeadEvent, HeadTransfer } from './head-transfer.ts';
-import { CATCH_UP_LIMIT_MS, FETCH_BURST, FETCH_DEBT_MAX, FETCH_INTERVAL_MS, OUTBOUND_BYTES_MAX } from './limits.ts';
+import {
+  BACKLOG_SLOTS_MAX,
+  CATCH_UP_LIMIT_MS,
+  FETCH_BURST,
+  FETCH_DEBT_MAX,
+  FETCH_INTERVAL_MS,
+  OUTBOUND_BYTES_MAX,
+  PRIVATE_FRAMES_MAX,
+} from './limits.ts';
 import { charge, debtMs, fullQuota } from './quota.ts';
 import type { Quota } from './quota.ts';
 
@@ -40,28 +59,42 @@ export interface Connection {
   /** How often it may still go back in the log. */
   readonly fetches: Budget;
   readonly heads: HeadTransfer;
+  /** What decides when something is sent, from ATTACHED on. */
+  readonly downlink: Downlink;
   /** The reasons that hold, and since when. */
   readonly pauses: ReadonlyMap<PauseReason, number>;
   /** When it was last heard, or was last allowed to speak. */
   readonly heardAt: number;
 }
 
-/** What is true outside at the moment of an event: the time, and how many bytes wait in the socket. */
+/** What is true outside at the moment of an event: the time, how many bytes wait in the socket, and how the dice fall. */
 export interface Outside {
   readonly now: number;
   readonly unsent: number;
+  readonly chance: Chance;
 }
 
 export type ConnectionEvent =
   | { readonly type: 'received'; readonly bytes: number; readonly frames: readonly Frame[] }
   | { readonly type: 'malformed' }
-  | { readonly type: 'admitted'; readonly from: number; readonly attached: Attached }
+  | { readonly type: 'admitted'; readonly from: number; readonly attached: Attached; readonly cover: Cover }
   | { readonly type: 'entries'; readonly first: number; readonly next: number; readonly bytes: Uint8Array }
   | { readonly type: 'fed'; readonly next: number; readonly atEnd: boolean }
   | { readonly type: 'fallen-off' }
   | { readonly type: 'moved' }
   | { readonly type: 'located'; readonly cursor: number }
   | Exclude<HeadEvent, { readonly type: 'head-wanted' }>
+  /** A frame for this member alone, behind the entries below `after`. */
+  | { readonly type: 'private'; readonly bytes: Uint8Array; readonly after: number }
+  | { readonly type: 'departure-due' }
+  /** The slot is written; `backlogBytes` still wait behind it. */
+  | {
+      readonly type: 'slot-packed';
+      readonly next: number;
+      readonly privates: readonly PrivateFrame[];
+      readonly bytes: number;
+      readonly backlogBytes: number;
+    }
   | { readonly type: 'drained' }
   | { readonly type: 'pause'; readonly reason: PauseReason }
   | { readonly type: 'unpause'; readonly reason: PauseReason }
@@ -72,6 +105,12 @@ export type ConnectionEvent =
 export type ConnectionEffect =
   | { readonly type: 'write'; readonly bytes: Uint8Array }
   | { readonly type: 'authorise'; readonly request: AttachRequest }
+  /** Ask for a departure when so much time has passed; the answer is `departure-due`. */
+  | { readonly type: 'wake-after'; readonly milliseconds: number }
+  /** Write a whole slot; the answer is `slot-packed` or `fallen-off`. */
+  | { readonly type: 'pack-slot'; readonly order: SlotOrder }
+  /** Write bytes that say nothing. */
+  | { readonly type: 'noise' }
   | { readonly type: 'publish'; readonly frames: readonly Frame[] }
   | { readonly type: 'stage'; readonly piece: StagedPiece }
   | { readonly type: 'commit'; readonly request: CommitRequest }
@@ -99,6 +138,7 @@ export function openConnection(now: number): Connection {
     quota: fullQuota(now),
     fetches: fullBudget(FETCHES, now),
     heads: openTransfer(now),
+    downlink: OPEN_DOWNLINK,
     pauses: new Map(),
     heardAt: now,
   };
@@ -112,7 +152,7 @@ export function stepConnection(connection: Connection, event: ConnectionEvent, o
     case 'malformed':
       return close(connection, 'frame-malformed');
     case 'admitted':
-      return admitted(connection, event.from, event.attached, outside);
+      return admitted(connection, event, outside);
     case 'entries':
       return entries(connection, event, outside);
     case 'fed':
@@ -127,6 +167,12 @@ export function stepConnection(connection: Connection, event: ConnectionEvent, o
     case 'head-taken':
     case 'head-rested':
       return stepHeads(connection, event, outside.now);
+    case 'private':
+      return sendPrivate(connection, event);
+    case 'departure-due':
+      return depart(connection, outside);
+    case 'slot-packed':
+      return packed(connection, event, outside);
     case 'drained':
       return drained(connection, outside);
     case 'pause':
@@ -186,19 +232,28 @@ function attach(
 }
 
 /** From 0 only what is to come; before the log's beginning from there, and the member sees by `oldest` what it has missed. PROTOCOL.md §4.3. */
-function admitted(connection: Connection, from: number, attached: Attached, outside: Outside): ConnectionStep {
+function admitted(
+  connection: Connection,
+  { from, attached, cover }: Extract<ConnectionEvent, { type: 'admitted' }>,
+  outside: Outside,
+): ConnectionStep {
   const { standing } = connection;
   if (standing.kind !== 'attaching') return stay(connection);
   const { oldest, next } = attached;
   const cursor = from === 0 ? next : Math.min(Math.max(from, oldest), next);
   const greeted: ConnectionStep = {
-    connection: { ...connection, standing: { kind: 'catching-up', since: outside.now, cursor } },
+    connection: {
+      ...connection,
+      standing: { kind: 'catching-up', since: outside.now, cursor },
+      downlink: startDownlink(cover, outside.now, outside.chance),
+    },
     effects: [
       { type: 'write', bytes: encodeAttached(attached) },
       { type: 'feed', cursor },
     ],
   };
-  const reading = chain(greeted, (before) => unpause(before, 'attaching', outside.now));
+  const covered = chain(greeted, (before) => wake(before, outside.now));
+  const reading = chain(covered, (before) => unpause(before, 'attaching', outside.now));
   return chain(reading, (before) => converse(before, standing.early, outside.now));
 }
 
@@ -229,8 +284,10 @@ function obeyControl(connection: Connection, frame: Frame, now: number): Connect
   switch (frame.operation) {
     case 'beat': {
       if (!checkEmpty(frame).ok) return close(connection, 'frame-malformed');
-      return join(stay(connection), { type: 'write', bytes: encodeBeat('beaten', frame.number) });
+      return sendPrivate(connection, { bytes: encodeBeat('beaten', frame.number), after: 0 });
     }
+    case 'fill':
+      return isSlotted(connection.downlink) ? stay(connection) : close(connection, 'operation-unexpected');
     case 'stage': {
       const piece = decodeStage(frame);
       if (!piece.ok) return close(connection, 'frame-malformed');
@@ -282,11 +339,66 @@ function entries(
 ): ConnectionStep {
   const { standing } = connection;
   if (standing.kind !== 'live') return stay(connection);
+  if (connection.downlink.cover !== 'off') return noteContent(connection, outside);
   if (standing.cursor !== run.first || outside.unsent > OUTBOUND_BYTES_MAX) return fallBehind(connection, outside);
   return {
     connection: { ...connection, standing: { kind: 'live', cursor: run.next } },
     effects: [{ type: 'write', bytes: run.bytes }],
   };
+}
+
+// Covered rooms: what there is to send waits until something leaves anyway
+
+function wake(connection: Connection, now: number): ConnectionStep {
+  const milliseconds = downlinkWait(connection.downlink, now);
+  return milliseconds === undefined ? stay(connection) : join(stay(connection), { type: 'wake-after', milliseconds });
+}
+
+function noteContent(connection: Connection, { now, chance }: Outside): ConnectionStep {
+  const { downlink } = stepDownlink(connection.downlink, 'content', now, chance);
+  const isSooner = downlinkWait(downlink, now) !== downlinkWait(connection.downlink, now);
+  const noted: Connection = { ...connection, downlink };
+  return isSooner ? wake(noted, now) : stay(noted);
+}
+
+function depart(connection: Connection, outside: Outside): ConnectionStep {
+  const { downlink, departures } = stepDownlink(connection.downlink, 'due', outside.now, outside.chance);
+  let step = wake({ ...connection, downlink }, outside.now);
+  for (const departure of departures) {
+    if (departure === 'send') step = chain(step, (before) => fallBehind(before, outside));
+    if (departure === 'dummy') step = join(step, { type: 'noise' });
+    if (departure === 'slot') step = chain(step, (before) => useSlot(before, outside));
+  }
+  return step;
+}
+
+/** What does not take its slots misses them; it is the log that waits for it, nobody else. */
+function useSlot(connection: Connection, outside: Outside): ConnectionStep {
+  const { standing, downlink } = connection;
+  if (standing.kind !== 'live' || outside.unsent > OUTBOUND_BYTES_MAX) return stay(connection);
+  return join(stay(connection), { type: 'pack-slot', order: orderSlot(downlink, standing.cursor) });
+}
+
+/** Whoever has come too far behind the log to come up with it in its slots is sent it at once. */
+function packed(
+  connection: Connection,
+  slot: Extract<ConnectionEvent, { type: 'slot-packed' }>,
+  outside: Outside,
+): ConnectionStep {
+  if (connection.standing.kind !== 'live') return stay(connection);
+  const next: Connection = {
+    ...connection,
+    standing: { kind: 'live', cursor: slot.next },
+    downlink: { ...connection.downlink, privates: slot.privates },
+  };
+  return slot.backlogBytes > BACKLOG_SLOTS_MAX * slot.bytes ? fallBehind(next, outside) : stay(next);
+}
+
+function sendPrivate(connection: Connection, frame: PrivateFrame): ConnectionStep {
+  const { downlink } = connection;
+  if (!isSlotted(downlink)) return join(stay(connection), { type: 'write', bytes: frame.bytes });
+  if (downlink.privates.length >= PRIVATE_FRAMES_MAX) return close(connection, 'too-slow');
+  return stay({ ...connection, downlink: { ...downlink, privates: [...downlink.privates, frame] } });
 }
 
 /** Nobody waits for a slow member: it goes back to its cursor and is fed from the log as its socket drains. */

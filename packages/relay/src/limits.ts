@@ -38,6 +38,9 @@ export const FETCH_BURST = 4;
 export const FETCH_INTERVAL_MS = 10_000;
 export const FETCH_DEBT_MAX = 2;
 
+/** In stealth: bytes of so many slots that may wait for a member before it is sent the log at once, and private frames that may. */
+export const BACKLOG_SLOTS_MAX = 4;
+export const PRIVATE_FRAMES_MAX = 256;
 /** Bodies of one room that may wait for the store. Above it whoever publishes is not read from; below half it is again. */
 export const ROOM_PENDING_BYTES_MAX = 1_048_576;
 /** Bodies that go to the store in one call, and to each member in one write. */

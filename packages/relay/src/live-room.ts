@@ -1,10 +1,11 @@
 // A room that is in use: carries out what room.ts decides, with the store, the log's tail and the members' connections.
 
 import { encodeRefused, equalBytes } from '@sotto/protocol';
-import type { CommitRequest, HeadName, RelayCode, StagedPiece } from '@sotto/protocol';
+import type { CommitRequest, Cover, HeadName, RelayCode, StagedPiece } from '@sotto/protocol';
 import { makeLock } from './authorise.ts';
 import type { Lock } from './authorise.ts';
 import type { Clock } from './clock.ts';
+import type { SlotOrder } from './downlink.ts';
 import { counterFrames, cutHead } from './heads.ts';
 import type { HeadCut, HeadPosition } from './heads.ts';
 import { CATCH_UP_CHUNK_BYTES, LOAD_CHUNK_BYTES } from './limits.ts';
@@ -14,6 +15,8 @@ import type { Run } from './log-tail.ts';
 import { openRoom, stepRoom } from './room.ts';
 import type { Published, RoomEffect, RoomEvent, RoomState } from './room.ts';
 import type { AppendAnswer, RoomRecord, RoomStore } from './room-store.ts';
+import { packSlot } from './slot-packing.ts';
+import type { PackedSlot } from './slot-packing.ts';
 import type { Tick } from './slot.ts';
 import { Uploads } from './uploads.ts';
 import type { UploadRefusal } from './uploads.ts';
@@ -75,6 +78,10 @@ export class LiveRoom {
 
   get isClosed(): boolean {
     return this.#state.phase.kind === 'closed';
+  }
+
+  get cover(): Cover {
+    return this.#record.cover;
   }
 
   get counter(): number {
@@ -139,6 +146,16 @@ export class LiveRoom {
   /** @returns the next bytes for a member at this cursor; undefined if the log does not reach back so far. */
   take(cursor: number): Run | undefined {
     return this.#tail.take(cursor, CATCH_UP_CHUNK_BYTES);
+  }
+
+  /** @returns what fits a slot; undefined if the log does not reach back to its cursor. */
+  packSlot(order: SlotOrder, random: (length: number) => Uint8Array): PackedSlot | undefined {
+    return packSlot(order, (from, maxBytes) => this.#tail.take(from, maxBytes), random);
+  }
+
+  /** @returns the bytes that wait for a member at this cursor. */
+  backlogBytes(cursor: number): number {
+    return this.#tail.bytesFrom(cursor);
   }
 
   /** Ends every connection. The store is the caller's. */

@@ -78,6 +78,15 @@ export class LogTail {
     return { first: from, next: cursor, bytes: parts.length === 1 && only !== undefined ? only : Buffer.concat(parts) };
   }
 
+  /** @returns the bytes of the frames from this number on. */
+  bytesFrom(from: number): number {
+    let bytes = 0;
+    for (const { first, ends } of this.#segmentsFrom(from)) {
+      bytes += (ends.at(-1) ?? 0) - (ends[from - first - 1] ?? 0);
+    }
+    return bytes;
+  }
+
   /** @returns all bodies from the oldest on, to reseed a store. */
   bodies(): Uint8Array[] {
     const all: Uint8Array[] = [];

@@ -12,6 +12,7 @@ import type {
   RoomMirror,
   RoomRecord,
   RoomStore,
+  RoomTerms,
   Stored,
   StoreLimits,
 } from './room-store.ts';
@@ -33,11 +34,12 @@ export class MemoryRoomStore implements RoomStore {
     this.#clock = options.clock ?? systemClock;
   }
 
-  create(roomId: Uint8Array, lock: Pick<RoomRecord, 'capabilityKey' | 'roomTag'>): Promise<'created' | 'room-exists'> {
+  create(roomId: Uint8Array, terms: RoomTerms): Promise<'created' | 'room-exists'> {
     if (this.#find(roomId) !== undefined) return Promise.resolve('room-exists');
     this.#keep(roomId, {
-      capabilityKey: copy(lock.capabilityKey),
-      roomTag: copy(lock.roomTag),
+      capabilityKey: copy(terms.capabilityKey),
+      roomTag: copy(terms.roomTag),
+      cover: terms.cover,
       counter: 0,
       head: NO_HEAD,
       previousHead: NO_HEAD,

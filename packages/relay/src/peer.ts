@@ -1,12 +1,15 @@
 // One accepted socket: turns its bytes into events for connection.ts and carries out what that decides. The only file that writes to members.
 
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import {
+  ByteReader,
   CHALLENGE_BYTES,
   CONNECTIONS_PER_ROOM_MAX,
+  COVER_FRAME_BYTES,
   decodeFrame,
   encodeChallenge,
   encodeClosing,
+  encodeFiller,
   FrameSplitter,
   LARGEST_FRAME_BYTES,
 } from '@sotto/protocol';
@@ -15,6 +18,7 @@ import { mayAttach } from './authorise.ts';
 import type { Clock } from './clock.ts';
 import { openConnection, stepConnection } from './connection.ts';
 import type { Connection, ConnectionEffect, ConnectionEvent } from './connection.ts';
+import type { SlotOrder } from './downlink.ts';
 import type { HeadPosition } from './heads.ts';
 import { LINGER_MS } from './limits.ts';
 import type { LiveRoom, Member } from './live-room.ts';
@@ -34,20 +38,22 @@ export interface PeerSurroundings {
   readonly log: Log;
 }
 
+type PeerTimer = 'quota' | 'fetch' | 'heads' | 'departure';
+
 export class Peer implements Member {
   readonly number: number;
-  readonly #socket: Socket;
+  readonly #socket: Duplex;
   readonly #around: PeerSurroundings;
   readonly #splitter = new FrameSplitter();
   readonly #challenge: Uint8Array;
   #connection: Connection;
   #room: LiveRoom | undefined;
-  readonly #timers = new Map<'quota' | 'fetch' | 'heads', () => void>();
+  readonly #timers = new Map<PeerTimer, () => void>();
   /** Single frames that go out together at the end of this turn: in a socket that nobody reads each write costs more than its frame. */
   #gathered: Uint8Array[] = [];
   #gatheredBytes = 0;
 
-  constructor(number: number, socket: Socket, around: PeerSurroundings) {
+  constructor(number: number, socket: Duplex, around: PeerSurroundings) {
     this.number = number;
     this.#socket = socket;
     this.#around = around;
@@ -78,7 +84,7 @@ export class Peer implements Member {
   }
 
   refused(frame: Uint8Array): void {
-    if (this.#connection.standing.kind !== 'closed') this.#write(frame);
+    this.#step({ type: 'private', bytes: frame, after: this.#room?.next ?? 0 });
   }
 
   hold(): void {
@@ -143,7 +149,8 @@ export class Peer implements Member {
   /** A bug that an event brings out costs this connection and no other. */
   #step(event: ConnectionEvent): void {
     try {
-      const outside = { now: this.#around.clock.now(), unsent: this.#socket.writableLength + this.#gatheredBytes };
+      const unsent = this.#socket.writableLength + this.#gatheredBytes;
+      const outside = { now: this.#around.clock.now(), unsent, chance: () => this.#chance() };
       const { connection, effects } = stepConnection(this.#connection, event, outside);
       this.#connection = connection;
       for (const effect of effects) this.#perform(effect);
@@ -182,6 +189,15 @@ export class Peer implements Member {
         return;
       case 'feed':
         this.#feed(effect.cursor);
+        return;
+      case 'wake-after':
+        this.#after('departure', effect.milliseconds, { type: 'departure-due' });
+        return;
+      case 'pack-slot':
+        this.#packSlot(effect.order);
+        return;
+      case 'noise':
+        this.#write(encodeFiller('noise', COVER_FRAME_BYTES, this.#around.random));
         return;
       case 'pause':
         this.#socket.pause();
@@ -223,7 +239,7 @@ export class Peer implements Member {
     this.#room = room;
     room.join(this.number, this);
     const { counter, oldest, next } = room;
-    this.#step({ type: 'admitted', from: request.from, attached: { counter, oldest, next } });
+    this.#step({ type: 'admitted', from: request.from, attached: { counter, oldest, next }, cover: room.cover });
   }
 
   #feed(cursor: number): void {
@@ -237,6 +253,24 @@ export class Peer implements Member {
     this.#step({ type: 'fed', next: run.next, atEnd: run.next >= this.#room.next });
   }
 
+  #packSlot(order: SlotOrder): void {
+    if (this.#room === undefined) return;
+    const slot = this.#room.packSlot(order, this.#around.random);
+    if (slot === undefined) {
+      this.#step({ type: 'fallen-off' });
+      return;
+    }
+    this.#write(slot.bytes);
+    const { next, privates } = slot;
+    const backlogBytes = this.#room.backlogBytes(next);
+    this.#step({ type: 'slot-packed', next, privates, bytes: order.bytes, backlogBytes });
+  }
+
+  /** A number in [0, 1) with 32 random bits. */
+  #chance(): number {
+    return new ByteReader(this.#around.random(4)).u32() / 2 ** 32;
+  }
+
   /** The next pieces go when the socket has let go of these: entries wait behind one chunk at most. */
   #sendHead(which: HeadName, position: HeadPosition | undefined): void {
     if (this.#room === undefined || !this.#socket.writable) return;
@@ -247,7 +281,7 @@ export class Peer implements Member {
     this.#socket.write(bytes, () => this.#step({ type: 'head-taken' }));
   }
 
-  #after(timer: 'quota' | 'fetch' | 'heads', milliseconds: number, event: ConnectionEvent): void {
+  #after(timer: PeerTimer, milliseconds: number, event: ConnectionEvent): void {
     this.#timers.get(timer)?.();
     this.#timers.set(
       timer,
@@ -304,7 +338,7 @@ export class Peer implements Member {
 }
 
 /** Ends a socket once it has been read empty, or after a while without asking. */
-export function linger(socket: Socket, clock: Clock): void {
+export function linger(socket: Duplex, clock: Clock): void {
   const cancel = clock.after(LINGER_MS, () => socket.destroy());
   socket.on('close', cancel);
   socket.resume();

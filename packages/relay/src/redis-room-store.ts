@@ -2,7 +2,8 @@
 
 import { createHash } from 'node:crypto';
 import { Redis } from 'ioredis';
-import { toHex } from '@sotto/protocol';
+import { COVERS, toHex } from '@sotto/protocol';
+import type { Cover } from '@sotto/protocol';
 import { RelayError } from './errors.ts';
 import {
   STORE_COMMAND_TIMEOUT_MS,
@@ -20,6 +21,7 @@ import type {
   RoomMirror,
   RoomRecord,
   RoomStore,
+  RoomTerms,
   StoredHead,
   StoreLimits,
 } from './room-store.ts';
@@ -57,21 +59,20 @@ export class RedisRoomStore implements RoomStore {
     this.#redis = connect(options.host, options.port);
   }
 
-  async create(
-    roomId: Uint8Array,
-    lock: Pick<RoomRecord, 'capabilityKey' | 'roomTag'>,
-  ): Promise<'created' | 'room-exists'> {
-    const answer = await this.#run(SCRIPTS.create, roomId, [this.#limits.logTtlMs, lock.capabilityKey, lock.roomTag]);
+  async create(roomId: Uint8Array, terms: RoomTerms): Promise<'created' | 'room-exists'> {
+    const { capabilityKey, roomTag, cover } = terms;
+    const answer = await this.#run(SCRIPTS.create, roomId, [this.#limits.logTtlMs, capabilityKey, roomTag, cover]);
     return oneOf(answer, ['created', 'room-exists']);
   }
 
   async load(roomId: Uint8Array): Promise<RoomRecord | undefined> {
     const fields = asList(await this.#run(SCRIPTS.load, roomId, []));
     if (fields.every((field) => field === null)) return undefined;
-    const [capabilityKey, roomTag, counter, oldest, next, ...heads] = fields;
+    const [capabilityKey, roomTag, cover, counter, oldest, next, ...heads] = fields;
     return {
       capabilityKey: copy(capabilityKey),
       roomTag: copy(roomTag),
+      cover: asCover(cover),
       counter: asNumber(counter),
       head: asHead(heads.slice(0, 3)),
       previousHead: asHead(heads.slice(3)),
@@ -108,9 +109,9 @@ export class RedisRoomStore implements RoomStore {
   }
 
   async restore(roomId: Uint8Array, mirror: RoomMirror): Promise<'restored' | 'present'> {
-    const { capabilityKey, roomTag, counter, head, previousHead, oldest, next, bodies } = mirror;
+    const { capabilityKey, roomTag, cover, counter, head, previousHead, oldest, next, bodies } = mirror;
     const heads = [head, previousHead].flatMap(({ bytes, first, last }) => [bytes, first, last]);
-    const fields = [capabilityKey, roomTag, counter, oldest, next, ...heads];
+    const fields = [capabilityKey, roomTag, cover, counter, oldest, next, ...heads];
     const answer = await this.#run(SCRIPTS.restore, roomId, [this.#limits.logTtlMs, ...fields, ...bodies]);
     return oneOf(answer, ['restored', 'present']);
   }
@@ -211,6 +212,10 @@ function asHead([bytes, first, last]: readonly unknown[]): StoredHead {
 
 function asText(answer: unknown): string {
   return asBytes(answer).toString('latin1');
+}
+
+function asCover(answer: unknown): Cover {
+  return oneOf(answer, COVERS);
 }
 
 function asNumber(answer: unknown): number {

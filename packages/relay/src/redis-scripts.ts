@@ -1,6 +1,6 @@
 // What runs inside Redis: one script per operation of the store, so that each is atomic and costs one round trip.
 //
-// KEYS[1] is the room, a hash: capability, tag, counter, oldest, next, bytes (of the log), head and previous (the bytes of the two heads),
+// KEYS[1] is the room, a hash: capability, tag, cover (the mode's name), counter, oldest, next, bytes (of the log), head and previous (the bytes of the two heads),
 // head-first, head-last, previous-first and previous-last (where their commits are in the log).
 // KEYS[2] is its log, a stream: entry `<sequence number>-0` with the one field `body`.
 // Numbers are written with %.0f: Lua would write large ones as 1e+15.
@@ -39,13 +39,13 @@ local function extend(from, oldest, following, bytes, max)
 end
 `;
 
-/** ARGV: ttl, capability, tag. */
+/** ARGV: ttl, capability, tag, cover. */
 export const CREATE: string = lua(
   RENEW,
   `
 if redis.call('EXISTS', KEYS[1]) == 1 then return 'room-exists' end
 redis.call('DEL', KEYS[2])
-redis.call('HSET', KEYS[1], 'capability', ARGV[2], 'tag', ARGV[3], 'counter', '0', 'oldest', '1', 'next', '1', 'bytes', '0',
+redis.call('HSET', KEYS[1], 'capability', ARGV[2], 'tag', ARGV[3], 'cover', ARGV[4], 'counter', '0', 'oldest', '1', 'next', '1', 'bytes', '0',
   'head', '', 'head-first', '0', 'head-last', '0', 'previous', '', 'previous-first', '0', 'previous-last', '0')
 renew(ARGV[1])
 return 'created'
@@ -53,7 +53,7 @@ return 'created'
 );
 
 export const LOAD = `
-return redis.call('HMGET', KEYS[1], 'capability', 'tag', 'counter', 'oldest', 'next',
+return redis.call('HMGET', KEYS[1], 'capability', 'tag', 'cover', 'counter', 'oldest', 'next',
   'head', 'head-first', 'head-last', 'previous', 'previous-first', 'previous-last')
 `;
 
@@ -145,21 +145,21 @@ return 'present'
 `,
 );
 
-/** ARGV: ttl, capability, tag, counter, oldest, next, head, its first and last, previous head, its first and last, body... */
+/** ARGV: ttl, capability, tag, cover, counter, oldest, next, head, its first and last, previous head, its first and last, body... */
 export const RESTORE: string = lua(
   NUMBER,
   RENEW,
   `
 if redis.call('EXISTS', KEYS[1]) == 1 then return 'present' end
 redis.call('DEL', KEYS[2])
-local bytes, oldest = 0, tonumber(ARGV[5])
-for index = 13, #ARGV do
-  redis.call('XADD', KEYS[2], id(oldest + index - 13), 'body', ARGV[index])
+local bytes, oldest = 0, tonumber(ARGV[6])
+for index = 14, #ARGV do
+  redis.call('XADD', KEYS[2], id(oldest + index - 14), 'body', ARGV[index])
   bytes = bytes + #ARGV[index]
 end
-redis.call('HSET', KEYS[1], 'capability', ARGV[2], 'tag', ARGV[3], 'counter', ARGV[4], 'oldest', ARGV[5], 'next', ARGV[6],
-  'bytes', number(bytes), 'head', ARGV[7], 'head-first', ARGV[8], 'head-last', ARGV[9],
-  'previous', ARGV[10], 'previous-first', ARGV[11], 'previous-last', ARGV[12])
+redis.call('HSET', KEYS[1], 'capability', ARGV[2], 'tag', ARGV[3], 'cover', ARGV[4], 'counter', ARGV[5], 'oldest', ARGV[6], 'next', ARGV[7],
+  'bytes', number(bytes), 'head', ARGV[8], 'head-first', ARGV[9], 'head-last', ARGV[10],
+  'previous', ARGV[11], 'previous-first', ARGV[12], 'previous-last', ARGV[13])
 renew(ARGV[1])
 return 'restored'
 `,

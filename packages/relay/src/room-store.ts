@@ -1,6 +1,7 @@
 // Where rooms are kept, and the contract that every store obeys (test/room-store.contract.ts). Opaque bytes only: a store knows no member.
 
 import { LOG_BYTES_MAX, LOG_TTL_SECONDS } from '@sotto/protocol';
+import type { Cover } from '@sotto/protocol';
 
 /** What a commit has left: the head, and the sequence numbers of its first and last frame. Empty and 0 before there was one. */
 export interface StoredHead {
@@ -15,6 +16,8 @@ export interface RoomRecord {
   readonly capabilityKey: Uint8Array;
   /** Opaque, 16 bytes. */
   readonly roomTag: Uint8Array;
+  /** How the room hides when something is said: fixed at its creation. */
+  readonly cover: Cover;
   /** From 0; one more with each commit. */
   readonly counter: number;
   /** That of the commit which made the counter; the previous one is kept so that a bad one can be undone. */
@@ -28,6 +31,9 @@ export interface RoomRecord {
 export interface RoomMirror extends RoomRecord {
   readonly bodies: readonly Uint8Array[];
 }
+
+/** What the host says of a room when it makes it. */
+export type RoomTerms = Pick<RoomRecord, 'capabilityKey' | 'roomTag' | 'cover'>;
 
 export const NO_HEAD: StoredHead = { bytes: new Uint8Array(0), first: 0, last: 0 };
 
@@ -69,7 +75,7 @@ export type AppendAnswer = Stored | Stale | OutOfStep | RoomUnknown;
  */
 export interface RoomStore {
   /** Makes a room with counter 0, an empty head and an empty log whose first sequence number will be 1. Leaves an existing room alone. */
-  create(roomId: Uint8Array, lock: Pick<RoomRecord, 'capabilityKey' | 'roomTag'>): Promise<'created' | 'room-exists'>;
+  create(roomId: Uint8Array, terms: RoomTerms): Promise<'created' | 'room-exists'>;
 
   load(roomId: Uint8Array): Promise<RoomRecord | undefined>;
 

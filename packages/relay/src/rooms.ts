@@ -5,7 +5,7 @@ import type { AdminCode, AdminReply, RelayCode } from '@sotto/protocol';
 import { ADMIN_GRACE_MS, ROOMS_MAX } from './limits.ts';
 import { LiveRoom } from './live-room.ts';
 import type { RoomSurroundings } from './live-room.ts';
-import type { RoomRecord } from './room-store.ts';
+import type { RoomTerms } from './room-store.ts';
 
 /** A room lives as long as the admin connection that asked for it; without one it waits a while for a `resume`. PROTOCOL.md §6.5. */
 type Ownership =
@@ -33,11 +33,11 @@ export class Rooms {
     return this.#inTurn(roomId, () => this.#find(roomId));
   }
 
-  create(roomId: Uint8Array, lock: Pick<RoomRecord, 'capabilityKey' | 'roomTag'>, owner: number): Promise<AdminReply> {
+  create(roomId: Uint8Array, terms: RoomTerms, owner: number): Promise<AdminReply> {
     return this.#inTurn(roomId, async () => {
       if (this.#living(roomId) !== undefined) return no('room-exists');
       if (this.#isFull()) return no('rooms-full');
-      if ((await this.#around.store.create(roomId, lock)) === 'room-exists') return no('room-exists');
+      if ((await this.#around.store.create(roomId, terms)) === 'room-exists') return no('room-exists');
       return this.#own(roomId, owner);
     });
   }

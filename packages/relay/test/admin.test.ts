@@ -23,7 +23,7 @@ describe('the host', () => {
   test('cannot make a room that only the store knows', async () => {
     const house = await openHouse();
     const room = makeRoom();
-    await house.store.create(room.roomId, room);
+    await house.store.create(room.roomId, { ...room, cover: 'off' });
     expect(await house.host.create(room)).toEqual(no('room-exists'));
     expect(await house.host.ask({ operation: 'resume', roomId: room.roomId })).toEqual(OK);
   });
@@ -154,8 +154,8 @@ describe('admin.sock', () => {
     const house = await openHouse();
     const room = makeRoom();
     const text =
-      encodeAdminRequest({ operation: 'create', ...room }) +
-      encodeAdminRequest({ operation: 'create', ...room }) +
+      encodeAdminRequest({ operation: 'create', cover: 'off', ...room }) +
+      encodeAdminRequest({ operation: 'create', cover: 'off', ...room }) +
       encodeAdminRequest({ operation: 'close', roomId: room.roomId }) +
       encodeAdminRequest({ operation: 'close', roomId: room.roomId });
     for (const piece of text.match(/.{1,37}|\n/gs) ?? []) house.host.socket.write(piece);

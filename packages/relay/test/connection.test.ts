@@ -13,8 +13,8 @@ import {
 import { charge, debtMs, fullQuota } from '../src/quota.ts';
 import { makeBody, publishFrame } from './test-member.ts';
 
-const CALM: Outside = { now: 0, unsent: 0 };
-const FULL: Outside = { now: 0, unsent: OUTBOUND_BYTES_MAX + 1 };
+const CALM: Outside = { now: 0, unsent: 0, chance: () => 0.5 };
+const FULL: Outside = { now: 0, unsent: OUTBOUND_BYTES_MAX + 1, chance: () => 0.5 };
 
 function decoded(bytes: Uint8Array): Frame {
   const frame = decodeFrame(bytes);
@@ -43,7 +43,7 @@ function live(): Connection {
   return play(
     openConnection(0),
     received(ATTACH),
-    [{ type: 'admitted', from: 3, attached }],
+    [{ type: 'admitted', from: 3, attached, cover: 'off' }],
     [{ type: 'fed', next: 10, atEnd: true }],
   ).connection;
 }
@@ -57,7 +57,7 @@ describe('a connection', () => {
     const attaching = play(openConnection(0), received(ATTACH, decoded(publishFrame(makeBody()))));
     expect(types(attaching.effects)).toEqual(['pause', 'authorise']);
     const attached = { counter: 4, oldest: 2, next: 9 };
-    const admitted = play(attaching.connection, [{ type: 'admitted', from: 3, attached }]);
+    const admitted = play(attaching.connection, [{ type: 'admitted', from: 3, attached, cover: 'off' }]);
     expect(types(admitted.effects)).toEqual(['write', 'feed', 'resume', 'publish']);
     expect(admitted.connection.standing).toEqual({ kind: 'catching-up', since: 0, cursor: 3 });
   });
@@ -71,7 +71,9 @@ describe('a connection', () => {
     [10, 9],
   ])('from %i begins at %i in a log from 2 to 8', (from, cursor) => {
     const attached = { counter: 0, oldest: 2, next: 9 };
-    const { connection } = play(openConnection(0), received(ATTACH), [{ type: 'admitted', from, attached }]);
+    const { connection } = play(openConnection(0), received(ATTACH), [
+      { type: 'admitted', from, attached, cover: 'off' },
+    ]);
     expect(connection.standing).toMatchObject({ cursor });
   });
 
@@ -101,18 +103,20 @@ describe('a connection', () => {
     const beat = decoded(encodeBeat('beat', 1));
     const alive = play(behind, [
       { type: 'received', bytes: 512, frames: [beat] },
-      { now: CATCH_UP_LIMIT_MS, unsent: 0 },
+      { now: CATCH_UP_LIMIT_MS, unsent: 0, chance: () => 0.5 },
     ]);
-    expect(play(alive.connection, [{ type: 'sweep' }, { now: CATCH_UP_LIMIT_MS, unsent: 0 }]).effects).toEqual([]);
-    expect(play(alive.connection, [{ type: 'sweep' }, { now: CATCH_UP_LIMIT_MS + 1, unsent: 0 }]).effects).toEqual([
-      { type: 'close', code: 'too-slow' },
-    ]);
+    expect(
+      play(alive.connection, [{ type: 'sweep' }, { now: CATCH_UP_LIMIT_MS, unsent: 0, chance: () => 0.5 }]).effects,
+    ).toEqual([]);
+    expect(
+      play(alive.connection, [{ type: 'sweep' }, { now: CATCH_UP_LIMIT_MS + 1, unsent: 0, chance: () => 0.5 }]).effects,
+    ).toEqual([{ type: 'close', code: 'too-slow' }]);
   });
 
   test('is read from again only when no reason against it is left, and is not silent meanwhile', () => {
     const paused = play(live(), [{ type: 'pause', reason: 'room' }], [{ type: 'pause', reason: 'quota' }]);
     expect(paused.effects).toEqual([]);
-    const late = { now: 2 * SILENCE_LIMIT_MS, unsent: 0 };
+    const late = { now: 2 * SILENCE_LIMIT_MS, unsent: 0, chance: () => 0.5 };
     expect(play(paused.connection, [{ type: 'sweep' }, late]).effects).toEqual([]);
     const half = play(paused.connection, [{ type: 'unpause', reason: 'quota' }, late]);
     expect(half.effects).toEqual([]);
@@ -150,10 +154,12 @@ describe('a connection', () => {
   test('that waits for its admission has the same deadline as one that says nothing', () => {
     const attaching = play(openConnection(0), received(ATTACH)).connection;
     for (const connection of [openConnection(0), attaching]) {
-      expect(play(connection, [{ type: 'sweep' }, { now: HANDSHAKE_DEADLINE_MS, unsent: 0 }]).effects).toEqual([]);
-      expect(play(connection, [{ type: 'sweep' }, { now: HANDSHAKE_DEADLINE_MS + 1, unsent: 0 }]).effects).toEqual([
-        { type: 'close', code: 'handshake-late' },
-      ]);
+      expect(
+        play(connection, [{ type: 'sweep' }, { now: HANDSHAKE_DEADLINE_MS, unsent: 0, chance: () => 0.5 }]).effects,
+      ).toEqual([]);
+      expect(
+        play(connection, [{ type: 'sweep' }, { now: HANDSHAKE_DEADLINE_MS + 1, unsent: 0, chance: () => 0.5 }]).effects,
+      ).toEqual([{ type: 'close', code: 'handshake-late' }]);
     }
   });
 });

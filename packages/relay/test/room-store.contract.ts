@@ -32,7 +32,11 @@ export function describeRoomStore(name: string, open: (limits: StoreLimits) => P
     let under: StoreUnderTest;
     let store: RoomStore;
     let roomId: Uint8Array;
-    const lock = { capabilityKey: new Uint8Array(randomBytes(32)), roomTag: new Uint8Array(randomBytes(16)) };
+    const lock = {
+      capabilityKey: new Uint8Array(randomBytes(32)),
+      roomTag: new Uint8Array(randomBytes(16)),
+      cover: 'stealth-8' as const,
+    };
 
     beforeEach(async () => {
       under = await open(LIMITS);
@@ -59,6 +63,7 @@ export function describeRoomStore(name: string, open: (limits: StoreLimits) => P
       expect(await store.create(roomId, lock)).toBe('created');
       const record = await loaded();
       expect(bytes(record.capabilityKey, record.roomTag)).toEqual(bytes(lock.capabilityKey, lock.roomTag));
+      expect(record.cover).toBe('stealth-8');
       expect(heads(record)).toEqual([
         [[], 0, 0],
         [[], 0, 0],

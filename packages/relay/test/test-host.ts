@@ -5,7 +5,7 @@ import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import { createInterface } from 'node:readline';
 import { decodeAdminReply, encodeAdminRequest } from '@sotto/protocol';
-import type { AdminReply, AdminRequest } from '@sotto/protocol';
+import type { AdminReply, AdminRequest, Cover } from '@sotto/protocol';
 import type { Listen } from '../src/listen.ts';
 import type { TestRoom } from './test-member.ts';
 
@@ -38,8 +38,8 @@ export class TestHost {
     return this.say(encodeAdminRequest(request));
   }
 
-  create(room: TestRoom): Promise<AdminReply | undefined> {
-    return this.ask({ operation: 'create', ...room });
+  create(room: TestRoom & { readonly cover?: Cover }): Promise<AdminReply | undefined> {
+    return this.ask({ operation: 'create', cover: 'off', ...room });
   }
 
   async leave(): Promise<void> {

@@ -45,7 +45,11 @@ async function ready(store: RedisRoomStore): Promise<void> {
 }
 
 describe('on a real Redis', () => {
-  const lock = { capabilityKey: new Uint8Array(randomBytes(32)), roomTag: new Uint8Array(randomBytes(16)) };
+  const lock = {
+    capabilityKey: new Uint8Array(randomBytes(32)),
+    roomTag: new Uint8Array(randomBytes(16)),
+    cover: 'off' as const,
+  };
 
   async function open(): Promise<{ store: RedisRoomStore; roomId: Uint8Array }> {
     const store = new RedisRoomStore({ host: server.host, port: server.port });

@@ -1,0 +1,56 @@
+// When a covered room's frames go to one member, as a pure machine: the log and what is private wait here for the slots. PROTOCOL.md §12.4, §12.7.
+
+import { COVER_FRAME_BYTES, isStealth, slotBytes, startMetronome, stepMetronome, wakeAt } from '@sotto/protocol';
+import type { Chance, Cover, Departure, Metronome } from '@sotto/protocol';
+
+/** A frame for this member alone: it goes behind the entries below `after`, which were stored before it was made. */
+export interface PrivateFrame {
+  readonly after: number;
+  readonly bytes: Uint8Array;
+}
+
+export interface Downlink {
+  readonly cover: Cover;
+  readonly metronome: Metronome;
+  readonly privates: readonly PrivateFrame[];
+}
+
+/** What a slot is to hold. */
+export interface SlotOrder {
+  readonly cursor: number;
+  readonly bytes: number;
+  readonly privates: readonly PrivateFrame[];
+}
+
+export const OPEN_DOWNLINK: Downlink = { cover: 'off', metronome: { mode: 'off' }, privates: [] };
+
+export function startDownlink(cover: Cover, now: number, chance: Chance): Downlink {
+  return { cover, metronome: startMetronome(cover, 'down', now, chance), privates: [] };
+}
+
+/** @returns how long until something is due; undefined if time alone brings nothing. */
+export function downlinkWait({ metronome }: Downlink, now: number): number | undefined {
+  const due = wakeAt(metronome);
+  return due === undefined ? undefined : Math.max(0, due - now);
+}
+
+/** Whether what this member is to get waits for a slot. */
+export function isSlotted({ cover }: Downlink): boolean {
+  return isStealth(cover);
+}
+
+/** `content`: the log has something new. `due`: the time is there. */
+export function stepDownlink(
+  downlink: Downlink,
+  type: 'content' | 'due',
+  now: number,
+  chance: Chance,
+): { readonly downlink: Downlink; readonly departures: readonly Departure[] } {
+  const { metronome, departures } = stepMetronome(downlink.metronome, { type, now }, chance);
+  return { downlink: { ...downlink, metronome }, departures };
+}
+
+/** What the slot that is there now is to hold: as many bytes as ever. */
+export function orderSlot({ cover, privates }: Downlink, cursor: number): SlotOrder {
+  return { cursor, bytes: isStealth(cover) ? slotBytes(cover) : COVER_FRAME_BYTES, privates };
+}
