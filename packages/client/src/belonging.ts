@@ -1,6 +1,6 @@
 // How this member comes into the group and stays in it: from the head by a commit of its own, by a welcome, and again after it has missed something.
 
-import { encodeFetch, toHex } from '@sotto/protocol';
+import { DWELL_MOST_MS, encodeFetch, toHex } from '@sotto/protocol';
 import { closeWith } from './ending.ts';
 import { beginCommit, runErrands, sendCommit } from './errands.ts';
 import type { GroupOpened, GroupView } from './group-membership.ts';
@@ -17,6 +17,7 @@ import {
 } from './limits.ts';
 import { enqueueFirst, recall, unsentTexts } from './outbox.ts';
 import { presenceDelay } from './pace.ts';
+import { answerDelayMs, recalledReceipts } from './schedule.ts';
 import type { Errand, Made, Session, Task, Turn } from './session-state.ts';
 import { maySpeak, pump } from './speaking.ts';
 import { emitMembers } from './telling.ts';
@@ -161,7 +162,7 @@ function keepKnocking(session: Session, turn: Turn): Session {
 function enterByWelcome(session: Session, last: number, view: GroupView | undefined, turn: Turn): Session {
   if (session.belonging.phase !== 'welcomed' || view === undefined) return session;
   if (session.link.phase === 'live') write(turn, encodeFetch({ what: 'log', from: last + 1 }));
-  const { outbox, recalled } = recall(session.outbox);
+  const { outbox, recalled } = recall(session.outbox, recalledReceipts(session.schedule));
   let next: Session = {
     ...session,
     outbox,
@@ -189,7 +190,7 @@ export function takeEpoch(
   turn: Turn,
 ): Session {
   if (view === undefined) return session;
-  const { outbox, recalled } = recall(session.outbox);
+  const { outbox, recalled } = recall(session.outbox, recalledReceipts(session.schedule));
   for (const removed of opened.removed) tellRemoved(session, removed, turn);
   clearTimer(turn, 'restore-head');
   let next: Session = {
@@ -215,7 +216,8 @@ function enterRoom(session: Session, turn: Turn): Session {
   const outbox = enqueueFirst(session.outbox, { type: 'presence', standing: 'arriving' });
   const arriving: Session = { ...session, outbox, belonging: { phase: 'arriving' } };
   if (isAlone(arriving) && arriving.awaited.length === 0) return confirm(arriving, turn);
-  setTimer(turn, 'confirm', arriving.awaited.length > 0 ? FOLLOW_WAIT_MS : CONFIRM_WAIT_MS);
+  const waitMs = arriving.awaited.length > 0 ? FOLLOW_WAIT_MS : CONFIRM_WAIT_MS;
+  setTimer(turn, 'confirm', waitMs + answerDelayMs(session.schedule));
   return pump(arriving, turn);
 }
 
@@ -268,6 +270,7 @@ function stopAwaiting(session: Session, turn: Turn): Session {
 function announceJoined(session: Session, turn: Turn): Session {
   clearTimer(turn, 'join-limit');
   setTimer(turn, 'presence', presenceDelay(turn));
+  if (session.schedule.words === 'held') setTimer(turn, 'dwell', Math.round(turn.chance() * DWELL_MOST_MS));
   const joined: Session = { ...session, stay: 'joined' };
   emit(turn, { type: 'state', state: 'joined' });
   emitMembers(joined, turn);

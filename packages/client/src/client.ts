@@ -4,7 +4,7 @@ import { fingerprint, moveToSecretMemory } from '@sotto/crypto';
 import type { RandomSource } from '@sotto/crypto';
 import { createGroupIdentity, safetyNumber } from '@sotto/crypto/group';
 import type { GroupCrypto, GroupIdentity } from '@sotto/crypto/group';
-import { ByteReader, encodeInvite, FrameSplitter } from '@sotto/protocol';
+import { ByteReader, coverOf, encodeInvite, FrameSplitter } from '@sotto/protocol';
 import type { Invite } from '@sotto/protocol';
 import { CLIENT_CODES } from './errors.ts';
 import type { ClientEvent, ListedMember, StateEvent } from './events.ts';
@@ -94,7 +94,7 @@ export class Client {
     this.#identity = createGroupIdentity(options.random);
     this.#keyring = this.#openKeyring();
     this.#dial = options.dialFor(this.#invite);
-    this.#session = createSession(options.name);
+    this.#session = createSession(options.name, [], [], coverOf(options.invite));
     this.ended = new Promise((resolve) => {
       this.#resolveEnded = resolve;
     });
@@ -324,7 +324,7 @@ export class Client {
     this.#timers.clear();
     this.#putAway();
     this.#keyring = this.#openKeyring();
-    this.#session = createSession(this.#options.name, texts, awaited);
+    this.#session = createSession(this.#options.name, texts, awaited, coverOf(this.#invite));
     this.#step({ type: 'start' });
   }
 

@@ -5,6 +5,7 @@ import type { ClientCode } from './errors.ts';
 import { NO_HEAD_PARTS } from './head-reader.ts';
 import { BACKOFF_FIRST_MS, BACKOFF_MAX_MS } from './limits.ts';
 import { cutOff } from './outbox.ts';
+import { stopSchedule } from './schedule.ts';
 import type { Session, Turn } from './session-state.ts';
 import { announceUnnamed } from './telling.ts';
 import { clearTimer, emit, setTimer } from './turn.ts';
@@ -16,7 +17,8 @@ export function cut(session: Session, turn: Turn, code: ClientCode): Session {
   for (const name of ['attach-deadline', 'beat', 'silence'] as const) clearTimer(turn, name);
   turn.effects.push({ type: 'hang-up' });
   const parts = NO_HEAD_PARTS;
-  return retry({ ...session, parts, outbox: cutOff(session.outbox) }, turn, code, CLIENT_CODES[code]);
+  const stopped = { ...session, schedule: stopSchedule(session.schedule, turn) };
+  return retry({ ...stopped, parts, outbox: cutOff(session.outbox) }, turn, code, CLIENT_CODES[code]);
 }
 
 /** Waits with full jitter, so that a room that was cut off together does not come back together. */

@@ -41,6 +41,8 @@ export const WARNING_CODES = {
     'nobody in the room has answered: they are away, or the relay shows you a room that is over. Compare room codes when somebody is there',
   'commits-refused':
     'the relay keeps refusing new keys: keys grow old, and nobody can be removed. Ask the host, or move to another room',
+  'cover-thin':
+    'far less comes from the relay than this room’s cover mode says: the network is slow, or the relay saves what should hide you',
 } as const;
 export type WarningCode = keyof typeof WARNING_CODES;
 

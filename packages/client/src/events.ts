@@ -17,7 +17,15 @@ export interface ListedMember extends Speaker {
 }
 
 export type StateName =
-  'bootstrapping' | 'descriptor' | 'rendezvous' | 'joining' | 'knocking' | 'joined' | 'reconnecting' | 'closed';
+  | 'bootstrapping'
+  | 'descriptor'
+  | 'rendezvous'
+  | 'joining'
+  | 'knocking'
+  | 'joined'
+  | 'reconnecting'
+  | 'leaving'
+  | 'closed';
 
 export interface StateEvent {
   readonly type: 'state';

@@ -274,10 +274,17 @@ function takeNothing(
 function follow(session: Session, move: Move, turn: Turn): Session {
   if (session.stay === 'leaving' || !turn.room.isOrderedMove(move)) return session;
   const { onionKey, roomSecret } = move;
+  const { cover } = session.schedule;
   turn.effects.push({ type: 'hang-up' });
   const awaited = (session.view?.members ?? []).flatMap(({ memberKey, self }) => (self ? [] : [memberKey]));
   const texts = unsentTexts(session.outbox);
-  turn.effects.push({ type: 'move', invite: { onionKey, roomSecret }, texts, awaited });
+  // It hides as this one does.
+  turn.effects.push({
+    type: 'move',
+    invite: { onionKey, roomSecret, ...(cover === 'off' ? {} : { cover }) },
+    texts,
+    awaited,
+  });
   return { ...session, link: { phase: 'closed' } };
 }
 

@@ -67,10 +67,13 @@ export interface CommitParts {
 export class GroupEnvelopes {
   readonly #keys: GroupKeys;
   readonly #random: RandomSource;
+  readonly #leastPlaintextBytes: number;
 
-  constructor(keys: GroupKeys, random: RandomSource) {
+  /** `leastFrameBytes`: no message travels in a smaller frame. */
+  constructor(keys: GroupKeys, random: RandomSource, leastFrameBytes: number) {
     this.#keys = keys;
     this.#random = random;
+    this.#leastPlaintextBytes = plaintextBytes(bodyBytes(leastFrameBytes));
   }
 
   /** `epochKey`: undefined outside the group. */
@@ -88,7 +91,9 @@ export class GroupEnvelopes {
 
   /** In the smallest frame that holds it. @throws RangeError if none does. */
   sealMessage(bytes: Uint8Array, epochKey: Secret): Uint8Array {
-    const size = PLAINTEXT_SIZES.find((plaintext) => messageCapacity(plaintext) >= bytes.length);
+    const size = PLAINTEXT_SIZES.find(
+      (plaintext) => plaintext >= this.#leastPlaintextBytes && messageCapacity(plaintext) >= bytes.length,
+    );
     if (size === undefined) throw new RangeError('a content larger than the largest frame');
     return sealEnvelope(epochKey, encodeGroupPlaintext({ kind: 'message', bytes }, size), this.#random);
   }

@@ -4,7 +4,7 @@ import type { RandomSource } from '@sotto/crypto';
 import { copyGroupIdentity, createGroupIdentity } from '@sotto/crypto/group';
 import type { GroupCode, GroupCrypto, GroupIdentity, GroupSuite } from '@sotto/crypto/group';
 import { accept, encodeContent, NAME_BYTES_MAX, refuse } from '@sotto/protocol';
-import type { Content, ContentCode, Decoded, HeadPlaintext, SignedAccess, SignedOrder } from '@sotto/protocol';
+import type { Content, ContentCode, Cover, Decoded, HeadPlaintext, SignedAccess, SignedOrder } from '@sotto/protocol';
 import { CommitMaker } from './commit-maker.ts';
 import { Doorstep } from './doorstep.ts';
 import type { GroupOpened } from './group-opened.ts';
@@ -25,6 +25,8 @@ export interface GroupSurroundings {
   readonly random: RandomSource;
   /** 32 bytes: the onion's public key. */
   readonly moderatorKey: Uint8Array;
+  /** Absent is `off`. */
+  readonly cover?: Cover;
   /** Carried over from the room before; copied. Made anew if absent. */
   readonly identity?: GroupIdentity | undefined;
 }
@@ -52,10 +54,10 @@ export class GroupMembership {
   static async open(
     roomSecret: Uint8Array,
     roomId: Uint8Array,
-    { identity, ...surroundings }: GroupSurroundings,
+    { identity, cover = 'off', ...surroundings }: GroupSurroundings,
   ): Promise<GroupMembership> {
     const own = identity === undefined ? createGroupIdentity(surroundings.random) : copyGroupIdentity(identity);
-    return new GroupMembership(await GroupPlace.open({ roomSecret, roomId, ...surroundings, identity: own }));
+    return new GroupMembership(await GroupPlace.open({ roomSecret, roomId, ...surroundings, cover, identity: own }));
   }
 
   get memberId(): Uint8Array {

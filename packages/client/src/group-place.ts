@@ -3,6 +3,8 @@
 import type { RandomSource, Secret } from '@sotto/crypto';
 import { deriveGroupKeys, destroyGroupKeys, GroupEngine } from '@sotto/crypto/group';
 import type { Group, GroupCrypto, GroupIdentity, GroupKeys, GroupSuite } from '@sotto/crypto/group';
+import { COVER_FRAME_BYTES, coverMembersMax, isStealth, SMALLEST_FRAME_BYTES } from '@sotto/protocol';
+import type { Cover } from '@sotto/protocol';
 import { GroupEnvelopes } from './group-envelopes.ts';
 import { judgeCommit, modeOf } from './group-policy.ts';
 import type { Evidence } from './group-policy.ts';
@@ -19,6 +21,7 @@ export interface PlaceOptions {
   readonly suite: GroupSuite;
   readonly random: RandomSource;
   readonly moderatorKey: Uint8Array;
+  readonly cover: Cover;
   /** Destroyed with the place. */
   readonly identity: GroupIdentity;
 }
@@ -33,6 +36,12 @@ interface Parts {
   readonly engine: GroupEngine;
   readonly desk: Desk;
   readonly ledger: LogLedger;
+  readonly cover: Cover;
+}
+
+/** In a stealth room there is a leaf more: that of who has gone and was not removed yet, the founder's at first. PROTOCOL.md §12.1. */
+function membersMaxOf(cover: Cover): number {
+  return isStealth(cover) ? coverMembersMax(cover) + 1 : coverMembersMax(cover);
 }
 
 export class GroupPlace {
@@ -48,31 +57,32 @@ export class GroupPlace {
   /** The last view, and what it was taken of. */
   #seen: { readonly parts: ViewParts; readonly view: GroupView } | undefined;
 
-  private constructor({ keys, engine, desk, ledger }: Parts, identity: GroupIdentity, random: RandomSource) {
+  private constructor({ keys, engine, desk, ledger, cover }: Parts, identity: GroupIdentity, random: RandomSource) {
     this.keys = keys;
     this.identity = identity;
     this.random = random;
     this.engine = engine;
     this.ledger = ledger;
-    this.envelopes = new GroupEnvelopes(keys, random);
+    this.envelopes = new GroupEnvelopes(keys, random, isStealth(cover) ? COVER_FRAME_BYTES : SMALLEST_FRAME_BYTES);
     this.#desk = desk;
   }
 
   static async open(options: PlaceOptions): Promise<GroupPlace> {
-    const { roomSecret, roomId, crypto, suite, random, moderatorKey, identity } = options;
+    const { roomSecret, roomId, crypto, suite, random, moderatorKey, cover, identity } = options;
     const keys = deriveGroupKeys(roomSecret, roomId);
     const desk: Desk = { evidence: undefined };
     const engine = await GroupEngine.open({
       crypto,
       suite,
       keys,
+      membersMax: membersMaxOf(cover),
       policy: (facts) => {
         if (desk.evidence === undefined) throw new Error('a commit without anything to judge it by');
         return judgeCommit(desk.evidence, facts);
       },
     });
     const ledger = new LogLedger(keys.roomId, moderatorKey.slice());
-    return new GroupPlace({ keys, engine, desk, ledger }, identity, random);
+    return new GroupPlace({ keys, engine, desk, ledger, cover }, identity, random);
   }
 
   /** Undefined outside. */

@@ -2,6 +2,7 @@
 
 import type { RandomSource } from '@sotto/crypto';
 import type { GroupCrypto, GroupIdentity } from '@sotto/crypto/group';
+import { coverOf } from '@sotto/protocol';
 import type { Invite } from '@sotto/protocol';
 import { GroupMembership } from './group-membership.ts';
 import { isAwaited } from './outbox.ts';
@@ -23,7 +24,14 @@ export class Keyring {
     { crypto, random }: { readonly crypto: GroupCrypto; readonly random: RandomSource },
   ) {
     this.access = new RoomAccess(invite, identity);
-    const surroundings = { crypto, suite: 'x-wing', random, moderatorKey: invite.onionKey, identity } as const;
+    const surroundings = {
+      crypto,
+      suite: 'x-wing',
+      random,
+      moderatorKey: invite.onionKey,
+      cover: coverOf(invite),
+      identity,
+    } as const;
     const opening = GroupMembership.open(invite.roomSecret, this.access.roomId, surroundings);
     this.#membership = opening.then((membership) => (this.#opened = membership));
   }

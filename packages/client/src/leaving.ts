@@ -1,13 +1,15 @@
 // How a member goes: it says so, with its word that it may be removed; if nobody is there to remove it, the word waits in the head. PROTOCOL.md §5.8.
 
+import { DWELL_MOST_MS, isStealth } from '@sotto/protocol';
 import { close } from './ending.ts';
 import { runErrands, want } from './errands.ts';
 import { presentMembers } from './inbox.ts';
 import { DEPART_WAIT_MS, LEAVE_WAIT_MS } from './limits.ts';
 import { enqueue } from './outbox.ts';
+import { departureDelayMs } from './schedule.ts';
 import type { Session, Turn } from './session-state.ts';
 import { maySpeak, pump } from './speaking.ts';
-import { setTimer } from './turn.ts';
+import { emit, setTimer } from './turn.ts';
 
 export function leave(session: Session, turn: Turn): Session {
   const { phase } = session.belonging;
@@ -16,11 +18,26 @@ export function leave(session: Session, turn: Turn): Session {
     return close(session, turn, undefined, undefined);
   }
   const leaving: Session = { ...session, stay: 'leaving' };
-  if (presentMembers(session.inbox).length === 0 && maySpeak(session) && session.outbox.departed.length === 0) {
+  if (!isStealth(session.schedule.cover)) return sayGoodbye(leaving, turn);
+  // When somebody goes must not tell when it spoke last.
+  const dwellMs = Math.round(turn.chance() * DWELL_MOST_MS);
+  emit(turn, { type: 'state', state: 'leaving', detail: `goodbye in about ${Math.ceil(dwellMs / 1_000)} s` });
+  setTimer(turn, 'farewell', dwellMs);
+  return leaving;
+}
+
+export function sayGoodbye(leaving: Session, turn: Turn): Session {
+  if (leaving.link.phase !== 'live') return close(leaving, turn, undefined, undefined);
+  if (presentMembers(leaving.inbox).length === 0 && maySpeak(leaving) && !isAwaitingEcho(leaving)) {
     setTimer(turn, 'leave', DEPART_WAIT_MS);
     return runErrands(want({ ...leaving, errands: [] }, { type: 'depart' }), turn);
   }
-  setTimer(turn, 'leave', LEAVE_WAIT_MS);
+  setTimer(turn, 'leave', LEAVE_WAIT_MS + departureDelayMs(leaving.schedule, leaving.outbox.waiting.length));
   const goodbye = enqueue(leaving.outbox, [{ type: 'presence', standing: 'leaving' }]);
   return pump({ ...leaving, outbox: goodbye }, turn);
+}
+
+/** What fills slots is never all echoed, and need not be. */
+function isAwaitingEcho({ outbox }: Session): boolean {
+  return outbox.departed.some(({ draft }) => draft.type !== 'receipt');
 }

@@ -2,6 +2,8 @@
 
 /** Frames on the way that the relay has not echoed yet. More would only wait in Tor's buffers. */
 export const WINDOW_FRAMES = 32;
+/** In stealth: so long what the relay sends is counted before it is judged. */
+export const COVER_CHECK_MS = 60_000;
 /** Texts that wait to be sent; one more is refused with `outbox-full`. */
 export const OUTBOX_TEXTS_MAX = 256;
 /** Own texts whose delivery is still counted; the oldest is forgotten first. */

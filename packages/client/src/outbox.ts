@@ -21,7 +21,7 @@ export type Draft =
 
 /**
  * A frame that has its number. While it is being sealed it has no bytes; from then on they are kept: within an epoch a re-send is the identical
- * bytes. `refused` and `cut-off` wait until nothing is in flight.
+ * bytes. `ready` waits for its slot; `refused` and `cut-off` wait until nothing is in flight.
  */
 export type Departed = Sealing | Sealed;
 
@@ -34,7 +34,7 @@ interface Sealing {
 }
 
 interface Sealed {
-  readonly standing: 'in-flight' | 'refused' | 'cut-off';
+  readonly standing: 'ready' | 'in-flight' | 'refused' | 'cut-off';
   readonly draft: Draft;
   readonly number: number;
   readonly body: Uint8Array;
@@ -69,11 +69,15 @@ export function has(outbox: Outbox, type: Draft['type']): boolean {
   return outbox.waiting.some((draft) => draft.type === type);
 }
 
-/** Moves the first draft to the departed ones, under `number`, to be sealed under a new ticket. */
+/** Moves a draft to the departed ones, under `number`, to be sealed under a new ticket. It need not have waited. */
 export function depart(outbox: Outbox, draft: Draft, number: number): Outbox {
   const ticket = outbox.ticket + 1;
   const sealing: Sealing = { standing: 'sealing', draft, number, ticket };
-  return { waiting: outbox.waiting.slice(1), departed: [...outbox.departed, sealing], ticket };
+  return {
+    waiting: outbox.waiting.filter((other) => other !== draft),
+    departed: [...outbox.departed, sealing],
+    ticket,
+  };
 }
 
 export function isAwaited(outbox: Outbox, ticket: number): boolean {
@@ -92,11 +96,13 @@ export function seal(outbox: Outbox, ticket: number, body: Uint8Array, standing:
 
 /**
  * A new epoch has begun: what departed and was not echoed before it is not in the log and never will be, for the relay takes nothing more
- * under the counter that it went under. So it waits again, in its old order and before everything new, and gets its old numbers anew.
+ * under the counter that it went under. So it waits again, in its old order and before everything new, and gets its old numbers anew. Where
+ * receipts fill slots, there will be others.
  */
-export function recall(outbox: Outbox): { outbox: Outbox; recalled: number } {
+export function recall(outbox: Outbox, receipts: 'again' | 'dropped' = 'again'): { outbox: Outbox; recalled: number } {
   const drafts = outbox.departed.map(({ draft }) => draft);
-  return { outbox: { ...outbox, waiting: [...drafts, ...outbox.waiting], departed: [] }, recalled: drafts.length };
+  const again = drafts.filter(({ type }) => type !== 'receipt' || receipts === 'again');
+  return { outbox: { ...outbox, waiting: [...again, ...outbox.waiting], departed: [] }, recalled: drafts.length };
 }
 
 /** The relay echoed this body. @returns the frame that it was, or undefined if it is none of ours that still waits. */
@@ -128,19 +134,33 @@ export function cutOff(outbox: Outbox): Outbox {
   return { ...outbox, departed };
 }
 
-/** @returns the frames to send again now, oldest first: only when none is in flight, so that a member's frames keep their order. */
-export function takeResends(outbox: Outbox): { outbox: Outbox; resends: readonly Uint8Array[] } {
+/**
+ * @returns the frames to send again now, oldest first: only when none is in flight, so that a member's frames keep their order. `ready` if they
+ * are to wait for their slots.
+ */
+export function takeResends(
+  outbox: Outbox,
+  standing: 'in-flight' | 'ready' = 'in-flight',
+): { outbox: Outbox; resends: readonly Uint8Array[] } {
   if (outbox.departed.some((frame) => frame.standing === 'in-flight')) return { outbox, resends: [] };
   const resends = outbox.departed.flatMap((frame) => (frame.standing === 'sealing' ? [] : [frame.body]));
-  const departed = outbox.departed.map((frame) =>
-    frame.standing === 'sealing' ? frame : { ...frame, standing: 'in-flight' as const },
-  );
+  const departed = outbox.departed.map((frame) => (frame.standing === 'sealing' ? frame : { ...frame, standing }));
   return { outbox: { ...outbox, departed }, resends };
 }
 
 /** @returns whether frames may leave: not while older ones wait to be sent again. */
 export function isInOrder(outbox: Outbox): boolean {
-  return outbox.departed.every((frame) => frame.standing === 'in-flight' || frame.standing === 'sealing');
+  return outbox.departed.every(({ standing }) => standing !== 'refused' && standing !== 'cut-off');
+}
+
+/** Lets the first frame go that is ready. @returns its body; undefined if there is none, or older ones have to be sent again first. */
+export function launch(outbox: Outbox): { outbox: Outbox; body: Uint8Array | undefined } {
+  const first = outbox.departed.find(({ standing }) => standing === 'ready');
+  if (first?.standing !== 'ready' || !isInOrder(outbox)) return { outbox, body: undefined };
+  const departed = outbox.departed.map((frame) =>
+    frame === first ? { ...first, standing: 'in-flight' as const } : frame,
+  );
+  return { outbox: { ...outbox, departed }, body: first.body };
 }
 
 /** The texts that nobody has: what a member takes along when the room moves. */

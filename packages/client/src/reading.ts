@@ -9,6 +9,7 @@ import {
   decodeHead,
   decodeRefused,
   encodeAttach,
+  isStealth,
   SILENCE_LIMIT_MS,
 } from '@sotto/protocol';
 import type { Frame, RelayCode } from '@sotto/protocol';
@@ -16,6 +17,7 @@ import { closeWith, cut } from './ending.ts';
 import { RELAY_REASONS } from './errors.ts';
 import { takeHeadPiece } from './head-reader.ts';
 import { beatDelay } from './pace.ts';
+import { startSlots } from './slots.ts';
 import type { Passed, Session, Turn } from './session-state.ts';
 import { clearTimer, setTimer, write } from './turn.ts';
 
@@ -63,13 +65,14 @@ function attached(session: Session, frame: Frame, turn: Turn): Session {
   const log = decodeAttached(frame);
   if (!log.ok) return cut(session, turn, 'relay-misbehaved');
   clearTimer(turn, 'attach-deadline');
-  setTimer(turn, 'beat', beatDelay(turn));
+  // Slots are life enough.
+  if (!isStealth(session.schedule.cover)) setTimer(turn, 'beat', beatDelay(turn));
   setTimer(turn, 'silence', SILENCE_LIMIT_MS);
   const { oldest, next } = log.value;
   // What the relay has no more is not awaited, and what it has forgotten since will be said anew.
   const read = session.read === undefined ? next - 1 : Math.min(next - 1, Math.max(session.read, oldest - 1));
   pass(turn, { type: 'attached', connection: session.connection, log: log.value });
-  return { ...session, attempt: 0, read, feed: 'on', link: { phase: 'attached' } };
+  return startSlots({ ...session, attempt: 0, read, feed: 'on', link: { phase: 'attached' } }, turn);
 }
 
 function takeLogFrame(session: Session, frame: Frame, turn: Turn): Session {
@@ -91,6 +94,8 @@ function takeLogFrame(session: Session, frame: Frame, turn: Turn): Session {
       pass(turn, { type: 'refused', connection, code: frame.code, counter: frame.number, what: what.value.slice() });
       return session;
     }
+    case 'noise':
+      return session;
     case 'beaten':
       return checkEmpty(frame).ok ? session : cut(session, turn, 'relay-misbehaved');
     default:

@@ -17,7 +17,7 @@ export class RoomAccess {
   readonly #onionKey: Uint8Array;
 
   constructor(invite: Invite, identity: GroupIdentity) {
-    this.#keys = deriveRoomKeys(invite.roomSecret, invite.onionKey);
+    this.#keys = deriveRoomKeys(invite.roomSecret, invite.onionKey, invite.cover);
     this.#onionKey = invite.onionKey;
     this.memberKey = identity.memberKey;
     this.memberId = identity.memberId;

@@ -4,6 +4,7 @@ import { deriveRoomKeys, destroyRoomKeys, signCapability } from '@sotto/crypto';
 import type { RandomSource, RoomKeys, Secret } from '@sotto/crypto';
 import type { GroupCrypto, GroupSuite } from '@sotto/crypto/group';
 import {
+  coverOf,
   decodeAttached,
   decodeChallenge,
   decodeCounter,
@@ -41,7 +42,7 @@ export function createRoomSecret(random: RandomSource): Uint8Array {
 }
 
 export function registrationOf(invite: Invite): RoomRegistration {
-  const keys = deriveRoomKeys(invite.roomSecret, invite.onionKey);
+  const keys = deriveRoomKeys(invite.roomSecret, invite.onionKey, invite.cover);
   keys.capabilitySecret.destroy();
   return {
     roomId: keys.roomId,
@@ -62,7 +63,7 @@ export async function proveAdmission(
   random: RandomSource,
   founding: Founding,
 ): Promise<void> {
-  const keys = deriveRoomKeys(invite.roomSecret, invite.onionKey);
+  const keys = deriveRoomKeys(invite.roomSecret, invite.onionKey, invite.cover);
   const frames = new FrameQueue(stream);
   try {
     const { counter } = await attach(keys, stream, frames);
@@ -90,7 +91,7 @@ async function makeFoundingUpload(
   random: RandomSource,
   { crypto, suite, access }: Founding,
 ): Promise<Upload> {
-  const surroundings = { crypto, suite, random, moderatorKey: invite.onionKey };
+  const surroundings = { crypto, suite, random, moderatorKey: invite.onionKey, cover: coverOf(invite) };
   const membership = await GroupMembership.open(invite.roomSecret, roomId, surroundings);
   try {
     return await membership.found(access);
@@ -111,6 +112,8 @@ async function awaitCommit(upload: Upload, frames: FrameQueue): Promise<void> {
       case 'counter':
         expect('counter', frame, decodeCounter);
         if (echoed === upload.bodies.length) return;
+        break;
+      case 'noise':
         break;
       default: {
         const what = expect('refused', frame, decodeRefused);

@@ -1,14 +1,124 @@
-// When frames leave. Every send passes here, so that cover traffic has one place to decide; `off` lets content leave at once.
+// When frames leave: every send passes here. `off` lets content leave at once; in covered rooms a metronome decides, and content only fills. PROTOCOL.md §12.
 
-import { WINDOW_FRAMES } from './limits.ts';
+import {
+  COVER_PLAINTEXT_BYTES,
+  bodyBytes,
+  isStealth,
+  JITTER_SEND_MOST_MS,
+  LARGEST_FRAME_BYTES,
+  SEAL_LEAD_MS,
+  slotBytes,
+  startMetronome,
+  stealthShape,
+  stepMetronome,
+  STEALTH_TICK_MS,
+  wakeAt,
+} from '@sotto/protocol';
+import type { Cover, Departure, Metronome } from '@sotto/protocol';
+import { plaintextBytes } from '@sotto/crypto';
+import { COVER_CHECK_MS, WINDOW_FRAMES } from './limits.ts';
+import type { Turn } from './session-state.ts';
+import { clearTimer, setTimer } from './turn.ts';
 
 export interface Schedule {
-  readonly mode: 'off';
+  readonly cover: Cover;
+  /** From ATTACHED until the connection ends. */
+  readonly metronome: Metronome;
+  /** In stealth own texts are held for a while after this member has joined. */
+  readonly words: 'held' | 'free';
+  /** What came since when, to see whether the relay keeps its slots. */
+  readonly heard: { readonly since: number; readonly bytes: number };
 }
 
-export const OFF_SCHEDULE: Schedule = { mode: 'off' };
+const NO_METRONOME: Metronome = { mode: 'off' };
 
-/** @returns how many of the waiting frames leave now. `inFlight` frames have left and were not echoed yet. */
-export function departures(_schedule: Schedule, waiting: number, inFlight: number): number {
+export function createSchedule(cover: Cover): Schedule {
+  const words = isStealth(cover) ? 'held' : 'free';
+  return { cover, metronome: NO_METRONOME, words, heard: { since: 0, bytes: 0 } };
+}
+
+/** In `off`: how many of the waiting frames leave now. `inFlight` frames have left and were not echoed yet. */
+export function departures(waiting: number, inFlight: number): number {
   return Math.max(0, Math.min(waiting, WINDOW_FRAMES - inFlight));
+}
+
+/** What texts are cut for. */
+export function textPlaintextBytes({ cover }: Schedule): number {
+  return isStealth(cover) ? COVER_PLAINTEXT_BYTES : plaintextBytes(bodyBytes(LARGEST_FRAME_BYTES));
+}
+
+/** Where receipts fill slots, one that was not heard is not said again. */
+export function recalledReceipts({ cover }: Schedule): 'again' | 'dropped' {
+  return isStealth(cover) ? 'dropped' : 'again';
+}
+
+/** How much longer than in `off` an answer of the others may take. */
+export function answerDelayMs({ cover }: Schedule): number {
+  if (cover === 'off') return 0;
+  return isStealth(cover) ? 2 * stealthShape(cover).sendEveryMs + 4 * STEALTH_TICK_MS : 4 * JITTER_SEND_MOST_MS;
+}
+
+/** How much longer than in `off` so many frames may take to leave. */
+export function departureDelayMs({ cover }: Schedule, frames: number): number {
+  if (cover === 'off') return 0;
+  return (frames + 2) * (isStealth(cover) ? stealthShape(cover).sendEveryMs : JITTER_SEND_MOST_MS);
+}
+
+export function startSchedule(schedule: Schedule, turn: Turn): Schedule {
+  const metronome = startMetronome(schedule.cover, 'up', turn.now, turn.chance);
+  const started: Schedule = { ...schedule, metronome, heard: { since: turn.now, bytes: 0 } };
+  setTimers(started, turn);
+  return started;
+}
+
+export function stopSchedule(schedule: Schedule, turn: Turn): Schedule {
+  clearTimer(turn, 'slot');
+  clearTimer(turn, 'seal');
+  return { ...schedule, metronome: NO_METRONOME };
+}
+
+/** Something waits to leave: in jitter that decides when the next frame does. */
+export function noteContent(schedule: Schedule, turn: Turn): Schedule {
+  const { metronome } = stepMetronome(schedule.metronome, { type: 'content', now: turn.now }, turn.chance);
+  const noted: Schedule = { ...schedule, metronome };
+  if (wakeAt(metronome) !== wakeAt(schedule.metronome)) setTimers(noted, turn);
+  return noted;
+}
+
+/** The time is there. @returns what leaves. */
+export function takeDue(
+  schedule: Schedule,
+  turn: Turn,
+): { readonly schedule: Schedule; readonly departures: readonly Departure[] } {
+  const step = stepMetronome(schedule.metronome, { type: 'due', now: turn.now }, turn.chance);
+  const next: Schedule = { ...schedule, metronome: step.metronome };
+  setTimers(next, turn);
+  return { schedule: next, departures: step.departures };
+}
+
+/** A frame is sealed a little before its slot, whatever it says. */
+function setTimers({ metronome }: Schedule, { now, ...turn }: Turn): void {
+  const due = wakeAt(metronome);
+  if (due === undefined) return;
+  setTimer({ now, ...turn }, 'slot', Math.max(0, due - now));
+  if (metronome.mode === 'stealth') setTimer({ now, ...turn }, 'seal', Math.max(0, due - SEAL_LEAD_MS - now));
+}
+
+/** Counts what the relay sends. */
+export function hear(schedule: Schedule, bytes: number): Schedule {
+  if (schedule.metronome.mode !== 'stealth') return schedule;
+  const { since, bytes: before } = schedule.heard;
+  return { ...schedule, heard: { since, bytes: before + bytes } };
+}
+
+/** @returns whether in the last minute so little came that somebody does not keep the slots; undefined before it is over. */
+export function checkHeard(
+  schedule: Schedule,
+  now: number,
+): { readonly schedule: Schedule; readonly isThin: boolean } | undefined {
+  const { cover, heard } = schedule;
+  const passed = now - heard.since;
+  if (!isStealth(cover) || passed < COVER_CHECK_MS) return undefined;
+  const due = (passed / STEALTH_TICK_MS) * slotBytes(cover);
+  return { schedule: { ...schedule, heard: { since: now, bytes: 0 } }, isThin: heard.bytes < due / 2 };
 }

@@ -1,6 +1,6 @@
 // What a session is made of: where it stands, what happens to it, and what it asks of the world.
 
-import type { Attached, CommitNotice, Content, HeadName, Invite, RelayCode } from '@sotto/protocol';
+import type { Attached, CommitNotice, Content, Cover, HeadName, Invite, RelayCode } from '@sotto/protocol';
 import type { ClientCode } from './errors.ts';
 import type { ClientEvent, StateEvent } from './events.ts';
 import type { GroupOpened, GroupView } from './group-membership.ts';
@@ -12,7 +12,7 @@ import type { Move, SignedOrder } from './moderator.ts';
 import { EMPTY_OUTBOX } from './outbox.ts';
 import type { Draft, Outbox } from './outbox.ts';
 import type { Room } from './room-access.ts';
-import { OFF_SCHEDULE } from './schedule.ts';
+import { createSchedule } from './schedule.ts';
 import type { Schedule } from './schedule.ts';
 import type { Upload } from './upload.ts';
 
@@ -155,6 +155,8 @@ export interface Session {
   /** `again`: the log was asked for again from `read` on, and what is still on the way of it as it was before is passed over. */
   readonly feed: 'on' | 'again';
   readonly view: GroupView | undefined;
+  /** When the present epoch began here (ms). */
+  readonly epochAt: number;
   readonly parts: HeadParts;
   readonly commit: OwnCommit;
   readonly errands: readonly Errand[];
@@ -191,6 +193,11 @@ export type TimerName =
   | 'retry'
   | 'attach-deadline'
   | 'beat'
+  /** In covered rooms: a frame is sealed for the next slot; the slot; own texts may be said; the goodbye may. */
+  | 'seal'
+  | 'slot'
+  | 'dwell'
+  | 'farewell'
   | 'silence'
   | 'join-limit'
   | 'receipt'
@@ -311,6 +318,7 @@ export function createSession(
   name: string,
   texts: readonly Draft[] = [],
   awaited: readonly Uint8Array[] = [],
+  cover: Cover = 'off',
 ): Session {
   return {
     link: { phase: 'idle' },
@@ -325,6 +333,7 @@ export function createSession(
     read: undefined,
     feed: 'on',
     view: undefined,
+    epochAt: 0,
     parts: NO_HEAD_PARTS,
     commit: { phase: 'none' },
     errands: [],
@@ -339,7 +348,7 @@ export function createSession(
     names: new Map(),
     outbox: { ...EMPTY_OUTBOX, waiting: texts },
     inbox: EMPTY_INBOX,
-    schedule: OFF_SCHEDULE,
+    schedule: createSchedule(cover),
     tracked: [],
     unnamed: [],
     receipt: 'none',

@@ -7,11 +7,13 @@ import { hasErrand, runErrands, want } from './errands.ts';
 import { answerInbox, takeOpened, takePassed } from './following.ts';
 import { dropSilent } from './inbox.ts';
 import { admit } from './admitting.ts';
-import { leave } from './leaving.ts';
+import { leave, sayGoodbye } from './leaving.ts';
 import { ATTACH_DEADLINE_MS, JOIN_LIMIT_MS } from './limits.ts';
 import { beatDelay, presenceDelay } from './pace.ts';
 import { takeFrame } from './reading.ts';
 import type { Effect, Session, SessionContext, SessionEvent, TimerName, Turn } from './session-state.ts';
+import { hear } from './schedule.ts';
+import { prepareSlot, takeSlot } from './slots.ts';
 import { pump, queueOnce, say, sendReceipt, takeSealed } from './speaking.ts';
 import { announce, announceUnnamed, refuse } from './telling.ts';
 import { encodeText } from './text.ts';
@@ -51,7 +53,11 @@ function react(session: Session, event: SessionEvent, turn: Turn): Session {
         ? close(session, turn, event.code, event.message)
         : retry(session, turn, event.code, event.message);
     case 'frame':
-      return takeFrame({ ...session, heardAt: turn.now }, event.bytes, turn);
+      return takeFrame(
+        { ...session, heardAt: turn.now, schedule: hear(session.schedule, event.bytes.length) },
+        event.bytes,
+        turn,
+      );
     case 'opened':
       return takeOpened(session, event, event.view, turn);
     case 'passed':
@@ -106,6 +112,14 @@ function takeTimer(session: Session, name: TimerName, turn: Turn): Session {
       write(turn, encodeBeat('beat', 0));
       setTimer(turn, 'beat', beatDelay(turn));
       return session;
+    case 'slot':
+      return takeSlot(session, turn);
+    case 'seal':
+      return prepareSlot(session, turn);
+    case 'dwell':
+      return pump({ ...session, schedule: { ...session.schedule, words: 'free' } }, turn);
+    case 'farewell':
+      return sayGoodbye(session, turn);
     case 'silence':
       return takeSilence(session, turn);
     case 'join-limit':

@@ -1,21 +1,17 @@
 // What this member says: from a text to frames that leave in their order. PROTOCOL.md §5.4, §5.7.
 
-import { plaintextBytes } from '@sotto/crypto';
-import { bodyBytes, cutText, LARGEST_FRAME_BYTES, TEXT_BYTES_MAX } from '@sotto/protocol';
+import { cutText, isStealth, TEXT_BYTES_MAX } from '@sotto/protocol';
 import type { Content } from '@sotto/protocol';
 import type { ClientCode } from './errors.ts';
 import { ROTATE_AFTER_FRAMES, ROTATE_SOON_MS } from './limits.ts';
 import { encodeText } from './text.ts';
 import { depart, enqueue, has, isFull, isInOrder, seal, takeResends } from './outbox.ts';
 import type { Draft } from './outbox.ts';
-import { departures } from './schedule.ts';
+import { departures, noteContent, textPlaintextBytes } from './schedule.ts';
 import type { Session, Turn } from './session-state.ts';
 import { refuse } from './telling.ts';
 import { clearTimer, publish, setTimer } from './turn.ts';
 import { seenBefore, seenHash } from './watching.ts';
-
-/** What long texts are cut for. */
-const LARGEST_PLAINTEXT_BYTES: number = plaintextBytes(bodyBytes(LARGEST_FRAME_BYTES));
 
 export function say(session: Session, text: string, ref: string | undefined, turn: Turn): Session {
   const bytes = encodeText(text.toWellFormed());
@@ -24,7 +20,11 @@ export function say(session: Session, text: string, ref: string | undefined, tur
     refuse(turn, code, ref);
     return session;
   }
-  const drafts = cutText(bytes, LARGEST_PLAINTEXT_BYTES).map((fragment): Draft => ({ type: 'text', ref, ...fragment }));
+  const drafts = cutText(bytes, textPlaintextBytes(session.schedule)).map((fragment): Draft => ({
+    type: 'text',
+    ref,
+    ...fragment,
+  }));
   return pump({ ...session, outbox: enqueue(session.outbox, drafts) }, turn);
 }
 
@@ -49,39 +49,45 @@ export function maySpeak(session: Session): boolean {
 }
 
 /** Who is arriving says that it is there, and nothing else before it has been answered. */
-function mayAnnounce({ link, belonging, counter }: Session): boolean {
+export function mayAnnounce({ link, belonging, counter }: Session): boolean {
   const hasKeys = belonging.phase === 'inside' || belonging.phase === 'arriving';
   return hasKeys && link.phase === 'live' && counter.phase === 'known';
 }
 
-/** Lets leave what may leave now: first what has to be sent again, in its old order, then what waits. */
+/** Lets leave what may leave now: first what has to be sent again, in its old order, then what waits. In stealth nothing ever may: slots come. */
 export function pump(session: Session, turn: Turn): Session {
-  if (!mayAnnounce(session)) return session;
+  const { cover } = session.schedule;
+  if (!mayAnnounce(session) || isStealth(cover)) return session;
   const { outbox, resends } = takeResends(session.outbox);
   for (const body of resends) publish(turn, session.counter.value, body);
   let next: Session = { ...session, outbox };
   if (!isInOrder(next.outbox)) return next;
-  if (next.belonging.phase === 'arriving') return departAnnouncement(next, turn);
-  let count = departures(next.schedule, next.outbox.waiting.length, next.outbox.departed.length);
+  if (cover !== 'off')
+    return next.outbox.waiting.length === 0 ? next : { ...next, schedule: noteContent(next.schedule, turn) };
+  if (next.belonging.phase === 'arriving') return departNext(next, turn);
+  let count = departures(next.outbox.waiting.length, next.outbox.departed.length);
   for (; count > 0; count -= 1) next = departNext(next, turn);
   return next;
 }
 
-function departAnnouncement(session: Session, turn: Turn): Session {
-  return session.outbox.waiting[0]?.type === 'presence' ? departNext(session, turn) : session;
+/** The first draft that waits departs; of who is arriving only its presence. */
+export function departNext(session: Session, turn: Turn): Session {
+  const draft = session.outbox.waiting[0];
+  const isAllowed = session.belonging.phase === 'inside' || draft?.type === 'presence';
+  return draft === undefined || !isAllowed ? session : departDraft(session, draft, turn);
 }
 
-/** Gives the first draft its number and asks for its sealing; it leaves when that is done. */
-function departNext(session: Session, turn: Turn): Session {
-  const draft = session.outbox.waiting[0];
-  if (draft === undefined) return session;
+/** Gives a draft its number and asks for its sealing; it leaves when that is done, or in the next slot. */
+export function departDraft(session: Session, draft: Draft, turn: Turn): Session {
   const number = session.number + 1;
   const outbox = depart(session.outbox, draft, number);
   turn.effects.push({ type: 'seal', ticket: outbox.ticket, content: toContent(draft, number, session, turn) });
   const receipt = session.receipt === 'due' && !saysBefore(draft) ? 'due' : 'none';
   if (receipt === 'none') clearTimer(turn, 'receipt');
   const sinceRotation = session.sinceRotation + (draft.type === 'text' ? 1 : 0);
-  if (sinceRotation === ROTATE_AFTER_FRAMES) setTimer(turn, 'rotate', Math.round(turn.chance() * ROTATE_SOON_MS));
+  // Where nobody is to see who talks, keys are made new by the clock alone.
+  if (sinceRotation === ROTATE_AFTER_FRAMES && !isStealth(session.schedule.cover))
+    setTimer(turn, 'rotate', Math.round(turn.chance() * ROTATE_SOON_MS));
   return { ...session, number, sinceRotation, receipt, outbox };
 }
 
@@ -92,6 +98,7 @@ function saysBefore({ type }: Draft): boolean {
 
 /** A frame is sealed: it leaves at once, unless it has to wait for the connection, the counter or an earlier frame that goes again first. */
 export function takeSealed(session: Session, ticket: number, body: Uint8Array, turn: Turn): Session {
+  if (isStealth(session.schedule.cover)) return { ...session, outbox: seal(session.outbox, ticket, body, 'ready') };
   const leaves = mayAnnounce(session) && isInOrder(session.outbox);
   if (leaves) publish(turn, session.counter.value, body);
   return pump({ ...session, outbox: seal(session.outbox, ticket, body, leaves ? 'in-flight' : 'cut-off') }, turn);

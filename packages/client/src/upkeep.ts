@@ -50,7 +50,7 @@ export function takeSight(session: Session, turn: Turn): Session {
 export function takeGroupChange(session: Session, view: GroupView | undefined, turn: Turn): Session {
   const before = session.view;
   if (view === before) return session;
-  let next: Session = { ...session, view };
+  let next: Session = { ...session, view, epochAt: view?.epoch === before?.epoch ? session.epochAt : turn.now };
   if (view === undefined) return next;
   const others = view.members.flatMap(({ memberKey, self }) => (self ? [] : [memberKey]));
   next = { ...next, inbox: takeRoster(next.inbox, others, turn.now).inbox };

@@ -1,10 +1,10 @@
 // A room on a fake clock: a scripted relay, real clients, and what each of them was told.
 
 import { nativeCrypto } from '@sotto/crypto/native';
-import { equalBytes } from '@sotto/protocol';
-import type { Invite } from '@sotto/protocol';
+import { coverOf, equalBytes } from '@sotto/protocol';
+import type { Cover, Invite } from '@sotto/protocol';
 import { createStreamPair, FakeClock, SeededRandom } from '@sotto/test-kit';
-import type { StreamConditions, StreamPair } from '@sotto/test-kit';
+import type { StreamConditions, StreamEnd, StreamPair } from '@sotto/test-kit';
 import { expect } from 'vitest';
 import { Client, DialError, registrationOf } from '../src/index.ts';
 import type { ClientEvent, Dial, Moderator } from '../src/index.ts';
@@ -21,6 +21,8 @@ export interface Seat {
   readonly client: Client;
   readonly events: ClientEvent[];
   readonly streams: StreamPair[];
+  /** Everything that it wrote, each write with its time. */
+  readonly departures: Departure[];
   /** The client's index at the relay of its last connection. */
   readonly connection: () => number;
 }
@@ -38,6 +40,26 @@ export interface SeatOptions {
   readonly elsewhere?: readonly Rehearsal[];
 }
 
+/** A write: `at`: the clock's time; `bytes`: how many. */
+export interface Departure {
+  readonly at: number;
+  readonly bytes: number;
+}
+
+function noting(stream: StreamEnd, note: (bytes: number) => void): StreamEnd {
+  return {
+    write: (bytes) => {
+      note(bytes.length);
+      stream.write(bytes);
+    },
+    close: () => stream.close(),
+    pause: () => stream.pause(),
+    resume: () => stream.resume(),
+    onData: (take) => stream.onData(take),
+    onClose: (take) => stream.onClose(take),
+  };
+}
+
 export class Rehearsal {
   readonly clock: FakeClock;
   readonly random: SeededRandom;
@@ -51,12 +73,12 @@ export class Rehearsal {
   readonly #clients: Client[] = [];
   #founding: 'under way' | 'done' = 'under way';
 
-  constructor(seed = 1, clock?: FakeClock) {
+  constructor(seed = 1, clock?: FakeClock, cover: Cover = 'off') {
     this.random = new SeededRandom(seed);
     const roomSecret = this.random.bytes(32);
-    const { roomId } = registrationOf({ onionKey: new Uint8Array(32), roomSecret });
+    const { roomId } = registrationOf({ onionKey: new Uint8Array(32), roomSecret, cover });
     this.signer = new OnionSigner(this.random.bytes(32), roomId);
-    this.invite = { onionKey: this.signer.publicKey, roomSecret };
+    this.invite = { onionKey: this.signer.publicKey, roomSecret, ...(cover === 'off' ? {} : { cover }) };
     this.relay = new ScriptedRelay(registrationOf(this.invite), this.random.bytes);
     this.clock =
       clock ?? new FakeClock(() => this.#founding === 'under way' || this.#clients.some((client) => client.isBusy));
@@ -66,7 +88,13 @@ export class Rehearsal {
   /** As the host does it, before it shows the string. */
   async #found(roomId: Uint8Array): Promise<void> {
     const random = this.random.bytes;
-    const surroundings = { crypto: nativeCrypto, suite: 'x-wing', random, moderatorKey: this.invite.onionKey } as const;
+    const surroundings = {
+      crypto: nativeCrypto,
+      suite: 'x-wing',
+      random,
+      moderatorKey: this.invite.onionKey,
+      cover: coverOf(this.invite),
+    } as const;
     const membership = await GroupMembership.open(this.invite.roomSecret, roomId, surroundings);
     const { bodies, head } = await membership.found();
     membership.destroy();
@@ -78,6 +106,7 @@ export class Rehearsal {
   seat(name: string, options: SeatOptions = {}): Seat {
     const events: ClientEvent[] = [];
     const streams: StreamPair[] = [];
+    const departures: Departure[] = [];
     let connection = -1;
     const dialFor = (invite: Invite): Dial => {
       const room = options.elsewhere?.find((other) => equalBytes(other.invite.onionKey, invite.onionKey)) ?? this;
@@ -87,7 +116,7 @@ export class Rehearsal {
         streams.push(pair);
         connection = room.relay.connections;
         room.relay.accept(pair.far);
-        return Promise.resolve(pair.near);
+        return Promise.resolve(noting(pair.near, (bytes) => departures.push({ at: this.clock.now(), bytes })));
       };
     };
     const { dial, moderator } = options;
@@ -105,7 +134,7 @@ export class Rehearsal {
       },
     });
     this.#clients.push(client);
-    const seat: Seat = { name, client, events, streams, connection: () => connection };
+    const seat: Seat = { name, client, events, streams, departures, connection: () => connection };
     return seat;
   }
 

@@ -76,6 +76,8 @@ export class ScriptedRelay {
   /** What every ATTACH asked for, in turn. */
   readonly attached: number[] = [];
   readonly beats: number[] = [];
+  /** FILL frames that came. */
+  fills = 0;
   /** What becomes of an entry on its way to one connection; an honest relay passes it on as it is. */
   shape: (entry: Entry, connection: number) => readonly Entry[] = (entry) => [entry];
   /** Whether an arrived frame is put into the log. A frame that is not gets no echo. */
@@ -181,6 +183,7 @@ export class ScriptedRelay {
     else if (frame.value.operation === 'beat') this.#beat(connection, frame.value);
     else if (frame.value.operation === 'stage') this.#stage(connection, frame.value);
     else if (frame.value.operation === 'commit') this.#commit(connection, frame.value);
+    else if (frame.value.operation === 'fill') this.fills += 1;
     else if (frame.value.operation === 'fetch') this.#fetch(connection, frame.value);
     else throw new Error(`the client wrote ${frame.value.operation} out of turn`);
   }

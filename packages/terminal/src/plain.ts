@@ -180,6 +180,7 @@ export class PlainFrontEnd implements FrontEnd {
       case 'rendezvous':
       case 'joining':
       case 'knocking':
+      case 'leaving':
         this.#noteOnce(describeStage(event));
         return;
       case 'joined':

@@ -49,6 +49,8 @@ export function describeStage(event: StateEvent): SafeText {
       return safely`reached it; joining the room${detail}`;
     case 'knocking':
       return safely`asked to be let in: somebody in the room has to type /admit${detail}`;
+    case 'leaving':
+      return safely`leaving: what you say now is not sent; again to go at once${detail}`;
     case 'joined':
     case 'reconnecting':
     case 'closed':
@@ -224,6 +226,10 @@ const WARNING_WORDS: Readonly<Record<WarningCode, WarningWords>> = {
   'commits-refused': () => [
     safely`the relay keeps refusing new keys: keys grow old, and nobody who leaves can be removed`,
     safely`ask the host to open another room`,
+  ],
+  'cover-thin': () => [
+    safely`far less comes from the relay than the room's cover mode says: the network is slow, or the relay saves what should hide you`,
+    safely`if it goes on, assume that whoever watches your line can tell when you talk`,
   ],
   'junk-commit': () => [
     safely`somebody who has the connection string, or the relay, put keys into the room that fit nobody: they were refused, and the room goes on`,

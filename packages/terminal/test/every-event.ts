@@ -14,6 +14,7 @@ const STATES: readonly StateName[] = [
   'knocking',
   'joined',
   'reconnecting',
+  'leaving',
   'closed',
 ];
 const WARNINGS: readonly WarningCode[] = [
@@ -23,6 +24,7 @@ const WARNINGS: readonly WarningCode[] = [
   'name-taken',
   'room-parted',
   'junk-commit',
+  'cover-thin',
 ];
 const MODES: readonly AccessMode[] = ['knock', 'locked', 'open'];
 

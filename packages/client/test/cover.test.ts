@@ -1,0 +1,199 @@
+// What leaves a client in a covered room, and when: the same whether its user talks or not. PROTOCOL.md §12.
+
+import { DWELL_MOST_MS } from '@sotto/protocol';
+import type { Cover } from '@sotto/protocol';
+import { SeededRandom } from '@sotto/test-kit';
+import { describe, expect, test } from 'vitest';
+import { gapsOf, Rehearsal, statesOf, textsOf, told } from './rehearsal.ts';
+import type { Departure, Seat } from './rehearsal.ts';
+import { nonceOf } from './scripted-relay.ts';
+
+/** The dice are four bytes: they have a source of their own, so that two runs fall alike whatever else they do. */
+function twoSources(seed: number): (length: number) => Uint8Array {
+  const [dice, keys] = [new SeededRandom(seed), new SeededRandom(seed + 1_000)];
+  return (length) => (length === 4 ? dice : keys).bytes(length);
+}
+
+async function gather(cover: Cover, names: readonly string[]): Promise<{ room: Rehearsal; seats: Seat[] }> {
+  const room = new Rehearsal(3, undefined, cover);
+  const seats: Seat[] = [];
+  for (const [index, name] of names.entries()) {
+    seats.push(await room.join(name, { random: twoSources(index + 1) }));
+    await room.clock.advance(30_000);
+  }
+  return { room, seats };
+}
+
+/** What two members write in so many seconds of a room in which both talk, or nobody does. */
+async function watch(
+  cover: Cover,
+  seconds: number,
+  talk: (seats: readonly Seat[], second: number) => void,
+): Promise<{ departures: Departure[][]; heard: number }> {
+  const { room, seats } = await gather(cover, ['anna', 'ben']);
+  const begun = seats.map(({ departures }) => departures.length);
+  for (let second = 0; second < seconds; second += 1) {
+    talk(seats, second);
+    await room.clock.advance(1_000);
+  }
+  const departures = seats.map((seat, index) => seat.departures.slice(begun[index]));
+  return { departures, heard: seats.reduce((sum, seat) => sum + textsOf(seat).length, 0) };
+}
+
+const silence = (): void => undefined;
+
+/** In fits, as people do: a few lines, a long one, nothing for a while. */
+function chatter(seats: readonly Seat[], second: number): void {
+  const [anna, ben] = seats;
+  if (second % 20 < 6) anna?.client.say(`${second}: short`);
+  if (second % 33 === 5) ben?.client.say('long '.repeat(900));
+  if (second % 7 === 0) ben?.client.say('and you?');
+}
+
+describe('a client in stealth', () => {
+  test('writes the same, bit for bit, whether everybody talks or nobody does', { timeout: 120_000 }, async () => {
+    const idle = await watch('stealth-4', 1_000, silence);
+    const busy = await watch('stealth-4', 1_000, chatter);
+    expect([idle.heard, busy.heard > 300]).toEqual([0, true]);
+    expect(busy.departures).toEqual(idle.departures);
+    for (const departures of idle.departures) {
+      expect(departures.filter(({ bytes }) => bytes === 1_024).length).toBeGreaterThanOrEqual(1_000);
+    }
+  });
+
+  test('control: in mode off and in jitter talking shows', { timeout: 60_000 }, async () => {
+    for (const cover of ['off', 'jitter'] as const) {
+      const idle = await watch(cover, 60, silence);
+      const busy = await watch(cover, 60, chatter);
+      expect(busy.departures).not.toEqual(idle.departures);
+    }
+  });
+
+  test('is understood: texts short and long arrive, once, in their order', { timeout: 60_000 }, async () => {
+    const { room, seats } = await gather('stealth-8', ['anna', 'ben', 'carla']);
+    const [anna, ben] = seats;
+    const long = 'What a long story. '.repeat(300);
+    anna?.client.say('first');
+    anna?.client.say(long);
+    anna?.client.say('last');
+    await room.clock.advance(60_000);
+    for (const seat of seats.slice(1)) {
+      expect(textsOf(seat)).toEqual(['first', long, 'last']);
+      expect(gapsOf(seat)).toEqual([]);
+    }
+    if (anna === undefined || ben === undefined) throw new Error('nobody came');
+    expect(told(anna, 'sent')).toHaveLength(3);
+    expect(told(anna, 'delivered').at(-1)?.by).toBe(2);
+  });
+
+  test('says so when far less comes than the mode brings', { timeout: 60_000 }, async () => {
+    // This relay sends what there is to send, and no slots.
+    const { room, seats } = await gather('stealth-4', ['anna']);
+    await room.clock.advance(70_000);
+    expect(seats.flatMap((seat) => told(seat, 'warning')).map(({ code }) => code)).toContain('cover-thin');
+  });
+
+  test('sends what was refused again in its slots, a receipt like a text', { timeout: 60_000 }, async () => {
+    const slow = { conditions: () => ({ latencyMs: () => 400 }) };
+    const room = new Rehearsal(3, undefined, 'stealth-4');
+    const anna = await room.join('anna', { random: twoSources(1), ...slow });
+    await room.clock.advance(30_000);
+    const ben = await room.join('ben', { random: twoSources(2), ...slow });
+    await room.clock.advance(30_000);
+    const begun = anna.departures.length;
+    const arrived = room.relay.arrivals.length;
+    // Some of these come when a frame is on its way.
+    for (let round = 0; round < 8; round += 1) {
+      if (round === 4) anna.client.say('in between');
+      await room.clock.advance(6_130);
+      room.relay.moveCounter();
+    }
+    await room.clock.advance(10_000);
+    const slots = anna.departures.slice(begun).filter(({ bytes }) => bytes <= 1_024);
+    expect(new Set(slots.map(({ bytes }) => bytes))).toEqual(new Set([1_024]));
+    expect(new Set(slots.slice(1).map(({ at }, index) => at - (slots[index]?.at ?? 0)))).toEqual(new Set([1_000]));
+    const bodies = room.relay.arrivals.slice(arrived).map(({ body }) => nonceOf(body));
+    expect(bodies.length - new Set(bodies).size).toBeGreaterThan(2);
+    expect([textsOf(ben), gapsOf(ben)]).toEqual([['in between'], []]);
+  });
+
+  test('goes on after a cut, in slots of a new phase, and loses nothing', { timeout: 60_000 }, async () => {
+    const { room, seats } = await gather('stealth-4', ['anna', 'ben']);
+    const [anna, ben] = seats;
+    if (anna === undefined || ben === undefined) throw new Error('nobody came');
+    anna.client.say('before');
+    anna.streams.at(-1)?.cut();
+    anna.client.say('while away');
+    await room.clock.advance(30_000);
+    anna.client.say('after');
+    await room.clock.advance(10_000);
+    expect(textsOf(ben)).toEqual(['before', 'while away', 'after']);
+    expect(gapsOf(ben)).toEqual([]);
+    expect(statesOf(anna)).toContain('reconnecting relay-unreachable');
+  });
+
+  test('holds first words for a while, and goes a while after it was told to', { timeout: 60_000 }, async () => {
+    const { room, seats } = await gather('stealth-4', ['anna']);
+    const ben = await room.join('ben', {
+      random: twoSources(9),
+      hear: (event, seat) => {
+        if (event.type === 'state' && event.state === 'joined') seat.client.say('at once');
+      },
+    });
+    const [anna] = seats;
+    if (anna === undefined) throw new Error('nobody came');
+    await room.clock.advance(DWELL_MOST_MS + 10_000);
+    expect(textsOf(anna)).toEqual(['at once']);
+    const begun = ben.departures.length;
+    ben.client.leave();
+    await room.clock.advance(DWELL_MOST_MS + 10_000);
+    expect(statesOf(ben).slice(-2)).toEqual(['leaving', 'closed']);
+    expect(told(anna, 'left')).toHaveLength(1);
+    expect(ben.departures.length - begun).toBeGreaterThan(2);
+    await ben.client.ended;
+  });
+
+  test('leaves at once when it is told to twice', { timeout: 60_000 }, async () => {
+    const { room, seats } = await gather('stealth-4', ['anna', 'ben']);
+    const ben = seats[1];
+    if (ben === undefined) throw new Error('nobody came');
+    ben.client.leave();
+    ben.client.leave();
+    await room.clock.advance(0);
+    expect(statesOf(ben).at(-1)).toBe('closed');
+  });
+
+  test('says nothing that a user types before there is a slot for it', { timeout: 60_000 }, async () => {
+    const { room, seats } = await gather('stealth-8', ['anna', 'ben']);
+    const [anna] = seats;
+    const before = anna?.departures.length;
+    for (let line = 0; line < 50; line += 1) anna?.client.say(`line ${line}`);
+    await room.clock.advance(0);
+    expect(anna?.departures.length).toBe(before);
+  });
+});
+
+test('a string with another mode leads nowhere', async () => {
+  const room = new Rehearsal(5, undefined, 'stealth-8');
+  const stranger = await room.join('carla', { invite: { ...room.invite, cover: 'stealth-4' } });
+  expect(statesOf(stranger).at(-1)).toBe('closed not-admitted');
+  const member = await room.join('anna');
+  expect(statesOf(member).at(-1)).toBe('joined');
+});
+
+test('frames of a stealth member are PUBLISH or FILL of one length, and nothing else when it has joined', async () => {
+  const room = new Rehearsal(6, undefined, 'stealth-4');
+  const frames: string[] = [];
+  await room.join('anna');
+  await room.clock.advance(20_000);
+  const keeps = room.relay.keeps;
+  room.relay.keeps = (arrival) => {
+    frames.push(`publish ${arrival.body.length}`);
+    return keeps(arrival);
+  };
+  const fills = room.relay.fills;
+  await room.clock.advance(60_000);
+  expect(new Set(frames)).toEqual(new Set(['publish 1008']));
+  expect(frames.length + room.relay.fills - fills).toBe(60);
+  expect(room.relay.beats).toEqual([]);
+});
