@@ -15,7 +15,7 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['packages/*/test/*.test.ts', 'test/meta/*.test.ts'],
+          include: ['packages/*/test/*.test.ts', 'test/meta/*.test.ts', 'test/cover/*.test.ts'],
           testTimeout: MINUTE_MS,
         },
       },
