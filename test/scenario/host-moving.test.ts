@@ -163,6 +163,7 @@ async function openWith(
       inviteSocket: join(directory, 'invite.sock'),
       moderatorSocket: undefined,
       access,
+      cover: 'off',
       socks: tor.socks,
     },
     print: (text) => screen.print(text),

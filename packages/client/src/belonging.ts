@@ -1,6 +1,6 @@
 // How this member comes into the group and stays in it: from the head by a commit of its own, by a welcome, and again after it has missed something.
 
-import { DWELL_MOST_MS, encodeFetch, toHex } from '@sotto/protocol';
+import { coverCost, DWELL_MOST_MS, encodeFetch, toHex } from '@sotto/protocol';
 import { closeWith } from './ending.ts';
 import { beginCommit, runErrands, sendCommit } from './errands.ts';
 import type { GroupOpened, GroupView } from './group-membership.ts';
@@ -273,6 +273,8 @@ function announceJoined(session: Session, turn: Turn): Session {
   if (session.schedule.words === 'held') setTimer(turn, 'dwell', Math.round(turn.chance() * DWELL_MOST_MS));
   const joined: Session = { ...session, stay: 'joined' };
   emit(turn, { type: 'state', state: 'joined' });
+  const { cover } = session.schedule;
+  if (cover !== 'off') emit(turn, { type: 'cover', mode: cover, ...coverCost(cover) });
   emitMembers(joined, turn);
   return joined;
 }

@@ -7,7 +7,7 @@ import type { GroupCrypto, GroupIdentity } from '@sotto/crypto/group';
 import { ByteReader, coverOf, encodeInvite, FrameSplitter } from '@sotto/protocol';
 import type { Invite } from '@sotto/protocol';
 import { CLIENT_CODES } from './errors.ts';
-import type { ClientEvent, ListedMember, StateEvent } from './events.ts';
+import type { ClientEvent, ClientStatus, ListedMember, StateEvent } from './events.ts';
 import { ACCESS_AFTER_MOVE_MS } from './limits.ts';
 import type { GroupSeat } from './group-membership.ts';
 import { KeyQueue } from './key-queue.ts';
@@ -19,7 +19,7 @@ import type { KeyWork } from './keyring.ts';
 import { step } from './session.ts';
 import { createSession } from './session-state.ts';
 import type { Effect, Session, SessionEvent, TimerName } from './session-state.ts';
-import { listMembers } from './telling.ts';
+import { listMembers, statusOf } from './telling.ts';
 
 /** A connection to the relay, whatever carries it. Bytes come in any pieces, none while it is paused; `onClose` is called once, for any reason. */
 export interface ByteStream {
@@ -131,6 +131,10 @@ export class Client {
   /** @returns six words that are the same for all members of the present epoch; undefined outside. */
   roomCode(): readonly string[] | undefined {
     return this.#session.view?.roomCode;
+  }
+
+  status(): ClientStatus {
+    return statusOf(this.#session, this.#options.clock.now());
   }
 
   /** Lets somebody in who has knocked. */
@@ -423,6 +427,6 @@ export class Client {
 }
 
 /** A copy of its own, with the room's secret where secrets lie; what was handed in stays its owner's. */
-function holdInvite({ onionKey, roomSecret }: Invite): Invite {
-  return { onionKey, roomSecret: moveToSecretMemory(Uint8Array.from(roomSecret)) };
+function holdInvite({ roomSecret, ...others }: Invite): Invite {
+  return { ...others, roomSecret: moveToSecretMemory(Uint8Array.from(roomSecret)) };
 }

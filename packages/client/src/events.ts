@@ -1,5 +1,6 @@
 // What a client tells its front end, and what a front end asks of it: DESIGN §7's words, without a screen.
 
+import type { Cover, CoverCost } from '@sotto/protocol';
 import type { ClientCode, WarningCode } from './errors.ts';
 import type { RemovalReason } from './group-policy.ts';
 import type { AccessMode } from './moderator.ts';
@@ -38,6 +39,18 @@ export interface StateEvent {
   readonly code?: string;
 }
 
+/** Where this member stands, for its own eyes: nothing in it tells what was said and what was not. */
+export interface ClientStatus extends CoverCost {
+  readonly mode: Cover;
+  /** Between two slots of this member; undefined where there are none. */
+  readonly slotMs: number | undefined;
+  /** Undefined outside the group. */
+  readonly epoch: number | undefined;
+  readonly epochAgeSeconds: number | undefined;
+  /** Until what waits has left, on average. */
+  readonly waitingSeconds: number;
+}
+
 export type ClientEvent =
   | StateEvent
   | { readonly type: 'message'; readonly id: string; readonly from: Speaker; readonly text: string }
@@ -53,6 +66,10 @@ export type ClientEvent =
   /** Somebody asks to be let in. */
   | { readonly type: 'knock'; readonly member: Speaker }
   | { readonly type: 'access'; readonly mode: AccessMode }
+  /** Told on joining, where the room's mode is not `off`: how it hides when something is said, and what that costs. */
+  | ({ readonly type: 'cover'; readonly mode: Cover } & CoverCost)
+  /** So long it takes, on average, until an own text that was just taken has left. */
+  | { readonly type: 'pace'; readonly ref: string | undefined; readonly seconds: number }
   /** The room goes on at another onion, and this client with it. */
   | { readonly type: 'moved'; readonly invite: string }
   /** To whoever ordered it: done. */

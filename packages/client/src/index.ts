@@ -4,7 +4,7 @@ export { Client, DialError } from './client.ts';
 export type { ByteStream, ClientOptions, Clock, Dial } from './client.ts';
 export { CLIENT_CODES, WARNING_CODES } from './errors.ts';
 export type { ClientCode, WarningCode } from './errors.ts';
-export type { ClientEvent, ListedMember, Speaker, StateEvent, StateName } from './events.ts';
+export type { ClientEvent, ClientStatus, ListedMember, Speaker, StateEvent, StateName } from './events.ts';
 export type { RemovalReason } from './group-policy.ts';
 export { ModeratorError } from './moderator.ts';
 export type { Moderator } from './moderator.ts';

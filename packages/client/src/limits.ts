@@ -2,6 +2,8 @@
 
 /** Frames on the way that the relay has not echoed yet. More would only wait in Tor's buffers. */
 export const WINDOW_FRAMES = 32;
+/** A text that takes so long to leave is worth a word. */
+export const PACE_TOLD_SECONDS = 5;
 /** In stealth: so long what the relay sends is counted before it is judged. */
 export const COVER_CHECK_MS = 60_000;
 /** Texts that wait to be sent; one more is refused with `outbox-full`. */

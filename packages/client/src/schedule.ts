@@ -4,6 +4,7 @@ import {
   COVER_PLAINTEXT_BYTES,
   bodyBytes,
   isStealth,
+  JITTER_SEND_LEAST_MS,
   JITTER_SEND_MOST_MS,
   LARGEST_FRAME_BYTES,
   SEAL_LEAD_MS,
@@ -62,6 +63,13 @@ export function answerDelayMs({ cover }: Schedule): number {
 export function departureDelayMs({ cover }: Schedule, frames: number): number {
   if (cover === 'off') return 0;
   return (frames + 2) * (isStealth(cover) ? stealthShape(cover).sendEveryMs : JITTER_SEND_MOST_MS);
+}
+
+/** How long so many frames take to leave, on average, if nothing is in their way. */
+export function leavingMs({ cover }: Schedule, frames: number): number {
+  if (cover === 'off' || frames === 0) return 0;
+  if (isStealth(cover)) return (frames - 0.5) * stealthShape(cover).sendEveryMs + SEAL_LEAD_MS;
+  return (frames * (JITTER_SEND_LEAST_MS + JITTER_SEND_MOST_MS)) / 2;
 }
 
 export function startSchedule(schedule: Schedule, turn: Turn): Schedule {

@@ -3,14 +3,14 @@
 import { cutText, isStealth, TEXT_BYTES_MAX } from '@sotto/protocol';
 import type { Content } from '@sotto/protocol';
 import type { ClientCode } from './errors.ts';
-import { ROTATE_AFTER_FRAMES, ROTATE_SOON_MS } from './limits.ts';
+import { PACE_TOLD_SECONDS, ROTATE_AFTER_FRAMES, ROTATE_SOON_MS } from './limits.ts';
 import { encodeText } from './text.ts';
 import { depart, enqueue, has, isFull, isInOrder, seal, takeResends } from './outbox.ts';
 import type { Draft } from './outbox.ts';
-import { departures, noteContent, textPlaintextBytes } from './schedule.ts';
+import { departures, leavingMs, noteContent, textPlaintextBytes } from './schedule.ts';
 import type { Session, Turn } from './session-state.ts';
 import { refuse } from './telling.ts';
-import { clearTimer, publish, setTimer } from './turn.ts';
+import { clearTimer, emit, publish, setTimer } from './turn.ts';
 import { seenBefore, seenHash } from './watching.ts';
 
 export function say(session: Session, text: string, ref: string | undefined, turn: Turn): Session {
@@ -25,7 +25,10 @@ export function say(session: Session, text: string, ref: string | undefined, tur
     ref,
     ...fragment,
   }));
-  return pump({ ...session, outbox: enqueue(session.outbox, drafts) }, turn);
+  const outbox = enqueue(session.outbox, drafts);
+  const seconds = Math.ceil(leavingMs(session.schedule, outbox.waiting.length) / 1_000);
+  if (seconds >= PACE_TOLD_SECONDS) emit(turn, { type: 'pace', ref, seconds });
+  return pump({ ...session, outbox }, turn);
 }
 
 function refuseText(session: Session, bytes: Uint8Array): ClientCode | undefined {

@@ -1,14 +1,15 @@
 // What a session tells its front end.
 
 import { fingerprint } from '@sotto/crypto';
-import { equalBytes, toHex } from '@sotto/protocol';
+import { coverCost, equalBytes, isStealth, stealthShape, toHex } from '@sotto/protocol';
 import { CLIENT_CODES } from './errors.ts';
 import type { ClientCode } from './errors.ts';
-import type { ListedMember, Speaker } from './events.ts';
+import type { ClientStatus, ListedMember, Speaker } from './events.ts';
 import { presentMembers } from './inbox.ts';
 import type { InboxEvent, InboxText, Member } from './inbox.ts';
 import { NAME_WAIT_MS, NAMES_MAX, UNNAMED_BYTES_MAX } from './limits.ts';
 import { decodeText } from './text.ts';
+import { leavingMs } from './schedule.ts';
 import type { Room } from './room-access.ts';
 import type { Session, Turn } from './session-state.ts';
 import { emit, setTimer } from './turn.ts';
@@ -24,6 +25,18 @@ export function listMembers(session: Session, room: Room): ListedMember[] {
     return [{ name: member?.name ?? '', fingerprint: fingerprint(memberKey), self: false, present }];
   });
   return [{ name: session.name, fingerprint: room.fingerprint, self: true, present: true }, ...others];
+}
+
+export function statusOf({ schedule, view, epochAt, outbox }: Session, now: number): ClientStatus {
+  const { cover } = schedule;
+  return {
+    mode: cover,
+    ...coverCost(cover),
+    slotMs: isStealth(cover) ? stealthShape(cover).sendEveryMs : undefined,
+    epoch: view?.epoch,
+    epochAgeSeconds: view === undefined ? undefined : Math.floor((now - epochAt) / 1_000),
+    waitingSeconds: Math.ceil(leavingMs(schedule, outbox.waiting.length) / 1_000),
+  };
 }
 
 /** Tells what the log brought; a text whose speaker has no name yet waits for it, and comes in its place when the name does. */

@@ -1,6 +1,7 @@
 // What the host is told through its environment, read and checked once.
 
-import type { AccessMode } from '@sotto/protocol';
+import { coverOfName } from '@sotto/protocol';
+import type { AccessMode, Cover } from '@sotto/protocol';
 import { HostError } from './errors.ts';
 import { readAccessMode } from './moderator-request.ts';
 
@@ -15,6 +16,8 @@ export interface HostConfig {
   readonly moderatorSocket: string | undefined;
   /** Who may come in, from the room's first moment on. */
   readonly access: AccessMode;
+  /** How the room hides when something is said, from its founding to its end. */
+  readonly cover: Cover;
   readonly socks: { readonly host: string; readonly port: number };
 }
 
@@ -29,7 +32,10 @@ const RELAY_SOCKET_DEFAULT = '/run/relay/relay.sock';
 /** In the host's own tmpfs: `docker compose exec host invite` and the health check ask here. */
 const INVITE_SOCKET_DEFAULT = '/tmp/invite.sock';
 
-/** @throws HostError `host-environment`, `host-access` */
+/** What `stealth` means where no size is named: friends, not a crowd. */
+const STEALTH_DEFAULT: Cover = 'stealth-8';
+
+/** @throws HostError `host-environment`, `host-access`, `host-cover` */
 export function readHostConfig(environment: Environment): HostConfig {
   return {
     torControl: readPath(environment, 'SOTTO_TOR_CONTROL'),
@@ -40,6 +46,7 @@ export function readHostConfig(environment: Environment): HostConfig {
     inviteSocket: readInviteSocket(environment),
     moderatorSocket: readModeratorSocket(environment),
     access: readAccess(environment['SOTTO_ROOM_ACCESS'] ?? 'open'),
+    cover: readCover(environment['SOTTO_ROOM_COVER'] ?? 'off'),
     socks: readSocks(environment['SOTTO_SOCKS'] ?? ''),
   };
 }
@@ -65,6 +72,12 @@ function readAccess(text: string): AccessMode {
   const mode = readAccessMode(text);
   if (mode === undefined) throw new HostError('host-access');
   return mode;
+}
+
+function readCover(text: string): Cover {
+  const cover = text === 'stealth' ? STEALTH_DEFAULT : coverOfName(text);
+  if (cover === undefined) throw new HostError('host-cover');
+  return cover;
 }
 
 function readSocks(text: string): { host: string; port: number } {

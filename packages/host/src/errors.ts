@@ -3,6 +3,8 @@
 export const HOST_CODES = {
   'host-environment': 'a SOTTO_… variable is missing or malformed: start the host with docker compose',
   'host-access': 'SOTTO_ROOM_ACCESS is none of open, knock and locked: set one of them, or leave it out for open',
+  'host-cover':
+    'SOTTO_ROOM_COVER is none of off, jitter, stealth, stealth-4, stealth-8, stealth-16 and stealth-32: set one of them, or leave it out for off',
   'room-lost': 'the relay and its store were lost together, and the room with them: start again for a new room',
   'rooms-full': 'the relay holds as many rooms as it may: end one, then start again',
   'room-refused': 'the relay refused the room: update all images to one version',

@@ -59,7 +59,9 @@ export class Host implements Moderation {
     this.#room = this.#makeRoom(options.config.access);
     void this.#room.opened.then(({ network, time }) => {
       const { connectionString } = this.#room;
-      if (connectionString !== undefined) this.#print(renderOpening(connectionString, network, time));
+      if (connectionString !== undefined) {
+        this.#print(renderOpening(connectionString, network, time, options.config.cover));
+      }
     });
   }
 

@@ -84,9 +84,10 @@ export class RoomHosting {
     this.#config = options.config;
     this.#tell = options.tell;
     const { holdSecret } = options;
+    const { cover } = options.config;
     this.#onionKey = new OnionKey(undefined, holdSecret);
     const roomSecret = holdSecret(createRoomSecret(random));
-    this.#invite = { onionKey: this.#onionKey.publicKey, roomSecret };
+    this.#invite = { onionKey: this.#onionKey.publicKey, roomSecret, ...(cover === 'off' ? {} : { cover }) };
     this.#registration = registrationOf(this.#invite);
     this.#clientAuth = this.#registration.clientAuthorisationSeed.use((seed) => new ClientAuthKey(seed, holdSecret));
     this.orders = new Orders(this.#onionKey, this.#registration.roomId, options.access);

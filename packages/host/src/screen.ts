@@ -1,5 +1,7 @@
 // The host's words. What Tor says comes in as stages and codes, never as text of others.
 
+import { coverCost, coverMembersMax, isStealth } from '@sotto/protocol';
+import type { Cover } from '@sotto/protocol';
 import type { NetworkKind } from '@sotto/tor';
 import { renderInvite } from './invite-card.ts';
 import type { Notice } from './hosting.ts';
@@ -81,11 +83,25 @@ export function renderOpening(
   invite: string,
   network: NetworkKind | undefined,
   time: { readonly totalMs: number; readonly torMs: number },
+  cover: Cover,
 ): string {
   const seconds = (ms: number): string => (ms / 1000).toFixed(1);
   const own = seconds(time.totalMs - time.torMs);
   const spent = `room: reachable after ${seconds(time.totalMs)} s (Tor ${seconds(time.torMs)} s, Sotto ${own} s)`;
-  return `${spent}\n${renderInvite(invite, remind(network))}`;
+  return [spent, describeCover(cover), renderInvite(invite, remind(network))].join('\n');
+}
+
+/** What a watcher of a member's line can tell, and what hiding it costs each member. */
+export function describeCover(cover: Cover): string {
+  if (cover === 'off') {
+    return 'cover: off; who watches a line sees when somebody writes. SOTTO_ROOM_COVER=stealth hides it, for 20 MB an hour';
+  }
+  const { upBytesPerHour, downBytesPerHour, meanDelayMs } = coverCost(cover);
+  const wait = `a line waits ${(meanDelayMs / 1_000).toFixed(1)} s on average, and Tor's own time`;
+  if (!isStealth(cover)) return `cover: jitter; it blurs when somebody writes, and does not hide it; ${wait}`;
+  const [up, down] = [upBytesPerHour, downBytesPerHour].map((bytes) => (bytes / 1e6).toFixed(1));
+  const cost = `each sends ${String(up)} MB an hour and receives ${String(down)}, whatever is said`;
+  return `cover: ${cover}; at most ${String(coverMembersMax(cover))} members; ${cost}; ${wait}`;
 }
 
 /** The new string after a move, and why there is one. `reopened`: the room before let nobody in by himself, and this one does. */

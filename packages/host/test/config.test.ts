@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest';
+import { COVERS } from '@sotto/protocol';
 import { readHostConfig } from '../src/config.ts';
+import { describeCover } from '../src/screen.ts';
 
 const GOOD = {
   SOTTO_TOR_CONTROL: '/run/tor/control',
@@ -44,6 +46,29 @@ test.each(['', 'Open', 'closed', 'open '])('refuses the access %j and says what 
       code: 'host-access',
       message: expect.stringContaining('open, knock and locked') as string,
     }),
+  );
+});
+
+test('knows how the room hides: not at all, unless it is told to', () => {
+  expect(readHostConfig(GOOD).cover).toBe('off');
+  for (const cover of COVERS) expect(readHostConfig({ ...GOOD, SOTTO_ROOM_COVER: cover }).cover).toBe(cover);
+  expect(readHostConfig({ ...GOOD, SOTTO_ROOM_COVER: 'stealth' }).cover).toBe('stealth-8');
+});
+
+test.each(['', 'Stealth', 'stealth-5', 'on'])('refuses the cover %j and says what there is', (cover) => {
+  expect(() => readHostConfig({ ...GOOD, SOTTO_ROOM_COVER: cover })).toThrow(
+    expect.objectContaining({
+      code: 'host-cover',
+      message: expect.stringContaining('off, jitter, stealth') as string,
+    }),
+  );
+});
+
+test('says what the cover costs, and what it does not do, before anybody has come', () => {
+  expect(describeCover('off')).toContain('sees when somebody writes');
+  expect(describeCover('jitter')).toContain('does not hide it');
+  expect(describeCover('stealth-32')).toBe(
+    "cover: stealth-32; at most 32 members; each sends 0.9 MB an hour and receives 36.9, whatever is said; a line waits 2.6 s on average, and Tor's own time",
   );
 });
 

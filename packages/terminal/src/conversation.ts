@@ -134,6 +134,10 @@ function hear(conversation: Conversation, event: ClientEvent): Step {
       const [dealings] = hearDealings(conversation.dealings, event);
       return settle({ ...conversation, dealings }, event.ref ?? '', shown);
     }
+    case 'pace': {
+      const own = conversation.pending.get(event.ref ?? '');
+      return [conversation, [{ type: 'show', event: { ...event, ref: own?.ref } }]];
+    }
     case 'state':
       if (event.state === 'closed') return close(conversation, event);
       return event.state === 'joined' ? join(conversation, event) : [conversation, [{ type: 'show', event }]];

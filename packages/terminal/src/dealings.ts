@@ -32,6 +32,8 @@ export type DealingEffect =
   /** Answered by `takeNumber`. */
   | { readonly type: 'compute-number'; readonly member: Speaker }
   | { readonly type: 'show-code' }
+  /** `unverified`: how many of the others have not been verified in this stay. */
+  | { readonly type: 'show-status'; readonly unverified: number }
   | { readonly type: 'admit' | 'evict'; readonly fingerprint: string }
   | { readonly type: 'set-access'; readonly mode: AccessMode };
 
@@ -55,6 +57,10 @@ export function deal(dealings: Dealings, command: Dealing, members: readonly Lis
     }
     case 'code':
       return [met, [{ type: 'show-code' }]];
+    case 'status': {
+      const others = markMembers(met, members).filter(({ self, verified }) => !self && !verified);
+      return [met, [{ type: 'show-status', unverified: others.length }]];
+    }
     case 'access':
       if (!met.moderates) return [met, [show(refusal('moderator-needed'))]];
       return [begin(met, ACCESS), [{ type: 'set-access', mode: command.mode }]];

@@ -3,6 +3,7 @@
 import type { Dial } from '@sotto/client';
 import { equalBytes } from '@sotto/protocol';
 import type { Invite } from '@sotto/protocol';
+import type { OnionPath } from '@sotto/tor';
 import type { DialOwner } from './onion-dial.ts';
 
 interface Way {
@@ -27,6 +28,11 @@ export class DialOwners {
     const owner = this.#open(invite);
     this.#ways.push({ onionKey: invite.onionKey.slice(), owner });
     return owner.dial;
+  }
+
+  /** @returns what is known of the newest way through Tor. */
+  async path(): Promise<OnionPath | undefined> {
+    return this.#ways.at(-1)?.owner.path?.();
   }
 
   /** Closes all but the newest. */

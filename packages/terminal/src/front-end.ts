@@ -1,6 +1,6 @@
 // What a screen is to a conversation: it is told what happens, and it makes commands out of lines.
 
-import type { ClientEvent, ListedMember, Speaker } from '@sotto/client';
+import type { ClientEvent, ClientStatus, ListedMember, Speaker } from '@sotto/client';
 import type { AccessMode } from '@sotto/protocol';
 import type { NetworkKind } from '@sotto/tor';
 import type { TerminalCode } from './errors.ts';
@@ -9,7 +9,7 @@ import type { InputLine } from './line-splitter.ts';
 /** What the user or the program wants. */
 export type Command =
   | { readonly type: 'say'; readonly text: string; readonly ref: string | undefined }
-  | { readonly type: 'members' | 'code' }
+  | { readonly type: 'members' | 'code' | 'status' }
   | { readonly type: 'leave' }
   /** Everything is zeroed, cleared and ended, now. */
   | { readonly type: 'panic' }
@@ -45,6 +45,13 @@ export type ShownEvent =
   | { readonly type: 'safety-number'; readonly member: Speaker; readonly number: string }
   | { readonly type: 'verified'; readonly member: Speaker }
   | { readonly type: 'code'; readonly code: readonly string[] }
+  /** The answer to `status`. Of the way through Tor only what the gate tells; null where it does not know. */
+  | ({
+      readonly type: 'status';
+      readonly unverified: number;
+      readonly circuitAgeSeconds: number | null;
+      readonly guardAgeDays: number | null;
+    } & ClientStatus)
   /** The client was asked to do it. */
   | { readonly type: 'asked'; readonly deed: 'admit' | 'evict'; readonly member: Speaker }
   /** What was asked about `member` was not done. `candidates`: whom it may mean. */

@@ -80,7 +80,11 @@ function describe(event: ShownEvent, here: Here): readonly JsonObject[] {
     case 'safety-number':
     case 'verified':
     case 'code':
+    case 'cover':
+    case 'status':
       return [{ ...event }];
+    case 'pace':
+      return [{ type: 'pace', ...withRef(event.ref), seconds: event.seconds }];
     case 'queued':
     case 'asked':
       return [];
@@ -105,6 +109,7 @@ function readCommand(text: string): ReadCommand {
       return readSend(object, fields);
     case 'members':
     case 'code':
+    case 'status':
       return fields === 1 ? accept({ type: object['cmd'] }) : MALFORMED;
     case 'quit':
       return fields === 1 ? accept({ type: 'leave' }) : MALFORMED;

@@ -123,6 +123,9 @@ export class Messenger {
         this.#show(code === undefined ? refusal('code-absent') : { type: 'code', code });
         return;
       }
+      case 'show-status':
+        void this.#showStatus(effect.unverified);
+        return;
       case 'admit':
         this.#client.admit(effect.fingerprint);
         return;
@@ -155,6 +158,14 @@ export class Messenger {
         this.#end();
         return;
     }
+  }
+
+  /** What the gate does not tell is unknown; the rest is shown all the same. */
+  async #showStatus(unverified: number): Promise<void> {
+    const path = await this.#ways.path();
+    const { circuitAgeSeconds = null, guardAgeDays = null } = path ?? {};
+    if (this.#conversation.phase === 'over') return;
+    this.#show({ type: 'status', ...this.#client.status(), unverified, circuitAgeSeconds, guardAgeDays });
   }
 
   /** A text is for everybody. */

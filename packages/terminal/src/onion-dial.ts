@@ -5,13 +5,15 @@ import { DialError, registrationOf } from '@sotto/client';
 import type { ByteStream, Clock, Dial, StateEvent } from '@sotto/client';
 import type { Invite } from '@sotto/protocol';
 import { adviseDial, byteStreamOf, connectGate, dialOnion, onionAddressOf, TorError } from '@sotto/tor';
-import type { FetchState, GateClient, NetworkKind, TorErrorCode } from '@sotto/tor';
+import type { FetchState, GateClient, NetworkKind, OnionPath, TorErrorCode } from '@sotto/tor';
 import type { Doors } from './environment.ts';
 import { REDIAL_TIMEOUTS_MS, DESCRIPTOR_POLL_MS, TOR_STUCK_LIMIT_MS } from './limits.ts';
 
 /** A way to the relay and its end. `close` takes the onion's key back and wipes ours. */
 export interface DialOwner {
   readonly dial: Dial;
+  /** Undefined while the gate cannot be asked. */
+  readonly path?: () => Promise<OnionPath | undefined>;
   close(): void;
 }
 
@@ -61,7 +63,11 @@ const FETCH_WORDS: Readonly<Record<Exclude<FetchState['state'], 'received'>, str
 /** A dialler for one room. It opens nothing before the first dial. */
 export function createOnionDial(options: OnionDialOptions): DialOwner {
   const onion = new OnionDial(options);
-  return { dial: (tell, signal) => onion.dial(tell, signal), close: () => onion.close() };
+  return {
+    dial: (tell, signal) => onion.dial(tell, signal),
+    path: () => onion.path(),
+    close: () => onion.close(),
+  };
 }
 
 class OnionDial {
@@ -90,6 +96,16 @@ class OnionDial {
       return byteStreamOf(await this.#connect(gate, tell, signal));
     } catch (error) {
       if (error instanceof TorError) throw dialError(error.code);
+      throw error;
+    }
+  }
+
+  async path(): Promise<OnionPath | undefined> {
+    try {
+      return await this.#gate?.path();
+    } catch (error) {
+      // It is only for show.
+      if (error instanceof TorError) return undefined;
       throw error;
     }
   }

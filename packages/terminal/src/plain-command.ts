@@ -17,6 +17,7 @@ const COMMANDS: ReadonlyMap<string, Command> = new Map<string, Command>([
   ['/members', { type: 'members' }],
   ['/who', { type: 'members' }],
   ['/code', { type: 'code' }],
+  ['/status', { type: 'status' }],
   ['/lock', { type: 'access', mode: 'locked' }],
   ['/unlock', { type: 'access', mode: 'open' }],
   ['/knock', { type: 'access', mode: 'knock' }],

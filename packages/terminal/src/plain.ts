@@ -19,12 +19,14 @@ import {
   describeAsked,
   describeAsker,
   describeCode,
+  describeCover,
   describeListing,
   describeModerated,
   describeNumber,
   describeRefusal,
   describeRemoval,
   describeStage,
+  describeStatus,
   describeWarning,
   HELP,
   MORE_ASKERS,
@@ -98,6 +100,15 @@ export class PlainFrontEnd implements FrontEnd {
         return;
       case 'epoch':
         this.#epoch = { epoch: event.epoch, code: event.code.join(' ') };
+        return;
+      case 'status':
+        this.#noteAll(describeStatus(event));
+        return;
+      case 'cover':
+        this.#note(describeCover(event.mode, event));
+        return;
+      case 'pace':
+        this.#note(safely`it takes about ${event.seconds} s until this has left: the room's slots decide when`);
         return;
       case 'asked':
         this.#note(describeAsked(event, this.#label));

@@ -1,7 +1,8 @@
 // The words of the plain screen, line by line: what happens, why, and what to do next. Names and reasons come in through safe-text alone.
 
 import type { RemovalReason, Speaker, StateEvent, WarningCode } from '@sotto/client';
-import type { AccessMode } from '@sotto/protocol';
+import { coverMembersMax, isStealth } from '@sotto/protocol';
+import type { AccessMode, Cover, CoverCost } from '@sotto/protocol';
 import { TERMINAL_CODES } from './errors.ts';
 import type { KnownSpeaker, MemberDeed, ShownEvent, ShownMember } from './front-end.ts';
 import { joinSafe, safeDigits, safeFingerprint, safeLine, safely, safeName } from './safe-text.ts';
@@ -26,6 +27,7 @@ export const HELP: readonly SafeText[] = [
   safely`  /verify WHO      shows the safety number that you and WHO compare over another channel`,
   safely`  /verified WHO    marks WHO as verified until you leave, when the numbers were equal`,
   safely`  /code            six words that are the same for everybody if the relay splits nobody off`,
+  safely`  /status          how the room hides you, and what a watcher could see now`,
   safely`  /admit WHO       lets WHO in, who has asked to be let in`,
   safely`the room (the host's own client only: docker compose run --rm host-client)`,
   safely`  /knock           newcomers have to be let in`,
@@ -194,6 +196,44 @@ function describeNamesakes(namesakes: readonly KnownSpeaker[], self: Speaker): S
     return safely`${withAllDigits(one)}${whose}`;
   });
   return joinSafe(described, COMMA);
+}
+
+const HIDES: Readonly<Record<'off' | 'jitter' | 'stealth', SafeText>> = {
+  off: safely`when you write, and roughly how much`,
+  jitter: safely`when you write, a little blurred: this mode does not hide it`,
+  stealth: safely`that you are here, and when somebody comes, goes or the keys change; not when anybody writes, nor how much`,
+};
+
+function megabytes(bytes: number): SafeText {
+  const tenths = Math.round(bytes / 1e5);
+  return safely`${Math.floor(tenths / 10)}.${tenths % 10}`;
+}
+
+/** How the room hides when something is said. */
+export function describeCover(mode: Cover, cost: CoverCost): SafeText {
+  if (mode === 'off') return safely`cover: off`;
+  const tenths = Math.round(cost.meanDelayMs / 100);
+  const wait = safely`a line waits ${Math.floor(tenths / 10)}.${tenths % 10} s on average`;
+  const name = isStealth(mode) ? safely`stealth, for ${coverMembersMax(mode)} at most` : safely`jitter`;
+  const [up, down] = [megabytes(cost.upBytesPerHour), megabytes(cost.downBytesPerHour)];
+  return safely`cover: ${name}; ${up} MB an hour up and ${down} down whatever is said; ${wait}`;
+}
+
+/** For whom wants to know how well it is hidden: nothing in it tells what was said and what was not. */
+export function describeStatus(status: Extract<ShownEvent, { type: 'status' }>): readonly SafeText[] {
+  const { mode, slotMs, epoch, epochAgeSeconds, unverified, circuitAgeSeconds, guardAgeDays, waitingSeconds } = status;
+  const slot = slotMs === undefined ? NOTHING : safely`; a slot every ${slotMs / 1_000} s`;
+  const keys =
+    epoch === undefined ? safely`none: not in the group` : safely`epoch ${epoch}, ${epochAgeSeconds ?? 0} s old`;
+  const circuit = circuitAgeSeconds === null ? safely`unknown` : safely`${circuitAgeSeconds} s old`;
+  const guard = guardAgeDays === null ? safely`unknown` : safely`${guardAgeDays} days`;
+  return [
+    safely`${describeCover(mode, status)}${slot}`,
+    safely`  waiting: ${waitingSeconds === 0 ? safely`nothing` : safely`about ${waitingSeconds} s`}`,
+    safely`  keys: ${keys}; members you have not verified: ${unverified}`,
+    safely`  Tor: circuit ${circuit}; guard in use since ${guard}; vanguards unknown (they are on unless torrc says otherwise)`,
+    safely`  who watches your line can tell: ${HIDES[isStealth(mode) ? 'stealth' : mode]}`,
+  ];
 }
 
 type WarningWords = (who: SafeText, namesakes: SafeText) => readonly [happened: SafeText, next: SafeText];

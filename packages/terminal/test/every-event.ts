@@ -28,6 +28,9 @@ const WARNINGS: readonly WarningCode[] = [
 ];
 const MODES: readonly AccessMode[] = ['knock', 'locked', 'open'];
 
+const COST = { upBytesPerHour: 1_843_200, downBytesPerHour: 18_432_000, meanDelayMs: 1_600 };
+const STANDING = { slotMs: 2_000, epoch: 4, epochAgeSeconds: 77, waitingSeconds: 0, unverified: 2 };
+
 export function everyEvent(member: Speaker, text: string): ShownEvent[] {
   const { name, fingerprint } = member;
   const listed = [
@@ -61,6 +64,12 @@ export function everyEvent(member: Speaker, text: string): ShownEvent[] {
     listing: [{ type: 'listing', members: listed, waiting: [member] }],
     'safety-number': [{ type: 'safety-number', member, number: text }],
     verified: [{ type: 'verified', member }],
+    cover: [{ type: 'cover', mode: 'stealth-8', ...COST }],
+    pace: [{ type: 'pace', ref: text, seconds: 12 }],
+    status: [
+      { type: 'status', mode: 'stealth-8', ...COST, ...STANDING, circuitAgeSeconds: 40, guardAgeDays: null },
+      { type: 'status', mode: 'off', ...COST, ...STANDING, circuitAgeSeconds: null, guardAgeDays: 3 },
+    ],
     code: [{ type: 'code', code: [text, text] }],
     asked: (['admit', 'evict'] as const).map((deed) => ({ type: 'asked', deed, member })),
     'member-refused': [{ type: 'member-refused', code: 'member-ambiguous', member: text, candidates: [member] }],

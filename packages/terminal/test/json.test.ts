@@ -138,6 +138,7 @@ describe('the commands about other members', () => {
 
   test.each<[string, Command]>([
     ['{"cmd":"code"}', { type: 'code' }],
+    ['{"cmd":"status"}', { type: 'status' }],
     [`{"cmd":"verify","member":"${member}"}`, { type: 'verify', member }],
     [`{"cmd":"verified","member":"${member}"}`, { type: 'verified', member }],
     [`{"cmd":"admit","member":"${member}"}`, { type: 'admit', member }],

@@ -36,6 +36,54 @@ function message(text: string, from: { name: string; fingerprint: string } = ALI
   return { type: 'message', id: 'x', from, text };
 }
 
+describe('the anonymity panel', () => {
+  const stealth = {
+    type: 'status',
+    mode: 'stealth-8',
+    slotMs: 2_000,
+    upBytesPerHour: 1_843_200,
+    downBytesPerHour: 18_432_000,
+    meanDelayMs: 1_600,
+    epoch: 4,
+    epochAgeSeconds: 77,
+    waitingSeconds: 12,
+    unverified: 2,
+    circuitAgeSeconds: 40,
+    guardAgeDays: null,
+  } as const;
+
+  test('says how the room hides, what it costs, and what a watcher could see now', () => {
+    const { tell, rows } = screenOf();
+    tell(stealth);
+    expect(rows()).toEqual([
+      '-- cover: stealth, for 8 at most; 1.8 MB an hour up and 18.4 down whatever is said; a line waits 1.6 s on average; a slot every 2 s',
+      '--   waiting: about 12 s',
+      '--   keys: epoch 4, 77 s old; members you have not verified: 2',
+      '--   Tor: circuit 40 s old; guard in use since unknown; vanguards unknown (they are on unless torrc says otherwise)',
+      '--   who watches your line can tell: that you are here, and when somebody comes, goes or the keys change; not when anybody writes, nor how much',
+    ]);
+  });
+
+  test('promises nothing where nothing is hidden', () => {
+    for (const mode of ['off', 'jitter'] as const) {
+      const { tell, rows } = screenOf();
+      tell({ ...stealth, mode });
+      expect(rows().at(-1)).toContain('who watches your line can tell: when you write');
+    }
+  });
+
+  test('is asked for in a room, and answers without Tor', async () => {
+    const program = startProgram([INVITE, '--name', 'anna'], new ScriptedRelay());
+    await program.out.untilHas('-- joined as anna·');
+    program.stdin.write('/status\n');
+    await program.out.untilHas('who watches your line can tell');
+    expect(program.out.text).toContain('-- cover: off');
+    expect(program.out.text).toContain('circuit unknown');
+    program.stdin.write('/quit\n');
+    expect(await program.ended).toBe(0);
+  });
+});
+
 describe('what is shown', () => {
   test('one line for each event, in words', () => {
     const { tell, rows } = screenOf();
@@ -363,6 +411,7 @@ describe('what a typed line means', () => {
 describe('a typed command', () => {
   test.each<[string, Command]>([
     ['/code', { type: 'code' }],
+    ['/status', { type: 'status' }],
     ['/lock', { type: 'access', mode: 'locked' }],
     ['/unlock', { type: 'access', mode: 'open' }],
     [' /knock ', { type: 'access', mode: 'knock' }],
