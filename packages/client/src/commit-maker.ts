@@ -2,7 +2,7 @@
 
 import { proveLeave } from '@sotto/crypto/group';
 import type { Group, GroupCode, GroupMember, PendingCommit } from '@sotto/crypto/group';
-import { accept, equalBytes, refuse, UPLOAD_ID_BYTES } from '@sotto/protocol';
+import { accept, coverMembersMax, equalBytes, refuse, UPLOAD_ID_BYTES } from '@sotto/protocol';
 import type { Decoded, GroupPlaintext, HeadPlaintext, LeaveProof, SignedAccess, SignedOrder } from '@sotto/protocol';
 import { EMPTY_ROW } from './commit-row.ts';
 import { COMMIT_FRAME_SIZE, DUMMY } from './group-envelopes.ts';
@@ -38,7 +38,16 @@ export class CommitMaker {
     const head = { proofs, access };
     const evidence = this.#place.ledger.evidenceOfHead(head);
     const joined = await this.#place.judging(evidence, () => this.#joinFrom(group, again));
-    return joined.ok ? this.#propose({ pending: joined.value, sealedBy: 'joiner', head }, EMPTY_ROW, head) : joined;
+    if (!joined.ok) return joined;
+    return this.#isFullFor(joined.value, proofs)
+      ? refuse('group-full')
+      : this.#propose({ pending: joined.value, sealedBy: 'joiner', head }, EMPTY_ROW, head);
+  }
+
+  /** Whether all places are taken by members who want to stay. Those whose proof is there will be removed. PROTOCOL.md §12.1. */
+  #isFullFor({ facts: { kind, roster } }: PendingCommit, proofs: readonly LeaveProof[]): boolean {
+    const staying = roster.filter((member) => leaveOf(proofs, member, this.#place.keys.roomId) === undefined);
+    return kind === 'join' && staying.length >= coverMembersMax(this.#place.cover);
   }
 
   async #joinFrom(head: Uint8Array, again: boolean): Promise<Decoded<PendingCommit, GroupCode>> {
@@ -129,7 +138,7 @@ export class CommitMaker {
     const { envelopes, ledger } = this.#place;
     const group = await this.#place.inside().exportHead();
     const head = envelopes.sealHead({ group, proofs, access: ledger.standing.access });
-    return this.#makeUpload(envelopes.sealFrames([DUMMY, frame], this.#epochKey()), head);
+    return this.#makeUpload(envelopes.sealUpload([frame], this.#epochKey()), head);
   }
 
   #makeUpload(bodies: readonly Uint8Array[], head: Uint8Array): Upload {

@@ -6,6 +6,10 @@ import type { GroupKeys } from '@sotto/crypto/group';
 import {
   accept,
   bodyBytes,
+  COVER_FRAME_BYTES,
+  isStealth,
+  SMALLEST_FRAME_BYTES,
+  stealthShape,
   decodeGroupPlaintext,
   decodeHeadPlaintext,
   encodeGroupPlaintext,
@@ -18,6 +22,7 @@ import {
 } from '@sotto/protocol';
 import type {
   ContentCode,
+  Cover,
   Decoded,
   GroupPlaintext,
   HeadPlaintext,
@@ -51,6 +56,19 @@ const SEALERS: Readonly<Record<GroupPlaintext['kind'], readonly Sealer[]>> = {
   welcome: ['joiner'],
 };
 
+/** Below which nothing of this room is, so that lengths tell less of who is in it and what is said. */
+export interface LeastSizes {
+  readonly frameBytes: number;
+  readonly commitFrames: number;
+  readonly headBytes: number;
+}
+
+export function leastSizes(cover: Cover): LeastSizes {
+  if (!isStealth(cover)) return { frameBytes: SMALLEST_FRAME_BYTES, commitFrames: 0, headBytes: 0 };
+  const { commitFrames, headBytes } = stealthShape(cover);
+  return { frameBytes: COVER_FRAME_BYTES, commitFrames, headBytes };
+}
+
 export interface OpenedFrame {
   readonly sealedBy: SealedBy;
   readonly plaintext: Decoded<GroupPlaintext, ContentCode | 'foreign'>;
@@ -67,13 +85,12 @@ export interface CommitParts {
 export class GroupEnvelopes {
   readonly #keys: GroupKeys;
   readonly #random: RandomSource;
-  readonly #leastPlaintextBytes: number;
+  readonly #least: LeastSizes;
 
-  /** `leastFrameBytes`: no message travels in a smaller frame. */
-  constructor(keys: GroupKeys, random: RandomSource, leastFrameBytes: number) {
+  constructor(keys: GroupKeys, random: RandomSource, least: LeastSizes) {
     this.#keys = keys;
     this.#random = random;
-    this.#leastPlaintextBytes = plaintextBytes(bodyBytes(leastFrameBytes));
+    this.#least = least;
   }
 
   /** `epochKey`: undefined outside the group. */
@@ -91,9 +108,8 @@ export class GroupEnvelopes {
 
   /** In the smallest frame that holds it. @throws RangeError if none does. */
   sealMessage(bytes: Uint8Array, epochKey: Secret): Uint8Array {
-    const size = PLAINTEXT_SIZES.find(
-      (plaintext) => plaintext >= this.#leastPlaintextBytes && messageCapacity(plaintext) >= bytes.length,
-    );
+    const least = plaintextBytes(bodyBytes(this.#least.frameBytes));
+    const size = PLAINTEXT_SIZES.find((plaintext) => plaintext >= least && messageCapacity(plaintext) >= bytes.length);
     if (size === undefined) throw new RangeError('a content larger than the largest frame');
     return sealEnvelope(epochKey, encodeGroupPlaintext({ kind: 'message', bytes }, size), this.#random);
   }
@@ -114,8 +130,12 @@ export class GroupEnvelopes {
       ...cut(parts.welcome ?? new Uint8Array(0)).map((piece) => ({ kind: 'welcome' as const, ...piece })),
       ...cut(parts.commit).map((piece) => ({ kind: 'piece' as const, ...piece })),
     ];
-    const count = 2 ** Math.ceil(Math.log2(1 + frames.length));
-    if (count > COMMIT_FRAMES_MAX) return undefined;
+    return 1 + frames.length > COMMIT_FRAMES_MAX ? undefined : this.sealUpload(frames, key);
+  }
+
+  /** Frames of an upload with dummies in front of them: one at least, and a power of two in all. */
+  sealUpload(frames: readonly GroupPlaintext[], key: Secret): readonly Uint8Array[] {
+    const count = Math.max(2 ** Math.ceil(Math.log2(1 + frames.length)), this.#least.commitFrames);
     const dummies = Array.from({ length: count - frames.length }, () => DUMMY);
     return this.sealFrames([...dummies, ...frames], key);
   }
@@ -126,7 +146,11 @@ export class GroupEnvelopes {
   }
 
   sealHead(head: HeadPlaintext): Uint8Array {
-    return sealEnvelope(this.#keys.headKey, encodeHeadPlaintext(head, ENVELOPE_OVERHEAD_BYTES), this.#random);
+    return sealEnvelope(
+      this.#keys.headKey,
+      encodeHeadPlaintext(head, ENVELOPE_OVERHEAD_BYTES, this.#least.headBytes),
+      this.#random,
+    );
   }
 
   openHead(sealed: Uint8Array): Decoded<HeadPlaintext, ContentCode | 'head-foreign'> {

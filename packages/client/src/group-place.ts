@@ -3,9 +3,9 @@
 import type { RandomSource, Secret } from '@sotto/crypto';
 import { deriveGroupKeys, destroyGroupKeys, GroupEngine } from '@sotto/crypto/group';
 import type { Group, GroupCrypto, GroupIdentity, GroupKeys, GroupSuite } from '@sotto/crypto/group';
-import { COVER_FRAME_BYTES, coverMembersMax, isStealth, SMALLEST_FRAME_BYTES } from '@sotto/protocol';
+import { coverMembersMax, isStealth } from '@sotto/protocol';
 import type { Cover } from '@sotto/protocol';
-import { GroupEnvelopes } from './group-envelopes.ts';
+import { GroupEnvelopes, leastSizes } from './group-envelopes.ts';
 import { judgeCommit, modeOf } from './group-policy.ts';
 import type { Evidence } from './group-policy.ts';
 import { isSame, takeView } from './group-view.ts';
@@ -48,6 +48,7 @@ export class GroupPlace {
   readonly keys: GroupKeys;
   readonly identity: GroupIdentity;
   readonly random: RandomSource;
+  readonly cover: Cover;
   readonly engine: GroupEngine;
   readonly ledger: LogLedger;
   readonly envelopes: GroupEnvelopes;
@@ -61,9 +62,10 @@ export class GroupPlace {
     this.keys = keys;
     this.identity = identity;
     this.random = random;
+    this.cover = cover;
     this.engine = engine;
     this.ledger = ledger;
-    this.envelopes = new GroupEnvelopes(keys, random, isStealth(cover) ? COVER_FRAME_BYTES : SMALLEST_FRAME_BYTES);
+    this.envelopes = new GroupEnvelopes(keys, random, leastSizes(cover));
     this.#desk = desk;
   }
 

@@ -1,9 +1,11 @@
 // What leaves a client in a covered room, and when: the same whether its user talks or not. PROTOCOL.md §12.
 
-import { DWELL_MOST_MS } from '@sotto/protocol';
+import { nativeCrypto } from '@sotto/crypto/native';
+import { COVERS, DWELL_MOST_MS, isStealth, stealthShape } from '@sotto/protocol';
 import type { Cover } from '@sotto/protocol';
 import { SeededRandom } from '@sotto/test-kit';
 import { describe, expect, test } from 'vitest';
+import { GroupMembership } from '../src/group-membership.ts';
 import { gapsOf, Rehearsal, statesOf, textsOf, told } from './rehearsal.ts';
 import type { Departure, Seat } from './rehearsal.ts';
 import { nonceOf } from './scripted-relay.ts';
@@ -196,4 +198,39 @@ test('frames of a stealth member are PUBLISH or FILL of one length, and nothing 
   expect(new Set(frames)).toEqual(new Set(['publish 1008']));
   expect(frames.length + room.relay.fills - fills).toBe(60);
   expect(room.relay.beats).toEqual([]);
+});
+
+describe('the commits of a stealth room', () => {
+  test.each(COVERS.filter(isStealth))(
+    'have one size in %s, however many are in it',
+    { timeout: 120_000 },
+    async (cover) => {
+      const { members: most, commitFrames, headBytes } = stealthShape(cover);
+      const random = new SeededRandom(8).bytes;
+      const surroundings = { crypto: nativeCrypto, suite: 'x-wing', random, moderatorKey: random(32), cover } as const;
+      const open = (): Promise<GroupMembership> =>
+        GroupMembership.open(new Uint8Array(32), new Uint8Array(16), surroundings);
+      const founder = await open();
+      let { head } = await founder.found();
+      const sizes = new Set<string>();
+      const inside: GroupMembership[] = [];
+      const take = async (made: Awaited<ReturnType<GroupMembership['join']>>): Promise<void> => {
+        if (!made.ok) throw new Error(made.code);
+        sizes.add(`${made.value.bodies.length} ${made.value.head.length}`);
+        for (const member of inside) for (const body of made.value.bodies) await member.open(body);
+        head = made.value.head;
+      };
+      while (inside.length < most) {
+        const member = await open();
+        const made = await member.join(head, false);
+        inside.push(member);
+        await take(made);
+        if (inside.length % 4 === 0) await take(await (inside[Math.floor(inside.length / 2)] ?? member).rotate());
+      }
+      expect(sizes).toEqual(new Set([`${commitFrames} ${headBytes}`]));
+      const late = await (await open()).join(head, false);
+      expect(late.ok ? 'taken' : late.code).toBe('group-full');
+      for (const member of [founder, ...inside]) member.destroy();
+    },
+  );
 });

@@ -4,9 +4,8 @@ import type { Secret } from '@sotto/crypto';
 import { createGroupIdentity, deriveGroupKeys, GroupEngine } from '@sotto/crypto/group';
 import type { Group, GroupCode, GroupIdentity, GroupKeys, PendingCommit } from '@sotto/crypto/group';
 import { nativeCrypto } from '@sotto/crypto/native';
-import { SMALLEST_FRAME_BYTES } from '@sotto/protocol';
 import type { Decoded, LeaveProof, SignedAccess, SignedOrder } from '@sotto/protocol';
-import { COMMIT_FRAME_SIZE, GroupEnvelopes } from '../src/group-envelopes.ts';
+import { COMMIT_FRAME_SIZE, GroupEnvelopes, leastSizes } from '../src/group-envelopes.ts';
 import type { GroupLog } from './group-log.ts';
 
 /** What it puts into its uploads beside the commit. */
@@ -31,7 +30,7 @@ export class Rogue {
     this.#engine = engine;
     this.joinKey = keys.joinKey;
     this.identity = createGroupIdentity(log.random.bytes);
-    this.envelopes = new GroupEnvelopes(keys, log.random.bytes, SMALLEST_FRAME_BYTES);
+    this.envelopes = new GroupEnvelopes(keys, log.random.bytes, leastSizes('off'));
   }
 
   static async open(log: GroupLog): Promise<Rogue> {

@@ -39,14 +39,25 @@ export interface StealthShape {
   /** Frames that a member receives each tick: what a full room can say, and what is for refusals, commits, and what came late. */
   readonly shared: number;
   readonly spare: number;
+  /** A commit has at least so many frames, and its head so many bytes: what a full room takes. */
+  readonly commitFrames: number;
+  readonly headBytes: number;
 }
 
+/** Frames of a commit with which one goes: what a full room of 32 takes, and with the leaver's word one of 4. */
+const COMMIT_FRAMES = 8;
+
 const SHAPES: Readonly<Record<StealthCover, StealthShape>> = {
-  'stealth-4': { members: 4, sendEveryMs: STEALTH_TICK_MS, shared: 4, spare: 1 },
-  'stealth-8': { members: 8, sendEveryMs: 2 * STEALTH_TICK_MS, shared: 4, spare: 1 },
-  'stealth-16': { members: 16, sendEveryMs: 2 * STEALTH_TICK_MS, shared: 8, spare: 2 },
-  'stealth-32': { members: 32, sendEveryMs: 4 * STEALTH_TICK_MS, shared: 8, spare: 2 },
+  'stealth-4': shape(4, 1, 4, 16_384),
+  'stealth-8': shape(8, 2, 4, 32_768),
+  'stealth-16': shape(16, 2, 8, 65_536),
+  'stealth-32': shape(32, 4, 8, 131_072),
 };
+
+function shape(members: number, ticks: number, shared: number, headBytes: number): StealthShape {
+  const commitFrames = COMMIT_FRAMES;
+  return { members, sendEveryMs: ticks * STEALTH_TICK_MS, shared, spare: shared / 4, commitFrames, headBytes };
+}
 
 export function isStealth(cover: Cover): cover is StealthCover {
   return cover !== 'off' && cover !== 'jitter';

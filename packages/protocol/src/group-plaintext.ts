@@ -144,10 +144,14 @@ export interface HeadPlaintext {
 }
 
 /** `overhead` is what sealing adds: the sealed head is a power of two long, so that its length tells little about the members' number. */
-export function encodeHeadPlaintext({ group, proofs, access }: HeadPlaintext, overhead: number): Uint8Array {
+export function encodeHeadPlaintext(
+  { group, proofs, access }: HeadPlaintext,
+  overhead: number,
+  leastBytes = 0,
+): Uint8Array {
   const order = access === undefined ? new Uint8Array(0) : encodeAccess(access);
   const needed = 4 + group.length + 1 + proofs.length * PROOF_BYTES + 1 + order.length + overhead;
-  const length = 2 ** Math.ceil(Math.log2(needed));
+  const length = 2 ** Math.ceil(Math.log2(Math.max(needed, leastBytes)));
   if (length > HEAD_BYTES_MAX) throw new RangeError('a head above the limit');
   const writer = new ByteWriter(length - overhead).u32(group.length).put(group).u8(proofs.length);
   for (const proof of proofs) writer.put(proof.memberId).put(proof.signature);

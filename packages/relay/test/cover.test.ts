@@ -114,6 +114,21 @@ describe('the relay in stealth', () => {
     expect(new Set(line.departures.slice(2).map(({ bytes }) => bytes))).toEqual(new Set([slotBytes('stealth-8')]));
   });
 
+  test('sends a commit that is more than four slots at once, and then goes on with its slots', async () => {
+    const room = new CoveredRoom('stealth-4');
+    const [one, two] = [await room.join(), await room.join()];
+    const begun = two.departures.length;
+    const { commitFrames: frames, headBytes } = stealthShape('stealth-4');
+    const made = makeCommit({ frames, size: 3, headBytes });
+    for (const frame of [...made.stages, made.commit(0)]) one.push(frame);
+    for (let tick = 0; tick < 6; tick += 1) await room.pass(STEALTH_TICK_MS);
+    expect(two.of('counter')).toHaveLength(1);
+    const sizes = two.departures.slice(begun).map(({ bytes }) => bytes);
+    expect(sizes.filter((bytes) => bytes === slotBytes('stealth-4'))).toHaveLength(6);
+    // One more write: all of the commit that the first slot had no place for.
+    expect(sizes.filter((bytes) => bytes !== slotBytes('stealth-4'))).toEqual([(frames - 1) * 4_096 + 512]);
+  });
+
   test('skips the slots that a member does not take, and then sends it the log', async () => {
     const room = new CoveredRoom('stealth-4');
     const [slow, other] = [await room.join(), await room.join()];
@@ -133,7 +148,7 @@ describe('the relay in stealth', () => {
 
   test('lets a room of 32 say as much as its slots take, and nobody falls behind', { timeout: 60_000 }, async () => {
     const cover = 'stealth-32';
-    const { members, sendEveryMs, shared, spare } = stealthShape(cover);
+    const { members, sendEveryMs, shared, spare, commitFrames, headBytes } = stealthShape(cover);
     const room = new CoveredRoom(cover);
     const lines: Line[] = [];
     for (let index = 0; index < members; index += 1) lines.push(await room.join());
@@ -146,17 +161,17 @@ describe('the relay in stealth', () => {
       said += 1;
       await room.pass(sendEveryMs / members);
       if (step % 240 !== 239) continue;
-      const made = makeCommit({ frames: 4, size: 3, headBytes: 65_536 });
+      const made = makeCommit({ frames: commitFrames, size: 3, headBytes });
       for (const frame of [...made.stages, made.commit(commits)]) lines[step % members]?.push(frame);
       commits += 1;
       await settle();
     }
     expect(said).toBe(minutes * 60 * shared);
     await room.pass(0);
-    const entries = said + 4 * commits;
+    const entries = said + commitFrames * commits;
     for (const line of lines) {
-      // What is on its way is the last second's.
-      expect(entries - line.of('entry').length).toBeLessThanOrEqual(2 * (shared + spare));
+      // What is on its way is the last second's, and the commit that was made this moment.
+      expect(entries - line.of('entry').length).toBeLessThanOrEqual(2 * (shared + spare) + commitFrames);
       expect(line.of('refused')).toEqual([]);
     }
   });

@@ -157,7 +157,9 @@ function settle(conversation: Conversation, ref: string, shown: ShownEvent): Ste
   const next = { ...conversation, pending, held: conversation.held && !released };
   const show = { type: 'show', event: shown } as const;
   if (released && next.phase === 'open') return [next, [show, { type: 'release-input' }]];
-  return goOn(next, show);
+  if (next.phase !== 'draining' || isSettled(next)) return goOn(next, show);
+  // Slow is not stuck: the wait counts from the last text that was taken.
+  return prefixed(show, drain(next));
 }
 
 /** Shows, and leaves if this was the last thing that was awaited. */
