@@ -1,10 +1,12 @@
 // `npm run bench -- crypto`: what group keys cost, native and pure JavaScript side by side in one run. `--members 2,10,32` makes it shorter.
+// `npm run bench -- relay`: what the slots of stealth rooms cost the relay; `--seconds 20`.
 
 import { cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { createGroupIdentity, deriveGroupKeys, GroupEngine, pureCrypto } from '@sotto/crypto/group';
 import type { Group, GroupCrypto, GroupSuite, PendingCommit } from '@sotto/crypto/group';
 import { nativeCrypto } from '@sotto/crypto/native';
+import { benchRelay } from './bench-relay.ts';
 
 const MEMBERS = [2, 10, 32, 64, 128];
 /** Above this the pure primitives would take minutes. */
@@ -182,13 +184,20 @@ async function benchCrypto(sizes: readonly number[], suite: GroupSuite): Promise
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
-  options: { members: { type: 'string' }, suite: { type: 'string', default: 'x-wing' } },
+  options: {
+    members: { type: 'string' },
+    suite: { type: 'string', default: 'x-wing' },
+    seconds: { type: 'string', default: '20' },
+  },
 });
 const sizes = options.members === undefined ? MEMBERS : options.members.split(',').map(Number);
 const sensible =
   sizes.length > 0 && sizes.every((size, index) => Number.isInteger(size) && size > (sizes[index - 1] ?? 1));
-if (positionals.join() !== 'crypto' || !sensible || (options.suite !== 'x-wing' && options.suite !== 'x25519')) {
-  say('usage: npm run bench -- crypto [--members 2,10,32] [--suite x-wing|x25519]');
+const seconds = Number(options.seconds);
+if (positionals.join() === 'relay' && Number.isInteger(seconds) && seconds > 0) {
+  await benchRelay(seconds);
+} else if (positionals.join() !== 'crypto' || !sensible || (options.suite !== 'x-wing' && options.suite !== 'x25519')) {
+  say('usage: npm run bench -- crypto [--members 2,10,32] [--suite x-wing|x25519] | relay [--seconds 20]');
   process.exitCode = 2;
 } else {
   await benchCrypto(sizes, options.suite);

@@ -1,0 +1,158 @@
+// `npm run bench -- relay`: what the slots of stealth rooms cost the relay, in a process of its own on a real socket, and how even they are.
+
+import { fork } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { connect } from 'node:net';
+import type { Socket } from 'node:net';
+import { cpus, loadavg, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { deriveRoomKeys, signCapability } from '@sotto/crypto';
+import {
+  bodyBytes,
+  COVER_FRAME_BYTES,
+  COVERS,
+  decodeChallenge,
+  decodeFrame,
+  encodeAdminRequest,
+  encodeAttach,
+  encodeFrame,
+  FrameSplitter,
+  isStealth,
+  slotBytes,
+  STEALTH_TICK_MS,
+  stealthShape,
+} from '@sotto/protocol';
+import type { StealthCover } from '@sotto/protocol';
+import { MemoryRoomStore, startRelay } from '@sotto/relay';
+
+const SETTLE_MS = 2_000;
+
+/** The relay's own process: says when it listens, and its CPU time when it is asked. */
+async function serve(directory: string): Promise<void> {
+  await startRelay({ ...sockets(directory), store: new MemoryRoomStore() });
+  process.on('message', () => process.send?.(process.cpuUsage()));
+  process.on('disconnect', () => process.exit());
+  process.send?.('listening');
+}
+
+function sockets(directory: string): { listen: { path: string }; admin: { path: string } } {
+  return { listen: { path: join(directory, 'relay.sock') }, admin: { path: join(directory, 'admin.sock') } };
+}
+
+async function cpuMs(relay: ChildProcess): Promise<number> {
+  relay.send('cpu');
+  const [{ user, system }] = (await once(relay, 'message')) as [NodeJS.CpuUsage];
+  return (user + system) / 1_000;
+}
+
+/** Times at which the slots of one member came, and the member's line. */
+interface Seat {
+  readonly socket: Socket;
+  readonly slots: number[];
+}
+
+async function sit(path: string, keys: ReturnType<typeof deriveRoomKeys>, cover: StealthCover): Promise<Seat> {
+  const socket = connect(path);
+  const slots: number[] = [];
+  const splitter = new FrameSplitter();
+  let bytes = 0;
+  const attached = Promise.withResolvers<undefined>();
+  socket.on('data', (chunk: Buffer) => {
+    const frames = splitter.push(chunk);
+    for (const raw of frames.ok ? frames.value : []) {
+      const frame = decodeFrame(raw);
+      if (!frame.ok) continue;
+      if (frame.value.operation === 'challenge') {
+        const challenge = decodeChallenge(frame.value);
+        if (!challenge.ok) continue;
+        socket.write(
+          encodeAttach({ roomId: keys.roomId, from: 0, signature: signCapability(keys, challenge.value, 0) }),
+        );
+      } else if (frame.value.operation === 'attached') {
+        attached.resolve(undefined);
+      } else {
+        bytes += raw.length;
+        if (bytes % slotBytes(cover) === 0) slots.push(performance.now());
+      }
+    }
+  });
+  await attached.promise;
+  return { socket, slots };
+}
+
+/** A frame in each slot of a member. */
+async function talk(socket: Socket, afterMs: number, everyMs: number, signal: AbortSignal): Promise<void> {
+  const frame = encodeFrame({ operation: 'publish', number: 0, body: randomBytes(bodyBytes(COVER_FRAME_BYTES)) });
+  const begun = performance.now() + afterMs;
+  for (let slot = 0; !signal.aborted; slot += 1) {
+    await delay(Math.max(0, begun + slot * everyMs - performance.now()));
+    if (!signal.aborted) socket.write(frame);
+  }
+}
+
+/** One full room for so many seconds. @returns the relay's CPU for a tick, and how far slots were from their grid. */
+async function measure(cover: StealthCover, seconds: number): Promise<readonly string[]> {
+  const directory = await mkdtemp(join(tmpdir(), 'sotto-bench-'));
+  const relay = fork(import.meta.filename, ['--serve', directory]);
+  try {
+    await once(relay, 'message');
+    const keys = deriveRoomKeys(randomBytes(32), randomBytes(32), cover);
+    const { listen, admin } = sockets(directory);
+    const host = connect(admin.path);
+    const { roomId, capabilityKey, roomTag } = keys;
+    host.write(encodeAdminRequest({ operation: 'create', roomId, capabilityKey, roomTag, cover }));
+    await once(host, 'data');
+    const { members, sendEveryMs } = stealthShape(cover);
+    const seats: Seat[] = [];
+    for (let index = 0; index < members; index += 1) seats.push(await sit(listen.path, keys, cover));
+    const talking = new AbortController();
+    for (const [index, { socket }] of seats.entries()) {
+      void talk(socket, (index * sendEveryMs) / members, sendEveryMs, talking.signal);
+    }
+    await delay(SETTLE_MS);
+    for (const { slots } of seats) slots.splice(0);
+    const before = await cpuMs(relay);
+    await delay(seconds * 1_000);
+    const spent = (await cpuMs(relay)) - before;
+    talking.abort();
+    for (const { socket } of seats) socket.destroy();
+    host.destroy();
+    const late = seats.flatMap(({ slots }) => offGrid(slots)).sort((a, b) => a - b);
+    const quantile = (part: number): string => (late[Math.floor(part * (late.length - 1))] ?? 0).toFixed(1);
+    const ticks = (seconds * 1_000) / STEALTH_TICK_MS;
+    return [cover, String(members), (spent / ticks).toFixed(2), quantile(0.5), quantile(0.99), quantile(1)];
+  } finally {
+    relay.kill();
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+/** How far each slot came from where the median one says that it should, in milliseconds. */
+function offGrid(slots: readonly number[]): number[] {
+  const phases = slots.map((at, index) => at - index * STEALTH_TICK_MS).sort((a, b) => a - b);
+  const median = phases[Math.floor(phases.length / 2)] ?? 0;
+  return phases.map((phase) => Math.abs(phase - median));
+}
+
+/** A full room of each size, all members saying what their slots take. */
+export async function benchRelay(seconds: number): Promise<void> {
+  const say = (text: string): void => void process.stdout.write(`${text}\n`);
+  const load = (): string =>
+    loadavg()
+      .map((average) => average.toFixed(2))
+      .join(' ');
+  say(
+    `the relay's slots, full rooms, ${seconds} s each, Node ${process.version}, ${cpus().length} cores, load ${load()}`,
+  );
+  say('CPU of the relay, in ms for a tick of 1,000 ms; slots off their grid as the members see them, in ms\n');
+  const rows = [['room', 'members', 'CPU/tick', 'off p50', 'off p99', 'off max']];
+  for (const cover of COVERS.filter(isStealth)) rows.push([...(await measure(cover, seconds))]);
+  for (const row of rows) say(row.map((cell, column) => cell.padStart(column === 0 ? 10 : 8)).join('  '));
+  say(`\nload at the end ${load()}`);
+}
+
+if (process.argv[2] === '--serve') await serve(process.argv[3] ?? '');
