@@ -88,9 +88,10 @@ async function sit(path: string, keys: ReturnType<typeof deriveRoomKeys>, cover:
 async function talk(socket: Socket, afterMs: number, everyMs: number, signal: AbortSignal): Promise<void> {
   const frame = encodeFrame({ operation: 'publish', number: 0, body: randomBytes(bodyBytes(COVER_FRAME_BYTES)) });
   const begun = performance.now() + afterMs;
-  for (let slot = 0; !signal.aborted; slot += 1) {
+  for (let slot = 0; ; slot += 1) {
     await delay(Math.max(0, begun + slot * everyMs - performance.now()));
-    if (!signal.aborted) socket.write(frame);
+    if (signal.aborted) return;
+    socket.write(frame);
   }
 }
 

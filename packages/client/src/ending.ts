@@ -5,7 +5,7 @@ import type { ClientCode } from './errors.ts';
 import { NO_HEAD_PARTS } from './head-reader.ts';
 import { BACKOFF_FIRST_MS, BACKOFF_MAX_MS } from './limits.ts';
 import { cutOff } from './outbox.ts';
-import { stopSchedule } from './schedule.ts';
+import { stopSchedule } from './slot-timers.ts';
 import type { Session, Turn } from './session-state.ts';
 import { announceUnnamed } from './telling.ts';
 import { clearTimer, emit, setTimer } from './turn.ts';

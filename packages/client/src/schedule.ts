@@ -9,17 +9,12 @@ import {
   LARGEST_FRAME_BYTES,
   SEAL_LEAD_MS,
   slotBytes,
-  startMetronome,
   stealthShape,
-  stepMetronome,
   STEALTH_TICK_MS,
-  wakeAt,
 } from '@sotto/protocol';
-import type { Cover, Departure, Metronome } from '@sotto/protocol';
+import type { Cover, Metronome } from '@sotto/protocol';
 import { plaintextBytes } from '@sotto/crypto';
 import { COVER_CHECK_MS, WINDOW_FRAMES } from './limits.ts';
-import type { Turn } from './session-state.ts';
-import { clearTimer, setTimer } from './turn.ts';
 
 export interface Schedule {
   readonly cover: Cover;
@@ -31,7 +26,7 @@ export interface Schedule {
   readonly heard: { readonly since: number; readonly bytes: number };
 }
 
-const NO_METRONOME: Metronome = { mode: 'off' };
+export const NO_METRONOME: Metronome = { mode: 'off' };
 
 export function createSchedule(cover: Cover): Schedule {
   const words = isStealth(cover) ? 'held' : 'free';
@@ -70,46 +65,6 @@ export function leavingMs({ cover }: Schedule, frames: number): number {
   if (cover === 'off' || frames === 0) return 0;
   if (isStealth(cover)) return (frames - 0.5) * stealthShape(cover).sendEveryMs + SEAL_LEAD_MS;
   return (frames * (JITTER_SEND_LEAST_MS + JITTER_SEND_MOST_MS)) / 2;
-}
-
-export function startSchedule(schedule: Schedule, turn: Turn): Schedule {
-  const metronome = startMetronome(schedule.cover, 'up', turn.now, turn.chance);
-  const started: Schedule = { ...schedule, metronome, heard: { since: turn.now, bytes: 0 } };
-  setTimers(started, turn);
-  return started;
-}
-
-export function stopSchedule(schedule: Schedule, turn: Turn): Schedule {
-  clearTimer(turn, 'slot');
-  clearTimer(turn, 'seal');
-  return { ...schedule, metronome: NO_METRONOME };
-}
-
-/** Something waits to leave: in jitter that decides when the next frame does. */
-export function noteContent(schedule: Schedule, turn: Turn): Schedule {
-  const { metronome } = stepMetronome(schedule.metronome, { type: 'content', now: turn.now }, turn.chance);
-  const noted: Schedule = { ...schedule, metronome };
-  if (wakeAt(metronome) !== wakeAt(schedule.metronome)) setTimers(noted, turn);
-  return noted;
-}
-
-/** The time is there. @returns what leaves. */
-export function takeDue(
-  schedule: Schedule,
-  turn: Turn,
-): { readonly schedule: Schedule; readonly departures: readonly Departure[] } {
-  const step = stepMetronome(schedule.metronome, { type: 'due', now: turn.now }, turn.chance);
-  const next: Schedule = { ...schedule, metronome: step.metronome };
-  setTimers(next, turn);
-  return { schedule: next, departures: step.departures };
-}
-
-/** A frame is sealed a little before its slot, whatever it says. */
-function setTimers({ metronome }: Schedule, { now, ...turn }: Turn): void {
-  const due = wakeAt(metronome);
-  if (due === undefined) return;
-  setTimer({ now, ...turn }, 'slot', Math.max(0, due - now));
-  if (metronome.mode === 'stealth') setTimer({ now, ...turn }, 'seal', Math.max(0, due - SEAL_LEAD_MS - now));
 }
 
 /** Counts what the relay sends. */

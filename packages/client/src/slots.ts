@@ -4,7 +4,8 @@ import { COVER_FRAME_BYTES, encodeFiller, isStealth } from '@sotto/protocol';
 import { WINDOW_FRAMES } from './limits.ts';
 import { isInOrder, launch, takeResends } from './outbox.ts';
 import type { Draft } from './outbox.ts';
-import { checkHeard, startSchedule, stopSchedule, takeDue } from './schedule.ts';
+import { checkHeard } from './schedule.ts';
+import { startSchedule, takeDue } from './slot-timers.ts';
 import type { Session, Turn } from './session-state.ts';
 import { departDraft, departNext, mayAnnounce, maySpeak, pump, queueOnce } from './speaking.ts';
 import { publish, write } from './turn.ts';
@@ -14,10 +15,6 @@ const FILL: Uint8Array = encodeFiller('fill', COVER_FRAME_BYTES, (length) => new
 
 export function startSlots(session: Session, turn: Turn): Session {
   return { ...session, schedule: startSchedule(session.schedule, turn) };
-}
-
-export function stopSlots(session: Session, turn: Turn): Session {
-  return { ...session, schedule: stopSchedule(session.schedule, turn) };
 }
 
 /** Time to leave. */

@@ -7,7 +7,8 @@ import { PACE_TOLD_SECONDS, ROTATE_AFTER_FRAMES, ROTATE_SOON_MS } from './limits
 import { encodeText } from './text.ts';
 import { depart, enqueue, has, isFull, isInOrder, seal, takeResends } from './outbox.ts';
 import type { Draft } from './outbox.ts';
-import { departures, leavingMs, noteContent, textPlaintextBytes } from './schedule.ts';
+import { departures, leavingMs, textPlaintextBytes } from './schedule.ts';
+import { noteContent } from './slot-timers.ts';
 import type { Session, Turn } from './session-state.ts';
 import { refuse } from './telling.ts';
 import { clearTimer, emit, publish, setTimer } from './turn.ts';
