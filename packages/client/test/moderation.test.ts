@@ -1,4 +1,5 @@
-import { encodeInvite } from '@sotto/protocol';
+import { DWELL_MOST_MS, encodeInvite } from '@sotto/protocol';
+import type { Cover } from '@sotto/protocol';
 import { describe, expect, test } from 'vitest';
 import { ModeratorError } from '../src/index.ts';
 import type { Moderator } from '../src/index.ts';
@@ -20,9 +21,9 @@ interface House {
   readonly moderator: Moderator;
 }
 
-async function openHouse(): Promise<House> {
-  const room = new Rehearsal(1);
-  const next = new Rehearsal(2, room.clock);
+async function openHouse(cover: Cover = 'off'): Promise<House> {
+  const room = new Rehearsal(1, undefined, cover);
+  const next = new Rehearsal(2, room.clock, cover);
   await next.founded;
   const asked: string[] = [];
   let current = room;
@@ -57,6 +58,34 @@ async function openKnockingHouse(): Promise<{ readonly room: Rehearsal; readonly
   await settle(room);
   return { room, host, anna };
 }
+
+test.each(['jitter', 'stealth-4'] as const)('in %s one asks, is let in, and is thrown out again', async (cover) => {
+  const { room, next, moderator } = await openHouse(cover);
+  const elsewhere = [next];
+  const host = await room.join('Host', { moderator, elsewhere });
+  await room.clock.advance(DWELL_MOST_MS);
+  const anna = await room.join('Anna', { elsewhere });
+  await room.clock.advance(DWELL_MOST_MS);
+  host.client.setAccess('knock');
+  await room.clock.advance(10_000);
+  const mallory = await room.join('Mallory', { elsewhere });
+  await room.clock.advance(10_000);
+  expect(told(anna, 'knock').map(({ member }) => member.name)).toEqual(['Mallory']);
+  anna.client.admit(mallory.client.fingerprint);
+  await room.clock.advance(DWELL_MOST_MS + 10_000);
+  mallory.client.say('let me tell you');
+  await room.clock.advance(10_000);
+  expect([textsOf(host), textsOf(anna)]).toEqual([['let me tell you'], ['let me tell you']]);
+  host.client.evict(mallory.client.fingerprint);
+  await room.clock.advance(DWELL_MOST_MS + 20_000);
+  expect(statesOf(mallory).at(-1)).toBe('closed evicted');
+  // The new room hides as the old one did.
+  expect(told(anna, 'moved')).toEqual([{ type: 'moved', invite: encodeInvite(next.invite) }]);
+  expect(told(anna, 'cover').map(({ mode }) => mode)).toEqual([cover, cover]);
+  anna.client.say('here we are');
+  await room.clock.advance(10_000);
+  expect(textsOf(host).at(-1)).toBe('here we are');
+});
 
 describe('an eviction', () => {
   test('leaves the evicted behind, and takes everybody else and what they had not said yet to the new room', async () => {
