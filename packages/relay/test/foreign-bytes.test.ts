@@ -15,7 +15,7 @@ import { describe, expect, test } from 'vitest';
 import { openConnection, stepConnection } from '../src/connection.ts';
 import type { Connection, ConnectionEffect, ConnectionEvent } from '../src/connection.ts';
 
-const OUTSIDE = { now: 1, unsent: 0 };
+const OUTSIDE = { now: 1, unsent: 0, chance: () => 0.5 };
 const uploadId = new Uint8Array(16).fill(4);
 const fetch = encodeFetch({ what: 'log', from: 1 });
 const stage = encodeStage({ uploadId, index: 2, data: new Uint8Array(900) });
@@ -35,7 +35,12 @@ function live(): Connection {
   const attach = decodeFrame(encodeAttach({ roomId: uploadId, from: 1, signature: new Uint8Array(64) }));
   if (!attach.ok) throw new Error(attach.code);
   const attaching = step(openConnection(0), { type: 'received', bytes: 512, frames: [attach.value] });
-  const admitted = step(attaching, { type: 'admitted', from: 1, attached: { counter: 1, oldest: 1, next: 4 } });
+  const admitted = step(attaching, {
+    type: 'admitted',
+    from: 1,
+    attached: { counter: 1, oldest: 1, next: 4 },
+    cover: 'off',
+  });
   return step(admitted, { type: 'fed', next: 4, atEnd: true });
 }
 
