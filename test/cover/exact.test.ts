@@ -44,7 +44,7 @@ function chatter([anna, ben, carla]: readonly Guest[], second: number): void {
   if (second % 50 === 0) carla?.client.say('and you?');
 }
 
-test('a whole stealth room writes the same, bit for bit, whether it talks or not', { timeout: 240_000 }, async () => {
+test('a whole stealth room writes the same, bit for bit, whether it talks or not', { timeout: 480_000 }, async () => {
   const idle = await watch('stealth-4', 900, silence);
   const busy = await watch('stealth-4', 900, chatter);
   expect([idle.heard, busy.heard > 400, idle.trouble, busy.trouble]).toEqual([0, true, [], []]);

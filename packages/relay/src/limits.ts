@@ -7,6 +7,7 @@ import {
   HEARTBEAT_INTERVAL_MS,
   LARGEST_FRAME_BYTES,
   LOG_BYTES_MAX,
+  SMALLEST_FRAME_BYTES,
   UPLOADS_PER_ROOM_MAX,
 } from '@sotto/protocol';
 
@@ -40,7 +41,7 @@ export const FETCH_DEBT_MAX = 2;
 
 /** In stealth: bytes of so many slots that may wait for a member before it is sent the log at once, and private frames that may. */
 export const BACKLOG_SLOTS_MAX = 4;
-export const PRIVATE_FRAMES_MAX = 256;
+export const PRIVATE_FRAMES_MAX = 64;
 /** Bodies of one room that may wait for the store. Above it whoever publishes is not read from; below half it is again. */
 export const ROOM_PENDING_BYTES_MAX = 1_048_576;
 /** Bodies that go to the store in one call, and to each member in one write. */
@@ -76,9 +77,16 @@ export const SOCKET_PATH_BYTES_MAX = 107;
 
 /** What Node reads from a socket at once. */
 const READ_BYTES = 65_536;
-/** One connection: what waits in its socket, and what comes on top of it before it is looked at again: entries, of heads, answers to two reads. */
+/**
+ * One connection: what waits in its socket, what waits for a slot, and what comes on top of it before it is looked at again: entries, of heads,
+ * answers to two reads.
+ */
 const CONNECTION_OUTBOUND_BYTES_MAX: number =
-  OUTBOUND_BYTES_MAX + Math.max(FLUSH_BYTES_MAX, CATCH_UP_CHUNK_BYTES) + HEAD_CHUNK_BYTES + 2 * READ_BYTES;
+  OUTBOUND_BYTES_MAX +
+  PRIVATE_FRAMES_MAX * SMALLEST_FRAME_BYTES +
+  Math.max(FLUSH_BYTES_MAX, CATCH_UP_CHUNK_BYTES) +
+  HEAD_CHUNK_BYTES +
+  2 * READ_BYTES;
 /** And what was read of it: in its room's queue, waiting for its turn, in the socket's own buffer, and the begin of a frame. */
 const CONNECTION_INBOUND_BYTES_MAX: number = 3 * READ_BYTES + LARGEST_FRAME_BYTES;
 /** A room: its log and one flush too much of it, two heads, what waits for the store, and uploads: staged, waiting for a turn, being stored. */
@@ -89,7 +97,7 @@ const ROOM_BYTES_MAX: number =
   ROOM_PENDING_BYTES_MAX +
   (UPLOADS_PER_ROOM_MAX + COMMITS_WAITING_MAX + 1) * (HEAD_BYTES_MAX + COMMIT_BYTES_MAX);
 /**
- * What all peers together can make the relay hold, by the sum of its limits: 178 MiB. With Node itself, some 64 MiB, it stays below the 256
+ * What all peers together can make the relay hold, by the sum of its limits: 184 MiB. With Node itself, some 64 MiB, it stays below the 256
  * of the container; test/real/memory-under-attack.test.ts measures how much of it attacks bring about.
  */
 export const HELD_BYTES_MAX: number =

@@ -3,7 +3,7 @@
 import { bodyBytes, encodeFiller, slotBytes, STEALTH_TICK_MS, stealthShape } from '@sotto/protocol';
 import type { Cover } from '@sotto/protocol';
 import { describe, expect, test } from 'vitest';
-import { OUTBOUND_BYTES_MAX } from '../src/limits.ts';
+import { OUTBOUND_BYTES_MAX, PRIVATE_FRAMES_MAX } from '../src/limits.ts';
 import { CoveredRoom, settle } from './covered-room.ts';
 import type { Line } from './covered-room.ts';
 import { fingerprint, makeBody, makeCommit } from './test-member.ts';
@@ -144,6 +144,34 @@ describe('the relay in stealth', () => {
     await settle();
     for (let tick = 0; tick < 3; tick += 1) await room.pass(STEALTH_TICK_MS);
     expect(slow.of('entry').map(({ number }) => number)).toEqual(Array.from({ length: 60 }, (_, index) => index + 1));
+  });
+
+  test('holds so many refusals for a member and no more, and closes who asks for more of them', async () => {
+    const room = new CoveredRoom('stealth-4');
+    const [rude, other] = [await room.join(), await room.join()];
+    for (let index = 0; index < PRIVATE_FRAMES_MAX; index += 1) rude.publish(WORDS, 7);
+    await settle();
+    expect(rude.of('closing')).toEqual([]);
+    rude.publish(WORDS, 7);
+    await settle();
+    expect(rude.of('closing').map(({ code }) => code)).toEqual(['too-slow']);
+    other.publish(WORDS);
+    for (let tick = 0; tick < 2; tick += 1) await room.pass(STEALTH_TICK_MS);
+    expect(other.of('entry')).toHaveLength(1);
+  });
+
+  test('takes FILL for a sign of life, and in other modes for a breach', async () => {
+    const room = new CoveredRoom('stealth-4');
+    const line = await room.join();
+    for (let second = 0; second < 60; second += 1) {
+      line.push(FILL);
+      await room.pass(1_000);
+    }
+    expect(line.of('closing')).toEqual([]);
+    const elsewhere = await new CoveredRoom('off').join();
+    elsewhere.push(FILL);
+    await settle();
+    expect(elsewhere.of('closing').map(({ code }) => code)).toEqual(['operation-unexpected']);
   });
 
   test('lets a room of 32 say as much as its slots take, and nobody falls behind', { timeout: 60_000 }, async () => {
