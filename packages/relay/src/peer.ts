@@ -17,7 +17,7 @@ import type { AttachRequest, Frame, HeadName, RelayCode } from '@sotto/protocol'
 import { mayAttach } from './authorise.ts';
 import type { Clock } from './clock.ts';
 import { openConnection, stepConnection } from './connection.ts';
-import type { Connection, ConnectionEffect, ConnectionEvent } from './connection.ts';
+import type { Connection, ConnectionEffect, ConnectionEvent } from './connection-state.ts';
 import type { SlotOrder } from './downlink.ts';
 import type { HeadPosition } from './heads.ts';
 import { LINGER_MS } from './limits.ts';

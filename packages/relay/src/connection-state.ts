@@ -1,0 +1,129 @@
+// What a connection of the relay is, what happens to it, and what it asks of the world, a word each.
+
+import type {
+  Attached,
+  AttachRequest,
+  Chance,
+  CommitRequest,
+  Cover,
+  Frame,
+  RelayCode,
+  StagedPiece,
+} from '@sotto/protocol';
+import type { Budget } from './budget.ts';
+import type { Downlink, PrivateFrame, SlotOrder } from './downlink.ts';
+import type { HeadEffect, HeadEvent, HeadTransfer } from './head-transfer.ts';
+import type { Quota } from './quota.ts';
+
+/**
+ * Where a connection is. `cursor` is the sequence number that it will be sent next; while it catches up, it is fed from the log and live
+ * entries pass it by, so that nothing is sent twice or left out.
+ */
+type Standing =
+  | { readonly kind: 'awaiting-attach'; readonly since: number }
+  | { readonly kind: 'attaching'; readonly since: number; readonly early: readonly Frame[] }
+  | { readonly kind: 'catching-up'; readonly since: number; readonly cursor: number }
+  | { readonly kind: 'live'; readonly cursor: number }
+  | { readonly kind: 'closed' };
+
+/** Why we do not read from a connection: each holds until its own cause is gone. Nothing that was read is dropped. */
+export type PauseReason = 'attaching' | 'turn' | 'quota' | 'fetch' | 'room' | 'unread' | 'stopping';
+
+export interface Connection {
+  readonly standing: Standing;
+  readonly quota: Quota;
+  /** How often it may still go back in the log. */
+  readonly fetches: Budget;
+  readonly heads: HeadTransfer;
+  /** What decides when something is sent, from ATTACHED on. */
+  readonly downlink: Downlink;
+  /** The reasons that hold, and since when. */
+  readonly pauses: ReadonlyMap<PauseReason, number>;
+  /** When it was last heard, or was last allowed to speak. */
+  readonly heardAt: number;
+}
+
+/** What is true outside at the moment of an event: the time, how many bytes wait in the socket, and how the dice fall. */
+export interface Outside {
+  readonly now: number;
+  readonly unsent: number;
+  readonly chance: Chance;
+}
+
+export type ConnectionEvent =
+  | { readonly type: 'received'; readonly bytes: number; readonly frames: readonly Frame[] }
+  | { readonly type: 'malformed' }
+  | { readonly type: 'admitted'; readonly from: number; readonly attached: Attached; readonly cover: Cover }
+  | { readonly type: 'entries'; readonly first: number; readonly next: number; readonly bytes: Uint8Array }
+  | { readonly type: 'fed'; readonly next: number; readonly atEnd: boolean }
+  | { readonly type: 'fallen-off' }
+  | { readonly type: 'moved' }
+  | { readonly type: 'located'; readonly cursor: number }
+  | Exclude<HeadEvent, { readonly type: 'head-wanted' }>
+  /** A frame for this member alone, behind the entries below `after`. */
+  | { readonly type: 'private'; readonly bytes: Uint8Array; readonly after: number }
+  | { readonly type: 'departure-due' }
+  /** The slot is written; `backlogBytes` still wait behind it. */
+  | {
+      readonly type: 'slot-packed';
+      readonly next: number;
+      readonly privates: readonly PrivateFrame[];
+      readonly bytes: number;
+      readonly backlogBytes: number;
+    }
+  | { readonly type: 'drained' }
+  | { readonly type: 'pause'; readonly reason: PauseReason }
+  | { readonly type: 'unpause'; readonly reason: PauseReason }
+  | { readonly type: 'sweep' }
+  | { readonly type: 'end'; readonly code: RelayCode }
+  | { readonly type: 'gone' };
+
+export type ConnectionEffect =
+  | { readonly type: 'write'; readonly bytes: Uint8Array }
+  | { readonly type: 'authorise'; readonly request: AttachRequest }
+  /** Ask for a departure when so much time has passed; the answer is `departure-due`. */
+  | { readonly type: 'wake-after'; readonly milliseconds: number }
+  /** Write a whole slot; the answer is `slot-packed` or `fallen-off`. */
+  | { readonly type: 'pack-slot'; readonly order: SlotOrder }
+  /** Write bytes that say nothing. */
+  | { readonly type: 'noise' }
+  | { readonly type: 'publish'; readonly frames: readonly Frame[] }
+  | { readonly type: 'stage'; readonly piece: StagedPiece }
+  | { readonly type: 'commit'; readonly request: CommitRequest }
+  /** Find where in the log this number is, or what comes closest; the answer is `located`. */
+  | { readonly type: 'locate'; readonly from: number }
+  | HeadEffect
+  /** Write what the log has from here; the answer is `fed` or `fallen-off`. */
+  | { readonly type: 'feed'; readonly cursor: number }
+  | { readonly type: 'pause' }
+  | { readonly type: 'resume' }
+  | { readonly type: 'unpause-after'; readonly reason: 'quota' | 'fetch'; readonly milliseconds: number }
+  /** Say why, and end it. */
+  | { readonly type: 'close'; readonly code: RelayCode };
+
+export interface ConnectionStep {
+  readonly connection: Connection;
+  readonly effects: readonly ConnectionEffect[];
+}
+
+export function close(connection: Connection, code: RelayCode): ConnectionStep {
+  return { connection: { ...connection, standing: { kind: 'closed' } }, effects: [{ type: 'close', code }] };
+}
+
+export function stay(connection: Connection): ConnectionStep {
+  return { connection, effects: [] };
+}
+
+export function join(step: ConnectionStep, effect: ConnectionEffect): ConnectionStep {
+  return { connection: step.connection, effects: [...step.effects, effect] };
+}
+
+/** `close` is what comes last. */
+export function beforeLast(step: ConnectionStep, effect: ConnectionEffect): ConnectionStep {
+  return { connection: step.connection, effects: [...step.effects.slice(0, -1), effect, ...step.effects.slice(-1)] };
+}
+
+export function chain(step: ConnectionStep, then: (connection: Connection) => ConnectionStep): ConnectionStep {
+  const next = then(step.connection);
+  return { connection: next.connection, effects: [...step.effects, ...next.effects] };
+}
