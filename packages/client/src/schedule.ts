@@ -23,14 +23,14 @@ export interface Schedule {
   /** In stealth own texts are held for a while after this member has joined. */
   readonly words: 'held' | 'free';
   /** What came since when, to see whether the relay keeps its slots. */
-  readonly heard: { readonly since: number; readonly bytes: number };
+  readonly heard: { readonly since: number; readonly bytes: number; readonly wasThin: boolean };
 }
 
 export const NO_METRONOME: Metronome = { mode: 'off' };
 
 export function createSchedule(cover: Cover): Schedule {
   const words = isStealth(cover) ? 'held' : 'free';
-  return { cover, metronome: NO_METRONOME, words, heard: { since: 0, bytes: 0 } };
+  return { cover, metronome: NO_METRONOME, words, heard: { since: 0, bytes: 0, wasThin: false } };
 }
 
 /** In `off`: how many of the waiting frames leave now. `inFlight` frames have left and were not echoed yet. */
@@ -70,18 +70,22 @@ export function leavingMs({ cover }: Schedule, frames: number): number {
 /** Counts what the relay sends. */
 export function hear(schedule: Schedule, bytes: number): Schedule {
   if (schedule.metronome.mode !== 'stealth') return schedule;
-  const { since, bytes: before } = schedule.heard;
-  return { ...schedule, heard: { since, bytes: before + bytes } };
+  const { heard } = schedule;
+  return { ...schedule, heard: { ...heard, bytes: heard.bytes + bytes } };
 }
 
-/** @returns whether in the last minute so little came that somebody does not keep the slots; undefined before it is over. */
+/** @returns whether so little came in the last minute, and not in the one before, that somebody does not keep the slots; undefined before it is over. */
 export function checkHeard(
   schedule: Schedule,
   now: number,
-): { readonly schedule: Schedule; readonly isThin: boolean } | undefined {
+): { readonly schedule: Schedule; readonly isNews: boolean } | undefined {
   const { cover, heard } = schedule;
   const passed = now - heard.since;
   if (!isStealth(cover) || passed < COVER_CHECK_MS) return undefined;
   const due = (passed / STEALTH_TICK_MS) * slotBytes(cover);
-  return { schedule: { ...schedule, heard: { since: now, bytes: 0 } }, isThin: heard.bytes < due / 2 };
+  const isThin = heard.bytes < due / 2;
+  return {
+    schedule: { ...schedule, heard: { since: now, bytes: 0, wasThin: isThin } },
+    isNews: isThin && !heard.wasThin,
+  };
 }

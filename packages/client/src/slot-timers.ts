@@ -9,7 +9,11 @@ import { clearTimer, setTimer } from './turn.ts';
 
 export function startSchedule(schedule: Schedule, turn: Turn): Schedule {
   const metronome = startMetronome(schedule.cover, 'up', turn.now, turn.chance);
-  const started: Schedule = { ...schedule, metronome, heard: { since: turn.now, bytes: 0 } };
+  const started: Schedule = {
+    ...schedule,
+    metronome,
+    heard: { since: turn.now, bytes: 0, wasThin: schedule.heard.wasThin },
+  };
   setTimers(started, turn);
   return started;
 }

@@ -35,7 +35,7 @@ function fillSlot(session: Session, turn: Turn): Session {
   if (body === undefined) write(turn, FILL);
   else publish(turn, session.counter.value, body);
   const checked = checkHeard(session.schedule, turn.now);
-  if (checked?.isThin === true) warn(turn, 'cover-thin', undefined);
+  if (checked?.isNews === true) warn(turn, 'cover-thin', undefined);
   return { ...session, outbox, schedule: checked?.schedule ?? session.schedule };
 }
 
