@@ -31,15 +31,18 @@ async function watch(
   cover: Cover,
   seconds: number,
   talk: (seats: readonly Seat[], second: number) => void,
-): Promise<{ departures: Departure[][]; heard: number }> {
-  const { room, seats } = await gather(cover, ['anna', 'ben']);
+  names: readonly string[] = ['anna', 'ben'],
+): Promise<{ departures: Departure[][]; heard: number; sent: number }> {
+  const { room, seats } = await gather(cover, names);
   const begun = seats.map(({ departures }) => departures.length);
   for (let second = 0; second < seconds; second += 1) {
     talk(seats, second);
     await room.clock.advance(1_000);
   }
   const departures = seats.map((seat, index) => seat.departures.slice(begun[index]));
-  return { departures, heard: seats.reduce((sum, seat) => sum + textsOf(seat).length, 0) };
+  const heard = seats.reduce((sum, seat) => sum + textsOf(seat).length, 0);
+  const sent = seats.reduce((sum, seat) => sum + told(seat, 'sent').length, 0);
+  return { departures, heard, sent };
 }
 
 const silence = (): void => undefined;
@@ -54,13 +57,22 @@ function chatter(seats: readonly Seat[], second: number): void {
 
 describe('a client in stealth', () => {
   test('writes the same, bit for bit, whether everybody talks or nobody does', { timeout: 120_000 }, async () => {
-    const idle = await watch('stealth-4', 1_000, silence);
-    const busy = await watch('stealth-4', 1_000, chatter);
-    expect([idle.heard, busy.heard > 300]).toEqual([0, true]);
+    const idle = await watch('stealth-4', 400, silence);
+    const busy = await watch('stealth-4', 400, chatter);
+    expect([idle.heard, busy.heard > 150]).toEqual([0, true]);
     expect(busy.departures).toEqual(idle.departures);
     for (const departures of idle.departures) {
-      expect(departures.filter(({ bytes }) => bytes === 1_024).length).toBeGreaterThanOrEqual(1_000);
+      expect(departures.filter(({ bytes }) => bytes === 1_024).length).toBeGreaterThanOrEqual(400);
     }
+  });
+
+  test('has the same 10,000 slots, whether its user talks or not', { timeout: 480_000 }, async () => {
+    const alone = ['anna'];
+    const idle = await watch('stealth-4', 10_000, silence, alone);
+    const busy = await watch('stealth-4', 10_000, chatter, alone);
+    expect([idle.sent, busy.sent > 2_500]).toEqual([0, true]);
+    expect(idle.departures[0]?.filter(({ bytes }) => bytes === 1_024)).toHaveLength(10_000);
+    expect(busy.departures).toEqual(idle.departures);
   });
 
   test('control: in mode off and in jitter talking shows', { timeout: 60_000 }, async () => {
