@@ -133,7 +133,9 @@ class Scene {
   /** The second may say something while the first's commit is on its way: then all refuse it, and the head is put back. */
   async #removeSilent(actor: GroupReader, second: GroupReader): Promise<boolean> {
     await actor.read();
-    if ((actor.membership.view?.silent.length ?? 0) === 0) return false;
+    const { view } = actor.membership;
+    // Where nobody comes in by himself nobody is removed for silence: he could not come back.
+    if (view === undefined || view.silent.length === 0 || view.access === 'locked') return false;
     const made = actor.membership.removeSilent();
     await made;
     if (second !== actor) await second.say('wait').catch(ifRemoved(second));
