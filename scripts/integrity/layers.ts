@@ -27,13 +27,16 @@ export function digestOfAll(layers: readonly Layer[]): string {
     .digest('hex')}`;
 }
 
+/** The only difference of two archives that have the same files. */
+export const ORDER_ALONE = 'the order of files';
+
 /** How two archives of one layer differ, a line each, in the order of paths. */
 export function differencesBetween(first: readonly TarEntry[], second: readonly TarEntry[]): readonly string[] {
   const [before, after] = [first, second].map((entries) => new Map(entries.map((entry) => [entry.path, entry])));
   const paths = [...new Set([...first, ...second].map((entry) => entry.path))].sort();
   const lines = paths.flatMap((path) => differencesOf(path, before?.get(path), after?.get(path)));
   const sameOrder = first.map((entry) => entry.path).join('\n') === second.map((entry) => entry.path).join('\n');
-  return lines.length === 0 && !sameOrder ? ['the order of files'] : lines;
+  return lines.length === 0 && !sameOrder ? [ORDER_ALONE] : lines;
 }
 
 function differencesOf(path: string, first: TarEntry | undefined, second: TarEntry | undefined): readonly string[] {

@@ -1,8 +1,8 @@
 // One image built twice, and every difference between the two named.
 
-import { build, readImage, readLayerArchives, removeImage } from './docker-image.ts';
+import { build, hasImage, readImage, readLayerArchives, removeImage } from './docker-image.ts';
 import type { BuildPlan, Image } from './docker-image.ts';
-import { differencesBetween } from './layers.ts';
+import { differencesBetween, ORDER_ALONE } from './layers.ts';
 import { differencesOfLayers } from './released-digests.ts';
 
 const SHOWN_DIFFERENCES_MAX = 20;
@@ -10,6 +10,8 @@ const SHOWN_DIFFERENCES_MAX = 20;
 export interface Verdict {
   readonly differences: readonly string[];
   readonly remarks: readonly string[];
+  /** What is to be said of the image that is here under the name that compose uses. */
+  readonly here: readonly string[];
 }
 
 /** Builds one image from two folders and compares; of the first build it says what it is. */
@@ -31,10 +33,22 @@ export function verifyImage(
       layers.length + settings.length === 0 && one.id !== other.id
         ? [`${plan.name}: only the image's own time of creation differs (this builder does not know SOURCE_DATE_EPOCH)`]
         : [];
-    return [one, { differences: [...layers, ...files, ...settings], remarks }];
+    const here = plan.image === '' ? [] : compareHere(plan.image, first, one);
+    return [one, { differences: [...layers, ...files, ...settings], remarks, here }];
   } finally {
     tags.forEach(removeImage);
   }
+}
+
+/** An engine that stores a layer from its cache may list the same files in another order, which is another digest. */
+function compareHere(image: string, rebuiltTag: string, rebuilt: Image): readonly string[] {
+  if (!hasImage(image)) return [`${image}: is not here`];
+  const layers = differencesOfLayers(image, rebuilt.layers, readImage(image).layers);
+  if (layers.length === 0) return [`${image}: is what this commit gives`];
+  const files = fileDifferences(rebuiltTag, image);
+  if (files.every((line) => line.trim() === ORDER_ALONE))
+    return [`${image}: has the files that this commit gives; this engine has stored them in another order`];
+  return [...layers.map((line) => `${line} is not what this commit gives`), ...files];
 }
 
 function fileDifferences(first: string, second: string): readonly string[] {
