@@ -1,0 +1,165 @@
+"""The adversary: trains on connections that it may see the truth of, guesses about others, and says how well. Argument: the folder of the data.
+
+Prints one line of JSON: for each mode, place and question the ROC-AUC of each classifier with its standard error, and KS distances.
+"""
+import json
+import sys
+import warnings
+
+import numpy as np
+from scipy.stats import ks_2samp, rankdata
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import QuantileTransformer, StandardScaler
+
+from features import features, slot_gaps
+
+RECORD = np.dtype([('t', '<f8'), ('line', '<u2'), ('connection', '<u2'), ('direction', 'i1'), ('', 'V3'), ('bytes', '<u4')])
+RESAMPLES = 1000
+LEAST_PER_CLASS = 4
+folder = sys.argv[1]
+
+CLASSIFIERS = {
+    'logistic': lambda n: make_pipeline(StandardScaler(), LogisticRegression(C=0.05, max_iter=2000)),
+    'boosted trees': lambda n: HistGradientBoostingClassifier(
+        max_iter=150, learning_rate=0.08, max_leaf_nodes=15, min_samples_leaf=min(20, max(2, n // 10)), l2_regularization=1.0, random_state=1),
+    'neural net': lambda n: make_pipeline(
+        QuantileTransformer(n_quantiles=min(200, n), output_distribution='normal', random_state=1),
+        MLPClassifier(hidden_layer_sizes=(64, 16), alpha=1.0, max_iter=300, random_state=1)),
+}
+
+# name: which windows, and which of them count as 1
+QUESTIONS = {
+    'talking or silent': (lambda w: True, lambda w: w['activity'] == 'talking'),
+    'talking or silent, alone in the room': (lambda w: w['members'] == 1, lambda w: w['activity'] == 'talking'),
+    'talking or silent, room of five': (lambda w: w['members'] > 1, lambda w: w['activity'] == 'talking'),
+    'observed member or another talks': (lambda w: w['members'] > 1 and w['activity'] == 'talking', lambda w: w['who'] == 'observed'),
+    'short or long texts': (lambda w: w['activity'] == 'talking', lambda w: w['length'] == 'long'),
+}
+
+
+def load():
+    """@returns the plan, how many frames were lost, the windows with their features at both places, and how many were left out."""
+    with open(f'{folder}/labels.json', encoding='utf8') as file:
+        labels = json.load(file)
+    places = {place: np.fromfile(f'{folder}/{place}.bin', dtype=RECORD) for place in ('guard', 'relay')}
+    windows, torn = [], {'idle': 0, 'talking': 0}
+    for room in labels['rooms']:
+        lines = {}
+        for place, records in places.items():
+            mine = records[records['line'] == room['index']]
+            if place == 'relay':
+                mine = mine[mine['connection'] == room['connection']]
+            lines[place] = mine[np.argsort(mine['t'], kind='stable')]
+        for window in room['windows']:
+            if window['torn']:
+                torn[window['label']['activity']] += 1
+                continue
+            cut = {place: part(line, window) for place, line in lines.items()}
+            windows.append({
+                **window['label'], 'mode': room['mode'], 'members': room['members'], 'fold': room['fold'], 'room': room['index'],
+                'features': {place: features(records, window['startS'], window['endS']) for place, records in cut.items()},
+                'gaps': {(place, way): slot_gaps(records, sign) for place, records in cut.items() for way, sign in (('up', 1), ('down', -1))},
+                'bytes': {place: [int(records['bytes'][records['direction'] == sign].sum()) for sign in (1, -1)] for place, records in cut.items()},
+                'seconds': window['endS'] - window['startS'], 'texts': window['texts'], 'drained': window['drained'],
+            })
+    return labels, windows, torn
+
+
+def part(line, window):
+    first, last = np.searchsorted(line['t'], (window['startS'], window['endS']))
+    return line[first:last]
+
+
+def guess(x, y, folds, make):
+    """Scores of every window by a classifier that has seen no window of its connection; ranks within a fold, so that folds can be pooled."""
+    scores = np.full(len(y), np.nan)
+    for fold in np.unique(folds):
+        test = folds == fold
+        if len(np.unique(y[~test])) < 2:
+            continue
+        model = make(int((~test).sum()))
+        model.fit(x[~test], y[~test])
+        raw = model.predict_proba(x[test])[:, 1]
+        scores[test] = (rankdata(raw) - 0.5) / test.sum()
+    return scores
+
+
+def standard_error(y, scores, rooms):
+    """Bootstrap over connections, for windows of one are alike; never below the error that chance alone has (Hanley and McNeil, 1982)."""
+    random = np.random.default_rng(1)
+    names = np.unique(rooms)
+    members = [np.flatnonzero(rooms == name) for name in names]
+    aucs = []
+    for _ in range(RESAMPLES):
+        drawn = np.concatenate([members[i] for i in random.integers(0, len(names), len(names))])
+        if len(np.unique(y[drawn])) == 2:
+            aucs.append(roc_auc_score(y[drawn], scores[drawn]))
+    auc = roc_auc_score(y, scores)
+    positive, negative = y.sum(), len(y) - y.sum()
+    q1, q2 = auc / (2 - auc), 2 * auc * auc / (1 + auc)
+    chance = (auc * (1 - auc) + (positive - 1) * (q1 - auc * auc) + (negative - 1) * (q2 - auc * auc)) / (positive * negative)
+    return float(max(np.std(aucs) if aucs else 0.5, np.sqrt(max(chance, 0))))
+
+
+def answer(windows, mode, place, question):
+    among, is_one = QUESTIONS[question]
+    chosen = [w for w in windows if w['mode'] == mode and among(w)]
+    y = np.array([is_one(w) for w in chosen], dtype=int)
+    if len(y) == 0 or min(y.sum(), len(y) - y.sum()) < LEAST_PER_CLASS:
+        return []
+    x = np.stack([w['features'][place] for w in chosen])
+    folds, rooms = np.array([w['fold'] for w in chosen]), np.array([w['room'] for w in chosen])
+    found = []
+    for name, make in CLASSIFIERS.items():
+        scores = guess(x, y, folds, make)
+        known = ~np.isnan(scores)
+        if len(np.unique(y[known])) < 2:
+            continue
+        auc = float(roc_auc_score(y[known], scores[known]))
+        found.append({
+            'mode': mode, 'place': place, 'question': question, 'classifier': name, 'auc': auc,
+            'standardError': standard_error(y[known], scores[known], rooms[known]),
+            'ones': int(y[known].sum()), 'zeros': int(known.sum() - y[known].sum()), 'connections': len(np.unique(rooms[known])),
+        })
+    return found
+
+
+def slots(windows, mode):
+    found = []
+    for place in ('guard', 'relay'):
+        for way in ('up', 'down'):
+            by = {activity: [w['gaps'][(place, way)] for w in windows if w['mode'] == mode and w['activity'] == activity]
+                  for activity in ('idle', 'talking')}
+            idle, busy = (np.concatenate(by[activity]) if by[activity] else np.array([]) for activity in ('idle', 'talking'))
+            if len(idle) > 1 and len(busy) > 1:
+                found.append({'mode': mode, 'place': place, 'way': way, 'distance': float(ks_2samp(idle, busy).statistic),
+                              'idle': len(idle), 'talking': len(busy)})
+    return found
+
+
+def cost(windows, mode):
+    found = []
+    for activity in ('idle', 'talking'):
+        for members in sorted({w['members'] for w in windows}):
+            chosen = [w for w in windows if w['mode'] == mode and w['activity'] == activity and w['members'] == members]
+            seconds = sum(w['seconds'] for w in chosen)
+            if seconds > 0:
+                up, down = (sum(w['bytes']['guard'][i] for w in chosen) * 3600 / seconds / 1e6 for i in (0, 1))
+                found.append({'mode': mode, 'activity': activity, 'members': members, 'upMegabytesPerHour': up, 'downMegabytesPerHour': down})
+    return found
+
+
+warnings.filterwarnings('ignore')
+labels, windows, torn = load()
+modes = sorted({w['mode'] for w in windows})
+print(json.dumps({
+    'plan': labels['plan'], 'framesLost': labels['lost'], 'torn': torn, 'windows': len(windows),
+    'undrained': sum(not w['drained'] for w in windows), 'texts': sum(w['texts'] for w in windows),
+    'answers': [row for mode in modes for place in ('guard', 'relay') for question in QUESTIONS for row in answer(windows, mode, place, question)],
+    'slots': [row for mode in modes for row in slots(windows, mode)],
+    'cost': [row for mode in modes for row in cost(windows, mode)],
+}))
