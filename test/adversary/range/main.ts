@@ -129,7 +129,11 @@ async function live(gathered: Gathered, plan: Plan): Promise<Happened[]> {
   return happened;
 }
 
-async function liveThrough({ members, index, connection }: Gathered, window: Window, windowMs: number): Promise<Happened> {
+async function liveThrough(
+  { members, index, connection }: Gathered,
+  window: Window,
+  windowMs: number,
+): Promise<Happened> {
   const cuts = (): number => members.reduce((sum, member) => sum + member.cuts, 0);
   const cutsBefore = cuts();
   const startS = Date.now() / 1_000;
@@ -181,7 +185,10 @@ async function run(plan: Plan): Promise<void> {
   tell(`${rooms.reduce((sum, { windows }) => sum + windows.length, 0)} windows seen; ${lost} frames lost`);
 }
 
-const [line = ''] = await createInterface({ input: process.stdin })[Symbol.asyncIterator]().next().then(({ value }) => [String(value)]);
+const [line = ''] = await createInterface({ input: process.stdin })
+  [Symbol.asyncIterator]()
+  .next()
+  .then(({ value }) => [String(value)]);
 try {
   await run(JSON.parse(line) as Plan);
 } catch (error) {
@@ -189,5 +196,7 @@ try {
   process.exit(1);
 }
 // Its own words go to our output: the result, for whoever ran the range.
-const analyst = spawn('/usr/bin/python3', ['/adversary/image/analyse.py', DATA], { stdio: ['ignore', 'inherit', 'inherit'] });
+const analyst = spawn('/usr/bin/python3', ['/adversary/image/analyse.py', DATA], {
+  stdio: ['ignore', 'inherit', 'inherit'],
+});
 analyst.on('close', (code) => process.exit(code ?? 1));

@@ -12,13 +12,23 @@ const LOOK_EVERY_MS = 200;
 const NODE = '/usr/local/bin/node';
 /** As the relay's Dockerfile starts it. */
 const RELAY_FLAGS = ['--disable-sigusr1', '--max-old-space-size=64', '--max-semi-space-size=4'];
+/** Later than a demo's: this machine has much else to start at the same time. */
+const FIRST_CONSENSUS_SECONDS = '15';
 /** The port of the Tor that everybody but the observed members uses; an observed one has this, plus one, plus the number of its room. */
 const FIRST_SOCKS_PORT = 20_000;
+
+/** Of this container alone, on its loopback. Tor uses no source address of choice for goals in 127.0.0.0/8. */
+const ADDRESSES = '10.99.0.1/16';
+const OBSERVED_ADDRESSES = '10.99.1.';
 
 const running = new Set<ChildProcess>();
 
 /** Starts a program. When one that is needed ends, so does the range. */
-export function start(what: string, command: readonly string[], environment: Record<string, string> = {}): ChildProcess {
+export function start(
+  what: string,
+  command: readonly string[],
+  environment: Record<string, string> = {},
+): ChildProcess {
   const [file = '', ...args] = command;
   const started = spawn(file, args, {
     env: { PATH: process.env['PATH'] ?? '', NODE_ENV: 'production', OMP_NUM_THREADS: '2', ...environment },
@@ -61,7 +71,9 @@ export async function until(what: string, holds: () => boolean, limitMs: number)
 }
 
 export async function startTorNetwork(limitMs: number): Promise<void> {
-  start('tor network', ['/usr/local/bin/tornet']);
+  const addresses = start('addresses', ['/usr/sbin/ip', 'address', 'add', ADDRESSES, 'dev', 'lo']);
+  await until('addresses', () => addresses.exitCode !== null, limitMs);
+  start('tor network', ['/usr/local/bin/tornet'], { TORNET_FIRST_CONSENSUS_SECONDS: FIRST_CONSENSUS_SECONDS });
   await until('the Tor network', () => existsSync('/run/nodes/ready'), limitMs);
 }
 
@@ -103,7 +115,7 @@ export function startOnionTor(): void {
 export function startGuestTor(tor: string, observed: number | undefined): Doors {
   const port = FIRST_SOCKS_PORT + (observed === undefined ? 0 : observed + 1);
   const socks = `127.0.0.1:${port} OnionTrafficOnly IsolateSOCKSAuth KeepAliveIsolateSOCKSAuth ExtendedErrors`;
-  const bind = observed === undefined ? [] : ['--OutboundBindAddress', `127.0.1.${observed + 1}`];
+  const bind = observed === undefined ? [] : ['--OutboundBindAddress', `${OBSERVED_ADDRESSES}${observed + 1}`];
   startTor(tor, '/etc/tor/torrc.client', ['--SocksPort', socks, '--SocksPolicy', 'accept 127.0.0.0/8', ...bind]);
   const gate = `${STATE}/gate-${tor}.sock`;
   start(`gate of ${tor}`, [NODE, '--disable-sigusr1', '/programs/gate/node_modules/@sotto/tor/src/gate-main.js'], {

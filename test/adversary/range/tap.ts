@@ -49,8 +49,6 @@ function say(room: number, connection: number, event: 'open' | 'closed'): void {
 
 for (let room = 0; 2 * room < sockets.length; room += 1) {
   const [listen = '', target = ''] = sockets.slice(2 * room);
-  createServer({ allowHalfOpen: true }, (near) => join(room, near, target)).listen(listen, () =>
-    say(room, 0, 'open'),
-  );
+  createServer({ allowHalfOpen: true }, (near) => join(room, near, target)).listen(listen, () => say(room, 0, 'open'));
 }
 process.on('SIGTERM', () => out.end(() => process.exit(0)));
