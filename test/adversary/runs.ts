@@ -23,6 +23,6 @@ export function shortRun(seed: number): PlanOptions {
 
 /** @param windows of each connection, a multiple of 2. @param burners processes that keep a core busy each, as a machine that is used. */
 export function longRun(seed: number, windows: number, burners: number): PlanOptions {
-  const kinds = [...kindsOf('off', 3, 2), ...kindsOf('jitter', 3, 2), ...kindsOf('stealth', 20, 10)];
+  const kinds = [...kindsOf('off', 3, 2), ...kindsOf('jitter', 3, 2), ...kindsOf('stealth', 22, 6)];
   return { seed, kinds, windows, windowMs: 30_000, settleMs: SETTLE_MS, ...GAPS, burners };
 }

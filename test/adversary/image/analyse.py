@@ -100,7 +100,7 @@ def guess(x, y, folds, make):
 
 
 def standard_error(y, scores, rooms):
-    """Bootstrap over connections, for windows of one are alike; never below the error that chance alone has (Hanley and McNeil, 1982)."""
+    """Bootstrap over connections, for windows of one are alike; never below the error of mere chance (Mann and Whitney, 1947)."""
     random = np.random.default_rng(1)
     names = np.unique(rooms)
     members = [np.flatnonzero(rooms == name) for name in names]
@@ -109,11 +109,8 @@ def standard_error(y, scores, rooms):
         drawn = np.concatenate([members[i] for i in random.integers(0, len(names), len(names))])
         if len(np.unique(y[drawn])) == 2:
             aucs.append(roc_auc_score(y[drawn], scores[drawn]))
-    auc = roc_auc_score(y, scores)
-    positive, negative = y.sum(), len(y) - y.sum()
-    q1, q2 = auc / (2 - auc), 2 * auc * auc / (1 + auc)
-    chance = (auc * (1 - auc) + (positive - 1) * (q1 - auc * auc) + (negative - 1) * (q2 - auc * auc)) / (positive * negative)
-    return float(max(np.std(aucs) if aucs else 0.5, np.sqrt(max(chance, 0))))
+    chance = np.sqrt((len(y) + 1) / (12 * y.sum() * (len(y) - y.sum())))
+    return float(max(np.std(aucs) if aucs else 0.5, chance))
 
 
 def answer(windows, mode, place, question):
