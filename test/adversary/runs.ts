@@ -15,10 +15,10 @@ function kindsOf(mode: RoomKind['mode'], alone: number, five: number): RoomKind[
 const SETTLE_MS = 25_000;
 const GAPS = { gapLeastMs: 3_000, gapMostMs: 6_000 } as const;
 
-/** About four minutes on an idle machine. */
+/** About five minutes on an idle machine. */
 export function shortRun(seed: number): PlanOptions {
   const kinds = [...kindsOf('off', 3, 2), ...kindsOf('jitter', 3, 2), ...kindsOf('stealth', 3, 2)];
-  return { seed, kinds, windows: 6, windowMs: 24_000, settleMs: SETTLE_MS, ...GAPS, burners: 0 };
+  return { seed, kinds, windows: 8, windowMs: 20_000, settleMs: SETTLE_MS, ...GAPS, burners: 0 };
 }
 
 /** @param windows of each connection, a multiple of 2. @param burners processes that keep a core busy each, as a machine that is used. */
