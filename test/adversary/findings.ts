@@ -1,7 +1,7 @@
 // What the adversary found, what of it is demanded, and how it is shown: a table on the screen, and in Markdown for docs/ANONYMITY.md.
 
 export type Mode = 'off' | 'jitter' | 'stealth';
-export type Place = 'guard' | 'relay';
+type Place = 'guard' | 'relay';
 
 /** One question, asked at one place, answered by one classifier. `ones` and `zeros`: test windows of both classes. */
 export interface Answer {
@@ -25,7 +25,7 @@ export interface Answer {
 }
 
 /** Kolmogorov and Smirnov's distance between the gaps of idle windows and of talking ones. */
-export interface SlotDistance {
+interface SlotDistance {
   readonly mode: Mode;
   readonly place: Place;
   readonly way: 'up' | 'down';
@@ -34,7 +34,7 @@ export interface SlotDistance {
   readonly talking: number;
 }
 
-export interface Cost {
+interface Cost {
   readonly mode: Mode;
   readonly activity: 'idle' | 'talking';
   readonly members: number;
@@ -65,13 +65,13 @@ export const COIN = 'control: a coin';
 export const DETECTED_AUC = 0.95;
 export const CHANCE_AUC = 0.5;
 /** The long run: the primary question's upper bounds, its test windows a class, and the distance of slot times. */
-export const HIDDEN_AUC = 0.55;
+const HIDDEN_AUC = 0.55;
 export const LONG_WINDOWS_LEAST = 500;
-export const SLOT_DISTANCE_MOST = 0.03;
+const SLOT_DISTANCE_MOST = 0.03;
 
 type Question = Pick<Answer, 'mode' | 'place' | 'question'>;
 
-export function answersTo(findings: Findings, asked: Question): readonly Answer[] {
+function answersTo(findings: Findings, asked: Question): readonly Answer[] {
   return findings.answers.filter(
     ({ mode, place, question }) => mode === asked.mode && place === asked.place && question === asked.question,
   );

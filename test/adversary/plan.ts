@@ -30,7 +30,7 @@ export interface PlanOptions {
 }
 
 /** `who` and `length` of a window of talking; idle windows have neither. */
-export type Label =
+type Label =
   | { readonly activity: 'idle' }
   | { readonly activity: 'talking'; readonly who: 'observed' | 'another'; readonly length: TextLength };
 

@@ -7,7 +7,7 @@ import process from 'node:process';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 
-export const STATE = '/run/range';
+const STATE = '/run/range';
 const LOOK_EVERY_MS = 200;
 const NODE = '/usr/local/bin/node';
 /** As the relay's Dockerfile starts it. */
@@ -82,7 +82,7 @@ export function startRedis(): void {
 }
 
 export const relaySocket = (relay: number): string => `${STATE}/relay-${relay}.sock`;
-export const adminSocket = (relay: number): string => `${STATE}/admin-${relay}.sock`;
+const adminSocket = (relay: number): string => `${STATE}/admin-${relay}.sock`;
 export const tapSocket = (room: number): string => `${STATE}/tap-${room}.sock`;
 
 export async function startRelay(relay: number, limitMs: number): Promise<void> {
