@@ -15,7 +15,13 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['packages/*/test/*.test.ts', 'test/meta/*.test.ts', 'test/cover/*.test.ts'],
+          include: [
+            'packages/*/test/*.test.ts',
+            'test/meta/*.test.ts',
+            'test/cover/*.test.ts',
+            'test/adversary/*.test.ts',
+          ],
+          exclude: ['test/adversary/adversary.test.ts'],
           testTimeout: MINUTE_MS,
         },
       },
@@ -59,6 +65,13 @@ export default defineConfig({
           pool: 'forks',
           testTimeout: 5 * MINUTE_MS,
           hookTimeout: 5 * MINUTE_MS,
+        },
+      },
+      {
+        test: {
+          name: 'adversary',
+          include: ['test/adversary/adversary.test.ts'],
+          hookTimeout: 30 * MINUTE_MS,
         },
       },
     ],

@@ -1,0 +1,74 @@
+// Runs a plan on the range: one container without any network, removed behind it, and what its adversary found.
+
+import { spawn, spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import type { Findings } from './findings.ts';
+import type { Plan } from './plan.ts';
+
+const LABEL = 'sotto.adversary';
+/** The only address besides loopback, on the container's own loopback. */
+const RANGE_HOST = 'range:10.99.0.1';
+
+function setting(name: string): string {
+  const found = process.env[name] ?? new RegExp(`^${name}=(.+)$`, 'm').exec(readFileSync('.env', 'utf8'))?.[1];
+  if (found === undefined) throw new Error(`.env does not name ${name}`);
+  return found;
+}
+
+const image = (): string => `sotto-adversary:${setting('SOTTO_VERSION')}`;
+
+/** Out of the images that ship, which have to be there. */
+export function buildRange(): void {
+  const args = ['DEBIAN_IMAGE', 'NODE_IMAGE', 'SOTTO_VERSION'].flatMap((name) => [
+    '--build-arg',
+    `${name}=${setting(name)}`,
+  ]);
+  const files = ['--file', 'test/adversary/image/Dockerfile', 'test/adversary'];
+  docker(['build', '--quiet', ...args, '--tag', image(), ...files]);
+}
+
+/** @param keep a folder for what was captured, with the truth about it. @throws if the range failed */
+export async function observe(plan: Plan, limitMs: number, keep?: string): Promise<Findings> {
+  const name = `sotto-adversary-${randomBytes(4).toString('hex')}`;
+  // Packets of its own namespace are looked at, and its loopback gets addresses.
+  const rights = [
+    '--cap-drop',
+    'ALL',
+    '--cap-add',
+    'NET_RAW',
+    '--cap-add',
+    'NET_ADMIN',
+    '--security-opt',
+    'no-new-privileges',
+  ];
+  const place = ['--network', 'none', '--hostname', 'range', '--add-host', RANGE_HOST, '--tmpfs', '/run:size=512m'];
+  const own = ['--name', name, '--label', LABEL, '-i', '--init', '--log-driver', 'none'];
+  try {
+    const found = await runToEnd(['run', ...own, ...place, ...rights, image()], `${JSON.stringify(plan)}\n`, limitMs);
+    if (keep !== undefined) docker(['cp', `${name}:/data/.`, keep]);
+    return JSON.parse(found) as Findings;
+  } finally {
+    spawnSync('docker', ['rm', '--force', name]);
+  }
+}
+
+function docker(args: readonly string[]): void {
+  const { status, stderr } = spawnSync('docker', args, { encoding: 'utf8' });
+  if (status !== 0) throw new Error(`docker ${args.slice(0, 2).join(' ')}: ${stderr}`);
+}
+
+/** @returns what it printed; what it says meanwhile goes to our standard error. */
+function runToEnd(args: readonly string[], input: string, limitMs: number): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const running = spawn('docker', args, { stdio: ['pipe', 'pipe', 'inherit'], timeout: limitMs });
+    let printed = '';
+    running.stdout.setEncoding('utf8').on('data', (text: string) => (printed += text));
+    running.stdin.on('error', () => undefined); // one that ended early says why
+    running.stdin.end(input);
+    running.on('close', (code) => {
+      if (code === 0) resolve(printed);
+      else reject(new Error(`the range ended with ${String(code)}`));
+    });
+  });
+}

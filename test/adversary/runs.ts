@@ -1,0 +1,28 @@
+// The two runs: one that is short enough for every change, and one whose figures are published.
+
+import type { PlanOptions, RoomKind } from './plan.ts';
+
+/** Rooms of both kinds, in a mode: the observed member alone, and with four others. */
+function kindsOf(mode: RoomKind['mode'], alone: number, five: number): RoomKind[] {
+  const [coverAlone, coverFive] = mode === 'stealth' ? ['stealth-4', 'stealth-8'] : [mode, mode];
+  return [
+    { mode, cover: coverAlone, members: 1, rooms: alone },
+    { mode, cover: coverFive, members: 5, rooms: five },
+  ];
+}
+
+/** Stealth holds back what is said in the first 20 s; commits and receipts of the last join are over by then, too. */
+const SETTLE_MS = 25_000;
+const GAPS = { gapLeastMs: 3_000, gapMostMs: 6_000 } as const;
+
+/** About five minutes on an idle machine. */
+export function shortRun(seed: number): PlanOptions {
+  const kinds = [...kindsOf('off', 4, 2), ...kindsOf('jitter', 4, 2), ...kindsOf('stealth', 4, 2)];
+  return { seed, kinds, windows: 8, windowMs: 20_000, settleMs: SETTLE_MS, ...GAPS, burners: 0 };
+}
+
+/** @param windows of each connection, a multiple of 2. @param burners processes that keep a core busy each, as a machine that is used. */
+export function longRun(seed: number, windows: number, burners: number): PlanOptions {
+  const kinds = [...kindsOf('off', 3, 2), ...kindsOf('jitter', 3, 2), ...kindsOf('stealth', 22, 6)];
+  return { seed, kinds, windows, windowMs: 30_000, settleMs: SETTLE_MS, ...GAPS, burners };
+}
