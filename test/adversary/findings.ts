@@ -61,8 +61,10 @@ export const PRIMARY = { mode: 'stealth', place: 'guard', question: 'talking or 
 /** A coin that fell for each window when it was over: nobody can know it. */
 export const COIN = 'control: a coin';
 
-/** What a detector that works finds where nothing is hidden, and where the seed's scheme hides. */
+/** What a detector that works finds where nothing is hidden. */
 export const DETECTED_AUC = 0.95;
+/** What it has to find through the seed's scheme in the short run, whose few windows scatter by some hundredths about the long run's 0.95 to 0.99. */
+export const JITTER_AUC = 0.85;
 export const CHANCE_AUC = 0.5;
 /** The long run: the primary question's upper bounds, its test windows a class, and the distance of slot times. */
 const HIDDEN_AUC = 0.55;
