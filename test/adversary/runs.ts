@@ -17,7 +17,7 @@ const GAPS = { gapLeastMs: 3_000, gapMostMs: 6_000 } as const;
 
 /** About five minutes on an idle machine. */
 export function shortRun(seed: number): PlanOptions {
-  const kinds = [...kindsOf('off', 4, 2), ...kindsOf('jitter', 4, 2), ...kindsOf('stealth', 4, 2)];
+  const kinds = [...kindsOf('off', 4, 2), ...kindsOf('jitter', 4, 2), ...kindsOf('stealth', 4, 3)];
   return { seed, kinds, windows: 8, windowMs: 20_000, settleMs: SETTLE_MS, ...GAPS, burners: 0 };
 }
 

@@ -65,14 +65,13 @@ def load():
         lines = {}
         for place, records in places.items():
             mine = records[records['line'] == room['index']]
-            if place == 'relay':
-                mine = mine[mine['connection'] == room['connection']]
             lines[place] = mine[np.argsort(mine['t'], kind='stable')]
         for window in room['windows']:
             if window['torn']:
                 torn[window['label']['activity']] += 1
                 continue
             cut = {place: part(line, window) for place, line in lines.items()}
+            cut['relay'] = cut['relay'][cut['relay']['connection'] == window['connection']]
             windows.append({
                 **window['label'], 'mode': room['mode'], 'members': room['members'], 'fold': room['fold'], 'room': room['index'],
                 'coin': bool(coins.integers(2)),

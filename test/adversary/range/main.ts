@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Plan, Room, Window } from '../plan.ts';
 import { Member } from './members.ts';
+import { seatAnew } from './seats.ts';
 import {
   burn,
   onLine,
@@ -44,6 +45,8 @@ interface Happened {
   readonly torn: boolean;
   readonly drained: boolean;
   readonly texts: number;
+  /** The observed member's, by the tap's count; 0 if it cannot be told. */
+  readonly connection: number;
 }
 
 /** A room in which everybody is. */
@@ -51,12 +54,14 @@ interface Gathered {
   readonly room: Room;
   readonly index: number;
   readonly members: readonly Member[];
-  /** The observed member's connection, by the tap's count. */
-  readonly connection: number;
+  /** Each member's connection, by the tap's count; the observed member's is the first. */
+  readonly seats: number[];
 }
 
 const openConnections = new Map<number, Set<number>>();
 let tapsListening = 0;
+
+const openIn = (room: number): ReadonlySet<number> => openConnections.get(room) ?? new Set();
 
 async function build(plan: Plan): Promise<Doors> {
   for (const folder of ['/run/range', '/run/tornet', '/run/nodes', DATA]) mkdirSync(folder, { recursive: true });
@@ -92,15 +97,20 @@ async function gather(room: Room, index: number, others: Doors): Promise<Gathere
     onLine(host, (line) => (invite ??= /\bsotto1[a-z0-9]{112}\b/.exec(line)?.[0]));
     await until(`room ${index}`, () => invite !== undefined, ROOM_LIMIT_MS);
     const members: Member[] = [];
-    let connection = 0;
+    let seats: readonly number[] = [];
     for (let number = 0; number < room.members; number += 1) {
       const member = new Member(`m${index}-${number}`, invite ?? '', number === 0 ? own : others);
       members.push(member);
       await until(`member ${number} of room ${index}`, () => member.isIn, JOIN_LIMIT_MS);
-      // The proof's connection is closed by now: one is left, the observed member's.
-      if (number === 0) connection = Math.max(...(openConnections.get(index) ?? []));
+      // Whoever comes has the one connection that nobody had; the host's proof is over by then, or soon.
+      await until(
+        `the connection of member ${number} of room ${index}`,
+        () => openIn(index).size === number + 1,
+        JOIN_LIMIT_MS,
+      );
+      seats = seatAnew([...seats, 0], openIn(index));
     }
-    return { room, index, members, connection };
+    return { room, index, members, seats: [...seats] };
   } catch (error) {
     tell(`room ${index} (${room.cover}, ${room.members}) is missing: ${String(error)}`);
     return undefined;
@@ -129,11 +139,9 @@ async function live(gathered: Gathered, plan: Plan): Promise<Happened[]> {
   return happened;
 }
 
-async function liveThrough(
-  { members, index, connection }: Gathered,
-  window: Window,
-  windowMs: number,
-): Promise<Happened> {
+async function liveThrough({ members, index, seats }: Gathered, window: Window, windowMs: number): Promise<Happened> {
+  seats.splice(0, seats.length, ...seatAnew(seats, openIn(index)));
+  const [connection = 0] = seats;
   const cuts = (): number => members.reduce((sum, member) => sum + member.cuts, 0);
   const cutsBefore = cuts();
   const startS = Date.now() / 1_000;
@@ -143,10 +151,10 @@ async function liveThrough(
   await delay(windowMs);
   for (const timer of timers) clearTimeout(timer);
   const endS = Date.now() / 1_000;
-  const isWhole = openConnections.get(index)?.has(connection) === true && members.every(({ isIn }) => isIn);
+  const isWhole = openIn(index).has(connection) && members.every(({ isIn }) => isIn);
   const torn = cuts() !== cutsBefore || !isWhole;
   const drained = await drain(members);
-  return { startS, endS, label: window.label, torn, drained, texts: window.says.length };
+  return { startS, endS, label: window.label, torn, drained, texts: window.says.length, connection };
 }
 
 async function drain(members: readonly Member[]): Promise<boolean> {
@@ -175,7 +183,7 @@ async function run(plan: Plan): Promise<void> {
     gathered.map(async (one) => {
       const { mode, cover, members, fold } = one.room;
       const windows = await live(one, plan);
-      return { index: one.index, mode, cover, members, fold, connection: one.connection, windows };
+      return { index: one.index, mode, cover, members, fold, windows };
     }),
   );
   await cool();
