@@ -189,7 +189,7 @@ export async function transcriptHolds({ hash }: CiphersuiteImpl, one: Transcript
   );
 }
 
-/** The vectors of message protection name no tree, only the sender's leaf: any tree with a leaf there does. */
+/** The vectors of message protection name no tree, only the sender's leaf: every tree with a leaf there will do. */
 function someTree(): RatchetTree {
   const bytes = hex(at(casesOf('passive-client-welcome'), 0).ratchet_tree);
   return whole(decodeRatchetTree(bytes, 0), bytes);
