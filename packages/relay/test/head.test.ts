@@ -15,14 +15,11 @@ import {
   HEAD_CHUNK_BYTES,
   STORE_REFRESH_INTERVAL_MS,
 } from '../src/limits.ts';
+import { turns } from './hearing.ts';
 import { openHouse } from './house.ts';
 import type { House } from './house.ts';
 import { fingerprint, makeBody, makeCommit, publishFrame } from './test-member.ts';
 import type { TestHead, TestMember } from './test-member.ts';
-
-async function turns(count: number): Promise<void> {
-  for (let turn = 0; turn < count; turn += 1) await new Promise((resolve) => setImmediate(resolve));
-}
 
 /** Commits a head of this length, which everybody hears of. @returns the head's fingerprint. */
 async function setHead(members: readonly TestMember[], counter: number, headBytes: number): Promise<string> {
