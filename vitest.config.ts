@@ -7,6 +7,8 @@ process.env['TESTCONTAINERS_RYUK_DISABLED'] ??= 'true';
 const reports = process.env['SOTTO_TEST_REPORTS'];
 
 export default defineConfig({
+  // Suites that run beside each other share no file that they write.
+  ...(reports !== undefined && { cacheDir: `${reports}/cache-${process.pid}` }),
   test: {
     ...(reports !== undefined && {
       reporters: ['default', ['json', { outputFile: `${reports}/${process.pid}.json` }]],
