@@ -22,15 +22,15 @@ import { longRun, shortRun } from './runs.ts';
 const USAGE = `Usage: npm run adversary -- [--long] [--windows N] [--burners N] [--seed N] [--keep FOLDER] [--report FILE]
 
 Trains classifiers on what is seen of rooms on a private Tor network and says how well they guess. Without --long: about 5 minutes.
-  --long       28 stealth rooms and 10 others, ${LONG_WINDOWS_LEAST} test windows a class and more; then the same on a busy machine
-  --windows    windows of each connection of a long run, an even number (40: about 30 minutes a run)
+  --long       72 stealth rooms and 10 others, ${LONG_WINDOWS_LEAST} test windows a class and more; then the same on a busy machine
+  --windows    windows of each connection of a long run, an even number (80: about an hour a run)
   --burners    only one long run, with so many processes that keep a core busy each
   --seed       of the plan; a random one is printed
   --keep       a folder for the captures and their labels
   --report     a file for the tables, in Markdown
 Exit code 1 if a long run does not show what it has to.`;
 const RANGE_LIMIT_MS = 4 * 3_600_000;
-const WINDOWS = '40';
+const WINDOWS = '80';
 const BUSY_BURNERS = 2;
 const SEEDS = 1_000_000;
 

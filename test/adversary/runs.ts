@@ -21,8 +21,13 @@ export function shortRun(seed: number): PlanOptions {
   return { seed, kinds, windows: 8, windowMs: 20_000, settleMs: SETTLE_MS, ...GAPS, burners: 0 };
 }
 
-/** @param windows of each connection, a multiple of 2. @param burners processes that keep a core busy each, as a machine that is used. */
+/**
+ * Three classifiers that only guess, each with an error of 0.011 (which is chance's, times 1.4 for folds that learn from each other), stay below 0.55 with
+ * all their upper bounds in 19 of 20 runs: that takes 2,880 windows a class, 40 of them from each of 72 connections.
+ * @param windows of each connection, a multiple of 2.
+ * @param burners processes that keep a core busy each, as a machine that is used.
+ */
 export function longRun(seed: number, windows: number, burners: number): PlanOptions {
-  const kinds = [...kindsOf('off', 3, 2), ...kindsOf('jitter', 3, 2), ...kindsOf('stealth', 22, 6)];
+  const kinds = [...kindsOf('off', 3, 2), ...kindsOf('jitter', 3, 2), ...kindsOf('stealth', 64, 8)];
   return { seed, kinds, windows, windowMs: 30_000, settleMs: SETTLE_MS, ...GAPS, burners };
 }
