@@ -10,11 +10,12 @@ module.exports = {
   forbidden: [
     only('protocol', []),
     only('crypto', ['protocol']),
-    only('tor', []),
-    only('relay', ['protocol']),
+    only('confinement', []),
+    only('tor', ['confinement']),
+    only('relay', ['protocol', 'confinement']),
     only('client', ['crypto', 'protocol']),
-    only('terminal', ['client', 'tor', 'protocol', 'crypto']),
-    only('host', ['client', 'tor', 'protocol', 'crypto']),
+    only('terminal', ['client', 'tor', 'protocol', 'crypto', 'confinement']),
+    only('host', ['client', 'tor', 'protocol', 'crypto', 'confinement']),
     only('doctor', []),
     {
       name: 'doctor-stands-apart',
@@ -31,6 +32,20 @@ module.exports = {
       severity: 'error',
       from: { path: '^packages/(terminal|host)/src' },
       to: { path: '^packages/crypto/', pathNot: '^packages/crypto/src/native-(provider|memory)\\.ts$' },
+    },
+    {
+      name: 'confinement-is-asked-by-programs',
+      comment:
+        'It looks at the process that it runs in, and ends it: nothing that is not a process of its own has a use for that.',
+      severity: 'error',
+      from: { path: '^packages/(?!confinement/)[^/]+/src', pathNot: '/src/((gate-)?main|exit-codes)\\.ts$' },
+      to: { path: '^packages/confinement/' },
+    },
+    {
+      name: 'confinement-only-looks',
+      severity: 'error',
+      from: { path: '^packages/confinement/src' },
+      to: { dependencyTypes: ['core'], pathNot: '^(node:)?(fs|os|process)$' },
     },
     {
       name: 'relay-never-reaches-crypto',

@@ -58,6 +58,13 @@ const environmentPassedThrough: Rule<Service> = {
       .map(([name]) => name),
 };
 
+const protectionWaived: Rule<Service> = {
+  code: 'protection-waived',
+  promise: 'every program looks for all its protections before it begins',
+  next: 'remove SOTTO_UNPROTECTED; whoever needs it sets it in a file of his own (adr/0013)',
+  against: ({ tree }) => Object.keys(treeAt(tree, 'environment')).filter((name) => name === 'SOTTO_UNPROTECTED'),
+};
+
 const SECRET_NAME = /pass(word|phrase|wd)?|secret|token|credential|api_?key|private|cookie|invite/i;
 /** Long hexadecimal (nearly all zeros is none) or base64, a connection string, a key in PEM, a URL with a password. */
 const SECRET_VALUE =
@@ -172,6 +179,7 @@ export const PROGRAM_RULES: readonly Rule<Service>[] = [
   imageForeign,
   profileDiffers,
   environmentPassedThrough,
+  protectionWaived,
   secretInEnvironment,
   healthUnasked,
   healthPrints,

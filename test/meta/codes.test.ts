@@ -3,6 +3,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { CLIENT_CODES, WARNING_CODES } from '../../packages/client/src/errors.ts';
+import { CONFINEMENT_CODES, PROTECTIONS } from '../../packages/confinement/src/errors.ts';
 import { DOCTOR_CODES } from '../../packages/doctor/src/errors.ts';
 import { PROMISE_WORDS } from '../../packages/doctor/src/promises.ts';
 import { GROUP_CODES } from '../../packages/crypto/src/errors.ts';
@@ -35,6 +36,8 @@ const TABLES: readonly (readonly [who: string, codes: Readonly<Record<string, st
   ['host to its own client', MODERATOR_CODES],
   ['relay', RELAY_ERRORS],
   ['tor, gate and dialling', TOR_ERROR_MEANINGS],
+  ['relay, host, gate and the client program, before they begin', CONFINEMENT_CODES],
+  ['the same, of a protection', PROTECTIONS],
   ['the doctor', DOCTOR_CODES],
   ['the doctor, of a promise', PROMISE_WORDS],
 ];

@@ -156,6 +156,7 @@ export const BREAKS: readonly Break[] = [
   ['services relay build', undefined, 'service relay: image-foreign: image: sotto-relay:${SOTTO_VERSION}'],
   ['services client profiles', undefined, 'service client: profile-differs: profiles: none'],
   ['services relay profiles', ['host'], 'service relay: profile-differs: profiles: host'],
+  ['services relay environment SOTTO_UNPROTECTED', 'seccomp', 'service relay: protection-waived: SOTTO_UNPROTECTED'],
   ['services client environment HOME', null, 'service client: environment-passed-through: HOME'],
   [
     'services host environment SOTTO_ROOM_SECRET',

@@ -1,5 +1,6 @@
 // The host's program: one room from `docker compose up` to the signal that ends it.
 
+import { requireProtection } from '@sotto/confinement';
 import { lockSecrets, moveToSecretMemory } from '@sotto/crypto/native-memory';
 import { readHostConfig } from './config.ts';
 import { HOST_CODES, HostError } from './errors.ts';
@@ -14,6 +15,7 @@ const SOCKET_UMASK = 0o007;
 
 const print = (text: string): void => void process.stdout.write(`${text}\n`);
 
+requireProtection({ name: 'host', network: 'inner' });
 try {
   const config = readHostConfig(process.env);
   // Before the first secret, so that all of them lie there.

@@ -1,5 +1,6 @@
 // The relay as a process: reads its environment, listens, and ends orderly on SIGTERM or SIGINT.
 
+import { requireProtection } from '@sotto/confinement';
 import { parseConfig } from './config.ts';
 import { RelayError } from './errors.ts';
 import { stderrLog } from './log.ts';
@@ -7,6 +8,7 @@ import { RedisRoomStore } from './redis-room-store.ts';
 import { startRelay } from './relay.ts';
 
 async function main(): Promise<void> {
+  requireProtection({ name: 'relay', network: 'inner' });
   // The sockets' directories are setgid: the group that tor or the host shares with us may connect, nobody else.
   process.umask(0o007);
   const config = parseConfig(process.env);

@@ -6,6 +6,7 @@ import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { PROTECTIONS } from '@sotto/confinement';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { parseConfig } from '../src/config.ts';
 import { isHealthy } from '../src/health.ts';
@@ -16,6 +17,11 @@ import { fingerprint, makeBody, makeRoom, TestMember } from './test-member.ts';
 import { WatchedStore } from './watched-store.ts';
 
 const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url));
+/** No machine that tests run on is as the compose file says; the process says so first. */
+const [UNPROTECTED, SAID_FIRST] = [
+  Object.keys(PROTECTIONS).join(),
+  `relay: SOTTO_UNPROTECTED: goes on without ${Object.keys(PROTECTIONS).join(', ')}\n`,
+];
 const HEALTH = fileURLToPath(new URL('../src/health.ts', import.meta.url));
 
 async function makeDirectory(): Promise<string> {
@@ -164,7 +170,10 @@ describe('the environment', () => {
 
 describe('the relay’s process', () => {
   function start(environment: Record<string, string>): ChildProcess {
-    const child = spawn(process.execPath, [MAIN], { env: environment, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, [MAIN], {
+      env: { SOTTO_UNPROTECTED: UNPROTECTED, ...environment },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     onTestFinished(() => {
       child.kill('SIGKILL');
     });
@@ -181,12 +190,20 @@ describe('the relay’s process', () => {
     return code;
   }
 
+  test('refuses an unprotected machine with 78 before it reads anything else', async () => {
+    const child = start({ SOTTO_UNPROTECTED: '', SOTTO_RELAY_SOCKET: 'nowhere' });
+    let printed = '';
+    child.stderr?.on('data', (chunk: Buffer) => (printed += chunk.toString()));
+    const [code] = (await once(child, 'close')) as [number];
+    expect([code, printed.split(':')[1]]).toEqual([78, ' unprotected']);
+  });
+
   test('says which variable is wrong and exits 2', async () => {
     const child = start({ SOTTO_RELAY_SOCKET: 'nowhere' });
     let printed = '';
     child.stderr?.on('data', (chunk: Buffer) => (printed += chunk.toString()));
     const [code] = (await once(child, 'close')) as [number];
-    expect([code, printed]).toEqual([2, 'relay: config-refused config-relay-socket\n']);
+    expect([code, printed]).toEqual([2, `${SAID_FIRST}relay: config-refused config-relay-socket\n`]);
   });
 
   test.each(['SIGTERM', 'SIGINT'] as const)(
@@ -226,7 +243,7 @@ describe('the relay’s process', () => {
       child.kill(signal);
       expect(await guest.closing()).toBe('relay-stopping');
       expect(await exit).toEqual([0, null]);
-      expect(printed).toBe('relay: listening\nrelay: stopping\nrelay: stopped\n');
+      expect(printed).toBe(`${SAID_FIRST}relay: listening\nrelay: stopping\nrelay: stopped\n`);
       expect(await runHealth(adminSocket)).toBe(1);
     },
   );

@@ -1,5 +1,7 @@
 // How the program ends, for scripts: a contract, like the JSON lines.
 
+import { EXIT_UNPROTECTED } from '@sotto/confinement';
+
 export const EXIT_CODES = {
   /** Left on request, or the input ended and all of it was acknowledged. */
   left: 0,
@@ -9,6 +11,8 @@ export const EXIT_CODES = {
   usage: 2,
   /** Ended by /panic: all was let go of at once, and nobody was told. */
   panic: 3,
+  /** What the compose file asks of the engine is not in place: nothing was begun. */
+  unprotected: EXIT_UNPROTECTED,
   /** A bug (EX_SOFTWARE of sysexits.h). */
   bug: 70,
 } as const;

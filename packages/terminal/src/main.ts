@@ -3,6 +3,7 @@
 import { randomFillSync } from 'node:crypto';
 import process from 'node:process';
 import type { Clock } from '@sotto/client';
+import { requireProtection } from '@sotto/confinement';
 import { nativeCrypto } from '@sotto/crypto/native';
 import { lockSecrets } from '@sotto/crypto/native-memory';
 import { TERMINAL_CODES } from './errors.ts';
@@ -28,6 +29,8 @@ process.on('exit', () => {
 });
 process.on('uncaughtException', endWithBug);
 process.on('unhandledRejection', endWithBug);
+
+requireProtection({ name: 'sotto', network: 'inner' });
 
 // Before the first secret, so that all of them lie there.
 const memory = await lockSecrets();

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { fileURLToPath } from 'node:url';
+import { PROTECTIONS } from '@sotto/confinement';
 import { describe, expect, test } from 'vitest';
 import { editLines } from '../src/line-editor.ts';
 import { TYPED_LINES_MAX } from '../src/limits.ts';
@@ -27,7 +28,11 @@ describe.runIf(process.platform === 'linux')(
         descriptor: { state: 'received' },
       });
       const socks = await openSocks(() => relay.open());
-      const environment = { SOTTO_SOCKS: `127.0.0.1:${socks.port}`, SOTTO_GATE_SOCKET: gateSocket };
+      const environment = {
+        SOTTO_UNPROTECTED: Object.keys(PROTECTIONS).join(),
+        SOTTO_SOCKS: `127.0.0.1:${socks.port}`,
+        SOTTO_GATE_SOCKET: gateSocket,
+      };
       const shell = `stty cols 80 rows 24; '${process.execPath}' '${MAIN}' --name anna; echo "code $?"`;
       const child = spawn('script', ['--quiet', '--return', '--command', shell, '/dev/null'], {
         env: { PATH: process.env['PATH'], TERM: 'xterm', SHELL: '/bin/sh', ...environment },

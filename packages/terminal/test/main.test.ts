@@ -2,12 +2,16 @@ import { spawn } from 'node:child_process';
 import type { ChildProcessWithoutNullStreams } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
+import { PROTECTIONS } from '@sotto/confinement';
 import { describe, expect, test } from 'vitest';
 import { INVITE } from './program.ts';
 
 const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url));
 /** Nothing listens there: the program stays before the room and tries again. */
 const DOORS = { SOTTO_SOCKS: '127.0.0.1:1', SOTTO_GATE_SOCKET: '/nonexistent/gate.sock' };
+
+/** No machine that tests run on is as the compose file says. */
+const UNPROTECTED = { SOTTO_UNPROTECTED: Object.keys(PROTECTIONS).join() };
 
 interface Ended {
   readonly code: number | null;
@@ -20,7 +24,7 @@ function start(
   args: readonly string[],
   environment: NodeJS.ProcessEnv = DOORS,
 ): ChildProcessWithoutNullStreams {
-  return spawn(command, args, { env: { PATH: process.env['PATH'], TERM: 'xterm', ...environment } });
+  return spawn(command, args, { env: { PATH: process.env['PATH'], TERM: 'xterm', ...UNPROTECTED, ...environment } });
 }
 
 function startMain(...args: string[]): ChildProcessWithoutNullStreams {
@@ -104,6 +108,12 @@ describe('the process', () => {
     });
   });
 
+  test('refuses an unprotected machine with 78 before it reads anything else', async () => {
+    const child = start(process.execPath, [MAIN, '--no-such-option'], { SOTTO_UNPROTECTED: '' });
+    const { code, out, err } = await end(child);
+    expect([code, out, err.split(':')[1]]).toEqual([78, '', ' unprotected']);
+  });
+
   test('ends with 2 when compose did not set its environment', async () => {
     const child = start(process.execPath, [MAIN, INVITE], {});
     const { code, err } = await end(child);
@@ -120,7 +130,7 @@ describe('the process', () => {
     const { code, out, err } = await end(child);
     expect(code).toBe(70);
     expect(err).toMatch(
-      /^sotto: the connection string is now in .*\nsotto: this is a bug in Sotto.*\(internal-error\)\n$/,
+      /^sotto: SOTTO_UNPROTECTED: .*\nsotto: the connection string is now in .*\nsotto: this is a bug in Sotto.*\(internal-error\)\n$/,
     );
     expect(out + err).not.toContain('sotto1');
   });

@@ -1,5 +1,6 @@
 // The gate as a process: environment in, one socket out, nothing printed. Exit 0 after SIGTERM or SIGINT, 78 if it cannot start.
 
+import { requireProtection } from '@sotto/confinement';
 import { TorError } from './errors.ts';
 import { openGate } from './gate.ts';
 import { readGateEnvironment } from './gate-environment.ts';
@@ -8,6 +9,7 @@ const EXIT_CONFIGURATION = 78;
 /** The socket's directory is setgid: its group may connect, nobody else. */
 const SOCKET_UMASK = 0o007;
 
+requireProtection({ name: 'gate', network: 'none' });
 try {
   process.umask(SOCKET_UMASK);
   const gate = await openGate(readGateEnvironment(process.env));

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { stat } from 'node:fs/promises';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { PROTECTIONS } from '@sotto/confinement';
 import { describe, expect, test } from 'vitest';
 import { connectGate } from '../src/gate-client.ts';
 import { OnionKey } from '../src/onion-key.ts';
@@ -11,6 +12,11 @@ import { ScriptedTor } from './scripted-tor.ts';
 
 const SOURCE = new URL('../src/', import.meta.url);
 const POLL_MS = 10;
+/** No machine that tests run on is as the compose file says; the gate says so first, and its health check does not ask. */
+const [UNPROTECTED, SAID_FIRST] = [
+  Object.keys(PROTECTIONS).join(),
+  `gate: SOTTO_UNPROTECTED: goes on without ${Object.keys(PROTECTIONS).join(', ')}\n`,
+];
 const ONION = new OnionKey().address;
 
 type Environment = Readonly<Record<string, string>>;
@@ -25,7 +31,9 @@ class Run implements AsyncDisposable {
   readonly finished: Promise<Finished>;
 
   constructor(file: string, environment: Environment) {
-    this.child = spawn(process.execPath, [fileURLToPath(new URL(file, SOURCE))], { env: environment });
+    this.child = spawn(process.execPath, [fileURLToPath(new URL(file, SOURCE))], {
+      env: { SOTTO_UNPROTECTED: UNPROTECTED, ...environment },
+    });
     let output = '';
     for (const stream of [this.child.stdout, this.child.stderr]) {
       stream?.on('data', (chunk: Buffer) => (output += chunk.toString()));
@@ -71,7 +79,7 @@ describe('the gate as a process', () => {
     const client = await connectGate({ socketPath: tor.path('gate') });
     await client.allow(ONION, new Uint8Array(32));
     gate.child.kill('SIGTERM');
-    expect(await gate.finished).toEqual({ code: 0, output: '' });
+    expect(await gate.finished).toEqual({ code: 0, output: SAID_FIRST });
     expect(tor.commands.at(-1)).toBe(`ONION_CLIENT_AUTH_REMOVE ${ONION}`);
     await expect(stat(tor.path('gate'))).rejects.toThrow('ENOENT');
     client.close();
@@ -105,7 +113,14 @@ describe('the gate as a process', () => {
     await using health = new Run('gate-health.ts', environmentOf(tor));
     expect(await health.finished).toEqual({ code: 0, output: '' });
     gate.child.kill('SIGTERM');
-    expect(await gate.finished).toEqual({ code: 0, output: '' });
+    expect(await gate.finished).toEqual({ code: 0, output: SAID_FIRST });
+  });
+
+  test('refuses an unprotected machine before it reads anything else', async () => {
+    await using gate = new Run('gate-main.ts', { SOTTO_UNPROTECTED: '' });
+    const { code, output } = await gate.finished;
+    expect([code, output.split(':')[1]]).toEqual([78, ' unprotected']);
+    expect(output).not.toContain('gate-environment');
   });
 
   test.each([
@@ -122,6 +137,6 @@ describe('the gate as a process', () => {
     ],
   ])('refuses an environment with %s, with a code and no path', async (_name, environment: Environment) => {
     await using gate = new Run('gate-main.ts', environment);
-    expect(await gate.finished).toEqual({ code: 78, output: 'gate: gate-environment\n' });
+    expect(await gate.finished).toEqual({ code: 78, output: `${SAID_FIRST}gate: gate-environment\n` });
   });
 });

@@ -12,6 +12,8 @@ const LOOK_EVERY_MS = 200;
 const NODE = '/usr/local/bin/node';
 /** As the relay's Dockerfile starts it. */
 const RELAY_FLAGS = ['--disable-sigusr1', '--max-old-space-size=64', '--max-semi-space-size=4'];
+/** Said aloud, as the programs want it: they are root here, among each other, on a loopback, with what the observer needs. */
+const UNPROTECTED = 'user,capabilities,no-new-privileges,seccomp,read-only,network';
 /** Later than a demo's: this machine has much else to start at the same time. */
 const FIRST_CONSENSUS_SECONDS = '15';
 /** The port of the Tor that everybody but the observed members uses; an observed one has this, plus one, plus the number of its room. */
@@ -31,7 +33,13 @@ export function start(
 ): ChildProcess {
   const [file = '', ...args] = command;
   const started = spawn(file, args, {
-    env: { PATH: process.env['PATH'] ?? '', NODE_ENV: 'production', OMP_NUM_THREADS: '2', ...environment },
+    env: {
+      PATH: process.env['PATH'] ?? '',
+      NODE_ENV: 'production',
+      OMP_NUM_THREADS: '2',
+      SOTTO_UNPROTECTED: UNPROTECTED,
+      ...environment,
+    },
     stdio: ['pipe', 'pipe', 'pipe'],
   });
   running.add(started);

@@ -1,0 +1,187 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { PROTECTIONS } from '../src/errors.ts';
+import type { Protection } from '../src/errors.ts';
+import type { Evidence } from '../src/evidence.ts';
+import { judge } from '../src/judge.ts';
+import type { NetworkPromise } from '../src/routes.ts';
+import type { Standing } from '../src/standing.ts';
+import {
+  PROTECTED,
+  ROUTES_HEADER,
+  WITHOUT_NETWORK,
+  withField,
+  withIpv6Route,
+  withoutField,
+  withRoute,
+} from './kernel-texts.ts';
+
+const [ANYWHERE, A_GATEWAY] = ['0'.repeat(32), `fd00${'0'.repeat(27)}1`];
+const ALL_CAPABILITIES = '000001ffffffffff';
+
+/** What is not in place; everything else is. */
+function lacking(evidence: Evidence, network: NetworkPromise = 'inner'): Partial<Record<Protection, Standing>> {
+  return Object.fromEntries(Object.entries(judge(evidence, network)).filter(([, standing]) => standing !== 'in-place'));
+}
+
+test('the stack as it ships lacks nothing, with a network that leads nowhere and with none', () => {
+  expect(lacking(PROTECTED)).toEqual({});
+  expect(lacking(WITHOUT_NETWORK)).toEqual({});
+  expect(lacking(WITHOUT_NETWORK, 'none')).toEqual({});
+});
+
+describe('the user', () => {
+  test.each(['0\t0\t0\t0', '10004\t0\t10004\t10004', '10004\t10004\t0\t10004', '10004\t10004\t10004\t00'])(
+    'may not be root in any of its four kinds: %j',
+    (uids) => expect(lacking(withField('Uid', uids))).toEqual({ user: 'missing' }),
+  );
+
+  test.each(['', '10004', '10004\t10004\t10004', 'relay\trelay\trelay\trelay', '-1\t1\t1\t1'])(
+    'is not guessed at: %j',
+    (uids) => expect(lacking(withField('Uid', uids))).toEqual({ user: 'unseen' }),
+  );
+});
+
+describe('capabilities', () => {
+  test.each(['CapPrm', 'CapEff', 'CapBnd'])('of %s have to be none', (set) => {
+    for (const value of ['0000000000000001', ALL_CAPABILITIES, '0000010000000000', '00000000a80425fb']) {
+      expect(lacking(withField(set, value))).toEqual({ capabilities: 'missing' });
+    }
+    expect(lacking(withoutField(set))).toEqual({ capabilities: 'unseen' });
+    expect(lacking(withField(set, 'none'))).toEqual({ capabilities: 'unseen' });
+  });
+});
+
+describe('the right to gain rights', () => {
+  test('has to be given up', () => {
+    expect(lacking(withField('NoNewPrivs', '0'))).toEqual({ 'no-new-privileges': 'missing' });
+  });
+
+  test('is not there where the kernel does not tell, as gVisor does not', () => {
+    expect(lacking(withoutField('NoNewPrivs'))).toEqual({ 'no-new-privileges': 'unseen' });
+    expect(lacking(withField('NoNewPrivs', 'yes'))).toEqual({ 'no-new-privileges': 'unseen' });
+  });
+});
+
+describe('the filter of system calls', () => {
+  test.each(['0', '1'])('has to be there: mode %s is none', (mode) => {
+    expect(lacking(withField('Seccomp', mode))).toEqual({ seccomp: 'missing' });
+  });
+
+  test("has to be ours: Docker's own lets a netlink socket through", () => {
+    expect(lacking({ ...PROTECTED, netlink: 'open' })).toEqual({ seccomp: 'missing' });
+  });
+
+  test('is not there where the kernel does not tell', () => {
+    expect(lacking(withoutField('Seccomp'))).toEqual({ seccomp: 'unseen' });
+    expect(lacking(withField('Seccomp', ''))).toEqual({ seccomp: 'unseen' });
+    expect(lacking(withField('Seccomp', '22'))).toEqual({ seccomp: 'unseen' });
+  });
+});
+
+describe('the root', () => {
+  const mounted = (mounts: string): Evidence => ({ ...PROTECTED, mounts });
+
+  test.each([
+    'overlay / overlay rw,relatime 0 0\n',
+    'overlay / overlay rw,lowerdir=/ro,ro=1 0 0\n',
+    'overlay / overlay errors=remount-ro 0 0\n',
+    'overlay / overlay ro,relatime 0 0\ntmpfs / tmpfs rw 0 0\n',
+  ])('can be written to: %j', (mounts) => expect(lacking(mounted(mounts))).toEqual({ 'read-only': 'missing' }));
+
+  test('is what lies on top', () => {
+    expect(lacking(mounted('rootfs / rootfs rw 0 0\noverlay / overlay ro 0 0\n'))).toEqual({});
+  });
+
+  test.each(['', '\n', 'overlay /data overlay ro 0 0\n', 'overlay / overlay\n', '\u0000'])(
+    'cannot be seen: %j',
+    (mounts) => expect(lacking(mounted(mounts))).toEqual({ 'read-only': 'unseen' }),
+  );
+});
+
+describe('the network', () => {
+  test.each([
+    ['a default route', { gateway: '010012AC', flags: '0003' }],
+    ['a default route without a gateway', {}],
+    ['a default route with a metric', { gateway: '010012AC', flags: '0003', device: 'eth1' }],
+    ['half of a default route', { mask: '00000080' }],
+    ['the other half', { to: '00000080', mask: '00000080' }],
+    ['a way to one host through a gateway', { to: '07000A0A', gateway: '010012AC', flags: '0007', mask: 'FFFFFFFF' }],
+  ])('leads out by %s', (_what, route) => expect(lacking(withRoute(route))).toEqual({ network: 'missing' }));
+
+  test.each([
+    ['a default route', { to: ANYWHERE, bits: 0, through: A_GATEWAY, flags: 3, device: 'eth0' }],
+    ['a default route on the link', { to: ANYWHERE, bits: 0, flags: 1, device: 'eth0' }],
+    ['a way to one host', { to: `2001${ANYWHERE.slice(4)}`, bits: 128, through: A_GATEWAY, flags: 7, device: 'eth0' }],
+    ['half of all addresses', { to: ANYWHERE, bits: 1, flags: 1, device: 'tun0' }],
+  ])('leads out over IPv6 by %s', (_what, route) =>
+    expect(lacking(withIpv6Route(route))).toEqual({ network: 'missing' }),
+  );
+
+  test('does not lead out by a route that refuses', () => {
+    expect(lacking(withRoute({ flags: '0201', device: '*' }))).toEqual({});
+    expect(lacking(withIpv6Route({ to: ANYWHERE, bits: 0, flags: 0x00200200, device: 'lo' }))).toEqual({});
+  });
+
+  test('where there shall be none, is not even neighbours', () => {
+    expect(lacking(PROTECTED, 'none')).toEqual({ network: 'missing' });
+    expect(lacking({ ...WITHOUT_NETWORK, routes: PROTECTED.routes }, 'none')).toEqual({ network: 'missing' });
+    expect(lacking({ ...WITHOUT_NETWORK, ipv6Routes: PROTECTED.ipv6Routes }, 'none')).toEqual({ network: 'missing' });
+  });
+
+  test('without IPv6 has no table for it', () => {
+    expect(lacking({ ...PROTECTED, ipv6Routes: '' })).toEqual({});
+  });
+
+  test.each([
+    ['no table', ''],
+    ['no header', 'eth0\t000012AC\t00000000\t0001\t0\t0\t0\t0000FFFF\t0\t0\t0\n'],
+    ['a short line', `${ROUTES_HEADER}eth0\t00000000\n`],
+    ['other numbers', `${ROUTES_HEADER}eth0\t0.0.0.0\t0.0.0.0\t1\t0\t0\t0\t0.0.0.0\t0\t0\t0\n`],
+  ])('cannot be seen in %s', (_what, routes) => {
+    expect(lacking({ ...PROTECTED, routes })).toEqual({ network: 'unseen' });
+    expect(lacking({ ...WITHOUT_NETWORK, routes }, 'none')).toEqual({ network: 'unseen' });
+  });
+
+  test('cannot be seen in a table of IPv6 that is none', () => {
+    expect(lacking({ ...PROTECTED, ipv6Routes: 'default via ::1\n' })).toEqual({ network: 'unseen' });
+  });
+
+  test('leads out if one table says so, and the other cannot be seen', () => {
+    const out = withRoute({ gateway: '010012AC', flags: '0003' });
+    expect(lacking({ ...out, ipv6Routes: undefined })).toEqual({ network: 'missing' });
+  });
+});
+
+test('what cannot be read at all counts as missing', () => {
+  const nothing: Evidence = {
+    status: undefined,
+    mounts: undefined,
+    routes: undefined,
+    ipv6Routes: undefined,
+    netlink: 'refused',
+  };
+  expect(Object.keys(lacking(nothing))).toEqual(Object.keys(PROTECTIONS));
+});
+
+test('a field that is there twice is not believed', () => {
+  for (const field of ['Uid:\t1\t1\t1\t1', 'NoNewPrivs:\t1', 'Seccomp:\t2', 'CapEff:\t0000000000000000']) {
+    expect(Object.values(lacking({ ...PROTECTED, status: `${PROTECTED.status ?? ''}${field}\n` }))).toEqual(['unseen']);
+  }
+});
+
+test('no text at all makes it throw, and none but the kernel’s own makes a protection', () => {
+  const text = fc.string({ unit: 'binary', maxLength: 300 });
+  const evidence = fc.record({
+    status: text,
+    mounts: text,
+    routes: text,
+    ipv6Routes: text,
+    netlink: fc.constantFrom('open' as const, 'refused' as const),
+  });
+  fc.assert(
+    fc.property(evidence, (spoilt) => {
+      expect(Object.values(judge(spoilt, 'inner'))).not.toContain('in-place');
+    }),
+  );
+});

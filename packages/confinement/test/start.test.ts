@@ -1,0 +1,106 @@
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from 'vitest';
+import { CONFINEMENT_CODES, PROTECTIONS } from '../src/errors.ts';
+import { readEvidence } from '../src/evidence.ts';
+import { decideStart } from '../src/start.ts';
+import { PROTECTED, withField, withoutField } from './kernel-texts.ts';
+
+const RELAY = { name: 'relay', network: 'inner' } as const;
+const INDEX = fileURLToPath(new URL('../src/index.ts', import.meta.url));
+
+describe('a start', () => {
+  test('behind all walls says nothing', () => {
+    expect(decideStart(RELAY, undefined, () => PROTECTED)).toEqual({ ok: true, said: '' });
+    expect(decideStart(RELAY, '', () => PROTECTED)).toEqual({ ok: true, said: '' });
+  });
+
+  test('is refused with what is missing and what cannot be seen, and with what to do', () => {
+    const spoilt = { ...withField('Seccomp', '0'), routes: undefined };
+    expect(decideStart(RELAY, undefined, () => spoilt)).toEqual({
+      ok: false,
+      code: 'unprotected',
+      said: `relay: unprotected: seccomp is missing, network cannot be seen\nrelay: ${CONFINEMENT_CODES.unprotected}\n`,
+    });
+  });
+
+  test('goes on without what was named, and says so', () => {
+    const gvisor = {
+      ...withField('Seccomp', '0'),
+      status: withoutField('NoNewPrivs').status?.replace('Seccomp:\t2', 'Seccomp:\t0'),
+    };
+    expect(decideStart(RELAY, 'seccomp,no-new-privileges', () => gvisor)).toEqual({
+      ok: true,
+      said: 'relay: SOTTO_UNPROTECTED: goes on without seccomp, no-new-privileges\n',
+    });
+  });
+
+  test('says so also if nothing was missing', () => {
+    const start = decideStart(RELAY, 'user', () => PROTECTED);
+    expect(start).toEqual({ ok: true, said: 'relay: SOTTO_UNPROTECTED: goes on without user\n' });
+  });
+
+  test.each(Object.keys(PROTECTIONS))('that names %s alone is refused for all the others', (word) => {
+    const nothing = {
+      status: undefined,
+      mounts: undefined,
+      routes: undefined,
+      ipv6Routes: undefined,
+      netlink: 'open',
+    } as const;
+    const start = decideStart(RELAY, word, () => nothing);
+    expect(start).toMatchObject({ ok: false, code: 'unprotected' });
+    const named = start.said.split('\n')[0]?.match(/[a-z-]+(?= is missing| cannot be seen)/g);
+    expect(named).toEqual(Object.keys(PROTECTIONS).filter((other) => other !== word));
+  });
+
+  test.each(['1', 'true', 'all', '*', 'seccomp network', 'Seccomp', 'seccomp,all', 'toString', '__proto__'])(
+    'is refused for a word that names no protection, and the word is not repeated: %s',
+    (words) => {
+      const start = decideStart(RELAY, words, () => PROTECTED);
+      expect(start).toEqual({
+        ok: false,
+        code: 'unprotected-word',
+        said: `relay: unprotected-word\nrelay: ${CONFINEMENT_CODES['unprotected-word']}\n`,
+      });
+    },
+  );
+});
+
+describe('a process', () => {
+  /** Under no profile of ours: that much is sure wherever the tests run. */
+  function run(environment: Record<string, string>): { code: number | null; said: string; did: string } {
+    const script = `
+      const { requireProtection } = await import(${JSON.stringify(INDEX)});
+      requireProtection({ name: 'relay', network: 'inner' });
+      process.stdout.write('began');`;
+    const { status, stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
+      encoding: 'utf8',
+      env: environment,
+    });
+    return { code: status, said: stderr, did: stdout };
+  }
+
+  test('that is not protected ends with 78 before it has begun', () => {
+    const { code, said, did } = run({});
+    expect({ code, did }).toEqual({ code: 78, did: '' });
+    expect(said).toMatch(/^relay: unprotected: .*\bseccomp (is missing|cannot be seen)/);
+    expect(said).toContain(CONFINEMENT_CODES.unprotected);
+  });
+
+  test('that may do without begins', () => {
+    const all = Object.keys(PROTECTIONS);
+    const { code, said, did } = run({ SOTTO_UNPROTECTED: all.join() });
+    expect({ code, did }).toEqual({ code: 0, did: 'began' });
+    expect(said).toBe(`relay: SOTTO_UNPROTECTED: goes on without ${all.join(', ')}\n`);
+  });
+});
+
+test.runIf(process.platform === 'linux')('the kernel of this machine is understood', () => {
+  const { status, mounts, routes, ipv6Routes, netlink } = readEvidence();
+  expect(status).toMatch(/^CapBnd:\t[0-9a-f]{16}$/m);
+  expect(mounts).toMatch(/^\S+ \/proc proc /m);
+  expect(routes).toMatch(/^Iface\t/);
+  expect(ipv6Routes).toBeDefined();
+  expect(['open', 'refused']).toContain(netlink);
+});
