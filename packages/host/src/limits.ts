@@ -19,6 +19,8 @@ export const INTRODUCTIONS_PER_SECOND = 20;
 export const INTRODUCTION_BURST = 100;
 /** The invite's own socket answers so many askers at a time. */
 export const INVITE_CONNECTIONS_MAX = 8;
+/** What it answers: a connection string and what JSON puts around it. */
+export const INVITE_ANSWER_CHARACTERS_MAX = 4_096;
 
 /** Lines on the moderator's socket, and how many may be connected to it: the host's own clients. */
 export const MODERATOR_LINE_BYTES_MAX = 4_096;

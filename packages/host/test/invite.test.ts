@@ -1,4 +1,6 @@
 import { mkdtempSync, rmSync } from 'node:fs';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -35,6 +37,24 @@ describe('the socket', () => {
     expect(await askInvite(path)).toBe(INVITE);
     server.close();
     stale.close();
+  });
+
+  test.each([
+    ['nothing', ''],
+    ['no JSON', 'sotto1'],
+    ['half of an answer', '{"invite":"sot'],
+    ['no object', '"sotto1"'],
+    ['null', 'null'],
+    ['an object without an invite', '{}'],
+    ['an invite that is no text', '{"invite":7}'],
+    ['two answers', '{"invite":null}\n{"invite":null}\n'],
+    ['more than an answer is long', JSON.stringify({ invite: 'q'.repeat(5_000) })],
+  ])('that answers %s is an error with a code', async (_what, answer) => {
+    const path = join(folder, 'other.sock');
+    const server = createServer((socket) => void socket.end(answer)).listen(path);
+    await once(server, 'listening');
+    await expect(askInvite(path)).rejects.toMatchObject({ code: 'host-environment' });
+    server.close();
   });
 
   test('that nobody serves is an error with a code', async () => {
