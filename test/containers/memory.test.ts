@@ -28,6 +28,7 @@ const docker = new Docker();
 const stack = new Stack(inject('project'));
 
 interface Conversation {
+  readonly invite: string;
   readonly alice: RoomClient;
   readonly bob: RoomClient;
   /** What only the clients may hold. */
@@ -51,7 +52,7 @@ beforeAll(async () => {
   const invite = decodeInvite(string);
   if (!invite.ok) throw new Error(invite.code);
   const { onionKey, roomSecret } = invite.value;
-  conversation = { ...(await converse(string)), roomSecret: halves('room secret', roomSecret) };
+  conversation = { ...(await converse(string)), invite: string, roomSecret: halves('room secret', roomSecret) };
   roomId = toHex(registrationOf(invite.value).roomId);
   everything = [
     ...conversation.said,
@@ -65,7 +66,7 @@ afterAll(async () => {
   await stack.dismiss();
 });
 
-async function converse(invite: string): Promise<Omit<Conversation, 'roomSecret'>> {
+async function converse(invite: string): Promise<Omit<Conversation, 'invite' | 'roomSecret'>> {
   const [fromAlice, fromBob] = [randomText(), randomText()];
   const [alice, bob] = await Promise.all([stack.join(randomText(), invite), stack.join(randomText(), invite)]);
   for (let index = 0; index < TEXTS_EACH; index += 1) {
@@ -209,19 +210,11 @@ describe('what was said, by whom, and the secret of the room', () => {
   });
 
   test('are in no log of Docker: there is none', async () => {
-    for (const container of await everyContainer()) {
-      await expect(container.logs({ stdout: true, stderr: true })).rejects.toThrow('does not support reading');
-    }
+    for (const container of await everyContainer(2)) await expectNoLog(container);
   });
 
   test('are in no layer of a container: nothing was written there but the places of mounts', async () => {
-    for (const container of await everyContainer()) {
-      const { Mounts, HostConfig } = await container.inspect();
-      const mounts = [...Mounts.map(({ Destination }) => Destination), ...Object.keys(HostConfig.Tmpfs ?? {})];
-      const changed = (await container.changes()) as readonly { readonly Path: string }[] | null;
-      const written = (changed ?? []).map(({ Path }) => Path).filter((path) => !isMountPlace(path, mounts));
-      expect(written).toEqual([]);
-    }
+    for (const container of await everyContainer(2)) expect(await writtenIn(container)).toEqual([]);
   });
 
   test('are in no file of a volume', async () => {
@@ -262,20 +255,52 @@ describe('after a panic', () => {
     expect(Object.keys(left.found)).toEqual(["Alice's name"]);
   });
 
-  test('nothing of it is with relay, Redis or the gate, nor in a file of a volume', async () => {
-    const secret = [...conversation.said, ...conversation.roomSecret];
+  test('nothing of it is with a service but the secret of the room with the host, nor in a volume, a log or a layer', async () => {
+    const { said, roomSecret } = conversation;
+    const secret = [...said, ...roomSecret];
     expect(await leftIn('relay', secret)).toEqual([]);
     expect(await leftIn('redis', secret)).toEqual([]);
-    const gate = await examineStill(stack.container('gate'), 'gate');
-    expect(foundOf(secret, gate)).toEqual([]);
-    expect(Object.keys(gate.found)).toContain(ONION_KEY);
+    for (const service of ['gate', 'tor', 'tor-client'] as const) {
+      const findings = await examineStill(stack.container(service), service);
+      expect(foundOf(secret, findings)).toEqual([]);
+      expect(Object.keys(findings.found)).toContain(ONION_KEY);
+    }
+    const host = await examineStill(stack.container('host'), 'host');
+    expect(foundOf(secret, host)).toEqual(namesOf(roomSecret));
     expect(Object.keys(examineVolumes(await volumes(), [...everything, AUTHORITY]).found)).toEqual([AUTHORITY.name]);
+    for (const container of await everyContainer(1)) {
+      await expectNoLog(container);
+      expect(await writtenIn(container)).toEqual([]);
+    }
   });
 
   test('the others see no goodbye, only that somebody has fallen silent', () => {
     const { alice, bob } = conversation;
     const gone = alice.lines.filter((line) => line.type === 'member' && line['change'] !== 'arrived');
     expect(gone.map((line) => (line['member'] as { name: string }).name)).not.toContain(bob.name);
+  });
+
+  test('that came as SIGQUIT, nothing is left of the client and of what it said either', async () => {
+    const { alice, invite } = conversation;
+    const carol = await stack.join(randomText(), invite);
+    const text = randomText();
+    carol.send(text, '0');
+    await alice.until((line) => line['text'] === text, MESSAGE_LIMIT_MS);
+    const name = textCanary("Carol's name", carol.name);
+    const fingerprint = { name: "Carol's fingerprint", hex: fingerprintIn(alice, carol) };
+    const said = [name, fingerprint, textCanary("Carol's text", text)];
+    const container = await stack.clientContainer(carol.name);
+    // The control: of the client that runs, all of it is found.
+    expect(foundOf(said, await examineStill(container, 'a client', said))).toEqual(namesOf(said));
+    expect(Object.keys((await examineEngine(said)).found)).toEqual([name.name]);
+    await container.kill({ signal: 'SIGQUIT' });
+    expect(await carol.ended).toBe(3);
+    expect(carol.lines.at(-1)).not.toMatchObject({ type: 'state', state: 'closed' });
+    await expect(container.inspect()).rejects.toMatchObject({ statusCode: 404 });
+    expect(Object.keys((await examineEngine(said)).found)).toEqual([]);
+    expect(await leftIn('relay', said)).toEqual([]);
+    expect(await leftIn('redis', said)).toEqual([]);
+    expect(Object.keys(examineVolumes(await volumes(), [...said, AUTHORITY]).found)).toEqual([AUTHORITY.name]);
   });
 });
 
@@ -316,10 +341,22 @@ describe('after the end of the room', () => {
   });
 });
 
-async function everyContainer(): Promise<Docker.Container[]> {
+async function everyContainer(clientCount: number): Promise<Docker.Container[]> {
   const clients = await stack.clientContainers();
-  expect(clients).toHaveLength(2);
+  expect(clients).toHaveLength(clientCount);
   return [...SERVICES.map((service) => stack.container(service)), ...clients];
+}
+
+async function expectNoLog(container: Docker.Container): Promise<void> {
+  await expect(container.logs({ stdout: true, stderr: true })).rejects.toThrow('does not support reading');
+}
+
+/** Paths of what was written into a container's layer. */
+async function writtenIn(container: Docker.Container): Promise<string[]> {
+  const { Mounts, HostConfig } = await container.inspect();
+  const mounts = [...Mounts.map(({ Destination }) => Destination), ...Object.keys(HostConfig.Tmpfs ?? {})];
+  const changed = (await container.changes()) as readonly { readonly Path: string }[] | null;
+  return (changed ?? []).map(({ Path }) => Path).filter((path) => !isMountPlace(path, mounts));
 }
 
 /** Looks in what the engine itself keeps of containers: their settings, and logs if there were any. */
