@@ -61,7 +61,7 @@ const environmentPassedThrough: Rule<Service> = {
 const protectionWaived: Rule<Service> = {
   code: 'protection-waived',
   promise: 'every program looks for all its protections before it begins',
-  next: 'remove SOTTO_UNPROTECTED; whoever needs it sets it in a file of his own (adr/0013)',
+  next: 'remove SOTTO_UNPROTECTED; whoever needs it sets it in a file of his own (adr/0014)',
   against: ({ tree }) => Object.keys(treeAt(tree, 'environment')).filter((name) => name === 'SOTTO_UNPROTECTED'),
 };
 
