@@ -1,0 +1,149 @@
+// The shipped programs, each time without one of the walls that docker-compose.yml builds: they say which one, and have not begun.
+
+import { spawnSync } from 'node:child_process';
+import { CONFINEMENT_CODES, EXIT_UNPROTECTED, PROTECTIONS } from '@sotto/confinement';
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { buildLabImage } from '../leaks/lab.ts';
+import { LAB_IMAGE } from '../leaks/side.ts';
+import { VERSION } from './side-container.ts';
+
+type Protection = keyof typeof PROTECTIONS;
+type Walls = Readonly<Record<Protection, readonly string[]>>;
+
+const PROFILE = 'seccomp=seccomp/sotto.json';
+/** As in docker-compose.yml, by hand, but for the network: without one there is nowhere to go whatever a test breaks. The user is the image's. */
+const WALLS: Walls = {
+  user: [],
+  capabilities: ['--cap-drop', 'ALL'],
+  'no-new-privileges': ['--security-opt', 'no-new-privileges:true'],
+  seccomp: ['--security-opt', PROFILE],
+  'read-only': ['--read-only'],
+  network: ['--network', 'none'],
+};
+/** Each program, and how it is known that it has begun: it reads its command line, or misses its environment. */
+const PROGRAMS = {
+  relay: { name: 'relay', args: [], begun: { code: 2, said: 'relay: config-refused config-relay-socket\n' } },
+  host: { name: 'host', args: [], begun: { code: 1, said: expect.stringMatching(/^host-environment: /) as string } },
+  gate: { name: 'gate', args: [], begun: { code: 78, said: 'gate: gate-environment\n' } },
+  client: { name: 'sotto', args: ['--version'], begun: { code: 0, said: '' } },
+} as const;
+type Program = keyof typeof PROGRAMS;
+
+/** Networks without a wire to anywhere, whatever their tables of routes say. */
+const ROUTES = {
+  'a default route': ['ip route add default via 198.51.100.2'],
+  'a default route of IPv6': [
+    'ip -6 address add 2001:db8::1/64 dev near nodad',
+    'ip -6 route add default via 2001:db8::2',
+  ],
+  neighbours: [],
+} as const;
+type Network = keyof typeof ROUTES;
+
+const project = inject('project');
+
+function holderOf(network: Network): string {
+  return `${project}-${network.replaceAll(' ', '-')}`.toLowerCase();
+}
+
+/** A pair of ends of one wire, both in a namespace of their own. */
+function makeNetwork(network: Network): void {
+  const script = [
+    'ip link add near type veth peer name far',
+    'ip address add 198.51.100.1/24 dev near',
+    'ip link set near up',
+    'ip link set far up',
+    ...ROUTES[network],
+    'exec sleep 600',
+  ].join(' && ');
+  const rights = ['--cap-drop', 'ALL', '--cap-add', 'NET_ADMIN', '--sysctl', 'net.ipv6.conf.default.disable_ipv6=0'];
+  const own = ['--detach', '--rm', '--init', '--log-driver', 'none', '--name', holderOf(network), '--network', 'none'];
+  expect(docker(['run', ...own, ...rights, '--entrypoint', 'sh', LAB_IMAGE, '-c', script])).toMatchObject({ code: 0 });
+  const up = docker([
+    'exec',
+    holderOf(network),
+    'sh',
+    '-c',
+    'until ip address show dev near | grep -q 198; do :; done',
+  ]);
+  expect(up).toMatchObject({ code: 0 });
+}
+
+function docker(args: readonly string[]): { readonly code: number | null; readonly said: string } {
+  const { status, stderr } = spawnSync('docker', args, { encoding: 'utf8' });
+  return { code: status, said: stderr };
+}
+
+function start(
+  program: Program,
+  walls: Partial<Walls> = {},
+  options: readonly string[] = [],
+): ReturnType<typeof docker> {
+  const built = Object.values({ ...WALLS, ...walls }).flat();
+  const { args } = PROGRAMS[program];
+  return docker(['run', '--rm', '--log-driver', 'none', ...built, ...options, `sotto-${program}:${VERSION}`, ...args]);
+}
+
+function refused(program: Program, ...missing: Protection[]): ReturnType<typeof docker> {
+  const { name } = PROGRAMS[program];
+  const what = missing.map((word) => `${word} is missing`).join(', ');
+  return { code: EXIT_UNPROTECTED, said: `${name}: unprotected: ${what}\n${name}: ${CONFINEMENT_CODES.unprotected}\n` };
+}
+
+describe.each(['relay', 'client'] as const)('the %s', (program) => {
+  test.each<[Protection, string, readonly string[]]>([
+    ['user', 'as root', ['--user', '0']],
+    ['capabilities', 'with the capabilities that Docker gives', []],
+    ['no-new-privileges', 'where programs may gain rights', []],
+    ['seccomp', 'with no filter of system calls', ['--security-opt', 'seccomp=unconfined']],
+    ['seccomp', "with Docker's own filter", []],
+    ['read-only', 'on a root that can be written to', []],
+  ])('refuses for want of %s: %s', (protection, _how, instead) => {
+    expect(start(program, { [protection]: instead })).toEqual(refused(program, protection));
+  });
+});
+
+describe('on a network', () => {
+  beforeAll(() => {
+    buildLabImage();
+    for (const network of Object.keys(ROUTES) as Network[]) makeNetwork(network);
+  });
+  afterAll(() => void docker(['rm', '--force', ...(Object.keys(ROUTES) as Network[]).map(holderOf)]));
+
+  const onto = (network: Network): Partial<Walls> => ({ network: ['--network', `container:${holderOf(network)}`] });
+
+  test.each<[Program, Network]>([
+    ['relay', 'a default route'],
+    ['relay', 'a default route of IPv6'],
+    ['host', 'a default route'],
+    ['client', 'a default route'],
+    ['client', 'a default route of IPv6'],
+    ['gate', 'a default route'],
+    ['gate', 'neighbours'],
+  ])('the %s refuses %s', (program, network) => {
+    expect(start(program, onto(network))).toEqual(refused(program, 'network'));
+  });
+
+  test.each<Program>(['relay', 'host', 'client'])('the %s begins among neighbours', (program) => {
+    expect(start(program, onto('neighbours'))).toEqual(PROGRAMS[program].begun);
+  });
+});
+
+describe.each(Object.keys(PROGRAMS) as Program[])('the %s', (program) => {
+  test('begins with all of them', () => {
+    expect(start(program)).toEqual(PROGRAMS[program].begun);
+  });
+
+  test('refuses as `docker run` would start it, and says everything at once', () => {
+    const nothing = Object.fromEntries(Object.keys(WALLS).map((wall) => [wall, []]));
+    const missing = ['capabilities', 'no-new-privileges', 'seccomp', 'read-only'] as const;
+    expect(start(program, { ...nothing, network: WALLS.network })).toEqual(refused(program, ...missing));
+  });
+});
+
+test('what is named aloud may be missing, and nothing else', () => {
+  const aloud = ['--env', 'SOTTO_UNPROTECTED=read-only'];
+  const said = `relay: SOTTO_UNPROTECTED: goes on without read-only\n${PROGRAMS.relay.begun.said}`;
+  expect(start('relay', { 'read-only': [] }, aloud)).toEqual({ ...PROGRAMS.relay.begun, said });
+  expect(start('relay', { capabilities: [] }, aloud)).toEqual(refused('relay', 'capabilities'));
+});
