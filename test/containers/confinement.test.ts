@@ -20,6 +20,8 @@ const WALLS: Walls = {
   'read-only': ['--read-only'],
   network: ['--network', 'none'],
 };
+/** What `docker run` ends with if it is the engine that fails. */
+const ENGINE_FAILED = 125;
 /** Each program, and how it is known that it has begun: it reads its command line, or misses its environment. */
 const PROGRAMS = {
   relay: { name: 'relay', args: [], begun: { code: 2, said: 'relay: config-refused config-relay-socket\n' } },
@@ -29,44 +31,50 @@ const PROGRAMS = {
 } as const;
 type Program = keyof typeof PROGRAMS;
 
-/** Networks without a wire to anywhere, whatever their tables of routes say. */
-const ROUTES = {
-  'a default route': ['ip route add default via 198.51.100.2'],
-  'a default route of IPv6': [
-    'ip -6 address add 2001:db8::1/64 dev near nodad',
-    'ip -6 route add default via 2001:db8::2',
-  ],
-  neighbours: [],
+/** No packet leaves the machine by any of them: two are made of a wire with both ends in one place, and the others are internal. */
+const NETWORKS = {
+  neighbours: () => makeWire('neighbours', []),
+  'a default route of IPv6': () =>
+    makeWire('a default route of IPv6', [
+      'ip -6 address add 2001:db8::1/64 dev near nodad',
+      'ip -6 route add default via 2001:db8::2',
+    ]),
+  'a gateway that answers': () => makeBridge('a gateway that answers', []),
+  'a gateway that is not there': () =>
+    makeBridge('a gateway that is not there', ['--opt', 'com.docker.network.bridge.inhibit_ipv4=true']),
 } as const;
-type Network = keyof typeof ROUTES;
+type Network = keyof typeof NETWORKS;
 
 const project = inject('project');
 
-function holderOf(network: Network): string {
+function nameOf(network: Network): string {
   return `${project}-${network.replaceAll(' ', '-')}`.toLowerCase();
 }
 
-/** A pair of ends of one wire, both in a namespace of their own. */
-function makeNetwork(network: Network): void {
+function placeOf(network: Network): string {
+  return network.includes('gateway') ? nameOf(network) : `container:${nameOf(network)}`;
+}
+
+/** An internal bridge as the engine makes it; with its gateway, which is this machine, or without. */
+function makeBridge(network: Network, options: readonly string[]): void {
+  expect(docker(['network', 'create', '--internal', ...options, nameOf(network)])).toMatchObject({ code: 0 });
+}
+
+function makeWire(network: Network, commands: readonly string[]): void {
   const script = [
     'ip link add near type veth peer name far',
     'ip address add 198.51.100.1/24 dev near',
     'ip link set near up',
     'ip link set far up',
-    ...ROUTES[network],
+    ...commands,
+    'touch /tmp/made',
     'exec sleep 600',
   ].join(' && ');
   const rights = ['--cap-drop', 'ALL', '--cap-add', 'NET_ADMIN', '--sysctl', 'net.ipv6.conf.default.disable_ipv6=0'];
-  const own = ['--detach', '--rm', '--init', '--log-driver', 'none', '--name', holderOf(network), '--network', 'none'];
+  const own = ['--detach', '--rm', '--init', '--log-driver', 'none', '--name', nameOf(network), '--network', 'none'];
   expect(docker(['run', ...own, ...rights, '--entrypoint', 'sh', LAB_IMAGE, '-c', script])).toMatchObject({ code: 0 });
-  const up = docker([
-    'exec',
-    holderOf(network),
-    'sh',
-    '-c',
-    'until ip address show dev near | grep -q 198; do :; done',
-  ]);
-  expect(up).toMatchObject({ code: 0 });
+  const made = docker(['exec', nameOf(network), 'sh', '-c', 'until test -e /tmp/made; do sleep 0.1; done']);
+  expect(made).toMatchObject({ code: 0 });
 }
 
 function docker(args: readonly string[]): { readonly code: number | null; readonly said: string } {
@@ -94,38 +102,53 @@ describe.each(['relay', 'client'] as const)('the %s', (program) => {
   test.each<[Protection, string, readonly string[]]>([
     ['user', 'as root', ['--user', '0']],
     ['capabilities', 'with the capabilities that Docker gives', []],
-    ['no-new-privileges', 'where programs may gain rights', []],
     ['seccomp', 'with no filter of system calls', ['--security-opt', 'seccomp=unconfined']],
     ['seccomp', "with Docker's own filter", []],
     ['read-only', 'on a root that can be written to', []],
   ])('refuses for want of %s: %s', (protection, _how, instead) => {
     expect(start(program, { [protection]: instead })).toEqual(refused(program, protection));
   });
+
+  test('refuses for want of no-new-privileges, which our filter of system calls cannot do without either', () => {
+    const gaining = { 'no-new-privileges': [] };
+    // The engine installs the filter before it becomes the user, which the filter refuses.
+    expect(start(program, gaining)).toMatchObject({ code: ENGINE_FAILED });
+    expect(start(program, { ...gaining, seccomp: [] })).toEqual(refused(program, 'no-new-privileges', 'seccomp'));
+  });
 });
 
 describe('on a network', () => {
   beforeAll(() => {
     buildLabImage();
-    for (const network of Object.keys(ROUTES) as Network[]) makeNetwork(network);
+    for (const make of Object.values(NETWORKS)) make();
   });
-  afterAll(() => void docker(['rm', '--force', ...(Object.keys(ROUTES) as Network[]).map(holderOf)]));
+  afterAll(() => {
+    const names = (Object.keys(NETWORKS) as Network[]).map(nameOf);
+    docker(['rm', '--force', ...names]);
+    docker(['network', 'rm', ...names]);
+  });
 
-  const onto = (network: Network): Partial<Walls> => ({ network: ['--network', `container:${holderOf(network)}`] });
+  const onto = (network: Network): Partial<Walls> => ({ network: ['--network', placeOf(network)] });
 
   test.each<[Program, Network]>([
-    ['relay', 'a default route'],
+    ['relay', 'a gateway that answers'],
     ['relay', 'a default route of IPv6'],
-    ['host', 'a default route'],
-    ['client', 'a default route'],
+    ['host', 'a gateway that answers'],
+    ['client', 'a gateway that answers'],
     ['client', 'a default route of IPv6'],
-    ['gate', 'a default route'],
+    ['gate', 'a gateway that is not there'],
     ['gate', 'neighbours'],
   ])('the %s refuses %s', (program, network) => {
     expect(start(program, onto(network))).toEqual(refused(program, 'network'));
   });
 
-  test.each<Program>(['relay', 'host', 'client'])('the %s begins among neighbours', (program) => {
-    expect(start(program, onto('neighbours'))).toEqual(PROGRAMS[program].begun);
+  test.each<[Program, Network]>([
+    ['relay', 'a gateway that is not there'],
+    ['host', 'neighbours'],
+    ['client', 'a gateway that is not there'],
+    ['client', 'neighbours'],
+  ])('the %s begins on one with %s', (program, network) => {
+    expect(start(program, onto(network))).toEqual(PROGRAMS[program].begun);
   });
 });
 

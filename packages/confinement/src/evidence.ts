@@ -1,7 +1,14 @@
-// Asks the kernel what it knows of this process. Nothing is sent: the one socket that is tried never gets an address.
+// Asks the kernel what it knows of this process, and whether the gateways that it names are there. Nothing is said to anybody else.
 
+import { createSocket } from 'node:dgram';
 import { readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
+import { setTimeout as delay } from 'node:timers/promises';
+import { GATEWAY_ANSWER_MS, GATEWAYS_ASKED_MAX } from './limits.ts';
+import { gatewaysOf } from './routes.ts';
+
+/** RFC 863 */
+const DISCARD_PORT = 9;
 
 /** Texts as the kernel writes them (proc(5)); undefined where they cannot be read. */
 export interface Evidence {
@@ -13,18 +20,37 @@ export interface Evidence {
   readonly routes: string | undefined;
   /** /proc/self/net/ipv6_route; empty where the kernel has no IPv6. */
   readonly ipv6Routes: string | undefined;
+  /** /proc/self/net/arp */
+  readonly neighbours: string | undefined;
+  /** Whether the kernel has been made to look for the gateways of `routes`. */
+  readonly gateways: 'unasked' | 'asked';
   /** Whether a netlink socket can be had: Docker's own profile of system calls allows it, ours does not. */
   readonly netlink: 'open' | 'refused';
 }
 
+/** Sends nothing. */
 export function readEvidence(): Evidence {
   return {
     status: readOrUndefined('/proc/self/status'),
     mounts: readOrUndefined('/proc/self/mounts'),
     routes: readOrUndefined('/proc/self/net/route'),
     ipv6Routes: readOrUndefined('/proc/self/net/ipv6_route', ''),
+    neighbours: readOrUndefined('/proc/self/net/arp'),
+    gateways: 'unasked',
     netlink: tryNetlink(),
   };
+}
+
+/** An empty datagram to the port that discards everything makes the kernel look for the neighbour; where nobody answers, it is never sent. */
+export async function askGateways(evidence: Evidence): Promise<Evidence> {
+  const socket = createSocket('udp4');
+  // Whoever could not be asked for is not among the neighbours, and counts as unseen.
+  socket.on('error', () => undefined);
+  for (const address of gatewaysOf(evidence.routes).slice(0, GATEWAYS_ASKED_MAX))
+    socket.send('', DISCARD_PORT, address, () => undefined);
+  await delay(GATEWAY_ANSWER_MS);
+  socket.close();
+  return { ...evidence, neighbours: readOrUndefined('/proc/self/net/arp'), gateways: 'asked' };
 }
 
 function readOrUndefined(path: string, ifAbsent?: string): string | undefined {

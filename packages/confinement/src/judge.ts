@@ -2,7 +2,7 @@
 
 import type { Protection } from './errors.ts';
 import type { Evidence } from './evidence.ts';
-import { judgeRoutes } from './routes.ts';
+import { judgeNetwork } from './routes.ts';
 import type { NetworkPromise } from './routes.ts';
 import type { Standing } from './standing.ts';
 
@@ -11,14 +11,14 @@ export type Standings = Readonly<Record<Protection, Standing>>;
 const SECCOMP_FILTER = '2';
 
 export function judge(evidence: Evidence, network: NetworkPromise): Standings {
-  const { status, mounts, routes, ipv6Routes, netlink } = evidence;
+  const { status, mounts, netlink } = evidence;
   return {
     user: judgeUser(fieldOf(status, 'Uid')),
     capabilities: judgeCapabilities(['CapPrm', 'CapEff', 'CapBnd'].map((name) => fieldOf(status, name))),
     'no-new-privileges': judgeNewPrivileges(fieldOf(status, 'NoNewPrivs')),
     seccomp: judgeSeccomp(fieldOf(status, 'Seccomp'), netlink),
     'read-only': judgeRoot(mounts),
-    network: judgeRoutes(routes, ipv6Routes, network),
+    network: judgeNetwork(evidence, network),
   };
 }
 

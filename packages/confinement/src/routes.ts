@@ -1,19 +1,31 @@
-// Reads the kernel's routing tables: whether any of them leads to more than the neighbours on a network of the container's own.
+// Reads the kernel's tables of routes and neighbours: whether any way leads to more than those on a network of the container's own.
 
 import type { Standing } from './standing.ts';
 
 /** What the compose file promises: networks that lead nowhere, or none at all. */
 export type NetworkPromise = 'inner' | 'none';
 
+/** /proc/net/route, /proc/net/ipv6_route, and /proc/net/arp, which says something of gateways once they were asked for. */
+export interface NetworkTables {
+  readonly routes: string | undefined;
+  readonly ipv6Routes: string | undefined;
+  readonly neighbours: string | undefined;
+  readonly gateways: 'unasked' | 'asked';
+}
+
 interface Route {
   readonly device: string;
   readonly flags: number;
   /** How much of an address has to fit. */
   readonly prefixBits: number;
+  /** IPv4 only, dotted. */
+  readonly gateway: string;
 }
 
 /** include/uapi/linux/route.h */
 const [RTF_GATEWAY, RTF_REJECT] = [0x0002, 0x0200];
+/** include/uapi/linux/if_arp.h: the neighbour has told its hardware address. */
+const ATF_COM = 0x02;
 /** No network of Docker's is wider; two halves of all addresses (0.0.0.0/1 and 128.0.0.0/1) are a default route under another name. IPv6 has ff00::/8 on every link. */
 const PREFIX_BITS_MIN = 8;
 const LOOPBACK = 'lo';
@@ -21,33 +33,59 @@ const LOOPBACK = 'lo';
 const IPV4_HEADER = /^Iface\s/;
 /** Iface, Destination, Gateway, Flags, RefCnt, Use, Metric, Mask, MTU, Window, IRTT. */
 const IPV4_LINE =
-  /^(\S+)\s+[0-9A-F]{8}\s+[0-9A-F]{8}\s+([0-9A-F]{4,8})(?:\s+-?\d+){3}\s+([0-9A-F]{8})(?:\s+\d+){3}\s*$/;
+  /^(\S+)\s+[0-9A-F]{8}\s+([0-9A-F]{8})\s+([0-9A-F]{4,8})(?:\s+-?\d+){3}\s+([0-9A-F]{8})(?:\s+\d+){3}\s*$/;
 /** Destination, its prefix, source, its prefix, next hop, metric, references, use, flags, device. */
 const IPV6_LINE =
   /^[0-9a-f]{32} ([0-9a-f]{2}) [0-9a-f]{32} [0-9a-f]{2} [0-9a-f]{32} [0-9a-f]{8} [0-9a-f]{8} [0-9a-f]{8} ([0-9a-f]{8})\s+(\S+)\s*$/;
+/** IP address, HW type, Flags, HW address, Mask, Device. */
+const NEIGHBOUR_LINE = /^([\d.]+)\s+0x[0-9a-f]+\s+0x([0-9a-f]+)\s+[0-9a-f:]+\s+\S+\s+\S+\s*$/;
 
-/** @param ipv4 /proc/net/route @param ipv6 /proc/net/ipv6_route */
-export function judgeRoutes(ipv4: string | undefined, ipv6: string | undefined, promise: NetworkPromise): Standing {
-  const tables = [readIpv4(ipv4), readIpv6(ipv6)];
-  const isBroken = promise === 'none' ? isNetwork : isWayOut;
-  if (tables.some((routes) => routes?.some(isBroken) === true)) return 'missing';
-  return tables.includes(undefined) ? 'unseen' : 'in-place';
+export function judgeNetwork(tables: NetworkTables, promise: NetworkPromise): Standing {
+  const [ipv4, ipv6] = [readIpv4(tables.routes), readIpv6(tables.ipv6Routes)];
+  const standings = [
+    ...(ipv4?.map((route) => judgeIpv4(route, tables, promise)) ?? ['unseen' as const]),
+    ...(ipv6?.map((route) => judgeIpv6(route, promise)) ?? ['unseen' as const]),
+  ];
+  if (standings.includes('missing')) return 'missing';
+  if (standings.includes('unseen')) return 'unseen';
+  return standings.includes('unasked') ? 'unasked' : 'in-place';
 }
 
-function isWayOut({ flags, prefixBits }: Route): boolean {
-  return !isRejecting(flags) && (hasFlag(flags, RTF_GATEWAY) || prefixBits < PREFIX_BITS_MIN);
+/** @returns each once; none for what is not a table of routes. @param routes /proc/net/route */
+export function gatewaysOf(routes: string | undefined): string[] {
+  const through = (readIpv4(routes) ?? []).filter(leadsThroughGateway);
+  return [...new Set(through.map(({ gateway }) => gateway))];
 }
 
-function isNetwork({ flags, device }: Route): boolean {
-  return !isRejecting(flags) && device !== LOOPBACK;
+/** Docker gives a container a default route on internal networks as well, through an address that `inhibit_ipv4` keeps the machine from having. */
+function judgeIpv4(route: Route, tables: NetworkTables, promise: NetworkPromise): Standing {
+  if (isRejecting(route)) return 'in-place';
+  if (promise === 'none' && route.device !== LOOPBACK) return 'missing';
+  if (leadsThroughGateway(route)) return judgeGateway(route.gateway, tables);
+  return route.prefixBits < PREFIX_BITS_MIN ? 'missing' : 'in-place';
 }
 
-function isRejecting(flags: number): boolean {
-  return hasFlag(flags, RTF_REJECT);
+function judgeIpv6(route: Route, promise: NetworkPromise): Standing {
+  if (isRejecting(route)) return 'in-place';
+  if (promise === 'none' && route.device !== LOOPBACK) return 'missing';
+  return leadsThroughGateway(route) || route.prefixBits < PREFIX_BITS_MIN ? 'missing' : 'in-place';
 }
 
-function hasFlag(flags: number, flag: number): boolean {
-  return (flags & flag) !== 0;
+/** Nobody may be there. One that the kernel has not even asked for may be behind a wire that knows no neighbours. */
+function judgeGateway(gateway: string, { gateways, neighbours = '' }: NetworkTables): Standing {
+  if (gateways === 'unasked') return 'unasked';
+  const lines = neighbours.split('\n').map((line) => NEIGHBOUR_LINE.exec(line));
+  const flags = lines.filter((line) => line?.[1] === gateway).map((line) => Number.parseInt(line?.[2] ?? '', 16));
+  if (flags.length === 0) return 'unseen';
+  return flags.some((each) => (each & ATF_COM) !== 0) ? 'missing' : 'in-place';
+}
+
+function isRejecting({ flags }: Route): boolean {
+  return (flags & RTF_REJECT) !== 0;
+}
+
+function leadsThroughGateway(route: Route): boolean {
+  return !isRejecting(route) && (route.flags & RTF_GATEWAY) !== 0;
 }
 
 /** @returns undefined for what is not such a table. */
@@ -55,8 +93,9 @@ function readIpv4(table: string | undefined): Route[] | undefined {
   const [header = '', ...lines] = linesOf(table);
   if (!IPV4_HEADER.test(header)) return undefined;
   return readLines(lines, (line) => {
-    const [, device = '', flags = '', mask = ''] = IPV4_LINE.exec(line) ?? [];
-    return { device, flags: Number.parseInt(flags, 16), prefixBits: countBits(Number.parseInt(mask, 16)) };
+    const [, device = '', gateway = '', flags = '', mask = ''] = IPV4_LINE.exec(line) ?? [];
+    const prefixBits = countBits(Number.parseInt(mask, 16));
+    return { device, flags: Number.parseInt(flags, 16), prefixBits, gateway: dotted(gateway) };
   });
 }
 
@@ -65,7 +104,7 @@ function readIpv6(table: string | undefined): Route[] | undefined {
   if (table === undefined) return undefined;
   return readLines(linesOf(table), (line) => {
     const [, prefix = '', flags = '', device = ''] = IPV6_LINE.exec(line) ?? [];
-    return { device, flags: Number.parseInt(flags, 16), prefixBits: Number.parseInt(prefix, 16) };
+    return { device, flags: Number.parseInt(flags, 16), prefixBits: Number.parseInt(prefix, 16), gateway: '' };
   });
 }
 
@@ -80,4 +119,12 @@ function readLines(lines: readonly string[], read: (line: string) => Route): Rou
 
 function countBits(mask: number): number {
   return mask.toString(2).replaceAll('0', '').length;
+}
+
+/** The kernel writes the address as a number of the machine's own; all machines that Docker runs on are little-endian. */
+function dotted(hex: string): string {
+  return (hex.match(/../g) ?? [])
+    .reverse()
+    .map((byte) => Number.parseInt(byte, 16))
+    .join('.');
 }

@@ -3,7 +3,7 @@
 import process from 'node:process';
 import { CONFINEMENT_CODES, EXIT_UNPROTECTED, isProtection } from './errors.ts';
 import type { ConfinementCode } from './errors.ts';
-import { readEvidence } from './evidence.ts';
+import { askGateways, readEvidence } from './evidence.ts';
 import type { Evidence } from './evidence.ts';
 import { judge } from './judge.ts';
 import type { NetworkPromise } from './routes.ts';
@@ -15,30 +15,37 @@ export interface ConfinedProgram {
   readonly network: NetworkPromise;
 }
 
-/** `said` is for stderr: whole lines, or nothing. */
+/** `said` is for stderr: whole lines, or nothing. `ask`: all is well if the gateways are not there. */
 export type Start =
-  | { readonly ok: true; readonly said: string }
-  | { readonly ok: false; readonly code: ConfinementCode; readonly said: string };
+  | { readonly next: 'begin'; readonly said: string }
+  | { readonly next: 'end'; readonly code: ConfinementCode; readonly said: string }
+  | { readonly next: 'ask' };
 
-/** Ends the process with EXIT_UNPROTECTED unless it is protected. Called before a secret is made, a socket opened, or an argument read. */
-export function requireProtection(program: ConfinedProgram): void {
-  const start = decideStart(program, process.env['SOTTO_UNPROTECTED'], readEvidence);
-  process.stderr.write(start.said);
-  if (!start.ok) process.exit(EXIT_UNPROTECTED);
+/** Ends the process with EXIT_UNPROTECTED unless it is protected. Called before a secret is made, another socket opened, or an argument read. */
+export async function requireProtection(program: ConfinedProgram): Promise<void> {
+  const unprotected = process.env['SOTTO_UNPROTECTED'];
+  const evidence = readEvidence();
+  let start = decideStart(program, unprotected, evidence);
+  if (start.next === 'ask') start = decideStart(program, unprotected, await askGateways(evidence));
+  if (start.next !== 'ask') process.stderr.write(start.said);
+  if (start.next !== 'begin') process.exit(EXIT_UNPROTECTED);
 }
 
 /** @param unprotected words out of PROTECTIONS with commas between them: what is not looked for. There is no word for all of them. */
-export function decideStart(program: ConfinedProgram, unprotected: string | undefined, read: () => Evidence): Start {
+export function decideStart(program: ConfinedProgram, unprotected: string | undefined, evidence: Evidence): Start {
   const waived = new Set((unprotected ?? '').split(',').filter((word) => word !== ''));
   if (![...waived].every(isProtection)) return refuse(program, 'unprotected-word', '');
-  const lacking = Object.entries(judge(read(), program.network)).filter(
+  const open = Object.entries(judge(evidence, program.network)).filter(
     ([word, standing]) => standing !== 'in-place' && !waived.has(word),
   );
+  // A gateway is asked for only by a program that would begin if it is not there: no other sends anything.
+  const lacking = open.filter(([, standing]) => standing !== 'unasked');
   if (lacking.length > 0) return refuse(program, 'unprotected', `: ${lacking.map(describe).join(', ')}`);
+  if (open.length > 0) return { next: 'ask' };
   // Said each time, whether they are missing or not.
   const said =
     waived.size === 0 ? '' : `${program.name}: SOTTO_UNPROTECTED: goes on without ${[...waived].join(', ')}\n`;
-  return { ok: true, said };
+  return { next: 'begin', said };
 }
 
 function describe([word, standing]: readonly [string, Standing]): string {
@@ -46,5 +53,5 @@ function describe([word, standing]: readonly [string, Standing]): string {
 }
 
 function refuse({ name }: ConfinedProgram, code: ConfinementCode, what: string): Start {
-  return { ok: false, code, said: `${name}: ${code}${what}\n${name}: ${CONFINEMENT_CODES[code]}\n` };
+  return { next: 'end', code, said: `${name}: ${code}${what}\n${name}: ${CONFINEMENT_CODES[code]}\n` };
 }

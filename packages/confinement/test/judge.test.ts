@@ -4,6 +4,7 @@ import { PROTECTIONS } from '../src/errors.ts';
 import type { Protection } from '../src/errors.ts';
 import type { Evidence } from '../src/evidence.ts';
 import { judge } from '../src/judge.ts';
+import { gatewaysOf } from '../src/routes.ts';
 import type { NetworkPromise } from '../src/routes.ts';
 import type { Standing } from '../src/standing.ts';
 import {
@@ -11,6 +12,7 @@ import {
   ROUTES_HEADER,
   WITHOUT_NETWORK,
   withField,
+  withGateway,
   withIpv6Route,
   withoutField,
   withRoute,
@@ -101,12 +103,9 @@ describe('the root', () => {
 
 describe('the network', () => {
   test.each([
-    ['a default route', { gateway: '010012AC', flags: '0003' }],
     ['a default route without a gateway', {}],
-    ['a default route with a metric', { gateway: '010012AC', flags: '0003', device: 'eth1' }],
     ['half of a default route', { mask: '00000080' }],
     ['the other half', { to: '00000080', mask: '00000080' }],
-    ['a way to one host through a gateway', { to: '07000A0A', gateway: '010012AC', flags: '0007', mask: 'FFFFFFFF' }],
   ])('leads out by %s', (_what, route) => expect(lacking(withRoute(route))).toEqual({ network: 'missing' }));
 
   test.each([
@@ -117,6 +116,32 @@ describe('the network', () => {
   ])('leads out over IPv6 by %s', (_what, route) =>
     expect(lacking(withIpv6Route(route))).toEqual({ network: 'missing' }),
   );
+
+  test('leads out through a gateway that has answered', () => {
+    expect(lacking(withGateway('0x2'))).toEqual({ network: 'missing' });
+    expect(lacking(withGateway('0x6'))).toEqual({ network: 'missing' });
+  });
+
+  test('does not lead out through one that is not there, as Docker has it on internal networks', () => {
+    expect(lacking(withGateway('0x0'))).toEqual({});
+    expect(lacking(withGateway('0x0'), 'none')).toEqual({ network: 'missing' });
+  });
+
+  test('leads out through one that is there only if it was asked for: until then nobody can tell', () => {
+    expect(lacking({ ...withGateway('0x2'), gateways: 'unasked' })).toEqual({ network: 'unasked' });
+  });
+
+  test('leads nobody knows where through one that was not asked for', () => {
+    expect(lacking(withGateway(undefined))).toEqual({ network: 'unseen' });
+    expect(lacking({ ...withGateway('0x0'), neighbours: undefined })).toEqual({ network: 'unseen' });
+    expect(lacking({ ...withGateway('0x0'), neighbours: '172.18.0.1 is not there\n' })).toEqual({ network: 'unseen' });
+    const another = {
+      ...withGateway('0x0'),
+      routes: `${withGateway('0x0').routes ?? ''}eth1\t07000A0A\t020012AC\t0007\t0\t0\t0\tFFFFFFFF\t0\t0\t0\n`,
+    };
+    expect(gatewaysOf(another.routes)).toEqual(['172.18.0.1', '172.18.0.2']);
+    expect(lacking(another)).toEqual({ network: 'unseen' });
+  });
 
   test('does not lead out by a route that refuses', () => {
     expect(lacking(withRoute({ flags: '0201', device: '*' }))).toEqual({});
@@ -148,8 +173,7 @@ describe('the network', () => {
   });
 
   test('leads out if one table says so, and the other cannot be seen', () => {
-    const out = withRoute({ gateway: '010012AC', flags: '0003' });
-    expect(lacking({ ...out, ipv6Routes: undefined })).toEqual({ network: 'missing' });
+    expect(lacking({ ...withGateway('0x2'), ipv6Routes: undefined })).toEqual({ network: 'missing' });
   });
 });
 
@@ -159,6 +183,8 @@ test('what cannot be read at all counts as missing', () => {
     mounts: undefined,
     routes: undefined,
     ipv6Routes: undefined,
+    neighbours: undefined,
+    gateways: 'asked',
     netlink: 'refused',
   };
   expect(Object.keys(lacking(nothing))).toEqual(Object.keys(PROTECTIONS));
@@ -177,6 +203,8 @@ test('no text at all makes it throw, and none but the kernel’s own makes a pro
     mounts: text,
     routes: text,
     ipv6Routes: text,
+    neighbours: text,
+    gateways: fc.constantFrom('unasked' as const, 'asked' as const),
     netlink: fc.constantFrom('open' as const, 'refused' as const),
   });
   fc.assert(

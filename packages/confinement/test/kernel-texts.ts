@@ -41,17 +41,35 @@ const IPV6_LINK =
   ipv6Route({ to: `fe80${'0'.repeat(28)}`, bits: 64, flags: 1, device: 'eth0' }) +
   ipv6Route({ to: `ff00${'0'.repeat(28)}`, bits: 8, flags: 1, device: 'eth0' });
 
+const NEIGHBOURS_HEADER = 'IP address       HW type     Flags       HW address            Mask     Device\n';
+
 /** On a network that leads nowhere. */
 export const PROTECTED: Evidence = {
   status: PROTECTED_STATUS,
   mounts: READ_ONLY_MOUNTS,
   routes: ROUTES_HEADER + NEIGHBOURS,
   ipv6Routes: IPV6_LOOPBACK + IPV6_LINK,
+  neighbours: NEIGHBOURS_HEADER,
+  gateways: 'unasked',
   netlink: 'refused',
 };
 
 /** The same without a network. */
 export const WITHOUT_NETWORK: Evidence = { ...PROTECTED, routes: ROUTES_HEADER, ipv6Routes: IPV6_LOOPBACK };
+
+/** As Docker makes it: with a default route through 172.18.0.1. `flags` of that neighbour: 0x0 where nobody has answered. */
+export function withGateway(flags: string | undefined): Evidence {
+  const { routes } = withRoute({ gateway: '010012AC', flags: '0003' });
+  const hardware = flags === '0x0' ? '00:00:00:00:00:00' : '02:42:b2:40:dd:b6';
+  const other = '172.18.0.10      0x1         0x2         02:42:ac:12:00:0a     *        eth0\n';
+  const line = `172.18.0.1       0x1         ${flags ?? ''}         ${hardware}     *        eth0\n`;
+  return {
+    ...PROTECTED,
+    routes,
+    gateways: 'asked',
+    neighbours: NEIGHBOURS_HEADER + other + (flags === undefined ? '' : line),
+  };
+}
 
 export function withField(name: string, value: string): Evidence {
   return withStatus((line) => (line.startsWith(`${name}:`) ? `${name}:\t${value}` : line));

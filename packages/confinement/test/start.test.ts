@@ -4,24 +4,35 @@ import { describe, expect, test } from 'vitest';
 import { CONFINEMENT_CODES, PROTECTIONS } from '../src/errors.ts';
 import { readEvidence } from '../src/evidence.ts';
 import { decideStart } from '../src/start.ts';
-import { PROTECTED, withField, withoutField } from './kernel-texts.ts';
+import { PROTECTED, withField, withGateway, withoutField } from './kernel-texts.ts';
 
 const RELAY = { name: 'relay', network: 'inner' } as const;
 const INDEX = fileURLToPath(new URL('../src/index.ts', import.meta.url));
 
 describe('a start', () => {
   test('behind all walls says nothing', () => {
-    expect(decideStart(RELAY, undefined, () => PROTECTED)).toEqual({ ok: true, said: '' });
-    expect(decideStart(RELAY, '', () => PROTECTED)).toEqual({ ok: true, said: '' });
+    expect(decideStart(RELAY, undefined, PROTECTED)).toEqual({ next: 'begin', said: '' });
+    expect(decideStart(RELAY, '', PROTECTED)).toEqual({ next: 'begin', said: '' });
   });
 
   test('is refused with what is missing and what cannot be seen, and with what to do', () => {
     const spoilt = { ...withField('Seccomp', '0'), routes: undefined };
-    expect(decideStart(RELAY, undefined, () => spoilt)).toEqual({
-      ok: false,
+    expect(decideStart(RELAY, undefined, spoilt)).toEqual({
+      next: 'end',
       code: 'unprotected',
       said: `relay: unprotected: seccomp is missing, network cannot be seen\nrelay: ${CONFINEMENT_CODES.unprotected}\n`,
     });
+  });
+
+  test('waits for what the gateways say only if nothing else is missing', () => {
+    const silent = withGateway('0x0');
+    const [unasked, answering] = [{ ...silent, gateways: 'unasked' } as const, withGateway('0x2')];
+    expect(decideStart(RELAY, undefined, unasked)).toEqual({ next: 'ask' });
+    expect(decideStart(RELAY, 'network', unasked)).toMatchObject({ next: 'begin' });
+    expect(decideStart(RELAY, undefined, silent)).toEqual({ next: 'begin', said: '' });
+    expect(decideStart(RELAY, undefined, answering)).toMatchObject({ next: 'end', code: 'unprotected' });
+    const { next, said } = { said: '', ...decideStart(RELAY, undefined, { ...unasked, netlink: 'open' }) };
+    expect([next, said.split('\n')[0]]).toEqual(['end', 'relay: unprotected: seccomp is missing']);
   });
 
   test('goes on without what was named, and says so', () => {
@@ -29,15 +40,15 @@ describe('a start', () => {
       ...withField('Seccomp', '0'),
       status: withoutField('NoNewPrivs').status?.replace('Seccomp:\t2', 'Seccomp:\t0'),
     };
-    expect(decideStart(RELAY, 'seccomp,no-new-privileges', () => gvisor)).toEqual({
-      ok: true,
+    expect(decideStart(RELAY, 'seccomp,no-new-privileges', gvisor)).toEqual({
+      next: 'begin',
       said: 'relay: SOTTO_UNPROTECTED: goes on without seccomp, no-new-privileges\n',
     });
   });
 
   test('says so also if nothing was missing', () => {
-    const start = decideStart(RELAY, 'user', () => PROTECTED);
-    expect(start).toEqual({ ok: true, said: 'relay: SOTTO_UNPROTECTED: goes on without user\n' });
+    const start = decideStart(RELAY, 'user', PROTECTED);
+    expect(start).toEqual({ next: 'begin', said: 'relay: SOTTO_UNPROTECTED: goes on without user\n' });
   });
 
   test.each(Object.keys(PROTECTIONS))('that names %s alone is refused for all the others', (word) => {
@@ -46,20 +57,24 @@ describe('a start', () => {
       mounts: undefined,
       routes: undefined,
       ipv6Routes: undefined,
+      neighbours: undefined,
+      gateways: 'unasked',
       netlink: 'open',
     } as const;
-    const start = decideStart(RELAY, word, () => nothing);
-    expect(start).toMatchObject({ ok: false, code: 'unprotected' });
-    const named = start.said.split('\n')[0]?.match(/[a-z-]+(?= is missing| cannot be seen)/g);
+    const start = decideStart(RELAY, word, nothing);
+    expect(start).toMatchObject({ next: 'end', code: 'unprotected' });
+    const named = (start.next === 'ask' ? '' : start.said)
+      .split('\n')[0]
+      ?.match(/[a-z-]+(?= is missing| cannot be seen)/g);
     expect(named).toEqual(Object.keys(PROTECTIONS).filter((other) => other !== word));
   });
 
   test.each(['1', 'true', 'all', '*', 'seccomp network', 'Seccomp', 'seccomp,all', 'toString', '__proto__'])(
     'is refused for a word that names no protection, and the word is not repeated: %s',
     (words) => {
-      const start = decideStart(RELAY, words, () => PROTECTED);
+      const start = decideStart(RELAY, words, PROTECTED);
       expect(start).toEqual({
-        ok: false,
+        next: 'end',
         code: 'unprotected-word',
         said: `relay: unprotected-word\nrelay: ${CONFINEMENT_CODES['unprotected-word']}\n`,
       });
@@ -72,7 +87,7 @@ describe('a process', () => {
   function run(environment: Record<string, string>): { code: number | null; said: string; did: string } {
     const script = `
       const { requireProtection } = await import(${JSON.stringify(INDEX)});
-      requireProtection({ name: 'relay', network: 'inner' });
+      await requireProtection({ name: 'relay', network: 'inner' });
       process.stdout.write('began');`;
     const { status, stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
       encoding: 'utf8',
@@ -97,10 +112,11 @@ describe('a process', () => {
 });
 
 test.runIf(process.platform === 'linux')('the kernel of this machine is understood', () => {
-  const { status, mounts, routes, ipv6Routes, netlink } = readEvidence();
+  const { status, mounts, routes, ipv6Routes, neighbours, netlink } = readEvidence();
   expect(status).toMatch(/^CapBnd:\t[0-9a-f]{16}$/m);
   expect(mounts).toMatch(/^\S+ \/proc proc /m);
   expect(routes).toMatch(/^Iface\t/);
   expect(ipv6Routes).toBeDefined();
+  expect(neighbours).toMatch(/^IP address /);
   expect(['open', 'refused']).toContain(netlink);
 });

@@ -15,7 +15,7 @@ const SOCKET_UMASK = 0o007;
 
 const print = (text: string): void => void process.stdout.write(`${text}\n`);
 
-requireProtection({ name: 'host', network: 'inner' });
+await requireProtection({ name: 'host', network: 'inner' });
 try {
   const config = readHostConfig(process.env);
   // Before the first secret, so that all of them lie there.

@@ -8,7 +8,7 @@ import { RedisRoomStore } from './redis-room-store.ts';
 import { startRelay } from './relay.ts';
 
 async function main(): Promise<void> {
-  requireProtection({ name: 'relay', network: 'inner' });
+  await requireProtection({ name: 'relay', network: 'inner' });
   // The sockets' directories are setgid: the group that tor or the host shares with us may connect, nobody else.
   process.umask(0o007);
   const config = parseConfig(process.env);

@@ -30,7 +30,7 @@ process.on('exit', () => {
 process.on('uncaughtException', endWithBug);
 process.on('unhandledRejection', endWithBug);
 
-requireProtection({ name: 'sotto', network: 'inner' });
+await requireProtection({ name: 'sotto', network: 'inner' });
 
 // Before the first secret, so that all of them lie there.
 const memory = await lockSecrets();

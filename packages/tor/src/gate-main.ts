@@ -9,7 +9,7 @@ const EXIT_CONFIGURATION = 78;
 /** The socket's directory is setgid: its group may connect, nobody else. */
 const SOCKET_UMASK = 0o007;
 
-requireProtection({ name: 'gate', network: 'none' });
+await requireProtection({ name: 'gate', network: 'none' });
 try {
   process.umask(SOCKET_UMASK);
   const gate = await openGate(readGateEnvironment(process.env));

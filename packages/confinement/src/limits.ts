@@ -1,0 +1,6 @@
+// How long and how often the programs ask before they begin.
+
+/** A neighbour on a bridge of this machine answers within a millisecond. */
+export const GATEWAY_ANSWER_MS = 250;
+/** A container is on a few networks; what more gateways there are is not asked, and so not seen. */
+export const GATEWAYS_ASKED_MAX = 8;
