@@ -17,7 +17,7 @@ export const PROTECTIONS = {
   'no-new-privileges': 'security_opt: nothing that it starts gains a right',
   seccomp: 'security_opt: its system calls pass seccomp/sotto.json',
   'read-only': 'read_only: its root cannot be written to',
-  network: 'networks: no way leads out of its networks, or it has none',
+  network: 'networks: their gateways are not there, or it has no network',
 } as const;
 export type Protection = keyof typeof PROTECTIONS;
 
