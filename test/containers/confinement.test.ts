@@ -31,49 +31,55 @@ const PROGRAMS = {
 } as const;
 type Program = keyof typeof PROGRAMS;
 
-/** No packet leaves the machine by any of them: two are made of a wire with both ends in one place, and the others are internal. */
+const WIRE = [
+  'ip link add near type veth peer name far',
+  'ip address add 198.51.100.1/24 dev near',
+  'ip link set near up',
+  'ip link set far up',
+];
+/** Namespaces to begin in. Nothing leaves the machine by any: a wire with both ends in one place, and an internal bridge. */
 const NETWORKS = {
-  neighbours: () => makeWire('neighbours', []),
-  'a default route of IPv6': () =>
-    makeWire('a default route of IPv6', [
+  neighbours: { on: 'none', commands: () => WIRE },
+  'a gateway that is not there': { on: 'none', commands: () => [...WIRE, 'ip route add default via 198.51.100.2'] },
+  'a gateway that is there': { on: 'bridge', commands: () => [`ip route replace default via ${addressOfGateway()}`] },
+  'a default route of IPv6': {
+    on: 'none',
+    commands: () => [
+      ...WIRE,
       'ip -6 address add 2001:db8::1/64 dev near nodad',
       'ip -6 route add default via 2001:db8::2',
-    ]),
-  'a gateway that answers': () => makeBridge('a gateway that answers', []),
-  'a gateway that is not there': () =>
-    makeBridge('a gateway that is not there', ['--opt', 'com.docker.network.bridge.inhibit_ipv4=true']),
+    ],
+  },
 } as const;
 type Network = keyof typeof NETWORKS;
 
 const project = inject('project');
+const BRIDGE = `${project}-bridge`;
+const GATEWAY = `${project}-gateway`;
 
-function nameOf(network: Network): string {
+function holderOf(network: Network): string {
   return `${project}-${network.replaceAll(' ', '-')}`.toLowerCase();
 }
 
-function placeOf(network: Network): string {
-  return network.includes('gateway') ? nameOf(network) : `container:${nameOf(network)}`;
+/** An internal network with a container that answers for its address, and passes nothing on. */
+function makeBridge(): void {
+  const inhibit = ['--opt', 'com.docker.network.bridge.inhibit_ipv4=true'];
+  expect(docker(['network', 'create', '--internal', ...inhibit, BRIDGE])).toMatchObject({ code: 0 });
+  hold(GATEWAY, BRIDGE, []);
 }
 
-/** An internal bridge as the engine makes it; with its gateway, which is this machine, or without. */
-function makeBridge(network: Network, options: readonly string[]): void {
-  expect(docker(['network', 'create', '--internal', ...options, nameOf(network)])).toMatchObject({ code: 0 });
+function addressOfGateway(): string {
+  const format = '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}';
+  return spawnSync('docker', ['inspect', '--format', format, GATEWAY], { encoding: 'utf8' }).stdout.trim();
 }
 
-function makeWire(network: Network, commands: readonly string[]): void {
-  const script = [
-    'ip link add near type veth peer name far',
-    'ip address add 198.51.100.1/24 dev near',
-    'ip link set near up',
-    'ip link set far up',
-    ...commands,
-    'touch /tmp/made',
-    'exec sleep 600',
-  ].join(' && ');
+/** A container that does nothing once its network is as these commands make it. */
+function hold(name: string, network: string, commands: readonly string[]): void {
+  const script = [...commands, 'touch /tmp/made', 'exec sleep 600'].join(' && ');
   const rights = ['--cap-drop', 'ALL', '--cap-add', 'NET_ADMIN', '--sysctl', 'net.ipv6.conf.default.disable_ipv6=0'];
-  const own = ['--detach', '--rm', '--init', '--log-driver', 'none', '--name', nameOf(network), '--network', 'none'];
+  const own = ['--detach', '--rm', '--init', '--log-driver', 'none', '--name', name, '--network', network];
   expect(docker(['run', ...own, ...rights, '--entrypoint', 'sh', LAB_IMAGE, '-c', script])).toMatchObject({ code: 0 });
-  const made = docker(['exec', nameOf(network), 'sh', '-c', 'until test -e /tmp/made; do sleep 0.1; done']);
+  const made = docker(['exec', name, 'sh', '-c', 'until test -e /tmp/made; do sleep 0.1; done']);
   expect(made).toMatchObject({ code: 0 });
 }
 
@@ -120,21 +126,22 @@ describe.each(['relay', 'client'] as const)('the %s', (program) => {
 describe('on a network', () => {
   beforeAll(() => {
     buildLabImage();
-    for (const make of Object.values(NETWORKS)) make();
+    makeBridge();
+    for (const [network, { on, commands }] of Object.entries(NETWORKS))
+      hold(holderOf(network as Network), on === 'bridge' ? BRIDGE : on, commands());
   });
   afterAll(() => {
-    const names = (Object.keys(NETWORKS) as Network[]).map(nameOf);
-    docker(['rm', '--force', ...names]);
-    docker(['network', 'rm', ...names]);
+    docker(['rm', '--force', ...(Object.keys(NETWORKS) as Network[]).map(holderOf), GATEWAY]);
+    docker(['network', 'rm', BRIDGE]);
   });
 
-  const onto = (network: Network): Partial<Walls> => ({ network: ['--network', placeOf(network)] });
+  const onto = (network: Network): Partial<Walls> => ({ network: ['--network', `container:${holderOf(network)}`] });
 
   test.each<[Program, Network]>([
-    ['relay', 'a gateway that answers'],
+    ['relay', 'a gateway that is there'],
     ['relay', 'a default route of IPv6'],
-    ['host', 'a gateway that answers'],
-    ['client', 'a gateway that answers'],
+    ['host', 'a gateway that is there'],
+    ['client', 'a gateway that is there'],
     ['client', 'a default route of IPv6'],
     ['gate', 'a gateway that is not there'],
     ['gate', 'neighbours'],
