@@ -72,6 +72,8 @@ export type ClientEvent =
   | { readonly type: 'pace'; readonly ref: string | undefined; readonly seconds: number }
   /** The room goes on at another onion, and this client with it. */
   | { readonly type: 'moved'; readonly invite: string }
+  /** To whoever ordered it, in stealth: it waits for the next new keys, which come in about so long. */
+  | { readonly type: 'deferred'; readonly what: 'access'; readonly seconds: number }
   /** To whoever ordered it: done. */
   | { readonly type: 'moderated'; readonly what: 'evicted' | 'access' }
   | {

@@ -169,6 +169,11 @@ export function describeRemoval(member: Speaker, reason: RemovalReason, isSelf: 
 
 export const MOVED: SafeText = safely`the room moves to another onion; following, nothing is to be done`;
 
+/** In stealth an order goes with the next new keys, so that nobody sees when it was given. */
+export function describeDeferred(seconds: number): SafeText {
+  return safely`signed: it holds with the room's next new keys, in about ${seconds} s, so that nobody who watches sees when you ordered it`;
+}
+
 export function describeModerated(what: 'evicted' | 'access'): SafeText {
   return what === 'access'
     ? safely`done: the host has signed it`

@@ -52,6 +52,7 @@ export function everyEvent(member: Speaker, text: string): ShownEvent[] {
     epoch: [{ type: 'epoch', epoch: 3, code: [text, text] }],
     access: MODES.map((mode) => ({ type: 'access', mode })),
     moved: [{ type: 'moved', invite: text }],
+    deferred: [{ type: 'deferred', what: 'access', seconds: 118 }],
     moderated: (['evicted', 'access'] as const).map((what) => ({ type: 'moderated', what })),
     members: [{ type: 'members', members: listed }],
     warning: WARNINGS.flatMap((code) => [

@@ -80,6 +80,11 @@ describe('the words about other members', () => {
       { type: 'member', change: 'removed', reason: 'silent', member: ALICE },
     ],
     ['a move', { type: 'moved', invite: INVITE }, { type: 'moved', invite: INVITE }],
+    [
+      'what was ordered and waits',
+      { type: 'deferred', what: 'access', seconds: 118 },
+      { type: 'deferred', what: 'access', seconds: 118 },
+    ],
     ['what was ordered', { type: 'moderated', what: 'evicted' }, { type: 'moderated', what: 'evicted' }],
     [
       'a safety number',

@@ -272,6 +272,7 @@ describe('what is shown of other members', () => {
     tell({ type: 'state', state: 'descriptor' });
     tell({ type: 'state', state: 'joined' });
     tell({ type: 'access', mode: 'locked' });
+    tell({ type: 'deferred', what: 'access', seconds: 118 });
     tell({ type: 'moderated', what: 'access' });
     tell({
       type: 'member-refused',
@@ -306,6 +307,7 @@ describe('what is shown of other members', () => {
         "-- looking up the room's onion",
         "-- in the room again",
         "-- the room is locked: nobody joins, not even with the connection string",
+        "-- signed: it holds with the room's next new keys, in about 118 s, so that nobody who watches sees when you ordered it",
         "-- done: the host has signed it",
         "-- alice: it may mean several: give the fingerprint, or more of it (member-ambiguous)",
         "--   alice·4f2c  4f2c000000000000",

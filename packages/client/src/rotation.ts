@@ -1,0 +1,64 @@
+// Whose turn it is to have new keys, in a stealth room: one member after another, by the clock, whatever is said. PROTOCOL.md §12.5.
+
+import { equalBytes, isStealth, KEY_GRACE_MS, KEYS_OLDEST_MS, stealthShape, toHex } from '@sotto/protocol';
+import type { Cover } from '@sotto/protocol';
+import type { EpochBegun } from './group-opened.ts';
+import type { GroupView } from './group-view.ts';
+
+export interface Rotation {
+  /** When the turn began, by this member's clock (ms): a member's commit took effect, or this member came. */
+  readonly since: number;
+  /** When this member began an epoch last, or came (ms). */
+  readonly ownAt: number;
+  /** Ids, in hexadecimal, of those who have begun one since: their keys are newer than its own. */
+  readonly newer: readonly string[];
+}
+
+/** This member has come, or has new keys: all others are before it. */
+export function startRotation(now: number): Rotation {
+  return { since: now, ownAt: now, newer: [] };
+}
+
+/** An epoch has begun. Who joins anew has new keys, and that is all: or whoever has the connection string could keep the turn from everybody. */
+export function noteEpoch(rotation: Rotation, { by, committer, added }: EpochBegun, now: number): Rotation {
+  if (by === 'own') return startRotation(now);
+  const joins = added.some(({ memberId }) => equalBytes(memberId, committer.memberId));
+  const id = toHex(committer.memberId);
+  const newer = rotation.newer.includes(id) ? rotation.newer : [...rotation.newer, id];
+  return { ...rotation, since: joins ? rotation.since : now, newer };
+}
+
+/** @returns the rotation without those who are out: as many ids as there are members. */
+export function forgetGone(rotation: Rotation, { members }: GroupView): Rotation {
+  const ids = members.map(({ memberId }) => toHex(memberId));
+  return { ...rotation, newer: rotation.newer.filter((id) => ids.includes(id)) };
+}
+
+/** How many are before this member, itself included, in the order in which their keys grew old: 1 is next. Whoever has said goodbye does not count. */
+export function placeOf({ newer }: Rotation, { members, departing }: GroupView): number {
+  const before = members.filter(
+    ({ memberId, self }) =>
+      !self && !newer.includes(toHex(memberId)) && departing.every((gone) => !equalBytes(gone, memberId)),
+  );
+  return before.length + 1;
+}
+
+/** @returns when this member makes its keys new unless somebody does before (ms); undefined where nobody waits for a turn. */
+export function turnAt(cover: Cover, rotation: Rotation, view: GroupView | undefined): number | undefined {
+  if (!isStealth(cover) || view === undefined) return undefined;
+  const inTurn = rotation.since + stealthShape(cover).turnMs + (placeOf(rotation, view) - 1) * KEY_GRACE_MS;
+  return Math.min(inTurn, rotation.ownAt + KEYS_OLDEST_MS);
+}
+
+/** @returns how long it takes, at least, until somebody has new keys who has heard what is heard in `heardMs` from now on. */
+export function turnLeftMs(cover: Cover, { since }: Rotation, now: number, heardMs: number): number {
+  const turnMs = isStealth(cover) ? stealthShape(cover).turnMs : 0;
+  const left = since + turnMs - now;
+  return Math.max(heardMs, left < heardMs ? left + turnMs : left);
+}
+
+/** Back after a while, with the log read up: if nobody has taken the turn meanwhile it is everybody's, and they still go one after another. */
+export function resumeRotation(cover: Cover, rotation: Rotation, now: number): Rotation {
+  if (!isStealth(cover)) return rotation;
+  return { ...rotation, since: Math.max(rotation.since, now - stealthShape(cover).turnMs) };
+}
