@@ -1,6 +1,7 @@
 // What the host's own client orders. In stealth nobody is to see that something was: an order is said, and the next commit carries it. PROTOCOL.md §5.9.
 
 import { isStealth, STEALTH_TICK_MS } from '@sotto/protocol';
+import type { StealthCover } from '@sotto/protocol';
 import { hasErrand, runErrands, want } from './errands.ts';
 import type { GroupView } from './group-membership.ts';
 import type { SignedAccess } from './moderator.ts';
@@ -17,16 +18,17 @@ export function takeOrder(session: Session, { order, move }: SessionEvent & { ty
     refuse(turn, 'moderator-busy');
     return session;
   }
-  if (order.type === 'access' && isStealth(session.schedule.cover)) return sayOrder(session, order, turn);
+  const { cover } = session.schedule;
+  if (order.type === 'access' && isStealth(cover)) return sayOrder(session, order, cover, turn);
   return runErrands(want(session, { type: 'order', order, move }), turn);
 }
 
 /** The last one counts: of those before it that have not left nobody needs to hear. */
-function sayOrder(session: Session, order: SignedAccess, turn: Turn): Session {
+function sayOrder(session: Session, order: SignedAccess, cover: StealthCover, turn: Turn): Session {
   const { schedule, rotation } = session;
   const outbox = enqueueFirst(withoutOrders(session.outbox), { type: 'order', order });
   const heardMs = leavingMs(schedule, 1) + STEALTH_TICK_MS;
-  const leftMs = turnLeftMs(schedule.cover, rotation, turn.now, heardMs);
+  const leftMs = turnLeftMs(cover, rotation, turn.now, heardMs);
   emit(turn, { type: 'deferred', what: 'access', seconds: Math.ceil(leftMs / 1_000) });
   return pump({ ...session, outbox, ordered: order.number }, turn);
 }

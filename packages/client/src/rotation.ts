@@ -1,9 +1,10 @@
 // Whose turn it is to have new keys, in a stealth room: one member after another, by the clock, whatever is said. PROTOCOL.md §12.5.
 
 import { equalBytes, isStealth, KEY_GRACE_MS, KEYS_OLDEST_MS, stealthShape, toHex } from '@sotto/protocol';
-import type { Cover } from '@sotto/protocol';
+import type { Cover, StealthCover } from '@sotto/protocol';
 import type { EpochBegun } from './group-opened.ts';
 import type { GroupView } from './group-view.ts';
+import { ROLL_CALL_WAIT_MS } from './limits.ts';
 
 export interface Rotation {
   /** When the turn began, by this member's clock (ms): a member's commit took effect, or this member came. */
@@ -12,11 +13,13 @@ export interface Rotation {
   readonly ownAt: number;
   /** Ids, in hexadecimal, of those who have begun one since: their keys are newer than its own. */
   readonly newer: readonly string[];
+  /** When the roll was called in this epoch (ms); undefined if it was not. */
+  readonly calledAt: number | undefined;
 }
 
 /** This member has come, or has new keys: all others are before it. */
 export function startRotation(now: number): Rotation {
-  return { since: now, ownAt: now, newer: [] };
+  return { since: now, ownAt: now, newer: [], calledAt: undefined };
 }
 
 /** An epoch has begun. Who joins anew has new keys, and that is all: or whoever has the connection string could keep the turn from everybody. */
@@ -25,13 +28,14 @@ export function noteEpoch(rotation: Rotation, { by, committer, added }: EpochBeg
   const joins = added.some(({ memberId }) => equalBytes(memberId, committer.memberId));
   const id = toHex(committer.memberId);
   const newer = rotation.newer.includes(id) ? rotation.newer : [...rotation.newer, id];
-  return { ...rotation, since: joins ? rotation.since : now, newer };
+  return { ...rotation, since: joins ? rotation.since : now, newer, calledAt: undefined };
 }
 
-/** @returns the rotation without those who are out: as many ids as there are members. */
-export function forgetGone(rotation: Rotation, { members }: GroupView): Rotation {
+/** @returns the rotation without those who are out, so that it has no more ids than there are members, and with the roll call if one stands. */
+export function noteView(rotation: Rotation, { members, rollCalled }: GroupView, now: number): Rotation {
   const ids = members.map(({ memberId }) => toHex(memberId));
-  return { ...rotation, newer: rotation.newer.filter((id) => ids.includes(id)) };
+  const newer = rotation.newer.filter((id) => ids.includes(id));
+  return { ...rotation, newer, calledAt: rollCalled ? (rotation.calledAt ?? now) : undefined };
 }
 
 /** How many are before this member, itself included, in the order in which their keys grew old: 1 is next. Whoever has said goodbye does not count. */
@@ -43,18 +47,23 @@ export function placeOf({ newer }: Rotation, { members, departing }: GroupView):
   return before.length + 1;
 }
 
+/** When the first in line has its turn (ms). An epoch voids the roll call in it, so those who are silent are removed before. */
+function turnStart(cover: StealthCover, { since, calledAt }: Rotation): number {
+  const regular = since + stealthShape(cover).turnMs;
+  return calledAt === undefined ? regular : Math.max(regular, calledAt + ROLL_CALL_WAIT_MS + KEY_GRACE_MS);
+}
+
 /** @returns when this member makes its keys new unless somebody does before (ms); undefined where nobody waits for a turn. */
 export function turnAt(cover: Cover, rotation: Rotation, view: GroupView | undefined): number | undefined {
   if (!isStealth(cover) || view === undefined) return undefined;
-  const inTurn = rotation.since + stealthShape(cover).turnMs + (placeOf(rotation, view) - 1) * KEY_GRACE_MS;
+  const inTurn = turnStart(cover, rotation) + (placeOf(rotation, view) - 1) * KEY_GRACE_MS;
   return Math.min(inTurn, rotation.ownAt + KEYS_OLDEST_MS);
 }
 
 /** @returns how long it takes, at least, until somebody has new keys who has heard what is heard in `heardMs` from now on. */
-export function turnLeftMs(cover: Cover, { since }: Rotation, now: number, heardMs: number): number {
-  const turnMs = isStealth(cover) ? stealthShape(cover).turnMs : 0;
-  const left = since + turnMs - now;
-  return Math.max(heardMs, left < heardMs ? left + turnMs : left);
+export function turnLeftMs(cover: StealthCover, rotation: Rotation, now: number, heardMs: number): number {
+  const left = turnStart(cover, rotation) - now;
+  return Math.max(heardMs, left < heardMs ? left + stealthShape(cover).turnMs : left);
 }
 
 /** Back after a while, with the log read up: if nobody has taken the turn meanwhile it is everybody's, and they still go one after another. */

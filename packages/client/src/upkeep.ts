@@ -19,7 +19,7 @@ import {
   SIGHT_MS,
 } from './limits.ts';
 import { tellOrdered } from './ordering.ts';
-import { forgetGone, resumeRotation, turnAt } from './rotation.ts';
+import { noteView, resumeRotation, turnAt } from './rotation.ts';
 import type { Session, Turn } from './session-state.ts';
 import { pump, queueOnce } from './speaking.ts';
 import { emitMembers } from './telling.ts';
@@ -82,7 +82,7 @@ export function takeGroupChange(session: Session, view: GroupView | undefined, t
   if (view === before) return session;
   let next: Session = { ...session, view, epochAt: view?.epoch === before?.epoch ? session.epochAt : turn.now };
   if (view === undefined) return next;
-  next = { ...next, rotation: forgetGone(next.rotation, view) };
+  next = { ...next, rotation: noteView(next.rotation, view, turn.now) };
   setKeyTurn(next, turn);
   const others = view.members.flatMap(({ memberKey, self }) => (self ? [] : [memberKey]));
   next = { ...next, inbox: takeRoster(next.inbox, others, turn.now).inbox };

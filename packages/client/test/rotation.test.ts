@@ -6,7 +6,7 @@ import { SeededRandom } from '@sotto/test-kit';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { GroupView } from '../src/group-membership.ts';
-import { forgetGone, noteEpoch, placeOf, resumeRotation, startRotation, turnAt } from '../src/rotation.ts';
+import { noteEpoch, noteView, placeOf, resumeRotation, startRotation, turnAt } from '../src/rotation.ts';
 import type { Rotation } from '../src/rotation.ts';
 import { gapsOf, Rehearsal, statesOf, told } from './rehearsal.ts';
 import type { Seat } from './rehearsal.ts';
@@ -43,7 +43,7 @@ class Model {
 
   leave(member: Member): void {
     this.members.splice(this.members.indexOf(member), 1);
-    for (const other of this.members) other.rotation = forgetGone(other.rotation, this.view(other));
+    for (const other of this.members) other.rotation = noteView(other.rotation, this.view(other), this.now);
   }
 
   view(self: Member, departing: readonly Member[] = []): GroupView {
@@ -89,7 +89,7 @@ class Model {
       const by = member === committer ? 'own' : 'other';
       const added = joins ? [seat(member)] : [];
       const epoch = { kind: 'epoch', by, committer: seat(member), added, removed: [] } as const;
-      member.rotation = forgetGone(noteEpoch(member.rotation, epoch, this.now), this.view(member));
+      member.rotation = noteView(noteEpoch(member.rotation, epoch, this.now), this.view(member), this.now);
     }
   }
 }
@@ -215,8 +215,11 @@ function twoSources(seed: number): (length: number) => Uint8Array {
   return (length) => (length === 4 ? dice : keys).bytes(length);
 }
 
-async function gather(names: readonly string[]): Promise<{ room: Rehearsal; seats: Seat[] }> {
-  const room = new Rehearsal(3, undefined, SIZE);
+async function gather(
+  names: readonly string[],
+  cover: StealthCover = SIZE,
+): Promise<{ room: Rehearsal; seats: Seat[] }> {
+  const room = new Rehearsal(3, undefined, cover);
   const seats: Seat[] = [];
   for (const [index, name] of names.entries()) {
     seats.push(await room.join(name, { random: twoSources(index + 1), ...slow }));
@@ -303,6 +306,22 @@ describe('clients in stealth', () => {
     expect(after.length).toBeGreaterThanOrEqual(4);
     expectSpaced(after, TURN_MS);
     expect(new Set(after.slice(0, 2).map(({ by }) => by)).size).toBe(2);
+  });
+
+  test('leave a roll call the time that it needs, however short their turns are', { timeout: 120_000 }, async () => {
+    const names = Array.from({ length: 12 }, (_, index) => `member ${index}`);
+    const { room, seats } = await gather(names, COVER);
+    const last = commitsOf(seats).at(-1)?.by;
+    const silent = seats.find(({ name }) => name === last);
+    const others = seats.filter((seat) => seat !== silent);
+    // Its keys are the newest: nobody waits for its turn meanwhile.
+    silent?.client.panic();
+    const gone = room.clock.now();
+    // Silent for 200 s, then noticed within 75 s, and the roll called for 45 s; a commit ends every roll.
+    await room.clock.advance(330_000);
+    for (const seat of others) expect(told(seat, 'removed').map(({ reason }) => reason)).toEqual(['silent']);
+    const turns = commitsOf(seats, gone).length;
+    expect(turns).toBeGreaterThanOrEqual(330_000 / (turnMs + KEY_GRACE_MS) - 2);
   });
 
   test('have them alone, too', { timeout: 120_000 }, async () => {
