@@ -10,6 +10,7 @@ import type { GroupPlace } from './group-place.ts';
 import { accessAfter, leaveOf } from './group-policy.ts';
 import type { Warrants } from './group-policy.ts';
 import { leaversOf, silentOf } from './group-view.ts';
+import { COMMIT_FRAMES_MAX } from './limits.ts';
 import type { Standing } from './log-ledger.ts';
 import type { OwnCommit } from './own-commit.ts';
 import type { Upload } from './upload.ts';
@@ -122,8 +123,8 @@ export class CommitMaker {
     const { ledger, envelopes, cover } = this.#place;
     if (ledger.said === undefined) return warrants;
     const carried = { ...warrants, orders: [...warrants.orders, ledger.said] };
-    const shows = !envelopes.isAlike({ ...warrants, welcome, commit }, { ...carried, welcome, commit });
-    return shows && isStealth(cover) ? warrants : carried;
+    const most = isStealth(cover) ? envelopes.commitFrames({ ...warrants, welcome, commit }) : COMMIT_FRAMES_MAX;
+    return envelopes.commitFrames({ ...carried, welcome, commit }) > most ? warrants : carried;
   }
 
   /** `after`: what will hold in the epoch that the commit begins, for who comes later. */

@@ -134,9 +134,9 @@ export class GroupEnvelopes {
     return this.sealFrames([...dummies, ...frames], key);
   }
 
-  /** Whether uploads of both look the same. */
-  isAlike(one: CommitParts, other: CommitParts): boolean {
-    return this.#uploadFrames(framesOf(one)) === this.#uploadFrames(framesOf(other));
+  /** How many frames the upload of a commit has; more than COMMIT_FRAMES_MAX if no upload holds it. */
+  commitFrames(parts: CommitParts): number {
+    return this.#uploadFrames(framesOf(parts));
   }
 
   #uploadFrames(frames: readonly GroupPlaintext[]): number {
