@@ -47,6 +47,8 @@ export interface ClientStatus extends CoverCost {
   /** Undefined outside the group. */
   readonly epoch: number | undefined;
   readonly epochAgeSeconds: number | undefined;
+  /** Until the room has new keys, if nobody is passed over; undefined outside stealth. */
+  readonly newKeysSeconds: number | undefined;
   /** Until what waits has left, on average. */
   readonly waitingSeconds: number;
 }

@@ -29,7 +29,7 @@ const WARNINGS: readonly WarningCode[] = [
 const MODES: readonly AccessMode[] = ['knock', 'locked', 'open'];
 
 const COST = { upBytesPerHour: 1_843_200, downBytesPerHour: 18_432_000, meanDelayMs: 1_600 };
-const STANDING = { slotMs: 2_000, epoch: 4, epochAgeSeconds: 77, waitingSeconds: 0, unverified: 2 };
+const STANDING = { slotMs: 2_000, epoch: 4, epochAgeSeconds: 77, newKeysSeconds: 43, waitingSeconds: 0, unverified: 2 };
 
 export function everyEvent(member: Speaker, text: string): ShownEvent[] {
   const { name, fingerprint } = member;
