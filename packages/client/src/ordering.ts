@@ -1,6 +1,6 @@
 // What the host's own client orders. In stealth nobody is to see that something was: an order is said, and the next commit carries it. PROTOCOL.md §5.9.
 
-import { isStealth, STEALTH_TICK_MS } from '@sotto/protocol';
+import { isStealth, stealthShape, STEALTH_TICK_MS } from '@sotto/protocol';
 import type { StealthCover } from '@sotto/protocol';
 import { hasErrand, runErrands, want } from './errands.ts';
 import type { GroupView } from './group-membership.ts';
@@ -25,12 +25,20 @@ export function takeOrder(session: Session, { order, move }: SessionEvent & { ty
 
 /** The last one counts: of those before it that have not left nobody needs to hear. */
 function sayOrder(session: Session, order: SignedAccess, cover: StealthCover, turn: Turn): Session {
-  const { schedule, rotation } = session;
   const outbox = enqueueFirst(withoutOrders(session.outbox), { type: 'order', order });
-  const heardMs = leavingMs(schedule, 1) + STEALTH_TICK_MS;
-  const leftMs = turnLeftMs(cover, rotation, turn.now, heardMs);
-  emit(turn, { type: 'deferred', what: 'access', seconds: Math.ceil(leftMs / 1_000) });
+  emit(turn, {
+    type: 'deferred',
+    what: 'access',
+    seconds: Math.ceil(untilCarriedMs(session, cover, turn.now) / 1_000),
+  });
   return pump({ ...session, outbox, ordered: order.number }, turn);
+}
+
+/** The others have to hear it before the turn begins; else it waits for the turn behind. */
+function untilCarriedMs({ schedule, rotation }: Session, cover: StealthCover, now: number): number {
+  const heardMs = leavingMs(schedule, 1) + STEALTH_TICK_MS;
+  const left = turnLeftMs(cover, rotation, now);
+  return left >= heardMs ? left : Math.max(0, left) + stealthShape(cover).turnMs;
 }
 
 /** The order that was said holds, or a later one does. */

@@ -1,6 +1,14 @@
 // Whose turn it is to have new keys, in a stealth room: one member after another, by the clock, whatever is said. PROTOCOL.md §12.5.
 
-import { equalBytes, isStealth, KEY_GRACE_MS, KEYS_OLDEST_MS, stealthShape, toHex } from '@sotto/protocol';
+import {
+  equalBytes,
+  isStealth,
+  KEY_CYCLE_MS,
+  KEY_GRACE_MS,
+  KEYS_OLDEST_MS,
+  stealthShape,
+  toHex,
+} from '@sotto/protocol';
 import type { Cover, StealthCover } from '@sotto/protocol';
 import type { EpochBegun } from './group-opened.ts';
 import type { GroupView } from './group-view.ts';
@@ -60,14 +68,17 @@ export function turnAt(cover: Cover, rotation: Rotation, view: GroupView | undef
   return Math.min(inTurn, rotation.ownAt + KEYS_OLDEST_MS);
 }
 
-/** @returns how long it takes, at least, until somebody has new keys who has heard what is heard in `heardMs` from now on. */
-export function turnLeftMs(cover: StealthCover, rotation: Rotation, now: number, heardMs: number): number {
-  const left = turnStart(cover, rotation) - now;
-  return Math.max(heardMs, left < heardMs ? left + stealthShape(cover).turnMs : left);
+/** @returns how long it takes until the first in line has new keys; less than 0 while somebody is passed over. */
+export function turnLeftMs(cover: StealthCover, rotation: Rotation, now: number): number {
+  return turnStart(cover, rotation) - now;
 }
 
-/** Back after a while, with the log read up: if nobody has taken the turn meanwhile it is everybody's, and they still go one after another. */
+/**
+ * Back after a while, with the log read up: if nobody has taken the turn meanwhile it is everybody's, and they still go one after another, also
+ * those whose keys are too old by now.
+ */
 export function resumeRotation(cover: Cover, rotation: Rotation, now: number): Rotation {
   if (!isStealth(cover)) return rotation;
-  return { ...rotation, since: Math.max(rotation.since, now - stealthShape(cover).turnMs) };
+  const since = Math.max(rotation.since, now - stealthShape(cover).turnMs);
+  return { ...rotation, since, ownAt: Math.max(rotation.ownAt, now + KEY_CYCLE_MS - KEYS_OLDEST_MS) };
 }

@@ -37,7 +37,7 @@ export function statusOf({ schedule, view, epochAt, outbox, rotation }: Session,
     slotMs: isStealth(cover) ? stealthShape(cover).sendEveryMs : undefined,
     epoch: view?.epoch,
     epochAgeSeconds: view === undefined ? undefined : Math.floor((now - epochAt) / 1_000),
-    newKeysSeconds: hasTurns ? Math.ceil(turnLeftMs(cover, rotation, now, 0) / 1_000) : undefined,
+    newKeysSeconds: hasTurns ? Math.ceil(Math.max(0, turnLeftMs(cover, rotation, now)) / 1_000) : undefined,
     waitingSeconds: Math.ceil(leavingMs(schedule, outbox.waiting.length) / 1_000),
   };
 }

@@ -192,12 +192,15 @@ describe('turns', () => {
 
   test('that nobody has taken for long are taken one after another by those who come back together', () => {
     const model = gathered([0, 1, 2, 3]);
-    const back = model.now + 500_000;
-    const due = model.members.map((member) => {
-      member.rotation = resumeRotation(COVER, member.rotation, back);
-      return (turnAt(COVER, member.rotation, model.view(member)) ?? 0) - back;
-    });
-    expect(due).toEqual([0, 1, 2, 3].map((place) => place * KEY_GRACE_MS));
+    // The second time even the oldest age is long over.
+    for (const awayMs of [500_000, 2 * KEYS_OLDEST_MS]) {
+      const back = model.now + awayMs;
+      const due = model.members.map((member) => {
+        const rotation = resumeRotation(COVER, member.rotation, back);
+        return (turnAt(COVER, rotation, model.view(member)) ?? 0) - back;
+      });
+      expect(due).toEqual([0, 1, 2, 3].map((place) => place * KEY_GRACE_MS));
+    }
   });
 });
 
@@ -323,6 +326,33 @@ describe('clients in stealth', () => {
     const turns = commitsOf(seats, gone).length;
     expect(turns).toBeGreaterThanOrEqual(330_000 / (turnMs + KEY_GRACE_MS) - 2);
   });
+
+  test(
+    'have their own within seconds if they were let in, and do not wait for a turn',
+    { timeout: 120_000 },
+    async () => {
+      const { room, seats } = await gather(['anna'], COVER);
+      const [anna] = seats;
+      const { signer } = room;
+      const host = await room.join('host', {
+        moderator: {
+          setAccess: (mode) => Promise.resolve(signer.access(mode)),
+          evict: () => Promise.reject(new Error('nobody is evicted here')),
+          moved: () => undefined,
+        },
+      });
+      await room.clock.advance(30_000);
+      host.client.setAccess('knock');
+      await room.clock.advance(2 * turnMs);
+      const ben = await room.join('ben', slow);
+      await room.clock.advance(5_000);
+      const begun = room.clock.now();
+      anna?.client.admit(ben.client.fingerprint);
+      await room.clock.advance(20_000);
+      expect(statesOf(ben).at(-1)).toBe('joined');
+      expect(commitsOf([ben], begun)).toHaveLength(1);
+    },
+  );
 
   test('have them alone, too', { timeout: 120_000 }, async () => {
     const { room, seats } = await gather(['anna']);
