@@ -42,7 +42,7 @@ export function takeRotation(session: Session, turn: Turn): Session {
 }
 
 /** In stealth: counts towards this member's turn from what the group is now. */
-export function setKeyTurn(session: Session, turn: Turn): void {
+function setKeyTurn(session: Session, turn: Turn): void {
   const { schedule, rotation, view } = session;
   const at = turnAt(schedule.cover, rotation, view);
   if (at !== undefined) setTimer(turn, 'turn', Math.max(0, Math.ceil(at - turn.now)));
