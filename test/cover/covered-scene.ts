@@ -2,10 +2,11 @@
 
 import { Duplex } from 'node:stream';
 import { Client, proveAdmission, registrationOf } from '@sotto/client';
-import type { ClientEvent } from '@sotto/client';
+import type { ClientEvent, Moderator } from '@sotto/client';
 import { nativeCrypto } from '@sotto/crypto/native';
 import type { Cover, Invite } from '@sotto/protocol';
 import { FakeClock, SeededRandom } from '@sotto/test-kit';
+import { Moderator as OnionSigner } from '../../packages/client/test/moderator.ts';
 import { silentLog } from '../../packages/relay/src/log.ts';
 import { MemoryRoomStore } from '../../packages/relay/src/memory-room-store.ts';
 import { Peer } from '../../packages/relay/src/peer.ts';
@@ -98,6 +99,8 @@ export class CoveredScene {
   readonly clock: FakeClock;
   readonly invite: Invite;
   readonly guests: Guest[] = [];
+  /** The host, for who is its own client. */
+  readonly moderator: Moderator;
   readonly #around: ConstructorParameters<typeof Peer>[2];
   #turns = 0;
   #lines = 0;
@@ -106,7 +109,15 @@ export class CoveredScene {
   constructor(cover: Cover, seed = 1) {
     this.clock = new FakeClock(() => this.#isBusy());
     const random = new SeededRandom(seed);
-    const secrets = { onionKey: random.bytes(32), roomSecret: random.bytes(32) };
+    const roomSecret = random.bytes(32);
+    const { roomId } = registrationOf({ onionKey: new Uint8Array(32), roomSecret, cover });
+    const signer = new OnionSigner(random.bytes(32), roomId);
+    const secrets = { onionKey: signer.publicKey, roomSecret };
+    this.moderator = {
+      setAccess: (mode) => Promise.resolve(signer.access(mode)),
+      evict: () => Promise.reject(new Error('there is no other room')),
+      moved: () => undefined,
+    };
     this.invite = cover === 'off' ? secrets : { ...secrets, cover };
     const { clock } = this;
     const rooms = new Rooms({ store: new MemoryRoomStore({ clock }), clock, tick: tickOff, log: silentLog });
@@ -130,7 +141,7 @@ export class CoveredScene {
     return this.#founding === 'under way';
   }
 
-  join(name: string): Guest {
+  join(name: string, moderator?: Moderator): Guest {
     const events: ClientEvent[] = [];
     const [up, down]: [Departure[], Departure[]] = [[], []];
     let line = this.#line(down);
@@ -146,6 +157,7 @@ export class CoveredScene {
       clock: this.clock,
       random: twoSources(10 + this.guests.length),
       crypto: nativeCrypto,
+      ...(moderator === undefined ? {} : { moderator }),
       tell: (event) => events.push(event),
     });
     const guest: Guest = { name, client, events, up, down, cut: () => line.destroy() };

@@ -1,31 +1,37 @@
 // Nobody can tell talking from silence: on every line of a whole stealth room, in both directions, the same bytes leave at the same times.
 
+import { stealthShape } from '@sotto/protocol';
 import type { Cover } from '@sotto/protocol';
 import { expect, test } from 'vitest';
 import { CoveredScene, textsOf, troubleOf } from './covered-scene.ts';
 import type { Departure, Guest } from './covered-scene.ts';
 
+interface Line {
+  readonly up: readonly Departure[];
+  readonly down: readonly Departure[];
+}
+
 interface Watched {
-  readonly lines: readonly { readonly up: readonly Departure[]; readonly down: readonly Departure[] }[];
+  readonly lines: readonly Line[];
   readonly heard: number;
   readonly epochs: number;
   readonly trouble: readonly string[];
+  /** What everybody was told of who may come in. */
+  readonly access: readonly string[];
 }
 
-/** A room of three from its beginning to the goodbye of one, while somebody talks, or nobody. */
-async function watch(
-  cover: Cover,
-  seconds: number,
-  talk: (guests: readonly Guest[], second: number) => void,
-): Promise<Watched> {
+type Doings = (guests: readonly Guest[], second: number) => void;
+
+/** A room of three from its beginning to the goodbye of one, while something is done in it, or nothing. Anna is the host's own. */
+async function watch(cover: Cover, seconds: number, act: Doings): Promise<Watched> {
   const scene = new CoveredScene(cover);
   await scene.open();
   for (const name of ['anna', 'ben', 'carla']) {
-    scene.join(name);
+    scene.join(name, name === 'anna' ? scene.moderator : undefined);
     await scene.clock.advance(40_000);
   }
   for (let second = 0; second < seconds; second += 1) {
-    talk(scene.guests, second);
+    act(scene.guests, second);
     await scene.clock.advance(1_000);
   }
   scene.guests[2]?.client.leave();
@@ -33,29 +39,77 @@ async function watch(
   const lines = scene.guests.map(({ up, down }) => ({ up, down }));
   const heard = scene.guests.reduce((sum, guest) => sum + textsOf(guest).length, 0);
   const epochs = scene.guests[0]?.events.filter(({ type }) => type === 'epoch').length ?? 0;
-  return { lines, heard, epochs, trouble: scene.guests.flatMap(troubleOf) };
+  const access = scene.guests.flatMap(({ name, events }) =>
+    events.flatMap((event) => (event.type === 'access' ? [`${name} ${event.mode}`] : [])),
+  );
+  return { lines, heard, epochs, access, trouble: scene.guests.flatMap(troubleOf) };
 }
 
-const silence = (): void => undefined;
+/** When commits leave, from each line: they alone are in frames of 4096 bytes. */
+function commitsOf({ lines }: Watched): readonly (readonly number[])[] {
+  return lines.map(({ up }) => [...new Set(up.flatMap(({ at, bytes }) => (bytes === 4_096 ? [at] : [])))]);
+}
 
-function chatter([anna, ben, carla]: readonly Guest[], second: number): void {
+const nothing: Doings = () => undefined;
+
+const chatter: Doings = ([anna, ben, carla], second) => {
   if (second % 20 < 6) anna?.client.say(`${second}: short`);
   if (second % 45 === 5) ben?.client.say('long '.repeat(900));
   if (second % 50 === 0) carla?.client.say('and you?');
-}
+};
 
-test('a whole stealth room writes the same, bit for bit, whether it talks or not', { timeout: 480_000 }, async () => {
-  const idle = await watch('stealth-4', 900, silence);
-  const busy = await watch('stealth-4', 900, chatter);
-  expect([idle.heard, busy.heard > 400, idle.trouble, busy.trouble]).toEqual([0, true, [], []]);
-  // Three came, the founder's leaf went, carla's too, and somebody had new keys in between.
-  expect(idle.epochs).toBeGreaterThanOrEqual(6);
-  expect(busy.lines).toEqual(idle.lines);
-});
+const orders: Doings = ([anna], second) => {
+  if (second === 50) anna?.client.setAccess('locked');
+  if (second === 320) anna?.client.setAccess('open');
+};
+
+/** Three turns of stealth-4, and what is around them. */
+const SECONDS = 900;
+
+test(
+  'a whole stealth room writes the same, bit for bit, whether it talks, gives orders, or does nothing',
+  { timeout: 480_000 },
+  async () => {
+    const idle = await watch('stealth-4', SECONDS, nothing);
+    const busy = await watch('stealth-4', SECONDS, chatter);
+    const ordered = await watch('stealth-4', SECONDS, orders);
+    expect([idle.heard, busy.heard > 400, idle.trouble, busy.trouble, ordered.trouble]).toEqual([0, true, [], [], []]);
+    // Three came, the founder's leaf went, carla's too, and each had new keys in between.
+    expect(idle.epochs).toBeGreaterThanOrEqual(5 + 3);
+    const inTurn = commitsOf(idle).map((times) => times.filter((at) => at > 200_000 && at < SECONDS * 1_000).length);
+    expect(Math.min(...inTurn)).toBeGreaterThanOrEqual(1);
+    expect(inTurn.reduce((sum, count) => sum + count)).toBe(
+      Math.floor((SECONDS * 1_000) / stealthShape('stealth-4').turnMs),
+    );
+    expect(commitsOf(busy)).toEqual(commitsOf(idle));
+    expect(busy.lines).toEqual(idle.lines);
+    const all = ['anna', 'ben', 'carla'];
+    expect(ordered.access).toEqual(all.flatMap((name) => [`${name} locked`, `${name} open`]));
+    expect([idle.access, busy.access]).toEqual([[], []]);
+    expect(ordered.lines).toEqual(idle.lines);
+  },
+);
 
 test.each(['off', 'jitter'] as const)('control: in mode %s it does not', { timeout: 120_000 }, async (cover) => {
-  const idle = await watch(cover, 60, silence);
+  const idle = await watch(cover, 60, nothing);
   const busy = await watch(cover, 60, chatter);
   expect(busy.heard).toBeGreaterThan(10);
   expect(busy.lines).not.toEqual(idle.lines);
 });
+
+test(
+  'control: new keys that are made by what is said are seen, and an order that is carried out at once',
+  { timeout: 120_000 },
+  async () => {
+    const idle = await watch('off', 120, nothing);
+    // Fifty short ones in a row bring new keys.
+    const busy = await watch('off', 120, ([, ben], second) => {
+      if (second < 60) ben?.client.say(`${second}`);
+    });
+    expect(busy.heard).toBe(120);
+    expect(commitsOf(busy)).not.toEqual(commitsOf(idle));
+    const ordered = await watch('off', 120, orders);
+    expect(ordered.access).toHaveLength(3);
+    expect(commitsOf(ordered)).not.toEqual(commitsOf(idle));
+  },
+);

@@ -15,8 +15,10 @@ import {
   ROTATE_SOON_MS,
   UNANSWERED_MAX,
 } from './limits.ts';
+import { dropOrdered } from './ordering.ts';
 import { enqueueFirst, recall, unsentTexts } from './outbox.ts';
 import { presenceDelay } from './pace.ts';
+import { noteEpoch, startRotation } from './rotation.ts';
 import { answerDelayMs, recalledReceipts } from './schedule.ts';
 import type { Errand, Made, Session, Task, Turn } from './session-state.ts';
 import { maySpeak, pump } from './speaking.ts';
@@ -103,6 +105,7 @@ function takeJoin(session: Session, task: Errand & { readonly type: 'join' }, ma
     case 'policy-knock':
       return askToBeLetIn(next, turn);
     case 'member-alone':
+      dropOrdered(next, turn);
       turn.effects.push({ type: 'hang-up' }, { type: 'begin-anew', texts: unsentTexts(next.outbox) });
       return { ...next, link: { phase: 'closed' } };
     default:
@@ -171,6 +174,7 @@ function enterByWelcome(session: Session, last: number, view: GroupView | undefi
     feed: 'again',
     inbox: { ...session.inbox, seen: last },
     log: startSeen(session.log, view.logStart, last),
+    rotation: startRotation(turn.now),
   };
   next = enterRoom(takeGroupChange(next, view, turn), turn);
   emit(turn, { type: 'epoch', epoch: view.epoch, code: view.roomCode });
@@ -198,6 +202,7 @@ export function takeEpoch(
     outbox,
     number: session.number - recalled,
     counter: { phase: 'turning', value: session.counter.value },
+    rotation: noteEpoch(session.rotation, opened, turn.now),
   };
   next = takeGroupChange({ ...next, log: startSeen(next.log, view.logStart, sequence) }, view, turn);
   emit(turn, { type: 'epoch', epoch: view.epoch, code: view.roomCode });

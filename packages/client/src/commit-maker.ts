@@ -2,7 +2,7 @@
 
 import { proveLeave } from '@sotto/crypto/group';
 import type { Group, GroupCode, GroupMember, PendingCommit } from '@sotto/crypto/group';
-import { accept, coverMembersMax, equalBytes, refuse, UPLOAD_ID_BYTES } from '@sotto/protocol';
+import { accept, coverMembersMax, equalBytes, isStealth, refuse, UPLOAD_ID_BYTES } from '@sotto/protocol';
 import type { Decoded, GroupPlaintext, HeadPlaintext, LeaveProof, SignedAccess, SignedOrder } from '@sotto/protocol';
 import { EMPTY_ROW } from './commit-row.ts';
 import { COMMIT_FRAME_SIZE, DUMMY } from './group-envelopes.ts';
@@ -10,6 +10,7 @@ import type { GroupPlace } from './group-place.ts';
 import { accessAfter, leaveOf } from './group-policy.ts';
 import type { Warrants } from './group-policy.ts';
 import { leaversOf, silentOf } from './group-view.ts';
+import { COMMIT_FRAMES_MAX } from './limits.ts';
 import type { Standing } from './log-ledger.ts';
 import type { OwnCommit } from './own-commit.ts';
 import type { Upload } from './upload.ts';
@@ -111,9 +112,19 @@ export class CommitMaker {
     const group = this.#place.inside();
     const pending = await this.#place.judging(ledger.evidence(warrants), () => propose(group));
     if (!pending.ok) return pending;
+    const carried = this.#withSaid(warrants, pending.value);
     const { access, proofs } = ledger.standing;
-    const after = { access: accessAfter(access, warrants), proofs };
-    return this.#propose({ pending: pending.value, sealedBy: 'member', head: undefined }, warrants, after);
+    const after = { access: accessAfter(access, carried), proofs };
+    return this.#propose({ pending: pending.value, sealedBy: 'member', head: undefined }, carried, after);
+  }
+
+  /** What was ordered by word rides along. In stealth only where it does not show: where the upload would be longer for it, the next commit has it. */
+  #withSaid(warrants: Warrants, { welcome, commit }: PendingCommit): Warrants {
+    const { ledger, envelopes, cover } = this.#place;
+    if (ledger.said === undefined) return warrants;
+    const carried = { ...warrants, orders: [...warrants.orders, ledger.said] };
+    const most = isStealth(cover) ? envelopes.commitFrames({ ...warrants, welcome, commit }) : COMMIT_FRAMES_MAX;
+    return envelopes.commitFrames({ ...carried, welcome, commit }) > most ? warrants : carried;
   }
 
   /** `after`: what will hold in the epoch that the commit begins, for who comes later. */

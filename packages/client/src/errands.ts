@@ -10,6 +10,7 @@ import {
   ERRANDS_MAX,
 } from './limits.ts';
 import { enqueueFirst } from './outbox.ts';
+import { turnAt } from './rotation.ts';
 import type { Errand, Made, OwnCommit, Session, Turn } from './session-state.ts';
 import { maySpeak, pump } from './speaking.ts';
 import { refuse } from './telling.ts';
@@ -37,7 +38,7 @@ function isAlike(one: Errand, other: Errand): boolean {
 
 /** Begins the first errand that is still worth it, if this member may speak and no other commit of its is on the way. */
 export function runErrands(session: Session, turn: Turn): Session {
-  const errands = session.errands.filter((errand) => isWorthIt(session, errand));
+  const errands = session.errands.filter((errand) => isWorthIt(session, errand, turn));
   const next = { ...session, errands };
   const [errand] = errands;
   if (errand === undefined || next.commit.phase !== 'none' || !maySpeak(next)) return next;
@@ -45,10 +46,18 @@ export function runErrands(session: Session, turn: Turn): Session {
 }
 
 /** What others have done meanwhile need not be done. */
-function isWorthIt({ view, log }: Session, errand: Errand): boolean {
+function isWorthIt(session: Session, errand: Errand, turn: Turn): boolean {
+  const { view, log } = session;
+  if (errand.type === 'rotate' && errand.why === 'turn') return isTurn(session, turn.now);
   if (errand.type === 'rotate' && errand.why === 'blind') return log.hashes.length === 0;
   if (errand.type === 'rotate' && errand.why === 'departing') return (view?.departing.length ?? 0) > 0;
   return errand.type !== 'remove-silent' || (view?.silent.length ?? 0) > 0;
+}
+
+/** Whether this member waits for nobody any more to have new keys. */
+export function isTurn({ schedule, rotation, view }: Session, now: number): boolean {
+  const at = turnAt(schedule.cover, rotation, view);
+  return at !== undefined && now >= at;
 }
 
 export function beginCommit(session: Session, errand: Errand, counter: number | undefined, turn: Turn): Session {

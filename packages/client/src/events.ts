@@ -47,6 +47,8 @@ export interface ClientStatus extends CoverCost {
   /** Undefined outside the group. */
   readonly epoch: number | undefined;
   readonly epochAgeSeconds: number | undefined;
+  /** Until the room has new keys, if nobody is passed over; undefined outside stealth. */
+  readonly newKeysSeconds: number | undefined;
   /** Until what waits has left, on average. */
   readonly waitingSeconds: number;
 }
@@ -72,6 +74,8 @@ export type ClientEvent =
   | { readonly type: 'pace'; readonly ref: string | undefined; readonly seconds: number }
   /** The room goes on at another onion, and this client with it. */
   | { readonly type: 'moved'; readonly invite: string }
+  /** To whoever ordered it, in stealth: it waits for the next new keys, which come in about so long. */
+  | { readonly type: 'deferred'; readonly what: 'access'; readonly seconds: number }
   /** To whoever ordered it: done. */
   | { readonly type: 'moderated'; readonly what: 'evicted' | 'access' }
   | {

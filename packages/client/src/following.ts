@@ -10,6 +10,7 @@ import { forgiveSilence, rollBack, takeContent, takeSequence } from './inbox.ts'
 import type { InboxEvent } from './inbox.ts';
 import { RECEIPT_DELAY_MS, TRACKED_TEXTS_MAX } from './limits.ts';
 import type { Move } from './moderator.ts';
+import { dropOrdered } from './ordering.ts';
 import { acknowledge, refuseFrame, unsentTexts } from './outbox.ts';
 import type { Departed } from './outbox.ts';
 import type { Passed, Session, Turn } from './session-state.ts';
@@ -17,7 +18,7 @@ import { takeKnock } from './admitting.ts';
 import { pump, queueOnce } from './speaking.ts';
 import { announce, emitMembers, gap, messageId, tellDelivered } from './telling.ts';
 import { emit, setTimer } from './turn.ts';
-import { judgeCommit, setSight, takeGroupChange, takeRollCall } from './upkeep.ts';
+import { judgeCommit, resumeKeyTurn, setSight, takeGroupChange, takeRollCall } from './upkeep.ts';
 import {
   compareLog,
   extendSeen,
@@ -105,6 +106,7 @@ function goLive(session: Session, counter: number, turn: Turn): Session {
   next = dropLostCommit(next, turn);
   if (next.belonging.phase !== 'inside' && next.belonging.phase !== 'arriving') return fetchHead(next, turn);
   if (missed) return rejoin(next, turn);
+  next = resumeKeyTurn(next, turn);
   if (next.stay === 'joined' && next.belonging.phase === 'inside') emit(turn, { type: 'state', state: 'joined' });
   return runErrands(pump(next, turn), turn);
 }
@@ -275,6 +277,7 @@ function follow(session: Session, move: Move, turn: Turn): Session {
   if (session.stay === 'leaving' || !turn.room.isOrderedMove(move)) return session;
   const { onionKey, roomSecret } = move;
   const { cover } = session.schedule;
+  dropOrdered(session, turn);
   turn.effects.push({ type: 'hang-up' });
   const awaited = (session.view?.members ?? []).flatMap(({ memberKey, self }) => (self ? [] : [memberKey]));
   const texts = unsentTexts(session.outbox);

@@ -124,20 +124,23 @@ export class GroupEnvelopes {
    * There is a dummy at least, which keeps away what stands in the log before. @returns undefined if it is more than a commit may carry.
    */
   sealCommit(parts: CommitParts, key: Secret): readonly Uint8Array[] | undefined {
-    const frames: GroupPlaintext[] = [
-      ...parts.leaves.map((proof) => ({ kind: 'leave' as const, ...proof })),
-      ...parts.orders.map((order) => ({ kind: 'order' as const, order })),
-      ...cut(parts.welcome ?? new Uint8Array(0)).map((piece) => ({ kind: 'welcome' as const, ...piece })),
-      ...cut(parts.commit).map((piece) => ({ kind: 'piece' as const, ...piece })),
-    ];
+    const frames = framesOf(parts);
     return 1 + frames.length > COMMIT_FRAMES_MAX ? undefined : this.sealUpload(frames, key);
   }
 
   /** Frames of an upload with dummies in front of them: one at least, and a power of two in all. */
   sealUpload(frames: readonly GroupPlaintext[], key: Secret): readonly Uint8Array[] {
-    const count = Math.max(2 ** Math.ceil(Math.log2(1 + frames.length)), this.#least.commitFrames);
-    const dummies = Array.from({ length: count - frames.length }, () => DUMMY);
+    const dummies = Array.from({ length: this.#uploadFrames(frames) - frames.length }, () => DUMMY);
     return this.sealFrames([...dummies, ...frames], key);
+  }
+
+  /** How many frames the upload of a commit has; more than COMMIT_FRAMES_MAX if no upload holds it. */
+  commitFrames(parts: CommitParts): number {
+    return this.#uploadFrames(framesOf(parts));
+  }
+
+  #uploadFrames(frames: readonly GroupPlaintext[]): number {
+    return Math.max(2 ** Math.ceil(Math.log2(1 + frames.length)), this.#least.commitFrames);
   }
 
   /** Frames of an upload, all of one size. A welcome is for who has no other key than the join key. */
@@ -172,6 +175,16 @@ function keepable({ group, proofs, access }: HeadPlaintext): HeadPlaintext {
     proofs: proofs.map(({ memberId, signature }) => ({ memberId: memberId.slice(), signature: signature.slice() })),
     access: access && { ...access, signature: access.signature.slice() },
   };
+}
+
+/** What a commit is made of, in its order in the log. */
+function framesOf({ leaves, orders, welcome, commit }: CommitParts): GroupPlaintext[] {
+  return [
+    ...leaves.map((proof) => ({ kind: 'leave' as const, ...proof })),
+    ...orders.map((order) => ({ kind: 'order' as const, order })),
+    ...cut(welcome ?? new Uint8Array(0)).map((piece) => ({ kind: 'welcome' as const, ...piece })),
+    ...cut(commit).map((piece) => ({ kind: 'piece' as const, ...piece })),
+  ];
 }
 
 /** What does not fit one frame goes into several. */

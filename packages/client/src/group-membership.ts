@@ -162,6 +162,7 @@ export class GroupMembership {
     if (key === undefined) throw new Error('an epoch without its key');
     const body = this.#place.envelopes.sealMessage(bytes, key);
     this.#place.ledger.addOwnMessage(body, content.type === 'roll-call');
+    if (content.type === 'order') this.#place.ledger.noteOrder(content.order);
     return body;
   }
 

@@ -121,7 +121,9 @@ export class GroupPlace {
     const { access, proofs } = this.ledger.standing;
     const { rollCall } = this.ledger;
     const { roomId } = this.keys;
-    return { group, epoch: group.epoch, self: this.self, roomId, proofs, rollCall, access: modeOf(access) };
+    const { epoch } = group;
+    const order = access?.number ?? 0;
+    return { group, epoch, self: this.self, roomId, proofs, rollCall, access: modeOf(access), order };
   }
 
   /** Lays down what the engine's question is answered from while `work` is done. */

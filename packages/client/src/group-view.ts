@@ -29,6 +29,8 @@ export interface GroupView {
   readonly silent: readonly Uint8Array[];
   readonly rollCalled: boolean;
   readonly access: AccessMode;
+  /** The number of the access order that holds; 0 in a room that was never ordered anything. */
+  readonly order: number;
   /** Six words, equal for all members of this epoch. */
   readonly roomCode: readonly string[];
   /** The epoch authenticator, 32 or 64 bytes: what `startLog` takes. */
@@ -44,6 +46,7 @@ export interface ViewParts {
   readonly proofs: readonly LeaveProof[];
   readonly rollCall: RollCall;
   readonly access: AccessMode;
+  readonly order: number;
 }
 
 /** Whether a view of both is the same. */
@@ -53,7 +56,7 @@ export function isSame(one: ViewParts, other: ViewParts): boolean {
 }
 
 export function takeView(parts: ViewParts): GroupView {
-  const { group, rollCall, access } = parts;
+  const { group, rollCall, access, order } = parts;
   const logStart = group.epochAuthenticator(group.epoch);
   if (logStart === undefined) throw new Error('an epoch without its authenticator');
   return {
@@ -63,6 +66,7 @@ export function takeView(parts: ViewParts): GroupView {
     silent: silentOf(parts).map(({ memberId }) => memberId),
     rollCalled: rollCall !== undefined,
     access,
+    order,
     roomCode: roomCode(logStart),
     logStart,
   };

@@ -28,6 +28,7 @@ export class LogLedger {
   readonly #messages = new OwnMessages();
   #standing: Standing = NOTHING_STANDS;
   #rollCall: RollCall;
+  #said: SignedAccess | undefined;
   #row: Row = EMPTY_ROW;
 
   constructor(roomId: Uint8Array, moderatorKey: Uint8Array) {
@@ -37,6 +38,11 @@ export class LogLedger {
 
   get standing(): Standing {
     return this.#standing;
+  }
+
+  /** The access order that was said and does not hold yet, for the next commit's row. */
+  get said(): SignedAccess | undefined {
+    return this.#said;
   }
 
   get rollCall(): RollCall {
@@ -68,6 +74,13 @@ export class LogLedger {
     if (!this.isOrder(order)) return 'order-invalid';
     const holds = this.#standing.access;
     return order.type === 'access' && holds !== undefined && order.number <= holds.number ? 'order-old' : undefined;
+  }
+
+  /** An order was said: of several the one with the highest number is kept, until one as high holds. Whose words these are does not matter. */
+  noteOrder(order: SignedAccess): void {
+    const isHigher = this.#said === undefined || order.number > this.#said.number;
+    if (isHigher && this.refuseOrder(order) === undefined)
+      this.#said = { ...order, signature: order.signature.slice() };
   }
 
   /** Something that is no part of a commit, or a dummy. */
@@ -135,6 +148,7 @@ export class LogLedger {
   enter(roster: readonly GroupMember[], { access, proofs }: Standing): void {
     const kept = roster.flatMap((member) => leaveOf(proofs, member, this.#roomId) ?? []);
     this.#standing = { access, proofs: kept };
+    if (this.#said !== undefined && this.#said.number <= (access?.number ?? -1)) this.#said = undefined;
     this.#rollCall = undefined;
     this.#row = EMPTY_ROW;
     this.#messages.clear();

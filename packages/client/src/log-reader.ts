@@ -88,6 +88,7 @@ export class LogReader {
     if (content.value.type === 'presence' && content.value.standing === 'leaving') {
       ledger.noteLeave({ memberId, signature: content.value.signature }, group.roster);
     }
+    if (content.value.type === 'order') ledger.noteOrder(content.value.order);
     return { kind: 'content', memberId, memberKey, content: content.value };
   }
 

@@ -2,7 +2,7 @@
 
 import type { AccessMode, Move, SignedOrder } from '@sotto/protocol';
 
-export type { AccessMode, Move, SignedOrder } from '@sotto/protocol';
+export type { AccessMode, Move, SignedAccess, SignedOrder } from '@sotto/protocol';
 
 /** Why the host gave no order. `code` is stable, the message is for people. */
 export class ModeratorError extends Error {

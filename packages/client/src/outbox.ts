@@ -3,7 +3,7 @@
 import { equalBytes, NONCE_BYTES } from '@sotto/protocol';
 import type { Standing } from '@sotto/protocol';
 import { OUTBOX_TEXTS_MAX } from './limits.ts';
-import type { Move } from './moderator.ts';
+import type { Move, SignedAccess } from './moderator.ts';
 
 /** A content that has no number yet: numbers are given at departure, so that they have no gap. */
 export type Draft =
@@ -17,7 +17,8 @@ export type Draft =
   | { readonly type: 'presence'; readonly standing: Standing }
   | { readonly type: 'receipt' }
   | { readonly type: 'roll-call' }
-  | { readonly type: 'move'; readonly move: Move };
+  | { readonly type: 'move'; readonly move: Move }
+  | { readonly type: 'order'; readonly order: SignedAccess };
 
 /**
  * A frame that has its number. While it is being sealed it has no bytes; from then on they are kept: within an epoch a re-send is the identical
@@ -57,6 +58,11 @@ export function enqueue(outbox: Outbox, drafts: readonly Draft[]): Outbox {
 /** Adds what cannot wait for the texts. */
 export function enqueueFirst(outbox: Outbox, draft: Draft): Outbox {
   return { ...outbox, waiting: [draft, ...outbox.waiting] };
+}
+
+/** Orders that wait are void when there is another. */
+export function withoutOrders(outbox: Outbox): Outbox {
+  return { ...outbox, waiting: outbox.waiting.filter(({ type }) => type !== 'order') };
 }
 
 /** @returns whether another text has to be refused. Only last fragments count: one a text. */

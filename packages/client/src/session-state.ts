@@ -12,6 +12,8 @@ import type { Move, SignedOrder } from './moderator.ts';
 import { EMPTY_OUTBOX } from './outbox.ts';
 import type { Draft, Outbox } from './outbox.ts';
 import type { Room } from './room-access.ts';
+import { startRotation } from './rotation.ts';
+import type { Rotation } from './rotation.ts';
 import { createSchedule } from './schedule.ts';
 import type { Schedule } from './schedule.ts';
 import type { Upload } from './upload.ts';
@@ -57,8 +59,11 @@ interface Counter {
 /** A commit that this member wants to make: one after another, and again when another commit came first. */
 export type Errand =
   | { readonly type: 'join'; readonly head: Uint8Array; readonly again: boolean }
-  /** `why`: an own rotation is due whatever others do; those who want to go may be gone already; who cannot tell what the log is can after any commit. */
-  | { readonly type: 'rotate'; readonly why: 'due' | 'departing' | 'blind' }
+  /**
+   * `why`: an own rotation is due whatever others do; it is this member's turn, unless another has taken it; those who want to go may be gone
+   * already; who cannot tell what the log is can after any commit.
+   */
+  | { readonly type: 'rotate'; readonly why: 'due' | 'turn' | 'departing' | 'blind' }
   | { readonly type: 'remove-silent' }
   | { readonly type: 'restore-head' }
   | { readonly type: 'order'; readonly order: SignedOrder; readonly move: Move | undefined }
@@ -172,6 +177,10 @@ export interface Session {
   readonly junkToldAt: number | undefined;
   /** Own frames since this member's keys were new. */
   readonly sinceRotation: number;
+  /** In stealth: whose turn it is to have new ones. */
+  readonly rotation: Rotation;
+  /** The number of the access order that this member has said for its user, until one as high holds. */
+  readonly ordered: number | undefined;
   readonly log: LogSeen;
   readonly knocks: readonly Knock[];
   /** Fingerprints by name, for the notice that a name has another key now. */
@@ -211,6 +220,8 @@ export type TimerName =
   /** Tries an errand again. */
   | 'errand'
   | 'rotate'
+  /** In stealth: it is this member's turn to have new keys. */
+  | 'turn'
   | 'departing'
   | 'sight'
   | 'restore-head'
@@ -343,6 +354,8 @@ export function createSession(
     partedAt: undefined,
     junkToldAt: undefined,
     sinceRotation: 0,
+    rotation: startRotation(0),
+    ordered: undefined,
     log: NOTHING_SEEN,
     knocks: [],
     names: new Map(),

@@ -3,12 +3,13 @@
 import { encodeBeat, NAME_BYTES_MAX, SILENCE_LIMIT_MS } from '@sotto/protocol';
 import { fetchHead, leaveParted, takeMade, takeUnanswered } from './belonging.ts';
 import { close, closeWith, cut, retry } from './ending.ts';
-import { hasErrand, runErrands, want } from './errands.ts';
+import { runErrands } from './errands.ts';
 import { answerInbox, takeOpened, takePassed } from './following.ts';
 import { dropSilent } from './inbox.ts';
 import { admit } from './admitting.ts';
 import { leave, sayGoodbye } from './leaving.ts';
 import { ATTACH_DEADLINE_MS, JOIN_LIMIT_MS } from './limits.ts';
+import { takeOrder } from './ordering.ts';
 import { beatDelay, presenceDelay } from './pace.ts';
 import { takeFrame } from './reading.ts';
 import type { Effect, Session, SessionContext, SessionEvent, TimerName, Turn } from './session-state.ts';
@@ -18,7 +19,15 @@ import { pump, queueOnce, say, sendReceipt, takeSealed } from './speaking.ts';
 import { announce, announceUnnamed, refuse } from './telling.ts';
 import { encodeText } from './text.ts';
 import { emit, setTimer, write } from './turn.ts';
-import { callRoll, takeDeparting, takeRestore, takeRollCallEnd, takeRotation, takeSight } from './upkeep.ts';
+import {
+  callRoll,
+  takeDeparting,
+  takeKeyTurn,
+  takeRestore,
+  takeRollCallEnd,
+  takeRotation,
+  takeSight,
+} from './upkeep.ts';
 import { forgetNoise, isParted } from './watching.ts';
 
 /** The one way a session changes. After `closed` nothing happens any more. */
@@ -84,14 +93,6 @@ function react(session: Session, event: SessionEvent, turn: Turn): Session {
   }
 }
 
-function takeOrder(session: Session, { order, move }: SessionEvent & { type: 'ordered' }, turn: Turn): Session {
-  if (hasErrand(session, 'order')) {
-    refuse(turn, 'moderator-busy');
-    return session;
-  }
-  return runErrands(want(session, { type: 'order', order, move }), turn);
-}
-
 function isName(name: string): boolean {
   const length = encodeText(name).length;
   return length > 0 && length <= NAME_BYTES_MAX;
@@ -140,6 +141,8 @@ function takeTimer(session: Session, name: TimerName, turn: Turn): Session {
       return runErrands(session, turn);
     case 'rotate':
       return takeRotation(session, turn);
+    case 'turn':
+      return takeKeyTurn(session, turn);
     case 'departing':
       return takeDeparting(session, turn);
     case 'sight':

@@ -51,10 +51,9 @@ export function prepareSlot(session: Session, turn: Turn): Session {
 }
 
 function chooseDraft({ belonging, outbox, schedule }: Session): Draft | undefined {
-  const draft = outbox.waiting.find(({ type }) => type !== 'text' || schedule.words === 'free');
-  if (belonging.phase === 'inside') return draft ?? { type: 'receipt' };
   // Who is arriving says that it is there, and nothing else.
-  return draft?.type === 'presence' ? draft : undefined;
+  if (belonging.phase !== 'inside') return outbox.waiting.find(({ type }) => type === 'presence');
+  return outbox.waiting.find(({ type }) => type !== 'text' || schedule.words === 'free') ?? { type: 'receipt' };
 }
 
 function sendOne(session: Session, turn: Turn): Session {

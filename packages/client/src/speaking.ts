@@ -131,5 +131,7 @@ function toContent(draft: Draft, number: number, session: Session, { room }: Tur
       return { ...header, type: 'roll-call' };
     case 'move':
       return { ...header, ...draft.move };
+    case 'order':
+      return { ...header, type: 'order', order: draft.order };
   }
 }

@@ -11,6 +11,7 @@ import { NAME_WAIT_MS, NAMES_MAX, UNNAMED_BYTES_MAX } from './limits.ts';
 import { decodeText } from './text.ts';
 import { leavingMs } from './schedule.ts';
 import type { Room } from './room-access.ts';
+import { turnLeftMs } from './rotation.ts';
 import type { Session, Turn } from './session-state.ts';
 import { emit, setTimer } from './turn.ts';
 import { hasSeen, warn } from './watching.ts';
@@ -27,14 +28,16 @@ export function listMembers(session: Session, room: Room): ListedMember[] {
   return [{ name: session.name, fingerprint: room.fingerprint, self: true, present: true }, ...others];
 }
 
-export function statusOf({ schedule, view, epochAt, outbox }: Session, now: number): ClientStatus {
+export function statusOf({ schedule, view, epochAt, outbox, rotation }: Session, now: number): ClientStatus {
   const { cover } = schedule;
+  const hasTurns = isStealth(cover) && view !== undefined;
   return {
     mode: cover,
     ...coverCost(cover),
     slotMs: isStealth(cover) ? stealthShape(cover).sendEveryMs : undefined,
     epoch: view?.epoch,
     epochAgeSeconds: view === undefined ? undefined : Math.floor((now - epochAt) / 1_000),
+    newKeysSeconds: hasTurns ? Math.ceil(Math.max(0, turnLeftMs(cover, rotation, now)) / 1_000) : undefined,
     waitingSeconds: Math.ceil(leavingMs(schedule, outbox.waiting.length) / 1_000),
   };
 }

@@ -1,9 +1,9 @@
 // What members do for their group without being asked: new keys in time, leaves of those who have gone, a head that newcomers can use. PROTOCOL.md §5.8.
 
 import { fingerprint } from '@sotto/crypto';
-import { equalBytes, toHex } from '@sotto/protocol';
+import { equalBytes, isStealth, stealthShape, toHex } from '@sotto/protocol';
 import type { CommitNotice } from '@sotto/protocol';
-import { hasErrand, runErrands, want } from './errands.ts';
+import { hasErrand, isTurn, runErrands, want } from './errands.ts';
 import type { GroupSeat, GroupView } from './group-membership.ts';
 import type { RemovalReason } from './group-policy.ts';
 import { takeRoster } from './inbox.ts';
@@ -18,14 +18,17 @@ import {
   ROTATE_MOST_MS,
   SIGHT_MS,
 } from './limits.ts';
+import { tellOrdered } from './ordering.ts';
+import { noteView, resumeRotation, turnAt } from './rotation.ts';
 import type { Session, Turn } from './session-state.ts';
 import { pump, queueOnce } from './speaking.ts';
 import { emitMembers } from './telling.ts';
 import { clearTimer, emit, setTimer } from './turn.ts';
 import { isMissed, mayBeParted, warn } from './watching.ts';
 
-/** New keys after a random time: in a large room later, so that commits do not crowd out what is said. */
+/** New keys after a random time: in a large room later, so that commits do not crowd out what is said. In stealth members have turns. */
 export function setRotation(session: Session, turn: Turn): void {
+  if (isStealth(session.schedule.cover)) return;
   const members = session.view?.members.length ?? 0;
   const stretch = Math.max(1, members / ROTATE_MEMBERS);
   const afterMs = stretch * (ROTATE_LEAST_MS + turn.chance() * (ROTATE_MOST_MS - ROTATE_LEAST_MS));
@@ -33,8 +36,35 @@ export function setRotation(session: Session, turn: Turn): void {
 }
 
 export function takeRotation(session: Session, turn: Turn): Session {
-  if (session.belonging.phase !== 'inside') return session;
+  // Who is arriving has it done as soon as it is in.
+  if (session.belonging.phase !== 'inside' && session.belonging.phase !== 'arriving') return session;
   return runErrands(want(session, { type: 'rotate', why: 'due' }), turn);
+}
+
+/** In stealth: counts towards this member's turn from what the group is now. */
+function setKeyTurn(session: Session, turn: Turn): void {
+  const { schedule, rotation, view } = session;
+  const at = turnAt(schedule.cover, rotation, view);
+  if (at !== undefined) setTimer(turn, 'turn', Math.max(0, Math.ceil(at - turn.now)));
+}
+
+/** Nobody has had new keys before: this member has. It waits on if it cannot now, for another may. */
+export function takeKeyTurn(session: Session, turn: Turn): Session {
+  const { cover } = session.schedule;
+  if (!isStealth(cover)) return session;
+  if (!isTurn(session, turn.now)) {
+    setKeyTurn(session, turn);
+    return session;
+  }
+  setTimer(turn, 'turn', stealthShape(cover).turnMs);
+  return runErrands(want(session, { type: 'rotate', why: 'turn' }), turn);
+}
+
+/** The log is read up: whoever else was away is back now, too. */
+export function resumeKeyTurn(session: Session, turn: Turn): Session {
+  const next = { ...session, rotation: resumeRotation(session.schedule.cover, session.rotation, turn.now) };
+  setKeyTurn(next, turn);
+  return next;
 }
 
 /** After a gap nobody can tell whether this member sees what the others see, until an epoch begins: so one is begun soon. */
@@ -52,11 +82,14 @@ export function takeGroupChange(session: Session, view: GroupView | undefined, t
   if (view === before) return session;
   let next: Session = { ...session, view, epochAt: view?.epoch === before?.epoch ? session.epochAt : turn.now };
   if (view === undefined) return next;
+  next = { ...next, rotation: noteView(next.rotation, view, turn.now) };
+  setKeyTurn(next, turn);
   const others = view.members.flatMap(({ memberKey, self }) => (self ? [] : [memberKey]));
   next = { ...next, inbox: takeRoster(next.inbox, others, turn.now).inbox };
   if (view.departing.length === 0) clearTimer(turn, 'departing');
   else if (view.departing.length !== before?.departing.length) setRankTimer(next, 'departing', DEPARTING_RANK_MS, turn);
   if (view.access !== (before?.access ?? 'open')) emit(turn, { type: 'access', mode: view.access });
+  next = tellOrdered(next, view, turn);
   if (next.stay === 'joined' && isOtherRoster(before, view)) emitMembers(next, turn);
   return next;
 }

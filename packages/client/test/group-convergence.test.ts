@@ -27,6 +27,8 @@ const DEEDS = [
   'remove the silent',
   'remove the silent',
   'order',
+  'order by word',
+  'order by word',
   'evict',
   'admit',
   'admit',
@@ -103,6 +105,10 @@ class Scene {
         return this.#removeSilent(actor, second);
       case 'order':
         return this.#try(actor, membership.order([this.log.moderator.access(MODES[other % 3] ?? 'open')]));
+      case 'order by word': {
+        const order = this.log.moderator.access(MODES[other % 3] ?? 'open');
+        return actor.publish(() => ({ type: 'order', order })).catch(ifRemoved(actor));
+      }
       case 'evict':
         if (actor === second || this.inside.length < 3) return false;
         return this.#try(actor, membership.order([this.log.moderator.evict(second.membership.memberId)]));

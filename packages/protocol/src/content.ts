@@ -13,10 +13,10 @@ import {
   SIGNATURE_BYTES,
   TEXT_BYTES_MAX,
 } from './limits.ts';
-import { decodeMove, encodeMove } from './order.ts';
-import type { Move } from './order.ts';
+import { decodeMove, decodeSignedOrder, encodeMove, encodeSignedOrder } from './order.ts';
+import type { Move, SignedAccess } from './order.ts';
 
-const TYPES = { text: 1, presence: 2, receipt: 3, 'roll-call': 4, move: 5 } as const;
+const TYPES = { text: 1, presence: 2, receipt: 3, 'roll-call': 4, move: 5, order: 6 } as const;
 const STANDINGS = { arriving: 1, here: 2, leaving: 3 } as const;
 
 /** No frame that we can make carries less text than this, so no honest count is above it. */
@@ -46,6 +46,8 @@ export type Content = ContentHeader &
     | ({ readonly type: 'receipt' } & EpochsBefore)
     | { readonly type: 'roll-call' }
     | Move
+    /** Whoever commits next puts it into the row. PROTOCOL.md §5.9. */
+    | { readonly type: 'order'; readonly order: SignedAccess }
   );
 
 /** What carries on the log hashes of epochs into the next ones. PROTOCOL.md §5.10. */
@@ -80,6 +82,10 @@ export function encodeContent(content: Content, encodeText: (text: string) => Ui
     case 'move': {
       const move = encodeMove(content);
       return header(content, move.length).put(move).bytes;
+    }
+    case 'order': {
+      const order = encodeSignedOrder(content.order);
+      return header(content, order.length).put(order).bytes;
     }
   }
 }
@@ -120,9 +126,20 @@ export function decodeContent(
       const move = decodeMove(reader.rest());
       return move.ok ? accept({ ...head, ...move.value }) : move;
     }
+    case TYPES.order:
+      return decodeOrder(reader, head);
     default:
       return refuse('content-kind');
   }
+}
+
+/** Only who may come in is ordered in this way: an eviction does not wait. */
+function decodeOrder(reader: ByteReader, head: ContentHeader): Decoded<Content, ContentCode> {
+  const order = decodeSignedOrder(reader.rest());
+  if (!order.ok) return order;
+  return order.value.type === 'access'
+    ? accept({ ...head, type: 'order', order: order.value })
+    : refuse('content-kind');
 }
 
 function header(content: ContentHeader & { readonly type: keyof typeof TYPES }, bodyBytes: number): ByteWriter {

@@ -9,6 +9,7 @@ import {
   JITTER_DUMMY_MOST_MS,
   JITTER_SEND_LEAST_MS,
   JITTER_SEND_MOST_MS,
+  KEY_CYCLE_MS,
   MEMBERS_MAX,
   SEAL_LEAD_MS,
   STEALTH_TICK_MS,
@@ -42,6 +43,8 @@ export interface StealthShape {
   /** A commit has at least so many frames, and its head so many bytes: what a full room takes. */
   readonly commitFrames: number;
   readonly headBytes: number;
+  /** From one member's new keys to the next one's. */
+  readonly turnMs: number;
 }
 
 /** Frames of a commit with which one goes: what a full room of 32 takes, and with the leaver's word one of 4. */
@@ -56,7 +59,8 @@ const SHAPES: Readonly<Record<StealthCover, StealthShape>> = {
 
 function shape(members: number, ticks: number, shared: number, headBytes: number): StealthShape {
   const commitFrames = COMMIT_FRAMES;
-  return { members, sendEveryMs: ticks * STEALTH_TICK_MS, shared, spare: shared / 4, commitFrames, headBytes };
+  const turnMs = KEY_CYCLE_MS / members;
+  return { members, sendEveryMs: ticks * STEALTH_TICK_MS, shared, spare: shared / 4, commitFrames, headBytes, turnMs };
 }
 
 export function isStealth(cover: Cover): cover is StealthCover {

@@ -92,6 +92,12 @@ export const STEALTH_TICK_MS = 1_000;
 export const SEAL_LEAD_MS = 100;
 /** How long, at most, own texts wait after joining, and a goodbye after the wish to go. PROTOCOL.md §12.3. */
 export const DWELL_MOST_MS = 20_000;
+/** In stealth the members of a full room have new keys in turns, all of them in so long. PROTOCOL.md §12.5. */
+export const KEY_CYCLE_MS = 960_000;
+/** Whoever does not take its turn is passed over after so long. PROTOCOL.md §12.5. */
+export const KEY_GRACE_MS = 15_000;
+/** No member's keys get older, whatever kept it from its turn. PROTOCOL.md §12.5. */
+export const KEYS_OLDEST_MS = 1_800_000;
 /** The seed's scheme: between two sends, and between two dummies. PROTOCOL.md §12.7. */
 export const JITTER_SEND_LEAST_MS = 500;
 export const JITTER_SEND_MOST_MS = 3_000;

@@ -9,6 +9,7 @@ import {
   cutText,
   decodeContent,
   encodeContent,
+  encodeSignedOrder,
   ENVELOPE_OVERHEAD_BYTES,
   FRAME_BYTES,
   fragmentCapacity,
@@ -56,6 +57,16 @@ const contents: fc.Arbitrary<Content> = fc.oneof(
     roomSecret: bytesOf(32),
     signature: bytesOf(64),
   }),
+  fc.record({
+    type: fc.constant('order' as const),
+    ...header,
+    order: fc.record({
+      type: fc.constant('access' as const),
+      number: fc.nat(),
+      mode: fc.constantFrom('open' as const, 'knock' as const, 'locked' as const),
+      signature: bytesOf(64),
+    }),
+  }),
   fc
     .record({ count: fc.integer({ min: 1, max: 256 }), at: fc.nat(), ...header, bytes: fc.uint8Array() })
     .map(({ count, at, number, ...rest }) => {
@@ -95,6 +106,15 @@ const move = encodeContent(
   },
   encode,
 );
+const signature = new Uint8Array(64);
+const order = encodeContent(
+  { type: 'order', ...first, order: { type: 'access', number: 1, mode: 'locked', signature } },
+  encode,
+);
+const eviction = concatBytes(
+  order.slice(0, CONTENT_HEADER_BYTES),
+  encodeSignedOrder({ type: 'evict', number: 1, memberId: new Uint8Array(16), signature }),
+);
 
 describe('content', () => {
   test('comes back as it was', () => {
@@ -116,6 +136,9 @@ describe('content', () => {
     ['a roll call with something behind', 'content-length', concatBytes(rollCall, Uint8Array.of(0))],
     ['a move one byte short', 'content-length', move.slice(0, -1)],
     ['a move with something behind', 'content-length', concatBytes(move, Uint8Array.of(0))],
+    ['an order one byte short', 'content-length', order.slice(0, -1)],
+    ['an order with something behind', 'content-length', concatBytes(order, Uint8Array.of(0))],
+    ['an order that evicts', 'content-kind', eviction],
     ['a farewell without its proof', 'content-length', farewell.slice(0, -64)],
     ['a farewell with something behind', 'content-length', concatBytes(farewell, Uint8Array.of(0))],
     ['a presence with a proof', 'content-length', concatBytes(presence, new Uint8Array(64))],
@@ -145,7 +168,7 @@ describe('content', () => {
   });
 
   test('control: what these were made from is accepted', () => {
-    for (const bytes of [text, presence, farewell, receipt, rollCall, move]) expect(read(bytes).ok).toBe(true);
+    for (const bytes of [text, presence, farewell, receipt, rollCall, move, order]) expect(read(bytes).ok).toBe(true);
     const longest = concatBytes(changed(presence.slice(0, NAME_AT), NAME_LENGTH_AT, 48), new Uint8Array(48).fill(97));
     expect(read(longest).ok).toBe(true);
   });

@@ -139,6 +139,11 @@ const decoders: readonly FuzzCase[] = [
     encodeContent({ ...header, ...move }, encode),
     (bytes) => decodeContent(bytes, decodeText),
   ],
+  [
+    'decodeContent of an order',
+    encodeContent({ ...header, type: 'order', order }, encode),
+    (bytes) => decodeContent(bytes, decodeText),
+  ],
   ['decodeMove', encodeMove(move), decodeMove],
   ['decodeSignedOrder', encodeSignedOrder(order), decodeSignedOrder],
   ['decodeSignedOrder of an eviction', encodeSignedOrder(eviction), decodeSignedOrder],

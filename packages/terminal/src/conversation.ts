@@ -138,6 +138,13 @@ function hear(conversation: Conversation, event: ClientEvent): Step {
       const own = conversation.pending.get(event.ref ?? '');
       return [conversation, [{ type: 'show', event: { ...event, ref: own?.ref } }]];
     }
+    case 'deferred': {
+      const [dealings, shown] = hearDealings(conversation.dealings, event);
+      const show = { type: 'show', event: shown } as const;
+      const next = { ...conversation, dealings };
+      // Whoever waits for the end of it waits longer.
+      return next.phase === 'draining' ? prefixed(show, drain(next)) : [next, [show]];
+    }
     case 'state':
       if (event.state === 'closed') return close(conversation, event);
       return event.state === 'joined' ? join(conversation, event) : [conversation, [{ type: 'show', event }]];
@@ -184,7 +191,8 @@ function join(conversation: Conversation, event: ClientEvent & { type: 'state' }
 /** Before the first join the client's own limit counts; from then on ours does. */
 function drain(conversation: Conversation): Step {
   if (isSettled(conversation)) return leave(conversation);
-  const afterMs = isEvicting(conversation.dealings) ? MODERATOR_EVICTION_MS : DRAIN_LIMIT_MS;
+  const { dealings } = conversation;
+  const afterMs = dealings.deferredMs + (isEvicting(dealings) ? MODERATOR_EVICTION_MS : DRAIN_LIMIT_MS);
   return [conversation, conversation.joined ? [{ type: 'set-drain-timer', afterMs }] : []];
 }
 

@@ -25,6 +25,8 @@ export interface Dealings {
   readonly moderates: boolean;
   /** What the client was asked to do and has not told of: one entry for each member let in or thrown out, and one for the room's mode. */
   readonly underWay: ReadonlySet<string>;
+  /** How long the room's mode may take longer than it otherwise does, from when that was said. */
+  readonly deferredMs: number;
 }
 
 export type DealingEffect =
@@ -42,7 +44,7 @@ export type Dealing = Exclude<Command, { type: 'say' | 'leave' | 'panic' }>;
 type MemberDealing = Extract<Command, { type: 'verify' | 'verified' | 'evict' }>;
 type Outcome = readonly [Dealings, readonly DealingEffect[]];
 
-export const NO_DEALINGS: Dealings = { people: NOBODY, moderates: false, underWay: new Set() };
+export const NO_DEALINGS: Dealings = { people: NOBODY, moderates: false, underWay: new Set(), deferredMs: 0 };
 const ACCESS = 'access';
 const EVICT = 'evict ';
 const ADMIT = 'admit ';
@@ -151,6 +153,8 @@ export function hear(
     case 'moved':
       // Who waited before the old room's door has to come to the new one.
       return [{ ...dealings, people: forgetWaiting(dealings.people) }, event];
+    case 'deferred':
+      return [{ ...dealings, deferredMs: event.seconds * 1_000 }, event];
     case 'moderated':
       return [end(dealings, (what) => (event.what === 'access' ? what === ACCESS : what.startsWith(EVICT))), event];
     case 'error':

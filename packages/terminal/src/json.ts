@@ -76,6 +76,7 @@ function describe(event: ShownEvent, here: Here): readonly JsonObject[] {
     case 'epoch':
     case 'access':
     case 'moved':
+    case 'deferred':
     case 'moderated':
     case 'safety-number':
     case 'verified':

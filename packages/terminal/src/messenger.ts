@@ -152,6 +152,7 @@ export class Messenger {
         this.#options.feed.release();
         return;
       case 'set-drain-timer':
+        this.#cancelDrain();
         this.#cancelDrain = this.#options.clock.after(effect.afterMs, () => this.#step({ type: 'drain-timeout' }));
         return;
       case 'end':

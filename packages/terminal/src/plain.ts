@@ -20,6 +20,7 @@ import {
   describeAsker,
   describeCode,
   describeCover,
+  describeDeferred,
   describeListing,
   describeModerated,
   describeNumber,
@@ -125,6 +126,9 @@ export class PlainFrontEnd implements FrontEnd {
       case 'moved':
         this.#link = 'moving';
         this.#note(MOVED);
+        return;
+      case 'deferred':
+        this.#note(describeDeferred(event.seconds));
         return;
       case 'moderated':
         this.#note(describeModerated(event.what));

@@ -169,6 +169,11 @@ export function describeRemoval(member: Speaker, reason: RemovalReason, isSelf: 
 
 export const MOVED: SafeText = safely`the room moves to another onion; following, nothing is to be done`;
 
+/** In stealth an order goes with the next new keys, so that nobody sees when it was given. */
+export function describeDeferred(seconds: number): SafeText {
+  return safely`signed: it holds with the room's next new keys, in about ${seconds} s, so that nobody who watches sees when you ordered it`;
+}
+
 export function describeModerated(what: 'evicted' | 'access'): SafeText {
   return what === 'access'
     ? safely`done: the host has signed it`
@@ -219,12 +224,19 @@ export function describeCover(mode: Cover, cost: CoverCost): SafeText {
   return safely`cover: ${name}; ${up} MB an hour up and ${down} down whatever is said; ${wait}`;
 }
 
+function describeEpoch(
+  epoch: number,
+  { epochAgeSeconds, newKeysSeconds }: Extract<ShownEvent, { type: 'status' }>,
+): SafeText {
+  const next = newKeysSeconds === undefined ? NOTHING : safely`, the next in about ${newKeysSeconds} s`;
+  return safely`epoch ${epoch}, ${epochAgeSeconds ?? 0} s old${next}`;
+}
+
 /** For whom wants to know how well it is hidden: nothing in it tells what was said and what was not. */
 export function describeStatus(status: Extract<ShownEvent, { type: 'status' }>): readonly SafeText[] {
-  const { mode, slotMs, epoch, epochAgeSeconds, unverified, circuitAgeSeconds, guardAgeDays, waitingSeconds } = status;
+  const { mode, slotMs, epoch, unverified, circuitAgeSeconds, guardAgeDays, waitingSeconds } = status;
   const slot = slotMs === undefined ? NOTHING : safely`; a slot every ${slotMs / 1_000} s`;
-  const keys =
-    epoch === undefined ? safely`none: not in the group` : safely`epoch ${epoch}, ${epochAgeSeconds ?? 0} s old`;
+  const keys = epoch === undefined ? safely`none: not in the group` : describeEpoch(epoch, status);
   const circuit = circuitAgeSeconds === null ? safely`unknown` : safely`${circuitAgeSeconds} s old`;
   const guard = guardAgeDays === null ? safely`unknown` : safely`${guardAgeDays} days`;
   return [

@@ -238,6 +238,16 @@ describe('the end of the input', () => {
     ]);
   });
 
+  test('gives an order that waits for its turn that much longer', () => {
+    const lock = command({ type: 'access', mode: 'locked' });
+    const waits = told({ type: 'deferred', what: 'access', seconds: 100 });
+    // Whether the input ends before it is said or behind it.
+    expect(play(MODERATOR, lock, ended, waits).effects.at(-1)).toEqual({ type: 'set-drain-timer', afterMs: 160_000 });
+    expect(play(MODERATOR, lock, waits, ended).effects.at(-1)).toEqual({ type: 'set-drain-timer', afterMs: 160_000 });
+    const done = told({ type: 'moderated', what: 'access' });
+    expect(play(MODERATOR, lock, waits, ended, done).effects.map(({ type }) => type)).toContain('leave');
+  });
+
   test('what was not done before the end is said, with exit code 1', () => {
     const closed = told({ type: 'state', state: 'closed' });
     const { effects, end } = play(

@@ -29,7 +29,7 @@ const WARNINGS: readonly WarningCode[] = [
 const MODES: readonly AccessMode[] = ['knock', 'locked', 'open'];
 
 const COST = { upBytesPerHour: 1_843_200, downBytesPerHour: 18_432_000, meanDelayMs: 1_600 };
-const STANDING = { slotMs: 2_000, epoch: 4, epochAgeSeconds: 77, waitingSeconds: 0, unverified: 2 };
+const STANDING = { slotMs: 2_000, epoch: 4, epochAgeSeconds: 77, newKeysSeconds: 43, waitingSeconds: 0, unverified: 2 };
 
 export function everyEvent(member: Speaker, text: string): ShownEvent[] {
   const { name, fingerprint } = member;
@@ -52,6 +52,7 @@ export function everyEvent(member: Speaker, text: string): ShownEvent[] {
     epoch: [{ type: 'epoch', epoch: 3, code: [text, text] }],
     access: MODES.map((mode) => ({ type: 'access', mode })),
     moved: [{ type: 'moved', invite: text }],
+    deferred: [{ type: 'deferred', what: 'access', seconds: 118 }],
     moderated: (['evicted', 'access'] as const).map((what) => ({ type: 'moderated', what })),
     members: [{ type: 'members', members: listed }],
     warning: WARNINGS.flatMap((code) => [

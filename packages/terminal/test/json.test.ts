@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { Command, ShownEvent } from '../src/front-end.ts';
 import { JsonFrontEnd } from '../src/json.ts';
 import { everyEvent } from './every-event.ts';
+import { HeldClock } from './held-clock.ts';
 import { HOSTILE_SAMPLES } from './hostile-samples.ts';
 import { INVITE, startProgram } from './program.ts';
 import type { Program } from './program.ts';
@@ -80,6 +81,11 @@ describe('the words about other members', () => {
       { type: 'member', change: 'removed', reason: 'silent', member: ALICE },
     ],
     ['a move', { type: 'moved', invite: INVITE }, { type: 'moved', invite: INVITE }],
+    [
+      'what was ordered and waits',
+      { type: 'deferred', what: 'access', seconds: 118 },
+      { type: 'deferred', what: 'access', seconds: 118 },
+    ],
     ['what was ordered', { type: 'moderated', what: 'evicted' }, { type: 'moderated', what: 'evicted' }],
     [
       'a safety number',
@@ -308,6 +314,25 @@ describe('the end of the input', () => {
     expect(texts.map((line) => line['text'])).toEqual(lines.map((_, index) => `t${index}`));
     reader.interrupt();
     await reader.ended;
+  });
+
+  test('the wait for acknowledgements that begins anew with each has no earlier one beside it', async () => {
+    const clock = new HeldClock();
+    const relay = new ScriptedRelay();
+    const program = startProgram([INVITE, '--json', '--name', 'writer'], relay, { clock });
+    await untilLine(program, { type: 'state', state: 'joined' });
+    relay.mute = true;
+    for (const text of ['a', 'b', 'c']) send(program, { cmd: 'send', text });
+    program.stdin.end();
+    await relay.untilSwallowed(3);
+    await expect.poll(() => clock.waiting).toContain(60_000);
+    relay.mute = false;
+    relay.cutAll();
+    clock.pass(1_000);
+    expect(await program.ended).toBe(0);
+    expect(linesOf(program).filter((line) => line.type === 'sent')).toHaveLength(3);
+    // One that is left would end a later wait too early.
+    expect(clock.waiting).toEqual([]);
   });
 
   test('an input that was empty leaves at once', async () => {

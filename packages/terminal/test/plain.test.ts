@@ -46,6 +46,7 @@ describe('the anonymity panel', () => {
     meanDelayMs: 1_600,
     epoch: 4,
     epochAgeSeconds: 77,
+    newKeysSeconds: 43,
     waitingSeconds: 12,
     unverified: 2,
     circuitAgeSeconds: 40,
@@ -58,7 +59,7 @@ describe('the anonymity panel', () => {
     expect(rows()).toEqual([
       '-- cover: stealth, for 8 at most; 1.8 MB an hour up and 18.4 down whatever is said; a line waits 1.6 s on average; a slot every 2 s',
       '--   waiting: about 12 s',
-      '--   keys: epoch 4, 77 s old; members you have not verified: 2',
+      '--   keys: epoch 4, 77 s old, the next in about 43 s; members you have not verified: 2',
       '--   Tor: circuit 40 s old; guard in use since unknown; vanguards unknown (they are on unless torrc says otherwise)',
       '--   who watches your line can tell: that you are here, and when somebody comes, goes or the keys change; not when anybody writes, nor how much',
     ]);
@@ -272,6 +273,7 @@ describe('what is shown of other members', () => {
     tell({ type: 'state', state: 'descriptor' });
     tell({ type: 'state', state: 'joined' });
     tell({ type: 'access', mode: 'locked' });
+    tell({ type: 'deferred', what: 'access', seconds: 118 });
     tell({ type: 'moderated', what: 'access' });
     tell({
       type: 'member-refused',
@@ -306,6 +308,7 @@ describe('what is shown of other members', () => {
         "-- looking up the room's onion",
         "-- in the room again",
         "-- the room is locked: nobody joins, not even with the connection string",
+        "-- signed: it holds with the room's next new keys, in about 118 s, so that nobody who watches sees when you ordered it",
         "-- done: the host has signed it",
         "-- alice: it may mean several: give the fingerprint, or more of it (member-ambiguous)",
         "--   alice·4f2c  4f2c000000000000",

@@ -1,0 +1,363 @@
+// Orders that nobody can see: said in a slot, remembered by all who hear them, carried by whoever commits next. PROTOCOL.md §5.9, §12.5.
+
+import { nativeCrypto } from '@sotto/crypto/native';
+import { proveLeave } from '@sotto/crypto/group';
+import { DWELL_MOST_MS, stealthShape } from '@sotto/protocol';
+import type { SignedAccess, StealthCover } from '@sotto/protocol';
+import { SeededRandom } from '@sotto/test-kit';
+import { describe, expect, test } from 'vitest';
+import { GroupMembership } from '../src/group-membership.ts';
+import type { Moderator } from '../src/index.ts';
+import type { Upload } from '../src/upload.ts';
+import { CANNOT_TELL, GroupLog, readAll } from './group-log.ts';
+import type { GroupReader } from './group-log.ts';
+import { expectOneView, inhabited } from './group-scene.ts';
+import { Moderator as OnionSigner } from './moderator.ts';
+import { Rehearsal, statesOf, told } from './rehearsal.ts';
+import type { Seat } from './rehearsal.ts';
+
+function saying(speaker: GroupReader, order: SignedAccess): Promise<void> {
+  return speaker.publish(() => ({ type: 'order', order }));
+}
+
+const modes = (members: readonly GroupReader[]): string[] => members.map(({ view }) => view.access);
+
+describe('an order that was said', () => {
+  test('holds for all, and for who comes later, when any of those who heard it commits', async () => {
+    const { log, members, person } = await inhabited(40, ['anna', 'ben', 'carla']);
+    await saying(person('anna'), log.moderator.access('knock'));
+    await readAll(members);
+    expect(modes(members)).toEqual(['open', 'open', 'open']);
+    await person('carla').rotate();
+    await readAll(members);
+    expect(modes(members)).toEqual(['knock', 'knock', 'knock']);
+    expectOneView(members);
+    // The next commit has nothing to carry any more.
+    const before = log.entries.length;
+    await person('ben').rotate();
+    expect(person('ben').opened.slice(before - log.entries.length)).not.toContainEqual(
+      expect.objectContaining({ code: 'noted' }),
+    );
+    const late = await log.member('late');
+    expect(await late.membership.join(log.head?.bytes ?? new Uint8Array(0), false)).toEqual({
+      ok: false,
+      code: 'policy-knock',
+    });
+  });
+
+  test('rides with a removal, an admission, and with an order of the old kind', async () => {
+    const { log, members, person } = await inhabited(41, ['anna', 'ben', 'carla']);
+    await saying(person('anna'), log.moderator.access('knock'));
+    await readAll(members);
+    await person('anna').callRoll();
+    await person('ben').read();
+    await person('ben').say('here');
+    await person('anna').read();
+    await person('anna').removeSilent();
+    await person('ben').read();
+    const both = [person('anna'), person('ben')];
+    expect(modes(both)).toEqual(['knock', 'knock']);
+    const dora = await log.member('dora');
+    await dora.knock();
+    await readAll(both);
+    await saying(person('ben'), log.moderator.access('open'));
+    await readAll(both);
+    await person('anna').admit(dora);
+    await readAll([...both, dora]);
+    await dora.enter();
+    expect(modes([...both, dora])).toEqual(['open', 'open', 'open']);
+    const lock = log.moderator.access('locked');
+    await saying(dora, lock);
+    await readAll(both);
+    await person('anna').order(log.moderator.evict(dora.membership.memberId));
+    await person('ben').read();
+    expect(modes(both)).toEqual(['locked', 'locked']);
+  });
+
+  test('outlives its speaker, a commit that is refused, and those who did not hear it', async () => {
+    const { log, members, person } = await inhabited(42, ['anna', 'ben', 'carla']);
+    await saying(person('anna'), log.moderator.access('locked'));
+    await readAll(members);
+    await person('anna').leave();
+    await readAll(members);
+    const newcomer = await log.member('dora');
+    await newcomer.join();
+    await readAll(members);
+    // Who did not hear it does not carry it: the control that it is not held by the epoch itself.
+    await newcomer.rotate();
+    const others = [person('ben'), person('carla'), newcomer];
+    await readAll(others);
+    expect(modes(others)).toEqual(['open', 'open', 'open']);
+    // Ben's commit comes second and is thrown away.
+    const bens = await person('ben').membership.rotate();
+    if (!bens.ok) throw new Error(bens.code);
+    await newcomer.rotate();
+    expect(log.commit(bens.value, person('ben').counter)).toBe('conflict');
+    person('ben').membership.discard();
+    await readAll(others);
+    expect(modes(others)).toEqual(['open', 'open', 'open']);
+    await person('ben').rotate();
+    await readAll(others);
+    expect(modes(others)).toEqual(['locked', 'locked', 'locked']);
+    expectOneView(others);
+  });
+
+  test('is the one with the highest number, whatever is said again', async () => {
+    const { log, members, person } = await inhabited(43, ['anna', 'ben']);
+    const [lock, open] = [log.moderator.access('locked'), log.moderator.access('open')];
+    await saying(person('anna'), open);
+    await saying(person('anna'), lock);
+    await readAll(members);
+    await person('ben').rotate();
+    await readAll(members);
+    expect([modes(members), person('anna').view.order]).toEqual([['open', 'open'], open.number]);
+    // Control: one with a higher number, said by the same, is carried.
+    await saying(person('anna'), lock);
+    await saying(person('anna'), log.moderator.access('knock'));
+    await saying(person('anna'), open);
+    await readAll(members);
+    await person('ben').rotate();
+    await readAll(members);
+    expect(modes(members)).toEqual(['knock', 'knock']);
+    // An old one is no order any more, for nobody.
+    await saying(person('ben'), lock);
+    await readAll(members);
+    await person('anna').rotate();
+    await readAll(members);
+    expect(modes(members)).toEqual(['knock', 'knock']);
+  });
+
+  test('is passed over if it is not the moderator’s, or another room’s', async () => {
+    const { log, members, person } = await inhabited(44, ['anna', 'ben']);
+    const order = log.moderator.access('locked');
+    const forged: readonly SignedAccess[] = [
+      { ...order, mode: 'knock' },
+      { ...order, number: order.number + 1 },
+      new GroupLog(440).moderator.access('locked', 9),
+      new OnionSigner(new Uint8Array(32).fill(7), log.roomId).access('locked', 9),
+    ];
+    for (const one of forged) await saying(person('anna'), one);
+    await readAll(members);
+    for (const member of members) await member.rotate();
+    await readAll(members);
+    expect([modes(members), person('ben').view.order]).toEqual([['open', 'open'], 0]);
+    // Control: the same words with the moderator's own signature.
+    await saying(person('anna'), order);
+    await readAll(members);
+    await person('ben').rotate();
+    await readAll(members);
+    expect(modes(members)).toEqual(['locked', 'locked']);
+  });
+});
+
+describe('in a full stealth room', () => {
+  /** Members of a room of this size, and its log by hand. */
+  async function full(cover: StealthCover): Promise<{
+    readonly members: GroupMembership[];
+    readonly signer: OnionSigner;
+    readonly take: (made: Awaited<ReturnType<GroupMembership['rotate']>>) => Promise<Upload>;
+    readonly say: (speaker: GroupMembership, order: SignedAccess) => Promise<void>;
+    readonly leave: (speaker: GroupMembership) => Promise<void>;
+  }> {
+    const random = new SeededRandom(9).bytes;
+    const roomId = new Uint8Array(16);
+    const signer = new OnionSigner(random(32), roomId);
+    const surroundings = {
+      crypto: nativeCrypto,
+      suite: 'x-wing',
+      random,
+      moderatorKey: signer.publicKey,
+      cover,
+    } as const;
+    const open = (): Promise<GroupMembership> => GroupMembership.open(new Uint8Array(32), roomId, surroundings);
+    const founder = await open();
+    let { head } = await founder.found();
+    founder.destroy();
+    const members: GroupMembership[] = [];
+    const hearing = async (bodies: readonly Uint8Array[]): Promise<void> => {
+      for (const member of members) for (const body of bodies) await member.open(body);
+    };
+    const take = async (made: Awaited<ReturnType<GroupMembership['rotate']>>): Promise<Upload> => {
+      if (!made.ok) throw new Error(made.code);
+      await hearing(made.value.bodies);
+      head = made.value.head;
+      return made.value;
+    };
+    while (members.length < stealthShape(cover).members) {
+      const member = await open();
+      const made = await member.join(head, false);
+      members.push(member);
+      if (!made.ok) throw new Error(made.code);
+      await hearing(made.value.bodies);
+      head = made.value.head;
+    }
+    let number = 0;
+    const say = async (speaker: GroupMembership, order: SignedAccess): Promise<void> => {
+      number += 1;
+      await hearing([await speaker.seal({ type: 'order', number, ...CANNOT_TELL, order })]);
+    };
+    const leave = async (speaker: GroupMembership): Promise<void> => {
+      number += 1;
+      const { signature } = proveLeave(speaker.identity, roomId);
+      const goodbye = { type: 'presence', standing: 'leaving', name: 'x', signature } as const;
+      await hearing([await speaker.seal({ ...goodbye, number, ...CANNOT_TELL })]);
+    };
+    return { members, signer, take, say, leave };
+  }
+
+  test.each(['stealth-4', 'stealth-32'] as const)(
+    'the commit that carries one has the size of all others: %s',
+    { timeout: 120_000 },
+    async (cover) => {
+      const { members, signer, take, say } = await full(cover);
+      const [anna, ben] = members;
+      if (anna === undefined || ben === undefined) throw new Error('nobody came');
+      const { commitFrames, headBytes } = stealthShape(cover);
+      const sizeOf = ({ bodies, head }: Upload): number[] => [bodies.length, head.length];
+      const expected = [commitFrames, headBytes];
+      expect(sizeOf(await take(await ben.rotate()))).toEqual(expected);
+      for (const member of [anna, ben, members.at(-1) ?? anna]) {
+        await say(anna, signer.access('locked'));
+        expect(sizeOf(await take(await member.rotate()))).toEqual(expected);
+        expect(members.map(({ view }) => view?.access)).toEqual(members.map(() => 'locked'));
+        await say(anna, signer.access('open'));
+        expect(sizeOf(await take(await ben.rotate()))).toEqual(expected);
+        expect(members.map(({ view }) => view?.access)).toEqual(members.map(() => 'open'));
+      }
+      for (const member of members) member.destroy();
+    },
+  );
+
+  test('one that would make the upload longer waits for the next', { timeout: 60_000 }, async () => {
+    const { members, signer, take, say, leave } = await full('stealth-16');
+    const [anna, ben] = members;
+    if (anna === undefined || ben === undefined) throw new Error('nobody came');
+    const { commitFrames } = stealthShape('stealth-16');
+    await take(await ben.rotate());
+    // Their words and the commit fill the upload.
+    for (const leaver of members.slice(-3)) await leave(leaver);
+    const removed = members.splice(-3);
+    await say(anna, signer.access('locked'));
+    const before = members.map(({ view }) => view?.access);
+    expect((await take(await ben.rotate())).bodies).toHaveLength(commitFrames);
+    expect(members.map(({ view }) => [view?.access, view?.members.length])).toEqual(before.map((mode) => [mode, 13]));
+    expect((await take(await anna.rotate())).bodies).toHaveLength(commitFrames);
+    expect(members.map(({ view }) => view?.access)).toEqual(members.map(() => 'locked'));
+    for (const member of [...members, ...removed]) member.destroy();
+  });
+});
+
+// With clients
+
+const COVER = 'stealth-4';
+const TURN_MS = stealthShape(COVER).turnMs;
+
+async function openRoom(names: readonly string[]): Promise<{ room: Rehearsal; host: Seat; guests: Seat[] }> {
+  const rehearsal = new Rehearsal(1, undefined, COVER);
+  const moderator: Moderator = {
+    setAccess: (mode) => Promise.resolve(rehearsal.signer.access(mode)),
+    evict: () => Promise.reject(new Error('nobody is evicted here')),
+    moved: () => undefined,
+  };
+  const host = await rehearsal.join('Host', { moderator });
+  await rehearsal.clock.advance(DWELL_MOST_MS);
+  const guests: Seat[] = [];
+  for (const name of names) {
+    guests.push(await rehearsal.join(name));
+    await rehearsal.clock.advance(DWELL_MOST_MS);
+  }
+  return { room: rehearsal, host, guests };
+}
+
+function uploads({ departures }: Seat, since: number): number[] {
+  return [...new Set(departures.flatMap(({ at, bytes }) => (bytes === 4_096 && at >= since ? [at] : [])))];
+}
+
+const accessOf = (seat: Seat): string[] => told(seat, 'access').map(({ mode }) => mode);
+
+describe('a user who orders in stealth', () => {
+  test('is told how long it takes, and that it is done; nothing leaves for it', { timeout: 60_000 }, async () => {
+    const { room: rehearsal, host, guests } = await openRoom(['Anna', 'Ben']);
+    const seats = [host, ...guests];
+    await rehearsal.clock.advance(TURN_MS);
+    const begun = rehearsal.clock.now();
+    host.client.setAccess('locked');
+    await rehearsal.clock.advance(10_000);
+    const [deferred] = told(host, 'deferred');
+    expect(told(host, 'moderated')).toEqual([]);
+    expect(seats.map((seat) => uploads(seat, begun))).toEqual([[], [], []]);
+    const seconds = deferred?.seconds ?? 0;
+    expect(seconds).toBeGreaterThan(0);
+    expect(seconds).toBeLessThanOrEqual(TURN_MS / 1_000);
+    await rehearsal.clock.advance(seconds * 1_000);
+    expect(seats.map(accessOf)).toEqual([['locked'], ['locked'], ['locked']]);
+    expect(told(host, 'moderated')).toEqual([{ type: 'moderated', what: 'access' }]);
+    expect(seats.flatMap((seat) => uploads(seat, begun))).toHaveLength(1);
+    const late = await rehearsal.join('Late');
+    await rehearsal.clock.advance(1_000);
+    expect(statesOf(late).at(-1)).toBe('closed room-locked');
+    expect(told(host, 'error')).toEqual([]);
+  });
+
+  test('may go: the others see to it', { timeout: 60_000 }, async () => {
+    const { room: rehearsal, host, guests } = await openRoom(['Anna', 'Ben']);
+    host.client.setAccess('knock');
+    await rehearsal.clock.advance(0);
+    host.client.leave();
+    await rehearsal.clock.advance(DWELL_MOST_MS + 20_000);
+    expect(statesOf(host).at(-1)).toBe('closed');
+    await rehearsal.clock.advance(TURN_MS);
+    expect(guests.map(accessOf)).toEqual([['knock'], ['knock']]);
+  });
+
+  test('may change his mind: the last one counts, and is done once', { timeout: 60_000 }, async () => {
+    const { room: rehearsal, host, guests } = await openRoom(['Anna']);
+    host.client.setAccess('locked');
+    await rehearsal.clock.advance(5_000);
+    host.client.setAccess('knock');
+    host.client.setAccess('open');
+    await rehearsal.clock.advance(5_000);
+    host.client.setAccess('knock');
+    await rehearsal.clock.advance(2 * TURN_MS);
+    expect(guests.map(accessOf)).toEqual([['knock']]);
+    expect(told(host, 'deferred')).toHaveLength(4);
+    expect(told(host, 'moderated')).toHaveLength(1);
+  });
+
+  test('is heard though frames are refused and lines break', { timeout: 60_000 }, async () => {
+    const { room: rehearsal, host, guests } = await openRoom(['Anna']);
+    // Nothing of the host's gets through for a while; then its line breaks with the order on it.
+    rehearsal.relay.keeps = ({ connection }) => connection !== host.connection();
+    host.client.setAccess('locked');
+    await rehearsal.clock.advance(3_000);
+    rehearsal.relay.moveCounter();
+    await rehearsal.clock.advance(3_000);
+    rehearsal.relay.keeps = () => true;
+    host.streams.at(-1)?.cut();
+    await rehearsal.clock.advance(30_000);
+    expect(guests.map(accessOf)).toEqual([[]]);
+    await rehearsal.clock.advance(2 * TURN_MS);
+    expect(guests.map(accessOf)).toEqual([['locked']]);
+    expect(told(host, 'moderated')).toHaveLength(1);
+  });
+
+  test('is obeyed alone in the room, and while it is arriving', { timeout: 60_000 }, async () => {
+    const { room: rehearsal, host } = await openRoom([]);
+    host.client.setAccess('knock');
+    await rehearsal.clock.advance(TURN_MS + 10_000);
+    expect(accessOf(host)).toEqual(['knock']);
+    const other = new Rehearsal(2, undefined, COVER);
+    const moderator: Moderator = {
+      setAccess: (mode) => Promise.resolve(other.signer.access(mode)),
+      evict: () => Promise.reject(new Error('nobody is evicted here')),
+      moved: () => undefined,
+    };
+    const anna = await other.join('Anna');
+    await other.clock.advance(DWELL_MOST_MS);
+    const late = await other.join('Host', { moderator });
+    late.client.setAccess('locked');
+    await other.clock.advance(2 * TURN_MS);
+    expect([anna, late].map(accessOf)).toEqual([['locked'], ['locked']]);
+    expect(statesOf(late).at(-1)).toBe('joined');
+  });
+});
