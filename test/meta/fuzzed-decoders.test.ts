@@ -55,6 +55,7 @@ const FUZZED: Readonly<Record<string, string>> = {
   'tor readBootstrapPhase': TOR,
   'tor readCircuitAge': TOR,
   'tor readDescriptorEvent': TOR,
+  'tor readFirstGuard': TOR,
   'tor readTorVersion': TOR,
   'terminal LineSplitter': TERMINAL,
   'terminal readTyped': TERMINAL,

@@ -2,7 +2,7 @@
 
 import type { ClientEvent, ClientStatus, ListedMember, Speaker } from '@sotto/client';
 import type { AccessMode } from '@sotto/protocol';
-import type { NetworkKind } from '@sotto/tor';
+import type { NetworkKind, Vanguards } from '@sotto/tor';
 import type { TerminalCode } from './errors.ts';
 import type { InputLine } from './line-splitter.ts';
 
@@ -50,7 +50,9 @@ export type ShownEvent =
       readonly type: 'status';
       readonly unverified: number;
       readonly circuitAgeSeconds: number | null;
-      readonly guardAgeDays: number | null;
+      /** At least: the gate has looked for so long and no longer. */
+      readonly guardSameSeconds: number | null;
+      readonly vanguards: Vanguards | null;
     } & ClientStatus)
   /** The client was asked to do it. */
   | { readonly type: 'asked'; readonly deed: 'admit' | 'evict'; readonly member: Speaker }

@@ -164,9 +164,10 @@ export class Messenger {
   /** What the gate does not tell is unknown; the rest is shown all the same. */
   async #showStatus(unverified: number): Promise<void> {
     const path = await this.#ways.path();
-    const { circuitAgeSeconds = null, guardAgeDays = null } = path ?? {};
+    const { circuitAgeSeconds = null, guardSameSeconds = null, vanguards = null } = path ?? {};
     if (this.#conversation.phase === 'over') return;
-    this.#show({ type: 'status', ...this.#client.status(), unverified, circuitAgeSeconds, guardAgeDays });
+    const tor = { circuitAgeSeconds, guardSameSeconds, vanguards };
+    this.#show({ type: 'status', ...this.#client.status(), unverified, ...tor });
   }
 
   /** A text is for everybody. */

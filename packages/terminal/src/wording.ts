@@ -3,6 +3,7 @@
 import type { RemovalReason, Speaker, StateEvent, WarningCode } from '@sotto/client';
 import { coverMembersMax, isStealth } from '@sotto/protocol';
 import type { AccessMode, Cover, CoverCost } from '@sotto/protocol';
+import type { Vanguards } from '@sotto/tor';
 import { TERMINAL_CODES } from './errors.ts';
 import type { KnownSpeaker, MemberDeed, ShownEvent, ShownMember } from './front-end.ts';
 import { joinSafe, safeDigits, safeFingerprint, safeLine, safely, safeName } from './safe-text.ts';
@@ -16,6 +17,11 @@ const BLANK = safely` `;
 const COMMA = safely`, `;
 const NUMBER_GROUP = /[0-9]{5}/g;
 const GROUPS_PER_ROW = 4;
+const VANGUARD_WORDS: Readonly<Record<Vanguards, SafeText>> = {
+  on: safely`on`,
+  auto: safely`as the network's directory says`,
+  off: safely`OFF`,
+};
 const COMPARE_CODE = safely`compare /code with the others over another channel; who has other words is shown another room`;
 
 export const HELP: readonly SafeText[] = [
@@ -234,18 +240,34 @@ function describeEpoch(
 
 /** For whom wants to know how well it is hidden: nothing in it tells what was said and what was not. */
 export function describeStatus(status: Extract<ShownEvent, { type: 'status' }>): readonly SafeText[] {
-  const { mode, slotMs, epoch, unverified, circuitAgeSeconds, guardAgeDays, waitingSeconds } = status;
+  const { mode, slotMs, epoch, unverified, waitingSeconds } = status;
   const slot = slotMs === undefined ? NOTHING : safely`; a slot every ${slotMs / 1_000} s`;
   const keys = epoch === undefined ? safely`none: not in the group` : describeEpoch(epoch, status);
-  const circuit = circuitAgeSeconds === null ? safely`unknown` : safely`${circuitAgeSeconds} s old`;
-  const guard = guardAgeDays === null ? safely`unknown` : safely`${guardAgeDays} days`;
   return [
     safely`${describeCover(mode, status)}${slot}`,
     safely`  waiting: ${waitingSeconds === 0 ? safely`nothing` : safely`about ${waitingSeconds} s`}`,
     safely`  keys: ${keys}; members you have not verified: ${unverified}`,
-    safely`  Tor: circuit ${circuit}; guard in use since ${guard}; vanguards unknown (they are on unless torrc says otherwise)`,
+    describePath(status),
     safely`  who watches your line can tell: ${HIDES[isStealth(mode) ? 'stealth' : mode]}`,
   ];
+}
+
+function describePath({
+  circuitAgeSeconds,
+  guardSameSeconds,
+  vanguards,
+}: Extract<ShownEvent, { type: 'status' }>): SafeText {
+  const circuit = circuitAgeSeconds === null ? safely`unknown` : safely`${circuitAgeSeconds} s old`;
+  const guard =
+    guardSameSeconds === null ? safely`unknown` : safely`the same for ${describeSpan(guardSameSeconds)} at least`;
+  return safely`  Tor: circuit ${circuit}; guard ${guard}; vanguards ${vanguards === null ? safely`unknown` : VANGUARD_WORDS[vanguards]}`;
+}
+
+/** In the largest unit that it fills. */
+function describeSpan(seconds: number): SafeText {
+  if (seconds < 60) return safely`${seconds} s`;
+  if (seconds < 3_600) return safely`${Math.floor(seconds / 60)} min`;
+  return seconds < 86_400 ? safely`${Math.floor(seconds / 3_600)} h` : safely`${Math.floor(seconds / 86_400)} days`;
 }
 
 type WarningWords = (who: SafeText, namesakes: SafeText) => readonly [happened: SafeText, next: SafeText];

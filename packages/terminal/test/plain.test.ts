@@ -50,7 +50,8 @@ describe('the anonymity panel', () => {
     waitingSeconds: 12,
     unverified: 2,
     circuitAgeSeconds: 40,
-    guardAgeDays: null,
+    guardSameSeconds: 7_300,
+    vanguards: 'on',
   } as const;
 
   test('says how the room hides, what it costs, and what a watcher could see now', () => {
@@ -60,7 +61,7 @@ describe('the anonymity panel', () => {
       '-- cover: stealth, for 8 at most; 1.8 MB an hour up and 18.4 down whatever is said; a line waits 1.6 s on average; a slot every 2 s',
       '--   waiting: about 12 s',
       '--   keys: epoch 4, 77 s old, the next in about 43 s; members you have not verified: 2',
-      '--   Tor: circuit 40 s old; guard in use since unknown; vanguards unknown (they are on unless torrc says otherwise)',
+      '--   Tor: circuit 40 s old; guard the same for 2 h at least; vanguards on',
       '--   who watches your line can tell: that you are here, and when somebody comes, goes or the keys change; not when anybody writes, nor how much',
     ]);
   });
@@ -72,6 +73,21 @@ describe('the anonymity panel', () => {
       expect(rows().at(-1)).toContain('who watches your line can tell: when you write');
     }
   });
+
+  test.each([
+    [59, 'on', 'guard the same for 59 s at least; vanguards on'],
+    [3_599, 'auto', "guard the same for 59 min at least; vanguards as the network's directory says"],
+    [86_399, 'off', 'guard the same for 23 h at least; vanguards OFF'],
+    [172_800, 'on', 'guard the same for 2 days at least; vanguards on'],
+    [null, null, 'guard unknown; vanguards unknown'],
+  ] as const)(
+    'says of a guard that was the same for %j s, and of vanguards %j: %s',
+    (guardSameSeconds, vanguards, words) => {
+      const { tell, rows } = screenOf();
+      tell({ ...stealth, guardSameSeconds, vanguards });
+      expect(rows().join()).toContain(words);
+    },
+  );
 
   test('is asked for in a room, and answers without Tor', async () => {
     const program = startProgram([INVITE, '--name', 'anna'], new ScriptedRelay());

@@ -5,11 +5,8 @@ import { parseKeywordLine } from './keywords.ts';
 const CREATED = /^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?$/;
 
 /**
- * Whole seconds since the newest joined rendezvous circuit of `onion` was made; null if there is none.
- *
- * There is no such function for the guard: the dates in `GETINFO entry-guards` say since when a guard is down or
- * unlisted, not since when we use it (tor entrynodes.c), and the one place that holds it is Tor's state file,
- * which also holds the guard's identity and is not shown to anybody.
+ * Whole seconds since the newest joined rendezvous circuit of `onion` was made; null if there is none. Tor dates no guard so: see
+ * guard-watch.ts and docs/adr/0013-guard-age.md.
  */
 export function readCircuitAge(circuitStatus: string, onion: string, wallMs: number): number | null {
   let newestMs = Number.NEGATIVE_INFINITY;

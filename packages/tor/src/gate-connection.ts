@@ -3,10 +3,12 @@
 import type { Socket } from 'node:net';
 import { readCircuitAge } from './circuit-age.ts';
 import type { Clock } from './clock.ts';
+import type { TorControl } from './control.ts';
 import type { Decoded, TorErrorCode } from './errors.ts';
 import { torErrorCode } from './errors.ts';
+import type { GuardWatch } from './guard-watch.ts';
 import type { GateKeys } from './gate-keys.ts';
-import type { GateRefusal, GateRequest, GateStage } from './gate-protocol.ts';
+import type { GateRefusal, GateRequest, GateStage, Vanguards } from './gate-protocol.ts';
 import { decodeGateRequest, encodeRefusal, encodeStageEvent, encodeSuccess, stageFields } from './gate-protocol.ts';
 import {
   GATE_REQUEST_BURST,
@@ -23,6 +25,7 @@ import type { TorLink } from './tor-link.ts';
 
 export interface GateContext {
   readonly keys: GateKeys;
+  readonly guards: GuardWatch;
   readonly link: TorLink;
   readonly clock: Clock;
 }
@@ -157,15 +160,23 @@ export class GateConnection {
     const live = this.#context.link.live;
     if (live === undefined) return encodeRefusal('tor-unreachable');
     const { network } = live.identity;
-    if (this.#held === undefined) return encodeSuccess({ circuitAgeSeconds: null, guardAgeDays: null, network });
     try {
-      const info = await live.control.getInfo(['circuit-status']);
-      const wallMs = this.#context.clock.wallMs();
-      const circuitAgeSeconds = readCircuitAge(info.get('circuit-status') ?? '', this.#held.onion, wallMs);
-      return encodeSuccess({ circuitAgeSeconds, guardAgeDays: null, network });
+      const circuitAgeSeconds = await this.#circuitAge(live.control);
+      const guardSameSeconds = await this.#context.guards.look(live.control);
+      const vanguards = readVanguards(
+        (await live.control.getConf(['VanguardsLiteEnabled'])).get('VanguardsLiteEnabled'),
+      );
+      return encodeSuccess({ circuitAgeSeconds, guardSameSeconds, vanguards, network });
     } catch (error) {
       return encodeRefusal(torErrorCode(error) === 'control-refused' ? 'tor-refused' : 'tor-unreachable');
     }
+  }
+
+  async #circuitAge(control: TorControl): Promise<number | null> {
+    if (this.#held === undefined) return null;
+    const { onion } = this.#held;
+    const info = await control.getInfo(['circuit-status']);
+    return readCircuitAge(info.get('circuit-status') ?? '', onion, this.#context.clock.wallMs());
   }
 
   async #letGo(): Promise<void> {
@@ -187,6 +198,10 @@ export class GateConnection {
     this.#pending.length = 0;
     this.#socket.end(() => this.#socket.destroy());
   }
+}
+
+function readVanguards(value: string | undefined): Vanguards {
+  return value === 'auto' ? 'auto' : value === '1' ? 'on' : 'off';
 }
 
 function publicKeyOf(secret: Uint8Array): Uint8Array {

@@ -31,10 +31,14 @@ export const NO_TOR: readonly string[] = ['tor-unreachable', 'tor-too-old', 'tor
 /** Tor's stage, or that the gate has no usable Tor at the moment. */
 export type GateStage = BootstrapStage | { readonly state: NoTor };
 
-/** Ages only; null where there is no circuit yet. Tor does not tell the age of a guard: always null (see `readCircuitAge`). */
+/** Whether second-layer guards are on, as Tor's own configuration answers. `auto`: the network's consensus decides. */
+export type Vanguards = 'on' | 'off' | 'auto';
+
+/** Spans and a word. `circuitAgeSeconds`: null where there is no circuit yet. `guardSameSeconds`: see `GuardWatch`; null while no guard is up. */
 export interface OnionPath {
   readonly circuitAgeSeconds: number | null;
-  readonly guardAgeDays: number | null;
+  readonly guardSameSeconds: number | null;
+  readonly vanguards: Vanguards;
   readonly network: NetworkKind;
 }
 
@@ -155,10 +159,11 @@ export function decodeFetch(wire: unknown): FetchState | undefined {
 }
 
 export function decodePath(fields: JsonObject): OnionPath | undefined {
-  const { circuitAgeSeconds, guardAgeDays, network } = fields;
+  const { circuitAgeSeconds, guardSameSeconds, vanguards, network } = fields;
   if (circuitAgeSeconds !== null && !isAge(circuitAgeSeconds)) return undefined;
-  if ((guardAgeDays !== null && !isAge(guardAgeDays)) || !isNetwork(network)) return undefined;
-  return { circuitAgeSeconds, guardAgeDays, network };
+  if (guardSameSeconds !== null && !isAge(guardSameSeconds)) return undefined;
+  if (!isVanguards(vanguards) || !isNetwork(network)) return undefined;
+  return { circuitAgeSeconds, guardSameSeconds, vanguards, network };
 }
 
 function decodeAllow(object: JsonObject): Decoded<GateRequest, GateRefusal> {
@@ -191,6 +196,10 @@ function isOperation(op: string): op is GateRequest['op'] {
 
 function isAge(value: unknown): value is number {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
+}
+
+function isVanguards(value: unknown): value is Vanguards {
+  return value === 'on' || value === 'off' || value === 'auto';
 }
 
 function isNetwork(value: unknown): value is NetworkKind {

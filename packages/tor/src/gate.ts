@@ -10,6 +10,7 @@ import { TorError } from './errors.ts';
 import { GateConnection } from './gate-connection.ts';
 import type { GateContext } from './gate-connection.ts';
 import { GateKeys } from './gate-keys.ts';
+import { GuardWatch } from './guard-watch.ts';
 import type { GateStage } from './gate-protocol.ts';
 import { encodeRefusal } from './gate-protocol.ts';
 import { GATE_CLOSE_TIMEOUT_MS, MAX_GATE_CONNECTIONS } from './limits.ts';
@@ -36,19 +37,24 @@ export class Gate {
   readonly ended: Promise<void>;
   readonly #connections = new Set<GateConnection>();
   readonly #keys = new GateKeys();
+  readonly #guards: GuardWatch;
   readonly #clock: Clock;
   readonly #link: TorLink;
   readonly #server: Server;
 
   constructor(options: GateOptions) {
     this.#clock = options.clock ?? SYSTEM_CLOCK;
+    this.#guards = new GuardWatch(this.#clock);
     this.#link = new TorLink({
       address: options.control,
       clock: this.#clock,
       timeouts: options.timeouts,
       onStage: (stage) => this.#announce(stage),
       onEvent: (message) => this.#keys.note(message),
-      restore: (control) => this.#keys.restore(control),
+      restore: async (control) => {
+        await this.#keys.restore(control);
+        await this.#guards.look(control);
+      },
       onLost: () => this.#keys.disconnected(),
     });
     this.#server = createServer((socket) => this.#admit(socket));
@@ -81,13 +87,26 @@ export class Gate {
       socket.end(encodeRefusal('gate-full'), () => socket.destroy());
       return;
     }
-    const context: GateContext = { keys: this.#keys, link: this.#link, clock: this.#clock };
+    const context: GateContext = { keys: this.#keys, guards: this.#guards, link: this.#link, clock: this.#clock };
     const connection: GateConnection = new GateConnection(socket, context, () => this.#connections.delete(connection));
     this.#connections.add(connection);
   }
 
   #announce(stage: GateStage): void {
+    if (stage.state === 'done') void this.#lookAtGuard();
     for (const connection of this.#connections) connection.announce(stage);
+  }
+
+  /** A Tor that has just come up has had no guard until now. */
+  async #lookAtGuard(): Promise<void> {
+    const control = this.#link.live?.control;
+    if (control === undefined) return;
+    try {
+      await this.#guards.look(control);
+    } catch (error) {
+      // The link notices by itself that Tor is gone, and looks again when it is back.
+      if (!(error instanceof TorError)) throw error;
+    }
   }
 
   #deadline(): Promise<void> {

@@ -12,7 +12,7 @@ export { TorError } from './errors.ts';
 export type { TorErrorCode } from './errors.ts';
 export { connectGate, GateClient } from './gate-client.ts';
 export type { GateClientOptions } from './gate-client.ts';
-export type { GateStage, OnionPath } from './gate-protocol.ts';
+export type { GateStage, OnionPath, Vanguards } from './gate-protocol.ts';
 export { OnionControl, openOnionControl } from './onion-control.ts';
 export type { OnionControlOptions, PublishOptions, UploadProgress } from './onion-control.ts';
 export { ClientAuthKey, decodeOnionAddress, isOnionAddress, onionAddressOf, OnionKey } from './onion-key.ts';

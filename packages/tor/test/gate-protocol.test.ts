@@ -148,8 +148,11 @@ describe('answers', () => {
     expect(decodeIdentity({ version: '0.4.9.11', network: 'other' })).toBeUndefined();
     expect(decodeFetch({ state: 'failed', reason: 'because' })).toBeUndefined();
     expect(decodeFetch({ state: 'failed', reason: 'NOT_FOUND' })).toEqual({ state: 'failed', reason: 'NOT_FOUND' });
-    expect(decodePath({ circuitAgeSeconds: -1, guardAgeDays: null, network: 'public' })).toBeUndefined();
-    expect(decodePath({ circuitAgeSeconds: 1, guardAgeDays: '$AAAA', network: 'public' })).toBeUndefined();
+    const path = { circuitAgeSeconds: 1, guardSameSeconds: 2, vanguards: 'auto', network: 'public' };
+    expect(decodePath(path)).toEqual(path);
+    expect(decodePath({ ...path, circuitAgeSeconds: -1 })).toBeUndefined();
+    expect(decodePath({ ...path, guardSameSeconds: '$AAAA' })).toBeUndefined();
+    expect(decodePath({ ...path, vanguards: '$AAAA' })).toBeUndefined();
   });
 });
 

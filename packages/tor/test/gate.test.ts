@@ -82,7 +82,7 @@ describe('what the gate answers', () => {
     expect(await raw.ask('{"op":"ping"}')).toBe('{"ok":true}');
     expect(await raw.ask('{"op":"version"}')).toBe('{"ok":true,"version":"0.4.9.11","network":"public"}');
     expect(await raw.ask('{"op":"path"}')).toBe(
-      '{"ok":true,"circuitAgeSeconds":null,"guardAgeDays":null,"network":"public"}',
+      '{"ok":true,"circuitAgeSeconds":null,"guardSameSeconds":null,"vanguards":"on","network":"public"}',
     );
     expect(await raw.ask('{"op":"descriptor"}')).toBe('{"ok":false,"code":"gate-onion-missing"}');
     expect(await raw.ask('{"op":"forget"}')).toBe('{"ok":false,"code":"gate-onion-missing"}');
@@ -138,7 +138,7 @@ describe('what the gate answers', () => {
     const client = await bench.client();
     await client.allow(ONION, KEY);
     const before = Math.floor((bench.clock.wallMs() - Date.UTC(2026, 10, 22, 11, 59)) / 1000);
-    expect(await client.path()).toEqual({ circuitAgeSeconds: before, guardAgeDays: null, network: 'public' });
+    expect(await client.path()).toMatchObject({ circuitAgeSeconds: before, network: 'public' });
   });
 });
 
@@ -154,10 +154,14 @@ describe('what never passes the gate', () => {
   const [address, address6, nickname, fingerprint, user] = CANARIES;
   const circuits = `250+circuit-status=\r\n9 BUILT $${fingerprint}~${nickname} PURPOSE=HS_CLIENT_REND HS_STATE=HSCR_JOINED REND_QUERY=${ONION} TIME_CREATED=2026-11-22T11:59:00.000000 SOCKS_USERNAME="${user}"\r\n.\r\n250 OK\r\n`;
 
+  const guards = `250+entry-guards=\r\n$${fingerprint}~${nickname} up\r\n.\r\n250 OK\r\n`;
+  const answers = new Map([
+    ['GETINFO circuit-status', circuits],
+    ['GETINFO entry-guards', guards],
+  ]);
+
   test('no address, fingerprint, nickname or credential, in any answer or event', async () => {
-    await using bench = await GateBench.start((command) =>
-      command === 'GETINFO circuit-status' ? circuits : undefined,
-    );
+    await using bench = await GateBench.start((command) => answers.get(command));
     using raw = await bench.raw();
     const heard: string[] = [];
     for (const line of ['{"op":"bootstrap"}', ALLOW, '{"op":"path"}']) heard.push((await raw.ask(line)) ?? '');
@@ -173,6 +177,7 @@ describe('what never passes the gate', () => {
     heard.push(...raw.lines);
     expect(heard.join('\n')).toContain('"state":"stalled"');
     expect(heard.join('\n')).toContain('circuitAgeSeconds');
+    expect(heard.join('\n')).toMatch(/"guardSameSeconds":[0-9]/);
     for (const canary of CANARIES) expect(heard.join('\n')).not.toContain(canary);
 
     // The control: the same questions on Tor's own socket show every one of them.

@@ -39,6 +39,8 @@ const DEFAULT_ANSWERS: Readonly<Record<string, string>> = {
   'GETINFO status/bootstrap-phase':
     '250-status/bootstrap-phase=NOTICE BOOTSTRAP PROGRESS=0 TAG=starting SUMMARY="Starting"\r\n250 OK\r\n',
   'GETINFO circuit-status': '250-circuit-status=\r\n250 OK\r\n',
+  'GETINFO entry-guards': '250-entry-guards=\r\n250 OK\r\n',
+  'GETCONF VanguardsLiteEnabled': '250 VanguardsLiteEnabled=1\r\n',
   ONION_CLIENT_AUTH_VIEW: '250-ONION_CLIENT_AUTH_VIEW\r\n250 OK\r\n',
 };
 

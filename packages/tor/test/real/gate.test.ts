@@ -68,7 +68,12 @@ describe('what the gate does with the daemon', () => {
     await client.allow(ONION, KEY);
     expect(await keysInTor()).toEqual([`${ONION} x25519:${KEY_TEXT}`]);
     expect(await client.descriptor()).toEqual({ state: 'unknown' });
-    expect(await client.path()).toEqual({ circuitAgeSeconds: null, guardAgeDays: null, network: 'public' });
+    expect(await client.path()).toEqual({
+      circuitAgeSeconds: null,
+      guardSameSeconds: null,
+      vanguards: 'on',
+      network: 'public',
+    });
     await client.forget();
     expect(await keysInTor()).toEqual([]);
     client.close();
