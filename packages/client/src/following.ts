@@ -11,7 +11,7 @@ import type { InboxEvent } from './inbox.ts';
 import { RECEIPT_DELAY_MS, TRACKED_TEXTS_MAX } from './limits.ts';
 import type { Move } from './moderator.ts';
 import { dropOrdered } from './ordering.ts';
-import { acknowledge, refuseFrame, unsentTexts } from './outbox.ts';
+import { acknowledge, overtake, refuseFrame, unsentTexts } from './outbox.ts';
 import type { Departed } from './outbox.ts';
 import type { Passed, Session, Turn } from './session-state.ts';
 import { takeKnock } from './admitting.ts';
@@ -119,6 +119,7 @@ function takeCounter(session: Session, notice: CommitNotice, turn: Turn): Sessio
   let next: Session = {
     ...session,
     counter: { phase: 'known', value: notice.counter },
+    outbox: overtake(session.outbox),
     log: missed ? session.log : { ...session.log, lost: 0 },
   };
   next = finishCommit(judgeCommit(next, notice, turn), turn);

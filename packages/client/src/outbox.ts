@@ -22,7 +22,8 @@ export type Draft =
 
 /**
  * A frame that has its number. While it is being sealed it has no bytes; from then on they are kept: within an epoch a re-send is the identical
- * bytes. `ready` waits for its slot; `refused` and `cut-off` wait until nothing is in flight.
+ * bytes. `ready` waits for its slot. `overtaken` is in flight under a counter that is over, and will be refused. `refused` and `cut-off` wait until
+ * nothing is in flight.
  */
 export type Departed = Sealing | Sealed;
 
@@ -35,7 +36,7 @@ interface Sealing {
 }
 
 interface Sealed {
-  readonly standing: 'ready' | 'in-flight' | 'refused' | 'cut-off';
+  readonly standing: 'ready' | 'in-flight' | 'overtaken' | 'refused' | 'cut-off';
   readonly draft: Draft;
   readonly number: number;
   readonly body: Uint8Array;
@@ -132,6 +133,19 @@ export function refuseFrame(outbox: Outbox, nonce: Uint8Array): Outbox {
   return { ...outbox, departed };
 }
 
+/** The counter has moved: what left under the one before and has no echo by now is not in the log. Nothing new may leave before it is answered. */
+export function overtake(outbox: Outbox): Outbox {
+  const departed = outbox.departed.map((frame): Departed =>
+    frame.standing === 'in-flight' ? { ...frame, standing: 'overtaken' } : frame,
+  );
+  return { ...outbox, departed };
+}
+
+/** @returns whether frames have left that were not answered yet */
+export function isAwaitingAnswers({ departed }: Outbox): boolean {
+  return departed.some(({ standing }) => standing === 'in-flight' || standing === 'overtaken');
+}
+
 /** The connection is gone: nobody knows which frames in flight arrived. The log will tell after the next attach. */
 export function cutOff(outbox: Outbox): Outbox {
   const departed = outbox.departed.map((frame) =>
@@ -148,15 +162,21 @@ export function takeResends(
   outbox: Outbox,
   standing: 'in-flight' | 'ready' = 'in-flight',
 ): { outbox: Outbox; resends: readonly Uint8Array[] } {
-  if (outbox.departed.some((frame) => frame.standing === 'in-flight')) return { outbox, resends: [] };
+  if (isAwaitingAnswers(outbox)) return { outbox, resends: [] };
   const resends = outbox.departed.flatMap((frame) => (frame.standing === 'sealing' ? [] : [frame.body]));
   const departed = outbox.departed.map((frame) => (frame.standing === 'sealing' ? frame : { ...frame, standing }));
   return { outbox: { ...outbox, departed }, resends };
 }
 
+const OUT_OF_ORDER: ReadonlySet<Departed['standing']> = new Set<Departed['standing']>([
+  'overtaken',
+  'refused',
+  'cut-off',
+]);
+
 /** @returns whether frames may leave: not while older ones wait to be sent again. */
 export function isInOrder(outbox: Outbox): boolean {
-  return outbox.departed.every(({ standing }) => standing !== 'refused' && standing !== 'cut-off');
+  return outbox.departed.every(({ standing }) => !OUT_OF_ORDER.has(standing));
 }
 
 /** Lets the first frame go that is ready. @returns its body; undefined if there is none, or older ones have to be sent again first. */

@@ -1,4 +1,4 @@
-import { FRAME_BYTES } from '@sotto/protocol';
+import { FRAME_BYTES, LARGEST_FRAME_BYTES } from '@sotto/protocol';
 import { SeededRandom } from '@sotto/test-kit';
 import type { StreamConditions } from '@sotto/test-kit';
 import { describe, expect, test } from 'vitest';
@@ -156,6 +156,25 @@ describe('resume after a cut at any byte', () => {
         }
       }
     }
+  });
+
+  test('a text does not overtake one that is on its way under a counter which is over', async () => {
+    const room = new Rehearsal();
+    const anna = await room.join('Anna');
+    // The junk and its COUNTER come in one piece, REFUSED in the next.
+    const chunkBytes = (): number => LARGEST_FRAME_BYTES + FRAME_BYTES[0];
+    const ben = await room.join('Ben', { conditions: () => ({ latencyMs: () => 300, chunkBytes }) });
+    await room.clock.advance(20_000);
+    ben.client.say('first', '1');
+    await room.clock.advance(200);
+    room.relay.moveCounter();
+    await room.clock.advance(400);
+    ben.client.say('second', '2');
+    await room.clock.advance(5_000);
+    expect(textsOf(anna)).toEqual(['first', 'second']);
+    expect(gapsOf(anna)).toEqual([]);
+    expect(told(ben, 'sent').map(({ ref }) => ref)).toEqual(['1', '2']);
+    expect(auditResends(room.relay.arrivals)).toEqual({ again: 1, changed: 0 });
   });
 
   test('what was said while there was no connection is sent when there is one', async () => {
