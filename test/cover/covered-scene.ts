@@ -27,8 +27,17 @@ export interface Guest {
   /** What it wrote, and what the relay wrote to it. */
   readonly up: Departure[];
   readonly down: Departure[];
+  /** How many lines it has had. */
+  lines(): number;
   /** Breaks its line. */
   cut(): void;
+}
+
+interface GuestOptions {
+  /** Of the host's own client alone. */
+  readonly moderator?: Moderator;
+  /** About so often it goes over to another line. */
+  readonly renewEveryMs?: number | undefined;
 }
 
 /** Through how many turns of the event loop the relay's work may go before time moves on. */
@@ -141,7 +150,7 @@ export class CoveredScene {
     return this.#founding === 'under way';
   }
 
-  join(name: string, moderator?: Moderator): Guest {
+  join(name: string, { moderator, renewEveryMs }: GuestOptions = {}): Guest {
     const events: ClientEvent[] = [];
     const [up, down]: [Departure[], Departure[]] = [[], []];
     let line = this.#line(down);
@@ -158,9 +167,10 @@ export class CoveredScene {
       random: twoSources(10 + this.guests.length),
       crypto: nativeCrypto,
       ...(moderator === undefined ? {} : { moderator }),
+      renewEveryMs,
       tell: (event) => events.push(event),
     });
-    const guest: Guest = { name, client, events, up, down, cut: () => line.destroy() };
+    const guest: Guest = { name, client, events, up, down, lines: () => dials, cut: () => line.destroy() };
     this.guests.push(guest);
     client.start();
     return guest;

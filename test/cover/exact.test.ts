@@ -15,6 +15,8 @@ interface Watched {
   readonly lines: readonly Line[];
   readonly heard: number;
   readonly epochs: number;
+  /** How many connections there were, of all together. */
+  readonly connections: number;
   readonly trouble: readonly string[];
   /** What everybody was told of who may come in. */
   readonly access: readonly string[];
@@ -23,11 +25,11 @@ interface Watched {
 type Doings = (guests: readonly Guest[], second: number) => void;
 
 /** A room of three from its beginning to the goodbye of one, while something is done in it, or nothing. Anna is the host's own. */
-async function watch(cover: Cover, seconds: number, act: Doings): Promise<Watched> {
+async function watch(cover: Cover, seconds: number, act: Doings, renewEveryMs?: number): Promise<Watched> {
   const scene = new CoveredScene(cover);
   await scene.open();
   for (const name of ['anna', 'ben', 'carla']) {
-    scene.join(name, name === 'anna' ? scene.moderator : undefined);
+    scene.join(name, { renewEveryMs, ...(name === 'anna' ? { moderator: scene.moderator } : {}) });
     await scene.clock.advance(40_000);
   }
   for (let second = 0; second < seconds; second += 1) {
@@ -42,7 +44,8 @@ async function watch(cover: Cover, seconds: number, act: Doings): Promise<Watche
   const access = scene.guests.flatMap(({ name, events }) =>
     events.flatMap((event) => (event.type === 'access' ? [`${name} ${event.mode}`] : [])),
   );
-  return { lines, heard, epochs, access, trouble: scene.guests.flatMap(troubleOf) };
+  const connections = scene.guests.reduce((sum, guest) => sum + guest.lines(), 0);
+  return { lines, heard, epochs, access, connections, trouble: scene.guests.flatMap(troubleOf) };
 }
 
 /** When commits leave, from each line: they alone are in frames of 4096 bytes. */
@@ -89,6 +92,15 @@ test(
     expect(ordered.lines).toEqual(idle.lines);
   },
 );
+
+test('and goes over to other circuits at the same times, with the same bytes', { timeout: 480_000 }, async () => {
+  const idle = await watch('stealth-4', 400, nothing, 60_000);
+  const busy = await watch('stealth-4', 400, chatter, 60_000);
+  expect([idle.heard, busy.heard > 150, idle.trouble, busy.trouble]).toEqual([0, true, [], []]);
+  expect(idle.connections).toBeGreaterThan(15);
+  expect(busy.connections).toBe(idle.connections);
+  expect(busy.lines).toEqual(idle.lines);
+});
 
 test.each(['off', 'jitter'] as const)('control: in mode %s it does not', { timeout: 120_000 }, async (cover) => {
   const idle = await watch(cover, 60, nothing);

@@ -53,7 +53,6 @@ const FUZZED: Readonly<Record<string, string>> = {
   'tor parseKeywordLine': TOR,
   'tor readBootstrapEvent': TOR,
   'tor readBootstrapPhase': TOR,
-  'tor readCircuitAge': TOR,
   'tor readDescriptorEvent': TOR,
   'tor readFirstGuard': TOR,
   'tor readTorVersion': TOR,

@@ -4,10 +4,10 @@ import { fingerprint, moveToSecretMemory } from '@sotto/crypto';
 import type { RandomSource } from '@sotto/crypto';
 import { createGroupIdentity, safetyNumber } from '@sotto/crypto/group';
 import type { GroupCrypto, GroupIdentity } from '@sotto/crypto/group';
-import { ByteReader, coverOf, encodeInvite, FrameSplitter } from '@sotto/protocol';
+import { ByteReader, coverOf, encodeInvite } from '@sotto/protocol';
 import type { Invite } from '@sotto/protocol';
 import { CLIENT_CODES } from './errors.ts';
-import type { ClientEvent, ClientStatus, ListedMember, StateEvent } from './events.ts';
+import type { ClientEvent, ClientStatus, ListedMember } from './events.ts';
 import { ACCESS_AFTER_MOVE_MS } from './limits.ts';
 import type { GroupSeat } from './group-membership.ts';
 import { KeyQueue } from './key-queue.ts';
@@ -16,35 +16,12 @@ import type { AccessMode, Moderator, Move, SignedOrder } from './moderator.ts';
 import { Keyring } from './keyring.ts';
 import type { Draft } from './outbox.ts';
 import type { KeyWork } from './keyring.ts';
+import { Lines } from './lines.ts';
+import type { Dial } from './lines.ts';
 import { step } from './session.ts';
 import { createSession } from './session-state.ts';
 import type { Effect, Session, SessionEvent, TimerName } from './session-state.ts';
 import { listMembers, statusOf } from './telling.ts';
-
-/** A connection to the relay, whatever carries it. Bytes come in any pieces, none while it is paused; `onClose` is called once, for any reason. */
-export interface ByteStream {
-  write(bytes: Uint8Array): void;
-  close(): void;
-  pause(): void;
-  resume(): void;
-  onData(take: (chunk: Uint8Array) => void): void;
-  onClose(take: () => void): void;
-}
-
-/** Why a dial failed. `final`: trying again cannot help. */
-export class DialError extends Error {
-  readonly code: string;
-  readonly final: boolean;
-
-  constructor(code: string, message: string, options: { final?: boolean; cause?: unknown } = {}) {
-    super(message, { cause: options.cause });
-    this.code = code;
-    this.final = options.final ?? false;
-  }
-}
-
-/** Opens a new stream to the room's relay, telling its stages. Rejects with a DialError. */
-export type Dial = (tell: (stage: StateEvent) => void, signal: AbortSignal) => Promise<ByteStream>;
 
 /** Time as the client needs it; `after` returns what cancels. */
 export interface Clock {
@@ -63,6 +40,8 @@ export interface ClientOptions {
   readonly crypto: GroupCrypto;
   /** Of the host's own client alone. */
   readonly moderator?: Moderator;
+  /** The circuit is renewed about so often, at random times; undefined: only when it is asked for. */
+  readonly renewEveryMs?: number | undefined;
   readonly tell: (event: ClientEvent) => void;
 }
 
@@ -78,9 +57,8 @@ export class Client {
   /** All whose keys are not zero yet: the one in use, and former ones that work is still under way with. */
   readonly #keyrings = new Set<Keyring>();
   #session: Session;
-  #dial: Dial;
-  #stream: ByteStream | undefined;
-  readonly #keyQueue = new KeyQueue({ full: () => this.#stream?.pause(), ready: () => this.#stream?.resume() });
+  readonly #lines: Lines;
+  readonly #keyQueue = new KeyQueue({ full: () => this.#lines.pause(), ready: () => this.#lines.resume() });
   /** The events that wait their turn; undefined while nothing happens. */
   #turn: SessionEvent[] | undefined;
   /** After a move: the rule of who may come in is given to the new room too, when people have had time to follow. */
@@ -93,8 +71,8 @@ export class Client {
     this.#invite = holdInvite(options.invite);
     this.#identity = createGroupIdentity(options.random);
     this.#keyring = this.#openKeyring();
-    this.#dial = options.dialFor(this.#invite);
-    this.#session = createSession(options.name, [], [], coverOf(options.invite));
+    this.#lines = new Lines(options.dialFor(this.#invite), (event) => this.#step(event));
+    this.#session = createSession(options.name, [], [], coverOf(options.invite), options.renewEveryMs);
     this.ended = new Promise((resolve) => {
       this.#resolveEnded = resolve;
     });
@@ -137,6 +115,11 @@ export class Client {
     return statusOf(this.#session, this.#options.clock.now());
   }
 
+  /** Goes over to another circuit, without a break; `circuit` tells what became of it. */
+  renew(): void {
+    this.#step({ type: 'renew' });
+  }
+
   /** Lets somebody in who has knocked. */
   admit(who: string): void {
     this.#step({ type: 'admit', fingerprint: who });
@@ -166,7 +149,7 @@ export class Client {
   panic(): void {
     this.#standing = 'panicked';
     this.#abort.abort();
-    this.#hangUp();
+    this.#lines.hangUp();
     for (const keyring of this.#keyrings) keyring.destroy();
     this.#identity.secret.destroy();
     this.#invite.roomSecret.fill(0);
@@ -241,10 +224,22 @@ export class Client {
   #perform(effect: Effect): void {
     switch (effect.type) {
       case 'dial':
-        void this.#connect();
+        void this.#lines.dial();
         return;
       case 'write':
-        this.#stream?.write(effect.bytes);
+        this.#lines.write(effect.bytes);
+        return;
+      case 'dial-spare':
+        void this.#lines.dialSpare();
+        return;
+      case 'write-spare':
+        this.#lines.writeSpare(effect.bytes);
+        return;
+      case 'adopt-spare':
+        this.#lines.adoptSpare();
+        return;
+      case 'drop-spare':
+        this.#lines.dropSpare();
         return;
       case 'open':
       case 'pass':
@@ -254,7 +249,7 @@ export class Client {
         this.#ask(effect);
         return;
       case 'hang-up':
-        this.#hangUp();
+        this.#lines.hangUp();
         return;
       case 'set-timer':
         this.#setTimer(effect.name, effect.afterMs);
@@ -308,7 +303,7 @@ export class Client {
     this.#keepAccess(this.#session.view?.access);
     this.#invite.roomSecret.fill(0);
     this.#invite = holdInvite(invite);
-    this.#dial = this.#options.dialFor(this.#invite);
+    this.#lines.turnTo(this.#options.dialFor(this.#invite));
     this.#restart(texts, awaited);
   }
 
@@ -328,7 +323,8 @@ export class Client {
     this.#timers.clear();
     this.#putAway();
     this.#keyring = this.#openKeyring();
-    this.#session = createSession(this.#options.name, texts, awaited, coverOf(this.#invite));
+    const { name, renewEveryMs } = this.#options;
+    this.#session = createSession(name, texts, awaited, coverOf(this.#invite), renewEveryMs);
     this.#step({ type: 'start' });
   }
 
@@ -347,54 +343,6 @@ export class Client {
       this.#keyrings.delete(keyring);
       return Promise.resolve();
     });
-  }
-
-  async #connect(): Promise<void> {
-    const keyring = this.#keyring;
-    const tell = (stage: StateEvent): void => this.#step({ type: 'stage', stage });
-    try {
-      const stream = await this.#dial(tell, this.#abort.signal);
-      if (keyring === this.#keyring) this.#listen(stream);
-      else stream.close();
-    } catch (error) {
-      // It was told to stop: however it does, nobody waits for it any more.
-      if (this.#abort.signal.aborted) return;
-      if (!(error instanceof DialError)) throw error;
-      this.#step({ type: 'dial-failed', code: error.code, message: error.message, final: error.final });
-    }
-  }
-
-  /** Only the current stream is heard: what an earlier one still has to say is void. */
-  #listen(stream: ByteStream): void {
-    if (this.#abort.signal.aborted) {
-      stream.close();
-      return;
-    }
-    this.#stream = stream;
-    const splitter = new FrameSplitter();
-    stream.onData((chunk) => {
-      if (this.#stream === stream) this.#takeChunk(stream, splitter, chunk);
-    });
-    stream.onClose(() => {
-      if (this.#stream === stream) this.#step({ type: 'cut', code: 'relay-unreachable' });
-    });
-    if (this.#keyQueue.isFull) stream.pause();
-    this.#step({ type: 'connected' });
-  }
-
-  #takeChunk(stream: ByteStream, splitter: FrameSplitter, chunk: Uint8Array): void {
-    const frames = splitter.push(chunk);
-    if (!frames.ok) {
-      this.#step({ type: 'cut', code: frames.code === 'frame-version' ? 'version-mismatch' : 'relay-misbehaved' });
-      return;
-    }
-    for (const bytes of frames.value) if (this.#stream === stream) this.#step({ type: 'frame', bytes });
-  }
-
-  #hangUp(): void {
-    const stream = this.#stream;
-    this.#stream = undefined;
-    stream?.close();
   }
 
   #setTimer(name: TimerName, afterMs: number): void {

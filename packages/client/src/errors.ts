@@ -23,9 +23,12 @@ export const CLIENT_CODES = {
   'member-unknown': 'there is no such member, or nobody who asks to be let in, by this fingerprint',
   'moderator-missing': 'only the host’s own client can do that: docker compose run --rm host-client',
   'moderator-busy': 'the last order is still on its way: wait until it is done',
+  'circuit-kept': 'no other circuit could be had: everything goes on over the one there is. Try again later',
+  'circuit-not-now': 'a circuit is renewed only while the room is joined: try again then',
   'not-done': 'the room did not take it: try again',
 } as const;
 export type ClientCode = keyof typeof CLIENT_CODES;
+export type CircuitCode = Extract<ClientCode, `circuit-${string}`>;
 
 /** What is not an error of this client's, but has to be seen: by a stable code, cause and next step. PROTOCOL.md §5.10. */
 export const WARNING_CODES = {

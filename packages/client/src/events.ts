@@ -1,7 +1,7 @@
 // What a client tells its front end, and what a front end asks of it: DESIGN §7's words, without a screen.
 
 import type { Cover, CoverCost } from '@sotto/protocol';
-import type { ClientCode, WarningCode } from './errors.ts';
+import type { CircuitCode, ClientCode, WarningCode } from './errors.ts';
 import type { RemovalReason } from './group-policy.ts';
 import type { AccessMode } from './moderator.ts';
 
@@ -49,6 +49,8 @@ export interface ClientStatus extends CoverCost {
   readonly epochAgeSeconds: number | undefined;
   /** Until the room has new keys, if nobody is passed over; undefined outside stealth. */
   readonly newKeysSeconds: number | undefined;
+  /** How long this connection has been there; undefined while there is none. */
+  readonly connectedSeconds: number | undefined;
   /** Until what waits has left, on average. */
   readonly waitingSeconds: number;
 }
@@ -72,6 +74,9 @@ export type ClientEvent =
   | ({ readonly type: 'cover'; readonly mode: Cover } & CoverCost)
   /** So long it takes, on average, until an own text that was just taken has left. */
   | { readonly type: 'pace'; readonly ref: string | undefined; readonly seconds: number }
+  /** To whoever asked for another circuit: whether everything goes over it now, or over the old one as before. */
+  | { readonly type: 'circuit'; readonly state: 'renewed' }
+  | { readonly type: 'circuit'; readonly state: 'kept'; readonly code: CircuitCode; readonly message: string }
   /** The room goes on at another onion, and this client with it. */
   | { readonly type: 'moved'; readonly invite: string }
   /** To whoever ordered it, in stealth: it waits for the next new keys, which come in about so long. */

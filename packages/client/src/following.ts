@@ -13,10 +13,11 @@ import type { Move } from './moderator.ts';
 import { dropOrdered } from './ordering.ts';
 import { acknowledge, overtake, refuseFrame, unsentTexts } from './outbox.ts';
 import type { Departed } from './outbox.ts';
+import { NO_RENEWAL } from './renewal.ts';
 import type { Passed, Session, Turn } from './session-state.ts';
 import { takeKnock } from './admitting.ts';
 import { pump, queueOnce } from './speaking.ts';
-import { announce, emitMembers, gap, messageId, tellDelivered } from './telling.ts';
+import { announce, emitMembers, gap, messageId, tellDelivered, tellRenewed } from './telling.ts';
 import { emit, setTimer } from './turn.ts';
 import { judgeCommit, resumeKeyTurn, setSight, takeGroupChange, takeRollCall } from './upkeep.ts';
 import {
@@ -96,18 +97,24 @@ function passSequence(session: Session, sequence: number, turn: Turn): Session {
  */
 function goLive(session: Session, counter: number, turn: Turn): Session {
   const missed = session.log.lost > 0 && counter !== session.counter.value;
+  const isRenewed = session.renewal.phase === 'arriving';
   let next: Session = {
     ...session,
     link: { phase: 'live' },
     counter: { phase: 'known', value: counter },
-    inbox: forgiveSilence(session.inbox, turn.now),
+    renewal: NO_RENEWAL,
+    // Whoever went over to another circuit was never away: who is silent was silent to it as well.
+    inbox: isRenewed ? session.inbox : forgiveSilence(session.inbox, turn.now),
     log: { ...session.log, lost: 0 },
   };
+  tellRenewed(session.renewal, turn);
   next = dropLostCommit(next, turn);
   if (next.belonging.phase !== 'inside' && next.belonging.phase !== 'arriving') return fetchHead(next, turn);
   if (missed) return rejoin(next, turn);
-  next = resumeKeyTurn(next, turn);
-  if (next.stay === 'joined' && next.belonging.phase === 'inside') emit(turn, { type: 'state', state: 'joined' });
+  // Whoever went over to another circuit was never away.
+  if (!isRenewed) next = resumeKeyTurn(next, turn);
+  if (next.stay === 'joined' && next.belonging.phase === 'inside' && !isRenewed)
+    emit(turn, { type: 'state', state: 'joined' });
   return runErrands(pump(next, turn), turn);
 }
 

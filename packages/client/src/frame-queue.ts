@@ -2,8 +2,8 @@
 
 import { decodeFrame, FrameSplitter } from '@sotto/protocol';
 import type { Frame } from '@sotto/protocol';
-import { DialError } from './client.ts';
-import type { ByteStream } from './client.ts';
+import { DialError } from './lines.ts';
+import type { ByteStream } from './lines.ts';
 import { RELAY_REASONS } from './errors.ts';
 import type { ClientCode } from './errors.ts';
 

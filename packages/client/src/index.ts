@@ -1,7 +1,9 @@
 // The messenger without a screen: join, say, hear, resume, leave. It is handed its dialler, clock, random numbers and primitives.
 
-export { Client, DialError } from './client.ts';
-export type { ByteStream, ClientOptions, Clock, Dial } from './client.ts';
+export { Client } from './client.ts';
+export type { ClientOptions, Clock } from './client.ts';
+export { DialError } from './lines.ts';
+export type { ByteStream, Dial } from './lines.ts';
 export { CLIENT_CODES, WARNING_CODES } from './errors.ts';
 export type { ClientCode, WarningCode } from './errors.ts';
 export type { ClientEvent, ClientStatus, ListedMember, Speaker, StateEvent, StateName } from './events.ts';

@@ -4,6 +4,7 @@ import { DWELL_MOST_MS, isStealth } from '@sotto/protocol';
 import { close } from './ending.ts';
 import { runErrands, want } from './errands.ts';
 import { presentMembers } from './inbox.ts';
+import { abandon } from './renewing.ts';
 import { DEPART_WAIT_MS, LEAVE_WAIT_MS } from './limits.ts';
 import { enqueue } from './outbox.ts';
 import { departureDelayMs } from './schedule.ts';
@@ -11,10 +12,11 @@ import type { Session, Turn } from './session-state.ts';
 import { maySpeak, pump } from './speaking.ts';
 import { emit, setTimer } from './turn.ts';
 
-export function leave(session: Session, turn: Turn): Session {
+export function leave(here: Session, turn: Turn): Session {
+  const session = holdsOn(here) ? here : abandon(here, turn);
   const { phase } = session.belonging;
   const hasKeys = phase === 'inside' || phase === 'arriving';
-  if (session.stay === 'leaving' || session.link.phase !== 'live' || !hasKeys) {
+  if (session.stay === 'leaving' || !isConnected(session) || !hasKeys) {
     return close(session, turn, undefined, undefined);
   }
   const leaving: Session = { ...session, stay: 'leaving' };
@@ -26,8 +28,17 @@ export function leave(session: Session, turn: Turn): Session {
   return leaving;
 }
 
+/** Who is going over to another circuit says goodbye on the other side; who has not begun to stays. */
+function holdsOn({ renewal }: Session): boolean {
+  return renewal.phase === 'crossing' || renewal.phase === 'arriving';
+}
+
+function isConnected({ link, renewal }: Session): boolean {
+  return link.phase === 'live' || renewal.phase === 'arriving';
+}
+
 export function sayGoodbye(leaving: Session, turn: Turn): Session {
-  if (leaving.link.phase !== 'live') return close(leaving, turn, undefined, undefined);
+  if (!isConnected(leaving)) return close(leaving, turn, undefined, undefined);
   if (presentMembers(leaving.inbox).length === 0 && maySpeak(leaving) && !isAwaitingEcho(leaving)) {
     setTimer(turn, 'leave', DEPART_WAIT_MS);
     return runErrands(want({ ...leaving, errands: [] }, { type: 'depart' }), turn);

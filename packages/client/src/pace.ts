@@ -2,7 +2,8 @@
 
 import { HEARTBEAT_INTERVAL_MS } from '@sotto/protocol';
 import { PRESENCE_INTERVAL_MS } from './limits.ts';
-import type { Turn } from './session-state.ts';
+import type { Session, Turn } from './session-state.ts';
+import { setTimer } from './turn.ts';
 
 export function beatDelay(turn: Turn): number {
   return Math.round(HEARTBEAT_INTERVAL_MS * (0.75 + turn.chance() / 4));
@@ -10,4 +11,9 @@ export function beatDelay(turn: Turn): number {
 
 export function presenceDelay(turn: Turn): number {
   return Math.round(PRESENCE_INTERVAL_MS * (1 + turn.chance() / 4));
+}
+
+/** From each ATTACHED on, at a random time around what was asked for, from three quarters to five quarters of it: nothing that is said has a part in it. */
+export function scheduleRenewal({ renewEveryMs }: Session, turn: Turn): void {
+  if (renewEveryMs !== undefined) setTimer(turn, 'renew', Math.round(renewEveryMs * (0.75 + turn.chance() / 2)));
 }

@@ -12,11 +12,11 @@ import {
   isStealth,
   SILENCE_LIMIT_MS,
 } from '@sotto/protocol';
-import type { Frame, RelayCode } from '@sotto/protocol';
+import type { Attached, Frame, RelayCode } from '@sotto/protocol';
 import { closeWith, cut } from './ending.ts';
 import { RELAY_REASONS } from './errors.ts';
 import { takeHeadPiece } from './head-reader.ts';
-import { beatDelay } from './pace.ts';
+import { beatDelay, scheduleRenewal } from './pace.ts';
 import { startSlots } from './slots.ts';
 import type { Passed, Session, Turn } from './session-state.ts';
 import { clearTimer, setTimer, write } from './turn.ts';
@@ -65,14 +65,23 @@ function attached(session: Session, frame: Frame, turn: Turn): Session {
   const log = decodeAttached(frame);
   if (!log.ok) return cut(session, turn, 'relay-misbehaved');
   clearTimer(turn, 'attach-deadline');
+  return beginReading(session, log.value, turn);
+}
+
+/** Admitted: the log is read from behind what was read before, and slots begin. */
+export function beginReading(session: Session, log: Attached, turn: Turn): Session {
   // Slots are life enough.
   if (!isStealth(session.schedule.cover)) setTimer(turn, 'beat', beatDelay(turn));
   setTimer(turn, 'silence', SILENCE_LIMIT_MS);
-  const { oldest, next } = log.value;
+  scheduleRenewal(session, turn);
+  const { oldest, next } = log;
   // What the relay has no more is not awaited, and what it has forgotten since will be said anew.
   const read = session.read === undefined ? next - 1 : Math.min(next - 1, Math.max(session.read, oldest - 1));
-  pass(turn, { type: 'attached', connection: session.connection, log: log.value });
-  return startSlots({ ...session, attempt: 0, read, feed: 'on', link: { phase: 'attached' } }, turn);
+  pass(turn, { type: 'attached', connection: session.connection, log });
+  return startSlots(
+    { ...session, admittedAt: turn.now, attempt: 0, read, feed: 'on', link: { phase: 'attached' } },
+    turn,
+  );
 }
 
 function takeLogFrame(session: Session, frame: Frame, turn: Turn): Session {

@@ -14,8 +14,8 @@ import {
   ROOM_SECRET_BYTES,
 } from '@sotto/protocol';
 import type { Attached, Decoded, Frame, FrameCode, Invite, SignedAccess } from '@sotto/protocol';
-import { DialError } from './client.ts';
-import type { ByteStream } from './client.ts';
+import { DialError } from './lines.ts';
+import type { ByteStream } from './lines.ts';
 import type { ClientCode } from './errors.ts';
 import { FrameQueue } from './frame-queue.ts';
 import { GroupMembership } from './group-membership.ts';

@@ -11,6 +11,8 @@ import type { Inbox, InboxText } from './inbox.ts';
 import type { Move, SignedOrder } from './moderator.ts';
 import { EMPTY_OUTBOX } from './outbox.ts';
 import type { Draft, Outbox } from './outbox.ts';
+import { NO_RENEWAL } from './renewal.ts';
+import type { Renewal } from './renewal.ts';
 import type { Room } from './room-access.ts';
 import { startRotation } from './rotation.ts';
 import type { Rotation } from './rotation.ts';
@@ -145,16 +147,21 @@ interface Knock {
 
 export interface Session {
   readonly link: Link;
+  readonly renewal: Renewal;
+  /** About so often the circuit is renewed; undefined: never by itself. */
+  readonly renewEveryMs: number | undefined;
   readonly stay: Stay;
   readonly belonging: Belonging;
   readonly name: string;
   readonly attempt: number;
-  /** Counts connections, so that what an earlier one brought late is told from what this one says. */
+  /** The number of the line in use, so that what an earlier one brought late is told from what this one says. */
   readonly connection: number;
   readonly counter: Counter;
   /** The number of this member's last frame that left. */
   readonly number: number;
   readonly heardAt: number;
+  /** When the line in use was admitted (ms). */
+  readonly admittedAt: number;
   /** The last sequence number that was handed on to the keys; undefined before the first ATTACHED. */
   readonly read: number | undefined;
   /** `again`: the log was asked for again from `read` on, and what is still on the way of it as it was before is passed over. */
@@ -201,6 +208,9 @@ export interface Session {
 export type TimerName =
   | 'retry'
   | 'attach-deadline'
+  /** The circuit is to be renewed; its renewal takes too long. */
+  | 'renew'
+  | 'crossing'
   | 'beat'
   /** In covered rooms: a frame is sealed for the next slot; the slot; own texts may be said; the goodbye may. */
   | 'seal'
@@ -248,9 +258,11 @@ export type Made =
 export type SessionEvent =
   | { readonly type: 'start' }
   | { readonly type: 'stage'; readonly stage: StateEvent }
-  | { readonly type: 'connected' }
+  | { readonly type: 'connected'; readonly line: number }
+  | { readonly type: 'spare-opened'; readonly line: number }
+  | { readonly type: 'spare-failed' }
   | { readonly type: 'dial-failed'; readonly code: string; readonly message: string; readonly final: boolean }
-  | { readonly type: 'frame'; readonly bytes: Uint8Array }
+  | { readonly type: 'frame'; readonly line: number; readonly bytes: Uint8Array }
   /** The answers to `open`, `pass`, `seal` and `make`, in the order in which they were asked for, with the group as it is then. */
   | {
       readonly type: 'opened';
@@ -262,8 +274,9 @@ export type SessionEvent =
   | { readonly type: 'passed'; readonly passed: Passed }
   | { readonly type: 'sealed'; readonly ticket: number; readonly body: Uint8Array }
   | { readonly type: 'made'; readonly task: Task; readonly made: Made; readonly view: GroupView | undefined }
-  | { readonly type: 'cut'; readonly code: ClientCode }
+  | { readonly type: 'cut'; readonly line: number; readonly code: ClientCode }
   | { readonly type: 'timer'; readonly name: TimerName }
+  | { readonly type: 'renew' }
   | { readonly type: 'say'; readonly text: string; readonly ref: string | undefined }
   | { readonly type: 'admit'; readonly fingerprint: string }
   | { readonly type: 'ordered'; readonly order: SignedOrder; readonly move: Move | undefined }
@@ -273,6 +286,9 @@ export type SessionEvent =
 export type Effect =
   | { readonly type: 'dial' }
   | { readonly type: 'write'; readonly bytes: Uint8Array }
+  /** A second line beside the one in use: opened, written to, taken in its place, or closed. */
+  | { readonly type: 'dial-spare' | 'adopt-spare' | 'drop-spare' }
+  | { readonly type: 'write-spare'; readonly bytes: Uint8Array }
   /** Key work takes its time: it is done one after another, in order, and answered by events. */
   | { readonly type: 'open'; readonly sequence: number; readonly body: Uint8Array }
   | { readonly type: 'pass'; readonly passed: Passed }
@@ -330,9 +346,12 @@ export function createSession(
   texts: readonly Draft[] = [],
   awaited: readonly Uint8Array[] = [],
   cover: Cover = 'off',
+  renewEveryMs?: number,
 ): Session {
   return {
     link: { phase: 'idle' },
+    renewal: NO_RENEWAL,
+    renewEveryMs,
     stay: 'new',
     belonging: { phase: 'outside' },
     name,
@@ -341,6 +360,7 @@ export function createSession(
     counter: { phase: 'known', value: 0 },
     number: 0,
     heardAt: 0,
+    admittedAt: 0,
     read: undefined,
     feed: 'on',
     view: undefined,

@@ -12,6 +12,7 @@ import { ATTACH_DEADLINE_MS, JOIN_LIMIT_MS } from './limits.ts';
 import { takeOrder } from './ordering.ts';
 import { beatDelay, presenceDelay } from './pace.ts';
 import { takeFrame } from './reading.ts';
+import { abandon, crossWhenQuiet, renew, takeSpareCut, takeSpareFrame, takeSpareOpened } from './renewing.ts';
 import type { Effect, Session, SessionContext, SessionEvent, TimerName, Turn } from './session-state.ts';
 import { hear } from './schedule.ts';
 import { prepareSlot, takeSlot } from './slots.ts';
@@ -41,7 +42,7 @@ export function step(
     if (event.type === 'say') refuse(turn, 'not-joined', event.ref);
     return { session, effects: turn.effects };
   }
-  return { session: react(session, event, turn), effects: turn.effects };
+  return { session: crossWhenQuiet(react(session, event, turn), turn), effects: turn.effects };
 }
 
 function react(session: Session, event: SessionEvent, turn: Turn): Session {
@@ -56,17 +57,18 @@ function react(session: Session, event: SessionEvent, turn: Turn): Session {
     case 'connected':
       setTimer(turn, 'attach-deadline', ATTACH_DEADLINE_MS);
       if (session.stay === 'new') emit(turn, { type: 'state', state: 'joining' });
-      return { ...session, connection: session.connection + 1, link: { phase: 'greeting' } };
+      return { ...session, connection: event.line, link: { phase: 'greeting' } };
     case 'dial-failed':
       return event.final
         ? close(session, turn, event.code, event.message)
         : retry(session, turn, event.code, event.message);
+    case 'spare-opened':
+      return takeSpareOpened(session, event.line, turn);
+    case 'spare-failed':
+      return abandon(session, turn);
     case 'frame':
-      return takeFrame(
-        { ...session, heardAt: turn.now, schedule: hear(session.schedule, event.bytes.length) },
-        event.bytes,
-        turn,
-      );
+      if (event.line !== session.connection) return takeSpareFrame(session, event.line, event.bytes, turn);
+      return takeLineFrame(session, event.bytes, turn);
     case 'opened':
       return takeOpened(session, event, event.view, turn);
     case 'passed':
@@ -76,9 +78,12 @@ function react(session: Session, event: SessionEvent, turn: Turn): Session {
     case 'made':
       return takeMade(session, event.task, event.made, event.view, turn);
     case 'cut':
+      if (event.line !== session.connection) return takeSpareCut(session, event.line, turn);
       return cut(session, turn, event.code);
     case 'timer':
       return takeTimer(session, event.name, turn);
+    case 'renew':
+      return renew(session, 'by-user', turn);
     case 'say':
       return say(session, event.text, event.ref, turn);
     case 'admit':
@@ -91,6 +96,12 @@ function react(session: Session, event: SessionEvent, turn: Turn): Session {
     case 'leave':
       return leave(session, turn);
   }
+}
+
+/** Once ATTACH has left on another line, that one brings what comes behind it. */
+function takeLineFrame(session: Session, bytes: Uint8Array, turn: Turn): Session {
+  const heard: Session = { ...session, heardAt: turn.now, schedule: hear(session.schedule, bytes.length) };
+  return session.renewal.phase === 'crossing' ? heard : takeFrame(heard, bytes, turn);
 }
 
 function isName(name: string): boolean {
@@ -109,6 +120,10 @@ function takeTimer(session: Session, name: TimerName, turn: Turn): Session {
       return session.link.phase === 'waiting' ? dial(session, turn) : session;
     case 'attach-deadline':
       return cut(session, turn, 'connection-silent');
+    case 'renew':
+      return renew(session, 'by-clock', turn);
+    case 'crossing':
+      return abandon(session, turn);
     case 'beat':
       write(turn, encodeBeat('beat', 0));
       setTimer(turn, 'beat', beatDelay(turn));

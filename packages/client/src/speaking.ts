@@ -9,6 +9,7 @@ import { depart, enqueue, has, isFull, isInOrder, seal, takeResends } from './ou
 import type { Draft } from './outbox.ts';
 import { departures, leavingMs, textPlaintextBytes } from './schedule.ts';
 import { noteContent } from './slot-timers.ts';
+import { holdsBack } from './renewal.ts';
 import type { Session, Turn } from './session-state.ts';
 import { refuse } from './telling.ts';
 import { clearTimer, emit, publish, setTimer } from './turn.ts';
@@ -53,9 +54,9 @@ export function maySpeak(session: Session): boolean {
 }
 
 /** Who is arriving says that it is there, and nothing else before it has been answered. */
-export function mayAnnounce({ link, belonging, counter }: Session): boolean {
+export function mayAnnounce({ link, belonging, counter, renewal }: Session): boolean {
   const hasKeys = belonging.phase === 'inside' || belonging.phase === 'arriving';
-  return hasKeys && link.phase === 'live' && counter.phase === 'known';
+  return hasKeys && link.phase === 'live' && counter.phase === 'known' && !holdsBack(renewal);
 }
 
 /** Lets leave what may leave now: first what has to be sent again, in its old order, then what waits. In stealth nothing ever may: slots come. */

@@ -3,13 +3,15 @@
 import { fingerprint } from '@sotto/crypto';
 import { coverCost, equalBytes, isStealth, stealthShape, toHex } from '@sotto/protocol';
 import { CLIENT_CODES } from './errors.ts';
-import type { ClientCode } from './errors.ts';
+import type { CircuitCode, ClientCode } from './errors.ts';
 import type { ClientStatus, ListedMember, Speaker } from './events.ts';
 import { presentMembers } from './inbox.ts';
 import type { InboxEvent, InboxText, Member } from './inbox.ts';
 import { NAME_WAIT_MS, NAMES_MAX, UNNAMED_BYTES_MAX } from './limits.ts';
 import { decodeText } from './text.ts';
 import { leavingMs } from './schedule.ts';
+import { isAwaited } from './renewal.ts';
+import type { Renewal } from './renewal.ts';
 import type { Room } from './room-access.ts';
 import { turnLeftMs } from './rotation.ts';
 import type { Session, Turn } from './session-state.ts';
@@ -28,7 +30,16 @@ export function listMembers(session: Session, room: Room): ListedMember[] {
   return [{ name: session.name, fingerprint: room.fingerprint, self: true, present: true }, ...others];
 }
 
-export function statusOf({ schedule, view, epochAt, outbox, rotation }: Session, now: number): ClientStatus {
+const CONNECTED: ReadonlySet<Session['link']['phase']> = new Set<Session['link']['phase']>([
+  'attached',
+  'catching-up',
+  'live',
+]);
+
+export function statusOf(
+  { schedule, view, epochAt, outbox, rotation, link, admittedAt }: Session,
+  now: number,
+): ClientStatus {
   const { cover } = schedule;
   const hasTurns = isStealth(cover) && view !== undefined;
   return {
@@ -38,6 +49,7 @@ export function statusOf({ schedule, view, epochAt, outbox, rotation }: Session,
     epoch: view?.epoch,
     epochAgeSeconds: view === undefined ? undefined : Math.floor((now - epochAt) / 1_000),
     newKeysSeconds: hasTurns ? Math.ceil(Math.max(0, turnLeftMs(cover, rotation, now)) / 1_000) : undefined,
+    connectedSeconds: CONNECTED.has(link.phase) ? Math.floor((now - admittedAt) / 1_000) : undefined,
     waitingSeconds: Math.ceil(leavingMs(schedule, outbox.waiting.length) / 1_000),
   };
 }
@@ -154,4 +166,14 @@ function speaker(member: Member): Speaker {
 /** The member's fingerprint and the number of the text's first frame: the same for everybody. */
 export function messageId(memberKey: Uint8Array, first: number): string {
   return `${fingerprint(memberKey)}-${first}`;
+}
+
+/** To whoever asked for it. */
+export function tellRenewed(renewal: Renewal, turn: Turn): void {
+  if (isAwaited(renewal)) emit(turn, { type: 'circuit', state: 'renewed' });
+}
+
+/** Everything goes on over the circuit that there is. */
+export function tellKept(renewal: Renewal, turn: Turn, code: CircuitCode = 'circuit-kept'): void {
+  if (isAwaited(renewal)) emit(turn, { type: 'circuit', state: 'kept', code, message: CLIENT_CODES[code] });
 }

@@ -36,6 +36,7 @@ export interface SeatOptions {
   readonly hear?: (event: ClientEvent, seat: Seat) => void;
   readonly random?: (length: number) => Uint8Array;
   readonly moderator?: Moderator;
+  readonly renewEveryMs?: number;
   /** The rooms that this one may move to. */
   readonly elsewhere?: readonly Rehearsal[];
 }
@@ -119,7 +120,7 @@ export class Rehearsal {
         return Promise.resolve(noting(pair.near, (bytes) => departures.push({ at: this.clock.now(), bytes })));
       };
     };
-    const { dial, moderator } = options;
+    const { dial, moderator, renewEveryMs } = options;
     const client = new Client({
       invite: options.invite ?? this.invite,
       name,
@@ -127,6 +128,7 @@ export class Rehearsal {
       clock: this.clock,
       random: options.random ?? this.random.bytes,
       crypto: nativeCrypto,
+      renewEveryMs,
       ...(moderator === undefined ? {} : { moderator }),
       tell: (event) => {
         events.push(event);

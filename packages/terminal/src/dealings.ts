@@ -33,7 +33,7 @@ export type DealingEffect =
   | { readonly type: 'show'; readonly event: ShownEvent }
   /** Answered by `takeNumber`. */
   | { readonly type: 'compute-number'; readonly member: Speaker }
-  | { readonly type: 'show-code' }
+  | { readonly type: 'show-code' | 'renew-circuit' }
   /** `unverified`: how many of the others have not been verified in this stay. */
   | { readonly type: 'show-status'; readonly unverified: number }
   | { readonly type: 'admit' | 'evict'; readonly fingerprint: string }
@@ -63,6 +63,8 @@ export function deal(dealings: Dealings, command: Dealing, members: readonly Lis
       const others = markMembers(met, members).filter(({ self, verified }) => !self && !verified);
       return [met, [{ type: 'show-status', unverified: others.length }]];
     }
+    case 'circuit':
+      return [met, [{ type: 'renew-circuit' }]];
     case 'access':
       if (!met.moderates) return [met, [show(refusal('moderator-needed'))]];
       return [begin(met, ACCESS), [{ type: 'set-access', mode: command.mode }]];

@@ -9,7 +9,7 @@ import type { InputLine } from './line-splitter.ts';
 /** What the user or the program wants. */
 export type Command =
   | { readonly type: 'say'; readonly text: string; readonly ref: string | undefined }
-  | { readonly type: 'members' | 'code' | 'status' }
+  | { readonly type: 'members' | 'code' | 'status' | 'circuit' }
   | { readonly type: 'leave' }
   /** Everything is zeroed, cleared and ended, now. */
   | { readonly type: 'panic' }
@@ -45,15 +45,16 @@ export type ShownEvent =
   | { readonly type: 'safety-number'; readonly member: Speaker; readonly number: string }
   | { readonly type: 'verified'; readonly member: Speaker }
   | { readonly type: 'code'; readonly code: readonly string[] }
-  /** The answer to `status`. Of the way through Tor only what the gate tells; null where it does not know. */
+  /** The answer to `status`. null where it is not known. */
   | ({
       readonly type: 'status';
       readonly unverified: number;
+      /** For so long everything has gone over the circuit in use. */
       readonly circuitAgeSeconds: number | null;
       /** At least: the gate has looked for so long and no longer. */
       readonly guardSameSeconds: number | null;
       readonly vanguards: Vanguards | null;
-    } & ClientStatus)
+    } & Omit<ClientStatus, 'connectedSeconds'>)
   /** The client was asked to do it. */
   | { readonly type: 'asked'; readonly deed: 'admit' | 'evict'; readonly member: Speaker }
   /** What was asked about `member` was not done. `candidates`: whom it may mean. */

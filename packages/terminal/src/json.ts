@@ -82,6 +82,7 @@ function describe(event: ShownEvent, here: Here): readonly JsonObject[] {
     case 'verified':
     case 'code':
     case 'cover':
+    case 'circuit':
     case 'status':
       return [{ ...event }];
     case 'pace':
@@ -111,6 +112,7 @@ function readCommand(text: string): ReadCommand {
     case 'members':
     case 'code':
     case 'status':
+    case 'circuit':
       return fields === 1 ? accept({ type: object['cmd'] }) : MALFORMED;
     case 'quit':
       return fields === 1 ? accept({ type: 'leave' }) : MALFORMED;

@@ -77,3 +77,8 @@ export const COLUMNS_MIN = 20;
  * rendezvous with a Tor that is gone, while the next dial finds the new one within a second or two (measured: 5 of 38 kills).
  */
 export const REDIAL_TIMEOUTS_MS: readonly number[] = [20_000, 40_000];
+
+/** Another circuit about so often, where nothing else is asked for, and what may be. A circuit takes some seconds to build. */
+export const RENEW_EVERY_S = 300;
+export const RENEW_LEAST_S = 30;
+export const RENEW_MOST_S = 86_400;

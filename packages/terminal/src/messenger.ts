@@ -22,6 +22,8 @@ export interface MessengerOptions {
   readonly random: RandomSource;
   /** The primitives of the group's keys. */
   readonly crypto: ClientOptions['crypto'];
+  /** The circuit is renewed about so often; undefined: only when it is asked for. */
+  readonly renewEveryMs?: number | undefined;
   /** Whoever signs orders for this room, for the host's own client. */
   readonly moderator?: ClientOptions['moderator'];
   readonly frontEnd: FrontEnd;
@@ -45,7 +47,7 @@ export class Messenger {
   constructor(options: MessengerOptions) {
     this.#options = options;
     this.ended = new Promise((resolve) => (this.#resolveEnded = resolve));
-    const { invite, name, clock, random, crypto, moderator } = options;
+    const { invite, name, clock, random, crypto, moderator, renewEveryMs } = options;
     this.#conversation = { ...NEW_CONVERSATION, dealings: { ...NO_DEALINGS, moderates: moderator !== undefined } };
     this.#ways = new DialOwners((to) => options.openDial(to, (network) => (this.#network = network)));
     // Answers to an event wait until the client has finished the step that it tells of: a step within a step would mix their frames.
@@ -56,6 +58,7 @@ export class Messenger {
       clock,
       random,
       crypto,
+      renewEveryMs,
       dialFor: (to) => this.#ways.dialFor(to),
       ...(moderator === undefined ? {} : { moderator }),
       tell,
@@ -126,6 +129,9 @@ export class Messenger {
       case 'show-status':
         void this.#showStatus(effect.unverified);
         return;
+      case 'renew-circuit':
+        this.#client.renew();
+        return;
       case 'admit':
         this.#client.admit(effect.fingerprint);
         return;
@@ -164,10 +170,12 @@ export class Messenger {
   /** What the gate does not tell is unknown; the rest is shown all the same. */
   async #showStatus(unverified: number): Promise<void> {
     const path = await this.#ways.path();
-    const { circuitAgeSeconds = null, guardSameSeconds = null, vanguards = null } = path ?? {};
+    const { guardSameSeconds = null, vanguards = null } = path ?? {};
     if (this.#conversation.phase === 'over') return;
-    const tor = { circuitAgeSeconds, guardSameSeconds, vanguards };
-    this.#show({ type: 'status', ...this.#client.status(), unverified, ...tor });
+    const { connectedSeconds, ...status } = this.#client.status();
+    // Each connection has a circuit of its own.
+    const tor = { circuitAgeSeconds: connectedSeconds ?? null, guardSameSeconds, vanguards };
+    this.#show({ type: 'status', ...status, unverified, ...tor });
   }
 
   /** A text is for everybody. */

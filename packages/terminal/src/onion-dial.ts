@@ -201,7 +201,8 @@ class OnionDial {
       this.#failedSince = 0;
       return socket;
     } catch (error) {
-      if (this.#failedSince !== undefined) this.#failedSince += 1;
+      // A dial that is not wanted any more says nothing of the way.
+      if (this.#failedSince !== undefined && !signal.aborted) this.#failedSince += 1;
       throw error;
     } finally {
       watch.abort();

@@ -2,6 +2,7 @@
 
 import yargs from 'yargs';
 import { TERMINAL_CODES } from './errors.ts';
+import { RENEW_EVERY_S, RENEW_LEAST_S, RENEW_MOST_S } from './limits.ts';
 import { VERSION } from './version.ts';
 
 type ScreenKind = 'line' | 'plain' | 'json';
@@ -19,6 +20,8 @@ export interface Options {
   /** Where the host answers its own client; undefined for everybody else. */
   readonly moderatorSocket: string | undefined;
   readonly screen: ScreenKind;
+  /** The circuit is renewed about so often; undefined: only when it is asked for. */
+  readonly renewEveryMs: number | undefined;
 }
 
 /** `text` is for standard output; `problem` for standard error, and is one line. */
@@ -34,18 +37,20 @@ interface Given {
   readonly plain?: boolean;
   readonly 'invite-file'?: string | undefined;
   readonly host?: string | undefined;
+  readonly renew?: string | undefined;
   readonly _?: readonly unknown[];
 }
 
 const HELP_COLUMNS = 96;
+const RENEW_RANGE = `${RENEW_LEAST_S} to ${RENEW_MOST_S} seconds`;
 const EPILOGUE = `Without a connection string the client asks for it and does not show it; "-" reads it from the
 first line of standard input. On the command line it stays in your shell's history.
 
-Environment: SOTTO_INVITE_FILE, as --invite-file; SOTTO_MODERATOR_SOCKET, as --host.
+Environment: SOTTO_INVITE_FILE, as --invite-file; SOTTO_MODERATOR_SOCKET, as --host; SOTTO_RENEW, as --renew.
 Ends with: 0 left, 1 room ended, unreachable, or a message not acknowledged, 2 wrong usage or
 connection string, 3 /panic or SIGQUIT, 70 a bug.`;
 
-/** Reads `args` (without node and script). Of `environment` SOTTO_INVITE_FILE, SOTTO_MODERATOR_SOCKET and TERM count. */
+/** Reads `args` (without node and script). Of `environment` SOTTO_INVITE_FILE, SOTTO_MODERATOR_SOCKET, SOTTO_RENEW and TERM count. */
 export function readOptions(args: readonly string[], environment: NodeJS.ProcessEnv): ReadOptions {
   let outcome: ReadOptions = { ok: false, code: 'usage', problem: 'the command line is not understood' };
   void parserOf().parse([...args], {}, (error: Error | null | undefined, given: unknown, output: string) => {
@@ -86,6 +91,11 @@ function parserOf(): ReturnType<typeof yargs> {
         requiresArg: true,
         describe: "the host's socket for its own client: gives the string, and the right to lock and evict",
       })
+      .option('renew', {
+        type: 'string',
+        requiresArg: true,
+        describe: `another Tor circuit about every so many seconds, or "off"; ${RENEW_EVERY_S} if absent`,
+      })
       .epilogue(EPILOGUE)
       .version(VERSION)
       .help()
@@ -107,7 +117,19 @@ function choose(given: Given, args: readonly string[], environment: NodeJS.Proce
   const screen = given.json === true ? 'json' : given.plain === true || isDumb(environment) ? 'plain' : 'line';
   const socket = given.host ?? environment['SOTTO_MODERATOR_SOCKET'];
   const moderatorSocket = socket === '' ? undefined : socket;
-  return { ok: true, value: { invite: chooseSource(argument, path, args), name: given.name, moderatorSocket, screen } };
+  const renew = readRenew(given.renew ?? environment['SOTTO_RENEW']);
+  if (renew === undefined) return { ok: false, code: 'usage', problem: `--renew takes ${RENEW_RANGE}, or "off"` };
+  const invite = chooseSource(argument, path, args);
+  return { ok: true, value: { invite, name: given.name, moderatorSocket, screen, ...renew } };
+}
+
+/** @returns undefined if it is none of what may be asked for. */
+function readRenew(given: string | undefined): Pick<Options, 'renewEveryMs'> | undefined {
+  if (given === 'off') return { renewEveryMs: undefined };
+  const text = given === undefined || given === '' ? String(RENEW_EVERY_S) : given;
+  const seconds = /^[0-9]{1,6}$/.test(text) ? Number(text) : Number.NaN;
+  const isInRange = seconds >= RENEW_LEAST_S && seconds <= RENEW_MOST_S;
+  return isInRange ? { renewEveryMs: seconds * 1_000 } : undefined;
 }
 
 function chooseSource(argument: string | undefined, path: string | undefined, args: readonly string[]): InviteSource {

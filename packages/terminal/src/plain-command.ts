@@ -18,6 +18,7 @@ const COMMANDS: ReadonlyMap<string, Command> = new Map<string, Command>([
   ['/who', { type: 'members' }],
   ['/code', { type: 'code' }],
   ['/status', { type: 'status' }],
+  ['/circuit', { type: 'circuit' }],
   ['/lock', { type: 'access', mode: 'locked' }],
   ['/unlock', { type: 'access', mode: 'open' }],
   ['/knock', { type: 'access', mode: 'knock' }],

@@ -9,6 +9,7 @@ import { Labels } from './labels.ts';
 import { COLUMNS_MIN, KNOWN_LABELS_MAX, WAITING_TOLD_MAX } from './limits.ts';
 import type { InputLine } from './line-splitter.ts';
 import { readTyped } from './plain-command.ts';
+import { describeCircuit } from './path-words.ts';
 import { joinSafe, safeLine, safely, safeText } from './safe-text.ts';
 import type { SafeText } from './safe-text.ts';
 import type { Screen } from './screen.ts';
@@ -107,6 +108,9 @@ export class PlainFrontEnd implements FrontEnd {
         return;
       case 'cover':
         this.#note(describeCover(event.mode, event));
+        return;
+      case 'circuit':
+        this.#note(describeCircuit(event));
         return;
       case 'pace':
         this.#note(safely`it takes about ${event.seconds} s until this has left: the room's slots decide when`);

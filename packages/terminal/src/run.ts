@@ -154,7 +154,18 @@ class Program {
     const { clock, random, crypto } = this.#edge;
     const moderator = this.#moderator === undefined ? {} : { moderator: this.#moderator };
     const wipeScreen = (): void => screen.wipe();
-    const messenger = new Messenger({ ...stay, ...moderator, clock, random, crypto, frontEnd, feed, wipeScreen });
+    const { renewEveryMs } = options;
+    const messenger = new Messenger({
+      ...stay,
+      ...moderator,
+      renewEveryMs,
+      clock,
+      random,
+      crypto,
+      frontEnd,
+      feed,
+      wipeScreen,
+    });
     this.#messenger = messenger;
     // The messenger has its own, where secrets lie.
     stay.invite.roomSecret.fill(0);

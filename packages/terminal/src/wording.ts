@@ -3,9 +3,9 @@
 import type { RemovalReason, Speaker, StateEvent, WarningCode } from '@sotto/client';
 import { coverMembersMax, isStealth } from '@sotto/protocol';
 import type { AccessMode, Cover, CoverCost } from '@sotto/protocol';
-import type { Vanguards } from '@sotto/tor';
 import { TERMINAL_CODES } from './errors.ts';
 import type { KnownSpeaker, MemberDeed, ShownEvent, ShownMember } from './front-end.ts';
+import { describePath } from './path-words.ts';
 import { joinSafe, safeDigits, safeFingerprint, safeLine, safely, safeName } from './safe-text.ts';
 import type { SafeText } from './safe-text.ts';
 
@@ -17,11 +17,6 @@ const BLANK = safely` `;
 const COMMA = safely`, `;
 const NUMBER_GROUP = /[0-9]{5}/g;
 const GROUPS_PER_ROW = 4;
-const VANGUARD_WORDS: Readonly<Record<Vanguards, SafeText>> = {
-  on: safely`on`,
-  auto: safely`as the network's directory says`,
-  off: safely`OFF`,
-};
 const COMPARE_CODE = safely`compare /code with the others over another channel; who has other words is shown another room`;
 
 export const HELP: readonly SafeText[] = [
@@ -33,6 +28,7 @@ export const HELP: readonly SafeText[] = [
   safely`  /verify WHO      shows the safety number that you and WHO compare over another channel`,
   safely`  /verified WHO    marks WHO as verified until you leave, when the numbers were equal`,
   safely`  /code            six words that are the same for everybody if the relay splits nobody off`,
+  safely`  /circuit         goes over to another circuit through Tor, now, without a break`,
   safely`  /status          how the room hides you, and what a watcher could see now`,
   safely`  /admit WHO       lets WHO in, who has asked to be let in`,
   safely`the room (the host's own client only: docker compose run --rm host-client)`,
@@ -247,27 +243,9 @@ export function describeStatus(status: Extract<ShownEvent, { type: 'status' }>):
     safely`${describeCover(mode, status)}${slot}`,
     safely`  waiting: ${waitingSeconds === 0 ? safely`nothing` : safely`about ${waitingSeconds} s`}`,
     safely`  keys: ${keys}; members you have not verified: ${unverified}`,
-    describePath(status),
+    safely`  ${describePath(status)}`,
     safely`  who watches your line can tell: ${HIDES[isStealth(mode) ? 'stealth' : mode]}`,
   ];
-}
-
-function describePath({
-  circuitAgeSeconds,
-  guardSameSeconds,
-  vanguards,
-}: Extract<ShownEvent, { type: 'status' }>): SafeText {
-  const circuit = circuitAgeSeconds === null ? safely`unknown` : safely`${circuitAgeSeconds} s old`;
-  const guard =
-    guardSameSeconds === null ? safely`unknown` : safely`the same for ${describeSpan(guardSameSeconds)} at least`;
-  return safely`  Tor: circuit ${circuit}; guard ${guard}; vanguards ${vanguards === null ? safely`unknown` : VANGUARD_WORDS[vanguards]}`;
-}
-
-/** In the largest unit that it fills. */
-function describeSpan(seconds: number): SafeText {
-  if (seconds < 60) return safely`${seconds} s`;
-  if (seconds < 3_600) return safely`${Math.floor(seconds / 60)} min`;
-  return seconds < 86_400 ? safely`${Math.floor(seconds / 3_600)} h` : safely`${Math.floor(seconds / 86_400)} days`;
 }
 
 type WarningWords = (who: SafeText, namesakes: SafeText) => readonly [happened: SafeText, next: SafeText];

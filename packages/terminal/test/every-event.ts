@@ -66,6 +66,10 @@ export function everyEvent(member: Speaker, text: string): ShownEvent[] {
     'safety-number': [{ type: 'safety-number', member, number: text }],
     verified: [{ type: 'verified', member }],
     cover: [{ type: 'cover', mode: 'stealth-8', ...COST }],
+    circuit: [
+      { type: 'circuit', state: 'renewed' },
+      { type: 'circuit', state: 'kept', code: 'circuit-kept', message: text },
+    ],
     pace: [{ type: 'pace', ref: text, seconds: 12 }],
     status: [
       {

@@ -145,6 +145,7 @@ describe('the commands about other members', () => {
   test.each<[string, Command]>([
     ['{"cmd":"code"}', { type: 'code' }],
     ['{"cmd":"status"}', { type: 'status' }],
+    ['{"cmd":"circuit"}', { type: 'circuit' }],
     [`{"cmd":"verify","member":"${member}"}`, { type: 'verify', member }],
     [`{"cmd":"verified","member":"${member}"}`, { type: 'verified', member }],
     [`{"cmd":"admit","member":"${member}"}`, { type: 'admit', member }],
@@ -160,6 +161,7 @@ describe('the commands about other members', () => {
 
   test.each([
     '{"cmd":"code","epoch":1}',
+    '{"cmd":"circuit","every":300}',
     '{"cmd":"verify"}',
     '{"cmd":"verify","member":"alice"}',
     '{"cmd":"verify","member":"4f2c"}',

@@ -61,7 +61,7 @@ describe('the anonymity panel', () => {
       '-- cover: stealth, for 8 at most; 1.8 MB an hour up and 18.4 down whatever is said; a line waits 1.6 s on average; a slot every 2 s',
       '--   waiting: about 12 s',
       '--   keys: epoch 4, 77 s old, the next in about 43 s; members you have not verified: 2',
-      '--   Tor: circuit 40 s old; guard the same for 2 h at least; vanguards on',
+      '--   Tor: circuit in use for 40 s; guard the same for 2 h at least; vanguards on',
       '--   who watches your line can tell: that you are here, and when somebody comes, goes or the keys change; not when anybody writes, nor how much',
     ]);
   });
@@ -95,7 +95,7 @@ describe('the anonymity panel', () => {
     program.stdin.write('/status\n');
     await program.out.untilHas('who watches your line can tell');
     expect(program.out.text).toContain('-- cover: off');
-    expect(program.out.text).toContain('circuit unknown');
+    expect(program.out.text).toMatch(/circuit in use for [0-9]+ s; guard unknown; vanguards unknown/);
     program.stdin.write('/quit\n');
     expect(await program.ended).toBe(0);
   });
@@ -431,6 +431,7 @@ describe('a typed command', () => {
   test.each<[string, Command]>([
     ['/code', { type: 'code' }],
     ['/status', { type: 'status' }],
+    ['/circuit', { type: 'circuit' }],
     ['/lock', { type: 'access', mode: 'locked' }],
     ['/unlock', { type: 'access', mode: 'open' }],
     [' /knock ', { type: 'access', mode: 'knock' }],

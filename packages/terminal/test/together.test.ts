@@ -67,6 +67,38 @@ async function codeOn(program: Program): Promise<string> {
   return code.exec(program.out.text.slice(before))?.groups?.['words'] ?? '';
 }
 
+describe('another circuit', () => {
+  test('is had in the middle of a conversation, and only who asked for it hears of it', async () => {
+    const anna = await seat('anna');
+    const bert = await seat('bert');
+    await anna.out.until((text) => /^-- bert·[0-9a-f]{4} is here$/m.test(text));
+    anna.stdin.write('before\n/circuit\nbehind\n');
+    await anna.out.untilHas('-- another circuit: everything goes over it from now on');
+    await bert.out.until((text) => /^anna·[0-9a-f]{4} {2}before\nanna·[0-9a-f]{4} {2}behind$/m.test(text));
+    bert.stdin.write('I heard both\n');
+    await anna.out.until((text) => /^bert·[0-9a-f]{4} {2}I heard both$/m.test(text));
+    expect(bert.out.text).not.toMatch(/circuit|has left/);
+    expect(anna.out.text).not.toContain('connected again');
+  });
+
+  test('that cannot be had is said, and everything goes on; a program is told in its own words', async () => {
+    const anna = await seat('anna');
+    const bot = start('bot', { args: [encodeInvite(room.invite), '--json'] });
+    await bot.out.untilHas('"state":"joined"');
+    room.relay.down = true;
+    anna.stdin.write('/circuit\n');
+    await anna.out.untilHas('-- the circuit is the same as before: ');
+    bot.stdin.write('{"cmd":"circuit"}\n');
+    await bot.out.untilHas('{"type":"circuit","state":"kept","code":"circuit-kept","message":"');
+    room.relay.down = false;
+    bot.stdin.write('{"cmd":"circuit"}\n{"cmd":"send","text":"there","ref":"1"}\n');
+    await bot.out.untilHas('{"type":"circuit","state":"renewed"}');
+    await anna.out.until((text) => /^bot·[0-9a-f]{4} {2}there$/m.test(text));
+    bot.stdin.end();
+    expect(await bot.ended).toBe(0);
+  });
+});
+
 describe('two members', () => {
   test('see one safety number and one room code, and mark each other', async () => {
     const anna = await seat('anna');

@@ -6,7 +6,7 @@ import type { ClientAuthKey, OnionKey } from './onion-key.ts';
 import { encodeClientAuthPublicKey, isOnionAddress } from './onion-key.ts';
 import { SETTING_NAMES } from './tor-settings.ts';
 
-const INFO_KEYS = ['version', 'status/bootstrap-phase', 'circuit-status', 'entry-guards', 'onions/current'] as const;
+const INFO_KEYS = ['version', 'status/bootstrap-phase', 'entry-guards', 'onions/current'] as const;
 const CONF_KEYS = ['TestingTorNetwork', ...SETTING_NAMES] as const;
 const EVENT_NAMES = ['STATUS_CLIENT', 'STATUS_GENERAL', 'NETWORK_LIVENESS', 'HS_DESC'] as const;
 

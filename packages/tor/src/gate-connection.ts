@@ -1,9 +1,7 @@
 // One client of the gate: reads its requests one after the other, answers each from the closed vocabulary, and gives its onion's key back when it goes.
 
 import type { Socket } from 'node:net';
-import { readCircuitAge } from './circuit-age.ts';
 import type { Clock } from './clock.ts';
-import type { TorControl } from './control.ts';
 import type { Decoded, TorErrorCode } from './errors.ts';
 import { torErrorCode } from './errors.ts';
 import type { GuardWatch } from './guard-watch.ts';
@@ -161,22 +159,14 @@ export class GateConnection {
     if (live === undefined) return encodeRefusal('tor-unreachable');
     const { network } = live.identity;
     try {
-      const circuitAgeSeconds = await this.#circuitAge(live.control);
       const guardSameSeconds = await this.#context.guards.look(live.control);
       const vanguards = readVanguards(
         (await live.control.getConf(['VanguardsLiteEnabled'])).get('VanguardsLiteEnabled'),
       );
-      return encodeSuccess({ circuitAgeSeconds, guardSameSeconds, vanguards, network });
+      return encodeSuccess({ guardSameSeconds, vanguards, network });
     } catch (error) {
       return encodeRefusal(torErrorCode(error) === 'control-refused' ? 'tor-refused' : 'tor-unreachable');
     }
-  }
-
-  async #circuitAge(control: TorControl): Promise<number | null> {
-    if (this.#held === undefined) return null;
-    const { onion } = this.#held;
-    const info = await control.getInfo(['circuit-status']);
-    return readCircuitAge(info.get('circuit-status') ?? '', onion, this.#context.clock.wallMs());
   }
 
   async #letGo(): Promise<void> {

@@ -34,9 +34,8 @@ export type GateStage = BootstrapStage | { readonly state: NoTor };
 /** Whether second-layer guards are on, as Tor's own configuration answers. `auto`: the network's consensus decides. */
 export type Vanguards = 'on' | 'off' | 'auto';
 
-/** Spans and a word. `circuitAgeSeconds`: null where there is no circuit yet. `guardSameSeconds`: see `GuardWatch`; null while no guard is up. */
+/** A span and a word. `guardSameSeconds`: see `GuardWatch`; null while no guard is up. */
 export interface OnionPath {
-  readonly circuitAgeSeconds: number | null;
   readonly guardSameSeconds: number | null;
   readonly vanguards: Vanguards;
   readonly network: NetworkKind;
@@ -159,11 +158,10 @@ export function decodeFetch(wire: unknown): FetchState | undefined {
 }
 
 export function decodePath(fields: JsonObject): OnionPath | undefined {
-  const { circuitAgeSeconds, guardSameSeconds, vanguards, network } = fields;
-  if (circuitAgeSeconds !== null && !isAge(circuitAgeSeconds)) return undefined;
+  const { guardSameSeconds, vanguards, network } = fields;
   if (guardSameSeconds !== null && !isAge(guardSameSeconds)) return undefined;
   if (!isVanguards(vanguards) || !isNetwork(network)) return undefined;
-  return { circuitAgeSeconds, guardSameSeconds, vanguards, network };
+  return { guardSameSeconds, vanguards, network };
 }
 
 function decodeAllow(object: JsonObject): Decoded<GateRequest, GateRefusal> {

@@ -1,6 +1,6 @@
 // The bounds of everything that this package reads, waits for or keeps, in one place, so that a reviewer sees the cost of a hostile peer.
 
-/** Longest line that Tor's control port may send, without its CRLF. `circuit-status` lines stay under 2 KiB. */
+/** Longest line that Tor's control port may send, without its CRLF. `entry-guards` lines stay under 100 bytes. */
 export const MAX_CONTROL_LINE_BYTES = 16_384;
 /** Largest control reply, all its lines and data together. */
 export const MAX_CONTROL_REPLY_BYTES = 1_048_576;

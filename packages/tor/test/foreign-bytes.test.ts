@@ -1,7 +1,6 @@
 import { damageText, fuzz, FUZZ_GROWTH_BYTES_MAX, FUZZ_LIMIT_MS, FUZZ_SLOWEST_MS } from '@sotto/test-kit';
 import { describe, expect, test } from 'vitest';
 import { readBootstrapEvent, readBootstrapPhase } from '../src/bootstrap.ts';
-import { readCircuitAge } from '../src/circuit-age.ts';
 import { readDescriptorEvent } from '../src/descriptor.ts';
 import { readFirstGuard } from '../src/guard-watch.ts';
 import {
@@ -25,16 +24,16 @@ const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
 const latin = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1');
 const ONION = onionAddressOf(new Uint8Array(32).fill(9));
 const PHASE = 'NOTICE BOOTSTRAP PROGRESS=45 TAG=requesting_descriptors SUMMARY="Asking for \\"descriptors\\""';
-const CIRCUIT = `7 BUILT $AA~a,$BB~b PURPOSE=HS_CLIENT_REND HS_STATE=HSCR_JOINED REND_QUERY=${ONION} TIME_CREATED=2026-11-22T10:00:00.000000`;
-const GUARDS = `$${'A'.repeat(40)}~a never-connected\n$${'B'.repeat(40)}~b up\n`;
+const GUARD = `$${'B'.repeat(40)}~b up`;
+const GUARDS = `$${'A'.repeat(40)}~a never-connected\n${GUARD}\n`;
 const RETAINED_BYTES_MAX = REPLY_LIMITS.maxLineBytes + 2 + 2 * REPLY_LIMITS.maxReplyBytes;
 
 /** Replies and events, multi-line and with a block, as a conversation with Tor holds them. */
 const CONTROL = encode(
   [
     '250-version=0.4.9.11',
-    `250+circuit-status=`,
-    CIRCUIT,
+    `250+entry-guards=`,
+    GUARD,
     '..a line with a dot',
     '.',
     `650 HS_DESC FAILED ${ONION} NO_AUTH $AA~a REASON=NOT_FOUND`,
@@ -82,12 +81,6 @@ function readGuard(bytes: Uint8Array): boolean {
   return guard !== undefined;
 }
 
-function readAge(bytes: Uint8Array): boolean {
-  const age = readCircuitAge(latin(bytes), ONION, Date.UTC(2026, 10, 22, 11));
-  if (age !== null && !Number.isSafeInteger(age)) throw new Error('not an age');
-  return age !== null;
-}
-
 const gateRequest = encode(encodeGateRequest({ op: 'allow', onion: ONION, key: new Uint8Array(32).fill(3) }).trimEnd());
 const gateStage = encode(
   '{"event":"bootstrap","stage":{"state":"progressing","percent":45,"tag":"requesting_descriptors"}}',
@@ -96,7 +89,6 @@ const gateStage = encode(
 const decoders: readonly (readonly [name: string, accepted: Uint8Array, decode: (bytes: Uint8Array) => boolean])[] = [
   ['the control port’s replies and events', CONTROL, readControl],
   ['a bootstrap phase', encode(PHASE), (bytes) => readBootstrapPhase(latin(bytes), 0) !== undefined],
-  ['circuits', encode(CIRCUIT), readAge],
   ['guards', encode(GUARDS), readGuard],
   ['a line of keywords', encode(PHASE), (bytes) => parseKeywordLine(latin(bytes)).words.length > 1],
   ['Tor’s version', encode('0.4.9.11 (git-abcdef)'), (bytes) => readTorVersion(latin(bytes)) !== undefined],
@@ -111,11 +103,7 @@ const decoders: readonly (readonly [name: string, accepted: Uint8Array, decode: 
   ['a stage that the gate tells', gateStage, readGateAnswer],
   ['an identity', encode('{"ok":true,"version":"0.4.9.11","network":"public"}'), readGateAnswer],
   ['a fetch', encode('{"ok":true,"descriptor":{"state":"failed","reason":"NOT_FOUND"}}'), readGateAnswer],
-  [
-    'a path',
-    encode('{"ok":true,"circuitAgeSeconds":7,"guardSameSeconds":null,"vanguards":"on","network":"public"}'),
-    readGateAnswer,
-  ],
+  ['a path', encode('{"ok":true,"guardSameSeconds":7,"vanguards":"on","network":"public"}'), readGateAnswer],
   ['a refusal of the gate', encode('{"ok":false,"code":"tor-unreachable"}'), readGateAnswer],
 ];
 

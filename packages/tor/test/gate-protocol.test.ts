@@ -13,7 +13,6 @@ import {
   encodeSuccess,
 } from '../src/gate-protocol.ts';
 import { describeProgress, nextStepFor } from '../src/bootstrap.ts';
-import { readCircuitAge } from '../src/circuit-age.ts';
 import { MAX_GATE_LINE_BYTES } from '../src/limits.ts';
 import { LineSplitter } from '../src/line-splitter.ts';
 import { OnionKey } from '../src/onion-key.ts';
@@ -148,42 +147,11 @@ describe('answers', () => {
     expect(decodeIdentity({ version: '0.4.9.11', network: 'other' })).toBeUndefined();
     expect(decodeFetch({ state: 'failed', reason: 'because' })).toBeUndefined();
     expect(decodeFetch({ state: 'failed', reason: 'NOT_FOUND' })).toEqual({ state: 'failed', reason: 'NOT_FOUND' });
-    const path = { circuitAgeSeconds: 1, guardSameSeconds: 2, vanguards: 'auto', network: 'public' };
+    const path = { guardSameSeconds: 2, vanguards: 'auto', network: 'public' };
     expect(decodePath(path)).toEqual(path);
-    expect(decodePath({ ...path, circuitAgeSeconds: -1 })).toBeUndefined();
+    expect(decodePath({ ...path, guardSameSeconds: -1 })).toBeUndefined();
     expect(decodePath({ ...path, guardSameSeconds: '$AAAA' })).toBeUndefined();
     expect(decodePath({ ...path, vanguards: '$AAAA' })).toBeUndefined();
-  });
-});
-
-describe('the age of a circuit', () => {
-  const wallMs = Date.UTC(2026, 10, 22, 12, 0, 0);
-  const joined = 'PURPOSE=HS_CLIENT_REND HS_STATE=HSCR_JOINED';
-  const line = (rest: string): string => `7 BUILT $AAAA~one,$BBBB~two BUILD_FLAGS=IS_INTERNAL ${rest}`;
-
-  test('is that of the newest joined circuit of this onion', () => {
-    const status = [
-      line(`${joined} REND_QUERY=${ONION} TIME_CREATED=2026-11-22T11:00:00.000000`),
-      line(`${joined} REND_QUERY=${ONION} TIME_CREATED=2026-11-22T11:59:30.250000 SOCKS_USERNAME="x"`),
-      line(`${joined} REND_QUERY=${new OnionKey().address} TIME_CREATED=2026-11-22T11:59:59.000000`),
-      line(`PURPOSE=HS_CLIENT_REND HS_STATE=HSCR_CONNECTING REND_QUERY=${ONION} TIME_CREATED=2026-11-22T11:59:58`),
-      line(`PURPOSE=HS_CLIENT_INTRO HS_STATE=HSCI_DONE REND_QUERY=${ONION} TIME_CREATED=2026-11-22T11:59:57`),
-    ].join('\n');
-    expect(readCircuitAge(status, ONION, wallMs)).toBe(29);
-  });
-
-  test.each([
-    '',
-    'junk',
-    line(`${joined} REND_QUERY=${ONION} TIME_CREATED=yesterday`),
-    line(`${joined} REND_QUERY=${ONION}`),
-  ])('is null for %j', (status) => {
-    expect(readCircuitAge(status, ONION, wallMs)).toBeNull();
-  });
-
-  test('is never negative, whatever the clocks say', () => {
-    const status = line(`${joined} REND_QUERY=${ONION} TIME_CREATED=2030-01-01T00:00:00.000000`);
-    expect(readCircuitAge(status, ONION, wallMs)).toBe(0);
   });
 });
 

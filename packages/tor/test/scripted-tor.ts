@@ -38,7 +38,6 @@ const DEFAULT_ANSWERS: Readonly<Record<string, string>> = {
   'GETCONF TestingTorNetwork': '250 TestingTorNetwork=0\r\n',
   'GETINFO status/bootstrap-phase':
     '250-status/bootstrap-phase=NOTICE BOOTSTRAP PROGRESS=0 TAG=starting SUMMARY="Starting"\r\n250 OK\r\n',
-  'GETINFO circuit-status': '250-circuit-status=\r\n250 OK\r\n',
   'GETINFO entry-guards': '250-entry-guards=\r\n250 OK\r\n',
   'GETCONF VanguardsLiteEnabled': '250 VanguardsLiteEnabled=1\r\n',
   ONION_CLIENT_AUTH_VIEW: '250-ONION_CLIENT_AUTH_VIEW\r\n250 OK\r\n',
@@ -177,10 +176,6 @@ export class HandClock {
 
   nowMs(): number {
     return this.#now;
-  }
-
-  wallMs(): number {
-    return Date.UTC(2026, 10, 22, 12) + this.#now;
   }
 
   after(delayMs: number, call: () => void): () => void {

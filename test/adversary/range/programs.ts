@@ -151,7 +151,7 @@ export function startHost(room: number, relay: number, cover: string, doors: Doo
 
 export function startClient(name: string, doors: Doors): ChildProcess {
   const program = '/programs/client/node_modules/@sotto/terminal/src/main.js';
-  return start(name, [NODE, '--disable-sigusr1', program, '--json', '--name', name, '-'], doors);
+  return start(name, [NODE, '--disable-sigusr1', program, '--json', '--name', name, '--renew', 'off', '-'], doors);
 }
 
 /** @returns what stops them. */

@@ -71,9 +71,9 @@ describe('a daemon that somebody has set up otherwise', () => {
 describe('operations of the daemon', () => {
   test('the questions that we ask have answers', async () => {
     const control = await connectControl(tor.address);
-    const info = await control.getInfo(['version', 'status/bootstrap-phase', 'circuit-status', 'onions/current']);
+    const info = await control.getInfo(['version', 'status/bootstrap-phase', 'entry-guards', 'onions/current']);
     expect(info.get('status/bootstrap-phase')).toMatch(/^NOTICE BOOTSTRAP PROGRESS=0 TAG=starting /);
-    expect(info.get('circuit-status')).toBe('');
+    expect(info.get('entry-guards')).toBe('');
     expect(await control.getConf(['TestingTorNetwork'])).toEqual(new Map([['TestingTorNetwork', '0']]));
     await control.setEvents(['STATUS_CLIENT', 'STATUS_GENERAL', 'NETWORK_LIVENESS', 'HS_DESC']);
     control.close();

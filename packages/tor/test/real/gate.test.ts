@@ -69,9 +69,8 @@ describe('what the gate does with the daemon', () => {
     expect(await keysInTor()).toEqual([`${ONION} x25519:${KEY_TEXT}`]);
     expect(await client.descriptor()).toEqual({ state: 'unknown' });
     expect(await client.path()).toEqual({
-      circuitAgeSeconds: null,
       guardSameSeconds: null,
-      vanguards: 'on',
+      vanguards: 'auto',
       network: 'public',
     });
     await client.forget();
