@@ -279,7 +279,7 @@ function announceJoined(session: Session, turn: Turn): Session {
   const joined: Session = { ...session, stay: 'joined' };
   emit(turn, { type: 'state', state: 'joined' });
   const { cover } = session.schedule;
-  if (cover !== 'off') emit(turn, { type: 'cover', mode: cover, ...coverCost(cover) });
+  if (cover !== 'off') emit(turn, { type: 'cover', mode: cover, ...coverCost(cover, session.view?.members.length) });
   emitMembers(joined, turn);
   return joined;
 }

@@ -44,7 +44,7 @@ export function statusOf(
   const hasTurns = isStealth(cover) && view !== undefined;
   return {
     mode: cover,
-    ...coverCost(cover),
+    ...coverCost(cover, view?.members.length),
     slotMs: isStealth(cover) ? stealthShape(cover).sendEveryMs : undefined,
     epoch: view?.epoch,
     epochAgeSeconds: view === undefined ? undefined : Math.floor((now - epochAt) / 1_000),

@@ -68,7 +68,7 @@ test('says what the cover costs, and what it does not do, before anybody has com
   expect(describeCover('off')).toContain('sees when somebody writes');
   expect(describeCover('jitter')).toContain('does not hide it');
   expect(describeCover('stealth-32')).toBe(
-    "cover: stealth-32; at most 32 members; each sends 0.9 MB an hour and receives 36.9, whatever is said; a line waits 2.6 s on average, and Tor's own time",
+    "cover: stealth-32; at most 32 members; each sends 1.6 MB an hour and receives 36.9, whatever is said; a line waits 2.6 s on average, and Tor's own time",
   );
 });
 

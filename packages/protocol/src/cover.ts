@@ -10,8 +10,10 @@ import {
   JITTER_SEND_LEAST_MS,
   JITTER_SEND_MOST_MS,
   KEY_CYCLE_MS,
+  LARGEST_FRAME_BYTES,
   MEMBERS_MAX,
   SEAL_LEAD_MS,
+  STAGE_DATA_BYTES,
   STEALTH_TICK_MS,
 } from './limits.ts';
 
@@ -99,6 +101,14 @@ export function slotBytes(cover: StealthCover): number {
   return (shared + spare) * COVER_FRAME_BYTES;
 }
 
+/** Bytes of the upload with which a member has new keys. */
+function turnBytes(cover: StealthCover): number {
+  const { commitFrames, headBytes } = SHAPES[cover];
+  return (
+    Math.ceil((commitFrames * bodyBytes(LARGEST_FRAME_BYTES) + headBytes) / STAGE_DATA_BYTES) * LARGEST_FRAME_BYTES
+  );
+}
+
 /** What a mode costs by the clock; nothing where what is said decides. PROTOCOL.md §12.6. */
 export interface CoverCost {
   readonly upBytesPerHour: number;
@@ -109,16 +119,18 @@ export interface CoverCost {
 
 const HOUR_MS = 3_600_000;
 
-export function coverCost(cover: Cover): CoverCost {
+/** @param members who are there: whoever is alone has every turn to have new keys, in a full room each has one in KEY_CYCLE_MS. */
+export function coverCost(cover: Cover, members: number = coverMembersMax(cover)): CoverCost {
   if (cover === 'off') return { upBytesPerHour: 0, downBytesPerHour: 0, meanDelayMs: 0 };
   if (cover === 'jitter') {
     const dummies = (HOUR_MS / ((JITTER_DUMMY_LEAST_MS + JITTER_DUMMY_MOST_MS) / 2)) * COVER_FRAME_BYTES;
     const meanDelayMs = JITTER_SEND_LEAST_MS + JITTER_SEND_MOST_MS;
     return { upBytesPerHour: dummies, downBytesPerHour: dummies, meanDelayMs };
   }
-  const { sendEveryMs } = SHAPES[cover];
+  const { sendEveryMs, turnMs } = SHAPES[cover];
+  const keyBytesPerHour = (HOUR_MS / (turnMs * Math.max(1, members))) * turnBytes(cover);
   return {
-    upBytesPerHour: (HOUR_MS / sendEveryMs) * COVER_FRAME_BYTES,
+    upBytesPerHour: Math.round((HOUR_MS / sendEveryMs) * COVER_FRAME_BYTES + keyBytesPerHour),
     downBytesPerHour: (HOUR_MS / STEALTH_TICK_MS) * slotBytes(cover),
     meanDelayMs: sendEveryMs / 2 + SEAL_LEAD_MS + STEALTH_TICK_MS / 2,
   };

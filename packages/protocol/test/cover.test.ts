@@ -169,7 +169,9 @@ describe('cover modes', () => {
       const { upBytesPerHour, downBytesPerHour, meanDelayMs } = coverCost(cover);
       return `${megabytes(upBytesPerHour)} ${megabytes(downBytesPerHour)} ${meanDelayMs / 1_000}`;
     });
-    expect(stated).toEqual(['3.7 18.4 1.1', '1.8 18.4 1.6', '1.8 36.9 1.6', '0.9 36.9 2.6']);
+    expect(stated).toEqual(['3.9 18.4 1.1', '2.1 18.4 1.6', '2.2 36.9 1.6', '1.6 36.9 2.6']);
+    const alone = COVERS.filter(isStealth).map((cover) => megabytes(coverCost(cover, 1).upBytesPerHour));
+    expect(alone).toEqual(['4.5', '3.9', '8.0', '21.1']);
     expect(sendingMs('stealth-8', 809)).toBe(4_000);
     expect(sendingMs('off', 65_536)).toBe(0);
   });
