@@ -287,6 +287,7 @@ describe('after a panic', () => {
 
   test('that came as SIGQUIT, nothing is left of the client and of what it said either', async () => {
     const { alice, invite } = conversation;
+    await stack.allHealthy();
     const carol = await stack.join(randomText(), invite);
     const text = randomText();
     carol.send(text, '0');

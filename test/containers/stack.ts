@@ -16,6 +16,7 @@ export const STACK_NETWORKS = ['egress', 'socks', 'probe', 'state'] as const;
 
 export const JOIN_LIMIT_MS = 120_000;
 const STRING_LIMIT_MS = 240_000;
+const HEALTH_LIMIT_MS = 60_000;
 const ASK_EVERY_MS = 250;
 
 const docker = new Docker();
@@ -129,6 +130,15 @@ export class Stack {
   async isHealthy(service: Service): Promise<boolean> {
     const { State } = await this.container(service).inspect();
     return State.Health?.Status === 'healthy';
+  }
+
+  /** A service that stood still counts as unhealthy until its next check, for 3 s at most, and Compose starts no client then. */
+  async allHealthy(): Promise<void> {
+    const areHealthy = async (): Promise<boolean> => {
+      const seen = await Promise.all(SERVICES.map((service) => this.isHealthy(service)));
+      return seen.every(Boolean);
+    };
+    await eventually('every service is healthy', areHealthy, HEALTH_LIMIT_MS);
   }
 
   /** What a service prints from now on; the log driver is `none`, so only an attached reader sees it. */
