@@ -37,6 +37,8 @@ export class TorStandIn implements AsyncDisposable {
   readonly onions: string[] = [];
   /** Onions of which nobody finds a descriptor. */
   isLost: (onion: string) => boolean = () => false;
+  /** So many streams are asked for and never answered, as by a Tor that waits for a rendezvous with nobody. */
+  unanswered = 0;
   readonly tor: ScriptedTor;
   readonly #guests: ScriptedTor;
   readonly #gate: Gate;
@@ -70,7 +72,7 @@ export class TorStandIn implements AsyncDisposable {
     const sockets = new Set<Socket>();
     const socks = createServer((socket) => {
       sockets.add(socket);
-      serveSocks(socket, relayPath, (onion) => stand.onions.includes(onion) && !stand.isLost(onion));
+      serveSocks(socket, relayPath, (onion) => stand.#find(onion));
     });
     const stand: TorStandIn = new TorStandIn({ tor, guests, gate, socks, sockets });
     await new Promise<void>((resolve) => socks.listen(0, '127.0.0.1', resolve));
@@ -95,6 +97,13 @@ export class TorStandIn implements AsyncDisposable {
     await this.tor[Symbol.asyncDispose]();
   }
 
+  #find(onion: string): 'found' | 'not-found' | 'unanswered' {
+    if (!this.onions.includes(onion) || this.isLost(onion)) return 'not-found';
+    if (this.unanswered === 0) return 'found';
+    this.unanswered -= 1;
+    return 'unanswered';
+  }
+
   #add(onion: string): string {
     this.onions.push(onion);
     setImmediate(() => this.tor.emit(`HS_DESC UPLOADED ${onion} UNKNOWN $AAAA~relay`));
@@ -108,16 +117,19 @@ export class TorStandIn implements AsyncDisposable {
 }
 
 /** SOCKS 5 with user and password, as Tor speaks it; each step of the client comes in one piece on loopback. */
-function serveSocks(socket: Socket, relayPath: string, isFound: (onion: string) => boolean): void {
+function serveSocks(
+  socket: Socket,
+  relayPath: string,
+  find: (onion: string) => 'found' | 'not-found' | 'unanswered',
+): void {
   const steps = [
     (): void => void socket.write(Uint8Array.of(5, 2)),
     (): void => void socket.write(Uint8Array.of(1, 0)),
     (request: Buffer): void => {
       const host = request.toString('latin1', 5, 5 + request.readUInt8(4));
-      if (!isFound(host.replace(/\.onion$/, ''))) {
-        socket.end(NO_DESCRIPTOR);
-        return;
-      }
+      const answer = find(host.replace(/\.onion$/, ''));
+      if (answer === 'not-found') socket.end(NO_DESCRIPTOR);
+      if (answer !== 'found') return;
       socket.off('data', take);
       const relay = connect(relayPath);
       relay.on('error', () => socket.destroy());

@@ -6,6 +6,8 @@ export const RECONNECT_DELAY_MS = 500;
 export const PATIENCE_MS = 20_000;
 /** Between two tries to walk through the onion. A fresh descriptor takes a moment to be found. */
 export const PROOF_DELAY_MS = 1_000;
+/** How long the first tries may take to open a stream; later ones may take what the dialler allows. Tor can wait for ever for a rendezvous that does not come about. */
+export const PROOF_DIAL_TIMEOUTS_MS: readonly number[] = [20_000, 40_000];
 /** From the stream's opening to ATTACHED. */
 export const ADMISSION_TIMEOUT_MS = 30_000;
 /** An onion that was not reached for so long is deleted and added again: its descriptor may be stale. */

@@ -76,6 +76,7 @@ export class RoomHosting {
   #admin: AdminConnection | undefined;
   #network: NetworkKind | undefined;
   #proof: Promise<void> = Promise.resolve();
+  #failedProofs = 0;
   readonly #untold: string[] = [];
   #resolveOpened: (opening: Opening) => void = () => undefined;
   #resolveEnded: (code: HostCode | undefined) => void = () => undefined;
@@ -334,12 +335,15 @@ export class RoomHosting {
         onStage: (stage) => {
           if (this.#hosting.stage === 'opening') this.#tellLine(describeStage('tor-client', stage));
         },
+        failures: this.#failedProofs,
         signal: this.#abort.signal,
       });
+      this.#failedProofs = 0;
       this.#step({ type: 'reached' });
     } catch (error) {
       if (!(error instanceof TorError) && !(error instanceof DialError)) throw error;
       if (this.#abort.signal.aborted) return;
+      this.#failedProofs += 1;
       const cause = error instanceof TorError ? adviseDial(error.code).cause : error.message;
       await delay(PROOF_DELAY_MS);
       this.#step({ type: 'not-reached', cause, nowMs: performance.now() });

@@ -7,7 +7,7 @@ import { nativeCrypto } from '@sotto/crypto/native';
 import type { Invite, SignedAccess } from '@sotto/protocol';
 import { byteStreamOf, connectGate, dialOnion, TorError } from '@sotto/tor';
 import type { SocksAddress } from '@sotto/tor';
-import { ADMISSION_TIMEOUT_MS } from './limits.ts';
+import { ADMISSION_TIMEOUT_MS, PROOF_DIAL_TIMEOUTS_MS } from './limits.ts';
 import { random } from './random.ts';
 import type { ShownStage } from './screen.ts';
 import type { Stopwatch } from './stopwatch.ts';
@@ -23,6 +23,8 @@ export interface Way {
   readonly access: SignedAccess;
   readonly stopwatch: Stopwatch;
   readonly onStage: (stage: ShownStage) => void;
+  /** How often it was tried in vain. */
+  readonly failures: number;
   readonly signal: AbortSignal;
 }
 
@@ -53,8 +55,9 @@ export async function walkIn(way: Way): Promise<void> {
   }
 }
 
-async function dialAndProve({ socks, onion, invite, access, signal }: Way): Promise<void> {
-  const socket = await dialOnion({ socks, onion, signal });
+async function dialAndProve({ socks, onion, invite, access, failures, signal }: Way): Promise<void> {
+  const timeoutMs = PROOF_DIAL_TIMEOUTS_MS[failures];
+  const socket = await dialOnion({ socks, onion, signal, ...(timeoutMs === undefined ? {} : { timeoutMs }) });
   const giveUp = (): Socket => socket.destroy();
   const timer = setTimeout(giveUp, ADMISSION_TIMEOUT_MS);
   signal.addEventListener('abort', giveUp, { once: true });
