@@ -26,8 +26,9 @@ from features import features, slot_gaps
 RECORD = np.dtype([('t', '<f8'), ('line', '<u2'), ('connection', '<u2'), ('direction', 'i1'), ('', 'V3'), ('bytes', '<u4')])
 RESAMPLES = 200
 SHUFFLES = 20
-# An AUC that is so many errors above chance is looked at again.
+# An AUC that is so many errors above chance is looked at again; the question that the long run is judged by always.
 DOUBT = 1.5
+PRIMARY = 'talking or silent'
 COIN = 'control: a coin'
 PROCESSES = 2
 LEAST_PER_CLASS = 4
@@ -44,7 +45,7 @@ CLASSIFIERS = {
 
 # name: which windows, and which of them count as 1
 QUESTIONS = {
-    'talking or silent': (lambda w: True, lambda w: w['activity'] == 'talking'),
+    PRIMARY: (lambda w: True, lambda w: w['activity'] == 'talking'),
     'talking or silent, alone in the room': (lambda w: w['members'] == 1, lambda w: w['activity'] == 'talking'),
     'talking or silent, room of five': (lambda w: w['members'] > 1, lambda w: w['activity'] == 'talking'),
     'observed member or another talks': (lambda w: w['members'] > 1 and w['activity'] == 'talking', lambda w: w['who'] == 'observed'),
@@ -148,7 +149,7 @@ def answer(windows, mode, place, question):
         auc = float(roc_auc_score(y[known], scores[known]))
         error = standard_error(y[known], scores[known], rooms[known])
         # Where it matters whether this is chance, chance is asked.
-        if (mode == 'stealth' or question == COIN) and auc - DOUBT * error > 0.5:
+        if mode == 'stealth' and question == PRIMARY or (mode == 'stealth' or question == COIN) and auc - DOUBT * error > 0.5:
             error = max(error, spread_of_chance(x, y, folds, rooms, make))
         found.append({
             'mode': mode, 'place': place, 'question': question, 'classifier': name, 'auc': auc,
