@@ -59,7 +59,7 @@ async function askFirstGuard(control: TorControl): Promise<string | undefined> {
     const info = await control.getInfo(['entry-guards']);
     return readFirstGuard(info.get('entry-guards') ?? '');
   } catch (error) {
-    // A Tor that tells nothing of guards is as good as any other: the age is only for show.
+    // A refusal is an answer: the age is shown as not known, and nothing else depends on it. Whatever else went wrong is thrown on.
     if (torErrorCode(error) === 'control-refused') return undefined;
     throw error;
   }
