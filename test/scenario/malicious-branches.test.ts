@@ -1,7 +1,7 @@
 // A relay that forks the log, or goes back in it: who notices, and by what. Real clients, real relays; each attack with its control.
 
 import { expect, test } from 'vitest';
-import { alarms, allWarn, chorus, openScene, untilTogether } from './scene.ts';
+import { alarms, allWarn, chorus, epochsWithTwoCodes, openScene, untilTogether } from './scene.ts';
 import type { Talker } from './talker.ts';
 import { noise } from './view.ts';
 
@@ -30,6 +30,8 @@ async function openTwoBranches() {
   await emil.join();
   await chorus([anna, carla, dora]);
   await chorus([ben, emil]);
+  // The control of what the honest life of a room is judged by: keys that parted are found.
+  expect(epochsWithTwoCodes([...all, dora, emil])).not.toEqual([]);
   const rejoinTrunk = (names: readonly string[]): Promise<void> =>
     relay.lead(names, relay.trunk, { log: 'goes-on', cursor: next - 1 });
   return { anna, ben, dora, emil, all, rejoinTrunk };

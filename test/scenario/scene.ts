@@ -69,6 +69,19 @@ async function call(talker: Talker, other: Talker): Promise<void> {
   throw new Error(`${other.name} never hears ${talker.name}; was told:\n${other.report()}`);
 }
 
+/** New keys reach one member after the other: waits until nobody lacks those that somebody has now. */
+export async function untilSameEpoch(talkers: readonly Talker[]): Promise<void> {
+  const newest = Math.max(...talkers.map(({ epoch }) => epoch));
+  for (const talker of talkers) await talker.until(`epoch ${newest}`, () => talker.epoch >= newest);
+}
+
+/** The epochs in which members had different keys, as the codes that they were told say: there are none in a room whose log was never forked. */
+export function epochsWithTwoCodes(talkers: readonly Talker[]): number[] {
+  const told = talkers.flatMap((talker) => talker.told('epoch'));
+  const codes = Map.groupBy(told, ({ epoch }) => epoch);
+  return [...codes].filter(([, of]) => new Set(of.map(({ code }) => code.join(' '))).size > 1).map(([epoch]) => epoch);
+}
+
 export function longText(letter: string): string {
   return letter.repeat(LONG_TEXT_CHARACTERS);
 }
