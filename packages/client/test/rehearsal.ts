@@ -9,6 +9,7 @@ import { expect } from 'vitest';
 import { Client, DialError, registrationOf } from '../src/index.ts';
 import type { ClientEvent, Dial, Moderator } from '../src/index.ts';
 import { GroupMembership } from '../src/group-membership.ts';
+import { DEPARTING_RANK_MS, RANK_FIRST_MS } from '../src/limits.ts';
 import { Moderator as OnionSigner } from './moderator.ts';
 import { ScriptedRelay } from './scripted-relay.ts';
 
@@ -149,6 +150,18 @@ export class Rehearsal {
   }
 }
 
+export const NAMES = ['Anna', 'Ben', 'Cleo', 'Dora', 'Emil'];
+
+/** So many are in the room, two at least, and the founder's leaf has gone with the first rotation. */
+export async function gather(room: Rehearsal, count: number): Promise<[Seat, Seat, ...Seat[]]> {
+  const seats: Seat[] = [];
+  for (const name of NAMES.slice(0, count)) seats.push(await room.join(name));
+  await room.clock.advance(2 * (RANK_FIRST_MS + DEPARTING_RANK_MS));
+  const [first, second, ...others] = seats;
+  if (first === undefined || second === undefined) throw new Error('nobody');
+  return [first, second, ...others];
+}
+
 export function told<Type extends ClientEvent['type']>(seat: Seat, type: Type): EventOf<Type>[] {
   return seat.events.filter((event): event is EventOf<Type> => event.type === type);
 }
@@ -159,6 +172,14 @@ export function textsOf(seat: Seat): string[] {
 
 export function statesOf(seat: Seat): string[] {
   return told(seat, 'state').map((event) => (event.code === undefined ? event.state : `${event.state} ${event.code}`));
+}
+
+export function warningsOf(seat: Seat): string[] {
+  return told(seat, 'warning').map(({ code }) => code);
+}
+
+export function epochOf(seat: Seat): number | undefined {
+  return told(seat, 'epoch').at(-1)?.epoch;
 }
 
 /** How many frames were said to be missing. */

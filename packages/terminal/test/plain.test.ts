@@ -1,11 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import type { Command, ShownEvent } from '../src/front-end.ts';
-import { Labels } from '../src/labels.ts';
-import { readTyped } from '../src/plain-command.ts';
-import { PlainFrontEnd } from '../src/plain.ts';
 import { columnsOf } from '../src/columns.ts';
+import type { ShownEvent } from '../src/front-end.ts';
+import { Labels } from '../src/labels.ts';
 import { everyEvent } from './every-event.ts';
 import { harmOf, HOSTILE_SAMPLES } from './hostile-samples.ts';
+import { screenOf, SELF } from './plain-screen.ts';
 import { INVITE, startProgram } from './program.ts';
 import { ScriptedRelay } from './scripted-relay.ts';
 
@@ -13,93 +12,10 @@ const ALICE = { name: 'alice', fingerprint: '4f2c000000000000' };
 const BOB = { name: 'bob', fingerprint: '1234000000000000' };
 /** A notice, an alarm, or somebody's label. */
 const OUR_LINES = /^(?:-- |!! (?:WARNING|Next): |[\p{L}\p{N}][\p{L}\p{M}\p{N}_-]*·[0-9a-f]* {2})/u;
-const SELF = { name: 'anna', fingerprint: 'aaaa000000000000' };
-
-function screenOf(columns?: number): {
-  tell: (event: ShownEvent, network?: 'public' | 'private-test') => void;
-  rows: () => string[];
-} {
-  const printed: string[] = [];
-  const screen = {
-    print: (lines: string) => void printed.push(lines),
-    close: () => Promise.resolve(),
-    wipe: () => undefined,
-  };
-  const plain = new PlainFrontEnd(screen, () => columns);
-  return {
-    tell: (event, network = 'public') => plain.tell(event, { self: SELF, network }),
-    rows: () => printed.flatMap((lines) => lines.split('\n')),
-  };
-}
 
 function message(text: string, from: { name: string; fingerprint: string } = ALICE): ShownEvent {
   return { type: 'message', id: 'x', from, text };
 }
-
-describe('the anonymity panel', () => {
-  const stealth = {
-    type: 'status',
-    mode: 'stealth-8',
-    slotMs: 2_000,
-    upBytesPerHour: 1_843_200,
-    downBytesPerHour: 18_432_000,
-    meanDelayMs: 1_600,
-    epoch: 4,
-    epochAgeSeconds: 77,
-    newKeysSeconds: 43,
-    waitingSeconds: 12,
-    unverified: 2,
-    circuitAgeSeconds: 40,
-    guardSameSeconds: 7_300,
-    vanguards: 'on',
-  } as const;
-
-  test('says how the room hides, what it costs, and what a watcher could see now', () => {
-    const { tell, rows } = screenOf();
-    tell(stealth);
-    expect(rows()).toEqual([
-      '-- cover: stealth, for 8 at most; 1.8 MB an hour up and 18.4 down whatever is said; a line waits 1.6 s on average; a slot every 2 s',
-      '--   waiting: about 12 s',
-      '--   keys: epoch 4, 77 s old, the next in about 43 s; members you have not verified: 2',
-      '--   Tor: circuit in use for 40 s; guard the same for 2 h at least; vanguards on',
-      '--   who watches your line can tell: that you are here, and when somebody comes, goes or the keys change; not when anybody writes, nor how much',
-    ]);
-  });
-
-  test('promises nothing where nothing is hidden', () => {
-    for (const mode of ['off', 'jitter'] as const) {
-      const { tell, rows } = screenOf();
-      tell({ ...stealth, mode });
-      expect(rows().at(-1)).toContain('who watches your line can tell: when you write');
-    }
-  });
-
-  test.each([
-    [59, 'on', 'guard the same for 59 s at least; vanguards on'],
-    [3_599, 'auto', "guard the same for 59 min at least; vanguards as the network's directory says"],
-    [86_399, 'off', 'guard the same for 23 h at least; vanguards OFF'],
-    [172_800, 'on', 'guard the same for 2 days at least; vanguards on'],
-    [null, null, 'guard unknown; vanguards unknown'],
-  ] as const)(
-    'says of a guard that was the same for %j s, and of vanguards %j: %s',
-    (guardSameSeconds, vanguards, words) => {
-      const { tell, rows } = screenOf();
-      tell({ ...stealth, guardSameSeconds, vanguards });
-      expect(rows().join()).toContain(words);
-    },
-  );
-
-  test('is asked for in a room, and answers without Tor', async () => {
-    const program = startProgram([INVITE, '--name', 'anna'], new ScriptedRelay());
-    await program.out.untilHas('-- joined as anna·');
-    program.stdin.write('/status\n');
-    await program.out.untilHas('who watches your line can tell');
-    expect(program.out.text).toContain('-- cover: off');
-    expect(program.out.text).toMatch(/circuit in use for [0-9]+ s; guard unknown; vanguards unknown/);
-    program.stdin.write('/quit\n');
-    expect(await program.ended).toBe(0);
-  });
-});
 
 describe('what is shown', () => {
   test('one line for each event, in words', () => {
@@ -399,91 +315,6 @@ describe('what is shown of other members', () => {
     tell({ type: 'epoch', epoch: 12, code: ['abandon'] });
     tell({ type: 'code', code: ['ability'] });
     expect(rows()[0]).toBe('-- room code: ability');
-  });
-});
-
-describe('what a typed line means', () => {
-  test.each(['quit', 'exit', '/quit', '/exit', ' quit ', '/exit  '])('%j leaves', (line) => {
-    expect(readTyped(line)).toEqual({ type: 'command', command: { type: 'leave' } });
-  });
-
-  test.each([
-    ['hello', 'hello'],
-    ['  indented ', '  indented '],
-    ['//quit', '/quit'],
-    ['quit now', 'quit now'],
-    ['I exit', 'I exit'],
-    ['Quit', 'Quit'],
-  ])('%j is a text', (line, text) => {
-    expect(readTyped(line)).toEqual({ type: 'command', command: { type: 'say', text, ref: undefined } });
-  });
-
-  test.each(['', '   ', '\t'])('%j is nothing', (line) => expect(readTyped(line)).toEqual({ type: 'nothing' }));
-  test.each(['/qiut', '/etc/passwd', '/'])('%j is no command', (line) =>
-    expect(readTyped(line)).toEqual({ type: 'unknown' }),
-  );
-  test.each(['/who', '/members'])('%j lists', (line) =>
-    expect(readTyped(line)).toEqual({ type: 'command', command: { type: 'members' } }),
-  );
-});
-
-describe('a typed command', () => {
-  test.each<[string, Command]>([
-    ['/code', { type: 'code' }],
-    ['/status', { type: 'status' }],
-    ['/circuit', { type: 'circuit' }],
-    ['/lock', { type: 'access', mode: 'locked' }],
-    ['/unlock', { type: 'access', mode: 'open' }],
-    [' /knock ', { type: 'access', mode: 'knock' }],
-    ['/verify alice', { type: 'verify', member: 'alice' }],
-    ['/verify   alice·4f2c  ', { type: 'verify', member: 'alice·4f2c' }],
-    ['/verified 4f2c', { type: 'verified', member: '4f2c' }],
-    ['/admit dora', { type: 'admit', member: 'dora' }],
-    ['/evict bob', { type: 'evict', member: 'bob' }],
-  ])('%j is understood', (line, command) => expect(readTyped(line)).toEqual({ type: 'command', command }));
-
-  test.each(['/verify', '/verified ', '/admit alice bob', '/evict a b c'])('%j asks about whom', (line) => {
-    expect(readTyped(line)).toMatchObject({ type: 'nobody-named' });
-  });
-
-  test.each(['/verifyalice', '/Verify alice', '/lock now', '/codes', '/evicted bob'])('%j is none', (line) => {
-    expect(readTyped(line)).toEqual({ type: 'unknown' });
-  });
-
-  test.each([
-    ['//verify alice', '/verify alice'],
-    ['verify alice', 'verify alice'],
-    ['lock', 'lock'],
-  ])('%j is a text', (line, text) => {
-    expect(readTyped(line)).toEqual({ type: 'command', command: { type: 'say', text, ref: undefined } });
-  });
-
-  test('is in the help, and the help fits a narrow terminal', () => {
-    const printed: string[] = [];
-    const plain = new PlainFrontEnd(
-      { print: (lines) => void printed.push(lines), close: () => Promise.resolve(), wipe: () => undefined },
-      () => 96,
-    );
-    expect(plain.read({ ok: true, text: '/help' })).toBeUndefined();
-    const help = printed.join('\n');
-    const commands = [
-      'members',
-      'who',
-      'verify',
-      'verified',
-      'code',
-      'admit',
-      'evict',
-      'lock',
-      'unlock',
-      'knock',
-      'quit',
-      'exit',
-    ];
-    for (const command of commands) expect(help).toContain(`/${command}`);
-    expect(printed.every((line) => !line.includes('\n'))).toBe(true);
-    expect(plain.read({ ok: true, text: '/evict' })).toBeUndefined();
-    expect(printed.at(-1)).toContain('/evict and a name');
   });
 });
 

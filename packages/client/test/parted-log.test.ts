@@ -1,0 +1,257 @@
+import { bodyBytes, LARGEST_FRAME_BYTES, SMALLEST_FRAME_BYTES } from '@sotto/protocol';
+import { describe, expect, test } from 'vitest';
+import {
+  BACKOFF_MAX_MS,
+  DEPARTING_RANK_MS,
+  PRESENCE_INTERVAL_MS,
+  RANK_FIRST_MS,
+  RECEIPT_DELAY_MS,
+} from '../src/limits.ts';
+import type { AccessMode, Moderator, SignedOrder } from '../src/moderator.ts';
+import { epochOf, expectTalk, gather, Rehearsal, textsOf, told, warningsOf } from './rehearsal.ts';
+import type { Seat } from './rehearsal.ts';
+import type { Entry } from './scripted-relay.ts';
+
+describe('a relay that shows members different rooms', () => {
+  /** Leaves out the next entry for one connection, and renumbers what follows, so that no gap shows. */
+  function hideNext(room: Rehearsal, connection: number): void {
+    let hidden = 0;
+    room.relay.shape = (entry, to) => {
+      if (to !== connection) return [entry];
+      hidden += 1;
+      return hidden === 1 ? [] : [{ sequence: entry.sequence - 1, body: entry.body }];
+    };
+  }
+
+  test('by leaving out what one of them gets is found out by the next message', async () => {
+    const room = new Rehearsal();
+    const [anna, ben] = await gather(room, 2);
+    await room.clock.advance(2 * RECEIPT_DELAY_MS);
+    hideNext(room, ben.connection());
+    anna.client.say('hidden');
+    await room.clock.advance(1);
+    anna.client.say('shown');
+    await room.clock.advance(1);
+    expect(textsOf(ben)).toEqual(['shown']);
+    expect(warningsOf(ben)).toEqual(['log-differs']);
+    expect(told(ben, 'warning')[0]?.from?.name).toBe('Anna');
+  });
+
+  test('by changing the order is found out', async () => {
+    const room = new Rehearsal();
+    const [anna, ben, cleo] = await gather(room, 3);
+    if (cleo === undefined) throw new Error('nobody');
+    await room.clock.advance(2 * RECEIPT_DELAY_MS);
+    const held: Uint8Array[] = [];
+    room.relay.shape = (entry, to) => {
+      if (to !== ben.connection()) return [entry];
+      held.push(entry.body);
+      if (held.length !== 2) return held.length > 2 ? [entry] : [];
+      return [
+        { sequence: entry.sequence - 1, body: entry.body },
+        { sequence: entry.sequence, body: held[0] ?? entry.body },
+      ];
+    };
+    anna.client.say('first');
+    await room.clock.advance(1);
+    cleo.client.say('second');
+    await room.clock.advance(2 * RECEIPT_DELAY_MS);
+    expect(textsOf(ben)).toEqual(['second', 'first']);
+    expect(warningsOf(ben)).toContain('log-differs');
+  });
+
+  /** The next two entries that come to `connection` come in the other order. */
+  function swapNext(room: Rehearsal, connection: number): void {
+    const held: Entry[] = [];
+    room.relay.shape = (entry, to) => {
+      if (to !== connection || held.length === 2) return [entry];
+      held.push(entry);
+      const [first] = held;
+      if (first === entry || first === undefined) return [];
+      return [
+        { sequence: first.sequence, body: entry.body },
+        { sequence: entry.sequence, body: first.body },
+      ];
+    };
+  }
+
+  /** Anna, who can begin an epoch at any moment, and two others. */
+  async function gatherAround(room: Rehearsal): Promise<[Seat, Seat, Seat]> {
+    const setAccess = (mode: AccessMode): Promise<SignedOrder> => Promise.resolve(room.signer.access(mode));
+    const unused = (): never => {
+      throw new Error('not asked for here');
+    };
+    const moderator: Moderator = { setAccess, evict: unused, moved: unused };
+    const seats = [await room.join('Anna', { moderator }), await room.join('Ben'), await room.join('Cleo')] as const;
+    await room.clock.advance(2 * (RANK_FIRST_MS + DEPARTING_RANK_MS));
+    return [...seats];
+  }
+
+  /** Two say something at once, and before anybody has sent a receipt a new epoch has begun. */
+  async function sayLast(room: Rehearsal, seats: readonly [Seat, Seat, Seat]): Promise<void> {
+    const [anna, , cleo] = seats;
+    const epoch = epochOf(anna) ?? 0;
+    const { length } = room.relay.arrivals;
+    anna.client.say('first');
+    cleo.client.say('second');
+    await room.clock.advance(1);
+    anna.client.setAccess('knock');
+    await room.clock.advance(100);
+    expect(seats.map(epochOf)).toEqual([epoch + 1, epoch + 1, epoch + 1]);
+    expect(room.relay.arrivals.length - length).toBe(2);
+  }
+
+  test('by changing the order of what is said last in an epoch is found out in the next, though nothing more is said', async () => {
+    const room = new Rehearsal();
+    const seats = await gatherAround(room);
+    const [, ben] = seats;
+    swapNext(room, ben.connection());
+    await sayLast(room, seats);
+    expect(textsOf(ben)).toEqual(['second', 'first']);
+    expect(seats.map(warningsOf)).toEqual([[], [], []]);
+    await room.clock.advance(2 * RECEIPT_DELAY_MS);
+    // Ben saw something else than each of the others, and each of the others something else than he.
+    expect(seats.map(warningsOf)).toEqual([['log-differs'], ['log-differs', 'log-differs'], ['log-differs']]);
+    await room.clock.advance(5 * PRESENCE_INTERVAL_MS);
+    expect(seats.map((seat) => warningsOf(seat).length)).toEqual([1, 2, 1]);
+  });
+
+  test('is found out also when epochs follow each other faster than a receipt, four in a row', async () => {
+    const room = new Rehearsal();
+    const seats = await gatherAround(room);
+    const [anna, ben] = seats;
+    swapNext(room, ben.connection());
+    await sayLast(room, seats);
+    for (const mode of ['open', 'knock', 'open'] as const) {
+      anna.client.setAccess(mode);
+      await room.clock.advance(RECEIPT_DELAY_MS / 5);
+    }
+    expect(seats.map(warningsOf)).toEqual([[], [], []]);
+    await room.clock.advance(RECEIPT_DELAY_MS);
+    expect(seats.map((seat) => warningsOf(seat).length)).toEqual([1, 2, 1]);
+    expect(told(anna, 'delivered').map(({ by }) => by)).toEqual([1]);
+    // It is said once, though the epoch is told of in three more.
+    anna.client.setAccess('knock');
+    await room.clock.advance(2 * PRESENCE_INTERVAL_MS);
+    expect(seats.map((seat) => warningsOf(seat).length)).toEqual([1, 2, 1]);
+  });
+
+  test('control: in an honest room texts count as delivered, however fast epochs follow each other', async () => {
+    const room = new Rehearsal();
+    const seats = await gatherAround(room);
+    const [anna] = seats;
+    await sayLast(room, seats);
+    for (const mode of ['open', 'knock', 'open'] as const) {
+      anna.client.setAccess(mode);
+      await room.clock.advance(RECEIPT_DELAY_MS / 5);
+    }
+    await room.clock.advance(2 * RECEIPT_DELAY_MS);
+    expect(told(anna, 'delivered').map(({ by }) => by)).toEqual([1, 2]);
+    expect(seats.map(warningsOf)).toEqual([[], [], []]);
+  });
+
+  test('does not make a text count as delivered to who has seen it elsewhere, in this epoch or the next', async () => {
+    const room = new Rehearsal();
+    const seats = await gatherAround(room);
+    const [anna, ben] = seats;
+    swapNext(room, ben.connection());
+    await sayLast(room, seats);
+    await room.clock.advance(5 * PRESENCE_INTERVAL_MS);
+    const id = told(anna, 'sent').find(({ ref }) => ref === undefined)?.id;
+    expect(told(anna, 'delivered').filter((event) => event.id === id)).toEqual([{ type: 'delivered', id, by: 1 }]);
+    anna.client.say('third');
+    await room.clock.advance(2 * RECEIPT_DELAY_MS);
+    expect(told(anna, 'delivered').at(-1)?.by).toBe(2);
+  });
+
+  test('control: in an honest room what is said last in an epoch is delivered to all, and nobody is warned', async () => {
+    const room = new Rehearsal();
+    const seats = await gatherAround(room);
+    await sayLast(room, seats);
+    const { length } = room.relay.arrivals;
+    await room.clock.advance(2 * RECEIPT_DELAY_MS);
+    // One receipt each, and no more for an epoch in which nothing was said.
+    expect(room.relay.arrivals.length - length).toBe(3);
+    expect(told(seats[0], 'delivered').map(({ by }) => by)).toEqual([1, 2]);
+    seats[0].client.setAccess('open');
+    await room.clock.advance(2 * RECEIPT_DELAY_MS);
+    expect(room.relay.arrivals.length - length).toBe(3);
+    expect(seats.map(warningsOf)).toEqual([[], [], []]);
+  });
+
+  test.each(['silence', 'a text at once'])(
+    'by hiding from all others what one said last in an epoch is found out in the next, through %s',
+    async (next) => {
+      const room = new Rehearsal();
+      const seats = await gatherAround(room);
+      const [anna] = seats;
+      const noise = room.random.bytes(bodyBytes(SMALLEST_FRAME_BYTES));
+      const hidden = (room.relay.log.at(-1)?.sequence ?? 0) + 1;
+      room.relay.shape = (entry, to) =>
+        entry.sequence === hidden && to !== anna.connection() ? [{ ...entry, body: noise }] : [entry];
+      anna.client.say('hidden');
+      await room.clock.advance(1);
+      anna.client.setAccess('knock');
+      await room.clock.advance(100);
+      // Nobody but anna knows of a text, and only a receipt or a presence says what was before.
+      if (next !== 'silence') anna.client.say(next);
+      await room.clock.advance(RECEIPT_DELAY_MS / 2);
+      expect(seats.map(warningsOf)).toEqual([[], [], []]);
+      await room.clock.advance(RECEIPT_DELAY_MS);
+      expect(seats.slice(1).map(warningsOf)).toEqual([['log-differs'], ['log-differs']]);
+      await room.clock.advance(2 * PRESENCE_INTERVAL_MS);
+      expect(seats.map((seat) => warningsOf(seat).length)).toEqual([2, 1, 1]);
+    },
+  );
+
+  test('by going back and growing again while they are away is found out', async () => {
+    const room = new Rehearsal();
+    const [anna, ben] = await gather(room, 2);
+    await room.clock.advance(2 * RECEIPT_DELAY_MS);
+    room.unreachable = true;
+    ben.streams.at(-1)?.cut();
+    await room.clock.advance(1);
+    for (const text of ['one', 'two']) anna.client.say(text);
+    await room.clock.advance(1);
+    anna.streams.at(-1)?.cut();
+    await room.clock.advance(1);
+    room.relay.rollBack(2);
+    for (let grown = 0; grown < 3; grown += 1) room.relay.append(room.random.bytes(bodyBytes(LARGEST_FRAME_BYTES)));
+    room.unreachable = false;
+    await room.clock.advance(2 * BACKOFF_MAX_MS);
+    anna.client.say('three');
+    await room.clock.advance(2 * RECEIPT_DELAY_MS);
+    expect(textsOf(ben)).toEqual(['three']);
+    expect(warningsOf(ben)).toEqual(['log-differs']);
+    expect(warningsOf(anna)).toEqual(['log-differs']);
+  });
+
+  test('control: who is removed unheard, and comes in again, was not in the epoch before, and warns nobody', async () => {
+    const room = new Rehearsal();
+    const [anna, ben, cleo] = await gather(room, 3);
+    if (cleo === undefined) throw new Error('nobody');
+    const unheard = ben.connection();
+    const removed = (): number => told(anna, 'removed').length;
+    room.relay.keeps = (arrival) => arrival.connection !== unheard || removed() > 0;
+    for (let waited = 0; waited < 10 && removed() === 0; waited += 1) await room.clock.advance(PRESENCE_INTERVAL_MS);
+    expect(removed()).toBe(1);
+    anna.client.say('meanwhile');
+    await room.clock.advance(PRESENCE_INTERVAL_MS);
+    expect(anna.client.members()).toHaveLength(3);
+    await expectTalk(room, [anna, ben, cleo], 'again');
+    await room.clock.advance(2 * PRESENCE_INTERVAL_MS);
+    for (const seat of [anna, ben, cleo]) expect(warningsOf(seat)).toEqual([]);
+  });
+
+  test('control: none of this happens in an honest room, cuts and all', async () => {
+    const room = new Rehearsal();
+    const seats = await gather(room, 4);
+    for (let round = 0; round < 20; round += 1) {
+      seats[round % 4]?.client.say(`text ${round}`);
+      if (round % 5 === 0) seats[(round + 1) % 4]?.streams.at(-1)?.cut();
+      await room.clock.advance(700);
+    }
+    await room.clock.advance(2 * BACKOFF_MAX_MS);
+    for (const seat of seats) expect(warningsOf(seat)).toEqual([]);
+  });
+});

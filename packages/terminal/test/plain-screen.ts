@@ -1,0 +1,23 @@
+// What line mode prints, row by row, of the events that it is told.
+
+import type { ShownEvent } from '../src/front-end.ts';
+import { PlainFrontEnd } from '../src/plain.ts';
+
+export const SELF = { name: 'anna', fingerprint: 'aaaa000000000000' };
+
+export function screenOf(columns?: number): {
+  tell: (event: ShownEvent, network?: 'public' | 'private-test') => void;
+  rows: () => string[];
+} {
+  const printed: string[] = [];
+  const screen = {
+    print: (lines: string) => void printed.push(lines),
+    close: () => Promise.resolve(),
+    wipe: () => undefined,
+  };
+  const plain = new PlainFrontEnd(screen, () => columns);
+  return {
+    tell: (event, network = 'public') => plain.tell(event, { self: SELF, network }),
+    rows: () => printed.flatMap((lines) => lines.split('\n')),
+  };
+}
