@@ -1,7 +1,7 @@
 // What is demanded of the adversary's findings fails where it has to.
 
 import { expect, test } from 'vitest';
-import { bestAuc, certainOf, PRIMARY, renderTable, shortcomings } from './findings.ts';
+import { bestAuc, certainOf, PRIMARY, renderTable, renderVerdict, shortcomings } from './findings.ts';
 import type { Answer, Findings } from './findings.ts';
 
 const ANSWER: Answer = {
@@ -41,6 +41,15 @@ test('a line that hides everything has no shortcoming', () => {
 test('one classifier above the bound is a shortcoming', () => {
   const answers = [ANSWER, { ...ANSWER, classifier: 'neural net', upperCorrected: 0.56 }];
   expect(shortcomings(findings({ answers }))).toEqual(['upper bound 0.560 of the primary question']);
+});
+
+test('the verdict names every bound, and what is missed', () => {
+  const words = 'Demanded of "talking or silent" in stealth at the guard (upper bounds: ';
+  expect(renderVerdict(findings())).toBe(`${words}logistic 0.541, neural net 0.541): all met.`);
+  const answers = [{ ...ANSWER, upperCorrected: 0.56 }];
+  expect(renderVerdict(findings({ answers }))).toBe(
+    `${words}logistic 0.560): upper bound 0.560 of the primary question.`,
+  );
 });
 
 test('too few windows, and no answer at all, are shortcomings', () => {

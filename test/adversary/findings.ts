@@ -45,7 +45,7 @@ interface Cost {
 export interface Findings {
   readonly plan: { readonly seed: number; readonly windowMs: number; readonly burners: number; readonly rooms: number };
   readonly framesLost: number;
-  /** Windows that were left out, for a connection was lost in them. */
+  /** Windows that were left out, for a connection was lost in them, or which one was the observed member's could not be told. */
   readonly torn: Readonly<Record<'idle' | 'talking', number>>;
   readonly windows: number;
   /** Windows whose texts had not all left when the wait for them was over. */
@@ -103,6 +103,16 @@ export function shortcomings(findings: Findings): string[] {
   ];
 }
 
+/** The sentence on what is demanded: each classifier's upper bound, and whether all is met. */
+export function renderVerdict(findings: Findings): string {
+  const bounds = answersTo(findings, PRIMARY).map(
+    ({ classifier, upperCorrected }) => `${classifier} ${upperCorrected.toFixed(3)}`,
+  );
+  const missed = shortcomings(findings);
+  const verdict = missed.length === 0 ? 'all met' : missed.join('; ');
+  return `Demanded of "${PRIMARY.question}" in ${PRIMARY.mode} at the ${PRIMARY.place} (upper bounds: ${bounds.join(', ')}): ${verdict}.`;
+}
+
 /** All AUCs, a line for each question; for a screen and for a page. */
 export function renderTable(findings: Findings): string {
   const classifiers = [...new Set(findings.answers.map(({ classifier }) => classifier))];
@@ -142,7 +152,7 @@ export function renderCircumstances(findings: Findings): string {
   const { plan, windows, torn, undrained, texts, framesLost } = findings;
   return [
     `seed ${plan.seed}, ${plan.rooms} rooms, ${windows} windows of ${plan.windowMs / 1_000} s, ${texts} texts, ${plan.burners} CPU burners`,
-    `left out: ${torn.idle} idle and ${torn.talking} talking windows in which a connection was lost`,
+    `left out: ${torn.idle} idle and ${torn.talking} talking windows in which a connection was lost or could not be told from others`,
     `${undrained} windows whose texts left late; ${framesLost} packets that the capture lost`,
   ].join('; ');
 }

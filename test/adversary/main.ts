@@ -6,11 +6,11 @@ import process from 'node:process';
 import { parseArgs } from 'node:util';
 import {
   LONG_WINDOWS_LEAST,
-  PRIMARY,
   renderCircumstances,
   renderCost,
   renderSlots,
   renderTable,
+  renderVerdict,
   shortcomings,
 } from './findings.ts';
 import type { Findings } from './findings.ts';
@@ -26,7 +26,7 @@ Trains classifiers on what is seen of rooms on a private Tor network and says ho
   --windows    windows of each connection of a long run, an even number (80: about an hour a run)
   --burners    only one long run, with so many processes that keep a core busy each
   --seed       of the plan; a random one is printed
-  --keep       a folder for the captures and their labels
+  --keep       a folder for the captures, their labels, and all figures
   --report     a file for the tables, in Markdown
 Exit code 1 if a long run does not show what it has to.`;
 const RANGE_LIMIT_MS = 4 * 3_600_000;
@@ -35,15 +35,13 @@ const BUSY_BURNERS = 2;
 const SEEDS = 1_000_000;
 
 function render(findings: Findings, isLong: boolean): string {
-  const missed = isLong ? shortcomings(findings) : [];
-  const verdict = missed.length === 0 ? 'all met' : missed.join('; ');
   return [
     `### ${findings.plan.burners === 0 ? 'As it is' : `With ${findings.plan.burners} processes that keep a core busy each`}`,
     `${renderCircumstances(findings)}.`,
     renderTable(findings),
     renderSlots(findings),
     renderCost(findings),
-    ...(isLong ? [`Demanded of "${PRIMARY.question}" in ${PRIMARY.mode} at the ${PRIMARY.place}: ${verdict}.`] : []),
+    ...(isLong ? [renderVerdict(findings)] : []),
   ].join('\n\n');
 }
 
@@ -73,6 +71,7 @@ for (const [index, run] of runs.entries()) {
   const keep = values.keep === undefined ? undefined : `${values.keep}/${index}`;
   if (keep !== undefined) mkdirSync(keep, { recursive: true });
   const findings = await observe(makePlan(run), RANGE_LIMIT_MS, keep);
+  if (keep !== undefined) writeFileSync(`${keep}/findings.json`, JSON.stringify(findings));
   const report = render(findings, values.long);
   process.stdout.write(`${report}\n\n`);
   reports.push(report);

@@ -45,10 +45,12 @@ export async function observe(plan: Plan, limitMs: number, keep?: string): Promi
   const place = ['--network', 'none', '--hostname', 'range', '--add-host', RANGE_HOST, '--tmpfs', '/run:size=512m'];
   const own = ['--name', name, '--label', LABEL, '-i', '--init', '--log-driver', 'none'];
   try {
-    const found = await runToEnd(['run', ...own, ...place, ...rights, image()], `${JSON.stringify(plan)}\n`, limitMs);
-    if (keep !== undefined) docker(['cp', `${name}:/data/.`, keep]);
-    return JSON.parse(found) as Findings;
+    return JSON.parse(
+      await runToEnd(['run', ...own, ...place, ...rights, image()], `${JSON.stringify(plan)}\n`, limitMs),
+    ) as Findings;
   } finally {
+    // Also of a range that failed: it may have seen for an hour what its analysis stumbles over.
+    if (keep !== undefined) spawnSync('docker', ['cp', `${name}:/data/.`, keep]);
     spawnSync('docker', ['rm', '--force', name]);
   }
 }

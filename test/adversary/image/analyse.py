@@ -117,46 +117,65 @@ def standard_error(y, scores, rooms):
     return float(max(np.std(aucs) if aucs else 0.5, chance))
 
 
-def spread_of_chance(x, y, folds, rooms, make):
-    """How far from 0.5 the same procedure comes when the truth is shuffled within each connection: folds that learn from each other's windows
-    spread wider than independent guesses do."""
-    random = np.random.default_rng(1)
-    aucs = []
-    for _ in range(SHUFFLES):
-        shuffled = y.copy()
-        for room in np.unique(rooms):
-            shuffled[rooms == room] = random.permutation(y[rooms == room])
-        scores = guess(x, shuffled, folds, make)
-        known = ~np.isnan(scores)
-        aucs.append(roc_auc_score(shuffled[known], scores[known]))
-    return float(np.sqrt(np.mean((np.array(aucs) - 0.5) ** 2)))
+def auc_of_chance(matter, classifier, seed):
+    """What the same procedure finds when the truth is shuffled within each connection: folds that learn from each other's windows
+    come further from 0.5 than independent guesses do."""
+    x, y, folds, rooms = matter
+    random = np.random.default_rng(seed)
+    shuffled = y.copy()
+    for room in np.unique(rooms):
+        shuffled[rooms == room] = random.permutation(y[rooms == room])
+    scores = guess(x, shuffled, folds, CLASSIFIERS[classifier])
+    known = ~np.isnan(scores)
+    return roc_auc_score(shuffled[known], scores[known])
 
 
-def answer(windows, mode, place, question):
+def asked(windows, mode, place, question):
+    """@returns what the question is about: features, truth, folds and rooms of its windows; None if there are too few."""
     among, is_one = QUESTIONS[question]
     chosen = [w for w in windows if w['mode'] == mode and among(w)]
     y = np.array([is_one(w) for w in chosen], dtype=int)
     if len(y) == 0 or min(y.sum(), len(y) - y.sum()) < LEAST_PER_CLASS:
-        return []
+        return None
     x = np.stack([w['features'][place] for w in chosen])
-    folds, rooms = np.array([w['fold'] for w in chosen]), np.array([w['room'] for w in chosen])
-    found = []
-    for name, make in CLASSIFIERS.items():
-        scores = guess(x, y, folds, make)
-        known = ~np.isnan(scores)
-        if len(np.unique(y[known])) < 2:
-            continue
-        auc = float(roc_auc_score(y[known], scores[known]))
-        error = standard_error(y[known], scores[known], rooms[known])
-        # Where it matters whether this is chance, chance is asked.
-        if mode == 'stealth' and question == PRIMARY or (mode == 'stealth' or question == COIN) and auc - DOUBT * error > 0.5:
-            error = max(error, spread_of_chance(x, y, folds, rooms, make))
-        found.append({
-            'mode': mode, 'place': place, 'question': question, 'classifier': name, 'auc': auc,
-            'standardError': error,
-            'ones': int(y[known].sum()), 'zeros': int(known.sum() - y[known].sum()), 'connections': len(np.unique(rooms[known])),
-        })
-    return found
+    return x, y, np.array([w['fold'] for w in chosen]), np.array([w['room'] for w in chosen])
+
+
+def answer(matter, mode, place, question, classifier):
+    """@returns how well a classifier does, with the error of the bootstrap; None if no fold could be learnt from."""
+    x, y, folds, rooms = matter
+    scores = guess(x, y, folds, CLASSIFIERS[classifier])
+    known = ~np.isnan(scores)
+    if len(np.unique(y[known])) < 2:
+        return None
+    return {
+        'mode': mode, 'place': place, 'question': question, 'classifier': classifier,
+        'auc': float(roc_auc_score(y[known], scores[known])),
+        'standardError': standard_error(y[known], scores[known], rooms[known]),
+        'ones': int(y[known].sum()), 'zeros': int(known.sum() - y[known].sum()), 'connections': len(np.unique(rooms[known])),
+    }
+
+
+def is_doubtful(row):
+    """Where it matters whether an answer is chance, chance is asked."""
+    if row['mode'] == 'stealth' and row['question'] == PRIMARY:
+        return True
+    return (row['mode'] == 'stealth' or row['question'] == COIN) and row['auc'] - DOUBT * row['standardError'] > 0.5
+
+
+def answer_all(windows, modes):
+    questions = [(mode, place, question) for mode in modes for place in ('guard', 'relay') for question in QUESTIONS]
+    matters = {one: matter for one in questions if (matter := asked(windows, *one)) is not None}
+    with Parallel(n_jobs=PROCESSES) as parallel:
+        rows = parallel(delayed(answer)(matter, *one, name) for one, matter in matters.items() for name in CLASSIFIERS)
+        rows = [row for row in rows if row is not None]
+        doubtful = [row for row in rows if is_doubtful(row)]
+        aucs = parallel(
+            delayed(auc_of_chance)(matters[row['mode'], row['place'], row['question']], row['classifier'], seed)
+            for row in doubtful for seed in range(SHUFFLES))
+    for row, of_chance in zip(doubtful, np.array(aucs).reshape(len(doubtful), SHUFFLES)):
+        row['standardError'] = max(row['standardError'], float(np.sqrt(np.mean((of_chance - 0.5) ** 2))))
+    return rows
 
 
 def bound(answers):
@@ -198,12 +217,10 @@ def cost(windows, mode):
 warnings.filterwarnings('ignore')
 labels, windows, torn = load()
 modes = sorted({w['mode'] for w in windows})
-asked = [(mode, place, question) for mode in modes for place in ('guard', 'relay') for question in QUESTIONS]
-answered = Parallel(n_jobs=PROCESSES)(delayed(answer)(windows, *one) for one in asked)
 print(json.dumps({
     'plan': labels['plan'], 'framesLost': labels['lost'], 'torn': torn, 'windows': len(windows),
     'undrained': sum(not w['drained'] for w in windows), 'texts': sum(w['texts'] for w in windows),
-    'answers': bound([row for rows in answered for row in rows]),
+    'answers': bound(answer_all(windows, modes)),
     'slots': [row for mode in modes for row in slots(windows, mode)],
     'cost': [row for mode in modes for row in cost(windows, mode)],
 }))

@@ -20,6 +20,7 @@ import {
   startRelay,
   startTorNetwork,
   stop,
+  stopAll,
   tapSocket,
   tell,
   until,
@@ -190,6 +191,8 @@ async function run(plan: Plan): Promise<void> {
   await Promise.all([stop(sniffer), stop(tap)]);
   const lost = Number(said.at(-1));
   writeFileSync(`${DATA}/labels.json`, JSON.stringify({ plan: { ...plan, rooms: plan.rooms.length }, lost, rooms }));
+  // The analysis has the machine to itself.
+  stopAll();
   tell(`${rooms.reduce((sum, { windows }) => sum + windows.length, 0)} windows seen; ${lost} frames lost`);
 }
 

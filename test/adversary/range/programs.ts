@@ -60,6 +60,12 @@ export async function stop(program: ChildProcess): Promise<void> {
   await ended;
 }
 
+/** Ends everything at once: nothing of it is looked at any more. */
+export function stopAll(): void {
+  for (const program of running) program.kill('SIGKILL');
+  running.clear();
+}
+
 export function onLine(program: ChildProcess, take: (line: string) => void): void {
   if (program.stdout === null) throw new Error('a program without output');
   createInterface({ input: program.stdout }).on('line', take);
