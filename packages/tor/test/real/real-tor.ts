@@ -53,7 +53,7 @@ export class RealTor implements AsyncDisposable {
         reject(new Error(`tor ended with ${String(code)} before its control socket was there`)),
       );
     });
-    await Promise.race([failed, opened(child)]);
+    await Promise.race([failed, opened(child, this.address.socketPath)]);
     failed.catch(() => undefined);
   }
 
@@ -106,10 +106,11 @@ export class RealTor implements AsyncDisposable {
   }
 }
 
-async function opened(child: ChildProcess): Promise<void> {
+/** A tor with a control port, too, opens that one first: only the line that names the socket counts. */
+async function opened(child: ChildProcess, socketPath: string): Promise<void> {
   if (child.stdout === null) return;
   const lines = createInterface({ input: child.stdout });
-  for await (const line of lines) if (line.includes(LISTENING)) break;
+  for await (const line of lines) if (line.includes(LISTENING) && line.endsWith(` on ${socketPath}`)) break;
   // Tor must be able to go on talking.
   child.stdout.resume();
 }
