@@ -8,7 +8,7 @@ import { describe, expect, test } from 'vitest';
 import { GroupMembership } from '../src/group-membership.ts';
 import { gapsOf, Rehearsal, statesOf, textsOf, told } from './rehearsal.ts';
 import type { Departure, Seat } from './rehearsal.ts';
-import { nonceOf } from './scripted-relay.ts';
+import { nonceOf } from '@sotto/test-kit';
 
 /** The dice are four bytes: they have a source of their own, so that two runs fall alike whatever else they do. */
 function twoSources(seed: number): (length: number) => Uint8Array {

@@ -13,7 +13,7 @@ import { BACKOFF_FIRST_MS, RANK_FIRST_MS, RECEIPT_DELAY_MS, SIGHT_MS } from '../
 import { auditResends, operationOf } from './audit.ts';
 import { Rehearsal, gapsOf, statesOf, textsOf, told } from './rehearsal.ts';
 import type { Seat } from './rehearsal.ts';
-import type { Entry } from './scripted-relay.ts';
+import type { Entry } from '@sotto/test-kit';
 
 async function pair(): Promise<{ room: Rehearsal; anna: Seat; ben: Seat }> {
   const room = new Rehearsal();

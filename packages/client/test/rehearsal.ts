@@ -11,7 +11,7 @@ import type { ClientEvent, Dial, Moderator } from '../src/index.ts';
 import { GroupMembership } from '../src/group-membership.ts';
 import { DEPARTING_RANK_MS, RANK_FIRST_MS } from '../src/limits.ts';
 import { Moderator as OnionSigner } from './moderator.ts';
-import { ScriptedRelay } from './scripted-relay.ts';
+import { ScriptedRelay } from '@sotto/test-kit';
 
 type Wanted<Type> = Type extends 'arrived' | 'left' ? 'arrived' | 'left' : Type;
 type EventOf<Type extends ClientEvent['type']> = Extract<ClientEvent, { readonly type: Wanted<Type> }>;

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { screenOf } from './plain-screen.ts';
 import { INVITE, startProgram } from './program.ts';
-import { ScriptedRelay } from './scripted-relay.ts';
+import { NearRelay } from './near-relay.ts';
 
 describe('the anonymity panel', () => {
   const stealth = {
@@ -57,7 +57,7 @@ describe('the anonymity panel', () => {
   );
 
   test('is asked for in a room, and answers without Tor', async () => {
-    const program = startProgram([INVITE, '--name', 'anna'], new ScriptedRelay());
+    const program = startProgram([INVITE, '--name', 'anna'], new NearRelay());
     await program.out.untilHas('-- joined as anna·');
     program.stdin.write('/status\n');
     await program.out.untilHas('who watches your line can tell');

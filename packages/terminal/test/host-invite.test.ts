@@ -8,7 +8,7 @@ import { HeldClock } from './held-clock.ts';
 import { INVITE, startProgram } from './program.ts';
 import type { Program } from './program.ts';
 import { ScriptedHost, SILENCE } from './scripted-host.ts';
-import { ScriptedRelay } from './scripted-relay.ts';
+import { NearRelay } from './near-relay.ts';
 
 const OTHER_INVITE = encodeInvite({ onionKey: new Uint8Array(32).fill(9), roomSecret: new Uint8Array(32).fill(9) });
 const OPEN = JSON.stringify({ ok: true, invite: INVITE });
@@ -28,7 +28,7 @@ afterEach(async () => {
 
 function start(clock: HeldClock | undefined, ...args: string[]): Program {
   const environment = { SOTTO_MODERATOR_SOCKET: path };
-  return startProgram(args, new ScriptedRelay(), { environment, ...(clock === undefined ? {} : { clock }) });
+  return startProgram(args, new NearRelay(), { environment, ...(clock === undefined ? {} : { clock }) });
 }
 
 /** Lets the client ask again and again, and notices pass, until `enough`. */
@@ -52,7 +52,7 @@ describe("the host's own client", () => {
 
   test('does so with --host, too', async () => {
     host = await ScriptedHost.open(path, () => OPEN);
-    const program = startProgram(['--host', path], new ScriptedRelay());
+    const program = startProgram(['--host', path], new NearRelay());
     await program.out.untilHas('-- joined as');
     program.interrupt();
     expect(await program.ended).toBe(0);
@@ -154,7 +154,7 @@ describe("the host's own client", () => {
 });
 
 test('a client without the host’s socket asks nobody for a connection string', async () => {
-  const program = startProgram([], new ScriptedRelay());
+  const program = startProgram([], new NearRelay());
   expect(await program.ended).toBe(2);
   expect(program.err.text).toContain('(invite-missing)');
 });

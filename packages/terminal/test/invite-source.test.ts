@@ -12,7 +12,7 @@ import { readOptions } from '../src/options.ts';
 import { VERSION } from '../src/version.ts';
 import manifest from '../package.json' with { type: 'json' };
 import { INVITE, startProgram } from './program.ts';
-import { ScriptedRelay } from './scripted-relay.ts';
+import { NearRelay } from './near-relay.ts';
 
 /** One string for each way in which a connection string can be wrong. The last two have a right checksum. */
 const BAD_INVITES: Readonly<Record<keyof typeof INVITE_CODES, string>> = {
@@ -148,7 +148,7 @@ describe('a connection string', () => {
   test.each(Object.entries(BAD_INVITES))(
     'that is bad is refused with what is wrong with it: %s',
     async (code, text) => {
-      const program = startProgram(['-', '--json'], new ScriptedRelay());
+      const program = startProgram(['-', '--json'], new NearRelay());
       program.stdin.end(`${text}\n`);
       expect(await program.ended).toBe(2);
       expect(program.err.text).toContain(INVITE_CODES[code as keyof typeof INVITE_CODES]);
@@ -161,7 +161,7 @@ describe('a connection string', () => {
   );
 
   test('as an argument works and is warned of in one line', async () => {
-    const program = startProgram([INVITE.toUpperCase()], new ScriptedRelay());
+    const program = startProgram([INVITE.toUpperCase()], new NearRelay());
     await program.out.untilHas('joined as');
     await program.err.untilHas('\n');
     expect(program.err.lines).toEqual([expect.stringContaining("shell's history")]);
@@ -170,7 +170,7 @@ describe('a connection string', () => {
   });
 
   test('on standard input is the first line, and the rest is the conversation; nobody is warned', async () => {
-    const program = startProgram(['-'], new ScriptedRelay());
+    const program = startProgram(['-'], new NearRelay());
     program.stdin.end(`${INVITE}\nhello\n`);
     expect(await program.ended).toBe(0);
     expect(program.out.text).toMatch(/^[a-z]{6}·[0-9a-f]{4} {2}hello$/m);
@@ -187,7 +187,7 @@ describe('a connection string', () => {
       await writeFile(bad, BAD_INVITES['invite-checksum']);
       const codeOf = (args: string[], file?: string): Promise<number> => {
         const environment = file === undefined ? {} : { SOTTO_INVITE_FILE: file };
-        const program = startProgram(args, new ScriptedRelay(), { environment });
+        const program = startProgram(args, new NearRelay(), { environment });
         program.stdin.end();
         return program.ended;
       };
@@ -204,13 +204,13 @@ describe('a connection string', () => {
   });
 
   test('that is nowhere is asked for with the next step', async () => {
-    const program = startProgram([], new ScriptedRelay());
+    const program = startProgram([], new NearRelay());
     expect(await program.ended).toBe(2);
     expect(program.err.text).toContain('(invite-missing)');
   });
 
   test('that never comes does not keep the program from leaving', async () => {
-    const program = startProgram(['-'], new ScriptedRelay());
+    const program = startProgram(['-'], new NearRelay());
     program.interrupt();
     expect(await program.ended).toBe(0);
   });
@@ -245,13 +245,13 @@ describe('the command line', () => {
     });
     expect(parse('--version')).toEqual({ ok: false, code: 'shown', text: VERSION });
     expect(VERSION).toBe(manifest.version);
-    const program = startProgram(['--help'], new ScriptedRelay());
+    const program = startProgram(['--help'], new NearRelay());
     expect(await program.ended).toBe(0);
     expect(program.out.text).toContain('--invite-file');
   });
 
   test('says usage errors on standard error alone, with exit code 2', async () => {
-    const program = startProgram(['--dance'], new ScriptedRelay());
+    const program = startProgram(['--dance'], new NearRelay());
     expect(await program.ended).toBe(2);
     expect(program.err.text).toBe('sotto: unknown option --dance. See: client --help\n');
     expect(program.out.text).toBe('');
@@ -261,7 +261,7 @@ describe('the command line', () => {
     'refuses the name %j',
     async (name) => {
       expect(isName(name)).toBe(false);
-      const program = startProgram([INVITE, `--name=${name}`], new ScriptedRelay());
+      const program = startProgram([INVITE, `--name=${name}`], new NearRelay());
       expect(await program.ended).toBe(2);
       expect(program.err.text).toContain('(name-invalid)');
     },

@@ -6,7 +6,7 @@ import { HeldClock } from './held-clock.ts';
 import { HOSTILE_SAMPLES } from './hostile-samples.ts';
 import { INVITE, startProgram } from './program.ts';
 import type { Program } from './program.ts';
-import { ScriptedRelay } from './scripted-relay.ts';
+import { NearRelay } from './near-relay.ts';
 
 interface Line {
   readonly type: string;
@@ -26,11 +26,7 @@ async function untilLine(program: Program, wanted: Record<string, unknown>): Pro
   return line;
 }
 
-async function join(
-  name: string,
-  relay: ScriptedRelay,
-  network: 'public' | 'private-test' = 'public',
-): Promise<Program> {
+async function join(name: string, relay: NearRelay, network: 'public' | 'private-test' = 'public'): Promise<Program> {
   const program = startProgram([INVITE, '--json', '--name', name], relay, { network });
   await untilLine(program, { type: 'state', state: 'joined' });
   return program;
@@ -189,7 +185,7 @@ describe('the commands about other members', () => {
 
 describe('the JSON contract', () => {
   test('two programs talk: message, sent, delivered, members, arrived and left, as documented', async () => {
-    const relay = new ScriptedRelay();
+    const relay = new NearRelay();
     const anna = await join('anna', relay);
     const bert = await join('bert', relay);
     const arrived = await untilLine(anna, { type: 'member', change: 'arrived' });
@@ -232,7 +228,7 @@ describe('the JSON contract', () => {
   });
 
   test('every state on the private test network says so', async () => {
-    const program = await join('anna', new ScriptedRelay(), 'private-test');
+    const program = await join('anna', new NearRelay(), 'private-test');
     program.interrupt();
     await program.ended;
     const states = linesOf(program).filter((line) => line.type === 'state');
@@ -257,7 +253,7 @@ describe('the JSON contract', () => {
     ['a prototype', '{"__proto__":{"cmd":"quit"}}'],
     ['bytes that are not UTF-8', Buffer.from('{"cmd":"send","text":"\xff"}', 'latin1')],
   ])('a line with %s is refused, and nothing else happens', async (_name, line) => {
-    const relay = new ScriptedRelay();
+    const relay = new NearRelay();
     const program = await join('anna', relay);
     program.stdin.write(line);
     program.stdin.write('\n');
@@ -273,7 +269,7 @@ describe('the JSON contract', () => {
   });
 
   test('a line without end is refused once and not kept', async () => {
-    const program = await join('anna', new ScriptedRelay());
+    const program = await join('anna', new NearRelay());
     for (let part = 0; part < 8; part += 1) program.stdin.write('x'.repeat(65_536));
     program.stdin.write('\n');
     send(program, { cmd: 'quit' });
@@ -283,7 +279,7 @@ describe('the JSON contract', () => {
   });
 
   test('a text above the limit is refused with its reference, one at the limit arrives whole', async () => {
-    const relay = new ScriptedRelay();
+    const relay = new NearRelay();
     const anna = await join('anna', relay);
     const bert = await join('bert', relay);
     send(anna, { cmd: 'send', text: 'x'.repeat(65_537), ref: 'long' });
@@ -300,7 +296,7 @@ describe('the JSON contract', () => {
 
 describe('the end of the input', () => {
   test('three hundred lines that were there before the join all arrive, in order, before the program leaves', async () => {
-    const relay = new ScriptedRelay();
+    const relay = new NearRelay();
     const reader = await join('reader', relay);
     const writer = startProgram(['-', '--json', '--name', 'writer'], relay);
     const lines = Array.from({ length: 300 }, (_, index) =>
@@ -320,7 +316,7 @@ describe('the end of the input', () => {
 
   test('the wait for acknowledgements that begins anew with each has no earlier one beside it', async () => {
     const clock = new HeldClock();
-    const relay = new ScriptedRelay();
+    const relay = new NearRelay();
     const program = startProgram([INVITE, '--json', '--name', 'writer'], relay, { clock });
     await untilLine(program, { type: 'state', state: 'joined' });
     relay.mute = true;
@@ -338,14 +334,14 @@ describe('the end of the input', () => {
   });
 
   test('an input that was empty leaves at once', async () => {
-    const program = startProgram([INVITE, '--json'], new ScriptedRelay());
+    const program = startProgram([INVITE, '--json'], new NearRelay());
     program.stdin.end();
     expect(await program.ended).toBe(0);
     expect(linesOf(program).at(-1)).toMatchObject({ type: 'state', state: 'closed' });
   });
 
   test('what was never acknowledged is told by its reference, and the exit code is not 0', async () => {
-    const relay = new ScriptedRelay();
+    const relay = new NearRelay();
     const program = await join('anna', relay);
     relay.mute = true;
     send(program, { cmd: 'send', text: 'a', ref: 'r-1' });
@@ -363,7 +359,7 @@ describe('the end of the input', () => {
   });
 
   test('a cut connection during the drain loses nothing', async () => {
-    const relay = new ScriptedRelay();
+    const relay = new NearRelay();
     const program = await join('anna', relay);
     relay.mute = true;
     send(program, { cmd: 'send', text: 'a', ref: 'r-1' });
@@ -379,7 +375,7 @@ describe('the end of the input', () => {
 
 describe('the end of the room', () => {
   test('exit code 1, with the reason in the last lines', async () => {
-    const relay = new ScriptedRelay();
+    const relay = new NearRelay();
     const program = await join('anna', relay);
     relay.closeAll('room-closed');
     expect(await program.ended).toBe(1);

@@ -9,7 +9,7 @@ import { describe, expect, test } from 'vitest';
 import { editLines } from '../src/line-editor.ts';
 import { TYPED_LINES_MAX } from '../src/limits.ts';
 import { INVITE, Printed, startProgram } from './program.ts';
-import { ScriptedRelay } from './scripted-relay.ts';
+import { NearRelay } from './near-relay.ts';
 import { openGate, openSocks } from './stand-ins.ts';
 
 const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url));
@@ -19,7 +19,7 @@ describe.runIf(process.platform === 'linux')(
   () => {
     test('keeps what is being typed when a message comes, and shows an own message once the relay holds it', async () => {
       const directory = await mkdtemp(join(tmpdir(), 'sotto-editor-'));
-      const relay = new ScriptedRelay();
+      const relay = new NearRelay();
       await relay.founded();
       const gateSocket = join(directory, 'gate.sock');
       const gate = await openGate(gateSocket, {

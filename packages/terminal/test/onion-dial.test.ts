@@ -13,7 +13,7 @@ import { createOnionDial } from '../src/onion-dial.ts';
 import type { DialOwner } from '../src/onion-dial.ts';
 import { HeldClock } from './held-clock.ts';
 import { INVITE, REAL_CLOCK } from './program.ts';
-import { ScriptedRelay } from './scripted-relay.ts';
+import { NearRelay } from './near-relay.ts';
 import { openGate, openSocks } from './stand-ins.ts';
 import type { GateScript, GateStandIn } from './stand-ins.ts';
 
@@ -89,7 +89,7 @@ async function failureOf(dialled: Promise<unknown>): Promise<DialError> {
 
 describe('the way to the relay', () => {
   test('waits for Tor, gives it the key of this onion, and comes out at the relay', async () => {
-    const relay = new ScriptedRelay();
+    const relay = new NearRelay();
     const progress = { state: 'progressing', percent: 45, tag: 'loading_status' };
     const way = await prepare({ ...READY, stages: [progress] }, () => relay.open());
     const dialled = way.dial();
@@ -113,14 +113,14 @@ describe('the way to the relay', () => {
   });
 
   test('is not misled by a stage that is told in the same breath as an older answer', async () => {
-    const relay = new ScriptedRelay();
+    const relay = new NearRelay();
     const way = await prepare({ ...READY, stages: [{ state: 'starting' }, { state: 'done' }] }, () => relay.open());
     (await way.dial()).close();
     expect(way.stages.map((stage) => stage.percent)).toEqual([100, undefined]);
   });
 
   test('does not ask SOCKS before Tor is ready and the key is in', async () => {
-    const relay = new ScriptedRelay();
+    const relay = new NearRelay();
     const way = await prepare({ ...READY, stages: [{ state: 'tor-unreachable' }] }, () => relay.open());
     const dialled = way.dial();
     await new Promise((resolve) => setImmediate(resolve));
@@ -135,7 +135,7 @@ describe('the way to the relay', () => {
   });
 
   test('gives Tor the key again after the gate was restarted', async () => {
-    const relay = new ScriptedRelay();
+    const relay = new NearRelay();
     const way = await prepare(READY, () => relay.open());
     (await way.dial()).close();
     (await way.dial()).close();

@@ -6,7 +6,7 @@ import { everyEvent } from './every-event.ts';
 import { harmOf, HOSTILE_SAMPLES } from './hostile-samples.ts';
 import { screenOf, SELF } from './plain-screen.ts';
 import { INVITE, startProgram } from './program.ts';
-import { ScriptedRelay } from './scripted-relay.ts';
+import { NearRelay } from './near-relay.ts';
 
 const ALICE = { name: 'alice', fingerprint: '4f2c000000000000' };
 const BOB = { name: 'bob', fingerprint: '1234000000000000' };
@@ -320,7 +320,7 @@ describe('what is shown of other members', () => {
 
 describe('line mode as a program', () => {
   test.each(['quit', 'exit', '/quit', '/exit'])('%s leaves cleanly', async (word) => {
-    const program = startProgram([INVITE, '--name', 'anna'], new ScriptedRelay());
+    const program = startProgram([INVITE, '--name', 'anna'], new NearRelay());
     await program.out.untilHas('-- joined as anna·');
     program.stdin.write(`${word}\n`);
     expect(await program.ended).toBe(0);
@@ -328,7 +328,7 @@ describe('line mode as a program', () => {
   });
 
   test('two people talk', async () => {
-    const relay = new ScriptedRelay();
+    const relay = new NearRelay();
     const anna = startProgram([INVITE, '--name', 'anna'], relay, { network: 'private-test' });
     await anna.out.untilHas('joined as');
     const bert = startProgram([INVITE, '--name', 'bert'], relay);
@@ -354,7 +354,7 @@ describe('line mode as a program', () => {
   });
 
   test('says that what is typed waits while there is no connection, and sends it later', async () => {
-    const relay = new ScriptedRelay();
+    const relay = new NearRelay();
     relay.down = true;
     const program = startProgram([INVITE], relay);
     await program.out.untilHas('-- not connected: ');

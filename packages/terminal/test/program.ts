@@ -9,8 +9,8 @@ import type { Invite } from '@sotto/protocol';
 import type { NetworkKind } from '@sotto/tor';
 import type { ExitCode } from '../src/exit-codes.ts';
 import { run } from '../src/run.ts';
-import { ROOM } from './scripted-relay.ts';
-import type { ScriptedRelay } from './scripted-relay.ts';
+import { ROOM } from './near-relay.ts';
+import type { NearRelay } from './near-relay.ts';
 
 export const INVITE: string = encodeInvite(ROOM);
 
@@ -62,12 +62,12 @@ export interface ProgramOptions {
   readonly environment?: NodeJS.ProcessEnv;
   readonly clock?: Clock;
   /** Where rooms are that this one may move to. */
-  readonly elsewhere?: readonly ScriptedRelay[];
+  readonly elsewhere?: readonly NearRelay[];
   /** Called when the way to a room is closed. */
   readonly onWayClosed?: (room: Invite) => void;
 }
 
-export function startProgram(args: readonly string[], relay: ScriptedRelay, options: ProgramOptions = {}): Program {
+export function startProgram(args: readonly string[], relay: NearRelay, options: ProgramOptions = {}): Program {
   const stdin = new PassThrough();
   const stdout = new PassThrough();
   const stderr = new PassThrough();

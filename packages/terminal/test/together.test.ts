@@ -11,11 +11,11 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { startProgram } from './program.ts';
 import type { Program, ProgramOptions } from './program.ts';
 import { ScriptedHost } from './scripted-host.ts';
-import { ScriptedRelay } from './scripted-relay.ts';
+import { NearRelay } from './near-relay.ts';
 
 interface HostedRoom {
   readonly invite: Invite;
-  readonly relay: ScriptedRelay;
+  readonly relay: NearRelay;
   sign(order: Order): Uint8Array;
 }
 
@@ -23,7 +23,7 @@ function hostRoom(byte: number): HostedRoom {
   const key = new OnionKey();
   const invite = { onionKey: key.publicKey, roomSecret: new Uint8Array(32).fill(byte) };
   const { roomId } = registrationOf(invite);
-  return { invite, relay: new ScriptedRelay(invite), sign: (order) => key.sign(orderStatement(roomId, order)) };
+  return { invite, relay: new NearRelay(invite), sign: (order) => key.sign(orderStatement(roomId, order)) };
 }
 
 let room = hostRoom(1);

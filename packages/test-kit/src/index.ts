@@ -1,4 +1,4 @@
-// What stands in for time, chance, the network and strangers in tests. Nothing here stands in for our own code.
+// What stands in for time, chance, the network and strangers, relays among them, in tests.
 
 export { FakeClock } from './fake-clock.ts';
 export {
@@ -11,6 +11,8 @@ export {
   FUZZ_SLOWEST_MS,
 } from './fuzz.ts';
 export type { FuzzedDecoder, FuzzReport } from './fuzz.ts';
+export { nonceOf, ScriptedRelay } from './scripted-relay.ts';
+export type { Arrival, Entry } from './scripted-relay.ts';
 export { SeededRandom, systemRandom } from './seeded-random.ts';
 export { createStreamPair } from './stream-pair.ts';
 export type { StreamConditions, StreamEnd, StreamPair } from './stream-pair.ts';

@@ -1,4 +1,4 @@
-// A relay for client tests: one ordered log, echo, catch-up, in memory. Honest unless a test tells it what to do wrong.
+// A relay in memory for tests of the client and of the terminal: one ordered log, echo, catch-up, in memory. Honest unless a test tells it what to do wrong.
 
 import { createPublicKey, verify } from 'node:crypto';
 import {
@@ -28,8 +28,14 @@ import {
   toHex,
 } from '@sotto/protocol';
 import type { CommitNotice, CommitRequest, Frame, RelayCode } from '@sotto/protocol';
-import type { StreamEnd } from '@sotto/test-kit';
-import type { RoomRegistration } from '../src/index.ts';
+import type { StreamEnd } from './stream-pair.ts';
+
+/** What a relay is told of a room. */
+interface RegisteredRoom {
+  readonly roomId: Uint8Array;
+  readonly capabilityKey: Uint8Array;
+  readonly roomTag: Uint8Array;
+}
 
 export interface Entry {
   readonly sequence: number;
@@ -87,11 +93,11 @@ export class ScriptedRelay {
   /** Says nothing at all while it is so. */
   mute = false;
 
-  readonly #room: RoomRegistration;
+  readonly #room: RegisteredRoom;
   readonly #random: (length: number) => Uint8Array;
   readonly #connections: Connection[] = [];
 
-  constructor(room: RoomRegistration, random: (length: number) => Uint8Array) {
+  constructor(room: RegisteredRoom, random: (length: number) => Uint8Array) {
     this.#room = room;
     this.#random = random;
   }

@@ -1,0 +1,148 @@
+// A relay in memory that programs of a test reach at once, without any network: its host was here before anybody.
+
+import { randomBytes } from 'node:crypto';
+import { DialError, proveAdmission, registrationOf } from '@sotto/client';
+import type { ByteStream, Dial } from '@sotto/client';
+import { nativeCrypto } from '@sotto/crypto/native';
+import type { Invite, RelayCode } from '@sotto/protocol';
+import { ScriptedRelay } from '@sotto/test-kit';
+
+/** The room of most tests. */
+export const ROOM: Invite = { onionKey: new Uint8Array(32).fill(1), roomSecret: new Uint8Array(32).fill(2) };
+
+const random = (length: number): Uint8Array => Uint8Array.from(randomBytes(length));
+
+export class NearRelay {
+  readonly room: Invite;
+  /** While true, a dial fails. */
+  down = false;
+  /** While true, frames are taken and neither stored nor echoed. */
+  mute = false;
+  readonly #relay: ScriptedRelay;
+  readonly #lines = new Set<Line>();
+  #founding: Promise<void> | undefined;
+  #swallowed = 0;
+  #swallowing: () => void = () => undefined;
+
+  constructor(room: Invite = ROOM) {
+    this.room = room;
+    this.#relay = new ScriptedRelay(registrationOf(room), random);
+    this.#relay.keeps = () => {
+      if (!this.mute) return true;
+      this.#swallowed += 1;
+      this.#swallowing();
+      return false;
+    };
+  }
+
+  /** Resolves when the room has its group. */
+  founded(): Promise<void> {
+    this.#founding ??= proveAdmission(this.room, this.open(), random, { crypto: nativeCrypto, suite: 'x-wing' });
+    return this.#founding;
+  }
+
+  /** Resolves when so many frames have been published while it was mute. */
+  async untilSwallowed(count: number): Promise<void> {
+    while (this.#swallowed < count) await new Promise<void>((resolve) => (this.#swallowing = resolve));
+  }
+
+  /** A client's way here. */
+  dial(): Dial {
+    return async () => {
+      if (this.down) throw new DialError('onion-unreachable', 'Tor found no way to the onion: wait');
+      await this.founded();
+      return this.open();
+    };
+  }
+
+  open(): ByteStream {
+    const line = new Line();
+    this.#lines.add(line);
+    this.#relay.accept(line.far);
+    return line.near;
+  }
+
+  cutAll(): void {
+    for (const line of this.#lines) line.cut();
+    this.#lines.clear();
+  }
+
+  closeAll(code: RelayCode): void {
+    this.#relay.closeAll(code);
+  }
+}
+
+/** A connection without delay: what one end writes the other has as soon as the running code lets go. */
+class Line {
+  readonly near = new End();
+  readonly far = new End();
+
+  constructor() {
+    this.near.other = this.far;
+    this.far.other = this.near;
+  }
+
+  cut(): void {
+    this.near.end();
+    this.far.end();
+  }
+}
+
+class End implements ByteStream {
+  other: End | undefined;
+  #open = true;
+  #flow: 'flowing' | 'paused' = 'paused';
+  #waiting: (Uint8Array | 'end')[] = [];
+  #take: (chunk: Uint8Array) => void = () => undefined;
+  #ended: () => void = () => undefined;
+
+  write(bytes: Uint8Array): void {
+    const { other } = this;
+    if (this.#open) queueMicrotask(() => other?.arrive(bytes));
+  }
+
+  close(): void {
+    const { other } = this;
+    this.#open = false;
+    queueMicrotask(() => other?.arrive('end'));
+  }
+
+  pause(): void {
+    this.#flow = 'paused';
+  }
+
+  resume(): void {
+    this.#flow = 'flowing';
+    this.#deliver();
+  }
+
+  onData(take: (chunk: Uint8Array) => void): void {
+    this.#take = take;
+    this.resume();
+  }
+
+  onClose(take: () => void): void {
+    this.#ended = take;
+  }
+
+  arrive(piece: Uint8Array | 'end'): void {
+    this.#waiting.push(piece);
+    this.#deliver();
+  }
+
+  /** Closed from now on, whatever is still on its way; its owner hears of it once. */
+  end(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    this.#ended();
+  }
+
+  #deliver(): void {
+    while (this.#flow === 'flowing' && this.#open) {
+      const piece = this.#waiting.shift();
+      if (piece === undefined) return;
+      if (piece === 'end') this.end();
+      else this.#take(piece);
+    }
+  }
+}
