@@ -7,7 +7,7 @@ import { LiveRoom } from './live-room.ts';
 import type { RoomSurroundings } from './live-room.ts';
 import type { RoomTerms } from './room-store.ts';
 
-/** A room lives as long as the admin connection that asked for it; without one it waits a while for a `resume`. PROTOCOL.md §6.5. */
+/** A room lives as long as the admin connection that asked for it; without one it waits a while for a `resume`, if nobody needs its place. PROTOCOL.md §6.5. */
 type Ownership =
   { readonly kind: 'owned'; readonly by: number } | { readonly kind: 'orphaned'; readonly since: number };
 
@@ -36,7 +36,7 @@ export class Rooms {
   create(roomId: Uint8Array, terms: RoomTerms, owner: number): Promise<AdminReply> {
     return this.#inTurn(roomId, async () => {
       if (this.#living(roomId) !== undefined) return no('room-exists');
-      if (this.#isFull()) return no('rooms-full');
+      if (this.#isFull() && this.#longestOrphaned() === undefined) return no('rooms-full');
       if ((await this.#around.store.create(roomId, terms)) === 'room-exists') return no('room-exists');
       return this.#own(roomId, owner);
     });
@@ -49,13 +49,7 @@ export class Rooms {
 
   /** Ends the room for everybody at once; that the store has forgotten it too is what `ok` says. */
   close(roomId: Uint8Array): Promise<AdminReply> {
-    return this.#inTurn(roomId, async () => {
-      const held = this.#held.get(toHex(roomId));
-      this.#held.delete(toHex(roomId));
-      held?.room.close('room-closed');
-      const wasStored = await this.#around.store.remove(roomId);
-      return held !== undefined || wasStored ? DONE : no('room-unknown');
-    });
+    return this.#inTurn(roomId, async () => ((await this.#end(roomId)) ? DONE : no('room-unknown')));
   }
 
   disown(owner: number): void {
@@ -92,22 +86,64 @@ export class Rooms {
     this.#held.clear();
   }
 
+  /** @returns whether there was such a room */
+  async #end(roomId: Uint8Array): Promise<boolean> {
+    const held = this.#held.get(toHex(roomId));
+    this.#held.delete(toHex(roomId));
+    held?.room.close('room-closed');
+    const wasStored = await this.#around.store.remove(roomId);
+    return held !== undefined || wasStored;
+  }
+
   async #find(roomId: Uint8Array): Promise<LiveRoom | undefined> {
     const living = this.#living(roomId);
     if (living !== undefined) return living.room;
     if (this.#isFull()) return undefined;
     const room = await LiveRoom.load(roomId, this.#around);
-    if (room === undefined) return undefined;
+    // Others may have come while the store was asked.
+    if (room === undefined || this.#isFull()) return undefined;
     this.#held.set(toHex(roomId), { roomId, room, ownership: this.#orphaned() });
     return room;
   }
 
   async #own(roomId: Uint8Array, owner: number): Promise<AdminReply> {
-    await this.#find(roomId);
-    const held = this.#living(roomId);
-    if (held === undefined) return no(this.#isFull() ? 'rooms-full' : 'room-unknown');
-    held.ownership = { kind: 'owned', by: owner };
-    return DONE;
+    const ownership: Ownership = { kind: 'owned', by: owner };
+    const living = this.#living(roomId);
+    if (living !== undefined) {
+      living.ownership = ownership;
+      return DONE;
+    }
+    const room = await LiveRoom.load(roomId, this.#around);
+    if (room === undefined) return no('room-unknown');
+    return (await this.#hold({ roomId, room, ownership })) ? DONE : no('rooms-full');
+  }
+
+  /** Holds a room of a host that is there. If there are too many, those whose hosts are gone give their places, the one that has waited longest first. */
+  async #hold(held: Held): Promise<boolean> {
+    const key = toHex(held.roomId);
+    // No two rooms wait for each other's turn here: who waits is not held, and only what is held is waited for.
+    while (this.#isFull() && !this.#held.has(key)) {
+      const longest = this.#longestOrphaned();
+      if (longest === undefined) return false;
+      await this.#inTurn(longest.roomId, () => this.#giveUp(longest));
+    }
+    this.#held.set(key, held);
+    return true;
+  }
+
+  #longestOrphaned(): Held | undefined {
+    let longest: { readonly held: Held; readonly since: number } | undefined;
+    for (const held of this.#held.values()) {
+      if (held.ownership.kind !== 'orphaned') continue;
+      const { since } = held.ownership;
+      if (longest === undefined || since < longest.since) longest = { held, since };
+    }
+    return longest?.held;
+  }
+
+  /** Closes a room, unless its host has come back or it was closed while its turn was waited for. */
+  async #giveUp(held: Held): Promise<void> {
+    if (held.ownership.kind === 'orphaned' && this.#held.get(toHex(held.roomId)) === held) await this.#end(held.roomId);
   }
 
   /** A room that broke is not used again: the next who asks for it gets it anew from the store. */

@@ -2,13 +2,30 @@ import { describe, expect, test } from 'vitest';
 import { ADMIN_LINE_BYTES_MAX, encodeAdminRequest } from '@sotto/protocol';
 import { ADMIN_GRACE_MS, ROOMS_MAX, SWEEP_INTERVAL_MS } from '../src/limits.ts';
 import { openHouse } from './house.ts';
+import type { House } from './house.ts';
 import { fingerprint, makeBody, makeRoom } from './test-member.ts';
+import type { TestMember, TestRoom } from './test-member.ts';
 import { WatchedStore } from './watched-store.ts';
 
 const OK = { ok: true };
 
 function no(code: string): { ok: false; code: string } {
   return { ok: false, code };
+}
+
+/** As many rooms as there may be, a member in each, their hosts gone one after the other without a word. */
+async function leaveAllRooms(house: House): Promise<{ readonly room: TestRoom; readonly member: TestMember }[]> {
+  const rooms = [];
+  for (let count = 0; count < ROOMS_MAX; count += 1) {
+    const host = house.anotherHost();
+    const room = makeRoom();
+    expect(await host.create(room)).toEqual(OK);
+    rooms.push({ room, member: await house.join(room) });
+    await host.leave();
+    expect(await house.host.ask({ operation: 'ping' })).toEqual(OK);
+    house.clock.advance(1);
+  }
+  return rooms;
 }
 
 describe('the host', () => {
@@ -93,6 +110,63 @@ describe('the host', () => {
     house.clock.advance(3 * SWEEP_INTERVAL_MS);
     expect(await member.closing()).toBe('room-closed');
     expect(await house.store.load(room.roomId)).toBeUndefined();
+  });
+
+  test('that died over and over gets a room: the one that has waited longest for its host gives its place', async () => {
+    const house = await openHouse();
+    const [first, ...others] = await leaveAllRooms(house);
+    if (first === undefined) throw new Error('there may be no room');
+    const made = makeRoom();
+    expect(await house.host.create(made)).toEqual(OK);
+    expect(await first.member.closing()).toBe('room-closed');
+    expect(await house.store.load(first.room.roomId)).toBeUndefined();
+    expect(await Promise.all(others.map(({ member }) => member.beat()))).toEqual(others.map(() => []));
+  });
+
+  test('gets two rooms at once for two places, and nobody loses more', async () => {
+    const house = await openHouse();
+    const rooms = await leaveAllRooms(house);
+    const another = house.anotherHost();
+    expect(await Promise.all([house.host.create(makeRoom()), another.create(makeRoom())])).toEqual([OK, OK]);
+    const closed = rooms.slice(0, 2).map(({ member }) => member.closing());
+    expect(await Promise.all(closed)).toEqual(['room-closed', 'room-closed']);
+    const kept = rooms.slice(2).map(({ member }) => member.beat());
+    expect(await Promise.all(kept)).toEqual(kept.map(() => []));
+  });
+
+  test('does not get the place of a room whose host is there, however long another has waited', async () => {
+    const house = await openHouse();
+    const rooms = [];
+    for (let count = 0; count < ROOMS_MAX; count += 1) rooms.push(await house.room());
+    await house.host.leave();
+    const successor = house.anotherHost();
+    for (const { roomId } of rooms) expect(await successor.ask({ operation: 'resume', roomId })).toEqual(OK);
+    expect(await house.anotherHost().create(makeRoom())).toEqual(no('rooms-full'));
+  });
+
+  test('gets its own room back from the store, though members hold others there whose hosts are gone', async () => {
+    const store = new WatchedStore();
+    const house = await openHouse({ store });
+    const kept = await house.room();
+    const left = Array.from({ length: ROOMS_MAX }, makeRoom);
+    for (const room of left) await store.create(room.roomId, { ...room, cover: 'off' });
+    await house.relay.close();
+
+    const next = await openHouse({ store });
+    const [first, ...others] = await Promise.all(left.map((room) => next.join(room)));
+    expect(await next.host.ask({ operation: 'resume', roomId: kept.roomId })).toEqual(OK);
+    expect(await first?.closing()).toBe('room-closed');
+    expect(await Promise.all(others.map((member) => member.beat()))).toEqual(others.map(() => []));
+  });
+
+  test('finds no room of its own, and nobody else loses one for that', async () => {
+    const store = new WatchedStore();
+    const house = await openHouse({ store });
+    const left = Array.from({ length: ROOMS_MAX }, makeRoom);
+    for (const room of left) await store.create(room.roomId, { ...room, cover: 'off' });
+    const members = await Promise.all(left.map((room) => house.join(room)));
+    expect(await house.host.ask({ operation: 'resume', roomId: makeRoom().roomId })).toEqual(no('room-unknown'));
+    expect(await Promise.all(members.map((member) => member.beat()))).toEqual(members.map(() => []));
   });
 
   test('takes a room up again after the relay’s restart; one without a host is found by a member and closed', async () => {
