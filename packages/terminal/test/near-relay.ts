@@ -111,9 +111,10 @@ class End implements ByteStream {
     this.#flow = 'paused';
   }
 
+  /** What waits comes when the running code lets go, as from a socket: nobody is called back before the call returns. */
   resume(): void {
     this.#flow = 'flowing';
-    this.#deliver();
+    queueMicrotask(() => this.#deliver());
   }
 
   onData(take: (chunk: Uint8Array) => void): void {
