@@ -199,6 +199,7 @@ export function takeEpoch(
   clearTimer(turn, 'restore-head');
   let next: Session = {
     ...noteReadable(session, sequence, turn),
+    silencedAt: opened.removed.some(({ reason }) => reason === 'silent') ? turn.now : session.silencedAt,
     outbox,
     number: session.number - recalled,
     counter: { phase: 'turning', value: session.counter.value },

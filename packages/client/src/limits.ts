@@ -106,5 +106,7 @@ export const CONFIRM_AGAIN_MS = 30_000;
 /** So many frames that nothing opens while members are missed: there may be two groups. Acted upon once in so much time. */
 export const FOREIGN_FRAMES_MAX = 3;
 export const PARTED_AGAIN_MS = 1_200_000;
+/** Who was removed as silent may be in the other one of two groups for so long: until this member may join again, and once more. */
+export const SILENCED_MS = 2 * PARTED_AGAIN_MS;
 /** After a move own words wait so long for those who are to follow. */
 export const FOLLOW_WAIT_MS = 20_000;

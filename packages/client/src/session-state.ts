@@ -180,6 +180,8 @@ export interface Session {
   readonly unanswered: number;
   /** When this member has joined again because the room seemed to be parted (ms). */
   readonly partedAt: number | undefined;
+  /** When somebody was removed as silent last (ms): it may live on in the other one of two groups. */
+  readonly silencedAt: number | undefined;
   /** When junk was told of last (ms). */
   readonly junkToldAt: number | undefined;
   /** Own frames since this member's keys were new. */
@@ -372,6 +374,7 @@ export function createSession(
     awaited,
     unanswered: 0,
     partedAt: undefined,
+    silencedAt: undefined,
     junkToldAt: undefined,
     sinceRotation: 0,
     rotation: startRotation(0),

@@ -14,6 +14,7 @@ import {
   MEMBER_SILENT_MS,
   PARTED_AFTER_MS,
   PARTED_AGAIN_MS,
+  SILENCED_MS,
   UNREADABLE_FRAMES_MAX,
 } from './limits.ts';
 import type { LogSeen, Session, Turn } from './session-state.ts';
@@ -96,7 +97,7 @@ export function noteUnreadable(session: Session): Session {
 export function isParted(session: Session, now: number): boolean {
   const { log } = session;
   if (log.unreadable >= UNREADABLE_FRAMES_MAX && now - log.readableAt >= PARTED_AFTER_MS) return true;
-  return log.foreign >= FOREIGN_FRAMES_MAX && mayBeParted(session, now);
+  return log.foreign >= FOREIGN_FRAMES_MAX && (mayBeParted(session, now) || mayHaveBeenParted(session, now));
 }
 
 /**
@@ -104,8 +105,17 @@ export function isParted(session: Session, now: number): boolean {
  * not twice in a while: whoever has the connection string can send frames that nobody reads.
  */
 export function mayBeParted({ log, inbox, partedAt }: Session, now: number): boolean {
-  if (log.foreign === 0 || (partedAt !== undefined && now - partedAt < PARTED_AGAIN_MS)) return false;
+  if (log.foreign === 0 || isWithin(PARTED_AGAIN_MS, partedAt, now)) return false;
   return [...inbox.members.values()].some((member) => isMissed(member, now));
+}
+
+/** As `mayBeParted`, when those who were missed have been put out for it: two groups that did so to each other miss nobody any more. */
+function mayHaveBeenParted({ partedAt, silencedAt }: Session, now: number): boolean {
+  return isWithin(SILENCED_MS, silencedAt, now) && !isWithin(PARTED_AGAIN_MS, partedAt, now);
+}
+
+function isWithin(span: number, since: number | undefined, now: number): boolean {
+  return since !== undefined && now - since < span;
 }
 
 /** Not said goodbye, and not heard for longer than any member is silent. */
