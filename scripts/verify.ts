@@ -100,7 +100,7 @@ function report(
     for (const line of [...verdict.differences, ...verdict.remarks]) say(`      ${line}`);
   }
   const bases = new Map(
-    [...new Set(plans.flatMap((plan) => [plan.args['NODE_IMAGE'], plan.args['DEBIAN_IMAGE']]))]
+    [...new Set(plans.flatMap((plan) => [plan.args['SOTTO_NODE_IMAGE'], plan.args['SOTTO_DEBIAN_IMAGE']]))]
       .filter((name) => name !== undefined)
       .map((name): [string, string] => [name, digestOfAll(readImage(name).layers)]),
   );

@@ -8,9 +8,9 @@ PULL_LIMIT_SECONDS=900
 image_present() { docker image inspect "$1" >/dev/null 2>&1; }
 
 images_ensure() {
-  image_ensure "$(setting DEBIAN_IMAGE)" twin_debian
-  image_ensure "$(setting NODE_IMAGE)" twin_node
-  image_ensure "$(setting REDIS_IMAGE)" twin_redis
+  image_ensure "$(setting SOTTO_DEBIAN_IMAGE)" twin_debian
+  image_ensure "$(setting SOTTO_NODE_IMAGE)" twin_node
+  image_ensure "$(setting SOTTO_REDIS_IMAGE)" twin_redis
 }
 
 image_ensure() { # image_ensure TAG TWIN_FUNCTION
@@ -89,11 +89,11 @@ twin_node() {
   mkdir -p "$context/npm"
   cp "$(node_program)" "$context/node"
   cp "$(dirname "$(node_program)")/../LICENSE" "$context/LICENSE"
-  (cd "$context" && npm pack --silent "npm@$(setting NPM_VERSION)" >/dev/null)
+  (cd "$context" && npm pack --silent "npm@$(setting SOTTO_NPM_VERSION)" >/dev/null)
   tar -xzf "$context"/npm-*.tgz -C "$context/npm" --strip-components=1
   rm -rf "$context"/npm-*.tgz "$context/npm/docs" "$context/npm/man"
   printf '%s\n' \
-    "FROM $(setting DEBIAN_IMAGE)" \
+    "FROM $(setting SOTTO_DEBIAN_IMAGE)" \
     'RUN apt-get update && apt-get install -y --no-install-recommends libatomic1 libstdc++6 && rm -rf /var/lib/apt/lists/* /var/cache/apt/*' \
     'COPY LICENSE /usr/local/LICENSE' \
     'COPY node /usr/local/bin/node' \
@@ -109,7 +109,7 @@ twin_redis() {
   local tag="$1"
   twin_needs_debian "$tag"
   printf '%s\n' \
-    "FROM $(setting DEBIAN_IMAGE)" \
+    "FROM $(setting SOTTO_DEBIAN_IMAGE)" \
     'RUN apt-get update && apt-get install -y --no-install-recommends redis-server && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/*' \
     "LABEL org.sotto.twin=$tag" \
     'CMD ["redis-server"]' | docker build --quiet --tag "$tag" - >/dev/null

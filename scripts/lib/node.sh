@@ -13,7 +13,7 @@ node_ensure() {
   else
     SOTTO_NODE="$(node_program)"
     if [ ! -x "$SOTTO_NODE" ]; then
-      say "   ${version:+Node $version is too old: }fetching Node $(setting NODE_VERSION) as an npm package into $SOTTO_CACHE"
+      say "   ${version:+Node $version is too old: }fetching Node $(setting SOTTO_NODE_VERSION) as an npm package into $SOTTO_CACHE"
       node_fetch
     fi
     PATH="$(dirname "$SOTTO_NODE"):$PATH"
@@ -38,7 +38,7 @@ node_platform() { # the name that npm's packages of Node use: linux-x64, darwin-
   printf '%s-%s\n' "$os" "$arch"
 }
 
-node_folder() { printf '%s/node-%s\n' "$SOTTO_CACHE" "$(setting NODE_VERSION)"; }
+node_folder() { printf '%s/node-%s\n' "$SOTTO_CACHE" "$(setting SOTTO_NODE_VERSION)"; }
 node_program() { printf '%s/node_modules/node-%s/bin/node\n' "$(node_folder)" "$(node_platform)"; }
 
 # Installed beside its place and moved there whole, so that a cut-off download is never taken for a Node.
@@ -52,7 +52,7 @@ node_fetch() {
   rm -rf "$folder" "$folder.part"
   mkdir -p "$folder.part"
   npm install --silent --no-save --no-package-lock --ignore-scripts --no-audit --no-fund --prefix "$folder.part" \
-    "node-$(node_platform)@$(setting NODE_VERSION)" >&2
+    "node-$(node_platform)@$(setting SOTTO_NODE_VERSION)" >&2
   rm -rf "$folder.part/node_modules/node-$(node_platform)/include" "$folder.part/node_modules/node-$(node_platform)/share"
   mv "$folder.part" "$folder"
 }

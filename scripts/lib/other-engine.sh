@@ -116,7 +116,7 @@ other_engine_bring_images() {
   local version image images='' started=$SECONDS
   version="$(setting SOTTO_VERSION)"
   for image in tor gate relay host client tornet leaklab; do images="$images sotto-$image:$version"; done
-  images="$images $(setting NODE_IMAGE) $(setting REDIS_IMAGE)"
+  images="$images $(setting SOTTO_NODE_IMAGE) $(setting SOTTO_REDIS_IMAGE)"
   for image in $images; do
     docker image inspect "$image" >/dev/null 2>&1 || die 1 "$image is not here: ./scripts/setup and the leak tests make it"
   done

@@ -20,7 +20,7 @@ const image = (): string => `sotto-adversary:${setting('SOTTO_VERSION')}`;
 
 /** Out of the images that ship, which have to be there. */
 export function buildRange(): void {
-  const args = ['DEBIAN_IMAGE', 'NODE_IMAGE', 'SOTTO_VERSION'].flatMap((name) => [
+  const args = ['SOTTO_DEBIAN_IMAGE', 'SOTTO_NODE_IMAGE', 'SOTTO_VERSION'].flatMap((name) => [
     '--build-arg',
     `${name}=${setting(name)}`,
   ]);

@@ -32,7 +32,7 @@ function clone(name: string): string {
 }
 
 test('the gate’s image is built twice, in two clones, with the same layers', () => {
-  const args = { SOTTO_VERSION: '0.0.0-rebuilt', NODE_IMAGE: settings.get('NODE_IMAGE') ?? '' };
+  const args = { SOTTO_VERSION: '0.0.0-rebuilt', SOTTO_NODE_IMAGE: settings.get('SOTTO_NODE_IMAGE') ?? '' };
   const plan: BuildPlan = { name: 'gate', image: '', dockerfile: 'Dockerfile.tor', target: 'gate', args };
   const [image, { differences }] = verifyImage(plan, [clone('one'), clone('another/place')], 1);
   expect(differences).toEqual([]);

@@ -5,7 +5,7 @@ import { spawnSync } from 'node:child_process';
 import type { Canary, Findings } from './examiner.ts';
 
 /** The base image of our own images, by the name in .env. */
-export const NODE_IMAGE: string = /^NODE_IMAGE=(.+)$/m.exec(readFileSync('.env', 'utf8'))?.[1] ?? '';
+export const NODE_IMAGE: string = /^SOTTO_NODE_IMAGE=(.+)$/m.exec(readFileSync('.env', 'utf8'))?.[1] ?? '';
 export const VERSION: string =
   process.env['SOTTO_VERSION'] ?? /^SOTTO_VERSION=(.+)$/m.exec(readFileSync('.env', 'utf8'))?.[1] ?? '';
 

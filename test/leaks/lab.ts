@@ -30,7 +30,7 @@ export function buildLabImage(): void {
     'build',
     '--quiet',
     '--build-arg',
-    `DEBIAN_IMAGE=${setting('DEBIAN_IMAGE')}`,
+    `SOTTO_DEBIAN_IMAGE=${setting('SOTTO_DEBIAN_IMAGE')}`,
     '--tag',
     LAB_IMAGE,
     'test/leaks/image',

@@ -13,7 +13,7 @@ const GROUP = 'packages/crypto/test/group-foreign-bytes.test.ts';
 const TOR = 'packages/tor/test/foreign-bytes.test.ts';
 const TERMINAL = 'packages/terminal/test/foreign-bytes.test.ts';
 
-/** Reader -> the test that gives it `FUZZ_CASES` cases. */
+/** Reader -> the test that gives it `SOTTO_FUZZ_CASES` cases. */
 const FUZZED: Readonly<Record<string, string>> = {
   'protocol decodeFrame': PROTOCOL,
   'protocol FrameSplitter': PROTOCOL,

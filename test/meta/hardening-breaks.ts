@@ -26,7 +26,7 @@ export const BREAKS: readonly Break[] = [
   ['secrets', { key: { file: './key' } }, 'stack: section-unknown: secrets'],
   ['services redis', undefined, 'stack: part-missing: redis'],
   ['networks probe', undefined, 'stack: part-missing: probe'],
-  ['services relay build args NODE_IMAGE', '${NODE_BASE}', 'stack: variable-unset: ${NODE_BASE}'],
+  ['services relay build args SOTTO_NODE_IMAGE', '${NODE_BASE}', 'stack: variable-unset: ${NODE_BASE}'],
 
   ['services gate privileged', true, 'service gate: privileged: privileged: true'],
   ['services gate privileged', 'true', 'service gate: privileged: privileged: true'],

@@ -21,9 +21,9 @@ describe('versions', () => {
   );
 
   test('of Node are one everywhere', () => {
-    const major = environment.get('NODE_VERSION')?.split('.')[0];
+    const major = environment.get('SOTTO_NODE_VERSION')?.split('.')[0];
     expect(readFileSync('.nvmrc', 'utf8').trim()).toBe(major);
-    expect(environment.get('NODE_IMAGE')).toContain(environment.get('NODE_VERSION') ?? 'missing');
+    expect(environment.get('SOTTO_NODE_IMAGE')).toContain(environment.get('SOTTO_NODE_VERSION') ?? 'missing');
     const manifest = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string; engines: { node: string } };
     expect(manifest.engines.node).toBe(`>=${major ?? ''}.7`);
     expect(environment.get('SOTTO_VERSION')).toBe(manifest.version);

@@ -90,5 +90,5 @@ describe('holes of the engine', () => {
 });
 
 test('the oldest Tor that is well is the one of .env', () => {
-  expect(readFileSync('.env', 'utf8')).toContain(`\nTOR_MINIMUM=${TOR_MINIMUM}\n`);
+  expect(readFileSync('.env', 'utf8')).toContain(`\nSOTTO_TOR_MINIMUM=${TOR_MINIMUM}\n`);
 });

@@ -4,10 +4,10 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { SeededRandom } from './seeded-random.ts';
 
-/** Cases for each decoder. `FUZZ_CASES=1000000 npm test` looks ten times as long; what takes fewer cases scales with it. */
-export const FUZZ_CASES = Number(process.env['FUZZ_CASES'] ?? 100_000);
+/** Cases for each decoder. `SOTTO_FUZZ_CASES=1000000 npm test` looks ten times as long; what takes fewer cases scales with it. */
+export const FUZZ_CASES = Number(process.env['SOTTO_FUZZ_CASES'] ?? 100_000);
 /** Another one is another hundred thousand cases. */
-const FUZZ_SEED = Number(process.env['FUZZ_SEED'] ?? 11);
+const FUZZ_SEED = Number(process.env['SOTTO_FUZZ_SEED'] ?? 11);
 /** Far above what any decoder takes, a loaded machine included: it is there for what does not end. */
 export const FUZZ_LIMIT_MS: number = 60_000 + 2 * FUZZ_CASES;
 /** A hundred times what a decoder takes for one case: it is about work that grows without bound, not about speed. */
@@ -119,7 +119,7 @@ function answerOf(decode: FuzzedDecoder, bytes: Uint8Array, index: number): bool
 }
 
 function blame(index: number, cause: unknown): never {
-  throw new Error(`case ${index} of FUZZ_SEED=${FUZZ_SEED} made the decoder throw`, { cause });
+  throw new Error(`case ${index} of SOTTO_FUZZ_SEED=${FUZZ_SEED} made the decoder throw`, { cause });
 }
 
 function heldBytes(): number {

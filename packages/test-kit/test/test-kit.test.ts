@@ -167,9 +167,9 @@ describe('fuzzing', () => {
       if (bytes.length === 0) throw new RangeError('nothing');
       return true;
     };
-    await expect(fuzz(sample, throws, { cases })).rejects.toThrow(/^case \d+ of FUZZ_SEED=/);
+    await expect(fuzz(sample, throws, { cases })).rejects.toThrow(/^case \d+ of SOTTO_FUZZ_SEED=/);
     const later = (bytes: Uint8Array): Promise<boolean> => Promise.resolve(bytes).then(throws);
-    await expect(fuzz(sample, later, { cases })).rejects.toThrow(/^case \d+ of FUZZ_SEED=/);
+    await expect(fuzz(sample, later, { cases })).rejects.toThrow(/^case \d+ of SOTTO_FUZZ_SEED=/);
   });
 
   test('sees a decoder that keeps what it was given, and one that is slow for one kind of bytes', async () => {

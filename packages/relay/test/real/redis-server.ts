@@ -34,7 +34,7 @@ export interface RedisServer {
 }
 
 /**
- * A container of REDIS_IMAGE in .env; or, where SOTTO_TEST_REDIS (host:port) is set, a server with REDIS_CONFIGURATION that somebody starts
+ * A container of SOTTO_REDIS_IMAGE in .env; or, where SOTTO_TEST_REDIS (host:port) is set, a server with REDIS_CONFIGURATION that somebody starts
  * again whenever it ends.
  */
 export async function startRedisServer(): Promise<RedisServer> {
@@ -126,7 +126,7 @@ function connectTester(host: string, port: number, again = true): Redis {
 
 function readImageName(): string {
   const text = readFileSync(new URL('../../../../.env', import.meta.url), 'utf8');
-  const name = /^REDIS_IMAGE=(.+)$/m.exec(text)?.[1];
-  if (name === undefined) throw new Error('.env names no REDIS_IMAGE');
+  const name = /^SOTTO_REDIS_IMAGE=(.+)$/m.exec(text)?.[1];
+  if (name === undefined) throw new Error('.env names no SOTTO_REDIS_IMAGE');
   return name;
 }
