@@ -219,11 +219,11 @@ const volumeLoose: Rule<Part> = {
 const volumeOpen: Rule<Part> = {
   code: 'volume-open',
   promise: 'a volume in memory is its owner’s and its group’s, and nobody else’s',
-  next: 'mode=2770, or 0750 for a control socket of tor’s',
+  next: 'mode=2770, 0750 for a control socket of tor’s, or 0700',
   against: (volume) => {
     if (!isInMemory(volume)) return [];
     const mode = optionOf(volume, 'mode') ?? 'none';
-    const most = volume.stack.plan.readByAll.includes(volume.name) ? /^0755$/ : /^[02]7[57]0$/;
+    const most = volume.stack.plan.readByAll.includes(volume.name) ? /^0755$/ : /^(0700|[02]7[57]0)$/;
     return unless(most.test(mode), `mode: ${mode}`);
   },
 };
