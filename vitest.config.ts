@@ -3,6 +3,8 @@ import { defineConfig } from 'vitest/config';
 const MINUTE_MS = 60_000;
 // No image of Testcontainers' own can be had everywhere; the suites clean up after themselves. Here, so that the global set-up has it too.
 process.env['TESTCONTAINERS_RYUK_DISABLED'] ??= 'true';
+// The images that are tested are those that have been built before.
+process.env['SOTTO_PULL_POLICY'] ??= 'never';
 /** Where `scripts/test` wants what failed, to say it again at its end. */
 const reports = process.env['SOTTO_TEST_REPORTS'];
 

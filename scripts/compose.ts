@@ -5,10 +5,11 @@ import type { ChildProcess } from 'node:child_process';
 
 export const COMPOSE_FILES: readonly string[] = ['docker-compose.yml', 'test/tornet/compose.yml'];
 
-/** The environment of every compose call of one project. */
+/** The environment of every compose call of one project. Images are those that ./scripts/setup has built; none is built again. */
 function composeEnvironment(project: string | undefined, files: readonly string[]): NodeJS.ProcessEnv {
   const named = project === undefined ? {} : { COMPOSE_PROJECT_NAME: project };
-  return { ...process.env, ...named, COMPOSE_FILE: files.join(':'), COMPOSE_PATH_SEPARATOR: ':' };
+  const built = { SOTTO_PULL_POLICY: 'never' };
+  return { ...process.env, ...named, ...built, COMPOSE_FILE: files.join(':'), COMPOSE_PATH_SEPARATOR: ':' };
 }
 
 /** Starts `docker compose …` with pipes (or the caller's terminal). */

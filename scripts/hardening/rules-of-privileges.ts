@@ -49,7 +49,18 @@ const forbidden: readonly Rule<Service>[] = FORBIDDEN.map(([code, cis, keys, pro
 
 /** Keys that rules look at, or that cannot take anything away. */
 const KNOWN_KEYS: readonly string[] = [
-  ...['image', 'build', 'command', 'entrypoint', 'environment', 'depends_on', 'healthcheck', 'profiles', 'attach'],
+  ...[
+    'image',
+    'build',
+    'pull_policy',
+    'command',
+    'entrypoint',
+    'environment',
+    'depends_on',
+    'healthcheck',
+    'profiles',
+    'attach',
+  ],
   ...['user', 'group_add', 'read_only', 'cap_drop', 'security_opt', 'ipc', 'init', 'logging', 'restart', 'tmpfs'],
   ...['stop_grace_period', 'cpus', 'mem_limit', 'memswap_limit', 'pids_limit', 'ulimits', 'dns', 'sysctls'],
   ...['networks', 'network_mode', 'volumes', 'stdin_open', 'tty'],

@@ -32,7 +32,23 @@ const imageForeign: Rule<Service> = {
   promise: 'what is not built here is Redis',
   next: 'build it from a Dockerfile of this repository',
   against: ({ tree, source }) =>
-    unless(tree['build'] !== undefined || source['image'] === '${SOTTO_REDIS_IMAGE}', `image: ${show(source['image'])}`),
+    unless(
+      tree['build'] !== undefined || source['image'] === '${SOTTO_REDIS_IMAGE}',
+      `image: ${show(source['image'])}`,
+    ),
+};
+
+/** Of a build: never asked of a registry, where the names are anybody's. `never` starts what has been built. */
+const BUILT_HERE = '${SOTTO_PULL_POLICY:-build}';
+const imageAskedFor: Rule<Service> = {
+  code: 'image-asked-for',
+  promise: 'an image that is built here is never asked of a registry, and is built anew when the checkout has changed',
+  next: `pull_policy: ${BUILT_HERE}`,
+  against: ({ tree, source }) =>
+    unless(
+      tree['build'] === undefined || source['pull_policy'] === BUILT_HERE,
+      `pull_policy: ${show(source['pull_policy'])}`,
+    ),
 };
 
 const profileDiffers: Rule<Service> = {
@@ -107,29 +123,24 @@ const healthUnasked: Rule<Service> = {
 const healthPrints: Rule<Service> = {
   code: 'health-prints',
   promise: 'health checks print nothing: the engine keeps what they print',
-  next: 'CMD /usr/bin/test, CMD node with a health program of ours that writes nothing, or CMD-SHELL with >/dev/null 2>&1',
-  against: ({ tree, stack }) => {
+  next: 'CMD /usr/bin/test, or CMD-SHELL with >/dev/null 2>&1',
+  against: ({ tree }) => {
     const check = treeAt(tree, 'healthcheck');
     if (check['test'] === undefined) return [];
     const command = textsAt(check, 'test');
-    return unless(isSilent(command, stack.readText), `healthcheck.test: ${show(check['test'])}`);
+    return unless(isSilent(command), `healthcheck.test: ${show(check['test'])}`);
   },
 };
 
-function isSilent(command: readonly string[], readText: (path: string) => string | undefined): boolean {
-  const [kind, program = '', argument = '', ...more] = command;
-  if (kind === 'CMD-SHELL')
-    return (
-      argument === '' &&
-      program.endsWith(' >/dev/null 2>&1') &&
-      !/[;&|]\s*\S/.test(program.slice(0, -' >/dev/null 2>&1'.length))
-    );
-  if (kind !== 'CMD') return false;
-  if (program === '/usr/bin/test') return true;
-  const [, name, file] = /^\/app\/node_modules\/@sotto\/([a-z-]+)\/src\/([a-z-]*health)\.js$/.exec(argument) ?? [];
-  if (program !== '/usr/local/bin/node' || more.length > 0 || name === undefined || file === undefined) return false;
-  const source = readText(`packages/${name}/src/${file}.ts`);
-  return source !== undefined && !/console|stdout|stderr/.test(source);
+function isSilent([kind, program = '', argument = '']: readonly string[]): boolean {
+  if (kind === 'CMD') return program === '/usr/bin/test';
+  const quiet = ' >/dev/null 2>&1';
+  return (
+    kind === 'CMD-SHELL' &&
+    argument === '' &&
+    program.endsWith(quiet) &&
+    !/[;&|]\s*\S/.test(program.slice(0, -quiet.length))
+  );
 }
 
 const HEALTH_KEYS: readonly string[] = ['test', 'interval', 'timeout', 'retries', 'start_period', 'disable'];
@@ -177,6 +188,7 @@ export const PROGRAM_RULES: readonly Rule<Service>[] = [
   serviceUnknown,
   imageUnpinned,
   imageForeign,
+  imageAskedFor,
   profileDiffers,
   environmentPassedThrough,
   protectionWaived,

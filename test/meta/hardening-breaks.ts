@@ -28,6 +28,9 @@ export const BREAKS: readonly Break[] = [
   ['networks probe', undefined, 'stack: part-missing: probe'],
   ['services relay build args SOTTO_NODE_IMAGE', '${NODE_BASE}', 'stack: variable-unset: ${NODE_BASE}'],
 
+  ['services gate pull_policy', undefined, 'service gate: image-asked-for: pull_policy: nothing'],
+  ['services gate pull_policy', 'missing', 'service gate: image-asked-for: pull_policy: missing'],
+
   ['services gate privileged', true, 'service gate: privileged: privileged: true'],
   ['services gate privileged', 'true', 'service gate: privileged: privileged: true'],
   ['services tor cap_add', ['NET_ADMIN'], 'service tor: capability-added: cap_add: ["NET_ADMIN"]'],
@@ -191,6 +194,11 @@ export const BREAKS: readonly Break[] = [
     'services redis healthcheck test',
     ['CMD', '/usr/bin/redis-cli'],
     'service redis: health-prints: healthcheck.test: ["CMD","/usr/bin/redis-cli"]',
+  ],
+  [
+    'services relay healthcheck test',
+    ['CMD', '/usr/local/bin/node', '/app/node_modules/@sotto/relay/src/main.js'],
+    'service relay: health-prints: healthcheck.test: ["CMD","/usr/local/bin/node","/app/node_modules/@sotto/relay/src/main.js"]',
   ],
   ['services redis healthcheck start_interval', '1s', 'service redis: health-key-unknown: start_interval'],
 

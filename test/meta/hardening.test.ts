@@ -1,6 +1,5 @@
 // Every promise of the compose files holds, and each rule is seen to find its own fault, and that fault alone.
 
-import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { parseSettings } from '../../scripts/hardening/compose-variables.ts';
@@ -13,7 +12,6 @@ import type { Tree, Value } from '../../scripts/hardening/tree.ts';
 import { BREAKS, tmpfs } from './hardening-breaks.ts';
 
 const settings = parseSettings(readFileSync('.env', 'utf8'));
-const HEALTH_PROGRAM_THAT_PRINTS = 'packages/relay/src/health.ts';
 
 function readText(path: string): string | undefined {
   if (path === 'seccomp-relay.json' || path === 'seccomp/sotto.json') return '{}';
@@ -117,14 +115,6 @@ describe('a rule of the compose linter', () => {
     ]);
   });
 
-  test('finds a health program of ours that prints', () => {
-    const prints = (path: string): string | undefined =>
-      path === HEALTH_PROGRAM_THAT_PRINTS ? "process.stdout.write('ok');" : readText(path);
-    const [first, ...more] = brief(found(SHIPPED, shipped, prints));
-    expect(first).toContain('service relay: health-prints: ');
-    expect(more).toEqual([]);
-  });
-
   test('finds a test network with a way out', () => {
     const source = readFiles(TORNET, readText);
     expect(brief(found(TORNET, put(source, ['networks', 'egress', 'internal'], undefined)))).toEqual([
@@ -186,36 +176,4 @@ describe('every service of every stack', () => {
       }
     },
   );
-});
-
-/** The sources of the programs that health checks start. */
-const healthPrograms = readdirSync('packages').flatMap((name) =>
-  readdirSync(`packages/${name}/src`)
-    .filter((file) => file.endsWith('health.ts'))
-    .map((file) => `packages/${name}/src/${file}`),
-);
-
-function spoken(
-  file: string,
-  settings: Readonly<Record<string, string>>,
-): readonly [status: number | null, text: string] {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [file], { encoding: 'utf8', env: settings });
-  return [status, stdout + stderr];
-}
-
-describe('a health program', () => {
-  const nowhere = {
-    SOTTO_ADMIN_SOCKET: '/nowhere/admin.sock',
-    SOTTO_GATE_SOCKET: '/nowhere/gate.sock',
-    SOTTO_INVITE_SOCKET: '/nowhere/invite.sock',
-  };
-
-  test.each(healthPrograms)('%s says not a word when nobody answers, and fails', (file) => {
-    expect(spoken(file, nowhere)).toEqual([1, '']);
-  });
-
-  test('of each service that runs one is among them, and one that speaks would be heard', () => {
-    expect(healthPrograms.length).toBe(3);
-    expect(spoken('test/meta/no-such-program.ts', {})[1]).toContain('Cannot find module');
-  });
 });

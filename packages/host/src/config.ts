@@ -29,7 +29,7 @@ const PORT_MAX = 65_535;
 
 /** Where tor, in its own container, finds the relay's socket. */
 const RELAY_SOCKET_DEFAULT = '/run/relay/relay.sock';
-/** In the host's own tmpfs: `docker compose exec host invite` and the health check ask here. */
+/** In the host's own tmpfs: `docker compose exec host invite` asks here. */
 const INVITE_SOCKET_DEFAULT = '/tmp/invite.sock';
 
 /** What `stealth` means where no size is named: friends, not a crowd. */

@@ -1,4 +1,4 @@
-// Answers `docker compose exec host invite` and the health check, on a socket in the host's own tmpfs that no other container sees.
+// Answers `docker compose exec host invite`, on a socket in the host's own tmpfs that no other container sees.
 
 import { rmSync } from 'node:fs';
 import { connect, createServer } from 'node:net';

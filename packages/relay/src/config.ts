@@ -21,18 +21,13 @@ type Environment = Readonly<Record<string, string | undefined>>;
 export function parseConfig(environment: Environment): Decoded<Config, RelayErrorCode> {
   const relaySocket = parseSocketPath(environment['SOTTO_RELAY_SOCKET']);
   if (relaySocket === undefined) return refuse('config-relay-socket');
-  const adminSocket = parseAdminSocket(environment);
+  const adminSocket = parseSocketPath(environment['SOTTO_ADMIN_SOCKET']);
   if (adminSocket === undefined) return refuse('config-admin-socket');
   const redisHost = environment['SOTTO_REDIS_HOST'] ?? '';
   if (redisHost === '') return refuse('config-redis-host');
   const redisPort = parsePort(environment['SOTTO_REDIS_PORT'] ?? REDIS_PORT_DEFAULT);
   if (redisPort === undefined) return refuse('config-redis-port');
   return accept(Object.freeze({ relaySocket, adminSocket, redisHost, redisPort }));
-}
-
-/** The health check needs no more than this. */
-export function parseAdminSocket(environment: Environment): string | undefined {
-  return parseSocketPath(environment['SOTTO_ADMIN_SOCKET']);
 }
 
 function parseSocketPath(value: string | undefined): string | undefined {

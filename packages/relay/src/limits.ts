@@ -4,7 +4,6 @@ import {
   COMMIT_BYTES_MAX,
   COMMITS_WAITING_MAX,
   HEAD_BYTES_MAX,
-  HEARTBEAT_INTERVAL_MS,
   LARGEST_FRAME_BYTES,
   LOG_BYTES_MAX,
   SMALLEST_FRAME_BYTES,
@@ -69,8 +68,6 @@ export const SWEEP_INTERVAL_MS = 1_000;
 export const LINGER_MS = 1_000;
 /** At the end, how long rooms may take to store and echo what they have taken. With LINGER_MS it stays under the promised 5 s. */
 export const DRAIN_LIMIT_MS = 2_000;
-/** How long the health check waits for the answer to its ping. */
-export const HEALTH_TIMEOUT_MS: number = HEARTBEAT_INTERVAL_MS / 5;
 
 /** A Unix socket's path fits in 108 bytes with the zero at its end: unix(7). */
 export const SOCKET_PATH_BYTES_MAX = 107;

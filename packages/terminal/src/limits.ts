@@ -28,6 +28,9 @@ export const FLUSH_LIMIT_MS = 1_000;
 export const TOR_STUCK_LIMIT_MS = 30_000;
 /** How often the state of the onion's descriptor is looked at while Tor connects. */
 export const DESCRIPTOR_POLL_MS = 500;
+/** How long the gate's container may take to start, and how often its socket is tried meanwhile. */
+export const GATE_START_LIMIT_MS = 20_000;
+export const GATE_POLL_MS = 250;
 
 /** Lines of one message on a screen; the rest is counted, not shown. `--json` gives all. */
 export const SHOWN_LINES_MAX = 200;

@@ -7,7 +7,13 @@ import type { Invite } from '@sotto/protocol';
 import { adviseDial, byteStreamOf, connectGate, dialOnion, onionAddressOf, TorError } from '@sotto/tor';
 import type { FetchState, GateClient, NetworkKind, OnionPath, TorErrorCode } from '@sotto/tor';
 import type { Doors } from './environment.ts';
-import { REDIAL_TIMEOUTS_MS, DESCRIPTOR_POLL_MS, TOR_STUCK_LIMIT_MS } from './limits.ts';
+import {
+  DESCRIPTOR_POLL_MS,
+  GATE_POLL_MS,
+  GATE_START_LIMIT_MS,
+  REDIAL_TIMEOUTS_MS,
+  TOR_STUCK_LIMIT_MS,
+} from './limits.ts';
 
 /** A way to the relay and its end. `close` takes the onion's key back and wipes ours. */
 export interface DialOwner {
@@ -43,7 +49,8 @@ const FINAL: ReadonlySet<TorErrorCode> = new Set<TorErrorCode>([
   'gate-operation',
   'gate-field',
 ]);
-const CHECK_GATE = 'check that the gate service is running';
+const CHECK_GATE =
+  'a newer checkout that was started here replaces the gate, and it comes back; else look at docker compose ps gate';
 const NEXT_STEPS: Partial<Readonly<Record<TorErrorCode, string>>> = {
   'tor-too-old': 'update the tor-client image',
   'tor-unprotected': 'run tor-client with the torrc.client that Sotto ships; ./scripts/doctor names the setting',
@@ -88,7 +95,7 @@ class OnionDial {
 
   async dial(tell: Tell, signal: AbortSignal): Promise<ByteStream> {
     try {
-      const gate = await this.#openGate();
+      const gate = await this.#openGate(tell, signal);
       await this.#awaitTor(gate, tell, signal);
       refuseAborted(signal);
       tell({ type: 'state', state: 'descriptor' });
@@ -117,10 +124,9 @@ class OnionDial {
   }
 
   /** One gate connection for all dials: while it lives, Tor keeps the onion's key. */
-  async #openGate(): Promise<GateClient> {
+  async #openGate(tell: Tell, signal: AbortSignal): Promise<GateClient> {
     if (this.#gate !== undefined) return this.#gate;
-    const { doors } = this.#options;
-    const gate = await connectGate({ socketPath: doors.gateSocket, onStage: (stage) => this.#onStage(stage) });
+    const gate = await this.#awaitGate(tell, signal);
     // Ended while the connection was made: it would hold the process, and the onion's place, open.
     if (this.#isClosed) gate.close();
     this.#gate = gate;
@@ -128,6 +134,23 @@ class OnionDial {
       if (this.#gate === gate) this.#gate = undefined;
     });
     return gate;
+  }
+
+  /** Compose does not wait for the gate: its socket comes a moment after its container. */
+  async #awaitGate(tell: Tell, signal: AbortSignal): Promise<GateClient> {
+    const { doors, clock } = this.#options;
+    const giveUpMs = clock.now() + GATE_START_LIMIT_MS;
+    for (let isTold = false; ; isTold = true) {
+      try {
+        return await connectGate({ socketPath: doors.gateSocket, onStage: (stage) => this.#onStage(stage) });
+      } catch (error) {
+        const mayCome = error instanceof TorError && error.code === 'gate-unreachable' && clock.now() < giveUpMs;
+        if (!mayCome) throw error;
+      }
+      if (!isTold) tell({ type: 'state', state: 'bootstrapping', percent: 0, detail: 'waiting for the gate to start' });
+      await this.#pause(signal, GATE_POLL_MS);
+      refuseAborted(signal);
+    }
   }
 
   async #awaitTor(gate: GateClient, tell: Tell, signal: AbortSignal): Promise<void> {
@@ -215,7 +238,7 @@ class OnionDial {
     let last: FetchState['state'] | undefined;
     try {
       while (last !== 'received') {
-        await this.#pause(signal);
+        await this.#pause(signal, DESCRIPTOR_POLL_MS);
         refuseAborted(signal);
         const { state } = await gate.descriptor();
         refuseAborted(signal);
@@ -228,9 +251,9 @@ class OnionDial {
     }
   }
 
-  #pause(signal: AbortSignal): Promise<void> {
+  #pause(signal: AbortSignal, forMs: number): Promise<void> {
     return new Promise((resolve) => {
-      const cancel = this.#options.clock.after(DESCRIPTOR_POLL_MS, resolve);
+      const cancel = this.#options.clock.after(forMs, resolve);
       const wake = (): void => {
         cancel();
         resolve();

@@ -59,7 +59,7 @@ describe('the process', () => {
   test('takes the connection string out of its command line', async () => {
     const child = startMain('--json', INVITE);
     const ended = end(child);
-    await untilPrinted(child, /reconnecting/);
+    await untilPrinted(child, /waiting for the gate/);
     const commandLine = await readFile(`/proc/${String(child.pid)}/cmdline`, 'utf8');
     expect(commandLine).toMatch(/^sotto\0/);
     expect(commandLine).not.toContain('sotto1');
@@ -77,7 +77,7 @@ describe('the process', () => {
   test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)('leaves cleanly on %s', async (signal) => {
     const child = startMain('--json', INVITE);
     const ended = end(child);
-    await untilPrinted(child, /gate-unreachable/);
+    await untilPrinted(child, /waiting for the gate/);
     child.kill(signal);
     const { code, out } = await ended;
     expect(code).toBe(0);
@@ -87,24 +87,24 @@ describe('the process', () => {
   test('on SIGQUIT is gone at once, with an exit code of its own and no last word', async () => {
     const child = startMain('--json', INVITE);
     const ended = end(child);
-    await untilPrinted(child, /gate-unreachable/);
+    await untilPrinted(child, /waiting for the gate/);
     child.kill('SIGQUIT');
     const { code, out } = await ended;
     expect(code).toBe(3);
-    expect(JSON.parse(out.trimEnd().split('\n').at(-1) ?? '')).toMatchObject({ state: 'reconnecting' });
+    expect(JSON.parse(out.trimEnd().split('\n').at(-1) ?? '')).toMatchObject({ state: 'bootstrapping' });
   });
 
-  test('tells where it stands when the gate is not there', async () => {
+  test('tells that it waits when the gate is not there', async () => {
     const child = startMain('--json', INVITE);
     const ended = end(child);
-    await untilPrinted(child, /reconnecting/);
+    await untilPrinted(child, /waiting for the gate/);
     child.stdin.end();
     const { out } = await ended;
     expect(JSON.parse(out.split('\n')[0] ?? '')).toEqual({
       type: 'state',
-      state: 'reconnecting',
-      code: 'gate-unreachable',
-      detail: "the gate's socket cannot be reached: check that the gate service is running",
+      state: 'bootstrapping',
+      percent: 0,
+      detail: 'waiting for the gate to start',
     });
   });
 

@@ -9,6 +9,7 @@ import type { Invite } from '@sotto/protocol';
 import { onionAddressOf } from '@sotto/tor';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { readDoors } from '../src/environment.ts';
+import { GATE_POLL_MS, GATE_START_LIMIT_MS } from '../src/limits.ts';
 import { createOnionDial } from '../src/onion-dial.ts';
 import type { DialOwner } from '../src/onion-dial.ts';
 import { HeldClock } from './held-clock.ts';
@@ -163,16 +164,45 @@ describe('the way to the relay', () => {
   test('a gate that is not there, or refuses, is said by its code', async () => {
     const way = await prepare({ ...READY, refusal: 'gate-key-differs' }, () => 0x01);
     expect(await failureOf(way.dial())).toMatchObject({ code: 'gate-key-differs', final: false });
-    const lost = createOnionDial({
+  });
+
+  /** A dialler whose gate is not there, on a clock that the test moves. */
+  function absentGate(): { clock: HeldClock; stages: StateEvent[]; dialled: Promise<ByteStream> } {
+    const clock = new HeldClock();
+    const stages: StateEvent[] = [];
+    owner = createOnionDial({
       invite: invite(),
-      doors: { gateSocket: join(directory, 'absent'), socks: { host: '127.0.0.1', port: 1 } },
-      clock: REAL_CLOCK,
+      doors: { gateSocket: join(directory, 'gate.sock'), socks: { host: '127.0.0.1', port: 1 } },
+      clock,
       onNetwork: () => undefined,
     });
-    const error = await failureOf(lost.dial(() => undefined, new AbortController().signal));
-    lost.close();
+    const dialled = owner.dial((stage) => stages.push(stage), new AbortController().signal);
+    return { clock, stages, dialled };
+  }
+
+  const WAITING = { type: 'state', state: 'bootstrapping', percent: 0, detail: 'waiting for the gate to start' };
+
+  test('a gate that comes later is waited for, and that is told once', async () => {
+    const { clock, stages, dialled } = absentGate();
+    for (let tries = 0; tries < 3; tries += 1) {
+      await expect.poll(() => clock.waiting).toEqual([GATE_POLL_MS]);
+      clock.pass(GATE_POLL_MS);
+    }
+    await expect.poll(() => clock.waiting).toEqual([GATE_POLL_MS]);
+    expect(stages).toEqual([WAITING]);
+    const gate = await openGate(join(directory, 'gate.sock'), { ...READY, refusal: 'gate-key-differs' });
+    servers = [gate.server];
+    clock.pass(GATE_POLL_MS);
+    expect(await failureOf(dialled)).toMatchObject({ code: 'gate-key-differs' });
+  });
+
+  test('a gate that never comes is given up, with its code and where to look', async () => {
+    const { clock, dialled } = absentGate();
+    await expect.poll(() => clock.waiting).toEqual([GATE_POLL_MS]);
+    clock.pass(GATE_START_LIMIT_MS);
+    const error = await failureOf(dialled);
     expect(error).toMatchObject({ code: 'gate-unreachable', final: false });
-    expect(error.message).toContain('gate service');
+    expect(error.message).toContain('docker compose ps gate');
   });
 
   test('a stuck Tor is told with its cause and next step, and fails the attempt only when it stays so', async () => {

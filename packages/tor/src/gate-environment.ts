@@ -9,17 +9,12 @@ type Environment = Readonly<Record<string, string | undefined>>;
 /** @throws TorError `gate-environment` */
 export function readGateEnvironment(environment: Environment): GateOptions {
   return {
-    socketPath: readGateSocketPath(environment),
+    socketPath: readPath(environment, 'SOTTO_GATE_SOCKET'),
     control: {
       socketPath: readPath(environment, 'SOTTO_TOR_CONTROL'),
       cookiePath: readPath(environment, 'SOTTO_TOR_COOKIE'),
     },
   };
-}
-
-/** @throws TorError `gate-environment` */
-export function readGateSocketPath(environment: Environment): string {
-  return readPath(environment, 'SOTTO_GATE_SOCKET');
 }
 
 function readPath(environment: Environment, name: string): string {

@@ -53,7 +53,6 @@ export const MAX_GATE_UNREAD_BYTES = 65_536;
 export const GATE_RECONNECT_FIRST_MS = 250;
 export const GATE_RECONNECT_LONGEST_MS = 5_000;
 export const GATE_REQUEST_TIMEOUT_MS = 45_000;
-export const GATE_HEALTH_TIMEOUT_MS = 3_000;
 /** Taking the last keys back at SIGTERM must not hold the container up. */
 export const GATE_CLOSE_TIMEOUT_MS = 2_000;
 
