@@ -3,10 +3,15 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
+import headless from '@xterm/headless';
+import { encode } from 'uqr';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { renderInvite } from '../src/invite-card.ts';
 import { askInvite, serveInvite } from '../src/invite-socket.ts';
 
+/** Of the 256 colours, the one that no theme changes. */
+const BLACK = 16;
 const INVITE = `sotto1${'q'.repeat(112)}`;
 
 describe('the card', () => {
@@ -16,7 +21,41 @@ describe('the card', () => {
     const code = lines.filter((line) => /[█▀▄]/.test(line));
     expect(code.length).toBeGreaterThan(15);
     expect(code.length).toBeLessThanOrEqual(24);
-    expect(Math.max(...code.map((line) => line.length))).toBeLessThanOrEqual(60);
+    const columns = code.map((line) => stripVTControlCharacters(line).length);
+    expect(Math.max(...columns)).toBeLessThanOrEqual(60);
+  });
+
+  /** What a camera sees of the code: true for black. Cells are half blocks, the upper half in the foreground's colour. */
+  async function seen(card: string): Promise<boolean[][]> {
+    const terminal = new headless.Terminal({ cols: 80, rows: 60, convertEol: true, allowProposedApi: true });
+    await new Promise<void>((resolve) => terminal.write(card, resolve));
+    const modules: boolean[][] = [];
+    for (let row = 0; row < 60; row += 1) {
+      const line = terminal.buffer.active.getLine(row);
+      const cells = Array.from({ length: 80 }, (_, column) => line?.getCell(column) ?? []).flat();
+      const drawn = cells.filter((cell) => cell.isBgPalette());
+      if (drawn.length === 0) continue;
+      const half = (glyphs: string): boolean[] =>
+        drawn.map((cell) => (glyphs.includes(cell.getChars()) ? cell.getFgColor() : cell.getBgColor()) === BLACK);
+      modules.push(half('█▀'), half('█▄'));
+    }
+    return modules;
+  }
+
+  test('draws the code black on white, whatever the colours of the terminal are', async () => {
+    const { data } = encode(INVITE.toUpperCase(), { ecc: 'L', border: 2 });
+    expect((await seen(renderInvite(INVITE, 'a reminder'))).slice(0, data.length)).toEqual(data);
+  });
+
+  test('control: a code in the colours of the terminal has no colour to be read by', async () => {
+    expect(await seen(stripVTControlCharacters(renderInvite(INVITE, 'a reminder')))).toEqual([]);
+  });
+
+  test('leaves the terminal as it was, and the string without any colour', () => {
+    const lines = renderInvite(INVITE, 'a reminder').split('\n');
+    const coloured = lines.filter((line) => line.includes('\u001b'));
+    expect(coloured.every((line) => line.endsWith('\u001b[0m'))).toBe(true);
+    expect(coloured.join('')).not.toContain('sotto1');
   });
 });
 
