@@ -75,7 +75,6 @@ const READ_BY_OTHERS: Readonly<Record<string, string>> = {
   'relay parseConfig': 'the environment of one’s own machine',
   'relay parseAdminSocket': 'the environment of one’s own machine',
   'tor readGateEnvironment': 'the environment of one’s own machine',
-  'tor readGateSocketPath': 'the environment of one’s own machine',
   'terminal readDoors': 'the environment of one’s own machine',
   'terminal readInvite': 'where the string is from; decodeInvite reads it',
   'terminal readOptions': 'the arguments of one’s own machine',

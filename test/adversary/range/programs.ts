@@ -130,7 +130,7 @@ export function startGuestTor(tor: string, observed: number | undefined): Doors 
   const port = FIRST_SOCKS_PORT + (observed === undefined ? 0 : observed + 1);
   const socks = `127.0.0.1:${port} OnionTrafficOnly IsolateSOCKSAuth KeepAliveIsolateSOCKSAuth ExtendedErrors`;
   const bind = observed === undefined ? [] : ['--OutboundBindAddress', `${OBSERVED_ADDRESSES}${observed + 1}`];
-  startTor(tor, '/etc/tor/torrc.client', ['--SocksPort', socks, '--SocksPolicy', 'accept 127.0.0.0/8', ...bind]);
+  startTor(tor, '/etc/tor/torrc.client', ['--SocksPort', socks, ...bind]);
   const gate = `${STATE}/gate-${tor}.sock`;
   start(`gate of ${tor}`, [NODE, '--disable-sigusr1', '/programs/gate/node_modules/@sotto/tor/src/gate-main.js'], {
     SOTTO_TOR_CONTROL: `${torFolder(tor)}/control`,
