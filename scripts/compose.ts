@@ -17,8 +17,9 @@ export function startCompose(
   project: string | undefined,
   args: readonly string[],
   stdio: 'pipe' | 'inherit' = 'pipe',
+  files: readonly string[] = COMPOSE_FILES,
 ): ChildProcess {
-  return spawn('docker', ['compose', ...args], { env: composeEnvironment(project, COMPOSE_FILES), stdio });
+  return spawn('docker', ['compose', ...args], { env: composeEnvironment(project, files), stdio });
 }
 
 /** Runs `docker compose …` to its end. @returns its exit code and what it printed. */

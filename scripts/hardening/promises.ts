@@ -75,10 +75,10 @@ const SHIPPED: Readonly<Record<string, ServicePromise>> = {
 
 const GUARDS: readonly string[] = ['tor-guards', 'tor-client-guards'];
 
-/** A service of the shipped file that an overlay gives one more volume to read. */
-function alsoReads(service: string, volume: string): Record<string, ServicePromise> {
+/** A service of the shipped file that an overlay gives more volumes. */
+function alsoMounts(service: string, mounts: ServicePromise['mounts']): Record<string, ServicePromise> {
   const shipped = SHIPPED[service];
-  return shipped === undefined ? {} : { [service]: { ...shipped, mounts: { ...shipped.mounts, [volume]: 'reads' } } };
+  return shipped === undefined ? {} : { [service]: { ...shipped, mounts: { ...shipped.mounts, ...mounts } } };
 }
 
 export const STACKS: readonly StackPlan[] = [
@@ -95,12 +95,11 @@ export const STACKS: readonly StackPlan[] = [
     files: ['docker-compose.yml', 'test/tornet/compose.yml'],
     services: {
       ...SHIPPED,
-      ...alsoReads('tor', 'tornet'),
-      ...alsoReads('tor-client', 'tornet'),
+      ...alsoMounts('tor', { tornet: 'reads', 'tor-cache': 'writes' }),
+      ...alsoMounts('tor-client', { tornet: 'reads', 'tor-client-cache': 'writes' }),
       tornet: { networks: [EGRESS], mounts: { tornet: 'writes' }, listens: true },
     },
-    // The guards of a test network are worth nothing after its end.
-    kept: [],
+    kept: GUARDS,
     // Public facts of a test network, for two services of different groups.
     readByAll: ['tornet'],
     egress: 'closed',

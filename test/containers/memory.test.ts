@@ -19,8 +19,9 @@ import type { Service } from './stack.ts';
 const MESSAGE_LIMIT_MS = 60_000;
 const TEXTS_EACH = 10;
 const SERVICES = ['tor', 'tor-client', 'gate', 'relay', 'redis', 'host'] as const satisfies readonly Service[];
-/** What each Tor keeps, stopped or running: which guards it chose, and public documents of the Tor network. */
-const GUARD_FILES = /_tor(-client)?-guards\/(state|lock|cached-(certs|microdesc-consensus|microdescs(\.new)?))$/;
+/** What each Tor keeps, stopped or running: which guards it chose, and public documents of the Tor network (tests have those in memory). */
+const GUARD_FILES =
+  /_tor(-client)?-(guards\/(state|lock)|cache\/cached-(certs|microdesc-consensus|microdescs(\.new)?))$/;
 /** Of a service that runs: with it goes the memory that they are in. */
 const RUNTIME_FILES = /_tor(-client)?-control\/cookie$|_tornet\/torrc$/;
 

@@ -1,15 +1,24 @@
-// What is set up wrongly does not start, says why, and nothing that needs it starts either.
+// A service that is set up wrongly does not start; what needs it says so, with the next step, and Compose tells the cause.
 
 import { randomBytes } from 'node:crypto';
 import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { afterEach, describe, expect, test } from 'vitest';
-import { removeProject, runCompose } from '../../scripts/compose.ts';
+import { createRoomSecret } from '@sotto/client';
+import { encodeInvite } from '@sotto/protocol';
+import { OnionKey } from '@sotto/tor';
+import { removeProject, runCompose, startCompose } from '../../scripts/compose.ts';
 import { NODE_IMAGE, runScript } from './side-container.ts';
+import { eventually } from './stack.ts';
 import { Watch } from './watch.ts';
 
 /** Nobody is behind this network: only who starts is asked here. */
 const FILES = ['docker-compose.yml', 'test/tornet/no-network.yml'];
 const TOR_CLIENT = '10002, 10102';
+/** Of no room. */
+const INVITE = encodeInvite({ onionKey: new OnionKey().publicKey, roomSecret: createRoomSecret(randomBytes) });
+/** A Tor that stays away fails the first attempt after 30 s. */
+const CLIENT_LIMIT_MS = 90_000;
 
 let project = '';
 afterEach(() => removeProject(project));
@@ -31,36 +40,59 @@ console.log('null');`;
 }
 
 /** Starts the gate and what it needs, which is the guests' Tor. */
-async function startGate(): Promise<{ readonly code: number; readonly said: string; readonly running: string[] }> {
+async function startGate(): Promise<string[]> {
   expect(runCompose(project, ['create', '--no-build', 'gate'], FILES).code).toBe(0);
   const watch = await Watch.over(project, 'a start of tor-client and gate');
   const { code, stderr } = runCompose(project, ['up', '--detach', '--no-build', 'gate'], FILES);
-  const running = runCompose(project, ['ps', '--services', '--status', 'running'], FILES).stdout;
+  expect(code, stderr).toBe(0);
   await watch.end();
-  return { code, said: stderr, running: running.split('\n').filter(Boolean).sort() };
+  return running();
+}
+
+function running(): string[] {
+  const listed = runCompose(project, ['ps', '--services', '--status', 'running'], FILES).stdout;
+  return listed.split('\n').filter(Boolean).sort();
+}
+
+/** What a client says until it has said `word`; it is ended then. */
+async function clientUntil(word: RegExp): Promise<string> {
+  const client = startCompose(project, ['run', '--rm', '-T', 'client', '--json', '-'], 'pipe', FILES);
+  let said = '';
+  try {
+    client.stdin?.write(`${INVITE}\n`);
+    client.stdout?.setEncoding('utf8').on('data', (text: string) => (said += text));
+    await eventually(`the client says ${String(word)}`, () => word.test(said), CLIENT_LIMIT_MS);
+    return said;
+  } finally {
+    const ended = once(client, 'close');
+    client.stdin?.end();
+    await ended;
+  }
 }
 
 describe('with a volume of guards', () => {
   test.each([
     ['of root', '0, 0'],
     ['of another service', '10004, 10004'],
-  ])(
-    '%s Tor does not start, nor does the gate; Compose names Tor, and Tor, asked, the cause',
-    async (_whose, owner) => {
-      makeVolume(owner);
-      const { code, said, running } = await startGate();
-      expect(code).not.toBe(0);
-      expect(running).not.toContain('gate');
-      expect(said).toMatch(/dependency failed to start: container \S+-tor-client-1/);
-      // What README.md says to do when a service does not start.
-      const asked = runCompose(project, ['run', '--rm', '--use-aliases', '-T', 'tor-client'], FILES);
-      expect(asked.code).not.toBe(0);
-      expect(asked.stdout).toMatch(/\[warn\] Directory \/var\/lib\/tor-client cannot be read: Permission denied/);
-    },
-  );
+  ])('%s Tor does not start, and says the cause when it is asked', async (_whose, owner) => {
+    makeVolume(owner);
+    expect(await startGate()).not.toContain('tor-client');
+    // What README.md says to do when a service does not start.
+    const asked = runCompose(project, ['run', '--rm', '--use-aliases', '-T', 'tor-client'], FILES);
+    expect(asked.code).not.toBe(0);
+    expect(asked.stdout).toMatch(/\[warn\] Directory \/var\/lib\/tor-client cannot be read: Permission denied/);
+  });
+
+  test('that Tor cannot read a client names the service that does not run', async () => {
+    makeVolume('0, 0');
+    await startGate();
+    const said = await clientUntil(/"code":"tor-unreachable"/);
+    expect(said).toContain('waiting for Tor to start');
+    expect(said).toContain('check that the tor-client service is running');
+  });
 
   test('of its own both start', async () => {
     makeVolume(TOR_CLIENT);
-    expect(await startGate()).toMatchObject({ code: 0, running: ['gate', 'tor-client'] });
+    expect(await startGate()).toEqual(['gate', 'tor-client']);
   });
 });
