@@ -1,6 +1,7 @@
 // `npm run hardening`: what docker-compose.yml and its overlays promise, rule by rule, without an engine. --json for data, --rules for the list.
 
 import { readFileSync } from 'node:fs';
+import { readCommandLine } from './command-line.ts';
 import { parseSettings } from './hardening/compose-variables.ts';
 import { lintRepository, RULES } from './hardening/lint.ts';
 import { STACKS } from './hardening/promises.ts';
@@ -14,11 +15,20 @@ function readText(path: string): string | undefined {
   }
 }
 
-if (process.argv.includes('--rules')) {
+const { values } = readCommandLine({
+  usage: `Usage: npm run hardening -- [--rules] [--json]
+
+Says what docker-compose.yml and its overlays promise, and what they do not keep.
+  --rules   the list of rules
+  --json    the findings as one JSON list`,
+  options: { rules: { type: 'boolean' }, json: { type: 'boolean' } },
+});
+
+if (values.rules === true) {
   for (const { code, cis, promise } of RULES) process.stdout.write(`${code.padEnd(27)} ${cis.padEnd(15)} ${promise}\n`);
 } else {
   const findings = lintRepository(parseSettings(readFileSync('.env', 'utf8')), readText);
-  if (process.argv.includes('--json')) {
+  if (values.json === true) {
     process.stdout.write(`${JSON.stringify(findings)}\n`);
   } else {
     for (const { stack, subject, code, evidence, next } of findings)

@@ -1,5 +1,6 @@
 // `npm run check`: everything that needs no Docker, each stage with its time; all stages run, so that one run shows all that is wrong.
 import { spawn } from 'node:child_process';
+import { readCommandLine } from './command-line.ts';
 
 const STAGES: readonly (readonly [name: string, script: string])[] = [
   ['format', 'format:check'],
@@ -54,6 +55,13 @@ async function runAll(): Promise<Outcome[]> {
   return outcomes;
 }
 
+readCommandLine({
+  usage: `Usage: npm run check
+
+Runs all that needs no Docker: ${STAGES.map(([name]) => name).join(', ')}.
+Exit code 0 only if all of it passes.`,
+  options: {},
+});
 const outcomes = await runAll();
 const failed = outcomes.filter((outcome) => !outcome.passed).map((outcome) => outcome.name);
 const minutes = outcomes.reduce((sum, outcome) => sum + outcome.seconds, 0) / 60;

@@ -4,6 +4,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { readCommandLine, USAGE_EXIT_SYSEXITS } from './command-line.ts';
 import { parseSettings, settingsHere } from './hardening/compose-variables.ts';
 import { STACKS } from './hardening/promises.ts';
 import { makeStack, readFiles } from './hardening/stack.ts';
@@ -118,7 +119,7 @@ function report(
   for (const line of here) say(`   ${line}`);
   say(`   ${advisories()}`);
   differences.push(...compareWithRelease(rebuilt));
-  if (process.argv.includes('--digests')) process.stdout.write(renderBuild(rebuilt));
+  if (values.digests === true) process.stdout.write(renderBuild(rebuilt));
   say(
     differences.length === 0
       ? `verify: commit ${commit.slice(0, 12)} gives the same images each time`
@@ -142,6 +143,12 @@ function compareWithRelease(rebuilt: Build): readonly string[] {
   if (lines.length === 0) say('   against the release: the same');
   return lines;
 }
+
+const { values } = readCommandLine({
+  usage: 'Usage: node scripts/verify.ts [--digests]; ./scripts/verify gets first what is missing',
+  usageExit: USAGE_EXIT_SYSEXITS,
+  options: { digests: { type: 'boolean' } },
+});
 
 try {
   process.exitCode = main();

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # An apt view of another Debian release made out of the machine's own Debian sources, in directories of its own, so that nothing of
 # the machine changes and no mirror is named here. Sourced, never run.
 

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # The tor of our own image as a program on this machine, for tests that start a daemon of their own. Sourced, never run.
 # After `tor_ensure`: SOTTO_TOR_BINARY is the program.
 
