@@ -8,12 +8,13 @@ const STAGES: readonly (readonly [name: string, script: string])[] = [
   ['lint', 'lint'],
   ['boundaries', 'boundaries'],
   ['unused', 'unused'],
+  ['shell', 'shell'],
   ['hardening', 'hardening'],
   ['dependencies', 'dependencies'],
   ['tests', 'test'],
 ];
 /** What these print is worth reading when they pass, too. */
-const SHOWN: readonly string[] = ['hardening', 'dependencies', 'test'];
+const SHOWN: readonly string[] = ['shell', 'hardening', 'dependencies', 'test'];
 /** Two cores: two stages side by side, the tests alone at the end. */
 const SIDE_BY_SIDE = 2;
 

@@ -12,7 +12,10 @@ version_at_least() { # version_at_least HAVE WANT: dotted numbers, `sort -V` is 
 }
 
 compose_version() { docker compose version --short 2>/dev/null | sed 's/^v//'; }
-compose_good() { local v; v="$(compose_version)" && [ -n "$v" ] && version_at_least "$v" "$COMPOSE_MINIMUM"; }
+compose_good() {
+  local v
+  v="$(compose_version)" && [ -n "$v" ] && version_at_least "$v" "$COMPOSE_MINIMUM"
+}
 buildx_good() { docker buildx version >/dev/null 2>&1; }
 
 compose_ensure() {

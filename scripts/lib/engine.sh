@@ -2,7 +2,7 @@
 # Finds a Docker engine, or on Debian and Ubuntu as root installs and starts one, and gives it back at the end.
 # Sourced, never run. `engine_ensure` first, `engine_release` last (it stops only what this very run started).
 
-ENGINE_STARTED=''                       # '', 'daemon' or 'systemd': how this run started the engine
+ENGINE_STARTED='' # '', 'daemon' or 'systemd': how this run started the engine
 ENGINE_PID_FILE="$SOTTO_STATE/dockerd.pid"
 ENGINE_LOG_FILE="$SOTTO_STATE/dockerd.log"
 ENGINE_START_LIMIT_SECONDS=60
@@ -89,7 +89,10 @@ engine_start() {
 engine_release() {
   case "$ENGINE_STARTED" in
     daemon) engine_stop_recorded ;;
-    systemd) systemctl stop docker.socket docker >/dev/null 2>&1 || true; say 'stopped the Docker engine that was started' ;;
+    systemd)
+      systemctl stop docker.socket docker >/dev/null 2>&1 || true
+      say 'stopped the Docker engine that was started'
+      ;;
   esac
   ENGINE_STARTED=''
 }

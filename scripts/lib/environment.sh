@@ -58,9 +58,11 @@ environment_temporary() {
 # An empty value would win over .env in Compose, but not in `setting`.
 environment_settings() {
   local name
-  for name in $(sed -n 's/^\(SOTTO_[A-Z_]*\)=.*/\1/p' "$SOTTO_ROOT/.env"); do
-    if [ -z "$(printenv "$name" || true)" ]; then unset "$name"; fi
-  done
+  while IFS='=' read -r name _; do
+    case "$name" in
+      SOTTO_*) [ -n "$(printenv "$name" || true)" ] || unset "$name" ;;
+    esac
+  done <"$SOTTO_ROOT/.env"
 }
 
 environment_home

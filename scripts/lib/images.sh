@@ -2,7 +2,7 @@
 # Base images: what is here is used, then a registry is asked, and where none answers a twin of the image is made out of Debian
 # and npm packages under the same tag. Sourced, never run. A twin says so in its label org.sotto.twin.
 
-REGISTRY_SILENT=''            # set once a registry has not answered, so that it is asked only once
+REGISTRY_SILENT='' # set once a registry has not answered, so that it is asked only once
 REGISTRY_ANSWER_LIMIT_SECONDS=20
 PULL_LIMIT_SECONDS=900
 

@@ -143,7 +143,7 @@ describe.each(PROGRAMS)('npm run %s', (_name, file) => {
 });
 
 test('the programs behind npm run are found', () => {
-  expect(PROGRAMS.map(([name]) => name)).toEqual(expect.arrayContaining(['bench', 'check', 'adversary']));
+  expect(PROGRAMS.map(([name]) => name)).toEqual(expect.arrayContaining(['bench', 'check', 'adversary', 'shell']));
 });
 
 describe('a command line', () => {
