@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # What a script takes from the environment and what it does not: folders to write to, settings of ours, settings of Compose.
-# Sourced after say.sh and options.sh, never run. It says nothing until `environment_ready`. Works on bash 3.2 (macOS).
+# Sourced after say.sh and options.sh, never run. It says nothing until `environment_tell`. Works on bash 3.2 (macOS).
 
 # Files of ours get into images and caches: their modes are the same for everybody.
 umask 022
@@ -73,11 +73,16 @@ environment_judge_folder XDG_STATE_HOME "$SOTTO_STATE"
 environment_temporary
 environment_settings
 
-# Says what was passed over. @exits when there is no folder to write to.
-environment_ready() {
-  local remark folder
+environment_tell() { # says what was passed over, and what nobody reads
+  local remark
   for remark in ${ENVIRONMENT_REMARKS[@]+"${ENVIRONMENT_REMARKS[@]}"}; do say "sotto: $remark"; done
   environment_unknown
+}
+
+# For scripts that need a folder to write to.
+environment_ready() {
+  local folder
+  environment_tell
   for folder in "$HOME" "$SOTTO_CACHE" "$SOTTO_STATE"; do
     usable_folder "$folder" ||
       die 1 "$folder cannot be written to, and no other place was found." 'next: set HOME to a folder that you can write to'
