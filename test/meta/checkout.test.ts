@@ -1,7 +1,16 @@
 // A checkout works whatever Git and the shell were told: line ends, modes, and personal settings beside it.
 
-import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -111,5 +120,36 @@ describe('an override file of the user’s own', () => {
     const lines = readFileSync('.dockerignore', 'utf8').split('\n');
     expect(lines).toContain('*');
     expect(lines.filter((line) => line.startsWith('!') && /override|\.ya?ml/.test(line))).toEqual([]);
+  });
+
+  /** `npm run hardening` in a folder that has all of ours and this file. */
+  function harden(name: string, file: string, text: string): { readonly code: number | null; readonly output: string } {
+    const home = join(folder, name);
+    mkdirSync(home);
+    for (const each of readdirSync('.')) {
+      if (!NAMES.includes(each)) symlinkSync(join(process.cwd(), each), join(home, each));
+    }
+    writeFileSync(join(home, file), text);
+    const run = spawnSync(process.execPath, ['scripts/check-compose.ts'], { cwd: home, encoding: 'utf8' });
+    return { code: run.status, output: run.stdout + run.stderr };
+  }
+
+  test.each(NAMES)('named %s is linted: what it takes away is told, and is no failure of the repository', (name) => {
+    const { code, output } = harden(
+      `linted-${name}`,
+      name,
+      'services: { relay: { ports: ["8080:80"], privileged: true } }',
+    );
+    expect(code).toBe(0);
+    expect(output).toContain(`service relay (with ${name}): `);
+    expect(output).toMatch(new RegExp(`^${name} \\(yours\\): [2-9] promises that your stack does not keep$`, 'm'));
+  });
+
+  test('that keeps every promise, and one that cannot be read, are told apart', () => {
+    const [file = ''] = NAMES;
+    expect(harden('kept', file, 'services: { relay: { cpus: 0.5 } }').output).toContain(`${file} (yours): 0 promises`);
+    expect(harden('unread', file, 'services: { relay: { cap_drop: !reset [] } }').output).toContain(
+      'compose-file-refused',
+    );
   });
 });
