@@ -34,7 +34,8 @@ describe('folders', () => {
   const bench = makeBench('folders');
   bench.real('mkdir', 'mktemp');
   const show = 'environment_ready; printf "%s\\n" "$HOME" "$SOTTO_CACHE" "$SOTTO_STATE" "${TMPDIR-none}" "$(umask)"';
-  const root = process.cwd();
+  // Where there is no home, a folder of the checkout is made for one: here of a copy.
+  const root = bench.copyScripts('root');
   const fallback = [
     `${root}/.state/home`,
     `${root}/.state/home/.cache/sotto`,
@@ -75,7 +76,7 @@ describe('folders', () => {
     ['a relative temporary folder', { HOME: home, TMPDIR: 'scripts' }, [...atHome, 'none'], 'TMPDIR=scripts'],
     ['a temporary folder', { HOME: home, TMPDIR: folder }, [...atHome, folder], ''],
   ])('with %s', (_what, environment, shown, remark) => {
-    const { code, stdout, stderr } = withPieces(bench, show, environment);
+    const { code, stdout, stderr } = withPieces(bench, show, environment, root);
     expect([code, stdout.split('\n').slice(0, shown.length)]).toEqual([0, shown]);
     if (remark === '') expect(stderr).toBe('');
     else expect(stderr).toContain(`sotto: ${remark}`);
