@@ -2,12 +2,22 @@
 // `npm run bench -- relay`: what the slots of stealth rooms cost the relay; `--seconds 20`.
 
 import { cpus, loadavg } from 'node:os';
-import { parseArgs } from 'node:util';
 import { createGroupIdentity, deriveGroupKeys, GroupEngine, pureCrypto } from '@sotto/crypto/group';
 import type { Group, GroupCrypto, GroupSuite, PendingCommit } from '@sotto/crypto/group';
 import { nativeCrypto } from '@sotto/crypto/native';
 import { benchRelay } from './bench-relay.ts';
+import { readCommandLine, UsageError, wholeNumber } from './command-line.ts';
 
+const USAGE = `Usage: npm run bench -- crypto [--members 2,10,32] [--suite x-wing|x25519]
+       npm run bench -- relay [--seconds 20]
+
+crypto: what group keys cost, native and pure JavaScript side by side in one run. relay: what the slots of stealth rooms cost.
+  --members   sizes of the room, growing
+  --suite     the MLS cipher suite
+  --seconds   how long each room is measured
+  --help      this text`;
+const MEMBERS_MAX = 1_024;
+const SECONDS_MAX = 3_600;
 const MEMBERS = [2, 10, 32, 64, 128];
 /** Above this the pure primitives would take minutes. */
 const PURE_MEMBERS_MAX = 64;
@@ -182,23 +192,44 @@ async function benchCrypto(sizes: readonly number[], suite: GroupSuite): Promise
   say(`load at the end ${load()}`);
 }
 
-const { values: options, positionals } = parseArgs({
-  allowPositionals: true,
+const { values, operands, refuse } = readCommandLine({
+  usage: USAGE,
+  operandsMax: 1,
   options: {
-    members: { type: 'string' },
+    members: { type: 'string', default: MEMBERS.join(',') },
     suite: { type: 'string', default: 'x-wing' },
     seconds: { type: 'string', default: '20' },
   },
 });
-const sizes = options.members === undefined ? MEMBERS : options.members.split(',').map(Number);
-const sensible =
-  sizes.length > 0 && sizes.every((size, index) => Number.isInteger(size) && size > (sizes[index - 1] ?? 1));
-const seconds = Number(options.seconds);
-if (positionals.join() === 'relay' && Number.isInteger(seconds) && seconds > 0) {
-  await benchRelay(seconds);
-} else if (positionals.join() !== 'crypto' || !sensible || (options.suite !== 'x-wing' && options.suite !== 'x25519')) {
-  say('usage: npm run bench -- crypto [--members 2,10,32] [--suite x-wing|x25519] | relay [--seconds 20]');
-  process.exitCode = 2;
-} else {
-  await benchCrypto(sizes, options.suite);
+
+function readSizes(text: string): readonly number[] {
+  const sizes = text.split(',').map((size) => wholeNumber('--members', size, 2, MEMBERS_MAX));
+  if (sizes.every((size, index) => size > (sizes[index - 1] ?? 1))) return sizes;
+  throw new UsageError('--members takes numbers that grow');
 }
+
+function readSuite(text: string): GroupSuite {
+  if (text === 'x-wing' || text === 'x25519') return text;
+  throw new UsageError('--suite takes x-wing or x25519');
+}
+
+/** Judges everything before anything is measured. */
+function readBench(): () => Promise<void> {
+  const [sizes, suite] = [readSizes(values.members), readSuite(values.suite)];
+  const seconds = wholeNumber('--seconds', values.seconds, 1, SECONDS_MAX);
+  const [what] = operands;
+  if (what === 'relay') return () => benchRelay(seconds);
+  if (what === 'crypto') return () => benchCrypto(sizes, suite);
+  throw new UsageError(what === undefined ? 'crypto or relay?' : 'there are two benches: crypto, relay');
+}
+
+function readBenchOrRefuse(): () => Promise<void> {
+  try {
+    return readBench();
+  } catch (error) {
+    if (error instanceof UsageError) return refuse(error.message);
+    throw error;
+  }
+}
+
+await readBenchOrRefuse()();

@@ -5,7 +5,7 @@ import { stripTypeScriptTypes } from 'node:module';
 import { dirname, join } from 'node:path';
 
 const [outdir, ...packages] = process.argv.slice(2);
-if (outdir === undefined || packages.length === 0) {
+if (outdir === undefined || outdir.startsWith('-') || packages.length === 0) {
   process.stderr.write('usage: node scripts/build-js.mjs <outdir> <package>...\n');
   process.exit(2);
 }

@@ -2,6 +2,7 @@
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { readCommandLine } from './command-line.ts';
 import {
   auditCommands,
   auditInstallScripts,
@@ -23,7 +24,7 @@ function installedManifest({ path }: LockedPackage): Manifest | undefined {
 
 /** Dockerfiles, and every script that somebody or CI starts. */
 function filesThatInstall(): readonly string[] {
-  const folders = ['.', 'scripts', 'scripts/lib', '.ci', 'test/tornet'];
+  const folders = ['.', 'scripts', 'scripts/lib', '.ci', 'test/tornet', 'test/leaks/image', 'test/adversary/image'];
   return folders.flatMap((folder) =>
     readdirSync(folder, { withFileTypes: true })
       .filter((entry) => entry.isFile())
@@ -32,6 +33,7 @@ function filesThatInstall(): readonly string[] {
   );
 }
 
+readCommandLine({ usage: 'Usage: npm run dependencies', options: {} });
 const locked = readLock(readFileSync('package-lock.json', 'utf8'));
 const manifests = ['package.json', ...readdirSync('packages').map((name) => `packages/${name}/package.json`)];
 const record = readFileSync('docs/adr/0004-dependencies.md', 'utf8');

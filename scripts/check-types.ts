@@ -1,8 +1,10 @@
 // Type-checks the tree, and the two packages that must also run in a browser without Node's types.
 import { spawnSync } from 'node:child_process';
+import { readCommandLine } from './command-line.ts';
 
 const PROJECTS = ['tsconfig.json', 'packages/protocol/tsconfig.json', 'packages/crypto/tsconfig.json'];
 
+readCommandLine({ usage: 'Usage: npm run types', options: {} });
 const failed = PROJECTS.filter(
   (project) => spawnSync('npx', ['--no-install', 'tsc', '--noEmit', '-p', project], { stdio: 'inherit' }).status !== 0,
 );

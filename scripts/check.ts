@@ -1,5 +1,6 @@
 // `npm run check`: everything that needs no Docker, each stage with its time; all stages run, so that one run shows all that is wrong.
 import { spawn } from 'node:child_process';
+import { readCommandLine } from './command-line.ts';
 
 const STAGES: readonly (readonly [name: string, script: string])[] = [
   ['format', 'format:check'],
@@ -7,12 +8,13 @@ const STAGES: readonly (readonly [name: string, script: string])[] = [
   ['lint', 'lint'],
   ['boundaries', 'boundaries'],
   ['unused', 'unused'],
+  ['shell', 'shell'],
   ['hardening', 'hardening'],
   ['dependencies', 'dependencies'],
   ['tests', 'test'],
 ];
 /** What these print is worth reading when they pass, too. */
-const SHOWN: readonly string[] = ['hardening', 'dependencies', 'test'];
+const SHOWN: readonly string[] = ['shell', 'hardening', 'dependencies', 'test'];
 /** Two cores: two stages side by side, the tests alone at the end. */
 const SIDE_BY_SIDE = 2;
 
@@ -54,6 +56,13 @@ async function runAll(): Promise<Outcome[]> {
   return outcomes;
 }
 
+readCommandLine({
+  usage: `Usage: npm run check
+
+Runs all that needs no Docker: ${STAGES.map(([name]) => name).join(', ')}.
+Exit code 0 only if all of it passes.`,
+  options: {},
+});
 const outcomes = await runAll();
 const failed = outcomes.filter((outcome) => !outcome.passed).map((outcome) => outcome.name);
 const minutes = outcomes.reduce((sum, outcome) => sum + outcome.seconds, 0) / 60;

@@ -5,16 +5,23 @@ import type { ChildProcess } from 'node:child_process';
 
 export const COMPOSE_FILES: readonly string[] = ['docker-compose.yml', 'test/tornet/compose.yml'];
 
-/** The environment of every compose call of one project. Images are those that ./scripts/setup has built; none is built again. */
-function composeEnvironment(project: string | undefined, files: readonly string[]): NodeJS.ProcessEnv {
-  const named = project === undefined ? {} : { COMPOSE_PROJECT_NAME: project };
-  const built = { SOTTO_PULL_POLICY: 'never' };
-  return { ...process.env, ...named, ...built, COMPOSE_FILE: files.join(':'), COMPOSE_PATH_SEPARATOR: ':' };
+/**
+ * The environment of every compose call of one project: what the user tells Compose for runs of their own is no part of it. Images
+ * are those that ./scripts/setup has built; none is built again.
+ */
+export function composeEnvironment(
+  project: string,
+  files: readonly string[],
+  environment: NodeJS.ProcessEnv = process.env,
+): NodeJS.ProcessEnv {
+  const others = Object.entries(environment).filter(([name]) => !name.startsWith('COMPOSE_'));
+  const ours = { COMPOSE_PROJECT_NAME: project, COMPOSE_FILE: files.join(':'), COMPOSE_PATH_SEPARATOR: ':' };
+  return { ...Object.fromEntries(others), ...ours, SOTTO_PULL_POLICY: 'never' };
 }
 
 /** Starts `docker compose …` with pipes (or the caller's terminal). */
 export function startCompose(
-  project: string | undefined,
+  project: string,
   args: readonly string[],
   stdio: 'pipe' | 'inherit' = 'pipe',
   files: readonly string[] = COMPOSE_FILES,
@@ -24,7 +31,7 @@ export function startCompose(
 
 /** Runs `docker compose …` to its end. @returns its exit code and what it printed. */
 export function runCompose(
-  project: string | undefined,
+  project: string,
   args: readonly string[],
   files: readonly string[] = COMPOSE_FILES,
 ): { readonly code: number; readonly stdout: string; readonly stderr: string } {
@@ -36,6 +43,6 @@ export function runCompose(
 }
 
 /** Removes all of a project, its volumes included: the guards of a private Tor network are worth nothing. */
-export function removeProject(project: string | undefined): void {
+export function removeProject(project: string): void {
   runCompose(project, ['--profile', 'client', 'down', '--volumes', '--remove-orphans', '--timeout', '5']);
 }

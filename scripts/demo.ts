@@ -2,17 +2,25 @@
 
 import type { ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
+import { readCommandLine, USAGE_EXIT_SYSEXITS } from './command-line.ts';
 import { removeProject, startCompose } from './compose.ts';
 import { RoomClient } from './room-client.ts';
 import type { ClientLine } from './room-client.ts';
 
+/** Its own, whatever COMPOSE_PROJECT_NAME says: the demo removes its project at the end, guards and all. */
+const PROJECT = 'sotto-tornet';
 const STRING_LIMIT_MS = 300_000;
 const JOIN_LIMIT_MS = 180_000;
 const MESSAGE_LIMIT_MS = 60_000;
 const MESSAGES_EACH_WAY = 10;
 const CONNECTION_STRING = /\bsotto1[a-z0-9]{112}\b/;
 
-const check = process.argv.includes('--check');
+const { values } = readCommandLine({
+  usage: 'Usage: node scripts/demo.ts [--check], after ./scripts/setup; ./scripts/demo does both',
+  usageExit: USAGE_EXIT_SYSEXITS,
+  options: { check: { type: 'boolean' } },
+});
+const check = values.check === true;
 const startedMs = performance.now();
 const say = (text: string): void => void process.stderr.write(`${text}\n`);
 const seconds = (fromMs: number): number => Math.round((performance.now() - fromMs) / 100) / 10;
@@ -25,7 +33,7 @@ interface Report {
 
 /** `docker compose up` in the foreground, as a host would; its screen is shown. */
 function hostRoom(): { readonly up: ChildProcess; readonly invite: Promise<string> } {
-  const up = startCompose(undefined, ['--ansi', 'never', 'up', '--no-build', '--no-color']);
+  const up = startCompose(PROJECT, ['--ansi', 'never', 'up', '--no-build', '--no-color']);
   const invite = new Promise<string>((resolve, reject) => {
     const limit = setTimeout(() => reject(new Error('no connection string in time')), STRING_LIMIT_MS);
     for (const stream of [up.stdout, up.stderr]) {
@@ -45,7 +53,7 @@ function hostRoom(): { readonly up: ChildProcess; readonly invite: Promise<strin
 
 async function join(name: string, invite: string): Promise<{ client: RoomClient; took: number }> {
   const fromMs = performance.now();
-  const client = new RoomClient(undefined, name, invite);
+  const client = new RoomClient(PROJECT, name, invite);
   const joined = await client.joined(JOIN_LIMIT_MS);
   if (joined['network'] !== 'private-test') throw new Error('the client does not say that this is a test network');
   const took = seconds(fromMs);
@@ -77,7 +85,7 @@ async function runDemo(): Promise<Report> {
   say(`-- ${aliceToBob} messages from alice to bob, ${bobToAlice} back, through the onion`);
   if (!check) await handOver(invite, bob.client);
   const left = await Promise.all([alice.client.quit(), bob.client.quit()]);
-  removeProject(undefined);
+  removeProject(PROJECT);
   await new Promise((resolve) => up.once('close', resolve));
   return {
     ok: aliceToBob === MESSAGES_EACH_WAY && bobToAlice === MESSAGES_EACH_WAY && left.every((code) => code === 0),
@@ -93,7 +101,7 @@ async function runDemo(): Promise<Report> {
 async function handOver(invite: string, bob: RoomClient): Promise<void> {
   const answer = setInterval(() => answerNew(bob), 200);
   say('-- your turn: alice and bob are in the room, bob answers. /quit ends the demo.');
-  const you = startCompose(undefined, ['run', '--rm', 'client', '--name', 'you', invite], 'inherit');
+  const you = startCompose(PROJECT, ['run', '--rm', 'client', '--name', 'you', invite], 'inherit');
   await new Promise((resolve) => you.on('close', resolve));
   clearInterval(answer);
 }
@@ -114,7 +122,7 @@ function speakerOf(line: ClientLine): unknown {
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => {
-    removeProject(undefined);
+    removeProject(PROJECT);
     process.exit(1);
   });
 }
@@ -126,7 +134,7 @@ try {
   report = { ok: false, error: error instanceof Error ? error.message : String(error), seconds: seconds(startedMs) };
 }
 say('-- removing everything that the demo started');
-removeProject(undefined);
+removeProject(PROJECT);
 if (check) process.stdout.write(`${JSON.stringify(report)}\n`);
 else if (!report.ok) say(`-- the demo failed: ${report.error ?? 'see above'}`);
 process.exit(report.ok ? 0 : 1);

@@ -1,6 +1,7 @@
 // Says again at the end of `./scripts/test` which tests failed and how many were skipped: whoever reads a long log reads its end.
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { readCommandLine } from './command-line.ts';
 
 /** Lines of a failure's message that are worth repeating; the whole is further up. */
 const MESSAGE_LINES = 14;
@@ -36,8 +37,12 @@ function failuresOf({ testResults }: Report): string[] {
   });
 }
 
-const directory = process.argv[2];
-if (directory === undefined) throw new TypeError('usage: failures.ts DIRECTORY');
+const { operands, refuse } = readCommandLine({
+  usage: 'Usage: node scripts/failures.ts DIRECTORY',
+  operandsMax: 1,
+  options: {},
+});
+const directory = operands[0] ?? refuse('a DIRECTORY is needed');
 const files = (await readdir(directory)).filter((name) => name.endsWith('.json'));
 const reports = await Promise.all(
   files.map(async (name) => JSON.parse(await readFile(path.join(directory, name), 'utf8')) as Report),

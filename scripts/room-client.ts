@@ -26,7 +26,7 @@ export class RoomClient {
 
   /** `service`: the host's own client needs no invite. */
   constructor(
-    project: string | undefined,
+    project: string,
     name: string,
     invite: string | undefined,
     args: readonly string[] = [],

@@ -3,6 +3,7 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { readCommandLine, USAGE_EXIT_SYSEXITS } from './command-line.ts';
 import { parseSettings, settingsHere } from './hardening/compose-variables.ts';
 import { STACKS } from './hardening/promises.ts';
 import { makeStack, readFiles } from './hardening/stack.ts';
@@ -77,8 +78,15 @@ function main(folder: string): number {
   return missing === 0 ? 0 : 1;
 }
 
+const { operands } = readCommandLine({
+  usage: 'Usage: node scripts/sbom.ts [DIRECTORY]; ./scripts/sbom gets first what is missing',
+  usageExit: USAGE_EXIT_SYSEXITS,
+  operandsMax: 1,
+  options: {},
+});
+
 try {
-  process.exitCode = main(process.argv[2] ?? 'sbom');
+  process.exitCode = main(operands[0] ?? 'sbom');
 } catch (error) {
   if (!(error instanceof DockerError || error instanceof SbomError)) throw error;
   say(`sbom: ${error.code}: ${error.message}`);

@@ -4,6 +4,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { readCommandLine, USAGE_EXIT_SYSEXITS } from './command-line.ts';
 import { parseSettings, settingsHere } from './hardening/compose-variables.ts';
 import { STACKS } from './hardening/promises.ts';
 import { makeStack, readFiles } from './hardening/stack.ts';
@@ -19,8 +20,23 @@ const RELEASED = 'docs/released-digests.txt';
 /** The npm registry's CA where it is reached through a proxy; the scripts put it there, and it gets into no image. */
 const CA_BUNDLE = 'ca-bundle.pem';
 
+/** Of the two clones: nothing of an image may hang on how careful a user is. */
+const UMASKS = [0o022, 0o077] as const;
+
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 const git = (...args: readonly string[]): string => execFileSync('git', [...args], { encoding: 'utf8' }).trim();
+
+/** A clean clone as somebody with that umask would have it. */
+function cloneUnder(umask: number, clone: string, commit: string): void {
+  const before = process.umask(umask);
+  try {
+    git('clone', '--quiet', '--no-hardlinks', '.', clone);
+    git('-C', clone, 'checkout', '--quiet', '--detach', commit);
+    if (existsSync(CA_BUNDLE)) copyFileSync(CA_BUNDLE, join(clone, CA_BUNDLE));
+  } finally {
+    process.umask(before);
+  }
+}
 
 /** What compose would build, each image once. */
 function buildPlans(settings: ReadonlyMap<string, string>): readonly BuildPlan[] {
@@ -64,11 +80,9 @@ function main(): number {
   const home = mkdtempSync(join(tmpdir(), 'sotto-verify-'));
   try {
     const clones = [join(home, 'one'), join(home, 'another', 'place')] as const;
-    for (const clone of clones) {
-      git('clone', '--quiet', '--no-hardlinks', '.', clone);
-      git('-C', clone, 'checkout', '--quiet', '--detach', commit);
-      if (existsSync(CA_BUNDLE)) copyFileSync(CA_BUNDLE, join(clone, CA_BUNDLE));
-    }
+    clones.forEach((clone, index) => {
+      cloneUnder(UMASKS[index] ?? 0, clone, commit);
+    });
     return report(plans, clones, { commit, epochSeconds, version: settings.get('SOTTO_VERSION') ?? '' });
   } finally {
     rmSync(home, { recursive: true });
@@ -118,7 +132,7 @@ function report(
   for (const line of here) say(`   ${line}`);
   say(`   ${advisories()}`);
   differences.push(...compareWithRelease(rebuilt));
-  if (process.argv.includes('--digests')) process.stdout.write(renderBuild(rebuilt));
+  if (values.digests === true) process.stdout.write(renderBuild(rebuilt));
   say(
     differences.length === 0
       ? `verify: commit ${commit.slice(0, 12)} gives the same images each time`
@@ -142,6 +156,12 @@ function compareWithRelease(rebuilt: Build): readonly string[] {
   if (lines.length === 0) say('   against the release: the same');
   return lines;
 }
+
+const { values } = readCommandLine({
+  usage: 'Usage: node scripts/verify.ts [--digests]; ./scripts/verify gets first what is missing',
+  usageExit: USAGE_EXIT_SYSEXITS,
+  options: { digests: { type: 'boolean' } },
+});
 
 try {
   process.exitCode = main();

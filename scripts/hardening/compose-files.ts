@@ -4,7 +4,7 @@ import { parseDocument } from 'yaml';
 import { isList, isTree, show } from './tree.ts';
 import type { Tree, Value } from './tree.ts';
 
-class ComposeFileError extends Error {
+export class ComposeFileError extends Error {
   override readonly name = 'ComposeFileError';
   readonly code = 'compose-file-refused';
 }

@@ -1,5 +1,6 @@
 // The compose linter: every rule against every part of a stack. Needs no engine; the result is data.
 
+import { ComposeFileError } from './compose-files.ts';
 import { STACKS } from './promises.ts';
 import type { StackPlan } from './promises.ts';
 import type { Finding, Rule } from './rule.ts';
@@ -45,4 +46,36 @@ export function lintRepository(
   plans: readonly StackPlan[] = STACKS,
 ): readonly Finding[] {
   return plans.flatMap((plan) => lintStack(makeStack(plan, readFiles(plan, readText), settings, readText)));
+}
+
+/** Personal settings: Compose lays the first of these that is there over docker-compose.yml by itself. */
+const OVERRIDE_FILES: readonly string[] = [
+  ...['compose.override.yml', 'compose.override.yaml'],
+  ...['docker-compose.override.yml', 'docker-compose.override.yaml'],
+];
+
+export interface OverrideReport {
+  readonly file: string;
+  readonly findings: readonly Finding[];
+}
+
+/** Lints the shipped stack with the user's own file over it; undefined where there is none. */
+export function lintOverride(
+  settings: ReadonlyMap<string, string>,
+  readText: (path: string) => string | undefined,
+): OverrideReport | undefined {
+  const file = OVERRIDE_FILES.find((name) => readText(name) !== undefined);
+  const [shipped] = STACKS;
+  if (file === undefined || shipped === undefined) return undefined;
+  const plan = { ...shipped, name: `with ${file}`, files: [...shipped.files, file] };
+  try {
+    return { file, findings: lintRepository(settings, readText, [plan]) };
+  } catch (error) {
+    if (!(error instanceof ComposeFileError)) throw error;
+    const next = 'mend the file, or see docker compose config for what Compose makes of it';
+    return {
+      file,
+      findings: [{ stack: plan.name, subject: 'stack', code: error.code, evidence: error.message, next }],
+    };
+  }
 }

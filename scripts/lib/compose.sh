@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Makes sure of Docker Compose v2 and buildx, the two CLI plugins that the stack is built and run with. Sourced, never run.
 
 COMPOSE_MINIMUM=2.24.0
@@ -11,7 +12,10 @@ version_at_least() { # version_at_least HAVE WANT: dotted numbers, `sort -V` is 
 }
 
 compose_version() { docker compose version --short 2>/dev/null | sed 's/^v//'; }
-compose_good() { local v; v="$(compose_version)" && [ -n "$v" ] && version_at_least "$v" "$COMPOSE_MINIMUM"; }
+compose_good() {
+  local v
+  v="$(compose_version)" && [ -n "$v" ] && version_at_least "$v" "$COMPOSE_MINIMUM"
+}
 buildx_good() { docker buildx version >/dev/null 2>&1; }
 
 compose_ensure() {
@@ -32,7 +36,7 @@ compose_from_own_apt() {
   local package version
   apt-get -qq update >&2 || say '   apt-get update had errors; going on with the lists that there are'
   for package in docker-compose-v2 docker-compose; do
-    version="$(apt-cache policy "$package" 2>/dev/null | sed -n 's/^ *Candidate: //p')"
+    version="$(LC_ALL=C apt-cache policy "$package" 2>/dev/null | sed -n 's/^ *Candidate: //p')"
     if [ -n "$version" ] && [ "$version" != '(none)' ] && version_at_least "${version#*:}" "$COMPOSE_MINIMUM" &&
       apt-cache show docker-buildx >/dev/null 2>&1; then
       apt_install "$package" docker-buildx

@@ -1,7 +1,8 @@
+# shellcheck shell=bash
 # Finds a Docker engine, or on Debian and Ubuntu as root installs and starts one, and gives it back at the end.
 # Sourced, never run. `engine_ensure` first, `engine_release` last (it stops only what this very run started).
 
-ENGINE_STARTED=''                       # '', 'daemon' or 'systemd': how this run started the engine
+ENGINE_STARTED='' # '', 'daemon' or 'systemd': how this run started the engine
 ENGINE_PID_FILE="$SOTTO_STATE/dockerd.pid"
 ENGINE_LOG_FILE="$SOTTO_STATE/dockerd.log"
 ENGINE_START_LIMIT_SECONDS=60
@@ -9,11 +10,39 @@ ENGINE_STOP_LIMIT_SECONDS=30
 
 engine_answers() { have docker && docker version >/dev/null 2>&1; }
 
+engine_named() { # what names another engine than this machine's own, or nothing
+  local context
+  if [ -n "${DOCKER_HOST:-}" ]; then
+    printf 'DOCKER_HOST=%s\n' "$(shown "$DOCKER_HOST")"
+  elif [ -n "${DOCKER_CONTEXT:-}" ]; then
+    printf 'DOCKER_CONTEXT=%s\n' "$(shown "$DOCKER_CONTEXT")"
+  elif have docker; then
+    context="$(docker context inspect --format '{{.Name}}' 2>/dev/null || true)"
+    case "$context" in '' | default) ;; *) printf 'the context %s of docker\n' "$(shown "$context")" ;; esac
+  fi
+}
+
+# An engine that does not answer may be there all the same: then it is neither replaced by another one nor called idle.
+engine_unseen() { # engine_unseen EXIT_CODE
+  local named said=''
+  named="$(engine_named)"
+  [ -z "$named" ] || die "$1" "no Docker engine answers where $named leads." \
+    "next: start that engine, or take the name away (unset DOCKER_HOST DOCKER_CONTEXT; docker context use default)"
+  if have docker; then said="$(docker version 2>&1 >/dev/null || true)"; fi
+  case "$said" in
+    *'permission denied'*)
+      die "$1" 'this user may not speak to the Docker engine.' \
+        'next: sudo, the group docker (which is as good as root), or a rootless engine: https://docs.docker.com/engine/security/rootless/'
+      ;;
+  esac
+}
+
 engine_ensure() {
   if engine_answers; then
     say "   Docker engine $(docker version --format '{{.Server.Version}}') is running: using it"
     return 0
   fi
+  engine_unseen 2
   if ! is_debian_root; then
     die 2 'no Docker engine answers here.' \
       'If Docker is installed, start it (Docker Desktop: open it; Linux: systemctl start docker).' \
@@ -60,7 +89,10 @@ engine_start() {
 engine_release() {
   case "$ENGINE_STARTED" in
     daemon) engine_stop_recorded ;;
-    systemd) systemctl stop docker.socket docker >/dev/null 2>&1 || true; say 'stopped the Docker engine that was started' ;;
+    systemd)
+      systemctl stop docker.socket docker >/dev/null 2>&1 || true
+      say 'stopped the Docker engine that was started'
+      ;;
   esac
   ENGINE_STARTED=''
 }

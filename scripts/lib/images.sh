@@ -1,7 +1,8 @@
+# shellcheck shell=bash
 # Base images: what is here is used, then a registry is asked, and where none answers a twin of the image is made out of Debian
 # and npm packages under the same tag. Sourced, never run. A twin says so in its label org.sotto.twin.
 
-REGISTRY_SILENT=''            # set once a registry has not answered, so that it is asked only once
+REGISTRY_SILENT='' # set once a registry has not answered, so that it is asked only once
 REGISTRY_ANSWER_LIMIT_SECONDS=20
 PULL_LIMIT_SECONDS=900
 
@@ -84,14 +85,13 @@ twin_debian() {
 twin_node() {
   local tag="$1" context="$SOTTO_CACHE/twin-node"
   twin_needs_debian "$tag"
-  [ -x "$(node_program)" ] || node_fetch
+  node_is_fetched || node_fetch
   rm -rf "$context"
-  mkdir -p "$context/npm"
+  mkdir -p "$context"
   cp "$(node_program)" "$context/node"
-  cp "$(dirname "$(node_program)")/../LICENSE" "$context/LICENSE"
-  (cd "$context" && npm pack --silent "npm@$(setting SOTTO_NPM_VERSION)" >/dev/null)
-  tar -xzf "$context"/npm-*.tgz -C "$context/npm" --strip-components=1
-  rm -rf "$context"/npm-*.tgz "$context/npm/docs" "$context/npm/man"
+  cp "$(dirname -- "$(node_program)")/../LICENSE" "$context/LICENSE"
+  fetch_npm_package npm "$(setting SOTTO_NPM_VERSION)" SOTTO_NPM_VERSION "$context/npm"
+  rm -rf "$context/npm/docs" "$context/npm/man"
   printf '%s\n' \
     "FROM $(setting SOTTO_DEBIAN_IMAGE)" \
     'RUN apt-get update && apt-get install -y --no-install-recommends libatomic1 libstdc++6 && rm -rf /var/lib/apt/lists/* /var/cache/apt/*' \

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Another generation of Docker's engine beside the one that runs, in a network namespace of its own. Sourced, never run.
 # `other_engine_fetch` and `other_engine_start` first; `other_engine_stop` last: it ends what was started here, by pid.
 

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # What every script of Sotto needs to talk to its user: stages with their seconds, failures, and settings from .env.
 # Sourced, never run. Works on bash 3.2 (macOS).
 
@@ -35,11 +36,6 @@ setting() { # setting NAME
 }
 
 is_debian_root() { [ "$(id -u)" = 0 ] && have apt-get && [ -f /etc/debian_version ]; }
-
-# shellcheck disable=SC2034  # used by the pieces that are sourced after this one
-SOTTO_CACHE="${XDG_CACHE_HOME:-$HOME/.cache}/sotto"
-# shellcheck disable=SC2034
-SOTTO_STATE="${XDG_STATE_HOME:-$HOME/.local/state}/sotto"
 
 APT_LISTS_FRESH=''
 apt_install() { # apt_install PACKAGE...: says so, asks nothing

@@ -1,8 +1,9 @@
+# shellcheck shell=bash
 # The tor of our own image as a program on this machine, for tests that start a daemon of their own. Sourced, never run.
 # After `tor_ensure`: SOTTO_TOR_BINARY is the program.
 
 tor_ensure() {
-  local image folder loader
+  local image folder
   if [ "$(uname -s)" != Linux ]; then
     say '   only Linux can run it: the tests against a real tor will fail here and say so'
     return 0
@@ -25,6 +26,7 @@ tor_unpack() { # tor_unpack IMAGE FOLDER
   docker rm "$container" >/dev/null
   loader="$(cd "$2.part/rootfs" && find . -name 'ld-linux*' | head -n 1)"
   [ -n "$loader" ] || die 1 'the tor image has no loader'
+  # shellcheck disable=SC2016  # its own shell expands them
   {
     printf '%s\n' '#!/bin/sh'
     printf 'here="$(dirname "$0")/rootfs"\n'

@@ -68,7 +68,7 @@ export const JITTER_AUC = 0.85;
 export const CHANCE_AUC = 0.5;
 /** The long run: the primary question's upper bounds, its test windows a class, and the distance of slot times. */
 const HIDDEN_AUC = 0.55;
-export const LONG_WINDOWS_LEAST = 500;
+const LONG_WINDOWS_LEAST = 500;
 const SLOT_DISTANCE_MOST = 0.03;
 
 type Question = Pick<Answer, 'mode' | 'place' | 'question'>;

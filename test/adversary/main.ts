@@ -1,38 +1,22 @@
 // `npm run adversary`: the short run, or with --long the one whose tables are in docs/ANONYMITY.md, without and with a busy machine.
 
 import { randomInt } from 'node:crypto';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import process from 'node:process';
-import { parseArgs } from 'node:util';
-import {
-  LONG_WINDOWS_LEAST,
-  renderCircumstances,
-  renderCost,
-  renderSlots,
-  renderTable,
-  renderVerdict,
-  shortcomings,
-} from './findings.ts';
+import { readCommandLine, UsageError, wholeNumber } from '../../scripts/command-line.ts';
+import { renderCircumstances, renderCost, renderSlots, renderTable, renderVerdict, shortcomings } from './findings.ts';
 import type { Findings } from './findings.ts';
 import { buildRange, observe } from './observe.ts';
 import { makePlan } from './plan.ts';
 import type { PlanOptions } from './plan.ts';
 import { longRun, shortRun } from './runs.ts';
 
-const USAGE = `Usage: npm run adversary -- [--long] [--windows N] [--burners N] [--seed N] [--keep FOLDER] [--report FILE]
-
-Trains classifiers on what is seen of rooms on a private Tor network and says how well they guess. Without --long: about 5 minutes.
-  --long       72 stealth rooms and 10 others, ${LONG_WINDOWS_LEAST} test windows a class and more; then the same on a busy machine
-  --windows    windows of each connection of a long run, an even number (80: about an hour a run)
-  --burners    only one long run, with so many processes that keep a core busy each
-  --seed       of the plan; a random one is printed
-  --keep       a folder for the captures, their labels, and all figures
-  --report     a file for the tables, in Markdown
-Exit code 1 if a long run does not show what it has to.`;
 const RANGE_LIMIT_MS = 4 * 3_600_000;
 const WINDOWS = '80';
 const BUSY_BURNERS = 2;
 const SEEDS = 1_000_000;
+const WINDOWS_MAX = 10_000;
+const BURNERS_MAX = 64;
 
 function render(findings: Findings, isLong: boolean): string {
   return [
@@ -45,25 +29,34 @@ function render(findings: Findings, isLong: boolean): string {
   ].join('\n\n');
 }
 
-const { values } = parseArgs({
+const { values, refuse } = readCommandLine({
+  usage: readFileSync(new URL('usage.txt', import.meta.url), 'utf8'),
   options: {
-    long: { type: 'boolean', default: false },
+    long: { type: 'boolean' },
     windows: { type: 'string', default: WINDOWS },
     burners: { type: 'string' },
     seed: { type: 'string' },
     keep: { type: 'string' },
     report: { type: 'string' },
-    help: { type: 'boolean', default: false },
   },
 });
-if (values.help) {
-  process.stdout.write(`${USAGE}\n`);
-  process.exit(0);
+
+function readRuns(): { readonly seed: number; readonly runs: readonly PlanOptions[] } {
+  try {
+    const seed = wholeNumber('--seed', values.seed ?? String(randomInt(SEEDS)), 0, SEEDS);
+    const windows = wholeNumber('--windows', values.windows, 2, WINDOWS_MAX);
+    if (windows % 2 !== 0) throw new UsageError('--windows takes an even number');
+    const burners =
+      values.burners === undefined ? [0, BUSY_BURNERS] : [wholeNumber('--burners', values.burners, 0, BURNERS_MAX)];
+    return { seed, runs: isLong ? burners.map((count) => longRun(seed, windows, count)) : [shortRun(seed)] };
+  } catch (error) {
+    if (error instanceof UsageError) return refuse(error.message);
+    throw error;
+  }
 }
-const seed = Number(values.seed ?? randomInt(SEEDS));
-const windows = Number(values.windows);
-const burners = values.burners === undefined ? [0, BUSY_BURNERS] : [Number(values.burners)];
-const runs: PlanOptions[] = values.long ? burners.map((count) => longRun(seed, windows, count)) : [shortRun(seed)];
+
+const isLong = values.long === true;
+const { seed, runs } = readRuns();
 process.stderr.write(`seed ${seed}\n`);
 buildRange();
 const reports: string[] = [];
@@ -72,9 +65,9 @@ for (const [index, run] of runs.entries()) {
   if (keep !== undefined) mkdirSync(keep, { recursive: true });
   const findings = await observe(makePlan(run), RANGE_LIMIT_MS, keep);
   if (keep !== undefined) writeFileSync(`${keep}/findings.json`, JSON.stringify(findings));
-  const report = render(findings, values.long);
+  const report = render(findings, isLong);
   process.stdout.write(`${report}\n\n`);
   reports.push(report);
   if (values.report !== undefined) writeFileSync(values.report, `${reports.join('\n\n')}\n`);
-  if (values.long && shortcomings(findings).length > 0) process.exitCode = 1;
+  if (isLong && shortcomings(findings).length > 0) process.exitCode = 1;
 }

@@ -1,16 +1,7 @@
 // The same commit gives the same image, and what differs between two builds is named. The whole is ./scripts/verify; here one image of ours.
 
 import { execFileSync } from 'node:child_process';
-import {
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  utimesSync,
-  writeFileSync,
-} from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
@@ -24,17 +15,17 @@ afterAll(() => {
   rmSync(folder, { recursive: true });
 });
 
-function clone(name: string): string {
+function clone(name: string, umask: string): string {
   const into = join(folder, name);
-  execFileSync('git', ['clone', '--quiet', '--no-hardlinks', '.', into]);
-  if (existsSync('ca-bundle.pem')) copyFileSync('ca-bundle.pem', join(into, 'ca-bundle.pem'));
+  const commands = `umask ${umask}; git clone --quiet --no-hardlinks . "$0"; if [ -f ca-bundle.pem ]; then cp ca-bundle.pem "$0"; fi`;
+  execFileSync('sh', ['-euc', commands, into]);
   return into;
 }
 
-test('the gate’s image is built twice, in two clones, with the same layers', () => {
+test('the gate’s image is built twice, in two clones of different umasks, with the same layers', () => {
   const args = { SOTTO_VERSION: '0.0.0-rebuilt', SOTTO_NODE_IMAGE: settings.get('SOTTO_NODE_IMAGE') ?? '' };
   const plan: BuildPlan = { name: 'gate', image: '', dockerfile: 'Dockerfile.tor', target: 'gate', args };
-  const [image, { differences }] = verifyImage(plan, [clone('one'), clone('another/place')], 1);
+  const [image, { differences }] = verifyImage(plan, [clone('one', '022'), clone('another/place', '077')], 1);
   expect(differences).toEqual([]);
   expect(image.layers.map((layer) => layer.name)).toEqual(['rootfs', 'dependencies', 'code', 'WORKDIR /app']);
 });

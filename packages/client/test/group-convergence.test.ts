@@ -6,7 +6,7 @@ import type { Upload } from '../src/upload.ts';
 import { GroupLog, readAll, room, viewOf } from './group-log.ts';
 import type { GroupReader } from './group-log.ts';
 
-const RUNS = Number(process.env['GROUP_RUNS'] ?? 12);
+const RUNS = Number(process.env['SOTTO_GROUP_RUNS'] ?? 12);
 const MEMBERS_MAX = 6;
 const MODES: readonly AccessMode[] = ['open', 'knock', 'locked'];
 

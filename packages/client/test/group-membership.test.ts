@@ -207,7 +207,7 @@ describe('a member that has missed a commit for good', () => {
 });
 
 describe('whatever members do, in any order', () => {
-  const runs = Number(process.env['GROUP_RUNS'] ?? '6');
+  const runs = Number(process.env['SOTTO_GROUP_RUNS'] ?? '6');
 
   test.each(Array.from({ length: runs }, (_, index) => index + 100))(
     'all who stay are in one epoch and hear the same (seed %i)',

@@ -11,7 +11,7 @@ import type { Seat, SeatOptions } from './rehearsal.ts';
 
 useNativeEd25519();
 
-const RUNS = Number(process.env['RENEWAL_RUNS'] ?? 25);
+const RUNS = Number(process.env['SOTTO_RENEWAL_RUNS'] ?? 25);
 const RUN_LIMIT_MS = 2_000;
 const ATTACH_BYTES = FRAME_BYTES[0];
 

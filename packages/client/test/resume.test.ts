@@ -11,7 +11,7 @@ import type { Seat } from './rehearsal.ts';
 
 useNativeEd25519();
 
-const RUNS = Number(process.env['RESUME_RUNS'] ?? 40);
+const RUNS = Number(process.env['SOTTO_RESUME_RUNS'] ?? 40);
 const RUN_LIMIT_MS = 2_000;
 /** After so many connections of one client nothing breaks any more, so that every run ends. */
 const BREAKING_DIALS = 6;

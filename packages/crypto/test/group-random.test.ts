@@ -7,7 +7,7 @@ import type { House, Member } from './group-house.ts';
 
 const MEMBERS_MIN = 2;
 const MEMBERS_MAX = 6;
-const RUNS = Number(process.env['GROUP_RUNS'] ?? 6);
+const RUNS = Number(process.env['SOTTO_GROUP_RUNS'] ?? 6);
 
 type Step = {
   readonly kind: 'join' | 'leave' | 'rotate' | 'rejoin' | 'talk' | 'race' | 'purge';

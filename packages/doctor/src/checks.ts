@@ -101,7 +101,7 @@ export function overall(findings: readonly Pick<Finding, 'state'>[]): State {
 }
 
 /** Names and labels are whatever somebody chose: nothing of them may reach a terminal but what can be printed. */
-function presentable(lines: readonly string[]): string[] {
+export function presentable(lines: readonly string[]): string[] {
   const shown = lines.slice(0, EVIDENCE_LINES_MAX).map((line) => {
     const printable = line.replaceAll(/[^\x20-\x7e]/gu, '?');
     return printable.length > EVIDENCE_CHARS_MAX ? `${printable.slice(0, EVIDENCE_CHARS_MAX - 3)}...` : printable;

@@ -7,6 +7,9 @@ import type { ContainerFacts, EngineFacts, MountFacts, NetworkFacts, VolumeFacts
 const SERVICE_LABEL = 'com.docker.compose.service';
 const NETWORK_LABEL = 'com.docker.compose.network';
 const VOLUME_LABEL = 'com.docker.compose.volume';
+const FILES_LABEL = 'com.docker.compose.project.config_files';
+/** The repository's own compose files, as the ends of their paths. */
+const OWN_FILES = /(^|\/)(docker-compose\.yml|test\/tornet\/(compose|no-network)\.yml)$/;
 const NANO = 1_000_000_000;
 const DEFAULT_CPU_PERIOD_MICROSECONDS = 100_000;
 const INHIBIT_IPV4 = 'com.docker.network.bridge.inhibit_ipv4';
@@ -39,6 +42,13 @@ export function engineFacts({ info, version }: RawEngine): EngineFacts {
     },
     warnings: info.Warnings ?? [],
   };
+}
+
+/** Compose files that are not the repository's, of the labels of all containers; without the folders that they lie in. */
+export function filesAdded(containers: readonly RawContainer[]): readonly string[] {
+  const paths = containers.flatMap(({ Config: { Labels } }) => (Labels?.[FILES_LABEL] ?? '').split(','));
+  const added = paths.map((path) => path.replaceAll('\\', '/')).filter((path) => path !== '' && !OWN_FILES.test(path));
+  return [...new Set(added.map((path) => path.slice(path.lastIndexOf('/') + 1)))].sort();
 }
 
 /** All of a container's facts that `inspect` tells; what has to be looked at elsewhere is not seen yet. */

@@ -3,7 +3,7 @@
 import type Docker from 'dockerode';
 import { readAll, fileInArchive, standardOutput } from './docker-stream.ts';
 import { DoctorError } from './errors.ts';
-import { containerFacts, engineFacts, networkFacts, shortName, volumeFacts } from './facts.ts';
+import { containerFacts, engineFacts, filesAdded, networkFacts, shortName, volumeFacts } from './facts.ts';
 import { OUTPUT_BYTES_MAX, TORRC_BYTES_MAX, VERSION_LIMIT_MS } from './limits.ts';
 import { isInContainer, readListeners, readMachine, readProcess } from './proc.ts';
 import type { RawContainer, RawEngine, RawNetwork, RawVolume } from './raw.ts';
@@ -41,6 +41,7 @@ export async function inspectStack(docker: Docker, project: string): Promise<Ins
     containers,
     snapshot: {
       project,
+      filesAdded: filesAdded(containers),
       engine: engineFacts(engine),
       machine: isHere ? seen(await readMachine()) : unseen(NOT_THIS_MACHINE),
       containers: facts.sort((one, two) => one.name.localeCompare(two.name)),

@@ -1,6 +1,6 @@
 // The findings as a page for people, and as one JSON object for programs.
 
-import { overall } from './checks.ts';
+import { overall, presentable } from './checks.ts';
 import type { Finding } from './checks.ts';
 import { TOPICS } from './promises.ts';
 import type { Snapshot } from './snapshot.ts';
@@ -23,6 +23,8 @@ export interface Report {
   /** The private Tor network of demo and tests: it hides nobody. */
   readonly testNetwork: boolean;
   readonly engine: string;
+  /** Compose files besides the repository's: what they change is judged as it runs. */
+  readonly filesAdded: readonly string[];
   readonly containers: number;
   readonly state: State;
   readonly counts: Readonly<Record<State, number>>;
@@ -37,6 +39,7 @@ export function reportOf(snapshot: Snapshot, findings: readonly Finding[]): Repo
     project: snapshot.project,
     testNetwork: snapshot.containers.some(({ service }) => service === TEST_NETWORK_SERVICE),
     engine: snapshot.engine.version,
+    filesAdded: presentable(snapshot.filesAdded),
     containers: snapshot.containers.length,
     state: overall(findings),
     counts: { green: count('green'), red: count('red'), 'cannot-tell': count('cannot-tell') },
@@ -53,12 +56,18 @@ export function page(report: Report): string {
   const warning = report.testNetwork
     ? ['!! This stack is on the private test network: it hides nobody from anybody.']
     : [];
+  const personal =
+    report.filesAdded.length === 0
+      ? []
+      : [
+          `Made with personal settings too (${report.filesAdded.join(', ')}): the promises are judged as the containers run.`,
+        ];
   const topics = TOPICS.flatMap((topic) => {
     const findings = report.findings.filter((finding) => finding.topic === topic);
     return findings.length === 0 ? [] : ['', topic, ...findings.flatMap(linesOf)];
   });
   const { green, red, 'cannot-tell': open } = report.counts;
-  return `${[head, ...warning, ...topics, '', `${green} green, ${red} red, ${open} cannot be told`].join('\n')}\n`;
+  return `${[head, ...warning, ...personal, ...topics, '', `${green} green, ${red} red, ${open} cannot be told`].join('\n')}\n`;
 }
 
 function linesOf({ code, state, promise, evidence, next }: Finding): string[] {

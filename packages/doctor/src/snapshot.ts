@@ -7,6 +7,8 @@ export type Seen<Value> =
 
 export interface Snapshot {
   readonly project: string;
+  /** Compose files that the stack was made with besides those of the repository, without their folders: personal settings. */
+  readonly filesAdded: readonly string[];
   readonly engine: EngineFacts;
   readonly machine: Seen<MachineFacts>;
   readonly containers: readonly ContainerFacts[];

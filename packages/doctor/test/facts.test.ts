@@ -1,7 +1,7 @@
 // Docker's many words for one thing, and what must never be taken along from an inspected container.
 
 import { describe, expect, test } from 'vitest';
-import { containerFacts, engineFacts, networkFacts, shortName } from '../src/facts.ts';
+import { containerFacts, engineFacts, filesAdded, networkFacts, shortName } from '../src/facts.ts';
 import type { RawContainer } from '../src/raw.ts';
 
 const BARE: RawContainer = {
@@ -13,6 +13,29 @@ const BARE: RawContainer = {
   HostConfig: {},
   NetworkSettings: {},
 };
+
+describe('compose files besides the repository’s', () => {
+  const made = (...files: readonly string[]): RawContainer => ({
+    ...BARE,
+    Config: { Labels: { 'com.docker.compose.project.config_files': files.join(',') } },
+  });
+
+  test.each<[string, readonly RawContainer[], readonly string[]]>([
+    ['no label', [BARE], []],
+    ['the shipped file', [made('/home/x/sotto/docker-compose.yml')], []],
+    [
+      'the private network',
+      [made('docker-compose.yml', '/s/test/tornet/compose.yml', '/s/test/tornet/no-network.yml')],
+      [],
+    ],
+    ['an override', [made('/s/docker-compose.yml', '/s/docker-compose.override.yml')], ['docker-compose.override.yml']],
+    ['Windows', [made('C:\\s\\docker-compose.yml', 'C:\\s\\compose.override.yaml')], ['compose.override.yaml']],
+    ['one container alone', [made('/s/docker-compose.yml'), made('/s/docker-compose.yml', '/s/my.yml')], ['my.yml']],
+    ['a name alike', [made('/s/my-docker-compose.yml')], ['my-docker-compose.yml']],
+  ])('of %s', (_what, containers, files) => {
+    expect(filesAdded(containers)).toEqual(files);
+  });
+});
 
 describe('a container', () => {
   test('of which nothing is said has the worst of everything', () => {

@@ -168,5 +168,18 @@ describe('the report', () => {
     const snapshot = wholeStack();
     snapshot.containers = snapshot.containers.filter(({ service }) => service !== 'tornet');
     expect(page(reportOf(snapshot, examine(snapshot)))).not.toContain('!!');
+    expect(page(reportOf(snapshot, examine(snapshot)))).not.toContain('personal settings');
+  });
+
+  test('names the personal settings that the stack was made with, and judges what runs', () => {
+    const snapshot = wholeStack();
+    snapshot.filesAdded = ['docker-compose.override.yml', 'm\u001by.yml'];
+    const report = reportOf(snapshot, examine(snapshot));
+    expect(page(report)).toContain(
+      '\nMade with personal settings too (docker-compose.override.yml, m?y.yml): the promises are judged as the containers run.\n',
+    );
+    expect(report.state).toBe('green');
+    of(snapshot, 'relay').privileged = true;
+    expect(reportOf(snapshot, examine(snapshot)).state).toBe('red');
   });
 });

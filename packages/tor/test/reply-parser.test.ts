@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { ControlMessage } from '../src/reply-parser.ts';
 import { REPLY_LIMITS, ReplyParser } from '../src/reply-parser.ts';
 
-const RUNS = process.env['SLOW'] === '1' ? 1_000_000 : 20_000;
+const RUNS = Number(process.env['SOTTO_REPLY_RUNS'] ?? 20_000);
 
 function parse(text: string, limits = REPLY_LIMITS): ReturnType<ReplyParser['push']> {
   return new ReplyParser(limits).push(Buffer.from(text, 'latin1'));

@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { constants, setPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
 import { TestHost } from '../test-host.ts';
 import { makeRoom, TestMember } from '../test-member.ts';
@@ -84,7 +85,7 @@ export async function openAttackedRelay(program = 'attacked-relay-process.ts'): 
 }
 
 function start(program: string, parameters: readonly string[], options: readonly string[]): ChildProcess {
-  const file = new URL(program, import.meta.url).pathname;
+  const file = fileURLToPath(new URL(program, import.meta.url));
   return fork(file, parameters, { execArgv: [...options], stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
 }
 

@@ -1,0 +1,2 @@
+import { benchIdle } from './bench-idle.ts';
+await benchIdle(Number(process.argv[2] ?? 60));

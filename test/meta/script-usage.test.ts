@@ -1,0 +1,171 @@
+// Every script says at once how it is used, refuses what it does not know, and has changed nothing by then.
+
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { spawnSync } from 'node:child_process';
+import { afterAll, describe, expect, test } from 'vitest';
+import { HELP } from '../../packages/doctor/src/options.ts';
+import { judgeCommandLine } from '../../scripts/command-line.ts';
+import { Bench, startedScripts } from './script-run.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'sotto-usage-'));
+const bench = new Bench(folder);
+afterAll(() => {
+  rmSync(folder, { recursive: true });
+});
+
+/** Scripts whose exit code 2 says that something is missing. */
+const REFUSES_WITH_64 = ['setup', 'demo', 'doctor', 'sbom', 'verify', 'on-engine'].map((name) => `scripts/${name}`);
+const refusalOf = (script: string): number => (REFUSES_WITH_64.includes(script) ? 64 : 2);
+const SCRIPTS = startedScripts();
+const started = (script: string): string => `./${script}`;
+
+test('the scripts that are started are found', () => {
+  expect(SCRIPTS).toEqual(expect.arrayContaining(['scripts/demo', 'scripts/stop', '.ci/run']));
+});
+
+describe.each(SCRIPTS)('%s', (script) => {
+  // Of on-engine only the first argument is its own.
+  const asking = [
+    ['--help'],
+    ['-h'],
+    ['-h', 'a', 'b'],
+    ...(script === 'scripts/on-engine' ? [] : [['--frob', '--help']]),
+  ];
+
+  test.each(asking.map((args) => [args]))('answers %j with its usage at once, and does nothing', (args) => {
+    const ran = bench.run([started(script), ...args]);
+    expect(ran).toMatchObject({ code: 0, stderr: '', calls: [] });
+    expect(ran.stdout).toMatch(/^Usage: /);
+  });
+
+  test('says its version, and does nothing', () => {
+    const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
+    expect(bench.run([started(script), '--version'])).toEqual({
+      code: 0,
+      stdout: `Sotto ${version}\n`,
+      stderr: '',
+      calls: [],
+    });
+  });
+
+  test.each([
+    ['an option that is none', ['--frob'], "unknown option '--frob'"],
+    ['a short option that is none', ['-x'], "unknown option '-x'"],
+    ['an option with control characters', ['--\u001b[2J'], "unknown option '--?[2J'"],
+    ['an option of endless length', [`--${'a'.repeat(5000)}`], `unknown option '--${'a'.repeat(62)}'`],
+  ])('refuses %s in one line that names it, with the usage, and does nothing', (_what, args, cause) => {
+    const { code, stdout, stderr, calls } = bench.run([started(script), ...args], { LC_ALL: 'C.UTF-8' });
+    expect([code, stdout, calls]).toEqual([refusalOf(script), '', []]);
+    expect(stderr.split('\n')[0]).toBe(`sotto: ${cause}`);
+    expect(stderr.split('\n')[1]).toMatch(/^Usage: /);
+  });
+});
+
+test.each<[string, readonly string[], number, string]>([
+  ['scripts/demo', ['--chek'], 64, "unknown option '--chek'; did you mean '--check'?"],
+  ['scripts/demo', ['--check=yes'], 64, '--check takes no value'],
+  ['scripts/demo', ['--check', 'now'], 64, "unexpected argument 'now'"],
+  ['scripts/setup', ['x'], 64, "unexpected argument 'x'"],
+  ['scripts/setup', [''], 64, "unexpected argument ''"],
+  ['scripts/setup', ['--', '--help'], 64, "unexpected argument '--help'"],
+  ['scripts/test', ['a', 'b'], 2, "unexpected argument 'a'"],
+  ['scripts/test', ['--engine'], 2, "unknown option '--engine'; did you mean '--engines'?"],
+  ['.ci/run', ['x'], 2, "unexpected argument 'x'"],
+  ['scripts/stop', ['--project'], 2, '--project needs a value'],
+  ['scripts/stop', ['--project='], 2, '--project needs a value'],
+  ['scripts/stop', ['--project', '--engine'], 2, '--project needs a value'],
+  ['scripts/stop', ['--project', 'a b'], 2, "--project: 'a b' is no name of a project"],
+  ['scripts/stop', ['--project', '*'], 2, "--project: '*' is no name of a project"],
+  ['scripts/stop', ['--projct', 'x'], 2, "unknown option '--projct'; did you mean '--project'?"],
+  ['scripts/verify', ['--digest'], 64, "unknown option '--digest'; did you mean '--digests'?"],
+  ['scripts/sbom', ['a', 'b'], 64, "unexpected argument 'b'"],
+  ['scripts/on-engine', [], 64, 'a GENERATION and a COMMAND are needed'],
+  ['scripts/on-engine', ['20.10'], 64, 'a GENERATION and a COMMAND are needed'],
+  ['scripts/on-engine', ['19', 'ls'], 64, "there is no engine '19' here"],
+  ['scripts/doctor', ['--release'], 64, '--release needs a value'],
+  ['scripts/adversary', ['--sed', '3'], 2, "unknown option '--sed'; did you mean '--seed'?"],
+])('%s %j ends with %i and says: %s', (script, args, code, cause) => {
+  const ran = bench.run([started(script), ...args]);
+  expect(ran).toMatchObject({ code, stdout: '', calls: [] });
+  expect(ran.stderr.split('\n')[0]).toBe(`sotto: ${cause}`);
+});
+
+test('a COMMAND keeps its own options, --help among them', () => {
+  const ran = bench.run(['./scripts/on-engine', '20.10', 'ls', '--help'], { HOME: folder });
+  expect(ran.stdout).toBe('');
+  expect(ran.stderr).toContain('engine 20.10 can only be had on Debian, as root.');
+});
+
+test('control: a script that installs before it reads its arguments is caught', () => {
+  const copy = bench.copyScripts('spoilt');
+  const demo = readFileSync(join(copy, 'scripts/demo'), 'utf8');
+  writeFileSync(
+    join(copy, 'scripts/demo'),
+    demo.replace('options_read 64', 'apt_install npm || true\noptions_read 64'),
+  );
+  expect(bench.run(['./scripts/demo', '--help'], {}, copy).calls).toContainEqual(
+    expect.stringMatching(/^apt-get .*install npm$/),
+  );
+});
+
+test('the doctor’s script knows the options that its program knows', () => {
+  const options = (text: string): readonly string[] =>
+    [...new Set([...text.matchAll(/--[a-z-]+/g)].map(([option]) => option))]
+      .filter((option) => !['--digests', '--help', '--version'].includes(option))
+      .sort();
+  expect(options(bench.run(['./scripts/doctor', '--help']).stdout)).toEqual(options(HELP));
+});
+
+/** What `npm run NAME` starts with our own Node. */
+const manifest = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: Record<string, string> };
+const PROGRAMS = Object.entries(manifest.scripts).flatMap(([name, command]): [string, string][] => {
+  const file = /^node (\S+\.ts)$/.exec(command)?.[1];
+  return file === undefined ? [] : [[name, file]];
+});
+
+describe.each(PROGRAMS)('npm run %s', (_name, file) => {
+  const run = (...args: readonly string[]): { status: number | null; stdout: string; stderr: string } =>
+    spawnSync(process.execPath, [file, ...args], { encoding: 'utf8', timeout: 60_000 });
+
+  test('answers --help with its usage, wherever it stands', () => {
+    const { status, stdout, stderr } = run('--frob', '--help');
+    expect([status, stderr]).toEqual([0, '']);
+    expect(stdout).toMatch(/^Usage: /);
+  });
+
+  test('refuses what it does not know with exit code 2 and its usage', () => {
+    const { status, stdout, stderr } = run('--frob');
+    expect([status, stdout]).toEqual([2, '']);
+    expect(stderr).toMatch(/^sotto: unknown option '--frob'\nUsage: /);
+  });
+});
+
+test('the programs behind npm run are found', () => {
+  expect(PROGRAMS.map(([name]) => name)).toEqual(expect.arrayContaining(['bench', 'check', 'adversary', 'shell']));
+});
+
+describe('a command line', () => {
+  const options = { check: { type: 'boolean' }, seed: { type: 'string', default: '1' } } as const;
+  const judge = (...args: readonly string[]): unknown => judgeCommandLine({ options, operandsMax: 1 }, args);
+
+  test('is read with values in both forms and one operand', () => {
+    expect(judge('--seed', '5', 'x', '--check')).toMatchObject({ kind: 'run', operands: ['x'] });
+    expect(judge('--seed=5')).toMatchObject({ kind: 'run', values: { seed: '5' }, operands: [] });
+    expect(judge('--', '--help')).toMatchObject({ kind: 'run', operands: ['--help'] });
+  });
+
+  test.each([
+    [['--chek'], "unknown option '--chek'; did you mean '--check'?"],
+    [['--toString'], "unknown option '--toString'"],
+    [['-c'], "unknown option '-c'"],
+    [['--check=1'], '--check takes no value'],
+    [['--seed'], '--seed needs a value'],
+    [['--seed='], '--seed needs a value'],
+    [['--seed', '--check'], '--seed needs a value'],
+    [['a', 'b'], "unexpected argument 'b'"],
+  ])('%j is refused: %s', (args, cause) => {
+    expect(judge(...args)).toEqual({ kind: 'refused', cause });
+  });
+});
