@@ -1,20 +1,24 @@
 // `npm run bench -- crypto`: what group keys cost, native and pure JavaScript side by side in one run. `--members 2,10,32` makes it shorter.
 // `npm run bench -- relay`: what the slots of stealth rooms cost the relay; `--seconds 20`.
+// `npm run bench -- idle`: what a hosted room costs the machine while nobody is in it; `--seconds 120`.
 
 import { cpus, loadavg } from 'node:os';
 import { createGroupIdentity, deriveGroupKeys, GroupEngine, pureCrypto } from '@sotto/crypto/group';
 import type { Group, GroupCrypto, GroupSuite, PendingCommit } from '@sotto/crypto/group';
 import { nativeCrypto } from '@sotto/crypto/native';
+import { benchIdle } from './bench-idle.ts';
 import { benchRelay } from './bench-relay.ts';
 import { readCommandLine, UsageError, wholeNumber } from './command-line.ts';
 
 const USAGE = `Usage: npm run bench -- crypto [--members 2,10,32] [--suite x-wing|x25519]
        npm run bench -- relay [--seconds 20]
+       npm run bench -- idle [--seconds 120]
 
 crypto: what group keys cost, native and pure JavaScript side by side in one run. relay: what the slots of stealth rooms cost.
+idle: what an empty room costs the machine, on a private Tor network, as a share of a core.
   --members   sizes of the room, growing
   --suite     the MLS cipher suite
-  --seconds   how long each room is measured
+  --seconds   how long each is measured
   --help      this text`;
 const MEMBERS_MAX = 1_024;
 const SECONDS_MAX = 3_600;
@@ -198,7 +202,7 @@ const { values, operands, refuse } = readCommandLine({
   options: {
     members: { type: 'string', default: MEMBERS.join(',') },
     suite: { type: 'string', default: 'x-wing' },
-    seconds: { type: 'string', default: '20' },
+    seconds: { type: 'string' },
   },
 });
 
@@ -216,11 +220,13 @@ function readSuite(text: string): GroupSuite {
 /** Judges everything before anything is measured. */
 function readBench(): () => Promise<void> {
   const [sizes, suite] = [readSizes(values.members), readSuite(values.suite)];
-  const seconds = wholeNumber('--seconds', values.seconds, 1, SECONDS_MAX);
+  const seconds = (otherwise: number): number =>
+    wholeNumber('--seconds', values.seconds ?? String(otherwise), 1, SECONDS_MAX);
   const [what] = operands;
-  if (what === 'relay') return () => benchRelay(seconds);
+  if (what === 'relay') return () => benchRelay(seconds(20));
+  if (what === 'idle') return () => benchIdle(seconds(120));
   if (what === 'crypto') return () => benchCrypto(sizes, suite);
-  throw new UsageError(what === undefined ? 'crypto or relay?' : 'there are two benches: crypto, relay');
+  throw new UsageError(what === undefined ? 'crypto, relay or idle?' : 'there are three benches: crypto, relay, idle');
 }
 
 function readBenchOrRefuse(): () => Promise<void> {

@@ -252,6 +252,7 @@ describe('what others mean for Compose', () => {
       COMPOSE_PROJECT_NAME: 'ours',
       COMPOSE_FILE: 'a.yml:b.yml',
       COMPOSE_PATH_SEPARATOR: ':',
+      SOTTO_PULL_POLICY: 'never',
     });
   });
 
