@@ -63,9 +63,7 @@ describe('a start', () => {
     } as const;
     const start = decideStart(RELAY, word, nothing);
     expect(start).toMatchObject({ next: 'end', code: 'unprotected' });
-    const named = ('said' in start ? start.said : '')
-      .split('\n')[0]
-      ?.match(/[a-z-]+(?= is missing| cannot be seen)/g);
+    const named = ('said' in start ? start.said : '').split('\n')[0]?.match(/[a-z-]+(?= is missing| cannot be seen)/g);
     expect(named).toEqual(Object.keys(PROTECTIONS).filter((other) => other !== word));
   });
 
