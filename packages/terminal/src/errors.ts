@@ -13,6 +13,8 @@ export const TERMINAL_CODES = {
   'memory-unlocked':
     'this machine locks no memory for keys: what is paged out gets to a disk; turn swap off (./scripts/doctor tells)',
   'input-malformed': 'not one JSON object a line with exactly the fields of its command: the line was ignored',
+  'input-encoding':
+    'this line is not UTF-8 text, but UTF-16 or a code page perhaps: it was ignored; convert the input to UTF-8',
   'input-too-long': 'the line is longer than a message may be: it was ignored',
   'input-full': 'too many lines wait to be sent: this one and what follows was not taken',
   'not-sent': 'the relay did not acknowledge this message: the others may not have it',

@@ -19,6 +19,8 @@ export const PLAIN_LINE_BYTES_MAX: number = TEXT_BYTES_MAX;
 export const JSON_LINE_BYTES_MAX: number = 6 * TEXT_BYTES_MAX + 4_096;
 /** A program's own reference to what it sends. */
 export const REF_CHARS_MAX = 256;
+/** A longer name of an unknown field is not repeated in the error. */
+export const FIELD_CHARS_SHOWN_MAX = 32;
 
 /** Own texts that the relay has not acknowledged; at this many the input is no longer read, so that nothing is refused. */
 export const PENDING_TEXTS_MAX = 128;
