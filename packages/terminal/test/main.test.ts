@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { PROTECTIONS } from '@sotto/confinement';
 import { describe, expect, test } from 'vitest';
+import { TERMINAL_CODES } from '../src/errors.ts';
 import { INVITE } from './program.ts';
 
 const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url));
@@ -152,6 +153,19 @@ describe('the process', () => {
     const { code, out, err } = await end(start(process.execPath, [MAIN, '-'], environment));
     expect([code, out]).toEqual([2, '']);
     expect(err.replace(/^sotto: SOTTO_UNPROTECTED: .*\n/, '')).toBe(`sotto: ${problem}\n`);
+  });
+
+  test.each([
+    ['a connection string', ['-'], Buffer.from(`\ufeff${INVITE}\n`, 'utf16le'), ' (input-encoding)'],
+    ['an input', ['--plain', INVITE], Buffer.from('caf\xe9\n', 'latin1'), ''],
+  ])('ends with 2 on %s that is not UTF-8, and says so', async (_what, args, bytes, code) => {
+    const child = start(process.execPath, [MAIN, ...args]);
+    const ended = end(child);
+    child.stdin.end(bytes);
+    const { code: exit, out, err } = await ended;
+    expect(exit).toBe(2);
+    expect(out + err).toContain(`${TERMINAL_CODES['input-encoding']}${code}\n`);
+    expect(out + err).not.toMatch(/\n\s+at |JSON/);
   });
 
   test('ends with 70 and one line for a bug, without what the error says', async () => {
