@@ -220,11 +220,10 @@ function readSuite(text: string): GroupSuite {
 /** Judges everything before anything is measured. */
 function readBench(): () => Promise<void> {
   const [sizes, suite] = [readSizes(values.members), readSuite(values.suite)];
-  const seconds = (otherwise: number): number =>
-    wholeNumber('--seconds', values.seconds ?? String(otherwise), 1, SECONDS_MAX);
   const [what] = operands;
-  if (what === 'relay') return () => benchRelay(seconds(20));
-  if (what === 'idle') return () => benchIdle(seconds(120));
+  const seconds = wholeNumber('--seconds', values.seconds ?? (what === 'idle' ? '120' : '20'), 1, SECONDS_MAX);
+  if (what === 'relay') return () => benchRelay(seconds);
+  if (what === 'idle') return () => benchIdle(seconds);
   if (what === 'crypto') return () => benchCrypto(sizes, suite);
   throw new UsageError(what === undefined ? 'crypto, relay or idle?' : 'there are three benches: crypto, relay, idle');
 }

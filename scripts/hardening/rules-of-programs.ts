@@ -62,8 +62,8 @@ const profileDiffers: Rule<Service> = {
     ),
 };
 
-/** From the user's own terminal, as far as they are set there. */
-const PASSED_THROUGH: readonly string[] = ['TERM', 'COLORTERM', 'NO_COLOR'];
+/** From the user's own terminal, and read by the client. */
+const PASSED_THROUGH: readonly string[] = ['TERM'];
 const environmentPassedThrough: Rule<Service> = {
   code: 'environment-passed-through',
   promise: 'nothing of the caller’s environment gets in but what kind of terminal it is',

@@ -9,6 +9,7 @@ import { askHidden } from './hidden-prompt.ts';
 import type { HiddenInput } from './hidden-prompt.ts';
 import type { LineFeed } from './line-feed.ts';
 import { INVITE_BYTES_MAX, PROMPT_TRIES_MAX } from './limits.ts';
+import type { InputLine } from './line-splitter.ts';
 import type { InviteSource } from './options.ts';
 
 const QUESTION = 'Connection string (it is not shown): ';
@@ -51,7 +52,7 @@ async function readFrom(source: InviteSource, edge: InviteEdge): Promise<ReadInv
       return readFile(source.path);
     case 'stdin':
       // On a terminal the first line would be seen: the prompt reads the same input without that.
-      return edge.terminal === undefined ? decode(await firstLine(edge.lines())) : ask(edge.terminal, edge);
+      return edge.terminal === undefined ? decodeLine(await firstLine(edge.lines())) : ask(edge.terminal, edge);
     case 'ask':
       return edge.terminal === undefined ? refuse('invite-missing') : ask(edge.terminal, edge);
   }
@@ -90,16 +91,20 @@ async function readFile(path: string): Promise<ReadInvite> {
 }
 
 /** The first line of the feed, or nothing if it ends before; the feed then waits for its next taker. */
-function firstLine(feed: LineFeed): Promise<string> {
+function firstLine(feed: LineFeed): Promise<InputLine> {
   return new Promise((resolve) => {
     feed.begin({
       line: (line) => {
         feed.hold();
-        resolve(line.ok ? line.text : '');
+        resolve(line);
       },
-      end: () => resolve(''),
+      end: () => resolve({ ok: true, text: '' }),
     });
   });
+}
+
+function decodeLine(line: InputLine): ReadInvite {
+  return line.ok ? decode(line.text) : refuse(line.code);
 }
 
 function decode(text: string): ReadInvite {
