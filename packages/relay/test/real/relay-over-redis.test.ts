@@ -169,7 +169,7 @@ describe('the relay over a real Redis', () => {
     },
   );
 
-  test('a commit of 64 KiB and a head of 512 KiB is one EVALSHA', async () => {
+  test('a commit of 64 KiB and a head of 512 KiB is six EVALSHA, one that fits in a command is one', async () => {
     const { host, join: enter } = await setStage();
     const room = await makeRoomThere(host);
     const member = await enter(room);
@@ -186,7 +186,17 @@ describe('the relay over a real Redis', () => {
         process.stdout.write(`a commit of the largest size: ${(performance.now() - started).toFixed(1)} ms\n`);
     }
     const statistics = await tester.info('commandstats');
-    expect(/^cmdstat_evalsha:calls=(\d+)/m.exec(statistics)?.[1]).toBe('1');
+    expect(/^cmdstat_evalsha:calls=(\d+)/m.exec(statistics)?.[1]).toBe('6');
+
+    const small = makeCommit({ frames: 4, size: 3, headBytes: 65_536 });
+    member.send(...small.stages);
+    await member.beat();
+    await tester.call('CONFIG', 'RESETSTAT');
+    member.send(small.commit(2));
+    await member.entries(4);
+    await member.counter();
+    expect(/^cmdstat_evalsha:calls=(\d+)/m.exec(await tester.info('commandstats'))?.[1]).toBe('1');
+    expect(fingerprint((await member.fetchHead()).bytes)).toBe(fingerprint(small.head));
   });
 
   test('a relay that is started again goes on with the rooms and numbers that Redis kept', async () => {
