@@ -35,11 +35,13 @@ export function makeScript(text: string): Script {
 export class RedisConnection {
   readonly #redis: Redis;
   #requests = 0;
+  #isLeaving = false;
 
   constructor(host: string, port: number, scripts: readonly Script[]) {
-    this.#redis = connect(host, port);
+    this.#redis = connect(host, port, ({ message }) => ELSEWHERE.test(message) && this.#leave());
     // On each connection before anything else: a script that comes late, or whose answer does, is run all the same.
     this.#redis.on('ready', () => {
+      this.#isLeaving = false;
       for (const script of scripts) this.#load(script).catch(() => undefined);
     });
   }
@@ -56,12 +58,19 @@ export class RedisConnection {
     const decoded = decodeReply(request, await this.#runLoaded(script, words), decode);
     if (decoded.ok) return decoded.value;
     // Answers and questions no longer go together here, whichever of the two sides is wrong.
-    this.#redis.disconnect(true);
+    if (this.#leave()) this.#redis.disconnect(true);
     throw new RelayError(decoded.code);
   }
 
   close(): void {
     this.#redis.disconnect();
+  }
+
+  /** @returns whether this connection is to be left now: once for each, whatever else is answered on it. */
+  #leave(): boolean {
+    const isFirst = !this.#isLeaving;
+    this.#isLeaving = true;
+    return isFirst;
   }
 
   /** A server may lose its scripts, or be another one, while the connection stands. */
@@ -120,7 +129,7 @@ function isNoScript(error: unknown): boolean {
   return error instanceof Error && error.message.startsWith('NOSCRIPT');
 }
 
-function connect(host: string, port: number): Redis {
+function connect(host: string, port: number, reconnectOnError: (error: Error) => boolean): Redis {
   const redis = new Redis({
     host,
     port,
@@ -137,7 +146,7 @@ function connect(host: string, port: number): Redis {
     // A connection that swallows commands (a cut network) is replaced, not waited for.
     socketTimeout: 2 * STORE_COMMAND_TIMEOUT_MS,
     retryStrategy: (attempt) => Math.min(STORE_RETRY_FIRST_MS * 2 ** Math.min(attempt, 10), STORE_RETRY_MAX_MS),
-    reconnectOnError: ({ message }) => ELSEWHERE.test(message),
+    reconnectOnError,
   });
   // Every command that this costs rejects by itself; without a listener the process would end.
   redis.on('error', () => undefined);

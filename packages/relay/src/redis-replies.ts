@@ -61,15 +61,15 @@ export function decodeRead(from: number, maxBytes: number): DecodeWords<readonly
   };
 }
 
-export const decodeTouched: DecodeWords<TouchAnswer> = ([kind, ...rest]) => {
+export function decodeTouched([kind, ...rest]: Words): Reply<TouchAnswer> {
   const [counter, next] = rest.map(number);
   if (text(kind) === 'room-unknown' && rest.length === 0) return accept({ kind: 'room-unknown' });
   if (text(kind) !== 'present' || rest.length !== 2) return MALFORMED;
   if (counter === undefined || next === undefined || next === 0) return MALFORMED;
   return accept({ kind: 'present', counter, next });
-};
+}
 
-export const decodeLoaded: DecodeWords<RoomRecord | undefined> = ([kind, ...fields]) => {
+export function decodeLoaded([kind, ...fields]: Words): Reply<RoomRecord | undefined> {
   if (text(kind) === 'room-unknown' && fields.length === 0) return accept(undefined);
   if (text(kind) !== 'room' || fields.length !== 12) return MALFORMED;
   const [capabilityKey, roomTag] = [bytes(fields[0]), bytes(fields[1])];
@@ -81,7 +81,7 @@ export const decodeLoaded: DecodeWords<RoomRecord | undefined> = ([kind, ...fiel
   const [head, previousHead] = [decodeHead(fields.slice(6, 9), next), decodeHead(fields.slice(9), next)];
   if (head === undefined || previousHead === undefined) return MALFORMED;
   return accept({ capabilityKey, roomTag, cover, counter, head, previousHead, oldest, next });
-};
+}
 
 /** Either there is none, or its commit is in what the log has had. */
 function decodeHead([content, from, to]: Words, next: number): StoredHead | undefined {

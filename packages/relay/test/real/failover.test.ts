@@ -28,7 +28,16 @@ beforeAll(async () => {
 async function standAlone(): Promise<void> {
   for (const tester of testers) {
     await tester.call('REPLICAOF', 'NO', 'ONE');
-    await tester.call('CONFIG', 'SET', 'min-replicas-to-write', '0', 'replica-serve-stale-data', 'yes', 'maxmemory', '128mb');
+    await tester.call(
+      'CONFIG',
+      'SET',
+      'min-replicas-to-write',
+      '0',
+      'replica-serve-stale-data',
+      'yes',
+      'maxmemory',
+      '128mb',
+    );
     await tester.flushall();
   }
 }

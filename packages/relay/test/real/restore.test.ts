@@ -83,22 +83,25 @@ describe('a store that comes back empty', () => {
     expect(stage.events.filter((event) => event === 'room-reseeded').length).toBe(3);
   });
 
-  test.each(['killed and started again', 'emptied'])('and is %s half-way is given the whole room again', async (how) => {
-    const proxy = await StoreProxy.open(server);
-    const [stage, store] = [await setStage(proxy), await openStore(server)];
-    const { room, member, mirror } = await enterFullRoom(stage, store);
-    proxy.slowTo(8_000_000);
-    await tester.flushall();
-    const body = makeBody();
-    say(member, body);
-    await proxy.seen(15, 100_000);
-    expect(await tester.exists(roomKeys(room.roomId)[0])).toBe(0);
-    expect(await tester.exists(roomKeys(room.roomId)[3])).toBe(1);
-    await (how === 'emptied' ? tester.flushall() : server.restartEmpty());
-    expect(await member.entries(1)).toEqual([`${mirror.next} ${fingerprint(body)}`]);
-    expect(await storedBodies(room)).toEqual([...mirror.bodies.slice(1), body].map(fingerprint));
-    await expectWhole(room, mirror);
-  });
+  test.each(['killed and started again', 'emptied'])(
+    'and is %s half-way is given the whole room again',
+    async (how) => {
+      const proxy = await StoreProxy.open(server);
+      const [stage, store] = [await setStage(proxy), await openStore(server)];
+      const { room, member, mirror } = await enterFullRoom(stage, store);
+      proxy.slowTo(8_000_000);
+      await tester.flushall();
+      const body = makeBody();
+      say(member, body);
+      await proxy.seen(15, 100_000);
+      expect(await tester.exists(roomKeys(room.roomId)[0])).toBe(0);
+      expect(await tester.exists(roomKeys(room.roomId)[3])).toBe(1);
+      await (how === 'emptied' ? tester.flushall() : server.restartEmpty());
+      expect(await member.entries(1)).toEqual([`${mirror.next} ${fingerprint(body)}`]);
+      expect(await storedBodies(room)).toEqual([...mirror.bodies.slice(1), body].map(fingerprint));
+      await expectWhole(room, mirror);
+    },
+  );
 
   test('has no room of which a part is missing, for nobody and nothing, and forgets the part', async () => {
     await tester.flushall();
@@ -163,34 +166,41 @@ describe('a store that comes back empty', () => {
 });
 
 describe('on the wire to Redis', () => {
-  test.each([0, 3] as const)('no command carries more than 128 KiB, whatever it is, in frames of size %i', async (size) => {
-    await tester.flushall();
-    const proxy = await StoreProxy.open(server);
-    const [stage, store] = [await setStage(proxy), await openStore(server)];
-    const { member } = await enterFullRoom(stage, store, size);
-    const bodies = Array.from({ length: size === 0 ? 600 : 120 }, () => makeBody(size));
-    const made = makeCommit({ frames: size === 0 ? 128 : 16, size, headBytes: 524_288 });
-    member.send(...made.stages, made.commit(2));
-    await member.entries(made.bodies.length);
-    const { counter } = await member.counter();
-    member.send(...bodies.map((body) => publishFrame(body, counter)));
-    await member.entries(bodies.length);
-    await tester.flushall();
-    member.send(publishFrame(makeBody(size), counter));
-    await member.entries(1);
+  test.each([0, 3] as const)(
+    'no command carries more than 128 KiB, whatever it is, in frames of size %i',
+    async (size) => {
+      await tester.flushall();
+      const proxy = await StoreProxy.open(server);
+      const [stage, store] = [await setStage(proxy), await openStore(server)];
+      const { member } = await enterFullRoom(stage, store, size);
+      const bodies = Array.from({ length: size === 0 ? 600 : 120 }, () => makeBody(size));
+      const made = makeCommit({ frames: size === 0 ? 128 : 16, size, headBytes: 524_288 });
+      member.send(...made.stages, made.commit(2));
+      await member.entries(made.bodies.length);
+      const { counter } = await member.counter();
+      member.send(...bodies.map((body) => publishFrame(body, counter)));
+      await member.entries(bodies.length);
+      await tester.flushall();
+      member.send(publishFrame(makeBody(size), counter));
+      await member.entries(1);
 
-    const sizes = proxy.commands.map(({ bytes }) => bytes);
-    expect(Math.max(...sizes)).toBeLessThanOrEqual(STORE_COMMAND_BYTES_MAX);
-    // Control: what is measured is the commands, and some of them are as long as they may be.
-    expect(Math.max(...sizes)).toBeGreaterThan(STORE_COMMAND_BYTES_MAX - 8_192);
-    expect(sizes.reduce((sum, bytes) => sum + bytes, 0)).toBeGreaterThan(5_000_000);
-    expect(new Set(proxy.commands.map(({ name }) => name))).toEqual(new Set(['script', 'evalsha']));
-  });
+      const sizes = proxy.commands.map(({ bytes }) => bytes);
+      expect(Math.max(...sizes)).toBeLessThanOrEqual(STORE_COMMAND_BYTES_MAX);
+      // Control: what is measured is the commands, and some of them are as long as they may be.
+      expect(Math.max(...sizes)).toBeGreaterThan(STORE_COMMAND_BYTES_MAX - 8_192);
+      expect(sizes.reduce((sum, bytes) => sum + bytes, 0)).toBeGreaterThan(5_000_000);
+      expect(new Set(proxy.commands.map(({ name }) => name))).toEqual(new Set(['script', 'evalsha']));
+    },
+  );
 
   test('one piece of a restore is on its way at a time, however many rooms are given back', async () => {
     const proxy = await StoreProxy.open(server);
     const [stage, store] = [await setStage(proxy), await openStore(server)];
-    const rooms = [await enterFullRoom(stage, store), await enterFullRoom(stage, store), await enterFullRoom(stage, store)];
+    const rooms = [
+      await enterFullRoom(stage, store),
+      await enterFullRoom(stage, store),
+      await enterFullRoom(stage, store),
+    ];
     await tester.flushall();
     proxy.commands.length = 0;
     for (const { member } of rooms) say(member, makeBody());

@@ -133,7 +133,7 @@ export class StoreProxy implements Address {
     try {
       for await (const chunk of from as AsyncIterable<Buffer>) {
         const bytes = pass(chunk);
-        for (let offset = 0; offset < bytes.length; ) {
+        for (let offset = 0; offset < bytes.length;) {
           await this.#gate;
           const rate = isSlow ? this.#bytesPerSecond : Number.POSITIVE_INFINITY;
           const size = Math.min(bytes.length - offset, Math.ceil((rate * SLICE_MS) / 1_000));

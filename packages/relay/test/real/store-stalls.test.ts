@@ -118,17 +118,18 @@ describe('Redis stalls for 3 s', () => {
 });
 
 /** Each thing that a store is asked, and what it is answered when it is asked once more. */
-const OPERATIONS: Readonly<Record<string, (store: RoomStore, room: TestRoom, mirror: RoomMirror) => Promise<unknown>>> = {
-  create: (store, room) => store.create(room.roomId, { ...room, cover: 'off' }),
-  load: async (store, { roomId }) => (await store.load(roomId))?.next,
-  read: async (store, { roomId }) => (await store.read(roomId, 1, 10_000)).length,
-  touch: (store, { roomId }) => store.touch(roomId),
-  append: (store, { roomId }, { bodies }) => store.append(roomId, { counter: 0, first: 1, bodies, oldest: 1 }),
-  commit: (store, { roomId }, { bodies, head }) =>
-    store.commit(roomId, { counter: 0, first: 1, bodies, head: head.bytes, oldest: 1 }),
-  restore: (store, { roomId }, mirror) => store.restore(roomId, mirror),
-  remove: (store, { roomId }) => store.remove(roomId),
-};
+const OPERATIONS: Readonly<Record<string, (store: RoomStore, room: TestRoom, mirror: RoomMirror) => Promise<unknown>>> =
+  {
+    create: (store, room) => store.create(room.roomId, { ...room, cover: 'off' }),
+    load: async (store, { roomId }) => (await store.load(roomId))?.next,
+    read: async (store, { roomId }) => (await store.read(roomId, 1, 10_000)).length,
+    touch: (store, { roomId }) => store.touch(roomId),
+    append: (store, { roomId }, { bodies }) => store.append(roomId, { counter: 0, first: 1, bodies, oldest: 1 }),
+    commit: (store, { roomId }, { bodies, head }) =>
+      store.commit(roomId, { counter: 0, first: 1, bodies, head: head.bytes, oldest: 1 }),
+    restore: (store, { roomId }, mirror) => store.restore(roomId, mirror),
+    remove: (store, { roomId }) => store.remove(roomId),
+  };
 const BEFORE: readonly string[] = ['load', 'read', 'touch', 'append', 'commit', 'restore', 'remove'];
 
 test.each(Object.keys(OPERATIONS))(
@@ -152,7 +153,7 @@ test.each(Object.keys(OPERATIONS))(
         });
       }
       let answer: unknown;
-      for (let asked = false; !asked; ) {
+      for (let asked = false; !asked;) {
         try {
           answer = await operation(late, room, mirror);
           asked = true;
