@@ -159,8 +159,7 @@ const REDIS_TOLD: readonly (readonly string[])[] = [
   ['--slowlog-max-len', '0'],
   ['resetkeys', '~room:*', 'resetchannels', '-@all'],
 ];
-const REDIS_ALLOWED =
-  /^\+(ping|eval|evalsha|script\|load|h(set|get|mget|getall)|x(add|len|range|del|trim)|p?expire|del|exists)$/;
+const REDIS_ALLOWED = /^\+(ping|evalsha|script\|load|hset|hmget|x(add|range|trim)|pexpire|del|rename|exists)$/;
 
 const storeLoose: Rule<Service> = {
   code: 'store-loose',

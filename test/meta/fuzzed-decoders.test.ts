@@ -11,6 +11,7 @@ const READER =
 const PROTOCOL = 'packages/protocol/test/foreign-bytes.test.ts';
 const GROUP = 'packages/crypto/test/group-foreign-bytes.test.ts';
 const TOR = 'packages/tor/test/foreign-bytes.test.ts';
+const STORE = 'packages/relay/test/foreign-replies.test.ts';
 const TERMINAL = 'packages/terminal/test/foreign-bytes.test.ts';
 
 /** Reader -> the test that gives it `SOTTO_FUZZ_CASES` cases. */
@@ -40,6 +41,12 @@ const FUZZED: Readonly<Record<string, string>> = {
   'crypto decodeHead': GROUP,
   'crypto decodeMessageBytes': GROUP,
   'crypto readKeyPackage': GROUP,
+  'relay decodeReply': STORE,
+  'relay decodeWord': STORE,
+  'relay decodeAppended': STORE,
+  'relay decodeRead': STORE,
+  'relay decodeTouched': STORE,
+  'relay decodeLoaded': STORE,
   'tor ReplyParser': TOR,
   'tor LineSplitter': TOR,
   'tor SocksReplyReader': TOR,

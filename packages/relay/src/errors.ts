@@ -4,6 +4,9 @@
 export const RELAY_ERRORS = {
   'store-unavailable': 'the store cannot be reached, or does not answer in time',
   'store-reply': 'the store answered something that no operation of ours answers',
+  'store-reply-unasked': 'the store answered something else than it was asked',
+  'store-unstaged': 'the store has lost a part of what was being stored in pieces',
+  'store-command-long': 'a command to the store is longer than any may be',
   'socket-in-use': 'another process listens on this socket',
   'socket-path-taken': 'the path of the socket is taken by something that is not a socket',
   'config-relay-socket': 'SOTTO_RELAY_SOCKET is not an absolute path of at most 107 bytes',

@@ -43,12 +43,20 @@ export const BACKLOG_SLOTS_MAX = 4;
 export const PRIVATE_FRAMES_MAX = 64;
 /** Bodies of one room that may wait for the store. Above it whoever publishes is not read from; below half it is again. */
 export const ROOM_PENDING_BYTES_MAX = 1_048_576;
-/** Bodies that go to the store in one call, and to each member in one write. */
-export const FLUSH_BYTES_MAX: number = 32 * LARGEST_FRAME_BYTES;
+/** What one command to the store may carry, all of its words as they are on the wire: what is longer goes in pieces. */
+export const STORE_COMMAND_BYTES_MAX = 131_072;
+/** The part of it that is kept for everything but the longest words: keys, numbers, a capability. */
+export const STORE_COMMAND_FRAME_BYTES = 1_024;
+/** Bodies that go to the store in one call, and to each member in one write: also the smallest fit in one command, each as a word of its own. */
+export const FLUSH_BYTES_MAX: number = 30 * LARGEST_FRAME_BYTES;
 /** What is heard of one room's connections in one turn of the event loop, before the others are: about 3 ms of work. One chunk may go over it. */
 export const TURN_BYTES_MAX: number = 32 * LARGEST_FRAME_BYTES;
 /** What one call reads from the store when a room is loaded. */
-export const LOAD_CHUNK_BYTES = 262_144;
+export const LOAD_CHUNK_BYTES = 131_072;
+/** Behind each piece of a room that is brought back the store has so long for everybody else; only one piece, of whichever room, is on its way. */
+export const STORE_PIECE_PAUSE_MS = 2;
+/** How long the store keeps the pieces of what nobody goes on with. */
+export const STORE_STAGED_TTL_MS = 60_000;
 
 /** How long frames that were taken wait for a store that does not answer, before the members are told and closed. */
 export const STORE_OUTAGE_LIMIT_MS = 20_000;
@@ -58,6 +66,9 @@ export const STORE_COMMAND_TIMEOUT_MS = 2_000;
 export const STORE_CONNECT_TIMEOUT_MS = 2_000;
 /** How often a living room is looked for in the store: it keeps the lifetime up, and a store that came back empty is found out early. */
 export const STORE_REFRESH_INTERVAL_MS = 15_000;
+
+/** Rooms that have ended while the store did not answer, and that it is still to forget. For a handful of hosts this is hours of them. */
+export const CLOSING_ROOMS_MAX = 64;
 
 /** A room whose host is gone without a word is closed after this long. PROTOCOL.md §6.5. */
 export const ADMIN_GRACE_MS = 60_000;

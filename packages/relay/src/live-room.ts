@@ -1,6 +1,6 @@
 // A room that is in use: carries out what room.ts decides, with the store, the log's tail and the members' connections.
 
-import { encodeRefused, equalBytes } from '@sotto/protocol';
+import { encodeRefused, equalBytes, LOG_BYTES_MAX } from '@sotto/protocol';
 import type { CommitRequest, Cover, HeadName, RelayCode, StagedPiece } from '@sotto/protocol';
 import { makeLock } from './authorise.ts';
 import type { Lock } from './authorise.ts';
@@ -8,13 +8,14 @@ import type { Clock } from './clock.ts';
 import type { SlotOrder } from './downlink.ts';
 import { counterFrames, cutHead } from './heads.ts';
 import type { HeadCut, HeadPosition } from './heads.ts';
-import { CATCH_UP_CHUNK_BYTES, LOAD_CHUNK_BYTES } from './limits.ts';
+import { CATCH_UP_CHUNK_BYTES } from './limits.ts';
+import { loadRoom } from './load-room.ts';
 import type { Log } from './log.ts';
-import { LogTail } from './log-tail.ts';
-import type { Run } from './log-tail.ts';
+import type { LogTail, Run } from './log-tail.ts';
 import { openRoom, stepRoom } from './room.ts';
 import type { Published, RoomEffect, RoomEvent, RoomState } from './room.ts';
-import type { AppendAnswer, RoomRecord, RoomStore } from './room-store.ts';
+import { isBehind } from './room-store.ts';
+import type { AppendAnswer, RoomRecord, RoomStore, RoomTerms } from './room-store.ts';
 import { packSlot } from './slot-packing.ts';
 import type { PackedSlot } from './slot-packing.ts';
 import type { Tick } from './slot.ts';
@@ -52,10 +53,14 @@ export class LiveRoom {
   #whenIdle: (() => void)[] = [];
   #cancelRest: () => void = () => undefined;
   #cancelTurn: () => void = () => undefined;
+  /** One at a time, whoever found out that the store needs it. */
+  #restoring: Promise<'restored' | 'present'> | undefined;
+  readonly #ended = new AbortController();
+  #wasEntered = false;
 
   /** @returns the room as the store has it, or undefined if it has none. Rejects with a RelayError. */
   static async load(roomId: Uint8Array, around: RoomSurroundings): Promise<LiveRoom | undefined> {
-    const found = await readRoom(roomId, around.store);
+    const found = await loadRoom(roomId, around.store);
     return found === undefined ? undefined : new LiveRoom(roomId, around, found.record, found.tail);
   }
 
@@ -97,7 +102,15 @@ export class LiveRoom {
     return this.#tail.next;
   }
 
+  /** @returns whether it is still as a `create` on these terms makes it, and nobody has been in it. */
+  isFresh(terms: RoomTerms): boolean {
+    const { capabilityKey, roomTag, cover } = this.#record;
+    const isSame = equalBytes(capabilityKey, terms.capabilityKey) && equalBytes(roomTag, terms.roomTag);
+    return isSame && cover === terms.cover && this.counter === 0 && this.next === 1 && !this.#wasEntered;
+  }
+
   join(number: number, member: Member): void {
+    this.#wasEntered = true;
     this.#members.set(number, member);
     this.#uploads.enter(number);
     this.#dispatch({ type: 'entered', connection: number, now: this.#around.clock.now() });
@@ -161,6 +174,7 @@ export class LiveRoom {
   /** Ends every connection. The store is the caller's. */
   close(code: RelayCode): void {
     this.#dispatch({ type: 'closed' });
+    this.#ended.abort();
     this.#cancelRest();
     this.#cancelTurn();
     this.#uploads.clear();
@@ -177,9 +191,11 @@ export class LiveRoom {
   /** Keeps the room alive in the store, and brings it back if the store has lost it meanwhile. Never rejects. */
   async refresh(): Promise<void> {
     const { store, log } = this.#around;
+    const position = { counter: this.counter, next: this.next };
     try {
-      if ((await store.touch(this.#roomId)) === 'present' || this.#state.phase.kind === 'closed') return;
-      if ((await this.#restore(false)) === 'restored') log('room-reseeded');
+      const answer = await store.touch(this.#roomId);
+      if (answer.kind === 'present' && !isBehind(answer, position)) return;
+      if (!this.isClosed && (await this.#restore()) === 'restored') log('room-reseeded');
     } catch {
       // The store is away: the next frame or the next refresh finds it again.
     }
@@ -213,7 +229,7 @@ export class LiveRoom {
         this.#ask(() => this.#store(effect));
         return;
       case 'restore':
-        this.#ask(() => this.#reseed(effect.replace));
+        this.#ask(() => this.#reseed());
         return;
       case 'reload':
         this.#ask(() => this.#reload());
@@ -261,8 +277,11 @@ export class LiveRoom {
   async #store(effect: Extract<RoomEffect, { type: 'append' | 'commit' }>): Promise<RoomEvent> {
     const { store } = this.#around;
     const { counter, first } = effect;
+    const oldest = this.#tail.oldestWith(effect.bodies, LOG_BYTES_MAX);
     const answer: AppendAnswer =
-      effect.type === 'append' ? await store.append(this.#roomId, effect) : await store.commit(this.#roomId, effect);
+      effect.type === 'append'
+        ? await store.append(this.#roomId, { ...effect, oldest })
+        : await store.commit(this.#roomId, { ...effect, oldest });
     const now = this.#around.clock.now();
     switch (answer.kind) {
       case 'stored':
@@ -277,22 +296,24 @@ export class LiveRoom {
     }
   }
 
-  async #reseed(replace: boolean): Promise<RoomEvent> {
-    await this.#restore(replace);
+  async #reseed(): Promise<RoomEvent> {
+    await this.#restore();
     this.#around.log('room-reseeded');
     return { type: 'restored', now: this.#around.clock.now() };
   }
 
-  async #restore(replace: boolean): Promise<'restored' | 'present'> {
-    const { store } = this.#around;
-    if (replace) await store.remove(this.#roomId);
+  /** Nothing is stored before it is done, so the mirror stays what it is. */
+  #restore(): Promise<'restored' | 'present'> {
     const { oldest, next } = this.#tail;
     const mirror = { ...this.#record, counter: this.counter, oldest, next, bodies: this.#tail.bodies() };
-    return store.restore(this.#roomId, mirror);
+    this.#restoring ??= this.#around.store.restore(this.#roomId, mirror, this.#ended.signal).finally(() => {
+      this.#restoring = undefined;
+    });
+    return this.#restoring;
   }
 
   async #reload(): Promise<RoomEvent> {
-    const found = await readRoom(this.#roomId, this.#around.store);
+    const found = await loadRoom(this.#roomId, this.#around.store);
     if (found === undefined) return { type: 'room-unknown', now: this.#around.clock.now() };
     if (!equalBytes(found.record.capabilityKey, this.#record.capabilityKey)) {
       // Another room under our room's id: ours is the one whose members are here.
@@ -343,27 +364,4 @@ export class LiveRoom {
     this.#whenIdle = [];
     for (const resolve of waiting) resolve();
   }
-}
-
-async function readRoom(
-  roomId: Uint8Array,
-  store: RoomStore,
-): Promise<{ readonly record: RoomRecord; readonly tail: LogTail } | undefined> {
-  const record = await store.load(roomId);
-  if (record === undefined) return undefined;
-  const tail = new LogTail(record.oldest);
-  const counters = counterFrames(record);
-  while (tail.next < record.next) {
-    const entries = await store.read(roomId, tail.next, LOAD_CHUNK_BYTES);
-    if (entries.length === 0) return undefined;
-    let bodies: Uint8Array[] = [];
-    for (const { number, body } of entries) {
-      bodies.push(body);
-      const counter = counters.get(number);
-      if (counter === undefined && number !== entries.at(-1)?.number) continue;
-      tail.append(bodies, counter);
-      bodies = [];
-    }
-  }
-  return { record, tail };
 }

@@ -23,6 +23,8 @@ export class LogTail {
   #segments: Segment[] = [];
   #oldest: number;
   #next: number;
+  /** Of the bodies from `oldest` on. */
+  #bodyBytes = 0;
 
   constructor(oldest: number) {
     this.#oldest = oldest;
@@ -50,13 +52,19 @@ export class LogTail {
       (frame, index) => (end += frame.length + (index === frames.length - 1 ? behind.length : 0)),
     );
     this.#next += bodies.length;
+    this.#bodyBytes += sum(bodies);
     if (bodies.length > 0) this.#segments.push({ first, bytes, ends });
     return { first, next: this.#next, bytes };
   }
 
   /** Forgets what is older. A buffer of which a part is still needed stays whole: at most one flush too much. */
   trim(oldest: number): void {
-    this.#oldest = Math.min(Math.max(this.#oldest, oldest), this.#next);
+    const kept = Math.min(Math.max(this.#oldest, oldest), this.#next);
+    for (const [number, bytes] of this.#bodySizes()) {
+      if (number >= kept) break;
+      this.#bodyBytes -= bytes;
+    }
+    this.#oldest = kept;
     const keep = this.#segments.findIndex(({ first, ends }) => first + ends.length > this.#oldest);
     if (keep !== 0) this.#segments = keep === -1 ? [] : this.#segments.slice(keep);
   }
@@ -87,17 +95,38 @@ export class LogTail {
     return bytes;
   }
 
+  /** @returns the oldest number that may stay when these bodies come, so that the log has at most `maxBytes` of bodies. */
+  oldestWith(bodies: readonly Uint8Array[], maxBytes: number): number {
+    let bytes = this.#bodyBytes + sum(bodies);
+    let oldest = this.#oldest;
+    for (const [number, size] of this.#bodySizes()) {
+      if (bytes <= maxBytes) break;
+      bytes -= size;
+      oldest = number + 1;
+    }
+    return oldest;
+  }
+
   /** @returns all bodies from the oldest on, to reseed a store. */
   bodies(): Uint8Array[] {
     const all: Uint8Array[] = [];
-    for (const { first, bytes, ends } of this.#segments) {
-      for (const [index, end] of ends.entries()) {
-        const start = ends[index - 1] ?? 0;
-        const frameEnd = start + (FRAME_BYTES[(bytes[start] ?? 0) & 0x0f] ?? end - start);
-        if (first + index >= this.#oldest) all.push(bytes.subarray(start + HEADER_BYTES, frameEnd));
+    for (const segment of this.#segments) {
+      for (const index of segment.ends.keys()) {
+        if (segment.first + index < this.#oldest) continue;
+        const start = (segment.ends[index - 1] ?? 0) + HEADER_BYTES;
+        all.push(segment.bytes.subarray(start, start + bodySize(segment, index)));
       }
     }
     return all;
+  }
+
+  /** From the oldest on: its number, and the bytes of its body. */
+  *#bodySizes(): Generator<readonly [number: number, bytes: number]> {
+    for (const segment of this.#segments) {
+      for (const index of segment.ends.keys()) {
+        if (segment.first + index >= this.#oldest) yield [segment.first + index, bodySize(segment, index)];
+      }
+    }
   }
 
   *#segmentsFrom(from: number): Generator<Segment> {
@@ -114,6 +143,17 @@ export class LogTail {
       if (segment !== undefined) yield segment;
     }
   }
+}
+
+/** A frame says its own length; behind the last there may be more. */
+function bodySize({ bytes, ends }: Segment, index: number): number {
+  const start = ends[index - 1] ?? 0;
+  const end = start + (FRAME_BYTES[(bytes[start] ?? 0) & 0x0f] ?? (ends[index] ?? start) - start);
+  return end - start - HEADER_BYTES;
+}
+
+function sum(bodies: readonly Uint8Array[]): number {
+  return bodies.reduce((bytes, { length }) => bytes + length, 0);
 }
 
 /** Cuts a run out of one segment, without copying. */

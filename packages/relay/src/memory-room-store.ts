@@ -3,7 +3,8 @@
 import { equalBytes, toHex } from '@sotto/protocol';
 import type { Clock } from './clock.ts';
 import { systemClock } from './clock.ts';
-import { NO_HEAD, STORE_LIMITS } from './room-store.ts';
+import { RelayError } from './errors.ts';
+import { isBehind, NO_HEAD, STORE_LIMITS } from './room-store.ts';
 import type {
   Append,
   AppendAnswer,
@@ -15,12 +16,12 @@ import type {
   RoomTerms,
   Stored,
   StoreLimits,
+  TouchAnswer,
 } from './room-store.ts';
 
 interface KeptRoom {
   record: RoomRecord;
   bodies: Uint8Array[];
-  bytes: number;
   expiresAt: number;
 }
 
@@ -35,7 +36,10 @@ export class MemoryRoomStore implements RoomStore {
   }
 
   create(roomId: Uint8Array, terms: RoomTerms): Promise<'created' | 'room-exists'> {
-    if (this.#find(roomId) !== undefined) return Promise.resolve('room-exists');
+    const known = this.#find(roomId)?.record;
+    if (known !== undefined && (!isUntouched(known) || !isSameTerms(known, terms))) {
+      return Promise.resolve('room-exists');
+    }
     this.#keep(roomId, {
       capabilityKey: copy(terms.capabilityKey),
       roomTag: copy(terms.roomTag),
@@ -54,17 +58,17 @@ export class MemoryRoomStore implements RoomStore {
     return Promise.resolve(this.#find(roomId)?.record);
   }
 
-  append(roomId: Uint8Array, { counter, first, bodies }: Append): Promise<AppendAnswer> {
+  append(roomId: Uint8Array, { counter, first, bodies, oldest }: Append): Promise<AppendAnswer> {
     const room = this.#find(roomId);
     if (room === undefined) return Promise.resolve({ kind: 'room-unknown' });
     if (isRepeat(room, first, bodies)) return Promise.resolve({ kind: 'stored', first, oldest: room.record.oldest });
     if (room.record.counter !== counter) return Promise.resolve({ kind: 'stale', counter: room.record.counter });
     if (room.record.next !== first) return Promise.resolve({ kind: 'out-of-step', next: room.record.next });
-    return Promise.resolve(this.#extend(room, bodies));
+    return Promise.resolve(this.#extend(room, bodies, oldest));
   }
 
   commit(roomId: Uint8Array, commit: Commit): Promise<AppendAnswer> {
-    const { counter, first, bodies, head } = commit;
+    const { counter, first, bodies, head, oldest } = commit;
     const room = this.#find(roomId);
     if (room === undefined) return Promise.resolve({ kind: 'room-unknown' });
     if (isRepeatedCommit(room, commit)) return Promise.resolve({ kind: 'stored', first, oldest: room.record.oldest });
@@ -72,7 +76,7 @@ export class MemoryRoomStore implements RoomStore {
     if (room.record.next !== first) return Promise.resolve({ kind: 'out-of-step', next: room.record.next });
     const replacement = { bytes: copy(head), first, last: first + bodies.length - 1 };
     room.record = { ...room.record, counter: counter + 1, head: replacement, previousHead: room.record.head };
-    return Promise.resolve(this.#extend(room, bodies));
+    return Promise.resolve(this.#extend(room, bodies, oldest));
   }
 
   read(roomId: Uint8Array, from: number, maxBytes: number): Promise<readonly LogEntry[]> {
@@ -90,15 +94,17 @@ export class MemoryRoomStore implements RoomStore {
     return Promise.resolve(entries);
   }
 
-  touch(roomId: Uint8Array): Promise<'present' | 'room-unknown'> {
+  touch(roomId: Uint8Array): Promise<TouchAnswer> {
     const room = this.#find(roomId);
-    if (room === undefined) return Promise.resolve('room-unknown');
+    if (room === undefined) return Promise.resolve({ kind: 'room-unknown' });
     this.#renew(room);
-    return Promise.resolve('present');
+    return Promise.resolve({ kind: 'present', counter: room.record.counter, next: room.record.next });
   }
 
-  restore(roomId: Uint8Array, mirror: RoomMirror): Promise<'restored' | 'present'> {
-    if (this.#find(roomId) !== undefined) return Promise.resolve('present');
+  restore(roomId: Uint8Array, mirror: RoomMirror, wanted?: AbortSignal): Promise<'restored' | 'present'> {
+    if (wanted?.aborted === true) return Promise.reject(new RelayError('store-unavailable'));
+    const known = this.#find(roomId)?.record;
+    if (known !== undefined && isSameLock(known, mirror) && !isBehind(known, mirror)) return Promise.resolve('present');
     this.#keep(roomId, mirror);
     return Promise.resolve('restored');
   }
@@ -126,24 +132,18 @@ export class MemoryRoomStore implements RoomStore {
   }
 
   #keep(roomId: Uint8Array, { bodies, ...record }: RoomMirror): void {
-    const bytes = bodies.reduce((sum, body) => sum + body.length, 0);
-    const room: KeptRoom = { record, bodies: bodies.map(copy), bytes, expiresAt: 0 };
+    const room: KeptRoom = { record, bodies: bodies.map(copy), expiresAt: 0 };
     this.#renew(room);
     this.#rooms.set(toHex(roomId), room);
   }
 
-  #extend(room: KeptRoom, bodies: readonly Uint8Array[]): Stored {
-    const first = room.record.next;
-    for (const body of bodies) {
-      room.bodies.push(copy(body));
-      room.bytes += body.length;
-    }
-    let { oldest } = room.record;
-    while (room.bytes > this.#limits.logBytesMax) {
-      room.bytes -= room.bodies.shift()?.length ?? room.bytes;
-      oldest += 1;
-    }
-    room.record = { ...room.record, oldest, next: first + bodies.length };
+  #extend(room: KeptRoom, bodies: readonly Uint8Array[], named: number): Stored {
+    const { next: first, oldest: before } = room.record;
+    const next = first + bodies.length;
+    const oldest = Math.min(Math.max(before, named), next);
+    room.bodies.push(...bodies.map(copy));
+    room.bodies.splice(0, oldest - before);
+    room.record = { ...room.record, oldest, next };
     this.#renew(room);
     return { kind: 'stored', first, oldest };
   }
@@ -151,6 +151,19 @@ export class MemoryRoomStore implements RoomStore {
   #renew(room: KeptRoom): void {
     room.expiresAt = this.#clock.now() + this.#limits.logTtlMs;
   }
+}
+
+/** Nothing was ever stored in it. */
+function isUntouched({ counter, next }: RoomRecord): boolean {
+  return counter === 0 && next === 1;
+}
+
+function isSameTerms(one: RoomTerms, other: RoomTerms): boolean {
+  return one.cover === other.cover && isSameLock(one, other);
+}
+
+function isSameLock(one: RoomTerms, other: RoomTerms): boolean {
+  return equalBytes(one.capabilityKey, other.capabilityKey) && equalBytes(one.roomTag, other.roomTag);
 }
 
 function isRepeat(room: KeptRoom, first: number, bodies: readonly Uint8Array[]): boolean {

@@ -1,17 +1,29 @@
-// The store on Redis: rooms in RAM with a lifetime, one script call per operation, nothing asked of the server that its ACL refuses.
+// The store on Redis: rooms in RAM with a lifetime, nothing asked of the server that its ACL refuses. What fits is one script call per operation.
 
-import { createHash } from 'node:crypto';
-import { Redis } from 'ioredis';
-import { COVERS, toHex } from '@sotto/protocol';
-import type { Cover } from '@sotto/protocol';
+import { randomBytes } from 'node:crypto';
+import { toHex } from '@sotto/protocol';
+import { systemClock } from './clock.ts';
+import type { Clock } from './clock.ts';
 import { RelayError } from './errors.ts';
+import { STORE_STAGED_TTL_MS } from './limits.ts';
+import { makeScript, RedisConnection } from './redis-connection.ts';
+import type { Script, Word } from './redis-connection.ts';
+import { decodeAppended, decodeLoaded, decodeRead, decodeTouched, decodeWord } from './redis-replies.ts';
+import type { DecodeWords } from './redis-replies.ts';
 import {
-  STORE_COMMAND_TIMEOUT_MS,
-  STORE_CONNECT_TIMEOUT_MS,
-  STORE_RETRY_FIRST_MS,
-  STORE_RETRY_MAX_MS,
-} from './limits.ts';
-import { APPEND, COMMIT, CREATE, LOAD, READ, REMOVE, RESTORE, TOUCH } from './redis-scripts.ts';
+  APPEND,
+  BEGIN_COMMIT,
+  BEGIN_RESTORE,
+  COMMIT,
+  CREATE,
+  FINISH_RESTORE,
+  LOAD,
+  READ,
+  REMOVE,
+  STAGE_BODIES,
+  STAGE_HEAD,
+  TOUCH,
+} from './redis-scripts.ts';
 import { STORE_LIMITS } from './room-store.ts';
 import type {
   Append,
@@ -22,211 +34,157 @@ import type {
   RoomRecord,
   RoomStore,
   RoomTerms,
-  StoredHead,
   StoreLimits,
+  TouchAnswer,
 } from './room-store.ts';
-
-type Argument = string | number | Uint8Array;
-
-interface Script {
-  readonly text: string;
-  readonly sha: string;
-}
+import { cutBodies, cutBytes, cutHead, PieceTurns } from './store-pieces.ts';
 
 const SCRIPTS = {
-  create: script(CREATE),
-  load: script(LOAD),
-  append: script(APPEND),
-  commit: script(COMMIT),
-  read: script(READ),
-  touch: script(TOUCH),
-  restore: script(RESTORE),
-  remove: script(REMOVE),
+  create: makeScript(CREATE),
+  load: makeScript(LOAD),
+  append: makeScript(APPEND),
+  commit: makeScript(COMMIT),
+  read: makeScript(READ),
+  touch: makeScript(TOUCH),
+  remove: makeScript(REMOVE),
+  beginCommit: makeScript(BEGIN_COMMIT),
+  beginRestore: makeScript(BEGIN_RESTORE),
+  stageBodies: makeScript(STAGE_BODIES),
+  stageHead: makeScript(STAGE_HEAD),
+  finishRestore: makeScript(FINISH_RESTORE),
 } as const;
 
-/** The only place that names a key: `room:{<room id>}` and `room:{<room id>}:log`, in one hash slot of a cluster. */
-export function roomKeys(roomId: Uint8Array): readonly [room: string, log: string] {
+/** Tells one attempt to store something in pieces from every other. */
+const TOKEN_BYTES = 16;
+
+/** The only place that names a key: `room:{<room id>}` and what begins so, in one hash slot of a cluster. */
+export function roomKeys(roomId: Uint8Array): readonly [room: string, log: string, staged: string, stagedLog: string] {
   const room = `room:{${toHex(roomId)}}`;
-  return [room, `${room}:log`];
+  return [room, `${room}:log`, `${room}:staged`, `${room}:staged-log`];
 }
 
+/** One question of a script about one room. */
+type Ask = <Value>(script: Script, rest: readonly Word[], decode: DecodeWords<Value>) => Promise<Value>;
+
 export class RedisRoomStore implements RoomStore {
-  readonly #redis: Redis;
+  readonly #redis: RedisConnection;
   readonly #limits: StoreLimits;
+  readonly #turns: PieceTurns;
 
-  constructor(options: { readonly host: string; readonly port: number; readonly limits?: StoreLimits }) {
+  constructor(options: {
+    readonly host: string;
+    readonly port: number;
+    readonly limits?: StoreLimits;
+    readonly clock?: Clock;
+  }) {
     this.#limits = options.limits ?? STORE_LIMITS;
-    this.#redis = connect(options.host, options.port);
+    this.#turns = new PieceTurns(options.clock ?? systemClock);
+    this.#redis = new RedisConnection(options.host, options.port, Object.values(SCRIPTS));
   }
 
-  async create(roomId: Uint8Array, terms: RoomTerms): Promise<'created' | 'room-exists'> {
-    const { capabilityKey, roomTag, cover } = terms;
-    const answer = await this.#run(SCRIPTS.create, roomId, [this.#limits.logTtlMs, capabilityKey, roomTag, cover]);
-    return oneOf(answer, ['created', 'room-exists']);
+  create(roomId: Uint8Array, { capabilityKey, roomTag, cover }: RoomTerms): Promise<'created' | 'room-exists'> {
+    const rest = [this.#limits.logTtlMs, capabilityKey, roomTag, cover];
+    return this.#room(roomId)(SCRIPTS.create, rest, decodeWord(['created', 'room-exists']));
   }
 
-  async load(roomId: Uint8Array): Promise<RoomRecord | undefined> {
-    const fields = asList(await this.#run(SCRIPTS.load, roomId, []));
-    if (fields.every((field) => field === null)) return undefined;
-    const [capabilityKey, roomTag, cover, counter, oldest, next, ...heads] = fields;
-    return {
-      capabilityKey: copy(capabilityKey),
-      roomTag: copy(roomTag),
-      cover: asCover(cover),
-      counter: asNumber(counter),
-      head: asHead(heads.slice(0, 3)),
-      previousHead: asHead(heads.slice(3)),
-      oldest: asNumber(oldest),
-      next: asNumber(next),
-    };
+  load(roomId: Uint8Array): Promise<RoomRecord | undefined> {
+    return this.#room(roomId)(SCRIPTS.load, [], decodeLoaded);
   }
 
-  async append(roomId: Uint8Array, { counter, first, bodies }: Append): Promise<AppendAnswer> {
-    const { logTtlMs, logBytesMax } = this.#limits;
-    const answer = await this.#run(SCRIPTS.append, roomId, [logTtlMs, logBytesMax, counter, first, ...bodies]);
-    const [kind, ...rest] = asList(answer);
-    return storedOrNot(kind, rest);
+  append(roomId: Uint8Array, append: Append): Promise<AppendAnswer> {
+    const { counter, first, oldest, bodies } = append;
+    const rest = [this.#limits.logTtlMs, counter, first, oldest, ...bodies];
+    return this.#room(roomId)(SCRIPTS.append, rest, decodeAppended({ ...append, count: bodies.length }));
   }
 
-  async commit(roomId: Uint8Array, { counter, first, bodies, head }: Commit): Promise<AppendAnswer> {
-    const { logTtlMs, logBytesMax } = this.#limits;
-    const last = first + bodies.length - 1;
-    const scriptArguments = [logTtlMs, logBytesMax, counter, first, counter + 1, last, head, ...bodies];
-    const [kind, ...rest] = asList(await this.#run(SCRIPTS.commit, roomId, scriptArguments));
-    return storedOrNot(kind, rest);
+  async commit(roomId: Uint8Array, commit: Commit): Promise<AppendAnswer> {
+    const { counter, first, oldest, bodies, head } = commit;
+    const ask = this.#room(roomId);
+    const token = randomBytes(TOKEN_BYTES);
+    const cut = cutHead(head, bodies);
+    if (cut > 0 && (await this.#stageCommit(ask, token, head.subarray(0, cut))) === 'room-unknown') {
+      return { kind: 'room-unknown' };
+    }
+    const numbers = [this.#limits.logTtlMs, counter, first, oldest, counter + 1, first + bodies.length - 1];
+    const rest = [...numbers, token, cut, head.subarray(cut), ...bodies];
+    const decode = decodeAppended({ ...commit, count: bodies.length });
+    return allStaged(await ask(SCRIPTS.commit, rest, orUnstaged(decode)));
   }
 
-  async read(roomId: Uint8Array, from: number, maxBytes: number): Promise<readonly LogEntry[]> {
-    const [first, ...bodies] = asList(await this.#run(SCRIPTS.read, roomId, [from, maxBytes]));
-    if (bodies.length === 0) return [];
-    const number = asNumber(first);
-    return bodies.map((body, index) => ({ number: number + index, body: asBytes(body) }));
+  read(roomId: Uint8Array, from: number, maxBytes: number): Promise<readonly LogEntry[]> {
+    return this.#room(roomId)(SCRIPTS.read, [from, maxBytes], decodeRead(from, maxBytes));
   }
 
-  async touch(roomId: Uint8Array): Promise<'present' | 'room-unknown'> {
-    const answer = await this.#run(SCRIPTS.touch, roomId, [this.#limits.logTtlMs]);
-    return oneOf(answer, ['present', 'room-unknown']);
+  touch(roomId: Uint8Array): Promise<TouchAnswer> {
+    return this.#room(roomId)(SCRIPTS.touch, [this.#limits.logTtlMs], decodeTouched);
   }
 
-  async restore(roomId: Uint8Array, mirror: RoomMirror): Promise<'restored' | 'present'> {
-    const { capabilityKey, roomTag, cover, counter, head, previousHead, oldest, next, bodies } = mirror;
-    const heads = [head, previousHead].flatMap(({ bytes, first, last }) => [bytes, first, last]);
-    const fields = [capabilityKey, roomTag, cover, counter, oldest, next, ...heads];
-    const answer = await this.#run(SCRIPTS.restore, roomId, [this.#limits.logTtlMs, ...fields, ...bodies]);
-    return oneOf(answer, ['restored', 'present']);
+  async restore(roomId: Uint8Array, mirror: RoomMirror, wanted?: AbortSignal): Promise<'restored' | 'present'> {
+    const { capabilityKey, roomTag, cover, counter, head, previousHead, oldest, next } = mirror;
+    const token = randomBytes(TOKEN_BYTES);
+    const ask = this.#inTurns(this.#room(roomId), wanted);
+    const begin = [STORE_STAGED_TTL_MS, token, capabilityKey, roomTag, counter, oldest, next];
+    const begun = await ask(SCRIPTS.beginRestore, begin, decodeWord(['staged', 'present']));
+    if (begun === 'present') return begun;
+    await stageHead(ask, token, 'head', head.bytes);
+    await stageHead(ask, token, 'previous', previousHead.bytes);
+    for (const { index, bodies } of cutBodies(mirror.bodies)) {
+      const rest = [STORE_STAGED_TTL_MS, token, oldest + index, ...bodies];
+      allStaged(await ask(SCRIPTS.stageBodies, rest, decodeWord(['staged', 'unstaged'])));
+    }
+    const heads = [head, previousHead].flatMap(({ bytes, first, last }) => [bytes.length, first, last]);
+    const finish = [this.#limits.logTtlMs, token, capabilityKey, roomTag, cover, counter, oldest, next, ...heads];
+    return allStaged(await ask(SCRIPTS.finishRestore, finish, decodeWord(['restored', 'present', 'unstaged'])));
   }
 
   async remove(roomId: Uint8Array): Promise<boolean> {
-    const answer = await this.#run(SCRIPTS.remove, roomId, []);
-    return oneOf(answer, ['removed', 'room-unknown']) === 'removed';
+    const answer = await this.#room(roomId)(SCRIPTS.remove, [], decodeWord(['removed', 'room-unknown']));
+    return answer === 'removed';
   }
 
   close(): Promise<void> {
-    this.#redis.disconnect();
+    this.#redis.close();
     return Promise.resolve();
   }
 
-  /** Redis loses its scripts with everything else, so the text is at hand; EVAL also caches it for the next EVALSHA. */
-  async #run(what: Script, roomId: Uint8Array, rest: readonly Argument[]): Promise<unknown> {
-    const keysAndArguments = [...roomKeys(roomId), ...rest.map(asArgument)];
-    try {
-      return await this.#redis.callBuffer('evalsha', what.sha, 2, ...keysAndArguments);
-    } catch (error) {
-      if (!isNoScript(error)) throw new RelayError('store-unavailable');
-    }
-    try {
-      return await this.#redis.callBuffer('eval', what.text, 2, ...keysAndArguments);
-    } catch {
-      // Redis' own words may quote keys: only our code goes on.
-      throw new RelayError('store-unavailable');
-    }
+  /** A long head goes before its commit, and counts for nothing without it. */
+  async #stageCommit(ask: Ask, token: Uint8Array, begin: Uint8Array): Promise<'staged' | 'room-unknown'> {
+    const rest = [STORE_STAGED_TTL_MS, token];
+    const begun = await ask(SCRIPTS.beginCommit, rest, decodeWord(['staged', 'room-unknown']));
+    if (begun === 'staged') await stageHead(ask, token, 'head', begin);
+    return begun;
+  }
+
+  #room(roomId: Uint8Array): Ask {
+    return (script, rest, decode) => this.#redis.run(script, roomKeys(roomId), rest, decode);
+  }
+
+  #inTurns(ask: Ask, wanted: AbortSignal | undefined): Ask {
+    return (script, rest, decode) =>
+      this.#turns.take(() => {
+        if (wanted?.aborted === true) throw new RelayError('store-unavailable');
+        return ask(script, rest, decode);
+      });
   }
 }
 
-function connect(host: string, port: number): Redis {
-  const redis = new Redis({
-    host,
-    port,
-    // RESP2 and no introduction: HELLO, CLIENT and INFO are not among the commands that the relay may use.
-    protocol: 2,
-    disableClientInfo: true,
-    enableReadyCheck: false,
-    // A command fails at once when there is no connection, and is never repeated behind our back: the room repeats it, in order.
-    enableOfflineQueue: false,
-    autoResendUnfulfilledCommands: false,
-    maxRetriesPerRequest: 0,
-    connectTimeout: STORE_CONNECT_TIMEOUT_MS,
-    commandTimeout: STORE_COMMAND_TIMEOUT_MS,
-    // A connection that swallows commands (a cut network) is replaced, not waited for.
-    socketTimeout: 2 * STORE_COMMAND_TIMEOUT_MS,
-    retryStrategy: (attempt) => Math.min(STORE_RETRY_FIRST_MS * 2 ** Math.min(attempt, 10), STORE_RETRY_MAX_MS),
-  });
-  // Every command that this costs rejects by itself; without a listener the process would end.
-  redis.on('error', () => undefined);
-  return redis;
-}
-
-function script(text: string): Script {
-  return { text, sha: createHash('sha1').update(text).digest('hex') };
-}
-
-function isNoScript(error: unknown): boolean {
-  return error instanceof Error && error.message.startsWith('NOSCRIPT');
-}
-
-function asArgument(value: Argument): string | number | Buffer {
-  return value instanceof Uint8Array ? Buffer.from(value.buffer, value.byteOffset, value.byteLength) : value;
-}
-
-function storedOrNot(kind: unknown, rest: readonly unknown[]): AppendAnswer {
-  switch (oneOf(kind, ['stored', 'stale', 'out-of-step', 'room-unknown'])) {
-    case 'stored':
-      return { kind: 'stored', first: asNumber(rest[0]), oldest: asNumber(rest[1]) };
-    case 'stale':
-      return { kind: 'stale', counter: asNumber(rest[0]) };
-    case 'out-of-step':
-      return { kind: 'out-of-step', next: asNumber(rest[0]) };
-    case 'room-unknown':
-      return { kind: 'room-unknown' };
+async function stageHead(ask: Ask, token: Uint8Array, name: 'head' | 'previous', head: Uint8Array): Promise<void> {
+  for (const { offset, bytes } of cutBytes(head)) {
+    const rest = [STORE_STAGED_TTL_MS, token, name, offset, bytes];
+    allStaged(await ask(SCRIPTS.stageHead, rest, decodeWord(['staged', 'unstaged'])));
   }
 }
 
-function asList(answer: unknown): readonly unknown[] {
-  if (!Array.isArray(answer)) throw new RelayError('store-reply');
-  return answer;
+function orUnstaged<Value>(decode: DecodeWords<Value>): DecodeWords<Value | 'unstaged'> {
+  const decodeUnstaged = decodeWord(['unstaged']);
+  return (words) => {
+    const unstaged = decodeUnstaged(words);
+    return unstaged.ok ? unstaged : decode(words);
+  };
 }
 
-function asBytes(answer: unknown): Buffer {
-  if (!Buffer.isBuffer(answer)) throw new RelayError('store-reply');
-  return answer;
-}
-
-/** A reply's bytes are a view of all that was read with it: what stays is copied out. */
-function copy(answer: unknown): Uint8Array {
-  return new Uint8Array(asBytes(answer));
-}
-
-function asHead([bytes, first, last]: readonly unknown[]): StoredHead {
-  return { bytes: copy(bytes), first: asNumber(first), last: asNumber(last) };
-}
-
-function asText(answer: unknown): string {
-  return asBytes(answer).toString('latin1');
-}
-
-function asCover(answer: unknown): Cover {
-  return oneOf(answer, COVERS);
-}
-
-function asNumber(answer: unknown): number {
-  const number = Number(asText(answer));
-  if (!Number.isSafeInteger(number)) throw new RelayError('store-reply');
-  return number;
-}
-
-function oneOf<const Word extends string>(answer: unknown, words: readonly Word[]): Word {
-  const text = asText(answer);
-  const word = words.find((candidate) => candidate === text);
-  if (word === undefined) throw new RelayError('store-reply');
-  return word;
+/** Else what was staged is gone: the store was emptied meanwhile, or another attempt or a removal came. The caller begins anew. */
+function allStaged<Answer>(answer: Answer | 'unstaged'): Exclude<Answer, 'unstaged'> {
+  if (answer === 'unstaged') throw new RelayError('store-unstaged');
+  return answer as Exclude<Answer, 'unstaged'>;
 }

@@ -1,9 +1,18 @@
 // What runs inside Redis: one script per operation of the store, so that each is atomic and costs one round trip.
 //
-// KEYS[1] is the room, a hash: capability, tag, cover (the mode's name), counter, oldest, next, bytes (of the log), head and previous (the bytes of the two heads),
-// head-first, head-last, previous-first and previous-last (where their commits are in the log).
+// KEYS[1] is the room, a hash: capability, tag, cover (the mode's name), counter, oldest, next, head and previous (the bytes of the two heads),
+// head-first, head-last, previous-first and previous-last (where their commits are in the log). There is a room if and only if there is this hash.
 // KEYS[2] is its log, a stream: entry `<sequence number>-0` with the one field `body`.
+// KEYS[3] and KEYS[4] are what has come so far of something that is too long for one command: a hash (token, next, head, previous) and a stream
+// like the log. No reader looks at them. They become the room in one step (FINISH), or the head (COMMIT), and else they expire.
+//
+// ARGV[1] is the request's number, and every answer begins with it. The first line of each makes Redis refuse a script as a whole on a replica,
+// also one that only reads, and on a full store all but those that may be run there.
 // Numbers are written with %.0f: Lua would write large ones as 1e+15.
+
+const WRITES = '#!lua\n';
+/** What needs no memory, or gives some back. */
+const ALWAYS = '#!lua flags=allow-oom\n';
 
 const NUMBER = `
 local function number(value) return string.format('%.0f', value) end
@@ -17,45 +26,49 @@ local function renew(ttl)
 end
 `;
 
-/** Adds ARGV[from..] to the log, cuts it back to `max` bytes, and keeps the hash's numbers true. */
+/** Adds ARGV[from..] to the log, drops what is older than `named`, and keeps the hash's numbers true. No body is read for it. */
 const EXTEND = `
-local function extend(from, oldest, following, bytes, max)
+local function extend(from, oldest, following, named)
   for index = from, #ARGV do
     redis.call('XADD', KEYS[2], id(following), 'body', ARGV[index])
     following = following + 1
-    bytes = bytes + #ARGV[index]
   end
-  local kept = oldest
-  while bytes > max do
-    for _, entry in ipairs(redis.call('XRANGE', KEYS[2], id(kept), '+', 'COUNT', 16)) do
-      if bytes <= max then break end
-      bytes = bytes - #entry[2][2]
-      kept = kept + 1
-    end
-  end
+  local kept = math.min(math.max(oldest, named), following)
   if kept > oldest then redis.call('XTRIM', KEYS[2], 'MINID', id(kept)) end
-  redis.call('HSET', KEYS[1], 'oldest', number(kept), 'next', number(following), 'bytes', number(bytes))
+  redis.call('HSET', KEYS[1], 'oldest', number(kept), 'next', number(following))
   return number(kept)
 end
 `;
 
-/** ARGV: ttl, capability, tag, cover. */
+/** ARGV: request, ttl, capability, tag, cover. The same room again is as good as made if nothing has happened in it. */
 export const CREATE: string = lua(
+  WRITES,
   RENEW,
   `
-if redis.call('EXISTS', KEYS[1]) == 1 then return 'room-exists' end
-redis.call('DEL', KEYS[2])
-redis.call('HSET', KEYS[1], 'capability', ARGV[2], 'tag', ARGV[3], 'cover', ARGV[4], 'counter', '0', 'oldest', '1', 'next', '1', 'bytes', '0',
-  'head', '', 'head-first', '0', 'head-last', '0', 'previous', '', 'previous-first', '0', 'previous-last', '0')
-renew(ARGV[1])
-return 'created'
+local room = redis.call('HMGET', KEYS[1], 'capability', 'tag', 'cover', 'counter', 'next')
+if room[1] then
+  local same = room[1] == ARGV[3] and room[2] == ARGV[4] and room[3] == ARGV[5]
+  if not (same and room[4] == '0' and room[5] == '1') then return {ARGV[1], 'room-exists'} end
+else
+  redis.call('DEL', KEYS[2])
+  redis.call('HSET', KEYS[1], 'capability', ARGV[3], 'tag', ARGV[4], 'cover', ARGV[5], 'counter', '0', 'oldest', '1', 'next', '1',
+    'head', '', 'head-first', '0', 'head-last', '0', 'previous', '', 'previous-first', '0', 'previous-last', '0')
+end
+renew(ARGV[2])
+return {ARGV[1], 'created'}
 `,
 );
 
-export const LOAD = `
-return redis.call('HMGET', KEYS[1], 'capability', 'tag', 'cover', 'counter', 'oldest', 'next',
+/** ARGV: request. */
+export const LOAD: string = lua(
+  ALWAYS,
+  `
+local room = redis.call('HMGET', KEYS[1], 'capability', 'tag', 'cover', 'counter', 'oldest', 'next',
   'head', 'head-first', 'head-last', 'previous', 'previous-first', 'previous-last')
-`;
+if not room[1] then return {ARGV[1], 'room-unknown'} end
+return {ARGV[1], 'room', unpack(room)}
+`,
+);
 
 /** Whether the log ends with just the bodies of ARGV[from..], the first of them at number `first`: then this is a repetition. */
 const ENDS_WITH = `
@@ -71,62 +84,76 @@ local function endsWith(from, first, following)
 end
 `;
 
-/** ARGV: ttl, bytes of the log at most, counter, first, body... */
+/** ARGV: request, ttl, counter, first, oldest to stay, body... */
 export const APPEND: string = lua(
+  WRITES,
   NUMBER,
   RENEW,
   EXTEND,
   ENDS_WITH,
   `
-local room = redis.call('HMGET', KEYS[1], 'counter', 'oldest', 'next', 'bytes')
-if not room[1] then return {'room-unknown'} end
+local room = redis.call('HMGET', KEYS[1], 'counter', 'oldest', 'next')
+if not room[1] then return {ARGV[1], 'room-unknown'} end
 local first, following = tonumber(ARGV[4]), tonumber(room[3])
-if endsWith(5, first, following) then return {'stored', ARGV[4], room[2]} end
-if room[1] ~= ARGV[3] then return {'stale', room[1]} end
-if following ~= first then return {'out-of-step', room[3]} end
-local oldest = extend(5, tonumber(room[2]), following, tonumber(room[4]), tonumber(ARGV[2]))
-renew(ARGV[1])
-return {'stored', ARGV[4], oldest}
+if endsWith(6, first, following) then return {ARGV[1], 'stored', ARGV[4], room[2]} end
+if room[1] ~= ARGV[3] then return {ARGV[1], 'stale', room[1]} end
+if following ~= first then return {ARGV[1], 'out-of-step', room[3]} end
+local oldest = extend(6, tonumber(room[2]), following, tonumber(ARGV[5]))
+renew(ARGV[2])
+return {ARGV[1], 'stored', ARGV[4], oldest}
 `,
 );
 
-/** ARGV: ttl, bytes of the log at most, counter, first, the counter after it, last, head, body... */
+/**
+ * ARGV: request, ttl, counter, first, oldest to stay, the counter after it, last, token and length of what of the head was staged (0 if nothing),
+ * the rest of the head, body...
+ */
 export const COMMIT: string = lua(
+  WRITES,
   NUMBER,
   RENEW,
   EXTEND,
   ENDS_WITH,
   `
-local room = redis.call('HMGET', KEYS[1], 'counter', 'oldest', 'next', 'bytes', 'head', 'head-first', 'head-last')
-if not room[1] then return {'room-unknown'} end
-local first, following = tonumber(ARGV[4]), tonumber(room[3])
-if room[1] == ARGV[5] and room[6] == ARGV[4] and room[5] == ARGV[7] and endsWith(8, first, following) then
-  return {'stored', ARGV[4], room[2]}
+local function newHead()
+  if ARGV[9] == '0' then return ARGV[10] end
+  local staged = redis.call('HMGET', KEYS[3], 'token', 'head')
+  if staged[1] ~= ARGV[8] or not staged[2] or #staged[2] ~= tonumber(ARGV[9]) then return nil end
+  return staged[2] .. ARGV[10]
 end
-if room[1] ~= ARGV[3] then return {'stale', room[1]} end
-if following ~= first then return {'out-of-step', room[3]} end
-redis.call('HSET', KEYS[1], 'counter', ARGV[5], 'head', ARGV[7], 'head-first', ARGV[4], 'head-last', ARGV[6],
-  'previous', room[5], 'previous-first', room[6], 'previous-last', room[7])
-local oldest = extend(8, tonumber(room[2]), following, tonumber(room[4]), tonumber(ARGV[2]))
-renew(ARGV[1])
-return {'stored', ARGV[4], oldest}
+local room = redis.call('HMGET', KEYS[1], 'counter', 'oldest', 'next', 'head', 'head-first', 'head-last')
+if not room[1] then return {ARGV[1], 'room-unknown'} end
+local first, following, head = tonumber(ARGV[4]), tonumber(room[3]), newHead()
+if head and ARGV[9] ~= '0' then redis.call('DEL', KEYS[3]) end
+if room[1] == ARGV[6] and room[5] == ARGV[4] and room[4] == head and endsWith(11, first, following) then
+  return {ARGV[1], 'stored', ARGV[4], room[2]}
+end
+if not head then return {ARGV[1], 'unstaged'} end
+if room[1] ~= ARGV[3] then return {ARGV[1], 'stale', room[1]} end
+if following ~= first then return {ARGV[1], 'out-of-step', room[3]} end
+redis.call('HSET', KEYS[1], 'counter', ARGV[6], 'head', head, 'head-first', ARGV[4], 'head-last', ARGV[7],
+  'previous', room[4], 'previous-first', room[5], 'previous-last', room[6])
+local oldest = extend(11, tonumber(room[2]), following, tonumber(ARGV[5]))
+renew(ARGV[2])
+return {ARGV[1], 'stored', ARGV[4], oldest}
 `,
 );
 
-/** ARGV: from, bytes at most. Answers the first number and then the bodies. */
+/** ARGV: request, from, bytes at most. Answers the first number and then the bodies. */
 export const READ: string = lua(
+  ALWAYS,
   NUMBER,
   `
 local room = redis.call('HMGET', KEYS[1], 'oldest', 'next')
-if not room[1] then return {} end
-local from, following, max = math.max(tonumber(ARGV[1]), tonumber(room[1])), tonumber(room[2]), tonumber(ARGV[2])
-local answer, bytes = {number(from)}, 0
+if not room[1] then return {ARGV[1]} end
+local from, following, max = math.max(tonumber(ARGV[2]), tonumber(room[1])), tonumber(room[2]), tonumber(ARGV[3])
+local answer, bytes = {ARGV[1], number(from)}, 0
 while from < following do
   local entries = redis.call('XRANGE', KEYS[2], id(from), '+', 'COUNT', 16)
   if #entries == 0 then return answer end
   for _, entry in ipairs(entries) do
     bytes = bytes + #entry[2][2]
-    if bytes > max and #answer > 1 then return answer end
+    if bytes > max and #answer > 2 then return answer end
     answer[#answer + 1] = entry[2][2]
     from = from + 1
   end
@@ -135,41 +162,118 @@ return answer
 `,
 );
 
-/** ARGV: ttl. */
+/** ARGV: request, ttl. */
 export const TOUCH: string = lua(
+  ALWAYS,
   RENEW,
   `
-if redis.call('EXISTS', KEYS[1]) == 0 then return 'room-unknown' end
-renew(ARGV[1])
-return 'present'
+local room = redis.call('HMGET', KEYS[1], 'counter', 'next')
+if not room[1] then return {ARGV[1], 'room-unknown'} end
+renew(ARGV[2])
+return {ARGV[1], 'present', room[1], room[2]}
 `,
 );
 
-/** ARGV: ttl, capability, tag, cover, counter, oldest, next, head, its first and last, previous head, its first and last, body... */
-export const RESTORE: string = lua(
-  NUMBER,
-  RENEW,
-  `
-if redis.call('EXISTS', KEYS[1]) == 1 then return 'present' end
-redis.call('DEL', KEYS[2])
-local bytes, oldest = 0, tonumber(ARGV[6])
-for index = 14, #ARGV do
-  redis.call('XADD', KEYS[2], id(oldest + index - 14), 'body', ARGV[index])
-  bytes = bytes + #ARGV[index]
+/** Whether there is no room, another's, or one that is behind this counter and next number. */
+const IS_BEHIND = `
+local function isBehind(capability, tag, counter, following)
+  local room = redis.call('HMGET', KEYS[1], 'capability', 'tag', 'counter', 'next')
+  if room[1] ~= capability or room[2] ~= tag then return true end
+  if room[3] ~= counter then return tonumber(room[3]) < tonumber(counter) end
+  return tonumber(room[4]) < tonumber(following)
 end
-redis.call('HSET', KEYS[1], 'capability', ARGV[2], 'tag', ARGV[3], 'cover', ARGV[4], 'counter', ARGV[5], 'oldest', ARGV[6], 'next', ARGV[7],
-  'bytes', number(bytes), 'head', ARGV[8], 'head-first', ARGV[9], 'head-last', ARGV[10],
-  'previous', ARGV[11], 'previous-first', ARGV[12], 'previous-last', ARGV[13])
-renew(ARGV[1])
-return 'restored'
+`;
+
+/** ARGV: request, ttl, token, capability, tag, counter, oldest, next. What another attempt has left is thrown away. */
+export const BEGIN_RESTORE: string = lua(
+  WRITES,
+  IS_BEHIND,
+  `
+if not isBehind(ARGV[4], ARGV[5], ARGV[6], ARGV[8]) then return {ARGV[1], 'present'} end
+redis.call('DEL', KEYS[3], KEYS[4])
+redis.call('HSET', KEYS[3], 'token', ARGV[3], 'next', ARGV[7], 'head', '', 'previous', '')
+redis.call('PEXPIRE', KEYS[3], ARGV[2])
+return {ARGV[1], 'staged'}
 `,
 );
 
-export const REMOVE = `
+/** ARGV: request, ttl, token, first, body... */
+export const STAGE_BODIES: string = lua(
+  WRITES,
+  NUMBER,
+  `
+local staged = redis.call('HMGET', KEYS[3], 'token', 'next')
+if staged[1] ~= ARGV[3] or staged[2] ~= ARGV[4] then return {ARGV[1], 'unstaged'} end
+local following = tonumber(ARGV[4])
+for index = 5, #ARGV do
+  redis.call('XADD', KEYS[4], id(following), 'body', ARGV[index])
+  following = following + 1
+end
+redis.call('HSET', KEYS[3], 'next', number(following))
+redis.call('PEXPIRE', KEYS[3], ARGV[2])
+redis.call('PEXPIRE', KEYS[4], ARGV[2])
+return {ARGV[1], 'staged'}
+`,
+);
+
+/** ARGV: request, ttl, token. For a head that is too long for its commit. */
+export const BEGIN_COMMIT: string = lua(
+  WRITES,
+  `
+if redis.call('EXISTS', KEYS[1]) == 0 then return {ARGV[1], 'room-unknown'} end
+redis.call('DEL', KEYS[3], KEYS[4])
+redis.call('HSET', KEYS[3], 'token', ARGV[3], 'head', '')
+redis.call('PEXPIRE', KEYS[3], ARGV[2])
+return {ARGV[1], 'staged'}
+`,
+);
+
+/** ARGV: request, ttl, token, head or previous, offset, piece. */
+export const STAGE_HEAD: string = lua(
+  WRITES,
+  `
+local staged = redis.call('HMGET', KEYS[3], 'token', ARGV[4])
+if staged[1] ~= ARGV[3] or not staged[2] or #staged[2] ~= tonumber(ARGV[5]) then return {ARGV[1], 'unstaged'} end
+redis.call('HSET', KEYS[3], ARGV[4], staged[2] .. ARGV[6])
+redis.call('PEXPIRE', KEYS[3], ARGV[2])
+return {ARGV[1], 'staged'}
+`,
+);
+
+/**
+ * ARGV: request, ttl, token, capability, tag, cover, counter, oldest, next, length of the head, its first and last, length of the previous head, its
+ * first and last.
+ */
+export const FINISH_RESTORE: string = lua(
+  WRITES,
+  RENEW,
+  IS_BEHIND,
+  `
+local staged = redis.call('HMGET', KEYS[3], 'token', 'next', 'head', 'previous')
+if staged[1] ~= ARGV[3] or staged[2] ~= ARGV[9] then return {ARGV[1], 'unstaged'} end
+if #staged[3] ~= tonumber(ARGV[10]) or #staged[4] ~= tonumber(ARGV[13]) then return {ARGV[1], 'unstaged'} end
+if not isBehind(ARGV[4], ARGV[5], ARGV[7], ARGV[9]) then
+  redis.call('DEL', KEYS[3], KEYS[4])
+  return {ARGV[1], 'present'}
+end
+redis.call('DEL', KEYS[1], KEYS[2], KEYS[3])
+if redis.call('EXISTS', KEYS[4]) == 1 then redis.call('RENAME', KEYS[4], KEYS[2]) end
+redis.call('HSET', KEYS[1], 'capability', ARGV[4], 'tag', ARGV[5], 'cover', ARGV[6], 'counter', ARGV[7], 'oldest', ARGV[8], 'next', ARGV[9],
+  'head', staged[3], 'head-first', ARGV[11], 'head-last', ARGV[12], 'previous', staged[4], 'previous-first', ARGV[14], 'previous-last', ARGV[15])
+renew(ARGV[2])
+return {ARGV[1], 'restored'}
+`,
+);
+
+/** ARGV: request. Also what is on its way into the room: what comes of it later finds nothing to go on with. */
+export const REMOVE: string = lua(
+  ALWAYS,
+  `
 local known = redis.call('EXISTS', KEYS[1])
-redis.call('DEL', KEYS[1], KEYS[2])
-return known == 1 and 'removed' or 'room-unknown'
-`;
+redis.call('DEL', KEYS[1], KEYS[2], KEYS[3], KEYS[4])
+return {ARGV[1], known == 1 and 'removed' or 'room-unknown'}
+`,
+);
 
 function lua(...parts: readonly string[]): string {
   return parts.join('');

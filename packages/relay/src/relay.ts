@@ -1,4 +1,4 @@
-// The relay put together: two listening sockets, the rooms behind them, two timers, and an orderly end.
+// The relay put together: two listening sockets, the rooms behind them, three timers, and an orderly end.
 
 import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:net';
@@ -73,6 +73,11 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
       clock,
       STORE_REFRESH_INTERVAL_MS,
       oneAtATime(() => rooms.refresh()),
+    ),
+    repeat(
+      clock,
+      SWEEP_INTERVAL_MS,
+      oneAtATime(() => rooms.finishClosing()),
     ),
   ];
   log('listening');
@@ -162,7 +167,7 @@ async function closeRelay(parts: {
   log('stopping');
   const closed = Promise.all([stopListening(members.server), stopListening(admin.server)]);
   members.hush();
-  await atMost(clock, DRAIN_LIMIT_MS, rooms.idle());
+  await atMost(clock, DRAIN_LIMIT_MS, Promise.all([rooms.idle(), rooms.finishClosing()]));
   admin.end();
   rooms.end('relay-stopping');
   members.end();

@@ -1,6 +1,6 @@
 // Where rooms are kept, and the contract that every store obeys (test/room-store.contract.ts). Opaque bytes only: a store knows no member.
 
-import { LOG_BYTES_MAX, LOG_TTL_SECONDS } from '@sotto/protocol';
+import { LOG_TTL_SECONDS } from '@sotto/protocol';
 import type { Cover } from '@sotto/protocol';
 
 /** What a commit has left: the head, and the sequence numbers of its first and last frame. Empty and 0 before there was one. */
@@ -46,7 +46,10 @@ export interface Append {
   readonly counter: number;
   /** The sequence number that the first body is to get. */
   readonly first: number;
+  /** At most FLUSH_BYTES_MAX together. */
   readonly bodies: readonly Uint8Array[];
+  /** The oldest number that stays in the log: what comes before it is dropped. */
+  readonly oldest: number;
 }
 
 export interface Commit {
@@ -57,7 +60,12 @@ export interface Commit {
   readonly bodies: readonly Uint8Array[];
   /** At least one byte. */
   readonly head: Uint8Array;
+  /** As in an append. */
+  readonly oldest: number;
 }
+
+/** How far a room has come: it is behind another copy that has a higher counter, or the same and a higher next number. */
+export type Position = Pick<RoomRecord, 'counter' | 'next'>;
 
 type RoomUnknown = { readonly kind: 'room-unknown' };
 type Stale = { readonly kind: 'stale'; readonly counter: number };
@@ -66,15 +74,20 @@ type OutOfStep = { readonly kind: 'out-of-step'; readonly next: number };
 
 /** What append and commit answer. */
 export type AppendAnswer = Stored | Stale | OutOfStep | RoomUnknown;
+export type TouchAnswer = ({ readonly kind: 'present' } & Position) | RoomUnknown;
 
 /**
- * Each operation is atomic. Each rejects with a RelayError, and then may or may not have happened: the caller asks again.
+ * Each operation is atomic. Each rejects with a RelayError, and then may or may not have happened, or may happen later: the caller asks again.
+ * An answer that does not fit what was asked is refused, and counts as none.
  *
  * A room lives for its TTL after the last `create`, `append`, `commit`, `touch` or `restore`, log and all; then nobody knows it any more.
- * The log never holds more than its byte cap: the oldest bodies go first, and sequence numbers are never given twice.
+ * The caller says with each append and commit how much of the log stays; sequence numbers are never given twice.
  */
 export interface RoomStore {
-  /** Makes a room with counter 0, an empty head and an empty log whose first sequence number will be 1. Leaves an existing room alone. */
+  /**
+   * Makes a room with counter 0, an empty head and an empty log whose first sequence number will be 1. Leaves an existing room alone; one of
+   * the same terms in which nothing was ever stored is answered `created` again, so that a create whose answer was lost can be repeated.
+   */
   create(roomId: Uint8Array, terms: RoomTerms): Promise<'created' | 'room-exists'>;
 
   load(roomId: Uint8Array): Promise<RoomRecord | undefined>;
@@ -99,22 +112,28 @@ export interface RoomStore {
    */
   read(roomId: Uint8Array, from: number, maxBytes: number): Promise<readonly LogEntry[]>;
 
-  /** Lets a living room live on. */
-  touch(roomId: Uint8Array): Promise<'present' | 'room-unknown'>;
+  /** Lets a living room live on, and says how far it has come. */
+  touch(roomId: Uint8Array): Promise<TouchAnswer>;
 
-  /** Brings a room back into a store that lost it, exactly as it was. Never overwrites: a room that is there stays as it is. */
-  restore(roomId: Uint8Array, mirror: RoomMirror): Promise<'restored' | 'present'>;
+  /**
+   * Brings a room back into a store that lost it or whose copy is behind, exactly as it was. A room that is not behind stays as it is, and is
+   * `present`. Until all of it is there, nobody sees any of it. One that is not `wanted` any more is not begun, nor gone on with.
+   */
+  restore(roomId: Uint8Array, mirror: RoomMirror, wanted?: AbortSignal): Promise<'restored' | 'present'>;
 
-  /** @returns whether there was such a room. */
+  /** Also stops what is being restored. @returns whether there was such a room. */
   remove(roomId: Uint8Array): Promise<boolean>;
 
   close(): Promise<void>;
 }
 
-/** What a store lets a room hold. The protocol's own numbers, except in tests. */
+/** How long a store keeps a room. The protocol's own number, except in tests. */
 export interface StoreLimits {
-  readonly logBytesMax: number;
   readonly logTtlMs: number;
 }
 
-export const STORE_LIMITS: StoreLimits = { logBytesMax: LOG_BYTES_MAX, logTtlMs: LOG_TTL_SECONDS * 1_000 };
+export const STORE_LIMITS: StoreLimits = { logTtlMs: LOG_TTL_SECONDS * 1_000 };
+
+export function isBehind(one: Position, other: Position): boolean {
+  return one.counter === other.counter ? one.next < other.next : one.counter < other.counter;
+}

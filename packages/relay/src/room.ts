@@ -106,8 +106,8 @@ export type RoomEffect =
       readonly head: Uint8Array;
     }
   | { readonly type: 'ask-turn'; readonly milliseconds: number }
-  /** Bring the room back into the store from the mirror; `replace` when the store's own copy is older than ours. */
-  | { readonly type: 'restore'; readonly replace: boolean }
+  /** Bring the room back into the store from the mirror: it has lost it, or its own copy is older than ours. */
+  | { readonly type: 'restore' }
   /** Read the room from the store anew: it knows more than we do. */
   | { readonly type: 'reload' }
   | { readonly type: 'rest'; readonly milliseconds: number }
@@ -183,9 +183,8 @@ function answered(
         ? appended(state, work.frames, event.oldest)
         : committed(state, work.commit, event.oldest, event.now);
     case 'room-unknown':
-      return restore(state, work, worse(trouble, event.now), false);
     case 'store-behind':
-      return restore(state, work, worse(trouble, event.now), true);
+      return restore(state, work, worse(trouble, event.now));
     case 'store-ahead':
       return { state: { ...state, phase: { kind: 'reloading', work, trouble } }, effects: [{ type: 'reload' }] };
     case 'restored':
@@ -342,11 +341,8 @@ function dropStale(state: RoomState): RoomStep {
   };
 }
 
-function restore(state: RoomState, work: Work, trouble: Trouble | undefined, replace: boolean): RoomStep {
-  return {
-    state: { ...state, phase: { kind: 'restoring', work, trouble } },
-    effects: [{ type: 'restore', replace }],
-  };
+function restore(state: RoomState, work: Work, trouble: Trouble | undefined): RoomStep {
+  return { state: { ...state, phase: { kind: 'restoring', work, trouble } }, effects: [{ type: 'restore' }] };
 }
 
 /** Waits before the store is asked again, or gives up: then all who might wait for an echo are told and closed, and what waited is gone. */

@@ -2,6 +2,8 @@
 
 import { toHex } from '@sotto/protocol';
 import type { AdminCode, AdminReply, RelayCode } from '@sotto/protocol';
+import { ClosingRooms } from './closing-rooms.ts';
+import { RelayError } from './errors.ts';
 import { ADMIN_GRACE_MS, ROOMS_MAX } from './limits.ts';
 import { LiveRoom } from './live-room.ts';
 import type { RoomSurroundings } from './live-room.ts';
@@ -22,10 +24,12 @@ const DONE: AdminReply = { ok: true };
 export class Rooms {
   readonly #around: RoomSurroundings;
   readonly #held = new Map<string, Held>();
+  readonly #closing: ClosingRooms;
   readonly #turns = new Map<string, Promise<void>>();
 
   constructor(around: RoomSurroundings) {
     this.#around = around;
+    this.#closing = new ClosingRooms(around.store);
   }
 
   /** @returns the room, out of the store if need be; undefined if nobody knows it or there are too many. Rejects with a RelayError. */
@@ -33,9 +37,12 @@ export class Rooms {
     return this.#inTurn(roomId, () => this.#find(roomId));
   }
 
+  /** The same room again is made, as long as nothing has happened in it: the host may not have heard that it was. */
   create(roomId: Uint8Array, terms: RoomTerms, owner: number): Promise<AdminReply> {
     return this.#inTurn(roomId, async () => {
-      if (this.#living(roomId) !== undefined) return no('room-exists');
+      const living = this.#living(roomId);
+      if (living !== undefined) return living.room.isFresh(terms) ? this.#own(roomId, owner) : no('room-exists');
+      if (this.#closing.has(roomId)) await this.#closing.remove(roomId, false);
       if (this.#isFull() && this.#longestOrphaned() === undefined) return no('rooms-full');
       if ((await this.#around.store.create(roomId, terms)) === 'room-exists') return no('room-exists');
       return this.#own(roomId, owner);
@@ -50,6 +57,19 @@ export class Rooms {
   /** Ends the room for everybody at once; that the store has forgotten it too is what `ok` says. */
   close(roomId: Uint8Array): Promise<AdminReply> {
     return this.#inTurn(roomId, async () => ((await this.#end(roomId)) ? DONE : no('room-unknown')));
+  }
+
+  /** Asks the store again to forget what has ended. Never rejects: at the first that it does not answer it is left alone for now. */
+  async finishClosing(): Promise<void> {
+    try {
+      for (const roomId of this.#closing.roomIds) {
+        await this.#inTurn(roomId, async () => {
+          if (this.#closing.has(roomId)) await this.#closing.remove(roomId, false);
+        });
+      }
+    } catch {
+      // Their tombstones stand.
+    }
   }
 
   disown(owner: number): void {
@@ -67,7 +87,7 @@ export class Rooms {
       if (ownership.kind !== 'orphaned' || now - ownership.since <= ADMIN_GRACE_MS) continue;
       held.ownership = this.#orphaned();
       this.close(roomId).catch(() => {
-        // The store is away; without the relay touching it, the room expires there by itself.
+        // The store is away: the room's tombstone stands.
       });
     }
   }
@@ -91,17 +111,18 @@ export class Rooms {
     const held = this.#held.get(toHex(roomId));
     this.#held.delete(toHex(roomId));
     held?.room.close('room-closed');
-    const wasStored = await this.#around.store.remove(roomId);
-    return held !== undefined || wasStored;
+    const wasKnown = await this.#closing.remove(roomId, held !== undefined);
+    return held !== undefined || wasKnown;
   }
 
   async #find(roomId: Uint8Array): Promise<LiveRoom | undefined> {
     const living = this.#living(roomId);
     if (living !== undefined) return living.room;
-    if (this.#isFull()) return undefined;
+    if (this.#isFull() || this.#closing.has(roomId)) return undefined;
     const room = await LiveRoom.load(roomId, this.#around);
     // Others may have come while the store was asked.
     if (room === undefined || this.#isFull()) return undefined;
+    this.#refuseWhileClosing();
     this.#held.set(toHex(roomId), { roomId, room, ownership: this.#orphaned() });
     return room;
   }
@@ -113,6 +134,7 @@ export class Rooms {
       living.ownership = ownership;
       return DONE;
     }
+    if (this.#closing.has(roomId)) return no('room-unknown');
     const room = await LiveRoom.load(roomId, this.#around);
     if (room === undefined) return no('room-unknown');
     return (await this.#hold({ roomId, room, ownership })) ? DONE : no('rooms-full');
@@ -120,6 +142,7 @@ export class Rooms {
 
   /** Holds a room of a host that is there. If there are too many, those whose hosts are gone give their places, the one that has waited longest first. */
   async #hold(held: Held): Promise<boolean> {
+    this.#refuseWhileClosing();
     const key = toHex(held.roomId);
     // No two rooms wait for each other's turn here: who waits is not held, and only what is held is waited for.
     while (this.#isFull() && !this.#held.has(key)) {
@@ -154,6 +177,11 @@ export class Rooms {
 
   #orphaned(): Ownership {
     return { kind: 'orphaned', since: this.#around.clock.now() };
+  }
+
+  /** A store that has not forgotten so many rooms yet is not there: another room would find no tombstone. */
+  #refuseWhileClosing(): void {
+    if (this.#closing.isFull) throw new RelayError('store-unavailable');
   }
 
   #isFull(): boolean {

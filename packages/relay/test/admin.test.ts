@@ -29,18 +29,46 @@ async function leaveAllRooms(house: House): Promise<{ readonly room: TestRoom; r
 }
 
 describe('the host', () => {
-  test('makes a room once', async () => {
+  test('may ask for the same fresh room again, until somebody has been in it', async () => {
     const house = await openHouse();
     const room = makeRoom();
     expect(await house.host.create(room)).toEqual(OK);
+    expect(await house.host.create(room)).toEqual(OK);
+    expect(await house.anotherHost().create(room)).toEqual(OK);
+    await (await house.join(room)).leave();
     expect(await house.host.create(room)).toEqual(no('room-exists'));
-    expect(await house.anotherHost().create(room)).toEqual(no('room-exists'));
   });
 
-  test('cannot make a room that only the store knows', async () => {
+  test('cannot make another room under the id of a fresh one', async () => {
+    const house = await openHouse();
+    const room = makeRoom();
+    expect(await house.host.create(room)).toEqual(OK);
+    const { capabilityKey, roomTag } = makeRoom();
+    for (const other of [
+      { ...room, capabilityKey },
+      { ...room, roomTag },
+      { ...room, cover: 'stealth-8' as const },
+    ]) {
+      expect(await house.host.create(other)).toEqual(no('room-exists'));
+    }
+    expect((await house.member().attach(room)).next).toBe(1);
+  });
+
+  test('whose request was carried out although its answer was lost has its room when it asks again', async () => {
+    const house = await openHouse();
+    const room = makeRoom();
+    house.store.losesAnswers = true;
+    expect(await house.host.create(room)).toEqual(no('store-unavailable'));
+    house.store.losesAnswers = false;
+    expect(await house.host.create(room)).toEqual(OK);
+    expect((await house.member().attach(room)).next).toBe(1);
+  });
+
+  test('cannot make a room that only the store knows and in which something was said', async () => {
     const house = await openHouse();
     const room = makeRoom();
     await house.store.create(room.roomId, { ...room, cover: 'off' });
+    await house.store.append(room.roomId, { counter: 0, first: 1, bodies: [makeBody()], oldest: 1 });
     expect(await house.host.create(room)).toEqual(no('room-exists'));
     expect(await house.host.ask({ operation: 'resume', roomId: room.roomId })).toEqual(OK);
   });
@@ -235,6 +263,6 @@ describe('admin.sock', () => {
     for (const piece of text.match(/.{1,37}|\n/gs) ?? []) house.host.socket.write(piece);
     const replies = [];
     for (let count = 0; count < 4; count += 1) replies.push(await house.host.hear());
-    expect(replies).toEqual([OK, no('room-exists'), OK, no('room-unknown')]);
+    expect(replies).toEqual([OK, OK, OK, no('room-unknown')]);
   });
 });

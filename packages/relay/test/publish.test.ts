@@ -69,7 +69,7 @@ describe('a published frame', () => {
     const room = await house.room();
     const [member, other] = [await house.join(room), await house.join(room)];
     const [behind, before, after] = [makeBody(), makeBody(), makeBody()];
-    await house.store.commit(room.roomId, { counter: 0, first: 1, bodies: [behind], head: makeBody() });
+    await house.store.commit(room.roomId, { counter: 0, first: 1, bodies: [behind], head: makeBody(), oldest: 1 });
     member.publish(before);
     const seen = [await member.next(), await member.next(), await member.next()];
     expect(seen.map((frame) => [frame?.operation, frame?.number]).sort()).toEqual([

@@ -3,7 +3,17 @@
 import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { bodyBytes, FRAME_BYTES } from '@sotto/protocol';
-import type { RoomMirror, RoomRecord, RoomStore, StoreLimits } from '../src/room-store.ts';
+import type {
+  Append,
+  AppendAnswer,
+  Commit,
+  LogEntry,
+  RoomMirror,
+  RoomRecord,
+  RoomStore,
+  RoomTerms,
+  StoreLimits,
+} from '../src/room-store.ts';
 
 export interface StoreUnderTest {
   readonly store: RoomStore;
@@ -11,7 +21,7 @@ export interface StoreUnderTest {
   elapse(milliseconds: number): Promise<void>;
 }
 
-const LIMITS: StoreLimits = { logBytesMax: 10_000, logTtlMs: 60_000 };
+const LIMITS: StoreLimits = { logTtlMs: 60_000 };
 const SMALL = bodyBytes(FRAME_BYTES[0]);
 const LARGE = bodyBytes(FRAME_BYTES[3]);
 
@@ -54,6 +64,15 @@ export function describeRoomStore(name: string, open: (limits: StoreLimits) => P
       return record;
     }
 
+    /** Where the test does not say what is to stay, all of it is. */
+    function append(what: Omit<Append, 'oldest'> & Partial<Append>): Promise<AppendAnswer> {
+      return store.append(roomId, { oldest: 1, ...what });
+    }
+
+    function commit(what: Omit<Commit, 'oldest'> & Partial<Commit>): Promise<AppendAnswer> {
+      return store.commit(roomId, { oldest: 1, ...what });
+    }
+
     async function logged(from = 1, maxBytes = 1_000_000): Promise<[number, number[]][]> {
       const entries = await store.read(roomId, from, maxBytes);
       return entries.map(({ number, body }) => [number, [...body]]);
@@ -72,24 +91,45 @@ export function describeRoomStore(name: string, open: (limits: StoreLimits) => P
       expect(await logged()).toEqual([]);
     });
 
-    test('leaves an existing room alone when it is made again', async () => {
+    test('answers a repeated create as it did the first time, as long as nothing was stored in the room', async () => {
+      for (let time = 0; time < 3; time += 1) expect(await store.create(roomId, lock)).toBe('created');
+      expect((await loaded()).next).toBe(1);
+      await append({ counter: 0, first: 1, bodies: [makeBody()] });
+      expect(await store.create(roomId, lock)).toBe('room-exists');
+      expect((await logged()).length).toBe(1);
+    });
+
+    test('leaves an untouched room alone when another is to be made under its id', async () => {
       await store.create(roomId, lock);
-      await store.append(roomId, { counter: 0, first: 1, bodies: [makeBody()] });
-      expect(await store.create(roomId, { ...lock, roomTag: makeBody(16) })).toBe('room-exists');
-      const record = await loaded();
-      expect(bytes(record.roomTag)).toEqual(bytes(lock.roomTag));
-      expect(record.next).toBe(2);
+      const others: readonly RoomTerms[] = [
+        { ...lock, capabilityKey: makeBody(32) },
+        { ...lock, roomTag: makeBody(16) },
+        { ...lock, cover: 'off' },
+      ];
+      for (const other of others) expect(await store.create(roomId, other)).toBe('room-exists');
+      const { capabilityKey, roomTag, cover } = await loaded();
+      expect([...bytes(capabilityKey, roomTag), cover]).toEqual([
+        ...bytes(lock.capabilityKey, lock.roomTag),
+        lock.cover,
+      ]);
+    });
+
+    test('leaves a room alone of which only a commit was stored when it is made again', async () => {
+      await store.create(roomId, lock);
+      await commit({ counter: 0, first: 1, bodies: [makeBody()], head: makeBody() });
+      expect(await store.create(roomId, lock)).toBe('room-exists');
+      expect((await loaded()).counter).toBe(1);
     });
 
     test('knows nothing of a room that was never made', async () => {
       const body = makeBody();
       expect(await store.load(roomId)).toBeUndefined();
-      expect(await store.append(roomId, { counter: 0, first: 1, bodies: [body] })).toEqual({ kind: 'room-unknown' });
-      expect(await store.commit(roomId, { counter: 0, first: 1, bodies: [body], head: body })).toEqual({
+      expect(await append({ counter: 0, first: 1, bodies: [body] })).toEqual({ kind: 'room-unknown' });
+      expect(await commit({ counter: 0, first: 1, bodies: [body], head: body })).toEqual({
         kind: 'room-unknown',
       });
       expect(await store.read(roomId, 1, 1_000)).toEqual([]);
-      expect(await store.touch(roomId)).toBe('room-unknown');
+      expect(await store.touch(roomId)).toEqual({ kind: 'room-unknown' });
       expect(await store.remove(roomId)).toBe(false);
     });
 
@@ -98,9 +138,9 @@ export function describeRoomStore(name: string, open: (limits: StoreLimits) => P
       const every = Uint8Array.from({ length: SMALL }, (_, index) => index % 256);
       const zeros = new Uint8Array(LARGE);
       const lineEnds = new Uint8Array(SMALL).fill(13).fill(10, 1, 2);
-      const answer = await store.append(roomId, { counter: 0, first: 1, bodies: [every, zeros] });
+      const answer = await append({ counter: 0, first: 1, bodies: [every, zeros] });
       expect(answer).toEqual({ kind: 'stored', first: 1, oldest: 1 });
-      expect(await store.append(roomId, { counter: 0, first: 3, bodies: [lineEnds] })).toEqual({
+      expect(await append({ counter: 0, first: 3, bodies: [lineEnds] })).toEqual({
         kind: 'stored',
         first: 3,
         oldest: 1,
@@ -116,7 +156,7 @@ export function describeRoomStore(name: string, open: (limits: StoreLimits) => P
     test('reads from the number that it is asked for, as much as it may and at least one', async () => {
       await store.create(roomId, lock);
       const bodies = Array.from({ length: 20 }, () => makeBody());
-      await store.append(roomId, { counter: 0, first: 1, bodies });
+      await append({ counter: 0, first: 1, bodies });
       expect((await logged(5, 3 * SMALL)).map(([number]) => number)).toEqual([5, 6, 7]);
       expect((await logged(5, 3 * SMALL + SMALL - 1)).map(([number]) => number)).toEqual([5, 6, 7]);
       expect((await logged(20, 1)).map(([number]) => number)).toEqual([20]);
@@ -126,7 +166,7 @@ export function describeRoomStore(name: string, open: (limits: StoreLimits) => P
 
     test('refuses an append under another counter, and stores none of it', async () => {
       await store.create(roomId, lock);
-      expect(await store.append(roomId, { counter: 1, first: 1, bodies: [makeBody()] })).toEqual({
+      expect(await append({ counter: 1, first: 1, bodies: [makeBody()] })).toEqual({
         kind: 'stale',
         counter: 0,
       });
@@ -135,9 +175,9 @@ export function describeRoomStore(name: string, open: (limits: StoreLimits) => P
 
     test('refuses an append at another number than the next, and says which is', async () => {
       await store.create(roomId, lock);
-      await store.append(roomId, { counter: 0, first: 1, bodies: [makeBody(), makeBody()] });
+      await append({ counter: 0, first: 1, bodies: [makeBody(), makeBody()] });
       for (const first of [1, 2, 4]) {
-        const answer = await store.append(roomId, { counter: 0, first, bodies: [makeBody(), makeBody()] });
+        const answer = await append({ counter: 0, first, bodies: [makeBody(), makeBody()] });
         expect(answer).toEqual({ kind: 'out-of-step', next: 3 });
       }
       expect((await logged()).length).toBe(2);
@@ -145,23 +185,23 @@ export function describeRoomStore(name: string, open: (limits: StoreLimits) => P
 
     test('answers a repeated append as it did the first time, and stores it once', async () => {
       await store.create(roomId, lock);
-      const append = { counter: 0, first: 1, bodies: [makeBody(), makeBody(LARGE)] };
-      expect(await store.append(roomId, append)).toEqual({ kind: 'stored', first: 1, oldest: 1 });
-      expect(await store.append(roomId, append)).toEqual({ kind: 'stored', first: 1, oldest: 1 });
+      const again = { counter: 0, first: 1, bodies: [makeBody(), makeBody(LARGE)] };
+      expect(await append(again)).toEqual({ kind: 'stored', first: 1, oldest: 1 });
+      expect(await append(again)).toEqual({ kind: 'stored', first: 1, oldest: 1 });
       expect((await logged()).length).toBe(2);
-      expect((await store.append(roomId, { counter: 0, first: 3, bodies: [makeBody()] })).kind).toBe('stored');
+      expect((await append({ counter: 0, first: 3, bodies: [makeBody()] })).kind).toBe('stored');
     });
 
     test('replaces the head, keeps the one before, and counts up', async () => {
       await store.create(roomId, lock);
       const [one, two, body] = [makeBody(3_000), makeBody(70_000), makeBody()];
       const more = [makeBody(), makeBody(LARGE)];
-      expect(await store.commit(roomId, { counter: 0, first: 1, bodies: [body], head: one })).toEqual({
+      expect(await commit({ counter: 0, first: 1, bodies: [body], head: one })).toEqual({
         kind: 'stored',
         first: 1,
         oldest: 1,
       });
-      expect((await store.commit(roomId, { counter: 1, first: 2, bodies: more, head: two })).kind).toBe('stored');
+      expect((await commit({ counter: 1, first: 2, bodies: more, head: two })).kind).toBe('stored');
       const record = await loaded();
       expect([record.counter, record.next]).toEqual([2, 4]);
       expect(heads(record)).toEqual([
@@ -171,17 +211,17 @@ export function describeRoomStore(name: string, open: (limits: StoreLimits) => P
       expect(await logged()).toEqual([body, ...more].map((content, index) => [index + 1, [...content]]));
       for (const counter of [0, 1, 3]) {
         const stale = { kind: 'stale', counter: 2 };
-        expect(await store.append(roomId, { counter, first: 4, bodies: [body] })).toEqual(stale);
-        expect(await store.commit(roomId, { counter, first: 4, bodies: [body], head: one })).toEqual(stale);
+        expect(await append({ counter, first: 4, bodies: [body] })).toEqual(stale);
+        expect(await commit({ counter, first: 4, bodies: [body], head: one })).toEqual(stale);
       }
-      expect((await store.append(roomId, { counter: 2, first: 4, bodies: [makeBody()] })).kind).toBe('stored');
+      expect((await append({ counter: 2, first: 4, bodies: [makeBody()] })).kind).toBe('stored');
     });
 
     test.each([2, 100])('lets exactly one of %i committers at once succeed', async (committers) => {
       await store.create(roomId, lock);
       const candidates = Array.from({ length: committers }, () => makeBody(100));
       const answers = await Promise.all(
-        candidates.map((head) => store.commit(roomId, { counter: 0, first: 1, bodies: [head], head })),
+        candidates.map((head) => commit({ counter: 0, first: 1, bodies: [head], head })),
       );
       const winners = answers.flatMap((answer, index) => (answer.kind === 'stored' ? [index] : []));
       expect(winners.length).toBe(1);
@@ -197,7 +237,7 @@ export function describeRoomStore(name: string, open: (limits: StoreLimits) => P
       for (let round = 0; round < 10; round += 1) {
         const candidates = Array.from({ length: 100 }, () => makeBody(100));
         const answers = await Promise.all(
-          candidates.map((head) => store.commit(roomId, { counter: round, first: round + 1, bodies: [head], head })),
+          candidates.map((head) => commit({ counter: round, first: round + 1, bodies: [head], head })),
         );
         const winners = candidates.filter((_, index) => answers[index]?.kind === 'stored');
         expect(winners.length).toBe(1);
@@ -212,11 +252,11 @@ export function describeRoomStore(name: string, open: (limits: StoreLimits) => P
 
     test('refuses a commit at another number than the next, and changes nothing', async () => {
       await store.create(roomId, lock);
-      await store.append(roomId, { counter: 0, first: 1, bodies: [makeBody()] });
+      await append({ counter: 0, first: 1, bodies: [makeBody()] });
       const before = await loaded();
       for (const first of [1, 3]) {
-        const commit = { counter: 0, first, bodies: [makeBody(), makeBody()], head: makeBody() };
-        expect(await store.commit(roomId, commit)).toEqual({ kind: 'out-of-step', next: 2 });
+        const other = { counter: 0, first, bodies: [makeBody(), makeBody()], head: makeBody() };
+        expect(await commit(other)).toEqual({ kind: 'out-of-step', next: 2 });
       }
       expect(await loaded()).toEqual(before);
       expect((await logged()).length).toBe(1);
@@ -225,10 +265,10 @@ export function describeRoomStore(name: string, open: (limits: StoreLimits) => P
     test('answers a repeated commit as it did the first time, and counts it once', async () => {
       await store.create(roomId, lock);
       const [zeroth, one] = [makeBody(), makeBody(9_000)];
-      await store.commit(roomId, { counter: 0, first: 1, bodies: [makeBody()], head: zeroth });
-      const commit = { counter: 1, first: 2, bodies: [makeBody(), makeBody(LARGE)], head: one };
+      await commit({ counter: 0, first: 1, bodies: [makeBody()], head: zeroth });
+      const again = { counter: 1, first: 2, bodies: [makeBody(), makeBody(LARGE)], head: one };
       for (let time = 0; time < 3; time += 1) {
-        expect(await store.commit(roomId, commit)).toEqual({ kind: 'stored', first: 2, oldest: 1 });
+        expect(await commit(again)).toEqual({ kind: 'stored', first: 2, oldest: 1 });
       }
       const record = await loaded();
       expect([record.counter, record.next, (await logged()).length]).toEqual([2, 4, 3]);
@@ -239,42 +279,53 @@ export function describeRoomStore(name: string, open: (limits: StoreLimits) => P
       ]);
       // What differs in anything is another commit.
       const others = [
-        { ...commit, head: makeBody(9_000) },
-        { ...commit, bodies: [makeBody(), makeBody(LARGE)] },
-        { ...commit, bodies: commit.bodies.slice(0, 1) },
-        { ...commit, first: 3 },
-        { ...commit, counter: 0 },
+        { ...again, head: makeBody(9_000) },
+        { ...again, bodies: [makeBody(), makeBody(LARGE)] },
+        { ...again, bodies: again.bodies.slice(0, 1) },
+        { ...again, first: 3 },
+        { ...again, counter: 0 },
       ];
-      for (const other of others) expect((await store.commit(roomId, other)).kind).toBe('stale');
+      for (const other of others) expect((await commit(other)).kind).toBe('stale');
       // And a repetition that comes when the log has gone on is too late: the room never asks for one.
-      await store.append(roomId, { counter: 2, first: 4, bodies: [makeBody()] });
-      expect(await store.commit(roomId, commit)).toEqual({ kind: 'stale', counter: 2 });
+      await append({ counter: 2, first: 4, bodies: [makeBody()] });
+      expect(await commit(again)).toEqual({ kind: 'stale', counter: 2 });
     });
 
-    test('drops the oldest bodies when the log is over its bytes, and never gives a number twice', async () => {
+    test.each(['append', 'commit'] as const)(
+      'drops with an %s what comes before the oldest that stays',
+      async (operation) => {
+        await store.create(roomId, lock);
+        const bodies = Array.from({ length: 40 }, () => makeBody());
+        await append({ counter: 0, first: 1, bodies: bodies.slice(0, 30) });
+        const named = { counter: 0, first: 31, bodies: bodies.slice(30), oldest: 18 };
+        const answer = operation === 'append' ? append(named) : commit({ ...named, head: makeBody() });
+        expect(await answer).toEqual({ kind: 'stored', first: 31, oldest: 18 });
+        const kept = bodies.slice(17).map((body, index): [number, number[]] => [18 + index, [...body]]);
+        expect(await logged()).toEqual(kept);
+        expect([(await loaded()).oldest, (await loaded()).next]).toEqual([18, 41]);
+        // Again, as if the answer had been lost.
+        const again = operation === 'append' ? append(named) : commit({ ...named, head: (await loaded()).head.bytes });
+        expect(await again).toEqual({ kind: 'stored', first: 31, oldest: 18 });
+        expect(await logged()).toEqual(kept);
+      },
+    );
+
+    test('never brings back what was dropped, and can drop all but never a number', async () => {
       await store.create(roomId, lock);
-      const kept: number[][] = [];
-      for (let number = 1; number <= 60; number += 1) {
-        const body = makeBody(number % 7 === 0 ? LARGE : SMALL);
-        kept.push([...body]);
-        const answer = await store.append(roomId, { counter: 0, first: number, bodies: [body] });
-        if (answer.kind !== 'stored') throw new Error('not stored');
-        const entries = await logged();
-        const total = entries.reduce((sum, [, content]) => sum + content.length, 0);
-        expect(total).toBeLessThanOrEqual(LIMITS.logBytesMax);
-        expect(entries[0]?.[0]).toBe(answer.oldest);
-        // What was dropped last would not have fitted any more: the cap is used, not only kept.
-        expect(total + (kept[answer.oldest - 2]?.length ?? LIMITS.logBytesMax)).toBeGreaterThan(LIMITS.logBytesMax);
-        expect(entries).toEqual(
-          kept.slice(answer.oldest - 1).map((content, index) => [answer.oldest + index, content]),
-        );
-        expect((await loaded()).oldest).toBe(answer.oldest);
-      }
+      await append({ counter: 0, first: 1, bodies: [makeBody(), makeBody()], oldest: 2 });
+      const answer = await append({ counter: 0, first: 3, bodies: [makeBody()], oldest: 1 });
+      expect(answer).toEqual({ kind: 'stored', first: 3, oldest: 2 });
+      expect((await logged()).map(([number]) => number)).toEqual([2, 3]);
+      const all = await append({ counter: 0, first: 4, bodies: [makeBody()], oldest: 5 });
+      expect(all).toEqual({ kind: 'stored', first: 4, oldest: 5 });
+      expect(await logged()).toEqual([]);
+      expect((await append({ counter: 0, first: 5, bodies: [makeBody()] })).kind).toBe('stored');
+      expect((await logged()).map(([number]) => number)).toEqual([5]);
     });
 
     test('forgets a room after its lifetime, head, log and all', async () => {
       await store.create(roomId, lock);
-      await store.append(roomId, { counter: 0, first: 1, bodies: [makeBody()] });
+      await append({ counter: 0, first: 1, bodies: [makeBody()] });
       await under.elapse(LIMITS.logTtlMs - 5_000);
       expect((await loaded()).next).toBe(2);
       await under.elapse(5_000);
@@ -287,11 +338,11 @@ export function describeRoomStore(name: string, open: (limits: StoreLimits) => P
     test.each(['append', 'commit', 'touch'] as const)('lives on with each %s', async (operation) => {
       await store.create(roomId, lock);
       await under.elapse(LIMITS.logTtlMs - 5_000);
-      if (operation === 'append') await store.append(roomId, { counter: 0, first: 1, bodies: [makeBody()] });
+      if (operation === 'append') await append({ counter: 0, first: 1, bodies: [makeBody()] });
       if (operation === 'commit') {
-        await store.commit(roomId, { counter: 0, first: 1, bodies: [makeBody()], head: makeBody() });
+        await commit({ counter: 0, first: 1, bodies: [makeBody()], head: makeBody() });
       }
-      if (operation === 'touch') expect(await store.touch(roomId)).toBe('present');
+      if (operation === 'touch') expect((await store.touch(roomId)).kind).toBe('present');
       const before = await logged();
       await under.elapse(LIMITS.logTtlMs - 5_000);
       expect(await store.load(roomId)).toBeDefined();
@@ -317,36 +368,104 @@ export function describeRoomStore(name: string, open: (limits: StoreLimits) => P
       expect(bytes(record.capabilityKey, record.roomTag)).toEqual(bytes(lock.capabilityKey, lock.roomTag));
       expect(heads(record)).toEqual(heads(mirror));
       expect(await logged()).toEqual(bodies.map((body, index) => [mirror.oldest + index, [...body]]));
-      expect(await store.append(roomId, { counter: 7, first: mirror.next, bodies: [makeBody(LARGE)] })).toEqual({
+      expect(await append({ counter: 7, first: mirror.next, bodies: [makeBody(LARGE)] })).toEqual({
         kind: 'stored',
         first: mirror.next,
         oldest: mirror.oldest,
       });
-      // The bytes were counted too: the next one is over the cap.
-      const last = await store.append(roomId, { counter: 7, first: mirror.next + 1, bodies: [makeBody(LARGE)] });
-      expect(last).toEqual({ kind: 'stored', first: mirror.next + 1, oldest: mirror.oldest + 2 });
     });
 
-    test('never overwrites a room that is there', async () => {
+    test('brings a whole room back, its log full and both heads of the largest size', async () => {
+      const bodies = Array.from({ length: 700 }, (_, index) => makeBody(index % 3 === 0 ? LARGE : SMALL));
+      const mirror: RoomMirror = {
+        ...lock,
+        counter: 2,
+        head: { bytes: makeBody(524_288), first: 600, last: 640 },
+        previousHead: { bytes: makeBody(524_287), first: 2, last: 3 },
+        oldest: 12,
+        next: 712,
+        bodies,
+      };
+      expect(await store.restore(roomId, mirror)).toBe('restored');
+      expect(heads(await loaded())).toEqual(heads(mirror));
+      const entries: readonly LogEntry[] = await store.read(roomId, 1, 4_194_304);
+      expect(entries.map(({ number }) => number)).toEqual(bodies.map((_, index) => 12 + index));
+      expect(entries.every(({ body }, index) => Buffer.compare(body, bodies[index] ?? new Uint8Array(0)) === 0)).toBe(
+        true,
+      );
+      // Once more is no harm.
+      expect(await store.restore(roomId, mirror)).toBe('present');
+    });
+
+    test('never overwrites a room that is not behind', async () => {
       await store.create(roomId, lock);
       const body = makeBody();
-      await store.append(roomId, { counter: 0, first: 1, bodies: [body] });
-      const mirror = { ...(await loaded()), counter: 9, oldest: 1, next: 1, bodies: [] };
-      expect(await store.restore(roomId, mirror)).toBe('present');
-      expect((await loaded()).counter).toBe(0);
+      await commit({ counter: 0, first: 1, bodies: [body], head: makeBody() });
+      const record = await loaded();
+      const mirrors = [
+        { ...record, bodies: [makeBody()] },
+        { ...record, oldest: 1, next: 1, bodies: [] },
+        { ...record, counter: 0, oldest: 1, next: 3, bodies: [body, body] },
+      ];
+      for (const mirror of mirrors) expect(await store.restore(roomId, mirror)).toBe('present');
+      expect(await loaded()).toEqual(record);
       expect(await logged()).toEqual([[1, [...body]]]);
+    });
+
+    test('replaces a room that is behind, or that is another under the same id', async () => {
+      const bodies = [makeBody(), makeBody(), makeBody()];
+      const mirror: RoomMirror = {
+        ...lock,
+        counter: 1,
+        head: { bytes: makeBody(), first: 1, last: 1 },
+        previousHead: { bytes: new Uint8Array(0), first: 0, last: 0 },
+        oldest: 1,
+        next: 4,
+        bodies,
+      };
+      const whole = bodies.map((body, index): [number, number[]] => [index + 1, [...body]]);
+      const behind: readonly (() => Promise<unknown>)[] = [
+        () => store.create(roomId, lock),
+        () => store.restore(roomId, { ...mirror, next: 3, bodies: bodies.slice(0, 2) }),
+        () => store.create(roomId, { ...lock, roomTag: makeBody(16) }),
+        () => store.restore(roomId, { ...mirror, capabilityKey: makeBody(32), counter: 9 }),
+      ];
+      for (const make of behind) {
+        await make();
+        expect(await store.restore(roomId, mirror)).toBe('restored');
+        expect(heads(await loaded())).toEqual(heads(mirror));
+        expect(await logged()).toEqual(whole);
+        await store.remove(roomId);
+      }
+    });
+
+    test('does not bring back what is not wanted any more', async () => {
+      await store.create(roomId, lock);
+      const mirror = { ...(await loaded()), bodies: [] };
+      await store.remove(roomId);
+      const unwanted = AbortSignal.abort();
+      await expect(store.restore(roomId, mirror, unwanted)).rejects.toMatchObject({ code: 'store-unavailable' });
+      expect(await store.load(roomId)).toBeUndefined();
+      expect(await store.restore(roomId, mirror, new AbortController().signal)).toBe('restored');
+    });
+
+    test('says with a touch how far a room has come', async () => {
+      await store.create(roomId, lock);
+      expect(await store.touch(roomId)).toEqual({ kind: 'present', counter: 0, next: 1 });
+      await commit({ counter: 0, first: 1, bodies: [makeBody(), makeBody()], head: makeBody() });
+      expect(await store.touch(roomId)).toEqual({ kind: 'present', counter: 1, next: 3 });
     });
 
     test('removes a room, and only that one', async () => {
       const other = new Uint8Array(randomBytes(16));
       await store.create(roomId, lock);
       await store.create(other, lock);
-      await store.append(roomId, { counter: 0, first: 1, bodies: [makeBody()] });
+      await append({ counter: 0, first: 1, bodies: [makeBody()] });
       expect(await store.remove(roomId)).toBe(true);
       expect(await store.load(roomId)).toBeUndefined();
       expect(await logged()).toEqual([]);
       expect(await store.remove(roomId)).toBe(false);
-      expect(await store.touch(other)).toBe('present');
+      expect((await store.touch(other)).kind).toBe('present');
     });
   });
 }

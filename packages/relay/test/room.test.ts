@@ -119,7 +119,7 @@ describe('a room', () => {
       { type: 'slot', now: 0 },
     ]);
     const lost = play([{ type: 'room-unknown', now: 0 }], storing.state);
-    expect(lost.effects).toEqual([{ type: 'restore', replace: false }]);
+    expect(lost.effects).toEqual([{ type: 'restore' }]);
     expect(play([{ type: 'restored', now: 0 }], lost.state).effects).toEqual(storing.effects);
   });
 
@@ -282,7 +282,7 @@ describe('a commit in a room', () => {
     );
     expect(rested.effects).toEqual(storing.effects);
     const lost = play([{ type: 'room-unknown', now: 0 }], storing.state);
-    expect(lost.effects).toEqual([{ type: 'restore', replace: false }]);
+    expect(lost.effects).toEqual([{ type: 'restore' }]);
     expect(play([{ type: 'restored', now: 0 }], lost.state).effects).toEqual(storing.effects);
   });
 

@@ -9,8 +9,11 @@ export class WatchedStore extends MemoryRoomStore {
   commits = 0;
   /** While it is away, every call fails. */
   away = false;
-  /** Appends and commits do what they should, but their answers are lost. */
+  /** Appends, commits and creates do what they should, but their answers are lost. */
   losesAnswers = false;
+  /** Rooms that it is asked to forget stay, and the request is lost; each is noted. */
+  losesRemovals = false;
+  readonly removals: Uint8Array[] = [];
   #gate: Promise<void> = Promise.resolve();
   #open: () => void = () => undefined;
   #called: () => void = () => undefined;
@@ -62,11 +65,15 @@ export class WatchedStore extends MemoryRoomStore {
 
   override async create(...parameters: Parameters<MemoryRoomStore['create']>): ReturnType<MemoryRoomStore['create']> {
     this.#failIfAway();
-    return super.create(...parameters);
+    const answer = await super.create(...parameters);
+    if (this.losesAnswers) throw new RelayError('store-unavailable');
+    return answer;
   }
 
   override async remove(roomId: Uint8Array): Promise<boolean> {
+    this.removals.push(roomId);
     this.#failIfAway();
+    if (this.losesRemovals) throw new RelayError('store-unavailable');
     return super.remove(roomId);
   }
 

@@ -8,8 +8,7 @@ import type { StartedTestContainer } from 'testcontainers';
 const PORT = 6379;
 const TESTER = 'tester';
 const PASSWORD = 'for-tests-only';
-const COMMANDS =
-  'hset hget hmget hgetall exists del expire pexpire xadd xlen xrange xdel xtrim eval evalsha script|load ping';
+const COMMANDS = 'hset hmget exists del rename pexpire xadd xrange xtrim evalsha script|load ping';
 
 /** redis.conf: the default user is the relay's and may do what docker-compose.yml lets it do; `tester` may do everything. */
 const REDIS_CONFIGURATION: string = [
@@ -20,12 +19,17 @@ const REDIS_CONFIGURATION: string = [
   `user default on nopass ~room:* resetchannels -@all ${COMMANDS.split(' ')
     .map((command) => `+${command}`)
     .join(' ')}`,
+  // A server that follows another one does so as the tester: the relay's user may not.
+  `masteruser ${TESTER}`,
+  `masterauth ${PASSWORD}`,
   `user ${TESTER} on >${PASSWORD} ~* &* +@all`,
 ].join('\n');
 
 export interface RedisServer {
   readonly host: string;
   readonly port: number;
+  /** Where another of these servers reaches it. */
+  readonly inside: { readonly host: string; readonly port: number };
   /** A connection that may do everything. The caller disconnects it. */
   connectTester(): Redis;
   /** Kills it at once and starts it again, empty, at the same address. */
@@ -38,44 +42,77 @@ export interface RedisServer {
  * again whenever it ends.
  */
 export async function startRedisServer(): Promise<RedisServer> {
+  const [server] = await startRedisServers(1);
+  if (server === undefined) throw new Error('no server was started');
+  return server;
+}
+
+/** Two can be had where one is to follow the other: both in one container, or at SOTTO_TEST_REDIS and at the next port. Stopping one stops both. */
+export async function startRedisServers(count: 1 | 2): Promise<readonly RedisServer[]> {
   const given = process.env['SOTTO_TEST_REDIS'];
-  if (given === undefined) return startContainer();
-  const [host, port] = given.split(':');
-  if (host === undefined || host === '' || !(Number(port) > 0)) throw new Error('SOTTO_TEST_REDIS is not host:port');
-  return describeServer(host, Number(port), {
-    kill: () => shutDown(host, Number(port)),
-    stop: () => Promise.resolve(),
-  });
+  if (given === undefined) return startContainer(count);
+  const [host, text] = given.split(':');
+  const first = Number(text);
+  if (host === undefined || host === '' || !(first > 0)) throw new Error('SOTTO_TEST_REDIS is not host:port');
+  return Promise.all(
+    numbers(first, count).map((port) =>
+      describeServer(
+        { host, port },
+        { host, port },
+        {
+          kill: () => shutDown(host, port),
+          stop: () => Promise.resolve(),
+        },
+      ),
+    ),
+  );
 }
 
 /** The shell starts a killed server again in the same container, so that the address stays. */
-async function startContainer(): Promise<RedisServer> {
-  const keepRunning = 'while :; do redis-server /tmp/redis.conf & echo $! > /tmp/redis.pid; wait; done';
+async function startContainer(count: 1 | 2): Promise<readonly RedisServer[]> {
+  const ports = numbers(PORT, count);
+  const keepRunning = ports.map(
+    (port) =>
+      `while :; do redis-server /tmp/redis.conf --port ${port} & echo $! > /tmp/redis-${port}.pid; wait $!; done &`,
+  );
   const container: StartedTestContainer = await new GenericContainer(readImageName())
-    .withEntrypoint(['/bin/sh', '-c', keepRunning])
+    .withEntrypoint(['/bin/sh', '-c', `${keepRunning.join(' ')} wait`])
     .withCopyContentToContainer([{ content: `${REDIS_CONFIGURATION}\nprotected-mode no\n`, target: '/tmp/redis.conf' }])
-    .withExposedPorts(PORT)
+    .withExposedPorts(...ports)
     .withWaitStrategy(Wait.forListeningPorts())
     .start();
-  return describeServer(container.getHost(), container.getMappedPort(PORT), {
-    kill: async () => {
-      await container.exec(['/bin/sh', '-c', 'kill -KILL "$(cat /tmp/redis.pid)"']);
-    },
-    stop: async () => {
-      await container.stop();
-    },
-  });
+  return Promise.all(
+    ports.map((port) =>
+      describeServer(
+        { host: container.getHost(), port: container.getMappedPort(port) },
+        { host: '127.0.0.1', port },
+        {
+          kill: async () => {
+            await container.exec(['/bin/sh', '-c', `kill -KILL "$(cat /tmp/redis-${port}.pid)"`]);
+          },
+          stop: async () => {
+            await container.stop();
+          },
+        },
+      ),
+    ),
+  );
+}
+
+function numbers(first: number, count: number): number[] {
+  return Array.from({ length: count }, (_, index) => first + index);
 }
 
 async function describeServer(
-  host: string,
-  port: number,
+  { host, port }: { readonly host: string; readonly port: number },
+  inside: RedisServer['inside'],
   process: { readonly kill: () => Promise<void>; readonly stop: () => Promise<void> },
 ): Promise<RedisServer> {
   await runId(host, port);
   return {
     host,
     port,
+    inside,
     connectTester: () => connectTester(host, port),
     restartEmpty: async () => {
       const before = await runId(host, port);

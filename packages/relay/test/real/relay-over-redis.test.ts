@@ -1,16 +1,11 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import type { Redis } from 'ioredis';
-import { RedisRoomStore, startRelay } from '../../src/index.ts';
-import type { LogEvent, Relay } from '../../src/index.ts';
 import { roomKeys } from '../../src/redis-room-store.ts';
-import { TestHost } from '../test-host.ts';
-import { fingerprint, makeBody, makeCommit, makeRoom, publishFrame, TestMember } from '../test-member.ts';
-import type { TestCommit, TestRoom } from '../test-member.ts';
+import { fingerprint, makeBody, makeCommit, publishFrame } from '../test-member.ts';
+import type { TestCommit, TestMember, TestRoom } from '../test-member.ts';
 import { startRedisServer } from './redis-server.ts';
 import type { RedisServer } from './redis-server.ts';
+import { makeRoomThere, setStage } from './stage.ts';
 
 let server: RedisServer;
 let tester: Redis;
@@ -24,49 +19,6 @@ beforeAll(async () => {
   };
 });
 
-interface Stage {
-  readonly relay: Relay;
-  readonly host: TestHost;
-  readonly events: LogEvent[];
-  readonly join: (room: TestRoom, from?: number) => Promise<TestMember>;
-}
-
-async function setStage(): Promise<Stage> {
-  const directory = await mkdtemp(join(tmpdir(), 'sotto-redis-'));
-  const events: LogEvent[] = [];
-  const relay = await startRelay({
-    listen: { path: join(directory, 'relay.sock') },
-    admin: { path: join(directory, 'admin.sock') },
-    store: new RedisRoomStore({ host: server.host, port: server.port }),
-    log: (event) => events.push(event),
-  });
-  const host = new TestHost(relay.adminAddress);
-  const members: TestMember[] = [];
-  onTestFinished(async () => {
-    await Promise.all([host.leave(), ...members.map((member) => member.leave())]);
-    await relay.close();
-    await rm(directory, { recursive: true });
-  });
-  return {
-    relay,
-    host,
-    events,
-    join: async (room, from = 0) => {
-      const member = new TestMember(relay.address);
-      members.push(member);
-      await member.attach(room, from);
-      return member;
-    },
-  };
-}
-
-async function makeRoomThere(host: TestHost): Promise<TestRoom> {
-  const room = makeRoom();
-  // The relay starts before its connection to Redis stands: the host asks again, as it does in life.
-  while ((await host.create(room))?.ok !== true) await new Promise((resolve) => setTimeout(resolve, 5));
-  return room;
-}
-
 async function storedNumbers(room: TestRoom): Promise<string[]> {
   const entries = await tester.xrangeBuffer(roomKeys(room.roomId)[1], '-', '+');
   return entries.map(
@@ -78,7 +30,7 @@ describe('the relay over a real Redis', () => {
   test.each(['killed and started again, empty', 'emptied'])(
     'loses nothing that it has acknowledged of 200 messages when Redis is %s in the middle',
     async (how) => {
-      const { host, join: enter, events } = await setStage();
+      const { host, join: enter, events } = await setStage(server);
       const room = await makeRoomThere(host);
       const [writer, reader] = [await enter(room), await enter(room)];
       const bodies = Array.from({ length: 80 }, (_, index) => makeBody((index % 4) as 0 | 1 | 2 | 3));
@@ -115,7 +67,7 @@ describe('the relay over a real Redis', () => {
   test.each(['killed and started again, empty', 'emptied'])(
     'loses and doubles nothing of 30 commits and what is said between them when Redis is %s in the middle',
     async (how) => {
-      const { host, join: enter, events } = await setStage();
+      const { host, join: enter, events } = await setStage(server);
       const room = await makeRoomThere(host);
       // Each may make 8 at once, the room 32.
       const committers: TestMember[] = [];
@@ -169,8 +121,8 @@ describe('the relay over a real Redis', () => {
     },
   );
 
-  test('a commit of 64 KiB and a head of 512 KiB is one EVALSHA', async () => {
-    const { host, join: enter } = await setStage();
+  test('a commit of 64 KiB and a head of 512 KiB is six EVALSHA, one that fits in a command is one', async () => {
+    const { host, join: enter } = await setStage(server);
     const room = await makeRoomThere(host);
     const member = await enter(room);
     for (let counter = 0; counter < 2; counter += 1) {
@@ -186,11 +138,21 @@ describe('the relay over a real Redis', () => {
         process.stdout.write(`a commit of the largest size: ${(performance.now() - started).toFixed(1)} ms\n`);
     }
     const statistics = await tester.info('commandstats');
-    expect(/^cmdstat_evalsha:calls=(\d+)/m.exec(statistics)?.[1]).toBe('1');
+    expect(/^cmdstat_evalsha:calls=(\d+)/m.exec(statistics)?.[1]).toBe('6');
+
+    const small = makeCommit({ frames: 4, size: 3, headBytes: 65_536 });
+    member.send(...small.stages);
+    await member.beat();
+    await tester.call('CONFIG', 'RESETSTAT');
+    member.send(small.commit(2));
+    await member.entries(4);
+    await member.counter();
+    expect(/^cmdstat_evalsha:calls=(\d+)/m.exec(await tester.info('commandstats'))?.[1]).toBe('1');
+    expect(fingerprint((await member.fetchHead()).bytes)).toBe(fingerprint(small.head));
   });
 
   test('a relay that is started again goes on with the rooms and numbers that Redis kept', async () => {
-    const first = await setStage();
+    const first = await setStage(server);
     const room = await makeRoomThere(first.host);
     const writer = await first.join(room);
     const bodies = Array.from({ length: 300 }, () => makeBody(2));
@@ -200,7 +162,7 @@ describe('the relay over a real Redis', () => {
     await first.relay.close();
     expect(await writer.closing()).toBe('relay-stopping');
 
-    const second = await setStage();
+    const second = await setStage(server);
     while ((await second.host.ask({ operation: 'resume', roomId: room.roomId }))?.ok !== true) {
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
@@ -213,7 +175,7 @@ describe('the relay over a real Redis', () => {
 
   test('a closed room leaves nothing in Redis (control: before, it was there)', async () => {
     await tester.flushall();
-    const { host, join: enter } = await setStage();
+    const { host, join: enter } = await setStage(server);
     const room = await makeRoomThere(host);
     const member = await enter(room);
     member.publish(makeBody());
@@ -225,7 +187,7 @@ describe('the relay over a real Redis', () => {
   });
 
   test('one flush is one EVALSHA, however many members hear it', async () => {
-    const { host, join: enter } = await setStage();
+    const { host, join: enter } = await setStage(server);
     const room = await makeRoomThere(host);
     const members = [];
     for (let count = 0; count < 8; count += 1) members.push(await enter(room));

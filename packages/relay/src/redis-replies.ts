@@ -1,0 +1,113 @@
+// What Redis answers, held against what it was asked: a reply that does not fit is a value with a code, never a room's next step.
+
+import { accept, CAPABILITY_KEY_BYTES, COVERS, HEAD_BYTES_MAX, refuse, ROOM_TAG_BYTES } from '@sotto/protocol';
+import type { Decoded } from '@sotto/protocol';
+import type { Append, AppendAnswer, LogEntry, RoomRecord, StoredHead, TouchAnswer } from './room-store.ts';
+
+/** `store-reply` is no answer to anything; `store-reply-unasked` is one to another question. */
+export type ReplyCode = 'store-reply' | 'store-reply-unasked';
+export type Reply<Value> = Decoded<Value, ReplyCode>;
+/** A reply without the request's number. */
+export type Words = readonly unknown[];
+export type DecodeWords<Value> = (words: Words) => Reply<Value>;
+
+const MALFORMED = refuse('store-reply');
+const UNASKED = refuse('store-reply-unasked');
+
+/** Every script's answer begins with the number of its request: so no answer can be taken for that to another. */
+export function decodeReply<Value>(request: string, reply: unknown, decode: DecodeWords<Value>): Reply<Value> {
+  if (!Array.isArray(reply)) return MALFORMED;
+  const [number, ...words] = reply as Words;
+  if (text(number) === undefined) return MALFORMED;
+  return text(number) === request ? decode(words) : UNASKED;
+}
+
+/** One word of these and nothing else. */
+export function decodeWord<const Word extends string>(allowed: readonly Word[]): DecodeWords<Word> {
+  return (words) => {
+    const word = allowed.find((candidate) => candidate === text(words[0]));
+    return word === undefined || words.length !== 1 ? MALFORMED : accept(word);
+  };
+}
+
+/** What append and commit are answered. */
+export function decodeAppended(asked: Omit<Append, 'bodies'> & { readonly count: number }): DecodeWords<AppendAnswer> {
+  return ([kind, ...rest]) => {
+    const [one, other] = rest.map(number);
+    const name = text(kind);
+    if (name === 'room-unknown' && rest.length === 0) return accept({ kind: name });
+    if (one === undefined) return MALFORMED;
+    if (name === 'stale' && rest.length === 1) {
+      return one === asked.counter ? UNASKED : accept({ kind: name, counter: one });
+    }
+    if (name === 'out-of-step' && rest.length === 1) {
+      return one === asked.first || one === 0 ? UNASKED : accept({ kind: name, next: one });
+    }
+    if (name !== 'stored' || other === undefined || rest.length !== 2) return MALFORMED;
+    const fits = one === asked.first && other >= asked.oldest && other <= asked.first + asked.count;
+    return fits ? accept({ kind: name, first: one, oldest: other }) : UNASKED;
+  };
+}
+
+export function decodeRead(from: number, maxBytes: number): DecodeWords<readonly LogEntry[]> {
+  return ([first, ...bodies]) => {
+    if (bodies.length === 0) return accept([]);
+    const begin = number(first);
+    if (begin === undefined || !Number.isSafeInteger(begin + bodies.length)) return MALFORMED;
+    const entries = bodies.flatMap((body, index) => (isBytes(body) ? [{ number: begin + index, body }] : []));
+    if (entries.length !== bodies.length || entries.some(({ body }) => body.length === 0)) return MALFORMED;
+    const bytes = entries.reduce((sum, { body }) => sum + body.length, 0);
+    return begin < from || (bytes > maxBytes && entries.length > 1) ? UNASKED : accept(entries);
+  };
+}
+
+export function decodeTouched([kind, ...rest]: Words): Reply<TouchAnswer> {
+  const [counter, next] = rest.map(number);
+  if (text(kind) === 'room-unknown' && rest.length === 0) return accept({ kind: 'room-unknown' });
+  if (text(kind) !== 'present' || rest.length !== 2) return MALFORMED;
+  if (counter === undefined || next === undefined || next === 0) return MALFORMED;
+  return accept({ kind: 'present', counter, next });
+}
+
+export function decodeLoaded([kind, ...fields]: Words): Reply<RoomRecord | undefined> {
+  if (text(kind) === 'room-unknown' && fields.length === 0) return accept(undefined);
+  if (text(kind) !== 'room' || fields.length !== 12) return MALFORMED;
+  const [capabilityKey, roomTag] = [bytes(fields[0]), bytes(fields[1])];
+  const cover = COVERS.find((candidate) => candidate === text(fields[2]));
+  const [counter, oldest, next] = fields.slice(3, 6).map(number);
+  if (capabilityKey?.length !== CAPABILITY_KEY_BYTES || roomTag?.length !== ROOM_TAG_BYTES) return MALFORMED;
+  if (cover === undefined || counter === undefined || oldest === undefined || next === undefined) return MALFORMED;
+  if (oldest === 0 || oldest > next) return MALFORMED;
+  const [head, previousHead] = [decodeHead(fields.slice(6, 9), next), decodeHead(fields.slice(9), next)];
+  if (head === undefined || previousHead === undefined) return MALFORMED;
+  return accept({ capabilityKey, roomTag, cover, counter, head, previousHead, oldest, next });
+}
+
+/** Either there is none, or its commit is in what the log has had. */
+function decodeHead([content, from, to]: Words, next: number): StoredHead | undefined {
+  const [head, first, last] = [bytes(content), number(from), number(to)];
+  if (head === undefined || first === undefined || last === undefined || head.length > HEAD_BYTES_MAX) return undefined;
+  const fits = head.length === 0 ? first === 0 && last === 0 : first > 0 && first <= last && last < next;
+  return fits ? { bytes: head, first, last } : undefined;
+}
+
+function isBytes(word: unknown): word is Buffer {
+  return Buffer.isBuffer(word);
+}
+
+/** A reply's bytes are a view of all that was read with it: what stays is copied out. */
+function bytes(word: unknown): Uint8Array | undefined {
+  return isBytes(word) ? new Uint8Array(word) : undefined;
+}
+
+function text(word: unknown): string | undefined {
+  return isBytes(word) ? word.toString('latin1') : undefined;
+}
+
+/** As the scripts write it: no sign, no zero before it, and exact. */
+function number(word: unknown): number | undefined {
+  const digits = text(word);
+  if (digits === undefined || !/^(0|[1-9][0-9]{0,15})$/.test(digits)) return undefined;
+  const value = Number(digits);
+  return Number.isSafeInteger(value) ? value : undefined;
+}

@@ -1,0 +1,167 @@
+// What a store might answer: a reply that is no answer, or one to something else, is a value with a code and never an exception.
+
+import { fuzz, FUZZ_GROWTH_BYTES_MAX, FUZZ_LIMIT_MS, FUZZ_SLOWEST_MS } from '@sotto/test-kit';
+import { describe, expect, test } from 'vitest';
+import {
+  decodeAppended,
+  decodeLoaded,
+  decodeRead,
+  decodeReply,
+  decodeTouched,
+  decodeWord,
+} from '../src/redis-replies.ts';
+import type { DecodeWords } from '../src/redis-replies.ts';
+
+type Told = string | number | Uint8Array;
+
+const appended = decodeAppended({ counter: 4, first: 31, oldest: 12, count: 3 });
+const key = new Uint8Array(32).fill(1);
+const tag = new Uint8Array(16).fill(2);
+const head = new Uint8Array(40).fill(3);
+const room: readonly Told[] = ['room', key, tag, 'off', 2, 5, 34, head, 30, 31, head, 6, 6];
+
+function words(...told: readonly Told[]): Buffer[] {
+  return told.map((word) => Buffer.from(word instanceof Uint8Array ? word : String(word)));
+}
+
+/** A word with another in its place. */
+function changed(index: number, word: Told): Buffer[] {
+  return words(...room.map((before, at) => (at === index ? word : before)));
+}
+
+function codeOf<Value>(decode: DecodeWords<Value>, ...told: readonly Told[]): string {
+  const decoded = decode(words(...told));
+  return decoded.ok ? 'ok' : decoded.code;
+}
+
+describe('a reply of the store', () => {
+  test('begins with the number of its request, and else it answers another', () => {
+    const decode = decodeWord(['present']);
+    expect(decodeReply('17', words(17, 'present'), decode)).toEqual({ ok: true, value: 'present' });
+    expect(decodeReply('17', words(16, 'present'), decode)).toMatchObject({ code: 'store-reply-unasked' });
+    for (const nothing of [null, undefined, 17, 'OK', Buffer.from('17'), {}, [], [17, 'present'], [null]]) {
+      expect(decodeReply('17', nothing, decode)).toMatchObject({ code: 'store-reply' });
+    }
+  });
+
+  test.each([
+    ['ok', ['stored', 31, 12]],
+    ['ok', ['stored', 31, 34]],
+    ['ok', ['stale', 5]],
+    ['ok', ['stale', 0]],
+    ['ok', ['out-of-step', 30]],
+    ['ok', ['room-unknown']],
+    // Another first, an oldest that drops too little or what is not there yet, and an excuse that is none.
+    ['store-reply-unasked', ['stored', 30, 12]],
+    ['store-reply-unasked', ['stored', 32, 12]],
+    ['store-reply-unasked', ['stored', 31, 11]],
+    ['store-reply-unasked', ['stored', 31, 35]],
+    ['store-reply-unasked', ['stale', 4]],
+    ['store-reply-unasked', ['out-of-step', 31]],
+    ['store-reply-unasked', ['out-of-step', 0]],
+    ['store-reply', ['stored', 31]],
+    ['store-reply', ['stored', 31, 12, 1]],
+    ['store-reply', ['stored', -31, 12]],
+    ['store-reply', ['stored', '031', 12]],
+    ['store-reply', ['stored', '3e1', 12]],
+    ['store-reply', ['stale', 'x']],
+    ['store-reply', ['stale', '9007199254740993']],
+    ['store-reply', ['room-unknown', 1]],
+    ['store-reply', ['present']],
+    ['store-reply', []],
+  ] as const)('to an append is %s: %j', (code, told) => {
+    expect(codeOf(appended, ...told)).toBe(code);
+  });
+
+  test('to a reading has no entry before the first that was asked for, and no more bytes than were', () => {
+    const decode = decodeRead(7, 100);
+    const [body, long] = [new Uint8Array(50).fill(9), new Uint8Array(101)];
+    expect(decode(words(7, body, body))).toEqual({
+      ok: true,
+      value: [
+        { number: 7, body: Buffer.from(body) },
+        { number: 8, body: Buffer.from(body) },
+      ],
+    });
+    expect([codeOf(decode, 9, body), codeOf(decode, 7, long), codeOf(decode, 7), codeOf(decode)]).toEqual(
+      Array.from({ length: 4 }, () => 'ok'),
+    );
+    expect(codeOf(decode, 6, body)).toBe('store-reply-unasked');
+    expect(codeOf(decode, 7, body, body, body)).toBe('store-reply-unasked');
+    for (const wrong of [words('x', body), words('9007199254740991', body), words(7, ''), [...words(7), null]]) {
+      expect(decode(wrong)).toMatchObject({ code: 'store-reply' });
+    }
+  });
+
+  test('to a touch says how far the room is', () => {
+    expect(decodeTouched(words('present', 3, 9))).toEqual({
+      ok: true,
+      value: { kind: 'present', counter: 3, next: 9 },
+    });
+    expect(codeOf(decodeTouched, 'room-unknown')).toBe('ok');
+    for (const wrong of [['present'], ['present', 3], ['present', 3, 0], ['present', 3, 9, 9], ['room', 3, 9], []]) {
+      expect(codeOf(decodeTouched, ...wrong)).toBe('store-reply');
+    }
+  });
+
+  test('to a load is a room whose parts go together', () => {
+    expect(decodeLoaded(words(...room)).ok).toBe(true);
+    expect(decodeLoaded(words('room-unknown'))).toEqual({ ok: true, value: undefined });
+    const wrong: readonly Buffer[][] = [
+      changed(0, 'rooms'),
+      changed(1, tag),
+      changed(2, key),
+      changed(3, 'loud'),
+      changed(4, -1),
+      changed(5, 0),
+      changed(5, 35),
+      changed(6, 31),
+      changed(7, ''),
+      changed(7, new Uint8Array(524_289)),
+      changed(8, 32),
+      changed(9, 34),
+      changed(12, 5),
+      words(...room, 1),
+      words(...room.slice(0, -1)),
+      words('room-unknown', 1),
+      [],
+    ];
+    for (const told of wrong) expect(decodeLoaded(told)).toMatchObject({ code: 'store-reply' });
+    expect(decodeLoaded([...words(...room.slice(0, 7)), null, ...words(...room.slice(8))]).ok).toBe(false);
+  });
+
+  test.each([
+    ['an append', appended, ['stored', 31, 12]],
+    ['a reading', decodeRead(7, 1_000), [7, head, head]],
+    ['a touch', decodeTouched, ['present', 3, 9]],
+    ['a load', decodeLoaded, room],
+    ['a removal', decodeWord(['removed', 'room-unknown']), ['removed']],
+  ] as readonly [string, DecodeWords<unknown>, readonly Told[]][])(
+    'to %s: nothing makes it throw, hang or grow',
+    { timeout: FUZZ_LIMIT_MS },
+    async (_name, decode, told) => {
+      const accepted = pack(words(17, ...told));
+      const take = (bytes: Uint8Array): boolean => decodeReply('17', unpack(bytes), decode).ok;
+      expect(take(accepted)).toBe(true);
+      const report = await fuzz(accepted, take);
+      expect(report.refused).toBeGreaterThan(0);
+      expect(report.slowestMs).toBeLessThan(FUZZ_SLOWEST_MS);
+      expect(report.grownBytes).toBeLessThan(FUZZ_GROWTH_BYTES_MAX);
+    },
+  );
+});
+
+/** Each word behind its length. */
+function pack(told: readonly Buffer[]): Uint8Array {
+  return Buffer.concat(told.flatMap((word) => [Buffer.from([word.length]), word]));
+}
+
+function unpack(bytes: Uint8Array): unknown[] {
+  const told: unknown[] = [];
+  for (let offset = 0; offset < bytes.length;) {
+    const end = offset + 1 + (bytes[offset] ?? 0);
+    told.push(end > bytes.length ? null : Buffer.from(bytes.subarray(offset + 1, end)));
+    offset = end;
+  }
+  return told;
+}

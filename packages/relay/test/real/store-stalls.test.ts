@@ -1,0 +1,172 @@
+// Redis stops answering while it is asked something: what is asked again is done once, and what came too late does no harm.
+
+import { beforeAll, describe, expect, test } from 'vitest';
+import type { Redis } from 'ioredis';
+import { roomKeys } from '../../src/redis-room-store.ts';
+import type { RoomMirror, RoomStore } from '../../src/room-store.ts';
+import { fingerprint, makeBody, makeCommit, makeRoom, publishFrame } from '../test-member.ts';
+import type { TestRoom } from '../test-member.ts';
+import { startRedisServer } from './redis-server.ts';
+import type { RedisServer } from './redis-server.ts';
+import { makeRoomThere, openStore, setStage } from './stage.ts';
+import { StoreProxy } from './store-proxy.ts';
+
+const STALL_MS = 3_000;
+const OK = { ok: true };
+
+let server: RedisServer;
+let tester: Redis;
+
+beforeAll(async () => {
+  server = await startRedisServer();
+  tester = server.connectTester();
+  return async () => {
+    tester.disconnect();
+    await server.stop();
+  };
+});
+
+function no(code: string): { ok: false; code: string } {
+  return { ok: false, code };
+}
+
+/** Redis answers nothing for longer than a command may take; what it was asked meanwhile it does when it wakes. */
+async function whileStalled<Value>(proxy: StoreProxy, work: () => Promise<Value>): Promise<Value> {
+  proxy.stall();
+  const awake = new Promise((resolve) => setTimeout(resolve, STALL_MS)).then(() => proxy.goOn());
+  const value = await work();
+  await awake;
+  return value;
+}
+
+describe('Redis stalls for 3 s', () => {
+  test('while a room is made: asked again the host has it, and another host does not', async () => {
+    const proxy = await StoreProxy.open(server);
+    const { host, join } = await setStage(proxy);
+    await makeRoomThere(host);
+    const room = makeRoom();
+    expect(await whileStalled(proxy, () => host.create(room))).toEqual(no('store-unavailable'));
+    while ((await tester.exists(roomKeys(room.roomId)[0])) === 0);
+    expect(await host.create({ ...room, roomTag: makeRoom().roomTag })).toEqual(no('room-exists'));
+    expect(await host.create(room)).toEqual(OK);
+    const member = await join(room);
+    member.publish(makeBody());
+    await member.entries(1);
+    expect(await host.create(room)).toEqual(no('room-exists'));
+  });
+
+  test('while a room is closed: nobody gets in meanwhile, and then it is gone', async () => {
+    const proxy = await StoreProxy.open(server);
+    const { host, join, member: stranger } = await setStage(proxy);
+    const room = await makeRoomThere(host);
+    const member = await join(room);
+    member.publish(makeBody());
+    await member.entries(1);
+    proxy.stall();
+    // Lost for good: Redis never hears of it on this connection.
+    expect(await host.ask({ operation: 'close', roomId: room.roomId })).toEqual(no('store-unavailable'));
+    expect(await member.closing()).toBe('room-closed');
+    await expect(stranger().attach(room)).rejects.toThrow('not-admitted');
+    expect(await tester.exists(...roomKeys(room.roomId))).toBe(2);
+    proxy.cut();
+    proxy.goOn();
+    while ((await tester.exists(...roomKeys(room.roomId))) > 0) {
+      await expect(stranger().attach(room)).rejects.toThrow('not-admitted');
+    }
+    await expect(stranger().attach(room)).rejects.toThrow('not-admitted');
+  });
+
+  test('while a room is closed and the relay ends: what Redis was asked first is enough, also for what it never did before', async () => {
+    await tester.call('SCRIPT', 'FLUSH');
+    const proxy = await StoreProxy.open(server);
+    const { host, relay } = await setStage(proxy);
+    const room = await makeRoomThere(host);
+    await whileStalled(proxy, async () => {
+      expect(await host.ask({ operation: 'close', roomId: room.roomId })).toEqual(no('store-unavailable'));
+      await relay.close();
+    });
+    while ((await tester.exists(...roomKeys(room.roomId))) > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    const next = await setStage(server);
+    await expect(next.join(room)).rejects.toThrow(/not-admitted|store-unavailable/);
+  });
+
+  test('while frames and a commit are on their way: each is stored once, and in order', async () => {
+    const proxy = await StoreProxy.open(server);
+    const { host, join } = await setStage(proxy);
+    const room = await makeRoomThere(host);
+    const member = await join(room);
+    const [before, after] = [makeBody(), makeBody()];
+    const made = makeCommit({ frames: 16, size: 3, headBytes: 524_288 });
+    await whileStalled(proxy, async () => {
+      member.send(publishFrame(before), ...made.stages, made.commit(0));
+      await new Promise((resolve) => setTimeout(resolve, STALL_MS));
+    });
+    const heard = [...(await member.entries(17))];
+    expect((await member.counter()).counter).toBe(1);
+    await whileStalled(proxy, async () => {
+      member.send(publishFrame(after, 1));
+      await new Promise((resolve) => setTimeout(resolve, STALL_MS));
+    });
+    heard.push(...(await member.entries(1)));
+    expect(heard).toEqual([before, ...made.bodies, after].map((body, index) => `${index + 1} ${fingerprint(body)}`));
+    const entries = await tester.xrangeBuffer(roomKeys(room.roomId)[1], '-', '+');
+    expect(entries.map(([, fields]) => fingerprint(fields[1] ?? Buffer.alloc(0)))).toEqual(
+      heard.map((entry) => entry.split(' ')[1]),
+    );
+    expect((await member.fetchHead()).bytes).toEqual(made.head);
+  });
+});
+
+/** Each thing that a store is asked, and what it is answered when it is asked once more. */
+const OPERATIONS: Readonly<Record<string, (store: RoomStore, room: TestRoom, mirror: RoomMirror) => Promise<unknown>>> =
+  {
+    create: (store, room) => store.create(room.roomId, { ...room, cover: 'off' }),
+    load: async (store, { roomId }) => (await store.load(roomId))?.next,
+    read: async (store, { roomId }) => (await store.read(roomId, 1, 10_000)).length,
+    touch: (store, { roomId }) => store.touch(roomId),
+    append: (store, { roomId }, { bodies }) => store.append(roomId, { counter: 0, first: 1, bodies, oldest: 1 }),
+    commit: (store, { roomId }, { bodies, head }) =>
+      store.commit(roomId, { counter: 0, first: 1, bodies, head: head.bytes, oldest: 1 }),
+    restore: (store, { roomId }, mirror) => store.restore(roomId, mirror),
+    remove: (store, { roomId }) => store.remove(roomId),
+  };
+const BEFORE: readonly string[] = ['load', 'read', 'touch', 'append', 'commit', 'restore', 'remove'];
+
+test.each(Object.keys(OPERATIONS))(
+  '%s that is answered too late is asked again and leaves what it would have left at once',
+  async (name) => {
+    const operation = OPERATIONS[name];
+    if (operation === undefined) throw new Error('no such operation');
+    const proxy = await StoreProxy.open(server);
+    const [late, direct] = [await openStore(proxy), await openStore(server)];
+    const outcomes = [];
+    for (const how of ['at once', 'late']) {
+      const room = makeRoom();
+      const bodies = [makeBody(), makeBody()];
+      const head = { bytes: new Uint8Array(300_000).fill(7), first: 1, last: 2 };
+      const previousHead = { bytes: new Uint8Array(0), first: 0, last: 0 };
+      const mirror = { ...room, cover: 'off' as const, counter: 1, head, previousHead, oldest: 1, next: 3, bodies };
+      if (BEFORE.includes(name)) await direct.create(room.roomId, { ...room, cover: 'off' });
+      if (how === 'late') {
+        await whileStalled(proxy, async () => {
+          await expect(operation(late, room, mirror)).rejects.toMatchObject({ name: 'RelayError' });
+        });
+      }
+      let answer: unknown;
+      for (let asked = false; !asked;) {
+        try {
+          answer = await operation(late, room, mirror);
+          asked = true;
+        } catch {
+          await new Promise((resolve) => setTimeout(resolve, 20));
+        }
+      }
+      const record = await direct.load(room.roomId);
+      outcomes.push([name === 'remove' ? '' : answer, record?.counter, record?.next, record?.head.bytes.length]);
+      expect((await direct.read(room.roomId, 1, 10_000)).map(({ body }) => fingerprint(body))).toEqual(
+        record?.next === 3 ? bodies.map(fingerprint) : [],
+      );
+    }
+    expect(outcomes[1]).toEqual(outcomes[0]);
+  },
+);
