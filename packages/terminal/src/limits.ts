@@ -67,8 +67,9 @@ export const HOST_START_LIMIT_MS = 60_000;
 export const HOST_POLL_MS = 1_000;
 export const HOST_NOTICE_MS = 15_000;
 
-/** What a terminal that does not know its width is taken for. */
+/** What a terminal that does not know its size is taken for. */
 export const COLUMNS_DEFAULT = 80;
+export const ROWS_DEFAULT = 24;
 /** Below this, wrapping by ourselves makes more harm than good. */
 export const COLUMNS_MIN = 20;
 

@@ -150,6 +150,8 @@ class Program {
   }
 
   async #talk(options: Options, stay: Pick<MessengerOptions, 'name' | 'invite' | 'openDial'>): Promise<ExitCode> {
+    // Before there is a draft at the bottom, which would not know of it.
+    if (this.#edge.secrets === 'unlocked') this.#note(TERMINAL_CODES['memory-unlocked']);
     const { screen, feed, frontEnd } = this.#openScreen(options);
     const { clock, random, crypto } = this.#edge;
     const moderator = this.#moderator === undefined ? {} : { moderator: this.#moderator };
@@ -169,7 +171,6 @@ class Program {
     this.#messenger = messenger;
     // The messenger has its own, where secrets lie.
     stay.invite.roomSecret.fill(0);
-    if (this.#edge.secrets === 'unlocked') this.#note(TERMINAL_CODES['memory-unlocked']);
     messenger.start();
     // Asked to leave before there was anything to leave.
     if (this.#hasPanicked()) messenger.panic();
