@@ -60,13 +60,8 @@ class DraftLine {
   }
 }
 
-/** `below` is the screen that really writes. `interrupt` is called for Ctrl-C; Ctrl-D ends the feed. */
-export function editLines(
-  input: NodeJS.ReadableStream,
-  output: NodeJS.WriteStream,
-  below: Screen,
-  interrupt: () => void,
-): LineEditor {
+/** `below` is the screen that really writes. Ctrl-D ends the feed; keys that are signals do not get here. */
+export function editLines(input: NodeJS.ReadableStream, output: NodeJS.WriteStream, below: Screen): LineEditor {
   // It edits and does not draw: its own drawing takes a terminal for one that wraps as it thinks.
   const editor = createInterface({
     input,
@@ -93,9 +88,8 @@ export function editLines(
     redrawSoon();
   });
   output.on('resize', redraw);
-  editor.on('SIGINT', interrupt);
-  // Ctrl-Z would stop the process, and the terminal with it.
-  editor.on('SIGTSTP', () => undefined);
+  // Without these it would end itself, or stop the process and the terminal with it.
+  for (const key of ['SIGINT', 'SIGTSTP'] as const) editor.on(key, () => undefined);
   editor.on('line', (text) => {
     // The line comes back as a message when the relay holds it.
     if (feed.overtake({ ok: true, text })) return;

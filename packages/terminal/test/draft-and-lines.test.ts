@@ -39,7 +39,6 @@ class Desk {
       this.#input,
       output,
       appendingScreen(output, (code) => expect.fail(code)),
-      () => undefined,
     );
     this.editor.feed.begin({
       line: (line) => void this.said.push(line.ok ? line.text : line.code),
