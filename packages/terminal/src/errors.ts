@@ -6,6 +6,8 @@ export const TERMINAL_CODES = {
   'invite-missing':
     'no connection string: start it on a terminal to be asked, or pass it with "-" on standard input or with --invite-file',
   'invite-ambiguous': 'the connection string was given twice: give it as an argument or with --invite-file, not both',
+  'invite-several':
+    'there are two different connection strings in it: give only that of the room which you want to join',
   'invite-file-unreadable': 'the file with the connection string cannot be read: check its path and its rights',
   'environment-invalid': 'an environment variable is missing or malformed: start the client with docker compose',
   'memory-unlocked':

@@ -14,6 +14,8 @@ export const OPEN_PASTE_QUIET_MS = 3_000;
 export const QUIET_STEP_MS = 100;
 /** A connection string on several lines of standard input: the next line of it comes within this. */
 export const INVITE_LINE_LIMIT_MS = 1_000;
+/** Lines that one connection string may be spread over there, with the empty ones before it. */
+export const INVITE_LINES_MAX = 128;
 
 /** A line of plain input is one text. */
 export const PLAIN_LINE_BYTES_MAX: number = TEXT_BYTES_MAX;

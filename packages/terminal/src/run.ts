@@ -34,7 +34,7 @@ export interface Edge {
   readonly environment: NodeJS.ProcessEnv;
   readonly stdin: NodeJS.ReadStream;
   readonly stdout: NodeJS.WriteStream;
-  readonly stderr: NodeJS.WritableStream;
+  readonly stderr: NodeJS.WritableStream & { readonly isTTY?: boolean };
   readonly clock: Clock;
   readonly random: RandomSource;
   readonly crypto: ClientOptions['crypto'];
@@ -63,6 +63,7 @@ class Program {
   readonly #edge: Edge;
   readonly #screen: Screen;
   readonly #prompting = new AbortController();
+  readonly #promptingAtOnce = new AbortController();
   #moderator: ModeratorSocket | undefined;
   #messenger: Messenger | undefined;
   #feed: LineFeed | undefined;
@@ -74,6 +75,7 @@ class Program {
   }
 
   interrupt(): void {
+    if (this.#prompting.signal.aborted) this.#promptingAtOnce.abort();
     this.#prompting.abort();
     this.#messenger?.interrupt();
   }
@@ -81,6 +83,7 @@ class Program {
   panic(): void {
     this.#standing = 'panicked';
     this.#prompting.abort();
+    this.#promptingAtOnce.abort();
     if (this.#messenger === undefined) this.#screen.wipe();
     else this.#messenger.panic();
   }
@@ -139,14 +142,23 @@ class Program {
   }
 
   #readInvite(options: Options): Promise<ReadInvite> {
-    const { stdin } = this.#edge;
+    const { stdin, stderr, clock } = this.#edge;
     return readInvite(options.invite, {
       terminal: stdin.isTTY ? stdin : undefined,
+      // While the host is asked nobody reads, and Ctrl-C has to be a signal.
+      staysRaw: this.#hasLineEditor(options) && options.moderatorSocket === undefined,
       lines: () => this.#openFeed(options),
-      show: (text) => void this.#edge.stderr.write(text),
+      show: (text) => void stderr.write(text),
+      showsOnTerminal: stderr.isTTY === true,
       note: (line) => this.#note(line),
+      clock,
       signal: this.#prompting.signal,
+      atOnce: this.#promptingAtOnce.signal,
     });
+  }
+
+  #hasLineEditor(options: Options): boolean {
+    return options.screen === 'line' && this.#edge.stdin.isTTY && this.#edge.stdout.isTTY;
   }
 
   async #talk(options: Options, stay: Pick<MessengerOptions, 'name' | 'invite' | 'openDial'>): Promise<ExitCode> {
@@ -188,7 +200,7 @@ class Program {
     if (options.screen === 'json') {
       return { screen: this.#screen, feed: this.#openFeed(options), frontEnd: new JsonFrontEnd(this.#screen) };
     }
-    if (options.screen === 'line' && stdin.isTTY && stdout.isTTY) {
+    if (this.#hasLineEditor(options)) {
       const editor = editLines(stdin, stdout, this.#screen, () => this.interrupt());
       return { ...editor, frontEnd: new PlainFrontEnd(editor.screen, columns) };
     }
