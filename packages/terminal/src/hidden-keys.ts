@@ -35,24 +35,15 @@ export class HiddenKeys {
     return this.#hasEnter;
   }
 
-  /** @returns whether the key says that nobody wants to answer: Ctrl-C, or Ctrl-D on nothing. */
-  press(key: number): 'cancel' | undefined {
+  /** @returns whether the key cancels: Ctrl-C, or Ctrl-D on nothing. */
+  press(key: number): boolean {
     this.#readMarker(key);
-    if (this.#isPasting) return void this.#keep(key);
-    switch (key) {
-      case KEY.endOfText:
-        return 'cancel';
-      case KEY.endOfInput:
-        return this.#length === 0 ? 'cancel' : undefined;
-      case KEY.backspace:
-      case KEY.delete:
-        return void this.#rubOut();
-      case KEY.killLine:
-        this.#length = this.#lineStart;
-        return undefined;
-      default:
-        return void this.#keep(key);
+    if (!this.#isPasting) {
+      if (key === KEY.endOfText) return true;
+      if (key === KEY.endOfInput) return this.#length === 0;
     }
+    this.#edit(key);
+    return false;
   }
 
   /** A paste whose end does not come has ended. */
@@ -68,6 +59,13 @@ export class HiddenKeys {
     this.#bytes.fill(0);
     this.#length = 0;
     this.#lineStart = 0;
+  }
+
+  #edit(key: number): void {
+    if (this.#isPasting) this.#keep(key);
+    else if (key === KEY.backspace || key === KEY.delete) this.#rubOut();
+    else if (key === KEY.killLine) this.#length = this.#lineStart;
+    else this.#keep(key);
   }
 
   #keep(key: number): void {

@@ -58,7 +58,7 @@ export function stepHiddenPrompt(
 
 function takeKeys(state: HiddenPrompt, bytes: Uint8Array): HiddenPromptStep {
   if (state.phase === 'reading') {
-    for (const key of bytes) if (state.keys.press(key) === 'cancel') return leave(state);
+    for (const key of bytes) if (state.keys.press(key)) return leave(state);
   }
   return { state: { ...state, quietMs: 0 }, effects: [WAIT] };
 }

@@ -149,12 +149,15 @@ function readLines(feed: LineFeed, clock: Pick<Clock, 'after'>): Promise<ReadInv
     feed.begin({
       line: (line) => {
         cancelWait();
-        if (!line.ok) return settle(refuse(line.code));
+        if (!line.ok) {
+          settle(refuse(line.code));
+          return;
+        }
         text += `${line.text}\n`;
         lines += 1;
         found = findInvite(text);
-        if (found.ok || !found.unfinished || lines === INVITE_LINES_MAX) return settle(explain(found, ASK_AGAIN));
-        cancelWait = clock.after(INVITE_LINE_LIMIT_MS, () => settle(explain(found, ASK_AGAIN)));
+        if (found.ok || !found.unfinished || lines === INVITE_LINES_MAX) settle(explain(found, ASK_AGAIN));
+        else cancelWait = clock.after(INVITE_LINE_LIMIT_MS, () => settle(explain(found, ASK_AGAIN)));
       },
       end: () => settle(explain(found, ASK_AGAIN)),
     });

@@ -158,7 +158,13 @@ describe('the hidden prompt', () => {
   test('does not ask when it is to leave already', async () => {
     const terminal = new Terminal();
     const leaving = AbortSignal.abort();
-    const edge = { input: terminal, show: expect.fail, showsOnTerminal: false, clock: new FakeClock(), isWhole };
+    const edge = {
+      input: terminal,
+      show: () => expect.fail('it asks'),
+      showsOnTerminal: false,
+      clock: new FakeClock(),
+      isWhole,
+    };
     expect(await askHidden('?', { ...edge, signal: leaving, atOnce: leaving })).toEqual({ type: 'cancelled' });
     expect(terminal.modes).toEqual([]);
   });
