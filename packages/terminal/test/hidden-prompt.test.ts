@@ -135,7 +135,7 @@ describe('the hidden prompt', () => {
   test.each([
     ['the end of the input', (asked: Asked) => asked.terminal.emit('end')],
     ['a terminal that is gone', (asked: Asked) => asked.terminal.emit('close')],
-    ['a signal that has no time', (asked: Asked) => void asked.atOnce.abort()],
+    ['a signal that has no time', (asked: Asked) => asked.atOnce.abort()],
   ])('is cancelled at once by %s, in every state', async (_name, press) => {
     const states: ((asked: Asked) => void)[] = [
       () => undefined,

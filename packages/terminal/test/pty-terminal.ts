@@ -23,6 +23,8 @@ export interface PtySize {
 export interface PtyOptions {
   readonly size?: PtySize;
   readonly environment?: Record<string, string>;
+  /** A command that is given the client's as its last arguments: a shell, to see what it gets. */
+  readonly behind?: readonly string[];
 }
 
 export interface PtyEnded {
@@ -199,7 +201,8 @@ export async function startClientOnPty(
     descriptor: { state: 'received' },
   });
   const socks = await openSocks(() => relay.open());
-  const terminal = new PtyTerminal(process.execPath, [MAIN, ...args], {
+  const [file = '', ...before] = [...(options.behind ?? []), process.execPath];
+  const terminal = new PtyTerminal(file, [...before, MAIN, ...args], {
     ...options,
     environment: {
       SOTTO_UNPROTECTED: Object.keys(PROTECTIONS).join(),
