@@ -46,6 +46,11 @@ export class HiddenKeys {
     return false;
   }
 
+  /** Keeps nothing of it but whether a paste is on its way. */
+  drop(key: number): void {
+    this.#readMarker(key);
+  }
+
   /** A paste whose end does not come has ended. */
   endPaste(): void {
     this.#isPasting = false;

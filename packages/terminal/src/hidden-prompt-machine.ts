@@ -57,15 +57,16 @@ export function stepHiddenPrompt(
 }
 
 function takeKeys(state: HiddenPrompt, bytes: Uint8Array): HiddenPromptStep {
-  if (state.phase === 'reading') {
-    for (const key of bytes) if (state.keys.press(key)) return leave(state);
+  for (const [index, key] of bytes.entries()) {
+    if (state.phase === 'leaving') state.keys.drop(key);
+    else if (state.keys.press(key)) return takeKeys(leave(state).state, bytes.subarray(index + 1));
   }
   return { state: { ...state, quietMs: 0 }, effects: [WAIT] };
 }
 
 function takeQuiet(state: HiddenPrompt, isWhole: (text: string) => boolean): HiddenPromptStep {
   const { keys, phase, quietMs } = state;
-  const limitMs = phase === 'reading' && keys.isPasting ? OPEN_PASTE_QUIET_MS : PASTE_QUIET_MS;
+  const limitMs = keys.isPasting ? OPEN_PASTE_QUIET_MS : PASTE_QUIET_MS;
   if (quietMs < limitMs) return { state, effects: [WAIT] };
   if (phase === 'leaving') return end(state, { type: 'cancel' });
   keys.endPaste();

@@ -204,6 +204,15 @@ describe('the hidden prompt', () => {
     expect(asked.given).toBeUndefined();
     await asked.clock.advance(1);
     expect(asked.given?.type).toBe('answered');
+    // Also of a paste that comes when the prompt is being left.
+    const leaving = ask();
+    leaving.terminal.press('\x03\x1b[20', `0~${NOTES}`);
+    await leaving.clock.advance(OPEN_PASTE_QUIET_MS - 1);
+    leaving.terminal.press(NOTES, '\x1b[201~');
+    await leaving.clock.advance(PASTE_QUIET_MS - 1);
+    expect(leaving.given).toBeUndefined();
+    await leaving.clock.advance(1);
+    expect(leaving.given).toEqual({ type: 'cancelled' });
     // Control: without the announcement the notes would have come too late.
     const plain = ask();
     plain.terminal.press(`${INVITE}\r`);

@@ -201,7 +201,7 @@ export async function startClientOnPty(
     descriptor: { state: 'received' },
   });
   const socks = await openSocks(() => relay.open());
-  const [file = '', ...before] = [...(options.behind ?? []), process.execPath];
+  const [file, ...before] = [...(options.behind ?? []), process.execPath];
   const terminal = new PtyTerminal(file, [...before, MAIN, ...args], {
     ...options,
     environment: {
