@@ -75,7 +75,6 @@ class Program {
   }
 
   interrupt(): void {
-    if (this.#prompting.signal.aborted) this.#promptingAtOnce.abort();
     this.#prompting.abort();
     this.#messenger?.interrupt();
   }

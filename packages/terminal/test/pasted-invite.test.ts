@@ -118,6 +118,7 @@ describe.runIf(process.platform === 'linux')('what is pasted at the hidden promp
   const leaving: readonly (readonly [name: string, code: number, typed: readonly Typed[]])[] = [
     ['Ctrl-C before notes', 0, [{ keys: `\x03${keysOf(NOTES)}` }]],
     ['Ctrl-C within the string', 0, [{ keys: `${INVITE.slice(0, 40)}\x03${keysOf([INVITE.slice(40), ...NOTES])}` }]],
+    ['Ctrl-C again and again', 0, [{ keys: `\x03${keysOf(NOTES.map((note) => `\x03${note}\x03`))}` }]],
     ['Ctrl-C, then notes on a slow link', 0, [{ keys: '\x03' }, ...onSlowLink(NOTES.slice(0, 40))]],
     ['Ctrl-D before notes', 0, [{ keys: `\x04${keysOf(NOTES)}` }]],
   ];
