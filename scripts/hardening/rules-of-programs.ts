@@ -32,7 +32,10 @@ const imageForeign: Rule<Service> = {
   promise: 'what is not built here is Redis',
   next: 'build it from a Dockerfile of this repository',
   against: ({ tree, source }) =>
-    unless(tree['build'] !== undefined || source['image'] === '${SOTTO_REDIS_IMAGE}', `image: ${show(source['image'])}`),
+    unless(
+      tree['build'] !== undefined || source['image'] === '${SOTTO_REDIS_IMAGE}',
+      `image: ${show(source['image'])}`,
+    ),
 };
 
 const profileDiffers: Rule<Service> = {
@@ -46,8 +49,8 @@ const profileDiffers: Rule<Service> = {
     ),
 };
 
-/** From the user's own terminal, as far as they are set there. */
-const PASSED_THROUGH: readonly string[] = ['TERM', 'COLORTERM', 'NO_COLOR'];
+/** From the user's own terminal, and read by the client. */
+const PASSED_THROUGH: readonly string[] = ['TERM'];
 const environmentPassedThrough: Rule<Service> = {
   code: 'environment-passed-through',
   promise: 'nothing of the caller’s environment gets in but what kind of terminal it is',

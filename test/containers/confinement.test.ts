@@ -1,7 +1,7 @@
 // The shipped programs, each time without one of the walls that docker-compose.yml builds: they say which one, and have not begun.
 
 import { spawnSync } from 'node:child_process';
-import { CONFINEMENT_CODES, EXIT_UNPROTECTED, PROTECTIONS } from '@sotto/confinement';
+import { CONFINEMENT_CODES, EXIT_UNPROTECTED, EXIT_USAGE, PROTECTIONS } from '@sotto/confinement';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { buildLabImage } from '../leaks/lab.ts';
 import { LAB_IMAGE } from '../leaks/side.ts';
@@ -22,14 +22,30 @@ const WALLS: Walls = {
 };
 /** What `docker run` ends with if it is the engine that fails. */
 const ENGINE_FAILED = 125;
-/** Each program, and how it is known that it has begun: it reads its command line, or misses its environment. */
+/** Each program, and how it is known that it has begun: it misses its environment. */
 const PROGRAMS = {
-  relay: { name: 'relay', args: [], begun: { code: 2, said: 'relay: config-refused config-relay-socket\n' } },
-  host: { name: 'host', args: [], begun: { code: 1, said: expect.stringMatching(/^host-environment: /) as string } },
-  gate: { name: 'gate', args: [], begun: { code: 78, said: 'gate: gate-environment\n' } },
-  client: { name: 'sotto', args: ['--version'], begun: { code: 0, said: '' } },
+  relay: {
+    name: 'relay',
+    begun: { code: EXIT_USAGE, said: missing(/^relay: SOTTO_RELAY_SOCKET .*\(config-relay-socket\)\n$/) },
+  },
+  host: {
+    name: 'host',
+    begun: { code: EXIT_USAGE, said: missing(/^host: SOTTO_TOR_CONTROL .*\(host-environment\)\n$/) },
+  },
+  gate: {
+    name: 'gate',
+    begun: { code: EXIT_USAGE, said: missing(/^gate: SOTTO_GATE_SOCKET .*\(gate-environment\)\n$/) },
+  },
+  client: {
+    name: 'sotto',
+    begun: { code: EXIT_USAGE, said: missing(/^sotto: SOTTO_SOCKS .*\(environment-invalid\)\n$/) },
+  },
 } as const;
 type Program = keyof typeof PROGRAMS;
+
+function missing(said: RegExp): string {
+  return expect.stringMatching(said) as string;
+}
 
 const WIRE = [
   'ip link add near type veth peer name far',
@@ -94,8 +110,7 @@ function start(
   options: readonly string[] = [],
 ): ReturnType<typeof docker> {
   const built = Object.values({ ...WALLS, ...walls }).flat();
-  const { args } = PROGRAMS[program];
-  return docker(['run', '--rm', '--log-driver', 'none', ...built, ...options, `sotto-${program}:${VERSION}`, ...args]);
+  return docker(['run', '--rm', '--log-driver', 'none', ...built, ...options, `sotto-${program}:${VERSION}`]);
 }
 
 function refused(program: Program, ...missing: Protection[]): ReturnType<typeof docker> {
@@ -171,9 +186,28 @@ describe.each(Object.keys(PROGRAMS) as Program[])('the %s', (program) => {
   });
 });
 
+test.each(Object.keys(PROGRAMS) as Program[])(
+  'the %s answers --version and --help without a single wall',
+  (program) => {
+    for (const question of ['--version', '--help']) {
+      const args = [
+        'run',
+        '--rm',
+        '--log-driver',
+        'none',
+        '--network',
+        'none',
+        `sotto-${program}:${VERSION}`,
+        question,
+      ];
+      expect(docker(args)).toEqual({ code: 0, said: '' });
+    }
+  },
+);
+
 test('what is named aloud may be missing, and nothing else', () => {
   const aloud = ['--env', 'SOTTO_UNPROTECTED=read-only'];
-  const said = `relay: SOTTO_UNPROTECTED: goes on without read-only\n${PROGRAMS.relay.begun.said}`;
+  const said = missing(/^relay: SOTTO_UNPROTECTED: goes on without read-only\nrelay: SOTTO_RELAY_SOCKET /);
   expect(start('relay', { 'read-only': [] }, aloud)).toEqual({ ...PROGRAMS.relay.begun, said });
   expect(start('relay', { capabilities: [] }, aloud)).toEqual(refused('relay', 'capabilities'));
 });

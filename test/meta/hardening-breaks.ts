@@ -158,6 +158,7 @@ export const BREAKS: readonly Break[] = [
   ['services relay profiles', ['host'], 'service relay: profile-differs: profiles: host'],
   ['services relay environment SOTTO_UNPROTECTED', 'seccomp', 'service relay: protection-waived: SOTTO_UNPROTECTED'],
   ['services client environment HOME', null, 'service client: environment-passed-through: HOME'],
+  ['services client environment NO_COLOR', null, 'service client: environment-passed-through: NO_COLOR'],
   [
     'services host environment SOTTO_ROOM_SECRET',
     '${SOTTO_VERSION}',

@@ -3,9 +3,9 @@
 export const CONFINEMENT_CODES = {
   unprotected:
     'what docker-compose.yml asks of the engine is not in place, so nothing was begun: start it with docker compose and the compose file of this version; ./scripts/doctor looks at the rest',
-  'unprotected-word': 'SOTTO_UNPROTECTED names something that is no protection: leave the variable out',
+  'unprotected-word':
+    'SOTTO_UNPROTECTED names something that is no protection: leave it out, or name those that may be missing, with commas between them',
 } as const;
-export type ConfinementCode = keyof typeof CONFINEMENT_CODES;
 
 /** The exit code of all programs that refuse to begin unprotected: EX_CONFIG of sysexits.h. */
 export const EXIT_UNPROTECTED = 78;

@@ -1,8 +1,8 @@
-// The first thing that a program does: it begins only behind the walls that the compose file asks for, or where somebody has said aloud that it may do without.
+// The first thing that a program does behind its command line: it begins only behind the walls that the compose file asks for, or where somebody has said aloud that it may do without.
 
 import process from 'node:process';
+import { refuseVariable } from './command-line.ts';
 import { CONFINEMENT_CODES, EXIT_UNPROTECTED, isProtection } from './errors.ts';
-import type { ConfinementCode } from './errors.ts';
 import { askGateways, readEvidence } from './evidence.ts';
 import type { Evidence } from './evidence.ts';
 import { judge } from './judge.ts';
@@ -18,15 +18,22 @@ export interface ConfinedProgram {
 /** `said` is for stderr: whole lines, or nothing. `ask`: all is well if the gateways are not there. */
 export type Start =
   | { readonly next: 'begin'; readonly said: string }
-  | { readonly next: 'end'; readonly code: ConfinementCode; readonly said: string }
+  | { readonly next: 'end'; readonly code: 'unprotected'; readonly said: string }
+  | { readonly next: 'end'; readonly code: 'unprotected-word' }
   | { readonly next: 'ask' };
 
-/** Ends the process with EXIT_UNPROTECTED unless it is protected. Called before a secret is made, another socket opened, or an argument read. */
+/**
+ * Ends the process with EXIT_UNPROTECTED unless it is protected, or with EXIT_USAGE if SOTTO_UNPROTECTED has no meaning.
+ * Called before a secret is made, another socket opened, or anything done that an argument asks for.
+ */
 export async function requireProtection(program: ConfinedProgram): Promise<void> {
   const unprotected = process.env['SOTTO_UNPROTECTED'];
   const evidence = readEvidence();
   let start = decideStart(program, unprotected, evidence);
   if (start.next === 'ask') start = decideStart(program, unprotected, await askGateways(evidence));
+  if (start.next === 'end' && start.code === 'unprotected-word') {
+    refuseVariable(program.name, CONFINEMENT_CODES[start.code], start.code);
+  }
   if (start.next !== 'ask') process.stderr.write(start.said);
   if (start.next !== 'begin') process.exit(EXIT_UNPROTECTED);
 }
@@ -34,13 +41,13 @@ export async function requireProtection(program: ConfinedProgram): Promise<void>
 /** @param unprotected words out of PROTECTIONS with commas between them: what is not looked for. There is no word for all of them. */
 export function decideStart(program: ConfinedProgram, unprotected: string | undefined, evidence: Evidence): Start {
   const waived = new Set((unprotected ?? '').split(',').filter((word) => word !== ''));
-  if (![...waived].every(isProtection)) return refuse(program, 'unprotected-word', '');
+  if (![...waived].every(isProtection)) return { next: 'end', code: 'unprotected-word' };
   const open = Object.entries(judge(evidence, program.network)).filter(
     ([word, standing]) => standing !== 'in-place' && !waived.has(word),
   );
   // A gateway is asked for only by a program that would begin if it is not there: no other sends anything.
   const lacking = open.filter(([, standing]) => standing !== 'unasked');
-  if (lacking.length > 0) return refuse(program, 'unprotected', `: ${lacking.map(describe).join(', ')}`);
+  if (lacking.length > 0) return refuse(program, lacking.map(describe).join(', '));
   if (open.length > 0) return { next: 'ask' };
   // Said each time, whether they are missing or not.
   const said =
@@ -52,6 +59,7 @@ function describe([word, standing]: readonly [string, Standing]): string {
   return `${word} ${standing === 'missing' ? 'is missing' : 'cannot be seen'}`;
 }
 
-function refuse({ name }: ConfinedProgram, code: ConfinementCode, what: string): Start {
-  return { next: 'end', code, said: `${name}: ${code}${what}\n${name}: ${CONFINEMENT_CODES[code]}\n` };
+function refuse({ name }: ConfinedProgram, what: string): Start {
+  const said = `${name}: unprotected: ${what}\n${name}: ${CONFINEMENT_CODES.unprotected}\n`;
+  return { next: 'end', code: 'unprotected', said };
 }

@@ -63,9 +63,7 @@ describe('a start', () => {
     } as const;
     const start = decideStart(RELAY, word, nothing);
     expect(start).toMatchObject({ next: 'end', code: 'unprotected' });
-    const named = (start.next === 'ask' ? '' : start.said)
-      .split('\n')[0]
-      ?.match(/[a-z-]+(?= is missing| cannot be seen)/g);
+    const named = ('said' in start ? start.said : '').split('\n')[0]?.match(/[a-z-]+(?= is missing| cannot be seen)/g);
     expect(named).toEqual(Object.keys(PROTECTIONS).filter((other) => other !== word));
   });
 
@@ -73,11 +71,7 @@ describe('a start', () => {
     'is refused for a word that names no protection, and the word is not repeated: %s',
     (words) => {
       const start = decideStart(RELAY, words, PROTECTED);
-      expect(start).toEqual({
-        next: 'end',
-        code: 'unprotected-word',
-        said: `relay: unprotected-word\nrelay: ${CONFINEMENT_CODES['unprotected-word']}\n`,
-      });
+      expect(start).toEqual({ next: 'end', code: 'unprotected-word' });
     },
   );
 });
@@ -101,6 +95,15 @@ describe('a process', () => {
     expect({ code, did }).toEqual({ code: 78, did: '' });
     expect(said).toMatch(/^relay: unprotected: .*\bseccomp (is missing|cannot be seen)/);
     expect(said).toContain(CONFINEMENT_CODES.unprotected);
+  });
+
+  test('whose SOTTO_UNPROTECTED has no meaning ends with 2 and one line, and the word is not repeated', () => {
+    const { code, said, did } = run({ SOTTO_UNPROTECTED: 'secomp' });
+    expect({ code, did, said }).toEqual({
+      code: 2,
+      did: '',
+      said: `relay: ${CONFINEMENT_CODES['unprotected-word']} (unprotected-word)\n`,
+    });
   });
 
   test('that may do without begins', () => {

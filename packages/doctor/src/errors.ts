@@ -1,7 +1,9 @@
 // Why the doctor cannot say anything at all, by a stable code: cause and next step.
 
 export const DOCTOR_CODES = {
-  usage: 'the command line is not understood: see --help',
+  usage: 'an option or argument is wrong, and is named: see --help',
+  'docker-host':
+    'DOCKER_HOST, or another DOCKER_… variable, is malformed: set it as docker itself takes it, or leave it out',
   'engine-unreachable': 'no Docker engine answers: start it, or set DOCKER_HOST if it is elsewhere',
   'engine-silent': 'the Docker engine did not answer in time: look whether docker ps does, then try again',
   'stack-missing': 'no container of this project is here: start the stack, or name its project with --project',
@@ -15,8 +17,9 @@ export type DoctorCode = keyof typeof DOCTOR_CODES;
 export class DoctorError extends Error {
   readonly code: DoctorCode;
 
-  constructor(code: DoctorCode, options: { cause?: unknown } = {}) {
-    super(DOCTOR_CODES[code], options);
+  /** `problem`: what exactly is wrong, without any value. */
+  constructor(code: DoctorCode, options: { cause?: unknown; problem?: string } = {}) {
+    super(options.problem ?? DOCTOR_CODES[code], options);
     this.code = code;
   }
 }

@@ -26,3 +26,6 @@ export const EVIDENCE_CHARS_MAX = 240;
 
 /** Older ones have known holes (`.env` has the same: a test compares). */
 export const TOR_MINIMUM = '0.4.9.11';
+
+/** A longer option is not repeated in the line that refuses it. */
+export const OPTION_CHARS_MAX = 30;

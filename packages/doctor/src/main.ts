@@ -7,7 +7,7 @@ import { DOCTOR_CODES, DoctorError } from './errors.ts';
 import type { DoctorCode } from './errors.ts';
 import { inspectStack } from './inspect.ts';
 import { RUN_LIMIT_MS, STOP_LIMIT_MS } from './limits.ts';
-import { HELP, readOptions } from './options.ts';
+import { DOCTOR_VERSION, HELP, readOptions } from './options.ts';
 import type { DoctorOptions } from './options.ts';
 import { probeNetworks } from './probe.ts';
 import { readRelease, RELEASE_FILE } from './release.ts';
@@ -16,10 +16,13 @@ import { unseen } from './snapshot.ts';
 import type { Snapshot } from './snapshot.ts';
 
 const EXIT_CANNOT_LOOK = 2;
+/** EX_USAGE of sysexits.h: 2 is taken. */
+const EXIT_USAGE = 64;
+const USAGE_CODES: readonly DoctorCode[] = ['usage', 'docker-host'];
 const OWN_RELEASE = fileURLToPath(new URL(`../../../${RELEASE_FILE}`, import.meta.url));
 
 async function look(options: DoctorOptions, signal: AbortSignal): Promise<Snapshot> {
-  const docker = new Docker();
+  const docker = openDocker();
   const release = await readRelease(options.release, OWN_RELEASE);
   await docker.ping().catch((cause: unknown) => {
     throw new DoctorError('engine-unreachable', { cause });
@@ -38,10 +41,19 @@ async function look(options: DoctorOptions, signal: AbortSignal): Promise<Snapsh
   return { ...snapshot, release, probes };
 }
 
+/** Nothing is sent yet: all that can fail is the environment. */
+function openDocker(): Docker {
+  try {
+    return new Docker();
+  } catch (cause) {
+    throw new DoctorError('docker-host', { cause });
+  }
+}
+
 async function run(signal: AbortSignal): Promise<number> {
   const options = readOptions(process.argv.slice(2));
-  if (options.isHelp) {
-    process.stdout.write(HELP);
+  if (options.wants !== 'look') {
+    process.stdout.write(options.wants === 'help' ? HELP : `${DOCTOR_VERSION}\n`);
     return 0;
   }
   const snapshot = await look(options, signal);
@@ -69,8 +81,9 @@ try {
 } catch (error) {
   // The text of another error is not shown: it is the engine's, and may hold names.
   const code = error instanceof DoctorError ? error.code : stop.signal.aborted ? why.code : 'look-failed';
-  process.stderr.write(`sotto: ${DOCTOR_CODES[code]} (${code})\n`);
-  process.exit(EXIT_CANNOT_LOOK);
+  const message = error instanceof DoctorError ? error.message : DOCTOR_CODES[code];
+  process.stderr.write(`sotto: ${message} (${code})\n`);
+  process.exit(USAGE_CODES.includes(code) ? EXIT_USAGE : EXIT_CANNOT_LOOK);
 } finally {
   clearTimeout(limit);
 }

@@ -2,58 +2,112 @@
 
 import { parseArgs } from 'node:util';
 import { DoctorError } from './errors.ts';
+import { OPTION_CHARS_MAX } from './limits.ts';
 
-export interface DoctorOptions {
-  readonly project: string;
-  readonly isJson: boolean;
-  readonly isProbing: boolean;
-  /** A file of released images; undefined for the repository's own. */
-  readonly release: string | undefined;
-  readonly isHelp: boolean;
-}
+export type DoctorCommand =
+  | { readonly wants: 'help' | 'version' }
+  | {
+      readonly wants: 'look';
+      readonly project: string;
+      readonly isJson: boolean;
+      readonly isProbing: boolean;
+      /** A file of released images; undefined for the repository's own. */
+      readonly release: string | undefined;
+    };
+export type DoctorOptions = Extract<DoctorCommand, { wants: 'look' }>;
 
+/** The version that `--version` tells; a test keeps it equal to package.json. */
+export const DOCTOR_VERSION = '0.1.0';
 /** What Compose takes as a project's name. */
 const PROJECT = /^[a-z0-9][a-z0-9_-]{0,127}$/;
+const PROJECT_DEFAULT = 'sotto';
+/** An option that can be repeated in the line that refuses it. */
+const SHOWABLE = new RegExp(`^-{1,2}[A-Za-z][A-Za-z0-9-]{0,${OPTION_CHARS_MAX - 1}}$`);
 
-export const HELP = `Usage: ./scripts/doctor [--project NAME] [--json] [--no-probe] [--release FILE]
+export const HELP = `Usage: ./scripts/doctor [options]
 
-Looks at a running stack of Sotto from outside and says of each promise whether it holds, with its evidence: green, red, or that it
-cannot tell. It changes nothing: it asks the Docker engine, reads /proc of this machine if the engine runs on it, and asks Tor for its
-version. To see for itself that nothing gets out, it starts a container of one of Sotto's own images for a few seconds on each internal
-network; that tries two documentation addresses (198.51.100.1, 198.51.100.129) and the network's gateway, and is removed again.
+Looks at a running stack of Sotto from outside and says of each promise whether
+it holds, with its evidence: green, red, or that it cannot tell. It changes
+nothing: it asks the Docker engine, reads /proc of this machine if the engine
+runs on it, and asks Tor for its version. To see for itself that nothing gets
+out, it starts a container of one of Sotto's own images for a few seconds on
+each internal network. That tries two documentation addresses (198.51.100.1 and
+198.51.100.129) and the network's gateway, and is removed again.
 
-  --project NAME   the stack that was started under this name (default: sotto; with the private test network: sotto-tornet)
+  --project NAME   the stack that was started under this name; sotto if absent
+                   (with the private test network: sotto-tornet)
   --json           one JSON object on standard output
-  --no-probe       starts no container; the promises that it shows are then "cannot tell"
-  --release FILE   what was released, as ./scripts/verify --digests prints it (default: docs/released-digests.txt)
-  --help           this text
+  --no-probe       starts no container; what it would show is "cannot tell"
+  --release FILE   what was released, as ./scripts/verify --digests prints it;
+                   docs/released-digests.txt if absent
+  -V, --version    show the version
+  -h, --help       show this text
 
-Exit codes: 0 every promise is green, 1 one is red, 2 one cannot be told, or the doctor cannot look (its code is on standard error).
+Exit codes: 0 every promise is green; 1 one is red; 2 one cannot be told, or the
+doctor cannot look (its code is on standard error); 64 a wrong option, argument
+or variable.
 `;
 
-/** @throws DoctorError `usage` */
-export function readOptions(args: readonly string[]): DoctorOptions {
-  try {
-    const { values } = parseArgs({
-      args: [...args],
-      options: {
-        project: { type: 'string', default: 'sotto' },
-        json: { type: 'boolean', default: false },
-        probe: { type: 'boolean', default: true },
-        'no-probe': { type: 'boolean', default: false },
-        release: { type: 'string' },
-        help: { type: 'boolean', short: 'h', default: false },
-      },
-    });
-    if (!PROJECT.test(values.project)) throw new DoctorError('usage');
-    return {
-      project: values.project,
-      isJson: values.json,
-      isProbing: values.probe && !values['no-probe'],
-      release: values.release,
-      isHelp: values.help,
-    };
-  } catch (cause) {
-    throw new DoctorError('usage', { cause });
+const OPTIONS = {
+  project: { type: 'string' },
+  json: { type: 'boolean' },
+  probe: { type: 'boolean' },
+  'no-probe': { type: 'boolean' },
+  release: { type: 'string' },
+  version: { type: 'boolean' },
+  help: { type: 'boolean' },
+} as const;
+
+/** `--help` and `--version` win wherever they stand, the first of them. @throws DoctorError `usage` */
+export function readOptions(args: readonly string[]): DoctorCommand {
+  const question = findQuestion(args);
+  if (question !== undefined) return { wants: question };
+  const { values, tokens } = parseArgs({
+    args: [...args],
+    options: OPTIONS,
+    strict: false,
+    allowPositionals: true,
+    tokens: true,
+  });
+  for (const token of tokens) {
+    const problem = findProblem(token);
+    if (problem !== undefined) throw new DoctorError('usage', { problem: `${problem}: see --help` });
   }
+  const { project = PROJECT_DEFAULT, release } = values;
+  if (typeof project !== 'string' || !PROJECT.test(project)) {
+    throw new DoctorError('usage', { problem: '--project is not the name of a Compose project: see --help' });
+  }
+  if (release === '') throw new DoctorError('usage', { problem: '--release needs a value: see --help' });
+  return {
+    wants: 'look',
+    project,
+    isJson: values.json === true,
+    isProbing: values['no-probe'] !== true,
+    release: typeof release === 'string' ? release : undefined,
+  };
+}
+
+function findQuestion(args: readonly string[]): 'help' | 'version' | undefined {
+  for (const arg of args) {
+    if (arg === '--') return undefined;
+    if (arg === '--help' || arg === '-h') return 'help';
+    if (arg === '--version' || arg === '-V') return 'version';
+  }
+  return undefined;
+}
+
+type Token = NonNullable<ReturnType<typeof parseArgs>['tokens']>[number];
+
+/** What is wrong with it, without any value. */
+function findProblem(token: Token): string | undefined {
+  if (token.kind === 'positional') return 'an argument too many: the doctor takes none';
+  if (token.kind !== 'option') return undefined;
+  const shown = SHOWABLE.test(token.rawName) ? ` ${token.rawName}` : '';
+  const known = Object.hasOwn(OPTIONS, token.name) ? OPTIONS[token.name as keyof typeof OPTIONS] : undefined;
+  if (known === undefined) return `unknown option${shown}`;
+  const takesValue = known.type === 'string';
+  // A value that begins with a hyphen is another option.
+  const isMissing = token.value === undefined || (!token.inlineValue && token.value.startsWith('-'));
+  if (takesValue && isMissing) return `${token.rawName} needs a value`;
+  return !takesValue && token.value !== undefined ? `${token.rawName} takes no value` : undefined;
 }

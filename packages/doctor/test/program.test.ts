@@ -10,7 +10,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test } from 'vitest';
 import { examine } from '../src/checks.ts';
-import { HELP, readOptions } from '../src/options.ts';
+import { DOCTOR_CODES } from '../src/errors.ts';
+import { DOCTOR_VERSION, HELP, readOptions } from '../src/options.ts';
+import manifest from '../package.json' with { type: 'json' };
 import { parseRelease, readRelease } from '../src/release.ts';
 import { exitCode, page, reportOf } from '../src/report.ts';
 import { of, shippedStack, wholeStack } from './shipped.ts';
@@ -21,11 +23,11 @@ afterAll(() => rmSync(folder, { recursive: true }));
 describe('the command line', () => {
   test('without options looks at the stack and probes it', () => {
     expect(readOptions([])).toEqual({
+      wants: 'look',
       project: 'sotto',
       isJson: false,
       isProbing: true,
       release: undefined,
-      isHelp: false,
     });
   });
 
@@ -37,19 +39,57 @@ describe('the command line', () => {
       isProbing: false,
       release: 'r.json',
     });
-    expect(readOptions(['--probe']).isProbing).toBe(true);
+    expect(readOptions(['--probe'])).toMatchObject({ isProbing: true });
   });
 
-  test.each([[['--projct', 'x']], [['sotto']], [['--project', '']], [['--project', '../x']], [['--project', 'a b']]])(
-    'refuses %j',
-    (args) => expect(() => readOptions(args)).toThrow(expect.objectContaining({ code: 'usage' })),
+  test.each([
+    [['--projct', 'x'], 'unknown option --projct'],
+    [['--frob=secret'], 'unknown option --frob'],
+    [['-j'], 'unknown option -j'],
+    [['--constructor'], 'unknown option --constructor'],
+    [['--\u001b[2J'], 'unknown option'],
+    [['sotto'], 'an argument too many: the doctor takes none'],
+    [['--', '--help'], 'an argument too many: the doctor takes none'],
+    [['--project'], '--project needs a value'],
+    [['--project', '--json'], '--project needs a value'],
+    [['--release='], '--release needs a value'],
+    [['--json=yes'], '--json takes no value'],
+    [['--help=no'], '--help takes no value'],
+    [['--project', ''], '--project is not the name of a Compose project'],
+    [['--project', '../x'], '--project is not the name of a Compose project'],
+    [['--project=a b'], '--project is not the name of a Compose project'],
+  ])('refuses %j: %s', (args, problem) =>
+    expect(() => readOptions(args)).toThrow(
+      expect.objectContaining({ code: 'usage', message: `${problem}: see --help` }),
+    ),
   );
+
+  test.each([
+    [['--help'], 'help'],
+    [['-h', '--frob'], 'help'],
+    [['sotto', '--json=x', '--help'], 'help'],
+    [['--version', '--help'], 'version'],
+    [['extra', '-V'], 'version'],
+    [['--project', '--help'], 'help'],
+  ])('answers %j with %s', (args, wants) => expect(readOptions(args)).toEqual({ wants }));
+
+  test('has a help that fits 80 columns, and the version of the package', () => {
+    for (const line of HELP.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
+    expect(DOCTOR_VERSION).toBe(manifest.version);
+  });
 });
 
 describe('the program', () => {
-  function start(...args: string[]): { child: ChildProcess; ended: Promise<{ code: number | null; said: string }> } {
+  interface Started {
+    readonly child: ChildProcess;
+    readonly ended: Promise<{ code: number | null; said: string }>;
+  }
+
+  const start = (...args: string[]): Started => startWith({}, ...args);
+
+  function startWith(environment: NodeJS.ProcessEnv, ...args: string[]): Started {
     const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
-    const env = { ...process.env, DOCKER_HOST: `unix://${join(folder, 'engine.sock')}` };
+    const env = { ...process.env, DOCKER_HOST: `unix://${join(folder, 'engine.sock')}`, ...environment };
     const child = spawn(process.execPath, ['--no-warnings', main, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
     let said = '';
     for (const stream of [child.stdout, child.stderr])
@@ -61,9 +101,27 @@ describe('the program', () => {
     expect(await start().ended).toEqual({ code: 2, said: expect.stringContaining('(engine-unreachable)') as string });
   });
 
-  test('ends with 2 on a command line that it does not know, and with 0 after its help', async () => {
-    expect(await start('--all').ended).toEqual({ code: 2, said: expect.stringContaining('(usage)') as string });
-    expect(await start('--help').ended).toEqual({ code: 0, said: HELP });
+  test('ends with 64 and one line on a command line that it does not know, for 2 means something else', async () => {
+    expect(await start('--all').ended).toEqual({ code: 64, said: 'sotto: unknown option --all: see --help (usage)\n' });
+    expect(await start('all').ended).toMatchObject({
+      code: 64,
+      said: expect.stringMatching(/^[^\n]*\(usage\)\n$/) as string,
+    });
+  });
+
+  test('answers with its help or its version, beside mistakes, too, and ends with 0', async () => {
+    expect(await start('--all', '--help').ended).toEqual({ code: 0, said: HELP });
+    expect(await start('-V').ended).toEqual({ code: 0, said: `${DOCTOR_VERSION}\n` });
+  });
+
+  test.each([
+    { DOCKER_HOST: 'tcp://host:port' },
+    { DOCKER_HOST: 'tcp://127.0.0.1:1', DOCKER_TLS_VERIFY: '1', DOCKER_CERT_PATH: '/nowhere' },
+  ])('ends with 64 and one line on the variables of docker that it cannot use: %j', async (environment) => {
+    expect(await startWith(environment).ended).toEqual({
+      code: 64,
+      said: `sotto: ${DOCTOR_CODES['docker-host']} (docker-host)\n`,
+    });
   });
 
   test('does not wait for an engine that never answers once it is told to stop', async () => {

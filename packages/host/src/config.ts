@@ -23,6 +23,20 @@ export interface HostConfig {
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
+/** All that the host reads beside SOTTO_UNPROTECTED. */
+export const VARIABLES: readonly string[] = [
+  'SOTTO_TOR_CONTROL',
+  'SOTTO_TOR_COOKIE',
+  'SOTTO_ADMIN_SOCKET',
+  'SOTTO_GATE_SOCKET',
+  'SOTTO_RELAY_SOCKET',
+  'SOTTO_INVITE_SOCKET',
+  'SOTTO_MODERATOR_SOCKET',
+  'SOTTO_ROOM_ACCESS',
+  'SOTTO_ROOM_COVER',
+  'SOTTO_SOCKS',
+];
+
 const PATH = /^\/[A-Za-z0-9._/-]{1,106}$/;
 const SOCKS = /^([a-z0-9.-]{1,253}):([1-9][0-9]{0,4})$/;
 const PORT_MAX = 65_535;
@@ -58,7 +72,11 @@ export function readInviteSocket(environment: Environment): string {
 
 function readPath(environment: Environment, name: string, otherwise = ''): string {
   const path = environment[name] ?? otherwise;
-  if (!PATH.test(path)) throw new HostError('host-environment');
+  if (path === '') throw new HostError('host-environment', { problem: `${name} is missing` });
+  if (!PATH.test(path)) {
+    const problem = `${name} is not an absolute path of at most 107 letters, digits and "._/-"`;
+    throw new HostError('host-environment', { problem });
+  }
   return path;
 }
 
@@ -82,6 +100,9 @@ function readCover(text: string): Cover {
 
 function readSocks(text: string): { host: string; port: number } {
   const [, host, port] = SOCKS.exec(text) ?? [];
-  if (host === undefined || Number(port) > PORT_MAX) throw new HostError('host-environment');
+  if (host === undefined || Number(port) > PORT_MAX) {
+    const problem = `SOTTO_SOCKS is ${text === '' ? 'missing' : 'not HOST:PORT'}`;
+    throw new HostError('host-environment', { problem });
+  }
   return { host, port: Number(port) };
 }

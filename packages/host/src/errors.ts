@@ -2,6 +2,7 @@
 
 export const HOST_CODES = {
   'host-environment': 'a SOTTO_… variable is missing or malformed: start the host with docker compose',
+  'host-silent': 'the host does not answer: look with docker compose ps whether it runs',
   'host-access': 'SOTTO_ROOM_ACCESS is none of open, knock and locked: set one of them, or leave it out for open',
   'host-cover':
     'SOTTO_ROOM_COVER is none of off, jitter, stealth, stealth-4, stealth-8, stealth-16 and stealth-32: set one of them, or leave it out for off',
@@ -24,11 +25,19 @@ export const MODERATOR_CODES = {
 } as const;
 export type ModeratorCode = keyof typeof MODERATOR_CODES;
 
+const NEXT = 'start the host with docker compose';
+
 export class HostError extends Error {
   readonly code: HostCode;
 
-  constructor(code: HostCode, options: { cause?: unknown } = {}) {
-    super(HOST_CODES[code], options);
+  /** `problem`: what exactly is wrong, without any value. */
+  constructor(code: HostCode, options: { cause?: unknown; problem?: string } = {}) {
+    super(options.problem === undefined ? HOST_CODES[code] : `${options.problem}: ${NEXT}`, options);
     this.code = code;
+  }
+
+  /** Whether a variable is wrong, so that nothing was begun. */
+  get isUsage(): boolean {
+    return this.code === 'host-environment' || this.code === 'host-access' || this.code === 'host-cover';
   }
 }

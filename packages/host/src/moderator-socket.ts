@@ -3,7 +3,7 @@
 import { createServer } from 'node:net';
 import type { Server, Socket } from 'node:net';
 import type { AccessMode } from '@sotto/protocol';
-import { freeSocketPath } from './socket-path.ts';
+import { listenAt } from './socket-path.ts';
 import { MODERATOR_CONNECTIONS_MAX, MODERATOR_LINE_BYTES_MAX } from './limits.ts';
 import { decodeModeratorRequest, encodeModeratorReply } from './moderator-request.ts';
 import type { ModeratorReply } from './moderator-request.ts';
@@ -20,9 +20,8 @@ export interface Moderation {
   moved(): ModeratorReply;
 }
 
-/** Takes the place of a socket that nobody serves any more. @throws HostError `host-environment` if something else is at the path */
+/** Takes the place of a socket that nobody serves any more. @throws HostError `host-environment` if no socket can be made there */
 export async function serveModerator(socketPath: string, moderation: Moderation): Promise<Server> {
-  await freeSocketPath(socketPath);
   const server = createServer((socket) => {
     // Its 'close' follows, and ends the loop.
     socket.on('error', () => undefined);
@@ -30,10 +29,7 @@ export async function serveModerator(socketPath: string, moderation: Moderation)
     serve(socket, moderation).catch(() => socket.destroy());
   });
   server.maxConnections = MODERATOR_CONNECTIONS_MAX;
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(socketPath, resolve);
-  });
+  await listenAt(server, socketPath, 'SOTTO_MODERATOR_SOCKET');
   return server;
 }
 

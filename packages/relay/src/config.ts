@@ -1,12 +1,24 @@
 // The environment, read once: four variables become one frozen object or the code of the one that is wrong.
 
-import { isAbsolute } from 'node:path';
+import { access, constants, lstat } from 'node:fs/promises';
+import { isIP } from 'node:net';
+import { dirname, isAbsolute } from 'node:path';
 import { accept, refuse } from '@sotto/protocol';
 import type { Decoded } from '@sotto/protocol';
+import { RELAY_ERRORS } from './errors.ts';
 import type { RelayErrorCode } from './errors.ts';
 import { SOCKET_PATH_BYTES_MAX } from './limits.ts';
 
 const REDIS_PORT_DEFAULT = '6379';
+const HOST_NAME = /^[A-Za-z0-9._-]{1,253}$/;
+
+/** All that the relay reads beside SOTTO_UNPROTECTED. */
+export const VARIABLES: readonly string[] = [
+  'SOTTO_RELAY_SOCKET',
+  'SOTTO_ADMIN_SOCKET',
+  'SOTTO_REDIS_HOST',
+  'SOTTO_REDIS_PORT',
+];
 
 export interface Config {
   readonly relaySocket: string;
@@ -24,10 +36,30 @@ export function parseConfig(environment: Environment): Decoded<Config, RelayErro
   const adminSocket = parseAdminSocket(environment);
   if (adminSocket === undefined) return refuse('config-admin-socket');
   const redisHost = environment['SOTTO_REDIS_HOST'] ?? '';
-  if (redisHost === '') return refuse('config-redis-host');
+  if (!HOST_NAME.test(redisHost) && isIP(redisHost) === 0) return refuse('config-redis-host');
   const redisPort = parsePort(environment['SOTTO_REDIS_PORT'] ?? REDIS_PORT_DEFAULT);
   if (redisPort === undefined) return refuse('config-redis-port');
   return accept(Object.freeze({ relaySocket, adminSocket, redisHost, redisPort }));
+}
+
+/** What the operator reads: which variable is wrong, and what to do. */
+export function describeRefusal(code: RelayErrorCode): string {
+  return `${RELAY_ERRORS[code]}: start the relay with docker compose`;
+}
+
+/** @returns the code of the variable whose socket cannot be made: its folder is not there or not ours, or something else has its path. */
+export async function findBadPlace({ relaySocket, adminSocket }: Config): Promise<RelayErrorCode | undefined> {
+  if (!(await canListen(relaySocket))) return 'config-relay-place';
+  return (await canListen(adminSocket)) ? undefined : 'config-admin-place';
+}
+
+async function canListen(path: string): Promise<boolean> {
+  const isOurs = await access(dirname(path), constants.W_OK | constants.X_OK).then(
+    () => true,
+    () => false,
+  );
+  const there = isOurs ? await lstat(path).catch(() => undefined) : undefined;
+  return isOurs && there?.isSocket() !== false;
 }
 
 /** The health check needs no more than this. */

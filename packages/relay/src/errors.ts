@@ -8,7 +8,11 @@ export const RELAY_ERRORS = {
   'socket-path-taken': 'the path of the socket is taken by something that is not a socket',
   'config-relay-socket': 'SOTTO_RELAY_SOCKET is not an absolute path of at most 107 bytes',
   'config-admin-socket': 'SOTTO_ADMIN_SOCKET is not an absolute path of at most 107 bytes',
-  'config-redis-host': 'SOTTO_REDIS_HOST is missing',
+  'config-relay-place':
+    'SOTTO_RELAY_SOCKET: no socket can be made there, for want of its folder or its rights, or because something else has its path',
+  'config-admin-place':
+    'SOTTO_ADMIN_SOCKET: no socket can be made there, for want of its folder or its rights, or because something else has its path',
+  'config-redis-host': 'SOTTO_REDIS_HOST is missing, or is not the name or address of a machine',
   'config-redis-port': 'SOTTO_REDIS_PORT is not a number from 1 to 65535',
 } as const;
 export type RelayErrorCode = keyof typeof RELAY_ERRORS;

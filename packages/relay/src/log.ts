@@ -4,7 +4,6 @@ export type LogEvent =
   | 'listening'
   | 'stopping'
   | 'stopped'
-  | 'config-refused'
   | 'start-failed'
   | 'store-lost'
   | 'store-back'

@@ -1,22 +1,38 @@
 // The relay as a process: reads its environment, listens, and ends orderly on SIGTERM or SIGINT.
 
-import { requireProtection } from '@sotto/confinement';
-import { parseConfig } from './config.ts';
+import { refuseVariable, requireKnownVariables, requireNoArguments, requireProtection } from '@sotto/confinement';
+import { describeRefusal, findBadPlace, parseConfig, VARIABLES } from './config.ts';
 import { RelayError } from './errors.ts';
 import { stderrLog } from './log.ts';
 import { RedisRoomStore } from './redis-room-store.ts';
 import { startRelay } from './relay.ts';
 
+const HELP = `Usage: relay [--help] [--version]
+
+Orders frames, keeps them for a while and passes them on; it can read none.
+docker compose starts it. It takes no arguments and reads its environment:
+
+  SOTTO_RELAY_SOCKET  where Tor finds it: an absolute path
+  SOTTO_ADMIN_SOCKET  where the host finds it: an absolute path
+  SOTTO_REDIS_HOST    the name or address of Redis
+  SOTTO_REDIS_PORT    the port of Redis; 6379 if absent
+  SOTTO_UNPROTECTED   protections that may be missing: see CONTRIBUTING.md
+
+Exit codes: 0 stopped, 1 it could not start, 2 a wrong argument or variable,
+78 the engine does not protect it as docker-compose.yml asks (unprotected).
+`;
+const PROGRAM = { name: 'relay', help: HELP };
+
 async function main(): Promise<void> {
-  await requireProtection({ name: 'relay', network: 'inner' });
+  requireNoArguments(PROGRAM);
+  await requireProtection({ name: PROGRAM.name, network: 'inner' });
   // The sockets' directories are setgid: the group that tor or the host shares with us may connect, nobody else.
   process.umask(0o007);
+  requireKnownVariables(PROGRAM, VARIABLES);
   const config = parseConfig(process.env);
-  if (!config.ok) {
-    stderrLog('config-refused', config.code);
-    process.exitCode = 2;
-    return;
-  }
+  if (!config.ok) refuseVariable(PROGRAM.name, describeRefusal(config.code), config.code);
+  const badPlace = await findBadPlace(config.value);
+  if (badPlace !== undefined) refuseVariable(PROGRAM.name, describeRefusal(badPlace), badPlace);
   const { relaySocket, adminSocket, redisHost, redisPort } = config.value;
   const store = new RedisRoomStore({ host: redisHost, port: redisPort });
   const relay = await startRelay({

@@ -159,6 +159,9 @@ describe('the environment', () => {
     [{ SOTTO_ADMIN_SOCKET: '' }, 'config-admin-socket'],
     [{ SOTTO_REDIS_HOST: '' }, 'config-redis-host'],
     [{ SOTTO_REDIS_HOST: undefined }, 'config-redis-host'],
+    [{ SOTTO_REDIS_HOST: 'redis:6379' }, 'config-redis-host'],
+    [{ SOTTO_REDIS_HOST: 'redis://redis' }, 'config-redis-host'],
+    [{ SOTTO_REDIS_HOST: 'my redis' }, 'config-redis-host'],
     [{ SOTTO_REDIS_PORT: '0' }, 'config-redis-port'],
     [{ SOTTO_REDIS_PORT: '65536' }, 'config-redis-port'],
     [{ SOTTO_REDIS_PORT: '6379 ' }, 'config-redis-port'],
@@ -169,8 +172,8 @@ describe('the environment', () => {
 });
 
 describe('the relay’s process', () => {
-  function start(environment: Record<string, string>): ChildProcess {
-    const child = spawn(process.execPath, [MAIN], {
+  function start(environment: Record<string, string>, args: readonly string[] = []): ChildProcess {
+    const child = spawn(process.execPath, [MAIN, ...args], {
       env: { SOTTO_UNPROTECTED: UNPROTECTED, ...environment },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
@@ -198,12 +201,55 @@ describe('the relay’s process', () => {
     expect([code, printed.split(':')[1]]).toEqual([78, ' unprotected']);
   });
 
-  test('says which variable is wrong and exits 2', async () => {
-    const child = start({ SOTTO_RELAY_SOCKET: 'nowhere' });
-    let printed = '';
-    child.stderr?.on('data', (chunk: Buffer) => (printed += chunk.toString()));
+  async function end(child: ChildProcess): Promise<{ code: number; out: string; err: string }> {
+    let [out, err] = ['', ''];
+    child.stdout?.on('data', (chunk: Buffer) => (out += chunk.toString()));
+    child.stderr?.on('data', (chunk: Buffer) => (err += chunk.toString()));
     const [code] = (await once(child, 'close')) as [number];
-    expect([code, printed]).toEqual([2, `${SAID_FIRST}relay: config-refused config-relay-socket\n`]);
+    return { code, out, err };
+  }
+
+  const whole = {
+    SOTTO_RELAY_SOCKET: '/nowhere/relay.sock',
+    SOTTO_ADMIN_SOCKET: '/nowhere/admin.sock',
+    SOTTO_REDIS_HOST: 'redis',
+  };
+
+  test.each([
+    [{ SOTTO_RELAY_SOCKET: 'nowhere' }, 'SOTTO_RELAY_SOCKET is not', 'config-relay-socket'],
+    [{ SOTTO_ADMIN_SOCKET: '' }, 'SOTTO_ADMIN_SOCKET is not', 'config-admin-socket'],
+    [{ SOTTO_REDIS_HOST: 'redis:6379' }, 'SOTTO_REDIS_HOST is missing, or', 'config-redis-host'],
+    [{ SOTTO_REDIS_PORT: '6379x' }, 'SOTTO_REDIS_PORT is not', 'config-redis-port'],
+    [{}, 'SOTTO_RELAY_SOCKET: no socket can be made there', 'config-relay-place'],
+    [{ SOTTO_RELAY_SOCKET: '/tmp' }, 'SOTTO_RELAY_SOCKET: no socket can be made there', 'config-relay-place'],
+    [{ SOTTO_RELAY_SOCKET: '/tmp/sotto-none' }, 'SOTTO_ADMIN_SOCKET: no socket can be made', 'config-admin-place'],
+  ])('with %j says in one line which variable is wrong, and exits 2', async (change, problem, code) => {
+    const { err, ...rest } = await end(start({ ...whole, ...change }));
+    expect(rest).toEqual({ code: 2, out: '' });
+    expect(err.startsWith(`${SAID_FIRST}relay: ${problem}`)).toBe(true);
+    expect(err.slice(SAID_FIRST.length)).toMatch(/^relay: [^\n]+: start the relay with docker compose \([a-z-]+\)\n$/);
+    expect(err).toContain(`(${code})`);
+    expect(err).not.toContain('nowhere');
+  });
+
+  test('names a variable that is nearly one of its own', async () => {
+    expect(await end(start({ ...whole, SOTTO_REDIS_PROT: '6380' }))).toEqual({
+      code: 2,
+      out: '',
+      err: `${SAID_FIRST}relay: SOTTO_REDIS_PROT is not a variable of this program: did you mean SOTTO_REDIS_PORT?\n`,
+    });
+  });
+
+  test.each([
+    [['--help'], 0, /^Usage: relay .*SOTTO_REDIS_PORT/s, ''],
+    [['extra', '--frob', '-h'], 0, /^Usage: relay /, ''],
+    [['-V'], 0, /^[0-9.]+\n$/, ''],
+    [['--frob=x'], 2, /^$/, 'relay: unknown option --frob. See: relay --help\n'],
+    [['extra'], 2, /^$/, 'relay: an argument too many: it takes none. See: relay --help\n'],
+  ])('answers %j before it looks for its walls, and begins nothing', async (args, code, out, err) => {
+    const ended = await end(start({ SOTTO_UNPROTECTED: '' }, args));
+    expect(ended).toEqual({ code, out: expect.stringMatching(out) as string, err });
+    for (const line of ended.out.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
   });
 
   test.each(['SIGTERM', 'SIGINT'] as const)(

@@ -34,7 +34,8 @@ export type ConversationEvent =
   | { readonly type: 'command'; readonly command: Command; readonly members: readonly ListedMember[] }
   /** The answer to `compute-number`. */
   | { readonly type: 'numbered'; readonly member: Speaker; readonly number: string | undefined }
-  | { readonly type: 'input-ended' }
+  /** `exitCode`: what the program ends with if nothing else goes wrong; 0 if all of the input could be read. */
+  | { readonly type: 'input-ended'; readonly exitCode?: ExitCode }
   | { readonly type: 'told'; readonly event: ClientEvent }
   | { readonly type: 'drain-timeout' }
   | { readonly type: 'interrupt' }
@@ -75,7 +76,8 @@ export function stepConversation(conversation: Conversation, event: Conversation
       return [{ ...conversation, dealings }, effects];
     }
     case 'input-ended':
-      return conversation.phase === 'open' ? drain({ ...conversation, phase: 'draining' }) : [conversation, []];
+      if (conversation.phase !== 'open') return [conversation, []];
+      return drain({ ...conversation, phase: 'draining', exitCode: event.exitCode ?? conversation.exitCode });
     case 'drain-timeout':
       return conversation.phase === 'draining' ? leave(conversation) : [conversation, []];
     case 'told':

@@ -1,6 +1,7 @@
 // Where Tor is, from the environment that docker compose sets; checked before anything is begun.
 
 import type { SocksAddress } from '@sotto/tor';
+import { SOCKET_PATH_BYTES_MAX } from './limits.ts';
 
 /** The two doors of a client: Tor's SOCKS port and the gate's socket. */
 export interface Doors {
@@ -8,16 +9,28 @@ export interface Doors {
   readonly gateSocket: string;
 }
 
+/** `problem` names the variable and never repeats its value. */
+export type ReadDoors =
+  | { readonly ok: true; readonly value: Doors }
+  | { readonly ok: false; readonly code: 'environment-invalid'; readonly problem: string };
+
 const PORT_MAX = 65_535;
+const SOCKS = /^(?<host>[A-Za-z0-9._-]{1,253}):(?<port>[0-9]{1,5})$/;
 
 /** Reads SOTTO_SOCKS (host:port) and SOTTO_GATE_SOCKET (an absolute path). Both are needed. */
-export function readDoors(
-  environment: NodeJS.ProcessEnv,
-): { readonly ok: true; readonly value: Doors } | { readonly ok: false; readonly code: 'environment-invalid' } {
-  const { host, port } =
-    /^(?<host>[A-Za-z0-9._-]{1,253}):(?<port>[0-9]{1,5})$/.exec(environment['SOTTO_SOCKS'] ?? '')?.groups ?? {};
-  const gateSocket = environment['SOTTO_GATE_SOCKET'] ?? '';
+export function readDoors(environment: NodeJS.ProcessEnv): ReadDoors {
+  const socks = environment['SOTTO_SOCKS'] ?? '';
+  const { host, port } = SOCKS.exec(socks)?.groups ?? {};
   const isPort = Number(port) >= 1 && Number(port) <= PORT_MAX;
-  if (host === undefined || !isPort || !gateSocket.startsWith('/')) return { ok: false, code: 'environment-invalid' };
+  if (host === undefined || !isPort) return refuse('SOTTO_SOCKS', socks, 'not HOST:PORT');
+  const gateSocket = environment['SOTTO_GATE_SOCKET'] ?? '';
+  if (!gateSocket.startsWith('/') || Buffer.byteLength(gateSocket) > SOCKET_PATH_BYTES_MAX) {
+    return refuse('SOTTO_GATE_SOCKET', gateSocket, `not an absolute path of at most ${SOCKET_PATH_BYTES_MAX} bytes`);
+  }
   return { ok: true, value: { socks: { host, port: Number(port) }, gateSocket } };
+}
+
+function refuse(variable: string, value: string, malformed: string): ReadDoors {
+  const problem = `${variable} is ${value === '' ? 'missing' : malformed}: start the client with docker compose`;
+  return { ok: false, code: 'environment-invalid', problem };
 }

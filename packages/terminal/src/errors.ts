@@ -5,14 +5,18 @@ export const TERMINAL_CODES = {
   'name-invalid': 'a name has letters, digits, "_" and "-", begins with a letter or digit and has at most 24 columns',
   'invite-missing':
     'no connection string: start it on a terminal to be asked, or pass it with "-" on standard input or with --invite-file',
-  'invite-ambiguous': 'the connection string was given twice: give it as an argument or with --invite-file, not both',
   'invite-several':
     'there are two different connection strings in it: give only that of the room which you want to join',
+  'invite-ambiguous':
+    'the connection string was given twice: give it once, as an argument, with "-" or with --invite-file',
   'invite-file-unreadable': 'the file with the connection string cannot be read: check its path and its rights',
-  'environment-invalid': 'an environment variable is missing or malformed: start the client with docker compose',
+  'environment-invalid':
+    'an environment variable is missing or malformed, and is named: start the client with docker compose',
   'memory-unlocked':
     'this machine locks no memory for keys: what is paged out gets to a disk; turn swap off (./scripts/doctor tells)',
   'input-malformed': 'not one JSON object a line with exactly the fields of its command: the line was ignored',
+  'input-encoding':
+    'this line is not UTF-8 text, but UTF-16 or a code page perhaps: it was ignored; convert the input to UTF-8',
   'input-too-long': 'the line is longer than a message may be: it was ignored',
   'input-full': 'too many lines wait to be sent: this one and what follows was not taken',
   'not-sent': 'the relay did not acknowledge this message: the others may not have it',

@@ -1,9 +1,9 @@
 // The screen of programs: one JSON object a line, both ways. A contract: DESIGN §7, README.
 
+import { nearest } from '@sotto/confinement/usage';
 import { TERMINAL_CODES } from './errors.ts';
-import type { TerminalCode } from './errors.ts';
 import type { Command, FrontEnd, Here, ShownEvent } from './front-end.ts';
-import { FINGERPRINT_DIGITS, REF_CHARS_MAX } from './limits.ts';
+import { FIELD_CHARS_SHOWN_MAX, FINGERPRINT_DIGITS, REF_CHARS_MAX } from './limits.ts';
 import type { InputLine } from './line-splitter.ts';
 import { safeJson } from './safe-text.ts';
 import type { Screen } from './screen.ts';
@@ -24,7 +24,9 @@ export class JsonFrontEnd implements FrontEnd {
   read(line: InputLine): Command | undefined {
     const command = line.ok ? readCommand(line.text) : line;
     if (command.ok) return command.value;
-    this.#screen.print(safeJson(errorObject(command.code, TERMINAL_CODES[command.code])));
+    const { code, problem, ref } = { problem: undefined, ref: undefined, ...command };
+    const message = problem === undefined ? TERMINAL_CODES[code] : `${TERMINAL_CODES[code]}; ${problem}`;
+    this.#screen.print(safeJson(errorObject(code, message, withRef(ref))));
     return undefined;
   }
 
@@ -97,62 +99,108 @@ function withRef(ref: string | undefined): JsonObject {
   return ref === undefined ? {} : { ref };
 }
 
-type ReadCommand = { readonly ok: true; readonly value: Command } | { readonly ok: false; readonly code: TerminalCode };
+interface Malformed {
+  readonly ok: false;
+  readonly code: 'input-malformed';
+  /** Which field is wrong, in words of ours: nothing that was written is repeated. */
+  readonly problem: string;
+  /** The program's own reference, if the line has one. */
+  readonly ref: string | undefined;
+}
+type ReadCommand = { readonly ok: true; readonly value: Command } | Malformed;
 
-const MALFORMED: ReadCommand = { ok: false, code: 'input-malformed' };
 const FINGERPRINT = new RegExp(`^[0-9a-f]{${FINGERPRINT_DIGITS}}$`);
+/** A name of a field that can be repeated; any other stays unsaid. */
+const FIELD_NAME = new RegExp(`^[A-Za-z_]{1,${FIELD_CHARS_SHOWN_MAX}}$`);
+
+/** The commands, and the fields of each beside `cmd`. */
+const FIELDS: ReadonlyMap<string, readonly string[]> = new Map([
+  ['send', ['text', 'ref']],
+  ['members', []],
+  ['code', []],
+  ['status', []],
+  ['circuit', []],
+  ['quit', []],
+  ['panic', []],
+  ['verify', ['member']],
+  ['verified', ['member']],
+  ['admit', ['member']],
+  ['evict', ['member']],
+  ['access', ['mode']],
+]);
 
 /** Exactly the fields of its command, each of its type. */
 function readCommand(text: string): ReadCommand {
   const object = parseObject(text);
-  const fields = Object.keys(object).length;
-  switch (object['cmd']) {
+  if (object === undefined) return malformed({}, 'it is not one JSON object');
+  const { cmd } = object;
+  if (typeof cmd !== 'string') return malformed(object, '"cmd" is missing, or is no string');
+  const fields = FIELDS.get(cmd);
+  if (fields === undefined) return malformed(object, `"cmd" is no command${suggest(cmd)}`);
+  const unknown = Object.keys(object).find((field) => field !== 'cmd' && !fields.includes(field));
+  return unknown === undefined ? readFields(cmd, object) : malformed(object, `"${cmd}" has no ${nameField(unknown)}`);
+}
+
+function readFields(cmd: string, object: JsonObject): ReadCommand {
+  const { text, ref, member, mode } = object;
+  switch (cmd) {
     case 'send':
-      return readSend(object, fields);
+      if (typeof text !== 'string') return malformed(object, '"text" is missing, or is no string');
+      if (!isRef(ref)) return malformed(object, `"ref" is no string of at most ${REF_CHARS_MAX} characters`);
+      return accept({ type: 'say', text, ref });
     case 'members':
     case 'code':
     case 'status':
     case 'circuit':
-      return fields === 1 ? accept({ type: object['cmd'] }) : MALFORMED;
-    case 'quit':
-      return fields === 1 ? accept({ type: 'leave' }) : MALFORMED;
     case 'panic':
-      return fields === 1 ? accept({ type: 'panic' }) : MALFORMED;
+      return accept({ type: cmd });
     case 'verify':
     case 'verified':
     case 'admit':
     case 'evict': {
-      const { cmd: type, member } = object;
-      const isOne = typeof member === 'string' && FINGERPRINT.test(member) && fields === 2;
-      return isOne ? accept({ type, member }) : MALFORMED;
+      const isOne = typeof member === 'string' && FINGERPRINT.test(member);
+      return isOne
+        ? accept({ type: cmd, member })
+        : malformed(object, `"member" is no fingerprint of ${FINGERPRINT_DIGITS} digits`);
     }
     case 'access': {
-      const { mode } = object;
       const isMode = mode === 'open' || mode === 'knock' || mode === 'locked';
-      return isMode && fields === 2 ? accept({ type: 'access', mode }) : MALFORMED;
+      return isMode ? accept({ type: 'access', mode }) : malformed(object, '"mode" is none of open, knock and locked');
     }
     default:
-      return MALFORMED;
+      return accept({ type: 'leave' });
   }
 }
 
-function readSend({ text, ref }: JsonObject, fields: number): ReadCommand {
-  if (typeof text !== 'string') return MALFORMED;
-  if (ref === undefined && fields === 2) return accept({ type: 'say', text, ref });
-  const isRef = typeof ref === 'string' && ref.length <= REF_CHARS_MAX && fields === 3;
-  return isRef ? accept({ type: 'say', text, ref }) : MALFORMED;
+/** A reference comes back whatever else is wrong, so that the program knows which of its lines was refused. */
+function malformed({ ref }: JsonObject, problem: string): Malformed {
+  return { ok: false, code: 'input-malformed', problem, ref: isRef(ref) ? ref : undefined };
+}
+
+function isRef(ref: unknown): ref is string | undefined {
+  return ref === undefined || (typeof ref === 'string' && ref.length <= REF_CHARS_MAX);
+}
+
+function suggest(cmd: string): string {
+  const meant = nearest(cmd, [...FIELDS.keys()]);
+  return meant === undefined ? '' : `: did you mean "${meant}"?`;
+}
+
+function nameField(field: string): string {
+  return FIELD_NAME.test(field) ? `field "${field}"` : 'such field';
 }
 
 function accept(value: Command): ReadCommand {
   return { ok: true, value };
 }
 
-function parseObject(text: string): JsonObject {
+/** @returns undefined for what is no JSON, or no object. */
+function parseObject(text: string): JsonObject | undefined {
   try {
     const parsed: unknown = JSON.parse(text);
-    return typeof parsed === 'object' && parsed !== null ? (parsed as JsonObject) : {};
+    return typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed) ? (parsed as JsonObject) : undefined;
   } catch {
-    // Not JSON: for the reader the same as an object without a command.
-    return {};
+    // For the reader the same as something that is no object.
+    return undefined;
   }
 }

@@ -4,6 +4,12 @@ import { TEXT_BYTES_MAX } from '@sotto/protocol';
 
 /** The client looks for the connection string in so much of a paste, a file, an argument or a line, and no further. */
 export const INVITE_BYTES_MAX = 65_536;
+/** What has no word as long as this is no connection string on a command line, nor a part of one. */
+export const INVITE_PIECE_CHARS_LEAST = 16;
+/** The path of a Unix socket. */
+export const SOCKET_PATH_BYTES_MAX = 107;
+/** `--help` fits a terminal of 80 columns. */
+export const HELP_COLUMNS = 79;
 /** How often the hidden prompt asks again after a bad connection string. */
 export const PROMPT_TRIES_MAX = 3;
 /** A paste has ended when nothing came for this long: chunks on a slow link are some 50 ms apart. */
@@ -23,6 +29,8 @@ export const PLAIN_LINE_BYTES_MAX: number = TEXT_BYTES_MAX;
 export const JSON_LINE_BYTES_MAX: number = 6 * TEXT_BYTES_MAX + 4_096;
 /** A program's own reference to what it sends. */
 export const REF_CHARS_MAX = 256;
+/** A longer name of an unknown field is not repeated in the error. */
+export const FIELD_CHARS_SHOWN_MAX = 32;
 
 /** Own texts that the relay has not acknowledged; at this many the input is no longer read, so that nothing is refused. */
 export const PENDING_TEXTS_MAX = 128;

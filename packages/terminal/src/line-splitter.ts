@@ -5,10 +5,16 @@ import type { TerminalCode } from './errors.ts';
 /** A line without its end, or why it is none. */
 export type InputLine =
   | { readonly ok: true; readonly text: string }
-  | { readonly ok: false; readonly code: TerminalCode & `input-${string}` };
+  | { readonly ok: false; readonly code: TerminalCode & `input-${'encoding' | 'full' | 'too-long'}` };
 
 const NEWLINE = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
+/** No text has one, and UTF-16 has one beside every letter of ASCII. */
+const NUL = 0x00;
+/** What editors and shells of Windows write in front of a file, and `cat` in the middle of one. */
+const BYTE_ORDER_MARK = Uint8Array.of(0xef, 0xbb, 0xbf);
+/** A byte order mark and a carriage return are not of the line. */
+const UNCOUNTED_BYTES = BYTE_ORDER_MARK.length + 1;
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** Holds less than one line. A line above the limit is skipped to its end and comes out as one refusal. */
@@ -50,8 +56,7 @@ export class LineSplitter {
   #hold(part: Uint8Array): void {
     if (this.#skipping || part.length === 0) return;
     this.#heldBytes += part.length;
-    // One more, for the carriage return that may be its end.
-    if (this.#heldBytes > this.#maxBytes + 1) {
+    if (this.#heldBytes > this.#maxBytes + UNCOUNTED_BYTES) {
       this.#skipping = true;
       this.#held = [];
       this.#heldBytes = 0;
@@ -64,13 +69,18 @@ export class LineSplitter {
     const skipped = this.#skipping;
     this.#skipping = false;
     const bytes = this.takeRest();
-    const line = bytes.at(-1) === CARRIAGE_RETURN ? bytes.subarray(0, -1) : bytes;
+    const line = withoutMark(bytes.at(-1) === CARRIAGE_RETURN ? bytes.subarray(0, -1) : bytes);
     if (skipped || line.length > this.#maxBytes) return { ok: false, code: 'input-too-long' };
+    if (line.includes(NUL)) return { ok: false, code: 'input-encoding' };
     try {
       return { ok: true, text: utf8.decode(line) };
     } catch {
       // The only thing that a fatal decoder throws for is what is not UTF-8.
-      return { ok: false, code: 'input-malformed' };
+      return { ok: false, code: 'input-encoding' };
     }
   }
+}
+
+function withoutMark(line: Uint8Array): Uint8Array {
+  return BYTE_ORDER_MARK.every((byte, index) => line[index] === byte) ? line.subarray(BYTE_ORDER_MARK.length) : line;
 }

@@ -30,11 +30,6 @@ process.on('exit', () => {
 process.on('uncaughtException', endWithBug);
 process.on('unhandledRejection', endWithBug);
 
-await requireProtection({ name: 'sotto', network: 'inner' });
-
-// Before the first secret, so that all of them lie there.
-const memory = await lockSecrets();
-
 // Before anything is asked: a signal at the first prompt finds its handler. By the time one is heard, there is a program.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => program.interrupt());
 // For scripts and whoever starts the client: heard even while no more input is read.
@@ -49,7 +44,12 @@ const program = run({
   // Filled where they stay: there is no second copy of what becomes a secret.
   random: (length) => randomFillSync(new Uint8Array(length)),
   crypto: nativeCrypto,
-  secrets: memory.standing,
+  // The command line has been read, and nothing of what it asks for has been done.
+  prepare: async () => {
+    await requireProtection({ name: 'sotto', network: 'inner' });
+    // Before the first secret, so that all of them lie there.
+    return (await lockSecrets()).standing;
+  },
   hideArguments: () => {
     // Overwrites the arguments where `ps` and /proc read them, too.
     process.title = 'sotto';

@@ -8,6 +8,7 @@ import { NEW_CONVERSATION, stepConversation } from './conversation.ts';
 import type { Conversation, ConversationEffect, ConversationEvent } from './conversation.ts';
 import { NO_DEALINGS, refusal } from './dealings.ts';
 import { DialOwners } from './dial-owners.ts';
+import { exitCodeOfInput } from './exit-codes.ts';
 import type { ExitCode } from './exit-codes.ts';
 import type { Command, FrontEnd, ShownEvent } from './front-end.ts';
 import type { LineFeed } from './line-feed.ts';
@@ -67,13 +68,16 @@ export class Messenger {
 
   start(): void {
     const { feed, frontEnd } = this.#options;
+    const lines = { read: 0, refused: 0 };
     this.#client.start();
     feed.begin({
       line: (line) => {
+        if (!line.ok) lines.refused += 1;
+        else if (line.text.trim() !== '') lines.read += 1;
         const command = frontEnd.read(line);
         if (command !== undefined) this.#step({ type: 'command', command, members: this.#membersFor(command) });
       },
-      end: () => this.#step({ type: 'input-ended' }),
+      end: () => this.#step({ type: 'input-ended', exitCode: exitCodeOfInput(lines) }),
       overtake: (line) => {
         const isPanic = frontEnd.isPanic(line);
         if (isPanic) this.panic();

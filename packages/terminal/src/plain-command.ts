@@ -1,54 +1,87 @@
-// What a typed line means: a text, a command, or a command that does not exist.
+// What a typed line means: a text, a command, or a command that does not exist. What begins with one slash is never a text.
 
+import { nearest } from '@sotto/confinement/usage';
 import type { Command, MemberDeed } from './front-end.ts';
 
 export type TypedLine =
   | { readonly type: 'command'; readonly command: Command }
-  | { readonly type: 'nothing' | 'help' | 'unknown' }
+  | { readonly type: 'nothing' | 'help' }
+  /** `meant`: the command that is nearly this one, if there is one. */
+  | { readonly type: 'unknown'; readonly meant: string | undefined }
+  /** A command that takes nothing, with something behind it. */
+  | { readonly type: 'too-much'; readonly word: string }
   /** A command about somebody, and not about whom. */
   | { readonly type: 'nobody-named'; readonly deed: MemberDeed };
 
-const COMMANDS: ReadonlyMap<string, Command> = new Map<string, Command>([
+const PLAIN_COMMANDS: ReadonlyMap<string, Command> = new Map<string, Command>([
   ['quit', { type: 'leave' }],
   ['exit', { type: 'leave' }],
-  ['/quit', { type: 'leave' }],
-  ['/exit', { type: 'leave' }],
-  ['/panic', { type: 'panic' }],
-  ['/members', { type: 'members' }],
-  ['/who', { type: 'members' }],
-  ['/code', { type: 'code' }],
-  ['/status', { type: 'status' }],
-  ['/circuit', { type: 'circuit' }],
-  ['/lock', { type: 'access', mode: 'locked' }],
-  ['/unlock', { type: 'access', mode: 'open' }],
-  ['/knock', { type: 'access', mode: 'knock' }],
+  ['panic', { type: 'panic' }],
+  ['members', { type: 'members' }],
+  ['who', { type: 'members' }],
+  ['code', { type: 'code' }],
+  ['status', { type: 'status' }],
+  ['circuit', { type: 'circuit' }],
+  ['lock', { type: 'access', mode: 'locked' }],
+  ['unlock', { type: 'access', mode: 'open' }],
+  ['knock', { type: 'access', mode: 'knock' }],
 ]);
-const DEEDS: ReadonlyMap<string, MemberDeed> = new Map<string, MemberDeed>([
-  ['/verify', 'verify'],
-  ['/verified', 'verified'],
-  ['/admit', 'admit'],
-  ['/evict', 'evict'],
-]);
+const DEEDS: readonly MemberDeed[] = ['verify', 'verified', 'admit', 'evict'];
+const HELP_WORD = 'help';
+const WORDS: readonly string[] = [...PLAIN_COMMANDS.keys(), ...DEEDS, HELP_WORD];
+
+/** Blanks of every script, and what is drawn as nothing: a line that is seen to begin with a slash begins with one. */
+const UNSEEN = '[\\p{White_Space}\\p{Default_Ignorable_Code_Point}\\p{Cc}\\p{Cf}\\u2800]';
+/** The slash, and what is drawn like one: fraction slash, division slash, mathematical and big solidus, full width. */
+const SLASH = '[/\\u2044\\u2215\\u27cb\\u29f8\\uff0f]';
+const SLASHED = new RegExp(`^(?<unseen>${UNSEEN}*)(?<slashes>${SLASH}{1,2})(?<rest>.*)$`, 'su');
+const AROUND = new RegExp(`^${UNSEEN}+|${UNSEEN}+$`, 'gu');
+const BETWEEN = /[\p{White_Space}\u2800]+/u;
+const UNDRAWN = /[\p{Default_Ignorable_Code_Point}\p{Cf}]/gu;
+/** What a sentence ends with. */
+const STOPS = /[.,;:!?\u2026]+$/u;
 
 /** A text is sent as it was typed, blanks and all. `//` at its beginning is a slash that is meant. */
 export function readTyped(line: string): TypedLine {
-  const typed = line.trim();
+  const typed = line.replaceAll(AROUND, '');
   if (typed === '') return { type: 'nothing' };
-  if (typed === '/help') return { type: 'help' };
-  const command = COMMANDS.get(typed);
-  if (command !== undefined) return { type: 'command', command };
-  if (line.startsWith('//')) return say(line.slice(1));
-  if (!line.startsWith('/')) return say(line);
-  return readDeed(typed) ?? { type: 'unknown' };
+  if (isFarewell(typed)) return { type: 'command', command: { type: 'leave' } };
+  const { unseen = '', slashes, rest = '' } = SLASHED.exec(line)?.groups ?? {};
+  if (slashes === undefined) return say(line);
+  return slashes.length > 1 ? say(unseen + slashes.slice(1) + rest) : readCommand(rest.replaceAll(AROUND, ''));
+}
+
+/** The two words that leave without a slash, as in a shell. */
+function isFarewell(typed: string): boolean {
+  return typed === 'quit' || typed === 'exit';
 }
 
 /** No name has a blank in it, and nobody is meant to be guessed at. */
-function readDeed(typed: string): TypedLine | undefined {
-  const [word = '', member, ...more] = typed.split(/\s+/u);
-  const deed = DEEDS.get(word);
-  if (deed === undefined) return undefined;
+function readCommand(typed: string): TypedLine {
+  const [head = '', ...behind] = typed.split(BETWEEN).map((part) => part.replaceAll(AROUND, ''));
+  const word = normalise(head);
+  // Behind a command that stands alone, a full stop is a slip.
+  const alone = behind.length === 0 ? word.replace(STOPS, '') : word;
+  if (alone === HELP_WORD || word === '?') return { type: 'help' };
+  const command = PLAIN_COMMANDS.get(alone);
+  if (command !== undefined)
+    return behind.length === 0 ? { type: 'command', command } : { type: 'too-much', word: alone };
+  const deed = DEEDS.find((name) => name === alone);
+  if (deed === undefined) return { type: 'unknown', meant: findMeant(word) };
+  const [member, ...more] = behind;
   if (member === undefined || more.length > 0) return { type: 'nobody-named', deed };
   return { type: 'command', command: { type: deed, member } };
+}
+
+/** A word as it is seen, in whichever case and width it was typed. */
+function normalise(word: string): string {
+  return word.replaceAll(UNDRAWN, '').normalize('NFKC').toLowerCase();
+}
+
+/** A slip of the keyboard, or a blank that was left out: the longest command that it begins with. */
+function findMeant(word: string): string | undefined {
+  const begun = WORDS.filter((known) => word.startsWith(known)).sort((one, other) => other.length - one.length);
+  return nearest(word, WORDS) ?? begun[0];
 }
 
 function say(text: string): TypedLine {

@@ -29,6 +29,8 @@ import {
   describeRemoval,
   describeStage,
   describeStatus,
+  describeTooMuch,
+  describeUnknown,
   describeWarning,
   HELP,
   MORE_ASKERS,
@@ -173,10 +175,11 @@ export class PlainFrontEnd implements FrontEnd {
       case 'nobody-named':
         this.#note(askWhom(typed.deed));
         return undefined;
+      case 'too-much':
+        this.#noteAll(describeTooMuch(typed.word, line.text));
+        return undefined;
       case 'unknown':
-        this.#note(
-          safely`there is no such command: /help lists them; to send a text that begins with a slash, type two`,
-        );
+        this.#noteAll(describeUnknown(typed.meant, line.text));
         return undefined;
     }
   }

@@ -4,6 +4,7 @@ import type { ClientOptions, Clock, ModeratorError } from '@sotto/client';
 import { equalBytes } from '@sotto/protocol';
 import { COLUMNS_DEFAULT, JSON_LINE_BYTES_MAX, PLAIN_LINE_BYTES_MAX } from './limits.ts';
 import { readDoors } from './environment.ts';
+import type { ReadDoors } from './environment.ts';
 import { TERMINAL_CODES } from './errors.ts';
 import { EXIT_CODES } from './exit-codes.ts';
 import type { ExitCode } from './exit-codes.ts';
@@ -28,6 +29,8 @@ import { safeJson, safeLine, safely, safeText } from './safe-text.ts';
 import { appendingScreen } from './screen.ts';
 import type { Screen } from './screen.ts';
 
+type Secrets = 'locked' | 'unlocked';
+
 export interface Edge {
   /** Without node and script. */
   readonly args: readonly string[];
@@ -38,10 +41,10 @@ export interface Edge {
   readonly clock: Clock;
   readonly random: RandomSource;
   readonly crypto: ClientOptions['crypto'];
-  /** Whether secrets lie in memory that is never paged out. */
-  readonly secrets: 'locked' | 'unlocked';
   /** Called once the command line has been read: it can be taken out of sight. */
   readonly hideArguments: () => void;
+  /** Called before anything is begun that the command line asks for. @returns whether secrets lie in memory that is never paged out */
+  readonly prepare: () => Promise<Secrets>;
   /** How the relay is reached; the onion of the connection string, if absent. */
   readonly openDial?: MessengerOptions['openDial'];
 }
@@ -67,6 +70,7 @@ class Program {
   #moderator: ModeratorSocket | undefined;
   #messenger: Messenger | undefined;
   #feed: LineFeed | undefined;
+  #secrets: Secrets = 'unlocked';
   #standing: 'calm' | 'panicked' = 'calm';
 
   constructor(edge: Edge) {
@@ -94,11 +98,18 @@ class Program {
   async go(): Promise<ExitCode> {
     const read = readOptions(this.#edge.args, this.#edge.environment);
     this.#edge.hideArguments();
-    if (read.ok) return this.#joinAndSettle(read.value);
+    if (read.ok) return this.#begin(read.value);
     if (read.code === 'shown') this.#screen.print(safeText(read.text));
-    else this.#note(`${read.problem}. See: client --help`);
+    else this.#note(`${read.problem}${read.problem.endsWith('?') ? '' : '.'} See: client --help`);
     await this.#screen.close();
     return read.code === 'shown' ? EXIT_CODES.left : EXIT_CODES.usage;
+  }
+
+  async #begin(options: Options): Promise<ExitCode> {
+    this.#secrets = await this.#edge.prepare();
+    if (this.#hasPanicked()) return EXIT_CODES.panic;
+    if (this.#prompting.signal.aborted) return EXIT_CODES.left;
+    return this.#joinAndSettle(options);
   }
 
   /** The host is told what it has to know before the process may end. */
@@ -115,12 +126,10 @@ class Program {
   async #join(options: Options): Promise<ExitCode> {
     const name = options.name ?? makeName(this.#edge.random);
     if (!isName(name)) return this.#refuse(options, 'name-invalid', TERMINAL_CODES['name-invalid']);
-    const openDial = this.#edge.openDial ?? this.#onionDial();
-    if (openDial === undefined) {
-      return this.#refuse(options, 'environment-invalid', TERMINAL_CODES['environment-invalid']);
-    }
+    const dialling = this.#onionDial();
+    if (!dialling.ok) return this.#refuse(options, dialling.code, dialling.problem);
     const invite = await this.#findInvite(options);
-    if (invite.ok) return this.#talk(options, { name, invite: invite.value, openDial });
+    if (invite.ok) return this.#talk(options, { name, invite: invite.value, openDial: dialling.value });
     if (this.#hasPanicked()) return EXIT_CODES.panic;
     return invite.code === 'cancelled' ? EXIT_CODES.left : this.#refuse(options, invite.code, invite.message);
   }
@@ -180,7 +189,7 @@ class Program {
     this.#messenger = messenger;
     // The messenger has its own, where secrets lie.
     stay.invite.roomSecret.fill(0);
-    if (this.#edge.secrets === 'unlocked') this.#note(TERMINAL_CODES['memory-unlocked']);
+    if (this.#secrets === 'unlocked') this.#note(TERMINAL_CODES['memory-unlocked']);
     messenger.start();
     // Asked to leave before there was anything to leave.
     if (this.#hasPanicked()) messenger.panic();
@@ -214,11 +223,16 @@ class Program {
     return this.#feed;
   }
 
-  #onionDial(): MessengerOptions['openDial'] | undefined {
+  #onionDial():
+    { readonly ok: true; readonly value: MessengerOptions['openDial'] } | (ReadDoors & { readonly ok: false }) {
+    if (this.#edge.openDial !== undefined) return { ok: true, value: this.#edge.openDial };
     const doors = readDoors(this.#edge.environment);
-    if (!doors.ok) return undefined;
+    if (!doors.ok) return doors;
     const { clock } = this.#edge;
-    return (invite, onNetwork) => createOnionDial({ invite, doors: doors.value, clock, onNetwork });
+    return {
+      ok: true,
+      value: (invite, onNetwork) => createOnionDial({ invite, doors: doors.value, clock, onNetwork }),
+    };
   }
 
   /** What stands in the way of a conversation, on standard error, and for programs on standard output too. */

@@ -36,7 +36,7 @@ export const HELP: readonly SafeText[] = [
   safely`  /lock, /unlock   nobody joins; whoever has the connection string joins`,
   safely`  /evict WHO       moves the room to another onion, without WHO`,
   safely`leave`,
-  safely`  /quit, /exit     or quit, exit, Ctrl-C, Ctrl-D`,
+  safely`  /quit, /exit     or quit or exit alone on the line, Ctrl-C, Ctrl-D`,
   safely`  /panic           at once, without a word: keys are zeroed, the screen is cleared`,
 ];
 
@@ -123,6 +123,23 @@ export function describeRefusal(
 ): readonly SafeText[] {
   const whom = safely`${safeLine(member)}: ${safeLine(TERMINAL_CODES[code])} (${safeLine(code)})`;
   return [whom, ...candidates.map((candidate) => safely`  ${withDigits(candidate, label)}`)];
+}
+
+/** `typed` is not lost: it is shown, and was sent to nobody. */
+export function describeUnknown(meant: string | undefined, typed: string): readonly SafeText[] {
+  const next = meant === undefined ? safely`/help lists them.` : safely`did you mean /${safeLine(meant)}?`;
+  return [safely`no such command: ${next} To send it as a text, begin with two slashes.`, describeUnsent(typed)];
+}
+
+export function describeTooMuch(word: string, typed: string): readonly SafeText[] {
+  return [
+    safely`/${safeLine(word)} takes nothing behind it: type it alone. To send it as a text, begin with two slashes.`,
+    describeUnsent(typed),
+  ];
+}
+
+function describeUnsent(typed: string): SafeText {
+  return safely`not sent: ${safeLine(typed.trim())}`;
 }
 
 const DEED_WORDS: Readonly<Record<MemberDeed, SafeText>> = {

@@ -56,7 +56,34 @@ describe('lines out of bytes', () => {
   });
 
   test('are refused when they are not UTF-8', () => {
-    expect(texts(new LineSplitter(10).push(Uint8Array.of(0xff, 0x0a, 0x61, 0x0a)))).toEqual(['(input-malformed)', 'a']);
+    expect(texts(new LineSplitter(10).push(Uint8Array.of(0xff, 0x0a, 0x61, 0x0a)))).toEqual(['(input-encoding)', 'a']);
+  });
+
+  test('lose the byte order mark before them, which does not count, and no other', () => {
+    const splitter = new LineSplitter(4);
+    expect(texts(splitter.push(Buffer.from('\ufeff1234\r\n\ufeff\n\ufeff\ufeffa\n1\ufeff\n')))).toEqual([
+      '1234',
+      '',
+      '\ufeffa',
+      '1\ufeff',
+    ]);
+    expect(texts(splitter.push(Buffer.from('\ufeff12345\n')))).toEqual(['(input-too-long)']);
+    splitter.push(Uint8Array.of(0xef));
+    expect(texts(splitter.push(Uint8Array.of(0xbb, 0xbf, 0x61, 0x0a)))).toEqual(['a']);
+  });
+
+  test.each([
+    ['UTF-16 LE', (text: string) => Buffer.from(text, 'utf16le')],
+    ['UTF-16 BE', (text: string) => Buffer.from(text, 'utf16le').swap16()],
+  ])('in %s are refused, with a byte order mark or without', (_name, encode) => {
+    for (const mark of ['', '\ufeff']) {
+      const splitter = new LineSplitter(1_000);
+      const lines = splitter.push(encode(`${mark}{"cmd":"quit"}\r\nhello\n`));
+      const last = splitter.finish();
+      const found = texts(last === undefined ? lines : [...lines, last]);
+      expect(found.length).toBeGreaterThanOrEqual(2);
+      expect(new Set(found)).toEqual(new Set(['(input-encoding)']));
+    }
   });
 });
 

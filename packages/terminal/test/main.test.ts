@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { PROTECTIONS } from '@sotto/confinement';
 import { describe, expect, test } from 'vitest';
+import { TERMINAL_CODES } from '../src/errors.ts';
 import { INVITE } from './program.ts';
 
 const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url));
@@ -108,17 +109,63 @@ describe('the process', () => {
     });
   });
 
-  test('refuses an unprotected machine with 78 before it reads anything else', async () => {
-    const child = start(process.execPath, [MAIN, '--no-such-option'], { SOTTO_UNPROTECTED: '' });
+  test('refuses an unprotected machine with 78 once its command line is understood', async () => {
+    const child = start(process.execPath, [MAIN, '--json', INVITE], { SOTTO_UNPROTECTED: '' });
     const { code, out, err } = await end(child);
     expect([code, out, err.split(':')[1]]).toEqual([78, '', ' unprotected']);
   });
 
-  test('ends with 2 when compose did not set its environment', async () => {
-    const child = start(process.execPath, [MAIN, INVITE], {});
-    const { code, err } = await end(child);
-    expect(code).toBe(2);
-    expect(err).toContain('(environment-invalid)');
+  test.each([
+    [['--help'], 0, /^Usage: client .*--renew/s, ''],
+    [['--frob', INVITE, '-h'], 0, /^Usage: client /, ''],
+    [['-V'], 0, /^[0-9.]+\n$/, ''],
+    [['help'], 2, /^$/, 'sotto: there are no commands: did you mean --help? See: client --help\n'],
+    [['-j'], 2, /^$/, 'sotto: unknown option -j: did you mean --json? See: client --help\n'],
+    [['--name'], 2, /^$/, 'sotto: --name needs a value. See: client --help\n'],
+    [['--constructor=2'], 2, /^$/, 'sotto: unknown option --constructor. See: client --help\n'],
+    [
+      ['--json', INVITE, INVITE],
+      2,
+      /^$/,
+      'sotto: the connection string was given twice: give it once, as an argument, with "-" or with --invite-file. See: client --help\n',
+    ],
+  ])('answers %j outside of a container, too, and begins nothing', async (args, code, out, err) => {
+    const child = start(process.execPath, [MAIN, ...args], { SOTTO_UNPROTECTED: '' });
+    expect(await end(child)).toEqual({ code, out: expect.stringMatching(out) as string, err });
+  });
+
+  test.each([
+    [{}, 'SOTTO_SOCKS is missing: start the client with docker compose (environment-invalid)'],
+    [
+      { ...DOORS, SOTTO_SOCKS: 'tor' },
+      'SOTTO_SOCKS is not HOST:PORT: start the client with docker compose (environment-invalid)',
+    ],
+    [
+      { ...DOORS, SOTTO_GATE_SOCKET: 'gate' },
+      'SOTTO_GATE_SOCKET is not an absolute path of at most 107 bytes: start the client with docker compose (environment-invalid)',
+    ],
+    [{ ...DOORS, SOTTO_RENEW: 'x' }, 'SOTTO_RENEW takes 30 to 86400 seconds, or "off". See: client --help'],
+    [
+      { ...DOORS, SOTTO_RENWE: '60' },
+      'SOTTO_RENWE is not a variable of this program: did you mean SOTTO_RENEW? See: client --help',
+    ],
+  ])('ends with 2 and one line that names the variable: %j', async (environment, problem) => {
+    const { code, out, err } = await end(start(process.execPath, [MAIN, '-'], environment));
+    expect([code, out]).toEqual([2, '']);
+    expect(err.replace(/^sotto: SOTTO_UNPROTECTED: .*\n/, '')).toBe(`sotto: ${problem}\n`);
+  });
+
+  test.each([
+    ['a connection string', ['-'], Buffer.from(`\ufeff${INVITE}\n`, 'utf16le'), ' (input-encoding)'],
+    ['an input', ['--plain', INVITE], Buffer.from('caf\xe9\n', 'latin1'), ''],
+  ])('ends with 2 on %s that is not UTF-8, and says so', async (_what, args, bytes, code) => {
+    const child = start(process.execPath, [MAIN, ...args]);
+    const ended = end(child);
+    child.stdin.end(bytes);
+    const { code: exit, out, err } = await ended;
+    expect(exit).toBe(2);
+    expect(out + err).toContain(`${TERMINAL_CODES['input-encoding']}${code}\n`);
+    expect(out + err).not.toMatch(/\n\s+at |JSON/);
   });
 
   test('ends with 70 and one line for a bug, without what the error says', async () => {

@@ -231,17 +231,23 @@ describe('the environment', () => {
   });
 
   test.each([
-    [undefined, '/run/gate.sock'],
-    ['tor-client', '/run/gate.sock'],
-    ['tor-client:0', '/run/gate.sock'],
-    ['tor-client:65536', '/run/gate.sock'],
-    ['tor client:9050', '/run/gate.sock'],
-    ['tor-client:9050', undefined],
-    ['tor-client:9050', 'gate.sock'],
-  ])('is refused with SOTTO_SOCKS=%s and SOTTO_GATE_SOCKET=%s', (socks, gate) => {
+    [undefined, '/run/gate.sock', 'SOTTO_SOCKS'],
+    ['', '/run/gate.sock', 'SOTTO_SOCKS'],
+    ['tor-client', '/run/gate.sock', 'SOTTO_SOCKS'],
+    ['tor-client:0', '/run/gate.sock', 'SOTTO_SOCKS'],
+    ['tor-client:65536', '/run/gate.sock', 'SOTTO_SOCKS'],
+    ['tor client:9050', '/run/gate.sock', 'SOTTO_SOCKS'],
+    ['tor-client:9050', undefined, 'SOTTO_GATE_SOCKET'],
+    ['tor-client:9050', '', 'SOTTO_GATE_SOCKET'],
+    ['tor-client:9050', 'gate.sock', 'SOTTO_GATE_SOCKET'],
+    ['tor-client:9050', `/${'g'.repeat(107)}`, 'SOTTO_GATE_SOCKET'],
+  ])('is refused with SOTTO_SOCKS=%s and SOTTO_GATE_SOCKET=%s, and %s is named', (socks, gate, variable) => {
     expect(readDoors({ SOTTO_SOCKS: socks, SOTTO_GATE_SOCKET: gate })).toEqual({
       ok: false,
       code: 'environment-invalid',
+      problem: expect.stringMatching(
+        new RegExp(`^${variable} is (missing|not .*): start the client with docker compose$`),
+      ) as string,
     });
   });
 });

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { RENEW_EVERY_S, RENEW_LEAST_S, RENEW_MOST_S } from '../src/limits.ts';
 import { readOptions } from '../src/options.ts';
@@ -44,9 +45,146 @@ describe('--renew', () => {
     expect(everyMs([], { SOTTO_RENEW: text })).toBe('usage');
   });
 
-  test('says what it takes', () => {
-    expect(readOptions(['--renew', 'soon'], {})).toMatchObject({
-      problem: `--renew takes ${RENEW_LEAST_S} to ${RENEW_MOST_S} seconds, or "off"`,
-    });
+  test('says what it takes, and whether the option or the variable is wrong', () => {
+    const takes = `takes ${RENEW_LEAST_S} to ${RENEW_MOST_S} seconds, or "off"`;
+    expect(readOptions(['--renew', 'soon'], {})).toMatchObject({ problem: `--renew ${takes}` });
+    expect(readOptions(['--renew', 'soon'], { SOTTO_RENEW: '60' })).toMatchObject({ problem: `--renew ${takes}` });
+    expect(readOptions([], { SOTTO_RENEW: 'soon' })).toMatchObject({ problem: `SOTTO_RENEW ${takes}` });
+  });
+});
+
+const STRING = `sotto1${'q'.repeat(112)}`;
+const problemOf = (args: readonly string[], environment: NodeJS.ProcessEnv = {}): string => {
+  const read = readOptions(args, environment);
+  return read.ok || read.code === 'shown' ? '' : read.problem;
+};
+
+describe('a command line', () => {
+  test.each([
+    [['--nmae', 'x'], 'unknown option --nmae: did you mean --name?'],
+    [['--NAME', 'x'], 'unknown option --NAME: did you mean --name?'],
+    [['--inviteFile', 'x'], 'unknown option --inviteFile: did you mean --invite-file?'],
+    [['--frob=secret'], 'unknown option --frob'],
+    [['-j'], 'unknown option -j: did you mean --json?'],
+    [['-n', 'bob'], 'unknown option -n: did you mean --name?'],
+    [['-jp'], 'unknown option -jp'],
+    [['-1'], 'unknown option'],
+    [['--no-json'], 'unknown option --no-json'],
+    [['--constructor=2'], 'unknown option --constructor'],
+    [['--__proto__', 'x'], 'unknown option'],
+    [['--_', 'x'], 'unknown option'],
+    [['--$0', 'x'], 'unknown option'],
+    [[`--${STRING}`], 'unknown option'],
+    [
+      ['--connection-string', STRING],
+      'unknown option --connection-string: the connection string stands by itself; the client asks if it is absent',
+    ],
+    [['—help'], 'an option begins with hyphens, not with dashes: did you mean --help?'],
+    [['–name', 'bob'], 'an option begins with hyphens, not with dashes: did you mean --name?'],
+    [['--json=yes'], '--json takes no value'],
+    [['--help=no'], '--help takes no value'],
+    [['--name'], '--name needs a value'],
+    [['--name', '--json'], '--name needs a value'],
+    [['--renew='], '--renew needs a value'],
+    [['--invite-file='], '--invite-file needs a value'],
+    [['--host='], '--host needs a value'],
+    [['--json', '--plain'], '--json and --plain exclude each other'],
+    [['help'], 'there are no commands: did you mean --help?'],
+    [['version'], 'there are no commands: did you mean --version?'],
+    [
+      ['--', '--help'],
+      'the argument is no connection string: one begins with sotto1; leave it out, and the client asks',
+    ],
+    [['bob'], 'the argument is no connection string: one begins with sotto1; leave it out, and the client asks'],
+    [[''], 'the argument is empty: leave it out, and the client asks'],
+    [[' ', '\t'], 'the argument is empty: leave it out, and the client asks'],
+    [[`--host=/${'h'.repeat(107)}`], '--host is not the path of a socket: it is longer than 107 bytes'],
+  ])('%j is refused: %s', (args, problem) => {
+    expect(readOptions(args, {})).toEqual({ ok: false, code: 'usage', problem });
+  });
+
+  test.each([
+    [[STRING, '--invite-file', 'b']],
+    [['-', '--invite-file', 'b']],
+    [['-', STRING]],
+    [['-', '-']],
+    [[STRING, STRING.toUpperCase()]],
+  ])('%j gives the connection string twice', (args) => {
+    expect(readOptions(args, {})).toMatchObject({ ok: false, code: 'invite-ambiguous' });
+  });
+
+  test.each([
+    [[STRING], STRING],
+    [[STRING.slice(0, 80), STRING.slice(80)], `${STRING.slice(0, 80)} ${STRING.slice(80)}`],
+    [['Connection', 'string:', STRING], `Connection string: ${STRING}`],
+    [['--', STRING], STRING],
+    [[STRING.slice(0, 70), '--', STRING.slice(70)], `${STRING.slice(0, 70)} ${STRING.slice(70)}`],
+    [['--json', STRING.slice(4)], STRING.slice(4)],
+  ])('%j hands all its words on', (args, text) => {
+    expect(readOptions(args, {})).toMatchObject({ ok: true, value: { invite: { from: 'argument', text } } });
+  });
+
+  test.each([
+    [{ SOTTO_RENWE: '60' }, 'SOTTO_RENWE is not a variable of this program: did you mean SOTTO_RENEW?'],
+    [
+      { SOTTO_INVITE_FLIE: 'x' },
+      'SOTTO_INVITE_FLIE is not a variable of this program: did you mean SOTTO_INVITE_FILE?',
+    ],
+    [
+      { SOTTO_MODERATOR_SOCKET: `/${'m'.repeat(107)}` },
+      'SOTTO_MODERATOR_SOCKET is not the path of a socket: it is longer than 107 bytes',
+    ],
+  ])('with %j in the environment is refused: %s', (environment, problem) => {
+    expect(problemOf([], environment)).toBe(problem);
+  });
+
+  test.each([[['--frob', '--help']], [[STRING, STRING, '-h']], [['--name', '-h']], [['--json=x', '-hV']]])(
+    '%j is answered with the help, which fits 80 columns and is English',
+    (args) => {
+      const read = readOptions(args, { LANG: 'de_DE.UTF-8' });
+      const text = !read.ok && read.code === 'shown' ? read.text : '';
+      expect(text).toMatch(
+        /^Usage: client \[options\] \[connection string\]\n\nJoins a Sotto room and talks there\.\n/,
+      );
+      for (const option of [
+        '--name',
+        '--json',
+        '--plain',
+        '--invite-file',
+        '--host',
+        '--renew',
+        '-V, --version',
+        '-h, --help',
+      ])
+        expect(text).toContain(option);
+      for (const line of text.split('\n')) expect(line.length).toBeLessThan(80);
+      // No description is so long that it goes on in another line.
+      expect(text.match(/\[(string|boolean)\]$/gm)).toHaveLength(8);
+      expect(text.match(/^ {2}(-., | {4})--[a-z-]+ +\S.*\[(string|boolean)\]$/gm)).toHaveLength(8);
+    },
+  );
+
+  test('of any words is understood, shown, or refused in one line that repeats no word but an option', () => {
+    const pieces = [
+      '--',
+      '-',
+      '-x',
+      '--name',
+      '--name=',
+      '--json',
+      '--renew',
+      '--constructor',
+      '--toString=1',
+      '__proto__',
+    ];
+    const words = fc.array(fc.oneof(fc.constantFrom(...pieces), fc.string({ unit: 'binary' }), fc.constant(STRING)));
+    fc.assert(
+      fc.property(words, (args) => {
+        const problem = problemOf(args);
+        expect(problem).toMatch(/^[\x20-\x7e]*$/);
+        expect(problem).not.toContain('sotto1q');
+      }),
+      { numRuns: 300 },
+    );
   });
 });

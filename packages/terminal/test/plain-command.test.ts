@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Command } from '../src/front-end.ts';
 import { readTyped } from '../src/plain-command.ts';
@@ -20,8 +21,19 @@ describe('what a typed line means', () => {
   });
 
   test.each(['', '   ', '\t'])('%j is nothing', (line) => expect(readTyped(line)).toEqual({ type: 'nothing' }));
-  test.each(['/qiut', '/etc/passwd', '/'])('%j is no command', (line) =>
-    expect(readTyped(line)).toEqual({ type: 'unknown' }),
+  test.each([
+    ['/qiut', 'quit'],
+    [' /quitt', 'quit'],
+    ['/verifyalice', 'verify'],
+    ['/evicted bob', 'evict'],
+    ['/codes', 'code'],
+    ['/etc/passwd', undefined],
+    ['/', undefined],
+    ['/ 2 of them are here', undefined],
+    ['\t/.', undefined],
+    ['/constructor', undefined],
+  ])('%j is no command; /%s is the nearest', (line, meant) =>
+    expect(readTyped(line)).toEqual({ type: 'unknown', meant }),
   );
   test.each(['/who', '/members'])('%j lists', (line) =>
     expect(readTyped(line)).toEqual({ type: 'command', command: { type: 'members' } }),
@@ -37,26 +49,122 @@ describe('a typed command', () => {
     ['/unlock', { type: 'access', mode: 'open' }],
     [' /knock ', { type: 'access', mode: 'knock' }],
     ['/verify alice', { type: 'verify', member: 'alice' }],
+    [' /evict bob', { type: 'evict', member: 'bob' }],
+    ['\t/verify bob', { type: 'verify', member: 'bob' }],
+    ['\u00a0/admit bob', { type: 'admit', member: 'bob' }],
+    ['\u3000/admit\u3000bob', { type: 'admit', member: 'bob' }],
+    ['\u200b\ufeff/evict \u2060bob\u200b', { type: 'evict', member: 'bob' }],
+    ['/ evict bob', { type: 'evict', member: 'bob' }],
+    ['\uff0fevict Bob', { type: 'evict', member: 'Bob' }],
+    ['\uff0f\uff45\uff56\uff49\uff43\uff54 bob', { type: 'evict', member: 'bob' }],
+    ['/Verify Alice', { type: 'verify', member: 'Alice' }],
+    ['/QUIT', { type: 'leave' }],
+    ['/quit.', { type: 'leave' }],
+    ['/qu\u200bit!', { type: 'leave' }],
+    ['\u2215exit', { type: 'leave' }],
+    [
+      '/verify \u0646\u0627\u0645\u200c\u0647\u0627',
+      { type: 'verify', member: '\u0646\u0627\u0645\u200c\u0647\u0627' },
+    ],
     ['/verify   alice·4f2c  ', { type: 'verify', member: 'alice·4f2c' }],
     ['/verified 4f2c', { type: 'verified', member: '4f2c' }],
     ['/admit dora', { type: 'admit', member: 'dora' }],
     ['/evict bob', { type: 'evict', member: 'bob' }],
   ])('%j is understood', (line, command) => expect(readTyped(line)).toEqual({ type: 'command', command }));
 
-  test.each(['/verify', '/verified ', '/admit alice bob', '/evict a b c'])('%j asks about whom', (line) => {
+  test.each(['/verify', '/verified ', '/evict.', '/admit alice bob', '/evict a b c'])('%j asks about whom', (line) => {
     expect(readTyped(line)).toMatchObject({ type: 'nobody-named' });
   });
 
-  test.each(['/verifyalice', '/Verify alice', '/lock now', '/codes', '/evicted bob'])('%j is none', (line) => {
-    expect(readTyped(line)).toEqual({ type: 'unknown' });
+  test.each([
+    ['/lock now', 'lock'],
+    ['/quit please', 'quit'],
+    [' /who is here?', 'who'],
+    ['/panic now', 'panic'],
+    ['  /panic           at once, without a word', 'panic'],
+  ])('%j has something behind it, and is not obeyed', (line, word) => {
+    expect(readTyped(line)).toEqual({ type: 'too-much', word });
+  });
+
+  test.each(['/help', ' /help', '/help verify', '/HELP.', '/?', '\uff0f?'])('%j asks for help', (line) => {
+    expect(readTyped(line)).toEqual({ type: 'help' });
   });
 
   test.each([
     ['//verify alice', '/verify alice'],
+    ['  //verify alice', '  /verify alice'],
+    ['\u3000\uff0f\uff0fverify', '\u3000\uff0fverify'],
+    ['///etc', '//etc'],
+    ['//', '/'],
+    ['a /quit', 'a /quit'],
+    ['\\quit', '\\quit'],
     ['verify alice', 'verify alice'],
     ['lock', 'lock'],
   ])('%j is a text', (line, text) => {
     expect(readTyped(line)).toEqual({ type: 'command', command: { type: 'say', text, ref: undefined } });
+  });
+
+  test('never leaves as a text by a slip: what is seen to begin with one slash is no text', () => {
+    const unseen = fc.string({
+      unit: fc.constantFrom(' ', '\t', '\u00a0', '\u3000', '\u200b', '\ufeff', '\u202e', '\u2800', '\u0007'),
+    });
+    const slash = fc.constantFrom('/', '\uff0f', '\u2044', '\u2215');
+    const rest = fc.string({ unit: 'binary' }).filter((text) => !/^[/\uff0f\u2044\u2215\u29f8\u27cb]/u.test(text));
+    fc.assert(
+      fc.property(unseen, slash, rest, (before, mark, behind) => {
+        const typed = readTyped(before + mark + behind);
+        expect(typed.type === 'command' && typed.command.type === 'say').toBe(false);
+        // The control: with another slash it is a text.
+        expect(readTyped(`${before}/${mark}${behind}`)).toMatchObject({ command: { type: 'say' } });
+      }),
+    );
+  });
+
+  test.each([
+    '/panic',
+    ' /panic',
+    '\t/PANIC',
+    '/ panic',
+    '/panic.',
+    '/panic!!',
+    '\uff0fpanic',
+    '\u200b/panic',
+    '/pa\u00adnic',
+  ])('%j is a panic for the screen, which lets it overtake everything, and for the conversation', (text) => {
+    const plain = new PlainFrontEnd(
+      { print: () => expect.fail('nothing is shown'), close: () => Promise.resolve(), wipe: () => undefined },
+      () => 80,
+    );
+    expect(plain.isPanic({ ok: true, text })).toBe(true);
+    expect(plain.read({ ok: true, text })).toEqual({ type: 'panic' });
+  });
+
+  test.each(['panic', '//panic', '/panic now', '/panics', 'a /panic', '/panic\u0000x'])('%j is none', (text) => {
+    const plain = new PlainFrontEnd(
+      { print: () => undefined, close: () => Promise.resolve(), wipe: () => undefined },
+      () => 80,
+    );
+    expect(plain.isPanic({ ok: true, text })).toBe(false);
+    expect(plain.read({ ok: true, text })).not.toEqual({ type: 'panic' });
+  });
+
+  test('that does not exist is answered with the nearest one and with what was typed, made harmless', () => {
+    const printed: string[] = [];
+    const plain = new PlainFrontEnd(
+      { print: (lines) => void printed.push(lines), close: () => Promise.resolve(), wipe: () => undefined },
+      () => undefined,
+    );
+    expect(plain.read({ ok: true, text: ' /quitt \u001b[2J\u202enow' })).toBeUndefined();
+    expect(plain.read({ ok: true, text: '/etc/passwd' })).toBeUndefined();
+    expect(plain.read({ ok: true, text: '/lock now' })).toBeUndefined();
+    expect(printed).toEqual([
+      '-- no such command: did you mean /quit? To send it as a text, begin with two slashes.',
+      '-- not sent: /quitt \u241b[2Jnow',
+      '-- no such command: /help lists them. To send it as a text, begin with two slashes.',
+      '-- not sent: /etc/passwd',
+      '-- /lock takes nothing behind it: type it alone. To send it as a text, begin with two slashes.',
+      '-- not sent: /lock now',
+    ]);
   });
 
   test('is in the help, and the help fits a narrow terminal', () => {

@@ -336,7 +336,7 @@ describe('line mode as a program', () => {
     anna.stdin.write('hello\nsecond line\n/whoo\n/who\n//slash\n');
     await bert.out.until((text) => /^anna·[0-9a-f]{4} {2}\/slash$/m.test(text));
     await anna.out.until((text) => /^anna·[0-9a-f]{4} {2}\/slash$/m.test(text));
-    expect(anna.out.text).toContain('-- there is no such command');
+    expect(anna.out.text).toContain('-- no such command');
     expect(anna.out.text).toMatch(
       /^-- 2 members, 2 here\n-- {3}anna·[0-9a-f]{4} {2}[0-9a-f]{16} {2}you\n-- {3}bert·[0-9a-f]{4} {2}[0-9a-f]{16} {2}here$/m,
     );

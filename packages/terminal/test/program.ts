@@ -80,8 +80,8 @@ export function startProgram(args: readonly string[], relay: NearRelay, options:
     clock: options.clock ?? REAL_CLOCK,
     random: (length) => Uint8Array.from(randomBytes(length)),
     crypto: nativeCrypto,
-    secrets: 'locked',
     hideArguments: () => undefined,
+    prepare: () => Promise.resolve('locked'),
     openDial: (invite, onNetwork) => {
       onNetwork(options.network ?? 'public');
       const there = options.elsewhere?.find(({ room }) => equalBytes(room.onionKey, invite.onionKey)) ?? relay;

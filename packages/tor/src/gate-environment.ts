@@ -1,31 +1,37 @@
 // The three paths that the gate's processes are told through their environment, checked before anything is opened.
 
-import { TorError } from './errors.ts';
 import type { GateOptions } from './gate.ts';
 import { MAX_SOCKET_PATH_BYTES } from './limits.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** @throws TorError `gate-environment` */
-export function readGateEnvironment(environment: Environment): GateOptions {
+/** All that the gate reads beside SOTTO_UNPROTECTED. */
+export const VARIABLES = ['SOTTO_GATE_SOCKET', 'SOTTO_TOR_CONTROL', 'SOTTO_TOR_COOKIE'] as const;
+type Variable = (typeof VARIABLES)[number];
+
+/** @returns the paths, or the first variable that is missing or malformed. */
+export function readGateEnvironment(
+  environment: Environment,
+): { readonly ok: true; readonly value: GateOptions } | { readonly ok: false; readonly variable: Variable } {
+  for (const variable of VARIABLES) if (!isPath(environment[variable])) return { ok: false, variable };
   return {
-    socketPath: readGateSocketPath(environment),
-    control: {
-      socketPath: readPath(environment, 'SOTTO_TOR_CONTROL'),
-      cookiePath: readPath(environment, 'SOTTO_TOR_COOKIE'),
+    ok: true,
+    value: {
+      socketPath: environment['SOTTO_GATE_SOCKET'] ?? '',
+      control: {
+        socketPath: environment['SOTTO_TOR_CONTROL'] ?? '',
+        cookiePath: environment['SOTTO_TOR_COOKIE'] ?? '',
+      },
     },
   };
 }
 
-/** @throws TorError `gate-environment` */
-export function readGateSocketPath(environment: Environment): string {
-  return readPath(environment, 'SOTTO_GATE_SOCKET');
+/** @returns the gate's socket, or undefined where the environment names none. */
+export function readGateSocketPath(environment: Environment): string | undefined {
+  const path = environment['SOTTO_GATE_SOCKET'];
+  return isPath(path) ? path : undefined;
 }
 
-function readPath(environment: Environment, name: string): string {
-  const path = environment[name] ?? '';
-  if (!path.startsWith('/') || path.includes('\0') || Buffer.byteLength(path) > MAX_SOCKET_PATH_BYTES) {
-    throw new TorError('gate-environment');
-  }
-  return path;
+function isPath(path: string | undefined): path is string {
+  return path?.startsWith('/') === true && !path.includes('\0') && Buffer.byteLength(path) <= MAX_SOCKET_PATH_BYTES;
 }

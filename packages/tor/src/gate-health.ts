@@ -5,12 +5,17 @@ import { connectGate } from './gate-client.ts';
 import { readGateSocketPath } from './gate-environment.ts';
 import { GATE_HEALTH_TIMEOUT_MS } from './limits.ts';
 
-try {
-  const socketPath = readGateSocketPath(process.env);
-  const client = await connectGate({ socketPath, timeoutMs: GATE_HEALTH_TIMEOUT_MS });
-  await client.ping();
-  client.close();
-} catch (error) {
-  if (!(error instanceof TorError)) throw error;
-  process.exitCode = 1;
+async function isHealthy(socketPath: string): Promise<boolean> {
+  try {
+    const client = await connectGate({ socketPath, timeoutMs: GATE_HEALTH_TIMEOUT_MS });
+    await client.ping();
+    client.close();
+    return true;
+  } catch (error) {
+    if (!(error instanceof TorError)) throw error;
+    return false;
+  }
 }
+
+const socketPath = readGateSocketPath(process.env);
+process.exitCode = socketPath !== undefined && (await isHealthy(socketPath)) ? 0 : 1;

@@ -24,7 +24,7 @@ export interface GateOptions {
   readonly timeouts?: ControlTimeouts;
 }
 
-/** Listens at once, with or without Tor. @throws TorError `gate-socket-occupied` */
+/** Listens at once, with or without Tor. @throws TorError `gate-socket-occupied`, `gate-environment` */
 export async function openGate(options: GateOptions): Promise<Gate> {
   await removeStaleSocket(options.socketPath);
   const gate = new Gate(options);
@@ -118,5 +118,7 @@ async function removeStaleSocket(path: string): Promise<void> {
   const found = await lstat(path).catch(() => undefined);
   if (found === undefined) return;
   if (!found.isSocket()) throw new TorError('gate-socket-occupied');
-  await unlink(path);
+  await unlink(path).catch(() => {
+    throw new TorError('gate-environment');
+  });
 }

@@ -30,8 +30,8 @@ class Run implements AsyncDisposable {
   readonly child: ChildProcess;
   readonly finished: Promise<Finished>;
 
-  constructor(file: string, environment: Environment) {
-    this.child = spawn(process.execPath, [fileURLToPath(new URL(file, SOURCE))], {
+  constructor(file: string, environment: Environment, args: readonly string[] = []) {
+    this.child = spawn(process.execPath, [fileURLToPath(new URL(file, SOURCE)), ...args], {
       env: { SOTTO_UNPROTECTED: UNPROTECTED, ...environment },
     });
     let output = '';
@@ -123,20 +123,47 @@ describe('the gate as a process', () => {
     expect(output).not.toContain('gate-environment');
   });
 
+  const paths = { SOTTO_GATE_SOCKET: '/nowhere/gate', SOTTO_TOR_CONTROL: '/c', SOTTO_TOR_COOKIE: '/k' };
+
   test.each([
-    ['nothing', {}],
-    ['a relative path', { SOTTO_GATE_SOCKET: 'gate.sock', SOTTO_TOR_CONTROL: '/c', SOTTO_TOR_COOKIE: '/k' }],
-    [
-      'a path that is too long',
-      { SOTTO_GATE_SOCKET: `/${'g'.repeat(107)}`, SOTTO_TOR_CONTROL: '/c', SOTTO_TOR_COOKIE: '/k' },
-    ],
-    ['no cookie', { SOTTO_GATE_SOCKET: '/nowhere/gate', SOTTO_TOR_CONTROL: '/c' }],
-    [
-      'a directory that does not exist',
-      { SOTTO_GATE_SOCKET: '/nowhere/gate', SOTTO_TOR_CONTROL: '/c', SOTTO_TOR_COOKIE: '/k' },
-    ],
-  ])('refuses an environment with %s, with a code and no path', async (_name, environment: Environment) => {
-    await using gate = new Run('gate-main.ts', environment);
-    expect(await gate.finished).toEqual({ code: 78, output: `${SAID_FIRST}gate: gate-environment\n` });
+    ['nothing', {}, 'SOTTO_GATE_SOCKET'],
+    ['a relative path', { ...paths, SOTTO_GATE_SOCKET: 'gate.sock' }, 'SOTTO_GATE_SOCKET'],
+    ['a path that is too long', { ...paths, SOTTO_GATE_SOCKET: `/${'g'.repeat(107)}` }, 'SOTTO_GATE_SOCKET'],
+    ['no control socket', { SOTTO_GATE_SOCKET: '/nowhere/gate', SOTTO_TOR_COOKIE: '/k' }, 'SOTTO_TOR_CONTROL'],
+    ['no cookie', { SOTTO_GATE_SOCKET: '/nowhere/gate', SOTTO_TOR_CONTROL: '/c' }, 'SOTTO_TOR_COOKIE'],
+    ['a directory that does not exist', paths, 'SOTTO_GATE_SOCKET'],
+    ['a path that is taken', { ...paths, SOTTO_GATE_SOCKET: '/' }, 'SOTTO_GATE_SOCKET'],
+    ['a slip in a name', { ...paths, SOTTO_TOR_COOKEI: '/k' }, 'SOTTO_TOR_COOKEI'],
+  ])(
+    'refuses an environment with %s in one line that names the variable and no path',
+    async (_name, environment, variable) => {
+      await using gate = new Run('gate-main.ts', environment);
+      const { code, output } = await gate.finished;
+      expect(code).toBe(2);
+      expect(output.startsWith(`${SAID_FIRST}gate: ${variable}`)).toBe(true);
+      expect(output.slice(SAID_FIRST.length)).toMatch(/^gate: [^\n]+\n$/);
+      for (const path of Object.values(environment).filter((value) => value.length > 2))
+        expect(output).not.toContain(path);
+    },
+  );
+
+  test.each([
+    [['--help'], 0, /^Usage: gate .*\n.*SOTTO_GATE_SOCKET/s],
+    [['extra', '-h'], 0, /^Usage: gate /],
+    [['--version'], 0, /^[0-9.]+\n$/],
+    [['--frob', '-V'], 0, /^[0-9.]+\n$/],
+    [['--frob'], 2, /^gate: unknown option --frob\. See: gate --help\n$/],
+    [['extra'], 2, /^gate: an argument too many: it takes none\. See: gate --help\n$/],
+  ])('answers %j before it looks for its walls, and begins nothing', async (args, code, output) => {
+    await using gate = new Run('gate-main.ts', { SOTTO_UNPROTECTED: '' }, args);
+    expect(await gate.finished).toEqual({ code, output: expect.stringMatching(output) as string });
   });
+
+  test.each([{}, { SOTTO_GATE_SOCKET: 'gate.sock' }, { SOTTO_GATE_SOCKET: `/${'g'.repeat(107)}` }])(
+    'has a health check that says nothing of a wrong environment either: %j',
+    async (environment) => {
+      await using health = new Run('gate-health.ts', environment);
+      expect(await health.finished).toEqual({ code: 1, output: '' });
+    },
+  );
 });

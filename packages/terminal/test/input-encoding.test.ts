@@ -1,0 +1,73 @@
+// Input that is not UTF-8, or has a byte order mark: what is said of it, what goes on, and what the program ends with.
+
+import { describe, expect, test } from 'vitest';
+import { exitCodeOfInput } from '../src/exit-codes.ts';
+import { TERMINAL_CODES } from '../src/errors.ts';
+import { INVITE, startProgram } from './program.ts';
+import { NearRelay } from './near-relay.ts';
+
+const latin1 = (text: string): Buffer => Buffer.from(text, 'latin1');
+const utf16 = (text: string): Buffer => Buffer.from(`\ufeff${text}`, 'utf16le');
+const MESSAGE = TERMINAL_CODES['input-encoding'];
+
+describe('a connection string', () => {
+  test.each([
+    ['in UTF-16', utf16(`${INVITE}\nhello\n`)],
+    ['in UTF-16 BE', utf16(`${INVITE}\nhello\n`).swap16()],
+    ['with a byte that is not UTF-8', latin1(`${INVITE}\xa0\n`)],
+  ])('%s is refused for that, with 2, for people and for programs', async (_what, bytes) => {
+    for (const screen of ['--plain', '--json']) {
+      const program = startProgram(['-', screen], new NearRelay());
+      program.stdin.end(bytes);
+      expect(await program.ended).toBe(2);
+      expect(program.err.text).toBe(`sotto: ${MESSAGE} (input-encoding)\n`);
+      const error = { type: 'error', code: 'input-encoding', message: MESSAGE };
+      expect(program.out.lines.map((line) => JSON.parse(line) as unknown)).toEqual(screen === '--json' ? [error] : []);
+    }
+  });
+
+  test('behind a byte order mark is read, and so is what follows it', async () => {
+    const program = startProgram(['-', '--json'], new NearRelay());
+    const send = (ref: string): string => `{"cmd":"send","text":"a","ref":"${ref}"}\r\n`;
+    program.stdin.end(`\ufeff${INVITE}\r\n\ufeff${send('1')}${send('2')}`);
+    expect(await program.ended).toBe(0);
+    expect(program.out.text).not.toContain('"error"');
+    expect(program.out.text.match(/"type":"sent"/g)).toHaveLength(2);
+  });
+});
+
+describe('a line in a room', () => {
+  test('that is not UTF-8 is refused in words for people, and the others are sent; at the end of the input that is 1', async () => {
+    const program = startProgram([INVITE, '--plain'], new NearRelay());
+    program.stdin.end(latin1('caf\xe9\nhello\n'));
+    expect(await program.ended).toBe(1);
+    expect(program.out.text).toContain(`-- ${MESSAGE}\n`);
+    expect(program.out.text).not.toContain('JSON');
+    expect(program.out.text).toMatch(/ {2}hello\n/);
+    expect(program.out.text).not.toContain('caf');
+  });
+
+  test.each([
+    ['--plain', utf16('hello\nthere\n')],
+    ['--json', utf16('{"cmd":"send","text":"a"}\n{"cmd":"quit"}\n')],
+    ['--plain', latin1('caf\xe9\n\n')],
+  ])('in an input that is wrong as a whole (%s) makes the program end with 2', async (screen, bytes) => {
+    const program = startProgram([INVITE, screen], new NearRelay());
+    program.stdin.end(bytes);
+    expect(await program.ended).toBe(2);
+    expect(program.out.text).toContain(MESSAGE);
+  });
+
+  test('does not change how the program ends when it is asked to leave', async () => {
+    const program = startProgram([INVITE, '--plain'], new NearRelay());
+    program.stdin.write(latin1('caf\xe9\n/quit\n'));
+    expect(await program.ended).toBe(0);
+  });
+
+  test.each([
+    [{ read: 0, refused: 0 }, 0],
+    [{ read: 9, refused: 0 }, 0],
+    [{ read: 9, refused: 1 }, 1],
+    [{ read: 0, refused: 1 }, 2],
+  ])('counts: %j is %d', (lines, code) => expect(exitCodeOfInput(lines)).toBe(code));
+});
