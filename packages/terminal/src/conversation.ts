@@ -39,6 +39,8 @@ export type ConversationEvent =
   | { readonly type: 'told'; readonly event: ClientEvent }
   | { readonly type: 'drain-timeout' }
   | { readonly type: 'interrupt' }
+  /** The terminal was closed. */
+  | { readonly type: 'hang-up' }
   | { readonly type: 'panic' }
   | { readonly type: 'output-failed' };
 
@@ -87,8 +89,10 @@ export function stepConversation(conversation: Conversation, event: Conversation
       return leave(conversation);
     case 'panic':
       return panic(conversation);
+    case 'hang-up':
+      return leaveOnce(conversation);
     case 'output-failed':
-      return leave({ ...conversation, exitCode: EXIT_CODES.failed });
+      return leaveOnce({ ...conversation, exitCode: EXIT_CODES.failed });
   }
 }
 
@@ -200,6 +204,11 @@ function drain(conversation: Conversation): Step {
 
 function leave(conversation: Conversation): Step {
   return [{ ...conversation, phase: 'leaving' }, [{ type: 'hold-input' }, { type: 'leave' }]];
+}
+
+/** A closed window ends input and output and is a signal, perhaps two: none of it is a second request to leave. */
+function leaveOnce(conversation: Conversation): Step {
+  return conversation.phase === 'leaving' ? [conversation, []] : leave(conversation);
 }
 
 /** In every phase, and without a word: neither the room nor the screen is told. */

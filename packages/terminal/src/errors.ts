@@ -35,6 +35,8 @@ export const TERMINAL_CODES = {
   'moderator-malformed': 'the host answered what nobody asked: host and client must be of one version, update both',
   'moderator-refused': 'the host did not do it: look at its screen, then try again',
   'invite-not-host': "the connection string is not the one of this machine's host: give none, and the host is asked",
+  'stop-refused': 'Ctrl-Z does not stop the client, which would stay in the room unseen: /quit leaves',
+  'terminal-gone': 'the terminal has answered nothing for two minutes, so the client leaves the room: join again',
   'output-closed': 'nobody reads the output any more',
   'output-stalled': 'the output is not read fast enough',
   'internal-error': 'this is a bug in Sotto: please report what you did, without the connection string',

@@ -85,8 +85,25 @@ export const HOST_START_LIMIT_MS = 60_000;
 export const HOST_POLL_MS = 1_000;
 export const HOST_NOTICE_MS = 15_000;
 
-/** What a terminal that does not know its width is taken for. */
+/** How often a terminal is asked whether it is there. */
+export const TERMINAL_ASK_EVERY_MS = 15_000;
+/**
+ * So many questions without a byte from the terminal, and it is gone: 105 to 120 s after its last byte. After a minute of sleep a laptop's ssh connection
+ * is heard again when TCP next repeats what was lost, up to 103 s after it was sent.
+ */
+export const TERMINAL_UNANSWERED_MAX = 7;
+/** After the first answer the terminal is asked again so soon: two answers prove that it answers. */
+export const TERMINAL_PROOF_MS = 1_000;
+/** The rest of an answer that came in parts is awaited for so long; an Escape key that was pressed meanwhile waits, too. */
+export const TERMINAL_ANSWER_PART_MS = 1_000;
+/** At the end an answer that is on its way is awaited for so long, so that the user's shell does not get it. */
+export const TERMINAL_ANSWER_AWAIT_MS = 1_000;
+/** What is read within this time after the process was stopped and continued was typed before. */
+export const RESUME_DROP_MS = 300;
+
+/** What a terminal that does not know its size is taken for. */
 export const COLUMNS_DEFAULT = 80;
+export const ROWS_DEFAULT = 24;
 /** Below this, wrapping by ourselves makes more harm than good. */
 export const COLUMNS_MIN = 20;
 

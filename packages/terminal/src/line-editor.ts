@@ -1,89 +1,126 @@
 // Line editing on a terminal: what comes in is printed above the line that is being typed, which stays as it is.
 
-import { clearScreenDown, createInterface, cursorTo, moveCursor } from 'node:readline';
-import { columnsOf } from './columns.ts';
+import { createInterface } from 'node:readline';
+import { Writable } from 'node:stream';
+import { drawing, erasing, up, viewDraft } from './draft-view.ts';
+import type { DraftView, TerminalSize } from './draft-view.ts';
 import { LineFeed } from './line-feed.ts';
-import { PLAIN_LINE_BYTES_MAX, TYPED_LINES_MAX } from './limits.ts';
+import { COLUMNS_DEFAULT, PLAIN_LINE_BYTES_MAX, ROWS_DEFAULT, TYPED_LINES_MAX } from './limits.ts';
 import type { InputLine } from './line-splitter.ts';
 import type { SafeText } from './safe-text.ts';
 import type { Screen } from './screen.ts';
 
-const PROMPT = '> ';
 /** Kept in memory only, and gone with the process. */
 const HISTORY_LINES = 100;
-const TAB_COLUMNS = 4;
 /** The terminal goes on being read while the feed is held: it is where Ctrl-C comes from. */
 const NEVER_PAUSED = { pause: () => undefined, resume: () => undefined };
 
 export interface LineEditor {
   readonly screen: Screen;
   readonly feed: LineFeed;
+  /** Draws the draft anew, where the terminal may have lost it. */
+  readonly redraw: () => void;
 }
 
-/** `below` is the screen that really writes. `interrupt` is called for Ctrl-C; Ctrl-D ends the feed. */
-export function editLines(
-  input: NodeJS.ReadableStream,
-  output: NodeJS.WriteStream,
-  below: Screen,
-  interrupt: () => void,
-): LineEditor {
+/** The one line at the bottom of the terminal that may be taken back: what it last drew is known, and nothing else is erased. */
+class DraftLine {
+  readonly #output: NodeJS.WriteStream;
+  #drawn: DraftView | undefined;
+
+  constructor(output: NodeJS.WriteStream) {
+    this.#output = output;
+  }
+
+  get size(): TerminalSize {
+    const { columns, rows } = this.#output;
+    return { columns: columns > 0 ? columns : COLUMNS_DEFAULT, rows: rows > 0 ? rows : ROWS_DEFAULT };
+  }
+
+  draw(text: string, cursor: number): void {
+    const before = this.#erasing();
+    this.#drawn = viewDraft({ text, cursor }, this.size);
+    this.#output.write(before + drawing(this.#drawn));
+  }
+
+  erase(): void {
+    const before = this.#erasing();
+    if (before !== '') this.#output.write(before);
+  }
+
+  /** Scrolls away all that is seen, so that the next drawing is alone on the screen: it goes up over its own newlines only. */
+  scrollAway(): void {
+    const { rows } = this.size;
+    this.#output.write(this.#erasing() + '\n'.repeat(rows) + up(rows - 1));
+  }
+
+  #erasing(): string {
+    const erased = this.#drawn === undefined ? '' : erasing(this.#drawn);
+    this.#drawn = undefined;
+    return erased;
+  }
+}
+
+/** `below` is the screen that really writes. Ctrl-D ends the feed; keys that are signals do not get here. */
+export function editLines(input: NodeJS.ReadableStream, output: NodeJS.WriteStream, below: Screen): LineEditor {
+  // It edits and does not draw: its own drawing takes a terminal for one that wraps as it thinks.
   const editor = createInterface({
     input,
-    output,
+    output: new Writable({ write: (_chunk, _encoding, done) => done() }),
     terminal: true,
-    prompt: PROMPT,
     historySize: HISTORY_LINES,
-    tabSize: TAB_COLUMNS,
     crlfDelay: Infinity,
   });
   const feed = new LineFeed(NEVER_PAUSED);
+  const draft = new DraftLine(output);
   let isOpen = true;
-  const hideTyped = (): void => {
-    moveCursor(output, 0, -editor.getCursorPos().rows);
-    cursorTo(output, 0);
-    clearScreenDown(output);
+  let isDrawingDue = false;
+  const redraw = (): void => {
+    isDrawingDue = false;
+    if (isOpen) draft.draw(editor.line, editor.cursor);
   };
-  const showTyped = (): void => editor.prompt(true);
-  editor.on('SIGINT', interrupt);
+  // Once for all keys of a chunk, behind what they did.
+  const redrawSoon = (): void => {
+    if (!isDrawingDue) queueMicrotask(() => isDrawingDue && redraw());
+    isDrawingDue = true;
+  };
+  input.on('keypress', (_text: string | undefined, key: { ctrl?: boolean; name?: string } | undefined) => {
+    if (isOpen && key?.ctrl === true && key.name === 'l') draft.scrollAway();
+    redrawSoon();
+  });
+  output.on('resize', redraw);
+  // Without these it would end itself, or stop the process and the terminal with it.
+  for (const key of ['SIGINT', 'SIGTSTP'] as const) editor.on(key, () => undefined);
   editor.on('line', (text) => {
+    // The line comes back as a message when the relay holds it.
     if (feed.overtake({ ok: true, text })) return;
-    // The line comes back as a message when the relay holds it; a longer one than a row stays, because nobody knows how it was wrapped.
-    if (columnsOf(PROMPT + text) < output.columns) {
-      moveCursor(output, 0, -1);
-      clearScreenDown(output);
-    }
     // The refusal waits in the queue, too, as its one line too many.
     if (feed.waiting <= TYPED_LINES_MAX) feed.push([takeTyped(text, feed.waiting)]);
-    if (isOpen) showTyped();
   });
-  editor.on('close', () => {
+  const end = (): void => {
+    output.off('resize', redraw);
     isOpen = false;
+  };
+  editor.on('close', () => {
+    if (isOpen) draft.erase();
+    end();
     feed.end();
   });
   const print = (lines: SafeText): void => {
-    if (!isOpen) {
-      below.print(lines);
-      return;
-    }
-    hideTyped();
+    draft.erase();
     below.print(lines);
-    showTyped();
+    redraw();
   };
   const close = (): Promise<void> => {
-    if (isOpen) {
-      hideTyped();
-      isOpen = false;
-      editor.close();
-    }
+    editor.close();
     return below.close();
   };
-  showTyped();
   const wipe = (): void => {
-    isOpen = false;
+    end();
     below.wipe();
     editor.close();
   };
-  return { screen: { print, close, wipe }, feed };
+  redraw();
+  return { screen: { print, close, wipe }, feed, redraw };
 }
 
 function takeTyped(text: string, waiting: number): InputLine {

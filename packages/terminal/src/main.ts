@@ -24,6 +24,12 @@ function endWithBug(): void {
   process.exit(EXIT_CODES.bug);
 }
 
+/** Node waits when it writes to a terminal: one that nobody reads would stop the whole program, with its timers and signals. */
+function neverWait(terminal: NodeJS.WriteStream): void {
+  const { _handle } = terminal as unknown as { _handle?: { setBlocking?(isBlocking: boolean): unknown } };
+  _handle?.setBlocking?.(false);
+}
+
 process.on('exit', () => {
   if (process.stdin.isTTY) process.stdin.setRawMode(false);
 });
@@ -31,9 +37,16 @@ process.on('uncaughtException', endWithBug);
 process.on('unhandledRejection', endWithBug);
 
 // Before anything is asked: a signal at the first prompt finds its handler. By the time one is heard, there is a program.
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => program.interrupt());
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => program.interrupt());
+process.on('SIGHUP', () => program.hangUp());
 // For scripts and whoever starts the client: heard even while no more input is read.
 process.on('SIGQUIT', () => program.panic());
+// Stopped, it would be a member that hears everything and that no key reaches. A stop that cannot be refused is seen when it ends.
+process.on('SIGTSTP', () => program.suspend());
+process.on('SIGCONT', () => program.resume());
+for (const stream of [process.stdout, process.stderr]) if (stream.isTTY) neverWait(stream);
+// A terminal that is gone takes no more notes; that its output fails is noticed where it is shown.
+process.stderr.on('error', () => undefined);
 const program = run({
   args: process.argv.slice(2),
   environment: process.env,

@@ -91,6 +91,11 @@ export class Messenger {
     this.#step({ type: 'interrupt' });
   }
 
+  /** Leaves, because the terminal was closed. */
+  hangUp(): void {
+    this.#step({ type: 'hang-up' });
+  }
+
   /** Lets go of everything, now. */
   panic(): void {
     this.#step({ type: 'panic' });

@@ -14,6 +14,7 @@ import { readInvite } from './invite-source.ts';
 import type { ReadInvite } from './invite-source.ts';
 import { errorObject, JsonFrontEnd, waitingObject } from './json.ts';
 import { editLines } from './line-editor.ts';
+import type { LineEditor } from './line-editor.ts';
 import { feedLines } from './line-feed.ts';
 import type { LineFeed } from './line-feed.ts';
 import { Messenger } from './messenger.ts';
@@ -28,6 +29,8 @@ import type { RandomSource } from './random.ts';
 import { safeJson, safeLine, safely, safeText } from './safe-text.ts';
 import { appendingScreen } from './screen.ts';
 import type { Screen } from './screen.ts';
+import { WatchedTerminal } from './terminal-watch.ts';
+import type { SignalKey } from './terminal-watch-machine.ts';
 
 type Secrets = 'locked' | 'unlocked';
 
@@ -53,13 +56,26 @@ export interface Edge {
 export interface Run {
   readonly ended: Promise<ExitCode>;
   interrupt(): void;
+  /** For the signal of a closed terminal, however often it comes. */
+  hangUp(): void;
   /** Lets go of everything, now; `ended` resolves with the exit code of it. */
   panic(): void;
+  /** Says that a request to stop is not followed. */
+  suspend(): void;
+  /** To be called when the process was stopped all the same, and goes on. */
+  resume(): void;
 }
 
 export function run(edge: Edge): Run {
   const program = new Program(edge);
-  return { ended: program.go(), interrupt: () => program.interrupt(), panic: () => program.panic() };
+  return {
+    ended: program.go(),
+    interrupt: () => program.interrupt(),
+    hangUp: () => program.hangUp(),
+    panic: () => program.panic(),
+    suspend: () => program.suspend(),
+    resume: () => program.resume(),
+  };
 }
 
 class Program {
@@ -71,7 +87,10 @@ class Program {
   #messenger: Messenger | undefined;
   #feed: LineFeed | undefined;
   #secrets: Secrets = 'unlocked';
-  #standing: 'calm' | 'panicked' = 'calm';
+  #terminal: WatchedTerminal | undefined;
+  #editor: LineEditor | undefined;
+  #standing: 'calm' | 'terminal-gone' | 'panicked' = 'calm';
+  #refusesStopSilently = false;
 
   constructor(edge: Edge) {
     this.#edge = edge;
@@ -83,12 +102,29 @@ class Program {
     this.#messenger?.interrupt();
   }
 
+  hangUp(): void {
+    this.#prompting.abort();
+    this.#messenger?.hangUp();
+  }
+
   panic(): void {
     this.#standing = 'panicked';
     this.#prompting.abort();
     this.#promptingAtOnce.abort();
     if (this.#messenger === undefined) this.#screen.wipe();
     else this.#messenger.panic();
+  }
+
+  /** Said once: a held key would fill the screen. */
+  suspend(): void {
+    if (this.#messenger === undefined || this.#refusesStopSilently) return;
+    this.#refusesStopSilently = true;
+    this.#messenger.report('stop-refused', TERMINAL_CODES['stop-refused']);
+  }
+
+  resume(): void {
+    this.#terminal?.resume();
+    this.#editor?.redraw();
   }
 
   #hasPanicked(): boolean {
@@ -109,7 +145,37 @@ class Program {
     this.#secrets = await this.#edge.prepare();
     if (this.#hasPanicked()) return EXIT_CODES.panic;
     if (this.#prompting.signal.aborted) return EXIT_CODES.left;
-    return this.#joinAndSettle(options);
+    return this.#joinOnTerminal(options);
+  }
+
+  /** Everything about a terminal stays inside of this: it is given back at the end, whatever the end is. */
+  async #joinOnTerminal(options: Options): Promise<ExitCode> {
+    const { stdin, stdout, clock } = this.#edge;
+    if (options.screen !== 'line' || !stdin.isTTY || !stdout.isTTY) return this.#joinAndSettle(options);
+    const signals: Readonly<Record<SignalKey, () => void>> = {
+      interrupt: () => this.interrupt(),
+      quit: () => this.panic(),
+      suspend: () => this.suspend(),
+    };
+    const onKey = (key: SignalKey): void => signals[key]();
+    const terminal = new WatchedTerminal({ stdin, stdout, clock, onKey, onGone: () => this.#loseTerminal() });
+    this.#terminal = terminal;
+    try {
+      return await this.#joinAndSettle(options);
+    } finally {
+      this.#terminal = undefined;
+      await terminal.close();
+    }
+  }
+
+  /** Nobody is there to see it; a terminal that comes back shows why. */
+  #loseTerminal(): void {
+    const message = TERMINAL_CODES['terminal-gone'];
+    if (this.#standing === 'calm') this.#standing = 'terminal-gone';
+    this.#messenger?.report('terminal-gone', message);
+    this.#messenger?.failOutput();
+    if (this.#messenger === undefined) this.#note(`${message} (terminal-gone)`);
+    this.#prompting.abort();
   }
 
   /** The host is told what it has to know before the process may end. */
@@ -131,7 +197,8 @@ class Program {
     const invite = await this.#findInvite(options);
     if (invite.ok) return this.#talk(options, { name, invite: invite.value, openDial: dialling.value });
     if (this.#hasPanicked()) return EXIT_CODES.panic;
-    return invite.code === 'cancelled' ? EXIT_CODES.left : this.#refuse(options, invite.code, invite.message);
+    if (invite.code !== 'cancelled') return this.#refuse(options, invite.code, invite.message);
+    return this.#standing === 'terminal-gone' ? EXIT_CODES.failed : EXIT_CODES.left;
   }
 
   /** The host's own client asks the host; a connection string that it is given all the same has to be the host's. */
@@ -152,9 +219,9 @@ class Program {
   #readInvite(options: Options): Promise<ReadInvite> {
     const { stdin, stderr, clock } = this.#edge;
     return readInvite(options.invite, {
-      terminal: stdin.isTTY ? stdin : undefined,
-      // While the host is asked nobody reads, and Ctrl-C has to be a signal.
-      staysRaw: this.#hasLineEditor(options) && options.moderatorSocket === undefined,
+      terminal: this.#terminal?.input ?? (stdin.isTTY ? stdin : undefined),
+      // A watched terminal is raw all the time, and gives itself back.
+      staysRaw: this.#terminal !== undefined,
       lines: () => this.#openFeed(options),
       show: (text) => void stderr.write(text),
       showsOnTerminal: stderr.isTTY === true,
@@ -165,11 +232,9 @@ class Program {
     });
   }
 
-  #hasLineEditor(options: Options): boolean {
-    return options.screen === 'line' && this.#edge.stdin.isTTY && this.#edge.stdout.isTTY;
-  }
-
   async #talk(options: Options, stay: Pick<MessengerOptions, 'name' | 'invite' | 'openDial'>): Promise<ExitCode> {
+    // Before there is a draft at the bottom, which would not know of it.
+    if (this.#secrets === 'unlocked') this.#note(TERMINAL_CODES['memory-unlocked']);
     const { screen, feed, frontEnd } = this.#openScreen(options);
     const { clock, random, crypto } = this.#edge;
     const moderator = this.#moderator === undefined ? {} : { moderator: this.#moderator };
@@ -189,7 +254,6 @@ class Program {
     this.#messenger = messenger;
     // The messenger has its own, where secrets lie.
     stay.invite.roomSecret.fill(0);
-    if (this.#secrets === 'unlocked') this.#note(TERMINAL_CODES['memory-unlocked']);
     messenger.start();
     // Asked to leave before there was anything to leave.
     if (this.#hasPanicked()) messenger.panic();
@@ -202,14 +266,15 @@ class Program {
   }
 
   #openScreen(options: Options): { screen: Screen; feed: LineFeed; frontEnd: FrontEnd } {
-    const { stdin, stdout } = this.#edge;
+    const { stdout } = this.#edge;
     const columns = (): number | undefined =>
       stdout.isTTY ? (stdout.columns > 0 ? stdout.columns : COLUMNS_DEFAULT) : undefined;
     if (options.screen === 'json') {
       return { screen: this.#screen, feed: this.#openFeed(options), frontEnd: new JsonFrontEnd(this.#screen) };
     }
-    if (this.#hasLineEditor(options)) {
-      const editor = editLines(stdin, stdout, this.#screen, () => this.interrupt());
+    if (this.#terminal !== undefined) {
+      const editor = editLines(this.#terminal.input, stdout, this.#screen);
+      this.#editor = editor;
       return { ...editor, frontEnd: new PlainFrontEnd(editor.screen, columns) };
     }
     const frontEnd = new PlainFrontEnd(this.#screen, columns);

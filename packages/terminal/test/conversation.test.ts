@@ -92,6 +92,19 @@ describe('leaving', () => {
     expect(effects.slice(2)).toEqual([[], ['show', 'end'], [], [], []]);
   });
 
+  test('a closed window is not a second request to leave, whatever tells of it, and in whatever order', () => {
+    const signs: readonly ConversationEvent[] = [
+      { type: 'hang-up' },
+      { type: 'input-ended' },
+      { type: 'output-failed' },
+    ];
+    for (const first of signs) {
+      const { effects } = play([JOINED, first, ...signs, ...signs]);
+      expect(effects.slice(1).flat()).toEqual(['hold-input', 'leave']);
+    }
+    expect(play([JOINED, { type: 'hang-up' }, CLOSED]).end.exitCode).toBe(0);
+  });
+
   test('exit code 1 when the output failed or the room ended', () => {
     expect(play([JOINED, { type: 'output-failed' }, CLOSED]).end.exitCode).toBe(1);
     const roomClosed: ConversationEvent = {

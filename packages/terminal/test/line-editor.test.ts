@@ -47,7 +47,7 @@ test('a paste that nobody takes is bounded, and says so in its place', () => {
   const input = new PassThrough();
   const output = Object.assign(new PassThrough(), { columns: 80, isTTY: true });
   const below = { print: () => undefined, close: () => Promise.resolve(), wipe: () => undefined };
-  const { feed, screen } = editLines(input, output as unknown as NodeJS.WriteStream, below, () => undefined);
+  const { feed, screen } = editLines(input, output as unknown as NodeJS.WriteStream, below);
   const taken: string[] = [];
   input.emit('data', Buffer.from('x\r'.repeat(TYPED_LINES_MAX + 500)));
   feed.begin({ line: (line) => void taken.push(line.ok ? line.text : line.code), end: () => undefined });

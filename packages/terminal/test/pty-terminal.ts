@@ -1,5 +1,6 @@
 // A real program on a real pseudo-terminal in front of a real screen model: tests type, resize and look at rows as a person does.
 
+import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -23,9 +24,19 @@ export interface PtySize {
 export interface PtyOptions {
   readonly size?: PtySize;
   readonly environment?: Record<string, string>;
+  /**
+   * Whether it starts as a shell's job: in a process group of its own that a stop would stop, as in a container with `init: true`.
+   * The shell then shows the exit code, and what it finds to read.
+   */
+  readonly isJob?: boolean;
+  /** What the shell does with the job's streams. */
+  readonly after?: string;
   /** A command that is given the client's as its last arguments: a shell, to see what it gets. */
   readonly behind?: readonly string[];
 }
+
+const jobScript = (after: string): string =>
+  `"$@" ${after}; echo "code $?"; IFS= read -rs -d '' -t 1 left; printf 'left over: [%q]\\n' "$left"`;
 
 export interface PtyEnded {
   readonly code: number;
@@ -82,14 +93,15 @@ export class ScreenModel {
   }
 }
 
-/** One program on one terminal. Its screen answers the program's questions (device status, cursor), until `silence`. */
+/** One program on one terminal. Its screen answers the program's questions (device status, cursor). */
 export class PtyTerminal {
   readonly screen: ScreenModel;
   readonly ended: Promise<PtyEnded>;
   /** All that the program wrote, as it wrote it. */
   written = '';
+  /** How long its screen takes to answer a question; Infinity: for ever. What is typed gets through all the same. */
+  answersAfterMs = 0;
   readonly #pty: IPty;
-  #answers = true;
   #end: PtyEnded | undefined;
   #waiting: (() => void)[] = [];
 
@@ -107,7 +119,9 @@ export class PtyTerminal {
       void this.screen.write(output).then(() => this.#wake());
     });
     this.screen.terminal.onData((answer) => {
-      if (this.#answers) this.#pty.write(answer);
+      const write = (): void => this.#pty.write(answer);
+      if (this.answersAfterMs === 0) write();
+      else if (this.answersAfterMs < Infinity) setTimeout(write, this.answersAfterMs);
     });
     this.ended = new Promise((resolve) => {
       this.#pty.onExit(({ exitCode, signal = 0 }) => {
@@ -137,11 +151,6 @@ export class PtyTerminal {
     this.#pty.resize(size.columns, size.rows);
   }
 
-  /** From now on the terminal answers no question; what is typed still gets through. */
-  silence(): void {
-    this.#answers = false;
-  }
-
   /** From now on nobody reads what the program writes, nor answers, until `resume`. */
   pause(): void {
     this.#pty.pause();
@@ -149,6 +158,11 @@ export class PtyTerminal {
 
   resume(): void {
     this.#pty.resume();
+  }
+
+  /** As when its window is closed. */
+  hangUp(): void {
+    (this.#pty as IPty & { destroy(): void }).destroy();
   }
 
   /** Resolves once `found`; fails when the program ends before. */
@@ -164,8 +178,9 @@ export class PtyTerminal {
     return this.until((screen) => screen.allRows.some((row) => row.includes(part)));
   }
 
-  signal(signal: NodeJS.Signals): void {
-    process.kill(this.pid, signal);
+  /** The job that it has started, if it is a shell. */
+  get jobPid(): number {
+    return Number(readFileSync(`/proc/${this.pid}/task/${this.pid}/children`, 'utf8').split(' ')[0]);
   }
 
   /** Closes the terminal's side, as a window that is closed does, and ends the program if it still runs. */
@@ -186,6 +201,11 @@ export interface ClientOnPty {
   close(): Promise<void>;
 }
 
+function wrapped(behind: readonly string[]): [file: string, before: string[]] {
+  const [file, ...before] = [...behind, process.execPath];
+  return [file, before];
+}
+
 /** Without a connection string among `args` it asks for one. */
 export async function startClientOnPty(
   relay: NearRelay,
@@ -201,7 +221,10 @@ export async function startClientOnPty(
     descriptor: { state: 'received' },
   });
   const socks = await openSocks(() => relay.open());
-  const [file, ...before] = [...(options.behind ?? []), process.execPath];
+  const [file, before] =
+    options.isJob === true
+      ? ['bash', ['--norc', '-m', '-c', jobScript(options.after ?? ''), 'bash', process.execPath]]
+      : wrapped(options.behind ?? []);
   const terminal = new PtyTerminal(file, [...before, MAIN, ...args], {
     ...options,
     environment: {

@@ -1,0 +1,126 @@
+// The terminal of a person: every key goes through here, so that the terminal's answers to our questions do not get among them.
+
+import { Readable } from 'node:stream';
+import type { Clock } from '@sotto/client';
+import { RESUME_DROP_MS } from './limits.ts';
+import { NEW_WATCH, QUESTION, stepWatch } from './terminal-watch-machine.ts';
+import type { SignalKey, TerminalWatch, TimerName, WatchEffect, WatchEvent } from './terminal-watch-machine.ts';
+
+export interface TerminalEdge {
+  readonly stdin: NodeJS.ReadStream;
+  readonly stdout: NodeJS.WriteStream;
+  readonly clock: Clock;
+  readonly onKey: (key: SignalKey) => void;
+  /** The terminal has answered before, and has said nothing for long enough. */
+  readonly onGone: () => void;
+}
+
+/** What is typed. While nobody reads it, it is dropped: nobody has seen it on the screen. */
+class TypedInput extends Readable {
+  constructor() {
+    super({ read: () => undefined });
+  }
+
+  /** The terminal hands on every key all the time; that is not its readers' business. */
+  setRawMode(): this {
+    return this;
+  }
+
+  deliver(bytes: Uint8Array): void {
+    if (this.readableFlowing === true) this.push(bytes);
+  }
+}
+
+export class WatchedTerminal {
+  readonly input: TypedInput = new TypedInput();
+  readonly #edge: TerminalEdge;
+  readonly #timers = new Map<TimerName, () => void>();
+  readonly #closed: PromiseWithResolvers<void> = Promise.withResolvers();
+  #watch: TerminalWatch = NEW_WATCH;
+  #arrived: Uint8Array[] = [];
+  #dropUntilMs = 0;
+  #hasEnded = false;
+
+  constructor(edge: TerminalEdge) {
+    this.#edge = edge;
+    const { stdin } = edge;
+    stdin.setRawMode(true);
+    stdin.on('data', (bytes: Uint8Array) => this.#arrive(bytes));
+    for (const event of ['end', 'close', 'error'] as const) stdin.on(event, () => setImmediate(() => this.#endInput()));
+    stdin.resume();
+    this.#step({ type: 'begin' });
+  }
+
+  /** After the process was stopped and continued: what was typed meanwhile was seen by nobody, and may be what a shell was told. */
+  resume(): void {
+    this.#dropUntilMs = this.#edge.clock.now() + RESUME_DROP_MS;
+    // A shell may have changed the terminal, of which `setRawMode(true)` alone would not know.
+    this.#edge.stdin.setRawMode(false);
+    this.#edge.stdin.setRawMode(true);
+  }
+
+  /** Gives the terminal back once the answers that are on their way have come, or after TERMINAL_ANSWER_AWAIT_MS. */
+  async close(): Promise<void> {
+    this.#step({ type: 'close' });
+    await this.#closed.promise;
+    for (const cancel of this.#timers.values()) cancel();
+    this.#edge.stdin.pause();
+    this.#edge.stdin.setRawMode(false);
+  }
+
+  /** A turn later: Node tells of SIGCONT behind the input of the same turn, and before this. */
+  #arrive(bytes: Uint8Array): void {
+    if (this.#arrived.length === 0) setImmediate(() => this.#takeArrived());
+    this.#arrived.push(bytes);
+  }
+
+  #takeArrived(): void {
+    for (const bytes of this.#arrived.splice(0)) {
+      this.#step({ type: 'bytes', bytes });
+      // It may have been a secret.
+      bytes.fill(0);
+    }
+  }
+
+  #endInput(): void {
+    this.#takeArrived();
+    this.#step({ type: 'ended' });
+    if (!this.#hasEnded) this.input.push(null);
+    this.#hasEnded = true;
+  }
+
+  #step(event: WatchEvent): void {
+    const [watch, effects] = stepWatch(this.#watch, event);
+    this.#watch = watch;
+    for (const effect of effects) this.#perform(effect);
+  }
+
+  #perform(effect: WatchEffect): void {
+    switch (effect.type) {
+      case 'ask':
+        this.#edge.stdout.write(QUESTION);
+        return;
+      case 'pass':
+        if (this.#edge.clock.now() >= this.#dropUntilMs) this.input.deliver(effect.bytes);
+        return;
+      case 'key':
+        this.#edge.onKey(effect.key);
+        return;
+      case 'set-timer': {
+        const { timer, afterMs } = effect;
+        this.#timers.get(timer)?.();
+        this.#timers.set(
+          timer,
+          this.#edge.clock.after(afterMs, () => this.#step({ type: 'timer', timer })),
+        );
+        return;
+      }
+      case 'gone':
+        this.#edge.onGone();
+        return;
+      case 'closed':
+        this.#closed.resolve();
+        return;
+    }
+  }
+}

@@ -1,0 +1,173 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { TERMINAL_ASK_EVERY_MS, TERMINAL_PROOF_MS, TERMINAL_UNANSWERED_MAX } from '../src/limits.ts';
+import { NEW_WATCH, stepWatch } from '../src/terminal-watch-machine.ts';
+import type { TerminalWatch, WatchEffect, WatchEvent } from '../src/terminal-watch-machine.ts';
+
+const ANSWER = '\x1b[0n';
+const begin: WatchEvent = { type: 'begin' };
+const tick: WatchEvent = { type: 'timer', timer: 'ask' };
+const close: WatchEvent = { type: 'close' };
+
+const bytes = (text: string): WatchEvent => ({ type: 'bytes', bytes: Buffer.from(text) });
+
+function play(...events: readonly WatchEvent[]): { watch: TerminalWatch; effects: WatchEffect[]; last: WatchEffect[] } {
+  let watch = NEW_WATCH;
+  const effects: WatchEffect[] = [];
+  let last: WatchEffect[] = [];
+  for (const event of events) {
+    const [next, caused] = stepWatch(watch, event);
+    watch = next;
+    last = [...caused];
+    effects.push(...caused);
+  }
+  return { watch, effects, last };
+}
+
+const typed = (effects: readonly WatchEffect[]): string =>
+  Buffer.concat(effects.map((effect) => (effect.type === 'pass' ? effect.bytes : new Uint8Array()))).toString();
+const types = (effects: readonly WatchEffect[]): string[] => effects.map(({ type }) => type);
+const ticks = (count: number): WatchEvent[] => Array.from({ length: count }, () => tick);
+
+const PROOF = [begin, bytes(ANSWER), tick, bytes(ANSWER)];
+
+describe('a terminal that has answered', () => {
+  test('is asked at once, again after the first answer, and then every 15 s', () => {
+    const { effects } = play(...PROOF, tick);
+    expect(effects).toEqual([
+      { type: 'ask' },
+      { type: 'set-timer', timer: 'ask', afterMs: TERMINAL_ASK_EVERY_MS },
+      { type: 'set-timer', timer: 'ask', afterMs: TERMINAL_PROOF_MS },
+      { type: 'ask' },
+      { type: 'set-timer', timer: 'ask', afterMs: TERMINAL_ASK_EVERY_MS },
+      { type: 'ask' },
+      { type: 'set-timer', timer: 'ask', afterMs: TERMINAL_ASK_EVERY_MS },
+    ]);
+  });
+
+  test('and says nothing more is gone after seven questions, said once', () => {
+    expect(types(play(...PROOF, ...ticks(TERMINAL_UNANSWERED_MAX)).effects)).not.toContain('gone');
+    const { watch, last } = play(...PROOF, ...ticks(TERMINAL_UNANSWERED_MAX + 1));
+    expect(types(last)).toEqual(['gone']);
+    expect(watch.phase).toBe('gone');
+    expect(play(...PROOF, ...ticks(TERMINAL_UNANSWERED_MAX + 1), tick, tick).last).toEqual([]);
+  });
+
+  test('a laptop that sleeps between two questions and four later is not thrown out', () => {
+    const slept = [...PROOF, ...ticks(5), bytes(ANSWER.repeat(5))];
+    const { watch, effects } = play(...slept, ...ticks(TERMINAL_UNANSWERED_MAX), bytes(ANSWER), tick);
+    expect(watch.phase).toBe('proven');
+    expect(types(effects)).not.toContain('gone');
+    expect(typed(effects)).toBe('');
+  });
+
+  test.each(['a key', '\x1b', '\xff'])('any byte is life: %j', (said) => {
+    const silent = ticks(TERMINAL_UNANSWERED_MAX);
+    const { effects } = play(...PROOF, ...silent, bytes(said), ...silent);
+    expect(types(effects)).not.toContain('gone');
+  });
+});
+
+describe('a terminal that never answers', () => {
+  test('is never gone, and is not asked for ever', () => {
+    const { effects, watch } = play(begin, ...ticks(100), bytes('typed'), ...ticks(100));
+    expect(types(effects)).not.toContain('gone');
+    expect(effects.filter(({ type }) => type === 'ask')).toHaveLength(TERMINAL_UNANSWERED_MAX);
+    expect(watch.phase).toBe('mute');
+    expect(typed(effects)).toBe('typed');
+  });
+
+  test('and into which an answer is pasted, however often at once, has not answered', () => {
+    const { effects, watch } = play(begin, bytes(ANSWER.repeat(9)), ...ticks(0));
+    expect(watch.phase).toBe('answered');
+    expect(typed(effects)).toBe('');
+  });
+
+  test('control: two answers to two questions count', () => {
+    expect(play(...PROOF).watch.phase).toBe('proven');
+  });
+});
+
+describe('answers among what is typed', () => {
+  test('are taken out wherever they come, in whatever pieces; nothing else is lost or moved', () => {
+    const key = fc.constantFrom(
+      'a',
+      'é',
+      '漢',
+      '\r',
+      '\x1b[A',
+      '\x1b[1;2R',
+      '\x1b[0',
+      '\x1b',
+      '\x1b[',
+      '0n',
+      '[0n',
+      'n',
+    );
+    const piece = fc.oneof(key, fc.constant(ANSWER));
+    fc.assert(
+      fc.property(fc.array(piece), fc.array(fc.integer({ min: 1, max: 5 })), (pieces, sizes) => {
+        // Six questions were asked.
+        fc.pre(pieces.filter((text) => text === ANSWER).length <= 6);
+        const all = Buffer.from(pieces.join(''));
+        const events: WatchEvent[] = [];
+        let from = 0;
+        for (const size of sizes) {
+          events.push({ type: 'bytes', bytes: all.subarray(from, from + size) });
+          from += size;
+        }
+        events.push({ type: 'bytes', bytes: all.subarray(from) }, { type: 'timer', timer: 'part' });
+        const { effects } = play(begin, ...ticks(5), ...events);
+        // What a person would have to type by hand to look like an answer is one.
+        expect(typed(effects)).toBe(all.toString().replaceAll(/\x1b\[[03]n/g, ''));
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test('are awaited in pieces only while one is expected; an Escape key then waits a second at most', () => {
+    expect(typed(play(...PROOF, bytes('\x1b')).effects)).toBe('\x1b');
+    const { watch, last } = play(...PROOF, tick, bytes('x\x1b'));
+    expect(typed(last)).toBe('x');
+    expect(watch.held).toEqual([0x1b]);
+    expect(typed(play(...PROOF, tick, bytes('x\x1b'), { type: 'timer', timer: 'part' }).last)).toBe('\x1b');
+    expect(play(...PROOF, tick, bytes('\x1b'), bytes('[0'), bytes('n'), { type: 'timer', timer: 'part' }).last).toEqual(
+      [],
+    );
+  });
+
+  test('do not keep Ctrl-C, Ctrl-Z and Ctrl-\\ from being signals, in their place', () => {
+    const { last } = play(begin, bytes(`ab\x1a${ANSWER}c\x03\x1c`));
+    expect(last.map((effect) => (effect.type === 'key' ? effect.key : typed([effect])))).toEqual([
+      'ab',
+      'suspend',
+      'c',
+      'interrupt',
+      'quit',
+      '',
+    ]);
+  });
+});
+
+describe('at the end', () => {
+  test('an answer on its way is awaited and swallowed, with what is typed meanwhile', () => {
+    const { last, watch } = play(...PROOF, tick, close);
+    expect(types(last)).toEqual(['set-timer']);
+    const [, swallowed] = stepWatch(watch, bytes('typed\x1b[0'));
+    expect(swallowed).toEqual([]);
+    expect(types(play(...PROOF, tick, close, bytes('typed\x1b[0'), bytes('n')).last)).toEqual(['closed']);
+  });
+
+  test('it is awaited for so long and no longer', () => {
+    expect(types(play(...PROOF, tick, close, { type: 'timer', timer: 'close' }).last)).toEqual(['closed']);
+  });
+
+  test.each([
+    ['no answer is expected', PROOF],
+    ['the terminal never answers', [begin, ...ticks(TERMINAL_UNANSWERED_MAX)]],
+    ['the terminal is gone', [...PROOF, ...ticks(TERMINAL_UNANSWERED_MAX + 1)]],
+    ['its input has ended', [...PROOF, tick, { type: 'ended' } as const]],
+  ])('nothing is awaited where %s', (_what, events) => {
+    expect(types(play(...events, close).last)).toEqual(['closed']);
+  });
+});
