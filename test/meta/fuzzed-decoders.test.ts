@@ -6,7 +6,7 @@ import { expect, test } from 'vitest';
 const PACKAGES = ['protocol', 'crypto', 'client', 'relay', 'tor', 'terminal', 'host'] as const;
 /** What by its name reads something, and the splitters of streams. */
 const READER =
-  /^export (?:async )?function ((?:decode|parse|read)[A-Z]\w*)|^export class (\w+(?:Splitter|Parser|Reader))\b/gm;
+  /^export (?:async )?function ((?:decode|parse|read|find)[A-Z]\w*)|^export class (\w+(?:Splitter|Parser|Reader))\b/gm;
 
 const PROTOCOL = 'packages/protocol/test/foreign-bytes.test.ts';
 const GROUP = 'packages/crypto/test/group-foreign-bytes.test.ts';
@@ -64,6 +64,7 @@ const FUZZED: Readonly<Record<string, string>> = {
   'tor readFirstGuard': TOR,
   'tor readTorVersion': TOR,
   'terminal LineSplitter': TERMINAL,
+  'terminal findInvite': TERMINAL,
   'terminal readTyped': TERMINAL,
   'host decodeModeratorRequest': 'packages/host/test/foreign-bytes.test.ts',
 };
@@ -83,7 +84,7 @@ const READ_BY_OTHERS: Readonly<Record<string, string>> = {
   'relay parseAdminSocket': 'the environment of one’s own machine',
   'tor readGateEnvironment': 'the environment of one’s own machine',
   'terminal readDoors': 'the environment of one’s own machine',
-  'terminal readInvite': 'where the string is from; decodeInvite reads it',
+  'terminal readInvite': 'where the string is from; findInvite reads it',
   'terminal readOptions': 'the arguments of one’s own machine',
   'host readHostConfig': 'the environment of one’s own machine',
   'host readInviteSocket': 'the environment of one’s own machine',

@@ -40,7 +40,7 @@ export { decodeMove, decodeSignedOrder, encodeMove, encodeSignedOrder, orderStat
 export type { AccessMode, Move, Order, SignedAccess, SignedOrder } from './order.ts';
 export { cutText, joinFragment, NO_PARTIAL_TEXTS } from './fragment.ts';
 export type { Fragment, PartialTexts } from './fragment.ts';
-export { coverOf, decodeInvite, encodeInvite } from './invite.ts';
+export { coverOf, decodeInvite, encodeInvite, INVITE_CHARACTERS } from './invite.ts';
 export type { Invite } from './invite.ts';
 export {
   COVER_PLAINTEXT_BYTES,

@@ -15,6 +15,8 @@ const BECH32M_CONSTANT = 0x2bc830a3;
 const GENERATOR = [0x3b6a57b2, 0x26508e6d, 0x1ea119fa, 0x3d4233dd, 0x2a1462b3] as const;
 const INVITE_VERSION = 1;
 const PAYLOAD_BYTES: number = 2 + ONION_KEY_BYTES + ROOM_SECRET_BYTES;
+/** The length of a connection string of this version. */
+export const INVITE_CHARACTERS: number = PREFIX.length + 1 + Math.ceil((PAYLOAD_BYTES * 8) / 5) + CHECKSUM_CHARACTERS;
 
 /** What a guest needs and nobody else may have. */
 export interface Invite {

@@ -5,6 +5,8 @@ export const TERMINAL_CODES = {
   'name-invalid': 'a name has letters, digits, "_" and "-", begins with a letter or digit and has at most 24 columns',
   'invite-missing':
     'no connection string: start it on a terminal to be asked, or pass it with "-" on standard input or with --invite-file',
+  'invite-several':
+    'there are two different connection strings in it: give only that of the room which you want to join',
   'invite-ambiguous':
     'the connection string was given twice: give it once, as an argument, with "-" or with --invite-file',
   'invite-file-unreadable': 'the file with the connection string cannot be read: check its path and its rights',

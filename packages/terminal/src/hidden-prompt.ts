@@ -1,6 +1,11 @@
-// Asks for a secret on a terminal without showing it, and gives the terminal back as it was on every path.
+// Asks for a secret on a terminal without showing it, and reads all that is pasted with it, so that nobody else does.
 
-import { INVITE_BYTES_MAX } from './limits.ts';
+import type { Clock } from '@sotto/client';
+import { newHiddenPrompt, stepHiddenPrompt } from './hidden-prompt-machine.ts';
+import type { HiddenPromptEffect, HiddenPromptEvent } from './hidden-prompt-machine.ts';
+
+const ANNOUNCE_PASTE = '\x1b[?2004h';
+const ANNOUNCE_NO_PASTE = '\x1b[?2004l';
 
 /** The parts of a terminal's input that are used. */
 export interface HiddenInput {
@@ -13,101 +18,68 @@ export interface HiddenInput {
   resume(): unknown;
 }
 
-/** What was typed, or that nobody wants to answer. */
+/** All that was typed and pasted, or that nobody wants to answer. */
 export type Answer = { readonly type: 'answered'; readonly text: string } | { readonly type: 'cancelled' };
 
-const KEY = {
-  endOfText: 0x03,
-  endOfInput: 0x04,
-  backspace: 0x08,
-  newline: 0x0a,
-  enter: 0x0d,
-  killLine: 0x15,
-  delete: 0x7f,
-};
-const FIRST_PRINTABLE = 0x20;
-
-/** Keys that were typed so far; the bytes are overwritten when the answer is taken. */
-class HiddenLine {
-  readonly #bytes: Uint8Array = new Uint8Array(INVITE_BYTES_MAX);
-  #length = 0;
-
-  /** @returns the answer, if this key ends it. Keys beyond the limit are not kept: nothing that long is a connection string. */
-  press(key: number): Answer | undefined {
-    switch (key) {
-      case KEY.enter:
-      case KEY.newline:
-        return this.#answer();
-      case KEY.endOfText:
-        return { type: 'cancelled' };
-      case KEY.endOfInput:
-        return this.#length === 0 ? { type: 'cancelled' } : undefined;
-      case KEY.backspace:
-      case KEY.delete:
-        this.#length = Math.max(0, this.#length - 1);
-        return undefined;
-      case KEY.killLine:
-        this.#length = 0;
-        return undefined;
-      default:
-        if (key >= FIRST_PRINTABLE && this.#length < this.#bytes.length) {
-          this.#bytes[this.#length] = key;
-          this.#length += 1;
-        }
-        return undefined;
-    }
-  }
-
-  wipe(): void {
-    this.#bytes.fill(0);
-  }
-
-  #answer(): Answer {
-    return { type: 'answered', text: Buffer.from(this.#bytes.buffer, 0, this.#length).toString('utf8') };
-  }
+export interface HiddenPromptEdge {
+  readonly input: HiddenInput;
+  readonly show: (text: string) => void;
+  /** What is shown is shown on a terminal, which can be asked to announce where a paste begins and ends. */
+  readonly showsOnTerminal: boolean;
+  readonly clock: Pick<Clock, 'after'>;
+  /** Asks to leave: what is being pasted is still waited for and dropped. */
+  readonly signal: AbortSignal;
+  /** Ends the prompt at once. */
+  readonly atOnce: AbortSignal;
+  /** Says of a text that it needs no Enter. */
+  readonly isWhole: (text: string) => boolean;
 }
 
 /**
- * Writes `question`, then reads one line that is not echoed. Ctrl-C, Ctrl-D, the end of the input and `signal` cancel.
- * What follows the line in the same paste is dropped: it would go unseen into the room.
+ * Writes `question` and reads without echo until the input has been quiet behind the answer: what comes with it in the
+ * same paste is part of the text, and reaches nobody else. Ctrl-C, Ctrl-D, the end of the input and the signals cancel.
+ * The terminal is left in raw mode and paused, for the next reader or `setRawMode(false)`.
  */
-export async function askHidden(
-  question: string,
-  input: HiddenInput,
-  show: (text: string) => void,
-  signal: AbortSignal,
-): Promise<Answer> {
-  const line = new HiddenLine();
-  const done = Promise.withResolvers<Answer>();
-  const cancel = (): void => done.resolve({ type: 'cancelled' });
-  const take = (chunk: Uint8Array): void => {
-    for (const key of chunk) {
-      const answer = line.press(key);
-      if (answer === undefined) continue;
-      done.resolve(answer);
-      break;
-    }
-    chunk.fill(0);
-  };
+export async function askHidden(question: string, edge: HiddenPromptEdge): Promise<Answer> {
+  const { input, signal, atOnce } = edge;
   if (signal.aborted) return { type: 'cancelled' };
-  // Before the question is seen: whoever answers at once must not be echoed.
+  const done = Promise.withResolvers<Answer>();
+  let prompt = newHiddenPrompt();
+  let cancelWait = (): void => undefined;
+  const perform = (effect: HiddenPromptEffect): void => {
+    cancelWait();
+    if (effect.type === 'wait') cancelWait = edge.clock.after(effect.ms, () => step({ type: 'waited' }));
+    else done.resolve(effect.type === 'answer' ? { type: 'answered', text: effect.text } : { type: 'cancelled' });
+  };
+  const step = (event: HiddenPromptEvent): void => {
+    const { state, effects } = stepHiddenPrompt(prompt, event, edge.isWhole);
+    prompt = state;
+    effects.forEach(perform);
+  };
+  const take = (bytes: Uint8Array): void => {
+    step({ type: 'keys', bytes });
+    bytes.fill(0);
+  };
+  const interrupt = (): void => step({ type: 'interrupted' });
+  const cut = (): void => step({ type: 'cut' });
+  // Before the question is seen: an answer that comes at once must not be echoed.
   input.setRawMode(true);
   try {
-    show(question);
-    signal.addEventListener('abort', cancel, { once: true });
+    edge.show(edge.showsOnTerminal ? `${ANNOUNCE_PASTE}${question}` : question);
+    signal.addEventListener('abort', interrupt);
+    atOnce.addEventListener('abort', cut);
     input.on('data', take);
-    input.on('end', cancel);
-    input.on('close', cancel);
+    input.on('end', cut);
+    input.on('close', cut);
     input.resume();
     return await done.promise;
   } finally {
-    signal.removeEventListener('abort', cancel);
-    input.off('data', take);
-    input.off('end', cancel);
-    input.off('close', cancel);
+    signal.removeEventListener('abort', interrupt);
+    atOnce.removeEventListener('abort', cut);
     input.pause();
-    input.setRawMode(false);
-    line.wipe();
-    show('\n');
+    input.off('data', take);
+    input.off('end', cut);
+    input.off('close', cut);
+    edge.show(edge.showsOnTerminal ? `${ANNOUNCE_NO_PASTE}\n` : '\n');
   }
 }

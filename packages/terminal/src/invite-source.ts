@@ -1,33 +1,43 @@
 // Gets the connection string from where it was put, and says which part of a bad one is wrong.
 
 import { open } from 'node:fs/promises';
-import { decodeInvite, INVITE_CODES } from '@sotto/protocol';
+import type { Clock } from '@sotto/client';
+import { INVITE_CODES } from '@sotto/protocol';
 import type { Invite, InviteCode } from '@sotto/protocol';
 import { TERMINAL_CODES } from './errors.ts';
 import type { TerminalCode } from './errors.ts';
 import { askHidden } from './hidden-prompt.ts';
 import type { HiddenInput } from './hidden-prompt.ts';
+import { findInvite } from './invite-finder.ts';
+import type { FoundInvite, InviteNotFound } from './invite-finder.ts';
 import type { LineFeed } from './line-feed.ts';
-import { INVITE_BYTES_MAX, PROMPT_TRIES_MAX } from './limits.ts';
-import type { InputLine } from './line-splitter.ts';
+import { INVITE_BYTES_MAX, INVITE_LINE_LIMIT_MS, INVITE_LINES_MAX, PROMPT_TRIES_MAX } from './limits.ts';
 import type { InviteSource } from './options.ts';
 
 const QUESTION = 'Connection string (it is not shown): ';
 const ARGUMENT_WARNING =
   "the connection string is now in your shell's history and in `docker inspect`: next time give none, and the client asks";
 const ASK_AGAIN = 'copy it once more from the host; the host shows it again with: docker compose exec host invite';
+const ASK_REST = 'paste the rest of it, or all of it';
 const SEE_VERSION = 'both sides need the same version: see --version';
 
 /** What the reading of a connection string may use. `terminal` is standard input if that is a terminal. */
 export interface InviteEdge {
   readonly terminal: HiddenInput | undefined;
+  /** The next reader of the terminal wants it raw: it is not given back in between, where an echo would show what is typed. */
+  readonly staysRaw: boolean;
   /** Lines of standard input; only with `-`. */
   readonly lines: () => LineFeed;
   /** Standard error. */
   readonly show: (text: string) => void;
+  readonly showsOnTerminal: boolean;
   /** One line for people, through the gate. */
   readonly note: (line: string) => void;
+  readonly clock: Pick<Clock, 'after'>;
+  /** Cancels; the prompt still waits for the end of what is being pasted, so that the user's shell does not get it. */
   readonly signal: AbortSignal;
+  /** Cancels without waiting for anything. */
+  readonly atOnce: AbortSignal;
 }
 
 export type ReadInvite =
@@ -35,8 +45,11 @@ export type ReadInvite =
   | { readonly ok: false; readonly code: 'cancelled' }
   | { readonly ok: false; readonly code: InviteCode | TerminalCode; readonly message: string };
 
-/** Reads the connection string from the one place that the command line names; `signal` cancels. Only the prompt asks again. */
+/** Reads the connection string from the one place that the command line names; the signals cancel. Only the prompt asks again. */
 export function readInvite(source: InviteSource, edge: InviteEdge): Promise<ReadInvite> {
+  const { terminal } = edge;
+  // On a terminal the lines would be seen: the prompt reads the same input without that.
+  if (terminal !== undefined && (source.from === 'ask' || source.from === 'stdin')) return ask(terminal, edge);
   const cancelled = new Promise<ReadInvite>((resolve) => {
     edge.signal.addEventListener('abort', () => resolve({ ok: false, code: 'cancelled' }), { once: true });
   });
@@ -47,27 +60,58 @@ async function readFrom(source: InviteSource, edge: InviteEdge): Promise<ReadInv
   switch (source.from) {
     case 'argument':
       edge.note(ARGUMENT_WARNING);
-      return decode(source.text);
+      return explain(findInvite(source.text), ASK_AGAIN);
     case 'file':
       return readFile(source.path);
     case 'stdin':
-      // On a terminal the first line would be seen: the prompt reads the same input without that.
-      return edge.terminal === undefined ? decodeLine(await firstLine(edge.lines())) : ask(edge.terminal, edge);
+      return readLines(edge.lines(), edge.clock);
     case 'ask':
-      return edge.terminal === undefined ? refuse('invite-missing') : ask(edge.terminal, edge);
+      return refuse('invite-missing');
   }
 }
 
+/** The terminal is given back on every path but the one that its next reader is on. */
 async function ask(terminal: HiddenInput, edge: InviteEdge): Promise<ReadInvite> {
-  let read: ReadInvite = refuse('invite-missing');
-  for (let attempt = 1; attempt <= PROMPT_TRIES_MAX; attempt += 1) {
-    const answer = await askHidden(QUESTION, terminal, edge.show, edge.signal);
-    if (answer.type === 'cancelled') return { ok: false, code: 'cancelled' };
-    read = decode(answer.text);
-    if (read.ok || read.code === 'cancelled') return read;
-    if (attempt < PROMPT_TRIES_MAX) edge.note(read.message);
+  let read: ReadInvite = { ok: false, code: 'cancelled' };
+  try {
+    read = await askAgain(terminal, edge);
+    return read;
+  } finally {
+    if (!read.ok || !edge.staysRaw) terminal.setRawMode(false);
   }
-  return read;
+}
+
+/** A part of a string is kept for the next answer, and adding to it is not counted. */
+async function askAgain(terminal: HiddenInput, edge: InviteEdge): Promise<ReadInvite> {
+  const { show, showsOnTerminal, clock, signal, atOnce } = edge;
+  let begun = '';
+  for (let attempt = 1; ;) {
+    const find = (text: string): FoundInvite => findInvite(`${begun}${text}`);
+    const isWhole = (text: string): boolean => find(text).ok;
+    const answer = await askHidden(QUESTION, {
+      input: terminal,
+      show,
+      showsOnTerminal,
+      clock,
+      signal,
+      atOnce,
+      isWhole,
+    });
+    if (answer.type === 'cancelled') return { ok: false, code: 'cancelled' };
+    const found = find(answer.text);
+    if (found.ok) return found;
+    const isPart = found.unfinished && found.code !== 'invite-empty';
+    begun = isPart ? `${begun}${answer.text}\n` : '';
+    if (!isPart || isEmpty(answer.text)) attempt += 1;
+    const refused = explain(found, isPart ? ASK_REST : ASK_AGAIN);
+    if (attempt > PROMPT_TRIES_MAX) return refused;
+    edge.note(refused.message);
+  }
+}
+
+function isEmpty(text: string): boolean {
+  const found = findInvite(text);
+  return !found.ok && found.code === 'invite-empty';
 }
 
 async function readFile(path: string): Promise<ReadInvite> {
@@ -75,12 +119,12 @@ async function readFile(path: string): Promise<ReadInvite> {
   try {
     await using file = await open(path, 'r');
     let length = 0;
-    while (length < bytes.length && !bytes.subarray(0, length).includes('\n')) {
+    while (length < bytes.length) {
       const { bytesRead } = await file.read(bytes, length, bytes.length - length, null);
       if (bytesRead === 0) break;
       length += bytesRead;
     }
-    return decode(bytes.subarray(0, length).toString('utf8').split('\n', 1)[0] ?? '');
+    return explain(findInvite(bytes.toString('utf8', 0, length)), ASK_AGAIN);
   } catch (error) {
     // The path may tell something of its owner, and the owner knows it: only that it failed is said.
     if (error instanceof Error && 'syscall' in error) return refuse('invite-file-unreadable');
@@ -90,29 +134,45 @@ async function readFile(path: string): Promise<ReadInvite> {
   }
 }
 
-/** The first line of the feed, or nothing if it ends before; the feed then waits for its next taker. */
-function firstLine(feed: LineFeed): Promise<InputLine> {
+/** Takes lines as long as the string is not whole and could go on; the feed then waits for its next taker. */
+function readLines(feed: LineFeed, clock: Pick<Clock, 'after'>): Promise<ReadInvite> {
   return new Promise((resolve) => {
+    let text = '';
+    let found: FoundInvite = findInvite('');
+    let lines = 0;
+    let cancelWait = (): void => undefined;
+    const settle = (read: ReadInvite): void => {
+      cancelWait();
+      feed.hold();
+      resolve(read);
+    };
     feed.begin({
       line: (line) => {
-        feed.hold();
-        resolve(line);
+        cancelWait();
+        if (!line.ok) {
+          settle(refuse(line.code));
+          return;
+        }
+        text += `${line.text}\n`;
+        lines += 1;
+        found = findInvite(text);
+        if (found.ok || !found.unfinished || lines === INVITE_LINES_MAX) settle(explain(found, ASK_AGAIN));
+        else cancelWait = clock.after(INVITE_LINE_LIMIT_MS, () => settle(explain(found, ASK_AGAIN)));
       },
-      end: () => resolve({ ok: true, text: '' }),
+      end: () => settle(explain(found, ASK_AGAIN)),
     });
   });
 }
 
-function decodeLine(line: InputLine): ReadInvite {
-  return line.ok ? decode(line.text) : refuse(line.code);
-}
-
-function decode(text: string): ReadInvite {
-  const invite = decodeInvite(text);
-  if (invite.ok) return invite;
-  const { code } = invite;
-  const nextStep = code === 'invite-version' || code === 'invite-flags' ? SEE_VERSION : ASK_AGAIN;
-  return { ok: false, code, message: `the connection string is not right: ${INVITE_CODES[code]}. Next: ${nextStep}` };
+function explain(found: InviteNotFound, next: string): Exclude<ReadInvite, { ok: true } | { code: 'cancelled' }>;
+function explain(found: FoundInvite, next: string): ReadInvite;
+function explain(found: FoundInvite, next: string): ReadInvite {
+  if (found.ok) return found;
+  const { code, detail } = found;
+  if (code === 'invite-several') return refuse(code);
+  const nextStep = code === 'invite-version' || code === 'invite-flags' ? SEE_VERSION : next;
+  const cause = detail === '' ? INVITE_CODES[code] : `${INVITE_CODES[code]} (${detail})`;
+  return { ok: false, code, message: `the connection string is not right: ${cause}. Next: ${nextStep}` };
 }
 
 function refuse(code: TerminalCode): ReadInvite {

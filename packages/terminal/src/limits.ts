@@ -2,8 +2,8 @@
 
 import { TEXT_BYTES_MAX } from '@sotto/protocol';
 
-/** A connection string has 118 characters; whoever pastes more than this pasted something else. */
-export const INVITE_BYTES_MAX = 1_024;
+/** The client looks for the connection string in so much of a paste, a file, an argument or a line, and no further. */
+export const INVITE_BYTES_MAX = 65_536;
 /** What has no word as long as this is no connection string on a command line, nor a part of one. */
 export const INVITE_PIECE_CHARS_LEAST = 16;
 /** The path of a Unix socket. */
@@ -12,6 +12,16 @@ export const SOCKET_PATH_BYTES_MAX = 107;
 export const HELP_COLUMNS = 79;
 /** How often the hidden prompt asks again after a bad connection string. */
 export const PROMPT_TRIES_MAX = 3;
+/** A paste has ended when nothing came for this long: chunks on a slow link are some 50 ms apart. */
+export const PASTE_QUIET_MS = 300;
+/** The terminal announced a paste and not its end: a stalled link gets this long. */
+export const OPEN_PASTE_QUIET_MS = 3_000;
+/** Quiet is counted in steps: a process that stood still for all of it sees what has come before the next step is over. */
+export const QUIET_STEP_MS = 100;
+/** A connection string on several lines of standard input: the next line of it comes within this. */
+export const INVITE_LINE_LIMIT_MS = 1_000;
+/** Lines that one connection string may be spread over there, with the empty ones before it. */
+export const INVITE_LINES_MAX = 128;
 
 /** A line of plain input is one text. */
 export const PLAIN_LINE_BYTES_MAX: number = TEXT_BYTES_MAX;

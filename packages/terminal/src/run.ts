@@ -40,7 +40,7 @@ export interface Edge {
   readonly environment: NodeJS.ProcessEnv;
   readonly stdin: NodeJS.ReadStream;
   readonly stdout: NodeJS.WriteStream;
-  readonly stderr: NodeJS.WritableStream;
+  readonly stderr: NodeJS.WritableStream & { readonly isTTY?: boolean };
   readonly clock: Clock;
   readonly random: RandomSource;
   readonly crypto: ClientOptions['crypto'];
@@ -82,6 +82,7 @@ class Program {
   readonly #edge: Edge;
   readonly #screen: Screen;
   readonly #prompting = new AbortController();
+  readonly #promptingAtOnce = new AbortController();
   #moderator: ModeratorSocket | undefined;
   #messenger: Messenger | undefined;
   #feed: LineFeed | undefined;
@@ -109,6 +110,7 @@ class Program {
   panic(): void {
     this.#standing = 'panicked';
     this.#prompting.abort();
+    this.#promptingAtOnce.abort();
     if (this.#messenger === undefined) this.#screen.wipe();
     else this.#messenger.panic();
   }
@@ -215,13 +217,18 @@ class Program {
   }
 
   #readInvite(options: Options): Promise<ReadInvite> {
-    const { stdin } = this.#edge;
+    const { stdin, stderr, clock } = this.#edge;
     return readInvite(options.invite, {
       terminal: this.#terminal?.input ?? (stdin.isTTY ? stdin : undefined),
+      // A watched terminal is raw all the time, and gives itself back.
+      staysRaw: this.#terminal !== undefined,
       lines: () => this.#openFeed(options),
-      show: (text) => void this.#edge.stderr.write(text),
+      show: (text) => void stderr.write(text),
+      showsOnTerminal: stderr.isTTY === true,
       note: (line) => this.#note(line),
+      clock,
       signal: this.#prompting.signal,
+      atOnce: this.#promptingAtOnce.signal,
     });
   }
 
@@ -247,7 +254,6 @@ class Program {
     this.#messenger = messenger;
     // The messenger has its own, where secrets lie.
     stay.invite.roomSecret.fill(0);
-    if (this.#secrets === 'unlocked') this.#note(TERMINAL_CODES['memory-unlocked']);
     messenger.start();
     // Asked to leave before there was anything to leave.
     if (this.#hasPanicked()) messenger.panic();

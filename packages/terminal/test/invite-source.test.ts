@@ -1,148 +1,28 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { EventEmitter } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
 import { VERSION } from '@sotto/confinement/usage';
 import { INVITE_CODES } from '@sotto/protocol';
+import { FakeClock } from '@sotto/test-kit';
 import { describe, expect, test } from 'vitest';
-import { askHidden } from '../src/hidden-prompt.ts';
-import type { Answer } from '../src/hidden-prompt.ts';
 import { readInvite } from '../src/invite-source.ts';
+import type { ReadInvite } from '../src/invite-source.ts';
+import { INVITE_LINE_LIMIT_MS, INVITE_LINES_MAX } from '../src/limits.ts';
+import { feedLines } from '../src/line-feed.ts';
 import { isName, makeName } from '../src/name.ts';
 import { readOptions } from '../src/options.ts';
 import manifest from '../package.json' with { type: 'json' };
+import { BAD_INVITES } from './bad-invites.ts';
 import { INVITE, startProgram } from './program.ts';
 import { NearRelay } from './near-relay.ts';
 
-/** One string for each way in which a connection string can be wrong. The last two have a right checksum. */
-const BAD_INVITES: Readonly<Record<keyof typeof INVITE_CODES, string>> = {
-  'invite-empty': '   ',
-  'invite-prefix': INVITE.slice(3),
-  'invite-case': INVITE.replace('sotto', 'Sotto'),
-  'invite-character': `${INVITE.slice(0, 40)}b${INVITE.slice(41)}`,
-  'invite-checksum': `${INVITE.slice(0, 40)}${INVITE[40] === 'q' ? 'p' : 'q'}${INVITE.slice(41)}`,
-  'invite-length': withChecksum(INVITE.slice(6, -7)),
-  'invite-version': withChecksum(`p${INVITE.slice(7, -6)}`),
-  'invite-flags': withChecksum(`${INVITE.slice(6, 8)}p${INVITE.slice(9, -6)}`),
-};
-
-/** Bech32m again, so that a wrong payload can have a right checksum (BIP 350). */
-function withChecksum(words: string): string {
-  const alphabet = 'qpzry9x8gf2tvdw0s3jn54khce6mua7l';
-  const expanded = Array.from('sotto', (character) => character.charCodeAt(0));
-  const values = [
-    ...expanded.map((code) => code >> 5),
-    0,
-    ...expanded.map((code) => code & 31),
-    ...Array.from(words, (character) => alphabet.indexOf(character)),
-  ];
-  let remainder = 1;
-  for (const value of [...values, 0, 0, 0, 0, 0, 0]) {
-    const top = remainder >> 25;
-    remainder = ((remainder & 0x1ffffff) << 5) ^ value;
-    [0x3b6a57b2, 0x26508e6d, 0x1ea119fa, 0x3d4233dd, 0x2a1462b3].forEach((term, bit) => {
-      if (((top >> bit) & 1) === 1) remainder ^= term;
-    });
-  }
-  remainder ^= 0x2bc830a3;
-  const check = [5, 4, 3, 2, 1, 0].map((index) => alphabet[(remainder >> (5 * index)) & 31]).join('');
-  return `sotto1${words}${check}`;
+function rowsOf(width: number): string[] {
+  return Array.from({ length: Math.ceil(INVITE.length / width) }, (_, row) =>
+    INVITE.slice(row * width, (row + 1) * width),
+  );
 }
-
-/** A terminal that remembers what was asked of it. */
-class Terminal extends EventEmitter {
-  raw = false;
-  paused = true;
-  readonly modes: boolean[] = [];
-
-  setRawMode(raw: boolean): void {
-    this.raw = raw;
-    this.modes.push(raw);
-  }
-  pause(): void {
-    this.paused = true;
-  }
-  resume(): void {
-    this.paused = false;
-    this.emit('listening');
-  }
-  press(...chunks: string[]): void {
-    for (const chunk of chunks) this.emit('data', Buffer.from(chunk));
-  }
-}
-
-async function prompt(
-  press: (terminal: Terminal, abort: AbortController) => void,
-): Promise<{ answer: Answer; shown: string; terminal: Terminal }> {
-  const terminal = new Terminal();
-  const abort = new AbortController();
-  let shown = '';
-  terminal.once('listening', () => press(terminal, abort));
-  const answer = await askHidden('String: ', terminal, (text) => (shown += text), abort.signal);
-  return { answer, shown, terminal };
-}
-
-describe('the hidden prompt', () => {
-  test('shows the question and nothing of the answer, and gives the terminal back', async () => {
-    const { answer, shown, terminal } = await prompt((keys) => keys.press('se', 'cret', '\r'));
-    expect(answer).toEqual({ type: 'answered', text: 'secret' });
-    expect(shown).toBe('String: \n');
-    expect(terminal.modes).toEqual([true, false]);
-    expect(terminal.paused).toBe(true);
-    expect(terminal.listenerCount('data') + terminal.listenerCount('end') + terminal.listenerCount('close')).toBe(0);
-  });
-
-  test.each([
-    ['backspace', 'secrex\x7ft\r'],
-    ['the other backspace', 'secrex\bt\r'],
-    ['kill line', 'wrong\x15secret\r'],
-    ['controls and escapes that are no text', '\0sec\x01\x13ret\n'],
-    ['a second line in the same paste', 'secret\nhello room\n'],
-    ['Ctrl-D behind something', 'sec\x04ret\r'],
-  ])('understands %s', async (_name, keys) => {
-    expect((await prompt((terminal) => terminal.press(keys))).answer).toEqual({ type: 'answered', text: 'secret' });
-  });
-
-  test.each([
-    ['Ctrl-C', (terminal: Terminal) => terminal.press('sec\x03')],
-    ['Ctrl-D on nothing', (terminal: Terminal) => terminal.press('\x04')],
-    ['the end of the input', (terminal: Terminal) => void terminal.emit('end')],
-    ['a terminal that is gone', (terminal: Terminal) => void terminal.emit('close')],
-    ['a signal', (_terminal: Terminal, abort: AbortController) => abort.abort()],
-  ])('is cancelled by %s, and gives the terminal back', async (_name, press) => {
-    const { answer, terminal } = await prompt(press);
-    expect(answer).toEqual({ type: 'cancelled' });
-    expect(terminal.modes.at(-1)).toBe(false);
-    expect(terminal.paused).toBe(true);
-  });
-
-  test('does not keep more than a connection string may be long', async () => {
-    const { answer } = await prompt((terminal) => terminal.press('x'.repeat(5_000), '\r'));
-    expect(answer).toMatchObject({ type: 'answered', text: 'x'.repeat(1_024) });
-  });
-
-  test('asks three times, says each time what is wrong, and takes the right one', async () => {
-    const terminal = new Terminal();
-    const answers = [BAD_INVITES['invite-case'], BAD_INVITES['invite-prefix'], INVITE];
-    terminal.on('listening', () => terminal.press(answers.shift() ?? '', '\r'));
-    const notes: string[] = [];
-    const read = await readInvite(
-      { from: 'ask' },
-      {
-        terminal: terminal,
-        lines: () => expect.fail('the prompt reads no lines'),
-        show: () => undefined,
-        note: (line) => void notes.push(line),
-        signal: new AbortController().signal,
-      },
-    );
-    expect(read.ok).toBe(true);
-    expect(notes).toEqual([
-      expect.stringContaining(INVITE_CODES['invite-case']),
-      expect.stringContaining(INVITE_CODES['invite-prefix']),
-    ]);
-  });
-});
+const ROWS = rowsOf(80);
 
 describe('a connection string', () => {
   test.each(Object.entries(BAD_INVITES))(
@@ -178,6 +58,68 @@ describe('a connection string', () => {
     expect(program.err.text).toBe('');
   });
 
+  test.each([
+    ['wrapped after 80 columns', ROWS.join('\n')],
+    ['in five pieces', rowsOf(24).join('\r\n')],
+    ['with the column of the service on each row', ROWS.map((row) => `host-1  | ${row}`).join('\n')],
+    ['with an indent at the joins', rowsOf(40).join('\n    ')],
+    ['with empty lines before and within', `\n\n${rowsOf(60).join('\n\n')}`],
+    ['with a BOM', `\ufeff${INVITE}`],
+    ['with words before it on its line', `Connection string: ${INVITE}`],
+    ['without anything', INVITE],
+  ])('on standard input may be %s; the first line that is not of it is read as input', async (_how, pasted) => {
+    const plain = startProgram(['-', '--plain'], new NearRelay());
+    plain.stdin.end(`${pasted}\nhello\n${'q'.repeat(8)}2\n`);
+    expect(await plain.ended).toBe(0);
+    expect(plain.out.text).toMatch(/^[a-z]{6}·[0-9a-f]{4} {2}hello\n[a-z]{6}·[0-9a-f]{4} {2}q{8}2$/m);
+    const json = startProgram(['-', '--json'], new NearRelay());
+    json.stdin.end(`${pasted}\n{"cmd":"members"}\n{"cmd":"send","text":"hello","ref":"1"}\n`);
+    expect(await json.ended).toBe(0);
+    const told = json.out.lines.map((line) => JSON.parse(line) as { type: string });
+    expect(told.filter(({ type }) => type === 'error')).toEqual([]);
+    expect(told).toContainEqual(expect.objectContaining({ type: 'sent', ref: '1' }));
+  });
+
+  test('that is cut off on standard input does not swallow commands, nor wait for more than a second', async () => {
+    const read = async (...lines: string[]): Promise<ReadInvite> => {
+      const clock = new FakeClock();
+      const stdin = new PassThrough();
+      const never = new AbortController().signal;
+      const edge = {
+        ...{ terminal: undefined, staysRaw: false, showsOnTerminal: false, signal: never, atOnce: never },
+      };
+      const noShow = { show: () => undefined, note: () => undefined };
+      const reading = readInvite({ from: 'stdin' }, { ...edge, ...noShow, clock, lines: () => feedLines(stdin, 100) });
+      for (const line of lines) {
+        stdin.write(line);
+        await clock.advance(INVITE_LINE_LIMIT_MS - 1);
+      }
+      await clock.advance(1);
+      return reading;
+    };
+    const begun = INVITE.slice(0, 80);
+    const refused = { ok: false, code: 'invite-length', message: expect.stringContaining('80 of 118') as string };
+    expect(await read(`${begun}\n`)).toEqual(refused);
+    expect(await read(`${begun}\n`, 'hello\n')).toEqual(refused);
+    expect(await read(`${begun}\n{"cmd":"quit"}\n`)).toEqual(refused);
+    expect(await read('\n', '\n')).toMatchObject({ ok: false, code: 'invite-empty' });
+    expect(await read('\n'.repeat(INVITE_LINES_MAX))).toMatchObject({ ok: false, code: 'invite-empty' });
+    expect(await read(`${begun}\n`, '\n', `${INVITE.slice(80, 100)}\n`, `${INVITE.slice(100)}\n`)).toMatchObject({
+      ok: true,
+    });
+    expect(await read(`${'x'.repeat(200)}\n`)).toMatchObject({ ok: false, code: 'input-too-long' });
+  });
+
+  test.each([
+    ['a blank', ' '],
+    ['a line end', '\n'],
+    ['a line end and an indent', '\n   '],
+  ])('as an argument may have %s in it', async (_what, join) => {
+    const program = startProgram([`"${rowsOf(80).join(join)}"`], new NearRelay());
+    program.stdin.end();
+    expect(await program.ended).toBe(0);
+  });
+
   test('comes from a file by option or by variable; an argument goes before the variable', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'sotto-invite-'));
     try {
@@ -196,6 +138,17 @@ describe('a connection string', () => {
       expect(await codeOf([], good)).toBe(0);
       expect(await codeOf([], bad)).toBe(2);
       expect(await codeOf([INVITE], bad)).toBe(0);
+      const card = `\nKeep this to yourself.\n\n${ROWS.join('\n')}\n\n█▀▀▀▀▀█ ▄▀▄\n`;
+      const whole: (string | Uint8Array)[] = [
+        card,
+        `\ufeff${INVITE}`,
+        `host-1  | ${INVITE}\n`,
+        rowsOf(24).join('\r\n'),
+      ];
+      for (const content of [...whole, Buffer.from(`\ufeff${INVITE}\r\n`, 'utf16le'), card + 'x'.repeat(1_000_000)]) {
+        await writeFile(good, content);
+        expect(await codeOf(['--invite-file', good])).toBe(0);
+      }
       expect(await codeOf(['--invite-file', join(directory, 'absent')])).toBe(2);
       expect(await codeOf(['--invite-file', directory])).toBe(2);
     } finally {

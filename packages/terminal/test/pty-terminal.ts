@@ -31,6 +31,8 @@ export interface PtyOptions {
   readonly isJob?: boolean;
   /** What the shell does with the job's streams. */
   readonly after?: string;
+  /** A command that is given the client's as its last arguments: a shell, to see what it gets. */
+  readonly behind?: readonly string[];
 }
 
 const jobScript = (after: string): string =>
@@ -199,6 +201,11 @@ export interface ClientOnPty {
   close(): Promise<void>;
 }
 
+function wrapped(behind: readonly string[]): [file: string, before: string[]] {
+  const [file, ...before] = [...behind, process.execPath];
+  return [file, before];
+}
+
 /** Without a connection string among `args` it asks for one. */
 export async function startClientOnPty(
   relay: NearRelay,
@@ -217,7 +224,7 @@ export async function startClientOnPty(
   const [file, before] =
     options.isJob === true
       ? ['bash', ['--norc', '-m', '-c', jobScript(options.after ?? ''), 'bash', process.execPath]]
-      : [process.execPath, []];
+      : wrapped(options.behind ?? []);
   const terminal = new PtyTerminal(file, [...before, MAIN, ...args], {
     ...options,
     environment: {

@@ -1,0 +1,152 @@
+// Finds the one valid connection string in what people really paste, and names what is wrong if there is none. Pure.
+
+import { decodeInvite, INVITE_CHARACTERS } from '@sotto/protocol';
+import type { Invite, InviteCode } from '@sotto/protocol';
+import { INVITE_BYTES_MAX } from './limits.ts';
+
+export interface InviteNotFound {
+  readonly ok: false;
+  readonly code: InviteCode | 'invite-several';
+  /** Adds to the code's own text and never repeats the string; empty where there is nothing to add. */
+  readonly detail: string;
+  /** It ends in the first part of a connection string, or says nothing yet: the rest may come. */
+  readonly unfinished: boolean;
+}
+export type FoundInvite = { readonly ok: true; readonly value: Invite } | InviteNotFound;
+
+const PREFIX = 'sotto1';
+const PREFIXES = /sotto1/gi;
+/** What bech32 writes behind the prefix: no 1, b, i or o. */
+const PIECE = /^[02-9AC-HJ-NP-Zac-hj-np-z]+$/;
+const NOT_OF_A_PIECE = /[^02-9AC-HJ-NP-Zac-hj-np-z]/u;
+/** What a word is made of; everything else is a gap. A byte that is not UTF-8 may have been a character of the string. */
+const WORDS = /[\p{L}\p{N}\p{M}\ufffd]+/gu;
+/** Colours, cursor moves and paste markers; titles and links that end; character sets. */
+const SEQUENCES = /(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[ -/]+[0-~]/g;
+/** Drawn as nothing, so that nobody sees it in the middle of a word. */
+const INVISIBLE = /[\p{Cf}\p{Default_Ignorable_Code_Point}\0-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]/gu;
+/** What `docker compose up` writes before each line: `host-1  | `. */
+const SERVICE_COLUMN = /^[ \t>]{0,64}([A-Za-z0-9][\w.-]{0,63})[ \t]{0,64}\|/gm;
+/** A keyboard that begins sentences by itself writes only the first letter large. */
+const CAPITALISED = /^S[a-z0-9]*$/;
+/** Longer than every string of this version: enough to see that something is too long. */
+const SPELLED_MAX: number = 2 * INVITE_CHARACTERS;
+/** A word of this length behind a piece is another piece; a shorter one has a digit and no foreign character. */
+const PIECE_LONG = 20;
+const PIECE_LEAST = 4;
+
+const SCRIPTS: readonly (readonly [pattern: RegExp, name: string])[] = [
+  [/\ufffd/u, 'a byte that is not UTF-8'],
+  [/\p{M}/u, 'a combining mark'],
+  [/[\uff10-\uff5a]/u, 'a fullwidth character'],
+  [/\p{Script=Cyrillic}/u, 'a Cyrillic letter'],
+  [/\p{Script=Greek}/u, 'a Greek letter'],
+  [/\p{N}/u, 'a digit of another script'],
+];
+
+/**
+ * Looks for a connection string with whatever is around it (words, quotes, colours, a row's margin) and within it (line
+ * ends, blanks, indents). The checksum decides: what is found is what `decodeInvite` takes. Only the first
+ * INVITE_BYTES_MAX characters are looked at.
+ */
+export function findInvite(pasted: string): FoundInvite {
+  const text = pasted.slice(0, INVITE_BYTES_MAX).replaceAll(SEQUENCES, '').replaceAll(INVISIBLE, '');
+  // The row of a table may end in a bar, too: then what stands before it is no service.
+  const readings = [text, text.replaceAll(SERVICE_COLUMN, ' ')].map((reading) => wordsOf(reading).join(''));
+  const [invite, ...others] = new Map(readings.flatMap(wholeInvites)).values();
+  if (invite === undefined) return explain(wordsOf(text.replaceAll(SERVICE_COLUMN, withoutService)));
+  if (others.length === 0) return { ok: true, value: invite };
+  return { ok: false, code: 'invite-several', detail: '', unfinished: false };
+}
+
+function wordsOf(text: string): string[] {
+  return text.match(WORDS) ?? [];
+}
+
+/** What can be a piece of a string stays. */
+function withoutService(column: string, service: string): string {
+  return PIECE.test(service) || service.search(PREFIXES) !== -1 ? column : ' ';
+}
+
+/** Every valid one by its spelling: the same string twice is one. */
+function wholeInvites(letters: string): (readonly [spelling: string, invite: Invite])[] {
+  const found: [string, Invite][] = [];
+  for (const { index } of letters.matchAll(PREFIXES)) {
+    const spelled = letters.slice(index, index + INVITE_CHARACTERS);
+    if (!PIECE.test(spelled.slice(PREFIX.length))) continue;
+    const decoded = decode(spelled);
+    if (decoded.ok) found.push([spelled.toLowerCase(), decoded.value]);
+  }
+  return found;
+}
+
+function decode(spelled: string): ReturnType<typeof decodeInvite> {
+  return decodeInvite(CAPITALISED.test(spelled) ? spelled.toLowerCase() : spelled);
+}
+
+/** What is wrong with the longest thing that begins like a connection string. */
+function explain(words: readonly string[]): InviteNotFound {
+  if (words.length === 0) return notFound('invite-empty', '', true);
+  const spelled = words.flatMap((word, index) =>
+    Array.from(word.matchAll(PREFIXES), (prefix) => joinPieces(word.slice(prefix.index), words, index)),
+  );
+  const [longest, ...others] = spelled.sort((one, other) => other.length - one.length);
+  if (longest === undefined) {
+    const isCut = words.some((word) => word.length >= PIECE_LONG && PIECE.test(word));
+    return notFound('invite-prefix', isCut ? '' : 'nothing in it looks like one');
+  }
+  return explainOne(longest, others.length === 0 && isOpenAtEnd(words));
+}
+
+/** @returns at most SPELLED_MAX characters: those of the word, and of the words behind it that look like more of the same. */
+function joinPieces(begun: string, words: readonly string[], index: number): string {
+  let spelled = begun.slice(0, SPELLED_MAX);
+  for (let next = index + 1; spelled.length < INVITE_CHARACTERS && next < words.length; next += 1) {
+    const word = words[next] ?? '';
+    if (NOT_OF_A_PIECE.test(spelled.slice(PREFIX.length)) || !isLikePiece(word)) break;
+    spelled += word.slice(0, SPELLED_MAX);
+  }
+  return spelled;
+}
+
+function isLikePiece(word: string): boolean {
+  if (word.search(PREFIXES) !== -1) return false;
+  return word.length >= PIECE_LONG || (word.length >= PIECE_LEAST && PIECE.test(word) && /[0-9]/.test(word));
+}
+
+/** From the last prefix on there is nothing but pieces, and too little of them. */
+function isOpenAtEnd(words: readonly string[]): boolean {
+  const letters = words.join('');
+  const last = [...letters.matchAll(PREFIXES)].at(-1);
+  const pieces = letters.slice((last?.index ?? 0) + PREFIX.length);
+  return PREFIX.length + pieces.length < INVITE_CHARACTERS && (pieces === '' || PIECE.test(pieces));
+}
+
+function explainOne(spelled: string, unfinished: boolean): InviteNotFound {
+  const foreign = NOT_OF_A_PIECE.exec(spelled.slice(PREFIX.length));
+  if (foreign !== null && foreign.index + PREFIX.length < INVITE_CHARACTERS) {
+    const position = foreign.index + PREFIX.length + 1;
+    return notFound('invite-character', `character ${position} is ${nameOf(foreign[0])}`);
+  }
+  const decoded = decode(spelled);
+  const code = decoded.ok ? 'invite-length' : decoded.code;
+  if (code !== 'invite-checksum' && code !== 'invite-length') return notFound(code, '');
+  if (spelled.length < INVITE_CHARACTERS) {
+    return notFound('invite-length', `${spelled.length} of ${INVITE_CHARACTERS} characters`, unfinished);
+  }
+  if (spelled.length === INVITE_CHARACTERS) return notFound(code, `all ${INVITE_CHARACTERS} characters are there`);
+  return notFound('invite-length', `more than ${INVITE_CHARACTERS} characters`);
+}
+
+function notFound(code: InviteCode, detail: string, unfinished = false): InviteNotFound {
+  return { ok: false, code, detail, unfinished };
+}
+
+/** In words and numbers: the character itself may be drawn like one that belongs, or not at all. */
+function nameOf(character: string): string {
+  if (/[0-9]/.test(character)) return `the digit ${character}`;
+  if (/[A-Za-z]/.test(character)) return `the letter ${character}`;
+  const [, name = 'a letter of another script'] = SCRIPTS.find(([pattern]) => pattern.test(character)) ?? [];
+  const code = character.codePointAt(0) ?? 0;
+  return `${name} (U+${code.toString(16).toUpperCase().padStart(4, '0')})`;
+}
