@@ -178,6 +178,10 @@ export class PtyTerminal {
     return this.until((screen) => screen.allRows.some((row) => row.includes(part)));
   }
 
+  signal(signal: NodeJS.Signals): void {
+    process.kill(this.pid, signal);
+  }
+
   /** The job that it has started, if it is a shell. */
   get jobPid(): number {
     return Number(readFileSync(`/proc/${this.pid}/task/${this.pid}/children`, 'utf8').split(' ')[0]);

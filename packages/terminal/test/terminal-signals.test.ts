@@ -68,10 +68,10 @@ describe.runIf(process.platform === 'linux')('a client on a pseudo-terminal', ()
       await terminal.untilHas(' is here');
       terminal.type('draft ');
       await terminal.until(({ rows }) => rows.includes('> draft '));
-      process.kill(terminal.pid, 'SIGSTOP');
+      terminal.signal('SIGSTOP');
       await until(() => isStopped(terminal.pid));
       terminal.type('meant for a shell\rrm -r x\r');
-      process.kill(terminal.pid, 'SIGCONT');
+      terminal.signal('SIGCONT');
       await until(() => !isStopped(terminal.pid));
       await new Promise((resolve) => setTimeout(resolve, 2 * RESUME_DROP_MS));
       terminal.type('sent\r');
