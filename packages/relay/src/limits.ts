@@ -54,8 +54,12 @@ export const FLUSH_BYTES_MAX: number = 30 * LARGEST_FRAME_BYTES;
 export const TURN_BYTES_MAX: number = 32 * LARGEST_FRAME_BYTES;
 /** What one call reads from the store when a room is loaded. */
 export const LOAD_CHUNK_BYTES = 131_072;
-/** Behind each piece of a room that is brought back the store has so long for everybody else; only one piece, of whichever room, is on its way. */
-export const STORE_PIECE_PAUSE_MS = 2;
+/**
+ * Of a room that is brought back one piece is on its way, whichever room's, and behind it the store has time for everybody else: so many times as
+ * long as the piece took, but no longer than this, because one that is slow to take it is not busy with it.
+ */
+export const STORE_PIECE_PAUSE_TIMES = 3;
+export const STORE_PIECE_PAUSE_MS_MAX = 20;
 /** How long the store keeps the pieces of what nobody goes on with. */
 export const STORE_STAGED_TTL_MS = 60_000;
 
