@@ -72,7 +72,7 @@ export const STORE_CONNECT_TIMEOUT_MS = 2_000;
 /** How often a living room is looked for in the store: it keeps the lifetime up, and a store that came back empty is found out early. */
 export const STORE_REFRESH_INTERVAL_MS = 15_000;
 
-/** Rooms that have ended while the store did not answer, and that it is still to forget. For a handful of hosts this is hours of them. */
+/** Rooms that have ended while the store did not answer, and that it is still to forget. A room id each. */
 export const CLOSING_ROOMS_MAX = 64;
 
 /** A room whose host is gone without a word is closed after this long. PROTOCOL.md §6.5. */
@@ -104,15 +104,19 @@ const CONNECTION_OUTBOUND_BYTES_MAX: number =
   2 * READ_BYTES;
 /** And what was read of it: in its room's queue, waiting for its turn, in the socket's own buffer, and the begin of a frame. */
 const CONNECTION_INBOUND_BYTES_MAX: number = 3 * READ_BYTES + LARGEST_FRAME_BYTES;
-/** A room: its log and one flush too much of it, two heads, what waits for the store, and uploads: staged, waiting for a turn, being stored. */
+/**
+ * A room: its log and one flush too much of it, two heads, what waits for the store, uploads (staged, waiting for a turn, being stored), and a
+ * command as it is written.
+ */
 const ROOM_BYTES_MAX: number =
   LOG_BYTES_MAX +
   FLUSH_BYTES_MAX +
   2 * HEAD_BYTES_MAX +
   ROOM_PENDING_BYTES_MAX +
-  (UPLOADS_PER_ROOM_MAX + COMMITS_WAITING_MAX + 1) * (HEAD_BYTES_MAX + COMMIT_BYTES_MAX);
+  (UPLOADS_PER_ROOM_MAX + COMMITS_WAITING_MAX + 1) * (HEAD_BYTES_MAX + COMMIT_BYTES_MAX) +
+  STORE_COMMAND_BYTES_MAX;
 /**
- * What all peers together can make the relay hold, by the sum of its limits: 184 MiB. With Node itself, some 64 MiB, it stays below the 256
+ * What all peers together can make the relay hold, by the sum of its limits: 183 MiB. With Node itself, some 64 MiB, it stays below the 256
  * of the container; test/real/memory-under-attack.test.ts measures how much of it attacks bring about.
  */
 export const HELD_BYTES_MAX: number =
