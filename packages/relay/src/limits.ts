@@ -53,8 +53,12 @@ export const FLUSH_BYTES_MAX: number = 30 * LARGEST_FRAME_BYTES;
 export const TURN_BYTES_MAX: number = 32 * LARGEST_FRAME_BYTES;
 /** What one call reads from the store when a room is loaded. */
 export const LOAD_CHUNK_BYTES = 131_072;
-/** Behind each piece of a room that is brought back the store has so long for everybody else; only one piece, of whichever room, is on its way. */
-export const STORE_PIECE_PAUSE_MS = 2;
+/**
+ * Of a room that is brought back one piece is on its way, whichever room's, and behind it the store has time for everybody else: so many times as
+ * long as the piece took, but no longer than this, because one that is slow to take it is not busy with it.
+ */
+export const STORE_PIECE_PAUSE_TIMES = 3;
+export const STORE_PIECE_PAUSE_MS_MAX = 20;
 /** How long the store keeps the pieces of what nobody goes on with. */
 export const STORE_STAGED_TTL_MS = 60_000;
 
@@ -67,7 +71,7 @@ export const STORE_CONNECT_TIMEOUT_MS = 2_000;
 /** How often a living room is looked for in the store: it keeps the lifetime up, and a store that came back empty is found out early. */
 export const STORE_REFRESH_INTERVAL_MS = 15_000;
 
-/** Rooms that have ended while the store did not answer, and that it is still to forget. For a handful of hosts this is hours of them. */
+/** Rooms that have ended while the store did not answer, and that it is still to forget. A room id each. */
 export const CLOSING_ROOMS_MAX = 64;
 
 /** A room whose host is gone without a word is closed after this long. PROTOCOL.md §6.5. */
@@ -97,15 +101,19 @@ const CONNECTION_OUTBOUND_BYTES_MAX: number =
   2 * READ_BYTES;
 /** And what was read of it: in its room's queue, waiting for its turn, in the socket's own buffer, and the begin of a frame. */
 const CONNECTION_INBOUND_BYTES_MAX: number = 3 * READ_BYTES + LARGEST_FRAME_BYTES;
-/** A room: its log and one flush too much of it, two heads, what waits for the store, and uploads: staged, waiting for a turn, being stored. */
+/**
+ * A room: its log and one flush too much of it, two heads, what waits for the store, uploads (staged, waiting for a turn, being stored), and a
+ * command as it is written.
+ */
 const ROOM_BYTES_MAX: number =
   LOG_BYTES_MAX +
   FLUSH_BYTES_MAX +
   2 * HEAD_BYTES_MAX +
   ROOM_PENDING_BYTES_MAX +
-  (UPLOADS_PER_ROOM_MAX + COMMITS_WAITING_MAX + 1) * (HEAD_BYTES_MAX + COMMIT_BYTES_MAX);
+  (UPLOADS_PER_ROOM_MAX + COMMITS_WAITING_MAX + 1) * (HEAD_BYTES_MAX + COMMIT_BYTES_MAX) +
+  STORE_COMMAND_BYTES_MAX;
 /**
- * What all peers together can make the relay hold, by the sum of its limits: 184 MiB. With Node itself, some 64 MiB, it stays below the 256
+ * What all peers together can make the relay hold, by the sum of its limits: 183 MiB. With Node itself, some 64 MiB, it stays below the 256
  * of the container; test/real/memory-under-attack.test.ts measures how much of it attacks bring about.
  */
 export const HELD_BYTES_MAX: number =

@@ -1,7 +1,12 @@
 // Cuts what is too long for one command to the store into pieces that are not, and lets them go one at a time.
 
 import type { Clock } from './clock.ts';
-import { STORE_COMMAND_BYTES_MAX, STORE_COMMAND_FRAME_BYTES, STORE_PIECE_PAUSE_MS } from './limits.ts';
+import {
+  STORE_COMMAND_BYTES_MAX,
+  STORE_COMMAND_FRAME_BYTES,
+  STORE_PIECE_PAUSE_MS_MAX,
+  STORE_PIECE_PAUSE_TIMES,
+} from './limits.ts';
 import { wordBytes } from './redis-connection.ts';
 
 /** What the long words of one command may take on the wire. */
@@ -60,10 +65,12 @@ export class PieceTurns {
     let end: () => void = () => undefined;
     this.#last = new Promise((resolve) => (end = resolve));
     await before;
+    const begun = this.#clock.now();
     try {
       return await work();
     } finally {
-      this.#clock.after(STORE_PIECE_PAUSE_MS, end);
+      const took = this.#clock.now() - begun;
+      this.#clock.after(Math.min(STORE_PIECE_PAUSE_TIMES * took, STORE_PIECE_PAUSE_MS_MAX), end);
     }
   }
 }

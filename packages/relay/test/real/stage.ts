@@ -66,7 +66,7 @@ export async function openStore(address: Address): Promise<RedisRoomStore> {
   onTestFinished(() => store.close());
   for (;;) {
     try {
-      await store.load(new Uint8Array(16));
+      await store.load(makeRoom().roomId);
       return store;
     } catch {
       // A store fails at once while it is not connected; so asks until it is.
