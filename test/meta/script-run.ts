@@ -51,7 +51,7 @@ const RECORDED = [
 /** What a script is made of, besides the sources of the programs. */
 const OF_SCRIPTS = ['scripts', '.ci', '.env', 'package.json', 'test/adversary/usage.txt'];
 /** For arguments that are judged at once. */
-const LIMIT_MS = 20_000;
+const LIMIT_MS = 50_000;
 
 export interface Ran {
   readonly code: number | null;
