@@ -23,7 +23,7 @@ export const REAL_CLOCK: Clock = {
 };
 
 /** What a stream has been given, and a way to wait for more. */
-export class Printed {
+class Printed {
   text = '';
   #waiting: (() => void)[] = [];
 
