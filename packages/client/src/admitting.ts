@@ -4,6 +4,7 @@ import { fingerprint } from '@sotto/crypto';
 import { runErrands, want } from './errands.ts';
 import type { GroupOpened } from './group-membership.ts';
 import { KNOCKS_MAX } from './limits.ts';
+import { compareKnock } from './name-warnings.ts';
 import type { Session, Turn } from './session-state.ts';
 import { refuse } from './telling.ts';
 import { emit } from './turn.ts';
@@ -12,8 +13,10 @@ import { emit } from './turn.ts';
 export function takeKnock(session: Session, knock: Extract<GroupOpened, { kind: 'knock' }>, turn: Turn): Session {
   const who = fingerprint(knock.memberKey);
   if (session.knocks.some((other) => other.fingerprint === who)) return session;
-  emit(turn, { type: 'knock', member: { name: knock.name, fingerprint: who } });
+  const member = { name: knock.name.normalize('NFC'), fingerprint: who };
+  emit(turn, { type: 'knock', member });
   const knocks = [...session.knocks, { memberId: knock.memberId, fingerprint: who }].slice(-KNOCKS_MAX);
+  compareKnock(session, knock.memberKey, member, turn);
   return { ...session, knocks };
 }
 

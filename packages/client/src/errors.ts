@@ -35,8 +35,12 @@ export const WARNING_CODES = {
   'log-differs':
     'this member and you have not seen the same: the relay drops, changes or splits what is said. Compare room codes over another channel',
   'log-rolled-back': 'the relay has gone back to an earlier state: what was said since may be lost',
-  'key-changed': 'this name has another key than before: it may be somebody else. Verify',
-  'name-taken': 'somebody here has the same name and another key: tell them apart by their fingerprints',
+  'key-changed':
+    'this name, or one that is drawn like it, had another key before: it may be somebody else. Compare the fingerprints, then verify',
+  'name-taken':
+    'this name is drawn like the name of somebody else here, and has another key: compare the fingerprints, then verify',
+  'name-reserved':
+    'this name is a word that the program uses for itself or for the host: any member can take it. Compare the fingerprint, then verify',
   'room-parted': 'frames come that cannot be read: the room has been split, or somebody disturbs it. Joining again',
   'junk-commit':
     'a commit came that is not a member’s: somebody with the connection string, or the relay, disturbs the room. It was refused',

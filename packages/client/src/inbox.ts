@@ -125,7 +125,7 @@ export function takeContent(
   };
   if (content.type === 'presence') {
     // A name is bound to its key: the first one that a member says is the one it has.
-    const name = known.name === '' ? content.name : known.name;
+    const name = known.name === '' ? content.name.normalize('NFC') : known.name;
     member = { ...member, name, standing: content.standing === 'leaving' ? 'gone' : 'here' };
   }
   if (member.standing === 'gone') member = { ...member, partial: NO_PARTIAL_TEXTS };

@@ -86,8 +86,15 @@ export const LOG_HASHES_MAX = 16_384;
 /** So many frames that nothing opens, and no other member understood for so long (longer than any is silent): this member joins again. */
 export const UNREADABLE_FRAMES_MAX = 8;
 export const PARTED_AFTER_MS = 100_000;
-/** Names whose keys are remembered for the notice of a change. */
-export const NAMES_MAX = 256;
+/** Looks of names whose keys are remembered for the notice of a change; a name has two at most. */
+export const NAMES_MAX = 512;
+/** Keys whose names were warned of: once each, unless so many others came meanwhile. */
+export const NAMES_WARNED_MAX = 256;
+/** A name as it is shown; of one that is longer than any that the wire carries no more is read. */
+export const SHOWN_NAME_CHARACTERS_MAX = 24;
+export const SHOWN_NAME_UNITS_READ = 300;
+/** Combining marks on one base character: enough for every living script, too few to reach other lines. */
+export const MARKS_ON_BASE_MAX = 4;
 /** One notice about junk in so much time. */
 export const JUNK_NOTICE_INTERVAL_MS = 60_000;
 

@@ -192,8 +192,10 @@ export interface Session {
   readonly ordered: number | undefined;
   readonly log: LogSeen;
   readonly knocks: readonly Knock[];
-  /** Fingerprints by name, for the notice that a name has another key now. */
+  /** Fingerprints by how a name looks, for the notice that a name has another key now. */
   readonly names: ReadonlyMap<string, string>;
+  /** Fingerprints whose names were warned of, the latest last. */
+  readonly namesWarned: readonly string[];
   readonly outbox: Outbox;
   readonly inbox: Inbox;
   readonly schedule: Schedule;
@@ -356,7 +358,8 @@ export function createSession(
     renewEveryMs,
     stay: 'new',
     belonging: { phase: 'outside' },
-    name,
+    // Composed, so that all who read it have the same letters.
+    name: name.normalize('NFC'),
     attempt: 0,
     connection: 0,
     counter: { phase: 'known', value: 0 },
@@ -382,6 +385,7 @@ export function createSession(
     log: NOTHING_SEEN,
     knocks: [],
     names: new Map(),
+    namesWarned: [],
     outbox: { ...EMPTY_OUTBOX, waiting: texts },
     inbox: EMPTY_INBOX,
     schedule: createSchedule(cover),

@@ -7,7 +7,8 @@ import type { CircuitCode, ClientCode } from './errors.ts';
 import type { ClientStatus, ListedMember, Speaker } from './events.ts';
 import { presentMembers } from './inbox.ts';
 import type { InboxEvent, InboxText, Member } from './inbox.ts';
-import { NAME_WAIT_MS, NAMES_MAX, UNNAMED_BYTES_MAX } from './limits.ts';
+import { NAME_WAIT_MS, UNNAMED_BYTES_MAX } from './limits.ts';
+import { bindName } from './name-warnings.ts';
 import { decodeText } from './text.ts';
 import { leavingMs } from './schedule.ts';
 import { isAwaited } from './renewal.ts';
@@ -16,7 +17,7 @@ import type { Room } from './room-access.ts';
 import { turnLeftMs } from './rotation.ts';
 import type { Session, Turn } from './session-state.ts';
 import { emit, setTimer } from './turn.ts';
-import { hasSeen, warn } from './watching.ts';
+import { hasSeen } from './watching.ts';
 
 /** Everybody who can read, oneself first: whoever is in the group and has not asked to be removed. */
 export function listMembers(session: Session, room: Room): ListedMember[] {
@@ -60,32 +61,12 @@ export function announce(session: Session, event: InboxEvent, turn: Turn): Sessi
   if (event.type === 'left') return tellAndName(session, event.member, turn, () => announceInbox(event, turn));
   announceInbox(event, turn);
   if (event.type !== 'arrived') return session;
-  return tellAndName(bindName(session, event.member, turn), event.member, turn, () => undefined);
-}
-
-/** A name that another key has, or had, is said loudly: whoever reads a name must not take one for the other. */
-function bindName(session: Session, member: Member, turn: Turn): Session {
-  const name = foldName(member.name);
-  const who = speaker(member);
-  const known = session.names.get(name);
-  if (known === who.fingerprint) return session;
-  const taken =
-    name === foldName(session.name) ||
-    presentMembers(session.inbox).some(
-      (other) => foldName(other.name) === name && !equalBytes(other.memberKey, member.memberKey),
-    );
-  if (taken) {
-    warn(turn, 'name-taken', who);
-    return session;
-  }
-  if (known !== undefined) warn(turn, 'key-changed', who);
-  const names = [...session.names].filter(([other]) => other !== name).slice(1 - NAMES_MAX);
-  return { ...session, names: new Map([...names, [name, who.fingerprint]]) };
-}
-
-/** Names that look alike are one: case and composition do not tell people apart. */
-function foldName(name: string): string {
-  return name.normalize('NFKC').toLowerCase().trim();
+  return tellAndName(
+    bindName(session, event.member.memberKey, event.member.name, turn),
+    event.member,
+    turn,
+    () => undefined,
+  );
 }
 
 /** Shows what waits for a name, as it is. */

@@ -10,7 +10,7 @@ import {
   KNOCK_LIMIT_MS,
   RANK_FIRST_MS,
 } from '../src/limits.ts';
-import { expectTalk, Rehearsal, statesOf, textsOf, told } from './rehearsal.ts';
+import { expectTalk, Rehearsal, statesOf, textsOf, told, warningsOf } from './rehearsal.ts';
 import type { Seat } from './rehearsal.ts';
 
 /** A host that opens a second room when it is asked to. */
@@ -241,6 +241,22 @@ describe('who may come in', () => {
     await settle(room);
     expect(statesOf(ben)).toEqual(['joining', 'knocking', 'joined']);
     await expectTalk(room, [host, anna, ben], 'in');
+  });
+
+  test('where a stranger knocks under a name that is drawn like a member’s: it is told with a warning', async () => {
+    const { room, host, anna } = await openKnockingHouse();
+    const posing = await room.join('\u0410nna!');
+    await room.join('Dora');
+    await room.clock.advance(1_000);
+    for (const { events } of [host, anna]) {
+      const told = events.filter((event) => event.type === 'knock' || ('code' in event && event.code === 'name-taken'));
+      const from = { name: '\u0410nna!', fingerprint: posing.client.fingerprint };
+      expect(told).toMatchObject([{ type: 'knock', member: from }, { from }, { type: 'knock' }]);
+    }
+    // Once it is in it is compared again: the warning at the door may not have been seen.
+    anna.client.admit(posing.client.fingerprint);
+    await settle(room);
+    expect(warningsOf(anna).filter((code) => code === 'name-taken')).toHaveLength(2);
   });
 
   test('where nobody answers: the stranger goes, and nobody is disturbed', async () => {

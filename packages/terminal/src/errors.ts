@@ -2,7 +2,8 @@
 
 export const TERMINAL_CODES = {
   usage: 'the command line is not understood: see --help',
-  'name-invalid': 'a name has letters, digits, "_" and "-", begins with a letter or digit and has at most 24 columns',
+  'name-invalid':
+    'a name has letters, digits, "_" and "-", begins with a letter or digit and has at most 24 characters',
   'invite-missing':
     'no connection string: start it on a terminal to be asked, or pass it with "-" on standard input or with --invite-file',
   'invite-several':

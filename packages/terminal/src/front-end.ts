@@ -31,7 +31,7 @@ export type KnownSpeaker = Speaker & { readonly verified: boolean };
 export type ShownEvent =
   | Exclude<ClientEvent, { type: 'sent' | 'members' | 'warning' | 'knock' }>
   | { readonly type: 'members'; readonly members: readonly ShownMember[] }
-  /** `namesakes`: who has borne the same name in this stay, under another key. */
+  /** `namesakes`: members of this stay with a name that is drawn alike, and another key. */
   | (Extract<ClientEvent, { type: 'warning' }> & { readonly namesakes: readonly KnownSpeaker[] })
   /** `waiting`: how many wait to be let in, this one included. `again`: it was among them before. */
   | { readonly type: 'knock'; readonly member: Speaker; readonly waiting: number; readonly again: boolean }

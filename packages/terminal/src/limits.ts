@@ -55,8 +55,7 @@ export const SHOWN_LINES_MAX = 200;
 export const SHOWN_CHARS_MAX: number = TEXT_BYTES_MAX;
 /** A text from outside that belongs on one line: a reason, a stage, an error. */
 export const SHOWN_LINE_CHARS_MAX = 300;
-export const SHOWN_NAME_COLUMNS_MAX = 24;
-/** Combining marks on one base character: enough for every living script, too few to reach other lines. */
+/** Combining marks on one base character, as in names: enough for every living script, too few to reach other lines. */
 export const COMBINING_MARKS_MAX = 4;
 export const TAB_COLUMNS = 4;
 /** Short fingerprints that are remembered, so that a second key with the same digits is told apart. */
@@ -107,8 +106,8 @@ export const RESUME_DROP_MS = 300;
 /** What a terminal that does not know its size is taken for. */
 export const COLUMNS_DEFAULT = 80;
 export const ROWS_DEFAULT = 24;
-/** Below this, wrapping by ourselves makes more harm than good. */
-export const COLUMNS_MIN = 20;
+/** A text stands beside its label if it has so many columns there, and in rows of its own if not. */
+export const TEXT_COLUMNS_MIN = 20;
 
 /**
  * How long a dial may take that follows upon a stream which was lost; later ones may take what the dialler allows. Tor can wait for ever for a

@@ -8,7 +8,7 @@ const CONSONANTS = 'bdfghjklmnprstvz';
 const VOWELS = 'aeiou';
 const SYLLABLES = 3;
 
-/** @returns whether the others would be shown exactly this name. */
+/** @returns whether the others would be shown exactly this name; it has to be composed (NFC). */
 export function isName(name: string): boolean {
   return Buffer.byteLength(name) <= NAME_BYTES_MAX && safeName(name) === name;
 }

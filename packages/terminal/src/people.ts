@@ -1,9 +1,12 @@
 // Whom this stay has met, who was verified, and whom a typed name means. Names are claims, so one that has gone still bears its own:
 // what is typed late never reaches another who has taken the name, or found a key with the same first digits.
 
+import { areNamesAlike } from '@sotto/client';
 import type { ListedMember, Speaker } from '@sotto/client';
 import { FINGERPRINT_DIGITS, FINGERPRINT_DIGITS_LEAST, KNOWN_PEOPLE_MAX, WAITING_MAX } from './limits.ts';
 import { safeName } from './safe-text.ts';
+
+const JOINERS = /[\u200c\u200d]/g;
 
 /** The last name of each fingerprint, the oldest acquaintance first. */
 type Names = ReadonlyMap<string, string>;
@@ -60,16 +63,12 @@ export function listWaiting(people: People): readonly Speaker[] {
   return Array.from(people.waiting, (fingerprint) => ({ name: people.askers.get(fingerprint) ?? '', fingerprint }));
 }
 
-/** Who has borne the same name under another key. Neither case nor the form of a letter tells names apart. */
+/** Members of this stay under another key whose names can be taken for the speaker's. */
 export function namesakes(people: People, speaker: Speaker): readonly Speaker[] {
-  const name = foldName(speaker.name);
   return speakersOf(people.members).filter(
-    (other) => other.fingerprint !== speaker.fingerprint && foldName(other.name) === name,
+    (other) =>
+      other.fingerprint !== speaker.fingerprint && other.name !== '' && areNamesAlike(other.name, speaker.name),
   );
-}
-
-function foldName(name: string): string {
-  return safeName(name).normalize('NFKC').toLowerCase();
 }
 
 export function chooseMember(people: People, present: readonly ListedMember[], wanted: string): Choice<ListedMember> {
@@ -101,12 +100,17 @@ function readWanted(wanted: string): (speaker: Speaker) => boolean {
   const word = wanted.trim().normalize('NFC');
   const digits = word.toLowerCase();
   if (new RegExp(`^[0-9a-f]{${FINGERPRINT_DIGITS}}$`).test(digits)) return ({ fingerprint }) => fingerprint === digits;
-  const [, name, mark] = /^(?<name>[^·]*)·(?<mark>[0-9a-f]+)$/u.exec(word) ?? [];
+  const [, name, mark] = /^(?<name>[^·#]*)[·#](?<mark>[0-9a-f]+)$/u.exec(word) ?? [];
   if (name !== undefined && mark !== undefined && mark.length >= FINGERPRINT_DIGITS_LEAST) {
-    return (speaker) => safeName(speaker.name) === name && speaker.fingerprint.startsWith(mark);
+    return (speaker) => isCalled(speaker, name) && speaker.fingerprint.startsWith(mark);
   }
   const isPrefix = new RegExp(`^[0-9a-f]{${FINGERPRINT_DIGITS_LEAST},}$`).test(digits);
-  return (speaker) => safeName(speaker.name) === word || (isPrefix && speaker.fingerprint.startsWith(digits));
+  return (speaker) => isCalled(speaker, word) || (isPrefix && speaker.fingerprint.startsWith(digits));
+}
+
+/** As it is shown; joiners are hard to type, and tell no two names apart. */
+function isCalled(speaker: Speaker, typed: string): boolean {
+  return safeName(speaker.name).replaceAll(JOINERS, '') === typed.replaceAll(JOINERS, '');
 }
 
 function speakersOf(names: Names): Speaker[] {

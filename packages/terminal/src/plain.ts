@@ -2,15 +2,15 @@
 
 import type { Speaker, StateEvent } from '@sotto/client';
 import type { AccessMode } from '@sotto/protocol';
-import { breakRows, columnsOf } from './columns.ts';
 import { TERMINAL_CODES } from './errors.ts';
 import type { Command, FrontEnd, Here, ShownEvent } from './front-end.ts';
 import { Labels } from './labels.ts';
-import { COLUMNS_MIN, KNOWN_LABELS_MAX, WAITING_TOLD_MAX } from './limits.ts';
+import { KNOWN_LABELS_MAX, WAITING_TOLD_MAX } from './limits.ts';
 import type { InputLine } from './line-splitter.ts';
+import { layOutMessage, layOutNotice } from './message-rows.ts';
 import { readTyped } from './plain-command.ts';
 import { describeCircuit } from './path-words.ts';
-import { joinSafe, safeLine, safely, safeText } from './safe-text.ts';
+import { OWN_SIGN, safeLine, safely, safeText } from './safe-text.ts';
 import type { SafeText } from './safe-text.ts';
 import type { Screen } from './screen.ts';
 import {
@@ -37,13 +37,10 @@ import {
   MOVED,
 } from './wording.ts';
 
-/** What follows a line that somebody began; nobody's line begins so. */
-const INDENT = safely`    `;
-const NEWLINE = safely`\n`;
 const TEST_NETWORK = safely`PRIVATE TEST NETWORK: it protects nobody, say nothing here that matters`;
-/** What a line of ours begins with. Every other line begins with a name, which has neither. */
-const NOTICE = safely`--`;
-const ALARM = safely`!!`;
+/** What a line of ours begins with. */
+const NOTICE = safely`${OWN_SIGN}--`;
+const ALARM = safely`${OWN_SIGN}!!`;
 
 export class PlainFrontEnd implements FrontEnd {
   readonly #screen: Screen;
@@ -58,6 +55,8 @@ export class PlainFrontEnd implements FrontEnd {
   #epoch: { readonly epoch: number; readonly code: string } | undefined;
   #waitingTold = false;
   #networkTold = false;
+  /** The stranger who knocked last, if that was not told. */
+  #untoldAsker: string | undefined;
 
   /** `columns`: the width of the terminal now, or undefined where lines may have any length. */
   constructor(screen: Screen, columns: () => number | undefined) {
@@ -82,6 +81,7 @@ export class PlainFrontEnd implements FrontEnd {
         return;
       case 'arrived':
         this.#saidGoodbye.delete(event.member.fingerprint);
+        this.#untoldAsker = undefined;
         this.#note(safely`${this.#label(event.member)} is here`);
         return;
       case 'left':
@@ -140,7 +140,7 @@ export class PlainFrontEnd implements FrontEnd {
         this.#note(describeModerated(event.what));
         return;
       case 'warning':
-        for (const alarm of describeWarning(event, here.self)) this.#print(alarm, ALARM);
+        this.#tellWarning(event, here);
         return;
       case 'gap':
         this.#tellGap(event.count, event.from);
@@ -259,9 +259,16 @@ export class PlainFrontEnd implements FrontEnd {
 
   /** Strangers may come as often as they like: one line each for the first few, and one for all others. */
   #tellKnock({ member, waiting, again }: Extract<ShownEvent, { type: 'knock' }>): void {
+    this.#untoldAsker = waiting <= WAITING_TOLD_MAX ? undefined : member.fingerprint;
     if (again) return;
     if (waiting <= WAITING_TOLD_MAX) this.#note(describeAsker(member, this.#label));
     else if (waiting === WAITING_TOLD_MAX + 1) this.#noteOnce(MORE_ASKERS);
+  }
+
+  /** A warning about a stranger follows its knock, and is not told where that was not. */
+  #tellWarning(event: Extract<ShownEvent, { type: 'warning' }>, here: Here): void {
+    if (event.from !== undefined && event.from.fingerprint === this.#untoldAsker) return;
+    for (const alarm of describeWarning(event, here.self)) this.#print(alarm, ALARM);
   }
 
   #tellAccess(mode: AccessMode): void {
@@ -269,12 +276,11 @@ export class PlainFrontEnd implements FrontEnd {
     this.#access = mode;
   }
 
-  /** A member's text: the first line behind its label, all others indented. */
+  /** A member's text. */
   #say(from: Speaker, text: string): void {
     const label = this.#labels.of(from);
     this.#lastNotice = '';
-    const rows = this.#fit(safeText(text), columnsOf(label) + 2);
-    this.#screen.print(safely`${label}  ${joinSafe(rows, safely`${NEWLINE}${INDENT}`)}`);
+    this.#screen.print(layOutMessage(label, safeText(text), this.#columns()));
   }
 
   #note(notice: SafeText): void {
@@ -288,20 +294,11 @@ export class PlainFrontEnd implements FrontEnd {
   /** A line of ours, in the gutter. */
   #print(notice: SafeText, gutter: SafeText): void {
     this.#lastNotice = notice;
-    this.#screen.print(safely`${gutter} ${joinSafe(this.#fit(notice, 3), safely`${NEWLINE}   `)}`);
+    this.#screen.print(layOutNotice(gutter, notice, this.#columns()));
   }
 
   /** A stage that says nothing new is not shown again. */
   #noteOnce(notice: SafeText): void {
     if (notice !== this.#lastNotice) this.#note(notice);
-  }
-
-  /** Rows that no terminal wraps by itself: what it wrapped would begin in the first column, where only labels and notices do. */
-  #fit(text: SafeText, prefixColumns: number): SafeText[] {
-    const columns = this.#columns();
-    const lines = text.split('\n') as SafeText[];
-    if (columns === undefined) return lines;
-    const width = Math.max(COLUMNS_MIN, columns - Math.max(prefixColumns, columnsOf(INDENT)) - 1);
-    return lines.flatMap((line) => breakRows(line, width) as SafeText[]);
   }
 }

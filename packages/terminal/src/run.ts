@@ -190,7 +190,7 @@ class Program {
   }
 
   async #join(options: Options): Promise<ExitCode> {
-    const name = options.name ?? makeName(this.#edge.random);
+    const name = (options.name ?? makeName(this.#edge.random)).normalize('NFC');
     if (!isName(name)) return this.#refuse(options, 'name-invalid', TERMINAL_CODES['name-invalid']);
     const dialling = this.#onionDial();
     if (!dialling.ok) return this.#refuse(options, dialling.code, dialling.problem);

@@ -1,14 +1,14 @@
 // The one gate through which everything from outside reaches a screen: what can move a cursor, hide or reorder text does not pass.
 
 import {
-  COMBINING_MARKS_MAX,
-  SHOWN_CHARS_MAX,
-  SHOWN_LINE_CHARS_MAX,
-  SHOWN_LINES_MAX,
-  SHOWN_NAME_COLUMNS_MAX,
-  TAB_COLUMNS,
-} from './limits.ts';
-import { columnsOf } from './columns.ts';
+  beginsLikeAFingerprint,
+  DRAWN_AS_BLANK,
+  DRAWN_AS_NOTHING,
+  DRAWN_ON_BASE,
+  isJoinerInPlace,
+  showName,
+} from '@sotto/client';
+import { COMBINING_MARKS_MAX, SHOWN_CHARS_MAX, SHOWN_LINE_CHARS_MAX, SHOWN_LINES_MAX, TAB_COLUMNS } from './limits.ts';
 
 declare const safe: unique symbol;
 /** Text that is harmless on any terminal: no control but the newline, nothing invisible, nothing that reorders. */
@@ -18,22 +18,32 @@ const NEWLINES = /\r\n|[\r\n\v\f\u0085\u2028\u2029]/gu;
 /** One emoji with its joiners, or one character. Emoji that Unicode has only reserved are not drawn by anybody: they fall through. */
 const PIECES =
   /(?<emoji>[\p{ExtPict}--\p{Cn}][\u{FE0F}\p{EMod}]?(?:\u{200D}[\p{ExtPict}--\p{Cn}][\u{FE0F}\p{EMod}]?){0,7}|[0-9#*]\u{FE0F}\u{20E3})|./gsv;
-/** Surrogates, private use, unassigned, format characters, and what Unicode says is drawn as nothing (fillers, selectors, tags). */
-const DROPPED = /[\p{Cs}\p{Co}\p{Cn}\p{Cf}\p{Default_Ignorable_Code_Point}]/v;
-/** All kinds of blank but the wide one, which is a letter's width in its script; braille blank is no space to Unicode. */
-const BLANK = /[[\p{Zs}\u{2800}]--\u{3000}]/v;
-const NOT_OF_A_NAME = /[^\p{L}\p{M}\p{N}_\-]/gv;
-/** Letters to Unicode, but drawn like the dot that sets a name apart from its fingerprint. */
-const DOTS = /[\u{A78F}\u{1427}]/gv;
-const NAMELESS = 'nameless';
+/** Code units behind a joiner that are looked at. */
+const CONTEXT_UNITS = 33;
+const JOINER = /^[\u200c\u200d]$/;
+/**
+ * What every line of this program's own begins with, whatever wraps it: no text of others contains it, nor a sign that is drawn like it.
+ * A wrap may put any part of a text into the first column, so words and punctuation could not do that.
+ */
+export const OWN_SIGN: SafeText = '\u00b6' as SafeText;
+const DRAWN_LIKE_OWN_SIGN = /[\u{B6}\u{204B}\u{2761}\u{2E3F}\u{2E4D}]/v;
+const REPLACEMENT = '\ufffd';
+/** A name, a middle dot or what is drawn like one (UTS 39), and what may be digits of a fingerprint. */
+const LIKE_A_LABEL =
+  /(?<=[\p{L}\p{M}\p{N}_\-] ?)[\u{B7}\u{387}\u{1427}\u{16EB}\u{2022}\u{2027}\u{2219}\u{22C5}\u{2E31}\u{30FB}\u{A78F}\u{FF65}\u{10101}](?=(?<run>[\p{L}\p{M}\p{N}]{4,80}))/gv;
+/** What stands in a text where only labels have their dot: `alice#4f2c`. */
+const NO_DOT = '#';
 
 /** What is escaped in JSON beyond what JSON asks for, so that the bytes of a line are harmless by themselves. */
 const NOT_FOR_CAT = /[\p{Cc}\p{Cs}\p{Co}\p{Cn}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gv;
 
-/** A text of many lines: at most SHOWN_LINES_MAX of them and SHOWN_CHARS_MAX characters; what is left out is counted. */
+/**
+ * A text of many lines: at most SHOWN_LINES_MAX of them and SHOWN_CHARS_MAX characters; what is left out is counted. It contains no member's
+ * label, so that no wrap makes it another member's line.
+ */
 export function safeText(foreign: string): SafeText {
   const shown = foreign.slice(0, SHOWN_CHARS_MAX);
-  const lines = filter(shown).split('\n');
+  const lines = filter(shown).replace(LIKE_A_LABEL, withoutDot).split('\n');
   const kept = lines.slice(0, SHOWN_LINES_MAX);
   if (lines.length > kept.length) kept.push(`(${lines.length - kept.length} more lines)`);
   if (foreign.length > shown.length) kept.push('(cut here)');
@@ -47,19 +57,9 @@ export function safeLine(foreign: string): SafeText {
   return (cut ? `${wellCut(filtered, SHOWN_LINE_CHARS_MAX)}...` : filtered) as SafeText;
 }
 
-/** A name: letters, marks, digits, "_" and "-", beginning with a letter or digit; never empty, at most SHOWN_NAME_COLUMNS_MAX wide. */
+/** A name as all front ends show it. */
 export function safeName(foreign: string): SafeText {
-  const letters = filter(foreign.slice(0, SHOWN_LINE_CHARS_MAX))
-    .replaceAll(/\s+/gu, '_')
-    .replaceAll(NOT_OF_A_NAME, '')
-    .replaceAll(DOTS, '')
-    .replace(/^[^\p{L}\p{N}]+/u, '');
-  let name = '';
-  for (const character of letters) {
-    if (columnsOf(name + character) > SHOWN_NAME_COLUMNS_MAX) break;
-    name += character;
-  }
-  return (name === '' ? NAMELESS : name) as SafeText;
+  return showName(foreign) as SafeText;
 }
 
 /** Hexadecimal digits as they are, anything else as nothing. */
@@ -91,11 +91,18 @@ function filter(foreign: string): string {
   let shown = '';
   // At the start of a line there is no base: a mark there would be drawn on something of ours.
   let marks = COMBINING_MARKS_MAX;
-  for (const piece of foreign.normalize('NFC').replaceAll(NEWLINES, '\n').matchAll(PIECES)) {
+  const text = foreign.normalize('NFC').replaceAll(NEWLINES, '\n');
+  for (const piece of text.matchAll(PIECES)) {
     const character = piece[0];
+    if (JOINER.test(character)) {
+      // The marks behind it are drawn on the letter before it, and counted with that one's.
+      if (isJoinerInPlace(shown, character, text.slice(piece.index + 1, piece.index + CONTEXT_UNITS)))
+        shown += character;
+      continue;
+    }
     const drawn = piece.groups?.['emoji'] ?? draw(character);
     if (drawn === '') continue;
-    if (/^\p{M}$/u.test(drawn)) {
+    if (isDrawnOnBase(drawn)) {
       marks += 1;
       if (marks > COMBINING_MARKS_MAX) continue;
     } else {
@@ -106,6 +113,10 @@ function filter(foreign: string): string {
   return shown;
 }
 
+function isDrawnOnBase(drawn: string): boolean {
+  return Array.from(drawn).length === 1 && DRAWN_ON_BASE.test(drawn);
+}
+
 function draw(character: string): string {
   if (character === '\n') return character;
   if (character === '\t') return ' '.repeat(TAB_COLUMNS);
@@ -113,9 +124,14 @@ function draw(character: string): string {
   // The control pictures: ESC is seen as one, and what followed it as the harmless letters that it was.
   if (code < 0x20) return String.fromCharCode(0x2400 + code);
   if (code === 0x7f) return '\u2421';
-  if (code > 0x7f && code < 0xa0) return '\ufffd';
-  if (DROPPED.test(character)) return '';
-  return BLANK.test(character) ? ' ' : character;
+  if ((code > 0x7f && code < 0xa0) || DRAWN_LIKE_OWN_SIGN.test(character)) return REPLACEMENT;
+  if (DRAWN_AS_NOTHING.test(character)) return '';
+  // The wide blank is a letter's width in its script.
+  return character !== '\u3000' && DRAWN_AS_BLANK.test(character) ? ' ' : character;
+}
+
+function withoutDot(dot: string, run: string): string {
+  return beginsLikeAFingerprint(run) ? NO_DOT : dot;
 }
 
 /** Cuts without leaving half of a surrogate pair. */

@@ -19,6 +19,10 @@ const NUMBER_GROUP = /[0-9]{5}/g;
 const GROUPS_PER_ROW = 4;
 const COMPARE_CODE = safely`compare /code with the others over another channel; who has other words is shown another room`;
 
+const COMPARE_FINGERPRINTS = safely`compare the digits behind the names, and /verify whom you talk to before you trust a name`;
+/** So many are named in one warning. */
+const NAMESAKES_TOLD_MAX = 4;
+
 export const HELP: readonly SafeText[] = [
   safely`talk`,
   safely`  what you type goes to everybody in the room when you press Enter; each line is a message`,
@@ -214,12 +218,13 @@ function withAllDigits({ name, fingerprint }: Speaker): SafeText {
 
 function describeNamesakes(namesakes: readonly KnownSpeaker[], self: Speaker): SafeText {
   if (namesakes.length === 0) return safely`another one`;
-  const described = namesakes.map((one) => {
+  const described = namesakes.slice(0, NAMESAKES_TOLD_MAX).map((one) => {
     const isSelf = one.fingerprint === self.fingerprint;
     const whose = isSelf ? safely` (you)` : one.verified ? safely` (verified by you)` : NOTHING;
     return safely`${withAllDigits(one)}${whose}`;
   });
-  return joinSafe(described, COMMA);
+  const untold = namesakes.length - described.length;
+  return safely`${joinSafe(described, COMMA)}${untold > 0 ? safely` and ${untold} more` : NOTHING}`;
 }
 
 const HIDES: Readonly<Record<'off' | 'jitter' | 'stealth', SafeText>> = {
@@ -277,12 +282,16 @@ const WARNING_WORDS: Readonly<Record<WarningCode, WarningWords>> = {
     COMPARE_CODE,
   ],
   'key-changed': (who, namesakes) => [
-    safely`${who} has another key than ${namesakes}: it has joined anew, or it is somebody else with the same name`,
-    safely`/verify it before you trust the name`,
+    safely`${who} has another key than ${namesakes}, and a name that is drawn alike: it has joined anew, or it is somebody else`,
+    COMPARE_FINGERPRINTS,
   ],
   'name-taken': (who, namesakes) => [
-    safely`${who} has taken a name that is borne by ${namesakes}: two keys, two members`,
-    safely`look at the digits behind the name, and /verify whom you talk to`,
+    safely`${who} has a name that is drawn like the one of ${namesakes}: two keys, two members`,
+    COMPARE_FINGERPRINTS,
+  ],
+  'name-reserved': (who) => [
+    safely`${who} has a name that this program uses for itself or for the host: any member can take it`,
+    COMPARE_FINGERPRINTS,
   ],
   'room-parted': () => [
     safely`the room's keys have parted: you and others cannot read each other any more; the client joins again`,

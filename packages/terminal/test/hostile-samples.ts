@@ -80,16 +80,38 @@ export const HOSTILE_SAMPLES: Readonly<Record<string, string>> = {
   'lone surrogates': '\ud800a\udfff',
   'joiner outside of emoji': 'a\u200db\u200c',
   'selector outside of emoji': 'a\ufe0fb',
+  'Khitan filler': 'a\u{16fe4}b',
+  'a note without a head': 'a\u{1d159}b',
+  'Egyptian format controls': 'a\u{13430}\u{13438}\u{1343f}b',
+  'our own sign, and what looks like it': 'hi\u00b6-- bob left\u204b\u2761',
+  'joiner between Latin letters': 'a\u200cb',
+  'joiner flood': `ب${'\u064b\u200c'.repeat(100)}م`,
+  'marks beside a joiner': `क्\u200d${'\u0941'.repeat(100)}ष`,
+  'vowels of Hangul on top of each other': `\u1100${'\u1161'.repeat(100)}`,
   'musical format characters': '\u{1d173}\u{1d17a}',
 };
 
 /** What no screen may get: every control but the newline, and everything that reorders. */
 const FORBIDDEN = /[\0-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/;
-/** What nobody sees: format characters, tags, fillers, selectors; joiner and emoji selector are judged by their place. */
-const INVISIBLE = /[[\p{Cf}\p{Co}\p{Cn}\p{Cs}\p{Default_Ignorable_Code_Point}]--[\u{200D}\u{FE0F}]]/v;
-const MISPLACED_JOINER =
-  /(?<![\p{ExtPict}\p{EMod}\u{FE0F}])\u{200D}|\u{200D}(?!\p{ExtPict})|(?<![\p{ExtPict}0-9#*])\u{FE0F}/v;
-const MARK_FLOOD = /\p{M}{5}/v;
+/** What nobody sees: format characters, tags, fillers, selectors; joiners and emoji selector are judged by their place. */
+const INVISIBLE =
+  /[[\p{Cf}\p{Co}\p{Cn}\p{Cs}\p{Default_Ignorable_Code_Point}\u{16FE4}\u{1D159}]--[\u{200C}\u{200D}\u{FE0F}]]/v;
+/** Scripts whose letters join, or that write joiners beside a virama. */
+const BESIDE_JOINER =
+  '[\\p{Script=Arabic}\\p{Script=Devanagari}\\p{Script=Bengali}\\p{Script=Sinhala}\\p{Script=Malayalam}\\p{Script=Kannada}\\p{Mn}]';
+const MISPLACED_JOINER = new RegExp(
+  [
+    `(?<!${BESIDE_JOINER})\\u{200C}`,
+    `(?<![\\p{ExtPict}\\p{EMod}\\u{FE0F}]|${BESIDE_JOINER})\\u{200D}`,
+    '(?<=[\\p{ExtPict}\\p{EMod}\\u{FE0F}])\\u{200D}(?!\\p{ExtPict})',
+    '(?<![\\p{ExtPict}0-9#*])\\u{FE0F}',
+  ].join('|'),
+  'v',
+);
+/** The sign that only this program's own lines begin with, and what is drawn like it. */
+const OWN_SIGN = /(?<!^)\u00b6|[\u204b\u2761\u2e3f]/mu;
+/** Hangul in pieces is drawn on top of what stands before it, too. */
+const MARK_FLOOD = /(?:[\p{M}\u{1160}-\u{11FF}][\u{200C}\u{200D}]?){5}/v;
 const BASELESS_MARK = /^\p{M}/mv;
 
 /** @returns why a terminal must not get `text`, or undefined. */
@@ -97,6 +119,7 @@ export function harmOf(text: string): string | undefined {
   if (FORBIDDEN.test(text)) return 'a control or bidi character';
   if (INVISIBLE.test(text)) return 'an invisible character';
   if (MISPLACED_JOINER.test(text)) return 'a joiner or selector outside of an emoji';
+  if (OWN_SIGN.test(text)) return 'the sign of our own lines';
   if (MARK_FLOOD.test(text)) return 'more than four marks on a base';
   return BASELESS_MARK.test(text) ? 'a mark without a base' : undefined;
 }

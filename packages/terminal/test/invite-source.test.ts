@@ -207,6 +207,18 @@ describe('the command line', () => {
     },
   );
 
+  test('composes a name that is typed in pieces, and takes one with the joiner that it needs', async () => {
+    for (const [typed, shown] of [
+      ['Jose\u0301', 'Jos\u00e9'],
+      ['می\u200cترا', 'می\u200cترا'],
+    ] as const) {
+      const program = startProgram([INVITE, `--name=${typed}`], new NearRelay());
+      await program.out.untilHas(`-- joined as ${shown}·`);
+      program.stdin.end();
+      expect(await program.ended).toBe(0);
+    }
+  });
+
   test('makes up names that are names', () => {
     for (let byte = 0; byte < 256; byte += 1)
       expect(isName(makeName((length) => new Uint8Array(length).fill(byte)))).toBe(true);

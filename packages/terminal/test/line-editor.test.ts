@@ -19,7 +19,7 @@ describe.runIf(process.platform === 'linux')(
         await terminal.untilHas('-- joined as anna·');
         expect(terminal.screen.rows.join('\n')).toMatch(/-- joined as anna·[0-9a-f]{4} on a PRIVATE TEST NETWORK/);
         const bert = startProgram([INVITE, '--name', 'bert'], relay);
-        await terminal.until(({ rows }) => rows.some((row) => /^-- bert·[0-9a-f]{4} is here/.test(row)));
+        await terminal.until(({ rows }) => rows.some((row) => /^¶-- bert·[0-9a-f]{4} is here/.test(row)));
         terminal.type('half a li');
         await terminal.until(({ rows }) => rows.includes('> half a li'));
         bert.stdin.write('hello anna\n');

@@ -24,6 +24,8 @@ const ALICE = member('alice', '4f2c11');
 const OTHER_ALICE = member('alice', '9abc');
 const BOB = member('bob', '4f2c22');
 const BEEF = member('beef', '1234');
+const JOSE = member('Jos\u00e9', '7001');
+const MITRA = member('می\u200cترا', '7002');
 
 /** Whom `wanted` means among `present`, of whom all are known, and some who have gone. */
 function choose(wanted: string, present: readonly ListedMember[], gone: readonly ListedMember[] = []): string {
@@ -42,9 +44,12 @@ describe('a typed name', () => {
     ['what the screen shows', 'alice·4f2c', ALICE],
     ['what the screen shows of a key with known first digits', `bob·${BOB.fingerprint}`, BOB],
     ['blanks around it', '  bob ', BOB],
+    ['what a text shows instead of its label', 'alice#4f2c', ALICE],
+    ['its letters in pieces', 'Jose\u0301', JOSE],
+    ['its letters without a joiner', 'میترا', MITRA],
     ['a name of hexadecimal digits', 'beef', BEEF],
   ])('means a member by %s', (_how, wanted, meant) => {
-    expect(choose(wanted, [ANNA, ALICE, BOB, BEEF])).toBe(meant.fingerprint);
+    expect(choose(wanted, [ANNA, ALICE, BOB, BEEF, JOSE, MITRA])).toBe(meant.fingerprint);
   });
 
   test.each([
@@ -187,6 +192,7 @@ describe('what is remembered', () => {
     const wide = { name: 'ＡＬＩＣＥ', fingerprint: OTHER_ALICE.fingerprint };
     expect(namesakes(people, OTHER_ALICE)).toEqual([{ name: 'alice', fingerprint: ALICE.fingerprint }]);
     expect(namesakes(people, wide)).toEqual([{ name: 'alice', fingerprint: ALICE.fingerprint }]);
+    expect(namesakes(people, { name: '\u0430lice!', fingerprint: '7777' })).toHaveLength(1);
     expect(namesakes(people, ALICE)).toEqual([]);
   });
 });

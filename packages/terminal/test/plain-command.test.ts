@@ -158,12 +158,12 @@ describe('a typed command', () => {
     expect(plain.read({ ok: true, text: '/etc/passwd' })).toBeUndefined();
     expect(plain.read({ ok: true, text: '/lock now' })).toBeUndefined();
     expect(printed).toEqual([
-      '-- no such command: did you mean /quit? To send it as a text, begin with two slashes.',
-      '-- not sent: /quitt \u241b[2Jnow',
-      '-- no such command: /help lists them. To send it as a text, begin with two slashes.',
-      '-- not sent: /etc/passwd',
-      '-- /lock takes nothing behind it: type it alone. To send it as a text, begin with two slashes.',
-      '-- not sent: /lock now',
+      '¶-- no such command: did you mean /quit? To send it as a text, begin with two slashes.',
+      '¶-- not sent: /quitt \u241b[2Jnow',
+      '¶-- no such command: /help lists them. To send it as a text, begin with two slashes.',
+      '¶-- not sent: /etc/passwd',
+      '¶-- /lock takes nothing behind it: type it alone. To send it as a text, begin with two slashes.',
+      '¶-- not sent: /lock now',
     ]);
   });
 

@@ -8,6 +8,8 @@ export const SELF = { name: 'anna', fingerprint: 'aaaa000000000000' };
 export function screenOf(columns?: number): {
   tell: (event: ShownEvent, network?: 'public' | 'private-test') => void;
   rows: () => string[];
+  /** As printed: a line may have several rows. */
+  lines: () => string[];
 } {
   const printed: string[] = [];
   const screen = {
@@ -18,6 +20,7 @@ export function screenOf(columns?: number): {
   const plain = new PlainFrontEnd(screen, () => columns);
   return {
     tell: (event, network = 'public') => plain.tell(event, { self: SELF, network }),
+    lines: () => printed,
     rows: () => printed.flatMap((lines) => lines.split('\n')),
   };
 }

@@ -11,7 +11,7 @@ import { NearRelay } from './near-relay.ts';
 const ALICE = { name: 'alice', fingerprint: '4f2c000000000000' };
 const BOB = { name: 'bob', fingerprint: '1234000000000000' };
 /** A notice, an alarm, or somebody's label. */
-const OUR_LINES = /^(?:-- |!! (?:WARNING|Next): |[\p{L}\p{N}][\p{L}\p{M}\p{N}_-]*·[0-9a-f]* {2})/u;
+const OUR_LINES = /^(?:¶-- |¶!! (?:WARNING|Next): |[\p{L}\p{N}][\p{L}\p{M}\p{N}\u200c\u200d_-]*·[0-9a-f]* {2})/u;
 
 function message(text: string, from: { name: string; fingerprint: string } = ALICE): ShownEvent {
   return { type: 'message', id: 'x', from, text };
@@ -61,29 +61,29 @@ describe('what is shown', () => {
     tell({ type: 'state', state: 'closed', code: 'room-closed' });
     expect(rows()).toMatchInlineSnapshot(`
       [
-        "-- Tor 45 %: loading the list of the network",
-        "-- looking up the room's onion",
-        "-- found it; meeting it at a rendezvous point",
-        "-- reached it; joining the room",
-        "-- not connected yet: what you say is kept, and sent then",
-        "-- joined as anna·aaaa",
-        "-- type a message and press Enter; /help lists the commands",
-        "-- bob·1234 is here",
+        "¶-- Tor 45 %: loading the list of the network",
+        "¶-- looking up the room's onion",
+        "¶-- found it; meeting it at a rendezvous point",
+        "¶-- reached it; joining the room",
+        "¶-- not connected yet: what you say is kept, and sent then",
+        "¶-- joined as anna·aaaa",
+        "¶-- type a message and press Enter; /help lists the commands",
+        "¶-- bob·1234 is here",
         "bob·1234  hello",
         "anna·aaaa  hi bob",
-        "-- 3 messages were lost",
-        "-- 1 message of bob·1234 was lost",
-        "-- 3 members, 2 here",
-        "--   anna·aaaa  aaaa000000000000  you",
-        "--   bob·1234  1234000000000000  here, verified",
-        "--   alice·4f2c  4f2c000000000000  not heard of now",
-        "--   dora·9abc  9abc000000000000  asks to be let in",
-        "-- not connected: the relay cannot be reached now: trying again",
-        "-- connected again",
-        "-- bob·1234 has left",
-        "-- 2 messages were not acknowledged by the relay: the others may miss it",
-        "-- the host has closed the room (room-closed)",
-        "-- the end (room-closed)",
+        "¶-- 3 messages were lost",
+        "¶-- 1 message of bob·1234 was lost",
+        "¶-- 3 members, 2 here",
+        "¶--   anna·aaaa  aaaa000000000000  you",
+        "¶--   bob·1234  1234000000000000  here, verified",
+        "¶--   alice·4f2c  4f2c000000000000  not heard of now",
+        "¶--   dora·9abc  9abc000000000000  asks to be let in",
+        "¶-- not connected: the relay cannot be reached now: trying again",
+        "¶-- connected again",
+        "¶-- bob·1234 has left",
+        "¶-- 2 messages were not acknowledged by the relay: the others may miss it",
+        "¶-- the host has closed the room (room-closed)",
+        "¶-- the end (room-closed)",
       ]
     `);
   });
@@ -95,7 +95,7 @@ describe('what is shown', () => {
     const named = onTest.rows().filter((row) => row.includes('PRIVATE TEST NETWORK'));
     expect(named).toHaveLength(2);
     expect(onTest.rows()[0]).toBe(named[0]);
-    expect(named[1]).toMatch(/^-- joined as anna·aaaa/);
+    expect(named[1]).toMatch(/^¶-- joined as anna·aaaa/);
     const onTor = screenOf();
     onTor.tell({ type: 'state', state: 'joined' });
     expect(onTor.rows().join('\n')).not.toContain('TEST NETWORK');
@@ -114,7 +114,7 @@ describe('what a member cannot do', () => {
     'hi\rbob·1234  I agree',
     'hi\u2028bob·1234  I agree',
     'hi\u0085-- bob·1234 has left',
-    'hi\n-- bob·1234 has closed the room',
+    'hi\n¶-- bob·1234 has closed the room',
     '\nbob·1234  I agree',
     '\x1b[1A\x1b[2Kbob·1234  I agree',
     `hi${' '.repeat(67)}bob·1234  I agree`,
@@ -126,7 +126,8 @@ describe('what a member cannot do', () => {
     tell(message(text));
     expect(claims(rows())).toEqual([expect.stringMatching(/^alice·4f2c {2}/)]);
     expect(Math.max(...rows().map(columnsOf))).toBeLessThan(80);
-    expect(rows().join('')).toContain('bob·1234');
+    // The text is there, without what would make it a label.
+    expect(rows().join('')).toContain('bob#1234');
   });
 
   test('the same check finds the forged line when the text is printed as it came', () => {
@@ -152,14 +153,14 @@ describe('what a member cannot do', () => {
 
   test('write a warning or a notice by its name', () => {
     const { tell, rows } = screenOf();
-    for (const name of ['!! WARNING: leave', '-- bob·1234', 'x\n!! WARNING']) {
+    for (const name of ['¶!! WARNING: leave', '!! WARNING: leave', '¶-- bob·1234', 'x\n¶!! WARNING']) {
       tell(message('hi', { name, fingerprint: '4f2c000000000000' }));
       tell({ type: 'knock', member: { name, fingerprint: '4f2c000000000000' }, waiting: 1, again: false });
     }
-    expect(rows().filter((row) => row.startsWith('!!'))).toEqual([]);
+    expect(rows().filter((row) => row.startsWith('¶!!'))).toEqual([]);
     expect(
       rows()
-        .filter((row) => row.startsWith('--'))
+        .filter((row) => row.startsWith('¶--'))
         .every((row) => row.includes(' asks to be let in: ')),
     ).toBe(true);
   });
@@ -216,36 +217,36 @@ describe('what is shown of other members', () => {
     tell({ type: 'member-refused', code: 'member-unknown', member: 'carl', candidates: [] });
     expect(rows()).toMatchInlineSnapshot(`
       [
-        "-- newcomers have to be let in from now on: every member can, with /admit",
-        "-- bob·1234 asks to be let in: /admit 1234",
-        "-- letting bob·1234 in",
-        "-- bob·1234 is here",
-        "-- safety number of you and bob·1234 (1234000000000000):",
-        "--   12345 67890 12345 67890",
-        "--   12345 67890 12345 67890",
-        "--   12345 67890 12345 67890",
-        "-- the other one types /verify with your name. Read it to each other over another channel: by voice, or face to face",
-        "-- all 60 digits equal: nobody stands between you; type /verified 1234",
-        "-- any digit differs: it is not who you think; say nothing here that matters, and tell the host",
-        "-- bob·1234 is verified, until you leave",
-        "-- room code (epoch 12): abandon ability able about above absent",
-        "-- everybody in the room has these six words until its keys change: compare them over another channel, at the same moment",
-        "-- who has other words is shown another room by the relay: leave, and ask the host for a new room",
-        "-- bob·1234 has left",
-        "-- alice·4f2c was taken out of the room: nothing was heard of it any more",
-        "-- throwing alice·4f2c out: the host opens the room at another onion, which takes a minute or two",
-        "-- alice·4f2c was thrown out by the host",
-        "-- done: the room goes on without them. Its new connection string: docker compose exec host invite",
-        "-- the room moves to another onion; following, nothing is to be done",
-        "-- looking up the room's onion",
-        "-- in the room again",
-        "-- the room is locked: nobody joins, not even with the connection string",
-        "-- signed: it holds with the room's next new keys, in about 118 s, so that nobody who watches sees when you ordered it",
-        "-- done: the host has signed it",
-        "-- alice: it may mean several: give the fingerprint, or more of it (member-ambiguous)",
-        "--   alice·4f2c  4f2c000000000000",
-        "--   alice·9abc  9abc000000000000",
-        "-- carl: nobody is called so, and no fingerprint begins so: /members lists names and fingerprints (member-unknown)",
+        "¶-- newcomers have to be let in from now on: every member can, with /admit",
+        "¶-- bob·1234 asks to be let in: /admit 1234",
+        "¶-- letting bob·1234 in",
+        "¶-- bob·1234 is here",
+        "¶-- safety number of you and bob·1234 (1234000000000000):",
+        "¶--   12345 67890 12345 67890",
+        "¶--   12345 67890 12345 67890",
+        "¶--   12345 67890 12345 67890",
+        "¶-- the other one types /verify with your name. Read it to each other over another channel: by voice, or face to face",
+        "¶-- all 60 digits equal: nobody stands between you; type /verified 1234",
+        "¶-- any digit differs: it is not who you think; say nothing here that matters, and tell the host",
+        "¶-- bob·1234 is verified, until you leave",
+        "¶-- room code (epoch 12): abandon ability able about above absent",
+        "¶-- everybody in the room has these six words until its keys change: compare them over another channel, at the same moment",
+        "¶-- who has other words is shown another room by the relay: leave, and ask the host for a new room",
+        "¶-- bob·1234 has left",
+        "¶-- alice·4f2c was taken out of the room: nothing was heard of it any more",
+        "¶-- throwing alice·4f2c out: the host opens the room at another onion, which takes a minute or two",
+        "¶-- alice·4f2c was thrown out by the host",
+        "¶-- done: the room goes on without them. Its new connection string: docker compose exec host invite",
+        "¶-- the room moves to another onion; following, nothing is to be done",
+        "¶-- looking up the room's onion",
+        "¶-- in the room again",
+        "¶-- the room is locked: nobody joins, not even with the connection string",
+        "¶-- signed: it holds with the room's next new keys, in about 118 s, so that nobody who watches sees when you ordered it",
+        "¶-- done: the host has signed it",
+        "¶-- alice: it may mean several: give the fingerprint, or more of it (member-ambiguous)",
+        "¶--   alice·4f2c  4f2c000000000000",
+        "¶--   alice·9abc  9abc000000000000",
+        "¶-- carl: nobody is called so, and no fingerprint begins so: /members lists names and fingerprints (member-unknown)",
       ]
     `);
     expect(rows().join('')).not.toContain('sotto1');
@@ -267,17 +268,17 @@ describe('what is shown of other members', () => {
     tell({ type: 'warning', code: 'junk-commit', message: 'm', namesakes: [] });
     expect(rows()).toMatchInlineSnapshot(`
       [
-        "!! WARNING: alice·9abc000000000000 has another key than alice·4f2c000000000000 (verified by you): it has joined anew, or it is somebody else with the same name (key-changed)",
-        "!! Next: /verify it before you trust the name",
-        "!! WARNING: anna·9abc000000000000 has taken a name that is borne by anna·aaaa000000000000 (you): two keys, two members (name-taken)",
-        "!! Next: look at the digits behind the name, and /verify whom you talk to",
-        "!! WARNING: the relay did not show alice·9abc000000000000 the same messages as you: it leaves out, reorders or splits the room (log-differs)",
-        "!! Next: compare /code with the others over another channel; who has other words is shown another room",
-        "!! WARNING: somebody who has the connection string, or the relay, put keys into the room that fit nobody: they were refused, and the room goes on (junk-commit)",
-        "!! Next: if it happens again, ask the host to lock the room (/lock) or to open another one",
+        "¶!! WARNING: alice·9abc000000000000 has another key than alice·4f2c000000000000 (verified by you), and a name that is drawn alike: it has joined anew, or it is somebody else (key-changed)",
+        "¶!! Next: compare the digits behind the names, and /verify whom you talk to before you trust a name",
+        "¶!! WARNING: anna·9abc000000000000 has a name that is drawn like the one of anna·aaaa000000000000 (you): two keys, two members (name-taken)",
+        "¶!! Next: compare the digits behind the names, and /verify whom you talk to before you trust a name",
+        "¶!! WARNING: the relay did not show alice·9abc000000000000 the same messages as you: it leaves out, reorders or splits the room (log-differs)",
+        "¶!! Next: compare /code with the others over another channel; who has other words is shown another room",
+        "¶!! WARNING: somebody who has the connection string, or the relay, put keys into the room that fit nobody: they were refused, and the room goes on (junk-commit)",
+        "¶!! Next: if it happens again, ask the host to lock the room (/lock) or to open another one",
       ]
     `);
-    expect(rows().every((row) => row.startsWith('!! '))).toBe(true);
+    expect(rows().every((row) => row.startsWith('¶!! '))).toBe(true);
   });
 
   test('strangers that knock and knock have a line each, up to eight, and one for all others', () => {
@@ -287,7 +288,7 @@ describe('what is shown of other members', () => {
       tell({ type: 'knock', member, waiting, again: false });
     }
     expect(rows()).toHaveLength(9);
-    expect(rows().at(-1)).toBe('-- more ask to be let in than are told one by one: /members lists them');
+    expect(rows().at(-1)).toBe('¶-- more ask to be let in than are told one by one: /members lists them');
   });
 
   test('who has not said goodbye is said to have left when its place is taken away', () => {
@@ -297,24 +298,24 @@ describe('what is shown of other members', () => {
     tell({ type: 'arrived', member: ALICE });
     tell({ type: 'removed', member: ALICE, reason: 'left' });
     expect(rows()).toEqual([
-      '-- bob·1234 has left',
-      '-- alice·4f2c has left',
-      '-- alice·4f2c is here',
-      '-- alice·4f2c has left',
+      '¶-- bob·1234 has left',
+      '¶-- alice·4f2c has left',
+      '¶-- alice·4f2c is here',
+      '¶-- alice·4f2c has left',
     ]);
   });
 
   test('one’s own removal is said as such', () => {
     const { tell, rows } = screenOf();
     tell({ type: 'removed', member: SELF, reason: 'evicted' });
-    expect(rows()).toEqual(['-- you were thrown out by the host']);
+    expect(rows()).toEqual(['¶-- you were thrown out by the host']);
   });
 
   test('a room code of an epoch that is over is shown without a number', () => {
     const { tell, rows } = screenOf();
     tell({ type: 'epoch', epoch: 12, code: ['abandon'] });
     tell({ type: 'code', code: ['ability'] });
-    expect(rows()[0]).toBe('-- room code: ability');
+    expect(rows()[0]).toBe('¶-- room code: ability');
   });
 });
 
@@ -324,7 +325,7 @@ describe('line mode as a program', () => {
     await program.out.untilHas('-- joined as anna·');
     program.stdin.write(`${word}\n`);
     expect(await program.ended).toBe(0);
-    expect(program.out.lines.at(-1)).toBe('-- left the room');
+    expect(program.out.lines.at(-1)).toBe('¶-- left the room');
   });
 
   test('two people talk', async () => {
@@ -332,13 +333,13 @@ describe('line mode as a program', () => {
     const anna = startProgram([INVITE, '--name', 'anna'], relay, { network: 'private-test' });
     await anna.out.untilHas('joined as');
     const bert = startProgram([INVITE, '--name', 'bert'], relay);
-    await anna.out.until((text) => /^-- bert·[0-9a-f]{4} is here$/m.test(text));
+    await anna.out.until((text) => /^¶-- bert·[0-9a-f]{4} is here$/m.test(text));
     anna.stdin.write('hello\nsecond line\n/whoo\n/who\n//slash\n');
     await bert.out.until((text) => /^anna·[0-9a-f]{4} {2}\/slash$/m.test(text));
     await anna.out.until((text) => /^anna·[0-9a-f]{4} {2}\/slash$/m.test(text));
     expect(anna.out.text).toContain('-- no such command');
     expect(anna.out.text).toMatch(
-      /^-- 2 members, 2 here\n-- {3}anna·[0-9a-f]{4} {2}[0-9a-f]{16} {2}you\n-- {3}bert·[0-9a-f]{4} {2}[0-9a-f]{16} {2}here$/m,
+      /^¶-- 2 members, 2 here\n¶-- {3}anna·[0-9a-f]{4} {2}[0-9a-f]{16} {2}you\n¶-- {3}bert·[0-9a-f]{4} {2}[0-9a-f]{16} {2}here$/m,
     );
     expect(anna.out.text).toContain('PRIVATE TEST NETWORK');
     expect(bert.out.lines.filter((line) => line.startsWith('anna·')).map((line) => line.slice(9).trim())).toEqual([
@@ -348,7 +349,7 @@ describe('line mode as a program', () => {
     ]);
     bert.stdin.end();
     expect(await bert.ended).toBe(0);
-    await anna.out.until((text) => /^-- bert·[0-9a-f]{4} has left$/m.test(text));
+    await anna.out.until((text) => /^¶-- bert·[0-9a-f]{4} has left$/m.test(text));
     anna.interrupt();
     expect(await anna.ended).toBe(0);
   });

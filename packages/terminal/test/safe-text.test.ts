@@ -23,7 +23,7 @@ describe('the gate', () => {
     expect(harmOf(safeText(sample))).toBeUndefined();
     expect(harmOf(safeLine(sample))).toBeUndefined();
     expect(safeLine(sample)).not.toContain('\n');
-    expect(safeName(sample)).toMatch(/^[\p{L}\p{N}][\p{L}\p{M}\p{N}_-]*$/u);
+    expect(safeName(sample)).toMatch(/^[\p{L}\p{N}][\p{L}\p{M}\p{N}\u200c\u200d_-]*$/u);
   });
 
   test('has samples that the same check finds harmful as they are', () => {
@@ -67,6 +67,36 @@ describe('the gate', () => {
     expect(safeText(text)).toBe(text.normalize('NFC'));
   });
 
+  test.each([
+    ['Persian', 'می\u200cخواهم برو\u200cم آن\u200cها', 'می\u200cخواهم بروم آن\u200cها'],
+    ['Sinhala', 'ශ්\u200dරී ලංකා ක්\u200dෂ', 'ශ්\u200dරී ලංකා ක්\u200dෂ'],
+    ['Malayalam', 'അവന്\u200d, ന്\u200dറെ', 'അവന്\u200d, ന്\u200dറെ'],
+    ['Hindi', 'क्\u200cष क्\u200dष', 'क्\u200cष क्\u200dष'],
+    ['Bengali', 'র\u200d্যাব', 'র\u200d্যাব'],
+    ['Kannada', 'ರ\u200d್ಯಾಂಕ್', 'ರ\u200d್ಯಾಂಕ್'],
+  ])('leaves joiners where words need them, and counts no column for them: %s', (_script, text, shown) => {
+    expect(safeText(text)).toBe(shown.normalize('NFC'));
+    expect(columnsOf(shown)).toBe(columnsOf(shown.replaceAll(/[\u200c\u200d]/g, '')));
+  });
+
+  test.each([
+    ['between Latin letters', 'a\u200cb\u200dc', 'abc'],
+    ['at the start and at the end', '\u200cسلام\u200c', 'سلام'],
+    ['two in a row, of which one shows', 'می\u200c\u200cخ', 'می\u200cخ'],
+    ['behind a letter that joins nothing', 'ا\u200cب', 'اب'],
+    ['next to a blank', 'می\u200c خ', 'می خ'],
+    ['with something invisible beside them', 'می\u200b\u200cخ', 'می\u200cخ'],
+    ['behind a virama that is one mark too many', 'क\u0941\u0942\u0941\u0942्\u200dष', 'क\u0941\u0942\u0941\u0942ष'],
+  ])('drops joiners that nobody can see: %s', (_where, text, shown) => {
+    expect(safeText(text)).toBe(shown.normalize('NFC'));
+  });
+
+  test('counts marks on both sides of a joiner as marks of one letter', () => {
+    const flood = `ب${'\u064b\u064c\u064d\u064e\u200c'.repeat(50)}م`;
+    expect(safeText(flood).match(/\p{M}/gu)).toHaveLength(4);
+    expect(safeText(`\u1100${'\u1161\u1176'.repeat(50)}`).length).toBeLessThanOrEqual(5);
+  });
+
   test('keeps four marks on a base, even with something invisible between them', () => {
     expect(safeText('q\u0301\u0302\u0303\u0304\u0305x')).toBe('q\u0301\u0302\u0303\u0304x');
     expect(safeText('q\u0301\u200b\u0302\u200b\u0303\u200b\u0304\u200b\u0305x')).toBe('q\u0301\u0302\u0303\u0304x');
@@ -78,6 +108,46 @@ describe('the gate', () => {
     expect(lines.at(-1)).toBe('(301 more lines)');
     expect(safeLine('y'.repeat(1_000))).toBe(`${'y'.repeat(300)}...`);
   });
+});
+
+describe('every code point', () => {
+  /** What the rules say of one between two letters; undefined: it is shown as it is, composed. */
+  function replacement(code: number, character: string): string | undefined {
+    if (character === '\t') return '    ';
+    if ([0x0a, 0x0b, 0x0c, 0x0d, 0x85, 0x2028, 0x2029].includes(code)) return '\n';
+    if (code < 0x20) return String.fromCodePoint(0x2400 + code);
+    if (code === 0x7f) return '\u2421';
+    if (code >= 0x80 && code < 0xa0) return '\ufffd';
+    if ([0xb6, 0x204b, 0x2761, 0x2e3f, 0x2e4d].includes(code)) return '\ufffd';
+    if ([0x2800, 0x13441, 0x13442].includes(code)) return ' ';
+    if (code !== 0x3000 && /\p{Zs}/u.test(character)) return ' ';
+    if (code === 0x16fe4 || code === 0x1d159) return '';
+    return /[\p{C}\p{Default_Ignorable_Code_Point}]/u.test(character) ? '' : undefined;
+  }
+
+  test('is shown, replaced or dropped by a rule, as text and on one line', () => {
+    const wrong: string[] = [];
+    for (let code = 0; code <= 0x10ffff; code += 1) {
+      const character = String.fromCodePoint(code);
+      const rule = replacement(code, character);
+      const expected = rule === undefined ? `x${character}y`.normalize('NFC') : `x${rule}y`;
+      const right =
+        safeText(`x${character}y`) === expected && safeLine(`x${character}y`) === expected.replace('\n', ' ');
+      if (!right) wrong.push(code.toString(16));
+    }
+    expect(wrong).toEqual([]);
+  }, 120_000);
+
+  test('is a letter, a mark of the letter before it, a digit or a separator in a name, or not there', () => {
+    const wrong: string[] = [];
+    for (let code = 0; code <= 0x10ffff; code += 1) {
+      const shown = safeName(`x${String.fromCodePoint(code)}y`);
+      const isBare = shown === 'xy' || shown === 'x_y';
+      const isSeen = /^x[\p{L}\p{M}\p{N}_\-]+y$/u.test(shown.normalize('NFD')) || /^[\p{L}]y$/u.test(shown);
+      if (!isBare && (!isSeen || harmOf(shown) !== undefined)) wrong.push(code.toString(16));
+    }
+    expect(wrong).toEqual([]);
+  }, 120_000);
 });
 
 describe('a name', () => {
@@ -93,13 +163,15 @@ describe('a name', () => {
     expect(safeName('\u0301\u0302alice')).toBe('alice');
     expect(safeName('\u3164\u200b')).toBe('nameless');
     expect(safeName('')).toBe('nameless');
+    for (const nothing of ['\u{16fe4}', '\u{1d159}', '\u115f', '\u034f', '\ufe0f', '\u{13430}', '\u1161', '\u200c'])
+      expect(safeName(`an${nothing}na`)).toBe('anna');
   });
 
-  test('is never wider than it may be, nor outside of its alphabet', () => {
+  test('is never longer than it may be, nor outside of its alphabet', () => {
     fc.assert(
       fc.property(anyText, (text) => {
         const name = safeName(text);
-        return columnsOf(name) <= 24 && /^[\p{L}\p{N}][\p{L}\p{M}\p{N}_-]*$/u.test(name);
+        return Array.from(name).length <= 24 && /^[\p{L}\p{N}][\p{L}\p{M}\p{N}\u200c\u200d_-]*$/u.test(name);
       }),
       { numRuns: 2_000 },
     );

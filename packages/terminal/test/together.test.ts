@@ -54,7 +54,7 @@ async function seat(name: string, options: Parameters<typeof start>[1] = {}): Pr
 
 /** The rows of the safety number, once it was shown. */
 async function numberOn(program: Program): Promise<string> {
-  const number = /(?:^-- {3}(?:[0-9]{5} ){3}[0-9]{5}\n){3}/m;
+  const number = /(?:^¶-- {3}(?:[0-9]{5} ){3}[0-9]{5}\n){3}/m;
   await program.out.until((text) => number.test(text));
   return number.exec(program.out.text)?.[0] ?? '';
 }
@@ -71,7 +71,7 @@ describe('another circuit', () => {
   test('is had in the middle of a conversation, and only who asked for it hears of it', async () => {
     const anna = await seat('anna');
     const bert = await seat('bert');
-    await anna.out.until((text) => /^-- bert·[0-9a-f]{4} is here$/m.test(text));
+    await anna.out.until((text) => /^¶-- bert·[0-9a-f]{4} is here$/m.test(text));
     anna.stdin.write('before\n/circuit\nbehind\n');
     await anna.out.untilHas('-- another circuit: everything goes over it from now on');
     await bert.out.until((text) => /^anna·[0-9a-f]{4} {2}before\nanna·[0-9a-f]{4} {2}behind$/m.test(text));
@@ -103,29 +103,29 @@ describe('two members', () => {
   test('see one safety number and one room code, and mark each other', async () => {
     const anna = await seat('anna');
     const bert = await seat('bert');
-    await anna.out.until((text) => /^-- bert·[0-9a-f]{4} is here$/m.test(text));
-    await bert.out.until((text) => /^-- anna·[0-9a-f]{4} is here$/m.test(text));
+    await anna.out.until((text) => /^¶-- bert·[0-9a-f]{4} is here$/m.test(text));
+    await bert.out.until((text) => /^¶-- anna·[0-9a-f]{4} is here$/m.test(text));
     anna.stdin.write('/verify bert\n');
     bert.stdin.write('/verify anna\n');
     const number = await numberOn(anna);
     expect(await numberOn(bert)).toBe(number);
     await expect.poll(async () => (await codeOn(anna)) === (await codeOn(bert))).toBe(true);
     anna.stdin.write('/verified bert\n/members\n');
-    await anna.out.until((text) => /^-- {3}bert·[0-9a-f]{4} {2}[0-9a-f]{16} {2}here, verified$/m.test(text));
+    await anna.out.until((text) => /^¶-- {3}bert·[0-9a-f]{4} {2}[0-9a-f]{16} {2}here, verified$/m.test(text));
   });
 
   test('are told apart when they have one name, and a name alone means neither', async () => {
     const anna = await seat('anna');
     await seat('bert');
-    await anna.out.until((text) => /^-- bert·[0-9a-f]{4} is here$/m.test(text));
+    await anna.out.until((text) => /^¶-- bert·[0-9a-f]{4} is here$/m.test(text));
     await seat('bert');
     await anna.out.untilHas('!! WARNING: bert·');
     expect(anna.out.text).toMatch(
-      /^!! WARNING: bert·[0-9a-f]{16} has taken a name that is borne by bert·[0-9a-f]{16}: /m,
+      /^¶!! WARNING: bert·[0-9a-f]{16} has a name that is drawn like the one of bert·[0-9a-f]{16}: /m,
     );
     anna.stdin.write('/verify bert\n');
     await anna.out.untilHas('-- bert: it may mean several');
-    expect(anna.out.text).toMatch(/\(member-ambiguous\)\n-- {3}bert·[0-9a-f]{4,16} {2}[0-9a-f]{16}\n-- {3}bert·/);
+    expect(anna.out.text).toMatch(/\(member-ambiguous\)\n¶-- {3}bert·[0-9a-f]{4,16} {2}[0-9a-f]{16}\n¶-- {3}bert·/);
   });
 
   test('and a program: numbers, marks and codes as lines', async () => {
@@ -232,11 +232,11 @@ describe("the host's own client", () => {
     await carl.out.untilHas('-- asked to be let in');
     await bert.out.untilHas(' asks to be let in: /admit ');
     expect(carl.out.text).not.toContain('-- joined');
-    const digits = /^-- carl·[0-9a-f]{4} asks to be let in: \/admit (?<digits>[0-9a-f]{4})$/m.exec(bert.out.text)
+    const digits = /^¶-- carl·[0-9a-f]{4} asks to be let in: \/admit (?<digits>[0-9a-f]{4})$/m.exec(bert.out.text)
       ?.groups?.['digits'];
     bert.stdin.write(`/admit ${digits ?? ''}\n`);
     await carl.out.untilHas('-- joined as carl·');
-    await anna.out.until((text) => /^-- carl·[0-9a-f]{4} is here$/m.test(text));
+    await anna.out.until((text) => /^¶-- carl·[0-9a-f]{4} is here$/m.test(text));
   });
 
   test('throws out: the others go on at another onion, the one thrown out does not', async () => {
@@ -245,7 +245,7 @@ describe("the host's own client", () => {
     const anna = await joinAsHost('anna', { elsewhere, onWayClosed: (invite) => closed.push(invite) });
     const bert = await seat('bert', { elsewhere });
     const carl = await seat('carl', { elsewhere });
-    await anna.out.until((text) => /^-- carl·[0-9a-f]{4} is here$/m.test(text));
+    await anna.out.until((text) => /^¶-- carl·[0-9a-f]{4} is here$/m.test(text));
     anna.stdin.write('/verify bert\n/verified bert\n/evict carl\n');
     await anna.out.untilHas('-- done: the room goes on without them');
     expect(await carl.ended).toBe(1);
@@ -261,7 +261,9 @@ describe("the host's own client", () => {
     await bert.out.until((text) => /^anna·[0-9a-f]{4} {2}among ourselves$/m.test(text));
     anna.stdin.write('/members\n/verify carl\n');
     await anna.out.untilHas('(member-absent)');
-    expect(anna.out.text).toMatch(/^-- 2 members, 2 here\n-- {3}anna.*\n-- {3}bert.* {2}here, verified\n-- carl: /m);
+    expect(anna.out.text).toMatch(
+      /^¶-- 2 members, 2 here\n¶-- {3}anna.*\n¶-- {3}bert.* {2}here, verified\n¶-- carl: /m,
+    );
     expect(anna.out.text + bert.out.text + carl.out.text).not.toContain('sotto1');
   });
 
@@ -271,7 +273,7 @@ describe("the host's own client", () => {
     );
     const anna = await joinAsHost('anna', { elsewhere: [other.relay] });
     await seat('carl', { elsewhere: [other.relay] });
-    await anna.out.until((text) => /^-- carl·[0-9a-f]{4} is here$/m.test(text));
+    await anna.out.until((text) => /^¶-- carl·[0-9a-f]{4} is here$/m.test(text));
     anna.stdin.write('/evict carl\n');
     await anna.out.untilHas('(nothing-offered)');
   });
@@ -280,7 +282,7 @@ describe("the host's own client", () => {
     host?.answer((question) => (question['operation'] === 'evict' ? '{"ok":false,"code":"busy"}' : answer(question)));
     const anna = await joinAsHost('anna');
     await seat('carl');
-    await anna.out.until((text) => /^-- carl·[0-9a-f]{4} is here$/m.test(text));
+    await anna.out.until((text) => /^¶-- carl·[0-9a-f]{4} is here$/m.test(text));
     anna.stdin.write('/evict carl\nstill here\n');
     await anna.out.untilHas('(busy)');
     await anna.out.until((text) => /^anna·[0-9a-f]{4} {2}still here$/m.test(text));

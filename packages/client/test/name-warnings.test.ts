@@ -1,0 +1,88 @@
+// A name that can be taken for another's is told loudly, whoever bears it; ordinary names are not.
+
+import { describe, expect, test } from 'vitest';
+import { DEPARTING_RANK_MS, MEMBER_SILENT_MS, RANK_FIRST_MS } from '../src/limits.ts';
+import { gather, Rehearsal, told, warningsOf } from './rehearsal.ts';
+
+describe('a member whose name is drawn like another’s', () => {
+  test.each([
+    ['a member’s, with punctuation', 'ben!'],
+    ['a member’s, with something invisible', 'B\u034fe\ufe0fn'],
+    ['a member’s, in Cyrillic and Latin', 'B\u0435n'],
+    ['a member’s, behind a separator', '_Ben'],
+    ['one’s own, with a zero-width space', 'An\u200bna'],
+    ['one’s own, in Cyrillic and Latin', '\u0410nna'],
+  ])('is warned of: %s', async (_whose, name) => {
+    const room = new Rehearsal();
+    const [anna] = await gather(room, 2);
+    const posing = await room.join(name);
+    await room.clock.advance(1);
+    expect(told(anna, 'warning')).toMatchObject([
+      { code: 'name-taken', from: { name: name.normalize('NFC'), fingerprint: posing.client.fingerprint } },
+    ]);
+  });
+
+  test('is warned of when it comes under another key, once the first has gone', async () => {
+    const room = new Rehearsal();
+    const [anna, ben] = await gather(room, 2);
+    ben.client.leave();
+    await room.clock.advance(5_000);
+    await room.join('B\u0435n');
+    await room.clock.advance(1);
+    expect(warningsOf(anna)).toEqual(['key-changed']);
+  });
+
+  test('is warned of once, however often it falls silent and speaks again', async () => {
+    const room = new Rehearsal();
+    const [anna] = await gather(room, 2);
+    const posing = await room.join('BEN');
+    await room.clock.advance(1);
+    for (let count = 0; count < 3; count += 1) {
+      room.unreachable = true;
+      posing.streams.at(-1)?.cut();
+      await room.clock.advance(MEMBER_SILENT_MS + 1_000);
+      room.unreachable = false;
+      await room.clock.advance(60_000);
+    }
+    expect(told(anna, 'arrived').filter(({ member }) => member.name === 'BEN').length).toBeGreaterThan(1);
+    expect(warningsOf(anna).filter((code) => code.startsWith('name-'))).toEqual(['name-taken']);
+  });
+});
+
+describe('a member with a word of the program’s own for a name', () => {
+  test.each(['sotto', 'S\u043ettO', 'Host', '\u04bb\u043est', 'WARNING!', 'you'])('is warned of: %j', async (name) => {
+    const room = new Rehearsal();
+    const [anna] = await gather(room, 2);
+    await room.join(name);
+    await room.clock.advance(1);
+    expect(warningsOf(anna)).toEqual(['name-reserved']);
+  });
+});
+
+test('members with ordinary names are not warned of, and speak without a word about it', async () => {
+  const room = new Rehearsal();
+  const [anna, ben] = await gather(room, 2);
+  for (const name of ['Bea', 'Иван', 'Елена', 'Ελένη', 'محمد', '王小明', 'José', 'Jose', 'می\u200cترا']) {
+    await room.join(name);
+    await room.clock.advance(RANK_FIRST_MS + DEPARTING_RANK_MS);
+  }
+  ben.client.say('hello');
+  await room.clock.advance(1_000);
+  ben.client.say('hello again');
+  await room.clock.advance(1_000);
+  expect(warningsOf(anna)).toEqual([]);
+  expect(warningsOf(ben)).toEqual([]);
+});
+
+test('a name comes composed to everybody, whichever way it was typed', async () => {
+  const room = new Rehearsal();
+  const [anna] = await gather(room, 2);
+  const jose = await room.join('Jose\u0301');
+  await room.clock.advance(1);
+  expect(told(anna, 'arrived').at(-1)?.member.name).toBe('Jos\u00e9');
+  expect(
+    told(jose, 'members')
+      .at(-1)
+      ?.members.find(({ self }) => self)?.name,
+  ).toBe('Jos\u00e9');
+});
