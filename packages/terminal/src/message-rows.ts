@@ -21,16 +21,24 @@ export function layOutMessage(label: SafeText, text: SafeText, columns: number |
   return safely`${label}${GAP}${joinSafe(rows, safely`${NEWLINE}${INDENT}`)}`;
 }
 
-/** A line of ours, and what does not fit behind it. */
+/** A line of ours, and what does not fit behind it: below the text, where the gutter is no wider than the indent. */
 export function layOutNotice(gutter: SafeText, notice: SafeText, columns: number | undefined): SafeText {
-  return layOut([safely`${gutter} ${notice}`], columns);
+  const prefix = safely`${gutter} `;
+  if (columns === undefined || columnsOf(prefix) > columnsOf(indentOf(columns))) {
+    return layOut([safely`${prefix}${notice}`], columns);
+  }
+  return safely`${prefix}${layOut([notice], columns)}`;
 }
 
 /** Every row but the first begins with the indent. No row reaches the last column, where terminals differ in when they wrap. */
 function layOut(lines: readonly SafeText[], columns: number | undefined): SafeText {
   if (columns === undefined) return joinSafe(lines, safely`${NEWLINE}${INDENT}`);
-  const indent = INDENT.slice(0, Math.floor(columns / INDENT_SHARE)) as SafeText;
+  const indent = indentOf(columns);
   const width = Math.max(1, columns - columnsOf(indent) - 1);
   const rows = lines.flatMap((line) => breakRows(line, width) as SafeText[]);
   return joinSafe(rows, safely`${NEWLINE}${indent}`);
+}
+
+function indentOf(columns: number): SafeText {
+  return INDENT.slice(0, Math.floor(columns / INDENT_SHARE)) as SafeText;
 }

@@ -133,6 +133,21 @@ describe('a row that a peer’s text or name has part in', () => {
     }
   });
 
+  test('of ours is as wide as the terminal at most, and goes on behind an indent', () => {
+    for (let width = 1; width <= WIDTH_MAX; width += 1) {
+      const { tell, rows } = screenOf(width);
+      tell({ type: 'access', mode: 'locked' });
+      expect(rows().every((row) => row.length <= Math.max(1, width - 1))).toBe(true);
+      expect(rows()[0]).toMatch(/^¶/);
+      if (width >= 4)
+        expect(
+          rows()
+            .slice(1)
+            .every((row) => row.startsWith(' ')),
+        ).toBe(true);
+    }
+  });
+
   test('stands below its label where that leaves too little room, and beside it where it does not', () => {
     const narrow = screenOf(40);
     narrow.tell(message('123456789-- bob left', { ...PEER, name: 'a'.repeat(24) }));
