@@ -26,8 +26,8 @@ function withPieces(
   root = process.cwd(),
 ): Ran {
   const pieces = ['say', 'options', 'environment', 'engine', 'debian-next', 'compose', 'fetch', 'node'];
-  const load = `SOTTO_ROOT='${root}'; for piece in ${pieces.join(' ')}; do . "$SOTTO_ROOT/scripts/lib/$piece.sh"; done`;
-  return bench.run(['/usr/bin/env', 'bash', '-euo', 'pipefail', '-c', `${load}\n${body}`], environment);
+  const load = `SOTTO_ROOT="$0"; for piece in ${pieces.join(' ')}; do . "$SOTTO_ROOT/scripts/lib/$piece.sh"; done`;
+  return bench.run(['/usr/bin/env', 'bash', '-euo', 'pipefail', '-c', `${load}\n${body}`, root], environment);
 }
 
 describe('folders', () => {
