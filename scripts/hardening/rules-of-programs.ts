@@ -32,7 +32,10 @@ const imageForeign: Rule<Service> = {
   promise: 'what is not built here is Redis',
   next: 'build it from a Dockerfile of this repository',
   against: ({ tree, source }) =>
-    unless(tree['build'] !== undefined || source['image'] === '${SOTTO_REDIS_IMAGE}', `image: ${show(source['image'])}`),
+    unless(
+      tree['build'] !== undefined || source['image'] === '${SOTTO_REDIS_IMAGE}',
+      `image: ${show(source['image'])}`,
+    ),
 };
 
 const profileDiffers: Rule<Service> = {
