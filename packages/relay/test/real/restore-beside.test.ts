@@ -114,7 +114,8 @@ test('a PING beside a restore waits no longer than twice its time without', asyn
   });
   const comparison = await compare((place) => {
     const store = stores[places.indexOf(place)];
-    return Promise.all(rooms.map(({ roomId, mirror }) => store?.restore(roomId, mirror)));
+    if (store === undefined) throw new Error('no store');
+    return Promise.all(rooms.map(({ roomId, mirror }) => store.restore(roomId, mirror)));
   });
   const longest = Math.max(await longestUs(places[0], 'evalsha'), await longestUs(places[1], 'evalsha'));
   process.stdout.write(`   a PING beside a restore: ${describeComparison(comparison, longest)}\n`);
