@@ -99,7 +99,7 @@ export class RedisConnection {
 }
 
 /** @returns the bytes that a command takes on the wire: `*<words>`, and of each word `$<length>` and its bytes, every line with its end. */
-export function commandBytes(words: readonly Word[]): number {
+function commandBytes(words: readonly Word[]): number {
   return words.reduce((bytes: number, word) => bytes + wordBytes(length(word)), lineBytes(words.length));
 }
 

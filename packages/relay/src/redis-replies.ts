@@ -5,7 +5,7 @@ import type { Decoded } from '@sotto/protocol';
 import type { Append, AppendAnswer, LogEntry, RoomRecord, StoredHead, TouchAnswer } from './room-store.ts';
 
 /** `store-reply` is no answer to anything; `store-reply-unasked` is one to another question. */
-export type ReplyCode = 'store-reply' | 'store-reply-unasked';
+type ReplyCode = 'store-reply' | 'store-reply-unasked';
 export type Reply<Value> = Decoded<Value, ReplyCode>;
 /** A reply without the request's number. */
 export type Words = readonly unknown[];

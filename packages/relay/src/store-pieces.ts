@@ -10,7 +10,7 @@ import {
 import { wordBytes } from './redis-connection.ts';
 
 /** What the long words of one command may take on the wire. */
-export const PIECE_BYTES_MAX: number = STORE_COMMAND_BYTES_MAX - STORE_COMMAND_FRAME_BYTES;
+const PIECE_BYTES_MAX: number = STORE_COMMAND_BYTES_MAX - STORE_COMMAND_FRAME_BYTES;
 
 /** Bodies in turn, of which the first has this place among all. */
 export interface BodyRun {
