@@ -81,7 +81,7 @@ const READ_BY_OTHERS: Readonly<Record<string, string>> = {
   'tor readSocksHead': 'all of SocksReplyReader',
   'host readAccessMode': 'a part of decodeModeratorRequest',
   'relay parseConfig': 'the environment of one’s own machine',
-  'relay parseAdminSocket': 'the environment of one’s own machine',
+  'relay findBadPlace': 'judges paths that the operator gave and that have been read',
   'tor readGateEnvironment': 'the environment of one’s own machine',
   'terminal readDoors': 'the environment of one’s own machine',
   'terminal readInvite': 'where the string is from; findInvite reads it',
