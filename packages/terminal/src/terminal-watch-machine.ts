@@ -1,6 +1,9 @@
 // Whether a terminal is still there: it is asked now and then, and its answers are taken out of what is typed. Pure: (watch, event) -> effects.
 
+import { NO_PASTE, stepPaste } from './announced-paste.ts';
+import type { AnnouncedPaste } from './announced-paste.ts';
 import {
+  OPEN_PASTE_QUIET_MS,
   TERMINAL_ANSWER_AWAIT_MS,
   TERMINAL_ANSWER_PART_MS,
   TERMINAL_ASK_EVERY_MS,
@@ -23,9 +26,11 @@ export interface TerminalWatch {
   readonly outstanding: number;
   /** What may be the beginning of an answer. */
   readonly held: readonly number[];
+  /** In a paste that the terminal has announced no byte is a signal. */
+  readonly paste: AnnouncedPaste;
 }
 
-export type TimerName = 'ask' | 'part' | 'close';
+export type TimerName = 'ask' | 'part' | 'paste' | 'close';
 
 export type WatchEvent =
   /** `ended`: there is no terminal any more, as its input has told. */
@@ -46,7 +51,7 @@ export type WatchEffect =
 
 type Step = readonly [TerminalWatch, readonly WatchEffect[]];
 
-export const NEW_WATCH: TerminalWatch = { phase: 'unproven', unanswered: 0, outstanding: 0, held: [] };
+export const NEW_WATCH: TerminalWatch = { phase: 'unproven', unanswered: 0, outstanding: 0, held: [], paste: NO_PASTE };
 
 /** Device status report (ECMA-48 DSR 5). Not the cursor's position: that answer has the form of a key, Shift-F3. */
 export const QUESTION = '\u001b[5n';
@@ -87,7 +92,9 @@ function ring(watch: TerminalWatch, timer: TimerName): Step {
     case 'ask':
       return askAgain(watch);
     case 'part':
-      return watch.held.length === 0 ? [watch, []] : [{ ...watch, held: [] }, typed(watch, watch.held)];
+      return watch.held.length === 0 ? [watch, []] : typed({ ...watch, held: [] }, watch.held);
+    case 'paste':
+      return [{ ...watch, paste: NO_PASTE }, []];
     case 'close':
       return watch.phase === 'closing' ? [{ ...watch, phase: 'closed' }, [{ type: 'closed' }]] : [watch, []];
   }
@@ -114,8 +121,8 @@ function hear(watch: TerminalWatch, bytes: Uint8Array): Step {
   const { rest, held, answers } = sift([...watch.held, ...bytes], watch.outstanding > 0);
   const isAnswer = answers > 0 && watch.outstanding > 0;
   const outstanding = Math.max(0, watch.outstanding - answers);
-  const next = { ...watch, outstanding, held };
-  const effects: WatchEffect[] = [...typed(watch, rest)];
+  const [next, keys] = typed({ ...watch, outstanding, held }, rest);
+  const effects: WatchEffect[] = [...keys];
   if (held.length > 0) effects.push({ type: 'set-timer', timer: 'part', afterMs: TERMINAL_ANSWER_PART_MS });
   switch (watch.phase) {
     case 'unproven':
@@ -159,21 +166,26 @@ function sift(bytes: readonly number[], mayHold: boolean): { rest: number[]; hel
   return { rest, held: [], answers };
 }
 
-/** In the order in which it was typed. */
-function typed({ phase }: TerminalWatch, bytes: readonly number[]): WatchEffect[] {
-  if (phase === 'closing' || phase === 'closed') return [];
+/** In the order in which it was typed. A paste that never ends is over when nothing but single keys comes for a while. */
+function typed(watch: TerminalWatch, bytes: readonly number[]): Step {
+  if (watch.phase === 'closing' || watch.phase === 'closed') return [watch, []];
   const effects: WatchEffect[] = [];
+  let { paste } = watch;
   let from = 0;
   const passTo = (end: number): void => {
     if (end > from) effects.push({ type: 'pass', bytes: Uint8Array.from(bytes.slice(from, end)) });
     from = end + 1;
   };
   bytes.forEach((byte, index) => {
-    const key = SIGNAL_KEYS.get(byte);
+    paste = stepPaste(paste, byte);
+    const key = paste.phase === 'open' ? undefined : SIGNAL_KEYS.get(byte);
     if (key === undefined) return;
     passTo(index);
     effects.push({ type: 'key', key });
   });
   passTo(bytes.length);
-  return effects;
+  if (paste.phase === 'open' && bytes.length > 1) {
+    effects.push({ type: 'set-timer', timer: 'paste', afterMs: OPEN_PASTE_QUIET_MS });
+  }
+  return [{ ...watch, paste }, effects];
 }

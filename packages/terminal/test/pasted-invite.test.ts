@@ -89,6 +89,10 @@ describe.runIf(process.platform === 'linux')('what is pasted at the hidden promp
     ],
     ['the whole card', [{ keys: keysOf(CARD) }]],
     ['the whole card, announced', [{ keys: `\x1b[200~${keysOf(CARD)}\x1b[201~` }]],
+    [
+      'the string and what would be signals if it were typed, announced',
+      [{ keys: `\x1b[200~${keysOf([INVITE])}\x03\x1a\x1c${keysOf(NOTES)}\x1b[201~` }],
+    ],
     ['notes, the string and notes, on a slow link', onSlowLink(['note', INVITE, ...NOTES.slice(0, 40)])],
     ['the string without a line end', [{ keys: INVITE }]],
     ['the wrapped string and notes', [{ keys: keysOf([...ROWS, ...NOTES]) }]],

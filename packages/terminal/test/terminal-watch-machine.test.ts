@@ -1,6 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { TERMINAL_ASK_EVERY_MS, TERMINAL_PROOF_MS, TERMINAL_UNANSWERED_MAX } from '../src/limits.ts';
+import {
+  OPEN_PASTE_QUIET_MS,
+  TERMINAL_ASK_EVERY_MS,
+  TERMINAL_PROOF_MS,
+  TERMINAL_UNANSWERED_MAX,
+} from '../src/limits.ts';
 import { NEW_WATCH, stepWatch } from '../src/terminal-watch-machine.ts';
 import type { TerminalWatch, WatchEffect, WatchEvent } from '../src/terminal-watch-machine.ts';
 
@@ -169,5 +174,39 @@ describe('at the end', () => {
     ['its input has ended', [...PROOF, tick, { type: 'ended' } as const]],
   ])('nothing is awaited where %s', (_what, events) => {
     expect(types(play(...events, close).last)).toEqual(['closed']);
+  });
+});
+
+describe('a paste that the terminal announces', () => {
+  const [BEGIN, END] = ['\x1b[200~', '\x1b[201~'];
+  const KEYS = '\x03\x1a\x1c';
+  const keys = (effects: readonly WatchEffect[]): number => effects.filter(({ type }) => type === 'key').length;
+  const paste: WatchEvent = { type: 'timer', timer: 'paste' };
+
+  test('holds no signal, however it is cut, and gets through whole', () => {
+    const pasted = `${BEGIN}before${KEYS}behind${END}`;
+    fc.assert(
+      fc.property(fc.array(fc.nat(pasted.length)), (cuts) => {
+        const at = [0, ...cuts.sort((one, other) => one - other), pasted.length];
+        const pieces = at.slice(1).map((end, index) => bytes(pasted.slice(at[index], end)));
+        const { effects } = play(...pieces);
+        expect(keys(effects)).toBe(0);
+        expect(typed(effects)).toBe(pasted);
+      }),
+    );
+  });
+
+  test('control: the same bytes without the announcement are three signals, and so they are behind its end', () => {
+    expect(keys(play(bytes(`before${KEYS}behind`)).effects)).toBe(3);
+    expect(keys(play(bytes(`${BEGIN}text${END}${KEYS}`)).effects)).toBe(3);
+  });
+
+  test('and never ends is over after a while, though somebody presses Ctrl-C all the time', () => {
+    const { effects, last } = play(bytes(`${BEGIN}text`), bytes('\x03'), bytes('\x03'), paste, bytes('\x03'));
+    expect(effects.filter((effect) => effect.type === 'set-timer')).toEqual([
+      { type: 'set-timer', timer: 'paste', afterMs: OPEN_PASTE_QUIET_MS },
+    ]);
+    expect(keys(last)).toBe(1);
+    expect(keys(effects)).toBe(1);
   });
 });
