@@ -29,7 +29,7 @@ describe('a connection string', () => {
       'invite-checksum',
     ],
     ['cut off', (invite: string) => invite.slice(4), 'invite-prefix'],
-    ['in mixed case', (invite: string) => invite.replace('sotto', 'Sotto'), 'invite-case'],
+    ['in mixed case', (invite: string) => invite.replace('sotto', 'SoTTo'), 'invite-case'],
   ])('that is %s is refused at once, saying what is wrong, with exit code 2', async (_what, spoil, code) => {
     const { invite } = await openInvite();
     const client = stack.client('typo', spoil(invite));
