@@ -164,7 +164,13 @@ const TEST_NETWORK: ServicePlan = {
 /** The service that is there on the private test network only. */
 export const TEST_NETWORK_SERVICE = 'tornet';
 
-/** The stack on the private test network: no network has a way out, and both Tors are told of it. */
+/** Both Tors are told of the test network, and keep its directory documents in memory. */
+const onTestNetwork = (name: string, service: ServicePlan): ServicePlan => ({
+  ...service,
+  volumes: { ...service.volumes, tornet: read('/run/tornet'), [`${name}-cache`]: write('/var/cache/tor') },
+});
+
+/** The stack on the private test network: no network has a way out. */
 const TESTED: StackPlan = {
   ...SHIPPED,
   networksOut: [],
@@ -174,9 +180,7 @@ const TESTED: StackPlan = {
   services: {
     ...Object.fromEntries(
       Object.entries(SHIPPED.services).map(([name, service]) =>
-        name === 'tor' || name === 'tor-client'
-          ? [name, { ...service, volumes: { ...service.volumes, tornet: read('/run/tornet') } }]
-          : [name, service],
+        name === 'tor' || name === 'tor-client' ? [name, onTestNetwork(name, service)] : [name, service],
       ),
     ),
     [TEST_NETWORK_SERVICE]: TEST_NETWORK,
