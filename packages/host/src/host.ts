@@ -10,6 +10,7 @@ import type { ModeratorReply } from './moderator-request.ts';
 import type { Moderation } from './moderator-socket.ts';
 import { SETTLED, stepMoving } from './moving.ts';
 import type { Moving, MovingEffect, MovingEvent, MovingLimits } from './moving.ts';
+import type { ShownInvite } from './invite-socket.ts';
 import { RoomHosting } from './room-hosting.ts';
 import type { HostingWord } from './room-hosting.ts';
 import { describeMove, describeNotice, renderMoved, renderOpening } from './screen.ts';
@@ -68,6 +69,12 @@ export class Host implements Moderation {
   /** The connection string, once it is known to work. */
   get invite(): string | undefined {
     return this.#room.connectionString;
+  }
+
+  /** The same with the network that it leads over. */
+  get shown(): ShownInvite | undefined {
+    const { connectionString, network } = this.#room;
+    return connectionString === undefined ? undefined : { invite: connectionString, network };
   }
 
   start(): void {

@@ -5,8 +5,8 @@ import { readInviteSocket } from './config.ts';
 import { HostError } from './errors.ts';
 import { renderInvite } from './invite-card.ts';
 import { askInvite } from './invite-socket.ts';
+import { remind } from './screen.ts';
 
-const REMINDER = 'Who has this string is in the room. Hand it over where nobody else reads it.';
 const EXIT_FAILED = 1;
 const HELP = `Usage: docker compose exec host invite [--help] [--version]
 
@@ -20,12 +20,14 @@ const PROGRAM = { name: 'invite', help: HELP };
 
 requireNoArguments(PROGRAM);
 try {
-  const invite = await askInvite(readInviteSocket(process.env));
-  if (invite === undefined) {
+  const shown = await askInvite(readInviteSocket(process.env));
+  if (shown === undefined) {
     process.stderr.write('The room is not reachable yet: the host shows how far it is.\n');
     process.exitCode = EXIT_FAILED;
   } else {
-    process.stdout.write(process.stdout.isTTY ? renderInvite(invite, REMINDER) : `${invite}\n`);
+    process.stdout.write(
+      process.stdout.isTTY ? renderInvite(shown.invite, remind(shown.network)) : `${shown.invite}\n`,
+    );
   }
 } catch (error) {
   if (!(error instanceof HostError)) throw error;

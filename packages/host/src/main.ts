@@ -49,7 +49,7 @@ try {
   const memory = await lockSecrets();
   const host = new Host({ config, print, holdSecret: moveToSecretMemory });
   process.umask(SOCKET_UMASK);
-  const servers = [await serveInvite(config.inviteSocket, () => host.invite)];
+  const servers = [await serveInvite(config.inviteSocket, () => host.shown)];
   if (config.moderatorSocket !== undefined) servers.push(await serveModerator(config.moderatorSocket, host));
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => host.stop());
   if (memory.standing === 'unlocked') print(UNLOCKED);

@@ -115,6 +115,7 @@ export function renderMoved(
   return `${access}\n${renderInvite(invite, remind(network))}`;
 }
 
-function remind(network: NetworkKind | undefined): string {
+/** What stands above a connection string. */
+export function remind(network: NetworkKind | undefined): string {
   return network === 'private-test' ? TEST_NETWORK : 'Who has this string is in the room.';
 }

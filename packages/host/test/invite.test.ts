@@ -9,6 +9,7 @@ import { encode } from 'uqr';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { renderInvite } from '../src/invite-card.ts';
 import { askInvite, serveInvite } from '../src/invite-socket.ts';
+import type { ShownInvite } from '../src/invite-socket.ts';
 
 /** Of the 256 colours, the one that no theme changes. */
 const BLACK = 16;
@@ -68,12 +69,14 @@ describe('the socket', () => {
 
   test('tells the invite once there is one, and takes the place of a stale socket', async () => {
     const path = join(folder, 'invite.sock');
-    const room: { invite?: string } = {};
+    const room: { shown?: ShownInvite } = {};
     const stale = await serveInvite(path, () => undefined);
-    const server = await serveInvite(path, () => room.invite);
+    const server = await serveInvite(path, () => room.shown);
     expect(await askInvite(path)).toBeUndefined();
-    room.invite = INVITE;
-    expect(await askInvite(path)).toBe(INVITE);
+    for (const network of ['private-test', 'public', undefined] as const) {
+      room.shown = { invite: INVITE, network };
+      expect(await askInvite(path)).toEqual({ invite: INVITE, network });
+    }
     server.close();
     stale.close();
   });
@@ -86,6 +89,7 @@ describe('the socket', () => {
     ['null', 'null'],
     ['an object without an invite', '{}'],
     ['an invite that is no text', '{"invite":7}'],
+    ['a network that nobody knows', '{"invite":"sotto1","network":"other"}'],
     ['two answers', '{"invite":null}\n{"invite":null}\n'],
     ['more than an answer is long', JSON.stringify({ invite: 'q'.repeat(5_000) })],
   ])('that answers %s is an error with a code', async (_what, answer) => {

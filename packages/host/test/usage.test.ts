@@ -104,10 +104,3 @@ describe('invite', () => {
     });
   });
 });
-
-test.each(['', 'relative', '/nowhere/invite.sock'])(
-  'the health check says nothing of the socket %j, and fails',
-  (path) => {
-    expect(run('health', { SOTTO_INVITE_SOCKET: path })).toEqual({ code: 1, out: '', err: '' });
-  },
-);
