@@ -125,9 +125,14 @@ export function readLayerArchives(tag: string): readonly (readonly TarEntry[])[]
   }
 }
 
+/** An image carries the label of the project that built it: a container of it would be shown by `up` and ended by ./scripts/stop. */
+const NO_PROJECT: readonly string[] = ['--label', 'com.docker.compose.project='];
+
 /** What lies at a path of an image, without starting it; undefined if nothing does. */
 export function readPath(tag: string, path: string): readonly TarEntry[] | undefined {
-  const container = docker(['create', '--network', 'none', tag, 'none']).toString('utf8').trim();
+  const container = docker(['create', ...NO_PROJECT, '--network', 'none', tag, 'none'])
+    .toString('utf8')
+    .trim();
   try {
     const run = spawnSync('docker', ['cp', `${container}:${path}`, '-'], { maxBuffer: OUTPUT_MAX_BYTES });
     return run.status === 0 ? readTar(run.stdout) : undefined;
@@ -143,7 +148,16 @@ export function removeImage(tag: string): void {
 /** Runs one program of an image without network or privileges. @returns what it printed. */
 export function runProgram(tag: string, program: string, argument: string): string {
   const walls = ['--network', 'none', '--read-only', '--cap-drop', 'ALL', '--security-opt', 'no-new-privileges'];
-  return docker(['run', '--rm', ...walls, '--log-driver', 'none', '--entrypoint', program, tag, argument]).toString(
-    'utf8',
-  );
+  return docker([
+    'run',
+    '--rm',
+    ...NO_PROJECT,
+    ...walls,
+    '--log-driver',
+    'none',
+    '--entrypoint',
+    program,
+    tag,
+    argument,
+  ]).toString('utf8');
 }
