@@ -83,7 +83,7 @@ async function runDemo(): Promise<Report> {
   const aliceToBob = await talk(alice.client, bob.client);
   const bobToAlice = await talk(bob.client, alice.client);
   say(`-- ${aliceToBob} messages from alice to bob, ${bobToAlice} back, through the onion`);
-  if (!check) await handOver(invite, bob.client);
+  if (!check) await handOver(bob.client);
   const left = await Promise.all([alice.client.quit(), bob.client.quit()]);
   removeProject(PROJECT);
   await new Promise((resolve) => up.once('close', resolve));
@@ -97,11 +97,11 @@ async function runDemo(): Promise<Report> {
   };
 }
 
-/** The user's turn: a prompt in the room; bob answers. */
-async function handOver(invite: string, bob: RoomClient): Promise<void> {
+/** The user's turn: a prompt in the room, as the host's own client, which needs no string; bob answers. */
+async function handOver(bob: RoomClient): Promise<void> {
   const answer = setInterval(() => answerNew(bob), 200);
   say('-- your turn: alice and bob are in the room, bob answers. /quit ends the demo.');
-  const you = startCompose(PROJECT, ['run', '--rm', 'client', '--name', 'you', invite], 'inherit');
+  const you = startCompose(PROJECT, ['run', '--rm', 'host-client', '--name', 'you'], 'inherit');
   await new Promise((resolve) => you.on('close', resolve));
   clearInterval(answer);
 }
