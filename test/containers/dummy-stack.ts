@@ -21,6 +21,9 @@ export interface Parts {
   readonly others: Docker.ContainerCreateOptions[];
 }
 
+/** Where the overlay of the private Tor network mounts its own volumes. */
+const OF_TEST_NETWORK: readonly string[] = ['/run/tornet', '/var/cache/tor'];
+
 export class DummyStack {
   readonly project = `sotto-doctor-${randomBytes(4).toString('hex')}`;
 
@@ -72,7 +75,7 @@ export class DummyStack {
       ...(isTor ? { Cmd: [...withoutTestNetwork(Config.Cmd), ...SILENT_TOR] } : { Entrypoint: IDLE, Cmd: [] }),
       Healthcheck: { Test: ['NONE'] },
       Labels: { [PROJECT]: this.project, 'com.docker.compose.service': service },
-      HostConfig: { ...host, Mounts: (host.Mounts ?? []).filter(({ Target }) => Target !== '/run/tornet') },
+      HostConfig: { ...host, Mounts: (host.Mounts ?? []).filter(({ Target }) => !OF_TEST_NETWORK.includes(Target)) },
     };
     const volumes = await Promise.all(container.HostConfig.Mounts.map(({ Source }) => this.#volumeLike(stack, Source)));
     const networks = host.NetworkMode === 'none' ? [] : [await this.#networkLike(stack, host.NetworkMode ?? '')];
