@@ -242,7 +242,7 @@ describe.runIf(process.platform === 'linux')('on a terminal', () => {
     const ended = end(child);
     await untilPrinted(child, /not shown\): /);
     child.stdin.write(`${INVITE}\r`);
-    await untilPrinted(child, /-- not connected: .*> /s);
+    await untilPrinted(child, /-- .*waiting for the gate.*> /s);
     child.stdin.write(keys);
     const { out } = await ended;
     expect(out).toContain('-- left the room');
@@ -257,7 +257,7 @@ describe.runIf(process.platform === 'linux')('on a terminal', () => {
     const ended = end(child);
     await untilPrinted(child, /not shown\): /);
     child.stdin.write(`${INVITE}\r`);
-    await untilPrinted(child, /-- not connected: .*> /s);
+    await untilPrinted(child, /-- .*waiting for the gate.*> /s);
     child.stdin.write('/panic\r');
     const { out } = await ended;
     const shownAfter = out.slice(out.indexOf('\x1b[H\x1b[2J\x1b[3J'));
