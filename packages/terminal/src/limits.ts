@@ -100,6 +100,8 @@ export const TERMINAL_PROOF_MS = 1_000;
 export const TERMINAL_ANSWER_PART_MS = 1_000;
 /** At the end an answer that is on its way is awaited for so long, so that the user's shell does not get it. */
 export const TERMINAL_ANSWER_AWAIT_MS = 1_000;
+/** At the end what comes without a pause, the rest of a paste, is awaited for so long at most. */
+export const TERMINAL_CLOSE_LIMIT_MS = 10_000;
 /** What is read within this time after the process was stopped and continued was typed before. */
 export const RESUME_DROP_MS = 300;
 

@@ -26,11 +26,11 @@ const JOINER = /^[\u200c\u200d]$/;
  * A wrap may put any part of a text into the first column, so words and punctuation could not do that.
  */
 export const OWN_SIGN: SafeText = '\u00b6' as SafeText;
-const DRAWN_LIKE_OWN_SIGN = /[\u{B6}\u{204B}\u{2761}\u{2E3F}\u{2E4D}]/v;
+const DRAWN_LIKE_OWN_SIGN = /[\u{B6}\u{204B}-\u{204D}\u{2761}\u{2E3F}\u{2E4D}\u{A7FC}]/v;
 const REPLACEMENT = '\ufffd';
 /** A name, a middle dot or what is drawn like one (UTS 39), and what may be digits of a fingerprint. */
 const LIKE_A_LABEL =
-  /(?<=[\p{L}\p{M}\p{N}_\-] ?)[\u{B7}\u{387}\u{1427}\u{16EB}\u{2022}\u{2027}\u{2219}\u{22C5}\u{2E31}\u{30FB}\u{A78F}\u{FF65}\u{10101}](?=(?<run>[\p{L}\p{M}\p{N}]{4,80}))/gv;
+  /(?<=[\p{L}\p{M}\p{N}_\-] ?)[\u{B7}\u{2D9}\u{387}\u{589}\u{701}\u{1427}\u{16EB}\u{1802}\u{1CD3}\u{2022}\u{2027}\u{2218}\u{2219}\u{22C5}\u{25CF}\u{25E6}\u{2E31}\u{2E33}\u{30FB}\u{318D}\u{A78F}\u{FF65}\u{10101}](?=(?<run>[\p{L}\p{M}\p{N}]{4,80}))/gv;
 /** What stands in a text where only labels have their dot: `alice#4f2c`. */
 const NO_DOT = '#';
 

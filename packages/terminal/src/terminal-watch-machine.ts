@@ -4,9 +4,11 @@ import { NO_PASTE, stepPaste } from './announced-paste.ts';
 import type { AnnouncedPaste } from './announced-paste.ts';
 import {
   OPEN_PASTE_QUIET_MS,
+  PASTE_QUIET_MS,
   TERMINAL_ANSWER_AWAIT_MS,
   TERMINAL_ANSWER_PART_MS,
   TERMINAL_ASK_EVERY_MS,
+  TERMINAL_CLOSE_LIMIT_MS,
   TERMINAL_PROOF_MS,
   TERMINAL_UNANSWERED_MAX,
 } from './limits.ts';
@@ -30,7 +32,7 @@ export interface TerminalWatch {
   readonly paste: AnnouncedPaste;
 }
 
-export type TimerName = 'ask' | 'part' | 'paste' | 'close';
+export type TimerName = 'ask' | 'part' | 'paste' | 'close' | 'close-limit';
 
 export type WatchEvent =
   /** `ended`: there is no terminal any more, as its input has told. */
@@ -46,7 +48,7 @@ export type WatchEffect =
   /** Replaces a timer of the same name. */
   | { readonly type: 'set-timer'; readonly timer: TimerName; readonly afterMs: number }
   | { readonly type: 'gone' }
-  /** The terminal can be given back: no answer is on its way, or it was waited for long enough. */
+  /** The terminal can be given back: no answer is on its way and nothing more of a paste comes, or it was waited for long enough. */
   | { readonly type: 'closed' };
 
 type Step = readonly [TerminalWatch, readonly WatchEffect[]];
@@ -96,6 +98,7 @@ function ring(watch: TerminalWatch, timer: TimerName): Step {
     case 'paste':
       return [{ ...watch, paste: NO_PASTE }, []];
     case 'close':
+    case 'close-limit':
       return watch.phase === 'closing' ? [{ ...watch, phase: 'closed' }, [{ type: 'closed' }]] : [watch, []];
   }
 }
@@ -133,7 +136,7 @@ function hear(watch: TerminalWatch, bytes: Uint8Array): Step {
     case 'proven':
       return [{ ...next, phase: isAnswer ? 'proven' : watch.phase, unanswered: 0 }, effects];
     case 'closing':
-      return outstanding > 0 ? [next, []] : [{ ...next, phase: 'closed' }, [{ type: 'closed' }]];
+      return [next, [awaitQuiet(next)]];
     case 'mute':
     case 'gone':
     case 'closed':
@@ -141,11 +144,29 @@ function hear(watch: TerminalWatch, bytes: Uint8Array): Step {
   }
 }
 
-/** What is typed while the terminal is given back is for nobody. */
+/**
+ * What is typed while the terminal is given back is for nobody: the rest of a paste would be run by the user's shell. So the input
+ * has to be quiet first.
+ */
 function close(watch: TerminalWatch): Step {
-  const isExpected = watch.outstanding > 0 && watch.phase !== 'mute' && watch.phase !== 'gone';
-  if (!isExpected) return [{ ...watch, phase: 'closed', held: [] }, [{ type: 'closed' }]];
-  return [{ ...watch, phase: 'closing' }, [{ type: 'set-timer', timer: 'close', afterMs: TERMINAL_ANSWER_AWAIT_MS }]];
+  if (watch.phase === 'gone') return [{ ...watch, phase: 'closed', held: [] }, [{ type: 'closed' }]];
+  const closing: TerminalWatch = {
+    ...watch,
+    phase: 'closing',
+    outstanding: watch.phase === 'mute' ? 0 : watch.outstanding,
+    held: [],
+  };
+  const limit: WatchEffect = { type: 'set-timer', timer: 'close-limit', afterMs: TERMINAL_CLOSE_LIMIT_MS };
+  return [closing, [awaitQuiet(closing), limit]];
+}
+
+function awaitQuiet({ outstanding, paste }: TerminalWatch): WatchEffect {
+  const quietMs = paste.phase === 'open' ? OPEN_PASTE_QUIET_MS : PASTE_QUIET_MS;
+  return {
+    type: 'set-timer',
+    timer: 'close',
+    afterMs: outstanding > 0 ? Math.max(quietMs, TERMINAL_ANSWER_AWAIT_MS) : quietMs,
+  };
 }
 
 /** Takes answers out. `mayHold`: a beginning of one at the end is held back; else it is what was typed. */
@@ -168,9 +189,12 @@ function sift(bytes: readonly number[], mayHold: boolean): { rest: number[]; hel
 
 /** In the order in which it was typed. A paste that never ends is over when nothing but single keys comes for a while. */
 function typed(watch: TerminalWatch, bytes: readonly number[]): Step {
-  if (watch.phase === 'closing' || watch.phase === 'closed') return [watch, []];
-  const effects: WatchEffect[] = [];
   let { paste } = watch;
+  if (watch.phase === 'closing' || watch.phase === 'closed') {
+    for (const byte of bytes) paste = stepPaste(paste, byte);
+    return [{ ...watch, paste }, []];
+  }
+  const effects: WatchEffect[] = [];
   let from = 0;
   const passTo = (end: number): void => {
     if (end > from) effects.push({ type: 'pass', bytes: Uint8Array.from(bytes.slice(from, end)) });

@@ -124,6 +124,11 @@ describe.runIf(process.platform === 'linux')('what is pasted at the hidden promp
     ['Ctrl-C within the string', 0, [{ keys: `${INVITE.slice(0, 40)}\x03${keysOf([INVITE.slice(40), ...NOTES])}` }]],
     ['Ctrl-C again and again', 0, [{ keys: `\x03${keysOf(NOTES.map((note) => `\x03${note}\x03`))}` }]],
     ['Ctrl-C, then notes on a slow link', 0, [{ keys: '\x03' }, ...onSlowLink(NOTES.slice(0, 40))]],
+    [
+      'Ctrl-\\ in a string, then notes on a slow link',
+      3,
+      [{ keys: `${INVITE}\n` }, { keys: '\x1c' }, ...onSlowLink(NOTES.slice(0, 40))],
+    ],
     ['Ctrl-D before notes', 0, [{ keys: `\x04${keysOf(NOTES)}` }]],
   ];
 
@@ -132,6 +137,16 @@ describe.runIf(process.platform === 'linux')('what is pasted at the hidden promp
       await type(terminal, typed);
       expect(await shellGot(code)).toBe(`${SENTINEL}\n`);
       expectUnseen(terminal);
+    });
+  });
+
+  test.each(['/quit', '/panic'])('is not run by the shell behind %s in the room', async (command) => {
+    await withShell(async ({ terminal, shellGot }) => {
+      terminal.type(`${INVITE}\r`);
+      await terminal.untilHas('-- joined as anna·');
+      await terminal.until(({ beforeCursor }) => beforeCursor === '> ');
+      await type(terminal, [{ keys: `${command}\r` }, ...onSlowLink(NOTES.slice(0, 40))]);
+      expect(await shellGot(command === '/quit' ? 0 : 3)).toBe(`${SENTINEL}\n`);
     });
   });
 

@@ -118,7 +118,7 @@ describe('every code point', () => {
     if (code < 0x20) return String.fromCodePoint(0x2400 + code);
     if (code === 0x7f) return '\u2421';
     if (code >= 0x80 && code < 0xa0) return '\ufffd';
-    if ([0xb6, 0x204b, 0x2761, 0x2e3f, 0x2e4d].includes(code)) return '\ufffd';
+    if ([0xb6, 0x204b, 0x204c, 0x204d, 0x2761, 0x2e3f, 0x2e4d, 0xa7fc].includes(code)) return '\ufffd';
     if ([0x2800, 0x13441, 0x13442].includes(code)) return ' ';
     if (code !== 0x3000 && /\p{Zs}/u.test(character)) return ' ';
     if (code === 0x16fe4 || code === 0x1d159) return '';

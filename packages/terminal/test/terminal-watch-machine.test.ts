@@ -2,7 +2,10 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
   OPEN_PASTE_QUIET_MS,
+  PASTE_QUIET_MS,
+  TERMINAL_ANSWER_AWAIT_MS,
   TERMINAL_ASK_EVERY_MS,
+  TERMINAL_CLOSE_LIMIT_MS,
   TERMINAL_PROOF_MS,
   TERMINAL_UNANSWERED_MAX,
 } from '../src/limits.ts';
@@ -155,21 +158,42 @@ describe('answers among what is typed', () => {
 });
 
 describe('at the end', () => {
-  test('an answer on its way is awaited and swallowed, with what is typed meanwhile', () => {
-    const { last, watch } = play(...PROOF, tick, close);
-    expect(types(last)).toEqual(['set-timer']);
-    const [, swallowed] = stepWatch(watch, bytes('typed\x1b[0'));
-    expect(swallowed).toEqual([]);
-    expect(types(play(...PROOF, tick, close, bytes('typed\x1b[0'), bytes('n')).last)).toEqual(['closed']);
-  });
+  const quiet: WatchEvent = { type: 'timer', timer: 'close' };
+  const limit: WatchEvent = { type: 'timer', timer: 'close-limit' };
+  const awaits = (effects: readonly WatchEffect[]): number[] =>
+    effects.flatMap((effect) => (effect.type === 'set-timer' && effect.timer === 'close' ? [effect.afterMs] : []));
 
-  test('it is awaited for so long and no longer', () => {
-    expect(types(play(...PROOF, tick, close, { type: 'timer', timer: 'close' }).last)).toEqual(['closed']);
+  test('an answer on its way is awaited and swallowed, with what is typed meanwhile', () => {
+    const { effects, last } = play(...PROOF, tick, close, bytes('typed\x1b[0'), bytes('n'));
+    expect(awaits(effects)).toEqual([TERMINAL_ANSWER_AWAIT_MS, TERMINAL_ANSWER_AWAIT_MS, PASTE_QUIET_MS]);
+    expect(typed(effects)).toBe('');
+    expect(types(last)).toEqual(['set-timer']);
+    expect(types(play(...PROOF, tick, close, quiet).last)).toEqual(['closed']);
   });
 
   test.each([
     ['no answer is expected', PROOF],
     ['the terminal never answers', [begin, ...ticks(TERMINAL_UNANSWERED_MAX)]],
+  ])('the rest of a paste is swallowed until it is quiet where %s', (_what, events) => {
+    const { effects, watch } = play(...events, close, bytes('rest\x03\x1c of a paste'), bytes(' and more'));
+    expect(awaits(effects)).toEqual([PASTE_QUIET_MS, PASTE_QUIET_MS, PASTE_QUIET_MS]);
+    expect(typed(effects)).toBe('');
+    expect(types(effects)).not.toContain('key');
+    expect(types(stepWatch(watch, quiet)[1])).toEqual(['closed']);
+  });
+
+  test('an announced paste is awaited for longer, until its end has come', () => {
+    const { effects } = play(...PROOF, bytes('\x1b[200~text'), close, bytes('more'), bytes('\x1b[201~'));
+    expect(awaits(effects)).toEqual([OPEN_PASTE_QUIET_MS, OPEN_PASTE_QUIET_MS, PASTE_QUIET_MS]);
+  });
+
+  test('what never ends is awaited for so long and no longer', () => {
+    const { effects, last } = play(...PROOF, close, bytes('x'), bytes('x'), limit);
+    expect(effects).toContainEqual({ type: 'set-timer', timer: 'close-limit', afterMs: TERMINAL_CLOSE_LIMIT_MS });
+    expect(types(last)).toEqual(['closed']);
+  });
+
+  test.each([
     ['the terminal is gone', [...PROOF, ...ticks(TERMINAL_UNANSWERED_MAX + 1)]],
     ['its input has ended', [...PROOF, tick, { type: 'ended' } as const]],
   ])('nothing is awaited where %s', (_what, events) => {
