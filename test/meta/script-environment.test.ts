@@ -285,7 +285,7 @@ describe('what others mean for Compose', () => {
     bench.standIn('docker', 'exit 0');
     const stop = (name: string): Ran => bench.run(['./scripts/stop'], { HOME: home, COMPOSE_PROJECT_NAME: name });
     expect(stop('my-room').calls).toContain(
-      'docker ps --all --filter label=com.docker.compose.project=my-room --format {{.Names}}',
+      'docker ps --all --filter label=com.docker.compose.project=my-room --filter label=com.docker.compose.oneoff --format {{.Names}}',
     );
     expect(stop('my room')).toMatchObject({ code: 2, calls: [] });
     expect(stop('my room').stderr.split('\n')[0]).toBe(
