@@ -117,7 +117,16 @@ function startTor(tor: string, torrc: string, args: readonly string[]): void {
   start(tor, [
     ...['/usr/bin/tor', '--defaults-torrc', '/run/tornet/torrc', '-f', torrc],
     ...['--ControlSocket', `${folder}/control`, '--CookieAuthFile', `${folder}/cookie`],
-    ...['--DataDirectory', `${folder}/data`, '--Log', `warn file ${folder}/log`, ...args],
+    // Of its own, too: the test network's lines name one directory for documents, as if there were one tor.
+    ...[
+      '--DataDirectory',
+      `${folder}/data`,
+      '--CacheDirectory',
+      `${folder}/data`,
+      '--Log',
+      `warn file ${folder}/log`,
+      ...args,
+    ],
   ]);
 }
 
