@@ -11,7 +11,7 @@ const NOT_OF_A_WORD = /[^\p{L}\p{M}\p{N}]/gv;
 
 /** As few as a screen shows of a fingerprint. */
 const FINGERPRINT_DIGITS_LEAST = 4;
-/** What the program's own lines speak of: a member with such a name could be taken for the program. */
+/** Words that the program's own lines use: a member with such a name could be taken for the program. */
 const OWN_WORDS = ['sotto', 'host', 'relay', 'you', 'warning'];
 
 /** @returns how `name` looks; names that have one of them in common can be taken for each other. */

@@ -44,7 +44,7 @@ function judgeName(
   return isKnownOtherwise ? 'key-changed' : undefined;
 }
 
-/** Whoever comes and goes and comes again is warned of once: a warning that can be repeated at will is a way to hide others. */
+/** A key that comes and goes and comes again is warned of once: a warning that can be repeated at will is a way to hide others. */
 function warnOnce(session: Session, who: Speaker, code: NameWarning, turn: Turn): Session {
   if (session.namesWarned.includes(who.fingerprint)) return session;
   warn(turn, code, who);

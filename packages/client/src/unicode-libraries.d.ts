@@ -1,4 +1,4 @@
-// What is used of two libraries that come without types.
+// Types for two libraries that come without any, as far as they are used.
 
 declare module 'tr46' {
   export interface ToUnicodeOptions {

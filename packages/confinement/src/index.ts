@@ -1,4 +1,4 @@
-// What a program asks before it begins: its command line, and whether the engine has built the walls around it that the compose file asks for.
+// Two questions of every program before it begins: its command line, and whether the engine has built the walls around it that the compose file asks for.
 
 export { refuseVariable, requireKnownVariables, requireNoArguments } from './command-line.ts';
 export { CONFINEMENT_CODES, EXIT_UNPROTECTED, PROTECTIONS } from './errors.ts';

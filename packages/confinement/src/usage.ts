@@ -1,4 +1,4 @@
-// What a program answers before it begins: its help, its version, or the one word that it does not know. Pure.
+// Answers of every program before it begins: its help, its version, or the one word that it does not know. Pure.
 
 import { OPTION_CHARS_MAX, TYPING_MISTAKES_MAX } from './limits.ts';
 

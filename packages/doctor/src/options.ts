@@ -98,7 +98,7 @@ function findQuestion(args: readonly string[]): 'help' | 'version' | undefined {
 
 type Token = NonNullable<ReturnType<typeof parseArgs>['tokens']>[number];
 
-/** What is wrong with it, without any value. */
+/** Names the fault, without any value. */
 function findProblem(token: Token): string | undefined {
   if (token.kind === 'positional') return 'an argument too many: the doctor takes none';
   if (token.kind !== 'option') return undefined;

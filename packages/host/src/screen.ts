@@ -115,7 +115,7 @@ export function renderMoved(
   return `${access}\n${renderInvite(invite, remind(network))}`;
 }
 
-/** What stands above a connection string. */
+/** The line above a connection string. */
 export function remind(network: NetworkKind | undefined): string {
   return network === 'private-test' ? TEST_NETWORK : 'Who has this string is in the room.';
 }
