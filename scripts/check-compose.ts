@@ -2,10 +2,10 @@
 
 import { readFileSync } from 'node:fs';
 import { readCommandLine } from './command-line.ts';
-import { parseSettings } from './hardening/compose-variables.ts';
-import { lintOverride, lintRepository, RULES } from './hardening/lint.ts';
-import { STACKS } from './hardening/promises.ts';
-import type { Finding } from './hardening/rule.ts';
+import { parseSettings } from '../tools/compose-lint/compose-variables.ts';
+import { lintOverride, lintRepository, RULES } from '../tools/compose-lint/lint.ts';
+import { STACKS } from '../tools/compose-lint/requirements.ts';
+import type { Finding } from '../tools/compose-lint/rule.ts';
 
 function readText(path: string): string | undefined {
   try {

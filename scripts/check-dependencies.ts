@@ -1,4 +1,4 @@
-// `npm run dependencies`: the lock file, the manifests and every command that installs, held to scripts/integrity/dependency-rules.ts. No network.
+// `npm run dependencies`: the lock file, the manifests and every command that installs, held to tools/reproducible-build/dependency-rules.ts. No network.
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,9 +10,9 @@ import {
   auditPackage,
   auditPins,
   auditReasons,
-} from './integrity/dependency-rules.ts';
-import { installScriptsOf, licenceOf, readLock } from './integrity/lockfile.ts';
-import type { LockedPackage, Manifest } from './integrity/lockfile.ts';
+} from '../tools/reproducible-build/dependency-rules.ts';
+import { installScriptsOf, licenceOf, readLock } from '../tools/reproducible-build/lockfile.ts';
+import type { LockedPackage, Manifest } from '../tools/reproducible-build/lockfile.ts';
 
 const readManifest = (file: string): Manifest => JSON.parse(readFileSync(file, 'utf8')) as Manifest;
 

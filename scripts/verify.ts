@@ -5,16 +5,21 @@ import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readCommandLine, USAGE_EXIT_SYSEXITS } from './command-line.ts';
-import { parseSettings, settingsHere } from './hardening/compose-variables.ts';
-import { STACKS } from './hardening/promises.ts';
-import { makeStack, readFiles } from './hardening/stack.ts';
-import { show, textAt, treeAt } from './hardening/tree.ts';
-import { DockerError, readImage } from './integrity/docker-image.ts';
-import { verifyImage } from './integrity/rebuild.ts';
-import type { BuildPlan, Image } from './integrity/docker-image.ts';
-import { digestOfAll } from './integrity/layers.ts';
-import { differencesFromRelease, parseBuild, ReleasedDigestsError, renderBuild } from './integrity/released-digests.ts';
-import type { Build } from './integrity/released-digests.ts';
+import { parseSettings, settingsHere } from '../tools/compose-lint/compose-variables.ts';
+import { STACKS } from '../tools/compose-lint/requirements.ts';
+import { makeStack, readFiles } from '../tools/compose-lint/stack.ts';
+import { show, textAt, treeAt } from '../tools/compose-lint/tree.ts';
+import { DockerError, readImage } from '../tools/reproducible-build/docker-image.ts';
+import { verifyImage } from '../tools/reproducible-build/rebuild.ts';
+import type { BuildPlan, Image } from '../tools/reproducible-build/docker-image.ts';
+import { digestOfAll } from '../tools/reproducible-build/layers.ts';
+import {
+  differencesFromRelease,
+  parseBuild,
+  ReleasedDigestsError,
+  renderBuild,
+} from '../tools/reproducible-build/released-digests.ts';
+import type { Build } from '../tools/reproducible-build/released-digests.ts';
 
 const RELEASED = 'docs/released-digests.txt';
 /** The npm registry's CA where it is reached through a proxy; the scripts put it there, and it gets into no image. */

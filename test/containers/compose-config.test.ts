@@ -3,12 +3,12 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { parseSettings } from '../../scripts/hardening/compose-variables.ts';
-import { STACKS } from '../../scripts/hardening/promises.ts';
-import type { StackPlan } from '../../scripts/hardening/promises.ts';
-import { makeStack, readFiles } from '../../scripts/hardening/stack.ts';
-import { isTree } from '../../scripts/hardening/tree.ts';
-import type { Tree, Value } from '../../scripts/hardening/tree.ts';
+import { parseSettings } from '../../tools/compose-lint/compose-variables.ts';
+import { STACKS } from '../../tools/compose-lint/requirements.ts';
+import type { StackPlan } from '../../tools/compose-lint/requirements.ts';
+import { makeStack, readFiles } from '../../tools/compose-lint/stack.ts';
+import { isTree } from '../../tools/compose-lint/tree.ts';
+import type { Tree, Value } from '../../tools/compose-lint/tree.ts';
 
 const readText = (path: string): string => readFileSync(path, 'utf8');
 

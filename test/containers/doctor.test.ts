@@ -154,7 +154,7 @@ const alsoRun = (options: Docker.ContainerCreateOptions): Fault['spoil'] => {
 const LOCKING = [
   '/usr/local/bin/node',
   '--eval',
-  'import("/app/node_modules/@sotto/crypto/src/native-memory.js").then((memory) => memory.lockSecrets()); setInterval(() => {}, 1e6)',
+  'import("/app/node_modules/@sotto/crypto/src/locked-memory.js").then((memory) => memory.lockSecrets()); setInterval(() => {}, 1e6)',
 ] as const;
 const torWith = (...args: string[]): Fault['spoil'] => {
   return ({ container }) => void container.Cmd?.push(...args);

@@ -5,9 +5,9 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { parseSettings } from '../../scripts/hardening/compose-variables.ts';
-import { verifyImage } from '../../scripts/integrity/rebuild.ts';
-import type { BuildPlan } from '../../scripts/integrity/docker-image.ts';
+import { parseSettings } from '../../tools/compose-lint/compose-variables.ts';
+import { verifyImage } from '../../tools/reproducible-build/rebuild.ts';
+import type { BuildPlan } from '../../tools/reproducible-build/docker-image.ts';
 
 const settings = parseSettings(readFileSync('.env', 'utf8'));
 const folder = mkdtempSync(join(tmpdir(), 'sotto-rebuild-'));

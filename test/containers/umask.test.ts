@@ -5,7 +5,7 @@ import { chmodSync, cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writ
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { parseSettings } from '../../scripts/hardening/compose-variables.ts';
+import { parseSettings } from '../../tools/compose-lint/compose-variables.ts';
 
 const settings = parseSettings(readFileSync('.env', 'utf8'));
 const folder = mkdtempSync(join(tmpdir(), 'sotto-umask-'));

@@ -8,9 +8,9 @@ import type { Cover, Invite } from '@sotto/protocol';
 import { FakeClock, SeededRandom } from '@sotto/test-kit';
 import { Moderator as OnionSigner } from '../../packages/client/test/moderator.ts';
 import { silentLog } from '../../packages/relay/src/log.ts';
-import { MemoryRoomStore } from '../../packages/relay/src/memory-room-store.ts';
-import { Peer } from '../../packages/relay/src/peer.ts';
-import { ReadTurns } from '../../packages/relay/src/read-turns.ts';
+import { MemoryRoomStore } from '../../packages/relay/src/store/memory-room-store.ts';
+import { Peer } from '../../packages/relay/src/connection.ts';
+import { ReadTurns } from '../../packages/relay/src/fair-reads.ts';
 import { Rooms } from '../../packages/relay/src/rooms.ts';
 import { tickOff } from '../../packages/relay/src/slot.ts';
 

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { CLIENT_CODES, WARNING_CODES } from '../../packages/client/src/errors.ts';
 import { CONFINEMENT_CODES, PROTECTIONS } from '../../packages/confinement/src/errors.ts';
 import { DOCTOR_CODES } from '../../packages/doctor/src/errors.ts';
-import { PROMISE_WORDS } from '../../packages/doctor/src/promises.ts';
+import { PROMISE_WORDS } from '../../packages/doctor/src/requirements.ts';
 import { GROUP_CODES } from '../../packages/crypto/src/errors.ts';
 import { HOST_CODES, MODERATOR_CODES } from '../../packages/host/src/errors.ts';
 import {

@@ -1,8 +1,8 @@
 // The compose linter reads compose files as Compose does; test/containers/compose-config.test.ts holds it to Compose itself.
 
 import { describe, expect, test } from 'vitest';
-import { overlay, parseCompose } from '../../scripts/hardening/compose-files.ts';
-import { parseSettings, resolveVariables } from '../../scripts/hardening/compose-variables.ts';
+import { overlay, parseCompose } from '../../tools/compose-lint/compose-files.ts';
+import { parseSettings, resolveVariables } from '../../tools/compose-lint/compose-variables.ts';
 
 describe('compose files are read as Compose reads them', () => {
   test('anchors and merge keys: what is stated wins, then the first of a list', () => {

@@ -14,10 +14,10 @@ import {
   auditReasons,
   isLicenceOf,
   RUNTIME_LICENCES,
-} from '../../scripts/integrity/dependency-rules.ts';
-import type { DependencyFinding } from '../../scripts/integrity/dependency-rules.ts';
-import { installScriptsOf, licenceOf, readLock } from '../../scripts/integrity/lockfile.ts';
-import type { LockedPackage } from '../../scripts/integrity/lockfile.ts';
+} from '../../tools/reproducible-build/dependency-rules.ts';
+import type { DependencyFinding } from '../../tools/reproducible-build/dependency-rules.ts';
+import { installScriptsOf, licenceOf, readLock } from '../../tools/reproducible-build/lockfile.ts';
+import type { LockedPackage } from '../../tools/reproducible-build/lockfile.ts';
 
 const good: LockedPackage = {
   path: 'node_modules/a',

@@ -92,7 +92,8 @@ const READ_BY_OTHERS: Readonly<Record<string, string>> = {
 
 function readersOf(name: string): string[] {
   const folder = new URL(`../../packages/${name}/src/`, import.meta.url);
-  return readdirSync(folder)
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts'))
     .flatMap((file) => [...readFileSync(new URL(file, folder), 'utf8').matchAll(READER)])
     .map(([, reader, splitter]) => `${name} ${reader ?? splitter ?? ''}`);
 }

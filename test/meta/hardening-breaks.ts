@@ -1,6 +1,6 @@
 // Every way in which one line of docker-compose.yml can go wrong, each with the one finding that it must give.
 
-import type { Tree, Value } from '../../scripts/hardening/tree.ts';
+import type { Tree, Value } from '../../tools/compose-lint/tree.ts';
 
 /** What a break of one path of the shipped file is, and the one finding that it must give. */
 type Break = readonly [path: string, value: Value | undefined, finding: string];

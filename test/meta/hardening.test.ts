@@ -2,13 +2,13 @@
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { parseSettings } from '../../scripts/hardening/compose-variables.ts';
-import { lintRepository, lintStack, RULES } from '../../scripts/hardening/lint.ts';
-import { STACKS } from '../../scripts/hardening/promises.ts';
-import type { StackPlan } from '../../scripts/hardening/promises.ts';
-import type { Finding } from '../../scripts/hardening/rule.ts';
-import { makeStack, readFiles } from '../../scripts/hardening/stack.ts';
-import type { Tree, Value } from '../../scripts/hardening/tree.ts';
+import { parseSettings } from '../../tools/compose-lint/compose-variables.ts';
+import { lintRepository, lintStack, RULES } from '../../tools/compose-lint/lint.ts';
+import { STACKS } from '../../tools/compose-lint/requirements.ts';
+import type { StackPlan } from '../../tools/compose-lint/requirements.ts';
+import type { Finding } from '../../tools/compose-lint/rule.ts';
+import { makeStack, readFiles } from '../../tools/compose-lint/stack.ts';
+import type { Tree, Value } from '../../tools/compose-lint/tree.ts';
 import { BREAKS, tmpfs } from './hardening-breaks.ts';
 
 const settings = parseSettings(readFileSync('.env', 'utf8'));

@@ -5,20 +5,20 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, utimesSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { parseDpkgStatus } from '../../scripts/integrity/debian-packages.ts';
-import { differencesBetween, digestOfAll, nameLayers } from '../../scripts/integrity/layers.ts';
-import type { Layer } from '../../scripts/integrity/layers.ts';
+import { parseDpkgStatus } from '../../tools/reproducible-build/debian-packages.ts';
+import { differencesBetween, digestOfAll, nameLayers } from '../../tools/reproducible-build/layers.ts';
+import type { Layer } from '../../tools/reproducible-build/layers.ts';
 import {
   differencesFromRelease,
   differencesOfLayers,
   parseBuild,
   renderBuild,
-} from '../../scripts/integrity/released-digests.ts';
-import type { Build } from '../../scripts/integrity/released-digests.ts';
-import { makeBom } from '../../scripts/integrity/sbom.ts';
-import type { ImageContents, NpmBom } from '../../scripts/integrity/sbom.ts';
-import { readTar } from '../../scripts/integrity/tar.ts';
-import type { TarEntry } from '../../scripts/integrity/tar.ts';
+} from '../../tools/reproducible-build/released-digests.ts';
+import type { Build } from '../../tools/reproducible-build/released-digests.ts';
+import { makeBom } from '../../tools/reproducible-build/sbom.ts';
+import type { ImageContents, NpmBom } from '../../tools/reproducible-build/sbom.ts';
+import { readTar } from '../../tools/reproducible-build/tar.ts';
+import type { TarEntry } from '../../tools/reproducible-build/tar.ts';
 import { parseRelease } from '../../packages/doctor/src/release.ts';
 
 const digest = (digit: string): string => `sha256:${digit.repeat(64)}`;

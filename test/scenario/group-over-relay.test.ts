@@ -13,7 +13,7 @@ import { bodyBytes, encodeAdminRequest, encodeGroupPlaintext, LARGEST_FRAME_BYTE
 import { MemoryRoomStore, startRelay } from '@sotto/relay';
 import type { Relay } from '@sotto/relay';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { encodeUpload } from '../../packages/client/src/upload.ts';
+import { encodeUpload } from '../../packages/client/src/session/uploads.ts';
 import { sameRoster, Seat } from './seat.ts';
 import type { RoomString } from './seat.ts';
 

@@ -2,7 +2,7 @@
 
 import { expect, test } from 'vitest';
 import { encodeStage, SMALLEST_FRAME_BYTES } from '@sotto/protocol';
-import { openContext } from '../../packages/crypto/src/group-context.ts';
+import { openContext } from '../../packages/crypto/src/mls/context.ts';
 import { nativeCrypto } from '@sotto/crypto/native';
 import { createGroupIdentity } from '@sotto/crypto/group';
 import { fingerprint } from '@sotto/crypto';

@@ -23,12 +23,12 @@ import {
   toHex,
 } from '@sotto/protocol';
 import type { ContentHeader, Frame } from '@sotto/protocol';
-import { GroupMembership } from '../../packages/client/src/group-membership.ts';
-import type { GroupView } from '../../packages/client/src/group-membership.ts';
-import { NO_HEAD_PARTS, takeHeadPiece } from '../../packages/client/src/head-reader.ts';
-import type { Head, HeadParts } from '../../packages/client/src/head-reader.ts';
-import { encodeUpload } from '../../packages/client/src/upload.ts';
-import type { Upload } from '../../packages/client/src/upload.ts';
+import { GroupMembership } from '../../packages/client/src/group/membership.ts';
+import type { GroupView } from '../../packages/client/src/group/membership.ts';
+import { NO_HEAD_PARTS, takeHeadPiece } from '../../packages/client/src/session/snapshot-reader.ts';
+import type { Head, HeadParts } from '../../packages/client/src/session/snapshot-reader.ts';
+import { encodeUpload } from '../../packages/client/src/session/uploads.ts';
+import type { Upload } from '../../packages/client/src/session/uploads.ts';
 
 /** What a room is made of, for all who hold its string. */
 export interface RoomString {

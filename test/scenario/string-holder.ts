@@ -22,11 +22,11 @@ import {
   UPLOAD_ID_BYTES,
 } from '@sotto/protocol';
 import type { Decoded, Frame, GroupPlaintext, HeadPlaintext, Invite } from '@sotto/protocol';
-import { GroupMembership } from '../../packages/client/src/group-membership.ts';
-import { NO_HEAD_PARTS, takeHeadPiece } from '../../packages/client/src/head-reader.ts';
-import type { Head, HeadParts } from '../../packages/client/src/head-reader.ts';
-import { encodeUpload } from '../../packages/client/src/upload.ts';
-import type { Upload } from '../../packages/client/src/upload.ts';
+import { GroupMembership } from '../../packages/client/src/group/membership.ts';
+import { NO_HEAD_PARTS, takeHeadPiece } from '../../packages/client/src/session/snapshot-reader.ts';
+import type { Head, HeadParts } from '../../packages/client/src/session/snapshot-reader.ts';
+import { encodeUpload } from '../../packages/client/src/session/uploads.ts';
+import type { Upload } from '../../packages/client/src/session/uploads.ts';
 import type { TestMember } from '../../packages/relay/test/test-member.ts';
 
 export const random = (length: number): Uint8Array => new Uint8Array(randomBytes(length));

@@ -9,19 +9,19 @@ import type { Invite } from '@sotto/protocol';
 import { CLIENT_CODES } from './errors.ts';
 import type { ClientEvent, ClientStatus, ListedMember } from './events.ts';
 import { ACCESS_AFTER_MOVE_MS } from './limits.ts';
-import type { GroupSeat } from './group-membership.ts';
-import { KeyQueue } from './key-queue.ts';
+import type { GroupSeat } from './group/membership.ts';
+import { KeyQueue } from './group/worker-queue.ts';
 import { ModeratorError } from './moderator.ts';
 import type { AccessMode, Moderator, Move, SignedOrder } from './moderator.ts';
-import { Keyring } from './keyring.ts';
-import type { Draft } from './outbox.ts';
-import type { KeyWork } from './keyring.ts';
-import { Lines } from './lines.ts';
-import type { Dial } from './lines.ts';
-import { step } from './session.ts';
-import { createSession } from './session-state.ts';
-import type { Effect, Session, SessionEvent, TimerName } from './session-state.ts';
-import { listMembers, statusOf } from './telling.ts';
+import { Keyring } from './group/worker.ts';
+import type { Draft } from './session/outbox.ts';
+import type { KeyWork } from './group/worker.ts';
+import { Lines } from './connections.ts';
+import type { Dial } from './connections.ts';
+import { step } from './session/session-machine.ts';
+import { createSession } from './session/state.ts';
+import type { Effect, Session, SessionEvent, TimerName } from './session/state.ts';
+import { listMembers, statusOf } from './session/notifications.ts';
 
 /** Time as the client needs it; `after` returns what cancels. */
 export interface Clock {

@@ -2,7 +2,7 @@
 
 import type { Cover, CoverCost } from '@sotto/protocol';
 import type { CircuitCode, ClientCode, WarningCode } from './errors.ts';
-import type { RemovalReason } from './group-policy.ts';
+import type { RemovalReason } from './group/policy.ts';
 import type { AccessMode } from './moderator.ts';
 
 /** A member as shown: the name is a claim, the fingerprint is of the key that signs. */

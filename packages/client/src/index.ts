@@ -2,16 +2,16 @@
 
 export { Client } from './client.ts';
 export type { ClientOptions, Clock } from './client.ts';
-export { DialError } from './lines.ts';
-export type { ByteStream, Dial } from './lines.ts';
+export { DialError } from './connections.ts';
+export type { ByteStream, Dial } from './connections.ts';
 export { CLIENT_CODES, WARNING_CODES } from './errors.ts';
 export type { ClientCode, WarningCode } from './errors.ts';
 export type { ClientEvent, ClientStatus, ListedMember, Speaker, StateEvent, StateName } from './events.ts';
-export { isJoinerInPlace } from './joiners.ts';
-export { areNamesAlike, beginsLikeAFingerprint } from './name-likeness.ts';
-export { DRAWN_AS_BLANK, DRAWN_AS_NOTHING, DRAWN_ON_BASE, showName } from './shown-name.ts';
-export type { RemovalReason } from './group-policy.ts';
+export { isJoinerInPlace } from './names/joiners.ts';
+export { areNamesAlike, beginsLikeAFingerprint } from './names/likeness.ts';
+export { DRAWN_AS_BLANK, DRAWN_AS_NOTHING, DRAWN_ON_BASE, showName } from './names/shown-name.ts';
+export type { RemovalReason } from './group/policy.ts';
 export { ModeratorError } from './moderator.ts';
 export type { Moderator } from './moderator.ts';
-export { createRoomSecret, proveAdmission, registrationOf } from './room.ts';
-export type { Founding, RoomRegistration } from './room.ts';
+export { createRoomSecret, proveAdmission, registrationOf } from './founding.ts';
+export type { Founding, RoomRegistration } from './founding.ts';

@@ -5,7 +5,7 @@ import { COVERS, DWELL_MOST_MS, isStealth, stealthShape } from '@sotto/protocol'
 import type { Cover } from '@sotto/protocol';
 import { SeededRandom } from '@sotto/test-kit';
 import { describe, expect, test } from 'vitest';
-import { GroupMembership } from '../src/group-membership.ts';
+import { GroupMembership } from '../src/group/membership.ts';
 import { gapsOf, Rehearsal, statesOf, textsOf, told } from './rehearsal.ts';
 import type { Departure, Seat } from './rehearsal.ts';
 import { nonceOf } from '@sotto/test-kit';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { GroupOpened } from '../src/group-membership.ts';
+import type { GroupOpened } from '../src/group/membership.ts';
 import { GroupLog, named, readAll, room, viewOf } from './group-log.ts';
 import { Rogue } from './group-rogue.ts';
 import { expectOneView, keyPackageOf, restricted } from './group-scene.ts';

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import type { Decoded } from '@sotto/protocol';
 import { expect, test } from 'vitest';
-import type { AccessMode } from '../src/group-membership.ts';
-import type { Upload } from '../src/upload.ts';
+import type { AccessMode } from '../src/group/membership.ts';
+import type { Upload } from '../src/session/uploads.ts';
 import { GroupLog, readAll, room, viewOf } from './group-log.ts';
 import type { GroupReader } from './group-log.ts';
 

@@ -1,6 +1,6 @@
 import { concatBytes } from '@sotto/protocol';
 import { describe, expect, test } from 'vitest';
-import type { GroupOpened, GroupSeat } from '../src/group-membership.ts';
+import type { GroupOpened, GroupSeat } from '../src/group/membership.ts';
 import { GroupLog, readAll, viewOf } from './group-log.ts';
 import type { GroupReader } from './group-log.ts';
 import { Rogue } from './group-rogue.ts';

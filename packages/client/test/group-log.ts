@@ -7,10 +7,10 @@ import { nativeCrypto } from '@sotto/crypto/native';
 import { bodyBytes, FRAME_BYTES, toHex } from '@sotto/protocol';
 import type { AccessMode, Content, ContentHeader, Decoded, SignedAccess, SignedOrder } from '@sotto/protocol';
 import { SeededRandom } from '@sotto/test-kit';
-import { GroupMembership } from '../src/group-membership.ts';
+import { GroupMembership } from '../src/group/membership.ts';
 import { Moderator } from './moderator.ts';
-import type { GroupOpened, GroupView } from '../src/group-membership.ts';
-import type { Upload } from '../src/upload.ts';
+import type { GroupOpened, GroupView } from '../src/group/membership.ts';
+import type { Upload } from '../src/session/uploads.ts';
 
 /** What a commit has left at the relay: its head, the counter that it made, and where the log goes on behind it. */
 interface Stored {

@@ -5,7 +5,7 @@ import { createGroupIdentity, deriveGroupKeys, GroupEngine } from '@sotto/crypto
 import type { Group, GroupCode, GroupIdentity, GroupKeys, PendingCommit } from '@sotto/crypto/group';
 import { nativeCrypto } from '@sotto/crypto/native';
 import type { Decoded, LeaveProof, SignedAccess, SignedOrder } from '@sotto/protocol';
-import { COMMIT_FRAME_SIZE, GroupEnvelopes, leastSizes } from '../src/group-envelopes.ts';
+import { COMMIT_FRAME_SIZE, GroupEnvelopes, leastSizes } from '../src/group/envelopes.ts';
 import type { GroupLog } from './group-log.ts';
 
 /** What it puts into its uploads beside the commit. */

@@ -3,7 +3,7 @@
 import { deriveGroupKeys } from '@sotto/crypto/group';
 import type { GroupKeys } from '@sotto/crypto/group';
 import { expect } from 'vitest';
-import type { AccessMode, RemovalReason } from '../src/group-membership.ts';
+import type { AccessMode, RemovalReason } from '../src/group/membership.ts';
 import { named, readAll, room, viewOf } from './group-log.ts';
 import type { GroupLog, GroupReader } from './group-log.ts';
 import { Rogue } from './group-rogue.ts';

@@ -1,8 +1,8 @@
 import type { Content } from '@sotto/protocol';
 import { SeededRandom } from '@sotto/test-kit';
 import { describe, expect, test } from 'vitest';
-import { dropSilent, EMPTY_INBOX, takeContent, takeRoster, takeSequence } from '../src/inbox.ts';
-import type { Inbox, InboxEvent } from '../src/inbox.ts';
+import { dropSilent, EMPTY_INBOX, takeContent, takeRoster, takeSequence } from '../src/session/inbox.ts';
+import type { Inbox, InboxEvent } from '../src/session/inbox.ts';
 import { MEMBER_SILENT_MS } from '../src/limits.ts';
 
 const anna = new Uint8Array(32).fill(1);

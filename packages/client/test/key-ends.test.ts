@@ -1,6 +1,6 @@
 // How a client's keys end: zeroed, whichever way it goes, and at once where it panics. Every secret that it makes is watched from outside.
 
-import { useSecretMemory } from '@sotto/crypto/native-memory';
+import { useSecretMemory } from '@sotto/crypto/locked-memory';
 import { describe, expect, test } from 'vitest';
 import { DialError } from '../src/index.ts';
 import { DEPARTING_RANK_MS, RANK_FIRST_MS } from '../src/limits.ts';

@@ -2,8 +2,8 @@
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { areNamesAlike } from '../src/name-likeness.ts';
-import { showName } from '../src/shown-name.ts';
+import { areNamesAlike } from '../src/names/likeness.ts';
+import { showName } from '../src/names/shown-name.ts';
 
 const alike: readonly (readonly [why: string, one: string, other: string])[] = [
   ['punctuation that is not drawn', 'anna', 'anna!'],

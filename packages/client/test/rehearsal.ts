@@ -8,7 +8,7 @@ import type { StreamConditions, StreamEnd, StreamPair } from '@sotto/test-kit';
 import { expect } from 'vitest';
 import { Client, DialError, registrationOf } from '../src/index.ts';
 import type { ClientEvent, Dial, Moderator } from '../src/index.ts';
-import { GroupMembership } from '../src/group-membership.ts';
+import { GroupMembership } from '../src/group/membership.ts';
 import { DEPARTING_RANK_MS, RANK_FIRST_MS } from '../src/limits.ts';
 import { Moderator as OnionSigner } from './moderator.ts';
 import { ScriptedRelay } from '@sotto/test-kit';

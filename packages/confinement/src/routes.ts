@@ -1,6 +1,6 @@
 // Reads the kernel's tables of routes and neighbours: whether any way leads to more than those on a network of the container's own.
 
-import type { Standing } from './standing.ts';
+import type { Standing } from './isolation.ts';
 
 /** What the compose file promises: networks that lead nowhere, or none at all. */
 export type NetworkPromise = 'inner' | 'none';

@@ -5,9 +5,9 @@ import { refuseVariable } from './command-line.ts';
 import { CONFINEMENT_CODES, EXIT_UNPROTECTED, isProtection } from './errors.ts';
 import { askGateways, readEvidence } from './evidence.ts';
 import type { Evidence } from './evidence.ts';
-import { judge } from './judge.ts';
+import { judge } from './check-isolation.ts';
 import type { NetworkPromise } from './routes.ts';
-import type { Standing } from './standing.ts';
+import type { Standing } from './isolation.ts';
 
 export interface ConfinedProgram {
   /** As it calls itself in front of what it prints. */

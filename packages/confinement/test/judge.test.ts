@@ -3,10 +3,10 @@ import { describe, expect, test } from 'vitest';
 import { PROTECTIONS } from '../src/errors.ts';
 import type { Protection } from '../src/errors.ts';
 import type { Evidence } from '../src/evidence.ts';
-import { judge } from '../src/judge.ts';
+import { judge } from '../src/check-isolation.ts';
 import { gatewaysOf } from '../src/routes.ts';
 import type { NetworkPromise } from '../src/routes.ts';
-import type { Standing } from '../src/standing.ts';
+import type { Standing } from '../src/isolation.ts';
 import {
   PROTECTED,
   ROUTES_HEADER,

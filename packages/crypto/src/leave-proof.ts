@@ -2,7 +2,7 @@
 
 import { concatBytes } from '@sotto/protocol';
 import type { LeaveProof } from '@sotto/protocol';
-import type { GroupIdentity } from './group-identity.ts';
+import type { GroupIdentity } from './mls/identity.ts';
 import { ascii } from './key-schedule.ts';
 import { LABELS } from './labels.ts';
 import { signStatement, verifyStatement } from './signed-statement.ts';

@@ -2,7 +2,7 @@
 
 import { sha512 } from '@noble/hashes/sha2.js';
 import { concatBytes, toHex } from '@sotto/protocol';
-import type { GroupMember } from './group-tree.ts';
+import type { GroupMember } from './mls/tree.ts';
 import { ascii } from './key-schedule.ts';
 import { LABELS } from './labels.ts';
 

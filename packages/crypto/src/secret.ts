@@ -4,7 +4,7 @@ const REDACTED = '[secret]';
 
 /**
  * Where secret bytes lie. Whoever starts a program chooses it (`useSecretMemory`); without a choice it is ordinary memory, as in a browser.
- * `@sotto/crypto/native-memory` has one that the system neither pages out nor dumps.
+ * `@sotto/crypto/locked-memory` has one that the system neither pages out nor dumps.
  */
 export interface SecretMemory {
   /** `locked`: all that was allocated so far is known never to be paged out. Anything else, not knowing included, is `unlocked`. */

@@ -3,11 +3,11 @@ import { defaultClientConfig } from 'ts-mls/clientConfig.js';
 import type { ClientState, Proposal } from 'ts-mls';
 import { leafToNodeIndex, toLeafIndex } from 'ts-mls/treemath.js';
 import { describe, expect, test } from 'vitest';
-import { makeCredential } from '../src/group-context.ts';
-import type { GroupContext } from '../src/group-context.ts';
-import { exportHead, joinState, processCommit, proposeCommit } from '../src/group-transitions.ts';
-import { rosterOf } from '../src/group-tree.ts';
-import { createGroupIdentity } from '../src/group.ts';
+import { makeCredential } from '../src/mls/context.ts';
+import type { GroupContext } from '../src/mls/context.ts';
+import { exportHead, joinState, processCommit, proposeCommit } from '../src/mls/transitions.ts';
+import { rosterOf } from '../src/mls/tree.ts';
+import { createGroupIdentity } from '../src/mls/index.ts';
 import { acceptAll, at, hex, newKeys, random, value } from './group-house.ts';
 import { forgeJoin, libraryProcesses, openStates } from './group-states.ts';
 

@@ -2,11 +2,11 @@ import { XWing } from '@hpke/hybridkem-x-wing';
 import { nativeCrypto } from '@sotto/crypto/native';
 import { SeededRandom } from '@sotto/test-kit';
 import { describe, expect, test } from 'vitest';
-import { describeSuite, openSuite } from '../src/group-crypto.ts';
-import type { GroupSuite } from '../src/group-crypto.ts';
-import { isUsableHpkeKey } from '../src/hpke-key.ts';
-import { pureCrypto } from '../src/group.ts';
-import { xWing } from '../src/native-kem.ts';
+import { describeSuite, openSuite } from '../src/provider/group-crypto.ts';
+import type { GroupSuite } from '../src/provider/group-crypto.ts';
+import { isUsableHpkeKey } from '../src/mls/hpke-key.ts';
+import { pureCrypto } from '../src/mls/index.ts';
+import { xWing } from '../src/provider/native-kem.ts';
 import { at, hex } from './group-house.ts';
 
 const random = new SeededRandom(29);

@@ -10,10 +10,10 @@ import {
   GROUP_HEAD_BYTES_MAX,
   GROUP_KEY_PACKAGE_BYTES_MAX,
   GROUP_MESSAGE_BYTES_MAX,
-} from '../src/group.ts';
-import type { GroupEngine } from '../src/group.ts';
-import { decodeCommit, decodeHead, decodeKeyPackage, decodeMessageBytes, decodeWelcome } from '../src/group-bytes.ts';
-import { openContext } from '../src/group-context.ts';
+} from '../src/mls/index.ts';
+import type { GroupEngine } from '../src/mls/index.ts';
+import { decodeCommit, decodeHead, decodeKeyPackage, decodeMessageBytes, decodeWelcome } from '../src/mls/bytes.ts';
+import { openContext } from '../src/mls/context.ts';
 import { agreement, at, newKeys, openEngine, openHouse, take, value } from './group-house.ts';
 import type { House } from './group-house.ts';
 import { groupInfo } from './group-states.ts';

@@ -3,7 +3,7 @@
 import type { Decoded } from '@sotto/protocol';
 import { SeededRandom } from '@sotto/test-kit';
 import { nativeCrypto } from '@sotto/crypto/native';
-import { createGroupIdentity, deriveGroupKeys, GroupEngine } from '../src/group.ts';
+import { createGroupIdentity, deriveGroupKeys, GroupEngine } from '../src/mls/index.ts';
 import type {
   CommitPolicy,
   Group,
@@ -12,7 +12,7 @@ import type {
   GroupKeys,
   GroupSuite,
   PendingCommit,
-} from '../src/group.ts';
+} from '../src/mls/index.ts';
 
 export const random: SeededRandom = new SeededRandom(11);
 export const acceptAll: CommitPolicy = () => 'accept';

@@ -1,9 +1,9 @@
 import { createHmac, hkdfSync } from 'node:crypto';
 import { SeededRandom } from '@sotto/test-kit';
 import { describe, expect, test } from 'vitest';
-import { makeCredential, memberIdOf } from '../src/group-context.ts';
-import { deriveEpochFrameKey } from '../src/group-keys.ts';
-import { copyGroupIdentity, createGroupIdentity, deriveGroupKeys, destroyGroupKeys } from '../src/group.ts';
+import { makeCredential, memberIdOf } from '../src/mls/context.ts';
+import { deriveEpochFrameKey } from '../src/mls/keys.ts';
+import { copyGroupIdentity, createGroupIdentity, deriveGroupKeys, destroyGroupKeys } from '../src/mls/index.ts';
 import { hex, newKeys, openEngine } from './group-house.ts';
 
 const random = new SeededRandom(41);

@@ -6,10 +6,10 @@ import {
   GROUP_MESSAGE_OVERHEAD_BYTES,
   openRoom,
   pureCrypto,
-} from '../src/group.ts';
-import type { CommitFacts, CommitPolicy } from '../src/group.ts';
-import { openContext } from '../src/group-context.ts';
-import { nativeCrypto } from '../src/native-provider.ts';
+} from '../src/mls/index.ts';
+import type { CommitFacts, CommitPolicy } from '../src/mls/index.ts';
+import { openContext } from '../src/mls/context.ts';
+import { nativeCrypto } from '../src/provider/native-provider.ts';
 import { acceptAll, agreement, at, hex, join, openEngine, openHouse, random, take, value } from './group-house.ts';
 import { forgeJoin } from './group-states.ts';
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { createGroupIdentity } from '../src/group.ts';
-import type { Group, PendingCommit } from '../src/group.ts';
+import { createGroupIdentity } from '../src/mls/index.ts';
+import type { Group, PendingCommit } from '../src/mls/index.ts';
 import { acceptAll, agreement, at, hex, join, openEngine, openHouse, random, take, value } from './group-house.ts';
 import type { House, Member } from './group-house.ts';
 

@@ -11,8 +11,8 @@ import type { ClientState, PrivateMessage } from 'ts-mls';
 import { initializeEpoch } from 'ts-mls/keySchedule.js';
 import { describe, expect, test } from 'vitest';
 import { openEnvelope, sealEnvelope } from '../src/index.ts';
-import type { GroupContext } from '../src/group-context.ts';
-import { retire, secretsOf, withFreshPast, withoutPast } from '../src/group-secrets.ts';
+import type { GroupContext } from '../src/mls/context.ts';
+import { retire, secretsOf, withFreshPast, withoutPast } from '../src/mls/secrets.ts';
 import {
   addProposal,
   createState,
@@ -23,8 +23,8 @@ import {
   processCommit,
   proposeCommit,
   sealMessage,
-} from '../src/group-transitions.ts';
-import { createGroupIdentity } from '../src/group.ts';
+} from '../src/mls/transitions.ts';
+import { createGroupIdentity } from '../src/mls/index.ts';
 import { acceptAll, at, hex, join, openHouse, random, take, value } from './group-house.ts';
 import { groupInfo, libraryProcesses, openStates, processed, steal } from './group-states.ts';
 

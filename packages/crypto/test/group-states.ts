@@ -5,12 +5,12 @@ import { decodeMlsMessage, emptyPskIndex, encodeMlsMessage, joinGroupExternal, p
 import type { CiphersuiteImpl, ClientConfig, ClientState, GroupInfo } from 'ts-mls';
 import { defaultClientConfig } from 'ts-mls/clientConfig.js';
 import { ratchetTreeFromExtension } from 'ts-mls/groupInfo.js';
-import { openContext } from '../src/group-context.ts';
-import type { GroupContext } from '../src/group-context.ts';
-import { createGroupIdentity } from '../src/group.ts';
-import type { GroupIdentity } from '../src/group.ts';
-import { createState, exportHead, joinState, makeKeyPackage, processCommit } from '../src/group-transitions.ts';
-import type { KeyPackagePair } from '../src/group-transitions.ts';
+import { openContext } from '../src/mls/context.ts';
+import type { GroupContext } from '../src/mls/context.ts';
+import { createGroupIdentity } from '../src/mls/index.ts';
+import type { GroupIdentity } from '../src/mls/index.ts';
+import { createState, exportHead, joinState, makeKeyPackage, processCommit } from '../src/mls/transitions.ts';
+import type { KeyPackagePair } from '../src/mls/transitions.ts';
 import { acceptAll, newKeys, random, value } from './group-house.ts';
 
 export interface States {

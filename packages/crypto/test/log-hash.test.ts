@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { toHex } from '@sotto/protocol';
 import { expect, test } from 'vitest';
-import { extendLog, startLog } from '../src/group.ts';
+import { extendLog, startLog } from '../src/mls/index.ts';
 import { nodeHash } from './node-keys.ts';
 
 interface Entry {

@@ -27,10 +27,10 @@ import { createSecretTree, ratchetToGeneration } from 'ts-mls/secretTree.js';
 import { expandSenderDataKey, expandSenderDataNonce } from 'ts-mls/sender.js';
 import { createConfirmedHash, createInterimHash } from 'ts-mls/transcriptHash.js';
 import { decryptGroupSecrets } from 'ts-mls/welcome.js';
-import { decodeCommit as readCommit, decodeKeyPackage, decodeWelcome } from '../src/group-bytes.ts';
-import { openContext } from '../src/group-context.ts';
-import type { GroupContext as RoomContext } from '../src/group-context.ts';
-import { isWelcomeFor } from '../src/group-key-package.ts';
+import { decodeCommit as readCommit, decodeKeyPackage, decodeWelcome } from '../src/mls/bytes.ts';
+import { openContext } from '../src/mls/context.ts';
+import type { GroupContext as RoomContext } from '../src/mls/context.ts';
+import { isWelcomeFor } from '../src/mls/key-package.ts';
 import { at, newKeys, value } from './group-house.ts';
 import { casesOf, hex } from './rfc9420-files.ts';
 import type {

@@ -3,11 +3,11 @@ import { nativeCrypto } from '@sotto/crypto/native';
 import type { CiphersuiteImpl } from 'ts-mls';
 import { decodeProposal, encodeProposal } from 'ts-mls/proposal.js';
 import { describe, expect, test } from 'vitest';
-import { decodeCommit as readCommit, decodeHead, decodeWelcome } from '../src/group-bytes.ts';
-import { openSuite } from '../src/group-crypto.ts';
-import { readKeyPackage } from '../src/group-key-package.ts';
-import { pureCrypto } from '../src/group.ts';
-import type { GroupCrypto } from '../src/group.ts';
+import { decodeCommit as readCommit, decodeHead, decodeWelcome } from '../src/mls/bytes.ts';
+import { openSuite } from '../src/provider/group-crypto.ts';
+import { readKeyPackage } from '../src/mls/key-package.ts';
+import { pureCrypto } from '../src/mls/index.ts';
+import type { GroupCrypto } from '../src/mls/index.ts';
 import { at } from './group-house.ts';
 import {
   basicsHold,

@@ -4,8 +4,8 @@ import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import { platform } from 'node:process';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { lockSecrets, makeArenaMemory } from '../src/native-memory.ts';
-import type { AllocateArena } from '../src/native-memory.ts';
+import { lockSecrets, makeArenaMemory } from '../src/locked-memory.ts';
+import type { AllocateArena } from '../src/locked-memory.ts';
 import { Secret, useSecretMemory } from '../src/secret.ts';
 
 const ARENA_BYTES = 32 * 1024;

@@ -4,7 +4,7 @@ import type { Move, Order, SignedOrder } from '@sotto/protocol';
 import { SeededRandom } from '@sotto/test-kit';
 import nacl from 'tweetnacl';
 import { describe, expect, test } from 'vitest';
-import { createGroupIdentity, proveLeave, verifyLeave, verifyOrder } from '../src/group.ts';
+import { createGroupIdentity, proveLeave, verifyLeave, verifyOrder } from '../src/mls/index.ts';
 import { nodePublicKey, nodeSign, nodeVerify } from './node-keys.ts';
 
 const random = new SeededRandom(29);

@@ -10,9 +10,9 @@ import {
   toHex,
 } from '@sotto/protocol';
 import { describe, expect, test } from 'vitest';
-import { makeCredential } from '../src/group-context.ts';
-import { deriveEpochFrameKey } from '../src/group-keys.ts';
-import { deriveGroupKeys, extendLog, startLog, verifyOrder } from '../src/group.ts';
+import { makeCredential } from '../src/mls/context.ts';
+import { deriveEpochFrameKey } from '../src/mls/keys.ts';
+import { deriveGroupKeys, extendLog, startLog, verifyOrder } from '../src/mls/index.ts';
 import { deriveRoomKeys, fingerprint, openEnvelope, sealEnvelope, Secret, signCapability } from '../src/index.ts';
 import { nodeHkdf, nodePublicKey, nodeSign } from './node-keys.ts';
 

@@ -2,7 +2,7 @@ import { wordlist } from '@scure/bip39/wordlists/english.js';
 import { createHash } from 'node:crypto';
 import { SeededRandom } from '@sotto/test-kit';
 import { describe, expect, test } from 'vitest';
-import { createGroupIdentity, ROOM_CODE_WORDS, roomCode, safetyNumber } from '../src/group.ts';
+import { createGroupIdentity, ROOM_CODE_WORDS, roomCode, safetyNumber } from '../src/mls/index.ts';
 import { at, openHouse, take, value } from './group-house.ts';
 
 const random = new SeededRandom(17);

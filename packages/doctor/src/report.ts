@@ -2,7 +2,7 @@
 
 import { overall, presentable } from './checks.ts';
 import type { Finding } from './checks.ts';
-import { TOPICS } from './promises.ts';
+import { TOPICS } from './requirements.ts';
 import type { Snapshot } from './snapshot.ts';
 import { TEST_NETWORK_SERVICE } from './stack-plan.ts';
 import type { State } from './verdict.ts';

@@ -3,8 +3,8 @@
 import { describe, expect, test } from 'vitest';
 import { examine, overall } from '../src/checks.ts';
 import type { Finding } from '../src/checks.ts';
-import { PROMISES } from '../src/promises.ts';
-import type { PromiseCode } from '../src/promises.ts';
+import { PROMISES } from '../src/requirements.ts';
+import type { PromiseCode } from '../src/requirements.ts';
 import type { Seen, Snapshot } from '../src/snapshot.ts';
 import { seen, unseen } from '../src/snapshot.ts';
 import type { State } from '../src/verdict.ts';

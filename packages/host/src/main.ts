@@ -1,7 +1,7 @@
 // The host's program: one room from `docker compose up` to the signal that ends it.
 
 import { EXIT_USAGE, requireKnownVariables, requireNoArguments, requireProtection } from '@sotto/confinement';
-import { lockSecrets, moveToSecretMemory } from '@sotto/crypto/native-memory';
+import { lockSecrets, moveToSecretMemory } from '@sotto/crypto/locked-memory';
 import { readHostConfig, VARIABLES } from './config.ts';
 import { HOST_CODES, HostError } from './errors.ts';
 import { Host } from './host.ts';

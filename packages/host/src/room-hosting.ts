@@ -24,12 +24,12 @@ import {
   REPUBLISH_AFTER_MS,
   STREAMS_PER_CIRCUIT,
 } from './limits.ts';
-import { Orders } from './orders.ts';
+import { Orders } from './order-signer.ts';
 import { random } from './random.ts';
 import { describeNetwork, describeStage } from './screen.ts';
 import type { ShownStage } from './screen.ts';
-import { Stopwatch } from './stopwatch.ts';
-import { walkIn } from './walk-in.ts';
+import { Stopwatch } from './startup-timer.ts';
+import { walkIn } from './reachability-check.ts';
 
 const REFUSALS: Partial<Readonly<Record<AdminCode, HostCode>>> = {
   'room-unknown': 'room-lost',

@@ -5,7 +5,7 @@ import type { Cover } from '@sotto/protocol';
 import type { NetworkKind } from '@sotto/tor';
 import { renderInvite } from './invite-card.ts';
 import type { Notice } from './hosting.ts';
-import type { MoveNotice } from './moving.ts';
+import type { MoveNotice } from './room-move.ts';
 
 /** A stage of one of the two Tors, as both `tor` and the gate tell it. */
 export interface ShownStage {

@@ -11,7 +11,7 @@ import { MODERATOR_CONNECTIONS_MAX, MODERATOR_LINE_BYTES_MAX } from '../src/limi
 import { decodeModeratorRequest } from '../src/moderator-request.ts';
 import { serveModerator } from '../src/moderator-socket.ts';
 import type { Moderation } from '../src/moderator-socket.ts';
-import { Orders } from '../src/orders.ts';
+import { Orders } from '../src/order-signer.ts';
 
 const INVITE = `sotto1${'q'.repeat(112)}`;
 const MEMBER = 'ab'.repeat(16);

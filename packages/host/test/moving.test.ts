@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { SETTLED, stepMoving } from '../src/moving.ts';
-import type { Moving, MovingEffect, MovingEvent } from '../src/moving.ts';
+import { SETTLED, stepMoving } from '../src/room-move.ts';
+import type { Moving, MovingEffect, MovingEvent } from '../src/room-move.ts';
 
 const LIMITS = { openMs: 3, offerMs: 2, graceMs: 1 };
 type EventType = MovingEvent['type'];

@@ -3,7 +3,7 @@ import { encodeMove, encodeSignedOrder, orderStatement } from '@sotto/protocol';
 import type { Order } from '@sotto/protocol';
 import { OnionKey } from '@sotto/tor';
 import { describe, expect, test } from 'vitest';
-import { Orders } from '../src/orders.ts';
+import { Orders } from '../src/order-signer.ts';
 
 const ROOM_ID = new Uint8Array(16).fill(7);
 const MEMBER_ID = new Uint8Array(16).fill(9);

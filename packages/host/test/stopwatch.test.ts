@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { coveredMs, Stopwatch } from '../src/stopwatch.ts';
+import { coveredMs, Stopwatch } from '../src/startup-timer.ts';
 
 test('counts time that stretches share once', () => {
   expect(coveredMs([])).toBe(0);

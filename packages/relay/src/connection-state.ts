@@ -12,7 +12,7 @@ import type {
 } from '@sotto/protocol';
 import type { Budget } from './budget.ts';
 import type { Downlink, PrivateFrame, SlotOrder } from './downlink.ts';
-import type { HeadEffect, HeadEvent, HeadTransfer } from './head-transfer.ts';
+import type { HeadEffect, HeadEvent, HeadTransfer } from './snapshot-transfer.ts';
 import type { Quota } from './quota.ts';
 
 /**

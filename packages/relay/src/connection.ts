@@ -1,264 +1,346 @@
-// One connection, as a pure machine: it is admitted, catches up, lives, falls behind, and is closed with a reason. No sockets, no store.
+// One accepted socket: turns its bytes into events for connection.ts and carries out what that decides. The only file that writes to members.
 
+import type { Duplex } from 'node:stream';
 import {
-  checkEmpty,
-  decodeAttach,
-  decodeCommit,
-  decodeFetch,
-  decodeStage,
-  encodeAttached,
-  encodeBeat,
-  HANDSHAKE_DEADLINE_MS,
-  SILENCE_LIMIT_MS,
+  ByteReader,
+  CHALLENGE_BYTES,
+  CONNECTIONS_PER_ROOM_MAX,
+  COVER_FRAME_BYTES,
+  decodeFrame,
+  encodeChallenge,
+  encodeClosing,
+  encodeFiller,
+  FrameSplitter,
+  LARGEST_FRAME_BYTES,
 } from '@sotto/protocol';
-import type { Frame } from '@sotto/protocol';
-import type { Allowance } from './budget.ts';
-import { fullBudget, spend, waitMs } from './budget.ts';
-import { beforeLast, chain, close, join, stay } from './connection-state.ts';
-import type { Connection, ConnectionEvent, ConnectionStep, Outside, PauseReason } from './connection-state.ts';
-import { isSlotted, OPEN_DOWNLINK, startDownlink } from './downlink.ts';
-import { depart, entries, fed, feed, located, moved, packed, sendPrivate, wake } from './feeding.ts';
-import { openTransfer, stepTransfer } from './head-transfer.ts';
-import type { HeadEvent } from './head-transfer.ts';
-import { CATCH_UP_LIMIT_MS, FETCH_BURST, FETCH_DEBT_MAX, FETCH_INTERVAL_MS, OUTBOUND_BYTES_MAX } from './limits.ts';
-import { charge, debtMs, fullQuota } from './quota.ts';
+import type { AttachRequest, Frame, HeadName, RelayCode } from '@sotto/protocol';
+import { mayAttach } from './authorise.ts';
+import type { Clock } from './clock.ts';
+import { openConnection, stepConnection } from './connection-machine.ts';
+import type { Connection, ConnectionEffect, ConnectionEvent } from './connection-state.ts';
+import type { SlotOrder } from './downlink.ts';
+import type { HeadPosition } from './snapshots.ts';
+import { LINGER_MS } from './limits.ts';
+import type { LiveRoom, Member } from './room.ts';
+import type { Run } from './log-tail.ts';
+import type { Log } from './log.ts';
+import type { ReadTurns, TurnGroup } from './fair-reads.ts';
+import type { Rooms } from './rooms.ts';
 
-const FETCHES: Allowance = { burst: FETCH_BURST, intervalMs: FETCH_INTERVAL_MS };
+/** @returns this many bytes that nobody can foresee. */
+export type Random = (length: number) => Uint8Array;
 
-export function openConnection(now: number): Connection {
-  return {
-    standing: { kind: 'awaiting-attach', since: now },
-    quota: fullQuota(now),
-    fetches: fullBudget(FETCHES, now),
-    heads: openTransfer(now),
-    downlink: OPEN_DOWNLINK,
-    pauses: new Map(),
-    heardAt: now,
-  };
+export interface PeerSurroundings {
+  readonly rooms: Rooms;
+  readonly turns: ReadTurns;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
 }
 
-export function stepConnection(connection: Connection, event: ConnectionEvent, outside: Outside): ConnectionStep {
-  if (connection.standing.kind === 'closed') return stay(connection);
-  switch (event.type) {
-    case 'received':
-      return received(connection, event.bytes, event.frames, outside);
-    case 'malformed':
-      return close(connection, 'frame-malformed');
-    case 'admitted':
-      return admitted(connection, event, outside);
-    case 'entries':
-      return entries(connection, event, outside);
-    case 'fed':
-      return fed(connection, event.next, event.atEnd, outside);
-    case 'fallen-off':
-      return close(connection, 'too-slow');
-    case 'moved':
-      return moved(connection, outside);
-    case 'located':
-      return located(connection, event.cursor, outside);
-    case 'head-cut':
-    case 'head-taken':
-    case 'head-rested':
-      return stepHeads(connection, event, outside.now);
-    case 'private':
-      return sendPrivate(connection, event);
-    case 'departure-due':
-      return depart(connection, outside);
-    case 'slot-packed':
-      return packed(connection, event, outside);
-    case 'drained':
-      return drained(connection, outside);
-    case 'pause':
-      return pause(connection, event.reason, outside.now);
-    case 'unpause':
-      return unpause(connection, event.reason, outside.now);
-    case 'sweep':
-      return sweep(connection, outside);
-    case 'end':
-      return close(connection, event.code);
-    case 'gone':
-      return stay({ ...connection, standing: { kind: 'closed' } });
+type PeerTimer = 'quota' | 'fetch' | 'heads' | 'departure';
+
+export class Peer implements Member {
+  readonly number: number;
+  readonly #socket: Duplex;
+  readonly #around: PeerSurroundings;
+  readonly #splitter = new FrameSplitter();
+  readonly #challenge: Uint8Array;
+  #connection: Connection;
+  #room: LiveRoom | undefined;
+  readonly #timers = new Map<PeerTimer, () => void>();
+  /** Single frames that go out together at the end of this turn: in a socket that nobody reads each write costs more than its frame. */
+  #gathered: Uint8Array[] = [];
+  #gatheredBytes = 0;
+
+  constructor(number: number, socket: Duplex, around: PeerSurroundings) {
+    this.number = number;
+    this.#socket = socket;
+    this.#around = around;
+    this.#challenge = around.random(CHALLENGE_BYTES);
+    this.#connection = openConnection(around.clock.now());
+    socket.on('data', (chunk: Buffer) => this.#receive(chunk));
+    socket.on('drain', () => this.#step({ type: 'drained' }));
+    socket.on('close', () => this.#gone());
+    this.#write(encodeChallenge(this.#challenge));
+  }
+
+  get isHalfOpen(): boolean {
+    const { kind } = this.#connection.standing;
+    return kind === 'awaiting-attach' || kind === 'attaching';
+  }
+
+  /** It has not answered its challenge. */
+  get isSilent(): boolean {
+    return this.#connection.standing.kind === 'awaiting-attach';
+  }
+
+  entries(run: Run): void {
+    this.#step({ type: 'entries', ...run });
+  }
+
+  moved(): void {
+    this.#step({ type: 'moved' });
+  }
+
+  refused(frame: Uint8Array): void {
+    this.#step({ type: 'private', bytes: frame, after: this.#room?.next ?? 0 });
+  }
+
+  hold(): void {
+    this.#step({ type: 'pause', reason: 'room' });
+  }
+
+  release(): void {
+    this.#step({ type: 'unpause', reason: 'room' });
+  }
+
+  /** Not read from any more, for good: the relay stops. */
+  hush(): void {
+    this.#step({ type: 'pause', reason: 'stopping' });
+  }
+
+  end(code: RelayCode): void {
+    this.#step({ type: 'end', code });
+  }
+
+  sweep(): void {
+    this.#step({ type: 'sweep' });
+  }
+
+  /** When many send much at once, what was read waits for its room's turn, and no more is read meanwhile. */
+  #receive(chunk: Buffer): void {
+    if (this.#connection.standing.kind === 'closed') return;
+    const group = this.#turnGroup();
+    const answer = this.#around.turns.ask(group, this, {
+      bytes: chunk.length,
+      hear: () => {
+        this.#hear(chunk);
+        this.#step({ type: 'unpause', reason: 'turn' });
+      },
+    });
+    if (answer === 'waits') this.#step({ type: 'pause', reason: 'turn' });
+  }
+
+  #turnGroup(): TurnGroup {
+    return this.#room ?? this.#around.rooms;
+  }
+
+  #hear(chunk: Buffer): void {
+    if (this.#connection.standing.kind === 'closed') return;
+    const pieces = this.#splitter.push(chunk);
+    if (!pieces.ok) {
+      this.#step({ type: 'malformed' });
+      return;
+    }
+    const frames: Frame[] = [];
+    for (const piece of pieces.value) {
+      const frame = decodeFrame(piece);
+      if (!frame.ok) {
+        this.#step({ type: 'received', bytes: chunk.length, frames });
+        this.#step({ type: 'malformed' });
+        return;
+      }
+      frames.push(frame.value);
+    }
+    this.#step({ type: 'received', bytes: chunk.length, frames });
+  }
+
+  /** A bug that an event brings out costs this connection and no other. */
+  #step(event: ConnectionEvent): void {
+    try {
+      const unsent = this.#socket.writableLength + this.#gatheredBytes;
+      const outside = { now: this.#around.clock.now(), unsent, chance: () => this.#chance() };
+      const { connection, effects } = stepConnection(this.#connection, event, outside);
+      this.#connection = connection;
+      for (const effect of effects) this.#perform(effect);
+    } catch {
+      this.#fail();
+    }
+  }
+
+  #perform(effect: ConnectionEffect): void {
+    switch (effect.type) {
+      case 'write':
+        this.#write(effect.bytes);
+        return;
+      case 'authorise':
+        this.#authorise(effect.request).catch(() => this.#fail());
+        return;
+      case 'publish':
+        this.#room?.publish(
+          effect.frames.map(({ number, body }) => ({ publisher: this.number, counter: number, body })),
+        );
+        return;
+      case 'stage':
+        this.#room?.stage(this.number, effect.piece);
+        return;
+      case 'commit':
+        this.#room?.askCommit(this.number, effect.request);
+        return;
+      case 'locate':
+        if (this.#room !== undefined) this.#step({ type: 'located', cursor: this.#room.locate(effect.from) });
+        return;
+      case 'send-head':
+        this.#sendHead(effect.which, effect.position);
+        return;
+      case 'rest-head':
+        this.#after('heads', effect.milliseconds, { type: 'head-rested' });
+        return;
+      case 'feed':
+        this.#feed(effect.cursor);
+        return;
+      case 'wake-after':
+        this.#after('departure', effect.milliseconds, { type: 'departure-due' });
+        return;
+      case 'pack-slot':
+        this.#packSlot(effect.order);
+        return;
+      case 'noise':
+        this.#write(encodeFiller('noise', COVER_FRAME_BYTES, this.#around.random));
+        return;
+      case 'pause':
+        this.#socket.pause();
+        return;
+      case 'resume':
+        this.#socket.resume();
+        return;
+      case 'unpause-after':
+        this.#after(effect.reason, effect.milliseconds, { type: 'unpause', reason: effect.reason });
+        return;
+      case 'close':
+        this.#close(effect.code);
+        return;
+    }
+  }
+
+  async #authorise(request: AttachRequest): Promise<void> {
+    let room: LiveRoom | undefined;
+    try {
+      room = await this.#around.rooms.find(request.roomId);
+    } catch {
+      // Whether there is such a room cannot be known now, so this tells nothing about it.
+      this.end('store-unavailable');
+      return;
+    }
+    if (!mayAttach(room?.lock, this.#challenge, request) || room === undefined) {
+      this.end('not-admitted');
+      return;
+    }
+    if (room.isClosed) {
+      this.end('room-closed');
+      return;
+    }
+    if (room.memberCount >= CONNECTIONS_PER_ROOM_MAX) {
+      this.end('room-full');
+      return;
+    }
+    if (this.#connection.standing.kind !== 'attaching') return;
+    this.#room = room;
+    room.join(this.number, this);
+    const { counter, oldest, next } = room;
+    this.#step({ type: 'admitted', from: request.from, attached: { counter, oldest, next }, cover: room.cover });
+  }
+
+  #feed(cursor: number): void {
+    if (this.#room === undefined) return;
+    const run = this.#room.take(cursor);
+    if (run === undefined) {
+      this.#step({ type: 'fallen-off' });
+      return;
+    }
+    if (run.bytes.length > 0) this.#write(run.bytes);
+    this.#step({ type: 'fed', next: run.next, atEnd: run.next >= this.#room.next });
+  }
+
+  #packSlot(order: SlotOrder): void {
+    if (this.#room === undefined) return;
+    const slot = this.#room.packSlot(order, this.#around.random);
+    if (slot === undefined) {
+      this.#step({ type: 'fallen-off' });
+      return;
+    }
+    this.#write(slot.bytes);
+    const { next, privates } = slot;
+    const backlogBytes = this.#room.backlogBytes(next);
+    this.#step({ type: 'slot-packed', next, privates, bytes: order.bytes, backlogBytes });
+  }
+
+  /** A number in [0, 1) with 32 random bits. */
+  #chance(): number {
+    return new ByteReader(this.#around.random(4)).u32() / 2 ** 32;
+  }
+
+  /** The next pieces go when the socket has let go of these: entries wait behind one chunk at most. */
+  #sendHead(which: HeadName, position: HeadPosition | undefined): void {
+    if (this.#room === undefined || !this.#socket.writable) return;
+    const { bytes, next } = this.#room.cutHead(which, position);
+    this.#step({ type: 'head-cut', bytes: bytes.length, next });
+    this.#flush();
+    // After an error its 'close' follows, and nothing is sent any more.
+    this.#socket.write(bytes, () => this.#step({ type: 'head-taken' }));
+  }
+
+  #after(timer: PeerTimer, milliseconds: number, event: ConnectionEvent): void {
+    this.#timers.get(timer)?.();
+    this.#timers.set(
+      timer,
+      this.#around.clock.after(milliseconds, () => this.#step(event)),
+    );
+  }
+
+  #write(bytes: Uint8Array): void {
+    if (bytes.length > LARGEST_FRAME_BYTES) {
+      this.#flush();
+      if (this.#socket.writable) this.#socket.write(bytes);
+      return;
+    }
+    if (this.#gathered.length === 0) process.nextTick(() => this.#flush());
+    this.#gathered.push(bytes);
+    this.#gatheredBytes += bytes.length;
+  }
+
+  #flush(): void {
+    const [only] = this.#gathered;
+    if (only === undefined) return;
+    const bytes = this.#gathered.length === 1 ? only : Buffer.concat(this.#gathered, this.#gatheredBytes);
+    this.#gathered = [];
+    this.#gatheredBytes = 0;
+    if (this.#socket.writable) this.#socket.write(bytes);
+  }
+
+  /** Says why and ends. What still comes in is read and thrown away, because closing upon unread bytes could cost the peer our last frame. */
+  #close(code: RelayCode): void {
+    this.#leave();
+    this.#write(encodeClosing(code));
+    this.#flush();
+    linger(this.#socket, this.#around.clock);
+  }
+
+  #fail(): void {
+    this.#around.log('connection-failed');
+    this.#gone();
+    this.#socket.destroy();
+  }
+
+  #gone(): void {
+    this.#connection = { ...this.#connection, standing: { kind: 'closed' } };
+    this.#leave();
+  }
+
+  #leave(): void {
+    for (const cancel of this.#timers.values()) cancel();
+    this.#timers.clear();
+    this.#around.turns.drop(this.#turnGroup(), this);
+    this.#room?.leave(this.number);
+    this.#room = undefined;
   }
 }
 
-/** Pays for what was read first, because it was read whatever it says; then does what the frames ask. */
-function received(connection: Connection, bytes: number, frames: readonly Frame[], outside: Outside): ConnectionStep {
-  const quota = charge(connection.quota, bytes, frames.length, outside.now);
-  const heard: Connection = { ...connection, quota, heardAt: outside.now };
-  const wait = debtMs(quota);
-  const paid = wait === 0 ? stay(heard) : pauseFor(heard, 'quota', wait, outside.now);
-  // A peer that does not read our answers is not asked further questions: else they would pile up here.
-  const unread = outside.unsent > OUTBOUND_BYTES_MAX;
-  const read = unread ? chain(paid, (before) => pause(before, 'unread', outside.now)) : paid;
-  return chain(read, (before) => obey(before, frames, outside));
-}
-
-function obey(connection: Connection, frames: readonly Frame[], outside: Outside): ConnectionStep {
-  const { standing } = connection;
-  const [first, ...others] = frames;
-  if (first === undefined) return stay(connection);
-  switch (standing.kind) {
-    case 'awaiting-attach':
-      return attach(connection, standing.since, first, others, outside.now);
-    case 'attaching':
-      return stay({ ...connection, standing: { ...standing, early: [...standing.early, ...frames] } });
-    case 'catching-up':
-    case 'live':
-      return converse(connection, frames, outside.now);
-    case 'closed':
-      return stay(connection);
-  }
-}
-
-function attach(
-  connection: Connection,
-  since: number,
-  frame: Frame,
-  early: readonly Frame[],
-  now: number,
-): ConnectionStep {
-  if (frame.operation !== 'attach') return close(connection, 'operation-unexpected');
-  const request = decodeAttach(frame);
-  if (!request.ok) return close(connection, 'frame-malformed');
-  const attaching: Connection = { ...connection, standing: { kind: 'attaching', since, early } };
-  return join(pause(attaching, 'attaching', now), { type: 'authorise', request: request.value });
-}
-
-/** From 0 only what is to come; before the log's beginning from there, and the member sees by `oldest` what it has missed. PROTOCOL.md §4.3. */
-function admitted(
-  connection: Connection,
-  { from, attached, cover }: Extract<ConnectionEvent, { type: 'admitted' }>,
-  outside: Outside,
-): ConnectionStep {
-  const { standing } = connection;
-  if (standing.kind !== 'attaching') return stay(connection);
-  const { oldest, next } = attached;
-  const cursor = from === 0 ? next : Math.min(Math.max(from, oldest), next);
-  const greeted: ConnectionStep = {
-    connection: {
-      ...connection,
-      standing: { kind: 'catching-up', since: outside.now, cursor },
-      downlink: startDownlink(cover, outside.now, outside.chance),
-    },
-    effects: [
-      { type: 'write', bytes: encodeAttached(attached) },
-      { type: 'feed', cursor },
-    ],
-  };
-  const covered = chain(greeted, (before) => wake(before, outside.now));
-  const reading = chain(covered, (before) => unpause(before, 'attaching', outside.now));
-  return chain(reading, (before) => converse(before, standing.early, outside.now));
-}
-
-/** What a member may say. Frames before the one that is wrong have been said and count. */
-function converse(connection: Connection, frames: readonly Frame[], now: number): ConnectionStep {
-  let said = stay(connection);
-  let published: Frame[] = [];
-  const publish = (): void => {
-    if (published.length > 0) said = join(said, { type: 'publish', frames: published });
-    published = [];
-  };
-  for (const frame of frames) {
-    if (frame.operation === 'publish') {
-      published.push(frame);
-      continue;
-    }
-    // What was published before a commit is the room's before it.
-    if (frame.operation === 'commit') publish();
-    said = chain(said, (before) => obeyControl(before, frame, now));
-    if (said.connection.standing.kind === 'closed') break;
-  }
-  if (said.connection.standing.kind !== 'closed') publish();
-  else if (published.length > 0) said = beforeLast(said, { type: 'publish', frames: published });
-  return said;
-}
-
-function obeyControl(connection: Connection, frame: Frame, now: number): ConnectionStep {
-  switch (frame.operation) {
-    case 'beat': {
-      if (!checkEmpty(frame).ok) return close(connection, 'frame-malformed');
-      return sendPrivate(connection, { bytes: encodeBeat('beaten', frame.number), after: 0 });
-    }
-    case 'fill':
-      return isSlotted(connection.downlink) ? stay(connection) : close(connection, 'operation-unexpected');
-    case 'stage': {
-      const piece = decodeStage(frame);
-      if (!piece.ok) return close(connection, 'frame-malformed');
-      return join(stay(connection), { type: 'stage', piece: piece.value });
-    }
-    case 'commit': {
-      const request = decodeCommit(frame);
-      if (!request.ok) return close(connection, 'frame-malformed');
-      return join(stay(connection), { type: 'commit', request: request.value });
-    }
-    case 'fetch': {
-      const request = decodeFetch(frame);
-      if (!request.ok) return close(connection, 'frame-malformed');
-      if (request.value.what === 'log') return fetchLog(connection, request.value.from, now);
-      return stepHeads(connection, { type: 'head-wanted', which: request.value.what }, now);
-    }
-    default:
-      return close(connection, 'operation-unexpected');
-  }
-}
-
-/** Going back is done at once; going back too often is paid for by not being read. */
-function fetchLog(connection: Connection, from: number, now: number): ConnectionStep {
-  const spent = spend(connection.fetches, FETCHES, 1, now);
-  const fetches = { ...spent, left: Math.max(spent.left, -FETCH_DEBT_MAX) };
-  const paid: Connection = { ...connection, fetches };
-  const wait = waitMs(fetches, FETCHES, 0, now);
-  return join(wait === 0 ? stay(paid) : pauseFor(paid, 'fetch', wait, now), { type: 'locate', from });
-}
-
-function stepHeads(connection: Connection, event: HeadEvent, now: number): ConnectionStep {
-  const { transfer, effect } = stepTransfer(connection.heads, event, now);
-  const next = stay({ ...connection, heads: transfer });
-  return effect === undefined ? next : join(next, effect);
-}
-
-function drained(connection: Connection, outside: Outside): ConnectionStep {
-  return chain(unpause(connection, 'unread', outside.now), (before) => feed(before, outside));
-}
-
-function pause(connection: Connection, reason: PauseReason, now: number): ConnectionStep {
-  if (connection.pauses.has(reason)) return stay(connection);
-  const pauses = new Map(connection.pauses).set(reason, now);
-  return { connection: { ...connection, pauses }, effects: connection.pauses.size === 0 ? [{ type: 'pause' }] : [] };
-}
-
-function pauseFor(
-  connection: Connection,
-  reason: 'quota' | 'fetch',
-  milliseconds: number,
-  now: number,
-): ConnectionStep {
-  return join(pause(connection, reason, now), { type: 'unpause-after', reason, milliseconds });
-}
-
-function unpause(connection: Connection, reason: PauseReason, now: number): ConnectionStep {
-  if (!connection.pauses.has(reason)) return stay(connection);
-  const pauses = new Map(connection.pauses);
-  pauses.delete(reason);
-  if (pauses.size > 0) return stay({ ...connection, pauses });
-  // Whom we did not read from was not silent: the time counts from now.
-  return { connection: { ...connection, pauses, heardAt: now }, effects: [{ type: 'resume' }] };
-}
-
-function sweep(connection: Connection, { now }: Outside): ConnectionStep {
-  const { standing, pauses, heardAt } = connection;
-  switch (standing.kind) {
-    case 'awaiting-attach':
-    case 'attaching':
-      return now - standing.since > HANDSHAKE_DEADLINE_MS ? close(connection, 'handshake-late') : stay(connection);
-    case 'catching-up':
-      if (now - standing.since > CATCH_UP_LIMIT_MS) return close(connection, 'too-slow');
-      break;
-    case 'live':
-    case 'closed':
-      break;
-  }
-  if (now - (pauses.get('unread') ?? now) > CATCH_UP_LIMIT_MS) return close(connection, 'too-slow');
-  if (pauses.size === 0 && now - heardAt > SILENCE_LIMIT_MS) return close(connection, 'silent');
-  return stay(connection);
+/** Ends a socket once it has been read empty, or after a while without asking. */
+export function linger(socket: Duplex, clock: Clock): void {
+  const cancel = clock.after(LINGER_MS, () => socket.destroy());
+  socket.on('close', cancel);
+  socket.resume();
+  socket.end();
 }

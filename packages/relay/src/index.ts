@@ -3,8 +3,8 @@
 export { startRelay } from './relay.ts';
 export type { Relay, RelayOptions } from './relay.ts';
 export type { Listen } from './listen.ts';
-export { MemoryRoomStore } from './memory-room-store.ts';
-export { RedisRoomStore } from './redis-room-store.ts';
+export { MemoryRoomStore } from './store/memory-room-store.ts';
+export { RedisRoomStore } from './store/redis-room-store.ts';
 export type {
   Append,
   AppendAnswer,
@@ -15,10 +15,10 @@ export type {
   RoomStore,
   StoredHead,
   StoreLimits,
-} from './room-store.ts';
+} from './store/room-store.ts';
 export { systemClock } from './clock.ts';
 export type { Clock } from './clock.ts';
-export type { Random } from './peer.ts';
+export type { Random } from './connection.ts';
 export type { Tick } from './slot.ts';
 export type { Log, LogEvent } from './log.ts';
 export { RelayError } from './errors.ts';

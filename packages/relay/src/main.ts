@@ -4,7 +4,7 @@ import { refuseVariable, requireKnownVariables, requireNoArguments, requireProte
 import { describeRefusal, findBadPlace, parseConfig, VARIABLES } from './config.ts';
 import { RelayError } from './errors.ts';
 import { stderrLog } from './log.ts';
-import { RedisRoomStore } from './redis-room-store.ts';
+import { RedisRoomStore } from './store/redis-room-store.ts';
 import { startRelay } from './relay.ts';
 
 const HELP = `Usage: relay [--help] [--version]

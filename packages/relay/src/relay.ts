@@ -20,11 +20,11 @@ import { listenOn } from './listen.ts';
 import type { Listen } from './listen.ts';
 import { silentLog } from './log.ts';
 import type { Log } from './log.ts';
-import { linger, Peer } from './peer.ts';
-import type { Random } from './peer.ts';
-import { ReadTurns } from './read-turns.ts';
+import { linger, Peer } from './connection.ts';
+import type { Random } from './connection.ts';
+import { ReadTurns } from './fair-reads.ts';
 import { Rooms } from './rooms.ts';
-import type { RoomStore } from './room-store.ts';
+import type { RoomStore } from './store/room-store.ts';
 import { tickOff } from './slot.ts';
 import type { Tick } from './slot.ts';
 

@@ -1,396 +1,367 @@
-// What happens in a room, as a pure machine: frames wait, go to the store together, and come back to everybody once it has them.
-// It knows no sockets, no members but by number, and no log: those are live-room.ts.
+// A room that is in use: carries out what room.ts decides, with the store, the log's tail and the members' connections.
 
-import { COMMITS_WAITING_MAX, NONCE_BYTES } from '@sotto/protocol';
-import { choose, enter, lastOf, NO_TURNS, take, withdraw } from './commit-turns.ts';
-import type { CommitTurns } from './commit-turns.ts';
-import {
-  FLUSH_BYTES_MAX,
-  ROOM_PENDING_BYTES_MAX,
-  STORE_OUTAGE_LIMIT_MS,
-  STORE_RETRY_FIRST_MS,
-  STORE_RETRY_MAX_MS,
-} from './limits.ts';
+import { encodeRefused, equalBytes, LOG_BYTES_MAX } from '@sotto/protocol';
+import type { CommitRequest, Cover, HeadName, RelayCode, StagedPiece } from '@sotto/protocol';
+import { makeLock } from './authorise.ts';
+import type { Lock } from './authorise.ts';
+import type { Clock } from './clock.ts';
+import type { SlotOrder } from './downlink.ts';
+import { counterFrames, cutHead } from './snapshots.ts';
+import type { HeadCut, HeadPosition } from './snapshots.ts';
+import { CATCH_UP_CHUNK_BYTES } from './limits.ts';
+import { loadRoom } from './store/load-room.ts';
+import type { Log } from './log.ts';
+import type { LogTail, Run } from './log-tail.ts';
+import { openRoom, stepRoom } from './room-machine.ts';
+import type { Published, RoomEffect, RoomEvent, RoomState } from './room-machine.ts';
+import { isBehind } from './store/room-store.ts';
+import type { AppendAnswer, RoomRecord, RoomStore, RoomTerms } from './store/room-store.ts';
+import { packSlot } from './slot-packing.ts';
+import type { PackedSlot } from './slot-packing.ts';
+import type { Tick } from './slot.ts';
+import { Uploads } from './uploads.ts';
+import type { UploadRefusal } from './uploads.ts';
 
-/** A frame that a connection has published: under which counter, and its sealed body. */
-export interface Published {
-  readonly publisher: number;
-  readonly counter: number;
-  readonly body: Uint8Array;
+/** What a room may do to a connection that has attached to it. */
+export interface Member {
+  /** Entries that the store has accepted: the same buffer for every member. */
+  entries(run: Run): void;
+  /** The log is not what it was: begin again from the cursor. */
+  moved(): void;
+  refused(frame: Uint8Array): void;
+  hold(): void;
+  release(): void;
+  end(code: RelayCode): void;
 }
 
-/** A whole commit that a connection asks for. It waits for its turn, one for each connection at most. */
-export interface AskedCommit {
-  readonly committer: number;
-  readonly counter: number;
-  readonly uploadId: Uint8Array;
-  readonly bodies: readonly Uint8Array[];
-  readonly head: Uint8Array;
+export interface RoomSurroundings {
+  readonly store: RoomStore;
+  readonly clock: Clock;
+  readonly tick: Tick;
+  readonly log: Log;
 }
 
-/** A frame or a commit, and how many came before it: a commit overtakes nothing, and is not overtaken while it may be made. */
-type InOrder<Thing> = Thing & { readonly order: number };
+export class LiveRoom {
+  readonly #roomId: Uint8Array;
+  readonly #around: RoomSurroundings;
+  readonly #members = new Map<number, Member>();
+  readonly #lock: Lock;
+  readonly #uploads = new Uploads();
+  #record: RoomRecord;
+  #tail: LogTail;
+  #state: RoomState;
+  #whenIdle: (() => void)[] = [];
+  #cancelRest: () => void = () => undefined;
+  #cancelTurn: () => void = () => undefined;
+  /** One at a time, whoever found out that the store needs it. */
+  #restoring: Promise<'restored' | 'present'> | undefined;
+  readonly #ended = new AbortController();
+  #wasEntered = false;
 
-/** What one call asks of the store. */
-type Work =
-  | { readonly kind: 'append'; readonly frames: readonly Published[] }
-  | { readonly kind: 'commit'; readonly commit: AskedCommit };
-
-/** How long the store has not done what it was asked, and how often it was asked. */
-interface Trouble {
-  readonly since: number;
-  readonly attempts: number;
-}
-
-/**
- * What the room waits for. From `storing` on, `work` is in the store's hands: until it has answered, it is neither changed nor dropped,
- * because it may be stored already.
- */
-type Phase =
-  | { readonly kind: 'idle' }
-  | { readonly kind: 'awaiting-slot' }
-  | {
-      readonly kind: 'storing' | 'restoring' | 'reloading' | 'resting';
-      readonly work: Work;
-      readonly trouble: Trouble | undefined;
-    }
-  | { readonly kind: 'closed' };
-
-export interface RoomState {
-  readonly counter: number;
-  readonly next: number;
-  readonly queue: readonly InOrder<Published>[];
-  readonly queuedBytes: number;
-  readonly commits: readonly InOrder<AskedCommit>[];
-  readonly turns: CommitTurns;
-  /** No commit may be made before a `turn`, which is on its way. */
-  readonly awaitsTurn: boolean;
-  readonly order: number;
-  /** The lowest counter that a connection has guessed before the room had reached it: from there on all of its frames are stale. */
-  readonly guessed: ReadonlyMap<number, number>;
-  /** Connections that are not read from until the queue is short again. */
-  readonly held: ReadonlySet<number>;
-  readonly phase: Phase;
-}
-
-export type RoomEvent =
-  | { readonly type: 'published'; readonly frames: readonly Published[] }
-  | { readonly type: 'entered'; readonly connection: number; readonly now: number }
-  | { readonly type: 'left'; readonly connection: number }
-  | { readonly type: 'commit-asked'; readonly commit: AskedCommit }
-  | { readonly type: 'turn' }
-  | { readonly type: 'slot'; readonly now: number }
-  | { readonly type: 'stored'; readonly oldest: number; readonly now: number }
-  | { readonly type: 'room-unknown'; readonly now: number }
-  | { readonly type: 'store-ahead' }
-  | { readonly type: 'store-behind'; readonly now: number }
-  | { readonly type: 'restored'; readonly now: number }
-  | { readonly type: 'reloaded'; readonly counter: number; readonly next: number }
-  | { readonly type: 'failed'; readonly now: number }
-  | { readonly type: 'rested' }
-  | { readonly type: 'closed' };
-
-export type RoomEffect =
-  | { readonly type: 'ask-slot' }
-  | {
-      readonly type: 'append';
-      readonly counter: number;
-      readonly first: number;
-      readonly bodies: readonly Uint8Array[];
-    }
-  | {
-      readonly type: 'commit';
-      readonly counter: number;
-      readonly first: number;
-      readonly bodies: readonly Uint8Array[];
-      readonly head: Uint8Array;
-    }
-  | { readonly type: 'ask-turn'; readonly milliseconds: number }
-  /** Bring the room back into the store from the mirror: it has lost it, or its own copy is older than ours. */
-  | { readonly type: 'restore' }
-  /** Read the room from the store anew: it knows more than we do. */
-  | { readonly type: 'reload' }
-  | { readonly type: 'rest'; readonly milliseconds: number }
-  | { readonly type: 'deliver'; readonly bodies: readonly Uint8Array[]; readonly oldest: number }
-  /** To everybody: the commit's frames, which begin at `first`, and that `counter` is the room's now. */
-  | {
-      readonly type: 'deliver-commit';
-      readonly counter: number;
-      readonly first: number;
-      readonly bodies: readonly Uint8Array[];
-      readonly head: Uint8Array;
-      readonly oldest: number;
-      readonly committer: number;
-    }
-  | { readonly type: 'refuse'; readonly publisher: number; readonly counter: number; readonly nonce: Uint8Array }
-  | {
-      readonly type: 'conflict' | 'no-place';
-      readonly committer: number;
-      readonly counter: number;
-      readonly uploadId: Uint8Array;
-    }
-  | { readonly type: 'hold'; readonly publisher: number }
-  | { readonly type: 'release'; readonly publishers: ReadonlySet<number> }
-  | { readonly type: 'give-up' };
-
-export interface RoomStep {
-  readonly state: RoomState;
-  readonly effects: readonly RoomEffect[];
-}
-
-const NOTHING_WAITS = { queue: [], queuedBytes: 0, commits: [], awaitsTurn: false, held: new Set<number>() } as const;
-
-export function openRoom(counter: number, next: number): RoomState {
-  return { counter, next, ...NOTHING_WAITS, turns: NO_TURNS, order: 0, guessed: new Map(), phase: { kind: 'idle' } };
-}
-
-type UnaskedEvent = 'closed' | 'entered' | 'left' | 'published' | 'commit-asked' | 'turn' | 'slot';
-
-/** An event that the phase does not wait for (the answer to a call of a room that is closed meanwhile) changes nothing. */
-export function stepRoom(state: RoomState, event: RoomEvent): RoomStep {
-  const { phase } = state;
-  if (phase.kind === 'closed') return stay(state);
-  switch (event.type) {
-    case 'closed':
-      return stay({ ...state, ...NOTHING_WAITS, phase: { kind: 'closed' } });
-    case 'entered':
-      return stay({ ...state, turns: enter(state.turns, event.connection, event.now) });
-    case 'left':
-      return stay(leave(state, event.connection));
-    case 'published':
-      return publish(state, event.frames);
-    case 'commit-asked':
-      return askCommit(state, event.commit);
-    case 'turn':
-      return settle({ ...state, awaitsTurn: false }, []);
-    case 'slot':
-      return phase.kind === 'awaiting-slot' ? useSlot(state, event.now) : stay(state);
-    default:
-      return phase.kind === 'idle' || phase.kind === 'awaiting-slot' ? stay(state) : answered(state, phase, event);
+  /** @returns the room as the store has it, or undefined if it has none. Rejects with a RelayError. */
+  static async load(roomId: Uint8Array, around: RoomSurroundings): Promise<LiveRoom | undefined> {
+    const found = await loadRoom(roomId, around.store);
+    return found === undefined ? undefined : new LiveRoom(roomId, around, found.record, found.tail);
   }
-}
 
-/** What the store, or the rest from asking it, has brought. */
-function answered(
-  state: RoomState,
-  phase: Extract<Phase, { readonly work: Work }>,
-  event: Exclude<RoomEvent, { readonly type: UnaskedEvent }>,
-): RoomStep {
-  const { work, trouble } = phase;
-  switch (event.type) {
-    case 'stored':
-      return work.kind === 'append'
-        ? appended(state, work.frames, event.oldest)
-        : committed(state, work.commit, event.oldest, event.now);
-    case 'room-unknown':
-    case 'store-behind':
-      return restore(state, work, worse(trouble, event.now));
-    case 'store-ahead':
-      return { state: { ...state, phase: { kind: 'reloading', work, trouble } }, effects: [{ type: 'reload' }] };
-    case 'restored':
-      // Once is how it should be. A store that loses the room again at once is in trouble, and is asked ever more slowly.
-      return (trouble?.attempts ?? 0) > 1 ? rest(state, work, trouble, event.now) : store(state, work, trouble);
-    case 'reloaded':
-      return reloaded({ ...state, counter: event.counter, next: event.next }, work, trouble);
-    case 'failed':
-      return rest(state, work, worse(trouble, event.now), event.now);
-    case 'rested':
-      return phase.kind === 'resting' ? store(state, work, trouble) : stay(state);
+  private constructor(roomId: Uint8Array, around: RoomSurroundings, record: RoomRecord, tail: LogTail) {
+    this.#roomId = roomId;
+    this.#around = around;
+    this.#record = record;
+    this.#tail = tail;
+    this.#lock = makeLock(record.capabilityKey, record.roomTag);
+    this.#state = openRoom(record.counter, tail.next);
   }
-}
 
-function publish(state: RoomState, frames: readonly Published[]): RoomStep {
-  const effects: RoomEffect[] = [];
-  const fresh: InOrder<Published>[] = [];
-  const guessed = new Map(state.guessed);
-  for (const frame of frames) {
-    const { publisher, counter } = frame;
-    const staleFrom = guessed.get(publisher) ?? Number.POSITIVE_INFINITY;
-    if (counter > state.counter) guessed.set(publisher, Math.min(counter, staleFrom));
-    if (counter === state.counter && counter < staleFrom) fresh.push({ ...frame, order: state.order });
-    else effects.push(refusal(state.counter, frame));
+  get lock(): Lock {
+    return this.#lock;
   }
-  const queue = [...state.queue, ...fresh];
-  const queuedBytes = state.queuedBytes + size(fresh);
-  const held = new Set(state.held);
-  if (queuedBytes > ROOM_PENDING_BYTES_MAX) {
-    for (const { publisher } of fresh) {
-      if (!held.has(publisher)) effects.push({ type: 'hold', publisher });
-      held.add(publisher);
+
+  get memberCount(): number {
+    return this.#members.size;
+  }
+
+  get isClosed(): boolean {
+    return this.#state.phase.kind === 'closed';
+  }
+
+  get cover(): Cover {
+    return this.#record.cover;
+  }
+
+  get counter(): number {
+    return this.#state.counter;
+  }
+
+  get oldest(): number {
+    return this.#tail.oldest;
+  }
+
+  /** The sequence number of the next entry that members will see. */
+  get next(): number {
+    return this.#tail.next;
+  }
+
+  /** @returns whether it is still as a `create` on these terms makes it, and nobody has been in it. */
+  isFresh(terms: RoomTerms): boolean {
+    const { capabilityKey, roomTag, cover } = this.#record;
+    const isSame = equalBytes(capabilityKey, terms.capabilityKey) && equalBytes(roomTag, terms.roomTag);
+    return isSame && cover === terms.cover && this.counter === 0 && this.next === 1 && !this.#wasEntered;
+  }
+
+  join(number: number, member: Member): void {
+    this.#wasEntered = true;
+    this.#members.set(number, member);
+    this.#uploads.enter(number);
+    this.#dispatch({ type: 'entered', connection: number, now: this.#around.clock.now() });
+  }
+
+  leave(number: number): void {
+    this.#members.delete(number);
+    this.#uploads.drop(number);
+    this.#dispatch({ type: 'left', connection: number });
+  }
+
+  publish(frames: readonly Published[]): void {
+    this.#dispatch({ type: 'published', frames });
+  }
+
+  stage(number: number, piece: StagedPiece): void {
+    this.#answerUpload(number, piece.uploadId, this.#uploads.stage(number, piece, this.#around.clock.now()));
+  }
+
+  askCommit(number: number, request: CommitRequest): void {
+    const { counter, uploadId } = request;
+    const claim = this.#uploads.claim(number, request, this.#around.clock.now());
+    if (claim.kind !== 'claimed') {
+      this.#answerUpload(number, uploadId, claim);
+      return;
+    }
+    const { bodies, head } = claim;
+    this.#dispatch({ type: 'commit-asked', commit: { committer: number, counter, uploadId, bodies, head } });
+  }
+
+  /** @returns the next pieces of a head for a member that has it up to this position. */
+  cutHead(which: HeadName, position: HeadPosition | undefined): HeadCut {
+    return cutHead(this.#record, which, position);
+  }
+
+  /** @returns the place in the log that comes closest to this number. */
+  locate(from: number): number {
+    return Math.min(Math.max(from, this.oldest), this.next);
+  }
+
+  /** Frees what leases have ended. */
+  sweep(): void {
+    this.#uploads.sweep(this.#around.clock.now());
+  }
+
+  /** @returns the next bytes for a member at this cursor; undefined if the log does not reach back so far. */
+  take(cursor: number): Run | undefined {
+    return this.#tail.take(cursor, CATCH_UP_CHUNK_BYTES);
+  }
+
+  /** @returns what fits a slot; undefined if the log does not reach back to its cursor. */
+  packSlot(order: SlotOrder, random: (length: number) => Uint8Array): PackedSlot | undefined {
+    return packSlot(order, (from, maxBytes) => this.#tail.take(from, maxBytes), random);
+  }
+
+  /** @returns the bytes that wait for a member at this cursor. */
+  backlogBytes(cursor: number): number {
+    return this.#tail.bytesFrom(cursor);
+  }
+
+  /** Ends every connection. The store is the caller's. */
+  close(code: RelayCode): void {
+    this.#dispatch({ type: 'closed' });
+    this.#ended.abort();
+    this.#cancelRest();
+    this.#cancelTurn();
+    this.#uploads.clear();
+    this.#endMembers(code);
+    this.#settleIdle();
+  }
+
+  /** Resolves when nothing that was taken waits for the store any more. */
+  async idle(): Promise<void> {
+    if (this.#isIdle()) return;
+    await new Promise<void>((resolve) => this.#whenIdle.push(resolve));
+  }
+
+  /** Keeps the room alive in the store, and brings it back if the store has lost it meanwhile. Never rejects. */
+  async refresh(): Promise<void> {
+    const { store, log } = this.#around;
+    const position = { counter: this.counter, next: this.next };
+    try {
+      const answer = await store.touch(this.#roomId);
+      if (answer.kind === 'present' && !isBehind(answer, position)) return;
+      if (!this.isClosed && (await this.#restore()) === 'restored') log('room-reseeded');
+    } catch {
+      // The store is away: the next frame or the next refresh finds it again.
     }
   }
-  return settle({ ...state, queue, queuedBytes, held, guessed, order: state.order + 1 }, effects);
-}
 
-function askCommit(state: RoomState, commit: AskedCommit): RoomStep {
-  if (!state.turns.standings.has(commit.committer)) return stay(state);
-  if (commit.counter !== state.counter) return { state, effects: [conflict(state.counter, commit)] };
-  const commits = [...state.commits, { ...commit, order: state.order }];
-  const asked: RoomState = { ...state, commits, awaitsTurn: false, order: state.order + 1 };
-  if (commits.length <= COMMITS_WAITING_MAX) return settle(asked, []);
-  const last = lastOf(
-    state.turns,
-    commits.map(({ committer }) => committer),
-  );
-  const dropped = commits.filter(({ committer }) => committer === last);
-  const kept = commits.filter(({ committer }) => committer !== last);
-  const effects = dropped.map(({ committer, uploadId }): RoomEffect => ({
-    type: 'no-place',
-    committer,
-    counter: state.counter,
-    uploadId,
-  }));
-  return settle({ ...asked, commits: kept }, effects);
-}
-
-/** What a connection has published stays; its commit, its upload and its place go with it. */
-function leave(state: RoomState, connection: number): RoomState {
-  const guessed = new Map(state.guessed);
-  guessed.delete(connection);
-  const held = new Set(state.held);
-  held.delete(connection);
-  const commits = state.commits.filter(({ committer }) => committer !== connection);
-  return { ...state, guessed, held, commits, turns: withdraw(state.turns, connection) };
-}
-
-/** The slot is there: a commit whose turn it is, if nothing was published before it that still waits; else what was published. */
-function useSlot(state: RoomState, now: number): RoomStep {
-  if (state.commits.length === 0) return flush(state, Number.POSITIVE_INFINITY);
-  const choice = choose(
-    state.turns,
-    state.commits.map(({ committer }) => committer),
-    now,
-  );
-  if (choice.kind === 'wait') {
-    const step = flush({ ...state, awaitsTurn: true }, Number.POSITIVE_INFINITY);
-    return { ...step, effects: [{ type: 'ask-turn', milliseconds: choice.milliseconds }, ...step.effects] };
+  #dispatch(event: RoomEvent): void {
+    try {
+      const { state, effects } = stepRoom(this.#state, event);
+      this.#state = state;
+      for (const effect of effects) this.#perform(effect);
+    } catch {
+      // A bug of ours: this room ends, the others do not. Its members come back to what the store has.
+      this.#around.log('room-failed');
+      this.close('store-unavailable');
+    }
+    if (this.#isIdle()) this.#settleIdle();
   }
-  const commit = state.commits.find(({ committer }) => committer === choice.connection);
-  if (commit === undefined || (state.queue[0]?.order ?? Number.POSITIVE_INFINITY) < commit.order) {
-    return flush(state, commit?.order ?? Number.POSITIVE_INFINITY);
+
+  #perform(effect: RoomEffect): void {
+    const { clock, tick, log } = this.#around;
+    switch (effect.type) {
+      case 'ask-slot':
+        tick.nextSlot(() => this.#dispatch({ type: 'slot', now: clock.now() }));
+        return;
+      case 'ask-turn':
+        this.#cancelTurn();
+        this.#cancelTurn = clock.after(effect.milliseconds, () => this.#dispatch({ type: 'turn' }));
+        return;
+      case 'append':
+      case 'commit':
+        this.#ask(() => this.#store(effect));
+        return;
+      case 'restore':
+        this.#ask(() => this.#reseed());
+        return;
+      case 'reload':
+        this.#ask(() => this.#reload());
+        return;
+      case 'rest':
+        if (this.#attempts() === 1) log('store-lost');
+        this.#cancelRest = clock.after(effect.milliseconds, () => this.#dispatch({ type: 'rested' }));
+        return;
+      case 'deliver':
+        this.#deliver(effect.bodies, effect.oldest);
+        return;
+      case 'deliver-commit':
+        this.#deliverCommit(effect);
+        return;
+      case 'refuse':
+        this.#members.get(effect.publisher)?.refused(encodeRefused('stale', effect.counter, effect.nonce));
+        return;
+      case 'conflict':
+      case 'no-place': {
+        const code = effect.type === 'conflict' ? 'conflict' : 'upload-full';
+        this.#uploads.release(effect.committer);
+        this.#members.get(effect.committer)?.refused(encodeRefused(code, effect.counter, effect.uploadId));
+        return;
+      }
+      case 'hold':
+        this.#members.get(effect.publisher)?.hold();
+        return;
+      case 'release':
+        for (const publisher of effect.publishers) this.#members.get(publisher)?.release();
+        return;
+      case 'give-up':
+        this.#endMembers('store-unavailable');
+        return;
+    }
   }
-  const commits = state.commits.filter((other) => other !== commit);
-  return store({ ...state, commits }, { kind: 'commit', commit }, undefined);
-}
 
-/** What waits goes to the store, as much as fits in one call, whichever connections it came from. */
-function flush(state: RoomState, before: number): RoomStep {
-  const frames: InOrder<Published>[] = [];
-  let bytes = 0;
-  for (const frame of state.queue) {
-    bytes += frame.body.length;
-    if (bytes > FLUSH_BYTES_MAX || frame.order >= before) break;
-    frames.push(frame);
+  /** One question to the store at a time; its answer, or that there was none, is the next event. */
+  #ask(question: () => Promise<RoomEvent>): void {
+    question().then(
+      (event) => this.#dispatch(event),
+      () => this.#dispatch({ type: 'failed', now: this.#around.clock.now() }),
+    );
   }
-  if (frames.length === 0) return stay({ ...state, phase: { kind: 'idle' } });
-  const queue = state.queue.slice(frames.length);
-  return store({ ...state, queue, queuedBytes: size(queue) }, { kind: 'append', frames }, undefined);
-}
 
-function store(state: RoomState, work: Work, trouble: Trouble | undefined): RoomStep {
-  const { counter, next: first } = state;
-  const effect: RoomEffect =
-    work.kind === 'append'
-      ? { type: 'append', counter, first, bodies: work.frames.map(({ body }) => body) }
-      : { type: 'commit', counter, first, bodies: work.commit.bodies, head: work.commit.head };
-  return { state: { ...state, phase: { kind: 'storing', work, trouble } }, effects: [effect] };
-}
-
-function appended(state: RoomState, frames: readonly Published[], oldest: number): RoomStep {
-  const bodies = frames.map(({ body }) => body);
-  const next = state.next + frames.length;
-  return settle({ ...state, next, phase: { kind: 'idle' } }, [{ type: 'deliver', bodies, oldest }]);
-}
-
-/** The counter has moved: whatever waits was meant for the one before. */
-function committed(state: RoomState, commit: AskedCommit, oldest: number, now: number): RoomStep {
-  const { committer, bodies, head } = commit;
-  const counter = state.counter + 1;
-  const turns = take(state.turns, committer, now);
-  const moved: RoomState = { ...state, counter, next: state.next + bodies.length, turns, phase: { kind: 'idle' } };
-  const delivery: RoomEffect = { type: 'deliver-commit', counter, first: state.next, bodies, head, oldest, committer };
-  const fresh = dropStale(moved);
-  return settle(fresh.state, [delivery, ...fresh.effects]);
-}
-
-/** The store has another counter or other entries than we thought: what was meant for an old counter is refused, the rest goes on. */
-function reloaded(state: RoomState, work: Work, trouble: Trouble | undefined): RoomStep {
-  const fresh = dropStale({ ...state, phase: { kind: 'idle' } });
-  if (work.kind === 'commit') {
-    if (work.commit.counter === state.counter) return store(state, work, trouble);
-    return settle(fresh.state, [conflict(state.counter, work.commit), ...fresh.effects]);
+  async #store(effect: Extract<RoomEffect, { type: 'append' | 'commit' }>): Promise<RoomEvent> {
+    const { store } = this.#around;
+    const { counter, first } = effect;
+    const oldest = this.#tail.oldestWith(effect.bodies, LOG_BYTES_MAX);
+    const answer: AppendAnswer =
+      effect.type === 'append'
+        ? await store.append(this.#roomId, { ...effect, oldest })
+        : await store.commit(this.#roomId, { ...effect, oldest });
+    const now = this.#around.clock.now();
+    switch (answer.kind) {
+      case 'stored':
+        if (this.#attempts() > 0) this.#around.log('store-back');
+        return { type: 'stored', oldest: answer.oldest, now };
+      case 'room-unknown':
+        return { type: 'room-unknown', now };
+      case 'stale':
+        return answer.counter > counter ? { type: 'store-ahead' } : { type: 'store-behind', now };
+      case 'out-of-step':
+        return answer.next > first ? { type: 'store-ahead' } : { type: 'store-behind', now };
+    }
   }
-  const frames = work.frames.filter(({ counter }) => counter === state.counter);
-  const refusals = work.frames.filter((frame) => !frames.includes(frame)).map((frame) => refusal(state.counter, frame));
-  const effects = [...refusals, ...fresh.effects];
-  if (frames.length === 0) return settle(fresh.state, effects);
-  const step = store(fresh.state, { kind: 'append', frames }, trouble);
-  return { state: step.state, effects: [...effects, ...step.effects] };
-}
 
-function dropStale(state: RoomState): RoomStep {
-  const isFresh = ({ counter }: { readonly counter: number }): boolean => counter === state.counter;
-  const queue = state.queue.filter(isFresh);
-  const commits = state.commits.filter(isFresh);
-  return {
-    state: { ...state, queue, queuedBytes: size(queue), commits },
-    effects: [
-      ...state.queue.filter((frame) => !isFresh(frame)).map((frame) => refusal(state.counter, frame)),
-      ...state.commits.filter((commit) => !isFresh(commit)).map((commit) => conflict(state.counter, commit)),
-    ],
-  };
-}
-
-function restore(state: RoomState, work: Work, trouble: Trouble | undefined): RoomStep {
-  return { state: { ...state, phase: { kind: 'restoring', work, trouble } }, effects: [{ type: 'restore' }] };
-}
-
-/** Waits before the store is asked again, or gives up: then all who might wait for an echo are told and closed, and what waited is gone. */
-function rest(state: RoomState, work: Work, trouble: Trouble | undefined, now: number): RoomStep {
-  if (trouble !== undefined && now - trouble.since >= STORE_OUTAGE_LIMIT_MS) {
-    const emptied: RoomState = { ...state, ...NOTHING_WAITS, phase: { kind: 'idle' } };
-    return { state: emptied, effects: [{ type: 'give-up' }] };
+  async #reseed(): Promise<RoomEvent> {
+    await this.#restore();
+    this.#around.log('room-reseeded');
+    return { type: 'restored', now: this.#around.clock.now() };
   }
-  const doublings = Math.min((trouble?.attempts ?? 1) - 1, 10);
-  const milliseconds = Math.min(STORE_RETRY_FIRST_MS * 2 ** doublings, STORE_RETRY_MAX_MS);
-  return {
-    state: { ...state, phase: { kind: 'resting', work, trouble } },
-    effects: [{ type: 'rest', milliseconds }],
-  };
-}
 
-function worse(trouble: Trouble | undefined, now: number): Trouble {
-  return { since: trouble?.since ?? now, attempts: (trouble?.attempts ?? 0) + 1 };
-}
-
-/** After each change of the queue: asks for a slot if there is work, and lets publishers go on if there is room. */
-function settle(state: RoomState, effects: readonly RoomEffect[]): RoomStep {
-  const more = [...effects];
-  let { phase, held } = state;
-  const isWork = state.queue.length > 0 || (state.commits.length > 0 && !state.awaitsTurn);
-  if (phase.kind === 'idle' && isWork) {
-    phase = { kind: 'awaiting-slot' };
-    more.push({ type: 'ask-slot' });
+  /** Nothing is stored before it is done, so the mirror stays what it is. */
+  #restore(): Promise<'restored' | 'present'> {
+    const { oldest, next } = this.#tail;
+    const mirror = { ...this.#record, counter: this.counter, oldest, next, bodies: this.#tail.bodies() };
+    this.#restoring ??= this.#around.store.restore(this.#roomId, mirror, this.#ended.signal).finally(() => {
+      this.#restoring = undefined;
+    });
+    return this.#restoring;
   }
-  if (held.size > 0 && state.queuedBytes <= ROOM_PENDING_BYTES_MAX / 2) {
-    more.push({ type: 'release', publishers: held });
-    held = new Set();
+
+  async #reload(): Promise<RoomEvent> {
+    const found = await loadRoom(this.#roomId, this.#around.store);
+    if (found === undefined) return { type: 'room-unknown', now: this.#around.clock.now() };
+    if (!equalBytes(found.record.capabilityKey, this.#record.capabilityKey)) {
+      // Another room under our room's id: ours is the one whose members are here.
+      return { type: 'store-behind', now: this.#around.clock.now() };
+    }
+    this.#record = found.record;
+    this.#tail = found.tail;
+    this.#around.log('room-reloaded');
+    for (const member of this.#members.values()) member.moved();
+    return { type: 'reloaded', counter: found.record.counter, next: found.tail.next };
   }
-  return { state: { ...state, phase, held }, effects: more };
-}
 
-function refusal(counter: number, { publisher, body }: Published): RoomEffect {
-  return { type: 'refuse', publisher, counter, nonce: body.subarray(0, NONCE_BYTES) };
-}
+  /** The head first: what the mirror holds and what a member may fetch is never behind what it was told. */
+  #deliverCommit(commit: Extract<RoomEffect, { type: 'deliver-commit' }>): void {
+    const { counter, first, bodies, head: bytes, oldest, committer } = commit;
+    const head = { bytes, first, last: first + bodies.length - 1 };
+    this.#record = { ...this.#record, counter, head, previousHead: this.#record.head };
+    this.#uploads.release(committer);
+    this.#deliver(bodies, oldest, counterFrames(this.#record).get(head.last));
+  }
 
-function conflict(counter: number, { committer, uploadId }: AskedCommit): RoomEffect {
-  return { type: 'conflict', committer, counter, uploadId };
-}
+  #deliver(bodies: readonly Uint8Array[], oldest: number, behind?: Uint8Array): void {
+    const run = this.#tail.append(bodies, behind);
+    this.#tail.trim(oldest);
+    for (const member of this.#members.values()) member.entries(run);
+  }
 
-function stay(state: RoomState): RoomStep {
-  return { state, effects: [] };
-}
+  #answerUpload(number: number, uploadId: Uint8Array, answer: UploadRefusal): void {
+    if (answer.kind === 'silence') return;
+    this.#members.get(number)?.refused(encodeRefused(answer.code, this.counter, uploadId));
+  }
 
-function size(frames: readonly Published[]): number {
-  return frames.reduce((bytes, { body }) => bytes + body.length, 0);
+  #endMembers(code: RelayCode): void {
+    for (const member of [...this.#members.values()]) member.end(code);
+  }
+
+  #attempts(): number {
+    const { phase } = this.#state;
+    return 'trouble' in phase ? (phase.trouble?.attempts ?? 0) : 0;
+  }
+
+  #isIdle(): boolean {
+    return this.#state.phase.kind === 'idle' || this.#state.phase.kind === 'closed';
+  }
+
+  #settleIdle(): void {
+    const waiting = this.#whenIdle;
+    this.#whenIdle = [];
+    for (const resolve of waiting) resolve();
+  }
 }

@@ -2,12 +2,12 @@
 
 import { toHex } from '@sotto/protocol';
 import type { AdminCode, AdminReply, RelayCode } from '@sotto/protocol';
-import { ClosingRooms } from './closing-rooms.ts';
+import { ClosingRooms } from './store/closing-rooms.ts';
 import { RelayError } from './errors.ts';
 import { ADMIN_GRACE_MS, ROOMS_MAX } from './limits.ts';
-import { LiveRoom } from './live-room.ts';
-import type { RoomSurroundings } from './live-room.ts';
-import type { RoomTerms } from './room-store.ts';
+import { LiveRoom } from './room.ts';
+import type { RoomSurroundings } from './room.ts';
+import type { RoomTerms } from './store/room-store.ts';
 
 /** A room lives as long as the admin connection that asked for it; without one it waits a while for a `resume`, if nobody needs its place. PROTOCOL.md §6.5. */
 type Ownership =

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { UPLOADS_PER_ROOM_MAX } from '@sotto/protocol';
-import type { Append, AppendAnswer, Commit } from '../src/room-store.ts';
+import type { Append, AppendAnswer, Commit } from '../src/store/room-store.ts';
 import { openHouse, whileTimePasses } from './house.ts';
 import { fingerprint, makeBody, makeCommit, publishFrame } from './test-member.ts';
 import type { TestCommit, TestMember, TestRoom } from './test-member.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { encodeAttach, decodeFrame, encodeBeat, HANDSHAKE_DEADLINE_MS, SILENCE_LIMIT_MS } from '@sotto/protocol';
 import type { Frame } from '@sotto/protocol';
-import { openConnection, stepConnection } from '../src/connection.ts';
+import { openConnection, stepConnection } from '../src/connection-machine.ts';
 import type { Connection, ConnectionEffect, ConnectionEvent, Outside } from '../src/connection-state.ts';
 import {
   CATCH_UP_LIMIT_MS,

@@ -5,9 +5,9 @@ import { decodeChallenge, decodeFrame, encodeAttach, FrameSplitter } from '@sott
 import type { Cover, Frame } from '@sotto/protocol';
 import { SeededRandom } from '@sotto/test-kit';
 import { silentLog } from '../src/log.ts';
-import { MemoryRoomStore } from '../src/memory-room-store.ts';
-import { Peer } from '../src/peer.ts';
-import { ReadTurns } from '../src/read-turns.ts';
+import { MemoryRoomStore } from '../src/store/memory-room-store.ts';
+import { Peer } from '../src/connection.ts';
+import { ReadTurns } from '../src/fair-reads.ts';
 import { Rooms } from '../src/rooms.ts';
 import { tickOff } from '../src/slot.ts';
 import { ManualClock } from './manual-clock.ts';

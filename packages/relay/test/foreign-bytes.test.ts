@@ -12,7 +12,7 @@ import {
 import type { Frame } from '@sotto/protocol';
 import { fuzz, FUZZ_GROWTH_BYTES_MAX, FUZZ_LIMIT_MS, FUZZ_SLOWEST_MS } from '@sotto/test-kit';
 import { describe, expect, test } from 'vitest';
-import { openConnection, stepConnection } from '../src/connection.ts';
+import { openConnection, stepConnection } from '../src/connection-machine.ts';
 import type { Connection, ConnectionEffect, ConnectionEvent } from '../src/connection-state.ts';
 
 const OUTSIDE = { now: 1, unsent: 0, chance: () => 0.5 };

@@ -9,8 +9,8 @@ import {
   decodeReply,
   decodeTouched,
   decodeWord,
-} from '../src/redis-replies.ts';
-import type { DecodeWords } from '../src/redis-replies.ts';
+} from '../src/store/redis-replies.ts';
+import type { DecodeWords } from '../src/store/redis-replies.ts';
 
 type Told = string | number | Uint8Array;
 

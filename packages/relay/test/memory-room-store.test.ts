@@ -1,4 +1,4 @@
-import { MemoryRoomStore } from '../src/memory-room-store.ts';
+import { MemoryRoomStore } from '../src/store/memory-room-store.ts';
 import { ManualClock } from './manual-clock.ts';
 import { describeRoomStore } from './room-store.contract.ts';
 

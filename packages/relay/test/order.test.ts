@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { Append, AppendAnswer } from '../src/room-store.ts';
+import type { Append, AppendAnswer } from '../src/store/room-store.ts';
 import { openHouse, whileTimePasses } from './house.ts';
 import { fingerprint, makeBody, publishFrame } from './test-member.ts';
 import type { TestMember, TestRoom } from './test-member.ts';

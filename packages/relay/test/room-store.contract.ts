@@ -13,7 +13,7 @@ import type {
   RoomStore,
   RoomTerms,
   StoreLimits,
-} from '../src/room-store.ts';
+} from '../src/store/room-store.ts';
 
 export interface StoreUnderTest {
   readonly store: RoomStore;

@@ -7,8 +7,8 @@ import {
   STORE_RETRY_FIRST_MS,
   STORE_RETRY_MAX_MS,
 } from '../src/limits.ts';
-import { openRoom, stepRoom } from '../src/room.ts';
-import type { AskedCommit, Published, RoomEffect, RoomEvent, RoomState } from '../src/room.ts';
+import { openRoom, stepRoom } from '../src/room-machine.ts';
+import type { AskedCommit, Published, RoomEffect, RoomEvent, RoomState } from '../src/room-machine.ts';
 import { makeBody } from './test-member.ts';
 
 function frame(publisher = 1, counter = 0, body = makeBody()): Published {

@@ -1,8 +1,8 @@
 // A memory store that a test can hold back, break and count: the store's side of every "only after the store has answered".
 
-import { MemoryRoomStore } from '../src/memory-room-store.ts';
+import { MemoryRoomStore } from '../src/store/memory-room-store.ts';
 import { RelayError } from '../src/errors.ts';
-import type { Append, AppendAnswer, Commit } from '../src/room-store.ts';
+import type { Append, AppendAnswer, Commit } from '../src/store/room-store.ts';
 
 export class WatchedStore extends MemoryRoomStore {
   appends = 0;

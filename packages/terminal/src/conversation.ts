@@ -1,8 +1,8 @@
 // One stay in a room as the screen sees it: who may speak when, what waits, when to leave, how it ended. Pure: (conversation, event) -> effects.
 
 import type { ClientEvent, ListedMember, Speaker } from '@sotto/client';
-import { deal, hear as hearDealings, isEvicting, NO_DEALINGS, refusal, takeNumber } from './dealings.ts';
-import type { DealingEffect, Dealings } from './dealings.ts';
+import { deal, hear as hearDealings, isEvicting, NO_DEALINGS, refusal, takeNumber } from './member-commands.ts';
+import type { DealingEffect, Dealings } from './member-commands.ts';
 import { EXIT_CODES } from './exit-codes.ts';
 import type { ExitCode } from './exit-codes.ts';
 import type { Command, ShownEvent } from './front-end.ts';

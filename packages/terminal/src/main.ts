@@ -5,7 +5,7 @@ import process from 'node:process';
 import type { Clock } from '@sotto/client';
 import { requireProtection } from '@sotto/confinement';
 import { nativeCrypto } from '@sotto/crypto/native';
-import { lockSecrets } from '@sotto/crypto/native-memory';
+import { lockSecrets } from '@sotto/crypto/locked-memory';
 import { TERMINAL_CODES } from './errors.ts';
 import { EXIT_CODES } from './exit-codes.ts';
 import { run } from './run.ts';

@@ -2,7 +2,7 @@ import type { ClientEvent, ListedMember } from '@sotto/client';
 import { describe, expect, test } from 'vitest';
 import { NEW_CONVERSATION, stepConversation } from '../src/conversation.ts';
 import type { Conversation, ConversationEffect, ConversationEvent } from '../src/conversation.ts';
-import { NO_DEALINGS } from '../src/dealings.ts';
+import { NO_DEALINGS } from '../src/member-commands.ts';
 import type { Command } from '../src/front-end.ts';
 
 const NUMBER = '123456789012345678901234567890123456789012345678901234567890';

@@ -1,6 +1,6 @@
 import type { Dial } from '@sotto/client';
 import { expect, test } from 'vitest';
-import { DialOwners } from '../src/dial-owners.ts';
+import { DialOwners } from '../src/dialers.ts';
 
 const dial: Dial = () => Promise.reject(new Error('nobody dials here'));
 

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { BootstrapEvent, BootstrapStage, BootstrapState } from '../src/bootstrap.ts';
-import { readBootstrapEvent, readBootstrapPhase, startBootstrap, stepBootstrap } from '../src/bootstrap.ts';
+import type { BootstrapEvent, BootstrapStage, BootstrapState } from '../src/control/bootstrap.ts';
+import { readBootstrapEvent, readBootstrapPhase, startBootstrap, stepBootstrap } from '../src/control/bootstrap.ts';
 import { BOOTSTRAP_STALL_MS } from '../src/limits.ts';
-import type { ControlMessage } from '../src/reply-parser.ts';
+import type { ControlMessage } from '../src/control/reply-parser.ts';
 
 function event(text: string): ControlMessage {
   return { kind: 'event', status: 650, lines: [{ status: 650, text }] };

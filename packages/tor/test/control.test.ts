@@ -1,9 +1,9 @@
 import { writeFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
-import { connectControl } from '../src/control.ts';
-import type { InfoKey, OnionRequest } from '../src/control-command.ts';
+import { connectControl } from '../src/control/control.ts';
+import type { InfoKey, OnionRequest } from '../src/control/command.ts';
 import { MAX_QUEUED_COMMANDS } from '../src/limits.ts';
-import { ClientAuthKey, OnionKey } from '../src/onion-key.ts';
+import { ClientAuthKey, OnionKey } from '../src/onion/onion-key.ts';
 import { ScriptedTor } from './scripted-tor.ts';
 
 const SHORT = { connectMs: 5_000, commandMs: 50 };

@@ -4,10 +4,10 @@ import { inspect } from 'node:util';
 import fc from 'fast-check';
 import { SocksClient } from 'socks';
 import { describe, expect, test } from 'vitest';
-import { adviseDial, dialOnion } from '../src/dial.ts';
+import { adviseDial, dialOnion } from '../src/onion/dial.ts';
 import { TOR_ERROR_MEANINGS } from '../src/errors.ts';
-import { OnionKey } from '../src/onion-key.ts';
-import { readSocksHead, SOCKS_REPLY_CODES, SocksReplyReader } from '../src/socks-reply.ts';
+import { OnionKey } from '../src/onion/onion-key.ts';
+import { readSocksHead, SOCKS_REPLY_CODES, SocksReplyReader } from '../src/onion/socks-reply.ts';
 import { granted, refused, SocksStandIn } from './socks-stand-in.ts';
 
 const ONION = new OnionKey().address;

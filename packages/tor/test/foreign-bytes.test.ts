@@ -1,8 +1,8 @@
 import { damageText, fuzz, FUZZ_GROWTH_BYTES_MAX, FUZZ_LIMIT_MS, FUZZ_SLOWEST_MS } from '@sotto/test-kit';
 import { describe, expect, test } from 'vitest';
-import { readBootstrapEvent, readBootstrapPhase } from '../src/bootstrap.ts';
-import { readDescriptorEvent } from '../src/descriptor.ts';
-import { readFirstGuard } from '../src/guard-watch.ts';
+import { readBootstrapEvent, readBootstrapPhase } from '../src/control/bootstrap.ts';
+import { readDescriptorEvent } from '../src/onion/descriptor.ts';
+import { readFirstGuard } from '../src/control/guard-watch.ts';
 import {
   decodeFetch,
   decodeGateMessage,
@@ -11,14 +11,14 @@ import {
   decodePath,
   decodeStage,
   encodeGateRequest,
-} from '../src/gate-protocol.ts';
-import { parseKeywordLine } from '../src/keywords.ts';
+} from '../src/gate/protocol.ts';
+import { parseKeywordLine } from '../src/control/keywords.ts';
 import { MAX_GATE_LINE_BYTES } from '../src/limits.ts';
 import { LineSplitter } from '../src/line-splitter.ts';
-import { decodeOnionAddress, onionAddressOf } from '../src/onion-key.ts';
-import { REPLY_LIMITS, ReplyParser } from '../src/reply-parser.ts';
-import { SocksReplyReader } from '../src/socks-reply.ts';
-import { readTorVersion } from '../src/tor-version.ts';
+import { decodeOnionAddress, onionAddressOf } from '../src/onion/onion-key.ts';
+import { REPLY_LIMITS, ReplyParser } from '../src/control/reply-parser.ts';
+import { SocksReplyReader } from '../src/onion/socks-reply.ts';
+import { readTorVersion } from '../src/control/tor-version.ts';
 
 const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
 const latin = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1');

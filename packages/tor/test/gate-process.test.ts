@@ -6,8 +6,8 @@ import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { PROTECTIONS } from '@sotto/confinement';
 import { describe, expect, test } from 'vitest';
-import { connectGate } from '../src/gate-client.ts';
-import { OnionKey } from '../src/onion-key.ts';
+import { connectGate } from '../src/gate/client.ts';
+import { OnionKey } from '../src/onion/onion-key.ts';
 import { ScriptedTor } from './scripted-tor.ts';
 
 const SOURCE = new URL('../src/', import.meta.url);
@@ -72,7 +72,7 @@ async function listening(path: string): Promise<void> {
 describe('the gate as a process', () => {
   test('lets its group connect and nobody else, prints nothing, and takes the keys back at SIGTERM', async () => {
     await using tor = await ScriptedTor.start();
-    await using gate = new Run('gate-main.ts', environmentOf(tor));
+    await using gate = new Run('gate/main.ts', environmentOf(tor));
     await listening(tor.path('gate'));
     expect((await stat(tor.path('gate'))).mode & 0o777).toBe(0o770);
     await tor.saw('GETINFO status/bootstrap-phase');
@@ -87,12 +87,12 @@ describe('the gate as a process', () => {
 
   test('comes back over the socket that SIGKILL left behind', async () => {
     await using tor = await ScriptedTor.start();
-    await using first = new Run('gate-main.ts', environmentOf(tor));
+    await using first = new Run('gate/main.ts', environmentOf(tor));
     await listening(tor.path('gate'));
     first.child.kill('SIGKILL');
     await first.finished;
     expect((await stat(tor.path('gate'))).isSocket()).toBe(true);
-    await using second = new Run('gate-main.ts', environmentOf(tor));
+    await using second = new Run('gate/main.ts', environmentOf(tor));
     await listening(tor.path('gate'));
     second.child.kill('SIGINT');
     expect((await second.finished).code).toBe(0);
@@ -101,14 +101,14 @@ describe('the gate as a process', () => {
   test('listens without Tor', async () => {
     await using tor = await ScriptedTor.start();
     await tor.down();
-    await using gate = new Run('gate-main.ts', environmentOf(tor));
+    await using gate = new Run('gate/main.ts', environmentOf(tor));
     await listening(tor.path('gate'));
     gate.child.kill('SIGTERM');
     expect(await gate.finished).toEqual({ code: 0, output: SAID_FIRST });
   });
 
   test('refuses an unprotected machine before it reads anything else', async () => {
-    await using gate = new Run('gate-main.ts', { SOTTO_UNPROTECTED: '' });
+    await using gate = new Run('gate/main.ts', { SOTTO_UNPROTECTED: '' });
     const { code, output } = await gate.finished;
     expect([code, output.split(':')[1]]).toEqual([78, ' unprotected']);
     expect(output).not.toContain('gate-environment');
@@ -128,7 +128,7 @@ describe('the gate as a process', () => {
   ])(
     'refuses an environment with %s in one line that names the variable and no path',
     async (_name, environment, variable) => {
-      await using gate = new Run('gate-main.ts', environment);
+      await using gate = new Run('gate/main.ts', environment);
       const { code, output } = await gate.finished;
       expect(code).toBe(2);
       expect(output.startsWith(`${SAID_FIRST}gate: ${variable}`)).toBe(true);
@@ -146,7 +146,7 @@ describe('the gate as a process', () => {
     [['--frob'], 2, /^gate: unknown option --frob\. See: gate --help\n$/],
     [['extra'], 2, /^gate: an argument too many: it takes none\. See: gate --help\n$/],
   ])('answers %j before it looks for its walls, and begins nothing', async (args, code, output) => {
-    await using gate = new Run('gate-main.ts', { SOTTO_UNPROTECTED: '' }, args);
+    await using gate = new Run('gate/main.ts', { SOTTO_UNPROTECTED: '' }, args);
     expect(await gate.finished).toEqual({ code, output: expect.stringMatching(output) as string });
   });
 });

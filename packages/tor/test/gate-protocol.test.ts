@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { GateStage } from '../src/gate-protocol.ts';
+import type { GateStage } from '../src/gate/protocol.ts';
 import {
   decodeFetch,
   decodeGateMessage,
@@ -11,12 +11,12 @@ import {
   encodeRefusal,
   encodeStageEvent,
   encodeSuccess,
-} from '../src/gate-protocol.ts';
-import { describeProgress, nextStepFor } from '../src/bootstrap.ts';
+} from '../src/gate/protocol.ts';
+import { describeProgress, nextStepFor } from '../src/control/bootstrap.ts';
 import { MAX_GATE_LINE_BYTES } from '../src/limits.ts';
 import { LineSplitter } from '../src/line-splitter.ts';
-import { OnionKey } from '../src/onion-key.ts';
-import { spendRequest } from '../src/request-budget.ts';
+import { OnionKey } from '../src/onion/onion-key.ts';
+import { spendRequest } from '../src/gate/request-budget.ts';
 
 const ONION = new OnionKey().address;
 const KEY = Buffer.alloc(32, 9);

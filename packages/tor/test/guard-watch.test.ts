@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { openGate } from '../src/gate.ts';
-import { connectGate } from '../src/gate-client.ts';
-import { noteGuard, readFirstGuard } from '../src/guard-watch.ts';
+import { openGate } from '../src/gate/gate.ts';
+import { connectGate } from '../src/gate/client.ts';
+import { noteGuard, readFirstGuard } from '../src/control/guard-watch.ts';
 import { HandClock, ScriptedTor } from './scripted-tor.ts';
 
 const A = 'A'.repeat(40);

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { parseKeywordLine } from '../src/keywords.ts';
+import { parseKeywordLine } from '../src/control/keywords.ts';
 
 test('splits words, pairs and quoted strings', () => {
   const { words, keywords } = parseKeywordLine(

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { openOnionControl } from '../src/onion-control.ts';
-import type { UploadProgress } from '../src/onion-control.ts';
-import { OnionKey } from '../src/onion-key.ts';
+import { openOnionControl } from '../src/onion/onion-control.ts';
+import type { UploadProgress } from '../src/onion/onion-control.ts';
+import { OnionKey } from '../src/onion/onion-key.ts';
 import type { Answer } from './scripted-tor.ts';
 import { HandClock, ScriptedTor, settingsReply } from './scripted-tor.ts';
 

@@ -2,8 +2,8 @@ import { createHash, createPublicKey, generateKeyPairSync, verify } from 'node:c
 import { inspect } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { base32Decode, base32Encode, base64Bytes, base64Decode } from '../src/encoding.ts';
-import { ClientAuthKey, decodeOnionAddress, isOnionAddress, onionAddressOf, OnionKey } from '../src/onion-key.ts';
+import { base32Decode, base32Encode, base64Bytes, base64Decode } from '../src/control/encoding.ts';
+import { ClientAuthKey, decodeOnionAddress, isOnionAddress, onionAddressOf, OnionKey } from '../src/onion/onion-key.ts';
 
 /** Examples of tor's rend-spec-v3 §6. */
 const SPEC_ADDRESSES = [

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { ControlMessage } from '../src/reply-parser.ts';
-import { REPLY_LIMITS, ReplyParser } from '../src/reply-parser.ts';
+import type { ControlMessage } from '../src/control/reply-parser.ts';
+import { REPLY_LIMITS, ReplyParser } from '../src/control/reply-parser.ts';
 
 const RUNS = Number(process.env['SOTTO_REPLY_RUNS'] ?? 20_000);
 

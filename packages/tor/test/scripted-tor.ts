@@ -6,9 +6,9 @@ import type { Server, Socket } from 'node:net';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { ControlAddress } from '../src/control.ts';
-import { SETTING_NAMES } from '../src/tor-settings.ts';
-import type { SettingName } from '../src/tor-settings.ts';
+import type { ControlAddress } from '../src/control/control.ts';
+import { SETTING_NAMES } from '../src/control/tor-settings.ts';
+import type { SettingName } from '../src/control/tor-settings.ts';
 
 /** What the shipped torrc comes to, as Tor tells it, but for what a test changes. */
 export function settingsReply(changed: Partial<Readonly<Record<SettingName, readonly string[]>>> = {}): string {

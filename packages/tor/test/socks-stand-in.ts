@@ -2,7 +2,7 @@
 
 import type { AddressInfo, Socket } from 'node:net';
 import { createServer } from 'node:net';
-import type { SocksAddress } from '../src/dial.ts';
+import type { SocksAddress } from '../src/onion/dial.ts';
 
 export interface SocksScript {
   /** The answer to the offered methods; user and password by default. */

@@ -141,7 +141,7 @@ export function startGuestTor(tor: string, observed: number | undefined): Doors 
   const bind = observed === undefined ? [] : ['--OutboundBindAddress', `${OBSERVED_ADDRESSES}${observed + 1}`];
   startTor(tor, '/etc/tor/torrc.client', ['--SocksPort', socks, ...bind]);
   const gate = `${STATE}/gate-${tor}.sock`;
-  start(`gate of ${tor}`, [NODE, '--disable-sigusr1', '/programs/gate/node_modules/@sotto/tor/src/gate-main.js'], {
+  start(`gate of ${tor}`, [NODE, '--disable-sigusr1', '/programs/gate/node_modules/@sotto/tor/src/gate/main.js'], {
     SOTTO_TOR_CONTROL: `${torFolder(tor)}/control`,
     SOTTO_TOR_COOKIE: `${torFolder(tor)}/cookie`,
     SOTTO_GATE_SOCKET: gate,

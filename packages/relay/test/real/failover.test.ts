@@ -2,7 +2,7 @@
 
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import type { Redis } from 'ioredis';
-import { roomKeys } from '../../src/redis-room-store.ts';
+import { roomKeys } from '../../src/store/redis-room-store.ts';
 import { fingerprint, makeBody } from '../test-member.ts';
 import type { TestMember, TestRoom } from '../test-member.ts';
 import { startRedisServers } from './redis-server.ts';

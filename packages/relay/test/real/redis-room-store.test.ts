@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Redis } from 'ioredis';
-import { RedisRoomStore, roomKeys } from '../../src/redis-room-store.ts';
+import { RedisRoomStore, roomKeys } from '../../src/store/redis-room-store.ts';
 import { describeRoomStore } from '../room-store.contract.ts';
 import { startRedisServer } from './redis-server.ts';
 import type { RedisServer } from './redis-server.ts';

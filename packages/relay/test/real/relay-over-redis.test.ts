@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Redis } from 'ioredis';
-import { roomKeys } from '../../src/redis-room-store.ts';
+import { roomKeys } from '../../src/store/redis-room-store.ts';
 import { fingerprint, makeBody, makeCommit, publishFrame } from '../test-member.ts';
 import type { TestCommit, TestMember, TestRoom } from '../test-member.ts';
 import { startRedisServer } from './redis-server.ts';

@@ -4,7 +4,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { beforeAll, expect, onTestFinished, test } from 'vitest';
 import type { Redis } from 'ioredis';
-import { roomKeys } from '../../src/redis-room-store.ts';
+import { roomKeys } from '../../src/store/redis-room-store.ts';
 import { makeRoom } from '../test-member.ts';
 import { startRedisServers } from './redis-server.ts';
 import type { RedisServer } from './redis-server.ts';

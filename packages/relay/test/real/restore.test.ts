@@ -2,9 +2,9 @@
 
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Redis } from 'ioredis';
-import { roomKeys } from '../../src/redis-room-store.ts';
+import { roomKeys } from '../../src/store/redis-room-store.ts';
 import { STORE_COMMAND_BYTES_MAX, STORE_STAGED_TTL_MS } from '../../src/limits.ts';
-import type { RoomMirror, RoomStore } from '../../src/room-store.ts';
+import type { RoomMirror, RoomStore } from '../../src/store/room-store.ts';
 import { fingerprint, makeBody, makeCommit, makeRoom, publishFrame } from '../test-member.ts';
 import type { TestMember, TestRoom } from '../test-member.ts';
 import { startRedisServer } from './redis-server.ts';

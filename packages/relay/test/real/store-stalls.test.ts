@@ -2,8 +2,8 @@
 
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Redis } from 'ioredis';
-import { roomKeys } from '../../src/redis-room-store.ts';
-import type { RoomMirror, RoomStore } from '../../src/room-store.ts';
+import { roomKeys } from '../../src/store/redis-room-store.ts';
+import type { RoomMirror, RoomStore } from '../../src/store/room-store.ts';
 import { fingerprint, makeBody, makeCommit, makeRoom, publishFrame } from '../test-member.ts';
 import type { TestRoom } from '../test-member.ts';
 import { startRedisServer } from './redis-server.ts';

@@ -1,10 +1,10 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { connectControl } from '../../src/control.ts';
-import { openOnionControl } from '../../src/onion-control.ts';
-import { ClientAuthKey, OnionKey } from '../../src/onion-key.ts';
-import { ReplyParser } from '../../src/reply-parser.ts';
-import { isOlder, OLDEST_TOR } from '../../src/tor-version.ts';
+import { connectControl } from '../../src/control/control.ts';
+import { openOnionControl } from '../../src/onion/onion-control.ts';
+import { ClientAuthKey, OnionKey } from '../../src/onion/onion-key.ts';
+import { ReplyParser } from '../../src/control/reply-parser.ts';
+import { isOlder, OLDEST_TOR } from '../../src/control/tor-version.ts';
 import { RawLineClient } from '../raw-line-client.ts';
 import { RealTor } from './real-tor.ts';
 

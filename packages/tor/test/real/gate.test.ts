@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { Gate } from '../../src/gate.ts';
-import { openGate } from '../../src/gate.ts';
-import { connectGate } from '../../src/gate-client.ts';
-import type { GateClient } from '../../src/gate-client.ts';
+import type { Gate } from '../../src/gate/gate.ts';
+import { openGate } from '../../src/gate/gate.ts';
+import { connectGate } from '../../src/gate/client.ts';
+import type { GateClient } from '../../src/gate/client.ts';
 import { MAX_GATE_LINE_BYTES } from '../../src/limits.ts';
-import { OnionKey } from '../../src/onion-key.ts';
+import { OnionKey } from '../../src/onion/onion-key.ts';
 import { RawLineClient } from '../raw-line-client.ts';
 import { RealTor } from './real-tor.ts';
 

@@ -7,7 +7,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import type { ControlAddress } from '../../src/control.ts';
+import type { ControlAddress } from '../../src/control/control.ts';
 import { RawLineClient } from '../raw-line-client.ts';
 
 const BINARY = process.env['SOTTO_TOR_BINARY'] ?? 'tor';

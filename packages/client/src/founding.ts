@@ -1,0 +1,139 @@
+// What a host needs to open a room: its secret, what the relay is told of it, and the walk in that proves its string and founds its group. PROTOCOL.md §4, §5.8, §6.5.
+
+import { deriveRoomKeys, destroyRoomKeys, signCapability } from '@sotto/crypto';
+import type { RandomSource, RoomKeys, Secret } from '@sotto/crypto';
+import type { GroupCrypto, GroupSuite } from '@sotto/crypto/group';
+import {
+  coverOf,
+  decodeAttached,
+  decodeChallenge,
+  decodeCounter,
+  decodeRefused,
+  encodeAttach,
+  equalBytes,
+  ROOM_SECRET_BYTES,
+} from '@sotto/protocol';
+import type { Attached, Decoded, Frame, FrameCode, Invite, SignedAccess } from '@sotto/protocol';
+import { DialError } from './connections.ts';
+import type { ByteStream } from './connections.ts';
+import type { ClientCode } from './errors.ts';
+import { FrameQueue } from './frame-reader.ts';
+import { GroupMembership } from './group/membership.ts';
+import { encodeUpload } from './session/uploads.ts';
+import type { Upload } from './session/uploads.ts';
+
+/** What the relay is told of a room (id, capability key, tag), and the seed of the onion's client authorisation key. */
+export interface RoomRegistration {
+  readonly roomId: Uint8Array;
+  readonly capabilityKey: Uint8Array;
+  readonly roomTag: Uint8Array;
+  readonly clientAuthorisationSeed: Secret;
+}
+
+/** What a room's group is made of, and who may come in from its first moment on: everybody, if nothing was ordered. */
+export interface Founding {
+  readonly crypto: GroupCrypto;
+  readonly suite: GroupSuite;
+  readonly access?: SignedAccess | undefined;
+}
+
+export function createRoomSecret(random: RandomSource): Uint8Array {
+  return random(ROOM_SECRET_BYTES);
+}
+
+export function registrationOf(invite: Invite): RoomRegistration {
+  const keys = deriveRoomKeys(invite.roomSecret, invite.onionKey, invite.cover);
+  keys.capabilitySecret.destroy();
+  return {
+    roomId: keys.roomId,
+    capabilityKey: keys.capabilityKey,
+    roomTag: keys.roomTag,
+    clientAuthorisationSeed: keys.clientAuthorisationSeed,
+  };
+}
+
+/**
+ * Walks into the room on `stream` and out again: challenge, signature, ATTACHED, and then, if the room has no group yet, the commit that founds
+ * it. A room whose counter is above 0 has its group and is left as it is. When this resolves, who has the string can join.
+ * Rejects with a DialError if the relay does not admit the invite, does not take the commit, misbehaves or ends the stream first; it can be tried again.
+ */
+export async function proveAdmission(
+  invite: Invite,
+  stream: ByteStream,
+  random: RandomSource,
+  founding: Founding,
+): Promise<void> {
+  const keys = deriveRoomKeys(invite.roomSecret, invite.onionKey, invite.cover);
+  const frames = new FrameQueue(stream);
+  try {
+    const { counter } = await attach(keys, stream, frames);
+    if (counter > 0) return;
+    const upload = await makeFoundingUpload(invite, keys.roomId, random, founding);
+    for (const frame of encodeUpload(upload, counter)) stream.write(frame);
+    await awaitCommit(upload, frames);
+  } finally {
+    stream.close();
+    destroyRoomKeys(keys);
+  }
+}
+
+async function attach(keys: RoomKeys, stream: ByteStream, frames: FrameQueue): Promise<Attached> {
+  const challenge = expect('challenge', await frames.next(), decodeChallenge);
+  const signature = signCapability(keys, challenge, 0);
+  stream.write(encodeAttach({ roomId: keys.roomId, from: 0, signature }));
+  return expect('attached', await frames.next(), decodeAttached);
+}
+
+/** The founder's keys are gone before the relay has seen a byte of what they made. */
+async function makeFoundingUpload(
+  invite: Invite,
+  roomId: Uint8Array,
+  random: RandomSource,
+  { crypto, suite, access }: Founding,
+): Promise<Upload> {
+  const surroundings = { crypto, suite, random, moderatorKey: invite.onionKey, cover: coverOf(invite) };
+  const membership = await GroupMembership.open(invite.roomSecret, roomId, surroundings);
+  try {
+    return await membership.found(access);
+  } finally {
+    membership.destroy();
+  }
+}
+
+/** The answer to a commit: its own frames from the log and COUNTER, or REFUSED. Another's commit that came first is passed over; ours is refused then. */
+async function awaitCommit(upload: Upload, frames: FrameQueue): Promise<void> {
+  let echoed = 0;
+  for (;;) {
+    const frame = await frames.next();
+    switch (frame.operation) {
+      case 'entry':
+        if (equalBytes(frame.body, upload.bodies[echoed] ?? new Uint8Array(0))) echoed += 1;
+        break;
+      case 'counter':
+        expect('counter', frame, decodeCounter);
+        if (echoed === upload.bodies.length) return;
+        break;
+      case 'noise':
+        break;
+      default: {
+        const what = expect('refused', frame, decodeRefused);
+        if (!equalBytes(what.subarray(0, upload.id.length), upload.id)) throw misbehaved();
+        throw new DialError('relay-busy' satisfies ClientCode, "the relay did not take the room's first commit");
+      }
+    }
+  }
+}
+
+function expect<Value>(
+  operation: Frame['operation'],
+  frame: Frame,
+  decode: (frame: Frame) => Decoded<Value, FrameCode>,
+): Value {
+  const decoded = frame.operation === operation ? decode(frame) : undefined;
+  if (decoded?.ok !== true) throw misbehaved();
+  return decoded.value;
+}
+
+function misbehaved(): DialError {
+  return new DialError('relay-misbehaved' satisfies ClientCode, 'the relay broke the protocol');
+}

@@ -1,0 +1,84 @@
+// Who stands outside: strangers that have knocked and wait for a member's yes; or oneself, with a key package that waits for its welcome. PROTOCOL.md §5.9.
+
+import type { Group, GroupCode, GroupMember, KeyPackageOffer } from '@sotto/crypto/group';
+import { equalBytes, refuse } from '@sotto/protocol';
+import type { Decoded, Piece } from '@sotto/protocol';
+import { takePiece } from './commit-bundle.ts';
+import type { Pieces } from './commit-bundle.ts';
+import { STRANGERS_MAX, WELCOMES_MAX } from '../limits.ts';
+
+/** Somebody outside who has knocked. */
+interface Stranger {
+  readonly memberId: Uint8Array;
+  readonly keyPackage: Uint8Array;
+}
+
+export class Doorstep {
+  /** The last that knocked is the last. */
+  #strangers: readonly Stranger[] = [];
+  /** This member's own knock. */
+  #offer: KeyPackageOffer | undefined;
+  #pieces: Pieces = [];
+  /** Anybody with the connection string can post what looks like one, so several are kept until one lets this member in. */
+  #welcomes: readonly Uint8Array[] = [];
+
+  /** Who knocks again takes back the knock before. */
+  remember(stranger: Stranger): void {
+    const others = this.#strangers.filter(({ memberId }) => !equalBytes(memberId, stranger.memberId));
+    this.#strangers = [...others, stranger].slice(-STRANGERS_MAX);
+  }
+
+  /** @returns the key package of somebody who has knocked. */
+  keyPackageOf(memberId: Uint8Array): Uint8Array | undefined {
+    return this.#strangers.find((stranger) => equalBytes(stranger.memberId, memberId))?.keyPackage;
+  }
+
+  /** An epoch has begun: whoever is in the group is not outside. An empty roster: this member is. */
+  settle(roster: readonly GroupMember[]): void {
+    this.#strangers = this.#strangers.filter(
+      (stranger) => roster.length > 0 && !roster.some(({ memberId }) => equalBytes(memberId, stranger.memberId)),
+    );
+    if (roster.length > 0) this.takeBack();
+  }
+
+  /** This member knocks, and takes back its knock before. */
+  knock(offer: KeyPackageOffer): void {
+    this.takeBack();
+    this.#offer = offer;
+  }
+
+  /** @returns whether a welcome that names this member is whole now. */
+  async takeWelcome(piece: Piece): Promise<boolean> {
+    const taken = takePiece(this.#pieces, piece) ?? takePiece([], piece);
+    this.#pieces = taken?.pieces ?? [];
+    if (taken?.whole === undefined || this.#offer === undefined) return false;
+    if (!(await this.#offer.isNamedIn(taken.whole))) return false;
+    this.#welcomes = [...this.#welcomes, taken.whole].slice(-WELCOMES_MAX);
+    return true;
+  }
+
+  /** Something else stands in the log: the pieces before it do not go on. */
+  interrupt(): void {
+    this.#pieces = [];
+  }
+
+  /** Tries the welcomes with a head. A refusal leaves everything as it was. */
+  async enter(head: Uint8Array): Promise<Decoded<Group, GroupCode>> {
+    for (const welcome of this.#welcomes) {
+      const entered = await this.#offer?.joinByWelcome(welcome, head);
+      if (entered?.ok !== true) continue;
+      // The offer's keys are the group's now, and not to be zeroed here.
+      this.#offer = undefined;
+      this.takeBack();
+      return entered;
+    }
+    return refuse('welcome-invalid');
+  }
+
+  takeBack(): void {
+    this.#offer?.destroy();
+    this.#offer = undefined;
+    this.#pieces = [];
+    this.#welcomes = [];
+  }
+}

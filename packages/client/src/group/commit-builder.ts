@@ -1,0 +1,168 @@
+// Makes what goes to the relay as one upload: joins, new keys, removals, admissions, orders, and heads put back. PROTOCOL.md §5.8, §5.9.
+
+import { proveLeave } from '@sotto/crypto/group';
+import type { Group, GroupCode, GroupMember, PendingCommit } from '@sotto/crypto/group';
+import { accept, coverMembersMax, equalBytes, isStealth, refuse, UPLOAD_ID_BYTES } from '@sotto/protocol';
+import type { Decoded, GroupPlaintext, HeadPlaintext, LeaveProof, SignedAccess, SignedOrder } from '@sotto/protocol';
+import { EMPTY_ROW } from './commit-bundle.ts';
+import { COMMIT_FRAME_SIZE, DUMMY } from './envelopes.ts';
+import type { GroupPlace } from './state.ts';
+import { accessAfter, leaveOf } from './policy.ts';
+import type { Warrants } from './policy.ts';
+import { leaversOf, silentOf } from './view.ts';
+import { COMMIT_FRAMES_MAX } from '../limits.ts';
+import type { Standing } from './ledger.ts';
+import type { OwnCommit } from './own-commit.ts';
+import type { Upload } from '../session/uploads.ts';
+
+type Made = Promise<Decoded<Upload, GroupCode>>;
+
+export class CommitMaker {
+  readonly #place: GroupPlace;
+
+  constructor(place: GroupPlace) {
+    this.#place = place;
+  }
+
+  async found(access: SignedAccess | undefined): Promise<Upload> {
+    const { ledger, engine, identity, keys, envelopes } = this.#place;
+    if (access !== undefined && !ledger.isOrder(access)) throw new Error('a room founded under a void order');
+    const group = await engine.createGroup(identity);
+    const proofs = [proveLeave(identity, keys.roomId)];
+    const head = envelopes.sealHead({ group: await group.exportHead(), proofs, access });
+    group.destroy();
+    return this.#makeUpload(envelopes.sealFrames([DUMMY], keys.joinKey), head);
+  }
+
+  /** `again`: as itself, if its leaf is in the group still. */
+  async join({ group, proofs, access }: HeadPlaintext, again: boolean): Made {
+    const head = { proofs, access };
+    const evidence = this.#place.ledger.evidenceOfHead(head);
+    const joined = await this.#place.judging(evidence, () => this.#joinFrom(group, again));
+    if (!joined.ok) return joined;
+    return this.#isFullFor(joined.value, proofs)
+      ? refuse('group-full')
+      : this.#propose({ pending: joined.value, sealedBy: 'joiner', head }, EMPTY_ROW, head);
+  }
+
+  /** Whether all places are taken by members who want to stay. Those whose proof is there will be removed. PROTOCOL.md §12.1. */
+  #isFullFor({ facts: { kind, roster } }: PendingCommit, proofs: readonly LeaveProof[]): boolean {
+    const staying = roster.filter((member) => leaveOf(proofs, member, this.#place.keys.roomId) === undefined);
+    return kind === 'join' && staying.length >= coverMembersMax(this.#place.cover);
+  }
+
+  async #joinFrom(head: Uint8Array, again: boolean): Promise<Decoded<PendingCommit, GroupCode>> {
+    const { engine, identity } = this.#place;
+    const joined = again ? await engine.rejoinGroup(head, identity) : undefined;
+    // It was removed meanwhile: then it joins like anybody.
+    const isGone = joined?.ok === false && joined.code === 'member-unknown';
+    return joined === undefined || isGone ? engine.joinGroup(head, identity) : joined;
+  }
+
+  admit(keyPackage: Uint8Array): Made {
+    return this.#commit(EMPTY_ROW, (group) => group.addMember(keyPackage));
+  }
+
+  rotate(): Made {
+    return this.#rotate([], []);
+  }
+
+  async removeSilent(): Made {
+    const silent = silentOf(this.#place.parts());
+    return silent.length === 0 ? refuse('policy-remove') : this.#rotate([], silent);
+  }
+
+  async order(orders: readonly SignedOrder[]): Made {
+    const { ledger, self } = this.#place;
+    const evicted: GroupMember[] = [];
+    for (const order of orders) {
+      const code = ledger.refuseOrder(order);
+      if (code !== undefined) return refuse(code);
+      if (order.type !== 'evict') continue;
+      const member = this.#place.inside().roster.find(({ memberId }) => equalBytes(memberId, order.memberId));
+      if (member === undefined || equalBytes(member.memberId, self)) return refuse('member-unknown');
+      evicted.push(member);
+    }
+    return this.#rotate(orders, evicted);
+  }
+
+  republish(): Promise<Upload> {
+    return this.#makeQuietUpload(DUMMY, this.#place.ledger.standing.proofs);
+  }
+
+  depart(): Promise<Upload> {
+    const { identity, keys, ledger } = this.#place;
+    const proof = proveLeave(identity, keys.roomId);
+    return this.#makeQuietUpload({ kind: 'leave', ...proof }, [...ledger.standing.proofs, proof]);
+  }
+
+  /** New keys, without `removed` and without those who want to go, as many as one commit has room for. */
+  #rotate(orders: readonly SignedOrder[], removed: readonly GroupMember[]): Made {
+    const parts = this.#place.parts();
+    const leavers = leaversOf(parts).filter((member) => !includes(removed, member));
+    const leaves = leavers.flatMap((member) => leaveOf(parts.proofs, member, parts.roomId) ?? []);
+    const gone = [...removed, ...leavers].map(({ memberId }) => memberId);
+    return this.#commit({ orders, leaves }, (group) =>
+      gone.length === 0 ? group.rotate() : group.removeMembers(gone),
+    );
+  }
+
+  async #commit(warrants: Warrants, propose: (group: Group) => Promise<Decoded<PendingCommit, GroupCode>>): Made {
+    const { ledger } = this.#place;
+    const group = this.#place.inside();
+    const pending = await this.#place.judging(ledger.evidence(warrants), () => propose(group));
+    if (!pending.ok) return pending;
+    const carried = this.#withSaid(warrants, pending.value);
+    const { access, proofs } = ledger.standing;
+    const after = { access: accessAfter(access, carried), proofs };
+    return this.#propose({ pending: pending.value, sealedBy: 'member', head: undefined }, carried, after);
+  }
+
+  /** What was ordered by word rides along. In stealth only where it does not show: where the upload would be longer for it, the next commit has it. */
+  #withSaid(warrants: Warrants, { welcome, commit }: PendingCommit): Warrants {
+    const { ledger, envelopes, cover } = this.#place;
+    if (ledger.said === undefined) return warrants;
+    const carried = { ...warrants, orders: [...warrants.orders, ledger.said] };
+    const most = isStealth(cover) ? envelopes.commitFrames({ ...warrants, welcome, commit }) : COMMIT_FRAMES_MAX;
+    return envelopes.commitFrames({ ...carried, welcome, commit }) > most ? warrants : carried;
+  }
+
+  /** `after`: what will hold in the epoch that the commit begins, for who comes later. */
+  #propose(commit: OwnCommit, warrants: Warrants, after: Standing): Decoded<Upload, 'group-bytes-size'> {
+    const { envelopes, own, keys } = this.#place;
+    const { pending, sealedBy } = commit;
+    const key = sealedBy === 'joiner' ? keys.joinKey : this.#epochKey();
+    const bodies = envelopes.sealCommit({ ...warrants, welcome: pending.welcome, commit: pending.commit }, key);
+    if (bodies === undefined) {
+      pending.discard();
+      return refuse('group-bytes-size');
+    }
+    // Who is removed needs no proof any more.
+    const proofs = after.proofs.filter((proof) => !includes(pending.facts.removed, proof));
+    const head = envelopes.sealHead({ group: pending.head, proofs, access: after.access });
+    own.propose(commit);
+    return accept(this.#makeUpload(bodies, head));
+  }
+
+  /** Replaces the head and begins no epoch. */
+  async #makeQuietUpload(frame: GroupPlaintext, proofs: readonly LeaveProof[]): Promise<Upload> {
+    const { envelopes, ledger } = this.#place;
+    const group = await this.#place.inside().exportHead();
+    const head = envelopes.sealHead({ group, proofs, access: ledger.standing.access });
+    return this.#makeUpload(envelopes.sealUpload([frame], this.#epochKey()), head);
+  }
+
+  #makeUpload(bodies: readonly Uint8Array[], head: Uint8Array): Upload {
+    return { id: this.#place.random(UPLOAD_ID_BYTES), frameSize: COMMIT_FRAME_SIZE, bodies, head };
+  }
+
+  #epochKey(): NonNullable<GroupPlace['envelopeKey']> {
+    const key = this.#place.envelopeKey;
+    if (key === undefined) throw new Error('not in the group');
+    return key;
+  }
+}
+
+function includes(members: readonly GroupMember[], { memberId }: Pick<GroupMember, 'memberId'>): boolean {
+  return members.some((member) => equalBytes(member.memberId, memberId));
+}

@@ -1,0 +1,197 @@
+// Puts the group's frames and heads into envelopes and takes them out: under the epoch's key among members, under the join key for whoever is outside. PROTOCOL.md §5.8.
+
+import { openEnvelope, plaintextBytes, sealEnvelope } from '@sotto/crypto';
+import type { RandomSource, Secret } from '@sotto/crypto';
+import type { GroupKeys } from '@sotto/crypto/group';
+import {
+  accept,
+  bodyBytes,
+  COVER_FRAME_BYTES,
+  isStealth,
+  SMALLEST_FRAME_BYTES,
+  stealthShape,
+  decodeGroupPlaintext,
+  decodeHeadPlaintext,
+  encodeGroupPlaintext,
+  encodeHeadPlaintext,
+  ENVELOPE_OVERHEAD_BYTES,
+  FRAME_BYTES,
+  messageCapacity,
+  pieceCapacity,
+  refuse,
+} from '@sotto/protocol';
+import type {
+  ContentCode,
+  Cover,
+  Decoded,
+  GroupPlaintext,
+  HeadPlaintext,
+  LeaveProof,
+  Piece,
+  SignedOrder,
+} from '@sotto/protocol';
+import { COMMIT_FRAMES_MAX } from '../limits.ts';
+
+const PLAINTEXT_SIZES: readonly number[] = FRAME_BYTES.map((bytes) => plaintextBytes(bodyBytes(bytes)));
+/** Commits travel in the largest frames. */
+export const COMMIT_FRAME_SIZE = 3;
+const COMMIT_PLAINTEXT_BYTES: number = plaintextBytes(bodyBytes(FRAME_BYTES[COMMIT_FRAME_SIZE]));
+
+/** A frame that says nothing. */
+export const DUMMY: GroupPlaintext = { kind: 'dummy' };
+
+/** Under which key an envelope was: that of the present epoch, that of whoever has the connection string, or none that we have. */
+export type SealedBy = 'member' | 'joiner' | 'nobody';
+
+type Sealer = Exclude<SealedBy, 'nobody'>;
+
+/** Who may say what: a member nothing that is for outsiders, and a string holder nothing that is for members. */
+const SEALERS: Readonly<Record<GroupPlaintext['kind'], readonly Sealer[]>> = {
+  dummy: ['member', 'joiner'],
+  message: ['member'],
+  piece: ['member', 'joiner'],
+  leave: ['member'],
+  order: ['member'],
+  knock: ['joiner'],
+  welcome: ['joiner'],
+};
+
+/** Below which nothing of this room is, so that lengths tell less of who is in it and what is said. */
+export interface LeastSizes {
+  readonly frameBytes: number;
+  readonly commitFrames: number;
+  readonly headBytes: number;
+}
+
+export function leastSizes(cover: Cover): LeastSizes {
+  if (!isStealth(cover)) return { frameBytes: SMALLEST_FRAME_BYTES, commitFrames: 0, headBytes: 0 };
+  const { commitFrames, headBytes } = stealthShape(cover);
+  return { frameBytes: COVER_FRAME_BYTES, commitFrames, headBytes };
+}
+
+export interface OpenedFrame {
+  readonly sealedBy: SealedBy;
+  readonly plaintext: Decoded<GroupPlaintext, ContentCode | 'foreign'>;
+}
+
+/** What a commit's upload carries besides dummies. */
+export interface CommitParts {
+  readonly leaves: readonly LeaveProof[];
+  readonly orders: readonly SignedOrder[];
+  readonly welcome: Uint8Array | undefined;
+  readonly commit: Uint8Array;
+}
+
+export class GroupEnvelopes {
+  readonly #keys: GroupKeys;
+  readonly #random: RandomSource;
+  readonly #least: LeastSizes;
+
+  constructor(keys: GroupKeys, random: RandomSource, least: LeastSizes) {
+    this.#keys = keys;
+    this.#random = random;
+    this.#least = least;
+  }
+
+  /** `epochKey`: undefined outside the group. */
+  open(body: Uint8Array, epochKey: Secret | undefined): OpenedFrame {
+    const keys = [['member', epochKey] as const, ['joiner', this.#keys.joinKey] as const];
+    for (const [sealedBy, key] of keys) {
+      const opened = key === undefined ? undefined : openEnvelope(key, body);
+      if (opened?.ok !== true) continue;
+      const plaintext = decodeGroupPlaintext(opened.value);
+      const allowed = !plaintext.ok || SEALERS[plaintext.value.kind].includes(sealedBy);
+      return { sealedBy, plaintext: allowed ? plaintext : refuse('content-kind') };
+    }
+    return { sealedBy: 'nobody', plaintext: refuse('foreign') };
+  }
+
+  /** In the smallest frame that holds it. @throws RangeError if none does. */
+  sealMessage(bytes: Uint8Array, epochKey: Secret): Uint8Array {
+    const least = plaintextBytes(bodyBytes(this.#least.frameBytes));
+    const size = PLAINTEXT_SIZES.find((plaintext) => plaintext >= least && messageCapacity(plaintext) >= bytes.length);
+    if (size === undefined) throw new RangeError('a content larger than the largest frame');
+    return sealEnvelope(epochKey, encodeGroupPlaintext({ kind: 'message', bytes }, size), this.#random);
+  }
+
+  /** In the largest frame. @throws RangeError if name and key package are longer. */
+  sealKnock(name: Uint8Array, keyPackage: Uint8Array): Uint8Array {
+    return this.#sealLargest({ kind: 'knock', name, keyPackage }, this.#keys.joinKey);
+  }
+
+  /**
+   * The frames of a commit, a power of two of them, so that their number tells little: dummies, warrants, the welcome, the commit.
+   * There is a dummy at least, which keeps away what stands in the log before. @returns undefined if it is more than a commit may carry.
+   */
+  sealCommit(parts: CommitParts, key: Secret): readonly Uint8Array[] | undefined {
+    const frames = framesOf(parts);
+    return 1 + frames.length > COMMIT_FRAMES_MAX ? undefined : this.sealUpload(frames, key);
+  }
+
+  /** Frames of an upload with dummies in front of them: one at least, and a power of two in all. */
+  sealUpload(frames: readonly GroupPlaintext[], key: Secret): readonly Uint8Array[] {
+    const dummies = Array.from({ length: this.#uploadFrames(frames) - frames.length }, () => DUMMY);
+    return this.sealFrames([...dummies, ...frames], key);
+  }
+
+  /** How many frames the upload of a commit has; more than COMMIT_FRAMES_MAX if no upload holds it. */
+  commitFrames(parts: CommitParts): number {
+    return this.#uploadFrames(framesOf(parts));
+  }
+
+  #uploadFrames(frames: readonly GroupPlaintext[]): number {
+    return Math.max(2 ** Math.ceil(Math.log2(1 + frames.length)), this.#least.commitFrames);
+  }
+
+  /** Frames of an upload, all of one size. A welcome is for who has no other key than the join key. */
+  sealFrames(frames: readonly GroupPlaintext[], key: Secret): readonly Uint8Array[] {
+    return frames.map((frame) => this.#sealLargest(frame, frame.kind === 'welcome' ? this.#keys.joinKey : key));
+  }
+
+  sealHead(head: HeadPlaintext): Uint8Array {
+    return sealEnvelope(
+      this.#keys.headKey,
+      encodeHeadPlaintext(head, ENVELOPE_OVERHEAD_BYTES, this.#least.headBytes),
+      this.#random,
+    );
+  }
+
+  openHead(sealed: Uint8Array): Decoded<HeadPlaintext, ContentCode | 'head-foreign'> {
+    const opened = openEnvelope(this.#keys.headKey, sealed);
+    if (!opened.ok) return refuse('head-foreign');
+    const head = decodeHeadPlaintext(opened.value);
+    return head.ok ? accept(keepable(head.value)) : head;
+  }
+
+  #sealLargest(plaintext: GroupPlaintext, key: Secret): Uint8Array {
+    return sealEnvelope(key, encodeGroupPlaintext(plaintext, COMMIT_PLAINTEXT_BYTES), this.#random);
+  }
+}
+
+/** Copies of what outlives the joining: views would keep the whole head alive. */
+function keepable({ group, proofs, access }: HeadPlaintext): HeadPlaintext {
+  return {
+    group,
+    proofs: proofs.map(({ memberId, signature }) => ({ memberId: memberId.slice(), signature: signature.slice() })),
+    access: access && { ...access, signature: access.signature.slice() },
+  };
+}
+
+/** What a commit is made of, in its order in the log. */
+function framesOf({ leaves, orders, welcome, commit }: CommitParts): GroupPlaintext[] {
+  return [
+    ...leaves.map((proof) => ({ kind: 'leave' as const, ...proof })),
+    ...orders.map((order) => ({ kind: 'order' as const, order })),
+    ...cut(welcome ?? new Uint8Array(0)).map((piece) => ({ kind: 'welcome' as const, ...piece })),
+    ...cut(commit).map((piece) => ({ kind: 'piece' as const, ...piece })),
+  ];
+}
+
+/** What does not fit one frame goes into several. */
+function cut(bytes: Uint8Array): Piece[] {
+  const capacity = pieceCapacity(COMMIT_PLAINTEXT_BYTES);
+  const count = Math.ceil(bytes.length / capacity);
+  return Array.from({ length: count }, (_, index) => {
+    return { index, count, bytes: bytes.subarray(index * capacity, (index + 1) * capacity) };
+  });
+}

@@ -1,0 +1,161 @@
+// What a member reads off the log besides the group's keys: who may come in, who wants to go, who has answered, what stands before a commit. PROTOCOL.md §5.9.
+
+import { verifyLeave, verifyOrder } from '@sotto/crypto/group';
+import type { GroupCode, GroupMember } from '@sotto/crypto/group';
+import { equalBytes } from '@sotto/protocol';
+import type { LeaveProof, Piece, SignedAccess, SignedOrder } from '@sotto/protocol';
+import { addLeave, addOrder, addPiece, beforePieces, EMPTY_ROW } from './commit-bundle.ts';
+import type { Row } from './commit-bundle.ts';
+import { leaveOf, modeOf } from './policy.ts';
+import type { Evidence, Warrants } from './policy.ts';
+import { OwnMessages } from './own-messages.ts';
+import { hear } from './roll-call.ts';
+import type { RollCall } from './roll-call.ts';
+
+/** What outlasts an epoch. */
+export interface Standing {
+  /** The access order that holds; undefined in a room that was never ordered anything. */
+  readonly access: SignedAccess | undefined;
+  /** Leave proofs that are still to be used. */
+  readonly proofs: readonly LeaveProof[];
+}
+
+const NOTHING_STANDS: Standing = { access: undefined, proofs: [] };
+
+export class LogLedger {
+  readonly #roomId: Uint8Array;
+  readonly #moderatorKey: Uint8Array;
+  readonly #messages = new OwnMessages();
+  #standing: Standing = NOTHING_STANDS;
+  #rollCall: RollCall;
+  #said: SignedAccess | undefined;
+  #row: Row = EMPTY_ROW;
+
+  constructor(roomId: Uint8Array, moderatorKey: Uint8Array) {
+    this.#roomId = roomId;
+    this.#moderatorKey = moderatorKey;
+  }
+
+  get standing(): Standing {
+    return this.#standing;
+  }
+
+  /** The access order that was said and does not hold yet, for the next commit's row. */
+  get said(): SignedAccess | undefined {
+    return this.#said;
+  }
+
+  get rollCall(): RollCall {
+    return this.#rollCall;
+  }
+
+  /** What a commit of a member is judged by that carries these. */
+  evidence(warrants: Warrants): Evidence {
+    return {
+      roomId: this.#roomId,
+      access: modeOf(this.#standing.access),
+      warrants,
+      rollCall: this.#rollCall,
+      departed: [],
+    };
+  }
+
+  /** What somebody's own join from a head is judged by. */
+  evidenceOfHead({ access, proofs }: Standing): Evidence {
+    return { ...this.evidence(EMPTY_ROW), access: modeOf(access), departed: proofs };
+  }
+
+  isOrder(order: SignedOrder): boolean {
+    return verifyOrder(order, this.#roomId, this.#moderatorKey);
+  }
+
+  /** @returns why an order has no effect now. */
+  refuseOrder(order: SignedOrder): GroupCode | undefined {
+    if (!this.isOrder(order)) return 'order-invalid';
+    const holds = this.#standing.access;
+    return order.type === 'access' && holds !== undefined && order.number <= holds.number ? 'order-old' : undefined;
+  }
+
+  /** An order was said: of several the one with the highest number is kept, until one as high holds. Whose words these are does not matter. */
+  noteOrder(order: SignedAccess): void {
+    const isHigher = this.#said === undefined || order.number > this.#said.number;
+    if (isHigher && this.refuseOrder(order) === undefined)
+      this.#said = { ...order, signature: order.signature.slice() };
+  }
+
+  /** Something that is no part of a commit, or a dummy. */
+  endRow(): void {
+    this.#row = EMPTY_ROW;
+  }
+
+  takeLeave(proof: LeaveProof, roster: readonly GroupMember[]): 'noted' | GroupCode {
+    this.#row = beforePieces(this.#row);
+    if (!this.noteLeave(proof, roster)) return 'member-unknown';
+    this.#row = addLeave(this.#row, proof);
+    return 'noted';
+  }
+
+  /** @returns whether it is a member's own word. It is good until that member is removed, whatever brought it. */
+  noteLeave(proof: LeaveProof, roster: readonly GroupMember[]): boolean {
+    const member = roster.find(({ memberId }) => equalBytes(memberId, proof.memberId));
+    if (member === undefined || !verifyLeave(proof, this.#roomId, member.memberKey)) return false;
+    if (leaveOf(this.#standing.proofs, member, this.#roomId) !== undefined) return true;
+    const { memberId } = member;
+    const others = this.#standing.proofs.filter((known) => !equalBytes(known.memberId, memberId));
+    const proofs = [...others, { memberId, signature: proof.signature.slice() }];
+    this.#standing = { ...this.#standing, proofs };
+    return true;
+  }
+
+  takeOrder(order: SignedOrder): 'noted' | GroupCode {
+    this.#row = beforePieces(this.#row);
+    const code = this.refuseOrder(order);
+    if (code !== undefined) return code;
+    this.#row = addOrder(this.#row, order);
+    return 'noted';
+  }
+
+  /** A piece of a welcome has its place in the row, and says nothing to members. */
+  passWelcome(): void {
+    this.#row = beforePieces(this.#row);
+  }
+
+  /** @returns the commit if it is whole, and what it is judged by: its row, which it ends. */
+  takePiece(piece: Piece): { readonly commit: Uint8Array; readonly evidence: Evidence } | undefined {
+    const { row, commit } = addPiece(this.#row, piece);
+    this.#row = commit === undefined ? row : EMPTY_ROW;
+    return commit && { commit, evidence: this.evidence(row) };
+  }
+
+  addOwnMessage(body: Uint8Array, calls: boolean): void {
+    this.#messages.add(body, calls);
+  }
+
+  /** @returns whether the body is an own message that has come back; the others have heard it. */
+  takeOwnMessage(body: Uint8Array, memberId: Uint8Array): boolean {
+    const echo = this.#messages.take(body);
+    if (echo === undefined) return false;
+    this.#row = EMPTY_ROW;
+    if (echo !== 'unheard') this.hear(memberId, echo === 'calls');
+    return true;
+  }
+
+  hear(memberId: Uint8Array, calls: boolean): void {
+    this.#rollCall = hear(this.#rollCall, memberId, calls);
+  }
+
+  /** An epoch begins: what was true of the one before only is void. */
+  enter(roster: readonly GroupMember[], { access, proofs }: Standing): void {
+    const kept = roster.flatMap((member) => leaveOf(proofs, member, this.#roomId) ?? []);
+    this.#standing = { access, proofs: kept };
+    if (this.#said !== undefined && this.#said.number <= (access?.number ?? -1)) this.#said = undefined;
+    this.#rollCall = undefined;
+    this.#row = EMPTY_ROW;
+    this.#messages.clear();
+  }
+
+  /** Outside again: whoever comes back reads everything from a head. */
+  leave(): void {
+    this.enter([], NOTHING_STANDS);
+  }
+}

@@ -1,0 +1,185 @@
+// One member's place in its room's group: comes in, says, hears, lets others in and go. Everything goes through the log, in its order. PROTOCOL.md §5.8, §5.9.
+
+import type { RandomSource } from '@sotto/crypto';
+import { copyGroupIdentity, createGroupIdentity } from '@sotto/crypto/group';
+import type { GroupCode, GroupCrypto, GroupIdentity, GroupSuite } from '@sotto/crypto/group';
+import { accept, encodeContent, NAME_BYTES_MAX, refuse } from '@sotto/protocol';
+import type { Content, ContentCode, Cover, Decoded, HeadPlaintext, SignedAccess, SignedOrder } from '@sotto/protocol';
+import { CommitMaker } from './commit-builder.ts';
+import { Doorstep } from './admission.ts';
+import type { GroupOpened } from './opened.ts';
+import { GroupPlace } from './state.ts';
+import type { GroupView } from './view.ts';
+import { LogReader } from './log-reader.ts';
+import { encodeText } from '../utf8.ts';
+import type { Upload } from '../session/uploads.ts';
+
+export type { AccessMode } from '@sotto/protocol';
+export type { GroupOpened } from './opened.ts';
+export type { RemovalReason } from './policy.ts';
+export type { GroupSeat, GroupView } from './view.ts';
+
+export interface GroupSurroundings {
+  readonly crypto: GroupCrypto;
+  readonly suite: GroupSuite;
+  readonly random: RandomSource;
+  /** 32 bytes: the onion's public key. */
+  readonly moderatorKey: Uint8Array;
+  /** Absent is `off`. */
+  readonly cover?: Cover;
+  /** Carried over from the room before; copied. Made anew if absent. */
+  readonly identity?: GroupIdentity | undefined;
+}
+
+/** Why a head lets nobody in. */
+type HeadCode = GroupCode | ContentCode | 'head-foreign';
+
+/**
+ * Calls are made one after another, each when the one before has settled. `open` is given every entry of the log in its order, this member's
+ * own included: what came back was heard by the others.
+ */
+export class GroupMembership {
+  readonly #place: GroupPlace;
+  readonly #doorstep = new Doorstep();
+  readonly #maker: CommitMaker;
+  readonly #reader: LogReader;
+
+  private constructor(place: GroupPlace) {
+    this.#place = place;
+    this.#maker = new CommitMaker(place);
+    this.#reader = new LogReader(place, this.#doorstep);
+  }
+
+  /** A member of nothing yet. Everything that is handed in stays the caller's. */
+  static async open(
+    roomSecret: Uint8Array,
+    roomId: Uint8Array,
+    { identity, cover = 'off', ...surroundings }: GroupSurroundings,
+  ): Promise<GroupMembership> {
+    const own = identity === undefined ? createGroupIdentity(surroundings.random) : copyGroupIdentity(identity);
+    return new GroupMembership(await GroupPlace.open({ roomSecret, roomId, ...surroundings, cover, identity: own }));
+  }
+
+  get memberId(): Uint8Array {
+    return this.#place.identity.memberId;
+  }
+
+  get memberKey(): Uint8Array {
+    return this.#place.identity.memberKey;
+  }
+
+  /** For the room to which this one moves: its membership takes a copy, so it is to be opened before this one is destroyed. */
+  get identity(): GroupIdentity {
+    return this.#place.identity;
+  }
+
+  /** Undefined outside the group. */
+  get view(): GroupView | undefined {
+    return this.#place.view;
+  }
+
+  /**
+   * Makes the group, and leaves it in the same breath: what remains is a head from which anybody with the room secret can join, and the proof
+   * that its founder may be removed. The caller ends this membership, and with it the founder's keys.
+   */
+  found(access?: SignedAccess): Promise<Upload> {
+    return this.#maker.found(access);
+  }
+
+  /**
+   * Joins from a sealed head; `again`: as itself, if its leaf is in the group still, and otherwise like anybody. A refusal changes nothing.
+   * `policy-knock` and `policy-locked` say at once, from the head alone, that nobody would take the commit.
+   */
+  async join(sealedHead: Uint8Array, again: boolean): Promise<Decoded<Upload, HeadCode>> {
+    const head = this.#readHead(sealedHead);
+    return head.ok ? this.#maker.join(head.value, again) : head;
+  }
+
+  /** Asks to be let in. @returns the body of a PUBLISH frame. `name`: 1 to 48 bytes in UTF-8. */
+  async knock(name: string): Promise<Uint8Array> {
+    const bytes = encodeText(name);
+    if (bytes.length === 0 || bytes.length > NAME_BYTES_MAX) throw new RangeError('a name of another length');
+    const offer = await this.#place.engine.createKeyPackage(this.identity);
+    this.#doorstep.knock(offer);
+    return this.#place.envelopes.sealKnock(bytes, offer.bytes);
+  }
+
+  /**
+   * Enters the group by a welcome that was whole, with the head that its commit made. A refusal changes nothing: another head may fit.
+   * The entries behind that commit are then given to `open` from the first on, again if they were given before.
+   */
+  async joinByWelcome(sealedHead: Uint8Array): Promise<Decoded<undefined, HeadCode>> {
+    const head = this.#readHead(sealedHead);
+    if (!head.ok) return head;
+    if (this.#place.group !== undefined) return refuse('member-duplicate');
+    const entered = await this.#doorstep.enter(head.value.group);
+    if (!entered.ok) return entered;
+    this.discard();
+    await this.#place.enter(entered.value, head.value);
+    return accept(undefined);
+  }
+
+  /** Lets in somebody whose knock was opened. */
+  async admit(memberId: Uint8Array): Promise<Decoded<Upload, GroupCode>> {
+    const keyPackage = this.#doorstep.keyPackageOf(memberId);
+    return keyPackage === undefined ? refuse('member-unknown') : this.#maker.admit(keyPackage);
+  }
+
+  /** New keys for this member; those who have said that they want to go are removed with it, up to LEAVERS_PER_COMMIT_MAX. */
+  rotate(): Promise<Decoded<Upload, GroupCode>> {
+    return this.#maker.rotate();
+  }
+
+  /** Removes those in `view.silent`, and those who want to go. */
+  removeSilent(): Promise<Decoded<Upload, GroupCode>> {
+    return this.#maker.removeSilent();
+  }
+
+  /** New keys, and orders that are carried out with them: an access order, or evictions, which remove the evicted. */
+  order(orders: readonly SignedOrder[]): Promise<Decoded<Upload, GroupCode>> {
+    return this.#maker.order(orders);
+  }
+
+  /** The head of the present epoch once more: for a room whose head somebody has replaced by junk. */
+  republish(): Promise<Upload> {
+    return this.#maker.republish();
+  }
+
+  /** A lone member's farewell: whoever comes next finds its leave proof in the head, and the first rotation removes it. */
+  depart(): Promise<Upload> {
+    return this.#maker.depart();
+  }
+
+  /** The relay has refused the commit, or it went with its connection: the group is as it was. */
+  discard(): void {
+    this.#place.own.discard();
+  }
+
+  /** @returns the body of a PUBLISH frame, in the smallest frame that holds it. */
+  async seal(content: Content): Promise<Uint8Array> {
+    const bytes = await this.#place.inside().sealMessage(encodeContent(content, encodeText));
+    const key = this.#place.envelopeKey;
+    if (key === undefined) throw new Error('an epoch without its key');
+    const body = this.#place.envelopes.sealMessage(bytes, key);
+    this.#place.ledger.addOwnMessage(body, content.type === 'roll-call');
+    if (content.type === 'order') this.#place.ledger.noteOrder(content.order);
+    return body;
+  }
+
+  /** Takes the log's next body. */
+  open(body: Uint8Array): Promise<GroupOpened> {
+    return this.#reader.open(body);
+  }
+
+  destroy(): void {
+    this.#doorstep.takeBack();
+    this.#place.destroy();
+  }
+
+  /** Whoever makes a head seals it, but only the moderator orders who may come in. */
+  #readHead(sealed: Uint8Array): Decoded<HeadPlaintext, HeadCode> {
+    const head = this.#place.envelopes.openHead(sealed);
+    const access = head.ok ? head.value.access : undefined;
+    return access === undefined || this.#place.ledger.isOrder(access) ? head : refuse('order-invalid');
+  }
+}

@@ -1,0 +1,50 @@
+// What a session needs of the room's keys and of this member's own, without waiting: to attach, to say goodbye, and to believe the host.
+
+import { deriveRoomKeys, destroyRoomKeys, fingerprint, signCapability } from '@sotto/crypto';
+import type { RoomKeys } from '@sotto/crypto';
+import { proveLeave, verifyOrder } from '@sotto/crypto/group';
+import type { GroupIdentity } from '@sotto/crypto/group';
+import type { Invite } from '@sotto/protocol';
+import type { Move } from '../moderator.ts';
+
+export class RoomAccess {
+  readonly memberKey: Uint8Array;
+  readonly memberId: Uint8Array;
+  readonly fingerprint: string;
+  /** 64 bytes: this member's word that it may be removed. PROTOCOL.md §5.8. */
+  readonly leaveSignature: Uint8Array;
+  readonly #keys: RoomKeys;
+  readonly #onionKey: Uint8Array;
+
+  constructor(invite: Invite, identity: GroupIdentity) {
+    this.#keys = deriveRoomKeys(invite.roomSecret, invite.onionKey, invite.cover);
+    this.#onionKey = invite.onionKey;
+    this.memberKey = identity.memberKey;
+    this.memberId = identity.memberId;
+    this.fingerprint = fingerprint(identity.memberKey);
+    this.leaveSignature = proveLeave(identity, this.#keys.roomId).signature;
+  }
+
+  get roomId(): Uint8Array {
+    return this.#keys.roomId;
+  }
+
+  /** PROTOCOL.md §4.2. */
+  signAttach(challenge: Uint8Array, from: number): Uint8Array {
+    return signCapability(this.#keys, challenge, from);
+  }
+
+  /** Only the host can lead the room elsewhere: the order is signed by the key in the connection string. */
+  isOrderedMove(move: Move): boolean {
+    return verifyOrder(move, this.roomId, this.#onionKey);
+  }
+
+  destroy(): void {
+    destroyRoomKeys(this.#keys);
+  }
+}
+
+export type Room = Pick<
+  RoomAccess,
+  'memberKey' | 'memberId' | 'fingerprint' | 'leaveSignature' | 'roomId' | 'signAttach' | 'isOrderedMove'
+>;

@@ -1,0 +1,162 @@
+// A member's place in the group, which all that it makes and reads turns on: the keys, the group itself, and what the log has shown besides.
+
+import type { RandomSource, Secret } from '@sotto/crypto';
+import { deriveGroupKeys, destroyGroupKeys, GroupEngine } from '@sotto/crypto/group';
+import type { Group, GroupCrypto, GroupIdentity, GroupKeys, GroupSuite } from '@sotto/crypto/group';
+import { coverMembersMax, isStealth } from '@sotto/protocol';
+import type { Cover } from '@sotto/protocol';
+import { GroupEnvelopes, leastSizes } from './envelopes.ts';
+import { judgeCommit, modeOf } from './policy.ts';
+import type { Evidence } from './policy.ts';
+import { isSame, takeView } from './view.ts';
+import type { GroupView, ViewParts } from './view.ts';
+import { LogLedger } from './ledger.ts';
+import type { Standing } from './ledger.ts';
+import { OwnCommits } from './own-commit.ts';
+
+export interface PlaceOptions {
+  readonly roomSecret: Uint8Array;
+  readonly roomId: Uint8Array;
+  readonly crypto: GroupCrypto;
+  readonly suite: GroupSuite;
+  readonly random: RandomSource;
+  readonly moderatorKey: Uint8Array;
+  readonly cover: Cover;
+  /** Destroyed with the place. */
+  readonly identity: GroupIdentity;
+}
+
+/** What the engine's questions are answered from: it asks in the middle of its work whether a commit may be. */
+interface Desk {
+  evidence: Evidence | undefined;
+}
+
+interface Parts {
+  readonly keys: GroupKeys;
+  readonly engine: GroupEngine;
+  readonly desk: Desk;
+  readonly ledger: LogLedger;
+  readonly cover: Cover;
+}
+
+/** In a stealth room there is a leaf more: that of who has gone and was not removed yet, the founder's at first. PROTOCOL.md §12.1. */
+function membersMaxOf(cover: Cover): number {
+  return isStealth(cover) ? coverMembersMax(cover) + 1 : coverMembersMax(cover);
+}
+
+export class GroupPlace {
+  readonly keys: GroupKeys;
+  readonly identity: GroupIdentity;
+  readonly random: RandomSource;
+  readonly cover: Cover;
+  readonly engine: GroupEngine;
+  readonly ledger: LogLedger;
+  readonly envelopes: GroupEnvelopes;
+  readonly own: OwnCommits = new OwnCommits();
+  readonly #desk: Desk;
+  #group: Group | undefined;
+  /** The last view, and what it was taken of. */
+  #seen: { readonly parts: ViewParts; readonly view: GroupView } | undefined;
+
+  private constructor({ keys, engine, desk, ledger, cover }: Parts, identity: GroupIdentity, random: RandomSource) {
+    this.keys = keys;
+    this.identity = identity;
+    this.random = random;
+    this.cover = cover;
+    this.engine = engine;
+    this.ledger = ledger;
+    this.envelopes = new GroupEnvelopes(keys, random, leastSizes(cover));
+    this.#desk = desk;
+  }
+
+  static async open(options: PlaceOptions): Promise<GroupPlace> {
+    const { roomSecret, roomId, crypto, suite, random, moderatorKey, cover, identity } = options;
+    const keys = deriveGroupKeys(roomSecret, roomId);
+    const desk: Desk = { evidence: undefined };
+    const engine = await GroupEngine.open({
+      crypto,
+      suite,
+      keys,
+      membersMax: membersMaxOf(cover),
+      policy: (facts) => {
+        if (desk.evidence === undefined) throw new Error('a commit without anything to judge it by');
+        return judgeCommit(desk.evidence, facts);
+      },
+    });
+    const ledger = new LogLedger(keys.roomId, moderatorKey.slice());
+    return new GroupPlace({ keys, engine, desk, ledger, cover }, identity, random);
+  }
+
+  /** Undefined outside. */
+  get group(): Group | undefined {
+    return this.#group;
+  }
+
+  get self(): Uint8Array {
+    return this.identity.memberId;
+  }
+
+  /** Undefined outside. */
+  get view(): GroupView | undefined {
+    if (this.#group === undefined) return undefined;
+    const parts = this.parts();
+    if (this.#seen === undefined || !isSame(this.#seen.parts, parts)) this.#seen = { parts, view: takeView(parts) };
+    return this.#seen.view;
+  }
+
+  /** @throws Error outside: who calls knows that it is inside. */
+  inside(): Group {
+    if (this.#group === undefined) throw new Error('not in the group');
+    return this.#group;
+  }
+
+  /** Undefined outside. */
+  get envelopeKey(): Secret | undefined {
+    return this.#group?.envelopeKey(this.#group.epoch);
+  }
+
+  /** What a view is taken of. @throws Error outside. */
+  parts(): ViewParts {
+    const group = this.inside();
+    const { access, proofs } = this.ledger.standing;
+    const { rollCall } = this.ledger;
+    const { roomId } = this.keys;
+    const { epoch } = group;
+    const order = access?.number ?? 0;
+    return { group, epoch, self: this.self, roomId, proofs, rollCall, access: modeOf(access), order };
+  }
+
+  /** Lays down what the engine's question is answered from while `work` is done. */
+  async judging<Result>(evidence: Evidence, work: () => Promise<Result>): Promise<Result> {
+    this.#desk.evidence = evidence;
+    try {
+      return await work();
+    } finally {
+      this.#desk.evidence = undefined;
+    }
+  }
+
+  /** The log has one order, and nothing of the epoch before comes behind its commit: its keys can go at once. */
+  async enter(group: Group, standing: Standing): Promise<void> {
+    if (this.#group !== group) this.#group?.destroy();
+    this.#group = group;
+    await group.purgePrevious();
+    this.ledger.enter(group.roster, standing);
+  }
+
+  /** The group has ended for this member, and has zeroed its keys. It may come back. */
+  leave(): void {
+    this.#group = undefined;
+    this.#seen = undefined;
+    this.ledger.leave();
+  }
+
+  destroy(): void {
+    this.own.discard();
+    this.#group?.destroy();
+    this.#group = undefined;
+    this.#seen = undefined;
+    this.identity.secret.destroy();
+    destroyGroupKeys(this.keys);
+  }
+}

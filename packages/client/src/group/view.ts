@@ -1,0 +1,104 @@
+// What a member sees of its group at one moment.
+
+import { roomCode } from '@sotto/crypto/group';
+import type { Group, GroupMember } from '@sotto/crypto/group';
+import { equalBytes } from '@sotto/protocol';
+import type { AccessMode, LeaveProof } from '@sotto/protocol';
+import { leaveOf } from './policy.ts';
+import { LEAVERS_PER_COMMIT_MAX } from '../limits.ts';
+import { mayRemoveSilent, unheard } from './roll-call.ts';
+import type { RollCall } from './roll-call.ts';
+
+/** One who is in the group. */
+export interface GroupSeat {
+  /** 16 bytes. */
+  readonly memberId: Uint8Array;
+  /** 32 bytes, Ed25519. */
+  readonly memberKey: Uint8Array;
+  readonly self: boolean;
+}
+
+/** A snapshot: a new object whenever something in it changes. */
+export interface GroupView {
+  readonly epoch: number;
+  /** In the order of the tree, oneself included: whoever is in the group, heard or not. */
+  readonly members: readonly GroupSeat[];
+  /** Ids of others who have said that they want to go. */
+  readonly departing: readonly Uint8Array[];
+  /** Ids of others whom a commit could remove now because they have not answered the roll call; not of leavers that it removes anyway. */
+  readonly silent: readonly Uint8Array[];
+  readonly rollCalled: boolean;
+  readonly access: AccessMode;
+  /** The number of the access order that holds; 0 in a room that was never ordered anything. */
+  readonly order: number;
+  /** Six words, equal for all members of this epoch. */
+  readonly roomCode: readonly string[];
+  /** The epoch authenticator, 32 or 64 bytes: what `startLog` takes. */
+  readonly logStart: Uint8Array;
+}
+
+export interface ViewParts {
+  readonly group: Group;
+  /** That of the group when this was taken. */
+  readonly epoch: bigint;
+  readonly self: Uint8Array;
+  readonly roomId: Uint8Array;
+  readonly proofs: readonly LeaveProof[];
+  readonly rollCall: RollCall;
+  readonly access: AccessMode;
+  readonly order: number;
+}
+
+/** Whether a view of both is the same. */
+export function isSame(one: ViewParts, other: ViewParts): boolean {
+  const names = Object.keys(one) as (keyof ViewParts)[];
+  return names.every((name) => one[name] === other[name]);
+}
+
+export function takeView(parts: ViewParts): GroupView {
+  const { group, rollCall, access, order } = parts;
+  const logStart = group.epochAuthenticator(group.epoch);
+  if (logStart === undefined) throw new Error('an epoch without its authenticator');
+  return {
+    epoch: Number(parts.epoch),
+    members: group.roster.map((member) => seatOf(member, parts.self)),
+    departing: departingOf(parts).map(({ memberId }) => memberId),
+    silent: silentOf(parts).map(({ memberId }) => memberId),
+    rollCalled: rollCall !== undefined,
+    access,
+    order,
+    roomCode: roomCode(logStart),
+    logStart,
+  };
+}
+
+export function seatOf({ memberId, memberKey }: GroupMember, self: Uint8Array): GroupSeat {
+  return { memberId, memberKey, self: equalBytes(memberId, self) };
+}
+
+/** @returns the others who have said that they want to go, in the order of the tree. */
+function departingOf({ group, self, roomId, proofs }: ViewParts): GroupMember[] {
+  return others(group, self).filter((member) => leaveOf(proofs, member, roomId) !== undefined);
+}
+
+/** @returns those of them whom one commit removes. */
+export function leaversOf(parts: ViewParts): GroupMember[] {
+  return departingOf(parts).slice(0, LEAVERS_PER_COMMIT_MAX);
+}
+
+/** @returns the others who could be removed for silence, all in one commit, together with its leavers. */
+export function silentOf(parts: ViewParts): GroupMember[] {
+  const { group, self, rollCall } = parts;
+  const leavers = leaversOf(parts);
+  const silent = unheard(rollCall, without(others(group, self), leavers));
+  const staying = without(without(group.roster, leavers), silent);
+  return mayRemoveSilent(rollCall, { memberId: self }, silent, staying) ? silent : [];
+}
+
+function others(group: Group, self: Uint8Array): GroupMember[] {
+  return group.roster.filter(({ memberId }) => !equalBytes(memberId, self));
+}
+
+function without(members: readonly GroupMember[], gone: readonly GroupMember[]): GroupMember[] {
+  return members.filter(({ memberId }) => !gone.some((member) => equalBytes(member.memberId, memberId)));
+}

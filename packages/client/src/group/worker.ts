@@ -1,0 +1,104 @@
+// A member's keys in one room, and the work that they are asked for. Each piece is answered by one event, or by none if nobody waits for it.
+
+import type { RandomSource } from '@sotto/crypto';
+import type { GroupCrypto, GroupIdentity } from '@sotto/crypto/group';
+import { coverOf } from '@sotto/protocol';
+import type { Invite } from '@sotto/protocol';
+import { GroupMembership } from './membership.ts';
+import { isAwaited } from '../session/outbox.ts';
+import { RoomAccess } from './room-keys.ts';
+import type { Effect, Made, Session, SessionEvent, Task } from '../session/state.ts';
+
+/** What only keys can do, in its order. */
+export type KeyWork = Extract<Effect, { type: 'open' | 'pass' | 'seal' | 'make' | 'discard' }>;
+
+export class Keyring {
+  readonly access: RoomAccess;
+  readonly #membership: Promise<GroupMembership>;
+  /** The same, once it is there: keys can then be zeroed without waiting. */
+  #opened: GroupMembership | undefined;
+
+  constructor(
+    invite: Invite,
+    identity: GroupIdentity,
+    { crypto, random }: { readonly crypto: GroupCrypto; readonly random: RandomSource },
+  ) {
+    this.access = new RoomAccess(invite, identity);
+    const surroundings = {
+      crypto,
+      suite: 'x-wing',
+      random,
+      moderatorKey: invite.onionKey,
+      cover: coverOf(invite),
+      identity,
+    } as const;
+    const opening = GroupMembership.open(invite.roomSecret, this.access.roomId, surroundings);
+    this.#membership = opening.then((membership) => (this.#opened = membership));
+  }
+
+  /** `session` is asked when the work's turn has come: undefined if nobody waits for it any more. */
+  async work(work: KeyWork, session: () => Session | undefined): Promise<SessionEvent | undefined> {
+    const membership = await this.#membership;
+    const waiting = session();
+    if (waiting === undefined) return undefined;
+    switch (work.type) {
+      case 'open': {
+        const { sequence, body } = work;
+        const opened = await membership.open(body);
+        return { type: 'opened', sequence, body, opened, view: membership.view };
+      }
+      case 'pass':
+        return { type: 'passed', passed: work.passed };
+      case 'seal': {
+        // Asked for in an epoch that is over, or by a member that is out: it is asked for again when there is a new one.
+        if (!isAwaited(waiting.outbox, work.ticket) || membership.view === undefined) return undefined;
+        return { type: 'sealed', ticket: work.ticket, body: await membership.seal(work.content) };
+      }
+      case 'make': {
+        const made = await make(membership, work.task);
+        return { type: 'made', task: work.task, made, view: membership.view };
+      }
+      case 'discard':
+        membership.discard();
+        return undefined;
+    }
+  }
+
+  /** Zeroes all keys at once; those of a membership that is just being opened, as soon as it is. */
+  destroy(): void {
+    this.access.destroy();
+    if (this.#opened === undefined) void this.#membership.then((membership) => membership.destroy());
+    else this.#opened.destroy();
+  }
+}
+
+/** Outside, only what lets in can be made. */
+async function make(membership: GroupMembership, task: Task): Promise<Made> {
+  if (task.type === 'join') return result(await membership.join(task.head, task.again));
+  if (task.type === 'enter') {
+    const entered = await membership.joinByWelcome(task.head);
+    return entered.ok ? { ok: true } : entered;
+  }
+  if (task.type === 'knock') return { ok: true, body: await membership.knock(task.name) };
+  if (membership.view === undefined) return { ok: false, code: 'group-removed' };
+  switch (task.type) {
+    case 'rotate':
+      return result(await membership.rotate());
+    case 'remove-silent':
+      return result(await membership.removeSilent());
+    case 'order':
+      return result(await membership.order([task.order]));
+    case 'admit':
+      return result(await membership.admit(task.memberId));
+    case 'restore-head':
+      return { ok: true, upload: await membership.republish() };
+    case 'depart':
+      return { ok: true, upload: await membership.depart() };
+  }
+}
+
+type Upload = NonNullable<(Made & { ok: true })['upload']>;
+
+function result(made: { ok: true; value: Upload } | { ok: false; code: string }): Made {
+  return made.ok ? { ok: true, upload: made.value } : made;
+}

@@ -1,0 +1,384 @@
+// Turns: who makes new keys when, in a stealth room. By a model of many members first, then with clients on a clock that stands still. PROTOCOL.md §12.5.
+
+import { KEY_CYCLE_MS, KEY_GRACE_MS, KEYS_OLDEST_MS, stealthShape } from '@sotto/protocol';
+import type { StealthCover } from '@sotto/protocol';
+import { SeededRandom } from '@sotto/test-kit';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { GroupView } from '../src/group/membership.ts';
+import { noteEpoch, noteView, placeOf, resumeRotation, startRotation, turnAt } from '../src/session/key-rotation.ts';
+import type { Rotation } from '../src/session/key-rotation.ts';
+import { gapsOf, Rehearsal, statesOf, told } from './rehearsal.ts';
+import type { Seat } from './rehearsal.ts';
+
+const COVER: StealthCover = 'stealth-32';
+const { turnMs } = stealthShape(COVER);
+
+interface Member {
+  readonly id: Uint8Array;
+  rotation: Rotation;
+  /** Whether it is there to take its turn. */
+  present: boolean;
+}
+
+/** A room of members who see every commit at once, and take their turns by `rotation.ts` alone. */
+class Model {
+  now = 0;
+  readonly members: Member[] = [];
+  readonly commits: { readonly by: Member; readonly at: number }[] = [];
+  #ids = 0;
+
+  /** In the tree it stands wherever there is room. */
+  join(at: number = this.members.length): Member {
+    this.#ids += 1;
+    const member: Member = {
+      id: Uint8Array.of(this.#ids >> 8, this.#ids),
+      rotation: startRotation(this.now),
+      present: true,
+    };
+    this.members.splice(at, 0, member);
+    this.#begin(member, true);
+    return member;
+  }
+
+  leave(member: Member): void {
+    this.members.splice(this.members.indexOf(member), 1);
+    for (const other of this.members) other.rotation = noteView(other.rotation, this.view(other), this.now);
+  }
+
+  view(self: Member, departing: readonly Member[] = []): GroupView {
+    const members = this.members.map((member) => ({
+      memberId: member.id,
+      memberKey: member.id,
+      self: member === self,
+    }));
+    return {
+      epoch: 1,
+      members,
+      departing: departing.map(({ id }) => id),
+      silent: [],
+      rollCalled: false,
+      access: 'open',
+      order: 0,
+      roomCode: [],
+      logStart: new Uint8Array(64),
+    };
+  }
+
+  place(member: Member): number {
+    return placeOf(member.rotation, this.view(member));
+  }
+
+  /** The next who is there commits. @returns all who would have, had they not seen it. */
+  turn(): readonly Member[] {
+    const present = this.members.filter((member) => member.present);
+    const due = (member: Member): number => turnAt(COVER, member.rotation, this.view(member)) ?? Infinity;
+    const first = Math.min(...present.map(due));
+    const ready = present.filter((member) => due(member) < first + KEY_GRACE_MS);
+    const by = ready.find((member) => due(member) === first);
+    if (by === undefined) throw new Error('nobody is there');
+    this.now = Math.max(this.now, first);
+    this.commits.push({ by, at: this.now });
+    this.#begin(by, false);
+    return ready;
+  }
+
+  #begin(committer: Member, joins: boolean): void {
+    const seat = (self: Member) => ({ memberId: committer.id, memberKey: committer.id, self: self === committer });
+    for (const member of this.members) {
+      const by = member === committer ? 'own' : 'other';
+      const added = joins ? [seat(member)] : [];
+      const epoch = { kind: 'epoch', by, committer: seat(member), added, removed: [] } as const;
+      member.rotation = noteView(noteEpoch(member.rotation, epoch, this.now), this.view(member), this.now);
+    }
+  }
+}
+
+const places = fc.array(fc.nat(), { minLength: 1, maxLength: 32 });
+
+function gathered(seats: readonly number[]): Model {
+  const model = new Model();
+  for (const seat of seats) {
+    model.join(seat % (model.members.length + 1));
+    model.now += 1_000;
+  }
+  return model;
+}
+
+describe('turns', () => {
+  test('come to everybody in the time of one cycle, one after another, however members stand in the tree', () => {
+    fc.assert(
+      fc.property(places, (seats) => {
+        const model = gathered(seats);
+        const { members } = model;
+        expect(members.map((member) => model.place(member)).sort((a, b) => a - b)).toEqual(
+          members.map((_, index) => index + 1),
+        );
+        for (let count = 0; count < 3 * members.length; count += 1) expect(model.turn()).toHaveLength(1);
+        const { commits } = model;
+        for (const [index, { at, by }] of commits.entries()) {
+          if (index > 0) expect(at - (commits[index - 1]?.at ?? 0)).toBe(turnMs);
+          const earlier = commits[index - members.length];
+          if (earlier !== undefined) expect([earlier.by, at - earlier.at]).toEqual([by, members.length * turnMs]);
+        }
+        expect(members.length * turnMs).toBeLessThanOrEqual(KEY_CYCLE_MS);
+      }),
+    );
+  });
+
+  test('pass over who is not there, each after the same time, and no two meet', () => {
+    fc.assert(
+      fc.property(places, fc.array(fc.boolean(), { minLength: 32, maxLength: 32 }), (seats, absent) => {
+        const model = gathered([0, ...seats.slice(0, 31)]);
+        for (const [index, member] of model.members.entries()) member.present = index === 0 || absent[index] !== true;
+        const here = model.members.filter(({ present }) => present).length;
+        // When all who are there have had their turn, those who are not are before them all.
+        for (let count = 0; count < here; count += 1) expect(model.turn()).toHaveLength(1);
+        const gap = turnMs + (model.members.length - here) * KEY_GRACE_MS;
+        fc.pre(here * gap < KEYS_OLDEST_MS);
+        for (let count = 0; count < here; count += 1) {
+          const before = model.now;
+          expect(model.turn()).toHaveLength(1);
+          expect(model.now - before).toBe(gap);
+        }
+      }),
+    );
+  });
+
+  test('come though somebody joins and goes again without end', () => {
+    const model = gathered([0, 1, 2, 3]);
+    const first = [...model.members];
+    for (let second = 0; second < 600; second += 10) {
+      const stranger = model.join();
+      stranger.present = false;
+      model.now += 5_000;
+      while (first.some((member) => (turnAt(COVER, member.rotation, model.view(member)) ?? 0) <= model.now))
+        model.turn();
+      model.leave(stranger);
+      model.now += 5_000;
+    }
+    for (const member of first) {
+      expect(model.commits.filter(({ by }) => by === member).length).toBeGreaterThanOrEqual(3);
+    }
+  });
+
+  test('cannot be kept from a member by one who takes them all: its keys get so old and no older', () => {
+    const model = gathered([0, 1]);
+    const [greedy, other] = model.members;
+    if (greedy === undefined || other === undefined) throw new Error('nobody came');
+    const due = (): number => turnAt(COVER, other.rotation, model.view(other)) ?? Infinity;
+    const since = model.now;
+    while (due() > model.now) {
+      model.now += 20_000;
+      const seat = { memberId: greedy.id, memberKey: greedy.id, self: false };
+      const epoch = { kind: 'epoch', by: 'other', committer: seat, added: [], removed: [] } as const;
+      other.rotation = noteEpoch(other.rotation, epoch, model.now);
+    }
+    expect(model.now - since).toBeGreaterThan(KEYS_OLDEST_MS - 20_000);
+    expect(model.now - since).toBeLessThanOrEqual(KEYS_OLDEST_MS + 20_000);
+  });
+
+  test('do not wait for who has said goodbye, and are nobody’s outside stealth', () => {
+    const model = gathered([0, 1, 2]);
+    const [anna, ben, carla] = model.members;
+    if (anna === undefined || ben === undefined || carla === undefined) throw new Error('nobody came');
+    expect([anna, ben, carla].map((member) => model.place(member))).toEqual([1, 2, 3]);
+    expect(placeOf(carla.rotation, model.view(carla, [ben]))).toBe(2);
+    for (const cover of ['off', 'jitter'] as const) {
+      expect(turnAt(cover, anna.rotation, model.view(anna))).toBeUndefined();
+    }
+    expect(turnAt(COVER, anna.rotation, undefined)).toBeUndefined();
+  });
+
+  test('that nobody has taken for long are taken one after another by those who come back together', () => {
+    const model = gathered([0, 1, 2, 3]);
+    // The second time even the oldest age is long over.
+    for (const awayMs of [500_000, 2 * KEYS_OLDEST_MS]) {
+      const back = model.now + awayMs;
+      const due = model.members.map((member) => {
+        const rotation = resumeRotation(COVER, member.rotation, back);
+        return (turnAt(COVER, rotation, model.view(member)) ?? 0) - back;
+      });
+      expect(due).toEqual([0, 1, 2, 3].map((place) => place * KEY_GRACE_MS));
+    }
+  });
+});
+
+// With clients
+
+const SIZE = 'stealth-8';
+const TURN_MS = stealthShape(SIZE).turnMs;
+/** What a commit takes to the relay and back, and the moment before it: a turn begins when its commit is seen. */
+const SLACK_MS = 2_000;
+const slow = { conditions: () => ({ latencyMs: () => 300 }) };
+
+/** The dice are four bytes: they have a source of their own, so that two runs fall alike whatever else they do. */
+function twoSources(seed: number): (length: number) => Uint8Array {
+  const [dice, keys] = [new SeededRandom(seed), new SeededRandom(seed + 1_000)];
+  return (length) => (length === 4 ? dice : keys).bytes(length);
+}
+
+async function gather(
+  names: readonly string[],
+  cover: StealthCover = SIZE,
+): Promise<{ room: Rehearsal; seats: Seat[] }> {
+  const room = new Rehearsal(3, undefined, cover);
+  const seats: Seat[] = [];
+  for (const [index, name] of names.entries()) {
+    seats.push(await room.join(name, { random: twoSources(index + 1), ...slow }));
+    await room.clock.advance(30_000);
+  }
+  return { room, seats };
+}
+
+interface Commit {
+  readonly by: string;
+  readonly at: number;
+}
+
+/** Uploads, each with its time: what comes in frames of 4096 bytes. */
+function commitsOf(seats: readonly Seat[], since = 0): Commit[] {
+  const all = seats.flatMap(({ name, departures }) => {
+    const times = departures.flatMap(({ at, bytes }) => (bytes === 4_096 && at >= since ? [at] : []));
+    return [...new Set(times)].map((at) => ({ by: name, at }));
+  });
+  return all.sort((one, other) => one.at - other.at);
+}
+
+function expectSpaced(commits: readonly Commit[], gapMs: number): void {
+  for (const [index, { at }] of commits.entries()) {
+    const before = commits[index - 1];
+    if (before === undefined) continue;
+    expect(at - before.at).toBeGreaterThanOrEqual(gapMs);
+    expect(at - before.at).toBeLessThan(gapMs + SLACK_MS);
+  }
+}
+
+describe('clients in stealth', () => {
+  test('have new keys in turns for an hour, at even times, and no two meet', { timeout: 240_000 }, async () => {
+    const { room, seats } = await gather(['anna', 'ben', 'carla']);
+    const begun = room.clock.now();
+    for (let second = 0; second < 3_600; second += 10) {
+      if (second % 30 === 0) seats[second % 4]?.client.say(`${second}`);
+      await room.clock.advance(10_000);
+    }
+    const commits = commitsOf(seats, begun);
+    expect(commits.length).toBeGreaterThanOrEqual(29);
+    expectSpaced(commits, TURN_MS);
+    const order = commits.slice(0, 3).map(({ by }) => by);
+    expect(new Set(order).size).toBe(3);
+    expect(commits.map(({ by }) => by)).toEqual(commits.map((_, index) => order[index % 3]));
+    // This relay keeps no slots; nothing else is wrong.
+    expect(new Set(seats.flatMap((seat) => told(seat, 'warning').map(({ code }) => code)))).toEqual(
+      new Set(['cover-thin']),
+    );
+    expect(seats.flatMap(gapsOf)).toEqual([]);
+  });
+
+  test('pass over who is cut off, and let it have the next one', { timeout: 120_000 }, async () => {
+    const { room, seats } = await gather(['anna', 'ben', 'carla']);
+    await room.clock.advance(3 * TURN_MS);
+    const [next, second, last] = commitsOf(seats).slice(-3);
+    if (next === undefined || second === undefined || last === undefined) throw new Error('nobody had a turn');
+    const absent = seats.find(({ name }) => name === next.by);
+    await room.clock.advance(last.at + TURN_MS - 20_000 - room.clock.now());
+    room.unreachable = true;
+    absent?.streams.at(-1)?.cut();
+    const begun = room.clock.now();
+    await room.clock.advance(20_000 + KEY_GRACE_MS - 1_000);
+    expect(commitsOf(seats, begun)).toEqual([]);
+    await room.clock.advance(1_000 + SLACK_MS);
+    expect(commitsOf(seats, begun).map(({ by }) => by)).toEqual([second.by]);
+    room.unreachable = false;
+    await room.clock.advance(3 * (TURN_MS + KEY_GRACE_MS));
+    const after = commitsOf(seats, begun);
+    for (const { name } of seats) expect(after.map(({ by }) => by)).toContain(name);
+    expect(after[2]?.at).toBeLessThan(begun + 4 * TURN_MS);
+  });
+
+  test('go on in turns when one has fallen silent and is out', { timeout: 120_000 }, async () => {
+    const { room, seats } = await gather(['anna', 'ben', 'carla']);
+    const [anna, ben, carla] = seats;
+    if (anna === undefined || ben === undefined || carla === undefined) throw new Error('nobody came');
+    anna.client.panic();
+    await room.clock.advance(8 * 60_000);
+    expect(told(ben, 'removed').map(({ reason }) => reason)).toEqual(['silent']);
+    const since = room.clock.now();
+    await room.clock.advance(4 * (TURN_MS + SLACK_MS));
+    const after = commitsOf([ben, carla], since);
+    expect(after.length).toBeGreaterThanOrEqual(4);
+    expectSpaced(after, TURN_MS);
+    expect(new Set(after.slice(0, 2).map(({ by }) => by)).size).toBe(2);
+  });
+
+  test('leave a roll call the time that it needs, however short their turns are', { timeout: 120_000 }, async () => {
+    const names = Array.from({ length: 12 }, (_, index) => `member ${index}`);
+    const { room, seats } = await gather(names, COVER);
+    const last = commitsOf(seats).at(-1)?.by;
+    const silent = seats.find(({ name }) => name === last);
+    const others = seats.filter((seat) => seat !== silent);
+    // Its keys are the newest: nobody waits for its turn meanwhile.
+    silent?.client.panic();
+    const gone = room.clock.now();
+    // Silent for 200 s, then noticed within 75 s, and the roll called for 45 s; a commit ends every roll.
+    await room.clock.advance(330_000);
+    for (const seat of others) expect(told(seat, 'removed').map(({ reason }) => reason)).toEqual(['silent']);
+    const turns = commitsOf(seats, gone).length;
+    expect(turns).toBeGreaterThanOrEqual(330_000 / (turnMs + KEY_GRACE_MS) - 2);
+  });
+
+  test(
+    'have their own within seconds if they were let in, and do not wait for a turn',
+    { timeout: 120_000 },
+    async () => {
+      const { room, seats } = await gather(['anna'], COVER);
+      const [anna] = seats;
+      const { signer } = room;
+      const host = await room.join('host', {
+        moderator: {
+          setAccess: (mode) => Promise.resolve(signer.access(mode)),
+          evict: () => Promise.reject(new Error('nobody is evicted here')),
+          moved: () => undefined,
+        },
+      });
+      await room.clock.advance(30_000);
+      host.client.setAccess('knock');
+      await room.clock.advance(2 * turnMs);
+      const ben = await room.join('ben', slow);
+      await room.clock.advance(5_000);
+      const begun = room.clock.now();
+      anna?.client.admit(ben.client.fingerprint);
+      await room.clock.advance(20_000);
+      expect(statesOf(ben).at(-1)).toBe('joined');
+      expect(commitsOf([ben], begun)).toHaveLength(1);
+    },
+  );
+
+  test('have them alone, too', { timeout: 120_000 }, async () => {
+    const { room, seats } = await gather(['anna']);
+    await room.clock.advance(5 * TURN_MS);
+    // The first two let her in and removed the founder.
+    const commits = commitsOf(seats).slice(1);
+    expect(commits.length).toBeGreaterThanOrEqual(5);
+    expectSpaced(commits, TURN_MS);
+  });
+
+  test('that were away together come back one after another', { timeout: 120_000 }, async () => {
+    const { room, seats } = await gather(['anna', 'ben', 'carla']);
+    await room.clock.advance(3 * TURN_MS);
+    const [next, second] = commitsOf(seats).slice(-3);
+    room.unreachable = true;
+    for (const { streams } of seats) streams.at(-1)?.cut();
+    const gone = room.clock.now();
+    await room.clock.advance(3 * TURN_MS);
+    expect(commitsOf(seats, gone)).toEqual([]);
+    const begun = room.clock.now();
+    room.unreachable = false;
+    await room.clock.advance(60_000);
+    expect(seats.map((seat) => statesOf(seat).at(-1))).toEqual(['joined', 'joined', 'joined']);
+    // The first in line has its turn at once; nobody else does before a whole turn is over.
+    expect(commitsOf(seats, begun).map(({ by }) => by)).toEqual([next?.by]);
+    await room.clock.advance(TURN_MS);
+    expect(commitsOf(seats, begun).map(({ by }) => by)).toEqual([next?.by, second?.by]);
+  });
+});

@@ -1,0 +1,131 @@
+// Bytes in and out of the group: sizes are checked before the library decodes, a decoder must use up all it is given, and faults become refusals here.
+
+import { accept, concatBytes, equalBytes, refuse } from '@sotto/protocol';
+import type { Decoded } from '@sotto/protocol';
+import { decodeMlsMessage, encodeMlsMessage } from 'ts-mls';
+import type { GroupInfo, KeyPackage, MLSMessage, PrivateMessage, RatchetTree, Welcome } from 'ts-mls';
+import { decodeRatchetTree } from 'ts-mls/ratchetTree.js';
+import type { GroupCode } from '../errors.ts';
+import { equalInConstantTime } from './context.ts';
+import type { GroupContext } from './context.ts';
+import {
+  GROUP_COMMIT_BYTES_MAX,
+  GROUP_HEAD_BYTES_MAX,
+  GROUP_KEY_PACKAGE_BYTES_MAX,
+  GROUP_MESSAGE_BYTES_MAX,
+  GROUP_WELCOME_BYTES_MAX,
+} from '../limits.ts';
+
+const EPOCH_BYTES = 8;
+/** Leaf index 4, generation 4, reuse guard 4, tag 16 (RFC 9420 §6.3.2). */
+const SENDER_DATA_BYTES = 28;
+const SMALLEST_MESSAGE_BYTES = EPOCH_BYTES + SENDER_DATA_BYTES + 16;
+
+/**
+ * Runs the library on a peer's bytes. It throws bare errors, stack overflows included; this is the one place where they become a value.
+ * Only calls of the library belong in `work`: a fault of ours must not be taken for a fault of theirs.
+ */
+export async function refuseFaults<Value>(
+  code: GroupCode,
+  work: () => Value | Promise<Value>,
+): Promise<Decoded<Value, GroupCode>> {
+  try {
+    return accept(await work());
+  } catch {
+    // What it was does not matter: the bytes are not used, and nothing of them gets into a message.
+    return refuse(code);
+  }
+}
+
+async function decodeMessage(bytes: Uint8Array, limit: number): Promise<Decoded<MLSMessage, GroupCode>> {
+  if (bytes.length === 0 || bytes.length > limit) return refuse('group-bytes-size');
+  // The decoder hands out views: of a copy, so that the caller may do with its buffer as it likes.
+  const decoded = await refuseFaults('group-bytes-malformed', () => decodeMlsMessage(Uint8Array.from(bytes), 0));
+  if (!decoded.ok) return decoded;
+  const [message] = decoded.value ?? [undefined];
+  if (message === undefined) return refuse('group-bytes-malformed');
+  // One form for one thing: the decoder takes lengths that are longer than they need be, and stops before the end.
+  const again = await refuseFaults('group-bytes-malformed', () => encodeMlsMessage(message));
+  if (!again.ok) return again;
+  return equalBytes(again.value, bytes) ? accept(message) : refuse('group-bytes-malformed');
+}
+
+/** @returns a commit: a member's (a private message) or a joiner's (a public one). */
+export async function decodeCommit(bytes: Uint8Array): Promise<Decoded<MLSMessage, GroupCode>> {
+  return decodeMessage(bytes, GROUP_COMMIT_BYTES_MAX);
+}
+
+export async function decodeKeyPackage(bytes: Uint8Array): Promise<Decoded<KeyPackage, GroupCode>> {
+  const message = await decodeMessage(bytes, GROUP_KEY_PACKAGE_BYTES_MAX);
+  if (!message.ok) return message;
+  return message.value.wireformat === 'mls_key_package'
+    ? accept(message.value.keyPackage)
+    : refuse('group-bytes-malformed');
+}
+
+export async function decodeWelcome(context: GroupContext, bytes: Uint8Array): Promise<Decoded<Welcome, GroupCode>> {
+  const message = await decodeMessage(bytes, GROUP_WELCOME_BYTES_MAX);
+  if (!message.ok) return message;
+  if (message.value.wireformat !== 'mls_welcome') return refuse('group-bytes-malformed');
+  const { welcome } = message.value;
+  return welcome.cipherSuite === context.suite.name ? accept(welcome) : refuse('group-foreign');
+}
+
+export interface Head {
+  readonly info: GroupInfo;
+  readonly tree: RatchetTree;
+}
+
+/** @returns a head of this very group, its tree decoded but not judged. It has exactly the two extensions that we write. */
+export async function decodeHead(context: GroupContext, bytes: Uint8Array): Promise<Decoded<Head, GroupCode>> {
+  const message = await decodeMessage(bytes, GROUP_HEAD_BYTES_MAX);
+  if (!message.ok) return message;
+  if (message.value.wireformat !== 'mls_group_info') return refuse('group-bytes-malformed');
+  const info = message.value.groupInfo;
+  const { cipherSuite, groupId, extensions } = info.groupContext;
+  if (cipherSuite !== context.suite.name || !equalInConstantTime(groupId, context.keys.groupId)) {
+    return refuse('group-foreign');
+  }
+  const [externalPub, treeExtension] = info.extensions;
+  if (
+    extensions.length > 0 ||
+    info.extensions.length !== 2 ||
+    externalPub?.extensionType !== 'external_pub' ||
+    treeExtension?.extensionType !== 'ratchet_tree'
+  ) {
+    return refuse('head-invalid');
+  }
+  const data = treeExtension.extensionData;
+  const decoded = await refuseFaults('group-bytes-malformed', () => decodeRatchetTree(data, 0));
+  if (!decoded.ok) return decoded;
+  const [tree, length] = decoded.value ?? [undefined, 0];
+  return tree === undefined || length !== data.length ? refuse('group-bytes-malformed') : accept({ info, tree });
+}
+
+export function encodeHead(info: GroupInfo): Uint8Array {
+  return encodeMlsMessage({ version: 'mls10', wireformat: 'mls_group_info', groupInfo: info });
+}
+
+/**
+ * A message is `epoch u64 || sealed sender data 28 || ciphertext`: the private message of RFC 9420 §6.3 without what is the same in all of ours
+ * (version, kind, group id, content type, empty authenticated data).
+ */
+export function encodeMessage(message: PrivateMessage): Uint8Array {
+  const epoch = new Uint8Array(EPOCH_BYTES);
+  new DataView(epoch.buffer).setBigUint64(0, message.epoch);
+  return concatBytes(epoch, message.encryptedSenderData, message.ciphertext);
+}
+
+export function decodeMessageBytes(context: GroupContext, bytes: Uint8Array): Decoded<PrivateMessage, GroupCode> {
+  if (bytes.length < SMALLEST_MESSAGE_BYTES || bytes.length > GROUP_MESSAGE_BYTES_MAX) {
+    return refuse('group-bytes-size');
+  }
+  return accept({
+    groupId: context.keys.groupId,
+    epoch: new DataView(bytes.buffer, bytes.byteOffset, EPOCH_BYTES).getBigUint64(0),
+    contentType: 'application',
+    authenticatedData: new Uint8Array(0),
+    encryptedSenderData: Uint8Array.from(bytes.subarray(EPOCH_BYTES, EPOCH_BYTES + SENDER_DATA_BYTES)),
+    ciphertext: Uint8Array.from(bytes.subarray(EPOCH_BYTES + SENDER_DATA_BYTES)),
+  });
+}

@@ -1,0 +1,33 @@
+// `@sotto/crypto/group`: group keys. An entry of its own, so that whoever speaks without them does not load MLS. No I/O; runs in Node and in a browser.
+
+export { GROUP_CODES, GroupEndedError } from '../errors.ts';
+export type { GroupCode, PolicyCode } from '../errors.ts';
+export { openRoom } from './commit-rules.ts';
+export type { CommitFacts, CommitPolicy } from './commit-rules.ts';
+export type { GroupCrypto, GroupSuite } from '../provider/group-crypto.ts';
+export { GroupEngine } from './engine.ts';
+export type { CommitOutcome, Group, GroupOptions, KeyPackageOffer, PendingCommit } from './engine.ts';
+export { copyGroupIdentity, createGroupIdentity } from './identity.ts';
+export type { GroupIdentity } from './identity.ts';
+export { deriveGroupKeys, destroyGroupKeys } from './keys.ts';
+export type { GroupKeys } from './keys.ts';
+export type { OpenedMessage } from './transitions.ts';
+export type { GroupMember } from './tree.ts';
+export { proveLeave, verifyLeave } from '../leave-proof.ts';
+export { extendLog, startLog } from '../log-hash.ts';
+export type { LogHash } from '../log-hash.ts';
+export { verifyOrder } from '../moderator-order.ts';
+export {
+  GROUP_COMMIT_BYTES_MAX,
+  GROUP_HEAD_BYTES_MAX,
+  GROUP_KEY_PACKAGE_BYTES_MAX,
+  GROUP_MEMBERS_MAX,
+  GROUP_MESSAGE_BYTES_MAX,
+  GROUP_MESSAGE_OVERHEAD_BYTES,
+  GROUP_SKIPPED_MESSAGES_MAX,
+  GROUP_WELCOME_BYTES_MAX,
+} from '../limits.ts';
+export { pureCrypto } from '../provider/pure-provider.ts';
+export { ROOM_CODE_WORDS, roomCode } from '../room-code.ts';
+export { safetyNumber } from '../safety-number.ts';
+export type { SafetyParty } from '../safety-number.ts';

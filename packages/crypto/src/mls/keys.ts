@@ -1,0 +1,60 @@
+// What the group keys take from the room secret: the group's id, the members' credentials, and the second half of every epoch's envelope key.
+
+import { hmac } from '@noble/hashes/hmac.js';
+import { sha256 } from '@noble/hashes/sha2.js';
+import { concatBytes, ROOM_ID_BYTES, ROOM_SECRET_BYTES } from '@sotto/protocol';
+import { deriveKey } from '../key-schedule.ts';
+import { LABELS } from '../labels.ts';
+import { GROUP_ID_BYTES } from '../limits.ts';
+import { Secret } from '../secret.ts';
+
+export interface GroupKeys {
+  /** 16 bytes: the MLS group id. Only who has the room secret can compute it. */
+  readonly groupId: Uint8Array;
+  /** 16 bytes: context of the exporter. */
+  readonly roomId: Uint8Array;
+  /** 32 bytes: makes and checks the members' credentials. */
+  readonly credentialKey: Secret;
+  /** 32 bytes: seals the head. */
+  readonly headKey: Secret;
+  /** 32 bytes: seals the commit of somebody who joins, and key packages: who joins has no epoch key yet. */
+  readonly joinKey: Secret;
+  /** 32 bytes. */
+  readonly roomSecret: Secret;
+}
+
+/** @returns the group's keys. Both arguments are copied and stay the caller's; `slice` of a Buffer would be a view. */
+export function deriveGroupKeys(roomSecret: Uint8Array, roomId: Uint8Array): GroupKeys {
+  if (roomSecret.length !== ROOM_SECRET_BYTES) throw new RangeError('a room secret of another length');
+  if (roomId.length !== ROOM_ID_BYTES) throw new RangeError('a room id of another length');
+  return {
+    groupId: deriveKey(roomSecret, LABELS.groupId).slice(0, GROUP_ID_BYTES),
+    roomId: Uint8Array.from(roomId),
+    credentialKey: new Secret(deriveKey(roomSecret, LABELS.memberCredential)),
+    headKey: new Secret(deriveKey(roomSecret, LABELS.head)),
+    joinKey: new Secret(deriveKey(roomSecret, LABELS.join)),
+    roomSecret: new Secret(Uint8Array.from(roomSecret)),
+  };
+}
+
+/** Zeroes the keys at the end of a room. */
+export function destroyGroupKeys(keys: GroupKeys): void {
+  keys.credentialKey.destroy();
+  keys.headKey.destroy();
+  keys.joinKey.destroy();
+  keys.roomSecret.destroy();
+}
+
+/** @returns K_env(e) = KDF(exporter || room secret): who breaks one of the two has not broken the envelope. `exported` is zeroed. */
+export function deriveEpochFrameKey(keys: GroupKeys, exported: Uint8Array): Secret {
+  const input = keys.roomSecret.use((roomSecret) => concatBytes(exported, roomSecret));
+  const key = deriveKey(input, LABELS.epochFrame);
+  input.fill(0);
+  exported.fill(0);
+  return new Secret(key);
+}
+
+/** @returns 32 bytes that only a holder of the room secret can make for this member id and key. */
+export function credentialMac(keys: GroupKeys, memberId: Uint8Array, memberKey: Uint8Array): Uint8Array {
+  return keys.credentialKey.use((key) => hmac(sha256, key, concatBytes(memberId, memberKey)));
+}

@@ -1,0 +1,112 @@
+// The rules for a group's tree that the library does not have: one form of leaf, members that are told apart, keys that can be used.
+
+import { accept, refuse, toHex } from '@sotto/protocol';
+import type { Decoded } from '@sotto/protocol';
+import type { LeafNode, RatchetTree } from 'ts-mls';
+import type { GroupCode } from '../errors.ts';
+import { LIFETIME, memberIdOf } from './context.ts';
+import type { GroupContext } from './context.ts';
+import { isUsableHpkeKey } from './hpke-key.ts';
+import { MEMBER_ID_BYTES } from '../limits.ts';
+
+/** A member as the group's tree shows it. */
+export interface GroupMember {
+  /** 16 bytes, chosen by the member, checked to be its own. */
+  readonly memberId: Uint8Array;
+  /** 32 bytes, Ed25519: signs all that the member says. */
+  readonly memberKey: Uint8Array;
+  readonly leafIndex: number;
+}
+
+/** @returns the member of a leaf: all leaves have the same form, so that no member's capabilities can hinder the others. */
+export function readLeaf(context: GroupContext, leaf: LeafNode, leafIndex: number): Decoded<GroupMember, GroupCode> {
+  if (leaf.extensions.length > 0 || !hasOurCapabilities(context, leaf) || leaf.leafNodeSource === 'update') {
+    return refuse('leaf-invalid');
+  }
+  if (leaf.leafNodeSource === 'key_package') {
+    const { notBefore, notAfter } = leaf.lifetime;
+    if (notBefore !== LIFETIME.notBefore || notAfter !== LIFETIME.notAfter) return refuse('leaf-invalid');
+  }
+  if (!isUsableHpkeKey(leaf.hpkePublicKey, context.suite.publicKeyBytes)) return refuse('leaf-invalid');
+  const memberId = memberIdOf(context.keys, leaf.credential, leaf.signaturePublicKey);
+  if (memberId === undefined) return refuse('credential-invalid');
+  return accept({ memberId, memberKey: leaf.signaturePublicKey, leafIndex });
+}
+
+function hasOurCapabilities(context: GroupContext, leaf: LeafNode): boolean {
+  const ours = context.capabilities;
+  const { versions, ciphersuites, extensions, proposals, credentials } = leaf.capabilities;
+  return (
+    isList(versions, ours.versions) &&
+    isList(ciphersuites, ours.ciphersuites) &&
+    isList(extensions, ours.extensions) &&
+    isList(proposals, ours.proposals) &&
+    isList(credentials, ours.credentials)
+  );
+}
+
+function isList<Value>(list: readonly Value[], expected: readonly Value[]): boolean {
+  return list.length === expected.length && list.every((value, index) => value === expected[index]);
+}
+
+/** @returns the members of a tree whose leaves were all judged before. */
+export function rosterOf(tree: RatchetTree): GroupMember[] {
+  return leavesOf(tree).map(([leaf, leafIndex]) => readJudgedLeaf(leaf, leafIndex));
+}
+
+/** @returns the member of one leaf of such a tree. */
+export function memberAt(tree: RatchetTree, leafIndex: number): GroupMember | undefined {
+  const node = tree[2 * leafIndex];
+  return node?.nodeType === 'leaf' ? readJudgedLeaf(node.leaf, leafIndex) : undefined;
+}
+
+function readJudgedLeaf(leaf: LeafNode, leafIndex: number): GroupMember {
+  if (leaf.credential.credentialType !== 'basic') throw new Error('a judged tree has a leaf that does not read');
+  const memberId = leaf.credential.identity.slice(0, MEMBER_ID_BYTES);
+  return { memberId, memberKey: leaf.signaturePublicKey.slice(), leafIndex };
+}
+
+export function leavesOf(tree: RatchetTree): [leaf: LeafNode, leafIndex: number][] {
+  return tree.flatMap((node, index): [LeafNode, number][] =>
+    node?.nodeType === 'leaf' ? [[node.leaf, index / 2]] : [],
+  );
+}
+
+/** @returns the members of a stranger's tree, all leaves and keys checked. Signatures and hashes are the library's part. */
+export function readTree(context: GroupContext, tree: RatchetTree): Decoded<GroupMember[], GroupCode> {
+  // Twice the members: leaves that were blanked in the middle of a tree stay there.
+  if (tree.length > 4 * context.membersMax) return refuse('group-full');
+  const members: GroupMember[] = [];
+  for (const [index, node] of tree.entries()) {
+    if (node === undefined) continue;
+    if ((node.nodeType === 'leaf') !== (index % 2 === 0)) return refuse('head-invalid');
+    if (node.nodeType === 'parent') {
+      if (!isUsableHpkeKey(node.parent.hpkePublicKey, context.suite.publicKeyBytes)) return refuse('leaf-invalid');
+      continue;
+    }
+    const member = readLeaf(context, node.leaf, index / 2);
+    if (!member.ok) return member;
+    members.push(member.value);
+  }
+  if (members.length > context.membersMax) return refuse('group-full');
+  return hasDuplicates(members) || !hasDistinctKeys(treeKeys(tree)) ? refuse('member-duplicate') : accept(members);
+}
+
+export function hasDuplicates(members: readonly GroupMember[]): boolean {
+  const ids = new Set(members.map(({ memberId }) => toHex(memberId)));
+  const keys = new Set(members.map(({ memberKey }) => toHex(memberKey)));
+  return ids.size < members.length || keys.size < members.length;
+}
+
+/** @returns the public keys for key encapsulation of all nodes. */
+export function treeKeys(tree: RatchetTree): Uint8Array[] {
+  return tree.flatMap((node) => {
+    if (node === undefined) return [];
+    return [node.nodeType === 'leaf' ? node.leaf.hpkePublicKey : node.parent.hpkePublicKey];
+  });
+}
+
+/** Whoever joins refuses a tree with one key twice: a commit that makes one would close the room. */
+export function hasDistinctKeys(keys: readonly Uint8Array[]): boolean {
+  return new Set(keys.map(toHex)).size === keys.length;
+}

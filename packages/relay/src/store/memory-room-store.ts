@@ -1,0 +1,184 @@
+// The store without a Redis: the same contract in this process's memory, for tests and for trying things out.
+
+import { equalBytes, toHex } from '@sotto/protocol';
+import type { Clock } from '../clock.ts';
+import { systemClock } from '../clock.ts';
+import { RelayError } from '../errors.ts';
+import { isBehind, NO_HEAD, STORE_LIMITS } from './room-store.ts';
+import type {
+  Append,
+  AppendAnswer,
+  Commit,
+  LogEntry,
+  RoomMirror,
+  RoomRecord,
+  RoomStore,
+  RoomTerms,
+  Stored,
+  StoreLimits,
+  TouchAnswer,
+} from './room-store.ts';
+
+interface KeptRoom {
+  record: RoomRecord;
+  bodies: Uint8Array[];
+  expiresAt: number;
+}
+
+export class MemoryRoomStore implements RoomStore {
+  readonly #rooms = new Map<string, KeptRoom>();
+  readonly #limits: StoreLimits;
+  readonly #clock: Clock;
+
+  constructor(options: { readonly limits?: StoreLimits; readonly clock?: Clock } = {}) {
+    this.#limits = options.limits ?? STORE_LIMITS;
+    this.#clock = options.clock ?? systemClock;
+  }
+
+  create(roomId: Uint8Array, terms: RoomTerms): Promise<'created' | 'room-exists'> {
+    const known = this.#find(roomId)?.record;
+    if (known !== undefined && (!isUntouched(known) || !isSameTerms(known, terms))) {
+      return Promise.resolve('room-exists');
+    }
+    this.#keep(roomId, {
+      capabilityKey: copy(terms.capabilityKey),
+      roomTag: copy(terms.roomTag),
+      cover: terms.cover,
+      counter: 0,
+      head: NO_HEAD,
+      previousHead: NO_HEAD,
+      oldest: 1,
+      next: 1,
+      bodies: [],
+    });
+    return Promise.resolve('created');
+  }
+
+  load(roomId: Uint8Array): Promise<RoomRecord | undefined> {
+    return Promise.resolve(this.#find(roomId)?.record);
+  }
+
+  append(roomId: Uint8Array, { counter, first, bodies, oldest }: Append): Promise<AppendAnswer> {
+    const room = this.#find(roomId);
+    if (room === undefined) return Promise.resolve({ kind: 'room-unknown' });
+    if (isRepeat(room, first, bodies)) return Promise.resolve({ kind: 'stored', first, oldest: room.record.oldest });
+    if (room.record.counter !== counter) return Promise.resolve({ kind: 'stale', counter: room.record.counter });
+    if (room.record.next !== first) return Promise.resolve({ kind: 'out-of-step', next: room.record.next });
+    return Promise.resolve(this.#extend(room, bodies, oldest));
+  }
+
+  commit(roomId: Uint8Array, commit: Commit): Promise<AppendAnswer> {
+    const { counter, first, bodies, head, oldest } = commit;
+    const room = this.#find(roomId);
+    if (room === undefined) return Promise.resolve({ kind: 'room-unknown' });
+    if (isRepeatedCommit(room, commit)) return Promise.resolve({ kind: 'stored', first, oldest: room.record.oldest });
+    if (room.record.counter !== counter) return Promise.resolve({ kind: 'stale', counter: room.record.counter });
+    if (room.record.next !== first) return Promise.resolve({ kind: 'out-of-step', next: room.record.next });
+    const replacement = { bytes: copy(head), first, last: first + bodies.length - 1 };
+    room.record = { ...room.record, counter: counter + 1, head: replacement, previousHead: room.record.head };
+    return Promise.resolve(this.#extend(room, bodies, oldest));
+  }
+
+  read(roomId: Uint8Array, from: number, maxBytes: number): Promise<readonly LogEntry[]> {
+    const room = this.#find(roomId);
+    const entries: LogEntry[] = [];
+    if (room === undefined) return Promise.resolve(entries);
+    const { oldest } = room.record;
+    let bytes = 0;
+    for (const [index, body] of room.bodies.entries()) {
+      if (oldest + index < from) continue;
+      bytes += body.length;
+      if (bytes > maxBytes && entries.length > 0) break;
+      entries.push({ number: oldest + index, body });
+    }
+    return Promise.resolve(entries);
+  }
+
+  touch(roomId: Uint8Array): Promise<TouchAnswer> {
+    const room = this.#find(roomId);
+    if (room === undefined) return Promise.resolve({ kind: 'room-unknown' });
+    this.#renew(room);
+    return Promise.resolve({ kind: 'present', counter: room.record.counter, next: room.record.next });
+  }
+
+  restore(roomId: Uint8Array, mirror: RoomMirror, wanted?: AbortSignal): Promise<'restored' | 'present'> {
+    if (wanted?.aborted === true) return Promise.reject(new RelayError('store-unavailable'));
+    const known = this.#find(roomId)?.record;
+    if (known !== undefined && isSameLock(known, mirror) && !isBehind(known, mirror)) return Promise.resolve('present');
+    this.#keep(roomId, mirror);
+    return Promise.resolve('restored');
+  }
+
+  remove(roomId: Uint8Array): Promise<boolean> {
+    const known = this.#find(roomId) !== undefined;
+    this.#rooms.delete(toHex(roomId));
+    return Promise.resolve(known);
+  }
+
+  /** Forgets everything, as a Redis without a disk does when it is restarted. */
+  empty(): void {
+    this.#rooms.clear();
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  #find(roomId: Uint8Array): KeptRoom | undefined {
+    const room = this.#rooms.get(toHex(roomId));
+    if (room === undefined || this.#clock.now() < room.expiresAt) return room;
+    this.#rooms.delete(toHex(roomId));
+    return undefined;
+  }
+
+  #keep(roomId: Uint8Array, { bodies, ...record }: RoomMirror): void {
+    const room: KeptRoom = { record, bodies: bodies.map(copy), expiresAt: 0 };
+    this.#renew(room);
+    this.#rooms.set(toHex(roomId), room);
+  }
+
+  #extend(room: KeptRoom, bodies: readonly Uint8Array[], named: number): Stored {
+    const { next: first, oldest: before } = room.record;
+    const next = first + bodies.length;
+    const oldest = Math.min(Math.max(before, named), next);
+    room.bodies.push(...bodies.map(copy));
+    room.bodies.splice(0, oldest - before);
+    room.record = { ...room.record, oldest, next };
+    this.#renew(room);
+    return { kind: 'stored', first, oldest };
+  }
+
+  #renew(room: KeptRoom): void {
+    room.expiresAt = this.#clock.now() + this.#limits.logTtlMs;
+  }
+}
+
+/** Nothing was ever stored in it. */
+function isUntouched({ counter, next }: RoomRecord): boolean {
+  return counter === 0 && next === 1;
+}
+
+function isSameTerms(one: RoomTerms, other: RoomTerms): boolean {
+  return one.cover === other.cover && isSameLock(one, other);
+}
+
+function isSameLock(one: RoomTerms, other: RoomTerms): boolean {
+  return equalBytes(one.capabilityKey, other.capabilityKey) && equalBytes(one.roomTag, other.roomTag);
+}
+
+function isRepeat(room: KeptRoom, first: number, bodies: readonly Uint8Array[]): boolean {
+  if (bodies.length === 0 || room.record.next !== first + bodies.length) return false;
+  const kept = room.bodies.slice(-bodies.length);
+  return kept.length === bodies.length && kept.every((body, index) => equalBytes(body, bodies[index] ?? body));
+}
+
+function isRepeatedCommit(room: KeptRoom, { counter, first, bodies, head }: Commit): boolean {
+  const { record } = room;
+  const isSame = record.counter === counter + 1 && record.head.first === first && equalBytes(record.head.bytes, head);
+  return isSame && isRepeat(room, first, bodies);
+}
+
+/** Not slice(), which is a view where the bytes are a Buffer. */
+function copy(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(bytes);
+}

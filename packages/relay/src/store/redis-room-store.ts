@@ -1,0 +1,190 @@
+// The store on Redis: rooms in RAM with a lifetime, nothing asked of the server that its ACL refuses. What fits is one script call per operation.
+
+import { randomBytes } from 'node:crypto';
+import { toHex } from '@sotto/protocol';
+import { systemClock } from '../clock.ts';
+import type { Clock } from '../clock.ts';
+import { RelayError } from '../errors.ts';
+import { STORE_STAGED_TTL_MS } from '../limits.ts';
+import { makeScript, RedisConnection } from './redis-connection.ts';
+import type { Script, Word } from './redis-connection.ts';
+import { decodeAppended, decodeLoaded, decodeRead, decodeTouched, decodeWord } from './redis-replies.ts';
+import type { DecodeWords } from './redis-replies.ts';
+import {
+  APPEND,
+  BEGIN_COMMIT,
+  BEGIN_RESTORE,
+  COMMIT,
+  CREATE,
+  FINISH_RESTORE,
+  LOAD,
+  READ,
+  REMOVE,
+  STAGE_BODIES,
+  STAGE_HEAD,
+  TOUCH,
+} from './redis-scripts.ts';
+import { STORE_LIMITS } from './room-store.ts';
+import type {
+  Append,
+  AppendAnswer,
+  Commit,
+  LogEntry,
+  RoomMirror,
+  RoomRecord,
+  RoomStore,
+  RoomTerms,
+  StoreLimits,
+  TouchAnswer,
+} from './room-store.ts';
+import { cutBodies, cutBytes, cutHead, PieceTurns } from './store-pieces.ts';
+
+const SCRIPTS = {
+  create: makeScript(CREATE),
+  load: makeScript(LOAD),
+  append: makeScript(APPEND),
+  commit: makeScript(COMMIT),
+  read: makeScript(READ),
+  touch: makeScript(TOUCH),
+  remove: makeScript(REMOVE),
+  beginCommit: makeScript(BEGIN_COMMIT),
+  beginRestore: makeScript(BEGIN_RESTORE),
+  stageBodies: makeScript(STAGE_BODIES),
+  stageHead: makeScript(STAGE_HEAD),
+  finishRestore: makeScript(FINISH_RESTORE),
+} as const;
+
+/** Tells one attempt to store something in pieces from every other. */
+const TOKEN_BYTES = 16;
+
+/** The only place that names a key: `room:{<room id>}` and what begins so, in one hash slot of a cluster. */
+export function roomKeys(roomId: Uint8Array): readonly [room: string, log: string, staged: string, stagedLog: string] {
+  const room = `room:{${toHex(roomId)}}`;
+  return [room, `${room}:log`, `${room}:staged`, `${room}:staged-log`];
+}
+
+/** One question of a script about one room. */
+type Ask = <Value>(script: Script, rest: readonly Word[], decode: DecodeWords<Value>) => Promise<Value>;
+
+export class RedisRoomStore implements RoomStore {
+  readonly #redis: RedisConnection;
+  readonly #limits: StoreLimits;
+  readonly #turns: PieceTurns;
+
+  constructor(options: {
+    readonly host: string;
+    readonly port: number;
+    readonly limits?: StoreLimits;
+    readonly clock?: Clock;
+  }) {
+    this.#limits = options.limits ?? STORE_LIMITS;
+    this.#turns = new PieceTurns(options.clock ?? systemClock);
+    this.#redis = new RedisConnection(options.host, options.port, Object.values(SCRIPTS));
+  }
+
+  create(roomId: Uint8Array, { capabilityKey, roomTag, cover }: RoomTerms): Promise<'created' | 'room-exists'> {
+    const rest = [this.#limits.logTtlMs, capabilityKey, roomTag, cover];
+    return this.#room(roomId)(SCRIPTS.create, rest, decodeWord(['created', 'room-exists']));
+  }
+
+  load(roomId: Uint8Array): Promise<RoomRecord | undefined> {
+    return this.#room(roomId)(SCRIPTS.load, [], decodeLoaded);
+  }
+
+  append(roomId: Uint8Array, append: Append): Promise<AppendAnswer> {
+    const { counter, first, oldest, bodies } = append;
+    const rest = [this.#limits.logTtlMs, counter, first, oldest, ...bodies];
+    return this.#room(roomId)(SCRIPTS.append, rest, decodeAppended({ ...append, count: bodies.length }));
+  }
+
+  async commit(roomId: Uint8Array, commit: Commit): Promise<AppendAnswer> {
+    const { counter, first, oldest, bodies, head } = commit;
+    const ask = this.#room(roomId);
+    const token = randomBytes(TOKEN_BYTES);
+    const cut = cutHead(head, bodies);
+    if (cut > 0 && (await this.#stageCommit(ask, token, head.subarray(0, cut))) === 'room-unknown') {
+      return { kind: 'room-unknown' };
+    }
+    const numbers = [this.#limits.logTtlMs, counter, first, oldest, counter + 1, first + bodies.length - 1];
+    const rest = [...numbers, token, cut, head.subarray(cut), ...bodies];
+    const decode = decodeAppended({ ...commit, count: bodies.length });
+    return allStaged(await ask(SCRIPTS.commit, rest, orUnstaged(decode)));
+  }
+
+  read(roomId: Uint8Array, from: number, maxBytes: number): Promise<readonly LogEntry[]> {
+    return this.#room(roomId)(SCRIPTS.read, [from, maxBytes], decodeRead(from, maxBytes));
+  }
+
+  touch(roomId: Uint8Array): Promise<TouchAnswer> {
+    return this.#room(roomId)(SCRIPTS.touch, [this.#limits.logTtlMs], decodeTouched);
+  }
+
+  async restore(roomId: Uint8Array, mirror: RoomMirror, wanted?: AbortSignal): Promise<'restored' | 'present'> {
+    const { capabilityKey, roomTag, cover, counter, head, previousHead, oldest, next } = mirror;
+    const token = randomBytes(TOKEN_BYTES);
+    const ask = this.#inTurns(this.#room(roomId), wanted);
+    const begin = [STORE_STAGED_TTL_MS, token, capabilityKey, roomTag, counter, oldest, next];
+    const begun = await ask(SCRIPTS.beginRestore, begin, decodeWord(['staged', 'present']));
+    if (begun === 'present') return begun;
+    await stageHead(ask, token, 'head', head.bytes);
+    await stageHead(ask, token, 'previous', previousHead.bytes);
+    for (const { index, bodies } of cutBodies(mirror.bodies)) {
+      const rest = [STORE_STAGED_TTL_MS, token, oldest + index, ...bodies];
+      allStaged(await ask(SCRIPTS.stageBodies, rest, decodeWord(['staged', 'unstaged'])));
+    }
+    const heads = [head, previousHead].flatMap(({ bytes, first, last }) => [bytes.length, first, last]);
+    const finish = [this.#limits.logTtlMs, token, capabilityKey, roomTag, cover, counter, oldest, next, ...heads];
+    return allStaged(await ask(SCRIPTS.finishRestore, finish, decodeWord(['restored', 'present', 'unstaged'])));
+  }
+
+  async remove(roomId: Uint8Array): Promise<boolean> {
+    const answer = await this.#room(roomId)(SCRIPTS.remove, [], decodeWord(['removed', 'room-unknown']));
+    return answer === 'removed';
+  }
+
+  close(): Promise<void> {
+    this.#redis.close();
+    return Promise.resolve();
+  }
+
+  /** A long head goes before its commit, and counts for nothing without it. */
+  async #stageCommit(ask: Ask, token: Uint8Array, begin: Uint8Array): Promise<'staged' | 'room-unknown'> {
+    const rest = [STORE_STAGED_TTL_MS, token];
+    const begun = await ask(SCRIPTS.beginCommit, rest, decodeWord(['staged', 'room-unknown']));
+    if (begun === 'staged') await stageHead(ask, token, 'head', begin);
+    return begun;
+  }
+
+  #room(roomId: Uint8Array): Ask {
+    return (script, rest, decode) => this.#redis.run(script, roomKeys(roomId), rest, decode);
+  }
+
+  #inTurns(ask: Ask, wanted: AbortSignal | undefined): Ask {
+    return (script, rest, decode) =>
+      this.#turns.take(() => {
+        if (wanted?.aborted === true) throw new RelayError('store-unavailable');
+        return ask(script, rest, decode);
+      });
+  }
+}
+
+async function stageHead(ask: Ask, token: Uint8Array, name: 'head' | 'previous', head: Uint8Array): Promise<void> {
+  for (const { offset, bytes } of cutBytes(head)) {
+    const rest = [STORE_STAGED_TTL_MS, token, name, offset, bytes];
+    allStaged(await ask(SCRIPTS.stageHead, rest, decodeWord(['staged', 'unstaged'])));
+  }
+}
+
+function orUnstaged<Value>(decode: DecodeWords<Value>): DecodeWords<Value | 'unstaged'> {
+  const decodeUnstaged = decodeWord(['unstaged']);
+  return (words) => {
+    const unstaged = decodeUnstaged(words);
+    return unstaged.ok ? unstaged : decode(words);
+  };
+}
+
+/** Else what was staged is gone: the store was emptied meanwhile, or another attempt or a removal came. The caller begins anew. */
+function allStaged<Answer>(answer: Answer | 'unstaged'): Exclude<Answer, 'unstaged'> {
+  if (answer === 'unstaged') throw new RelayError('store-unstaged');
+  return answer as Exclude<Answer, 'unstaged'>;
+}

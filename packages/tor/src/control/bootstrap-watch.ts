@@ -1,0 +1,65 @@
+// Feeds the bootstrap machine from a control connection and a timer, and keeps the newest stage for whoever asks later.
+
+import type { BootstrapEffect, BootstrapEvent, BootstrapStage, BootstrapState } from './bootstrap.ts';
+import { readBootstrapEvent, readBootstrapPhase, startBootstrap, stepBootstrap } from './bootstrap.ts';
+import type { Clock } from '../clock.ts';
+import type { TorControl } from './control.ts';
+import type { EventName } from './command.ts';
+
+/** What must be in SETEVENTS for this watch to see anything. */
+export const BOOTSTRAP_EVENTS: readonly EventName[] = ['STATUS_CLIENT', 'STATUS_GENERAL', 'NETWORK_LIVENESS'];
+
+export type StageListener = (stage: BootstrapStage) => void;
+
+/** One watch belongs to one control connection; a new connection to a restarted Tor starts a new one. */
+export class BootstrapWatch {
+  readonly #clock: Clock;
+  readonly #onStage: StageListener;
+  #state: BootstrapState;
+  #cancelWake: () => void = () => undefined;
+  #stopEvents: () => void = () => undefined;
+
+  constructor(clock: Clock, onStage: StageListener) {
+    this.#clock = clock;
+    this.#onStage = onStage;
+    const { state, effects } = startBootstrap(clock.nowMs());
+    this.#state = state;
+    this.#perform(effects);
+  }
+
+  get stage(): BootstrapStage {
+    return this.#state.stage;
+  }
+
+  /** Listens to `control` and asks once for where Tor is. SETEVENTS is the caller's, and comes first. */
+  async follow(control: TorControl): Promise<void> {
+    this.#stopEvents = control.onEvent((message) => this.#take(readBootstrapEvent(message, this.#clock.nowMs())));
+    const info = await control.getInfo(['status/bootstrap-phase']);
+    this.#take(readBootstrapPhase(info.get('status/bootstrap-phase') ?? '', this.#clock.nowMs()));
+  }
+
+  stop(): void {
+    this.#cancelWake();
+    this.#stopEvents();
+  }
+
+  #take(event: BootstrapEvent | undefined): void {
+    if (event === undefined) return;
+    const { state, effects } = stepBootstrap(this.#state, event);
+    this.#state = state;
+    this.#perform(effects);
+  }
+
+  #perform(effects: readonly BootstrapEffect[]): void {
+    for (const effect of effects) {
+      if (effect.type === 'announce') this.#onStage(effect.stage);
+      else this.#wakeAt(effect.atMs);
+    }
+  }
+
+  #wakeAt(atMs: number): void {
+    this.#cancelWake();
+    const delayMs = Math.max(0, atMs - this.#clock.nowMs());
+    this.#cancelWake = this.#clock.after(delayMs, () => this.#take({ type: 'tick', nowMs: this.#clock.nowMs() }));
+  }
+}

@@ -1,0 +1,172 @@
+// Opens a byte stream to an onion through Tor's SOCKS port, on a circuit that no other connection shares, and says in stable codes why it could not.
+
+import { randomBytes } from 'node:crypto';
+import { connect } from 'node:net';
+import type { Socket } from 'node:net';
+import { SocksClient } from 'socks';
+import type { TorErrorCode } from '../errors.ts';
+import { TOR_ERROR_MEANINGS, TorError } from '../errors.ts';
+import { DIAL_TIMEOUT_MS, ONION_VIRTUAL_PORT, SOCKS_CREDENTIAL_BYTES } from '../limits.ts';
+import { isOnionAddress } from './onion-key.ts';
+import { SocksReplyReader } from './socks-reply.ts';
+
+/** Tor's SOCKS port (`SocksPort … OnionTrafficOnly IsolateSOCKSAuth ExtendedErrors`). */
+export interface SocksAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface DialOptions {
+  readonly socks: SocksAddress;
+  /** 56 characters, without `.onion`. */
+  readonly onion: string;
+  readonly port?: number;
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+  readonly randomBytes?: (length: number) => Uint8Array;
+}
+
+/** A failure in words: what happened, and what a person can do. */
+export interface Advice {
+  readonly cause: string;
+  readonly nextStep: string;
+}
+
+const MAX_PORT = 65_535;
+
+const WAIT = 'wait a minute and try again';
+const ASK_HOST = 'ask the host whether the room is still open, then try again';
+const FRESH_STRING = 'ask the host for a fresh connection string';
+const CHECK_TOR = 'check that the tor-client service is running';
+const CHECK_SETTINGS = 'the tor-client service is not set up as Sotto ships it: restore its torrc';
+
+const NEXT_STEPS: Partial<Readonly<Record<TorErrorCode, string>>> = {
+  'onion-address': FRESH_STRING,
+  'socks-unreachable': CHECK_TOR,
+  'socks-protocol': CHECK_TOR,
+  'socks-closed': CHECK_TOR,
+  'socks-isolation-refused': CHECK_SETTINGS,
+  'socks-command-refused': CHECK_SETTINGS,
+  'socks-address-refused': CHECK_SETTINGS,
+  'tor-not-allowed': CHECK_SETTINGS,
+  'tor-network-unreachable': 'connect this machine to the Internet, then try again',
+  'onion-unreachable': 'wait until Tor is fully connected; after that, ' + ASK_HOST,
+  'onion-stream-refused': ASK_HOST,
+  'onion-descriptor-not-found': ASK_HOST,
+  'onion-descriptor-invalid': FRESH_STRING,
+  'onion-introduction-failed': ASK_HOST,
+  'onion-introduction-timed-out': ASK_HOST,
+  'onion-client-auth-missing':
+    'the gate did not give Tor the key: check that the gate service is running, then try again',
+  'onion-client-auth-wrong': FRESH_STRING,
+  'onion-address-refused': FRESH_STRING,
+};
+
+/** Words for a failed dial. */
+export function adviseDial(code: TorErrorCode): Advice {
+  return { cause: TOR_ERROR_MEANINGS[code], nextStep: NEXT_STEPS[code] ?? WAIT };
+}
+
+/**
+ * Connects to `<onion>.onion:<port>`. The stream comes back **paused**, with whatever the peer has sent already still in it:
+ * attach listeners, then `resume()` (or pipe, or iterate).
+ * @throws TorError `onion-address`, `dial-port`, `aborted`, `dial-timeout`, `socks-…` or one of `SOCKS_REPLY_CODES`
+ */
+export async function dialOnion(options: DialOptions): Promise<Socket> {
+  const { onion, port = ONION_VIRTUAL_PORT, signal } = options;
+  if (!isOnionAddress(onion)) throw new TorError('onion-address');
+  if (!Number.isInteger(port) || port < 1 || port > MAX_PORT) throw new TorError('dial-port');
+  if (signal?.aborted === true) throw new TorError('aborted');
+  const attempt = new DialAttempt(options.socks);
+  const timer = setTimeout(() => attempt.fail('dial-timeout'), options.timeoutMs ?? DIAL_TIMEOUT_MS);
+  const giveUp = (): void => attempt.fail('aborted');
+  signal?.addEventListener('abort', giveUp, { once: true });
+  try {
+    await attempt.connected();
+    await attempt.negotiate(`${onion}.onion`, port, options);
+    return await attempt.release();
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', giveUp);
+  }
+}
+
+class DialAttempt {
+  readonly #socks: SocksAddress;
+  readonly #socket: Socket;
+  readonly #reader = new SocksReplyReader();
+  readonly #failed = Promise.withResolvers<never>();
+  #code: TorErrorCode | undefined;
+  #isConnected = false;
+  readonly #onData = (chunk: Buffer): void => this.#observe(chunk);
+  readonly #onEnd = (): void => this.fail(this.#isConnected ? 'socks-closed' : 'socks-unreachable');
+
+  constructor(socks: SocksAddress) {
+    this.#socks = socks;
+    // Whoever waits hears of it through `race`; after the last wait nobody has to.
+    this.#failed.promise.catch(() => undefined);
+    this.#socket = connect({ host: socks.host, port: socks.port, noDelay: true });
+    this.#socket.on('error', this.#onEnd);
+    this.#socket.on('close', this.#onEnd);
+  }
+
+  /** Ends the attempt with the first code that is given. */
+  fail(code: TorErrorCode): void {
+    if (this.#code !== undefined) return;
+    this.#code = code;
+    this.#failed.reject(new TorError(code));
+    this.#socket.destroy();
+  }
+
+  connected(): Promise<unknown> {
+    const connected = new Promise((resolve) => this.#socket.once('connect', resolve));
+    return this.#race(connected.then(() => (this.#isConnected = true)));
+  }
+
+  negotiate(host: string, port: number, options: DialOptions): Promise<unknown> {
+    const random = options.randomBytes ?? randomBytes;
+    const credential = (): string => Buffer.from(random(SOCKS_CREDENTIAL_BYTES)).toString('hex');
+    // Before the library listens, so that its verdict never comes before ours.
+    this.#socket.on('data', this.#onData);
+    const established = SocksClient.createConnection({
+      command: 'connect',
+      existing_socket: this.#socket,
+      proxy: { ...this.#socks, type: 5, userId: credential(), password: credential() },
+      destination: { host, port },
+      timeout: (options.timeoutMs ?? DIAL_TIMEOUT_MS) + 1,
+    });
+    // The library's error is dropped on purpose: it carries the credentials and the address, and cannot name Tor's reasons.
+    established.catch(() => this.fail('socks-protocol'));
+    return this.#race(established);
+  }
+
+  /** Takes the stream from the library, which re-emits what came early and sets the stream flowing one turn after its promise. */
+  async release(): Promise<Socket> {
+    const early: Buffer[] = [];
+    const keep = (chunk: Buffer): void => void early.push(chunk);
+    this.#socket.off('data', this.#onData);
+    this.#socket.on('data', keep);
+    // Our immediate is queued behind the library's.
+    await this.#race(new Promise((resolve) => setImmediate(resolve)));
+    this.#socket.pause();
+    this.#socket.off('data', keep);
+    // A peer that is gone within one turn has nothing to say that a caller could use.
+    if (this.#socket.readableEnded) this.fail('socks-closed');
+    if (this.#code !== undefined) throw new TorError(this.#code);
+    this.#socket.off('close', this.#onEnd);
+    this.#socket.off('error', this.#onEnd);
+    // An error is always followed by 'close', which is the caller's to see.
+    this.#socket.on('error', () => undefined);
+    if (early.length > 0) this.#socket.unshift(Buffer.concat(early));
+    return this.#socket;
+  }
+
+  #observe(chunk: Buffer): void {
+    const outcome = this.#reader.push(chunk);
+    if (outcome.state === 'failed') this.fail(outcome.code);
+  }
+
+  #race<Value>(step: Promise<Value>): Promise<Value> {
+    return Promise.race([step, this.#failed.promise]);
+  }
+}
