@@ -21,6 +21,7 @@ export default defineConfig({
           name: 'unit',
           include: [
             'packages/*/test/*.test.ts',
+            'test/fixtures/test/*.test.ts',
             'test/meta/*.test.ts',
             'test/cover/*.test.ts',
             'test/adversary/*.test.ts',

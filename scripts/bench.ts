@@ -64,7 +64,7 @@ class Samples {
 interface Row {
   readonly members: number;
   readonly samples: Samples;
-  readonly headBytes: number;
+  readonly snapshotBytes: number;
   readonly joinBytes: number;
   readonly commitBytes: number;
 }
@@ -92,10 +92,10 @@ async function measureRoom(primitives: GroupCrypto, suite: GroupSuite, sizes: re
     const samples = rows.length === 0 ? first : new Samples();
     for (; count < members; count += 1) {
       const measured = members - count <= JOINS_MEASURED;
-      const head = await one.exportHead();
+      const snapshot = await one.exportSnapshot();
       const identity = createGroupIdentity(random);
       const join = async (): Promise<PendingCommit> =>
-        value(await (measured ? engine : filler).joinGroup(head, identity));
+        value(await (measured ? engine : filler).joinGroup(snapshot, identity));
       const pending = measured ? await samples.measure('join', join) : await join();
       joinBytes = pending.commit.length;
       for (const group of new Set([one, two])) {
@@ -107,7 +107,7 @@ async function measureRoom(primitives: GroupCrypto, suite: GroupSuite, sizes: re
     }
     const commitBytes = await measureEpochs(samples, one, two);
     await measureMessages(samples, one, two);
-    rows.push({ members, samples, headBytes: (await one.exportHead()).length, joinBytes, commitBytes });
+    rows.push({ members, samples, snapshotBytes: (await one.exportSnapshot()).length, joinBytes, commitBytes });
   }
   return rows;
 }
@@ -177,8 +177,8 @@ function report(native: readonly Row[], pure: readonly Row[]): void {
   table(rows);
   say('');
   table([
-    ['members', 'head bytes', 'join bytes', 'commit bytes'],
-    ...native.map((row) => [row.members, row.headBytes, row.joinBytes, row.commitBytes].map(String)),
+    ['members', 'snapshot bytes', 'join bytes', 'commit bytes'],
+    ...native.map((row) => [row.members, row.snapshotBytes, row.joinBytes, row.commitBytes].map(String)),
   ]);
 }
 

@@ -35,7 +35,11 @@ function filesThatInstall(): readonly string[] {
 
 readCommandLine({ usage: 'Usage: npm run dependencies', options: {} });
 const locked = readLock(readFileSync('package-lock.json', 'utf8'));
-const manifests = ['package.json', ...readdirSync('packages').map((name) => `packages/${name}/package.json`)];
+const manifests = [
+  'package.json',
+  'test/fixtures/package.json',
+  ...readdirSync('packages').map((name) => `packages/${name}/package.json`),
+];
 const record = readFileSync('docs/adr/0004-dependencies.md', 'utf8');
 const withScripts = new Map<string, readonly string[]>();
 for (const entry of locked) {

@@ -1,6 +1,6 @@
 // The plan of the range is what it says it is: repeatable, balanced, and with no connection on both sides of the split.
 
-import { SeededRandom } from '@sotto/test-kit';
+import { SeededRandom } from '@sotto/fixtures';
 import { describe, expect, test } from 'vitest';
 import { FOLDS, makePlan } from './plan.ts';
 import type { PlanOptions, Window } from './plan.ts';

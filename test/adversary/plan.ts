@@ -1,6 +1,6 @@
 // What the adversary's range does: which rooms there are, what happens in each window of theirs, and which connections are for training.
 
-import { SeededRandom } from '@sotto/test-kit';
+import { SeededRandom } from '@sotto/fixtures';
 import { talk } from './talk.ts';
 import type { Saying, TextLength } from './talk.ts';
 

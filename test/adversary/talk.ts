@@ -1,6 +1,6 @@
 // How people talk, as a stated model: when the next text comes, who says it, how long it is. A seed repeats it.
 
-import type { SeededRandom } from '@sotto/test-kit';
+import type { SeededRandom } from '@sotto/fixtures';
 
 /** `short`: a line as people type it. `long`: a paragraph or a page that is pasted. */
 export type TextLength = 'short' | 'long';

@@ -53,7 +53,7 @@ class Tongue {
       return;
     }
     if (operation === OPERATIONS.entry) this.#lower(frame, SEQUENCE_OFFSET);
-    if (operation === OPERATIONS.counter) {
+    if (operation === OPERATIONS.committed) {
       this.#lower(frame, FIRST_OFFSET);
       this.#lower(frame, LAST_OFFSET);
     }

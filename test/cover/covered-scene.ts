@@ -5,7 +5,7 @@ import { Client, proveAdmission, registrationOf } from '@sotto/client';
 import type { ClientEvent, Moderator } from '@sotto/client';
 import { nativeCrypto } from '@sotto/crypto/native';
 import type { Cover, Invite } from '@sotto/protocol';
-import { FakeClock, SeededRandom } from '@sotto/test-kit';
+import { FakeClock, SeededRandom } from '@sotto/fixtures';
 import { Moderator as OnionSigner } from '../../packages/client/test/moderator.ts';
 import { silentLog } from '../../packages/relay/src/log.ts';
 import { MemoryRoomStore } from '../../packages/relay/src/store/memory-room-store.ts';

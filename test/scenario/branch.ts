@@ -44,7 +44,7 @@ export class Branch {
     return new Branch(room, { store, relay, host, path });
   }
 
-  /** The whole room as it is stored now: log, heads, counter. */
+  /** The whole room as it is stored now: log, snapshots, commit number. */
   async snapshot(): Promise<RoomMirror> {
     const record = await this.#store.load(this.#room.roomId);
     if (record === undefined) throw new Error('the branch has lost its room');

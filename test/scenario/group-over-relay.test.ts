@@ -118,7 +118,7 @@ test('who says goodbye is removed with the next rotation', async () => {
   await expectOneEpoch([anna, carla], 2);
 });
 
-test('junk that a string holder commits is refused by all, and the head is put back for newcomers', async () => {
+test('junk that a string holder commits is refused by all, and the snapshot is put back for newcomers', async () => {
   const [anna, ben] = await Promise.all(['anna', 'ben'].map((name) => joined(name)));
   const vandal = await seat('vandal');
   if (anna === undefined || ben === undefined) throw new Error('nobody');
@@ -127,13 +127,15 @@ test('junk that a string holder commits is refused by all, and the head is put b
   const size = plaintextBytes(bodyBytes(LARGEST_FRAME_BYTES));
   const body = sealEnvelope(keys.joinKey, encodeGroupPlaintext(piece, size), random);
   const epoch = anna.view.epoch;
-  const before = anna.counter;
-  vandal.write(encodeUpload({ id: random(16), frameSize: 3, bodies: [body], head: random(4_096) }, vandal.counter));
-  await anna.until(() => anna.counter > before);
-  await ben.until(() => ben.counter > before);
+  const before = anna.commitNumber;
+  vandal.write(
+    encodeUpload({ id: random(16), frameSize: 3, bodies: [body], snapshot: random(4_096) }, vandal.commitNumber),
+  );
+  await anna.until(() => anna.commitNumber > before);
+  await ben.until(() => ben.commitNumber > before);
   expect(anna.refusals.length + ben.refusals.length).toBe(2);
   expect([anna.view.epoch, ben.view.epoch]).toEqual([epoch, epoch]);
-  await expect(vandal.join()).rejects.toThrow('head-foreign');
+  await expect(vandal.join()).rejects.toThrow('snapshot-foreign');
   await anna.republish();
   const carla = await joined('carla');
   await expectOneEpoch([anna, ben, carla], 4);

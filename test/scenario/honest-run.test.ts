@@ -1,6 +1,6 @@
 // A long life of a room over an honest relay, told by a seed: people come, talk, rotate their keys, lose connections and go. Nobody is ever warned.
 
-import { SeededRandom } from '@sotto/test-kit';
+import { SeededRandom } from '@sotto/fixtures';
 import { expect, test } from 'vitest';
 import { epochsWithTwoCodes, untilSameEpoch } from './scene.ts';
 import type { Talker } from './talker.ts';

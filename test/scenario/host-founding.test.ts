@@ -75,8 +75,8 @@ async function seat(name: string): Promise<Seat> {
 
 test('a room that nobody has founded cannot be joined; behind the proof it can, by several', async () => {
   const early = await seat('early');
-  expect(early.counter).toBe(0);
-  await expect(early.join()).rejects.toThrow('head-foreign');
+  expect(early.commitNumber).toBe(0);
+  await expect(early.join()).rejects.toThrow('snapshot-foreign');
   expect(await prove(await walk())).toBe('proven');
   const [anna, ben] = await Promise.all([seat('anna'), seat('ben')]);
   await Promise.all([anna.join(), ben.join()]);
@@ -90,7 +90,7 @@ test('a proof of a founded room leaves it as it is', async () => {
   await anna.join();
   expect(await prove(await walk())).toBe('proven');
   const late = await seat('late');
-  expect(late.counter).toBe(anna.counter);
+  expect(late.commitNumber).toBe(anna.commitNumber);
 });
 
 test('of several proofs at the same time one founds the room, and the others find that out', async () => {
@@ -100,7 +100,7 @@ test('of several proofs at the same time one founds the room, and the others fin
   expect(outcomes.filter((outcome) => outcome !== 'proven' && outcome !== 'relay-busy')).toEqual([]);
   expect(await prove(await walk())).toBe('proven');
   const anna = await seat('anna');
-  expect(anna.counter).toBe(1);
+  expect(anna.commitNumber).toBe(1);
   await anna.join();
 });
 

@@ -108,13 +108,13 @@ function visit(invite: Invite): Visitor {
   return visitor;
 }
 
-/** What a room answers to its string: its counter, or why it admits nobody. */
-async function counterOf(invite: Invite): Promise<number | string | undefined> {
+/** What a room answers to its string: its commit number, or why it admits nobody. */
+async function commitNumberOf(invite: Invite): Promise<number | string | undefined> {
   const frame = await visit(invite).frame(1);
   return frame.operation === 'attached' ? frame.number : frame.code;
 }
 
-/** Joins the group. @returns the access that its head tells of. */
+/** Joins the group. @returns the access that its snapshot tells of. */
 async function joinAs(name: string, invite: Invite): Promise<AccessMode | undefined> {
   const seat = await Seat.take(name, join(directory, 'relay.sock'), invite, 'x-wing');
   seats.push(seat);
@@ -199,7 +199,7 @@ function isOrderOf({ onionKey, roomSecret }: Invite, order: Order & { readonly s
 describe('a host', () => {
   test('shows a string that leads into a founded room, over one onion', async () => {
     const invite = await open();
-    expect(await counterOf(invite)).toBe(1);
+    expect(await commitNumberOf(invite)).toBe(1);
     expect(tor.onions).toEqual([onionAddressOf(invite.onionKey)]);
     expect(screen.text).toContain(host.invite);
   });
@@ -233,7 +233,7 @@ describe('an eviction', () => {
     expect([isOrderOf(before, order), isOrderOf(before, move)]).toEqual([true, true]);
     expect(move.roomSecret).not.toEqual(before.roomSecret);
     expect(tor.onions).toEqual([before, move].map(({ onionKey }) => onionAddressOf(onionKey)));
-    expect(await Promise.all([counterOf(before), counterOf(move)])).toEqual([1, 1]);
+    expect(await Promise.all([commitNumberOf(before), commitNumberOf(move)])).toEqual([1, 1]);
     expect(inviteOf(host)).toEqual(before);
   });
 
@@ -252,7 +252,7 @@ describe('an eviction', () => {
     await screen.shows(/because somebody was removed[^]*sotto1/);
     expect(screen.text.split(host.invite ?? '-')).toHaveLength(2);
     expect(tor.onions).toEqual([onionAddressOf(move.onionKey)]);
-    expect(await counterOf(before)).toBe('not-admitted');
+    expect(await commitNumberOf(before)).toBe('not-admitted');
     expect(newcomer.frames.map(({ operation }) => operation)).toEqual(['challenge', 'attached']);
     // The new room is a room like any other: it moves again.
     const again = await evict();
@@ -280,7 +280,7 @@ describe('an eviction', () => {
     await screen.shows('this one goes on');
     await tor.tor.saw('DEL_ONION');
     expect(tor.onions).toEqual([onionAddressOf(before.onionKey)]);
-    expect(await counterOf(before)).toBe(1);
+    expect(await commitNumberOf(before)).toBe(1);
     expect(inviteOf(host)).toEqual(before);
     expect(host.setAccess('knock')).toMatchObject({ ok: true });
   });
@@ -292,7 +292,7 @@ describe('an eviction', () => {
     expect(await early.frame(2)).toMatchObject({ operation: 'closing', code: 'room-closed' });
     expect(host.moved()).toEqual({ ok: false, code: 'nothing-offered' });
     expect(screen.text).toContain('nobody moved');
-    expect(await counterOf(before)).toBe(1);
+    expect(await commitNumberOf(before)).toBe(1);
     expect(inviteOf(host)).toEqual(before);
     expect((await evict()).order).toMatchObject({ number: 3 });
   });
@@ -316,7 +316,7 @@ describe('an eviction', () => {
     host.stop();
     expect(await host.ended).toBeUndefined();
     expect(tor.onions).toEqual([]);
-    expect(await Promise.all([counterOf(before), counterOf(move)])).toEqual(['not-admitted', 'not-admitted']);
+    expect(await Promise.all([commitNumberOf(before), commitNumberOf(move)])).toEqual(['not-admitted', 'not-admitted']);
     expect(await host.evict(MEMBER_ID)).toEqual({ ok: false, code: 'not-open' });
   });
 

@@ -93,7 +93,7 @@ test('junk commits as fast as the relay lets: all are refused, all hear each oth
   for (const member of members) expect(member.warnings).toContain('junk-commit');
 });
 
-test('two junk heads in a row while a newcomer waits: the members put the head back', async () => {
+test('two junk snapshots in a row while a newcomer waits: the members put the snapshot back', async () => {
   const { members, seat, vandal } = await openScene();
   const holder = await vandal();
   expect([await holder.commit(holder.junkUpload()), await holder.commit(holder.junkUpload())]).toEqual([
@@ -103,18 +103,18 @@ test('two junk heads in a row while a newcomer waits: the members put the head b
   const carla = await seat('carla');
   const joined = await timed(carla.join());
   const heard = await hearing([...members, carla]);
-  print('two junk heads', { joined, heard });
+  print('two junk snapshots', { joined, heard });
   expect(joined).toBeLessThan(JOIN_LIMIT_MS);
 });
 
-test('a valid join with a junk head: the next newcomer comes in all the same', async () => {
+test('a valid join with a junk snapshot: the next newcomer comes in all the same', async () => {
   const { members, seat, invite, vandal } = await openScene();
   const holder = await vandal();
-  await holder.join(invite, (upload) => ({ ...upload, head: random(upload.head.length) }));
+  await holder.join(invite, (upload) => ({ ...upload, snapshot: random(upload.snapshot.length) }));
   const carla = await seat('carla');
   const joined = await timed(carla.join(JOIN_LIMIT_MS));
   const heard = await hearing([...members, carla]);
-  print('a valid join with a junk head', { joined, heard });
+  print('a valid join with a junk snapshot', { joined, heard });
   expect(heard).toBeLessThan(HEARING_LIMIT_MS);
 });
 
@@ -143,7 +143,7 @@ test('a joining commit that removes a member is refused by all', async () => {
   const { anna, ben, members, vandal } = await openScene();
   const holder = await vandal();
   const context = await openContext(nativeCrypto, 'x-wing', holder.groupKeys, 64);
-  const { group } = await holder.openHead();
+  const { group } = await holder.openSnapshot();
   const isBens = (_: unknown, leaf: { readonly signaturePublicKey: Uint8Array }): boolean =>
     fingerprint(leaf.signaturePublicKey) === ben.client.fingerprint;
   const forged = await forgeJoin(context, group, {

@@ -13,7 +13,7 @@ import {
   decodeStage,
   encodeAttach,
   encodeAttached,
-  encodeBeat,
+  encodePing,
   encodeChallenge,
   encodeFetch,
   encodeFrame,
@@ -26,10 +26,10 @@ import {
   toHex,
   UPLOAD_ID_BYTES,
 } from '@sotto/protocol';
-import type { Decoded, Frame, HeadName } from '@sotto/protocol';
+import type { Decoded, Frame, SnapshotName } from '@sotto/protocol';
 import { signAttach } from '../../packages/relay/test/test-member.ts';
 import type { TestRoom } from '../../packages/relay/test/test-member.ts';
-import { nameOf, readCounter } from './view.ts';
+import { nameOf, readCommitted } from './view.ts';
 import type { Origin, View, Wire } from './view.ts';
 
 /** What the lines of a relay share. */
@@ -44,7 +44,7 @@ export interface Switchboard {
 
 /**
  * `greeting`: the member has not attached. `catching-up`: the branch's log is read up to `until`; `from` is what the member that attaches
- * wants, undefined for one that is there and knows nothing of it. `settling`: a BEAT is on its way behind which nothing old comes.
+ * wants, undefined for one that is there and knows nothing of it. `settling`: a PING is on its way behind which nothing old comes.
  */
 type Phase =
   | { readonly kind: 'greeting' }
@@ -54,8 +54,8 @@ type Phase =
   | { readonly kind: 'live' }
   | { readonly kind: 'closed' };
 
-/** The BEAT of the proxy's own; members count theirs from 0. */
-const OWN_BEAT = 2 ** 50;
+/** The PING of the proxy's own; members count theirs from 0. */
+const OWN_PING = 2 ** 50;
 
 export class Line implements Wire {
   readonly #view: View;
@@ -66,11 +66,11 @@ export class Line implements Wire {
   /** What the member has sent while nothing may pass. */
   #waiting: Frame[] = [];
   readonly #unanswered = new Set<string>();
-  /** The commit that was asked for: its upload and its counter. */
-  #asked: { readonly upload: string; readonly counter: number } | undefined;
+  /** The commit that was asked for: its upload and its commit number. */
+  #asked: { readonly upload: string; readonly commitNumber: number } | undefined;
   #staged: { readonly upload: string; readonly pieces: Uint8Array[] } | undefined;
-  /** Under which name the member wants the head that it gets. */
-  #headName: HeadName = 'head';
+  /** Under which name the member wants the snapshot that it gets. */
+  #snapshotName: SnapshotName = 'snapshot';
 
   constructor(view: View, board: Switchboard, member: Socket) {
     this.#view = view;
@@ -178,7 +178,7 @@ export class Line implements Wire {
     const upload = toHex(request.uploadId);
     if (this.#view.commits === 'refuse') {
       const what = concatBytes(request.uploadId, new Uint8Array(NONCE_BYTES - UPLOAD_ID_BYTES));
-      this.write(encodeRefused('conflict', this.#view.tell(this.#view.counter), what));
+      this.write(encodeRefused('conflict', this.#view.tell(this.#view.commitNumber), what));
       return;
     }
     const bytes = concatBytes(...(this.#staged?.pieces ?? []));
@@ -187,20 +187,20 @@ export class Line implements Wire {
       const body = bytes.subarray(index * size, (index + 1) * size);
       this.#board.origins.set(nameOf(body), { author: this.#view.name, kind: 'commit' });
     }
-    const counter = this.#view.understand(frame.number);
-    this.#asked = { upload, counter };
-    this.#forward({ ...frame, number: counter });
+    const commitNumber = this.#view.understand(frame.number);
+    this.#asked = { upload, commitNumber };
+    this.#forward({ ...frame, number: commitNumber });
   }
 
-  /** The log comes from what this member was told, a head from the relay. */
+  /** The log comes from what this member was told, a snapshot from the relay. */
   #fetch(frame: Frame): void {
     const request = value(decodeFetch(frame));
     if (request.what === 'log') {
       this.#view.hear(this.#view.served.from(request.from));
       return;
     }
-    this.#headName = request.what;
-    const what = this.#view.heads === 'previous' ? 'previous-head' : request.what;
+    this.#snapshotName = request.what;
+    const what = this.#view.snapshots === 'previous' ? 'previous-snapshot' : request.what;
     this.#relay?.write(encodeFetch({ what }));
   }
 
@@ -223,18 +223,18 @@ export class Line implements Wire {
       case 'entry':
         this.#entry(frame);
         return;
-      case 'counter':
-        this.#counter(frame);
+      case 'committed':
+        this.#commitNumber(frame);
         return;
-      case 'beaten':
-        if (frame.number === OWN_BEAT) this.#goLive();
+      case 'pong':
+        if (frame.number === OWN_PING) this.#goLive();
         else this.write(encodeFrame(frame));
         return;
       case 'refused':
         this.#refused(frame);
         return;
-      case 'head':
-        this.write(this.#view.takeHead(frame, this.#headName));
+      case 'snapshot':
+        this.write(this.#view.takeSnapshot(frame, this.#snapshotName));
         return;
       default:
         this.write(encodeFrame(frame));
@@ -243,9 +243,9 @@ export class Line implements Wire {
 
   #attached(frame: Frame): void {
     if (this.#phase.kind !== 'dialling') throw new Error('the relay attached out of turn');
-    const { counter, oldest, next } = value(decodeAttached(frame));
+    const { commitNumber, oldest, next } = value(decodeAttached(frame));
     const view = this.#view;
-    view.counter = counter;
+    view.commitNumber = commitNumber;
     if (view.cursor === undefined) {
       view.served.begin(oldest);
       view.cursor = oldest - 1;
@@ -263,9 +263,9 @@ export class Line implements Wire {
     this.#board.moved();
   }
 
-  #counter(frame: Frame): void {
-    const frames = this.#view.takeCounter(readCounter(frame));
-    if (this.#asked !== undefined && frame.number > this.#asked.counter) this.#asked = undefined;
+  #commitNumber(frame: Frame): void {
+    const frames = this.#view.takeCommitted(readCommitted(frame));
+    if (this.#asked !== undefined && frame.number > this.#asked.commitNumber) this.#asked = undefined;
     if (!this.#isQuiet()) this.#view.hear(frames);
     this.#board.moved();
   }
@@ -274,7 +274,7 @@ export class Line implements Wire {
     const what = toHex(value(decodeRefused(frame)));
     this.#unanswered.delete(what);
     if (this.#asked !== undefined && what.startsWith(this.#asked.upload)) this.#asked = undefined;
-    this.#view.counter = Math.max(this.#view.counter, frame.number);
+    this.#view.commitNumber = Math.max(this.#view.commitNumber, frame.number);
     this.write(encodeFrame({ ...frame, number: this.#view.tell(frame.number) }));
     this.#board.moved();
   }
@@ -287,7 +287,7 @@ export class Line implements Wire {
     if (this.#phase.kind !== 'catching-up' || (this.#view.cursor ?? 0) < this.#phase.until) return;
     const { from, quiet } = this.#phase;
     this.#phase = { kind: 'settling', from, quiet };
-    this.#relay?.write(encodeBeat('beat', OWN_BEAT));
+    this.#relay?.write(encodePing('ping', OWN_PING));
   }
 
   #goLive(): void {

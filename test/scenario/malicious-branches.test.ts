@@ -35,7 +35,7 @@ async function openTwoBranches() {
   await emil.join();
   await chorus([anna, carla, dora]);
   await chorus([ben, emil]);
-  // The control of what the honest life of a room is judged by: keys that parted are found.
+  // The control of what the honest life of a room is judged by: keys that forked are found.
   expect(epochsWithTwoCodes([...all, dora, emil])).not.toEqual([]);
   const rejoinTrunk = (names: readonly string[]): Promise<void> =>
     relay.lead(names, relay.trunk, { log: 'goes-on', cursor: next - 1 });
@@ -47,7 +47,7 @@ test('with commits on both sides the one who was led apart can read nobody: it s
   emil.client.leave();
   await emil.client.ended;
   await rejoinTrunk(['ben']);
-  await ben.warns('room-parted');
+  await ben.warns('room-forked');
   await untilTogether([...all, dora]);
 });
 
@@ -55,7 +55,7 @@ test('with commits on both sides and two in each half, both notice it and come t
   const { anna, ben, emil, dora, all, rejoinTrunk } = await openTwoBranches();
   await rejoinTrunk(['ben', 'emil']);
   await untilTogether([...all, dora, emil]);
-  expect([...ben.warnings, ...emil.warnings, ...anna.warnings]).toContain('room-parted');
+  expect([...ben.warnings, ...emil.warnings, ...anna.warnings]).toContain('room-forked');
 });
 
 /** Resolves when `talker` was told that all of them were removed as silent. */

@@ -1,4 +1,4 @@
-// A relay that hides commits, refuses them, lies about the counter and serves wrong heads: what becomes of the room. Real clients, real relay.
+// A relay that hides commits, refuses them, lies about the commit number and serves wrong snapshots: what becomes of the room. Real clients, real relay.
 
 import { expect, test } from 'vitest';
 import { alarms, chorus, openScene, untilTogether } from './scene.ts';
@@ -12,42 +12,42 @@ test('who is not told of a commit can read nothing more, says so, and comes in a
   const dora = await join('dora');
   viewOfBen.notices = (notice) => [notice];
   viewOfBen.shape = HONEST;
-  await ben.warns('room-parted');
+  await ben.warns('room-forked');
   await untilTogether([...all, dora]);
 });
 
-test('a newcomer that is given an old head for the present one is warned before it is told that it is in, and its words are not sent', async () => {
+test('a newcomer that is given an old snapshot for the present one is warned before it is told that it is in, and its words are not sent', async () => {
   const { relay, seat, all } = await openScene({ speed: 20 });
   const emil = await seat('emil');
-  relay.view('emil').heads = 'previous';
+  relay.view('emil').snapshots = 'previous';
   emil.client.start();
   await emil.until('joined', () => emil.told('state').some(({ state }) => state === 'joined'));
   expect(emil.warnings).toEqual(['nobody-answers']);
   emil.say('can anybody read this?');
   expect(await emil.within(2_000, () => emil.told('sent').length > 0)).toBe(false);
   // When the relay becomes honest, what waited is said to those who can read it.
-  relay.view('emil').heads = 'honest';
+  relay.view('emil').snapshots = 'honest';
   for (const talker of all) await talker.hears('can anybody read this?');
   await untilTogether([...all, emil]);
 });
 
-test('a newcomer that was given an old head comes to the others in the end, and so does the next', async () => {
+test('a newcomer that was given an old snapshot comes to the others in the end, and so does the next', async () => {
   const { relay, join, seat, all } = await openScene({ speed: 20 });
   const emil = await seat('emil');
   const view = relay.view('emil');
-  view.heads = 'previous';
+  view.snapshots = 'previous';
   emil.client.start();
   await emil.until('an epoch of its own', () => emil.epoch > 0);
-  view.heads = 'honest';
+  view.snapshots = 'honest';
   await untilTogether([...all, emil]);
   const dora = await join('dora');
   await untilTogether([...all, emil, dora]);
 });
 
-test('a newcomer that is given junk for a head does not get in, is told, and disturbs nobody', async () => {
+test('a newcomer that is given junk for a snapshot does not get in, is told, and disturbs nobody', async () => {
   const { relay, seat, all } = await openScene({ speed: 50 });
   const emil = await seat('emil');
-  relay.view('emil').heads = 'junk';
+  relay.view('emil').snapshots = 'junk';
   emil.client.start();
   await emil.until('closed', () => emil.told('state').at(-1)?.state === 'closed');
   expect(emil.told('error').map(({ code }) => code)).toEqual(['join-timeout']);
@@ -66,12 +66,12 @@ test('a newcomer whose commits are refused for ever is told that it cannot join,
   expect(alarms(all)).toEqual([]);
 });
 
-test('a counter that is repeated, or told with an offset everywhere, changes nothing', async () => {
+test('a commit number that is repeated, or told with an offset everywhere, changes nothing', async () => {
   const { relay, join, all, viewOfBen } = await openScene();
-  viewOfBen.repeatCounter();
-  viewOfBen.repeatCounter();
+  viewOfBen.repeatCommitted();
+  viewOfBen.repeatCommitted();
   await chorus(all);
-  relay.view('carla').counterOffset = 7;
+  relay.view('carla').commitNumberOffset = 7;
   relay.view('carla').cut();
   await chorus(all);
   const dora = await join('dora');
@@ -80,7 +80,7 @@ test('a counter that is repeated, or told with an offset everywhere, changes not
 });
 
 test.each(['when it attaches', 'out of the blue'])(
-  'a counter that was made up does not silence a member: %s',
+  'a commit number that was made up does not silence a member: %s',
   async (when) => {
     const { ben, all, viewOfBen } = await openScene();
     const { connections } = viewOfBen;
@@ -93,7 +93,7 @@ test.each(['when it attaches', 'out of the blue'])(
       );
       viewOfBen.attachedLie = 0;
     } else {
-      viewOfBen.inventCounter(5);
+      viewOfBen.inventCommitted(5);
     }
     const { published } = viewOfBen;
     ben.say('hello?');

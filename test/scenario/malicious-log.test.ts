@@ -21,8 +21,8 @@ test('control: without tampering nobody is warned', async () => {
 test('control: noise that everybody gets is no alarm', async () => {
   const { all, onlooker } = await openScene();
   const stranger = await onlooker('stranger');
-  const { counter } = await stranger.attach(makeRoom());
-  for (const size of [0, 1, 2, 3] as const) stranger.send(publishFrame(noise(size), counter));
+  const { commitNumber } = await stranger.attach(makeRoom());
+  for (const size of [0, 1, 2, 3] as const) stranger.send(publishFrame(noise(size), commitNumber));
   await stranger.entries(4);
   await chorus(all);
   expect(alarms(all)).toEqual([]);

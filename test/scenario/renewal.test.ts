@@ -1,6 +1,6 @@
 // Members go over to other circuits in the middle of a conversation, on real sockets of a real relay: nobody misses a word, and nobody notices.
 
-import { SeededRandom } from '@sotto/test-kit';
+import { SeededRandom } from '@sotto/fixtures';
 import { expect, test } from 'vitest';
 import { openStraightRoom } from './straight-room.ts';
 import type { Talker } from './talker.ts';

@@ -11,9 +11,9 @@ import { nativeCrypto } from '@sotto/crypto/native';
 import {
   decodeAttached,
   decodeChallenge,
-  decodeCounter,
+  decodeCommitted,
   decodeFrame,
-  decodeHead,
+  decodeSnapshot,
   decodeRefused,
   encodeAttach,
   encodeFetch,
@@ -25,8 +25,8 @@ import {
 import type { ContentHeader, Frame } from '@sotto/protocol';
 import { GroupMembership } from '../../packages/client/src/group/membership.ts';
 import type { GroupView } from '../../packages/client/src/group/membership.ts';
-import { NO_HEAD_PARTS, takeHeadPiece } from '../../packages/client/src/session/snapshot-reader.ts';
-import type { Head, HeadParts } from '../../packages/client/src/session/snapshot-reader.ts';
+import { NO_SNAPSHOT_PARTS, takeSnapshotPiece } from '../../packages/client/src/session/snapshot-reader.ts';
+import type { Snapshot, SnapshotParts } from '../../packages/client/src/session/snapshot-reader.ts';
 import { encodeUpload } from '../../packages/client/src/session/uploads.ts';
 import type { Upload } from '../../packages/client/src/session/uploads.ts';
 
@@ -38,11 +38,11 @@ export interface RoomString {
 
 type News =
   | { readonly type: 'attached' }
-  | { readonly type: 'head'; readonly head: Head }
+  | { readonly type: 'snapshot'; readonly snapshot: Snapshot }
   | { readonly type: 'epoch'; readonly by: 'own' | 'other' }
   | { readonly type: 'echo'; readonly body: string }
   | { readonly type: 'refused'; readonly what: string; readonly code: string | undefined }
-  | { readonly type: 'counter' }
+  | { readonly type: 'committed' }
   | { readonly type: 'removed' }
   | { readonly type: 'closed' };
 
@@ -53,9 +53,9 @@ export class Seat {
   readonly heard: string[] = [];
   readonly refusals: string[] = [];
   readonly membership: GroupMembership;
-  counter = 0;
+  commitNumber = 0;
   #socket: Socket | undefined;
-  #parts: HeadParts = NO_HEAD_PARTS;
+  #parts: SnapshotParts = NO_SNAPSHOT_PARTS;
   #work: Promise<void> = Promise.resolve();
   #number = 0;
   #news: News[] = [];
@@ -85,7 +85,7 @@ export class Seat {
     socket.on('data', (chunk) => {
       const frames = splitter.push(chunk);
       if (!frames.ok) throw new Error(frames.code);
-      // One after another: keys go on from entry to entry, and the counter keeps its place among them.
+      // One after another: keys go on from entry to entry, and the commit number keeps its place among them.
       for (const bytes of frames.value) this.#work = this.#work.then(() => this.#take(bytes));
     });
     socket.on('error', () => socket.destroy());
@@ -98,24 +98,24 @@ export class Seat {
     this.leaveSeat();
   }
 
-  /** Fetches the head and joins, again and again until the relay takes it. */
+  /** Fetches the snapshot and joins, again and again until the relay takes it. */
   async join(): Promise<void> {
     for (;;) {
-      this.write([encodeFetch({ what: 'head' })]);
-      const news = await this.#hear((each) => each.type === 'head');
-      if (news.type !== 'head') throw new Error('no head');
-      const upload = await this.membership.join(news.head.bytes, false);
+      this.write([encodeFetch({ what: 'snapshot' })]);
+      const news = await this.#hear((each) => each.type === 'snapshot');
+      if (news.type !== 'snapshot') throw new Error('no snapshot');
+      const upload = await this.membership.join(news.snapshot.bytes, false);
       if (!upload.ok) throw new Error(upload.code);
-      if (await this.#commit(upload.value, news.head.counter)) return;
+      if (await this.#commit(upload.value, news.snapshot.commitNumber)) return;
     }
   }
 
   /** @returns whether the relay took it. */
   async rotate(): Promise<boolean> {
-    const counter = this.counter;
+    const commitNumber = this.commitNumber;
     const upload = await this.membership.rotate();
     if (!upload.ok) throw new Error(upload.code);
-    return this.#commit(upload.value, counter);
+    return this.#commit(upload.value, commitNumber);
   }
 
   async republish(): Promise<void> {
@@ -136,7 +136,7 @@ export class Seat {
     this.#number += 1;
     const { signature } = proveLeave(this.membership.identity, this.#keys.roomId);
     const before = new Uint8Array(64);
-    const content = { type: 'presence', before, standing: 'leaving', name: this.name, signature } as const;
+    const content = { type: 'presence', before, status: 'leaving', name: this.name, signature } as const;
     while (!(await this.#publish(await this.membership.seal({ ...this.#header(), ...content })))) continue;
   }
 
@@ -170,7 +170,7 @@ export class Seat {
   async #publish(body: Uint8Array): Promise<boolean> {
     const mark = toHex(body.subarray(0, 24));
     this.#sent.add(mark);
-    this.write([encodeFrame({ operation: 'publish', number: this.counter, body })]);
+    this.write([encodeFrame({ operation: 'publish', number: this.commitNumber, body })]);
     const answer = await this.#hear(
       (news) => (news.type === 'echo' && news.body === mark) || (news.type === 'refused' && news.what === mark),
     );
@@ -178,15 +178,15 @@ export class Seat {
     return answer.type === 'echo';
   }
 
-  /** A commit that begins no epoch: the counter alone tells that it was taken. */
+  /** A commit that begins no epoch: the commit number alone tells that it was taken. */
   async #commitBlindly(upload: Upload): Promise<void> {
-    const before = this.counter;
+    const before = this.commitNumber;
     this.write(encodeUpload(upload, before));
-    await this.until(() => this.counter > before);
+    await this.until(() => this.commitNumber > before);
   }
 
-  async #commit(upload: Upload, counter: number): Promise<boolean> {
-    this.write(encodeUpload(upload, counter));
+  async #commit(upload: Upload, commitNumber: number): Promise<boolean> {
+    this.write(encodeUpload(upload, commitNumber));
     const id = toHex(upload.id);
     const answer = await this.#hear(
       (news) => (news.type === 'epoch' && news.by === 'own') || (news.type === 'refused' && news.what.startsWith(id)),
@@ -216,7 +216,7 @@ export class Seat {
     }
     if (opened.kind === 'content' && opened.content.type === 'text') {
       this.heard.push(Buffer.from(opened.content.bytes).toString());
-      this.#tell({ type: 'counter' });
+      this.#tell({ type: 'committed' });
     }
     if (opened.kind === 'epoch') this.#tell({ type: 'epoch', by: opened.by });
     if (opened.kind === 'refused') this.refusals.push(opened.code);
@@ -235,29 +235,29 @@ export class Seat {
       case 'attached': {
         const attached = decodeAttached(frame);
         if (!attached.ok) throw new Error(attached.code);
-        this.counter = attached.value.counter;
+        this.commitNumber = attached.value.commitNumber;
         this.#tell({ type: 'attached' });
         return;
       }
-      case 'counter': {
-        const notice = decodeCounter(frame);
+      case 'committed': {
+        const notice = decodeCommitted(frame);
         if (!notice.ok) throw new Error(notice.code);
-        this.counter = Math.max(this.counter, notice.value.counter);
-        this.#tell({ type: 'counter' });
+        this.commitNumber = Math.max(this.commitNumber, notice.value.commitNumber);
+        this.#tell({ type: 'committed' });
         return;
       }
-      case 'head': {
-        const piece = decodeHead(frame);
+      case 'snapshot': {
+        const piece = decodeSnapshot(frame);
         if (!piece.ok) throw new Error(piece.code);
-        const taken = takeHeadPiece(this.#parts, { ...piece.value, data: piece.value.data.slice() });
+        const taken = takeSnapshotPiece(this.#parts, { ...piece.value, data: piece.value.data.slice() });
         this.#parts = taken.parts;
-        if (taken.head !== undefined) this.#tell({ type: 'head', head: taken.head });
+        if (taken.snapshot !== undefined) this.#tell({ type: 'snapshot', snapshot: taken.snapshot });
         return;
       }
       case 'refused': {
         const what = decodeRefused(frame);
         if (!what.ok) throw new Error(what.code);
-        if (frame.code === 'stale') this.counter = Math.max(this.counter, frame.number);
+        if (frame.code === 'stale') this.commitNumber = Math.max(this.commitNumber, frame.number);
         this.#tell({ type: 'refused', what: toHex(what.value), code: frame.code });
         return;
       }

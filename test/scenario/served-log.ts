@@ -1,9 +1,9 @@
 // The log as one member was told it: with its own numbers, which need not be those that the relay gave.
 
-import { encodeCounter, encodeFrame } from '@sotto/protocol';
+import { encodeCommitted, encodeFrame } from '@sotto/protocol';
 import type { CommitNotice } from '@sotto/protocol';
 
-/** Something that stands in the log at `number`: an entry, or the COUNTER behind it. */
+/** Something that stands in the log at `number`: an entry, or the COMMITTED behind it. */
 type Served =
   { readonly number: number; readonly body: Uint8Array } | { readonly number: number; readonly notice: CommitNotice };
 
@@ -52,7 +52,7 @@ export class ServedLog {
     return Math.max(1, this.#places.get(number) ?? number);
   }
 
-  /** @returns the COUNTER frame, whose place is behind the last entry. */
+  /** @returns the COMMITTED frame, whose place is behind the last entry. */
   note(notice: CommitNotice): Uint8Array {
     const first = this.placeOf(notice.first);
     const told = { ...notice, first, last: Math.max(first, this.placeOf(notice.last)) };
@@ -80,5 +80,5 @@ export class ServedLog {
 function encodeServed(served: Served): Uint8Array {
   return 'body' in served
     ? encodeFrame({ operation: 'entry', number: served.number, body: served.body })
-    : encodeCounter(served.notice);
+    : encodeCommitted(served.notice);
 }

@@ -8,9 +8,9 @@ import type { GroupKeys } from '@sotto/crypto/group';
 import { nativeCrypto } from '@sotto/crypto/native';
 import {
   bodyBytes,
-  decodeCounter,
-  decodeHead,
-  decodeHeadPlaintext,
+  decodeCommitted,
+  decodeSnapshot,
+  decodeSnapshotPlaintext,
   decodeRefused,
   encodeAttach,
   encodeFetch,
@@ -21,10 +21,10 @@ import {
   toHex,
   UPLOAD_ID_BYTES,
 } from '@sotto/protocol';
-import type { Decoded, Frame, GroupPlaintext, HeadPlaintext, Invite } from '@sotto/protocol';
+import type { Decoded, Frame, GroupPlaintext, SnapshotPlaintext, Invite } from '@sotto/protocol';
 import { GroupMembership } from '../../packages/client/src/group/membership.ts';
-import { NO_HEAD_PARTS, takeHeadPiece } from '../../packages/client/src/session/snapshot-reader.ts';
-import type { Head, HeadParts } from '../../packages/client/src/session/snapshot-reader.ts';
+import { NO_SNAPSHOT_PARTS, takeSnapshotPiece } from '../../packages/client/src/session/snapshot-reader.ts';
+import type { Snapshot, SnapshotParts } from '../../packages/client/src/session/snapshot-reader.ts';
 import { encodeUpload } from '../../packages/client/src/session/uploads.ts';
 import type { Upload } from '../../packages/client/src/session/uploads.ts';
 import type { TestMember } from '../../packages/relay/test/test-member.ts';
@@ -33,14 +33,14 @@ export const random = (length: number): Uint8Array => new Uint8Array(randomBytes
 const LARGEST = bodyBytes(LARGEST_FRAME_BYTES);
 
 export class StringHolder {
-  counter = 0;
+  commitNumber = 0;
   /** Commits of anybody's that were stored since it came. */
   commitsSeen = 0;
   readonly roomKeys: RoomKeys;
   readonly groupKeys: GroupKeys;
   readonly #wire: TestMember;
-  #parts: HeadParts = NO_HEAD_PARTS;
-  #heads: Head[] = [];
+  #parts: SnapshotParts = NO_SNAPSHOT_PARTS;
+  #snapshots: Snapshot[] = [];
   /** Refused uploads, by their ids. */
   readonly #refused = new Map<string, string>();
   readonly #echoed = new Set<string>();
@@ -58,7 +58,7 @@ export class StringHolder {
     const holder = new StringHolder(wire, invite);
     const signature = signCapability(holder.roomKeys, await wire.challenge(), 0);
     wire.send(encodeAttach({ roomId: holder.roomKeys.roomId, from: 0, signature }));
-    holder.counter = (await wire.expect('attached')).number;
+    holder.commitNumber = (await wire.expect('attached')).number;
     void holder.#read();
     return holder;
   }
@@ -67,28 +67,28 @@ export class StringHolder {
     this.#wire.send(...frames);
   }
 
-  /** Under the counter that it knows; nobody waits for the answer. */
+  /** Under the commit number that it knows; nobody waits for the answer. */
   publish(body: Uint8Array): void {
-    this.send(encodeFrame({ operation: 'publish', number: this.counter, body }));
+    this.send(encodeFrame({ operation: 'publish', number: this.commitNumber, body }));
   }
 
   /** Sends a whole upload and its COMMIT. @returns `taken`, `closed`, or the code of the refusal. */
-  async commit(upload: Upload, counter: number = this.counter): Promise<string> {
+  async commit(upload: Upload, commitNumber: number = this.commitNumber): Promise<string> {
     const id = toHex(upload.id);
     const last = toHex(upload.bodies.at(-1)?.subarray(0, UPLOAD_ID_BYTES) ?? upload.id);
-    this.send(...encodeUpload(upload, counter));
-    await this.#until(() => this.#refused.has(id) || (this.#echoed.has(last) && this.counter > counter));
+    this.send(...encodeUpload(upload, commitNumber));
+    await this.#until(() => this.#refused.has(id) || (this.#echoed.has(last) && this.commitNumber > commitNumber));
     if (this.#echoed.has(last)) return 'taken';
     return this.#refused.get(id) ?? 'closed';
   }
 
-  async head(): Promise<Head> {
-    this.#heads = [];
-    this.send(encodeFetch({ what: 'head' }));
-    await this.#until(() => this.#heads.length > 0);
-    const [head] = this.#heads;
-    if (head === undefined) throw new Error('closed instead of a head');
-    return head;
+  async snapshot(): Promise<Snapshot> {
+    this.#snapshots = [];
+    this.send(encodeFetch({ what: 'snapshot' }));
+    await this.#until(() => this.#snapshots.length > 0);
+    const [snapshot] = this.#snapshots;
+    if (snapshot === undefined) throw new Error('closed instead of a snapshot');
+    return snapshot;
   }
 
   /** A body under the key that whoever has the string can derive. */
@@ -97,13 +97,13 @@ export class StringHolder {
     return sealEnvelope(this.groupKeys.joinKey, padded, random);
   }
 
-  /** An upload that is no commit of anybody's: one piece of nothing, and junk for a head. */
-  junkUpload(headBytes = 4_096): Upload {
+  /** An upload that is no commit of anybody's: one piece of nothing, and junk for a snapshot. */
+  junkUpload(snapshotBytes = 4_096): Upload {
     const piece = this.sealForJoiners({ kind: 'piece', index: 0, count: 1, bytes: random(1_000) });
-    return { id: random(UPLOAD_ID_BYTES), frameSize: 3, bodies: [piece], head: random(headBytes) };
+    return { id: random(UPLOAD_ID_BYTES), frameSize: 3, bodies: [piece], snapshot: random(snapshotBytes) };
   }
 
-  /** A commit in its pieces, and junk for a head. */
+  /** A commit in its pieces, and junk for a snapshot. */
   wrapCommit(commit: Uint8Array): Upload {
     const capacity = pieceCapacity(plaintextBytes(LARGEST));
     const count = Math.ceil(commit.length / capacity);
@@ -111,13 +111,13 @@ export class StringHolder {
       const bytes = commit.subarray(index * capacity, (index + 1) * capacity);
       return this.sealForJoiners({ kind: 'piece', index, count, bytes });
     });
-    return { id: random(UPLOAD_ID_BYTES), frameSize: 3, bodies, head: random(4_096) };
+    return { id: random(UPLOAD_ID_BYTES), frameSize: 3, bodies, snapshot: random(4_096) };
   }
 
-  /** What a newcomer reads in the head. */
-  async openHead(): Promise<HeadPlaintext> {
-    const head = await this.head();
-    return value(decodeHeadPlaintext(value(openEnvelope(this.groupKeys.headKey, head.bytes))));
+  /** What a newcomer reads in the snapshot. */
+  async openSnapshot(): Promise<SnapshotPlaintext> {
+    const snapshot = await this.snapshot();
+    return value(decodeSnapshotPlaintext(value(openEnvelope(this.groupKeys.snapshotKey, snapshot.bytes))));
   }
 
   /** Joins as anybody may, under a new identity. `spoil` may change what is uploaded. @returns its place in the group. */
@@ -125,13 +125,13 @@ export class StringHolder {
     for (;;) {
       const surroundings = { crypto: nativeCrypto, suite: 'x-wing', random, moderatorKey: invite.onionKey } as const;
       const membership = await GroupMembership.open(invite.roomSecret, this.roomKeys.roomId, surroundings);
-      const head = await this.head();
-      const upload = spoil(value(await membership.join(head.bytes, false)));
+      const snapshot = await this.snapshot();
+      const upload = spoil(value(await membership.join(snapshot.bytes, false)));
       // From here on its keys go with the log.
       this.#hear = async (body) => {
         await membership.open(body);
       };
-      if ((await this.commit(upload, head.counter)) === 'taken') return membership;
+      if ((await this.commit(upload, snapshot.commitNumber)) === 'taken') return membership;
       this.#hear = undefined;
       membership.destroy();
     }
@@ -179,22 +179,22 @@ export class StringHolder {
         this.#echoed.add(toHex(frame.body.subarray(0, UPLOAD_ID_BYTES)));
         await this.#hear?.(frame.body);
         return;
-      case 'counter':
-        value(decodeCounter(frame));
+      case 'committed':
+        value(decodeCommitted(frame));
         this.commitsSeen += 1;
-        this.counter = Math.max(this.counter, frame.number);
+        this.commitNumber = Math.max(this.commitNumber, frame.number);
         return;
       case 'refused': {
         const what = value(decodeRefused(frame));
         this.#refused.set(toHex(what.subarray(0, UPLOAD_ID_BYTES)), frame.code ?? '');
-        this.counter = Math.max(this.counter, frame.number);
+        this.commitNumber = Math.max(this.commitNumber, frame.number);
         return;
       }
-      case 'head': {
-        const piece = value(decodeHead(frame));
-        const taken = takeHeadPiece(this.#parts, { ...piece, data: piece.data.slice() });
+      case 'snapshot': {
+        const piece = value(decodeSnapshot(frame));
+        const taken = takeSnapshotPiece(this.#parts, { ...piece, data: piece.data.slice() });
         this.#parts = taken.parts;
-        if (taken.head !== undefined) this.#heads.push(taken.head);
+        if (taken.snapshot !== undefined) this.#snapshots.push(taken.snapshot);
         return;
       }
       default:

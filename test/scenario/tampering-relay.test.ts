@@ -43,14 +43,18 @@ test('without a command it passes everything on as it is', async () => {
   expect(await anna.entries(2)).toEqual([entry(1, first), entry(2, second)]);
   await ben.entries(1);
 
-  const commit = makeCommit({ frames: 2, headBytes: 9_000 });
+  const commit = makeCommit({ frames: 2, snapshotBytes: 9_000 });
   anna.commit(commit, 0);
   const made = [entry(3, commit.bodies[0]), entry(4, commit.bodies[1])];
   expect([await anna.entries(2), await ben.entries(2)]).toEqual([made, made]);
-  const notice = { counter: 1, first: 3, last: 4, headBytes: 9_000 };
-  expect([await anna.counter(), await ben.counter()]).toEqual([notice, notice]);
-  const head = await ben.fetchHead();
-  expect([head.counter, head.last, fingerprint(head.bytes)]).toEqual([1, 4, fingerprint(commit.head)]);
+  const notice = { commitNumber: 1, first: 3, last: 4, snapshotBytes: 9_000 };
+  expect([await anna.commitNumber(), await ben.commitNumber()]).toEqual([notice, notice]);
+  const snapshot = await ben.fetchSnapshot();
+  expect([snapshot.commitNumber, snapshot.last, fingerprint(snapshot.bytes)]).toEqual([
+    1,
+    4,
+    fingerprint(commit.snapshot),
+  ]);
 
   ben.send(publishFrame(third, 0));
   expect((await ben.expect('refused')).number).toBe(1);
@@ -58,13 +62,13 @@ test('without a command it passes everything on as it is', async () => {
   expect(await anna.entries(1)).toEqual([entry(5, third)]);
 
   const carla = await onlooker('carla');
-  expect(await carla.attach(anyRoom, 4)).toEqual({ counter: 1, oldest: 1, next: 6 });
+  expect(await carla.attach(anyRoom, 4)).toEqual({ commitNumber: 1, oldest: 1, next: 6 });
   expect(await carla.entries(1)).toEqual([made[1]]);
-  expect(await carla.counter()).toEqual(notice);
+  expect(await carla.commitNumber()).toEqual(notice);
   expect(await carla.entries(1)).toEqual([entry(5, third)]);
   carla.send(encodeFetch({ what: 'log', from: 5 }));
   expect(await carla.entries(1)).toEqual([entry(5, third)]);
-  expect(await carla.beat()).toEqual([]);
+  expect(await carla.ping()).toEqual([]);
   expect(['anna', 'ben', 'carla'].map((name) => relay.view(name).tampered)).toEqual([0, 0, 0]);
 });
 
@@ -118,7 +122,7 @@ test('tells a member that comes again the same lies as before', async () => {
   if (c !== undefined) anna.publish(c);
   await anna.entries(3);
   const back = await onlooker('ben');
-  expect(await back.attach(anyRoom, 2)).toEqual({ counter: 0, oldest: 1, next: 3 });
+  expect(await back.attach(anyRoom, 2)).toEqual({ commitNumber: 0, oldest: 1, next: 3 });
   expect(await back.entries(1)).toEqual([entry(2, c)]);
 });
 
@@ -137,7 +141,7 @@ test('invents entries: noise, old ones under new numbers', async () => {
   expect(await anna.entries(2)).toEqual([entry(1, a), entry(2, b)]);
 });
 
-test('keeps a commit from one member, and understands the counter that this member believes in', async () => {
+test('keeps a commit from one member, and understands the commit number that this member believes in', async () => {
   const { relay, anna, ben } = await openScene();
   const view = relay.view('ben');
   view.shape = (passing) => (passing.origin?.kind === 'commit' ? [] : [passing.body]);
@@ -145,48 +149,48 @@ test('keeps a commit from one member, and understands the counter that this memb
   const commit = makeCommit();
   anna.commit(commit, 0);
   await anna.entries(2);
-  await anna.counter();
+  await anna.commitNumber();
   const body = makeBody();
   ben.send(publishFrame(body, 0));
   expect(await ben.entries(1)).toEqual([entry(1, body)]);
   expect(await anna.entries(1)).toEqual([entry(3, body)]);
 });
 
-test('lies about the counter: repeats it, invents one, and says another when a member attaches', async () => {
+test('lies about the commit number: repeats it, invents one, and says another when a member attaches', async () => {
   const { relay, anna, ben, onlooker } = await openScene();
   anna.commit(makeCommit(), 0);
   await ben.entries(2);
-  const notice = await ben.counter();
+  const notice = await ben.commitNumber();
   const view = relay.view('ben');
-  view.repeatCounter();
-  expect(await ben.counter()).toEqual(notice);
-  view.inventCounter(5);
-  expect((await ben.counter()).counter).toBe(6);
+  view.repeatCommitted();
+  expect(await ben.commitNumber()).toEqual(notice);
+  view.inventCommitted(5);
+  expect((await ben.commitNumber()).commitNumber).toBe(6);
   const carla = await onlooker('carla');
   relay.view('carla').attachedLie = 3;
-  expect((await carla.attach(anyRoom)).counter).toBe(4);
+  expect((await carla.attach(anyRoom)).commitNumber).toBe(4);
 });
 
-test('gives one member the previous head for the head, or junk', async () => {
+test('gives one member the previous snapshot for the snapshot, or junk', async () => {
   const { relay, anna, ben } = await openScene();
-  const [old, present] = [makeCommit({ headBytes: 5_000 }), makeCommit({ headBytes: 6_000 })];
+  const [old, present] = [makeCommit({ snapshotBytes: 5_000 }), makeCommit({ snapshotBytes: 6_000 })];
   anna.commit(old, 0);
   await anna.entries(2);
-  await anna.counter();
+  await anna.commitNumber();
   anna.commit(present, 1);
   await ben.entries(2);
-  await ben.counter();
+  await ben.commitNumber();
   await ben.entries(2);
-  await ben.counter();
-  relay.view('ben').heads = 'previous';
-  const lied = await ben.fetchHead();
-  expect([lied.counter, fingerprint(lied.bytes)]).toEqual([2, fingerprint(old.head)]);
-  relay.view('ben').heads = 'junk';
-  const junk = await ben.fetchHead();
+  await ben.commitNumber();
+  relay.view('ben').snapshots = 'previous';
+  const lied = await ben.fetchSnapshot();
+  expect([lied.commitNumber, fingerprint(lied.bytes)]).toEqual([2, fingerprint(old.snapshot)]);
+  relay.view('ben').snapshots = 'junk';
+  const junk = await ben.fetchSnapshot();
   expect(junk.bytes).toHaveLength(6_000);
-  expect(fingerprint(junk.bytes)).not.toBe(fingerprint(present.head));
-  relay.view('ben').heads = 'honest';
-  expect(fingerprint((await ben.fetchHead()).bytes)).toBe(fingerprint(present.head));
+  expect(fingerprint(junk.bytes)).not.toBe(fingerprint(present.snapshot));
+  relay.view('ben').snapshots = 'honest';
+  expect(fingerprint((await ben.fetchSnapshot()).bytes)).toBe(fingerprint(present.snapshot));
 });
 
 test('refuses the commits of one member, and holds back or loses what it says', async () => {
@@ -201,10 +205,10 @@ test('refuses the commits of one member, and holds back or loses what it says', 
   if (lost === undefined || held === undefined || other === undefined) throw new Error('nothing');
   view.speech = 'swallow';
   ben.publish(lost);
-  await ben.beat();
+  await ben.ping();
   view.speech = 'hold';
   ben.publish(held);
-  await ben.beat();
+  await ben.ping();
   anna.publish(other);
   expect(await anna.entries(1)).toEqual([entry(1, other)]);
   expect(view.letSpeak()).toBe(1);
@@ -220,7 +224,7 @@ test('lets one member hear nothing for a while, and then all of it', async () =>
   anna.publish(a, b);
   await anna.entries(2);
   await relay.settle();
-  expect(await ben.beat()).toEqual([]);
+  expect(await ben.ping()).toEqual([]);
   view.letHear();
   expect(await ben.entries(2)).toEqual([entry(1, a), entry(2, b)]);
 });
@@ -261,7 +265,7 @@ test('rolls the log back, under the eyes of who is there or behind their backs',
   await relay.rollBack(['anna', 'ben'], then, 'cut');
   expect([await anna.next(), await ben.next()]).toEqual([undefined, undefined]);
   const back = await onlooker('ben');
-  expect(await back.attach(anyRoom, 3)).toEqual({ counter: 0, oldest: 1, next: 2 });
+  expect(await back.attach(anyRoom, 3)).toEqual({ commitNumber: 0, oldest: 1, next: 2 });
 });
 
 test('real clients talk through it', async () => {

@@ -3,16 +3,16 @@
 import { randomBytes } from 'node:crypto';
 import {
   bodyBytes,
-  decodeCounter,
-  decodeHead,
-  encodeCounter,
-  encodeHead,
+  decodeCommitted,
+  decodeSnapshot,
+  encodeCommitted,
+  encodeSnapshot,
   FRAME_BYTES,
-  HEAD_DATA_BYTES,
+  SNAPSHOT_DATA_BYTES,
   NONCE_BYTES,
   toHex,
 } from '@sotto/protocol';
-import type { Attached, CommitNotice, Frame, HeadName } from '@sotto/protocol';
+import type { Attached, CommitNotice, Frame, SnapshotName } from '@sotto/protocol';
 import type { Branch } from './branch.ts';
 import { ServedLog } from './served-log.ts';
 
@@ -56,12 +56,12 @@ export class View {
   served: ServedLog = new ServedLog();
   /** The last number of the branch's log that was dealt with; undefined before the first attach. */
   cursor: number | undefined;
-  /** The branch's counter, as far as it was heard of. */
-  counter = 0;
+  /** The branch's commit number, as far as it was heard of. */
+  commitNumber = 0;
 
   shape: Shape = HONEST;
   notices: (notice: CommitNotice) => readonly CommitNotice[] = (notice) => [notice];
-  heads: 'honest' | 'previous' | 'junk' = 'honest';
+  snapshots: 'honest' | 'previous' | 'junk' = 'honest';
   commits: 'pass' | 'refuse' = 'pass';
   /** What becomes of the member's own frames. */
   speech: 'pass' | 'hold' | 'swallow' = 'pass';
@@ -69,12 +69,12 @@ export class View {
   hearing: 'now' | 'held' = 'now';
   /** Whether the member is let in when it dials. */
   door: 'open' | 'shut' = 'open';
-  /** Added to the counter in ATTACHED, and in no other frame. */
+  /** Added to the commit number in ATTACHED, and in no other frame. */
   attachedLie = 0;
-  /** Added to the counter wherever it is told, and taken off again where the member says it. */
-  counterOffset = 0;
+  /** Added to the commit number wherever it is told, and taken off again where the member says it. */
+  commitNumberOffset = 0;
 
-  /** How many entries and counters were not passed on as they are. */
+  /** How many entries and commit numbers were not passed on as they are. */
   tampered = 0;
   /** How many connections, and frames, the member has made. */
   connections = 0;
@@ -140,45 +140,48 @@ export class View {
     return frames;
   }
 
-  /** A commit that the member is not told of makes its counter an old one: from then on it is told, and understood, with an offset. */
-  takeCounter(notice: CommitNotice): Uint8Array[] {
-    this.counter = Math.max(this.counter, notice.counter);
-    const told = this.notices({ ...notice, counter: this.tell(notice.counter) });
+  /** A commit that the member is not told of makes its commit number an old one: from then on it is told, and understood, with an offset. */
+  takeCommitted(notice: CommitNotice): Uint8Array[] {
+    this.commitNumber = Math.max(this.commitNumber, notice.commitNumber);
+    const told = this.notices({ ...notice, commitNumber: this.tell(notice.commitNumber) });
     if (told.length !== 1) this.tampered += 1;
-    if (told.length === 0) this.counterOffset -= 1;
+    if (told.length === 0) this.commitNumberOffset -= 1;
     return told.map((each) => this.served.note(each));
   }
 
-  tell(counter: number): number {
-    return Math.max(0, counter + this.counterOffset);
+  tell(commitNumber: number): number {
+    return Math.max(0, commitNumber + this.commitNumberOffset);
   }
 
-  /** @returns the true counter of the one that the member names. */
-  understand(counter: number): number {
-    return Math.max(0, counter - this.counterOffset);
+  /** @returns the true commit number of the one that the member names. */
+  understand(commitNumber: number): number {
+    return Math.max(0, commitNumber - this.commitNumberOffset);
   }
 
   attached(): Attached {
     const { oldest, next } = this.served;
-    return { counter: this.tell(this.counter) + this.attachedLie, oldest, next };
+    return { commitNumber: this.tell(this.commitNumber) + this.attachedLie, oldest, next };
   }
 
-  /** @returns a HEAD frame as the member gets it, under the name that it asked for. */
-  takeHead(frame: Frame, which: HeadName): Uint8Array {
-    const piece = decodeHead(frame);
+  /** @returns a SNAPSHOT frame as the member gets it, under the name that it asked for. */
+  takeSnapshot(frame: Frame, which: SnapshotName): Uint8Array {
+    const piece = decodeSnapshot(frame);
     if (!piece.ok) throw new Error(piece.code);
-    const { headBytes, data } = piece.value;
-    if (headBytes === 0) return encodeHead({ ...piece.value, which });
+    const { snapshotBytes, data } = piece.value;
+    if (snapshotBytes === 0) return encodeSnapshot({ ...piece.value, which });
     const last = this.served.placeOf(piece.value.last);
-    const honest = { ...piece.value, which, last, counter: this.tell(frame.number) };
-    switch (this.heads) {
+    const honest = { ...piece.value, which, last, commitNumber: this.tell(frame.number) };
+    switch (this.snapshots) {
       case 'honest':
-        return encodeHead(honest);
+        return encodeSnapshot(honest);
       case 'previous':
-        // An old head passes for the present one: with the present counter, so that a commit on it is taken.
-        return encodeHead({ ...honest, counter: this.tell(this.counter) });
+        // An old snapshot passes for the present one: with the present commit number, so that a commit on it is taken.
+        return encodeSnapshot({ ...honest, commitNumber: this.tell(this.commitNumber) });
       case 'junk':
-        return encodeHead({ ...honest, data: new Uint8Array(randomBytes(Math.min(HEAD_DATA_BYTES, data.length))) });
+        return encodeSnapshot({
+          ...honest,
+          data: new Uint8Array(randomBytes(Math.min(SNAPSHOT_DATA_BYTES, data.length))),
+        });
     }
   }
 
@@ -235,19 +238,21 @@ export class View {
     this.insert(this.served.bodyAt(number));
   }
 
-  /** The last COUNTER once more. */
-  repeatCounter(): void {
+  /** The last COMMITTED once more. */
+  repeatCommitted(): void {
     const notice = this.served.lastNotice;
     if (notice === undefined) throw new Error('there was no commit');
     this.tampered += 1;
-    this.hear([encodeCounter(notice)]);
+    this.hear([encodeCommitted(notice)]);
   }
 
-  /** A COUNTER without a commit. */
-  inventCounter(ahead = 1): void {
+  /** A COMMITTED without a commit. */
+  inventCommitted(ahead = 1): void {
     const last = Math.max(1, this.served.next - 1);
     this.tampered += 1;
-    this.hear([encodeCounter({ counter: this.tell(this.counter) + ahead, first: last, last, headBytes: 1_024 })]);
+    this.hear([
+      encodeCommitted({ commitNumber: this.tell(this.commitNumber) + ahead, first: last, last, snapshotBytes: 1_024 }),
+    ]);
   }
 }
 
@@ -260,8 +265,8 @@ export function nameOf(body: Uint8Array): string {
   return toHex(body.subarray(0, NONCE_BYTES));
 }
 
-export function readCounter(frame: Frame): CommitNotice {
-  const notice = decodeCounter(frame);
+export function readCommitted(frame: Frame): CommitNotice {
+  const notice = decodeCommitted(frame);
   if (!notice.ok) throw new Error(notice.code);
   return notice.value;
 }

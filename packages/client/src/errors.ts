@@ -41,7 +41,7 @@ export const WARNING_CODES = {
     'this name is drawn like the name of somebody else here, and has another key: compare the fingerprints, then verify',
   'name-reserved':
     'this name is a word that the program uses for itself or for the host: any member can take it. Compare the fingerprint, then verify',
-  'room-parted': 'frames come that cannot be read: the room has been split, or somebody disturbs it. Joining again',
+  'room-forked': 'frames come that cannot be read: the room has been split, or somebody disturbs it. Joining again',
   'junk-commit':
     'a commit came that is not a member’s: somebody with the connection string, or the relay, disturbs the room. It was refused',
   'nobody-answers':

@@ -7,7 +7,7 @@ import {
   coverOf,
   decodeAttached,
   decodeChallenge,
-  decodeCounter,
+  decodeCommitted,
   decodeRefused,
   encodeAttach,
   equalBytes,
@@ -54,7 +54,7 @@ export function registrationOf(invite: Invite): RoomRegistration {
 
 /**
  * Walks into the room on `stream` and out again: challenge, signature, ATTACHED, and then, if the room has no group yet, the commit that founds
- * it. A room whose counter is above 0 has its group and is left as it is. When this resolves, who has the string can join.
+ * it. A room whose commit number is above 0 has its group and is left as it is. When this resolves, who has the string can join.
  * Rejects with a DialError if the relay does not admit the invite, does not take the commit, misbehaves or ends the stream first; it can be tried again.
  */
 export async function proveAdmission(
@@ -66,10 +66,10 @@ export async function proveAdmission(
   const keys = deriveRoomKeys(invite.roomSecret, invite.onionKey, invite.cover);
   const frames = new FrameQueue(stream);
   try {
-    const { counter } = await attach(keys, stream, frames);
-    if (counter > 0) return;
+    const { commitNumber } = await attach(keys, stream, frames);
+    if (commitNumber > 0) return;
     const upload = await makeFoundingUpload(invite, keys.roomId, random, founding);
-    for (const frame of encodeUpload(upload, counter)) stream.write(frame);
+    for (const frame of encodeUpload(upload, commitNumber)) stream.write(frame);
     await awaitCommit(upload, frames);
   } finally {
     stream.close();
@@ -100,7 +100,7 @@ async function makeFoundingUpload(
   }
 }
 
-/** The answer to a commit: its own frames from the log and COUNTER, or REFUSED. Another's commit that came first is passed over; ours is refused then. */
+/** The answer to a commit: its own frames from the log and COMMITTED, or REFUSED. Another's commit that came first is passed over; ours is refused then. */
 async function awaitCommit(upload: Upload, frames: FrameQueue): Promise<void> {
   let echoed = 0;
   for (;;) {
@@ -109,8 +109,8 @@ async function awaitCommit(upload: Upload, frames: FrameQueue): Promise<void> {
       case 'entry':
         if (equalBytes(frame.body, upload.bodies[echoed] ?? new Uint8Array(0))) echoed += 1;
         break;
-      case 'counter':
-        expect('counter', frame, decodeCounter);
+      case 'committed':
+        expect('committed', frame, decodeCommitted);
         if (echoed === upload.bodies.length) return;
         break;
       case 'noise':

@@ -41,7 +41,7 @@ export const LEAVERS_PER_COMMIT_MAX = 4;
 export const WARRANTS_MAX = 14;
 /** Own messages on their way that are still known when they come back. */
 export const OWN_MESSAGES_MAX = 1_024;
-/** Strangers that have knocked, with their key packages, and welcomes for oneself that wait for their head; the oldest goes first. */
+/** Strangers that have knocked, with their key packages, and welcomes for oneself that wait for their snapshot; the oldest goes first. */
 export const STRANGERS_MAX = 16;
 export const WELCOMES_MAX = 4;
 
@@ -54,7 +54,7 @@ export const UNNAMED_BYTES_MAX = 131_072;
 export const KNOCK_LIMIT_MS = 600_000;
 /** Who asks to be let in and is remembered; the oldest is forgotten first. */
 export const KNOCKS_MAX = 16;
-/** A leaver that is alone puts its proof into the head: an upload of a few frames over Tor. */
+/** A leaver that is alone puts its proof into the snapshot: an upload of a few frames over Tor. */
 export const DEPART_WAIT_MS = 8_000;
 
 /** New keys for this member after so many own frames of text, or after a random time between the two; longer in rooms above so many members, in proportion. */
@@ -78,14 +78,14 @@ export const ERRAND_RETRY_MS = 400;
 export const ERRAND_RETRY_MAX_MS = 8_000;
 /** Commits that wait to be made. */
 export const ERRANDS_MAX = 16;
-/** A room whose heads cannot be used is looked at again after so long, or with its next commit. */
+/** A room whose snapshots cannot be used is looked at again after so long, or with its next commit. */
 export const FETCH_RETRY_MS = 5_000;
 
 /** Hashes of the log that are kept to compare. Members compare what they saw moments ago. */
 export const LOG_HASHES_MAX = 16_384;
 /** So many frames that nothing opens, and no other member understood for so long (longer than any is silent): this member joins again. */
 export const UNREADABLE_FRAMES_MAX = 8;
-export const PARTED_AFTER_MS = 100_000;
+export const FORKED_AFTER_MS = 100_000;
 /** Looks of names whose keys are remembered for the notice of a change; a name has two at most. */
 export const NAMES_MAX = 512;
 /** Keys whose names were warned of: once each, unless so many others came meanwhile. */
@@ -112,8 +112,8 @@ export const SIGHT_MS = 8_000;
 export const CONFIRM_AGAIN_MS = 30_000;
 /** So many frames that nothing opens while members are missed: there may be two groups. Acted upon once in so much time. */
 export const FOREIGN_FRAMES_MAX = 3;
-export const PARTED_AGAIN_MS = 1_200_000;
+export const FORKED_AGAIN_MS = 1_200_000;
 /** Who was removed as silent may be in the other one of two groups for so long: until this member may join again, and once more. */
-export const SILENCED_MS = 2 * PARTED_AGAIN_MS;
+export const SILENCED_MS = 2 * FORKED_AGAIN_MS;
 /** After a move own words wait so long for those who are to follow. */
 export const FOLLOW_WAIT_MS = 20_000;

@@ -1,8 +1,8 @@
 // What must hold of a conversation, however often its connections broke: the check behind the resume property test.
 
 import { decodeFrame } from '@sotto/protocol';
-import type { Arrival } from '@sotto/test-kit';
-import { nonceOf } from '@sotto/test-kit';
+import type { Arrival } from '@sotto/fixtures';
+import { nonceOf } from '@sotto/fixtures';
 import { told } from './rehearsal.ts';
 import type { Seat } from './rehearsal.ts';
 

@@ -1,6 +1,6 @@
 import { FRAME_BYTES } from '@sotto/protocol';
-import { SeededRandom } from '@sotto/test-kit';
-import type { StreamConditions } from '@sotto/test-kit';
+import { SeededRandom } from '@sotto/fixtures';
+import type { StreamConditions } from '@sotto/fixtures';
 import { describe, expect, test } from 'vitest';
 import { ATTACH_DEADLINE_MS, BACKOFF_MAX_MS, ECHO_WAIT_MS, RENEW_DIAL_LIMIT_MS } from '../src/limits.ts';
 import { auditConversation, auditResends } from './audit.ts';
@@ -253,7 +253,7 @@ async function converse(
     by.client.say(text, `${index}`);
     said.push({ by, text, toAll: true });
     if (chance.onceIn(5)) chance.pick(seats as [Seat, ...Seat[]]).client.renew();
-    if (chance.onceIn(15)) room.relay.moveCounter();
+    if (chance.onceIn(15)) room.relay.moveCommitNumber();
     if (chance.onceIn(15))
       chance
         .pick(seats as [Seat, ...Seat[]])

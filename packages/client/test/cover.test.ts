@@ -3,12 +3,12 @@
 import { nativeCrypto } from '@sotto/crypto/native';
 import { COVERS, DWELL_MOST_MS, isStealth, stealthShape } from '@sotto/protocol';
 import type { Cover } from '@sotto/protocol';
-import { SeededRandom } from '@sotto/test-kit';
+import { SeededRandom } from '@sotto/fixtures';
 import { describe, expect, test } from 'vitest';
 import { GroupMembership } from '../src/group/membership.ts';
 import { gapsOf, Rehearsal, statesOf, textsOf, told } from './rehearsal.ts';
 import type { Departure, Seat } from './rehearsal.ts';
-import { nonceOf } from '@sotto/test-kit';
+import { nonceOf } from '@sotto/fixtures';
 
 /** The dice are four bytes: they have a source of their own, so that two runs fall alike whatever else they do. */
 function twoSources(seed: number): (length: number) => Uint8Array {
@@ -121,7 +121,7 @@ describe('a client in stealth', () => {
     for (let round = 0; round < 8; round += 1) {
       if (round === 4) anna.client.say('in between');
       await room.clock.advance(6_130);
-      room.relay.moveCounter();
+      room.relay.moveCommitNumber();
     }
     await room.clock.advance(10_000);
     const slots = anna.departures.slice(begun).filter(({ bytes }) => bytes <= 1_024);
@@ -210,7 +210,7 @@ test('frames of a stealth member are PUBLISH or FILL of one length, and nothing 
   await room.clock.advance(60_000);
   expect(new Set(frames)).toEqual(new Set(['publish 1008']));
   expect(frames.length + room.relay.fills - fills).toBe(60);
-  expect(room.relay.beats).toEqual([]);
+  expect(room.relay.pings).toEqual([]);
 });
 
 describe('the commits of a stealth room', () => {
@@ -218,30 +218,30 @@ describe('the commits of a stealth room', () => {
     'have one size in %s, however many are in it',
     { timeout: 120_000 },
     async (cover) => {
-      const { members: most, commitFrames, headBytes } = stealthShape(cover);
+      const { members: most, commitFrames, snapshotBytes } = stealthShape(cover);
       const random = new SeededRandom(8).bytes;
       const surroundings = { crypto: nativeCrypto, suite: 'x-wing', random, moderatorKey: random(32), cover } as const;
       const open = (): Promise<GroupMembership> =>
         GroupMembership.open(new Uint8Array(32), new Uint8Array(16), surroundings);
       const founder = await open();
-      let { head } = await founder.found();
+      let { snapshot } = await founder.found();
       const sizes = new Set<string>();
       const inside: GroupMembership[] = [];
       const take = async (made: Awaited<ReturnType<GroupMembership['join']>>): Promise<void> => {
         if (!made.ok) throw new Error(made.code);
-        sizes.add(`${made.value.bodies.length} ${made.value.head.length}`);
+        sizes.add(`${made.value.bodies.length} ${made.value.snapshot.length}`);
         for (const member of inside) for (const body of made.value.bodies) await member.open(body);
-        head = made.value.head;
+        snapshot = made.value.snapshot;
       };
       while (inside.length < most) {
         const member = await open();
-        const made = await member.join(head, false);
+        const made = await member.join(snapshot, false);
         inside.push(member);
         await take(made);
         if (inside.length % 4 === 0) await take(await (inside[Math.floor(inside.length / 2)] ?? member).rotate());
       }
-      expect(sizes).toEqual(new Set([`${commitFrames} ${headBytes}`]));
-      const late = await (await open()).join(head, false);
+      expect(sizes).toEqual(new Set([`${commitFrames} ${snapshotBytes}`]));
+      const late = await (await open()).join(snapshot, false);
       expect(late.ok ? 'taken' : late.code).toBe('group-full');
       for (const member of [founder, ...inside]) member.destroy();
     },

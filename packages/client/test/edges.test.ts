@@ -1,5 +1,5 @@
-import { encodeCounter, PROTOCOL_VERSION } from '@sotto/protocol';
-import { createStreamPair } from '@sotto/test-kit';
+import { encodeCommitted, PROTOCOL_VERSION } from '@sotto/protocol';
+import { createStreamPair } from '@sotto/fixtures';
 import { describe, expect, test } from 'vitest';
 import type { Dial } from '../src/index.ts';
 import { KEY_WORK_MAX, MEMBER_SILENT_MS, NAME_WAIT_MS } from '../src/limits.ts';
@@ -96,12 +96,12 @@ describe('a member', () => {
     expect(told(ben, 'message').map(({ from, text }) => `${from.name}: ${text}`)).toEqual([': no name']);
   });
 
-  test('goes on under the counter that somebody’s commit has made', async () => {
+  test('goes on under the commit number that somebody’s commit has made', async () => {
     const room = new Rehearsal();
     const anna = await room.join('Anna');
     const ben = await room.join('Ben');
-    room.relay.moveCounter();
-    const notice = encodeCounter({ counter: room.relay.counter, first: 1, last: 1, headBytes: 1 });
+    room.relay.moveCommitNumber();
+    const notice = encodeCommitted({ commitNumber: room.relay.commitNumber, first: 1, last: 1, snapshotBytes: 1 });
     anna.client.say('as before');
     await room.clock.advance(1);
     expect(textsOf(ben)).toEqual(['as before']);

@@ -10,7 +10,7 @@ import {
 import type { AccessMode, Moderator, SignedOrder } from '../src/moderator.ts';
 import { epochOf, expectTalk, gather, Rehearsal, textsOf, told, warningsOf } from './rehearsal.ts';
 import type { Seat } from './rehearsal.ts';
-import type { Entry } from '@sotto/test-kit';
+import type { Entry } from '@sotto/fixtures';
 
 describe('a relay that shows members different rooms', () => {
   /** Leaves out the next entry for one connection, and renumbers what follows, so that no gap shows. */

@@ -4,23 +4,23 @@ import {
   decodeFrame,
   decodeStage,
   encodeAttached,
-  encodeBeat,
+  encodePing,
   encodeChallenge,
   encodeClosing,
-  encodeCounter,
+  encodeCommitted,
   encodeFrame,
   encodeRefused,
   FrameSplitter,
 } from '@sotto/protocol';
 import type { CommitRequest, Invite, RelayCode } from '@sotto/protocol';
-import { createStreamPair, systemRandom } from '@sotto/test-kit';
-import type { StreamPair } from '@sotto/test-kit';
+import { createStreamPair, systemRandom } from '@sotto/fixtures';
+import type { StreamPair } from '@sotto/fixtures';
 import { describe, expect, test } from 'vitest';
 import { createRoomSecret, DialError, proveAdmission, registrationOf } from '../src/index.ts';
 import { Rehearsal } from './rehearsal.ts';
 
 const FOUNDING = { crypto: nativeCrypto, suite: 'x25519' } as const;
-const HEAD_BYTES = 4_096;
+const SNAPSHOT_BYTES = 4_096;
 
 /** Starts a proof on a new stream. @returns how it ends: `admitted`, or the code of the DialError. */
 function prove(room: Rehearsal, invite: Invite, accept: (pair: StreamPair) => void): Promise<string> {
@@ -47,12 +47,12 @@ class FoundingScript {
   commit: CommitRequest | undefined;
   closed = false;
   readonly #pair: StreamPair;
-  readonly #counter: number;
+  readonly #commitNumber: number;
   readonly #answer: (script: FoundingScript, commit: CommitRequest) => void;
 
-  constructor(pair: StreamPair, counter: number, answer: (script: FoundingScript, commit: CommitRequest) => void) {
+  constructor(pair: StreamPair, commitNumber: number, answer: (script: FoundingScript, commit: CommitRequest) => void) {
     this.#pair = pair;
-    this.#counter = counter;
+    this.#commitNumber = commitNumber;
     this.#answer = answer;
     const splitter = new FrameSplitter();
     pair.far.onData((chunk) => {
@@ -90,15 +90,15 @@ class FoundingScript {
     this.write(encodeFrame({ operation: 'entry', number, body }));
   }
 
-  count(counter: number): void {
-    this.write(encodeCounter({ counter, first: 1, last: 1, headBytes: HEAD_BYTES }));
+  count(commitNumber: number): void {
+    this.write(encodeCommitted({ commitNumber, first: 1, last: 1, snapshotBytes: SNAPSHOT_BYTES }));
   }
 
   #take(bytes: Uint8Array): void {
     const frame = decodeFrame(bytes);
     if (!frame.ok) throw new Error(frame.code);
     if (frame.value.operation === 'attach') {
-      this.write(encodeAttached({ counter: this.#counter, oldest: 1, next: 1 }));
+      this.write(encodeAttached({ commitNumber: this.#commitNumber, oldest: 1, next: 1 }));
       return;
     }
     if (frame.value.operation === 'stage') {
@@ -116,10 +116,12 @@ class FoundingScript {
 
 type Answer = (script: FoundingScript, commit: CommitRequest) => void;
 
-async function found(counter: number, answer: Answer): Promise<{ outcome: string; script: FoundingScript }> {
+async function found(commitNumber: number, answer: Answer): Promise<{ outcome: string; script: FoundingScript }> {
   const room = new Rehearsal();
   const scripts: FoundingScript[] = [];
-  const outcome = await prove(room, room.invite, (pair) => scripts.push(new FoundingScript(pair, counter, answer)));
+  const outcome = await prove(room, room.invite, (pair) =>
+    scripts.push(new FoundingScript(pair, commitNumber, answer)),
+  );
   const [script] = scripts;
   if (script === undefined) throw new Error('no script');
   await room.clock.advance(0);
@@ -132,12 +134,12 @@ const TAKE: Answer = (script) => {
 };
 
 describe('the proof that a connection string leads into its room', () => {
-  test('founds a room that has no group: one frame and a head, under the counter 0', async () => {
+  test('founds a room that has no group: one frame and a snapshot, under the commit number 0', async () => {
     const { outcome, script } = await found(0, TAKE);
     expect(outcome).toBe('admitted');
-    expect(script.commit).toMatchObject({ counter: 0, frameSize: 3, frameCount: 1 });
+    expect(script.commit).toMatchObject({ commitNumber: 0, frameSize: 3, frameCount: 1 });
     const bytes = Buffer.concat(script.staged);
-    expect(bytes.length).toBe(4_080 + (script.commit?.headBytes ?? 0));
+    expect(bytes.length).toBe(4_080 + (script.commit?.snapshotBytes ?? 0));
     expect(script.closed).toBe(true);
   });
 
@@ -150,15 +152,15 @@ describe('the proof that a connection string leads into its room', () => {
   });
 
   const unfinished: readonly (readonly [string, Answer])[] = [
-    ['a counter without frames', (script) => script.count(1)],
+    ['a commit number without frames', (script) => script.count(1)],
     [
-      "a counter behind another's frame",
+      "a commitNumber behind another's frame",
       (script) => {
         script.entry(1, systemRandom(4_080));
         script.count(1);
       },
     ],
-    ['the frames without a counter', (script) => script.echo()],
+    ['the frames without a commit number', (script) => script.echo()],
   ];
   test.each(unfinished)('is not done with %s', async (_what, answer) => {
     const { outcome, script } = await found(0, (relay, commit) => {
@@ -180,7 +182,7 @@ describe('the proof that a connection string leads into its room', () => {
 
   const nonsense: readonly (readonly [string, Answer])[] = [
     ['a refusal of something else', (script) => script.write(encodeRefused('conflict', 1, systemRandom(24)))],
-    ['a beat that nobody asked for', (script) => script.write(encodeBeat('beaten', 0))],
+    ['a ping that nobody asked for', (script) => script.write(encodePing('pong', 0))],
     ['a second challenge', (script) => script.write(encodeChallenge(systemRandom(32)))],
     ['noise', (script) => script.write(new Uint8Array(512).fill(0x10))],
   ];
@@ -193,7 +195,7 @@ describe('the proof that a connection string leads into its room', () => {
     const pair = createStreamPair(room.clock, { chunkBytes: () => 333 });
     const script = new FoundingScript(pair, 0, TAKE);
     expect(await outcomeOf(room, room.invite, pair)).toBe('admitted');
-    expect(script.commit?.counter).toBe(0);
+    expect(script.commit?.commitNumber).toBe(0);
   });
 
   test('fails with another secret or another onion, and says so', async () => {

@@ -24,7 +24,7 @@ describe('an access order', () => {
     await carla.join();
     await readAll([anna, ben]);
     expect(carla.view.access).toBe('open');
-    // What carla commits is judged like everything else, and its head carries the order on.
+    // What carla commits is judged like everything else, and its snapshot carries the order on.
     await carla.order(log.moderator.access('knock'));
     await readAll([anna, ben]);
     expectOneView([anna, ben, carla]);
@@ -92,7 +92,7 @@ describe('an access order', () => {
     const orderFrame = made.value.bodies.at(-2);
     if (orderFrame === undefined) throw new Error('no order');
     anna.membership.discard();
-    log.publish(orderFrame, log.counter);
+    log.publish(orderFrame, log.commitNumber);
     await readAll(members);
     expect(last(ben.opened)).toEqual(nothing('noted', 'member'));
     await ben.rotate();
@@ -102,10 +102,10 @@ describe('an access order', () => {
 });
 
 describe('a locked room', () => {
-  test('tells a newcomer at once, from the head alone', async () => {
+  test('tells a newcomer at once, from the snapshot alone', async () => {
     const { log } = await restricted(30, 'locked');
     const carla = await log.member('carla');
-    expect(await carla.membership.join(log.head?.bytes ?? new Uint8Array(0), false)).toEqual({
+    expect(await carla.membership.join(log.snapshot?.bytes ?? new Uint8Array(0), false)).toEqual({
       ok: false,
       code: 'policy-locked',
     });

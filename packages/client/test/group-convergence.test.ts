@@ -46,10 +46,10 @@ interface Step {
 
 const step: fc.Arbitrary<Step> = fc.record({ deed: fc.constantFrom(...DEEDS), who: fc.nat(99), other: fc.nat(99) });
 
-/** Somebody whom a commit has let in, and the head that this commit made. */
+/** Somebody whom a commit has let in, and the snapshot that this commit made. */
 interface Welcomed {
   readonly member: GroupReader;
-  readonly head: GroupLog['head'];
+  readonly snapshot: GroupLog['snapshot'];
 }
 
 /** A room, and where everybody stands who has to do with it. */
@@ -132,11 +132,11 @@ class Scene {
         return this.#junk();
       case 'put back':
         await actor.read();
-        return membership.view !== undefined && actor.putHead(membership.republish());
+        return membership.view !== undefined && actor.putSnapshot(membership.republish());
     }
   }
 
-  /** The second may say something while the first's commit is on its way: then all refuse it, and the head is put back. */
+  /** The second may say something while the first's commit is on its way: then all refuse it, and the snapshot is put back. */
   async #removeSilent(actor: GroupReader, second: GroupReader): Promise<boolean> {
     await actor.read();
     const { view } = actor.membership;
@@ -146,7 +146,8 @@ class Scene {
     await made;
     if (second !== actor) await second.say('wait').catch(ifRemoved(second));
     const stored = actor.membership.view !== undefined && (await actor.commit(made));
-    if (actor.news?.kind === 'refused' && actor.news.by === 'own') await actor.putHead(actor.membership.republish());
+    if (actor.news?.kind === 'refused' && actor.news.by === 'own')
+      await actor.putSnapshot(actor.membership.republish());
     return stored;
   }
 
@@ -192,7 +193,7 @@ class Scene {
     if (actor.membership.view === undefined) return false;
     const made = actor.membership.admit(knocker.membership.memberId);
     if (!(await made).ok || !(await actor.commit(made))) return false;
-    this.welcomed.push({ member: knocker, head: this.log.head });
+    this.welcomed.push({ member: knocker, snapshot: this.log.snapshot });
     return true;
   }
 
@@ -200,7 +201,7 @@ class Scene {
     const next = this.welcomed.shift();
     if (next === undefined) return false;
     await next.member.read();
-    await next.member.enter(next.head);
+    await next.member.enter(next.snapshot);
     this.inside.push(next.member);
     return true;
   }
@@ -216,8 +217,8 @@ class Scene {
 
   #junk(): boolean {
     const { random } = this.log;
-    const upload = { id: random.bytes(16), frameSize: 3, bodies: [random.bytes(4_080)], head: random.bytes(4_096) };
-    return this.log.commit(upload, this.log.counter) === 'accepted';
+    const upload = { id: random.bytes(16), frameSize: 3, bodies: [random.bytes(4_080)], snapshot: random.bytes(4_096) };
+    return this.log.commit(upload, this.log.commitNumber) === 'accepted';
   }
 }
 
@@ -225,9 +226,9 @@ function isEvicted(member: GroupReader): boolean {
   return member.news?.kind === 'removed' && member.news.reason === 'evicted';
 }
 
-/** A refusal of the head is what the step came to; anything else is a fault. */
+/** A refusal of the snapshot is what the step came to; anything else is a fault. */
 function ifImpossible(error: unknown): string {
-  const codes = ['policy-knock', 'policy-locked', 'head-foreign', 'group-full', 'member-alone'];
+  const codes = ['policy-knock', 'policy-locked', 'snapshot-foreign', 'group-full', 'member-alone'];
   if (error instanceof Error && codes.includes(error.message)) return error.message;
   throw error;
 }

@@ -21,7 +21,7 @@ describe('a room where one knocks', () => {
   test('lets in whom a member admits: everybody agrees, and the newcomer hears what is said from then on', async () => {
     const { log, anna, ben, both } = await restricted(40, 'knock');
     const carla = await log.member('carla');
-    expect(await carla.membership.join(log.head?.bytes ?? new Uint8Array(0), false)).toEqual({
+    expect(await carla.membership.join(log.snapshot?.bytes ?? new Uint8Array(0), false)).toEqual({
       ok: false,
       code: 'policy-knock',
     });
@@ -117,12 +117,12 @@ describe('a room where one knocks', () => {
     ];
     expect(identity.memberId).toHaveLength(16);
     for (const [code, body] of knocks) {
-      log.publish(body, log.counter);
+      log.publish(body, log.commitNumber);
       await ben.read();
       expect(last(ben.opened)).toEqual(nothing(code, code === 'foreign' ? 'nobody' : 'joiner'));
     }
     // Control: unspoilt, the same key package knocks.
-    log.publish(envelopes.sealKnock(name, honest), log.counter);
+    log.publish(envelopes.sealKnock(name, honest), log.commitNumber);
     await ben.read();
     expect(ben.news?.kind).toBe('knock');
   });
@@ -147,7 +147,7 @@ describe('a room where one knocks', () => {
     if (!first.ok) throw new Error(first.code);
     // Ben's came first.
     expect(await second).toBe(true);
-    expect(log.commit(first.value, log.counter - 1)).toBe('conflict');
+    expect(log.commit(first.value, log.commitNumber - 1)).toBe('conflict');
     anna.membership.discard();
     await anna.read();
     expect(await anna.membership.admit(carla.membership.memberId)).toEqual({ ok: false, code: 'member-unknown' });
@@ -176,10 +176,10 @@ describe('a room where one knocks', () => {
     expectOneView([...both, carla, dora]);
   });
 
-  test('is entered in spite of welcomes that a string holder made up, and of a head that came too early or too late', async () => {
+  test('is entered in spite of welcomes that a string holder made up, and of a snapshot that came too early or too late', async () => {
     const { log, anna, both } = await restricted(47, 'knock');
     const carla = await log.member('carla');
-    const early = log.head;
+    const early = log.snapshot;
     await carla.knock();
     await readAll(both);
     const made = await anna.membership.admit(carla.membership.memberId);
@@ -198,15 +198,15 @@ describe('a room where one knocks', () => {
       keysOf(log).joinKey,
     );
     if (posted === undefined) throw new Error('no frame');
-    log.publish(posted, log.counter);
+    log.publish(posted, log.commitNumber);
     await carla.read();
     expect(carla.news).toEqual({ kind: 'welcome' });
     await expect(carla.enter(early)).rejects.toThrow('welcome-invalid');
-    log.commit(made.value, log.counter);
-    const right = log.head;
+    log.commit(made.value, log.commitNumber);
+    const right = log.snapshot;
     await readAll([...both, carla]);
     await anna.rotate();
-    await expect(carla.enter(log.head)).rejects.toThrow('welcome-invalid');
+    await expect(carla.enter(log.snapshot)).rejects.toThrow('welcome-invalid');
     await carla.enter(right);
     await readAll(both);
     expectOneView([...both, carla]);

@@ -1,4 +1,4 @@
-// A room's log, counter and heads as an honest relay keeps them, and members that read it: group keys without a network.
+// A room's log, commit number and snapshots as an honest relay keeps them, and members that read it: group keys without a network.
 
 import { deriveRoomKeys } from '@sotto/crypto';
 import { proveLeave } from '@sotto/crypto/group';
@@ -6,16 +6,16 @@ import type { GroupIdentity, GroupSuite } from '@sotto/crypto/group';
 import { nativeCrypto } from '@sotto/crypto/native';
 import { bodyBytes, FRAME_BYTES, toHex } from '@sotto/protocol';
 import type { AccessMode, Content, ContentHeader, Decoded, SignedAccess, SignedOrder } from '@sotto/protocol';
-import { SeededRandom } from '@sotto/test-kit';
+import { SeededRandom } from '@sotto/fixtures';
 import { GroupMembership } from '../src/group/membership.ts';
 import { Moderator } from './moderator.ts';
 import type { GroupOpened, GroupView } from '../src/group/membership.ts';
 import type { Upload } from '../src/session/uploads.ts';
 
-/** What a commit has left at the relay: its head, the counter that it made, and where the log goes on behind it. */
+/** What a commit has left at the relay: its snapshot, the commit number that it made, and where the log goes on behind it. */
 interface Stored {
   readonly bytes: Uint8Array;
-  readonly counter: number;
+  readonly commitNumber: number;
   readonly next: number;
 }
 
@@ -26,9 +26,9 @@ export class GroupLog {
   readonly entries: Uint8Array[] = [];
   readonly suite: GroupSuite;
   readonly moderator: Moderator;
-  counter = 0;
-  head: Stored | undefined;
-  previousHead: Stored | undefined;
+  commitNumber = 0;
+  snapshot: Stored | undefined;
+  previousSnapshot: Stored | undefined;
 
   constructor(seed: number, suite: GroupSuite = 'x25519') {
     this.random = new SeededRandom(seed);
@@ -50,21 +50,21 @@ export class GroupLog {
     return this;
   }
 
-  publish(body: Uint8Array, counter: number): 'accepted' | 'stale' {
-    if (counter !== this.counter) return 'stale';
+  publish(body: Uint8Array, commitNumber: number): 'accepted' | 'stale' {
+    if (commitNumber !== this.commitNumber) return 'stale';
     this.entries.push(body);
     return 'accepted';
   }
 
-  commit(upload: Upload, counter: number): 'accepted' | 'conflict' {
-    if (counter !== this.counter) return 'conflict';
+  commit(upload: Upload, commitNumber: number): 'accepted' | 'conflict' {
+    if (commitNumber !== this.commitNumber) return 'conflict';
     const size = bodyBytes(FRAME_BYTES[upload.frameSize] ?? 0);
     if (upload.bodies.some((body) => body.length !== size))
       throw new Error('a frame of another size than its upload says');
     this.entries.push(...upload.bodies);
-    this.counter += 1;
-    this.previousHead = this.head;
-    this.head = { bytes: upload.head, counter: this.counter, next: this.entries.length };
+    this.commitNumber += 1;
+    this.previousSnapshot = this.snapshot;
+    this.snapshot = { bytes: upload.snapshot, commitNumber: this.commitNumber, next: this.entries.length };
     return 'accepted';
   }
 }
@@ -87,14 +87,14 @@ export class GroupReader {
   readonly log: GroupLog;
   #read: number;
   #number = 0;
-  #counter: number;
+  #commitNumber: number;
 
   private constructor(log: GroupLog, name: string, membership: GroupMembership) {
     this.log = log;
     this.name = name;
     this.membership = membership;
     this.#read = log.entries.length;
-    this.#counter = log.counter;
+    this.#commitNumber = log.commitNumber;
   }
 
   static async open(log: GroupLog, name: string, identity: GroupIdentity | undefined): Promise<GroupReader> {
@@ -103,11 +103,11 @@ export class GroupReader {
     return new GroupReader(log, name, await GroupMembership.open(roomSecret, roomId, { ...surroundings, identity }));
   }
 
-  get counter(): number {
-    return this.#counter;
+  get commitNumber(): number {
+    return this.#commitNumber;
   }
 
-  /** Takes the log to its end, as the relay would send it: the counter comes with the last frame of its commit. */
+  /** Takes the log to its end, as the relay would send it: the commit number comes with the last frame of its commit. */
   async read(): Promise<void> {
     for (; this.#read < this.log.entries.length; this.#read += 1) {
       const opened = await this.membership.open(this.log.entries[this.#read] ?? new Uint8Array(0));
@@ -116,18 +116,18 @@ export class GroupReader {
         this.heard.push(Buffer.from(opened.content.bytes).toString());
       }
     }
-    this.#counter = this.log.counter;
+    this.#commitNumber = this.log.commitNumber;
   }
 
-  /** Joins from the current head, whatever comes in between. */
+  /** Joins from the current snapshot, whatever comes in between. */
   async join(again = false): Promise<void> {
     for (;;) {
-      const head = this.log.head;
-      if (head === undefined) throw new Error('a room without a head');
+      const snapshot = this.log.snapshot;
+      if (snapshot === undefined) throw new Error('a room without a snapshot');
       const before = this.log.entries.length;
-      const upload = await this.membership.join(head.bytes, again);
+      const upload = await this.membership.join(snapshot.bytes, again);
       if (!upload.ok) throw new Error(upload.code);
-      if (this.log.commit(upload.value, head.counter) === 'accepted') {
+      if (this.log.commit(upload.value, snapshot.commitNumber) === 'accepted') {
         this.#read = before;
         break;
       }
@@ -148,7 +148,7 @@ export class GroupReader {
     this.#number += 1;
     const content = { number: this.#number, ...CANNOT_TELL, ...say() } as Content;
     // A refused frame is sealed again under the epoch that has begun meanwhile.
-    while (this.log.publish(await this.membership.seal(content), this.#counter) === 'stale') await this.read();
+    while (this.log.publish(await this.membership.seal(content), this.#commitNumber) === 'stale') await this.read();
   }
 
   /** Rotates, and removes who wants to go. @returns whether this member's commit was the one that was taken. */
@@ -172,29 +172,29 @@ export class GroupReader {
   async commit(made: Promise<Decoded<Upload, string>>): Promise<boolean> {
     const upload = await made;
     if (!upload.ok) throw new Error(upload.code);
-    const taken = this.log.commit(upload.value, this.#counter) === 'accepted';
+    const taken = this.log.commit(upload.value, this.#commitNumber) === 'accepted';
     if (!taken) this.membership.discard();
     await this.read();
     return taken;
   }
 
-  /** Puts a head up that begins no epoch. */
-  async putHead(made: Promise<Upload>): Promise<void> {
-    this.log.commit(await made, this.#counter);
+  /** Puts a snapshot up that begins no epoch. */
+  async putSnapshot(made: Promise<Upload>): Promise<void> {
+    this.log.commit(await made, this.#commitNumber);
     await this.read();
   }
 
   async knock(): Promise<void> {
     const body = await this.membership.knock(this.name);
-    this.log.publish(body, this.log.counter);
+    this.log.publish(body, this.log.commitNumber);
   }
 
-  /** Enters by the welcome that it has read, with the head that stands, and reads on behind the commit that let it in. */
-  async enter(head: Stored | undefined = this.log.head): Promise<void> {
-    if (head === undefined) throw new Error('a room without a head');
-    const entered = await this.membership.joinByWelcome(head.bytes);
+  /** Enters by the welcome that it has read, with the snapshot that stands, and reads on behind the commit that let it in. */
+  async enter(snapshot: Stored | undefined = this.log.snapshot): Promise<void> {
+    if (snapshot === undefined) throw new Error('a room without a snapshot');
+    const entered = await this.membership.joinByWelcome(snapshot.bytes);
     if (!entered.ok) throw new Error(entered.code);
-    this.#read = head.next;
+    this.#read = snapshot.next;
     await this.read();
   }
 
@@ -207,7 +207,7 @@ export class GroupReader {
   async leave(): Promise<void> {
     await this.publish(() => {
       const { signature } = proveLeave(this.membership.identity, this.log.roomId);
-      return { type: 'presence', standing: 'leaving', name: this.name, signature };
+      return { type: 'presence', status: 'leaving', name: this.name, signature };
     });
   }
 

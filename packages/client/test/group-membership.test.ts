@@ -1,7 +1,7 @@
-import { encodeGroupPlaintext, encodeHeadPlaintext, FRAME_BYTES, bodyBytes, toHex } from '@sotto/protocol';
+import { encodeGroupPlaintext, encodeSnapshotPlaintext, FRAME_BYTES, bodyBytes, toHex } from '@sotto/protocol';
 import { plaintextBytes, sealEnvelope } from '@sotto/crypto';
 import { deriveGroupKeys } from '@sotto/crypto/group';
-import { SeededRandom } from '@sotto/test-kit';
+import { SeededRandom } from '@sotto/fixtures';
 import { describe, expect, test } from 'vitest';
 import { GroupLog, readAll, room } from './group-log.ts';
 import type { GroupReader } from './group-log.ts';
@@ -50,7 +50,7 @@ describe('a room', () => {
     expect(listener.heard).toEqual(['welcome']);
   });
 
-  test('with the post-quantum suite puts only frames of one size and heads of a power of two into the relay', async () => {
+  test('with the post-quantum suite puts only frames of one size and snapshots of a power of two into the relay', async () => {
     const log = await new GroupLog(4, 'x-wing').founded();
     const anna = await log.member('anna');
     await anna.join();
@@ -62,7 +62,7 @@ describe('a room', () => {
     expect(anna.heard).toEqual(['quantum']);
     const commits = log.entries.slice(0, -1);
     expect(new Set(commits.map((body) => body.length))).toEqual(new Set([COMMIT_BODY_BYTES]));
-    expect(Math.log2(log.head?.bytes.length ?? 0) % 1).toBe(0);
+    expect(Math.log2(log.snapshot?.bytes.length ?? 0) % 1).toBe(0);
   });
 });
 
@@ -72,7 +72,7 @@ describe('two commits at once', () => {
     const uploads = await Promise.all(members.map((member) => member.membership.rotate()));
     const outcomes = uploads.map((upload, index) => {
       if (!upload.ok) throw new Error(upload.code);
-      const outcome = log.commit(upload.value, members[index]?.counter ?? -1);
+      const outcome = log.commit(upload.value, members[index]?.commitNumber ?? -1);
       if (outcome === 'conflict') members[index]?.membership.discard();
       return outcome;
     });
@@ -135,7 +135,7 @@ describe('who wants to go', () => {
 
 describe('a hostile string holder', () => {
   test.each(['junk', 'a commit of another room'])(
-    'commits %s: the counter moves, the epoch does not, the head is put back',
+    'commits %s: the commit number moves, the epoch does not, the snapshot is put back',
     async (what) => {
       const { log, members } = await room(10, ['anna', 'ben']);
       const epoch = members[0]?.view.epoch;
@@ -147,19 +147,21 @@ describe('a hostile string holder', () => {
         what === 'junk' || other?.ok !== true
           ? [sealEnvelope(keys.joinKey, encodeGroupPlaintext(junk, size), log.random.bytes)]
           : other.value.bodies;
-      const head = sealEnvelope(
-        keys.headKey,
-        encodeHeadPlaintext({ group: log.random.bytes(500), proofs: [], access: undefined }, 40),
+      const snapshot = sealEnvelope(
+        keys.snapshotKey,
+        encodeSnapshotPlaintext({ group: log.random.bytes(500), proofs: [], access: undefined }, 40),
         log.random.bytes,
       );
-      expect(log.commit({ id: log.random.bytes(16), frameSize: 3, bodies, head }, log.counter)).toBe('accepted');
+      expect(log.commit({ id: log.random.bytes(16), frameSize: 3, bodies, snapshot }, log.commitNumber)).toBe(
+        'accepted',
+      );
       await readAll(members);
       expect(members.map((member) => member.view.epoch)).toEqual([epoch, epoch]);
       const newcomer = await log.member('newcomer');
       await expect(newcomer.join()).rejects.toThrow();
       const again = await members[0]?.membership.republish();
       if (again === undefined) throw new Error('nobody to put it back');
-      log.commit(again, log.counter);
+      log.commit(again, log.commitNumber);
       await newcomer.join();
       await readAll(members);
       await members[1]?.say('as before');
@@ -174,7 +176,7 @@ describe('a hostile string holder', () => {
     if (upload?.ok !== true) throw new Error('anna could not rotate');
     const [first] = upload.value.bodies;
     if (first === undefined) throw new Error('a commit without frames');
-    log.publish(first, log.counter);
+    log.publish(first, log.commitNumber);
     members[0]?.membership.discard();
     await readAll(members);
     await members[1]?.rotate();

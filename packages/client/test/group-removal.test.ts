@@ -30,7 +30,7 @@ describe('an eviction', () => {
       for (const member of members) expect(member.news).toEqual(refusedRemoval);
       expect(members.map(viewOf)).toEqual(before);
       // It has left for an epoch that nobody else is in; it comes again.
-      await person('anna').putHead(person('anna').membership.republish());
+      await person('anna').putSnapshot(person('anna').membership.republish());
       await rogue.join(true);
       await readAll(members);
       before.splice(0, before.length, ...members.map(viewOf));
@@ -135,10 +135,10 @@ describe('who was removed', () => {
 });
 
 describe('a farewell', () => {
-  test('of a lone member is in the head: whoever comes next sees it, and the first rotation removes the leaf', async () => {
+  test('of a lone member is in the snapshot: whoever comes next sees it, and the first rotation removes the leaf', async () => {
     const { log, person } = await inhabited(80, ['anna']);
     const anna = person('anna');
-    await anna.putHead(anna.membership.depart());
+    await anna.putSnapshot(anna.membership.depart());
     const { memberId } = anna.membership;
     anna.membership.destroy();
     const ben = await log.member('ben');
@@ -156,7 +156,7 @@ describe('a farewell', () => {
       await visitor.join();
       await visitor.rotate();
       expect(visitor.names).toBe(1);
-      await visitor.putHead(visitor.membership.depart());
+      await visitor.putSnapshot(visitor.membership.depart());
       visitor.membership.destroy();
     }
   });
@@ -171,15 +171,15 @@ describe('a farewell', () => {
     expect(ben.names).toBe(2);
   });
 
-  test('in a head that a string holder made up is nobody’s', async () => {
+  test('in a snapshot that a string holder made up is nobody’s', async () => {
     const { log, person } = await inhabited(83, ['anna']);
     const rogue = await Rogue.open(log);
-    const head = rogue.envelopes.openHead(log.head?.bytes ?? new Uint8Array(0));
-    if (!head.ok) throw new Error(head.code);
+    const snapshot = rogue.envelopes.openSnapshot(log.snapshot?.bytes ?? new Uint8Array(0));
+    if (!snapshot.ok) throw new Error(snapshot.code);
     const { memberId } = person('anna').membership;
     const forged = { memberId, signature: proveLeave(rogue.identity, log.roomId).signature };
-    const bytes = rogue.envelopes.sealHead({ ...head.value, proofs: [forged] });
-    log.head = { bytes, counter: log.counter, next: log.entries.length };
+    const bytes = rogue.envelopes.sealSnapshot({ ...snapshot.value, proofs: [forged] });
+    log.snapshot = { bytes, commitNumber: log.commitNumber, next: log.entries.length };
     const ben = await log.member('ben');
     await ben.join();
     expect(ben.view.departing).toEqual([]);
@@ -190,7 +190,7 @@ describe('a farewell', () => {
   test('is believed from its own mouth only: a farewell with another proof removes nobody', async () => {
     const { log, members, person } = await inhabited(84, ['anna', 'ben', 'carla']);
     const { signature } = proveLeave(person('carla').membership.identity, log.roomId);
-    await person('ben').publish(() => ({ type: 'presence', standing: 'leaving', name: 'ben', signature }));
+    await person('ben').publish(() => ({ type: 'presence', status: 'leaving', name: 'ben', signature }));
     await readAll(members);
     expect(person('anna').view.departing).toEqual([]);
     await person('ben').leave();
@@ -204,7 +204,7 @@ describe('a farewell', () => {
     const { memberId, identity } = person('ben').membership;
     await person('ben').leave();
     const dora = await log.member('dora');
-    // Dora's head was made before ben said goodbye, so she does not know.
+    // Dora's snapshot was made before ben said goodbye, so she does not know.
     await dora.join();
     await readAll(members);
     await rogue.follow();
@@ -213,7 +213,7 @@ describe('a farewell', () => {
     await readAll([...members, dora]);
     for (const member of [...members, dora]) expect(member.news).toEqual(refusedRemoval);
     // Control: with the proof all take it.
-    await person('anna').putHead(person('anna').membership.republish());
+    await person('anna').putSnapshot(person('anna').membership.republish());
     await rogue.join(true);
     await readAll([...members, dora]);
     await rogue.remove([memberId], { leaves: [proveLeave(identity, log.roomId)] });
@@ -256,7 +256,7 @@ describe('a room that has moved', () => {
     expect(anna.heard).toEqual(['here we are']);
     // A leave proof of the old room is void in the new one.
     const old = proveLeave(ben.membership.identity, log.roomId);
-    await ben.publish(() => ({ type: 'presence', standing: 'leaving', name: 'ben', signature: old.signature }));
+    await ben.publish(() => ({ type: 'presence', status: 'leaving', name: 'ben', signature: old.signature }));
     await anna.read();
     expect(anna.view.departing.map((memberId) => idOf({ memberId }))).not.toContain(idOf(ben.membership));
   });

@@ -12,7 +12,7 @@ import type { GroupLog } from './group-log.ts';
 interface Luggage {
   readonly leaves?: readonly LeaveProof[];
   readonly orders?: readonly SignedOrder[];
-  /** What its head says of the access. */
+  /** What its snapshot says of the access. */
   readonly access?: SignedAccess;
 }
 
@@ -44,13 +44,13 @@ export class Rogue {
     return this.#group?.envelopeKey(this.#group.epoch);
   }
 
-  /** By external commit, whatever the head says; `again`: its leaf is there still. */
+  /** By external commit, whatever the snapshot says; `again`: its leaf is there still. */
   async join(again = false): Promise<void> {
-    const head = this.envelopes.openHead(this.#log.head?.bytes ?? new Uint8Array(0));
-    if (!head.ok) throw new Error(head.code);
+    const snapshot = this.envelopes.openSnapshot(this.#log.snapshot?.bytes ?? new Uint8Array(0));
+    if (!snapshot.ok) throw new Error(snapshot.code);
     const made = again
-      ? this.#engine.rejoinGroup(head.value.group, this.identity)
-      : this.#engine.joinGroup(head.value.group, this.identity);
+      ? this.#engine.rejoinGroup(snapshot.value.group, this.identity)
+      : this.#engine.joinGroup(snapshot.value.group, this.identity);
     await this.#commit(await made, {}, 'joiner');
   }
 
@@ -77,13 +77,14 @@ export class Rogue {
     as: 'member' | 'joiner',
   ): Promise<void> {
     if (!made.ok) throw new Error(made.code);
-    const { commit, welcome, head: group, adopt } = made.value;
+    const { commit, welcome, snapshot: group, adopt } = made.value;
     const key = as === 'joiner' ? this.joinKey : this.envelopeKey;
     const bodies = key && this.envelopes.sealCommit({ leaves, orders, welcome, commit }, key);
     if (bodies === undefined) throw new Error('a commit that no frames hold');
-    const head = this.envelopes.sealHead({ group, proofs: [], access });
-    const upload = { id: this.#log.random.bytes(16), frameSize: COMMIT_FRAME_SIZE, bodies, head };
-    if (this.#log.commit(upload, this.#log.counter) === 'conflict') throw new Error('the relay took another commit');
+    const snapshot = this.envelopes.sealSnapshot({ group, proofs: [], access });
+    const upload = { id: this.#log.random.bytes(16), frameSize: COMMIT_FRAME_SIZE, bodies, snapshot };
+    if (this.#log.commit(upload, this.#log.commitNumber) === 'conflict')
+      throw new Error('the relay took another commit');
     this.#group = await adopt();
     this.#read = this.#log.entries.length;
   }

@@ -87,7 +87,7 @@ describe('a roll call', () => {
     await readAll(members);
     expect(person('anna').news).toEqual(refusedRemoval);
     // Control: in the same row of things, with one more heard it is taken.
-    await person('anna').putHead(person('anna').membership.republish());
+    await person('anna').putSnapshot(person('anna').membership.republish());
     await rogue.join(true);
     await readAll(members);
     await person('anna').callRoll();
@@ -161,6 +161,6 @@ describe('a roll call', () => {
     await person('carla').read();
     expect(person('carla').news).toEqual({ kind: 'removed', reason: 'silent' });
     // Control: had it come through the log, all would have counted it, carla included.
-    expect(log.publish(ghost, log.counter)).toBe('accepted');
+    expect(log.publish(ghost, log.commitNumber)).toBe('accepted');
   });
 });

@@ -168,8 +168,8 @@ describe('own messages', () => {
     const [anna, ben] = [named(members, 'anna'), named(members, 'ben')];
     const call = await anna.membership.seal({ ...CANNOT_TELL, type: 'roll-call', number: 1 });
     const later = await anna.membership.seal({ ...CANNOT_TELL, type: 'receipt', number: 2 });
-    log.publish(later, log.counter);
-    log.publish(call, log.counter);
+    log.publish(later, log.commitNumber);
+    log.publish(call, log.commitNumber);
     await readAll(members);
     expect([anna.view.rollCalled, ben.view.rollCalled]).toEqual([false, false]);
     await ben.callRoll();
@@ -203,7 +203,7 @@ describe('what an entry was sealed by', () => {
   function post(log: GroupLog, rogue: Rogue, frame: GroupPlaintext, as: 'member' | 'joiner'): void {
     const key = as === 'member' ? rogue.envelopeKey : rogue.joinKey;
     for (const body of key === undefined ? [] : rogue.envelopes.sealFrames([frame], key)) {
-      log.publish(body, log.counter);
+      log.publish(body, log.commitNumber);
     }
   }
 
@@ -237,7 +237,7 @@ describe('what an entry was sealed by', () => {
       await anna.read();
       expect(anna.opened.at(-1)).toEqual(expected);
     }
-    log.publish(log.random.bytes(496), log.counter);
+    log.publish(log.random.bytes(496), log.commitNumber);
     await anna.read();
     expect(anna.opened.at(-1)).toEqual({ kind: 'nothing', code: 'foreign', sealedBy: 'nobody' });
     // The key of the epoch before is nobody's.
@@ -334,7 +334,7 @@ describe('an upload', () => {
     }
     expect([viewOf(anna), viewOf(ben)]).toEqual([viewOf(carla), viewOf(carla)]);
     expect(carla.names).toBe(3);
-    await anna.putHead(anna.membership.republish());
+    await anna.putSnapshot(anna.membership.republish());
     const dora = await log.member('dora');
     await dora.join();
     await readAll(members);

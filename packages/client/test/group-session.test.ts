@@ -130,11 +130,11 @@ describe('leaving a group', () => {
     const room = new Rehearsal();
     const [anna, ben, cleo] = await gather(room, 3);
     if (cleo === undefined) throw new Error('nobody');
-    const before = room.relay.counter;
+    const before = room.relay.commitNumber;
     ben.client.leave();
     await room.clock.advance(RANK_FIRST_MS + 2 * DEPARTING_RANK_MS);
     expect(statesOf(ben).at(-1)).toBe('closed');
-    expect(room.relay.counter).toBe(before + 1);
+    expect(room.relay.commitNumber).toBe(before + 1);
     for (const seat of [anna, cleo]) {
       expect(seat.client.members().map(({ name }) => name)).toEqual(
         seat === anna ? ['Anna', 'Cleo'] : ['Cleo', 'Anna'],
@@ -250,10 +250,10 @@ describe('a member that was away', () => {
 });
 
 describe('junk from who holds the connection string', () => {
-  test('in the place of the head keeps newcomers out only until a member has put it back', async () => {
+  test('in the place of the snapshot keeps newcomers out only until a member has put it back', async () => {
     const room = new Rehearsal();
     const [anna, ben] = await gather(room, 2);
-    for (let round = 0; round < 2; round += 1) room.relay.moveCounter(room.random.bytes(16_384));
+    for (let round = 0; round < 2; round += 1) room.relay.moveCommitNumber(room.random.bytes(16_384));
     const cleo = room.seat('Cleo');
     cleo.client.start();
     await room.clock.advance(1);
@@ -264,10 +264,10 @@ describe('junk from who holds the connection string', () => {
     await expectTalk(room, [anna, ben, cleo], 'in spite of it');
   });
 
-  test('once keeps nobody out: the head before it is still good', async () => {
+  test('once keeps nobody out: the snapshot before it is still good', async () => {
     const room = new Rehearsal();
     const [anna, ben] = await gather(room, 2);
-    room.relay.moveCounter(room.random.bytes(16_384));
+    room.relay.moveCommitNumber(room.random.bytes(16_384));
     const cleo = await room.join('Cleo');
     expect(statesOf(cleo)).toEqual(['joining', 'joined']);
     await expectTalk(room, [anna, ben, cleo], 'in spite of it');
@@ -278,7 +278,7 @@ describe('junk from who holds the connection string', () => {
     const [anna, ben] = await gather(room, 2);
     for (let round = 0; round < 5; round += 1) {
       anna.client.say('x'.repeat(20_000));
-      room.relay.moveCounter();
+      room.relay.moveCommitNumber();
       await room.clock.advance(50);
     }
     expect(textsOf(ben)).toEqual(Array(5).fill('x'.repeat(20_000)));

@@ -1,19 +1,19 @@
 import {
   bodyBytes,
   encodeAttached,
-  encodeBeat,
+  encodePing,
   encodeChallenge,
   encodeFrame,
   encodeRefused,
   FRAME_BYTES,
 } from '@sotto/protocol';
-import { SeededRandom } from '@sotto/test-kit';
+import { SeededRandom } from '@sotto/fixtures';
 import { describe, expect, test } from 'vitest';
 import { BACKOFF_FIRST_MS, RANK_FIRST_MS, RECEIPT_DELAY_MS, SIGHT_MS } from '../src/limits.ts';
 import { auditResends, operationOf } from './audit.ts';
 import { Rehearsal, gapsOf, statesOf, textsOf, told } from './rehearsal.ts';
 import type { Seat } from './rehearsal.ts';
-import type { Entry } from '@sotto/test-kit';
+import type { Entry } from '@sotto/fixtures';
 
 async function pair(): Promise<{ room: Rehearsal; anna: Seat; ben: Seat }> {
   const room = new Rehearsal();
@@ -179,10 +179,10 @@ describe('a relay that drops, swaps or forgets', () => {
 });
 
 describe('a relay that refuses', () => {
-  test('frames of a stale counter are sent again in their order, as the identical bytes', async () => {
+  test('frames of a stale commit number are sent again in their order, as the identical bytes', async () => {
     const { room, anna, ben } = await pair();
     for (let round = 0; round < 3; round += 1) {
-      room.relay.moveCounter();
+      room.relay.moveCommitNumber();
       for (let index = 0; index < 5; index += 1) anna.client.say(`${round}.${index}`);
       await room.clock.advance(1);
     }
@@ -204,11 +204,11 @@ describe('a relay that breaks the protocol', () => {
   const control = new Uint8Array(bodyBytes(FRAME_BYTES[0]));
   const wrong: readonly (readonly [string, Uint8Array])[] = [
     ['a second challenge', encodeChallenge(new Uint8Array(32))],
-    ['a second ATTACHED', encodeAttached({ counter: 0, oldest: 1, next: 1 })],
-    ['a frame that only clients send', encodeBeat('beat', 0)],
+    ['a second ATTACHED', encodeAttached({ commitNumber: 0, oldest: 1, next: 1 })],
+    ['a frame that only clients send', encodePing('ping', 0)],
     ['an unknown operation', encodeFrame({ operation: 'entry', number: 1, body: control }).fill(0x7f, 1, 2)],
     ['a reserved byte', encodeFrame({ operation: 'entry', number: 1, body: control }).fill(1, 4, 5)],
-    ['a BEATEN that carries something', encodeBeat('beaten', 0).fill(1, 100, 101)],
+    ['a PONG that carries something', encodePing('pong', 0).fill(1, 100, 101)],
     ['a first byte of no frame', new Uint8Array(512).fill(0x1f)],
     ['another version', new Uint8Array(512).fill(0x21)],
   ];
@@ -227,7 +227,7 @@ describe('a relay that breaks the protocol', () => {
 
   test('control: a frame that is in order ends nothing', async () => {
     const { room, anna } = await pair();
-    room.relay.inject(anna.connection(), encodeBeat('beaten', 7));
+    room.relay.inject(anna.connection(), encodePing('pong', 7));
     await room.clock.advance(1);
     expect(statesOf(anna)).toEqual(['joining', 'joined']);
   });
@@ -247,7 +247,7 @@ describe('a relay that breaks the protocol', () => {
     const chance = new SeededRandom(5);
     const templates = [
       encodeChallenge(chance.bytes(32)),
-      encodeAttached({ counter: 1, oldest: 1, next: 5 }),
+      encodeAttached({ commitNumber: 1, oldest: 1, next: 5 }),
       encodeRefused('stale', 3, chance.bytes(24)),
       encodeFrame({ operation: 'entry', number: 50, body: chance.bytes(bodyBytes(FRAME_BYTES[1])) }),
     ] as const;

@@ -1,5 +1,5 @@
 import type { Content } from '@sotto/protocol';
-import { SeededRandom } from '@sotto/test-kit';
+import { SeededRandom } from '@sotto/fixtures';
 import { describe, expect, test } from 'vitest';
 import { dropSilent, EMPTY_INBOX, takeContent, takeRoster, takeSequence } from '../src/session/inbox.ts';
 import type { Inbox, InboxEvent } from '../src/session/inbox.ts';
@@ -12,10 +12,10 @@ function text(number: number, index = 0, count = 1, bytes: Uint8Array = Uint8Arr
   return { type: 'text', number, seen: 0, logHash: new Uint8Array(16), index, count, bytes };
 }
 
-function presence(number: number, standing: 'arriving' | 'here' | 'leaving', name = 'Anna'): Content {
+function presence(number: number, status: 'arriving' | 'here' | 'leaving', name = 'Anna'): Content {
   const header = { type: 'presence', number, seen: 0, logHash: new Uint8Array(16) } as const;
   const content = { ...header, before: new Uint8Array(64), name } as const;
-  return standing === 'leaving' ? { ...content, standing, signature: new Uint8Array(64) } : { ...content, standing };
+  return status === 'leaving' ? { ...content, status, signature: new Uint8Array(64) } : { ...content, status };
 }
 
 /** Both are in the group, and nobody else. */

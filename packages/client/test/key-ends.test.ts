@@ -135,7 +135,7 @@ describe('a panic', () => {
     const [told, arrived, dialled] = [seat.events.length, room.relay.arrivals.length, seat.streams.length];
     seat.client.panic();
     await seat.client.ended;
-    // Longer than any retry, beat or goodbye would take.
+    // Longer than any retry, ping or goodbye would take.
     await room.clock.advance(300_000);
     seat.client.say('to nobody');
     seat.client.leave();

@@ -2,7 +2,7 @@
 
 import { KEY_CYCLE_MS, KEY_GRACE_MS, KEYS_OLDEST_MS, stealthShape } from '@sotto/protocol';
 import type { StealthCover } from '@sotto/protocol';
-import { SeededRandom } from '@sotto/test-kit';
+import { SeededRandom } from '@sotto/fixtures';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { GroupView } from '../src/group/membership.ts';

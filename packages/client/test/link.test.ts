@@ -1,7 +1,7 @@
-import { encodeChallenge, HEARTBEAT_INTERVAL_MS, RELAY_CODES, SILENCE_LIMIT_MS } from '@sotto/protocol';
+import { encodeChallenge, PING_INTERVAL_MS, RELAY_CODES, SILENCE_LIMIT_MS } from '@sotto/protocol';
 import type { RelayCode } from '@sotto/protocol';
-import { createStreamPair } from '@sotto/test-kit';
-import type { StreamEnd } from '@sotto/test-kit';
+import { createStreamPair } from '@sotto/fixtures';
+import type { StreamEnd } from '@sotto/fixtures';
 import { nativeCrypto } from '@sotto/crypto/native';
 import { describe, expect, test } from 'vitest';
 import { RELAY_REASONS } from '../src/errors.ts';
@@ -9,13 +9,13 @@ import { Client, DialError } from '../src/index.ts';
 import { ATTACH_DEADLINE_MS, BACKOFF_FIRST_MS, BACKOFF_MAX_MS, JOIN_LIMIT_MS } from '../src/limits.ts';
 import { Rehearsal, gapsOf, statesOf, textsOf, told } from './rehearsal.ts';
 
-describe('heartbeats', () => {
+describe('pings', () => {
   test('go out within their interval, and a quiet room stays joined', async () => {
     const room = new Rehearsal();
     const anna = await room.join('Anna');
     const minutes = 10;
     await room.clock.advance(minutes * 60_000);
-    expect(room.relay.beats.length).toBeGreaterThanOrEqual((minutes * 60_000) / HEARTBEAT_INTERVAL_MS - 1);
+    expect(room.relay.pings.length).toBeGreaterThanOrEqual((minutes * 60_000) / PING_INTERVAL_MS - 1);
     expect(statesOf(anna)).toEqual(['joining', 'joined']);
   });
 

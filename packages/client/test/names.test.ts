@@ -23,7 +23,7 @@ const alike: readonly (readonly [why: string, one: string, other: string])[] = [
   ['a Hangul filler', 'anna', 'an\u115fna'],
   ['the Khitan filler', 'anna', 'an\u{16fe4}na'],
   ['a braille blank', 'anna', 'anna\u2800'],
-  ['a note without a head', 'anna', 'an\u{1d159}na'],
+  ['a note without a snapshot', 'anna', 'an\u{1d159}na'],
   ['a tag', 'anna', 'anna\u{e0061}'],
   ['a joiner', 'anna', 'an\u200dna'],
   ['a bidi mark', 'anna', 'an\u200fna'],

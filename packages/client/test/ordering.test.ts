@@ -4,7 +4,7 @@ import { nativeCrypto } from '@sotto/crypto/native';
 import { proveLeave } from '@sotto/crypto/group';
 import { DWELL_MOST_MS, stealthShape } from '@sotto/protocol';
 import type { SignedAccess, StealthCover } from '@sotto/protocol';
-import { SeededRandom } from '@sotto/test-kit';
+import { SeededRandom } from '@sotto/fixtures';
 import { describe, expect, test } from 'vitest';
 import { GroupMembership } from '../src/group/membership.ts';
 import type { Moderator } from '../src/index.ts';
@@ -39,7 +39,7 @@ describe('an order that was said', () => {
       expect.objectContaining({ code: 'noted' }),
     );
     const late = await log.member('late');
-    expect(await late.membership.join(log.head?.bytes ?? new Uint8Array(0), false)).toEqual({
+    expect(await late.membership.join(log.snapshot?.bytes ?? new Uint8Array(0), false)).toEqual({
       ok: false,
       code: 'policy-knock',
     });
@@ -92,7 +92,7 @@ describe('an order that was said', () => {
     const bens = await person('ben').membership.rotate();
     if (!bens.ok) throw new Error(bens.code);
     await newcomer.rotate();
-    expect(log.commit(bens.value, person('ben').counter)).toBe('conflict');
+    expect(log.commit(bens.value, person('ben').commitNumber)).toBe('conflict');
     person('ben').membership.discard();
     await readAll(others);
     expect(modes(others)).toEqual(['open', 'open', 'open']);
@@ -171,7 +171,7 @@ describe('in a full stealth room', () => {
     } as const;
     const open = (): Promise<GroupMembership> => GroupMembership.open(new Uint8Array(32), roomId, surroundings);
     const founder = await open();
-    let { head } = await founder.found();
+    let { snapshot } = await founder.found();
     founder.destroy();
     const members: GroupMembership[] = [];
     const hearing = async (bodies: readonly Uint8Array[]): Promise<void> => {
@@ -180,16 +180,16 @@ describe('in a full stealth room', () => {
     const take = async (made: Awaited<ReturnType<GroupMembership['rotate']>>): Promise<Upload> => {
       if (!made.ok) throw new Error(made.code);
       await hearing(made.value.bodies);
-      head = made.value.head;
+      snapshot = made.value.snapshot;
       return made.value;
     };
     while (members.length < stealthShape(cover).members) {
       const member = await open();
-      const made = await member.join(head, false);
+      const made = await member.join(snapshot, false);
       members.push(member);
       if (!made.ok) throw new Error(made.code);
       await hearing(made.value.bodies);
-      head = made.value.head;
+      snapshot = made.value.snapshot;
     }
     let number = 0;
     const say = async (speaker: GroupMembership, order: SignedAccess): Promise<void> => {
@@ -199,7 +199,7 @@ describe('in a full stealth room', () => {
     const leave = async (speaker: GroupMembership): Promise<void> => {
       number += 1;
       const { signature } = proveLeave(speaker.identity, roomId);
-      const goodbye = { type: 'presence', standing: 'leaving', name: 'x', signature } as const;
+      const goodbye = { type: 'presence', status: 'leaving', name: 'x', signature } as const;
       await hearing([await speaker.seal({ ...goodbye, number, ...CANNOT_TELL })]);
     };
     return { members, signer, take, say, leave };
@@ -212,9 +212,9 @@ describe('in a full stealth room', () => {
       const { members, signer, take, say } = await full(cover);
       const [anna, ben] = members;
       if (anna === undefined || ben === undefined) throw new Error('nobody came');
-      const { commitFrames, headBytes } = stealthShape(cover);
-      const sizeOf = ({ bodies, head }: Upload): number[] => [bodies.length, head.length];
-      const expected = [commitFrames, headBytes];
+      const { commitFrames, snapshotBytes } = stealthShape(cover);
+      const sizeOf = ({ bodies, snapshot }: Upload): number[] => [bodies.length, snapshot.length];
+      const expected = [commitFrames, snapshotBytes];
       expect(sizeOf(await take(await ben.rotate()))).toEqual(expected);
       for (const member of [anna, ben, members.at(-1) ?? anna]) {
         await say(anna, signer.access('locked'));
@@ -330,7 +330,7 @@ describe('a user who orders in stealth', () => {
     rehearsal.relay.keeps = ({ connection }) => connection !== host.connection();
     host.client.setAccess('locked');
     await rehearsal.clock.advance(3_000);
-    rehearsal.relay.moveCounter();
+    rehearsal.relay.moveCommitNumber();
     await rehearsal.clock.advance(3_000);
     rehearsal.relay.keeps = () => true;
     host.streams.at(-1)?.cut();

@@ -3,15 +3,15 @@
 import { nativeCrypto } from '@sotto/crypto/native';
 import { coverOf, equalBytes } from '@sotto/protocol';
 import type { Cover, Invite } from '@sotto/protocol';
-import { createStreamPair, FakeClock, SeededRandom } from '@sotto/test-kit';
-import type { StreamConditions, StreamEnd, StreamPair } from '@sotto/test-kit';
+import { createStreamPair, FakeClock, SeededRandom } from '@sotto/fixtures';
+import type { StreamConditions, StreamEnd, StreamPair } from '@sotto/fixtures';
 import { expect } from 'vitest';
 import { Client, DialError, registrationOf } from '../src/index.ts';
 import type { ClientEvent, Dial, Moderator } from '../src/index.ts';
 import { GroupMembership } from '../src/group/membership.ts';
 import { DEPARTING_RANK_MS, RANK_FIRST_MS } from '../src/limits.ts';
 import { Moderator as OnionSigner } from './moderator.ts';
-import { ScriptedRelay } from '@sotto/test-kit';
+import { ScriptedRelay } from '@sotto/fixtures';
 
 type Wanted<Type> = Type extends 'arrived' | 'left' ? 'arrived' | 'left' : Type;
 type EventOf<Type extends ClientEvent['type']> = Extract<ClientEvent, { readonly type: Wanted<Type> }>;
@@ -98,9 +98,9 @@ export class Rehearsal {
       cover: coverOf(this.invite),
     } as const;
     const membership = await GroupMembership.open(this.invite.roomSecret, roomId, surroundings);
-    const { bodies, head } = await membership.found();
+    const { bodies, snapshot } = await membership.found();
     membership.destroy();
-    this.relay.commit(bodies, head);
+    this.relay.commit(bodies, snapshot);
     this.#founding = 'done';
   }
 

@@ -1,6 +1,6 @@
 import { FRAME_BYTES, LARGEST_FRAME_BYTES } from '@sotto/protocol';
-import { SeededRandom } from '@sotto/test-kit';
-import type { StreamConditions } from '@sotto/test-kit';
+import { SeededRandom } from '@sotto/fixtures';
+import type { StreamConditions } from '@sotto/fixtures';
 import { describe, expect, test } from 'vitest';
 import { BACKOFF_MAX_MS } from '../src/limits.ts';
 import { auditConversation, auditResends } from './audit.ts';
@@ -39,7 +39,7 @@ function randomText(chance: SeededRandom, index: number): string {
   return `${index} ${'x'.repeat(chance.below(length + 1))}`;
 }
 
-/** Clients come and talk while connections break at any byte, junk moves the counter and new epochs begin; then all is quiet and all is through. */
+/** Clients come and talk while connections break at any byte, junk moves the commit number and new epochs begin; then all is quiet and all is through. */
 async function converse(
   seed: number,
   spoil: (room: Rehearsal) => void = () => undefined,
@@ -69,7 +69,7 @@ async function converse(
       by.client.say(text, `${index}`);
       said.push({ by, text, toAll: joined });
     }
-    if (chance.onceIn(8)) room.relay.moveCounter();
+    if (chance.onceIn(8)) room.relay.moveCommitNumber();
     if (chance.onceIn(6)) seats[chance.below(seats.length)]?.streams.at(-1)?.cut();
     await room.clock.advance(chance.below(chance.pick([1, 30, 1_000])));
   }
@@ -92,10 +92,10 @@ describe('resume after a cut at any byte', () => {
         expect(resends.changed).toBe(0);
         again += resends.again;
         cuts += room.relay.connections - seats.length;
-        refused += room.relay.counter;
+        refused += room.relay.commitNumber;
         epochs += Math.max(...seats.map((seat) => told(seat, 'epoch').length));
       }
-      // The runs are worth something only if they broke connections, moved counters, began epochs and made frames go twice.
+      // The runs are worth something only if they broke connections, moved commit numbers, began epochs and made frames go twice.
       expect(epochs).toBeGreaterThan(2 * RUNS);
       expect(cuts).toBeGreaterThan(RUNS);
       expect(refused).toBeGreaterThan(RUNS);
@@ -128,7 +128,7 @@ describe('resume after a cut at any byte', () => {
     expect(await spoilt((events, first) => events.push(...events.splice(first, 1)))).not.toEqual([]);
     const body = new Uint8Array(FRAME_BYTES[0] - 16);
     const other = body.slice().fill(1, 100);
-    const arrival = { connection: 0, counter: 0 };
+    const arrival = { connection: 0, commitNumber: 0 };
     expect(
       auditResends([
         { ...arrival, body },
@@ -137,7 +137,7 @@ describe('resume after a cut at any byte', () => {
     ).toEqual({ again: 0, changed: 1 });
   });
 
-  test('holds wherever the handshake, the head, the joining commit or the first frames are cut, in both directions', async () => {
+  test('holds wherever the handshake, the snapshot, the joining commit or the first frames are cut, in both directions', async () => {
     const early = Array.from({ length: 8 }, (_, index) => index * 128);
     const later = Array.from({ length: 24 }, (_, index) => (index + 1) * FRAME_BYTES[1]);
     for (const side of ['atFar', 'atNear'] as const) {
@@ -158,16 +158,16 @@ describe('resume after a cut at any byte', () => {
     }
   });
 
-  test('a text does not overtake one that is on its way under a counter which is over', async () => {
+  test('a text does not overtake one that is on its way under a commit number which is over', async () => {
     const room = new Rehearsal();
     const anna = await room.join('Anna');
-    // The junk and its COUNTER come in one piece, REFUSED in the next.
+    // The junk and its COMMITTED come in one piece, REFUSED in the next.
     const chunkBytes = (): number => LARGEST_FRAME_BYTES + FRAME_BYTES[0];
     const ben = await room.join('Ben', { conditions: () => ({ latencyMs: () => 300, chunkBytes }) });
     await room.clock.advance(20_000);
     ben.client.say('first', '1');
     await room.clock.advance(200);
-    room.relay.moveCounter();
+    room.relay.moveCommitNumber();
     await room.clock.advance(400);
     ben.client.say('second', '2');
     await room.clock.advance(5_000);

@@ -1,51 +1,51 @@
-import type { HeadPiece } from '@sotto/protocol';
-import { HEAD_DATA_BYTES } from '@sotto/protocol';
-import { SeededRandom } from '@sotto/test-kit';
+import type { SnapshotPiece } from '@sotto/protocol';
+import { SNAPSHOT_DATA_BYTES } from '@sotto/protocol';
+import { SeededRandom } from '@sotto/fixtures';
 import { expect, test } from 'vitest';
-import { NO_HEAD_PARTS, takeHeadPiece } from '../src/session/snapshot-reader.ts';
-import type { Head, HeadParts } from '../src/session/snapshot-reader.ts';
+import { NO_SNAPSHOT_PARTS, takeSnapshotPiece } from '../src/session/snapshot-reader.ts';
+import type { Snapshot, SnapshotParts } from '../src/session/snapshot-reader.ts';
 
-function piecesOf(bytes: Uint8Array, counter = 5): HeadPiece[] {
-  const count = Math.max(1, Math.ceil(bytes.length / HEAD_DATA_BYTES));
+function piecesOf(bytes: Uint8Array, commitNumber = 5): SnapshotPiece[] {
+  const count = Math.max(1, Math.ceil(bytes.length / SNAPSHOT_DATA_BYTES));
   return Array.from({ length: count }, (_, index) => {
-    const offset = index * HEAD_DATA_BYTES;
-    const data = bytes.subarray(offset, offset + HEAD_DATA_BYTES);
-    return { which: 'head', counter, last: 9, headBytes: bytes.length, offset, data };
+    const offset = index * SNAPSHOT_DATA_BYTES;
+    const data = bytes.subarray(offset, offset + SNAPSHOT_DATA_BYTES);
+    return { which: 'snapshot', commitNumber, last: 9, snapshotBytes: bytes.length, offset, data };
   });
 }
 
-function takeAll(pieces: readonly HeadPiece[]): Head[] {
-  let parts: HeadParts = NO_HEAD_PARTS;
+function takeAll(pieces: readonly SnapshotPiece[]): Snapshot[] {
+  let parts: SnapshotParts = NO_SNAPSHOT_PARTS;
   return pieces.flatMap((piece) => {
-    const taken = takeHeadPiece(parts, piece);
+    const taken = takeSnapshotPiece(parts, piece);
     parts = taken.parts;
-    return taken.head ?? [];
+    return taken.snapshot ?? [];
   });
 }
 
 const random = new SeededRandom(1);
-const first = random.bytes(3 * HEAD_DATA_BYTES + 17);
-const second = random.bytes(2 * HEAD_DATA_BYTES);
+const first = random.bytes(3 * SNAPSHOT_DATA_BYTES + 17);
+const second = random.bytes(2 * SNAPSHOT_DATA_BYTES);
 
-test('pieces in order make the head', () => {
-  expect(takeAll(piecesOf(first))).toEqual([{ which: 'head', counter: 5, last: 9, bytes: first }]);
+test('pieces in order make the snapshot', () => {
+  expect(takeAll(piecesOf(first))).toEqual([{ which: 'snapshot', commitNumber: 5, last: 9, bytes: first }]);
 });
 
-test('a room without a head has an empty one', () => {
+test('a room without a snapshot has an empty one', () => {
   expect(takeAll(piecesOf(new Uint8Array(0), 0))).toEqual([
-    { which: 'head', counter: 0, last: 9, bytes: new Uint8Array(0) },
+    { which: 'snapshot', commitNumber: 0, last: 9, bytes: new Uint8Array(0) },
   ]);
 });
 
-test('a head that is replaced on its way is read from its new beginning', () => {
+test('a snapshot that is replaced on its way is read from its new beginning', () => {
   const mixed = [...piecesOf(first).slice(0, 2), ...piecesOf(second, 6)];
-  expect(takeAll(mixed)).toEqual([{ which: 'head', counter: 6, last: 9, bytes: second }]);
+  expect(takeAll(mixed)).toEqual([{ which: 'snapshot', commitNumber: 6, last: 9, bytes: second }]);
 });
 
-test('pieces of two heads, or with one missing, make none', () => {
+test('pieces of two snapshots, or with one missing, make none', () => {
   const [one, two, ...rest] = piecesOf(first);
-  if (one === undefined || two === undefined) throw new Error('a head of one piece');
+  if (one === undefined || two === undefined) throw new Error('a snapshot of one piece');
   expect(takeAll([one, ...rest])).toEqual([]);
-  expect(takeAll([one, { ...two, counter: 6 }, ...rest])).toEqual([]);
-  expect(takeAll([one, { ...two, headBytes: two.headBytes + 1 }, ...rest])).toEqual([]);
+  expect(takeAll([one, { ...two, commitNumber: 6 }, ...rest])).toEqual([]);
+  expect(takeAll([one, { ...two, snapshotBytes: two.snapshotBytes + 1 }, ...rest])).toEqual([]);
 });

@@ -1,15 +1,15 @@
 import { createHash } from 'node:crypto';
 import { concatBytes, decodeCommit, decodeFrame, decodeStage, FRAME_BYTES, LARGEST_FRAME_BYTES } from '@sotto/protocol';
-import { SeededRandom } from '@sotto/test-kit';
+import { SeededRandom } from '@sotto/fixtures';
 import { expect, test } from 'vitest';
 import { encodeUpload } from '../src/session/uploads.ts';
 
-test('an upload is its bodies and its head in pieces, and a COMMIT that names them all', () => {
+test('an upload is its bodies and its snapshot in pieces, and a COMMIT that names them all', () => {
   const random = new SeededRandom(3);
   const bodies = [random.bytes(4_080), random.bytes(4_080)];
-  const head = random.bytes(8_192);
+  const snapshot = random.bytes(8_192);
   const id = random.bytes(16);
-  const frames = encodeUpload({ id, frameSize: 3, bodies, head }, 41);
+  const frames = encodeUpload({ id, frameSize: 3, bodies, snapshot }, 41);
   const staged = frames.slice(0, -1).map((bytes, index) => {
     expect(bytes.length).toBe(LARGEST_FRAME_BYTES);
     const frame = decodeFrame(bytes);
@@ -19,18 +19,18 @@ test('an upload is its bodies and its head in pieces, and a COMMIT that names th
     return stage.value.data;
   });
   const all = concatBytes(...staged);
-  expect(all).toEqual(concatBytes(...bodies, head));
+  expect(all).toEqual(concatBytes(...bodies, snapshot));
   const last = decodeFrame(frames.at(-1) ?? new Uint8Array(0));
   const commit = last.ok ? decodeCommit(last.value) : last;
   expect(frames.at(-1)?.length).toBe(FRAME_BYTES[0]);
   expect(commit).toEqual({
     ok: true,
     value: {
-      counter: 41,
+      commitNumber: 41,
       uploadId: id,
       frameSize: 3,
       frameCount: 2,
-      headBytes: head.length,
+      snapshotBytes: snapshot.length,
       digest: new Uint8Array(createHash('sha256').update(all).digest()),
     },
   });

@@ -8,7 +8,7 @@ export const GROUP_CODES = {
   'group-removed': 'this member is no longer in the group',
   'epoch-old': 'of an epoch whose keys are gone',
   'epoch-future': 'of an epoch that this member has not reached: a commit is missing',
-  'head-invalid': 'a head whose signature, tree or keys do not hold',
+  'snapshot-invalid': 'a snapshot whose signature, tree or keys do not hold',
   'credential-invalid': 'a member whose credential was not made with the room secret',
   'leaf-invalid': 'a member whose entry is not of the one form that Sotto uses, or whose keys cannot be used',
   'member-duplicate': 'a member id or key that is there already',

@@ -10,7 +10,7 @@ export const LABELS = {
   fingerprint: 'sotto/1 fingerprint',
   groupId: 'sotto/1 group id',
   memberCredential: 'sotto/1 member credential',
-  head: 'sotto/1 head',
+  snapshot: 'sotto/1 join snapshot',
   join: 'sotto/1 join envelope',
   envelopeExporter: 'sotto/1 envelope',
   epochFrame: 'sotto/1 epoch frame',

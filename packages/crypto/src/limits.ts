@@ -1,12 +1,12 @@
 // What a stranger's bytes may make the group keys hold or compute.
 
-import { COMMIT_BYTES_MAX, HEAD_BYTES_MAX, MESSAGE_OVERHEAD_BYTES } from '@sotto/protocol';
+import { COMMIT_BYTES_MAX, SNAPSHOT_BYTES_MAX, MESSAGE_OVERHEAD_BYTES } from '@sotto/protocol';
 
 export { MEMBER_ID_BYTES, SIGNATURE_BYTES } from '@sotto/protocol';
 
 /** Members of a room at most. A tree of 64 has 127 nodes. */
 export const GROUP_MEMBERS_MAX = 64;
-export const GROUP_HEAD_BYTES_MAX: number = HEAD_BYTES_MAX;
+export const GROUP_SNAPSHOT_BYTES_MAX: number = SNAPSHOT_BYTES_MAX;
 export const GROUP_COMMIT_BYTES_MAX: number = COMMIT_BYTES_MAX;
 /** A message fits the largest frame. */
 export const GROUP_MESSAGE_BYTES_MAX = 4_096;

@@ -1,5 +1,5 @@
 import { bodyBytes, ENVELOPE_OVERHEAD_BYTES, FRAME_BYTES, NONCE_BYTES } from '@sotto/protocol';
-import { SeededRandom, systemRandom } from '@sotto/test-kit';
+import { SeededRandom, systemRandom } from '@sotto/fixtures';
 import { describe, expect, test } from 'vitest';
 import { openEnvelope, plaintextBytes, sealEnvelope, Secret } from '../src/index.ts';
 import type { RandomSource } from '../src/index.ts';

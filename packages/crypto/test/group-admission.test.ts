@@ -4,7 +4,7 @@ import { signKeyPackage } from 'ts-mls/keyPackage.js';
 import { signLeafNodeKeyPackage } from 'ts-mls/leafNode.js';
 import { describe, expect, test } from 'vitest';
 import { readKeyPackage } from '../src/mls/key-package.ts';
-import { exportHead, joinState, makeKeyPackage, processCommit, proposeCommit } from '../src/mls/transitions.ts';
+import { exportSnapshot, joinState, makeKeyPackage, processCommit, proposeCommit } from '../src/mls/transitions.ts';
 import { createGroupIdentity, GROUP_KEY_PACKAGE_BYTES_MAX } from '../src/mls/index.ts';
 import type { GroupIdentity } from '../src/mls/index.ts';
 import { acceptAll, agreement, at, hex, newKeys, openEngine, openHouse, random, take, value } from './group-house.ts';
@@ -97,9 +97,9 @@ describe('a key package', () => {
     const { commit } = await bareCommit(states, keyPackage);
     expect(await processCommit(context, acceptAll, other, commit)).toEqual(refused('key-package-invalid'));
     const control = await libraryProcesses(context, other, commit);
-    const head = await exportHead(context, control);
+    const snapshot = await exportSnapshot(context, control);
     const newcomer = createGroupIdentity(random.bytes);
-    expect(await joinState(context, acceptAll, head, newcomer, false)).toEqual(refused('member-duplicate'));
+    expect(await joinState(context, acceptAll, snapshot, newcomer, false)).toEqual(refused('member-duplicate'));
   });
 });
 
@@ -112,7 +112,7 @@ async function bareCommit({ context, states }: States, keyPackage: KeyPackage): 
 }
 
 describe('a welcome', () => {
-  test('is known by whom it names, before there is a head to use it with', async () => {
+  test('is known by whom it names, before there is a snapshot to use it with', async () => {
     const house = await openHouse(2);
     const [offer, bystander] = await Promise.all(
       [1, 2].map(() => house.engine.createKeyPackage(createGroupIdentity(random.bytes))),
@@ -126,9 +126,9 @@ describe('a welcome', () => {
     expect(await offer.isNamedIn(new Uint8Array(0))).toBe(false);
   });
 
-  test('that lets nobody in leaves the key package as good as it was: forged, with another head, then the right one', async () => {
+  test('that lets nobody in leaves the key package as good as it was: forged, with another snapshot, then the right one', async () => {
     const house = await openHouse(2);
-    const before = await at(house.members, 0).group.exportHead();
+    const before = await at(house.members, 0).group.exportSnapshot();
     const offer = await house.engine.createKeyPackage(createGroupIdentity(random.bytes));
     const pending = value(await at(house.members, 1).group.addMember(offer.bytes));
     const welcome = pending.welcome ?? new Uint8Array(0);
@@ -137,10 +137,10 @@ describe('a welcome', () => {
     forged[last] = (forged[last] ?? 0) ^ 1;
     // It still names the key package, which anybody with the connection string has seen.
     expect(await offer.isNamedIn(forged)).toBe(true);
-    expect(await offer.joinByWelcome(forged, pending.head)).toEqual(refused('welcome-invalid'));
+    expect(await offer.joinByWelcome(forged, pending.snapshot)).toEqual(refused('welcome-invalid'));
     expect(await offer.joinByWelcome(welcome, before)).toEqual(refused('welcome-invalid'));
     await take(house.members, pending);
-    const group = value(await offer.joinByWelcome(welcome, pending.head));
+    const group = value(await offer.joinByWelcome(welcome, pending.snapshot));
     expect(agreement([group, ...house.members.map((member) => member.group)])).toBe(1);
   });
 });

@@ -5,7 +5,7 @@ import { leafToNodeIndex, toLeafIndex } from 'ts-mls/treemath.js';
 import { describe, expect, test } from 'vitest';
 import { makeCredential } from '../src/mls/context.ts';
 import type { GroupContext } from '../src/mls/context.ts';
-import { exportHead, joinState, processCommit, proposeCommit } from '../src/mls/transitions.ts';
+import { exportSnapshot, joinState, processCommit, proposeCommit } from '../src/mls/transitions.ts';
 import { rosterOf } from '../src/mls/tree.ts';
 import { createGroupIdentity } from '../src/mls/index.ts';
 import { acceptAll, at, hex, newKeys, random, value } from './group-house.ts';
@@ -30,8 +30,8 @@ describe('a joining commit', () => {
   test('with a credential that was not made with the room secret is refused by all; the bare library takes it', async () => {
     const { context, states } = await openStates(3);
     const strangers = { ...context, keys: { ...context.keys, credentialKey: newKeys().credentialKey } };
-    const head = await exportHead(context, at(states, 0));
-    const forged = await forgeJoin(strangers, head, {});
+    const snapshot = await exportSnapshot(context, at(states, 0));
+    const forged = await forgeJoin(strangers, snapshot, {});
     expect(await answer(context, states, forged.commit)).toEqual(refused('credential-invalid'));
     const control = await libraryProcesses(context, at(states, 0), forged.commit);
     expect(ids(control)).toHaveLength(4);
@@ -46,7 +46,7 @@ describe('a joining commit', () => {
       compareKeyPackageToLeafNode: (_: unknown, leaf: { signaturePublicKey: Uint8Array }) =>
         hex(leaf.signaturePublicKey) === hex(victim.memberKey),
     };
-    const forged = await forgeJoin(context, await exportHead(context, at(states, 0)), {
+    const forged = await forgeJoin(context, await exportSnapshot(context, at(states, 0)), {
       again: true,
       config: { keyPackageEqualityConfig: kick },
     });
@@ -63,7 +63,7 @@ describe('a joining commit', () => {
       compareKeyPackageToLeafNode: (_: unknown, leaf: { signaturePublicKey: Uint8Array }) =>
         hex(leaf.signaturePublicKey) === hex(victim.memberKey),
     };
-    const forged = await forgeJoin(context, await exportHead(context, at(states, 0)), {
+    const forged = await forgeJoin(context, await exportSnapshot(context, at(states, 0)), {
       identity: thief,
       again: true,
       config: { keyPackageEqualityConfig: kick },
@@ -73,12 +73,12 @@ describe('a joining commit', () => {
 
   test('with the id of a member, or with the key of one, is refused; the bare library takes both', async () => {
     const { context, states, identities } = await openStates(2);
-    const head = await exportHead(context, at(states, 0));
+    const snapshot = await exportSnapshot(context, at(states, 0));
     const sameId = { ...createGroupIdentity(random.bytes), memberId: at(identities, 1).memberId };
     const sameKey = { ...at(identities, 1), memberId: random.bytes(16) };
     for (const identity of [sameId, sameKey]) {
-      expect(await joinState(context, acceptAll, head, identity, false)).toEqual(refused('member-duplicate'));
-      const forged = await forgeJoin(context, head, { identity });
+      expect(await joinState(context, acceptAll, snapshot, identity, false)).toEqual(refused('member-duplicate'));
+      const forged = await forgeJoin(context, snapshot, { identity });
       expect(await answer(context, states, forged.commit)).toEqual(refused('member-duplicate'));
       expect(ids(await libraryProcesses(context, at(states, 0), forged.commit))).toHaveLength(3);
     }
@@ -86,7 +86,7 @@ describe('a joining commit', () => {
 
   test('with other capabilities is refused; the bare library takes it, and then nobody can ever commit again', async () => {
     const { context, states } = await openStates(2);
-    const forged = await forgeJoin(context, await exportHead(context, at(states, 0)), {
+    const forged = await forgeJoin(context, await exportSnapshot(context, at(states, 0)), {
       change: ({ publicPackage, privatePackage }) => {
         const capabilities = { ...publicPackage.leafNode.capabilities, credentials: ['x509' as const] };
         return {
@@ -109,7 +109,7 @@ describe('a joining commit', () => {
     const exportPublicKey: typeof hpke.exportPublicKey = (key) =>
       (exported += 1) === 2 ? Promise.resolve(new Uint8Array(1216).fill(0xff)) : hpke.exportPublicKey(key);
     const primitives = { ...context.primitives, hpke: { ...hpke, exportPublicKey } };
-    const forged = await forgeJoin(context, await exportHead(context, at(states, 0)), { primitives });
+    const forged = await forgeJoin(context, await exportSnapshot(context, at(states, 0)), { primitives });
     expect(exported).toBe(2);
     expect(await answer(context, states, forged.commit)).toEqual(refused('leaf-invalid'));
     const broken = await libraryProcesses(context, at(states, 0), forged.commit);
@@ -118,11 +118,11 @@ describe('a joining commit', () => {
 
   test('is refused with an unusual proposal, and by a room that is full', async () => {
     const { context, states } = await openStates(2);
-    const head = await exportHead(context, at(states, 0));
-    const forged = await forgeJoin(context, head, {});
+    const snapshot = await exportSnapshot(context, at(states, 0));
+    const forged = await forgeJoin(context, snapshot, {});
     expect(await answer({ ...context, membersMax: 2 }, states, forged.commit)).toEqual(refused('group-full'));
     expect(
-      await joinState({ ...context, membersMax: 1 }, acceptAll, head, createGroupIdentity(random.bytes), false),
+      await joinState({ ...context, membersMax: 1 }, acceptAll, snapshot, createGroupIdentity(random.bytes), false),
     ).toEqual(refused('group-full'));
     expect(await answer(context, states, forged.commit)).toMatchObject({ ok: true });
   });

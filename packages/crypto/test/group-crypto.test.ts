@@ -1,6 +1,6 @@
 import { XWing } from '@hpke/hybridkem-x-wing';
 import { nativeCrypto } from '@sotto/crypto/native';
-import { SeededRandom } from '@sotto/test-kit';
+import { SeededRandom } from '@sotto/fixtures';
 import { describe, expect, test } from 'vitest';
 import { describeSuite, openSuite } from '../src/provider/group-crypto.ts';
 import type { GroupSuite } from '../src/provider/group-crypto.ts';

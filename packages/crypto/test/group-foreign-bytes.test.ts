@@ -1,18 +1,18 @@
 import { describe, expect, test } from 'vitest';
 import { equalBytes } from '@sotto/protocol';
-import { fuzz, FUZZ_CASES, FUZZ_GROWTH_BYTES_MAX, FUZZ_LIMIT_MS, FUZZ_SLOWEST_MS, SeededRandom } from '@sotto/test-kit';
+import { fuzz, FUZZ_CASES, FUZZ_GROWTH_BYTES_MAX, FUZZ_LIMIT_MS, FUZZ_SLOWEST_MS, SeededRandom } from '@sotto/fixtures';
 import { nativeCrypto } from '@sotto/crypto/native';
 import { encodeMlsMessage } from 'ts-mls';
 import {
   createGroupIdentity,
   GROUP_CODES,
   GROUP_COMMIT_BYTES_MAX,
-  GROUP_HEAD_BYTES_MAX,
+  GROUP_SNAPSHOT_BYTES_MAX,
   GROUP_KEY_PACKAGE_BYTES_MAX,
   GROUP_MESSAGE_BYTES_MAX,
 } from '../src/mls/index.ts';
 import type { GroupEngine } from '../src/mls/index.ts';
-import { decodeCommit, decodeHead, decodeKeyPackage, decodeMessageBytes, decodeWelcome } from '../src/mls/bytes.ts';
+import { decodeCommit, decodeSnapshot, decodeKeyPackage, decodeMessageBytes, decodeWelcome } from '../src/mls/bytes.ts';
 import { openContext } from '../src/mls/context.ts';
 import { agreement, at, newKeys, openEngine, openHouse, take, value } from './group-house.ts';
 import type { House } from './group-house.ts';
@@ -56,9 +56,9 @@ async function fuzzDecoder(original: Uint8Array, ask: Ask): Promise<void> {
   expect(report.grownBytes).toBeLessThan(FUZZ_GROWTH_BYTES_MAX);
 }
 
-async function room(): Promise<{ house: House; engine: GroupEngine; head: Uint8Array }> {
+async function room(): Promise<{ house: House; engine: GroupEngine; snapshot: Uint8Array }> {
   const house = await openHouse(3);
-  return { house, engine: house.engine, head: await at(house.members, 0).group.exportHead() };
+  return { house, engine: house.engine, snapshot: await at(house.members, 0).group.exportSnapshot() };
 }
 
 describe(
@@ -82,17 +82,17 @@ describe(
     });
 
     test('as a joiner’s commit', async () => {
-      const { house, engine, head } = await room();
-      const pending = value(await engine.joinGroup(head, createGroupIdentity(new SeededRandom(1).bytes)));
+      const { house, engine, snapshot } = await room();
+      const pending = value(await engine.joinGroup(snapshot, createGroupIdentity(new SeededRandom(1).bytes)));
       await fuzzEntry(pending.commit, (bytes) => at(house.members, 1).group.processCommit(bytes));
       await take(house.members, pending);
     });
 
-    test('as a head', async () => {
-      const { engine, head } = await room();
+    test('as a snapshot', async () => {
+      const { engine, snapshot } = await room();
       const identity = createGroupIdentity(new SeededRandom(2).bytes);
-      await fuzzEntry(head, (bytes) => engine.joinGroup(bytes, identity));
-      expect(await engine.joinGroup(head, identity)).toMatchObject({ ok: true });
+      await fuzzEntry(snapshot, (bytes) => engine.joinGroup(bytes, identity));
+      expect(await engine.joinGroup(snapshot, identity)).toMatchObject({ ok: true });
     });
 
     test('as a key package, and as a welcome', async () => {
@@ -107,12 +107,12 @@ describe(
       await fuzzEntry(welcome, async (bytes) => {
         // Whom it names is a question without a wrong answer; it is only not to fail.
         await offer.isNamedIn(bytes);
-        return offer.joinByWelcome(bytes, pending.head);
+        return offer.joinByWelcome(bytes, pending.snapshot);
       });
-      await fuzzEntry(pending.head, async (bytes) => {
+      await fuzzEntry(pending.snapshot, async (bytes) => {
         const joined = await offer.joinByWelcome(welcome, bytes);
-        // The head's own signature is not what a welcome is believed by: the tree has to be the one that the welcome confirms.
-        return joined.ok ? { ok: false, code: 'head-invalid' } : joined;
+        // The snapshot's own signature is not what a welcome is believed by: the tree has to be the one that the welcome confirms.
+        return joined.ok ? { ok: false, code: 'snapshot-invalid' } : joined;
       });
     });
   },
@@ -126,19 +126,19 @@ describe('what decodes them, alone', { timeout: FUZZ_LIMIT_MS }, () => {
     const { group } = at(house.members, 0);
     const identity = createGroupIdentity(new SeededRandom(8).bytes);
     const offer = await house.engine.createKeyPackage(identity);
-    const head = await group.exportHead();
+    const snapshot = await group.exportSnapshot();
     const added = value(await group.addMember(offer.bytes));
     return {
       message: [await group.sealMessage(new Uint8Array(200)), (bytes) => decodeMessageBytes(context, bytes)],
       'member’s commit': [value(await group.rotate()).commit, decodeCommit],
-      'joiner’s commit': [value(await house.engine.joinGroup(head, identity)).commit, decodeCommit],
-      head: [head, (bytes) => decodeHead(context, bytes)],
+      'joiner’s commit': [value(await house.engine.joinGroup(snapshot, identity)).commit, decodeCommit],
+      snapshot: [snapshot, (bytes) => decodeSnapshot(context, bytes)],
       'key package': [offer.bytes, decodeKeyPackage],
       welcome: [added.welcome ?? new Uint8Array(1), (bytes) => decodeWelcome(context, bytes)],
     };
   }
 
-  test.each(['message', 'member’s commit', 'joiner’s commit', 'head', 'key package', 'welcome'])(
+  test.each(['message', 'member’s commit', 'joiner’s commit', 'snapshot', 'key package', 'welcome'])(
     'a %s, damaged, is refused with a code or has its form',
     async (kind) => {
       const [original, ask] = (await small())[kind] ?? [];
@@ -154,7 +154,7 @@ describe('sizes and floods', () => {
     const { group } = at(house.members, 0);
     const identity = createGroupIdentity(new SeededRandom(4).bytes);
     const size = { ok: false, code: 'group-bytes-size' };
-    for (const bytes of [new Uint8Array(0), new Uint8Array(GROUP_HEAD_BYTES_MAX + 1)]) {
+    for (const bytes of [new Uint8Array(0), new Uint8Array(GROUP_SNAPSHOT_BYTES_MAX + 1)]) {
       expect(await engine.joinGroup(bytes, identity)).toEqual(size);
       expect(await group.processCommit(bytes)).toEqual(size);
       expect(await group.openMessage(bytes)).toEqual(size);
@@ -165,47 +165,47 @@ describe('sizes and floods', () => {
     expect(await group.addMember(new Uint8Array(GROUP_KEY_PACKAGE_BYTES_MAX + 1))).toEqual(size);
   });
 
-  test('a head with a tree of nothing but blanks, as long as a head may be, is refused at once', async () => {
-    const { engine, head } = await room();
-    const blanks = GROUP_HEAD_BYTES_MAX - head.length - 16;
+  test('a snapshot with a tree of nothing but blanks, as long as a snapshot may be, is refused at once', async () => {
+    const { engine, snapshot } = await room();
+    const blanks = GROUP_SNAPSHOT_BYTES_MAX - snapshot.length - 16;
     const length = Uint8Array.of(0x80 | (blanks >>> 24), (blanks >>> 16) & 0xff, (blanks >>> 8) & 0xff, blanks & 0xff);
     const begin = performance.now();
-    const flood = withTree(head, Uint8Array.from([...length, ...new Uint8Array(blanks)]));
-    expect(flood.length).toBeLessThanOrEqual(GROUP_HEAD_BYTES_MAX);
+    const flood = withTree(snapshot, Uint8Array.from([...length, ...new Uint8Array(blanks)]));
+    expect(flood.length).toBeLessThanOrEqual(GROUP_SNAPSHOT_BYTES_MAX);
     expect(await engine.joinGroup(flood, createGroupIdentity(new SeededRandom(5).bytes))).toMatchObject({ ok: false });
     expect(performance.now() - begin).toBeLessThan(CASE_LIMIT_MS);
   });
 
-  test('a head of another room, of another suite, or with one byte of its tree changed is refused', async () => {
-    const { house, engine, head } = await room();
+  test('a snapshot of another room, of another suite, or with one byte of its tree changed is refused', async () => {
+    const { house, engine, snapshot } = await room();
     const identity = createGroupIdentity(new SeededRandom(6).bytes);
     const elsewhere = await openEngine(newKeys());
-    expect(await elsewhere.joinGroup(head, identity)).toEqual({ ok: false, code: 'group-foreign' });
+    expect(await elsewhere.joinGroup(snapshot, identity)).toEqual({ ok: false, code: 'group-foreign' });
     const classical = await openEngine(house.keys, undefined, 'x25519');
-    expect(await classical.joinGroup(head, identity)).toEqual({ ok: false, code: 'group-foreign' });
+    expect(await classical.joinGroup(snapshot, identity)).toEqual({ ok: false, code: 'group-foreign' });
     const forged = await (
       await openEngine({ ...house.keys, credentialKey: newKeys().credentialKey })
     ).createGroup(identity);
-    expect(await engine.joinGroup(await forged.exportHead(), identity)).toEqual({
+    expect(await engine.joinGroup(await forged.exportSnapshot(), identity)).toEqual({
       ok: false,
       code: 'credential-invalid',
     });
     const other = value(await at(house.members, 0).group.rotate());
-    const mixed = withTree(head, treeOf(other.head));
-    expect(await engine.joinGroup(mixed, identity)).toEqual({ ok: false, code: 'head-invalid' });
+    const mixed = withTree(snapshot, treeOf(other.snapshot));
+    expect(await engine.joinGroup(mixed, identity)).toEqual({ ok: false, code: 'snapshot-invalid' });
   });
 });
 
 /** The content of the tree's extension: a length and the nodes. */
-function treeOf(head: Uint8Array): Uint8Array {
-  const tree = groupInfo(head).extensions.find(({ extensionType }) => extensionType === 'ratchet_tree');
-  if (tree === undefined) throw new Error('a head without a tree');
+function treeOf(snapshot: Uint8Array): Uint8Array {
+  const tree = groupInfo(snapshot).extensions.find(({ extensionType }) => extensionType === 'ratchet_tree');
+  if (tree === undefined) throw new Error('a snapshot without a tree');
   return tree.extensionData;
 }
 
-/** The head with another tree. The signature over it no longer holds. */
-function withTree(head: Uint8Array, tree: Uint8Array): Uint8Array {
-  const info = groupInfo(head);
+/** The snapshot with another tree. The signature over it no longer holds. */
+function withTree(snapshot: Uint8Array, tree: Uint8Array): Uint8Array {
+  const info = groupInfo(snapshot);
   const extensions = info.extensions.map((extension) =>
     extension.extensionType === 'ratchet_tree' ? { ...extension, extensionData: tree } : extension,
   );

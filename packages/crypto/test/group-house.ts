@@ -1,7 +1,7 @@
 // A room's members for the tests of group keys: each with a group of its own, and a log that all of them read.
 
 import type { Decoded } from '@sotto/protocol';
-import { SeededRandom } from '@sotto/test-kit';
+import { SeededRandom } from '@sotto/fixtures';
 import { nativeCrypto } from '@sotto/crypto/native';
 import { createGroupIdentity, deriveGroupKeys, GroupEngine } from '../src/mls/index.ts';
 import type {
@@ -69,8 +69,8 @@ export async function openHouse(
 }
 
 export async function join(house: House, identity: GroupIdentity = createGroupIdentity(random.bytes)): Promise<Member> {
-  const head = await at(house.members, 0).group.exportHead();
-  const pending = value(await house.engine.joinGroup(head, identity));
+  const snapshot = await at(house.members, 0).group.exportSnapshot();
+  const pending = value(await house.engine.joinGroup(snapshot, identity));
   const member = { identity, group: await take(house.members, pending) };
   house.members.push(member);
   return member;

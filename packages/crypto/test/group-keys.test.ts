@@ -1,5 +1,5 @@
 import { createHmac, hkdfSync } from 'node:crypto';
-import { SeededRandom } from '@sotto/test-kit';
+import { SeededRandom } from '@sotto/fixtures';
 import { describe, expect, test } from 'vitest';
 import { makeCredential, memberIdOf } from '../src/mls/context.ts';
 import { deriveEpochFrameKey } from '../src/mls/keys.ts';
@@ -16,7 +16,7 @@ describe('the group’s keys', () => {
     const keys = deriveGroupKeys(roomSecret, roomId);
     expect(hex(keys.groupId)).toBe(derive(roomSecret, 'sotto/1 group id').slice(0, 32));
     expect(keys.credentialKey.use(hex)).toBe(derive(roomSecret, 'sotto/1 member credential'));
-    expect(keys.headKey.use(hex)).toBe(derive(roomSecret, 'sotto/1 head'));
+    expect(keys.snapshotKey.use(hex)).toBe(derive(roomSecret, 'sotto/1 snapshot'));
     expect(keys.joinKey.use(hex)).toBe(derive(roomSecret, 'sotto/1 join envelope'));
     const exported = random.bytes(32);
     const input = Buffer.concat([exported, roomSecret]);
@@ -25,7 +25,7 @@ describe('the group’s keys', () => {
     expect(() => deriveGroupKeys(roomSecret.slice(1), roomId)).toThrow(RangeError);
     expect(() => deriveGroupKeys(roomSecret, roomId.slice(1))).toThrow(RangeError);
     destroyGroupKeys(keys);
-    for (const secret of [keys.credentialKey, keys.headKey, keys.joinKey, keys.roomSecret]) {
+    for (const secret of [keys.credentialKey, keys.snapshotKey, keys.joinKey, keys.roomSecret]) {
       expect(() => secret.use(() => 0)).toThrow('after its end');
     }
   });

@@ -39,7 +39,7 @@ describe('a group', () => {
     const house = await openHouse(2);
     const browser = await openEngine(house.keys, acceptAll, 'x-wing', pureCrypto);
     const identity = createGroupIdentity(random.bytes);
-    const pending = value(await browser.joinGroup(await at(house.members, 0).group.exportHead(), identity));
+    const pending = value(await browser.joinGroup(await at(house.members, 0).group.exportSnapshot(), identity));
     house.members.push({ identity, group: await take(house.members, pending) });
     await take(house.members, value(await at(house.members, 2).group.rotate()));
     await take(house.members, value(await at(house.members, 1).group.rotate()));
@@ -85,7 +85,9 @@ describe('a group', () => {
   test('cannot be entered by a commit that was discarded, and ends in the middle of a call as well', async () => {
     const house = await openHouse(2);
     const [alice, bob] = [at(house.members, 0).group, at(house.members, 1).group];
-    const joining = value(await house.engine.joinGroup(await alice.exportHead(), createGroupIdentity(random.bytes)));
+    const joining = value(
+      await house.engine.joinGroup(await alice.exportSnapshot(), createGroupIdentity(random.bytes)),
+    );
     joining.discard();
     await expect(joining.adopt()).rejects.toThrow('adopted or discarded before');
     const sealing = alice.sealMessage(text('last words'));
@@ -119,16 +121,16 @@ describe('a group', () => {
     const others = house.members.slice(0, 2);
     await take(others, value(await at(others, 0).group.rotate()));
     await take(others, value(await at(others, 1).group.rotate()));
-    const head = await at(others, 0).group.exportHead();
-    expect(await house.engine.joinGroup(head, lost.identity)).toEqual({ ok: false, code: 'member-duplicate' });
-    const again = value(await house.engine.rejoinGroup(head, lost.identity));
+    const snapshot = await at(others, 0).group.exportSnapshot();
+    expect(await house.engine.joinGroup(snapshot, lost.identity)).toEqual({ ok: false, code: 'member-duplicate' });
+    const again = value(await house.engine.rejoinGroup(snapshot, lost.identity));
     const group = await again.adopt();
     for (const other of others)
       expect(value(await other.group.processCommit(again.commit)).facts).toMatchObject({ kind: 'rejoin', removed: [] });
     expect(group.roster).toHaveLength(3);
     expect(agreement([group, ...others.map((other) => other.group)])).toBe(1);
     const stranger = createGroupIdentity(random.bytes);
-    expect(await house.engine.rejoinGroup(await group.exportHead(), stranger)).toEqual({
+    expect(await house.engine.rejoinGroup(await group.exportSnapshot(), stranger)).toEqual({
       ok: false,
       code: 'member-unknown',
     });
@@ -137,14 +139,14 @@ describe('a group', () => {
   test('is not joined again by who is alone in it: the library has no tree without a leaf', async () => {
     const house = await openHouse(1);
     const { identity, group } = at(house.members, 0);
-    const head = await group.exportHead();
-    expect(await house.engine.rejoinGroup(head, identity)).toEqual({ ok: false, code: 'member-alone' });
+    const snapshot = await group.exportSnapshot();
+    expect(await house.engine.rejoinGroup(snapshot, identity)).toEqual({ ok: false, code: 'member-alone' });
     const context = await openContext(nativeCrypto, 'x-wing', house.keys, 64);
     const config = { keyPackageEqualityConfig: context.config.keyPackageEqualityConfig };
-    await expect(forgeJoin(context, head, { identity, again: true, config })).rejects.toThrow();
+    await expect(forgeJoin(context, snapshot, { identity, again: true, config })).rejects.toThrow();
     // Control: with a second member it is.
     await join(house);
-    const both = await at(house.members, 1).group.exportHead();
+    const both = await at(house.members, 1).group.exportSnapshot();
     expect((await house.engine.rejoinGroup(both, identity)).ok).toBe(true);
     await expect(forgeJoin(context, both, { identity, again: true, config })).resolves.toBeDefined();
   });
@@ -156,12 +158,14 @@ describe('a group', () => {
     const pending = value(await at(house.members, 1).group.addMember(offer.bytes));
     await take(house.members, pending);
     const welcome = pending.welcome ?? new Uint8Array(0);
-    expect(await bystander.joinByWelcome(welcome, pending.head)).toEqual({ ok: false, code: 'welcome-invalid' });
-    expect(await offer.joinByWelcome(welcome, await at((await openHouse(2)).members, 0).group.exportHead())).toEqual({
+    expect(await bystander.joinByWelcome(welcome, pending.snapshot)).toEqual({ ok: false, code: 'welcome-invalid' });
+    expect(
+      await offer.joinByWelcome(welcome, await at((await openHouse(2)).members, 0).group.exportSnapshot()),
+    ).toEqual({
       ok: false,
       code: 'group-foreign',
     });
-    const group = value(await offer.joinByWelcome(welcome, pending.head));
+    const group = value(await offer.joinByWelcome(welcome, pending.snapshot));
     expect(agreement([group, ...house.members.map((member) => member.group)])).toBe(1);
     const identity = createGroupIdentity(random.bytes);
     house.members.push({ identity, group });
@@ -229,8 +233,8 @@ describe('a policy', () => {
   test('locks a room for all who follow it, and a member does not even propose what they would refuse', async () => {
     const house = await openHouse(2, openRoom);
     const locked = await openEngine(house.keys, none);
-    const head = await at(house.members, 0).group.exportHead();
-    expect(await locked.joinGroup(head, createGroupIdentity(random.bytes))).toEqual({
+    const snapshot = await at(house.members, 0).group.exportSnapshot();
+    expect(await locked.joinGroup(snapshot, createGroupIdentity(random.bytes))).toEqual({
       ok: false,
       code: 'policy-locked',
     });
@@ -244,7 +248,7 @@ describe('a policy', () => {
     const keen = await openHouse(1, acceptAll);
     const careful = await openEngine(keen.keys, openRoom);
     const identity = createGroupIdentity(random.bytes);
-    const pending = value(await careful.joinGroup(await at(keen.members, 0).group.exportHead(), identity));
+    const pending = value(await careful.joinGroup(await at(keen.members, 0).group.exportSnapshot(), identity));
     const follower = { identity, group: await take(keen.members, pending) };
     const eviction = value(await at(keen.members, 0).group.removeMembers([identity.memberId]));
     expect(await follower.group.processCommit(eviction.commit)).toEqual({ ok: false, code: 'policy-remove' });
@@ -259,7 +263,7 @@ describe('a policy', () => {
       throw new Error('a bug');
     });
     await expect(
-      broken.joinGroup(await at(house.members, 0).group.exportHead(), createGroupIdentity(random.bytes)),
+      broken.joinGroup(await at(house.members, 0).group.exportSnapshot(), createGroupIdentity(random.bytes)),
     ).rejects.toThrow('a bug');
   });
 });

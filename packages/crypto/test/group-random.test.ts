@@ -52,7 +52,7 @@ async function perform(house: House, { kind, who, other }: Step): Promise<void> 
       return;
     case 'rejoin': {
       if (one === two) return;
-      const pending = value(await house.engine.rejoinGroup(await two.group.exportHead(), one.identity));
+      const pending = value(await house.engine.rejoinGroup(await two.group.exportSnapshot(), one.identity));
       members.splice(members.indexOf(one), 1);
       one.group.destroy();
       members.push({ identity: one.identity, group: await take(members, pending) });
@@ -103,17 +103,17 @@ test('control: a member who misses one commit no longer agrees, and cannot read'
   expect(await absent.group.openMessage(message)).toEqual({ ok: false, code: 'epoch-future' });
 });
 
-test('joins that race: the second joiner starts over on the new head', async () => {
+test('joins that race: the second joiner starts over on the new snapshot', async () => {
   const house = await openHouse(1);
   const engine = await openEngine(house.keys, acceptAll);
-  const head = await at(house.members, 0).group.exportHead();
+  const snapshot = await at(house.members, 0).group.exportSnapshot();
   const [ada, bea] = [createGroupIdentity(random.bytes), createGroupIdentity(random.bytes)];
-  const won = value(await engine.joinGroup(head, ada));
-  const lost = value(await engine.joinGroup(head, bea));
+  const won = value(await engine.joinGroup(snapshot, ada));
+  const lost = value(await engine.joinGroup(snapshot, bea));
   house.members.push({ identity: ada, group: await take(house.members, won) });
   expect(await at(house.members, 0).group.processCommit(lost.commit)).toEqual({ ok: false, code: 'epoch-old' });
   lost.discard();
-  const again = value(await engine.joinGroup(won.head, bea));
+  const again = value(await engine.joinGroup(won.snapshot, bea));
   house.members.push({ identity: bea, group: await take(house.members, again) });
   expect(agreement(house.members.map(({ group }) => group))).toBe(1);
 });

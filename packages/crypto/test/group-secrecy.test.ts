@@ -16,7 +16,7 @@ import { retire, secretsOf, withFreshPast, withoutPast } from '../src/mls/secret
 import {
   addProposal,
   createState,
-  exportHead,
+  exportSnapshot,
   joinState,
   makeKeyPackage,
   openMessage,
@@ -34,14 +34,14 @@ async function exporter(context: GroupContext, state: ClientState): Promise<stri
   return hex(await mlsExporter(state.keySchedule.exporterSecret, 'test', new Uint8Array(0), 32, context.primitives));
 }
 
-/** The attack on a commit without new keys: the old epoch's init secret and the public head give the next epoch. */
-async function deriveNext(context: GroupContext, old: ClientState, head: Uint8Array): Promise<string> {
+/** The attack on a commit without new keys: the old epoch's init secret and the public snapshot give the next epoch. */
+async function deriveNext(context: GroupContext, old: ClientState, snapshot: Uint8Array): Promise<string> {
   const { kdf } = context.primitives;
   const zeros = new Uint8Array(kdf.size);
   const { keySchedule } = await initializeEpoch(
     old.keySchedule.initSecret,
     zeros,
-    groupInfo(head).groupContext,
+    groupInfo(snapshot).groupContext,
     zeros,
     kdf,
   );
@@ -61,7 +61,7 @@ describe('eviction', () => {
     const outcome = value(await processCommit(context, acceptAll, evicted, removal.commit));
     expect(outcome.removed).toBe(true);
     expect(await exporter(context, outcome.next)).not.toBe(real);
-    expect(await deriveNext(context, evicted, await exportHead(context, removal.next))).not.toBe(real);
+    expect(await deriveNext(context, evicted, await exportSnapshot(context, removal.next))).not.toBe(real);
     const message = await sealMessage(context, removal.next, text('without you'));
     expect(await openMessage(context, outcome.next, message.bytes)).toMatchObject({ ok: false });
   });
@@ -74,7 +74,7 @@ describe('eviction', () => {
     const addition = value(
       await proposeCommit(context, acceptAll, at(states, 0), [value(await addProposal(keyPackage))]),
     );
-    expect(await deriveNext(context, thief, await exportHead(context, addition.next))).toBe(
+    expect(await deriveNext(context, thief, await exportSnapshot(context, addition.next))).toBe(
       await exporter(context, addition.next),
     );
   });
@@ -183,7 +183,7 @@ describe('a stolen state', () => {
     const healing = value(await proposeCommit(context, acceptAll, at(states, 0), []));
     const real = await exporter(context, healing.next);
     await expect(libraryProcesses(context, steal(stolen), healing.commit)).rejects.toThrow();
-    expect(await deriveNext(context, stolen, await exportHead(context, healing.next))).not.toBe(real);
+    expect(await deriveNext(context, stolen, await exportSnapshot(context, healing.next))).not.toBe(real);
     expect(value(await processCommit(context, acceptAll, at(states, 2), healing.commit)).next.groupContext.epoch).toBe(
       healing.next.groupContext.epoch,
     );
@@ -233,12 +233,12 @@ describe('what was used is zero', () => {
 });
 
 describe('a holder of the connection string who did not join', () => {
-  test('opens nothing that was recorded, with the room secret, every head, and a place in the room from then on', async () => {
+  test('opens nothing that was recorded, with the room secret, every snapshot, and a place in the room from then on', async () => {
     const house = await openHouse(3);
     const [alice, bob] = [at(house.members, 0).group, at(house.members, 1).group];
     const envelope = alice.envelopeKey(alice.epoch);
     if (envelope === undefined) throw new Error('no key');
-    const head = await alice.exportHead();
+    const snapshot = await alice.exportSnapshot();
     const message = await alice.sealMessage(text('for three'));
     const frame = sealEnvelope(envelope, message, random.bytes);
 
@@ -251,7 +251,7 @@ describe('a holder of the connection string who did not join', () => {
       }
       expect(await outsider.openMessage(message)).toMatchObject({ ok: false });
     }
-    const fork = value(await house.engine.joinGroup(head, createGroupIdentity(random.bytes)));
+    const fork = value(await house.engine.joinGroup(snapshot, createGroupIdentity(random.bytes)));
     const forked = await fork.adopt();
     expect(await forked.openMessage(message)).toEqual({ ok: false, code: 'epoch-old' });
 
@@ -335,7 +335,13 @@ describe('a message', () => {
     const { bytes } = await sealMessage(context, at(states, 0), text('x'));
     expect(await openMessage(context, twin, bytes)).toMatchObject({ ok: false, code: 'epoch-future' });
     const joined = value(
-      await joinState(context, acceptAll, await exportHead(context, twin), createGroupIdentity(random.bytes), false),
+      await joinState(
+        context,
+        acceptAll,
+        await exportSnapshot(context, twin),
+        createGroupIdentity(random.bytes),
+        false,
+      ),
     );
     expect(await openMessage(context, joined.next, bytes)).toEqual({ ok: false, code: 'message-invalid' });
     const { commit } = await createCommit({ state: joined.next, cipherSuite: context.primitives });

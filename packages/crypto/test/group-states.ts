@@ -9,7 +9,7 @@ import { openContext } from '../src/mls/context.ts';
 import type { GroupContext } from '../src/mls/context.ts';
 import { createGroupIdentity } from '../src/mls/index.ts';
 import type { GroupIdentity } from '../src/mls/index.ts';
-import { createState, exportHead, joinState, makeKeyPackage, processCommit } from '../src/mls/transitions.ts';
+import { createState, exportSnapshot, joinState, makeKeyPackage, processCommit } from '../src/mls/transitions.ts';
 import type { KeyPackagePair } from '../src/mls/transitions.ts';
 import { acceptAll, newKeys, random, value } from './group-house.ts';
 
@@ -30,7 +30,7 @@ export async function openStates(count: number): Promise<States> {
       states = [await createState(context, identity)];
       continue;
     }
-    const joined = value(await joinState(context, acceptAll, await exportHead(context, first), identity, false));
+    const joined = value(await joinState(context, acceptAll, await exportSnapshot(context, first), identity, false));
     states = [...(await processed(context, states, joined.commit)), joined.next];
   }
   return { context, identities, states };
@@ -50,9 +50,9 @@ export function steal(state: ClientState): ClientState {
   return { ...structuredClone(rest), clientConfig };
 }
 
-export function groupInfo(head: Uint8Array): GroupInfo {
-  const message = decodeMlsMessage(head, 0)?.[0];
-  if (message?.wireformat !== 'mls_group_info') throw new Error('not a head');
+export function groupInfo(snapshot: Uint8Array): GroupInfo {
+  const message = decodeMlsMessage(snapshot, 0)?.[0];
+  if (message?.wireformat !== 'mls_group_info') throw new Error('not a snapshot');
   return message.groupInfo;
 }
 
@@ -67,7 +67,7 @@ interface Forgery {
 /** A joining commit by the bare library, with whatever is wrong in it. */
 export async function forgeJoin(
   context: GroupContext,
-  head: Uint8Array,
+  snapshot: Uint8Array,
   forgery: Forgery,
 ): Promise<{ commit: Uint8Array; next: ClientState }> {
   const {
@@ -76,7 +76,7 @@ export async function forgeJoin(
     again = false,
   } = forgery;
   const pair = change(await makeKeyPackage(context, identity));
-  const info = groupInfo(head);
+  const info = groupInfo(snapshot);
   const { publicMessage, newState } = await joinGroupExternal(
     info,
     pair.publicPackage,

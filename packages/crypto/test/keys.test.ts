@@ -1,5 +1,5 @@
 import { capabilityStatement, concatBytes } from '@sotto/protocol';
-import { SeededRandom } from '@sotto/test-kit';
+import { SeededRandom } from '@sotto/fixtures';
 import { describe, expect, test } from 'vitest';
 import { deriveRoomKeys, destroyRoomKeys, fingerprint, signCapability } from '../src/index.ts';
 import { LABELS } from '../src/labels.ts';

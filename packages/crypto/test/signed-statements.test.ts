@@ -1,7 +1,7 @@
 import { ed25519 } from '@noble/curves/ed25519.js';
 import { concatBytes, orderStatement } from '@sotto/protocol';
 import type { Move, Order, SignedOrder } from '@sotto/protocol';
-import { SeededRandom } from '@sotto/test-kit';
+import { SeededRandom } from '@sotto/fixtures';
 import nacl from 'tweetnacl';
 import { describe, expect, test } from 'vitest';
 import { createGroupIdentity, proveLeave, verifyLeave, verifyOrder } from '../src/mls/index.ts';

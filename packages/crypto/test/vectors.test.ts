@@ -68,7 +68,7 @@ describe('vectors/key-schedule.json', () => {
       capabilitySignature: toHex(signCapability(keys, hex(one.challenge), one.from)),
       groupId: toHex(group.groupId),
       credentialKey: bytesOf(group.credentialKey),
-      headKey: bytesOf(group.headKey),
+      snapshotKey: bytesOf(group.snapshotKey),
       joinKey: bytesOf(group.joinKey),
       credential: credential.credentialType === 'basic' ? toHex(credential.identity) : undefined,
       epochFrameKey: bytesOf(deriveEpochFrameKey(group, hex(one.exported))),

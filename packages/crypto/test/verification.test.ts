@@ -1,6 +1,6 @@
 import { wordlist } from '@scure/bip39/wordlists/english.js';
 import { createHash } from 'node:crypto';
-import { SeededRandom } from '@sotto/test-kit';
+import { SeededRandom } from '@sotto/fixtures';
 import { describe, expect, test } from 'vitest';
 import { createGroupIdentity, ROOM_CODE_WORDS, roomCode, safetyNumber } from '../src/mls/index.ts';
 import { at, openHouse, take, value } from './group-house.ts';

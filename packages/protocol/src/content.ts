@@ -17,16 +17,16 @@ import { decodeMove, decodeSignedOrder, encodeMove, encodeSignedOrder } from './
 import type { Move, SignedAccess } from './order.ts';
 
 const TYPES = { text: 1, presence: 2, receipt: 3, 'roll-call': 4, move: 5, order: 6 } as const;
-const STANDINGS = { arriving: 1, here: 2, leaving: 3 } as const;
+const PRESENCE_STATUSES = { arriving: 1, here: 2, leaving: 3 } as const;
 
 /** No frame that we can make carries less text than this, so no honest count is above it. */
 const FRAGMENT_COUNT_MAX = 256;
 /** kind 1 + length 2. */
 const MESSAGE_HEADER_BYTES = 3;
-/** before 64 + standing 1 + name length 1. */
+/** before 64 + status 1 + name length 1. */
 const PRESENCE_LEAST_BYTES: number = BEFORE_BYTES + 2;
 
-export type Standing = keyof typeof STANDINGS;
+export type PresenceStatus = keyof typeof PRESENCE_STATUSES;
 
 /** What stands in front of every content. PROTOCOL.md §5.3. */
 export interface ContentHeader {
@@ -57,9 +57,9 @@ interface EpochsBefore {
 }
 
 type Presence = EpochsBefore & { readonly type: 'presence'; readonly name: string } & (
-    | { readonly standing: 'arriving' | 'here' }
+    | { readonly status: 'arriving' | 'here' }
     /** `signature`: 64 bytes, that of the member's leave proof. PROTOCOL.md §5.2. */
-    | { readonly standing: 'leaving'; readonly signature: Uint8Array }
+    | { readonly status: 'leaving'; readonly signature: Uint8Array }
   );
 
 /** Text bytes that one fragment carries in an envelope with this much room. PROTOCOL.md §5.4. */
@@ -91,10 +91,10 @@ export function encodeContent(content: Content, encodeText: (text: string) => Ui
 }
 
 function encodePresence(content: ContentHeader & Presence, name: Uint8Array): Uint8Array {
-  const signature = content.standing === 'leaving' ? content.signature : new Uint8Array(0);
+  const signature = content.status === 'leaving' ? content.signature : new Uint8Array(0);
   return header(content, PRESENCE_LEAST_BYTES + name.length + signature.length)
     .put(content.before)
-    .u8(STANDINGS[content.standing])
+    .u8(PRESENCE_STATUSES[content.status])
     .u8(name.length)
     .put(name)
     .put(signature).bytes;
@@ -111,34 +111,34 @@ export function decodeContent(
   const number = reader.u64();
   const seen = reader.u64();
   if (number === undefined || number === 0 || seen === undefined) return refuse('content-number');
-  const head: ContentHeader = { number, seen, logHash: reader.take(LOG_HASH_BYTES) };
+  const snapshot: ContentHeader = { number, seen, logHash: reader.take(LOG_HASH_BYTES) };
   switch (type) {
     case TYPES.text:
-      return decodeFragment(reader, head);
+      return decodeFragment(reader, snapshot);
     case TYPES.presence:
-      return decodePresence(reader, head, decodeText);
+      return decodePresence(reader, snapshot, decodeText);
     case TYPES.receipt:
       if (reader.remaining !== BEFORE_BYTES) return refuse('content-length');
-      return accept({ ...head, type: 'receipt', before: reader.rest() });
+      return accept({ ...snapshot, type: 'receipt', before: reader.rest() });
     case TYPES['roll-call']:
-      return reader.remaining === 0 ? accept({ ...head, type: 'roll-call' }) : refuse('content-length');
+      return reader.remaining === 0 ? accept({ ...snapshot, type: 'roll-call' }) : refuse('content-length');
     case TYPES.move: {
       const move = decodeMove(reader.rest());
-      return move.ok ? accept({ ...head, ...move.value }) : move;
+      return move.ok ? accept({ ...snapshot, ...move.value }) : move;
     }
     case TYPES.order:
-      return decodeOrder(reader, head);
+      return decodeOrder(reader, snapshot);
     default:
       return refuse('content-kind');
   }
 }
 
 /** Only who may come in is ordered in this way: an eviction does not wait. */
-function decodeOrder(reader: ByteReader, head: ContentHeader): Decoded<Content, ContentCode> {
+function decodeOrder(reader: ByteReader, snapshot: ContentHeader): Decoded<Content, ContentCode> {
   const order = decodeSignedOrder(reader.rest());
   if (!order.ok) return order;
   return order.value.type === 'access'
-    ? accept({ ...head, type: 'order', order: order.value })
+    ? accept({ ...snapshot, type: 'order', order: order.value })
     : refuse('content-kind');
 }
 
@@ -150,36 +150,36 @@ function header(content: ContentHeader & { readonly type: keyof typeof TYPES }, 
     .put(content.logHash);
 }
 
-function decodeFragment(reader: ByteReader, head: ContentHeader): Decoded<Content, ContentCode> {
+function decodeFragment(reader: ByteReader, snapshot: ContentHeader): Decoded<Content, ContentCode> {
   if (reader.remaining < FRAGMENT_HEADER_BYTES) return refuse('content-length');
   const index = reader.u16();
   const count = reader.u16();
   // The first fragment's number names the message, so no fragment may stand before its member's first frame.
-  if (count === 0 || count > FRAGMENT_COUNT_MAX || index >= count || index >= head.number) {
+  if (count === 0 || count > FRAGMENT_COUNT_MAX || index >= count || index >= snapshot.number) {
     return refuse('fragment-index');
   }
   const bytes = reader.rest();
   if (bytes.length > TEXT_BYTES_MAX) return refuse('content-length');
-  return accept({ ...head, type: 'text', index, count, bytes });
+  return accept({ ...snapshot, type: 'text', index, count, bytes });
 }
 
 function decodePresence(
   reader: ByteReader,
-  head: ContentHeader,
+  snapshot: ContentHeader,
   decodeText: (bytes: Uint8Array) => string | undefined,
 ): Decoded<Content, ContentCode> {
   if (reader.remaining < PRESENCE_LEAST_BYTES) return refuse('content-length');
   const before = reader.take(BEFORE_BYTES);
-  const standingNumber = reader.u8();
-  const standing = (Object.keys(STANDINGS) as Standing[]).find((key) => STANDINGS[key] === standingNumber);
-  if (standing === undefined) return refuse('content-kind');
+  const statusNumber = reader.u8();
+  const status = (Object.keys(PRESENCE_STATUSES) as PresenceStatus[]).find(
+    (key) => PRESENCE_STATUSES[key] === statusNumber,
+  );
+  if (status === undefined) return refuse('content-kind');
   const length = reader.u8();
-  const signatureBytes = standing === 'leaving' ? SIGNATURE_BYTES : 0;
+  const signatureBytes = status === 'leaving' ? SIGNATURE_BYTES : 0;
   if (length + signatureBytes !== reader.remaining) return refuse('content-length');
   const name = decodeText(reader.take(length));
   if (name === undefined || length === 0 || length > NAME_BYTES_MAX) return refuse('content-text');
-  const presence = { ...head, type: 'presence', before, name } as const;
-  return accept(
-    standing === 'leaving' ? { ...presence, standing, signature: reader.rest() } : { ...presence, standing },
-  );
+  const presence = { ...snapshot, type: 'presence', before, name } as const;
+  return accept(status === 'leaving' ? { ...presence, status, signature: reader.rest() } : { ...presence, status });
 }

@@ -42,9 +42,9 @@ export interface StealthShape {
   /** Frames that a member receives each tick: what a full room can say, and what is for refusals, commits, and what came late. */
   readonly shared: number;
   readonly spare: number;
-  /** A commit has at least so many frames, and its head so many bytes: what a full room takes. */
+  /** A commit has at least so many frames, and its snapshot so many bytes: what a full room takes. */
   readonly commitFrames: number;
-  readonly headBytes: number;
+  readonly snapshotBytes: number;
   /** From one member's new keys to the next one's. */
   readonly turnMs: number;
 }
@@ -59,10 +59,18 @@ const SHAPES: Readonly<Record<StealthCover, StealthShape>> = {
   'stealth-32': shape(32, 4, 8, 131_072),
 };
 
-function shape(members: number, ticks: number, shared: number, headBytes: number): StealthShape {
+function shape(members: number, ticks: number, shared: number, snapshotBytes: number): StealthShape {
   const commitFrames = COMMIT_FRAMES;
   const turnMs = KEY_CYCLE_MS / members;
-  return { members, sendEveryMs: ticks * STEALTH_TICK_MS, shared, spare: shared / 4, commitFrames, headBytes, turnMs };
+  return {
+    members,
+    sendEveryMs: ticks * STEALTH_TICK_MS,
+    shared,
+    spare: shared / 4,
+    commitFrames,
+    snapshotBytes,
+    turnMs,
+  };
 }
 
 export function isStealth(cover: Cover): cover is StealthCover {
@@ -103,9 +111,9 @@ export function slotBytes(cover: StealthCover): number {
 
 /** Bytes of the upload with which a member has new keys. */
 function turnBytes(cover: StealthCover): number {
-  const { commitFrames, headBytes } = SHAPES[cover];
+  const { commitFrames, snapshotBytes } = SHAPES[cover];
   return (
-    Math.ceil((commitFrames * bodyBytes(LARGEST_FRAME_BYTES) + headBytes) / STAGE_DATA_BYTES) * LARGEST_FRAME_BYTES
+    Math.ceil((commitFrames * bodyBytes(LARGEST_FRAME_BYTES) + snapshotBytes) / STAGE_DATA_BYTES) * LARGEST_FRAME_BYTES
   );
 }
 

@@ -9,7 +9,7 @@ import { FRAME_BYTES, HEADER_BYTES, PROTOCOL_VERSION } from './limits.ts';
 export const OPERATIONS = {
   attach: 0x01,
   publish: 0x02,
-  beat: 0x03,
+  ping: 0x03,
   stage: 0x04,
   commit: 0x05,
   fetch: 0x06,
@@ -17,16 +17,16 @@ export const OPERATIONS = {
   challenge: 0x81,
   attached: 0x82,
   entry: 0x83,
-  beaten: 0x84,
+  pong: 0x84,
   refused: 0x85,
   closing: 0x86,
-  counter: 0x87,
-  head: 0x88,
+  committed: 0x87,
+  snapshot: 0x88,
   noise: 0x89,
 } as const;
 export type Operation = keyof typeof OPERATIONS;
 
-/** A frame taken apart. `number` is a counter or a sequence number, as the operation says; `body` is a view of the frame's bytes. */
+/** A frame taken apart. `number` is a commit number or a sequence number, as the operation says; `body` is a view of the frame's bytes. */
 export interface Frame {
   readonly operation: Operation;
   readonly code: RelayCode | undefined;

@@ -1,4 +1,4 @@
-// The bodies of the frames that move a room from one counter to the next: STAGE, COMMIT, COUNTER, FETCH and HEAD. PROTOCOL.md §4.7, §4.8.
+// The bodies of the frames that move a room from one commit number to the next: STAGE, COMMIT, COMMITTED, FETCH and SNAPSHOT. PROTOCOL.md §4.7, §4.8.
 
 import { ByteReader, ByteWriter } from './bytes.ts';
 import { accept, refuse } from './errors.ts';
@@ -10,8 +10,8 @@ import {
   COMMIT_BYTES_MAX,
   DIGEST_BYTES,
   FRAME_BYTES,
-  HEAD_BYTES_MAX,
-  HEAD_DATA_BYTES,
+  SNAPSHOT_BYTES_MAX,
+  SNAPSHOT_DATA_BYTES,
   STAGE_DATA_BYTES,
   UPLOAD_ID_BYTES,
 } from './limits.ts';
@@ -23,53 +23,53 @@ export interface StagedPiece {
   readonly data: Uint8Array;
 }
 
-/** What an upload is made of: the bodies of so many log frames of one size, and behind them the head. */
+/** What an upload is made of: the bodies of so many log frames of one size, and behind them the snapshot. */
 export interface CommitRequest {
-  readonly counter: number;
+  readonly commitNumber: number;
   readonly uploadId: Uint8Array;
   /** 0, 1, 2 or 3, as in a frame's header. */
   readonly frameSize: number;
   /** From 1. */
   readonly frameCount: number;
   /** From 1. */
-  readonly headBytes: number;
+  readonly snapshotBytes: number;
   /** SHA-256 of the whole upload, 32 bytes. */
   readonly digest: Uint8Array;
 }
 
-/** A commit that is in the log: the counter after it, its first and its last frame there, and how long the head has become. */
+/** A commit that is in the log: the commit number after it, its first and its last frame there, and how long the snapshot has become. */
 export interface CommitNotice {
-  readonly counter: number;
+  readonly commitNumber: number;
   readonly first: number;
   readonly last: number;
-  readonly headBytes: number;
+  readonly snapshotBytes: number;
 }
 
-/** Which of the two heads that the relay keeps. */
-export type HeadName = 'head' | 'previous-head';
-/** What a client asks for: the log from a sequence number on, or a head. */
-export type FetchRequest = { readonly what: 'log'; readonly from: number } | { readonly what: HeadName };
+/** Which of the two snapshots that the relay keeps. */
+export type SnapshotName = 'snapshot' | 'previous-snapshot';
+/** What a client asks for: the log from a sequence number on, or a snapshot. */
+export type FetchRequest = { readonly what: 'log'; readonly from: number } | { readonly what: SnapshotName };
 
 /**
- * A part of a head. `counter` is the one that its commit made, `last` the last sequence number of that commit; both 0 if there is no
- * such head, which is told by one piece with `headBytes` 0.
+ * A part of a snapshot. `commitNumber` is the one that its commit made, `last` the last sequence number of that commit; both 0 if there is no
+ * such snapshot, which is told by one piece with `snapshotBytes` 0.
  */
-export interface HeadPiece {
-  readonly which: HeadName;
-  readonly counter: number;
+export interface SnapshotPiece {
+  readonly which: SnapshotName;
+  readonly commitNumber: number;
   readonly last: number;
-  readonly headBytes: number;
+  readonly snapshotBytes: number;
   readonly offset: number;
   readonly data: Uint8Array;
 }
 
 const STAGE_FIELD_BYTES = LARGE_BODY_BYTES - STAGE_DATA_BYTES;
 const COMMIT_FIELD_BYTES = UPLOAD_ID_BYTES + 1 + 2 + 4 + DIGEST_BYTES;
-const COUNTER_FIELD_BYTES = 8 + 8 + 4;
-const HEAD_FIELD_BYTES = LARGE_BODY_BYTES - HEAD_DATA_BYTES;
+const COMMITTED_FIELD_BYTES = 8 + 8 + 4;
+const SNAPSHOT_FIELD_BYTES = LARGE_BODY_BYTES - SNAPSHOT_DATA_BYTES;
 /** The numbers on the wire. */
-const FETCHABLE = { log: 0, head: 1, 'previous-head': 2 } as const;
-const headNames: Readonly<Record<number, HeadName>> = { 1: 'head', 2: 'previous-head' };
+const FETCHABLE = { log: 0, snapshot: 1, 'previous-snapshot': 2 } as const;
+const snapshotNames: Readonly<Record<number, SnapshotName>> = { 1: 'snapshot', 2: 'previous-snapshot' };
 
 /** STAGE: upload id 16, length 2, data; the header's number is the index. PROTOCOL.md §4.7. */
 export function encodeStage({ uploadId, index, data }: StagedPiece): Uint8Array {
@@ -87,57 +87,57 @@ export function decodeStage(frame: Frame): Decoded<StagedPiece, FrameCode> {
   return data.ok ? accept({ uploadId, index: frame.number, data: data.value }) : data;
 }
 
-/** COMMIT: upload id 16, size class 1, frames 2, bytes of the head 4, digest 32; the header's number is the counter. PROTOCOL.md §4.7. */
+/** COMMIT: upload id 16, size class 1, frames 2, bytes of the snapshot 4, digest 32; the header's number is the commit number. PROTOCOL.md §4.7. */
 export function encodeCommit(request: CommitRequest): Uint8Array {
   const body = new ByteWriter(CONTROL_BODY_BYTES)
     .put(request.uploadId)
     .u8(request.frameSize)
     .u16(request.frameCount)
-    .u32(request.headBytes)
+    .u32(request.snapshotBytes)
     .put(request.digest).bytes;
-  return encodeFrame({ operation: 'commit', number: request.counter, body });
+  return encodeFrame({ operation: 'commit', number: request.commitNumber, body });
 }
 
 export function decodeCommit(frame: Frame): Decoded<CommitRequest, FrameCode> {
   const fields = controlFields(frame, COMMIT_FIELD_BYTES, (reader) => ({
-    counter: frame.number,
+    commitNumber: frame.number,
     uploadId: reader.take(UPLOAD_ID_BYTES),
     frameSize: reader.u8(),
     frameCount: reader.u16(),
-    headBytes: reader.u32(),
+    snapshotBytes: reader.u32(),
     digest: reader.take(DIGEST_BYTES),
   }));
   if (!fields.ok) return fields;
-  const { frameSize, frameCount, headBytes } = fields.value;
+  const { frameSize, frameCount, snapshotBytes } = fields.value;
   const frameBytes = FRAME_BYTES[frameSize];
   if (frameBytes === undefined || frameCount < 1 || frameCount * bodyBytes(frameBytes) > COMMIT_BYTES_MAX) {
     return refuse('frame-field');
   }
-  return headBytes < 1 || headBytes > HEAD_BYTES_MAX ? refuse('frame-field') : fields;
+  return snapshotBytes < 1 || snapshotBytes > SNAPSHOT_BYTES_MAX ? refuse('frame-field') : fields;
 }
 
-/** COUNTER: first 8, last 8, bytes of the head 4; the header's number is the counter after the commit. PROTOCOL.md §4.7. */
-export function encodeCounter({ counter, first, last, headBytes }: CommitNotice): Uint8Array {
-  const body = new ByteWriter(CONTROL_BODY_BYTES).u64(first).u64(last).u32(headBytes).bytes;
-  return encodeFrame({ operation: 'counter', number: counter, body });
+/** COMMITTED: first 8, last 8, bytes of the snapshot 4; the header's number is the commit number after the commit. PROTOCOL.md §4.7. */
+export function encodeCommitted({ commitNumber, first, last, snapshotBytes }: CommitNotice): Uint8Array {
+  const body = new ByteWriter(CONTROL_BODY_BYTES).u64(first).u64(last).u32(snapshotBytes).bytes;
+  return encodeFrame({ operation: 'committed', number: commitNumber, body });
 }
 
-export function decodeCounter(frame: Frame): Decoded<CommitNotice, FrameCode> {
-  const fields = controlFields(frame, COUNTER_FIELD_BYTES, (reader) => ({
+export function decodeCommitted(frame: Frame): Decoded<CommitNotice, FrameCode> {
+  const fields = controlFields(frame, COMMITTED_FIELD_BYTES, (reader) => ({
     first: reader.u64(),
     last: reader.u64(),
-    headBytes: reader.u32(),
+    snapshotBytes: reader.u32(),
   }));
   if (!fields.ok) return fields;
-  const { first, last, headBytes } = fields.value;
+  const { first, last, snapshotBytes } = fields.value;
   if (first === undefined || last === undefined) return refuse('frame-number');
-  if (frame.number < 1 || first < 1 || last < first || headBytes < 1 || headBytes > HEAD_BYTES_MAX) {
+  if (frame.number < 1 || first < 1 || last < first || snapshotBytes < 1 || snapshotBytes > SNAPSHOT_BYTES_MAX) {
     return refuse('frame-field');
   }
-  return accept({ counter: frame.number, first, last, headBytes });
+  return accept({ commitNumber: frame.number, first, last, snapshotBytes });
 }
 
-/** FETCH: what 1; the header's number is the first sequence number wanted, and 0 for a head. PROTOCOL.md §4.8. */
+/** FETCH: what 1; the header's number is the first sequence number wanted, and 0 for a snapshot. PROTOCOL.md §4.8. */
 export function encodeFetch(request: FetchRequest): Uint8Array {
   const body = new ByteWriter(CONTROL_BODY_BYTES).u8(FETCHABLE[request.what]).bytes;
   return encodeFrame({ operation: 'fetch', number: request.what === 'log' ? request.from : 0, body });
@@ -147,28 +147,29 @@ export function decodeFetch(frame: Frame): Decoded<FetchRequest, FrameCode> {
   const what = controlFields(frame, 1, (reader) => reader.u8());
   if (!what.ok) return what;
   if (what.value === FETCHABLE.log) return accept({ what: 'log', from: frame.number });
-  const head = headNames[what.value];
-  return head === undefined || frame.number !== 0 ? refuse('frame-field') : accept({ what: head });
+  const snapshot = snapshotNames[what.value];
+  return snapshot === undefined || frame.number !== 0 ? refuse('frame-field') : accept({ what: snapshot });
 }
 
-/** HEAD: which 1, bytes of the head 4, offset 4, last 8, data; the header's number is the head's counter. PROTOCOL.md §4.8. */
-export function encodeHead({ which, counter, last, headBytes, offset, data }: HeadPiece): Uint8Array {
-  const fields = new ByteWriter(LARGE_BODY_BYTES).u8(FETCHABLE[which]).u32(headBytes).u32(offset).u64(last);
-  return encodeFrame({ operation: 'head', number: counter, body: fields.put(data).bytes });
+/** SNAPSHOT: which 1, bytes of the snapshot 4, offset 4, last 8, data; the header's number is the snapshot's commit number. PROTOCOL.md §4.8. */
+export function encodeSnapshot({ which, commitNumber, last, snapshotBytes, offset, data }: SnapshotPiece): Uint8Array {
+  const fields = new ByteWriter(LARGE_BODY_BYTES).u8(FETCHABLE[which]).u32(snapshotBytes).u32(offset).u64(last);
+  return encodeFrame({ operation: 'snapshot', number: commitNumber, body: fields.put(data).bytes });
 }
 
-export function decodeHead(frame: Frame): Decoded<HeadPiece, FrameCode> {
+export function decodeSnapshot(frame: Frame): Decoded<SnapshotPiece, FrameCode> {
   if (frame.body.length !== LARGE_BODY_BYTES) return refuse('frame-length');
   const reader = new ByteReader(frame.body);
-  const which = headNames[reader.u8()];
-  const headBytes = reader.u32();
+  const which = snapshotNames[reader.u8()];
+  const snapshotBytes = reader.u32();
   const offset = reader.u32();
   const last = reader.u64();
   if (last === undefined) return refuse('frame-number');
-  const counter = frame.number;
-  if (which === undefined || headBytes > HEAD_BYTES_MAX || offset % HEAD_DATA_BYTES !== 0) return refuse('frame-field');
-  const isNone = headBytes === 0 && offset === 0 && counter === 0 && last === 0;
-  if (!isNone && (offset >= headBytes || counter < 1 || last < 1)) return refuse('frame-field');
-  const data = dataBehind(frame, HEAD_FIELD_BYTES, Math.min(HEAD_DATA_BYTES, headBytes - offset));
-  return data.ok ? accept({ which, counter, last, headBytes, offset, data: data.value }) : data;
+  const commitNumber = frame.number;
+  if (which === undefined || snapshotBytes > SNAPSHOT_BYTES_MAX || offset % SNAPSHOT_DATA_BYTES !== 0)
+    return refuse('frame-field');
+  const isNone = snapshotBytes === 0 && offset === 0 && commitNumber === 0 && last === 0;
+  if (!isNone && (offset >= snapshotBytes || commitNumber < 1 || last < 1)) return refuse('frame-field');
+  const data = dataBehind(frame, SNAPSHOT_FIELD_BYTES, Math.min(SNAPSHOT_DATA_BYTES, snapshotBytes - offset));
+  return data.ok ? accept({ which, commitNumber, last, snapshotBytes, offset, data: data.value }) : data;
 }

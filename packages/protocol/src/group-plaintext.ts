@@ -1,9 +1,9 @@
-// What group keys put into an envelope, and into the head: messages, commits, orders, and who wants to go or to come in. PROTOCOL.md §5.2, §5.8.
+// What group keys put into an envelope, and into the snapshot: messages, commits, orders, and who wants to go or to come in. PROTOCOL.md §5.2, §5.8.
 
 import { ByteReader, ByteWriter, isZero } from './bytes.ts';
 import { accept, refuse } from './errors.ts';
 import type { ContentCode, Decoded } from './errors.ts';
-import { HEAD_BYTES_MAX, MEMBER_ID_BYTES, NAME_BYTES_MAX, SIGNATURE_BYTES } from './limits.ts';
+import { SNAPSHOT_BYTES_MAX, MEMBER_ID_BYTES, NAME_BYTES_MAX, SIGNATURE_BYTES } from './limits.ts';
 import { encodeAccess, encodeSignedOrder, ORDER_BYTES_MAX, readAccess, readSignedOrder } from './order.ts';
 import type { SignedAccess, SignedOrder } from './order.ts';
 
@@ -136,29 +136,29 @@ function takeCounted(reader: ByteReader): Decoded<Uint8Array, ContentCode> {
 }
 
 /** What a newcomer needs: the group's public state, who has asked to be removed, and who may come in. */
-export interface HeadPlaintext {
+export interface SnapshotPlaintext {
   readonly group: Uint8Array;
   readonly proofs: readonly LeaveProof[];
   /** The access order that holds; undefined in a room that was never ordered anything: it is open. */
   readonly access: SignedAccess | undefined;
 }
 
-/** `overhead` is what sealing adds: the sealed head is a power of two long, so that its length tells little about the members' number. */
-export function encodeHeadPlaintext(
-  { group, proofs, access }: HeadPlaintext,
+/** `overhead` is what sealing adds: the sealed snapshot is a power of two long, so that its length tells little about the members' number. */
+export function encodeSnapshotPlaintext(
+  { group, proofs, access }: SnapshotPlaintext,
   overhead: number,
   leastBytes = 0,
 ): Uint8Array {
   const order = access === undefined ? new Uint8Array(0) : encodeAccess(access);
   const needed = 4 + group.length + 1 + proofs.length * PROOF_BYTES + 1 + order.length + overhead;
   const length = 2 ** Math.ceil(Math.log2(Math.max(needed, leastBytes)));
-  if (length > HEAD_BYTES_MAX) throw new RangeError('a head above the limit');
+  if (length > SNAPSHOT_BYTES_MAX) throw new RangeError('a snapshot above the limit');
   const writer = new ByteWriter(length - overhead).u32(group.length).put(group).u8(proofs.length);
   for (const proof of proofs) writer.put(proof.memberId).put(proof.signature);
   return writer.u8(access === undefined ? 0 : 1).put(order).bytes;
 }
 
-export function decodeHeadPlaintext(bytes: Uint8Array): Decoded<HeadPlaintext, ContentCode> {
+export function decodeSnapshotPlaintext(bytes: Uint8Array): Decoded<SnapshotPlaintext, ContentCode> {
   if (bytes.length < 6) return refuse('content-length');
   const reader = new ByteReader(bytes);
   const length = reader.u32();
@@ -170,12 +170,12 @@ export function decodeHeadPlaintext(bytes: Uint8Array): Decoded<HeadPlaintext, C
     memberId: reader.take(MEMBER_ID_BYTES),
     signature: reader.take(SIGNATURE_BYTES),
   }));
-  const access = readHeadAccess(reader);
+  const access = readSnapshotAccess(reader);
   if (!access.ok) return access;
   return isZero(reader.rest()) ? accept({ group, proofs, access: access.value }) : refuse('content-padding');
 }
 
-function readHeadAccess(reader: ByteReader): Decoded<SignedAccess | undefined, ContentCode> {
+function readSnapshotAccess(reader: ByteReader): Decoded<SignedAccess | undefined, ContentCode> {
   const has = reader.u8();
   if (has === 0) return accept(undefined);
   return has === 1 ? readAccess(reader) : refuse('content-kind');

@@ -17,9 +17,9 @@ export interface AttachRequest {
   readonly signature: Uint8Array;
 }
 
-/** Where the room's log stands: the oldest frame the relay still has, the next to come, and the room's counter. */
+/** Where the room's log stands: the oldest frame the relay still has, the next to come, and the room's commit number. */
 export interface Attached {
-  readonly counter: number;
+  readonly commitNumber: number;
   readonly oldest: number;
   readonly next: number;
 }
@@ -64,10 +64,10 @@ export function decodeAttach(frame: Frame): Decoded<AttachRequest, FrameCode> {
   }));
 }
 
-/** ATTACHED: counter in the header, oldest 8, next 8. PROTOCOL.md §4.3. */
+/** ATTACHED: commit number in the header, oldest 8, next 8. PROTOCOL.md §4.3. */
 export function encodeAttached(attached: Attached): Uint8Array {
   const body = new ByteWriter(CONTROL_BODY_BYTES).u64(attached.oldest).u64(attached.next).bytes;
-  return encodeFrame({ operation: 'attached', number: attached.counter, body });
+  return encodeFrame({ operation: 'attached', number: attached.commitNumber, body });
 }
 
 export function decodeAttached(frame: Frame): Decoded<Attached, FrameCode> {
@@ -75,26 +75,26 @@ export function decodeAttached(frame: Frame): Decoded<Attached, FrameCode> {
   if (!fields.ok) return fields;
   const { oldest, next } = fields.value;
   if (oldest === undefined || next === undefined || oldest < 1 || next < oldest) return refuse('frame-number');
-  return accept({ counter: frame.number, oldest, next });
+  return accept({ commitNumber: frame.number, oldest, next });
 }
 
-/** BEAT and its answer BEATEN carry nothing but the number, which comes back as it was. PROTOCOL.md §4.4. */
-export function encodeBeat(operation: 'beat' | 'beaten', number: number): Uint8Array {
+/** PING and its answer PONG carry nothing but the number, which comes back as it was. PROTOCOL.md §4.4. */
+export function encodePing(operation: 'ping' | 'pong', number: number): Uint8Array {
   return encodeFrame({ operation, number, body: new Uint8Array(CONTROL_BODY_BYTES) });
 }
 
-/** BEAT, BEATEN and CLOSING: one size, an empty body. */
+/** PING, PONG and CLOSING: one size, an empty body. */
 export function checkEmpty(frame: Frame): Decoded<number, FrameCode> {
   return controlFields(frame, 0, () => frame.number);
 }
 
 /**
- * REFUSED: the room's counter in the header, and what is refused: the nonce of a frame, or the id of an upload with zeros behind it.
+ * REFUSED: the room's commit number in the header, and what is refused: the nonce of a frame, or the id of an upload with zeros behind it.
  * PROTOCOL.md §4.5.
  */
-export function encodeRefused(code: RelayCode, counter: number, what: Uint8Array): Uint8Array {
+export function encodeRefused(code: RelayCode, commitNumber: number, what: Uint8Array): Uint8Array {
   const body = new ByteWriter(CONTROL_BODY_BYTES).put(what).bytes;
-  return encodeFrame({ operation: 'refused', code, number: counter, body });
+  return encodeFrame({ operation: 'refused', code, number: commitNumber, body });
 }
 
 export function decodeRefused(frame: Frame): Decoded<Uint8Array, FrameCode> {

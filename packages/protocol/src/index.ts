@@ -15,7 +15,7 @@ export {
   decodeRefused,
   encodeAttach,
   encodeAttached,
-  encodeBeat,
+  encodePing,
   encodeChallenge,
   encodeClosing,
   encodeRefused,
@@ -23,19 +23,26 @@ export {
 export type { Attached, AttachRequest } from './handshake.ts';
 export {
   decodeCommit,
-  decodeCounter,
+  decodeCommitted,
   decodeFetch,
-  decodeHead,
+  decodeSnapshot,
   decodeStage,
   encodeCommit,
-  encodeCounter,
+  encodeCommitted,
   encodeFetch,
-  encodeHead,
+  encodeSnapshot,
   encodeStage,
 } from './group-commit.ts';
-export type { CommitNotice, CommitRequest, FetchRequest, HeadName, HeadPiece, StagedPiece } from './group-commit.ts';
+export type {
+  CommitNotice,
+  CommitRequest,
+  FetchRequest,
+  SnapshotName,
+  SnapshotPiece,
+  StagedPiece,
+} from './group-commit.ts';
 export { decodeContent, encodeContent, fragmentCapacity } from './content.ts';
-export type { Content, ContentHeader, Standing } from './content.ts';
+export type { Content, ContentHeader, PresenceStatus } from './content.ts';
 export { decodeMove, decodeSignedOrder, encodeMove, encodeSignedOrder, orderStatement } from './order.ts';
 export type { AccessMode, Move, Order, SignedAccess, SignedOrder } from './order.ts';
 export { cutText, joinFragment, NO_PARTIAL_TEXTS } from './fragment.ts';
@@ -61,10 +68,10 @@ export { decodeAdminReply, decodeAdminRequest, encodeAdminReply, encodeAdminRequ
 export type { AdminReply, AdminRequest } from './admin.ts';
 export {
   decodeGroupPlaintext,
-  decodeHeadPlaintext,
+  decodeSnapshotPlaintext,
   encodeGroupPlaintext,
-  encodeHeadPlaintext,
+  encodeSnapshotPlaintext,
   messageCapacity,
   pieceCapacity,
 } from './group-plaintext.ts';
-export type { GroupPlaintext, HeadPlaintext, LeaveProof, Piece } from './group-plaintext.ts';
+export type { GroupPlaintext, SnapshotPlaintext, LeaveProof, Piece } from './group-plaintext.ts';

@@ -40,8 +40,8 @@ export const NAME_BYTES_MAX = 48;
 /** onion key 32 + room secret 32 + signature 64. PROTOCOL.md §5.9. */
 export const MOVE_BYTES: number = ONION_KEY_BYTES + ROOM_SECRET_BYTES + SIGNATURE_BYTES;
 
-/** A room's opaque head (group state sealed by its members). PROTOCOL.md §6.3. */
-export const HEAD_BYTES_MAX = 524_288;
+/** A room's opaque snapshot (group state sealed by its members). PROTOCOL.md §6.3. */
+export const SNAPSHOT_BYTES_MAX = 524_288;
 /** The bodies of the log frames of one commit, together. PROTOCOL.md §6.3. */
 export const COMMIT_BYTES_MAX = 65_536;
 export const UPLOAD_ID_BYTES = 16;
@@ -49,15 +49,15 @@ export const UPLOAD_ID_BYTES = 16;
 export const DIGEST_BYTES = 32;
 /** What a STAGE frame carries: its body less upload id 16 and length 2. PROTOCOL.md §4.7. */
 export const STAGE_DATA_BYTES = 4_062;
-/** What a HEAD frame carries: its body less which 1, length 4, offset 4 and last 8. PROTOCOL.md §4.8. */
-export const HEAD_DATA_BYTES = 4_063;
+/** What a SNAPSHOT frame carries: its body less which 1, length 4, offset 4 and last 8. PROTOCOL.md §4.8. */
+export const SNAPSHOT_DATA_BYTES = 4_063;
 /** How long a staged upload is kept after its last piece, and after its first. PROTOCOL.md §6.3. */
 export const UPLOAD_LEASE_MS = 30_000;
 export const UPLOAD_LIMIT_MS = 120_000;
 /** How long nobody may take an upload's place, and how long only who has begun none for longer may. PROTOCOL.md §6.3. */
 export const UPLOAD_GUARD_MS = 10_000;
 export const UPLOAD_STAY_MS = 30_000;
-/** How long a place is kept for who found none: a client asks again within 8.1 s and what it takes to fetch a head. */
+/** How long a place is kept for who found none: a client asks again within 8.1 s and what it takes to fetch a snapshot. */
 export const UPLOAD_WAIT_MS = 20_000;
 export const UPLOADS_PER_ROOM_MAX = 8;
 /** Commits of a room that may wait for their turn, beside those places. */
@@ -78,8 +78,8 @@ export const CONNECTIONS_PER_ROOM_MAX: number = 2 * MEMBERS_MAX;
 
 /** A Tor round trip may take seconds: the deadline is about strangers that hold a place without speaking. */
 export const HANDSHAKE_DEADLINE_MS = 30_000;
-export const HEARTBEAT_INTERVAL_MS = 15_000;
-/** Three heartbeats. Whoever is silent for longer is gone. PROTOCOL.md §4.4. */
+export const PING_INTERVAL_MS = 15_000;
+/** Three pings. Whoever is silent for longer is gone. PROTOCOL.md §4.4. */
 export const SILENCE_LIMIT_MS = 45_000;
 
 export const ADMIN_LINE_BYTES_MAX = 4_096;

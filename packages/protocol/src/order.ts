@@ -13,7 +13,7 @@ const LABEL = ascii('sotto/1 order');
 
 /** number 8 + type 1 + the longest payload + signature 64. */
 export const ORDER_BYTES_MAX: number = 8 + 1 + MEMBER_ID_BYTES + SIGNATURE_BYTES;
-/** number 8 + mode 1 + signature 64: the access order as the head carries it. */
+/** number 8 + mode 1 + signature 64: the access order as the snapshot carries it. */
 const ACCESS_BYTES: number = 8 + 1 + SIGNATURE_BYTES;
 
 /** `open`: whoever has the connection string comes in by himself. `knock`: members let him in. `locked`: nobody comes in. */
@@ -111,7 +111,7 @@ function readMode(reader: ByteReader, number: number): Decoded<SignedAccess, Con
   return accept({ type: 'access', number, mode, signature: reader.take(SIGNATURE_BYTES) });
 }
 
-/** The access order as the head carries it: `number u64 || mode u8 || signature 64`. */
+/** The access order as the snapshot carries it: `number u64 || mode u8 || signature 64`. */
 export function encodeAccess({ number, mode, signature }: SignedAccess): Uint8Array {
   return new ByteWriter(ACCESS_BYTES).u64(number).u8(MODES[mode]).put(signature).bytes;
 }

@@ -48,8 +48,8 @@ const presenceHeader = { type: fc.constant('presence' as const), ...header, befo
 const contents: fc.Arbitrary<Content> = fc.oneof(
   fc.record({ type: fc.constant('receipt' as const), ...header, before }),
   fc.record({ type: fc.constant('roll-call' as const), ...header }),
-  fc.record({ ...presenceHeader, standing: fc.constantFrom('arriving' as const, 'here' as const), name }),
-  fc.record({ ...presenceHeader, standing: fc.constant('leaving' as const), name, signature: bytesOf(64) }),
+  fc.record({ ...presenceHeader, status: fc.constantFrom('arriving' as const, 'here' as const), name }),
+  fc.record({ ...presenceHeader, status: fc.constant('leaving' as const), name, signature: bytesOf(64) }),
   fc.record({
     type: fc.constant('move' as const),
     ...header,
@@ -88,12 +88,12 @@ const text = encodeContent(
   encode,
 );
 const named = { type: 'presence', ...first, before: new Uint8Array(BEFORE_BYTES).fill(6), name: 'Anna' } as const;
-const presence = encodeContent({ ...named, standing: 'here' }, encode);
-const farewell = encodeContent({ ...named, standing: 'leaving', signature: new Uint8Array(64).fill(8) }, encode);
+const presence = encodeContent({ ...named, status: 'here' }, encode);
+const farewell = encodeContent({ ...named, status: 'leaving', signature: new Uint8Array(64).fill(8) }, encode);
 const receipt = encodeContent({ type: 'receipt', ...first, before: named.before }, encode);
-/** Where the standing stands, the name's length, and the name. */
-const STANDING_AT = CONTENT_HEADER_BYTES + BEFORE_BYTES;
-const NAME_LENGTH_AT = STANDING_AT + 1;
+/** where the status is, the name's length, and the name. */
+const STATUS_AT = CONTENT_HEADER_BYTES + BEFORE_BYTES;
+const NAME_LENGTH_AT = STATUS_AT + 1;
 const NAME_AT = NAME_LENGTH_AT + 1;
 const rollCall = encodeContent({ type: 'roll-call', ...first }, encode);
 const move = encodeContent(
@@ -127,7 +127,7 @@ describe('content', () => {
 
   const refusals: readonly (readonly [string, ContentCode, Uint8Array])[] = [
     ['an unknown type', 'content-kind', changed(receipt, 0, 9)],
-    ['an unknown standing', 'content-kind', changed(presence, STANDING_AT, 9)],
+    ['an unknown status', 'content-kind', changed(presence, STATUS_AT, 9)],
     ['a header one byte short', 'content-length', receipt.slice(0, 32)],
     ['no bytes', 'content-length', new Uint8Array(0)],
     ['a receipt without what was before', 'content-length', receipt.slice(0, CONTENT_HEADER_BYTES)],

@@ -7,7 +7,7 @@ import {
   FUZZ_LIMIT_MS,
   FUZZ_SLOWEST_MS,
   SeededRandom,
-} from '@sotto/test-kit';
+} from '@sotto/fixtures';
 import { describe, expect, test } from 'vitest';
 import {
   bodyBytes,
@@ -20,12 +20,12 @@ import {
   decodeChallenge,
   decodeCommit,
   decodeContent,
-  decodeCounter,
+  decodeCommitted,
   decodeFetch,
   decodeFrame,
   decodeGroupPlaintext,
-  decodeHead,
-  decodeHeadPlaintext,
+  decodeSnapshot,
+  decodeSnapshotPlaintext,
   decodeInvite,
   decodeMove,
   decodeRefused,
@@ -34,13 +34,13 @@ import {
   encodeAdminRequest,
   encodeAttached,
   encodeCommit,
-  encodeCounter,
+  encodeCommitted,
   encodeContent,
   encodeFetch,
   encodeFrame,
   encodeGroupPlaintext,
-  encodeHead,
-  encodeHeadPlaintext,
+  encodeSnapshot,
+  encodeSnapshotPlaintext,
   encodeInvite,
   encodeMove,
   encodeSignedOrder,
@@ -66,12 +66,12 @@ const roomId = new Uint8Array(16).fill(4);
 const frame = encodeFrame({ operation: 'entry', number: 3, body: new Uint8Array(bodyBytes(FRAME_BYTES[0])) });
 const header = { number: 1, seen: 0, logHash: roomId };
 const content = encodeContent(
-  { type: 'presence', ...header, before: new Uint8Array(64).fill(4), standing: 'here', name: 'Anna' },
+  { type: 'presence', ...header, before: new Uint8Array(64).fill(4), status: 'here', name: 'Anna' },
   encode,
 );
 const signature = new Uint8Array(64).fill(6);
 const farewell = encodeContent(
-  { type: 'presence', ...header, before: new Uint8Array(64).fill(4), standing: 'leaving', name: 'Anna', signature },
+  { type: 'presence', ...header, before: new Uint8Array(64).fill(4), status: 'leaving', name: 'Anna', signature },
   encode,
 );
 const key = new Uint8Array(32).fill(5);
@@ -89,11 +89,11 @@ const plaintexts: readonly GroupPlaintext[] = [
 ];
 
 const commit = {
-  counter: 1,
+  commitNumber: 1,
   uploadId: roomId,
   frameSize: 0,
   frameCount: 2,
-  headBytes: 4_096,
+  snapshotBytes: 4_096,
   digest: new Uint8Array(32),
 } as const;
 
@@ -117,15 +117,26 @@ const TEXT_DECODERS = new Set(texts.map(([, , decode]) => decode));
 const decoders: readonly FuzzCase[] = [
   ['decodeFrame', frame, decodeFrame],
   ['FrameSplitter', frame, (bytes) => new FrameSplitter().push(bytes)],
-  ['the control frames', encodeAttached({ counter: 1, oldest: 2, next: 3 }), decodeControl],
+  ['the control frames', encodeAttached({ commitNumber: 1, oldest: 2, next: 3 }), decodeControl],
   ['decodeStage', encodeStage({ uploadId: roomId, index: 2, data: content }), framed(decodeStage)],
   ['decodeCommit', encodeCommit(commit), framed(decodeCommit)],
-  ['decodeCounter', encodeCounter({ counter: 1, first: 2, last: 3, headBytes: 4 }), framed(decodeCounter)],
+  [
+    'decodeCommitted',
+    encodeCommitted({ commitNumber: 1, first: 2, last: 3, snapshotBytes: 4 }),
+    framed(decodeCommitted),
+  ],
   ['decodeFetch', encodeFetch({ what: 'log', from: 9 }), framed(decodeFetch)],
   [
-    'decodeHead',
-    encodeHead({ which: 'head', counter: 1, last: 3, headBytes: content.length, offset: 0, data: content }),
-    framed(decodeHead),
+    'decodeSnapshot',
+    encodeSnapshot({
+      which: 'snapshot',
+      commitNumber: 1,
+      last: 3,
+      snapshotBytes: content.length,
+      offset: 0,
+      data: content,
+    }),
+    framed(decodeSnapshot),
   ],
   ['decodeContent', content, (bytes) => decodeContent(bytes, decodeText)],
   ['decodeContent of a farewell', farewell, (bytes) => decodeContent(bytes, decodeText)],
@@ -152,9 +163,9 @@ const decoders: readonly FuzzCase[] = [
       [`decodeGroupPlaintext of kind ${one.kind}`, encodeGroupPlaintext(one, 456), decodeGroupPlaintext] as const,
   ),
   [
-    'decodeHeadPlaintext',
-    encodeHeadPlaintext({ group: content, proofs: [leave], access: order }, 40),
-    decodeHeadPlaintext,
+    'decodeSnapshotPlaintext',
+    encodeSnapshotPlaintext({ group: content, proofs: [leave], access: order }, 40),
+    decodeSnapshotPlaintext,
   ],
   ...texts,
 ];

@@ -1,4 +1,4 @@
-import { SeededRandom } from '@sotto/test-kit';
+import { SeededRandom } from '@sotto/fixtures';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
@@ -11,7 +11,7 @@ import {
   decodeRefused,
   encodeAttach,
   encodeAttached,
-  encodeBeat,
+  encodePing,
   encodeChallenge,
   encodeClosing,
   encodeFrame,
@@ -104,14 +104,14 @@ describe('control frames', () => {
         expect(decodeChallenge(parsed(encodeChallenge(challenge)))).toEqual({ ok: true, value: challenge });
         const attach = { roomId, from, signature };
         expect(decodeAttach(parsed(encodeAttach(attach)))).toEqual({ ok: true, value: attach });
-        const attached = { counter: c, oldest, next };
+        const attached = { commitNumber: c, oldest, next };
         expect(decodeAttached(parsed(encodeAttached(attached)))).toEqual({ ok: true, value: attached });
         const nonce = challenge.slice(0, 24);
         const refused = parsed(encodeRefused('stale', c, nonce));
         expect([refused.code, refused.number]).toEqual(['stale', c]);
         expect(decodeRefused(refused)).toEqual({ ok: true, value: nonce });
-        expect(checkEmpty(parsed(encodeBeat('beat', a)))).toEqual({ ok: true, value: a });
-        expect(checkEmpty(parsed(encodeBeat('beaten', b)))).toEqual({ ok: true, value: b });
+        expect(checkEmpty(parsed(encodePing('ping', a)))).toEqual({ ok: true, value: a });
+        expect(checkEmpty(parsed(encodePing('pong', b)))).toEqual({ ok: true, value: b });
       }),
     );
   });
@@ -126,9 +126,9 @@ describe('control frames', () => {
   const decoders = [
     ['CHALLENGE', decodeChallenge, encodeChallenge(new Uint8Array(32)), 32],
     ['ATTACH', decodeAttach, encodeAttach({ roomId: new Uint8Array(16), from: 0, signature: new Uint8Array(64) }), 80],
-    ['ATTACHED', decodeAttached, encodeAttached({ counter: 0, oldest: 1, next: 1 }), 16],
+    ['ATTACHED', decodeAttached, encodeAttached({ commitNumber: 0, oldest: 1, next: 1 }), 16],
     ['REFUSED', decodeRefused, encodeRefused('stale', 0, new Uint8Array(24)), 24],
-    ['BEAT', checkEmpty, encodeBeat('beat', 0), 0],
+    ['PING', checkEmpty, encodePing('ping', 0), 0],
   ] as const;
 
   test.each(decoders)(
@@ -147,12 +147,12 @@ describe('control frames', () => {
   });
 
   test('ATTACHED is refused when its log begins at 0, ends before it begins, or is beyond 2^53-1', () => {
-    const good = encodeAttached({ counter: 0, oldest: 5, next: 9 });
+    const good = encodeAttached({ commitNumber: 0, oldest: 5, next: 9 });
     const bad = [changed(good, 23, 0), changed(good, 31, 4), changed(good, 17, 0x20), changed(good, 25, 0x20)];
     for (const bytes of bad) expect(decodeAttached(parsed(bytes))).toEqual({ ok: false, code: 'frame-number' });
     expect(decodeAttached(parsed(changed(good, 31, 5)))).toEqual({
       ok: true,
-      value: { counter: 0, oldest: 5, next: 5 },
+      value: { commitNumber: 0, oldest: 5, next: 5 },
     });
   });
 });

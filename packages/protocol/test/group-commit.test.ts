@@ -4,24 +4,24 @@ import {
   bodyBytes,
   COMMIT_BYTES_MAX,
   decodeCommit,
-  decodeCounter,
+  decodeCommitted,
   decodeFetch,
   decodeFrame,
-  decodeHead,
+  decodeSnapshot,
   decodeStage,
   encodeCommit,
-  encodeCounter,
+  encodeCommitted,
   encodeFetch,
   encodeFrame,
-  encodeHead,
+  encodeSnapshot,
   encodeStage,
   FRAME_BYTES,
-  HEAD_BYTES_MAX,
-  HEAD_DATA_BYTES,
+  SNAPSHOT_BYTES_MAX,
+  SNAPSHOT_DATA_BYTES,
   HEADER_BYTES,
   STAGE_DATA_BYTES,
 } from '../src/index.ts';
-import type { CommitRequest, Frame, HeadPiece } from '../src/index.ts';
+import type { CommitRequest, Frame, SnapshotPiece } from '../src/index.ts';
 
 const fixed = (length: number): fc.Arbitrary<Uint8Array> => fc.uint8Array({ minLength: length, maxLength: length });
 const number = fc.nat({ max: Number.MAX_SAFE_INTEGER });
@@ -40,27 +40,34 @@ function changed(bytes: Uint8Array, index: number, ...values: readonly number[])
 
 const uploadId = new Uint8Array(16).fill(7);
 const request: CommitRequest = {
-  counter: 3,
+  commitNumber: 3,
   uploadId,
   frameSize: 1,
   frameCount: 4,
-  headBytes: 8_192,
+  snapshotBytes: 8_192,
   digest: new Uint8Array(32).fill(5),
 };
-const piece: HeadPiece = {
-  which: 'head',
-  counter: 4,
+const piece: SnapshotPiece = {
+  which: 'snapshot',
+  commitNumber: 4,
   last: 9,
-  headBytes: HEAD_DATA_BYTES + 2,
-  offset: HEAD_DATA_BYTES,
+  snapshotBytes: SNAPSHOT_DATA_BYTES + 2,
+  offset: SNAPSHOT_DATA_BYTES,
   data: Uint8Array.of(1, 2),
 };
-const none: HeadPiece = { which: 'head', counter: 0, last: 0, headBytes: 0, offset: 0, data: new Uint8Array(0) };
+const none: SnapshotPiece = {
+  which: 'snapshot',
+  commitNumber: 0,
+  last: 0,
+  snapshotBytes: 0,
+  offset: 0,
+  data: new Uint8Array(0),
+};
 
 describe('the frames of a commit', () => {
   test('leave no byte of a 4096-byte frame unused', () => {
     expect(STAGE_DATA_BYTES).toBe(bodyBytes(4_096) - 16 - 2);
-    expect(HEAD_DATA_BYTES).toBe(bodyBytes(4_096) - 1 - 4 - 4 - 8);
+    expect(SNAPSHOT_DATA_BYTES).toBe(bodyBytes(4_096) - 1 - 4 - 4 - 8);
   });
 
   test('carry a piece of an upload there and back, whatever its length', () => {
@@ -81,50 +88,62 @@ describe('the frames of a commit', () => {
         fixed(16),
         fc.nat(3),
         number,
-        fc.integer({ min: 1, max: HEAD_BYTES_MAX }),
+        fc.integer({ min: 1, max: SNAPSHOT_BYTES_MAX }),
         fixed(32),
         (...v) => {
-          const [counter, id, frameSize, any, headBytes, digest] = v;
+          const [commitNumber, id, frameSize, any, snapshotBytes, digest] = v;
           const most = Math.floor(COMMIT_BYTES_MAX / bodyBytes(FRAME_BYTES[frameSize as 0]));
-          const asked = { counter, uploadId: id, frameSize, frameCount: 1 + (any % most), headBytes, digest };
+          const asked = { commitNumber, uploadId: id, frameSize, frameCount: 1 + (any % most), snapshotBytes, digest };
           expect(decodeCommit(parsed(encodeCommit(asked)))).toEqual({ ok: true, value: asked });
           const notice = {
-            counter: counter + (counter === 0 ? 1 : 0),
+            commitNumber: commitNumber + (commitNumber === 0 ? 1 : 0),
             first: 1 + (any % 1_000),
             last: 2_000,
-            headBytes,
+            snapshotBytes,
           };
-          expect(decodeCounter(parsed(encodeCounter(notice)))).toEqual({ ok: true, value: notice });
+          expect(decodeCommitted(parsed(encodeCommitted(notice)))).toEqual({ ok: true, value: notice });
         },
       ),
     );
   });
 
-  test('ask for the log or a head, and carry any piece of one', () => {
+  test('ask for the log or a snapshot, and carry any piece of one', () => {
     fc.assert(
-      fc.property(number, fc.integer({ min: 1, max: HEAD_BYTES_MAX }), fc.boolean(), (value, headBytes, previous) => {
-        const which = previous ? 'previous-head' : 'head';
-        for (const asked of [{ what: 'log', from: value } as const, { what: which } as const]) {
-          expect(decodeFetch(parsed(encodeFetch(asked)))).toEqual({ ok: true, value: asked });
-        }
-        const pieces = Math.ceil(headBytes / HEAD_DATA_BYTES);
-        const offset = (value % pieces) * HEAD_DATA_BYTES;
-        const data = new Uint8Array(Math.min(HEAD_DATA_BYTES, headBytes - offset)).fill(3);
-        const part = { which, counter: Math.max(1, value), last: Math.max(1, value), headBytes, offset, data } as const;
-        expect(decodeHead(parsed(encodeHead(part)))).toEqual({ ok: true, value: part });
-      }),
+      fc.property(
+        number,
+        fc.integer({ min: 1, max: SNAPSHOT_BYTES_MAX }),
+        fc.boolean(),
+        (value, snapshotBytes, previous) => {
+          const which = previous ? 'previous-snapshot' : 'snapshot';
+          for (const asked of [{ what: 'log', from: value } as const, { what: which } as const]) {
+            expect(decodeFetch(parsed(encodeFetch(asked)))).toEqual({ ok: true, value: asked });
+          }
+          const pieces = Math.ceil(snapshotBytes / SNAPSHOT_DATA_BYTES);
+          const offset = (value % pieces) * SNAPSHOT_DATA_BYTES;
+          const data = new Uint8Array(Math.min(SNAPSHOT_DATA_BYTES, snapshotBytes - offset)).fill(3);
+          const part = {
+            which,
+            commitNumber: Math.max(1, value),
+            last: Math.max(1, value),
+            snapshotBytes,
+            offset,
+            data,
+          } as const;
+          expect(decodeSnapshot(parsed(encodeSnapshot(part)))).toEqual({ ok: true, value: part });
+        },
+      ),
     );
-    expect(decodeHead(parsed(encodeHead(none)))).toEqual({ ok: true, value: none });
+    expect(decodeSnapshot(parsed(encodeSnapshot(none)))).toEqual({ ok: true, value: none });
   });
 
   const stage = encodeStage({ uploadId, index: 0, data: new Uint8Array(10).fill(1) });
   const kinds = [
     ['STAGE', decodeStage, stage, 28],
     ['COMMIT', decodeCommit, encodeCommit(request), 55],
-    ['COUNTER', decodeCounter, encodeCounter({ counter: 1, first: 1, last: 1, headBytes: 1 }), 20],
+    ['COMMITTED', decodeCommitted, encodeCommitted({ commitNumber: 1, first: 1, last: 1, snapshotBytes: 1 }), 20],
     ['FETCH', decodeFetch, encodeFetch({ what: 'log', from: 1 }), 1],
-    ['HEAD', decodeHead, encodeHead(piece), 19],
-    ['HEAD of none', decodeHead, encodeHead(none), 17],
+    ['SNAPSHOT', decodeSnapshot, encodeSnapshot(piece), 19],
+    ['SNAPSHOT of none', decodeSnapshot, encodeSnapshot(none), 17],
   ] as const;
 
   test.each(kinds)('%s is refused with padding that is not zero, from its first byte to its last', (...kind) => {
@@ -150,25 +169,45 @@ describe('the frames of a commit', () => {
     ['a commit without a frame', decodeCommit, commit({ frameCount: 0 })],
     ['a commit of 17 frames of 4096', decodeCommit, commit({ frameSize: 3, frameCount: 17 })],
     ['a commit of 133 frames of 512', decodeCommit, commit({ frameSize: 0, frameCount: 133 })],
-    ['a commit without a head', decodeCommit, commit({ headBytes: 0 })],
-    ['a commit with a head one byte too long', decodeCommit, commit({ headBytes: HEAD_BYTES_MAX + 1 })],
-    ['a counter of 0', decodeCounter, encodeCounter({ counter: 0, first: 1, last: 1, headBytes: 1 })],
-    ['a notice that begins at 0', decodeCounter, encodeCounter({ counter: 1, first: 0, last: 1, headBytes: 1 })],
+    ['a commit without a snapshot', decodeCommit, commit({ snapshotBytes: 0 })],
+    ['a commit with a snapshot one byte too long', decodeCommit, commit({ snapshotBytes: SNAPSHOT_BYTES_MAX + 1 })],
+    [
+      'a commit number of 0',
+      decodeCommitted,
+      encodeCommitted({ commitNumber: 0, first: 1, last: 1, snapshotBytes: 1 }),
+    ],
+    [
+      'a notice that begins at 0',
+      decodeCommitted,
+      encodeCommitted({ commitNumber: 1, first: 0, last: 1, snapshotBytes: 1 }),
+    ],
     [
       'a notice that ends before it begins',
-      decodeCounter,
-      encodeCounter({ counter: 1, first: 2, last: 1, headBytes: 1 }),
+      decodeCommitted,
+      encodeCommitted({ commitNumber: 1, first: 2, last: 1, snapshotBytes: 1 }),
     ],
-    ['a notice of no head', decodeCounter, encodeCounter({ counter: 1, first: 1, last: 1, headBytes: 0 })],
-    ['a fetch of what there is not', decodeFetch, changed(encodeFetch({ what: 'head' }), HEADER_BYTES, 3)],
-    ['a fetch of a head from a number', decodeFetch, changed(encodeFetch({ what: 'head' }), 15, 1)],
-    ['a piece of the log as a head', decodeHead, changed(encodeHead(piece), HEADER_BYTES, 0)],
-    ['a head that is too long', decodeHead, encodeHead({ ...piece, headBytes: HEAD_BYTES_MAX + 1 })],
-    ['a piece of a head at no piece’s beginning', decodeHead, encodeHead({ ...piece, offset: 1 })],
-    ['a piece of a head behind its end', decodeHead, encodeHead({ ...piece, headBytes: HEAD_DATA_BYTES })],
-    ['a head without a counter', decodeHead, encodeHead({ ...piece, counter: 0 })],
-    ['a head without a place in the log', decodeHead, encodeHead({ ...piece, last: 0 })],
-    ['no head with a counter', decodeHead, encodeHead({ ...none, counter: 1 })],
+    [
+      'a notice of no snapshot',
+      decodeCommitted,
+      encodeCommitted({ commitNumber: 1, first: 1, last: 1, snapshotBytes: 0 }),
+    ],
+    ['a fetch of what there is not', decodeFetch, changed(encodeFetch({ what: 'snapshot' }), HEADER_BYTES, 3)],
+    ['a fetch of a snapshot from a number', decodeFetch, changed(encodeFetch({ what: 'snapshot' }), 15, 1)],
+    ['a piece of the log as a snapshot', decodeSnapshot, changed(encodeSnapshot(piece), HEADER_BYTES, 0)],
+    [
+      'a snapshot that is too long',
+      decodeSnapshot,
+      encodeSnapshot({ ...piece, snapshotBytes: SNAPSHOT_BYTES_MAX + 1 }),
+    ],
+    ['a piece of a snapshot at no piece’s beginning', decodeSnapshot, encodeSnapshot({ ...piece, offset: 1 })],
+    [
+      'a piece of a snapshot behind its end',
+      decodeSnapshot,
+      encodeSnapshot({ ...piece, snapshotBytes: SNAPSHOT_DATA_BYTES }),
+    ],
+    ['a snapshot without a commit number', decodeSnapshot, encodeSnapshot({ ...piece, commitNumber: 0 })],
+    ['a snapshot without a place in the log', decodeSnapshot, encodeSnapshot({ ...piece, last: 0 })],
+    ['no snapshot with a commit number', decodeSnapshot, encodeSnapshot({ ...none, commitNumber: 1 })],
   ];
   test.each(bad)('are refused: %s', (_name, decode, bytes) => {
     expect(decode(parsed(bytes))).toEqual({ ok: false, code: 'frame-field' });
@@ -178,17 +217,20 @@ describe('the frames of a commit', () => {
     for (const most of [
       { frameSize: 3, frameCount: 16 },
       { frameSize: 0, frameCount: 132 },
-      { headBytes: HEAD_BYTES_MAX },
+      { snapshotBytes: SNAPSHOT_BYTES_MAX },
     ]) {
       expect(decodeCommit(parsed(commit(most))).ok).toBe(true);
     }
   });
 
   test('are refused with numbers above 2^53-1', () => {
-    const notice = encodeCounter({ counter: 1, first: 1, last: 1, headBytes: 1 });
+    const notice = encodeCommitted({ commitNumber: 1, first: 1, last: 1, snapshotBytes: 1 });
     for (const index of [17, 25]) {
-      expect(decodeCounter(parsed(changed(notice, index, 0x20)))).toEqual({ ok: false, code: 'frame-number' });
+      expect(decodeCommitted(parsed(changed(notice, index, 0x20)))).toEqual({ ok: false, code: 'frame-number' });
     }
-    expect(decodeHead(parsed(changed(encodeHead(piece), 26, 0x20)))).toEqual({ ok: false, code: 'frame-number' });
+    expect(decodeSnapshot(parsed(changed(encodeSnapshot(piece), 26, 0x20)))).toEqual({
+      ok: false,
+      code: 'frame-number',
+    });
   });
 });

@@ -1,7 +1,12 @@
-import { FUZZ_CASES } from '@sotto/test-kit';
+import { FUZZ_CASES } from '@sotto/fixtures';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { decodeGroupPlaintext, decodeHeadPlaintext, encodeGroupPlaintext, encodeHeadPlaintext } from '../src/index.ts';
+import {
+  decodeGroupPlaintext,
+  decodeSnapshotPlaintext,
+  encodeGroupPlaintext,
+  encodeSnapshotPlaintext,
+} from '../src/index.ts';
 import type { GroupPlaintext, LeaveProof, SignedAccess, SignedOrder } from '../src/index.ts';
 
 const ROOM_BYTES = 968;
@@ -110,7 +115,7 @@ describe('what group keys put into an envelope', () => {
   });
 });
 
-describe('a head', () => {
+describe('a snapshot', () => {
   test('comes out as it went in, and is a power of two long once it is sealed', () => {
     fc.assert(
       fc.property(
@@ -118,15 +123,15 @@ describe('a head', () => {
         fc.array(proof, { maxLength: 5 }),
         fc.option(signedAccess, { nil: undefined }),
         (group, proofs, access) => {
-          const encoded = encodeHeadPlaintext({ group, proofs, access }, SEAL_OVERHEAD_BYTES);
+          const encoded = encodeSnapshotPlaintext({ group, proofs, access }, SEAL_OVERHEAD_BYTES);
           expect(Math.log2(encoded.length + SEAL_OVERHEAD_BYTES) % 1).toBe(0);
-          expect(decodeHeadPlaintext(encoded)).toEqual({ ok: true, value: { group, proofs, access } });
+          expect(decodeSnapshotPlaintext(encoded)).toEqual({ ok: true, value: { group, proofs, access } });
         },
       ),
     );
   });
 
-  const head = encodeHeadPlaintext(
+  const snapshot = encodeSnapshotPlaintext(
     { group: Uint8Array.of(1, 2, 3), proofs: [], access: undefined },
     SEAL_OVERHEAD_BYTES,
   );
@@ -134,13 +139,13 @@ describe('a head', () => {
   test.each([
     ['nothing', new Uint8Array(0)],
     ['no group', new Uint8Array(24)],
-    ['a group longer than the head', Uint8Array.from([0xff, 0xff, 0xff, 0xff, ...head.subarray(4)])],
-    ['more proofs than fit', Uint8Array.from([...head.subarray(0, 7), 1, ...head.subarray(8)])],
+    ['a group longer than the snapshot', Uint8Array.from([0xff, 0xff, 0xff, 0xff, ...snapshot.subarray(4)])],
+    ['more proofs than fit', Uint8Array.from([...snapshot.subarray(0, 7), 1, ...snapshot.subarray(8)])],
   ])('with %s is refused', (_what, bytes) => {
-    expect(decodeHeadPlaintext(bytes)).toEqual({ ok: false, code: 'content-length' });
+    expect(decodeSnapshotPlaintext(bytes)).toEqual({ ok: false, code: 'content-length' });
   });
 
-  const ordered = encodeHeadPlaintext(
+  const ordered = encodeSnapshotPlaintext(
     {
       group: Uint8Array.of(1, 2, 3),
       proofs: [],
@@ -158,19 +163,19 @@ describe('a head', () => {
     ['that ends within its order', ordered.subarray(0, 40), 'content-length'],
     ['with something behind its order', spoil(82, 1), 'content-padding'],
   ])('%s is refused', (_what, bytes, code) => {
-    expect(decodeHeadPlaintext(bytes)).toEqual({ ok: false, code });
+    expect(decodeSnapshotPlaintext(bytes)).toEqual({ ok: false, code });
   });
 
   test('with something in its padding is refused', () => {
-    const spoilt = Uint8Array.from([...head.subarray(0, -1), 1]);
-    expect(decodeHeadPlaintext(spoilt)).toEqual({ ok: false, code: 'content-padding' });
+    const spoilt = Uint8Array.from([...snapshot.subarray(0, -1), 1]);
+    expect(decodeSnapshotPlaintext(spoilt)).toEqual({ ok: false, code: 'content-padding' });
   });
 });
 
 describe('bytes of strangers', () => {
   test.each([
     ['decodeGroupPlaintext', decodeGroupPlaintext],
-    ['decodeHeadPlaintext', decodeHeadPlaintext],
+    ['decodeSnapshotPlaintext', decodeSnapshotPlaintext],
   ])('never make %s throw', (_name, decode) => {
     let state = 0x2545f491;
     const next = (): number => {

@@ -7,7 +7,7 @@ import {
   decodeFetch,
   decodeStage,
   encodeAttached,
-  encodeBeat,
+  encodePing,
   HANDSHAKE_DEADLINE_MS,
   SILENCE_LIMIT_MS,
 } from '@sotto/protocol';
@@ -19,7 +19,7 @@ import type { Connection, ConnectionEvent, ConnectionStep, Outside, PauseReason 
 import { isSlotted, OPEN_DOWNLINK, startDownlink } from './downlink.ts';
 import { depart, entries, fed, feed, located, moved, packed, sendPrivate, wake } from './delivery.ts';
 import { openTransfer, stepTransfer } from './snapshot-transfer.ts';
-import type { HeadEvent } from './snapshot-transfer.ts';
+import type { SnapshotEvent } from './snapshot-transfer.ts';
 import { CATCH_UP_LIMIT_MS, FETCH_BURST, FETCH_DEBT_MAX, FETCH_INTERVAL_MS, OUTBOUND_BYTES_MAX } from './limits.ts';
 import { charge, debtMs, fullQuota } from './quota.ts';
 
@@ -30,7 +30,7 @@ export function openConnection(now: number): Connection {
     standing: { kind: 'awaiting-attach', since: now },
     quota: fullQuota(now),
     fetches: fullBudget(FETCHES, now),
-    heads: openTransfer(now),
+    snapshots: openTransfer(now),
     downlink: OPEN_DOWNLINK,
     pauses: new Map(),
     heardAt: now,
@@ -56,10 +56,10 @@ export function stepConnection(connection: Connection, event: ConnectionEvent, o
       return moved(connection, outside);
     case 'located':
       return located(connection, event.cursor, outside);
-    case 'head-cut':
-    case 'head-taken':
-    case 'head-rested':
-      return stepHeads(connection, event, outside.now);
+    case 'snapshot-cut':
+    case 'snapshot-taken':
+    case 'snapshot-rested':
+      return stepSnapshots(connection, event, outside.now);
     case 'private':
       return sendPrivate(connection, event);
     case 'departure-due':
@@ -175,9 +175,9 @@ function converse(connection: Connection, frames: readonly Frame[], now: number)
 
 function obeyControl(connection: Connection, frame: Frame, now: number): ConnectionStep {
   switch (frame.operation) {
-    case 'beat': {
+    case 'ping': {
       if (!checkEmpty(frame).ok) return close(connection, 'frame-malformed');
-      return sendPrivate(connection, { bytes: encodeBeat('beaten', frame.number), after: 0 });
+      return sendPrivate(connection, { bytes: encodePing('pong', frame.number), after: 0 });
     }
     case 'fill':
       return isSlotted(connection.downlink) ? stay(connection) : close(connection, 'operation-unexpected');
@@ -195,7 +195,7 @@ function obeyControl(connection: Connection, frame: Frame, now: number): Connect
       const request = decodeFetch(frame);
       if (!request.ok) return close(connection, 'frame-malformed');
       if (request.value.what === 'log') return fetchLog(connection, request.value.from, now);
-      return stepHeads(connection, { type: 'head-wanted', which: request.value.what }, now);
+      return stepSnapshots(connection, { type: 'snapshot-wanted', which: request.value.what }, now);
     }
     default:
       return close(connection, 'operation-unexpected');
@@ -211,9 +211,9 @@ function fetchLog(connection: Connection, from: number, now: number): Connection
   return join(wait === 0 ? stay(paid) : pauseFor(paid, 'fetch', wait, now), { type: 'locate', from });
 }
 
-function stepHeads(connection: Connection, event: HeadEvent, now: number): ConnectionStep {
-  const { transfer, effect } = stepTransfer(connection.heads, event, now);
-  const next = stay({ ...connection, heads: transfer });
+function stepSnapshots(connection: Connection, event: SnapshotEvent, now: number): ConnectionStep {
+  const { transfer, effect } = stepTransfer(connection.snapshots, event, now);
+  const next = stay({ ...connection, snapshots: transfer });
   return effect === undefined ? next : join(next, effect);
 }
 

@@ -12,7 +12,7 @@ import type {
 } from '@sotto/protocol';
 import type { Budget } from './budget.ts';
 import type { Downlink, PrivateFrame, SlotOrder } from './downlink.ts';
-import type { HeadEffect, HeadEvent, HeadTransfer } from './snapshot-transfer.ts';
+import type { SnapshotEffect, SnapshotEvent, SnapshotTransfer } from './snapshot-transfer.ts';
 import type { Quota } from './quota.ts';
 
 /**
@@ -34,7 +34,7 @@ export interface Connection {
   readonly quota: Quota;
   /** How often it may still go back in the log. */
   readonly fetches: Budget;
-  readonly heads: HeadTransfer;
+  readonly snapshots: SnapshotTransfer;
   /** What decides when something is sent, from ATTACHED on. */
   readonly downlink: Downlink;
   /** The reasons that hold, and since when. */
@@ -59,7 +59,7 @@ export type ConnectionEvent =
   | { readonly type: 'fallen-off' }
   | { readonly type: 'moved' }
   | { readonly type: 'located'; readonly cursor: number }
-  | Exclude<HeadEvent, { readonly type: 'head-wanted' }>
+  | Exclude<SnapshotEvent, { readonly type: 'snapshot-wanted' }>
   /** A frame for this member alone, behind the entries below `after`. */
   | { readonly type: 'private'; readonly bytes: Uint8Array; readonly after: number }
   | { readonly type: 'departure-due' }
@@ -92,7 +92,7 @@ export type ConnectionEffect =
   | { readonly type: 'commit'; readonly request: CommitRequest }
   /** Find where in the log this number is, or what comes closest; the answer is `located`. */
   | { readonly type: 'locate'; readonly from: number }
-  | HeadEffect
+  | SnapshotEffect
   /** Write what the log has from here; the answer is `fed` or `fallen-off`. */
   | { readonly type: 'feed'; readonly cursor: number }
   | { readonly type: 'pause' }

@@ -13,13 +13,13 @@ import {
   FrameSplitter,
   LARGEST_FRAME_BYTES,
 } from '@sotto/protocol';
-import type { AttachRequest, Frame, HeadName, RelayCode } from '@sotto/protocol';
+import type { AttachRequest, Frame, SnapshotName, RelayCode } from '@sotto/protocol';
 import { mayAttach } from './authorise.ts';
 import type { Clock } from './clock.ts';
 import { openConnection, stepConnection } from './connection-machine.ts';
 import type { Connection, ConnectionEffect, ConnectionEvent } from './connection-state.ts';
 import type { SlotOrder } from './downlink.ts';
-import type { HeadPosition } from './snapshots.ts';
+import type { SnapshotPosition } from './snapshots.ts';
 import { LINGER_MS } from './limits.ts';
 import type { LiveRoom, Member } from './room.ts';
 import type { Run } from './log-tail.ts';
@@ -38,7 +38,7 @@ export interface PeerSurroundings {
   readonly log: Log;
 }
 
-type PeerTimer = 'quota' | 'fetch' | 'heads' | 'departure';
+type PeerTimer = 'quota' | 'fetch' | 'snapshots' | 'departure';
 
 export class Peer implements Member {
   readonly number: number;
@@ -169,7 +169,7 @@ export class Peer implements Member {
         return;
       case 'publish':
         this.#room?.publish(
-          effect.frames.map(({ number, body }) => ({ publisher: this.number, counter: number, body })),
+          effect.frames.map(({ number, body }) => ({ publisher: this.number, commitNumber: number, body })),
         );
         return;
       case 'stage':
@@ -181,11 +181,11 @@ export class Peer implements Member {
       case 'locate':
         if (this.#room !== undefined) this.#step({ type: 'located', cursor: this.#room.locate(effect.from) });
         return;
-      case 'send-head':
-        this.#sendHead(effect.which, effect.position);
+      case 'send-snapshot':
+        this.#sendSnapshot(effect.which, effect.position);
         return;
-      case 'rest-head':
-        this.#after('heads', effect.milliseconds, { type: 'head-rested' });
+      case 'rest-snapshot':
+        this.#after('snapshots', effect.milliseconds, { type: 'snapshot-rested' });
         return;
       case 'feed':
         this.#feed(effect.cursor);
@@ -238,8 +238,8 @@ export class Peer implements Member {
     if (this.#connection.standing.kind !== 'attaching') return;
     this.#room = room;
     room.join(this.number, this);
-    const { counter, oldest, next } = room;
-    this.#step({ type: 'admitted', from: request.from, attached: { counter, oldest, next }, cover: room.cover });
+    const { commitNumber, oldest, next } = room;
+    this.#step({ type: 'admitted', from: request.from, attached: { commitNumber, oldest, next }, cover: room.cover });
   }
 
   #feed(cursor: number): void {
@@ -272,13 +272,13 @@ export class Peer implements Member {
   }
 
   /** The next pieces go when the socket has let go of these: entries wait behind one chunk at most. */
-  #sendHead(which: HeadName, position: HeadPosition | undefined): void {
+  #sendSnapshot(which: SnapshotName, position: SnapshotPosition | undefined): void {
     if (this.#room === undefined || !this.#socket.writable) return;
-    const { bytes, next } = this.#room.cutHead(which, position);
-    this.#step({ type: 'head-cut', bytes: bytes.length, next });
+    const { bytes, next } = this.#room.cutSnapshot(which, position);
+    this.#step({ type: 'snapshot-cut', bytes: bytes.length, next });
     this.#flush();
     // After an error its 'close' follows, and nothing is sent any more.
-    this.#socket.write(bytes, () => this.#step({ type: 'head-taken' }));
+    this.#socket.write(bytes, () => this.#step({ type: 'snapshot-taken' }));
   }
 
   #after(timer: PeerTimer, milliseconds: number, event: ConnectionEvent): void {

@@ -13,7 +13,7 @@ export type {
   RoomMirror,
   RoomRecord,
   RoomStore,
-  StoredHead,
+  StoredSnapshot,
   StoreLimits,
 } from './store/room-store.ts';
 export { systemClock } from './clock.ts';

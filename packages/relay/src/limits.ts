@@ -3,7 +3,7 @@
 import {
   COMMIT_BYTES_MAX,
   COMMITS_WAITING_MAX,
-  HEAD_BYTES_MAX,
+  SNAPSHOT_BYTES_MAX,
   LARGEST_FRAME_BYTES,
   LOG_BYTES_MAX,
   SMALLEST_FRAME_BYTES,
@@ -29,10 +29,10 @@ export const INBOUND_BYTES_PER_SECOND = 262_144;
 export const INBOUND_BURST_FRAMES = 1_024;
 export const INBOUND_FRAMES_PER_SECOND = 256;
 
-/** What one connection is sent of heads: eight of the largest, and then one every 8 s. One chunk is in its socket at a time. */
-export const HEAD_BURST_BYTES = 4_194_304;
-export const HEAD_BYTES_PER_SECOND = 65_536;
-export const HEAD_CHUNK_BYTES: number = 8 * LARGEST_FRAME_BYTES;
+/** What one connection is sent of snapshots: eight of the largest, and then one every 8 s. One chunk is in its socket at a time. */
+export const SNAPSHOT_BURST_BYTES = 4_194_304;
+export const SNAPSHOT_BYTES_PER_SECOND = 65_536;
+export const SNAPSHOT_CHUNK_BYTES: number = 8 * LARGEST_FRAME_BYTES;
 /** How often a connection may go back in the log: that is up to 4 MiB for 512 bytes. It owes at most FETCH_DEBT_MAX of them. */
 export const FETCH_BURST = 4;
 export const FETCH_INTERVAL_MS = 10_000;
@@ -90,27 +90,27 @@ export const SOCKET_PATH_BYTES_MAX = 107;
 /** What Node reads from a socket at once. */
 const READ_BYTES = 65_536;
 /**
- * One connection: what waits in its socket, what waits for a slot, and what comes on top of it before it is looked at again: entries, of heads,
+ * One connection: what waits in its socket, what waits for a slot, and what comes on top of it before it is looked at again: entries, of snapshots,
  * answers to two reads.
  */
 const CONNECTION_OUTBOUND_BYTES_MAX: number =
   OUTBOUND_BYTES_MAX +
   PRIVATE_FRAMES_MAX * SMALLEST_FRAME_BYTES +
   Math.max(FLUSH_BYTES_MAX, CATCH_UP_CHUNK_BYTES) +
-  HEAD_CHUNK_BYTES +
+  SNAPSHOT_CHUNK_BYTES +
   2 * READ_BYTES;
 /** And what was read of it: in its room's queue, waiting for its turn, in the socket's own buffer, and the begin of a frame. */
 const CONNECTION_INBOUND_BYTES_MAX: number = 3 * READ_BYTES + LARGEST_FRAME_BYTES;
 /**
- * A room: its log and one flush too much of it, two heads, what waits for the store, uploads (staged, waiting for a turn, being stored), and a
+ * A room: its log and one flush too much of it, two snapshots, what waits for the store, uploads (staged, waiting for a turn, being stored), and a
  * command as it is written.
  */
 const ROOM_BYTES_MAX: number =
   LOG_BYTES_MAX +
   FLUSH_BYTES_MAX +
-  2 * HEAD_BYTES_MAX +
+  2 * SNAPSHOT_BYTES_MAX +
   ROOM_PENDING_BYTES_MAX +
-  (UPLOADS_PER_ROOM_MAX + COMMITS_WAITING_MAX + 1) * (HEAD_BYTES_MAX + COMMIT_BYTES_MAX) +
+  (UPLOADS_PER_ROOM_MAX + COMMITS_WAITING_MAX + 1) * (SNAPSHOT_BYTES_MAX + COMMIT_BYTES_MAX) +
   STORE_COMMAND_BYTES_MAX;
 /**
  * What all peers together can make the relay hold, by the sum of its limits: 183 MiB. With Node itself, some 64 MiB, it stays below the 256

@@ -197,11 +197,11 @@ async function atMost(clock: Clock, milliseconds: number, work: Promise<unknown>
 }
 
 function repeat(clock: Clock, milliseconds: number, work: () => void): () => void {
-  const beat = (): void => {
-    cancel = clock.after(milliseconds, beat);
+  const tick = (): void => {
+    cancel = clock.after(milliseconds, tick);
     work();
   };
-  let cancel = clock.after(milliseconds, beat);
+  let cancel = clock.after(milliseconds, tick);
   return () => cancel();
 }
 

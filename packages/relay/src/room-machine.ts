@@ -12,20 +12,20 @@ import {
   STORE_RETRY_MAX_MS,
 } from './limits.ts';
 
-/** A frame that a connection has published: under which counter, and its sealed body. */
+/** A frame that a connection has published: under which commit number, and its sealed body. */
 export interface Published {
   readonly publisher: number;
-  readonly counter: number;
+  readonly commitNumber: number;
   readonly body: Uint8Array;
 }
 
 /** A whole commit that a connection asks for. It waits for its turn, one for each connection at most. */
 export interface AskedCommit {
   readonly committer: number;
-  readonly counter: number;
+  readonly commitNumber: number;
   readonly uploadId: Uint8Array;
   readonly bodies: readonly Uint8Array[];
-  readonly head: Uint8Array;
+  readonly snapshot: Uint8Array;
 }
 
 /** A frame or a commit, and how many came before it: a commit overtakes nothing, and is not overtaken while it may be made. */
@@ -57,7 +57,7 @@ type Phase =
   | { readonly kind: 'closed' };
 
 export interface RoomState {
-  readonly counter: number;
+  readonly commitNumber: number;
   readonly next: number;
   readonly queue: readonly InOrder<Published>[];
   readonly queuedBytes: number;
@@ -66,7 +66,7 @@ export interface RoomState {
   /** No commit may be made before a `turn`, which is on its way. */
   readonly awaitsTurn: boolean;
   readonly order: number;
-  /** The lowest counter that a connection has guessed before the room had reached it: from there on all of its frames are stale. */
+  /** The lowest commit number that a connection has guessed before the room had reached it: from there on all of its frames are stale. */
   readonly guessed: ReadonlyMap<number, number>;
   /** Connections that are not read from until the queue is short again. */
   readonly held: ReadonlySet<number>;
@@ -85,7 +85,7 @@ export type RoomEvent =
   | { readonly type: 'store-ahead' }
   | { readonly type: 'store-behind'; readonly now: number }
   | { readonly type: 'restored'; readonly now: number }
-  | { readonly type: 'reloaded'; readonly counter: number; readonly next: number }
+  | { readonly type: 'reloaded'; readonly commitNumber: number; readonly next: number }
   | { readonly type: 'failed'; readonly now: number }
   | { readonly type: 'rested' }
   | { readonly type: 'closed' };
@@ -94,16 +94,16 @@ export type RoomEffect =
   | { readonly type: 'ask-slot' }
   | {
       readonly type: 'append';
-      readonly counter: number;
+      readonly commitNumber: number;
       readonly first: number;
       readonly bodies: readonly Uint8Array[];
     }
   | {
       readonly type: 'commit';
-      readonly counter: number;
+      readonly commitNumber: number;
       readonly first: number;
       readonly bodies: readonly Uint8Array[];
-      readonly head: Uint8Array;
+      readonly snapshot: Uint8Array;
     }
   | { readonly type: 'ask-turn'; readonly milliseconds: number }
   /** Bring the room back into the store from the mirror: it has lost it, or its own copy is older than ours. */
@@ -112,21 +112,21 @@ export type RoomEffect =
   | { readonly type: 'reload' }
   | { readonly type: 'rest'; readonly milliseconds: number }
   | { readonly type: 'deliver'; readonly bodies: readonly Uint8Array[]; readonly oldest: number }
-  /** To everybody: the commit's frames, which begin at `first`, and that `counter` is the room's now. */
+  /** To everybody: the commit's frames, which begin at `first`, and that `commitNumber` is the room's now. */
   | {
       readonly type: 'deliver-commit';
-      readonly counter: number;
+      readonly commitNumber: number;
       readonly first: number;
       readonly bodies: readonly Uint8Array[];
-      readonly head: Uint8Array;
+      readonly snapshot: Uint8Array;
       readonly oldest: number;
       readonly committer: number;
     }
-  | { readonly type: 'refuse'; readonly publisher: number; readonly counter: number; readonly nonce: Uint8Array }
+  | { readonly type: 'refuse'; readonly publisher: number; readonly commitNumber: number; readonly nonce: Uint8Array }
   | {
       readonly type: 'conflict' | 'no-place';
       readonly committer: number;
-      readonly counter: number;
+      readonly commitNumber: number;
       readonly uploadId: Uint8Array;
     }
   | { readonly type: 'hold'; readonly publisher: number }
@@ -140,8 +140,16 @@ export interface RoomStep {
 
 const NOTHING_WAITS = { queue: [], queuedBytes: 0, commits: [], awaitsTurn: false, held: new Set<number>() } as const;
 
-export function openRoom(counter: number, next: number): RoomState {
-  return { counter, next, ...NOTHING_WAITS, turns: NO_TURNS, order: 0, guessed: new Map(), phase: { kind: 'idle' } };
+export function openRoom(commitNumber: number, next: number): RoomState {
+  return {
+    commitNumber,
+    next,
+    ...NOTHING_WAITS,
+    turns: NO_TURNS,
+    order: 0,
+    guessed: new Map(),
+    phase: { kind: 'idle' },
+  };
 }
 
 type UnaskedEvent = 'closed' | 'entered' | 'left' | 'published' | 'commit-asked' | 'turn' | 'slot';
@@ -191,7 +199,7 @@ function answered(
       // Once is how it should be. A store that loses the room again at once is in trouble, and is asked ever more slowly.
       return (trouble?.attempts ?? 0) > 1 ? rest(state, work, trouble, event.now) : store(state, work, trouble);
     case 'reloaded':
-      return reloaded({ ...state, counter: event.counter, next: event.next }, work, trouble);
+      return reloaded({ ...state, commitNumber: event.commitNumber, next: event.next }, work, trouble);
     case 'failed':
       return rest(state, work, worse(trouble, event.now), event.now);
     case 'rested':
@@ -204,11 +212,11 @@ function publish(state: RoomState, frames: readonly Published[]): RoomStep {
   const fresh: InOrder<Published>[] = [];
   const guessed = new Map(state.guessed);
   for (const frame of frames) {
-    const { publisher, counter } = frame;
+    const { publisher, commitNumber } = frame;
     const staleFrom = guessed.get(publisher) ?? Number.POSITIVE_INFINITY;
-    if (counter > state.counter) guessed.set(publisher, Math.min(counter, staleFrom));
-    if (counter === state.counter && counter < staleFrom) fresh.push({ ...frame, order: state.order });
-    else effects.push(refusal(state.counter, frame));
+    if (commitNumber > state.commitNumber) guessed.set(publisher, Math.min(commitNumber, staleFrom));
+    if (commitNumber === state.commitNumber && commitNumber < staleFrom) fresh.push({ ...frame, order: state.order });
+    else effects.push(refusal(state.commitNumber, frame));
   }
   const queue = [...state.queue, ...fresh];
   const queuedBytes = state.queuedBytes + size(fresh);
@@ -224,7 +232,7 @@ function publish(state: RoomState, frames: readonly Published[]): RoomStep {
 
 function askCommit(state: RoomState, commit: AskedCommit): RoomStep {
   if (!state.turns.standings.has(commit.committer)) return stay(state);
-  if (commit.counter !== state.counter) return { state, effects: [conflict(state.counter, commit)] };
+  if (commit.commitNumber !== state.commitNumber) return { state, effects: [conflict(state.commitNumber, commit)] };
   const commits = [...state.commits, { ...commit, order: state.order }];
   const asked: RoomState = { ...state, commits, awaitsTurn: false, order: state.order + 1 };
   if (commits.length <= COMMITS_WAITING_MAX) return settle(asked, []);
@@ -237,7 +245,7 @@ function askCommit(state: RoomState, commit: AskedCommit): RoomStep {
   const effects = dropped.map(({ committer, uploadId }): RoomEffect => ({
     type: 'no-place',
     committer,
-    counter: state.counter,
+    commitNumber: state.commitNumber,
     uploadId,
   }));
   return settle({ ...asked, commits: kept }, effects);
@@ -288,11 +296,11 @@ function flush(state: RoomState, before: number): RoomStep {
 }
 
 function store(state: RoomState, work: Work, trouble: Trouble | undefined): RoomStep {
-  const { counter, next: first } = state;
+  const { commitNumber, next: first } = state;
   const effect: RoomEffect =
     work.kind === 'append'
-      ? { type: 'append', counter, first, bodies: work.frames.map(({ body }) => body) }
-      : { type: 'commit', counter, first, bodies: work.commit.bodies, head: work.commit.head };
+      ? { type: 'append', commitNumber, first, bodies: work.frames.map(({ body }) => body) }
+      : { type: 'commit', commitNumber, first, bodies: work.commit.bodies, snapshot: work.commit.snapshot };
   return { state: { ...state, phase: { kind: 'storing', work, trouble } }, effects: [effect] };
 }
 
@@ -302,26 +310,36 @@ function appended(state: RoomState, frames: readonly Published[], oldest: number
   return settle({ ...state, next, phase: { kind: 'idle' } }, [{ type: 'deliver', bodies, oldest }]);
 }
 
-/** The counter has moved: whatever waits was meant for the one before. */
+/** The commit number has moved: whatever waits was meant for the one before. */
 function committed(state: RoomState, commit: AskedCommit, oldest: number, now: number): RoomStep {
-  const { committer, bodies, head } = commit;
-  const counter = state.counter + 1;
+  const { committer, bodies, snapshot } = commit;
+  const commitNumber = state.commitNumber + 1;
   const turns = take(state.turns, committer, now);
-  const moved: RoomState = { ...state, counter, next: state.next + bodies.length, turns, phase: { kind: 'idle' } };
-  const delivery: RoomEffect = { type: 'deliver-commit', counter, first: state.next, bodies, head, oldest, committer };
+  const moved: RoomState = { ...state, commitNumber, next: state.next + bodies.length, turns, phase: { kind: 'idle' } };
+  const delivery: RoomEffect = {
+    type: 'deliver-commit',
+    commitNumber,
+    first: state.next,
+    bodies,
+    snapshot,
+    oldest,
+    committer,
+  };
   const fresh = dropStale(moved);
   return settle(fresh.state, [delivery, ...fresh.effects]);
 }
 
-/** The store has another counter or other entries than we thought: what was meant for an old counter is refused, the rest goes on. */
+/** The store has another commit number or other entries than we thought: what was meant for an old commit number is refused, the rest goes on. */
 function reloaded(state: RoomState, work: Work, trouble: Trouble | undefined): RoomStep {
   const fresh = dropStale({ ...state, phase: { kind: 'idle' } });
   if (work.kind === 'commit') {
-    if (work.commit.counter === state.counter) return store(state, work, trouble);
-    return settle(fresh.state, [conflict(state.counter, work.commit), ...fresh.effects]);
+    if (work.commit.commitNumber === state.commitNumber) return store(state, work, trouble);
+    return settle(fresh.state, [conflict(state.commitNumber, work.commit), ...fresh.effects]);
   }
-  const frames = work.frames.filter(({ counter }) => counter === state.counter);
-  const refusals = work.frames.filter((frame) => !frames.includes(frame)).map((frame) => refusal(state.counter, frame));
+  const frames = work.frames.filter(({ commitNumber }) => commitNumber === state.commitNumber);
+  const refusals = work.frames
+    .filter((frame) => !frames.includes(frame))
+    .map((frame) => refusal(state.commitNumber, frame));
   const effects = [...refusals, ...fresh.effects];
   if (frames.length === 0) return settle(fresh.state, effects);
   const step = store(fresh.state, { kind: 'append', frames }, trouble);
@@ -329,14 +347,14 @@ function reloaded(state: RoomState, work: Work, trouble: Trouble | undefined): R
 }
 
 function dropStale(state: RoomState): RoomStep {
-  const isFresh = ({ counter }: { readonly counter: number }): boolean => counter === state.counter;
+  const isFresh = ({ commitNumber }: { readonly commitNumber: number }): boolean => commitNumber === state.commitNumber;
   const queue = state.queue.filter(isFresh);
   const commits = state.commits.filter(isFresh);
   return {
     state: { ...state, queue, queuedBytes: size(queue), commits },
     effects: [
-      ...state.queue.filter((frame) => !isFresh(frame)).map((frame) => refusal(state.counter, frame)),
-      ...state.commits.filter((commit) => !isFresh(commit)).map((commit) => conflict(state.counter, commit)),
+      ...state.queue.filter((frame) => !isFresh(frame)).map((frame) => refusal(state.commitNumber, frame)),
+      ...state.commits.filter((commit) => !isFresh(commit)).map((commit) => conflict(state.commitNumber, commit)),
     ],
   };
 }
@@ -379,12 +397,12 @@ function settle(state: RoomState, effects: readonly RoomEffect[]): RoomStep {
   return { state: { ...state, phase, held }, effects: more };
 }
 
-function refusal(counter: number, { publisher, body }: Published): RoomEffect {
-  return { type: 'refuse', publisher, counter, nonce: body.subarray(0, NONCE_BYTES) };
+function refusal(commitNumber: number, { publisher, body }: Published): RoomEffect {
+  return { type: 'refuse', publisher, commitNumber, nonce: body.subarray(0, NONCE_BYTES) };
 }
 
-function conflict(counter: number, { committer, uploadId }: AskedCommit): RoomEffect {
-  return { type: 'conflict', committer, counter, uploadId };
+function conflict(commitNumber: number, { committer, uploadId }: AskedCommit): RoomEffect {
+  return { type: 'conflict', committer, commitNumber, uploadId };
 }
 
 function stay(state: RoomState): RoomStep {

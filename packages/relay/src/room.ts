@@ -1,13 +1,13 @@
 // A room that is in use: carries out what room.ts decides, with the store, the log's tail and the members' connections.
 
 import { encodeRefused, equalBytes, LOG_BYTES_MAX } from '@sotto/protocol';
-import type { CommitRequest, Cover, HeadName, RelayCode, StagedPiece } from '@sotto/protocol';
+import type { CommitRequest, Cover, SnapshotName, RelayCode, StagedPiece } from '@sotto/protocol';
 import { makeLock } from './authorise.ts';
 import type { Lock } from './authorise.ts';
 import type { Clock } from './clock.ts';
 import type { SlotOrder } from './downlink.ts';
-import { counterFrames, cutHead } from './snapshots.ts';
-import type { HeadCut, HeadPosition } from './snapshots.ts';
+import { committedFrames, cutSnapshot } from './snapshots.ts';
+import type { SnapshotCut, SnapshotPosition } from './snapshots.ts';
 import { CATCH_UP_CHUNK_BYTES } from './limits.ts';
 import { loadRoom } from './store/load-room.ts';
 import type { Log } from './log.ts';
@@ -70,7 +70,7 @@ export class LiveRoom {
     this.#record = record;
     this.#tail = tail;
     this.#lock = makeLock(record.capabilityKey, record.roomTag);
-    this.#state = openRoom(record.counter, tail.next);
+    this.#state = openRoom(record.commitNumber, tail.next);
   }
 
   get lock(): Lock {
@@ -89,8 +89,8 @@ export class LiveRoom {
     return this.#record.cover;
   }
 
-  get counter(): number {
-    return this.#state.counter;
+  get commitNumber(): number {
+    return this.#state.commitNumber;
   }
 
   get oldest(): number {
@@ -106,7 +106,7 @@ export class LiveRoom {
   isFresh(terms: RoomTerms): boolean {
     const { capabilityKey, roomTag, cover } = this.#record;
     const isSame = equalBytes(capabilityKey, terms.capabilityKey) && equalBytes(roomTag, terms.roomTag);
-    return isSame && cover === terms.cover && this.counter === 0 && this.next === 1 && !this.#wasEntered;
+    return isSame && cover === terms.cover && this.commitNumber === 0 && this.next === 1 && !this.#wasEntered;
   }
 
   join(number: number, member: Member): void {
@@ -131,19 +131,19 @@ export class LiveRoom {
   }
 
   askCommit(number: number, request: CommitRequest): void {
-    const { counter, uploadId } = request;
+    const { commitNumber, uploadId } = request;
     const claim = this.#uploads.claim(number, request, this.#around.clock.now());
     if (claim.kind !== 'claimed') {
       this.#answerUpload(number, uploadId, claim);
       return;
     }
-    const { bodies, head } = claim;
-    this.#dispatch({ type: 'commit-asked', commit: { committer: number, counter, uploadId, bodies, head } });
+    const { bodies, snapshot } = claim;
+    this.#dispatch({ type: 'commit-asked', commit: { committer: number, commitNumber, uploadId, bodies, snapshot } });
   }
 
-  /** @returns the next pieces of a head for a member that has it up to this position. */
-  cutHead(which: HeadName, position: HeadPosition | undefined): HeadCut {
-    return cutHead(this.#record, which, position);
+  /** @returns the next pieces of a snapshot for a member that has it up to this position. */
+  cutSnapshot(which: SnapshotName, position: SnapshotPosition | undefined): SnapshotCut {
+    return cutSnapshot(this.#record, which, position);
   }
 
   /** @returns the place in the log that comes closest to this number. */
@@ -191,7 +191,7 @@ export class LiveRoom {
   /** Keeps the room alive in the store, and brings it back if the store has lost it meanwhile. Never rejects. */
   async refresh(): Promise<void> {
     const { store, log } = this.#around;
-    const position = { counter: this.counter, next: this.next };
+    const position = { commitNumber: this.commitNumber, next: this.next };
     try {
       const answer = await store.touch(this.#roomId);
       if (answer.kind === 'present' && !isBehind(answer, position)) return;
@@ -245,13 +245,13 @@ export class LiveRoom {
         this.#deliverCommit(effect);
         return;
       case 'refuse':
-        this.#members.get(effect.publisher)?.refused(encodeRefused('stale', effect.counter, effect.nonce));
+        this.#members.get(effect.publisher)?.refused(encodeRefused('stale', effect.commitNumber, effect.nonce));
         return;
       case 'conflict':
       case 'no-place': {
         const code = effect.type === 'conflict' ? 'conflict' : 'upload-full';
         this.#uploads.release(effect.committer);
-        this.#members.get(effect.committer)?.refused(encodeRefused(code, effect.counter, effect.uploadId));
+        this.#members.get(effect.committer)?.refused(encodeRefused(code, effect.commitNumber, effect.uploadId));
         return;
       }
       case 'hold':
@@ -276,7 +276,7 @@ export class LiveRoom {
 
   async #store(effect: Extract<RoomEffect, { type: 'append' | 'commit' }>): Promise<RoomEvent> {
     const { store } = this.#around;
-    const { counter, first } = effect;
+    const { commitNumber, first } = effect;
     const oldest = this.#tail.oldestWith(effect.bodies, LOG_BYTES_MAX);
     const answer: AppendAnswer =
       effect.type === 'append'
@@ -290,7 +290,7 @@ export class LiveRoom {
       case 'room-unknown':
         return { type: 'room-unknown', now };
       case 'stale':
-        return answer.counter > counter ? { type: 'store-ahead' } : { type: 'store-behind', now };
+        return answer.commitNumber > commitNumber ? { type: 'store-ahead' } : { type: 'store-behind', now };
       case 'out-of-step':
         return answer.next > first ? { type: 'store-ahead' } : { type: 'store-behind', now };
     }
@@ -305,7 +305,7 @@ export class LiveRoom {
   /** Nothing is stored before it is done, so the mirror stays what it is. */
   #restore(): Promise<'restored' | 'present'> {
     const { oldest, next } = this.#tail;
-    const mirror = { ...this.#record, counter: this.counter, oldest, next, bodies: this.#tail.bodies() };
+    const mirror = { ...this.#record, commitNumber: this.commitNumber, oldest, next, bodies: this.#tail.bodies() };
     this.#restoring ??= this.#around.store.restore(this.#roomId, mirror, this.#ended.signal).finally(() => {
       this.#restoring = undefined;
     });
@@ -323,16 +323,16 @@ export class LiveRoom {
     this.#tail = found.tail;
     this.#around.log('room-reloaded');
     for (const member of this.#members.values()) member.moved();
-    return { type: 'reloaded', counter: found.record.counter, next: found.tail.next };
+    return { type: 'reloaded', commitNumber: found.record.commitNumber, next: found.tail.next };
   }
 
-  /** The head first: what the mirror holds and what a member may fetch is never behind what it was told. */
+  /** The snapshot first: what the mirror holds and what a member may fetch is never behind what it was told. */
   #deliverCommit(commit: Extract<RoomEffect, { type: 'deliver-commit' }>): void {
-    const { counter, first, bodies, head: bytes, oldest, committer } = commit;
-    const head = { bytes, first, last: first + bodies.length - 1 };
-    this.#record = { ...this.#record, counter, head, previousHead: this.#record.head };
+    const { commitNumber, first, bodies, snapshot: bytes, oldest, committer } = commit;
+    const snapshot = { bytes, first, last: first + bodies.length - 1 };
+    this.#record = { ...this.#record, commitNumber, snapshot, previousSnapshot: this.#record.snapshot };
     this.#uploads.release(committer);
-    this.#deliver(bodies, oldest, counterFrames(this.#record).get(head.last));
+    this.#deliver(bodies, oldest, committedFrames(this.#record).get(snapshot.last));
   }
 
   #deliver(bodies: readonly Uint8Array[], oldest: number, behind?: Uint8Array): void {
@@ -343,7 +343,7 @@ export class LiveRoom {
 
   #answerUpload(number: number, uploadId: Uint8Array, answer: UploadRefusal): void {
     if (answer.kind === 'silence') return;
-    this.#members.get(number)?.refused(encodeRefused(answer.code, this.counter, uploadId));
+    this.#members.get(number)?.refused(encodeRefused(answer.code, this.commitNumber, uploadId));
   }
 
   #endMembers(code: RelayCode): void {

@@ -7,7 +7,7 @@ import {
   concatBytes,
   equalBytes,
   FRAME_BYTES,
-  HEAD_BYTES_MAX,
+  SNAPSHOT_BYTES_MAX,
   STAGE_DATA_BYTES,
   UPLOAD_GUARD_MS,
   UPLOAD_LEASE_MS,
@@ -18,7 +18,7 @@ import {
 } from '@sotto/protocol';
 import type { CommitRequest, RelayCode, StagedPiece } from '@sotto/protocol';
 
-const UPLOAD_BYTES_MAX = COMMIT_BYTES_MAX + HEAD_BYTES_MAX;
+const UPLOAD_BYTES_MAX = COMMIT_BYTES_MAX + SNAPSHOT_BYTES_MAX;
 
 /**
  * A connection's one upload. `refused` keeps the id only, so that what still comes of it is passed over; `committing` is the
@@ -38,10 +38,10 @@ type Upload =
   | { readonly kind: 'committing'; readonly id: Uint8Array; readonly early: Uint8Array | undefined }
   | { readonly kind: 'refused'; readonly id: Uint8Array };
 
-/** What an upload held: the bodies of the commit's frames, and the head. */
+/** What an upload held: the bodies of the commit's frames, and the snapshot. */
 export interface Staged {
   readonly bodies: readonly Uint8Array[];
-  readonly head: Uint8Array;
+  readonly snapshot: Uint8Array;
 }
 
 /** To whoever staged or committed: a refusal to send, or nothing to say. */
@@ -112,7 +112,7 @@ export class Uploads {
     request: CommitRequest,
     now: number,
   ): UploadRefusal | ({ readonly kind: 'claimed' } & Staged) {
-    const { uploadId, frameSize, frameCount, headBytes, digest } = request;
+    const { uploadId, frameSize, frameCount, snapshotBytes, digest } = request;
     const upload = this.#uploads.get(connection);
     if (upload !== undefined && upload.kind !== 'staging' && equalBytes(upload.id, uploadId)) return SILENCE;
     if (upload?.kind === 'committing') return this.#refuseEarly(connection, upload, uploadId);
@@ -122,19 +122,19 @@ export class Uploads {
       upload?.kind === 'staging' &&
       equalBytes(upload.id, uploadId) &&
       !isOver(upload, now) &&
-      upload.bytes === framesEnd + headBytes;
+      upload.bytes === framesEnd + snapshotBytes;
     if (!isWhole) return this.#refuse(connection, uploadId, 'upload-incomplete');
     const whole = concatBytes(...upload.pieces);
     if (!equalBytes(createHash('sha256').update(whole).digest(), digest)) {
       return this.#refuse(connection, uploadId, 'upload-incomplete');
     }
     this.#uploads.set(connection, { kind: 'committing', id: upload.id, early: undefined });
-    // Frames and head live for different times, so each get bytes of their own: neither keeps the whole.
+    // Frames and snapshot live for different times, so each get bytes of their own: neither keeps the whole.
     const frames = whole.slice(0, framesEnd);
     const bodies = Array.from({ length: frameCount }, (_, index) =>
       frames.subarray(index * frameBytes, (index + 1) * frameBytes),
     );
-    return { kind: 'claimed', bodies, head: whole.slice(framesEnd) };
+    return { kind: 'claimed', bodies, snapshot: whole.slice(framesEnd) };
   }
 
   /** The commit of this connection was answered: it may stage another. */

@@ -68,7 +68,7 @@ describe('the host', () => {
     const house = await openHouse();
     const room = makeRoom();
     await house.store.create(room.roomId, { ...room, cover: 'off' });
-    await house.store.append(room.roomId, { counter: 0, first: 1, bodies: [makeBody()], oldest: 1 });
+    await house.store.append(room.roomId, { commitNumber: 0, first: 1, bodies: [makeBody()], oldest: 1 });
     expect(await house.host.create(room)).toEqual(no('room-exists'));
     expect(await house.host.ask({ operation: 'resume', roomId: room.roomId })).toEqual(OK);
   });
@@ -95,7 +95,7 @@ describe('the host', () => {
     await expect(house.member().attach(room)).rejects.toThrow('not-admitted');
     expect(await house.host.ask({ operation: 'close', roomId: room.roomId })).toEqual(no('room-unknown'));
     expect(await house.host.ask({ operation: 'resume', roomId: room.roomId })).toEqual(no('room-unknown'));
-    expect(await bystander.beat()).toEqual([]);
+    expect(await bystander.ping()).toEqual([]);
   });
 
   test('closes a room with a frame on its way to the store, and nothing of it comes back', async () => {
@@ -122,7 +122,7 @@ describe('the host', () => {
     expect(await successor.ask({ operation: 'ping' })).toEqual(OK);
     house.clock.advance(ADMIN_GRACE_MS / 2);
     expect(await successor.ask({ operation: 'resume', roomId: room.roomId })).toEqual(OK);
-    await member.beat();
+    await member.ping();
     house.clock.advance(ADMIN_GRACE_MS / 2 + 2 * SWEEP_INTERVAL_MS);
     expect(await successor.ask({ operation: 'ping' })).toEqual(OK);
     expect(await house.store.load(room.roomId)).toBeDefined();
@@ -148,7 +148,7 @@ describe('the host', () => {
     expect(await house.host.create(made)).toEqual(OK);
     expect(await first.member.closing()).toBe('room-closed');
     expect(await house.store.load(first.room.roomId)).toBeUndefined();
-    expect(await Promise.all(others.map(({ member }) => member.beat()))).toEqual(others.map(() => []));
+    expect(await Promise.all(others.map(({ member }) => member.ping()))).toEqual(others.map(() => []));
   });
 
   test('gets two rooms at once for two places, and nobody loses more', async () => {
@@ -158,7 +158,7 @@ describe('the host', () => {
     expect(await Promise.all([house.host.create(makeRoom()), another.create(makeRoom())])).toEqual([OK, OK]);
     const closed = rooms.slice(0, 2).map(({ member }) => member.closing());
     expect(await Promise.all(closed)).toEqual(['room-closed', 'room-closed']);
-    const kept = rooms.slice(2).map(({ member }) => member.beat());
+    const kept = rooms.slice(2).map(({ member }) => member.ping());
     expect(await Promise.all(kept)).toEqual(kept.map(() => []));
   });
 
@@ -184,7 +184,7 @@ describe('the host', () => {
     const [first, ...others] = await Promise.all(left.map((room) => next.join(room)));
     expect(await next.host.ask({ operation: 'resume', roomId: kept.roomId })).toEqual(OK);
     expect(await first?.closing()).toBe('room-closed');
-    expect(await Promise.all(others.map((member) => member.beat()))).toEqual(others.map(() => []));
+    expect(await Promise.all(others.map((member) => member.ping()))).toEqual(others.map(() => []));
   });
 
   test('finds no room of its own, and nobody else loses one for that', async () => {
@@ -194,7 +194,7 @@ describe('the host', () => {
     for (const room of left) await store.create(room.roomId, { ...room, cover: 'off' });
     const members = await Promise.all(left.map((room) => house.join(room)));
     expect(await house.host.ask({ operation: 'resume', roomId: makeRoom().roomId })).toEqual(no('room-unknown'));
-    expect(await Promise.all(members.map((member) => member.beat()))).toEqual(members.map(() => []));
+    expect(await Promise.all(members.map((member) => member.ping()))).toEqual(members.map(() => []));
   });
 
   test('takes a room up again after the relay’s restart; one without a host is found by a member and closed', async () => {
@@ -212,10 +212,10 @@ describe('the host', () => {
     expect(await next.host.ask({ operation: 'resume', roomId: kept.roomId })).toEqual(OK);
     expect(await back.entries(1)).toEqual([`1 ${fingerprint(body)}`]);
     next.clock.advance(ADMIN_GRACE_MS / 2);
-    await Promise.all([back.beat(), orphan.beat()]);
+    await Promise.all([back.ping(), orphan.ping()]);
     next.clock.advance(ADMIN_GRACE_MS / 2 + 2 * SWEEP_INTERVAL_MS);
     expect(await orphan.closing()).toBe('room-closed');
-    expect(await back.beat(2)).toEqual([]);
+    expect(await back.ping(2)).toEqual([]);
   });
 
   test('is told when the store is away, and may ask again', async () => {

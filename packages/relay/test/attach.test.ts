@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import {
   CONNECTIONS_PER_ROOM_MAX,
   encodeAttach,
-  encodeBeat,
+  encodePing,
   encodeChallenge,
   encodeFrame,
   HANDSHAKE_DEADLINE_MS,
@@ -16,11 +16,11 @@ describe('a connection', () => {
   test('is challenged, attaches, and learns where the log stands', async () => {
     const house = await openHouse();
     const room = await house.room();
-    expect(await house.member().attach(room)).toEqual({ counter: 0, oldest: 1, next: 1 });
+    expect(await house.member().attach(room)).toEqual({ commitNumber: 0, oldest: 1, next: 1 });
     const member = await house.join(room);
     member.publish(makeBody(), makeBody());
     await member.entries(2);
-    expect(await house.member().attach(room)).toEqual({ counter: 0, oldest: 1, next: 3 });
+    expect(await house.member().attach(room)).toEqual({ commitNumber: 0, oldest: 1, next: 3 });
   });
 
   test('is challenged with other bytes than the one before', async () => {
@@ -49,10 +49,10 @@ describe('a connection', () => {
     member.send(
       encodeAttach({ roomId: room.roomId, from: 0, signature: signAttach(room, challenge, 0) }),
       ...bodies.map((body) => publishFrame(body)),
-      encodeBeat('beat', 9),
+      encodePing('ping', 9),
     );
     await member.expect('attached');
-    expect((await member.expect('beaten')).number).toBe(9);
+    expect((await member.expect('pong')).number).toBe(9);
     expect(await member.entries(4)).toEqual(bodies.map((body, index) => `${index + 1} ${fingerprint(body)}`));
   });
 
@@ -124,7 +124,7 @@ describe('a stranger', () => {
   test('who says anything but ATTACH first is closed', async () => {
     const house = await openHouse();
     await house.room();
-    const frames = [publishFrame(makeBody()), encodeBeat('beat', 1), encodeChallenge(new Uint8Array(32))];
+    const frames = [publishFrame(makeBody()), encodePing('ping', 1), encodeChallenge(new Uint8Array(32))];
     for (const frame of frames) {
       const stranger = house.member();
       await stranger.challenge();
@@ -200,7 +200,7 @@ describe('a stranger', () => {
     const [member, newcomer] = [await house.join(room), house.member()];
     const challenge = await newcomer.challenge();
     for (let count = 0; count < others; count += 1) await house.member().challenge();
-    await member.beat();
+    await member.ping();
     newcomer.send(encodeAttach({ roomId: room.roomId, from: 0, signature: signAttach(room, challenge, 0) }));
     const answer = await newcomer.next();
     expect(answer?.code ?? answer?.operation).toBe(outcome === 'is let in' ? 'attached' : 'relay-full');
@@ -247,30 +247,30 @@ describe('a room', () => {
     stranger.send(encodeAttach({ roomId: room.roomId, from: 0, signature }));
     expect(await stranger.closing()).toBe('not-admitted');
     await members[0]?.leave();
-    await members[1]?.beat();
+    await members[1]?.ping();
     await house.join(room);
   });
 });
 
 describe('a member', () => {
-  test('gets each BEAT back with its number', async () => {
+  test('gets each PING back with its number', async () => {
     const house = await openHouse();
     const member = await house.join(await house.room());
-    member.send(encodeBeat('beat', 0), encodeBeat('beat', 7), encodeBeat('beat', Number.MAX_SAFE_INTEGER));
+    member.send(encodePing('ping', 0), encodePing('ping', 7), encodePing('ping', Number.MAX_SAFE_INTEGER));
     const numbers = [];
-    for (let count = 0; count < 3; count += 1) numbers.push((await member.expect('beaten')).number);
+    for (let count = 0; count < 3; count += 1) numbers.push((await member.expect('pong')).number);
     expect(numbers).toEqual([0, 7, Number.MAX_SAFE_INTEGER]);
   });
 
-  test('that is silent for too long is closed; one that beats is not', async () => {
+  test('that is silent for too long is closed; one that pings is not', async () => {
     const house = await openHouse();
     const room = await house.room();
     const [silent, beating] = [await house.join(room), await house.join(room)];
     house.clock.advance(SILENCE_LIMIT_MS - SWEEP_INTERVAL_MS);
-    await beating.beat();
+    await beating.ping();
     house.clock.advance(3 * SWEEP_INTERVAL_MS);
     expect(await silent.closing()).toBe('silent');
-    expect(await beating.beat(2)).toEqual([]);
+    expect(await beating.ping(2)).toEqual([]);
   });
 
   test('that attaches twice, or speaks as the relay does, is closed', async () => {
@@ -278,7 +278,7 @@ describe('a member', () => {
     const room = await house.room();
     const frames = [
       encodeAttach({ roomId: room.roomId, from: 0, signature: new Uint8Array(64) }),
-      encodeBeat('beaten', 1),
+      encodePing('pong', 1),
       encodeFrame({ operation: 'entry', number: 1, body: makeBody() }),
       encodeFrame({ operation: 'closing', code: 'silent', number: 0, body: new Uint8Array(496) }),
     ];
@@ -289,10 +289,10 @@ describe('a member', () => {
     }
   });
 
-  test('that beats with more than a number is malformed', async () => {
+  test('that pings with more than a number is malformed', async () => {
     const house = await openHouse();
     const member = await house.join(await house.room());
-    member.send(encodeFrame({ operation: 'beat', number: 1, body: makeBody() }));
+    member.send(encodeFrame({ operation: 'ping', number: 1, body: makeBody() }));
     expect(await member.closing()).toBe('frame-malformed');
   });
 });

@@ -42,9 +42,9 @@ const arbitraryAction = fc.record({
 });
 type Action = typeof arbitraryAction extends fc.Arbitrary<infer Value> ? Value : never;
 
-/** The counter that a member knows by what it has heard. */
+/** The commit number that a member knows by what it has heard. */
 function known(member: TestMember): number {
-  const told = member.received.filter(({ operation }) => operation === 'counter' || operation === 'refused');
+  const told = member.received.filter(({ operation }) => operation === 'committed' || operation === 'refused');
   return Math.max(0, ...told.map(({ number }) => number));
 }
 
@@ -71,13 +71,13 @@ test('whoever publishes and commits, and whatever becomes of the store: all see 
         member.send(publishFrame(body, known(member)));
       }
       if (kind === 'commit' && !busy.has(who)) {
-        const made = { ...makeCommit({ frames: 3, size: 0, headBytes: 5_000 }), who };
+        const made = { ...makeCommit({ frames: 3, size: 0, snapshotBytes: 5_000 }), who };
         commits.push(made);
         busy.add(who);
         member.commit(made, known(member));
       }
     }
-    await whileTimePasses(house.clock, Promise.all(members.map((member, index) => member.beat(100 + index))));
+    await whileTimePasses(house.clock, Promise.all(members.map((member, index) => member.ping(100 + index))));
     // Each thing has its answer, an echo or a refusal, when the log ends with what is said last.
     const answers = (who: number): string[] =>
       members[who]?.received
@@ -88,7 +88,7 @@ test('whoever publishes and commits, and whatever becomes of the store: all see 
         .filter(({ operation }) => operation === 'refused')
         .map(({ body }) => Buffer.from(body.subarray(0, 16)).toString('hex')) ?? [];
     const isAnswered = (made: TestCommit & { readonly who: number }): boolean =>
-      answers(made.who).includes(fingerprint(made.bodies[2] ?? made.head)) ||
+      answers(made.who).includes(fingerprint(made.bodies[2] ?? made.snapshot)) ||
       nonces(made.who).includes(Buffer.from(made.uploadId).toString('hex'));
     const settled = async (): Promise<void> => {
       const total = published.reduce((sum, bodies) => sum + bodies.length, 0);
@@ -111,7 +111,7 @@ test('whoever publishes and commits, and whatever becomes of the store: all see 
     const log = await house.store.read(room.roomId, 1, 100_000_000);
     const prints = log.map(({ body }) => fingerprint(body));
     const winners = commits.filter(({ bodies }) => prints.includes(fingerprint(bodies[0] ?? makeBody())));
-    expect(record?.counter).toBe(winners.length);
+    expect(record?.commitNumber).toBe(winners.length);
     // One answer to each: what is in the log was not refused, and what is not was, once.
     for (const made of commits) {
       const refusals = nonces(made.who).filter((nonce) => nonce === Buffer.from(made.uploadId).toString('hex'));
@@ -122,21 +122,22 @@ test('whoever publishes and commits, and whatever becomes of the store: all see 
       expect(prints.slice(at, at + 3)).toEqual(bodies.map(fingerprint));
     }
     const inOrder = [...winners].sort(
-      (a, b) => prints.indexOf(fingerprint(a.bodies[0] ?? a.head)) - prints.indexOf(fingerprint(b.bodies[0] ?? b.head)),
+      (a, b) =>
+        prints.indexOf(fingerprint(a.bodies[0] ?? a.snapshot)) - prints.indexOf(fingerprint(b.bodies[0] ?? b.snapshot)),
     );
     const last = inOrder.at(-1);
-    if (last !== undefined) expect(fingerprint(record?.head.bytes ?? makeBody())).toBe(fingerprint(last.head));
+    if (last !== undefined) expect(fingerprint(record?.snapshot.bytes ?? makeBody())).toBe(fingerprint(last.snapshot));
     expect(new Set(prints).size).toBe(prints.length);
-    // Everybody saw the log as the store has it, each counter behind its commit.
+    // Everybody saw the log as the store has it, each commit number behind its commit.
     const expected = log.map(({ number }, index) => `entry ${number} ${prints[index] ?? ''}`);
     inOrder.forEach(({ bodies }, index) => {
       const at = expected.findIndex((line) => line.endsWith(fingerprint(bodies[2] ?? makeBody())));
-      expected.splice(at + 1, 0, `counter ${index + 1}`);
+      expected.splice(at + 1, 0, `commit number ${index + 1}`);
     });
     for (const [who, member] of members.entries()) {
       while (member.received.filter(({ operation }) => operation === 'entry').length < log.length) await turnOver();
       const seen = member.received
-        .filter(({ operation }) => operation === 'entry' || operation === 'counter')
+        .filter(({ operation }) => operation === 'entry' || operation === 'committed')
         .map(
           ({ operation, number, body }) =>
             `${operation} ${number}${operation === 'entry' ? ` ${fingerprint(body)}` : ''}`,

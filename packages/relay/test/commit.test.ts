@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import {
   encodeFrame,
-  HEAD_BYTES_MAX,
+  SNAPSHOT_BYTES_MAX,
   ROOM_COMMIT_BURST,
   ROOM_COMMIT_INTERVAL_MS,
   STAGE_DATA_BYTES,
@@ -15,12 +15,12 @@ import type { TestCommit } from './test-member.ts';
 
 describe('a commit', () => {
   test.each([
-    { frames: 1, size: 0, headBytes: 1 },
-    { frames: 3, size: 1, headBytes: 4_096 },
-    { frames: 16, size: 3, headBytes: HEAD_BYTES_MAX },
-    { frames: 132, size: 0, headBytes: 2 * STAGE_DATA_BYTES - ((132 * 496) % STAGE_DATA_BYTES) },
+    { frames: 1, size: 0, snapshotBytes: 1 },
+    { frames: 3, size: 1, snapshotBytes: 4_096 },
+    { frames: 16, size: 3, snapshotBytes: SNAPSHOT_BYTES_MAX },
+    { frames: 132, size: 0, snapshotBytes: 2 * STAGE_DATA_BYTES - ((132 * 496) % STAGE_DATA_BYTES) },
   ] as const)(
-    'of $frames frames of size $size and a head of $headBytes comes to everybody, and behind it the counter',
+    'of $frames frames of size $size and a snapshot of $snapshotBytes comes to everybody, and behind it the commit number',
     async (shape) => {
       const house = await openHouse();
       const room = await house.room();
@@ -32,14 +32,18 @@ describe('a commit', () => {
       members[0]?.commit(made, 0);
       for (const member of members) expect(await hear(member, made, 2)).toBe(1);
       const record = await house.store.load(room.roomId);
-      expect([record?.counter, record?.head.first, record?.head.last]).toEqual([1, 2, made.bodies.length + 1]);
-      expect(fingerprint(record?.head.bytes ?? made.uploadId)).toBe(fingerprint(made.head));
+      expect([record?.commitNumber, record?.snapshot.first, record?.snapshot.last]).toEqual([
+        1,
+        2,
+        made.bodies.length + 1,
+      ]);
+      expect(fingerprint(record?.snapshot.bytes ?? made.uploadId)).toBe(fingerprint(made.snapshot));
       // It is known to who comes now.
-      expect((await house.member().attach(room)).counter).toBe(1);
+      expect((await house.member().attach(room)).commitNumber).toBe(1);
     },
   );
 
-  test('makes the old counter stale, for what waited behind it too, and the new one good', async () => {
+  test('makes the old commit number stale, for what waited behind it too, and the new one good', async () => {
     const house = await openHouse();
     const room = await house.room();
     const [member, other] = [await house.join(room), await house.join(room)];
@@ -50,7 +54,7 @@ describe('a commit', () => {
     await called;
     const [waiting, late, fresh] = [makeBody(), makeBody(), makeBody()];
     other.send(publishFrame(waiting, 0));
-    expect(await other.beat()).toEqual([]);
+    expect(await other.ping()).toEqual([]);
     house.store.letGo();
     expect(await hear(other, made, 1)).toBe(1);
     other.send(publishFrame(late, 0), publishFrame(fresh, 1));
@@ -75,39 +79,39 @@ describe('a commit', () => {
     expect((await member.expect('refused')).code).toBe('stale');
   });
 
-  test('is the only one of its counter: whoever else asked is told conflict, and may try again', async () => {
+  test('is the only one of its commit number: whoever else asked is told conflict, and may try again', async () => {
     const house = await openHouse();
     const room = await house.room();
     const members = await joinMany(house, room, UPLOADS_PER_ROOM_MAX);
     let first = 1;
-    for (let counter = 0; counter < 6; counter += 1) {
+    for (let commitNumber = 0; commitNumber < 6; commitNumber += 1) {
       const made = members.map(() => makeCommit());
-      members.forEach((member, index) => member.commit(made[index] ?? makeCommit(), counter));
+      members.forEach((member, index) => member.commit(made[index] ?? makeCommit(), commitNumber));
       let won: TestCommit | undefined;
       for (const [index, member] of members.entries()) {
         const entries = await member.entries(2);
         won ??= made.find(({ bodies }) => numbered(bodies, first)[0] === entries[0]);
         expect(entries).toEqual(numbered(won?.bodies ?? [], first));
-        expect((await member.counter()).counter).toBe(counter + 1);
+        expect((await member.commitNumber()).commitNumber).toBe(commitNumber + 1);
         const own = made[index];
         if (own === undefined || own === won) continue;
-        expect(await member.refusal()).toBe(refusalOf('conflict', counter + 1, own.uploadId));
+        expect(await member.refusal()).toBe(refusalOf('conflict', commitNumber + 1, own.uploadId));
       }
       first += 2;
-      for (const member of members) expect(await member.beat()).toEqual([]);
+      for (const member of members) expect(await member.ping()).toEqual([]);
     }
-    expect((await house.store.load(room.roomId))?.counter).toBe(6);
+    expect((await house.store.load(room.roomId))?.commitNumber).toBe(6);
     expect((await house.store.read(room.roomId, 1, 1_000_000)).length).toBe(12);
   });
 
-  test('under a counter that is not the room’s is a conflict at once, and its upload is gone', async () => {
+  test('under a commit number that is not the room’s is a conflict at once, and its upload is gone', async () => {
     const house = await openHouse();
     const member = await house.join(await house.room());
     const [early, good] = [makeCommit(), makeCommit()];
     member.commit(early, 3);
     expect(await member.refusal()).toBe(refusalOf('conflict', 0, early.uploadId));
     member.send(early.commit(0));
-    expect(await member.beat()).toEqual([]);
+    expect(await member.ping()).toEqual([]);
     member.commit(good, 0);
     expect(await hear(member, good, 1)).toBe(1);
   });
@@ -118,7 +122,7 @@ describe('a commit', () => {
     const members = await joinMany(house, room, 3);
     const made = makeCommit({ frames: 8 });
     members[0]?.send(...made.stages);
-    await members[0]?.beat();
+    await members[0]?.ping();
     const chunks = members.map(() => 0);
     members.forEach((member, index) => member.socket.on('data', () => (chunks[index] = (chunks[index] ?? 0) + 1)));
     members[0]?.send(made.commit(0));
@@ -139,11 +143,11 @@ describe('a commit', () => {
     await house.store.nextCommit();
     house.store.losesAnswers = false;
     expect(await hear(member, made, 1)).toBe(1);
-    expect([house.store.commits, (await house.store.load(room.roomId))?.counter]).toEqual([2, 1]);
-    expect(await member.beat()).toEqual([]);
+    expect([house.store.commits, (await house.store.load(room.roomId))?.commitNumber]).toEqual([2, 1]);
+    expect(await member.ping()).toEqual([]);
   });
 
-  test('into a store that has come back empty is made on what the relay remembers, heads and all', async () => {
+  test('into a store that has come back empty is made on what the relay remembers, snapshots and all', async () => {
     const house = await openHouse();
     const room = await house.room();
     const member = await house.join(room);
@@ -156,8 +160,8 @@ describe('a commit', () => {
     member.commit(made[2], 2);
     expect(await hear(member, made[2], 5)).toBe(3);
     const record = await house.store.load(room.roomId);
-    expect([record?.head.last, record?.previousHead.last]).toEqual([6, 4]);
-    expect([...(record?.previousHead.bytes ?? [])]).toEqual([...made[1].head]);
+    expect([record?.snapshot.last, record?.previousSnapshot.last]).toEqual([6, 4]);
+    expect([...(record?.previousSnapshot.bytes ?? [])]).toEqual([...made[1].snapshot]);
     expect(house.events).toContain('room-reseeded');
   });
 
@@ -168,14 +172,14 @@ describe('a commit', () => {
     slow.socket.pause();
     const expected: string[] = [];
     let next = 1;
-    for (let counter = 0; counter < 5; counter += 1) {
+    for (let commitNumber = 0; commitNumber < 5; commitNumber += 1) {
       const bodies = Array.from({ length: 40 }, () => makeBody(3));
-      writer.send(...bodies.map((body) => publishFrame(body, counter)));
+      writer.send(...bodies.map((body) => publishFrame(body, commitNumber)));
       await writer.entries(40);
       const made = makeCommit();
-      writer.commit(made, counter);
+      writer.commit(made, commitNumber);
       await hear(writer, made, next + 40);
-      expected.push(...numbered([...bodies, ...made.bodies], next), `counter ${counter + 1}`);
+      expected.push(...numbered([...bodies, ...made.bodies], next), `committed ${commitNumber + 1}`);
       next += 42;
       house.clock.advance(2_000);
     }
@@ -193,7 +197,7 @@ describe('a commit', () => {
   });
 });
 
-describe('a counter', () => {
+describe('a commit number', () => {
   test('that a connection guessed too early is refused to it for good: its frames keep their order', async () => {
     const house = await openHouse();
     const room = await house.room();
@@ -213,12 +217,12 @@ describe('a counter', () => {
 });
 
 describe('turns', () => {
-  /** Commits until the room has made all that it may at once. @returns the counter. */
+  /** Commits until the room has made all that it may at once. @returns the commit number. */
   async function exhaust(members: readonly TestMember[]): Promise<number> {
-    for (let counter = 0; counter < ROOM_COMMIT_BURST; counter += 1) {
-      const made = makeCommit({ frames: 1, size: 0, headBytes: 1 });
-      members[counter % members.length]?.commit(made, counter);
-      for (const member of members) expect(await hear(member, made, counter + 1)).toBe(counter + 1);
+    for (let commitNumber = 0; commitNumber < ROOM_COMMIT_BURST; commitNumber += 1) {
+      const made = makeCommit({ frames: 1, size: 0, snapshotBytes: 1 });
+      members[commitNumber % members.length]?.commit(made, commitNumber);
+      for (const member of members) expect(await hear(member, made, commitNumber + 1)).toBe(commitNumber + 1);
     }
     return ROOM_COMMIT_BURST;
   }
@@ -228,35 +232,35 @@ describe('turns', () => {
     const room = await house.room();
     const modest = await house.join(room);
     const greedy = await joinMany(house, room, 5);
-    let counter = await exhaust(greedy);
+    let commitNumber = await exhaust(greedy);
     await modest.entries(1);
-    await modest.counter();
-    while (modest.received.filter(({ operation }) => operation === 'counter').length < counter) await turns(1);
-    let next = counter + 1;
+    await modest.commitNumber();
+    while (modest.received.filter(({ operation }) => operation === 'committed').length < commitNumber) await turns(1);
+    let next = commitNumber + 1;
     for (let round = 0; round < 3; round += 1) {
       const [theirs, own] = [greedy.map(() => makeCommit()), makeCommit()];
       // The greedy ask first; nobody has a turn before the time.
-      greedy.forEach((member, index) => member.commit(theirs[index] ?? own, counter));
-      for (const member of greedy) expect(await member.beat()).toEqual([]);
-      if (round === 0) modest.commit(own, counter);
+      greedy.forEach((member, index) => member.commit(theirs[index] ?? own, commitNumber));
+      for (const member of greedy) expect(await member.ping()).toEqual([]);
+      if (round === 0) modest.commit(own, commitNumber);
       await turns(5);
       const body = makeBody();
-      greedy[0]?.send(publishFrame(body, counter));
+      greedy[0]?.send(publishFrame(body, commitNumber));
       for (const member of greedy) expect(await member.entries(1)).toEqual(numbered([body], next));
       house.clock.advance(ROOM_COMMIT_INTERVAL_MS - 100);
-      for (const member of greedy) expect(await member.beat(9)).toEqual([]);
+      for (const member of greedy) expect(await member.ping(9)).toEqual([]);
       house.clock.advance(100);
       const entries = await greedy[4]?.entries(2);
-      counter += 1;
+      commitNumber += 1;
       // Once the modest one has had its turn, they come to each other's: each in its own, beginning with the first.
       const winner = round === 0 ? own : theirs.find(({ bodies }) => numbered(bodies, next + 1)[0] === entries?.[0]);
       expect(entries).toEqual(numbered(winner?.bodies ?? [], next + 1));
       for (const [index, member] of greedy.entries()) {
         if (index < 4) await member.entries(2);
-        expect((await member.counter()).counter).toBe(counter);
+        expect((await member.commitNumber()).commitNumber).toBe(commitNumber);
         const asked = theirs[index];
         if (asked === undefined || asked === winner) continue;
-        expect(await member.refusal()).toBe(refusalOf('conflict', counter, asked.uploadId));
+        expect(await member.refusal()).toBe(refusalOf('conflict', commitNumber, asked.uploadId));
       }
       next += 3;
     }
@@ -266,44 +270,48 @@ describe('turns', () => {
     const house = await openHouse();
     const room = await house.room();
     const members = await joinMany(house, room, 5);
-    const counter = await exhaust(members);
+    const commitNumber = await exhaust(members);
     const [gone, made] = [makeCommit(), makeCommit()];
-    members[2]?.commit(gone, counter);
-    await members[2]?.beat();
+    members[2]?.commit(gone, commitNumber);
+    await members[2]?.ping();
     await members[2]?.leave();
-    members[3]?.commit(made, counter);
-    await members[3]?.beat();
+    members[3]?.commit(made, commitNumber);
+    await members[3]?.ping();
     house.clock.advance(ROOM_COMMIT_INTERVAL_MS);
     for (const index of [0, 1, 3, 4])
-      await hear(members[index] ?? new TestMember(house.relay.address), made, counter + 1);
+      await hear(members[index] ?? new TestMember(house.relay.address), made, commitNumber + 1);
   });
 });
 
 describe('a string holder', () => {
-  test('who commits junk twice moves counter and heads only: others go on, and the head can be set again', async () => {
+  test('who commits junk twice moves commit number and snapshots only: others go on, and the snapshot can be set again', async () => {
     const house = await openHouse();
     const room = await house.room();
     const [member, intruder] = [await house.join(room), await house.join(room)];
-    const good = makeCommit({ headBytes: 10_000 });
+    const good = makeCommit({ snapshotBytes: 10_000 });
     member.commit(good, 0);
     for (const each of [member, intruder]) await hear(each, good, 1);
-    const junk = [makeCommit({ headBytes: 7 }), makeCommit({ headBytes: HEAD_BYTES_MAX })] as const;
+    const junk = [makeCommit({ snapshotBytes: 7 }), makeCommit({ snapshotBytes: SNAPSHOT_BYTES_MAX })] as const;
     intruder.commit(junk[0], 1);
     for (const each of [member, intruder]) await hear(each, junk[0], 3);
-    // After one, the good head is the previous one; after two, nobody at the relay has it.
-    expect([...(await member.fetchHead('previous-head')).bytes]).toEqual([...good.head]);
+    // After one, the good snapshot is the previous one; after two, nobody at the relay has it.
+    expect([...(await member.fetchSnapshot('previous-snapshot')).bytes]).toEqual([...good.snapshot]);
     intruder.commit(junk[1], 2);
     for (const each of [member, intruder]) await hear(each, junk[1], 5);
-    expect([...(await member.fetchHead('previous-head')).bytes]).toEqual([...junk[0].head]);
+    expect([...(await member.fetchSnapshot('previous-snapshot')).bytes]).toEqual([...junk[0].snapshot]);
     const said = makeBody();
     member.send(publishFrame(said, 3));
     for (const each of [member, intruder]) expect(await each.entries(1)).toEqual(numbered([said], 7));
-    const again = makeCommit({ headBytes: 10_000, frames: 1 });
+    const again = makeCommit({ snapshotBytes: 10_000, frames: 1 });
     member.commit(again, 3);
     expect(await hear(member, again, 8)).toBe(4);
     const newcomer = await house.join(room);
-    const head = await newcomer.fetchHead();
-    expect([head.counter, head.last, fingerprint(head.bytes)]).toEqual([4, 8, fingerprint(again.head)]);
+    const snapshot = await newcomer.fetchSnapshot();
+    expect([snapshot.commitNumber, snapshot.last, fingerprint(snapshot.bytes)]).toEqual([
+      4,
+      8,
+      fingerprint(again.snapshot),
+    ]);
   });
 
   test.each([
@@ -311,7 +319,7 @@ describe('a string holder', () => {
     ['a STAGE of nothing', encodeFrame({ operation: 'stage', number: 0, body: new Uint8Array(4_080) })],
     ['a COMMIT of no frames', makeCommit().commit(0, { frameCount: 0 })],
     ['a COMMIT of too many', makeCommit().commit(0, { frameCount: 66, frameSize: 1 })],
-    ['a COMMIT without a head', makeCommit().commit(0, { headBytes: 0 })],
+    ['a COMMIT without a snapshot', makeCommit().commit(0, { snapshotBytes: 0 })],
     ['a FETCH of nothing that there is', encodeFrame({ operation: 'fetch', number: 0, body: makeBody() })],
   ])('who sends %s is malformed', async (_name, frame) => {
     const house = await openHouse();

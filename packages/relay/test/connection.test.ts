@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { encodeAttach, decodeFrame, encodeBeat, HANDSHAKE_DEADLINE_MS, SILENCE_LIMIT_MS } from '@sotto/protocol';
+import { encodeAttach, decodeFrame, encodePing, HANDSHAKE_DEADLINE_MS, SILENCE_LIMIT_MS } from '@sotto/protocol';
 import type { Frame } from '@sotto/protocol';
 import { openConnection, stepConnection } from '../src/connection-machine.ts';
 import type { Connection, ConnectionEffect, ConnectionEvent, Outside } from '../src/connection-state.ts';
@@ -39,7 +39,7 @@ function received(...frames: readonly Frame[]): readonly [ConnectionEvent] {
 
 /** A member that has seen everything up to 9. */
 function live(): Connection {
-  const attached = { counter: 0, oldest: 1, next: 10 };
+  const attached = { commitNumber: 0, oldest: 1, next: 10 };
   return play(
     openConnection(0),
     received(ATTACH),
@@ -56,7 +56,7 @@ describe('a connection', () => {
   test('is not read from while it is being admitted, and then is greeted, fed, and heard out', () => {
     const attaching = play(openConnection(0), received(ATTACH, decoded(publishFrame(makeBody()))));
     expect(types(attaching.effects)).toEqual(['pause', 'authorise']);
-    const attached = { counter: 4, oldest: 2, next: 9 };
+    const attached = { commitNumber: 4, oldest: 2, next: 9 };
     const admitted = play(attaching.connection, [{ type: 'admitted', from: 3, attached, cover: 'off' }]);
     expect(types(admitted.effects)).toEqual(['write', 'feed', 'resume', 'publish']);
     expect(admitted.connection.standing).toEqual({ kind: 'catching-up', since: 0, cursor: 3 });
@@ -70,7 +70,7 @@ describe('a connection', () => {
     [9, 9],
     [10, 9],
   ])('from %i begins at %i in a log from 2 to 8', (from, cursor) => {
-    const attached = { counter: 0, oldest: 2, next: 9 };
+    const attached = { commitNumber: 0, oldest: 2, next: 9 };
     const { connection } = play(openConnection(0), received(ATTACH), [
       { type: 'admitted', from, attached, cover: 'off' },
     ]);
@@ -100,9 +100,9 @@ describe('a connection', () => {
   test('that the log has run away from, or that is behind for too long, is too slow', () => {
     const behind = play(live(), [{ type: 'entries', first: 10, next: 11, bytes: makeBody() }, FULL]).connection;
     expect(play(behind, [{ type: 'fallen-off' }]).effects).toEqual([{ type: 'close', code: 'too-slow' }]);
-    const beat = decoded(encodeBeat('beat', 1));
+    const ping = decoded(encodePing('ping', 1));
     const alive = play(behind, [
-      { type: 'received', bytes: 512, frames: [beat] },
+      { type: 'received', bytes: 512, frames: [ping] },
       { now: CATCH_UP_LIMIT_MS, unsent: 0, chance: () => 0.5 },
     ]);
     expect(

@@ -103,14 +103,14 @@ describe('the relay in stealth', () => {
     expect(refusedAt).toBeGreaterThanOrEqual(11);
   });
 
-  test('sends a commit in the slots, its COUNTER behind it', async () => {
+  test('sends a commit in the slots, its COMMITTED behind it', async () => {
     const room = new CoveredRoom('stealth-8');
     const line = await room.join();
     const made = makeCommit({ frames: 4, size: 3 });
     for (const frame of [...made.stages, made.commit(0)]) line.push(frame);
     for (let tick = 0; tick < 8; tick += 1) await room.pass(STEALTH_TICK_MS);
-    const told = line.frames.filter(({ operation }) => operation === 'entry' || operation === 'counter');
-    expect(told.map(({ operation }) => operation)).toEqual(['entry', 'entry', 'entry', 'entry', 'counter']);
+    const told = line.frames.filter(({ operation }) => operation === 'entry' || operation === 'committed');
+    expect(told.map(({ operation }) => operation)).toEqual(['entry', 'entry', 'entry', 'entry', 'committed']);
     expect(new Set(line.departures.slice(2).map(({ bytes }) => bytes))).toEqual(new Set([slotBytes('stealth-8')]));
   });
 
@@ -118,11 +118,11 @@ describe('the relay in stealth', () => {
     const room = new CoveredRoom('stealth-4');
     const [one, two] = [await room.join(), await room.join()];
     const begun = two.departures.length;
-    const { commitFrames: frames, headBytes } = stealthShape('stealth-4');
-    const made = makeCommit({ frames, size: 3, headBytes });
+    const { commitFrames: frames, snapshotBytes } = stealthShape('stealth-4');
+    const made = makeCommit({ frames, size: 3, snapshotBytes });
     for (const frame of [...made.stages, made.commit(0)]) one.push(frame);
     for (let tick = 0; tick < 6; tick += 1) await room.pass(STEALTH_TICK_MS);
-    expect(two.of('counter')).toHaveLength(1);
+    expect(two.of('committed')).toHaveLength(1);
     const sizes = two.departures.slice(begun).map(({ bytes }) => bytes);
     expect(sizes.filter((bytes) => bytes === slotBytes('stealth-4'))).toHaveLength(6);
     // One more write: all of the commit that the first slot had no place for.
@@ -176,7 +176,7 @@ describe('the relay in stealth', () => {
 
   test('lets a room of 32 say as much as its slots take, and nobody falls behind', { timeout: 60_000 }, async () => {
     const cover = 'stealth-32';
-    const { members, sendEveryMs, shared, spare, commitFrames, headBytes } = stealthShape(cover);
+    const { members, sendEveryMs, shared, spare, commitFrames, snapshotBytes } = stealthShape(cover);
     const room = new CoveredRoom(cover);
     const lines: Line[] = [];
     for (let index = 0; index < members; index += 1) lines.push(await room.join());
@@ -189,7 +189,7 @@ describe('the relay in stealth', () => {
       said += 1;
       await room.pass(sendEveryMs / members);
       if (step % 240 !== 239) continue;
-      const made = makeCommit({ frames: commitFrames, size: 3, headBytes });
+      const made = makeCommit({ frames: commitFrames, size: 3, snapshotBytes });
       for (const frame of [...made.stages, made.commit(commits)]) lines[step % members]?.push(frame);
       commits += 1;
       await settle();

@@ -3,7 +3,7 @@
 import { Duplex } from 'node:stream';
 import { decodeChallenge, decodeFrame, encodeAttach, FrameSplitter } from '@sotto/protocol';
 import type { Cover, Frame } from '@sotto/protocol';
-import { SeededRandom } from '@sotto/test-kit';
+import { SeededRandom } from '@sotto/fixtures';
 import { silentLog } from '../src/log.ts';
 import { MemoryRoomStore } from '../src/store/memory-room-store.ts';
 import { Peer } from '../src/connection.ts';
@@ -57,8 +57,8 @@ export class Line extends Duplex {
     return this.frames.filter((frame) => frame.operation === operation);
   }
 
-  publish(body: Uint8Array, counter = 0): void {
-    this.push(publishFrame(body, counter));
+  publish(body: Uint8Array, commitNumber = 0): void {
+    this.push(publishFrame(body, commitNumber));
   }
 }
 

@@ -10,7 +10,7 @@ import {
   FrameSplitter,
 } from '@sotto/protocol';
 import type { Frame } from '@sotto/protocol';
-import { fuzz, FUZZ_GROWTH_BYTES_MAX, FUZZ_LIMIT_MS, FUZZ_SLOWEST_MS } from '@sotto/test-kit';
+import { fuzz, FUZZ_GROWTH_BYTES_MAX, FUZZ_LIMIT_MS, FUZZ_SLOWEST_MS } from '@sotto/fixtures';
 import { describe, expect, test } from 'vitest';
 import { openConnection, stepConnection } from '../src/connection-machine.ts';
 import type { Connection, ConnectionEffect, ConnectionEvent } from '../src/connection-state.ts';
@@ -20,11 +20,11 @@ const uploadId = new Uint8Array(16).fill(4);
 const fetch = encodeFetch({ what: 'log', from: 1 });
 const stage = encodeStage({ uploadId, index: 2, data: new Uint8Array(900) });
 const commit = encodeCommit({
-  counter: 1,
+  commitNumber: 1,
   uploadId,
   frameSize: 0,
   frameCount: 2,
-  headBytes: 4_096,
+  snapshotBytes: 4_096,
   digest: new Uint8Array(32),
 });
 const publish = encodeFrame({ operation: 'publish', number: 1, body: new Uint8Array(bodyBytes(FRAME_BYTES[0])) });
@@ -38,7 +38,7 @@ function live(): Connection {
   const admitted = step(attaching, {
     type: 'admitted',
     from: 1,
-    attached: { counter: 1, oldest: 1, next: 4 },
+    attached: { commitNumber: 1, oldest: 1, next: 4 },
     cover: 'off',
   });
   return step(admitted, { type: 'fed', next: 4, atEnd: true });

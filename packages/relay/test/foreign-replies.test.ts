@@ -1,6 +1,6 @@
 // What a store might answer: a reply that is no answer, or one to something else, is a value with a code and never an exception.
 
-import { fuzz, FUZZ_GROWTH_BYTES_MAX, FUZZ_LIMIT_MS, FUZZ_SLOWEST_MS } from '@sotto/test-kit';
+import { fuzz, FUZZ_GROWTH_BYTES_MAX, FUZZ_LIMIT_MS, FUZZ_SLOWEST_MS } from '@sotto/fixtures';
 import { describe, expect, test } from 'vitest';
 import {
   decodeAppended,
@@ -14,11 +14,11 @@ import type { DecodeWords } from '../src/store/redis-replies.ts';
 
 type Told = string | number | Uint8Array;
 
-const appended = decodeAppended({ counter: 4, first: 31, oldest: 12, count: 3 });
+const appended = decodeAppended({ commitNumber: 4, first: 31, oldest: 12, count: 3 });
 const key = new Uint8Array(32).fill(1);
 const tag = new Uint8Array(16).fill(2);
-const head = new Uint8Array(40).fill(3);
-const room: readonly Told[] = ['room', key, tag, 'off', 2, 5, 34, head, 30, 31, head, 6, 6];
+const snapshot = new Uint8Array(40).fill(3);
+const room: readonly Told[] = ['room', key, tag, 'off', 2, 5, 34, snapshot, 30, 31, snapshot, 6, 6];
 
 function words(...told: readonly Told[]): Buffer[] {
   return told.map((word) => Buffer.from(word instanceof Uint8Array ? word : String(word)));
@@ -96,7 +96,7 @@ describe('a reply of the store', () => {
   test('to a touch says how far the room is', () => {
     expect(decodeTouched(words('present', 3, 9))).toEqual({
       ok: true,
-      value: { kind: 'present', counter: 3, next: 9 },
+      value: { kind: 'present', commitNumber: 3, next: 9 },
     });
     expect(codeOf(decodeTouched, 'room-unknown')).toBe('ok');
     for (const wrong of [['present'], ['present', 3], ['present', 3, 0], ['present', 3, 9, 9], ['room', 3, 9], []]) {
@@ -132,7 +132,7 @@ describe('a reply of the store', () => {
 
   test.each([
     ['an append', appended, ['stored', 31, 12]],
-    ['a reading', decodeRead(7, 1_000), [7, head, head]],
+    ['a reading', decodeRead(7, 1_000), [7, snapshot, snapshot]],
     ['a touch', decodeTouched, ['present', 3, 9]],
     ['a load', decodeLoaded, room],
     ['a removal', decodeWord(['removed', 'room-unknown']), ['removed']],

@@ -20,13 +20,13 @@ export async function joinMany(house: House, room: TestRoom, count: number): Pro
   return members;
 }
 
-/** @returns the counter of the commit's notice as this member hears it, after the commit's entries. */
+/** @returns the commit number of the commit's notice as this member hears it, after the commit's entries. */
 export async function hear(member: TestMember, made: TestCommit, first: number): Promise<number> {
   expect(await member.entries(made.bodies.length)).toEqual(numbered(made.bodies, first));
-  const notice = await member.counter();
+  const notice = await member.commitNumber();
   const last = first + made.bodies.length - 1;
-  expect(notice).toEqual({ counter: notice.counter, first, last, headBytes: made.head.length });
-  return notice.counter;
+  expect(notice).toEqual({ commitNumber: notice.commitNumber, first, last, snapshotBytes: made.snapshot.length });
+  return notice.commitNumber;
 }
 
 /** Lets the relay and the sockets come to rest, without a clock: so many turns of the event loop. */
@@ -38,6 +38,6 @@ export async function turns(count: number): Promise<void> {
 export async function pass(house: House, milliseconds: number, members: readonly TestMember[]): Promise<void> {
   for (let passed = 0; passed < milliseconds; passed += 10_000) {
     house.clock.advance(Math.min(10_000, milliseconds - passed));
-    for (const member of members) if ((await member.beat()).length > 0) throw new Error('something came meanwhile');
+    for (const member of members) if ((await member.ping()).length > 0) throw new Error('something came meanwhile');
   }
 }

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { decodeFrame, encodeCounter, FrameSplitter } from '@sotto/protocol';
+import { decodeFrame, encodeCommitted, FrameSplitter } from '@sotto/protocol';
 import { LogTail } from '../src/log-tail.ts';
 import { fingerprint, makeBody } from './test-member.ts';
 
-const COUNTER = encodeCounter({ counter: 7, first: 1, last: 2, headBytes: 3 });
+const COMMITTED = encodeCommitted({ commitNumber: 7, first: 1, last: 2, snapshotBytes: 3 });
 
 function entriesOf(bytes: Uint8Array): [number, string][] {
   const pieces = new FrameSplitter().push(bytes);
@@ -34,7 +34,7 @@ test('gives from any cursor and in any chunks exactly the entries that it holds,
         for (const [sizes, isCommit] of flushes) {
           const bodies = sizes.map((size) => makeBody(size));
           const behind = isCommit && sizes.length > 0;
-          const run = tail.append(bodies, ...(behind ? [COUNTER] : []));
+          const run = tail.append(bodies, ...(behind ? [COMMITTED] : []));
           expect([run.first, run.next]).toEqual([start + all.length, start + all.length + bodies.length]);
           for (const body of bodies) all.push([start + all.length, fingerprint(body)]);
           if (behind) committed.add(start + all.length - 1);
@@ -48,13 +48,13 @@ test('gives from any cursor and in any chunks exactly the entries that it holds,
         // What was put behind an entry comes right after it, wherever one begins to read.
         const expected = all
           .slice(cursor - start)
-          .flatMap((entry) => (committed.has(entry[0]) ? [entry, [7, 'counter']] : [entry]));
+          .flatMap((entry) => (committed.has(entry[0]) ? [entry, [7, 'committed']] : [entry]));
         const seen: [number, string][] = [];
         while (cursor < tail.next) {
           const run = tail.take(cursor, maxBytes);
           if (run === undefined) throw new Error('fallen off');
           const entries = entriesOf(run.bytes);
-          expect(run.next).toBe(cursor + entries.filter(([, what]) => what !== 'counter').length);
+          expect(run.next).toBe(cursor + entries.filter(([, what]) => what !== 'committed').length);
           expect(entries.length).toBeGreaterThan(0);
           if (run.next > cursor + 1) expect(run.bytes.length).toBeLessThanOrEqual(maxBytes);
           seen.push(...entries);

@@ -91,7 +91,7 @@ test('whoever comes, goes, resumes, or stops reading: each sees every acknowledg
         case 'resume': {
           // The relay has read all that it sent; the echoes it may miss, and find in the log.
           life.member.socket.resume();
-          await whileTimePasses(house.clock, life.member.beat());
+          await whileTimePasses(house.clock, life.member.ping());
           note(life);
           await life.member.leave();
           life.member = house.member();

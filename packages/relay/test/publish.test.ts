@@ -30,7 +30,7 @@ describe('a published frame', () => {
     const body = makeBody();
     member.publish(body);
     await called;
-    expect(await member.beat()).toEqual([]);
+    expect(await member.ping()).toEqual([]);
     house.store.letGo();
     expect(await member.entries(1)).toEqual(numbered([body]));
   });
@@ -44,12 +44,12 @@ describe('a published frame', () => {
     stranger.publish(...theirs);
     expect(await member.entries(3)).toEqual(numbered(ours));
     expect(await stranger.entries(2)).toEqual(numbered(theirs));
-    expect([await member.beat(), await stranger.beat()]).toEqual([[], []]);
+    expect([await member.ping(), await stranger.ping()]).toEqual([[], []]);
     // Control: within the room it does arrive.
     expect(await (await house.join(room, 1)).entries(3)).toEqual(numbered(ours));
   });
 
-  test('under another counter is refused to its sender alone, by its nonce, and the others are not held up', async () => {
+  test('under another commit number is refused to its sender alone, by its nonce, and the others are not held up', async () => {
     const house = await openHouse();
     const room = await house.room();
     const [member, other] = [await house.join(room), await house.join(room)];
@@ -61,24 +61,30 @@ describe('a published frame', () => {
     expect(refused.body.subarray(24).every((byte) => byte === 0)).toBe(true);
     expect(await member.entries(1)).toEqual(numbered([fresh]));
     expect(await other.entries(1)).toEqual(numbered([fresh]));
-    expect(await other.beat()).toEqual([]);
+    expect(await other.ping()).toEqual([]);
   });
 
-  test('under a counter that only the store knows to be old is refused; the counter is learnt and the room goes on', async () => {
+  test('under a commit number that only the store knows to be old is refused; the commit number is learnt and the room goes on', async () => {
     const house = await openHouse();
     const room = await house.room();
     const [member, other] = [await house.join(room), await house.join(room)];
     const [behind, before, after] = [makeBody(), makeBody(), makeBody()];
-    await house.store.commit(room.roomId, { counter: 0, first: 1, bodies: [behind], head: makeBody(), oldest: 1 });
+    await house.store.commit(room.roomId, {
+      commitNumber: 0,
+      first: 1,
+      bodies: [behind],
+      snapshot: makeBody(),
+      oldest: 1,
+    });
     member.publish(before);
     const seen = [await member.next(), await member.next(), await member.next()];
     expect(seen.map((frame) => [frame?.operation, frame?.number]).sort()).toEqual([
-      ['counter', 1],
+      ['committed', 1],
       ['entry', 1],
       ['refused', 1],
     ]);
     expect(await other.entries(1)).toEqual(numbered([behind]));
-    expect((await other.expect('counter')).number).toBe(1);
+    expect((await other.expect('committed')).number).toBe(1);
     member.send(publishFrame(after, 1));
     expect(await member.entries(1)).toEqual(numbered([after], 2));
     expect(await other.entries(1)).toEqual(numbered([after], 2));
@@ -98,7 +104,7 @@ describe('a published frame', () => {
     expect(await member.entries(3)).toEqual(numbered(bodies));
     expect((await house.store.read(room.roomId, 1, 1_000_000)).length).toBe(3);
     expect(house.store.appends).toBe(2);
-    expect(await member.beat()).toEqual([]);
+    expect(await member.ping()).toEqual([]);
   });
 });
 
@@ -115,7 +121,7 @@ describe('a flush', () => {
     members[0]?.publish(makeBody());
     await called;
     for (const member of members) member.publish(...makeBodies(4));
-    for (const member of members) await member.beat();
+    for (const member of members) await member.ping();
     const appends = house.store.appends;
     chunks.fill(0);
     house.store.letGo();
@@ -134,7 +140,7 @@ describe('a flush', () => {
     member.publish(bodies[0] ?? makeBody());
     await called;
     member.publish(...bodies.slice(1));
-    await member.beat();
+    await member.ping();
     const before = house.store.appends;
     house.store.letGo();
     expect(await member.entries(101)).toEqual(numbered(bodies));
@@ -152,14 +158,14 @@ describe('a flood', () => {
     const burst = INBOUND_BURST_BYTES / 4_096;
     const first = await flooder.entries(burst);
     await turns(50);
-    await other.beat();
+    await other.ping();
     const early = flooder.received.filter(({ operation }) => operation === 'entry').length;
     // The burst, and what one read may go over it.
     expect(early).toBeLessThanOrEqual(burst + 65_536 / 4_096 + 1);
     // Others are read from as ever: the flooder's own debt is its own.
     const theirs = makeBody();
     other.publish(theirs);
-    await other.beat();
+    await other.ping();
     const rest = (async () => flooder.entries(bodies.length + 1 - burst))();
     while (flooder.received.filter(({ operation }) => operation === 'entry').length <= bodies.length) {
       house.clock.advance(250);
@@ -263,7 +269,7 @@ describe('a slow member', () => {
     }
     expect(last?.code).toBe('too-slow');
     expect(numbers).toEqual(numbers.map((_, index) => index + 1));
-    await writer.beat();
+    await writer.ping();
   });
 
   test('that does not come back in time is closed, and the relay holds nothing for it any more', async () => {
@@ -272,16 +278,16 @@ describe('a slow member', () => {
     const [writer, slow] = [await house.join(room), await house.join(room)];
     slow.socket.pause();
     await fillLog(house, writer, 256);
-    let beats = 1;
+    let pings = 1;
     for (let passed = 0; passed < 130_000; passed += SILENCE_LIMIT_MS / 3) {
       house.clock.advance(SILENCE_LIMIT_MS / 3);
-      await writer.beat((beats += 1));
+      await writer.ping((pings += 1));
     }
     await turns(5);
     expect(Math.max(...house.relay.outboundBytes())).toBe(0);
     slow.socket.resume();
     while ((await slow.next()) !== undefined);
-    await writer.beat();
+    await writer.ping();
   });
 
   test('that asks and never listens is not asked on: answers do not pile up', async () => {
@@ -299,6 +305,6 @@ describe('a slow member', () => {
     // The answers to the read that reached the limit and to the one that found it reached.
     expect(Math.max(...house.relay.outboundBytes())).toBeLessThanOrEqual(OUTBOUND_BYTES_MAX + 2 * 65_536);
     expect(mute.socket.writableLength).toBeGreaterThan(0);
-    await other.beat();
+    await other.ping();
   });
 });

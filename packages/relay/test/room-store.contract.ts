@@ -33,8 +33,8 @@ function bytes(...values: readonly Uint8Array[]): number[][] {
   return values.map((value) => [...value]);
 }
 
-function heads({ head, previousHead }: RoomRecord): [number[], number, number][] {
-  return [head, previousHead].map((kept) => [[...kept.bytes], kept.first, kept.last]);
+function snapshots({ snapshot, previousSnapshot }: RoomRecord): [number[], number, number][] {
+  return [snapshot, previousSnapshot].map((kept) => [[...kept.bytes], kept.first, kept.last]);
 }
 
 export function describeRoomStore(name: string, open: (limits: StoreLimits) => Promise<StoreUnderTest>): void {
@@ -78,23 +78,23 @@ export function describeRoomStore(name: string, open: (limits: StoreLimits) => P
       return entries.map(({ number, body }) => [number, [...body]]);
     }
 
-    test('makes a room with counter 0, no head and an empty log that begins at 1', async () => {
+    test('makes a room with commit number 0, no snapshot and an empty log that begins at 1', async () => {
       expect(await store.create(roomId, lock)).toBe('created');
       const record = await loaded();
       expect(bytes(record.capabilityKey, record.roomTag)).toEqual(bytes(lock.capabilityKey, lock.roomTag));
       expect(record.cover).toBe('stealth-8');
-      expect(heads(record)).toEqual([
+      expect(snapshots(record)).toEqual([
         [[], 0, 0],
         [[], 0, 0],
       ]);
-      expect([record.counter, record.oldest, record.next]).toEqual([0, 1, 1]);
+      expect([record.commitNumber, record.oldest, record.next]).toEqual([0, 1, 1]);
       expect(await logged()).toEqual([]);
     });
 
     test('answers a repeated create as it did the first time, as long as nothing was stored in the room', async () => {
       for (let time = 0; time < 3; time += 1) expect(await store.create(roomId, lock)).toBe('created');
       expect((await loaded()).next).toBe(1);
-      await append({ counter: 0, first: 1, bodies: [makeBody()] });
+      await append({ commitNumber: 0, first: 1, bodies: [makeBody()] });
       expect(await store.create(roomId, lock)).toBe('room-exists');
       expect((await logged()).length).toBe(1);
     });
@@ -116,16 +116,16 @@ export function describeRoomStore(name: string, open: (limits: StoreLimits) => P
 
     test('leaves a room alone of which only a commit was stored when it is made again', async () => {
       await store.create(roomId, lock);
-      await commit({ counter: 0, first: 1, bodies: [makeBody()], head: makeBody() });
+      await commit({ commitNumber: 0, first: 1, bodies: [makeBody()], snapshot: makeBody() });
       expect(await store.create(roomId, lock)).toBe('room-exists');
-      expect((await loaded()).counter).toBe(1);
+      expect((await loaded()).commitNumber).toBe(1);
     });
 
     test('knows nothing of a room that was never made', async () => {
       const body = makeBody();
       expect(await store.load(roomId)).toBeUndefined();
-      expect(await append({ counter: 0, first: 1, bodies: [body] })).toEqual({ kind: 'room-unknown' });
-      expect(await commit({ counter: 0, first: 1, bodies: [body], head: body })).toEqual({
+      expect(await append({ commitNumber: 0, first: 1, bodies: [body] })).toEqual({ kind: 'room-unknown' });
+      expect(await commit({ commitNumber: 0, first: 1, bodies: [body], snapshot: body })).toEqual({
         kind: 'room-unknown',
       });
       expect(await store.read(roomId, 1, 1_000)).toEqual([]);
@@ -138,9 +138,9 @@ export function describeRoomStore(name: string, open: (limits: StoreLimits) => P
       const every = Uint8Array.from({ length: SMALL }, (_, index) => index % 256);
       const zeros = new Uint8Array(LARGE);
       const lineEnds = new Uint8Array(SMALL).fill(13).fill(10, 1, 2);
-      const answer = await append({ counter: 0, first: 1, bodies: [every, zeros] });
+      const answer = await append({ commitNumber: 0, first: 1, bodies: [every, zeros] });
       expect(answer).toEqual({ kind: 'stored', first: 1, oldest: 1 });
-      expect(await append({ counter: 0, first: 3, bodies: [lineEnds] })).toEqual({
+      expect(await append({ commitNumber: 0, first: 3, bodies: [lineEnds] })).toEqual({
         kind: 'stored',
         first: 3,
         oldest: 1,
@@ -156,7 +156,7 @@ export function describeRoomStore(name: string, open: (limits: StoreLimits) => P
     test('reads from the number that it is asked for, as much as it may and at least one', async () => {
       await store.create(roomId, lock);
       const bodies = Array.from({ length: 20 }, () => makeBody());
-      await append({ counter: 0, first: 1, bodies });
+      await append({ commitNumber: 0, first: 1, bodies });
       expect((await logged(5, 3 * SMALL)).map(([number]) => number)).toEqual([5, 6, 7]);
       expect((await logged(5, 3 * SMALL + SMALL - 1)).map(([number]) => number)).toEqual([5, 6, 7]);
       expect((await logged(20, 1)).map(([number]) => number)).toEqual([20]);
@@ -164,20 +164,20 @@ export function describeRoomStore(name: string, open: (limits: StoreLimits) => P
       expect((await logged(0)).length).toBe(20);
     });
 
-    test('refuses an append under another counter, and stores none of it', async () => {
+    test('refuses an append under another commit number, and stores none of it', async () => {
       await store.create(roomId, lock);
-      expect(await append({ counter: 1, first: 1, bodies: [makeBody()] })).toEqual({
+      expect(await append({ commitNumber: 1, first: 1, bodies: [makeBody()] })).toEqual({
         kind: 'stale',
-        counter: 0,
+        commitNumber: 0,
       });
       expect(await logged()).toEqual([]);
     });
 
     test('refuses an append at another number than the next, and says which is', async () => {
       await store.create(roomId, lock);
-      await append({ counter: 0, first: 1, bodies: [makeBody(), makeBody()] });
+      await append({ commitNumber: 0, first: 1, bodies: [makeBody(), makeBody()] });
       for (const first of [1, 2, 4]) {
-        const answer = await append({ counter: 0, first, bodies: [makeBody(), makeBody()] });
+        const answer = await append({ commitNumber: 0, first, bodies: [makeBody(), makeBody()] });
         expect(answer).toEqual({ kind: 'out-of-step', next: 3 });
       }
       expect((await logged()).length).toBe(2);
@@ -185,49 +185,51 @@ export function describeRoomStore(name: string, open: (limits: StoreLimits) => P
 
     test('answers a repeated append as it did the first time, and stores it once', async () => {
       await store.create(roomId, lock);
-      const again = { counter: 0, first: 1, bodies: [makeBody(), makeBody(LARGE)] };
+      const again = { commitNumber: 0, first: 1, bodies: [makeBody(), makeBody(LARGE)] };
       expect(await append(again)).toEqual({ kind: 'stored', first: 1, oldest: 1 });
       expect(await append(again)).toEqual({ kind: 'stored', first: 1, oldest: 1 });
       expect((await logged()).length).toBe(2);
-      expect((await append({ counter: 0, first: 3, bodies: [makeBody()] })).kind).toBe('stored');
+      expect((await append({ commitNumber: 0, first: 3, bodies: [makeBody()] })).kind).toBe('stored');
     });
 
-    test('replaces the head, keeps the one before, and counts up', async () => {
+    test('replaces the snapshot, keeps the one before, and counts up', async () => {
       await store.create(roomId, lock);
       const [one, two, body] = [makeBody(3_000), makeBody(70_000), makeBody()];
       const more = [makeBody(), makeBody(LARGE)];
-      expect(await commit({ counter: 0, first: 1, bodies: [body], head: one })).toEqual({
+      expect(await commit({ commitNumber: 0, first: 1, bodies: [body], snapshot: one })).toEqual({
         kind: 'stored',
         first: 1,
         oldest: 1,
       });
-      expect((await commit({ counter: 1, first: 2, bodies: more, head: two })).kind).toBe('stored');
+      expect((await commit({ commitNumber: 1, first: 2, bodies: more, snapshot: two })).kind).toBe('stored');
       const record = await loaded();
-      expect([record.counter, record.next]).toEqual([2, 4]);
-      expect(heads(record)).toEqual([
+      expect([record.commitNumber, record.next]).toEqual([2, 4]);
+      expect(snapshots(record)).toEqual([
         [[...two], 2, 3],
         [[...one], 1, 1],
       ]);
       expect(await logged()).toEqual([body, ...more].map((content, index) => [index + 1, [...content]]));
-      for (const counter of [0, 1, 3]) {
-        const stale = { kind: 'stale', counter: 2 };
-        expect(await append({ counter, first: 4, bodies: [body] })).toEqual(stale);
-        expect(await commit({ counter, first: 4, bodies: [body], head: one })).toEqual(stale);
+      for (const commitNumber of [0, 1, 3]) {
+        const stale = { kind: 'stale', commitNumber: 2 };
+        expect(await append({ commitNumber, first: 4, bodies: [body] })).toEqual(stale);
+        expect(await commit({ commitNumber, first: 4, bodies: [body], snapshot: one })).toEqual(stale);
       }
-      expect((await append({ counter: 2, first: 4, bodies: [makeBody()] })).kind).toBe('stored');
+      expect((await append({ commitNumber: 2, first: 4, bodies: [makeBody()] })).kind).toBe('stored');
     });
 
     test.each([2, 100])('lets exactly one of %i committers at once succeed', async (committers) => {
       await store.create(roomId, lock);
       const candidates = Array.from({ length: committers }, () => makeBody(100));
       const answers = await Promise.all(
-        candidates.map((head) => commit({ counter: 0, first: 1, bodies: [head], head })),
+        candidates.map((snapshot) => commit({ commitNumber: 0, first: 1, bodies: [snapshot], snapshot })),
       );
       const winners = answers.flatMap((answer, index) => (answer.kind === 'stored' ? [index] : []));
       expect(winners.length).toBe(1);
-      expect(answers.filter((answer) => answer.kind === 'stale' && answer.counter === 1).length).toBe(committers - 1);
+      expect(answers.filter((answer) => answer.kind === 'stale' && answer.commitNumber === 1).length).toBe(
+        committers - 1,
+      );
       const winning = [...(candidates[winners[0] ?? -1] ?? [])];
-      expect([...(await loaded()).head.bytes]).toEqual(winning);
+      expect([...(await loaded()).snapshot.bytes]).toEqual(winning);
       expect(await logged()).toEqual([[1, winning]]);
     });
 
@@ -237,14 +239,14 @@ export function describeRoomStore(name: string, open: (limits: StoreLimits) => P
       for (let round = 0; round < 10; round += 1) {
         const candidates = Array.from({ length: 100 }, () => makeBody(100));
         const answers = await Promise.all(
-          candidates.map((head) => commit({ counter: round, first: round + 1, bodies: [head], head })),
+          candidates.map((snapshot) => commit({ commitNumber: round, first: round + 1, bodies: [snapshot], snapshot })),
         );
         const winners = candidates.filter((_, index) => answers[index]?.kind === 'stored');
         expect(winners.length).toBe(1);
         won.push(...bytes(...winners));
       }
       expect(await logged()).toEqual(won.map((content, index) => [index + 1, content]));
-      expect(heads(await loaded())).toEqual([
+      expect(snapshots(await loaded())).toEqual([
         [won[9], 10, 10],
         [won[8], 9, 9],
       ]);
@@ -252,10 +254,10 @@ export function describeRoomStore(name: string, open: (limits: StoreLimits) => P
 
     test('refuses a commit at another number than the next, and changes nothing', async () => {
       await store.create(roomId, lock);
-      await append({ counter: 0, first: 1, bodies: [makeBody()] });
+      await append({ commitNumber: 0, first: 1, bodies: [makeBody()] });
       const before = await loaded();
       for (const first of [1, 3]) {
-        const other = { counter: 0, first, bodies: [makeBody(), makeBody()], head: makeBody() };
+        const other = { commitNumber: 0, first, bodies: [makeBody(), makeBody()], snapshot: makeBody() };
         expect(await commit(other)).toEqual({ kind: 'out-of-step', next: 2 });
       }
       expect(await loaded()).toEqual(before);
@@ -265,30 +267,30 @@ export function describeRoomStore(name: string, open: (limits: StoreLimits) => P
     test('answers a repeated commit as it did the first time, and counts it once', async () => {
       await store.create(roomId, lock);
       const [zeroth, one] = [makeBody(), makeBody(9_000)];
-      await commit({ counter: 0, first: 1, bodies: [makeBody()], head: zeroth });
-      const again = { counter: 1, first: 2, bodies: [makeBody(), makeBody(LARGE)], head: one };
+      await commit({ commitNumber: 0, first: 1, bodies: [makeBody()], snapshot: zeroth });
+      const again = { commitNumber: 1, first: 2, bodies: [makeBody(), makeBody(LARGE)], snapshot: one };
       for (let time = 0; time < 3; time += 1) {
         expect(await commit(again)).toEqual({ kind: 'stored', first: 2, oldest: 1 });
       }
       const record = await loaded();
-      expect([record.counter, record.next, (await logged()).length]).toEqual([2, 4, 3]);
-      // Control: the previous head is the one before, not the repeated one.
-      expect(heads(record)).toEqual([
+      expect([record.commitNumber, record.next, (await logged()).length]).toEqual([2, 4, 3]);
+      // Control: the previous snapshot is the one before, not the repeated one.
+      expect(snapshots(record)).toEqual([
         [[...one], 2, 3],
         [[...zeroth], 1, 1],
       ]);
       // What differs in anything is another commit.
       const others = [
-        { ...again, head: makeBody(9_000) },
+        { ...again, snapshot: makeBody(9_000) },
         { ...again, bodies: [makeBody(), makeBody(LARGE)] },
         { ...again, bodies: again.bodies.slice(0, 1) },
         { ...again, first: 3 },
-        { ...again, counter: 0 },
+        { ...again, commitNumber: 0 },
       ];
       for (const other of others) expect((await commit(other)).kind).toBe('stale');
       // And a repetition that comes when the log has gone on is too late: the room never asks for one.
-      await append({ counter: 2, first: 4, bodies: [makeBody()] });
-      expect(await commit(again)).toEqual({ kind: 'stale', counter: 2 });
+      await append({ commitNumber: 2, first: 4, bodies: [makeBody()] });
+      expect(await commit(again)).toEqual({ kind: 'stale', commitNumber: 2 });
     });
 
     test.each(['append', 'commit'] as const)(
@@ -296,15 +298,16 @@ export function describeRoomStore(name: string, open: (limits: StoreLimits) => P
       async (operation) => {
         await store.create(roomId, lock);
         const bodies = Array.from({ length: 40 }, () => makeBody());
-        await append({ counter: 0, first: 1, bodies: bodies.slice(0, 30) });
-        const named = { counter: 0, first: 31, bodies: bodies.slice(30), oldest: 18 };
-        const answer = operation === 'append' ? append(named) : commit({ ...named, head: makeBody() });
+        await append({ commitNumber: 0, first: 1, bodies: bodies.slice(0, 30) });
+        const named = { commitNumber: 0, first: 31, bodies: bodies.slice(30), oldest: 18 };
+        const answer = operation === 'append' ? append(named) : commit({ ...named, snapshot: makeBody() });
         expect(await answer).toEqual({ kind: 'stored', first: 31, oldest: 18 });
         const kept = bodies.slice(17).map((body, index): [number, number[]] => [18 + index, [...body]]);
         expect(await logged()).toEqual(kept);
         expect([(await loaded()).oldest, (await loaded()).next]).toEqual([18, 41]);
         // Again, as if the answer had been lost.
-        const again = operation === 'append' ? append(named) : commit({ ...named, head: (await loaded()).head.bytes });
+        const again =
+          operation === 'append' ? append(named) : commit({ ...named, snapshot: (await loaded()).snapshot.bytes });
         expect(await again).toEqual({ kind: 'stored', first: 31, oldest: 18 });
         expect(await logged()).toEqual(kept);
       },
@@ -312,20 +315,20 @@ export function describeRoomStore(name: string, open: (limits: StoreLimits) => P
 
     test('never brings back what was dropped, and can drop all but never a number', async () => {
       await store.create(roomId, lock);
-      await append({ counter: 0, first: 1, bodies: [makeBody(), makeBody()], oldest: 2 });
-      const answer = await append({ counter: 0, first: 3, bodies: [makeBody()], oldest: 1 });
+      await append({ commitNumber: 0, first: 1, bodies: [makeBody(), makeBody()], oldest: 2 });
+      const answer = await append({ commitNumber: 0, first: 3, bodies: [makeBody()], oldest: 1 });
       expect(answer).toEqual({ kind: 'stored', first: 3, oldest: 2 });
       expect((await logged()).map(([number]) => number)).toEqual([2, 3]);
-      const all = await append({ counter: 0, first: 4, bodies: [makeBody()], oldest: 5 });
+      const all = await append({ commitNumber: 0, first: 4, bodies: [makeBody()], oldest: 5 });
       expect(all).toEqual({ kind: 'stored', first: 4, oldest: 5 });
       expect(await logged()).toEqual([]);
-      expect((await append({ counter: 0, first: 5, bodies: [makeBody()] })).kind).toBe('stored');
+      expect((await append({ commitNumber: 0, first: 5, bodies: [makeBody()] })).kind).toBe('stored');
       expect((await logged()).map(([number]) => number)).toEqual([5]);
     });
 
-    test('forgets a room after its lifetime, head, log and all', async () => {
+    test('forgets a room after its lifetime, snapshot, log and all', async () => {
       await store.create(roomId, lock);
-      await append({ counter: 0, first: 1, bodies: [makeBody()] });
+      await append({ commitNumber: 0, first: 1, bodies: [makeBody()] });
       await under.elapse(LIMITS.logTtlMs - 5_000);
       expect((await loaded()).next).toBe(2);
       await under.elapse(5_000);
@@ -338,9 +341,9 @@ export function describeRoomStore(name: string, open: (limits: StoreLimits) => P
     test.each(['append', 'commit', 'touch'] as const)('lives on with each %s', async (operation) => {
       await store.create(roomId, lock);
       await under.elapse(LIMITS.logTtlMs - 5_000);
-      if (operation === 'append') await append({ counter: 0, first: 1, bodies: [makeBody()] });
+      if (operation === 'append') await append({ commitNumber: 0, first: 1, bodies: [makeBody()] });
       if (operation === 'commit') {
-        await commit({ counter: 0, first: 1, bodies: [makeBody()], head: makeBody() });
+        await commit({ commitNumber: 0, first: 1, bodies: [makeBody()], snapshot: makeBody() });
       }
       if (operation === 'touch') expect((await store.touch(roomId)).kind).toBe('present');
       const before = await logged();
@@ -355,39 +358,39 @@ export function describeRoomStore(name: string, open: (limits: StoreLimits) => P
       const bodies = [makeBody(), makeBody(LARGE), makeBody()];
       const mirror: RoomMirror = {
         ...lock,
-        counter: 7,
-        head: { bytes: makeBody(5_000), first: 1_000_000_000_040, last: 1_000_000_000_042 },
-        previousHead: { bytes: makeBody(524_288), first: 38, last: 1_000_000_000_039 },
+        commitNumber: 7,
+        snapshot: { bytes: makeBody(5_000), first: 1_000_000_000_040, last: 1_000_000_000_042 },
+        previousSnapshot: { bytes: makeBody(524_288), first: 38, last: 1_000_000_000_039 },
         oldest: 1_000_000_000_041,
         next: 1_000_000_000_044,
         bodies,
       };
       expect(await store.restore(roomId, mirror)).toBe('restored');
       const record = await loaded();
-      expect([record.counter, record.oldest, record.next]).toEqual([7, mirror.oldest, mirror.next]);
+      expect([record.commitNumber, record.oldest, record.next]).toEqual([7, mirror.oldest, mirror.next]);
       expect(bytes(record.capabilityKey, record.roomTag)).toEqual(bytes(lock.capabilityKey, lock.roomTag));
-      expect(heads(record)).toEqual(heads(mirror));
+      expect(snapshots(record)).toEqual(snapshots(mirror));
       expect(await logged()).toEqual(bodies.map((body, index) => [mirror.oldest + index, [...body]]));
-      expect(await append({ counter: 7, first: mirror.next, bodies: [makeBody(LARGE)] })).toEqual({
+      expect(await append({ commitNumber: 7, first: mirror.next, bodies: [makeBody(LARGE)] })).toEqual({
         kind: 'stored',
         first: mirror.next,
         oldest: mirror.oldest,
       });
     });
 
-    test('brings a whole room back, its log full and both heads of the largest size', async () => {
+    test('brings a whole room back, its log full and both snapshots of the largest size', async () => {
       const bodies = Array.from({ length: 700 }, (_, index) => makeBody(index % 3 === 0 ? LARGE : SMALL));
       const mirror: RoomMirror = {
         ...lock,
-        counter: 2,
-        head: { bytes: makeBody(524_288), first: 600, last: 640 },
-        previousHead: { bytes: makeBody(524_287), first: 2, last: 3 },
+        commitNumber: 2,
+        snapshot: { bytes: makeBody(524_288), first: 600, last: 640 },
+        previousSnapshot: { bytes: makeBody(524_287), first: 2, last: 3 },
         oldest: 12,
         next: 712,
         bodies,
       };
       expect(await store.restore(roomId, mirror)).toBe('restored');
-      expect(heads(await loaded())).toEqual(heads(mirror));
+      expect(snapshots(await loaded())).toEqual(snapshots(mirror));
       const entries: readonly LogEntry[] = await store.read(roomId, 1, 4_194_304);
       expect(entries.map(({ number }) => number)).toEqual(bodies.map((_, index) => 12 + index));
       expect(entries.every(({ body }, index) => Buffer.compare(body, bodies[index] ?? new Uint8Array(0)) === 0)).toBe(
@@ -400,12 +403,12 @@ export function describeRoomStore(name: string, open: (limits: StoreLimits) => P
     test('never overwrites a room that is not behind', async () => {
       await store.create(roomId, lock);
       const body = makeBody();
-      await commit({ counter: 0, first: 1, bodies: [body], head: makeBody() });
+      await commit({ commitNumber: 0, first: 1, bodies: [body], snapshot: makeBody() });
       const record = await loaded();
       const mirrors = [
         { ...record, bodies: [makeBody()] },
         { ...record, oldest: 1, next: 1, bodies: [] },
-        { ...record, counter: 0, oldest: 1, next: 3, bodies: [body, body] },
+        { ...record, commitNumber: 0, oldest: 1, next: 3, bodies: [body, body] },
       ];
       for (const mirror of mirrors) expect(await store.restore(roomId, mirror)).toBe('present');
       expect(await loaded()).toEqual(record);
@@ -416,9 +419,9 @@ export function describeRoomStore(name: string, open: (limits: StoreLimits) => P
       const bodies = [makeBody(), makeBody(), makeBody()];
       const mirror: RoomMirror = {
         ...lock,
-        counter: 1,
-        head: { bytes: makeBody(), first: 1, last: 1 },
-        previousHead: { bytes: new Uint8Array(0), first: 0, last: 0 },
+        commitNumber: 1,
+        snapshot: { bytes: makeBody(), first: 1, last: 1 },
+        previousSnapshot: { bytes: new Uint8Array(0), first: 0, last: 0 },
         oldest: 1,
         next: 4,
         bodies,
@@ -428,12 +431,12 @@ export function describeRoomStore(name: string, open: (limits: StoreLimits) => P
         () => store.create(roomId, lock),
         () => store.restore(roomId, { ...mirror, next: 3, bodies: bodies.slice(0, 2) }),
         () => store.create(roomId, { ...lock, roomTag: makeBody(16) }),
-        () => store.restore(roomId, { ...mirror, capabilityKey: makeBody(32), counter: 9 }),
+        () => store.restore(roomId, { ...mirror, capabilityKey: makeBody(32), commitNumber: 9 }),
       ];
       for (const make of behind) {
         await make();
         expect(await store.restore(roomId, mirror)).toBe('restored');
-        expect(heads(await loaded())).toEqual(heads(mirror));
+        expect(snapshots(await loaded())).toEqual(snapshots(mirror));
         expect(await logged()).toEqual(whole);
         await store.remove(roomId);
       }
@@ -451,16 +454,16 @@ export function describeRoomStore(name: string, open: (limits: StoreLimits) => P
 
     test('says with a touch how far a room has come', async () => {
       await store.create(roomId, lock);
-      expect(await store.touch(roomId)).toEqual({ kind: 'present', counter: 0, next: 1 });
-      await commit({ counter: 0, first: 1, bodies: [makeBody(), makeBody()], head: makeBody() });
-      expect(await store.touch(roomId)).toEqual({ kind: 'present', counter: 1, next: 3 });
+      expect(await store.touch(roomId)).toEqual({ kind: 'present', commitNumber: 0, next: 1 });
+      await commit({ commitNumber: 0, first: 1, bodies: [makeBody(), makeBody()], snapshot: makeBody() });
+      expect(await store.touch(roomId)).toEqual({ kind: 'present', commitNumber: 1, next: 3 });
     });
 
     test('removes a room, and only that one', async () => {
       const other = new Uint8Array(randomBytes(16));
       await store.create(roomId, lock);
       await store.create(other, lock);
-      await append({ counter: 0, first: 1, bodies: [makeBody()] });
+      await append({ commitNumber: 0, first: 1, bodies: [makeBody()] });
       expect(await store.remove(roomId)).toBe(true);
       expect(await store.load(roomId)).toBeUndefined();
       expect(await logged()).toEqual([]);

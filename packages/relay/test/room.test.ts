@@ -11,8 +11,8 @@ import { openRoom, stepRoom } from '../src/room-machine.ts';
 import type { AskedCommit, Published, RoomEffect, RoomEvent, RoomState } from '../src/room-machine.ts';
 import { makeBody } from './test-member.ts';
 
-function frame(publisher = 1, counter = 0, body = makeBody()): Published {
-  return { publisher, counter, body };
+function frame(publisher = 1, commitNumber = 0, body = makeBody()): Published {
+  return { publisher, commitNumber, body };
 }
 
 /** @returns where the events lead from a fresh room, and what the last of them asks for. */
@@ -26,8 +26,8 @@ function play(
   return { state, effects };
 }
 
-function asked(committer: number, counter = 0): AskedCommit {
-  return { committer, counter, uploadId: makeBody(), bodies: [makeBody(), makeBody(1)], head: makeBody(2) };
+function asked(committer: number, commitNumber = 0): AskedCommit {
+  return { committer, commitNumber, uploadId: makeBody(), bodies: [makeBody(), makeBody(1)], snapshot: makeBody(2) };
 }
 
 /** A room with these connections in it. */
@@ -47,7 +47,7 @@ describe('a room', () => {
     const second = play([{ type: 'published', frames: [two] }], first.state);
     expect(second.effects).toEqual([]);
     const slot = play([{ type: 'slot', now: 0 }], second.state);
-    expect(slot.effects).toEqual([{ type: 'append', counter: 0, first: 1, bodies: [one.body, two.body] }]);
+    expect(slot.effects).toEqual([{ type: 'append', commitNumber: 0, first: 1, bodies: [one.body, two.body] }]);
     const stored = play([{ type: 'stored', oldest: 1, now: 0 }], slot.state);
     expect(stored.effects).toEqual([{ type: 'deliver', bodies: [one.body, two.body], oldest: 1 }]);
     expect([stored.state.next, stored.state.phase.kind]).toEqual([3, 'idle']);
@@ -138,16 +138,18 @@ describe('a room', () => {
   test('refuses what is stale at once, and what has become stale when it has learnt so', () => {
     const [old, current] = [frame(1, 0), frame(2, 1)];
     const early = play([{ type: 'published', frames: [current] }]);
-    expect(early.effects).toEqual([{ type: 'refuse', publisher: 2, counter: 0, nonce: current.body.subarray(0, 24) }]);
+    expect(early.effects).toEqual([
+      { type: 'refuse', publisher: 2, commitNumber: 0, nonce: current.body.subarray(0, 24) },
+    ]);
     const reloading = play([
       { type: 'published', frames: [old, old] },
       { type: 'slot', now: 0 },
       { type: 'store-ahead' },
     ]);
     expect(types(reloading.effects)).toEqual(['reload']);
-    const learnt = play([{ type: 'reloaded', counter: 1, next: 9 }], reloading.state);
+    const learnt = play([{ type: 'reloaded', commitNumber: 1, next: 9 }], reloading.state);
     expect(types(learnt.effects)).toEqual(['refuse', 'refuse']);
-    expect([learnt.state.counter, learnt.state.next, learnt.state.phase.kind]).toEqual([1, 9, 'idle']);
+    expect([learnt.state.commitNumber, learnt.state.next, learnt.state.phase.kind]).toEqual([1, 9, 'idle']);
   });
 
   test('holds who publishes into a full queue, and releases all at half of it', () => {
@@ -205,7 +207,7 @@ describe('a commit in a room', () => {
       ],
       roomOf(1, 2),
     );
-    expect(busy.effects).toEqual([{ type: 'append', counter: 0, first: 1, bodies: [before.body] }]);
+    expect(busy.effects).toEqual([{ type: 'append', commitNumber: 0, first: 1, bodies: [before.body] }]);
     const next = play(
       [
         { type: 'stored', oldest: 1, now: 0 },
@@ -213,14 +215,14 @@ describe('a commit in a room', () => {
       ],
       busy.state,
     );
-    const { bodies, head } = commit;
-    expect(next.effects).toEqual([{ type: 'commit', counter: 0, first: 2, bodies, head }]);
+    const { bodies, snapshot } = commit;
+    expect(next.effects).toEqual([{ type: 'commit', commitNumber: 0, first: 2, bodies, snapshot }]);
     const done = play([{ type: 'stored', oldest: 1, now: 0 }], next.state);
     expect(done.effects).toEqual([
-      { type: 'deliver-commit', counter: 1, first: 2, bodies, head, oldest: 1, committer: 1 },
-      { type: 'refuse', publisher: 2, counter: 1, nonce: behind.body.subarray(0, 24) },
+      { type: 'deliver-commit', commitNumber: 1, first: 2, bodies, snapshot, oldest: 1, committer: 1 },
+      { type: 'refuse', publisher: 2, commitNumber: 1, nonce: behind.body.subarray(0, 24) },
     ]);
-    expect([done.state.counter, done.state.next, done.state.phase.kind]).toEqual([1, 4, 'idle']);
+    expect([done.state.commitNumber, done.state.next, done.state.phase.kind]).toEqual([1, 4, 'idle']);
   });
 
   test('is one of those that are asked for: the others conflict, also with one that the store alone knew of', () => {
@@ -231,13 +233,13 @@ describe('a commit in a room', () => {
     );
     const stored = play([{ type: 'stored', oldest: 1, now: 0 }], storing.state);
     expect(types(stored.effects)).toEqual(['deliver-commit', 'conflict', 'conflict']);
-    const overtaken = play([{ type: 'store-ahead' }, { type: 'reloaded', counter: 4, next: 9 }], storing.state);
+    const overtaken = play([{ type: 'store-ahead' }, { type: 'reloaded', commitNumber: 4, next: 9 }], storing.state);
     expect(overtaken.effects).toEqual(
-      commits.map(({ committer, uploadId }) => ({ type: 'conflict', committer, counter: 4, uploadId })),
+      commits.map(({ committer, uploadId }) => ({ type: 'conflict', committer, commitNumber: 4, uploadId })),
     );
     // Control: if the store had only other entries, but no other commit, all of them are still asked for.
-    const again = play([{ type: 'store-ahead' }, { type: 'reloaded', counter: 0, next: 9 }], storing.state);
-    expect(again.effects).toMatchObject([{ type: 'commit', counter: 0, first: 9 }]);
+    const again = play([{ type: 'store-ahead' }, { type: 'reloaded', commitNumber: 0, next: 9 }], storing.state);
+    expect(again.effects).toMatchObject([{ type: 'commit', commitNumber: 0, first: 9 }]);
     expect(again.state.commits.length).toBe(2);
   });
 
@@ -264,7 +266,7 @@ describe('a commit in a room', () => {
     if (oldest === undefined || latest === undefined) throw new Error('no commits');
     const over = play([{ type: 'commit-asked', commit: oldest }], full.state);
     const { committer, uploadId } = latest;
-    expect(over.effects).toEqual([{ type: 'no-place', committer, counter: 0, uploadId }]);
+    expect(over.effects).toEqual([{ type: 'no-place', committer, commitNumber: 0, uploadId }]);
     expect(over.state.commits.length).toBe(COMMITS_WAITING_MAX);
   });
 
@@ -307,9 +309,9 @@ describe('a commit in a room', () => {
     expect(types(play([{ type: 'stored', oldest: 1, now: 0 }], storing.state).effects)).toEqual(['deliver-commit']);
   });
 
-  test('that nobody guards is refused when its counter is not the room’s', () => {
+  test('that nobody guards is refused when its commit number is not the room’s', () => {
     const commit = asked(1, 2);
     const { effects } = play([{ type: 'commit-asked', commit }], roomOf(1));
-    expect(effects).toEqual([{ type: 'conflict', committer: 1, counter: 0, uploadId: commit.uploadId }]);
+    expect(effects).toEqual([{ type: 'conflict', committer: 1, commitNumber: 0, uploadId: commit.uploadId }]);
   });
 });

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import {
   encodeFetch,
-  HEAD_BYTES_MAX,
-  HEAD_DATA_BYTES,
+  SNAPSHOT_BYTES_MAX,
+  SNAPSHOT_DATA_BYTES,
   LARGEST_FRAME_BYTES,
   LOG_BYTES_MAX,
   SILENCE_LIMIT_MS,
@@ -10,111 +10,118 @@ import {
 import {
   FETCH_BURST,
   FETCH_INTERVAL_MS,
-  HEAD_BURST_BYTES,
-  HEAD_BYTES_PER_SECOND,
-  HEAD_CHUNK_BYTES,
+  SNAPSHOT_BURST_BYTES,
+  SNAPSHOT_BYTES_PER_SECOND,
+  SNAPSHOT_CHUNK_BYTES,
   STORE_REFRESH_INTERVAL_MS,
 } from '../src/limits.ts';
 import { turns } from './hearing.ts';
 import { openHouse } from './house.ts';
 import type { House } from './house.ts';
 import { fingerprint, makeBody, makeCommit, publishFrame } from './test-member.ts';
-import type { TestHead, TestMember } from './test-member.ts';
+import type { TestSnapshot, TestMember } from './test-member.ts';
 
-/** Commits a head of this length, which everybody hears of. @returns the head's fingerprint. */
-async function setHead(members: readonly TestMember[], counter: number, headBytes: number): Promise<string> {
-  const made = makeCommit({ headBytes, frames: 1, size: 0 });
-  members[0]?.commit(made, counter);
+/** Commits a snapshot of this length, which everybody hears of. @returns the snapshot's fingerprint. */
+async function setSnapshot(
+  members: readonly TestMember[],
+  commitNumber: number,
+  snapshotBytes: number,
+): Promise<string> {
+  const made = makeCommit({ snapshotBytes, frames: 1, size: 0 });
+  members[0]?.commit(made, commitNumber);
   for (const member of members) {
     await member.entries(1);
-    expect((await member.counter()).headBytes).toBe(headBytes);
+    expect((await member.commitNumber()).snapshotBytes).toBe(snapshotBytes);
   }
-  return fingerprint(made.head);
+  return fingerprint(made.snapshot);
 }
 
-function outline({ counter, last, bytes }: TestHead): [number, number, string] {
-  return [counter, last, fingerprint(bytes)];
+function outline({ commitNumber, last, bytes }: TestSnapshot): [number, number, string] {
+  return [commitNumber, last, fingerprint(bytes)];
 }
 
 const NONE = [0, 0, fingerprint(new Uint8Array(0))];
 
-describe('a head', () => {
+describe('a snapshot', () => {
   test('is none before the first commit, and there is no previous one before the second', async () => {
     const house = await openHouse();
     const member = await house.join(await house.room());
-    expect(outline(await member.fetchHead())).toEqual(NONE);
-    expect(outline(await member.fetchHead('previous-head'))).toEqual(NONE);
-    const head = await setHead([member], 0, 100);
-    expect(outline(await member.fetchHead())).toEqual([1, 1, head]);
-    expect(outline(await member.fetchHead('previous-head'))).toEqual(NONE);
+    expect(outline(await member.fetchSnapshot())).toEqual(NONE);
+    expect(outline(await member.fetchSnapshot('previous-snapshot'))).toEqual(NONE);
+    const snapshot = await setSnapshot([member], 0, 100);
+    expect(outline(await member.fetchSnapshot())).toEqual([1, 1, snapshot]);
+    expect(outline(await member.fetchSnapshot('previous-snapshot'))).toEqual(NONE);
   });
 
   test.each([
     1,
-    HEAD_DATA_BYTES - 1,
-    HEAD_DATA_BYTES,
-    HEAD_DATA_BYTES + 1,
-    8 * HEAD_DATA_BYTES,
+    SNAPSHOT_DATA_BYTES - 1,
+    SNAPSHOT_DATA_BYTES,
+    SNAPSHOT_DATA_BYTES + 1,
+    8 * SNAPSHOT_DATA_BYTES,
     100_000,
-    HEAD_BYTES_MAX,
-  ])('of %i bytes comes as it was committed, whole, as the head and then as the previous one', async (headBytes) => {
-    const house = await openHouse();
-    const room = await house.room();
-    const [member, other] = [await house.join(room), await house.join(room)];
-    const one = await setHead([member, other], 0, headBytes);
-    expect(outline(await other.fetchHead())).toEqual([1, 1, one]);
-    const two = await setHead([member, other], 1, 5);
-    expect(outline(await other.fetchHead('previous-head'))).toEqual([1, 1, one]);
-    expect(outline(await other.fetchHead())).toEqual([2, 2, two]);
-    // Nothing comes behind, and nobody else got a piece.
-    expect([await other.beat(), await member.beat()]).toEqual([[], []]);
-  });
+    SNAPSHOT_BYTES_MAX,
+  ])(
+    'of %i bytes comes as it was committed, whole, as the snapshot and then as the previous one',
+    async (snapshotBytes) => {
+      const house = await openHouse();
+      const room = await house.room();
+      const [member, other] = [await house.join(room), await house.join(room)];
+      const one = await setSnapshot([member, other], 0, snapshotBytes);
+      expect(outline(await other.fetchSnapshot())).toEqual([1, 1, one]);
+      const two = await setSnapshot([member, other], 1, 5);
+      expect(outline(await other.fetchSnapshot('previous-snapshot'))).toEqual([1, 1, one]);
+      expect(outline(await other.fetchSnapshot())).toEqual([2, 2, two]);
+      // Nothing comes behind, and nobody else got a piece.
+      expect([await other.ping(), await member.ping()]).toEqual([[], []]);
+    },
+  );
 
   test('that is wanted many times before its first piece is sent once; the other one comes behind it', async () => {
     const house = await openHouse();
     const member = await house.join(await house.room());
-    const one = await setHead([member], 0, 50_000);
-    const two = await setHead([member], 1, 60_000);
-    const [head, previous] = [encodeFetch({ what: 'head' }), encodeFetch({ what: 'previous-head' })];
-    member.send(head, head, previous, head, previous, previous);
-    expect(outline(await member.head())).toEqual([2, 2, two]);
-    expect(outline(await member.head('previous-head'))).toEqual([1, 1, one]);
-    expect(await member.beat()).toEqual([]);
+    const one = await setSnapshot([member], 0, 50_000);
+    const two = await setSnapshot([member], 1, 60_000);
+    const [snapshot, previous] = [encodeFetch({ what: 'snapshot' }), encodeFetch({ what: 'previous-snapshot' })];
+    member.send(snapshot, snapshot, previous, snapshot, previous, previous);
+    expect(outline(await member.snapshot())).toEqual([2, 2, two]);
+    expect(outline(await member.snapshot('previous-snapshot'))).toEqual([1, 1, one]);
+    expect(await member.ping()).toEqual([]);
     // Control: wanted again when it is on its way, it comes once more.
     const before = member.received.length;
-    member.send(head);
+    member.send(snapshot);
     while (member.received.length === before) await turns(1);
-    member.send(head);
-    for (let time = 0; time < 2; time += 1) expect(outline(await member.head())).toEqual([2, 2, two]);
-    expect(await member.beat(2)).toEqual([]);
+    member.send(snapshot);
+    for (let time = 0; time < 2; time += 1) expect(outline(await member.snapshot())).toEqual([2, 2, two]);
+    expect(await member.ping(2)).toEqual([]);
   });
 
   test('that is replaced on its way is gone on with while the relay has it, and else begun anew', async () => {
     const house = await openHouse();
     const room = await house.room();
     const [member, slow] = [await house.join(room), await house.join(room)];
-    const first = await setHead([member, slow], 0, HEAD_BYTES_MAX);
+    const first = await setSnapshot([member, slow], 0, SNAPSHOT_BYTES_MAX);
     slow.socket.pause();
-    slow.send(encodeFetch({ what: 'head' }));
+    slow.send(encodeFetch({ what: 'snapshot' }));
     await turns(20);
     house.clock.advance(3_000);
-    await setHead([member], 1, HEAD_BYTES_MAX - 1);
+    await setSnapshot([member], 1, SNAPSHOT_BYTES_MAX - 1);
     house.clock.advance(3_000);
     slow.socket.resume();
-    expect(outline(await slow.head())).toEqual([1, 1, first]);
-    expect(slow.received.some(({ operation, number }) => operation === 'counter' && number === 2)).toBe(true);
+    expect(outline(await slow.snapshot())).toEqual([1, 1, first]);
+    expect(slow.received.some(({ operation, number }) => operation === 'committed' && number === 2)).toBe(true);
 
     slow.socket.pause();
-    slow.send(encodeFetch({ what: 'head' }));
+    slow.send(encodeFetch({ what: 'snapshot' }));
     await turns(20);
-    await setHead([member], 2, HEAD_BYTES_MAX - 2);
+    await setSnapshot([member], 2, SNAPSHOT_BYTES_MAX - 2);
     house.clock.advance(3_000);
-    const last = await setHead([member], 3, HEAD_BYTES_MAX - 3);
+    const last = await setSnapshot([member], 3, SNAPSHOT_BYTES_MAX - 3);
     slow.socket.resume();
-    expect(outline(await slow.head())).toEqual([4, 4, last]);
-    const begun = slow.received.filter(({ operation, number }) => operation === 'head' && number === 2);
+    expect(outline(await slow.snapshot())).toEqual([4, 4, last]);
+    const begun = slow.received.filter(({ operation, number }) => operation === 'snapshot' && number === 2);
     expect(begun.length).toBeGreaterThan(0);
-    expect(begun.length).toBeLessThan(Math.floor(HEAD_BYTES_MAX / HEAD_DATA_BYTES));
+    expect(begun.length).toBeLessThan(Math.floor(SNAPSHOT_BYTES_MAX / SNAPSHOT_DATA_BYTES));
   });
 
   test('on its way lets what everybody gets pass, and holds up nobody whose reader is slow', async () => {
@@ -122,25 +129,25 @@ describe('a head', () => {
     const room = await house.room();
     const members = [await house.join(room), await house.join(room), await house.join(room)] as const;
     const [writer, slow, reader] = members;
-    const head = await setHead(members, 0, HEAD_BYTES_MAX);
+    const snapshot = await setSnapshot(members, 0, SNAPSHOT_BYTES_MAX);
     slow.socket.pause();
-    slow.send(encodeFetch({ what: 'head' }));
+    slow.send(encodeFetch({ what: 'snapshot' }));
     await turns(50);
     const held = Math.max(...house.relay.outboundBytes());
     expect(held).toBeGreaterThan(0);
-    expect(held).toBeLessThanOrEqual(HEAD_CHUNK_BYTES);
+    expect(held).toBeLessThanOrEqual(SNAPSHOT_CHUNK_BYTES);
     // The others talk as ever, and one of them fetches too.
     const bodies = Array.from({ length: 10 }, () => makeBody());
-    reader.send(encodeFetch({ what: 'head' }));
+    reader.send(encodeFetch({ what: 'snapshot' }));
     for (const body of bodies) writer.send(publishFrame(body, 1));
-    const seen = await reader.head();
-    expect(outline(seen)).toEqual([1, 1, head]);
+    const seen = await reader.snapshot();
+    expect(outline(seen)).toEqual([1, 1, snapshot]);
     await writer.entries(10);
     while (reader.received.filter(({ operation }) => operation === 'entry').length < 11) await turns(1);
-    // What the slow one was written meanwhile waits behind one chunk of the head at most.
+    // What the slow one was written meanwhile waits behind one chunk of the snapshot at most.
     slow.socket.resume();
-    const late = await slow.head();
-    expect(outline(late)).toEqual([1, 1, head]);
+    const late = await slow.snapshot();
+    expect(outline(late)).toEqual([1, 1, snapshot]);
     expect(late.between.map(({ operation }) => operation)).toEqual(bodies.map(() => 'entry'));
   });
 
@@ -148,15 +155,16 @@ describe('a head', () => {
     const house = await openHouse();
     const room = await house.room();
     const [member, greedy] = [await house.join(room), await house.join(room)];
-    const head = await setHead([member, greedy], 0, HEAD_BYTES_MAX);
-    const pieces = Math.ceil(HEAD_BYTES_MAX / HEAD_DATA_BYTES);
-    const atOnce = Math.floor(HEAD_BURST_BYTES / (pieces * LARGEST_FRAME_BYTES));
-    for (let count = 0; count < atOnce; count += 1) expect(outline(await greedy.fetchHead())).toEqual([1, 1, head]);
+    const snapshot = await setSnapshot([member, greedy], 0, SNAPSHOT_BYTES_MAX);
+    const pieces = Math.ceil(SNAPSHOT_BYTES_MAX / SNAPSHOT_DATA_BYTES);
+    const atOnce = Math.floor(SNAPSHOT_BURST_BYTES / (pieces * LARGEST_FRAME_BYTES));
+    for (let count = 0; count < atOnce; count += 1)
+      expect(outline(await greedy.fetchSnapshot())).toEqual([1, 1, snapshot]);
     const before = greedy.received.length;
-    greedy.send(encodeFetch({ what: 'head' }));
-    await greedy.beat();
+    greedy.send(encodeFetch({ what: 'snapshot' }));
+    await greedy.ping();
     await turns(50);
-    const early = greedy.received.slice(before).filter(({ operation }) => operation === 'head').length;
+    const early = greedy.received.slice(before).filter(({ operation }) => operation === 'snapshot').length;
     expect(early).toBeLessThan(pieces);
     const body = makeBody();
     member.send(publishFrame(body, 1));
@@ -164,21 +172,23 @@ describe('a head', () => {
     while (greedy.received.at(-1)?.operation !== 'entry') await turns(1);
     house.clock.advance(500);
     await turns(20);
-    const later = greedy.received.slice(before).filter(({ operation }) => operation === 'head').length;
-    expect((later - early) * LARGEST_FRAME_BYTES).toBeLessThanOrEqual(HEAD_BYTES_PER_SECOND / 2 + HEAD_CHUNK_BYTES);
+    const later = greedy.received.slice(before).filter(({ operation }) => operation === 'snapshot').length;
+    expect((later - early) * LARGEST_FRAME_BYTES).toBeLessThanOrEqual(
+      SNAPSHOT_BYTES_PER_SECOND / 2 + SNAPSHOT_CHUNK_BYTES,
+    );
     for (let second = 0; second < 10; second += 1) {
       house.clock.advance(1_000);
       await turns(5);
     }
-    expect(greedy.received.slice(before).filter(({ operation }) => operation === 'head').length).toBe(pieces);
+    expect(greedy.received.slice(before).filter(({ operation }) => operation === 'snapshot').length).toBe(pieces);
   });
 
-  test('and the counter are there again after a restart of the relay, and after the store has lost everything', async () => {
+  test('and the commit number are there again after a restart of the relay, and after the store has lost everything', async () => {
     const house = await openHouse();
     const room = await house.room();
     const member = await house.join(room);
-    const one = await setHead([member], 0, 70_000);
-    const two = await setHead([member], 1, 80_000);
+    const one = await setSnapshot([member], 0, 70_000);
+    const two = await setSnapshot([member], 1, 80_000);
     house.store.empty();
     house.clock.advance(STORE_REFRESH_INTERVAL_MS);
     await turns(5);
@@ -186,16 +196,16 @@ describe('a head', () => {
     await house.relay.close();
     const next = await openHouse({ store: house.store });
     const back = next.member();
-    expect(await back.attach(room, 1)).toEqual({ counter: 2, oldest: 1, next: 3 });
-    // The log’s own counters are there too, each behind its commit.
+    expect(await back.attach(room, 1)).toEqual({ commitNumber: 2, oldest: 1, next: 3 });
+    // The log’s own commit numbers are there too, each behind its commit.
     await back.entries(1);
-    expect(await back.counter()).toEqual({ counter: 1, first: 1, last: 1, headBytes: 70_000 });
+    expect(await back.commitNumber()).toEqual({ commitNumber: 1, first: 1, last: 1, snapshotBytes: 70_000 });
     await back.entries(1);
-    expect(await back.counter()).toEqual({ counter: 2, first: 2, last: 2, headBytes: 80_000 });
-    expect(outline(await back.fetchHead())).toEqual([2, 2, two]);
-    expect(outline(await back.fetchHead('previous-head'))).toEqual([1, 1, one]);
-    await setHead([back], 2, 10);
-    expect(outline(await back.fetchHead('previous-head'))).toEqual([2, 2, two]);
+    expect(await back.commitNumber()).toEqual({ commitNumber: 2, first: 2, last: 2, snapshotBytes: 80_000 });
+    expect(outline(await back.fetchSnapshot())).toEqual([2, 2, two]);
+    expect(outline(await back.fetchSnapshot('previous-snapshot'))).toEqual([1, 1, one]);
+    await setSnapshot([back], 2, 10);
+    expect(outline(await back.fetchSnapshot('previous-snapshot'))).toEqual([2, 2, two]);
   });
 });
 
@@ -264,24 +274,24 @@ describe('going back in the log', () => {
     expect(seen.slice(0, again)).toEqual(range(321, 320 + again));
   });
 
-  test('is what a newcomer does: head first, then the log behind it, counters in their places', async () => {
+  test('is what a newcomer does: snapshot first, then the log behind it, commit numbers in their places', async () => {
     const house = await openHouse();
     const room = await house.room();
     const writer = await house.join(room);
     writer.publish(makeBody(), makeBody());
     await writer.entries(2);
-    const head = await setHead([writer], 0, 30_000);
+    const snapshot = await setSnapshot([writer], 0, 30_000);
     const bodies = Array.from({ length: 3 }, () => makeBody());
     writer.send(...bodies.map((body) => publishFrame(body, 1)));
     await writer.entries(3);
     const newcomer = await house.join(room);
-    const fetched = await newcomer.fetchHead();
-    expect(outline(fetched)).toEqual([1, 3, head]);
+    const fetched = await newcomer.fetchSnapshot();
+    expect(outline(fetched)).toEqual([1, 3, snapshot]);
     newcomer.send(encodeFetch({ what: 'log', from: fetched.last + 1 }));
     expect(await numbers(newcomer, 6)).toEqual([4, 5, 6]);
     newcomer.send(encodeFetch({ what: 'log', from: fetched.last }));
     await newcomer.entries(1);
-    expect((await newcomer.counter()).counter).toBe(1);
+    expect((await newcomer.commitNumber()).commitNumber).toBe(1);
     expect(await numbers(newcomer, 6)).toEqual([4, 5, 6]);
   });
 
@@ -295,7 +305,7 @@ describe('going back in the log', () => {
     for (let count = 0; count < FETCH_BURST; count += 1) {
       greedy.send(fetch);
       await greedy.entries(1);
-      await greedy.beat(count);
+      await greedy.ping(count);
     }
     greedy.send(fetch);
     await greedy.entries(1);
@@ -309,13 +319,13 @@ describe('going back in the log', () => {
     expect(await greedy.entries(2)).toHaveLength(2);
     await writer.entries(1);
     // However many come at once, it is let in again before long, and is not taken for silent meanwhile.
-    await writer.beat(2);
+    await writer.ping(2);
     greedy.send(...Array.from({ length: 100 }, () => fetch));
     await turns(10);
     house.clock.advance(SILENCE_LIMIT_MS - 1_000);
-    await writer.beat(3);
+    await writer.ping(3);
     await turns(10);
-    const answered = greedy.beat(77);
+    const answered = greedy.ping(77);
     await turns(10);
     expect((await answered).every(({ operation }) => operation === 'entry')).toBe(true);
   });

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import {
   COMMIT_BYTES_MAX,
   encodeStage,
-  HEAD_BYTES_MAX,
+  SNAPSHOT_BYTES_MAX,
   STAGE_DATA_BYTES,
   UPLOAD_GUARD_MS,
   UPLOAD_LEASE_MS,
@@ -16,7 +16,7 @@ import { openHouse } from './house.ts';
 import { makeBody, makeCommit, refusalOf } from './test-member.ts';
 
 describe('an upload', () => {
-  const whole = makeCommit({ headBytes: 20_000 });
+  const whole = makeCommit({ snapshotBytes: 20_000 });
   const piece = (index: number): Uint8Array => whole.stages[index] ?? new Uint8Array(0);
   const all = whole.stages;
   const wrongs: readonly (readonly [string, readonly Uint8Array[]])[] = [
@@ -31,7 +31,7 @@ describe('an upload', () => {
       [...all, encodeStage({ uploadId: whole.uploadId, index: all.length, data: makeBody() })],
     ],
     ['another digest', [...all, whole.commit(0, { digest: new Uint8Array(32) })]],
-    ['a longer head', [...all, whole.commit(0, { headBytes: 20_001 })]],
+    ['a longer snapshot', [...all, whole.commit(0, { snapshotBytes: 20_001 })]],
     ['a frame less', [...all, whole.commit(0, { frameCount: 1 })]],
     ['frames of another size', [...all, whole.commit(0, { frameSize: 0 })]],
     ['another upload’s COMMIT', [...all, whole.commit(0, { uploadId: new Uint8Array(16).fill(9) })]],
@@ -43,11 +43,11 @@ describe('an upload', () => {
     member.send(...frames);
     const refused = await member.expect('refused');
     expect([refused.code, refused.number]).toEqual(['upload-incomplete', 0]);
-    expect(await member.beat()).toEqual([]);
+    expect(await member.ping()).toEqual([]);
     const record = await house.store.load(room.roomId);
-    expect([record?.counter, record?.next]).toEqual([0, 1]);
+    expect([record?.commitNumber, record?.next]).toEqual([0, 1]);
     // Control: the same upload, whole and in order, is a commit (under a new id: this one is spent).
-    const good = makeCommit({ headBytes: 20_000 });
+    const good = makeCommit({ snapshotBytes: 20_000 });
     member.commit(good, 0);
     expect(await hear(member, good, 1)).toBe(1);
   });
@@ -58,7 +58,7 @@ describe('an upload', () => {
     const [member, thief] = [await house.join(room), await house.join(room)];
     const made = makeCommit();
     member.send(...made.stages);
-    await member.beat();
+    await member.ping();
     thief.send(made.commit(0));
     expect(await thief.refusal()).toBe(refusalOf('upload-incomplete', 0, made.uploadId));
     // Control: its own connection commits it.
@@ -66,7 +66,7 @@ describe('an upload', () => {
     expect(await hear(member, made, 1)).toBe(1);
     const gone = makeCommit();
     member.send(...gone.stages);
-    await member.beat();
+    await member.ping();
     await member.leave();
     const back = await house.join(room);
     back.send(gone.commit(1));
@@ -77,17 +77,17 @@ describe('an upload', () => {
     const house = await openHouse();
     const room = await house.room();
     const [member, other] = [await house.join(room), await house.join(room)];
-    const [kept, lost] = [makeCommit({ headBytes: 8_000 }), makeCommit()];
+    const [kept, lost] = [makeCommit({ snapshotBytes: 8_000 }), makeCommit()];
     member.send(...kept.stages.slice(0, 1));
-    await member.beat();
+    await member.ping();
     await pass(house, UPLOAD_LEASE_MS, [member, other]);
     member.send(...kept.stages.slice(1));
-    await member.beat();
+    await member.ping();
     await pass(house, UPLOAD_LEASE_MS, [member, other]);
     member.send(kept.commit(0));
     for (const each of [member, other]) expect(await hear(each, kept, 1)).toBe(1);
     member.send(...lost.stages);
-    await member.beat();
+    await member.ping();
     await pass(house, UPLOAD_LEASE_MS + 1, [member, other]);
     member.send(lost.commit(1));
     expect(await member.refusal()).toBe(refusalOf('upload-incomplete', 1, lost.uploadId));
@@ -96,7 +96,7 @@ describe('an upload', () => {
   test('that trickles in does not hold a place for ever', async () => {
     const house = await openHouse();
     const member = await house.join(await house.room());
-    const made = makeCommit({ headBytes: 40_000 });
+    const made = makeCommit({ snapshotBytes: 40_000 });
     let sent = 0;
     for (let passed = 0; passed <= UPLOAD_LIMIT_MS; passed += 20_000) {
       member.send(...made.stages.slice(sent, sent + 1));
@@ -107,17 +107,17 @@ describe('an upload', () => {
     expect(await member.refusal()).toBe(refusalOf('upload-incomplete', 0, made.uploadId));
   });
 
-  test('longer than a head and a commit may be is refused at the piece that is too much', async () => {
+  test('longer than a snapshot and a commit may be is refused at the piece that is too much', async () => {
     const house = await openHouse();
     const member = await house.join(await house.room());
     const uploadId = new Uint8Array(16).fill(3);
-    const most = Math.floor((COMMIT_BYTES_MAX + HEAD_BYTES_MAX) / STAGE_DATA_BYTES);
+    const most = Math.floor((COMMIT_BYTES_MAX + SNAPSHOT_BYTES_MAX) / STAGE_DATA_BYTES);
     const data = new Uint8Array(STAGE_DATA_BYTES).fill(1);
     for (let index = 0; index < most; index += 1) member.send(encodeStage({ uploadId, index, data }));
-    expect(await member.beat()).toEqual([]);
+    expect(await member.ping()).toEqual([]);
     member.send(encodeStage({ uploadId, index: most, data }), encodeStage({ uploadId, index: most + 1, data }));
     expect(await member.refusal()).toBe(refusalOf('upload-full', 0, uploadId));
-    expect(await member.beat()).toEqual([]);
+    expect(await member.ping()).toEqual([]);
   });
 
   test('finds no place when the room’s are taken, is told so once, and finds one when a lease has ended', async () => {
@@ -127,12 +127,12 @@ describe('an upload', () => {
     const member = await house.join(room);
     for (const holder of holders) {
       holder.send(...makeCommit().stages);
-      await holder.beat();
+      await holder.ping();
     }
-    const [late, good] = [makeCommit({ headBytes: 30_000 }), makeCommit()];
+    const [late, good] = [makeCommit({ snapshotBytes: 30_000 }), makeCommit()];
     member.commit(late, 0);
     expect(await member.refusal()).toBe(refusalOf('upload-full', 0, late.uploadId));
-    expect(await member.beat()).toEqual([]);
+    expect(await member.ping()).toEqual([]);
     await pass(house, UPLOAD_LEASE_MS + 1, [...holders, member]);
     member.commit(good, 0);
     expect(await hear(member, good, 1)).toBe(1);
@@ -140,7 +140,7 @@ describe('an upload', () => {
     for (const holder of holders) {
       await hear(holder, good, 1);
       holder.send(...makeCommit().stages);
-      await holder.beat();
+      await holder.ping();
     }
     await holders[0]?.leave();
     const last = makeCommit();
@@ -155,23 +155,23 @@ describe('an upload', () => {
     const member = await house.join(room);
     const holders = await joinMany(house, room, UPLOADS_PER_ROOM_MAX);
     const everybody = [member, ...holders];
-    const made = makeCommit({ headBytes: 20_000 });
+    const made = makeCommit({ snapshotBytes: 20_000 });
     let refusals = 0;
     for (let second = 0; second < 60; second += 1) {
       // The holders never let a lease end; they begin anew as soon as they are told anything.
       for (const holder of holders) {
         holder.send(...makeCommit().stages);
-        await holder.beat();
+        await holder.ping();
       }
       house.clock.advance(100);
       const own = makeCommit();
       member.send(...own.stages.slice(0, 1));
-      const [refused] = await member.beat();
+      const [refused] = await member.ping();
       if (refused === undefined) break;
       expect(refused.code).toBe('upload-full');
       refusals += 1;
       house.clock.advance(UPLOAD_GUARD_MS - 50);
-      for (const each of everybody) await each.beat();
+      for (const each of everybody) await each.ping();
     }
     // It was refused while the guard lasted (the control), and then found a place although nobody had left one.
     expect(refusals).toBeGreaterThan(0);
@@ -185,7 +185,7 @@ describe('an upload', () => {
     const room = await house.room();
     const [flooder, member] = [await house.join(room), await house.join(room)];
     for (let count = 0; count < 100; count += 1) flooder.send(...makeCommit().stages);
-    const made = makeCommit({ headBytes: 60_000 });
+    const made = makeCommit({ snapshotBytes: 60_000 });
     member.commit(made, 0);
     expect(await hear(member, made, 1)).toBe(1);
     expect(await hear(flooder, made, 1)).toBe(1);
@@ -198,16 +198,16 @@ describe('an upload', () => {
   test('that is begun while another is being committed has no place', async () => {
     const house = await openHouse();
     const member = await house.join(await house.room());
-    const [made, early] = [makeCommit(), makeCommit({ headBytes: 20_000 })];
+    const [made, early] = [makeCommit(), makeCommit({ snapshotBytes: 20_000 })];
     house.store.hold();
     const called = house.store.nextCommit();
     member.commit(made, 0);
     await called;
     member.commit(early, 0);
     expect(await member.refusal()).toBe(refusalOf('upload-full', 0, early.uploadId));
-    expect(await member.beat()).toEqual([]);
+    expect(await member.ping()).toEqual([]);
     house.store.letGo();
     expect(await hear(member, made, 1)).toBe(1);
-    expect(await member.beat()).toEqual([]);
+    expect(await member.ping()).toEqual([]);
   });
 });

@@ -18,7 +18,7 @@ describe('the store', () => {
     member.publish(...bodies);
     await called;
     house.clock.advance(5_000);
-    expect([await member.beat(), await other.beat()]).toEqual([[], []]);
+    expect([await member.ping(), await other.ping()]).toEqual([[], []]);
     // Whoever knows the room can attach meanwhile: the relay remembers what it needs.
     const late = await house.join(room, 1);
     house.store.away = false;
@@ -39,7 +39,7 @@ describe('the store', () => {
     await member.entries(2);
     house.store.away = true;
     member.publish(makeBody());
-    await member.beat();
+    await member.ping();
     await turns(5);
     for (let passed = 0; passed <= STORE_OUTAGE_LIMIT_MS && !member.closed; passed += 500) {
       house.clock.advance(500);
@@ -61,7 +61,7 @@ describe('the store', () => {
     house.store.losesAnswers = true;
     const given = makeBody();
     member.publish(given);
-    await member.beat();
+    await member.ping();
     await turns(5);
     for (let passed = 0; passed <= STORE_OUTAGE_LIMIT_MS && !member.closed; passed += 500) {
       house.clock.advance(500);
@@ -129,7 +129,7 @@ describe('the store', () => {
     expect(await member.closing()).toBe('relay-stopping');
     const next = await openHouse({ store: house.store });
     const back = next.member();
-    expect(await back.attach(room, 2)).toEqual({ counter: 0, oldest: 1, next: 601 });
+    expect(await back.attach(room, 2)).toEqual({ commitNumber: 0, oldest: 1, next: 601 });
     expect(await back.entries(599)).toEqual(numbered(bodies.slice(1), 2));
     const more = makeBody();
     back.publish(more);

@@ -11,11 +11,11 @@ import {
   concatBytes,
   decodeAttached,
   decodeChallenge,
-  decodeCounter,
+  decodeCommitted,
   decodeFrame,
-  decodeHead,
+  decodeSnapshot,
   encodeAttach,
-  encodeBeat,
+  encodePing,
   encodeCommit,
   encodeFetch,
   encodeFrame,
@@ -24,7 +24,7 @@ import {
   FrameSplitter,
   STAGE_DATA_BYTES,
 } from '@sotto/protocol';
-import type { Attached, CommitNotice, CommitRequest, Frame, HeadName } from '@sotto/protocol';
+import type { Attached, CommitNotice, CommitRequest, Frame, SnapshotName } from '@sotto/protocol';
 import type { Listen } from '../src/listen.ts';
 
 /** A room's capability as its members hold it. */
@@ -56,34 +56,34 @@ export function makeBody(size: 0 | 1 | 2 | 3 = 0): Uint8Array {
   return new Uint8Array(randomBytes(bodyBytes(FRAME_BYTES[size])));
 }
 
-export function publishFrame(body: Uint8Array, counter = 0): Uint8Array {
-  return encodeFrame({ operation: 'publish', number: counter, body });
+export function publishFrame(body: Uint8Array, commitNumber = 0): Uint8Array {
+  return encodeFrame({ operation: 'publish', number: commitNumber, body });
 }
 
 /** A commit as its maker holds it: the frames to send in turn, and what will come of it. */
 export interface TestCommit {
   readonly uploadId: Uint8Array;
   readonly bodies: readonly Uint8Array[];
-  readonly head: Uint8Array;
+  readonly snapshot: Uint8Array;
   readonly stages: readonly Uint8Array[];
-  commit(counter: number, change?: Partial<CommitRequest>): Uint8Array;
+  commit(commitNumber: number, change?: Partial<CommitRequest>): Uint8Array;
 }
 
 export function makeCommit(
-  options: { readonly headBytes?: number; readonly frames?: number; readonly size?: 0 | 1 | 2 | 3 } = {},
+  options: { readonly snapshotBytes?: number; readonly frames?: number; readonly size?: 0 | 1 | 2 | 3 } = {},
 ): TestCommit {
-  const { headBytes = 4_096, frames = 2, size = 1 } = options;
+  const { snapshotBytes = 4_096, frames = 2, size = 1 } = options;
   const bodies = Array.from({ length: frames }, () => makeBody(size));
-  const head = new Uint8Array(randomBytes(headBytes));
+  const snapshot = new Uint8Array(randomBytes(snapshotBytes));
   const uploadId = new Uint8Array(randomBytes(16));
-  const whole = concatBytes(...bodies, head);
+  const whole = concatBytes(...bodies, snapshot);
   const digest = new Uint8Array(createHash('sha256').update(whole).digest());
   const stages = Array.from({ length: Math.ceil(whole.length / STAGE_DATA_BYTES) }, (_, index) =>
     encodeStage({ uploadId, index, data: whole.subarray(index * STAGE_DATA_BYTES, (index + 1) * STAGE_DATA_BYTES) }),
   );
-  const request = { uploadId, frameSize: size, frameCount: frames, headBytes, digest };
-  const commit: TestCommit['commit'] = (counter, change) => encodeCommit({ ...request, counter, ...change });
-  return { uploadId, bodies, head, stages, commit };
+  const request = { uploadId, frameSize: size, frameCount: frames, snapshotBytes, digest };
+  const commit: TestCommit['commit'] = (commitNumber, change) => encodeCommit({ ...request, commitNumber, ...change });
+  return { uploadId, bodies, snapshot, stages, commit };
 }
 
 /** A short name for a body, so that a failed test prints something that can be read. */
@@ -91,16 +91,16 @@ export function fingerprint(body: Uint8Array): string {
   return createHash('sha256').update(body).digest('hex').slice(0, 12);
 }
 
-export interface TestHead {
-  readonly counter: number;
+export interface TestSnapshot {
+  readonly commitNumber: number;
   readonly last: number;
   readonly bytes: Uint8Array;
   /** What else came before its last piece. */
   readonly between: readonly Frame[];
 }
 
-export function refusalOf(code: string, counter: number, uploadId: Uint8Array): string {
-  return `${code} ${counter} ${Buffer.from(uploadId).toString('hex')}${'00'.repeat(8)}`;
+export function refusalOf(code: string, commitNumber: number, uploadId: Uint8Array): string {
+  return `${code} ${commitNumber} ${Buffer.from(uploadId).toString('hex')}${'00'.repeat(8)}`;
 }
 
 export class TestMember {
@@ -177,58 +177,58 @@ export class TestMember {
   }
 
   /** Sends all of a commit. */
-  commit(made: TestCommit, counter: number): void {
-    this.send(...made.stages, made.commit(counter));
+  commit(made: TestCommit, commitNumber: number): void {
+    this.send(...made.stages, made.commit(commitNumber));
   }
 
-  async counter(): Promise<CommitNotice> {
-    const notice = decodeCounter(await this.expect('counter'));
+  async commitNumber(): Promise<CommitNotice> {
+    const notice = decodeCommitted(await this.expect('committed'));
     if (!notice.ok) throw new Error(notice.code);
     return notice.value;
   }
 
-  /** @returns the refusal that comes next, as `code counter upload`. */
+  /** @returns the refusal that comes next, as `code commit number upload`. */
   async refusal(): Promise<string> {
     const { code, number, body } = await this.expect('refused');
     if (body.subarray(24).some((byte) => byte !== 0)) throw new Error('a refusal with more than it refuses');
     return `${code ?? ''} ${number} ${Buffer.from(body.subarray(0, 24)).toString('hex')}`;
   }
 
-  async fetchHead(which: HeadName = 'head'): Promise<TestHead> {
+  async fetchSnapshot(which: SnapshotName = 'snapshot'): Promise<TestSnapshot> {
     this.send(encodeFetch({ what: which }));
-    return this.head(which);
+    return this.snapshot(which);
   }
 
-  /** @returns the head whose pieces come next, whatever comes between; one that is begun anew counts from there. */
-  async head(which: HeadName = 'head'): Promise<TestHead> {
+  /** @returns the snapshot whose pieces come next, whatever comes between; one that is begun anew counts from there. */
+  async snapshot(which: SnapshotName = 'snapshot'): Promise<TestSnapshot> {
     let parts: Uint8Array[] = [];
     const between: Frame[] = [];
     for (;;) {
       const frame = await this.next();
-      if (frame === undefined) throw new Error('closed instead of a head');
-      if (frame.operation !== 'head') {
+      if (frame === undefined) throw new Error('closed instead of a snapshot');
+      if (frame.operation !== 'snapshot') {
         between.push(frame);
         continue;
       }
-      const piece = decodeHead(frame);
+      const piece = decodeSnapshot(frame);
       if (!piece.ok) throw new Error(piece.code);
-      const { counter, last, headBytes, offset, data } = piece.value;
-      if (piece.value.which !== which) throw new Error('a piece of the other head');
+      const { commitNumber, last, snapshotBytes, offset, data } = piece.value;
+      if (piece.value.which !== which) throw new Error('a piece of the other snapshot');
       if (offset === 0) parts = [];
       if (parts.reduce((sum, part) => sum + part.length, 0) !== offset) throw new Error('a piece out of order');
       parts.push(data);
-      if (offset + data.length === headBytes) return { counter, last, bytes: concatBytes(...parts), between };
+      if (offset + data.length === snapshotBytes) return { commitNumber, last, bytes: concatBytes(...parts), between };
     }
   }
 
   /** Waits until the relay has dealt with all that was sent before, and says what came instead of the answer. */
-  async beat(number = 1): Promise<Frame[]> {
-    this.send(encodeBeat('beat', number));
+  async ping(number = 1): Promise<Frame[]> {
+    this.send(encodePing('ping', number));
     const before: Frame[] = [];
     for (;;) {
       const frame = await this.next();
       if (frame === undefined) throw new Error('closed instead of an answer');
-      if (frame.operation === 'beaten' && frame.number === number) return before;
+      if (frame.operation === 'pong' && frame.number === number) return before;
       before.push(frame);
     }
   }

@@ -12,7 +12,7 @@ import { Uploads } from '../src/uploads.ts';
 
 const STEP_MS = 200;
 const NEWCOMER = 1_000;
-/** A client asks again after 100 ms to 8.1 s, and has fetched the head meanwhile. */
+/** A client asks again after 100 ms to 8.1 s, and has fetched the snapshot meanwhile. */
 const PAUSE_LEAST_MS = 100;
 const PAUSE_MOST_MS = 12_000;
 /** Places change hands only when somebody asks. */

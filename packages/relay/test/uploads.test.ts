@@ -5,7 +5,7 @@ import {
   bodyBytes,
   COMMIT_BYTES_MAX,
   FRAME_BYTES,
-  HEAD_BYTES_MAX,
+  SNAPSHOT_BYTES_MAX,
   STAGE_DATA_BYTES,
   UPLOAD_LEASE_MS,
   UPLOADS_PER_ROOM_MAX,
@@ -27,9 +27,9 @@ describe('what is staged', () => {
         fc.nat(3),
         fc.integer({ min: 1, max: 16 }),
         fc.integer({ min: 1, max: 30_000 }),
-        (size, count, headBytes) => {
+        (size, count, snapshotBytes) => {
           const frameBytes = bodyBytes(FRAME_BYTES[size as 0]);
-          const whole = new Uint8Array(randomBytes(count * frameBytes + headBytes));
+          const whole = new Uint8Array(randomBytes(count * frameBytes + snapshotBytes));
           const uploadId = new Uint8Array(16).fill(1);
           const uploads = new Uploads();
           for (let index = 0; index * STAGE_DATA_BYTES < whole.length; index += 1) {
@@ -37,10 +37,10 @@ describe('what is staged', () => {
             expect(uploads.stage(1, { uploadId, index, data }, 0)).toEqual({ kind: 'silence' });
           }
           const digest = createHash('sha256').update(whole).digest();
-          const request = { counter: 0, uploadId, frameSize: size, frameCount: count, headBytes, digest };
+          const request = { commitNumber: 0, uploadId, frameSize: size, frameCount: count, snapshotBytes, digest };
           const claim = uploads.claim(1, request, 0);
           if (claim.kind !== 'claimed') throw new Error(claim.kind);
-          expect(Buffer.concat([...claim.bodies, claim.head]).equals(whole)).toBe(true);
+          expect(Buffer.concat([...claim.bodies, claim.snapshot]).equals(whole)).toBe(true);
           expect(claim.bodies.every((body) => body.length === frameBytes)).toBe(true);
           // It is the room's now: its place is free, but its connection stages no other until it is answered.
           expect(uploads.held).toEqual({ places: 0, bytes: 0 });
@@ -62,7 +62,7 @@ describe('what is staged', () => {
         for (const { connection, id, what, index, length } of steps) {
           const uploadId = new Uint8Array(16).fill(id);
           const digest = new Uint8Array(32);
-          const request = { counter: 0, uploadId, frameSize: 0, frameCount: 1, headBytes: 1, digest };
+          const request = { commitNumber: 0, uploadId, frameSize: 0, frameCount: 1, snapshotBytes: 1, digest };
           if (what === 'stage') uploads.stage(connection, { uploadId, index, data: new Uint8Array(length) }, now);
           if (what === 'claim') uploads.claim(connection, request, now);
           if (what === 'release') uploads.release(connection);
@@ -71,7 +71,7 @@ describe('what is staged', () => {
           if (what === 'sweep') uploads.sweep(now);
           const { places, bytes } = uploads.held;
           expect(places).toBeLessThanOrEqual(UPLOADS_PER_ROOM_MAX);
-          expect(bytes).toBeLessThanOrEqual(places * (COMMIT_BYTES_MAX + HEAD_BYTES_MAX));
+          expect(bytes).toBeLessThanOrEqual(places * (COMMIT_BYTES_MAX + SNAPSHOT_BYTES_MAX));
         }
         uploads.sweep(now + UPLOAD_LEASE_MS + 1);
         expect(uploads.held).toEqual({ places: 0, bytes: 0 });

@@ -293,8 +293,8 @@ const WARNING_WORDS: Readonly<Record<WarningCode, WarningWords>> = {
     safely`${who} has a name that this program uses for itself or for the host: any member can take it`,
     COMPARE_FINGERPRINTS,
   ],
-  'room-parted': () => [
-    safely`the room's keys have parted: you and others cannot read each other any more; the client joins again`,
+  'room-forked': () => [
+    safely`the room's keys have forked: you and others cannot read each other any more; the client joins again`,
     COMPARE_CODE,
   ],
   'nobody-answers': () => [

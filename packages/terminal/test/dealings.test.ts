@@ -186,7 +186,7 @@ describe('a warning', () => {
         event: { ...event, namesakes: [{ name: 'alice', fingerprint: ALICE.fingerprint, verified: true }] },
       },
     ]);
-    expect(last(known, told({ type: 'warning', code: 'room-parted', message: 'm' }))).toMatchObject([
+    expect(last(known, told({ type: 'warning', code: 'room-forked', message: 'm' }))).toMatchObject([
       { event: { namesakes: [] } },
     ]);
   });

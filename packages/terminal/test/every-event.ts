@@ -22,7 +22,7 @@ const WARNINGS: readonly WarningCode[] = [
   'log-rolled-back',
   'key-changed',
   'name-taken',
-  'room-parted',
+  'room-forked',
   'junk-commit',
   'cover-thin',
 ];

@@ -1,5 +1,5 @@
 import { decodeInvite, encodeInvite } from '@sotto/protocol';
-import { damageText, fuzz, FUZZ_CASES, FUZZ_GROWTH_BYTES_MAX, FUZZ_LIMIT_MS, FUZZ_SLOWEST_MS } from '@sotto/test-kit';
+import { damageText, fuzz, FUZZ_CASES, FUZZ_GROWTH_BYTES_MAX, FUZZ_LIMIT_MS, FUZZ_SLOWEST_MS } from '@sotto/fixtures';
 import { describe, expect, test } from 'vitest';
 import { newHiddenPrompt, stepHiddenPrompt } from '../src/hidden-prompt-machine.ts';
 import { findInvite } from '../src/invite-finder.ts';

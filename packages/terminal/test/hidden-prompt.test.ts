@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { encodeInvite, INVITE_CODES } from '@sotto/protocol';
-import { FakeClock, SeededRandom } from '@sotto/test-kit';
+import { FakeClock, SeededRandom } from '@sotto/fixtures';
 import { describe, expect, test } from 'vitest';
 import { newHiddenPrompt, stepHiddenPrompt } from '../src/hidden-prompt-machine.ts';
 import type { HiddenPromptEffect } from '../src/hidden-prompt-machine.ts';

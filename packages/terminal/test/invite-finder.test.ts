@@ -1,5 +1,5 @@
 import { decodeInvite, encodeInvite, INVITE_CHARACTERS } from '@sotto/protocol';
-import { SeededRandom } from '@sotto/test-kit';
+import { SeededRandom } from '@sotto/fixtures';
 import { describe, expect, test } from 'vitest';
 import { findInvite } from '../src/invite-finder.ts';
 import { INVITE_BYTES_MAX } from '../src/limits.ts';

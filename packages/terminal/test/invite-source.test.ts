@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { VERSION } from '@sotto/confinement/usage';
 import { INVITE_CODES } from '@sotto/protocol';
-import { FakeClock } from '@sotto/test-kit';
+import { FakeClock } from '@sotto/fixtures';
 import { describe, expect, test } from 'vitest';
 import { readInvite } from '../src/invite-source.ts';
 import type { ReadInvite } from '../src/invite-source.ts';

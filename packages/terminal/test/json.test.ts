@@ -66,8 +66,8 @@ describe('the words about other members', () => {
     ],
     [
       'a warning about nobody',
-      { type: 'warning', code: 'room-parted', message: 'm', namesakes: [] },
-      { type: 'warning', code: 'room-parted', message: 'm' },
+      { type: 'warning', code: 'room-forked', message: 'm', namesakes: [] },
+      { type: 'warning', code: 'room-forked', message: 'm' },
     ],
     ['a knock', { type: 'knock', member: ALICE, waiting: 3, again: true }, { type: 'knock', member: ALICE }],
     ['access', { type: 'access', mode: 'locked' }, { type: 'access', mode: 'locked' }],

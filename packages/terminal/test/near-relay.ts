@@ -5,7 +5,7 @@ import { DialError, proveAdmission, registrationOf } from '@sotto/client';
 import type { ByteStream, Dial } from '@sotto/client';
 import { nativeCrypto } from '@sotto/crypto/native';
 import type { Invite, RelayCode } from '@sotto/protocol';
-import { ScriptedRelay } from '@sotto/test-kit';
+import { ScriptedRelay } from '@sotto/fixtures';
 
 /** The room of most tests. */
 export const ROOM: Invite = { onionKey: new Uint8Array(32).fill(1), roomSecret: new Uint8Array(32).fill(2) };

@@ -1,4 +1,4 @@
-import { damageText, fuzz, FUZZ_GROWTH_BYTES_MAX, FUZZ_LIMIT_MS, FUZZ_SLOWEST_MS } from '@sotto/test-kit';
+import { damageText, fuzz, FUZZ_GROWTH_BYTES_MAX, FUZZ_LIMIT_MS, FUZZ_SLOWEST_MS } from '@sotto/fixtures';
 import { describe, expect, test } from 'vitest';
 import { readBootstrapEvent, readBootstrapPhase } from '../src/control/bootstrap.ts';
 import { readDescriptorEvent } from '../src/onion/descriptor.ts';

@@ -62,10 +62,10 @@ export class Doorstep {
     this.#pieces = [];
   }
 
-  /** Tries the welcomes with a head. A refusal leaves everything as it was. */
-  async enter(head: Uint8Array): Promise<Decoded<Group, GroupCode>> {
+  /** Tries the welcomes with a snapshot. A refusal leaves everything as it was. */
+  async enter(snapshot: Uint8Array): Promise<Decoded<Group, GroupCode>> {
     for (const welcome of this.#welcomes) {
-      const entered = await this.#offer?.joinByWelcome(welcome, head);
+      const entered = await this.#offer?.joinByWelcome(welcome, snapshot);
       if (entered?.ok !== true) continue;
       // The offer's keys are the group's now, and not to be zeroed here.
       this.#offer = undefined;

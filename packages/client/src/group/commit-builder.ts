@@ -1,9 +1,16 @@
-// Makes what goes to the relay as one upload: joins, new keys, removals, admissions, orders, and heads put back. PROTOCOL.md §5.8, §5.9.
+// Makes what goes to the relay as one upload: joins, new keys, removals, admissions, orders, and snapshots put back. PROTOCOL.md §5.8, §5.9.
 
 import { proveLeave } from '@sotto/crypto/group';
 import type { Group, GroupCode, GroupMember, PendingCommit } from '@sotto/crypto/group';
 import { accept, coverMembersMax, equalBytes, isStealth, refuse, UPLOAD_ID_BYTES } from '@sotto/protocol';
-import type { Decoded, GroupPlaintext, HeadPlaintext, LeaveProof, SignedAccess, SignedOrder } from '@sotto/protocol';
+import type {
+  Decoded,
+  GroupPlaintext,
+  SnapshotPlaintext,
+  LeaveProof,
+  SignedAccess,
+  SignedOrder,
+} from '@sotto/protocol';
 import { EMPTY_ROW } from './commit-bundle.ts';
 import { COMMIT_FRAME_SIZE, DUMMY } from './envelopes.ts';
 import type { GroupPlace } from './state.ts';
@@ -29,20 +36,20 @@ export class CommitMaker {
     if (access !== undefined && !ledger.isOrder(access)) throw new Error('a room founded under a void order');
     const group = await engine.createGroup(identity);
     const proofs = [proveLeave(identity, keys.roomId)];
-    const head = envelopes.sealHead({ group: await group.exportHead(), proofs, access });
+    const snapshot = envelopes.sealSnapshot({ group: await group.exportSnapshot(), proofs, access });
     group.destroy();
-    return this.#makeUpload(envelopes.sealFrames([DUMMY], keys.joinKey), head);
+    return this.#makeUpload(envelopes.sealFrames([DUMMY], keys.joinKey), snapshot);
   }
 
   /** `again`: as itself, if its leaf is in the group still. */
-  async join({ group, proofs, access }: HeadPlaintext, again: boolean): Made {
-    const head = { proofs, access };
-    const evidence = this.#place.ledger.evidenceOfHead(head);
+  async join({ group, proofs, access }: SnapshotPlaintext, again: boolean): Made {
+    const snapshot = { proofs, access };
+    const evidence = this.#place.ledger.evidenceOfSnapshot(snapshot);
     const joined = await this.#place.judging(evidence, () => this.#joinFrom(group, again));
     if (!joined.ok) return joined;
     return this.#isFullFor(joined.value, proofs)
       ? refuse('group-full')
-      : this.#propose({ pending: joined.value, sealedBy: 'joiner', head }, EMPTY_ROW, head);
+      : this.#propose({ pending: joined.value, sealedBy: 'joiner', snapshot }, EMPTY_ROW, snapshot);
   }
 
   /** Whether all places are taken by members who want to stay. Those whose proof is there will be removed. PROTOCOL.md §12.1. */
@@ -51,12 +58,12 @@ export class CommitMaker {
     return kind === 'join' && staying.length >= coverMembersMax(this.#place.cover);
   }
 
-  async #joinFrom(head: Uint8Array, again: boolean): Promise<Decoded<PendingCommit, GroupCode>> {
+  async #joinFrom(snapshot: Uint8Array, again: boolean): Promise<Decoded<PendingCommit, GroupCode>> {
     const { engine, identity } = this.#place;
-    const joined = again ? await engine.rejoinGroup(head, identity) : undefined;
+    const joined = again ? await engine.rejoinGroup(snapshot, identity) : undefined;
     // It was removed meanwhile: then it joins like anybody.
     const isGone = joined?.ok === false && joined.code === 'member-unknown';
-    return joined === undefined || isGone ? engine.joinGroup(head, identity) : joined;
+    return joined === undefined || isGone ? engine.joinGroup(snapshot, identity) : joined;
   }
 
   admit(keyPackage: Uint8Array): Made {
@@ -115,7 +122,7 @@ export class CommitMaker {
     const carried = this.#withSaid(warrants, pending.value);
     const { access, proofs } = ledger.standing;
     const after = { access: accessAfter(access, carried), proofs };
-    return this.#propose({ pending: pending.value, sealedBy: 'member', head: undefined }, carried, after);
+    return this.#propose({ pending: pending.value, sealedBy: 'member', snapshot: undefined }, carried, after);
   }
 
   /** What was ordered by word rides along. In stealth only where it does not show: where the upload would be longer for it, the next commit has it. */
@@ -139,21 +146,21 @@ export class CommitMaker {
     }
     // Who is removed needs no proof any more.
     const proofs = after.proofs.filter((proof) => !includes(pending.facts.removed, proof));
-    const head = envelopes.sealHead({ group: pending.head, proofs, access: after.access });
+    const snapshot = envelopes.sealSnapshot({ group: pending.snapshot, proofs, access: after.access });
     own.propose(commit);
-    return accept(this.#makeUpload(bodies, head));
+    return accept(this.#makeUpload(bodies, snapshot));
   }
 
-  /** Replaces the head and begins no epoch. */
+  /** Replaces the snapshot and begins no epoch. */
   async #makeQuietUpload(frame: GroupPlaintext, proofs: readonly LeaveProof[]): Promise<Upload> {
     const { envelopes, ledger } = this.#place;
-    const group = await this.#place.inside().exportHead();
-    const head = envelopes.sealHead({ group, proofs, access: ledger.standing.access });
-    return this.#makeUpload(envelopes.sealUpload([frame], this.#epochKey()), head);
+    const group = await this.#place.inside().exportSnapshot();
+    const snapshot = envelopes.sealSnapshot({ group, proofs, access: ledger.standing.access });
+    return this.#makeUpload(envelopes.sealUpload([frame], this.#epochKey()), snapshot);
   }
 
-  #makeUpload(bodies: readonly Uint8Array[], head: Uint8Array): Upload {
-    return { id: this.#place.random(UPLOAD_ID_BYTES), frameSize: COMMIT_FRAME_SIZE, bodies, head };
+  #makeUpload(bodies: readonly Uint8Array[], snapshot: Uint8Array): Upload {
+    return { id: this.#place.random(UPLOAD_ID_BYTES), frameSize: COMMIT_FRAME_SIZE, bodies, snapshot };
   }
 
   #epochKey(): NonNullable<GroupPlace['envelopeKey']> {

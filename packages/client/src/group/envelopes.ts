@@ -1,4 +1,4 @@
-// Puts the group's frames and heads into envelopes and takes them out: under the epoch's key among members, under the join key for whoever is outside. PROTOCOL.md §5.8.
+// Puts the group's frames and snapshots into envelopes and takes them out: under the epoch's key among members, under the join key for whoever is outside. PROTOCOL.md §5.8.
 
 import { openEnvelope, plaintextBytes, sealEnvelope } from '@sotto/crypto';
 import type { RandomSource, Secret } from '@sotto/crypto';
@@ -11,9 +11,9 @@ import {
   SMALLEST_FRAME_BYTES,
   stealthShape,
   decodeGroupPlaintext,
-  decodeHeadPlaintext,
+  decodeSnapshotPlaintext,
   encodeGroupPlaintext,
-  encodeHeadPlaintext,
+  encodeSnapshotPlaintext,
   ENVELOPE_OVERHEAD_BYTES,
   FRAME_BYTES,
   messageCapacity,
@@ -25,7 +25,7 @@ import type {
   Cover,
   Decoded,
   GroupPlaintext,
-  HeadPlaintext,
+  SnapshotPlaintext,
   LeaveProof,
   Piece,
   SignedOrder,
@@ -60,13 +60,13 @@ const SEALERS: Readonly<Record<GroupPlaintext['kind'], readonly Sealer[]>> = {
 export interface LeastSizes {
   readonly frameBytes: number;
   readonly commitFrames: number;
-  readonly headBytes: number;
+  readonly snapshotBytes: number;
 }
 
 export function leastSizes(cover: Cover): LeastSizes {
-  if (!isStealth(cover)) return { frameBytes: SMALLEST_FRAME_BYTES, commitFrames: 0, headBytes: 0 };
-  const { commitFrames, headBytes } = stealthShape(cover);
-  return { frameBytes: COVER_FRAME_BYTES, commitFrames, headBytes };
+  if (!isStealth(cover)) return { frameBytes: SMALLEST_FRAME_BYTES, commitFrames: 0, snapshotBytes: 0 };
+  const { commitFrames, snapshotBytes } = stealthShape(cover);
+  return { frameBytes: COVER_FRAME_BYTES, commitFrames, snapshotBytes };
 }
 
 export interface OpenedFrame {
@@ -148,19 +148,19 @@ export class GroupEnvelopes {
     return frames.map((frame) => this.#sealLargest(frame, frame.kind === 'welcome' ? this.#keys.joinKey : key));
   }
 
-  sealHead(head: HeadPlaintext): Uint8Array {
+  sealSnapshot(snapshot: SnapshotPlaintext): Uint8Array {
     return sealEnvelope(
-      this.#keys.headKey,
-      encodeHeadPlaintext(head, ENVELOPE_OVERHEAD_BYTES, this.#least.headBytes),
+      this.#keys.snapshotKey,
+      encodeSnapshotPlaintext(snapshot, ENVELOPE_OVERHEAD_BYTES, this.#least.snapshotBytes),
       this.#random,
     );
   }
 
-  openHead(sealed: Uint8Array): Decoded<HeadPlaintext, ContentCode | 'head-foreign'> {
-    const opened = openEnvelope(this.#keys.headKey, sealed);
-    if (!opened.ok) return refuse('head-foreign');
-    const head = decodeHeadPlaintext(opened.value);
-    return head.ok ? accept(keepable(head.value)) : head;
+  openSnapshot(sealed: Uint8Array): Decoded<SnapshotPlaintext, ContentCode | 'snapshot-foreign'> {
+    const opened = openEnvelope(this.#keys.snapshotKey, sealed);
+    if (!opened.ok) return refuse('snapshot-foreign');
+    const snapshot = decodeSnapshotPlaintext(opened.value);
+    return snapshot.ok ? accept(keepable(snapshot.value)) : snapshot;
   }
 
   #sealLargest(plaintext: GroupPlaintext, key: Secret): Uint8Array {
@@ -168,8 +168,8 @@ export class GroupEnvelopes {
   }
 }
 
-/** Copies of what outlives the joining: views would keep the whole head alive. */
-function keepable({ group, proofs, access }: HeadPlaintext): HeadPlaintext {
+/** Copies of what outlives the joining: views would keep the whole snapshot alive. */
+function keepable({ group, proofs, access }: SnapshotPlaintext): SnapshotPlaintext {
   return {
     group,
     proofs: proofs.map(({ memberId, signature }) => ({ memberId: memberId.slice(), signature: signature.slice() })),

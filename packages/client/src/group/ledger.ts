@@ -60,8 +60,8 @@ export class LogLedger {
     };
   }
 
-  /** What somebody's own join from a head is judged by. */
-  evidenceOfHead({ access, proofs }: Standing): Evidence {
+  /** What somebody's own join from a snapshot is judged by. */
+  evidenceOfSnapshot({ access, proofs }: Standing): Evidence {
     return { ...this.evidence(EMPTY_ROW), access: modeOf(access), departed: proofs };
   }
 
@@ -154,7 +154,7 @@ export class LogLedger {
     this.#messages.clear();
   }
 
-  /** Outside again: whoever comes back reads everything from a head. */
+  /** Outside again: whoever comes back reads everything from a snapshot. */
   leave(): void {
     this.enter([], NOTHING_STANDS);
   }

@@ -85,7 +85,7 @@ export class LogReader {
     const content = decodeContent(message.value.bytes, decodeText);
     ledger.hear(memberId, content.ok && content.value.type === 'roll-call');
     if (!content.ok) return nothing(content.code, 'member');
-    if (content.value.type === 'presence' && content.value.standing === 'leaving') {
+    if (content.value.type === 'presence' && content.value.status === 'leaving') {
       ledger.noteLeave({ memberId, signature: content.value.signature }, group.roster);
     }
     if (content.value.type === 'order') ledger.noteOrder(content.value.order);
@@ -143,21 +143,21 @@ export class LogReader {
    * The own commit has its place in the log: whether it may be shows only there. Who was silent when it was made may have been heard since; the
    * others refuse it then, and so does its maker.
    */
-  async #takeOwn({ pending, head, sealedBy }: OwnCommit, evidence: Evidence): Promise<GroupOpened> {
+  async #takeOwn({ pending, snapshot, sealedBy }: OwnCommit, evidence: Evidence): Promise<GroupOpened> {
     const { ledger, self } = this.#place;
-    const answer = head === undefined ? judgeCommit(evidence, pending.facts) : 'accept';
+    const answer = snapshot === undefined ? judgeCommit(evidence, pending.facts) : 'accept';
     if (answer !== 'accept') {
       pending.discard();
       return { kind: 'refused', by: 'own', code: answer, sealedBy };
     }
-    const warrants = head === undefined ? evidence.warrants : EMPTY_ROW;
+    const warrants = snapshot === undefined ? evidence.warrants : EMPTY_ROW;
     const { access, proofs } = ledger.standing;
     const group = await pending.adopt();
-    // Of a join: the head's, and those of who has said since that it wants to go.
+    // Of a join: the snapshot's, and those of who has said since that it wants to go.
     const standing =
-      head === undefined
+      snapshot === undefined
         ? { access: accessAfter(access, warrants), proofs }
-        : { access: head.access, proofs: [...head.proofs, ...proofs] };
+        : { access: snapshot.access, proofs: [...snapshot.proofs, ...proofs] };
     await this.#place.enter(group, standing);
     this.#doorstep.settle(group.roster);
     return describeEpoch('own', pending.facts, warrants, self);

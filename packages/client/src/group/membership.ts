@@ -4,7 +4,15 @@ import type { RandomSource } from '@sotto/crypto';
 import { copyGroupIdentity, createGroupIdentity } from '@sotto/crypto/group';
 import type { GroupCode, GroupCrypto, GroupIdentity, GroupSuite } from '@sotto/crypto/group';
 import { accept, encodeContent, NAME_BYTES_MAX, refuse } from '@sotto/protocol';
-import type { Content, ContentCode, Cover, Decoded, HeadPlaintext, SignedAccess, SignedOrder } from '@sotto/protocol';
+import type {
+  Content,
+  ContentCode,
+  Cover,
+  Decoded,
+  SnapshotPlaintext,
+  SignedAccess,
+  SignedOrder,
+} from '@sotto/protocol';
 import { CommitMaker } from './commit-builder.ts';
 import { Doorstep } from './admission.ts';
 import type { GroupOpened } from './opened.ts';
@@ -31,8 +39,8 @@ export interface GroupSurroundings {
   readonly identity?: GroupIdentity | undefined;
 }
 
-/** Why a head lets nobody in. */
-type HeadCode = GroupCode | ContentCode | 'head-foreign';
+/** Why a snapshot lets nobody in. */
+type SnapshotCode = GroupCode | ContentCode | 'snapshot-foreign';
 
 /**
  * Calls are made one after another, each when the one before has settled. `open` is given every entry of the log in its order, this member's
@@ -79,7 +87,7 @@ export class GroupMembership {
   }
 
   /**
-   * Makes the group, and leaves it in the same breath: what remains is a head from which anybody with the room secret can join, and the proof
+   * Makes the group, and leaves it in the same breath: what remains is a snapshot from which anybody with the room secret can join, and the proof
    * that its founder may be removed. The caller ends this membership, and with it the founder's keys.
    */
   found(access?: SignedAccess): Promise<Upload> {
@@ -87,12 +95,12 @@ export class GroupMembership {
   }
 
   /**
-   * Joins from a sealed head; `again`: as itself, if its leaf is in the group still, and otherwise like anybody. A refusal changes nothing.
-   * `policy-knock` and `policy-locked` say at once, from the head alone, that nobody would take the commit.
+   * Joins from a sealed snapshot; `again`: as itself, if its leaf is in the group still, and otherwise like anybody. A refusal changes nothing.
+   * `policy-knock` and `policy-locked` say at once, from the snapshot alone, that nobody would take the commit.
    */
-  async join(sealedHead: Uint8Array, again: boolean): Promise<Decoded<Upload, HeadCode>> {
-    const head = this.#readHead(sealedHead);
-    return head.ok ? this.#maker.join(head.value, again) : head;
+  async join(sealedSnapshot: Uint8Array, again: boolean): Promise<Decoded<Upload, SnapshotCode>> {
+    const snapshot = this.#readSnapshot(sealedSnapshot);
+    return snapshot.ok ? this.#maker.join(snapshot.value, again) : snapshot;
   }
 
   /** Asks to be let in. @returns the body of a PUBLISH frame. `name`: 1 to 48 bytes in UTF-8. */
@@ -105,17 +113,17 @@ export class GroupMembership {
   }
 
   /**
-   * Enters the group by a welcome that was whole, with the head that its commit made. A refusal changes nothing: another head may fit.
+   * Enters the group by a welcome that was whole, with the snapshot that its commit made. A refusal changes nothing: another snapshot may fit.
    * The entries behind that commit are then given to `open` from the first on, again if they were given before.
    */
-  async joinByWelcome(sealedHead: Uint8Array): Promise<Decoded<undefined, HeadCode>> {
-    const head = this.#readHead(sealedHead);
-    if (!head.ok) return head;
+  async joinByWelcome(sealedSnapshot: Uint8Array): Promise<Decoded<undefined, SnapshotCode>> {
+    const snapshot = this.#readSnapshot(sealedSnapshot);
+    if (!snapshot.ok) return snapshot;
     if (this.#place.group !== undefined) return refuse('member-duplicate');
-    const entered = await this.#doorstep.enter(head.value.group);
+    const entered = await this.#doorstep.enter(snapshot.value.group);
     if (!entered.ok) return entered;
     this.discard();
-    await this.#place.enter(entered.value, head.value);
+    await this.#place.enter(entered.value, snapshot.value);
     return accept(undefined);
   }
 
@@ -140,12 +148,12 @@ export class GroupMembership {
     return this.#maker.order(orders);
   }
 
-  /** The head of the present epoch once more: for a room whose head somebody has replaced by junk. */
+  /** The snapshot of the present epoch once more: for a room whose snapshot somebody has replaced by junk. */
   republish(): Promise<Upload> {
     return this.#maker.republish();
   }
 
-  /** A lone member's farewell: whoever comes next finds its leave proof in the head, and the first rotation removes it. */
+  /** A lone member's farewell: whoever comes next finds its leave proof in the snapshot, and the first rotation removes it. */
   depart(): Promise<Upload> {
     return this.#maker.depart();
   }
@@ -176,10 +184,10 @@ export class GroupMembership {
     this.#place.destroy();
   }
 
-  /** Whoever makes a head seals it, but only the moderator orders who may come in. */
-  #readHead(sealed: Uint8Array): Decoded<HeadPlaintext, HeadCode> {
-    const head = this.#place.envelopes.openHead(sealed);
-    const access = head.ok ? head.value.access : undefined;
-    return access === undefined || this.#place.ledger.isOrder(access) ? head : refuse('order-invalid');
+  /** Whoever makes a snapshot seals it, but only the moderator orders who may come in. */
+  #readSnapshot(sealed: Uint8Array): Decoded<SnapshotPlaintext, SnapshotCode> {
+    const snapshot = this.#place.envelopes.openSnapshot(sealed);
+    const access = snapshot.ok ? snapshot.value.access : undefined;
+    return access === undefined || this.#place.ledger.isOrder(access) ? snapshot : refuse('order-invalid');
   }
 }

@@ -37,7 +37,7 @@ export type GroupOpened =
   | { readonly kind: 'removed'; readonly reason: RemovalReason }
   /** Somebody asks to be let in; its key package holds. */
   | { readonly kind: 'knock'; readonly memberId: Uint8Array; readonly memberKey: Uint8Array; readonly name: string }
-  /** A welcome for this member is whole: the head of the commit behind it lets it in. */
+  /** A welcome for this member is whole: the snapshot of the commit behind it lets it in. */
   | { readonly kind: 'welcome' };
 
 /** The group has gone on. Who has joined by itself is in `added`; who has joined again is not, for it was there. */

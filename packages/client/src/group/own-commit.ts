@@ -11,8 +11,8 @@ import type { Standing } from './ledger.ts';
 export interface OwnCommit {
   readonly pending: PendingCommit;
   readonly sealedBy: 'member' | 'joiner';
-  /** What holds in the epoch that a join begins: a newcomer has it from the head. */
-  readonly head: Standing | undefined;
+  /** What holds in the epoch that a join begins: a newcomer has it from the snapshot. */
+  readonly snapshot: Standing | undefined;
 }
 
 /** At most one commit: a new one takes the place of the one before. */

@@ -22,7 +22,7 @@ export interface Evidence {
   readonly access: AccessMode;
   readonly warrants: Warrants;
   readonly rollCall: RollCall;
-  /** The leave proofs of the head from which somebody joins; members, who have not left, need none. */
+  /** The leave proofs of the snapshot from which somebody joins; members, who have not left, need none. */
   readonly departed: readonly LeaveProof[];
 }
 

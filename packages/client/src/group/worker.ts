@@ -74,9 +74,9 @@ export class Keyring {
 
 /** Outside, only what lets in can be made. */
 async function make(membership: GroupMembership, task: Task): Promise<Made> {
-  if (task.type === 'join') return result(await membership.join(task.head, task.again));
+  if (task.type === 'join') return result(await membership.join(task.snapshot, task.again));
   if (task.type === 'enter') {
-    const entered = await membership.joinByWelcome(task.head);
+    const entered = await membership.joinByWelcome(task.snapshot);
     return entered.ok ? { ok: true } : entered;
   }
   if (task.type === 'knock') return { ok: true, body: await membership.knock(task.name) };
@@ -90,7 +90,7 @@ async function make(membership: GroupMembership, task: Task): Promise<Made> {
       return result(await membership.order([task.order]));
     case 'admit':
       return result(await membership.admit(task.memberId));
-    case 'restore-head':
+    case 'restore-snapshot':
       return { ok: true, upload: await membership.republish() };
     case 'depart':
       return { ok: true, upload: await membership.depart() };

@@ -3,7 +3,7 @@
 import { isJoinerInPlace } from './joiners.ts';
 import { MARKS_ON_BASE_MAX, SHOWN_NAME_CHARACTERS_MAX, SHOWN_NAME_UNITS_READ } from '../limits.ts';
 
-/** No terminal draws anything for these. Two of them say so by no property of Unicode: a filler of Khitan and a note without a head. */
+/** No terminal draws anything for these. Two of them say so by no property of Unicode: a filler of Khitan and a note without a snapshot. */
 export const DRAWN_AS_NOTHING = /[\p{Cs}\p{Co}\p{Cn}\p{Cf}\p{Default_Ignorable_Code_Point}\u{16FE4}\u{1D159}]/v;
 /** Spaces, the braille pattern without dots, and the two blanks among Egyptian hieroglyphs. */
 export const DRAWN_AS_BLANK = /[\p{Zs}\u{2800}\u{13441}\u{13442}]/v;

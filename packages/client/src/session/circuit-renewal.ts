@@ -3,7 +3,7 @@
 import { decodeAttached, decodeChallenge, decodeFrame, encodeAttach, encodeFetch } from '@sotto/protocol';
 import { cut } from './ending.ts';
 import { runErrands } from './commits.ts';
-import { NO_HEAD_PARTS } from './snapshot-reader.ts';
+import { NO_SNAPSHOT_PARTS } from './snapshot-reader.ts';
 import { ATTACH_DEADLINE_MS, ECHO_WAIT_MS, RENEW_DIAL_LIMIT_MS } from '../limits.ts';
 import { cutOff, isAwaitingAnswers } from './outbox.ts';
 import { beginReading } from './connection.ts';
@@ -66,7 +66,7 @@ export function takeSpareFrame(session: Session, line: number, bytes: Uint8Array
     ...session,
     connection: line,
     renewal: { phase: 'arriving', asked: renewal.asked },
-    parts: NO_HEAD_PARTS,
+    parts: NO_SNAPSHOT_PARTS,
     outbox: cutOff(session.outbox),
     schedule: stopSchedule(session.schedule, turn),
   };
@@ -91,8 +91,8 @@ export function crossWhenQuiet(session: Session, turn: Turn): Session {
   return { ...session, renewal: { phase: 'crossing', asked, line } };
 }
 
-function isQuiet({ outbox, commit, counter, feed }: Session): boolean {
-  return !isAwaitingAnswers(outbox) && commit.phase === 'none' && counter.phase === 'known' && feed === 'on';
+function isQuiet({ outbox, commit, commitNumber, feed }: Session): boolean {
+  return !isAwaitingAnswers(outbox) && commit.phase === 'none' && commitNumber.phase === 'known' && feed === 'on';
 }
 
 /** The second line has failed, or takes too long: the first goes on, and what it has brought meanwhile unheard is asked for again. */

@@ -1,4 +1,4 @@
-// The commits that this member wants to make: one at a time, under the counter that held when it was made, and again when another came first.
+// The commits that this member wants to make: one at a time, under the commit number that held when it was made, and again when another came first.
 
 import { equalBytes, toHex, UPLOAD_ID_BYTES } from '@sotto/protocol';
 import { close } from './ending.ts';
@@ -60,18 +60,18 @@ export function isTurn({ schedule, rotation, view }: Session, now: number): bool
   return at !== undefined && now >= at;
 }
 
-export function beginCommit(session: Session, errand: Errand, counter: number | undefined, turn: Turn): Session {
+export function beginCommit(session: Session, errand: Errand, commitNumber: number | undefined, turn: Turn): Session {
   turn.effects.push({ type: 'make', task: errand });
-  return { ...session, commit: { phase: 'making', errand, counter } };
+  return { ...session, commit: { phase: 'making', errand, commitNumber } };
 }
 
-/** A commit was made: it is sent under the counter that held then, or given up if that one is over. */
+/** A commit was made: it is sent under the commit number that held then, or given up if that one is over. */
 export function sendCommit(session: Session, errand: Errand, made: Made, turn: Turn): Session {
   if (!made.ok || made.upload === undefined) return giveUp(session, errand, turn);
-  const { commit, counter } = session;
-  const known = counter.phase === 'known' ? counter.value : undefined;
-  const under = commit.phase === 'making' ? (commit.counter ?? known) : undefined;
-  if (under === undefined || session.link.phase !== 'live' || counter.value > under) {
+  const { commit, commitNumber } = session;
+  const known = commitNumber.phase === 'known' ? commitNumber.value : undefined;
+  const under = commit.phase === 'making' ? (commit.commitNumber ?? known) : undefined;
+  if (under === undefined || session.link.phase !== 'live' || commitNumber.value > under) {
     turn.effects.push({ type: 'discard' });
     return tryLater({ ...session, commit: NO_COMMIT }, errand, turn);
   }
@@ -132,7 +132,7 @@ export function dropLostCommit(session: Session, turn: Turn): Session {
   return tryLater({ ...session, commit: NO_COMMIT }, commit.errand, turn);
 }
 
-/** The counter has moved behind the own commit: it is done. */
+/** The commit number has moved behind the own commit: it is done. */
 export function finishCommit(session: Session, turn: Turn): Session {
   const { commit } = session;
   if (commit.phase !== 'sent' || !commit.stored) return session;
@@ -152,7 +152,7 @@ export function finishCommit(session: Session, turn: Turn): Session {
     case 'join':
     case 'rotate':
     case 'remove-silent':
-    case 'restore-head':
+    case 'restore-snapshot':
       return next;
   }
 }

@@ -4,9 +4,9 @@ import {
   checkEmpty,
   decodeAttached,
   decodeChallenge,
-  decodeCounter,
+  decodeCommitted,
   decodeFrame,
-  decodeHead,
+  decodeSnapshot,
   decodeRefused,
   encodeAttach,
   isStealth,
@@ -15,8 +15,8 @@ import {
 import type { Attached, Frame, RelayCode } from '@sotto/protocol';
 import { closeWith, cut } from './ending.ts';
 import { RELAY_REASONS } from '../errors.ts';
-import { takeHeadPiece } from './snapshot-reader.ts';
-import { beatDelay, scheduleRenewal } from './pace.ts';
+import { takeSnapshotPiece } from './snapshot-reader.ts';
+import { pingDelay, scheduleRenewal } from './pace.ts';
 import { startSlots } from './slots.ts';
 import type { Passed, Session, Turn } from './state.ts';
 import { clearTimer, setTimer, write } from './effects.ts';
@@ -71,7 +71,7 @@ function attached(session: Session, frame: Frame, turn: Turn): Session {
 /** Admitted: the log is read from behind what was read before, and slots begin. */
 export function beginReading(session: Session, log: Attached, turn: Turn): Session {
   // Slots are life enough.
-  if (!isStealth(session.schedule.cover)) setTimer(turn, 'beat', beatDelay(turn));
+  if (!isStealth(session.schedule.cover)) setTimer(turn, 'ping', pingDelay(turn));
   setTimer(turn, 'silence', SILENCE_LIMIT_MS);
   scheduleRenewal(session, turn);
   const { oldest, next } = log;
@@ -89,23 +89,29 @@ function takeLogFrame(session: Session, frame: Frame, turn: Turn): Session {
   switch (frame.operation) {
     case 'entry':
       return takeEntry(session, frame, turn);
-    case 'counter': {
-      const notice = decodeCounter(frame);
+    case 'committed': {
+      const notice = decodeCommitted(frame);
       if (!notice.ok) return cut(session, turn, 'relay-misbehaved');
-      pass(turn, { type: 'counter', notice: notice.value });
+      pass(turn, { type: 'committed', notice: notice.value });
       return session;
     }
-    case 'head':
-      return takeHeadFrame(session, frame, turn);
+    case 'snapshot':
+      return takeSnapshotFrame(session, frame, turn);
     case 'refused': {
       const what = decodeRefused(frame);
       if (!what.ok) return cut(session, turn, 'relay-misbehaved');
-      pass(turn, { type: 'refused', connection, code: frame.code, counter: frame.number, what: what.value.slice() });
+      pass(turn, {
+        type: 'refused',
+        connection,
+        code: frame.code,
+        commitNumber: frame.number,
+        what: what.value.slice(),
+      });
       return session;
     }
     case 'noise':
       return session;
-    case 'beaten':
+    case 'pong':
       return checkEmpty(frame).ok ? session : cut(session, turn, 'relay-misbehaved');
     default:
       return cut(session, turn, 'relay-misbehaved');
@@ -120,11 +126,11 @@ function takeEntry(session: Session, frame: Frame, turn: Turn): Session {
   return { ...session, read: frame.number, feed: 'on' };
 }
 
-function takeHeadFrame(session: Session, frame: Frame, turn: Turn): Session {
-  const piece = decodeHead(frame);
+function takeSnapshotFrame(session: Session, frame: Frame, turn: Turn): Session {
+  const piece = decodeSnapshot(frame);
   if (!piece.ok) return cut(session, turn, 'relay-misbehaved');
-  const { parts, head } = takeHeadPiece(session.parts, { ...piece.value, data: piece.value.data.slice() });
-  if (head !== undefined) pass(turn, { type: 'head', connection: session.connection, head });
+  const { parts, snapshot } = takeSnapshotPiece(session.parts, { ...piece.value, data: piece.value.data.slice() });
+  if (snapshot !== undefined) pass(turn, { type: 'snapshot', connection: session.connection, snapshot });
   return { ...session, parts };
 }
 

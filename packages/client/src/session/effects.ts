@@ -1,7 +1,7 @@
 // What a step asks of the world, a word each.
 
 import { encodeFetch, encodeFrame } from '@sotto/protocol';
-import type { HeadName } from '@sotto/protocol';
+import type { SnapshotName } from '@sotto/protocol';
 import type { ClientEvent } from '../events.ts';
 import type { TimerName, Turn } from './state.ts';
 
@@ -13,11 +13,11 @@ export function write(turn: Turn, bytes: Uint8Array): void {
   turn.effects.push({ type: 'write', bytes });
 }
 
-export function publish(turn: Turn, counter: number, body: Uint8Array): void {
-  write(turn, encodeFrame({ operation: 'publish', number: counter, body }));
+export function publish(turn: Turn, commitNumber: number, body: Uint8Array): void {
+  write(turn, encodeFrame({ operation: 'publish', number: commitNumber, body }));
 }
 
-export function fetchFrame(what: HeadName): Uint8Array {
+export function fetchFrame(what: SnapshotName): Uint8Array {
   return encodeFetch({ what });
 }
 

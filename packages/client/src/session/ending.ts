@@ -2,7 +2,7 @@
 
 import { CLIENT_CODES } from '../errors.ts';
 import type { ClientCode } from '../errors.ts';
-import { NO_HEAD_PARTS } from './snapshot-reader.ts';
+import { NO_SNAPSHOT_PARTS } from './snapshot-reader.ts';
 import { BACKOFF_FIRST_MS, BACKOFF_MAX_MS } from '../limits.ts';
 import { cutOff } from './outbox.ts';
 import { NO_RENEWAL } from './renewal.ts';
@@ -15,9 +15,9 @@ export function cut(session: Session, turn: Turn, code: ClientCode): Session {
   if (session.link.phase === 'waiting' || session.link.phase === 'dialling') return session;
   // A stream that begins in another version will do so again; later on it is only broken.
   if (code === 'version-mismatch' && session.link.phase === 'greeting') return closeWith(session, turn, code);
-  for (const name of ['attach-deadline', 'beat', 'silence', 'renew', 'crossing'] as const) clearTimer(turn, name);
+  for (const name of ['attach-deadline', 'ping', 'silence', 'renew', 'crossing'] as const) clearTimer(turn, name);
   turn.effects.push({ type: 'hang-up' });
-  const parts = NO_HEAD_PARTS;
+  const parts = NO_SNAPSHOT_PARTS;
   tellKept(session.renewal, turn);
   const stopped = { ...session, renewal: NO_RENEWAL, schedule: stopSchedule(session.schedule, turn) };
   return retry({ ...stopped, parts, outbox: cutOff(session.outbox) }, turn, code, CLIENT_CODES[code]);

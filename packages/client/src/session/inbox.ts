@@ -126,13 +126,13 @@ export function takeContent(
   if (content.type === 'presence') {
     // A name is bound to its key: the first one that a member says is the one it has.
     const name = known.name === '' ? content.name.normalize('NFC') : known.name;
-    member = { ...member, name, standing: content.standing === 'leaving' ? 'gone' : 'here' };
+    member = { ...member, name, standing: content.status === 'leaving' ? 'gone' : 'here' };
   }
   if (member.standing === 'gone') member = { ...member, partial: NO_PARTIAL_TEXTS };
   if (lost > 0) events.push({ type: 'gap', count: lost, member });
   // Whoever was given up for silent is back with whatever it says next.
   if (member.standing === 'here' && member.name !== '' && !listed) events.push({ type: 'arrived', member });
-  if (content.type === 'presence' && content.standing === 'arriving') events.push({ type: 'asked', member });
+  if (content.type === 'presence' && content.status === 'arriving') events.push({ type: 'asked', member });
   if (member.standing === 'gone' && known.standing === 'here') events.push({ type: 'left', member });
   if (content.type === 'text') {
     const joined = joinFragment(member.partial, content.number - content.index, content);

@@ -1,4 +1,4 @@
-// How a member goes: it says so, with its word that it may be removed; if nobody is there to remove it, the word waits in the head. PROTOCOL.md §5.8.
+// How a member goes: it says so, with its word that it may be removed; if nobody is there to remove it, the word waits in the snapshot. PROTOCOL.md §5.8.
 
 import { DWELL_MOST_MS, isStealth } from '@sotto/protocol';
 import { close } from './ending.ts';
@@ -44,7 +44,7 @@ export function sayGoodbye(leaving: Session, turn: Turn): Session {
     return runErrands(want({ ...leaving, errands: [] }, { type: 'depart' }), turn);
   }
   setTimer(turn, 'leave', LEAVE_WAIT_MS + departureDelayMs(leaving.schedule, leaving.outbox.waiting.length));
-  const goodbye = enqueue(leaving.outbox, [{ type: 'presence', standing: 'leaving' }]);
+  const goodbye = enqueue(leaving.outbox, [{ type: 'presence', status: 'leaving' }]);
   return pump({ ...leaving, outbox: goodbye }, turn);
 }
 

@@ -12,8 +12,8 @@ import {
   FOREIGN_FRAMES_MAX,
   LOG_HASHES_MAX,
   MEMBER_SILENT_MS,
-  PARTED_AFTER_MS,
-  PARTED_AGAIN_MS,
+  FORKED_AFTER_MS,
+  FORKED_AGAIN_MS,
   SILENCED_MS,
   UNREADABLE_FRAMES_MAX,
 } from '../limits.ts';
@@ -94,24 +94,24 @@ export function noteUnreadable(session: Session): Session {
  * Frames come and none can be read, for longer than any member stays silent: the others are in another epoch. One who only has the connection
  * string cannot make it look so, for the others are heard between its frames.
  */
-export function isParted(session: Session, now: number): boolean {
+export function isForked(session: Session, now: number): boolean {
   const { log } = session;
-  if (log.unreadable >= UNREADABLE_FRAMES_MAX && now - log.readableAt >= PARTED_AFTER_MS) return true;
-  return log.foreign >= FOREIGN_FRAMES_MAX && (mayBeParted(session, now) || mayHaveBeenParted(session, now));
+  if (log.unreadable >= UNREADABLE_FRAMES_MAX && now - log.readableAt >= FORKED_AFTER_MS) return true;
+  return log.foreign >= FOREIGN_FRAMES_MAX && (mayBeForked(session, now) || mayHaveForked(session, now));
 }
 
 /**
  * Some are heard, and some are missed while frames come that may be theirs: there may be two groups in one log. Found out by joining again, and
  * not twice in a while: whoever has the connection string can send frames that nobody reads.
  */
-export function mayBeParted({ log, inbox, partedAt }: Session, now: number): boolean {
-  if (log.foreign === 0 || isWithin(PARTED_AGAIN_MS, partedAt, now)) return false;
+export function mayBeForked({ log, inbox, forkedAt }: Session, now: number): boolean {
+  if (log.foreign === 0 || isWithin(FORKED_AGAIN_MS, forkedAt, now)) return false;
   return [...inbox.members.values()].some((member) => isMissed(member, now));
 }
 
-/** As `mayBeParted`, when those who were missed have been put out for it: two groups that did so to each other miss nobody any more. */
-function mayHaveBeenParted({ partedAt, silencedAt }: Session, now: number): boolean {
-  return isWithin(SILENCED_MS, silencedAt, now) && !isWithin(PARTED_AGAIN_MS, partedAt, now);
+/** As `mayBeForked`, when those who were missed have been put out for it: two groups that did so to each other miss nobody any more. */
+function mayHaveForked({ forkedAt, silencedAt }: Session, now: number): boolean {
+  return isWithin(SILENCED_MS, silencedAt, now) && !isWithin(FORKED_AGAIN_MS, forkedAt, now);
 }
 
 function isWithin(span: number, since: number | undefined, now: number): boolean {

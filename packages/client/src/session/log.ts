@@ -1,8 +1,8 @@
-// The log in its order, opened: where the connection has got to, echoes, what others say, new epochs, the counter, refusals. PROTOCOL.md §5.7, §5.8.
+// The log in its order, opened: where the connection has got to, echoes, what others say, new epochs, the commit number, refusals. PROTOCOL.md §5.7, §5.8.
 
 import { equalBytes } from '@sotto/protocol';
 import type { CommitNotice } from '@sotto/protocol';
-import { confirm, fetchHead, leaveParted, rejoin, takeEpoch, takeHead, takeWelcome } from './membership.ts';
+import { confirm, fetchSnapshot, leaveForked, rejoin, takeEpoch, takeSnapshot, takeWelcome } from './membership.ts';
 import { close, closeWith, cut } from './ending.ts';
 import { commitRefused, commitVoid, dropLostCommit, finishCommit, markStored, runErrands } from './commits.ts';
 import type { GroupOpened, GroupView } from '../group/membership.ts';
@@ -24,7 +24,7 @@ import {
   compareLog,
   extendSeen,
   forgetEpochs,
-  isParted,
+  isForked,
   loseSight,
   noteByMember,
   noteReadable,
@@ -40,12 +40,12 @@ export function takePassed(session: Session, passed: Passed, turn: Turn): Sessio
   switch (passed.type) {
     case 'attached':
       return takeAttached(session, passed, turn);
-    case 'counter':
-      return takeCounter(session, passed.notice, turn);
+    case 'committed':
+      return takeCommitted(session, passed.notice, turn);
     case 'refused':
       return passed.connection === session.connection ? takeRefused(session, passed, turn) : session;
-    case 'head':
-      return passed.connection === session.connection ? takeHead(session, passed.head, turn) : session;
+    case 'snapshot':
+      return passed.connection === session.connection ? takeSnapshot(session, passed.snapshot, turn) : session;
   }
 }
 
@@ -61,8 +61,8 @@ function takeAttached(session: Session, { connection, log }: Reading<'attached'>
   } else if (log.oldest > session.inbox.seen + 1) {
     next = passSequence(next, log.oldest - 1, turn);
   }
-  if (next.inbox.seen >= last) return goLive(next, log.counter, turn);
-  return { ...next, link: { phase: 'catching-up', until: last, counter: log.counter } };
+  if (next.inbox.seen >= last) return goLive(next, log.commitNumber, turn);
+  return { ...next, link: { phase: 'catching-up', until: last, commitNumber: log.commitNumber } };
 }
 
 /** A log that is shorter than what we have seen was rolled back; its lost end cannot be counted, but it is said. */
@@ -92,16 +92,16 @@ function passSequence(session: Session, sequence: number, turn: Turn): Session {
 }
 
 /**
- * The log has been read to where it stood. If frames were lost and the counter is not ours, a commit may be among them: then this member
- * says nothing more under keys that may be over, and joins again. Else a counter that differs only tells of a relay that was restarted.
+ * The log has been read to where it stood. If frames were lost and the commit number is not ours, a commit may be among them: then this member
+ * says nothing more under keys that may be over, and joins again. Else a commit number that differs only tells of a relay that was restarted.
  */
-function goLive(session: Session, counter: number, turn: Turn): Session {
-  const missed = session.log.lost > 0 && counter !== session.counter.value;
+function goLive(session: Session, commitNumber: number, turn: Turn): Session {
+  const missed = session.log.lost > 0 && commitNumber !== session.commitNumber.value;
   const isRenewed = session.renewal.phase === 'arriving';
   let next: Session = {
     ...session,
     link: { phase: 'live' },
-    counter: { phase: 'known', value: counter },
+    commitNumber: { phase: 'known', value: commitNumber },
     renewal: NO_RENEWAL,
     // Whoever went over to another circuit was never away: who is silent was silent to it as well.
     inbox: isRenewed ? session.inbox : forgiveSilence(session.inbox, turn.now),
@@ -109,7 +109,7 @@ function goLive(session: Session, counter: number, turn: Turn): Session {
   };
   tellRenewed(session.renewal, turn);
   next = dropLostCommit(next, turn);
-  if (next.belonging.phase !== 'inside' && next.belonging.phase !== 'arriving') return fetchHead(next, turn);
+  if (next.belonging.phase !== 'inside' && next.belonging.phase !== 'arriving') return fetchSnapshot(next, turn);
   if (missed) return rejoin(next, turn);
   // Whoever went over to another circuit was never away.
   if (!isRenewed) next = resumeKeyTurn(next, turn);
@@ -118,33 +118,33 @@ function goLive(session: Session, counter: number, turn: Turn): Session {
   return runErrands(pump(next, turn), turn);
 }
 
-/** COUNTER stands behind its commit: whatever the commit was, it has been judged. */
-function takeCounter(session: Session, notice: CommitNotice, turn: Turn): Session {
-  if (notice.counter <= session.counter.value) return session;
+/** COMMITTED stands behind its commit: whatever the commit was, it has been judged. */
+function takeCommitted(session: Session, notice: CommitNotice, turn: Turn): Session {
+  if (notice.commitNumber <= session.commitNumber.value) return session;
   const { lost } = session.log;
-  const missed = lost > 0 && (notice.counter > session.counter.value + 1 || lost >= notice.first);
+  const missed = lost > 0 && (notice.commitNumber > session.commitNumber.value + 1 || lost >= notice.first);
   let next: Session = {
     ...session,
-    counter: { phase: 'known', value: notice.counter },
+    commitNumber: { phase: 'known', value: notice.commitNumber },
     outbox: overtake(session.outbox),
     log: missed ? session.log : { ...session.log, lost: 0 },
   };
   next = finishCommit(judgeCommit(next, notice, turn), turn);
   if (next.link.phase !== 'live') return next;
   if (missed && next.belonging.phase === 'inside') return rejoin({ ...next, log: { ...next.log, lost: 0 } }, turn);
-  if (next.belonging.phase === 'outside') return fetchHead(next, turn);
+  if (next.belonging.phase === 'outside') return fetchSnapshot(next, turn);
   return runErrands(pump(next, turn), turn);
 }
 
-/** The counter is taken from COUNTER alone: adopted from here, a frame of the old epoch could leave under the new counter. */
+/** The commit number is taken from COMMITTED alone: adopted from here, a frame of the old epoch could leave under the new commit number. */
 function takeRefused(session: Session, refused: Reading<'refused'>, turn: Turn): Session {
   const answered = commitRefused(session, refused.what, turn);
-  if (answered !== undefined) return answered.belonging.phase === 'outside' ? fetchHead(answered, turn) : answered;
+  if (answered !== undefined) return answered.belonging.phase === 'outside' ? fetchSnapshot(answered, turn) : answered;
   // An honest relay never goes below what it has said before on this connection.
-  if (refused.counter < session.counter.value) return cut(session, turn, 'relay-misbehaved');
-  const turning = refused.counter > session.counter.value;
+  if (refused.commitNumber < session.commitNumber.value) return cut(session, turn, 'relay-misbehaved');
+  const turning = refused.commitNumber > session.commitNumber.value;
   let next: Session = { ...session, outbox: refuseFrame(session.outbox, refused.what) };
-  if (turning) next = { ...next, counter: { phase: 'turning', value: next.counter.value } };
+  if (turning) next = { ...next, commitNumber: { phase: 'turning', value: next.commitNumber.value } };
   if (next.belonging.phase === 'knocking') next = { ...next, belonging: { ...next.belonging, standing: 'refused' } };
   return pump(next, turn);
 }
@@ -179,7 +179,7 @@ export function takeOpened(
 
 function reachEnd(session: Session, turn: Turn): Session {
   const { link } = session;
-  if (link.phase === 'catching-up' && session.inbox.seen >= link.until) return goLive(session, link.counter, turn);
+  if (link.phase === 'catching-up' && session.inbox.seen >= link.until) return goLive(session, link.commitNumber, turn);
   return pump(session, turn);
 }
 
@@ -187,7 +187,7 @@ function reachEnd(session: Session, turn: Turn): Session {
 function takeEcho(session: Session, departed: Departed, sequence: number, turn: Turn): Session {
   const { draft, number } = departed;
   const next = noteByMember(session, sequence);
-  if (draft.type === 'presence' && draft.standing === 'leaving') return close(next, turn, undefined, undefined);
+  if (draft.type === 'presence' && draft.status === 'leaving') return close(next, turn, undefined, undefined);
   if (draft.type === 'roll-call') return takeRollCall(next, turn);
   if (draft.type === 'move') {
     turn.effects.push({ type: 'moved' });
@@ -277,7 +277,7 @@ function takeNothing(
   const { phase } = session.belonging;
   if (opened.sealedBy === 'joiner' || (phase !== 'inside' && phase !== 'arriving')) return session;
   const next = noteUnreadable(session);
-  return isParted(next, turn.now) ? leaveParted(next, turn) : next;
+  return isForked(next, turn.now) ? leaveForked(next, turn) : next;
 }
 
 /** The room goes on elsewhere: whoever was told, and believes it, goes there with what it has not said yet. */
@@ -304,7 +304,7 @@ export function answerInbox(session: Session, event: InboxEvent, turn: Turn): Se
     case 'text':
       return oweReceipt(session, 'owed', turn);
     case 'asked':
-      return queueOnce(session, { type: 'presence', standing: 'here' });
+      return queueOnce(session, { type: 'presence', status: 'here' });
     case 'arrived':
     case 'left':
       emitMembers(session, turn);

@@ -1,4 +1,4 @@
-// What members do for their group without being asked: new keys in time, leaves of those who have gone, a head that newcomers can use. PROTOCOL.md §5.8.
+// What members do for their group without being asked: new keys in time, leaves of those who have gone, a snapshot that newcomers can use. PROTOCOL.md §5.8.
 
 import { fingerprint } from '@sotto/crypto';
 import { equalBytes, isStealth, stealthShape, toHex } from '@sotto/protocol';
@@ -24,7 +24,7 @@ import type { Session, Turn } from './state.ts';
 import { pump, queueOnce } from './sending.ts';
 import { emitMembers } from './notifications.ts';
 import { clearTimer, emit, setTimer } from './effects.ts';
-import { isMissed, mayBeParted, warn } from './log-consistency.ts';
+import { isMissed, mayBeForked, warn } from './log-consistency.ts';
 
 /** New keys after a random time: in a large room later, so that commits do not crowd out what is said. In stealth members have turns. */
 export function setRotation(session: Session, turn: Turn): void {
@@ -129,7 +129,7 @@ function rankOf({ view, inbox }: Session): number {
 
 function setRankTimer(
   session: Session,
-  name: 'departing' | 'restore-head' | 'roll-call',
+  name: 'departing' | 'restore-snapshot' | 'roll-call',
   stepMs: number,
   turn: Turn,
   firstMs: number = RANK_FIRST_MS,
@@ -142,21 +142,21 @@ export function takeDeparting(session: Session, turn: Turn): Session {
 }
 
 export function takeRestore(session: Session, turn: Turn): Session {
-  return runErrands(want(session, { type: 'restore-head' }), turn);
+  return runErrands(want(session, { type: 'restore-snapshot' }), turn);
 }
 
 /**
- * A commit is over. If nothing in it was a member's, its head is junk or may be: newcomers cannot come in until a member has put the
+ * A commit is over. If nothing in it was a member's, its snapshot is junk or may be: newcomers cannot come in until a member has put the
  * present one back.
  */
 export function judgeCommit(session: Session, notice: CommitNotice, turn: Turn): Session {
   if (session.belonging.phase !== 'inside') return session;
   if (session.log.byMember >= notice.first) {
-    clearTimer(turn, 'restore-head');
-    if (!hasErrand(session, 'restore-head') || session.commit.phase !== 'none') return session;
-    return { ...session, errands: session.errands.filter(({ type }) => type !== 'restore-head') };
+    clearTimer(turn, 'restore-snapshot');
+    if (!hasErrand(session, 'restore-snapshot') || session.commit.phase !== 'none') return session;
+    return { ...session, errands: session.errands.filter(({ type }) => type !== 'restore-snapshot') };
   }
-  setRankTimer(session, 'restore-head', RESTORE_RANK_MS, turn);
+  setRankTimer(session, 'restore-snapshot', RESTORE_RANK_MS, turn);
   const toldAt = session.junkToldAt;
   if (toldAt !== undefined && turn.now - toldAt < JUNK_NOTICE_INTERVAL_MS) return session;
   warn(turn, 'junk-commit', undefined);
@@ -168,8 +168,8 @@ export function judgeCommit(session: Session, notice: CommitNotice, turn: Turn):
 /** Somebody in the group has not been heard for too long: the first in rank asks everybody to answer. */
 export function callRoll(session: Session, turn: Turn): Session {
   const { view } = session;
-  // Where the room may have parted, those who are missed are perhaps not silent at all.
-  const waits = view === undefined || view.rollCalled || rankOf(session) > 0 || mayBeParted(session, turn.now);
+  // Where the room may have forked, those who are missed are perhaps not silent at all.
+  const waits = view === undefined || view.rollCalled || rankOf(session) > 0 || mayBeForked(session, turn.now);
   if (waits) return session;
   const silent = [...session.inbox.members.values()].some((member) => isMissed(member, turn.now));
   return silent ? pump(queueOnce(session, { type: 'roll-call' }), turn) : session;
@@ -178,7 +178,7 @@ export function callRoll(session: Session, turn: Turn): Session {
 /** Every member says that it is here, and waits whether somebody does not. */
 export function takeRollCall(session: Session, turn: Turn): Session {
   setRankTimer(session, 'roll-call', DEPARTING_RANK_MS, turn, ROLL_CALL_WAIT_MS);
-  return pump(queueOnce(session, { type: 'presence', standing: 'here' }), turn);
+  return pump(queueOnce(session, { type: 'presence', status: 'here' }), turn);
 }
 
 export function takeRollCallEnd(session: Session, turn: Turn): Session {

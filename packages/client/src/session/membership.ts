@@ -1,11 +1,11 @@
-// How this member comes into the group and stays in it: from the head by a commit of its own, by a welcome, and again after it has missed something.
+// How this member comes into the group and stays in it: from the snapshot by a commit of its own, by a welcome, and again after it has missed something.
 
 import { coverCost, DWELL_MOST_MS, encodeFetch, toHex } from '@sotto/protocol';
 import { closeWith } from './ending.ts';
 import { beginCommit, runErrands, sendCommit } from './commits.ts';
 import type { GroupOpened, GroupView } from '../group/membership.ts';
-import type { Head } from './snapshot-reader.ts';
-import { NO_HEAD_PARTS } from './snapshot-reader.ts';
+import type { Snapshot } from './snapshot-reader.ts';
+import { NO_SNAPSHOT_PARTS } from './snapshot-reader.ts';
 import {
   CONFIRM_AGAIN_MS,
   CONFIRM_WAIT_MS,
@@ -27,8 +27,8 @@ import { clearTimer, emit, fetchFrame, publish, setTimer, write } from './effect
 import { setRotation, takeGroupChange, tellRemoved } from './maintenance.ts';
 import { noteReadable, startSeen, warn } from './log-consistency.ts';
 
-/** Asks for the head that is to be joined from. While one is on its way nothing more is asked. */
-export function fetchHead(session: Session, turn: Turn): Session {
+/** Asks for the snapshot that is to be joined from. While one is on its way nothing more is asked. */
+export function fetchSnapshot(session: Session, turn: Turn): Session {
   if (session.link.phase !== 'live' || session.commit.phase === 'sent') return session;
   switch (session.belonging.phase) {
     case 'inside':
@@ -39,40 +39,44 @@ export function fetchHead(session: Session, turn: Turn): Session {
       return knockAgain(session, turn);
     case 'welcomed':
       write(turn, fetchFrame(session.belonging.which));
-      return { ...session, parts: NO_HEAD_PARTS };
+      return { ...session, parts: NO_SNAPSHOT_PARTS };
     case 'outside':
     case 'fetching':
       clearTimer(turn, 'fetch');
-      write(turn, fetchFrame('head'));
-      return { ...session, parts: NO_HEAD_PARTS, belonging: { phase: 'fetching', which: 'head', counter: 0 } };
+      write(turn, fetchFrame('snapshot'));
+      return {
+        ...session,
+        parts: NO_SNAPSHOT_PARTS,
+        belonging: { phase: 'fetching', which: 'snapshot', commitNumber: 0 },
+      };
   }
 }
 
 /** Stops speaking, and comes in anew: the old leaf goes with the commit that brings the new one. */
 export function rejoin(session: Session, turn: Turn): Session {
-  return fetchHead({ ...session, belonging: { phase: 'outside' } }, turn);
+  return fetchSnapshot({ ...session, belonging: { phase: 'outside' } }, turn);
 }
 
-/** Of a head that was replaced while it was on its way, the one that took its place is asked for. */
-export function takeHead(session: Session, head: Head, turn: Turn): Session {
+/** Of a snapshot that was replaced while it was on its way, the one that took its place is asked for. */
+export function takeSnapshot(session: Session, snapshot: Snapshot, turn: Turn): Session {
   if (session.belonging.phase === 'welcomed') {
-    turn.effects.push({ type: 'make', task: { type: 'enter', head: head.bytes, last: head.last } });
+    turn.effects.push({ type: 'make', task: { type: 'enter', snapshot: snapshot.bytes, last: snapshot.last } });
     return session;
   }
   if (session.belonging.phase !== 'fetching') return session;
-  if (session.commit.phase !== 'none') return waitForHead(session, turn);
-  const { which, counter } = session.belonging;
-  // A commit on the previous head goes under the counter of the head that could not be used.
-  const under = which === 'head' ? head.counter : counter;
-  if (session.counter.value > under) return fetchHead(session, turn);
-  if (head.bytes.length === 0) return waitForHead(session, turn);
-  const errand: Errand = { type: 'join', head: head.bytes, again: true };
-  const belonging = { phase: 'fetching', which, counter: under } as const;
+  if (session.commit.phase !== 'none') return waitForSnapshot(session, turn);
+  const { which, commitNumber } = session.belonging;
+  // A commit on the previous snapshot goes under the commit number of the snapshot that could not be used.
+  const under = which === 'snapshot' ? snapshot.commitNumber : commitNumber;
+  if (session.commitNumber.value > under) return fetchSnapshot(session, turn);
+  if (snapshot.bytes.length === 0) return waitForSnapshot(session, turn);
+  const errand: Errand = { type: 'join', snapshot: snapshot.bytes, again: true };
+  const belonging = { phase: 'fetching', which, commitNumber: under } as const;
   return beginCommit({ ...session, belonging }, errand, under, turn);
 }
 
-/** The room has no head that can be used: its next commit may bring one. */
-function waitForHead(session: Session, turn: Turn): Session {
+/** The room has no snapshot that can be used: its next commit may bring one. */
+function waitForSnapshot(session: Session, turn: Turn): Session {
   setTimer(turn, 'fetch', FETCH_RETRY_MS);
   return { ...session, belonging: { phase: 'outside' } };
 }
@@ -109,18 +113,18 @@ function takeJoin(session: Session, task: Errand & { readonly type: 'join' }, ma
       turn.effects.push({ type: 'hang-up' }, { type: 'begin-anew', texts: unsentTexts(next.outbox) });
       return { ...next, link: { phase: 'closed' } };
     default:
-      return tryPreviousHead(next, turn);
+      return tryPreviousSnapshot(next, turn);
   }
 }
 
-/** Junk in the place of the head: the one before is still good, unless it is junk too. */
-function tryPreviousHead(session: Session, turn: Turn): Session {
+/** Junk in the place of the snapshot: the one before is still good, unless it is junk too. */
+function tryPreviousSnapshot(session: Session, turn: Turn): Session {
   const { belonging } = session;
-  if (belonging.phase !== 'fetching' || belonging.which !== 'head' || session.link.phase !== 'live') {
-    return waitForHead(session, turn);
+  if (belonging.phase !== 'fetching' || belonging.which !== 'snapshot' || session.link.phase !== 'live') {
+    return waitForSnapshot(session, turn);
   }
-  write(turn, fetchFrame('previous-head'));
-  return { ...session, parts: NO_HEAD_PARTS, belonging: { ...belonging, which: 'previous-head' } };
+  write(turn, fetchFrame('previous-snapshot'));
+  return { ...session, parts: NO_SNAPSHOT_PARTS, belonging: { ...belonging, which: 'previous-snapshot' } };
 }
 
 // Rooms where members let members in
@@ -136,28 +140,28 @@ function withKnock(session: Session, body: Uint8Array): Session {
   return { ...session, belonging: { phase: 'knocking', body, standing: 'refused' } };
 }
 
-/** A knock that the counter or the connection has overtaken is posted again; one that is in the log is not. */
+/** A knock that the commit number or the connection has overtaken is posted again; one that is in the log is not. */
 function knockAgain(session: Session, turn: Turn): Session {
-  const { belonging, link, counter } = session;
+  const { belonging, link, commitNumber } = session;
   if (belonging.phase !== 'knocking' || belonging.standing !== 'refused') return session;
-  if (link.phase !== 'live' || counter.phase !== 'known') return session;
-  publish(turn, counter.value, belonging.body);
+  if (link.phase !== 'live' || commitNumber.phase !== 'known') return session;
+  publish(turn, commitNumber.value, belonging.body);
   return { ...session, belonging: { ...belonging, standing: 'posted' } };
 }
 
-/** A welcome is whole. The head of its commit lets in; if another commit has followed, that is the previous one. */
+/** A welcome is whole. The snapshot of its commit lets in; if another commit has followed, that is the previous one. */
 export function takeWelcome(session: Session, turn: Turn): Session {
   if (session.belonging.phase !== 'knocking') return session;
   const { body } = session.belonging;
-  return fetchHead({ ...session, belonging: { phase: 'welcomed', which: 'head', body } }, turn);
+  return fetchSnapshot({ ...session, belonging: { phase: 'welcomed', which: 'snapshot', body } }, turn);
 }
 
 /** Whoever has the connection string can make up a welcome: one that does not let in changes nothing. */
 function keepKnocking(session: Session, turn: Turn): Session {
   const { belonging } = session;
   if (belonging.phase !== 'welcomed') return session;
-  if (belonging.which === 'head')
-    return fetchHead({ ...session, belonging: { ...belonging, which: 'previous-head' } }, turn);
+  if (belonging.which === 'snapshot')
+    return fetchSnapshot({ ...session, belonging: { ...belonging, which: 'previous-snapshot' } }, turn);
   return { ...session, belonging: { phase: 'knocking', body: belonging.body, standing: 'posted' } };
 }
 
@@ -196,13 +200,13 @@ export function takeEpoch(
   if (view === undefined) return session;
   const { outbox, recalled } = recall(session.outbox, recalledReceipts(session.schedule));
   for (const removed of opened.removed) tellRemoved(session, removed, turn);
-  clearTimer(turn, 'restore-head');
+  clearTimer(turn, 'restore-snapshot');
   let next: Session = {
     ...noteReadable(session, sequence, turn),
     silencedAt: opened.removed.some(({ reason }) => reason === 'silent') ? turn.now : session.silencedAt,
     outbox,
     number: session.number - recalled,
-    counter: { phase: 'turning', value: session.counter.value },
+    commitNumber: { phase: 'turning', value: session.commitNumber.value },
     rotation: noteEpoch(session.rotation, opened, turn.now),
   };
   next = takeGroupChange({ ...next, log: startSeen(next.log, view.logStart, sequence) }, view, turn);
@@ -214,12 +218,12 @@ export function takeEpoch(
 }
 
 /**
- * Who comes says so, and is answered by everybody. Who comes again is known, and asks all the same: the answer shows that the head it came by
+ * Who comes says so, and is answered by everybody. Who comes again is known, and asks all the same: the answer shows that the snapshot it came by
  * was the room's. Where nobody else is there is nobody to ask.
  */
 function enterRoom(session: Session, turn: Turn): Session {
   setRotation(session, turn);
-  const outbox = enqueueFirst(session.outbox, { type: 'presence', standing: 'arriving' });
+  const outbox = enqueueFirst(session.outbox, { type: 'presence', status: 'arriving' });
   const arriving: Session = { ...session, outbox, belonging: { phase: 'arriving' } };
   if (isAlone(arriving) && arriving.awaited.length === 0) return confirm(arriving, turn);
   const waitMs = arriving.awaited.length > 0 ? FOLLOW_WAIT_MS : CONFIRM_WAIT_MS;
@@ -247,7 +251,7 @@ function isAwaitingOthers({ awaited, inbox }: Session): boolean {
 }
 
 /**
- * Nobody has answered: the head was perhaps not the room's, and the next one is. If it happens again that is said; what this member says waits
+ * Nobody has answered: the snapshot was perhaps not the room's, and the next one is. If it happens again that is said; what this member says waits
  * until somebody is understood, for it would be read by nobody.
  */
 export function takeUnanswered(session: Session, turn: Turn): Session {
@@ -286,9 +290,9 @@ function announceJoined(session: Session, turn: Turn): Session {
 }
 
 /** Frames come that cannot be read, and nobody is heard any more. */
-export function leaveParted(session: Session, turn: Turn): Session {
-  if (!maySpeak(session) && session.counter.phase === 'known') return session;
-  warn(turn, 'room-parted', undefined);
+export function leaveForked(session: Session, turn: Turn): Session {
+  if (!maySpeak(session) && session.commitNumber.phase === 'known') return session;
+  warn(turn, 'room-forked', undefined);
   const log = { ...session.log, unreadable: 0, foreign: 0, readableAt: turn.now };
-  return rejoin({ ...session, log, partedAt: turn.now }, turn);
+  return rejoin({ ...session, log, forkedAt: turn.now }, turn);
 }

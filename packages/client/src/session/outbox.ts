@@ -1,7 +1,7 @@
 // What this member has to say: drafts that wait for a departure, and frames that left and await their echo, in order.
 
 import { equalBytes, NONCE_BYTES } from '@sotto/protocol';
-import type { Standing } from '@sotto/protocol';
+import type { PresenceStatus } from '@sotto/protocol';
 import { OUTBOX_TEXTS_MAX } from '../limits.ts';
 import type { Move, SignedAccess } from '../moderator.ts';
 
@@ -14,7 +14,7 @@ export type Draft =
       readonly count: number;
       readonly bytes: Uint8Array;
     }
-  | { readonly type: 'presence'; readonly standing: Standing }
+  | { readonly type: 'presence'; readonly status: PresenceStatus }
   | { readonly type: 'receipt' }
   | { readonly type: 'roll-call' }
   | { readonly type: 'move'; readonly move: Move }
@@ -22,7 +22,7 @@ export type Draft =
 
 /**
  * A frame that has its number. While it is being sealed it has no bytes; from then on they are kept: within an epoch a re-send is the identical
- * bytes. `ready` waits for its slot. `overtaken` is in flight under a counter that is over, and will be refused. `refused` and `cut-off` wait until
+ * bytes. `ready` waits for its slot. `overtaken` is in flight under a commit number that is over, and will be refused. `refused` and `cut-off` wait until
  * nothing is in flight.
  */
 export type Departed = Sealing | Sealed;
@@ -103,7 +103,7 @@ export function seal(outbox: Outbox, ticket: number, body: Uint8Array, standing:
 
 /**
  * A new epoch has begun: what departed and was not echoed before it is not in the log and never will be, for the relay takes nothing more
- * under the counter that it went under. So it waits again, in its old order and before everything new, and gets its old numbers anew. Where
+ * under the commit number that it went under. So it waits again, in its old order and before everything new, and gets its old numbers anew. Where
  * receipts fill slots, there will be others.
  */
 export function recall(outbox: Outbox, receipts: 'again' | 'dropped' = 'again'): { outbox: Outbox; recalled: number } {
@@ -133,7 +133,7 @@ export function refuseFrame(outbox: Outbox, nonce: Uint8Array): Outbox {
   return { ...outbox, departed };
 }
 
-/** The counter has moved: what left under the one before and has no echo by now is not in the log. Nothing new may leave before it is answered. */
+/** The commit number has moved: what left under the one before and has no echo by now is not in the log. Nothing new may leave before it is answered. */
 export function overtake(outbox: Outbox): Outbox {
   const departed = outbox.departed.map((frame): Departed =>
     frame.standing === 'in-flight' ? { ...frame, standing: 'overtaken' } : frame,

@@ -1,12 +1,12 @@
 // How long the regular things wait, with some chance in it.
 
-import { HEARTBEAT_INTERVAL_MS } from '@sotto/protocol';
+import { PING_INTERVAL_MS } from '@sotto/protocol';
 import { PRESENCE_INTERVAL_MS } from '../limits.ts';
 import type { Session, Turn } from './state.ts';
 import { setTimer } from './effects.ts';
 
-export function beatDelay(turn: Turn): number {
-  return Math.round(HEARTBEAT_INTERVAL_MS * (0.75 + turn.chance() / 4));
+export function pingDelay(turn: Turn): number {
+  return Math.round(PING_INTERVAL_MS * (0.75 + turn.chance() / 4));
 }
 
 export function presenceDelay(turn: Turn): number {

@@ -48,15 +48,15 @@ export function queueOnce(session: Session, draft: Draft): Session {
   return has(session.outbox, draft.type) ? session : { ...session, outbox: enqueue(session.outbox, [draft]) };
 }
 
-/** Only in the group, under a counter that belongs to its epoch: else the relay would keep what nobody can open. */
+/** Only in the group, under a commit number that belongs to its epoch: else the relay would keep what nobody can open. */
 export function maySpeak(session: Session): boolean {
   return mayAnnounce(session) && session.belonging.phase === 'inside';
 }
 
 /** Who is arriving says that it is there, and nothing else before it has been answered. */
-export function mayAnnounce({ link, belonging, counter, renewal }: Session): boolean {
+export function mayAnnounce({ link, belonging, commitNumber, renewal }: Session): boolean {
   const hasKeys = belonging.phase === 'inside' || belonging.phase === 'arriving';
-  return hasKeys && link.phase === 'live' && counter.phase === 'known' && !holdsBack(renewal);
+  return hasKeys && link.phase === 'live' && commitNumber.phase === 'known' && !holdsBack(renewal);
 }
 
 /** Lets leave what may leave now: first what has to be sent again, in its old order, then what waits. In stealth nothing ever may: slots come. */
@@ -64,7 +64,7 @@ export function pump(session: Session, turn: Turn): Session {
   const { cover } = session.schedule;
   if (!mayAnnounce(session) || isStealth(cover)) return session;
   const { outbox, resends } = takeResends(session.outbox);
-  for (const body of resends) publish(turn, session.counter.value, body);
+  for (const body of resends) publish(turn, session.commitNumber.value, body);
   let next: Session = { ...session, outbox };
   if (!isInOrder(next.outbox)) return next;
   if (cover !== 'off')
@@ -101,11 +101,11 @@ function saysBefore({ type }: Draft): boolean {
   return type === 'presence' || type === 'receipt';
 }
 
-/** A frame is sealed: it leaves at once, unless it has to wait for the connection, the counter or an earlier frame that goes again first. */
+/** A frame is sealed: it leaves at once, unless it has to wait for the connection, the commit number or an earlier frame that goes again first. */
 export function takeSealed(session: Session, ticket: number, body: Uint8Array, turn: Turn): Session {
   if (isStealth(session.schedule.cover)) return { ...session, outbox: seal(session.outbox, ticket, body, 'ready') };
   const leaves = mayAnnounce(session) && isInOrder(session.outbox);
-  if (leaves) publish(turn, session.counter.value, body);
+  if (leaves) publish(turn, session.commitNumber.value, body);
   return pump({ ...session, outbox: seal(session.outbox, ticket, body, leaves ? 'in-flight' : 'cut-off') }, turn);
 }
 
@@ -116,16 +116,16 @@ function toContent(draft: Draft, number: number, session: Session, { room }: Tur
     case 'text':
       return { ...header, type: 'text', index: draft.index, count: draft.count, bytes: draft.bytes };
     case 'presence':
-      return draft.standing === 'leaving'
+      return draft.status === 'leaving'
         ? {
             ...header,
             type: 'presence',
             before,
-            standing: 'leaving',
+            status: 'leaving',
             name: session.name,
             signature: room.leaveSignature,
           }
-        : { ...header, type: 'presence', before, standing: draft.standing, name: session.name };
+        : { ...header, type: 'presence', before, status: draft.status, name: session.name };
     case 'receipt':
       return { ...header, type: 'receipt', before };
     case 'roll-call':

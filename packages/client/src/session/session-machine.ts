@@ -1,7 +1,7 @@
 // The life of one member in one room, as a pure state machine: (session, event) -> { session, effects }. PROTOCOL.md §4, §5.7, §5.8.
 
-import { encodeBeat, NAME_BYTES_MAX, SILENCE_LIMIT_MS } from '@sotto/protocol';
-import { fetchHead, leaveParted, takeMade, takeUnanswered } from './membership.ts';
+import { encodePing, NAME_BYTES_MAX, SILENCE_LIMIT_MS } from '@sotto/protocol';
+import { fetchSnapshot, leaveForked, takeMade, takeUnanswered } from './membership.ts';
 import { close, closeWith, cut, retry } from './ending.ts';
 import { runErrands } from './commits.ts';
 import { answerInbox, takeOpened, takePassed } from './log.ts';
@@ -10,7 +10,7 @@ import { admit } from './admitting.ts';
 import { leave, sayGoodbye } from './leaving.ts';
 import { ATTACH_DEADLINE_MS, JOIN_LIMIT_MS } from '../limits.ts';
 import { takeOrder } from './ordering.ts';
-import { beatDelay, presenceDelay } from './pace.ts';
+import { pingDelay, presenceDelay } from './pace.ts';
 import { takeFrame } from './connection.ts';
 import { abandon, crossWhenQuiet, renew, takeSpareCut, takeSpareFrame, takeSpareOpened } from './circuit-renewal.ts';
 import type { Effect, Session, SessionContext, SessionEvent, TimerName, Turn } from './state.ts';
@@ -29,7 +29,7 @@ import {
   takeRotation,
   takeSight,
 } from './maintenance.ts';
-import { forgetNoise, isParted } from './log-consistency.ts';
+import { forgetNoise, isForked } from './log-consistency.ts';
 
 /** The one way a session changes. After `closed` nothing happens any more. */
 export function step(
@@ -124,9 +124,9 @@ function takeTimer(session: Session, name: TimerName, turn: Turn): Session {
       return renew(session, 'by-clock', turn);
     case 'crossing':
       return abandon(session, turn);
-    case 'beat':
-      write(turn, encodeBeat('beat', 0));
-      setTimer(turn, 'beat', beatDelay(turn));
+    case 'ping':
+      write(turn, encodePing('ping', 0));
+      setTimer(turn, 'ping', pingDelay(turn));
       return session;
     case 'slot':
       return takeSlot(session, turn);
@@ -149,7 +149,7 @@ function takeTimer(session: Session, name: TimerName, turn: Turn): Session {
     case 'leave':
       return close(session, turn, undefined, undefined);
     case 'fetch':
-      return fetchHead(session, turn);
+      return fetchSnapshot(session, turn);
     case 'confirm':
       return takeUnanswered(session, turn);
     case 'errand':
@@ -162,7 +162,7 @@ function takeTimer(session: Session, name: TimerName, turn: Turn): Session {
       return takeDeparting(session, turn);
     case 'sight':
       return takeSight(session, turn);
-    case 'restore-head':
+    case 'restore-snapshot':
       return takeRestore(session, turn);
     case 'roll-call':
       return takeRollCallEnd(session, turn);
@@ -190,8 +190,8 @@ function takePresence(session: Session, turn: Turn): Session {
   for (const event of dropped.events) {
     next = answerInbox(announce(next, event, turn), event, turn);
   }
-  if (isParted(next, turn.now)) return leaveParted(next, turn);
+  if (isForked(next, turn.now)) return leaveForked(next, turn);
   next = forgetNoise(next, turn.now);
   if (next.stay !== 'joined') return next;
-  return callRoll(pump(queueOnce(next, { type: 'presence', standing: 'here' }), turn), turn);
+  return callRoll(pump(queueOnce(next, { type: 'presence', status: 'here' }), turn), turn);
 }

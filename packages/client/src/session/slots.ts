@@ -33,7 +33,7 @@ export function takeSlot(session: Session, turn: Turn): Session {
 function fillSlot(session: Session, turn: Turn): Session {
   const { outbox, body } = mayAnnounce(session) ? launch(session.outbox) : { outbox: session.outbox, body: undefined };
   if (body === undefined) write(turn, FILL);
-  else publish(turn, session.counter.value, body);
+  else publish(turn, session.commitNumber.value, body);
   const checked = checkHeard(session.schedule, turn.now);
   if (checked?.isNews === true) warn(turn, 'cover-thin', undefined);
   return { ...session, outbox, schedule: checked?.schedule ?? session.schedule };

@@ -1,11 +1,11 @@
 // What a session is made of: where it stands, what happens to it, and what it asks of the world.
 
-import type { Attached, CommitNotice, Content, Cover, HeadName, Invite, RelayCode } from '@sotto/protocol';
+import type { Attached, CommitNotice, Content, Cover, SnapshotName, Invite, RelayCode } from '@sotto/protocol';
 import type { ClientCode } from '../errors.ts';
 import type { ClientEvent, StateEvent } from '../events.ts';
 import type { GroupOpened, GroupView } from '../group/membership.ts';
-import { NO_HEAD_PARTS } from './snapshot-reader.ts';
-import type { Head, HeadParts } from './snapshot-reader.ts';
+import { NO_SNAPSHOT_PARTS } from './snapshot-reader.ts';
+import type { Snapshot, SnapshotParts } from './snapshot-reader.ts';
 import { EMPTY_INBOX } from './inbox.ts';
 import type { Inbox, InboxText } from './inbox.ts';
 import type { Move, SignedOrder } from '../moderator.ts';
@@ -30,7 +30,7 @@ type Link =
   | { readonly phase: 'greeting' }
   | { readonly phase: 'attaching' }
   | { readonly phase: 'attached' }
-  | { readonly phase: 'catching-up'; readonly until: number; readonly counter: number }
+  | { readonly phase: 'catching-up'; readonly until: number; readonly commitNumber: number }
   | { readonly phase: 'live' }
   | { readonly phase: 'waiting' }
   | { readonly phase: 'closed' };
@@ -39,35 +39,35 @@ type Link =
 type Stay = 'new' | 'joined' | 'leaving';
 
 /**
- * Where this member stands in the group. `outside` waits for a head worth fetching; `joining` has made, or is making, the commit that lets it in;
- * `knocking` has asked to be let in; `welcomed` fetches the head that its welcome belongs to. `arriving` has keys, and waits to hear that others have
- * the same: a relay can serve a head that is over, and then nobody would ever read what is said.
+ * Where this member stands in the group. `outside` waits for a snapshot worth fetching; `joining` has made, or is making, the commit that lets it in;
+ * `knocking` has asked to be let in; `welcomed` fetches the snapshot that its welcome belongs to. `arriving` has keys, and waits to hear that others have
+ * the same: a relay can serve a snapshot that is over, and then nobody would ever read what is said.
  */
 type Belonging =
   | { readonly phase: 'outside' }
-  | { readonly phase: 'fetching'; readonly which: HeadName; readonly counter: number }
+  | { readonly phase: 'fetching'; readonly which: SnapshotName; readonly commitNumber: number }
   | { readonly phase: 'joining' }
   | { readonly phase: 'knocking'; readonly body: Uint8Array; readonly standing: 'refused' | 'posted' }
-  | { readonly phase: 'welcomed'; readonly which: HeadName; readonly body: Uint8Array }
+  | { readonly phase: 'welcomed'; readonly which: SnapshotName; readonly body: Uint8Array }
   | { readonly phase: 'arriving' }
   | { readonly phase: 'inside' };
 
-/** The relay's counter as the log tells it. `turning`: an epoch has begun, or a frame was stale, and COUNTER is still to come: nothing leaves. */
-interface Counter {
+/** The relay's commit number as the log tells it. `turning`: an epoch has begun, or a frame was stale, and COMMITTED is still to come: nothing leaves. */
+interface CommitNumber {
   readonly phase: 'known' | 'turning';
   readonly value: number;
 }
 
 /** A commit that this member wants to make: one after another, and again when another commit came first. */
 export type Errand =
-  | { readonly type: 'join'; readonly head: Uint8Array; readonly again: boolean }
+  | { readonly type: 'join'; readonly snapshot: Uint8Array; readonly again: boolean }
   /**
    * `why`: an own rotation is due whatever others do; it is this member's turn, unless another has taken it; those who want to go may be gone
    * already; who cannot tell what the log is can after any commit.
    */
   | { readonly type: 'rotate'; readonly why: 'due' | 'turn' | 'departing' | 'blind' }
   | { readonly type: 'remove-silent' }
-  | { readonly type: 'restore-head' }
+  | { readonly type: 'restore-snapshot' }
   | { readonly type: 'order'; readonly order: SignedOrder; readonly move: Move | undefined }
   | { readonly type: 'admit'; readonly memberId: Uint8Array }
   | { readonly type: 'depart' };
@@ -76,14 +76,14 @@ export type Errand =
 export type Task =
   | Errand
   | { readonly type: 'knock'; readonly name: string }
-  /** `last`: the last sequence number of the commit that set this head. */
-  | { readonly type: 'enter'; readonly head: Uint8Array; readonly last: number };
+  /** `last`: the last sequence number of the commit that set this snapshot. */
+  | { readonly type: 'enter'; readonly snapshot: Uint8Array; readonly last: number };
 
 /** The one commit of this member that is being made, or on its way to the relay. */
 export type OwnCommit =
   | { readonly phase: 'none' }
-  /** A join goes under the counter of its head; everything else under the one that holds when it is made. */
-  | { readonly phase: 'making'; readonly errand: Errand; readonly counter: number | undefined }
+  /** A join goes under the commit number of its snapshot; everything else under the one that holds when it is made. */
+  | { readonly phase: 'making'; readonly errand: Errand; readonly commitNumber: number | undefined }
   | {
       readonly phase: 'sent';
       readonly errand: Errand;
@@ -119,7 +119,7 @@ export interface LogSeen {
   readonly hashes: readonly Uint8Array[];
   /** The sequence number of the last hash. */
   readonly last: number;
-  /** The last sequence number that was lost, since the counter was known last; 0 if none. */
+  /** The last sequence number that was lost, since the commit number was known last; 0 if none. */
   readonly lost: number;
   /** The last sequence number that a member's key opened, or that began an epoch. */
   readonly byMember: number;
@@ -156,7 +156,7 @@ export interface Session {
   readonly attempt: number;
   /** The number of the line in use, so that what an earlier one brought late is told from what this one says. */
   readonly connection: number;
-  readonly counter: Counter;
+  readonly commitNumber: CommitNumber;
   /** The number of this member's last frame that left. */
   readonly number: number;
   readonly heardAt: number;
@@ -169,7 +169,7 @@ export interface Session {
   readonly view: GroupView | undefined;
   /** When the present epoch began here (ms). */
   readonly epochAt: number;
-  readonly parts: HeadParts;
+  readonly parts: SnapshotParts;
   readonly commit: OwnCommit;
   readonly errands: readonly Errand[];
   /** Commits in a row that the relay refused. */
@@ -178,8 +178,8 @@ export interface Session {
   readonly awaited: readonly Uint8Array[];
   /** Joins in a row that nobody has answered. */
   readonly unanswered: number;
-  /** When this member has joined again because the room seemed to be parted (ms). */
-  readonly partedAt: number | undefined;
+  /** When this member has joined again because the room seemed to be forked (ms). */
+  readonly forkedAt: number | undefined;
   /** When somebody was removed as silent last (ms): it may live on in the other one of two groups. */
   readonly silencedAt: number | undefined;
   /** When junk was told of last (ms). */
@@ -215,7 +215,7 @@ export type TimerName =
   /** The circuit is to be renewed; its renewal takes too long. */
   | 'renew'
   | 'crossing'
-  | 'beat'
+  | 'ping'
   /** In covered rooms: a frame is sealed for the next slot; the slot; own texts may be said; the goodbye may. */
   | 'seal'
   | 'slot'
@@ -227,7 +227,7 @@ export type TimerName =
   | 'presence'
   | 'names'
   | 'leave'
-  /** Asks for the head again. */
+  /** Asks for the snapshot again. */
   | 'fetch'
   /** Nobody has answered, or somebody has not followed. */
   | 'confirm'
@@ -238,21 +238,21 @@ export type TimerName =
   | 'turn'
   | 'departing'
   | 'sight'
-  | 'restore-head'
+  | 'restore-snapshot'
   | 'roll-call';
 
 /** What the relay said, on its way through the key work: it takes effect when all entries before it have been opened. */
 export type Passed =
   | { readonly type: 'attached'; readonly connection: number; readonly log: Attached }
-  | { readonly type: 'counter'; readonly notice: CommitNotice }
+  | { readonly type: 'committed'; readonly notice: CommitNotice }
   | {
       readonly type: 'refused';
       readonly connection: number;
       readonly code: RelayCode | undefined;
-      readonly counter: number;
+      readonly commitNumber: number;
       readonly what: Uint8Array;
     }
-  | { readonly type: 'head'; readonly connection: number; readonly head: Head };
+  | { readonly type: 'snapshot'; readonly connection: number; readonly snapshot: Snapshot };
 
 /** What became of a task. `code` is for programs: what a user is told is in errors.ts. */
 export type Made =
@@ -362,7 +362,7 @@ export function createSession(
     name: name.normalize('NFC'),
     attempt: 0,
     connection: 0,
-    counter: { phase: 'known', value: 0 },
+    commitNumber: { phase: 'known', value: 0 },
     number: 0,
     heardAt: 0,
     admittedAt: 0,
@@ -370,13 +370,13 @@ export function createSession(
     feed: 'on',
     view: undefined,
     epochAt: 0,
-    parts: NO_HEAD_PARTS,
+    parts: NO_SNAPSHOT_PARTS,
     commit: { phase: 'none' },
     errands: [],
     tries: 0,
     awaited,
     unanswered: 0,
-    partedAt: undefined,
+    forkedAt: undefined,
     silencedAt: undefined,
     junkToldAt: undefined,
     sinceRotation: 0,

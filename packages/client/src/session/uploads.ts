@@ -1,21 +1,21 @@
-// A commit on its way to the relay: the bodies of its log frames and the new head, cut into STAGE frames, and the COMMIT behind them. PROTOCOL.md §4.7.
+// A commit on its way to the relay: the bodies of its log frames and the new snapshot, cut into STAGE frames, and the COMMIT behind them. PROTOCOL.md §4.7.
 
 import { digestOf } from '@sotto/crypto';
 import { concatBytes, encodeCommit, encodeStage, STAGE_DATA_BYTES } from '@sotto/protocol';
 
-/** What one commit puts into the log and into the head. All bodies have the same length. */
+/** What one commit puts into the log and into the snapshot. All bodies have the same length. */
 export interface Upload {
   /** 16 random bytes. */
   readonly id: Uint8Array;
   /** The size class of the frames, as in a header. */
   readonly frameSize: number;
   readonly bodies: readonly Uint8Array[];
-  readonly head: Uint8Array;
+  readonly snapshot: Uint8Array;
 }
 
-/** @returns the frames to write, in their order; the last is the COMMIT under `counter`. */
-export function encodeUpload(upload: Upload, counter: number): Uint8Array[] {
-  const bytes = concatBytes(...upload.bodies, upload.head);
+/** @returns the frames to write, in their order; the last is the COMMIT under `commitNumber`. */
+export function encodeUpload(upload: Upload, commitNumber: number): Uint8Array[] {
+  const bytes = concatBytes(...upload.bodies, upload.snapshot);
   const count = Math.ceil(bytes.length / STAGE_DATA_BYTES);
   const stages = Array.from({ length: count }, (_, index) =>
     encodeStage({
@@ -25,11 +25,11 @@ export function encodeUpload(upload: Upload, counter: number): Uint8Array[] {
     }),
   );
   const commit = encodeCommit({
-    counter,
+    commitNumber,
     uploadId: upload.id,
     frameSize: upload.frameSize,
     frameCount: upload.bodies.length,
-    headBytes: upload.head.length,
+    snapshotBytes: upload.snapshot.length,
     digest: digestOf(bytes),
   });
   return [...stages, commit];

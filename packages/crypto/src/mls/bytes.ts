@@ -10,7 +10,7 @@ import { equalInConstantTime } from './context.ts';
 import type { GroupContext } from './context.ts';
 import {
   GROUP_COMMIT_BYTES_MAX,
-  GROUP_HEAD_BYTES_MAX,
+  GROUP_SNAPSHOT_BYTES_MAX,
   GROUP_KEY_PACKAGE_BYTES_MAX,
   GROUP_MESSAGE_BYTES_MAX,
   GROUP_WELCOME_BYTES_MAX,
@@ -71,14 +71,14 @@ export async function decodeWelcome(context: GroupContext, bytes: Uint8Array): P
   return welcome.cipherSuite === context.suite.name ? accept(welcome) : refuse('group-foreign');
 }
 
-export interface Head {
+export interface Snapshot {
   readonly info: GroupInfo;
   readonly tree: RatchetTree;
 }
 
-/** @returns a head of this very group, its tree decoded but not judged. It has exactly the two extensions that we write. */
-export async function decodeHead(context: GroupContext, bytes: Uint8Array): Promise<Decoded<Head, GroupCode>> {
-  const message = await decodeMessage(bytes, GROUP_HEAD_BYTES_MAX);
+/** @returns a snapshot of this very group, its tree decoded but not judged. It has exactly the two extensions that we write. */
+export async function decodeSnapshot(context: GroupContext, bytes: Uint8Array): Promise<Decoded<Snapshot, GroupCode>> {
+  const message = await decodeMessage(bytes, GROUP_SNAPSHOT_BYTES_MAX);
   if (!message.ok) return message;
   if (message.value.wireformat !== 'mls_group_info') return refuse('group-bytes-malformed');
   const info = message.value.groupInfo;
@@ -93,7 +93,7 @@ export async function decodeHead(context: GroupContext, bytes: Uint8Array): Prom
     externalPub?.extensionType !== 'external_pub' ||
     treeExtension?.extensionType !== 'ratchet_tree'
   ) {
-    return refuse('head-invalid');
+    return refuse('snapshot-invalid');
   }
   const data = treeExtension.extensionData;
   const decoded = await refuseFaults('group-bytes-malformed', () => decodeRatchetTree(data, 0));
@@ -102,7 +102,7 @@ export async function decodeHead(context: GroupContext, bytes: Uint8Array): Prom
   return tree === undefined || length !== data.length ? refuse('group-bytes-malformed') : accept({ info, tree });
 }
 
-export function encodeHead(info: GroupInfo): Uint8Array {
+export function encodeSnapshot(info: GroupInfo): Uint8Array {
   return encodeMlsMessage({ version: 'mls10', wireformat: 'mls_group_info', groupInfo: info });
 }
 

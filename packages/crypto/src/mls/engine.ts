@@ -19,7 +19,7 @@ import {
   addProposal,
   createState,
   exportEnvelopeSecret,
-  exportHead,
+  exportSnapshot,
   joinByWelcome,
   joinState,
   makeKeyPackage,
@@ -48,8 +48,8 @@ export interface GroupOptions {
 export interface PendingCommit {
   /** For the log. */
   readonly commit: Uint8Array;
-  /** The head of the epoch that the commit begins. */
-  readonly head: Uint8Array;
+  /** The snapshot of the epoch that the commit begins. */
+  readonly snapshot: Uint8Array;
   /** For the added members, when there are any. */
   readonly welcome: Uint8Array | undefined;
   /** What all others will see that it does. */
@@ -75,7 +75,7 @@ export interface KeyPackageOffer {
   /** Whether these bytes are a welcome that names this key package. */
   readonly isNamedIn: (welcome: Uint8Array) => Promise<boolean>;
   /** A refusal leaves the offer as good as it was. */
-  readonly joinByWelcome: (welcome: Uint8Array, head: Uint8Array) => Promise<Decoded<Group, GroupCode>>;
+  readonly joinByWelcome: (welcome: Uint8Array, snapshot: Uint8Array) => Promise<Decoded<Group, GroupCode>>;
   readonly destroy: () => void;
 }
 
@@ -98,14 +98,14 @@ export class GroupEngine {
     return Group.open(this.#context, this.#policy, await createState(this.#context, identity));
   }
 
-  /** Joins with nobody else online, from the room's head. */
-  joinGroup(head: Uint8Array, identity: GroupIdentity): Promise<Decoded<PendingCommit, GroupCode>> {
-    return this.#join(head, identity, false);
+  /** Joins with nobody else online, from the room's snapshot. */
+  joinGroup(snapshot: Uint8Array, identity: GroupIdentity): Promise<Decoded<PendingCommit, GroupCode>> {
+    return this.#join(snapshot, identity, false);
   }
 
   /** Joins again when commits were missed for good: one's own old leaf goes in the same commit. */
-  rejoinGroup(head: Uint8Array, identity: GroupIdentity): Promise<Decoded<PendingCommit, GroupCode>> {
-    return this.#join(head, identity, true);
+  rejoinGroup(snapshot: Uint8Array, identity: GroupIdentity): Promise<Decoded<PendingCommit, GroupCode>> {
+    return this.#join(snapshot, identity, true);
   }
 
   /** For a room where members add members: what the newcomer posts. */
@@ -115,7 +115,7 @@ export class GroupEngine {
     return {
       bytes: encodeMlsMessage({ version: 'mls10', wireformat: 'mls_key_package', keyPackage }),
       isNamedIn: (welcome) => isWelcomeFor(this.#context, keyPackage, welcome),
-      joinByWelcome: (welcome, head) => this.#joinByWelcome(pair, welcome, head),
+      joinByWelcome: (welcome, snapshot) => this.#joinByWelcome(pair, welcome, snapshot),
       destroy: () => {
         for (const secret of Object.values(pair.privatePackage) as Uint8Array[]) secret.fill(0);
       },
@@ -130,16 +130,20 @@ export class GroupEngine {
   async #joinByWelcome(
     pair: KeyPackagePair,
     welcome: Uint8Array,
-    head: Uint8Array,
+    snapshot: Uint8Array,
   ): Promise<Decoded<Group, GroupCode>> {
-    const joined = await joinByWelcome(this.#context, pair, welcome, head);
+    const joined = await joinByWelcome(this.#context, pair, welcome, snapshot);
     if (!joined.ok) return joined;
     pair.privatePackage.initPrivateKey.fill(0);
     return accept(await Group.open(this.#context, this.#policy, joined.value));
   }
 
-  async #join(head: Uint8Array, identity: GroupIdentity, again: boolean): Promise<Decoded<PendingCommit, GroupCode>> {
-    const joined = await joinState(this.#context, this.#policy, head, identity, again);
+  async #join(
+    snapshot: Uint8Array,
+    identity: GroupIdentity,
+    again: boolean,
+  ): Promise<Decoded<PendingCommit, GroupCode>> {
+    const joined = await joinState(this.#context, this.#policy, snapshot, identity, again);
     if (!joined.ok) return joined;
     const { next } = joined.value;
     return accept(
@@ -158,13 +162,13 @@ async function makePending(
   { next, commit, welcome, facts }: Proposed,
   { adopt, discard }: Pick<PendingCommit, 'adopt' | 'discard'>,
 ): Promise<PendingCommit> {
-  const head = await exportHead(context, next);
+  const snapshot = await exportSnapshot(context, next);
   let settled = false;
   return {
     commit,
     welcome,
     facts,
-    head,
+    snapshot,
     epoch: next.groupContext.epoch,
     adopt: async () => {
       if (settled) throw new Error('a commit was adopted or discarded before');
@@ -236,9 +240,9 @@ export class Group {
     return this.#keysOf(epoch)?.authenticator.slice();
   }
 
-  /** @returns the head (group information and tree) from which anybody with the room secret can join this epoch. */
-  exportHead(): Promise<Uint8Array> {
-    return this.#inTurn(() => exportHead(this.#context, this.#state));
+  /** @returns the snapshot (group information and tree) from which anybody with the room secret can join this epoch. */
+  exportSnapshot(): Promise<Uint8Array> {
+    return this.#inTurn(() => exportSnapshot(this.#context, this.#state));
   }
 
   /** New keys for this member: heals the group from a theft of its old ones. */

@@ -19,7 +19,7 @@ export type { LogHash } from '../log-hash.ts';
 export { verifyOrder } from '../moderator-order.ts';
 export {
   GROUP_COMMIT_BYTES_MAX,
-  GROUP_HEAD_BYTES_MAX,
+  GROUP_SNAPSHOT_BYTES_MAX,
   GROUP_KEY_PACKAGE_BYTES_MAX,
   GROUP_MEMBERS_MAX,
   GROUP_MESSAGE_BYTES_MAX,

@@ -15,8 +15,8 @@ export interface GroupKeys {
   readonly roomId: Uint8Array;
   /** 32 bytes: makes and checks the members' credentials. */
   readonly credentialKey: Secret;
-  /** 32 bytes: seals the head. */
-  readonly headKey: Secret;
+  /** 32 bytes: seals the snapshot. */
+  readonly snapshotKey: Secret;
   /** 32 bytes: seals the commit of somebody who joins, and key packages: who joins has no epoch key yet. */
   readonly joinKey: Secret;
   /** 32 bytes. */
@@ -31,7 +31,7 @@ export function deriveGroupKeys(roomSecret: Uint8Array, roomId: Uint8Array): Gro
     groupId: deriveKey(roomSecret, LABELS.groupId).slice(0, GROUP_ID_BYTES),
     roomId: Uint8Array.from(roomId),
     credentialKey: new Secret(deriveKey(roomSecret, LABELS.memberCredential)),
-    headKey: new Secret(deriveKey(roomSecret, LABELS.head)),
+    snapshotKey: new Secret(deriveKey(roomSecret, LABELS.snapshot)),
     joinKey: new Secret(deriveKey(roomSecret, LABELS.join)),
     roomSecret: new Secret(Uint8Array.from(roomSecret)),
   };
@@ -40,7 +40,7 @@ export function deriveGroupKeys(roomSecret: Uint8Array, roomId: Uint8Array): Gro
 /** Zeroes the keys at the end of a room. */
 export function destroyGroupKeys(keys: GroupKeys): void {
   keys.credentialKey.destroy();
-  keys.headKey.destroy();
+  keys.snapshotKey.destroy();
   keys.joinKey.destroy();
   keys.roomSecret.destroy();
 }

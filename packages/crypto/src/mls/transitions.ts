@@ -24,11 +24,11 @@ import type { SenderData } from 'ts-mls/sender.js';
 import type { GroupCode } from '../errors.ts';
 import {
   decodeCommit,
-  decodeHead,
+  decodeSnapshot,
   decodeKeyPackage,
   decodeMessageBytes,
   decodeWelcome,
-  encodeHead,
+  encodeSnapshot,
   encodeMessage,
   refuseFaults,
 } from './bytes.ts';
@@ -75,21 +75,21 @@ export async function createState(context: GroupContext, identity: GroupIdentity
   return createGroup(groupId, publicPackage, privatePackage, [], context.primitives, context.config);
 }
 
-export async function exportHead(context: GroupContext, state: ClientState): Promise<Uint8Array> {
-  return encodeHead(await createGroupInfoWithExternalPubAndRatchetTree(state, [], context.primitives));
+export async function exportSnapshot(context: GroupContext, state: ClientState): Promise<Uint8Array> {
+  return encodeSnapshot(await createGroupInfoWithExternalPubAndRatchetTree(state, [], context.primitives));
 }
 
 /** Joins by external commit; `again` removes the identity's own old leaf in the same commit. */
 export async function joinState(
   context: GroupContext,
   policy: CommitPolicy,
-  headBytes: Uint8Array,
+  snapshotBytes: Uint8Array,
   identity: GroupIdentity,
   again: boolean,
 ): Promise<Decoded<Proposed, GroupCode>> {
-  const head = await decodeHead(context, headBytes);
-  if (!head.ok) return head;
-  const { info, tree } = head.value;
+  const snapshot = await decodeSnapshot(context, snapshotBytes);
+  if (!snapshot.ok) return snapshot;
+  const { info, tree } = snapshot.value;
   const roster = readTree(context, tree);
   if (!roster.ok) return roster;
   // The library throws away the last leaf's worth of tree when there is no old one (its #484): never ask it to then.
@@ -102,7 +102,7 @@ export async function joinState(
   if (again && roster.value.length === 1) return refuse('member-alone');
   const { publicPackage, privatePackage } = await makeKeyPackage(context, identity);
   const { primitives, config } = context;
-  const joined = await refuseFaults('head-invalid', () =>
+  const joined = await refuseFaults('snapshot-invalid', () =>
     joinGroupExternal(info, publicPackage, privatePackage, again, primitives, undefined, config),
   );
   privatePackage.initPrivateKey.fill(0);
@@ -167,18 +167,18 @@ export async function addProposal(keyPackageBytes: Uint8Array): Promise<Decoded<
   return keyPackage.ok ? accept({ proposalType: 'add', add: { keyPackage: keyPackage.value } }) : keyPackage;
 }
 
-/** Joins by a welcome; the tree comes from the head of the same epoch, whose hash the welcome confirms. */
+/** Joins by a welcome; the tree comes from the snapshot of the same epoch, whose hash the welcome confirms. */
 export async function joinByWelcome(
   context: GroupContext,
   pair: KeyPackagePair,
   welcomeBytes: Uint8Array,
-  headBytes: Uint8Array,
+  snapshotBytes: Uint8Array,
 ): Promise<Decoded<ClientState, GroupCode>> {
   const welcome = await decodeWelcome(context, welcomeBytes);
   if (!welcome.ok) return welcome;
-  const head = await decodeHead(context, headBytes);
-  if (!head.ok) return head;
-  const { tree } = head.value;
+  const snapshot = await decodeSnapshot(context, snapshotBytes);
+  if (!snapshot.ok) return snapshot;
+  const { tree } = snapshot.value;
   const roster = readTree(context, tree);
   if (!roster.ok) return roster;
   // The library takes the keys of the package into the state: the pair can be used for one welcome only, and is given away here.

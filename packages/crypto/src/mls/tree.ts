@@ -79,7 +79,7 @@ export function readTree(context: GroupContext, tree: RatchetTree): Decoded<Grou
   const members: GroupMember[] = [];
   for (const [index, node] of tree.entries()) {
     if (node === undefined) continue;
-    if ((node.nodeType === 'leaf') !== (index % 2 === 0)) return refuse('head-invalid');
+    if ((node.nodeType === 'leaf') !== (index % 2 === 0)) return refuse('snapshot-invalid');
     if (node.nodeType === 'parent') {
       if (!isUsableHpkeKey(node.parent.hpkePublicKey, context.suite.publicKeyBytes)) return refuse('leaf-invalid');
       continue;

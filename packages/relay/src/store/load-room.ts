@@ -2,7 +2,7 @@
 
 import { bodyBytes, FRAME_BYTES, LOG_BYTES_MAX } from '@sotto/protocol';
 import { RelayError } from '../errors.ts';
-import { counterFrames } from '../snapshots.ts';
+import { committedFrames } from '../snapshots.ts';
 import { LOAD_CHUNK_BYTES } from '../limits.ts';
 import { LogTail } from '../log-tail.ts';
 import type { LogEntry, RoomRecord, RoomStore } from './room-store.ts';
@@ -19,14 +19,14 @@ export async function loadRoom(roomId: Uint8Array, store: RoomStore): Promise<Lo
   const record = await store.load(roomId);
   if (record === undefined) return undefined;
   const tail = new LogTail(record.oldest);
-  const counters = counterFrames(record);
+  const commitNumbers = committedFrames(record);
   let bytes = 0;
   while (tail.next < record.next) {
     const entries = await store.read(roomId, tail.next, LOAD_CHUNK_BYTES);
     if (entries.length === 0) return undefined;
     bytes += entries.reduce((sum, { body }) => sum + body.length, 0);
     if (!isLog(entries, tail.next) || bytes > LOG_BYTES_MAX) throw new RelayError('store-reply');
-    appendEntries(tail, entries, counters);
+    appendEntries(tail, entries, commitNumbers);
   }
   return { record, tail };
 }
@@ -36,14 +36,18 @@ function isLog(entries: readonly LogEntry[], from: number): boolean {
   return entries.every(({ number, body }, index) => number === from + index && BODY_BYTES.has(body.length));
 }
 
-/** A commit's COUNTER stands behind its last frame. */
-function appendEntries(tail: LogTail, entries: readonly LogEntry[], counters: ReturnType<typeof counterFrames>): void {
+/** A commit's COMMITTED stands behind its last frame. */
+function appendEntries(
+  tail: LogTail,
+  entries: readonly LogEntry[],
+  commitNumbers: ReturnType<typeof committedFrames>,
+): void {
   let bodies: Uint8Array[] = [];
   for (const { number, body } of entries) {
     bodies.push(body);
-    const counter = counters.get(number);
-    if (counter === undefined && number !== entries.at(-1)?.number) continue;
-    tail.append(bodies, counter);
+    const commitNumber = commitNumbers.get(number);
+    if (commitNumber === undefined && number !== entries.at(-1)?.number) continue;
+    tail.append(bodies, commitNumber);
     bodies = [];
   }
 }

@@ -4,7 +4,7 @@ import { equalBytes, toHex } from '@sotto/protocol';
 import type { Clock } from '../clock.ts';
 import { systemClock } from '../clock.ts';
 import { RelayError } from '../errors.ts';
-import { isBehind, NO_HEAD, STORE_LIMITS } from './room-store.ts';
+import { isBehind, NO_SNAPSHOT, STORE_LIMITS } from './room-store.ts';
 import type {
   Append,
   AppendAnswer,
@@ -44,9 +44,9 @@ export class MemoryRoomStore implements RoomStore {
       capabilityKey: copy(terms.capabilityKey),
       roomTag: copy(terms.roomTag),
       cover: terms.cover,
-      counter: 0,
-      head: NO_HEAD,
-      previousHead: NO_HEAD,
+      commitNumber: 0,
+      snapshot: NO_SNAPSHOT,
+      previousSnapshot: NO_SNAPSHOT,
       oldest: 1,
       next: 1,
       bodies: [],
@@ -58,24 +58,31 @@ export class MemoryRoomStore implements RoomStore {
     return Promise.resolve(this.#find(roomId)?.record);
   }
 
-  append(roomId: Uint8Array, { counter, first, bodies, oldest }: Append): Promise<AppendAnswer> {
+  append(roomId: Uint8Array, { commitNumber, first, bodies, oldest }: Append): Promise<AppendAnswer> {
     const room = this.#find(roomId);
     if (room === undefined) return Promise.resolve({ kind: 'room-unknown' });
     if (isRepeat(room, first, bodies)) return Promise.resolve({ kind: 'stored', first, oldest: room.record.oldest });
-    if (room.record.counter !== counter) return Promise.resolve({ kind: 'stale', counter: room.record.counter });
+    if (room.record.commitNumber !== commitNumber)
+      return Promise.resolve({ kind: 'stale', commitNumber: room.record.commitNumber });
     if (room.record.next !== first) return Promise.resolve({ kind: 'out-of-step', next: room.record.next });
     return Promise.resolve(this.#extend(room, bodies, oldest));
   }
 
   commit(roomId: Uint8Array, commit: Commit): Promise<AppendAnswer> {
-    const { counter, first, bodies, head, oldest } = commit;
+    const { commitNumber, first, bodies, snapshot, oldest } = commit;
     const room = this.#find(roomId);
     if (room === undefined) return Promise.resolve({ kind: 'room-unknown' });
     if (isRepeatedCommit(room, commit)) return Promise.resolve({ kind: 'stored', first, oldest: room.record.oldest });
-    if (room.record.counter !== counter) return Promise.resolve({ kind: 'stale', counter: room.record.counter });
+    if (room.record.commitNumber !== commitNumber)
+      return Promise.resolve({ kind: 'stale', commitNumber: room.record.commitNumber });
     if (room.record.next !== first) return Promise.resolve({ kind: 'out-of-step', next: room.record.next });
-    const replacement = { bytes: copy(head), first, last: first + bodies.length - 1 };
-    room.record = { ...room.record, counter: counter + 1, head: replacement, previousHead: room.record.head };
+    const replacement = { bytes: copy(snapshot), first, last: first + bodies.length - 1 };
+    room.record = {
+      ...room.record,
+      commitNumber: commitNumber + 1,
+      snapshot: replacement,
+      previousSnapshot: room.record.snapshot,
+    };
     return Promise.resolve(this.#extend(room, bodies, oldest));
   }
 
@@ -98,7 +105,7 @@ export class MemoryRoomStore implements RoomStore {
     const room = this.#find(roomId);
     if (room === undefined) return Promise.resolve({ kind: 'room-unknown' });
     this.#renew(room);
-    return Promise.resolve({ kind: 'present', counter: room.record.counter, next: room.record.next });
+    return Promise.resolve({ kind: 'present', commitNumber: room.record.commitNumber, next: room.record.next });
   }
 
   restore(roomId: Uint8Array, mirror: RoomMirror, wanted?: AbortSignal): Promise<'restored' | 'present'> {
@@ -154,8 +161,8 @@ export class MemoryRoomStore implements RoomStore {
 }
 
 /** Nothing was ever stored in it. */
-function isUntouched({ counter, next }: RoomRecord): boolean {
-  return counter === 0 && next === 1;
+function isUntouched({ commitNumber, next }: RoomRecord): boolean {
+  return commitNumber === 0 && next === 1;
 }
 
 function isSameTerms(one: RoomTerms, other: RoomTerms): boolean {
@@ -172,9 +179,12 @@ function isRepeat(room: KeptRoom, first: number, bodies: readonly Uint8Array[]):
   return kept.length === bodies.length && kept.every((body, index) => equalBytes(body, bodies[index] ?? body));
 }
 
-function isRepeatedCommit(room: KeptRoom, { counter, first, bodies, head }: Commit): boolean {
+function isRepeatedCommit(room: KeptRoom, { commitNumber, first, bodies, snapshot }: Commit): boolean {
   const { record } = room;
-  const isSame = record.counter === counter + 1 && record.head.first === first && equalBytes(record.head.bytes, head);
+  const isSame =
+    record.commitNumber === commitNumber + 1 &&
+    record.snapshot.first === first &&
+    equalBytes(record.snapshot.bytes, snapshot);
   return isSame && isRepeat(room, first, bodies);
 }
 

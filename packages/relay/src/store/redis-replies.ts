@@ -1,8 +1,8 @@
 // What Redis answers, held against what it was asked: a reply that does not fit is a value with a code, never a room's next step.
 
-import { accept, CAPABILITY_KEY_BYTES, COVERS, HEAD_BYTES_MAX, refuse, ROOM_TAG_BYTES } from '@sotto/protocol';
+import { accept, CAPABILITY_KEY_BYTES, COVERS, SNAPSHOT_BYTES_MAX, refuse, ROOM_TAG_BYTES } from '@sotto/protocol';
 import type { Decoded } from '@sotto/protocol';
-import type { Append, AppendAnswer, LogEntry, RoomRecord, StoredHead, TouchAnswer } from './room-store.ts';
+import type { Append, AppendAnswer, LogEntry, RoomRecord, StoredSnapshot, TouchAnswer } from './room-store.ts';
 
 /** `store-reply` is no answer to anything; `store-reply-unasked` is one to another question. */
 type ReplyCode = 'store-reply' | 'store-reply-unasked';
@@ -38,7 +38,7 @@ export function decodeAppended(asked: Omit<Append, 'bodies'> & { readonly count:
     if (name === 'room-unknown' && rest.length === 0) return accept({ kind: name });
     if (one === undefined) return MALFORMED;
     if (name === 'stale' && rest.length === 1) {
-      return one === asked.counter ? UNASKED : accept({ kind: name, counter: one });
+      return one === asked.commitNumber ? UNASKED : accept({ kind: name, commitNumber: one });
     }
     if (name === 'out-of-step' && rest.length === 1) {
       return one === asked.first || one === 0 ? UNASKED : accept({ kind: name, next: one });
@@ -62,11 +62,11 @@ export function decodeRead(from: number, maxBytes: number): DecodeWords<readonly
 }
 
 export function decodeTouched([kind, ...rest]: Words): Reply<TouchAnswer> {
-  const [counter, next] = rest.map(number);
+  const [commitNumber, next] = rest.map(number);
   if (text(kind) === 'room-unknown' && rest.length === 0) return accept({ kind: 'room-unknown' });
   if (text(kind) !== 'present' || rest.length !== 2) return MALFORMED;
-  if (counter === undefined || next === undefined || next === 0) return MALFORMED;
-  return accept({ kind: 'present', counter, next });
+  if (commitNumber === undefined || next === undefined || next === 0) return MALFORMED;
+  return accept({ kind: 'present', commitNumber, next });
 }
 
 export function decodeLoaded([kind, ...fields]: Words): Reply<RoomRecord | undefined> {
@@ -74,21 +74,25 @@ export function decodeLoaded([kind, ...fields]: Words): Reply<RoomRecord | undef
   if (text(kind) !== 'room' || fields.length !== 12) return MALFORMED;
   const [capabilityKey, roomTag] = [bytes(fields[0]), bytes(fields[1])];
   const cover = COVERS.find((candidate) => candidate === text(fields[2]));
-  const [counter, oldest, next] = fields.slice(3, 6).map(number);
+  const [commitNumber, oldest, next] = fields.slice(3, 6).map(number);
   if (capabilityKey?.length !== CAPABILITY_KEY_BYTES || roomTag?.length !== ROOM_TAG_BYTES) return MALFORMED;
-  if (cover === undefined || counter === undefined || oldest === undefined || next === undefined) return MALFORMED;
+  if (cover === undefined || commitNumber === undefined || oldest === undefined || next === undefined) return MALFORMED;
   if (oldest === 0 || oldest > next) return MALFORMED;
-  const [head, previousHead] = [decodeHead(fields.slice(6, 9), next), decodeHead(fields.slice(9), next)];
-  if (head === undefined || previousHead === undefined) return MALFORMED;
-  return accept({ capabilityKey, roomTag, cover, counter, head, previousHead, oldest, next });
+  const [snapshot, previousSnapshot] = [
+    decodeSnapshot(fields.slice(6, 9), next),
+    decodeSnapshot(fields.slice(9), next),
+  ];
+  if (snapshot === undefined || previousSnapshot === undefined) return MALFORMED;
+  return accept({ capabilityKey, roomTag, cover, commitNumber, snapshot, previousSnapshot, oldest, next });
 }
 
 /** Either there is none, or its commit is in what the log has had. */
-function decodeHead([content, from, to]: Words, next: number): StoredHead | undefined {
-  const [head, first, last] = [bytes(content), number(from), number(to)];
-  if (head === undefined || first === undefined || last === undefined || head.length > HEAD_BYTES_MAX) return undefined;
-  const fits = head.length === 0 ? first === 0 && last === 0 : first > 0 && first <= last && last < next;
-  return fits ? { bytes: head, first, last } : undefined;
+function decodeSnapshot([content, from, to]: Words, next: number): StoredSnapshot | undefined {
+  const [snapshot, first, last] = [bytes(content), number(from), number(to)];
+  if (snapshot === undefined || first === undefined || last === undefined || snapshot.length > SNAPSHOT_BYTES_MAX)
+    return undefined;
+  const fits = snapshot.length === 0 ? first === 0 && last === 0 : first > 0 && first <= last && last < next;
+  return fits ? { bytes: snapshot, first, last } : undefined;
 }
 
 function isBytes(word: unknown): word is Buffer {

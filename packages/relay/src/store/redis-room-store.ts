@@ -21,7 +21,7 @@ import {
   READ,
   REMOVE,
   STAGE_BODIES,
-  STAGE_HEAD,
+  STAGE_SNAPSHOT,
   TOUCH,
 } from './redis-scripts.ts';
 import { STORE_LIMITS } from './room-store.ts';
@@ -37,7 +37,7 @@ import type {
   StoreLimits,
   TouchAnswer,
 } from './room-store.ts';
-import { cutBodies, cutBytes, cutHead, PieceTurns } from './store-pieces.ts';
+import { cutBodies, cutBytes, cutSnapshot, PieceTurns } from './store-pieces.ts';
 
 const SCRIPTS = {
   create: makeScript(CREATE),
@@ -50,7 +50,7 @@ const SCRIPTS = {
   beginCommit: makeScript(BEGIN_COMMIT),
   beginRestore: makeScript(BEGIN_RESTORE),
   stageBodies: makeScript(STAGE_BODIES),
-  stageHead: makeScript(STAGE_HEAD),
+  stageSnapshot: makeScript(STAGE_SNAPSHOT),
   finishRestore: makeScript(FINISH_RESTORE),
 } as const;
 
@@ -92,21 +92,21 @@ export class RedisRoomStore implements RoomStore {
   }
 
   append(roomId: Uint8Array, append: Append): Promise<AppendAnswer> {
-    const { counter, first, oldest, bodies } = append;
-    const rest = [this.#limits.logTtlMs, counter, first, oldest, ...bodies];
+    const { commitNumber, first, oldest, bodies } = append;
+    const rest = [this.#limits.logTtlMs, commitNumber, first, oldest, ...bodies];
     return this.#room(roomId)(SCRIPTS.append, rest, decodeAppended({ ...append, count: bodies.length }));
   }
 
   async commit(roomId: Uint8Array, commit: Commit): Promise<AppendAnswer> {
-    const { counter, first, oldest, bodies, head } = commit;
+    const { commitNumber, first, oldest, bodies, snapshot } = commit;
     const ask = this.#room(roomId);
     const token = randomBytes(TOKEN_BYTES);
-    const cut = cutHead(head, bodies);
-    if (cut > 0 && (await this.#stageCommit(ask, token, head.subarray(0, cut))) === 'room-unknown') {
+    const cut = cutSnapshot(snapshot, bodies);
+    if (cut > 0 && (await this.#stageCommit(ask, token, snapshot.subarray(0, cut))) === 'room-unknown') {
       return { kind: 'room-unknown' };
     }
-    const numbers = [this.#limits.logTtlMs, counter, first, oldest, counter + 1, first + bodies.length - 1];
-    const rest = [...numbers, token, cut, head.subarray(cut), ...bodies];
+    const numbers = [this.#limits.logTtlMs, commitNumber, first, oldest, commitNumber + 1, first + bodies.length - 1];
+    const rest = [...numbers, token, cut, snapshot.subarray(cut), ...bodies];
     const decode = decodeAppended({ ...commit, count: bodies.length });
     return allStaged(await ask(SCRIPTS.commit, rest, orUnstaged(decode)));
   }
@@ -120,20 +120,30 @@ export class RedisRoomStore implements RoomStore {
   }
 
   async restore(roomId: Uint8Array, mirror: RoomMirror, wanted?: AbortSignal): Promise<'restored' | 'present'> {
-    const { capabilityKey, roomTag, cover, counter, head, previousHead, oldest, next } = mirror;
+    const { capabilityKey, roomTag, cover, commitNumber, snapshot, previousSnapshot, oldest, next } = mirror;
     const token = randomBytes(TOKEN_BYTES);
     const ask = this.#inTurns(this.#room(roomId), wanted);
-    const begin = [STORE_STAGED_TTL_MS, token, capabilityKey, roomTag, counter, oldest, next];
+    const begin = [STORE_STAGED_TTL_MS, token, capabilityKey, roomTag, commitNumber, oldest, next];
     const begun = await ask(SCRIPTS.beginRestore, begin, decodeWord(['staged', 'present']));
     if (begun === 'present') return begun;
-    await stageHead(ask, token, 'head', head.bytes);
-    await stageHead(ask, token, 'previous', previousHead.bytes);
+    await stageSnapshot(ask, token, 'snapshot', snapshot.bytes);
+    await stageSnapshot(ask, token, 'previous', previousSnapshot.bytes);
     for (const { index, bodies } of cutBodies(mirror.bodies)) {
       const rest = [STORE_STAGED_TTL_MS, token, oldest + index, ...bodies];
       allStaged(await ask(SCRIPTS.stageBodies, rest, decodeWord(['staged', 'unstaged'])));
     }
-    const heads = [head, previousHead].flatMap(({ bytes, first, last }) => [bytes.length, first, last]);
-    const finish = [this.#limits.logTtlMs, token, capabilityKey, roomTag, cover, counter, oldest, next, ...heads];
+    const snapshots = [snapshot, previousSnapshot].flatMap(({ bytes, first, last }) => [bytes.length, first, last]);
+    const finish = [
+      this.#limits.logTtlMs,
+      token,
+      capabilityKey,
+      roomTag,
+      cover,
+      commitNumber,
+      oldest,
+      next,
+      ...snapshots,
+    ];
     return allStaged(await ask(SCRIPTS.finishRestore, finish, decodeWord(['restored', 'present', 'unstaged'])));
   }
 
@@ -147,11 +157,11 @@ export class RedisRoomStore implements RoomStore {
     return Promise.resolve();
   }
 
-  /** A long head goes before its commit, and counts for nothing without it. */
+  /** A long snapshot goes before its commit, and counts for nothing without it. */
   async #stageCommit(ask: Ask, token: Uint8Array, begin: Uint8Array): Promise<'staged' | 'room-unknown'> {
     const rest = [STORE_STAGED_TTL_MS, token];
     const begun = await ask(SCRIPTS.beginCommit, rest, decodeWord(['staged', 'room-unknown']));
-    if (begun === 'staged') await stageHead(ask, token, 'head', begin);
+    if (begun === 'staged') await stageSnapshot(ask, token, 'snapshot', begin);
     return begun;
   }
 
@@ -168,10 +178,15 @@ export class RedisRoomStore implements RoomStore {
   }
 }
 
-async function stageHead(ask: Ask, token: Uint8Array, name: 'head' | 'previous', head: Uint8Array): Promise<void> {
-  for (const { offset, bytes } of cutBytes(head)) {
+async function stageSnapshot(
+  ask: Ask,
+  token: Uint8Array,
+  name: 'snapshot' | 'previous',
+  snapshot: Uint8Array,
+): Promise<void> {
+  for (const { offset, bytes } of cutBytes(snapshot)) {
     const rest = [STORE_STAGED_TTL_MS, token, name, offset, bytes];
-    allStaged(await ask(SCRIPTS.stageHead, rest, decodeWord(['staged', 'unstaged'])));
+    allStaged(await ask(SCRIPTS.stageSnapshot, rest, decodeWord(['staged', 'unstaged'])));
   }
 }
 

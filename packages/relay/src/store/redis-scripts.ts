@@ -1,10 +1,10 @@
 // What runs inside Redis: one script per operation of the store, so that each is atomic and costs one round trip.
 //
-// KEYS[1] is the room, a hash: capability, tag, cover (the mode's name), counter, oldest, next, head and previous (the bytes of the two heads),
-// head-first, head-last, previous-first and previous-last (where their commits are in the log). There is a room if and only if there is this hash.
+// KEYS[1] is the room, a hash: capability, tag, cover (the mode's name), commit number, oldest, next, snapshot and previous (the bytes of the two snapshots),
+// snapshot-first, snapshot-last, previous-first and previous-last (where their commits are in the log). There is a room if and only if there is this hash.
 // KEYS[2] is its log, a stream: entry `<sequence number>-0` with the one field `body`.
-// KEYS[3] and KEYS[4] are what has come so far of something that is too long for one command: a hash (token, next, head, previous) and a stream
-// like the log. No reader looks at them. They become the room in one step (FINISH), or the head (COMMIT), and else they expire.
+// KEYS[3] and KEYS[4] are what has come so far of something that is too long for one command: a hash (token, next, snapshot, previous) and a stream
+// like the log. No reader looks at them. They become the room in one step (FINISH), or the snapshot (COMMIT), and else they expire.
 //
 // ARGV[1] is the request's number, and every answer begins with it. The first line of each makes Redis refuse a script as a whole on a replica,
 // also one that only reads, and on a full store all but those that may be run there.
@@ -45,14 +45,14 @@ export const CREATE: string = lua(
   WRITES,
   RENEW,
   `
-local room = redis.call('HMGET', KEYS[1], 'capability', 'tag', 'cover', 'counter', 'next')
+local room = redis.call('HMGET', KEYS[1], 'capability', 'tag', 'cover', 'commit-number', 'next')
 if room[1] then
   local same = room[1] == ARGV[3] and room[2] == ARGV[4] and room[3] == ARGV[5]
   if not (same and room[4] == '0' and room[5] == '1') then return {ARGV[1], 'room-exists'} end
 else
   redis.call('DEL', KEYS[2])
-  redis.call('HSET', KEYS[1], 'capability', ARGV[3], 'tag', ARGV[4], 'cover', ARGV[5], 'counter', '0', 'oldest', '1', 'next', '1',
-    'head', '', 'head-first', '0', 'head-last', '0', 'previous', '', 'previous-first', '0', 'previous-last', '0')
+  redis.call('HSET', KEYS[1], 'capability', ARGV[3], 'tag', ARGV[4], 'cover', ARGV[5], 'commit-number', '0', 'oldest', '1', 'next', '1',
+    'snapshot', '', 'snapshot-first', '0', 'snapshot-last', '0', 'previous', '', 'previous-first', '0', 'previous-last', '0')
 end
 renew(ARGV[2])
 return {ARGV[1], 'created'}
@@ -63,8 +63,8 @@ return {ARGV[1], 'created'}
 export const LOAD: string = lua(
   ALWAYS,
   `
-local room = redis.call('HMGET', KEYS[1], 'capability', 'tag', 'cover', 'counter', 'oldest', 'next',
-  'head', 'head-first', 'head-last', 'previous', 'previous-first', 'previous-last')
+local room = redis.call('HMGET', KEYS[1], 'capability', 'tag', 'cover', 'commit-number', 'oldest', 'next',
+  'snapshot', 'snapshot-first', 'snapshot-last', 'previous', 'previous-first', 'previous-last')
 if not room[1] then return {ARGV[1], 'room-unknown'} end
 return {ARGV[1], 'room', unpack(room)}
 `,
@@ -84,7 +84,7 @@ local function endsWith(from, first, following)
 end
 `;
 
-/** ARGV: request, ttl, counter, first, oldest to stay, body... */
+/** ARGV: request, ttl, commit number, first, oldest to stay, body... */
 export const APPEND: string = lua(
   WRITES,
   NUMBER,
@@ -92,7 +92,7 @@ export const APPEND: string = lua(
   EXTEND,
   ENDS_WITH,
   `
-local room = redis.call('HMGET', KEYS[1], 'counter', 'oldest', 'next')
+local room = redis.call('HMGET', KEYS[1], 'commit-number', 'oldest', 'next')
 if not room[1] then return {ARGV[1], 'room-unknown'} end
 local first, following = tonumber(ARGV[4]), tonumber(room[3])
 if endsWith(6, first, following) then return {ARGV[1], 'stored', ARGV[4], room[2]} end
@@ -105,8 +105,8 @@ return {ARGV[1], 'stored', ARGV[4], oldest}
 );
 
 /**
- * ARGV: request, ttl, counter, first, oldest to stay, the counter after it, last, token and length of what of the head was staged (0 if nothing),
- * the rest of the head, body...
+ * ARGV: request, ttl, commit number, first, oldest to stay, the commit number after it, last, token and length of what of the snapshot was staged (0 if nothing),
+ * the rest of the snapshot, body...
  */
 export const COMMIT: string = lua(
   WRITES,
@@ -115,23 +115,23 @@ export const COMMIT: string = lua(
   EXTEND,
   ENDS_WITH,
   `
-local function newHead()
+local function newSnapshot()
   if ARGV[9] == '0' then return ARGV[10] end
-  local staged = redis.call('HMGET', KEYS[3], 'token', 'head')
+  local staged = redis.call('HMGET', KEYS[3], 'token', 'snapshot')
   if staged[1] ~= ARGV[8] or not staged[2] or #staged[2] ~= tonumber(ARGV[9]) then return nil end
   return staged[2] .. ARGV[10]
 end
-local room = redis.call('HMGET', KEYS[1], 'counter', 'oldest', 'next', 'head', 'head-first', 'head-last')
+local room = redis.call('HMGET', KEYS[1], 'commit-number', 'oldest', 'next', 'snapshot', 'snapshot-first', 'snapshot-last')
 if not room[1] then return {ARGV[1], 'room-unknown'} end
-local first, following, head = tonumber(ARGV[4]), tonumber(room[3]), newHead()
-if head and ARGV[9] ~= '0' then redis.call('DEL', KEYS[3]) end
-if room[1] == ARGV[6] and room[5] == ARGV[4] and room[4] == head and endsWith(11, first, following) then
+local first, following, snapshot = tonumber(ARGV[4]), tonumber(room[3]), newSnapshot()
+if snapshot and ARGV[9] ~= '0' then redis.call('DEL', KEYS[3]) end
+if room[1] == ARGV[6] and room[5] == ARGV[4] and room[4] == snapshot and endsWith(11, first, following) then
   return {ARGV[1], 'stored', ARGV[4], room[2]}
 end
-if not head then return {ARGV[1], 'unstaged'} end
+if not snapshot then return {ARGV[1], 'unstaged'} end
 if room[1] ~= ARGV[3] then return {ARGV[1], 'stale', room[1]} end
 if following ~= first then return {ARGV[1], 'out-of-step', room[3]} end
-redis.call('HSET', KEYS[1], 'counter', ARGV[6], 'head', head, 'head-first', ARGV[4], 'head-last', ARGV[7],
+redis.call('HSET', KEYS[1], 'commit-number', ARGV[6], 'snapshot', snapshot, 'snapshot-first', ARGV[4], 'snapshot-last', ARGV[7],
   'previous', room[4], 'previous-first', room[5], 'previous-last', room[6])
 local oldest = extend(11, tonumber(room[2]), following, tonumber(ARGV[5]))
 renew(ARGV[2])
@@ -167,31 +167,31 @@ export const TOUCH: string = lua(
   ALWAYS,
   RENEW,
   `
-local room = redis.call('HMGET', KEYS[1], 'counter', 'next')
+local room = redis.call('HMGET', KEYS[1], 'commit-number', 'next')
 if not room[1] then return {ARGV[1], 'room-unknown'} end
 renew(ARGV[2])
 return {ARGV[1], 'present', room[1], room[2]}
 `,
 );
 
-/** Whether there is no room, another's, or one that is behind this counter and next number. */
+/** Whether there is no room, another's, or one that is behind this commit number and next number. */
 const IS_BEHIND = `
-local function isBehind(capability, tag, counter, following)
-  local room = redis.call('HMGET', KEYS[1], 'capability', 'tag', 'counter', 'next')
+local function isBehind(capability, tag, commitNumber, following)
+  local room = redis.call('HMGET', KEYS[1], 'capability', 'tag', 'commit-number', 'next')
   if room[1] ~= capability or room[2] ~= tag then return true end
-  if room[3] ~= counter then return tonumber(room[3]) < tonumber(counter) end
+  if room[3] ~= commitNumber then return tonumber(room[3]) < tonumber(commitNumber) end
   return tonumber(room[4]) < tonumber(following)
 end
 `;
 
-/** ARGV: request, ttl, token, capability, tag, counter, oldest, next. What another attempt has left is thrown away. */
+/** ARGV: request, ttl, token, capability, tag, commit number, oldest, next. What another attempt has left is thrown away. */
 export const BEGIN_RESTORE: string = lua(
   WRITES,
   IS_BEHIND,
   `
 if not isBehind(ARGV[4], ARGV[5], ARGV[6], ARGV[8]) then return {ARGV[1], 'present'} end
 redis.call('DEL', KEYS[3], KEYS[4])
-redis.call('HSET', KEYS[3], 'token', ARGV[3], 'next', ARGV[7], 'head', '', 'previous', '')
+redis.call('HSET', KEYS[3], 'token', ARGV[3], 'next', ARGV[7], 'snapshot', '', 'previous', '')
 redis.call('PEXPIRE', KEYS[3], ARGV[2])
 return {ARGV[1], 'staged'}
 `,
@@ -216,20 +216,20 @@ return {ARGV[1], 'staged'}
 `,
 );
 
-/** ARGV: request, ttl, token. For a head that is too long for its commit. */
+/** ARGV: request, ttl, token. For a snapshot that is too long for its commit. */
 export const BEGIN_COMMIT: string = lua(
   WRITES,
   `
 if redis.call('EXISTS', KEYS[1]) == 0 then return {ARGV[1], 'room-unknown'} end
 redis.call('DEL', KEYS[3], KEYS[4])
-redis.call('HSET', KEYS[3], 'token', ARGV[3], 'head', '')
+redis.call('HSET', KEYS[3], 'token', ARGV[3], 'snapshot', '')
 redis.call('PEXPIRE', KEYS[3], ARGV[2])
 return {ARGV[1], 'staged'}
 `,
 );
 
-/** ARGV: request, ttl, token, head or previous, offset, piece. */
-export const STAGE_HEAD: string = lua(
+/** ARGV: request, ttl, token, snapshot or previous, offset, piece. */
+export const STAGE_SNAPSHOT: string = lua(
   WRITES,
   `
 local staged = redis.call('HMGET', KEYS[3], 'token', ARGV[4])
@@ -241,7 +241,7 @@ return {ARGV[1], 'staged'}
 );
 
 /**
- * ARGV: request, ttl, token, capability, tag, cover, counter, oldest, next, length of the head, its first and last, length of the previous head, its
+ * ARGV: request, ttl, token, capability, tag, cover, commit number, oldest, next, length of the snapshot, its first and last, length of the previous snapshot, its
  * first and last.
  */
 export const FINISH_RESTORE: string = lua(
@@ -249,7 +249,7 @@ export const FINISH_RESTORE: string = lua(
   RENEW,
   IS_BEHIND,
   `
-local staged = redis.call('HMGET', KEYS[3], 'token', 'next', 'head', 'previous')
+local staged = redis.call('HMGET', KEYS[3], 'token', 'next', 'snapshot', 'previous')
 if staged[1] ~= ARGV[3] or staged[2] ~= ARGV[9] then return {ARGV[1], 'unstaged'} end
 if #staged[3] ~= tonumber(ARGV[10]) or #staged[4] ~= tonumber(ARGV[13]) then return {ARGV[1], 'unstaged'} end
 if not isBehind(ARGV[4], ARGV[5], ARGV[7], ARGV[9]) then
@@ -258,8 +258,8 @@ if not isBehind(ARGV[4], ARGV[5], ARGV[7], ARGV[9]) then
 end
 redis.call('DEL', KEYS[1], KEYS[2], KEYS[3])
 if redis.call('EXISTS', KEYS[4]) == 1 then redis.call('RENAME', KEYS[4], KEYS[2]) end
-redis.call('HSET', KEYS[1], 'capability', ARGV[4], 'tag', ARGV[5], 'cover', ARGV[6], 'counter', ARGV[7], 'oldest', ARGV[8], 'next', ARGV[9],
-  'head', staged[3], 'head-first', ARGV[11], 'head-last', ARGV[12], 'previous', staged[4], 'previous-first', ARGV[14], 'previous-last', ARGV[15])
+redis.call('HSET', KEYS[1], 'capability', ARGV[4], 'tag', ARGV[5], 'cover', ARGV[6], 'commit-number', ARGV[7], 'oldest', ARGV[8], 'next', ARGV[9],
+  'snapshot', staged[3], 'snapshot-first', ARGV[11], 'snapshot-last', ARGV[12], 'previous', staged[4], 'previous-first', ARGV[14], 'previous-last', ARGV[15])
 renew(ARGV[2])
 return {ARGV[1], 'restored'}
 `,

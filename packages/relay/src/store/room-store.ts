@@ -3,8 +3,8 @@
 import { LOG_TTL_SECONDS } from '@sotto/protocol';
 import type { Cover } from '@sotto/protocol';
 
-/** What a commit has left: the head, and the sequence numbers of its first and last frame. Empty and 0 before there was one. */
-export interface StoredHead {
+/** What a commit has left: the snapshot, and the sequence numbers of its first and last frame. Empty and 0 before there was one. */
+export interface StoredSnapshot {
   readonly bytes: Uint8Array;
   readonly first: number;
   readonly last: number;
@@ -19,10 +19,10 @@ export interface RoomRecord {
   /** How the room hides when something is said: fixed at its creation. */
   readonly cover: Cover;
   /** From 0; one more with each commit. */
-  readonly counter: number;
-  /** That of the commit which made the counter; the previous one is kept so that a bad one can be undone. */
-  readonly head: StoredHead;
-  readonly previousHead: StoredHead;
+  readonly commitNumber: number;
+  /** That of the commit which made the commit number; the previous one is kept so that a bad one can be undone. */
+  readonly snapshot: StoredSnapshot;
+  readonly previousSnapshot: StoredSnapshot;
   readonly oldest: number;
   readonly next: number;
 }
@@ -35,7 +35,7 @@ export interface RoomMirror extends RoomRecord {
 /** What the host says of a room when it makes it. */
 export type RoomTerms = Pick<RoomRecord, 'capabilityKey' | 'roomTag' | 'cover'>;
 
-export const NO_HEAD: StoredHead = { bytes: new Uint8Array(0), first: 0, last: 0 };
+export const NO_SNAPSHOT: StoredSnapshot = { bytes: new Uint8Array(0), first: 0, last: 0 };
 
 export interface LogEntry {
   readonly number: number;
@@ -43,7 +43,7 @@ export interface LogEntry {
 }
 
 export interface Append {
-  readonly counter: number;
+  readonly commitNumber: number;
   /** The sequence number that the first body is to get. */
   readonly first: number;
   /** At most FLUSH_BYTES_MAX together. */
@@ -53,22 +53,22 @@ export interface Append {
 }
 
 export interface Commit {
-  readonly counter: number;
+  readonly commitNumber: number;
   /** The sequence number that the first body is to get. */
   readonly first: number;
   /** At least one. */
   readonly bodies: readonly Uint8Array[];
   /** At least one byte. */
-  readonly head: Uint8Array;
+  readonly snapshot: Uint8Array;
   /** As in an append. */
   readonly oldest: number;
 }
 
-/** How far a room has come: it is behind another copy that has a higher counter, or the same and a higher next number. */
-export type Position = Pick<RoomRecord, 'counter' | 'next'>;
+/** How far a room has come: it is behind another copy that has a higher commit number, or the same and a higher next number. */
+export type Position = Pick<RoomRecord, 'commitNumber' | 'next'>;
 
 type RoomUnknown = { readonly kind: 'room-unknown' };
-type Stale = { readonly kind: 'stale'; readonly counter: number };
+type Stale = { readonly kind: 'stale'; readonly commitNumber: number };
 export type Stored = { readonly kind: 'stored'; readonly first: number; readonly oldest: number };
 type OutOfStep = { readonly kind: 'out-of-step'; readonly next: number };
 
@@ -85,7 +85,7 @@ export type TouchAnswer = ({ readonly kind: 'present' } & Position) | RoomUnknow
  */
 export interface RoomStore {
   /**
-   * Makes a room with counter 0, an empty head and an empty log whose first sequence number will be 1. Leaves an existing room alone; one of
+   * Makes a room with commit number 0, an empty snapshot and an empty log whose first sequence number will be 1. Leaves an existing room alone; one of
    * the same terms in which nothing was ever stored is answered `created` again, so that a create whose answer was lost can be repeated.
    */
   create(roomId: Uint8Array, terms: RoomTerms): Promise<'created' | 'room-exists'>;
@@ -93,15 +93,15 @@ export interface RoomStore {
   load(roomId: Uint8Array): Promise<RoomRecord | undefined>;
 
   /**
-   * Adds bodies to the log if the room's counter is `counter` (else `stale`) and its next sequence number is `first` (else `out-of-step`).
+   * Adds bodies to the log if the room's commit number is `commitNumber` (else `stale`) and its next sequence number is `first` (else `out-of-step`).
    * The very append that was the last to be stored is answered `stored` again and changes nothing, so that one whose answer was lost can be
    * repeated.
    */
   append(roomId: Uint8Array, append: Append): Promise<AppendAnswer>;
 
   /**
-   * Compare and set: if the counter is `counter` (else `stale`) and the next sequence number is `first` (else `out-of-step`), replaces the
-   * head, keeps the one before, adds the bodies to the log and counts up. Of any number of committers with the same counter exactly one
+   * Compare and set: if the commit number is `commitNumber` (else `stale`) and the next sequence number is `first` (else `out-of-step`), replaces the
+   * snapshot, keeps the one before, adds the bodies to the log and counts up. Of any number of committers with the same commit number exactly one
    * succeeds. The very commit that was the last thing to be stored is answered `stored` again and changes nothing, as with `append`.
    */
   commit(roomId: Uint8Array, commit: Commit): Promise<AppendAnswer>;
@@ -135,5 +135,5 @@ export interface StoreLimits {
 export const STORE_LIMITS: StoreLimits = { logTtlMs: LOG_TTL_SECONDS * 1_000 };
 
 export function isBehind(one: Position, other: Position): boolean {
-  return one.counter === other.counter ? one.next < other.next : one.counter < other.counter;
+  return one.commitNumber === other.commitNumber ? one.next < other.next : one.commitNumber < other.commitNumber;
 }

@@ -45,10 +45,10 @@ export function* cutBytes(whole: Uint8Array): Generator<Piece> {
   }
 }
 
-/** @returns where a head is cut, so that what comes behind goes together with these bodies: 0 if all of it does. */
-export function cutHead(head: Uint8Array, bodies: readonly Uint8Array[]): number {
+/** @returns where a snapshot is cut, so that what comes behind goes together with these bodies: 0 if all of it does. */
+export function cutSnapshot(snapshot: Uint8Array, bodies: readonly Uint8Array[]): number {
   const taken = bodies.reduce((bytes, { length }) => bytes + wordBytes(length), 0);
-  return Math.max(0, head.length - Math.max(0, PIECE_BYTES_MAX - taken));
+  return Math.max(0, snapshot.length - Math.max(0, PIECE_BYTES_MAX - taken));
 }
 
 /** Pieces of all rooms in one row, in the order in which they are asked for: rooms take turns, and behind each the store has a moment for others. */

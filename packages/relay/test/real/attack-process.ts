@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import {
   bodyBytes,
-  encodeBeat,
+  encodePing,
   encodeFetch,
   encodeFrame,
   encodeStage,
@@ -34,10 +34,10 @@ async function attachAll(perRoom: number, from = 0): Promise<Assailant[]> {
   return attached;
 }
 
-function frames(count: number, size: 0 | 1 | 2 | 3, counter = 0): Uint8Array[] {
+function frames(count: number, size: 0 | 1 | 2 | 3, commitNumber = 0): Uint8Array[] {
   const length = bodyBytes(FRAME_BYTES[size]);
   const make = (): Uint8Array => new Uint8Array(randomBytes(length));
-  return Array.from({ length: count }, () => encodeFrame({ operation: 'publish', number: counter, body: make() }));
+  return Array.from({ length: count }, () => encodeFrame({ operation: 'publish', number: commitNumber, body: make() }));
 }
 
 const ATTACKS: Readonly<Record<Attack, () => Promise<void>>> = {
@@ -45,7 +45,7 @@ const ATTACKS: Readonly<Record<Attack, () => Promise<void>>> = {
   'frame flood': async () => {
     for (const assailant of await attachAll(80)) assailant.pour(frames(128, 0));
   },
-  /** All go back in the log, ask for heads and beat without end, and read nothing. */
+  /** All go back in the log, ask for snapshots and ping without end, and read nothing. */
   'slow readers': async () => {
     const [first, ...others] = await attachAll(80, 1);
     for (const assailant of others) assailant.socket.pause();
@@ -58,8 +58,8 @@ const ATTACKS: Readonly<Record<Attack, () => Promise<void>>> = {
     }
     await pause(500);
     for (const assailant of others) {
-      assailant.send(encodeFetch({ what: 'log', from: 1 }), encodeFetch({ what: 'head' }));
-      assailant.pour(Array.from({ length: 128 }, (_, number) => encodeBeat('beat', number)));
+      assailant.send(encodeFetch({ what: 'log', from: 1 }), encodeFetch({ what: 'snapshot' }));
+      assailant.pour(Array.from({ length: 128 }, (_, number) => encodePing('ping', number)));
     }
   },
   /** Stale frames, each of which is answered, from connections that do not listen. */
@@ -104,7 +104,7 @@ const ATTACKS: Readonly<Record<Attack, () => Promise<void>>> = {
     const data = new Uint8Array(randomBytes(STAGE_DATA_BYTES));
     for (const [index, assailant] of attached.entries()) {
       if (index % 2 === 0) {
-        const made = makeCommit({ headBytes: 500_000, frames: 16, size: 3 });
+        const made = makeCommit({ snapshotBytes: 500_000, frames: 16, size: 3 });
         assailant.send(...made.stages, made.commit(0));
       } else {
         const uploadId = new Uint8Array(randomBytes(16));

@@ -67,7 +67,7 @@ describe('on a real Redis', () => {
     await tester.flushall();
     const { store, roomId } = await open();
     await store.create(roomId, lock);
-    await store.append(roomId, { counter: 0, first: 1, bodies: [new Uint8Array(496)], oldest: 1 });
+    await store.append(roomId, { commitNumber: 0, first: 1, bodies: [new Uint8Array(496)], oldest: 1 });
     const [room, log] = roomKeys(roomId);
     expect((await tester.keys('*')).sort()).toEqual([room, log]);
     const lifetimes = await Promise.all([tester.call('PEXPIRETIME', room), tester.call('PEXPIRETIME', log)]);
@@ -83,7 +83,7 @@ describe('on a real Redis', () => {
     await store.create(roomId, lock);
     await tester.call('CONFIG', 'RESETSTAT');
     for (let first = 1; first <= 10; first += 1) {
-      await store.append(roomId, { counter: 0, first, bodies: [new Uint8Array(496).fill(first)], oldest: 1 });
+      await store.append(roomId, { commitNumber: 0, first, bodies: [new Uint8Array(496).fill(first)], oldest: 1 });
     }
     // What was never called before is there as well: also if its answer comes too late for anybody, it is done.
     expect(await store.remove(roomId)).toBe(true);
@@ -99,7 +99,7 @@ describe('on a real Redis', () => {
     await tester.call('SCRIPT', 'FLUSH');
     await tester.call('CONFIG', 'RESETSTAT');
     for (const first of [1, 2]) {
-      const append = { counter: 0, first, bodies: [new Uint8Array(496).fill(first)], oldest: 1 };
+      const append = { commitNumber: 0, first, bodies: [new Uint8Array(496).fill(first)], oldest: 1 };
       expect((await store.append(roomId, append)).kind).toBe('stored');
     }
     const counts = await calls(tester);
@@ -111,10 +111,10 @@ describe('on a real Redis', () => {
     const { store, roomId } = await open();
     await store.create(roomId, lock);
     const bodies = Array.from({ length: 200 }, (_, index) => new Uint8Array(496).fill(index));
-    await store.append(roomId, { counter: 0, first: 1, bodies, oldest: 1 });
+    await store.append(roomId, { commitNumber: 0, first: 1, bodies, oldest: 1 });
     await tester.call('CONFIG', 'RESETSTAT');
     const more = Array.from({ length: 50 }, (_, index) => ({
-      counter: 0,
+      commitNumber: 0,
       first: 201 + index,
       bodies: [new Uint8Array(496).fill(index)],
       oldest: 2 + index,
@@ -124,7 +124,7 @@ describe('on a real Redis', () => {
     expect([counts('xadd'), counts('xtrim'), counts('xrange')]).toEqual([50, 50, 0]);
     expect((await store.read(roomId, 1, 1))[0]?.number).toBe(51);
     await tester.call('CONFIG', 'RESETSTAT');
-    expect(await store.append(roomId, more[49] ?? { counter: 0, first: 0, bodies: [], oldest: 0 })).toMatchObject({
+    expect(await store.append(roomId, more[49] ?? { commitNumber: 0, first: 0, bodies: [], oldest: 0 })).toMatchObject({
       kind: 'stored',
       first: 250,
     });

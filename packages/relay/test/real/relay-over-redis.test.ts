@@ -79,21 +79,21 @@ describe('the relay over a real Redis', () => {
       const made: TestCommit[] = [];
       const say = (body: Uint8Array): number => expected.push(`${expected.length + 1} ${fingerprint(body)}`);
       while (made.length < 30) {
-        const counter = made.length;
-        if (counter === 5 && !way.begun) {
+        const commitNumber = made.length;
+        if (commitNumber === 5 && !way.begun) {
           way.begun = true;
           going = (how === 'emptied' ? tester.flushall() : server.restartEmpty()).then(() => (way.gone = true));
         }
-        const committer = committers[counter % committers.length];
-        const commit = makeCommit({ frames: 3, headBytes: 60_000 });
+        const committer = committers[commitNumber % committers.length];
+        const commit = makeCommit({ frames: 3, snapshotBytes: 60_000 });
         const before = makeBody();
         made.push(commit);
         [before, ...commit.bodies].forEach(say);
-        committer?.send(publishFrame(before, counter), ...commit.stages, commit.commit(counter));
+        committer?.send(publishFrame(before, commitNumber), ...commit.stages, commit.commit(commitNumber));
         for (const member of committers) {
           const [first] = await member.entries(1);
           expect([first, ...(await member.entries(3))]).toEqual(expected.slice(-4));
-          expect((await member.counter()).counter).toBe(counter + 1);
+          expect((await member.commitNumber()).commitNumber).toBe(commitNumber + 1);
         }
         // As long as it takes Redis to go and to come, but not all of the commits behind it.
         if (way.begun && !way.gone && made.length > 20) await going;
@@ -102,53 +102,53 @@ describe('the relay over a real Redis', () => {
       for (const commit of made) {
         expect(commit.bodies.length).toBe(3);
         await reader.entries(4);
-        await reader.counter();
+        await reader.commitNumber();
       }
       expect(await storedNumbers(room)).toEqual(expected);
-      const fields = ['counter', 'next', 'head-last', 'previous-last'];
+      const fields = ['committed', 'next', 'snapshot-last', 'previous-last'];
       expect(await tester.hmget(roomKeys(room.roomId)[0], ...fields)).toEqual(['30', '121', '120', '116']);
-      expect(fingerprint((await tester.hgetBuffer(roomKeys(room.roomId)[0], 'head')) ?? Buffer.alloc(0))).toBe(
-        fingerprint(made[29]?.head ?? Buffer.alloc(1)),
+      expect(fingerprint((await tester.hgetBuffer(roomKeys(room.roomId)[0], 'snapshot')) ?? Buffer.alloc(0))).toBe(
+        fingerprint(made[29]?.snapshot ?? Buffer.alloc(1)),
       );
       const late = await enter(room);
-      expect(fingerprint((await late.fetchHead()).bytes)).toBe(fingerprint(made[29]?.head ?? Buffer.alloc(1)));
-      expect(fingerprint((await late.fetchHead('previous-head')).bytes)).toBe(
-        fingerprint(made[28]?.head ?? Buffer.alloc(1)),
+      expect(fingerprint((await late.fetchSnapshot()).bytes)).toBe(fingerprint(made[29]?.snapshot ?? Buffer.alloc(1)));
+      expect(fingerprint((await late.fetchSnapshot('previous-snapshot')).bytes)).toBe(
+        fingerprint(made[28]?.snapshot ?? Buffer.alloc(1)),
       );
       expect(events).toContain('room-reseeded');
       if (how !== 'emptied') expect(events).toContain('store-lost');
-      for (const member of [...committers, reader]) expect(await member.beat()).toEqual([]);
+      for (const member of [...committers, reader]) expect(await member.ping()).toEqual([]);
     },
   );
 
-  test('a commit of 64 KiB and a head of 512 KiB is six EVALSHA, one that fits in a command is one', async () => {
+  test('a commit of 64 KiB and a snapshot of 512 KiB is six EVALSHA, one that fits in a command is one', async () => {
     const { host, join: enter } = await setStage(server);
     const room = await makeRoomThere(host);
     const member = await enter(room);
-    for (let counter = 0; counter < 2; counter += 1) {
-      const made = makeCommit({ frames: 16, size: 3, headBytes: 524_288 });
+    for (let commitNumber = 0; commitNumber < 2; commitNumber += 1) {
+      const made = makeCommit({ frames: 16, size: 3, snapshotBytes: 524_288 });
       member.send(...made.stages);
-      await member.beat();
+      await member.ping();
       await tester.call('CONFIG', 'RESETSTAT');
       const started = performance.now();
-      member.send(made.commit(counter));
+      member.send(made.commit(commitNumber));
       await member.entries(16);
-      await member.counter();
-      if (counter === 0)
+      await member.commitNumber();
+      if (commitNumber === 0)
         process.stdout.write(`a commit of the largest size: ${(performance.now() - started).toFixed(1)} ms\n`);
     }
     const statistics = await tester.info('commandstats');
     expect(/^cmdstat_evalsha:calls=(\d+)/m.exec(statistics)?.[1]).toBe('6');
 
-    const small = makeCommit({ frames: 4, size: 3, headBytes: 65_536 });
+    const small = makeCommit({ frames: 4, size: 3, snapshotBytes: 65_536 });
     member.send(...small.stages);
-    await member.beat();
+    await member.ping();
     await tester.call('CONFIG', 'RESETSTAT');
     member.send(small.commit(2));
     await member.entries(4);
-    await member.counter();
+    await member.commitNumber();
     expect(/^cmdstat_evalsha:calls=(\d+)/m.exec(await tester.info('commandstats'))?.[1]).toBe('1');
-    expect(fingerprint((await member.fetchHead()).bytes)).toBe(fingerprint(small.head));
+    expect(fingerprint((await member.fetchSnapshot()).bytes)).toBe(fingerprint(small.snapshot));
   });
 
   test('a relay that is started again goes on with the rooms and numbers that Redis kept', async () => {

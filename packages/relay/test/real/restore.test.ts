@@ -38,7 +38,7 @@ async function enterFullRoom(
   return { room, mirror, member: await stage.join(room) };
 }
 
-/** Under the counter that a full room has. */
+/** Under the commit number that a full room has. */
 function say(member: TestMember, body: Uint8Array): void {
   member.send(publishFrame(body, 2));
 }
@@ -50,9 +50,9 @@ async function storedBodies({ roomId }: TestRoom): Promise<string[]> {
 
 async function expectWhole({ roomId }: TestRoom, mirror: RoomMirror): Promise<void> {
   const [record, staged, stagedLog] = roomKeys(roomId).filter((_, index) => index !== 1);
-  const heads = await tester.hmgetBuffer(record ?? '', 'head', 'previous');
-  expect(heads.map((head) => fingerprint(head ?? Buffer.alloc(0)))).toEqual(
-    [mirror.head, mirror.previousHead].map(({ bytes }) => fingerprint(bytes)),
+  const snapshots = await tester.hmgetBuffer(record ?? '', 'snapshot', 'previous');
+  expect(snapshots.map((snapshot) => fingerprint(snapshot ?? Buffer.alloc(0)))).toEqual(
+    [mirror.snapshot, mirror.previousSnapshot].map(({ bytes }) => fingerprint(bytes)),
   );
   expect(await tester.exists(staged ?? '', stagedLog ?? '')).toBe(0);
 }
@@ -115,12 +115,12 @@ describe('a store that comes back empty', () => {
     const [record, , ...staged] = roomKeys(room.roomId);
     expect(await tester.exists(...staged)).toBe(2);
     expect(await tester.exists(record)).toBe(0);
-    const append = { counter: 2, first: mirror.next, bodies: [makeBody()], oldest: 1 };
+    const append = { commitNumber: 2, first: mirror.next, bodies: [makeBody()], oldest: 1 };
     expect(await direct.load(room.roomId)).toBeUndefined();
     expect(await direct.read(room.roomId, 1, 1_000_000)).toEqual([]);
     expect(await direct.touch(room.roomId)).toEqual({ kind: 'room-unknown' });
     expect(await direct.append(room.roomId, append)).toEqual({ kind: 'room-unknown' });
-    expect(await direct.commit(room.roomId, { ...append, head: makeBody() })).toEqual({ kind: 'room-unknown' });
+    expect(await direct.commit(room.roomId, { ...append, snapshot: makeBody() })).toEqual({ kind: 'room-unknown' });
     const lifetimes = await Promise.all(staged.map((key) => tester.pttl(key)));
     for (const lifetime of lifetimes) expect(lifetime).toBeGreaterThan(0);
     for (const lifetime of lifetimes) expect(lifetime).toBeLessThanOrEqual(STORE_STAGED_TTL_MS);
@@ -174,14 +174,14 @@ describe('on the wire to Redis', () => {
       const [stage, store] = [await setStage(proxy), await openStore(server)];
       const { member } = await enterFullRoom(stage, store, size);
       const bodies = Array.from({ length: size === 0 ? 600 : 120 }, () => makeBody(size));
-      const made = makeCommit({ frames: size === 0 ? 128 : 16, size, headBytes: 524_288 });
+      const made = makeCommit({ frames: size === 0 ? 128 : 16, size, snapshotBytes: 524_288 });
       member.send(...made.stages, made.commit(2));
       await member.entries(made.bodies.length);
-      const { counter } = await member.counter();
-      member.send(...bodies.map((body) => publishFrame(body, counter)));
+      const { commitNumber } = await member.commitNumber();
+      member.send(...bodies.map((body) => publishFrame(body, commitNumber)));
       await member.entries(bodies.length);
       await tester.flushall();
-      member.send(publishFrame(makeBody(size), counter));
+      member.send(publishFrame(makeBody(size), commitNumber));
       await member.entries(1);
 
       const sizes = proxy.commands.map(({ bytes }) => bytes);

@@ -75,16 +75,24 @@ export async function openStore(address: Address): Promise<RedisRoomStore> {
   }
 }
 
-/** A room whose log is as full as it gets, of frames of this size, with two heads of the largest size. */
+/** A room whose log is as full as it gets, of frames of this size, with two snapshots of the largest size. */
 export function makeFullMirror(room: TestRoom, size: 0 | 3 = 3): RoomMirror {
   const count = Math.floor(4_194_304 / makeBody(size).length);
   const bodies = Array.from({ length: count }, () => makeBody(size));
-  const head = (first: number): { bytes: Uint8Array; first: number; last: number } => ({
+  const snapshot = (first: number): { bytes: Uint8Array; first: number; last: number } => ({
     bytes: new Uint8Array(524_288).fill(first),
     first,
     last: first,
   });
   const { capabilityKey, roomTag } = room;
-  const numbers = { counter: 2, oldest: 11, next: 11 + count };
-  return { capabilityKey, roomTag, cover: 'off', ...numbers, head: head(12), previousHead: head(11), bodies };
+  const numbers = { commitNumber: 2, oldest: 11, next: 11 + count };
+  return {
+    capabilityKey,
+    roomTag,
+    cover: 'off',
+    ...numbers,
+    snapshot: snapshot(12),
+    previousSnapshot: snapshot(11),
+    bodies,
+  };
 }

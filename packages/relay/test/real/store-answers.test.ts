@@ -25,7 +25,7 @@ function requestOf(reply: Buffer): string | undefined {
 const LIES: Readonly<Record<string, (reply: Buffer, request: string) => string>> = {
   'another first': (_, request) => `*4\r\n${request}${bulk('stored')}${bulk('7')}${bulk('1')}`,
   'an oldest that is still to come': (_, request) => `*4\r\n${request}${bulk('stored')}${bulk('2')}${bulk('9')}`,
-  'a counter that is the room’s': (_, request) => `*3\r\n${request}${bulk('stale')}${bulk('0')}`,
+  'a commit number that is the room’s': (_, request) => `*3\r\n${request}${bulk('stale')}${bulk('0')}`,
   'the number that was asked for as another': (_, request) => `*3\r\n${request}${bulk('out-of-step')}${bulk('2')}`,
   'the answer to another request': (reply, request) => {
     const number = String(Number(request.split('\r\n')[1]) - 1);
@@ -66,7 +66,7 @@ describe('a store that answers', () => {
       member.publish(bodies[1] ?? makeBody());
       while (lies < 3) await new Promise((resolve) => setTimeout(resolve, 5));
       // Nobody is told, and nobody is closed.
-      expect([await member.beat(1), await other.beat(1)]).toEqual([[], []]);
+      expect([await member.ping(1), await other.ping(1)]).toEqual([[], []]);
       expect(proxy.connections).toBeGreaterThan(connections);
       proxy.rewrite = (reply) => reply;
       member.publish(bodies[2] ?? makeBody());
@@ -85,19 +85,19 @@ describe('a store that answers', () => {
       const room = makeRoom();
       const terms = { ...room, cover: 'off' as const };
       await direct.create(room.roomId, terms);
-      await direct.append(room.roomId, { counter: 0, first: 1, bodies: [makeBody()], oldest: 1 });
+      await direct.append(room.roomId, { commitNumber: 0, first: 1, bodies: [makeBody()], oldest: 1 });
       const mirror = { ...((await direct.load(room.roomId)) ?? { ...terms, ...NOTHING }), bodies: [makeBody()] };
       proxy.rewrite = (reply) => {
         const request = requestOf(reply);
         return request === undefined ? reply : Buffer.from(LIES[name]?.(reply, request) ?? '', 'latin1');
       };
-      const first = { counter: 0, first: 2, bodies: [makeBody()], oldest: 1 };
+      const first = { commitNumber: 0, first: 2, bodies: [makeBody()], oldest: 1 };
       const questions: readonly (() => Promise<unknown>)[] = [
         () => store.create(room.roomId, terms),
         () => store.load(room.roomId),
         () => store.append(room.roomId, first),
-        () => store.commit(room.roomId, { ...first, head: makeBody() }),
-        () => store.commit(room.roomId, { ...first, head: new Uint8Array(524_288) }),
+        () => store.commit(room.roomId, { ...first, snapshot: makeBody() }),
+        () => store.commit(room.roomId, { ...first, snapshot: new Uint8Array(524_288) }),
         () => store.touch(room.roomId),
         () => store.restore(room.roomId, mirror),
         () => store.remove(room.roomId),
@@ -138,9 +138,9 @@ describe('a store that answers', () => {
 });
 
 const NOTHING = {
-  counter: 0,
-  head: { bytes: new Uint8Array(0), first: 0, last: 0 },
-  previousHead: { bytes: new Uint8Array(0), first: 0, last: 0 },
+  commitNumber: 0,
+  snapshot: { bytes: new Uint8Array(0), first: 0, last: 0 },
+  previousSnapshot: { bytes: new Uint8Array(0), first: 0, last: 0 },
   oldest: 1,
   next: 1,
 };

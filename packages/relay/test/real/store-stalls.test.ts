@@ -96,13 +96,13 @@ describe('Redis stalls for 3 s', () => {
     const room = await makeRoomThere(host);
     const member = await join(room);
     const [before, after] = [makeBody(), makeBody()];
-    const made = makeCommit({ frames: 16, size: 3, headBytes: 524_288 });
+    const made = makeCommit({ frames: 16, size: 3, snapshotBytes: 524_288 });
     await whileStalled(proxy, async () => {
       member.send(publishFrame(before), ...made.stages, made.commit(0));
       await new Promise((resolve) => setTimeout(resolve, STALL_MS));
     });
     const heard = [...(await member.entries(17))];
-    expect((await member.counter()).counter).toBe(1);
+    expect((await member.commitNumber()).commitNumber).toBe(1);
     await whileStalled(proxy, async () => {
       member.send(publishFrame(after, 1));
       await new Promise((resolve) => setTimeout(resolve, STALL_MS));
@@ -113,7 +113,7 @@ describe('Redis stalls for 3 s', () => {
     expect(entries.map(([, fields]) => fingerprint(fields[1] ?? Buffer.alloc(0)))).toEqual(
       heard.map((entry) => entry.split(' ')[1]),
     );
-    expect((await member.fetchHead()).bytes).toEqual(made.head);
+    expect((await member.fetchSnapshot()).bytes).toEqual(made.snapshot);
   });
 });
 
@@ -124,9 +124,9 @@ const OPERATIONS: Readonly<Record<string, (store: RoomStore, room: TestRoom, mir
     load: async (store, { roomId }) => (await store.load(roomId))?.next,
     read: async (store, { roomId }) => (await store.read(roomId, 1, 10_000)).length,
     touch: (store, { roomId }) => store.touch(roomId),
-    append: (store, { roomId }, { bodies }) => store.append(roomId, { counter: 0, first: 1, bodies, oldest: 1 }),
-    commit: (store, { roomId }, { bodies, head }) =>
-      store.commit(roomId, { counter: 0, first: 1, bodies, head: head.bytes, oldest: 1 }),
+    append: (store, { roomId }, { bodies }) => store.append(roomId, { commitNumber: 0, first: 1, bodies, oldest: 1 }),
+    commit: (store, { roomId }, { bodies, snapshot }) =>
+      store.commit(roomId, { commitNumber: 0, first: 1, bodies, snapshot: snapshot.bytes, oldest: 1 }),
     restore: (store, { roomId }, mirror) => store.restore(roomId, mirror),
     remove: (store, { roomId }) => store.remove(roomId),
   };
@@ -143,9 +143,18 @@ test.each(Object.keys(OPERATIONS))(
     for (const how of ['at once', 'late']) {
       const room = makeRoom();
       const bodies = [makeBody(), makeBody()];
-      const head = { bytes: new Uint8Array(300_000).fill(7), first: 1, last: 2 };
-      const previousHead = { bytes: new Uint8Array(0), first: 0, last: 0 };
-      const mirror = { ...room, cover: 'off' as const, counter: 1, head, previousHead, oldest: 1, next: 3, bodies };
+      const snapshot = { bytes: new Uint8Array(300_000).fill(7), first: 1, last: 2 };
+      const previousSnapshot = { bytes: new Uint8Array(0), first: 0, last: 0 };
+      const mirror = {
+        ...room,
+        cover: 'off' as const,
+        commitNumber: 1,
+        snapshot,
+        previousSnapshot,
+        oldest: 1,
+        next: 3,
+        bodies,
+      };
       if (BEFORE.includes(name)) await direct.create(room.roomId, { ...room, cover: 'off' });
       if (how === 'late') {
         await whileStalled(proxy, async () => {
@@ -162,7 +171,12 @@ test.each(Object.keys(OPERATIONS))(
         }
       }
       const record = await direct.load(room.roomId);
-      outcomes.push([name === 'remove' ? '' : answer, record?.counter, record?.next, record?.head.bytes.length]);
+      outcomes.push([
+        name === 'remove' ? '' : answer,
+        record?.commitNumber,
+        record?.next,
+        record?.snapshot.bytes.length,
+      ]);
       expect((await direct.read(room.roomId, 1, 10_000)).map(({ body }) => fingerprint(body))).toEqual(
         record?.next === 3 ? bodies.map(fingerprint) : [],
       );
