@@ -105,7 +105,7 @@ describe('the relay over a real Redis', () => {
         await reader.commitNumber();
       }
       expect(await storedNumbers(room)).toEqual(expected);
-      const fields = ['committed', 'next', 'snapshot-last', 'previous-last'];
+      const fields = ['commit-number', 'next', 'snapshot-last', 'previous-last'];
       expect(await tester.hmget(roomKeys(room.roomId)[0], ...fields)).toEqual(['30', '121', '120', '116']);
       expect(fingerprint((await tester.hgetBuffer(roomKeys(room.roomId)[0], 'snapshot')) ?? Buffer.alloc(0))).toBe(
         fingerprint(made[29]?.snapshot ?? Buffer.alloc(1)),
