@@ -8,14 +8,15 @@ const only = (from, allowed) => ({
 
 module.exports = {
   forbidden: [
+    only('machine', []),
     only('protocol', []),
-    only('crypto', ['protocol']),
+    only('crypto', ['protocol', 'machine']),
     only('confinement', []),
-    only('tor', ['confinement']),
-    only('relay', ['protocol', 'confinement']),
-    only('client', ['crypto', 'protocol']),
-    only('terminal', ['client', 'tor', 'protocol', 'crypto', 'confinement']),
-    only('host', ['client', 'tor', 'protocol', 'crypto', 'confinement']),
+    only('tor', ['machine', 'confinement']),
+    only('relay', ['protocol', 'machine', 'confinement']),
+    only('client', ['crypto', 'protocol', 'machine']),
+    only('terminal', ['client', 'tor', 'protocol', 'crypto', 'machine', 'confinement']),
+    only('host', ['client', 'tor', 'protocol', 'crypto', 'machine', 'confinement']),
     only('doctor', []),
     {
       name: 'doctor-stands-apart',
@@ -62,6 +63,13 @@ module.exports = {
       to: { pathNot: '^packages/protocol/src' },
     },
     {
+      name: 'machine-imports-nothing',
+      comment: 'The shapes of state machines run anywhere, and every package may lean on them.',
+      severity: 'error',
+      from: { path: '^packages/machine/src' },
+      to: { pathNot: '^packages/machine/src' },
+    },
+    {
       name: 'crypto-has-no-io',
       comment: 'Only the native provider asks Node, and only for its primitives.',
       severity: 'error',
@@ -105,6 +113,7 @@ module.exports = {
           '^packages/$1/',
           '^packages/[^/]+/src/index\\.ts$',
           '^packages/confinement/src/usage\\.ts$',
+          '^packages/machine/src/system-clock\\.ts$',
           '^packages/crypto/src/(mls/index|provider/native-provider|locked-memory)\\.ts$',
         ],
       },

@@ -1,8 +1,13 @@
-// Type-checks the tree, and the two packages that must also run in a browser without Node's types.
+// Type-checks the tree, and without Node's types the three packages that also run in a browser.
 import { spawnSync } from 'node:child_process';
 import { readCommandLine } from './command-line.ts';
 
-const PROJECTS = ['tsconfig.json', 'packages/protocol/tsconfig.json', 'packages/crypto/tsconfig.json'];
+const PROJECTS = [
+  'tsconfig.json',
+  'packages/machine/tsconfig.json',
+  'packages/protocol/tsconfig.json',
+  'packages/crypto/tsconfig.json',
+];
 
 readCommandLine({ usage: 'Usage: npm run types', options: {} });
 const failed = PROJECTS.filter(

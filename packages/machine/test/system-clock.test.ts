@@ -1,0 +1,43 @@
+// The operating system's clock keeps the contract of `Clock`.
+
+import { execFile } from 'node:child_process';
+import { setTimeout as delay } from 'node:timers/promises';
+import { describe, expect, test } from 'vitest';
+import { backgroundClock, systemClock } from '../src/system-clock.ts';
+
+describe.each([
+  ['systemClock', systemClock],
+  ['backgroundClock', backgroundClock],
+])('%s', (_name, clock) => {
+  test('calls once, when the time has passed and not before', async () => {
+    const start = clock.now();
+    const passed = await new Promise<number>((resolve) => {
+      clock.after(20, () => resolve(clock.now() - start));
+    });
+    // A timer of Node may run up to one millisecond early against performance.now().
+    expect(passed).toBeGreaterThanOrEqual(19);
+  });
+
+  test('does not call what has been cancelled', async () => {
+    let calls = 0;
+    const cancel = clock.after(5, () => calls++);
+    cancel();
+    cancel();
+    await delay(30);
+    expect(calls).toBe(0);
+  });
+});
+
+test.each([
+  ['systemClock', 'ended'],
+  ['backgroundClock', ''],
+])('the timers of %s decide whether a process waits for them', async (name, output) => {
+  const source = new URL('../src/system-clock.ts', import.meta.url).href;
+  const program = `import { ${name} } from '${source}'; ${name}.after(50, () => process.stdout.write('ended'));`;
+  const printed = await new Promise<string>((resolve, reject) => {
+    execFile(process.execPath, ['--input-type=module', '-e', program], (error, stdout) =>
+      error === null ? resolve(stdout) : reject(error),
+    );
+  });
+  expect(printed).toBe(output);
+});
