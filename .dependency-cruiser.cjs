@@ -9,14 +9,15 @@ const only = (from, allowed) => ({
 module.exports = {
   forbidden: [
     only('machine', []),
+    only('json-socket', ['machine']),
     only('protocol', []),
     only('crypto', ['protocol', 'machine']),
     only('confinement', []),
-    only('tor', ['machine', 'confinement']),
-    only('relay', ['protocol', 'machine', 'confinement']),
+    only('tor', ['json-socket', 'machine', 'confinement']),
+    only('relay', ['protocol', 'json-socket', 'machine', 'confinement']),
     only('client', ['crypto', 'protocol', 'machine']),
-    only('terminal', ['client', 'tor', 'protocol', 'crypto', 'machine', 'confinement']),
-    only('host', ['client', 'tor', 'protocol', 'crypto', 'machine', 'confinement']),
+    only('terminal', ['client', 'tor', 'protocol', 'crypto', 'json-socket', 'machine', 'confinement']),
+    only('host', ['client', 'tor', 'protocol', 'crypto', 'json-socket', 'machine', 'confinement']),
     only('doctor', []),
     {
       name: 'doctor-stands-apart',

@@ -3,7 +3,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 
-const PACKAGES = ['protocol', 'crypto', 'client', 'relay', 'tor', 'terminal', 'host'] as const;
+const PACKAGES = ['protocol', 'crypto', 'client', 'relay', 'tor', 'terminal', 'host', 'json-socket'] as const;
 /** What by its name reads something, and the splitters of streams. */
 const READER =
   /^export (?:async )?function ((?:decode|parse|read|find)[A-Z]\w*)|^export class (\w+(?:Splitter|Parser|Reader))\b/gm;
@@ -12,6 +12,7 @@ const PROTOCOL = 'packages/protocol/test/foreign-bytes.test.ts';
 const GROUP = 'packages/crypto/test/group-foreign-bytes.test.ts';
 const TOR = 'packages/tor/test/foreign-bytes.test.ts';
 const STORE = 'packages/relay/test/foreign-replies.test.ts';
+const JSON_SOCKET = 'packages/json-socket/test/foreign-bytes.test.ts';
 const TERMINAL = 'packages/terminal/test/foreign-bytes.test.ts';
 
 /** Reader -> the test that gives it `SOTTO_FUZZ_CASES` cases. */
@@ -48,7 +49,6 @@ const FUZZED: Readonly<Record<string, string>> = {
   'relay decodeTouched': STORE,
   'relay decodeLoaded': STORE,
   'tor ReplyParser': TOR,
-  'tor LineSplitter': TOR,
   'tor SocksReplyReader': TOR,
   'tor decodeGateRequest': TOR,
   'tor decodeGateMessage': TOR,
@@ -66,6 +66,8 @@ const FUZZED: Readonly<Record<string, string>> = {
   'terminal LineSplitter': TERMINAL,
   'terminal findInvite': TERMINAL,
   'terminal readTyped': TERMINAL,
+  'json-socket LineSplitter': JSON_SOCKET,
+  'json-socket parseJsonObject': JSON_SOCKET,
   'host decodeModeratorRequest': 'packages/host/test/foreign-bytes.test.ts',
 };
 

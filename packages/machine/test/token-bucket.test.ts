@@ -42,4 +42,13 @@ describe('a token bucket', () => {
     expect(waitMs(empty, ALLOWANCE, 1, 0)).toBe(100);
     expect(trySpend(empty, ALLOWANCE, 1, 0)).toBeUndefined();
   });
+
+  test('asked without debt lets a burst through, and then its rate', () => {
+    const allowance: Allowance = { burst: 2, intervalMs: 1_000 };
+    const one = trySpend(fullBucket(allowance, 0), allowance, 1, 0);
+    const none = one && trySpend(one, allowance, 1, 0);
+    expect(none && trySpend(none, allowance, 1, 999)).toBeUndefined();
+    expect(none && trySpend(none, allowance, 1, 1_000)).toEqual({ tokens: 0, at: 1_000 });
+    expect(none && trySpend(none, allowance, 1, 1e9)).toEqual({ tokens: 1, at: 1e9 });
+  });
 });

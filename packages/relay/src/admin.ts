@@ -1,16 +1,15 @@
-// admin.sock: the host's requests, one line each, answered one by one in order. Whoever can open this socket is the host.
+// admin.sock: the host's requests, one line each, answered in order. Anyone who can open it is the host.
 
-import { createServer } from 'node:net';
-import type { Server, Socket } from 'node:net';
+import type { Server } from 'node:net';
+import { JsonServer } from '@sotto/json-socket';
 import { ADMIN_LINE_BYTES_MAX, decodeAdminRequest, encodeAdminReply } from '@sotto/protocol';
 import type { AdminReply, AdminRequest } from '@sotto/protocol';
 import { RelayError } from './errors.ts';
-import { ADMIN_CONNECTIONS_MAX } from './limits.ts';
+import { ADMIN_CONNECTIONS_MAX, ADMIN_UNREAD_BYTES_MAX } from './limits.ts';
 import type { Log } from './log.ts';
 import type { Rooms } from './rooms.ts';
 
 const MALFORMED: AdminReply = { ok: false, code: 'admin-malformed' };
-const LINE_FEED = 0x0a;
 
 export interface Admin {
   readonly server: Server;
@@ -20,62 +19,32 @@ export interface Admin {
 }
 
 export function createAdmin(rooms: Rooms, log: Log): Admin {
-  const sockets = new Set<Socket>();
   let connections = 0;
-  const server = createServer((socket) => {
-    const owner = (connections += 1);
-    sockets.add(socket);
-    // Its 'close' follows, and that is what counts.
-    socket.on('error', () => undefined);
-    socket.on('close', () => {
-      sockets.delete(socket);
-      rooms.disown(owner);
-    });
-    serve(socket, rooms, owner).catch(() => {
-      log('admin-failed');
-      socket.destroy();
-    });
+  const json = new JsonServer({
+    maxLineBytes: ADMIN_LINE_BYTES_MAX,
+    lineTooLong: { refusal: encodeAdminReply(MALFORMED), then: 'skip' },
+    maxConnections: ADMIN_CONNECTIONS_MAX,
+    maxWaitingRequests: 1,
+    maxUnreadBytes: ADMIN_UNREAD_BYTES_MAX,
+    onFailure: () => log('admin-failed'),
+    open: () => {
+      const owner = (connections += 1);
+      return {
+        answer: async (line) => encodeAdminReply(await answer(line, rooms, owner)),
+        // Also after an answer: the host may have gone while the relay worked for it, and its room has no owner then.
+        release: () => rooms.disown(owner),
+      };
+    },
   });
-  server.maxConnections = ADMIN_CONNECTIONS_MAX;
   return {
-    server,
-    end: () => {
-      for (const socket of sockets) socket.end();
-    },
-    destroy: () => {
-      for (const socket of sockets) socket.destroy();
-    },
+    server: json.server,
+    end: () => json.endConnections(),
+    destroy: () => json.destroyConnections(),
   };
 }
 
-async function serve(socket: Socket, rooms: Rooms, owner: number): Promise<void> {
-  let held = Buffer.alloc(0);
-  try {
-    for await (const chunk of socket as AsyncIterable<Buffer>) {
-      held = Buffer.concat([held, chunk]);
-      let end = held.indexOf(LINE_FEED);
-      while (end !== -1) {
-        const line = held.subarray(0, end).toString('utf8');
-        held = held.subarray(end + 1);
-        const reply = await answer(line, rooms, owner);
-        // The host may have gone while we worked for it: then its room has no owner, whatever came first.
-        if (socket.destroyed) rooms.disown(owner);
-        else socket.write(encodeAdminReply(reply));
-        end = held.indexOf(LINE_FEED);
-      }
-      if (held.length > ADMIN_LINE_BYTES_MAX) {
-        socket.end(encodeAdminReply(MALFORMED));
-        return;
-      }
-    }
-  } catch (error) {
-    if (!socket.destroyed) throw error;
-    // The connection broke: 'close' takes care of its rooms.
-  }
-}
-
-async function answer(line: string, rooms: Rooms, owner: number): Promise<AdminReply> {
-  const request = decodeAdminRequest(line);
+async function answer(line: Buffer, rooms: Rooms, owner: number): Promise<AdminReply> {
+  const request = decodeAdminRequest(line.toString('utf8'));
   if (!request.ok) return MALFORMED;
   try {
     return await perform(request.value, rooms, owner);

@@ -15,6 +15,8 @@ export const CONNECTIONS_MAX = 192;
 export const HALF_OPEN_MAX = 64;
 export const ROOMS_MAX = 4;
 export const ADMIN_CONNECTIONS_MAX = 8;
+/** Answers that a host may leave unread before its admin connection is destroyed. */
+export const ADMIN_UNREAD_BYTES_MAX = 65_536;
 
 /** Bytes that may wait in one member's socket. Above it the member is behind: it is fed from the log again when its socket has drained. */
 export const OUTBOUND_BYTES_MAX = 131_072;

@@ -8,7 +8,6 @@ export type {
   BootstrapWarning,
   StallCause,
 } from './control/bootstrap.ts';
-export type { Clock } from './clock.ts';
 export type { ControlAddress, ControlTimeouts } from './control/control.ts';
 export type { OnionRequest, ProofOfWork } from './control/command.ts';
 export type { DescriptorFailure, FetchState } from './onion/descriptor.ts';

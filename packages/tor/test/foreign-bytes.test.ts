@@ -14,7 +14,6 @@ import {
 } from '../src/gate/protocol.ts';
 import { parseKeywordLine } from '../src/control/keywords.ts';
 import { MAX_GATE_LINE_BYTES } from '../src/limits.ts';
-import { LineSplitter } from '../src/line-splitter.ts';
 import { decodeOnionAddress, onionAddressOf } from '../src/onion/onion-key.ts';
 import { REPLY_LIMITS, ReplyParser } from '../src/control/reply-parser.ts';
 import { SocksReplyReader } from '../src/onion/socks-reply.ts';
@@ -69,12 +68,6 @@ function readGateAnswer(line: Uint8Array): boolean {
   ].some((one) => one !== undefined);
 }
 
-function splitLines(bytes: Uint8Array): boolean {
-  const { lines, overflow } = new LineSplitter(40).push(Buffer.from(bytes));
-  if (lines.some((line) => line.length > 40 || line.includes(10))) throw new Error('not a line of that length');
-  return !overflow;
-}
-
 function readGuard(bytes: Uint8Array): boolean {
   const guard = readFirstGuard(latin(bytes));
   if (guard !== undefined && !/^[0-9A-F]{40}$/.test(guard)) throw new Error('not an identity');
@@ -98,7 +91,6 @@ const decoders: readonly (readonly [name: string, accepted: Uint8Array, decode: 
     Uint8Array.of(5, 2, 1, 0, 5, 0, 0, 1),
     (bytes) => new SocksReplyReader().push(bytes).state === 'granted',
   ],
-  ['lines', encode('{"op":"ping"}\n{"op":"version"}\n{'), splitLines],
   ['a request to the gate', gateRequest, (bytes) => decodeGateRequest(bytes).ok],
   ['a stage that the gate tells', gateStage, readGateAnswer],
   ['an identity', encode('{"ok":true,"version":"0.4.9.11","network":"public"}'), readGateAnswer],

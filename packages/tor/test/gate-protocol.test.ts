@@ -14,9 +14,7 @@ import {
 } from '../src/gate/protocol.ts';
 import { describeProgress, nextStepFor } from '../src/control/bootstrap.ts';
 import { MAX_GATE_LINE_BYTES } from '../src/limits.ts';
-import { LineSplitter } from '../src/line-splitter.ts';
 import { OnionKey } from '../src/onion/onion-key.ts';
-import { spendRequest } from '../src/gate/request-budget.ts';
 
 const ONION = new OnionKey().address;
 const KEY = Buffer.alloc(32, 9);
@@ -152,23 +150,5 @@ describe('answers', () => {
     expect(decodePath({ ...path, guardSameSeconds: -1 })).toBeUndefined();
     expect(decodePath({ ...path, guardSameSeconds: '$AAAA' })).toBeUndefined();
     expect(decodePath({ ...path, vanguards: '$AAAA' })).toBeUndefined();
-  });
-});
-
-describe('lines and budgets', () => {
-  test('a line is the same however it is cut, and one that is too long ends the reading', () => {
-    const splitter = new LineSplitter(4);
-    expect(splitter.push(Buffer.from('ab')).lines).toEqual([]);
-    expect(splitter.push(Buffer.from('cd\n\nx\ny')).lines.map(String)).toEqual(['abcd', '', 'x']);
-    expect(splitter.push(Buffer.from('yyyy\nz\n'))).toEqual({ lines: [], overflow: true });
-    expect(splitter.push(Buffer.from('z\n'))).toEqual({ lines: [], overflow: true });
-  });
-
-  test('a budget lets a burst through, then a rate', () => {
-    let budget = spendRequest({ tokens: 2, atMs: 0 }, 0, 2, 1);
-    budget = budget && spendRequest(budget, 0, 2, 1);
-    expect(budget && spendRequest(budget, 999, 2, 1)).toBeUndefined();
-    expect(budget && spendRequest(budget, 1_000, 2, 1)).toEqual({ tokens: 0, atMs: 1_000 });
-    expect(budget && spendRequest(budget, 1e9, 2, 1)).toEqual({ tokens: 1, atMs: 1e9 });
   });
 });

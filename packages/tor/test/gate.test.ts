@@ -305,7 +305,7 @@ describe('a lost Tor', () => {
     for (let attempt = 0; attempt < 8; attempt += 1) {
       while (bench.clock.due.length === 0) await new Promise((resolve) => setImmediate(resolve));
       const [next = 0] = bench.clock.due;
-      const pause = next - bench.clock.nowMs();
+      const pause = next - bench.clock.now();
       pauses.push(pause);
       bench.clock.advance(pause);
     }

@@ -174,7 +174,7 @@ export class HandClock {
   #now = 0;
   #timers: { readonly atMs: number; readonly call: () => void }[] = [];
 
-  nowMs(): number {
+  now(): number {
     return this.#now;
   }
 

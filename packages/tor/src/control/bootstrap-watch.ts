@@ -2,7 +2,7 @@
 
 import type { BootstrapEffect, BootstrapEvent, BootstrapStage, BootstrapState } from './bootstrap.ts';
 import { readBootstrapEvent, readBootstrapPhase, startBootstrap, stepBootstrap } from './bootstrap.ts';
-import type { Clock } from '../clock.ts';
+import type { Clock } from '@sotto/machine';
 import type { TorControl } from './control.ts';
 import type { EventName } from './command.ts';
 
@@ -22,7 +22,7 @@ export class BootstrapWatch {
   constructor(clock: Clock, onStage: StageListener) {
     this.#clock = clock;
     this.#onStage = onStage;
-    const { state, effects } = startBootstrap(clock.nowMs());
+    const { state, effects } = startBootstrap(clock.now());
     this.#state = state;
     this.#perform(effects);
   }
@@ -33,9 +33,9 @@ export class BootstrapWatch {
 
   /** Listens to `control` and asks once for where Tor is. SETEVENTS is the caller's, and comes first. */
   async follow(control: TorControl): Promise<void> {
-    this.#stopEvents = control.onEvent((message) => this.#take(readBootstrapEvent(message, this.#clock.nowMs())));
+    this.#stopEvents = control.onEvent((message) => this.#take(readBootstrapEvent(message, this.#clock.now())));
     const info = await control.getInfo(['status/bootstrap-phase']);
-    this.#take(readBootstrapPhase(info.get('status/bootstrap-phase') ?? '', this.#clock.nowMs()));
+    this.#take(readBootstrapPhase(info.get('status/bootstrap-phase') ?? '', this.#clock.now()));
   }
 
   stop(): void {
@@ -59,7 +59,7 @@ export class BootstrapWatch {
 
   #wakeAt(atMs: number): void {
     this.#cancelWake();
-    const delayMs = Math.max(0, atMs - this.#clock.nowMs());
-    this.#cancelWake = this.#clock.after(delayMs, () => this.#take({ type: 'tick', nowMs: this.#clock.nowMs() }));
+    const delayMs = Math.max(0, atMs - this.#clock.now());
+    this.#cancelWake = this.#clock.after(delayMs, () => this.#take({ type: 'tick', nowMs: this.#clock.now() }));
   }
 }

@@ -1,6 +1,6 @@
 // How long the guard has been the same, for a client to see: Tor tells who its guards are and not since when, so the gate looks and counts.
 
-import type { Clock } from '../clock.ts';
+import type { Clock } from '@sotto/machine';
 import type { TorControl } from './control.ts';
 import { torErrorCode } from '../errors.ts';
 
@@ -46,7 +46,7 @@ export class GuardWatch {
    * @throws TorError if the connection ended
    */
   async look(control: TorControl): Promise<number | null> {
-    const nowMs = this.#clock.nowMs();
+    const nowMs = this.#clock.now();
     const guard = await askFirstGuard(control);
     this.#seen = noteGuard(this.#seen, guard, nowMs);
     if (guard === undefined || this.#seen === undefined) return null;

@@ -1,7 +1,7 @@
 // Keeps the gate connected to Tor: connects, checks who it is, restores what must be there, and tries again with a bounded delay when it is lost.
 
 import { BOOTSTRAP_EVENTS, BootstrapWatch } from './bootstrap-watch.ts';
-import type { Clock } from '../clock.ts';
+import type { Clock } from '@sotto/machine';
 import type { ControlAddress, ControlTimeouts, TorControl } from './control.ts';
 import { connectControl } from './control.ts';
 import { torErrorCode } from '../errors.ts';
@@ -29,7 +29,7 @@ export interface LiveLink {
   readonly identity: TorIdentity;
 }
 
-export class TorLink {
+export class TorConnection {
   readonly #options: LinkOptions;
   #stage: GateStage = { state: 'tor-unreachable' };
   #live: LiveLink | undefined;

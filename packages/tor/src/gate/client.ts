@@ -1,11 +1,12 @@
 // The typed client of the gate's socket, for terminal and host. One connection stands for one onion: closing it gives the onion's key back.
 
-import { connect } from 'node:net';
-import type { Socket } from 'node:net';
+import { JsonClient, JsonSocketError } from '@sotto/json-socket';
+import type { ConnectionEnd, JsonObject } from '@sotto/json-socket';
+import { systemClock } from '@sotto/machine/system-clock';
 import type { FetchState } from '../onion/descriptor.ts';
 import type { TorErrorCode } from '../errors.ts';
 import { TorError } from '../errors.ts';
-import type { GateRequest, GateStage, JsonObject, OnionPath } from './protocol.ts';
+import type { GateMessage, GateRequest, GateStage, OnionPath } from './protocol.ts';
 import {
   decodeFetch,
   decodeGateMessage,
@@ -15,7 +16,6 @@ import {
   encodeGateRequest,
 } from './protocol.ts';
 import { GATE_REQUEST_TIMEOUT_MS, MAX_GATE_PENDING_REQUESTS, MAX_GATE_REPLY_BYTES } from '../limits.ts';
-import { LineSplitter } from '../line-splitter.ts';
 import type { TorIdentity } from '../control/tor-version.ts';
 
 export interface GateClientOptions {
@@ -25,28 +25,19 @@ export interface GateClientOptions {
   readonly onStage?: (stage: GateStage) => void;
 }
 
-interface PendingAnswer {
-  readonly settle: (fields: JsonObject) => void;
-  readonly fail: (error: TorError) => void;
-}
+const CODES: Readonly<Record<ConnectionEnd | 'busy', TorErrorCode>> = {
+  unreachable: 'gate-unreachable',
+  closed: 'gate-closed',
+  timeout: 'gate-timeout',
+  malformed: 'gate-protocol',
+  busy: 'gate-busy',
+};
 
 /** @throws TorError `gate-unreachable` */
-export function connectGate(options: GateClientOptions): Promise<GateClient> {
-  return new Promise((resolve, reject) => {
-    const socket = connect({ path: options.socketPath });
-    const fail = (): void => {
-      clearTimeout(timer);
-      socket.destroy();
-      reject(new TorError('gate-unreachable'));
-    };
-    const timer = setTimeout(fail, options.timeoutMs ?? GATE_REQUEST_TIMEOUT_MS);
-    socket.once('error', fail);
-    socket.once('connect', () => {
-      clearTimeout(timer);
-      socket.off('error', fail);
-      resolve(new GateClient(socket, options));
-    });
-  });
+export async function connectGate(options: GateClientOptions): Promise<GateClient> {
+  const gate = new GateClient(options);
+  await gate.connected();
+  return gate;
 }
 
 /**
@@ -56,23 +47,35 @@ export function connectGate(options: GateClientOptions): Promise<GateClient> {
 export class GateClient {
   /** Why the connection ended. Never rejects. */
   readonly closed: Promise<TorErrorCode>;
-  readonly #socket: Socket;
+  readonly #socket: JsonClient<GateMessage>;
   readonly #timeoutMs: number;
-  readonly #onStage: (stage: GateStage) => void;
-  readonly #splitter = new LineSplitter(MAX_GATE_REPLY_BYTES);
-  readonly #pending: PendingAnswer[] = [];
-  #endCode: TorErrorCode | undefined;
-  #resolveClosed: (code: TorErrorCode) => void = () => undefined;
+  /** The gate speaks unasked only to end the connection, and then says why. */
+  #unasked: TorErrorCode | undefined;
 
-  /** For `connectGate`; the socket must be connected. */
-  constructor(socket: Socket, options: GateClientOptions) {
-    this.#socket = socket;
+  /** For `connectGate`, which waits until it is connected. */
+  constructor(options: GateClientOptions) {
     this.#timeoutMs = options.timeoutMs ?? GATE_REQUEST_TIMEOUT_MS;
-    this.#onStage = options.onStage ?? (() => undefined);
-    this.closed = new Promise((resolve) => (this.#resolveClosed = resolve));
-    socket.on('data', (chunk: Buffer) => this.#receive(chunk));
-    socket.on('error', () => this.#end('gate-closed'));
-    socket.on('close', () => this.#end('gate-closed'));
+    this.#socket = new JsonClient<GateMessage>({
+      path: options.socketPath,
+      clock: systemClock,
+      maxLineBytes: MAX_GATE_REPLY_BYTES,
+      maxWaitingRequests: MAX_GATE_PENDING_REQUESTS,
+      decode: decodeGateMessage,
+      onEvent: (message) => {
+        if (message.kind !== 'stage-event') return false;
+        options.onStage?.(message.stage);
+        return true;
+      },
+      onUnasked: (message) => {
+        if (message.kind === 'refused') this.#unasked = message.code;
+      },
+    });
+    this.closed = this.#socket.closed.then((end) => this.#codeOf(end));
+  }
+
+  /** @throws TorError `gate-unreachable` */
+  async connected(): Promise<void> {
+    await this.#socket.connected(this.#timeoutMs).catch((error: unknown) => this.#fail(error));
   }
 
   async ping(): Promise<void> {
@@ -109,69 +112,27 @@ export class GateClient {
   }
 
   close(): void {
-    this.#end('gate-closed');
+    this.#socket.close('closed');
   }
 
-  #ask(request: GateRequest): Promise<JsonObject> {
-    return new Promise((resolve, reject) => {
-      if (this.#endCode !== undefined) {
-        reject(new TorError(this.#endCode));
-        return;
-      }
-      if (this.#pending.length >= MAX_GATE_PENDING_REQUESTS) {
-        reject(new TorError('gate-busy'));
-        return;
-      }
-      const timer = setTimeout(() => this.#end('gate-timeout'), this.#timeoutMs);
-      const settle = (fields: JsonObject): void => {
-        clearTimeout(timer);
-        resolve(fields);
-      };
-      const fail = (error: TorError): void => {
-        clearTimeout(timer);
-        reject(error);
-      };
-      this.#pending.push({ settle, fail });
-      this.#socket.write(encodeGateRequest(request));
-    });
-  }
-
-  #receive(chunk: Buffer): void {
-    const { lines, overflow } = this.#splitter.push(chunk);
-    for (const line of lines) {
-      if (this.#endCode !== undefined) return;
-      this.#take(line);
-    }
-    if (overflow) this.#end('gate-protocol');
-  }
-
-  #take(line: Buffer): void {
-    const message = decodeGateMessage(line);
-    if (message?.kind === 'stage-event') {
-      this.#onStage(message.stage);
-      return;
-    }
-    const asked = this.#pending.shift();
-    // The gate speaks unasked only to end the connection, and then says why.
-    if (asked === undefined || message === undefined) {
-      const code = message?.kind === 'refused' ? message.code : 'gate-protocol';
-      asked?.fail(new TorError(code));
-      this.#end(code);
-    } else if (message.kind === 'ok') asked.settle(message.fields);
-    else asked.fail(new TorError(message.code));
+  async #ask(request: GateRequest): Promise<JsonObject> {
+    const asked = this.#socket.ask(encodeGateRequest(request), this.#timeoutMs);
+    const message = await asked.catch((error: unknown) => this.#fail(error));
+    if (message.kind === 'ok') return message.fields;
+    throw new TorError(message.kind === 'refused' ? message.code : 'gate-protocol');
   }
 
   #read<Value>(value: Value | undefined): Value {
     if (value !== undefined) return value;
-    this.#end('gate-protocol');
+    this.#socket.close('malformed');
     throw new TorError('gate-protocol');
   }
 
-  #end(code: TorErrorCode): void {
-    if (this.#endCode !== undefined) return;
-    this.#endCode = code;
-    this.#socket.destroy();
-    for (const asked of this.#pending.splice(0)) asked.fail(new TorError(code));
-    this.#resolveClosed(code);
+  #fail(error: unknown): never {
+    throw error instanceof JsonSocketError ? new TorError(this.#codeOf(error.code)) : error;
+  }
+
+  #codeOf(end: ConnectionEnd | 'busy'): TorErrorCode {
+    return end === 'malformed' ? (this.#unasked ?? CODES[end]) : CODES[end];
   }
 }

@@ -1,104 +1,68 @@
-// One client of the gate: reads its requests one after the other, answers each from the closed vocabulary, and gives its onion's key back when it goes.
+// One client of the gate: answers each of its requests from the closed vocabulary, and gives its onion's
+// key back when it goes.
 
-import type { Socket } from 'node:net';
-import type { Clock } from '../clock.ts';
-import type { Decoded, TorErrorCode } from '../errors.ts';
+import type { JsonConnection, Responder } from '@sotto/json-socket';
+import { fullBucket, trySpend } from '@sotto/machine';
+import type { Allowance, Clock, TokenBucket } from '@sotto/machine';
 import { torErrorCode } from '../errors.ts';
 import type { GuardWatch } from '../control/guard-watch.ts';
 import type { GateKeys } from './keys.ts';
-import type { GateRefusal, GateRequest, GateStage, Vanguards } from './protocol.ts';
+import type { GateRequest, GateStage, Vanguards } from './protocol.ts';
 import { decodeGateRequest, encodeRefusal, encodeStageEvent, encodeSuccess, stageFields } from './protocol.ts';
-import {
-  GATE_REQUEST_BURST,
-  GATE_REQUESTS_PER_SECOND,
-  MAX_GATE_LINE_BYTES,
-  MAX_GATE_PENDING_REQUESTS,
-  MAX_GATE_UNREAD_BYTES,
-} from '../limits.ts';
-import { LineSplitter } from '../line-splitter.ts';
+import { GATE_REQUEST_BURST, GATE_REQUESTS_PER_SECOND } from '../limits.ts';
 import { ClientAuthKey } from '../onion/onion-key.ts';
-import type { RequestBudget } from './request-budget.ts';
-import { spendRequest } from './request-budget.ts';
-import type { TorLink } from '../control/tor-connection.ts';
+import type { TorConnection } from '../control/tor-connection.ts';
 
 export interface GateContext {
   readonly keys: GateKeys;
   readonly guards: GuardWatch;
-  readonly link: TorLink;
+  readonly tor: TorConnection;
   readonly clock: Clock;
 }
+
+const REQUESTS: Allowance = { burst: GATE_REQUEST_BURST, intervalMs: 1_000 / GATE_REQUESTS_PER_SECOND };
 
 interface HeldOnion {
   readonly onion: string;
   readonly publicKey: Uint8Array;
 }
 
-/** Owns its socket. `onClosed` runs once, after the key has been given back. */
-export class GateConnection {
-  readonly #socket: Socket;
+/** The responder of one connection. `onClosed` runs before its key is given back. */
+export class GateConnection implements Responder {
+  readonly #connection: JsonConnection;
   readonly #context: GateContext;
-  readonly #splitter = new LineSplitter(MAX_GATE_LINE_BYTES);
-  readonly #pending: Decoded<GateRequest, GateRefusal>[] = [];
-  #budget: RequestBudget;
-  #answering = false;
-  #closed = false;
+  readonly #onClosed: () => void;
+  #requests: TokenBucket;
   #watching = false;
   #held: HeldOnion | undefined;
 
-  constructor(socket: Socket, context: GateContext, onClosed: () => void) {
-    this.#socket = socket;
+  constructor(connection: JsonConnection, context: GateContext, onClosed: () => void) {
+    this.#connection = connection;
     this.#context = context;
-    this.#budget = { tokens: GATE_REQUEST_BURST, atMs: context.clock.nowMs() };
-    socket.on('data', (chunk: Buffer) => this.#receive(chunk));
-    // A reset is just an end here; 'close' follows and does the work.
-    socket.on('error', () => undefined);
-    socket.on('close', () => {
-      this.#closed = true;
-      onClosed();
-      this.#letGo().catch(() => this.#socket.destroy());
-    });
+    this.#onClosed = onClosed;
+    this.#requests = fullBucket(REQUESTS, context.clock.now());
   }
 
   /** Tells the client of a new stage, if it asked for stages. */
   announce(stage: GateStage): void {
-    if (this.#watching) this.#write(encodeStageEvent(stage));
+    if (this.#watching) this.#connection.write(encodeStageEvent(stage));
   }
 
-  destroy(): void {
-    this.#socket.destroy();
+  admit(): string | undefined {
+    const spent = trySpend(this.#requests, REQUESTS, 1, this.#context.clock.now());
+    if (spent === undefined) return encodeRefusal('gate-busy');
+    this.#requests = spent;
+    return undefined;
   }
 
-  #receive(chunk: Buffer): void {
-    const { lines, overflow } = this.#splitter.push(chunk);
-    for (const line of lines) {
-      if (this.#closed || !this.#accept(line)) return;
-    }
-    if (overflow) this.#endWith('gate-line-too-long');
-    // Only a bug rejects here. It costs this client its connection, and the key goes back as at any other end.
-    this.#answerAll().catch(() => this.#socket.destroy());
+  async answer(line: Buffer): Promise<string> {
+    const request = decodeGateRequest(line);
+    return request.ok ? this.#answer(request.value) : encodeRefusal(request.code);
   }
 
-  #accept(line: Buffer): boolean {
-    const { clock } = this.#context;
-    const budget = spendRequest(this.#budget, clock.nowMs(), GATE_REQUEST_BURST, GATE_REQUESTS_PER_SECOND);
-    if (budget === undefined || this.#pending.length >= MAX_GATE_PENDING_REQUESTS) {
-      this.#endWith('gate-busy');
-      return false;
-    }
-    this.#budget = budget;
-    this.#pending.push(decodeGateRequest(line));
-    line.fill(0);
-    return true;
-  }
-
-  async #answerAll(): Promise<void> {
-    if (this.#answering) return;
-    this.#answering = true;
-    for (let next = this.#pending.shift(); next !== undefined && !this.#closed; next = this.#pending.shift()) {
-      this.#write(next.ok ? await this.#answer(next.value) : encodeRefusal(next.code));
-    }
-    this.#answering = false;
-    if (this.#closed) await this.#letGo();
+  async release(): Promise<void> {
+    this.#onClosed();
+    await this.#letGo();
   }
 
   async #answer(request: GateRequest): Promise<string> {
@@ -107,7 +71,7 @@ export class GateConnection {
         return encodeSuccess();
       case 'bootstrap':
         this.#watching = true;
-        return encodeSuccess({ stage: stageFields(this.#context.link.stage) });
+        return encodeSuccess({ stage: stageFields(this.#context.tor.stage) });
       case 'version':
         return this.#answerVersion();
       case 'allow':
@@ -124,7 +88,7 @@ export class GateConnection {
   }
 
   #answerVersion(): string {
-    const live = this.#context.link.live;
+    const live = this.#context.tor.live;
     if (live === undefined) return encodeRefusal('tor-unreachable');
     return encodeSuccess({ version: live.identity.version, network: live.identity.network });
   }
@@ -136,8 +100,8 @@ export class GateConnection {
       if (this.#held !== undefined) {
         const same = this.#held.onion === onion && Buffer.compare(this.#held.publicKey, publicKey) === 0;
         if (!same) return encodeRefusal('gate-onion-taken');
-        // Held, and given again by the link itself; without Tor there is still nothing to be had.
-        return this.#context.link.live === undefined ? encodeRefusal('tor-unreachable') : encodeSuccess();
+        // Held, and given again by the Tor connection itself; without Tor there is still nothing to be had.
+        return this.#context.tor.live === undefined ? encodeRefusal('tor-unreachable') : encodeSuccess();
       }
       const hold = await this.#context.keys.hold(onion, key);
       if (!hold.ok) return encodeRefusal(hold.code);
@@ -155,7 +119,7 @@ export class GateConnection {
   }
 
   async #answerPath(): Promise<string> {
-    const live = this.#context.link.live;
+    const live = this.#context.tor.live;
     if (live === undefined) return encodeRefusal('tor-unreachable');
     const { network } = live.identity;
     try {
@@ -173,20 +137,6 @@ export class GateConnection {
     const held = this.#held;
     this.#held = undefined;
     if (held !== undefined) await this.#context.keys.release(held.onion);
-  }
-
-  #write(line: string): void {
-    if (this.#closed) return;
-    this.#socket.write(line);
-    // A client that does not read must not make the gate keep its answers.
-    if (this.#socket.writableLength > MAX_GATE_UNREAD_BYTES) this.#socket.destroy();
-  }
-
-  #endWith(code: TorErrorCode): void {
-    this.#write(encodeRefusal(code));
-    this.#closed = true;
-    this.#pending.length = 0;
-    this.#socket.end(() => this.#socket.destroy());
   }
 }
 

@@ -1,10 +1,9 @@
 // The gate: a Unix socket in front of tor-client's control socket that lets a client see Tor's progress and open one onion, and nothing else.
 
-import { lstat, unlink } from 'node:fs/promises';
-import type { Server, Socket } from 'node:net';
-import { createServer } from 'node:net';
-import type { Clock } from '../clock.ts';
-import { SYSTEM_CLOCK } from '../clock.ts';
+import { JsonServer, listenAtPath, SocketPathError } from '@sotto/json-socket';
+import type { JsonConnection } from '@sotto/json-socket';
+import type { Clock } from '@sotto/machine';
+import { backgroundClock } from '@sotto/machine/system-clock';
 import type { ControlAddress, ControlTimeouts } from '../control/control.ts';
 import { TorError } from '../errors.ts';
 import { GateConnection } from './connection.ts';
@@ -13,8 +12,14 @@ import { GateKeys } from './keys.ts';
 import { GuardWatch } from '../control/guard-watch.ts';
 import type { GateStage } from './protocol.ts';
 import { encodeRefusal } from './protocol.ts';
-import { GATE_CLOSE_TIMEOUT_MS, MAX_GATE_CONNECTIONS } from '../limits.ts';
-import { TorLink } from '../control/tor-connection.ts';
+import {
+  GATE_CLOSE_TIMEOUT_MS,
+  MAX_GATE_CONNECTIONS,
+  MAX_GATE_LINE_BYTES,
+  MAX_GATE_PENDING_REQUESTS,
+  MAX_GATE_UNREAD_BYTES,
+} from '../limits.ts';
+import { TorConnection } from '../control/tor-connection.ts';
 
 export interface GateOptions {
   /** Where to listen. A stale socket there is removed; anything else there is refused. */
@@ -26,7 +31,6 @@ export interface GateOptions {
 
 /** Listens at once, with or without Tor. @throws TorError `gate-socket-occupied`, `gate-environment` */
 export async function openGate(options: GateOptions): Promise<Gate> {
-  await removeStaleSocket(options.socketPath);
   const gate = new Gate(options);
   await gate.listen(options.socketPath);
   return gate;
@@ -39,13 +43,13 @@ export class Gate {
   readonly #keys = new GateKeys();
   readonly #guards: GuardWatch;
   readonly #clock: Clock;
-  readonly #link: TorLink;
-  readonly #server: Server;
+  readonly #tor: TorConnection;
+  readonly #server: JsonServer;
 
   constructor(options: GateOptions) {
-    this.#clock = options.clock ?? SYSTEM_CLOCK;
+    this.#clock = options.clock ?? backgroundClock;
     this.#guards = new GuardWatch(this.#clock);
-    this.#link = new TorLink({
+    this.#tor = new TorConnection({
       address: options.control,
       clock: this.#clock,
       timeouts: options.timeouts,
@@ -57,39 +61,44 @@ export class Gate {
       },
       onLost: () => this.#keys.disconnected(),
     });
-    this.#server = createServer((socket) => this.#admit(socket));
-    this.ended = this.#link.run();
+    this.#server = new JsonServer({
+      maxLineBytes: MAX_GATE_LINE_BYTES,
+      lineTooLong: { refusal: encodeRefusal('gate-line-too-long'), then: 'stop' },
+      maxConnections: MAX_GATE_CONNECTIONS,
+      fullRefusal: encodeRefusal('gate-full'),
+      maxWaitingRequests: MAX_GATE_PENDING_REQUESTS,
+      busyRefusal: encodeRefusal('gate-busy'),
+      maxUnreadBytes: MAX_GATE_UNREAD_BYTES,
+      open: (connection) => this.#open(connection),
+    });
+    this.ended = this.#tor.run();
   }
 
   /** For `openGate`. */
-  listen(path: string): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#server.once('error', () => {
-        this.#link.close();
-        reject(new TorError('gate-environment'));
-      });
-      this.#server.listen({ path }, resolve);
-    });
+  async listen(path: string): Promise<void> {
+    try {
+      await listenAtPath(this.#server.server, path, 'replace');
+    } catch (error) {
+      this.#tor.close();
+      if (!(error instanceof SocketPathError)) throw error;
+      throw new TorError(error.problem === 'occupied' ? 'gate-socket-occupied' : 'gate-environment');
+    }
   }
 
   /** Takes every client key back from Tor, as far as it answers in time, and closes everything. */
   async close(): Promise<void> {
-    const stopped = new Promise((resolve) => this.#server.close(resolve));
-    for (const connection of this.#connections) connection.destroy();
+    const stopped = this.#server.close();
+    this.#server.destroyConnections();
     await Promise.race([this.#keys.clear(), this.#deadline()]);
-    this.#link.close();
+    this.#tor.close();
     await stopped;
   }
 
-  #admit(socket: Socket): void {
-    if (this.#connections.size >= MAX_GATE_CONNECTIONS) {
-      socket.on('error', () => socket.destroy());
-      socket.end(encodeRefusal('gate-full'), () => socket.destroy());
-      return;
-    }
-    const context: GateContext = { keys: this.#keys, guards: this.#guards, link: this.#link, clock: this.#clock };
-    const connection: GateConnection = new GateConnection(socket, context, () => this.#connections.delete(connection));
-    this.#connections.add(connection);
+  #open(connection: JsonConnection): GateConnection {
+    const context: GateContext = { keys: this.#keys, guards: this.#guards, tor: this.#tor, clock: this.#clock };
+    const opened: GateConnection = new GateConnection(connection, context, () => this.#connections.delete(opened));
+    this.#connections.add(opened);
+    return opened;
   }
 
   #announce(stage: GateStage): void {
@@ -99,12 +108,12 @@ export class Gate {
 
   /** A Tor that has just come up has had no guard until now. */
   async #lookAtGuard(): Promise<void> {
-    const control = this.#link.live?.control;
+    const control = this.#tor.live?.control;
     if (control === undefined) return;
     try {
       await this.#guards.look(control);
     } catch (error) {
-      // The link notices by itself that Tor is gone, and looks again when it is back.
+      // The Tor connection notices by itself that Tor is gone, and looks again when it is back.
       if (!(error instanceof TorError)) throw error;
     }
   }
@@ -112,13 +121,4 @@ export class Gate {
   #deadline(): Promise<void> {
     return new Promise((resolve) => this.#clock.after(GATE_CLOSE_TIMEOUT_MS, resolve));
   }
-}
-
-async function removeStaleSocket(path: string): Promise<void> {
-  const found = await lstat(path).catch(() => undefined);
-  if (found === undefined) return;
-  if (!found.isSocket()) throw new TorError('gate-socket-occupied');
-  await unlink(path).catch(() => {
-    throw new TorError('gate-environment');
-  });
 }

@@ -1,5 +1,7 @@
 // The whole language of the gate's socket: what may be asked, and the few numbers and words that may be answered. No text from Tor has a place in it.
 
+import { isJsonObject, parseJsonObject } from '@sotto/json-socket';
+import type { JsonObject } from '@sotto/json-socket';
 import type { BootstrapStage } from '../control/bootstrap.ts';
 import {
   describeProgress,
@@ -53,8 +55,6 @@ export type GateMessage =
   | { readonly kind: 'stage-event'; readonly stage: GateStage }
   | { readonly kind: 'ok'; readonly fields: JsonObject };
 
-export type JsonObject = Readonly<Record<string, unknown>>;
-
 const FIELDS: Readonly<Record<GateRequest['op'], readonly string[]>> = {
   ping: [],
   version: [],
@@ -65,11 +65,9 @@ const FIELDS: Readonly<Record<GateRequest['op'], readonly string[]>> = {
   path: [],
 };
 
-const UTF8 = new TextDecoder('utf-8', { fatal: true });
-
 /** Reads one line of a client. Anything that is not exactly a request is refused with a code. */
 export function decodeGateRequest(line: Uint8Array): Decoded<GateRequest, GateRefusal> {
-  const object = parseObject(line);
+  const object = parseJsonObject(line);
   if (object === undefined) return { ok: false, code: 'gate-malformed' };
   const op = object['op'];
   if (typeof op !== 'string' || !isOperation(op)) return { ok: false, code: 'gate-operation' };
@@ -123,7 +121,7 @@ export function stageFields(stage: GateStage): JsonObject {
 
 /** Reads one line of a gate; undefined if it is none. */
 export function decodeGateMessage(line: Uint8Array): GateMessage | undefined {
-  const object = parseObject(line);
+  const object = parseJsonObject(line);
   if (object === undefined) return undefined;
   if (object['event'] === 'bootstrap') {
     const stage = decodeStage(object['stage']);
@@ -137,7 +135,7 @@ export function decodeGateMessage(line: Uint8Array): GateMessage | undefined {
 }
 
 export function decodeStage(wire: unknown): GateStage | undefined {
-  if (!isObject(wire)) return undefined;
+  if (!isJsonObject(wire)) return undefined;
   const { state, percent, tag, cause, warning } = wire;
   if (state === 'starting' || state === 'done') return { state };
   if (state === 'tor-unreachable' || state === 'tor-too-old' || state === 'tor-unprotected') return { state };
@@ -156,7 +154,7 @@ export function decodeIdentity(fields: JsonObject): TorIdentity | undefined {
 }
 
 export function decodeFetch(wire: unknown): FetchState | undefined {
-  if (!isObject(wire)) return undefined;
+  if (!isJsonObject(wire)) return undefined;
   const { state, reason } = wire;
   if (state === 'unknown' || state === 'requested' || state === 'received') return { state };
   const known = DESCRIPTOR_FAILURES.find((candidate) => candidate === reason);
@@ -178,20 +176,6 @@ function decodeAllow(object: JsonObject): Decoded<GateRequest, GateRefusal> {
   const bytes = base64Decode(key);
   if (bytes?.length !== X25519_KEY_BYTES) return { ok: false, code: 'gate-field' };
   return { ok: true, value: { op: 'allow', onion, key: bytes } };
-}
-
-function parseObject(line: Uint8Array): JsonObject | undefined {
-  try {
-    const parsed: unknown = JSON.parse(UTF8.decode(line));
-    return isObject(parsed) ? parsed : undefined;
-  } catch {
-    // Not UTF-8 or not JSON: for the caller both are "not a message".
-    return undefined;
-  }
-}
-
-function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function isOperation(op: string): op is GateRequest['op'] {

@@ -3,8 +3,8 @@
 import type { BootstrapStage } from '../control/bootstrap.ts';
 import type { StageListener } from '../control/bootstrap-watch.ts';
 import { BOOTSTRAP_EVENTS, BootstrapWatch } from '../control/bootstrap-watch.ts';
-import type { Clock } from '../clock.ts';
-import { SYSTEM_CLOCK } from '../clock.ts';
+import type { Clock } from '@sotto/machine';
+import { backgroundClock } from '@sotto/machine/system-clock';
 import type { ControlAddress, ControlTimeouts, TorControl } from '../control/control.ts';
 import { connectControl } from '../control/control.ts';
 import type { OnionRequest } from '../control/command.ts';
@@ -40,7 +40,7 @@ export interface OnionControlOptions extends ControlAddress {
  * @throws TorError of `connectControl`, or `tor-too-old` or `tor-unprotected`
  */
 export async function openOnionControl(options: OnionControlOptions): Promise<OnionControl> {
-  const clock = options.clock ?? SYSTEM_CLOCK;
+  const clock = options.clock ?? backgroundClock;
   const control = await connectControl(options, options.timeouts);
   const watch = new BootstrapWatch(clock, options.onStage ?? (() => undefined));
   try {
