@@ -1,71 +1,55 @@
 // One connection to the relay's admin socket: the room belongs to it, so its end is news.
 
-import { connect } from 'node:net';
-import type { Socket } from 'node:net';
+import { JsonClient, JsonSocketError } from '@sotto/json-socket';
+import { systemClock } from '@sotto/machine/system-clock';
 import { ADMIN_LINE_BYTES_MAX, decodeAdminReply, encodeAdminRequest } from '@sotto/protocol';
 import type { AdminReply, AdminRequest } from '@sotto/protocol';
 import { HostError } from './errors.ts';
+import { ADMIN_WAITING_REQUESTS_MAX } from './limits.ts';
 
 /** @throws HostError `relay-unreachable` */
-export function connectAdmin(socketPath: string): Promise<AdminConnection> {
-  return new Promise((resolve, reject) => {
-    const socket = connect({ path: socketPath });
-    const fail = (cause: unknown): void => reject(new HostError('relay-unreachable', { cause }));
-    socket.once('error', fail);
-    socket.once('connect', () => {
-      socket.off('error', fail);
-      resolve(new AdminConnection(socket));
-    });
-  });
+export async function connectAdmin(socketPath: string): Promise<AdminConnection> {
+  const admin = new AdminConnection(socketPath);
+  await admin.connected();
+  return admin;
 }
 
-/** Asks one thing at a time; answers come in order. `closed` never rejects. */
+/** Asks one thing at a time; answers come in order. */
 export class AdminConnection {
+  /** Resolves when the connection has ended. Never rejects. */
   readonly closed: Promise<void>;
-  readonly #socket: Socket;
-  readonly #waiting: ((reply: AdminReply | undefined) => void)[] = [];
-  #held = '';
+  readonly #socket: JsonClient<AdminReply>;
 
-  constructor(socket: Socket) {
-    this.#socket = socket;
-    this.closed = new Promise((resolve) => {
-      socket.once('close', () => {
-        for (const answer of this.#waiting.splice(0)) answer(undefined);
-        resolve();
-      });
+  /** For `connectAdmin`, which waits until it is connected. */
+  constructor(socketPath: string) {
+    this.#socket = new JsonClient<AdminReply>({
+      path: socketPath,
+      clock: systemClock,
+      maxLineBytes: ADMIN_LINE_BYTES_MAX,
+      maxWaitingRequests: ADMIN_WAITING_REQUESTS_MAX,
+      decode: (line) => {
+        const reply = decodeAdminReply(line.toString('utf8'));
+        return reply.ok ? reply.value : undefined;
+      },
     });
-    socket.setEncoding('utf8');
-    socket.on('data', (text) => this.#take(String(text)));
-    // `close` follows at once and is what is waited for.
-    socket.on('error', () => socket.destroy());
+    this.closed = this.#socket.closed.then(() => undefined);
+  }
+
+  /** @throws HostError `relay-unreachable` */
+  async connected(): Promise<void> {
+    await this.#socket.connected().catch(fail);
   }
 
   /** @throws HostError `relay-unreachable` if the connection ends first */
-  async ask(request: AdminRequest): Promise<AdminReply> {
-    const reply = await new Promise<AdminReply | undefined>((resolve) => {
-      if (this.#socket.destroyed) {
-        resolve(undefined);
-        return;
-      }
-      this.#waiting.push(resolve);
-      this.#socket.write(encodeAdminRequest(request));
-    });
-    if (reply === undefined) throw new HostError('relay-unreachable');
-    return reply;
+  ask(request: AdminRequest): Promise<AdminReply> {
+    return this.#socket.ask(encodeAdminRequest(request)).catch(fail);
   }
 
   close(): void {
-    this.#socket.destroy();
+    this.#socket.close();
   }
+}
 
-  #take(text: string): void {
-    this.#held += text;
-    for (let end = this.#held.indexOf('\n'); end !== -1; end = this.#held.indexOf('\n')) {
-      const reply = decodeAdminReply(this.#held.slice(0, end));
-      this.#held = this.#held.slice(end + 1);
-      if (!reply.ok) this.#socket.destroy();
-      else this.#waiting.shift()?.(reply.value);
-    }
-    if (this.#held.length > ADMIN_LINE_BYTES_MAX) this.#socket.destroy();
-  }
+function fail(error: unknown): never {
+  throw error instanceof JsonSocketError ? new HostError('relay-unreachable', { cause: error }) : error;
 }

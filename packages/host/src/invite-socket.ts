@@ -1,10 +1,11 @@
 // Answers `docker compose exec host invite`, on a socket in the host's own tmpfs that no other container sees.
 
-import { connect, createServer } from 'node:net';
-import type { Server } from 'node:net';
+import { JsonClient, JsonServer, JsonSocketError, parseJsonObject } from '@sotto/json-socket';
+import type { JsonObject, Responder } from '@sotto/json-socket';
+import { systemClock } from '@sotto/machine/system-clock';
 import type { NetworkKind } from '@sotto/tor';
 import { HostError } from './errors.ts';
-import { INVITE_ANSWER_CHARACTERS_MAX, INVITE_CONNECTIONS_MAX } from './limits.ts';
+import { INVITE_ANSWER_BYTES_MAX, INVITE_CONNECTIONS_MAX } from './limits.ts';
 import { listenAt } from './socket-path.ts';
 
 /** The connection string, and the network that it leads over; unknown as long as Tor has not said it. */
@@ -13,54 +14,59 @@ export interface ShownInvite {
   readonly network: NetworkKind | undefined;
 }
 
-/** Serves what `current` says at that moment: undefined before the room is reachable. @throws HostError `host-environment` */
-export async function serveInvite(socketPath: string, current: () => ShownInvite | undefined): Promise<Server> {
-  const server = createServer((socket) => {
-    // An asker that goes away early loses nothing.
-    socket.on('error', () => socket.destroy());
-    socket.end(`${JSON.stringify(current() ?? { invite: null })}\n`);
+/** The connection has its one line as soon as it is made, and is asked nothing. */
+const UNASKED: Responder = { answer: () => '' };
+
+/**
+ * Gives each connection what `current` says at that moment: undefined before the room is reachable.
+ *
+ * @throws HostError `host-environment`
+ */
+export async function serveInvite(socketPath: string, current: () => ShownInvite | undefined): Promise<JsonServer> {
+  const server = new JsonServer({
+    maxLineBytes: 0,
+    lineTooLong: { refusal: '', then: 'stop' },
+    maxConnections: INVITE_CONNECTIONS_MAX,
+    maxWaitingRequests: 0,
+    maxUnreadBytes: INVITE_ANSWER_BYTES_MAX,
+    open: (connection) => {
+      connection.end(`${JSON.stringify(current() ?? { invite: null })}\n`);
+      return UNASKED;
+    },
   });
-  server.maxConnections = INVITE_CONNECTIONS_MAX;
-  await listenAt(server, socketPath, 'SOTTO_INVITE_SOCKET');
+  await listenAt(server.server, socketPath, 'SOTTO_INVITE_SOCKET');
   return server;
 }
 
-/** @returns the invite, or undefined while the room is not reachable. @throws HostError `host-silent` if no host answers there */
-export function askInvite(socketPath: string): Promise<ShownInvite | undefined> {
-  return new Promise((resolve, reject) => {
-    const fail = (cause?: Error): void => {
-      socket.destroy();
-      reject(new HostError('host-silent', { cause }));
-    };
-    const socket = connect({ path: socketPath });
-    let text = '';
-    socket.setEncoding('utf8');
-    socket.on('data', (chunk) => {
-      text += String(chunk);
-      if (text.length > INVITE_ANSWER_CHARACTERS_MAX) fail();
-    });
-    socket.on('error', fail);
-    socket.on('end', () => {
-      const answer = readAnswer(text);
-      if (answer === undefined) fail();
-      else resolve(answer === 'none' ? undefined : answer);
-    });
+/**
+ * @returns the invite, or undefined while the room is not reachable.
+ * @throws HostError `host-silent` if no host answers there, or not with exactly one line
+ */
+export async function askInvite(socketPath: string): Promise<ShownInvite | undefined> {
+  const socket = new JsonClient<ShownInvite | 'none'>({
+    path: socketPath,
+    clock: systemClock,
+    maxLineBytes: INVITE_ANSWER_BYTES_MAX,
+    maxWaitingRequests: 1,
+    decode: (line) => decodeAnswer(parseJsonObject(line)),
   });
+  try {
+    const answer = await socket.ask('');
+    const end = await socket.closed;
+    if (end !== 'closed') throw new JsonSocketError(end);
+    return answer === 'none' ? undefined : answer;
+  } catch (cause) {
+    if (!(cause instanceof JsonSocketError)) throw cause;
+    throw new HostError('host-silent', { cause });
+  }
 }
 
 /** @returns what is shown, `none` if there is nothing yet, or undefined for what a host does not answer. */
-function readAnswer(text: string): ShownInvite | 'none' | undefined {
-  try {
-    const answer: unknown = JSON.parse(text);
-    if (typeof answer !== 'object' || answer === null || !('invite' in answer)) return undefined;
-    const { invite } = answer;
-    if (invite === null) return 'none';
-    if (typeof invite !== 'string') return undefined;
-    const network = 'network' in answer ? answer.network : undefined;
-    if (network !== undefined && network !== 'private-test' && network !== 'public') return undefined;
-    return { invite, network };
-  } catch {
-    // No JSON: something else listens there, or the host ended while it spoke.
-    return undefined;
-  }
+function decodeAnswer(answer: JsonObject | undefined): ShownInvite | 'none' | undefined {
+  if (answer === undefined) return undefined;
+  const { invite, network } = answer;
+  if (invite === null) return 'none';
+  if (typeof invite !== 'string') return undefined;
+  if (network !== undefined && network !== 'private-test' && network !== 'public') return undefined;
+  return { invite, network };
 }

@@ -4,6 +4,8 @@
 export const RECONNECT_DELAY_MS = 500;
 /** Only after so long is a service that does not answer worth a line on the screen. */
 export const PATIENCE_MS = 20_000;
+/** Requests to the relay that wait for their answers: a room asks for one thing, and at its end for another. */
+export const ADMIN_WAITING_REQUESTS_MAX = 8;
 /** Between two tries to walk through the onion. A fresh descriptor takes a moment to be found. */
 export const PROOF_DELAY_MS = 1_000;
 /** How long the first tries may take to open a stream; later ones may take what the dialler allows. Tor can wait for ever for a rendezvous that does not come about. */
@@ -22,11 +24,13 @@ export const INTRODUCTION_BURST = 100;
 /** The invite's own socket answers so many askers at a time. */
 export const INVITE_CONNECTIONS_MAX = 8;
 /** What it answers: a connection string and what JSON puts around it. */
-export const INVITE_ANSWER_CHARACTERS_MAX = 4_096;
+export const INVITE_ANSWER_BYTES_MAX = 4_096;
 
 /** Lines on the moderator's socket, and how many may be connected to it: the host's own clients. */
 export const MODERATOR_LINE_BYTES_MAX = 4_096;
 export const MODERATOR_CONNECTIONS_MAX = 4;
+/** Answers that a client may leave unread before its connection is destroyed. */
+export const MODERATOR_UNREAD_BYTES_MAX = 65_536;
 /** A room to move to that cannot be joined after so long is given up: a busy network has taken two minutes for a descriptor alone. Who asked waits longer. */
 export const MOVE_OPEN_LIMIT_MS = 210_000;
 /** A room that nobody moves to within this time is closed again. */

@@ -55,7 +55,7 @@ try {
   if (memory.standing === 'unlocked') print(UNLOCKED);
   host.start();
   const code = await host.ended;
-  for (const server of servers) server.close();
+  for (const server of servers) void server.close();
   print(code === undefined ? 'room: ended' : `room: ended (${code}): ${HOST_CODES[code]}`);
   process.exit(code === undefined ? 0 : EXIT_FAILED);
 } catch (error) {

@@ -1,5 +1,7 @@
 // What the host's own client may ask of the host, one JSON object a line, exactly the fields given. PROTOCOL.md §6.6.
 
+import { parseJsonObject } from '@sotto/json-socket';
+import type { JsonObject } from '@sotto/json-socket';
 import { accept, encodeMove, encodeSignedOrder, fromHex, MEMBER_ID_BYTES, refuse, toHex } from '@sotto/protocol';
 import type { AccessMode, Decoded, Move, SignedOrder } from '@sotto/protocol';
 import type { ModeratorCode } from './errors.ts';
@@ -22,8 +24,9 @@ export function readAccessMode(text: unknown): AccessMode | undefined {
   return MODES.find((mode) => mode === text);
 }
 
-export function decodeModeratorRequest(line: string): Decoded<ModeratorRequest, 'moderator-malformed'> {
-  const request = readRequest(parseObject(line));
+export function decodeModeratorRequest(line: Uint8Array): Decoded<ModeratorRequest, 'moderator-malformed'> {
+  const fields = parseJsonObject(line);
+  const request = fields === undefined ? undefined : readRequest(fields);
   return request === undefined ? refuse('moderator-malformed') : accept(request);
 }
 
@@ -39,7 +42,7 @@ export function encodeModeratorReply(reply: ModeratorReply): string {
   return `${JSON.stringify(fields)}\n`;
 }
 
-function readRequest(fields: Readonly<Record<string, unknown>>): ModeratorRequest | undefined {
+function readRequest(fields: JsonObject): ModeratorRequest | undefined {
   const operation = fields['operation'];
   const names = Object.keys(fields).sort().join(' ');
   switch (operation) {
@@ -58,15 +61,4 @@ function readRequest(fields: Readonly<Record<string, unknown>>): ModeratorReques
     default:
       return undefined;
   }
-}
-
-function parseObject(line: string): Readonly<Record<string, unknown>> {
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(line);
-  } catch {
-    // No JSON has no fields, and no operation does without.
-    return {};
-  }
-  return typeof parsed === 'object' && parsed !== null ? (parsed as Readonly<Record<string, unknown>>) : {};
 }

@@ -77,8 +77,8 @@ describe('the socket', () => {
       room.shown = { invite: INVITE, network };
       expect(await askInvite(path)).toEqual({ invite: INVITE, network });
     }
-    server.close();
-    stale.close();
+    await server.close();
+    await stale.close();
   });
 
   test.each([

@@ -1,9 +1,10 @@
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
-import type { Server, Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import type { JsonServer } from '@sotto/json-socket';
 import { decodeMove, decodeSignedOrder, fromHex, toHex } from '@sotto/protocol';
 import { OnionKey } from '@sotto/tor';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -72,7 +73,7 @@ describe("the moderator's socket", () => {
   let folder: string;
   let path: string;
   let desk: Desk;
-  let server: Server;
+  let server: JsonServer;
   const askers: Asker[] = [];
   beforeEach(async () => {
     folder = mkdtempSync(join(tmpdir(), 'sotto-'));
@@ -82,7 +83,7 @@ describe("the moderator's socket", () => {
   });
   afterEach(() => {
     for (const asker of askers.splice(0)) asker.socket.destroy();
-    server.close();
+    void server.close();
     rmSync(folder, { recursive: true });
   });
 
@@ -175,7 +176,7 @@ describe("the moderator's socket", () => {
   test('takes the place of a stale socket, and of nothing else', async () => {
     const again = await serveModerator(path, desk);
     expect(await sit().ask({ operation: 'invite' })).toMatchObject({ ok: true });
-    again.close();
+    void again.close();
     const file = join(folder, 'file');
     writeFileSync(file, '');
     await expect(serveModerator(file, desk)).rejects.toMatchObject({ code: 'host-environment' });
@@ -204,7 +205,7 @@ describe('a request', () => {
     `{"operation":"evict","member":"${MEMBER}","mode":"open"}`,
     '{"operation":"__proto__"}',
   ])('is refused: %s', (line) => {
-    expect(decodeModeratorRequest(line)).toEqual({ ok: false, code: 'moderator-malformed' });
+    expect(decodeModeratorRequest(Buffer.from(line))).toEqual({ ok: false, code: 'moderator-malformed' });
   });
 
   test.each([
@@ -213,6 +214,6 @@ describe('a request', () => {
     ['{"mode":"knock","operation":"access"}', { operation: 'access', mode: 'knock' }],
     [`{"operation":"evict","member":"${MEMBER}"}`, { operation: 'evict', memberId: new Uint8Array(16).fill(0xab) }],
   ])('is taken: %s', (line, value) => {
-    expect(decodeModeratorRequest(line)).toEqual({ ok: true, value });
+    expect(decodeModeratorRequest(Buffer.from(line))).toEqual({ ok: true, value });
   });
 });

@@ -1,7 +1,7 @@
 // The host's own client needs no connection string: it asks the host, and waits as long as the host takes to open its room.
 
 import { ModeratorError } from '@sotto/client';
-import type { Clock } from '@sotto/client';
+import type { Clock } from '@sotto/machine';
 import { decodeInvite } from '@sotto/protocol';
 import { TERMINAL_CODES } from './errors.ts';
 import type { TerminalCode } from './errors.ts';

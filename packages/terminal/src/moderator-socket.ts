@@ -1,9 +1,10 @@
 // The way from the host's own client to the host: one question a connection, one line of JSON each way, a limit on length and time.
 
-import { connect } from 'node:net';
-import type { Socket } from 'node:net';
 import { ModeratorError } from '@sotto/client';
-import type { Clock, Moderator } from '@sotto/client';
+import type { Moderator } from '@sotto/client';
+import { JsonClient, JsonSocketError, parseJsonObject } from '@sotto/json-socket';
+import type { ConnectionEnd, JsonObject } from '@sotto/json-socket';
+import type { Clock } from '@sotto/machine';
 import { decodeMove, decodeSignedOrder, equalBytes, fromHex, toHex } from '@sotto/protocol';
 import type { AccessMode, Move, SignedOrder } from '@sotto/protocol';
 import { HOST_REFUSALS, TERMINAL_CODES } from './errors.ts';
@@ -16,8 +17,6 @@ import {
   MODERATOR_RETRY_MS,
   MODERATOR_TRIES_MAX,
 } from './limits.ts';
-import { LineSplitter } from './line-splitter.ts';
-import type { InputLine } from './line-splitter.ts';
 
 export interface ModeratorSocketOptions {
   readonly path: string;
@@ -26,8 +25,14 @@ export interface ModeratorSocketOptions {
   readonly onProblem: (problem: ModeratorError) => void;
 }
 
-type Fields = Readonly<Record<string, unknown>>;
 type SocketCode = TerminalCode & `moderator-${string}`;
+
+const CODES: Readonly<Record<ConnectionEnd, SocketCode>> = {
+  unreachable: 'moderator-unreachable',
+  closed: 'moderator-closed',
+  timeout: 'moderator-timeout',
+  malformed: 'moderator-malformed',
+};
 
 /** What a code of the host may look like; any other is not repeated on a screen. */
 const HOST_CODE = /^[a-z]{1,20}(?:-[a-z]{1,20}){0,4}$/;
@@ -38,7 +43,7 @@ const HOST_CODE = /^[a-z]{1,20}(?:-[a-z]{1,20}){0,4}$/;
  */
 export class ModeratorSocket implements Moderator {
   readonly #options: ModeratorSocketOptions;
-  readonly #open = new Set<Socket>();
+  readonly #open = new Set<JsonClient<JsonObject>>();
   #telling: Promise<void> = Promise.resolve();
 
   constructor(options: ModeratorSocketOptions) {
@@ -76,7 +81,7 @@ export class ModeratorSocket implements Moderator {
     const cancel = this.#options.clock.after(MODERATOR_FLUSH_MS, () => late.resolve(undefined));
     await Promise.race([this.#telling, late.promise]);
     cancel();
-    for (const socket of this.#open) socket.destroy();
+    for (const socket of this.#open) socket.close();
   }
 
   async #tellMoved(): Promise<void> {
@@ -100,48 +105,33 @@ export class ModeratorSocket implements Moderator {
   }
 
   /** @returns the fields of the answer, which said `ok`. */
-  async #ask(question: Fields, limitMs: number): Promise<Fields> {
-    const line = await this.#exchange(`${JSON.stringify(question)}\n`, limitMs);
-    const fields = line.ok ? parseObject(line.text) : refuse('moderator-malformed');
+  async #ask(question: JsonObject, limitMs: number): Promise<JsonObject> {
+    const fields = await this.#exchange(`${JSON.stringify(question)}\n`, limitMs);
     if (fields['ok'] === true) return fields;
     const { code } = fields;
     if (fields['ok'] !== false || typeof code !== 'string' || !HOST_CODE.test(code)) refuse('moderator-malformed');
     throw new ModeratorError(code, HOST_REFUSALS.get(code) ?? TERMINAL_CODES['moderator-refused']);
   }
 
-  /** @returns the first line that comes back. */
-  #exchange(question: string, limitMs: number): Promise<InputLine> {
-    return new Promise((resolve, reject) => {
-      const socket = connect({ path: this.#options.path });
-      const splitter = new LineSplitter(MODERATOR_LINE_BYTES_MAX);
-      let bytes = 0;
-      let outcome: SocketCode = 'moderator-unreachable';
-      const give = (code: SocketCode): void => {
-        outcome = code;
-        socket.destroy();
-      };
-      const cancel = this.#options.clock.after(limitMs, () => give('moderator-timeout'));
-      this.#open.add(socket);
-      socket.on('connect', () => {
-        outcome = 'moderator-closed';
-        socket.write(question);
-      });
-      socket.on('data', (chunk: Buffer) => {
-        const [line] = splitter.push(chunk);
-        bytes += chunk.length;
-        if (line !== undefined) {
-          resolve(line);
-          socket.destroy();
-        } else if (bytes > MODERATOR_LINE_BYTES_MAX) give('moderator-malformed');
-      });
-      // `close` follows at once and says how it ended.
-      socket.on('error', () => undefined);
-      socket.on('close', () => {
-        cancel();
-        this.#open.delete(socket);
-        reject(new ModeratorError(outcome, TERMINAL_CODES[outcome]));
-      });
+  /** @returns the first line that comes back on a connection of its own, made and answered within `limitMs`. */
+  async #exchange(question: string, limitMs: number): Promise<JsonObject> {
+    const socket = new JsonClient<JsonObject>({
+      path: this.#options.path,
+      clock: this.#options.clock,
+      maxLineBytes: MODERATOR_LINE_BYTES_MAX,
+      maxWaitingRequests: 1,
+      decode: parseJsonObject,
     });
+    this.#open.add(socket);
+    try {
+      return await socket.ask(question, limitMs);
+    } catch (error) {
+      if (!(error instanceof JsonSocketError)) throw error;
+      return refuse(error.code === 'busy' ? 'moderator-closed' : CODES[error.code]);
+    } finally {
+      this.#open.delete(socket);
+      socket.close();
+    }
   }
 }
 
@@ -150,7 +140,7 @@ function refuse(code: SocketCode): never {
   throw new ModeratorError(code, TERMINAL_CODES[code]);
 }
 
-function readOrder(fields: Fields): SignedOrder {
+function readOrder(fields: JsonObject): SignedOrder {
   const order = decodeSignedOrder(readHex(fields['order']));
   return order.ok ? order.value : refuse('moderator-malformed');
 }
@@ -158,14 +148,4 @@ function readOrder(fields: Fields): SignedOrder {
 function readHex(value: unknown): Uint8Array {
   const bytes = typeof value === 'string' ? fromHex(value, Math.floor(value.length / 2)) : undefined;
   return bytes ?? refuse('moderator-malformed');
-}
-
-function parseObject(text: string): Fields {
-  try {
-    const parsed: unknown = JSON.parse(text);
-    return typeof parsed === 'object' && parsed !== null ? (parsed as Fields) : {};
-  } catch {
-    // Not JSON: for the reader the same as an answer that says nothing.
-    return {};
-  }
 }

@@ -2,7 +2,8 @@
 
 import type { Socket } from 'node:net';
 import { DialError, registrationOf } from '@sotto/client';
-import type { ByteStream, Clock, Dial, StateEvent } from '@sotto/client';
+import type { ByteStream, Dial, StateEvent } from '@sotto/client';
+import type { Clock } from '@sotto/machine';
 import type { Invite } from '@sotto/protocol';
 import { adviseDial, byteStreamOf, connectGate, dialOnion, onionAddressOf, TorError } from '@sotto/tor';
 import type { FetchState, GateClient, NetworkKind, OnionPath, TorErrorCode } from '@sotto/tor';
