@@ -1,12 +1,11 @@
 // The client's way to the relay: wait for Tor, give it the onion's key through the gate, connect through SOCKS; and say where it stands or why it failed.
 
-import type { Socket } from 'node:net';
 import { DialError, registrationOf } from '@sotto/client';
 import type { ByteStream, Dial, StateEvent } from '@sotto/client';
 import type { Clock } from '@sotto/machine';
 import type { Invite } from '@sotto/protocol';
-import { adviseDial, byteStreamOf, connectGate, dialOnion, onionAddressOf, TorError } from '@sotto/tor';
-import type { FetchState, GateClient, NetworkKind, OnionPath, TorErrorCode } from '@sotto/tor';
+import { adviseDial, byteStreamOf, connectGate, onionAddressOf, openOnion, TorError } from '@sotto/tor';
+import type { FetchState, GateClient, GateStage, NetworkKind, OnionPath, OpenStep, TorErrorCode } from '@sotto/tor';
 import type { Doors } from './environment.ts';
 import {
   DESCRIPTOR_POLL_MS,
@@ -33,7 +32,6 @@ export interface OnionDialOptions {
 }
 
 type Tell = (stage: StateEvent) => void;
-type GateStage = Awaited<ReturnType<GateClient['bootstrap']>>;
 
 /** Nothing that is tried again makes these good. */
 const FINAL: ReadonlySet<TorErrorCode> = new Set<TorErrorCode>([
@@ -86,7 +84,6 @@ class OnionDial {
   #isClosed = false;
   /** Dials that have failed since the last stream; undefined before the first stream. */
   #failedSince: number | undefined;
-  #onStage: (stage: GateStage) => void = () => undefined;
 
   constructor(options: OnionDialOptions) {
     this.#options = options;
@@ -95,16 +92,40 @@ class OnionDial {
   }
 
   async dial(tell: Tell, signal: AbortSignal): Promise<ByteStream> {
+    const tor = new TorWatch(this.#options, tell);
+    let step: OpenStep | undefined;
     try {
       const gate = await this.#openGate(tell, signal);
-      await this.#awaitTor(gate, tell, signal);
-      refuseAborted(signal);
-      tell({ type: 'state', state: 'descriptor' });
-      await this.#seed.use((seed) => gate.allow(this.#address, seed));
-      return byteStreamOf(await this.#connect(gate, tell, signal));
+      const socket = await openOnion({
+        gate,
+        socks: this.#options.doors.socks,
+        onion: this.#address,
+        clientAuthorisationSeed: this.#seed,
+        signal,
+        timeoutMs: () => REDIAL_TIMEOUTS_MS[this.#failedSince ?? REDIAL_TIMEOUTS_MS.length],
+        beforeFirstStage: (stage) => tor.beforeFirstStage(gate, stage),
+        onStage: (stage, fail) => tor.onStage(gate, stage, fail),
+        // An earlier answer may have been refused while Tor was starting; nobody joins without knowing where.
+        onConnected: async () => this.#options.onNetwork((await gate.version()).network),
+        onStep: (next) => {
+          step = next;
+          if (next === 'key') tell({ type: 'state', state: 'descriptor' });
+        },
+        descriptor: {
+          clock: this.#options.clock,
+          pollMs: DESCRIPTOR_POLL_MS,
+          onFetch: (state) => tell(describeFetch(state)),
+        },
+      });
+      this.#failedSince = 0;
+      return byteStreamOf(socket);
     } catch (error) {
+      // A dial that is not wanted any more says nothing of the onion.
+      if (step === 'dial' && this.#failedSince !== undefined && !signal.aborted) this.#failedSince += 1;
       if (error instanceof TorError) throw dialError(error.code);
       throw error;
+    } finally {
+      tor.stop();
     }
   }
 
@@ -143,7 +164,7 @@ class OnionDial {
     const giveUpMs = clock.now() + GATE_START_LIMIT_MS;
     for (let isTold = false; ; isTold = true) {
       try {
-        return await connectGate({ socketPath: doors.gateSocket, onStage: (stage) => this.#onStage(stage) });
+        return await connectGate({ socketPath: doors.gateSocket });
       } catch (error) {
         const mayCome = error instanceof TorError && error.code === 'gate-unreachable' && clock.now() < giveUpMs;
         if (!mayCome) throw error;
@@ -151,104 +172,6 @@ class OnionDial {
       if (!isTold) tell({ type: 'state', state: 'bootstrapping', percent: 0, detail: 'waiting for the gate to start' });
       await this.#pause(signal, GATE_POLL_MS);
       refuseAborted(signal);
-    }
-  }
-
-  async #awaitTor(gate: GateClient, tell: Tell, signal: AbortSignal): Promise<void> {
-    refuseAborted(signal);
-    const ready = Promise.withResolvers<undefined>();
-    // Whoever waits hears of it; after the last wait nobody has to.
-    ready.promise.catch(() => undefined);
-    let cancelTimer: () => void = () => undefined;
-    let wasUnreachable = false;
-    const take = (stage: GateStage): void => {
-      cancelTimer();
-      cancelTimer = () => undefined;
-      if (stage.state === 'done') ready.resolve(undefined);
-      if (stage.state === 'tor-too-old' || stage.state === 'tor-unprotected') ready.reject(new TorError(stage.state));
-      const stuck = describeStuck(stage);
-      if (stuck !== undefined) {
-        cancelTimer = this.#options.clock.after(TOR_STUCK_LIMIT_MS, () => ready.reject(stuck));
-      }
-      tell(describeStage(stage));
-      if (wasUnreachable && stage.state !== 'tor-unreachable') void this.#askNetwork(gate);
-      wasUnreachable = stage.state === 'tor-unreachable';
-    };
-    const giveUp = (): void => ready.reject(new TorError('aborted'));
-    signal.addEventListener('abort', giveUp, { once: true });
-    void gate.closed.then((code) => ready.reject(new TorError(code)));
-    try {
-      const stage = await this.#askStage(gate);
-      this.#onStage = take;
-      take(stage);
-      await ready.promise;
-      // An earlier answer may have been refused while Tor was starting; nobody joins without knowing where.
-      this.#options.onNetwork((await gate.version()).network);
-    } finally {
-      this.#onStage = () => undefined;
-      cancelTimer();
-      signal.removeEventListener('abort', giveUp);
-    }
-  }
-
-  /** A stage that is told while we ask may be older or newer than the answer: then the answer is asked for again. */
-  async #askStage(gate: GateClient): Promise<GateStage> {
-    const told: GateStage[] = [];
-    this.#onStage = (stage) => void told.push(stage);
-    const stage = await gate.bootstrap();
-    if (stage.state !== 'tor-unreachable') await this.#askNetwork(gate);
-    return told.length > 0 ? this.#askStage(gate) : stage;
-  }
-
-  /** As early as can be, so that the screen says so from the beginning. */
-  async #askNetwork(gate: GateClient): Promise<void> {
-    try {
-      this.#options.onNetwork((await gate.version()).network);
-    } catch (error) {
-      // It is asked again before the dial goes on, and a refusal is told there.
-      if (!(error instanceof TorError)) throw error;
-    }
-  }
-
-  async #connect(gate: GateClient, tell: Tell, signal: AbortSignal): Promise<Socket> {
-    const watch = new AbortController();
-    const watching = this.#watchDescriptor(gate, tell, watch.signal);
-    try {
-      const { socks } = this.#options.doors;
-      const timeoutMs = REDIAL_TIMEOUTS_MS[this.#failedSince ?? REDIAL_TIMEOUTS_MS.length];
-      const socket = await dialOnion({
-        socks,
-        onion: this.#address,
-        signal,
-        ...(timeoutMs === undefined ? {} : { timeoutMs }),
-      });
-      this.#failedSince = 0;
-      return socket;
-    } catch (error) {
-      // A dial that is not wanted any more says nothing of the way.
-      if (this.#failedSince !== undefined && !signal.aborted) this.#failedSince += 1;
-      throw error;
-    } finally {
-      watch.abort();
-      await watching;
-    }
-  }
-
-  /** Tells the stages that SOCKS does not: until the descriptor is there, then that the rendezvous has begun. */
-  async #watchDescriptor(gate: GateClient, tell: Tell, signal: AbortSignal): Promise<void> {
-    let last: FetchState['state'] | undefined;
-    try {
-      while (last !== 'received') {
-        await this.#pause(signal, DESCRIPTOR_POLL_MS);
-        refuseAborted(signal);
-        const { state } = await gate.descriptor();
-        refuseAborted(signal);
-        if (state !== last) tell(describeFetch(state));
-        last = state;
-      }
-    } catch (error) {
-      // Only the telling ends: whether the dial succeeds is SOCKS's to say.
-      if (!(error instanceof TorError)) throw error;
     }
   }
 
@@ -261,6 +184,48 @@ class OnionDial {
       };
       signal.addEventListener('abort', wake, { once: true });
     });
+  }
+}
+
+/** Shows Tor's way to its network, and gives up on a Tor that stays where it is. */
+class TorWatch {
+  readonly #options: OnionDialOptions;
+  readonly #tell: Tell;
+  #cancelTimer: () => void = () => undefined;
+  #wasUnreachable = false;
+
+  constructor(options: OnionDialOptions, tell: Tell) {
+    this.#options = options;
+    this.#tell = tell;
+  }
+
+  async beforeFirstStage(gate: GateClient, stage: GateStage): Promise<void> {
+    if (stage.state !== 'tor-unreachable') await this.#askNetwork(gate);
+  }
+
+  onStage(gate: GateClient, stage: GateStage, fail: (error: Error) => void): void {
+    this.stop();
+    if (stage.state === 'tor-too-old' || stage.state === 'tor-unprotected') fail(new TorError(stage.state));
+    const stuck = describeStuck(stage);
+    if (stuck !== undefined) this.#cancelTimer = this.#options.clock.after(TOR_STUCK_LIMIT_MS, () => fail(stuck));
+    this.#tell(describeStage(stage));
+    if (this.#wasUnreachable && stage.state !== 'tor-unreachable') void this.#askNetwork(gate);
+    this.#wasUnreachable = stage.state === 'tor-unreachable';
+  }
+
+  stop(): void {
+    this.#cancelTimer();
+    this.#cancelTimer = () => undefined;
+  }
+
+  /** As early as can be, so that the screen says so from the beginning. */
+  async #askNetwork(gate: GateClient): Promise<void> {
+    try {
+      this.#options.onNetwork((await gate.version()).network);
+    } catch (error) {
+      // It is asked again before the dial goes on, and a refusal is told there.
+      if (!(error instanceof TorError)) throw error;
+    }
   }
 }
 

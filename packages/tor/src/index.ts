@@ -19,6 +19,8 @@ export { connectGate, GateClient } from './gate/client.ts';
 export type { GateClientOptions } from './gate/client.ts';
 export type { GateStage, OnionPath, Vanguards } from './gate/protocol.ts';
 export { OnionControl, openOnionControl } from './onion/onion-control.ts';
+export { openOnion } from './onion/open-onion.ts';
+export type { DescriptorWatch, OpenOnionOptions, OpenStep } from './onion/open-onion.ts';
 export type { OnionControlOptions, PublishOptions, UploadProgress } from './onion/onion-control.ts';
 export { ClientAuthKey, decodeOnionAddress, isOnionAddress, onionAddressOf, OnionKey } from './onion/onion-key.ts';
 export type { HoldSecret } from './onion/onion-key.ts';

@@ -49,12 +49,14 @@ export class GateClient {
   readonly closed: Promise<TorErrorCode>;
   readonly #socket: JsonClient<GateMessage>;
   readonly #timeoutMs: number;
+  readonly #followers = new Set<(stage: GateStage) => void>();
   /** The gate speaks unasked only to end the connection, and then says why. */
   #unasked: TorErrorCode | undefined;
 
   /** For `connectGate`, which waits until it is connected. */
   constructor(options: GateClientOptions) {
     this.#timeoutMs = options.timeoutMs ?? GATE_REQUEST_TIMEOUT_MS;
+    if (options.onStage !== undefined) this.#followers.add(options.onStage);
     this.#socket = new JsonClient<GateMessage>({
       path: options.socketPath,
       clock: systemClock,
@@ -63,7 +65,7 @@ export class GateClient {
       decode: decodeGateMessage,
       onEvent: (message) => {
         if (message.kind !== 'stage-event') return false;
-        options.onStage?.(message.stage);
+        for (const follower of this.#followers) follower(message.stage);
         return true;
       },
       onUnasked: (message) => {
@@ -86,7 +88,13 @@ export class GateClient {
     return this.#read(decodeIdentity(await this.#ask({ op: 'version' })));
   }
 
-  /** The stage now; later ones go to `onStage`. */
+  /** @returns what ends it. Until then `listener` gets each new stage, once `bootstrap` was asked. */
+  follow(listener: (stage: GateStage) => void): () => void {
+    this.#followers.add(listener);
+    return () => this.#followers.delete(listener);
+  }
+
+  /** The stage now; later ones go to `onStage` and those who follow. */
   async bootstrap(): Promise<GateStage> {
     const fields = await this.#ask({ op: 'bootstrap' });
     return this.#read(decodeStage(fields['stage']));
