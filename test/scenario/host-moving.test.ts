@@ -167,7 +167,7 @@ async function openWith(
       socks: tor.socks,
     },
     print: (text) => screen.print(text),
-    movingLimits: { openMs: LONG_MS, offerMs: LONG_MS, graceMs: LONG_MS, ...limits },
+    moveLimits: { openMs: LONG_MS, offerMs: LONG_MS, graceMs: LONG_MS, ...limits },
   });
   host.start();
   await screen.shows('room: reachable after');

@@ -1,4 +1,5 @@
-// The host: one room, and for the time of a move another beside it. Performs the effects of a move, and answers the moderator.
+// The host: one room, and for the time of a move another beside it. Performs the effects of the room
+// move, and answers the moderator.
 
 import type { AccessMode } from '@sotto/protocol';
 import type { HoldSecret } from '@sotto/tor';
@@ -8,25 +9,25 @@ import type { HostCode } from './errors.ts';
 import { MOVE_GRACE_MS, MOVE_OFFER_MS, MOVE_OPEN_LIMIT_MS } from './limits.ts';
 import type { ModeratorReply } from './moderator-request.ts';
 import type { Moderation } from './moderator-socket.ts';
-import { SETTLED, stepMoving } from './room-move.ts';
-import type { Moving, MovingEffect, MovingEvent, MovingLimits } from './room-move.ts';
+import { SETTLED, stepRoomMove } from './room-move-machine.ts';
+import type { RoomMove, RoomMoveEffect, RoomMoveEvent, RoomMoveLimits } from './room-move-machine.ts';
 import type { ShownInvite } from './invite-socket.ts';
 import { RoomHosting } from './room-hosting.ts';
-import type { HostingWord } from './room-hosting.ts';
+import type { HostingReport } from './room-hosting.ts';
 import { describeMove, describeNotice, renderMoved, renderOpening } from './screen.ts';
 
-const MOVING_LIMITS: MovingLimits = { openMs: MOVE_OPEN_LIMIT_MS, offerMs: MOVE_OFFER_MS, graceMs: MOVE_GRACE_MS };
+const MOVE_LIMITS: RoomMoveLimits = { openMs: MOVE_OPEN_LIMIT_MS, offerMs: MOVE_OFFER_MS, graceMs: MOVE_GRACE_MS };
 
 export interface HostOptions {
   readonly config: HostConfig;
   readonly print: (text: string) => void;
-  readonly movingLimits?: MovingLimits;
+  readonly moveLimits?: RoomMoveLimits;
   /** Where room secrets and onion keys lie; in ordinary memory, if absent. */
   readonly holdSecret?: HoldSecret;
 }
 
-/** Who waits for an eviction. */
-interface Asker {
+/** An eviction that waits for the other room. */
+interface PendingEviction {
   readonly memberId: Uint8Array;
   readonly answer: (reply: ModeratorReply) => void;
 }
@@ -36,15 +37,15 @@ export class Host implements Moderation {
   readonly ended: Promise<HostCode | undefined>;
   readonly #config: HostConfig;
   readonly #print: (text: string) => void;
-  readonly #limits: MovingLimits;
+  readonly #limits: RoomMoveLimits;
   readonly #holdSecret: HoldSecret;
   /** Everything that has not ended: the room, and the other one or the one before. */
   readonly #rooms = new Set<RoomHosting>();
   #room: RoomHosting;
   #other: RoomHosting | undefined;
   #before: RoomHosting | undefined;
-  #moving: Moving = SETTLED;
-  #asker: Asker | undefined;
+  #move: RoomMove = SETTLED;
+  #pendingEviction: PendingEviction | undefined;
   #timer: NodeJS.Timeout | undefined;
   #stage: 'running' | 'ending' = 'running';
   #resolveEnded: (code: HostCode | undefined) => void = () => undefined;
@@ -52,7 +53,7 @@ export class Host implements Moderation {
   constructor(options: HostOptions) {
     this.#config = options.config;
     this.#print = options.print;
-    this.#limits = options.movingLimits ?? MOVING_LIMITS;
+    this.#limits = options.moveLimits ?? MOVE_LIMITS;
     this.#holdSecret = options.holdSecret ?? ((bytes) => bytes);
     this.ended = new Promise((resolve) => {
       this.#resolveEnded = resolve;
@@ -88,34 +89,34 @@ export class Host implements Moderation {
 
   setAccess(mode: AccessMode): ModeratorReply {
     if (this.#room.invite === undefined) return { ok: false, code: 'not-open' };
-    // Orders for a room that is about to end would be void before anybody could carry them out.
+    // Orders for a room that is about to end would be void before a member could carry them out.
     if (this.#other !== undefined) return { ok: false, code: 'busy' };
-    return { ok: true, order: this.#room.orders.access(mode) };
+    return { ok: true, order: this.#room.orderSigner.access(mode) };
   }
 
   evict(memberId: Uint8Array): Promise<ModeratorReply> {
     if (this.#room.invite === undefined) return Promise.resolve({ ok: false, code: 'not-open' });
-    if (this.#moving.stage !== 'settled') return Promise.resolve({ ok: false, code: 'busy' });
+    if (this.#move.stage !== 'settled') return Promise.resolve({ ok: false, code: 'busy' });
     return new Promise((resolve) => {
-      this.#asker = { memberId, answer: resolve };
+      this.#pendingEviction = { memberId, answer: resolve };
       this.#step({ type: 'evict' });
     });
   }
 
   moved(): ModeratorReply {
-    if (this.#moving.stage !== 'offered') return { ok: false, code: 'nothing-offered' };
+    if (this.#move.stage !== 'offered') return { ok: false, code: 'nothing-offered' };
     this.#step({ type: 'moved' });
     return { ok: true };
   }
 
-  #step(event: MovingEvent): void {
+  #step(event: RoomMoveEvent): void {
     if (this.#stage === 'ending') return;
-    const { moving, effects } = stepMoving(this.#moving, event, this.#limits);
-    this.#moving = moving;
+    const { state, effects } = stepRoomMove(this.#move, event, this.#limits);
+    this.#move = state;
     for (const effect of effects) this.#perform(effect);
   }
 
-  #perform(effect: MovingEffect): void {
+  #perform(effect: RoomMoveEffect): void {
     switch (effect.type) {
       case 'open-other':
         this.#openOther();
@@ -123,15 +124,15 @@ export class Host implements Moderation {
       case 'offer-other':
         this.#answer(this.#makeOffer());
         return;
-      case 'refuse-asker':
+      case 'refuse-eviction':
         this.#answer({ ok: false, code: 'room-not-opened' });
         return;
       case 'close-other':
         this.#other?.stop();
         this.#other = undefined;
         return;
-      case 'adopt-other':
-        this.#adoptOther();
+      case 'switch-to-other':
+        this.#switchToOther();
         return;
       case 'close-before':
         this.#before?.stop();
@@ -145,14 +146,15 @@ export class Host implements Moderation {
       case 'wait-for-nothing':
         clearTimeout(this.#timer);
         return;
-      case 'say':
+      case 'notify':
         this.#print(describeMove(effect.what));
         return;
     }
   }
 
   #openOther(): void {
-    // Whatever the access of this room: those who move have to get in, all of them at once, and nobody else has the other room's string yet.
+    // Open whatever the access of this room is: all members have to get in at once, and only they have the
+    // other room's connection string yet.
     const other = this.#makeRoom('open');
     this.#other = other;
     void other.opened.then(() => {
@@ -163,12 +165,12 @@ export class Host implements Moderation {
 
   #makeOffer(): ModeratorReply {
     const invite = this.#other?.invite;
-    if (invite === undefined || this.#asker === undefined) return { ok: false, code: 'room-not-opened' };
-    const { orders } = this.#room;
-    return { ok: true, order: orders.evict(this.#asker.memberId), move: orders.moveTo(invite) };
+    if (invite === undefined || this.#pendingEviction === undefined) return { ok: false, code: 'room-not-opened' };
+    const { orderSigner } = this.#room;
+    return { ok: true, order: orderSigner.evict(this.#pendingEviction.memberId), move: orderSigner.moveTo(invite) };
   }
 
-  #adoptOther(): void {
+  #switchToOther(): void {
     if (this.#other === undefined) return;
     this.#before = this.#room;
     this.#room = this.#other;
@@ -176,15 +178,15 @@ export class Host implements Moderation {
   }
 
   #showMoved(): void {
-    const { connectionString, network, orders } = this.#room;
+    const { connectionString, network, orderSigner } = this.#room;
     if (connectionString === undefined) return;
-    const wasOpen = (this.#before?.orders.mode ?? 'open') === 'open';
-    this.#print(renderMoved(connectionString, network, { reopened: !wasOpen && orders.mode === 'open' }));
+    const wasOpen = (this.#before?.orderSigner.mode ?? 'open') === 'open';
+    this.#print(renderMoved(connectionString, network, { reopened: !wasOpen && orderSigner.mode === 'open' }));
   }
 
   #answer(reply: ModeratorReply): void {
-    this.#asker?.answer(reply);
-    this.#asker = undefined;
+    this.#pendingEviction?.answer(reply);
+    this.#pendingEviction = undefined;
   }
 
   #wait(forMs: number): void {
@@ -196,18 +198,18 @@ export class Host implements Moderation {
     const room: RoomHosting = new RoomHosting({
       config: this.#config,
       access,
-      tell: (word) => this.#hear(room, word),
+      emit: (report) => this.#onReport(room, report),
       holdSecret: this.#holdSecret,
     });
     this.#rooms.add(room);
     void room.ended.then((code) => {
       this.#rooms.delete(room);
-      this.#lose(room, code);
+      this.#onRoomEnded(room, code);
     });
     return room;
   }
 
-  #lose(room: RoomHosting, code: HostCode | undefined): void {
+  #onRoomEnded(room: RoomHosting, code: HostCode | undefined): void {
     if (room === this.#room) {
       void this.#end(code);
     } else if (room === this.#other) {
@@ -219,11 +221,11 @@ export class Host implements Moderation {
     }
   }
 
-  /** Of another room only what keeps it from opening is told. */
-  #hear(room: RoomHosting, word: HostingWord): void {
-    if (room === this.#room) this.#print(word.type === 'line' ? word.text : describeNotice(word.notice));
-    else if (room === this.#other && word.type === 'notice' && 'cause' in word.notice) {
-      this.#print(`other room: ${describeNotice(word.notice)}`);
+  /** Of another room the host prints only what keeps it from opening. */
+  #onReport(room: RoomHosting, report: HostingReport): void {
+    if (room === this.#room) this.#print(report.type === 'line' ? report.text : describeNotice(report.notice));
+    else if (room === this.#other && report.type === 'notice' && 'cause' in report.notice) {
+      this.#print(`other room: ${describeNotice(report.notice)}`);
     }
   }
 

@@ -6,10 +6,13 @@ export const RECONNECT_DELAY_MS = 500;
 export const PATIENCE_MS = 20_000;
 /** Requests to the relay that wait for their answers: a room asks for one thing, and at its end for another. */
 export const ADMIN_WAITING_REQUESTS_MAX = 8;
-/** Between two tries to walk through the onion. A fresh descriptor takes a moment to be found. */
-export const PROOF_DELAY_MS = 1_000;
-/** How long the first tries may take to open a stream; later ones may take what the dialler allows. Tor can wait for ever for a rendezvous that does not come about. */
-export const PROOF_DIAL_TIMEOUTS_MS: readonly number[] = [20_000, 40_000];
+/** Between two reachability checks. A fresh descriptor takes a moment to be found. */
+export const CHECK_DELAY_MS = 1_000;
+/**
+ * How long the first checks may take to open a stream; later ones may take what the dialler allows. Tor
+ * can wait for ever for a rendezvous that does not come about.
+ */
+export const CHECK_DIAL_TIMEOUTS_MS: readonly number[] = [20_000, 40_000];
 /** From the stream's opening to ATTACHED. */
 export const ADMISSION_TIMEOUT_MS = 30_000;
 /** An onion that was not reached for so long is deleted and added again: its descriptor may be stale. */
@@ -31,9 +34,12 @@ export const MODERATOR_LINE_BYTES_MAX = 4_096;
 export const MODERATOR_CONNECTIONS_MAX = 4;
 /** Answers that a client may leave unread before its connection is destroyed. */
 export const MODERATOR_UNREAD_BYTES_MAX = 65_536;
-/** A room to move to that cannot be joined after so long is given up: a busy network has taken two minutes for a descriptor alone. Who asked waits longer. */
+/**
+ * The host gives up another room that cannot be joined after so long: a busy network has taken two minutes
+ * for a descriptor alone. The moderator's client waits longer.
+ */
 export const MOVE_OPEN_LIMIT_MS = 210_000;
 /** A room that nobody moves to within this time is closed again. */
 export const MOVE_OFFER_MS = 120_000;
-/** Between the word that everybody was told and the end of the room before: late readers of the log find it there. */
+/** Between `moved` and the end of the room before: late readers of the log find the move there. */
 export const MOVE_GRACE_MS = 15_000;

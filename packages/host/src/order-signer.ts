@@ -1,11 +1,12 @@
-// What the moderator of one room orders, signed with the key that its connection string names, each with a number of its own. PROTOCOL.md §5.9.
+// Signs the moderator's orders of one room with its onion key, each under a number of its own.
+// PROTOCOL.md §5.9.
 
 import { orderStatement } from '@sotto/protocol';
 import type { AccessMode, Invite, Move, SignedAccess, SignedOrder } from '@sotto/protocol';
 import type { OnionKey } from '@sotto/tor';
 
-/** Gives orders for as long as the room's onion key lives: after its end each throws TorError `onion-key`. */
-export class Orders {
+/** Signs orders for as long as the room's onion key lives: after its end each throws TorError `onion-key`. */
+export class OrderSigner {
   /** The room's first order, which is founded with it. */
   readonly founding: SignedAccess;
   readonly #key: OnionKey;

@@ -1,4 +1,4 @@
-// The host's random bytes. Plain ones: `slice` of a Buffer is no copy, and whoever zeroes what it takes for its own copy would zero ours.
+// The host's random bytes, as plain arrays: `slice` of a Buffer is no copy, and zeroing one would zero ours.
 
 import { randomFillSync } from 'node:crypto';
 

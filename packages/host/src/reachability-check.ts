@@ -1,18 +1,18 @@
-// The proof that a room can be reached: in as a guest, through the other Tor, the onion and the relay's handshake, founding the group on the first time.
+// The check that a room can be reached: joins as a guest does, through the second Tor, the onion and the
+// relay's handshake. The first check founds the group.
 
-import type { Socket } from 'node:net';
 import { proveAdmission } from '@sotto/client';
 import type { RoomRegistration } from '@sotto/client';
 import { nativeCrypto } from '@sotto/crypto/native';
 import type { Invite, SignedAccess } from '@sotto/protocol';
-import { byteStreamOf, connectGate, dialOnion, TorError } from '@sotto/tor';
-import type { SocksAddress } from '@sotto/tor';
-import { ADMISSION_TIMEOUT_MS, PROOF_DIAL_TIMEOUTS_MS } from './limits.ts';
+import { byteStreamOf, connectGate, openOnion, TorError } from '@sotto/tor';
+import type { GateClient, SocksAddress } from '@sotto/tor';
+import { ADMISSION_TIMEOUT_MS, CHECK_DIAL_TIMEOUTS_MS } from './limits.ts';
 import { random } from './random.ts';
 import type { ShownStage } from './screen.ts';
-import type { Stopwatch } from './startup-timer.ts';
+import type { StartupTimer } from './startup-timer.ts';
 
-export interface Way {
+export interface ReachabilityCheck {
   readonly gateSocket: string;
   readonly socks: SocksAddress;
   /** 56 characters, without `.onion`. */
@@ -21,48 +21,52 @@ export interface Way {
   readonly registration: RoomRegistration;
   /** The access that the room is founded with. */
   readonly access: SignedAccess;
-  readonly stopwatch: Stopwatch;
+  readonly startupTimer: StartupTimer;
+  /** Gets each stage of the second Tor that follows its present one. */
   readonly onStage: (stage: ShownStage) => void;
-  /** How often it was tried in vain. */
+  /** How many checks have failed before this one. */
   readonly failures: number;
   readonly signal: AbortSignal;
 }
 
-/** Rejects with a TorError or a DialError; it can be tried again. After `signal` it rejects soon, and touches no secret any more. */
-export async function walkIn(way: Way): Promise<void> {
-  const bootstrapped = Promise.withResolvers<undefined>();
-  // Closing the gate rejects it, and by then there may be nobody to hear it.
-  bootstrapped.promise.catch(() => undefined);
-  const onStage = (stage: ShownStage): void => {
-    way.onStage(stage);
-    if (stage.state === 'done') bootstrapped.resolve(undefined);
-  };
-  const gate = await connectGate({ socketPath: way.gateSocket, onStage });
-  void gate.closed.then((code) => bootstrapped.reject(new TorError(code)));
+/**
+ * Resolves when the room was reached. A check that failed can be repeated; after `signal` it rejects soon,
+ * and touches no secret any more.
+ *
+ * @throws TorError, DialError
+ */
+export async function checkReachability(check: ReachabilityCheck): Promise<void> {
+  const gate = await connectGate({ socketPath: check.gateSocket });
   const giveUp = (): void => gate.close();
-  way.signal.addEventListener('abort', giveUp, { once: true });
+  check.signal.addEventListener('abort', giveUp, { once: true });
   try {
-    refuseAborted(way.signal);
-    const stage = await gate.bootstrap();
-    if (stage.state === 'done') bootstrapped.resolve(undefined);
-    await way.stopwatch.inTor(() => bootstrapped.promise);
-    refuseAborted(way.signal);
-    await way.registration.clientAuthorisationSeed.use((seed) => gate.allow(way.onion, seed));
-    await way.stopwatch.inTor(() => dialAndProve(way));
+    await check.startupTimer.inTor(() => openAndProve(check, gate));
   } finally {
-    way.signal.removeEventListener('abort', giveUp);
+    check.signal.removeEventListener('abort', giveUp);
     gate.close();
   }
 }
 
-async function dialAndProve({ socks, onion, invite, access, failures, signal }: Way): Promise<void> {
-  const timeoutMs = PROOF_DIAL_TIMEOUTS_MS[failures];
-  const socket = await dialOnion({ socks, onion, signal, ...(timeoutMs === undefined ? {} : { timeoutMs }) });
-  const giveUp = (): Socket => socket.destroy();
+async function openAndProve(check: ReachabilityCheck, gate: GateClient): Promise<void> {
+  const { socks, onion, invite, registration, access, failures, signal } = check;
+  let isFirst = true;
+  const socket = await openOnion({
+    gate,
+    socks,
+    onion,
+    clientAuthorisationSeed: registration.clientAuthorisationSeed,
+    signal,
+    timeoutMs: () => CHECK_DIAL_TIMEOUTS_MS[failures],
+    onStage: (stage) => {
+      if (!isFirst) check.onStage(stage);
+      isFirst = false;
+    },
+  });
+  const giveUp = (): void => void socket.destroy();
   const timer = setTimeout(giveUp, ADMISSION_TIMEOUT_MS);
   signal.addEventListener('abort', giveUp, { once: true });
   try {
-    refuseAborted(signal);
+    if (signal.aborted) throw new TorError('aborted');
     const founding = { crypto: nativeCrypto, suite: 'x-wing', access } as const;
     await proveAdmission(invite, byteStreamOf(socket), random, founding);
   } finally {
@@ -70,8 +74,4 @@ async function dialAndProve({ socks, onion, invite, access, failures, signal }: 
     signal.removeEventListener('abort', giveUp);
     socket.destroy();
   }
-}
-
-function refuseAborted(signal: AbortSignal): void {
-  if (signal.aborted) throw new TorError('aborted');
 }

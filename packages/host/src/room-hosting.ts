@@ -1,4 +1,5 @@
-// The thin edge around the hosting of one room: performs its effects with Tor, the relay and the gate. A host may have two of them for a while.
+// One hosted room: performs the effects of room-hosting-machine.ts with Tor, the relay and the gate. The
+// host has two of them during a room move.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { createRoomSecret, DialError, registrationOf } from '@sotto/client';
@@ -12,24 +13,24 @@ import type { AdminConnection } from './admin-connection.ts';
 import type { HostConfig } from './config.ts';
 import { HostError } from './errors.ts';
 import type { HostCode } from './errors.ts';
-import { NEW_HOSTING, stepHosting } from './hosting.ts';
-import type { Hosting, HostingEffect, HostingEvent, Notice } from './hosting.ts';
+import { NEW_ROOM_HOSTING, stepRoomHosting } from './room-hosting-machine.ts';
+import type { RoomHostingState, RoomHostingEffect, RoomHostingEvent, Notice } from './room-hosting-machine.ts';
 import {
   END_TIMEOUT_MS,
   INTRODUCTION_BURST,
   INTRODUCTIONS_PER_SECOND,
   PATIENCE_MS,
-  PROOF_DELAY_MS,
+  CHECK_DELAY_MS,
   RECONNECT_DELAY_MS,
   REPUBLISH_AFTER_MS,
   STREAMS_PER_CIRCUIT,
 } from './limits.ts';
-import { Orders } from './order-signer.ts';
+import { OrderSigner } from './order-signer.ts';
 import { random } from './random.ts';
 import { describeNetwork, describeStage } from './screen.ts';
 import type { ShownStage } from './screen.ts';
-import { Stopwatch } from './startup-timer.ts';
-import { walkIn } from './reachability-check.ts';
+import { StartupTimer } from './startup-timer.ts';
+import { checkReachability } from './reachability-check.ts';
 
 const REFUSALS: Partial<Readonly<Record<AdminCode, HostCode>>> = {
   'room-unknown': 'room-lost',
@@ -38,19 +39,19 @@ const REFUSALS: Partial<Readonly<Record<AdminCode, HostCode>>> = {
   'admin-malformed': 'room-refused',
 };
 
-/** What a hosting tells while it works: a line of its progress, or a notice. */
-export type HostingWord =
+/** What a hosted room reports while it works: a line of its progress, or a notice. */
+export type HostingReport =
   { readonly type: 'line'; readonly text: string } | { readonly type: 'notice'; readonly notice: Notice };
 
 export interface RoomHostingOptions {
   readonly config: HostConfig;
   readonly access: AccessMode;
-  readonly tell: (word: HostingWord) => void;
+  readonly emit: (report: HostingReport) => void;
   /** Where room secret and onion key lie. */
   readonly holdSecret: HoldSecret;
 }
 
-/** How it came to an open room. */
+/** How the room came to be open. */
 export interface Opening {
   readonly network: NetworkKind | undefined;
   readonly time: { readonly totalMs: number; readonly torMs: number };
@@ -62,28 +63,28 @@ export class RoomHosting {
   readonly opened: Promise<Opening>;
   /** Resolves with the code of the failure, or undefined after `stop`. */
   readonly ended: Promise<HostCode | undefined>;
-  readonly orders: Orders;
+  readonly orderSigner: OrderSigner;
   readonly #config: HostConfig;
-  readonly #tell: (word: HostingWord) => void;
+  readonly #emit: (report: HostingReport) => void;
   readonly #onionKey: OnionKey;
   readonly #invite: Invite;
   readonly #registration: RoomRegistration;
   readonly #clientAuth: ClientAuthKey;
-  readonly #stopwatch = new Stopwatch(() => performance.now());
+  readonly #startupTimer = new StartupTimer(() => performance.now());
   readonly #abort = new AbortController();
-  #hosting: Hosting = NEW_HOSTING;
+  #state: RoomHostingState = NEW_ROOM_HOSTING;
   #control: OnionControl | undefined;
   #admin: AdminConnection | undefined;
   #network: NetworkKind | undefined;
-  #proof: Promise<void> = Promise.resolve();
-  #failedProofs = 0;
-  readonly #untold: string[] = [];
+  #check: Promise<void> = Promise.resolve();
+  #failedChecks = 0;
+  readonly #heldLines: string[] = [];
   #resolveOpened: (opening: Opening) => void = () => undefined;
   #resolveEnded: (code: HostCode | undefined) => void = () => undefined;
 
   constructor(options: RoomHostingOptions) {
     this.#config = options.config;
-    this.#tell = options.tell;
+    this.#emit = options.emit;
     const { holdSecret } = options;
     const { cover } = options.config;
     this.#onionKey = new OnionKey(undefined, holdSecret);
@@ -91,7 +92,7 @@ export class RoomHosting {
     this.#invite = { onionKey: this.#onionKey.publicKey, roomSecret, ...(cover === 'off' ? {} : { cover }) };
     this.#registration = registrationOf(this.#invite);
     this.#clientAuth = this.#registration.clientAuthorisationSeed.use((seed) => new ClientAuthKey(seed, holdSecret));
-    this.orders = new Orders(this.#onionKey, this.#registration.roomId, options.access);
+    this.orderSigner = new OrderSigner(this.#onionKey, this.#registration.roomId, options.access);
     this.opened = new Promise((resolve) => {
       this.#resolveOpened = resolve;
     });
@@ -102,7 +103,7 @@ export class RoomHosting {
 
   /** Onion key and room secret, once it is known that they lead into the room. The secret is zero after the room's end. */
   get invite(): Invite | undefined {
-    return this.#hosting.stage === 'open' ? this.#invite : undefined;
+    return this.#state.stage === 'open' ? this.#invite : undefined;
   }
 
   /** The connection string, as long as there is an invite. */
@@ -123,14 +124,14 @@ export class RoomHosting {
     this.#step({ type: 'stop' });
   }
 
-  #step(event: HostingEvent): void {
+  #step(event: RoomHostingEvent): void {
     const limits = { republishAfterMs: REPUBLISH_AFTER_MS, patienceMs: PATIENCE_MS };
-    const { hosting, effects } = stepHosting(this.#hosting, event, performance.now(), limits);
-    this.#hosting = hosting;
+    const { state, effects } = stepRoomHosting(this.#state, event, performance.now(), limits);
+    this.#state = state;
     for (const effect of effects) this.#perform(effect);
   }
 
-  #perform(effect: HostingEffect): void {
+  #perform(effect: RoomHostingEffect): void {
     switch (effect.type) {
       case 'connect-tor':
         void this.#connectTor();
@@ -147,14 +148,14 @@ export class RoomHosting {
       case 'republish':
         void this.#republish();
         return;
-      case 'prove':
-        this.#proof = this.#prove();
+      case 'check-reachability':
+        this.#check = this.#checkReachability();
         return;
       case 'show-invite':
-        this.#resolveOpened({ network: this.#network, time: this.#stopwatch.read() });
+        this.#resolveOpened({ network: this.#network, time: this.#startupTimer.read() });
         return;
-      case 'say':
-        this.#tell({ type: 'notice', notice: effect.what });
+      case 'notify':
+        this.#emit({ type: 'notice', notice: effect.what });
         return;
       case 'end':
         void this.#end(effect.code);
@@ -166,20 +167,20 @@ export class RoomHosting {
 
   async #connectTor(): Promise<void> {
     const bootstrapped = Promise.withResolvers<undefined>();
-    const control = await this.#stopwatch.inTor(() => this.#openControl(() => bootstrapped.resolve(undefined)));
+    const control = await this.#startupTimer.inTor(() => this.#openControl(() => bootstrapped.resolve(undefined)));
     if (control === undefined) return;
     if (this.#abort.signal.aborted) {
       control.close();
       return;
     }
     this.#control = control;
-    this.#tellNetwork(control.network);
+    this.#emitNetwork(control.network);
     this.#step({ type: 'tor-connected' });
     void control.closed.then(() => {
       this.#control = undefined;
       if (!this.#abort.signal.aborted) this.#step({ type: 'tor-lost' });
     });
-    await this.#stopwatch.inTor(() => Promise.race([bootstrapped.promise, control.closed]));
+    await this.#startupTimer.inTor(() => Promise.race([bootstrapped.promise, control.closed]));
     if (this.#control === control) this.#step({ type: 'tor-bootstrapped' });
   }
 
@@ -188,10 +189,10 @@ export class RoomHosting {
     const startedMs = performance.now();
     const address = { socketPath: this.#config.torControl, cookiePath: this.#config.torCookie };
     const onStage = (stage: ShownStage): void => {
-      this.#tellStage(stage);
+      this.#emitStage(stage);
       if (stage.state === 'done') onBootstrapped();
     };
-    for (let told = false; !this.#abort.signal.aborted;) {
+    for (let isTold = false; !this.#abort.signal.aborted;) {
       try {
         return await openOnionControl({ ...address, onStage });
       } catch (error) {
@@ -200,9 +201,9 @@ export class RoomHosting {
           this.#step({ type: 'room-refused', code: error.code });
           return undefined;
         }
-        if (!told && performance.now() - startedMs > PATIENCE_MS) {
-          told = true;
-          this.#tellLine(`tor: does not answer (${error.code}); look at docker compose ps`);
+        if (!isTold && performance.now() - startedMs > PATIENCE_MS) {
+          isTold = true;
+          this.#emitLine(`tor: does not answer (${error.code}); look at docker compose ps`);
         }
         await delay(RECONNECT_DELAY_MS);
       }
@@ -210,29 +211,29 @@ export class RoomHosting {
     return undefined;
   }
 
-  /** The first word on the screen is which network this is, so stages wait until that is known. */
-  #tellStage(stage: ShownStage): void {
+  /** The screen says first which network this is, so stages wait until that is known. */
+  #emitStage(stage: ShownStage): void {
     const line = describeStage('tor', stage);
-    if (this.#network === undefined) this.#untold.push(line);
-    else this.#tellLine(line);
+    if (this.#network === undefined) this.#heldLines.push(line);
+    else this.#emitLine(line);
   }
 
-  #tellNetwork(network: NetworkKind): void {
+  #emitNetwork(network: NetworkKind): void {
     const banner = describeNetwork(network);
-    if (this.#network === undefined && banner !== undefined) this.#tellLine(banner);
+    if (this.#network === undefined && banner !== undefined) this.#emitLine(banner);
     this.#network = network;
-    for (const line of this.#untold.splice(0)) this.#tellLine(line);
+    for (const line of this.#heldLines.splice(0)) this.#emitLine(line);
   }
 
-  #tellLine(text: string): void {
-    this.#tell({ type: 'line', text });
+  #emitLine(text: string): void {
+    this.#emit({ type: 'line', text });
   }
 
   async #publish(): Promise<void> {
     const control = this.#control;
     if (control === undefined) return;
     try {
-      await this.#stopwatch.inTor(() =>
+      await this.#startupTimer.inTor(() =>
         control.publish(
           {
             key: this.#onionKey,
@@ -266,12 +267,12 @@ export class RoomHosting {
 
   async #askForRoom(operation: 'create' | 'resume'): Promise<void> {
     const startedMs = performance.now();
-    for (let told = false; !this.#abort.signal.aborted;) {
+    for (let isTold = false; !this.#abort.signal.aborted;) {
       try {
         const admin = await connectAdmin(this.#config.adminSocket);
         const reply = await admin.ask(this.#roomRequest(operation));
         if (reply.ok) {
-          await this.#takeRoom(admin);
+          await this.#onRoomGranted(admin);
           return;
         }
         admin.close();
@@ -283,9 +284,9 @@ export class RoomHosting {
       } catch (error) {
         if (!(error instanceof HostError)) throw error;
       }
-      if (!told && performance.now() - startedMs > PATIENCE_MS) {
-        told = true;
-        this.#tellLine('relay: does not answer; look at docker compose ps');
+      if (!isTold && performance.now() - startedMs > PATIENCE_MS) {
+        isTold = true;
+        this.#emitLine('relay: does not answer; look at docker compose ps');
       }
       await delay(RECONNECT_DELAY_MS);
     }
@@ -298,8 +299,8 @@ export class RoomHosting {
       : { operation, roomId };
   }
 
-  /** A room that comes when it is not wanted any more is given back at once. */
-  async #takeRoom(admin: AdminConnection): Promise<void> {
+  /** A room that is granted after the end is closed at once. */
+  async #onRoomGranted(admin: AdminConnection): Promise<void> {
     if (!this.#abort.signal.aborted) {
       this.#watchRelay(admin);
       return;
@@ -320,32 +321,32 @@ export class RoomHosting {
     this.#step({ type: 'room-held' });
   }
 
-  // The proof
+  // The reachability check
 
-  async #prove(): Promise<void> {
+  async #checkReachability(): Promise<void> {
     try {
-      await walkIn({
+      await checkReachability({
         gateSocket: this.#config.gateSocket,
         socks: this.#config.socks,
         onion: this.#onionKey.address,
         invite: this.#invite,
         registration: this.#registration,
-        access: this.orders.founding,
-        stopwatch: this.#stopwatch,
+        access: this.orderSigner.founding,
+        startupTimer: this.#startupTimer,
         onStage: (stage) => {
-          if (this.#hosting.stage === 'opening') this.#tellLine(describeStage('tor-client', stage));
+          if (this.#state.stage === 'opening') this.#emitLine(describeStage('tor-client', stage));
         },
-        failures: this.#failedProofs,
+        failures: this.#failedChecks,
         signal: this.#abort.signal,
       });
-      this.#failedProofs = 0;
+      this.#failedChecks = 0;
       this.#step({ type: 'reached' });
     } catch (error) {
       if (!(error instanceof TorError) && !(error instanceof DialError)) throw error;
       if (this.#abort.signal.aborted) return;
-      this.#failedProofs += 1;
+      this.#failedChecks += 1;
       const cause = error instanceof TorError ? adviseDial(error.code).cause : error.message;
-      await delay(PROOF_DELAY_MS);
+      await delay(CHECK_DELAY_MS);
       this.#step({ type: 'not-reached', cause, nowMs: performance.now() });
     }
   }
@@ -354,9 +355,9 @@ export class RoomHosting {
 
   async #end(code: HostCode | undefined): Promise<void> {
     this.#abort.abort();
-    const closing = [this.#removeOnion(), this.#closeRoom(), this.#proof];
+    const closing = [this.#removeOnion(), this.#closeRoom(), this.#check];
     await Promise.race([Promise.allSettled(closing), delay(END_TIMEOUT_MS)]);
-    // Their connections own onion and room: what could not be asked for ends with them.
+    // The two connections own onion and room: what could not be asked for ends with them.
     this.#control?.close();
     this.#admin?.close();
     this.#onionKey.wipe();

@@ -4,8 +4,8 @@ import { coverCost, coverMembersMax, isStealth } from '@sotto/protocol';
 import type { Cover } from '@sotto/protocol';
 import type { NetworkKind } from '@sotto/tor';
 import { renderInvite } from './invite-card.ts';
-import type { Notice } from './hosting.ts';
-import type { MoveNotice } from './room-move.ts';
+import type { Notice } from './room-hosting-machine.ts';
+import type { MoveNotice } from './room-move-machine.ts';
 
 /** A stage of one of the two Tors, as both `tor` and the gate tell it. */
 export interface ShownStage {

@@ -1,4 +1,4 @@
-// Where the time to a reachable room went: in Tor, or in Sotto itself.
+// Measures where the time to a reachable room went: in Tor, or in Sotto itself.
 
 /** A stretch of time in which the host waited for Tor, in ms of one clock. */
 interface Stretch {
@@ -18,7 +18,7 @@ export function coveredMs(stretches: readonly Stretch[]): number {
 }
 
 /** Collects the stretches that were spent waiting for Tor. */
-export class Stopwatch {
+export class StartupTimer {
   readonly #now: () => number;
   readonly #startMs: number;
   readonly #stretches: Stretch[] = [];

@@ -12,7 +12,7 @@ import { MODERATOR_CONNECTIONS_MAX, MODERATOR_LINE_BYTES_MAX } from '../src/limi
 import { decodeModeratorRequest } from '../src/moderator-request.ts';
 import { serveModerator } from '../src/moderator-socket.ts';
 import type { Moderation } from '../src/moderator-socket.ts';
-import { Orders } from '../src/order-signer.ts';
+import { OrderSigner } from '../src/order-signer.ts';
 
 const INVITE = `sotto1${'q'.repeat(112)}`;
 const MEMBER = 'ab'.repeat(16);
@@ -23,7 +23,7 @@ class Desk implements Moderation {
   invite: string | undefined = INVITE;
   readonly asked: string[] = [];
   readonly evicted = Promise.withResolvers<undefined>();
-  readonly #orders = new Orders(new OnionKey(), new Uint8Array(16), 'open');
+  readonly #orders = new OrderSigner(new OnionKey(), new Uint8Array(16), 'open');
 
   setAccess(mode: 'open' | 'knock' | 'locked'): ReturnType<Moderation['setAccess']> {
     this.asked.push(`access ${mode}`);

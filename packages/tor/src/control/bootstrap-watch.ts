@@ -33,9 +33,9 @@ export class BootstrapWatch {
 
   /** Listens to `control` and asks once for where Tor is. SETEVENTS is the caller's, and comes first. */
   async follow(control: TorControl): Promise<void> {
-    this.#stopEvents = control.onEvent((message) => this.#take(readBootstrapEvent(message, this.#clock.now())));
+    this.#stopEvents = control.onEvent((message) => this.#process(readBootstrapEvent(message, this.#clock.now())));
     const info = await control.getInfo(['status/bootstrap-phase']);
-    this.#take(readBootstrapPhase(info.get('status/bootstrap-phase') ?? '', this.#clock.now()));
+    this.#process(readBootstrapPhase(info.get('status/bootstrap-phase') ?? '', this.#clock.now()));
   }
 
   stop(): void {
@@ -43,7 +43,7 @@ export class BootstrapWatch {
     this.#stopEvents();
   }
 
-  #take(event: BootstrapEvent | undefined): void {
+  #process(event: BootstrapEvent | undefined): void {
     if (event === undefined) return;
     const { state, effects } = stepBootstrap(this.#state, event);
     this.#state = state;
@@ -60,6 +60,6 @@ export class BootstrapWatch {
   #wakeAt(atMs: number): void {
     this.#cancelWake();
     const delayMs = Math.max(0, atMs - this.#clock.now());
-    this.#cancelWake = this.#clock.after(delayMs, () => this.#take({ type: 'tick', nowMs: this.#clock.now() }));
+    this.#cancelWake = this.#clock.after(delayMs, () => this.#process({ type: 'tick', nowMs: this.#clock.now() }));
   }
 }

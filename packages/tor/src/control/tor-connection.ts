@@ -12,7 +12,7 @@ import type { ControlMessage } from './reply-parser.ts';
 import type { TorIdentity } from './tor-version.ts';
 import { identifyTor } from './tor-version.ts';
 
-export interface LinkOptions {
+export interface TorConnectionOptions {
   readonly address: ControlAddress;
   readonly clock: Clock;
   readonly timeouts: ControlTimeouts | undefined;
@@ -24,20 +24,20 @@ export interface LinkOptions {
 }
 
 /** A usable connection. */
-export interface LiveLink {
+export interface LiveTor {
   readonly control: TorControl;
   readonly identity: TorIdentity;
 }
 
 export class TorConnection {
-  readonly #options: LinkOptions;
+  readonly #options: TorConnectionOptions;
   #stage: GateStage = { state: 'tor-unreachable' };
-  #live: LiveLink | undefined;
+  #live: LiveTor | undefined;
   #attempt: TorControl | undefined;
   #endPause: () => void = () => undefined;
   #closed = false;
 
-  constructor(options: LinkOptions) {
+  constructor(options: TorConnectionOptions) {
     this.#options = options;
   }
 
@@ -46,7 +46,7 @@ export class TorConnection {
   }
 
   /** Undefined while there is no usable Tor. */
-  get live(): LiveLink | undefined {
+  get live(): LiveTor | undefined {
     return this.#live;
   }
 

@@ -62,7 +62,7 @@ export class GateConnection implements Responder {
 
   async release(): Promise<void> {
     this.#onClosed();
-    await this.#letGo();
+    await this.#releaseKey();
   }
 
   async #answer(request: GateRequest): Promise<string> {
@@ -114,7 +114,7 @@ export class GateConnection implements Responder {
 
   async #answerForget(): Promise<string> {
     if (this.#held === undefined) return encodeRefusal('gate-onion-missing');
-    await this.#letGo();
+    await this.#releaseKey();
     return encodeSuccess();
   }
 
@@ -133,7 +133,7 @@ export class GateConnection implements Responder {
     }
   }
 
-  async #letGo(): Promise<void> {
+  async #releaseKey(): Promise<void> {
     const held = this.#held;
     this.#held = undefined;
     if (held !== undefined) await this.#context.keys.release(held.onion);

@@ -54,7 +54,7 @@ export class Gate {
       clock: this.#clock,
       timeouts: options.timeouts,
       onStage: (stage) => this.#announce(stage),
-      onEvent: (message) => this.#keys.note(message),
+      onEvent: (message) => this.#keys.onEvent(message),
       restore: async (control) => {
         await this.#keys.restore(control);
         await this.#guards.look(control);

@@ -47,14 +47,14 @@ export class GateKeys {
     if (held.holders > 0) return;
     this.#held.delete(onion);
     held.key.wipe();
-    await this.#takeBack(onion);
+    await this.#revoke(onion);
   }
 
   fetchState(onion: string): FetchState {
     return this.#held.get(onion)?.fetch ?? FETCH_UNKNOWN;
   }
 
-  note(message: ControlMessage): void {
+  onEvent(message: ControlMessage): void {
     const event = readDescriptorEvent(message);
     const held = event === undefined ? undefined : this.#held.get(event.address);
     if (event !== undefined && held !== undefined) held.fetch = stepFetch(held.fetch, event);
@@ -83,7 +83,7 @@ export class GateKeys {
     const onions = [...this.#held.keys()];
     for (const held of this.#held.values()) held.key.wipe();
     this.#held.clear();
-    await Promise.all(onions.map((onion) => this.#takeBack(onion)));
+    await Promise.all(onions.map((onion) => this.#revoke(onion)));
   }
 
   #find(onion: string, secret: Uint8Array): HeldKey | 'other-key' | undefined {
@@ -102,7 +102,7 @@ export class GateKeys {
     return held;
   }
 
-  async #takeBack(onion: string): Promise<void> {
+  async #revoke(onion: string): Promise<void> {
     try {
       await this.#control?.onionClientAuthRemove(onion);
     } catch (error) {

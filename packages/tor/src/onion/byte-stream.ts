@@ -8,8 +8,8 @@ interface SocketStream {
   close(): void;
   pause(): void;
   resume(): void;
-  onData(take: (chunk: Uint8Array) => void): void;
-  onClose(take: () => void): void;
+  onData(listener: (chunk: Uint8Array) => void): void;
+  onClose(listener: () => void): void;
 }
 
 /** Takes a paused socket, so that nothing is lost before somebody listens; it flows from the first `onData` on. */
@@ -19,10 +19,10 @@ export function byteStreamOf(socket: Socket): SocketStream {
     close: () => void socket.destroy(),
     pause: () => void socket.pause(),
     resume: () => void socket.resume(),
-    onData: (take) => {
-      socket.on('data', take);
+    onData: (listener) => {
+      socket.on('data', listener);
       socket.resume();
     },
-    onClose: (take) => void socket.once('close', take),
+    onClose: (listener) => void socket.once('close', listener),
   };
 }

@@ -3,7 +3,7 @@ import { encodeMove, encodeSignedOrder, orderStatement } from '@sotto/protocol';
 import type { Order } from '@sotto/protocol';
 import { OnionKey } from '@sotto/tor';
 import { describe, expect, test } from 'vitest';
-import { Orders } from '../src/order-signer.ts';
+import { OrderSigner } from '../src/order-signer.ts';
 
 const ROOM_ID = new Uint8Array(16).fill(7);
 const MEMBER_ID = new Uint8Array(16).fill(9);
@@ -18,7 +18,7 @@ function holds(key: OnionKey, roomId: Uint8Array, order: Order & { readonly sign
 describe('orders', () => {
   test('are signed with the key of the onion, for one room', () => {
     const key = new OnionKey();
-    const orders = new Orders(key, ROOM_ID, 'open');
+    const orders = new OrderSigner(key, ROOM_ID, 'open');
     const move = orders.moveTo({ onionKey: new Uint8Array(32).fill(1), roomSecret: new Uint8Array(32).fill(2) });
     for (const order of [orders.founding, orders.access('locked'), orders.evict(MEMBER_ID), move]) {
       expect(holds(key, ROOM_ID, order)).toBe(true);
@@ -28,7 +28,7 @@ describe('orders', () => {
   });
 
   test('are numbered from 1 without repetition, the founding access first', () => {
-    const orders = new Orders(new OnionKey(), ROOM_ID, 'knock');
+    const orders = new OrderSigner(new OnionKey(), ROOM_ID, 'knock');
     expect(orders.founding).toMatchObject({ type: 'access', number: 1, mode: 'knock' });
     expect([orders.access('open').number, orders.evict(MEMBER_ID).number, orders.access('locked').number]).toEqual([
       2, 3, 4,
@@ -37,7 +37,7 @@ describe('orders', () => {
   });
 
   test('have the sizes that the wire has', () => {
-    const orders = new Orders(new OnionKey(), ROOM_ID, 'open');
+    const orders = new OrderSigner(new OnionKey(), ROOM_ID, 'open');
     expect(encodeSignedOrder(orders.founding)).toHaveLength(8 + 1 + 1 + 64);
     expect(encodeSignedOrder(orders.evict(MEMBER_ID))).toHaveLength(8 + 1 + 16 + 64);
     const other = { onionKey: new Uint8Array(32), roomSecret: new Uint8Array(32) };
@@ -45,7 +45,7 @@ describe('orders', () => {
   });
 
   test('keep what they name when the caller wipes its own copy', () => {
-    const orders = new Orders(new OnionKey(), ROOM_ID, 'open');
+    const orders = new OrderSigner(new OnionKey(), ROOM_ID, 'open');
     const roomSecret = new Uint8Array(32).fill(5);
     const move = orders.moveTo({ onionKey: new Uint8Array(32), roomSecret });
     roomSecret.fill(0);
@@ -54,7 +54,7 @@ describe('orders', () => {
 
   test('end with the key', () => {
     const key = new OnionKey();
-    const orders = new Orders(key, ROOM_ID, 'open');
+    const orders = new OrderSigner(key, ROOM_ID, 'open');
     key.wipe();
     expect(() => orders.access('locked')).toThrow(expect.objectContaining({ code: 'onion-key' }));
   });

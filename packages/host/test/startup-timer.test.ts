@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { coveredMs, Stopwatch } from '../src/startup-timer.ts';
+import { coveredMs, StartupTimer } from '../src/startup-timer.ts';
 
 test('counts time that stretches share once', () => {
   expect(coveredMs([])).toBe(0);
@@ -15,12 +15,12 @@ test('counts time that stretches share once', () => {
 
 test('tells what was spent in Tor from what was not', async () => {
   let nowMs = 0;
-  const stopwatch = new Stopwatch(() => nowMs);
+  const startupTimer = new StartupTimer(() => nowMs);
   nowMs = 3;
-  await stopwatch.inTor(() => {
+  await startupTimer.inTor(() => {
     nowMs = 10;
     return Promise.resolve();
   });
   nowMs = 11;
-  expect(stopwatch.read()).toEqual({ totalMs: 11, torMs: 7 });
+  expect(startupTimer.read()).toEqual({ totalMs: 11, torMs: 7 });
 });

@@ -1,0 +1,96 @@
+// How a room moves to another onion and secret because a member is evicted, as a pure state machine:
+// open, offer, move, close. Its edge is host.ts.
+
+import type { Step } from '@sotto/machine';
+
+/**
+ * `opening`: another room is being opened; the eviction waits for it. `offered`: it is open, and the
+ * moderator's client knows. `leaving`: that client has told the members; the other room is the room now,
+ * and the one before has its last seconds. `closing`: the one before is being closed.
+ */
+export type RoomMove = { readonly stage: 'settled' | 'opening' | 'offered' | 'leaving' | 'closing' };
+
+export const SETTLED: RoomMove = { stage: 'settled' };
+
+export type RoomMoveEvent =
+  | { readonly type: 'evict' }
+  /** The other room can be joined. */
+  | { readonly type: 'opened' }
+  /** The other room has ended before it was ours. */
+  | { readonly type: 'lost' }
+  | { readonly type: 'moved' }
+  /** The room before has ended. */
+  | { readonly type: 'closed' }
+  | { readonly type: 'time-over' };
+
+export type RoomMoveEffect =
+  | { readonly type: 'open-other' }
+  | { readonly type: 'offer-other' }
+  | { readonly type: 'refuse-eviction' }
+  | { readonly type: 'close-other' }
+  | { readonly type: 'switch-to-other' }
+  | { readonly type: 'close-before' }
+  | { readonly type: 'show-invite' }
+  /** `time-over` is due after so long, instead of whatever was due before. */
+  | { readonly type: 'wait'; readonly forMs: number }
+  | { readonly type: 'wait-for-nothing' }
+  | { readonly type: 'notify'; readonly what: MoveNotice };
+
+/** What the host's screen is told of a move; the words are in screen.ts. */
+export type MoveNotice = 'opening-other' | 'other-not-opened' | 'other-offered' | 'offer-lapsed' | 'moving';
+
+export interface RoomMoveLimits {
+  readonly openMs: number;
+  readonly offerMs: number;
+  readonly graceMs: number;
+}
+
+type RoomMoveStep = Step<RoomMove, RoomMoveEffect>;
+
+/** One step. An event that does not fit the stage changes nothing: its room or its eviction is given up already. */
+export function stepRoomMove(move: RoomMove, event: RoomMoveEvent, limits: RoomMoveLimits): RoomMoveStep {
+  switch (move.stage) {
+    case 'settled':
+      if (event.type !== 'evict') break;
+      return step('opening', [notify('opening-other'), { type: 'open-other' }, wait(limits.openMs)]);
+    case 'opening':
+      if (event.type === 'opened') {
+        return step('offered', [{ type: 'offer-other' }, notify('other-offered'), wait(limits.offerMs)]);
+      }
+      if (event.type === 'lost' || event.type === 'time-over') {
+        return step('settled', [...withdraw('other-not-opened'), { type: 'refuse-eviction' }]);
+      }
+      break;
+    case 'offered':
+      if (event.type === 'moved')
+        return step('leaving', [{ type: 'switch-to-other' }, notify('moving'), wait(limits.graceMs)]);
+      if (event.type === 'lost') return step('settled', withdraw('other-not-opened'));
+      if (event.type === 'time-over') return step('settled', withdraw('offer-lapsed'));
+      break;
+    case 'leaving':
+      if (event.type === 'time-over') return step('closing', [{ type: 'close-before' }]);
+      if (event.type === 'closed') return step('settled', [{ type: 'wait-for-nothing' }, { type: 'show-invite' }]);
+      break;
+    case 'closing':
+      if (event.type === 'closed') return step('settled', [{ type: 'show-invite' }]);
+      break;
+  }
+  return { state: move, effects: [] };
+}
+
+/** The room that there is goes on. */
+function withdraw(what: MoveNotice): readonly RoomMoveEffect[] {
+  return [{ type: 'wait-for-nothing' }, { type: 'close-other' }, notify(what)];
+}
+
+function step(stage: RoomMove['stage'], effects: readonly RoomMoveEffect[]): RoomMoveStep {
+  return { state: { stage }, effects };
+}
+
+function notify(what: MoveNotice): RoomMoveEffect {
+  return { type: 'notify', what };
+}
+
+function wait(forMs: number): RoomMoveEffect {
+  return { type: 'wait', forMs };
+}
