@@ -14,7 +14,7 @@ export interface HostConfig {
   readonly inviteSocket: string;
   /** Where the host's own client asks; undefined if there is no such place. */
   readonly moderatorSocket: string | undefined;
-  /** Who may come in, from the room's first moment on. */
+  /** The access that the room is founded with. */
   readonly access: AccessMode;
   /** How the room hides when something is said, from its founding to its end. */
   readonly cover: Cover;

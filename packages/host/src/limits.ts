@@ -39,7 +39,7 @@ export const MODERATOR_UNREAD_BYTES_MAX = 65_536;
  * for a descriptor alone. The moderator's client waits longer.
  */
 export const MOVE_OPEN_LIMIT_MS = 210_000;
-/** A room that nobody moves to within this time is closed again. */
+/** The host closes another room again if no member has moved to it within this time. */
 export const MOVE_OFFER_MS = 120_000;
 /** Between `moved` and the end of the room before: late readers of the log find the move there. */
 export const MOVE_GRACE_MS = 15_000;

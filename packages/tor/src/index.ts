@@ -7,7 +7,7 @@ export type {
   BootstrapTag,
   BootstrapWarning,
   StallCause,
-} from './control/bootstrap.ts';
+} from './control/bootstrap-machine.ts';
 export type { ControlAddress, ControlTimeouts } from './control/control.ts';
 export type { OnionRequest, ProofOfWork } from './control/command.ts';
 export type { DescriptorFailure, FetchState } from './onion/descriptor.ts';

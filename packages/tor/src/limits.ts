@@ -10,7 +10,7 @@ export const MAX_CONTROL_REPLY_LINES = 16_384;
 export const MAX_QUEUED_COMMANDS = 256;
 /** Tor answers its control socket from one thread; on a loaded machine that has taken seconds. */
 export const CONTROL_COMMAND_TIMEOUT_MS = 20_000;
-/** Connecting to the control socket and proving who is who. */
+/** Connecting to the control socket and authenticating both sides. */
 export const CONTROL_CONNECT_TIMEOUT_MS = 20_000;
 
 /** SAFECOOKIE sizes, tor control-spec §3.24. */

@@ -1,6 +1,6 @@
 import { damageText, fuzz, FUZZ_GROWTH_BYTES_MAX, FUZZ_LIMIT_MS, FUZZ_SLOWEST_MS } from '@sotto/fixtures';
 import { describe, expect, test } from 'vitest';
-import { readBootstrapEvent, readBootstrapPhase } from '../src/control/bootstrap.ts';
+import { readBootstrapEvent, readBootstrapPhase } from '../src/control/bootstrap-machine.ts';
 import { readDescriptorEvent } from '../src/onion/descriptor.ts';
 import { readFirstGuard } from '../src/control/guard-watch.ts';
 import {

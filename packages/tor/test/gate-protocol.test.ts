@@ -12,7 +12,7 @@ import {
   encodeStageEvent,
   encodeSuccess,
 } from '../src/gate/protocol.ts';
-import { describeProgress, nextStepFor } from '../src/control/bootstrap.ts';
+import { describeProgress, nextStepFor } from '../src/control/bootstrap-machine.ts';
 import { MAX_GATE_LINE_BYTES } from '../src/limits.ts';
 import { OnionKey } from '../src/onion/onion-key.ts';
 

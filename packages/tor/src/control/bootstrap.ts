@@ -1,280 +1,65 @@
-// What Tor is doing on its way to the network, and, when it is stuck, why and what to do. Pure: the clock comes with each event.
+// Feeds bootstrap-machine.ts from a control connection and a timer, and keeps the newest stage.
 
-import { parseKeywordLine } from './keywords.ts';
-import { BOOTSTRAP_STALL_MS } from '../limits.ts';
-import type { ControlMessage } from './reply-parser.ts';
+import type { BootstrapEffect, BootstrapEvent, BootstrapStage, BootstrapState } from './bootstrap-machine.ts';
+import { readBootstrapEvent, readBootstrapPhase, startBootstrap, stepBootstrap } from './bootstrap-machine.ts';
+import type { Clock } from '@sotto/machine';
+import type { TorControl } from './control.ts';
+import type { EventName } from './command.ts';
 
-/** Our words for Tor's tags (control-spec §5.5). Tor's own text is not shown: a warning in it can name a relay. */
-const STAGE_SUMMARIES = {
-  starting: 'starting',
-  conn_pt: 'starting the bridge transport',
-  conn_done_pt: 'connected to the bridge transport',
-  conn_proxy: 'connecting to a proxy',
-  conn_done_proxy: 'connected to a proxy',
-  conn: 'connecting to a relay',
-  conn_done: 'connected to a relay',
-  handshake: 'shaking hands with a relay',
-  handshake_done: 'handshake with a relay done',
-  onehop_create: 'opening an encrypted directory connection',
-  requesting_status: 'asking for the list of the network',
-  loading_status: 'loading the list of the network',
-  loading_keys: 'loading the keys of the directory authorities',
-  requesting_descriptors: 'asking for the descriptions of relays',
-  loading_descriptors: 'loading the descriptions of relays',
-  enough_dirinfo: 'knows enough relays to build circuits',
-  ap_conn_pt: 'starting the bridge transport for circuits',
-  ap_conn_done_pt: 'connected to the bridge transport for circuits',
-  ap_conn_proxy: 'connecting to a proxy for circuits',
-  ap_conn_done_proxy: 'connected to a proxy for circuits',
-  ap_conn: 'connecting to a relay for circuits',
-  ap_conn_done: 'connected to a relay for circuits',
-  ap_handshake: 'shaking hands with a relay for circuits',
-  ap_handshake_done: 'handshake with a relay for circuits done',
-  circuit_create: 'building a circuit',
-  done: 'connected to the Tor network',
-} as const;
+/** What must be in SETEVENTS for this watch to see anything. */
+export const BOOTSTRAP_EVENTS: readonly EventName[] = ['STATUS_CLIENT', 'STATUS_GENERAL', 'NETWORK_LIVENESS'];
 
-export type BootstrapTag = keyof typeof STAGE_SUMMARIES | 'unknown';
+export type StageListener = (stage: BootstrapStage) => void;
 
-/** Why a connection failed, as Tor names it (tor reasons.c), plus four that we see elsewhere. */
-const WARNINGS = {
-  CONNECTREFUSED: 'blocked',
-  CONNECTRESET: 'blocked',
-  TIMEOUT: 'blocked',
-  IOERROR: 'blocked',
-  TLS_ERROR: 'blocked',
-  DONE: 'blocked',
-  IDENTITY: 'blocked',
-  NOROUTE: 'no-network',
-  CLOCK_SKEW: 'clock-skew',
-  RESOURCELIMIT: 'unknown',
-  PT_MISSING: 'unknown',
-  MISC: 'unknown',
-  'clock-doubted': 'clock-skew',
-  'clock-jumped': 'clock-skew',
-  'network-down': 'no-network',
-} as const;
+/** One watch belongs to one control connection; a new connection to a restarted Tor starts a new one. */
+export class BootstrapWatch {
+  readonly #clock: Clock;
+  readonly #onStage: StageListener;
+  #state: BootstrapState;
+  #cancelWake: () => void = () => undefined;
+  #stopEvents: () => void = () => undefined;
 
-export type BootstrapWarning = keyof typeof WARNINGS;
-export type StallCause = (typeof WARNINGS)[BootstrapWarning];
+  constructor(clock: Clock, onStage: StageListener) {
+    this.#clock = clock;
+    this.#onStage = onStage;
+    const { state, effects } = startBootstrap(clock.now());
+    this.#state = state;
+    this.#perform(effects);
+  }
 
-const NEXT_STEPS: Readonly<Record<StallCause, string>> = {
-  'clock-skew': 'set the date, the time and the time zone of this machine, then wait: Tor goes on by itself',
-  'no-network': 'connect this machine to the Internet, then wait: Tor goes on by itself',
-  blocked: 'check that this machine is online; if it is, this network blocks Tor: use a bridge or another network',
-  unknown: 'wait a little longer; if nothing changes, check the network and the clock of this machine',
-};
+  get stage(): BootstrapStage {
+    return this.#state.stage;
+  }
 
-/** How far Tor is: `percent` 0 to 100, `tag` Tor's own name of the stage, `summary` ours for people. */
-export interface BootstrapProgress {
-  readonly percent: number;
-  readonly tag: BootstrapTag;
-  readonly summary: string;
-}
+  /** Listens to `control` and asks once for where Tor is. SETEVENTS is the caller's, and comes first. */
+  async follow(control: TorControl): Promise<void> {
+    this.#stopEvents = control.onEvent((message) => this.#process(readBootstrapEvent(message, this.#clock.now())));
+    const info = await control.getInfo(['status/bootstrap-phase']);
+    this.#process(readBootstrapPhase(info.get('status/bootstrap-phase') ?? '', this.#clock.now()));
+  }
 
-/** What a screen shows. `warning` is the newest reason that Tor gave, if any. */
-export type BootstrapStage =
-  | { readonly state: 'starting' }
-  | ({ readonly state: 'progressing' } & BootstrapProgress)
-  | ({
-      readonly state: 'stalled';
-      readonly cause: StallCause;
-      readonly nextStep: string;
-      readonly warning: BootstrapWarning | null;
-    } & BootstrapProgress)
-  | { readonly state: 'done' };
+  stop(): void {
+    this.#cancelWake();
+    this.#stopEvents();
+  }
 
-export type BootstrapEvent =
-  | {
-      readonly type: 'phase';
-      readonly nowMs: number;
-      readonly percent: number;
-      readonly tag: BootstrapTag;
-      readonly warning: BootstrapWarning | null;
-      /** RECOMMENDATION=warn: Tor itself thinks that the user should know. */
-      readonly urgent: boolean;
+  #process(event: BootstrapEvent | undefined): void {
+    if (event === undefined) return;
+    const { state, effects } = stepBootstrap(this.#state, event);
+    this.#state = state;
+    this.#perform(effects);
+  }
+
+  #perform(effects: readonly BootstrapEffect[]): void {
+    for (const effect of effects) {
+      if (effect.type === 'announce') this.#onStage(effect.stage);
+      else this.#wakeAt(effect.atMs);
     }
-  | { readonly type: 'hint'; readonly nowMs: number; readonly warning: BootstrapWarning; readonly urgent: boolean }
-  | { readonly type: 'network-up'; readonly nowMs: number }
-  | { readonly type: 'tick'; readonly nowMs: number };
-
-/** `warning` is kept until Tor moves on; what the clock hinted is kept to the end, for it explains later stalls too. */
-export interface BootstrapState {
-  readonly stage: BootstrapStage;
-  readonly lastMoveMs: number;
-  readonly warning: BootstrapWarning | null;
-  readonly clockWarning: BootstrapWarning | null;
-}
-
-/** `announce`: show this stage. `wake-at`: feed a `tick` at that time of the same clock. */
-export type BootstrapEffect =
-  { readonly type: 'announce'; readonly stage: BootstrapStage } | { readonly type: 'wake-at'; readonly atMs: number };
-
-export interface BootstrapStep {
-  readonly state: BootstrapState;
-  readonly effects: readonly BootstrapEffect[];
-}
-
-/** The state before Tor has said anything. */
-export function startBootstrap(nowMs: number): BootstrapStep {
-  const state: BootstrapState = { stage: { state: 'starting' }, lastMoveMs: nowMs, warning: null, clockWarning: null };
-  return {
-    state,
-    effects: [
-      { type: 'announce', stage: state.stage },
-      { type: 'wake-at', atMs: nowMs + BOOTSTRAP_STALL_MS },
-    ],
-  };
-}
-
-/** One step. Tor is never restarted from here: it retries by itself, and a restart would lose what it has. */
-export function stepBootstrap(state: BootstrapState, event: BootstrapEvent): BootstrapStep {
-  switch (event.type) {
-    case 'phase':
-      return stepPhase(state, event);
-    case 'hint':
-      return stepHint(state, event.warning, event.urgent);
-    case 'network-up':
-      return state.warning === 'network-down' ? quiet({ ...state, warning: null }) : quiet(state);
-    case 'tick':
-      return stepTick(state, event.nowMs);
   }
-}
 
-/** Reads a bootstrap, clock or liveness line of Tor; undefined for everything else. `message` is an event of status 650. */
-export function readBootstrapEvent(message: ControlMessage, nowMs: number): BootstrapEvent | undefined {
-  const { words, keywords } = parseKeywordLine(message.lines[0]?.text ?? '');
-  const [type, severity, action] = words;
-  if (type === 'NETWORK_LIVENESS') {
-    if (severity === 'UP') return { type: 'network-up', nowMs };
-    return severity === 'DOWN' ? { type: 'hint', nowMs, warning: 'network-down', urgent: false } : undefined;
+  #wakeAt(atMs: number): void {
+    this.#cancelWake();
+    const delayMs = Math.max(0, atMs - this.#clock.now());
+    this.#cancelWake = this.#clock.after(delayMs, () => this.#process({ type: 'tick', nowMs: this.#clock.now() }));
   }
-  if (type === 'STATUS_CLIENT' && action === 'BOOTSTRAP') return readPhase(keywords, nowMs);
-  if (type !== 'STATUS_GENERAL') return undefined;
-  // NOTICE means that a relay whom nobody vouches for said so: it must not hide a better reason.
-  if (action === 'CLOCK_SKEW') {
-    const trusted = severity === 'WARN';
-    return { type: 'hint', nowMs, warning: trusted ? 'CLOCK_SKEW' : 'clock-doubted', urgent: trusted };
-  }
-  // Tor says this after a laptop slept, too: a hint for a later stall, not a stall.
-  return action === 'CLOCK_JUMPED' ? { type: 'hint', nowMs, warning: 'clock-jumped', urgent: false } : undefined;
-}
-
-/** Reads the value of `GETINFO status/bootstrap-phase`; undefined if it is none. */
-export function readBootstrapPhase(value: string, nowMs: number): BootstrapEvent | undefined {
-  const { words, keywords } = parseKeywordLine(value);
-  return words[1] === 'BOOTSTRAP' ? readPhase(keywords, nowMs) : undefined;
-}
-
-/** True for the tags of this package's table. */
-export function isBootstrapTag(text: string): text is BootstrapTag {
-  return text === 'unknown' || Object.hasOwn(STAGE_SUMMARIES, text);
-}
-
-export function isBootstrapWarning(text: string): text is BootstrapWarning {
-  return Object.hasOwn(WARNINGS, text);
-}
-
-export function isStallCause(text: string): text is StallCause {
-  return Object.hasOwn(NEXT_STEPS, text);
-}
-
-/** The words for a stage; used at both ends of the gate, so that no text from Tor has to pass it. */
-export function describeProgress(percent: number, tag: BootstrapTag): BootstrapProgress {
-  return {
-    percent,
-    tag,
-    summary: tag === 'unknown' ? 'working on a stage that Sotto does not know' : STAGE_SUMMARIES[tag],
-  };
-}
-
-/** What a person can do about a stall. */
-export function nextStepFor(cause: StallCause): string {
-  return NEXT_STEPS[cause];
-}
-
-function readPhase(keywords: ReadonlyMap<string, string>, nowMs: number): BootstrapEvent | undefined {
-  const progress = keywords.get('PROGRESS') ?? '';
-  if (!/^[0-9]{1,3}$/.test(progress) || Number(progress) > 100) return undefined;
-  const tag = keywords.get('TAG') ?? '';
-  const reason = keywords.get('REASON');
-  const warned = reason !== undefined || keywords.has('WARNING');
-  const warning = warned ? (reason !== undefined && isBootstrapWarning(reason) ? reason : 'MISC') : null;
-  return {
-    type: 'phase',
-    nowMs,
-    percent: Number(progress),
-    tag: isBootstrapTag(tag) ? tag : 'unknown',
-    warning,
-    urgent: warned && keywords.get('RECOMMENDATION') === 'warn',
-  };
-}
-
-function stepPhase(state: BootstrapState, event: BootstrapEvent & { type: 'phase' }): BootstrapStep {
-  if (event.percent === 100 && state.stage.state === 'done') return quiet(state);
-  if (event.percent === 100) return announce({ ...state, stage: { state: 'done' }, warning: null, clockWarning: null });
-  const before = progressOf(state.stage);
-  const moved = before?.percent !== event.percent || before.tag !== event.tag;
-  const next: BootstrapState = {
-    stage: moved ? { state: 'progressing', ...describeProgress(event.percent, event.tag) } : state.stage,
-    lastMoveMs: moved ? event.nowMs : state.lastMoveMs,
-    warning: event.warning ?? (moved ? null : state.warning),
-    clockWarning: event.warning === 'CLOCK_SKEW' ? 'CLOCK_SKEW' : state.clockWarning,
-  };
-  const wake: BootstrapEffect[] = moved ? [{ type: 'wake-at', atMs: event.nowMs + BOOTSTRAP_STALL_MS }] : [];
-  const after = event.urgent || next.stage.state === 'stalled' ? stall(next) : next;
-  const shown = moved ? announce(after) : announceIfNew(state, after);
-  return { state: after, effects: [...shown.effects, ...wake] };
-}
-
-function stepHint(state: BootstrapState, warning: BootstrapWarning, urgent: boolean): BootstrapStep {
-  if (state.stage.state === 'done') return quiet(state);
-  const aboutClock = WARNINGS[warning] === 'clock-skew';
-  const next = aboutClock
-    ? { ...state, clockWarning: strongerClock(state.clockWarning, warning) }
-    : { ...state, warning };
-  return urgent || next.stage.state === 'stalled' ? announceIfNew(state, stall(next)) : quiet(next);
-}
-
-function stepTick(state: BootstrapState, nowMs: number): BootstrapStep {
-  if (state.stage.state === 'done' || state.stage.state === 'stalled') return quiet(state);
-  const dueMs = state.lastMoveMs + BOOTSTRAP_STALL_MS;
-  if (nowMs < dueMs) return { state, effects: [{ type: 'wake-at', atMs: dueMs }] };
-  return announce(stall(state));
-}
-
-function stall(state: BootstrapState): BootstrapState {
-  const { percent, tag, summary } = progressOf(state.stage) ?? describeProgress(0, 'starting');
-  // A clock that Tor itself measured as wrong explains failed handshakes; a mere jump explains only what nothing else does.
-  const warning = state.clockWarning === 'CLOCK_SKEW' ? 'CLOCK_SKEW' : (state.warning ?? state.clockWarning);
-  const cause = warning === null ? 'unknown' : WARNINGS[warning];
-  return { ...state, stage: { state: 'stalled', percent, tag, summary, cause, nextStep: NEXT_STEPS[cause], warning } };
-}
-
-function progressOf(stage: BootstrapStage): BootstrapProgress | undefined {
-  return stage.state === 'progressing' || stage.state === 'stalled' ? stage : undefined;
-}
-
-function strongerClock(held: BootstrapWarning | null, found: BootstrapWarning): BootstrapWarning {
-  return held === 'CLOCK_SKEW' ? held : found;
-}
-
-function announceIfNew(before: BootstrapState, after: BootstrapState): BootstrapStep {
-  const was = before.stage;
-  const is = after.stage;
-  const sameStall =
-    was.state === 'stalled' && is.state === 'stalled' && was.warning === is.warning && was.cause === is.cause;
-  return was === is || sameStall ? quiet(after) : announce(after);
-}
-
-function announce(state: BootstrapState): BootstrapStep {
-  return { state, effects: [announceEffect(state)] };
-}
-
-function announceEffect(state: BootstrapState): BootstrapEffect {
-  return { type: 'announce', stage: state.stage };
-}
-
-function quiet(state: BootstrapState): BootstrapStep {
-  return { state, effects: [] };
 }

@@ -215,7 +215,7 @@ export class TorControl {
     const next = this.#queue.shift();
     if (next === undefined) return;
     this.#current = next;
-    // After a silence nobody knows which reply belongs to which command: the connection must end.
+    // After a silence no reply can be matched to its command: the connection must end.
     this.#timer = setTimeout(() => this.#end('control-timeout'), this.#commandMs);
     this.#socket.write(next.bytes, () => next.bytes.fill(0));
   }
@@ -276,7 +276,7 @@ async function readCookie(path: string): Promise<Buffer> {
     // The system's message holds the path; the code says all that the caller can act on.
     throw new TorError('control-cookie-unreadable');
   }
-  // Any other length is some other file: its MAC must not be offered to whoever listens (control-spec §3.24).
+  // Any other length is some other file: its MAC must not be offered to the listener (control-spec §3.24).
   if (length !== CONTROL_COOKIE_BYTES) throw new TorError('control-cookie-unreadable');
   return cookie.subarray(0, CONTROL_COOKIE_BYTES);
 }

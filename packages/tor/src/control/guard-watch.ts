@@ -1,4 +1,5 @@
-// How long the guard has been the same, for a client to see: Tor tells who its guards are and not since when, so the gate looks and counts.
+// How long the guard has been the same, for a client to see. Tor names its guards and not since when it has
+// them, so the gate looks and counts.
 
 import type { Clock } from '@sotto/machine';
 import type { TorControl } from './control.ts';

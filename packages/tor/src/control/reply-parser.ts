@@ -109,14 +109,14 @@ export class ReplyParser {
     }
     const text = body.toString('latin1');
     if (this.#block !== undefined) {
-      this.#takeBlockLine(this.#block, text);
+      this.#processBlockLine(this.#block, text);
       return;
     }
-    const message = this.#takeReplyLine(text);
+    const message = this.#processReplyLine(text);
     if (message !== undefined) messages.push(message);
   }
 
-  #takeBlockLine(block: OpenBlock, text: string): void {
+  #processBlockLine(block: OpenBlock, text: string): void {
     if (text === '.') {
       this.#block = undefined;
       block.owner.lines.push({ status: block.status, text: block.text, data: block.data.join('\n') });
@@ -125,7 +125,7 @@ export class ReplyParser {
     if (this.#charge(block.owner, text)) block.data.push(text.startsWith('.') ? text.slice(1) : text);
   }
 
-  #takeReplyLine(line: string): ControlMessage | undefined {
+  #processReplyLine(line: string): ControlMessage | undefined {
     const head = LINE_HEAD.exec(line);
     if (head === null) {
       this.#fail('control-malformed');
@@ -140,7 +140,7 @@ export class ReplyParser {
       return undefined;
     }
     owner.lines.push({ status, text });
-    return head[2] === ' ' ? takeMessage(owner, status) : undefined;
+    return head[2] === ' ' ? finishMessage(owner, status) : undefined;
   }
 
   #charge(owner: Unfinished, text: string): boolean {
@@ -156,8 +156,8 @@ export class ReplyParser {
     this.#pieces = [];
     this.#heldBytes = 0;
     this.#block = undefined;
-    takeMessage(this.#reply, 0);
-    takeMessage(this.#event, 0);
+    finishMessage(this.#reply, 0);
+    finishMessage(this.#event, 0);
   }
 }
 
@@ -165,7 +165,7 @@ function emptyMessage(kind: ControlMessage['kind']): Unfinished {
   return { kind, lines: [], bytes: 0, lineCount: 0 };
 }
 
-function takeMessage(unfinished: Unfinished, status: number): ControlMessage {
+function finishMessage(unfinished: Unfinished, status: number): ControlMessage {
   const message = { kind: unfinished.kind, status, lines: unfinished.lines };
   unfinished.lines = [];
   unfinished.bytes = 0;

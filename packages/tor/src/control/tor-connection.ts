@@ -1,6 +1,7 @@
-// Keeps the gate connected to Tor: connects, checks who it is, restores what must be there, and tries again with a bounded delay when it is lost.
+// Keeps the gate connected to Tor: connects, checks version and settings, restores the keys, and reconnects
+// with a bounded delay.
 
-import { BOOTSTRAP_EVENTS, BootstrapWatch } from './bootstrap-watch.ts';
+import { BOOTSTRAP_EVENTS, BootstrapWatch } from './bootstrap.ts';
 import type { Clock } from '@sotto/machine';
 import type { ControlAddress, ControlTimeouts, TorControl } from './control.ts';
 import { connectControl } from './control.ts';

@@ -10,7 +10,7 @@ const CLOSED = [
 const SOCKS = ['SocksPort', '__SocksPort'] as const;
 const SOCKS_MUST = ['OnionTrafficOnly', 'IsolateSOCKSAuth'];
 const SOCKS_MUST_NOT = ['NoOnionTrafficOnly', 'NoIsolateSOCKSAuth'];
-/** One hop to an onion service tells everybody where it is. */
+/** One hop to an onion service reveals where it is. */
 const OFF = ['HiddenServiceSingleHopMode', 'HiddenServiceNonAnonymousMode'] as const;
 /** Without guards, or the second layer of them, an observer needs days and not months; without scrubbing, logs hold addresses. */
 const ON = { UseEntryGuards: ['1'], VanguardsLiteEnabled: ['1', 'auto'], SafeLogging: ['1'] } as const;

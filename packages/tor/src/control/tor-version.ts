@@ -10,7 +10,7 @@ export const OLDEST_TOR = '0.4.9.11';
 
 const VERSION = /^([0-9]{1,4})\.([0-9]{1,4})\.([0-9]{1,4})\.([0-9]{1,4})(?:[-+ ].*)?$/;
 
-/** `private-test`: `TestingTorNetwork 1`, a network for tests that protects nobody. */
+/** `private-test`: `TestingTorNetwork 1`, a network for tests, which protects no one. */
 export type NetworkKind = 'private-test' | 'public';
 
 export interface TorIdentity {

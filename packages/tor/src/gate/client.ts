@@ -1,4 +1,5 @@
-// The typed client of the gate's socket, for terminal and host. One connection stands for one onion: closing it gives the onion's key back.
+// The typed client of the gate's socket, for terminal and host. One connection stands for one onion: closing
+// it gives the onion's key back.
 
 import { JsonClient, JsonSocketError } from '@sotto/json-socket';
 import type { ConnectionEnd, JsonObject } from '@sotto/json-socket';
@@ -41,8 +42,8 @@ export async function connectGate(options: GateClientOptions): Promise<GateClien
 }
 
 /**
- * Every operation throws a TorError with the gate's code for a refusal (`tor-unreachable`, `gate-key-differs`, …), or with
- * `gate-closed`, `gate-timeout`, `gate-protocol` when the connection is over.
+ * Every operation throws a TorError: the gate's code for a refusal (`tor-unreachable`, `gate-key-differs`, …),
+ * or `gate-closed`, `gate-timeout`, `gate-protocol` when the connection is over.
  */
 export class GateClient {
   /** Why the connection ended. Never rejects. */
@@ -94,7 +95,7 @@ export class GateClient {
     return () => this.#followers.delete(listener);
   }
 
-  /** The stage now; later ones go to `onStage` and those who follow. */
+  /** The stage now; later ones go to `onStage` and to `follow`. */
   async bootstrap(): Promise<GateStage> {
     const fields = await this.#ask({ op: 'bootstrap' });
     return this.#read(decodeStage(fields['stage']));

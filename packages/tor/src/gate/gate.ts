@@ -1,4 +1,5 @@
-// The gate: a Unix socket in front of tor-client's control socket that lets a client see Tor's progress and open one onion, and nothing else.
+// The gate: a Unix socket in front of tor-client's control socket. A client sees Tor's progress there and
+// opens one onion, and nothing else.
 
 import { JsonServer, listenAtPath, SocketPathError } from '@sotto/json-socket';
 import type { JsonConnection } from '@sotto/json-socket';

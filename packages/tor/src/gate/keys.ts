@@ -1,4 +1,5 @@
-// The client keys that the gate has given to Tor: one per onion, counted over the connections that use it, and taken back with the last of them.
+// The client keys that the gate has given to Tor: one per onion, counted over the connections that use it,
+// and revoked with the last of them.
 
 import type { TorControl } from '../control/control.ts';
 import type { FetchState } from '../onion/descriptor.ts';
@@ -18,7 +19,10 @@ interface HeldKey {
 
 export type HoldRefusal = 'gate-key-differs' | 'tor-unreachable' | 'tor-refused';
 
-/** The keys of live gate connections. Commands of one control connection keep their order, which makes add and remove safe to overlap. */
+/**
+ * The keys of live gate connections. Commands of one control connection keep their order, which makes add and
+ * remove safe to overlap.
+ */
 export class GateKeys {
   readonly #held = new Map<string, HeldKey>();
   #control: TorControl | undefined;
@@ -78,7 +82,7 @@ export class GateKeys {
     this.#control = undefined;
   }
 
-  /** Takes every key back, whoever holds it. */
+  /** Revokes every key, however many connections hold it. */
   async clear(): Promise<void> {
     const onions = [...this.#held.keys()];
     for (const held of this.#held.values()) held.key.wipe();

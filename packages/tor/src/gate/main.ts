@@ -5,7 +5,7 @@ import { TorError } from '../errors.ts';
 import { openGate } from './gate.ts';
 import { readGateEnvironment, VARIABLES } from './environment.ts';
 
-/** The socket's directory is setgid: its group may connect, nobody else. */
+/** The socket's directory is setgid: only its group may connect. */
 const SOCKET_UMASK = 0o007;
 const HELP = `Usage: gate [--help] [--version]
 

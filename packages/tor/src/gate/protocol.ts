@@ -2,14 +2,14 @@
 
 import { isJsonObject, parseJsonObject } from '@sotto/json-socket';
 import type { JsonObject } from '@sotto/json-socket';
-import type { BootstrapStage } from '../control/bootstrap.ts';
+import type { BootstrapStage } from '../control/bootstrap-machine.ts';
 import {
   describeProgress,
   isBootstrapTag,
   isBootstrapWarning,
   isStallCause,
   nextStepFor,
-} from '../control/bootstrap.ts';
+} from '../control/bootstrap-machine.ts';
 import type { FetchState } from '../onion/descriptor.ts';
 import { DESCRIPTOR_FAILURES } from '../onion/descriptor.ts';
 import { base64Decode } from '../control/encoding.ts';

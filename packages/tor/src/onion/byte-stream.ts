@@ -1,8 +1,14 @@
-// A dialled socket as a plain byte stream, the shape that the messenger speaks through; it knows nothing of sockets.
+// A dialled socket as a plain byte stream: the transport of @sotto/client, which knows no sockets.
 
 import type { Socket } from 'node:net';
 
-/** Bytes out, bytes in unless paused, one end. */
+/**
+ * The transport contract, the same as `ByteStream` of @sotto/client.
+ *
+ * `write` takes any number of bytes, keeps their order, and drops them after the end. `onData` gets chunks of
+ * any size, in order, and none while paused. `onClose` is called once, whichever side ends the stream; no
+ * data follows it. `close` ends both directions at once, and what is still unsent is lost.
+ */
 interface SocketStream {
   write(bytes: Uint8Array): void;
   close(): void;
@@ -12,7 +18,7 @@ interface SocketStream {
   onClose(listener: () => void): void;
 }
 
-/** Takes a paused socket, so that nothing is lost before somebody listens; it flows from the first `onData` on. */
+/** @param socket paused, so that no byte is lost before the first `onData`, which sets it flowing. */
 export function byteStreamOf(socket: Socket): SocketStream {
   return {
     write: (bytes) => void socket.write(bytes),

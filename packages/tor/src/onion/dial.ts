@@ -1,4 +1,5 @@
-// Opens a byte stream to an onion through Tor's SOCKS port, on a circuit that no other connection shares, and says in stable codes why it could not.
+// Opens a byte stream to an onion through Tor's SOCKS port, on a circuit that no other connection shares.
+// Stable codes say why it could not.
 
 import { randomBytes } from 'node:crypto';
 import { connect } from 'node:net';
@@ -103,7 +104,7 @@ class DialAttempt {
 
   constructor(socks: SocksAddress) {
     this.#socks = socks;
-    // Whoever waits hears of it through `race`; after the last wait nobody has to.
+    // `race` passes the rejection on to each wait; after the last wait nothing listens.
     this.#failed.promise.catch(() => undefined);
     this.#socket = connect({ host: socks.host, port: socks.port, noDelay: true });
     this.#socket.on('error', this.#onEnd);

@@ -1,8 +1,8 @@
 // All that the host may do with Tor: see how far it is, and add, watch and delete its own onions. The control connection itself stays in here.
 
-import type { BootstrapStage } from '../control/bootstrap.ts';
-import type { StageListener } from '../control/bootstrap-watch.ts';
-import { BOOTSTRAP_EVENTS, BootstrapWatch } from '../control/bootstrap-watch.ts';
+import type { BootstrapStage } from '../control/bootstrap-machine.ts';
+import type { StageListener } from '../control/bootstrap.ts';
+import { BOOTSTRAP_EVENTS, BootstrapWatch } from '../control/bootstrap.ts';
 import type { Clock } from '@sotto/machine';
 import { backgroundClock } from '@sotto/machine/system-clock';
 import type { ControlAddress, ControlTimeouts, TorControl } from '../control/control.ts';
@@ -175,7 +175,7 @@ class OwnOnion {
       this.#uploaded = resolve;
       this.#failed = reject;
     });
-    // The waiter hears of a failure; if it has gone already, nobody needs to.
+    // The waiter gets a failure; if it has gone already, nothing needs it.
     this.firstUpload.catch(() => undefined);
   }
 

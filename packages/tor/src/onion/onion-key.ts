@@ -1,4 +1,5 @@
-// The keys of an onion service and of its one authorised client, made in memory, and the address that belongs to them (tor rend-spec-v3 §6, control-spec §3.27, §3.30).
+// The keys of an onion service and of its one authorised client, made in memory, and the address that
+// belongs to them (tor rend-spec-v3 §6, control-spec §3.27, §3.30).
 
 import { createHash, createPrivateKey, createPublicKey, randomFillSync, sign } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
@@ -35,7 +36,10 @@ export function isOnionAddress(address: string): boolean {
   return decodeOnionAddress(address).ok;
 }
 
-/** Moves secret bytes to where the program keeps its secrets: what is given is zeroed, and what comes back is zeroed by whoever holds it. */
+/**
+ * Moves secret bytes to where the program keeps its secrets. It zeroes the bytes that it is given; its caller
+ * zeroes the bytes that come back.
+ */
 export type HoldSecret = (bytes: Uint8Array) => Uint8Array;
 
 const inOrdinaryMemory: HoldSecret = (bytes) => bytes;

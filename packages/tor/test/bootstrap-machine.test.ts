@@ -1,7 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { BootstrapEvent, BootstrapStage, BootstrapState } from '../src/control/bootstrap.ts';
-import { readBootstrapEvent, readBootstrapPhase, startBootstrap, stepBootstrap } from '../src/control/bootstrap.ts';
+import type { BootstrapEvent, BootstrapStage, BootstrapState } from '../src/control/bootstrap-machine.ts';
+import {
+  readBootstrapEvent,
+  readBootstrapPhase,
+  startBootstrap,
+  stepBootstrap,
+} from '../src/control/bootstrap-machine.ts';
 import { BOOTSTRAP_STALL_MS } from '../src/limits.ts';
 import type { ControlMessage } from '../src/control/reply-parser.ts';
 
