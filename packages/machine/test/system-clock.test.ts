@@ -2,6 +2,7 @@
 
 import { execFile } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { backgroundClock, systemClock } from '../src/system-clock.ts';
 
@@ -34,10 +35,6 @@ test.each([
 ])('the timers of %s decide whether a process waits for them', async (name, output) => {
   const source = new URL('../src/system-clock.ts', import.meta.url).href;
   const program = `import { ${name} } from '${source}'; ${name}.after(50, () => process.stdout.write('ended'));`;
-  const printed = await new Promise<string>((resolve, reject) => {
-    execFile(process.execPath, ['--input-type=module', '-e', program], (error, stdout) =>
-      error === null ? resolve(stdout) : reject(error),
-    );
-  });
-  expect(printed).toBe(output);
+  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', program]);
+  expect(stdout).toBe(output);
 });

@@ -87,12 +87,12 @@ async function awaitTor({ gate, signal, beforeFirstStage, onStage, onConnected }
 
 /** A stage that is told during the question may be older or newer than the answer: then Tor is asked again. */
 async function askStage(gate: GateClient, before: OpenOnionOptions['beforeFirstStage']): Promise<GateStage> {
-  let told = false;
-  const unfollow = gate.follow(() => (told = true));
+  const told: GateStage[] = [];
+  const unfollow = gate.follow((stage) => void told.push(stage));
   try {
     const stage = await gate.bootstrap();
     await before?.(stage);
-    return told ? await askStage(gate, before) : stage;
+    return told.length > 0 ? await askStage(gate, before) : stage;
   } finally {
     unfollow();
   }
