@@ -1,5 +1,6 @@
 // The thin edge around a session: performs its effects with the streams, timers and random numbers it is handed.
 
+import type { Clock } from '@sotto/machine';
 import { fingerprint, moveToSecretMemory } from '@sotto/crypto';
 import type { RandomSource } from '@sotto/crypto';
 import { createGroupIdentity, safetyNumber } from '@sotto/crypto/group';
@@ -23,11 +24,7 @@ import { createSession } from './session/state.ts';
 import type { Effect, Session, SessionEvent, TimerName } from './session/state.ts';
 import { listMembers, statusOf } from './session/notifications.ts';
 
-/** Time as the client needs it; `after` returns what cancels. */
-export interface Clock {
-  now(): number;
-  after(milliseconds: number, run: () => void): () => void;
-}
+export type { Clock };
 
 export interface ClientOptions {
   readonly invite: Invite;

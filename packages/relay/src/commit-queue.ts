@@ -1,17 +1,17 @@
 // Who may commit, and when: the connection whose last commit is the longest ago, as often as connection and room may. PROTOCOL.md §6.3.
 
 import { COMMIT_BURST, COMMIT_INTERVAL_MS, ROOM_COMMIT_BURST, ROOM_COMMIT_INTERVAL_MS } from '@sotto/protocol';
-import type { Allowance, Budget } from './budget.ts';
-import { fullBudget, spend, waitMs } from './budget.ts';
+import type { Allowance, TokenBucket } from '@sotto/machine';
+import { fullBucket, spend, waitMs } from '@sotto/machine';
 
 /** One connection's: what it may still commit, and its place in the order of those whose last turn is the longest ago. */
 interface Standing {
-  readonly budget: Budget;
+  readonly budget: TokenBucket;
   readonly place: number;
 }
 
 export interface CommitTurns {
-  readonly budget: Budget | undefined;
+  readonly budget: TokenBucket | undefined;
   readonly standings: ReadonlyMap<number, Standing>;
   readonly nextPlace: number;
 }
@@ -23,7 +23,7 @@ export const NO_TURNS: CommitTurns = { budget: undefined, standings: new Map(), 
 
 /** Who comes goes to the end: coming anew gains nothing. */
 export function enter(turns: CommitTurns, connection: number, now: number): CommitTurns {
-  return place(turns, connection, fullBudget(OF_CONNECTION, now));
+  return place(turns, connection, fullBucket(OF_CONNECTION, now));
 }
 
 export function withdraw(turns: CommitTurns, connection: number): CommitTurns {
@@ -35,7 +35,7 @@ export function withdraw(turns: CommitTurns, connection: number): CommitTurns {
 /** A commit of this connection was stored. */
 export function take(turns: CommitTurns, connection: number, now: number): CommitTurns {
   const standing = turns.standings.get(connection);
-  const room = spend(turns.budget ?? fullBudget(OF_ROOM, now), OF_ROOM, 1, now);
+  const room = spend(turns.budget ?? fullBucket(OF_ROOM, now), OF_ROOM, 1, now);
   const paid: CommitTurns = { ...turns, budget: room };
   return standing === undefined ? paid : place(paid, connection, spend(standing.budget, OF_CONNECTION, 1, now));
 }
@@ -46,7 +46,7 @@ export function choose(
   connections: readonly number[],
   now: number,
 ): { readonly kind: 'turn'; readonly connection: number } | { readonly kind: 'wait'; readonly milliseconds: number } {
-  const roomWait = waitMs(turns.budget ?? fullBudget(OF_ROOM, now), OF_ROOM, 1, now);
+  const roomWait = waitMs(turns.budget ?? fullBucket(OF_ROOM, now), OF_ROOM, 1, now);
   let best: { readonly connection: number; readonly place: number } | undefined;
   let soonest = Number.POSITIVE_INFINITY;
   for (const connection of connections) {
@@ -69,7 +69,7 @@ export function lastOf(turns: CommitTurns, connections: readonly number[]): numb
   return [...connections].sort((a, b) => placeOf(a) - placeOf(b)).at(-1);
 }
 
-function place(turns: CommitTurns, connection: number, budget: Budget): CommitTurns {
+function place(turns: CommitTurns, connection: number, budget: TokenBucket): CommitTurns {
   const standings = new Map(turns.standings).set(connection, { budget, place: turns.nextPlace });
   return { ...turns, standings, nextPlace: turns.nextPlace + 1 };
 }

@@ -12,8 +12,8 @@ import {
   SILENCE_LIMIT_MS,
 } from '@sotto/protocol';
 import type { Frame } from '@sotto/protocol';
-import type { Allowance } from './budget.ts';
-import { fullBudget, spend, waitMs } from './budget.ts';
+import type { Allowance } from '@sotto/machine';
+import { fullBucket, spend, waitMs } from '@sotto/machine';
 import { beforeLast, chain, close, join, stay } from './connection-state.ts';
 import type { Connection, ConnectionEvent, ConnectionStep, Outside, PauseReason } from './connection-state.ts';
 import { isSlotted, OPEN_DOWNLINK, startDownlink } from './downlink.ts';
@@ -29,7 +29,7 @@ export function openConnection(now: number): Connection {
   return {
     standing: { kind: 'awaiting-attach', since: now },
     quota: fullQuota(now),
-    fetches: fullBudget(FETCHES, now),
+    fetches: fullBucket(FETCHES, now),
     snapshots: openTransfer(now),
     downlink: OPEN_DOWNLINK,
     pauses: new Map(),
@@ -205,7 +205,7 @@ function obeyControl(connection: Connection, frame: Frame, now: number): Connect
 /** Going back is done at once; going back too often is paid for by not being read. */
 function fetchLog(connection: Connection, from: number, now: number): ConnectionStep {
   const spent = spend(connection.fetches, FETCHES, 1, now);
-  const fetches = { ...spent, left: Math.max(spent.left, -FETCH_DEBT_MAX) };
+  const fetches = { ...spent, tokens: Math.max(spent.tokens, -FETCH_DEBT_MAX) };
   const paid: Connection = { ...connection, fetches };
   const wait = waitMs(fetches, FETCHES, 0, now);
   return join(wait === 0 ? stay(paid) : pauseFor(paid, 'fetch', wait, now), { type: 'locate', from });

@@ -10,7 +10,7 @@ import type {
   RelayCode,
   StagedPiece,
 } from '@sotto/protocol';
-import type { Budget } from './budget.ts';
+import type { TokenBucket } from '@sotto/machine';
 import type { Downlink, PrivateFrame, SlotOrder } from './downlink.ts';
 import type { SnapshotEffect, SnapshotEvent, SnapshotTransfer } from './snapshot-transfer.ts';
 import type { Quota } from './quota.ts';
@@ -33,7 +33,7 @@ export interface Connection {
   readonly standing: Standing;
   readonly quota: Quota;
   /** How often it may still go back in the log. */
-  readonly fetches: Budget;
+  readonly fetches: TokenBucket;
   readonly snapshots: SnapshotTransfer;
   /** What decides when something is sent, from ATTACHED on. */
   readonly downlink: Downlink;

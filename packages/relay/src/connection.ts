@@ -15,7 +15,7 @@ import {
 } from '@sotto/protocol';
 import type { AttachRequest, Frame, SnapshotName, RelayCode } from '@sotto/protocol';
 import { mayAttach } from './authorise.ts';
-import type { Clock } from './clock.ts';
+import type { Clock } from '@sotto/machine';
 import { openConnection, stepConnection } from './connection-machine.ts';
 import type { Connection, ConnectionEffect, ConnectionEvent } from './connection-state.ts';
 import type { SlotOrder } from './downlink.ts';

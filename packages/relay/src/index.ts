@@ -16,8 +16,8 @@ export type {
   StoredSnapshot,
   StoreLimits,
 } from './store/room-store.ts';
-export { systemClock } from './clock.ts';
-export type { Clock } from './clock.ts';
+export { systemClock } from '@sotto/machine/system-clock';
+export type { Clock } from '@sotto/machine';
 export type { Random } from './connection.ts';
 export type { Tick } from './slot.ts';
 export type { Log, LogEvent } from './log.ts';

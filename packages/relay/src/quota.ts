@@ -1,5 +1,8 @@
-// How much one connection may send: a token bucket that can be in debt, because what has been read is never dropped, only paid for by not reading.
+// How much one connection may send: two token buckets that can be in debt, because the relay never drops
+// what it has read; the peer pays by not being read.
 
+import { fullBucket, spend, waitMs } from '@sotto/machine';
+import type { Allowance, TokenBucket } from '@sotto/machine';
 import {
   INBOUND_BURST_BYTES,
   INBOUND_BURST_FRAMES,
@@ -7,28 +10,24 @@ import {
   INBOUND_FRAMES_PER_SECOND,
 } from './limits.ts';
 
-/** Bytes and frames that may still be sent; below zero is debt. `at` is when that was true, in milliseconds. */
+const BYTES: Allowance = { burst: INBOUND_BURST_BYTES, intervalMs: 1_000 / INBOUND_BYTES_PER_SECOND };
+const FRAMES: Allowance = { burst: INBOUND_BURST_FRAMES, intervalMs: 1_000 / INBOUND_FRAMES_PER_SECOND };
+
+/** Bytes and frames that the peer may still send. */
 export interface Quota {
-  readonly bytes: number;
-  readonly frames: number;
-  readonly at: number;
+  readonly bytes: TokenBucket;
+  readonly frames: TokenBucket;
 }
 
 export function fullQuota(now: number): Quota {
-  return { bytes: INBOUND_BURST_BYTES, frames: INBOUND_BURST_FRAMES, at: now };
+  return { bytes: fullBucket(BYTES, now), frames: fullBucket(FRAMES, now) };
 }
 
 export function charge(quota: Quota, bytes: number, frames: number, now: number): Quota {
-  const seconds = (now - quota.at) / 1_000;
-  return {
-    bytes: Math.min(INBOUND_BURST_BYTES, quota.bytes + seconds * INBOUND_BYTES_PER_SECOND) - bytes,
-    frames: Math.min(INBOUND_BURST_FRAMES, quota.frames + seconds * INBOUND_FRAMES_PER_SECOND) - frames,
-    at: now,
-  };
+  return { bytes: spend(quota.bytes, BYTES, bytes, now), frames: spend(quota.frames, FRAMES, frames, now) };
 }
 
-/** @returns milliseconds until the debt is paid; 0 if there is none. */
-export function debtMs(quota: Quota): number {
-  const seconds = Math.max(-quota.bytes / INBOUND_BYTES_PER_SECOND, -quota.frames / INBOUND_FRAMES_PER_SECOND, 0);
-  return Math.ceil(seconds * 1_000);
+/** @returns milliseconds until the debt is paid, from the last charge on; 0 if there is none. */
+export function debtMs({ bytes, frames }: Quota): number {
+  return Math.max(waitMs(bytes, BYTES, 0, bytes.at), waitMs(frames, FRAMES, 0, frames.at));
 }

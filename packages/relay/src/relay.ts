@@ -6,8 +6,8 @@ import type { Server, Socket } from 'node:net';
 import { encodeClosing } from '@sotto/protocol';
 import { createAdmin } from './admin.ts';
 import type { Admin } from './admin.ts';
-import { systemClock } from './clock.ts';
-import type { Clock } from './clock.ts';
+import { systemClock } from '@sotto/machine/system-clock';
+import type { Clock } from '@sotto/machine';
 import {
   CONNECTIONS_MAX,
   DRAIN_LIMIT_MS,

@@ -4,7 +4,7 @@ import { encodeRefused, equalBytes, LOG_BYTES_MAX } from '@sotto/protocol';
 import type { CommitRequest, Cover, SnapshotName, RelayCode, StagedPiece } from '@sotto/protocol';
 import { makeLock } from './authorise.ts';
 import type { Lock } from './authorise.ts';
-import type { Clock } from './clock.ts';
+import type { Clock } from '@sotto/machine';
 import type { SlotOrder } from './downlink.ts';
 import { committedFrames, cutSnapshot } from './snapshots.ts';
 import type { SnapshotCut, SnapshotPosition } from './snapshots.ts';

@@ -1,8 +1,8 @@
 // How snapshots go to one member, as a pure machine: one after the other, in pieces, each when the last was taken and the quota allows it.
 
 import type { SnapshotName } from '@sotto/protocol';
-import type { Allowance, Budget } from './budget.ts';
-import { fullBudget, spend, waitMs } from './budget.ts';
+import type { Allowance, TokenBucket } from '@sotto/machine';
+import { fullBucket, spend, waitMs } from '@sotto/machine';
 import type { SnapshotPosition } from './snapshots.ts';
 import { SNAPSHOT_BURST_BYTES, SNAPSHOT_BYTES_PER_SECOND } from './limits.ts';
 
@@ -14,7 +14,7 @@ export interface SnapshotTransfer {
   readonly wanted: readonly SnapshotName[];
   readonly position: SnapshotPosition | undefined;
   readonly phase: 'quiet' | 'writing' | 'resting';
-  readonly budget: Budget;
+  readonly budget: TokenBucket;
 }
 
 export type SnapshotEvent =
@@ -32,7 +32,7 @@ export type SnapshotEffect =
 const ALLOWANCE: Allowance = { burst: SNAPSHOT_BURST_BYTES, intervalMs: 1_000 / SNAPSHOT_BYTES_PER_SECOND };
 
 export function openTransfer(now: number): SnapshotTransfer {
-  return { wanted: [], position: undefined, phase: 'quiet', budget: fullBudget(ALLOWANCE, now) };
+  return { wanted: [], position: undefined, phase: 'quiet', budget: fullBucket(ALLOWANCE, now) };
 }
 
 export function stepTransfer(

@@ -7,7 +7,7 @@ import {
   STAGE_DATA_BYTES,
   UPLOADS_PER_ROOM_MAX,
 } from '@sotto/protocol';
-import { systemClock } from '../src/clock.ts';
+import { systemClock } from '@sotto/machine/system-clock';
 import { hear, joinMany, numbered, turns } from './hearing.ts';
 import { openHouse } from './house.ts';
 import { fingerprint, makeBody, makeCommit, publishFrame, refusalOf, TestMember } from './test-member.ts';

@@ -1,6 +1,6 @@
 // A clock that stands still until a test moves it.
 
-import type { Clock } from '../src/clock.ts';
+import type { Clock } from '@sotto/machine';
 
 interface Alarm {
   readonly at: number;

@@ -7,7 +7,7 @@ import {
   OUTBOUND_BYTES_MAX,
   ROOM_PENDING_BYTES_MAX,
 } from '../src/limits.ts';
-import { systemClock } from '../src/clock.ts';
+import { systemClock } from '@sotto/machine/system-clock';
 import { makeBodies, numbered, turns } from './hearing.ts';
 import { openHouse } from './house.ts';
 import { fingerprint, makeBody, publishFrame, TestMember } from './test-member.ts';

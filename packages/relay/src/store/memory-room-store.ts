@@ -1,8 +1,8 @@
 // The store without a Redis: the same contract in this process's memory, for tests and for trying things out.
 
 import { equalBytes, toHex } from '@sotto/protocol';
-import type { Clock } from '../clock.ts';
-import { systemClock } from '../clock.ts';
+import type { Clock } from '@sotto/machine';
+import { systemClock } from '@sotto/machine/system-clock';
 import { RelayError } from '../errors.ts';
 import { isBehind, NO_SNAPSHOT, STORE_LIMITS } from './room-store.ts';
 import type {

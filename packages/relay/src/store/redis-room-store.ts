@@ -2,8 +2,8 @@
 
 import { randomBytes } from 'node:crypto';
 import { toHex } from '@sotto/protocol';
-import { systemClock } from '../clock.ts';
-import type { Clock } from '../clock.ts';
+import { systemClock } from '@sotto/machine/system-clock';
+import type { Clock } from '@sotto/machine';
 import { RelayError } from '../errors.ts';
 import { STORE_STAGED_TTL_MS } from '../limits.ts';
 import { makeScript, RedisConnection } from './redis-connection.ts';

@@ -1,6 +1,6 @@
 // Cuts what is too long for one command to the store into pieces that are not, and lets them go one at a time.
 
-import type { Clock } from '../clock.ts';
+import type { Clock } from '@sotto/machine';
 import {
   STORE_COMMAND_BYTES_MAX,
   STORE_COMMAND_FRAME_BYTES,
