@@ -1,5 +1,5 @@
-// The host: one room, and for the time of a move another beside it. Performs the effects of the room
-// move, and answers the moderator.
+// The host: one room, and for the time of a move another beside it. Performs the effects of the
+// room move, and answers the moderator.
 
 import type { AccessMode } from '@sotto/protocol';
 import type { HoldSecret } from '@sotto/tor';
@@ -32,7 +32,9 @@ interface PendingEviction {
   readonly answer: (reply: ModeratorReply) => void;
 }
 
-/** A host until its end. `ended` resolves with the code of the failure, or undefined after `stop`. */
+/**
+ * A host until its end. `ended` resolves with the code of the failure, or undefined after `stop`.
+ */
 export class Host implements Moderation {
   readonly ended: Promise<HostCode | undefined>;
   readonly #config: HostConfig;
@@ -153,8 +155,8 @@ export class Host implements Moderation {
   }
 
   #openOther(): void {
-    // Open whatever the access of this room is: all members have to get in at once, and only they have the
-    // other room's connection string yet.
+    // Open whatever the access of this room is: all members have to get in at once, and only they
+    // have the other room's connection string yet.
     const other = this.#makeRoom('open');
     this.#other = other;
     void other.opened.then(() => {

@@ -1,4 +1,5 @@
-// `docker compose exec host invite`: shows the connection string again; alone on its line when the output is not a terminal.
+// `docker compose exec host invite`: shows the connection string again; alone on its line when the
+// output is not a terminal.
 
 import { EXIT_USAGE, requireNoArguments } from '@sotto/confinement';
 import { readInviteSocket } from './config.ts';

@@ -1,4 +1,5 @@
-// Answers `docker compose exec host invite`, on a socket in the host's own tmpfs that no other container sees.
+// Answers `docker compose exec host invite`, on a socket in the host's own tmpfs that no other
+// container sees.
 
 import { JsonClient, JsonServer, JsonSocketError, parseJsonObject } from '@sotto/json-socket';
 import type { JsonObject, Responder } from '@sotto/json-socket';
@@ -8,7 +9,10 @@ import { HostError } from './errors.ts';
 import { INVITE_ANSWER_BYTES_MAX, INVITE_CONNECTIONS_MAX } from './limits.ts';
 import { listenAt } from './socket-path.ts';
 
-/** The connection string, and the network that it leads over; unknown as long as Tor has not said it. */
+/**
+ * The connection string, and the network that it leads over; unknown as long as Tor has not said
+ * it.
+ */
 export interface ShownInvite {
   readonly invite: string;
   readonly network: NetworkKind | undefined;
@@ -61,7 +65,10 @@ export async function askInvite(socketPath: string): Promise<ShownInvite | undef
   }
 }
 
-/** @returns what is shown, `none` if there is nothing yet, or undefined for what a host does not answer. */
+/**
+ * @returns what is shown, `none` if there is nothing yet, or undefined for what a host does not
+ * answer.
+ */
 function decodeAnswer(answer: JsonObject | undefined): ShownInvite | 'none' | undefined {
   if (answer === undefined) return undefined;
   const { invite, network } = answer;

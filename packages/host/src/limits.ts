@@ -1,23 +1,35 @@
 // How long the host waits for what, and how often it asks again.
 
-/** Between two tries to reach Tor's control socket, the relay or the gate while their containers start. */
+/**
+ * Between two tries to reach Tor's control socket, the relay or the gate while their containers
+ * start.
+ */
 export const RECONNECT_DELAY_MS = 500;
 /** Only after so long is a service that does not answer worth a line on the screen. */
 export const PATIENCE_MS = 20_000;
-/** Requests to the relay that wait for their answers: a room asks for one thing, and at its end for another. */
+/**
+ * Requests to the relay that wait for their answers: a room asks for one thing, and at its end for
+ * another.
+ */
 export const ADMIN_WAITING_REQUESTS_MAX = 8;
 /** Between two reachability checks. A fresh descriptor takes a moment to be found. */
 export const CHECK_DELAY_MS = 1_000;
 /**
- * How long the first checks may take to open a stream; later ones may take what the dialler allows. Tor
- * can wait for ever for a rendezvous that does not come about.
+ * How long the first checks may take to open a stream; later ones may take what the dialler allows.
+ * Tor can wait for ever for a rendezvous that does not come about.
  */
 export const CHECK_DIAL_TIMEOUTS_MS: readonly number[] = [20_000, 40_000];
 /** From the stream's opening to ATTACHED. */
 export const ADMISSION_TIMEOUT_MS = 30_000;
-/** An onion that was not reached for so long is deleted and added again: its descriptor may be stale. */
+/**
+ * An onion that was not reached for so long is deleted and added again: its descriptor may be
+ * stale.
+ */
 export const REPUBLISH_AFTER_MS = 90_000;
-/** Tor's answer to DEL_ONION and the relay's to `close`: the room has to be gone within 5 s of a signal. */
+/**
+ * Tor's answer to DEL_ONION and the relay's to `close`: the room has to be gone within 5 s of a
+ * signal.
+ */
 export const END_TIMEOUT_MS = 3_000;
 /** Streams that one rendezvous circuit may open; a member uses one, two while it moves. */
 export const STREAMS_PER_CIRCUIT = 4;
@@ -35,8 +47,8 @@ export const MODERATOR_CONNECTIONS_MAX = 4;
 /** Answers that a client may leave unread before its connection is destroyed. */
 export const MODERATOR_UNREAD_BYTES_MAX = 65_536;
 /**
- * The host gives up another room that cannot be joined after so long: a busy network has taken two minutes
- * for a descriptor alone. The moderator's client waits longer.
+ * The host gives up another room that cannot be joined after so long: a busy network has taken two
+ * minutes for a descriptor alone. The moderator's client waits longer.
  */
 export const MOVE_OPEN_LIMIT_MS = 210_000;
 /** The host closes another room again if no member has moved to it within this time. */

@@ -1,4 +1,5 @@
-// What the host's own client may ask of the host, one JSON object a line, exactly the fields given. PROTOCOL.md §6.6.
+// What the host's own client may ask of the host, one JSON object a line, exactly the fields given.
+// PROTOCOL.md §6.6.
 
 import { parseJsonObject } from '@sotto/json-socket';
 import type { JsonObject } from '@sotto/json-socket';
@@ -13,7 +14,10 @@ export type ModeratorRequest =
   | { readonly operation: 'evict'; readonly memberId: Uint8Array }
   | { readonly operation: 'moved' };
 
-/** `ok` with what the operation gives: the connection string, an order, an order and where the room goes on, or nothing. */
+/**
+ * `ok` with what the operation gives: the connection string, an order, an order and where the room
+ * goes on, or nothing.
+ */
 export type ModeratorReply =
   | { readonly ok: true; readonly invite?: string; readonly order?: SignedOrder; readonly move?: Move }
   | { readonly ok: false; readonly code: ModeratorCode };

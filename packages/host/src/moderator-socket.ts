@@ -21,7 +21,8 @@ export interface Moderation {
 }
 
 /**
- * Answers each connection line by line, in order, and listens in the place of whatever socket is there.
+ * Answers each connection line by line, in order, and listens in the place of whatever socket is
+ * there.
  *
  * @throws HostError `host-environment` if no socket can be made there
  */

@@ -5,7 +5,10 @@ import { orderStatement } from '@sotto/protocol';
 import type { AccessMode, Invite, Move, SignedAccess, SignedOrder } from '@sotto/protocol';
 import type { OnionKey } from '@sotto/tor';
 
-/** Signs orders for as long as the room's onion key lives: after its end each throws TorError `onion-key`. */
+/**
+ * Signs orders for as long as the room's onion key lives: after its end each throws TorError
+ * `onion-key`.
+ */
 export class OrderSigner {
   /** The room's first order, which is founded with it. */
   readonly founding: SignedAccess;

@@ -1,4 +1,5 @@
-// The host's random bytes, as plain arrays: `slice` of a Buffer is no copy, and zeroing one would zero ours.
+// The host's random bytes, as plain arrays: `slice` of a Buffer is no copy, and zeroing one would
+// zero ours.
 
 import { randomFillSync } from 'node:crypto';
 

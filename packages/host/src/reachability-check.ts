@@ -1,5 +1,5 @@
-// The check that a room can be reached: joins as a guest does, through the second Tor, the onion and the
-// relay's handshake. The first check founds the group.
+// The check that a room can be reached: joins as a guest does, through the second Tor, the onion
+// and the relay's handshake. The first check founds the group.
 
 import { proveAdmission } from '@sotto/client';
 import type { RoomRegistration } from '@sotto/client';
@@ -30,8 +30,8 @@ export interface ReachabilityCheck {
 }
 
 /**
- * Resolves when the room was reached. A check that failed can be repeated; after `signal` it rejects soon,
- * and touches no secret any more.
+ * Resolves when the room was reached. A check that failed can be repeated; after `signal` it
+ * rejects soon, and touches no secret any more.
  *
  * @throws TorError, DialError
  */

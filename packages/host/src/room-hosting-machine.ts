@@ -4,18 +4,27 @@
 import type { Step } from '@sotto/machine';
 import type { HostCode } from './errors.ts';
 
-/** The onion side's Tor: away, on its way to the network, there, and with our onion in a first directory. */
+/**
+ * The onion side's Tor: away, on its way to the network, there, and with our onion in a first
+ * directory.
+ */
 type OnionStatus = 'away' | 'bootstrapping' | 'ready' | 'publishing' | 'published';
 /** The relay: does it hold our room? */
 type RoomStatus = 'away' | 'held';
-/** Whether a second Tor has reached the room as a guest does. `reached` is forgotten whenever the onion is added anew. */
+/**
+ * Whether a second Tor has reached the room as a guest does. `reached` is forgotten whenever the
+ * onion is added anew.
+ */
 type Reachability = 'unknown' | 'checking' | 'reached';
 
 export interface RoomHostingState {
   readonly onion: OnionStatus;
   readonly room: RoomStatus;
   readonly reachability: Reachability;
-  /** `open` once the connection string was shown; a room is resumed and not created from its first creation on. */
+  /**
+   * `open` once the connection string was shown; a room is resumed and not created from its first
+   * creation on.
+   */
   readonly stage: 'opening' | 'open' | 'ended';
   readonly created: boolean;
   readonly checkingSinceMs: number;

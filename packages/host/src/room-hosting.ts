@@ -1,5 +1,5 @@
-// One hosted room: performs the effects of room-hosting-machine.ts with Tor, the relay and the gate. The
-// host has two of them during a room move.
+// One hosted room: performs the effects of room-hosting-machine.ts with Tor, the relay and the
+// gate. The host has two of them during a room move.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { createRoomSecret, DialError, registrationOf } from '@sotto/client';
@@ -101,7 +101,10 @@ export class RoomHosting {
     });
   }
 
-  /** Onion key and room secret, once it is known that they lead into the room. The secret is zero after the room's end. */
+  /**
+   * Onion key and room secret, once it is known that they lead into the room. The secret is zero
+   * after the room's end.
+   */
   get invite(): Invite | undefined {
     return this.#state.stage === 'open' ? this.#invite : undefined;
   }
@@ -184,7 +187,10 @@ export class RoomHosting {
     if (this.#control === control) this.#step({ type: 'tor-bootstrapped' });
   }
 
-  /** Tries until Tor's control socket is there. Stages are shown from the first on, before this is done. */
+  /**
+   * Tries until Tor's control socket is there. Stages are shown from the first on, before this is
+   * done.
+   */
   async #openControl(onBootstrapped: () => void): Promise<OnionControl | undefined> {
     const startedMs = performance.now();
     const address = { socketPath: this.#config.torControl, cookiePath: this.#config.torCookie };

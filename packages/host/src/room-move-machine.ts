@@ -1,12 +1,12 @@
-// How a room moves to another onion and secret because a member is evicted, as a pure state machine:
-// open, offer, move, close. Its edge is host.ts.
+// How a room moves to another onion and secret because a member is evicted, as a pure state
+// machine: open, offer, move, close. Its edge is host.ts.
 
 import type { Step } from '@sotto/machine';
 
 /**
- * `opening`: another room is being opened; the eviction waits for it. `offered`: it is open, and the
- * moderator's client knows. `leaving`: that client has told the members; the other room is the room now,
- * and the one before has its last seconds. `closing`: the one before is being closed.
+ * `opening`: another room is being opened; the eviction waits for it. `offered`: it is open, and
+ * the moderator's client knows. `leaving`: that client has told the members; the other room is the
+ * room now, and the one before has its last seconds. `closing`: the one before is being closed.
  */
 export type RoomMove = { readonly stage: 'settled' | 'opening' | 'offered' | 'leaving' | 'closing' };
 
@@ -47,7 +47,10 @@ export interface RoomMoveLimits {
 
 type RoomMoveStep = Step<RoomMove, RoomMoveEffect>;
 
-/** One step. An event that does not fit the stage changes nothing: its room or its eviction is given up already. */
+/**
+ * One step. An event that does not fit the stage changes nothing: its room or its eviction is given
+ * up already.
+ */
 export function stepRoomMove(move: RoomMove, event: RoomMoveEvent, limits: RoomMoveLimits): RoomMoveStep {
   switch (move.stage) {
     case 'settled':

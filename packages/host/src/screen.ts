@@ -104,7 +104,10 @@ export function describeCover(cover: Cover): string {
   return `cover: ${cover}; at most ${String(coverMembersMax(cover))} members; ${cost}; ${wait}`;
 }
 
-/** The new string after a move, and why there is one. `reopened`: the room before let nobody in by himself, and this one does. */
+/**
+ * The new string after a move, and why there is one. `reopened`: the room before let nobody in by
+ * himself, and this one does.
+ */
 export function renderMoved(
   invite: string,
   network: NetworkKind | undefined,

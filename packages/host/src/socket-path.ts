@@ -1,4 +1,5 @@
-// The two sockets of the host listen at paths from its environment, and a bad path is the variable's fault.
+// The two sockets of the host listen at paths from its environment, and a bad path is the
+// variable's fault.
 
 import type { Server } from 'node:net';
 import { listenAtPath, SocketPathError } from '@sotto/json-socket';

@@ -6,7 +6,10 @@ interface Stretch {
   readonly toMs: number;
 }
 
-/** @returns how much of the time the stretches cover together, in ms: those that lie over each other count once. */
+/**
+ * @returns how much of the time the stretches cover together, in ms: those that lie over each other
+ * count once.
+ */
 export function coveredMs(stretches: readonly Stretch[]): number {
   let covered = 0;
   let reached = -Infinity;

@@ -26,7 +26,10 @@ describe('the card', () => {
     expect(Math.max(...columns)).toBeLessThanOrEqual(60);
   });
 
-  /** The code as a camera sees it: true for black. Cells are half blocks, the upper half in the foreground's colour. */
+  /**
+   * The code as a camera sees it: true for black. Cells are half blocks, the upper half in the
+   * foreground's colour.
+   */
   async function seen(card: string): Promise<boolean[][]> {
     const terminal = new headless.Terminal({ cols: 80, rows: 60, convertEol: true, allowProposedApi: true });
     await new Promise<void>((resolve) => terminal.write(card, resolve));

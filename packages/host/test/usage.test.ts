@@ -1,4 +1,5 @@
-// The host's programs as processes: what they answer before they begin, and which variable they blame.
+// The host's programs as processes: what they answer before they begin, and which variable they
+// blame.
 
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';

@@ -7,8 +7,8 @@ import { LineSplitter } from './line-splitter.ts';
 
 /**
  * Why a connection ended. `unreachable`: it was never made. `closed`: either side closed it.
- * `timeout`: an answer was late. `malformed`: a line was above the limit, was not a message, or answered
- * nothing.
+ * `timeout`: an answer was late. `malformed`: a line was above the limit, was not a message, or
+ * answered nothing.
  */
 export type ConnectionEnd = 'unreachable' | 'closed' | 'timeout' | 'malformed';
 
@@ -74,7 +74,11 @@ export class JsonClient<Message> {
     return this.#end;
   }
 
-  /** Resolves when the connection is made. @throws JsonSocketError `unreachable`, also after `timeoutMs` */
+  /**
+   * Resolves when the connection is made.
+   *
+   * @throws JsonSocketError `unreachable`, also after `timeoutMs`
+   */
   async connected(timeoutMs?: number): Promise<void> {
     const made = new Promise<undefined>((resolve) => {
       if (this.#isConnected) resolve(undefined);

@@ -4,7 +4,10 @@ export type JsonObject = Readonly<Record<string, unknown>>;
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true });
 
-/** @returns the object that the bytes spell; undefined for anything else, text that is not UTF-8 included. */
+/**
+ * @returns the object that the bytes spell; undefined for anything else, text that is not UTF-8
+ * included.
+ */
 export function parseJsonObject(line: Uint8Array): JsonObject | undefined {
   try {
     const parsed: unknown = JSON.parse(UTF8.decode(line));

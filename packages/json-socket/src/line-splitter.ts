@@ -3,8 +3,8 @@
 const LF = 0x0a;
 
 /**
- * What follows a line above the limit whose end has come: `stop` gives nothing more, `skip` drops the
- * line and goes on. An unfinished line above the limit always stops the splitter.
+ * What follows a line above the limit whose end has come: `stop` gives nothing more, `skip` drops
+ * the line and goes on. An unfinished line above the limit always stops the splitter.
  */
 export type WhenTooLong = 'stop' | 'skip';
 
@@ -15,7 +15,9 @@ export interface SplitLines {
   readonly overflow: boolean;
 }
 
-/** Keeps at most `maxBytes` of an unfinished line. Lines are copies: the caller may overwrite them. */
+/**
+ * Keeps at most `maxBytes` of an unfinished line. Lines are copies: the caller may overwrite them.
+ */
 export class LineSplitter {
   readonly #maxBytes: number;
   readonly #whenTooLong: WhenTooLong;

@@ -21,11 +21,14 @@ export interface Responder {
    * @returns a last line, if the connection ends here.
    */
   admit?(): string | undefined;
-  /** Answers one line, without its newline; the server zeroes it. A rejection destroys the connection. */
+  /**
+   * Answers one line, without its newline; the server zeroes it. A rejection destroys the
+   * connection.
+   */
   answer(line: Buffer): string | Promise<string>;
   /**
-   * Gives back what the connection holds. Runs when it ends, and again after an answer that was under
-   * way then.
+   * Gives back what the connection holds. Runs when it ends, and again after an answer that was
+   * under way then.
    */
   release?(): void | Promise<void>;
 }
@@ -33,7 +36,8 @@ export interface Responder {
 export interface JsonServerOptions {
   readonly maxLineBytes: number;
   /**
-   * The answer to a line above `maxLineBytes`. `stop` drops the requests that wait, and closes behind it.
+   * The answer to a line above `maxLineBytes`. `stop` drops the requests that wait, and closes
+   * behind it.
    * `skip` answers in turn and goes on, unless the line has no end yet: then it closes.
    */
   readonly lineTooLong: { readonly refusal: string; readonly then: WhenTooLong };
@@ -42,7 +46,10 @@ export interface JsonServerOptions {
   readonly fullRefusal?: string;
   /** Requests of one connection that wait for their turn. */
   readonly maxWaitingRequests: number;
-  /** The last line of a connection with more of them; without one, the server reads on when all are answered. */
+  /**
+   * The last line of a connection with more of them; without one, the server reads on when all are
+   * answered.
+   */
   readonly busyRefusal?: string;
   /** A connection that leaves more answers unread is destroyed. */
   readonly maxUnreadBytes: number;

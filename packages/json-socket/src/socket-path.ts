@@ -1,4 +1,5 @@
-// Listens at the path of a Unix socket. The file of a socket outlives a killed process, and binding fails on it.
+// Listens at the path of a Unix socket. The file of a socket outlives a killed process, and binding
+// fails on it.
 
 import { lstat, unlink } from 'node:fs/promises';
 import { connect } from 'node:net';

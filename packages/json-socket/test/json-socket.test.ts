@@ -48,7 +48,9 @@ async function serve(options: Partial<JsonServerOptions> = {}): Promise<JsonServ
   return server;
 }
 
-/** Writes `text` and gives all that comes back until the server closes or has sent `lines` lines. */
+/**
+ * Writes `text` and gives all that comes back until the server closes or has sent `lines` lines.
+ */
 async function exchange(text: string, lines = Infinity): Promise<string[]> {
   const socket = connect(path);
   let heard = '';

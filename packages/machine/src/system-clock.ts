@@ -1,4 +1,5 @@
-// The clocks of the operating system, for entry points and defaults: everything else is handed its `Clock`.
+// The clocks of the operating system, for entry points and defaults: everything else is handed its
+// `Clock`.
 
 import type { Clock } from './clock.ts';
 

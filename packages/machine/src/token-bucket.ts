@@ -1,4 +1,5 @@
-// How much of something is allowed at once, and how much with time: a token bucket that may be in debt.
+// How much of something is allowed at once, and how much with time: a token bucket that may be in
+// debt.
 
 /** `burst` tokens at once, and then one more every `intervalMs` milliseconds. */
 export interface Allowance {

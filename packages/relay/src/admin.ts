@@ -1,4 +1,5 @@
-// admin.sock: the host's requests, one line each, answered in order. Anyone who can open it is the host.
+// admin.sock: the host's requests, one line each, answered in order. Anyone who can open it is the
+// host.
 
 import type { Server } from 'node:net';
 import { JsonServer } from '@sotto/json-socket';
@@ -31,7 +32,8 @@ export function createAdmin(rooms: Rooms, log: Log): Admin {
       const owner = (connections += 1);
       return {
         answer: async (line) => encodeAdminReply(await answer(line, rooms, owner)),
-        // Also after an answer: the host may have gone while the relay worked for it, and its room has no owner then.
+        // Also after an answer: the host may have gone while the relay worked for it, and its room
+        // has no owner then.
         release: () => rooms.disown(owner),
       };
     },

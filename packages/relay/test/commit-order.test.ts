@@ -132,7 +132,7 @@ test('whoever publishes and commits, and whatever becomes of the store: all see 
     const expected = log.map(({ number }, index) => `entry ${number} ${prints[index] ?? ''}`);
     inOrder.forEach(({ bodies }, index) => {
       const at = expected.findIndex((line) => line.endsWith(fingerprint(bodies[2] ?? makeBody())));
-      expected.splice(at + 1, 0, `commit number ${index + 1}`);
+      expected.splice(at + 1, 0, `committed ${index + 1}`);
     });
     for (const [who, member] of members.entries()) {
       while (member.received.filter(({ operation }) => operation === 'entry').length < log.length) await turnOver();

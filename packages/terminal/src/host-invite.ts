@@ -1,4 +1,5 @@
-// The host's own client needs no connection string: it asks the host, and waits as long as the host takes to open its room.
+// The host's own client needs no connection string: it asks the host, and waits as long as the host
+// takes to open its room.
 
 import { ModeratorError } from '@sotto/client';
 import type { Clock } from '@sotto/machine';
@@ -25,7 +26,10 @@ const MAY_BE_STARTING: ReadonlySet<string> = new Set([
   'moderator-timeout',
 ]);
 
-/** Waits without end for a host that opens its room, and HOST_START_LIMIT_MS for one that does not answer; `signal` cancels. */
+/**
+ * Waits without end for a host that opens its room, and HOST_START_LIMIT_MS for one that does not
+ * answer; `signal` cancels.
+ */
 export function awaitHostInvite(options: HostInviteOptions): Promise<ReadInvite> {
   const cancelled = new Promise<ReadInvite>((resolve) => {
     options.signal.addEventListener('abort', () => resolve({ ok: false, code: 'cancelled' }), { once: true });

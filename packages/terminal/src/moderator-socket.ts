@@ -1,4 +1,5 @@
-// The way from the host's own client to the host: one question a connection, one line of JSON each way, a limit on length and time.
+// The way from the host's own client to the host: one question a connection, one line of JSON each
+// way, a limit on length and time.
 
 import { ModeratorError } from '@sotto/client';
 import type { Moderator } from '@sotto/client';
@@ -38,7 +39,8 @@ const CODES: Readonly<Record<ConnectionEnd, SocketCode>> = {
 const HOST_CODE = /^[a-z]{1,20}(?:-[a-z]{1,20}){0,4}$/;
 
 /**
- * Asks the host. Every question rejects with a ModeratorError: `moderator-unreachable`, `moderator-closed`, `moderator-timeout`,
+ * Asks the host. Every question rejects with a ModeratorError: `moderator-unreachable`,
+ * `moderator-closed`, `moderator-timeout`,
  * `moderator-malformed`, or the host's own code (`not-open`, `busy`, …).
  */
 export class ModeratorSocket implements Moderator {
@@ -50,7 +52,10 @@ export class ModeratorSocket implements Moderator {
     this.#options = options;
   }
 
-  /** The connection string of the room as it is now. Rejects with `not-open` until it is known to work. */
+  /**
+   * The connection string of the room as it is now. Rejects with `not-open` until it is known to
+   * work.
+   */
   async invite(): Promise<string> {
     const { invite } = await this.#ask({ operation: 'invite' }, MODERATOR_ANSWER_MS);
     return typeof invite === 'string' ? invite : refuse('moderator-malformed');
@@ -75,7 +80,10 @@ export class ModeratorSocket implements Moderator {
     this.#telling = Promise.all([this.#telling, this.#tellMoved()]).then(() => undefined);
   }
 
-  /** Resolves when the host has been told what it has to know, or after MODERATOR_FLUSH_MS; what else was asked is given up. */
+  /**
+   * Resolves when the host has been told what it has to know, or after MODERATOR_FLUSH_MS; what
+   * else was asked is given up.
+   */
   async close(): Promise<void> {
     const late = Promise.withResolvers<undefined>();
     const cancel = this.#options.clock.after(MODERATOR_FLUSH_MS, () => late.resolve(undefined));
@@ -113,7 +121,10 @@ export class ModeratorSocket implements Moderator {
     throw new ModeratorError(code, HOST_REFUSALS.get(code) ?? TERMINAL_CODES['moderator-refused']);
   }
 
-  /** @returns the first line that comes back on a connection of its own, made and answered within `limitMs`. */
+  /**
+   * @returns the first line that comes back on a connection of its own, made and answered within
+   * `limitMs`.
+   */
   async #exchange(question: string, limitMs: number): Promise<JsonObject> {
     const socket = new JsonClient<JsonObject>({
       path: this.#options.path,

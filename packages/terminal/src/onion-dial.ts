@@ -1,4 +1,5 @@
-// The client's way to the relay: wait for Tor, give it the onion's key through the gate, connect through SOCKS; and say where it stands or why it failed.
+// The client's way to the relay: wait for Tor, give it the onion's key through the gate, connect
+// through SOCKS; and say where it stands or why it failed.
 
 import { DialError, registrationOf } from '@sotto/client';
 import type { ByteStream, Dial, StateEvent } from '@sotto/client';
@@ -105,7 +106,8 @@ class OnionDial {
         timeoutMs: () => REDIAL_TIMEOUTS_MS[this.#failedSince ?? REDIAL_TIMEOUTS_MS.length],
         beforeFirstStage: (stage) => tor.beforeFirstStage(gate, stage),
         onStage: (stage, fail) => tor.onStage(gate, stage, fail),
-        // An earlier answer may have been refused while Tor was starting; nobody joins without knowing where.
+        // An earlier answer may have been refused while Tor was starting; nobody joins without
+        // knowing where.
         onConnected: async () => this.#options.onNetwork((await gate.version()).network),
         onStep: (next) => {
           step = next;

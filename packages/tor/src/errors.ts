@@ -1,4 +1,5 @@
-// Every failure of this package by its stable code. A message never holds an address, a key, a path or text from Tor.
+// Every failure of this package by its stable code. A message never holds an address, a key, a path
+// or text from Tor.
 
 export const TOR_ERROR_MEANINGS = {
   // The control connection
@@ -73,7 +74,10 @@ export const TOR_ERROR_MEANINGS = {
 
 export type TorErrorCode = keyof typeof TOR_ERROR_MEANINGS;
 
-/** An operational failure. `status` is Tor's three-digit answer where there was one (control-spec §4). */
+/**
+ * An operational failure. `status` is Tor's three-digit answer where there was one (control-spec
+ * §4).
+ */
 export class TorError extends Error {
   override readonly name = 'TorError';
   readonly code: TorErrorCode;

@@ -1,4 +1,5 @@
-// The public face of the tor package. The control connection and the inside of the gate are not part of it.
+// The public face of the tor package. The control connection and the inside of the gate are not
+// part of it.
 
 export { byteStreamOf } from './onion/byte-stream.ts';
 export type {

@@ -1,6 +1,10 @@
-// The bounds of everything that this package reads, waits for or keeps, in one place, so that a reviewer sees the cost of a hostile peer.
+// The bounds of everything that this package reads, waits for or keeps, in one place, so that a
+// reviewer sees the cost of a hostile peer.
 
-/** Longest line that Tor's control port may send, without its CRLF. `entry-guards` lines stay under 100 bytes. */
+/**
+ * Longest line that Tor's control port may send, without its CRLF. `entry-guards` lines stay under
+ * 100 bytes.
+ */
 export const MAX_CONTROL_LINE_BYTES = 16_384;
 /** Largest control reply, all its lines and data together. */
 export const MAX_CONTROL_REPLY_BYTES = 1_048_576;
@@ -28,17 +32,28 @@ export const MAX_SOCKET_PATH_BYTES = 107;
 /** The one virtual port of a Sotto onion. */
 export const ONION_VIRTUAL_PORT = 80;
 
-/** Bootstrap that shows no progress for this long is called stalled. A private network took 47 s for all of it. */
+/**
+ * Bootstrap that shows no progress for this long is called stalled. A private network took 47 s for
+ * all of it.
+ */
 export const BOOTSTRAP_STALL_MS = 60_000;
 
-/** A descriptor goes to this many directories (two replicas, four each: tor rend-spec-v3, hsdir_spread_store). */
+/**
+ * A descriptor goes to this many directories (two replicas, four each: tor rend-spec-v3,
+ * hsdir_spread_store).
+ */
 export const DESCRIPTOR_DIRECTORIES = 8;
-/** From ADD_ONION to the first stored descriptor. An idle network took half a minute, a busy one two. */
+/**
+ * From ADD_ONION to the first stored descriptor. An idle network took half a minute, a busy one
+ * two.
+ */
 export const ONION_UPLOAD_TIMEOUT_MS = 300_000;
 /** Onions that one host may hold: the room's own, the next one while it moves, and some slack. */
 export const MAX_OWN_ONIONS = 8;
 
-/** Longest line on the gate's socket, without its newline. The longest honest request has 150 bytes. */
+/**
+ * Longest line on the gate's socket, without its newline. The longest honest request has 150 bytes.
+ */
 export const MAX_GATE_LINE_BYTES = 512;
 /** Longest line that a gate may send its client. */
 export const MAX_GATE_REPLY_BYTES = 4_096;
@@ -56,7 +71,10 @@ export const GATE_REQUEST_TIMEOUT_MS = 45_000;
 /** Taking the last keys back at SIGTERM must not hold the container up. */
 export const GATE_CLOSE_TIMEOUT_MS = 2_000;
 
-/** A first dial fetches a descriptor, meets an introduction point and a rendezvous point, each on a circuit of its own. */
+/**
+ * A first dial fetches a descriptor, meets an introduction point and a rendezvous point, each on a
+ * circuit of its own.
+ */
 export const DIAL_TIMEOUT_MS = 60_000;
 /** Random bytes in each half of the SOCKS credentials; collisions would share a circuit. */
 export const SOCKS_CREDENTIAL_BYTES = 16;

@@ -236,7 +236,8 @@ describe('client keys', () => {
     using raw = await bench.raw();
     raw.send(`${ALLOW}\n`);
     await bench.tor.saw('ONION_CLIENT_AUTH_ADD');
-    // A line that is too long makes the gate itself hang up, so that it knows of the end before Tor answers.
+    // A line that is too long makes the gate itself hang up, so that it knows of the end before Tor
+    // answers.
     raw.send('x'.repeat(MAX_GATE_LINE_BYTES + 1));
     await raw.ended;
     bench.tor.emitRaw('250 OK\r\n');

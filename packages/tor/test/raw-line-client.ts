@@ -1,4 +1,5 @@
-// A client that sends whatever bytes a test wants and reads newline-ended answers, for both the gate's socket and Tor's own.
+// A client that sends whatever bytes a test wants and reads newline-ended answers, for both the
+// gate's socket and Tor's own.
 
 import { once } from 'node:events';
 import type { Socket } from 'node:net';

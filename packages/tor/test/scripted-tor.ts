@@ -1,4 +1,5 @@
-// A stand-in for the tor daemon's control port, honest about authentication, so that events and faults can be had without a network.
+// A stand-in for the tor daemon's control port, honest about authentication, so that events and
+// faults can be had without a network.
 
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -44,7 +45,10 @@ const DEFAULT_ANSWERS: Readonly<Record<string, string>> = {
 };
 
 export interface ScriptedTorOptions {
-  /** Overrides the answer to a command; undefined falls back to the usual one, an empty string is silence. */
+  /**
+   * Overrides the answer to a command; undefined falls back to the usual one, an empty string is
+   * silence.
+   */
   readonly answer?: Answer;
   readonly authMethods?: string;
   /** Answers AUTHCHALLENGE as somebody who does not know the cookie. */

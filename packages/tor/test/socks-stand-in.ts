@@ -1,4 +1,5 @@
-// A SOCKS 5 port that answers as a test tells it, so that each of Tor's failure numbers can be seen without a network.
+// A SOCKS 5 port that answers as a test tells it, so that each of Tor's failure numbers can be seen
+// without a network.
 
 import type { AddressInfo, Socket } from 'node:net';
 import { createServer } from 'node:net';

@@ -1,12 +1,15 @@
-// Tor's way to its network, as a pure state machine: the stage, and for a stall its cause and the next step.
-// The time comes with each event. Its edge is bootstrap.ts.
+// Tor's way to its network, as a pure state machine: the stage, and for a stall its cause and the
+// next step. The time comes with each event. Its edge is bootstrap.ts.
 
 import type { Step } from '@sotto/machine';
 import { parseKeywordLine } from './keywords.ts';
 import { BOOTSTRAP_STALL_MS } from '../limits.ts';
 import type { ControlMessage } from './reply-parser.ts';
 
-/** Our words for Tor's tags (control-spec §5.5). Tor's own text is not shown: a warning in it can name a relay. */
+/**
+ * Our words for Tor's tags (control-spec §5.5). Tor's own text is not shown: a warning in it can
+ * name a relay.
+ */
 const STAGE_SUMMARIES = {
   starting: 'starting',
   conn_pt: 'starting the bridge transport',
@@ -67,7 +70,9 @@ const NEXT_STEPS: Readonly<Record<StallCause, string>> = {
   unknown: 'wait a little longer; if nothing changes, check the network and the clock of this machine',
 };
 
-/** How far Tor is: `percent` 0 to 100, `tag` Tor's own name of the stage, `summary` ours for people. */
+/**
+ * How far Tor is: `percent` 0 to 100, `tag` Tor's own name of the stage, `summary` ours for people.
+ */
 export interface BootstrapProgress {
   readonly percent: number;
   readonly tag: BootstrapTag;
@@ -100,7 +105,10 @@ export type BootstrapEvent =
   | { readonly type: 'network-up'; readonly nowMs: number }
   | { readonly type: 'tick'; readonly nowMs: number };
 
-/** `warning` is kept until Tor moves on; what the clock hinted is kept to the end, for it explains later stalls too. */
+/**
+ * `warning` is kept until Tor moves on; what the clock hinted is kept to the end, for it explains
+ * later stalls too.
+ */
 export interface BootstrapState {
   readonly stage: BootstrapStage;
   readonly lastMoveMs: number;
@@ -126,7 +134,10 @@ export function startBootstrap(nowMs: number): BootstrapStep {
   };
 }
 
-/** One step. Tor is never restarted from here: it retries by itself, and a restart would lose what it has. */
+/**
+ * One step. Tor is never restarted from here: it retries by itself, and a restart would lose what
+ * it has.
+ */
 export function stepBootstrap(state: BootstrapState, event: BootstrapEvent): BootstrapStep {
   switch (event.type) {
     case 'phase':
@@ -140,7 +151,10 @@ export function stepBootstrap(state: BootstrapState, event: BootstrapEvent): Boo
   }
 }
 
-/** Reads a bootstrap, clock or liveness line of Tor; undefined for everything else. `message` is an event of status 650. */
+/**
+ * Reads a bootstrap, clock or liveness line of Tor; undefined for everything else. `message` is an
+ * event of status 650.
+ */
 export function readBootstrapEvent(message: ControlMessage, nowMs: number): BootstrapEvent | undefined {
   const { words, keywords } = parseKeywordLine(message.lines[0]?.text ?? '');
   const [type, severity, action] = words;
@@ -178,7 +192,9 @@ export function isStallCause(text: string): text is StallCause {
   return Object.hasOwn(NEXT_STEPS, text);
 }
 
-/** The words for a stage; used at both ends of the gate, so that no text from Tor has to pass it. */
+/**
+ * The words for a stage; used at both ends of the gate, so that no text from Tor has to pass it.
+ */
 export function describeProgress(percent: number, tag: BootstrapTag): BootstrapProgress {
   return {
     percent,
@@ -244,7 +260,8 @@ function stepTick(state: BootstrapState, nowMs: number): BootstrapStep {
 
 function stall(state: BootstrapState): BootstrapState {
   const { percent, tag, summary } = progressOf(state.stage) ?? describeProgress(0, 'starting');
-  // A clock that Tor itself measured as wrong explains failed handshakes; a mere jump explains only what nothing else does.
+  // A clock that Tor itself measured as wrong explains failed handshakes; a mere jump explains only
+  // what nothing else does.
   const warning = state.clockWarning === 'CLOCK_SKEW' ? 'CLOCK_SKEW' : (state.warning ?? state.clockWarning);
   const cause = warning === null ? 'unknown' : WARNINGS[warning];
   return { ...state, stage: { state: 'stalled', percent, tag, summary, cause, nextStep: NEXT_STEPS[cause], warning } };

@@ -11,7 +11,10 @@ export const BOOTSTRAP_EVENTS: readonly EventName[] = ['STATUS_CLIENT', 'STATUS_
 
 export type StageListener = (stage: BootstrapStage) => void;
 
-/** One watch belongs to one control connection; a new connection to a restarted Tor starts a new one. */
+/**
+ * One watch belongs to one control connection; a new connection to a restarted Tor starts a new
+ * one.
+ */
 export class BootstrapWatch {
   readonly #clock: Clock;
   readonly #onStage: StageListener;
@@ -31,7 +34,10 @@ export class BootstrapWatch {
     return this.#state.stage;
   }
 
-  /** Listens to `control` and asks once for where Tor is. SETEVENTS is the caller's, and comes first. */
+  /**
+   * Listens to `control` and asks once for where Tor is. SETEVENTS is the caller's, and comes
+   * first.
+   */
   async follow(control: TorControl): Promise<void> {
     this.#stopEvents = control.onEvent((message) => this.#process(readBootstrapEvent(message, this.#clock.now())));
     const info = await control.getInfo(['status/bootstrap-phase']);

@@ -1,4 +1,5 @@
-// The few commands that Sotto sends to Tor, each built from checked parts, so that no argument can end a line and start another (tor control-spec §3).
+// The few commands that Sotto sends to Tor, each built from checked parts, so that no argument can
+// end a line and start another (tor control-spec §3).
 
 import { TorError } from '../errors.ts';
 import { MAX_SOCKET_PATH_BYTES, ONION_VIRTUAL_PORT } from '../limits.ts';
@@ -14,13 +15,17 @@ export type InfoKey = (typeof INFO_KEYS)[number];
 export type ConfKey = (typeof CONF_KEYS)[number];
 export type EventName = (typeof EVENT_NAMES)[number];
 
-/** Proof-of-work defence: introductions a second that the queue lets through, and how many at once. */
+/**
+ * Proof-of-work defence: introductions a second that the queue lets through, and how many at once.
+ */
 export interface ProofOfWork {
   readonly queueRate: number;
   readonly queueBurst: number;
 }
 
-/** An ephemeral onion. It belongs to the control connection and ends with it: there is no `Detach`. */
+/**
+ * An ephemeral onion. It belongs to the control connection and ends with it: there is no `Detach`.
+ */
 export interface OnionRequest {
   readonly key: OnionKey;
   /** X25519 public key (32 bytes) of the one client that may read the descriptor. */
@@ -92,7 +97,9 @@ export function delOnionCommand(address: string): Buffer {
   return encodeCommand(['DEL_ONION ', checkedAddress(address)]);
 }
 
-/** Never permanent: Tor keeps the key in memory. The caller wipes what comes back once it is sent. */
+/**
+ * Never permanent: Tor keeps the key in memory. The caller wipes what comes back once it is sent.
+ */
 export function clientAuthAddCommand(address: string, key: ClientAuthKey): Buffer {
   return encodeSecret(`ONION_CLIENT_AUTH_ADD ${checkedAddress(address)} x25519:`, key.encodeForTor(), '');
 }

@@ -1,4 +1,5 @@
-// A connection to Tor's control socket: proves both ends, sends one command at a time and hands out events. Knows only the operations that Sotto needs.
+// A connection to Tor's control socket: proves both ends, sends one command at a time and hands out
+// events. Knows only the operations that Sotto needs.
 
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { open } from 'node:fs/promises';
@@ -40,7 +41,10 @@ const HASH_HEX = /^[0-9A-Fa-f]{64}$/;
 export interface ControlAddress {
   /** Unix socket of Tor (`ControlSocket`). */
   readonly socketPath: string;
-  /** Tor's 32-byte cookie (`CookieAuthFile`). Read from here only: a path that the other end names is not trusted. */
+  /**
+   * Tor's 32-byte cookie (`CookieAuthFile`). Read from here only: a path that the other end names
+   * is not trusted.
+   */
   readonly cookiePath: string;
 }
 
@@ -61,7 +65,8 @@ const TIMEOUTS: ControlTimeouts = { connectMs: CONTROL_CONNECT_TIMEOUT_MS, comma
 
 /**
  * Connects and authenticates with SAFECOOKIE in both directions (control-spec §3.24).
- * @throws TorError `control-unreachable`, `control-cookie-unreadable`, `control-safecookie-missing`, `control-impostor`,
+ * @throws TorError `control-unreachable`, `control-cookie-unreadable`,
+ * `control-safecookie-missing`, `control-impostor`,
  * `control-auth-refused`, `control-timeout`, or the code with which the connection closed
  */
 export async function connectControl(
@@ -109,7 +114,11 @@ export class TorControl {
     return () => this.#listeners.delete(listener);
   }
 
-  /** The values of these keys. @throws TorError `control-refused` with Tor's status, e.g. for an unknown key */
+  /**
+   * The values of these keys.
+   *
+   * @throws TorError `control-refused` with Tor's status, e.g. for an unknown key
+   */
   async getInfo(keys: readonly InfoKey[]): Promise<ReadonlyMap<InfoKey, string>> {
     const reply = await this.#ask(getInfoCommand(keys));
     return readValues(reply, keys);
@@ -131,7 +140,11 @@ export class TorControl {
     await this.#ask(setEventsCommand(names));
   }
 
-  /** Publishes an ephemeral onion of this connection; gives its address. @throws TorError `onion-address-mismatch` */
+  /**
+   * Publishes an ephemeral onion of this connection; gives its address.
+   *
+   * @throws TorError `onion-address-mismatch`
+   */
   async addOnion(request: OnionRequest): Promise<string> {
     const reply = await this.#ask(addOnionCommand(request));
     const served = parseKeywordLine(reply.lines[0]?.text ?? '').keywords.get('ServiceID');
@@ -139,7 +152,10 @@ export class TorControl {
     return served;
   }
 
-  /** Stops an onion of this connection. Its rendezvous circuits stay: closing them is the service's work. */
+  /**
+   * Stops an onion of this connection. Its rendezvous circuits stay: closing them is the service's
+   * work.
+   */
   async delOnion(address: string): Promise<void> {
     await this.#ask(delOnionCommand(address));
   }
@@ -154,7 +170,9 @@ export class TorControl {
     await this.#ask(clientAuthRemoveCommand(address));
   }
 
-  /** The addresses of the onions whose client key Tor holds. The keys in the reply go no further. */
+  /**
+   * The addresses of the onions whose client key Tor holds. The keys in the reply go no further.
+   */
   async onionClientAuthView(): Promise<readonly string[]> {
     const reply = await this.#ask(clientAuthViewCommand());
     const addresses = reply.lines.map((line) => parseKeywordLine(line.text).words);
@@ -172,7 +190,8 @@ export class TorControl {
   async authenticate(loadCookie: () => Promise<Uint8Array>): Promise<void> {
     const offer = await this.#ask(protocolInfoCommand());
     if (!offersSafeCookie(offer)) throw new TorError('control-safecookie-missing');
-    // Not before: a Tor that has just started opens its socket first and writes its new cookie before it answers anything.
+    // Not before: a Tor that has just started opens its socket first and writes its new cookie
+    // before it answers anything.
     const cookie = await loadCookie();
     const nonce = randomBytes(CONTROL_NONCE_BYTES);
     const challenge = await this.#ask(authChallengeCommand(nonce));
@@ -276,7 +295,8 @@ async function readCookie(path: string): Promise<Buffer> {
     // The system's message holds the path; the code says all that the caller can act on.
     throw new TorError('control-cookie-unreadable');
   }
-  // Any other length is some other file: its MAC must not be offered to the listener (control-spec §3.24).
+  // Any other length is some other file: its MAC must not be offered to the listener (control-spec
+  // §3.24).
   if (length !== CONTROL_COOKIE_BYTES) throw new TorError('control-cookie-unreadable');
   return cookie.subarray(0, CONTROL_COOKIE_BYTES);
 }

@@ -1,4 +1,5 @@
-// Base32 and base64 as Tor writes them; base64 into bytes, because a JavaScript string with a key in it cannot be erased.
+// Base32 and base64 as Tor writes them; base64 into bytes, because a JavaScript string with a key
+// in it cannot be erased.
 
 const BASE32 = 'abcdefghijklmnopqrstuvwxyz234567';
 const BASE64 = Buffer.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/');
@@ -22,7 +23,10 @@ export function base32Encode(bytes: Uint8Array): string {
   return heldBits === 0 ? text : text + BASE32.charAt((held << (5 - heldBits)) & 31);
 }
 
-/** The bytes of lower-case base32 without padding; undefined for any other character. Spare bits at the end are dropped. */
+/**
+ * The bytes of lower-case base32 without padding; undefined for any other character. Spare bits at
+ * the end are dropped.
+ */
 export function base32Decode(text: string): Uint8Array | undefined {
   const bytes: number[] = [];
   let held = 0;

@@ -1,14 +1,20 @@
-// How long the guard has been the same, for a client to see. Tor names its guards and not since when it has
-// them, so the gate looks and counts.
+// How long the guard has been the same, for a client to see. Tor names its guards and not since
+// when it has them, so the gate looks and counts.
 
 import type { Clock } from '@sotto/machine';
 import type { TorControl } from './control.ts';
 import { torErrorCode } from '../errors.ts';
 
-/** `GETINFO entry-guards`: one line a guard, in the order in which Tor prefers them; `up` is one that has worked. */
+/**
+ * `GETINFO entry-guards`: one line a guard, in the order in which Tor prefers them; `up` is one
+ * that has worked.
+ */
 const GUARD_UP = /^\$([0-9A-F]{40})(?:[~=][A-Za-z0-9]{1,19})? up$/;
 
-/** The guard that was first when it was looked at last, and since when it has not been seen to change. */
+/**
+ * The guard that was first when it was looked at last, and since when it has not been seen to
+ * change.
+ */
 export interface GuardSeen {
   readonly guard: string;
   readonly sinceMs: number;
@@ -33,7 +39,10 @@ export function noteGuard(
   return { guard, sinceMs: nowMs };
 }
 
-/** Remembers over the connections to Tor: guards outlive them. The identity stays in here; only a span goes out. */
+/**
+ * Remembers over the connections to Tor: guards outlive them. The identity stays in here; only a
+ * span goes out.
+ */
 export class GuardWatch {
   readonly #clock: Clock;
   #seen: GuardSeen | undefined;
@@ -43,7 +52,8 @@ export class GuardWatch {
   }
 
   /**
-   * Looks at the guard now. @returns whole seconds for which it has been the same, as far as was looked; null if none is up
+   * Looks at the guard now. @returns whole seconds for which it has been the same, as far as was
+   * looked; null if none is up
    * @throws TorError if the connection ended
    */
   async look(control: TorControl): Promise<number | null> {
@@ -60,7 +70,8 @@ async function askFirstGuard(control: TorControl): Promise<string | undefined> {
     const info = await control.getInfo(['entry-guards']);
     return readFirstGuard(info.get('entry-guards') ?? '');
   } catch (error) {
-    // A refusal is an answer: the age is shown as not known, and nothing else depends on it. Whatever else went wrong is thrown on.
+    // A refusal is an answer: the age is shown as not known, and nothing else depends on it.
+    // Whatever else went wrong is thrown on.
     if (torErrorCode(error) === 'control-refused') return undefined;
     throw error;
   }

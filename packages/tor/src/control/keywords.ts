@@ -1,4 +1,5 @@
-// Splits the text of a control line into words and KEY=value pairs, quoted strings included (tor control-spec §2.1.1), so that nobody matches on substrings.
+// Splits the text of a control line into words and KEY=value pairs, quoted strings included (tor
+// control-spec §2.1.1), so that nobody matches on substrings.
 
 /** `words` are the plain ones in order; `keywords` the pairs. The first pair of a name counts. */
 export interface KeywordLine {
@@ -8,7 +9,10 @@ export interface KeywordLine {
 
 const TOKEN = /(?:([A-Za-z0-9_/.-]+)=)?(?:"((?:[^"\\]|\\.)*)"|([^ "]*))(?: +|$)/y;
 
-/** Reads what it can. Text that does not follow the grammar ends the reading and gives what came before it. */
+/**
+ * Reads what it can. Text that does not follow the grammar ends the reading and gives what came
+ * before it.
+ */
 export function parseKeywordLine(text: string): KeywordLine {
   const words: string[] = [];
   const keywords = new Map<string, string>();

@@ -1,4 +1,5 @@
-// Turns the byte stream of Tor's control port into replies and events (tor control-spec §2.3). Holds no socket, throws nothing and keeps at most one bounded message of each kind.
+// Turns the byte stream of Tor's control port into replies and events (tor control-spec §2.3).
+// Holds no socket, throws nothing and keeps at most one bounded message of each kind.
 
 import type { Decoded } from '../errors.ts';
 import { MAX_CONTROL_LINE_BYTES, MAX_CONTROL_REPLY_BYTES, MAX_CONTROL_REPLY_LINES } from '../limits.ts';
@@ -8,14 +9,20 @@ const LF = 0x0a;
 const LINE_HEAD = /^([1-6][0-9]{2})([-+ ])/;
 const EVENT_STATUS = 650;
 
-/** One line of a reply. `data` holds the block after a `+` line: dots unstuffed, lines joined by `\n`. */
+/**
+ * One line of a reply. `data` holds the block after a `+` line: dots unstuffed, lines joined by
+ * `\n`.
+ */
 interface ReplyLine {
   readonly status: number;
   readonly text: string;
   readonly data?: string;
 }
 
-/** A whole reply, or a whole asynchronous event (status 650). `status` is that of the last line. Text is Latin-1. */
+/**
+ * A whole reply, or a whole asynchronous event (status 650). `status` is that of the last line.
+ * Text is Latin-1.
+ */
 export interface ControlMessage {
   readonly kind: 'reply' | 'event';
   readonly status: number;
@@ -51,8 +58,9 @@ interface OpenBlock {
 }
 
 /**
- * An incremental parser. Replies and events are gathered apart, so that a 650 line between two lines of a reply harms neither.
- * After a violation it stays failed: the position in the stream is lost, and the connection must be closed.
+ * An incremental parser. Replies and events are gathered apart, so that a 650 line between two
+ * lines of a reply harms neither. After a violation it stays failed: the position in the stream is
+ * lost, and the connection must be closed.
  */
 export class ReplyParser {
   readonly #limits: ReplyLimits;
@@ -67,7 +75,10 @@ export class ReplyParser {
     this.#limits = limits;
   }
 
-  /** Bytes kept at the moment: an unfinished line plus unfinished messages. Bounded by `maxLineBytes + 2 * maxReplyBytes`. */
+  /**
+   * Bytes kept at the moment: an unfinished line plus unfinished messages. Bounded by `maxLineBytes
+   * + 2 * maxReplyBytes`.
+   */
   get retainedBytes(): number {
     return this.#heldBytes + this.#reply.bytes + this.#event.bytes;
   }

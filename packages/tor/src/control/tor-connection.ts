@@ -1,5 +1,5 @@
-// Keeps the gate connected to Tor: connects, checks version and settings, restores the keys, and reconnects
-// with a bounded delay.
+// Keeps the gate connected to Tor: connects, checks version and settings, restores the keys, and
+// reconnects with a bounded delay.
 
 import { BOOTSTRAP_EVENTS, BootstrapWatch } from './bootstrap.ts';
 import type { Clock } from '@sotto/machine';
@@ -19,7 +19,9 @@ export interface TorConnectionOptions {
   readonly timeouts: ControlTimeouts | undefined;
   readonly onStage: (stage: GateStage) => void;
   readonly onEvent: (message: ControlMessage) => void;
-  /** Runs on each new connection before it is used. A TorError from it counts as a lost connection. */
+  /**
+   * Runs on each new connection before it is used. A TorError from it counts as a lost connection.
+   */
   readonly restore: (control: TorControl) => Promise<void>;
   readonly onLost: () => void;
 }

@@ -1,6 +1,10 @@
-// Settings of a Tor that would undo what Sotto promises: asked of the running Tor itself, so that it does not matter where they came from.
+// Settings of a Tor that would undo what Sotto promises: asked of the running Tor itself, so that
+// it does not matter where they came from.
 
-/** Ways in and out that neither side has (tor(1)). The names with `__` are Tor's own second set of the same. */
+/**
+ * Ways in and out that neither side has (tor(1)). The names with `__` are Tor's own second set of
+ * the same.
+ */
 const CLOSED = [
   ...(['ControlPort', 'TransPort', 'NATDPort', 'DNSPort', 'HTTPTunnelPort'] as const),
   ...(['__ControlPort', '__TransPort', '__NATDPort', '__DNSPort', '__HTTPTunnelPort'] as const),
@@ -12,7 +16,10 @@ const SOCKS_MUST = ['OnionTrafficOnly', 'IsolateSOCKSAuth'];
 const SOCKS_MUST_NOT = ['NoOnionTrafficOnly', 'NoIsolateSOCKSAuth'];
 /** One hop to an onion service reveals where it is. */
 const OFF = ['HiddenServiceSingleHopMode', 'HiddenServiceNonAnonymousMode'] as const;
-/** Without guards, or the second layer of them, an observer needs days and not months; without scrubbing, logs hold addresses. */
+/**
+ * Without guards, or the second layer of them, an observer needs days and not months; without
+ * scrubbing, logs hold addresses.
+ */
 const ON = { UseEntryGuards: ['1'], VanguardsLiteEnabled: ['1', 'auto'], SafeLogging: ['1'] } as const;
 
 export const SETTING_NAMES = [

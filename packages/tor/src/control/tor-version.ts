@@ -1,11 +1,14 @@
-// Which Tor and which network this is, and whether it is set up as it must be, asked once on every new control connection before
-// anything else is done with it.
+// Which Tor and which network this is, and whether it is set up as it must be, asked once on every
+// new control connection before anything else is done with it.
 
 import type { TorControl } from './control.ts';
 import { TorError } from '../errors.ts';
 import { SETTING_NAMES, unsafeSettings } from './tor-settings.ts';
 
-/** Older ones have known holes in onion services and clients (reference: TROVE-2026-020, TROVE-2026-026). */
+/**
+ * Older ones have known holes in onion services and clients (reference: TROVE-2026-020,
+ * TROVE-2026-026).
+ */
 export const OLDEST_TOR = '0.4.9.11';
 
 const VERSION = /^([0-9]{1,4})\.([0-9]{1,4})\.([0-9]{1,4})\.([0-9]{1,4})(?:[-+ ].*)?$/;
@@ -19,7 +22,10 @@ export interface TorIdentity {
   readonly network: NetworkKind;
 }
 
-/** @throws TorError `tor-too-old`, `tor-unprotected`, `control-unexpected` or the code with which the connection ended */
+/**
+ * @throws TorError `tor-too-old`, `tor-unprotected`, `control-unexpected` or the code with which
+ * the connection ended
+ */
 export async function identifyTor(control: TorControl): Promise<TorIdentity> {
   const info = await control.getInfo(['version']);
   const version = readTorVersion(info.get('version') ?? '');

@@ -1,5 +1,5 @@
-// The typed client of the gate's socket, for terminal and host. One connection stands for one onion: closing
-// it gives the onion's key back.
+// The typed client of the gate's socket, for terminal and host. One connection stands for one
+// onion: closing it gives the onion's key back.
 
 import { JsonClient, JsonSocketError } from '@sotto/json-socket';
 import type { ConnectionEnd, JsonObject } from '@sotto/json-socket';
@@ -42,8 +42,9 @@ export async function connectGate(options: GateClientOptions): Promise<GateClien
 }
 
 /**
- * Every operation throws a TorError: the gate's code for a refusal (`tor-unreachable`, `gate-key-differs`, …),
- * or `gate-closed`, `gate-timeout`, `gate-protocol` when the connection is over.
+ * Every operation throws a TorError: the gate's code for a refusal (`tor-unreachable`,
+ * `gate-key-differs`, …), or `gate-closed`, `gate-timeout`, `gate-protocol` when the connection is
+ * over.
  */
 export class GateClient {
   /** Why the connection ended. Never rejects. */
@@ -89,7 +90,9 @@ export class GateClient {
     return this.#read(decodeIdentity(await this.#ask({ op: 'version' })));
   }
 
-  /** @returns what ends it. Until then `listener` gets each new stage, once `bootstrap` was asked. */
+  /**
+   * @returns what ends it. Until then `listener` gets each new stage, once `bootstrap` was asked.
+   */
   follow(listener: (stage: GateStage) => void): () => void {
     this.#followers.add(listener);
     return () => this.#followers.delete(listener);
@@ -101,7 +104,10 @@ export class GateClient {
     return this.#read(decodeStage(fields['stage']));
   }
 
-  /** Gives Tor the 32-byte client key of one onion for as long as this connection lives. The caller wipes its copy. */
+  /**
+   * Gives Tor the 32-byte client key of one onion for as long as this connection lives. The caller
+   * wipes its copy.
+   */
   async allow(onion: string, key: Uint8Array): Promise<void> {
     await this.#ask({ op: 'allow', onion, key });
   }

@@ -1,5 +1,5 @@
-// One client of the gate: answers each of its requests from the closed vocabulary, and gives its onion's
-// key back when it goes.
+// One client of the gate: answers each of its requests from the closed vocabulary, and gives its
+// onion's key back when it goes.
 
 import type { JsonConnection, Responder } from '@sotto/json-socket';
 import { fullBucket, trySpend } from '@sotto/machine';
@@ -100,7 +100,8 @@ export class GateConnection implements Responder {
       if (this.#held !== undefined) {
         const same = this.#held.onion === onion && Buffer.compare(this.#held.publicKey, publicKey) === 0;
         if (!same) return encodeRefusal('gate-onion-taken');
-        // Held, and given again by the Tor connection itself; without Tor there is still nothing to be had.
+        // Held, and given again by the Tor connection itself; without Tor there is still nothing to
+        // be had.
         return this.#context.tor.live === undefined ? encodeRefusal('tor-unreachable') : encodeSuccess();
       }
       const hold = await this.#context.keys.hold(onion, key);

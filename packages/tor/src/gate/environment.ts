@@ -1,4 +1,5 @@
-// The three paths that the gate's processes are told through their environment, checked before anything is opened.
+// The three paths that the gate's processes are told through their environment, checked before
+// anything is opened.
 
 import type { GateOptions } from './gate.ts';
 import { MAX_SOCKET_PATH_BYTES } from '../limits.ts';

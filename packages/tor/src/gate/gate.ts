@@ -1,5 +1,5 @@
-// The gate: a Unix socket in front of tor-client's control socket. A client sees Tor's progress there and
-// opens one onion, and nothing else.
+// The gate: a Unix socket in front of tor-client's control socket. A client sees Tor's progress
+// there and opens one onion, and nothing else.
 
 import { JsonServer, listenAtPath, SocketPathError } from '@sotto/json-socket';
 import type { JsonConnection } from '@sotto/json-socket';
@@ -30,7 +30,11 @@ export interface GateOptions {
   readonly timeouts?: ControlTimeouts;
 }
 
-/** Listens at once, with or without Tor. @throws TorError `gate-socket-occupied`, `gate-environment` */
+/**
+ * Listens at once, with or without Tor.
+ *
+ * @throws TorError `gate-socket-occupied`, `gate-environment`
+ */
 export async function openGate(options: GateOptions): Promise<Gate> {
   const gate = new Gate(options);
   await gate.listen(options.socketPath);

@@ -1,5 +1,5 @@
-// The client keys that the gate has given to Tor: one per onion, counted over the connections that use it,
-// and revoked with the last of them.
+// The client keys that the gate has given to Tor: one per onion, counted over the connections that
+// use it, and revoked with the last of them.
 
 import type { TorControl } from '../control/control.ts';
 import type { FetchState } from '../onion/descriptor.ts';
@@ -20,8 +20,8 @@ interface HeldKey {
 export type HoldRefusal = 'gate-key-differs' | 'tor-unreachable' | 'tor-refused';
 
 /**
- * The keys of live gate connections. Commands of one control connection keep their order, which makes add and
- * remove safe to overlap.
+ * The keys of live gate connections. Commands of one control connection keep their order, which
+ * makes add and remove safe to overlap.
  */
 export class GateKeys {
   readonly #held = new Map<string, HeldKey>();
@@ -64,10 +64,14 @@ export class GateKeys {
     if (event !== undefined && held !== undefined) held.fetch = stepFetch(held.fetch, event);
   }
 
-  /** On a new control connection: takes back what an earlier gate left behind, and gives the live keys again. */
+  /**
+   * On a new control connection: takes back what an earlier gate left behind, and gives the live
+   * keys again.
+   */
   async restore(control: TorControl): Promise<void> {
     const known = await control.onionClientAuthView();
-    // From here to the end of the loops nothing else runs: a release after this is queued behind the adds.
+    // From here to the end of the loops nothing else runs: a release after this is queued behind
+    // the adds.
     this.#control = control;
     const work = known.filter((onion) => !this.#held.has(onion)).map((onion) => control.onionClientAuthRemove(onion));
     for (const [onion, held] of this.#held) {
@@ -95,7 +99,8 @@ export class GateKeys {
     if (held === undefined) return undefined;
     const offered = new ClientAuthKey(secret);
     offered.wipe();
-    // Public keys: equal exactly if the secrets do the same, and no secret is compared byte by byte.
+    // Public keys: equal exactly if the secrets do the same, and no secret is compared byte by
+    // byte.
     return Buffer.compare(offered.publicKey, held.key.publicKey) === 0 ? held : 'other-key';
   }
 
@@ -110,7 +115,8 @@ export class GateKeys {
     try {
       await this.#control?.onionClientAuthRemove(onion);
     } catch (error) {
-      // The connection broke: the key is taken back by `restore` on the next one. Anything else is a bug.
+      // The connection broke: the key is taken back by `restore` on the next one. Anything else is
+      // a bug.
       if (!(error instanceof TorError)) throw error;
     }
   }

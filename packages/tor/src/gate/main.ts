@@ -1,4 +1,5 @@
-// The gate as a process: environment in, one socket out, nothing printed. Exit 0 after SIGTERM or SIGINT.
+// The gate as a process: environment in, one socket out, nothing printed. Exit 0 after SIGTERM or
+// SIGINT.
 
 import { refuseVariable, requireKnownVariables, requireNoArguments, requireProtection } from '@sotto/confinement';
 import { TorError } from '../errors.ts';

@@ -1,4 +1,5 @@
-// The whole language of the gate's socket: what may be asked, and the few numbers and words that may be answered. No text from Tor has a place in it.
+// The whole language of the gate's socket: what may be asked, and the few numbers and words that
+// may be answered. No text from Tor has a place in it.
 
 import { isJsonObject, parseJsonObject } from '@sotto/json-socket';
 import type { JsonObject } from '@sotto/json-socket';
@@ -39,7 +40,10 @@ export const NO_TOR: readonly string[] = ['tor-unreachable', 'tor-too-old', 'tor
 /** Tor's stage, or that the gate has no usable Tor at the moment. */
 export type GateStage = BootstrapStage | { readonly state: NoTor };
 
-/** Whether second-layer guards are on, as Tor's own configuration answers. `auto`: the network's consensus decides. */
+/**
+ * Whether second-layer guards are on, as Tor's own configuration answers. `auto`: the network's
+ * consensus decides.
+ */
 export type Vanguards = 'on' | 'off' | 'auto';
 
 /** A span and a word. `guardSameSeconds`: see `GuardWatch`; null while no guard is up. */
@@ -97,7 +101,10 @@ export function encodeStageEvent(stage: GateStage): string {
   return `${JSON.stringify({ event: 'bootstrap', stage: stageFields(stage) })}\n`;
 }
 
-/** Words and numbers of a stage; its sentences are made again at the other end, so that none has to cross. */
+/**
+ * Words and numbers of a stage; its sentences are made again at the other end, so that none has to
+ * cross.
+ */
 export function stageFields(stage: GateStage): JsonObject {
   switch (stage.state) {
     case 'progressing':

@@ -5,9 +5,10 @@ import type { Socket } from 'node:net';
 /**
  * The transport contract, the same as `ByteStream` of @sotto/client.
  *
- * `write` takes any number of bytes, keeps their order, and drops them after the end. `onData` gets chunks of
- * any size, in order, and none while paused. `onClose` is called once, whichever side ends the stream; no
- * data follows it. `close` ends both directions at once, and what is still unsent is lost.
+ * `write` takes any number of bytes, keeps their order, and drops them after the end. `onData` gets
+ * chunks of any size, in order, and none while paused. `onClose` is called once, whichever side
+ * ends the stream; no data follows it. `close` ends both directions at once, and what is still
+ * unsent is lost.
  */
 interface SocketStream {
   write(bytes: Uint8Array): void;
@@ -18,7 +19,9 @@ interface SocketStream {
   onClose(listener: () => void): void;
 }
 
-/** @param socket paused, so that no byte is lost before the first `onData`, which sets it flowing. */
+/**
+ * @param socket paused, so that no byte is lost before the first `onData`, which sets it flowing.
+ */
 export function byteStreamOf(socket: Socket): SocketStream {
   return {
     write: (bytes) => void socket.write(bytes),

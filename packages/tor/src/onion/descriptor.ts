@@ -1,4 +1,5 @@
-// Follows the descriptor of one onion through Tor's HS_DESC events (control-spec §4.1.25). Pure. The directory that an event names is dropped here.
+// Follows the descriptor of one onion through Tor's HS_DESC events (control-spec §4.1.25). Pure.
+// The directory that an event names is dropped here.
 
 import type { ControlMessage } from '../control/reply-parser.ts';
 import { isOnionAddress } from './onion-key.ts';
@@ -27,7 +28,10 @@ export interface DescriptorEvent {
   readonly reason: DescriptorFailure | null;
 }
 
-/** How far a fetch is, as one client sees it. A failure is what the newest directory said; Tor may still ask another. */
+/**
+ * How far a fetch is, as one client sees it. A failure is what the newest directory said; Tor may
+ * still ask another.
+ */
 export type FetchState =
   | { readonly state: 'unknown' }
   | { readonly state: 'requested' }

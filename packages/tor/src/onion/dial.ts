@@ -1,5 +1,5 @@
-// Opens a byte stream to an onion through Tor's SOCKS port, on a circuit that no other connection shares.
-// Stable codes say why it could not.
+// Opens a byte stream to an onion through Tor's SOCKS port, on a circuit that no other connection
+// shares. Stable codes say why it could not.
 
 import { randomBytes } from 'node:crypto';
 import { connect } from 'node:net';
@@ -69,9 +69,10 @@ export function adviseDial(code: TorErrorCode): Advice {
 }
 
 /**
- * Connects to `<onion>.onion:<port>`. The stream comes back **paused**, with whatever the peer has sent already still in it:
- * attach listeners, then `resume()` (or pipe, or iterate).
- * @throws TorError `onion-address`, `dial-port`, `aborted`, `dial-timeout`, `socks-…` or one of `SOCKS_REPLY_CODES`
+ * Connects to `<onion>.onion:<port>`. The stream comes back **paused**, with whatever the peer has
+ * sent already still in it: attach listeners, then `resume()` (or pipe, or iterate).
+ * @throws TorError `onion-address`, `dial-port`, `aborted`, `dial-timeout`, `socks-…` or one of
+ * `SOCKS_REPLY_CODES`
  */
 export async function dialOnion(options: DialOptions): Promise<Socket> {
   const { onion, port = ONION_VIRTUAL_PORT, signal } = options;
@@ -136,12 +137,16 @@ class DialAttempt {
       destination: { host, port },
       timeout: (options.timeoutMs ?? DIAL_TIMEOUT_MS) + 1,
     });
-    // The library's error is dropped on purpose: it carries the credentials and the address, and cannot name Tor's reasons.
+    // The library's error is dropped on purpose: it carries the credentials and the address, and
+    // cannot name Tor's reasons.
     established.catch(() => this.fail('socks-protocol'));
     return this.#race(established);
   }
 
-  /** Takes the stream from the library, which re-emits what came early and sets the stream flowing one turn after its promise. */
+  /**
+   * Takes the stream from the library, which re-emits what came early and sets the stream flowing
+   * one turn after its promise.
+   */
   async release(): Promise<Socket> {
     const early: Buffer[] = [];
     const keep = (chunk: Buffer): void => void early.push(chunk);

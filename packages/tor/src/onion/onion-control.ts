@@ -1,4 +1,5 @@
-// All that the host may do with Tor: see how far it is, and add, watch and delete its own onions. The control connection itself stays in here.
+// All that the host may do with Tor: see how far it is, and add, watch and delete its own onions.
+// The control connection itself stays in here.
 
 import type { BootstrapStage } from '../control/bootstrap-machine.ts';
 import type { StageListener } from '../control/bootstrap.ts';
@@ -17,7 +18,10 @@ import type { ControlMessage } from '../control/reply-parser.ts';
 import type { NetworkKind, TorIdentity } from '../control/tor-version.ts';
 import { identifyTor } from '../control/tor-version.ts';
 
-/** Progress of a publication. `expected` is the number of directories of one descriptor; a small network has fewer. */
+/**
+ * Progress of a publication. `expected` is the number of directories of one descriptor; a small
+ * network has fewer.
+ */
 export interface UploadProgress extends UploadState {
   readonly expected: number;
 }
@@ -55,7 +59,10 @@ export async function openOnionControl(options: OnionControlOptions): Promise<On
   }
 }
 
-/** The narrow view of one control connection. When it ends, its onions have ended too: open another and publish them again. */
+/**
+ * The narrow view of one control connection. When it ends, its onions have ended too: open another
+ * and publish them again.
+ */
 export class OnionControl {
   readonly version: string;
   readonly network: NetworkKind;
@@ -82,9 +89,10 @@ export class OnionControl {
   }
 
   /**
-   * Adds an onion and waits until a first directory holds its descriptor; gives the address (56 characters).
-   * On any failure the onion is deleted again.
-   * @throws TorError `onion-upload-timeout`, `aborted`, `onion-limit`, `onion-address-mismatch`, `control-refused`, …
+   * Adds an onion and waits until a first directory holds its descriptor; gives the address (56
+   * characters). On any failure the onion is deleted again.
+   * @throws TorError `onion-upload-timeout`, `aborted`, `onion-limit`, `onion-address-mismatch`,
+   * `control-refused`, …
    */
   async publish(request: OnionRequest, options: PublishOptions = {}): Promise<string> {
     const { address } = request.key;
@@ -109,7 +117,11 @@ export class OnionControl {
     await this.#control.delOnion(address);
   }
 
-  /** How often the descriptor of an own onion was uploaded so far. @throws TorError `onion-unknown` */
+  /**
+   * How often the descriptor of an own onion was uploaded so far.
+   *
+   * @throws TorError `onion-unknown`
+   */
   uploads(address: string): UploadProgress {
     const onion = this.#own.get(address);
     if (onion === undefined) throw new TorError('onion-unknown');
@@ -143,7 +155,8 @@ export class OnionControl {
     try {
       await this.#control.delOnion(address);
     } catch (error) {
-      // Refused or disconnected means that the onion does not exist, which is what was wanted. Anything else is a bug.
+      // Refused or disconnected means that the onion does not exist, which is what was wanted.
+      // Anything else is a bug.
       if (!(error instanceof TorError)) throw error;
     }
   }

@@ -1,5 +1,5 @@
-// The keys of an onion service and of its one authorised client, made in memory, and the address that
-// belongs to them (tor rend-spec-v3 §6, control-spec §3.27, §3.30).
+// The keys of an onion service and of its one authorised client, made in memory, and the address
+// that belongs to them (tor rend-spec-v3 §6, control-spec §3.27, §3.30).
 
 import { createHash, createPrivateKey, createPublicKey, randomFillSync, sign } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
@@ -15,7 +15,11 @@ const CHECKSUM_PREFIX = Buffer.from('.onion checksum');
 const PKCS8_ED25519 = Buffer.from('302e020100300506032b657004220420', 'hex');
 const PKCS8_X25519 = Buffer.from('302e020100300506032b656e04220420', 'hex');
 
-/** The address (56 characters, without `.onion`) of a 32-byte Ed25519 public key. @throws TorError `onion-key` */
+/**
+ * The address (56 characters, without `.onion`) of a 32-byte Ed25519 public key.
+ *
+ * @throws TorError `onion-key`
+ */
 export function onionAddressOf(publicKey: Uint8Array): string {
   if (publicKey.length !== ED25519_KEY_BYTES) throw new TorError('onion-key');
   return base32Encode(Buffer.concat([publicKey, addressChecksum(publicKey), Uint8Array.of(ADDRESS_VERSION)]));
@@ -37,16 +41,17 @@ export function isOnionAddress(address: string): boolean {
 }
 
 /**
- * Moves secret bytes to where the program keeps its secrets. It zeroes the bytes that it is given; its caller
- * zeroes the bytes that come back.
+ * Moves secret bytes to where the program keeps its secrets. It zeroes the bytes that it is given;
+ * its caller zeroes the bytes that come back.
  */
 export type HoldSecret = (bytes: Uint8Array) => Uint8Array;
 
 const inOrdinaryMemory: HoldSecret = (bytes) => bytes;
 
 /**
- * The identity of one onion. The secret lives in this object alone; `inspect` and `JSON.stringify` do not show it.
- * It must outlive restarts of Tor, because the onion is added again with it, and is wiped when the room ends.
+ * The identity of one onion. The secret lives in this object alone; `inspect` and `JSON.stringify`
+ * do not show it. It must outlive restarts of Tor, because the onion is added again with it, and is
+ * wiped when the room ends.
  */
 export class OnionKey {
   readonly publicKey: Uint8Array;
@@ -55,7 +60,11 @@ export class OnionKey {
   readonly #expandedSecret: Uint8Array;
   #wiped = false;
 
-  /** `seed`: 32 bytes, random if absent; the caller keeps and wipes its own copy. @throws TorError `onion-key` */
+  /**
+   * `seed`: 32 bytes, random if absent; the caller keeps and wipes its own copy.
+   *
+   * @throws TorError `onion-key`
+   */
   constructor(seed?: Uint8Array, hold: HoldSecret = inOrdinaryMemory) {
     const own = seed === undefined ? randomFillSync(new Uint8Array(ED25519_KEY_BYTES)) : Uint8Array.from(seed);
     if (own.length !== ED25519_KEY_BYTES) throw new TorError('onion-key');
@@ -65,14 +74,18 @@ export class OnionKey {
     this.#expandedSecret = hold(expandSeed(this.#seed));
   }
 
-  /** Base64 of the 64 expanded bytes in a fresh buffer: what ADD_ONION takes after `ED25519-V3:`. The caller wipes it. */
+  /**
+   * Base64 of the 64 expanded bytes in a fresh buffer: what ADD_ONION takes after `ED25519-V3:`.
+   * The caller wipes it.
+   */
   encodeForTor(): Uint8Array {
     return base64Bytes(this.#expandedSecret);
   }
 
   /**
-   * An Ed25519 signature (64 bytes) that `publicKey` verifies. What is signed begins with a label of its own: Tor signs with keys that it
-   * derives from this one, never with this one itself (rend-spec-v3, key blinding). @throws TorError `onion-key` after `wipe`
+   * An Ed25519 signature (64 bytes) that `publicKey` verifies. What is signed begins with a label
+   * of its own: Tor signs with keys that it derives from this one, never with this one itself
+   * (rend-spec-v3, key blinding). @throws TorError `onion-key` after `wipe`
    */
   sign(bytes: Uint8Array): Uint8Array {
     if (this.#wiped) throw new TorError('onion-key');
@@ -87,7 +100,10 @@ export class OnionKey {
   }
 }
 
-/** The client-authorisation pair of one onion. `publicKey` is for the service, the secret for the client's Tor. */
+/**
+ * The client-authorisation pair of one onion. `publicKey` is for the service, the secret for the
+ * client's Tor.
+ */
 export class ClientAuthKey {
   readonly publicKey: Uint8Array;
   readonly #secret: Uint8Array;
@@ -104,7 +120,10 @@ export class ClientAuthKey {
     return encodeClientAuthPublicKey(this.publicKey);
   }
 
-  /** Base64 of the secret in a fresh buffer: what ONION_CLIENT_AUTH_ADD takes after `x25519:`. The caller wipes it. */
+  /**
+   * Base64 of the secret in a fresh buffer: what ONION_CLIENT_AUTH_ADD takes after `x25519:`. The
+   * caller wipes it.
+   */
   encodeForTor(): Uint8Array {
     return base64Bytes(this.#secret);
   }
@@ -114,7 +133,11 @@ export class ClientAuthKey {
   }
 }
 
-/** Base32 of a 32-byte X25519 public key: the value of `ClientAuthV3=`. @throws TorError `onion-key` */
+/**
+ * Base32 of a 32-byte X25519 public key: the value of `ClientAuthV3=`.
+ *
+ * @throws TorError `onion-key`
+ */
 export function encodeClientAuthPublicKey(publicKey: Uint8Array): string {
   if (publicKey.length !== X25519_KEY_BYTES) throw new TorError('onion-key');
   return base32Encode(publicKey);
@@ -149,6 +172,7 @@ function withPrivateKey<Result>(pkcs8Prefix: Uint8Array, secret: Uint8Array, use
 
 function rawPublicKey(key: KeyObject): Uint8Array {
   const spki = key.export({ format: 'der', type: 'spki' });
-  // A copy of its own, so that no view into a shared pool leaves this file. RFC 8410 §4: the key is the end of the structure.
+  // A copy of its own, so that no view into a shared pool leaves this file. RFC 8410 §4: the key is
+  // the end of the structure.
   return Uint8Array.from(spki.subarray(-ED25519_KEY_BYTES));
 }

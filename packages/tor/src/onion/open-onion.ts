@@ -10,7 +10,10 @@ import type { FetchState } from './descriptor.ts';
 import type { SocksAddress } from './dial.ts';
 import { dialOnion } from './dial.ts';
 
-/** `key`: Tor is connected and is given the client key. `dial`: Tor has it, and the stream is asked for. */
+/**
+ * `key`: Tor is connected and is given the client key. `dial`: Tor has it, and the stream is asked
+ * for.
+ */
 export type OpenStep = 'key' | 'dial';
 
 export interface OpenOnionOptions {
@@ -46,7 +49,8 @@ export interface DescriptorWatch {
  * Opens a stream to port 80 of an onion that is behind client authorisation.
  *
  * @returns the stream, **paused**: see `dialOnion`.
- * @throws TorError `aborted`, a code of the gate (`gate-closed`, `gate-key-differs`, `tor-unreachable`, …),
+ * @throws TorError `aborted`, a code of the gate (`gate-closed`, `gate-key-differs`,
+ * `tor-unreachable`, …),
  *   or a code of `dialOnion`; and what `onStage` has failed with
  */
 export async function openOnion(options: OpenOnionOptions): Promise<Socket> {
@@ -85,7 +89,10 @@ async function awaitTor({ gate, signal, beforeFirstStage, onStage, onConnected }
   }
 }
 
-/** A stage that is told during the question may be older or newer than the answer: then Tor is asked again. */
+/**
+ * A stage that is told during the question may be older or newer than the answer: then Tor is asked
+ * again.
+ */
 async function askStage(gate: GateClient, before: OpenOnionOptions['beforeFirstStage']): Promise<GateStage> {
   const told: GateStage[] = [];
   const unfollow = gate.follow((stage) => void told.push(stage));

@@ -1,4 +1,5 @@
-// Reads the numbers of a SOCKS 5 handshake as they pass (RFC 1928 §3, §6, RFC 1929 §2), because the `socks` library reports Tor's extended errors 0xF0 to 0xF7 as "undefined".
+// Reads the numbers of a SOCKS 5 handshake as they pass (RFC 1928 §3, §6, RFC 1929 §2), because the
+// `socks` library reports Tor's extended errors 0xF0 to 0xF7 as "undefined".
 
 import type { TorErrorCode } from '../errors.ts';
 
@@ -49,7 +50,8 @@ export class SocksReplyReader {
 export function readSocksHead(head: readonly number[]): SocksOutcome {
   const [methodVersion, method, , authentication, replyVersion, reply] = head;
   if (methodVersion !== undefined && methodVersion !== VERSION) return { state: 'failed', code: 'socks-protocol' };
-  // Without user and password Tor would put this stream on a shared circuit: worse than no connection.
+  // Without user and password Tor would put this stream on a shared circuit: worse than no
+  // connection.
   if (method !== undefined && method !== METHOD_USER_PASSWORD)
     return { state: 'failed', code: 'socks-isolation-refused' };
   if (authentication !== undefined && authentication !== 0) return { state: 'failed', code: 'socks-isolation-refused' };

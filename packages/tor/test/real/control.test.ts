@@ -46,7 +46,8 @@ describe('authentication against the daemon', () => {
 const ONIONS_ONLY = '9050 OnionTrafficOnly IsolateSOCKSAuth';
 
 describe('a daemon that somebody has set up otherwise', () => {
-  // No network in any of them: what is listened on is never opened, but for the control port on loopback.
+  // No network in any of them: what is listened on is never opened, but for the control port on
+  // loopback.
   test.each<[string, Readonly<Record<string, string>>]>([
     ['with a control port', { ControlPort: 'auto' }],
     ['with SOCKS that leads everywhere', { SocksPort: '9050' }],

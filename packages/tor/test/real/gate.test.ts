@@ -153,7 +153,8 @@ describe('what the gate refuses, and what the daemon itself would have answered'
     raw.send(`${command}\r\n`);
     for (let line = 0; line < 3; line += 1) expect(await raw.next()).toMatch(REFUSAL);
     using control = await tor.raw();
-    // The daemon reads it as its whole new configuration, and stumbles over the option that we made up.
+    // The daemon reads it as its whole new configuration, and stumbles over the option that we made
+    // up.
     expect(await control.ask(`${command}\r`)).toMatch(/^55[1-3][ -].*NoSuchOption/);
   });
 

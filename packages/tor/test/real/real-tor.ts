@@ -1,4 +1,5 @@
-// Debian's tor as a child of the test, with its network switched off: only its control socket in a private directory works.
+// Debian's tor as a child of the test, with its network switched off: only its control socket in a
+// private directory works.
 
 import type { ChildProcess } from 'node:child_process';
 import { spawn } from 'node:child_process';
@@ -67,7 +68,10 @@ export class RealTor implements AsyncDisposable {
     await ended;
   }
 
-  /** An authenticated line to the control socket with nothing in between: the control of every "the gate refuses". */
+  /**
+   * An authenticated line to the control socket with nothing in between: the control of every "the
+   * gate refuses".
+   */
   async raw(): Promise<RawLineClient> {
     const client = await RawLineClient.connect(this.address.socketPath);
     const cookie = await readFile(this.address.cookiePath);
@@ -106,7 +110,9 @@ export class RealTor implements AsyncDisposable {
   }
 }
 
-/** A tor with a control port, too, opens that one first: only the line that names the socket counts. */
+/**
+ * A tor with a control port, too, opens that one first: only the line that names the socket counts.
+ */
 async function opened(child: ChildProcess, socketPath: string): Promise<void> {
   if (child.stdout === null) return;
   const lines = createInterface({ input: child.stdout });
