@@ -25,7 +25,7 @@ import {
 import type { ContentHeader, Frame } from '@sotto/protocol';
 import { GroupMembership } from '../../packages/client/src/group/membership.ts';
 import type { GroupView } from '../../packages/client/src/group/membership.ts';
-import { NO_SNAPSHOT_PARTS, takeSnapshotPiece } from '../../packages/client/src/session/snapshot-reader.ts';
+import { NO_SNAPSHOT_PARTS, processSnapshotPiece } from '../../packages/client/src/session/snapshot-reader.ts';
 import type { Snapshot, SnapshotParts } from '../../packages/client/src/session/snapshot-reader.ts';
 import { encodeUpload } from '../../packages/client/src/session/uploads.ts';
 import type { Upload } from '../../packages/client/src/session/uploads.ts';
@@ -249,7 +249,7 @@ export class Seat {
       case 'snapshot': {
         const piece = decodeSnapshot(frame);
         if (!piece.ok) throw new Error(piece.code);
-        const taken = takeSnapshotPiece(this.#parts, { ...piece.value, data: piece.value.data.slice() });
+        const taken = processSnapshotPiece(this.#parts, { ...piece.value, data: piece.value.data.slice() });
         this.#parts = taken.parts;
         if (taken.snapshot !== undefined) this.#tell({ type: 'snapshot', snapshot: taken.snapshot });
         return;

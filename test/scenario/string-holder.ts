@@ -23,7 +23,7 @@ import {
 } from '@sotto/protocol';
 import type { Decoded, Frame, GroupPlaintext, SnapshotPlaintext, Invite } from '@sotto/protocol';
 import { GroupMembership } from '../../packages/client/src/group/membership.ts';
-import { NO_SNAPSHOT_PARTS, takeSnapshotPiece } from '../../packages/client/src/session/snapshot-reader.ts';
+import { NO_SNAPSHOT_PARTS, processSnapshotPiece } from '../../packages/client/src/session/snapshot-reader.ts';
 import type { Snapshot, SnapshotParts } from '../../packages/client/src/session/snapshot-reader.ts';
 import { encodeUpload } from '../../packages/client/src/session/uploads.ts';
 import type { Upload } from '../../packages/client/src/session/uploads.ts';
@@ -192,7 +192,7 @@ export class StringHolder {
       }
       case 'snapshot': {
         const piece = value(decodeSnapshot(frame));
-        const taken = takeSnapshotPiece(this.#parts, { ...piece, data: piece.data.slice() });
+        const taken = processSnapshotPiece(this.#parts, { ...piece, data: piece.data.slice() });
         this.#parts = taken.parts;
         if (taken.snapshot !== undefined) this.#snapshots.push(taken.snapshot);
         return;

@@ -17,7 +17,7 @@ import type { AccessMode, Moderator, Move, SignedOrder } from './moderator.ts';
 import { Keyring } from './group/worker.ts';
 import type { Draft } from './session/outbox.ts';
 import type { KeyWork } from './group/worker.ts';
-import { Lines } from './connections.ts';
+import { Connections } from './connections.ts';
 import type { Dial } from './connections.ts';
 import { step } from './session/session-machine.ts';
 import { createSession } from './session/state.ts';
@@ -54,21 +54,21 @@ export class Client {
   /** All whose keys are not zero yet: the one in use, and former ones that work is still under way with. */
   readonly #keyrings = new Set<Keyring>();
   #session: Session;
-  readonly #lines: Lines;
-  readonly #keyQueue = new KeyQueue({ full: () => this.#lines.pause(), ready: () => this.#lines.resume() });
+  readonly #connections: Connections;
+  readonly #keyQueue = new KeyQueue({ full: () => this.#connections.pause(), ready: () => this.#connections.resume() });
   /** The events that wait their turn; undefined while nothing happens. */
   #turn: SessionEvent[] | undefined;
   /** After a move: the rule of who may come in is given to the new room too, when people have had time to follow. */
   #cancelAccess: () => void = () => undefined;
   #resolveEnded: () => void = () => undefined;
-  #standing: 'calm' | 'panicked' = 'calm';
+  #status: 'calm' | 'panicked' = 'calm';
 
   constructor(options: ClientOptions) {
     this.#options = options;
     this.#invite = holdInvite(options.invite);
     this.#identity = createGroupIdentity(options.random);
     this.#keyring = this.#openKeyring();
-    this.#lines = new Lines(options.dialFor(this.#invite), (event) => this.#step(event));
+    this.#connections = new Connections(options.dialFor(this.#invite), (event) => this.#step(event));
     this.#session = createSession(options.name, [], [], coverOf(options.invite), options.renewEveryMs);
     this.ended = new Promise((resolve) => {
       this.#resolveEnded = resolve;
@@ -90,7 +90,7 @@ export class Client {
 
   /** Sends a text of 1 to 65,536 bytes; `ref` comes back with `sent` or `error`. */
   say(text: string, ref?: string): void {
-    this.#step({ type: 'say', text, ref });
+    this.#step({ type: 'send', text, ref });
   }
 
   members(): readonly ListedMember[] {
@@ -144,9 +144,9 @@ export class Client {
    * told any more. What keys are in the middle of comes to nothing.
    */
   panic(): void {
-    this.#standing = 'panicked';
+    this.#status = 'panicked';
     this.#abort.abort();
-    this.#lines.hangUp();
+    this.#connections.disconnect();
     for (const keyring of this.#keyrings) keyring.destroy();
     this.#identity.secret.destroy();
     this.#invite.roomSecret.fill(0);
@@ -215,38 +215,38 @@ export class Client {
   }
 
   #isCalm(): boolean {
-    return this.#standing === 'calm';
+    return this.#status === 'calm';
   }
 
   #perform(effect: Effect): void {
     switch (effect.type) {
       case 'dial':
-        void this.#lines.dial();
+        void this.#connections.dial();
         return;
       case 'write':
-        this.#lines.write(effect.bytes);
+        this.#connections.write(effect.bytes);
         return;
-      case 'dial-spare':
-        void this.#lines.dialSpare();
+      case 'dial-standby':
+        void this.#connections.dialStandby();
         return;
-      case 'write-spare':
-        this.#lines.writeSpare(effect.bytes);
+      case 'write-standby':
+        this.#connections.writeStandby(effect.bytes);
         return;
-      case 'adopt-spare':
-        this.#lines.adoptSpare();
+      case 'promote-standby':
+        this.#connections.promoteStandby();
         return;
-      case 'drop-spare':
-        this.#lines.dropSpare();
+      case 'close-standby':
+        this.#connections.closeStandby();
         return;
-      case 'open':
-      case 'pass':
+      case 'open-entry':
+      case 'queue-notice':
       case 'seal':
-      case 'make':
-      case 'discard':
+      case 'run-task':
+      case 'clear-commit':
         this.#ask(effect);
         return;
-      case 'hang-up':
-        this.#lines.hangUp();
+      case 'disconnect':
+        this.#connections.disconnect();
         return;
       case 'set-timer':
         this.#setTimer(effect.name, effect.afterMs);
@@ -264,7 +264,7 @@ export class Client {
       case 'move':
         this.#move(effect);
         return;
-      case 'begin-anew':
+      case 'restart':
         this.#beginAnew(effect.texts);
         return;
       case 'end':
@@ -289,7 +289,7 @@ export class Client {
     try {
       return await work;
     } catch (error) {
-      if (this.#standing === 'panicked') return undefined;
+      if (this.#status === 'panicked') return undefined;
       throw error;
     }
   }
@@ -300,7 +300,7 @@ export class Client {
     this.#keepAccess(this.#session.view?.access);
     this.#invite.roomSecret.fill(0);
     this.#invite = holdInvite(invite);
-    this.#lines.turnTo(this.#options.dialFor(this.#invite));
+    this.#connections.redirect(this.#options.dialFor(this.#invite));
     this.#restart(texts, awaited);
   }
 

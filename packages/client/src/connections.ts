@@ -1,4 +1,4 @@
-// The connections of one client: the line in use and, while its circuit is renewed, a spare one beside it.
+// The connections of one client: the connection in use and, while its circuit is renewed, a standby one beside it.
 
 import { FrameSplitter } from '@sotto/protocol';
 import type { StateEvent } from './events.ts';
@@ -10,8 +10,8 @@ export interface ByteStream {
   close(): void;
   pause(): void;
   resume(): void;
-  onData(take: (chunk: Uint8Array) => void): void;
-  onClose(take: () => void): void;
+  onData(listener: (chunk: Uint8Array) => void): void;
+  onClose(listener: () => void): void;
 }
 
 /** Why a dial failed. `final`: trying again cannot help. */
@@ -27,113 +27,113 @@ export class DialError extends Error {
 }
 
 /** Opens a new stream to the room's relay, on a circuit of its own, telling its stages. Rejects with a DialError. */
-export type Dial = (tell: (stage: StateEvent) => void, signal: AbortSignal) => Promise<ByteStream>;
+export type Dial = (onStage: (stage: StateEvent) => void, signal: AbortSignal) => Promise<ByteStream>;
 
 /** Numbered as they are opened, so that what one brought late is told from what another says. */
-interface Line {
+interface Connection {
   readonly number: number;
   readonly stream: ByteStream;
 }
 
-/** Only these two are heard: what an earlier line still has to say is void. */
-export class Lines {
-  readonly #take: (event: SessionEvent) => void;
+/** Only these two are heard: what an earlier connection still has to say is void. */
+export class Connections {
+  readonly #onEvent: (event: SessionEvent) => void;
   #dial: Dial;
   #number = 0;
-  #line: Line | undefined;
-  #spare: Line | undefined;
+  #current: Connection | undefined;
+  #standby: Connection | undefined;
   #dialling = new AbortController();
-  #diallingSpare = new AbortController();
+  #diallingStandby = new AbortController();
   #flow: 'flowing' | 'paused' = 'flowing';
 
-  constructor(dial: Dial, take: (event: SessionEvent) => void) {
+  constructor(dial: Dial, onEvent: (event: SessionEvent) => void) {
     this.#dial = dial;
-    this.#take = take;
+    this.#onEvent = onEvent;
   }
 
   /** Another room, or the same one anew: what is being dialled is not wanted any more. */
-  turnTo(dial: Dial): void {
-    this.hangUp();
+  redirect(dial: Dial): void {
+    this.disconnect();
     this.#dial = dial;
   }
 
   async dial(): Promise<void> {
     const abort = new AbortController();
     this.#dialling = abort;
-    const tell = (stage: StateEvent): void => this.#take({ type: 'stage', stage });
-    const opened = await this.#open(tell, abort.signal);
+    const onStage = (stage: StateEvent): void => this.#onEvent({ type: 'stage', stage });
+    const opened = await this.#open(onStage, abort.signal);
     if (opened === undefined) return;
     if (opened instanceof DialError) {
       const { code, message, final } = opened;
-      this.#take({ type: 'dial-failed', code, message, final });
+      this.#onEvent({ type: 'dial-failed', code, message, final });
       return;
     }
-    this.#line = opened;
+    this.#current = opened;
     this.#listen(opened);
     if (this.#flow === 'paused') opened.stream.pause();
-    this.#take({ type: 'connected', line: opened.number });
+    this.#onEvent({ type: 'connected', connection: opened.number });
   }
 
-  async dialSpare(): Promise<void> {
+  async dialStandby(): Promise<void> {
     const abort = new AbortController();
-    this.#diallingSpare = abort;
+    this.#diallingStandby = abort;
     const opened = await this.#open(() => undefined, abort.signal);
     if (opened === undefined) return;
     if (opened instanceof DialError) {
-      this.#take({ type: 'spare-failed' });
+      this.#onEvent({ type: 'standby-failed' });
       return;
     }
-    this.#spare = opened;
+    this.#standby = opened;
     this.#listen(opened);
-    this.#take({ type: 'spare-opened', line: opened.number });
+    this.#onEvent({ type: 'standby-opened', connection: opened.number });
   }
 
   write(bytes: Uint8Array): void {
-    this.#line?.stream.write(bytes);
+    this.#current?.stream.write(bytes);
   }
 
-  writeSpare(bytes: Uint8Array): void {
-    this.#spare?.stream.write(bytes);
+  writeStandby(bytes: Uint8Array): void {
+    this.#standby?.stream.write(bytes);
   }
 
-  /** The spare line is the one in use from now on, and the former one is closed. */
-  adoptSpare(): void {
-    const former = this.#line;
-    this.#line = this.#spare;
-    this.#spare = undefined;
-    if (this.#flow === 'paused') this.#line?.stream.pause();
+  /** The standby connection is the one in use from now on, and the former one is closed. */
+  promoteStandby(): void {
+    const former = this.#current;
+    this.#current = this.#standby;
+    this.#standby = undefined;
+    if (this.#flow === 'paused') this.#current?.stream.pause();
     former?.stream.close();
   }
 
-  dropSpare(): void {
-    this.#diallingSpare.abort();
-    const spare = this.#spare;
-    this.#spare = undefined;
-    spare?.stream.close();
+  closeStandby(): void {
+    this.#diallingStandby.abort();
+    const standby = this.#standby;
+    this.#standby = undefined;
+    standby?.stream.close();
   }
 
-  hangUp(): void {
+  disconnect(): void {
     this.#dialling.abort();
-    this.dropSpare();
-    const line = this.#line;
-    this.#line = undefined;
-    line?.stream.close();
+    this.closeStandby();
+    const connection = this.#current;
+    this.#current = undefined;
+    connection?.stream.close();
   }
 
   pause(): void {
     this.#flow = 'paused';
-    this.#line?.stream.pause();
+    this.#current?.stream.pause();
   }
 
   resume(): void {
     this.#flow = 'flowing';
-    this.#line?.stream.resume();
+    this.#current?.stream.resume();
   }
 
   /** @returns undefined if nobody waits for it any more. */
-  async #open(tell: (stage: StateEvent) => void, signal: AbortSignal): Promise<Line | DialError | undefined> {
+  async #open(onStage: (stage: StateEvent) => void, signal: AbortSignal): Promise<Connection | DialError | undefined> {
     try {
-      const stream = await this.#dial(tell, signal);
+      const stream = await this.#dial(onStage, signal);
       if (!signal.aborted) return { number: (this.#number += 1), stream };
       stream.close();
       return undefined;
@@ -145,28 +145,28 @@ export class Lines {
     }
   }
 
-  #listen(line: Line): void {
-    const { number, stream } = line;
+  #listen(connection: Connection): void {
+    const { number, stream } = connection;
     const splitter = new FrameSplitter();
-    stream.onData((chunk) => this.#takeChunk(line, splitter, chunk));
+    stream.onData((chunk) => this.#onChunk(connection, splitter, chunk));
     stream.onClose(() => {
-      if (this.#isHeard(line)) this.#take({ type: 'cut', line: number, code: 'relay-unreachable' });
+      if (this.#isOpen(connection)) this.#onEvent({ type: 'connection-lost', connection: number, code: 'relay-unreachable' });
     });
   }
 
-  #takeChunk(line: Line, splitter: FrameSplitter, chunk: Uint8Array): void {
-    if (!this.#isHeard(line)) return;
-    const { number } = line;
+  #onChunk(connection: Connection, splitter: FrameSplitter, chunk: Uint8Array): void {
+    if (!this.#isOpen(connection)) return;
+    const { number } = connection;
     const frames = splitter.push(chunk);
     if (!frames.ok) {
       const code = frames.code === 'frame-version' ? 'version-mismatch' : 'relay-misbehaved';
-      this.#take({ type: 'cut', line: number, code });
+      this.#onEvent({ type: 'connection-lost', connection: number, code });
       return;
     }
-    for (const bytes of frames.value) if (this.#isHeard(line)) this.#take({ type: 'frame', line: number, bytes });
+    for (const bytes of frames.value) if (this.#isOpen(connection)) this.#onEvent({ type: 'frame', connection: number, bytes });
   }
 
-  #isHeard(line: Line): boolean {
-    return line === this.#line || line === this.#spare;
+  #isOpen(connection: Connection): boolean {
+    return connection === this.#current || connection === this.#standby;
   }
 }

@@ -3,7 +3,7 @@
 /** Frames on the way that the relay has not echoed yet. More would only wait in Tor's buffers. */
 export const WINDOW_FRAMES = 32;
 /** A text that takes so long to leave is worth a word. */
-export const PACE_TOLD_SECONDS = 5;
+export const PACE_NOTICE_SECONDS = 5;
 /** In stealth: so long what the relay sends is counted before it is judged. */
 export const COVER_CHECK_MS = 60_000;
 /** Texts that wait to be sent; one more is refused with `outbox-full`. */
@@ -55,7 +55,7 @@ export const KNOCK_LIMIT_MS = 600_000;
 /** Who asks to be let in and is remembered; the oldest is forgotten first. */
 export const KNOCKS_MAX = 16;
 /** A leaver that is alone puts its proof into the snapshot: an upload of a few frames over Tor. */
-export const DEPART_WAIT_MS = 8_000;
+export const LEAVE_COMMIT_WAIT_MS = 8_000;
 
 /** New keys for this member after so many own frames of text, or after a random time between the two; longer in rooms above so many members, in proportion. */
 export const ROTATE_AFTER_FRAMES = 50;
@@ -73,11 +73,11 @@ export const RESTORE_RANK_MS = 10_000;
 export const ROLL_CALL_WAIT_MS = 30_000;
 
 /** Before a commit that was refused is made again: at least, and at random up to so much more, which doubles with each try. */
-export const ERRAND_RETRY_LEAST_MS = 100;
-export const ERRAND_RETRY_MS = 400;
-export const ERRAND_RETRY_MAX_MS = 8_000;
+export const COMMIT_RETRY_LEAST_MS = 100;
+export const COMMIT_RETRY_MS = 400;
+export const COMMIT_RETRY_MAX_MS = 8_000;
 /** Commits that wait to be made. */
-export const ERRANDS_MAX = 16;
+export const COMMIT_REQUESTS_MAX = 16;
 /** A room whose snapshots cannot be used is looked at again after so long, or with its next commit. */
 export const FETCH_RETRY_MS = 5_000;
 
@@ -107,7 +107,7 @@ export const UNANSWERED_MAX = 1;
 /** Commits in a row that the relay refuses before it is said. */
 export const COMMITS_REFUSED_NOTICE = 12;
 /** After a gap a member has new keys within so long, unless somebody else begins an epoch before. */
-export const SIGHT_MS = 8_000;
+export const LOG_GAP_ROTATION_MS = 8_000;
 /** Who was not answered looks after so long whether frames come that it cannot read, and joins again if they do. */
 export const CONFIRM_AGAIN_MS = 30_000;
 /** So many frames that nothing opens while members are missed: there may be two groups. Acted upon once in so much time. */

@@ -9,7 +9,7 @@ import {
 } from '@sotto/protocol';
 import { SeededRandom } from '@sotto/fixtures';
 import { describe, expect, test } from 'vitest';
-import { BACKOFF_FIRST_MS, RANK_FIRST_MS, RECEIPT_DELAY_MS, SIGHT_MS } from '../src/limits.ts';
+import { BACKOFF_FIRST_MS, RANK_FIRST_MS, RECEIPT_DELAY_MS, LOG_GAP_ROTATION_MS } from '../src/limits.ts';
 import { auditResends, operationOf } from './audit.ts';
 import { Rehearsal, gapsOf, statesOf, textsOf, told } from './rehearsal.ts';
 import type { Seat } from './rehearsal.ts';
@@ -150,7 +150,7 @@ describe('a relay that drops, swaps or forgets', () => {
     // In the epoch that begins then nobody can tell any more what was in the one before.
     room.relay.keeps = () => true;
     ben.streams.at(-1)?.cut();
-    await room.clock.advance(2 * BACKOFF_FIRST_MS + RANK_FIRST_MS + SIGHT_MS);
+    await room.clock.advance(2 * BACKOFF_FIRST_MS + RANK_FIRST_MS + LOG_GAP_ROTATION_MS);
     await sayAndTake(room, ben, 'six');
     expect(told(anna, 'delivered')).toHaveLength(before);
     // Control: whoever has seen what is said there counts.
@@ -168,7 +168,7 @@ describe('a relay that drops, swaps or forgets', () => {
     room.relay.shape = (entry) => [entry];
     for (const seat of [anna, ben]) seat.streams[0]?.cut();
     await room.clock.advance(BACKOFF_FIRST_MS + 1);
-    await room.clock.advance(RANK_FIRST_MS + SIGHT_MS);
+    await room.clock.advance(RANK_FIRST_MS + LOG_GAP_ROTATION_MS);
     await sayAndTake(room, anna, 'second');
     await room.clock.advance(2 * RECEIPT_DELAY_MS);
     const delivered = told(anna, 'delivered').map((event) => event.id);

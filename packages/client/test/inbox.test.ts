@@ -1,7 +1,7 @@
 import type { Content } from '@sotto/protocol';
 import { SeededRandom } from '@sotto/fixtures';
 import { describe, expect, test } from 'vitest';
-import { dropSilent, EMPTY_INBOX, takeContent, takeRoster, takeSequence } from '../src/session/inbox.ts';
+import { dropSilent, EMPTY_INBOX, takeContent, processRoster, processSequence } from '../src/session/inbox.ts';
 import type { Inbox, InboxEvent } from '../src/session/inbox.ts';
 import { MEMBER_SILENT_MS } from '../src/limits.ts';
 
@@ -19,7 +19,7 @@ function presence(number: number, status: 'arriving' | 'here' | 'leaving', name 
 }
 
 /** Both are in the group, and nobody else. */
-const ROOM: Inbox = takeRoster(EMPTY_INBOX, [anna, ben], 0).inbox;
+const ROOM: Inbox = processRoster(EMPTY_INBOX, [anna, ben], 0).inbox;
 
 /** Takes contents of one member in turn. @returns the last inbox and what was said, in short. */
 function take(inbox: Inbox, memberKey: Uint8Array, contents: readonly Content[]): { inbox: Inbox; said: string[] } {
@@ -40,15 +40,15 @@ function inShort(event: InboxEvent): string {
 
 describe('the log', () => {
   test('takes its numbers in turn', () => {
-    const first = takeSequence(EMPTY_INBOX, 1);
+    const first = processSequence(EMPTY_INBOX, 1);
     expect(first).toEqual({ inbox: { ...EMPTY_INBOX, seen: 1 }, events: [] });
   });
 
   test('shows a jump as a gap, and takes nothing again', () => {
     const inbox: Inbox = { ...EMPTY_INBOX, seen: 5 };
-    expect(takeSequence(inbox, 9)?.events).toEqual([{ type: 'gap', count: 3 }]);
-    expect(takeSequence(inbox, 5)).toBeUndefined();
-    expect(takeSequence(inbox, 1)).toBeUndefined();
+    expect(processSequence(inbox, 9)?.events).toEqual([{ type: 'gap', count: 3 }]);
+    expect(processSequence(inbox, 5)).toBeUndefined();
+    expect(processSequence(inbox, 1)).toBeUndefined();
   });
 });
 
@@ -72,7 +72,7 @@ describe("a member's numbers", () => {
 
   test('a jump that a gap in the log explains is not shown again', () => {
     const known = take(ROOM, anna, [text(1)]).inbox;
-    const jumped = takeSequence({ ...known, seen: 1 }, 3);
+    const jumped = processSequence({ ...known, seen: 1 }, 3);
     expect(jumped?.events).toEqual([{ type: 'gap', count: 1 }]);
     expect(take(jumped?.inbox ?? known, anna, [text(3), text(5)]).said).toEqual(['text 3', 'gap 1', 'text 5']);
   });
@@ -136,7 +136,7 @@ describe('what a member may make us hold', () => {
 
   test('is forgotten when it is out of the group, and those who stay are kept as they are', () => {
     const heard = take(take(ROOM, anna, [presence(1, 'here'), text(2)]).inbox, ben, [presence(1, 'here', 'Ben')]).inbox;
-    const taken = takeRoster(heard, [anna], 5);
+    const taken = processRoster(heard, [anna], 5);
     expect(taken.removed.map(({ name }) => name)).toEqual(['Ben']);
     expect([...taken.inbox.members.values()]).toEqual([[...heard.members.values()][0]]);
     expect(take(taken.inbox, ben, [text(2)]).said).toEqual([]);
@@ -150,7 +150,7 @@ describe('what a member may make us hold', () => {
   test('is nothing that is under way once it has left', () => {
     const said = [presence(1, 'here'), text(2, 0, 2), presence(3, 'leaving')];
     const member = [...take(ROOM, anna, said).inbox.members.values()][0];
-    expect(member?.standing).toBe('gone');
+    expect(member?.status).toBe('gone');
     expect(member?.partial).toEqual([]);
   });
 

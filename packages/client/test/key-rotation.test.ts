@@ -6,7 +6,7 @@ import { SeededRandom } from '@sotto/fixtures';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { GroupView } from '../src/group/membership.ts';
-import { noteEpoch, noteView, placeOf, resumeRotation, startRotation, turnAt } from '../src/session/key-rotation.ts';
+import { noteEpoch, noteView, placeOf, resumeRotation, startRotation, rotationDueAt } from '../src/session/key-rotation.ts';
 import type { Rotation } from '../src/session/key-rotation.ts';
 import { gapsOf, Rehearsal, statesOf, told } from './rehearsal.ts';
 import type { Seat } from './rehearsal.ts';
@@ -72,7 +72,7 @@ class Model {
   /** The next who is there commits. @returns all who would have, had they not seen it. */
   turn(): readonly Member[] {
     const present = this.members.filter((member) => member.present);
-    const due = (member: Member): number => turnAt(COVER, member.rotation, this.view(member)) ?? Infinity;
+    const due = (member: Member): number => rotationDueAt(COVER, member.rotation, this.view(member)) ?? Infinity;
     const first = Math.min(...present.map(due));
     const ready = present.filter((member) => due(member) < first + KEY_GRACE_MS);
     const by = ready.find((member) => due(member) === first);
@@ -152,7 +152,7 @@ describe('turns', () => {
       const stranger = model.join();
       stranger.present = false;
       model.now += 5_000;
-      while (first.some((member) => (turnAt(COVER, member.rotation, model.view(member)) ?? 0) <= model.now))
+      while (first.some((member) => (rotationDueAt(COVER, member.rotation, model.view(member)) ?? 0) <= model.now))
         model.turn();
       model.leave(stranger);
       model.now += 5_000;
@@ -166,7 +166,7 @@ describe('turns', () => {
     const model = gathered([0, 1]);
     const [greedy, other] = model.members;
     if (greedy === undefined || other === undefined) throw new Error('nobody came');
-    const due = (): number => turnAt(COVER, other.rotation, model.view(other)) ?? Infinity;
+    const due = (): number => rotationDueAt(COVER, other.rotation, model.view(other)) ?? Infinity;
     const since = model.now;
     while (due() > model.now) {
       model.now += 20_000;
@@ -185,9 +185,9 @@ describe('turns', () => {
     expect([anna, ben, carla].map((member) => model.place(member))).toEqual([1, 2, 3]);
     expect(placeOf(carla.rotation, model.view(carla, [ben]))).toBe(2);
     for (const cover of ['off', 'jitter'] as const) {
-      expect(turnAt(cover, anna.rotation, model.view(anna))).toBeUndefined();
+      expect(rotationDueAt(cover, anna.rotation, model.view(anna))).toBeUndefined();
     }
-    expect(turnAt(COVER, anna.rotation, undefined)).toBeUndefined();
+    expect(rotationDueAt(COVER, anna.rotation, undefined)).toBeUndefined();
   });
 
   test('that nobody has taken for long are taken one after another by those who come back together', () => {
@@ -197,7 +197,7 @@ describe('turns', () => {
       const back = model.now + awayMs;
       const due = model.members.map((member) => {
         const rotation = resumeRotation(COVER, member.rotation, back);
-        return (turnAt(COVER, rotation, model.view(member)) ?? 0) - back;
+        return (rotationDueAt(COVER, rotation, model.view(member)) ?? 0) - back;
       });
       expect(due).toEqual([0, 1, 2, 3].map((place) => place * KEY_GRACE_MS));
     }

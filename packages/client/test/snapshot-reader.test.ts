@@ -2,7 +2,7 @@ import type { SnapshotPiece } from '@sotto/protocol';
 import { SNAPSHOT_DATA_BYTES } from '@sotto/protocol';
 import { SeededRandom } from '@sotto/fixtures';
 import { expect, test } from 'vitest';
-import { NO_SNAPSHOT_PARTS, takeSnapshotPiece } from '../src/session/snapshot-reader.ts';
+import { NO_SNAPSHOT_PARTS, processSnapshotPiece } from '../src/session/snapshot-reader.ts';
 import type { Snapshot, SnapshotParts } from '../src/session/snapshot-reader.ts';
 
 function piecesOf(bytes: Uint8Array, commitNumber = 5): SnapshotPiece[] {
@@ -17,7 +17,7 @@ function piecesOf(bytes: Uint8Array, commitNumber = 5): SnapshotPiece[] {
 function takeAll(pieces: readonly SnapshotPiece[]): Snapshot[] {
   let parts: SnapshotParts = NO_SNAPSHOT_PARTS;
   return pieces.flatMap((piece) => {
-    const taken = takeSnapshotPiece(parts, piece);
+    const taken = processSnapshotPiece(parts, piece);
     parts = taken.parts;
     return taken.snapshot ?? [];
   });

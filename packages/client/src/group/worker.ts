@@ -7,10 +7,10 @@ import type { Invite } from '@sotto/protocol';
 import { GroupMembership } from './membership.ts';
 import { isAwaited } from '../session/outbox.ts';
 import { RoomAccess } from './room-keys.ts';
-import type { Effect, Made, Session, SessionEvent, Task } from '../session/state.ts';
+import type { Effect, GroupTaskResult, Session, SessionEvent, GroupTask } from '../session/state.ts';
 
 /** What only keys can do, in its order. */
-export type KeyWork = Extract<Effect, { type: 'open' | 'pass' | 'seal' | 'make' | 'discard' }>;
+export type KeyWork = Extract<Effect, { type: 'open-entry' | 'queue-notice' | 'seal' | 'run-task' | 'clear-commit' }>;
 
 export class Keyring {
   readonly access: RoomAccess;
@@ -42,23 +42,23 @@ export class Keyring {
     const waiting = session();
     if (waiting === undefined) return undefined;
     switch (work.type) {
-      case 'open': {
+      case 'open-entry': {
         const { sequence, body } = work;
         const opened = await membership.open(body);
-        return { type: 'opened', sequence, body, opened, view: membership.view };
+        return { type: 'entry-opened', sequence, body, opened, view: membership.view };
       }
-      case 'pass':
-        return { type: 'passed', passed: work.passed };
+      case 'queue-notice':
+        return { type: 'notice', notice: work.notice };
       case 'seal': {
         // Asked for in an epoch that is over, or by a member that is out: it is asked for again when there is a new one.
         if (!isAwaited(waiting.outbox, work.ticket) || membership.view === undefined) return undefined;
         return { type: 'sealed', ticket: work.ticket, body: await membership.seal(work.content) };
       }
-      case 'make': {
+      case 'run-task': {
         const made = await make(membership, work.task);
-        return { type: 'made', task: work.task, made, view: membership.view };
+        return { type: 'task-finished', task: work.task, made, view: membership.view };
       }
-      case 'discard':
+      case 'clear-commit':
         membership.discard();
         return undefined;
     }
@@ -73,9 +73,9 @@ export class Keyring {
 }
 
 /** Outside, only what lets in can be made. */
-async function make(membership: GroupMembership, task: Task): Promise<Made> {
-  if (task.type === 'join') return result(await membership.join(task.snapshot, task.again));
-  if (task.type === 'enter') {
+async function make(membership: GroupMembership, task: GroupTask): Promise<GroupTaskResult> {
+  if (task.type === 'join') return result(await membership.join(task.snapshot, task.resync));
+  if (task.type === 'join-by-welcome') {
     const entered = await membership.joinByWelcome(task.snapshot);
     return entered.ok ? { ok: true } : entered;
   }
@@ -92,13 +92,13 @@ async function make(membership: GroupMembership, task: Task): Promise<Made> {
       return result(await membership.admit(task.memberId));
     case 'restore-snapshot':
       return { ok: true, upload: await membership.republish() };
-    case 'depart':
+    case 'leave-commit':
       return { ok: true, upload: await membership.depart() };
   }
 }
 
-type Upload = NonNullable<(Made & { ok: true })['upload']>;
+type Upload = NonNullable<(GroupTaskResult & { ok: true })['upload']>;
 
-function result(made: { ok: true; value: Upload } | { ok: false; code: string }): Made {
+function result(made: { ok: true; value: Upload } | { ok: false; code: string }): GroupTaskResult {
   return made.ok ? { ok: true, upload: made.value } : made;
 }

@@ -6,24 +6,24 @@ import type { Speaker } from '../events.ts';
 import { presentMembers } from '../session/inbox.ts';
 import { NAMES_MAX, NAMES_WARNED_MAX } from '../limits.ts';
 import { looksLikeTheProgram, nameLooks, shareALook } from './likeness.ts';
-import type { Session, Turn } from '../session/state.ts';
+import type { Session, StepContext } from '../session/state.ts';
 import { warn } from '../session/log-consistency.ts';
 
 type NameWarning = 'name-taken' | 'name-reserved' | 'key-changed';
 
 /** A member has said its name. A name that nobody else bears belongs to its key from now on. */
-export function bindName(session: Session, memberKey: Uint8Array, name: string, turn: Turn): Session {
+export function bindName(session: Session, memberKey: Uint8Array, name: string, context: StepContext): Session {
   const who: Speaker = { name, fingerprint: fingerprint(memberKey) };
   const looks = nameLooks(name);
   const code = judgeName(session, memberKey, looks, who.fingerprint);
-  const warned = code === undefined ? session : warnOnce(session, who, code, turn);
+  const warned = code === undefined ? session : warnOnce(session, who, code, context);
   return code === 'name-taken' || code === 'name-reserved' ? warned : remember(warned, looks, who.fingerprint);
 }
 
 /** A stranger who knocks is compared and binds nothing; once it is in, it is compared again. */
-export function compareKnock(session: Session, memberKey: Uint8Array, who: Speaker, turn: Turn): void {
+export function compareKnock(session: Session, memberKey: Uint8Array, who: Speaker, context: StepContext): void {
   const code = judgeName(session, memberKey, nameLooks(who.name), who.fingerprint);
-  if (code !== undefined) warn(turn, code, who);
+  if (code !== undefined) warn(context, code, who);
 }
 
 function judgeName(
@@ -45,9 +45,9 @@ function judgeName(
 }
 
 /** A key that comes and goes and comes again is warned of once: a warning that can be repeated at will is a way to hide others. */
-function warnOnce(session: Session, who: Speaker, code: NameWarning, turn: Turn): Session {
+function warnOnce(session: Session, who: Speaker, code: NameWarning, context: StepContext): Session {
   if (session.namesWarned.includes(who.fingerprint)) return session;
-  warn(turn, code, who);
+  warn(context, code, who);
   return { ...session, namesWarned: [...session.namesWarned, who.fingerprint].slice(-NAMES_WARNED_MAX) };
 }
 

@@ -1,111 +1,111 @@
 // Another circuit without a break: a second line is opened beside the first, and the room is resumed on it when every echo of the first has come. PROTOCOL.md §4.9.
 
 import { decodeAttached, decodeChallenge, decodeFrame, encodeAttach, encodeFetch } from '@sotto/protocol';
-import { cut } from './ending.ts';
-import { runErrands } from './commits.ts';
+import { disconnect } from './ending.ts';
+import { runCommitRequests } from './commits.ts';
 import { NO_SNAPSHOT_PARTS } from './snapshot-reader.ts';
 import { ATTACH_DEADLINE_MS, ECHO_WAIT_MS, RENEW_DIAL_LIMIT_MS } from '../limits.ts';
-import { cutOff, isAwaitingAnswers } from './outbox.ts';
+import { markUnconfirmed, isAwaitingAnswers } from './outbox.ts';
 import { beginReading } from './connection.ts';
 import { scheduleRenewal } from './pace.ts';
 import { NO_RENEWAL } from './renewal.ts';
 import type { Asked, Renewal } from './renewal.ts';
-import type { Session, Turn } from './state.ts';
+import type { Session, StepContext } from './state.ts';
 import { stopSchedule } from './slot-timers.ts';
-import { pump } from './sending.ts';
-import { tellKept } from './notifications.ts';
+import { sendReady } from './sending.ts';
+import { notifyCircuitKept } from './notifications.ts';
 import { clearTimer, setTimer, write } from './effects.ts';
 
 /** Begins; a user who asks while it is under way is told how that one ends. */
-export function renew(session: Session, asked: Asked, turn: Turn): Session {
+export function renew(session: Session, asked: Asked, context: StepContext): Session {
   const { renewal } = session;
   if (renewal.phase !== 'none') return asked === 'by-user' ? { ...session, renewal: { ...renewal, asked } } : session;
-  if (session.stay !== 'joined' || !isInPlace(session)) {
-    tellKept({ phase: 'dialling', asked }, turn, 'circuit-not-now');
-    if (asked === 'by-clock') scheduleRenewal(session, turn);
+  if (session.status !== 'joined' || !isInPlace(session)) {
+    notifyCircuitKept({ phase: 'dialling', asked }, context, 'circuit-not-now');
+    if (asked === 'by-clock') scheduleRenewal(session, context);
     return session;
   }
-  clearTimer(turn, 'renew');
-  setTimer(turn, 'crossing', RENEW_DIAL_LIMIT_MS);
-  turn.effects.push({ type: 'dial-spare' });
+  clearTimer(context, 'renew');
+  setTimer(context, 'handover', RENEW_DIAL_LIMIT_MS);
+  context.effects.push({ type: 'dial-standby' });
   return { ...session, renewal: { phase: 'dialling', asked } };
 }
 
-function isInPlace({ link, belonging }: Session): boolean {
-  return link.phase === 'live' && belonging.phase === 'inside';
+function isInPlace({ link, membership }: Session): boolean {
+  return link.phase === 'live' && membership.phase === 'inside';
 }
 
-export function takeSpareOpened(session: Session, line: number, turn: Turn): Session {
+export function onStandbyOpened(session: Session, connection: number, context: StepContext): Session {
   const { renewal } = session;
-  if (renewal.phase === 'dialling') return { ...session, renewal: { phase: 'greeting', asked: renewal.asked, line } };
-  turn.effects.push({ type: 'drop-spare' });
+  if (renewal.phase === 'dialling') return { ...session, renewal: { phase: 'greeting', asked: renewal.asked, connection } };
+  context.effects.push({ type: 'close-standby' });
   return session;
 }
 
-export function takeSpareCut(session: Session, line: number, turn: Turn): Session {
-  return isOn(session.renewal, line) ? abandon(session, turn) : session;
+export function onStandbyLost(session: Session, connection: number, context: StepContext): Session {
+  return isOn(session.renewal, connection) ? abandonRenewal(session, context) : session;
 }
 
 /** What comes on the second line. From one that was given up it is void. */
-export function takeSpareFrame(session: Session, line: number, bytes: Uint8Array, turn: Turn): Session {
+export function onStandbyFrame(session: Session, connection: number, bytes: Uint8Array, context: StepContext): Session {
   const { renewal } = session;
-  if (!isOn(renewal, line)) return session;
+  if (!isOn(renewal, connection)) return session;
   const frame = decodeFrame(bytes);
-  if (!frame.ok) return abandon(session, turn);
+  if (!frame.ok) return abandonRenewal(session, context);
   if (renewal.phase === 'greeting') {
     const challenge = decodeChallenge(frame.value);
-    if (!challenge.ok) return abandon(session, turn);
-    setTimer(turn, 'crossing', ECHO_WAIT_MS);
-    return { ...session, renewal: { ...renewal, phase: 'parting', challenge: challenge.value.slice() } };
+    if (!challenge.ok) return abandonRenewal(session, context);
+    setTimer(context, 'handover', ECHO_WAIT_MS);
+    return { ...session, renewal: { ...renewal, phase: 'draining', challenge: challenge.value.slice() } };
   }
-  const log = renewal.phase === 'crossing' ? decodeAttached(frame.value) : undefined;
-  if (log?.ok !== true) return abandon(session, turn);
-  clearTimer(turn, 'crossing');
-  turn.effects.push({ type: 'adopt-spare' });
+  const log = renewal.phase === 'handover' ? decodeAttached(frame.value) : undefined;
+  if (log?.ok !== true) return abandonRenewal(session, context);
+  clearTimer(context, 'handover');
+  context.effects.push({ type: 'promote-standby' });
   const arriving: Session = {
     ...session,
-    connection: line,
+    connection: connection,
     renewal: { phase: 'arriving', asked: renewal.asked },
     parts: NO_SNAPSHOT_PARTS,
-    outbox: cutOff(session.outbox),
-    schedule: stopSchedule(session.schedule, turn),
+    outbox: markUnconfirmed(session.outbox),
+    schedule: stopSchedule(session.schedule, context),
   };
-  return beginReading(arriving, log.value, turn);
+  return beginReading(arriving, log.value, context);
 }
 
-function isOn(renewal: Renewal, line: number): renewal is Extract<Renewal, { readonly line: number }> {
-  return 'line' in renewal && renewal.line === line;
+function isOn(renewal: Renewal, connection: number): renewal is Extract<Renewal, { readonly connection: number }> {
+  return 'connection' in renewal && renewal.connection === connection;
 }
 
 /** After every step: goes over as soon as everything that has left on the first line is answered. */
-export function crossWhenQuiet(session: Session, turn: Turn): Session {
+export function handOverWhenIdle(session: Session, context: StepContext): Session {
   const { renewal } = session;
-  if (renewal.phase !== 'parting' || session.link.phase === 'closed') return session;
-  if (!isInPlace(session)) return abandon(session, turn);
-  if (!isQuiet(session)) return session;
+  if (renewal.phase !== 'draining' || session.link.phase === 'closed') return session;
+  if (!isInPlace(session)) return abandonRenewal(session, context);
+  if (!isIdle(session)) return session;
   const from = (session.read ?? 0) + 1;
-  const signature = turn.room.signAttach(renewal.challenge, from);
-  const { asked, line } = renewal;
-  turn.effects.push({ type: 'write-spare', bytes: encodeAttach({ roomId: turn.room.roomId, from, signature }) });
-  setTimer(turn, 'crossing', ATTACH_DEADLINE_MS);
-  return { ...session, renewal: { phase: 'crossing', asked, line } };
+  const signature = context.room.signAttach(renewal.challenge, from);
+  const { asked, connection } = renewal;
+  context.effects.push({ type: 'write-standby', bytes: encodeAttach({ roomId: context.room.roomId, from, signature }) });
+  setTimer(context, 'handover', ATTACH_DEADLINE_MS);
+  return { ...session, renewal: { phase: 'handover', asked, connection } };
 }
 
-function isQuiet({ outbox, commit, commitNumber, feed }: Session): boolean {
+function isIdle({ outbox, commit, commitNumber, feed }: Session): boolean {
   return !isAwaitingAnswers(outbox) && commit.phase === 'none' && commitNumber.phase === 'known' && feed === 'on';
 }
 
 /** The second line has failed, or takes too long: the first goes on, and what it has brought meanwhile unheard is asked for again. */
-export function abandon(session: Session, turn: Turn): Session {
+export function abandonRenewal(session: Session, context: StepContext): Session {
   const { renewal } = session;
   if (renewal.phase === 'none' || renewal.phase === 'arriving') return session;
-  clearTimer(turn, 'crossing');
-  turn.effects.push({ type: 'drop-spare' });
-  if (renewal.phase === 'crossing' && !isInPlace(session)) return cut(session, turn, 'relay-unreachable');
-  tellKept(renewal, turn);
-  scheduleRenewal(session, turn);
+  clearTimer(context, 'handover');
+  context.effects.push({ type: 'close-standby' });
+  if (renewal.phase === 'handover' && !isInPlace(session)) return disconnect(session, context, 'relay-unreachable');
+  notifyCircuitKept(renewal, context);
+  scheduleRenewal(session, context);
   const kept: Session = { ...session, renewal: NO_RENEWAL };
-  if (renewal.phase !== 'crossing') return runErrands(pump(kept, turn), turn);
-  write(turn, encodeFetch({ what: 'log', from: (session.read ?? 0) + 1 }));
-  return runErrands(pump({ ...kept, feed: 'again' }, turn), turn);
+  if (renewal.phase !== 'handover') return runCommitRequests(sendReady(kept, context), context);
+  write(context, encodeFetch({ what: 'log', from: (session.read ?? 0) + 1 }));
+  return runCommitRequests(sendReady({ ...kept, feed: 'again' }, context), context);
 }

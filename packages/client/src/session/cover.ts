@@ -23,14 +23,14 @@ export interface Schedule {
   /** In stealth own texts are held for a while after this member has joined. */
   readonly words: 'held' | 'free';
   /** What came since when, to see whether the relay keeps its slots. */
-  readonly heard: { readonly since: number; readonly bytes: number; readonly wasThin: boolean };
+  readonly received: { readonly since: number; readonly bytes: number; readonly wasThin: boolean };
 }
 
 export const NO_METRONOME: Metronome = { mode: 'off' };
 
 export function createSchedule(cover: Cover): Schedule {
   const words = isStealth(cover) ? 'held' : 'free';
-  return { cover, metronome: NO_METRONOME, words, heard: { since: 0, bytes: 0, wasThin: false } };
+  return { cover, metronome: NO_METRONOME, words, received: { since: 0, bytes: 0, wasThin: false } };
 }
 
 /** In `off`: how many of the waiting frames leave now. `inFlight` frames have left and were not echoed yet. */
@@ -44,7 +44,7 @@ export function textPlaintextBytes({ cover }: Schedule): number {
 }
 
 /** Where receipts fill slots, one that was not heard is not said again. */
-export function recalledReceipts({ cover }: Schedule): 'again' | 'dropped' {
+export function requeuedReceipts({ cover }: Schedule): 'again' | 'dropped' {
   return isStealth(cover) ? 'dropped' : 'again';
 }
 
@@ -55,37 +55,37 @@ export function answerDelayMs({ cover }: Schedule): number {
 }
 
 /** How much longer than in `off` so many frames may take to leave. */
-export function departureDelayMs({ cover }: Schedule, frames: number): number {
+export function sendingDelayMs({ cover }: Schedule, frames: number): number {
   if (cover === 'off') return 0;
   return (frames + 2) * (isStealth(cover) ? stealthShape(cover).sendEveryMs : JITTER_SEND_MOST_MS);
 }
 
 /** How long so many frames take to leave, on average, if nothing is in their way. */
-export function leavingMs({ cover }: Schedule, frames: number): number {
+export function timeToSendMs({ cover }: Schedule, frames: number): number {
   if (cover === 'off' || frames === 0) return 0;
   if (isStealth(cover)) return (frames - 0.5) * stealthShape(cover).sendEveryMs + SEAL_LEAD_MS;
   return (frames * (JITTER_SEND_LEAST_MS + JITTER_SEND_MOST_MS)) / 2;
 }
 
 /** Counts what the relay sends. */
-export function hear(schedule: Schedule, bytes: number): Schedule {
+export function countReceived(schedule: Schedule, bytes: number): Schedule {
   if (schedule.metronome.mode !== 'stealth') return schedule;
-  const { heard } = schedule;
-  return { ...schedule, heard: { ...heard, bytes: heard.bytes + bytes } };
+  const { received } = schedule;
+  return { ...schedule, received: { ...received, bytes: received.bytes + bytes } };
 }
 
 /** @returns whether so little came in the last minute, and not in the one before, that somebody does not keep the slots; undefined before it is over. */
-export function checkHeard(
+export function checkReceived(
   schedule: Schedule,
   now: number,
 ): { readonly schedule: Schedule; readonly isNews: boolean } | undefined {
-  const { cover, heard } = schedule;
-  const passed = now - heard.since;
+  const { cover, received } = schedule;
+  const passed = now - received.since;
   if (!isStealth(cover) || passed < COVER_CHECK_MS) return undefined;
   const due = (passed / STEALTH_TICK_MS) * slotBytes(cover);
-  const isThin = heard.bytes < due / 2;
+  const isThin = received.bytes < due / 2;
   return {
-    schedule: { ...schedule, heard: { since: now, bytes: 0, wasThin: isThin } },
-    isNews: isThin && !heard.wasThin,
+    schedule: { ...schedule, received: { since: now, bytes: 0, wasThin: isThin } },
+    isNews: isThin && !received.wasThin,
   };
 }

@@ -10,7 +10,7 @@ export interface Member {
   /** Empty until it has said one. */
   readonly name: string;
   /** `unheard`: in the group, and has not said anything yet; `gone`: has said that it leaves, or was silent for too long. */
-  readonly standing: 'unheard' | 'here' | 'gone';
+  readonly status: 'unheard' | 'here' | 'gone';
   /** When it was last heard, or when it was first seen in the group (ms). */
   readonly heardAt: number;
   /** The sequence number behind which it came into the group: what is older it cannot have read. */
@@ -52,7 +52,7 @@ export type InboxEvent =
  * Takes the log's next sequence number. What lies between is lost and shown; what is not above the last one is a replay.
  * @returns undefined for a replay.
  */
-export function takeSequence(inbox: Inbox, sequence: number): { inbox: Inbox; events: InboxEvent[] } | undefined {
+export function processSequence(inbox: Inbox, sequence: number): { inbox: Inbox; events: InboxEvent[] } | undefined {
   if (sequence <= inbox.seen) return undefined;
   const lost = sequence - inbox.seen - 1;
   if (lost === 0) return { inbox: { ...inbox, seen: sequence }, events: [] };
@@ -70,7 +70,7 @@ export function rollBack(inbox: Inbox, sequence: number): Inbox {
 }
 
 /** The group's members are these now, oneself not among them: who is new is unheard, who is out is forgotten. */
-export function takeRoster(
+export function processRoster(
   inbox: Inbox,
   memberKeys: readonly Uint8Array[],
   now: number,
@@ -88,7 +88,7 @@ function newMember(memberKey: Uint8Array, since: number, now: number): Member {
   return {
     memberKey,
     name: '',
-    standing: 'unheard',
+    status: 'unheard',
     heardAt: now,
     since,
     number: 0,
@@ -114,10 +114,10 @@ export function takeContent(
   if (known === undefined || content.number <= known.number) return { inbox, events: [] };
   const events: InboxEvent[] = [];
   const lost = known.gapShown ? 0 : content.number - known.number - 1;
-  const listed = known.standing === 'here' && known.name !== '';
+  const listed = known.status === 'here' && known.name !== '';
   let member: Member = {
     ...known,
-    standing: 'here',
+    status: 'here',
     number: content.number,
     seen: Math.max(known.seen, Math.min(content.seen, inbox.seen)),
     heardAt: now,
@@ -126,14 +126,14 @@ export function takeContent(
   if (content.type === 'presence') {
     // A name is bound to its key: the first one that a member says is the one it has.
     const name = known.name === '' ? content.name.normalize('NFC') : known.name;
-    member = { ...member, name, standing: content.status === 'leaving' ? 'gone' : 'here' };
+    member = { ...member, name, status: content.status === 'leaving' ? 'gone' : 'here' };
   }
-  if (member.standing === 'gone') member = { ...member, partial: NO_PARTIAL_TEXTS };
+  if (member.status === 'gone') member = { ...member, partial: NO_PARTIAL_TEXTS };
   if (lost > 0) events.push({ type: 'gap', count: lost, member });
   // Whoever was given up for silent is back with whatever it says next.
-  if (member.standing === 'here' && member.name !== '' && !listed) events.push({ type: 'arrived', member });
+  if (member.status === 'here' && member.name !== '' && !listed) events.push({ type: 'arrived', member });
   if (content.type === 'presence' && content.status === 'arriving') events.push({ type: 'asked', member });
-  if (member.standing === 'gone' && known.standing === 'here') events.push({ type: 'left', member });
+  if (member.status === 'gone' && known.status === 'here') events.push({ type: 'left', member });
   if (content.type === 'text') {
     const joined = joinFragment(member.partial, content.number - content.index, content);
     member = { ...member, partial: joined.partial };
@@ -149,7 +149,7 @@ export function takeContent(
 export function forgiveSilence(inbox: Inbox, now: number): Inbox {
   const members = [...inbox.members].map(([key, member]): [string, Member] => [
     key,
-    member.standing === 'gone' ? member : { ...member, heardAt: now },
+    member.status === 'gone' ? member : { ...member, heardAt: now },
   ]);
   return { ...inbox, members: new Map(members) };
 }
@@ -159,14 +159,14 @@ export function dropSilent(inbox: Inbox, now: number): { inbox: Inbox; events: I
   const events: InboxEvent[] = [];
   const members = new Map(inbox.members);
   for (const [key, member] of inbox.members) {
-    if (member.standing === 'gone' || now - member.heardAt < MEMBER_SILENT_MS) continue;
-    const gone: Member = { ...member, standing: 'gone', partial: NO_PARTIAL_TEXTS };
+    if (member.status === 'gone' || now - member.heardAt < MEMBER_SILENT_MS) continue;
+    const gone: Member = { ...member, status: 'gone', partial: NO_PARTIAL_TEXTS };
     members.set(key, gone);
-    if (member.standing === 'here') events.push({ type: 'left', member: gone });
+    if (member.status === 'here') events.push({ type: 'left', member: gone });
   }
   return { inbox: { ...inbox, members }, events };
 }
 
 export function presentMembers(inbox: Inbox): Member[] {
-  return [...inbox.members.values()].filter((member) => member.standing === 'here');
+  return [...inbox.members.values()].filter((member) => member.status === 'here');
 }

@@ -56,21 +56,21 @@ export function placeOf({ newer }: Rotation, { members, departing }: GroupView):
 }
 
 /** When the first in line has its turn (ms). An epoch voids the roll call in it, so those who are silent are removed before. */
-function turnStart(cover: StealthCover, { since, calledAt }: Rotation): number {
+function firstDueAt(cover: StealthCover, { since, calledAt }: Rotation): number {
   const regular = since + stealthShape(cover).turnMs;
   return calledAt === undefined ? regular : Math.max(regular, calledAt + ROLL_CALL_WAIT_MS + KEY_GRACE_MS);
 }
 
 /** @returns when this member makes its keys new unless somebody does before (ms); undefined where nobody waits for a turn. */
-export function turnAt(cover: Cover, rotation: Rotation, view: GroupView | undefined): number | undefined {
+export function rotationDueAt(cover: Cover, rotation: Rotation, view: GroupView | undefined): number | undefined {
   if (!isStealth(cover) || view === undefined) return undefined;
-  const inTurn = turnStart(cover, rotation) + (placeOf(rotation, view) - 1) * KEY_GRACE_MS;
+  const inTurn = firstDueAt(cover, rotation) + (placeOf(rotation, view) - 1) * KEY_GRACE_MS;
   return Math.min(inTurn, rotation.ownAt + KEYS_OLDEST_MS);
 }
 
 /** @returns how long it takes until the first in line has new keys; less than 0 while somebody is passed over. */
-export function turnLeftMs(cover: StealthCover, rotation: Rotation, now: number): number {
-  return turnStart(cover, rotation) - now;
+export function rotationLeftMs(cover: StealthCover, rotation: Rotation, now: number): number {
+  return firstDueAt(cover, rotation) - now;
 }
 
 /**

@@ -17,26 +17,26 @@ import {
   SILENCED_MS,
   UNREADABLE_FRAMES_MAX,
 } from '../limits.ts';
-import type { LogSeen, Session, Turn } from './state.ts';
+import type { LogState, Session, StepContext } from './state.ts';
 import { emit } from './effects.ts';
 
 /** What a member says when it cannot tell: it has missed something, and has not begun anew yet. */
 const CANNOT_TELL: Uint8Array = new Uint8Array(LOG_HASH_BYTES);
 
-export function warn(turn: Turn, code: WarningCode, from: Speaker | undefined): void {
-  emit(turn, { type: 'warning', code, message: WARNING_CODES[code], ...(from === undefined ? {} : { from }) });
+export function warn(context: StepContext, code: WarningCode, from: Speaker | undefined): void {
+  emit(context, { type: 'warning', code, message: WARNING_CODES[code], ...(from === undefined ? {} : { from }) });
 }
 
 /** An epoch has begun behind entry `sequence`: all its members begin at the same hash. What the one before ended with is kept, to be said in this one. */
-export function startSeen(log: LogSeen, authenticator: Uint8Array, sequence: number): LogSeen {
+export function startEpoch(log: LogState, authenticator: Uint8Array, sequence: number): LogState {
   const hashes = [startLog(authenticator, sequence)];
-  const before = [{ start: log.start, hash: seenHash(log) }, ...log.before].slice(0, EPOCHS_BEFORE);
+  const before = [{ start: log.start, hash: currentHash(log) }, ...log.before].slice(0, EPOCHS_BEFORE);
   const compared = log.compared.filter((one) => before.some(({ start }) => start === one.start));
-  const epoch = { start: sequence, spoken: false, before, compared, differing: [] };
+  const epoch = { start: sequence, hasText: false, before, compared, differing: [] };
   return { ...log, ...epoch, hashes, last: sequence };
 }
 
-export function extendSeen(log: LogSeen, sequence: number, body: Uint8Array): LogSeen {
+export function extendLogState(log: LogState, sequence: number, body: Uint8Array): LogState {
   const before = log.hashes.at(-1);
   if (before === undefined) return log;
   const hashes = [...log.hashes, extendLog(before, sequence, body)].slice(-LOG_HASHES_MAX);
@@ -44,40 +44,40 @@ export function extendSeen(log: LogSeen, sequence: number, body: Uint8Array): Lo
 }
 
 /** Entries up to `sequence` are lost: until the next epoch this member cannot tell what the log is. */
-export function loseSight(log: LogSeen, sequence: number): LogSeen {
+export function markLost(log: LogState, sequence: number): LogState {
   return { ...log, hashes: [], lost: Math.max(log.lost, sequence) };
 }
 
 /** A text was said, by whomever: in the next epoch everybody says how this one was seen. */
 export function noteText(session: Session): Session {
-  return session.log.spoken ? session : { ...session, log: { ...session.log, spoken: true } };
+  return session.log.hasText ? session : { ...session, log: { ...session.log, hasText: true } };
 }
 
 /** Whether all who were in the epoch that `log` saw last owe it to the others to say how it ended. */
-export function owesBefore(ended: LogSeen, { before }: LogSeen): boolean {
+export function owesReceipt(ended: LogState, { before }: LogState): boolean {
   const [latest] = before;
-  return ended.spoken && latest !== undefined && !isZero(latest.hash);
+  return ended.hasText && latest !== undefined && !isZero(latest.hash);
 }
 
 /** This member comes in anew: what it has of epochs are not the ones before the one that begins. */
-export function forgetEpochs(log: LogSeen): LogSeen {
-  return { ...loseSight(log, 0), before: [], compared: [] };
+export function forgetEpochs(log: LogState): LogState {
+  return { ...markLost(log, 0), before: [], compared: [] };
 }
 
 /** How the epochs before this one ended, the latest first. */
-export function seenBefore({ before }: LogSeen): Uint8Array {
+export function epochEnds({ before }: LogState): Uint8Array {
   const ends = concatBytes(...before.map(({ hash }) => hash));
   return concatBytes(ends, new Uint8Array(BEFORE_BYTES - ends.length));
 }
 
 /** What goes into every message. */
-export function seenHash(log: LogSeen): Uint8Array {
+export function currentHash(log: LogState): Uint8Array {
   return log.hashes.at(-1) ?? CANNOT_TELL;
 }
 
 /** Another member was understood. */
-export function noteReadable(session: Session, sequence: number, turn: Turn): Session {
-  return { ...session, log: { ...session.log, byMember: sequence, readableAt: turn.now, unreadable: 0 } };
+export function noteReadable(session: Session, sequence: number, context: StepContext): Session {
+  return { ...session, log: { ...session.log, byMember: sequence, readableAt: context.now, unreadable: 0 } };
 }
 
 /** Something that only a member can have made: a dummy, a proof, an own frame. */
@@ -119,12 +119,12 @@ function isWithin(span: number, since: number | undefined, now: number): boolean
 }
 
 /** Not said goodbye, and not heard for longer than any member is silent. */
-export function isMissed({ standing, heardAt }: Member, now: number): boolean {
-  return standing !== 'here' && now - heardAt >= MEMBER_SILENT_MS;
+export function isMissed({ status, heardAt }: Member, now: number): boolean {
+  return status !== 'here' && now - heardAt >= MEMBER_SILENT_MS;
 }
 
 /** While everybody is heard, frames that nothing opens are noise. */
-export function forgetNoise(session: Session, now: number): Session {
+export function forgetUnreadable(session: Session, now: number): Session {
   if ([...session.inbox.members.values()].some((member) => isMissed(member, now))) return session;
   return { ...session, log: { ...session.log, foreign: 0 } };
 }
@@ -140,14 +140,14 @@ export function compareLog(
   session: Session,
   memberKey: Uint8Array,
   content: Content,
-  turn: Turn,
+  context: StepContext,
 ): { readonly session: Session; readonly agrees: boolean } {
   const { log, inbox } = session;
   const who = fingerprint(memberKey);
   const now = compareNow(session, content);
   const before = compareBefore(log, who, content);
   const differs = (now === 'other' || before.some(({ same }) => !same)) && !log.differing.includes(who);
-  if (differs) warn(turn, 'log-differs', { name: inbox.members.get(toHex(memberKey))?.name ?? '', fingerprint: who });
+  if (differs) warn(context, 'log-differs', { name: inbox.members.get(toHex(memberKey))?.name ?? '', fingerprint: who });
   const differing = differs ? [...log.differing, who] : log.differing;
   return {
     session: { ...session, log: { ...log, compared: [...log.compared, ...before], differing } },
@@ -162,7 +162,7 @@ function compareNow({ log, inbox }: Session, { seen, logHash }: Content): Compar
 }
 
 /** @returns what is new of it. */
-function compareBefore(log: LogSeen, who: string, content: Content): LogSeen['compared'] {
+function compareBefore(log: LogState, who: string, content: Content): LogState['compared'] {
   if (content.type !== 'presence' && content.type !== 'receipt') return [];
   return log.before.flatMap(({ start, hash }, index) => {
     const theirs = content.before.subarray(index * LOG_HASH_BYTES, (index + 1) * LOG_HASH_BYTES);
@@ -172,7 +172,7 @@ function compareBefore(log: LogSeen, who: string, content: Content): LogSeen['co
 }
 
 /** Whether `member` was there and has seen entry `sequence`: one of an earlier epoch, only if it saw that to its end as we did. */
-export function hasSeen(log: LogSeen, member: Member, sequence: number): boolean {
+export function hasSeen(log: LogState, member: Member, sequence: number): boolean {
   if (member.seen < sequence || member.since >= sequence) return false;
   if (sequence > log.start) return true;
   const epoch = log.before.find(({ start }) => sequence > start);

@@ -10,12 +10,12 @@ import type { InboxEvent, InboxText, Member } from './inbox.ts';
 import { NAME_WAIT_MS, UNNAMED_BYTES_MAX } from '../limits.ts';
 import { bindName } from '../names/warnings.ts';
 import { decodeText } from '../utf8.ts';
-import { leavingMs } from './cover.ts';
+import { timeToSendMs } from './cover.ts';
 import { isAwaited } from './renewal.ts';
 import type { Renewal } from './renewal.ts';
 import type { Room } from '../group/room-keys.ts';
-import { turnLeftMs } from './key-rotation.ts';
-import type { Session, Turn } from './state.ts';
+import { rotationLeftMs } from './key-rotation.ts';
+import type { Session, StepContext } from './state.ts';
 import { emit, setTimer } from './effects.ts';
 import { hasSeen } from './log-consistency.ts';
 
@@ -25,7 +25,7 @@ export function listMembers(session: Session, room: Room): ListedMember[] {
   const others = (session.view?.members ?? []).flatMap(({ memberId, memberKey, self }): ListedMember[] => {
     if (self || departing.some((gone) => equalBytes(gone, memberId))) return [];
     const member = session.inbox.members.get(toHex(memberKey));
-    const present = member?.standing === 'here';
+    const present = member?.status === 'here';
     return [{ name: member?.name ?? '', fingerprint: fingerprint(memberKey), self: false, present }];
   });
   return [{ name: session.name, fingerprint: room.fingerprint, self: true, present: true }, ...others];
@@ -49,66 +49,66 @@ export function statusOf(
     slotMs: isStealth(cover) ? stealthShape(cover).sendEveryMs : undefined,
     epoch: view?.epoch,
     epochAgeSeconds: view === undefined ? undefined : Math.floor((now - epochAt) / 1_000),
-    newKeysSeconds: hasTurns ? Math.ceil(Math.max(0, turnLeftMs(cover, rotation, now)) / 1_000) : undefined,
+    newKeysSeconds: hasTurns ? Math.ceil(Math.max(0, rotationLeftMs(cover, rotation, now)) / 1_000) : undefined,
     connectedSeconds: CONNECTED.has(link.phase) ? Math.floor((now - admittedAt) / 1_000) : undefined,
-    waitingSeconds: Math.ceil(leavingMs(schedule, outbox.waiting.length) / 1_000),
+    waitingSeconds: Math.ceil(timeToSendMs(schedule, outbox.waiting.length) / 1_000),
   };
 }
 
 /** Tells what the log brought; a text whose speaker has no name yet waits for it, and comes in its place when the name does. */
-export function announce(session: Session, event: InboxEvent, turn: Turn): Session {
-  if (event.type === 'text' && event.member.name === '') return holdUnnamed(session, event, turn);
-  if (event.type === 'left') return tellAndName(session, event.member, turn, () => announceInbox(event, turn));
-  announceInbox(event, turn);
+export function announce(session: Session, event: InboxEvent, context: StepContext): Session {
+  if (event.type === 'text' && event.member.name === '') return holdUnnamed(session, event, context);
+  if (event.type === 'left') return announceNamed(session, event.member, context, () => announceInbox(event, context));
+  announceInbox(event, context);
   if (event.type !== 'arrived') return session;
-  return tellAndName(
-    bindName(session, event.member.memberKey, event.member.name, turn),
+  return announceNamed(
+    bindName(session, event.member.memberKey, event.member.name, context),
     event.member,
-    turn,
+    context,
     () => undefined,
   );
 }
 
 /** Shows what waits for a name, as it is. */
-export function announceUnnamed(session: Session, turn: Turn): Session {
-  for (const text of session.unnamed) announceInbox(text, turn);
+export function announceUnnamed(session: Session, context: StepContext): Session {
+  for (const text of session.unnamed) announceInbox(text, context);
   return { ...session, unnamed: [] };
 }
 
-function holdUnnamed(session: Session, text: InboxText, turn: Turn): Session {
+function holdUnnamed(session: Session, text: InboxText, context: StepContext): Session {
   const held = session.unnamed.reduce((bytes, other) => bytes + other.bytes.length, text.bytes.length);
   if (held > UNNAMED_BYTES_MAX) {
-    const told = announceUnnamed(session, turn);
-    announceInbox(text, turn);
+    const told = announceUnnamed(session, context);
+    announceInbox(text, context);
     return told;
   }
-  if (session.unnamed.length === 0) setTimer(turn, 'names', NAME_WAIT_MS);
+  if (session.unnamed.length === 0) setTimer(context, 'names', NAME_WAIT_MS);
   return { ...session, unnamed: [...session.unnamed, text] };
 }
 
 /** The member's held texts come first, under the name that it has now. */
-function tellAndName(session: Session, member: Member, turn: Turn, tell: () => void): Session {
+function announceNamed(session: Session, member: Member, context: StepContext, tell: () => void): Session {
   const isTheirs = (text: InboxText): boolean => equalBytes(text.member.memberKey, member.memberKey);
-  for (const text of session.unnamed.filter(isTheirs)) announceInbox({ ...text, member }, turn);
+  for (const text of session.unnamed.filter(isTheirs)) announceInbox({ ...text, member }, context);
   tell();
   return { ...session, unnamed: session.unnamed.filter((text) => !isTheirs(text)) };
 }
 
-function announceInbox(event: InboxEvent, turn: Turn): void {
+function announceInbox(event: InboxEvent, context: StepContext): void {
   switch (event.type) {
     case 'text': {
       const text = decodeText(event.bytes);
       if (text === undefined) return;
       const id = messageId(event.member.memberKey, event.first);
-      emit(turn, { type: 'message', id, from: speaker(event.member), text });
+      emit(context, { type: 'message', id, from: speaker(event.member), text });
       return;
     }
     case 'arrived':
     case 'left':
-      emit(turn, { type: event.type, member: speaker(event.member) });
+      emit(context, { type: event.type, member: speaker(event.member) });
       return;
     case 'gap':
-      gap(turn, event.count, event.member);
+      emitGap(context, event.count, event.member);
       return;
     case 'asked':
     case 'seen':
@@ -116,28 +116,28 @@ function announceInbox(event: InboxEvent, turn: Turn): void {
   }
 }
 
-export function gap(turn: Turn, count: number, member: Member | undefined): void {
-  emit(turn, { type: 'gap', count, ...(member === undefined ? {} : { from: speaker(member) }) });
+export function emitGap(context: StepContext, count: number, member: Member | undefined): void {
+  emit(context, { type: 'gap', count, ...(member === undefined ? {} : { from: speaker(member) }) });
 }
 
 /** How many others have said that they saw own texts. */
-export function tellDelivered(session: Session, turn: Turn): Session {
+export function notifyDelivered(session: Session, context: StepContext): Session {
   const others = presentMembers(session.inbox);
   const tracked = session.tracked.map((text) => {
     const by = others.filter((member) => hasSeen(session.log, member, text.sequence)).length;
     if (by <= text.by) return text;
-    emit(turn, { type: 'delivered', id: text.id, by });
+    emit(context, { type: 'delivered', id: text.id, by });
     return { ...text, by };
   });
   return { ...session, tracked };
 }
 
-export function emitMembers(session: Session, turn: Turn): void {
-  emit(turn, { type: 'members', members: listMembers(session, turn.room) });
+export function emitMembers(session: Session, context: StepContext): void {
+  emit(context, { type: 'members', members: listMembers(session, context.room) });
 }
 
-export function refuse(turn: Turn, code: ClientCode, ref?: string): void {
-  emit(turn, { type: 'error', code, message: CLIENT_CODES[code], ref });
+export function emitError(context: StepContext, code: ClientCode, ref?: string): void {
+  emit(context, { type: 'error', code, message: CLIENT_CODES[code], ref });
 }
 
 function speaker(member: Member): Speaker {
@@ -150,11 +150,11 @@ export function messageId(memberKey: Uint8Array, first: number): string {
 }
 
 /** To whoever asked for it. */
-export function tellRenewed(renewal: Renewal, turn: Turn): void {
-  if (isAwaited(renewal)) emit(turn, { type: 'circuit', state: 'renewed' });
+export function notifyRenewed(renewal: Renewal, context: StepContext): void {
+  if (isAwaited(renewal)) emit(context, { type: 'circuit', state: 'renewed' });
 }
 
 /** Everything goes on over the circuit that there is. */
-export function tellKept(renewal: Renewal, turn: Turn, code: CircuitCode = 'circuit-kept'): void {
-  if (isAwaited(renewal)) emit(turn, { type: 'circuit', state: 'kept', code, message: CLIENT_CODES[code] });
+export function notifyCircuitKept(renewal: Renewal, context: StepContext, code: CircuitCode = 'circuit-kept'): void {
+  if (isAwaited(renewal)) emit(context, { type: 'circuit', state: 'kept', code, message: CLIENT_CODES[code] });
 }

@@ -5,22 +5,22 @@ export type Asked = 'by-user' | 'by-clock';
 
 /**
  * The way to another circuit. `dialling`, `greeting`: a second line is being opened, until its CHALLENGE has come; the first one goes on as ever.
- * `parting`: nothing departs on the first any more, and its echoes are awaited. `crossing`: ATTACH has left on the second, and the first is not
+ * `draining`: nothing departs on the first any more, and its echoes are awaited. `handover`: ATTACH has left on the second, and the first is not
  * heard any more. `arriving`: ATTACHED has come, the first is closed, and the log is read up to where it stands.
  */
 export type Renewal =
   | { readonly phase: 'none' }
   | { readonly phase: 'dialling'; readonly asked: Asked }
-  | { readonly phase: 'greeting'; readonly asked: Asked; readonly line: number }
-  | { readonly phase: 'parting'; readonly asked: Asked; readonly line: number; readonly challenge: Uint8Array }
-  | { readonly phase: 'crossing'; readonly asked: Asked; readonly line: number }
+  | { readonly phase: 'greeting'; readonly asked: Asked; readonly connection: number }
+  | { readonly phase: 'draining'; readonly asked: Asked; readonly connection: number; readonly challenge: Uint8Array }
+  | { readonly phase: 'handover'; readonly asked: Asked; readonly connection: number }
   | { readonly phase: 'arriving'; readonly asked: Asked };
 
 export const NO_RENEWAL: Renewal = { phase: 'none' };
 
 /** @returns whether frames stay here: between the last one on the old line and the first one on the new */
-export function holdsBack({ phase }: Renewal): boolean {
-  return phase === 'parting' || phase === 'crossing';
+export function holdsFrames({ phase }: Renewal): boolean {
+  return phase === 'draining' || phase === 'handover';
 }
 
 /** @returns whether a user waits to be told what becomes of it */

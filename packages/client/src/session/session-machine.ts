@@ -1,107 +1,108 @@
-// The life of one member in one room, as a pure state machine: (session, event) -> { session, effects }. PROTOCOL.md §4, §5.7, §5.8.
+// The life of one member in one room, as a pure state machine: (session, event, inputs) -> { state, effects }. PROTOCOL.md §4, §5.7, §5.8.
 
 import { encodePing, NAME_BYTES_MAX, SILENCE_LIMIT_MS } from '@sotto/protocol';
-import { fetchSnapshot, leaveForked, takeMade, takeUnanswered } from './membership.ts';
-import { close, closeWith, cut, retry } from './ending.ts';
-import { runErrands } from './commits.ts';
-import { answerInbox, takeOpened, takePassed } from './log.ts';
+import { fetchSnapshot, leaveForked, onTaskFinished, onUnanswered } from './membership.ts';
+import { endSession, endWithCode, disconnect, scheduleReconnect } from './ending.ts';
+import { runCommitRequests } from './commits.ts';
+import { answerInbox, onEntryOpened, onNotice } from './log.ts';
 import { dropSilent } from './inbox.ts';
 import { admit } from './admitting.ts';
-import { leave, sayGoodbye } from './leaving.ts';
+import { leave, sendGoodbye } from './leaving.ts';
 import { ATTACH_DEADLINE_MS, JOIN_LIMIT_MS } from '../limits.ts';
-import { takeOrder } from './ordering.ts';
+import { onOrder } from './ordering.ts';
 import { pingDelay, presenceDelay } from './pace.ts';
-import { takeFrame } from './connection.ts';
-import { abandon, crossWhenQuiet, renew, takeSpareCut, takeSpareFrame, takeSpareOpened } from './circuit-renewal.ts';
-import type { Effect, Session, SessionContext, SessionEvent, TimerName, Turn } from './state.ts';
-import { hear } from './cover.ts';
-import { prepareSlot, takeSlot } from './slots.ts';
-import { pump, queueOnce, say, sendReceipt, takeSealed } from './sending.ts';
-import { announce, announceUnnamed, refuse } from './notifications.ts';
+import { onFrame } from './connection.ts';
+import { abandonRenewal, handOverWhenIdle, renew, onStandbyLost, onStandbyFrame, onStandbyOpened } from './circuit-renewal.ts';
+import type { Effect, Session, StepInputs, SessionEvent, TimerName, StepContext } from './state.ts';
+import { countReceived } from './cover.ts';
+import { prepareSlot, onSlot } from './slots.ts';
+import { sendReady, enqueueOnce, say, sendReceipt, onSealed } from './sending.ts';
+import { announce, announceUnnamed, emitError } from './notifications.ts';
 import { encodeText } from '../utf8.ts';
 import { emit, setTimer, write } from './effects.ts';
 import {
-  callRoll,
-  takeDeparting,
-  takeKeyTurn,
-  takeRestore,
-  takeRollCallEnd,
-  takeRotation,
-  takeSight,
+  startRollCall,
+  onDepartingTimer,
+  onScheduledRotation,
+  onRestoreTimer,
+  onRollCallEnd,
+  onRotationTimer,
+  onLogGapTimer,
 } from './maintenance.ts';
-import { forgetNoise, isForked } from './log-consistency.ts';
+import { forgetUnreadable, isForked } from './log-consistency.ts';
 
 /** The one way a session changes. After `closed` nothing happens any more. */
 export function step(
   session: Session,
   event: SessionEvent,
-  context: SessionContext,
-): { session: Session; effects: readonly Effect[] } {
-  const turn: Turn = { ...context, effects: [] };
+  inputs: StepInputs,
+): Step<Session, Effect> {
+  const context: StepContext = { ...inputs, effects: [] };
   if (session.link.phase === 'closed') {
-    if (event.type === 'say') refuse(turn, 'not-joined', event.ref);
-    return { session, effects: turn.effects };
+    if (event.type === 'send') emitError(context, 'not-joined', event.ref);
+    return { state: session, effects: [...context.effects] };
   }
-  return { session: crossWhenQuiet(react(session, event, turn), turn), effects: turn.effects };
+  const state = handOverWhenIdle(react(session, event, context), context);
+  return { state, effects: [...context.effects] };
 }
 
-function react(session: Session, event: SessionEvent, turn: Turn): Session {
+function react(session: Session, event: SessionEvent, context: StepContext): Session {
   switch (event.type) {
     case 'start':
-      if (!isName(session.name)) return closeWith(session, turn, 'name-invalid');
-      setTimer(turn, 'join-limit', JOIN_LIMIT_MS);
-      return dial(session, turn);
+      if (!isName(session.name)) return endWithCode(session, context, 'name-invalid');
+      setTimer(context, 'join-limit', JOIN_LIMIT_MS);
+      return dial(session, context);
     case 'stage':
-      if (session.stay === 'new') emit(turn, event.stage);
+      if (session.status === 'new') emit(context, event.stage);
       return session;
     case 'connected':
-      setTimer(turn, 'attach-deadline', ATTACH_DEADLINE_MS);
-      if (session.stay === 'new') emit(turn, { type: 'state', state: 'joining' });
-      return { ...session, connection: event.line, link: { phase: 'greeting' } };
+      setTimer(context, 'attach-deadline', ATTACH_DEADLINE_MS);
+      if (session.status === 'new') emit(context, { type: 'state', state: 'joining' });
+      return { ...session, connection: event.connection, link: { phase: 'greeting' } };
     case 'dial-failed':
       return event.final
-        ? close(session, turn, event.code, event.message)
-        : retry(session, turn, event.code, event.message);
-    case 'spare-opened':
-      return takeSpareOpened(session, event.line, turn);
-    case 'spare-failed':
-      return abandon(session, turn);
+        ? endSession(session, context, event.code, event.message)
+        : scheduleReconnect(session, context, event.code, event.message);
+    case 'standby-opened':
+      return onStandbyOpened(session, event.connection, context);
+    case 'standby-failed':
+      return abandonRenewal(session, context);
     case 'frame':
-      if (event.line !== session.connection) return takeSpareFrame(session, event.line, event.bytes, turn);
-      return takeLineFrame(session, event.bytes, turn);
-    case 'opened':
-      return takeOpened(session, event, event.view, turn);
-    case 'passed':
-      return takePassed(session, event.passed, turn);
+      if (event.connection !== session.connection) return onStandbyFrame(session, event.connection, event.bytes, context);
+      return onConnectionFrame(session, event.bytes, context);
+    case 'entry-opened':
+      return onEntryOpened(session, event, event.view, context);
+    case 'notice':
+      return onNotice(session, event.notice, context);
     case 'sealed':
-      return takeSealed(session, event.ticket, event.body, turn);
-    case 'made':
-      return takeMade(session, event.task, event.made, event.view, turn);
-    case 'cut':
-      if (event.line !== session.connection) return takeSpareCut(session, event.line, turn);
-      return cut(session, turn, event.code);
+      return onSealed(session, event.ticket, event.body, context);
+    case 'task-finished':
+      return onTaskFinished(session, event.task, event.made, event.view, context);
+    case 'connection-lost':
+      if (event.connection !== session.connection) return onStandbyLost(session, event.connection, context);
+      return disconnect(session, context, event.code);
     case 'timer':
-      return takeTimer(session, event.name, turn);
+      return onTimer(session, event.name, context);
     case 'renew':
-      return renew(session, 'by-user', turn);
-    case 'say':
-      return say(session, event.text, event.ref, turn);
+      return renew(session, 'by-user', context);
+    case 'send':
+      return say(session, event.text, event.ref, context);
     case 'admit':
-      return admit(session, event.fingerprint, turn);
+      return admit(session, event.fingerprint, context);
     case 'ordered':
-      return takeOrder(session, event, turn);
+      return onOrder(session, event, context);
     case 'order-failed':
-      emit(turn, { type: 'error', code: event.code, message: event.message });
+      emit(context, { type: 'error', code: event.code, message: event.message });
       return session;
     case 'leave':
-      return leave(session, turn);
+      return leave(session, context);
   }
 }
 
-/** Once ATTACH has left on another line, that one brings what comes behind it. */
-function takeLineFrame(session: Session, bytes: Uint8Array, turn: Turn): Session {
-  const heard: Session = { ...session, heardAt: turn.now, schedule: hear(session.schedule, bytes.length) };
-  return session.renewal.phase === 'crossing' ? heard : takeFrame(heard, bytes, turn);
+/** Once ATTACH has left on another connection, that one brings what comes behind it. */
+function onConnectionFrame(session: Session, bytes: Uint8Array, context: StepContext): Session {
+  const heard: Session = { ...session, heardAt: context.now, schedule: countReceived(session.schedule, bytes.length) };
+  return session.renewal.phase === 'handover' ? heard : onFrame(heard, bytes, context);
 }
 
 function isName(name: string): boolean {
@@ -109,89 +110,89 @@ function isName(name: string): boolean {
   return length > 0 && length <= NAME_BYTES_MAX;
 }
 
-function dial(session: Session, turn: Turn): Session {
-  turn.effects.push({ type: 'dial' });
+function dial(session: Session, context: StepContext): Session {
+  context.effects.push({ type: 'dial' });
   return { ...session, link: { phase: 'dialling' } };
 }
 
-function takeTimer(session: Session, name: TimerName, turn: Turn): Session {
+function onTimer(session: Session, name: TimerName, context: StepContext): Session {
   switch (name) {
     case 'retry':
-      return session.link.phase === 'waiting' ? dial(session, turn) : session;
+      return session.link.phase === 'waiting' ? dial(session, context) : session;
     case 'attach-deadline':
-      return cut(session, turn, 'connection-silent');
+      return disconnect(session, context, 'connection-silent');
     case 'renew':
-      return renew(session, 'by-clock', turn);
-    case 'crossing':
-      return abandon(session, turn);
+      return renew(session, 'by-clock', context);
+    case 'handover':
+      return abandonRenewal(session, context);
     case 'ping':
-      write(turn, encodePing('ping', 0));
-      setTimer(turn, 'ping', pingDelay(turn));
+      write(context, encodePing('ping', 0));
+      setTimer(context, 'ping', pingDelay(context));
       return session;
     case 'slot':
-      return takeSlot(session, turn);
+      return onSlot(session, context);
     case 'seal':
-      return prepareSlot(session, turn);
+      return prepareSlot(session, context);
     case 'dwell':
-      return pump({ ...session, schedule: { ...session.schedule, words: 'free' } }, turn);
-    case 'farewell':
-      return sayGoodbye(session, turn);
+      return sendReady({ ...session, schedule: { ...session.schedule, words: 'free' } }, context);
+    case 'goodbye':
+      return sendGoodbye(session, context);
     case 'silence':
-      return takeSilence(session, turn);
+      return onSilenceTimer(session, context);
     case 'join-limit':
-      return takeJoinLimit(session, turn);
+      return onJoinLimit(session, context);
     case 'receipt':
-      return sendReceipt({ ...session, receipt: 'none' }, turn);
+      return sendReceipt({ ...session, receipt: 'none' }, context);
     case 'presence':
-      return takePresence(session, turn);
+      return onPresenceTimer(session, context);
     case 'names':
-      return announceUnnamed(session, turn);
+      return announceUnnamed(session, context);
     case 'leave':
-      return close(session, turn, undefined, undefined);
+      return endSession(session, context, undefined, undefined);
     case 'fetch':
-      return fetchSnapshot(session, turn);
+      return fetchSnapshot(session, context);
     case 'confirm':
-      return takeUnanswered(session, turn);
-    case 'errand':
-      return runErrands(session, turn);
+      return onUnanswered(session, context);
+    case 'commit-retry':
+      return runCommitRequests(session, context);
     case 'rotate':
-      return takeRotation(session, turn);
-    case 'turn':
-      return takeKeyTurn(session, turn);
+      return onRotationTimer(session, context);
+    case 'scheduled-rotation':
+      return onScheduledRotation(session, context);
     case 'departing':
-      return takeDeparting(session, turn);
-    case 'sight':
-      return takeSight(session, turn);
+      return onDepartingTimer(session, context);
+    case 'log-gap':
+      return onLogGapTimer(session, context);
     case 'restore-snapshot':
-      return takeRestore(session, turn);
+      return onRestoreTimer(session, context);
     case 'roll-call':
-      return takeRollCallEnd(session, turn);
+      return onRollCallEnd(session, context);
   }
 }
 
-function takeJoinLimit(session: Session, turn: Turn): Session {
-  if (session.stay === 'joined') return session;
-  return closeWith(session, turn, session.belonging.phase === 'knocking' ? 'knock-unanswered' : 'join-timeout');
+function onJoinLimit(session: Session, context: StepContext): Session {
+  if (session.status === 'joined') return session;
+  return endWithCode(session, context, session.membership.phase === 'knocking' ? 'knock-unanswered' : 'join-timeout');
 }
 
-function takeSilence(session: Session, turn: Turn): Session {
-  const left = session.heardAt + SILENCE_LIMIT_MS - turn.now;
-  if (left <= 0) return cut(session, turn, 'connection-silent');
-  setTimer(turn, 'silence', left);
+function onSilenceTimer(session: Session, context: StepContext): Session {
+  const left = session.heardAt + SILENCE_LIMIT_MS - context.now;
+  if (left <= 0) return disconnect(session, context, 'connection-silent');
+  setTimer(context, 'silence', left);
   return session;
 }
 
-function takePresence(session: Session, turn: Turn): Session {
-  setTimer(turn, 'presence', presenceDelay(turn));
+function onPresenceTimer(session: Session, context: StepContext): Session {
+  setTimer(context, 'presence', presenceDelay(context));
   // While we are cut off everybody is silent, and nobody has gone.
   if (session.link.phase !== 'live') return session;
-  const dropped = dropSilent(session.inbox, turn.now);
+  const dropped = dropSilent(session.inbox, context.now);
   let next: Session = { ...session, inbox: dropped.inbox };
   for (const event of dropped.events) {
-    next = answerInbox(announce(next, event, turn), event, turn);
+    next = answerInbox(announce(next, event, context), event, context);
   }
-  if (isForked(next, turn.now)) return leaveForked(next, turn);
-  next = forgetNoise(next, turn.now);
-  if (next.stay !== 'joined') return next;
-  return callRoll(pump(queueOnce(next, { type: 'presence', status: 'here' }), turn), turn);
+  if (isForked(next, context.now)) return leaveForked(next, context);
+  next = forgetUnreadable(next, context.now);
+  if (next.status !== 'joined') return next;
+  return startRollCall(sendReady(enqueueOnce(next, { type: 'presence', status: 'here' }), context), context);
 }

@@ -4,49 +4,49 @@ import { SEAL_LEAD_MS, startMetronome, stepMetronome, wakeAt } from '@sotto/prot
 import type { Departure } from '@sotto/protocol';
 import { NO_METRONOME } from './cover.ts';
 import type { Schedule } from './cover.ts';
-import type { Turn } from './state.ts';
+import type { StepContext } from './state.ts';
 import { clearTimer, setTimer } from './effects.ts';
 
-export function startSchedule(schedule: Schedule, turn: Turn): Schedule {
-  const metronome = startMetronome(schedule.cover, 'up', turn.now, turn.chance);
+export function startSchedule(schedule: Schedule, context: StepContext): Schedule {
+  const metronome = startMetronome(schedule.cover, 'up', context.now, context.chance);
   const started: Schedule = {
     ...schedule,
     metronome,
-    heard: { since: turn.now, bytes: 0, wasThin: schedule.heard.wasThin },
+    received: { since: context.now, bytes: 0, wasThin: schedule.received.wasThin },
   };
-  setTimers(started, turn);
+  setTimers(started, context);
   return started;
 }
 
-export function stopSchedule(schedule: Schedule, turn: Turn): Schedule {
-  clearTimer(turn, 'slot');
-  clearTimer(turn, 'seal');
+export function stopSchedule(schedule: Schedule, context: StepContext): Schedule {
+  clearTimer(context, 'slot');
+  clearTimer(context, 'seal');
   return { ...schedule, metronome: NO_METRONOME };
 }
 
 /** Something waits to leave: in jitter that decides when the next frame does. */
-export function noteContent(schedule: Schedule, turn: Turn): Schedule {
-  const { metronome } = stepMetronome(schedule.metronome, { type: 'content', now: turn.now }, turn.chance);
+export function onContentQueued(schedule: Schedule, context: StepContext): Schedule {
+  const { metronome } = stepMetronome(schedule.metronome, { type: 'content', now: context.now }, context.chance);
   const noted: Schedule = { ...schedule, metronome };
-  if (wakeAt(metronome) !== wakeAt(schedule.metronome)) setTimers(noted, turn);
+  if (wakeAt(metronome) !== wakeAt(schedule.metronome)) setTimers(noted, context);
   return noted;
 }
 
 /** The time is there. @returns what leaves. */
-export function takeDue(
+export function processDue(
   schedule: Schedule,
-  turn: Turn,
+  context: StepContext,
 ): { readonly schedule: Schedule; readonly departures: readonly Departure[] } {
-  const step = stepMetronome(schedule.metronome, { type: 'due', now: turn.now }, turn.chance);
+  const step = stepMetronome(schedule.metronome, { type: 'due', now: context.now }, context.chance);
   const next: Schedule = { ...schedule, metronome: step.metronome };
-  setTimers(next, turn);
+  setTimers(next, context);
   return { schedule: next, departures: step.departures };
 }
 
 /** A frame is sealed a little before its slot, whatever it says. */
-function setTimers({ metronome }: Schedule, turn: Turn): void {
+function setTimers({ metronome }: Schedule, context: StepContext): void {
   const due = wakeAt(metronome);
   if (due === undefined) return;
-  setTimer(turn, 'slot', Math.max(0, due - turn.now));
-  if (metronome.mode === 'stealth') setTimer(turn, 'seal', Math.max(0, due - SEAL_LEAD_MS - turn.now));
+  setTimer(context, 'slot', Math.max(0, due - context.now));
+  if (metronome.mode === 'stealth') setTimer(context, 'seal', Math.max(0, due - SEAL_LEAD_MS - context.now));
 }

@@ -2,61 +2,61 @@
 
 import { COVER_FRAME_BYTES, encodeFiller, isStealth } from '@sotto/protocol';
 import { WINDOW_FRAMES } from '../limits.ts';
-import { isInOrder, launch, takeResends } from './outbox.ts';
+import { isInOrder, release, resend } from './outbox.ts';
 import type { Draft } from './outbox.ts';
-import { checkHeard } from './cover.ts';
-import { startSchedule, takeDue } from './slot-timers.ts';
-import type { Session, Turn } from './state.ts';
-import { departDraft, departNext, mayAnnounce, maySpeak, pump, queueOnce } from './sending.ts';
+import { checkReceived } from './cover.ts';
+import { startSchedule, processDue } from './slot-timers.ts';
+import type { Session, StepContext } from './state.ts';
+import { dispatchDraft, dispatchNext, maySendPresence, maySend, sendReady, enqueueOnce } from './sending.ts';
 import { publish, write } from './effects.ts';
 import { warn } from './log-consistency.ts';
 
 const FILL: Uint8Array = encodeFiller('fill', COVER_FRAME_BYTES, (length) => new Uint8Array(length));
 
-export function startSlots(session: Session, turn: Turn): Session {
-  return { ...session, schedule: startSchedule(session.schedule, turn) };
+export function startSlots(session: Session, context: StepContext): Session {
+  return { ...session, schedule: startSchedule(session.schedule, context) };
 }
 
 /** Time to leave. */
-export function takeSlot(session: Session, turn: Turn): Session {
-  const { schedule, departures } = takeDue(session.schedule, turn);
+export function onSlot(session: Session, context: StepContext): Session {
+  const { schedule, departures } = processDue(session.schedule, context);
   let next: Session = { ...session, schedule };
   for (const departure of departures) {
-    if (departure === 'slot') next = fillSlot(next, turn);
-    if (departure === 'send') next = sendOne(next, turn);
-    if (departure === 'dummy' && maySpeak(next)) next = pump(queueOnce(next, { type: 'receipt' }), turn);
+    if (departure === 'slot') next = fillSlot(next, context);
+    if (departure === 'send') next = sendOne(next, context);
+    if (departure === 'dummy' && maySend(next)) next = sendReady(enqueueOnce(next, { type: 'receipt' }), context);
   }
   return next;
 }
 
 /** One frame of one length, whatever there is to say. */
-function fillSlot(session: Session, turn: Turn): Session {
-  const { outbox, body } = mayAnnounce(session) ? launch(session.outbox) : { outbox: session.outbox, body: undefined };
-  if (body === undefined) write(turn, FILL);
-  else publish(turn, session.commitNumber.value, body);
-  const checked = checkHeard(session.schedule, turn.now);
-  if (checked?.isNews === true) warn(turn, 'cover-thin', undefined);
+function fillSlot(session: Session, context: StepContext): Session {
+  const { outbox, body } = maySendPresence(session) ? release(session.outbox) : { outbox: session.outbox, body: undefined };
+  if (body === undefined) write(context, FILL);
+  else publish(context, session.commitNumber.value, body);
+  const checked = checkReceived(session.schedule, context.now);
+  if (checked?.isNews === true) warn(context, 'cover-thin', undefined);
   return { ...session, outbox, schedule: checked?.schedule ?? session.schedule };
 }
 
 /** A little before the slot: what is said in it is chosen and sealed; if nobody wants to say anything, a receipt is. */
-export function prepareSlot(session: Session, turn: Turn): Session {
-  if (!mayAnnounce(session) || !isStealth(session.schedule.cover)) return session;
-  const { outbox } = takeResends(session.outbox, 'ready');
+export function prepareSlot(session: Session, context: StepContext): Session {
+  if (!maySendPresence(session) || !isStealth(session.schedule.cover)) return session;
+  const { outbox } = resend(session.outbox, 'ready');
   const next: Session = { ...session, outbox };
-  const isFull = outbox.departed.length >= WINDOW_FRAMES;
-  if (isFull || !isInOrder(outbox) || outbox.departed.some(({ standing }) => standing === 'ready')) return next;
+  const isFull = outbox.dispatched.length >= WINDOW_FRAMES;
+  if (isFull || !isInOrder(outbox) || outbox.dispatched.some(({ status }) => status === 'ready')) return next;
   const draft = chooseDraft(next);
-  return draft === undefined ? next : departDraft(next, draft, turn);
+  return draft === undefined ? next : dispatchDraft(next, draft, context);
 }
 
-function chooseDraft({ belonging, outbox, schedule }: Session): Draft | undefined {
+function chooseDraft({ membership, outbox, schedule }: Session): Draft | undefined {
   // Who is arriving says that it is there, and nothing else.
-  if (belonging.phase !== 'inside') return outbox.waiting.find(({ type }) => type === 'presence');
+  if (membership.phase !== 'inside') return outbox.waiting.find(({ type }) => type === 'presence');
   return outbox.waiting.find(({ type }) => type !== 'text' || schedule.words === 'free') ?? { type: 'receipt' };
 }
 
-function sendOne(session: Session, turn: Turn): Session {
-  const leaves = mayAnnounce(session) && isInOrder(session.outbox);
-  return pump(leaves ? departNext(session, turn) : session, turn);
+function sendOne(session: Session, context: StepContext): Session {
+  const leaves = maySendPresence(session) && isInOrder(session.outbox);
+  return sendReady(leaves ? dispatchNext(session, context) : session, context);
 }

@@ -19,7 +19,7 @@ export type SnapshotParts = readonly SnapshotPiece[];
 export const NO_SNAPSHOT_PARTS: SnapshotParts = [];
 
 /** Takes the next piece. A piece that does not follow voids what came before. @returns the snapshot once it is whole. */
-export function takeSnapshotPiece(
+export function processSnapshotPiece(
   parts: SnapshotParts,
   piece: SnapshotPiece,
 ): { readonly parts: SnapshotParts; readonly snapshot: Snapshot | undefined } {

@@ -36,18 +36,18 @@ type Link =
   | { readonly phase: 'closed' };
 
 /** Where this member stands for its user: it has joined when another member has been understood, or when nobody else is there. */
-type Stay = 'new' | 'joined' | 'leaving';
+type UserStatus = 'new' | 'joined' | 'leaving';
 
 /**
  * Where this member stands in the group. `outside` waits for a snapshot worth fetching; `joining` has made, or is making, the commit that lets it in;
  * `knocking` has asked to be let in; `welcomed` fetches the snapshot that its welcome belongs to. `arriving` has keys, and waits to hear that others have
  * the same: a relay can serve a snapshot that is over, and then nobody would ever read what is said.
  */
-type Belonging =
+type Membership =
   | { readonly phase: 'outside' }
   | { readonly phase: 'fetching'; readonly which: SnapshotName; readonly commitNumber: number }
   | { readonly phase: 'joining' }
-  | { readonly phase: 'knocking'; readonly body: Uint8Array; readonly standing: 'refused' | 'posted' }
+  | { readonly phase: 'knocking'; readonly body: Uint8Array; readonly status: 'refused' | 'posted' }
   | { readonly phase: 'welcomed'; readonly which: SnapshotName; readonly body: Uint8Array }
   | { readonly phase: 'arriving' }
   | { readonly phase: 'inside' };
@@ -59,34 +59,34 @@ interface CommitNumber {
 }
 
 /** A commit that this member wants to make: one after another, and again when another commit came first. */
-export type Errand =
-  | { readonly type: 'join'; readonly snapshot: Uint8Array; readonly again: boolean }
+export type CommitRequest =
+  | { readonly type: 'join'; readonly snapshot: Uint8Array; readonly resync: boolean }
   /**
    * `why`: an own rotation is due whatever others do; it is this member's turn, unless another has taken it; those who want to go may be gone
    * already; who cannot tell what the log is can after any commit.
    */
-  | { readonly type: 'rotate'; readonly why: 'due' | 'turn' | 'departing' | 'blind' }
+  | { readonly type: 'rotate'; readonly reason: 'due' | 'scheduled' | 'departing' | 'log-gap' }
   | { readonly type: 'remove-silent' }
   | { readonly type: 'restore-snapshot' }
   | { readonly type: 'order'; readonly order: SignedOrder; readonly move: Move | undefined }
   | { readonly type: 'admit'; readonly memberId: Uint8Array }
-  | { readonly type: 'depart' };
+  | { readonly type: 'leave-commit' };
 
 /** What keys are asked to make: a commit, or a key package, or the place that a welcome gives. */
-export type Task =
-  | Errand
+export type GroupTask =
+  | CommitRequest
   | { readonly type: 'knock'; readonly name: string }
   /** `last`: the last sequence number of the commit that set this snapshot. */
-  | { readonly type: 'enter'; readonly snapshot: Uint8Array; readonly last: number };
+  | { readonly type: 'join-by-welcome'; readonly snapshot: Uint8Array; readonly last: number };
 
 /** The one commit of this member that is being made, or on its way to the relay. */
 export type OwnCommit =
   | { readonly phase: 'none' }
   /** A join goes under the commit number of its snapshot; everything else under the one that holds when it is made. */
-  | { readonly phase: 'making'; readonly errand: Errand; readonly commitNumber: number | undefined }
+  | { readonly phase: 'making'; readonly request: CommitRequest; readonly commitNumber: number | undefined }
   | {
       readonly phase: 'sent';
-      readonly errand: Errand;
+      readonly request: CommitRequest;
       readonly upload: Upload;
       readonly connection: number;
       /** Its last frame came back in the log. */
@@ -114,7 +114,7 @@ interface ComparedEpoch {
 }
 
 /** What this member knows of the log in this epoch, to hold against what others say that they saw. */
-export interface LogSeen {
+export interface LogState {
   /** Hashes behind one another, the last of the newest entry; empty from a gap to the next epoch. */
   readonly hashes: readonly Uint8Array[];
   /** The sequence number of the last hash. */
@@ -132,7 +132,7 @@ export interface LogSeen {
   /** The epoch began behind this entry; 0 if that was not seen. */
   readonly start: number;
   /** Whether a text was said in this epoch. */
-  readonly spoken: boolean;
+  readonly hasText: boolean;
   /** The last epochs without a break in which this member was in the group, the latest first. */
   readonly before: readonly EndedEpoch[];
   /** How others have said that they saw those. */
@@ -150,8 +150,8 @@ export interface Session {
   readonly renewal: Renewal;
   /** About so often the circuit is renewed; undefined: never by itself. */
   readonly renewEveryMs: number | undefined;
-  readonly stay: Stay;
-  readonly belonging: Belonging;
+  readonly status: UserStatus;
+  readonly membership: Membership;
   readonly name: string;
   readonly attempt: number;
   /** The number of the line in use, so that what an earlier one brought late is told from what this one says. */
@@ -171,7 +171,7 @@ export interface Session {
   readonly epochAt: number;
   readonly parts: SnapshotParts;
   readonly commit: OwnCommit;
-  readonly errands: readonly Errand[];
+  readonly commitRequests: readonly CommitRequest[];
   /** Commits in a row that the relay refused. */
   readonly tries: number;
   /** After a move: the keys of those who are to follow, for whom this member waits with its words. */
@@ -183,14 +183,14 @@ export interface Session {
   /** When somebody was removed as silent last (ms): it may live on in the other one of two groups. */
   readonly silencedAt: number | undefined;
   /** When junk was told of last (ms). */
-  readonly junkToldAt: number | undefined;
+  readonly junkWarnedAt: number | undefined;
   /** Own frames since this member's keys were new. */
   readonly sinceRotation: number;
   /** In stealth: whose turn it is to have new ones. */
   readonly rotation: Rotation;
   /** The number of the access order that this member has said for its user, until one as high holds. */
   readonly ordered: number | undefined;
-  readonly log: LogSeen;
+  readonly log: LogState;
   readonly knocks: readonly Knock[];
   /** Fingerprints by how a name looks, for the notice that a name has another key now. */
   readonly names: ReadonlyMap<string, string>;
@@ -214,13 +214,13 @@ export type TimerName =
   | 'attach-deadline'
   /** The circuit is to be renewed; its renewal takes too long. */
   | 'renew'
-  | 'crossing'
+  | 'handover'
   | 'ping'
   /** In covered rooms: a frame is sealed for the next slot; the slot; own texts may be said; the goodbye may. */
   | 'seal'
   | 'slot'
   | 'dwell'
-  | 'farewell'
+  | 'goodbye'
   | 'silence'
   | 'join-limit'
   | 'receipt'
@@ -232,17 +232,17 @@ export type TimerName =
   /** Nobody has answered, or somebody has not followed. */
   | 'confirm'
   /** Tries an errand again. */
-  | 'errand'
+  | 'commit-retry'
   | 'rotate'
   /** In stealth: it is this member's turn to have new keys. */
-  | 'turn'
+  | 'scheduled-rotation'
   | 'departing'
-  | 'sight'
+  | 'log-gap'
   | 'restore-snapshot'
   | 'roll-call';
 
 /** What the relay said, on its way through the key work: it takes effect when all entries before it have been opened. */
-export type Passed =
+export type RelayNotice =
   | { readonly type: 'attached'; readonly connection: number; readonly log: Attached }
   | { readonly type: 'committed'; readonly notice: CommitNotice }
   | {
@@ -255,33 +255,33 @@ export type Passed =
   | { readonly type: 'snapshot'; readonly connection: number; readonly snapshot: Snapshot };
 
 /** What became of a task. `code` is for programs: what a user is told is in errors.ts. */
-export type Made =
+export type GroupTaskResult =
   | { readonly ok: true; readonly upload?: Upload; readonly body?: Uint8Array }
   | { readonly ok: false; readonly code: string };
 
 export type SessionEvent =
   | { readonly type: 'start' }
   | { readonly type: 'stage'; readonly stage: StateEvent }
-  | { readonly type: 'connected'; readonly line: number }
-  | { readonly type: 'spare-opened'; readonly line: number }
-  | { readonly type: 'spare-failed' }
+  | { readonly type: 'connected'; readonly connection: number }
+  | { readonly type: 'standby-opened'; readonly connection: number }
+  | { readonly type: 'standby-failed' }
   | { readonly type: 'dial-failed'; readonly code: string; readonly message: string; readonly final: boolean }
-  | { readonly type: 'frame'; readonly line: number; readonly bytes: Uint8Array }
+  | { readonly type: 'frame'; readonly connection: number; readonly bytes: Uint8Array }
   /** The answers to `open`, `pass`, `seal` and `make`, in the order in which they were asked for, with the group as it is then. */
   | {
-      readonly type: 'opened';
+      readonly type: 'entry-opened';
       readonly sequence: number;
       readonly body: Uint8Array;
       readonly opened: GroupOpened;
       readonly view: GroupView | undefined;
     }
-  | { readonly type: 'passed'; readonly passed: Passed }
+  | { readonly type: 'notice'; readonly notice: RelayNotice }
   | { readonly type: 'sealed'; readonly ticket: number; readonly body: Uint8Array }
-  | { readonly type: 'made'; readonly task: Task; readonly made: Made; readonly view: GroupView | undefined }
-  | { readonly type: 'cut'; readonly line: number; readonly code: ClientCode }
+  | { readonly type: 'task-finished'; readonly task: GroupTask; readonly made: GroupTaskResult; readonly view: GroupView | undefined }
+  | { readonly type: 'connection-lost'; readonly connection: number; readonly code: ClientCode }
   | { readonly type: 'timer'; readonly name: TimerName }
   | { readonly type: 'renew' }
-  | { readonly type: 'say'; readonly text: string; readonly ref: string | undefined }
+  | { readonly type: 'send'; readonly text: string; readonly ref: string | undefined }
   | { readonly type: 'admit'; readonly fingerprint: string }
   | { readonly type: 'ordered'; readonly order: SignedOrder; readonly move: Move | undefined }
   | { readonly type: 'order-failed'; readonly code: string; readonly message: string }
@@ -291,16 +291,16 @@ export type Effect =
   | { readonly type: 'dial' }
   | { readonly type: 'write'; readonly bytes: Uint8Array }
   /** A second line beside the one in use: opened, written to, taken in its place, or closed. */
-  | { readonly type: 'dial-spare' | 'adopt-spare' | 'drop-spare' }
-  | { readonly type: 'write-spare'; readonly bytes: Uint8Array }
+  | { readonly type: 'dial-standby' | 'promote-standby' | 'close-standby' }
+  | { readonly type: 'write-standby'; readonly bytes: Uint8Array }
   /** Key work takes its time: it is done one after another, in order, and answered by events. */
-  | { readonly type: 'open'; readonly sequence: number; readonly body: Uint8Array }
-  | { readonly type: 'pass'; readonly passed: Passed }
+  | { readonly type: 'open-entry'; readonly sequence: number; readonly body: Uint8Array }
+  | { readonly type: 'queue-notice'; readonly notice: RelayNotice }
   | { readonly type: 'seal'; readonly ticket: number; readonly content: Content }
-  | { readonly type: 'make'; readonly task: Task }
+  | { readonly type: 'run-task'; readonly task: GroupTask }
   /** The commit that was made last will not come. */
-  | { readonly type: 'discard' }
-  | { readonly type: 'hang-up' }
+  | { readonly type: 'clear-commit' }
+  | { readonly type: 'disconnect' }
   | { readonly type: 'set-timer'; readonly name: TimerName; readonly afterMs: number }
   | { readonly type: 'clear-timer'; readonly name: TimerName }
   | { readonly type: 'emit'; readonly event: ClientEvent }
@@ -314,22 +314,22 @@ export type Effect =
       readonly awaited: readonly Uint8Array[];
     }
   /** Goes on in this room, as another member: one that is alone in its group cannot join again as itself. */
-  | { readonly type: 'begin-anew'; readonly texts: readonly Draft[] }
+  | { readonly type: 'restart'; readonly texts: readonly Draft[] }
   | { readonly type: 'end' };
 
 /** What a step may use of the world: the room's keys that need no waiting, the clock's reading, and a random number in [0, 1). */
-export interface SessionContext {
+export interface StepInputs {
   readonly room: Room;
   readonly now: number;
   readonly chance: () => number;
 }
 
 /** One step on its way: the context, and the effects so far. */
-export interface Turn extends SessionContext {
+export interface StepContext extends StepInputs {
   readonly effects: Effect[];
 }
 
-const NOTHING_SEEN: LogSeen = {
+const EMPTY_LOG: LogState = {
   hashes: [],
   last: 0,
   lost: 0,
@@ -339,7 +339,7 @@ const NOTHING_SEEN: LogSeen = {
   foreign: 0,
   differing: [],
   start: 0,
-  spoken: false,
+  hasText: false,
   before: [],
   compared: [],
 };
@@ -356,8 +356,8 @@ export function createSession(
     link: { phase: 'idle' },
     renewal: NO_RENEWAL,
     renewEveryMs,
-    stay: 'new',
-    belonging: { phase: 'outside' },
+    status: 'new',
+    membership: { phase: 'outside' },
     // Composed, so that all who read it have the same letters.
     name: name.normalize('NFC'),
     attempt: 0,
@@ -372,17 +372,17 @@ export function createSession(
     epochAt: 0,
     parts: NO_SNAPSHOT_PARTS,
     commit: { phase: 'none' },
-    errands: [],
+    commitRequests: [],
     tries: 0,
     awaited,
     unanswered: 0,
     forkedAt: undefined,
     silencedAt: undefined,
-    junkToldAt: undefined,
+    junkWarnedAt: undefined,
     sinceRotation: 0,
     rotation: startRotation(0),
     ordered: undefined,
-    log: NOTHING_SEEN,
+    log: EMPTY_LOG,
     knocks: [],
     names: new Map(),
     namesWarned: [],
