@@ -71,7 +71,7 @@ function join(name: string): void {
     if (TOLD.has(event.type)) say(name, event);
   };
   const random = (length: number): Uint8Array => Uint8Array.from(randomBytes(length));
-  const client = new Client({ invite, name, dialFor: () => dial, clock, random, crypto: nativeCrypto, tell });
+  const client = new Client({ invite, name, dialFor: () => dial, clock, random, crypto: nativeCrypto, emit: tell });
   members.set(name, client);
   say(name, { type: 'join' });
   client.start();
@@ -94,7 +94,7 @@ async function obey(command: CrowdCommand): Promise<void> {
       return;
     case 'say':
       say(command.name, { type: 'say' });
-      members.get(command.name)?.say(command.text);
+      members.get(command.name)?.send(command.text);
       return;
     case 'calm':
       return awaitCalm();

@@ -168,7 +168,7 @@ export class CoveredScene {
       crypto: nativeCrypto,
       ...(moderator === undefined ? {} : { moderator }),
       renewEveryMs,
-      tell: (event) => events.push(event),
+      emit: (event) => events.push(event),
     });
     const guest: Guest = { name, client, events, up, down, lines: () => dials, cut: () => line.destroy() };
     this.guests.push(guest);

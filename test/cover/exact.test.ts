@@ -56,9 +56,9 @@ function commitsOf({ lines }: Watched): readonly (readonly number[])[] {
 const nothing: Doings = () => undefined;
 
 const chatter: Doings = ([anna, ben, carla], second) => {
-  if (second % 20 < 6) anna?.client.say(`${second}: short`);
-  if (second % 45 === 5) ben?.client.say('long '.repeat(900));
-  if (second % 50 === 0) carla?.client.say('and you?');
+  if (second % 20 < 6) anna?.client.send(`${second}: short`);
+  if (second % 45 === 5) ben?.client.send('long '.repeat(900));
+  if (second % 50 === 0) carla?.client.send('and you?');
 };
 
 const orders: Doings = ([anna], second) => {
@@ -116,7 +116,7 @@ test(
     const idle = await watch('off', 120, nothing);
     // Fifty short ones in a row bring new keys.
     const busy = await watch('off', 120, ([, ben], second) => {
-      if (second < 60) ben?.client.say(`${second}`);
+      if (second < 60) ben?.client.send(`${second}`);
     });
     expect(busy.heard).toBe(120);
     expect(commitsOf(busy)).not.toEqual(commitsOf(idle));

@@ -192,7 +192,7 @@ export class Seat {
       (news) => (news.type === 'epoch' && news.by === 'own') || (news.type === 'refused' && news.what.startsWith(id)),
     );
     if (answer.type === 'epoch') return true;
-    this.membership.discard();
+    this.membership.clear();
     return false;
   }
 

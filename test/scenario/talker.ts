@@ -28,7 +28,7 @@ const SHOWN_EVENTS = 25;
 /** The one place where a scenario makes a client. */
 function makeClient({ path, ...options }: TalkerOptions, tell: (event: ClientEvent) => void): Client {
   const random = (length: number): Uint8Array => new Uint8Array(randomBytes(length));
-  return new Client({ ...options, dialFor: () => () => dial(path), random, crypto: nativeCrypto, tell });
+  return new Client({ ...options, dialFor: () => () => dial(path), random, crypto: nativeCrypto, emit: tell });
 }
 
 export class Talker {
@@ -52,7 +52,7 @@ export class Talker {
   }
 
   say(text: string): void {
-    this.client.say(text, text);
+    this.client.send(text, text);
   }
 
   /** Says it, and waits until the relay has it. */

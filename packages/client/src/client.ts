@@ -10,21 +10,19 @@ import type { Invite } from '@sotto/protocol';
 import { CLIENT_CODES } from './errors.ts';
 import type { ClientEvent, ClientStatus, ListedMember } from './events.ts';
 import { ACCESS_AFTER_MOVE_MS } from './limits.ts';
-import type { GroupSeat } from './group/membership.ts';
-import { KeyQueue } from './group/worker-queue.ts';
+import type { RosterMember } from './group/membership.ts';
+import { WorkerQueue } from './group/worker-queue.ts';
 import { ModeratorError } from './moderator.ts';
 import type { AccessMode, Moderator, Move, SignedOrder } from './moderator.ts';
-import { Keyring } from './group/worker.ts';
+import { GroupWorker } from './group/worker.ts';
 import type { Draft } from './session/outbox.ts';
-import type { KeyWork } from './group/worker.ts';
+import type { GroupWork } from './group/worker.ts';
 import { Connections } from './connections.ts';
 import type { Dial } from './connections.ts';
 import { step } from './session/session-machine.ts';
 import { createSession } from './session/state.ts';
 import type { Effect, Session, SessionEvent, TimerName } from './session/state.ts';
 import { listMembers, statusOf } from './session/notifications.ts';
-
-export type { Clock };
 
 export interface ClientOptions {
   readonly invite: Invite;
@@ -39,7 +37,7 @@ export interface ClientOptions {
   readonly moderator?: Moderator;
   /** The circuit is renewed about so often, at random times; undefined: only when it is asked for. */
   readonly renewEveryMs?: number | undefined;
-  readonly tell: (event: ClientEvent) => void;
+  readonly emit: (event: ClientEvent) => void;
 }
 
 /** A member of one room, until `leave` or the room's end. `ended` resolves once, when nothing more will be told. */
@@ -50,14 +48,17 @@ export class Client {
   #invite: Invite;
   readonly #timers = new Map<TimerName, () => void>();
   readonly #abort = new AbortController();
-  #keyring: Keyring;
+  #worker: GroupWorker;
   /** All whose keys are not zero yet: the one in use, and former ones that work is still under way with. */
-  readonly #keyrings = new Set<Keyring>();
+  readonly #workers = new Set<GroupWorker>();
   #session: Session;
   readonly #connections: Connections;
-  readonly #keyQueue = new KeyQueue({ full: () => this.#connections.pause(), ready: () => this.#connections.resume() });
+  readonly #workerQueue = new WorkerQueue({
+    full: () => this.#connections.pause(),
+    ready: () => this.#connections.resume(),
+  });
   /** The events that wait their turn; undefined while nothing happens. */
-  #turn: SessionEvent[] | undefined;
+  #pending: SessionEvent[] | undefined;
   /** After a move: the rule of who may come in is given to the new room too, when people have had time to follow. */
   #cancelAccess: () => void = () => undefined;
   #resolveEnded: () => void = () => undefined;
@@ -67,7 +68,7 @@ export class Client {
     this.#options = options;
     this.#invite = holdInvite(options.invite);
     this.#identity = createGroupIdentity(options.random);
-    this.#keyring = this.#openKeyring();
+    this.#worker = this.#openWorker();
     this.#connections = new Connections(options.dialFor(this.#invite), (event) => this.#step(event));
     this.#session = createSession(options.name, [], [], coverOf(options.invite), options.renewEveryMs);
     this.ended = new Promise((resolve) => {
@@ -76,12 +77,12 @@ export class Client {
   }
 
   get fingerprint(): string {
-    return this.#keyring.access.fingerprint;
+    return this.#worker.access.fingerprint;
   }
 
   /** Whether keys are at work: what was asked of them is still to come. */
   get isBusy(): boolean {
-    return this.#keyQueue.isBusy;
+    return this.#workerQueue.isBusy;
   }
 
   start(): void {
@@ -89,18 +90,18 @@ export class Client {
   }
 
   /** Sends a text of 1 to 65,536 bytes; `ref` comes back with `sent` or `error`. */
-  say(text: string, ref?: string): void {
+  send(text: string, ref?: string): void {
     this.#step({ type: 'send', text, ref });
   }
 
   members(): readonly ListedMember[] {
-    return listMembers(this.#session, this.#keyring.access);
+    return listMembers(this.#session, this.#worker.access);
   }
 
   /** @returns the 60 digits that both sides see alike if nobody stands between them; undefined if there is no such member. PROTOCOL.md §5.10. */
   verify(who: string): { readonly number: string } | undefined {
-    const member = this.#seatOf(who);
-    return member === undefined ? undefined : { number: safetyNumber(this.#keyring.access, member) };
+    const member = this.#memberOf(who);
+    return member === undefined ? undefined : { number: safetyNumber(this.#worker.access, member) };
   }
 
   /** @returns six words that are the same for all members of the present epoch; undefined outside. */
@@ -129,7 +130,7 @@ export class Client {
 
   /** Removes a member, and moves the room where it cannot follow. For the host's own client. */
   evict(who: string): void {
-    const member = this.#seatOf(who);
+    const member = this.#memberOf(who);
     if (member === undefined) this.#refuse('member-unknown');
     else void this.#order((moderator) => moderator.evict(member.memberId));
   }
@@ -147,25 +148,25 @@ export class Client {
     this.#status = 'panicked';
     this.#abort.abort();
     this.#connections.disconnect();
-    for (const keyring of this.#keyrings) keyring.destroy();
+    for (const worker of this.#workers) worker.destroy();
     this.#identity.secret.destroy();
     this.#invite.roomSecret.fill(0);
     for (const cancel of this.#timers.values()) cancel();
     this.#timers.clear();
     this.#cancelAccess();
-    this.#turn?.splice(0);
+    this.#pending?.splice(0);
     // Texts that waited, and what was heard in part, are not held on to either.
     this.#session = { ...createSession(''), link: { phase: 'closed' } };
     this.#resolveEnded();
   }
 
-  #openKeyring(): Keyring {
-    const keyring = new Keyring(this.#invite, this.#identity, this.#options);
-    this.#keyrings.add(keyring);
-    return keyring;
+  #openWorker(): GroupWorker {
+    const worker = new GroupWorker(this.#invite, this.#identity, this.#options);
+    this.#workers.add(worker);
+    return worker;
   }
 
-  #seatOf(who: string): GroupSeat | undefined {
+  #memberOf(who: string): RosterMember | undefined {
     return this.#session.view?.members.find(({ memberKey, self }) => !self && fingerprint(memberKey) === who);
   }
 
@@ -191,23 +192,23 @@ export class Client {
 
   /** One event at a time: what a front end does from within `tell` waits until all effects before it are performed, or frames would overtake. */
   #step(event: SessionEvent): void {
-    if (this.#turn !== undefined) {
-      this.#turn.push(event);
+    if (this.#pending !== undefined) {
+      this.#pending.push(event);
       return;
     }
-    this.#turn = [event];
+    this.#pending = [event];
     try {
-      for (const next of this.#turn) this.#take(next);
+      for (const next of this.#pending) this.#process(next);
     } finally {
-      this.#turn = undefined;
+      this.#pending = undefined;
     }
   }
 
-  #take(event: SessionEvent): void {
+  #process(event: SessionEvent): void {
     if (!this.#isCalm()) return;
-    const context = { room: this.#keyring.access, now: this.#options.clock.now(), chance: () => this.#chance() };
-    const { session, effects } = step(this.#session, event, context);
-    this.#session = session;
+    const inputs = { room: this.#worker.access, now: this.#options.clock.now(), chance: () => this.#chance() };
+    const { state, effects } = step(this.#session, event, inputs);
+    this.#session = state;
     for (const effect of effects) {
       // Whoever is told something may panic over it.
       if (this.#isCalm()) this.#perform(effect);
@@ -256,7 +257,7 @@ export class Client {
         this.#timers.delete(effect.name);
         return;
       case 'emit':
-        this.#options.tell(effect.event);
+        this.#options.emit(effect.event);
         return;
       case 'moved':
         this.#options.moderator?.moved();
@@ -265,7 +266,7 @@ export class Client {
         this.#move(effect);
         return;
       case 'restart':
-        this.#beginAnew(effect.texts);
+        this.#restartAsNewMember(effect.texts);
         return;
       case 'end':
         this.#end();
@@ -274,12 +275,12 @@ export class Client {
   }
 
   /** Keys work in the order in which they are asked; a place that was left is not worked for any more. */
-  #ask(work: KeyWork): void {
-    const keyring = this.#keyring;
+  #ask(work: GroupWork): void {
+    const worker = this.#worker;
     const session = (): Session | undefined =>
-      keyring === this.#keyring && !this.#abort.signal.aborted ? this.#session : undefined;
-    this.#keyQueue.push(async () => {
-      const answer = await this.#unlessPanicked(keyring.work(work, session));
+      worker === this.#worker && !this.#abort.signal.aborted ? this.#session : undefined;
+    this.#workerQueue.push(async () => {
+      const answer = await this.#unlessPanicked(worker.work(work, session));
       if (answer !== undefined && session() !== undefined) this.#step(answer);
     });
   }
@@ -296,7 +297,7 @@ export class Client {
 
   /** The same member, with the same key, in the room that goes on elsewhere. */
   #move({ invite, texts, awaited }: Extract<Effect, { type: 'move' }>): void {
-    this.#options.tell({ type: 'moved', invite: encodeInvite(invite) });
+    this.#options.emit({ type: 'moved', invite: encodeInvite(invite) });
     this.#keepAccess(this.#session.view?.access);
     this.#invite.roomSecret.fill(0);
     this.#invite = holdInvite(invite);
@@ -305,11 +306,11 @@ export class Client {
   }
 
   /** The same room, with another key: nobody else is in its group who could miss the old one. */
-  #beginAnew(texts: readonly Draft[]): void {
+  #restartAsNewMember(texts: readonly Draft[]): void {
     const old = this.#identity;
     this.#identity = createGroupIdentity(this.#options.random);
     this.#restart(texts);
-    this.#keyQueue.push(() => {
+    this.#workerQueue.push(() => {
       old.secret.destroy();
       return Promise.resolve();
     });
@@ -319,7 +320,7 @@ export class Client {
     for (const cancel of this.#timers.values()) cancel();
     this.#timers.clear();
     this.#putAway();
-    this.#keyring = this.#openKeyring();
+    this.#worker = this.#openWorker();
     const { name, renewEveryMs } = this.#options;
     this.#session = createSession(name, texts, awaited, coverOf(this.#invite), renewEveryMs);
     this.#step({ type: 'start' });
@@ -334,10 +335,10 @@ export class Client {
 
   /** Behind the work that is still under way with its keys. */
   #putAway(): void {
-    const keyring = this.#keyring;
-    this.#keyQueue.push(() => {
-      keyring.destroy();
-      this.#keyrings.delete(keyring);
+    const worker = this.#worker;
+    this.#workerQueue.push(() => {
+      worker.destroy();
+      this.#workers.delete(worker);
       return Promise.resolve();
     });
   }
@@ -357,7 +358,7 @@ export class Client {
     this.#timers.clear();
     this.#cancelAccess();
     this.#putAway();
-    this.#keyQueue.push(() => {
+    this.#workerQueue.push(() => {
       this.#identity.secret.destroy();
       this.#invite.roomSecret.fill(0);
       return Promise.resolve();

@@ -150,7 +150,8 @@ export class Connections {
     const splitter = new FrameSplitter();
     stream.onData((chunk) => this.#onChunk(connection, splitter, chunk));
     stream.onClose(() => {
-      if (this.#isOpen(connection)) this.#onEvent({ type: 'connection-lost', connection: number, code: 'relay-unreachable' });
+      if (this.#isOpen(connection))
+        this.#onEvent({ type: 'connection-lost', connection: number, code: 'relay-unreachable' });
     });
   }
 
@@ -163,7 +164,8 @@ export class Connections {
       this.#onEvent({ type: 'connection-lost', connection: number, code });
       return;
     }
-    for (const bytes of frames.value) if (this.#isOpen(connection)) this.#onEvent({ type: 'frame', connection: number, bytes });
+    for (const bytes of frames.value)
+      if (this.#isOpen(connection)) this.#onEvent({ type: 'frame', connection: number, bytes });
   }
 
   #isOpen(connection: Connection): boolean {

@@ -1,7 +1,8 @@
 // The messenger without a screen: join, say, hear, resume, leave. It is handed its dialler, clock, random numbers and primitives.
 
 export { Client } from './client.ts';
-export type { ClientOptions, Clock } from './client.ts';
+export type { ClientOptions } from './client.ts';
+export type { Clock } from '@sotto/machine';
 export { DialError } from './connections.ts';
 export type { ByteStream, Dial } from './connections.ts';
 export { CLIENT_CODES, WARNING_CODES } from './errors.ts';

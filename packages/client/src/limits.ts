@@ -38,7 +38,7 @@ export const COMMIT_FRAMES_MAX = 16;
 /** Leavers that one commit removes: each takes a frame beside the commit itself. The others go with the next. */
 export const LEAVERS_PER_COMMIT_MAX = 4;
 /** Leave proofs, and orders, of one commit that are looked at: as many as fit beside a piece. */
-export const WARRANTS_MAX = 14;
+export const AUTHORIZATIONS_MAX = 14;
 /** Own messages on their way that are still known when they come back. */
 export const OWN_MESSAGES_MAX = 1_024;
 /** Strangers that have knocked, with their key packages, and welcomes for oneself that wait for their snapshot; the oldest goes first. */

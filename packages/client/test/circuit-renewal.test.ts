@@ -40,8 +40,8 @@ describe('another circuit', () => {
     expect(ben.events.slice(bens)).toEqual([]);
     expect(anna.streams).toHaveLength(2);
     expect(anna.client.status().connectedSeconds).toBe(0);
-    anna.client.say('over there');
-    ben.client.say('still here');
+    anna.client.send('over there');
+    ben.client.send('still here');
     await room.clock.advance(100);
     expect([textsOf(ben), textsOf(anna)]).toEqual([['over there'], ['still here']]);
     // What becomes of the first one is nothing to anybody any more.
@@ -54,10 +54,10 @@ describe('another circuit', () => {
     const latencyMs = (): number => 300;
     const { room, anna, ben } = await two({ conditions: () => ({ latencyMs }) });
     const said = Array.from({ length: 60 }, (_, index) => `text ${index}`);
-    for (const text of said.slice(0, 40)) anna.client.say(text, text);
+    for (const text of said.slice(0, 40)) anna.client.send(text, text);
     await room.clock.advance(200);
     anna.client.renew();
-    for (const text of said.slice(40)) anna.client.say(text, text);
+    for (const text of said.slice(40)) anna.client.send(text, text);
     await room.clock.advance(10_000);
     expect(circuitsOf(anna)).toEqual(['renewed']);
     expect(textsOf(ben)).toEqual(said);
@@ -71,7 +71,7 @@ describe('another circuit', () => {
   test('is not gone over to while an echo is missing: the old one goes on', async () => {
     const { room, anna, ben } = await two();
     room.relay.keeps = ({ connection }) => connection !== 0;
-    anna.client.say('held back');
+    anna.client.send('held back');
     await room.clock.advance(10);
     const [held] = room.relay.arrivals.slice(-1);
     anna.client.renew();
@@ -83,7 +83,7 @@ describe('another circuit', () => {
     expect(room.relay.attached).toHaveLength(2);
     room.relay.keeps = () => true;
     room.relay.append(held?.body ?? new Uint8Array(0));
-    anna.client.say('and on');
+    anna.client.send('and on');
     await room.clock.advance(100);
     expect(textsOf(ben)).toEqual(['held back', 'and on']);
     expect(statesOf(anna).at(-1)).toBe('joined');
@@ -101,8 +101,8 @@ describe('another circuit', () => {
     anna.client.renew();
     const said = Array.from({ length: 12 }, (_, index) => `text ${index}`);
     for (const text of said) {
-      ben.client.say(text);
-      anna.client.say(`own ${text}`);
+      ben.client.send(text);
+      anna.client.send(`own ${text}`);
       await room.clock.advance(170);
     }
     await room.clock.advance(1_000);
@@ -121,7 +121,7 @@ describe('another circuit', () => {
     anna.client.renew();
     await room.clock.advance(50);
     for (const text of ['a', 'b', 'c']) {
-      ben.client.say(text);
+      ben.client.send(text);
       await room.clock.advance(100);
     }
     // It does not give it again.
@@ -159,7 +159,7 @@ describe('another circuit', () => {
     anna.client.renew();
     await room.clock.advance(RENEW_DIAL_LIMIT_MS + 10);
     expect(circuitsOf(anna)).toEqual(['kept']);
-    anna.client.say('here');
+    anna.client.send('here');
     await room.clock.advance(10);
     expect(textsOf(ben)).toEqual(['here']);
     expect(ATTACH_DEADLINE_MS).toBeGreaterThan(ECHO_WAIT_MS);
@@ -250,7 +250,7 @@ async function converse(
     const index = count.get(by) ?? 0;
     count.set(by, index + 1);
     const text = `${index} ${'x'.repeat(chance.pick([0, 0, 20, 3_000]))}`;
-    by.client.say(text, `${index}`);
+    by.client.send(text, `${index}`);
     said.push({ by, text, toAll: true });
     if (chance.onceIn(5)) chance.pick(seats as [Seat, ...Seat[]]).client.renew();
     if (chance.onceIn(15)) room.relay.moveCommitNumber();

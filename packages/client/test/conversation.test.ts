@@ -36,10 +36,10 @@ describe('joining', () => {
   test('a member that joins later hears what is said from then on, and no gap', async () => {
     const room = new Rehearsal();
     const anna = await room.join('Anna');
-    anna.client.say('before');
+    anna.client.send('before');
     await room.clock.advance(1);
     const ben = await room.join('Ben');
-    anna.client.say('after');
+    anna.client.send('after');
     await room.clock.advance(1);
     expect(textsOf(ben)).toEqual(['after']);
     expect(gapsOf(ben)).toEqual([]);
@@ -50,7 +50,7 @@ describe('joining', () => {
     const anna = await room.join('Anna');
     const ben = room.seat('Ben');
     ben.client.start();
-    ben.client.say('early', 'ref-1');
+    ben.client.send('early', 'ref-1');
     await room.clock.advance(1);
     expect(textsOf(anna)).toEqual(['early']);
     expect(told(ben, 'sent').map((event) => event.ref)).toEqual(['ref-1']);
@@ -78,8 +78,8 @@ describe('texts', () => {
       String.fromCharCode(97 + index).repeat(length),
     );
     for (const text of said) {
-      anna.client.say(text);
-      ben.client.say(text.toUpperCase());
+      anna.client.send(text);
+      ben.client.send(text.toUpperCase());
     }
     await room.clock.advance(1);
     expect(textsOf(ben)).toEqual(said);
@@ -91,7 +91,7 @@ describe('texts', () => {
     const anna = await room.join('Anna');
     const ben = await room.join('Ben');
     const cleo = await room.join('Cleo');
-    anna.client.say('hello', 'r');
+    anna.client.send('hello', 'r');
     await room.clock.advance(1);
     const id = told(anna, 'sent')[0]?.id;
     expect(id).toMatch(/^[0-9a-f]{16}-\d+$/);
@@ -107,7 +107,7 @@ describe('texts', () => {
     const anna = await room.join('Anna');
     const ben = await room.join('Ben');
     const said = ['\uFEFFmark', 'a\u0000b', '👩‍🚀 naïve ﷺ', '\u001b[31mred', '\r\n', ' '];
-    for (const text of said) anna.client.say(text);
+    for (const text of said) anna.client.send(text);
     await room.clock.advance(1);
     expect(textsOf(ben)).toEqual(said);
   });
@@ -116,7 +116,7 @@ describe('texts', () => {
     const room = new Rehearsal();
     const anna = await room.join('Anna');
     const ben = await room.join('Ben');
-    anna.client.say('a\ud800b');
+    anna.client.send('a\ud800b');
     await room.clock.advance(1);
     expect(textsOf(ben)).toEqual(['a\ufffdb']);
   });
@@ -124,10 +124,10 @@ describe('texts', () => {
   test('refuses an empty one and one above 64 KiB, and counts bytes, not characters', async () => {
     const room = new Rehearsal();
     const anna = await room.join('Anna');
-    anna.client.say('', 'empty');
-    anna.client.say('a'.repeat(TEXT_BYTES_MAX + 1), 'long');
-    anna.client.say('é'.repeat(TEXT_BYTES_MAX / 2 + 1), 'long in bytes');
-    anna.client.say('é'.repeat(TEXT_BYTES_MAX / 2), 'just fits');
+    anna.client.send('', 'empty');
+    anna.client.send('a'.repeat(TEXT_BYTES_MAX + 1), 'long');
+    anna.client.send('é'.repeat(TEXT_BYTES_MAX / 2 + 1), 'long in bytes');
+    anna.client.send('é'.repeat(TEXT_BYTES_MAX / 2), 'just fits');
     await room.clock.advance(1);
     expect(told(anna, 'error').map((event) => [event.ref, event.code])).toEqual([
       ['empty', 'text-empty'],
@@ -142,7 +142,7 @@ describe('texts', () => {
     const anna = await room.join('Anna');
     room.relay.keeps = () => false;
     const said = WINDOW_FRAMES + OUTBOX_TEXTS_MAX + 3;
-    for (let index = 0; index < said; index += 1) anna.client.say('x', `${index}`);
+    for (let index = 0; index < said; index += 1) anna.client.send('x', `${index}`);
     await room.clock.advance(1);
     expect(room.relay.arrivals.length - 1).toBe(WINDOW_FRAMES);
     const refused = told(anna, 'error');
@@ -155,7 +155,7 @@ describe('texts', () => {
     const room = new Rehearsal();
     const anna = await room.join('Anna', {
       hear: (event, seat) => {
-        if (event.type === 'arrived') seat.client.say(`welcome, ${event.member.name}`);
+        if (event.type === 'arrived') seat.client.send(`welcome, ${event.member.name}`);
       },
     });
     const ben = await room.join('Ben');
@@ -176,12 +176,12 @@ describe('texts', () => {
     let joins = 0;
     const anna = await room.join('Anna', {
       hear: (event, seat) => {
-        if (event.type === 'state' && event.state === 'joined' && (joins += 1) > 1) seat.client.say('back');
+        if (event.type === 'state' && event.state === 'joined' && (joins += 1) > 1) seat.client.send('back');
       },
     });
     room.relay.keeps = () => false;
-    anna.client.say('on the way 1');
-    anna.client.say('on the way 2');
+    anna.client.send('on the way 1');
+    anna.client.send('on the way 2');
     await room.clock.advance(1);
     room.relay.keeps = () => true;
     anna.streams[0]?.cut();
@@ -197,7 +197,7 @@ describe('receipts', () => {
     const anna = await room.join('Anna');
     await room.join('Ben');
     await room.join('Cleo');
-    anna.client.say('hello');
+    anna.client.send('hello');
     await room.clock.advance(RECEIPT_DELAY_MS + 1);
     const id = told(anna, 'sent')[0]?.id;
     expect(told(anna, 'delivered')).toEqual([
@@ -212,10 +212,10 @@ describe('receipts', () => {
     const room = new Rehearsal();
     const anna = await room.join('Anna');
     const ben = await room.join('Ben');
-    anna.client.say('hello');
+    anna.client.send('hello');
     await room.clock.advance(1);
     const before = room.relay.arrivals.length;
-    ben.client.say('hello yourself');
+    ben.client.send('hello yourself');
     await room.clock.advance(1);
     expect(told(anna, 'delivered').map((event) => event.by)).toEqual([1]);
     await room.clock.advance(RECEIPT_DELAY_MS);
@@ -227,7 +227,7 @@ describe('receipts', () => {
     const anna = await room.join('Anna');
     await room.join('Ben');
     for (let index = 0; index < 20; index += 1) {
-      anna.client.say(`text ${index}`);
+      anna.client.send(`text ${index}`);
       await room.clock.advance(RECEIPT_DELAY_MS / 2);
     }
     expect(new Set(told(anna, 'delivered').map((event) => event.id)).size).toBeGreaterThan(15);
@@ -270,7 +270,7 @@ describe('who is here', () => {
     expect(presentNames(anna)).toEqual(['Anna']);
     room.relay.keeps = () => true;
     ben.streams[0]?.cut();
-    ben.client.say('back');
+    ben.client.send('back');
     await room.clock.advance(2_000);
     expect(presentNames(anna)).toEqual(['Anna', 'Ben']);
     expect(told(anna, 'arrived').map((event) => event.member.name)).toEqual(['Ben', 'Ben']);
@@ -285,7 +285,7 @@ describe('leaving', () => {
     const anna = await room.join('Anna');
     const ben = await room.join('Ben');
     const said = Array.from({ length: 2 * WINDOW_FRAMES }, (_, index) => `last words ${index}`);
-    for (const text of said) ben.client.say(text);
+    for (const text of said) ben.client.send(text);
     ben.client.leave();
     await room.clock.advance(1);
     expect(textsOf(anna)).toEqual(said);
@@ -317,7 +317,7 @@ describe('leaving', () => {
     anna.client.leave();
     await room.clock.advance(1);
     const before = anna.events.length;
-    ben.client.say('anybody?');
+    ben.client.send('anybody?');
     anna.client.leave();
     await room.clock.advance(10 * PRESENCE_INTERVAL_MS);
     expect(anna.events).toHaveLength(before);
@@ -329,7 +329,7 @@ describe('leaving', () => {
     const made = vi.spyOn(Secret.prototype, 'use');
     const destroyed = vi.spyOn(Secret.prototype, 'destroy');
     const anna = await room.join('Anna');
-    anna.client.say('so that every key has been used');
+    anna.client.send('so that every key has been used');
     await room.clock.advance(1);
     expect(new Set(made.mock.contexts).size).toBeGreaterThan(5);
     anna.client.leave();
@@ -347,7 +347,7 @@ describe('leaving', () => {
     const anna = await room.join('Anna');
     room.relay.mute = true;
     anna.client.leave();
-    anna.client.say('wait', 'late');
+    anna.client.send('wait', 'late');
     expect(told(anna, 'error').map((event) => [event.ref, event.code])).toEqual([['late', 'not-joined']]);
   });
 });

@@ -50,9 +50,9 @@ const silence = (): void => undefined;
 /** In fits, as people do: a few lines, a long one, nothing for a while. */
 function chatter(seats: readonly Seat[], second: number): void {
   const [anna, ben] = seats;
-  if (second % 20 < 6) anna?.client.say(`${second}: short`);
-  if (second % 33 === 5) ben?.client.say('long '.repeat(900));
-  if (second % 7 === 0) ben?.client.say('and you?');
+  if (second % 20 < 6) anna?.client.send(`${second}: short`);
+  if (second % 33 === 5) ben?.client.send('long '.repeat(900));
+  if (second % 7 === 0) ben?.client.send('and you?');
 }
 
 describe('a client in stealth', () => {
@@ -87,9 +87,9 @@ describe('a client in stealth', () => {
     const { room, seats } = await gather('stealth-8', ['anna', 'ben', 'carla']);
     const [anna, ben] = seats;
     const long = 'What a long story. '.repeat(300);
-    anna?.client.say('first');
-    anna?.client.say(long);
-    anna?.client.say('last');
+    anna?.client.send('first');
+    anna?.client.send(long);
+    anna?.client.send('last');
     await room.clock.advance(60_000);
     for (const seat of seats.slice(1)) {
       expect(textsOf(seat)).toEqual(['first', long, 'last']);
@@ -119,7 +119,7 @@ describe('a client in stealth', () => {
     const arrived = room.relay.arrivals.length;
     // Some of these come when a frame is on its way.
     for (let round = 0; round < 8; round += 1) {
-      if (round === 4) anna.client.say('in between');
+      if (round === 4) anna.client.send('in between');
       await room.clock.advance(6_130);
       room.relay.moveCommitNumber();
     }
@@ -136,11 +136,11 @@ describe('a client in stealth', () => {
     const { room, seats } = await gather('stealth-4', ['anna', 'ben']);
     const [anna, ben] = seats;
     if (anna === undefined || ben === undefined) throw new Error('nobody came');
-    anna.client.say('before');
+    anna.client.send('before');
     anna.streams.at(-1)?.cut();
-    anna.client.say('while away');
+    anna.client.send('while away');
     await room.clock.advance(30_000);
-    anna.client.say('after');
+    anna.client.send('after');
     await room.clock.advance(10_000);
     expect(textsOf(ben)).toEqual(['before', 'while away', 'after']);
     expect(gapsOf(ben)).toEqual([]);
@@ -152,7 +152,7 @@ describe('a client in stealth', () => {
     const ben = await room.join('ben', {
       random: twoSources(9),
       hear: (event, seat) => {
-        if (event.type === 'state' && event.state === 'joined') seat.client.say('at once');
+        if (event.type === 'state' && event.state === 'joined') seat.client.send('at once');
       },
     });
     const [anna] = seats;
@@ -182,7 +182,7 @@ describe('a client in stealth', () => {
     const { room, seats } = await gather('stealth-8', ['anna', 'ben']);
     const [anna] = seats;
     const before = anna?.departures.length;
-    for (let line = 0; line < 50; line += 1) anna?.client.say(`line ${line}`);
+    for (let line = 0; line < 50; line += 1) anna?.client.send(`line ${line}`);
     await room.clock.advance(0);
     expect(anna?.departures.length).toBe(before);
   });

@@ -11,7 +11,7 @@ describe('a member', () => {
     const anna = await room.join('Anna');
     anna.client.leave();
     await room.clock.advance(1);
-    anna.client.say('anybody?', 'late');
+    anna.client.send('anybody?', 'late');
     expect(told(anna, 'error')).toMatchObject([{ code: 'not-joined', ref: 'late' }]);
   });
 
@@ -28,7 +28,7 @@ describe('a member', () => {
     await room.clock.advance(MEMBER_SILENT_MS / 2);
     expect(statesOf(anna).at(-1)).toBe('joined');
     expect(told(anna, 'left')).toEqual([]);
-    ben.client.say('still here');
+    ben.client.send('still here');
     await room.clock.advance(1);
     expect(textsOf(anna)).toEqual(['still here']);
   });
@@ -58,7 +58,7 @@ describe('a member', () => {
     await room.clock.advance(10_000);
     expect(statesOf(anna).at(-1)).toBe('joined');
     for (const text of said) {
-      ben.client.say(text);
+      ben.client.send(text);
       await room.clock.advance(1);
     }
     await room.clock.advance(5_000);
@@ -72,8 +72,8 @@ describe('a member', () => {
     const anna = await room.join('Anna', { conditions: () => ({ latencyMs: () => 1_000 }) });
     await room.clock.advance(10_000);
     const ben = await room.join('Ben');
-    anna.client.say('one');
-    anna.client.say('two');
+    anna.client.send('one');
+    anna.client.send('two');
     await room.clock.advance(3_500);
     expect(told(ben, 'message').map(({ from, text }) => `${from.name}: ${text}`)).toEqual(['Anna: one', 'Anna: two']);
   });
@@ -89,7 +89,7 @@ describe('a member', () => {
       kept += 1;
       return kept === 1;
     };
-    anna.client.say('no name');
+    anna.client.send('no name');
     await room.clock.advance(2_000);
     expect(textsOf(ben)).toEqual([]);
     await room.clock.advance(NAME_WAIT_MS);
@@ -102,7 +102,7 @@ describe('a member', () => {
     const ben = await room.join('Ben');
     room.relay.moveCommitNumber();
     const notice = encodeCommitted({ commitNumber: room.relay.commitNumber, first: 1, last: 1, snapshotBytes: 1 });
-    anna.client.say('as before');
+    anna.client.send('as before');
     await room.clock.advance(1);
     expect(textsOf(ben)).toEqual(['as before']);
     expect(statesOf(anna)).toEqual(['joining', 'joined']);

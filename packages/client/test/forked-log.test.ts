@@ -28,9 +28,9 @@ describe('a relay that shows members different rooms', () => {
     const [anna, ben] = await gather(room, 2);
     await room.clock.advance(2 * RECEIPT_DELAY_MS);
     hideNext(room, ben.connection());
-    anna.client.say('hidden');
+    anna.client.send('hidden');
     await room.clock.advance(1);
-    anna.client.say('shown');
+    anna.client.send('shown');
     await room.clock.advance(1);
     expect(textsOf(ben)).toEqual(['shown']);
     expect(warningsOf(ben)).toEqual(['log-differs']);
@@ -52,9 +52,9 @@ describe('a relay that shows members different rooms', () => {
         { sequence: entry.sequence, body: held[0] ?? entry.body },
       ];
     };
-    anna.client.say('first');
+    anna.client.send('first');
     await room.clock.advance(1);
-    cleo.client.say('second');
+    cleo.client.send('second');
     await room.clock.advance(2 * RECEIPT_DELAY_MS);
     expect(textsOf(ben)).toEqual(['second', 'first']);
     expect(warningsOf(ben)).toContain('log-differs');
@@ -92,8 +92,8 @@ describe('a relay that shows members different rooms', () => {
     const [anna, , cleo] = seats;
     const epoch = epochOf(anna) ?? 0;
     const { length } = room.relay.arrivals;
-    anna.client.say('first');
-    cleo.client.say('second');
+    anna.client.send('first');
+    cleo.client.send('second');
     await room.clock.advance(1);
     anna.client.setAccess('knock');
     await room.clock.advance(100);
@@ -159,7 +159,7 @@ describe('a relay that shows members different rooms', () => {
     await room.clock.advance(5 * PRESENCE_INTERVAL_MS);
     const id = told(anna, 'sent').find(({ ref }) => ref === undefined)?.id;
     expect(told(anna, 'delivered').filter((event) => event.id === id)).toEqual([{ type: 'delivered', id, by: 1 }]);
-    anna.client.say('third');
+    anna.client.send('third');
     await room.clock.advance(2 * RECEIPT_DELAY_MS);
     expect(told(anna, 'delivered').at(-1)?.by).toBe(2);
   });
@@ -189,12 +189,12 @@ describe('a relay that shows members different rooms', () => {
       const hidden = (room.relay.log.at(-1)?.sequence ?? 0) + 1;
       room.relay.shape = (entry, to) =>
         entry.sequence === hidden && to !== anna.connection() ? [{ ...entry, body: noise }] : [entry];
-      anna.client.say('hidden');
+      anna.client.send('hidden');
       await room.clock.advance(1);
       anna.client.setAccess('knock');
       await room.clock.advance(100);
       // Nobody but anna knows of a text, and only a receipt or a presence says what was before.
-      if (next !== 'silence') anna.client.say(next);
+      if (next !== 'silence') anna.client.send(next);
       await room.clock.advance(RECEIPT_DELAY_MS / 2);
       expect(seats.map(warningsOf)).toEqual([[], [], []]);
       await room.clock.advance(RECEIPT_DELAY_MS);
@@ -211,7 +211,7 @@ describe('a relay that shows members different rooms', () => {
     room.unreachable = true;
     ben.streams.at(-1)?.cut();
     await room.clock.advance(1);
-    for (const text of ['one', 'two']) anna.client.say(text);
+    for (const text of ['one', 'two']) anna.client.send(text);
     await room.clock.advance(1);
     anna.streams.at(-1)?.cut();
     await room.clock.advance(1);
@@ -219,7 +219,7 @@ describe('a relay that shows members different rooms', () => {
     for (let grown = 0; grown < 3; grown += 1) room.relay.append(room.random.bytes(bodyBytes(LARGEST_FRAME_BYTES)));
     room.unreachable = false;
     await room.clock.advance(2 * BACKOFF_MAX_MS);
-    anna.client.say('three');
+    anna.client.send('three');
     await room.clock.advance(2 * RECEIPT_DELAY_MS);
     expect(textsOf(ben)).toEqual(['three']);
     expect(warningsOf(ben)).toEqual(['log-differs']);
@@ -235,7 +235,7 @@ describe('a relay that shows members different rooms', () => {
     room.relay.keeps = (arrival) => arrival.connection !== unheard || removed() > 0;
     for (let waited = 0; waited < 10 && removed() === 0; waited += 1) await room.clock.advance(PRESENCE_INTERVAL_MS);
     expect(removed()).toBe(1);
-    anna.client.say('meanwhile');
+    anna.client.send('meanwhile');
     await room.clock.advance(PRESENCE_INTERVAL_MS);
     expect(anna.client.members()).toHaveLength(3);
     await expectTalk(room, [anna, ben, cleo], 'again');
@@ -247,7 +247,7 @@ describe('a relay that shows members different rooms', () => {
     const room = new Rehearsal();
     const seats = await gather(room, 4);
     for (let round = 0; round < 20; round += 1) {
-      seats[round % 4]?.client.say(`text ${round}`);
+      seats[round % 4]?.client.send(`text ${round}`);
       if (round % 5 === 0) seats[(round + 1) % 4]?.streams.at(-1)?.cut();
       await room.clock.advance(700);
     }

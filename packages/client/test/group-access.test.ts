@@ -91,7 +91,7 @@ describe('an access order', () => {
     // A rogue publishes the frame that carries the order, and nothing behind it.
     const orderFrame = made.value.bodies.at(-2);
     if (orderFrame === undefined) throw new Error('no order');
-    anna.membership.discard();
+    anna.membership.clear();
     log.publish(orderFrame, log.commitNumber);
     await readAll(members);
     expect(last(ben.opened)).toEqual(nothing('noted', 'member'));

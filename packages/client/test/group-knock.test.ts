@@ -1,13 +1,13 @@
 import { concatBytes } from '@sotto/protocol';
 import { describe, expect, test } from 'vitest';
-import type { GroupOpened, GroupSeat } from '../src/group/membership.ts';
+import type { GroupOpened, RosterMember } from '../src/group/membership.ts';
 import { GroupLog, readAll, viewOf } from './group-log.ts';
 import type { GroupReader } from './group-log.ts';
 import { Rogue } from './group-rogue.ts';
 import { expectOneView, keyPackageOf, keysOf, restricted } from './group-scene.ts';
 
 const nothing = (code: string, sealedBy: string): unknown => ({ kind: 'nothing', code, sealedBy });
-const seatOf = (member: GroupReader, self: boolean): GroupSeat => ({
+const rosterMemberOf = (member: GroupReader, self: boolean): RosterMember => ({
   memberId: member.membership.memberId,
   memberKey: member.membership.memberKey,
   self,
@@ -37,8 +37,8 @@ describe('a room where one knocks', () => {
     expect(ben.news).toEqual({
       kind: 'epoch',
       by: 'own',
-      committer: seatOf(ben, true),
-      added: [seatOf(carla, false)],
+      committer: rosterMemberOf(ben, true),
+      added: [rosterMemberOf(carla, false)],
       removed: [],
     });
     await anna.say('between');
@@ -148,7 +148,7 @@ describe('a room where one knocks', () => {
     // Ben's came first.
     expect(await second).toBe(true);
     expect(log.commit(first.value, log.commitNumber - 1)).toBe('conflict');
-    anna.membership.discard();
+    anna.membership.clear();
     await anna.read();
     expect(await anna.membership.admit(carla.membership.memberId)).toEqual({ ok: false, code: 'member-unknown' });
     await carla.read();

@@ -131,7 +131,7 @@ export class GroupReader {
         this.#read = before;
         break;
       }
-      this.membership.discard();
+      this.membership.clear();
     }
     await this.read();
   }
@@ -173,7 +173,7 @@ export class GroupReader {
     const upload = await made;
     if (!upload.ok) throw new Error(upload.code);
     const taken = this.log.commit(upload.value, this.#commitNumber) === 'accepted';
-    if (!taken) this.membership.discard();
+    if (!taken) this.membership.clear();
     await this.read();
     return taken;
   }

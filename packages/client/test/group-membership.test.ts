@@ -73,7 +73,7 @@ describe('two commits at once', () => {
     const outcomes = uploads.map((upload, index) => {
       if (!upload.ok) throw new Error(upload.code);
       const outcome = log.commit(upload.value, members[index]?.commitNumber ?? -1);
-      if (outcome === 'conflict') members[index]?.membership.discard();
+      if (outcome === 'conflict') members[index]?.membership.clear();
       return outcome;
     });
     expect(outcomes).toEqual(['accepted', 'conflict', 'conflict']);
@@ -94,7 +94,7 @@ describe('two commits at once', () => {
     await readAll(members);
     if (late?.ok !== true) throw new Error('ben could not rotate');
     expect(log.commit(late.value, 0)).toBe('conflict');
-    ben?.membership.discard();
+    ben?.membership.clear();
     await ben?.say('still here');
     await readAll(members);
     expect(anna?.heard).toEqual(['still here']);
@@ -177,7 +177,7 @@ describe('a hostile string holder', () => {
     const [first] = upload.value.bodies;
     if (first === undefined) throw new Error('a commit without frames');
     log.publish(first, log.commitNumber);
-    members[0]?.membership.discard();
+    members[0]?.membership.clear();
     await readAll(members);
     await members[1]?.rotate();
     await readAll(members);

@@ -3,11 +3,11 @@ import type { CommitFacts, GroupMember } from '@sotto/crypto/group';
 import type { GroupPlaintext, LeaveProof, SignedOrder } from '@sotto/protocol';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { addLeave, addOrder, addPiece, beforePieces, EMPTY_ROW, takePiece } from '../src/group/commit-bundle.ts';
-import type { Row } from '../src/group/commit-bundle.ts';
-import { accessAfter, judgeCommit } from '../src/group/policy.ts';
+import { addLeave, addOrder, addPiece, beforePieces, EMPTY_BUNDLE, collectPiece } from '../src/group/commit-bundle.ts';
+import type { CommitBundle } from '../src/group/commit-bundle.ts';
+import { accessAfter, validateCommit } from '../src/group/policy.ts';
 import type { Evidence } from '../src/group/policy.ts';
-import { WARRANTS_MAX } from '../src/limits.ts';
+import { AUTHORIZATIONS_MAX } from '../src/limits.ts';
 import { OwnMessages } from '../src/group/own-messages.ts';
 import { hear, mayRemoveSilent, unheard } from '../src/group/roll-call.ts';
 import type { RollCall } from '../src/group/roll-call.ts';
@@ -64,7 +64,7 @@ describe('a commit', () => {
   const evidence: Evidence = {
     roomId: new Uint8Array(16),
     access: 'open',
-    warrants: EMPTY_ROW,
+    authorizations: EMPTY_BUNDLE,
     rollCall: undefined,
     departed: [],
   };
@@ -72,7 +72,7 @@ describe('a commit', () => {
 
   test('is judged by the mode that holds when it is made', () => {
     const judge = (access: Evidence['access'], change: Partial<CommitFacts>): string =>
-      judgeCommit({ ...evidence, access }, { ...facts, ...change });
+      validateCommit({ ...evidence, access }, { ...facts, ...change });
     const answers = (['open', 'knock', 'locked'] as const).map((access) => [
       judge(access, {}),
       judge(access, { kind: 'join' }),
@@ -103,7 +103,7 @@ describe('a commit', () => {
   });
 });
 
-describe('the row before a commit', () => {
+describe('the bundle before a commit', () => {
   const piece = (index: number, count: number): { index: number; count: number; bytes: Uint8Array } => ({
     index,
     count,
@@ -111,32 +111,33 @@ describe('the row before a commit', () => {
   });
 
   test('gives the commit with its last piece, and what stood before it', () => {
-    let row: Row = addOrder(addLeave(EMPTY_ROW, proof), order(3));
+    let bundle: CommitBundle = addOrder(addLeave(EMPTY_BUNDLE, proof), order(3));
     for (const index of [0, 1]) {
-      const taken = addPiece(row, piece(index, 3));
+      const taken = addPiece(bundle, piece(index, 3));
       expect(taken.commit).toBeUndefined();
-      row = taken.row;
+      bundle = taken.bundle;
     }
-    const { row: whole, commit } = addPiece(row, piece(2, 3));
+    const { bundle: whole, commit } = addPiece(bundle, piece(2, 3));
     expect(commit).toEqual(Uint8Array.of(0, 1, 2));
     expect([whole.leaves.length, whole.orders.length]).toEqual([1, 1]);
   });
 
   test('is lost with a piece out of order; a first piece begins another, without what stood before', () => {
-    const begun = addPiece(addLeave(EMPTY_ROW, proof), piece(0, 3)).row;
-    expect(addPiece(begun, piece(2, 3))).toEqual({ row: EMPTY_ROW, commit: undefined });
+    const begun = addPiece(addLeave(EMPTY_BUNDLE, proof), piece(0, 3)).bundle;
+    expect(addPiece(begun, piece(2, 3))).toEqual({ bundle: EMPTY_BUNDLE, commit: undefined });
     const again = addPiece(begun, piece(0, 2));
-    expect([again.row.pieces.length, again.row.leaves.length]).toEqual([1, 0]);
-    expect(addPiece(begun, piece(0, 1))).toEqual({ row: EMPTY_ROW, commit: Uint8Array.of(0) });
+    expect([again.bundle.pieces.length, again.bundle.leaves.length]).toEqual([1, 0]);
+    expect(addPiece(begun, piece(0, 1))).toEqual({ bundle: EMPTY_BUNDLE, commit: Uint8Array.of(0) });
     // Behind pieces, a warrant is another commit's.
-    expect(beforePieces(begun)).toBe(EMPTY_ROW);
-    expect(takePiece([], piece(1, 2))).toBeUndefined();
+    expect(beforePieces(begun)).toBe(EMPTY_BUNDLE);
+    expect(collectPiece([], piece(1, 2))).toBeUndefined();
   });
 
-  test('holds no more warrants than an upload has room for', () => {
-    let row: Row = EMPTY_ROW;
-    for (let index = 0; index < 3 * WARRANTS_MAX; index += 1) row = addOrder(addLeave(row, proof), order(index));
-    expect([row.leaves.length, row.orders.length]).toEqual([WARRANTS_MAX, WARRANTS_MAX]);
+  test('holds no more authorizations than an upload has room for', () => {
+    let bundle: CommitBundle = EMPTY_BUNDLE;
+    for (let index = 0; index < 3 * AUTHORIZATIONS_MAX; index += 1)
+      bundle = addOrder(addLeave(bundle, proof), order(index));
+    expect([bundle.leaves.length, bundle.orders.length]).toEqual([AUTHORIZATIONS_MAX, AUTHORIZATIONS_MAX]);
   });
 });
 
@@ -287,7 +288,7 @@ describe('an upload', () => {
     }
     const quiet = [await anna.membership.republish(), await anna.membership.depart()];
     expect(quiet.map(({ bodies }) => bodies.length)).toEqual([2, 2]);
-    anna.membership.discard();
+    anna.membership.clear();
   });
 
   test('whose frames do not stand together is none, for the others and for its maker', async () => {

@@ -58,8 +58,8 @@ describe('a group', () => {
     const before = epochOf(anna) ?? 0;
     const said = Array.from({ length: 3 * ROTATE_AFTER_FRAMES }, (_, index) => `text ${index}`);
     for (const text of said) {
-      anna.client.say(text);
-      ben.client.say(text);
+      anna.client.send(text);
+      ben.client.send(text);
       await room.clock.advance(300);
     }
     expect(textsOf(ben)).toEqual(said);
@@ -111,14 +111,14 @@ describe('a receipt', () => {
     const room = new Rehearsal();
     const anna = await room.join('Anna');
     await room.clock.advance(2 * (RANK_FIRST_MS + DEPARTING_RANK_MS));
-    anna.client.say('to nobody', 'r');
+    anna.client.send('to nobody', 'r');
     await room.clock.advance(1);
     const ben = await room.join('Ben');
     await room.clock.advance(5 * RECEIPT_DELAY_MS);
     expect(told(anna, 'sent')).toHaveLength(1);
     expect(told(anna, 'delivered')).toEqual([]);
     // Control: of who was there it is.
-    anna.client.say('to Ben');
+    anna.client.send('to Ben');
     await room.clock.advance(5 * RECEIPT_DELAY_MS);
     expect(textsOf(ben)).toEqual(['to Ben']);
     expect(told(anna, 'delivered')).toHaveLength(1);
@@ -194,14 +194,14 @@ describe('a member that was away', () => {
     room.unreachable = true;
     ben.streams.at(-1)?.cut();
     await room.clock.advance(1);
-    anna.client.say('lost');
+    anna.client.send('lost');
     await room.clock.advance(1);
     const cleo = room.seat('Cleo');
     room.unreachable = false;
     cleo.client.start();
     await room.clock.advance(10);
     room.relay.trim(room.relay.log.length - 1);
-    ben.client.say('kept for later');
+    ben.client.send('kept for later');
     await room.clock.advance(BACKOFF_MAX_MS);
     expect(statesOf(ben).at(-1)).toBe('joined');
     expect(gapsOf(ben)).toHaveLength(1);
@@ -219,7 +219,7 @@ describe('a member that was away', () => {
     room.unreachable = true;
     ben.streams.at(-1)?.cut();
     await room.clock.advance(1);
-    anna.client.say('lost');
+    anna.client.send('lost');
     await room.clock.advance(1);
     room.relay.trim(room.relay.log.length);
     room.unreachable = false;
@@ -237,7 +237,7 @@ describe('a member that was away', () => {
     await room.clock.advance(1);
     const said = Array.from({ length: 2 * ROTATE_AFTER_FRAMES + 5 }, (_, index) => `text ${index}`);
     for (const text of said) {
-      anna.client.say(text);
+      anna.client.send(text);
       await room.clock.advance(200);
     }
     const epoch = epochOf(anna);
@@ -277,7 +277,7 @@ describe('junk from who holds the connection string', () => {
     const room = new Rehearsal();
     const [anna, ben] = await gather(room, 2);
     for (let round = 0; round < 5; round += 1) {
-      anna.client.say('x'.repeat(20_000));
+      anna.client.send('x'.repeat(20_000));
       room.relay.moveCommitNumber();
       await room.clock.advance(50);
     }

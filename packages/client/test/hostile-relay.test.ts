@@ -24,7 +24,7 @@ async function pair(): Promise<{ room: Rehearsal; anna: Seat; ben: Seat }> {
 }
 
 async function sayAndTake(room: Rehearsal, speaker: Seat, text: string): Promise<Entry> {
-  speaker.client.say(text);
+  speaker.client.send(text);
   await room.clock.advance(1);
   const entry = room.relay.log.at(-1);
   if (entry === undefined) throw new Error('nothing was said');
@@ -183,7 +183,7 @@ describe('a relay that refuses', () => {
     const { room, anna, ben } = await pair();
     for (let round = 0; round < 3; round += 1) {
       room.relay.moveCommitNumber();
-      for (let index = 0; index < 5; index += 1) anna.client.say(`${round}.${index}`);
+      for (let index = 0; index < 5; index += 1) anna.client.send(`${round}.${index}`);
       await room.clock.advance(1);
     }
     expect(textsOf(ben)).toEqual([0, 1, 2].flatMap((round) => [0, 1, 2, 3, 4].map((index) => `${round}.${index}`)));
@@ -263,7 +263,7 @@ describe('a relay that breaks the protocol', () => {
     await room.clock.advance(60_000);
     expect(statesOf(anna).at(-1)).toBe('joined');
     expect(textsOf(anna)).toEqual([]);
-    anna.client.say('unharmed');
+    anna.client.send('unharmed');
     await room.clock.advance(1);
     expect(textsOf(ben)).toEqual(['unharmed']);
   });
@@ -284,7 +284,7 @@ describe('what is not from a member of the room', () => {
   test('a frame that one bit was changed in is not shown, wherever the bit is', async () => {
     const { room, anna, ben } = await pair();
     room.relay.keeps = () => false;
-    anna.client.say('whole');
+    anna.client.send('whole');
     await room.clock.advance(1);
     const sealed = room.relay.arrivals.at(-1)?.body;
     if (sealed === undefined) throw new Error('nothing was said');

@@ -95,7 +95,7 @@ const STATES: readonly (readonly [name: string, at: () => Promise<Scene>])[] = [
     'whose keys are at work',
     async () => {
       const scene = await joined();
-      scene.seat.client.say('half a sentence');
+      scene.seat.client.send('half a sentence');
       expect(scene.seat.client.isBusy).toBe(true);
       return scene;
     },
@@ -137,7 +137,7 @@ describe('a panic', () => {
     await seat.client.ended;
     // Longer than any retry, ping or goodbye would take.
     await room.clock.advance(300_000);
-    seat.client.say('to nobody');
+    seat.client.send('to nobody');
     seat.client.leave();
     expect(seat.events.length).toBe(told);
     expect(room.relay.arrivals.length).toBe(arrived);

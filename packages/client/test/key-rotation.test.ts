@@ -6,7 +6,14 @@ import { SeededRandom } from '@sotto/fixtures';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { GroupView } from '../src/group/membership.ts';
-import { noteEpoch, noteView, placeOf, resumeRotation, startRotation, rotationDueAt } from '../src/session/key-rotation.ts';
+import {
+  noteEpoch,
+  noteView,
+  placeOf,
+  resumeRotation,
+  startRotation,
+  rotationDueAt,
+} from '../src/session/key-rotation.ts';
 import type { Rotation } from '../src/session/key-rotation.ts';
 import { gapsOf, Rehearsal, statesOf, told } from './rehearsal.ts';
 import type { Seat } from './rehearsal.ts';
@@ -259,7 +266,7 @@ describe('clients in stealth', () => {
     const { room, seats } = await gather(['anna', 'ben', 'carla']);
     const begun = room.clock.now();
     for (let second = 0; second < 3_600; second += 10) {
-      if (second % 30 === 0) seats[second % 4]?.client.say(`${second}`);
+      if (second % 30 === 0) seats[second % 4]?.client.send(`${second}`);
       await room.clock.advance(10_000);
     }
     const commits = commitsOf(seats, begun);

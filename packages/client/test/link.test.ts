@@ -31,7 +31,7 @@ describe('pings', () => {
     room.relay.mute = false;
     await room.clock.advance(2 * ATTACH_DEADLINE_MS);
     expect(statesOf(anna).at(-1)).toBe('joined');
-    anna.client.say('still here');
+    anna.client.send('still here');
     await room.clock.advance(1);
     expect(textsOf(ben)).toEqual(['still here']);
   });
@@ -262,7 +262,7 @@ describe('the edges of a client', () => {
         crypto: nativeCrypto,
         clock,
         random,
-        tell: () => undefined,
+        emit: () => undefined,
       });
       client.start();
       await room.clock.advance(0);

@@ -75,7 +75,7 @@ test.each(['jitter', 'stealth-4'] as const)('in %s one asks, is let in, and is t
   expect(told(anna, 'knock').map(({ member }) => member.name)).toEqual(['Mallory']);
   anna.client.admit(mallory.client.fingerprint);
   await room.clock.advance(DWELL_MOST_MS + 10_000);
-  mallory.client.say('let me tell you');
+  mallory.client.send('let me tell you');
   await room.clock.advance(10_000);
   expect([textsOf(host), textsOf(anna)]).toEqual([['let me tell you'], ['let me tell you']]);
   host.client.evict(mallory.client.fingerprint);
@@ -84,7 +84,7 @@ test.each(['jitter', 'stealth-4'] as const)('in %s one asks, is let in, and is t
   // The new room hides as the old one did.
   expect(told(anna, 'moved')).toEqual([{ type: 'moved', invite: encodeInvite(next.invite) }]);
   expect(told(anna, 'cover').map(({ mode }) => mode)).toEqual([cover, cover]);
-  anna.client.say('here we are');
+  anna.client.send('here we are');
   await room.clock.advance(10_000);
   expect(textsOf(host).at(-1)).toBe('here we are');
 });
@@ -120,7 +120,7 @@ describe('an eviction', () => {
     const mallory = await room.join('Mallory', { elsewhere });
     await settle(room);
     room.relay.keeps = (arrival) => arrival.connection === host.connection();
-    for (const text of ['one', 'two']) anna.client.say(text, text);
+    for (const text of ['one', 'two']) anna.client.send(text, text);
     await room.clock.advance(1);
     host.client.evict(mallory.client.fingerprint);
     await room.clock.advance(5_000);
@@ -140,7 +140,7 @@ describe('an eviction', () => {
     host.client.evict(mallory.client.fingerprint);
     await room.clock.advance(1_000);
     expect(told(host, 'moved')).toHaveLength(1);
-    host.client.say('is everybody here?', 'q');
+    host.client.send('is everybody here?', 'q');
     await room.clock.advance(2_000);
     expect(told(host, 'sent')).toEqual([]);
     await room.clock.advance(FOLLOW_WAIT_MS + 20_000);
@@ -160,7 +160,7 @@ describe('an eviction', () => {
     host.client.evict(mallory.client.fingerprint);
     await room.clock.advance(FOLLOW_WAIT_MS + 5_000);
     expect(statesOf(host).at(-1)).toBe('joined');
-    host.client.say('nobody?', 'q');
+    host.client.send('nobody?', 'q');
     await room.clock.advance(100);
     expect(told(host, 'sent').map(({ ref }) => ref)).toEqual(['q']);
   });

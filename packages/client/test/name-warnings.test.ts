@@ -66,9 +66,9 @@ test('members with ordinary names are not warned of, and speak without a word ab
     await room.join(name);
     await room.clock.advance(RANK_FIRST_MS + DEPARTING_RANK_MS);
   }
-  ben.client.say('hello');
+  ben.client.send('hello');
   await room.clock.advance(1_000);
-  ben.client.say('hello again');
+  ben.client.send('hello again');
   await room.clock.advance(1_000);
   expect(warningsOf(anna)).toEqual([]);
   expect(warningsOf(ben)).toEqual([]);

@@ -93,7 +93,7 @@ describe('an order that was said', () => {
     if (!bens.ok) throw new Error(bens.code);
     await newcomer.rotate();
     expect(log.commit(bens.value, person('ben').commitNumber)).toBe('conflict');
-    person('ben').membership.discard();
+    person('ben').membership.clear();
     await readAll(others);
     expect(modes(others)).toEqual(['open', 'open', 'open']);
     await person('ben').rotate();

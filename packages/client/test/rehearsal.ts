@@ -131,7 +131,7 @@ export class Rehearsal {
       crypto: nativeCrypto,
       renewEveryMs,
       ...(moderator === undefined ? {} : { moderator }),
-      tell: (event) => {
+      emit: (event) => {
         events.push(event);
         options.hear?.(event, seat);
       },
@@ -189,7 +189,7 @@ export function gapsOf(seat: Seat): number[] {
 
 /** Everybody says something, and everybody else hears it, once. */
 export async function expectTalk(room: Rehearsal, seats: readonly Seat[], mark: string): Promise<void> {
-  for (const seat of seats) seat.client.say(`${mark} ${seat.name}`);
+  for (const seat of seats) seat.client.send(`${mark} ${seat.name}`);
   await room.clock.advance(100);
   for (const seat of seats) {
     const heard = textsOf(seat).filter((text) => text.startsWith(mark));

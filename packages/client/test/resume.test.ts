@@ -66,7 +66,7 @@ async function converse(
       const index = count.get(by) ?? 0;
       count.set(by, index + 1);
       const text = randomText(chance, index);
-      by.client.say(text, `${index}`);
+      by.client.send(text, `${index}`);
       said.push({ by, text, toAll: joined });
     }
     if (chance.onceIn(8)) room.relay.moveCommitNumber();
@@ -148,7 +148,7 @@ describe('resume after a cut at any byte', () => {
           const conditions = (dial: number): StreamConditions => (dial === 0 ? { cutAfterBytes: { [side]: at } } : {});
           const ben = room.seat('Ben', { conditions });
           ben.client.start();
-          for (const index of [0, 1, 2]) ben.client.say(`text ${index}`, `${index}`);
+          for (const index of [0, 1, 2]) ben.client.send(`text ${index}`, `${index}`);
           await room.clock.advance(2_000);
           expect({ at, texts: textsOf(anna) }).toEqual({ at, texts: ['text 0', 'text 1', 'text 2'] });
           expect(told(ben, 'sent').map((event) => event.ref)).toEqual(['0', '1', '2']);
@@ -165,11 +165,11 @@ describe('resume after a cut at any byte', () => {
     const chunkBytes = (): number => LARGEST_FRAME_BYTES + FRAME_BYTES[0];
     const ben = await room.join('Ben', { conditions: () => ({ latencyMs: () => 300, chunkBytes }) });
     await room.clock.advance(20_000);
-    ben.client.say('first', '1');
+    ben.client.send('first', '1');
     await room.clock.advance(200);
     room.relay.moveCommitNumber();
     await room.clock.advance(400);
-    ben.client.say('second', '2');
+    ben.client.send('second', '2');
     await room.clock.advance(5_000);
     expect(textsOf(anna)).toEqual(['first', 'second']);
     expect(gapsOf(anna)).toEqual([]);
@@ -184,7 +184,7 @@ describe('resume after a cut at any byte', () => {
     room.unreachable = true;
     ben.streams[0]?.cut();
     await room.clock.advance(5_000);
-    ben.client.say('from afar', 'r');
+    ben.client.send('from afar', 'r');
     expect(told(ben, 'sent')).toEqual([]);
     room.unreachable = false;
     await room.clock.advance(BACKOFF_MAX_MS);
@@ -199,7 +199,7 @@ describe('resume after a cut at any byte', () => {
     room.unreachable = true;
     ben.streams[0]?.cut();
     const said = Array.from({ length: 50 }, (_, index) => `while away ${index}`);
-    for (const text of said) anna.client.say(text);
+    for (const text of said) anna.client.send(text);
     await room.clock.advance(1_000);
     room.unreachable = false;
     await room.clock.advance(BACKOFF_MAX_MS);
@@ -215,7 +215,7 @@ describe('resume after a cut at any byte', () => {
     ben.streams[0]?.cut();
     await room.clock.advance(1);
     const before = room.relay.log.length;
-    for (let index = 0; index < 10; index += 1) anna.client.say(`${index}`);
+    for (let index = 0; index < 10; index += 1) anna.client.send(`${index}`);
     await room.clock.advance(1);
     room.relay.trim(before + 4);
     room.unreachable = false;
@@ -231,12 +231,12 @@ describe('resume after a cut at any byte', () => {
     room.unreachable = true;
     ben.streams[0]?.cut();
     await room.clock.advance(1);
-    for (let index = 0; index < 3; index += 1) anna.client.say(`${index}`);
+    for (let index = 0; index < 3; index += 1) anna.client.send(`${index}`);
     await room.clock.advance(1);
     room.relay.trim(room.relay.log.length);
     room.unreachable = false;
     await room.clock.advance(BACKOFF_MAX_MS);
-    anna.client.say('after');
+    anna.client.send('after');
     await room.clock.advance(1);
     expect(gapsOf(ben)).toEqual([3]);
     expect(textsOf(ben)).toEqual(['after']);

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
-import { KeyQueue } from '../src/group/worker-queue.ts';
+import { WorkerQueue } from '../src/group/worker-queue.ts';
 import { KEY_WORK_MAX } from '../src/limits.ts';
 
 interface Bench {
-  readonly queue: KeyQueue;
+  readonly queue: WorkerQueue;
   readonly told: string[];
   readonly done: number[];
   /** Lets the oldest work that has begun come to its end. */
@@ -15,7 +15,7 @@ function bench(): Bench {
   const told: string[] = [];
   const done: number[] = [];
   const begun: (() => void)[] = [];
-  const queue = new KeyQueue({ full: () => told.push('full'), ready: () => told.push('ready') });
+  const queue = new WorkerQueue({ full: () => told.push('full'), ready: () => told.push('ready') });
   let pushed = 0;
   const push = (count: number): void => {
     for (let index = 0; index < count; index += 1) {

@@ -62,7 +62,7 @@ export class Messenger {
       renewEveryMs,
       dialFor: (to) => this.#ways.dialFor(to),
       ...(moderator === undefined ? {} : { moderator }),
-      tell,
+      emit: tell,
     });
   }
 
@@ -123,7 +123,7 @@ export class Messenger {
         this.#show(effect.event);
         return;
       case 'say':
-        this.#client.say(effect.text, effect.ref);
+        this.#client.send(effect.text, effect.ref);
         return;
       case 'compute-number': {
         const number = this.#client.verify(effect.member.fingerprint)?.number;

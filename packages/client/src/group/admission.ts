@@ -3,7 +3,7 @@
 import type { Group, GroupCode, GroupMember, KeyPackageOffer } from '@sotto/crypto/group';
 import { equalBytes, refuse } from '@sotto/protocol';
 import type { Decoded, Piece } from '@sotto/protocol';
-import { takePiece } from './commit-bundle.ts';
+import { collectPiece } from './commit-bundle.ts';
 import type { Pieces } from './commit-bundle.ts';
 import { STRANGERS_MAX, WELCOMES_MAX } from '../limits.ts';
 
@@ -13,7 +13,7 @@ interface Stranger {
   readonly keyPackage: Uint8Array;
 }
 
-export class Doorstep {
+export class Admission {
   /** The last that knocked is the last. */
   #strangers: readonly Stranger[] = [];
   /** This member's own knock. */
@@ -38,22 +38,22 @@ export class Doorstep {
     this.#strangers = this.#strangers.filter(
       (stranger) => roster.length > 0 && !roster.some(({ memberId }) => equalBytes(memberId, stranger.memberId)),
     );
-    if (roster.length > 0) this.takeBack();
+    if (roster.length > 0) this.withdraw();
   }
 
   /** This member knocks, and takes back its knock before. */
   knock(offer: KeyPackageOffer): void {
-    this.takeBack();
+    this.withdraw();
     this.#offer = offer;
   }
 
   /** @returns whether a welcome that names this member is whole now. */
-  async takeWelcome(piece: Piece): Promise<boolean> {
-    const taken = takePiece(this.#pieces, piece) ?? takePiece([], piece);
-    this.#pieces = taken?.pieces ?? [];
-    if (taken?.whole === undefined || this.#offer === undefined) return false;
-    if (!(await this.#offer.isNamedIn(taken.whole))) return false;
-    this.#welcomes = [...this.#welcomes, taken.whole].slice(-WELCOMES_MAX);
+  async onWelcomePiece(piece: Piece): Promise<boolean> {
+    const collected = collectPiece(this.#pieces, piece) ?? collectPiece([], piece);
+    this.#pieces = collected?.pieces ?? [];
+    if (collected?.whole === undefined || this.#offer === undefined) return false;
+    if (!(await this.#offer.isNamedIn(collected.whole))) return false;
+    this.#welcomes = [...this.#welcomes, collected.whole].slice(-WELCOMES_MAX);
     return true;
   }
 
@@ -69,13 +69,13 @@ export class Doorstep {
       if (entered?.ok !== true) continue;
       // The offer's keys are the group's now, and not to be zeroed here.
       this.#offer = undefined;
-      this.takeBack();
+      this.withdraw();
       return entered;
     }
     return refuse('welcome-invalid');
   }
 
-  takeBack(): void {
+  withdraw(): void {
     this.#offer?.destroy();
     this.#offer = undefined;
     this.#pieces = [];

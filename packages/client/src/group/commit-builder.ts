@@ -11,11 +11,11 @@ import type {
   SignedAccess,
   SignedOrder,
 } from '@sotto/protocol';
-import { EMPTY_ROW } from './commit-bundle.ts';
+import { EMPTY_BUNDLE } from './commit-bundle.ts';
 import { COMMIT_FRAME_SIZE, DUMMY } from './envelopes.ts';
-import type { GroupPlace } from './state.ts';
+import type { GroupState } from './state.ts';
 import { accessAfter, leaveOf } from './policy.ts';
-import type { Warrants } from './policy.ts';
+import type { Authorizations } from './policy.ts';
 import { leaversOf, silentOf } from './view.ts';
 import { COMMIT_FRAMES_MAX } from '../limits.ts';
 import type { Standing } from './ledger.ts';
@@ -25,14 +25,14 @@ import type { Upload } from '../session/uploads.ts';
 type Made = Promise<Decoded<Upload, GroupCode>>;
 
 export class CommitMaker {
-  readonly #place: GroupPlace;
+  readonly #state: GroupState;
 
-  constructor(place: GroupPlace) {
-    this.#place = place;
+  constructor(state: GroupState) {
+    this.#state = state;
   }
 
   async found(access: SignedAccess | undefined): Promise<Upload> {
-    const { ledger, engine, identity, keys, envelopes } = this.#place;
+    const { ledger, engine, identity, keys, envelopes } = this.#state;
     if (access !== undefined && !ledger.isOrder(access)) throw new Error('a room founded under a void order');
     const group = await engine.createGroup(identity);
     const proofs = [proveLeave(identity, keys.roomId)];
@@ -44,22 +44,22 @@ export class CommitMaker {
   /** `again`: as itself, if its leaf is in the group still. */
   async join({ group, proofs, access }: SnapshotPlaintext, again: boolean): Made {
     const snapshot = { proofs, access };
-    const evidence = this.#place.ledger.evidenceOfSnapshot(snapshot);
-    const joined = await this.#place.judging(evidence, () => this.#joinFrom(group, again));
+    const evidence = this.#state.ledger.evidenceOfSnapshot(snapshot);
+    const joined = await this.#state.judging(evidence, () => this.#joinFrom(group, again));
     if (!joined.ok) return joined;
     return this.#isFullFor(joined.value, proofs)
       ? refuse('group-full')
-      : this.#propose({ pending: joined.value, sealedBy: 'joiner', snapshot }, EMPTY_ROW, snapshot);
+      : this.#propose({ pending: joined.value, sealedBy: 'joiner', snapshot }, EMPTY_BUNDLE, snapshot);
   }
 
   /** Whether all places are taken by members who want to stay. Those whose proof is there will be removed. PROTOCOL.md §12.1. */
   #isFullFor({ facts: { kind, roster } }: PendingCommit, proofs: readonly LeaveProof[]): boolean {
-    const staying = roster.filter((member) => leaveOf(proofs, member, this.#place.keys.roomId) === undefined);
-    return kind === 'join' && staying.length >= coverMembersMax(this.#place.cover);
+    const staying = roster.filter((member) => leaveOf(proofs, member, this.#state.keys.roomId) === undefined);
+    return kind === 'join' && staying.length >= coverMembersMax(this.#state.cover);
   }
 
   async #joinFrom(snapshot: Uint8Array, again: boolean): Promise<Decoded<PendingCommit, GroupCode>> {
-    const { engine, identity } = this.#place;
+    const { engine, identity } = this.#state;
     const joined = again ? await engine.rejoinGroup(snapshot, identity) : undefined;
     // It was removed meanwhile: then it joins like anybody.
     const isGone = joined?.ok === false && joined.code === 'member-unknown';
@@ -67,7 +67,7 @@ export class CommitMaker {
   }
 
   admit(keyPackage: Uint8Array): Made {
-    return this.#commit(EMPTY_ROW, (group) => group.addMember(keyPackage));
+    return this.#commit(EMPTY_BUNDLE, (group) => group.addMember(keyPackage));
   }
 
   rotate(): Made {
@@ -75,18 +75,18 @@ export class CommitMaker {
   }
 
   async removeSilent(): Made {
-    const silent = silentOf(this.#place.parts());
+    const silent = silentOf(this.#state.parts());
     return silent.length === 0 ? refuse('policy-remove') : this.#rotate([], silent);
   }
 
   async order(orders: readonly SignedOrder[]): Made {
-    const { ledger, self } = this.#place;
+    const { ledger, self } = this.#state;
     const evicted: GroupMember[] = [];
     for (const order of orders) {
       const code = ledger.refuseOrder(order);
       if (code !== undefined) return refuse(code);
       if (order.type !== 'evict') continue;
-      const member = this.#place.inside().roster.find(({ memberId }) => equalBytes(memberId, order.memberId));
+      const member = this.#state.inside().roster.find(({ memberId }) => equalBytes(memberId, order.memberId));
       if (member === undefined || equalBytes(member.memberId, self)) return refuse('member-unknown');
       evicted.push(member);
     }
@@ -94,18 +94,18 @@ export class CommitMaker {
   }
 
   republish(): Promise<Upload> {
-    return this.#makeQuietUpload(DUMMY, this.#place.ledger.standing.proofs);
+    return this.#makeQuietUpload(DUMMY, this.#state.ledger.standing.proofs);
   }
 
   depart(): Promise<Upload> {
-    const { identity, keys, ledger } = this.#place;
+    const { identity, keys, ledger } = this.#state;
     const proof = proveLeave(identity, keys.roomId);
     return this.#makeQuietUpload({ kind: 'leave', ...proof }, [...ledger.standing.proofs, proof]);
   }
 
   /** New keys, without `removed` and without those who want to go, as many as one commit has room for. */
   #rotate(orders: readonly SignedOrder[], removed: readonly GroupMember[]): Made {
-    const parts = this.#place.parts();
+    const parts = this.#state.parts();
     const leavers = leaversOf(parts).filter((member) => !includes(removed, member));
     const leaves = leavers.flatMap((member) => leaveOf(parts.proofs, member, parts.roomId) ?? []);
     const gone = [...removed, ...leavers].map(({ memberId }) => memberId);
@@ -114,32 +114,35 @@ export class CommitMaker {
     );
   }
 
-  async #commit(warrants: Warrants, propose: (group: Group) => Promise<Decoded<PendingCommit, GroupCode>>): Made {
-    const { ledger } = this.#place;
-    const group = this.#place.inside();
-    const pending = await this.#place.judging(ledger.evidence(warrants), () => propose(group));
+  async #commit(
+    authorizations: Authorizations,
+    propose: (group: Group) => Promise<Decoded<PendingCommit, GroupCode>>,
+  ): Made {
+    const { ledger } = this.#state;
+    const group = this.#state.inside();
+    const pending = await this.#state.judging(ledger.evidence(authorizations), () => propose(group));
     if (!pending.ok) return pending;
-    const carried = this.#withSaid(warrants, pending.value);
+    const carried = this.#withSaid(authorizations, pending.value);
     const { access, proofs } = ledger.standing;
     const after = { access: accessAfter(access, carried), proofs };
     return this.#propose({ pending: pending.value, sealedBy: 'member', snapshot: undefined }, carried, after);
   }
 
   /** What was ordered by word rides along. In stealth only where it does not show: where the upload would be longer for it, the next commit has it. */
-  #withSaid(warrants: Warrants, { welcome, commit }: PendingCommit): Warrants {
-    const { ledger, envelopes, cover } = this.#place;
-    if (ledger.said === undefined) return warrants;
-    const carried = { ...warrants, orders: [...warrants.orders, ledger.said] };
-    const most = isStealth(cover) ? envelopes.commitFrames({ ...warrants, welcome, commit }) : COMMIT_FRAMES_MAX;
-    return envelopes.commitFrames({ ...carried, welcome, commit }) > most ? warrants : carried;
+  #withSaid(authorizations: Authorizations, { welcome, commit }: PendingCommit): Authorizations {
+    const { ledger, envelopes, cover } = this.#state;
+    if (ledger.said === undefined) return authorizations;
+    const carried = { ...authorizations, orders: [...authorizations.orders, ledger.said] };
+    const most = isStealth(cover) ? envelopes.commitFrames({ ...authorizations, welcome, commit }) : COMMIT_FRAMES_MAX;
+    return envelopes.commitFrames({ ...carried, welcome, commit }) > most ? authorizations : carried;
   }
 
   /** `after`: what will hold in the epoch that the commit begins, for who comes later. */
-  #propose(commit: OwnCommit, warrants: Warrants, after: Standing): Decoded<Upload, 'group-bytes-size'> {
-    const { envelopes, own, keys } = this.#place;
+  #propose(commit: OwnCommit, authorizations: Authorizations, after: Standing): Decoded<Upload, 'group-bytes-size'> {
+    const { envelopes, own, keys } = this.#state;
     const { pending, sealedBy } = commit;
     const key = sealedBy === 'joiner' ? keys.joinKey : this.#epochKey();
-    const bodies = envelopes.sealCommit({ ...warrants, welcome: pending.welcome, commit: pending.commit }, key);
+    const bodies = envelopes.sealCommit({ ...authorizations, welcome: pending.welcome, commit: pending.commit }, key);
     if (bodies === undefined) {
       pending.discard();
       return refuse('group-bytes-size');
@@ -153,18 +156,18 @@ export class CommitMaker {
 
   /** Replaces the snapshot and begins no epoch. */
   async #makeQuietUpload(frame: GroupPlaintext, proofs: readonly LeaveProof[]): Promise<Upload> {
-    const { envelopes, ledger } = this.#place;
-    const group = await this.#place.inside().exportSnapshot();
+    const { envelopes, ledger } = this.#state;
+    const group = await this.#state.inside().exportSnapshot();
     const snapshot = envelopes.sealSnapshot({ group, proofs, access: ledger.standing.access });
     return this.#makeUpload(envelopes.sealUpload([frame], this.#epochKey()), snapshot);
   }
 
   #makeUpload(bodies: readonly Uint8Array[], snapshot: Uint8Array): Upload {
-    return { id: this.#place.random(UPLOAD_ID_BYTES), frameSize: COMMIT_FRAME_SIZE, bodies, snapshot };
+    return { id: this.#state.random(UPLOAD_ID_BYTES), frameSize: COMMIT_FRAME_SIZE, bodies, snapshot };
   }
 
-  #epochKey(): NonNullable<GroupPlace['envelopeKey']> {
-    const key = this.#place.envelopeKey;
+  #epochKey(): NonNullable<GroupState['envelopeKey']> {
+    const key = this.#state.envelopeKey;
     if (key === undefined) throw new Error('not in the group');
     return key;
   }

@@ -120,7 +120,7 @@ export class GroupEnvelopes {
   }
 
   /**
-   * The frames of a commit, a power of two of them, so that their number tells little: dummies, warrants, the welcome, the commit.
+   * The frames of a commit, a power of two of them, so that their number tells little: dummies, authorizations, the welcome, the commit.
    * There is a dummy at least, which keeps away what stands in the log before. @returns undefined if it is more than a commit may carry.
    */
   sealCommit(parts: CommitParts, key: Secret): readonly Uint8Array[] | undefined {

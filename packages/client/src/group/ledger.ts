@@ -4,10 +4,10 @@ import { verifyLeave, verifyOrder } from '@sotto/crypto/group';
 import type { GroupCode, GroupMember } from '@sotto/crypto/group';
 import { equalBytes } from '@sotto/protocol';
 import type { LeaveProof, Piece, SignedAccess, SignedOrder } from '@sotto/protocol';
-import { addLeave, addOrder, addPiece, beforePieces, EMPTY_ROW } from './commit-bundle.ts';
-import type { Row } from './commit-bundle.ts';
+import { addLeave, addOrder, addPiece, beforePieces, EMPTY_BUNDLE } from './commit-bundle.ts';
+import type { CommitBundle } from './commit-bundle.ts';
 import { leaveOf, modeOf } from './policy.ts';
-import type { Evidence, Warrants } from './policy.ts';
+import type { Evidence, Authorizations } from './policy.ts';
 import { OwnMessages } from './own-messages.ts';
 import { hear } from './roll-call.ts';
 import type { RollCall } from './roll-call.ts';
@@ -29,7 +29,7 @@ export class LogLedger {
   #standing: Standing = NOTHING_STANDS;
   #rollCall: RollCall;
   #said: SignedAccess | undefined;
-  #row: Row = EMPTY_ROW;
+  #bundle: CommitBundle = EMPTY_BUNDLE;
 
   constructor(roomId: Uint8Array, moderatorKey: Uint8Array) {
     this.#roomId = roomId;
@@ -40,7 +40,7 @@ export class LogLedger {
     return this.#standing;
   }
 
-  /** The access order that was said and does not hold yet, for the next commit's row. */
+  /** The access order that was said and does not hold yet, for the next commit's bundle. */
   get said(): SignedAccess | undefined {
     return this.#said;
   }
@@ -50,11 +50,11 @@ export class LogLedger {
   }
 
   /** What a commit of a member is judged by that carries these. */
-  evidence(warrants: Warrants): Evidence {
+  evidence(authorizations: Authorizations): Evidence {
     return {
       roomId: this.#roomId,
       access: modeOf(this.#standing.access),
-      warrants,
+      authorizations,
       rollCall: this.#rollCall,
       departed: [],
     };
@@ -62,7 +62,7 @@ export class LogLedger {
 
   /** What somebody's own join from a snapshot is judged by. */
   evidenceOfSnapshot({ access, proofs }: Standing): Evidence {
-    return { ...this.evidence(EMPTY_ROW), access: modeOf(access), departed: proofs };
+    return { ...this.evidence(EMPTY_BUNDLE), access: modeOf(access), departed: proofs };
   }
 
   isOrder(order: SignedOrder): boolean {
@@ -84,14 +84,14 @@ export class LogLedger {
   }
 
   /** Something that is no part of a commit, or a dummy. */
-  endRow(): void {
-    this.#row = EMPTY_ROW;
+  endBundle(): void {
+    this.#bundle = EMPTY_BUNDLE;
   }
 
   takeLeave(proof: LeaveProof, roster: readonly GroupMember[]): 'noted' | GroupCode {
-    this.#row = beforePieces(this.#row);
+    this.#bundle = beforePieces(this.#bundle);
     if (!this.noteLeave(proof, roster)) return 'member-unknown';
-    this.#row = addLeave(this.#row, proof);
+    this.#bundle = addLeave(this.#bundle, proof);
     return 'noted';
   }
 
@@ -108,23 +108,23 @@ export class LogLedger {
   }
 
   takeOrder(order: SignedOrder): 'noted' | GroupCode {
-    this.#row = beforePieces(this.#row);
+    this.#bundle = beforePieces(this.#bundle);
     const code = this.refuseOrder(order);
     if (code !== undefined) return code;
-    this.#row = addOrder(this.#row, order);
+    this.#bundle = addOrder(this.#bundle, order);
     return 'noted';
   }
 
-  /** A piece of a welcome has its place in the row, and says nothing to members. */
+  /** A piece of a welcome has its place in the bundle, and says nothing to members. */
   passWelcome(): void {
-    this.#row = beforePieces(this.#row);
+    this.#bundle = beforePieces(this.#bundle);
   }
 
-  /** @returns the commit if it is whole, and what it is judged by: its row, which it ends. */
-  takePiece(piece: Piece): { readonly commit: Uint8Array; readonly evidence: Evidence } | undefined {
-    const { row, commit } = addPiece(this.#row, piece);
-    this.#row = commit === undefined ? row : EMPTY_ROW;
-    return commit && { commit, evidence: this.evidence(row) };
+  /** @returns the commit if it is whole, and what it is judged by: its bundle, which it ends. */
+  collectPiece(piece: Piece): { readonly commit: Uint8Array; readonly evidence: Evidence } | undefined {
+    const { bundle, commit } = addPiece(this.#bundle, piece);
+    this.#bundle = commit === undefined ? bundle : EMPTY_BUNDLE;
+    return commit && { commit, evidence: this.evidence(bundle) };
   }
 
   addOwnMessage(body: Uint8Array, calls: boolean): void {
@@ -135,7 +135,7 @@ export class LogLedger {
   takeOwnMessage(body: Uint8Array, memberId: Uint8Array): boolean {
     const echo = this.#messages.take(body);
     if (echo === undefined) return false;
-    this.#row = EMPTY_ROW;
+    this.#bundle = EMPTY_BUNDLE;
     if (echo !== 'unheard') this.hear(memberId, echo === 'calls');
     return true;
   }
@@ -150,7 +150,7 @@ export class LogLedger {
     this.#standing = { access, proofs: kept };
     if (this.#said !== undefined && this.#said.number <= (access?.number ?? -1)) this.#said = undefined;
     this.#rollCall = undefined;
-    this.#row = EMPTY_ROW;
+    this.#bundle = EMPTY_BUNDLE;
     this.#messages.clear();
   }
 

@@ -14,9 +14,9 @@ import type {
   SignedOrder,
 } from '@sotto/protocol';
 import { CommitMaker } from './commit-builder.ts';
-import { Doorstep } from './admission.ts';
+import { Admission } from './admission.ts';
 import type { GroupOpened } from './opened.ts';
-import { GroupPlace } from './state.ts';
+import { GroupState } from './state.ts';
 import type { GroupView } from './view.ts';
 import { LogReader } from './log-reader.ts';
 import { encodeText } from '../utf8.ts';
@@ -25,7 +25,7 @@ import type { Upload } from '../session/uploads.ts';
 export type { AccessMode } from '@sotto/protocol';
 export type { GroupOpened } from './opened.ts';
 export type { RemovalReason } from './policy.ts';
-export type { GroupSeat, GroupView } from './view.ts';
+export type { RosterMember, GroupView } from './view.ts';
 
 export interface GroupSurroundings {
   readonly crypto: GroupCrypto;
@@ -47,15 +47,15 @@ type SnapshotCode = GroupCode | ContentCode | 'snapshot-foreign';
  * own included: what came back was heard by the others.
  */
 export class GroupMembership {
-  readonly #place: GroupPlace;
-  readonly #doorstep = new Doorstep();
+  readonly #state: GroupState;
+  readonly #admission = new Admission();
   readonly #maker: CommitMaker;
   readonly #reader: LogReader;
 
-  private constructor(place: GroupPlace) {
-    this.#place = place;
-    this.#maker = new CommitMaker(place);
-    this.#reader = new LogReader(place, this.#doorstep);
+  private constructor(state: GroupState) {
+    this.#state = state;
+    this.#maker = new CommitMaker(state);
+    this.#reader = new LogReader(state, this.#admission);
   }
 
   /** A member of nothing yet. Everything that is handed in stays the caller's. */
@@ -65,25 +65,25 @@ export class GroupMembership {
     { identity, cover = 'off', ...surroundings }: GroupSurroundings,
   ): Promise<GroupMembership> {
     const own = identity === undefined ? createGroupIdentity(surroundings.random) : copyGroupIdentity(identity);
-    return new GroupMembership(await GroupPlace.open({ roomSecret, roomId, ...surroundings, cover, identity: own }));
+    return new GroupMembership(await GroupState.open({ roomSecret, roomId, ...surroundings, cover, identity: own }));
   }
 
   get memberId(): Uint8Array {
-    return this.#place.identity.memberId;
+    return this.#state.identity.memberId;
   }
 
   get memberKey(): Uint8Array {
-    return this.#place.identity.memberKey;
+    return this.#state.identity.memberKey;
   }
 
   /** For the room to which this one moves: its membership takes a copy, so it is to be opened before this one is destroyed. */
   get identity(): GroupIdentity {
-    return this.#place.identity;
+    return this.#state.identity;
   }
 
   /** Undefined outside the group. */
   get view(): GroupView | undefined {
-    return this.#place.view;
+    return this.#state.view;
   }
 
   /**
@@ -107,9 +107,9 @@ export class GroupMembership {
   async knock(name: string): Promise<Uint8Array> {
     const bytes = encodeText(name);
     if (bytes.length === 0 || bytes.length > NAME_BYTES_MAX) throw new RangeError('a name of another length');
-    const offer = await this.#place.engine.createKeyPackage(this.identity);
-    this.#doorstep.knock(offer);
-    return this.#place.envelopes.sealKnock(bytes, offer.bytes);
+    const offer = await this.#state.engine.createKeyPackage(this.identity);
+    this.#admission.knock(offer);
+    return this.#state.envelopes.sealKnock(bytes, offer.bytes);
   }
 
   /**
@@ -119,17 +119,17 @@ export class GroupMembership {
   async joinByWelcome(sealedSnapshot: Uint8Array): Promise<Decoded<undefined, SnapshotCode>> {
     const snapshot = this.#readSnapshot(sealedSnapshot);
     if (!snapshot.ok) return snapshot;
-    if (this.#place.group !== undefined) return refuse('member-duplicate');
-    const entered = await this.#doorstep.enter(snapshot.value.group);
+    if (this.#state.group !== undefined) return refuse('member-duplicate');
+    const entered = await this.#admission.enter(snapshot.value.group);
     if (!entered.ok) return entered;
-    this.discard();
-    await this.#place.enter(entered.value, snapshot.value);
+    this.clear();
+    await this.#state.enter(entered.value, snapshot.value);
     return accept(undefined);
   }
 
   /** Lets in somebody whose knock was opened. */
   async admit(memberId: Uint8Array): Promise<Decoded<Upload, GroupCode>> {
-    const keyPackage = this.#doorstep.keyPackageOf(memberId);
+    const keyPackage = this.#admission.keyPackageOf(memberId);
     return keyPackage === undefined ? refuse('member-unknown') : this.#maker.admit(keyPackage);
   }
 
@@ -159,18 +159,18 @@ export class GroupMembership {
   }
 
   /** The relay has refused the commit, or it went with its connection: the group is as it was. */
-  discard(): void {
-    this.#place.own.discard();
+  clear(): void {
+    this.#state.own.clear();
   }
 
   /** @returns the body of a PUBLISH frame, in the smallest frame that holds it. */
   async seal(content: Content): Promise<Uint8Array> {
-    const bytes = await this.#place.inside().sealMessage(encodeContent(content, encodeText));
-    const key = this.#place.envelopeKey;
+    const bytes = await this.#state.inside().sealMessage(encodeContent(content, encodeText));
+    const key = this.#state.envelopeKey;
     if (key === undefined) throw new Error('an epoch without its key');
-    const body = this.#place.envelopes.sealMessage(bytes, key);
-    this.#place.ledger.addOwnMessage(body, content.type === 'roll-call');
-    if (content.type === 'order') this.#place.ledger.noteOrder(content.order);
+    const body = this.#state.envelopes.sealMessage(bytes, key);
+    this.#state.ledger.addOwnMessage(body, content.type === 'roll-call');
+    if (content.type === 'order') this.#state.ledger.noteOrder(content.order);
     return body;
   }
 
@@ -180,14 +180,14 @@ export class GroupMembership {
   }
 
   destroy(): void {
-    this.#doorstep.takeBack();
-    this.#place.destroy();
+    this.#admission.withdraw();
+    this.#state.destroy();
   }
 
   /** Whoever makes a snapshot seals it, but only the moderator orders who may come in. */
   #readSnapshot(sealed: Uint8Array): Decoded<SnapshotPlaintext, SnapshotCode> {
-    const snapshot = this.#place.envelopes.openSnapshot(sealed);
+    const snapshot = this.#state.envelopes.openSnapshot(sealed);
     const access = snapshot.ok ? snapshot.value.access : undefined;
-    return access === undefined || this.#place.ledger.isOrder(access) ? snapshot : refuse('order-invalid');
+    return access === undefined || this.#state.ledger.isOrder(access) ? snapshot : refuse('order-invalid');
   }
 }

@@ -4,7 +4,7 @@ import type { GroupCode } from '@sotto/crypto/group';
 import type { Content, ContentCode } from '@sotto/protocol';
 import type { SealedBy } from './envelopes.ts';
 import type { RemovalReason } from './policy.ts';
-import type { GroupSeat } from './view.ts';
+import type { RosterMember } from './view.ts';
 
 /**
  * Why an entry changes nothing that can be seen. `outside`: for members, and this is none. `foreign`: no key opens it. `own`: a message of this
@@ -12,7 +12,7 @@ import type { GroupSeat } from './view.ts';
  */
 export type GroupNothing = 'outside' | 'foreign' | 'dummy' | 'own' | 'piece' | 'noted' | GroupCode | ContentCode;
 
-interface RemovedSeat extends GroupSeat {
+interface RemovedMember extends RosterMember {
   readonly reason: RemovalReason;
 }
 
@@ -44,7 +44,7 @@ export type GroupOpened =
 export interface EpochBegun {
   readonly kind: 'epoch';
   readonly by: 'own' | 'other';
-  readonly committer: GroupSeat;
-  readonly added: readonly GroupSeat[];
-  readonly removed: readonly RemovedSeat[];
+  readonly committer: RosterMember;
+  readonly added: readonly RosterMember[];
+  readonly removed: readonly RemovedMember[];
 }

@@ -4,8 +4,8 @@ import type { CommitFacts, PendingCommit } from '@sotto/crypto/group';
 import { equalBytes } from '@sotto/protocol';
 import type { EpochBegun } from './opened.ts';
 import { removalReason } from './policy.ts';
-import type { Warrants } from './policy.ts';
-import { seatOf } from './view.ts';
+import type { Authorizations } from './policy.ts';
+import { rosterMemberOf } from './view.ts';
 import type { Standing } from './ledger.ts';
 
 export interface OwnCommit {
@@ -24,7 +24,7 @@ export class OwnCommits {
   }
 
   propose(commit: OwnCommit): void {
-    this.discard();
+    this.clear();
     this.#commit = commit;
   }
 
@@ -36,7 +36,7 @@ export class OwnCommits {
     return commit;
   }
 
-  discard(): void {
+  clear(): void {
     this.#commit?.pending.discard();
     this.#commit = undefined;
   }
@@ -46,15 +46,18 @@ export class OwnCommits {
 export function describeEpoch(
   by: EpochBegun['by'],
   { kind, committer, added, removed }: CommitFacts,
-  warrants: Warrants,
+  authorizations: Authorizations,
   self: Uint8Array,
 ): EpochBegun {
-  const seat = seatOf(committer, self);
+  const member = rosterMemberOf(committer, self);
   return {
     kind: 'epoch',
     by,
-    committer: seat,
-    added: kind === 'join' ? [seat] : added.map((member) => seatOf(member, self)),
-    removed: removed.map((member) => ({ ...seatOf(member, self), reason: removalReason(warrants, member) })),
+    committer: member,
+    added: kind === 'join' ? [member] : added.map((member) => rosterMemberOf(member, self)),
+    removed: removed.map((member) => ({
+      ...rosterMemberOf(member, self),
+      reason: removalReason(authorizations, member),
+    })),
   };
 }

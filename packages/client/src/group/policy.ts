@@ -10,8 +10,8 @@ import type { RollCall } from './roll-call.ts';
 /** Why a member was removed: it said so, it did not answer the roll call, or the moderator ordered it. */
 export type RemovalReason = 'left' | 'silent' | 'evicted';
 
-/** What stands in a commit's row and was found to hold. */
-export interface Warrants {
+/** What stands in a commit's bundle and was found to hold. */
+export interface Authorizations {
   readonly leaves: readonly LeaveProof[];
   readonly orders: readonly SignedOrder[];
 }
@@ -20,7 +20,7 @@ export interface Warrants {
 export interface Evidence {
   readonly roomId: Uint8Array;
   readonly access: AccessMode;
-  readonly warrants: Warrants;
+  readonly authorizations: Authorizations;
   readonly rollCall: RollCall;
   /** The leave proofs of the snapshot from which somebody joins; members, who have not left, need none. */
   readonly departed: readonly LeaveProof[];
@@ -32,14 +32,14 @@ export function modeOf(access: SignedAccess | undefined): AccessMode {
 }
 
 /** @returns the access order that holds behind a commit: the one with the highest number. */
-export function accessAfter(access: SignedAccess | undefined, { orders }: Warrants): SignedAccess | undefined {
+export function accessAfter(access: SignedAccess | undefined, { orders }: Authorizations): SignedAccess | undefined {
   return orders.reduce(
     (holds, order) => (order.type === 'access' && order.number > (holds?.number ?? -1) ? order : holds),
     access,
   );
 }
 
-export function judgeCommit(evidence: Evidence, facts: CommitFacts): 'accept' | PolicyCode {
+export function validateCommit(evidence: Evidence, facts: CommitFacts): 'accept' | PolicyCode {
   return facts.kind === 'member' ? judgeMember(evidence, facts) : judgeJoin(evidence, facts);
 }
 
@@ -66,7 +66,7 @@ function judgeMember(evidence: Evidence, facts: CommitFacts): 'accept' | PolicyC
   if (facts.added.length > 0 && evidence.access !== 'knock') {
     return evidence.access === 'open' ? 'policy-add' : 'policy-locked';
   }
-  const silent = facts.removed.filter((member) => removalReason(evidence.warrants, member) === 'silent');
+  const silent = facts.removed.filter((member) => removalReason(evidence.authorizations, member) === 'silent');
   if (silent.length === 0) return 'accept';
   // Nobody could come back: a relay that holds a member's frames would throw it out.
   if (evidence.access === 'locked') return 'policy-remove';
@@ -76,7 +76,7 @@ function judgeMember(evidence: Evidence, facts: CommitFacts): 'accept' | PolicyC
 
 /** @returns what allows a removal; `silent` if nothing else does: then the roll call must. */
 export function removalReason(
-  { leaves, orders }: Warrants,
+  { leaves, orders }: Authorizations,
   { memberId }: Pick<GroupMember, 'memberId'>,
 ): RemovalReason {
   if (orders.some((order) => order.type === 'evict' && equalBytes(order.memberId, memberId))) return 'evicted';

@@ -6,15 +6,15 @@ import type { Group, GroupCrypto, GroupIdentity, GroupKeys, GroupSuite } from '@
 import { coverMembersMax, isStealth } from '@sotto/protocol';
 import type { Cover } from '@sotto/protocol';
 import { GroupEnvelopes, leastSizes } from './envelopes.ts';
-import { judgeCommit, modeOf } from './policy.ts';
+import { validateCommit, modeOf } from './policy.ts';
 import type { Evidence } from './policy.ts';
-import { isSame, takeView } from './view.ts';
+import { isSame, createView } from './view.ts';
 import type { GroupView, ViewParts } from './view.ts';
 import { LogLedger } from './ledger.ts';
 import type { Standing } from './ledger.ts';
 import { OwnCommits } from './own-commit.ts';
 
-export interface PlaceOptions {
+export interface GroupStateOptions {
   readonly roomSecret: Uint8Array;
   readonly roomId: Uint8Array;
   readonly crypto: GroupCrypto;
@@ -44,7 +44,7 @@ function membersMaxOf(cover: Cover): number {
   return isStealth(cover) ? coverMembersMax(cover) + 1 : coverMembersMax(cover);
 }
 
-export class GroupPlace {
+export class GroupState {
   readonly keys: GroupKeys;
   readonly identity: GroupIdentity;
   readonly random: RandomSource;
@@ -69,7 +69,7 @@ export class GroupPlace {
     this.#desk = desk;
   }
 
-  static async open(options: PlaceOptions): Promise<GroupPlace> {
+  static async open(options: GroupStateOptions): Promise<GroupState> {
     const { roomSecret, roomId, crypto, suite, random, moderatorKey, cover, identity } = options;
     const keys = deriveGroupKeys(roomSecret, roomId);
     const desk: Desk = { evidence: undefined };
@@ -80,11 +80,11 @@ export class GroupPlace {
       membersMax: membersMaxOf(cover),
       policy: (facts) => {
         if (desk.evidence === undefined) throw new Error('a commit without anything to judge it by');
-        return judgeCommit(desk.evidence, facts);
+        return validateCommit(desk.evidence, facts);
       },
     });
     const ledger = new LogLedger(keys.roomId, moderatorKey.slice());
-    return new GroupPlace({ keys, engine, desk, ledger, cover }, identity, random);
+    return new GroupState({ keys, engine, desk, ledger, cover }, identity, random);
   }
 
   /** Undefined outside. */
@@ -100,7 +100,7 @@ export class GroupPlace {
   get view(): GroupView | undefined {
     if (this.#group === undefined) return undefined;
     const parts = this.parts();
-    if (this.#seen === undefined || !isSame(this.#seen.parts, parts)) this.#seen = { parts, view: takeView(parts) };
+    if (this.#seen === undefined || !isSame(this.#seen.parts, parts)) this.#seen = { parts, view: createView(parts) };
     return this.#seen.view;
   }
 
@@ -152,7 +152,7 @@ export class GroupPlace {
   }
 
   destroy(): void {
-    this.own.discard();
+    this.own.clear();
     this.#group?.destroy();
     this.#group = undefined;
     this.#seen = undefined;

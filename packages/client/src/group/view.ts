@@ -10,7 +10,7 @@ import { mayRemoveSilent, unheard } from './roll-call.ts';
 import type { RollCall } from './roll-call.ts';
 
 /** One who is in the group. */
-export interface GroupSeat {
+export interface RosterMember {
   /** 16 bytes. */
   readonly memberId: Uint8Array;
   /** 32 bytes, Ed25519. */
@@ -22,7 +22,7 @@ export interface GroupSeat {
 export interface GroupView {
   readonly epoch: number;
   /** In the order of the tree, oneself included: whoever is in the group, heard or not. */
-  readonly members: readonly GroupSeat[];
+  readonly members: readonly RosterMember[];
   /** Ids of others who have said that they want to go. */
   readonly departing: readonly Uint8Array[];
   /** Ids of others whom a commit could remove now because they have not answered the roll call; not of leavers that it removes anyway. */
@@ -55,13 +55,13 @@ export function isSame(one: ViewParts, other: ViewParts): boolean {
   return names.every((name) => one[name] === other[name]);
 }
 
-export function takeView(parts: ViewParts): GroupView {
+export function createView(parts: ViewParts): GroupView {
   const { group, rollCall, access, order } = parts;
   const logStart = group.epochAuthenticator(group.epoch);
   if (logStart === undefined) throw new Error('an epoch without its authenticator');
   return {
     epoch: Number(parts.epoch),
-    members: group.roster.map((member) => seatOf(member, parts.self)),
+    members: group.roster.map((member) => rosterMemberOf(member, parts.self)),
     departing: departingOf(parts).map(({ memberId }) => memberId),
     silent: silentOf(parts).map(({ memberId }) => memberId),
     rollCalled: rollCall !== undefined,
@@ -72,7 +72,7 @@ export function takeView(parts: ViewParts): GroupView {
   };
 }
 
-export function seatOf({ memberId, memberKey }: GroupMember, self: Uint8Array): GroupSeat {
+export function rosterMemberOf({ memberId, memberKey }: GroupMember, self: Uint8Array): RosterMember {
   return { memberId, memberKey, self: equalBytes(memberId, self) };
 }
 

@@ -8,7 +8,7 @@ export interface KeyQueueListener {
   ready(): void;
 }
 
-export class KeyQueue {
+export class WorkerQueue {
   readonly #listener: KeyQueueListener;
   #last: Promise<void> = Promise.resolve();
   #waiting = 0;

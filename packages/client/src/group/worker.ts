@@ -10,9 +10,9 @@ import { RoomAccess } from './room-keys.ts';
 import type { Effect, GroupTaskResult, Session, SessionEvent, GroupTask } from '../session/state.ts';
 
 /** What only keys can do, in its order. */
-export type KeyWork = Extract<Effect, { type: 'open-entry' | 'queue-notice' | 'seal' | 'run-task' | 'clear-commit' }>;
+export type GroupWork = Extract<Effect, { type: 'open-entry' | 'queue-notice' | 'seal' | 'run-task' | 'clear-commit' }>;
 
-export class Keyring {
+export class GroupWorker {
   readonly access: RoomAccess;
   readonly #membership: Promise<GroupMembership>;
   /** The same, once it is there: keys can then be zeroed without waiting. */
@@ -37,7 +37,7 @@ export class Keyring {
   }
 
   /** `session` is asked when the work's turn has come: undefined if nobody waits for it any more. */
-  async work(work: KeyWork, session: () => Session | undefined): Promise<SessionEvent | undefined> {
+  async work(work: GroupWork, session: () => Session | undefined): Promise<SessionEvent | undefined> {
     const membership = await this.#membership;
     const waiting = session();
     if (waiting === undefined) return undefined;
@@ -59,7 +59,7 @@ export class Keyring {
         return { type: 'task-finished', task: work.task, made, view: membership.view };
       }
       case 'clear-commit':
-        membership.discard();
+        membership.clear();
         return undefined;
     }
   }

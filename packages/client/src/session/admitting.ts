@@ -10,7 +10,11 @@ import { emitError } from './notifications.ts';
 import { emit } from './effects.ts';
 
 /** One knock a key is told of: a stranger who knocks again and again disturbs nobody. */
-export function onKnock(session: Session, knock: Extract<GroupOpened, { kind: 'knock' }>, context: StepContext): Session {
+export function onKnock(
+  session: Session,
+  knock: Extract<GroupOpened, { kind: 'knock' }>,
+  context: StepContext,
+): Session {
   const who = fingerprint(knock.memberKey);
   if (session.knocks.some((other) => other.fingerprint === who)) return session;
   const member = { name: knock.name.normalize('NFC'), fingerprint: who };

@@ -37,7 +37,8 @@ function isInPlace({ link, membership }: Session): boolean {
 
 export function onStandbyOpened(session: Session, connection: number, context: StepContext): Session {
   const { renewal } = session;
-  if (renewal.phase === 'dialling') return { ...session, renewal: { phase: 'greeting', asked: renewal.asked, connection } };
+  if (renewal.phase === 'dialling')
+    return { ...session, renewal: { phase: 'greeting', asked: renewal.asked, connection } };
   context.effects.push({ type: 'close-standby' });
   return session;
 }
@@ -86,7 +87,10 @@ export function handOverWhenIdle(session: Session, context: StepContext): Sessio
   const from = (session.read ?? 0) + 1;
   const signature = context.room.signAttach(renewal.challenge, from);
   const { asked, connection } = renewal;
-  context.effects.push({ type: 'write-standby', bytes: encodeAttach({ roomId: context.room.roomId, from, signature }) });
+  context.effects.push({
+    type: 'write-standby',
+    bytes: encodeAttach({ roomId: context.room.roomId, from, signature }),
+  });
   setTimer(context, 'handover', ATTACH_DEADLINE_MS);
   return { ...session, renewal: { phase: 'handover', asked, connection } };
 }

@@ -60,13 +60,23 @@ export function isRotationDue({ schedule, rotation, view }: Session, now: number
   return at !== undefined && now >= at;
 }
 
-export function beginCommit(session: Session, request: CommitRequest, commitNumber: number | undefined, context: StepContext): Session {
+export function beginCommit(
+  session: Session,
+  request: CommitRequest,
+  commitNumber: number | undefined,
+  context: StepContext,
+): Session {
   context.effects.push({ type: 'run-task', task: request });
   return { ...session, commit: { phase: 'making', request, commitNumber } };
 }
 
 /** A commit was made: it is sent under the commit number that held then, or given up if that one is over. */
-export function sendCommit(session: Session, request: CommitRequest, made: GroupTaskResult, context: StepContext): Session {
+export function sendCommit(
+  session: Session,
+  request: CommitRequest,
+  made: GroupTaskResult,
+  context: StepContext,
+): Session {
   if (!made.ok || made.upload === undefined) return giveUp(session, request, context);
   const { commit, commitNumber } = session;
   const known = commitNumber.phase === 'known' ? commitNumber.value : undefined;
@@ -158,7 +168,11 @@ export function finishCommit(session: Session, context: StepContext): Session {
 }
 
 /** After an eviction the others are told where the room goes on, under keys that the evicted member does not have. */
-function finishOrder(session: Session, request: CommitRequest & { readonly type: 'order' }, context: StepContext): Session {
+function finishOrder(
+  session: Session,
+  request: CommitRequest & { readonly type: 'order' },
+  context: StepContext,
+): Session {
   if (request.move === undefined) {
     emit(context, { type: 'moderated', what: 'access' });
     return session;

@@ -20,7 +20,12 @@ export function disconnect(session: Session, context: StepContext, code: ClientC
   const parts = NO_SNAPSHOT_PARTS;
   notifyCircuitKept(session.renewal, context);
   const stopped = { ...session, renewal: NO_RENEWAL, schedule: stopSchedule(session.schedule, context) };
-  return scheduleReconnect({ ...stopped, parts, outbox: markUnconfirmed(session.outbox) }, context, code, CLIENT_CODES[code]);
+  return scheduleReconnect(
+    { ...stopped, parts, outbox: markUnconfirmed(session.outbox) },
+    context,
+    code,
+    CLIENT_CODES[code],
+  );
 }
 
 /** Waits with full jitter, so that a room that was cut off together does not come back together. */
@@ -32,7 +37,12 @@ export function scheduleReconnect(session: Session, context: StepContext, code: 
   return { ...session, link: { phase: 'waiting' }, attempt: session.attempt + 1 };
 }
 
-export function endSession(session: Session, context: StepContext, code: string | undefined, message: string | undefined): Session {
+export function endSession(
+  session: Session,
+  context: StepContext,
+  code: string | undefined,
+  message: string | undefined,
+): Session {
   context.effects.push({ type: 'disconnect' });
   const told = announceUnnamed(session, context);
   if (code !== undefined && message !== undefined) emit(context, { type: 'error', code, message });

@@ -147,7 +147,8 @@ export function compareLog(
   const now = compareNow(session, content);
   const before = compareBefore(log, who, content);
   const differs = (now === 'other' || before.some(({ same }) => !same)) && !log.differing.includes(who);
-  if (differs) warn(context, 'log-differs', { name: inbox.members.get(toHex(memberKey))?.name ?? '', fingerprint: who });
+  if (differs)
+    warn(context, 'log-differs', { name: inbox.members.get(toHex(memberKey))?.name ?? '', fingerprint: who });
   const differing = differs ? [...log.differing, who] : log.differing;
   return {
     session: { ...session, log: { ...log, compared: [...log.compared, ...before], differing } },

@@ -4,7 +4,14 @@ import { equalBytes } from '@sotto/protocol';
 import type { CommitNotice } from '@sotto/protocol';
 import { confirm, fetchSnapshot, leaveForked, resync, onEpoch, onSnapshot, onWelcome } from './membership.ts';
 import { endSession, endWithCode, disconnect } from './ending.ts';
-import { onCommitRefused, onCommitVoid, dropLostCommit, finishCommit, markStored, runCommitRequests } from './commits.ts';
+import {
+  onCommitRefused,
+  onCommitVoid,
+  dropLostCommit,
+  finishCommit,
+  markStored,
+  runCommitRequests,
+} from './commits.ts';
 import type { GroupOpened, GroupView } from '../group/membership.ts';
 import { forgiveSilence, rollBack, takeContent, processSequence } from './inbox.ts';
 import type { InboxEvent } from './inbox.ts';
@@ -19,7 +26,13 @@ import { onKnock } from './admitting.ts';
 import { sendReady, enqueueOnce } from './sending.ts';
 import { announce, emitMembers, emitGap, messageId, notifyDelivered, notifyRenewed } from './notifications.ts';
 import { emit, setTimer } from './effects.ts';
-import { checkCommit, resumeScheduledRotation, scheduleLogGapRotation, onGroupChanged, onRollCall } from './maintenance.ts';
+import {
+  validateCommit,
+  resumeScheduledRotation,
+  scheduleLogGapRotation,
+  onGroupChanged,
+  onRollCall,
+} from './maintenance.ts';
 import {
   compareLog,
   extendLogState,
@@ -129,7 +142,7 @@ function onCommitted(session: Session, notice: CommitNotice, context: StepContex
     outbox: supersede(session.outbox),
     log: missed ? session.log : { ...session.log, lost: 0 },
   };
-  next = finishCommit(checkCommit(next, notice, context), context);
+  next = finishCommit(validateCommit(next, notice, context), context);
   if (next.link.phase !== 'live') return next;
   if (missed && next.membership.phase === 'inside') return resync({ ...next, log: { ...next.log, lost: 0 } }, context);
   if (next.membership.phase === 'outside') return fetchSnapshot(next, context);
@@ -139,7 +152,8 @@ function onCommitted(session: Session, notice: CommitNotice, context: StepContex
 /** The commit number is taken from COMMITTED alone: adopted from here, a frame of the old epoch could leave under the new commit number. */
 function onRefused(session: Session, refused: Reading<'refused'>, context: StepContext): Session {
   const answered = onCommitRefused(session, refused.what, context);
-  if (answered !== undefined) return answered.membership.phase === 'outside' ? fetchSnapshot(answered, context) : answered;
+  if (answered !== undefined)
+    return answered.membership.phase === 'outside' ? fetchSnapshot(answered, context) : answered;
   // An honest relay never goes below what it has said before on this connection.
   if (refused.commitNumber < session.commitNumber.value) return disconnect(session, context, 'relay-misbehaved');
   const turning = refused.commitNumber > session.commitNumber.value;
@@ -179,7 +193,8 @@ export function onEntryOpened(
 
 function reachEnd(session: Session, context: StepContext): Session {
   const { link } = session;
-  if (link.phase === 'catching-up' && session.inbox.seen >= link.until) return goLive(session, link.commitNumber, context);
+  if (link.phase === 'catching-up' && session.inbox.seen >= link.until)
+    return goLive(session, link.commitNumber, context);
   return sendReady(session, context);
 }
 
@@ -216,7 +231,8 @@ function onOtherEntry(
     case 'epoch':
       return carryOver(session, onEpoch(forgetOutside(session, opened), sequence, opened, view, context), context);
     case 'removed':
-      if (session.status === 'leaving' || opened.reason === 'left') return endSession(session, context, undefined, undefined);
+      if (session.status === 'leaving' || opened.reason === 'left')
+        return endSession(session, context, undefined, undefined);
       return opened.reason === 'evicted' ? endWithCode(session, context, 'evicted') : resync(session, context);
     case 'knock':
       return onKnock(session, opened, context);

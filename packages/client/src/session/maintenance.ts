@@ -4,7 +4,7 @@ import { fingerprint } from '@sotto/crypto';
 import { equalBytes, isStealth, stealthShape, toHex } from '@sotto/protocol';
 import type { CommitNotice } from '@sotto/protocol';
 import { hasCommitRequest, isRotationDue, runCommitRequests, enqueueRequest } from './commits.ts';
-import type { GroupSeat, GroupView } from '../group/membership.ts';
+import type { RosterMember, GroupView } from '../group/membership.ts';
 import type { RemovalReason } from '../group/policy.ts';
 import { processRoster } from './inbox.ts';
 import {
@@ -87,7 +87,8 @@ export function onGroupChanged(session: Session, view: GroupView | undefined, co
   const others = view.members.flatMap(({ memberKey, self }) => (self ? [] : [memberKey]));
   next = { ...next, inbox: processRoster(next.inbox, others, context.now).inbox };
   if (view.departing.length === 0) clearTimer(context, 'departing');
-  else if (view.departing.length !== before?.departing.length) setRankTimer(next, 'departing', DEPARTING_RANK_MS, context);
+  else if (view.departing.length !== before?.departing.length)
+    setRankTimer(next, 'departing', DEPARTING_RANK_MS, context);
   if (view.access !== (before?.access ?? 'open')) emit(context, { type: 'access', mode: view.access });
   next = notifyOrdered(next, view, context);
   if (next.status === 'joined' && isOtherRoster(before, view)) emitMembers(next, context);
@@ -108,7 +109,7 @@ function isOtherRoster(before: GroupView | undefined, view: GroupView): boolean 
 /** Who left was told of when it said so. */
 export function notifyRemoved(
   session: Session,
-  { memberKey, reason }: GroupSeat & { readonly reason: RemovalReason },
+  { memberKey, reason }: RosterMember & { readonly reason: RemovalReason },
   context: StepContext,
 ): void {
   const member = session.inbox.members.get(toHex(memberKey));
@@ -120,7 +121,7 @@ export function notifyRemoved(
 
 /** This member's place among those who are here, in the order of the tree. */
 function rankOf({ view, inbox }: Session): number {
-  const isHere = ({ memberId, memberKey, self }: GroupSeat): boolean =>
+  const isHere = ({ memberId, memberKey, self }: RosterMember): boolean =>
     self ||
     (inbox.members.get(toHex(memberKey))?.status === 'here' &&
       view?.departing.every((gone) => !equalBytes(gone, memberId)) === true);
@@ -149,7 +150,7 @@ export function onRestoreTimer(session: Session, context: StepContext): Session 
  * A commit is over. If nothing in it was a member's, its snapshot is junk or may be: newcomers cannot come in until a member has put the
  * present one back.
  */
-export function checkCommit(session: Session, notice: CommitNotice, context: StepContext): Session {
+export function validateCommit(session: Session, notice: CommitNotice, context: StepContext): Session {
   if (session.membership.phase !== 'inside') return session;
   if (session.log.byMember >= notice.first) {
     clearTimer(context, 'restore-snapshot');

@@ -60,7 +60,10 @@ export function resync(session: Session, context: StepContext): Session {
 /** Of a snapshot that was replaced while it was on its way, the one that took its place is asked for. */
 export function onSnapshot(session: Session, snapshot: Snapshot, context: StepContext): Session {
   if (session.membership.phase === 'welcomed') {
-    context.effects.push({ type: 'run-task', task: { type: 'join-by-welcome', snapshot: snapshot.bytes, last: snapshot.last } });
+    context.effects.push({
+      type: 'run-task',
+      task: { type: 'join-by-welcome', snapshot: snapshot.bytes, last: snapshot.last },
+    });
     return session;
   }
   if (session.membership.phase !== 'fetching') return session;
@@ -82,7 +85,13 @@ function waitForSnapshot(session: Session, context: StepContext): Session {
 }
 
 /** Keys have made what they were asked for, or cannot. */
-export function onTaskFinished(session: Session, task: GroupTask, made: GroupTaskResult, view: GroupView | undefined, context: StepContext): Session {
+export function onTaskFinished(
+  session: Session,
+  task: GroupTask,
+  made: GroupTaskResult,
+  view: GroupView | undefined,
+  context: StepContext,
+): Session {
   switch (task.type) {
     case 'knock':
       return made.ok && made.body !== undefined ? knockAgain(withKnock(session, made.body), context) : session;
@@ -97,7 +106,12 @@ export function onTaskFinished(session: Session, task: GroupTask, made: GroupTas
   }
 }
 
-function onJoinFinished(session: Session, task: CommitRequest & { readonly type: 'join' }, made: GroupTaskResult, context: StepContext): Session {
+function onJoinFinished(
+  session: Session,
+  task: CommitRequest & { readonly type: 'join' },
+  made: GroupTaskResult,
+  context: StepContext,
+): Session {
   if (session.commit.phase !== 'making' || session.commit.request !== task) return session;
   if (made.ok) return sendCommit({ ...session, membership: { phase: 'joining' } }, task, made, context);
   const next: Session = { ...session, commit: { phase: 'none' } };

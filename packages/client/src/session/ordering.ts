@@ -13,7 +13,11 @@ import { sendReady } from './sending.ts';
 import { emitError } from './notifications.ts';
 import { emit } from './effects.ts';
 
-export function onOrder(session: Session, { order, move }: SessionEvent & { type: 'ordered' }, context: StepContext): Session {
+export function onOrder(
+  session: Session,
+  { order, move }: SessionEvent & { type: 'ordered' },
+  context: StepContext,
+): Session {
   if (hasCommitRequest(session, 'order')) {
     emitError(context, 'moderator-busy');
     return session;

@@ -113,7 +113,10 @@ export function requeue(outbox: Outbox, receipts: 'again' | 'dropped' = 'again')
 }
 
 /** The relay echoed this body. @returns the frame that it was, or undefined if it is none of ours that still waits. */
-export function acknowledge(outbox: Outbox, body: Uint8Array): { outbox: Outbox; dispatched: DispatchedFrame | undefined } {
+export function acknowledge(
+  outbox: Outbox,
+  body: Uint8Array,
+): { outbox: Outbox; dispatched: DispatchedFrame | undefined } {
   const dispatched = outbox.dispatched.find((frame) => isBody(frame, body));
   if (dispatched === undefined) return { outbox, dispatched };
   return { outbox: { ...outbox, dispatched: outbox.dispatched.filter((frame) => frame !== dispatched) }, dispatched };

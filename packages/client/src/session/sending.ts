@@ -106,7 +106,10 @@ export function onSealed(session: Session, ticket: number, body: Uint8Array, con
   if (isStealth(session.schedule.cover)) return { ...session, outbox: seal(session.outbox, ticket, body, 'ready') };
   const leaves = maySendPresence(session) && isInOrder(session.outbox);
   if (leaves) publish(context, session.commitNumber.value, body);
-  return sendReady({ ...session, outbox: seal(session.outbox, ticket, body, leaves ? 'in-flight' : 'unconfirmed') }, context);
+  return sendReady(
+    { ...session, outbox: seal(session.outbox, ticket, body, leaves ? 'in-flight' : 'unconfirmed') },
+    context,
+  );
 }
 
 function toContent(draft: Draft, number: number, session: Session, { room }: StepContext): Content {

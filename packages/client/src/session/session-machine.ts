@@ -12,7 +12,15 @@ import { ATTACH_DEADLINE_MS, JOIN_LIMIT_MS } from '../limits.ts';
 import { onOrder } from './ordering.ts';
 import { pingDelay, presenceDelay } from './pace.ts';
 import { onFrame } from './connection.ts';
-import { abandonRenewal, handOverWhenIdle, renew, onStandbyLost, onStandbyFrame, onStandbyOpened } from './circuit-renewal.ts';
+import {
+  abandonRenewal,
+  handOverWhenIdle,
+  renew,
+  onStandbyLost,
+  onStandbyFrame,
+  onStandbyOpened,
+} from './circuit-renewal.ts';
+import type { Step } from '@sotto/machine';
 import type { Effect, Session, StepInputs, SessionEvent, TimerName, StepContext } from './state.ts';
 import { countReceived } from './cover.ts';
 import { prepareSlot, onSlot } from './slots.ts';
@@ -32,11 +40,7 @@ import {
 import { forgetUnreadable, isForked } from './log-consistency.ts';
 
 /** The one way a session changes. After `closed` nothing happens any more. */
-export function step(
-  session: Session,
-  event: SessionEvent,
-  inputs: StepInputs,
-): Step<Session, Effect> {
+export function step(session: Session, event: SessionEvent, inputs: StepInputs): Step<Session, Effect> {
   const context: StepContext = { ...inputs, effects: [] };
   if (session.link.phase === 'closed') {
     if (event.type === 'send') emitError(context, 'not-joined', event.ref);
@@ -68,7 +72,8 @@ function react(session: Session, event: SessionEvent, context: StepContext): Ses
     case 'standby-failed':
       return abandonRenewal(session, context);
     case 'frame':
-      if (event.connection !== session.connection) return onStandbyFrame(session, event.connection, event.bytes, context);
+      if (event.connection !== session.connection)
+        return onStandbyFrame(session, event.connection, event.bytes, context);
       return onConnectionFrame(session, event.bytes, context);
     case 'entry-opened':
       return onEntryOpened(session, event, event.view, context);

@@ -31,7 +31,9 @@ export function onSlot(session: Session, context: StepContext): Session {
 
 /** One frame of one length, whatever there is to say. */
 function fillSlot(session: Session, context: StepContext): Session {
-  const { outbox, body } = maySendPresence(session) ? release(session.outbox) : { outbox: session.outbox, body: undefined };
+  const { outbox, body } = maySendPresence(session)
+    ? release(session.outbox)
+    : { outbox: session.outbox, body: undefined };
   if (body === undefined) write(context, FILL);
   else publish(context, session.commitNumber.value, body);
   const checked = checkReceived(session.schedule, context.now);

@@ -277,7 +277,12 @@ export type SessionEvent =
     }
   | { readonly type: 'notice'; readonly notice: RelayNotice }
   | { readonly type: 'sealed'; readonly ticket: number; readonly body: Uint8Array }
-  | { readonly type: 'task-finished'; readonly task: GroupTask; readonly made: GroupTaskResult; readonly view: GroupView | undefined }
+  | {
+      readonly type: 'task-finished';
+      readonly task: GroupTask;
+      readonly made: GroupTaskResult;
+      readonly view: GroupView | undefined;
+    }
   | { readonly type: 'connection-lost'; readonly connection: number; readonly code: ClientCode }
   | { readonly type: 'timer'; readonly name: TimerName }
   | { readonly type: 'renew' }
