@@ -116,7 +116,7 @@ export class CoveredScene {
   #founding: 'under way' | 'done' = 'under way';
 
   constructor(cover: Cover, seed = 1) {
-    this.clock = new FakeClock(() => this.#isBusy());
+    this.clock = new FakeClock({ isBusy: () => this.#isBusy() });
     const random = new SeededRandom(seed);
     const roomSecret = random.bytes(32);
     const { roomId } = registrationOf({ onionKey: new Uint8Array(32), roomSecret, cover });

@@ -83,7 +83,8 @@ export class Rehearsal {
     this.invite = { onionKey: this.signer.publicKey, roomSecret, ...(cover === 'off' ? {} : { cover }) };
     this.relay = new ScriptedRelay(registrationOf(this.invite), this.random.bytes);
     this.clock =
-      clock ?? new FakeClock(() => this.#founding === 'under way' || this.#clients.some((client) => client.isBusy));
+      clock ??
+      new FakeClock({ isBusy: () => this.#founding === 'under way' || this.#clients.some((client) => client.isBusy) });
     this.founded = this.#found(roomId);
   }
 

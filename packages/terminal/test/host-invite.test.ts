@@ -1,10 +1,10 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { FakeClock } from '@sotto/fixtures';
 import { encodeInvite } from '@sotto/protocol';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { readOptions } from '../src/options.ts';
-import { HeldClock } from './held-clock.ts';
 import { INVITE, startProgram } from './program.ts';
 import type { Program } from './program.ts';
 import { ScriptedHost, SILENCE } from './scripted-host.ts';
@@ -26,16 +26,16 @@ afterEach(async () => {
   await rm(join(path, '..'), { recursive: true });
 });
 
-function start(clock: HeldClock | undefined, ...args: string[]): Program {
+function start(clock: FakeClock | undefined, ...args: string[]): Program {
   const environment = { SOTTO_MODERATOR_SOCKET: path };
   return startProgram(args, new NearRelay(), { environment, ...(clock === undefined ? {} : { clock }) });
 }
 
 /** Lets the client ask again and again, and notices pass, until `enough`. */
-async function passUntil(clock: HeldClock, enough: () => boolean): Promise<void> {
+async function passUntil(clock: FakeClock, enough: () => boolean): Promise<void> {
   while (!enough()) {
     // Only the pause between two questions: the deadline of one that is under way is longer.
-    if (clock.waiting.every((milliseconds) => milliseconds <= 1_000)) clock.pass(1_000);
+    if (clock.waiting.every((milliseconds) => milliseconds <= 1_000)) clock.tick(1_000);
     await new Promise((resolve) => setImmediate(resolve));
   }
 }
@@ -64,7 +64,7 @@ describe("the host's own client", () => {
   });
 
   test('waits while the host opens the room, and says so now and then', async () => {
-    const clock = new HeldClock();
+    const clock = new FakeClock();
     host = await ScriptedHost.open(path, () => NOT_OPEN);
     const program = start(clock);
     await passUntil(clock, () => program.err.lines.length === 3);
@@ -96,7 +96,7 @@ describe("the host's own client", () => {
   });
 
   test('waits for a host that is just starting, and not for ever', async () => {
-    const clock = new HeldClock();
+    const clock = new FakeClock();
     const program = start(clock);
     await passUntil(clock, () => program.err.text.includes('moderator-unreachable'));
     expect(await program.ended).toBe(2);
@@ -106,7 +106,7 @@ describe("the host's own client", () => {
   });
 
   test('is told of a host that comes late', async () => {
-    const clock = new HeldClock();
+    const clock = new FakeClock();
     const program = start(clock);
     await passUntil(clock, () => program.err.lines.length === 2);
     host = await ScriptedHost.open(path, () => OPEN);

@@ -1,9 +1,9 @@
+import { FakeClock } from '@sotto/fixtures';
 import { describe, expect, test } from 'vitest';
 import { TERMINAL_CODES } from '../src/errors.ts';
 import type { Command, ShownEvent } from '../src/front-end.ts';
 import { JsonFrontEnd } from '../src/json.ts';
 import { everyEvent } from './every-event.ts';
-import { HeldClock } from './held-clock.ts';
 import { HOSTILE_SAMPLES } from './hostile-samples.ts';
 import { INVITE, startProgram } from './program.ts';
 import type { Program } from './program.ts';
@@ -348,7 +348,7 @@ describe('the end of the input', () => {
   });
 
   test('the wait for acknowledgements that begins anew with each has no earlier one beside it', async () => {
-    const clock = new HeldClock();
+    const clock = new FakeClock();
     const relay = new NearRelay();
     const program = startProgram([INVITE, '--json', '--name', 'writer'], relay, { clock });
     await untilLine(program, { type: 'state', state: 'joined' });
@@ -359,7 +359,7 @@ describe('the end of the input', () => {
     await expect.poll(() => clock.waiting).toContain(60_000);
     relay.mute = false;
     relay.cutAll();
-    clock.pass(1_000);
+    clock.tick(1_000);
     expect(await program.ended).toBe(0);
     expect(linesOf(program).filter((line) => line.type === 'sent')).toHaveLength(3);
     // One that is left would end a later wait too early.

@@ -3,12 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ModeratorError } from '@sotto/client';
 import type { Clock } from '@sotto/client';
+import { FakeClock } from '@sotto/fixtures';
 import { encodeMove, encodeSignedOrder, toHex } from '@sotto/protocol';
 import type { Move, SignedOrder } from '@sotto/protocol';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { HOST_REFUSALS, TERMINAL_CODES } from '../src/errors.ts';
 import { ModeratorSocket } from '../src/moderator-socket.ts';
-import { HeldClock } from './held-clock.ts';
 import { HOSTILE_SAMPLES } from './hostile-samples.ts';
 import { INVITE, REAL_CLOCK } from './program.ts';
 import { END, ScriptedHost, SILENCE } from './scripted-host.ts';
@@ -153,15 +153,15 @@ describe('an answer', () => {
   });
 
   test('comes in time, or not at all: an eviction has more of it', async () => {
-    const clock = new HeldClock();
+    const clock = new FakeClock();
     const moderator = await ask(SILENCE, clock);
     const late = failureOf(moderator.setAccess('open'));
     const evicting = failureOf(moderator.evict(MEMBER));
     await expect.poll(() => host?.asked).toHaveLength(2);
     expect(clock.waiting).toEqual([10_000, 240_000]);
-    clock.pass(10_000);
+    clock.tick(10_000);
     expect(await late).toMatchObject({ code: 'moderator-timeout', message: TERMINAL_CODES['moderator-timeout'] });
-    clock.pass(230_000);
+    clock.tick(230_000);
     expect(await evicting).toMatchObject({ code: 'moderator-timeout' });
     await expect.poll(() => host?.connections).toBe(0);
     expect(clock.waiting).toEqual([]);
@@ -204,24 +204,24 @@ describe('that the room has moved', () => {
   });
 
   test('is told again to a host that did not hear', async () => {
-    const clock = new HeldClock();
+    const clock = new FakeClock();
     const moderator = await ask(END, clock);
     moderator.moved();
     await expect.poll(() => clock.waiting).toEqual([1_000]);
     host?.answer(() => ok({}));
-    clock.pass(1_000);
+    clock.tick(1_000);
     await moderator.close();
     expect(host?.asked).toHaveLength(2);
     expect(problems).toEqual([]);
   });
 
   test('is not told for ever: after three times the user is', async () => {
-    const clock = new HeldClock();
+    const clock = new FakeClock();
     const moderator = await ask(END, clock);
     moderator.moved();
     for (let failures = 1; failures < 3; failures += 1) {
       await expect.poll(() => clock.waiting).toEqual([1_000]);
-      clock.pass(1_000);
+      clock.tick(1_000);
     }
     await expect.poll(() => problems).toMatchObject([{ code: 'moderator-closed' }]);
     expect(host?.asked).toHaveLength(3);
@@ -236,12 +236,12 @@ describe('that the room has moved', () => {
   });
 
   test('does not hold the program when the host is silent', async () => {
-    const clock = new HeldClock();
+    const clock = new FakeClock();
     const moderator = await ask(SILENCE, clock);
     moderator.moved();
     await expect.poll(() => host?.asked).toHaveLength(1);
     const closed = moderator.close();
-    clock.pass(3_000);
+    clock.tick(3_000);
     await closed;
     await expect.poll(() => host?.connections).toBe(0);
   });

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DialError, registrationOf } from '@sotto/client';
 import type { ByteStream, Clock, StateEvent } from '@sotto/client';
+import { FakeClock } from '@sotto/fixtures';
 import { decodeInvite } from '@sotto/protocol';
 import type { Invite } from '@sotto/protocol';
 import { onionAddressOf } from '@sotto/tor';
@@ -12,7 +13,6 @@ import { readDoors } from '../src/environment.ts';
 import { GATE_POLL_MS, GATE_START_LIMIT_MS } from '../src/limits.ts';
 import { createOnionDial } from '../src/onion-dial.ts';
 import type { DialOwner } from '../src/onion-dial.ts';
-import { HeldClock } from './held-clock.ts';
 import { INVITE, REAL_CLOCK } from './program.ts';
 import { NearRelay } from './near-relay.ts';
 import { openGate, openSocks } from './stand-ins.ts';
@@ -167,8 +167,8 @@ describe('the way to the relay', () => {
   });
 
   /** A dialler whose gate is not there, on a clock that the test moves. */
-  function absentGate(): { clock: HeldClock; stages: StateEvent[]; dialled: Promise<ByteStream> } {
-    const clock = new HeldClock();
+  function absentGate(): { clock: FakeClock; stages: StateEvent[]; dialled: Promise<ByteStream> } {
+    const clock = new FakeClock();
     const stages: StateEvent[] = [];
     owner = createOnionDial({
       invite: invite(),
@@ -186,27 +186,27 @@ describe('the way to the relay', () => {
     const { clock, stages, dialled } = absentGate();
     for (let tries = 0; tries < 3; tries += 1) {
       await expect.poll(() => clock.waiting).toEqual([GATE_POLL_MS]);
-      clock.pass(GATE_POLL_MS);
+      clock.tick(GATE_POLL_MS);
     }
     await expect.poll(() => clock.waiting).toEqual([GATE_POLL_MS]);
     expect(stages).toEqual([WAITING]);
     const gate = await openGate(join(directory, 'gate.sock'), { ...READY, refusal: 'gate-key-differs' });
     servers = [gate.server];
-    clock.pass(GATE_POLL_MS);
+    clock.tick(GATE_POLL_MS);
     expect(await failureOf(dialled)).toMatchObject({ code: 'gate-key-differs' });
   });
 
   test('a gate that never comes is given up, with its code and where to look', async () => {
     const { clock, dialled } = absentGate();
     await expect.poll(() => clock.waiting).toEqual([GATE_POLL_MS]);
-    clock.pass(GATE_START_LIMIT_MS);
+    clock.tick(GATE_START_LIMIT_MS);
     const error = await failureOf(dialled);
     expect(error).toMatchObject({ code: 'gate-unreachable', final: false });
     expect(error.message).toContain('docker compose ps gate');
   });
 
   test('a stuck Tor is told with its cause and next step, and fails the attempt only when it stays so', async () => {
-    const held = new HeldClock();
+    const held = new FakeClock();
     const way = await prepare({ ...READY, stages: [STALLED] }, () => 0x01, held);
     const failed = failureOf(way.dial());
     await expect.poll(() => held.waiting).toEqual([30_000]);
@@ -222,12 +222,12 @@ describe('the way to the relay', () => {
     await expect.poll(() => held.waiting).toEqual([]);
     way.gate.announce(STALLED);
     await expect.poll(() => held.waiting).toEqual([30_000]);
-    held.pass(30_000);
+    held.tick(30_000);
     expect(await failed).toMatchObject({ code: 'tor-stalled-clock-skew', final: false });
   });
 
   test('a client that ends while Tor starts leaves nothing behind', async () => {
-    const held = new HeldClock();
+    const held = new FakeClock();
     const way = await prepare({ ...READY, stages: [{ state: 'tor-unreachable' }] }, () => 0x01, held);
     const failed = failureOf(way.dial());
     await expect.poll(() => held.waiting).toEqual([30_000]);
