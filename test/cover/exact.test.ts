@@ -3,8 +3,9 @@
 import { stealthShape } from '@sotto/protocol';
 import type { Cover } from '@sotto/protocol';
 import { expect, test } from 'vitest';
-import { CoveredScene, textsOf, troubleOf } from './covered-scene.ts';
-import type { Departure, Guest } from './covered-scene.ts';
+import { textsOf, told } from '@sotto/fixtures/room';
+import type { Departure, RoomMember } from '@sotto/fixtures/room';
+import { CoveredRoom, troubleOf } from './covered-room.ts';
 
 interface Line {
   readonly up: readonly Departure[];
@@ -22,30 +23,27 @@ interface Watched {
   readonly access: readonly string[];
 }
 
-type Doings = (guests: readonly Guest[], second: number) => void;
+type Doings = (members: readonly RoomMember[], second: number) => void;
 
 /** A room of three from its beginning to the goodbye of one, while something is done in it, or nothing. Anna is the host's own. */
 async function watch(cover: Cover, seconds: number, act: Doings, renewEveryMs?: number): Promise<Watched> {
-  const scene = new CoveredScene(cover);
-  await scene.open();
+  const room = await CoveredRoom.open(cover);
   for (const name of ['anna', 'ben', 'carla']) {
-    scene.join(name, { renewEveryMs, ...(name === 'anna' ? { moderator: scene.moderator } : {}) });
-    await scene.clock.advance(40_000);
+    room.enter(name, { renewEveryMs, ...(name === 'anna' ? { moderator: room.moderator } : {}) });
+    await room.clock.advance(40_000);
   }
   for (let second = 0; second < seconds; second += 1) {
-    act(scene.guests, second);
-    await scene.clock.advance(1_000);
+    act(room.members, second);
+    await room.clock.advance(1_000);
   }
-  scene.guests[2]?.client.leave();
-  await scene.clock.advance(40_000);
-  const lines = scene.guests.map(({ up, down }) => ({ up, down }));
-  const heard = scene.guests.reduce((sum, guest) => sum + textsOf(guest).length, 0);
-  const epochs = scene.guests[0]?.events.filter(({ type }) => type === 'epoch').length ?? 0;
-  const access = scene.guests.flatMap(({ name, events }) =>
-    events.flatMap((event) => (event.type === 'access' ? [`${name} ${event.mode}`] : [])),
-  );
-  const connections = scene.guests.reduce((sum, guest) => sum + guest.lines(), 0);
-  return { lines, heard, epochs, access, connections, trouble: scene.guests.flatMap(troubleOf) };
+  room.members[2]?.client.leave();
+  await room.clock.advance(40_000);
+  const lines = room.members.map(({ departures, relayDepartures }) => ({ up: departures, down: relayDepartures }));
+  const heard = room.members.reduce((sum, member) => sum + textsOf(member).length, 0);
+  const epochs = room.members[0]?.events.filter(({ type }) => type === 'epoch').length ?? 0;
+  const access = room.members.flatMap((member) => told(member, 'access').map(({ mode }) => `${member.name} ${mode}`));
+  const connections = room.members.reduce((sum, { streams }) => sum + streams.length, 0);
+  return { lines, heard, epochs, access, connections, trouble: room.members.flatMap(troubleOf) };
 }
 
 /** When commits leave, from each line: they alone are in frames of 4096 bytes. */

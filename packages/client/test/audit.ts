@@ -3,18 +3,18 @@
 import { decodeFrame } from '@sotto/protocol';
 import type { Arrival } from '@sotto/fixtures';
 import { nonceOf } from '@sotto/fixtures';
-import { told } from './rehearsal.ts';
-import type { Seat } from './rehearsal.ts';
+import { told } from '@sotto/fixtures/room';
+import type { RoomMember } from '@sotto/fixtures/room';
 
 export interface Said {
-  readonly by: Seat;
+  readonly by: RoomMember;
   readonly text: string;
   /** Everybody had joined when it was said, so everybody must see it. */
   readonly toAll: boolean;
 }
 
 /** @returns what is wrong, in words; empty if every text was shown once, whole and in order, and acknowledged once. */
-export function auditConversation(seats: readonly Seat[], said: readonly Said[]): string[] {
+export function auditConversation(seats: readonly RoomMember[], said: readonly Said[]): string[] {
   return [
     ...seats.flatMap((listener) => [...auditListener(listener, seats, said), ...auditOrder(listener, seats)]),
     ...seats.flatMap((speaker) => auditSpeaker(speaker, said)),
@@ -22,7 +22,7 @@ export function auditConversation(seats: readonly Seat[], said: readonly Said[])
 }
 
 /** A listener hears an unbroken end of what each other member said, and at least what was said to all. */
-function auditListener(listener: Seat, seats: readonly Seat[], said: readonly Said[]): string[] {
+function auditListener(listener: RoomMember, seats: readonly RoomMember[], said: readonly Said[]): string[] {
   const faults: string[] = [];
   for (const speaker of seats) {
     if (speaker === listener) continue;
@@ -40,7 +40,7 @@ function auditListener(listener: Seat, seats: readonly Seat[], said: readonly Sa
 }
 
 /** Any two listeners hear the texts of all others in one order. */
-function auditOrder(listener: Seat, seats: readonly Seat[]): string[] {
+function auditOrder(listener: RoomMember, seats: readonly RoomMember[]): string[] {
   const heard = told(listener, 'message').map((message) => message.id);
   return seats.flatMap((other) => {
     const common = new Set(told(other, 'message').map((message) => message.id));
@@ -53,13 +53,13 @@ function auditOrder(listener: Seat, seats: readonly Seat[]): string[] {
 }
 
 /** Each text is acknowledged once, in the order in which it was said. */
-function auditSpeaker(speaker: Seat, said: readonly Said[]): string[] {
+function auditSpeaker(speaker: RoomMember, said: readonly Said[]): string[] {
   const own = said.filter((one) => one.by === speaker).map((_, index) => `${index}`);
   const sent = told(speaker, 'sent').map((event) => event.ref);
   return sent.join() === own.join() ? [] : [`${speaker.name} was told of ${sent.length} sent of ${own.length}`];
 }
 
-function heardFrom(listener: Seat, speaker: Seat): string[] {
+function heardFrom(listener: RoomMember, speaker: RoomMember): string[] {
   const { fingerprint } = speaker.client;
   return told(listener, 'message').flatMap((message) =>
     message.from.fingerprint === fingerprint ? [message.text] : [],

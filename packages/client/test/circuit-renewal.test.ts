@@ -6,8 +6,8 @@ import { ATTACH_DEADLINE_MS, BACKOFF_MAX_MS, ECHO_WAIT_MS, RENEW_DIAL_LIMIT_MS }
 import { auditConversation, auditResends } from './audit.ts';
 import type { Said } from './audit.ts';
 import { useNativeEd25519 } from './native-ed25519.ts';
-import { Rehearsal, gapsOf, statesOf, textsOf, told } from './rehearsal.ts';
-import type { Seat, SeatOptions } from './rehearsal.ts';
+import { Room, gapsOf, statesOf, textsOf, told } from '@sotto/fixtures/room';
+import type { RoomMember, MemberOptions } from '@sotto/fixtures/room';
 
 useNativeEd25519();
 
@@ -15,8 +15,8 @@ const RUNS = Number(process.env['SOTTO_RENEWAL_RUNS'] ?? 25);
 const RUN_LIMIT_MS = 2_000;
 const ATTACH_BYTES = FRAME_BYTES[0];
 
-async function two(options: SeatOptions = {}): Promise<{ room: Rehearsal; anna: Seat; ben: Seat }> {
-  const room = new Rehearsal();
+async function two(options: MemberOptions = {}): Promise<{ room: Room; anna: RoomMember; ben: RoomMember }> {
+  const room = new Room();
   const anna = await room.join('Anna', options);
   const ben = await room.join('Ben');
   // The epochs of the beginning are over then.
@@ -25,7 +25,7 @@ async function two(options: SeatOptions = {}): Promise<{ room: Rehearsal; anna: 
 }
 
 /** What became of the renewals that were asked for. */
-function circuitsOf(seat: Seat): string[] {
+function circuitsOf(seat: RoomMember): string[] {
   return told(seat, 'circuit').map((event) => event.state);
 }
 
@@ -222,9 +222,9 @@ describe('the schedule', () => {
 /** Renewals, by clock and by hand, among cuts at any byte, new epochs and junk; then all is quiet and all is through. */
 async function converse(
   seed: number,
-  spoil: (room: Rehearsal) => void = () => undefined,
-): Promise<{ room: Rehearsal; seats: Seat[]; said: Said[] }> {
-  const room = new Rehearsal(seed);
+  spoil: (room: Room) => void = () => undefined,
+): Promise<{ room: Room; seats: RoomMember[]; said: Said[] }> {
+  const room = new Room({ seed });
   spoil(room);
   const chance = new SeededRandom(seed + 2_000_000);
   const conditions = (dial: number): StreamConditions => {
@@ -238,25 +238,25 @@ async function converse(
     };
   };
   const names = ['Anna', 'Ben', 'Cleo'].slice(0, chance.between(2, 3));
-  const seats = names.map((name) => room.seat(name, { conditions, renewEveryMs: chance.pick([3_000, 8_000]) }));
+  const seats = names.map((name) => room.member(name, { conditions, renewEveryMs: chance.pick([3_000, 8_000]) }));
   for (const seat of seats) {
     seat.client.start();
     await room.clock.advance(2 * BACKOFF_MAX_MS);
   }
   const said: Said[] = [];
-  const count = new Map<Seat, number>();
+  const count = new Map<RoomMember, number>();
   for (let turn = 0; turn < 60; turn += 1) {
-    const by = chance.pick(seats as [Seat, ...Seat[]]);
+    const by = chance.pick(seats as [RoomMember, ...RoomMember[]]);
     const index = count.get(by) ?? 0;
     count.set(by, index + 1);
     const text = `${index} ${'x'.repeat(chance.pick([0, 0, 20, 3_000]))}`;
     by.client.send(text, `${index}`);
     said.push({ by, text, toAll: true });
-    if (chance.onceIn(5)) chance.pick(seats as [Seat, ...Seat[]]).client.renew();
+    if (chance.onceIn(5)) chance.pick(seats as [RoomMember, ...RoomMember[]]).client.renew();
     if (chance.onceIn(15)) room.relay.moveCommitNumber();
     if (chance.onceIn(15))
       chance
-        .pick(seats as [Seat, ...Seat[]])
+        .pick(seats as [RoomMember, ...RoomMember[]])
         .streams.at(-1)
         ?.cut();
     await room.clock.advance(chance.below(chance.pick([1, 30, 900, 2_500])));

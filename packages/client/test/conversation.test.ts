@@ -9,16 +9,16 @@ import {
   RECEIPT_DELAY_MS,
   WINDOW_FRAMES,
 } from '../src/limits.ts';
-import { Rehearsal, gapsOf, statesOf, textsOf, told } from './rehearsal.ts';
-import type { Seat } from './rehearsal.ts';
+import { Room, gapsOf, statesOf, textsOf, told } from '@sotto/fixtures/room';
+import type { RoomMember } from '@sotto/fixtures/room';
 
-function presentNames(seat: Seat): string[] {
+function presentNames(seat: RoomMember): string[] {
   return seat.client.members().flatMap((member) => (member.present ? [member.name] : []));
 }
 
 describe('joining', () => {
   test('two members join, and see each other arrive', async () => {
-    const room = new Rehearsal();
+    const room = new Room();
     const anna = await room.join('Anna');
     const ben = await room.join('Ben');
     await room.clock.advance(1);
@@ -34,7 +34,7 @@ describe('joining', () => {
   });
 
   test('a member that joins later hears what is said from then on, and no gap', async () => {
-    const room = new Rehearsal();
+    const room = new Room();
     const anna = await room.join('Anna');
     anna.client.send('before');
     await room.clock.advance(1);
@@ -46,9 +46,9 @@ describe('joining', () => {
   });
 
   test('what is said before the room is joined is sent when it is', async () => {
-    const room = new Rehearsal();
+    const room = new Room();
     const anna = await room.join('Anna');
-    const ben = room.seat('Ben');
+    const ben = room.member('Ben');
     ben.client.start();
     ben.client.send('early', 'ref-1');
     await room.clock.advance(1);
@@ -58,20 +58,20 @@ describe('joining', () => {
 
   test('a name that no member could read is refused before anything is sent', async () => {
     for (const name of ['', 'n'.repeat(49), 'é'.repeat(25)]) {
-      const room = new Rehearsal();
+      const room = new Room();
       const seat = await room.join(name);
       expect(told(seat, 'error').map((event) => event.code)).toEqual(['name-invalid']);
       expect(statesOf(seat)).toEqual(['closed name-invalid']);
       expect(room.relay.connections).toBe(0);
     }
-    const control = new Rehearsal();
+    const control = new Room();
     expect(statesOf(await control.join('é'.repeat(24)))).toContain('joined');
   });
 });
 
 describe('texts', () => {
   test('arrive whole and in order both ways, from 1 byte to 64 KiB', async () => {
-    const room = new Rehearsal();
+    const room = new Room();
     const anna = await room.join('Anna');
     const ben = await room.join('Ben');
     const said = [1, 2, 336, 337, 1000, 3920, 3921, 20_000, TEXT_BYTES_MAX].map((length, index) =>
@@ -87,7 +87,7 @@ describe('texts', () => {
   });
 
   test('arrive between three members, once for each, with the same id everywhere', async () => {
-    const room = new Rehearsal();
+    const room = new Room();
     const anna = await room.join('Anna');
     const ben = await room.join('Ben');
     const cleo = await room.join('Cleo');
@@ -103,7 +103,7 @@ describe('texts', () => {
   });
 
   test('keep every character, a leading byte order mark and a nul included', async () => {
-    const room = new Rehearsal();
+    const room = new Room();
     const anna = await room.join('Anna');
     const ben = await room.join('Ben');
     const said = ['\uFEFFmark', 'a\u0000b', '👩‍🚀 naïve ﷺ', '\u001b[31mred', '\r\n', ' '];
@@ -113,7 +113,7 @@ describe('texts', () => {
   });
 
   test('half a surrogate pair arrives as the replacement character', async () => {
-    const room = new Rehearsal();
+    const room = new Room();
     const anna = await room.join('Anna');
     const ben = await room.join('Ben');
     anna.client.send('a\ud800b');
@@ -122,7 +122,7 @@ describe('texts', () => {
   });
 
   test('refuses an empty one and one above 64 KiB, and counts bytes, not characters', async () => {
-    const room = new Rehearsal();
+    const room = new Room();
     const anna = await room.join('Anna');
     anna.client.send('', 'empty');
     anna.client.send('a'.repeat(TEXT_BYTES_MAX + 1), 'long');
@@ -138,7 +138,7 @@ describe('texts', () => {
   });
 
   test('no more than the window is on the way at once, and the outbox is bounded', async () => {
-    const room = new Rehearsal();
+    const room = new Room();
     const anna = await room.join('Anna');
     room.relay.keeps = () => false;
     const said = WINDOW_FRAMES + OUTBOX_TEXTS_MAX + 3;
@@ -152,7 +152,7 @@ describe('texts', () => {
   });
 
   test('a front end that greets newcomers from within its handler keeps its own order', async () => {
-    const room = new Rehearsal();
+    const room = new Room();
     const anna = await room.join('Anna', {
       hear: (event, seat) => {
         if (event.type === 'arrived') seat.client.send(`welcome, ${event.member.name}`);
@@ -171,7 +171,7 @@ describe('texts', () => {
   });
 
   test('a front end that speaks when it is back from within its handler loses nothing that was on the way', async () => {
-    const room = new Rehearsal();
+    const room = new Room();
     const ben = await room.join('Ben');
     let joins = 0;
     const anna = await room.join('Anna', {
@@ -193,7 +193,7 @@ describe('texts', () => {
 
 describe('receipts', () => {
   test('delivered counts the others one by one, and nobody twice', async () => {
-    const room = new Rehearsal();
+    const room = new Room();
     const anna = await room.join('Anna');
     await room.join('Ben');
     await room.join('Cleo');
@@ -209,7 +209,7 @@ describe('receipts', () => {
   });
 
   test('an answer carries the receipt: no frame of its own follows', async () => {
-    const room = new Rehearsal();
+    const room = new Room();
     const anna = await room.join('Anna');
     const ben = await room.join('Ben');
     anna.client.send('hello');
@@ -223,7 +223,7 @@ describe('receipts', () => {
   });
 
   test('a listener in a lively room still sends one about every second', async () => {
-    const room = new Rehearsal();
+    const room = new Room();
     const anna = await room.join('Anna');
     await room.join('Ben');
     for (let index = 0; index < 20; index += 1) {
@@ -236,7 +236,7 @@ describe('receipts', () => {
 
 describe('who is here', () => {
   test('a member that leaves is said to have left, and is not listed', async () => {
-    const room = new Rehearsal();
+    const room = new Room();
     const anna = await room.join('Anna');
     const ben = await room.join('Ben');
     ben.client.leave();
@@ -249,7 +249,7 @@ describe('who is here', () => {
   });
 
   test('a member that falls silent is dropped, and one that only listens is not', async () => {
-    const room = new Rehearsal();
+    const room = new Room();
     const anna = await room.join('Anna');
     const ben = await room.join('Ben');
     await room.join('Cleo');
@@ -261,7 +261,7 @@ describe('who is here', () => {
   });
 
   test('a member that was dropped for silence and speaks again has arrived again', async () => {
-    const room = new Rehearsal();
+    const room = new Room();
     const anna = await room.join('Anna');
     const ben = await room.join('Ben');
     // Ben's frames do not reach the log for a while, so that the others miss him; he keeps them and sends them again.
@@ -281,7 +281,7 @@ describe('who is here', () => {
 
 describe('leaving', () => {
   test('what was said before is sent first', async () => {
-    const room = new Rehearsal();
+    const room = new Room();
     const anna = await room.join('Anna');
     const ben = await room.join('Ben');
     const said = Array.from({ length: 2 * WINDOW_FRAMES }, (_, index) => `last words ${index}`);
@@ -293,7 +293,7 @@ describe('leaving', () => {
   });
 
   test('ends at its deadline when the relay says nothing more, and at once on the second call', async () => {
-    const room = new Rehearsal();
+    const room = new Room();
     const anna = await room.join('Anna');
     const ben = await room.join('Ben');
     room.relay.mute = true;
@@ -311,7 +311,7 @@ describe('leaving', () => {
   });
 
   test('says nothing more after the end, whatever happens', async () => {
-    const room = new Rehearsal();
+    const room = new Room();
     const anna = await room.join('Anna');
     const ben = await room.join('Ben');
     anna.client.leave();
@@ -324,7 +324,7 @@ describe('leaving', () => {
   });
 
   test("ends the room's keys and its own", async () => {
-    const room = new Rehearsal();
+    const room = new Room();
     await room.clock.advance(1);
     const made = vi.spyOn(Secret.prototype, 'use');
     const destroyed = vi.spyOn(Secret.prototype, 'destroy');
@@ -343,7 +343,7 @@ describe('leaving', () => {
   });
 
   test('a text that is said while leaving is refused', async () => {
-    const room = new Rehearsal();
+    const room = new Room();
     const anna = await room.join('Anna');
     room.relay.mute = true;
     anna.client.leave();

@@ -6,8 +6,8 @@ import type { Cover } from '@sotto/protocol';
 import { SeededRandom } from '@sotto/fixtures';
 import { describe, expect, test } from 'vitest';
 import { GroupMembership } from '../src/group/membership.ts';
-import { gapsOf, Rehearsal, statesOf, textsOf, told } from './rehearsal.ts';
-import type { Departure, Seat } from './rehearsal.ts';
+import { gapsOf, Room, statesOf, textsOf, told } from '@sotto/fixtures/room';
+import type { Departure, RoomMember } from '@sotto/fixtures/room';
 import { nonceOf } from '@sotto/fixtures';
 
 /** The dice are four bytes: they have a source of their own, so that two runs fall alike whatever else they do. */
@@ -16,9 +16,9 @@ function twoSources(seed: number): (length: number) => Uint8Array {
   return (length) => (length === 4 ? dice : keys).bytes(length);
 }
 
-async function gather(cover: Cover, names: readonly string[]): Promise<{ room: Rehearsal; seats: Seat[] }> {
-  const room = new Rehearsal(3, undefined, cover);
-  const seats: Seat[] = [];
+async function gather(cover: Cover, names: readonly string[]): Promise<{ room: Room; seats: RoomMember[] }> {
+  const room = new Room({ seed: 3, cover });
+  const seats: RoomMember[] = [];
   for (const [index, name] of names.entries()) {
     seats.push(await room.join(name, { random: twoSources(index + 1) }));
     await room.clock.advance(30_000);
@@ -30,7 +30,7 @@ async function gather(cover: Cover, names: readonly string[]): Promise<{ room: R
 async function watch(
   cover: Cover,
   seconds: number,
-  talk: (seats: readonly Seat[], second: number) => void,
+  talk: (seats: readonly RoomMember[], second: number) => void,
   names: readonly string[] = ['anna', 'ben'],
 ): Promise<{ departures: Departure[][]; heard: number; sent: number }> {
   const { room, seats } = await gather(cover, names);
@@ -48,7 +48,7 @@ async function watch(
 const silence = (): void => undefined;
 
 /** In fits, as people do: a few lines, a long one, nothing for a while. */
-function chatter(seats: readonly Seat[], second: number): void {
+function chatter(seats: readonly RoomMember[], second: number): void {
   const [anna, ben] = seats;
   if (second % 20 < 6) anna?.client.send(`${second}: short`);
   if (second % 33 === 5) ben?.client.send('long '.repeat(900));
@@ -110,7 +110,7 @@ describe('a client in stealth', () => {
 
   test('sends what was refused again in its slots, a receipt like a text', { timeout: 60_000 }, async () => {
     const slow = { conditions: () => ({ latencyMs: () => 400 }) };
-    const room = new Rehearsal(3, undefined, 'stealth-4');
+    const room = new Room({ seed: 3, cover: 'stealth-4' });
     const anna = await room.join('anna', { random: twoSources(1), ...slow });
     await room.clock.advance(30_000);
     const ben = await room.join('ben', { random: twoSources(2), ...slow });
@@ -189,7 +189,7 @@ describe('a client in stealth', () => {
 });
 
 test('a string with another mode leads nowhere', async () => {
-  const room = new Rehearsal(5, undefined, 'stealth-8');
+  const room = new Room({ seed: 5, cover: 'stealth-8' });
   const stranger = await room.join('carla', { invite: { ...room.invite, cover: 'stealth-4' } });
   expect(statesOf(stranger).at(-1)).toBe('closed not-admitted');
   const member = await room.join('anna');
@@ -197,7 +197,7 @@ test('a string with another mode leads nowhere', async () => {
 });
 
 test('frames of a stealth member are PUBLISH or FILL of one length, and nothing else when it has joined', async () => {
-  const room = new Rehearsal(6, undefined, 'stealth-4');
+  const room = new Room({ seed: 6, cover: 'stealth-4' });
   const frames: string[] = [];
   await room.join('anna');
   await room.clock.advance(20_000);

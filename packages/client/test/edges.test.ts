@@ -3,11 +3,11 @@ import { createStreamPair } from '@sotto/fixtures';
 import { describe, expect, test } from 'vitest';
 import type { Dial } from '../src/index.ts';
 import { KEY_WORK_MAX, MEMBER_SILENT_MS, NAME_WAIT_MS } from '../src/limits.ts';
-import { Rehearsal, statesOf, textsOf, told } from './rehearsal.ts';
+import { Room, statesOf, textsOf, told } from '@sotto/fixtures/room';
 
 describe('a member', () => {
   test('that says something after its end hears that it is not in a room, with the ref', async () => {
-    const room = new Rehearsal();
+    const room = new Room();
     const anna = await room.join('Anna');
     anna.client.leave();
     await room.clock.advance(1);
@@ -16,7 +16,7 @@ describe('a member', () => {
   });
 
   test('that comes back after a long cut of its own still lists those who are here', async () => {
-    const room = new Rehearsal();
+    const room = new Room();
     const anna = await room.join('Anna');
     const ben = await room.join('Ben');
     await room.clock.advance(10);
@@ -34,7 +34,7 @@ describe('a member', () => {
   });
 
   test('that has missed more than its keys take at once reads it in parts, and misses nothing', async () => {
-    const room = new Rehearsal();
+    const room = new Room();
     const ben = await room.join('Ben');
     let pauses = 0;
     const dial: Dial = () => {
@@ -67,7 +67,7 @@ describe('a member', () => {
   });
 
   test('shows a text that overtook its speaker’s name with the name, and in its place', async () => {
-    const room = new Rehearsal();
+    const room = new Room();
     // What Anna says before she has heard of Ben reaches him before her answer to his coming.
     const anna = await room.join('Anna', { conditions: () => ({ latencyMs: () => 1_000 }) });
     await room.clock.advance(10_000);
@@ -79,7 +79,7 @@ describe('a member', () => {
   });
 
   test('does not wait for a name for ever', async () => {
-    const room = new Rehearsal();
+    const room = new Room();
     const anna = await room.join('Anna', { conditions: () => ({ latencyMs: () => 1_000 }) });
     await room.clock.advance(10_000);
     const ben = await room.join('Ben');
@@ -97,7 +97,7 @@ describe('a member', () => {
   });
 
   test('goes on under the commit number that somebody’s commit has made', async () => {
-    const room = new Rehearsal();
+    const room = new Room();
     const anna = await room.join('Anna');
     const ben = await room.join('Ben');
     room.relay.moveCommitNumber();
@@ -116,7 +116,7 @@ describe('a member', () => {
   });
 
   test('is told at once, and for good, that the other side is of another version', async () => {
-    const room = new Rehearsal();
+    const room = new Room();
     const { near, far } = createStreamPair(room.clock);
     const anna = await room.join('Anna', { dial: () => Promise.resolve(near) });
     far.write(Uint8Array.of((PROTOCOL_VERSION + 1) << 4));

@@ -8,13 +8,13 @@ import {
   RECEIPT_DELAY_MS,
 } from '../src/limits.ts';
 import type { AccessMode, Moderator, SignedOrder } from '../src/moderator.ts';
-import { epochOf, expectTalk, gather, Rehearsal, textsOf, told, warningsOf } from './rehearsal.ts';
-import type { Seat } from './rehearsal.ts';
+import { epochOf, expectTalk, joinMembers, Room, textsOf, told, warningsOf } from '@sotto/fixtures/room';
+import type { RoomMember } from '@sotto/fixtures/room';
 import type { Entry } from '@sotto/fixtures';
 
 describe('a relay that shows members different rooms', () => {
   /** Leaves out the next entry for one connection, and renumbers what follows, so that no gap shows. */
-  function hideNext(room: Rehearsal, connection: number): void {
+  function hideNext(room: Room, connection: number): void {
     let hidden = 0;
     room.relay.shape = (entry, to) => {
       if (to !== connection) return [entry];
@@ -24,8 +24,8 @@ describe('a relay that shows members different rooms', () => {
   }
 
   test('by leaving out what one of them gets is found out by the next message', async () => {
-    const room = new Rehearsal();
-    const [anna, ben] = await gather(room, 2);
+    const room = new Room();
+    const [anna, ben] = await joinMembers(room, 2);
     await room.clock.advance(2 * RECEIPT_DELAY_MS);
     hideNext(room, ben.connection());
     anna.client.send('hidden');
@@ -38,8 +38,8 @@ describe('a relay that shows members different rooms', () => {
   });
 
   test('by changing the order is found out', async () => {
-    const room = new Rehearsal();
-    const [anna, ben, cleo] = await gather(room, 3);
+    const room = new Room();
+    const [anna, ben, cleo] = await joinMembers(room, 3);
     if (cleo === undefined) throw new Error('nobody');
     await room.clock.advance(2 * RECEIPT_DELAY_MS);
     const held: Uint8Array[] = [];
@@ -61,7 +61,7 @@ describe('a relay that shows members different rooms', () => {
   });
 
   /** The next two entries that come to `connection` come in the other order. */
-  function swapNext(room: Rehearsal, connection: number): void {
+  function swapNext(room: Room, connection: number): void {
     const held: Entry[] = [];
     room.relay.shape = (entry, to) => {
       if (to !== connection || held.length === 2) return [entry];
@@ -76,7 +76,7 @@ describe('a relay that shows members different rooms', () => {
   }
 
   /** Anna, who can begin an epoch at any moment, and two others. */
-  async function gatherAround(room: Rehearsal): Promise<[Seat, Seat, Seat]> {
+  async function gatherAround(room: Room): Promise<[RoomMember, RoomMember, RoomMember]> {
     const setAccess = (mode: AccessMode): Promise<SignedOrder> => Promise.resolve(room.signer.access(mode));
     const unused = (): never => {
       throw new Error('not asked for here');
@@ -88,7 +88,7 @@ describe('a relay that shows members different rooms', () => {
   }
 
   /** Two say something at once, and before anybody has sent a receipt a new epoch has begun. */
-  async function sayLast(room: Rehearsal, seats: readonly [Seat, Seat, Seat]): Promise<void> {
+  async function sayLast(room: Room, seats: readonly [RoomMember, RoomMember, RoomMember]): Promise<void> {
     const [anna, , cleo] = seats;
     const epoch = epochOf(anna) ?? 0;
     const { length } = room.relay.arrivals;
@@ -102,7 +102,7 @@ describe('a relay that shows members different rooms', () => {
   }
 
   test('by changing the order of what is said last in an epoch is found out in the next, though nothing more is said', async () => {
-    const room = new Rehearsal();
+    const room = new Room();
     const seats = await gatherAround(room);
     const [, ben] = seats;
     swapNext(room, ben.connection());
@@ -117,7 +117,7 @@ describe('a relay that shows members different rooms', () => {
   });
 
   test('is found out also when epochs follow each other faster than a receipt, four in a row', async () => {
-    const room = new Rehearsal();
+    const room = new Room();
     const seats = await gatherAround(room);
     const [anna, ben] = seats;
     swapNext(room, ben.connection());
@@ -137,7 +137,7 @@ describe('a relay that shows members different rooms', () => {
   });
 
   test('control: in an honest room texts count as delivered, however fast epochs follow each other', async () => {
-    const room = new Rehearsal();
+    const room = new Room();
     const seats = await gatherAround(room);
     const [anna] = seats;
     await sayLast(room, seats);
@@ -151,7 +151,7 @@ describe('a relay that shows members different rooms', () => {
   });
 
   test('does not make a text count as delivered to who has seen it elsewhere, in this epoch or the next', async () => {
-    const room = new Rehearsal();
+    const room = new Room();
     const seats = await gatherAround(room);
     const [anna, ben] = seats;
     swapNext(room, ben.connection());
@@ -165,7 +165,7 @@ describe('a relay that shows members different rooms', () => {
   });
 
   test('control: in an honest room what is said last in an epoch is delivered to all, and nobody is warned', async () => {
-    const room = new Rehearsal();
+    const room = new Room();
     const seats = await gatherAround(room);
     await sayLast(room, seats);
     const { length } = room.relay.arrivals;
@@ -182,7 +182,7 @@ describe('a relay that shows members different rooms', () => {
   test.each(['silence', 'a text at once'])(
     'by hiding from all others what one said last in an epoch is found out in the next, through %s',
     async (next) => {
-      const room = new Rehearsal();
+      const room = new Room();
       const seats = await gatherAround(room);
       const [anna] = seats;
       const noise = room.random.bytes(bodyBytes(SMALLEST_FRAME_BYTES));
@@ -205,8 +205,8 @@ describe('a relay that shows members different rooms', () => {
   );
 
   test('by going back and growing again while they are away is found out', async () => {
-    const room = new Rehearsal();
-    const [anna, ben] = await gather(room, 2);
+    const room = new Room();
+    const [anna, ben] = await joinMembers(room, 2);
     await room.clock.advance(2 * RECEIPT_DELAY_MS);
     room.unreachable = true;
     ben.streams.at(-1)?.cut();
@@ -227,8 +227,8 @@ describe('a relay that shows members different rooms', () => {
   });
 
   test('control: who is removed unheard, and comes in again, was not in the epoch before, and warns nobody', async () => {
-    const room = new Rehearsal();
-    const [anna, ben, cleo] = await gather(room, 3);
+    const room = new Room();
+    const [anna, ben, cleo] = await joinMembers(room, 3);
     if (cleo === undefined) throw new Error('nobody');
     const unheard = ben.connection();
     const removed = (): number => told(anna, 'removed').length;
@@ -244,8 +244,8 @@ describe('a relay that shows members different rooms', () => {
   });
 
   test('control: none of this happens in an honest room, cuts and all', async () => {
-    const room = new Rehearsal();
-    const seats = await gather(room, 4);
+    const room = new Room();
+    const seats = await joinMembers(room, 4);
     for (let round = 0; round < 20; round += 1) {
       seats[round % 4]?.client.send(`text ${round}`);
       if (round % 5 === 0) seats[(round + 1) % 4]?.streams.at(-1)?.cut();

@@ -17,19 +17,19 @@ import { createStreamPair, systemRandom } from '@sotto/fixtures';
 import type { StreamPair } from '@sotto/fixtures';
 import { describe, expect, test } from 'vitest';
 import { createRoomSecret, DialError, proveAdmission, registrationOf } from '../src/index.ts';
-import { Rehearsal } from './rehearsal.ts';
+import { Room } from '@sotto/fixtures/room';
 
 const FOUNDING = { crypto: nativeCrypto, suite: 'x25519' } as const;
 const SNAPSHOT_BYTES = 4_096;
 
 /** Starts a proof on a new stream. @returns how it ends: `admitted`, or the code of the DialError. */
-function prove(room: Rehearsal, invite: Invite, accept: (pair: StreamPair) => void): Promise<string> {
+function prove(room: Room, invite: Invite, accept: (pair: StreamPair) => void): Promise<string> {
   const pair = createStreamPair(room.clock);
   accept(pair);
   return outcomeOf(room, invite, pair);
 }
 
-async function outcomeOf(room: Rehearsal, invite: Invite, pair: StreamPair): Promise<string> {
+async function outcomeOf(room: Room, invite: Invite, pair: StreamPair): Promise<string> {
   let outcome: string | undefined;
   void proveAdmission(invite, pair.near, room.random.bytes, FOUNDING).then(
     () => (outcome = 'admitted'),
@@ -117,7 +117,7 @@ class FoundingScript {
 type Answer = (script: FoundingScript, commit: CommitRequest) => void;
 
 async function found(commitNumber: number, answer: Answer): Promise<{ outcome: string; script: FoundingScript }> {
-  const room = new Rehearsal();
+  const room = new Room();
   const scripts: FoundingScript[] = [];
   const outcome = await prove(room, room.invite, (pair) =>
     scripts.push(new FoundingScript(pair, commitNumber, answer)),
@@ -191,7 +191,7 @@ describe('the proof that a connection string leads into its room', () => {
   });
 
   test('takes the answer in whatever pieces it comes', async () => {
-    const room = new Rehearsal();
+    const room = new Room();
     const pair = createStreamPair(room.clock, { chunkBytes: () => 333 });
     const script = new FoundingScript(pair, 0, TAKE);
     expect(await outcomeOf(room, room.invite, pair)).toBe('admitted');
@@ -199,7 +199,7 @@ describe('the proof that a connection string leads into its room', () => {
   });
 
   test('fails with another secret or another onion, and says so', async () => {
-    const room = new Rehearsal();
+    const room = new Room();
     for (const invite of [
       { ...room.invite, roomSecret: room.random.bytes(32) },
       { ...room.invite, onionKey: room.random.bytes(32) },
@@ -216,12 +216,12 @@ describe('the proof that a connection string leads into its room', () => {
     ['relay-stopping', 'relay-unreachable'],
   ];
   test.each(reasons)('fails with what the relay gives as its reason: %s', async (code, expected) => {
-    const room = new Rehearsal();
+    const room = new Room();
     expect(await prove(room, room.invite, (pair) => pair.far.write(encodeClosing(code)))).toBe(expected);
   });
 
   test('fails when the stream ends first, and when something else answers', async () => {
-    const room = new Rehearsal();
+    const room = new Room();
     const http = new TextEncoder().encode('HTTP/1.1 200 OK\r\n');
     expect(await prove(room, room.invite, (pair) => pair.cut())).toBe('relay-unreachable');
     expect(await prove(room, room.invite, (pair) => pair.far.write(http))).toBe('version-mismatch');
@@ -233,7 +233,7 @@ describe('the proof that a connection string leads into its room', () => {
 
 describe('what a host tells the relay', () => {
   test('holds no secret but the seed that the onion needs, and follows from the connection string', () => {
-    const room = new Rehearsal();
+    const room = new Room();
     const one = registrationOf(room.invite);
     const two = registrationOf(room.invite);
     expect([one.roomId.length, one.capabilityKey.length, one.roomTag.length]).toEqual([16, 32, 16]);

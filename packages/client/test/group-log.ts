@@ -6,9 +6,8 @@ import type { GroupIdentity, GroupSuite } from '@sotto/crypto/group';
 import { nativeCrypto } from '@sotto/crypto/native';
 import { bodyBytes, FRAME_BYTES, toHex } from '@sotto/protocol';
 import type { AccessMode, Content, ContentHeader, Decoded, SignedAccess, SignedOrder } from '@sotto/protocol';
-import { SeededRandom } from '@sotto/fixtures';
+import { OrderSigner, SeededRandom } from '@sotto/fixtures';
 import { GroupMembership } from '../src/group/membership.ts';
-import { Moderator } from './moderator.ts';
 import type { GroupOpened, GroupView } from '../src/group/membership.ts';
 import type { Upload } from '../src/session/uploads.ts';
 
@@ -25,7 +24,7 @@ export class GroupLog {
   readonly roomId: Uint8Array;
   readonly entries: Uint8Array[] = [];
   readonly suite: GroupSuite;
-  readonly moderator: Moderator;
+  readonly moderator: OrderSigner;
   commitNumber = 0;
   snapshot: Stored | undefined;
   previousSnapshot: Stored | undefined;
@@ -36,7 +35,7 @@ export class GroupLog {
     this.roomSecret = this.random.bytes(32);
     const moderatorSeed = this.random.bytes(32);
     this.roomId = deriveRoomKeys(this.roomSecret, this.random.bytes(32)).roomId;
-    this.moderator = new Moderator(moderatorSeed, this.roomId);
+    this.moderator = new OrderSigner(moderatorSeed, this.roomId);
   }
 
   member(name: string, identity?: GroupIdentity): Promise<GroupReader> {

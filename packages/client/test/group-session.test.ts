@@ -17,24 +17,24 @@ import {
   epochOf,
   expectTalk,
   gapsOf,
-  gather,
+  joinMembers,
   NAMES,
-  Rehearsal,
+  Room,
   statesOf,
   textsOf,
   told,
   warningsOf,
-} from './rehearsal.ts';
-import type { Seat } from './rehearsal.ts';
+} from '@sotto/fixtures/room';
+import type { RoomMember } from '@sotto/fixtures/room';
 
-function codesOf(seats: readonly Seat[]): Set<string | undefined> {
+function codesOf(seats: readonly RoomMember[]): Set<string | undefined> {
   return new Set(seats.map((seat) => seat.client.roomCode()?.join(' ')));
 }
 
 describe('a group', () => {
   test('has one epoch and one room code for all, and nobody in it who did not come', async () => {
-    const room = new Rehearsal();
-    const seats = await gather(room, 3);
+    const room = new Room();
+    const seats = await joinMembers(room, 3);
     expect(new Set(seats.map(epochOf)).size).toBe(1);
     expect(codesOf(seats).size).toBe(1);
     expect(seats[0].client.roomCode()).toHaveLength(6);
@@ -43,8 +43,8 @@ describe('a group', () => {
   });
 
   test('lets five in that come at the same moment', async () => {
-    const room = new Rehearsal();
-    const seats = NAMES.map((name) => room.seat(name));
+    const room = new Room();
+    const seats = NAMES.map((name) => room.member(name));
     for (const seat of seats) seat.client.start();
     await room.clock.advance(20_000);
     for (const seat of seats) expect(statesOf(seat)).toEqual(['joining', 'joined']);
@@ -53,8 +53,8 @@ describe('a group', () => {
   });
 
   test('changes its keys after so many frames of one member, and what is said meanwhile arrives once and in order', async () => {
-    const room = new Rehearsal();
-    const [anna, ben] = await gather(room, 2);
+    const room = new Room();
+    const [anna, ben] = await joinMembers(room, 2);
     const before = epochOf(anna) ?? 0;
     const said = Array.from({ length: 3 * ROTATE_AFTER_FRAMES }, (_, index) => `text ${index}`);
     for (const text of said) {
@@ -69,8 +69,8 @@ describe('a group', () => {
   });
 
   test('changes its keys in time when nobody says anything', async () => {
-    const room = new Rehearsal();
-    const [anna, ben] = await gather(room, 2);
+    const room = new Room();
+    const [anna, ben] = await joinMembers(room, 2);
     const before = epochOf(anna) ?? 0;
     await room.clock.advance(ROTATE_MOST_MS + ROTATE_SOON_MS);
     // Each of the two has new keys.
@@ -79,8 +79,8 @@ describe('a group', () => {
   });
 
   test('tells two numbers that are the same on both sides, and another for every pair', async () => {
-    const room = new Rehearsal();
-    const [anna, ben, cleo] = await gather(room, 3);
+    const room = new Room();
+    const [anna, ben, cleo] = await joinMembers(room, 3);
     if (cleo === undefined) throw new Error('nobody');
     const number = anna.client.verify(ben.client.fingerprint)?.number;
     expect(number).toMatch(/^\d{60}$/);
@@ -91,8 +91,8 @@ describe('a group', () => {
   });
 
   test('says loudly that a name is another’s, or has another key now', async () => {
-    const room = new Rehearsal();
-    const [anna] = await gather(room, 2);
+    const room = new Room();
+    const [anna] = await joinMembers(room, 2);
     const second = await room.join('bEN');
     await room.clock.advance(1);
     expect(warningsOf(anna)).toEqual(['name-taken']);
@@ -108,7 +108,7 @@ describe('a group', () => {
 
 describe('a receipt', () => {
   test('is not counted of who came after the text', async () => {
-    const room = new Rehearsal();
+    const room = new Room();
     const anna = await room.join('Anna');
     await room.clock.advance(2 * (RANK_FIRST_MS + DEPARTING_RANK_MS));
     anna.client.send('to nobody', 'r');
@@ -127,8 +127,8 @@ describe('a receipt', () => {
 
 describe('leaving a group', () => {
   test('takes the leaver out of it within seconds, by one commit', async () => {
-    const room = new Rehearsal();
-    const [anna, ben, cleo] = await gather(room, 3);
+    const room = new Room();
+    const [anna, ben, cleo] = await joinMembers(room, 3);
     if (cleo === undefined) throw new Error('nobody');
     const before = room.relay.commitNumber;
     ben.client.leave();
@@ -145,8 +145,8 @@ describe('leaving a group', () => {
   });
 
   test('by the last one leaves a room that the next can enter, with nobody else in it', async () => {
-    const room = new Rehearsal();
-    const [anna, ben] = await gather(room, 2);
+    const room = new Room();
+    const [anna, ben] = await joinMembers(room, 2);
     for (const seat of [anna, ben]) {
       seat.client.leave();
       await room.clock.advance(RANK_FIRST_MS + 2 * DEPARTING_RANK_MS);
@@ -161,8 +161,8 @@ describe('leaving a group', () => {
   });
 
   test('without a word is found out by a roll call, and ends in being removed', async () => {
-    const room = new Rehearsal();
-    const [anna, ben, cleo] = await gather(room, 3);
+    const room = new Room();
+    const [anna, ben, cleo] = await joinMembers(room, 3);
     if (cleo === undefined) throw new Error('nobody');
     ben.streams.at(-1)?.cut();
     ben.client.leave();
@@ -178,8 +178,8 @@ describe('leaving a group', () => {
   });
 
   test('control: who only listens is not removed', async () => {
-    const room = new Rehearsal();
-    const [anna, ben] = await gather(room, 2);
+    const room = new Room();
+    const [anna, ben] = await joinMembers(room, 2);
     await room.clock.advance(5 * MEMBER_SILENT_MS);
     expect(told(anna, 'removed')).toEqual([]);
     expect(anna.client.members().map(({ present }) => present)).toEqual([true, true]);
@@ -189,14 +189,14 @@ describe('leaving a group', () => {
 
 describe('a member that was away', () => {
   test('and has missed frames with a commit among them joins again, as the same member', async () => {
-    const room = new Rehearsal();
-    const [anna, ben] = await gather(room, 2);
+    const room = new Room();
+    const [anna, ben] = await joinMembers(room, 2);
     room.unreachable = true;
     ben.streams.at(-1)?.cut();
     await room.clock.advance(1);
     anna.client.send('lost');
     await room.clock.advance(1);
-    const cleo = room.seat('Cleo');
+    const cleo = room.member('Cleo');
     room.unreachable = false;
     cleo.client.start();
     await room.clock.advance(10);
@@ -213,8 +213,8 @@ describe('a member that was away', () => {
   });
 
   test('and has missed frames without a commit goes on with its keys', async () => {
-    const room = new Rehearsal();
-    const [anna, ben] = await gather(room, 2);
+    const room = new Room();
+    const [anna, ben] = await joinMembers(room, 2);
     const before = epochOf(ben);
     room.unreachable = true;
     ben.streams.at(-1)?.cut();
@@ -230,8 +230,8 @@ describe('a member that was away', () => {
   });
 
   test('reads the commits that it missed, and what was said under each', async () => {
-    const room = new Rehearsal();
-    const [anna, ben] = await gather(room, 2);
+    const room = new Room();
+    const [anna, ben] = await joinMembers(room, 2);
     room.unreachable = true;
     ben.streams.at(-1)?.cut();
     await room.clock.advance(1);
@@ -251,10 +251,10 @@ describe('a member that was away', () => {
 
 describe('junk from who holds the connection string', () => {
   test('in the place of the snapshot keeps newcomers out only until a member has put it back', async () => {
-    const room = new Rehearsal();
-    const [anna, ben] = await gather(room, 2);
+    const room = new Room();
+    const [anna, ben] = await joinMembers(room, 2);
     for (let round = 0; round < 2; round += 1) room.relay.moveCommitNumber(room.random.bytes(16_384));
-    const cleo = room.seat('Cleo');
+    const cleo = room.member('Cleo');
     cleo.client.start();
     await room.clock.advance(1);
     expect(statesOf(cleo)).toEqual(['joining']);
@@ -265,8 +265,8 @@ describe('junk from who holds the connection string', () => {
   });
 
   test('once keeps nobody out: the snapshot before it is still good', async () => {
-    const room = new Rehearsal();
-    const [anna, ben] = await gather(room, 2);
+    const room = new Room();
+    const [anna, ben] = await joinMembers(room, 2);
     room.relay.moveCommitNumber(room.random.bytes(16_384));
     const cleo = await room.join('Cleo');
     expect(statesOf(cleo)).toEqual(['joining', 'joined']);
@@ -274,8 +274,8 @@ describe('junk from who holds the connection string', () => {
   });
 
   test('between two frames of one text loses nothing of it', async () => {
-    const room = new Rehearsal();
-    const [anna, ben] = await gather(room, 2);
+    const room = new Room();
+    const [anna, ben] = await joinMembers(room, 2);
     for (let round = 0; round < 5; round += 1) {
       anna.client.send('x'.repeat(20_000));
       room.relay.moveCommitNumber();

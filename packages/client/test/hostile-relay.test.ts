@@ -11,19 +11,19 @@ import { SeededRandom } from '@sotto/fixtures';
 import { describe, expect, test } from 'vitest';
 import { BACKOFF_FIRST_MS, RANK_FIRST_MS, RECEIPT_DELAY_MS, LOG_GAP_ROTATION_MS } from '../src/limits.ts';
 import { auditResends, operationOf } from './audit.ts';
-import { Rehearsal, gapsOf, statesOf, textsOf, told } from './rehearsal.ts';
-import type { Seat } from './rehearsal.ts';
+import { Room, gapsOf, statesOf, textsOf, told } from '@sotto/fixtures/room';
+import type { RoomMember } from '@sotto/fixtures/room';
 import type { Entry } from '@sotto/fixtures';
 
-async function pair(): Promise<{ room: Rehearsal; anna: Seat; ben: Seat }> {
-  const room = new Rehearsal();
+async function pair(): Promise<{ room: Room; anna: RoomMember; ben: RoomMember }> {
+  const room = new Room();
   const anna = await room.join('Anna');
   const ben = await room.join('Ben');
   await room.clock.advance(2 * RECEIPT_DELAY_MS);
   return { room, anna, ben };
 }
 
-async function sayAndTake(room: Rehearsal, speaker: Seat, text: string): Promise<Entry> {
+async function sayAndTake(room: Room, speaker: RoomMember, text: string): Promise<Entry> {
   speaker.client.send(text);
   await room.clock.advance(1);
   const entry = room.relay.log.at(-1);
@@ -233,7 +233,7 @@ describe('a relay that breaks the protocol', () => {
   });
 
   test('an entry before ATTACHED ends the connection', async () => {
-    const room = new Rehearsal();
+    const room = new Room();
     room.relay.mute = true;
     const anna = await room.join('Anna');
     room.relay.mute = false;
@@ -303,7 +303,7 @@ describe('what is not from a member of the room', () => {
 
   test('a frame of another room is not shown', async () => {
     const { room, ben } = await pair();
-    const elsewhere = new Rehearsal(2);
+    const elsewhere = new Room({ seed: 2 });
     const cleo = await elsewhere.join('Cleo');
     const entry = await sayAndTake(elsewhere, cleo, 'elsewhere');
     room.relay.append(entry.body);

@@ -5,8 +5,8 @@ import { describe, expect, test } from 'vitest';
 import { DialError } from '../src/index.ts';
 import { DEPARTING_RANK_MS, RANK_FIRST_MS } from '../src/limits.ts';
 import { useNativeEd25519 } from './native-ed25519.ts';
-import { Rehearsal, statesOf } from './rehearsal.ts';
-import type { Seat, SeatOptions } from './rehearsal.ts';
+import { Room, statesOf } from '@sotto/fixtures/room';
+import type { RoomMember, MemberOptions } from '@sotto/fixtures/room';
 
 useNativeEd25519();
 
@@ -27,17 +27,17 @@ function alive(mark: number): number {
 }
 
 interface Scene {
-  readonly room: Rehearsal;
-  readonly seat: Seat;
+  readonly room: Room;
+  readonly seat: RoomMember;
   readonly mark: number;
 }
 
 /** Somebody who is alone in the room: all secrets from `mark` on are its own. */
-async function seated(options: SeatOptions = {}): Promise<Scene> {
-  const room = new Rehearsal();
+async function seated(options: MemberOptions = {}): Promise<Scene> {
+  const room = new Room();
   await room.founded;
   const mark = handedOut.length;
-  const seat = room.seat('Anna', options);
+  const seat = room.member('Anna', options);
   return { room, seat, mark };
 }
 
@@ -202,8 +202,8 @@ describe('at every other end, too, nothing is left of the keys', () => {
   });
 
   test('when a member is thrown out: of its own, while the others go on', async () => {
-    const room = new Rehearsal(1);
-    const next = new Rehearsal(2, room.clock);
+    const room = new Room();
+    const next = new Room({ seed: 2, clock: room.clock });
     await next.founded;
     const host = await room.join('Host', {
       elsewhere: [next],

@@ -15,8 +15,8 @@ import {
   rotationDueAt,
 } from '../src/session/key-rotation.ts';
 import type { Rotation } from '../src/session/key-rotation.ts';
-import { gapsOf, Rehearsal, statesOf, told } from './rehearsal.ts';
-import type { Seat } from './rehearsal.ts';
+import { gapsOf, Room, statesOf, told } from '@sotto/fixtures/room';
+import type { RoomMember } from '@sotto/fixtures/room';
 
 const COVER: StealthCover = 'stealth-32';
 const { turnMs } = stealthShape(COVER);
@@ -228,9 +228,9 @@ function twoSources(seed: number): (length: number) => Uint8Array {
 async function gather(
   names: readonly string[],
   cover: StealthCover = SIZE,
-): Promise<{ room: Rehearsal; seats: Seat[] }> {
-  const room = new Rehearsal(3, undefined, cover);
-  const seats: Seat[] = [];
+): Promise<{ room: Room; seats: RoomMember[] }> {
+  const room = new Room({ seed: 3, cover });
+  const seats: RoomMember[] = [];
   for (const [index, name] of names.entries()) {
     seats.push(await room.join(name, { random: twoSources(index + 1), ...slow }));
     await room.clock.advance(30_000);
@@ -244,7 +244,7 @@ interface Commit {
 }
 
 /** Uploads, each with its time: what comes in frames of 4096 bytes. */
-function commitsOf(seats: readonly Seat[], since = 0): Commit[] {
+function commitsOf(seats: readonly RoomMember[], since = 0): Commit[] {
   const all = seats.flatMap(({ name, departures }) => {
     const times = departures.flatMap(({ at, bytes }) => (bytes === 4_096 && at >= since ? [at] : []));
     return [...new Set(times)].map((at) => ({ by: name, at }));

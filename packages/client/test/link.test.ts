@@ -7,11 +7,11 @@ import { describe, expect, test } from 'vitest';
 import { RELAY_REASONS } from '../src/errors.ts';
 import { Client, DialError } from '../src/index.ts';
 import { ATTACH_DEADLINE_MS, BACKOFF_FIRST_MS, BACKOFF_MAX_MS, JOIN_LIMIT_MS } from '../src/limits.ts';
-import { Rehearsal, gapsOf, statesOf, textsOf, told } from './rehearsal.ts';
+import { Room, gapsOf, statesOf, textsOf, told } from '@sotto/fixtures/room';
 
 describe('pings', () => {
   test('go out within their interval, and a quiet room stays joined', async () => {
-    const room = new Rehearsal();
+    const room = new Room();
     const anna = await room.join('Anna');
     const minutes = 10;
     await room.clock.advance(minutes * 60_000);
@@ -20,7 +20,7 @@ describe('pings', () => {
   });
 
   test('a relay that is silent for too long is left, and the room is resumed', async () => {
-    const room = new Rehearsal();
+    const room = new Room();
     const anna = await room.join('Anna');
     const ben = await room.join('Ben');
     room.relay.mute = true;
@@ -37,7 +37,7 @@ describe('pings', () => {
   });
 
   test('a relay that takes the connection and says nothing is left at the deadline', async () => {
-    const room = new Rehearsal();
+    const room = new Room();
     room.relay.mute = true;
     const anna = await room.join('Anna');
     await room.clock.advance(ATTACH_DEADLINE_MS);
@@ -47,7 +47,7 @@ describe('pings', () => {
 
 describe('trying again', () => {
   test('waits longer each time, up to the limit, and never less than half of it', async () => {
-    const room = new Rehearsal();
+    const room = new Room();
     const anna = await room.join('Anna');
     const dials: number[] = [];
     room.unreachable = true;
@@ -73,7 +73,7 @@ describe('trying again', () => {
   });
 
   test('starts from the beginning after a connection that held', async () => {
-    const room = new Rehearsal();
+    const room = new Room();
     const anna = await room.join('Anna');
     for (let round = 0; round < 10; round += 1) {
       anna.streams.at(-1)?.cut();
@@ -83,7 +83,7 @@ describe('trying again', () => {
   });
 
   test('ends for good when the dialler says so, and says why', async () => {
-    const room = new Rehearsal();
+    const room = new Room();
     const refusal = new DialError('client-key-wrong', 'the onion cannot be read', { final: true });
     const anna = await room.join('Anna', { dial: () => Promise.reject(refusal) });
     expect(statesOf(anna)).toEqual(['closed client-key-wrong']);
@@ -93,7 +93,7 @@ describe('trying again', () => {
   });
 
   test('a first join that never succeeds ends at its limit; a joined member goes on', async () => {
-    const room = new Rehearsal();
+    const room = new Room();
     const ben = await room.join('Ben');
     room.unreachable = true;
     ben.streams[0]?.cut();
@@ -110,7 +110,7 @@ describe('trying again', () => {
   });
 
   test('the limit holds for a dial that never answers, which is told to stop', async () => {
-    const room = new Rehearsal();
+    const room = new Room();
     let stopped = false;
     const anna = await room.join('Anna', {
       dial: (tell, signal) =>
@@ -125,19 +125,19 @@ describe('trying again', () => {
   });
 
   test('a stream that comes after the end is closed, and one that is refused after it is nothing', async () => {
-    const room = new Rehearsal();
+    const room = new Room();
     const late = createStreamPair(room.clock);
     let closed = false;
     late.far.onData(() => undefined);
     late.far.onClose(() => (closed = true));
     let arrive: (stream: StreamEnd) => void = () => undefined;
-    const anna = room.seat('Anna', { dial: () => new Promise((resolve) => (arrive = resolve)) });
+    const anna = room.member('Anna', { dial: () => new Promise((resolve) => (arrive = resolve)) });
     anna.client.start();
     anna.client.leave();
     arrive(late.near);
     await room.clock.advance(1);
     expect(closed).toBe(true);
-    const ben = room.seat('Ben', {
+    const ben = room.member('Ben', {
       dial: (_tell, signal) =>
         new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error))),
     });
@@ -154,7 +154,7 @@ describe('why the relay ends a connection', () => {
   test.each(codes.filter((code) => RELAY_REASONS[code].final))(
     '%s is final, before and after joining',
     async (code) => {
-      const room = new Rehearsal();
+      const room = new Room();
       const anna = await room.join('Anna');
       room.relay.closeAll(code);
       await room.clock.advance(1);
@@ -167,7 +167,7 @@ describe('why the relay ends a connection', () => {
   );
 
   test.each(codes.filter((code) => !RELAY_REASONS[code].final))('%s is not: the room is resumed', async (code) => {
-    const room = new Rehearsal();
+    const room = new Room();
     const anna = await room.join('Anna');
     room.relay.closeAll(code);
     await room.clock.advance(BACKOFF_FIRST_MS + 1);
@@ -176,7 +176,7 @@ describe('why the relay ends a connection', () => {
   });
 
   test('whoever has another secret for the same onion is not admitted, for good', async () => {
-    const room = new Rehearsal();
+    const room = new Room();
     const invite = { ...room.invite, roomSecret: room.random.bytes(32) };
     const stranger = await room.join('Stranger', { invite });
     expect(statesOf(stranger)).toEqual(['joining', 'closed not-admitted']);
@@ -184,13 +184,13 @@ describe('why the relay ends a connection', () => {
   });
 
   test('whoever has the secret and another onion is not admitted: the signature is for one onion', async () => {
-    const room = new Rehearsal();
+    const room = new Room();
     const invite = { ...room.invite, onionKey: room.random.bytes(32) };
     expect(statesOf(await room.join('Stranger', { invite }))).toEqual(['joining', 'closed not-admitted']);
   });
 
   test('a relay of another version is named as such', async () => {
-    const room = new Rehearsal();
+    const room = new Room();
     const dial = (): Promise<StreamEnd> => {
       const pair = createStreamPair(room.clock);
       const challenge = encodeChallenge(new Uint8Array(32));
@@ -204,7 +204,7 @@ describe('why the relay ends a connection', () => {
 
 describe('the edges of a client', () => {
   test('a stream that it has left is not heard any more, whatever it still says', async () => {
-    const room = new Rehearsal();
+    const room = new Room();
     const speak: ((chunk: Uint8Array) => void)[] = [];
     const close: (() => void)[] = [];
     const dial = (): Promise<StreamEnd> => {
@@ -239,7 +239,7 @@ describe('the edges of a client', () => {
   });
 
   test('a random source that hands out views of one buffer is read where the view stands', async () => {
-    const room = new Rehearsal();
+    const room = new Room();
     const pool = new Uint8Array(4096);
     const random = (length: number): Uint8Array => {
       pool.set(room.random.bytes(length), 1_000);

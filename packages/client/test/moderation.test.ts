@@ -10,20 +10,20 @@ import {
   KNOCK_LIMIT_MS,
   RANK_FIRST_MS,
 } from '../src/limits.ts';
-import { expectTalk, Rehearsal, statesOf, textsOf, told, warningsOf } from './rehearsal.ts';
-import type { Seat } from './rehearsal.ts';
+import { expectTalk, Room, statesOf, textsOf, told, warningsOf } from '@sotto/fixtures/room';
+import type { RoomMember } from '@sotto/fixtures/room';
 
 /** A host that opens a second room when it is asked to. */
 interface House {
-  readonly room: Rehearsal;
-  readonly next: Rehearsal;
+  readonly room: Room;
+  readonly next: Room;
   readonly asked: string[];
   readonly moderator: Moderator;
 }
 
 async function openHouse(cover: Cover = 'off'): Promise<House> {
-  const room = new Rehearsal(1, undefined, cover);
-  const next = new Rehearsal(2, room.clock, cover);
+  const room = new Room({ seed: 1, cover });
+  const next = new Room({ seed: 2, clock: room.clock, cover });
   await next.founded;
   const asked: string[] = [];
   let current = room;
@@ -45,12 +45,16 @@ async function openHouse(cover: Cover = 'off'): Promise<House> {
   return { room, next, asked, moderator };
 }
 
-async function settle(room: Rehearsal): Promise<void> {
+async function settle(room: Room): Promise<void> {
   await room.clock.advance(RANK_FIRST_MS + 2 * DEPARTING_RANK_MS);
 }
 
 /** Host and Anna, and newcomers have to be let in. */
-async function openKnockingHouse(): Promise<{ readonly room: Rehearsal; readonly host: Seat; readonly anna: Seat }> {
+async function openKnockingHouse(): Promise<{
+  readonly room: Room;
+  readonly host: RoomMember;
+  readonly anna: RoomMember;
+}> {
   const { room, moderator } = await openHouse();
   const host = await room.join('Host', { moderator });
   const anna = await room.join('Anna');

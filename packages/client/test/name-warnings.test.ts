@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'vitest';
 import { DEPARTING_RANK_MS, MEMBER_SILENT_MS, RANK_FIRST_MS } from '../src/limits.ts';
-import { gather, Rehearsal, told, warningsOf } from './rehearsal.ts';
+import { joinMembers, Room, told, warningsOf } from '@sotto/fixtures/room';
 
 describe('a member whose name is drawn like another’s', () => {
   test.each([
@@ -13,8 +13,8 @@ describe('a member whose name is drawn like another’s', () => {
     ['one’s own, with a zero-width space', 'An\u200bna'],
     ['one’s own, in Cyrillic and Latin', '\u0410nna'],
   ])('is warned of: %s', async (_whose, name) => {
-    const room = new Rehearsal();
-    const [anna] = await gather(room, 2);
+    const room = new Room();
+    const [anna] = await joinMembers(room, 2);
     const posing = await room.join(name);
     await room.clock.advance(1);
     expect(told(anna, 'warning')).toMatchObject([
@@ -23,8 +23,8 @@ describe('a member whose name is drawn like another’s', () => {
   });
 
   test('is warned of when it comes under another key, once the first has gone', async () => {
-    const room = new Rehearsal();
-    const [anna, ben] = await gather(room, 2);
+    const room = new Room();
+    const [anna, ben] = await joinMembers(room, 2);
     ben.client.leave();
     await room.clock.advance(5_000);
     await room.join('B\u0435n');
@@ -33,8 +33,8 @@ describe('a member whose name is drawn like another’s', () => {
   });
 
   test('is warned of once, however often it falls silent and speaks again', async () => {
-    const room = new Rehearsal();
-    const [anna] = await gather(room, 2);
+    const room = new Room();
+    const [anna] = await joinMembers(room, 2);
     const posing = await room.join('BEN');
     await room.clock.advance(1);
     for (let count = 0; count < 3; count += 1) {
@@ -51,8 +51,8 @@ describe('a member whose name is drawn like another’s', () => {
 
 describe('a member with a word of the program’s own for a name', () => {
   test.each(['sotto', 'S\u043ettO', 'Host', '\u04bb\u043est', 'WARNING!', 'you'])('is warned of: %j', async (name) => {
-    const room = new Rehearsal();
-    const [anna] = await gather(room, 2);
+    const room = new Room();
+    const [anna] = await joinMembers(room, 2);
     await room.join(name);
     await room.clock.advance(1);
     expect(warningsOf(anna)).toEqual(['name-reserved']);
@@ -60,8 +60,8 @@ describe('a member with a word of the program’s own for a name', () => {
 });
 
 test('members with ordinary names are not warned of, and speak without a word about it', async () => {
-  const room = new Rehearsal();
-  const [anna, ben] = await gather(room, 2);
+  const room = new Room();
+  const [anna, ben] = await joinMembers(room, 2);
   for (const name of ['Bea', 'Иван', 'Елена', 'Ελένη', 'محمد', '王小明', 'José', 'Jose', 'می\u200cترا']) {
     await room.join(name);
     await room.clock.advance(RANK_FIRST_MS + DEPARTING_RANK_MS);
@@ -75,8 +75,8 @@ test('members with ordinary names are not warned of, and speak without a word ab
 });
 
 test('a name comes composed to everybody, whichever way it was typed', async () => {
-  const room = new Rehearsal();
-  const [anna] = await gather(room, 2);
+  const room = new Room();
+  const [anna] = await joinMembers(room, 2);
   const jose = await room.join('Jose\u0301');
   await room.clock.advance(1);
   expect(told(anna, 'arrived').at(-1)?.member.name).toBe('Jos\u00e9');

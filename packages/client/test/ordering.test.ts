@@ -4,7 +4,7 @@ import { nativeCrypto } from '@sotto/crypto/native';
 import { proveLeave } from '@sotto/crypto/group';
 import { DWELL_MOST_MS, stealthShape } from '@sotto/protocol';
 import type { SignedAccess, StealthCover } from '@sotto/protocol';
-import { SeededRandom } from '@sotto/fixtures';
+import { OrderSigner, SeededRandom } from '@sotto/fixtures';
 import { describe, expect, test } from 'vitest';
 import { GroupMembership } from '../src/group/membership.ts';
 import type { Moderator } from '../src/index.ts';
@@ -12,9 +12,8 @@ import type { Upload } from '../src/session/uploads.ts';
 import { CANNOT_TELL, GroupLog, readAll } from './group-log.ts';
 import type { GroupReader } from './group-log.ts';
 import { expectOneView, inhabited } from './group-scene.ts';
-import { Moderator as OnionSigner } from './moderator.ts';
-import { Rehearsal, statesOf, told } from './rehearsal.ts';
-import type { Seat } from './rehearsal.ts';
+import { Room, statesOf, told } from '@sotto/fixtures/room';
+import type { RoomMember } from '@sotto/fixtures/room';
 
 function saying(speaker: GroupReader, order: SignedAccess): Promise<void> {
   return speaker.publish(() => ({ type: 'order', order }));
@@ -134,7 +133,7 @@ describe('an order that was said', () => {
       { ...order, mode: 'knock' },
       { ...order, number: order.number + 1 },
       new GroupLog(440).moderator.access('locked', 9),
-      new OnionSigner(new Uint8Array(32).fill(7), log.roomId).access('locked', 9),
+      new OrderSigner(new Uint8Array(32).fill(7), log.roomId).access('locked', 9),
     ];
     for (const one of forged) await saying(person('anna'), one);
     await readAll(members);
@@ -154,14 +153,14 @@ describe('in a full stealth room', () => {
   /** Members of a room of this size, and its log by hand. */
   async function full(cover: StealthCover): Promise<{
     readonly members: GroupMembership[];
-    readonly signer: OnionSigner;
+    readonly signer: OrderSigner;
     readonly take: (made: Awaited<ReturnType<GroupMembership['rotate']>>) => Promise<Upload>;
     readonly say: (speaker: GroupMembership, order: SignedAccess) => Promise<void>;
     readonly leave: (speaker: GroupMembership) => Promise<void>;
   }> {
     const random = new SeededRandom(9).bytes;
     const roomId = new Uint8Array(16);
-    const signer = new OnionSigner(random(32), roomId);
+    const signer = new OrderSigner(random(32), roomId);
     const surroundings = {
       crypto: nativeCrypto,
       suite: 'x-wing',
@@ -252,8 +251,8 @@ describe('in a full stealth room', () => {
 const COVER = 'stealth-4';
 const TURN_MS = stealthShape(COVER).turnMs;
 
-async function openRoom(names: readonly string[]): Promise<{ room: Rehearsal; host: Seat; guests: Seat[] }> {
-  const rehearsal = new Rehearsal(1, undefined, COVER);
+async function openRoom(names: readonly string[]): Promise<{ room: Room; host: RoomMember; guests: RoomMember[] }> {
+  const rehearsal = new Room({ seed: 1, cover: COVER });
   const moderator: Moderator = {
     setAccess: (mode) => Promise.resolve(rehearsal.signer.access(mode)),
     evict: () => Promise.reject(new Error('nobody is evicted here')),
@@ -261,7 +260,7 @@ async function openRoom(names: readonly string[]): Promise<{ room: Rehearsal; ho
   };
   const host = await rehearsal.join('Host', { moderator });
   await rehearsal.clock.advance(DWELL_MOST_MS);
-  const guests: Seat[] = [];
+  const guests: RoomMember[] = [];
   for (const name of names) {
     guests.push(await rehearsal.join(name));
     await rehearsal.clock.advance(DWELL_MOST_MS);
@@ -269,11 +268,11 @@ async function openRoom(names: readonly string[]): Promise<{ room: Rehearsal; ho
   return { room: rehearsal, host, guests };
 }
 
-function uploads({ departures }: Seat, since: number): number[] {
+function uploads({ departures }: RoomMember, since: number): number[] {
   return [...new Set(departures.flatMap(({ at, bytes }) => (bytes === 4_096 && at >= since ? [at] : [])))];
 }
 
-const accessOf = (seat: Seat): string[] => told(seat, 'access').map(({ mode }) => mode);
+const accessOf = (seat: RoomMember): string[] => told(seat, 'access').map(({ mode }) => mode);
 
 describe('a user who orders in stealth', () => {
   test('is told how long it takes, and that it is done; nothing leaves for it', { timeout: 60_000 }, async () => {
@@ -346,7 +345,7 @@ describe('a user who orders in stealth', () => {
     host.client.setAccess('knock');
     await rehearsal.clock.advance(TURN_MS + 10_000);
     expect(accessOf(host)).toEqual(['knock']);
-    const other = new Rehearsal(2, undefined, COVER);
+    const other = new Room({ seed: 2, cover: COVER });
     const moderator: Moderator = {
       setAccess: (mode) => Promise.resolve(other.signer.access(mode)),
       evict: () => Promise.reject(new Error('nobody is evicted here')),

@@ -6,8 +6,8 @@ import { BACKOFF_MAX_MS } from '../src/limits.ts';
 import { auditConversation, auditResends } from './audit.ts';
 import type { Said } from './audit.ts';
 import { useNativeEd25519 } from './native-ed25519.ts';
-import { Rehearsal, gapsOf, statesOf, textsOf, told } from './rehearsal.ts';
-import type { Seat } from './rehearsal.ts';
+import { Room, gapsOf, statesOf, textsOf, told } from '@sotto/fixtures/room';
+import type { RoomMember } from '@sotto/fixtures/room';
 
 useNativeEd25519();
 
@@ -17,8 +17,8 @@ const RUN_LIMIT_MS = 2_000;
 const BREAKING_DIALS = 6;
 
 interface Run {
-  readonly room: Rehearsal;
-  readonly seats: readonly Seat[];
+  readonly room: Room;
+  readonly seats: readonly RoomMember[];
   readonly said: readonly Said[];
 }
 
@@ -42,21 +42,21 @@ function randomText(chance: SeededRandom, index: number): string {
 /** Clients come and talk while connections break at any byte, junk moves the commit number and new epochs begin; then all is quiet and all is through. */
 async function converse(
   seed: number,
-  spoil: (room: Rehearsal) => void = () => undefined,
+  spoil: (room: Room) => void = () => undefined,
   comings: 'scattered' | 'together' = 'scattered',
 ): Promise<Run> {
-  const room = new Rehearsal(seed);
+  const room = new Room({ seed });
   const chance = new SeededRandom(seed + 1_000_000);
   spoil(room);
   const names = ['Anna', 'Ben', 'Cleo'].slice(0, chance.between(2, 3));
-  const seats = names.map((name) => room.seat(name, { conditions: (dial) => randomConditions(chance, dial) }));
+  const seats = names.map((name) => room.member(name, { conditions: (dial) => randomConditions(chance, dial) }));
   if (comings === 'together') {
     for (const seat of seats) seat.client.start();
     await room.clock.advance(10 * BACKOFF_MAX_MS);
   }
   const startsAt = seats.map((_, index) => (index === 0 ? 0 : chance.below(12)));
   const said: Said[] = [];
-  const count = new Map<Seat, number>();
+  const count = new Map<RoomMember, number>();
   for (let turn = 0; turn < 24; turn += 1) {
     for (const [index, seat] of seats.entries())
       if (startsAt[index] === turn && comings === 'scattered') seat.client.start();
@@ -113,7 +113,7 @@ describe('resume after a cut at any byte', () => {
   });
 
   test('control: a text that is lost, repeated or out of order is caught, and one that is sealed anew', async () => {
-    const spoilt = async (spoil: (events: Seat['events'], first: number) => void): Promise<string[]> => {
+    const spoilt = async (spoil: (events: RoomMember['events'], first: number) => void): Promise<string[]> => {
       const { seats, said } = await converse(4, () => undefined, 'together');
       const listener = seats[0];
       if (listener === undefined) return [];
@@ -122,7 +122,8 @@ describe('resume after a cut at any byte', () => {
       spoil(listener.events, first);
       return auditConversation(seats, said);
     };
-    const lastMessage = (events: Seat['events']): number => events.findLastIndex((event) => event.type === 'message');
+    const lastMessage = (events: RoomMember['events']): number =>
+      events.findLastIndex((event) => event.type === 'message');
     expect(await spoilt((events) => events.splice(lastMessage(events), 1))).not.toEqual([]);
     expect(await spoilt((events, first) => events.push(...events.slice(first, first + 1)))).not.toEqual([]);
     expect(await spoilt((events, first) => events.push(...events.splice(first, 1)))).not.toEqual([]);
@@ -143,10 +144,10 @@ describe('resume after a cut at any byte', () => {
     for (const side of ['atFar', 'atNear'] as const) {
       for (const byte of [...early, ...later]) {
         for (const at of [byte, byte + 1 + (byte % 509)]) {
-          const room = new Rehearsal(byte);
+          const room = new Room({ seed: byte });
           const anna = await room.join('Anna');
           const conditions = (dial: number): StreamConditions => (dial === 0 ? { cutAfterBytes: { [side]: at } } : {});
-          const ben = room.seat('Ben', { conditions });
+          const ben = room.member('Ben', { conditions });
           ben.client.start();
           for (const index of [0, 1, 2]) ben.client.send(`text ${index}`, `${index}`);
           await room.clock.advance(2_000);
@@ -159,7 +160,7 @@ describe('resume after a cut at any byte', () => {
   });
 
   test('a text does not overtake one that is on its way under a commit number which is over', async () => {
-    const room = new Rehearsal();
+    const room = new Room();
     const anna = await room.join('Anna');
     // The junk and its COMMITTED come in one piece, REFUSED in the next.
     const chunkBytes = (): number => LARGEST_FRAME_BYTES + FRAME_BYTES[0];
@@ -178,7 +179,7 @@ describe('resume after a cut at any byte', () => {
   });
 
   test('what was said while there was no connection is sent when there is one', async () => {
-    const room = new Rehearsal();
+    const room = new Room();
     const anna = await room.join('Anna');
     const ben = await room.join('Ben');
     room.unreachable = true;
@@ -193,7 +194,7 @@ describe('resume after a cut at any byte', () => {
   });
 
   test('a member that was away hears all that was said meanwhile', async () => {
-    const room = new Rehearsal();
+    const room = new Room();
     const anna = await room.join('Anna');
     const ben = await room.join('Ben');
     room.unreachable = true;
@@ -208,7 +209,7 @@ describe('resume after a cut at any byte', () => {
   });
 
   test('what the relay no longer keeps is shown as a gap, once, and reading goes on behind it', async () => {
-    const room = new Rehearsal();
+    const room = new Room();
     const anna = await room.join('Anna');
     const ben = await room.join('Ben');
     room.unreachable = true;
@@ -225,7 +226,7 @@ describe('resume after a cut at any byte', () => {
   });
 
   test('a log that was emptied altogether is a gap too', async () => {
-    const room = new Rehearsal();
+    const room = new Room();
     const anna = await room.join('Anna');
     const ben = await room.join('Ben');
     room.unreachable = true;

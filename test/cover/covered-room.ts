@@ -1,0 +1,133 @@
+// A covered room whole: clients, streams of some latency and the relay itself, all on one fake clock.
+
+import { Duplex } from 'node:stream';
+import { proveAdmission, registrationOf } from '@sotto/client';
+import type { Moderator } from '@sotto/client';
+import { nativeCrypto } from '@sotto/crypto/native';
+import { createStreamPair, SeededRandom } from '@sotto/fixtures';
+import type { FakeClock, StreamConditions, StreamEnd } from '@sotto/fixtures';
+import { RoomFixture, told } from '@sotto/fixtures/room';
+import type { MemberOptions, RoomMember, RoomRelay } from '@sotto/fixtures/room';
+import type { Cover } from '@sotto/protocol';
+import { silentLog } from '../../packages/relay/src/log.ts';
+import { MemoryRoomStore } from '../../packages/relay/src/store/memory-room-store.ts';
+import { Peer } from '../../packages/relay/src/connection.ts';
+import { ReadTurns } from '../../packages/relay/src/fair-reads.ts';
+import { Rooms } from '../../packages/relay/src/rooms.ts';
+import { tickOff } from '../../packages/relay/src/slot.ts';
+
+/** Through how many rounds of the event loop the relay's work may go before time moves on. */
+const ROUNDS = 5;
+const LATENCY: StreamConditions = { latencyMs: () => 180 };
+const FOUNDING_LIMIT_S = 20;
+
+/** The dice are four bytes: they have a source of their own, so that two runs fall alike whatever else they do. */
+function twoSources(seed: number): (length: number) => Uint8Array {
+  const [dice, keys] = [new SeededRandom(seed), new SeededRandom(seed + 1_000)];
+  return (length) => (length === 4 ? dice : keys).bytes(length);
+}
+
+/** The relay's end of a stream, as the relay has it from a socket. */
+class RelaySocket extends Duplex {
+  readonly #stream: StreamEnd;
+
+  constructor(stream: StreamEnd) {
+    super();
+    this.#stream = stream;
+    stream.onData((chunk) => this.push(chunk));
+    stream.onClose(() => this.destroy());
+  }
+
+  override _read(): void {
+    // The stream pushes what comes.
+  }
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
+    this.#stream.write(chunk);
+    done();
+  }
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    this.#stream.close();
+    done(error);
+  }
+}
+
+/** The rooms and connections of the real relay, without its sockets. */
+class RelayInMemory implements RoomRelay {
+  readonly rooms: Rooms;
+  readonly #around: ConstructorParameters<typeof Peer>[2];
+  readonly #peers: Peer[] = [];
+
+  constructor(clock: FakeClock, random: (length: number) => Uint8Array) {
+    this.rooms = new Rooms({ store: new MemoryRoomStore({ clock }), clock, tick: tickOff, log: silentLog });
+    this.#around = { rooms: this.rooms, turns: new ReadTurns(), clock, random, log: silentLog };
+  }
+
+  get connections(): number {
+    return this.#peers.length;
+  }
+
+  accept(stream: StreamEnd): void {
+    this.#peers.push(new Peer(this.#peers.length + 1, new RelaySocket(stream), this.#around));
+  }
+}
+
+export class CoveredRoom extends RoomFixture {
+  readonly relay: RelayInMemory;
+  readonly members: RoomMember[] = [];
+  /** The host, for the client that is its own. */
+  readonly moderator: Moderator;
+  #round = 0;
+
+  private constructor(cover: Cover) {
+    super({ cover });
+    this.relay = new RelayInMemory(this.clock, twoSources(2));
+    this.moderator = {
+      setAccess: (mode) => Promise.resolve(this.signer.access(mode)),
+      evict: () => Promise.reject(new Error('there is no other room')),
+      moved: () => undefined,
+    };
+  }
+
+  /** The room, made and founded over a connection, as a host does it. */
+  static async open(cover: Cover): Promise<CoveredRoom> {
+    const room = new CoveredRoom(cover);
+    const { roomId, capabilityKey, roomTag } = registrationOf(room.invite);
+    await room.relay.rooms.create(roomId, { capabilityKey, roomTag, cover }, 1);
+    const { near, far } = createStreamPair(room.clock, LATENCY);
+    room.relay.accept(far);
+    const progress = { isFounded: false };
+    const founding = { crypto: nativeCrypto, suite: 'x-wing' } as const;
+    const founded = proveAdmission(room.invite, near, twoSources(99), founding);
+    void founded.then(() => (progress.isFounded = true));
+    for (let second = 0; second < FOUNDING_LIMIT_S && !progress.isFounded; second += 1) await room.clock.advance(1_000);
+    await founded;
+    return room;
+  }
+
+  /** A client that has started. */
+  enter(name: string, options: Pick<MemberOptions, 'moderator' | 'renewEveryMs'>): void {
+    const random = twoSources(10 + this.members.length);
+    const member = this.member(name, { ...options, random, conditions: () => LATENCY });
+    this.members.push(member);
+    member.client.start();
+  }
+
+  protected override isBusy(): boolean {
+    this.#round = (this.#round + 1) % ROUNDS;
+    return this.#round !== 0 || super.isBusy();
+  }
+}
+
+/** What the member was told that a quiet room never tells: warnings, errors, reconnections, gaps. */
+export function troubleOf(member: RoomMember): string[] {
+  return [
+    ...told(member, 'warning').map(({ code }) => code),
+    ...told(member, 'error').map(({ code }) => code),
+    ...told(member, 'state').flatMap(({ state, code }) =>
+      state === 'reconnecting' ? [`reconnecting ${code ?? ''}`] : [],
+    ),
+    ...told(member, 'gap').map(({ count }) => `gap ${count}`),
+  ];
+}
