@@ -59,7 +59,7 @@ test('too few windows, and no answer at all, are shortcomings', () => {
   expect(shortcomings(findings({ answers: [] }))).toEqual(['the primary question was not answered']);
 });
 
-test('slots that follow what is said are a shortcoming, in stealth alone', () => {
+test('slots that follow the texts are a shortcoming, in stealth alone', () => {
   const far = { mode: 'stealth', place: 'relay', way: 'down', distance: 0.04, idle: 9_000, talking: 9_000 } as const;
   expect(shortcomings(findings({ slots: [far] }))).toEqual(['slot times down at the relay: KS D 0.040']);
   expect(shortcomings(findings({ slots: [{ ...far, mode: 'off' }] }))).toEqual([]);

@@ -71,7 +71,7 @@ describe('a plan', () => {
     }
   });
 
-  test('lets speak only who the label says, and nobody in an idle window', () => {
+  test('lets only the member that the label names send, and no member in an idle window', () => {
     for (const { label, says } of MANY_SEEDS.flatMap(windowsOf)) {
       if (label.activity === 'idle') expect(says).toEqual([]);
       else if (label.who === 'observed') expect(new Set(says.map(({ member }) => member))).toEqual(new Set([0]));

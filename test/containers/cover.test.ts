@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { runCompose } from '../../scripts/compose.ts';
 import { printFigure } from './figure.ts';
 import { eventually, Stack } from './stack.ts';
-import { Talker } from './talker.ts';
+import { CountingMember } from './counting-member.ts';
 
 const COVER = 'stealth-4';
 const LINES = 15;
@@ -46,13 +46,15 @@ async function bytesWhile(client: string, happens: () => void): Promise<number> 
 }
 
 /** Two in the room, past the first words; then a window in which nobody talks, and one in which both do. */
-async function observe(invite: string): Promise<{ alice: Talker; bob: Talker; idle: number; talking: number }> {
-  const alice = new Talker(await stack.join('alice', invite));
-  const bob = new Talker(await stack.join('bob', invite));
-  for (const talker of [alice, bob]) talker.sayShort(1);
+async function observe(
+  invite: string,
+): Promise<{ alice: CountingMember; bob: CountingMember; idle: number; talking: number }> {
+  const alice = new CountingMember(await stack.join('alice', invite));
+  const bob = new CountingMember(await stack.join('bob', invite));
+  for (const member of [alice, bob]) member.sayShort(1);
   await Promise.all([alice.hasHeard(bob, HEAR_LIMIT_MS), bob.hasHeard(alice, HEAR_LIMIT_MS)]);
   const idle = await bytesWhile('alice', () => undefined);
-  const talking = await bytesWhile('alice', () => [alice, bob].map((talker) => talker.sayShort(LINES)));
+  const talking = await bytesWhile('alice', () => [alice, bob].map((member) => member.sayShort(LINES)));
   return { alice, bob, idle, talking };
 }
 

@@ -6,7 +6,7 @@ import { afterEach, describe, expect, inject, test } from 'vitest';
 import { printFigure } from './figure.ts';
 import { eventually, Stack } from './stack.ts';
 import type { Service } from './stack.ts';
-import { Talker } from './talker.ts';
+import { CountingMember } from './counting-member.ts';
 
 const HEAL_LIMIT_MS = 240_000;
 /** Short texts before anything happens, all of them acknowledged. */
@@ -67,10 +67,10 @@ function cutOff(): Fault {
 async function talkThrough(fault: Fault): Promise<void> {
   const invite = await stack.inviteWithin();
   const [alice, bob] = await Promise.all([
-    stack.join('alice', invite).then((client) => new Talker(client)),
-    stack.join('bob', invite).then((client) => new Talker(client)),
+    stack.join('alice', invite).then((client) => new CountingMember(client)),
+    stack.join('bob', invite).then((client) => new CountingMember(client)),
   ]);
-  for (const talker of [alice, bob]) talker.sayShort(FIRST_TEXTS);
+  for (const member of [alice, bob]) member.sayShort(FIRST_TEXTS);
   await Promise.all([alice.acknowledged(HEAL_LIMIT_MS), bob.acknowledged(HEAL_LIMIT_MS)]);
   const [first = ''] = alice.sayLong(ALICES_AHEAD);
   await alice.acknowledgedUpTo(first, HEAL_LIMIT_MS);
@@ -98,7 +98,7 @@ async function talkThrough(fault: Fault): Promise<void> {
 }
 
 /** Every text was acknowledged once, in order, and the other heard every one once, in order. */
-function expectAll(from: Talker, to: Talker): void {
+function expectAll(from: CountingMember, to: CountingMember): void {
   expect(from.sent()).toEqual(from.said());
   expect(to.heardOf(from)).toEqual(from.said());
   expect(to.client.lines.filter((line) => line.type === 'gap')).toEqual([]);

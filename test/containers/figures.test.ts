@@ -2,8 +2,8 @@
 
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { printFigure } from './figure.ts';
-import { Gathering } from './gathering.ts';
-import type { Arrival } from './gathering.ts';
+import { Population } from './population.ts';
+import type { Arrival } from './population.ts';
 import { Stack } from './stack.ts';
 
 const JOINS_MEASURED = 20;
@@ -11,10 +11,10 @@ const JOIN_P95_MAX_MS = 10_000;
 /** All of them together; what is asserted has limits of its own. */
 const LIMIT_MS = 600_000;
 
-let room: Gathering;
+let room: Population;
 beforeAll(async () => {
   const stack = new Stack(inject('project'));
-  room = await Gathering.open(stack.project, await stack.inviteWithin());
+  room = await Population.open(stack.project, await stack.inviteWithin());
 });
 afterAll(() => room.close());
 

@@ -2,14 +2,14 @@
 
 import { LARGEST_FRAME_BYTES } from '@sotto/protocol';
 import { afterAll, describe, expect, inject, test } from 'vitest';
-import { Circle } from './circle.ts';
+import { MemberGroup } from './member-group.ts';
 import type { ForkCommand, ForkLine } from './fork.ts';
 import type { ClientLine } from '../../scripts/room-client.ts';
 import { VERSION } from './side-container.ts';
 import { SideProgram } from './side-program.ts';
 import { eventually, Stack } from './stack.ts';
 import type { Screen } from './stack.ts';
-import { Talker } from './talker.ts';
+import { CountingMember } from './counting-member.ts';
 
 const LIMIT_MS = 120_000;
 /** New keys after 50 own frames (packages/client/src/limits.ts, ROTATE_AFTER_FRAMES), and a few more. */
@@ -18,12 +18,12 @@ const TEXTS_TO_ROTATE = 60;
 const stack = new Stack(inject('project'));
 afterAll(() => stack.dismiss());
 
-async function guest(name: string): Promise<Talker> {
-  return new Talker(await stack.join(name, await stack.inviteWithin()));
+async function guest(name: string): Promise<CountingMember> {
+  return new CountingMember(await stack.join(name, await stack.inviteWithin()));
 }
 
 /** The fingerprint by which `of` lists the member of this name. */
-async function fingerprintOf(name: string, of: Talker): Promise<string> {
+async function fingerprintOf(name: string, of: CountingMember): Promise<string> {
   const asked = of.client.lines.length;
   of.client.write({ cmd: 'members' });
   const { members } = await of.client.until((line) => line.type === 'members', LIMIT_MS, asked);
@@ -39,7 +39,7 @@ function has(type: string, fields: Readonly<Record<string, unknown>> = {}): (lin
 const differs = has('warning', { code: 'log-differs' });
 
 /** Of whom it was told that they have seen another log. */
-function warnedOf({ client }: Talker): string[] {
+function warnedOf({ client }: CountingMember): string[] {
   return client.lines.filter(differs).map((line) => (line['from'] as { readonly name: string }).name);
 }
 
@@ -55,7 +55,7 @@ async function forkingRelay(): Promise<ForkingRelay> {
 }
 
 /** @returns what whoever came last will not hear, because a frame of it is kept from there. */
-async function loseLongText(relay: ForkingRelay, speaker: Talker): Promise<string> {
+async function loseLongText(relay: ForkingRelay, speaker: CountingMember): Promise<string> {
   relay.write({ frameBytes: LARGEST_FRAME_BYTES });
   await relay.until(({ type }) => type === 'armed', LIMIT_MS);
   const [lost = ''] = speaker.sayLong(1);
@@ -64,65 +64,65 @@ async function loseLongText(relay: ForkingRelay, speaker: Talker): Promise<strin
 }
 
 describe('five people', () => {
-  const circle = new Circle(LIMIT_MS);
+  const group = new MemberGroup(LIMIT_MS);
   let former: string;
   let screen: Screen;
-  let host: Talker;
+  let host: CountingMember;
 
   /** @returns the room code, which has to be another than `before`. */
   async function allIsWell(before?: string): Promise<string> {
-    await circle.everybodySeesEverybody();
-    const code = await circle.everybodyHasOneCode(before);
-    await circle.everybodyHearsEverybody();
+    await group.everybodySeesEverybody();
+    const code = await group.everybodyHasOneCode(before);
+    await group.everybodyHearsEverybody();
     return code;
   }
 
-  function named(name: string): Talker {
-    const talker = circle.talkers.find(({ client }) => client.name === name);
-    if (talker === undefined) throw new Error(`${name} is not here`);
-    return talker;
+  function named(name: string): CountingMember {
+    const member = group.members.find(({ client }) => client.name === name);
+    if (member === undefined) throw new Error(`${name} is not here`);
+    return member;
   }
 
   test('join one after another, and after each all hear all and have one room code', async () => {
-    host = new Talker(await stack.joinAsHost('host'));
-    circle.add(host);
+    host = new CountingMember(await stack.joinAsHost('host'));
+    group.add(host);
     let code: string | undefined;
     for (const name of ['anna', 'ben', 'cleo', 'dora']) {
-      circle.add(await guest(name));
+      group.add(await guest(name));
       code = await allIsWell(code);
     }
   });
 
   test('go on when one leaves and another comes', async () => {
     const dora = named('dora');
-    const before = await circle.everybodyHasOneCode();
-    circle.remove(dora);
+    const before = await group.everybodyHasOneCode();
+    group.remove(dora);
     expect(await dora.client.quit()).toBe(0);
     const without = await allIsWell(before);
-    circle.add(await guest('emil'));
+    group.add(await guest('emil'));
     await allIsWell(without);
   });
 
   test('go on when keys are rotated while all of them talk', async () => {
-    const before = await circle.everybodyHasOneCode();
-    for (let index = 0; index < TEXTS_TO_ROTATE; index += 1) for (const talker of circle.talkers) talker.sayShort(1);
-    await circle.everybodyHearsEverybody();
+    const before = await group.everybodyHasOneCode();
+    for (let index = 0; index < TEXTS_TO_ROTATE; index += 1) for (const member of group.members) member.sayShort(1);
+    await group.everybodyHearsEverybody();
     await allIsWell(before);
   });
 
   test('go on in another room without the one whom the host evicts, who is told, and hears nothing any more', async () => {
     former = await stack.inviteWithin();
     screen = await stack.screen('host');
-    const before = await circle.everybodyHasOneCode();
+    const before = await group.everybodyHasOneCode();
     const cleo = named('cleo');
     host.client.write({ cmd: 'evict', member: await fingerprintOf('cleo', host) });
-    circle.remove(cleo);
+    group.remove(cleo);
     await host.client.until(has('moderated', { what: 'evicted' }), LIMIT_MS);
     const closed = await cleo.client.until(has('state', { state: 'closed' }), LIMIT_MS);
     expect(closed['code']).toBe('evicted');
     expect(await cleo.client.ended).toBe(1);
     const heard = cleo.client.messages().length;
-    await Promise.all(circle.talkers.map(({ client }) => client.until(has('moved'), LIMIT_MS)));
+    await Promise.all(group.members.map(({ client }) => client.until(has('moved'), LIMIT_MS)));
     await allIsWell(before);
     expect(cleo.client.messages()).toHaveLength(heard);
   });
@@ -132,7 +132,7 @@ describe('five people', () => {
     expect(invite).not.toBe(former);
     // The host shows it when the former room, which stays for the last to follow, is closed.
     await eventually('the former room is closed', () => screen.text.includes(invite), LIMIT_MS);
-    circle.add(await guest('frida'));
+    group.add(await guest('frida'));
     await allIsWell();
     const late = stack.client('late', former);
     const refusal = await late.until((line) => line.type === 'state' && line['code'] !== undefined, LIMIT_MS);
@@ -143,18 +143,18 @@ describe('five people', () => {
   test('see a warning when the relay keeps a frame from one of them and counts on as if nothing were missing', async () => {
     const relay = await forkingRelay();
     try {
-      const others = circle.talkers;
-      const before = new Map(others.map((talker) => [talker, talker.said().length]));
+      const others = group.members;
+      const before = new Map(others.map((member) => [member, member.said().length]));
       const gina = await guest('gina');
-      circle.add(gina);
+      group.add(gina);
       await allIsWell();
       // That it stands between them is not to be seen, and nothing else has been wrong so far.
       expect([gina, ...others].flatMap(warnedOf)).toEqual([]);
 
       const lost = await loseLongText(relay, host);
       gina.sayShort(1);
-      circle.remove(gina);
-      await circle.everybodyHearsEverybody();
+      group.remove(gina);
+      await group.everybodyHearsEverybody();
       for (const other of others) {
         await other.hasHeard(gina, LIMIT_MS);
         await gina.hasHeard(other, LIMIT_MS);

@@ -5,7 +5,7 @@ import type { ClientLine, RoomClient } from '../../scripts/room-client.ts';
 import { afterEach, expect, inject, test } from 'vitest';
 import { printFigure } from './figure.ts';
 import { eventually, Stack } from './stack.ts';
-import { Talker } from './talker.ts';
+import { CountingMember } from './counting-member.ts';
 
 const RENEWALS = 4;
 const ANSWER_LIMIT_MS = 120_000;
@@ -45,8 +45,8 @@ function faultsOf({ said, sent, heard }: Heard): string[] {
 
 test('goes over to other circuits while both talk, and loses and doubles nothing', async () => {
   const invite = await stack.inviteWithin();
-  const alice = new Talker(await stack.join('alice', invite));
-  const bob = new Talker(await stack.join('bob', invite));
+  const alice = new CountingMember(await stack.join('alice', invite));
+  const bob = new CountingMember(await stack.join('bob', invite));
   await alice.client.until((line) => line.type === 'member' && line['change'] === 'arrived', HEAL_LIMIT_MS);
   const isOld = async (): Promise<boolean> => (await circuitAge(alice.client)) >= OLD_SECONDS;
   await eventually('the first circuit is old', isOld, 3 * OLD_SECONDS * 1_000);

@@ -91,7 +91,7 @@ test(
   },
 );
 
-test('and goes over to other circuits at the same times, with the same bytes', { timeout: 480_000 }, async () => {
+test('a whole stealth room goes over to other circuits at the same times, with the same bytes', { timeout: 480_000 }, async () => {
   const idle = await watch('stealth-4', 400, nothing, 60_000);
   const busy = await watch('stealth-4', 400, chatter, 60_000);
   expect([idle.heard, busy.heard > 150, idle.trouble, busy.trouble]).toEqual([0, true, [], []]);
@@ -100,7 +100,7 @@ test('and goes over to other circuits at the same times, with the same bytes', {
   expect(busy.lines).toEqual(idle.lines);
 });
 
-test.each(['off', 'jitter'] as const)('control: in mode %s it does not', { timeout: 120_000 }, async (cover) => {
+test.each(['off', 'jitter'] as const)('control: in mode %s a room that talks writes otherwise than one that is silent', { timeout: 120_000 }, async (cover) => {
   const idle = await watch(cover, 60, nothing);
   const busy = await watch(cover, 60, chatter);
   expect(busy.heard).toBeGreaterThan(10);
@@ -108,7 +108,7 @@ test.each(['off', 'jitter'] as const)('control: in mode %s it does not', { timeo
 });
 
 test(
-  'control: new keys that are made by what is said are seen, and an order that is carried out at once',
+  'control: without cover, texts that bring new keys show, and so does an order that is carried out at once',
   { timeout: 120_000 },
   async () => {
     const idle = await watch('off', 120, nothing);

@@ -10,20 +10,20 @@ import { join } from 'node:path';
 import { deriveRoomKeys, plaintextBytes, sealEnvelope } from '@sotto/crypto';
 import { deriveGroupKeys } from '@sotto/crypto/group';
 import { bodyBytes, encodeAdminRequest, encodeGroupPlaintext, LARGEST_FRAME_BYTES } from '@sotto/protocol';
+import type { Invite } from '@sotto/protocol';
 import { MemoryRoomStore, startRelay } from '@sotto/relay';
 import type { Relay } from '@sotto/relay';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { encodeUpload } from '../../packages/client/src/session/uploads.ts';
-import { sameRoster, Seat } from './seat.ts';
-import type { RoomString } from './seat.ts';
+import { sameRoster, GroupMember } from './group-member.ts';
 
 const random = (length: number): Uint8Array => new Uint8Array(randomBytes(length));
 
 let directory: string;
 let relay: Relay;
 let host: Socket;
-let room: RoomString;
-let seats: Seat[];
+let room: Invite;
+let members: GroupMember[];
 const store = (): MemoryRoomStore => new MemoryRoomStore();
 const relayPath = (): string => join(directory, 'relay.sock');
 
@@ -35,34 +35,34 @@ beforeEach(async () => {
     store: store(),
   });
   room = { roomSecret: random(32), onionKey: random(32) };
-  seats = [];
+  members = [];
   const { roomId, capabilityKey, roomTag } = deriveRoomKeys(room.roomSecret, room.onionKey);
   host = connect(join(directory, 'admin.sock'));
   host.write(encodeAdminRequest({ operation: 'create', roomId, capabilityKey, roomTag, cover: 'off' }));
   await once(host, 'data');
-  await (await Seat.take('founder', relayPath(), room)).found();
+  await (await GroupMember.open('founder', relayPath(), room)).found();
 });
 
 afterEach(async () => {
-  for (const seat of seats) seat.leaveSeat();
+  for (const member of members) member.disconnect();
   host.destroy();
   await relay.close();
   await rm(directory, { recursive: true });
 });
 
-async function seat(name: string): Promise<Seat> {
-  const taken = await Seat.take(name, relayPath(), room);
-  seats.push(taken);
+async function member(name: string): Promise<GroupMember> {
+  const taken = await GroupMember.open(name, relayPath(), room);
+  members.push(taken);
   return taken;
 }
 
-async function joined(name: string): Promise<Seat> {
-  const taken = await seat(name);
+async function joined(name: string): Promise<GroupMember> {
+  const taken = await member(name);
   await taken.join();
   return taken;
 }
 
-async function expectOneEpoch(members: readonly Seat[], size: number): Promise<void> {
+async function expectOneEpoch(members: readonly GroupMember[], size: number): Promise<void> {
   const [first] = members;
   if (first === undefined) throw new Error('nobody');
   const word = `word ${randomBytes(4).toString('hex')}`;
@@ -73,7 +73,7 @@ async function expectOneEpoch(members: readonly Seat[], size: number): Promise<v
   expect(first.view.members).toHaveLength(size);
 }
 
-test('five that come at the same moment all get in, one after another, and hear each other', async () => {
+test('five members that join at the same moment all get in, one after another, and hear each other', async () => {
   const names = ['anna', 'ben', 'carla', 'dora', 'emil'];
   const members = await Promise.all(names.map((name) => joined(name)));
   await expectOneEpoch(members, names.length + 1);
@@ -87,7 +87,7 @@ test('five that come at the same moment all get in, one after another, and hear 
   await expectOneEpoch(members, names.length);
 });
 
-test('words and rotations that cross each other lose nothing', async () => {
+test('texts and key rotations that cross each other lose nothing', async () => {
   const members = await Promise.all(['anna', 'ben', 'carla'].map((name) => joined(name)));
   // Ben rotates between his own words; the others speak all the time.
   const talk = members.map(async (member) => {
@@ -106,7 +106,7 @@ test('words and rotations that cross each other lose nothing', async () => {
   }
 });
 
-test('who says goodbye is removed with the next rotation', async () => {
+test('a member that says goodbye is removed by the next rotation', async () => {
   const members = await Promise.all(['anna', 'ben', 'carla'].map((name) => joined(name)));
   const [anna, ben, carla] = members;
   if (anna === undefined || ben === undefined || carla === undefined) throw new Error('nobody');
@@ -118,9 +118,9 @@ test('who says goodbye is removed with the next rotation', async () => {
   await expectOneEpoch([anna, carla], 2);
 });
 
-test('junk that a string holder commits is refused by all, and the snapshot is put back for newcomers', async () => {
+test('members refuse junk that a string holder commits, and put the snapshot back for newcomers', async () => {
   const [anna, ben] = await Promise.all(['anna', 'ben'].map((name) => joined(name)));
-  const vandal = await seat('vandal');
+  const vandal = await member('vandal');
   if (anna === undefined || ben === undefined) throw new Error('nobody');
   const keys = deriveGroupKeys(room.roomSecret, deriveRoomKeys(room.roomSecret, room.onionKey).roomId);
   const piece = { kind: 'piece', index: 0, count: 1, bytes: random(1_000) } as const;

@@ -2,10 +2,10 @@
 
 import { SeededRandom } from '@sotto/fixtures';
 import { expect, test } from 'vitest';
-import { epochsWithTwoCodes, untilSameEpoch } from './scene.ts';
-import type { Talker } from './talker.ts';
-import { openTamperedRoom } from './tampered-room.ts';
-import type { TamperedRoom } from './tampered-room.ts';
+import { epochsWithTwoCodes, untilSameEpoch } from './three-members.ts';
+import type { ScenarioMember } from './member.ts';
+import { openTamperedRoom } from './room.ts';
+import type { TamperedRoom } from './room.ts';
 
 const STEPS = 60;
 const TALKERS_MAX = 6;
@@ -25,9 +25,9 @@ const DEEDS: readonly [Deed, ...Deed[]] = [
 class Gathering {
   readonly #room: TamperedRoom;
   readonly #chance: SeededRandom;
-  present: Talker[] = [];
-  readonly everybody: Talker[] = [];
-  readonly #said = new Map<Talker, string[]>();
+  present: ScenarioMember[] = [];
+  readonly everybody: ScenarioMember[] = [];
+  readonly #said = new Map<ScenarioMember, string[]>();
   #words = 0;
 
   constructor(room: TamperedRoom, chance: SeededRandom) {
@@ -36,32 +36,32 @@ class Gathering {
   }
 
   async join(): Promise<void> {
-    const talker = await this.#room.join(`talker ${this.everybody.length}`);
-    this.present.push(talker);
-    this.everybody.push(talker);
-    this.#said.set(talker, []);
+    const member = await this.#room.join(`member ${this.everybody.length}`);
+    this.present.push(member);
+    this.everybody.push(member);
+    this.#said.set(member, []);
   }
 
   async step(): Promise<void> {
-    const talker = this.#chance.pick(this.present as [Talker, ...Talker[]]);
+    const member = this.#chance.pick(this.present as [ScenarioMember, ...ScenarioMember[]]);
     switch (this.#chance.pick(DEEDS)) {
       case 'say':
-        this.#say(talker, 20);
+        this.#say(member, 20);
         return;
       case 'say long':
-        this.#say(talker, this.#chance.between(500, 9_000));
+        this.#say(member, this.#chance.between(500, 9_000));
         return;
       case 'speech':
-        for (let count = 0; count < SPEECH_TEXTS; count += 1) this.#say(talker, 30);
+        for (let count = 0; count < SPEECH_TEXTS; count += 1) this.#say(member, 30);
         return;
       case 'join':
         if (this.present.length < TALKERS_MAX) await this.join();
         return;
       case 'leave':
-        if (this.present.length > TALKERS_LEAST) await this.#leave(talker);
+        if (this.present.length > TALKERS_LEAST) await this.#leave(member);
         return;
       case 'cut':
-        this.#room.relay.view(talker.name).cut();
+        this.#room.relay.view(member.name).cut();
         return;
       case 'cut all':
         for (const { name } of this.present) this.#room.relay.view(name).cut();
@@ -74,27 +74,27 @@ class Gathering {
 
   /** Whoever is here says a word, and all hear it: everything that was said before by those who are here has been heard then, once, in order. */
   async listen(): Promise<void> {
-    for (const talker of this.present) this.#say(talker, 20);
-    for (const talker of this.present) {
-      for (const other of this.present.filter((each) => each !== talker)) {
-        await talker.hears(this.#said.get(other)?.at(-1) ?? '');
-        const heard = talker.texts.filter((text) => text.startsWith(`${other.name}:`));
+    for (const member of this.present) this.#say(member, 20);
+    for (const member of this.present) {
+      for (const other of this.present.filter((each) => each !== member)) {
+        await member.hears(this.#said.get(other)?.at(-1) ?? '');
+        const heard = member.texts.filter((text) => text.startsWith(`${other.name}:`));
         const said = this.#said.get(other) ?? [];
         expect(heard).toEqual(said.slice(said.length - heard.length));
       }
     }
   }
 
-  #say(talker: Talker, length: number): void {
-    const text = `${talker.name}: ${(this.#words += 1)} `.padEnd(length, 'x');
-    this.#said.get(talker)?.push(text);
-    talker.say(text);
+  #say(member: ScenarioMember, length: number): void {
+    const text = `${member.name}: ${(this.#words += 1)} `.padEnd(length, 'x');
+    this.#said.get(member)?.push(text);
+    member.say(text);
   }
 
-  async #leave(talker: Talker): Promise<void> {
-    this.present = this.present.filter((other) => other !== talker);
-    talker.client.leave();
-    await talker.client.ended;
+  async #leave(member: ScenarioMember): Promise<void> {
+    this.present = this.present.filter((other) => other !== member);
+    member.client.leave();
+    await member.client.ended;
   }
 }
 
@@ -104,10 +104,10 @@ test.each([1, 2, 3, 4])('an honest life of a room brings no warning and no gap (
   for (let count = 0; count < TALKERS_LEAST; count += 1) await gathering.join();
   for (let step = 0; step < STEPS; step += 1) await gathering.step();
   await gathering.listen();
-  for (const talker of gathering.everybody) {
-    expect(talker.told('warning')).toEqual([]);
-    expect(talker.told('gap')).toEqual([]);
-    expect(talker.told('error')).toEqual([]);
+  for (const member of gathering.everybody) {
+    expect(member.told('warning')).toEqual([]);
+    expect(member.told('gap')).toEqual([]);
+    expect(member.told('error')).toEqual([]);
   }
   await untilSameEpoch(gathering.present);
   expect(epochsWithTwoCodes(gathering.everybody)).toEqual([]);

@@ -11,12 +11,12 @@ import { DialError, proveAdmission, registrationOf } from '@sotto/client';
 import type { ByteStream } from '@sotto/client';
 import { nativeCrypto } from '@sotto/crypto/native';
 import { encodeAdminRequest } from '@sotto/protocol';
+import type { Invite } from '@sotto/protocol';
 import { MemoryRoomStore, startRelay } from '@sotto/relay';
 import type { Relay } from '@sotto/relay';
 import { byteStreamOf } from '@sotto/tor';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { Seat } from './seat.ts';
-import type { RoomString } from './seat.ts';
+import { GroupMember } from './group-member.ts';
 
 const random = (length: number): Uint8Array => new Uint8Array(randomBytes(length));
 const FOUNDING = { crypto: nativeCrypto, suite: 'x25519' } as const;
@@ -24,8 +24,8 @@ const FOUNDING = { crypto: nativeCrypto, suite: 'x25519' } as const;
 let directory: string;
 let relay: Relay;
 let host: Socket;
-let room: RoomString;
-let seats: Seat[];
+let room: Invite;
+let members: GroupMember[];
 const relayPath = (): string => join(directory, 'relay.sock');
 
 beforeEach(async () => {
@@ -36,7 +36,7 @@ beforeEach(async () => {
     store: new MemoryRoomStore(),
   });
   room = { roomSecret: random(32), onionKey: random(32) };
-  seats = [];
+  members = [];
   const { roomId, capabilityKey, roomTag } = registrationOf(room);
   host = connect(join(directory, 'admin.sock'));
   host.write(encodeAdminRequest({ operation: 'create', roomId, capabilityKey, roomTag, cover: 'off' }));
@@ -44,7 +44,7 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  for (const seat of seats) seat.leaveSeat();
+  for (const member of members) member.disconnect();
   host.destroy();
   await relay.close();
   await rm(directory, { recursive: true });
@@ -67,18 +67,18 @@ async function prove(stream: ByteStream): Promise<string> {
   }
 }
 
-async function seat(name: string): Promise<Seat> {
-  const taken = await Seat.take(name, relayPath(), room);
-  seats.push(taken);
+async function member(name: string): Promise<GroupMember> {
+  const taken = await GroupMember.open(name, relayPath(), room);
+  members.push(taken);
   return taken;
 }
 
-test('a room that nobody has founded cannot be joined; behind the proof it can, by several', async () => {
-  const early = await seat('early');
+test('a room cannot be joined before it is founded; several members can join after the proof', async () => {
+  const early = await member('early');
   expect(early.commitNumber).toBe(0);
   await expect(early.join()).rejects.toThrow('snapshot-foreign');
   expect(await prove(await walk())).toBe('proven');
-  const [anna, ben] = await Promise.all([seat('anna'), seat('ben')]);
+  const [anna, ben] = await Promise.all([member('anna'), member('ben')]);
   await Promise.all([anna.join(), ben.join()]);
   await anna.say('hello');
   await ben.until(() => ben.heard.includes('hello'));
@@ -86,20 +86,20 @@ test('a room that nobody has founded cannot be joined; behind the proof it can, 
 
 test('a proof of a founded room leaves it as it is', async () => {
   expect(await prove(await walk())).toBe('proven');
-  const anna = await seat('anna');
+  const anna = await member('anna');
   await anna.join();
   expect(await prove(await walk())).toBe('proven');
-  const late = await seat('late');
+  const late = await member('late');
   expect(late.commitNumber).toBe(anna.commitNumber);
 });
 
-test('of several proofs at the same time one founds the room, and the others find that out', async () => {
+test('one of several proofs at the same time founds the room, and the others notice that', async () => {
   const streams = await Promise.all([walk(), walk(), walk()]);
   const outcomes = await Promise.all(streams.map((stream) => prove(stream)));
   expect(outcomes).toContain('proven');
   expect(outcomes.filter((outcome) => outcome !== 'proven' && outcome !== 'relay-busy')).toEqual([]);
   expect(await prove(await walk())).toBe('proven');
-  const anna = await seat('anna');
+  const anna = await member('anna');
   expect(anna.commitNumber).toBe(1);
   await anna.join();
 });
@@ -123,5 +123,5 @@ test('a founding that is cut off is tried again', async () => {
   expect(await prove(brittle)).toBe('relay-unreachable');
   expect(written).toBeGreaterThan(2);
   expect(await prove(await walk())).toBe('proven');
-  await (await seat('anna')).join();
+  await (await member('anna')).join();
 });

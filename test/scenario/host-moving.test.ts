@@ -22,7 +22,7 @@ import { MemoryRoomStore, startRelay } from '@sotto/relay';
 import type { Relay } from '@sotto/relay';
 import { onionAddressOf } from '@sotto/tor';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { Seat } from './seat.ts';
+import { GroupMember } from './group-member.ts';
 import { TorStandIn } from './tor-stand-in.ts';
 
 const LONG_MS = 50_000;
@@ -37,7 +37,7 @@ let tor: TorStandIn;
 let screen: Screen;
 let host: Host;
 let visitors: Visitor[];
-let seats: Seat[];
+let members: GroupMember[];
 
 /** What the host has printed. */
 class Screen {
@@ -116,10 +116,10 @@ async function commitNumberOf(invite: Invite): Promise<number | string | undefin
 
 /** Joins the group. @returns the access that its snapshot tells of. */
 async function joinAs(name: string, invite: Invite): Promise<AccessMode | undefined> {
-  const seat = await Seat.take(name, join(directory, 'relay.sock'), invite, 'x-wing');
-  seats.push(seat);
-  await seat.join();
-  return seat.membership.view?.access;
+  const member = await GroupMember.open(name, join(directory, 'relay.sock'), invite, 'x-wing');
+  members.push(member);
+  await member.join();
+  return member.membership.view?.access;
 }
 
 beforeEach(async () => {
@@ -130,12 +130,12 @@ beforeEach(async () => {
   tor = await TorStandIn.start(relayPath);
   screen = new Screen();
   visitors = [];
-  seats = [];
+  members = [];
 });
 
 afterEach(async () => {
   for (const visitor of visitors) visitor.leave();
-  for (const seat of seats) seat.leaveSeat();
+  for (const member of members) member.disconnect();
   host.stop();
   await host.ended;
   await tor[Symbol.asyncDispose]();

@@ -12,7 +12,7 @@ import { TorStandIn } from './tor-stand-in.ts';
 /** The first try is given up after 20 s; a try that is answered takes no time here. */
 const LIMIT_MS = 30_000;
 
-test('a stream for which Tor waits in vain is given up, and another one found', async () => {
+test('the host gives up a stream for which Tor waits in vain, and opens another', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'sotto-proof-'));
   const place = (name: string): string => join(directory, name);
   const relay = await startRelay({

@@ -7,31 +7,31 @@ import { nativeCrypto } from '@sotto/crypto/native';
 import { createGroupIdentity } from '@sotto/crypto/group';
 import { fingerprint } from '@sotto/crypto';
 import { forgeJoin } from '../../packages/crypto/test/group-states.ts';
-import { openStraightRoom } from './straight-room.ts';
-import type { StraightRoom } from './straight-room.ts';
+import { openRoom } from './room.ts';
+import type { HonestRoom } from './room.ts';
 import { random, StringHolder } from './string-holder.ts';
-import type { Talker } from './talker.ts';
+import type { ScenarioMember } from './member.ts';
 
-interface Scene extends StraightRoom {
-  readonly anna: Talker;
-  readonly ben: Talker;
-  readonly members: readonly Talker[];
+interface Scene extends HonestRoom {
+  readonly anna: ScenarioMember;
+  readonly ben: ScenarioMember;
+  readonly members: readonly ScenarioMember[];
   readonly vandal: (name?: string) => Promise<StringHolder>;
 }
 
-async function openScene(options: Parameters<typeof openStraightRoom>[0] = {}): Promise<Scene> {
-  const room = await openStraightRoom(options);
+async function openScene(options: Parameters<typeof openRoom>[0] = {}): Promise<Scene> {
+  const room = await openRoom(options);
   const anna = await room.join('anna');
   const ben = await room.join('ben');
   const vandal = async (name = 'vandal'): Promise<StringHolder> =>
-    StringHolder.attach(await room.onlooker(name), room.invite);
+    StringHolder.attach(await room.connect(name), room.invite);
   return { ...room, anna, ben, members: [anna, ben], vandal };
 }
 
 let words = 0;
 
 /** @returns how long it takes (ms) until a word of each is heard by all others, at worst. */
-async function hearing(members: readonly Talker[]): Promise<number> {
+async function hearing(members: readonly ScenarioMember[]): Promise<number> {
   const started = performance.now();
   await Promise.all(
     members.map(async (member) => {
@@ -62,7 +62,7 @@ const CROWDED_JOIN_LIMIT_MS = 60_000;
 /** The relay lets a room commit every 5 s: forty joins are told in a tenth of the time. */
 const RELAY_HURRY = 10;
 
-test('control: nobody disturbs', async () => {
+test('control: without an attacker a newcomer joins and all members hear each other', async () => {
   const { members, join } = await openScene();
   const heard = await hearing(members);
   const joined = await timed(join('carla'));
@@ -71,7 +71,7 @@ test('control: nobody disturbs', async () => {
   expect(joined).toBeLessThan(JOIN_LIMIT_MS);
 });
 
-test('junk commits as fast as the relay lets: all are refused, all hear each other, and a newcomer comes in', async () => {
+test('junk commits at the fastest rate that the relay allows are all refused: members hear each other, and a newcomer joins', async () => {
   const { members, join, vandal } = await openScene();
   const vandals = await Promise.all(['one', 'two', 'three'].map((name) => vandal(name)));
   let isOver = false;
@@ -93,25 +93,25 @@ test('junk commits as fast as the relay lets: all are refused, all hear each oth
   for (const member of members) expect(member.warnings).toContain('junk-commit');
 });
 
-test('two junk snapshots in a row while a newcomer waits: the members put the snapshot back', async () => {
-  const { members, seat, vandal } = await openScene();
+test('members put the snapshot back after two junk snapshots in a row, while a newcomer waits', async () => {
+  const { members, member, vandal } = await openScene();
   const holder = await vandal();
   expect([await holder.commit(holder.junkUpload()), await holder.commit(holder.junkUpload())]).toEqual([
     'taken',
     'taken',
   ]);
-  const carla = await seat('carla');
+  const carla = await member('carla');
   const joined = await timed(carla.join());
   const heard = await hearing([...members, carla]);
   print('two junk snapshots', { joined, heard });
   expect(joined).toBeLessThan(JOIN_LIMIT_MS);
 });
 
-test('a valid join with a junk snapshot: the next newcomer comes in all the same', async () => {
-  const { members, seat, invite, vandal } = await openScene();
+test('the next newcomer joins although a valid join has uploaded a junk snapshot', async () => {
+  const { members, member, invite, vandal } = await openScene();
   const holder = await vandal();
   await holder.join(invite, (upload) => ({ ...upload, snapshot: random(upload.snapshot.length) }));
-  const carla = await seat('carla');
+  const carla = await member('carla');
   const joined = await timed(carla.join(JOIN_LIMIT_MS));
   const heard = await hearing([...members, carla]);
   print('a valid join with a junk snapshot', { joined, heard });
@@ -119,7 +119,7 @@ test('a valid join with a junk snapshot: the next newcomer comes in all the same
 });
 
 test('staged uploads that nobody commits take no place for long', async () => {
-  const { members, seat, vandal } = await openScene();
+  const { members, member, vandal } = await openScene();
   const vandals = await Promise.all(Array.from({ length: 16 }, (_, index) => vandal(`vandal ${index}`)));
   let isOver = false;
   const sabotage = vandals.map(async (holder) => {
@@ -130,7 +130,7 @@ test('staged uploads that nobody commits take no place for long', async () => {
     }
   });
   const heard = await hearing(members);
-  const carla = await seat('carla');
+  const carla = await member('carla');
   const joined = await timed(carla.join(CROWDED_JOIN_LIMIT_MS));
   isOver = true;
   for (const holder of vandals) await holder.leave();
@@ -163,8 +163,8 @@ test('a joining commit that removes a member is refused by all', async () => {
   }
 });
 
-test('forty identities in one room: the members hear each other, and somebody else still comes in', async () => {
-  const { members, seat, invite, vandal } = await openScene({ relaySpeed: RELAY_HURRY });
+test('with forty identities of one attacker in a room, members hear each other and another newcomer still joins', async () => {
+  const { members, member, invite, vandal } = await openScene({ relaySpeed: RELAY_HURRY });
   const vandals = await Promise.all(Array.from({ length: 8 }, (_, index) => vandal(`vandal ${index}`)));
   const places = vandals.map(async (holder) => {
     for (let count = 0; count < 5; count += 1) await holder.join(invite);
@@ -177,13 +177,13 @@ test('forty identities in one room: the members hear each other, and somebody el
     standing = await Promise.race([crowd, Promise.resolve('coming' as const)]);
   }
   for (const member of members) expect(member.client.members().length).toBeGreaterThanOrEqual(42);
-  const carla = await seat('carla');
+  const carla = await member('carla');
   const joined = await timed(carla.join(CROWDED_JOIN_LIMIT_MS / RELAY_HURRY));
   print('forty identities', { heard: Math.max(...heard), 'joined (the relay’s time)': joined * RELAY_HURRY });
   expect(Math.max(...heard)).toBeLessThan(HEARING_LIMIT_MS);
 });
 
-test('roll calls without end remove nobody who is there, and drown nobody', async () => {
+test('roll calls without end remove no member that is present, and keep no member from being heard', async () => {
   const { members, invite, vandal } = await openScene();
   const holder = await vandal();
   const membership = await holder.join(invite);
@@ -199,7 +199,7 @@ test('roll calls without end remove nobody who is there, and drown nobody', asyn
   for (const member of members) expect(member.told('removed')).toEqual([]);
 });
 
-test('another’s goodbye cannot be said; control: one’s own can', async () => {
+test('a string holder cannot send another member’s goodbye; control: it can send its own', async () => {
   const { anna, ben, members, invite, vandal } = await openScene();
   const holder = await vandal();
   const membership = await holder.join(invite);
@@ -214,7 +214,7 @@ test('another’s goodbye cannot be said; control: one’s own can', async () =>
   await anna.until('ben has gone', () => anna.client.members().length === 2);
 });
 
-test('a thousand knocks at an open door', async () => {
+test('a thousand knocks at an open room leave its members undisturbed', async () => {
   const { members, join, vandal } = await openScene();
   const holder = await vandal();
   for (let count = 0; count < 1_000; count += 1) {

@@ -1,38 +1,38 @@
 // A relay that tells one member another log than the others: who notices, and by what. Real clients, real relay; each attack with its control.
 
 import { expect, test } from 'vitest';
-import { makeRoom, publishFrame } from '../../packages/relay/test/test-member.ts';
-import { alarms, allWarn, chorus, LONG_BODY_BYTES, longText, longTexts, openScene } from './scene.ts';
-import { drop, everything, publishedBy, repeat, replace, swap } from './tampering.ts';
-import { noise } from './view.ts';
-import type { View } from './view.ts';
+import { makeRoom, publishFrame } from '@sotto/fixtures/relay-member';
+import { alarms, allWarn, allSpeak, LONG_BODY_BYTES, longText, longTexts, openThreeMembers } from './three-members.ts';
+import { drop, everything, publishedBy, repeat, replace, swap } from './tampering/shapes.ts';
+import { noise } from './tampering/member-view.ts';
+import type { MemberView } from './tampering/member-view.ts';
 
 const annasText = publishedBy('anna', LONG_BODY_BYTES);
 const carlasText = publishedBy('carla', LONG_BODY_BYTES);
 
-test('control: without tampering nobody is warned', async () => {
-  const { all, anna, ben } = await openScene();
+test('control: without tampering no member warns', async () => {
+  const { all, anna, ben } = await openThreeMembers();
   await anna.saySent(longText('a'));
   await ben.saySent(longText('b'));
-  await chorus(all);
+  await allSpeak(all);
   expect(alarms(all)).toEqual([]);
 });
 
-test('control: noise that everybody gets is no alarm', async () => {
-  const { all, onlooker } = await openScene();
+test('control: noise that all members get raises no warning', async () => {
+  const { all, connect: onlooker } = await openThreeMembers();
   const stranger = await onlooker('stranger');
   const { commitNumber } = await stranger.attach(makeRoom());
   for (const size of [0, 1, 2, 3] as const) stranger.send(publishFrame(noise(size), commitNumber));
   await stranger.entries(4);
-  await chorus(all);
+  await allSpeak(all);
   expect(alarms(all)).toEqual([]);
 });
 
-test('a text that was dropped without a trace shows at the victim and at the others', async () => {
-  const { anna, ben, all, viewOfBen } = await openScene();
+test('the victim and the others warn of a text that was dropped without a trace', async () => {
+  const { anna, ben, all, viewOfBen } = await openThreeMembers();
   viewOfBen.shape = drop(annasText, 'renumbered');
   await anna.saySent(longText('a'));
-  await chorus(all);
+  await allSpeak(all);
   expect([viewOfBen.tampered, longTexts(ben)]).toEqual([1, []]);
   await allWarn(all, 'log-differs');
   expect(ben.told('gap')).toMatchObject([{ count: 1, from: { name: 'anna' } }]);
@@ -40,73 +40,76 @@ test('a text that was dropped without a trace shows at the victim and at the oth
 });
 
 test('a text that was dropped with its number left out shows as a gap', async () => {
-  const { anna, ben, all, viewOfBen } = await openScene();
+  const { anna, ben, all, viewOfBen } = await openThreeMembers();
   viewOfBen.shape = drop(annasText, 'gap');
   await anna.saySent(longText('a'));
-  await chorus(all);
+  await allSpeak(all);
   expect([alarms(all), longTexts(ben)]).toEqual([['ben gap 1'], []]);
 });
 
-test.each(['gap', 'renumbered'] as const)('a text that was dropped is not told as delivered (%s)', async (trace) => {
-  const { anna, ben, carla, all, viewOfBen } = await openScene();
-  viewOfBen.shape = drop(annasText, trace);
-  await anna.saySent(longText('a'));
-  await carla.hears(longText('a'));
-  await chorus(all);
-  await ben.saySent(longText('b'));
-  await chorus(all);
-  const id = anna.told('sent').find(({ ref }) => ref === longText('a'))?.id;
-  const delivered = anna.told('delivered').filter((event) => event.id === id);
-  expect(Math.max(0, ...delivered.map(({ by }) => by))).toBe(1);
-});
+test.each(['gap', 'renumbered'] as const)(
+  'a text that was dropped is not reported as delivered (%s)',
+  async (trace) => {
+    const { anna, ben, carla, all, viewOfBen } = await openThreeMembers();
+    viewOfBen.shape = drop(annasText, trace);
+    await anna.saySent(longText('a'));
+    await carla.hears(longText('a'));
+    await allSpeak(all);
+    await ben.saySent(longText('b'));
+    await allSpeak(all);
+    const id = anna.told('sent').find(({ ref }) => ref === longText('a'))?.id;
+    const delivered = anna.told('delivered').filter((event) => event.id === id);
+    expect(Math.max(0, ...delivered.map(({ by }) => by))).toBe(1);
+  },
+);
 
-test('two texts in another order show', async () => {
-  const { anna, ben, carla, all, viewOfBen } = await openScene();
+test('members warn of two texts in another order', async () => {
+  const { anna, ben, carla, all, viewOfBen } = await openThreeMembers();
   viewOfBen.shape = swap(annasText, carlasText);
   await anna.saySent(longText('a'));
   await carla.saySent(longText('c'));
-  await chorus(all);
+  await allSpeak(all);
   expect(longTexts(ben)).toEqual(['c', 'a']);
   await allWarn(all, 'log-differs');
 });
 
-test('noise in the place of a text shows', async () => {
-  const { anna, ben, all, viewOfBen } = await openScene();
+test('members warn of noise in the place of a text', async () => {
+  const { anna, ben, all, viewOfBen } = await openThreeMembers();
   viewOfBen.shape = replace(annasText, () => noise(2));
   await anna.saySent(longText('a'));
-  await chorus(all);
+  await allSpeak(all);
   expect(longTexts(ben)).toEqual([]);
   await allWarn(all, 'log-differs');
 });
 
-const TRICKS: readonly (readonly [string, (view: View) => void])[] = [
+const TRICKS: readonly (readonly [string, (view: MemberView) => void])[] = [
   ['noise', (view) => view.insertNoise()],
   ['an old entry under a new number', (view) => view.replay(view.served.next - 1)],
   ['an entry twice', (view) => (view.shape = repeat(everything))],
 ];
 
-test.each(TRICKS)('%s shows when one member alone gets it', async (_, trick) => {
-  const { all, viewOfBen } = await openScene();
+test.each(TRICKS)('members warn of %s that one member alone gets', async (_, trick) => {
+  const { all, viewOfBen } = await openThreeMembers();
   trick(viewOfBen);
-  await chorus(all);
+  await allSpeak(all);
   await allWarn(all, 'log-differs');
 });
 
-test('an echo that was kept back shows to its author', async () => {
-  const { relay, anna, ben, carla, all } = await openScene();
+test('an author warns of an echo that was kept back', async () => {
+  const { relay, anna, ben, carla, all } = await openThreeMembers();
   relay.view('anna').shape = drop(annasText, 'renumbered');
   anna.say(longText('a'));
-  await Promise.all([ben, carla].map((talker) => talker.hears(longText('a'))));
-  for (const talker of [ben, carla]) talker.say(`${talker.name} has heard it`);
+  await Promise.all([ben, carla].map((member) => member.hears(longText('a'))));
+  for (const member of [ben, carla]) member.say(`${member.name} has heard it`);
   await allWarn(all.slice(0, 1), 'log-differs');
   expect(anna.told('sent').some(({ ref }) => ref === longText('a'))).toBe(false);
 });
 
-test('a text of which its author alone has got the echo shows to all', async () => {
-  const { relay, anna, ben, carla, all } = await openScene();
+test('all members warn of a text whose echo its author alone has got', async () => {
+  const { relay, anna, ben, carla, all } = await openThreeMembers();
   for (const name of ['ben', 'carla']) relay.view(name).shape = replace(annasText, () => noise(2));
   await anna.saySent(longText('a'));
-  await chorus(all);
+  await allSpeak(all);
   expect([longTexts(ben), longTexts(carla)]).toEqual([[], []]);
   await allWarn(all, 'log-differs');
 });
@@ -115,20 +118,20 @@ test.each([
   ['before the epoch', 200],
   ['in the epoch', 1_100],
 ] as const)('shifting a member’s numbers %s by %i hides nothing that is done to it then', async (when, shift) => {
-  const { join, anna, ben, carla, all, viewOfBen } = await openScene();
+  const { join, anna, ben, carla, all, viewOfBen } = await openThreeMembers();
   for (let count = 0; count < shift; count += 1) viewOfBen.insertNoise();
   const others = when === 'before the epoch' ? [await join('dora')] : [];
-  await chorus([...all, ...others]);
+  await allSpeak([...all, ...others]);
   viewOfBen.shape = swap(annasText, carlasText);
   await anna.saySent(longText('a'));
   await carla.saySent(longText('c'));
-  await chorus([...all, ...others]);
+  await allSpeak([...all, ...others]);
   expect(longTexts(ben)).toEqual(['c', 'a']);
   await allWarn(all, 'log-differs');
 });
 
-test('what was swapped last in an epoch shows in the next', async () => {
-  const { relay, join, anna, ben, carla, all, viewOfBen } = await openScene({ speed: 1 });
+test('members warn in the next epoch of the last texts of an epoch that were swapped', async () => {
+  const { relay, join, anna, ben, carla, all, viewOfBen } = await openThreeMembers({ speed: 1 });
   const viewOfCarla = relay.view('carla');
   viewOfBen.shape = swap(annasText, carlasText);
   // Carla speaks before she has heard anna, or her text would say so.
@@ -139,31 +142,31 @@ test('what was swapped last in an epoch shows in the next', async () => {
   carla.say(longText('c'));
   await ben.hears(longText('a'));
   viewOfCarla.speech = 'hold';
-  viewOfCarla.letHear();
+  viewOfCarla.releaseHeard();
   const { epoch } = anna;
   const coming = join('dora');
-  for (const talker of all) await talker.until('the epoch of dora', () => talker.epoch > epoch);
+  for (const member of all) await member.until('the epoch of dora', () => member.epoch > epoch);
   expect(alarms(all)).toEqual([]);
-  for (const { name } of all) relay.view(name).letSpeak();
+  for (const { name } of all) relay.view(name).releasePublished();
   const dora = await coming;
-  await chorus([...all, dora]);
+  await allSpeak([...all, dora]);
   expect(longTexts(ben)).toEqual(['c', 'a']);
   await allWarn(all, 'log-differs');
   expect(alarms([dora])).toEqual([]);
 });
 
-test('speech that was held back arrives late and whole, and who was kept deaf hears all in the end', async () => {
-  const { anna, ben, carla, all, viewOfBen } = await openScene();
+test('texts that were held back arrive late and whole, and a member that heard nothing hears all in the end', async () => {
+  const { anna, ben, carla, all, viewOfBen } = await openThreeMembers();
   viewOfBen.speech = 'hold';
   ben.say('yes');
   await viewOfBen.until(() => viewOfBen.heldFrames > 0);
-  await chorus([anna, carla]);
+  await allSpeak([anna, carla]);
   expect(ben.told('sent').some(({ ref }) => ref === 'yes')).toBe(false);
-  viewOfBen.letSpeak();
+  viewOfBen.releasePublished();
   await Promise.all([anna.hears('yes'), carla.hears('yes')]);
   viewOfBen.hearing = 'held';
-  await chorus([anna, carla]);
-  viewOfBen.letHear();
-  await chorus(all);
+  await allSpeak([anna, carla]);
+  viewOfBen.releaseHeard();
+  await allSpeak(all);
   expect(alarms(all)).toEqual([]);
 });

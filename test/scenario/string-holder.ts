@@ -27,7 +27,7 @@ import { NO_SNAPSHOT_PARTS, processSnapshotPiece } from '../../packages/client/s
 import type { Snapshot, SnapshotParts } from '../../packages/client/src/session/snapshot-reader.ts';
 import { encodeUpload } from '../../packages/client/src/session/uploads.ts';
 import type { Upload } from '../../packages/client/src/session/uploads.ts';
-import type { TestMember } from '../../packages/relay/test/test-member.ts';
+import type { TestMember } from '@sotto/fixtures/relay-member';
 
 export const random = (length: number): Uint8Array => new Uint8Array(randomBytes(length));
 const LARGEST = bodyBytes(LARGEST_FRAME_BYTES);

@@ -2,12 +2,12 @@
 
 import { expect, test } from 'vitest';
 import { encodeFetch } from '@sotto/protocol';
-import { fingerprint, makeBody, makeCommit, makeRoom, publishFrame } from '../../packages/relay/test/test-member.ts';
-import type { TestMember } from '../../packages/relay/test/test-member.ts';
-import { openTamperedRoom } from './tampered-room.ts';
-import type { TamperedRoom } from './tampered-room.ts';
-import { drop, everything, publishedBy, repeat, replace, swap } from './tampering.ts';
-import { noise } from './view.ts';
+import { fingerprint, makeBody, makeCommit, makeRoom, publishFrame } from '@sotto/fixtures/relay-member';
+import type { TestMember } from '@sotto/fixtures/relay-member';
+import { openTamperedRoom } from './room.ts';
+import type { TamperedRoom } from './room.ts';
+import { drop, everything, publishedBy, repeat, replace, swap } from './tampering/shapes.ts';
+import { noise } from './tampering/member-view.ts';
 
 /** The malicious relay asks for no signature of the room's. */
 const anyRoom = makeRoom();
@@ -19,7 +19,7 @@ interface Scene extends TamperedRoom {
 
 async function openScene(): Promise<Scene> {
   const room = await openTamperedRoom({ empty: true });
-  const [anna, ben] = await Promise.all(['anna', 'ben'].map((name) => room.onlooker(name)));
+  const [anna, ben] = await Promise.all(['anna', 'ben'].map((name) => room.connect(name)));
   if (anna === undefined || ben === undefined) throw new Error('nobody');
   await anna.attach(anyRoom);
   await ben.attach(anyRoom);
@@ -34,8 +34,8 @@ function bodies(count: number): Uint8Array[] {
   return Array.from({ length: count }, () => makeBody());
 }
 
-test('without a command it passes everything on as it is', async () => {
-  const { relay, anna, ben, onlooker } = await openScene();
+test('the malicious relay passes everything on unchanged until a test says otherwise', async () => {
+  const { relay, anna, ben, connect: onlooker } = await openScene();
   const [first, second, third] = [makeBody(0), makeBody(3), makeBody(1)];
   anna.publish(first);
   expect(await ben.entries(1)).toEqual([entry(1, first)]);
@@ -72,7 +72,7 @@ test('without a command it passes everything on as it is', async () => {
   expect(['anna', 'ben', 'carla'].map((name) => relay.view(name).tampered)).toEqual([0, 0, 0]);
 });
 
-test('drops, swaps, doubles and replaces entries for one member, and numbers what follows as it likes', async () => {
+test('it drops, swaps, doubles and replaces entries for one member, and numbers later entries as it likes', async () => {
   const { relay, anna, ben } = await openScene();
   const view = relay.view('ben');
   const said = bodies(10);
@@ -112,8 +112,8 @@ test('drops, swaps, doubles and replaces entries for one member, and numbers wha
   expect(relay.view('anna').served.from(1)).toHaveLength(10);
 });
 
-test('tells a member that comes again the same lies as before', async () => {
-  const { relay, anna, ben, onlooker } = await openScene();
+test('it tells a member that connects again the same lies as before', async () => {
+  const { relay, anna, ben, connect: onlooker } = await openScene();
   const [a, b, c] = bodies(3);
   relay.view('ben').shape = drop(publishedBy('anna'), 'renumbered');
   for (const body of [a, b]) if (body !== undefined) anna.publish(body);
@@ -126,7 +126,7 @@ test('tells a member that comes again the same lies as before', async () => {
   expect(await back.entries(1)).toEqual([entry(2, c)]);
 });
 
-test('invents entries: noise, old ones under new numbers', async () => {
+test('it invents entries: noise, and old ones under new numbers', async () => {
   const { relay, anna, ben } = await openScene();
   const [a, b] = bodies(2);
   if (a === undefined || b === undefined) throw new Error('nothing');
@@ -141,7 +141,7 @@ test('invents entries: noise, old ones under new numbers', async () => {
   expect(await anna.entries(2)).toEqual([entry(1, a), entry(2, b)]);
 });
 
-test('keeps a commit from one member, and understands the commit number that this member believes in', async () => {
+test('it keeps a commit from one member, and translates the commit number that this member believes in', async () => {
   const { relay, anna, ben } = await openScene();
   const view = relay.view('ben');
   view.shape = (passing) => (passing.origin?.kind === 'commit' ? [] : [passing.body]);
@@ -156,8 +156,8 @@ test('keeps a commit from one member, and understands the commit number that thi
   expect(await anna.entries(1)).toEqual([entry(3, body)]);
 });
 
-test('lies about the commit number: repeats it, invents one, and says another when a member attaches', async () => {
-  const { relay, anna, ben, onlooker } = await openScene();
+test('it lies about the commit number: repeats it, invents one, and sends another when a member attaches', async () => {
+  const { relay, anna, ben, connect: onlooker } = await openScene();
   anna.commit(makeCommit(), 0);
   await ben.entries(2);
   const notice = await ben.commitNumber();
@@ -171,7 +171,7 @@ test('lies about the commit number: repeats it, invents one, and says another wh
   expect((await carla.attach(anyRoom)).commitNumber).toBe(4);
 });
 
-test('gives one member the previous snapshot for the snapshot, or junk', async () => {
+test('it gives one member the previous snapshot, or junk, for the present one', async () => {
   const { relay, anna, ben } = await openScene();
   const [old, present] = [makeCommit({ snapshotBytes: 5_000 }), makeCommit({ snapshotBytes: 6_000 })];
   anna.commit(old, 0);
@@ -193,7 +193,7 @@ test('gives one member the previous snapshot for the snapshot, or junk', async (
   expect(fingerprint((await ben.fetchSnapshot()).bytes)).toBe(fingerprint(present.snapshot));
 });
 
-test('refuses the commits of one member, and holds back or loses what it says', async () => {
+test('it refuses the commits of one member, and holds back or loses its frames', async () => {
   const { relay, anna, ben } = await openScene();
   const view = relay.view('ben');
   view.commits = 'refuse';
@@ -211,11 +211,11 @@ test('refuses the commits of one member, and holds back or loses what it says', 
   await ben.ping();
   anna.publish(other);
   expect(await anna.entries(1)).toEqual([entry(1, other)]);
-  expect(view.letSpeak()).toBe(1);
+  expect(view.releasePublished()).toBe(1);
   expect(await anna.entries(1)).toEqual([entry(2, held)]);
 });
 
-test('lets one member hear nothing for a while, and then all of it', async () => {
+test('it keeps all frames from one member for a while, and then passes them on', async () => {
   const { relay, anna, ben } = await openScene();
   const view = relay.view('ben');
   const [a, b] = bodies(2);
@@ -225,11 +225,11 @@ test('lets one member hear nothing for a while, and then all of it', async () =>
   await anna.entries(2);
   await relay.settle();
   expect(await ben.ping()).toEqual([]);
-  view.letHear();
+  view.releaseHeard();
   expect(await ben.entries(2)).toEqual([entry(1, a), entry(2, b)]);
 });
 
-test('forks: two halves with one past, and neither hears of the other', async () => {
+test('it forks the room: two halves have one past, and neither hears of the other', async () => {
   const { relay, anna, ben } = await openScene();
   const [past, left, right, later] = bodies(4);
   if (past === undefined || left === undefined || right === undefined || later === undefined)
@@ -249,8 +249,8 @@ test('forks: two halves with one past, and neither hears of the other', async ()
   expect(await anna.entries(1)).toEqual([entry(3, later)]);
 });
 
-test('rolls the log back, under the eyes of who is there or behind their backs', async () => {
-  const { relay, anna, ben, onlooker } = await openScene();
+test('it rolls the log back, with members connected or not', async () => {
+  const { relay, anna, ben, connect: onlooker } = await openScene();
   const [kept, lost, other] = bodies(3);
   if (kept === undefined || lost === undefined || other === undefined) throw new Error('nothing');
   anna.publish(kept);

@@ -1,8 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { GroupOpened } from '../src/group/membership.ts';
-import { GroupLog, named, readAll, room, viewOf } from './group-log.ts';
-import { Rogue } from './group-rogue.ts';
-import { expectOneView, keyPackageOf, restricted } from './group-scene.ts';
+import { GroupLog, named, readAll, room, viewOf, expectOneView, restricted } from './group-room.ts';
+import { Rogue, keyPackageOf } from './group-rogue.ts';
 
 const nothing = (code: string, sealedBy: string): unknown => ({ kind: 'nothing', code, sealedBy });
 

@@ -3,8 +3,8 @@ import type { Decoded } from '@sotto/protocol';
 import { expect, test } from 'vitest';
 import type { AccessMode } from '../src/group/membership.ts';
 import type { Upload } from '../src/session/uploads.ts';
-import { GroupLog, readAll, room, viewOf } from './group-log.ts';
-import type { GroupReader } from './group-log.ts';
+import { GroupLog, readAll, room, viewOf } from './group-room.ts';
+import type { GroupReader } from './group-room.ts';
 
 const RUNS = Number(process.env['SOTTO_GROUP_RUNS'] ?? 12);
 const MEMBERS_MAX = 6;

@@ -1,10 +1,9 @@
 import { concatBytes } from '@sotto/protocol';
 import { describe, expect, test } from 'vitest';
 import type { GroupOpened, RosterMember } from '../src/group/membership.ts';
-import { GroupLog, readAll, viewOf } from './group-log.ts';
-import type { GroupReader } from './group-log.ts';
-import { Rogue } from './group-rogue.ts';
-import { expectOneView, keyPackageOf, keysOf, restricted } from './group-scene.ts';
+import { GroupLog, readAll, viewOf, expectOneView, keysOf, restricted } from './group-room.ts';
+import type { GroupReader } from './group-room.ts';
+import { Rogue, keyPackageOf } from './group-rogue.ts';
 
 const nothing = (code: string, sealedBy: string): unknown => ({ kind: 'nothing', code, sealedBy });
 const rosterMemberOf = (member: GroupReader, self: boolean): RosterMember => ({

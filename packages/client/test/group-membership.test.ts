@@ -3,8 +3,8 @@ import { plaintextBytes, sealEnvelope } from '@sotto/crypto';
 import { deriveGroupKeys } from '@sotto/crypto/group';
 import { SeededRandom } from '@sotto/fixtures';
 import { describe, expect, test } from 'vitest';
-import { GroupLog, readAll, room } from './group-log.ts';
-import type { GroupReader } from './group-log.ts';
+import { GroupLog, readAll, room } from './group-room.ts';
+import type { GroupReader } from './group-room.ts';
 
 const COMMIT_BODY_BYTES = bodyBytes(FRAME_BYTES[3]);
 

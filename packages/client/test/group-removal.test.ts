@@ -1,8 +1,17 @@
 import { proveLeave } from '@sotto/crypto/group';
 import { describe, expect, test } from 'vitest';
-import { GroupLog, readAll, viewOf } from './group-log.ts';
-import { Rogue } from './group-rogue.ts';
-import { expectOneView, idOf, inhabited, refusedRemoval, removals, without, withRogue } from './group-scene.ts';
+import {
+  GroupLog,
+  readAll,
+  viewOf,
+  expectOneView,
+  idOf,
+  inhabited,
+  refusedRemoval,
+  removals,
+  without,
+} from './group-room.ts';
+import { Rogue, withRogue } from './group-rogue.ts';
 
 describe('an eviction', () => {
   test('by the moderator’s order removes this member, for all, and says so', async () => {

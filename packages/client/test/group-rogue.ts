@@ -1,4 +1,4 @@
-// A member whose client keeps no rule: it is in the group like anybody, and commits whatever it likes. What all others must refuse.
+// A member whose client keeps no rule: it is in the group and commits whatever it likes. All others must refuse that.
 
 import type { Secret } from '@sotto/crypto';
 import { createGroupIdentity, deriveGroupKeys, GroupEngine } from '@sotto/crypto/group';
@@ -6,7 +6,8 @@ import type { Group, GroupCode, GroupIdentity, GroupKeys, PendingCommit } from '
 import { nativeCrypto } from '@sotto/crypto/native';
 import type { Decoded, LeaveProof, SignedAccess, SignedOrder } from '@sotto/protocol';
 import { COMMIT_FRAME_SIZE, GroupEnvelopes, leastSizes } from '../src/group/envelopes.ts';
-import type { GroupLog } from './group-log.ts';
+import { inhabited, readAll } from './group-room.ts';
+import type { GroupLog, GroupReader } from './group-room.ts';
 
 /** What it puts into its uploads beside the commit. */
 interface Luggage {
@@ -101,4 +102,24 @@ export class Rogue {
       await this.#group?.processCommit(Buffer.concat(pieces.splice(0)));
     }
   }
+}
+
+/** A room that these and a rogue have joined. */
+export async function withRogue(
+  seed: number,
+  names: readonly string[],
+): Promise<{ log: GroupLog; members: GroupReader[]; person: (name: string) => GroupReader; rogue: Rogue }> {
+  const room = await inhabited(seed, names);
+  const rogue = await Rogue.open(room.log);
+  await rogue.join();
+  await readAll(room.members);
+  return { ...room, rogue };
+}
+
+/** What a member's knock carries: the key package, taken out of the frame by somebody who has the connection string. */
+export async function keyPackageOf(stranger: GroupReader): Promise<Uint8Array> {
+  const { envelopes } = await Rogue.open(stranger.log);
+  const { plaintext } = envelopes.open(await stranger.membership.knock(stranger.name), undefined);
+  if (!plaintext.ok || plaintext.value.kind !== 'knock') throw new Error('not a knock');
+  return plaintext.value.keyPackage.slice();
 }

@@ -1,6 +1,16 @@
 import { describe, expect, test } from 'vitest';
-import { CANNOT_TELL, readAll, viewOf } from './group-log.ts';
-import { expectOneView, idOf, inhabited, refusedRemoval, removals, without, withRogue } from './group-scene.ts';
+import { withRogue } from './group-rogue.ts';
+import {
+  CANNOT_TELL,
+  readAll,
+  viewOf,
+  expectOneView,
+  idOf,
+  inhabited,
+  refusedRemoval,
+  removals,
+  without,
+} from './group-room.ts';
 
 describe('a roll call', () => {
   test('finds out who is silent, and whoever is can be removed by anybody', async () => {

@@ -11,8 +11,8 @@ import { AUTHORIZATIONS_MAX } from '../src/limits.ts';
 import { OwnMessages } from '../src/group/own-messages.ts';
 import { hear, mayRemoveSilent, unheard } from '../src/group/roll-call.ts';
 import type { RollCall } from '../src/group/roll-call.ts';
-import { CANNOT_TELL, named, readAll, room, viewOf } from './group-log.ts';
-import type { GroupLog } from './group-log.ts';
+import { CANNOT_TELL, named, readAll, room, viewOf } from './group-room.ts';
+import type { GroupLog } from './group-room.ts';
 import { Rogue } from './group-rogue.ts';
 
 const member = (index: number): GroupMember => ({

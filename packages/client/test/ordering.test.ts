@@ -9,9 +9,8 @@ import { describe, expect, test } from 'vitest';
 import { GroupMembership } from '../src/group/membership.ts';
 import type { Moderator } from '../src/index.ts';
 import type { Upload } from '../src/session/uploads.ts';
-import { CANNOT_TELL, GroupLog, readAll } from './group-log.ts';
-import type { GroupReader } from './group-log.ts';
-import { expectOneView, inhabited } from './group-scene.ts';
+import { CANNOT_TELL, GroupLog, readAll, expectOneView, inhabited } from './group-room.ts';
+import type { GroupReader } from './group-room.ts';
 import { Room, statesOf, told } from '@sotto/fixtures/room';
 import type { RoomMember } from '@sotto/fixtures/room';
 

@@ -7,7 +7,18 @@ import { readKeyPackage } from '../src/mls/key-package.ts';
 import { exportSnapshot, joinState, makeKeyPackage, processCommit, proposeCommit } from '../src/mls/transitions.ts';
 import { createGroupIdentity, GROUP_KEY_PACKAGE_BYTES_MAX } from '../src/mls/index.ts';
 import type { GroupIdentity } from '../src/mls/index.ts';
-import { acceptAll, agreement, at, hex, newKeys, openEngine, openHouse, random, take, value } from './group-house.ts';
+import {
+  acceptAll,
+  agreement,
+  at,
+  hex,
+  newKeys,
+  openEngine,
+  createRoom,
+  random,
+  applyCommit,
+  value,
+} from './group-room.ts';
 import { libraryProcesses, openStates } from './group-states.ts';
 import type { States } from './group-states.ts';
 
@@ -30,7 +41,7 @@ async function forge(
 
 describe('a key package', () => {
   test('names its maker, to whoever reads it', async () => {
-    const { engine } = await openHouse(1);
+    const { engine } = await createRoom(1);
     const identity = createGroupIdentity(random.bytes);
     const { bytes } = await engine.createKeyPackage(identity);
     const { memberId, memberKey } = value(await engine.readKeyPackage(bytes));
@@ -38,7 +49,7 @@ describe('a key package', () => {
   });
 
   test('of the post-quantum suite is below its limit, and fits a frame with a name', async () => {
-    const { engine } = await openHouse(1);
+    const { engine } = await createRoom(1);
     const { bytes } = await engine.createKeyPackage(createGroupIdentity(random.bytes));
     expect(bytes.length).toBeLessThan(GROUP_KEY_PACKAGE_BYTES_MAX);
     // kind 1, name length 1, name 48, length 2.
@@ -113,12 +124,12 @@ async function bareCommit({ context, states }: States, keyPackage: KeyPackage): 
 
 describe('a welcome', () => {
   test('is known by whom it names, before there is a snapshot to use it with', async () => {
-    const house = await openHouse(2);
+    const room = await createRoom(2);
     const [offer, bystander] = await Promise.all(
-      [1, 2].map(() => house.engine.createKeyPackage(createGroupIdentity(random.bytes))),
+      [1, 2].map(() => room.engine.createKeyPackage(createGroupIdentity(random.bytes))),
     );
     if (offer === undefined || bystander === undefined) throw new Error('two');
-    const { welcome } = value(await at(house.members, 1).group.addMember(offer.bytes));
+    const { welcome } = value(await at(room.members, 1).group.addMember(offer.bytes));
     if (welcome === undefined) throw new Error('no welcome');
     expect(await offer.isNamedIn(welcome)).toBe(true);
     expect(await bystander.isNamedIn(welcome)).toBe(false);
@@ -127,10 +138,10 @@ describe('a welcome', () => {
   });
 
   test('that lets nobody in leaves the key package as good as it was: forged, with another snapshot, then the right one', async () => {
-    const house = await openHouse(2);
-    const before = await at(house.members, 0).group.exportSnapshot();
-    const offer = await house.engine.createKeyPackage(createGroupIdentity(random.bytes));
-    const pending = value(await at(house.members, 1).group.addMember(offer.bytes));
+    const room = await createRoom(2);
+    const before = await at(room.members, 0).group.exportSnapshot();
+    const offer = await room.engine.createKeyPackage(createGroupIdentity(random.bytes));
+    const pending = value(await at(room.members, 1).group.addMember(offer.bytes));
     const welcome = pending.welcome ?? new Uint8Array(0);
     const forged = welcome.slice();
     const last = forged.length - 1;
@@ -139,8 +150,8 @@ describe('a welcome', () => {
     expect(await offer.isNamedIn(forged)).toBe(true);
     expect(await offer.joinByWelcome(forged, pending.snapshot)).toEqual(refused('welcome-invalid'));
     expect(await offer.joinByWelcome(welcome, before)).toEqual(refused('welcome-invalid'));
-    await take(house.members, pending);
+    await applyCommit(room.members, pending);
     const group = value(await offer.joinByWelcome(welcome, pending.snapshot));
-    expect(agreement([group, ...house.members.map((member) => member.group)])).toBe(1);
+    expect(agreement([group, ...room.members.map((member) => member.group)])).toBe(1);
   });
 });

@@ -8,7 +8,7 @@ import type { GroupContext } from '../src/mls/context.ts';
 import { exportSnapshot, joinState, processCommit, proposeCommit } from '../src/mls/transitions.ts';
 import { rosterOf } from '../src/mls/tree.ts';
 import { createGroupIdentity } from '../src/mls/index.ts';
-import { acceptAll, at, hex, newKeys, random, value } from './group-house.ts';
+import { acceptAll, at, hex, newKeys, random, value } from './group-room.ts';
 import { forgeJoin, libraryProcesses, openStates } from './group-states.ts';
 
 const refused = (code: string) => ({ ok: false, code });

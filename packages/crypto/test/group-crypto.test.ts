@@ -7,7 +7,7 @@ import type { GroupSuite } from '../src/provider/group-crypto.ts';
 import { isUsableHpkeKey } from '../src/mls/hpke-key.ts';
 import { pureCrypto } from '../src/mls/index.ts';
 import { xWing } from '../src/provider/native-kem.ts';
-import { at, hex } from './group-house.ts';
+import { at, hex } from './group-room.ts';
 
 const random = new SeededRandom(29);
 const SUITES = ['x-wing', 'x25519'] as const satisfies readonly GroupSuite[];

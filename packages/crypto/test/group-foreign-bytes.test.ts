@@ -14,8 +14,8 @@ import {
 import type { GroupEngine } from '../src/mls/index.ts';
 import { decodeCommit, decodeSnapshot, decodeKeyPackage, decodeMessageBytes, decodeWelcome } from '../src/mls/bytes.ts';
 import { openContext } from '../src/mls/context.ts';
-import { agreement, at, newKeys, openEngine, openHouse, take, value } from './group-house.ts';
-import type { House } from './group-house.ts';
+import { agreement, at, newKeys, openEngine, createRoom, applyCommit, value } from './group-room.ts';
+import type { TestRoom } from './group-room.ts';
 import { groupInfo } from './group-states.ts';
 
 /** An entry point verifies signatures and computes trees, up to 20 ms a case: it has one for every 200 that its decoder has. */
@@ -56,9 +56,9 @@ async function fuzzDecoder(original: Uint8Array, ask: Ask): Promise<void> {
   expect(report.grownBytes).toBeLessThan(FUZZ_GROWTH_BYTES_MAX);
 }
 
-async function room(): Promise<{ house: House; engine: GroupEngine; snapshot: Uint8Array }> {
-  const house = await openHouse(3);
-  return { house, engine: house.engine, snapshot: await at(house.members, 0).group.exportSnapshot() };
+async function roomWithSnapshot(): Promise<{ room: TestRoom; engine: GroupEngine; snapshot: Uint8Array }> {
+  const room = await createRoom(3);
+  return { room, engine: room.engine, snapshot: await at(room.members, 0).group.exportSnapshot() };
 }
 
 describe(
@@ -66,39 +66,39 @@ describe(
   { timeout: ENTRY_LIMIT_MS },
   () => {
     test('as a message', async () => {
-      const { house } = await room();
-      const [alice, bob] = [at(house.members, 0).group, at(house.members, 1).group];
+      const { room } = await roomWithSnapshot();
+      const [alice, bob] = [at(room.members, 0).group, at(room.members, 1).group];
       const message = await alice.sealMessage(new Uint8Array(200));
       await fuzzEntry(message, (bytes) => bob.openMessage(bytes));
       expect(await bob.openMessage(message)).toMatchObject({ ok: true });
     });
 
     test('as a member’s commit', async () => {
-      const { house } = await room();
-      const pending = value(await at(house.members, 0).group.rotate());
-      await fuzzEntry(pending.commit, (bytes) => at(house.members, 1).group.processCommit(bytes));
-      await take(house.members, pending);
-      expect(agreement(house.members.map(({ group }) => group))).toBe(1);
+      const { room } = await roomWithSnapshot();
+      const pending = value(await at(room.members, 0).group.rotate());
+      await fuzzEntry(pending.commit, (bytes) => at(room.members, 1).group.processCommit(bytes));
+      await applyCommit(room.members, pending);
+      expect(agreement(room.members.map(({ group }) => group))).toBe(1);
     });
 
     test('as a joiner’s commit', async () => {
-      const { house, engine, snapshot } = await room();
+      const { room, engine, snapshot } = await roomWithSnapshot();
       const pending = value(await engine.joinGroup(snapshot, createGroupIdentity(new SeededRandom(1).bytes)));
-      await fuzzEntry(pending.commit, (bytes) => at(house.members, 1).group.processCommit(bytes));
-      await take(house.members, pending);
+      await fuzzEntry(pending.commit, (bytes) => at(room.members, 1).group.processCommit(bytes));
+      await applyCommit(room.members, pending);
     });
 
     test('as a snapshot', async () => {
-      const { engine, snapshot } = await room();
+      const { engine, snapshot } = await roomWithSnapshot();
       const identity = createGroupIdentity(new SeededRandom(2).bytes);
       await fuzzEntry(snapshot, (bytes) => engine.joinGroup(bytes, identity));
       expect(await engine.joinGroup(snapshot, identity)).toMatchObject({ ok: true });
     });
 
     test('as a key package, and as a welcome', async () => {
-      const { house, engine } = await room();
+      const { room, engine } = await roomWithSnapshot();
       const offer = await engine.createKeyPackage(createGroupIdentity(new SeededRandom(3).bytes));
-      const { group } = at(house.members, 0);
+      const { group } = at(room.members, 0);
       await fuzzEntry(offer.bytes, (bytes) => engine.readKeyPackage(bytes));
       expect(await engine.readKeyPackage(offer.bytes)).toMatchObject({ ok: true });
       await fuzzEntry(offer.bytes, (bytes) => group.addMember(bytes));
@@ -121,17 +121,17 @@ describe(
 describe('what decodes them, alone', { timeout: FUZZ_LIMIT_MS }, () => {
   /** Two members on short keys: what is decoded is the same, and a case takes a tenth of the time. */
   async function small(): Promise<Readonly<Record<string, readonly [Uint8Array, Ask]>>> {
-    const house = await openHouse(2, undefined, 'x25519');
-    const context = await openContext(nativeCrypto, 'x25519', house.keys, 64);
-    const { group } = at(house.members, 0);
+    const room = await createRoom(2, undefined, 'x25519');
+    const context = await openContext(nativeCrypto, 'x25519', room.keys, 64);
+    const { group } = at(room.members, 0);
     const identity = createGroupIdentity(new SeededRandom(8).bytes);
-    const offer = await house.engine.createKeyPackage(identity);
+    const offer = await room.engine.createKeyPackage(identity);
     const snapshot = await group.exportSnapshot();
     const added = value(await group.addMember(offer.bytes));
     return {
       message: [await group.sealMessage(new Uint8Array(200)), (bytes) => decodeMessageBytes(context, bytes)],
       'member’s commit': [value(await group.rotate()).commit, decodeCommit],
-      'joiner’s commit': [value(await house.engine.joinGroup(snapshot, identity)).commit, decodeCommit],
+      'joiner’s commit': [value(await room.engine.joinGroup(snapshot, identity)).commit, decodeCommit],
       snapshot: [snapshot, (bytes) => decodeSnapshot(context, bytes)],
       'key package': [offer.bytes, decodeKeyPackage],
       welcome: [added.welcome ?? new Uint8Array(1), (bytes) => decodeWelcome(context, bytes)],
@@ -150,8 +150,8 @@ describe('what decodes them, alone', { timeout: FUZZ_LIMIT_MS }, () => {
 
 describe('sizes and floods', () => {
   test('bytes over their limit are refused before they are looked at', async () => {
-    const { house, engine } = await room();
-    const { group } = at(house.members, 0);
+    const { room, engine } = await roomWithSnapshot();
+    const { group } = at(room.members, 0);
     const identity = createGroupIdentity(new SeededRandom(4).bytes);
     const size = { ok: false, code: 'group-bytes-size' };
     for (const bytes of [new Uint8Array(0), new Uint8Array(GROUP_SNAPSHOT_BYTES_MAX + 1)]) {
@@ -166,7 +166,7 @@ describe('sizes and floods', () => {
   });
 
   test('a snapshot with a tree of nothing but blanks, as long as a snapshot may be, is refused at once', async () => {
-    const { engine, snapshot } = await room();
+    const { engine, snapshot } = await roomWithSnapshot();
     const blanks = GROUP_SNAPSHOT_BYTES_MAX - snapshot.length - 16;
     const length = Uint8Array.of(0x80 | (blanks >>> 24), (blanks >>> 16) & 0xff, (blanks >>> 8) & 0xff, blanks & 0xff);
     const begin = performance.now();
@@ -177,20 +177,20 @@ describe('sizes and floods', () => {
   });
 
   test('a snapshot of another room, of another suite, or with one byte of its tree changed is refused', async () => {
-    const { house, engine, snapshot } = await room();
+    const { room, engine, snapshot } = await roomWithSnapshot();
     const identity = createGroupIdentity(new SeededRandom(6).bytes);
     const elsewhere = await openEngine(newKeys());
     expect(await elsewhere.joinGroup(snapshot, identity)).toEqual({ ok: false, code: 'group-foreign' });
-    const classical = await openEngine(house.keys, undefined, 'x25519');
+    const classical = await openEngine(room.keys, undefined, 'x25519');
     expect(await classical.joinGroup(snapshot, identity)).toEqual({ ok: false, code: 'group-foreign' });
     const forged = await (
-      await openEngine({ ...house.keys, credentialKey: newKeys().credentialKey })
+      await openEngine({ ...room.keys, credentialKey: newKeys().credentialKey })
     ).createGroup(identity);
     expect(await engine.joinGroup(await forged.exportSnapshot(), identity)).toEqual({
       ok: false,
       code: 'credential-invalid',
     });
-    const other = value(await at(house.members, 0).group.rotate());
+    const other = value(await at(room.members, 0).group.rotate());
     const mixed = withTree(snapshot, treeOf(other.snapshot));
     expect(await engine.joinGroup(mixed, identity)).toEqual({ ok: false, code: 'snapshot-invalid' });
   });

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { makeCredential, memberIdOf } from '../src/mls/context.ts';
 import { deriveEpochFrameKey } from '../src/mls/keys.ts';
 import { copyGroupIdentity, createGroupIdentity, deriveGroupKeys, destroyGroupKeys } from '../src/mls/index.ts';
-import { hex, newKeys, openEngine } from './group-house.ts';
+import { hex, newKeys, openEngine } from './group-room.ts';
 
 const random = new SeededRandom(41);
 const derive = (secret: Uint8Array, label: string): string =>

@@ -10,7 +10,18 @@ import {
 import type { CommitFacts, CommitPolicy } from '../src/mls/index.ts';
 import { openContext } from '../src/mls/context.ts';
 import { nativeCrypto } from '../src/provider/native-provider.ts';
-import { acceptAll, agreement, at, hex, join, openEngine, openHouse, random, take, value } from './group-house.ts';
+import {
+  acceptAll,
+  agreement,
+  at,
+  hex,
+  join,
+  openEngine,
+  createRoom,
+  random,
+  applyCommit,
+  value,
+} from './group-room.ts';
 import { forgeJoin } from './group-states.ts';
 
 const text = (message: string) => new TextEncoder().encode(message);
@@ -21,12 +32,12 @@ describe('a group', () => {
     ['x25519', undefined],
     ['x25519', pureCrypto],
   ] as const)('in suite %s is joined by commits with nobody asked, and all members agree', async (suite, crypto) => {
-    const house = await openHouse(4, openRoom, suite, crypto);
-    const groups = house.members.map(({ group }) => group);
+    const room = await createRoom(4, openRoom, suite, crypto);
+    const groups = room.members.map(({ group }) => group);
     expect(agreement(groups)).toBe(1);
-    for (const { group } of house.members)
+    for (const { group } of room.members)
       expect(group.roster.map(({ memberId }) => hex(memberId))).toEqual(
-        house.members.map(({ identity }) => hex(identity.memberId)),
+        room.members.map(({ identity }) => hex(identity.memberId)),
       );
     for (const sender of groups) {
       const message = await sender.sealMessage(text('hello'));
@@ -36,25 +47,25 @@ describe('a group', () => {
   });
 
   test('mixes members on native and on pure primitives', async () => {
-    const house = await openHouse(2);
-    const browser = await openEngine(house.keys, acceptAll, 'x-wing', pureCrypto);
+    const room = await createRoom(2);
+    const browser = await openEngine(room.keys, acceptAll, 'x-wing', pureCrypto);
     const identity = createGroupIdentity(random.bytes);
-    const pending = value(await browser.joinGroup(await at(house.members, 0).group.exportSnapshot(), identity));
-    house.members.push({ identity, group: await take(house.members, pending) });
-    await take(house.members, value(await at(house.members, 2).group.rotate()));
-    await take(house.members, value(await at(house.members, 1).group.rotate()));
-    expect(agreement(house.members.map(({ group }) => group))).toBe(1);
-    const message = await at(house.members, 2).group.sealMessage(text('from a browser'));
-    expect(value(await at(house.members, 0).group.openMessage(message)).bytes).toEqual(text('from a browser'));
+    const pending = value(await browser.joinGroup(await at(room.members, 0).group.exportSnapshot(), identity));
+    room.members.push({ identity, group: await applyCommit(room.members, pending) });
+    await applyCommit(room.members, value(await at(room.members, 2).group.rotate()));
+    await applyCommit(room.members, value(await at(room.members, 1).group.rotate()));
+    expect(agreement(room.members.map(({ group }) => group))).toBe(1);
+    const message = await at(room.members, 2).group.sealMessage(text('from a browser'));
+    expect(value(await at(room.members, 0).group.openMessage(message)).bytes).toEqual(text('from a browser'));
   });
 
   test('has one envelope key an epoch, equal for all, and keeps the one before until it is purged', async () => {
-    const house = await openHouse(2);
-    const [alice, bob] = [at(house.members, 0).group, at(house.members, 1).group];
+    const room = await createRoom(2);
+    const [alice, bob] = [at(room.members, 0).group, at(room.members, 1).group];
     const before = alice.epoch;
     const keyOf = (group: typeof alice, epoch: bigint) => group.envelopeKey(epoch)?.use(hex);
     const old = keyOf(alice, before);
-    await take(house.members, value(await alice.rotate()));
+    await applyCommit(room.members, value(await alice.rotate()));
     expect(keyOf(alice, alice.epoch)).toBe(keyOf(bob, bob.epoch));
     expect(keyOf(alice, alice.epoch)).not.toBe(old);
     expect(keyOf(bob, before)).toBe(old);
@@ -66,8 +77,8 @@ describe('a group', () => {
   });
 
   test('goes on as it was until a commit is adopted', async () => {
-    const house = await openHouse(2);
-    const [alice, bob] = [at(house.members, 0).group, at(house.members, 1).group];
+    const room = await createRoom(2);
+    const [alice, bob] = [at(room.members, 0).group, at(room.members, 1).group];
     const pending = value(await alice.rotate());
     const message = await alice.sealMessage(text('meanwhile'));
     expect(value(await bob.openMessage(message)).bytes).toEqual(text('meanwhile'));
@@ -83,11 +94,9 @@ describe('a group', () => {
   });
 
   test('cannot be entered by a commit that was discarded, and ends in the middle of a call as well', async () => {
-    const house = await openHouse(2);
-    const [alice, bob] = [at(house.members, 0).group, at(house.members, 1).group];
-    const joining = value(
-      await house.engine.joinGroup(await alice.exportSnapshot(), createGroupIdentity(random.bytes)),
-    );
+    const room = await createRoom(2);
+    const [alice, bob] = [at(room.members, 0).group, at(room.members, 1).group];
+    const joining = value(await room.engine.joinGroup(await alice.exportSnapshot(), createGroupIdentity(random.bytes)));
     joining.discard();
     await expect(joining.adopt()).rejects.toThrow('adopted or discarded before');
     const sealing = alice.sealMessage(text('last words'));
@@ -101,82 +110,82 @@ describe('a group', () => {
   });
 
   test('is one line of epochs: of two commits the loser is discarded and made again', async () => {
-    const house = await openHouse(3);
-    const [alice, bob, carol] = house.members.map(({ group }) => group);
+    const room = await createRoom(3);
+    const [alice, bob, carol] = room.members.map(({ group }) => group);
     if (!alice || !bob || !carol) throw new Error('three members');
     const [won, lost] = [value(await alice.rotate()), value(await bob.rotate())];
-    await take([...house.members], won);
+    await applyCommit([...room.members], won);
     expect(await carol.processCommit(lost.commit)).toEqual({ ok: false, code: 'epoch-old' });
     await expect(lost.adopt()).rejects.toThrow('another epoch');
     lost.discard();
     const message = await bob.sealMessage(text('still works'));
     expect(value(await carol.openMessage(message)).bytes).toEqual(text('still works'));
-    await take(house.members, value(await bob.rotate()));
+    await applyCommit(room.members, value(await bob.rotate()));
     expect(agreement([alice, bob, carol])).toBe(1);
   });
 
   test('is joined again in one commit by who missed too much, and the old leaf is gone', async () => {
-    const house = await openHouse(3);
-    const lost = at(house.members, 2);
-    const others = house.members.slice(0, 2);
-    await take(others, value(await at(others, 0).group.rotate()));
-    await take(others, value(await at(others, 1).group.rotate()));
+    const room = await createRoom(3);
+    const lost = at(room.members, 2);
+    const others = room.members.slice(0, 2);
+    await applyCommit(others, value(await at(others, 0).group.rotate()));
+    await applyCommit(others, value(await at(others, 1).group.rotate()));
     const snapshot = await at(others, 0).group.exportSnapshot();
-    expect(await house.engine.joinGroup(snapshot, lost.identity)).toEqual({ ok: false, code: 'member-duplicate' });
-    const again = value(await house.engine.rejoinGroup(snapshot, lost.identity));
+    expect(await room.engine.joinGroup(snapshot, lost.identity)).toEqual({ ok: false, code: 'member-duplicate' });
+    const again = value(await room.engine.rejoinGroup(snapshot, lost.identity));
     const group = await again.adopt();
     for (const other of others)
       expect(value(await other.group.processCommit(again.commit)).facts).toMatchObject({ kind: 'rejoin', removed: [] });
     expect(group.roster).toHaveLength(3);
     expect(agreement([group, ...others.map((other) => other.group)])).toBe(1);
     const stranger = createGroupIdentity(random.bytes);
-    expect(await house.engine.rejoinGroup(await group.exportSnapshot(), stranger)).toEqual({
+    expect(await room.engine.rejoinGroup(await group.exportSnapshot(), stranger)).toEqual({
       ok: false,
       code: 'member-unknown',
     });
   });
 
   test('is not joined again by who is alone in it: the library has no tree without a leaf', async () => {
-    const house = await openHouse(1);
-    const { identity, group } = at(house.members, 0);
+    const room = await createRoom(1);
+    const { identity, group } = at(room.members, 0);
     const snapshot = await group.exportSnapshot();
-    expect(await house.engine.rejoinGroup(snapshot, identity)).toEqual({ ok: false, code: 'member-alone' });
-    const context = await openContext(nativeCrypto, 'x-wing', house.keys, 64);
+    expect(await room.engine.rejoinGroup(snapshot, identity)).toEqual({ ok: false, code: 'member-alone' });
+    const context = await openContext(nativeCrypto, 'x-wing', room.keys, 64);
     const config = { keyPackageEqualityConfig: context.config.keyPackageEqualityConfig };
     await expect(forgeJoin(context, snapshot, { identity, again: true, config })).rejects.toThrow();
     // Control: with a second member it is.
-    await join(house);
-    const both = await at(house.members, 1).group.exportSnapshot();
-    expect((await house.engine.rejoinGroup(both, identity)).ok).toBe(true);
+    await join(room);
+    const both = await at(room.members, 1).group.exportSnapshot();
+    expect((await room.engine.rejoinGroup(both, identity)).ok).toBe(true);
     await expect(forgeJoin(context, both, { identity, again: true, config })).resolves.toBeDefined();
   });
 
   test('takes in a newcomer by key package and welcome; a welcome for somebody else is of no use', async () => {
-    const house = await openHouse(3);
-    const offer = await house.engine.createKeyPackage(createGroupIdentity(random.bytes));
-    const bystander = await house.engine.createKeyPackage(createGroupIdentity(random.bytes));
-    const pending = value(await at(house.members, 1).group.addMember(offer.bytes));
-    await take(house.members, pending);
+    const room = await createRoom(3);
+    const offer = await room.engine.createKeyPackage(createGroupIdentity(random.bytes));
+    const bystander = await room.engine.createKeyPackage(createGroupIdentity(random.bytes));
+    const pending = value(await at(room.members, 1).group.addMember(offer.bytes));
+    await applyCommit(room.members, pending);
     const welcome = pending.welcome ?? new Uint8Array(0);
     expect(await bystander.joinByWelcome(welcome, pending.snapshot)).toEqual({ ok: false, code: 'welcome-invalid' });
     expect(
-      await offer.joinByWelcome(welcome, await at((await openHouse(2)).members, 0).group.exportSnapshot()),
+      await offer.joinByWelcome(welcome, await at((await createRoom(2)).members, 0).group.exportSnapshot()),
     ).toEqual({
       ok: false,
       code: 'group-foreign',
     });
     const group = value(await offer.joinByWelcome(welcome, pending.snapshot));
-    expect(agreement([group, ...house.members.map((member) => member.group)])).toBe(1);
+    expect(agreement([group, ...room.members.map((member) => member.group)])).toBe(1);
     const identity = createGroupIdentity(random.bytes);
-    house.members.push({ identity, group });
-    await take(house.members, value(await group.rotate()));
-    expect(agreement(house.members.map((member) => member.group))).toBe(1);
+    room.members.push({ identity, group });
+    await applyCommit(room.members, value(await group.rotate()));
+    expect(agreement(room.members.map((member) => member.group))).toBe(1);
     bystander.destroy();
   });
 
   test('tells who was removed, and ends for him', async () => {
-    const house = await openHouse(3);
-    const [alice, bob, carol] = house.members;
+    const room = await createRoom(3);
+    const [alice, bob, carol] = room.members;
     if (!alice || !bob || !carol) throw new Error('three members');
     const pending = value(await alice.group.removeMembers([carol.identity.memberId]));
     await pending.adopt();
@@ -192,8 +201,8 @@ describe('a group', () => {
   });
 
   test('does calls in their order, however they are made', async () => {
-    const house = await openHouse(2);
-    const [alice, bob] = [at(house.members, 0).group, at(house.members, 1).group];
+    const room = await createRoom(2);
+    const [alice, bob] = [at(room.members, 0).group, at(room.members, 1).group];
     const messages = await Promise.all(['a', 'b', 'c', 'd'].map((word) => alice.sealMessage(text(word))));
     const opened = await Promise.all(messages.map((message) => bob.openMessage(message)));
     expect(opened.map((answer) => value(answer).generation)).toEqual([0, 1, 2, 3]);
@@ -202,7 +211,7 @@ describe('a group', () => {
   test.each(['x-wing', 'x25519'] as const)(
     'in %s seals with the stated overhead, up to the largest frame',
     async (suite) => {
-      const { members } = await openHouse(1, openRoom, suite);
+      const { members } = await createRoom(1, openRoom, suite);
       const { group } = at(members, 0);
       for (const length of [64, 300, 848, GROUP_MESSAGE_BYTES_MAX - GROUP_MESSAGE_OVERHEAD_BYTES]) {
         expect(await group.sealMessage(random.bytes(length))).toHaveLength(length + GROUP_MESSAGE_OVERHEAD_BYTES);
@@ -218,12 +227,12 @@ describe('a policy', () => {
 
   test('is asked with the facts, by the maker and by all who process', async () => {
     const asked: CommitFacts[] = [];
-    const house = await openHouse(2, (facts) => {
+    const room = await createRoom(2, (facts) => {
       asked.push(facts);
       return 'accept';
     });
     asked.length = 0;
-    const joiner = await join(house);
+    const joiner = await join(room);
     expect(asked.map(({ kind, committer }) => [kind, hex(committer.memberId)])).toEqual(
       Array.from({ length: 3 }, () => ['join', hex(joiner.identity.memberId)]),
     );
@@ -231,25 +240,25 @@ describe('a policy', () => {
   });
 
   test('locks a room for all who follow it, and a member does not even propose what they would refuse', async () => {
-    const house = await openHouse(2, openRoom);
-    const locked = await openEngine(house.keys, none);
-    const snapshot = await at(house.members, 0).group.exportSnapshot();
+    const room = await createRoom(2, openRoom);
+    const locked = await openEngine(room.keys, none);
+    const snapshot = await at(room.members, 0).group.exportSnapshot();
     expect(await locked.joinGroup(snapshot, createGroupIdentity(random.bytes))).toEqual({
       ok: false,
       code: 'policy-locked',
     });
-    const [alice, bob] = [at(house.members, 0), at(house.members, 1)];
+    const [alice, bob] = [at(room.members, 0), at(room.members, 1)];
     expect(await alice.group.removeMembers([bob.identity.memberId])).toEqual({ ok: false, code: 'policy-remove' });
-    const offer = await house.engine.createKeyPackage(createGroupIdentity(random.bytes));
+    const offer = await room.engine.createKeyPackage(createGroupIdentity(random.bytes));
     expect(await alice.group.addMember(offer.bytes)).toEqual({ ok: false, code: 'policy-add' });
   });
 
   test('refuses what its own maker was allowed: nothing changes for who refuses', async () => {
-    const keen = await openHouse(1, acceptAll);
+    const keen = await createRoom(1, acceptAll);
     const careful = await openEngine(keen.keys, openRoom);
     const identity = createGroupIdentity(random.bytes);
     const pending = value(await careful.joinGroup(await at(keen.members, 0).group.exportSnapshot(), identity));
-    const follower = { identity, group: await take(keen.members, pending) };
+    const follower = { identity, group: await applyCommit(keen.members, pending) };
     const eviction = value(await at(keen.members, 0).group.removeMembers([identity.memberId]));
     expect(await follower.group.processCommit(eviction.commit)).toEqual({ ok: false, code: 'policy-remove' });
     eviction.discard();
@@ -258,12 +267,12 @@ describe('a policy', () => {
   });
 
   test('that fails is a fault of ours and throws', async () => {
-    const house = await openHouse(1);
-    const broken = await openEngine(house.keys, () => {
+    const room = await createRoom(1);
+    const broken = await openEngine(room.keys, () => {
       throw new Error('a bug');
     });
     await expect(
-      broken.joinGroup(await at(house.members, 0).group.exportSnapshot(), createGroupIdentity(random.bytes)),
+      broken.joinGroup(await at(room.members, 0).group.exportSnapshot(), createGroupIdentity(random.bytes)),
     ).rejects.toThrow('a bug');
   });
 });

@@ -2,8 +2,19 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { createGroupIdentity } from '../src/mls/index.ts';
 import type { Group, PendingCommit } from '../src/mls/index.ts';
-import { acceptAll, agreement, at, hex, join, openEngine, openHouse, random, take, value } from './group-house.ts';
-import type { House, Member } from './group-house.ts';
+import {
+  acceptAll,
+  agreement,
+  at,
+  hex,
+  join,
+  openEngine,
+  createRoom,
+  random,
+  applyCommit,
+  value,
+} from './group-room.ts';
+import type { TestRoom, Member } from './group-room.ts';
 
 const MEMBERS_MIN = 2;
 const MEMBERS_MAX = 6;
@@ -23,43 +34,43 @@ const step: fc.Arbitrary<Step> = fc.record({
 
 /** Two commits at once: the relay takes the first, the other's maker starts over on what the first left. */
 async function race(
-  house: House,
+  room: TestRoom,
   first: Member,
   second: Member,
   propose: (group: Group) => Promise<PendingCommit>,
 ): Promise<void> {
   const [won, lost] = [await propose(first.group), await propose(second.group)];
-  await take(house.members, won);
+  await applyCommit(room.members, won);
   lost.discard();
-  await take(house.members, await propose(second.group));
+  await applyCommit(room.members, await propose(second.group));
 }
 
-async function perform(house: House, { kind, who, other }: Step): Promise<void> {
-  const { members } = house;
+async function perform(room: TestRoom, { kind, who, other }: Step): Promise<void> {
+  const { members } = room;
   const [one, two] = [at(members, who % members.length), at(members, other % members.length)];
   switch (kind) {
     case 'join':
-      if (members.length < MEMBERS_MAX) await join(house);
+      if (members.length < MEMBERS_MAX) await join(room);
       return;
     case 'leave':
       if (members.length <= MEMBERS_MIN || one === two) return;
-      await take(members, value(await one.group.removeMembers([two.identity.memberId])));
+      await applyCommit(members, value(await one.group.removeMembers([two.identity.memberId])));
       expect(two.group.status).toBe('removed');
       members.splice(members.indexOf(two), 1);
       return;
     case 'rotate':
-      await take(members, value(await one.group.rotate()));
+      await applyCommit(members, value(await one.group.rotate()));
       return;
     case 'rejoin': {
       if (one === two) return;
-      const pending = value(await house.engine.rejoinGroup(await two.group.exportSnapshot(), one.identity));
+      const pending = value(await room.engine.rejoinGroup(await two.group.exportSnapshot(), one.identity));
       members.splice(members.indexOf(one), 1);
       one.group.destroy();
-      members.push({ identity: one.identity, group: await take(members, pending) });
+      members.push({ identity: one.identity, group: await applyCommit(members, pending) });
       return;
     }
     case 'race':
-      if (one !== two) await race(house, one, two, async (group) => value(await group.rotate()));
+      if (one !== two) await race(room, one, two, async (group) => value(await group.rotate()));
       return;
     case 'purge':
       await one.group.purgePrevious();
@@ -79,41 +90,41 @@ async function perform(house: House, { kind, who, other }: Step): Promise<void> 
 test('whatever members do, in whatever order: all agree, read each other, and know who is there', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 4, maxLength: 14 }), async (steps) => {
-      const house = await openHouse(MEMBERS_MIN);
+      const room = await createRoom(MEMBERS_MIN);
       for (const each of steps) {
-        await perform(house, each);
-        expect(agreement(house.members.map(({ group }) => group))).toBe(1);
+        await perform(room, each);
+        expect(agreement(room.members.map(({ group }) => group))).toBe(1);
       }
-      await perform(house, { kind: 'talk', who: 0, other: 1 });
-      const expected = house.members.map(({ identity }) => hex(identity.memberId)).sort();
-      for (const { group } of house.members)
+      await perform(room, { kind: 'talk', who: 0, other: 1 });
+      const expected = room.members.map(({ identity }) => hex(identity.memberId)).sort();
+      for (const { group } of room.members)
         expect(group.roster.map(({ memberId }) => hex(memberId)).sort()).toEqual(expected);
-      for (const { group } of house.members) group.destroy();
+      for (const { group } of room.members) group.destroy();
     }),
     { numRuns: RUNS },
   );
 });
 
 test('control: a member who misses one commit no longer agrees, and cannot read', async () => {
-  const house = await openHouse(3);
-  const absent = at(house.members, 2);
-  await take(house.members.slice(0, 2), value(await at(house.members, 0).group.rotate()));
-  expect(agreement(house.members.map(({ group }) => group))).toBe(2);
-  const message = await at(house.members, 0).group.sealMessage(random.bytes(10));
+  const room = await createRoom(3);
+  const absent = at(room.members, 2);
+  await applyCommit(room.members.slice(0, 2), value(await at(room.members, 0).group.rotate()));
+  expect(agreement(room.members.map(({ group }) => group))).toBe(2);
+  const message = await at(room.members, 0).group.sealMessage(random.bytes(10));
   expect(await absent.group.openMessage(message)).toEqual({ ok: false, code: 'epoch-future' });
 });
 
 test('joins that race: the second joiner starts over on the new snapshot', async () => {
-  const house = await openHouse(1);
-  const engine = await openEngine(house.keys, acceptAll);
-  const snapshot = await at(house.members, 0).group.exportSnapshot();
+  const room = await createRoom(1);
+  const engine = await openEngine(room.keys, acceptAll);
+  const snapshot = await at(room.members, 0).group.exportSnapshot();
   const [ada, bea] = [createGroupIdentity(random.bytes), createGroupIdentity(random.bytes)];
   const won = value(await engine.joinGroup(snapshot, ada));
   const lost = value(await engine.joinGroup(snapshot, bea));
-  house.members.push({ identity: ada, group: await take(house.members, won) });
-  expect(await at(house.members, 0).group.processCommit(lost.commit)).toEqual({ ok: false, code: 'epoch-old' });
+  room.members.push({ identity: ada, group: await applyCommit(room.members, won) });
+  expect(await at(room.members, 0).group.processCommit(lost.commit)).toEqual({ ok: false, code: 'epoch-old' });
   lost.discard();
   const again = value(await engine.joinGroup(won.snapshot, bea));
-  house.members.push({ identity: bea, group: await take(house.members, again) });
-  expect(agreement(house.members.map(({ group }) => group))).toBe(1);
+  room.members.push({ identity: bea, group: await applyCommit(room.members, again) });
+  expect(agreement(room.members.map(({ group }) => group))).toBe(1);
 });

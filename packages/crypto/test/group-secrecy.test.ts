@@ -25,7 +25,7 @@ import {
   sealMessage,
 } from '../src/mls/transitions.ts';
 import { createGroupIdentity } from '../src/mls/index.ts';
-import { acceptAll, at, hex, join, openHouse, random, take, value } from './group-house.ts';
+import { acceptAll, at, hex, join, createRoom, random, applyCommit, value } from './group-room.ts';
 import { groupInfo, libraryProcesses, openStates, processed, steal } from './group-states.ts';
 
 const text = (message: string) => new TextEncoder().encode(message);
@@ -220,7 +220,7 @@ describe('what was used is zero', () => {
   });
 
   test('a destroyed group gives no key and takes no call', async () => {
-    const { members } = await openHouse(2);
+    const { members } = await createRoom(2);
     const { group } = at(members, 0);
     const key = group.envelopeKey(group.epoch);
     expect(key?.use((bytes) => bytes.some((byte) => byte !== 0))).toBe(true);
@@ -234,16 +234,16 @@ describe('what was used is zero', () => {
 
 describe('a holder of the connection string who did not join', () => {
   test('opens nothing that was recorded, with the room secret, every snapshot, and a place in the room from then on', async () => {
-    const house = await openHouse(3);
-    const [alice, bob] = [at(house.members, 0).group, at(house.members, 1).group];
+    const room = await createRoom(3);
+    const [alice, bob] = [at(room.members, 0).group, at(room.members, 1).group];
     const envelope = alice.envelopeKey(alice.epoch);
     if (envelope === undefined) throw new Error('no key');
     const snapshot = await alice.exportSnapshot();
     const message = await alice.sealMessage(text('for three'));
     const frame = sealEnvelope(envelope, message, random.bytes);
 
-    const lonely = await house.engine.createGroup(createGroupIdentity(random.bytes));
-    const late = await join(house);
+    const lonely = await room.engine.createGroup(createGroupIdentity(random.bytes));
+    const late = await join(room);
     for (const outsider of [lonely, late.group]) {
       for (let epoch = 0n; epoch < 8n; epoch += 1n) {
         const key = outsider.envelopeKey(epoch);
@@ -251,7 +251,7 @@ describe('a holder of the connection string who did not join', () => {
       }
       expect(await outsider.openMessage(message)).toMatchObject({ ok: false });
     }
-    const fork = value(await house.engine.joinGroup(snapshot, createGroupIdentity(random.bytes)));
+    const fork = value(await room.engine.joinGroup(snapshot, createGroupIdentity(random.bytes)));
     const forked = await fork.adopt();
     expect(await forked.openMessage(message)).toEqual({ ok: false, code: 'epoch-old' });
 
@@ -261,17 +261,17 @@ describe('a holder of the connection string who did not join', () => {
   });
 
   test('control: a frame under a key from the room secret alone opens for whoever has it', async () => {
-    const house = await openHouse(1);
-    const frame = sealEnvelope(house.keys.joinKey, text('to the string'), random.bytes);
-    expect(openEnvelope(house.keys.joinKey, frame)).toEqual({ ok: true, value: text('to the string') });
+    const room = await createRoom(1);
+    const frame = sealEnvelope(room.keys.joinKey, text('to the string'), random.bytes);
+    expect(openEnvelope(room.keys.joinKey, frame)).toEqual({ ok: true, value: text('to the string') });
   });
 });
 
 describe('a message', () => {
   test('opens once: again, later, elsewhere and by its own sender it is refused', async () => {
-    const house = await openHouse(3);
-    const elsewhere = await openHouse(2);
-    const [alice, bob, carol] = house.members.map(({ group }) => group);
+    const room = await createRoom(3);
+    const elsewhere = await createRoom(2);
+    const [alice, bob, carol] = room.members.map(({ group }) => group);
     if (!alice || !bob || !carol) throw new Error('three members');
     const message = await alice.sealMessage(text('once'));
     expect(value(await bob.openMessage(message))).toMatchObject({
@@ -283,7 +283,7 @@ describe('a message', () => {
     expect(await bob.openMessage(message)).toEqual({ ok: false, code: 'message-repeated' });
     expect(await alice.openMessage(message)).toEqual({ ok: false, code: 'message-repeated' });
     expect(await at(elsewhere.members, 0).group.openMessage(message)).toMatchObject({ ok: false });
-    await take(house.members, value(await carol.rotate()));
+    await applyCommit(room.members, value(await carol.rotate()));
     expect(await bob.openMessage(message)).toEqual({ ok: false, code: 'message-repeated' });
     await bob.purgePrevious();
     expect(await bob.openMessage(message)).toEqual({ ok: false, code: 'epoch-old' });
@@ -291,8 +291,8 @@ describe('a message', () => {
   });
 
   test('names its sender, and with one bit changed nobody', async () => {
-    const house = await openHouse(3);
-    const [alice, bob] = [at(house.members, 0), at(house.members, 1)];
+    const room = await createRoom(3);
+    const [alice, bob] = [at(room.members, 0), at(room.members, 1)];
     const message = await bob.group.sealMessage(text('mine'));
     for (let index = 0; index < message.length; index += 1) {
       const changed = message.slice();
@@ -319,8 +319,8 @@ describe('a message', () => {
   });
 
   test('after a gap opens with its number, up to the limit', async () => {
-    const house = await openHouse(2);
-    const [alice, bob] = [at(house.members, 0).group, at(house.members, 1).group];
+    const room = await createRoom(2);
+    const [alice, bob] = [at(room.members, 0).group, at(room.members, 1).group];
     const messages: Uint8Array[] = [];
     for (let index = 0; index < 205; index += 1) messages.push(await alice.sealMessage(text(String(index))));
     expect(value(await bob.openMessage(at(messages, 2))).generation).toBe(2);

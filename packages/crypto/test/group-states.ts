@@ -11,7 +11,7 @@ import { createGroupIdentity } from '../src/mls/index.ts';
 import type { GroupIdentity } from '../src/mls/index.ts';
 import { createState, exportSnapshot, joinState, makeKeyPackage, processCommit } from '../src/mls/transitions.ts';
 import type { KeyPackagePair } from '../src/mls/transitions.ts';
-import { acceptAll, newKeys, random, value } from './group-house.ts';
+import { acceptAll, newKeys, random, value } from './group-room.ts';
 
 export interface States {
   readonly context: GroupContext;

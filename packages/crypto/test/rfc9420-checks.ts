@@ -31,7 +31,7 @@ import { decodeCommit as readCommit, decodeKeyPackage, decodeWelcome } from '../
 import { openContext } from '../src/mls/context.ts';
 import type { GroupContext as RoomContext } from '../src/mls/context.ts';
 import { isWelcomeFor } from '../src/mls/key-package.ts';
-import { at, newKeys, value } from './group-house.ts';
+import { at, newKeys, value } from './group-room.ts';
 import { casesOf, hex } from './rfc9420-files.ts';
 import type {
   CryptoBasics,

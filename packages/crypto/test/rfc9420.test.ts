@@ -8,7 +8,7 @@ import { openSuite } from '../src/provider/group-crypto.ts';
 import { readKeyPackage } from '../src/mls/key-package.ts';
 import { pureCrypto } from '../src/mls/index.ts';
 import type { GroupCrypto } from '../src/mls/index.ts';
-import { at } from './group-house.ts';
+import { at } from './group-room.ts';
 import {
   basicsHold,
   EPOCH_SECRETS,

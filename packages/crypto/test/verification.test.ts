@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { SeededRandom } from '@sotto/fixtures';
 import { describe, expect, test } from 'vitest';
 import { createGroupIdentity, ROOM_CODE_WORDS, roomCode, safetyNumber } from '../src/mls/index.ts';
-import { at, openHouse, take, value } from './group-house.ts';
+import { at, createRoom, applyCommit, value } from './group-room.ts';
 
 const random = new SeededRandom(17);
 
@@ -51,14 +51,14 @@ describe('the room code', () => {
   });
 
   test('is equal for all members of an epoch, another in the next, and another on the two sides of a fork', async () => {
-    const { members } = await openHouse(3);
+    const { members } = await createRoom(3);
     const codes = () =>
       members.map(({ group }) => roomCode(group.epochAuthenticator(group.epoch) ?? new Uint8Array(0)).join(' '));
     const before = codes();
     expect(new Set(before).size).toBe(1);
     const [one, two] = [value(await at(members, 0).group.rotate()), value(await at(members, 1).group.rotate())];
-    await take([at(members, 0), at(members, 2)], one);
-    await take([at(members, 1)], two);
+    await applyCommit([at(members, 0), at(members, 2)], one);
+    await applyCommit([at(members, 1)], two);
     expect(new Set([...before, ...codes()]).size).toBe(3);
   });
 });

@@ -3,8 +3,8 @@ import { ADMIN_LINE_BYTES_MAX, encodeAdminRequest } from '@sotto/protocol';
 import { ADMIN_GRACE_MS, ROOMS_MAX, SWEEP_INTERVAL_MS } from '../src/limits.ts';
 import { openHouse } from './house.ts';
 import type { House } from './house.ts';
-import { fingerprint, makeBody, makeRoom } from './test-member.ts';
-import type { TestMember, TestRoom } from './test-member.ts';
+import { fingerprint, makeBody, makeRoom } from '@sotto/fixtures/relay-member';
+import type { TestMember, TestRoom } from '@sotto/fixtures/relay-member';
 import { WatchedStore } from './watched-store.ts';
 
 const OK = { ok: true };

@@ -10,7 +10,7 @@ import {
 } from '@sotto/protocol';
 import { HALF_OPEN_MAX, SWEEP_INTERVAL_MS } from '../src/limits.ts';
 import { openHouse } from './house.ts';
-import { fingerprint, makeBody, makeRoom, publishFrame, signAttach } from './test-member.ts';
+import { fingerprint, makeBody, makeRoom, publishFrame, signAttach } from '@sotto/fixtures/relay-member';
 
 describe('a connection', () => {
   test('is challenged, attaches, and learns where the log stands', async () => {

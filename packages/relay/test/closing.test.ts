@@ -6,8 +6,8 @@ import { ADMIN_GRACE_MS, CLOSING_ROOMS_MAX, ROOMS_MAX, SWEEP_INTERVAL_MS } from 
 import { turns } from './hearing.ts';
 import { openHouse } from './house.ts';
 import type { House } from './house.ts';
-import { makeBody, makeRoom } from './test-member.ts';
-import type { TestRoom } from './test-member.ts';
+import { makeBody, makeRoom } from '@sotto/fixtures/relay-member';
+import type { TestRoom } from '@sotto/fixtures/relay-member';
 
 const OK = { ok: true };
 

@@ -3,8 +3,8 @@ import { expect, test } from 'vitest';
 import { UPLOADS_PER_ROOM_MAX } from '@sotto/protocol';
 import type { Append, AppendAnswer, Commit } from '../src/store/room-store.ts';
 import { openHouse, whileTimePasses } from './house.ts';
-import { fingerprint, makeBody, makeCommit, publishFrame } from './test-member.ts';
-import type { TestCommit, TestMember, TestRoom } from './test-member.ts';
+import { fingerprint, makeBody, makeCommit, publishFrame } from '@sotto/fixtures/relay-member';
+import type { TestCommit, TestMember, TestRoom } from '@sotto/fixtures/relay-member';
 import { WatchedStore } from './watched-store.ts';
 
 const MEMBERS = UPLOADS_PER_ROOM_MAX;

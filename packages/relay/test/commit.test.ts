@@ -10,8 +10,8 @@ import {
 import { systemClock } from '@sotto/machine/system-clock';
 import { hear, joinMany, numbered, turns } from './hearing.ts';
 import { openHouse } from './house.ts';
-import { fingerprint, makeBody, makeCommit, publishFrame, refusalOf, TestMember } from './test-member.ts';
-import type { TestCommit } from './test-member.ts';
+import { fingerprint, makeBody, makeCommit, publishFrame, refusalOf, TestMember } from '@sotto/fixtures/relay-member';
+import type { TestCommit } from '@sotto/fixtures/relay-member';
 
 describe('a commit', () => {
   test.each([

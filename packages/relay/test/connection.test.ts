@@ -11,7 +11,7 @@ import {
   OUTBOUND_BYTES_MAX,
 } from '../src/limits.ts';
 import { charge, debtMs, fullQuota } from '../src/quota.ts';
-import { makeBody, publishFrame } from './test-member.ts';
+import { makeBody, publishFrame } from '@sotto/fixtures/relay-member';
 
 const CALM: Outside = { now: 0, unsent: 0, chance: () => 0.5 };
 const FULL: Outside = { now: 0, unsent: OUTBOUND_BYTES_MAX + 1, chance: () => 0.5 };

@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { OUTBOUND_BYTES_MAX, PRIVATE_FRAMES_MAX } from '../src/limits.ts';
 import { CoveredRoom, settle } from './covered-room.ts';
 import type { Line } from './covered-room.ts';
-import { fingerprint, makeBody, makeCommit } from './test-member.ts';
+import { fingerprint, makeBody, makeCommit } from '@sotto/fixtures/relay-member';
 
 const SLOTS = 10_000;
 const STEP_MS = 250;

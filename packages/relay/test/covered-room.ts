@@ -11,8 +11,8 @@ import { ReadTurns } from '../src/fair-reads.ts';
 import { Rooms } from '../src/rooms.ts';
 import { tickOff } from '../src/slot.ts';
 import { ManualClock } from './manual-clock.ts';
-import { makeRoom, publishFrame, signAttach } from './test-member.ts';
-import type { TestRoom } from './test-member.ts';
+import { makeRoom, publishFrame, signAttach } from '@sotto/fixtures/relay-member';
+import type { TestRoom } from '@sotto/fixtures/relay-member';
 
 /** One member's line, seen from the relay: the test is who pushes and who reads. */
 export class Line extends Duplex {

@@ -2,8 +2,8 @@
 
 import { expect } from 'vitest';
 import type { House } from './house.ts';
-import { fingerprint, makeBody } from './test-member.ts';
-import type { TestCommit, TestMember, TestRoom } from './test-member.ts';
+import { fingerprint, makeBody } from '@sotto/fixtures/relay-member';
+import type { TestCommit, TestMember, TestRoom } from '@sotto/fixtures/relay-member';
 
 export function makeBodies(count: number, size: 0 | 1 | 2 | 3 = 0): Uint8Array[] {
   return Array.from({ length: count }, () => makeBody(size));

@@ -8,9 +8,9 @@ import type { LogEvent } from '../src/log.ts';
 import { startRelay } from '../src/relay.ts';
 import type { Relay, RelayOptions } from '../src/relay.ts';
 import { ManualClock } from './manual-clock.ts';
-import { TestHost } from './test-host.ts';
-import { makeRoom, TestMember } from './test-member.ts';
-import type { TestRoom } from './test-member.ts';
+import { TestHost } from '@sotto/fixtures/relay-host';
+import { makeRoom, TestMember } from '@sotto/fixtures/relay-member';
+import type { TestRoom } from '@sotto/fixtures/relay-member';
 import { WatchedStore } from './watched-store.ts';
 
 export interface House {

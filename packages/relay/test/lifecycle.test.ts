@@ -11,8 +11,8 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { parseConfig } from '../src/config.ts';
 import { startRelay } from '../src/relay.ts';
 import { openHouse, whileTimePasses } from './house.ts';
-import { TestHost } from './test-host.ts';
-import { fingerprint, makeBody, makeRoom, TestMember } from './test-member.ts';
+import { TestHost } from '@sotto/fixtures/relay-host';
+import { fingerprint, makeBody, makeRoom, TestMember } from '@sotto/fixtures/relay-member';
 import { WatchedStore } from './watched-store.ts';
 
 const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url));

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { decodeFrame, encodeCommitted, FrameSplitter } from '@sotto/protocol';
 import { LogTail } from '../src/log-tail.ts';
-import { fingerprint, makeBody } from './test-member.ts';
+import { fingerprint, makeBody } from '@sotto/fixtures/relay-member';
 
 const COMMITTED = encodeCommitted({ commitNumber: 7, first: 1, last: 2, snapshotBytes: 3 });
 

@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Append, AppendAnswer } from '../src/store/room-store.ts';
 import { openHouse, whileTimePasses } from './house.ts';
-import { fingerprint, makeBody, publishFrame } from './test-member.ts';
-import type { TestMember, TestRoom } from './test-member.ts';
+import { fingerprint, makeBody, publishFrame } from '@sotto/fixtures/relay-member';
+import type { TestMember, TestRoom } from '@sotto/fixtures/relay-member';
 import { WatchedStore } from './watched-store.ts';
 
 const MEMBERS = 4;

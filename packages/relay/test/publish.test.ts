@@ -10,7 +10,7 @@ import {
 import { systemClock } from '@sotto/machine/system-clock';
 import { makeBodies, numbered, turns } from './hearing.ts';
 import { openHouse } from './house.ts';
-import { fingerprint, makeBody, publishFrame, TestMember } from './test-member.ts';
+import { fingerprint, makeBody, publishFrame, TestMember } from '@sotto/fixtures/relay-member';
 
 describe('a published frame', () => {
   test('comes back to everybody in the room, the sender included, with the same body and size', async () => {

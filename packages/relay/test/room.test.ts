@@ -9,7 +9,7 @@ import {
 } from '../src/limits.ts';
 import { openRoom, stepRoom } from '../src/room-machine.ts';
 import type { AskedCommit, Published, RoomEffect, RoomEvent, RoomState } from '../src/room-machine.ts';
-import { makeBody } from './test-member.ts';
+import { makeBody } from '@sotto/fixtures/relay-member';
 
 function frame(publisher = 1, commitNumber = 0, body = makeBody()): Published {
   return { publisher, commitNumber, body };

@@ -18,8 +18,8 @@ import {
 import { turns } from './hearing.ts';
 import { openHouse } from './house.ts';
 import type { House } from './house.ts';
-import { fingerprint, makeBody, makeCommit, publishFrame } from './test-member.ts';
-import type { TestSnapshot, TestMember } from './test-member.ts';
+import { fingerprint, makeBody, makeCommit, publishFrame } from '@sotto/fixtures/relay-member';
+import type { TestSnapshot, TestMember } from '@sotto/fixtures/relay-member';
 
 /** Commits a snapshot of this length, which everybody hears of. @returns the snapshot's fingerprint. */
 async function setSnapshot(

@@ -13,7 +13,7 @@ import {
 } from '@sotto/protocol';
 import { hear, joinMany, pass, turns } from './hearing.ts';
 import { openHouse } from './house.ts';
-import { makeBody, makeCommit, refusalOf } from './test-member.ts';
+import { makeBody, makeCommit, refusalOf } from '@sotto/fixtures/relay-member';
 
 describe('an upload', () => {
   const whole = makeCommit({ snapshotBytes: 20_000 });

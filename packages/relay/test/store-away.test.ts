@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { STORE_OUTAGE_LIMIT_MS, STORE_REFRESH_INTERVAL_MS } from '../src/limits.ts';
 import { makeBodies, numbered, turns } from './hearing.ts';
 import { openHouse } from './house.ts';
-import { fingerprint, makeBody } from './test-member.ts';
+import { fingerprint, makeBody } from '@sotto/fixtures/relay-member';
 import { WatchedStore } from './watched-store.ts';
 
 describe('the store', () => {

@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Plan, Room, Window } from '../plan.ts';
 import { Member } from './members.ts';
-import { seatAnew } from './seats.ts';
+import { assignConnections } from './connections.ts';
 import {
   burn,
   onLine,
@@ -51,12 +51,12 @@ interface Happened {
 }
 
 /** A room in which everybody is. */
-interface Gathered {
+interface OpenRoom {
   readonly room: Room;
   readonly index: number;
   readonly members: readonly Member[];
   /** Each member's connection, by the tap's count; the observed member's is the first. */
-  readonly seats: number[];
+  readonly connections: number[];
 }
 
 const openConnections = new Map<number, Set<number>>();
@@ -90,7 +90,7 @@ function startTap(plan: Plan): ReturnType<typeof start> {
 }
 
 /** One room, from its host to its last member. @returns undefined if it did not come about: it is missing in the figures, and said. */
-async function gather(room: Room, index: number, others: Doors): Promise<Gathered | undefined> {
+async function openRoom(room: Room, index: number, others: Doors): Promise<OpenRoom | undefined> {
   try {
     const own = startGuestTor(`observed-${index}`, index);
     const host = startHost(index, Math.floor(index / ROOMS_PER_RELAY), room.cover, others);
@@ -98,51 +98,55 @@ async function gather(room: Room, index: number, others: Doors): Promise<Gathere
     onLine(host, (line) => (invite ??= /\bsotto1[a-z0-9]{112}\b/.exec(line)?.[0]));
     await until(`room ${index}`, () => invite !== undefined, ROOM_LIMIT_MS);
     const members: Member[] = [];
-    let seats: readonly number[] = [];
+    let connections: readonly number[] = [];
     for (let number = 0; number < room.members; number += 1) {
       const member = new Member(`m${index}-${number}`, invite ?? '', number === 0 ? own : others);
       members.push(member);
       await until(`member ${number} of room ${index}`, () => member.isIn, JOIN_LIMIT_MS);
-      // Whoever comes has the one connection that nobody had; the host's proof is over by then, or soon.
+      // The newcomer has the one connection that was no member's; the host's proof is over by then, or soon.
       await until(
         `the connection of member ${number} of room ${index}`,
         () => openIn(index).size === number + 1,
         JOIN_LIMIT_MS,
       );
-      seats = seatAnew([...seats, 0], openIn(index));
+      connections = assignConnections([...connections, 0], openIn(index));
     }
-    return { room, index, members, seats: [...seats] };
+    return { room, index, members, connections: [...connections] };
   } catch (error) {
     tell(`room ${index} (${room.cover}, ${room.members}) is missing: ${String(error)}`);
     return undefined;
   }
 }
 
-async function gatherAll(plan: Plan, others: Doors): Promise<Gathered[]> {
+async function openRooms(plan: Plan, others: Doors): Promise<OpenRoom[]> {
   const waiting = [...plan.rooms.entries()];
-  const gathered: Gathered[] = [];
+  const opened: OpenRoom[] = [];
   const worker = async (): Promise<void> => {
     for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
-      const found = await gather(next[1], next[0], others);
-      if (found !== undefined) gathered.push(found);
+      const found = await openRoom(next[1], next[0], others);
+      if (found !== undefined) opened.push(found);
     }
   };
   await Promise.all(Array.from({ length: SIDE_BY_SIDE }, worker));
-  return gathered;
+  return opened;
 }
 
-async function live(gathered: Gathered, plan: Plan): Promise<Happened[]> {
+async function live(opened: OpenRoom, plan: Plan): Promise<Happened[]> {
   const happened: Happened[] = [];
-  for (const window of gathered.room.windows) {
+  for (const window of opened.room.windows) {
     await delay(window.gapMs);
-    happened.push(await liveThrough(gathered, window, plan.windowMs));
+    happened.push(await liveThrough(opened, window, plan.windowMs));
   }
   return happened;
 }
 
-async function liveThrough({ members, index, seats }: Gathered, window: Window, windowMs: number): Promise<Happened> {
-  seats.splice(0, seats.length, ...seatAnew(seats, openIn(index)));
-  const [connection = 0] = seats;
+async function liveThrough(
+  { members, index, connections }: OpenRoom,
+  window: Window,
+  windowMs: number,
+): Promise<Happened> {
+  connections.splice(0, connections.length, ...assignConnections(connections, openIn(index)));
+  const [connection = 0] = connections;
   const cuts = (): number => members.reduce((sum, member) => sum + member.cuts, 0);
   const cutsBefore = cuts();
   const startS = Date.now() / 1_000;
@@ -172,8 +176,8 @@ async function run(plan: Plan): Promise<void> {
   const others = await build(plan);
   const tap = startTap(plan);
   await until('the taps', () => tapsListening === plan.rooms.length, START_LIMIT_MS);
-  const gathered = await gatherAll(plan, others);
-  tell(`${gathered.length} of ${plan.rooms.length} rooms are there`);
+  const opened = await openRooms(plan, others);
+  tell(`${opened.length} of ${plan.rooms.length} rooms are there`);
   await delay(plan.settleMs);
   const sniffer = start('sniff', ['/usr/bin/python3', '-u', '/adversary/image/sniff.py', `${DATA}/guard.bin`]);
   const said: string[] = [];
@@ -181,7 +185,7 @@ async function run(plan: Plan): Promise<void> {
   await until('the observer', () => said.includes('ready'), START_LIMIT_MS);
   const cool = burn(plan.burners);
   const rooms = await Promise.all(
-    gathered.map(async (one) => {
+    opened.map(async (one) => {
       const { mode, cover, members, fold } = one.room;
       const windows = await live(one, plan);
       return { index: one.index, mode, cover, members, fold, windows };

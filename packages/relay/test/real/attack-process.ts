@@ -11,7 +11,7 @@ import {
   FRAME_BYTES,
   STAGE_DATA_BYTES,
 } from '@sotto/protocol';
-import { makeCommit } from '../test-member.ts';
+import { makeCommit } from '@sotto/fixtures/relay-member';
 import { Assailant } from './assailant.ts';
 import type { RoomKey } from './assailant.ts';
 import type { Attack } from './attacked-relay.ts';

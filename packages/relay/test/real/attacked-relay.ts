@@ -9,9 +9,9 @@ import { constants, setPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
-import { TestHost } from '../test-host.ts';
-import { makeRoom, TestMember } from '../test-member.ts';
-import type { TestRoom } from '../test-member.ts';
+import { TestHost } from '@sotto/fixtures/relay-host';
+import { makeRoom, TestMember } from '@sotto/fixtures/relay-member';
+import type { TestRoom } from '@sotto/fixtures/relay-member';
 import type { RoomKey } from './assailant.ts';
 
 export type Attack =

@@ -3,8 +3,8 @@
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import type { Redis } from 'ioredis';
 import { roomKeys } from '../../src/store/redis-room-store.ts';
-import { fingerprint, makeBody } from '../test-member.ts';
-import type { TestMember, TestRoom } from '../test-member.ts';
+import { fingerprint, makeBody } from '@sotto/fixtures/relay-member';
+import type { TestMember, TestRoom } from '@sotto/fixtures/relay-member';
 import { startRedisServers } from './redis-server.ts';
 import type { RedisServer } from './redis-server.ts';
 import { makeRoomThere, openStore, setStage } from './stage.ts';

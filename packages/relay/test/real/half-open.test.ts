@@ -3,8 +3,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { encodeAttach } from '@sotto/protocol';
-import { makeBody, signAttach } from '../test-member.ts';
-import type { TestRoom } from '../test-member.ts';
+import { makeBody, signAttach } from '@sotto/fixtures/relay-member';
+import type { TestRoom } from '@sotto/fixtures/relay-member';
 import { openAttackedRelay } from './attacked-relay.ts';
 import type { AttackedRelay } from './attacked-relay.ts';
 

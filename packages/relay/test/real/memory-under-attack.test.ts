@@ -3,7 +3,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { HELD_BYTES_MAX } from '../../src/limits.ts';
-import { makeBody } from '../test-member.ts';
+import { makeBody } from '@sotto/fixtures/relay-member';
 import { openAttackedRelay } from './attacked-relay.ts';
 import type { Attack, AttackedRelay } from './attacked-relay.ts';
 

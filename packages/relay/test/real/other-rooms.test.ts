@@ -2,8 +2,8 @@
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { makeBody } from '../test-member.ts';
-import type { TestMember } from '../test-member.ts';
+import { makeBody } from '@sotto/fixtures/relay-member';
+import type { TestMember } from '@sotto/fixtures/relay-member';
 import { openAttackedRelay } from './attacked-relay.ts';
 import type { Attack } from './attacked-relay.ts';
 

@@ -1,8 +1,8 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Redis } from 'ioredis';
 import { roomKeys } from '../../src/store/redis-room-store.ts';
-import { fingerprint, makeBody, makeCommit, publishFrame } from '../test-member.ts';
-import type { TestCommit, TestMember, TestRoom } from '../test-member.ts';
+import { fingerprint, makeBody, makeCommit, publishFrame } from '@sotto/fixtures/relay-member';
+import type { TestCommit, TestMember, TestRoom } from '@sotto/fixtures/relay-member';
 import { startRedisServer } from './redis-server.ts';
 import type { RedisServer } from './redis-server.ts';
 import { makeRoomThere, setStage } from './stage.ts';

@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { beforeAll, expect, onTestFinished, test } from 'vitest';
 import type { Redis } from 'ioredis';
 import { roomKeys } from '../../src/store/redis-room-store.ts';
-import { makeRoom } from '../test-member.ts';
+import { makeRoom } from '@sotto/fixtures/relay-member';
 import { startRedisServers } from './redis-server.ts';
 import type { RedisServer } from './redis-server.ts';
 import { makeFullMirror, openStore } from './stage.ts';

@@ -6,9 +6,9 @@ import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { RedisRoomStore, startRelay } from '../../src/index.ts';
 import type { LogEvent, Relay, RoomMirror } from '../../src/index.ts';
-import { TestHost } from '../test-host.ts';
-import { makeBody, makeRoom, TestMember } from '../test-member.ts';
-import type { TestRoom } from '../test-member.ts';
+import { TestHost } from '@sotto/fixtures/relay-host';
+import { makeBody, makeRoom, TestMember } from '@sotto/fixtures/relay-member';
+import type { TestRoom } from '@sotto/fixtures/relay-member';
 import type { Address } from './store-proxy.ts';
 
 export interface Stage {

@@ -1,7 +1,7 @@
 // A store that answers something else than it was asked: the room waits as for one that is away, and nothing of it is believed.
 
 import { beforeAll, describe, expect, test } from 'vitest';
-import { fingerprint, makeBody, makeRoom } from '../test-member.ts';
+import { fingerprint, makeBody, makeRoom } from '@sotto/fixtures/relay-member';
 import { startRedisServer } from './redis-server.ts';
 import type { RedisServer } from './redis-server.ts';
 import { makeRoomThere, openStore, setStage } from './stage.ts';

@@ -1,14 +1,15 @@
-// A room's log, commit number and snapshots as an honest relay keeps them, and members that read it: group keys without a network.
+// Rooms of group members without a network: the log, commit number and snapshots as an honest relay keeps them.
 
 import { deriveRoomKeys } from '@sotto/crypto';
-import { proveLeave } from '@sotto/crypto/group';
-import type { GroupIdentity, GroupSuite } from '@sotto/crypto/group';
+import { deriveGroupKeys, proveLeave } from '@sotto/crypto/group';
+import type { GroupIdentity, GroupKeys, GroupSuite } from '@sotto/crypto/group';
 import { nativeCrypto } from '@sotto/crypto/native';
 import { bodyBytes, FRAME_BYTES, toHex } from '@sotto/protocol';
 import type { AccessMode, Content, ContentHeader, Decoded, SignedAccess, SignedOrder } from '@sotto/protocol';
 import { OrderSigner, SeededRandom } from '@sotto/fixtures';
+import { expect } from 'vitest';
 import { GroupMembership } from '../src/group/membership.ts';
-import type { GroupOpened, GroupView } from '../src/group/membership.ts';
+import type { GroupOpened, GroupView, RemovalReason } from '../src/group/membership.ts';
 import type { Upload } from '../src/session/uploads.ts';
 
 /** What a commit has left at the relay: its snapshot, the commit number that it made, and where the log goes on behind it. */
@@ -254,4 +255,54 @@ export function named(members: readonly GroupReader[], name: string): GroupReade
 export function viewOf(member: GroupReader): unknown {
   const { epoch, members, access, roomCode, rollCalled } = member.view;
   return { epoch, access, roomCode, rollCalled, members: members.map(({ memberId }) => toHex(memberId)) };
+}
+
+export const refusedRemoval = { kind: 'refused', by: 'other', code: 'policy-remove', sealedBy: 'member' };
+
+/** A room that these have joined; the founder's leaf is gone. */
+export async function inhabited(
+  seed: number,
+  names: readonly string[],
+): Promise<{ log: GroupLog; members: GroupReader[]; person: (name: string) => GroupReader }> {
+  const { log, members } = await room(seed, names);
+  await members[0]?.rotate();
+  await readAll(members);
+  return { log, members, person: (name) => named(members, name) };
+}
+
+export function expectOneView(members: readonly GroupReader[]): void {
+  const [first, ...others] = members.map(viewOf);
+  for (const other of others) expect(other).toEqual(first);
+}
+
+export function removals(member: GroupReader): readonly (readonly [string, RemovalReason])[] {
+  return member.opened.flatMap((opened) =>
+    opened.kind === 'epoch' ? opened.removed.map((seat) => [idOf(seat), seat.reason] as const) : [],
+  );
+}
+
+export function idOf({ memberId }: { readonly memberId: Uint8Array }): string {
+  return Buffer.from(memberId).toString('hex');
+}
+
+export function without(members: readonly GroupReader[], ...gone: readonly GroupReader[]): GroupReader[] {
+  return members.filter((member) => !gone.includes(member));
+}
+
+/** A room with anna and ben in it whose access the moderator has changed. */
+export async function restricted(
+  seed: number,
+  mode: AccessMode,
+): Promise<{ log: GroupLog; anna: GroupReader; ben: GroupReader; both: GroupReader[] }> {
+  const { log, members: both } = await room(seed, ['anna', 'ben']);
+  const [anna, ben] = [named(both, 'anna'), named(both, 'ben')];
+  await anna.rotate();
+  await ben.read();
+  await ben.order(log.moderator.access(mode));
+  await anna.read();
+  return { log, anna, ben, both };
+}
+
+export function keysOf(log: GroupLog): GroupKeys {
+  return deriveGroupKeys(log.roomSecret, log.roomId);
 }

@@ -22,19 +22,13 @@ import {
   FrameSplitter,
   toHex,
 } from '@sotto/protocol';
-import type { ContentHeader, Frame } from '@sotto/protocol';
+import type { ContentHeader, Frame, Invite } from '@sotto/protocol';
 import { GroupMembership } from '../../packages/client/src/group/membership.ts';
 import type { GroupView } from '../../packages/client/src/group/membership.ts';
 import { NO_SNAPSHOT_PARTS, processSnapshotPiece } from '../../packages/client/src/session/snapshot-reader.ts';
 import type { Snapshot, SnapshotParts } from '../../packages/client/src/session/snapshot-reader.ts';
 import { encodeUpload } from '../../packages/client/src/session/uploads.ts';
 import type { Upload } from '../../packages/client/src/session/uploads.ts';
-
-/** What a room is made of, for all who hold its string. */
-export interface RoomString {
-  readonly roomSecret: Uint8Array;
-  readonly onionKey: Uint8Array;
-}
 
 type News =
   | { readonly type: 'attached' }
@@ -48,7 +42,7 @@ type News =
 
 const random = (length: number): Uint8Array => new Uint8Array(randomBytes(length));
 
-export class Seat {
+export class GroupMember {
   readonly name: string;
   readonly heard: string[] = [];
   readonly refusals: string[] = [];
@@ -69,13 +63,13 @@ export class Seat {
     this.membership = membership;
   }
 
-  static async take(name: string, path: string, room: RoomString, suite: GroupSuite = 'x25519'): Promise<Seat> {
+  static async open(name: string, path: string, room: Invite, suite: GroupSuite = 'x25519'): Promise<GroupMember> {
     const keys = deriveRoomKeys(room.roomSecret, room.onionKey);
     const surroundings = { crypto: nativeCrypto, suite, random, moderatorKey: room.onionKey };
     const membership = await GroupMembership.open(room.roomSecret, keys.roomId, surroundings);
-    const seat = new Seat(name, keys, membership);
-    await seat.attach(path);
-    return seat;
+    const member = new GroupMember(name, keys, membership);
+    await member.attach(path);
+    return member;
   }
 
   async attach(path: string): Promise<void> {
@@ -86,23 +80,23 @@ export class Seat {
       const frames = splitter.push(chunk);
       if (!frames.ok) throw new Error(frames.code);
       // One after another: keys go on from entry to entry, and the commit number keeps its place among them.
-      for (const bytes of frames.value) this.#work = this.#work.then(() => this.#take(bytes));
+      for (const bytes of frames.value) this.#work = this.#work.then(() => this.#processFrame(bytes));
     });
     socket.on('error', () => socket.destroy());
-    socket.on('close', () => this.#tell({ type: 'closed' }));
-    await this.#hear((news) => news.type === 'attached');
+    socket.on('close', () => this.#emit({ type: 'closed' }));
+    await this.#awaitNews((news) => news.type === 'attached');
   }
 
   async found(): Promise<void> {
     await this.#commitBlindly(await this.membership.found());
-    this.leaveSeat();
+    this.disconnect();
   }
 
   /** Fetches the snapshot and joins, again and again until the relay takes it. */
   async join(): Promise<void> {
     for (;;) {
       this.write([encodeFetch({ what: 'snapshot' })]);
-      const news = await this.#hear((each) => each.type === 'snapshot');
+      const news = await this.#awaitNews((each) => each.type === 'snapshot');
       if (news.type !== 'snapshot') throw new Error('no snapshot');
       const upload = await this.membership.join(news.snapshot.bytes, false);
       if (!upload.ok) throw new Error(upload.code);
@@ -153,7 +147,7 @@ export class Seat {
     for (const frame of frames) this.#socket?.write(frame);
   }
 
-  leaveSeat(): void {
+  disconnect(): void {
     this.#socket?.destroy();
   }
 
@@ -171,7 +165,7 @@ export class Seat {
     const mark = toHex(body.subarray(0, 24));
     this.#sent.add(mark);
     this.write([encodeFrame({ operation: 'publish', number: this.commitNumber, body })]);
-    const answer = await this.#hear(
+    const answer = await this.#awaitNews(
       (news) => (news.type === 'echo' && news.body === mark) || (news.type === 'refused' && news.what === mark),
     );
     this.#sent.delete(mark);
@@ -188,7 +182,7 @@ export class Seat {
   async #commit(upload: Upload, commitNumber: number): Promise<boolean> {
     this.write(encodeUpload(upload, commitNumber));
     const id = toHex(upload.id);
-    const answer = await this.#hear(
+    const answer = await this.#awaitNews(
       (news) => (news.type === 'epoch' && news.by === 'own') || (news.type === 'refused' && news.what.startsWith(id)),
     );
     if (answer.type === 'epoch') return true;
@@ -196,34 +190,34 @@ export class Seat {
     return false;
   }
 
-  async #take(bytes: Uint8Array): Promise<void> {
+  async #processFrame(bytes: Uint8Array): Promise<void> {
     const decoded = decodeFrame(bytes);
     if (!decoded.ok) throw new Error(decoded.code);
     const frame = decoded.value;
     if (frame.operation === 'entry') {
-      await this.#takeEntry(frame);
+      await this.#processEntry(frame);
       return;
     }
-    this.#takeControl(frame);
+    this.#processControl(frame);
   }
 
-  async #takeEntry(frame: Frame): Promise<void> {
+  async #processEntry(frame: Frame): Promise<void> {
     const mark = toHex(frame.body.subarray(0, 24));
     const opened = await this.membership.open(frame.body);
     if (this.#sent.has(mark)) {
-      this.#tell({ type: 'echo', body: mark });
+      this.#emit({ type: 'echo', body: mark });
       return;
     }
     if (opened.kind === 'content' && opened.content.type === 'text') {
       this.heard.push(Buffer.from(opened.content.bytes).toString());
-      this.#tell({ type: 'committed' });
+      this.#emit({ type: 'committed' });
     }
-    if (opened.kind === 'epoch') this.#tell({ type: 'epoch', by: opened.by });
+    if (opened.kind === 'epoch') this.#emit({ type: 'epoch', by: opened.by });
     if (opened.kind === 'refused') this.refusals.push(opened.code);
-    if (opened.kind === 'removed') this.#tell({ type: 'removed' });
+    if (opened.kind === 'removed') this.#emit({ type: 'removed' });
   }
 
-  #takeControl(frame: Frame): void {
+  #processControl(frame: Frame): void {
     switch (frame.operation) {
       case 'challenge': {
         const challenge = decodeChallenge(frame);
@@ -236,14 +230,14 @@ export class Seat {
         const attached = decodeAttached(frame);
         if (!attached.ok) throw new Error(attached.code);
         this.commitNumber = attached.value.commitNumber;
-        this.#tell({ type: 'attached' });
+        this.#emit({ type: 'attached' });
         return;
       }
       case 'committed': {
         const notice = decodeCommitted(frame);
         if (!notice.ok) throw new Error(notice.code);
         this.commitNumber = Math.max(this.commitNumber, notice.value.commitNumber);
-        this.#tell({ type: 'committed' });
+        this.#emit({ type: 'committed' });
         return;
       }
       case 'snapshot': {
@@ -251,27 +245,27 @@ export class Seat {
         if (!piece.ok) throw new Error(piece.code);
         const taken = processSnapshotPiece(this.#parts, { ...piece.value, data: piece.value.data.slice() });
         this.#parts = taken.parts;
-        if (taken.snapshot !== undefined) this.#tell({ type: 'snapshot', snapshot: taken.snapshot });
+        if (taken.snapshot !== undefined) this.#emit({ type: 'snapshot', snapshot: taken.snapshot });
         return;
       }
       case 'refused': {
         const what = decodeRefused(frame);
         if (!what.ok) throw new Error(what.code);
         if (frame.code === 'stale') this.commitNumber = Math.max(this.commitNumber, frame.number);
-        this.#tell({ type: 'refused', what: toHex(what.value), code: frame.code });
+        this.#emit({ type: 'refused', what: toHex(what.value), code: frame.code });
         return;
       }
       default:
     }
   }
 
-  #tell(news: News): void {
+  #emit(news: News): void {
     this.#news.push(news);
     this.#wake();
   }
 
   /** The next piece of news that matches; what came before it is forgotten. */
-  async #hear(matches: (news: News) => boolean): Promise<News> {
+  async #awaitNews(matches: (news: News) => boolean): Promise<News> {
     for (;;) {
       for (let news = this.#news.shift(); news !== undefined; news = this.#news.shift()) if (matches(news)) return news;
       await this.#next();
@@ -286,8 +280,8 @@ export class Seat {
 }
 
 /** Both have the same members, by their keys. */
-export function sameRoster(one: Seat, other: Seat): boolean {
-  const keys = (seat: Seat): Uint8Array[] => seat.view.members.map(({ memberKey }) => memberKey);
+export function sameRoster(one: GroupMember, other: GroupMember): boolean {
+  const keys = (member: GroupMember): Uint8Array[] => member.view.members.map(({ memberKey }) => memberKey);
   const theirs = keys(other);
   return (
     keys(one).every((key, index) => equalBytes(key, theirs[index] ?? new Uint8Array(0))) &&

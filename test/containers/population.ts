@@ -1,16 +1,16 @@
-// A room that grows over the private Tor network, member by member, and how long it takes: two crowds in a container each, and whoever is measured in
-// one of its own, as on a machine of its own.
+// A room that grows over the private Tor network, member by member, and how long each join takes. Two containers hold
+// the population; each measured member has a container of its own.
 
 import { ROOM_COMMIT_BURST, ROOM_COMMIT_INTERVAL_MS } from '@sotto/protocol';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { CrowdCommand, CrowdLine } from './crowd.ts';
+import type { PopulationCommand, PopulationLine } from './population-program.ts';
 import { VERSION } from './side-container.ts';
 import { SideProgram } from './side-program.ts';
 
-type Crowd = SideProgram<CrowdCommand, CrowdLine>;
+type Program = SideProgram<PopulationCommand, PopulationLine>;
 
 const LIMIT_MS = 120_000;
-const CROWDS = 2;
+const PROGRAMS = 2;
 
 /** Times in milliseconds. */
 export interface Arrival {
@@ -21,12 +21,12 @@ export interface Arrival {
   readonly commit: number;
 }
 
-export class Gathering {
+export class Population {
   readonly #project: string;
   readonly #invite: string;
   /** The two for everybody, then those of whoever was measured. */
-  readonly #crowds: Crowd[] = [];
-  readonly #members = new Map<string, Crowd>();
+  readonly #programs: Program[] = [];
+  readonly #members = new Map<string, Program>();
   /** What the relay lets the room commit at once, at least; the host has founded it. */
   #commitsLeft = ROOM_COMMIT_BURST - 1;
   #countedAt = performance.now();
@@ -37,8 +37,8 @@ export class Gathering {
     this.#invite = invite;
   }
 
-  static async open(project: string, invite: string): Promise<Gathering> {
-    const room = new Gathering(project, invite);
+  static async open(project: string, invite: string): Promise<Population> {
+    const room = new Population(project, invite);
     await Promise.all([room.#open(), room.#open()]);
     return room;
   }
@@ -49,7 +49,7 @@ export class Gathering {
 
   /** Lets members join, one after another, until there are so many. */
   async growTo(size: number): Promise<void> {
-    while (this.size < size) await this.#join(this.#crowds[this.size % CROWDS] ?? (await this.#open()));
+    while (this.size < size) await this.#join(this.#programs[this.size % PROGRAMS] ?? (await this.#open()));
   }
 
   /** One more joins a room in which nothing else happens. */
@@ -75,36 +75,36 @@ export class Gathering {
 
   /** What somebody was told that should not have happened. */
   complaints(): string[] {
-    const lines = this.#crowds.flatMap((crowd) => crowd.lines);
+    const lines = this.#programs.flatMap((program) => program.lines);
     return lines.filter(isComplaint).map(({ name, event }) => `${name}: ${JSON.stringify(event)}`);
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.#crowds.map((crowd) => crowd.end()));
+    await Promise.all(this.#programs.map((program) => program.end()));
   }
 
-  async #open(): Promise<Crowd> {
-    const crowd = startCrowd(this.#project);
-    this.#crowds.push(crowd);
-    crowd.write({ cmd: 'invite', invite: this.#invite });
-    await crowd.until(({ event }) => event.type === 'ready', LIMIT_MS);
-    return crowd;
+  async #open(): Promise<Program> {
+    const program = startProgram(this.#project);
+    this.#programs.push(program);
+    program.write({ cmd: 'invite', invite: this.#invite });
+    await program.until(({ event }) => event.type === 'ready', LIMIT_MS);
+    return program;
   }
 
-  #of(name: string): Crowd {
-    const crowd = this.#members.get(name);
-    if (crowd === undefined) throw new Error(`${name} is not here`);
-    return crowd;
+  #of(name: string): Program {
+    const program = this.#members.get(name);
+    if (program === undefined) throw new Error(`${name} is not here`);
+    return program;
   }
 
   async #join(
-    crowd: Crowd,
+    program: Program,
   ): Promise<{ name: string; startedAt: number; joinedAt: number; epoch: number; epochAt: number }> {
     await this.#awaitCommit();
     const name = `member ${this.size}`;
-    crowd.write({ cmd: 'join', name });
-    const find = (type: string, state?: string): Promise<CrowdLine> =>
-      crowd.until(
+    program.write({ cmd: 'join', name });
+    const find = (type: string, state?: string): Promise<PopulationLine> =>
+      program.until(
         ({ name: whose, event }) =>
           whose === name && event.type === type && (event.type !== 'state' || event.state === state),
         LIMIT_MS,
@@ -114,7 +114,7 @@ export class Gathering {
     const { epoch } = entered.event;
     this.#commitsLeft -= this.#epoch === 0 ? 1 : epoch - this.#epoch;
     this.#epoch = epoch;
-    this.#members.set(name, crowd);
+    this.#members.set(name, program);
     return { name, startedAt: started.at, joinedAt: joined.at, epoch, epochAt: entered.at };
   }
 
@@ -129,28 +129,28 @@ export class Gathering {
 
   async #calm(): Promise<void> {
     await Promise.all(
-      this.#crowds.map((crowd) => {
-        const since = crowd.lines.length;
-        crowd.write({ cmd: 'calm' });
-        return crowd.until(({ event }) => event.type === 'calm', LIMIT_MS, since);
+      this.#programs.map((program) => {
+        const since = program.lines.length;
+        program.write({ cmd: 'calm' });
+        return program.until(({ event }) => event.type === 'calm', LIMIT_MS, since);
       }),
     );
   }
 
   /** @returns when the last of these members was told something like this for the first time. */
-  async #lastOf(names: readonly string[], matches: (line: CrowdLine) => boolean): Promise<number> {
+  async #lastOf(names: readonly string[], matches: (line: PopulationLine) => boolean): Promise<number> {
     const lines = names.map((name) => this.#of(name).until((line) => line.name === name && matches(line), LIMIT_MS));
     return Math.max(...(await Promise.all(lines)).map(({ at }) => at));
   }
 }
 
-function startCrowd(project: string): Crowd {
+function startProgram(project: string): Program {
   const network = ['--network', `${project}_socks`, '--dns', '127.0.0.1'];
   const gate = ['-v', `${project}_gate-socket:/run/gate:ro`, '--user', '10007:10007', '--group-add', '10105'];
-  return new SideProgram([...network, ...gate], `sotto-client:${VERSION}`, 'test/containers/crowd.ts');
+  return new SideProgram([...network, ...gate], `sotto-client:${VERSION}`, 'test/containers/population-program.ts');
 }
 
-function isComplaint({ event }: CrowdLine): boolean {
+function isComplaint({ event }: PopulationLine): boolean {
   if (event.type === 'state') return event.state === 'reconnecting' || event.state === 'closed';
   return ['warning', 'error', 'gap'].includes(event.type);
 }

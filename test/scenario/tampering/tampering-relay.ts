@@ -6,13 +6,13 @@ import { createServer } from 'node:net';
 import type { Server } from 'node:net';
 import { join } from 'node:path';
 import type { Clock, RoomMirror } from '@sotto/relay';
-import { makeRoom } from '../../packages/relay/test/test-member.ts';
+import { makeRoom } from '@sotto/fixtures/relay-member';
 import { Branch } from './branch.ts';
 import type { BranchPlace } from './branch.ts';
-import { Line } from './line.ts';
-import type { Switchboard } from './line.ts';
-import { View } from './view.ts';
-import type { Origin } from './view.ts';
+import { MemberConnection } from './member-connection.ts';
+import type { RelayState } from './member-connection.ts';
+import { MemberView } from './member-view.ts';
+import type { Origin } from './member-view.ts';
 
 export interface TamperingRelayOptions {
   /** For its sockets: short-lived, and the caller's to remove. */
@@ -26,15 +26,15 @@ export class TamperingRelay {
   /** The room as it began. */
   readonly trunk: Branch;
   readonly #options: TamperingRelayOptions;
-  readonly #board: Switchboard;
+  readonly #board: RelayState;
   readonly #branches: Branch[];
-  readonly #views = new Map<string, View>();
+  readonly #views = new Map<string, MemberView>();
   readonly #servers: Server[] = [];
-  readonly #lines = new Set<Line>();
+  readonly #lines = new Set<MemberConnection>();
   #frozen = false;
   #wake: (() => void)[] = [];
 
-  private constructor(options: TamperingRelayOptions, room: Switchboard['room'], trunk: Branch) {
+  private constructor(options: TamperingRelayOptions, room: RelayState['room'], trunk: Branch) {
     this.#options = options;
     this.trunk = trunk;
     this.#branches = [trunk];
@@ -54,17 +54,17 @@ export class TamperingRelay {
   }
 
   /** The way in for one member, and what it will see there; on the trunk at first. */
-  async open(name: string): Promise<View> {
+  async open(name: string): Promise<MemberView> {
     const known = this.#views.get(name);
     if (known !== undefined) return known;
     const path = join(this.#options.directory, `to-${this.#servers.length}.sock`);
-    const view = new View(name, path, this.trunk);
+    const view = new MemberView(name, path, this.trunk);
     const server = createServer((socket) => {
       if (view.door === 'shut') {
         socket.destroy();
         return;
       }
-      const line = new Line(view, this.#board, socket);
+      const line = new MemberConnection(view, this.#board, socket);
       this.#lines.add(line);
       socket.on('close', () => this.#lines.delete(line));
     });
@@ -75,7 +75,7 @@ export class TamperingRelay {
     return view;
   }
 
-  view(name: string): View {
+  view(name: string): MemberView {
     const view = this.#views.get(name);
     if (view === undefined) throw new Error(`nobody is called ${name}`);
     return view;
@@ -108,7 +108,7 @@ export class TamperingRelay {
    * These members are served by `branch` from now on. `goes-on`: what they were told stays, and what the branch has behind `cursor` follows
    * under numbers that fit. `starts-over`: they were told nothing; the branch's log is the log.
    */
-  async lead(names: readonly string[], branch: Branch, how: Parameters<View['moveTo']>[1]): Promise<void> {
+  async lead(names: readonly string[], branch: Branch, how: Parameters<MemberView['moveTo']>[1]): Promise<void> {
     await this.#whileNothingPasses(() => {
       for (const name of names) this.view(name).moveTo(branch, how);
       return Promise.resolve();

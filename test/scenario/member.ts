@@ -9,7 +9,7 @@ import { nativeCrypto } from '@sotto/crypto/native';
 import type { Invite } from '@sotto/protocol';
 import { byteStreamOf } from '@sotto/tor';
 
-export interface TalkerOptions {
+export interface MemberOptions {
   readonly name: string;
   /** The Unix socket that it dials. */
   readonly path: string;
@@ -21,23 +21,23 @@ export interface TalkerOptions {
 type WarningCode = EventOf<'warning'>['code'];
 type EventOf<Type extends ClientEvent['type']> = Extract<ClientEvent, { readonly type: Type }>;
 
-/** How long, by the wall's clock, a talker waits for what it expects before the test fails and says what it was told instead. */
+/** How long, by the wall's clock, a member waits for what it expects before the test fails and says what it was told instead. */
 const PATIENCE_MS = 10_000;
 const SHOWN_EVENTS = 25;
 
 /** The one place where a scenario makes a client. */
-function makeClient({ path, ...options }: TalkerOptions, tell: (event: ClientEvent) => void): Client {
+function makeClient({ path, ...options }: MemberOptions, tell: (event: ClientEvent) => void): Client {
   const random = (length: number): Uint8Array => new Uint8Array(randomBytes(length));
   return new Client({ ...options, dialFor: () => () => dial(path), random, crypto: nativeCrypto, emit: tell });
 }
 
-export class Talker {
+export class ScenarioMember {
   readonly name: string;
   readonly client: Client;
   readonly events: ClientEvent[] = [];
   #wake: (() => void)[] = [];
 
-  constructor(options: TalkerOptions) {
+  constructor(options: MemberOptions) {
     this.name = options.name;
     this.client = makeClient(options, (event) => {
       this.events.push(event);
@@ -115,7 +115,7 @@ export class Talker {
   }
 
   /** Goes without waiting for anybody. */
-  async vanish(): Promise<void> {
+  async leaveAtOnce(): Promise<void> {
     this.client.leave();
     this.client.leave();
     await this.client.ended;

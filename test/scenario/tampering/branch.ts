@@ -3,8 +3,8 @@
 import { join } from 'node:path';
 import { MemoryRoomStore, startRelay } from '@sotto/relay';
 import type { Clock, Relay, RoomMirror } from '@sotto/relay';
-import { TestHost } from '../../packages/relay/test/test-host.ts';
-import type { TestRoom } from '../../packages/relay/test/test-member.ts';
+import { TestHost } from '@sotto/fixtures/relay-host';
+import type { TestRoom } from '@sotto/fixtures/relay-member';
 
 export interface BranchPlace {
   readonly directory: string;

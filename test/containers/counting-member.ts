@@ -7,8 +7,8 @@ import type { RoomClient } from '../../scripts/room-client.ts';
 const LONG_TEXT_BYTES = 65_536;
 const LOOK_EVERY_MS = 10;
 
-/** Texts are told apart by their `ref`: the talker's name and a number from 0. */
-export class Talker {
+/** Texts are told apart by their `ref`: the member's name and a number from 0. */
+export class CountingMember {
   readonly client: RoomClient;
   readonly #refs = new Map<string, string>();
   #marks = 0;
@@ -52,8 +52,8 @@ export class Talker {
     return this.said().filter((ref) => !sent.has(ref));
   }
 
-  /** What was heard of another talker, as its refs; a text that it never said as a complaint. */
-  heardOf(other: Talker): string[] {
+  /** What was heard of another member, as its refs; a text that it never said as a complaint. */
+  heardOf(other: CountingMember): string[] {
     const heard = this.client.messages().filter((line) => speakerOf(line) === other.client.name);
     return heard.map(
       (line) => other.#refs.get(String(line['text'])) ?? `never said: ${String(line['text']).slice(0, 80)}`,
@@ -78,7 +78,7 @@ export class Talker {
   }
 
   /** The last text that the other said so far was heard. */
-  async hasHeard(other: Talker, withinMs: number): Promise<void> {
+  async hasHeard(other: CountingMember, withinMs: number): Promise<void> {
     const last = other.said().at(-1);
     await this.client.until(
       (line) => line.type === 'message' && other.#refs.get(String(line['text'])) === last,

@@ -1,4 +1,4 @@
-// A room's members for the tests of group keys: each with a group of its own, and a log that all of them read.
+// A room's members for the tests of MLS groups: each has a group of its own, and all read one log. No relay is needed.
 
 import type { Decoded } from '@sotto/protocol';
 import { SeededRandom } from '@sotto/fixtures';
@@ -22,7 +22,7 @@ export interface Member {
   readonly group: Group;
 }
 
-export interface House {
+export interface TestRoom {
   readonly keys: GroupKeys;
   readonly engine: GroupEngine;
   readonly members: Member[];
@@ -54,30 +54,33 @@ export function openEngine(
 }
 
 /** A room with `count` members, who joined one after the other. */
-export async function openHouse(
+export async function createRoom(
   count: number,
   policy: CommitPolicy = acceptAll,
   suite: GroupSuite = 'x-wing',
   crypto: GroupCrypto = nativeCrypto,
-): Promise<House> {
+): Promise<TestRoom> {
   const keys = newKeys();
   const engine = await openEngine(keys, policy, suite, crypto);
   const identity = createGroupIdentity(random.bytes);
-  const house: House = { keys, engine, members: [{ identity, group: await engine.createGroup(identity) }] };
-  for (let index = 1; index < count; index += 1) await join(house);
-  return house;
+  const room: TestRoom = { keys, engine, members: [{ identity, group: await engine.createGroup(identity) }] };
+  for (let index = 1; index < count; index += 1) await join(room);
+  return room;
 }
 
-export async function join(house: House, identity: GroupIdentity = createGroupIdentity(random.bytes)): Promise<Member> {
-  const snapshot = await at(house.members, 0).group.exportSnapshot();
-  const pending = value(await house.engine.joinGroup(snapshot, identity));
-  const member = { identity, group: await take(house.members, pending) };
-  house.members.push(member);
+export async function join(
+  room: TestRoom,
+  identity: GroupIdentity = createGroupIdentity(random.bytes),
+): Promise<Member> {
+  const snapshot = await at(room.members, 0).group.exportSnapshot();
+  const pending = value(await room.engine.joinGroup(snapshot, identity));
+  const member = { identity, group: await applyCommit(room.members, pending) };
+  room.members.push(member);
   return member;
 }
 
-/** The relay takes a commit: its maker keeps it, all others process it. */
-export async function take(others: readonly Member[], pending: PendingCommit): Promise<Group> {
+/** A commit is accepted: its maker merges it, all other members process it. */
+export async function applyCommit(others: readonly Member[], pending: PendingCommit): Promise<Group> {
   const group = await pending.adopt();
   for (const other of others) {
     if (other.group !== group) value(await other.group.processCommit(pending.commit));
@@ -85,7 +88,7 @@ export async function take(others: readonly Member[], pending: PendingCommit): P
   return group;
 }
 
-/** What members of one epoch have in common, or do not. */
+/** How many different epochs the groups are in: 1 if they agree. */
 export function agreement(groups: readonly Group[]): number {
   return new Set(groups.map((group) => Buffer.from(group.epochAuthenticator(group.epoch) ?? []).toString('hex'))).size;
 }

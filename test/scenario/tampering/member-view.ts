@@ -38,7 +38,7 @@ export type Shape = (entry: Passing) => readonly Shaped[];
 export const HONEST: Shape = (entry) => [entry.body];
 
 /** What the member's connection can do for its view. */
-export interface Wire {
+export interface ViewedConnection {
   /** To the member. */
   write(frame: Uint8Array): void;
   /** To the relay, what was held back. */
@@ -48,7 +48,7 @@ export interface Wire {
   cut(): void;
 }
 
-export class View {
+export class MemberView {
   readonly name: string;
   /** Where the member dials. */
   readonly path: string;
@@ -79,7 +79,7 @@ export class View {
   /** How many connections, and frames, the member has made. */
   connections = 0;
   published = 0;
-  #wire: Wire | undefined;
+  #wire: ViewedConnection | undefined;
   #held: Frame[] = [];
   #unheard: Uint8Array[] = [];
   #wake: (() => void)[] = [];
@@ -94,14 +94,14 @@ export class View {
     return this.#wire !== undefined;
   }
 
-  connect(wire: Wire): void {
+  connect(wire: ViewedConnection): void {
     this.#wire = wire;
     this.connections += 1;
     this.#held = [];
     this.#unheard = [];
   }
 
-  disconnect(wire: Wire): void {
+  disconnect(wire: ViewedConnection): void {
     if (this.#wire === wire) this.#wire = undefined;
   }
 
@@ -126,7 +126,7 @@ export class View {
   }
 
   /** @returns the frames that the member gets for the branch's next entry. */
-  takeEntry(number: number, body: Uint8Array, origin: Origin | undefined): Uint8Array[] {
+  processEntry(number: number, body: Uint8Array, origin: Origin | undefined): Uint8Array[] {
     const entry = { number, body, origin, isOwn: origin?.author === this.name };
     const shaped = this.shape(entry);
     if (shaped.length !== 1 || shaped[0] !== body) this.tampered += 1;
@@ -141,7 +141,7 @@ export class View {
   }
 
   /** A commit that the member is not told of makes its commit number an old one: from then on it is told, and understood, with an offset. */
-  takeCommitted(notice: CommitNotice): Uint8Array[] {
+  processCommitted(notice: CommitNotice): Uint8Array[] {
     this.commitNumber = Math.max(this.commitNumber, notice.commitNumber);
     const told = this.notices({ ...notice, commitNumber: this.tell(notice.commitNumber) });
     if (told.length !== 1) this.tampered += 1;
@@ -164,7 +164,7 @@ export class View {
   }
 
   /** @returns a SNAPSHOT frame as the member gets it, under the name that it asked for. */
-  takeSnapshot(frame: Frame, which: SnapshotName): Uint8Array {
+  processSnapshot(frame: Frame, which: SnapshotName): Uint8Array {
     const piece = decodeSnapshot(frame);
     if (!piece.ok) throw new Error(piece.code);
     const { snapshotBytes, data } = piece.value;
@@ -192,13 +192,13 @@ export class View {
   }
 
   /** Lets the member hear again, first what was held. */
-  letHear(): void {
+  releaseHeard(): void {
     this.hearing = 'now';
     this.hear(this.#unheard.splice(0));
   }
 
   /** @returns whether the member's frame goes on to the relay now. */
-  takeSpeech(frame: Frame): boolean {
+  processPublish(frame: Frame): boolean {
     this.published += 1;
     if (this.speech === 'hold') this.#held.push(frame);
     for (const wake of this.#wake.splice(0)) wake();
@@ -206,7 +206,7 @@ export class View {
   }
 
   /** Lets the member be heard again, first what was held. @returns how many frames that was. */
-  letSpeak(): number {
+  releasePublished(): number {
     this.speech = 'pass';
     const held = this.#held.splice(0);
     for (const frame of held) this.#wire?.publish(frame);

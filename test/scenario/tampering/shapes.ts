@@ -1,6 +1,6 @@
 // What a malicious relay does to the entries on their way to one member, as shapes for a view.
 
-import type { Passing, Shape, Shaped } from './view.ts';
+import type { Passing, Shape, Shaped } from './member-view.ts';
 
 /** Which entries. */
 export type Matches = (entry: Passing) => boolean;

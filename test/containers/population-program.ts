@@ -11,14 +11,14 @@ import type { Invite } from '@sotto/protocol';
 import { byteStreamOf, connectGate, dialOnion, onionAddressOf, TorError } from '@sotto/tor';
 
 /** `invite` comes first. `calm` is answered when no member has anything to work at any more. Members are told apart by their names. */
-export type CrowdCommand =
+export type PopulationCommand =
   | { readonly cmd: 'invite'; readonly invite: string }
   | { readonly cmd: 'join'; readonly name: string }
   | { readonly cmd: 'say'; readonly name: string; readonly text: string }
   | { readonly cmd: 'calm' };
 
 /** When something happened to a member, in milliseconds of the machine's clock, which all containers share. */
-export interface CrowdLine {
+export interface PopulationLine {
   readonly at: number;
   readonly name: string;
   readonly event: ClientEvent | { readonly type: 'ready' | 'join' | 'say' | 'calm' };
@@ -41,8 +41,8 @@ const clock: Clock = {
 const members = new Map<string, Client>();
 let way: { readonly invite: Invite; readonly dial: Dial } | undefined;
 
-function say(name: string, event: CrowdLine['event']): void {
-  process.stdout.write(`${JSON.stringify({ at: Date.now(), name, event } satisfies CrowdLine)}\n`);
+function say(name: string, event: PopulationLine['event']): void {
+  process.stdout.write(`${JSON.stringify({ at: Date.now(), name, event } satisfies PopulationLine)}\n`);
 }
 
 /** All members share the connection to the gate, which stands for the onion; each has circuits of its own. */
@@ -85,7 +85,7 @@ async function awaitCalm(): Promise<void> {
   say('', { type: 'calm' });
 }
 
-async function obey(command: CrowdCommand): Promise<void> {
+async function obey(command: PopulationCommand): Promise<void> {
   switch (command.cmd) {
     case 'invite':
       return openWay(command.invite);
@@ -102,6 +102,6 @@ async function obey(command: CrowdCommand): Promise<void> {
 }
 
 createInterface({ input: process.stdin })
-  .on('line', (text) => void obey(JSON.parse(text) as CrowdCommand))
+  .on('line', (text) => void obey(JSON.parse(text) as PopulationCommand))
   // The room goes with the stack.
   .on('close', () => process.exit(0));

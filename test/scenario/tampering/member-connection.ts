@@ -27,24 +27,25 @@ import {
   UPLOAD_ID_BYTES,
 } from '@sotto/protocol';
 import type { Decoded, Frame, SnapshotName } from '@sotto/protocol';
-import { signAttach } from '../../packages/relay/test/test-member.ts';
-import type { TestRoom } from '../../packages/relay/test/test-member.ts';
-import { nameOf, readCommitted } from './view.ts';
-import type { Origin, View, Wire } from './view.ts';
+import { signAttach } from '@sotto/fixtures/relay-member';
+import type { TestRoom } from '@sotto/fixtures/relay-member';
+import { nameOf, readCommitted } from './member-view.ts';
+import type { Origin, MemberView, ViewedConnection } from './member-view.ts';
 
-/** What the lines of a relay share. */
-export interface Switchboard {
+/** What the connections of one malicious relay share. */
+export interface RelayState {
   readonly room: TestRoom;
   readonly origins: Map<string, Origin>;
-  /** While it is so, what members send waits. */
+  /** While this is true, frames of members wait. */
   readonly isFrozen: () => boolean;
-  /** Something was answered, or came. */
+  /** Called when a frame came or was answered. */
   readonly moved: () => void;
 }
 
 /**
- * `greeting`: the member has not attached. `catching-up`: the branch's log is read up to `until`; `from` is what the member that attaches
- * wants, undefined for one that is there and knows nothing of it. `settling`: a PING is on its way behind which nothing old comes.
+ * `greeting`: the member has not attached. `catching-up`: the branch's log is read up to `until`.
+ * `from` is where the attaching member wants to begin; undefined for a member that is attached already.
+ * `settling`: a PING is on its way, and nothing old comes after its PONG.
  */
 type Phase =
   | { readonly kind: 'greeting' }
@@ -57,9 +58,9 @@ type Phase =
 /** The PING of the proxy's own; members count theirs from 0. */
 const OWN_PING = 2 ** 50;
 
-export class Line implements Wire {
-  readonly #view: View;
-  readonly #board: Switchboard;
+export class MemberConnection implements ViewedConnection {
+  readonly #view: MemberView;
+  readonly #board: RelayState;
   readonly #member: Socket;
   #relay: Socket | undefined;
   #phase: Phase = { kind: 'greeting' };
@@ -72,7 +73,7 @@ export class Line implements Wire {
   /** Under which name the member wants the snapshot that it gets. */
   #snapshotName: SnapshotName = 'snapshot';
 
-  constructor(view: View, board: Switchboard, member: Socket) {
+  constructor(view: MemberView, board: RelayState, member: Socket) {
     this.#view = view;
     this.#board = board;
     this.#member = member;
@@ -149,7 +150,7 @@ export class Line implements Wire {
   #pass(frame: Frame): void {
     switch (frame.operation) {
       case 'publish':
-        if (this.#view.takeSpeech(frame)) this.publish(frame);
+        if (this.#view.processPublish(frame)) this.publish(frame);
         return;
       case 'stage':
         this.#stage(frame);
@@ -234,7 +235,7 @@ export class Line implements Wire {
         this.#refused(frame);
         return;
       case 'snapshot':
-        this.write(this.#view.takeSnapshot(frame, this.#snapshotName));
+        this.write(this.#view.processSnapshot(frame, this.#snapshotName));
         return;
       default:
         this.write(encodeFrame(frame));
@@ -256,7 +257,7 @@ export class Line implements Wire {
 
   #entry(frame: Frame): void {
     const name = nameOf(frame.body);
-    const frames = this.#view.takeEntry(frame.number, frame.body.slice(), this.#board.origins.get(name));
+    const frames = this.#view.processEntry(frame.number, frame.body.slice(), this.#board.origins.get(name));
     this.#unanswered.delete(name);
     if (!this.#isQuiet()) this.#view.hear(frames);
     this.#checkCaughtUp();
@@ -264,7 +265,7 @@ export class Line implements Wire {
   }
 
   #commitNumber(frame: Frame): void {
-    const frames = this.#view.takeCommitted(readCommitted(frame));
+    const frames = this.#view.processCommitted(readCommitted(frame));
     if (this.#asked !== undefined && frame.number > this.#asked.commitNumber) this.#asked = undefined;
     if (!this.#isQuiet()) this.#view.hear(frames);
     this.#board.moved();
