@@ -16,7 +16,7 @@ describe('the group’s keys', () => {
     const keys = deriveGroupKeys(roomSecret, roomId);
     expect(hex(keys.groupId)).toBe(derive(roomSecret, 'sotto/1 group id').slice(0, 32));
     expect(keys.credentialKey.use(hex)).toBe(derive(roomSecret, 'sotto/1 member credential'));
-    expect(keys.snapshotKey.use(hex)).toBe(derive(roomSecret, 'sotto/1 snapshot'));
+    expect(keys.snapshotKey.use(hex)).toBe(derive(roomSecret, 'sotto/1 join snapshot'));
     expect(keys.joinKey.use(hex)).toBe(derive(roomSecret, 'sotto/1 join envelope'));
     const exported = random.bytes(32);
     const input = Buffer.concat([exported, roomSecret]);
