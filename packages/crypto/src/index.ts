@@ -1,9 +1,9 @@
 // What needs no group: room keys, envelope, capability, fingerprints. No I/O; runs in Node and in a browser.
 
-export { signCapability } from './capability.ts';
+export { signCapability } from './signed-statements.ts';
 export { openEnvelope, plaintextBytes, sealEnvelope } from './envelope.ts';
 export type { RandomSource } from './envelope.ts';
-export { fingerprint } from './fingerprint.ts';
+export { fingerprint } from './verification.ts';
 export { deriveRoomKeys, destroyRoomKeys, digestOf } from './key-schedule.ts';
 export type { RoomKeys } from './key-schedule.ts';
 export { moveToSecretMemory, Secret } from './secret.ts';

@@ -13,10 +13,10 @@ export { deriveGroupKeys, destroyGroupKeys } from './keys.ts';
 export type { GroupKeys } from './keys.ts';
 export type { OpenedMessage } from './transitions.ts';
 export type { GroupMember } from './tree.ts';
-export { proveLeave, verifyLeave } from '../leave-proof.ts';
+export { proveLeave, verifyLeave } from '../signed-statements.ts';
 export { extendLog, startLog } from '../log-hash.ts';
 export type { LogHash } from '../log-hash.ts';
-export { verifyOrder } from '../moderator-order.ts';
+export { verifyOrder } from '../signed-statements.ts';
 export {
   GROUP_COMMIT_BYTES_MAX,
   GROUP_SNAPSHOT_BYTES_MAX,
@@ -28,6 +28,6 @@ export {
   GROUP_WELCOME_BYTES_MAX,
 } from '../limits.ts';
 export { pureCrypto } from '../provider/pure-provider.ts';
-export { ROOM_CODE_WORDS, roomCode } from '../room-code.ts';
-export { safetyNumber } from '../safety-number.ts';
-export type { SafetyParty } from '../safety-number.ts';
+export { ROOM_CODE_WORDS, roomCode } from '../verification.ts';
+export { safetyNumber } from '../verification.ts';
+export type { SafetyParty } from '../verification.ts';

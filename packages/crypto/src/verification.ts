@@ -1,10 +1,19 @@
-// The number that two members compare over another channel, to know that nobody stands between them. PROTOCOL.md §5.12
+// Values that people compare to verify each other: fingerprint, safety number, room code.
+// PROTOCOL.md §5.6, §5.12.
 
 import { sha512 } from '@noble/hashes/sha2.js';
+import { wordlist } from '@scure/bip39/wordlists/english.js';
 import { concatBytes, toHex } from '@sotto/protocol';
-import type { GroupMember } from './mls/tree.ts';
-import { ascii } from './key-schedule.ts';
+import { ascii, truncatedHash } from './key-schedule.ts';
 import { LABELS } from './labels.ts';
+import type { GroupMember } from './mls/tree.ts';
+
+const FINGERPRINT_BYTES = 8;
+
+/** @returns 16 hexadecimal digits. 64 bits: enough to tell members apart, not to verify one. */
+export function fingerprint(memberKey: Uint8Array): string {
+  return toHex(truncatedHash(LABELS.fingerprint, FINGERPRINT_BYTES, memberKey));
+}
 
 /** Makes looking for a key with a similar number that much dearer. */
 const ITERATIONS = 5_200;
@@ -29,4 +38,18 @@ export type SafetyParty = Pick<GroupMember, 'memberId' | 'memberKey'>;
 function digits(hash: Uint8Array, offset: number): string {
   const number = hash.subarray(offset, offset + BYTES_PER_GROUP).reduce((value, byte) => value * 256 + byte, 0);
   return String(number % 10 ** DIGITS_PER_GROUP).padStart(DIGITS_PER_GROUP, '0');
+}
+
+export const ROOM_CODE_WORDS = 6;
+/** 2,048 words. */
+const BITS_PER_WORD = 11n;
+
+/** @returns six words for 66 bits of SHA-512(label || epoch authenticator), the first bits first. */
+export function roomCode(epochAuthenticator: Uint8Array): string[] {
+  const hash = sha512(concatBytes(ascii(LABELS.roomCode), epochAuthenticator));
+  const bits = hash.subarray(0, 9).reduce((value, byte) => (value << 8n) | BigInt(byte), 0n);
+  return Array.from({ length: ROOM_CODE_WORDS }, (_, index) => {
+    const shift = 72n - BITS_PER_WORD * BigInt(index + 1);
+    return wordlist[Number((bits >> shift) & ((1n << BITS_PER_WORD) - 1n))] ?? '';
+  });
 }
