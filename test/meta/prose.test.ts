@@ -58,6 +58,26 @@ describe('prose', () => {
   });
 });
 
+describe('docs/ARCHITECTURE.md', () => {
+  const sources = readdirSync('packages', { recursive: true, encoding: 'utf8' }).filter(
+    (path) => path.endsWith('.ts') && path.includes('/src/') && !path.includes('node_modules'),
+  );
+  /** Files that a text names and that are not there, with or without their folder. */
+  const missing = (text: string): readonly string[] =>
+    [...text.matchAll(/`([\w./-]+\.ts)`/g)]
+      .map(([, path = '']) => path)
+      .filter((path) => !sources.some((source) => source === path || source.endsWith(`/${path}`)));
+
+  test('names files that are there', () => {
+    expect([...read('docs/ARCHITECTURE.md').matchAll(/`[\w./-]+\.ts`/g)].length).toBeGreaterThan(10);
+    expect(missing(read('docs/ARCHITECTURE.md'))).toEqual([]);
+  });
+
+  test('would be found to name a file that is not there', () => {
+    expect(missing('`client/src/client.ts` and `client/src/nowhere.ts`')).toEqual(['client/src/nowhere.ts']);
+  });
+});
+
 describe('docs/adr/README.md', () => {
   const pages = readdirSync('docs/adr').filter((file) => /^\d{4}-.*\.md$/.test(file));
   const index = read('docs/adr/README.md');
