@@ -5,7 +5,9 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { countWords, proseFaults, sentencesOf } from './prose.ts';
 
-const PACKAGES = readdirSync('packages').filter((name) => existsSync(`packages/${name}/package.json`));
+const PACKAGES = [...readdirSync('packages').map((name) => `packages/${name}`), 'test/fixtures'].filter((folder) =>
+  existsSync(`${folder}/package.json`),
+);
 const DOCUMENTS = [
   'README.md',
   'CONTRIBUTING.md',
@@ -20,7 +22,7 @@ const PACKAGE_README_LINES_MAX = 15;
 const ARCHITECTURE_LINES_MAX = 120;
 
 const read = (path: string): string => readFileSync(path, 'utf8');
-const readmeOf = (name: string): string => `packages/${name}/README.md`;
+const readmeOf = (folder: string): string => `${folder}/README.md`;
 
 interface Manifest {
   readonly name: string;
@@ -137,11 +139,9 @@ describe('a fault in prose', () => {
 });
 
 describe('the README of a package', () => {
-  test.each(PACKAGES)('%s says what it is for, where to begin, and what it may import', (name) => {
-    const manifest = JSON.parse(read(`packages/${name}/package.json`)) as Manifest;
-    expect(
-      readmeFault(read(readmeOf(name)), manifest, (path) => existsSync(`packages/${name}/${path}`)),
-    ).toBeUndefined();
+  test.each(PACKAGES)('%s says what it is for, where to begin, and what it may import', (folder) => {
+    const manifest = JSON.parse(read(`${folder}/package.json`)) as Manifest;
+    expect(readmeFault(read(readmeOf(folder)), manifest, (path) => existsSync(`${folder}/${path}`))).toBeUndefined();
   });
 
   test('is found wanting', () => {
