@@ -72,6 +72,12 @@ describe('a retired word', () => {
     expect(retiredIn(name)).toEqual([]);
   });
 
+  test('is found where an allowance is for another name, or for another folder', () => {
+    const text = 'export interface Options { readonly wants: string; readonly wantsMore: string }';
+    expect(found(text, 'packages/doctor/src/options.ts')).toEqual(['member wantsMore has "want"']);
+    expect(found(text, 'packages/client/src/options.ts')).toHaveLength(2);
+  });
+
   test('is not found in what a file keeps to itself', () => {
     const text = `
       function takeTurn(seat: string): string { return seat; }
