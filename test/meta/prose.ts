@@ -26,7 +26,7 @@ export interface Fault {
 const isTable = (text: string): boolean => /^\s*\|/.test(text);
 
 /** The lines of a document that are prose: neither a table nor code. */
-export function proseLines(document: string): readonly Passage[] {
+function proseLines(document: string): readonly Passage[] {
   const prose: Passage[] = [];
   let fenced = false;
   let inCode = false;

@@ -110,7 +110,6 @@ export const ALLOWED: readonly Allowance[] = [
       'scripts/',
       'test/containers/',
       'test/leaks/',
-      'test/meta/prose.ts',
     ],
     sense: 'a line of text: of a terminal, a command, a control port, a JSON stream',
   },
