@@ -141,7 +141,9 @@ describe('a fault in prose', () => {
 describe('the README of a package', () => {
   test.each(PACKAGES)('%s says what it is for, where to begin, and what it may import', (folder) => {
     const manifest = JSON.parse(read(`${folder}/package.json`)) as Manifest;
-    expect(readmeFault(read(readmeOf(folder)), manifest, (path) => existsSync(`${folder}/${path}`) || existsSync(path))).toBeUndefined();
+    expect(
+      readmeFault(read(readmeOf(folder)), manifest, (path) => existsSync(`${folder}/${path}`) || existsSync(path)),
+    ).toBeUndefined();
   });
 
   test('is found wanting', () => {
