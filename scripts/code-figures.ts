@@ -1,4 +1,5 @@
-// `node scripts/code-figures.ts`: figures of the code: its size, its tests, its retired words, and the way of one message.
+// `node scripts/code-figures.ts`: figures of the code: its size, its tests, its retired words, and the
+// way of one message.
 
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
@@ -81,7 +82,10 @@ function startProgram(name: string, invite: Invite, path: string): Program {
   };
 }
 
-/** Two programs, a relay on real sockets with its store in memory. @returns source file -> how many of its functions ran for one message */
+/**
+ * Two programs, and a relay on real sockets with its store in memory.
+ * @returns source file -> how many of its functions ran for one message
+ */
 async function wayOfOneMessage(folder: string): Promise<ReadonlyMap<string, number>> {
   const [members, admins] = [join(folder, 'relay.sock'), join(folder, 'admin.sock')];
   await startRelay({ listen: { path: members }, admin: { path: admins }, store: new MemoryRoomStore() });

@@ -1,4 +1,4 @@
-// The documents that people read first are plain: short sentences, short lines, a subject that is somebody.
+// The documents that people read first are plain: short sentences, short lines, real subjects.
 // Each package says in a README what it is for, where to begin, and what it may import.
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';

@@ -1,5 +1,5 @@
-// Reads Markdown as a person does: which sentences stand in it, and which of them break the rules of prose
-// in CONTRIBUTING.md that a program can check.
+// Reads the sentences of a Markdown document, and finds those that break the rules of prose in
+// CONTRIBUTING.md, as far as a program can check them.
 
 const COLUMNS_MAX = 100;
 const WORDS_MAX = 25;
@@ -48,7 +48,7 @@ function proseLines(document: string): readonly Passage[] {
   return prose;
 }
 
-/** Each sentence with the line on which it begins. A span of code, and a link, count as one word. */
+/** Each sentence with the line on which its paragraph begins. A span of code counts as one word. */
 export function sentencesOf(document: string): readonly Passage[] {
   const paragraphs: Passage[] = [];
   let open: { number: number; text: string } | undefined;

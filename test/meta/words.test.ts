@@ -1,4 +1,4 @@
-// The field's words hold in the code: no exported name and no file name has a word that was retired.
+// The field's words hold in the code: no exported name and no file name has a retired word.
 
 import { describe, expect, test } from 'vitest';
 import { ALLOWED, allNames, checkWords, namesOf, RETIRED, retiredIn, wordsOf } from './words.ts';
