@@ -1,5 +1,5 @@
-// `node scripts/code-figures.ts`: figures of the code: its size, its tests, its retired words, and the
-// way of one message.
+// `node scripts/code-figures.ts`: figures of the code: its size, its tests, its retired words,
+// and the way of one message.
 
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';

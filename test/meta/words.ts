@@ -8,7 +8,7 @@ import { filesUnder } from '../../scripts/repository-files.ts';
 
 const FOLDERS = ['packages', 'scripts', 'tools', 'test'];
 
-/** Retired word, or words side by side -> the field's word. A plural is retired with its singular. */
+/** Retired word, or words side by side -> the field's word. A plural goes with its singular. */
 export const RETIRED: ReadonlyMap<string, string> = new Map([
   // The session and the group.
   ['belonging', 'membership'],
@@ -167,7 +167,7 @@ const isExported = (node: ts.Node): boolean =>
 const isPrivate = (node: ts.Node): boolean =>
   ts.canHaveModifiers(node) && (ts.getModifiers(node) ?? []).some(({ kind }) => kind === ts.SyntaxKind.PrivateKeyword);
 
-/** Names of members and of literal types in an exported declaration, but not in bodies of functions. */
+/** Names of members and of literal types in an exported declaration, outside of function bodies. */
 function membersIn(node: ts.Node, found: (kind: 'member' | 'literal', name: string) => void): void {
   ts.forEachChild(node, (child) => {
     if (ts.isBlock(child) || ts.isArrowFunction(child) || ts.isFunctionExpression(child)) return;
