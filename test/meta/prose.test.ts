@@ -35,7 +35,8 @@ function readmeFault(text: string, manifest: Manifest, exists: (path: string) =>
   const shortName = manifest.name.slice('@sotto/'.length);
   if (lines.length > PACKAGE_README_LINES_MAX) return `has ${lines.length} lines`;
   if (lines[0] !== `# ${shortName}` && lines[0] !== `# ${manifest.name}`) return `does not begin with "# ${shortName}"`;
-  const files = [...text.matchAll(/`([\w./-]+\.ts)`/g)].map(([, path = '']) => path);
+  // A name without its folder is told by the path beside it.
+  const files = [...text.matchAll(/`([\w./-]+\/[\w.-]+\.ts)`/g)].map(([, path = '']) => path);
   if (files.length === 0) return 'names no file to begin with';
   const missing = files.find((path) => !exists(path));
   if (missing !== undefined) return `names ${missing}, which is not there`;
