@@ -1,0 +1,102 @@
+// Reads the sentences of a Markdown document, and finds those that break the rules of prose in
+// CONTRIBUTING.md, as far as a program can check them.
+
+const COLUMNS_MAX = 100;
+const WORDS_MAX = 25;
+const LIST_ITEM = /^\s*(?:[*-]|\d+\.)\s+/;
+/** Such a subject names nobody. */
+const NOBODY = /^(?:[Ww]ho|[Ww]hat|[Ww]hoever|[Ww]hatever|[Ww]hom|[Ww]hose|[Hh]e|[Ss]he)\b/;
+/** A sentence ends at a stop; the next one begins with a capital, a digit, a command or a path. */
+const SENTENCE_END = /(?<=[.!?]["”’)*]*)\s+(?=["“(*]*[A-Z0-9`‹])/;
+/** Words that end with a stop and end no sentence. */
+const ABBREVIATION = /\b(?:e\.g|i\.e|etc|vs|No)\.$/;
+
+export interface Passage {
+  readonly number: number;
+  readonly text: string;
+}
+
+export interface Fault {
+  /** The number of its line. */
+  readonly at: number;
+  readonly rule: 'columns' | 'words' | 'subject';
+  readonly text: string;
+}
+
+const isTable = (text: string): boolean => /^\s*\|/.test(text);
+
+/** The lines of a document that are prose: neither a table nor code. */
+function proseLines(document: string): readonly Passage[] {
+  const prose: Passage[] = [];
+  let fenced = false;
+  let inCode = false;
+  let inList = false;
+  let before = '';
+  for (const [index, text] of document.split('\n').entries()) {
+    const fence = /^\s*```/.test(text);
+    if (fence) fenced = !fenced;
+    const isCode: boolean = text.startsWith('    ') && !inList && (inCode || before === '');
+    if (text !== '') {
+      inCode = isCode;
+      if (LIST_ITEM.test(text) && !isCode) inList = true;
+      else if (!text.startsWith(' ')) inList = false;
+    }
+    before = text.trim();
+    if (fence || fenced || isCode || isTable(text)) prose.push({ number: index + 1, text: '' });
+    else prose.push({ number: index + 1, text });
+  }
+  return prose;
+}
+
+/** Each sentence with the line on which its paragraph begins. A span of code counts as one word. */
+export function sentencesOf(document: string): readonly Passage[] {
+  const paragraphs: Passage[] = [];
+  let open: { number: number; text: string } | undefined;
+  const close = (): void => {
+    if (open !== undefined) paragraphs.push(open);
+    open = undefined;
+  };
+  for (const { number, text } of proseLines(document)) {
+    if (text.trim() === '' || text.startsWith('#')) close();
+    else if (LIST_ITEM.test(text)) {
+      close();
+      open = { number, text: text.replace(LIST_ITEM, '') };
+    } else if (open === undefined) open = { number, text };
+    else open.text += ` ${text.trim()}`;
+  }
+  close();
+  return paragraphs.flatMap(({ number, text }) => splitSentences(text).map((sentence) => ({ number, text: sentence })));
+}
+
+function splitSentences(paragraph: string): readonly string[] {
+  const plain = paragraph
+    .replaceAll(/`[^`]*`/g, '`code`')
+    .replaceAll(/\[([^\]]*)\]\([^)]*\)/g, '$1')
+    .trim();
+  const sentences: string[] = [];
+  for (const piece of plain.split(SENTENCE_END)) {
+    const last = sentences.at(-1);
+    if (last !== undefined && ABBREVIATION.test(last)) sentences[sentences.length - 1] = `${last} ${piece}`;
+    else sentences.push(piece);
+  }
+  return sentences;
+}
+
+export function countWords(sentence: string): number {
+  return sentence.split(/\s+/).filter((word) => /[\p{L}\p{N}`]/u.test(word)).length;
+}
+
+/** What breaks a rule, in the order of the document. */
+export function proseFaults(document: string): readonly Fault[] {
+  const wide = proseLines(document)
+    .filter(({ text }) => Array.from(text).length > COLUMNS_MAX)
+    .map(({ number, text }): Fault => ({ at: number, rule: 'columns', text: text.slice(0, 60) }));
+  const sentences = sentencesOf(document).flatMap(({ number, text }): Fault[] => {
+    const words = countWords(text);
+    const faults: Fault[] = [];
+    if (words > WORDS_MAX) faults.push({ at: number, rule: 'words', text: `${words}: ${text}` });
+    if (NOBODY.test(text.replace(/^["“(*_]+/, ''))) faults.push({ at: number, rule: 'subject', text });
+    return faults;
+  });
+  return [...wide, ...sentences].sort((one, other) => one.at - other.at);
+}
