@@ -91,21 +91,29 @@ test(
   },
 );
 
-test('a whole stealth room goes over to other circuits at the same times, with the same bytes', { timeout: 480_000 }, async () => {
-  const idle = await watch('stealth-4', 400, nothing, 60_000);
-  const busy = await watch('stealth-4', 400, chatter, 60_000);
-  expect([idle.heard, busy.heard > 150, idle.trouble, busy.trouble]).toEqual([0, true, [], []]);
-  expect(idle.connections).toBeGreaterThan(15);
-  expect(busy.connections).toBe(idle.connections);
-  expect(busy.lines).toEqual(idle.lines);
-});
+test(
+  'a whole stealth room goes over to other circuits at the same times, with the same bytes',
+  { timeout: 480_000 },
+  async () => {
+    const idle = await watch('stealth-4', 400, nothing, 60_000);
+    const busy = await watch('stealth-4', 400, chatter, 60_000);
+    expect([idle.heard, busy.heard > 150, idle.trouble, busy.trouble]).toEqual([0, true, [], []]);
+    expect(idle.connections).toBeGreaterThan(15);
+    expect(busy.connections).toBe(idle.connections);
+    expect(busy.lines).toEqual(idle.lines);
+  },
+);
 
-test.each(['off', 'jitter'] as const)('control: in mode %s a room that talks writes otherwise than one that is silent', { timeout: 120_000 }, async (cover) => {
-  const idle = await watch(cover, 60, nothing);
-  const busy = await watch(cover, 60, chatter);
-  expect(busy.heard).toBeGreaterThan(10);
-  expect(busy.lines).not.toEqual(idle.lines);
-});
+test.each(['off', 'jitter'] as const)(
+  'control: in mode %s a room that talks writes otherwise than one that is silent',
+  { timeout: 120_000 },
+  async (cover) => {
+    const idle = await watch(cover, 60, nothing);
+    const busy = await watch(cover, 60, chatter);
+    expect(busy.heard).toBeGreaterThan(10);
+    expect(busy.lines).not.toEqual(idle.lines);
+  },
+);
 
 test(
   'control: without cover, texts that bring new keys show, and so does an order that is carried out at once',
