@@ -1,5 +1,5 @@
 // What happens in a room, as a pure machine: frames wait, go to the store together, and come back to everybody once it has them.
-// It knows no sockets, no members but by number, and no log: those are live-room.ts.
+// It knows no sockets, no members but by number, and no log: those are room.ts.
 
 import { COMMITS_WAITING_MAX, NONCE_BYTES } from '@sotto/protocol';
 import { choose, enter, lastOf, NO_TURNS, take, withdraw } from './commit-queue.ts';
