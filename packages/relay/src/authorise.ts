@@ -9,23 +9,26 @@ import type { AttachRequest } from '@sotto/protocol';
 const SPKI_PREFIX = Buffer.from('302a300506032b6570032100', 'hex');
 
 /** What a room asks for. */
-export interface Lock {
+export interface RoomCapability {
   readonly key: KeyObject;
   readonly roomTag: Uint8Array;
 }
 
 /** The lock of no room: its private half is thrown away here. Checking it costs what a real one costs. */
-const NOBODY: Lock = { key: generateKeyPairSync('ed25519').publicKey, roomTag: new Uint8Array(ROOM_TAG_BYTES) };
+const NO_ROOM: RoomCapability = {
+  key: generateKeyPairSync('ed25519').publicKey,
+  roomTag: new Uint8Array(ROOM_TAG_BYTES),
+};
 
 /** @param capabilityKey 32 raw bytes. */
-export function makeLock(capabilityKey: Uint8Array, roomTag: Uint8Array): Lock {
+export function makeRoomCapability(capabilityKey: Uint8Array, roomTag: Uint8Array): RoomCapability {
   const key = createPublicKey({ key: Buffer.concat([SPKI_PREFIX, capabilityKey]), format: 'der', type: 'spki' });
   return { key, roomTag };
 }
 
 /** No room and a wrong signature are the same answer after the same work. PROTOCOL.md §4.2. */
-export function mayAttach(lock: Lock | undefined, challenge: Uint8Array, request: AttachRequest): boolean {
-  const { key, roomTag } = lock ?? NOBODY;
+export function verifyAttach(lock: RoomCapability | undefined, challenge: Uint8Array, request: AttachRequest): boolean {
+  const { key, roomTag } = lock ?? NO_ROOM;
   const statement = capabilityStatement(challenge, roomTag, request.roomId, request.from);
   const fits = verify(null, statement, key, request.signature);
   return fits && lock !== undefined;

@@ -1,5 +1,6 @@
 // When a covered room's frames go to one member, as a pure machine: the log and what is private wait here for the slots. PROTOCOL.md §12.4, §12.7.
 
+import type { Step } from '@sotto/machine';
 import { COVER_FRAME_BYTES, isStealth, slotBytes, startMetronome, stepMetronome, wakeAt } from '@sotto/protocol';
 import type { Chance, Cover, Departure, Metronome } from '@sotto/protocol';
 
@@ -45,9 +46,9 @@ export function stepDownlink(
   type: 'content' | 'due',
   now: number,
   chance: Chance,
-): { readonly downlink: Downlink; readonly departures: readonly Departure[] } {
+): Step<Downlink, Departure> {
   const { metronome, departures } = stepMetronome(downlink.metronome, { type, now }, chance);
-  return { downlink: { ...downlink, metronome }, departures };
+  return { state: { ...downlink, metronome }, effects: departures };
 }
 
 /** What the slot that is there now is to hold: as many bytes as ever. */

@@ -52,7 +52,7 @@ export const STORE_COMMAND_FRAME_BYTES = 1_024;
 /** Bodies that go to the store in one call, and to each member in one write: also the smallest fit in one command, each as a word of its own. */
 export const FLUSH_BYTES_MAX: number = 30 * LARGEST_FRAME_BYTES;
 /** What is heard of one room's connections in one turn of the event loop, before the others are: about 3 ms of work. One chunk may go over it. */
-export const TURN_BYTES_MAX: number = 32 * LARGEST_FRAME_BYTES;
+export const ITERATION_BYTES_MAX: number = 32 * LARGEST_FRAME_BYTES;
 /** What one call reads from the store when a room is loaded. */
 export const LOAD_CHUNK_BYTES = 131_072;
 /**

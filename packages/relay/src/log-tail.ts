@@ -70,7 +70,7 @@ export class LogTail {
   }
 
   /** @returns frames from `from`, of at most `maxBytes` unless the first alone is longer; undefined if the log does not reach back so far. */
-  take(from: number, maxBytes: number): Run | undefined {
+  read(from: number, maxBytes: number): Run | undefined {
     if (from < this.#oldest) return undefined;
     const parts: Buffer[] = [];
     let cursor = from;

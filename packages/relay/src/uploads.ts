@@ -45,8 +45,8 @@ export interface Staged {
 }
 
 /** To whoever staged or committed: a refusal to send, or nothing to say. */
-export type UploadRefusal = { readonly kind: 'refused'; readonly code: RelayCode } | { readonly kind: 'silence' };
-const SILENCE: UploadRefusal = { kind: 'silence' };
+export type UploadRefusal = { readonly kind: 'refused'; readonly code: RelayCode } | { readonly kind: 'ignored' };
+const IGNORED: UploadRefusal = { kind: 'ignored' };
 
 /** Who found no place: since when it waits for one, and when it last asked. */
 interface Wait {
@@ -88,7 +88,7 @@ export class Uploads {
     const upload = this.#uploads.get(connection);
     const isSame = upload !== undefined && equalBytes(upload.id, uploadId);
     // What has been answered, or was complete, has nothing more to come.
-    if (isSame && upload.kind !== 'staging') return SILENCE;
+    if (isSame && upload.kind !== 'staging') return IGNORED;
     if (upload?.kind === 'committing') return this.#refuseEarly(connection, upload, uploadId);
     if (index === 0 && !isSame) return this.#begin(connection, uploadId, data, now);
     if (
@@ -103,7 +103,7 @@ export class Uploads {
     const bytes = upload.bytes + data.length;
     if (bytes > UPLOAD_BYTES_MAX) return this.#refuse(connection, uploadId, 'upload-full');
     this.#uploads.set(connection, { ...upload, pieces: [...upload.pieces, data], bytes, touchedAt: now });
-    return SILENCE;
+    return IGNORED;
   }
 
   /** Takes the upload out for its commit if it is what COMMIT says. Its connection stages no other until `release`. */
@@ -114,7 +114,7 @@ export class Uploads {
   ): UploadRefusal | ({ readonly kind: 'claimed' } & Staged) {
     const { uploadId, frameSize, frameCount, snapshotBytes, digest } = request;
     const upload = this.#uploads.get(connection);
-    if (upload !== undefined && upload.kind !== 'staging' && equalBytes(upload.id, uploadId)) return SILENCE;
+    if (upload !== undefined && upload.kind !== 'staging' && equalBytes(upload.id, uploadId)) return IGNORED;
     if (upload?.kind === 'committing') return this.#refuseEarly(connection, upload, uploadId);
     const frameBytes = bodyBytes(FRAME_BYTES[frameSize] ?? 0);
     const framesEnd = frameCount * frameBytes;
@@ -172,7 +172,7 @@ export class Uploads {
     this.sweep(now);
     const replaced = this.#uploads.get(connection);
     const isPlaced = replaced?.kind === 'staging';
-    if (!isPlaced && !this.#takePlace(connection, now)) {
+    if (!isPlaced && !this.#claimPlace(connection, now)) {
       this.#waiting.set(connection, { since: this.#waiting.get(connection)?.since ?? now, askedAt: now });
       return this.#refuse(connection, id, 'upload-full');
     }
@@ -187,16 +187,16 @@ export class Uploads {
       placedAt: isPlaced ? replaced.placedAt : now,
       touchedAt: now,
     });
-    return SILENCE;
+    return IGNORED;
   }
 
   /**
    * A place is free, or somebody gives way: the one that began last. Places are kept for those before this connection who have waited for
    * a while; for shorter, who comes first is served first, so that places do not stand empty. @returns whether there is one.
    */
-  #takePlace(connection: number, now: number): boolean {
+  #claimPlace(connection: number, now: number): boolean {
     const free = UPLOADS_PER_ROOM_MAX - this.held.places;
-    const giveWay = this.#whoGiveWayTo(connection, now);
+    const giveWay = this.#preemptibleBy(connection, now);
     const kept = [...this.#waiting].filter(
       ([other, { since }]) => now - since >= UPLOAD_GUARD_MS && this.#rank(other) < this.#rank(connection),
     );
@@ -207,7 +207,7 @@ export class Uploads {
   }
 
   /** Behind the guard whoever began an upload later than this connection; after a longer stay everybody. */
-  #whoGiveWayTo(connection: number, now: number): number[] {
+  #preemptibleBy(connection: number, now: number): number[] {
     const gives = (owner: number, upload: Upload): boolean => {
       if (upload.kind !== 'staging') return false;
       const stayed = now - upload.placedAt;
@@ -221,7 +221,7 @@ export class Uploads {
   }
 
   #refuseEarly(connection: number, committing: Extract<Upload, { kind: 'committing' }>, id: Uint8Array): UploadRefusal {
-    if (committing.early !== undefined && equalBytes(committing.early, id)) return SILENCE;
+    if (committing.early !== undefined && equalBytes(committing.early, id)) return IGNORED;
     this.#uploads.set(connection, { ...committing, early: id.slice() });
     return { kind: 'refused', code: 'upload-full' };
   }

@@ -1,17 +1,17 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { COMMIT_BURST, COMMIT_INTERVAL_MS, ROOM_COMMIT_BURST, ROOM_COMMIT_INTERVAL_MS } from '@sotto/protocol';
-import { choose, enter, NO_TURNS, take, withdraw } from '../src/commit-queue.ts';
-import type { CommitTurns } from '../src/commit-queue.ts';
+import { choose, enter, EMPTY_COMMIT_QUEUE, commitStored, withdraw } from '../src/commit-queue.ts';
+import type { CommitQueue } from '../src/commit-queue.ts';
 
-function entered(...connections: readonly number[]): CommitTurns {
-  return connections.reduce((turns, connection) => enter(turns, connection, 0), NO_TURNS);
+function entered(...connections: readonly number[]): CommitQueue {
+  return connections.reduce((queue, connection) => enter(queue, connection, 0), EMPTY_COMMIT_QUEUE);
 }
 
 /** All of them ask without end for so long. @returns who was given a turn, and when. */
-function flood(turns: CommitTurns, connections: readonly number[], until: number): [connection: number, at: number][] {
+function flood(queue: CommitQueue, connections: readonly number[], until: number): [connection: number, at: number][] {
   const given: [number, number][] = [];
-  let state = turns;
+  let state = queue;
   let now = 0;
   while (now <= until) {
     const choice = choose(state, connections, now);
@@ -20,12 +20,12 @@ function flood(turns: CommitTurns, connections: readonly number[], until: number
       continue;
     }
     given.push([choice.connection, now]);
-    state = take(state, choice.connection, now);
+    state = commitStored(state, choice.connection, now);
   }
   return given;
 }
 
-describe('turns', () => {
+describe('queue', () => {
   test('of one connection are its burst, and then one each interval', () => {
     const times = flood(entered(1), [1], 10 * COMMIT_INTERVAL_MS).map(([, at]) => at);
     expect(times.slice(0, COMMIT_BURST)).toEqual(new Array(COMMIT_BURST).fill(0));
@@ -54,28 +54,28 @@ describe('turns', () => {
   });
 
   test('are not won by leaving and coming anew (control: who stays and has not committed is before who comes)', () => {
-    let turns = entered(1, 2);
+    let queue = entered(1, 2);
     const given: number[] = [];
     let now = 0;
     for (let newcomer = 100; given.length < 60; newcomer += 1) {
       // The intruder takes a fresh connection after each turn; 1 and 2 ask all the time.
-      turns = enter(turns, newcomer, now);
-      const choice = choose(turns, [1, 2, newcomer], now);
+      queue = enter(queue, newcomer, now);
+      const choice = choose(queue, [1, 2, newcomer], now);
       if (choice.kind === 'wait') now += choice.milliseconds;
       else {
         given.push(choice.connection);
-        turns = take(turns, choice.connection, now);
+        queue = commitStored(queue, choice.connection, now);
       }
-      turns = withdraw(turns, newcomer);
+      queue = withdraw(queue, newcomer);
     }
     // It has the turns that the others may not have yet, and never one that they could have had.
     const before = given.slice(0, 2 * COMMIT_BURST);
     expect(before.every((connection) => connection < 100)).toBe(true);
-    expect([...turns.standings.keys()].sort()).toEqual([1, 2]);
+    expect([...queue.committers.keys()].sort()).toEqual([1, 2]);
   });
 
   test('are not given to who has gone', () => {
     expect(choose(withdraw(entered(1), 1), [1], 0).kind).toBe('wait');
-    expect(choose(entered(1), [1], 0)).toEqual({ kind: 'turn', connection: 1 });
+    expect(choose(entered(1), [1], 0)).toEqual({ kind: 'chosen', connection: 1 });
   });
 });

@@ -6,10 +6,10 @@ import type { Cover, Frame } from '@sotto/protocol';
 import { SeededRandom } from '@sotto/fixtures';
 import { silentLog } from '../src/log.ts';
 import { MemoryRoomStore } from '../src/store/memory-room-store.ts';
-import { Peer } from '../src/connection.ts';
-import { ReadTurns } from '../src/fair-reads.ts';
+import { Connection } from '../src/connection.ts';
+import { FairReads } from '../src/fair-reads.ts';
 import { Rooms } from '../src/rooms.ts';
-import { tickOff } from '../src/slot.ts';
+import { flushImmediately } from '../src/flush-schedule.ts';
 import { ManualClock } from './manual-clock.ts';
 import { makeRoom, publishFrame, signAttach } from '@sotto/fixtures/relay-member';
 import type { TestRoom } from '@sotto/fixtures/relay-member';
@@ -67,16 +67,16 @@ export class CoveredRoom {
   readonly room: TestRoom = makeRoom();
   readonly #random = new SeededRandom(7);
   readonly #rooms: Rooms;
-  readonly #turns = new ReadTurns();
+  readonly #turns = new FairReads();
   readonly #cover: Cover;
-  readonly #peers: Peer[] = [];
+  readonly #peers: Connection[] = [];
 
   constructor(cover: Cover) {
     this.#cover = cover;
     this.#rooms = new Rooms({
       store: new MemoryRoomStore({ clock: this.clock }),
       clock: this.clock,
-      tick: tickOff,
+      flushSchedule: flushImmediately,
       log: silentLog,
     });
   }
@@ -88,9 +88,9 @@ export class CoveredRoom {
     // The dice are four bytes; of the rest only the length counts here.
     const random = (length: number): Uint8Array => (length === 4 ? this.#random.bytes(4) : new Uint8Array(length));
     this.#peers.push(
-      new Peer(this.#peers.length + 1, line, {
+      new Connection(this.#peers.length + 1, line, {
         rooms: this.#rooms,
-        turns: this.#turns,
+        fairReads: this.#turns,
         clock: this.clock,
         random,
         log: silentLog,

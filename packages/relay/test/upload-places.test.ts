@@ -72,7 +72,7 @@ class Crowd {
   #send(connection: number, index: number): boolean {
     const uploadId = new Uint8Array(16);
     new DataView(uploadId.buffer).setUint32(0, this.#ids.get(connection) ?? 0);
-    return this.uploads.stage(connection, { uploadId, index, data: PIECE }, this.now).kind === 'silence';
+    return this.uploads.stage(connection, { uploadId, index, data: PIECE }, this.now).kind === 'ignored';
   }
 }
 

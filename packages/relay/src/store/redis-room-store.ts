@@ -37,7 +37,7 @@ import type {
   StoreLimits,
   TouchAnswer,
 } from './room-store.ts';
-import { cutBodies, cutBytes, cutSnapshot, PieceTurns } from './store-pieces.ts';
+import { cutBodies, cutBytes, cutSnapshot, PieceQueue } from './store-pieces.ts';
 
 const SCRIPTS = {
   create: makeScript(CREATE),
@@ -69,7 +69,7 @@ type Ask = <Value>(script: Script, rest: readonly Word[], decode: DecodeWords<Va
 export class RedisRoomStore implements RoomStore {
   readonly #redis: RedisConnection;
   readonly #limits: StoreLimits;
-  readonly #turns: PieceTurns;
+  readonly #pieces: PieceQueue;
 
   constructor(options: {
     readonly host: string;
@@ -78,7 +78,7 @@ export class RedisRoomStore implements RoomStore {
     readonly clock?: Clock;
   }) {
     this.#limits = options.limits ?? STORE_LIMITS;
-    this.#turns = new PieceTurns(options.clock ?? systemClock);
+    this.#pieces = new PieceQueue(options.clock ?? systemClock);
     this.#redis = new RedisConnection(options.host, options.port, Object.values(SCRIPTS));
   }
 
@@ -122,7 +122,7 @@ export class RedisRoomStore implements RoomStore {
   async restore(roomId: Uint8Array, mirror: RoomMirror, wanted?: AbortSignal): Promise<'restored' | 'present'> {
     const { capabilityKey, roomTag, cover, commitNumber, snapshot, previousSnapshot, oldest, next } = mirror;
     const token = randomBytes(TOKEN_BYTES);
-    const ask = this.#inTurns(this.#room(roomId), wanted);
+    const ask = this.#inOrder(this.#room(roomId), wanted);
     const begin = [STORE_STAGED_TTL_MS, token, capabilityKey, roomTag, commitNumber, oldest, next];
     const begun = await ask(SCRIPTS.beginRestore, begin, decodeWord(['staged', 'present']));
     if (begun === 'present') return begun;
@@ -169,9 +169,9 @@ export class RedisRoomStore implements RoomStore {
     return (script, rest, decode) => this.#redis.run(script, roomKeys(roomId), rest, decode);
   }
 
-  #inTurns(ask: Ask, wanted: AbortSignal | undefined): Ask {
+  #inOrder(ask: Ask, wanted: AbortSignal | undefined): Ask {
     return (script, rest, decode) =>
-      this.#turns.take(() => {
+      this.#pieces.run(() => {
         if (wanted?.aborted === true) throw new RelayError('store-unavailable');
         return ask(script, rest, decode);
       });

@@ -52,7 +52,7 @@ export function cutSnapshot(snapshot: Uint8Array, bodies: readonly Uint8Array[])
 }
 
 /** Pieces of all rooms in one row, in the order in which they are asked for: rooms take turns, and behind each the store has a moment for others. */
-export class PieceTurns {
+export class PieceQueue {
   readonly #clock: Clock;
   #last: Promise<void> = Promise.resolve();
 
@@ -60,7 +60,7 @@ export class PieceTurns {
     this.#clock = clock;
   }
 
-  async take<Answer>(work: () => Promise<Answer>): Promise<Answer> {
+  async run<Answer>(work: () => Promise<Answer>): Promise<Answer> {
     const before = this.#last;
     let end: () => void = () => undefined;
     this.#last = new Promise((resolve) => (end = resolve));
