@@ -14,7 +14,7 @@ import { MemoryRoomStore } from '../../packages/relay/src/store/memory-room-stor
 import { Connection } from '../../packages/relay/src/connection.ts';
 import { FairReads } from '../../packages/relay/src/fair-reads.ts';
 import { Rooms } from '../../packages/relay/src/rooms.ts';
-import { flushImmediately } from '../../packages/relay/src/flush-schedule.ts';
+import { flushImmediately } from '../../packages/relay/src/room.ts';
 
 /** Through how many rounds of the event loop the relay's work may go before time moves on. */
 const ROUNDS = 5;

@@ -1,8 +1,18 @@
 // When a covered room's frames go to one member, as a pure machine: the log and what is private wait here for the slots. PROTOCOL.md §12.4, §12.7.
 
 import type { Step } from '@sotto/machine';
-import { COVER_FRAME_BYTES, isStealth, slotBytes, startMetronome, stepMetronome, wakeAt } from '@sotto/protocol';
+import {
+  COVER_FRAME_BYTES,
+  encodeFiller,
+  FRAME_BYTES,
+  isStealth,
+  slotBytes,
+  startMetronome,
+  stepMetronome,
+  wakeAt,
+} from '@sotto/protocol';
 import type { Chance, Cover, Departure, Metronome } from '@sotto/protocol';
+import type { Run } from './log-tail.ts';
 
 /** A frame for this member alone: it goes behind the entries below `after`, which were stored before it was made. */
 export interface PrivateFrame {
@@ -20,6 +30,15 @@ export interface Downlink {
 export interface SlotOrder {
   readonly cursor: number;
   readonly bytes: number;
+  readonly privates: readonly PrivateFrame[];
+}
+
+/** A slot as it is written, and what comes after it. */
+export interface PackedSlot {
+  readonly bytes: Buffer;
+  /** The sequence number of the entry that comes next. */
+  readonly next: number;
+  /** What found no place. */
   readonly privates: readonly PrivateFrame[];
 }
 
@@ -54,4 +73,29 @@ export function stepDownlink(
 /** What the slot that is there now is to hold: as many bytes as ever. */
 export function orderSlot({ cover, privates }: Downlink, cursor: number): SlotOrder {
   return { cursor, bytes: isStealth(cover) ? slotBytes(cover) : COVER_FRAME_BYTES, privates };
+}
+
+/** @param take entries from a number on, of at most so many bytes unless the first alone is longer; undefined if the log has forgotten them. */
+export function packSlot(
+  order: SlotOrder,
+  take: (from: number, maxBytes: number) => Run | undefined,
+  random: (length: number) => Uint8Array,
+): PackedSlot | undefined {
+  const run = take(order.cursor, order.bytes);
+  if (run === undefined) return undefined;
+  const fits = run.bytes.length <= order.bytes;
+  const parts: Uint8Array[] = fits ? [run.bytes] : [];
+  const next = fits ? run.next : order.cursor;
+  let left = order.bytes - (fits ? run.bytes.length : 0);
+  let placed = 0;
+  for (const { after, bytes } of order.privates) {
+    if (after > next || bytes.length > left) break;
+    parts.push(bytes);
+    left -= bytes.length;
+    placed += 1;
+  }
+  for (const frameBytes of [...FRAME_BYTES].reverse()) {
+    for (; left >= frameBytes; left -= frameBytes) parts.push(encodeFiller('noise', frameBytes, random));
+  }
+  return { bytes: Buffer.concat(parts, order.bytes), next, privates: order.privates.slice(placed) };
 }

@@ -25,8 +25,8 @@ import type { Random } from './connection.ts';
 import { FairReads } from './fair-reads.ts';
 import { Rooms } from './rooms.ts';
 import type { RoomStore } from './store/room-store.ts';
-import { flushImmediately } from './flush-schedule.ts';
-import type { FlushSchedule } from './flush-schedule.ts';
+import { flushImmediately } from './room.ts';
+import type { FlushSchedule } from './room.ts';
 
 export interface RelayOptions {
   /** For members: a Unix socket that tor connects to, or loopback TCP in tests. */

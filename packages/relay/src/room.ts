@@ -5,7 +5,8 @@ import type { CommitRequest, Cover, SnapshotName, RelayCode, StagedPiece } from 
 import { makeRoomCapability } from './authorise.ts';
 import type { RoomCapability } from './authorise.ts';
 import type { Clock } from '@sotto/machine';
-import type { SlotOrder } from './downlink.ts';
+import { packSlot } from './downlink.ts';
+import type { PackedSlot, SlotOrder } from './downlink.ts';
 import { committedFrames, cutSnapshot } from './snapshots.ts';
 import type { SnapshotCut, SnapshotPosition } from './snapshots.ts';
 import { CATCH_UP_CHUNK_BYTES } from './limits.ts';
@@ -16,9 +17,6 @@ import { openRoom, stepRoom } from './room-machine.ts';
 import type { Published, RoomEffect, RoomEvent, RoomState } from './room-machine.ts';
 import { isBehind } from './store/room-store.ts';
 import type { AppendAnswer, RoomRecord, RoomStore, RoomTerms } from './store/room-store.ts';
-import { packSlot } from './slot-packing.ts';
-import type { PackedSlot } from './slot-packing.ts';
-import type { FlushSchedule } from './flush-schedule.ts';
 import { Uploads } from './uploads.ts';
 import type { UploadRefusal } from './uploads.ts';
 
@@ -33,6 +31,18 @@ export interface Member {
   release(): void;
   end(code: RelayCode): void;
 }
+
+/** Calls back at the next slot. Asked once, it calls once. */
+export interface FlushSchedule {
+  scheduleFlush(call: () => void): void;
+}
+
+/** Mode `off`: as soon as the sockets that are readable in this turn of the event loop have been read, so that their frames share a flush. */
+export const flushImmediately: FlushSchedule = {
+  scheduleFlush: (call) => {
+    setImmediate(call);
+  },
+};
 
 export interface RoomDependencies {
   readonly store: RoomStore;

@@ -9,7 +9,7 @@ import { MemoryRoomStore } from '../src/store/memory-room-store.ts';
 import { Connection } from '../src/connection.ts';
 import { FairReads } from '../src/fair-reads.ts';
 import { Rooms } from '../src/rooms.ts';
-import { flushImmediately } from '../src/flush-schedule.ts';
+import { flushImmediately } from '../src/room.ts';
 import { ManualClock } from './manual-clock.ts';
 import { makeRoom, publishFrame, signAttach } from '@sotto/fixtures/relay-member';
 import type { TestRoom } from '@sotto/fixtures/relay-member';

@@ -5,8 +5,14 @@ import { toHex } from '@sotto/protocol';
 import { systemClock } from '@sotto/machine/system-clock';
 import type { Clock } from '@sotto/machine';
 import { RelayError } from '../errors.ts';
-import { STORE_STAGED_TTL_MS } from '../limits.ts';
-import { makeScript, RedisConnection } from './redis-connection.ts';
+import {
+  STORE_COMMAND_BYTES_MAX,
+  STORE_COMMAND_FRAME_BYTES,
+  STORE_PIECE_PAUSE_MS_MAX,
+  STORE_PIECE_PAUSE_TIMES,
+  STORE_STAGED_TTL_MS,
+} from '../limits.ts';
+import { makeScript, RedisConnection, wordBytes } from './redis-connection.ts';
 import type { Script, Word } from './redis-connection.ts';
 import { decodeAppended, decodeLoaded, decodeRead, decodeTouched, decodeWord } from './redis-replies.ts';
 import type { DecodeWords } from './redis-replies.ts';
@@ -37,7 +43,6 @@ import type {
   StoreLimits,
   TouchAnswer,
 } from './room-store.ts';
-import { cutBodies, cutBytes, cutSnapshot, PieceQueue } from './store-pieces.ts';
 
 const SCRIPTS = {
   create: makeScript(CREATE),
@@ -57,6 +62,9 @@ const SCRIPTS = {
 /** Tells one attempt to store something in pieces from every other. */
 const TOKEN_BYTES = 16;
 
+/** What the long words of one command may take on the wire. */
+const PIECE_BYTES_MAX: number = STORE_COMMAND_BYTES_MAX - STORE_COMMAND_FRAME_BYTES;
+
 /** The only place that names a key: `room:{<room id>}` and what begins so, in one hash slot of a cluster. */
 export function roomKeys(roomId: Uint8Array): readonly [room: string, log: string, staged: string, stagedLog: string] {
   const room = `room:{${toHex(roomId)}}`;
@@ -65,6 +73,17 @@ export function roomKeys(roomId: Uint8Array): readonly [room: string, log: strin
 
 /** One question of a script about one room. */
 type Ask = <Value>(script: Script, rest: readonly Word[], decode: DecodeWords<Value>) => Promise<Value>;
+
+/** Bodies in turn, of which the first has this place among all. */
+interface BodyRun {
+  readonly index: number;
+  readonly bodies: readonly Uint8Array[];
+}
+
+interface Piece {
+  readonly offset: number;
+  readonly bytes: Uint8Array;
+}
 
 export class RedisRoomStore implements RoomStore {
   readonly #redis: RedisConnection;
@@ -101,7 +120,7 @@ export class RedisRoomStore implements RoomStore {
     const { commitNumber, first, oldest, bodies, snapshot } = commit;
     const ask = this.#room(roomId);
     const token = randomBytes(TOKEN_BYTES);
-    const cut = cutSnapshot(snapshot, bodies);
+    const cut = splitSnapshot(snapshot, bodies);
     if (cut > 0 && (await this.#stageCommit(ask, token, snapshot.subarray(0, cut))) === 'room-unknown') {
       return { kind: 'room-unknown' };
     }
@@ -202,4 +221,56 @@ function orUnstaged<Value>(decode: DecodeWords<Value>): DecodeWords<Value | 'uns
 function allStaged<Answer>(answer: Answer | 'unstaged'): Exclude<Answer, 'unstaged'> {
   if (answer === 'unstaged') throw new RelayError('store-unstaged');
   return answer as Exclude<Answer, 'unstaged'>;
+}
+
+function* cutBodies(bodies: readonly Uint8Array[]): Generator<BodyRun> {
+  let index = 0;
+  while (index < bodies.length) {
+    let end = index;
+    let bytes = 0;
+    for (const { length } of bodies.slice(index)) {
+      bytes += wordBytes(length);
+      if (bytes > PIECE_BYTES_MAX && end > index) break;
+      end += 1;
+    }
+    yield { index, bodies: bodies.slice(index, end) };
+    index = end;
+  }
+}
+
+function* cutBytes(whole: Uint8Array): Generator<Piece> {
+  // A word's own length takes less than is kept for the rest of its command.
+  for (let offset = 0; offset < whole.length; offset += PIECE_BYTES_MAX) {
+    yield { offset, bytes: whole.subarray(offset, offset + PIECE_BYTES_MAX) };
+  }
+}
+
+/** @returns where a snapshot is cut, so that what comes behind goes together with these bodies: 0 if all of it does. */
+function splitSnapshot(snapshot: Uint8Array, bodies: readonly Uint8Array[]): number {
+  const taken = bodies.reduce((bytes, { length }) => bytes + wordBytes(length), 0);
+  return Math.max(0, snapshot.length - Math.max(0, PIECE_BYTES_MAX - taken));
+}
+
+/** Pieces of all rooms in one row, in the order in which they are asked for: rooms take turns, and behind each the store has a moment for others. */
+class PieceQueue {
+  readonly #clock: Clock;
+  #last: Promise<void> = Promise.resolve();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  async run<Answer>(work: () => Promise<Answer>): Promise<Answer> {
+    const before = this.#last;
+    let end: () => void = () => undefined;
+    this.#last = new Promise((resolve) => (end = resolve));
+    await before;
+    const begun = this.#clock.now();
+    try {
+      return await work();
+    } finally {
+      const took = this.#clock.now() - begun;
+      this.#clock.after(Math.min(STORE_PIECE_PAUSE_TIMES * took, STORE_PIECE_PAUSE_MS_MAX), end);
+    }
+  }
 }
