@@ -24,13 +24,20 @@ export interface Attached {
   readonly next: number;
 }
 
-/** The bytes that the capability signs: fresh challenge, opaque room tag, room and resume point. PROTOCOL.md §4.2. */
-export function capabilityStatement(
-  challenge: Uint8Array,
-  roomTag: Uint8Array,
-  roomId: Uint8Array,
-  from: number,
-): Uint8Array {
+/** What an ATTACH proves knowledge of the capability for. */
+interface CapabilityClaim {
+  /** The 32 bytes of this connection's CHALLENGE. */
+  readonly challenge: Uint8Array;
+  /** 16 bytes, opaque to the relay. */
+  readonly roomTag: Uint8Array;
+  /** 16 bytes. */
+  readonly roomId: Uint8Array;
+  /** The sequence number from which the member resumes. */
+  readonly from: number;
+}
+
+/** @returns the bytes that the capability key signs. PROTOCOL.md §4.2. */
+export function capabilityStatement({ challenge, roomTag, roomId, from }: CapabilityClaim): Uint8Array {
   const label = Uint8Array.from(CAPABILITY_LABEL, (character) => character.charCodeAt(0));
   return new ByteWriter(label.length + challenge.length + roomTag.length + roomId.length + 8)
     .put(label)

@@ -79,7 +79,7 @@ export class Room {
     this.#dependencies = dependencies;
     this.#record = record;
     this.#tail = tail;
-    this.#capability = makeRoomCapability(record.capabilityKey, record.roomTag);
+    this.#capability = makeRoomCapability(record);
     this.#state = openRoom(record.commitNumber, tail.next);
   }
 

@@ -33,7 +33,9 @@ export class Assailant {
     if (challenge === undefined) return false;
     const key = createPrivateKey({ key: Buffer.from(privateKey, 'base64'), format: 'der', type: 'pkcs8' });
     const [id, tag] = [bytes(roomId), bytes(roomTag)];
-    const signature = new Uint8Array(sign(null, capabilityStatement(challenge, tag, id, from), key));
+    const signature = new Uint8Array(
+      sign(null, capabilityStatement({ challenge, roomTag: tag, roomId: id, from }), key),
+    );
     const before = this.received;
     this.send(encodeAttach({ roomId: id, from, signature }));
     while (this.received === before && !this.isClosed) await this.#stir();
