@@ -1,6 +1,9 @@
-// The only place that indexes into a buffer by hand: a bounded reader and writer, big-endian throughout. PROTOCOL.md §2.
+// The only place that indexes into a buffer by hand: a bounded reader and writer, big-endian
+// throughout. PROTOCOL.md §2.
 
-/** Reads fields in turn. Reading past the end is a bug of the caller, who checks the length first. */
+/**
+ * Reads fields in turn. Reading past the end is a bug of the caller, who checks the length first.
+ */
 export class ByteReader {
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
@@ -33,7 +36,9 @@ export class ByteReader {
     return value;
   }
 
-  /** @returns the number, or undefined above 2^53-1, where JavaScript's numbers stop being exact. */
+  /**
+   * @returns the number, or undefined above 2^53-1, where JavaScript's numbers stop being exact.
+   */
   u64(): number | undefined {
     const value = this.#view.getBigUint64(this.#offset);
     this.#offset += 8;
@@ -53,7 +58,10 @@ export class ByteReader {
   }
 }
 
-/** Writes fields in turn into a buffer of fixed length that starts as zeros, so that what is not written is padding. */
+/**
+ * Writes fields in turn into a buffer of fixed length that starts as zeros, so that what is not
+ * written is padding.
+ */
 export class ByteWriter {
   readonly bytes: Uint8Array;
   readonly #view: DataView;
@@ -118,7 +126,10 @@ export function toHex(bytes: Uint8Array): string {
   return text;
 }
 
-/** @returns the bytes, or undefined unless `text` is lower-case hexadecimal of exactly `length` bytes. */
+/**
+ * @returns the bytes, or undefined unless `text` is lower-case hexadecimal of exactly `length`
+ *   bytes.
+ */
 export function fromHex(text: string, length: number): Uint8Array | undefined {
   if (text.length !== 2 * length || !/^[0-9a-f]*$/.test(text)) return undefined;
   return Uint8Array.from({ length }, (_, index) => Number.parseInt(text.slice(2 * index, 2 * index + 2), 16));

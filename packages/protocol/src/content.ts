@@ -52,7 +52,10 @@ export type Content = ContentHeader &
 
 /** What carries on the log hashes of epochs into the next ones. PROTOCOL.md §5.10. */
 interface EpochsBefore {
-  /** 64 bytes: the last log hashes of the four epochs before this one, the latest first; zeros for each that the member was not in or cannot tell of. */
+  /**
+   * 64 bytes: the last log hashes of the four epochs before this one, the latest first; zeros for
+   * each that the member was not in or cannot tell of.
+   */
   readonly before: Uint8Array;
 }
 
@@ -100,7 +103,10 @@ function encodePresence(content: ContentHeader & Presence, name: Uint8Array): Ui
     .put(signature).bytes;
 }
 
-/** `decodeText` gives undefined for what is not UTF-8: this package has no text codec of its own. PROTOCOL.md §5.3. */
+/**
+ * `decodeText` gives undefined for what is not UTF-8: this package has no text codec of its own.
+ * PROTOCOL.md §5.3.
+ */
 export function decodeContent(
   bytes: Uint8Array,
   decodeText: (bytes: Uint8Array) => string | undefined,
@@ -154,7 +160,8 @@ function decodeFragment(reader: ByteReader, snapshot: ContentHeader): Decoded<Co
   if (reader.remaining < FRAGMENT_HEADER_BYTES) return refuse('content-length');
   const index = reader.u16();
   const count = reader.u16();
-  // The first fragment's number names the message, so no fragment may stand before its member's first frame.
+  // The first fragment's number names the message, so no fragment may stand before its member's
+  // first frame.
   if (count === 0 || count > FRAGMENT_COUNT_MAX || index >= count || index >= snapshot.number) {
     return refuse('fragment-index');
   }

@@ -1,4 +1,5 @@
-// How a room hides when something is said: its modes, their numbers, and what each costs, so that all sides compute the same. PROTOCOL.md §12.
+// How a room hides when something is said: its modes, their numbers, and what each costs, so that
+// all sides compute the same. PROTOCOL.md §12.
 
 import { bodyBytes } from './frame.ts';
 import { fragmentCapacity } from './content.ts';
@@ -39,17 +40,25 @@ export interface StealthShape {
   readonly members: number;
   /** A member sends one frame of COVER_FRAME_BYTES every so many milliseconds. */
   readonly sendEveryMs: number;
-  /** Frames that a member receives each tick: what a full room can say, and what is for refusals, commits, and what came late. */
+  /**
+   * Frames that a member receives each tick: what a full room can say, and what is for refusals,
+   * commits, and what came late.
+   */
   readonly shared: number;
   readonly spare: number;
-  /** A commit has at least so many frames, and its snapshot so many bytes: what a full room takes. */
+  /**
+   * A commit has at least so many frames, and its snapshot so many bytes: what a full room takes.
+   */
   readonly commitFrames: number;
   readonly snapshotBytes: number;
   /** From one member's new keys to the next one's. */
   readonly turnMs: number;
 }
 
-/** Frames of a commit with which one goes: what a full room of 32 takes, and with the leaver's word one of 4. */
+/**
+ * Frames of a commit with which one goes: what a full room of 32 takes, and with the leaver's word
+ * one of 4.
+ */
 const COMMIT_FRAMES = 8;
 
 const SHAPES: Readonly<Record<StealthCover, StealthShape>> = {
@@ -127,7 +136,10 @@ export interface CoverCost {
 
 const HOUR_MS = 3_600_000;
 
-/** @param members who are there: whoever is alone has every turn to have new keys, in a full room each has one in KEY_CYCLE_MS. */
+/**
+ * @param members who are there: whoever is alone has every turn to have new keys, in a full room
+ *   each has one in KEY_CYCLE_MS.
+ */
 export function coverCost(cover: Cover, members: number = coverMembersMax(cover)): CoverCost {
   if (cover === 'off') return { upBytesPerHour: 0, downBytesPerHour: 0, meanDelayMs: 0 };
   if (cover === 'jitter') {
@@ -147,7 +159,9 @@ export function coverCost(cover: Cover, members: number = coverMembersMax(cover)
 /** Plaintext of a frame that fills one slot. */
 export const COVER_PLAINTEXT_BYTES: number = bodyBytes(COVER_FRAME_BYTES) - ENVELOPE_OVERHEAD_BYTES;
 
-/** @returns how long the frames of a text of so many bytes take to leave, on average; 0 in `off`. */
+/**
+ * @returns how long the frames of a text of so many bytes take to leave, on average; 0 in `off`.
+ */
 export function sendingMs(cover: Cover, textBytes: number): number {
   if (!isStealth(cover)) return cover === 'off' ? 0 : (JITTER_SEND_LEAST_MS + JITTER_SEND_MOST_MS) / 2;
   return Math.ceil(textBytes / fragmentCapacity(COVER_PLAINTEXT_BYTES)) * SHAPES[cover].sendEveryMs;

@@ -1,6 +1,10 @@
-// Why the other side can be refused: one table, the same in the code, on the wire and in PROTOCOL.md §9.
+// Why the other side can be refused: one table, the same in the code, on the wire and in
+// PROTOCOL.md §9.
 
-/** What a relay tells a client in a REFUSED or CLOSING frame: the number on the wire. PROTOCOL.md §9.1. */
+/**
+ * What a relay tells a client in a REFUSED or CLOSING frame: the number on the wire. PROTOCOL.md
+ * §9.1.
+ */
 export const RELAY_CODES = {
   'not-admitted': 1,
   stale: 2,

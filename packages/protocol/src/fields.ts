@@ -1,4 +1,5 @@
-// Frames of one size, whose fields stand in front of zeros: they carry nothing that nobody reads. PROTOCOL.md §2.
+// Frames of one size, whose fields stand in front of zeros: they carry nothing that nobody reads.
+// PROTOCOL.md §2.
 
 import { ByteReader, isZero } from './bytes.ts';
 import { accept, refuse } from './errors.ts';
@@ -22,7 +23,10 @@ export function controlFields<Value>(
   return accept(read(new ByteReader(frame.body)));
 }
 
-/** @returns the `length` bytes of data that stand behind the fields of a 4096-byte frame; all behind them must be zero. */
+/**
+ * @returns the `length` bytes of data that stand behind the fields of a 4096-byte frame; all behind
+ *   them must be zero.
+ */
 export function dataBehind(frame: Frame, fieldBytes: number, length: number): Decoded<Uint8Array, FrameCode> {
   if (length > LARGE_BODY_BYTES - fieldBytes) return refuse('frame-field');
   const end = fieldBytes + length;

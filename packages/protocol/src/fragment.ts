@@ -1,10 +1,14 @@
-// Cuts a text into fragments of what a frame can carry, and puts a member's fragments together again. PROTOCOL.md §5.4.
+// Cuts a text into fragments of what a frame can carry, and puts a member's fragments together
+// again. PROTOCOL.md §5.4.
 
 import { concatBytes } from './bytes.ts';
 import { TEXT_BYTES_MAX } from './limits.ts';
 import { fragmentCapacity } from './content.ts';
 
-/** Texts of one member that may be under way at once. A member sends its fragments in turn, so two is one more than honest. */
+/**
+ * Texts of one member that may be under way at once. A member sends its fragments in turn, so two
+ * is one more than honest.
+ */
 const PARTIAL_TEXTS_MAX = 2;
 
 export interface Fragment {
@@ -42,8 +46,9 @@ export type PartialTexts = readonly PartialText[];
 export const NO_PARTIAL_TEXTS: PartialTexts = [];
 
 /**
- * Takes one member's next fragment; they come in order, because a member's numbers do. `first` is the number of the text's first frame.
- * Holds at most TEXT_BYTES_MAX for each of PARTIAL_TEXTS_MAX texts: what is beyond, or does not follow, is dropped with its text.
+ * Takes one member's next fragment; they come in order, because a member's numbers do. `first` is
+ * the number of the text's first frame. Holds at most TEXT_BYTES_MAX for each of PARTIAL_TEXTS_MAX
+ * texts: what is beyond, or does not follow, is dropped with its text.
  * @returns what is still under way, and the text if this was its last fragment.
  */
 export function joinFragment(

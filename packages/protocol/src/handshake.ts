@@ -1,4 +1,5 @@
-// The bodies of the frames that admit a connection: CHALLENGE, ATTACH, ATTACHED, and the private frames that follow. PROTOCOL.md §4.
+// The bodies of the frames that admit a connection: CHALLENGE, ATTACH, ATTACHED, and the private
+// frames that follow. PROTOCOL.md §4.
 
 import { ByteWriter } from './bytes.ts';
 import { accept, refuse } from './errors.ts';
@@ -10,14 +11,20 @@ import { CHALLENGE_BYTES, NONCE_BYTES, ROOM_ID_BYTES, SIGNATURE_BYTES } from './
 
 const CAPABILITY_LABEL = 'sotto/1 capability';
 
-/** What a client asks for when it attaches: `from` is the first sequence number it has not seen, or 0 for "from now on". */
+/**
+ * What a client asks for when it attaches: `from` is the first sequence number it has not seen, or
+ * 0 for "from now on".
+ */
 export interface AttachRequest {
   readonly roomId: Uint8Array;
   readonly from: number;
   readonly signature: Uint8Array;
 }
 
-/** Where the room's log stands: the oldest frame the relay still has, the next to come, and the room's commit number. */
+/**
+ * Where the room's log stands: the oldest frame the relay still has, the next to come, and the
+ * room's commit number.
+ */
 export interface Attached {
   readonly commitNumber: number;
   readonly oldest: number;
@@ -85,7 +92,10 @@ export function decodeAttached(frame: Frame): Decoded<Attached, FrameCode> {
   return accept({ commitNumber: frame.number, oldest, next });
 }
 
-/** PING and its answer PONG carry nothing but the number, which comes back as it was. PROTOCOL.md §4.4. */
+/**
+ * PING and its answer PONG carry nothing but the number, which comes back as it was. PROTOCOL.md
+ * §4.4.
+ */
 export function encodePing(operation: 'ping' | 'pong', number: number): Uint8Array {
   return encodeFrame({ operation, number, body: new Uint8Array(CONTROL_BODY_BYTES) });
 }
@@ -96,8 +106,8 @@ export function checkEmpty(frame: Frame): Decoded<number, FrameCode> {
 }
 
 /**
- * REFUSED: the room's commit number in the header, and what is refused: the nonce of a frame, or the id of an upload with zeros behind it.
- * PROTOCOL.md §4.5.
+ * REFUSED: the room's commit number in the header, and what is refused: the nonce of a frame, or
+ * the id of an upload with zeros behind it. PROTOCOL.md §4.5.
  */
 export function encodeRefused(code: RelayCode, commitNumber: number, what: Uint8Array): Uint8Array {
   const body = new ByteWriter(CONTROL_BODY_BYTES).put(what).bytes;
@@ -108,7 +118,9 @@ export function decodeRefused(frame: Frame): Decoded<Uint8Array, FrameCode> {
   return controlFields(frame, NONCE_BYTES, (reader) => reader.take(NONCE_BYTES));
 }
 
-/** CLOSING: the last frame of a connection that the relay ends, with its reason. PROTOCOL.md §4.6. */
+/**
+ * CLOSING: the last frame of a connection that the relay ends, with its reason. PROTOCOL.md §4.6.
+ */
 export function encodeClosing(code: RelayCode): Uint8Array {
   return encodeFrame({ operation: 'closing', code, number: 0, body: new Uint8Array(CONTROL_BODY_BYTES) });
 }

@@ -1,4 +1,5 @@
-// The wire of Sotto: limits, frames, contents, the connection string and the admin lines. No I/O, no cryptography, no import.
+// The wire of Sotto: limits, frames, contents, the connection string and the admin lines. No I/O,
+// no cryptography, no import.
 
 export * from './limits.ts';
 export { accept, ADMIN_CODES, CONTENT_CODES, FRAME_CODES, INVITE_CODES, refuse, RELAY_CODES } from './errors.ts';

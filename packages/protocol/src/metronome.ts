@@ -1,4 +1,5 @@
-// When frames leave, as a pure machine over a clock and a die: both ends of a line have one. In stealth nothing that is said reaches it. PROTOCOL.md §12.
+// When frames leave, as a pure machine over a clock and a die: both ends of a line have one. In
+// stealth nothing that is said reaches it. PROTOCOL.md §12.
 
 import { isStealth, stealthShape } from './cover.ts';
 import type { Cover } from './cover.ts';
@@ -21,13 +22,19 @@ export type Metronome =
 /** `content`: something waits to leave. `due`: time has passed. */
 export type MetronomeEvent = { readonly type: 'content' | 'due'; readonly now: number };
 
-/** `send`: what waits leaves. `dummy`: something that says nothing. `slot`: as many bytes as ever, whatever they say. */
+/**
+ * `send`: what waits leaves. `dummy`: something that says nothing. `slot`: as many bytes as ever,
+ * whatever they say.
+ */
 export type Departure = 'send' | 'dummy' | 'slot';
 
 /** A random number in [0, 1). */
 export type Chance = () => number;
 
-/** `up`: of a member to the relay; `down`: of the relay to one member. The phase is this connection's own. */
+/**
+ * `up`: of a member to the relay; `down`: of the relay to one member. The phase is this
+ * connection's own.
+ */
 export function startMetronome(cover: Cover, direction: 'up' | 'down', now: number, chance: Chance): Metronome {
   if (cover === 'off') return { mode: 'off' };
   if (!isStealth(cover)) return { mode: 'jitter', send: undefined, dummy: now + dummyWait(chance) };

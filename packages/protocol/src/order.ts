@@ -1,4 +1,5 @@
-// What the host orders and all members obey: who may come in, who has to go, where the room goes on. Signed by the onion's key. PROTOCOL.md §5.9.
+// What the host orders and all members obey: who may come in, who has to go, where the room goes
+// on. Signed by the onion's key. PROTOCOL.md §5.9.
 
 import { ByteReader, ByteWriter, concatBytes } from './bytes.ts';
 import { accept, refuse } from './errors.ts';
@@ -16,7 +17,10 @@ export const ORDER_BYTES_MAX: number = 8 + 1 + MEMBER_ID_BYTES + SIGNATURE_BYTES
 /** number 8 + mode 1 + signature 64: the access order as the snapshot carries it. */
 const ACCESS_BYTES: number = 8 + 1 + SIGNATURE_BYTES;
 
-/** `open`: whoever has the connection string comes in by himself. `knock`: members let him in. `locked`: nobody comes in. */
+/**
+ * `open`: whoever has the connection string comes in by himself. `knock`: members let him in.
+ * `locked`: nobody comes in.
+ */
 export type AccessMode = keyof typeof MODES;
 
 /** `number` is above that of every access order before it. */
@@ -54,7 +58,10 @@ export type SignedOrder = SignedAccess | (EvictOrder & Signed);
 /** An order that is said, as a content: whoever hears it goes to the new room. */
 export type Move = MoveOrder & Signed;
 
-/** @returns what the moderator signs. Every payload has the length of its type, so that no two orders have one statement. PROTOCOL.md §5.9. */
+/**
+ * @returns what the moderator signs. Every payload has the length of its type, so that no two
+ *   orders have one statement. PROTOCOL.md §5.9.
+ */
 export function orderStatement(roomId: Uint8Array, order: Order): Uint8Array {
   const number = order.type === 'move' ? MOVE_NUMBER : order.number;
   const type = new ByteWriter(9).u64(number).u8(TYPES[order.type]).bytes;

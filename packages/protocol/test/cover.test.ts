@@ -33,7 +33,10 @@ function dice(seed: number): () => number {
 
 type Step = typeof stepMetronome;
 
-/** Departures with their times, while contents come at the given times. The clock is late by what `lateness` says. */
+/**
+ * Departures with their times, while contents come at the given times. The clock is late by what
+ * `lateness` says.
+ */
 function run(
   cover: Cover,
   contents: readonly number[],

@@ -7,7 +7,9 @@ import { capabilityStatement, ROOM_TAG_BYTES } from '@sotto/protocol';
 import type { AttachRequest } from '@sotto/protocol';
 import type { RoomTerms } from './store/room-store.ts';
 
-/** What comes before the 32 bytes of an Ed25519 public key in its SubjectPublicKeyInfo: RFC 8410 §4. */
+/**
+ * What comes before the 32 bytes of an Ed25519 public key in its SubjectPublicKeyInfo: RFC 8410 §4.
+ */
 const SPKI_PREFIX = Buffer.from('302a300506032b6570032100', 'hex');
 
 /** What a room verifies an ATTACH with. */

@@ -1,10 +1,14 @@
-// Who may commit, and when: the connection whose last commit is the longest ago, as often as connection and room may. PROTOCOL.md §6.3.
+// Who may commit, and when: the connection whose last commit is the longest ago, as often as
+// connection and room may. PROTOCOL.md §6.3.
 
 import { COMMIT_BURST, COMMIT_INTERVAL_MS, ROOM_COMMIT_BURST, ROOM_COMMIT_INTERVAL_MS } from '@sotto/protocol';
 import type { Allowance, TokenBucket } from '@sotto/machine';
 import { fullBucket, spend, waitMs } from '@sotto/machine';
 
-/** One connection's: what it may still commit, and its place in the order of those whose last turn is the longest ago. */
+/**
+ * One connection's: what it may still commit, and its place in the order of those whose last turn
+ * is the longest ago.
+ */
 interface Committer {
   readonly bucket: TokenBucket;
   readonly place: number;
@@ -40,7 +44,10 @@ export function commitStored(queue: CommitQueue, connection: number, now: number
   return committer === undefined ? paid : place(paid, connection, spend(committer.bucket, OF_CONNECTION, 1, now));
 }
 
-/** @returns which of these connections, all of which have entered, may commit now; or how long none may. */
+/**
+ * @returns which of these connections, all of which have entered, may commit now; or how long none
+ *   may.
+ */
 export function choose(
   queue: CommitQueue,
   connections: readonly number[],

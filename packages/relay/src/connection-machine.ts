@@ -1,4 +1,5 @@
-// One connection, as a pure machine: it is admitted, catches up, lives, falls behind, and is closed with a reason. No sockets, no store.
+// One connection, as a pure machine: it is admitted, catches up, lives, falls behind, and is closed
+// with a reason. No sockets, no store.
 
 import {
   checkEmpty,
@@ -101,7 +102,10 @@ export function stepConnection(
   }
 }
 
-/** Pays for what was read first, because it was read whatever it says; then does what the frames ask. */
+/**
+ * Pays for what was read first, because it was read whatever it says; then does what the frames
+ * ask.
+ */
 function onReceived(
   state: ConnectionState,
   bytes: number,
@@ -112,7 +116,8 @@ function onReceived(
   const heard: ConnectionState = { ...state, inboundRate, heardAt: context.now };
   const wait = debtMs(inboundRate);
   const paid = wait === 0 ? unchanged(heard) : pauseFor(heard, 'rate', wait, context.now);
-  // A peer that does not read our answers is not asked further questions: else they would pile up here.
+  // A peer that does not read our answers is not asked further questions: else they would pile up
+  // here.
   const unread = context.unsent > OUTBOUND_BYTES_MAX;
   const read = unread ? andThen(paid, (before) => pause(before, 'unread', context.now)) : paid;
   return andThen(read, (before) => processFrames(before, frames, context));
@@ -149,7 +154,10 @@ function attach(
   return withEffect(pause(attaching, 'attaching', now), { type: 'authorise', request: request.value });
 }
 
-/** From 0 only what is to come; before the log's beginning from there, and the member sees by `oldest` what it has missed. PROTOCOL.md §4.3. */
+/**
+ * From 0 only what is to come; before the log's beginning from there, and the member sees by
+ * `oldest` what it has missed. PROTOCOL.md §4.3.
+ */
 function onAdmitted(
   state: ConnectionState,
   { from, attached, cover }: Extract<ConnectionEvent, { type: 'admitted' }>,

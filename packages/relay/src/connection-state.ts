@@ -1,4 +1,5 @@
-// What a connection of the relay is, what happens to it, and what it asks of the world, a word each.
+// What a connection of the relay is, what happens to it, and what it asks of the world, a word
+// each.
 
 import type {
   Attached,
@@ -16,8 +17,9 @@ import type { SnapshotEffect, SnapshotEvent, SnapshotTransfer } from './snapshot
 import type { InboundRate } from './inbound-rate.ts';
 
 /**
- * Where a connection is. `cursor` is the sequence number that it will be sent next; while it catches up, it is fed from the log and live
- * entries pass it by, so that nothing is sent twice or left out.
+ * Where a connection is. `cursor` is the sequence number that it will be sent next; while it
+ * catches up, it is fed from the log and live entries pass it by, so that nothing is sent twice or
+ * left out.
  */
 type Phase =
   | { readonly kind: 'awaiting-attach'; readonly since: number }
@@ -26,7 +28,10 @@ type Phase =
   | { readonly kind: 'live'; readonly cursor: number }
   | { readonly kind: 'closed' };
 
-/** Why we do not read from a connection: each holds until its own cause is gone. Nothing that was read is dropped. */
+/**
+ * Why we do not read from a connection: each holds until its own cause is gone. Nothing that was
+ * read is dropped.
+ */
 export type PauseReason = 'attaching' | 'fair-read' | 'rate' | 'fetch' | 'room' | 'unread' | 'stopping';
 
 export interface ConnectionState {
@@ -43,7 +48,10 @@ export interface ConnectionState {
   readonly heardAt: number;
 }
 
-/** What is true outside at the moment of an event: the time, how many bytes wait in the socket, and how the dice fall. */
+/**
+ * What is true outside at the moment of an event: the time, how many bytes wait in the socket, and
+ * how the dice fall.
+ */
 export interface ConnectionContext {
   readonly now: number;
   readonly unsent: number;

@@ -1,4 +1,5 @@
-// One accepted socket: turns its bytes into events for connection.ts and carries out what that decides. The only file that writes to members.
+// One accepted socket: turns its bytes into events for connection.ts and carries out what that
+// decides. The only file that writes to members.
 
 import type { Duplex } from 'node:stream';
 import {
@@ -49,7 +50,10 @@ export class Connection implements Member {
   #state: ConnectionState;
   #room: Room | undefined;
   readonly #timers = new Map<ConnectionTimer, () => void>();
-  /** Single frames that go out together at the end of this turn: in a socket that nobody reads each write costs more than its frame. */
+  /**
+   * Single frames that go out together at the end of this turn: in a socket that nobody reads each
+   * write costs more than its frame.
+   */
   #writes: Uint8Array[] = [];
   #writeBytes = 0;
 
@@ -108,7 +112,10 @@ export class Connection implements Member {
     this.#step({ type: 'sweep' });
   }
 
-  /** When many send much at once, what was read waits for its room's turn, and no more is read meanwhile. */
+  /**
+   * When many send much at once, what was read waits for its room's turn, and no more is read
+   * meanwhile.
+   */
   #receive(chunk: Buffer): void {
     if (this.#state.phase.kind === 'closed') return;
     const group = this.#readGroup();
@@ -271,7 +278,9 @@ export class Connection implements Member {
     return new ByteReader(this.#dependencies.random(4)).u32() / 2 ** 32;
   }
 
-  /** The next pieces go when the socket has let go of these: entries wait behind one chunk at most. */
+  /**
+   * The next pieces go when the socket has let go of these: entries wait behind one chunk at most.
+   */
   #sendSnapshot(which: SnapshotName, position: SnapshotPosition | undefined): void {
     if (this.#room === undefined || !this.#socket.writable) return;
     const { bytes, next } = this.#room.cutSnapshot(which, position);
@@ -309,7 +318,10 @@ export class Connection implements Member {
     if (this.#socket.writable) this.#socket.write(bytes);
   }
 
-  /** Says why and ends. What still comes in is read and thrown away, because closing upon unread bytes could cost the peer our last frame. */
+  /**
+   * Says why and ends. What still comes in is read and thrown away, because closing upon unread
+   * bytes could cost the peer our last frame.
+   */
   #close(code: RelayCode): void {
     this.#leave();
     this.#write(encodeClosing(code));

@@ -1,4 +1,5 @@
-// What the log has goes to a member: at once, in its slots, or from where it stopped taking it. PROTOCOL.md §4.3, §6.4, §12.4.
+// What the log has goes to a member: at once, in its slots, or from where it stopped taking it.
+// PROTOCOL.md §4.3, §6.4, §12.4.
 
 import { andThen, close, withEffect, unchanged } from './connection-state.ts';
 import type { ConnectionState, ConnectionEvent, ConnectionStep, ConnectionContext } from './connection-state.ts';
@@ -77,7 +78,10 @@ export function sendPrivate(state: ConnectionState, frame: PrivateFrame): Connec
   return unchanged({ ...state, downlink: { ...downlink, privates: [...downlink.privates, frame] } });
 }
 
-/** Nobody waits for a slow member: it goes back to its cursor and is fed from the log as its socket drains. */
+/**
+ * Nobody waits for a slow member: it goes back to its cursor and is fed from the log as its socket
+ * drains.
+ */
 function fallBehind(state: ConnectionState, context: ConnectionContext): ConnectionStep {
   const { phase } = state;
   if (phase.kind !== 'live') return unchanged(state);
@@ -107,7 +111,9 @@ export function onLogReloaded(state: ConnectionState, context: ConnectionContext
   return state.phase.kind === 'live' ? fallBehind(state, context) : unchanged(state);
 }
 
-/** Who is behind already stays so since then: asking again and again is no way of never catching up. */
+/**
+ * Who is behind already stays so since then: asking again and again is no way of never catching up.
+ */
 export function onLocated(state: ConnectionState, cursor: number, context: ConnectionContext): ConnectionStep {
   const { phase } = state;
   if (phase.kind !== 'live' && phase.kind !== 'catching-up') return unchanged(state);

@@ -1,4 +1,5 @@
-// When a covered room's frames go to one member, as a pure machine: the log and what is private wait here for the slots. PROTOCOL.md §12.4, §12.7.
+// When a covered room's frames go to one member, as a pure machine: the log and what is private
+// wait here for the slots. PROTOCOL.md §12.4, §12.7.
 
 import type { Step } from '@sotto/machine';
 import {
@@ -14,7 +15,10 @@ import {
 import type { Chance, Cover, Departure, Metronome } from '@sotto/protocol';
 import type { Run } from './log-tail.ts';
 
-/** A frame for this member alone: it goes behind the entries below `after`, which were stored before it was made. */
+/**
+ * A frame for this member alone: it goes behind the entries below `after`, which were stored before
+ * it was made.
+ */
 export interface PrivateFrame {
   readonly after: number;
   readonly bytes: Uint8Array;
@@ -75,7 +79,10 @@ export function orderSlot({ cover, privates }: Downlink, cursor: number): SlotOr
   return { cursor, bytes: isStealth(cover) ? slotBytes(cover) : COVER_FRAME_BYTES, privates };
 }
 
-/** @param take entries from a number on, of at most so many bytes unless the first alone is longer; undefined if the log has forgotten them. */
+/**
+ * @param take entries from a number on, of at most so many bytes unless the first alone is longer;
+ *   undefined if the log has forgotten them.
+ */
 export function packSlot(
   order: SlotOrder,
   take: (from: number, maxBytes: number) => Run | undefined,

@@ -1,4 +1,5 @@
-// Who is heard when much has been read at once: every room as much as every other in each turn of the event loop, so that none holds up the rest.
+// Who is heard when much has been read at once: every room as much as every other in each turn of
+// the event loop, so that none holds up the rest.
 
 import { ITERATION_BYTES_MAX } from './limits.ts';
 
@@ -17,7 +18,10 @@ export class FairReads {
   readonly #spent = new Map<ReadGroup, number>();
   #isIterationEndAwaited = false;
 
-  /** @returns `heard` if it was its turn, and `hear` was called; else it will be, unless `drop` comes before. */
+  /**
+   * @returns `heard` if it was its turn, and `hear` was called; else it will be, unless `drop`
+   *   comes before.
+   */
   request(group: ReadGroup, connection: object, waiting: Waiting): 'heard' | 'waits' {
     this.#awaitIterationEnd();
     const queue = this.#groups.get(group);

@@ -1,5 +1,5 @@
-// How much one connection may send: two token buckets that can be in debt, because the relay never drops
-// what it has read; the peer pays by not being read.
+// How much one connection may send: two token buckets that can be in debt, because the relay never
+// drops what it has read; the peer pays by not being read.
 
 import { fullBucket, spend, waitMs } from '@sotto/machine';
 import type { Allowance, TokenBucket } from '@sotto/machine';

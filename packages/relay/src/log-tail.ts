@@ -1,8 +1,12 @@
-// The relay's own copy of a room's log, kept as the very bytes that go to the members, so that catching up copies and encodes nothing anew.
+// The relay's own copy of a room's log, kept as the very bytes that go to the members, so that
+// catching up copies and encodes nothing anew.
 
 import { encodeFrame, FRAME_BYTES, HEADER_BYTES } from '@sotto/protocol';
 
-/** The frames of one flush in one immutable buffer. `ends[i]` is where frame `first + i`, and what follows it, ends in it. */
+/**
+ * The frames of one flush in one immutable buffer. `ends[i]` is where frame `first + i`, and what
+ * follows it, ends in it.
+ */
 interface Segment {
   readonly first: number;
   readonly bytes: Buffer;
@@ -40,7 +44,8 @@ export class LogTail {
   }
 
   /**
-   * Adds bodies as ENTRY frames. What is put `behind` them belongs to the last: it goes wherever that goes.
+   * Adds bodies as ENTRY frames. What is put `behind` them belongs to the last: it goes wherever
+   * that goes.
    * @returns the one buffer that every member is written.
    */
   append(bodies: readonly Uint8Array[], behind: Uint8Array = NOTHING): Run {
@@ -57,7 +62,10 @@ export class LogTail {
     return { first, next: this.#next, bytes };
   }
 
-  /** Forgets what is older. A buffer of which a part is still needed stays whole: at most one flush too much. */
+  /**
+   * Forgets what is older. A buffer of which a part is still needed stays whole: at most one flush
+   * too much.
+   */
   trim(oldest: number): void {
     const kept = Math.min(Math.max(this.#oldest, oldest), this.#next);
     for (const [number, bytes] of this.#bodySizes()) {
@@ -69,7 +77,10 @@ export class LogTail {
     if (keep !== 0) this.#segments = keep === -1 ? [] : this.#segments.slice(keep);
   }
 
-  /** @returns frames from `from`, of at most `maxBytes` unless the first alone is longer; undefined if the log does not reach back so far. */
+  /**
+   * @returns frames from `from`, of at most `maxBytes` unless the first alone is longer; undefined
+   *   if the log does not reach back so far.
+   */
   read(from: number, maxBytes: number): Run | undefined {
     if (from < this.#oldest) return undefined;
     const parts: Buffer[] = [];
@@ -95,7 +106,10 @@ export class LogTail {
     return bytes;
   }
 
-  /** @returns the oldest number that may stay when these bodies come, so that the log has at most `maxBytes` of bodies. */
+  /**
+   * @returns the oldest number that may stay when these bodies come, so that the log has at most
+   *   `maxBytes` of bodies.
+   */
   oldestWith(bodies: readonly Uint8Array[], maxBytes: number): number {
     let bytes = this.#bodyBytes + sum(bodies);
     let oldest = this.#oldest;

@@ -1,4 +1,5 @@
-// The relay put together: two listening sockets, the rooms behind them, three timers, and an orderly end.
+// The relay put together: two listening sockets, the rooms behind them, three timers, and an
+// orderly end.
 
 import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:net';
@@ -44,9 +45,15 @@ export interface RelayOptions {
 export interface Relay {
   readonly address: Listen;
   readonly adminAddress: Listen;
-  /** @returns for each connection the bytes that wait in its socket: what its peer's slowness makes us hold. */
+  /**
+   * @returns for each connection the bytes that wait in its socket: what its peer's slowness makes
+   *   us hold.
+   */
   outboundBytes(): number[];
-  /** Echoes what was taken, tells every member, and resolves within DRAIN_LIMIT_MS + LINGER_MS. Rooms stay in the store. */
+  /**
+   * Echoes what was taken, tells every member, and resolves within DRAIN_LIMIT_MS + LINGER_MS.
+   * Rooms stay in the store.
+   */
   close(): Promise<void>;
 }
 
@@ -129,7 +136,8 @@ function createMemberServer(dependencies: ConstructorParameters<typeof Connectio
     connections.add(connection);
     socket.on('close', () => connections.delete(connection));
   });
-  // Those that are told that there is no room need a moment to read it; beyond that the kernel's answer must do.
+  // Those that are told that there is no room need a moment to read it; beyond that the kernel's
+  // answer must do.
   server.maxConnections = CONNECTIONS_MAX + HALF_OPEN_MAX;
   return {
     server,
@@ -150,8 +158,9 @@ function createMemberServer(dependencies: ConstructorParameters<typeof Connectio
 }
 
 /**
- * Strangers that say nothing must not keep others out for as long as the handshake may take: the one that has been silent for longest gives
- * way. Whoever answers its challenge before HALF_OPEN_MAX others have come after it is not affected.
+ * Strangers that say nothing must not keep others out for as long as the handshake may take: the
+ * one that has been silent for longest gives way. Whoever answers its challenge before
+ * HALF_OPEN_MAX others have come after it is not affected.
  */
 function admitsHalfOpen(connections: ReadonlySet<Connection>): boolean {
   const halfOpen = [...connections].filter((connection) => connection.isHalfOpen);
@@ -211,7 +220,10 @@ function repeat(clock: Clock, milliseconds: number, work: () => void): () => voi
   return () => cancel();
 }
 
-/** @returns what starts the work unless it is still at it: a store that does not answer must not gather questions. */
+/**
+ * @returns what starts the work unless it is still at it: a store that does not answer must not
+ *   gather questions.
+ */
 function oneAtATime(work: () => Promise<void>): () => void {
   let running = false;
   const done = (): void => {

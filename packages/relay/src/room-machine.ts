@@ -1,5 +1,6 @@
-// What happens in a room, as a pure machine: frames wait, go to the store together, and come back to everybody once it has them.
-// It knows no sockets, no members but by number, and no log: those are live-room.ts.
+// What happens in a room, as a pure machine: frames wait, go to the store together, and come back
+// to everybody once it has them. It knows no sockets, no members but by number, and no log: those
+// are live-room.ts.
 
 import { COMMITS_WAITING_MAX, NONCE_BYTES } from '@sotto/protocol';
 import type { Step } from '@sotto/machine';
@@ -20,7 +21,10 @@ export interface Published {
   readonly body: Uint8Array;
 }
 
-/** A whole commit that a connection asks for. It waits for its turn, one for each connection at most. */
+/**
+ * A whole commit that a connection asks for. It waits for its turn, one for each connection at
+ * most.
+ */
 export interface PendingCommit {
   readonly committer: number;
   readonly commitNumber: number;
@@ -29,7 +33,10 @@ export interface PendingCommit {
   readonly snapshot: Uint8Array;
 }
 
-/** A frame or a commit, and how many came before it: a commit overtakes nothing, and is not overtaken while it may be made. */
+/**
+ * A frame or a commit, and how many came before it: a commit overtakes nothing, and is not
+ * overtaken while it may be made.
+ */
 type InOrder<Thing> = Thing & { readonly order: number };
 
 /** What one call asks of the store. */
@@ -44,8 +51,8 @@ interface Outage {
 }
 
 /**
- * What the room waits for. From `storing` on, `work` is in the store's hands: until it has answered, it is neither changed nor dropped,
- * because it may be stored already.
+ * What the room waits for. From `storing` on, `work` is in the store's hands: until it has
+ * answered, it is neither changed nor dropped, because it may be stored already.
  */
 type Phase =
   | { readonly kind: 'idle' }
@@ -67,7 +74,10 @@ export interface RoomState {
   /** No commit may be made before a `turn`, which is on its way. */
   readonly awaitsCommitTime: boolean;
   readonly order: number;
-  /** The lowest commit number that a connection has guessed before the room had reached it: from there on all of its frames are stale. */
+  /**
+   * The lowest commit number that a connection has guessed before the room had reached it: from
+   * there on all of its frames are stale.
+   */
   readonly guessed: ReadonlyMap<number, number>;
   /** Connections that are not read from until the queue is short again. */
   readonly held: ReadonlySet<number>;
@@ -107,13 +117,19 @@ export type RoomEffect =
       readonly snapshot: Uint8Array;
     }
   | { readonly type: 'schedule-commit'; readonly milliseconds: number }
-  /** Bring the room back into the store from the mirror: it has lost it, or its own copy is older than ours. */
+  /**
+   * Bring the room back into the store from the mirror: it has lost it, or its own copy is older
+   * than ours.
+   */
   | { readonly type: 'restore' }
   /** Read the room from the store anew: it knows more than we do. */
   | { readonly type: 'reload' }
   | { readonly type: 'schedule-retry'; readonly milliseconds: number }
   | { readonly type: 'deliver'; readonly bodies: readonly Uint8Array[]; readonly oldest: number }
-  /** To everybody: the commit's frames, which begin at `first`, and that `commitNumber` is the room's now. */
+  /**
+   * To everybody: the commit's frames, which begin at `first`, and that `commitNumber` is the
+   * room's now.
+   */
   | {
       readonly type: 'deliver-commit';
       readonly commitNumber: number;
@@ -158,7 +174,10 @@ export function openRoom(commitNumber: number, next: number): RoomState {
 
 type UnaskedEvent = 'closed' | 'entered' | 'left' | 'published' | 'commit-asked' | 'commit-due' | 'flush-due';
 
-/** An event that the phase does not wait for (the answer to a call of a room that is closed meanwhile) changes nothing. */
+/**
+ * An event that the phase does not wait for (the answer to a call of a room that is closed
+ * meanwhile) changes nothing.
+ */
 export function stepRoom(state: RoomState, event: RoomEvent): RoomStep {
   const { phase } = state;
   if (phase.kind === 'closed') return unchanged(state);
@@ -202,7 +221,8 @@ function onStoreAnswer(
     case 'store-ahead':
       return { state: { ...state, phase: { kind: 'reloading', work, outage } }, effects: [{ type: 'reload' }] };
     case 'restored':
-      // Once is how it should be. A store that loses the room again at once is in trouble, and is asked ever more slowly.
+      // Once is how it should be. A store that loses the room again at once is in trouble, and is
+      // asked ever more slowly.
       return (outage?.attempts ?? 0) > 1 ? rest(state, work, outage, event.now) : store(state, work, outage);
     case 'reloaded':
       return onReloaded({ ...state, commitNumber: event.commitNumber, next: event.next }, work, outage);
@@ -267,7 +287,10 @@ function removeConnection(state: RoomState, connection: number): RoomState {
   return { ...state, guessed, held, commits, commitQueue: withdraw(state.commitQueue, connection) };
 }
 
-/** The slot is there: a commit whose turn it is, if nothing was published before it that still waits; else what was published. */
+/**
+ * The slot is there: a commit whose turn it is, if nothing was published before it that still
+ * waits; else what was published.
+ */
 function onFlushDue(state: RoomState, now: number): RoomStep {
   if (state.commits.length === 0) return flush(state, Number.POSITIVE_INFINITY);
   const choice = choose(
@@ -287,7 +310,9 @@ function onFlushDue(state: RoomState, now: number): RoomStep {
   return store({ ...state, commits }, { kind: 'commit', commit }, undefined);
 }
 
-/** What waits goes to the store, as much as fits in one call, whichever connections it came from. */
+/**
+ * What waits goes to the store, as much as fits in one call, whichever connections it came from.
+ */
 function flush(state: RoomState, before: number): RoomStep {
   const frames: InOrder<Published>[] = [];
   let bytes = 0;
@@ -341,7 +366,10 @@ function onCommitted(state: RoomState, commit: PendingCommit, oldest: number, no
   return settle(fresh.state, [delivery, ...fresh.effects]);
 }
 
-/** The store has another commit number or other entries than we thought: what was meant for an old commit number is refused, the rest goes on. */
+/**
+ * The store has another commit number or other entries than we thought: what was meant for an old
+ * commit number is refused, the rest goes on.
+ */
 function onReloaded(state: RoomState, work: Work, outage: Outage | undefined): RoomStep {
   const fresh = dropStale({ ...state, phase: { kind: 'idle' } });
   if (work.kind === 'commit') {
@@ -375,7 +403,10 @@ function retryLater(state: RoomState, work: Work, outage: Outage | undefined): R
   return { state: { ...state, phase: { kind: 'restoring', work, outage } }, effects: [{ type: 'restore' }] };
 }
 
-/** Waits before the store is asked again, or gives up: then all who might wait for an echo are told and closed, and what waited is gone. */
+/**
+ * Waits before the store is asked again, or gives up: then all who might wait for an echo are told
+ * and closed, and what waited is gone.
+ */
 function rest(state: RoomState, work: Work, outage: Outage | undefined, now: number): RoomStep {
   if (outage !== undefined && now - outage.since >= STORE_OUTAGE_LIMIT_MS) {
     const emptied: RoomState = { ...state, ...NOTHING_WAITS, phase: { kind: 'idle' } };
@@ -393,7 +424,10 @@ function prolongOutage(outage: Outage | undefined, now: number): Outage {
   return { since: outage?.since ?? now, attempts: (outage?.attempts ?? 0) + 1 };
 }
 
-/** After each change of the queue: asks for a slot if there is work, and lets publishers go on if there is room. */
+/**
+ * After each change of the queue: asks for a slot if there is work, and lets publishers go on if
+ * there is room.
+ */
 function settle(state: RoomState, effects: readonly RoomEffect[]): RoomStep {
   const more = [...effects];
   let { phase, held } = state;

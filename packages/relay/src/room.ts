@@ -1,4 +1,5 @@
-// A room that is in use: carries out what room.ts decides, with the store, the log's tail and the members' connections.
+// A room that is in use: carries out what room.ts decides, with the store, the log's tail and the
+// members' connections.
 
 import { encodeRefused, equalBytes, LOG_BYTES_MAX } from '@sotto/protocol';
 import type { CommitRequest, Cover, SnapshotName, RelayCode, StagedPiece } from '@sotto/protocol';
@@ -37,7 +38,10 @@ export interface FlushSchedule {
   scheduleFlush(call: () => void): void;
 }
 
-/** Mode `off`: as soon as the sockets that are readable in this turn of the event loop have been read, so that their frames share a flush. */
+/**
+ * Mode `off`: as soon as the sockets that are readable in this turn of the event loop have been
+ * read, so that their frames share a flush.
+ */
 export const flushImmediately: FlushSchedule = {
   scheduleFlush: (call) => {
     setImmediate(call);
@@ -68,7 +72,9 @@ export class Room {
   readonly #ended = new AbortController();
   #wasEntered = false;
 
-  /** @returns the room as the store has it, or undefined if it has none. Rejects with a RelayError. */
+  /**
+   * @returns the room as the store has it, or undefined if it has none. Rejects with a RelayError.
+   */
   static async load(roomId: Uint8Array, dependencies: RoomDependencies): Promise<Room | undefined> {
     const found = await loadRoom(roomId, dependencies.store);
     return found === undefined ? undefined : new Room(roomId, dependencies, found.record, found.tail);
@@ -112,7 +118,9 @@ export class Room {
     return this.#tail.next;
   }
 
-  /** @returns whether it is still as a `create` on these terms makes it, and nobody has been in it. */
+  /**
+   * @returns whether it is still as a `create` on these terms makes it, and nobody has been in it.
+   */
   isFresh(terms: RoomTerms): boolean {
     const { capabilityKey, roomTag, cover } = this.#record;
     const isSame = equalBytes(capabilityKey, terms.capabilityKey) && equalBytes(roomTag, terms.roomTag);
@@ -166,7 +174,10 @@ export class Room {
     this.#uploads.sweep(this.#dependencies.clock.now());
   }
 
-  /** @returns the next bytes for a member at this cursor; undefined if the log does not reach back so far. */
+  /**
+   * @returns the next bytes for a member at this cursor; undefined if the log does not reach back
+   *   so far.
+   */
   readLog(cursor: number): Run | undefined {
     return this.#tail.read(cursor, CATCH_UP_CHUNK_BYTES);
   }
@@ -198,7 +209,10 @@ export class Room {
     await new Promise<void>((resolve) => this.#whenIdle.push(resolve));
   }
 
-  /** Keeps the room alive in the store, and brings it back if the store has lost it meanwhile. Never rejects. */
+  /**
+   * Keeps the room alive in the store, and brings it back if the store has lost it meanwhile. Never
+   * rejects.
+   */
   async refresh(): Promise<void> {
     const { store, log } = this.#dependencies;
     const position = { commitNumber: this.commitNumber, next: this.next };
@@ -217,7 +231,8 @@ export class Room {
       this.#state = state;
       for (const effect of effects) this.#perform(effect);
     } catch {
-      // A bug of ours: this room ends, the others do not. Its members come back to what the store has.
+      // A bug of ours: this room ends, the others do not. Its members come back to what the store
+      // has.
       this.#dependencies.log('room-failed');
       this.close('store-unavailable');
     }
@@ -336,7 +351,10 @@ export class Room {
     return { type: 'reloaded', commitNumber: found.record.commitNumber, next: found.tail.next };
   }
 
-  /** The snapshot first: what the mirror holds and what a member may fetch is never behind what it was told. */
+  /**
+   * The snapshot first: what the mirror holds and what a member may fetch is never behind what it
+   * was told.
+   */
   #deliverCommit(commit: Extract<RoomEffect, { type: 'deliver-commit' }>): void {
     const { commitNumber, first, bodies, snapshot: bytes, oldest, committer } = commit;
     const snapshot = { bytes, first, last: first + bodies.length - 1 };

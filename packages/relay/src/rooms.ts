@@ -1,4 +1,5 @@
-// Which rooms there are and whose: made, resumed and closed by the host over admin.sock, found again in the store after a restart.
+// Which rooms there are and whose: made, resumed and closed by the host over admin.sock, found
+// again in the store after a restart.
 
 import { toHex } from '@sotto/protocol';
 import type { AdminCode, AdminReply, RelayCode } from '@sotto/protocol';
@@ -8,7 +9,10 @@ import { Room } from './room.ts';
 import type { RoomDependencies } from './room.ts';
 import type { RoomStore, RoomTerms } from './store/room-store.ts';
 
-/** A room lives as long as the admin connection that asked for it; without one it waits a while for a `resume`, if nobody needs its place. PROTOCOL.md §6.5. */
+/**
+ * A room lives as long as the admin connection that asked for it; without one it waits a while for
+ * a `resume`, if nobody needs its place. PROTOCOL.md §6.5.
+ */
 type Ownership =
   { readonly kind: 'owned'; readonly by: number } | { readonly kind: 'orphaned'; readonly since: number };
 
@@ -31,12 +35,18 @@ export class Rooms {
     this.#closing = new ClosingRooms(dependencies.store);
   }
 
-  /** @returns the room, out of the store if need be; undefined if nobody knows it or there are too many. Rejects with a RelayError. */
+  /**
+   * @returns the room, out of the store if need be; undefined if nobody knows it or there are too
+   *   many. Rejects with a RelayError.
+   */
   find(roomId: Uint8Array): Promise<Room | undefined> {
     return this.#inOrder(roomId, () => this.#find(roomId));
   }
 
-  /** The same room again is made, as long as nothing has happened in it: the host may not have heard that it was. */
+  /**
+   * The same room again is made, as long as nothing has happened in it: the host may not have heard
+   * that it was.
+   */
   create(roomId: Uint8Array, terms: RoomTerms, owner: number): Promise<AdminReply> {
     return this.#inOrder(roomId, async () => {
       const open = this.#openRoom(roomId);
@@ -58,7 +68,10 @@ export class Rooms {
     return this.#inOrder(roomId, async () => ((await this.#end(roomId)) ? DONE : no('room-unknown')));
   }
 
-  /** Asks the store again to forget what has ended. Never rejects: at the first that it does not answer it is left alone for now. */
+  /**
+   * Asks the store again to forget what has ended. Never rejects: at the first that it does not
+   * answer it is left alone for now.
+   */
   async finishClosing(): Promise<void> {
     try {
       for (const roomId of this.#closing.roomIds) {
@@ -77,7 +90,10 @@ export class Rooms {
     }
   }
 
-  /** Closes the rooms that nobody has come back for, and frees what their members' leases no longer cover. */
+  /**
+   * Closes the rooms that nobody has come back for, and frees what their members' leases no longer
+   * cover.
+   */
   sweep(): void {
     const now = this.#dependencies.clock.now();
     for (const entry of this.#rooms.values()) {
@@ -99,7 +115,9 @@ export class Rooms {
     await Promise.all([...this.#rooms.values()].map(({ room }) => room.idle()));
   }
 
-  /** Ends every connection but leaves the rooms in the store, where a restarted relay finds them. */
+  /**
+   * Ends every connection but leaves the rooms in the store, where a restarted relay finds them.
+   */
   end(code: RelayCode): void {
     for (const { room } of this.#rooms.values()) room.close(code);
     this.#rooms.clear();
@@ -139,11 +157,15 @@ export class Rooms {
     return (await this.#hold({ roomId, room, ownership })) ? DONE : no('rooms-full');
   }
 
-  /** Holds a room of a host that is there. If there are too many, those whose hosts are gone give their places, the one that has waited longest first. */
+  /**
+   * Holds a room of a host that is there. If there are too many, those whose hosts are gone give
+   * their places, the one that has waited longest first.
+   */
   async #hold(entry: RoomEntry): Promise<boolean> {
     this.#refuseWhileClosing();
     const key = toHex(entry.roomId);
-    // No two rooms wait for each other's turn here: who waits is not held, and only what is held is waited for.
+    // No two rooms wait for each other's turn here: who waits is not held, and only what is held is
+    // waited for.
     while (this.#isFull() && !this.#rooms.has(key)) {
       const longest = this.#longestOrphaned();
       if (longest === undefined) return false;
@@ -163,7 +185,9 @@ export class Rooms {
     return longest?.entry;
   }
 
-  /** Closes a room, unless its host has come back or it was closed while its turn was waited for. */
+  /**
+   * Closes a room, unless its host has come back or it was closed while its turn was waited for.
+   */
   async #giveUp(entry: RoomEntry): Promise<void> {
     if (entry.ownership.kind === 'orphaned' && this.#rooms.get(toHex(entry.roomId)) === entry)
       await this.#end(entry.roomId);
@@ -179,7 +203,10 @@ export class Rooms {
     return { kind: 'orphaned', since: this.#dependencies.clock.now() };
   }
 
-  /** A store that has not forgotten so many rooms yet is not there: another room would find no tombstone. */
+  /**
+   * A store that has not forgotten so many rooms yet is not there: another room would find no
+   * tombstone.
+   */
   #refuseWhileClosing(): void {
     if (this.#closing.isFull) throw new RelayError('store-unavailable');
   }
@@ -188,12 +215,16 @@ export class Rooms {
     return this.#rooms.size >= ROOMS_MAX;
   }
 
-  /** One thing at a time for each room id, so that a room is never loaded twice or closed while it is being made. */
+  /**
+   * One thing at a time for each room id, so that a room is never loaded twice or closed while it
+   * is being made.
+   */
   async #inOrder<Answer>(roomId: Uint8Array, work: () => Promise<Answer>): Promise<Answer> {
     const key = toHex(roomId);
     const before = this.#queues.get(key) ?? Promise.resolve();
     const answer = before.then(work);
-    // Whoever is next does not care whether this one failed; its own caller does, and gets `answer`.
+    // Whoever is next does not care whether this one failed; its own caller does, and gets
+    // `answer`.
     const settled = answer.then(
       () => undefined,
       () => undefined,
@@ -227,7 +258,10 @@ class ClosingRooms {
     return this.#tombstones.has(toHex(roomId));
   }
 
-  /** So many that only rooms which are held find a place still. Nobody begins to hold another then, so those always do. */
+  /**
+   * So many that only rooms which are held find a place still. Nobody begins to hold another then,
+   * so those always do.
+   */
   get isFull(): boolean {
     return this.#tombstones.size >= CLOSING_ROOMS_MAX - ROOMS_MAX;
   }
@@ -237,8 +271,9 @@ class ClosingRooms {
   }
 
   /**
-   * Has the store forget a room, and until it has says so itself. A room that nobody holds has no tombstone when there are too many: its host asks
-   * again. Rejects with a RelayError. @returns whether there was such a room.
+   * Has the store forget a room, and until it has says so itself. A room that nobody holds has no
+   * tombstone when there are too many: its host asks again. Rejects with a RelayError. @returns
+   * whether there was such a room.
    */
   async remove(roomId: Uint8Array, isHeld: boolean): Promise<boolean> {
     const known = this.has(roomId);

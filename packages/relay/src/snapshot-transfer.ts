@@ -1,4 +1,5 @@
-// How snapshots go to one member, as a pure machine: one after the other, in pieces, each when the last was taken and the quota allows it.
+// How snapshots go to one member, as a pure machine: one after the other, in pieces, each when the
+// last was taken and the quota allows it.
 
 import type { SnapshotName } from '@sotto/protocol';
 import type { Allowance, Step, TokenBucket } from '@sotto/machine';
@@ -7,8 +8,8 @@ import type { SnapshotPosition } from './snapshots.ts';
 import { SNAPSHOT_BURST_BYTES, SNAPSHOT_BYTES_PER_SECOND } from './limits.ts';
 
 /**
- * `wanted` has each name at most once. The first of them is on its way when there is a `position`. `phase` says whether pieces are in the
- * socket, or the quota is waited for.
+ * `wanted` has each name at most once. The first of them is on its way when there is a `position`.
+ * `phase` says whether pieces are in the socket, or the quota is waited for.
  */
 export interface SnapshotTransfer {
   readonly wanted: readonly SnapshotName[];
@@ -19,13 +20,18 @@ export interface SnapshotTransfer {
 
 export type SnapshotEvent =
   | { readonly type: 'snapshot-wanted'; readonly which: SnapshotName }
-  /** What was asked for with `send-snapshot` is in the socket now; no `next` at the snapshot's end. */
+  /**
+   * What was asked for with `send-snapshot` is in the socket now; no `next` at the snapshot's end.
+   */
   | { readonly type: 'snapshot-cut'; readonly bytes: number; readonly next: SnapshotPosition | undefined }
   | { readonly type: 'snapshot-written' }
   | { readonly type: 'snapshot-due' };
 
 export type SnapshotEffect =
-  /** Write the next pieces; answers are `snapshot-cut` at once and `snapshot-taken` when the socket has let go of them. */
+  /**
+   * Write the next pieces; answers are `snapshot-cut` at once and `snapshot-taken` when the socket
+   * has let go of them.
+   */
   | { readonly type: 'send-snapshot'; readonly which: SnapshotName; readonly position: SnapshotPosition | undefined }
   | { readonly type: 'delay-snapshot'; readonly milliseconds: number };
 
@@ -54,7 +60,10 @@ export function stepTransfer(
   }
 }
 
-/** One that is on its way may be wanted once more, behind what waits; one that waits is not wanted twice. */
+/**
+ * One that is on its way may be wanted once more, behind what waits; one that waits is not wanted
+ * twice.
+ */
 function want(transfer: SnapshotTransfer, which: SnapshotName): SnapshotTransfer {
   const waiting = transfer.position === undefined ? transfer.wanted : transfer.wanted.slice(1);
   return waiting.includes(which) ? transfer : { ...transfer, wanted: [...transfer.wanted, which] };

@@ -1,4 +1,5 @@
-// What the members of a room have staged: bounded in number, length and time, each upload its own connection's. PROTOCOL.md §4.7, §6.3.
+// What the members of a room have staged: bounded in number, length and time, each upload its own
+// connection's. PROTOCOL.md §4.7, §6.3.
 
 import { createHash } from 'node:crypto';
 import {
@@ -21,8 +22,9 @@ import type { CommitRequest, RelayCode, StagedPiece } from '@sotto/protocol';
 const UPLOAD_BYTES_MAX = COMMIT_BYTES_MAX + SNAPSHOT_BYTES_MAX;
 
 /**
- * A connection's one upload. `refused` keeps the id only, so that what still comes of it is passed over; `committing` is the
- * room's until it is answered, and keeps the id of another that came too early.
+ * A connection's one upload. `refused` keeps the id only, so that what still comes of it is passed
+ * over; `committing` is the room's until it is answered, and keeps the id of another that came too
+ * early.
  */
 type Upload =
   | {
@@ -31,7 +33,9 @@ type Upload =
       readonly pieces: readonly Uint8Array[];
       readonly bytes: number;
       readonly since: number;
-      /** Since when its connection has had the place, with this upload or with one that it replaced. */
+      /**
+       * Since when its connection has had the place, with this upload or with one that it replaced.
+       */
       readonly placedAt: number;
       readonly touchedAt: number;
     }
@@ -56,7 +60,10 @@ interface Wait {
 
 export class Uploads {
   readonly #uploads = new Map<number, Upload>();
-  /** In which order connections came, last began an upload, or let the wait for a place lapse: who is first in it has the first claim. */
+  /**
+   * In which order connections came, last began an upload, or let the wait for a place lapse: who
+   * is first in it has the first claim.
+   */
   readonly #order = new Map<number, number>();
   #nextInOrder = 0;
   /** One wait for each connection at most, and only while it is attached. */
@@ -106,7 +113,10 @@ export class Uploads {
     return IGNORED;
   }
 
-  /** Takes the upload out for its commit if it is what COMMIT says. Its connection stages no other until `release`. */
+  /**
+   * Takes the upload out for its commit if it is what COMMIT says. Its connection stages no other
+   * until `release`.
+   */
   claim(
     connection: number,
     request: CommitRequest,
@@ -129,7 +139,8 @@ export class Uploads {
       return this.#refuse(connection, uploadId, 'upload-incomplete');
     }
     this.#uploads.set(connection, { kind: 'committing', id: upload.id, early: undefined });
-    // Frames and snapshot live for different times, so each get bytes of their own: neither keeps the whole.
+    // Frames and snapshot live for different times, so each get bytes of their own: neither keeps
+    // the whole.
     const frames = whole.slice(0, framesEnd);
     const bodies = Array.from({ length: frameCount }, (_, index) =>
       frames.subarray(index * frameBytes, (index + 1) * frameBytes),
@@ -150,7 +161,10 @@ export class Uploads {
     this.#waiting.delete(connection);
   }
 
-  /** Frees what leases have ended. Whoever it was hears of it when more of it comes. Who asked and did not come back has had its turn. */
+  /**
+   * Frees what leases have ended. Whoever it was hears of it when more of it comes. Who asked and
+   * did not come back has had its turn.
+   */
   sweep(now: number): void {
     for (const [connection, upload] of this.#uploads) {
       if (upload.kind === 'staging' && isOver(upload, now)) this.#uploads.delete(connection);
@@ -191,8 +205,9 @@ export class Uploads {
   }
 
   /**
-   * A place is free, or somebody gives way: the one that began last. Places are kept for those before this connection who have waited for
-   * a while; for shorter, who comes first is served first, so that places do not stand empty. @returns whether there is one.
+   * A place is free, or somebody gives way: the one that began last. Places are kept for those
+   * before this connection who have waited for a while; for shorter, who comes first is served
+   * first, so that places do not stand empty. @returns whether there is one.
    */
   #claimPlace(connection: number, now: number): boolean {
     const free = UPLOADS_PER_ROOM_MAX - this.held.places;
@@ -206,7 +221,10 @@ export class Uploads {
     return latest !== undefined && this.#uploads.delete(latest);
   }
 
-  /** Behind the guard whoever began an upload later than this connection; after a longer stay everybody. */
+  /**
+   * Behind the guard whoever began an upload later than this connection; after a longer stay
+   * everybody.
+   */
   #preemptibleBy(connection: number, now: number): number[] {
     const gives = (owner: number, upload: Upload): boolean => {
       if (upload.kind !== 'staging') return false;
@@ -236,7 +254,9 @@ function isOver({ since, touchedAt }: Extract<Upload, { kind: 'staging' }>, now:
   return now - touchedAt > UPLOAD_LEASE_MS || now - since > UPLOAD_LIMIT_MS;
 }
 
-/** A piece that was not full was the last. So a piece holds what it costs: a frame of 4096 bytes. */
+/**
+ * A piece that was not full was the last. So a piece holds what it costs: a frame of 4096 bytes.
+ */
 function isEnded({ pieces }: Extract<Upload, { kind: 'staging' }>): boolean {
   return (pieces.at(-1)?.length ?? 0) < STAGE_DATA_BYTES;
 }

@@ -13,7 +13,10 @@ function no(code: string): { ok: false; code: string } {
   return { ok: false, code };
 }
 
-/** As many rooms as there may be, a member in each, their hosts gone one after the other without a word. */
+/**
+ * As many rooms as there may be, a member in each, their hosts gone one after the other without a
+ * word.
+ */
 async function leaveAllRooms(house: House): Promise<{ readonly room: TestRoom; readonly member: TestMember }[]> {
   const rooms = [];
   for (let count = 0; count < ROOMS_MAX; count += 1) {

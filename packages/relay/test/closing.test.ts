@@ -1,4 +1,5 @@
-// A room that has ended while the store did not answer: nobody gets into it any more, and the store forgets it as soon as it can.
+// A room that has ended while the store did not answer: nobody gets into it any more, and the store
+// forgets it as soon as it can.
 
 import { describe, expect, test } from 'vitest';
 import { toHex } from '@sotto/protocol';

@@ -9,7 +9,10 @@ import { WatchedStore } from './watched-store.ts';
 
 const MEMBERS = UPLOADS_PER_ROOM_MAX;
 
-/** Takes its turns of the event loop, and now and then loses everything before, or its answer after, whatever it is asked. */
+/**
+ * Takes its turns of the event loop, and now and then loses everything before, or its answer after,
+ * whatever it is asked.
+ */
 class MoodyStore extends WatchedStore {
   moods: readonly number[] = [0];
   #asked = 0;

@@ -252,7 +252,8 @@ describe('turns', () => {
       house.clock.advance(100);
       const entries = await greedy[4]?.entries(2);
       commitNumber += 1;
-      // Once the modest one has had its turn, they come to each other's: each in its own, beginning with the first.
+      // Once the modest one has had its turn, they come to each other's: each in its own, beginning
+      // with the first.
       const winner = round === 0 ? own : theirs.find(({ bodies }) => numbered(bodies, next + 1)[0] === entries?.[0]);
       expect(entries).toEqual(numbered(winner?.bodies ?? [], next + 1));
       for (const [index, member] of greedy.entries()) {

@@ -1,4 +1,5 @@
-// What leaves the relay for a member of a covered room, and when: the same whether the room talks or not. PROTOCOL.md §12.4.
+// What leaves the relay for a member of a covered room, and when: the same whether the room talks
+// or not. PROTOCOL.md §12.4.
 
 import { bodyBytes, encodeFiller, slotBytes, STEALTH_TICK_MS, stealthShape } from '@sotto/protocol';
 import type { Cover } from '@sotto/protocol';
@@ -11,7 +12,10 @@ import { fingerprint, makeBody, makeCommit } from '@sotto/fixtures/relay-member'
 const SLOTS = 10_000;
 const STEP_MS = 250;
 
-/** What the relay wrote to each of two members from when both were there, while `talk` happened at each quarter of a second. */
+/**
+ * What the relay wrote to each of two members from when both were there, while `talk` happened at
+ * each quarter of a second.
+ */
 async function watch(
   cover: Cover,
   slots: number,

@@ -1,4 +1,5 @@
-// A covered room of the whole relay on a clock that stands still, with lines in memory that note when how many bytes were written to each member.
+// A covered room of the whole relay on a clock that stands still, with lines in memory that note
+// when how many bytes were written to each member.
 
 import { Duplex } from 'node:stream';
 import { decodeChallenge, decodeFrame, encodeAttach, FrameSplitter } from '@sotto/protocol';

@@ -44,7 +44,10 @@ function live(): ConnectionState {
   return step(admitted, { type: 'log-delivered', next: 4, atEnd: true });
 }
 
-/** As a peer does: cuts frames, decodes them, hands them to the machine. @returns what it is to do then, or nothing for bytes that are no frames */
+/**
+ * As a peer does: cuts frames, decodes them, hands them to the machine.
+ * @returns what it is to do then, or nothing for bytes that are no frames
+ */
 function take(connection: ConnectionState, bytes: Uint8Array): readonly ConnectionEffect['type'][] {
   const cut = new FrameSplitter().push(bytes);
   if (!cut.ok) return [];

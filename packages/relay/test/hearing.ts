@@ -1,4 +1,5 @@
-// What several tests of the relay do with members of a room: let many join, hear a commit, let time pass.
+// What several tests of the relay do with members of a room: let many join, hear a commit, let time
+// pass.
 
 import { expect } from 'vitest';
 import type { House } from './house.ts';
@@ -20,7 +21,10 @@ export async function joinMany(house: House, room: TestRoom, count: number): Pro
   return members;
 }
 
-/** @returns the commit number of the commit's notice as this member hears it, after the commit's entries. */
+/**
+ * @returns the commit number of the commit's notice as this member hears it, after the commit's
+ *   entries.
+ */
 export async function hear(member: TestMember, made: TestCommit, first: number): Promise<number> {
   expect(await member.entries(made.bodies.length)).toEqual(numbered(made.bodies, first));
   const notice = await member.commitNumber();
@@ -29,7 +33,9 @@ export async function hear(member: TestMember, made: TestCommit, first: number):
   return notice.commitNumber;
 }
 
-/** Lets the relay and the sockets come to rest, without a clock: so many turns of the event loop. */
+/**
+ * Lets the relay and the sockets come to rest, without a clock: so many turns of the event loop.
+ */
 export async function turns(count: number): Promise<void> {
   for (let turn = 0; turn < count; turn += 1) await new Promise((resolve) => setImmediate(resolve));
 }

@@ -1,4 +1,5 @@
-// A relay for tests, on real sockets in a directory of its own, with whoever comes to it; all of it goes away together.
+// A relay for tests, on real sockets in a directory of its own, with whoever comes to it; all of it
+// goes away together.
 
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -8,7 +8,10 @@ import { WatchedStore } from './watched-store.ts';
 
 const MEMBERS = 4;
 
-/** Takes a number of turns of the event loop for each append, and now and then fails before or after it has stored. */
+/**
+ * Takes a number of turns of the event loop for each append, and now and then fails before or after
+ * it has stored.
+ */
 class MoodyStore extends WatchedStore {
   moods: readonly number[] = [];
   #asked = 0;
@@ -119,7 +122,8 @@ test('whoever comes, goes, resumes, or stops reading: each sees every acknowledg
   };
   const inRoom = async (actions: readonly Action[], moods: readonly number[]): Promise<void> => {
     const room = await house.room();
-    // A good one comes round again: a store that never does what it is asked is given up, and that is another test.
+    // A good one comes round again: a store that never does what it is asked is given up, and that
+    // is another test.
     store.moods = [...moods, 0];
     try {
       await run(room, actions);

@@ -126,7 +126,8 @@ describe('a flush', () => {
     chunks.fill(0);
     house.store.letGo();
     for (const member of members) await member.entries(13);
-    // One flush was on its way; twelve frames of three members waited for it, and went together in the next.
+    // One flush was on its way; twelve frames of three members waited for it, and went together in
+    // the next.
     expect(house.store.appends - appends).toBe(1);
     expect(Math.max(...chunks)).toBeLessThanOrEqual(2);
   });
@@ -193,7 +194,8 @@ describe('a flood', () => {
     const unread = members.reduce((bytes, { socket }) => bytes + socket.writableLength, 0);
     const sent = 3 * count * 4_096;
     const held = sent - unread;
-    // The queue, what one read of each may go over it, and what the kernel holds between us: far below what was sent.
+    // The queue, what one read of each may go over it, and what the kernel holds between us: far
+    // below what was sent.
     expect(held).toBeLessThan(ROOM_PENDING_BYTES_MAX + 3 * (65_536 + 2 * 262_144));
     expect(unread).toBeGreaterThan(0);
     house.store.letGo();

@@ -288,7 +288,8 @@ export function describeRoomStore(name: string, open: (limits: StoreLimits) => P
         { ...again, commitNumber: 0 },
       ];
       for (const other of others) expect((await commit(other)).kind).toBe('stale');
-      // And a repetition that comes when the log has gone on is too late: the room never asks for one.
+      // And a repetition that comes when the log has gone on is too late: the room never asks for
+      // one.
       await append({ commitNumber: 2, first: 4, bodies: [makeBody()] });
       expect(await commit(again)).toEqual({ kind: 'stale', commitNumber: 2 });
     });

@@ -237,7 +237,8 @@ describe('a commit in a room', () => {
     expect(overtaken.effects).toEqual(
       commits.map(({ committer, uploadId }) => ({ type: 'conflict', committer, commitNumber: 4, uploadId })),
     );
-    // Control: if the store had only other entries, but no other commit, all of them are still asked for.
+    // Control: if the store had only other entries, but no other commit, all of them are still
+    // asked for.
     const again = play([{ type: 'store-ahead' }, { type: 'reloaded', commitNumber: 0, next: 9 }], storing.state);
     expect(again.effects).toMatchObject([{ type: 'commit', commitNumber: 0, first: 9 }]);
     expect(again.state.commits.length).toBe(2);

@@ -21,7 +21,10 @@ import type { House } from './house.ts';
 import { fingerprint, makeBody, makeCommit, publishFrame } from '@sotto/fixtures/relay-member';
 import type { TestSnapshot, TestMember } from '@sotto/fixtures/relay-member';
 
-/** Commits a snapshot of this length, which everybody hears of. @returns the snapshot's fingerprint. */
+/**
+ * Commits a snapshot of this length, which everybody hears of.
+ * @returns the snapshot's fingerprint.
+ */
 async function setSnapshot(
   members: readonly TestMember[],
   commitNumber: number,
@@ -268,7 +271,8 @@ describe('going back in the log', () => {
     await fillLog(house, writer, 160);
     member.publish(makeBody());
     const seen = await numbers(member, 481);
-    // It may have heard live entries before the relay read its FETCH; from 11 on, all comes once and in order.
+    // It may have heard live entries before the relay read its FETCH; from 11 on, all comes once
+    // and in order.
     const again = seen.lastIndexOf(11);
     expect(seen.slice(again)).toEqual(range(11, 481));
     expect(seen.slice(0, again)).toEqual(range(321, 320 + again));
@@ -318,7 +322,8 @@ describe('going back in the log', () => {
     house.clock.advance(FETCH_INTERVAL_MS);
     expect(await greedy.entries(2)).toHaveLength(2);
     await writer.entries(1);
-    // However many come at once, it is let in again before long, and is not taken for silent meanwhile.
+    // However many come at once, it is let in again before long, and is not taken for silent
+    // meanwhile.
     await writer.ping(2);
     greedy.send(...Array.from({ length: 100 }, () => fetch));
     await turns(10);

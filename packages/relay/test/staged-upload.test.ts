@@ -46,7 +46,8 @@ describe('an upload', () => {
     expect(await member.ping()).toEqual([]);
     const record = await house.store.load(room.roomId);
     expect([record?.commitNumber, record?.next]).toEqual([0, 1]);
-    // Control: the same upload, whole and in order, is a commit (under a new id: this one is spent).
+    // Control: the same upload, whole and in order, is a commit (under a new id: this one is
+    // spent).
     const good = makeCommit({ snapshotBytes: 20_000 });
     member.commit(good, 0);
     expect(await hear(member, good, 1)).toBe(1);
@@ -173,7 +174,8 @@ describe('an upload', () => {
       house.clock.advance(UPLOAD_GUARD_MS - 50);
       for (const each of everybody) await each.ping();
     }
-    // It was refused while the guard lasted (the control), and then found a place although nobody had left one.
+    // It was refused while the guard lasted (the control), and then found a place although nobody
+    // had left one.
     expect(refusals).toBeGreaterThan(0);
     expect(refusals).toBeLessThan(60);
     member.commit(made, 0);

@@ -1,4 +1,5 @@
-// How long those who take the places for uploads again and again can keep somebody else out, whatever they do and however many they are.
+// How long those who take the places for uploads again and again can keep somebody else out,
+// whatever they do and however many they are.
 
 import { describe, expect, test } from 'vitest';
 import {
@@ -19,7 +20,10 @@ const PAUSE_MOST_MS = 12_000;
 const TOLERANCE_MS = 1_000;
 const PIECE = new Uint8Array(STAGE_DATA_BYTES);
 
-/** PROTOCOL.md §6.3, Uploads: against `others` that came before and ask without rest, and against whatever they do. */
+/**
+ * PROTOCOL.md §6.3, Uploads: against `others` that came before and ask without rest, and against
+ * whatever they do.
+ */
 function restlessBoundMs(others: number): number {
   return (others / UPLOADS_PER_ROOM_MAX + 1) * UPLOAD_GUARD_MS + PAUSE_MOST_MS + TOLERANCE_MS;
 }
@@ -84,7 +88,10 @@ const restless: Tactics = (crowd, others) => () => {
   for (let connection = 0; connection < others; connection += 1) crowd.begin(connection);
 };
 
-/** Each gives its place up just before its guard ends, and the next takes it: no place ever becomes due. */
+/**
+ * Each gives its place up just before its guard ends, and the next takes it: no place ever becomes
+ * due.
+ */
 const handingOn: Tactics = (crowd, others) => {
   const placedAt = new Map<number, number>();
   return () => {
@@ -99,7 +106,9 @@ const handingOn: Tactics = (crowd, others) => {
   };
 };
 
-/** Who has a place never begins anew, but keeps its lease; who has none asks for it without rest. */
+/**
+ * Who has a place never begins anew, but keeps its lease; who has none asks for it without rest.
+ */
 const sitting: Tactics = (crowd, others) => {
   const placed = new Set<number>();
   return () => {
@@ -112,7 +121,10 @@ const sitting: Tactics = (crowd, others) => {
   };
 };
 
-/** Eight at a time sit; the others ask only to have places kept for them that they do not take, and let others have theirs lapse first. */
+/**
+ * Eight at a time sit; the others ask only to have places kept for them that they do not take, and
+ * let others have theirs lapse first.
+ */
 const blocking: Tactics = (crowd, others) => {
   const askedAt = new Map<number, number>();
   const placed = new Set<number>();
@@ -145,7 +157,10 @@ const erratic: Tactics = (crowd, others) => () => {
 
 const TACTICS = { restless, 'handing on': handingOn, sitting, blocking, erratic };
 
-/** @returns how long (ms) somebody who comes later and asks now and then is kept out; infinite if longer than `patience`. */
+/**
+ * @returns how long (ms) somebody who comes later and asks now and then is kept out; infinite if
+ *   longer than `patience`.
+ */
 function keptOut(
   others: number,
   tactics: Tactics,

@@ -42,7 +42,8 @@ describe('what is staged', () => {
           if (claim.kind !== 'claimed') throw new Error(claim.kind);
           expect(Buffer.concat([...claim.bodies, claim.snapshot]).equals(whole)).toBe(true);
           expect(claim.bodies.every((body) => body.length === frameBytes)).toBe(true);
-          // It is the room's now: its place is free, but its connection stages no other until it is answered.
+          // It is the room's now: its place is free, but its connection stages no other until it is
+          // answered.
           expect(uploads.held).toEqual({ places: 0, bytes: 0 });
           const other = { uploadId: new Uint8Array(16).fill(2), index: 0, data: new Uint8Array(1) };
           expect(uploads.stage(1, other, 0)).toEqual({ kind: 'refused', code: 'upload-full' });

@@ -1,4 +1,5 @@
-// The one connection to Redis, and the one place through which every command goes: none too long, each answer held against its question.
+// The one connection to Redis, and the one place through which every command goes: none too long,
+// each answer held against its question.
 
 import { createHash } from 'node:crypto';
 import { Redis } from 'ioredis';
@@ -22,9 +23,10 @@ export interface Script {
 }
 
 /**
- * What a server says that is not, or not now, the one to write to: the address may lead to another. It copies from another one (LOADING), is a
- * replica (READONLY, MASTERDOWN), became one just now (UNBLOCKED), or is a master that has lost sight of its replicas (NOREPLICAS).
- * A full store (OOM), a busy one and all others are asked again on the same connection.
+ * What a server says that is not, or not now, the one to write to: the address may lead to another.
+ * It copies from another one (LOADING), is a replica (READONLY, MASTERDOWN), became one just now
+ * (UNBLOCKED), or is a master that has lost sight of its replicas (NOREPLICAS). A full store (OOM),
+ * a busy one and all others are asked again on the same connection.
  */
 const ELSEWHERE = /^(READONLY|LOADING|MASTERDOWN|UNBLOCKED|NOREPLICAS)\b/;
 
@@ -39,7 +41,8 @@ export class RedisConnection {
 
   constructor(host: string, port: number, scripts: readonly Script[]) {
     this.#redis = connect(host, port, ({ message }) => ELSEWHERE.test(message) && this.#leave());
-    // On each connection before anything else: a script that comes late, or whose answer does, is run all the same.
+    // On each connection before anything else: a script that comes late, or whose answer does, is
+    // run all the same.
     this.#redis.on('ready', () => {
       this.#isLeaving = false;
       for (const script of scripts) this.#load(script).catch(() => undefined);
@@ -66,7 +69,10 @@ export class RedisConnection {
     this.#redis.disconnect();
   }
 
-  /** @returns whether this connection is to be left now: once for each, whatever else is answered on it. */
+  /**
+   * @returns whether this connection is to be left now: once for each, whatever else is answered on
+   *   it.
+   */
   #leave(): boolean {
     const isFirst = !this.#isLeaving;
     this.#isLeaving = true;
@@ -98,7 +104,10 @@ export class RedisConnection {
   }
 }
 
-/** @returns the bytes that a command takes on the wire: `*<words>`, and of each word `$<length>` and its bytes, every line with its end. */
+/**
+ * @returns the bytes that a command takes on the wire: `*<words>`, and of each word `$<length>` and
+ *   its bytes, every line with its end.
+ */
 function commandBytes(words: readonly Word[]): number {
   return words.reduce((bytes: number, word) => bytes + wordBytes(length(word)), lineBytes(words.length));
 }
@@ -133,11 +142,13 @@ function connect(host: string, port: number, reconnectOnError: (error: Error) =>
   const redis = new Redis({
     host,
     port,
-    // RESP2 and no introduction: HELLO, CLIENT and INFO are not among the commands that the relay may use.
+    // RESP2 and no introduction: HELLO, CLIENT and INFO are not among the commands that the relay
+    // may use.
     protocol: 2,
     disableClientInfo: true,
     enableReadyCheck: false,
-    // A command fails at once when there is no connection, and is never repeated behind our back: the room repeats it, in order.
+    // A command fails at once when there is no connection, and is never repeated behind our back:
+    // the room repeats it, in order.
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,

@@ -1,4 +1,5 @@
-// What Redis answers, held against what it was asked: a reply that does not fit is a value with a code, never a room's next step.
+// What Redis answers, held against what it was asked: a reply that does not fit is a value with a
+// code, never a room's next step.
 
 import { accept, CAPABILITY_KEY_BYTES, COVERS, SNAPSHOT_BYTES_MAX, refuse, ROOM_TAG_BYTES } from '@sotto/protocol';
 import type { Decoded } from '@sotto/protocol';
@@ -14,7 +15,10 @@ export type DecodeWords<Value> = (words: Words) => Reply<Value>;
 const MALFORMED = refuse('store-reply');
 const UNASKED = refuse('store-reply-unasked');
 
-/** Every script's answer begins with the number of its request: so no answer can be taken for that to another. */
+/**
+ * Every script's answer begins with the number of its request: so no answer can be taken for that
+ * to another.
+ */
 export function decodeReply<Value>(request: string, reply: unknown, decode: DecodeWords<Value>): Reply<Value> {
   if (!Array.isArray(reply)) return MALFORMED;
   const [number, ...words] = reply as Words;

@@ -1,4 +1,5 @@
-// The store on Redis: rooms in RAM with a lifetime, nothing asked of the server that its ACL refuses. What fits is one script call per operation.
+// The store on Redis: rooms in RAM with a lifetime, nothing asked of the server that its ACL
+// refuses. What fits is one script call per operation.
 
 import { randomBytes } from 'node:crypto';
 import { toHex } from '@sotto/protocol';
@@ -65,7 +66,10 @@ const TOKEN_BYTES = 16;
 /** What the long words of one command may take on the wire. */
 const PIECE_BYTES_MAX: number = STORE_COMMAND_BYTES_MAX - STORE_COMMAND_FRAME_BYTES;
 
-/** The only place that names a key: `room:{<room id>}` and what begins so, in one hash slot of a cluster. */
+/**
+ * The only place that names a key: `room:{<room id>}` and what begins so, in one hash slot of a
+ * cluster.
+ */
 export function roomKeys(roomId: Uint8Array): readonly [room: string, log: string, staged: string, stagedLog: string] {
   const room = `room:{${toHex(roomId)}}`;
   return [room, `${room}:log`, `${room}:staged`, `${room}:staged-log`];
@@ -217,7 +221,10 @@ function orUnstaged<Value>(decode: DecodeWords<Value>): DecodeWords<Value | 'uns
   };
 }
 
-/** Else what was staged is gone: the store was emptied meanwhile, or another attempt or a removal came. The caller begins anew. */
+/**
+ * Else what was staged is gone: the store was emptied meanwhile, or another attempt or a removal
+ * came. The caller begins anew.
+ */
 function allStaged<Answer>(answer: Answer | 'unstaged'): Exclude<Answer, 'unstaged'> {
   if (answer === 'unstaged') throw new RelayError('store-unstaged');
   return answer as Exclude<Answer, 'unstaged'>;
@@ -245,13 +252,19 @@ function* cutBytes(whole: Uint8Array): Generator<Piece> {
   }
 }
 
-/** @returns where a snapshot is cut, so that what comes behind goes together with these bodies: 0 if all of it does. */
+/**
+ * @returns where a snapshot is cut, so that what comes behind goes together with these bodies: 0 if
+ *   all of it does.
+ */
 function splitSnapshot(snapshot: Uint8Array, bodies: readonly Uint8Array[]): number {
   const taken = bodies.reduce((bytes, { length }) => bytes + wordBytes(length), 0);
   return Math.max(0, snapshot.length - Math.max(0, PIECE_BYTES_MAX - taken));
 }
 
-/** Pieces of all rooms in one row, in the order in which they are asked for: rooms take turns, and behind each the store has a moment for others. */
+/**
+ * Pieces of all rooms in one row, in the order in which they are asked for: rooms take turns, and
+ * behind each the store has a moment for others.
+ */
 class PieceQueue {
   readonly #clock: Clock;
   #last: Promise<void> = Promise.resolve();

@@ -1,4 +1,5 @@
-// One connection that means harm: it attaches or does not, sends what it is told, and reads as much or as little as it likes.
+// One connection that means harm: it attaches or does not, sends what it is told, and reads as much
+// or as little as it likes.
 
 import { createPrivateKey, sign } from 'node:crypto';
 import { once } from 'node:events';
@@ -46,7 +47,10 @@ export class Assailant {
     if (this.socket.writable) this.socket.write(Buffer.concat(frames));
   }
 
-  /** Sends these as fast as the relay reads them, and stops when it does not. @returns what stops it. */
+  /**
+   * Sends these as fast as the relay reads them, and stops when it does not.
+   * @returns what stops it.
+   */
   pour(frames: readonly Uint8Array[]): () => void {
     const chunk = Buffer.concat(frames);
     let isOver = false;

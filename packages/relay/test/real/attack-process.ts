@@ -1,4 +1,5 @@
-// The attacks, in a process of their own: what they cost their maker is not the relay's business and must not be measured with it.
+// The attacks, in a process of their own: what they cost their maker is not the relay's business
+// and must not be measured with it.
 
 import { randomBytes } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -98,7 +99,10 @@ const ATTACKS: Readonly<Record<Attack, () => Promise<void>>> = {
       await pause(20);
     }
   },
-  /** The largest uploads from all that find a place, and commits that wait behind what the room may make. */
+  /**
+   * The largest uploads from all that find a place, and commits that wait behind what the room may
+   * make.
+   */
   uploads: async () => {
     const attached = await attachAll(24);
     const data = new Uint8Array(randomBytes(STAGE_DATA_BYTES));

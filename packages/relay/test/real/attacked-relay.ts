@@ -1,4 +1,5 @@
-// A relay in its own process, a room of honest members, and attackers in a third process; all of it goes away with the test.
+// A relay in its own process, a room of honest members, and attackers in a third process; all of it
+// goes away with the test.
 
 import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
@@ -70,7 +71,8 @@ export async function openAttackedRelay(program = 'attacked-relay-process.ts'): 
     attack: async (attack, rooms) => {
       const attackers = start('attack-process.ts', [path, JSON.stringify(rooms.map(keyOf))], []);
       onTestFinished(() => end(attackers));
-      // What the attackers compute themselves is not to take the processor from the relay and the members.
+      // What the attackers compute themselves is not to take the processor from the relay and the
+      // members.
       setPriority(attackers.pid ?? 0, constants.priority.PRIORITY_LOW);
       await once(attackers, 'message');
       attackers.send({ attack });

@@ -1,4 +1,5 @@
-// The store's master becomes a replica, or refuses to be written to for another reason: the relay looks for the one that may be.
+// The store's master becomes a replica, or refuses to be written to for another reason: the relay
+// looks for the one that may be.
 
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import type { Redis } from 'ioredis';
@@ -60,7 +61,10 @@ async function storedNumbers(tester: Redis, room: TestRoom): Promise<string[]> {
   );
 }
 
-/** Says so many things, one after the other is acknowledged. @returns them as they are numbered in the log. */
+/**
+ * Says so many things, one after the other is acknowledged.
+ * @returns them as they are numbered in the log.
+ */
 async function sayInTurn(member: TestMember, count: number): Promise<string[]> {
   const heard: string[] = [];
   for (let index = 0; index < count; index += 1) {
@@ -87,7 +91,8 @@ describe('the store’s master', () => {
     await inStep(next);
     said.push(...(await sayInTurn(member, 20)));
 
-    // The failover, while something is said without a pause. Connections that stand stay, as those of a load balancer do.
+    // The failover, while something is said without a pause. Connections that stand stay, as those
+    // of a load balancer do.
     const bodies = Array.from({ length: 30 }, () => makeBody());
     for (const body of bodies.slice(0, 10)) member.publish(body);
     await next.call('REPLICAOF', 'NO', 'ONE');

@@ -85,7 +85,8 @@ describe('on a real Redis', () => {
     for (let first = 1; first <= 10; first += 1) {
       await store.append(roomId, { commitNumber: 0, first, bodies: [new Uint8Array(496).fill(first)], oldest: 1 });
     }
-    // What was never called before is there as well: also if its answer comes too late for anybody, it is done.
+    // What was never called before is there as well: also if its answer comes too late for anybody,
+    // it is done.
     expect(await store.remove(roomId)).toBe(true);
     const counts = await calls(tester);
     expect([counts('evalsha'), counts('eval'), counts('script\\|load')]).toEqual([11, 0, 0]);

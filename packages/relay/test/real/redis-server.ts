@@ -1,4 +1,5 @@
-// A real Redis for tests, as the product runs it: no disk, and for the relay's user only the commands that the relay may use.
+// A real Redis for tests, as the product runs it: no disk, and for the relay's user only the
+// commands that the relay may use.
 
 import { readFileSync } from 'node:fs';
 import { Redis } from 'ioredis';
@@ -10,7 +11,10 @@ const TESTER = 'tester';
 const PASSWORD = 'for-tests-only';
 const COMMANDS = 'hset hmget exists del rename pexpire xadd xrange xtrim evalsha script|load ping';
 
-/** redis.conf: the default user is the relay's and may do what docker-compose.yml lets it do; `tester` may do everything. */
+/**
+ * redis.conf: the default user is the relay's and may do what docker-compose.yml lets it do;
+ * `tester` may do everything.
+ */
 const REDIS_CONFIGURATION: string = [
   'save ""',
   'appendonly no',
@@ -38,8 +42,8 @@ export interface RedisServer {
 }
 
 /**
- * A container of SOTTO_REDIS_IMAGE in .env; or, where SOTTO_TEST_REDIS (host:port) is set, a server with REDIS_CONFIGURATION that somebody starts
- * again whenever it ends.
+ * A container of SOTTO_REDIS_IMAGE in .env; or, where SOTTO_TEST_REDIS (host:port) is set, a server
+ * with REDIS_CONFIGURATION that somebody starts again whenever it ends.
  */
 export async function startRedisServer(): Promise<RedisServer> {
   const [server] = await startRedisServers(1);
@@ -47,7 +51,10 @@ export async function startRedisServer(): Promise<RedisServer> {
   return server;
 }
 
-/** Two can be had where one is to follow the other: both in one container, or at SOTTO_TEST_REDIS and at the next port. Stopping one stops both. */
+/**
+ * Two can be had where one is to follow the other: both in one container, or at SOTTO_TEST_REDIS
+ * and at the next port. Stopping one stops both.
+ */
 export async function startRedisServers(count: 1 | 2): Promise<readonly RedisServer[]> {
   const given = process.env['SOTTO_TEST_REDIS'];
   if (given === undefined) return startContainer(count);

@@ -37,7 +37,8 @@ describe('the relay over a real Redis', () => {
       writer.publish(...bodies);
       await writer.entries(80);
 
-      // The rest is on its way while Redis goes and comes: each is acknowledged before or after, and none is lost or moved.
+      // The rest is on its way while Redis goes and comes: each is acknowledged before or after,
+      // and none is lost or moved.
       const way = { gone: false };
       const going = (how === 'emptied' ? tester.flushall() : server.restartEmpty()).then(() => (way.gone = true));
       while (!way.gone || bodies.length < 200) {
@@ -54,7 +55,8 @@ describe('the relay over a real Redis', () => {
       // The kill was in the middle: frames had to wait for it.
       expect(events.includes('store-lost')).toBe(how !== 'emptied');
 
-      // Once more something is said, so that the room is there again even if the kill came after the last acknowledgement.
+      // Once more something is said, so that the room is there again even if the kill came after
+      // the last acknowledgement.
       const last = makeBody();
       writer.publish(last);
       await writer.entries(1);
@@ -200,7 +202,8 @@ describe('the relay over a real Redis', () => {
     const calls = (command: string): number =>
       Number(new RegExp(`^cmdstat_${command}:calls=(\\d+)`, 'm').exec(statistics)?.[1] ?? 0);
     expect(calls('xadd')).toBe(17);
-    // A text of 64 KiB is 68 KiB of frames: one read of 64 KiB and what is left of it, so two turns at most.
+    // A text of 64 KiB is 68 KiB of frames: one read of 64 KiB and what is left of it, so two turns
+    // at most.
     expect(calls('evalsha')).toBeLessThanOrEqual(2);
     expect(calls('eval')).toBe(0);
   });

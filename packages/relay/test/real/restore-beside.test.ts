@@ -1,4 +1,5 @@
-// What a restore costs everybody else at the same Redis: a PING beside it waits no longer than twice its time without.
+// What a restore costs everybody else at the same Redis: a PING beside it waits no longer than
+// twice its time without.
 
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -13,7 +14,10 @@ import { makeFullMirror, openStore } from './stage.ts';
 const ROUNDS = 5;
 /** Redis is not to be blocked for longer by anything. */
 const BLOCKED_US_MAX = 50_000;
-/** A server that computes for a quarter of the time is free at three of four moments: then the median PING waits for nothing. */
+/**
+ * A server that computes for a quarter of the time is free at three of four moments: then the
+ * median PING waits for nothing.
+ */
 const BUSY_MAX = 0.25;
 
 interface Place {
@@ -21,11 +25,17 @@ interface Place {
   readonly tester: Redis;
 }
 
-/** The same work beside PINGs at its server, and beside PINGs at another: the machine is as busy in both, only the server is not. */
+/**
+ * The same work beside PINGs at its server, and beside PINGs at another: the machine is as busy in
+ * both, only the server is not.
+ */
 interface Comparison {
   /** By rounds: the median PING beside the work, in medians of those without. */
   readonly ratios: readonly number[];
-  /** The part of the time in which the server computed, by the processor's clock: what else runs on the machine does not add to it. */
+  /**
+   * The part of the time in which the server computed, by the processor's clock: what else runs on
+   * the machine does not add to it.
+   */
   readonly busy: number;
 }
 
@@ -91,7 +101,10 @@ async function compare(work: (place: Place) => Promise<unknown>): Promise<Compar
   return { ratios, busy: computed / passed };
 }
 
-/** @returns the longest call of a command since CONFIG RESETSTAT but for one in twenty, by Redis' own clock, rounded up, in microseconds. */
+/**
+ * @returns the longest call of a command since CONFIG RESETSTAT but for one in twenty, by Redis'
+ *   own clock, rounded up, in microseconds.
+ */
 async function longestUs({ tester }: Place, command: string): Promise<number> {
   const answer = (await tester.call('LATENCY', 'HISTOGRAM', command)) as [string, [string, number, string, number[]]];
   const [, calls, , pairs] = answer[1];

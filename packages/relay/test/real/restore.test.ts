@@ -1,4 +1,5 @@
-// A room is given back to an emptied store in pieces: slowly if need be, beside everything else, and seen by nobody before it is whole.
+// A room is given back to an emptied store in pieces: slowly if need be, beside everything else,
+// and seen by nobody before it is whole.
 
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Redis } from 'ioredis';
@@ -207,7 +208,8 @@ describe('on the wire to Redis', () => {
     for (const { member } of rooms) await member.entries(1);
     const pieces = proxy.commands.filter(({ bytes }) => bytes > 65_536);
     expect(pieces.length).toBeGreaterThan(90);
-    // Before it there is at most what else is asked at that moment: an append of one frame for each of the rooms.
+    // Before it there is at most what else is asked at that moment: an append of one frame for each
+    // of the rooms.
     expect(Math.max(...pieces.map(({ ahead }) => ahead))).toBeLessThanOrEqual(rooms.length * 1_024);
   });
 });

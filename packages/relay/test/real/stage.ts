@@ -1,4 +1,5 @@
-// A relay over a real Redis, or over what lies before it, with a host and members; all of it goes away with the test.
+// A relay over a real Redis, or over what lies before it, with a host and members; all of it goes
+// away with the test.
 
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -55,7 +56,8 @@ export async function setStage(store: Address): Promise<Stage> {
 
 export async function makeRoomThere(host: TestHost): Promise<TestRoom> {
   const room = makeRoom();
-  // The relay starts before its connection to Redis stands: the host asks again, as it does in life.
+  // The relay starts before its connection to Redis stands: the host asks again, as it does in
+  // life.
   while ((await host.create(room))?.ok !== true) await new Promise((resolve) => setTimeout(resolve, 5));
   return room;
 }
@@ -75,7 +77,10 @@ export async function openStore(address: Address): Promise<RedisRoomStore> {
   }
 }
 
-/** A room whose log is as full as it gets, of frames of this size, with two snapshots of the largest size. */
+/**
+ * A room whose log is as full as it gets, of frames of this size, with two snapshots of the largest
+ * size.
+ */
 export function makeFullMirror(room: TestRoom, size: 0 | 3 = 3): RoomMirror {
   const count = Math.floor(4_194_304 / makeBody(size).length);
   const bodies = Array.from({ length: count }, () => makeBody(size));

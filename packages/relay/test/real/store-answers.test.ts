@@ -1,4 +1,5 @@
-// A store that answers something else than it was asked: the room waits as for one that is away, and nothing of it is believed.
+// A store that answers something else than it was asked: the room waits as for one that is away,
+// and nothing of it is believed.
 
 import { beforeAll, describe, expect, test } from 'vitest';
 import { fingerprint, makeBody, makeRoom } from '@sotto/fixtures/relay-member';
@@ -16,7 +17,10 @@ beforeAll(async () => {
 
 const bulk = (text: string): string => `$${text.length}\r\n${text}\r\n`;
 
-/** @returns the number of the request that this answers, as a word of the protocol; undefined if it answers none of a script. */
+/**
+ * @returns the number of the request that this answers, as a word of the protocol; undefined if it
+ *   answers none of a script.
+ */
 function requestOf(reply: Buffer): string | undefined {
   return /^\*\d+\r\n(\$\d+\r\n\d+\r\n)/.exec(reply.toString('latin1'))?.[1];
 }

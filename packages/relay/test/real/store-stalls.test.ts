@@ -1,4 +1,5 @@
-// Redis stops answering while it is asked something: what is asked again is done once, and what came too late does no harm.
+// Redis stops answering while it is asked something: what is asked again is done once, and what
+// came too late does no harm.
 
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Redis } from 'ioredis';
@@ -30,7 +31,10 @@ function no(code: string): { ok: false; code: string } {
   return { ok: false, code };
 }
 
-/** Redis answers nothing for longer than a command may take; what it was asked meanwhile it does when it wakes. */
+/**
+ * Redis answers nothing for longer than a command may take; what it was asked meanwhile it does
+ * when it wakes.
+ */
 async function whileStalled<Value>(proxy: StoreProxy, work: () => Promise<Value>): Promise<Value> {
   proxy.stall();
   const awake = new Promise((resolve) => setTimeout(resolve, STALL_MS)).then(() => proxy.goOn());
