@@ -1,5 +1,5 @@
 // Whether a connection may attach: one Ed25519 signature over this connection's own challenge. The
-// relay verifies signatures; it holds no key to make one.
+// relay verifies signatures; it has no key to make one.
 
 import { createPublicKey, generateKeyPairSync, verify } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';

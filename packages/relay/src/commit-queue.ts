@@ -1,13 +1,13 @@
-// Who may commit, and when: the connection whose last commit is the longest ago, as often as
-// connection and room may. PROTOCOL.md §6.3.
+// Which connection may commit, and when: the one whose last commit is the longest ago, as often as
+// its own token bucket and the room's allow. PROTOCOL.md §6.3.
 
 import { COMMIT_BURST, COMMIT_INTERVAL_MS, ROOM_COMMIT_BURST, ROOM_COMMIT_INTERVAL_MS } from '@sotto/protocol';
 import type { Allowance, TokenBucket } from '@sotto/machine';
 import { fullBucket, spend, waitMs } from '@sotto/machine';
 
 /**
- * One connection's: what it may still commit, and its place in the order of those whose last turn
- * is the longest ago.
+ * A connection that may commit: its token bucket, and its place behind those whose last commit is
+ * longer ago.
  */
 interface Committer {
   readonly bucket: TokenBucket;
@@ -25,7 +25,7 @@ const OF_ROOM: Allowance = { burst: ROOM_COMMIT_BURST, intervalMs: ROOM_COMMIT_I
 
 export const EMPTY_COMMIT_QUEUE: CommitQueue = { bucket: undefined, committers: new Map(), nextPlace: 0 };
 
-/** Who comes goes to the end: coming anew gains nothing. */
+/** A new connection goes to the end, so reconnecting gains nothing. */
 export function enter(queue: CommitQueue, connection: number, now: number): CommitQueue {
   return place(queue, connection, fullBucket(OF_CONNECTION, now));
 }
@@ -36,7 +36,7 @@ export function withdraw(queue: CommitQueue, connection: number): CommitQueue {
   return { ...queue, committers };
 }
 
-/** A commit of this connection was stored. */
+/** A commit of this connection was stored: it pays, and goes to the end. */
 export function commitStored(queue: CommitQueue, connection: number, now: number): CommitQueue {
   const committer = queue.committers.get(connection);
   const room = spend(queue.bucket ?? fullBucket(OF_ROOM, now), OF_ROOM, 1, now);
@@ -70,7 +70,7 @@ export function choose(
     : { kind: 'chosen', connection: best.connection };
 }
 
-/** @returns the one of these connections whose turn would be the last. */
+/** @returns the one of these connections that would commit last. */
 export function lastOf(queue: CommitQueue, connections: readonly number[]): number | undefined {
   const placeOf = (connection: number): number => queue.committers.get(connection)?.place ?? Number.POSITIVE_INFINITY;
   return [...connections].sort((a, b) => placeOf(a) - placeOf(b)).at(-1);

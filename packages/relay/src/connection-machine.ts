@@ -1,5 +1,5 @@
-// One connection, as a pure machine: it is admitted, catches up, lives, falls behind, and is closed
-// with a reason. No sockets, no store.
+// One connection, as a pure machine: it attaches, catches up, is live, falls behind, and is closed
+// with a reason. It knows no sockets and no store.
 
 import {
   checkEmpty,
@@ -102,10 +102,7 @@ export function stepConnection(
   }
 }
 
-/**
- * Pays for what was read first, because it was read whatever it says; then does what the frames
- * ask.
- */
+/** Charges for the bytes that were read, whatever they hold. Then it does what the frames ask. */
 function onReceived(
   state: ConnectionState,
   bytes: number,
@@ -116,8 +113,7 @@ function onReceived(
   const heard: ConnectionState = { ...state, inboundRate, heardAt: context.now };
   const wait = debtMs(inboundRate);
   const paid = wait === 0 ? unchanged(heard) : pauseFor(heard, 'rate', wait, context.now);
-  // A peer that does not read our answers is not asked further questions: else they would pile up
-  // here.
+  // A member that does not read our answers is not read either: otherwise answers pile up here.
   const unread = context.unsent > OUTBOUND_BYTES_MAX;
   const read = unread ? andThen(paid, (before) => pause(before, 'unread', context.now)) : paid;
   return andThen(read, (before) => processFrames(before, frames, context));
@@ -155,8 +151,8 @@ function attach(
 }
 
 /**
- * From 0 only what is to come; before the log's beginning from there, and the member sees by
- * `oldest` what it has missed. PROTOCOL.md §4.3.
+ * A member that resumes from 0 gets only what is to come. One that resumes before the log's
+ * beginning gets the whole log, and sees by `oldest` that it has missed entries. PROTOCOL.md §4.3.
  */
 function onAdmitted(
   state: ConnectionState,
@@ -183,7 +179,7 @@ function onAdmitted(
   return andThen(reading, (before) => processMemberFrames(before, phase.early, context.now));
 }
 
-/** What a member may say. Frames before the one that is wrong have been said and count. */
+/** Frames of an attached member. Those before a wrong frame count. */
 function processMemberFrames(state: ConnectionState, frames: readonly Frame[], now: number): ConnectionStep {
   let step = unchanged(state);
   let published: Frame[] = [];
@@ -196,7 +192,7 @@ function processMemberFrames(state: ConnectionState, frames: readonly Frame[], n
       published.push(frame);
       continue;
     }
-    // What was published before a commit is the room's before it.
+    // Frames that came before a COMMIT go to the room before it.
     if (frame.operation === 'commit') publish();
     step = andThen(step, (before) => processControlFrame(before, frame, now));
     if (step.state.phase.kind === 'closed') break;
@@ -268,7 +264,7 @@ function unpause(state: ConnectionState, reason: PauseReason, now: number): Conn
   const pauses = new Map(state.pauses);
   pauses.delete(reason);
   if (pauses.size > 0) return unchanged({ ...state, pauses });
-  // Whom we did not read from was not silent: the time counts from now.
+  // A connection that was not read was not silent: its time counts from now.
   return { state: { ...state, pauses, heardAt: now }, effects: [{ type: 'resume' }] };
 }
 

@@ -1,5 +1,4 @@
-// What a connection of the relay is, what happens to it, and what it asks of the world, a word
-// each.
+// The state of one connection, its events and its effects.
 
 import type {
   Attached,
@@ -17,8 +16,8 @@ import type { SnapshotEffect, SnapshotEvent, SnapshotTransfer } from './snapshot
 import type { InboundRate } from './inbound-rate.ts';
 
 /**
- * Where a connection is. `cursor` is the sequence number that it will be sent next; while it
- * catches up, it is fed from the log and live entries pass it by, so that nothing is sent twice or
+ * How far a connection is. `cursor` is the next sequence number that it is sent. While it catches
+ * up, it is sent the log from its cursor, and new entries pass it by: so nothing is sent twice or
  * left out.
  */
 type Phase =
@@ -29,7 +28,7 @@ type Phase =
   | { readonly kind: 'closed' };
 
 /**
- * Why we do not read from a connection: each holds until its own cause is gone. Nothing that was
+ * Why a connection is not read. Each reason holds until its own cause is gone. Nothing that was
  * read is dropped.
  */
 export type PauseReason = 'attaching' | 'fair-read' | 'rate' | 'fetch' | 'room' | 'unread' | 'stopping';
@@ -40,7 +39,7 @@ export interface ConnectionState {
   /** How often it may still go back in the log. */
   readonly fetches: TokenBucket;
   readonly snapshots: SnapshotTransfer;
-  /** What decides when something is sent, from ATTACHED on. */
+  /** When something is sent, from ATTACHED on. */
   readonly downlink: Downlink;
   /** The reasons that hold, and since when. */
   readonly pauses: ReadonlyMap<PauseReason, number>;
@@ -48,10 +47,7 @@ export interface ConnectionState {
   readonly heardAt: number;
 }
 
-/**
- * What is true outside at the moment of an event: the time, how many bytes wait in the socket, and
- * how the dice fall.
- */
+/** The step context: the time, the bytes that wait in the socket, and the random numbers. */
 export interface ConnectionContext {
   readonly now: number;
   readonly unsent: number;
@@ -89,24 +85,24 @@ export type ConnectionEvent =
 export type ConnectionEffect =
   | { readonly type: 'write'; readonly bytes: Uint8Array }
   | { readonly type: 'authorise'; readonly request: AttachRequest }
-  /** Ask for a departure when so much time has passed; the answer is `departure-due`. */
+  /** Ask for a dispatch after so much time; the answer is `dispatch-due`. */
   | { readonly type: 'dispatch-after'; readonly milliseconds: number }
-  /** Write a whole slot; the answer is `slot-packed` or `fallen-off`. */
+  /** Write a whole slot; the answer is `slot-packed` or `log-trimmed`. */
   | { readonly type: 'pack-slot'; readonly order: SlotOrder }
-  /** Write bytes that say nothing. */
+  /** Write a NOISE frame. */
   | { readonly type: 'noise' }
   | { readonly type: 'publish'; readonly frames: readonly Frame[] }
   | { readonly type: 'stage'; readonly piece: StagedPiece }
   | { readonly type: 'commit'; readonly request: CommitRequest }
-  /** Find where in the log this number is, or what comes closest; the answer is `located`. */
+  /** Look the number up in the log; the answer is `located`, with it or the closest one. */
   | { readonly type: 'locate'; readonly from: number }
   | SnapshotEffect
-  /** Write what the log has from here; the answer is `fed` or `fallen-off`. */
+  /** Write the log from here; the answer is `log-delivered` or `log-trimmed`. */
   | { readonly type: 'deliver-log'; readonly cursor: number }
   | { readonly type: 'pause' }
   | { readonly type: 'resume' }
   | { readonly type: 'unpause-after'; readonly reason: 'rate' | 'fetch'; readonly milliseconds: number }
-  /** Say why, and end it. */
+  /** Write CLOSING with this code, and end the socket. */
   | { readonly type: 'close'; readonly code: RelayCode };
 
 export type ConnectionStep = Step<ConnectionState, ConnectionEffect>;
@@ -123,7 +119,7 @@ export function withEffect(step: ConnectionStep, effect: ConnectionEffect): Conn
   return { state: step.state, effects: [...step.effects, effect] };
 }
 
-/** `close` is what comes last. */
+/** For a step that ends with `close`, which must stay the last effect. */
 export function withEffectBeforeLast(step: ConnectionStep, effect: ConnectionEffect): ConnectionStep {
   return { state: step.state, effects: [...step.effects.slice(0, -1), effect, ...step.effects.slice(-1)] };
 }

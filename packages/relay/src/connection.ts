@@ -1,5 +1,5 @@
-// One accepted socket: turns its bytes into events for connection.ts and carries out what that
-// decides. The only file that writes to members.
+// The edge of connection-machine.ts: turns a socket's bytes into events and carries out the
+// effects. Only this file writes to members.
 
 import type { Duplex } from 'node:stream';
 import {
@@ -28,7 +28,7 @@ import type { Log } from './log.ts';
 import type { FairReads, ReadGroup } from './fair-reads.ts';
 import type { Rooms } from './rooms.ts';
 
-/** @returns this many bytes that nobody can foresee. */
+/** @returns so many random bytes, fit for keys. */
 export type Random = (length: number) => Uint8Array;
 
 export interface ConnectionDependencies {
@@ -51,8 +51,8 @@ export class Connection implements Member {
   #room: Room | undefined;
   readonly #timers = new Map<ConnectionTimer, () => void>();
   /**
-   * Single frames that go out together at the end of this turn: in a socket that nobody reads each
-   * write costs more than its frame.
+   * Single frames that are written together at the end of this iteration of the event loop. In a
+   * socket that its member does not read, each write costs more than its frame.
    */
   #writes: Uint8Array[] = [];
   #writeBytes = 0;
@@ -99,7 +99,7 @@ export class Connection implements Member {
     this.#step({ type: 'unpause', reason: 'room' });
   }
 
-  /** Not read from any more, for good: the relay stops. */
+  /** Reads no more, for good: the relay stops. */
   stopReads(): void {
     this.#step({ type: 'pause', reason: 'stopping' });
   }
@@ -113,8 +113,8 @@ export class Connection implements Member {
   }
 
   /**
-   * When many send much at once, what was read waits for its room's turn, and no more is read
-   * meanwhile.
+   * A chunk waits until its room may be heard again (FairReads). Until then its connection is not
+   * read.
    */
   #receive(chunk: Buffer): void {
     if (this.#state.phase.kind === 'closed') return;
@@ -153,7 +153,7 @@ export class Connection implements Member {
     this.#step({ type: 'received', bytes: chunk.length, frames });
   }
 
-  /** A bug that an event brings out costs this connection and no other. */
+  /** A bug that an event reveals costs this connection and no other. */
   #step(event: ConnectionEvent): void {
     try {
       const unsent = this.#socket.writableLength + this.#writeBytes;
@@ -226,7 +226,7 @@ export class Connection implements Member {
     try {
       room = await this.#dependencies.rooms.find(request.roomId);
     } catch {
-      // Whether there is such a room cannot be known now, so this tells nothing about it.
+      // The store does not answer, so this code says nothing about whether the room exists.
       this.end('store-unavailable');
       return;
     }
@@ -279,7 +279,8 @@ export class Connection implements Member {
   }
 
   /**
-   * The next pieces go when the socket has let go of these: entries wait behind one chunk at most.
+   * The next pieces follow once the socket has written these: entries wait behind one chunk at
+   * most.
    */
   #sendSnapshot(which: SnapshotName, position: SnapshotPosition | undefined): void {
     if (this.#room === undefined || !this.#socket.writable) return;
@@ -319,8 +320,8 @@ export class Connection implements Member {
   }
 
   /**
-   * Says why and ends. What still comes in is read and thrown away, because closing upon unread
-   * bytes could cost the peer our last frame.
+   * Writes CLOSING and ends the socket. Bytes that still arrive are read and dropped: closing a
+   * socket with unread bytes could cost the member our last frame.
    */
   #close(code: RelayCode): void {
     this.#leave();
@@ -349,7 +350,7 @@ export class Connection implements Member {
   }
 }
 
-/** Ends a socket once it has been read empty, or after a while without asking. */
+/** Ends a socket once everything in it was read, and destroys it after LINGER_MS. */
 export function linger(socket: Duplex, clock: Clock): void {
   const cancel = clock.after(LINGER_MS, () => socket.destroy());
   socket.on('close', cancel);

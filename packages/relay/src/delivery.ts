@@ -1,4 +1,4 @@
-// What the log has goes to a member: at once, in its slots, or from where it stopped taking it.
+// How the log gets to a member: at once, in its slots, or from its cursor after it fell behind.
 // PROTOCOL.md §4.3, §6.4, §12.4.
 
 import { andThen, close, withEffect, unchanged } from './connection-state.ts';
@@ -22,7 +22,7 @@ export function onEntries(
   };
 }
 
-// Covered rooms: what there is to send waits until something leaves anyway
+// Covered rooms: content waits for the next dispatch.
 
 export function scheduleDispatch(state: ConnectionState, now: number): ConnectionStep {
   const milliseconds = downlinkWait(state.downlink, now);
@@ -49,14 +49,16 @@ export function onDispatchDue(state: ConnectionState, context: ConnectionContext
   return step;
 }
 
-/** What does not take its slots misses them; it is the log that waits for it, nobody else. */
+/**
+ * A member whose socket is full loses the slot. Its entries wait in the log, and nobody else waits.
+ */
 function packSlot(state: ConnectionState, context: ConnectionContext): ConnectionStep {
   const { phase, downlink } = state;
   if (phase.kind !== 'live' || context.unsent > OUTBOUND_BYTES_MAX) return unchanged(state);
   return withEffect(unchanged(state), { type: 'pack-slot', order: orderSlot(downlink, phase.cursor) });
 }
 
-/** Whoever has come too far behind the log to come up with it in its slots is sent it at once. */
+/** A member with a backlog that its slots cannot clear is sent the log at once. */
 export function onSlotPacked(
   state: ConnectionState,
   slot: Extract<ConnectionEvent, { type: 'slot-packed' }>,
@@ -79,7 +81,7 @@ export function sendPrivate(state: ConnectionState, frame: PrivateFrame): Connec
 }
 
 /**
- * Nobody waits for a slow member: it goes back to its cursor and is fed from the log as its socket
+ * A slow member holds up nobody: it goes back to its cursor, and is sent the log as its socket
  * drains.
  */
 function fallBehind(state: ConnectionState, context: ConnectionContext): ConnectionStep {
@@ -112,7 +114,8 @@ export function onLogReloaded(state: ConnectionState, context: ConnectionContext
 }
 
 /**
- * Who is behind already stays so since then: asking again and again is no way of never catching up.
+ * A member that is behind already keeps its `since`: repeated FETCHes do not extend
+ * CATCH_UP_LIMIT_MS.
  */
 export function onLocated(state: ConnectionState, cursor: number, context: ConnectionContext): ConnectionStep {
   const { phase } = state;

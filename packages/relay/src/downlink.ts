@@ -1,5 +1,5 @@
-// When a covered room's frames go to one member, as a pure machine: the log and what is private
-// wait here for the slots. PROTOCOL.md §12.4, §12.7.
+// When a covered room's frames go to one member, as a pure machine: the log and private frames wait
+// here for the slots. PROTOCOL.md §12.4, §12.7.
 
 import type { Step } from '@sotto/machine';
 import {
@@ -30,19 +30,19 @@ export interface Downlink {
   readonly privates: readonly PrivateFrame[];
 }
 
-/** What a slot is to hold. */
+/** The frames for one slot. */
 export interface SlotOrder {
   readonly cursor: number;
   readonly bytes: number;
   readonly privates: readonly PrivateFrame[];
 }
 
-/** A slot as it is written, and what comes after it. */
+/** The bytes of one slot, and where the next slot begins. */
 export interface PackedSlot {
   readonly bytes: Buffer;
   /** The sequence number of the entry that comes next. */
   readonly next: number;
-  /** What found no place. */
+  /** Private frames that wait for a later slot. */
   readonly privates: readonly PrivateFrame[];
 }
 
@@ -58,7 +58,7 @@ export function downlinkWait({ metronome }: Downlink, now: number): number | und
   return due === undefined ? undefined : Math.max(0, due - now);
 }
 
-/** Whether what this member is to get waits for a slot. */
+/** Whether frames to this member wait for a slot. */
 export function isSlotted({ cover }: Downlink): boolean {
   return isStealth(cover);
 }
@@ -74,14 +74,16 @@ export function stepDownlink(
   return { state: { ...downlink, metronome }, effects: departures };
 }
 
-/** What the slot that is there now is to hold: as many bytes as ever. */
+/** @returns the content of the slot that is due; its length is always the same. */
 export function orderSlot({ cover, privates }: Downlink, cursor: number): SlotOrder {
   return { cursor, bytes: isStealth(cover) ? slotBytes(cover) : COVER_FRAME_BYTES, privates };
 }
 
 /**
- * @param take entries from a number on, of at most so many bytes unless the first alone is longer;
- *   undefined if the log has forgotten them.
+ * Fills a slot: whole entries of the log, then private frames, then noise. PROTOCOL.md §12.4.
+ *
+ * @param take reads entries from a number on, of at most so many bytes unless the first alone is
+ *   longer; undefined if they were trimmed.
  */
 export function packSlot(
   order: SlotOrder,

@@ -1,9 +1,9 @@
-// Who is heard when much has been read at once: every room as much as every other in each turn of
-// the event loop, so that none holds up the rest.
+// Fair reads: in each iteration of the event loop every room is heard for as many bytes as every
+// other, so that none holds up the rest.
 
 import { ITERATION_BYTES_MAX } from './limits.ts';
 
-/** What shares one turn: a room, or all that have not been admitted to any. */
+/** Connections that share one allowance: those of a room, or all that have not attached. */
 export type ReadGroup = object;
 
 interface Waiting {
@@ -11,16 +11,16 @@ interface Waiting {
   readonly process: () => void;
 }
 
-/** Holds one chunk of a connection at most: a connection whose chunk waits is not read from. */
+/** Holds at most one chunk of each connection: a connection whose chunk waits is not read. */
 export class FairReads {
   readonly #groups = new Map<ReadGroup, Map<object, Waiting>>();
-  /** What each group has used up of this turn. */
+  /** Bytes of each group that were heard in this iteration. */
   readonly #spent = new Map<ReadGroup, number>();
   #isIterationEndAwaited = false;
 
   /**
-   * @returns `heard` if it was its turn, and `hear` was called; else it will be, unless `drop`
-   *   comes before.
+   * @returns `heard` after calling `process` at once; otherwise `waits`: `process` is called in a
+   *   later iteration, unless `drop` comes first.
    */
   request(group: ReadGroup, connection: object, waiting: Waiting): 'heard' | 'waits' {
     this.#awaitIterationEnd();

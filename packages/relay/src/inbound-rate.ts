@@ -1,5 +1,5 @@
-// How much one connection may send: two token buckets that can be in debt, because the relay never
-// drops what it has read; the peer pays by not being read.
+// How much one connection may send: two token buckets that can be in debt. The relay never drops
+// what it has read, so a connection pays its debt by not being read.
 
 import { fullBucket, spend, waitMs } from '@sotto/machine';
 import type { Allowance, TokenBucket } from '@sotto/machine';
@@ -13,7 +13,7 @@ import {
 const BYTES: Allowance = { burst: INBOUND_BURST_BYTES, intervalMs: 1_000 / INBOUND_BYTES_PER_SECOND };
 const FRAMES: Allowance = { burst: INBOUND_BURST_FRAMES, intervalMs: 1_000 / INBOUND_FRAMES_PER_SECOND };
 
-/** Bytes and frames that the peer may still send. */
+/** Bytes and frames that the connection may still send. */
 export interface InboundRate {
   readonly bytes: TokenBucket;
   readonly frames: TokenBucket;

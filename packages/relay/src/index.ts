@@ -1,4 +1,4 @@
-// What tests of other packages and the relay's own process need of it.
+// The relay's public face: for its own process, and for tests of other packages.
 
 export { startRelay } from './relay.ts';
 export type { Relay, RelayOptions } from './relay.ts';

@@ -15,14 +15,16 @@ interface Segment {
 
 const NOTHING = new Uint8Array(0);
 
-/** Entries in turn, as bytes for the wire. `next` is the number after the last of them. */
+/** Consecutive entries, as bytes for the wire. `next` is the number after the last of them. */
 export interface Run {
   readonly first: number;
   readonly next: number;
   readonly bytes: Buffer;
 }
 
-/** Holds what the store holds: it is trimmed to the `oldest` that the store answers. */
+/**
+ * Holds the entries that the store holds: it is trimmed to the `oldest` that the store answers.
+ */
 export class LogTail {
   #segments: Segment[] = [];
   #oldest: number;
@@ -44,8 +46,8 @@ export class LogTail {
   }
 
   /**
-   * Adds bodies as ENTRY frames. What is put `behind` them belongs to the last: it goes wherever
-   * that goes.
+   * Adds bodies as ENTRY frames. The bytes `behind` them belong to the last entry, and go wherever
+   * it goes.
    * @returns the one buffer that every member is written.
    */
   append(bodies: readonly Uint8Array[], behind: Uint8Array = NOTHING): Run {
@@ -63,7 +65,7 @@ export class LogTail {
   }
 
   /**
-   * Forgets what is older. A buffer of which a part is still needed stays whole: at most one flush
+   * Drops older entries. A buffer with a part that is still needed stays whole: at most one flush
    * too much.
    */
   trim(oldest: number): void {

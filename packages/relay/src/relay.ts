@@ -46,13 +46,13 @@ export interface Relay {
   readonly address: Listen;
   readonly adminAddress: Listen;
   /**
-   * @returns for each connection the bytes that wait in its socket: what its peer's slowness makes
-   *   us hold.
+   * @returns for each connection the bytes that wait in its socket, because the other side reads
+   *   slowly.
    */
   outboundBytes(): number[];
   /**
-   * Echoes what was taken, tells every member, and resolves within DRAIN_LIMIT_MS + LINGER_MS.
-   * Rooms stay in the store.
+   * Echoes the frames that the relay has accepted, sends CLOSING to every member, and resolves
+   * within DRAIN_LIMIT_MS + LINGER_MS. Rooms stay in the store.
    */
   close(): Promise<void>;
 }
@@ -109,7 +109,7 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
 
 interface MemberServer {
   readonly server: Server;
-  /** Stops reading, so that what waits can be brought to an end. */
+  /** Stops reading, so that waiting frames can be stored and echoed. */
   stopReads(): void;
   sweep(): void;
   outboundBytes(): number[];
@@ -123,7 +123,7 @@ function createMemberServer(dependencies: ConstructorParameters<typeof Connectio
   let accepted = 0;
   const server = createServer({ noDelay: true }, (socket) => {
     sockets.add(socket);
-    // Its 'close' follows, and that is what counts.
+    // 'close' follows, and is handled.
     socket.on('error', () => undefined);
     socket.on('close', () => sockets.delete(socket));
     if (connections.size >= CONNECTIONS_MAX || !admitsHalfOpen(connections)) {
@@ -136,8 +136,7 @@ function createMemberServer(dependencies: ConstructorParameters<typeof Connectio
     connections.add(connection);
     socket.on('close', () => connections.delete(connection));
   });
-  // Those that are told that there is no room need a moment to read it; beyond that the kernel's
-  // answer must do.
+  // Connections that are refused need a moment to read it; beyond that the kernel refuses.
   server.maxConnections = CONNECTIONS_MAX + HALF_OPEN_MAX;
   return {
     server,
@@ -158,9 +157,9 @@ function createMemberServer(dependencies: ConstructorParameters<typeof Connectio
 }
 
 /**
- * Strangers that say nothing must not keep others out for as long as the handshake may take: the
- * one that has been silent for longest gives way. Whoever answers its challenge before
- * HALF_OPEN_MAX others have come after it is not affected.
+ * Half-open connections that send nothing must not keep others out for the time of a handshake: the
+ * one that has been silent for longest is closed. A connection that answers its challenge before
+ * HALF_OPEN_MAX others arrive is not affected.
  */
 function admitsHalfOpen(connections: ReadonlySet<Connection>): boolean {
   const halfOpen = [...connections].filter((connection) => connection.isHalfOpen);
@@ -221,8 +220,8 @@ function repeat(clock: Clock, milliseconds: number, work: () => void): () => voi
 }
 
 /**
- * @returns what starts the work unless it is still at it: a store that does not answer must not
- *   gather questions.
+ * @returns a function that starts the work unless it is running: questions must not pile up before
+ *   a store that does not answer.
  */
 function oneAtATime(work: () => Promise<void>): () => void {
   let running = false;

@@ -1,6 +1,6 @@
-// What happens in a room, as a pure machine: frames wait, go to the store together, and come back
-// to everybody once it has them. It knows no sockets, no members but by number, and no log: those
-// are live-room.ts.
+// What happens in a room, as a pure machine: frames wait, are stored together, and are delivered to
+// every member once the store has them. It knows no sockets, no log, and members only by number:
+// those are in room.ts.
 
 import { COMMITS_WAITING_MAX, NONCE_BYTES } from '@sotto/protocol';
 import type { Step } from '@sotto/machine';
@@ -21,10 +21,7 @@ export interface Published {
   readonly body: Uint8Array;
 }
 
-/**
- * A whole commit that a connection asks for. It waits for its turn, one for each connection at
- * most.
- */
+/** A whole commit that waits in the commit queue, at most one for each connection. */
 export interface PendingCommit {
   readonly committer: number;
   readonly commitNumber: number;
@@ -34,25 +31,25 @@ export interface PendingCommit {
 }
 
 /**
- * A frame or a commit, and how many came before it: a commit overtakes nothing, and is not
- * overtaken while it may be made.
+ * A frame or a commit, and how many came before it: a commit is never stored before frames that
+ * came before it, nor after frames that came later while it may be stored.
  */
 type InOrder<Thing> = Thing & { readonly order: number };
 
-/** What one call asks of the store. */
+/** The content of one call to the store. */
 type Work =
   | { readonly kind: 'append'; readonly frames: readonly Published[] }
   | { readonly kind: 'commit'; readonly commit: PendingCommit };
 
-/** How long the store has not done what it was asked, and how often it was asked. */
+/** Since when the store has failed, and how often it was asked since then. */
 interface Outage {
   readonly since: number;
   readonly attempts: number;
 }
 
 /**
- * What the room waits for. From `storing` on, `work` is in the store's hands: until it has
- * answered, it is neither changed nor dropped, because it may be stored already.
+ * What the room waits for. From `storing` on, the store has `work`: until the store answers, `work`
+ * is neither changed nor dropped, because it may be stored already.
  */
 type Phase =
   | { readonly kind: 'idle' }
@@ -71,7 +68,7 @@ export interface RoomState {
   readonly queuedBytes: number;
   readonly commits: readonly InOrder<PendingCommit>[];
   readonly commitQueue: CommitQueue;
-  /** No commit may be made before a `turn`, which is on its way. */
+  /** No commit is stored before `commit-due`, which has been scheduled. */
   readonly awaitsCommitTime: boolean;
   readonly order: number;
   /**
@@ -127,7 +124,7 @@ export type RoomEffect =
   | { readonly type: 'schedule-retry'; readonly milliseconds: number }
   | { readonly type: 'deliver'; readonly bodies: readonly Uint8Array[]; readonly oldest: number }
   /**
-   * To everybody: the commit's frames, which begin at `first`, and that `commitNumber` is the
+   * To every member: the commit's frames, which begin at `first`, and that `commitNumber` is the
    * room's now.
    */
   | {
@@ -203,7 +200,7 @@ export function stepRoom(state: RoomState, event: RoomEvent): RoomStep {
   }
 }
 
-/** What the store, or the rest from asking it, has brought. */
+/** The store has answered, or the time to ask it again has come. */
 function onStoreAnswer(
   state: RoomState,
   phase: Extract<Phase, { readonly work: Work }>,
@@ -221,8 +218,7 @@ function onStoreAnswer(
     case 'store-ahead':
       return { state: { ...state, phase: { kind: 'reloading', work, outage } }, effects: [{ type: 'reload' }] };
     case 'restored':
-      // Once is how it should be. A store that loses the room again at once is in trouble, and is
-      // asked ever more slowly.
+      // One restore should do. A store that loses the room again at once is asked ever more slowly.
       return (outage?.attempts ?? 0) > 1 ? rest(state, work, outage, event.now) : store(state, work, outage);
     case 'reloaded':
       return onReloaded({ ...state, commitNumber: event.commitNumber, next: event.next }, work, outage);
@@ -277,7 +273,10 @@ function onCommitAsked(state: RoomState, commit: PendingCommit): RoomStep {
   return settle({ ...asked, commits: kept }, effects);
 }
 
-/** What a connection has published stays; its commit, its upload and its place go with it. */
+/**
+ * The frames that a connection has published stay; its commit and its place in the queue go with
+ * it.
+ */
 function removeConnection(state: RoomState, connection: number): RoomState {
   const guessed = new Map(state.guessed);
   guessed.delete(connection);
@@ -288,8 +287,8 @@ function removeConnection(state: RoomState, connection: number): RoomState {
 }
 
 /**
- * The slot is there: a commit whose turn it is, if nothing was published before it that still
- * waits; else what was published.
+ * The flush is due: the chosen commit, if no frame that came before it still waits; otherwise
+ * frames.
  */
 function onFlushDue(state: RoomState, now: number): RoomStep {
   if (state.commits.length === 0) return flush(state, Number.POSITIVE_INFINITY);
@@ -310,9 +309,7 @@ function onFlushDue(state: RoomState, now: number): RoomStep {
   return store({ ...state, commits }, { kind: 'commit', commit }, undefined);
 }
 
-/**
- * What waits goes to the store, as much as fits in one call, whichever connections it came from.
- */
+/** Stores waiting frames, as many as fit in one call, whichever connections they came from. */
 function flush(state: RoomState, before: number): RoomStep {
   const frames: InOrder<Published>[] = [];
   let bytes = 0;
@@ -341,7 +338,7 @@ function onAppended(state: RoomState, frames: readonly Published[], oldest: numb
   return settle({ ...state, next, phase: { kind: 'idle' } }, [{ type: 'deliver', bodies, oldest }]);
 }
 
-/** The commit number has moved: whatever waits was meant for the one before. */
+/** The commit number has changed: frames and commits for the one before are refused. */
 function onCommitted(state: RoomState, commit: PendingCommit, oldest: number, now: number): RoomStep {
   const { committer, bodies, snapshot } = commit;
   const commitNumber = state.commitNumber + 1;
@@ -367,8 +364,8 @@ function onCommitted(state: RoomState, commit: PendingCommit, oldest: number, no
 }
 
 /**
- * The store has another commit number or other entries than we thought: what was meant for an old
- * commit number is refused, the rest goes on.
+ * The store has another commit number or other entries than the room: frames for an old commit
+ * number are refused, the rest goes on.
  */
 function onReloaded(state: RoomState, work: Work, outage: Outage | undefined): RoomStep {
   const fresh = dropStale({ ...state, phase: { kind: 'idle' } });
@@ -404,8 +401,8 @@ function retryLater(state: RoomState, work: Work, outage: Outage | undefined): R
 }
 
 /**
- * Waits before the store is asked again, or gives up: then all who might wait for an echo are told
- * and closed, and what waited is gone.
+ * Waits before it asks the store again, or gives up: then members that might wait for an echo are
+ * closed, and all that waited is dropped.
  */
 function rest(state: RoomState, work: Work, outage: Outage | undefined, now: number): RoomStep {
   if (outage !== undefined && now - outage.since >= STORE_OUTAGE_LIMIT_MS) {
@@ -425,8 +422,8 @@ function prolongOutage(outage: Outage | undefined, now: number): Outage {
 }
 
 /**
- * After each change of the queue: asks for a slot if there is work, and lets publishers go on if
- * there is room.
+ * After each change of the queue: schedules a flush if there is work, and lets publishers go on if
+ * there is space.
  */
 function settle(state: RoomState, effects: readonly RoomEffect[]): RoomStep {
   const more = [...effects];

@@ -1,4 +1,4 @@
-// A room that is in use: carries out what room.ts decides, with the store, the log's tail and the
+// The edge of room-machine.ts: carries out its effects with the store, the log's tail and the
 // members' connections.
 
 import { encodeRefused, equalBytes, LOG_BYTES_MAX } from '@sotto/protocol';
@@ -21,11 +21,11 @@ import type { AppendAnswer, RoomRecord, RoomStore, RoomTerms } from './store/roo
 import { Uploads } from './uploads.ts';
 import type { UploadRefusal } from './uploads.ts';
 
-/** What a room may do to a connection that has attached to it. */
+/** The calls of a room to an attached connection. */
 export interface Member {
   /** Entries that the store has accepted: the same buffer for every member. */
   entries(run: Run): void;
-  /** The log is not what it was: begin again from the cursor. */
+  /** The log was loaded anew: begin again from the cursor. */
   logReloaded(): void;
   refused(frame: Uint8Array): void;
   hold(): void;
@@ -33,14 +33,14 @@ export interface Member {
   end(code: RelayCode): void;
 }
 
-/** Calls back at the next slot. Asked once, it calls once. */
+/** Calls `call` when the room's waiting frames are to be flushed. Asked once, it calls once. */
 export interface FlushSchedule {
   scheduleFlush(call: () => void): void;
 }
 
 /**
- * Mode `off`: as soon as the sockets that are readable in this turn of the event loop have been
- * read, so that their frames share a flush.
+ * Flushes as soon as the sockets that are readable in this iteration of the event loop were read,
+ * so that their frames share a flush.
  */
 export const flushImmediately: FlushSchedule = {
   scheduleFlush: (call) => {
@@ -67,7 +67,7 @@ export class Room {
   #whenIdle: (() => void)[] = [];
   #cancelRetry: () => void = () => undefined;
   #cancelCommitTimer: () => void = () => undefined;
-  /** One at a time, whoever found out that the store needs it. */
+  /** One restore at a time, whichever caller found that the store needs it. */
   #restoring: Promise<'restored' | 'present'> | undefined;
   readonly #ended = new AbortController();
   #wasEntered = false;
@@ -169,7 +169,7 @@ export class Room {
     return Math.min(Math.max(from, this.oldest), this.next);
   }
 
-  /** Frees what leases have ended. */
+  /** Frees uploads whose leases have ended. */
   sweep(): void {
     this.#uploads.sweep(this.#dependencies.clock.now());
   }
@@ -231,8 +231,7 @@ export class Room {
       this.#state = state;
       for (const effect of effects) this.#perform(effect);
     } catch {
-      // A bug of ours: this room ends, the others do not. Its members come back to what the store
-      // has.
+      // A bug: this room ends, the others do not. Its members resume from what the store has.
       this.#dependencies.log('room-failed');
       this.close('store-unavailable');
     }
@@ -327,7 +326,7 @@ export class Room {
     return { type: 'restored', now: this.#dependencies.clock.now() };
   }
 
-  /** Nothing is stored before it is done, so the mirror stays what it is. */
+  /** Nothing is stored before the restore is done, so the mirror stays true. */
   #restore(): Promise<'restored' | 'present'> {
     const { oldest, next } = this.#tail;
     const mirror = { ...this.#record, commitNumber: this.commitNumber, oldest, next, bodies: this.#tail.bodies() };
@@ -351,10 +350,7 @@ export class Room {
     return { type: 'reloaded', commitNumber: found.record.commitNumber, next: found.tail.next };
   }
 
-  /**
-   * The snapshot first: what the mirror holds and what a member may fetch is never behind what it
-   * was told.
-   */
+  /** The snapshot first, so that the mirror and FETCH are never behind what members were sent. */
   #deliverCommit(commit: Extract<RoomEffect, { type: 'deliver-commit' }>): void {
     const { commitNumber, first, bodies, snapshot: bytes, oldest, committer } = commit;
     const snapshot = { bytes, first, last: first + bodies.length - 1 };

@@ -1,4 +1,4 @@
-// Which rooms there are and whose: made, resumed and closed by the host over admin.sock, found
+// The open rooms and their owners: made, resumed and closed by the host over admin.sock, found
 // again in the store after a restart.
 
 import { toHex } from '@sotto/protocol';
@@ -10,8 +10,8 @@ import type { RoomDependencies } from './room.ts';
 import type { RoomStore, RoomTerms } from './store/room-store.ts';
 
 /**
- * A room lives as long as the admin connection that asked for it; without one it waits a while for
- * a `resume`, if nobody needs its place. PROTOCOL.md §6.5.
+ * A room lives as long as the admin connection that owns it. Without an owner it waits a while for
+ * a `resume`, unless another room needs its place. PROTOCOL.md §6.5.
  */
 type Ownership =
   { readonly kind: 'owned'; readonly by: number } | { readonly kind: 'orphaned'; readonly since: number };
@@ -36,8 +36,8 @@ export class Rooms {
   }
 
   /**
-   * @returns the room, out of the store if need be; undefined if nobody knows it or there are too
-   *   many. Rejects with a RelayError.
+   * @returns the room, loaded from the store if need be; undefined if it is unknown, or if there
+   *   are too many rooms. Rejects with a RelayError.
    */
   find(roomId: Uint8Array): Promise<Room | undefined> {
     return this.#inOrder(roomId, () => this.#find(roomId));
@@ -63,15 +63,12 @@ export class Rooms {
     return this.#inOrder(roomId, () => this.#own(roomId, owner));
   }
 
-  /** Ends the room for everybody at once; that the store has forgotten it too is what `ok` says. */
+  /** Ends the room for every member at once; `ok` says that the store has forgotten it too. */
   close(roomId: Uint8Array): Promise<AdminReply> {
     return this.#inOrder(roomId, async () => ((await this.#end(roomId)) ? DONE : no('room-unknown')));
   }
 
-  /**
-   * Asks the store again to forget what has ended. Never rejects: at the first that it does not
-   * answer it is left alone for now.
-   */
+  /** Asks the store again to forget closed rooms. Never rejects: it stops at the first failure. */
   async finishClosing(): Promise<void> {
     try {
       for (const roomId of this.#closing.roomIds) {
@@ -91,8 +88,7 @@ export class Rooms {
   }
 
   /**
-   * Closes the rooms that nobody has come back for, and frees what their members' leases no longer
-   * cover.
+   * Closes the rooms that no host has resumed in time, and frees uploads whose leases have ended.
    */
   sweep(): void {
     const now = this.#dependencies.clock.now();
@@ -158,14 +154,13 @@ export class Rooms {
   }
 
   /**
-   * Holds a room of a host that is there. If there are too many, those whose hosts are gone give
-   * their places, the one that has waited longest first.
+   * Opens a room of a host that is connected. If there are too many, rooms without an owner are
+   * closed, the one that has waited longest first.
    */
   async #hold(entry: RoomEntry): Promise<boolean> {
     this.#refuseWhileClosing();
     const key = toHex(entry.roomId);
-    // No two rooms wait for each other's turn here: who waits is not held, and only what is held is
-    // waited for.
+    // No deadlock: only an open room is waited for, and the one that waits is not open yet.
     while (this.#isFull() && !this.#rooms.has(key)) {
       const longest = this.#longestOrphaned();
       if (longest === undefined) return false;
@@ -185,15 +180,13 @@ export class Rooms {
     return longest?.entry;
   }
 
-  /**
-   * Closes a room, unless its host has come back or it was closed while its turn was waited for.
-   */
+  /** Closes a room, unless its host has resumed it or it was closed meanwhile. */
   async #giveUp(entry: RoomEntry): Promise<void> {
     if (entry.ownership.kind === 'orphaned' && this.#rooms.get(toHex(entry.roomId)) === entry)
       await this.#end(entry.roomId);
   }
 
-  /** A room that broke is not used again: the next who asks for it gets it anew from the store. */
+  /** A room that failed is not used again: the next call loads it anew from the store. */
   #openRoom(roomId: Uint8Array): RoomEntry | undefined {
     const entry = this.#rooms.get(toHex(roomId));
     return entry?.room.isClosed === true ? undefined : entry;
@@ -204,7 +197,7 @@ export class Rooms {
   }
 
   /**
-   * A store that has not forgotten so many rooms yet is not there: another room would find no
+   * A store that has not forgotten so many rooms is not reachable: another room would find no
    * tombstone.
    */
   #refuseWhileClosing(): void {
@@ -223,8 +216,7 @@ export class Rooms {
     const key = toHex(roomId);
     const before = this.#queues.get(key) ?? Promise.resolve();
     const answer = before.then(work);
-    // Whoever is next does not care whether this one failed; its own caller does, and gets
-    // `answer`.
+    // The next call does not depend on this one's failure; this one's caller gets it with `answer`.
     const settled = answer.then(
       () => undefined,
       () => undefined,
@@ -259,8 +251,8 @@ class ClosingRooms {
   }
 
   /**
-   * So many that only rooms which are held find a place still. Nobody begins to hold another then,
-   * so those always do.
+   * So many that the rest is kept for open rooms. No further room is opened then, so each open one
+   * finds a tombstone.
    */
   get isFull(): boolean {
     return this.#tombstones.size >= CLOSING_ROOMS_MAX - ROOMS_MAX;
@@ -271,9 +263,9 @@ class ClosingRooms {
   }
 
   /**
-   * Has the store forget a room, and until it has says so itself. A room that nobody holds has no
-   * tombstone when there are too many: its host asks again. Rejects with a RelayError. @returns
-   * whether there was such a room.
+   * Makes the store forget a room; the tombstone stands until the store says so. A room that is not
+   * open gets no tombstone when there are too many: its host asks again. Rejects with a RelayError.
+   * @returns whether there was such a room.
    */
   async remove(roomId: Uint8Array, isHeld: boolean): Promise<boolean> {
     const known = this.has(roomId);

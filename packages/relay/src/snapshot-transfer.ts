@@ -1,5 +1,5 @@
-// How snapshots go to one member, as a pure machine: one after the other, in pieces, each when the
-// last was taken and the quota allows it.
+// How snapshots go to one member, as a pure machine: one after the other, in pieces. Each piece
+// follows when the last was written and the token bucket allows it.
 
 import type { SnapshotName } from '@sotto/protocol';
 import type { Allowance, Step, TokenBucket } from '@sotto/machine';
@@ -9,7 +9,7 @@ import { SNAPSHOT_BURST_BYTES, SNAPSHOT_BYTES_PER_SECOND } from './limits.ts';
 
 /**
  * `wanted` has each name at most once. The first of them is on its way when there is a `position`.
- * `phase` says whether pieces are in the socket, or the quota is waited for.
+ * `phase` says whether pieces are in the socket, or tokens are waited for.
  */
 export interface SnapshotTransfer {
   readonly wanted: readonly SnapshotName[];
@@ -20,17 +20,15 @@ export interface SnapshotTransfer {
 
 export type SnapshotEvent =
   | { readonly type: 'snapshot-wanted'; readonly which: SnapshotName }
-  /**
-   * What was asked for with `send-snapshot` is in the socket now; no `next` at the snapshot's end.
-   */
+  /** The pieces of `send-snapshot` are in the socket now; no `next` at the snapshot's end. */
   | { readonly type: 'snapshot-cut'; readonly bytes: number; readonly next: SnapshotPosition | undefined }
   | { readonly type: 'snapshot-written' }
   | { readonly type: 'snapshot-due' };
 
 export type SnapshotEffect =
   /**
-   * Write the next pieces; answers are `snapshot-cut` at once and `snapshot-taken` when the socket
-   * has let go of them.
+   * Write the next pieces; the answers are `snapshot-cut` at once and `snapshot-written` once the
+   * socket has written them.
    */
   | { readonly type: 'send-snapshot'; readonly which: SnapshotName; readonly position: SnapshotPosition | undefined }
   | { readonly type: 'delay-snapshot'; readonly milliseconds: number };
@@ -61,8 +59,8 @@ export function stepTransfer(
 }
 
 /**
- * One that is on its way may be wanted once more, behind what waits; one that waits is not wanted
- * twice.
+ * A snapshot that is on its way may be requested once more, behind those that wait; one that waits
+ * is not requested twice.
  */
 function want(transfer: SnapshotTransfer, which: SnapshotName): SnapshotTransfer {
   const waiting = transfer.position === undefined ? transfer.wanted : transfer.wanted.slice(1);

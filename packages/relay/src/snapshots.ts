@@ -1,5 +1,5 @@
-// The two snapshots that a room has, as frames for the wire: cut into pieces as they are asked for,
-// so that nobody's slowness keeps one alive.
+// A room's two snapshots as frames for the wire. They are cut into pieces as they are asked for, so
+// that no slow member keeps a replaced snapshot in memory.
 
 import { encodeCommitted, encodeSnapshot, SNAPSHOT_DATA_BYTES, LARGEST_FRAME_BYTES } from '@sotto/protocol';
 import type { SnapshotName } from '@sotto/protocol';
@@ -9,8 +9,8 @@ import type { RoomRecord, StoredSnapshot } from './store/room-store.ts';
 type Snapshots = Pick<RoomRecord, 'commitNumber' | 'snapshot' | 'previousSnapshot'>;
 
 /**
- * Where in which snapshot somebody is: the commit number that its commit made, and the offset of
- * the next piece.
+ * How far a member has a snapshot: the commit number of its commit, and the offset of the next
+ * piece.
  */
 export interface SnapshotPosition {
   readonly commitNumber: number;

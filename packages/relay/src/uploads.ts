@@ -1,5 +1,5 @@
-// What the members of a room have staged: bounded in number, length and time, each upload its own
-// connection's. PROTOCOL.md §4.7, §6.3.
+// The uploads that a room's connections have staged: bounded in number, length and time, one for
+// each connection. PROTOCOL.md §4.7, §6.3.
 
 import { createHash } from 'node:crypto';
 import {
@@ -22,9 +22,9 @@ import type { CommitRequest, RelayCode, StagedPiece } from '@sotto/protocol';
 const UPLOAD_BYTES_MAX = COMMIT_BYTES_MAX + SNAPSHOT_BYTES_MAX;
 
 /**
- * A connection's one upload. `refused` keeps the id only, so that what still comes of it is passed
- * over; `committing` is the room's until it is answered, and keeps the id of another that came too
- * early.
+ * A connection's one upload. `refused` keeps only the id, so that its later pieces are ignored.
+ * `committing` belongs to the room until it is answered, and keeps the id of an upload that came
+ * too early.
  */
 type Upload =
   | {
@@ -33,9 +33,7 @@ type Upload =
       readonly pieces: readonly Uint8Array[];
       readonly bytes: number;
       readonly since: number;
-      /**
-       * Since when its connection has had the place, with this upload or with one that it replaced.
-       */
+      /** Since when its connection has had the place, with this upload or one that it replaced. */
       readonly placedAt: number;
       readonly touchedAt: number;
     }
@@ -48,11 +46,11 @@ export interface Staged {
   readonly snapshot: Uint8Array;
 }
 
-/** To whoever staged or committed: a refusal to send, or nothing to say. */
+/** The answer to STAGE or COMMIT: a refusal to send, or none. */
 export type UploadRefusal = { readonly kind: 'refused'; readonly code: RelayCode } | { readonly kind: 'ignored' };
 const IGNORED: UploadRefusal = { kind: 'ignored' };
 
-/** Who found no place: since when it waits for one, and when it last asked. */
+/** A connection that found no place: since when it waits, and when it last asked. */
 interface Wait {
   readonly since: number;
   readonly askedAt: number;
@@ -61,8 +59,8 @@ interface Wait {
 export class Uploads {
   readonly #uploads = new Map<number, Upload>();
   /**
-   * In which order connections came, last began an upload, or let the wait for a place lapse: who
-   * is first in it has the first claim.
+   * The order in which connections came, last began an upload, or let their wait for a place lapse.
+   * The first has the first claim.
    */
   readonly #order = new Map<number, number>();
   #nextInOrder = 0;
@@ -85,7 +83,7 @@ export class Uploads {
     return this.#waiting.size;
   }
 
-  /** Who comes goes to the end: coming anew gains nothing. */
+  /** A new connection goes to the end, so reconnecting gains nothing. */
   enter(connection: number): void {
     this.#order.set(connection, (this.#nextInOrder += 1));
   }
@@ -94,7 +92,7 @@ export class Uploads {
     const { uploadId, index, data } = piece;
     const upload = this.#uploads.get(connection);
     const isSame = upload !== undefined && equalBytes(upload.id, uploadId);
-    // What has been answered, or was complete, has nothing more to come.
+    // An upload that was answered or is complete has no further pieces.
     if (isSame && upload.kind !== 'staging') return IGNORED;
     if (upload?.kind === 'committing') return this.#refuseEarly(connection, upload, uploadId);
     if (index === 0 && !isSame) return this.#begin(connection, uploadId, data, now);
@@ -114,8 +112,8 @@ export class Uploads {
   }
 
   /**
-   * Takes the upload out for its commit if it is what COMMIT says. Its connection stages no other
-   * until `release`.
+   * Hands the upload to its commit if it is as COMMIT says. Its connection stages no other until
+   * `release`.
    */
   claim(
     connection: number,
@@ -162,8 +160,8 @@ export class Uploads {
   }
 
   /**
-   * Frees what leases have ended. Whoever it was hears of it when more of it comes. Who asked and
-   * did not come back has had its turn.
+   * Frees uploads whose leases have ended. Their connections hear of it when they send more. A
+   * connection that waited for a place and did not ask again goes to the end.
    */
   sweep(now: number): void {
     for (const [connection, upload] of this.#uploads) {
@@ -205,9 +203,11 @@ export class Uploads {
   }
 
   /**
-   * A place is free, or somebody gives way: the one that began last. Places are kept for those
-   * before this connection who have waited for a while; for shorter, who comes first is served
-   * first, so that places do not stand empty. @returns whether there is one.
+   * Finds a place: a free one, or that of the upload that began last among those that can be
+   * preempted. Places are kept for connections of higher rank that have waited longer than
+   * UPLOAD_GUARD_MS; for a shorter wait the first to ask is served, so that places do not stand
+   * empty.
+   * @returns whether there is one.
    */
   #claimPlace(connection: number, now: number): boolean {
     const free = UPLOADS_PER_ROOM_MAX - this.held.places;
@@ -222,8 +222,8 @@ export class Uploads {
   }
 
   /**
-   * Behind the guard whoever began an upload later than this connection; after a longer stay
-   * everybody.
+   * After UPLOAD_GUARD_MS: uploads of connections of lower rank. After UPLOAD_STAY_MS: every
+   * upload.
    */
   #preemptibleBy(connection: number, now: number): number[] {
     const gives = (owner: number, upload: Upload): boolean => {
