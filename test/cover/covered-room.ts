@@ -56,8 +56,8 @@ class RelaySocket extends Duplex {
 /** The rooms and connections of the real relay, without its sockets. */
 class RelayInMemory implements RoomRelay {
   readonly rooms: Rooms;
-  readonly #around: ConstructorParameters<typeof Connection>[2];
-  readonly #peers: Connection[] = [];
+  readonly #dependencies: ConstructorParameters<typeof Connection>[2];
+  readonly #connections: Connection[] = [];
 
   constructor(clock: FakeClock, random: (length: number) => Uint8Array) {
     this.rooms = new Rooms({
@@ -66,15 +66,15 @@ class RelayInMemory implements RoomRelay {
       flushSchedule: flushImmediately,
       log: silentLog,
     });
-    this.#around = { rooms: this.rooms, fairReads: new FairReads(), clock, random, log: silentLog };
+    this.#dependencies = { rooms: this.rooms, fairReads: new FairReads(), clock, random, log: silentLog };
   }
 
   get connections(): number {
-    return this.#peers.length;
+    return this.#connections.length;
   }
 
   accept(stream: StreamEnd): void {
-    this.#peers.push(new Connection(this.#peers.length + 1, new RelaySocket(stream), this.#around));
+    this.#connections.push(new Connection(this.#connections.length + 1, new RelaySocket(stream), this.#dependencies));
   }
 }
 
