@@ -17,15 +17,15 @@ import { WatchedStore } from './watched-store.ts';
 /** A host and members of one relay, as many as a test asks for. */
 export interface RelayUsers {
   readonly host: TestHost;
-  anotherHost(): TestHost;
+  readonly anotherHost: () => TestHost;
   /** A connection that has not attached. */
-  member(): TestMember;
+  readonly member: () => TestMember;
   /** A new room of the host. */
-  room(): Promise<TestRoom>;
+  readonly room: () => Promise<TestRoom>;
   /** A member that has attached to the room. */
-  join(room: TestRoom, from?: number): Promise<TestMember>;
+  readonly join: (room: TestRoom, from?: number) => Promise<TestMember>;
   /** Ends all of their connections. */
-  leave(): Promise<void>;
+  readonly leave: () => Promise<void>;
 }
 
 export interface RelayFixture extends RelayUsers {
@@ -114,7 +114,10 @@ function isTrue(read: () => boolean): boolean {
   return read();
 }
 
-/** Lets the relay and the sockets finish their work without a clock: so many iterations of the event loop. */
+/**
+ * Lets the relay and the sockets finish their work without a clock: so many iterations of the event
+ * loop.
+ */
 export async function iterations(count: number): Promise<void> {
   for (let iteration = 0; iteration < count; iteration += 1) await new Promise((resolve) => setImmediate(resolve));
 }
@@ -146,7 +149,9 @@ export function numbered(bodies: readonly Uint8Array[], first = 1): string[] {
   return bodies.map((body, index) => `${first + index} ${fingerprint(body)}`);
 }
 
-/** @returns the commit number of COMMITTED as this member receives it, after the commit's entries. */
+/**
+ * @returns the commit number of COMMITTED as this member receives it, after the commit's entries.
+ */
 export async function receiveCommit(member: TestMember, made: TestCommit, first: number): Promise<number> {
   expect(await member.entries(made.bodies.length)).toEqual(numbered(made.bodies, first));
   const notice = await member.commitNumber();

@@ -15,7 +15,7 @@ export interface RoomKey {
   readonly privateKey: string;
 }
 
-export class Assailant {
+export class Attacker {
   readonly socket: Socket;
   /** Bytes that came; what they say is of no interest. */
   received = 0;
