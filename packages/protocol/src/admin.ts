@@ -1,4 +1,4 @@
-// What the host may ask of the relay over admin.sock: one JSON object a line, one answer a line, in
+// The host's requests to the relay over admin.sock: one JSON object a line, one reply a line, in
 // order. PROTOCOL.md §6.5.
 
 import { fromHex, toHex } from './bytes.ts';

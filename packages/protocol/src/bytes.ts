@@ -2,7 +2,8 @@
 // throughout. PROTOCOL.md §2.
 
 /**
- * Reads fields in turn. Reading past the end is a bug of the caller, who checks the length first.
+ * Reads one field after the other. Reading past the end is a bug of the caller, who checks the
+ * length first.
  */
 export class ByteReader {
   readonly #bytes: Uint8Array;
@@ -59,8 +60,8 @@ export class ByteReader {
 }
 
 /**
- * Writes fields in turn into a buffer of fixed length that starts as zeros, so that what is not
- * written is padding.
+ * Writes one field after the other into a buffer of fixed length that starts as zeros: bytes that
+ * are not written are padding.
  */
 export class ByteWriter {
   readonly bytes: Uint8Array;
@@ -103,7 +104,7 @@ export class ByteWriter {
   }
 }
 
-/** @returns one buffer with the parts in turn. */
+/** @returns one buffer with the parts, one after the other. */
 export function concatBytes(...parts: readonly Uint8Array[]): Uint8Array {
   const writer = new ByteWriter(parts.reduce((length, part) => length + part.length, 0));
   for (const part of parts) writer.put(part);

@@ -1,5 +1,5 @@
-// Frames of one size, whose fields stand in front of zeros: they carry nothing that nobody reads.
-// PROTOCOL.md §2.
+// Frames of one size, with fields followed by zeros: a decoder refuses other bytes there, so no
+// frame carries unread bytes. PROTOCOL.md §2.
 
 import { ByteReader, isZero } from './bytes.ts';
 import { accept, refuse } from './errors.ts';
@@ -8,7 +8,7 @@ import { bodyBytes } from './frame.ts';
 import type { Frame } from './frame.ts';
 import { LARGEST_FRAME_BYTES, SMALLEST_FRAME_BYTES } from './limits.ts';
 
-/** Bytes of body in a frame that only says something, and in one that carries much. */
+/** Bytes of body in a small control frame, and in one that carries data. */
 export const CONTROL_BODY_BYTES: number = bodyBytes(SMALLEST_FRAME_BYTES);
 export const LARGE_BODY_BYTES: number = bodyBytes(LARGEST_FRAME_BYTES);
 

@@ -7,8 +7,8 @@ import type { Decoded, FrameCode, RelayCode } from './errors.ts';
 import { FRAME_BYTES, HEADER_BYTES, PROTOCOL_VERSION } from './limits.ts';
 
 /**
- * What a frame does: the number on the wire. Odd jobs have no operation of their own: dummies and
- * re-sent frames are PUBLISH and ENTRY.
+ * Operations, by their numbers on the wire. Dummies and resent frames have none of their own: they
+ * are PUBLISH and ENTRY.
  */
 export const OPERATIONS = {
   attach: 0x01,
@@ -31,8 +31,8 @@ export const OPERATIONS = {
 export type Operation = keyof typeof OPERATIONS;
 
 /**
- * A frame taken apart. `number` is a commit number or a sequence number, as the operation says;
- * `body` is a view of the frame's bytes.
+ * A decoded frame. `number` is a commit number or a sequence number, as the operation says; `body`
+ * is a view of the frame's bytes.
  */
 export interface Frame {
   readonly operation: Operation;
@@ -84,8 +84,8 @@ export function encodeFrame(frame: {
 }
 
 /**
- * FILL or NOISE: what stands in a slot when nobody's words do. PROTOCOL.md §12.3, §12.4.
- * @throws RangeError if no frame has this length.
+ * FILL or NOISE, which fills a slot without content. PROTOCOL.md §12.3, §12.4. @throws RangeError
+ * if no frame has this length.
  */
 export function encodeFiller(
   operation: 'fill' | 'noise',

@@ -27,8 +27,7 @@ export interface StagedPiece {
 }
 
 /**
- * What an upload is made of: the bodies of so many log frames of one size, and behind them the
- * snapshot.
+ * The parts of an upload: the bodies of so many log frames of one size, followed by the snapshot.
  */
 export interface CommitRequest {
   readonly commitNumber: number;
@@ -56,7 +55,7 @@ export interface CommitNotice {
 
 /** Which of the two snapshots that the relay keeps. */
 export type SnapshotName = 'snapshot' | 'previous-snapshot';
-/** What a client asks for: the log from a sequence number on, or a snapshot. */
+/** A FETCH: of the log from a sequence number on, or of a snapshot. */
 export type FetchRequest = { readonly what: 'log'; readonly from: number } | { readonly what: SnapshotName };
 
 /**

@@ -12,8 +12,8 @@ import { CHALLENGE_BYTES, NONCE_BYTES, ROOM_ID_BYTES, SIGNATURE_BYTES } from './
 const CAPABILITY_LABEL = 'sotto/1 capability';
 
 /**
- * What a client asks for when it attaches: `from` is the first sequence number it has not seen, or
- * 0 for "from now on".
+ * The content of ATTACH. `from` is the first sequence number that the client has not seen, or 0 for
+ * "from now on".
  */
 export interface AttachRequest {
   readonly roomId: Uint8Array;
@@ -31,7 +31,7 @@ export interface Attached {
   readonly next: number;
 }
 
-/** What an ATTACH proves knowledge of the capability for. */
+/** The statement that an ATTACH signs with the capability key. */
 interface CapabilityClaim {
   /** The 32 bytes of this connection's CHALLENGE. */
   readonly challenge: Uint8Array;
@@ -106,8 +106,8 @@ export function checkEmpty(frame: Frame): Decoded<number, FrameCode> {
 }
 
 /**
- * REFUSED: the room's commit number in the header, and what is refused: the nonce of a frame, or
- * the id of an upload with zeros behind it. PROTOCOL.md §4.5.
+ * REFUSED: the room's commit number in the header. The body has the nonce of the refused frame, or
+ * the id of the refused upload followed by zeros. PROTOCOL.md §4.5.
  */
 export function encodeRefused(code: RelayCode, commitNumber: number, what: Uint8Array): Uint8Array {
   const body = new ByteWriter(CONTROL_BODY_BYTES).put(what).bytes;

@@ -64,7 +64,7 @@ export {
 } from './cover.ts';
 export type { Cover, CoverCost, StealthCover, StealthShape } from './cover.ts';
 export { startMetronome, stepMetronome, wakeAt } from './metronome.ts';
-export type { Chance, Departure, Metronome, MetronomeEvent } from './metronome.ts';
+export type { Chance, Dispatch, Metronome, MetronomeEvent } from './metronome.ts';
 export { decodeAdminReply, decodeAdminRequest, encodeAdminReply, encodeAdminRequest } from './admin.ts';
 export type { AdminReply, AdminRequest } from './admin.ts';
 export {

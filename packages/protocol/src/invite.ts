@@ -19,7 +19,7 @@ const PAYLOAD_BYTES: number = 2 + ONION_KEY_BYTES + ROOM_SECRET_BYTES;
 /** The length of a connection string of this version. */
 export const INVITE_CHARACTERS: number = PREFIX.length + 1 + Math.ceil((PAYLOAD_BYTES * 8) / 5) + CHECKSUM_CHARACTERS;
 
-/** What a guest needs and nobody else may have. */
+/** The secrets of a connection string. Anyone who has them can join. */
 export interface Invite {
   readonly onionKey: Uint8Array;
   readonly roomSecret: Uint8Array;

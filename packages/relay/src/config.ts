@@ -43,7 +43,7 @@ export function parseConfig(environment: Environment): Decoded<Config, RelayErro
   return accept(Object.freeze({ relaySocket, adminSocket, redisHost, redisPort }));
 }
 
-/** What the operator reads: which variable is wrong, and what to do. */
+/** The message for the operator: which variable is wrong, and what to do. */
 export function describeRefusal(code: RelayErrorCode): string {
   return `${RELAY_ERRORS[code]}: start the relay with docker compose`;
 }

@@ -12,7 +12,7 @@ import {
   stepMetronome,
   wakeAt,
 } from '@sotto/protocol';
-import type { Chance, Cover, Departure, Metronome } from '@sotto/protocol';
+import type { Chance, Cover, Dispatch, Metronome } from '@sotto/protocol';
 import type { Run } from './log-tail.ts';
 
 /**
@@ -69,9 +69,9 @@ export function stepDownlink(
   type: 'content' | 'due',
   now: number,
   chance: Chance,
-): Step<Downlink, Departure> {
-  const { metronome, departures } = stepMetronome(downlink.metronome, { type, now }, chance);
-  return { state: { ...downlink, metronome }, effects: departures };
+): Step<Downlink, Dispatch> {
+  const { state: metronome, effects } = stepMetronome(downlink.metronome, { type, now }, chance);
+  return { state: { ...downlink, metronome }, effects };
 }
 
 /** @returns the content of the slot that is due; its length is always the same. */

@@ -119,7 +119,7 @@ export class Room {
   }
 
   /**
-   * @returns whether it is still as a `create` on these terms makes it, and nobody has been in it.
+   * @returns whether it is still as a `create` on these terms makes it, and no member has attached.
    */
   isFresh(terms: RoomTerms): boolean {
     const { capabilityKey, roomTag, cover } = this.#record;
@@ -182,7 +182,7 @@ export class Room {
     return this.#tail.read(cursor, CATCH_UP_CHUNK_BYTES);
   }
 
-  /** @returns what fits a slot; undefined if the log does not reach back to its cursor. */
+  /** @returns the bytes of a slot; undefined if the log does not reach back to its cursor. */
   packSlot(order: SlotOrder, random: (length: number) => Uint8Array): PackedSlot | undefined {
     return packSlot(order, (from, maxBytes) => this.#tail.read(from, maxBytes), random);
   }

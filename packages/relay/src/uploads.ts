@@ -13,7 +13,7 @@ import {
   UPLOAD_GUARD_MS,
   UPLOAD_LEASE_MS,
   UPLOAD_LIMIT_MS,
-  UPLOAD_STAY_MS,
+  UPLOAD_HOLD_MS,
   UPLOAD_WAIT_MS,
   UPLOADS_PER_ROOM_MAX,
 } from '@sotto/protocol';
@@ -222,14 +222,14 @@ export class Uploads {
   }
 
   /**
-   * After UPLOAD_GUARD_MS: uploads of connections of lower rank. After UPLOAD_STAY_MS: every
+   * After UPLOAD_GUARD_MS: uploads of connections of lower rank. After UPLOAD_HOLD_MS: every
    * upload.
    */
   #preemptibleBy(connection: number, now: number): number[] {
     const gives = (owner: number, upload: Upload): boolean => {
       if (upload.kind !== 'staging') return false;
       const stayed = now - upload.placedAt;
-      return stayed > UPLOAD_STAY_MS || (stayed > UPLOAD_GUARD_MS && this.#rank(owner) > this.#rank(connection));
+      return stayed > UPLOAD_HOLD_MS || (stayed > UPLOAD_GUARD_MS && this.#rank(owner) > this.#rank(connection));
     };
     return [...this.#uploads].filter(([owner, upload]) => gives(owner, upload)).map(([owner]) => owner);
   }

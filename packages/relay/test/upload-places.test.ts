@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import {
   STAGE_DATA_BYTES,
   UPLOAD_GUARD_MS,
-  UPLOAD_STAY_MS,
+  UPLOAD_HOLD_MS,
   UPLOAD_WAIT_MS,
   UPLOADS_PER_ROOM_MAX,
 } from '@sotto/protocol';
@@ -29,7 +29,7 @@ function restlessBoundMs(others: number): number {
 }
 function boundMs(others: number): number {
   const each = UPLOAD_GUARD_MS + UPLOAD_WAIT_MS;
-  return UPLOAD_STAY_MS + (others / UPLOADS_PER_ROOM_MAX) * each + PAUSE_MOST_MS + TOLERANCE_MS;
+  return UPLOAD_HOLD_MS + (others / UPLOADS_PER_ROOM_MAX) * each + PAUSE_MOST_MS + TOLERANCE_MS;
 }
 
 /** A random number from 0 to 1 that is the same in every run. */

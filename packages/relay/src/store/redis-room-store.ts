@@ -1,5 +1,5 @@
-// The store on Redis: rooms in RAM with a lifetime, nothing asked of the server that its ACL
-// refuses. What fits is one script call per operation.
+// The store on Redis: rooms in memory with a lifetime. It uses only commands that its ACL allows.
+// An operation that fits in one command is one script call.
 
 import { randomBytes } from 'node:crypto';
 import { toHex } from '@sotto/protocol';
@@ -63,22 +63,22 @@ const SCRIPTS = {
 /** Tells one attempt to store something in pieces from every other. */
 const TOKEN_BYTES = 16;
 
-/** What the long words of one command may take on the wire. */
+/** Bytes that the long words of one command may take on the wire. */
 const PIECE_BYTES_MAX: number = STORE_COMMAND_BYTES_MAX - STORE_COMMAND_FRAME_BYTES;
 
 /**
- * The only place that names a key: `room:{<room id>}` and what begins so, in one hash slot of a
- * cluster.
+ * The only place that names a key: `room:{<room id>}` and keys that begin so, all in one hash slot
+ * of a cluster.
  */
 export function roomKeys(roomId: Uint8Array): readonly [room: string, log: string, staged: string, stagedLog: string] {
   const room = `room:{${toHex(roomId)}}`;
   return [room, `${room}:log`, `${room}:staged`, `${room}:staged-log`];
 }
 
-/** One question of a script about one room. */
+/** Runs a script for one room. */
 type Ask = <Value>(script: Script, rest: readonly Word[], decode: DecodeWords<Value>) => Promise<Value>;
 
-/** Bodies in turn, of which the first has this place among all. */
+/** Consecutive bodies; `index` is the place of the first among all. */
 interface BodyRun {
   readonly index: number;
   readonly bodies: readonly Uint8Array[];
@@ -180,7 +180,7 @@ export class RedisRoomStore implements RoomStore {
     return Promise.resolve();
   }
 
-  /** A long snapshot goes before its commit, and counts for nothing without it. */
+  /** Stages the beginning of a long snapshot. It counts for nothing until its commit. */
   async #stageCommit(ask: Ask, token: Uint8Array, begin: Uint8Array): Promise<'staged' | 'room-unknown'> {
     const rest = [STORE_STAGED_TTL_MS, token];
     const begun = await ask(SCRIPTS.beginCommit, rest, decodeWord(['staged', 'room-unknown']));
@@ -222,7 +222,7 @@ function orUnstaged<Value>(decode: DecodeWords<Value>): DecodeWords<Value | 'uns
 }
 
 /**
- * Else what was staged is gone: the store was emptied meanwhile, or another attempt or a removal
+ * Otherwise the staged pieces are gone: the store was emptied, or another attempt or a removal
  * came. The caller begins anew.
  */
 function allStaged<Answer>(answer: Answer | 'unstaged'): Exclude<Answer, 'unstaged'> {
@@ -246,15 +246,15 @@ function* cutBodies(bodies: readonly Uint8Array[]): Generator<BodyRun> {
 }
 
 function* cutBytes(whole: Uint8Array): Generator<Piece> {
-  // A word's own length takes less than is kept for the rest of its command.
+  // The word's own length prefix is within STORE_COMMAND_FRAME_BYTES.
   for (let offset = 0; offset < whole.length; offset += PIECE_BYTES_MAX) {
     yield { offset, bytes: whole.subarray(offset, offset + PIECE_BYTES_MAX) };
   }
 }
 
 /**
- * @returns where a snapshot is cut, so that what comes behind goes together with these bodies: 0 if
- *   all of it does.
+ * @returns the offset behind which the rest of a snapshot fits into one command with these bodies:
+ *   0 if all of it does.
  */
 function splitSnapshot(snapshot: Uint8Array, bodies: readonly Uint8Array[]): number {
   const taken = bodies.reduce((bytes, { length }) => bytes + wordBytes(length), 0);
@@ -262,8 +262,8 @@ function splitSnapshot(snapshot: Uint8Array, bodies: readonly Uint8Array[]): num
 }
 
 /**
- * Pieces of all rooms in one row, in the order in which they are asked for: rooms take turns, and
- * behind each the store has a moment for others.
+ * Pieces of all rooms, one after the other in the order in which they are asked for. So rooms
+ * alternate, and after each piece the store has time for other commands.
  */
 class PieceQueue {
   readonly #clock: Clock;

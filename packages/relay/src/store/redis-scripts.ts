@@ -1,22 +1,22 @@
-// What runs inside Redis: one script per operation of the store, so that each is atomic and costs
-// one round trip.
+// The scripts that run inside Redis: one for each operation of the store, so that each is atomic and
+// takes one round trip.
 //
-// KEYS[1] is the room, a hash: capability, tag, cover (the mode's name), commit number, oldest,
-// next, snapshot and previous (the bytes of the two snapshots), snapshot-first, snapshot-last,
-// previous-first and previous-last (where their commits are in the log). There is a room if and
-// only if there is this hash. KEYS[2] is its log, a stream: entry `<sequence number>-0` with the
-// one field `body`. KEYS[3] and KEYS[4] are what has come so far of something that is too long for
-// one command: a hash (token, next, snapshot, previous) and a stream like the log. No reader looks
-// at them. They become the room in one step (FINISH), or the snapshot (COMMIT), and else they
-// expire.
+// KEYS[1] is the room, a hash. There is a room if and only if there is this hash. Its fields:
+//   capability, tag, cover (the mode's name), commit-number, oldest, next;
+//   snapshot and previous (the bytes of the two snapshots), and where their commits are in the log:
+//   snapshot-first, snapshot-last, previous-first, previous-last.
+// KEYS[2] is its log, a stream: entry `<sequence number>-0` with the one field `body`.
+// KEYS[3] and KEYS[4] are the staged pieces of a restore or commit that is too long for one command:
+//   a hash (token, next, snapshot, previous) and a stream like the log. No other operation reads
+//   them. They become the room in one step (FINISH_RESTORE) or the snapshot (COMMIT), or expire.
 //
-// ARGV[1] is the request's number, and every answer begins with it. The first line of each makes
-// Redis refuse a script as a whole on a replica, also one that only reads, and on a full store all
-// but those that may be run there. Numbers are written with %.0f: Lua would write large ones as
-// 1e+15.
+// ARGV[1] is the request's number, and every answer begins with it. The first line of each script
+// makes Redis refuse it as a whole on a replica, even if it only reads, and on a full store unless it
+// is marked as one that may run there.
+// Numbers are written with %.0f, because Lua writes large ones as 1e+15.
 
 const WRITES = '#!lua\n';
-/** What needs no memory, or gives some back. */
+/** For scripts that need no memory, or free some. */
 const ALWAYS = '#!lua flags=allow-oom\n';
 
 const NUMBER = `
@@ -32,8 +32,8 @@ end
 `;
 
 /**
- * Adds ARGV[from..] to the log, drops what is older than `named`, and keeps the hash's numbers
- * true. No body is read for it.
+ * Adds ARGV[from..] to the log, drops entries older than `named`, and keeps the numbers of the hash
+ * true. It reads no body.
  */
 const EXTEND = `
 local function extend(from, oldest, following, named)
