@@ -40,7 +40,7 @@ describe('a connection', () => {
     await member.expect('attached');
   });
 
-  test('may say everything at once: what it sends behind ATTACH waits for the admission', async () => {
+  test('may send everything at once: frames behind ATTACH wait for ATTACHED', async () => {
     const fixture = await openRelay();
     const room = await fixture.room();
     const member = fixture.member();
@@ -121,7 +121,7 @@ describe('a stranger', () => {
     expect(await mover.closing()).toBe('not-admitted');
   });
 
-  test('who says anything but ATTACH first is closed', async () => {
+  test('that sends anything but ATTACH first is closed', async () => {
     const fixture = await openRelay();
     await fixture.room();
     const frames = [publishFrame(makeBody()), encodePing('ping', 1), encodeChallenge(new Uint8Array(32))];
@@ -133,7 +133,7 @@ describe('a stranger', () => {
     }
   });
 
-  test('who attaches in a larger frame, or with padding that is not zero, is malformed', async () => {
+  test('that attaches in a larger frame, or with padding that is not zero, is closed as malformed', async () => {
     const fixture = await openRelay();
     const room = await fixture.room();
     const large = fixture.member();
@@ -154,7 +154,7 @@ describe('a stranger', () => {
     { what: 'an unknown operation', bytes: [0x10, 0x55, ...new Array<number>(510).fill(0)] },
     { what: 'a reserved byte', bytes: [0x10, 0x01, 0, 0, 0, 0, 0, 1, ...new Array<number>(504).fill(0)] },
     { what: 'a number above 2^53', bytes: [0x10, 0x01, 0, 0, 0, 0, 0, 0, 0xff, ...new Array<number>(503).fill(0)] },
-  ])('who sends $what is malformed, and nobody else notices', async ({ bytes }) => {
+  ])('that sends $what is closed as malformed, and no other connection is affected', async ({ bytes }) => {
     const fixture = await openRelay();
     const room = await fixture.room();
     const member = await fixture.join(room);
@@ -166,7 +166,7 @@ describe('a stranger', () => {
     await member.entries(1);
   });
 
-  test('who says nothing, or speaks too slowly, is closed at the deadline and not before', async () => {
+  test('that sends nothing, or too slowly, is closed at the deadline and not before', async () => {
     const fixture = await openRelay();
     const [mute, slow] = [fixture.member(), fixture.member()];
     await Promise.all([mute.challenge(), slow.challenge()]);
@@ -194,7 +194,7 @@ describe('a stranger', () => {
   test.each([
     [HALF_OPEN_MAX - 1, 'is let in'],
     [HALF_OPEN_MAX, 'is too late'],
-  ])('who answers after %i others have come %s', async (others, outcome) => {
+  ])('that answers after %i others have come %s', async (others, outcome) => {
     const fixture = await openRelay();
     const room = await fixture.room();
     const [member, newcomer] = [await fixture.join(room), fixture.member()];

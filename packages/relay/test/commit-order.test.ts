@@ -51,7 +51,7 @@ function known(member: TestMember): number {
   return Math.max(0, ...told.map(({ number }) => number));
 }
 
-test('whoever publishes and commits, and whatever becomes of the store: all see one order, each thing once, and one answer to each', async () => {
+test('all members see one order, each frame once, and one answer to each request, whatever happens to the store', async () => {
   const store = new MoodyStore();
   const fixture = await openRelay({ store });
   let won = 0;

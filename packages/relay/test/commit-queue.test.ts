@@ -25,8 +25,8 @@ function flood(queue: CommitQueue, connections: readonly number[], until: number
   return given;
 }
 
-describe('queue', () => {
-  test('of one connection are its burst, and then one each interval', () => {
+describe('the commit queue', () => {
+  test('lets one connection commit its burst, and then once each interval', () => {
     const times = flood(entered(1), [1], 10 * COMMIT_INTERVAL_MS).map(([, at]) => at);
     expect(times.slice(0, COMMIT_BURST)).toEqual(new Array(COMMIT_BURST).fill(0));
     expect(times.slice(COMMIT_BURST)).toEqual(
@@ -34,14 +34,14 @@ describe('queue', () => {
     );
   });
 
-  test('of a room are no more than it may, however many connections ask', () => {
+  test('lets a room commit no more than its bucket allows, however many connections ask', () => {
     const connections = Array.from({ length: 128 }, (_, index) => index);
     const hour = 3_600_000;
     const given = flood(entered(...connections), connections, hour);
     expect(given.length).toBe(ROOM_COMMIT_BURST + hour / ROOM_COMMIT_INTERVAL_MS);
   });
 
-  test('go round: of n connections that ask without end each gets every n-th, in whatever order they ask', () => {
+  test('goes round: of n connections that always ask each gets every n-th commit, in whatever order they ask', () => {
     fc.assert(
       fc.property(fc.integer({ min: 3, max: 20 }), fc.func(fc.nat()), (count, shuffle) => {
         const connections = Array.from({ length: count }, (_, index) => index);
@@ -53,7 +53,7 @@ describe('queue', () => {
     );
   });
 
-  test('are not won by leaving and coming anew (control: who stays and has not committed is before who comes)', () => {
+  test('gives nothing to a connection that reconnects (control: one that has not committed is before a new one)', () => {
     let queue = entered(1, 2);
     const given: number[] = [];
     let now = 0;
@@ -74,7 +74,7 @@ describe('queue', () => {
     expect([...queue.committers.keys()].sort()).toEqual([1, 2]);
   });
 
-  test('are not given to who has gone', () => {
+  test('chooses no connection that is gone', () => {
     expect(choose(withdraw(entered(1), 1), [1], 0).kind).toBe('wait');
     expect(choose(entered(1), [1], 0)).toEqual({ kind: 'chosen', connection: 1 });
   });

@@ -78,7 +78,7 @@ describe('a commit', () => {
     expect((await member.expect('refused')).code).toBe('stale');
   });
 
-  test('is the only one of its commit number: whoever else asked is told conflict, and may try again', async () => {
+  test('is the only one of its commit number: the other committers get a conflict, and may try again', async () => {
     const fixture = await openRelay();
     const room = await fixture.room();
     const members = await joinMany(fixture, room, UPLOADS_PER_ROOM_MAX);
@@ -215,7 +215,7 @@ describe('a commit number', () => {
   });
 });
 
-describe('turns', () => {
+describe('the commit queue of a room', () => {
   /** Commits until the room has made all that it may at once. @returns the commit number. */
   async function exhaust(members: readonly TestMember[]): Promise<number> {
     for (let commitNumber = 0; commitNumber < ROOM_COMMIT_BURST; commitNumber += 1) {
@@ -226,7 +226,7 @@ describe('turns', () => {
     return ROOM_COMMIT_BURST;
   }
 
-  test('bound a flood of commits, hold up no frame, and go to who has not had one for the longest', async () => {
+  test('bounds a flood of commits, holds up no frame, and serves the connection whose last commit is the longest ago', async () => {
     const fixture = await openRelay();
     const room = await fixture.room();
     const modest = await fixture.join(room);
@@ -267,7 +267,7 @@ describe('turns', () => {
     }
   });
 
-  test('of a connection that has gone are not waited for', async () => {
+  test('does not wait for a connection that is gone', async () => {
     const fixture = await openRelay();
     const room = await fixture.room();
     const members = await joinMany(fixture, room, 5);
@@ -285,7 +285,7 @@ describe('turns', () => {
 });
 
 describe('a string holder', () => {
-  test('who commits junk twice moves commit number and snapshots only: others go on, and the snapshot can be set again', async () => {
+  test('that commits junk twice changes only the commit number and snapshots: others go on, and can set the snapshot again', async () => {
     const fixture = await openRelay();
     const room = await fixture.room();
     const [member, intruder] = [await fixture.join(room), await fixture.join(room)];
@@ -322,7 +322,7 @@ describe('a string holder', () => {
     ['a COMMIT of too many', makeCommit().commit(0, { frameCount: 66, frameSize: 1 })],
     ['a COMMIT without a snapshot', makeCommit().commit(0, { snapshotBytes: 0 })],
     ['a FETCH of nothing that there is', encodeFrame({ operation: 'fetch', number: 0, body: makeBody() })],
-  ])('who sends %s is malformed', async (_name, frame) => {
+  ])('that sends %s is closed as malformed', async (_name, frame) => {
     const fixture = await openRelay();
     const member = await fixture.join(await fixture.room());
     const body = makeBody();

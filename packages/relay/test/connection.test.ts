@@ -59,7 +59,7 @@ function types(effects: readonly ConnectionEffect[]): string[] {
 }
 
 describe('a connection', () => {
-  test('is not read from while it is being admitted, and then is greeted, fed, and heard out', () => {
+  test('is not read while it attaches; then it gets ATTACHED and the log, and its early frames are processed', () => {
     const attaching = play(openConnection(0), received(ATTACH, decoded(publishFrame(makeBody()))));
     expect(types(attaching.effects)).toEqual(['pause', 'authorise']);
     const attached = { commitNumber: 4, oldest: 2, next: 9 };
@@ -101,7 +101,7 @@ describe('a connection', () => {
     });
   });
 
-  test('that the log has run away from, or that is behind for too long, is too slow', () => {
+  test('is closed as too slow when the log no longer has its cursor, or when it is behind for too long', () => {
     const behind = play(live(), [{ type: 'entries', first: 10, next: 11, bytes: makeBody() }, FULL]).state;
     expect(play(behind, [{ type: 'log-trimmed' }]).effects).toEqual([{ type: 'close', code: 'too-slow' }]);
     const ping = decoded(encodePing('ping', 1));
@@ -117,7 +117,7 @@ describe('a connection', () => {
     ).toEqual([{ type: 'close', code: 'too-slow' }]);
   });
 
-  test('is read from again only when no reason against it is left, and is not silent meanwhile', () => {
+  test('is read again only when no reason against it is left, and does not count as silent meanwhile', () => {
     const paused = play(live(), [{ type: 'pause', reason: 'room' }], [{ type: 'pause', reason: 'rate' }]);
     expect(paused.effects).toEqual([]);
     const late = { now: 2 * SILENCE_LIMIT_MS, unsent: 0, chance: () => 0.5 };
@@ -155,7 +155,7 @@ describe('a connection', () => {
     for (const event of events) expect(play(closed.state, [event]).effects).toEqual([]);
   });
 
-  test('that waits for its admission has the same deadline as one that says nothing', () => {
+  test('has the same deadline while it attaches as one that sends nothing', () => {
     const attaching = play(openConnection(0), received(ATTACH)).state;
     for (const connection of [openConnection(0), attaching]) {
       expect(
@@ -168,7 +168,7 @@ describe('a connection', () => {
   });
 });
 
-describe('a quota', () => {
+describe('the inbound rate of a connection', () => {
   test('lets the burst through at once, then as much as time brings', () => {
     const spent = charge(fullInboundRate(0), INBOUND_BURST_BYTES, 256, 0);
     expect(debtMs(spent)).toBe(0);

@@ -20,7 +20,7 @@ function shout(turns: FairReads, group: object): { readonly heard: number[]; rea
   return { heard, connections };
 }
 
-describe('who has sent something', () => {
+describe('a connection that has sent something', () => {
   test('is heard at once, however much others have sent in another room (control: not in the same)', () => {
     const turns = new FairReads();
     const [theirs, own] = [{}, {}];
@@ -30,7 +30,7 @@ describe('who has sent something', () => {
     expect(turns.request(theirs, {}, { bytes: 512, process: () => undefined })).toBe('waits');
   });
 
-  test('is heard in its turn, a bounded amount of each room in each turn, each once and in the order in which they came', async () => {
+  test('is heard once and in order, with a bounded amount of each room in each iteration', async () => {
     const turns = new FairReads();
     const [one, other] = [shout(turns, {}), shout(turns, {})];
     for (
@@ -47,7 +47,7 @@ describe('who has sent something', () => {
     expect([one.heard, other.heard]).toEqual([all, all]);
   });
 
-  test('and has gone is not heard any more', async () => {
+  test('is not heard any more when it is gone', async () => {
     const turns = new FairReads();
     const group = {};
     const { heard, connections } = shout(turns, group);
@@ -58,7 +58,7 @@ describe('who has sent something', () => {
     expect(turns.request(group, {}, { bytes: 512, process: () => undefined })).toBe('heard');
   });
 
-  test('in small pieces shares the turn: a chunk goes over it by no more than itself', () => {
+  test('shares the iteration with others when it sends small pieces: a chunk goes over the bound by no more than itself', () => {
     const turns = new FairReads();
     const group = {};
     let bytes = 0;

@@ -64,13 +64,13 @@ const goesOn = (effects: readonly string[]): boolean => effects.length > 0 && !e
 /** All that somebody gets who has not been admitted. */
 const CONTEXTRS = new Set<string>(['close', 'authorise', 'pause', 'unpause-after']);
 
-describe('what a stranger sends to the relay', { timeout: FUZZ_LIMIT_MS }, () => {
+describe('bytes of a stranger to the relay', { timeout: FUZZ_LIMIT_MS }, () => {
   test.each([
     ['a fetch', fetch],
     ['a commit', commit],
     ['a publish and a fetch', Uint8Array.from([...publish, ...fetch])],
     ['a stage', stage],
-  ])('%s: nothing makes the connection throw, hang or grow', async (_name, accepted) => {
+  ])('%s: none make the connection throw, hang or grow', async (_name, accepted) => {
     const connection = live();
     // Control: the thing itself is done for a member, and for nobody who was not admitted.
     expect(goesOn(take(connection, accepted))).toBe(true);

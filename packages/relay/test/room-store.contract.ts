@@ -443,7 +443,7 @@ export function describeRoomStore(name: string, open: (limits: StoreLimits) => P
       }
     });
 
-    test('does not bring back what is not wanted any more', async () => {
+    test('does not restore a room when the attempt was aborted', async () => {
       await store.create(roomId, lock);
       const mirror = { ...(await loaded()), bodies: [] };
       await store.remove(roomId);

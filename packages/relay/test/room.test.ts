@@ -152,7 +152,7 @@ describe('a room', () => {
     expect([learnt.state.commitNumber, learnt.state.next, learnt.state.phase.kind]).toEqual([1, 9, 'idle']);
   });
 
-  test('holds who publishes into a full queue, and releases all at half of it', () => {
+  test('holds connections that publish into a full queue, and releases all at half of it', () => {
     const many = Math.ceil(ROOM_PENDING_BYTES_MAX / 4_080) + 1;
     const frames = Array.from({ length: many }, (_, index) => frame(index % 2, 0, makeBody(3)));
     let { state, effects } = play([
@@ -195,7 +195,7 @@ describe('a room', () => {
 });
 
 describe('a commit in a room', () => {
-  test('waits for what was published before it, and is not waited for by what comes behind it', () => {
+  test('waits for frames that came before it; frames that came later do not wait for it', () => {
     const [before, behind] = [frame(1), frame(2)];
     const commit = asked(1);
     const busy = play(
@@ -244,7 +244,7 @@ describe('a commit in a room', () => {
     expect(again.state.commits.length).toBe(2);
   });
 
-  test('waits with seven others at most: the one whose turn would be the last gives way', () => {
+  test('waits with seven others at most: the one that would be chosen last is refused', () => {
     const connections = Array.from({ length: COMMITS_WAITING_MAX + 1 }, (_, index) => index);
     const commits = connections.map((connection) => asked(connection));
     const storing = play(
@@ -289,7 +289,7 @@ describe('a commit in a room', () => {
     expect(play([{ type: 'restored', now: 0 }], lost.state).effects).toEqual(storing.effects);
   });
 
-  test('of who has left is dropped, unless the store has it', () => {
+  test('of a connection that is gone is dropped, unless the store has it', () => {
     const waiting = play([{ type: 'commit-asked', commit: asked(1) }], roomOf(1, 2));
     const left = play(
       [

@@ -135,7 +135,7 @@ describe('the store', () => {
     expect(await back.entries(1)).toEqual(numbered([more], 601));
   });
 
-  test('that cannot be asked about an unknown room tells nobody whether there is one', async () => {
+  test('that does not answer reveals to no stranger whether a room exists', async () => {
     const store = new WatchedStore();
     const fixture = await openRelay({ store });
     const room = await fixture.room();

@@ -186,8 +186,8 @@ function keptOut(
 
 const SEEDS = [1, 2, 3];
 
-describe('who wants a place for an upload', () => {
-  test.each(Object.entries(TACTICS))('has one in a bounded time while others are %s', (name, tactics) => {
+describe('a connection that asks for a place for an upload', () => {
+  test.each(Object.entries(TACTICS))('gets one in a bounded time while others are %s', (name, tactics) => {
     const shown: string[] = [];
     for (const others of [8, 16, 64]) {
       const bound = tactics === restless ? restlessBoundMs(others) : boundMs(others);
@@ -198,7 +198,7 @@ describe('who wants a place for an upload', () => {
     process.stdout.write(`   kept out by connections that are ${name}: ${shown.join(', ')}\n`);
   });
 
-  test('is kept out for longer when nobody remembers that it asked (the control)', () => {
+  test('is kept out for longer when its question is not remembered (the control)', () => {
     const bound = restlessBoundMs(16);
     const times = SEEDS.map((seed) => keptOut(16, restless, { seed, patience: 10 * bound, comesAnew: true }));
     expect(Math.max(...times)).toBeGreaterThan(bound);

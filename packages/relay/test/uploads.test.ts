@@ -20,8 +20,8 @@ const arbitraryStep = fc.record({
   length: fc.constantFrom(1, 100, STAGE_DATA_BYTES, STAGE_DATA_BYTES),
 });
 
-describe('what is staged', () => {
-  test('is, when it is claimed, what was put in, cut where the frames end', () => {
+describe('the uploads of a room', () => {
+  test('hand a claimed upload over as it was staged, cut where the frames end', () => {
     fc.assert(
       fc.property(
         fc.nat(3),
@@ -55,7 +55,7 @@ describe('what is staged', () => {
     );
   });
 
-  test('never takes more places or bytes than it may, whatever comes, and none once all leases have ended', () => {
+  test('never take more places or bytes than they may, whatever comes, and none once all leases have ended', () => {
     fc.assert(
       fc.property(fc.array(arbitraryStep, { maxLength: 200 }), (steps) => {
         const uploads = new Uploads();
@@ -80,7 +80,7 @@ describe('what is staged', () => {
     );
   });
 
-  test('holds no more memory than its bytes: small pieces are no way around it', () => {
+  test('hold no more memory than their bytes, also in small pieces', () => {
     const uploads = new Uploads();
     const uploadId = new Uint8Array(16);
     uploads.stage(1, { uploadId, index: 0, data: new Uint8Array(1) }, 0);
