@@ -1,4 +1,5 @@
-// `npm run bench -- idle`: what a hosted room costs the machine while nobody is in it, the engine's own work included.
+// `npm run bench -- idle`: what a hosted room costs the machine while nobody is in it, the engine's
+// own work included.
 
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -15,7 +16,9 @@ const STRING_LIMIT_MS = 300_000;
 const ASK_EVERY_MS = 500;
 /** After the string, Tor still fetches and publishes for a while. */
 const SETTLE_MS = 60_000;
-/** The engine's processes: each starts the health checks of its containers and waits for their end. */
+/**
+ * The engine's processes: each starts the health checks of its containers and waits for their end.
+ */
 const ENGINE = /^(dockerd|containerd|containerd-shim)/;
 
 interface Process {
@@ -26,7 +29,10 @@ interface Process {
   readonly ticks: number;
 }
 
-/** `/proc/PID/stat` (proc(5)): fields 14 to 17 are user and system time, own and of children that were waited for. */
+/**
+ * `/proc/PID/stat` (proc(5)): fields 14 to 17 are user and system time, own and of children that
+ * were waited for.
+ */
 function readProcess(pid: number): Process | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
@@ -46,7 +52,10 @@ function readProcesses(): Process[] {
     .flatMap((entry) => readProcess(Number(entry)) ?? []);
 }
 
-/** The engine and everything below it. A process that has ended is in its parent's ticks, so nothing counts twice. */
+/**
+ * The engine and everything below it. A process that has ended is in its parent's ticks, so nothing
+ * counts twice.
+ */
 function engineProcesses(): Map<number, Process> {
   const all = readProcesses();
   const found = new Map(all.filter(({ name }) => ENGINE.test(name)).map((process) => [process.pid, process]));
@@ -81,8 +90,9 @@ async function awaitString(project: string): Promise<void> {
 }
 
 /**
- * Prints the share of one core with the private Tor network alone (the control), then with a room beside it; the room's own share
- * is the difference. Health is asked as often as in the shipped file.
+ * Prints the share of one core with the private Tor network alone (the control), then with a room
+ * beside it; the room's own share is the difference. Health is asked as often as in the shipped
+ * file.
  */
 export async function benchIdle(seconds: number): Promise<void> {
   const project = `sotto-idle-${randomBytes(4).toString('hex')}`;

@@ -1,4 +1,5 @@
-// `npm run bench -- relay`: what the slots of stealth rooms cost the relay, in a process of its own on a real socket, and how even they are.
+// `npm run bench -- relay`: what the slots of stealth rooms cost the relay, in a process of its own
+// on a real socket, and how even they are.
 
 import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
@@ -95,7 +96,10 @@ async function talk(socket: Socket, afterMs: number, everyMs: number, signal: Ab
   }
 }
 
-/** One full room for so many seconds. @returns the relay's CPU for a tick, and how far slots were from their grid. */
+/**
+ * One full room for so many seconds.
+ * @returns the relay's CPU for a tick, and how far slots were from their grid.
+ */
 async function measure(cover: StealthCover, seconds: number): Promise<readonly string[]> {
   const directory = await mkdtemp(join(tmpdir(), 'sotto-bench-'));
   const relay = fork(import.meta.filename, ['--serve', directory]);

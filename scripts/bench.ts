@@ -1,6 +1,7 @@
-// `npm run bench -- crypto`: what group keys cost, native and pure JavaScript side by side in one run. `--members 2,10,32` makes it shorter.
-// `npm run bench -- relay`: what the slots of stealth rooms cost the relay; `--seconds 20`.
-// `npm run bench -- idle`: what a hosted room costs the machine while nobody is in it; `--seconds 120`.
+// `npm run bench -- crypto`: what group keys cost, native and pure JavaScript side by side in one
+// run. `--members 2,10,32` makes it shorter. `npm run bench -- relay`: what the slots of stealth
+// rooms cost the relay; `--seconds 20`. `npm run bench -- idle`: what a hosted room costs the
+// machine while nobody is in it; `--seconds 120`.
 
 import { cpus, loadavg } from 'node:os';
 import { createGroupIdentity, deriveGroupKeys, GroupEngine, pureCrypto } from '@sotto/crypto/group';
@@ -76,7 +77,10 @@ function value<Value>(answer: { ok: true; value: Value } | { ok: false; code: st
   return answer.value;
 }
 
-/** A room that grows to each size in turn. Two members stay and are measured, the others join and go silent. */
+/**
+ * A room that grows to each size in turn. Two members stay and are measured, the others join and go
+ * silent.
+ */
 async function measureRoom(primitives: GroupCrypto, suite: GroupSuite, sizes: readonly number[]): Promise<Row[]> {
   const keys = deriveGroupKeys(random(32), random(16));
   const membersMax = Math.max(...sizes);

@@ -11,10 +11,10 @@ import type { MemberOptions, RoomMember, RoomRelay } from '@sotto/fixtures/room'
 import type { Cover } from '@sotto/protocol';
 import { silentLog } from '../../packages/relay/src/log.ts';
 import { MemoryRoomStore } from '../../packages/relay/src/store/memory-room-store.ts';
-import { Peer } from '../../packages/relay/src/connection.ts';
-import { ReadTurns } from '../../packages/relay/src/fair-reads.ts';
+import { Connection } from '../../packages/relay/src/connection.ts';
+import { FairReads } from '../../packages/relay/src/fair-reads.ts';
 import { Rooms } from '../../packages/relay/src/rooms.ts';
-import { tickOff } from '../../packages/relay/src/slot.ts';
+import { flushImmediately } from '../../packages/relay/src/room.ts';
 
 /** Through how many rounds of the event loop the relay's work may go before time moves on. */
 const ROUNDS = 5;
@@ -56,20 +56,25 @@ class RelaySocket extends Duplex {
 /** The rooms and connections of the real relay, without its sockets. */
 class RelayInMemory implements RoomRelay {
   readonly rooms: Rooms;
-  readonly #around: ConstructorParameters<typeof Peer>[2];
-  readonly #peers: Peer[] = [];
+  readonly #dependencies: ConstructorParameters<typeof Connection>[2];
+  readonly #connections: Connection[] = [];
 
   constructor(clock: FakeClock, random: (length: number) => Uint8Array) {
-    this.rooms = new Rooms({ store: new MemoryRoomStore({ clock }), clock, tick: tickOff, log: silentLog });
-    this.#around = { rooms: this.rooms, turns: new ReadTurns(), clock, random, log: silentLog };
+    this.rooms = new Rooms({
+      store: new MemoryRoomStore({ clock }),
+      clock,
+      flushSchedule: flushImmediately,
+      log: silentLog,
+    });
+    this.#dependencies = { rooms: this.rooms, fairReads: new FairReads(), clock, random, log: silentLog };
   }
 
   get connections(): number {
-    return this.#peers.length;
+    return this.#connections.length;
   }
 
   accept(stream: StreamEnd): void {
-    this.#peers.push(new Peer(this.#peers.length + 1, new RelaySocket(stream), this.#around));
+    this.#connections.push(new Connection(this.#connections.length + 1, new RelaySocket(stream), this.#dependencies));
   }
 }
 

@@ -80,7 +80,7 @@ test(
     const inTurn = commitsOf(idle).map((times) => times.filter((at) => at > 200_000 && at < SECONDS * 1_000).length);
     expect(Math.min(...inTurn)).toBeGreaterThanOrEqual(1);
     expect(inTurn.reduce((sum, count) => sum + count)).toBe(
-      Math.floor((SECONDS * 1_000) / stealthShape('stealth-4').turnMs),
+      Math.floor((SECONDS * 1_000) / stealthShape('stealth-4').keyRotationMs),
     );
     expect(commitsOf(busy)).toEqual(commitsOf(idle));
     expect(busy.lines).toEqual(idle.lines);

@@ -19,7 +19,7 @@ import { gapsOf, Room, statesOf, told } from '@sotto/fixtures/room';
 import type { RoomMember } from '@sotto/fixtures/room';
 
 const COVER: StealthCover = 'stealth-32';
-const { turnMs } = stealthShape(COVER);
+const { keyRotationMs } = stealthShape(COVER);
 
 interface Member {
   readonly id: Uint8Array;
@@ -124,11 +124,12 @@ describe('turns', () => {
         for (let count = 0; count < 3 * members.length; count += 1) expect(model.turn()).toHaveLength(1);
         const { commits } = model;
         for (const [index, { at, by }] of commits.entries()) {
-          if (index > 0) expect(at - (commits[index - 1]?.at ?? 0)).toBe(turnMs);
+          if (index > 0) expect(at - (commits[index - 1]?.at ?? 0)).toBe(keyRotationMs);
           const earlier = commits[index - members.length];
-          if (earlier !== undefined) expect([earlier.by, at - earlier.at]).toEqual([by, members.length * turnMs]);
+          if (earlier !== undefined)
+            expect([earlier.by, at - earlier.at]).toEqual([by, members.length * keyRotationMs]);
         }
-        expect(members.length * turnMs).toBeLessThanOrEqual(KEY_CYCLE_MS);
+        expect(members.length * keyRotationMs).toBeLessThanOrEqual(KEY_CYCLE_MS);
       }),
     );
   });
@@ -141,7 +142,7 @@ describe('turns', () => {
         const here = model.members.filter(({ present }) => present).length;
         // When all who are there have had their turn, those who are not are before them all.
         for (let count = 0; count < here; count += 1) expect(model.turn()).toHaveLength(1);
-        const gap = turnMs + (model.members.length - here) * KEY_GRACE_MS;
+        const gap = keyRotationMs + (model.members.length - here) * KEY_GRACE_MS;
         fc.pre(here * gap < KEYS_OLDEST_MS);
         for (let count = 0; count < here; count += 1) {
           const before = model.now;
@@ -214,7 +215,7 @@ describe('turns', () => {
 // With clients
 
 const SIZE = 'stealth-8';
-const TURN_MS = stealthShape(SIZE).turnMs;
+const TURN_MS = stealthShape(SIZE).keyRotationMs;
 /** What a commit takes to the relay and back, and the moment before it: a turn begins when its commit is seen. */
 const SLACK_MS = 2_000;
 const slow = { conditions: () => ({ latencyMs: () => 300 }) };
@@ -331,7 +332,7 @@ describe('clients in stealth', () => {
     await room.clock.advance(330_000);
     for (const seat of others) expect(told(seat, 'removed').map(({ reason }) => reason)).toEqual(['silent']);
     const turns = commitsOf(seats, gone).length;
-    expect(turns).toBeGreaterThanOrEqual(330_000 / (turnMs + KEY_GRACE_MS) - 2);
+    expect(turns).toBeGreaterThanOrEqual(330_000 / (keyRotationMs + KEY_GRACE_MS) - 2);
   });
 
   test(
@@ -350,7 +351,7 @@ describe('clients in stealth', () => {
       });
       await room.clock.advance(30_000);
       host.client.setAccess('knock');
-      await room.clock.advance(2 * turnMs);
+      await room.clock.advance(2 * keyRotationMs);
       const ben = await room.join('ben', slow);
       await room.clock.advance(5_000);
       const begun = room.clock.now();

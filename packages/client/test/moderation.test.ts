@@ -72,7 +72,7 @@ test.each(['jitter', 'stealth-4'] as const)('in %s one asks, is let in, and is t
   await room.clock.advance(DWELL_MOST_MS);
   host.client.setAccess('knock');
   // In stealth it holds with the next turn.
-  await room.clock.advance(10_000 + (isStealth(cover) ? stealthShape(cover).turnMs : 0));
+  await room.clock.advance(10_000 + (isStealth(cover) ? stealthShape(cover).keyRotationMs : 0));
   expect(told(host, 'moderated').map(({ what }) => what)).toEqual(['access']);
   const mallory = await room.join('Mallory', { elsewhere });
   await room.clock.advance(10_000);

@@ -248,7 +248,7 @@ describe('in a full stealth room', () => {
 // With clients
 
 const COVER = 'stealth-4';
-const TURN_MS = stealthShape(COVER).turnMs;
+const TURN_MS = stealthShape(COVER).keyRotationMs;
 
 async function openRoom(names: readonly string[]): Promise<{ room: Room; host: RoomMember; guests: RoomMember[] }> {
   const rehearsal = new Room({ seed: 1, cover: COVER });

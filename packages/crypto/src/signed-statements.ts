@@ -34,7 +34,7 @@ function verifyStatement(statement: Uint8Array, signature: Uint8Array, key: Uint
 
 /** @returns the 64-byte Ed25519 signature that admits one connection: the challenge is fresh, so it is of no use on another. */
 export function signCapability(keys: RoomKeys, challenge: Uint8Array, from: number): Uint8Array {
-  const statement = capabilityStatement(challenge, keys.roomTag, keys.roomId, from);
+  const statement = capabilityStatement({ challenge, roomTag: keys.roomTag, roomId: keys.roomId, from });
   return keys.capabilitySecret.use((secret) => nacl.sign.detached(statement, secret));
 }
 

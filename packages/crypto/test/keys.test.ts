@@ -71,7 +71,7 @@ describe('the capability', () => {
   const verifies = (statement: Uint8Array): boolean => nodeVerify(keys.capabilityKey, statement, signature);
 
   test("is a signature that Node verifies, byte for byte Node's own", () => {
-    const statement = capabilityStatement(challenge, keys.roomTag, keys.roomId, 77);
+    const statement = capabilityStatement({ challenge, roomTag: keys.roomTag, roomId: keys.roomId, from: 77 });
     expect(verifies(statement)).toBe(true);
     const seed = keys.capabilitySecret.use((bytes) => bytes.slice(0, 32));
     expect(nodeSign(seed, statement)).toEqual(signature);
@@ -82,17 +82,27 @@ describe('the capability', () => {
   });
 
   test('is void for another challenge, onion, room or resume point', () => {
-    expect(verifies(capabilityStatement(flipped(challenge, 3), keys.roomTag, keys.roomId, 77))).toBe(false);
-    expect(verifies(capabilityStatement(challenge, flipped(keys.roomTag, 3), keys.roomId, 77))).toBe(false);
-    expect(verifies(capabilityStatement(challenge, keys.roomTag, flipped(keys.roomId, 3), 77))).toBe(false);
-    expect(verifies(capabilityStatement(challenge, keys.roomTag, keys.roomId, 78))).toBe(false);
+    expect(
+      verifies(
+        capabilityStatement({ challenge: flipped(challenge, 3), roomTag: keys.roomTag, roomId: keys.roomId, from: 77 }),
+      ),
+    ).toBe(false);
+    expect(
+      verifies(capabilityStatement({ challenge, roomTag: flipped(keys.roomTag, 3), roomId: keys.roomId, from: 77 })),
+    ).toBe(false);
+    expect(
+      verifies(capabilityStatement({ challenge, roomTag: keys.roomTag, roomId: flipped(keys.roomId, 3), from: 77 })),
+    ).toBe(false);
+    expect(verifies(capabilityStatement({ challenge, roomTag: keys.roomTag, roomId: keys.roomId, from: 78 }))).toBe(
+      false,
+    );
     const otherRoom = deriveRoomKeys(flipped(roomSecret, 1), onionKey);
-    const same = capabilityStatement(challenge, keys.roomTag, keys.roomId, 77);
+    const same = capabilityStatement({ challenge, roomTag: keys.roomTag, roomId: keys.roomId, from: 77 });
     expect(nodeVerify(otherRoom.capabilityKey, same, signature)).toBe(false);
   });
 
   test('is void with any one bit of it changed', () => {
-    const statement = capabilityStatement(challenge, keys.roomTag, keys.roomId, 77);
+    const statement = capabilityStatement({ challenge, roomTag: keys.roomTag, roomId: keys.roomId, from: 77 });
     for (let bit = 0; bit < signature.length * 8; bit += 1) {
       expect(nodeVerify(keys.capabilityKey, statement, flipped(signature, bit)), `${bit}`).toBe(false);
     }

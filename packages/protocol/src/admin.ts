@@ -1,4 +1,5 @@
-// What the host may ask of the relay over admin.sock: one JSON object a line, one answer a line, in order. PROTOCOL.md §6.5.
+// The host's requests to the relay over admin.sock: one JSON object a line, one reply a line, in
+// order. PROTOCOL.md §6.5.
 
 import { fromHex, toHex } from './bytes.ts';
 import { coverOfName } from './cover.ts';
@@ -8,8 +9,9 @@ import type { AdminCode, Decoded } from './errors.ts';
 import { ADMIN_LINE_BYTES_MAX, CAPABILITY_KEY_BYTES, ROOM_ID_BYTES, ROOM_TAG_BYTES } from './limits.ts';
 
 /**
- * `create` makes a room and `resume` takes up one that a restarted relay still finds in its store. A room belongs to the admin connection that
- * asked for it: when that ends without `close`, the relay waits for a `resume` and then closes the room. PROTOCOL.md §6.5.
+ * `create` makes a room and `resume` takes up one that a restarted relay still finds in its store.
+ * A room belongs to the admin connection that asked for it: when that ends without `close`, the
+ * relay waits for a `resume` and then closes the room. PROTOCOL.md §6.5.
  */
 export type AdminRequest =
   | {

@@ -1,6 +1,10 @@
-// The only place that indexes into a buffer by hand: a bounded reader and writer, big-endian throughout. PROTOCOL.md §2.
+// The only place that indexes into a buffer by hand: a bounded reader and writer, big-endian
+// throughout. PROTOCOL.md §2.
 
-/** Reads fields in turn. Reading past the end is a bug of the caller, who checks the length first. */
+/**
+ * Reads one field after the other. Reading past the end is a bug of the caller, who checks the
+ * length first.
+ */
 export class ByteReader {
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
@@ -33,7 +37,9 @@ export class ByteReader {
     return value;
   }
 
-  /** @returns the number, or undefined above 2^53-1, where JavaScript's numbers stop being exact. */
+  /**
+   * @returns the number, or undefined above 2^53-1, where JavaScript's numbers stop being exact.
+   */
   u64(): number | undefined {
     const value = this.#view.getBigUint64(this.#offset);
     this.#offset += 8;
@@ -53,7 +59,10 @@ export class ByteReader {
   }
 }
 
-/** Writes fields in turn into a buffer of fixed length that starts as zeros, so that what is not written is padding. */
+/**
+ * Writes one field after the other into a buffer of fixed length that starts as zeros: bytes that
+ * are not written are padding.
+ */
 export class ByteWriter {
   readonly bytes: Uint8Array;
   readonly #view: DataView;
@@ -95,7 +104,7 @@ export class ByteWriter {
   }
 }
 
-/** @returns one buffer with the parts in turn. */
+/** @returns one buffer with the parts, one after the other. */
 export function concatBytes(...parts: readonly Uint8Array[]): Uint8Array {
   const writer = new ByteWriter(parts.reduce((length, part) => length + part.length, 0));
   for (const part of parts) writer.put(part);
@@ -118,7 +127,10 @@ export function toHex(bytes: Uint8Array): string {
   return text;
 }
 
-/** @returns the bytes, or undefined unless `text` is lower-case hexadecimal of exactly `length` bytes. */
+/**
+ * @returns the bytes, or undefined unless `text` is lower-case hexadecimal of exactly `length`
+ *   bytes.
+ */
 export function fromHex(text: string, length: number): Uint8Array | undefined {
   if (text.length !== 2 * length || !/^[0-9a-f]*$/.test(text)) return undefined;
   return Uint8Array.from({ length }, (_, index) => Number.parseInt(text.slice(2 * index, 2 * index + 2), 16));

@@ -1,4 +1,4 @@
-// What a member says: texts, presences, receipts. PROTOCOL.md §5.3-§5.5.
+// Contents of members: texts, presences, receipts. PROTOCOL.md §5.3-§5.5.
 
 import { ByteReader, ByteWriter } from './bytes.ts';
 import { accept, refuse } from './errors.ts';
@@ -28,7 +28,7 @@ const PRESENCE_LEAST_BYTES: number = BEFORE_BYTES + 2;
 
 export type PresenceStatus = keyof typeof PRESENCE_STATUSES;
 
-/** What stands in front of every content. PROTOCOL.md §5.3. */
+/** The header of every content. PROTOCOL.md §5.3. */
 export interface ContentHeader {
   /** Counts the member's own frames from 1 without a gap. */
   readonly number: number;
@@ -38,7 +38,7 @@ export interface ContentHeader {
   readonly logHash: Uint8Array;
 }
 
-/** What a member says. */
+/** A content, as a member sends it. */
 export type Content = ContentHeader &
   (
     | { readonly type: 'text'; readonly index: number; readonly count: number; readonly bytes: Uint8Array }
@@ -46,13 +46,16 @@ export type Content = ContentHeader &
     | ({ readonly type: 'receipt' } & EpochsBefore)
     | { readonly type: 'roll-call' }
     | Move
-    /** Whoever commits next puts it into the row. PROTOCOL.md §5.9. */
+    /** The next committer puts it into its commit bundle. PROTOCOL.md §5.9. */
     | { readonly type: 'order'; readonly order: SignedAccess }
   );
 
-/** What carries on the log hashes of epochs into the next ones. PROTOCOL.md §5.10. */
+/** Carries the log hashes of epochs on into the next ones. PROTOCOL.md §5.10. */
 interface EpochsBefore {
-  /** 64 bytes: the last log hashes of the four epochs before this one, the latest first; zeros for each that the member was not in or cannot tell of. */
+  /**
+   * 64 bytes: the last log hashes of the four epochs before this one, the latest first; zeros for
+   * each that the member was not in or cannot tell of.
+   */
   readonly before: Uint8Array;
 }
 
@@ -100,7 +103,10 @@ function encodePresence(content: ContentHeader & Presence, name: Uint8Array): Ui
     .put(signature).bytes;
 }
 
-/** `decodeText` gives undefined for what is not UTF-8: this package has no text codec of its own. PROTOCOL.md §5.3. */
+/**
+ * `decodeText` returns undefined for bytes that are not UTF-8: this package has no text codec of
+ * its own. PROTOCOL.md §5.3.
+ */
 export function decodeContent(
   bytes: Uint8Array,
   decodeText: (bytes: Uint8Array) => string | undefined,
@@ -133,7 +139,7 @@ export function decodeContent(
   }
 }
 
-/** Only who may come in is ordered in this way: an eviction does not wait. */
+/** Only access orders are contents: an eviction does not wait. */
 function decodeOrder(reader: ByteReader, snapshot: ContentHeader): Decoded<Content, ContentCode> {
   const order = decodeSignedOrder(reader.rest());
   if (!order.ok) return order;
@@ -154,7 +160,8 @@ function decodeFragment(reader: ByteReader, snapshot: ContentHeader): Decoded<Co
   if (reader.remaining < FRAGMENT_HEADER_BYTES) return refuse('content-length');
   const index = reader.u16();
   const count = reader.u16();
-  // The first fragment's number names the message, so no fragment may stand before its member's first frame.
+  // The first fragment's number names the message, so no fragment may stand before its member's
+  // first frame.
   if (count === 0 || count > FRAGMENT_COUNT_MAX || index >= count || index >= snapshot.number) {
     return refuse('fragment-index');
   }

@@ -1,4 +1,5 @@
-// How a room hides when something is said: its modes, their numbers, and what each costs, so that all sides compute the same. PROTOCOL.md §12.
+// Cover: how a room hides when its members send. Its modes, their numbers and their costs stand
+// here, so that all sides compute the same. PROTOCOL.md §12.
 
 import { bodyBytes } from './frame.ts';
 import { fragmentCapacity } from './content.ts';
@@ -33,23 +34,29 @@ export type StealthCover = Exclude<Cover, 'off' | 'jitter'>;
 
 export const COVERS: readonly Cover[] = Object.keys(NUMBERS) as Cover[];
 
-/** What a stealth room does whatever is said in it. */
+/** The traffic of a stealth room, whatever its members send. */
 export interface StealthShape {
   /** At most so many members. */
   readonly members: number;
   /** A member sends one frame of COVER_FRAME_BYTES every so many milliseconds. */
   readonly sendEveryMs: number;
-  /** Frames that a member receives each tick: what a full room can say, and what is for refusals, commits, and what came late. */
+  /**
+   * Frames that a member receives each tick: `shared` for all that a full room can send, `spare`
+   * for refusals, commits and late frames.
+   */
   readonly shared: number;
   readonly spare: number;
-  /** A commit has at least so many frames, and its snapshot so many bytes: what a full room takes. */
+  /** The least frames of a commit, and the bytes of its snapshot: enough for a full room. */
   readonly commitFrames: number;
   readonly snapshotBytes: number;
   /** From one member's new keys to the next one's. */
-  readonly turnMs: number;
+  readonly keyRotationMs: number;
 }
 
-/** Frames of a commit with which one goes: what a full room of 32 takes, and with the leaver's word one of 4. */
+/**
+ * Frames of a commit that removes a member: enough for a full room of 32, and for a room of 4 with
+ * the leaver's notice.
+ */
 const COMMIT_FRAMES = 8;
 
 const SHAPES: Readonly<Record<StealthCover, StealthShape>> = {
@@ -61,7 +68,7 @@ const SHAPES: Readonly<Record<StealthCover, StealthShape>> = {
 
 function shape(members: number, ticks: number, shared: number, snapshotBytes: number): StealthShape {
   const commitFrames = COMMIT_FRAMES;
-  const turnMs = KEY_CYCLE_MS / members;
+  const keyRotationMs = KEY_CYCLE_MS / members;
   return {
     members,
     sendEveryMs: ticks * STEALTH_TICK_MS,
@@ -69,7 +76,7 @@ function shape(members: number, ticks: number, shared: number, snapshotBytes: nu
     spare: shared / 4,
     commitFrames,
     snapshotBytes,
-    turnMs,
+    keyRotationMs,
   };
 }
 
@@ -110,24 +117,27 @@ export function slotBytes(cover: StealthCover): number {
 }
 
 /** Bytes of the upload with which a member has new keys. */
-function turnBytes(cover: StealthCover): number {
+function keyRotationBytes(cover: StealthCover): number {
   const { commitFrames, snapshotBytes } = SHAPES[cover];
   return (
     Math.ceil((commitFrames * bodyBytes(LARGEST_FRAME_BYTES) + snapshotBytes) / STAGE_DATA_BYTES) * LARGEST_FRAME_BYTES
   );
 }
 
-/** What a mode costs by the clock; nothing where what is said decides. PROTOCOL.md §12.6. */
+/** The cost of a mode by the clock; 0 where it depends on the contents. PROTOCOL.md §12.6. */
 export interface CoverCost {
   readonly upBytesPerHour: number;
   readonly downBytesPerHour: number;
-  /** What a text of one frame waits on average, without the network. */
+  /** The mean wait of a text of one frame, without the network. */
   readonly meanDelayMs: number;
 }
 
 const HOUR_MS = 3_600_000;
 
-/** @param members who are there: whoever is alone has every turn to have new keys, in a full room each has one in KEY_CYCLE_MS. */
+/**
+ * @param members in the room: a member that is alone rotates its keys every `keyRotationMs`, in a
+ *   full room each does once in KEY_CYCLE_MS.
+ */
 export function coverCost(cover: Cover, members: number = coverMembersMax(cover)): CoverCost {
   if (cover === 'off') return { upBytesPerHour: 0, downBytesPerHour: 0, meanDelayMs: 0 };
   if (cover === 'jitter') {
@@ -135,8 +145,8 @@ export function coverCost(cover: Cover, members: number = coverMembersMax(cover)
     const meanDelayMs = JITTER_SEND_LEAST_MS + JITTER_SEND_MOST_MS;
     return { upBytesPerHour: dummies, downBytesPerHour: dummies, meanDelayMs };
   }
-  const { sendEveryMs, turnMs } = SHAPES[cover];
-  const keyBytesPerHour = (HOUR_MS / (turnMs * Math.max(1, members))) * turnBytes(cover);
+  const { sendEveryMs, keyRotationMs } = SHAPES[cover];
+  const keyBytesPerHour = (HOUR_MS / (keyRotationMs * Math.max(1, members))) * keyRotationBytes(cover);
   return {
     upBytesPerHour: Math.round((HOUR_MS / sendEveryMs) * COVER_FRAME_BYTES + keyBytesPerHour),
     downBytesPerHour: (HOUR_MS / STEALTH_TICK_MS) * slotBytes(cover),
@@ -147,7 +157,9 @@ export function coverCost(cover: Cover, members: number = coverMembersMax(cover)
 /** Plaintext of a frame that fills one slot. */
 export const COVER_PLAINTEXT_BYTES: number = bodyBytes(COVER_FRAME_BYTES) - ENVELOPE_OVERHEAD_BYTES;
 
-/** @returns how long the frames of a text of so many bytes take to leave, on average; 0 in `off`. */
+/**
+ * @returns how long the frames of a text of so many bytes take to leave, on average; 0 in `off`.
+ */
 export function sendingMs(cover: Cover, textBytes: number): number {
   if (!isStealth(cover)) return cover === 'off' ? 0 : (JITTER_SEND_LEAST_MS + JITTER_SEND_MOST_MS) / 2;
   return Math.ceil(textBytes / fragmentCapacity(COVER_PLAINTEXT_BYTES)) * SHAPES[cover].sendEveryMs;

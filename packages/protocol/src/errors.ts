@@ -1,6 +1,9 @@
-// Why the other side can be refused: one table, the same in the code, on the wire and in PROTOCOL.md §9.
+// Why the other side can be refused: one table, the same in the code, on the wire and in
+// PROTOCOL.md §9.
 
-/** What a relay tells a client in a REFUSED or CLOSING frame: the number on the wire. PROTOCOL.md §9.1. */
+/**
+ * The relay's codes in REFUSED and CLOSING frames, by their numbers on the wire. PROTOCOL.md §9.1.
+ */
 export const RELAY_CODES = {
   'not-admitted': 1,
   stale: 2,
@@ -68,7 +71,7 @@ export const ADMIN_CODES = {
 } as const;
 export type AdminCode = keyof typeof ADMIN_CODES;
 
-/** Foreign input as a value: what it means, or why it is refused. Never an exception. */
+/** Foreign input as a value: its meaning, or why it is refused. Decoders never throw. */
 export type Decoded<Value, Code extends string> =
   { readonly ok: true; readonly value: Value } | { readonly ok: false; readonly code: Code };
 

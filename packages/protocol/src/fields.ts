@@ -1,4 +1,5 @@
-// Frames of one size, whose fields stand in front of zeros: they carry nothing that nobody reads. PROTOCOL.md §2.
+// Frames of one size, with fields followed by zeros: a decoder refuses other bytes there, so no
+// frame carries unread bytes. PROTOCOL.md §2.
 
 import { ByteReader, isZero } from './bytes.ts';
 import { accept, refuse } from './errors.ts';
@@ -7,7 +8,7 @@ import { bodyBytes } from './frame.ts';
 import type { Frame } from './frame.ts';
 import { LARGEST_FRAME_BYTES, SMALLEST_FRAME_BYTES } from './limits.ts';
 
-/** Bytes of body in a frame that only says something, and in one that carries much. */
+/** Bytes of body in a small control frame, and in one that carries data. */
 export const CONTROL_BODY_BYTES: number = bodyBytes(SMALLEST_FRAME_BYTES);
 export const LARGE_BODY_BYTES: number = bodyBytes(LARGEST_FRAME_BYTES);
 
@@ -22,7 +23,10 @@ export function controlFields<Value>(
   return accept(read(new ByteReader(frame.body)));
 }
 
-/** @returns the `length` bytes of data that stand behind the fields of a 4096-byte frame; all behind them must be zero. */
+/**
+ * @returns the `length` bytes of data that stand behind the fields of a 4096-byte frame; all behind
+ *   them must be zero.
+ */
 export function dataBehind(frame: Frame, fieldBytes: number, length: number): Decoded<Uint8Array, FrameCode> {
   if (length > LARGE_BODY_BYTES - fieldBytes) return refuse('frame-field');
   const end = fieldBytes + length;

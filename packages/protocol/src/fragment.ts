@@ -1,10 +1,14 @@
-// Cuts a text into fragments of what a frame can carry, and puts a member's fragments together again. PROTOCOL.md §5.4.
+// Cuts a text into fragments that fit a frame, and puts a member's fragments together again.
+// PROTOCOL.md §5.4.
 
 import { concatBytes } from './bytes.ts';
 import { TEXT_BYTES_MAX } from './limits.ts';
 import { fragmentCapacity } from './content.ts';
 
-/** Texts of one member that may be under way at once. A member sends its fragments in turn, so two is one more than honest. */
+/**
+ * Unfinished texts of one member. A member sends one text's fragments before the next text's, so
+ * two is one more than an honest member needs.
+ */
 const PARTIAL_TEXTS_MAX = 2;
 
 export interface Fragment {
@@ -35,16 +39,17 @@ interface PartialText {
   readonly length: number;
 }
 
-/** What one member has begun to say and not finished. */
+/** The unfinished texts of one member. */
 export type PartialTexts = readonly PartialText[];
 
 /** No text is under way. */
 export const NO_PARTIAL_TEXTS: PartialTexts = [];
 
 /**
- * Takes one member's next fragment; they come in order, because a member's numbers do. `first` is the number of the text's first frame.
- * Holds at most TEXT_BYTES_MAX for each of PARTIAL_TEXTS_MAX texts: what is beyond, or does not follow, is dropped with its text.
- * @returns what is still under way, and the text if this was its last fragment.
+ * Adds one member's next fragment. Fragments come in order, because a member's numbers do. `first`
+ * is the number of the text's first frame. At most TEXT_BYTES_MAX are kept for each of
+ * PARTIAL_TEXTS_MAX texts; a text beyond that, or with a missing fragment, is dropped.
+ * @returns the unfinished texts, and the text if this was its last fragment.
  */
 export function joinFragment(
   partial: PartialTexts,

@@ -1,11 +1,15 @@
-// The frame: the only thing that is ever on the wire, 512, 1024, 2048 or 4096 bytes with a 16-byte clear header. PROTOCOL.md §3.
+// The frame: the only thing that is ever on the wire, 512, 1024, 2048 or 4096 bytes with a 16-byte
+// clear header. PROTOCOL.md §3.
 
 import { ByteReader, ByteWriter } from './bytes.ts';
 import { accept, refuse, RELAY_CODES } from './errors.ts';
 import type { Decoded, FrameCode, RelayCode } from './errors.ts';
 import { FRAME_BYTES, HEADER_BYTES, PROTOCOL_VERSION } from './limits.ts';
 
-/** What a frame does: the number on the wire. Odd jobs have no operation of their own: dummies and re-sent frames are PUBLISH and ENTRY. */
+/**
+ * Operations, by their numbers on the wire. Dummies and resent frames have none of their own: they
+ * are PUBLISH and ENTRY.
+ */
 export const OPERATIONS = {
   attach: 0x01,
   publish: 0x02,
@@ -26,7 +30,10 @@ export const OPERATIONS = {
 } as const;
 export type Operation = keyof typeof OPERATIONS;
 
-/** A frame taken apart. `number` is a commit number or a sequence number, as the operation says; `body` is a view of the frame's bytes. */
+/**
+ * A decoded frame. `number` is a commit number or a sequence number, as the operation says; `body`
+ * is a view of the frame's bytes.
+ */
 export interface Frame {
   readonly operation: Operation;
   readonly code: RelayCode | undefined;
@@ -43,7 +50,10 @@ export function bodyBytes(frameBytes: number): number {
   return frameBytes - HEADER_BYTES;
 }
 
-/** @returns the frame's length in bytes that its first byte announces, before the rest has arrived. PROTOCOL.md §3.1. */
+/**
+ * @returns the frame's length in bytes that its first byte announces, before the rest has arrived.
+ *   PROTOCOL.md §3.1.
+ */
 function announcedBytes(firstByte: number): Decoded<number, 'frame-version' | 'frame-size'> {
   if (firstByte >> 4 !== PROTOCOL_VERSION) return refuse('frame-version');
   const length = FRAME_BYTES[firstByte & 0x0f];
@@ -51,7 +61,8 @@ function announcedBytes(firstByte: number): Decoded<number, 'frame-version' | 'f
 }
 
 /**
- * Encodes a frame. The body's length decides the frame's: it must be that of one of the four sizes less the header.
+ * Encodes a frame. The body's length decides the frame's: it must be that of one of the four sizes
+ * less the header.
  * @throws RangeError if it is not: a bug of the caller, nothing that a peer can bring about.
  */
 export function encodeFrame(frame: {
@@ -73,8 +84,8 @@ export function encodeFrame(frame: {
 }
 
 /**
- * FILL or NOISE: what stands in a slot when nobody's words do. PROTOCOL.md §12.3, §12.4.
- * @throws RangeError if no frame has this length.
+ * FILL or NOISE, which fills a slot without content. PROTOCOL.md §12.3, §12.4. @throws RangeError
+ * if no frame has this length.
  */
 export function encodeFiller(
   operation: 'fill' | 'noise',
@@ -84,7 +95,9 @@ export function encodeFiller(
   return encodeFrame({ operation, number: 0, body: random(bodyBytes(frameBytes)) });
 }
 
-/** Decodes the bytes of exactly one frame. Nothing is copied: the body is a view. PROTOCOL.md §3.1. */
+/**
+ * Decodes the bytes of exactly one frame. Nothing is copied: the body is a view. PROTOCOL.md §3.1.
+ */
 export function decodeFrame(bytes: Uint8Array): Decoded<Frame, FrameCode> {
   const announced = announcedBytes(bytes[0] ?? 0);
   if (!announced.ok) return announced;
@@ -103,14 +116,18 @@ export function decodeFrame(bytes: Uint8Array): Decoded<Frame, FrameCode> {
 }
 
 /**
- * Cuts a byte stream into frames, wherever the network has cut it. Holds less than one frame; after a refusal it takes nothing more,
- * because a stream that lost its frame boundaries cannot find them again. Knows nothing of sockets. PROTOCOL.md §3.2.
+ * Cuts a byte stream into frames, wherever the network has cut it. Holds less than one frame; after
+ * a refusal it takes nothing more, because a stream that lost its frame boundaries cannot find them
+ * again. Knows nothing of sockets. PROTOCOL.md §3.2.
  */
 export class FrameSplitter {
   #held: Uint8Array = new Uint8Array(0);
   #refusal: { readonly ok: false; readonly code: 'frame-version' | 'frame-size' } | undefined;
 
-  /** @returns the complete frames, each in bytes of its own, or the refusal; frames before a refusal in the same chunk are dropped with it. */
+  /**
+   * @returns the complete frames, each in bytes of its own, or the refusal; frames before a refusal
+   *   in the same chunk are dropped with it.
+   */
   push(chunk: Uint8Array): Decoded<Uint8Array[], 'frame-version' | 'frame-size'> {
     if (this.#refusal !== undefined) return this.#refusal;
     let bytes = chunk;

@@ -1,4 +1,5 @@
-// The bodies of the frames that move a room from one commit number to the next: STAGE, COMMIT, COMMITTED, FETCH and SNAPSHOT. PROTOCOL.md §4.7, §4.8.
+// The bodies of the frames that move a room from one commit number to the next: STAGE, COMMIT,
+// COMMITTED, FETCH and SNAPSHOT. PROTOCOL.md §4.7, §4.8.
 
 import { ByteReader, ByteWriter } from './bytes.ts';
 import { accept, refuse } from './errors.ts';
@@ -16,14 +17,18 @@ import {
   UPLOAD_ID_BYTES,
 } from './limits.ts';
 
-/** One piece of an upload; every one but the last carries STAGE_DATA_BYTES. `index` counts from 0. */
+/**
+ * One piece of an upload; every one but the last carries STAGE_DATA_BYTES. `index` counts from 0.
+ */
 export interface StagedPiece {
   readonly uploadId: Uint8Array;
   readonly index: number;
   readonly data: Uint8Array;
 }
 
-/** What an upload is made of: the bodies of so many log frames of one size, and behind them the snapshot. */
+/**
+ * The parts of an upload: the bodies of so many log frames of one size, followed by the snapshot.
+ */
 export interface CommitRequest {
   readonly commitNumber: number;
   readonly uploadId: Uint8Array;
@@ -37,7 +42,10 @@ export interface CommitRequest {
   readonly digest: Uint8Array;
 }
 
-/** A commit that is in the log: the commit number after it, its first and its last frame there, and how long the snapshot has become. */
+/**
+ * A commit that is in the log: the commit number after it, its first and its last frame there, and
+ * how long the snapshot has become.
+ */
 export interface CommitNotice {
   readonly commitNumber: number;
   readonly first: number;
@@ -47,12 +55,13 @@ export interface CommitNotice {
 
 /** Which of the two snapshots that the relay keeps. */
 export type SnapshotName = 'snapshot' | 'previous-snapshot';
-/** What a client asks for: the log from a sequence number on, or a snapshot. */
+/** A FETCH: of the log from a sequence number on, or of a snapshot. */
 export type FetchRequest = { readonly what: 'log'; readonly from: number } | { readonly what: SnapshotName };
 
 /**
- * A part of a snapshot. `commitNumber` is the one that its commit made, `last` the last sequence number of that commit; both 0 if there is no
- * such snapshot, which is told by one piece with `snapshotBytes` 0.
+ * A part of a snapshot. `commitNumber` is the one that its commit made, `last` the last sequence
+ * number of that commit; both 0 if there is no such snapshot, which is told by one piece with
+ * `snapshotBytes` 0.
  */
 export interface SnapshotPiece {
   readonly which: SnapshotName;
@@ -87,7 +96,10 @@ export function decodeStage(frame: Frame): Decoded<StagedPiece, FrameCode> {
   return data.ok ? accept({ uploadId, index: frame.number, data: data.value }) : data;
 }
 
-/** COMMIT: upload id 16, size class 1, frames 2, bytes of the snapshot 4, digest 32; the header's number is the commit number. PROTOCOL.md §4.7. */
+/**
+ * COMMIT: upload id 16, size class 1, frames 2, bytes of the snapshot 4, digest 32; the header's
+ * number is the commit number. PROTOCOL.md §4.7.
+ */
 export function encodeCommit(request: CommitRequest): Uint8Array {
   const body = new ByteWriter(CONTROL_BODY_BYTES)
     .put(request.uploadId)
@@ -116,7 +128,10 @@ export function decodeCommit(frame: Frame): Decoded<CommitRequest, FrameCode> {
   return snapshotBytes < 1 || snapshotBytes > SNAPSHOT_BYTES_MAX ? refuse('frame-field') : fields;
 }
 
-/** COMMITTED: first 8, last 8, bytes of the snapshot 4; the header's number is the commit number after the commit. PROTOCOL.md §4.7. */
+/**
+ * COMMITTED: first 8, last 8, bytes of the snapshot 4; the header's number is the commit number
+ * after the commit. PROTOCOL.md §4.7.
+ */
 export function encodeCommitted({ commitNumber, first, last, snapshotBytes }: CommitNotice): Uint8Array {
   const body = new ByteWriter(CONTROL_BODY_BYTES).u64(first).u64(last).u32(snapshotBytes).bytes;
   return encodeFrame({ operation: 'committed', number: commitNumber, body });
@@ -137,7 +152,10 @@ export function decodeCommitted(frame: Frame): Decoded<CommitNotice, FrameCode> 
   return accept({ commitNumber: frame.number, first, last, snapshotBytes });
 }
 
-/** FETCH: what 1; the header's number is the first sequence number wanted, and 0 for a snapshot. PROTOCOL.md §4.8. */
+/**
+ * FETCH: what 1; the header's number is the first sequence number wanted, and 0 for a snapshot.
+ * PROTOCOL.md §4.8.
+ */
 export function encodeFetch(request: FetchRequest): Uint8Array {
   const body = new ByteWriter(CONTROL_BODY_BYTES).u8(FETCHABLE[request.what]).bytes;
   return encodeFrame({ operation: 'fetch', number: request.what === 'log' ? request.from : 0, body });
@@ -151,7 +169,10 @@ export function decodeFetch(frame: Frame): Decoded<FetchRequest, FrameCode> {
   return snapshot === undefined || frame.number !== 0 ? refuse('frame-field') : accept({ what: snapshot });
 }
 
-/** SNAPSHOT: which 1, bytes of the snapshot 4, offset 4, last 8, data; the header's number is the snapshot's commit number. PROTOCOL.md §4.8. */
+/**
+ * SNAPSHOT: which 1, bytes of the snapshot 4, offset 4, last 8, data; the header's number is the
+ * snapshot's commit number. PROTOCOL.md §4.8.
+ */
 export function encodeSnapshot({ which, commitNumber, last, snapshotBytes, offset, data }: SnapshotPiece): Uint8Array {
   const fields = new ByteWriter(LARGE_BODY_BYTES).u8(FETCHABLE[which]).u32(snapshotBytes).u32(offset).u64(last);
   return encodeFrame({ operation: 'snapshot', number: commitNumber, body: fields.put(data).bytes });

@@ -1,4 +1,5 @@
-// What group keys put into an envelope, and into the snapshot: messages, commits, orders, and who wants to go or to come in. PROTOCOL.md §5.2, §5.8.
+// Plaintexts inside envelopes and snapshots: messages, commits, orders, leave notices and join
+// requests. PROTOCOL.md §5.2, §5.8.
 
 import { ByteReader, ByteWriter, isZero } from './bytes.ts';
 import { accept, refuse } from './errors.ts';
@@ -12,20 +13,23 @@ const KINDS = { dummy: 0, message: 2, piece: 3, leave: 4, order: 5, knock: 6, we
 const MESSAGE_HEADER_BYTES = 3;
 /** kind 1 + index 2 + count 2 + length 2. */
 const PIECE_HEADER_BYTES = 7;
-/** What every plaintext has room for: a kind and the longest thing of fixed length. Frames are far longer. */
+/**
+ * The least length of a plaintext: a kind and the longest thing of fixed length. Frames are far
+ * longer.
+ */
 const LEAST_BYTES: number = 1 + ORDER_BYTES_MAX;
 const PROOF_BYTES: number = MEMBER_ID_BYTES + SIGNATURE_BYTES;
 /** No commit within its limit has more pieces in the smallest frames that carry any. */
 const PIECE_COUNT_MAX = 64;
 const PROOFS_MAX = 64;
 
-/** A member's own word that it wants to go: whoever has it may remove that member, and nobody else may. */
+/** A member's notice that it leaves: another member may remove it only if it holds this notice. */
 export interface LeaveProof {
   readonly memberId: Uint8Array;
   readonly signature: Uint8Array;
 }
 
-/** `piece`: of a commit. `welcome`: a piece of what lets somebody in who has knocked. */
+/** `piece`: of a commit. `welcome`: of the Welcome for a joiner that has knocked. */
 export type GroupPlaintext =
   | { readonly kind: 'dummy' }
   | { readonly kind: 'message'; readonly bytes: Uint8Array }
@@ -40,7 +44,7 @@ export interface Piece {
   readonly bytes: Uint8Array;
 }
 
-/** Whoever asks to be let in: a name in UTF-8, and an MLS key package. */
+/** A join request: a name in UTF-8, and an MLS key package. */
 interface KnockFields {
   readonly name: Uint8Array;
   readonly keyPackage: Uint8Array;
@@ -135,15 +139,23 @@ function takeCounted(reader: ByteReader): Decoded<Uint8Array, ContentCode> {
   return isZero(reader.rest()) ? accept(bytes) : refuse('content-padding');
 }
 
-/** What a newcomer needs: the group's public state, who has asked to be removed, and who may come in. */
+/**
+ * The content of a join snapshot: the group's public state, members that asked to be removed, and
+ * the access mode.
+ */
 export interface SnapshotPlaintext {
   readonly group: Uint8Array;
   readonly proofs: readonly LeaveProof[];
-  /** The access order that holds; undefined in a room that was never ordered anything: it is open. */
+  /**
+   * The access order that holds; undefined in a room that was never ordered anything: it is open.
+   */
   readonly access: SignedAccess | undefined;
 }
 
-/** `overhead` is what sealing adds: the sealed snapshot is a power of two long, so that its length tells little about the members' number. */
+/**
+ * `overhead` is the length that sealing adds. The sealed snapshot is a power of two long, so that
+ * its length tells little about the number of members.
+ */
 export function encodeSnapshotPlaintext(
   { group, proofs, access }: SnapshotPlaintext,
   overhead: number,

@@ -1,4 +1,5 @@
-// The bodies of the frames that admit a connection: CHALLENGE, ATTACH, ATTACHED, and the private frames that follow. PROTOCOL.md §4.
+// The bodies of the frames that admit a connection: CHALLENGE, ATTACH, ATTACHED, and the private
+// frames that follow. PROTOCOL.md §4.
 
 import { ByteWriter } from './bytes.ts';
 import { accept, refuse } from './errors.ts';
@@ -10,27 +11,40 @@ import { CHALLENGE_BYTES, NONCE_BYTES, ROOM_ID_BYTES, SIGNATURE_BYTES } from './
 
 const CAPABILITY_LABEL = 'sotto/1 capability';
 
-/** What a client asks for when it attaches: `from` is the first sequence number it has not seen, or 0 for "from now on". */
+/**
+ * The content of ATTACH. `from` is the first sequence number that the client has not seen, or 0 for
+ * "from now on".
+ */
 export interface AttachRequest {
   readonly roomId: Uint8Array;
   readonly from: number;
   readonly signature: Uint8Array;
 }
 
-/** Where the room's log stands: the oldest frame the relay still has, the next to come, and the room's commit number. */
+/**
+ * Where the room's log stands: the oldest frame the relay still has, the next to come, and the
+ * room's commit number.
+ */
 export interface Attached {
   readonly commitNumber: number;
   readonly oldest: number;
   readonly next: number;
 }
 
-/** The bytes that the capability signs: fresh challenge, opaque room tag, room and resume point. PROTOCOL.md §4.2. */
-export function capabilityStatement(
-  challenge: Uint8Array,
-  roomTag: Uint8Array,
-  roomId: Uint8Array,
-  from: number,
-): Uint8Array {
+/** The statement that an ATTACH signs with the capability key. */
+interface CapabilityClaim {
+  /** The 32 bytes of this connection's CHALLENGE. */
+  readonly challenge: Uint8Array;
+  /** 16 bytes, opaque to the relay. */
+  readonly roomTag: Uint8Array;
+  /** 16 bytes. */
+  readonly roomId: Uint8Array;
+  /** The sequence number from which the member resumes. */
+  readonly from: number;
+}
+
+/** @returns the bytes that the capability key signs. PROTOCOL.md §4.2. */
+export function capabilityStatement({ challenge, roomTag, roomId, from }: CapabilityClaim): Uint8Array {
   const label = Uint8Array.from(CAPABILITY_LABEL, (character) => character.charCodeAt(0));
   return new ByteWriter(label.length + challenge.length + roomTag.length + roomId.length + 8)
     .put(label)
@@ -78,7 +92,10 @@ export function decodeAttached(frame: Frame): Decoded<Attached, FrameCode> {
   return accept({ commitNumber: frame.number, oldest, next });
 }
 
-/** PING and its answer PONG carry nothing but the number, which comes back as it was. PROTOCOL.md §4.4. */
+/**
+ * PING and its answer PONG carry nothing but the number, which comes back as it was. PROTOCOL.md
+ * §4.4.
+ */
 export function encodePing(operation: 'ping' | 'pong', number: number): Uint8Array {
   return encodeFrame({ operation, number, body: new Uint8Array(CONTROL_BODY_BYTES) });
 }
@@ -89,8 +106,8 @@ export function checkEmpty(frame: Frame): Decoded<number, FrameCode> {
 }
 
 /**
- * REFUSED: the room's commit number in the header, and what is refused: the nonce of a frame, or the id of an upload with zeros behind it.
- * PROTOCOL.md §4.5.
+ * REFUSED: the room's commit number in the header. The body has the nonce of the refused frame, or
+ * the id of the refused upload followed by zeros. PROTOCOL.md §4.5.
  */
 export function encodeRefused(code: RelayCode, commitNumber: number, what: Uint8Array): Uint8Array {
   const body = new ByteWriter(CONTROL_BODY_BYTES).put(what).bytes;
@@ -101,7 +118,9 @@ export function decodeRefused(frame: Frame): Decoded<Uint8Array, FrameCode> {
   return controlFields(frame, NONCE_BYTES, (reader) => reader.take(NONCE_BYTES));
 }
 
-/** CLOSING: the last frame of a connection that the relay ends, with its reason. PROTOCOL.md §4.6. */
+/**
+ * CLOSING: the last frame of a connection that the relay ends, with its reason. PROTOCOL.md §4.6.
+ */
 export function encodeClosing(code: RelayCode): Uint8Array {
   return encodeFrame({ operation: 'closing', code, number: 0, body: new Uint8Array(CONTROL_BODY_BYTES) });
 }

@@ -1,4 +1,5 @@
-// The wire of Sotto: limits, frames, contents, the connection string and the admin lines. No I/O, no cryptography, no import.
+// The wire of Sotto: limits, frames, contents, the connection string and the admin lines. No I/O,
+// no cryptography, no import.
 
 export * from './limits.ts';
 export { accept, ADMIN_CODES, CONTENT_CODES, FRAME_CODES, INVITE_CODES, refuse, RELAY_CODES } from './errors.ts';
@@ -63,7 +64,7 @@ export {
 } from './cover.ts';
 export type { Cover, CoverCost, StealthCover, StealthShape } from './cover.ts';
 export { startMetronome, stepMetronome, wakeAt } from './metronome.ts';
-export type { Chance, Departure, Metronome, MetronomeEvent } from './metronome.ts';
+export type { Chance, Dispatch, Metronome, MetronomeEvent } from './metronome.ts';
 export { decodeAdminReply, decodeAdminRequest, encodeAdminReply, encodeAdminRequest } from './admin.ts';
 export type { AdminReply, AdminRequest } from './admin.ts';
 export {

@@ -1,4 +1,5 @@
-// The connection string: which onion, and the secret of the room, in one checksummed word. PROTOCOL.md §7.
+// The connection string: which onion, and the secret of the room, in one checksummed word.
+// PROTOCOL.md §7.
 
 import { ByteReader, ByteWriter } from './bytes.ts';
 import { accept, refuse } from './errors.ts';
@@ -18,7 +19,7 @@ const PAYLOAD_BYTES: number = 2 + ONION_KEY_BYTES + ROOM_SECRET_BYTES;
 /** The length of a connection string of this version. */
 export const INVITE_CHARACTERS: number = PREFIX.length + 1 + Math.ceil((PAYLOAD_BYTES * 8) / 5) + CHECKSUM_CHARACTERS;
 
-/** What a guest needs and nobody else may have. */
+/** The secrets of a connection string. Anyone who has them can join. */
 export interface Invite {
   readonly onionKey: Uint8Array;
   readonly roomSecret: Uint8Array;
@@ -30,7 +31,10 @@ export function coverOf({ cover = 'off' }: Pick<Invite, 'cover'>): Cover {
   return cover;
 }
 
-/** @returns the connection string in lower case, 118 characters. Upper-cased it is the same string, and a smaller QR code. */
+/**
+ * @returns the connection string in lower case, 118 characters. Upper-cased it is the same string,
+ *   and a smaller QR code.
+ */
 export function encodeInvite(invite: Invite): string {
   const payload = new ByteWriter(PAYLOAD_BYTES)
     .u8(INVITE_VERSION)
@@ -42,7 +46,10 @@ export function encodeInvite(invite: Invite): string {
   return `${PREFIX}1${[...words, ...checksum(words)].map((word) => ALPHABET[word]).join('')}`;
 }
 
-/** Refuses with the one thing that is wrong with it: the string is the user's own, there is nothing to hide. PROTOCOL.md §7.2. */
+/**
+ * Refuses with the one thing that is wrong with it: the string is the user's own, there is nothing
+ * to hide. PROTOCOL.md §7.2.
+ */
 export function decodeInvite(text: string): Decoded<Invite, InviteCode> {
   const trimmed = text.trim();
   if (trimmed === '') return refuse('invite-empty');
@@ -50,7 +57,8 @@ export function decodeInvite(text: string): Decoded<Invite, InviteCode> {
   if (trimmed !== lower && trimmed !== trimmed.toUpperCase()) return refuse('invite-case');
   if (!lower.startsWith(`${PREFIX}1`)) return refuse('invite-prefix');
   const words = Array.from(lower.slice(PREFIX.length + 1), (character) => ALPHABET.indexOf(character));
-  // Beyond ASCII some characters become one of the alphabet's in lower case: the Kelvin sign is no k.
+  // Beyond ASCII some characters become one of the alphabet's in lower case: the Kelvin sign is no
+  // k.
   if (words.includes(-1) || !/^[!-~]*$/.test(trimmed)) return refuse('invite-character');
   if (words.length < CHECKSUM_CHARACTERS) return refuse('invite-length');
   if (polymod([...expandPrefix(), ...words]) !== BECH32M_CONSTANT) return refuse('invite-checksum');
@@ -59,7 +67,8 @@ export function decodeInvite(text: string): Decoded<Invite, InviteCode> {
 }
 
 function decodePayload(payload: Uint8Array): Decoded<Invite, InviteCode> {
-  // The version comes first: a later one may have another length, and its owner should be told to update.
+  // The version comes first: a later one may have another length, and its owner should be told to
+  // update.
   if (payload[0] !== INVITE_VERSION) return refuse(payload.length === 0 ? 'invite-length' : 'invite-version');
   if (payload.length !== PAYLOAD_BYTES) return refuse('invite-length');
   const reader = new ByteReader(payload);
@@ -82,7 +91,10 @@ function expandPrefix(): number[] {
   return [...codes.map((code) => code >> 5), 0, ...codes.map((code) => code & 31)];
 }
 
-/** The BCH code of bech32 over GF(32) (BIP 173). It finds every error of up to four characters in 89; here it only detects. */
+/**
+ * The BCH code of bech32 over GF(32) (BIP 173). It finds every error of up to four characters in
+ * 89; here it only detects.
+ */
 function polymod(values: readonly number[]): number {
   let remainder = 1;
   for (const value of values) {
@@ -93,7 +105,10 @@ function polymod(values: readonly number[]): number {
   return remainder;
 }
 
-/** Groups bits anew. Going to bytes, left-over bits must be fewer than a word's and zero, so that each invite has one spelling. */
+/**
+ * Groups bits anew. Going to bytes, left-over bits must be fewer than a word's and zero, so that
+ * each invite has one spelling.
+ */
 function regroup(values: Uint8Array, fromBits: number, toBits: number): Uint8Array | undefined {
   const groups: number[] = [];
   let held = 0;

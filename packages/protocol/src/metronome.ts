@@ -1,4 +1,5 @@
-// When frames leave, as a pure machine over a clock and a die: both ends of a line have one. In stealth nothing that is said reaches it. PROTOCOL.md §12.
+// When frames leave, as a pure machine over a clock and random numbers: both ends of a connection
+// have one. In stealth it never hears of content. PROTOCOL.md §12.
 
 import { isStealth, stealthShape } from './cover.ts';
 import type { Cover } from './cover.ts';
@@ -13,7 +14,7 @@ import {
 /** All times are milliseconds on the owner's clock. */
 export type Metronome =
   | { readonly mode: 'off' }
-  /** `send`: when what waits leaves, if anything does; `dummy`: when the next dummy is due. */
+  /** `send`: when waiting content leaves, if there is any; `dummy`: when the next dummy is due. */
   | { readonly mode: 'jitter'; readonly send: number | undefined; readonly dummy: number }
   /** `slot`: the next one; all of them are `periodMs` apart, from the first on. */
   | { readonly mode: 'stealth'; readonly periodMs: number; readonly slot: number };
@@ -21,13 +22,19 @@ export type Metronome =
 /** `content`: something waits to leave. `due`: time has passed. */
 export type MetronomeEvent = { readonly type: 'content' | 'due'; readonly now: number };
 
-/** `send`: what waits leaves. `dummy`: something that says nothing. `slot`: as many bytes as ever, whatever they say. */
-export type Departure = 'send' | 'dummy' | 'slot';
+/**
+ * `send`: waiting content leaves. `dummy`: a frame without content. `slot`: as many bytes as
+ * always, with or without content.
+ */
+export type Dispatch = 'send' | 'dummy' | 'slot';
 
 /** A random number in [0, 1). */
 export type Chance = () => number;
 
-/** `up`: of a member to the relay; `down`: of the relay to one member. The phase is this connection's own. */
+/**
+ * `up`: of a member to the relay; `down`: of the relay to one member. The phase is this
+ * connection's own.
+ */
 export function startMetronome(cover: Cover, direction: 'up' | 'down', now: number, chance: Chance): Metronome {
   if (cover === 'off') return { mode: 'off' };
   if (!isStealth(cover)) return { mode: 'jitter', send: undefined, dummy: now + dummyWait(chance) };
@@ -35,7 +42,7 @@ export function startMetronome(cover: Cover, direction: 'up' | 'down', now: numb
   return { mode: 'stealth', periodMs, slot: now + 1 + Math.floor(chance() * periodMs) };
 }
 
-/** @returns when `due` is to be said next; undefined if time alone brings nothing. */
+/** @returns when the next `due` event is due; undefined if time alone brings nothing. */
 export function wakeAt(metronome: Metronome): number | undefined {
   switch (metronome.mode) {
     case 'off':
@@ -51,14 +58,14 @@ export function stepMetronome(
   metronome: Metronome,
   { type, now }: MetronomeEvent,
   chance: Chance,
-): { readonly metronome: Metronome; readonly departures: readonly Departure[] } {
+): { readonly state: Metronome; readonly effects: readonly Dispatch[] } {
   switch (metronome.mode) {
     case 'off':
-      return { metronome, departures: type === 'content' ? ['send'] : [] };
+      return { state: metronome, effects: type === 'content' ? ['send'] : [] };
     case 'jitter':
       return type === 'content' ? expect(metronome, now, chance) : jitter(metronome, now, chance);
     case 'stealth':
-      return type === 'content' || now < metronome.slot ? { metronome, departures: [] } : slot(metronome, now);
+      return type === 'content' || now < metronome.slot ? { state: metronome, effects: [] } : slot(metronome, now);
   }
 }
 
@@ -66,32 +73,32 @@ type Jitter = Extract<Metronome, { readonly mode: 'jitter' }>;
 type Step = ReturnType<typeof stepMetronome>;
 
 function expect(metronome: Jitter, now: number, chance: Chance): Step {
-  if (metronome.send !== undefined) return { metronome, departures: [] };
+  if (metronome.send !== undefined) return { state: metronome, effects: [] };
   const wait = JITTER_SEND_LEAST_MS + chance() * (JITTER_SEND_MOST_MS - JITTER_SEND_LEAST_MS);
-  return { metronome: { ...metronome, send: now + Math.round(wait) }, departures: [] };
+  return { state: { ...metronome, send: now + Math.round(wait) }, effects: [] };
 }
 
 function jitter(metronome: Jitter, now: number, chance: Chance): Step {
-  const departures: Departure[] = [];
+  const effects: Dispatch[] = [];
   let { send, dummy } = metronome;
   if (send !== undefined && send <= now) {
-    departures.push('send');
+    effects.push('send');
     send = undefined;
   }
   if (dummy <= now) {
-    departures.push('dummy');
+    effects.push('dummy');
     dummy = now + dummyWait(chance);
   }
-  return { metronome: { mode: 'jitter', send, dummy }, departures };
+  return { state: { mode: 'jitter', send, dummy }, effects };
 }
 
 function dummyWait(chance: Chance): number {
   return Math.round(JITTER_DUMMY_LEAST_MS + chance() * (JITTER_DUMMY_MOST_MS - JITTER_DUMMY_LEAST_MS));
 }
 
-/** One departure, however late: what was missed is skipped, and the grid stays where it was. */
+/** One dispatch, however late: missed slots are skipped, and the grid stays where it was. */
 function slot(metronome: Extract<Metronome, { readonly mode: 'stealth' }>, now: number): Step {
   const { periodMs } = metronome;
   const missed = Math.floor((now - metronome.slot) / periodMs);
-  return { metronome: { ...metronome, slot: metronome.slot + (missed + 1) * periodMs }, departures: ['slot'] };
+  return { state: { ...metronome, slot: metronome.slot + (missed + 1) * periodMs }, effects: ['slot'] };
 }

@@ -1,4 +1,5 @@
-// What the host orders and all members obey: who may come in, who has to go, where the room goes on. Signed by the onion's key. PROTOCOL.md §5.9.
+// The host's orders, which all members obey: access modes, evictions, the room's move. They are
+// signed by the onion's key. PROTOCOL.md §5.9.
 
 import { ByteReader, ByteWriter, concatBytes } from './bytes.ts';
 import { accept, refuse } from './errors.ts';
@@ -7,7 +8,7 @@ import { MEMBER_ID_BYTES, MOVE_BYTES, ONION_KEY_BYTES, ROOM_SECRET_BYTES, SIGNAT
 
 const TYPES = { access: 1, evict: 2, move: 3 } as const;
 const MODES = { open: 0, knock: 1, locked: 2 } as const;
-/** A room moves once: the order that says so needs no place among the others. */
+/** A room moves once, so the move order needs no place among the others. */
 const MOVE_NUMBER = 0;
 const LABEL = ascii('sotto/1 order');
 
@@ -16,7 +17,10 @@ export const ORDER_BYTES_MAX: number = 8 + 1 + MEMBER_ID_BYTES + SIGNATURE_BYTES
 /** number 8 + mode 1 + signature 64: the access order as the snapshot carries it. */
 const ACCESS_BYTES: number = 8 + 1 + SIGNATURE_BYTES;
 
-/** `open`: whoever has the connection string comes in by himself. `knock`: members let him in. `locked`: nobody comes in. */
+/**
+ * `open`: anyone with the connection string can join. `knock`: members admit joiners. `locked`:
+ * nobody can join.
+ */
 export type AccessMode = keyof typeof MODES;
 
 /** `number` is above that of every access order before it. */
@@ -51,10 +55,13 @@ interface Signed {
 export type SignedAccess = AccessOrder & Signed;
 /** An order that a member's commit carries out. */
 export type SignedOrder = SignedAccess | (EvictOrder & Signed);
-/** An order that is said, as a content: whoever hears it goes to the new room. */
+/** A move order as a content: each member that receives it goes to the new room. */
 export type Move = MoveOrder & Signed;
 
-/** @returns what the moderator signs. Every payload has the length of its type, so that no two orders have one statement. PROTOCOL.md §5.9. */
+/**
+ * @returns the bytes that the moderator signs. Every payload has the length of its type, so that no
+ *   two orders have one statement. PROTOCOL.md §5.9.
+ */
 export function orderStatement(roomId: Uint8Array, order: Order): Uint8Array {
   const number = order.type === 'move' ? MOVE_NUMBER : order.number;
   const type = new ByteWriter(9).u64(number).u8(TYPES[order.type]).bytes;
@@ -84,7 +91,7 @@ export function decodeSignedOrder(bytes: Uint8Array): Decoded<SignedOrder, Conte
   return order.ok && reader.remaining > 0 ? refuse('content-length') : order;
 }
 
-/** Reads one order; what follows it stays in the reader. */
+/** Reads one order; the bytes after it stay in the reader. */
 export function readSignedOrder(reader: ByteReader): Decoded<SignedOrder, ContentCode> {
   if (reader.remaining < 9) return refuse('content-length');
   const number = reader.u64();

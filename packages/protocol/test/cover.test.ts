@@ -16,7 +16,7 @@ import {
   stepMetronome,
   wakeAt,
 } from '../src/index.ts';
-import type { Cover, Departure, Metronome, MetronomeEvent } from '../src/index.ts';
+import type { Cover, Metronome, MetronomeEvent } from '../src/index.ts';
 
 const onionKey = new Uint8Array(32).fill(7);
 const roomSecret = new Uint8Array(32).fill(9);
@@ -33,23 +33,26 @@ function dice(seed: number): () => number {
 
 type Step = typeof stepMetronome;
 
-/** Departures with their times, while contents come at the given times. The clock is late by what `lateness` says. */
+/**
+ * Departures with their times, while contents come at the given times. The clock is late by what
+ * `lateness` says.
+ */
 function run(
   cover: Cover,
   contents: readonly number[],
   step: Step = stepMetronome,
-  lateness: (departure: number) => number = () => 0,
+  lateness: (dispatch: number) => number = () => 0,
 ): string[] {
   const chance = dice(11);
   let metronome: Metronome = startMetronome(cover, 'up', 0, chance);
-  const departed: string[] = [];
+  const dispatched: string[] = [];
   const waiting = [...contents];
   const take = (event: MetronomeEvent): void => {
-    const next: { metronome: Metronome; departures: readonly Departure[] } = step(metronome, event, chance);
-    metronome = next.metronome;
-    for (const departure of next.departures) departed.push(`${event.now} ${departure}`);
+    const next: ReturnType<typeof stepMetronome> = step(metronome, event, chance);
+    metronome = next.state;
+    for (const dispatch of next.effects) dispatched.push(`${event.now} ${dispatch}`);
   };
-  while (departed.length < SLOTS) {
+  while (dispatched.length < SLOTS) {
     const due = wakeAt(metronome) ?? Number.POSITIVE_INFINITY;
     const content = waiting[0] ?? Number.POSITIVE_INFINITY;
     if (content === Number.POSITIVE_INFINITY && due === content) break;
@@ -57,10 +60,10 @@ function run(
       waiting.shift();
       take({ type: 'content', now: content });
     } else {
-      take({ type: 'due', now: due + lateness(departed.length) });
+      take({ type: 'due', now: due + lateness(dispatched.length) });
     }
   }
-  return departed;
+  return dispatched;
 }
 
 /** Busy: some hours of somebody who cannot stop. */
@@ -86,7 +89,7 @@ describe('the metronome in stealth', () => {
       event.type === 'content' && metronome.mode === 'stealth' && metronome.slot - event.now < 100
         ? stepMetronome(metronome, { type: 'due', now: metronome.slot }, chance)
         : stepMetronome(metronome, event, chance);
-    const times = (departed: readonly string[]): readonly string[] => departed.slice(0, 1_000);
+    const times = (dispatched: readonly string[]): readonly string[] => dispatched.slice(0, 1_000);
     expect(times(run('stealth-4', BUSY, eager))).not.toEqual(times(run('stealth-4', [], eager)));
   });
 
@@ -107,15 +110,15 @@ describe('the metronome in stealth', () => {
         let metronome = startMetronome('stealth-8', 'up', 0, chance);
         const grid = wakeAt(metronome) ?? 0;
         let now = 0;
-        let departures = 0;
+        let dispatches = 0;
         for (const { wait, isContent } of steps) {
           now += wait;
           const next = stepMetronome(metronome, { type: isContent ? 'content' : 'due', now }, chance);
-          metronome = next.metronome;
-          departures += next.departures.length;
+          metronome = next.state;
+          dispatches += next.effects.length;
           expect(((wakeAt(metronome) ?? 0) - grid) % 2_000).toBe(0);
         }
-        expect(departures).toBeLessThanOrEqual(now / 2_000 + 1);
+        expect(dispatches).toBeLessThanOrEqual(now / 2_000 + 1);
       },
     );
     fc.assert(property);
@@ -129,12 +132,12 @@ test('jitter has the constants of the seed', () => {
   const dummies: number[] = [];
   let now = 0;
   for (let index = 0; index < 2_000; index += 1) {
-    metronome = stepMetronome(metronome, { type: 'content', now }, chance).metronome;
+    metronome = stepMetronome(metronome, { type: 'content', now }, chance).state;
     const due = wakeAt(metronome) ?? 0;
     const next = stepMetronome(metronome, { type: 'due', now: due }, chance);
-    if (next.departures.includes('send')) waits.push(due - now);
-    if (next.departures.includes('dummy')) dummies.push(due);
-    metronome = next.metronome;
+    if (next.effects.includes('send')) waits.push(due - now);
+    if (next.effects.includes('dummy')) dummies.push(due);
+    metronome = next.state;
     now = due;
   }
   const between = dummies.slice(1).map((time, index) => time - (dummies[index] ?? 0));

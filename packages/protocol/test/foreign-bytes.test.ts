@@ -193,7 +193,8 @@ describe('bytes of a stranger', { timeout: FUZZ_LIMIT_MS }, () => {
     const report = await fuzz(accepted, (bytes) => decode(bytes).ok, { damage: isText ? damageText : damageBytes });
     expect(report.slowestMs).toBeLessThan(FUZZ_SLOWEST_MS);
     expect(report.grownBytes).toBeLessThan(FUZZ_GROWTH_BYTES_MAX);
-    // Control: the thing itself is accepted, so that what is made of it reaches further than the first check.
+    // Control: the thing itself is accepted, so that what is made of it reaches further than the
+    // first check.
     expect(decode(accepted).ok).toBe(true);
     expect(report.refused).toBeGreaterThan(0);
   });

@@ -169,7 +169,10 @@ function hexes(frames: readonly Uint8Array[]): string[] {
   return frames.map(toHex);
 }
 
-/** Pushes `bytes` in pieces. @returns the frames until the first refusal, the refusals' codes, and the most that was held. */
+/**
+ * Pushes `bytes` in pieces.
+ * @returns the frames until the first refusal, the refusals' codes, and the most that was held.
+ */
 function push(bytes: Uint8Array, piece: () => number): { frames: Uint8Array[]; codes: string[] } {
   const splitter = new FrameSplitter();
   const frames: Uint8Array[] = [];
@@ -224,7 +227,8 @@ describe('the splitter', () => {
         const bytes = Uint8Array.from([...before.bytes, bad, ...after.bytes]);
         const got = push(bytes, () => random.below(700) + 1);
         const code = bad === 0x14 ? 'frame-size' : 'frame-version';
-        // Frames that came in the same chunk as the bad byte are dropped with it: never more than there were.
+        // Frames that came in the same chunk as the bad byte are dropped with it: never more than
+        // there were.
         expect(hexes(before.frames).slice(0, got.frames.length)).toEqual(hexes(got.frames));
         expect(got.codes.length).toBeGreaterThan(1);
         expect(new Set(got.codes)).toEqual(new Set([code]));

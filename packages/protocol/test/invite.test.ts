@@ -8,7 +8,10 @@ const key = (fill: number): Uint8Array => new Uint8Array(32).fill(fill);
 const invite = { onionKey: key(0xa5), roomSecret: key(0x5a) };
 const text = encodeInvite(invite);
 
-/** A string with a right checksum around any payload: the same code, written anew for this test (BIP 350). */
+/**
+ * A string with a right checksum around any payload: the same code, written anew for this test (BIP
+ * 350).
+ */
 function encodeAnyPayload(payload: readonly number[], constant = 0x2bc830a3): string {
   const bits = payload.flatMap((byte) => Array.from({ length: 8 }, (_, bit) => (byte >> (7 - bit)) & 1));
   while (bits.length % 5 !== 0) bits.push(0);

@@ -1,4 +1,5 @@
-// The environment, read once: four variables become one frozen object or the code of the one that is wrong.
+// The environment, read once: four variables become one frozen object or the code of the one that
+// is wrong.
 
 import { access, constants, lstat } from 'node:fs/promises';
 import { isIP } from 'node:net';
@@ -42,12 +43,15 @@ export function parseConfig(environment: Environment): Decoded<Config, RelayErro
   return accept(Object.freeze({ relaySocket, adminSocket, redisHost, redisPort }));
 }
 
-/** What the operator reads: which variable is wrong, and what to do. */
+/** The message for the operator: which variable is wrong, and what to do. */
 export function describeRefusal(code: RelayErrorCode): string {
   return `${RELAY_ERRORS[code]}: start the relay with docker compose`;
 }
 
-/** @returns the code of the variable whose socket cannot be made: its folder is not there or not ours, or something else has its path. */
+/**
+ * @returns the code of the variable whose socket cannot be made: its folder is not there or not
+ *   ours, or something else has its path.
+ */
 export async function findBadPlace({ relaySocket, adminSocket }: Config): Promise<RelayErrorCode | undefined> {
   if (!(await canListen(relaySocket))) return 'config-relay-place';
   return (await canListen(adminSocket)) ? undefined : 'config-admin-place';

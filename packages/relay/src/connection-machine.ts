@@ -1,4 +1,5 @@
-// One connection, as a pure machine: it is admitted, catches up, lives, falls behind, and is closed with a reason. No sockets, no store.
+// One connection, as a pure machine: it attaches, catches up, is live, falls behind, and is closed
+// with a reason. It knows no sockets and no store.
 
 import {
   checkEmpty,
@@ -14,21 +15,37 @@ import {
 import type { Frame } from '@sotto/protocol';
 import type { Allowance } from '@sotto/machine';
 import { fullBucket, spend, waitMs } from '@sotto/machine';
-import { beforeLast, chain, close, join, stay } from './connection-state.ts';
-import type { Connection, ConnectionEvent, ConnectionStep, Outside, PauseReason } from './connection-state.ts';
+import { withEffectBeforeLast, andThen, close, withEffect, unchanged } from './connection-state.ts';
+import type {
+  ConnectionState,
+  ConnectionEvent,
+  ConnectionStep,
+  ConnectionContext,
+  PauseReason,
+} from './connection-state.ts';
 import { isSlotted, OPEN_DOWNLINK, startDownlink } from './downlink.ts';
-import { depart, entries, fed, feed, located, moved, packed, sendPrivate, wake } from './delivery.ts';
+import {
+  onDispatchDue,
+  onEntries,
+  onLogDelivered,
+  deliverLog,
+  onLocated,
+  onLogReloaded,
+  onSlotPacked,
+  sendPrivate,
+  scheduleDispatch,
+} from './delivery.ts';
 import { openTransfer, stepTransfer } from './snapshot-transfer.ts';
 import type { SnapshotEvent } from './snapshot-transfer.ts';
 import { CATCH_UP_LIMIT_MS, FETCH_BURST, FETCH_DEBT_MAX, FETCH_INTERVAL_MS, OUTBOUND_BYTES_MAX } from './limits.ts';
-import { charge, debtMs, fullQuota } from './quota.ts';
+import { charge, debtMs, fullInboundRate } from './inbound-rate.ts';
 
 const FETCHES: Allowance = { burst: FETCH_BURST, intervalMs: FETCH_INTERVAL_MS };
 
-export function openConnection(now: number): Connection {
+export function openConnection(now: number): ConnectionState {
   return {
-    standing: { kind: 'awaiting-attach', since: now },
-    quota: fullQuota(now),
+    phase: { kind: 'awaiting-attach', since: now },
+    inboundRate: fullInboundRate(now),
     fetches: fullBucket(FETCHES, now),
     snapshots: openTransfer(now),
     downlink: OPEN_DOWNLINK,
@@ -37,125 +54,137 @@ export function openConnection(now: number): Connection {
   };
 }
 
-export function stepConnection(connection: Connection, event: ConnectionEvent, outside: Outside): ConnectionStep {
-  if (connection.standing.kind === 'closed') return stay(connection);
+export function stepConnection(
+  state: ConnectionState,
+  event: ConnectionEvent,
+  context: ConnectionContext,
+): ConnectionStep {
+  if (state.phase.kind === 'closed') return unchanged(state);
   switch (event.type) {
     case 'received':
-      return received(connection, event.bytes, event.frames, outside);
+      return onReceived(state, event.bytes, event.frames, context);
     case 'malformed':
-      return close(connection, 'frame-malformed');
+      return close(state, 'frame-malformed');
     case 'admitted':
-      return admitted(connection, event, outside);
+      return onAdmitted(state, event, context);
     case 'entries':
-      return entries(connection, event, outside);
-    case 'fed':
-      return fed(connection, event.next, event.atEnd, outside);
-    case 'fallen-off':
-      return close(connection, 'too-slow');
-    case 'moved':
-      return moved(connection, outside);
+      return onEntries(state, event, context);
+    case 'log-delivered':
+      return onLogDelivered(state, event.next, event.atEnd, context);
+    case 'log-trimmed':
+      return close(state, 'too-slow');
+    case 'log-reloaded':
+      return onLogReloaded(state, context);
     case 'located':
-      return located(connection, event.cursor, outside);
+      return onLocated(state, event.cursor, context);
     case 'snapshot-cut':
-    case 'snapshot-taken':
-    case 'snapshot-rested':
-      return stepSnapshots(connection, event, outside.now);
+    case 'snapshot-written':
+    case 'snapshot-due':
+      return stepSnapshots(state, event, context.now);
     case 'private':
-      return sendPrivate(connection, event);
-    case 'departure-due':
-      return depart(connection, outside);
+      return sendPrivate(state, event);
+    case 'dispatch-due':
+      return onDispatchDue(state, context);
     case 'slot-packed':
-      return packed(connection, event, outside);
+      return onSlotPacked(state, event, context);
     case 'drained':
-      return drained(connection, outside);
+      return onDrained(state, context);
     case 'pause':
-      return pause(connection, event.reason, outside.now);
+      return pause(state, event.reason, context.now);
     case 'unpause':
-      return unpause(connection, event.reason, outside.now);
+      return unpause(state, event.reason, context.now);
     case 'sweep':
-      return sweep(connection, outside);
+      return sweep(state, context);
     case 'end':
-      return close(connection, event.code);
+      return close(state, event.code);
     case 'gone':
-      return stay({ ...connection, standing: { kind: 'closed' } });
+      return unchanged({ ...state, phase: { kind: 'closed' } });
   }
 }
 
-/** Pays for what was read first, because it was read whatever it says; then does what the frames ask. */
-function received(connection: Connection, bytes: number, frames: readonly Frame[], outside: Outside): ConnectionStep {
-  const quota = charge(connection.quota, bytes, frames.length, outside.now);
-  const heard: Connection = { ...connection, quota, heardAt: outside.now };
-  const wait = debtMs(quota);
-  const paid = wait === 0 ? stay(heard) : pauseFor(heard, 'quota', wait, outside.now);
-  // A peer that does not read our answers is not asked further questions: else they would pile up here.
-  const unread = outside.unsent > OUTBOUND_BYTES_MAX;
-  const read = unread ? chain(paid, (before) => pause(before, 'unread', outside.now)) : paid;
-  return chain(read, (before) => obey(before, frames, outside));
+/** Charges for the bytes that were read, whatever they hold. Then it does what the frames ask. */
+function onReceived(
+  state: ConnectionState,
+  bytes: number,
+  frames: readonly Frame[],
+  context: ConnectionContext,
+): ConnectionStep {
+  const inboundRate = charge(state.inboundRate, bytes, frames.length, context.now);
+  const heard: ConnectionState = { ...state, inboundRate, heardAt: context.now };
+  const wait = debtMs(inboundRate);
+  const paid = wait === 0 ? unchanged(heard) : pauseFor(heard, 'rate', wait, context.now);
+  // A member that does not read our answers is not read either: otherwise answers pile up here.
+  const unread = context.unsent > OUTBOUND_BYTES_MAX;
+  const read = unread ? andThen(paid, (before) => pause(before, 'unread', context.now)) : paid;
+  return andThen(read, (before) => processFrames(before, frames, context));
 }
 
-function obey(connection: Connection, frames: readonly Frame[], outside: Outside): ConnectionStep {
-  const { standing } = connection;
+function processFrames(state: ConnectionState, frames: readonly Frame[], context: ConnectionContext): ConnectionStep {
+  const { phase } = state;
   const [first, ...others] = frames;
-  if (first === undefined) return stay(connection);
-  switch (standing.kind) {
+  if (first === undefined) return unchanged(state);
+  switch (phase.kind) {
     case 'awaiting-attach':
-      return attach(connection, standing.since, first, others, outside.now);
+      return attach(state, phase.since, first, others, context.now);
     case 'attaching':
-      return stay({ ...connection, standing: { ...standing, early: [...standing.early, ...frames] } });
+      return unchanged({ ...state, phase: { ...phase, early: [...phase.early, ...frames] } });
     case 'catching-up':
     case 'live':
-      return converse(connection, frames, outside.now);
+      return processMemberFrames(state, frames, context.now);
     case 'closed':
-      return stay(connection);
+      return unchanged(state);
   }
 }
 
 function attach(
-  connection: Connection,
+  state: ConnectionState,
   since: number,
   frame: Frame,
   early: readonly Frame[],
   now: number,
 ): ConnectionStep {
-  if (frame.operation !== 'attach') return close(connection, 'operation-unexpected');
+  if (frame.operation !== 'attach') return close(state, 'operation-unexpected');
   const request = decodeAttach(frame);
-  if (!request.ok) return close(connection, 'frame-malformed');
-  const attaching: Connection = { ...connection, standing: { kind: 'attaching', since, early } };
-  return join(pause(attaching, 'attaching', now), { type: 'authorise', request: request.value });
+  if (!request.ok) return close(state, 'frame-malformed');
+  const attaching: ConnectionState = { ...state, phase: { kind: 'attaching', since, early } };
+  return withEffect(pause(attaching, 'attaching', now), { type: 'authorise', request: request.value });
 }
 
-/** From 0 only what is to come; before the log's beginning from there, and the member sees by `oldest` what it has missed. PROTOCOL.md §4.3. */
-function admitted(
-  connection: Connection,
+/**
+ * A member that resumes from 0 gets only what is to come. One that resumes before the log's
+ * beginning gets the whole log, and sees by `oldest` that it has missed entries. PROTOCOL.md §4.3.
+ */
+function onAdmitted(
+  state: ConnectionState,
   { from, attached, cover }: Extract<ConnectionEvent, { type: 'admitted' }>,
-  outside: Outside,
+  context: ConnectionContext,
 ): ConnectionStep {
-  const { standing } = connection;
-  if (standing.kind !== 'attaching') return stay(connection);
+  const { phase } = state;
+  if (phase.kind !== 'attaching') return unchanged(state);
   const { oldest, next } = attached;
   const cursor = from === 0 ? next : Math.min(Math.max(from, oldest), next);
   const greeted: ConnectionStep = {
-    connection: {
-      ...connection,
-      standing: { kind: 'catching-up', since: outside.now, cursor },
-      downlink: startDownlink(cover, outside.now, outside.chance),
+    state: {
+      ...state,
+      phase: { kind: 'catching-up', since: context.now, cursor },
+      downlink: startDownlink(cover, context.now, context.chance),
     },
     effects: [
       { type: 'write', bytes: encodeAttached(attached) },
-      { type: 'feed', cursor },
+      { type: 'deliver-log', cursor },
     ],
   };
-  const covered = chain(greeted, (before) => wake(before, outside.now));
-  const reading = chain(covered, (before) => unpause(before, 'attaching', outside.now));
-  return chain(reading, (before) => converse(before, standing.early, outside.now));
+  const covered = andThen(greeted, (before) => scheduleDispatch(before, context.now));
+  const reading = andThen(covered, (before) => unpause(before, 'attaching', context.now));
+  return andThen(reading, (before) => processMemberFrames(before, phase.early, context.now));
 }
 
-/** What a member may say. Frames before the one that is wrong have been said and count. */
-function converse(connection: Connection, frames: readonly Frame[], now: number): ConnectionStep {
-  let said = stay(connection);
+/** Frames of an attached member. Those before a wrong frame count. */
+function processMemberFrames(state: ConnectionState, frames: readonly Frame[], now: number): ConnectionStep {
+  let step = unchanged(state);
   let published: Frame[] = [];
   const publish = (): void => {
-    if (published.length > 0) said = join(said, { type: 'publish', frames: published });
+    if (published.length > 0) step = withEffect(step, { type: 'publish', frames: published });
     published = [];
   };
   for (const frame of frames) {
@@ -163,102 +192,96 @@ function converse(connection: Connection, frames: readonly Frame[], now: number)
       published.push(frame);
       continue;
     }
-    // What was published before a commit is the room's before it.
+    // Frames that came before a COMMIT go to the room before it.
     if (frame.operation === 'commit') publish();
-    said = chain(said, (before) => obeyControl(before, frame, now));
-    if (said.connection.standing.kind === 'closed') break;
+    step = andThen(step, (before) => processControlFrame(before, frame, now));
+    if (step.state.phase.kind === 'closed') break;
   }
-  if (said.connection.standing.kind !== 'closed') publish();
-  else if (published.length > 0) said = beforeLast(said, { type: 'publish', frames: published });
-  return said;
+  if (step.state.phase.kind !== 'closed') publish();
+  else if (published.length > 0) step = withEffectBeforeLast(step, { type: 'publish', frames: published });
+  return step;
 }
 
-function obeyControl(connection: Connection, frame: Frame, now: number): ConnectionStep {
+function processControlFrame(state: ConnectionState, frame: Frame, now: number): ConnectionStep {
   switch (frame.operation) {
     case 'ping': {
-      if (!checkEmpty(frame).ok) return close(connection, 'frame-malformed');
-      return sendPrivate(connection, { bytes: encodePing('pong', frame.number), after: 0 });
+      if (!checkEmpty(frame).ok) return close(state, 'frame-malformed');
+      return sendPrivate(state, { bytes: encodePing('pong', frame.number), after: 0 });
     }
     case 'fill':
-      return isSlotted(connection.downlink) ? stay(connection) : close(connection, 'operation-unexpected');
+      return isSlotted(state.downlink) ? unchanged(state) : close(state, 'operation-unexpected');
     case 'stage': {
       const piece = decodeStage(frame);
-      if (!piece.ok) return close(connection, 'frame-malformed');
-      return join(stay(connection), { type: 'stage', piece: piece.value });
+      if (!piece.ok) return close(state, 'frame-malformed');
+      return withEffect(unchanged(state), { type: 'stage', piece: piece.value });
     }
     case 'commit': {
       const request = decodeCommit(frame);
-      if (!request.ok) return close(connection, 'frame-malformed');
-      return join(stay(connection), { type: 'commit', request: request.value });
+      if (!request.ok) return close(state, 'frame-malformed');
+      return withEffect(unchanged(state), { type: 'commit', request: request.value });
     }
     case 'fetch': {
       const request = decodeFetch(frame);
-      if (!request.ok) return close(connection, 'frame-malformed');
-      if (request.value.what === 'log') return fetchLog(connection, request.value.from, now);
-      return stepSnapshots(connection, { type: 'snapshot-wanted', which: request.value.what }, now);
+      if (!request.ok) return close(state, 'frame-malformed');
+      if (request.value.what === 'log') return fetchLog(state, request.value.from, now);
+      return stepSnapshots(state, { type: 'snapshot-wanted', which: request.value.what }, now);
     }
     default:
-      return close(connection, 'operation-unexpected');
+      return close(state, 'operation-unexpected');
   }
 }
 
 /** Going back is done at once; going back too often is paid for by not being read. */
-function fetchLog(connection: Connection, from: number, now: number): ConnectionStep {
-  const spent = spend(connection.fetches, FETCHES, 1, now);
+function fetchLog(state: ConnectionState, from: number, now: number): ConnectionStep {
+  const spent = spend(state.fetches, FETCHES, 1, now);
   const fetches = { ...spent, tokens: Math.max(spent.tokens, -FETCH_DEBT_MAX) };
-  const paid: Connection = { ...connection, fetches };
+  const paid: ConnectionState = { ...state, fetches };
   const wait = waitMs(fetches, FETCHES, 0, now);
-  return join(wait === 0 ? stay(paid) : pauseFor(paid, 'fetch', wait, now), { type: 'locate', from });
+  return withEffect(wait === 0 ? unchanged(paid) : pauseFor(paid, 'fetch', wait, now), { type: 'locate', from });
 }
 
-function stepSnapshots(connection: Connection, event: SnapshotEvent, now: number): ConnectionStep {
-  const { transfer, effect } = stepTransfer(connection.snapshots, event, now);
-  const next = stay({ ...connection, snapshots: transfer });
-  return effect === undefined ? next : join(next, effect);
+function stepSnapshots(state: ConnectionState, event: SnapshotEvent, now: number): ConnectionStep {
+  const { state: snapshots, effects } = stepTransfer(state.snapshots, event, now);
+  return { state: { ...state, snapshots }, effects };
 }
 
-function drained(connection: Connection, outside: Outside): ConnectionStep {
-  return chain(unpause(connection, 'unread', outside.now), (before) => feed(before, outside));
+function onDrained(state: ConnectionState, context: ConnectionContext): ConnectionStep {
+  return andThen(unpause(state, 'unread', context.now), (before) => deliverLog(before, context));
 }
 
-function pause(connection: Connection, reason: PauseReason, now: number): ConnectionStep {
-  if (connection.pauses.has(reason)) return stay(connection);
-  const pauses = new Map(connection.pauses).set(reason, now);
-  return { connection: { ...connection, pauses }, effects: connection.pauses.size === 0 ? [{ type: 'pause' }] : [] };
+function pause(state: ConnectionState, reason: PauseReason, now: number): ConnectionStep {
+  if (state.pauses.has(reason)) return unchanged(state);
+  const pauses = new Map(state.pauses).set(reason, now);
+  return { state: { ...state, pauses }, effects: state.pauses.size === 0 ? [{ type: 'pause' }] : [] };
 }
 
-function pauseFor(
-  connection: Connection,
-  reason: 'quota' | 'fetch',
-  milliseconds: number,
-  now: number,
-): ConnectionStep {
-  return join(pause(connection, reason, now), { type: 'unpause-after', reason, milliseconds });
+function pauseFor(state: ConnectionState, reason: 'rate' | 'fetch', milliseconds: number, now: number): ConnectionStep {
+  return withEffect(pause(state, reason, now), { type: 'unpause-after', reason, milliseconds });
 }
 
-function unpause(connection: Connection, reason: PauseReason, now: number): ConnectionStep {
-  if (!connection.pauses.has(reason)) return stay(connection);
-  const pauses = new Map(connection.pauses);
+function unpause(state: ConnectionState, reason: PauseReason, now: number): ConnectionStep {
+  if (!state.pauses.has(reason)) return unchanged(state);
+  const pauses = new Map(state.pauses);
   pauses.delete(reason);
-  if (pauses.size > 0) return stay({ ...connection, pauses });
-  // Whom we did not read from was not silent: the time counts from now.
-  return { connection: { ...connection, pauses, heardAt: now }, effects: [{ type: 'resume' }] };
+  if (pauses.size > 0) return unchanged({ ...state, pauses });
+  // A connection that was not read was not silent: its time counts from now.
+  return { state: { ...state, pauses, heardAt: now }, effects: [{ type: 'resume' }] };
 }
 
-function sweep(connection: Connection, { now }: Outside): ConnectionStep {
-  const { standing, pauses, heardAt } = connection;
-  switch (standing.kind) {
+function sweep(state: ConnectionState, { now }: ConnectionContext): ConnectionStep {
+  const { phase, pauses, heardAt } = state;
+  switch (phase.kind) {
     case 'awaiting-attach':
     case 'attaching':
-      return now - standing.since > HANDSHAKE_DEADLINE_MS ? close(connection, 'handshake-late') : stay(connection);
+      return now - phase.since > HANDSHAKE_DEADLINE_MS ? close(state, 'handshake-late') : unchanged(state);
     case 'catching-up':
-      if (now - standing.since > CATCH_UP_LIMIT_MS) return close(connection, 'too-slow');
+      if (now - phase.since > CATCH_UP_LIMIT_MS) return close(state, 'too-slow');
       break;
     case 'live':
     case 'closed':
       break;
   }
-  if (now - (pauses.get('unread') ?? now) > CATCH_UP_LIMIT_MS) return close(connection, 'too-slow');
-  if (pauses.size === 0 && now - heardAt > SILENCE_LIMIT_MS) return close(connection, 'silent');
-  return stay(connection);
+  if (now - (pauses.get('unread') ?? now) > CATCH_UP_LIMIT_MS) return close(state, 'too-slow');
+  if (pauses.size === 0 && now - heardAt > SILENCE_LIMIT_MS) return close(state, 'silent');
+  return unchanged(state);
 }

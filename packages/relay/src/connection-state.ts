@@ -1,4 +1,4 @@
-// What a connection of the relay is, what happens to it, and what it asks of the world, a word each.
+// The state of one connection, its events and its effects.
 
 import type {
   Attached,
@@ -10,32 +10,36 @@ import type {
   RelayCode,
   StagedPiece,
 } from '@sotto/protocol';
-import type { TokenBucket } from '@sotto/machine';
+import type { Step, TokenBucket } from '@sotto/machine';
 import type { Downlink, PrivateFrame, SlotOrder } from './downlink.ts';
 import type { SnapshotEffect, SnapshotEvent, SnapshotTransfer } from './snapshot-transfer.ts';
-import type { Quota } from './quota.ts';
+import type { InboundRate } from './inbound-rate.ts';
 
 /**
- * Where a connection is. `cursor` is the sequence number that it will be sent next; while it catches up, it is fed from the log and live
- * entries pass it by, so that nothing is sent twice or left out.
+ * How far a connection is. `cursor` is the next sequence number that it is sent. While it catches
+ * up, it is sent the log from its cursor, and new entries pass it by: so nothing is sent twice or
+ * left out.
  */
-type Standing =
+type Phase =
   | { readonly kind: 'awaiting-attach'; readonly since: number }
   | { readonly kind: 'attaching'; readonly since: number; readonly early: readonly Frame[] }
   | { readonly kind: 'catching-up'; readonly since: number; readonly cursor: number }
   | { readonly kind: 'live'; readonly cursor: number }
   | { readonly kind: 'closed' };
 
-/** Why we do not read from a connection: each holds until its own cause is gone. Nothing that was read is dropped. */
-export type PauseReason = 'attaching' | 'turn' | 'quota' | 'fetch' | 'room' | 'unread' | 'stopping';
+/**
+ * Why a connection is not read. Each reason holds until its own cause is gone. Nothing that was
+ * read is dropped.
+ */
+export type PauseReason = 'attaching' | 'fair-read' | 'rate' | 'fetch' | 'room' | 'unread' | 'stopping';
 
-export interface Connection {
-  readonly standing: Standing;
-  readonly quota: Quota;
+export interface ConnectionState {
+  readonly phase: Phase;
+  readonly inboundRate: InboundRate;
   /** How often it may still go back in the log. */
   readonly fetches: TokenBucket;
   readonly snapshots: SnapshotTransfer;
-  /** What decides when something is sent, from ATTACHED on. */
+  /** When something is sent, from ATTACHED on. */
   readonly downlink: Downlink;
   /** The reasons that hold, and since when. */
   readonly pauses: ReadonlyMap<PauseReason, number>;
@@ -43,8 +47,8 @@ export interface Connection {
   readonly heardAt: number;
 }
 
-/** What is true outside at the moment of an event: the time, how many bytes wait in the socket, and how the dice fall. */
-export interface Outside {
+/** The step context: the time, the bytes that wait in the socket, and the random numbers. */
+export interface ConnectionContext {
   readonly now: number;
   readonly unsent: number;
   readonly chance: Chance;
@@ -55,14 +59,14 @@ export type ConnectionEvent =
   | { readonly type: 'malformed' }
   | { readonly type: 'admitted'; readonly from: number; readonly attached: Attached; readonly cover: Cover }
   | { readonly type: 'entries'; readonly first: number; readonly next: number; readonly bytes: Uint8Array }
-  | { readonly type: 'fed'; readonly next: number; readonly atEnd: boolean }
-  | { readonly type: 'fallen-off' }
-  | { readonly type: 'moved' }
+  | { readonly type: 'log-delivered'; readonly next: number; readonly atEnd: boolean }
+  | { readonly type: 'log-trimmed' }
+  | { readonly type: 'log-reloaded' }
   | { readonly type: 'located'; readonly cursor: number }
   | Exclude<SnapshotEvent, { readonly type: 'snapshot-wanted' }>
   /** A frame for this member alone, behind the entries below `after`. */
   | { readonly type: 'private'; readonly bytes: Uint8Array; readonly after: number }
-  | { readonly type: 'departure-due' }
+  | { readonly type: 'dispatch-due' }
   /** The slot is written; `backlogBytes` still wait behind it. */
   | {
       readonly type: 'slot-packed';
@@ -81,49 +85,46 @@ export type ConnectionEvent =
 export type ConnectionEffect =
   | { readonly type: 'write'; readonly bytes: Uint8Array }
   | { readonly type: 'authorise'; readonly request: AttachRequest }
-  /** Ask for a departure when so much time has passed; the answer is `departure-due`. */
-  | { readonly type: 'wake-after'; readonly milliseconds: number }
-  /** Write a whole slot; the answer is `slot-packed` or `fallen-off`. */
+  /** Ask for a dispatch after so much time; the answer is `dispatch-due`. */
+  | { readonly type: 'dispatch-after'; readonly milliseconds: number }
+  /** Write a whole slot; the answer is `slot-packed` or `log-trimmed`. */
   | { readonly type: 'pack-slot'; readonly order: SlotOrder }
-  /** Write bytes that say nothing. */
+  /** Write a NOISE frame. */
   | { readonly type: 'noise' }
   | { readonly type: 'publish'; readonly frames: readonly Frame[] }
   | { readonly type: 'stage'; readonly piece: StagedPiece }
   | { readonly type: 'commit'; readonly request: CommitRequest }
-  /** Find where in the log this number is, or what comes closest; the answer is `located`. */
+  /** Look the number up in the log; the answer is `located`, with it or the closest one. */
   | { readonly type: 'locate'; readonly from: number }
   | SnapshotEffect
-  /** Write what the log has from here; the answer is `fed` or `fallen-off`. */
-  | { readonly type: 'feed'; readonly cursor: number }
+  /** Write the log from here; the answer is `log-delivered` or `log-trimmed`. */
+  | { readonly type: 'deliver-log'; readonly cursor: number }
   | { readonly type: 'pause' }
   | { readonly type: 'resume' }
-  | { readonly type: 'unpause-after'; readonly reason: 'quota' | 'fetch'; readonly milliseconds: number }
-  /** Say why, and end it. */
+  | { readonly type: 'unpause-after'; readonly reason: 'rate' | 'fetch'; readonly milliseconds: number }
+  /** Write CLOSING with this code, and end the socket. */
   | { readonly type: 'close'; readonly code: RelayCode };
 
-export interface ConnectionStep {
-  readonly connection: Connection;
-  readonly effects: readonly ConnectionEffect[];
+export type ConnectionStep = Step<ConnectionState, ConnectionEffect>;
+
+export function close(state: ConnectionState, code: RelayCode): ConnectionStep {
+  return { state: { ...state, phase: { kind: 'closed' } }, effects: [{ type: 'close', code }] };
 }
 
-export function close(connection: Connection, code: RelayCode): ConnectionStep {
-  return { connection: { ...connection, standing: { kind: 'closed' } }, effects: [{ type: 'close', code }] };
+export function unchanged(state: ConnectionState): ConnectionStep {
+  return { state, effects: [] };
 }
 
-export function stay(connection: Connection): ConnectionStep {
-  return { connection, effects: [] };
+export function withEffect(step: ConnectionStep, effect: ConnectionEffect): ConnectionStep {
+  return { state: step.state, effects: [...step.effects, effect] };
 }
 
-export function join(step: ConnectionStep, effect: ConnectionEffect): ConnectionStep {
-  return { connection: step.connection, effects: [...step.effects, effect] };
+/** For a step that ends with `close`, which must stay the last effect. */
+export function withEffectBeforeLast(step: ConnectionStep, effect: ConnectionEffect): ConnectionStep {
+  return { state: step.state, effects: [...step.effects.slice(0, -1), effect, ...step.effects.slice(-1)] };
 }
 
-/** `close` is what comes last. */
-export function beforeLast(step: ConnectionStep, effect: ConnectionEffect): ConnectionStep {
-  return { connection: step.connection, effects: [...step.effects.slice(0, -1), effect, ...step.effects.slice(-1)] };
-}
-
-export function chain(step: ConnectionStep, then: (connection: Connection) => ConnectionStep): ConnectionStep {
-  const next = then(step.connection);
-  return { connection: next.connection, effects: [...step.effects, ...next.effects] };
+export function andThen(step: ConnectionStep, then: (state: ConnectionState) => ConnectionStep): ConnectionStep {
+  const next = then(step.state);
+  return { state: next.state, effects: [...step.effects, ...next.effects] };
 }

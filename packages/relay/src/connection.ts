@@ -1,4 +1,5 @@
-// One accepted socket: turns its bytes into events for connection.ts and carries out what that decides. The only file that writes to members.
+// The edge of connection-machine.ts: turns a socket's bytes into events and carries out the
+// effects. Only this file writes to members.
 
 import type { Duplex } from 'node:stream';
 import {
@@ -14,51 +15,54 @@ import {
   LARGEST_FRAME_BYTES,
 } from '@sotto/protocol';
 import type { AttachRequest, Frame, SnapshotName, RelayCode } from '@sotto/protocol';
-import { mayAttach } from './authorise.ts';
+import { verifyAttach } from './authorise.ts';
 import type { Clock } from '@sotto/machine';
 import { openConnection, stepConnection } from './connection-machine.ts';
-import type { Connection, ConnectionEffect, ConnectionEvent } from './connection-state.ts';
+import type { ConnectionState, ConnectionEffect, ConnectionEvent } from './connection-state.ts';
 import type { SlotOrder } from './downlink.ts';
 import type { SnapshotPosition } from './snapshots.ts';
 import { LINGER_MS } from './limits.ts';
-import type { LiveRoom, Member } from './room.ts';
+import type { Room, Member } from './room.ts';
 import type { Run } from './log-tail.ts';
 import type { Log } from './log.ts';
-import type { ReadTurns, TurnGroup } from './fair-reads.ts';
+import type { FairReads, ReadGroup } from './fair-reads.ts';
 import type { Rooms } from './rooms.ts';
 
-/** @returns this many bytes that nobody can foresee. */
+/** @returns so many random bytes, fit for keys. */
 export type Random = (length: number) => Uint8Array;
 
-export interface PeerSurroundings {
+export interface ConnectionDependencies {
   readonly rooms: Rooms;
-  readonly turns: ReadTurns;
+  readonly fairReads: FairReads;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
 }
 
-type PeerTimer = 'quota' | 'fetch' | 'snapshots' | 'departure';
+type ConnectionTimer = 'rate' | 'fetch' | 'snapshots' | 'dispatch';
 
-export class Peer implements Member {
+export class Connection implements Member {
   readonly number: number;
   readonly #socket: Duplex;
-  readonly #around: PeerSurroundings;
+  readonly #dependencies: ConnectionDependencies;
   readonly #splitter = new FrameSplitter();
   readonly #challenge: Uint8Array;
-  #connection: Connection;
-  #room: LiveRoom | undefined;
-  readonly #timers = new Map<PeerTimer, () => void>();
-  /** Single frames that go out together at the end of this turn: in a socket that nobody reads each write costs more than its frame. */
-  #gathered: Uint8Array[] = [];
-  #gatheredBytes = 0;
+  #state: ConnectionState;
+  #room: Room | undefined;
+  readonly #timers = new Map<ConnectionTimer, () => void>();
+  /**
+   * Single frames that are written together at the end of this iteration of the event loop. In a
+   * socket that its member does not read, each write costs more than its frame.
+   */
+  #writes: Uint8Array[] = [];
+  #writeBytes = 0;
 
-  constructor(number: number, socket: Duplex, around: PeerSurroundings) {
+  constructor(number: number, socket: Duplex, dependencies: ConnectionDependencies) {
     this.number = number;
     this.#socket = socket;
-    this.#around = around;
-    this.#challenge = around.random(CHALLENGE_BYTES);
-    this.#connection = openConnection(around.clock.now());
+    this.#dependencies = dependencies;
+    this.#challenge = dependencies.random(CHALLENGE_BYTES);
+    this.#state = openConnection(dependencies.clock.now());
     socket.on('data', (chunk: Buffer) => this.#receive(chunk));
     socket.on('drain', () => this.#step({ type: 'drained' }));
     socket.on('close', () => this.#gone());
@@ -66,21 +70,21 @@ export class Peer implements Member {
   }
 
   get isHalfOpen(): boolean {
-    const { kind } = this.#connection.standing;
+    const { kind } = this.#state.phase;
     return kind === 'awaiting-attach' || kind === 'attaching';
   }
 
   /** It has not answered its challenge. */
   get isSilent(): boolean {
-    return this.#connection.standing.kind === 'awaiting-attach';
+    return this.#state.phase.kind === 'awaiting-attach';
   }
 
   entries(run: Run): void {
     this.#step({ type: 'entries', ...run });
   }
 
-  moved(): void {
-    this.#step({ type: 'moved' });
+  logReloaded(): void {
+    this.#step({ type: 'log-reloaded' });
   }
 
   refused(frame: Uint8Array): void {
@@ -95,8 +99,8 @@ export class Peer implements Member {
     this.#step({ type: 'unpause', reason: 'room' });
   }
 
-  /** Not read from any more, for good: the relay stops. */
-  hush(): void {
+  /** Reads no more, for good: the relay stops. */
+  stopReads(): void {
     this.#step({ type: 'pause', reason: 'stopping' });
   }
 
@@ -108,26 +112,29 @@ export class Peer implements Member {
     this.#step({ type: 'sweep' });
   }
 
-  /** When many send much at once, what was read waits for its room's turn, and no more is read meanwhile. */
+  /**
+   * A chunk waits until its room may be heard again (FairReads). Until then its connection is not
+   * read.
+   */
   #receive(chunk: Buffer): void {
-    if (this.#connection.standing.kind === 'closed') return;
-    const group = this.#turnGroup();
-    const answer = this.#around.turns.ask(group, this, {
+    if (this.#state.phase.kind === 'closed') return;
+    const group = this.#readGroup();
+    const answer = this.#dependencies.fairReads.request(group, this, {
       bytes: chunk.length,
-      hear: () => {
-        this.#hear(chunk);
-        this.#step({ type: 'unpause', reason: 'turn' });
+      process: () => {
+        this.#process(chunk);
+        this.#step({ type: 'unpause', reason: 'fair-read' });
       },
     });
-    if (answer === 'waits') this.#step({ type: 'pause', reason: 'turn' });
+    if (answer === 'waits') this.#step({ type: 'pause', reason: 'fair-read' });
   }
 
-  #turnGroup(): TurnGroup {
-    return this.#room ?? this.#around.rooms;
+  #readGroup(): ReadGroup {
+    return this.#room ?? this.#dependencies.rooms;
   }
 
-  #hear(chunk: Buffer): void {
-    if (this.#connection.standing.kind === 'closed') return;
+  #process(chunk: Buffer): void {
+    if (this.#state.phase.kind === 'closed') return;
     const pieces = this.#splitter.push(chunk);
     if (!pieces.ok) {
       this.#step({ type: 'malformed' });
@@ -146,13 +153,13 @@ export class Peer implements Member {
     this.#step({ type: 'received', bytes: chunk.length, frames });
   }
 
-  /** A bug that an event brings out costs this connection and no other. */
+  /** A bug that an event reveals costs this connection and no other. */
   #step(event: ConnectionEvent): void {
     try {
-      const unsent = this.#socket.writableLength + this.#gatheredBytes;
-      const outside = { now: this.#around.clock.now(), unsent, chance: () => this.#chance() };
-      const { connection, effects } = stepConnection(this.#connection, event, outside);
-      this.#connection = connection;
+      const unsent = this.#socket.writableLength + this.#writeBytes;
+      const context = { now: this.#dependencies.clock.now(), unsent, chance: () => this.#chance() };
+      const { state, effects } = stepConnection(this.#state, event, context);
+      this.#state = state;
       for (const effect of effects) this.#perform(effect);
     } catch {
       this.#fail();
@@ -184,20 +191,20 @@ export class Peer implements Member {
       case 'send-snapshot':
         this.#sendSnapshot(effect.which, effect.position);
         return;
-      case 'rest-snapshot':
-        this.#after('snapshots', effect.milliseconds, { type: 'snapshot-rested' });
+      case 'delay-snapshot':
+        this.#after('snapshots', effect.milliseconds, { type: 'snapshot-due' });
         return;
-      case 'feed':
-        this.#feed(effect.cursor);
+      case 'deliver-log':
+        this.#deliverLog(effect.cursor);
         return;
-      case 'wake-after':
-        this.#after('departure', effect.milliseconds, { type: 'departure-due' });
+      case 'dispatch-after':
+        this.#after('dispatch', effect.milliseconds, { type: 'dispatch-due' });
         return;
       case 'pack-slot':
         this.#packSlot(effect.order);
         return;
       case 'noise':
-        this.#write(encodeFiller('noise', COVER_FRAME_BYTES, this.#around.random));
+        this.#write(encodeFiller('noise', COVER_FRAME_BYTES, this.#dependencies.random));
         return;
       case 'pause':
         this.#socket.pause();
@@ -215,15 +222,15 @@ export class Peer implements Member {
   }
 
   async #authorise(request: AttachRequest): Promise<void> {
-    let room: LiveRoom | undefined;
+    let room: Room | undefined;
     try {
-      room = await this.#around.rooms.find(request.roomId);
+      room = await this.#dependencies.rooms.find(request.roomId);
     } catch {
-      // Whether there is such a room cannot be known now, so this tells nothing about it.
+      // The store does not answer, so this code says nothing about whether the room exists.
       this.end('store-unavailable');
       return;
     }
-    if (!mayAttach(room?.lock, this.#challenge, request) || room === undefined) {
+    if (!verifyAttach(room?.capability, this.#challenge, request) || room === undefined) {
       this.end('not-admitted');
       return;
     }
@@ -235,29 +242,29 @@ export class Peer implements Member {
       this.end('room-full');
       return;
     }
-    if (this.#connection.standing.kind !== 'attaching') return;
+    if (this.#state.phase.kind !== 'attaching') return;
     this.#room = room;
     room.join(this.number, this);
     const { commitNumber, oldest, next } = room;
     this.#step({ type: 'admitted', from: request.from, attached: { commitNumber, oldest, next }, cover: room.cover });
   }
 
-  #feed(cursor: number): void {
+  #deliverLog(cursor: number): void {
     if (this.#room === undefined) return;
-    const run = this.#room.take(cursor);
+    const run = this.#room.readLog(cursor);
     if (run === undefined) {
-      this.#step({ type: 'fallen-off' });
+      this.#step({ type: 'log-trimmed' });
       return;
     }
     if (run.bytes.length > 0) this.#write(run.bytes);
-    this.#step({ type: 'fed', next: run.next, atEnd: run.next >= this.#room.next });
+    this.#step({ type: 'log-delivered', next: run.next, atEnd: run.next >= this.#room.next });
   }
 
   #packSlot(order: SlotOrder): void {
     if (this.#room === undefined) return;
-    const slot = this.#room.packSlot(order, this.#around.random);
+    const slot = this.#room.packSlot(order, this.#dependencies.random);
     if (slot === undefined) {
-      this.#step({ type: 'fallen-off' });
+      this.#step({ type: 'log-trimmed' });
       return;
     }
     this.#write(slot.bytes);
@@ -268,24 +275,27 @@ export class Peer implements Member {
 
   /** A number in [0, 1) with 32 random bits. */
   #chance(): number {
-    return new ByteReader(this.#around.random(4)).u32() / 2 ** 32;
+    return new ByteReader(this.#dependencies.random(4)).u32() / 2 ** 32;
   }
 
-  /** The next pieces go when the socket has let go of these: entries wait behind one chunk at most. */
+  /**
+   * The next pieces follow once the socket has written these: entries wait behind one chunk at
+   * most.
+   */
   #sendSnapshot(which: SnapshotName, position: SnapshotPosition | undefined): void {
     if (this.#room === undefined || !this.#socket.writable) return;
     const { bytes, next } = this.#room.cutSnapshot(which, position);
     this.#step({ type: 'snapshot-cut', bytes: bytes.length, next });
     this.#flush();
     // After an error its 'close' follows, and nothing is sent any more.
-    this.#socket.write(bytes, () => this.#step({ type: 'snapshot-taken' }));
+    this.#socket.write(bytes, () => this.#step({ type: 'snapshot-written' }));
   }
 
-  #after(timer: PeerTimer, milliseconds: number, event: ConnectionEvent): void {
+  #after(timer: ConnectionTimer, milliseconds: number, event: ConnectionEvent): void {
     this.#timers.get(timer)?.();
     this.#timers.set(
       timer,
-      this.#around.clock.after(milliseconds, () => this.#step(event)),
+      this.#dependencies.clock.after(milliseconds, () => this.#step(event)),
     );
   }
 
@@ -295,49 +305,52 @@ export class Peer implements Member {
       if (this.#socket.writable) this.#socket.write(bytes);
       return;
     }
-    if (this.#gathered.length === 0) process.nextTick(() => this.#flush());
-    this.#gathered.push(bytes);
-    this.#gatheredBytes += bytes.length;
+    if (this.#writes.length === 0) process.nextTick(() => this.#flush());
+    this.#writes.push(bytes);
+    this.#writeBytes += bytes.length;
   }
 
   #flush(): void {
-    const [only] = this.#gathered;
+    const [only] = this.#writes;
     if (only === undefined) return;
-    const bytes = this.#gathered.length === 1 ? only : Buffer.concat(this.#gathered, this.#gatheredBytes);
-    this.#gathered = [];
-    this.#gatheredBytes = 0;
+    const bytes = this.#writes.length === 1 ? only : Buffer.concat(this.#writes, this.#writeBytes);
+    this.#writes = [];
+    this.#writeBytes = 0;
     if (this.#socket.writable) this.#socket.write(bytes);
   }
 
-  /** Says why and ends. What still comes in is read and thrown away, because closing upon unread bytes could cost the peer our last frame. */
+  /**
+   * Writes CLOSING and ends the socket. Bytes that still arrive are read and dropped: closing a
+   * socket with unread bytes could cost the member our last frame.
+   */
   #close(code: RelayCode): void {
     this.#leave();
     this.#write(encodeClosing(code));
     this.#flush();
-    linger(this.#socket, this.#around.clock);
+    linger(this.#socket, this.#dependencies.clock);
   }
 
   #fail(): void {
-    this.#around.log('connection-failed');
+    this.#dependencies.log('connection-failed');
     this.#gone();
     this.#socket.destroy();
   }
 
   #gone(): void {
-    this.#connection = { ...this.#connection, standing: { kind: 'closed' } };
+    this.#state = { ...this.#state, phase: { kind: 'closed' } };
     this.#leave();
   }
 
   #leave(): void {
     for (const cancel of this.#timers.values()) cancel();
     this.#timers.clear();
-    this.#around.turns.drop(this.#turnGroup(), this);
+    this.#dependencies.fairReads.drop(this.#readGroup(), this);
     this.#room?.leave(this.number);
     this.#room = undefined;
   }
 }
 
-/** Ends a socket once it has been read empty, or after a while without asking. */
+/** Ends a socket once everything in it was read, and destroys it after LINGER_MS. */
 export function linger(socket: Duplex, clock: Clock): void {
   const cancel = clock.after(LINGER_MS, () => socket.destroy());
   socket.on('close', cancel);

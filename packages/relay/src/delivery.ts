@@ -1,109 +1,125 @@
-// What the log has goes to a member: at once, in its slots, or from where it stopped taking it. PROTOCOL.md §4.3, §6.4, §12.4.
+// How the log gets to a member: at once, in its slots, or from its cursor after it fell behind.
+// PROTOCOL.md §4.3, §6.4, §12.4.
 
-import { chain, close, join, stay } from './connection-state.ts';
-import type { Connection, ConnectionEvent, ConnectionStep, Outside } from './connection-state.ts';
+import { andThen, close, withEffect, unchanged } from './connection-state.ts';
+import type { ConnectionState, ConnectionEvent, ConnectionStep, ConnectionContext } from './connection-state.ts';
 import { downlinkWait, isSlotted, orderSlot, stepDownlink } from './downlink.ts';
 import type { PrivateFrame } from './downlink.ts';
 import { BACKLOG_SLOTS_MAX, OUTBOUND_BYTES_MAX, PRIVATE_FRAMES_MAX } from './limits.ts';
 
-export function entries(
-  connection: Connection,
+export function onEntries(
+  state: ConnectionState,
   run: { readonly first: number; readonly next: number; readonly bytes: Uint8Array },
-  outside: Outside,
+  context: ConnectionContext,
 ): ConnectionStep {
-  const { standing } = connection;
-  if (standing.kind !== 'live') return stay(connection);
-  if (connection.downlink.cover !== 'off') return noteContent(connection, outside);
-  if (standing.cursor !== run.first || outside.unsent > OUTBOUND_BYTES_MAX) return fallBehind(connection, outside);
+  const { phase } = state;
+  if (phase.kind !== 'live') return unchanged(state);
+  if (state.downlink.cover !== 'off') return noteContent(state, context);
+  if (phase.cursor !== run.first || context.unsent > OUTBOUND_BYTES_MAX) return fallBehind(state, context);
   return {
-    connection: { ...connection, standing: { kind: 'live', cursor: run.next } },
+    state: { ...state, phase: { kind: 'live', cursor: run.next } },
     effects: [{ type: 'write', bytes: run.bytes }],
   };
 }
 
-// Covered rooms: what there is to send waits until something leaves anyway
+// Covered rooms: content waits for the next dispatch.
 
-export function wake(connection: Connection, now: number): ConnectionStep {
-  const milliseconds = downlinkWait(connection.downlink, now);
-  return milliseconds === undefined ? stay(connection) : join(stay(connection), { type: 'wake-after', milliseconds });
+export function scheduleDispatch(state: ConnectionState, now: number): ConnectionStep {
+  const milliseconds = downlinkWait(state.downlink, now);
+  return milliseconds === undefined
+    ? unchanged(state)
+    : withEffect(unchanged(state), { type: 'dispatch-after', milliseconds });
 }
 
-function noteContent(connection: Connection, { now, chance }: Outside): ConnectionStep {
-  const { downlink } = stepDownlink(connection.downlink, 'content', now, chance);
-  const isSooner = downlinkWait(downlink, now) !== downlinkWait(connection.downlink, now);
-  const noted: Connection = { ...connection, downlink };
-  return isSooner ? wake(noted, now) : stay(noted);
+function noteContent(state: ConnectionState, { now, chance }: ConnectionContext): ConnectionStep {
+  const { state: downlink } = stepDownlink(state.downlink, 'content', now, chance);
+  const isSooner = downlinkWait(downlink, now) !== downlinkWait(state.downlink, now);
+  const noted: ConnectionState = { ...state, downlink };
+  return isSooner ? scheduleDispatch(noted, now) : unchanged(noted);
 }
 
-export function depart(connection: Connection, outside: Outside): ConnectionStep {
-  const { downlink, departures } = stepDownlink(connection.downlink, 'due', outside.now, outside.chance);
-  let step = wake({ ...connection, downlink }, outside.now);
-  for (const departure of departures) {
-    if (departure === 'send') step = chain(step, (before) => fallBehind(before, outside));
-    if (departure === 'dummy') step = join(step, { type: 'noise' });
-    if (departure === 'slot') step = chain(step, (before) => useSlot(before, outside));
+export function onDispatchDue(state: ConnectionState, context: ConnectionContext): ConnectionStep {
+  const { state: downlink, effects: dispatches } = stepDownlink(state.downlink, 'due', context.now, context.chance);
+  let step = scheduleDispatch({ ...state, downlink }, context.now);
+  for (const dispatch of dispatches) {
+    if (dispatch === 'send') step = andThen(step, (before) => fallBehind(before, context));
+    if (dispatch === 'dummy') step = withEffect(step, { type: 'noise' });
+    if (dispatch === 'slot') step = andThen(step, (before) => packSlot(before, context));
   }
   return step;
 }
 
-/** What does not take its slots misses them; it is the log that waits for it, nobody else. */
-function useSlot(connection: Connection, outside: Outside): ConnectionStep {
-  const { standing, downlink } = connection;
-  if (standing.kind !== 'live' || outside.unsent > OUTBOUND_BYTES_MAX) return stay(connection);
-  return join(stay(connection), { type: 'pack-slot', order: orderSlot(downlink, standing.cursor) });
+/**
+ * A member whose socket is full loses the slot. Its entries wait in the log, and nobody else waits.
+ */
+function packSlot(state: ConnectionState, context: ConnectionContext): ConnectionStep {
+  const { phase, downlink } = state;
+  if (phase.kind !== 'live' || context.unsent > OUTBOUND_BYTES_MAX) return unchanged(state);
+  return withEffect(unchanged(state), { type: 'pack-slot', order: orderSlot(downlink, phase.cursor) });
 }
 
-/** Whoever has come too far behind the log to come up with it in its slots is sent it at once. */
-export function packed(
-  connection: Connection,
+/** A member with a backlog that its slots cannot clear is sent the log at once. */
+export function onSlotPacked(
+  state: ConnectionState,
   slot: Extract<ConnectionEvent, { type: 'slot-packed' }>,
-  outside: Outside,
+  context: ConnectionContext,
 ): ConnectionStep {
-  if (connection.standing.kind !== 'live') return stay(connection);
-  const next: Connection = {
-    ...connection,
-    standing: { kind: 'live', cursor: slot.next },
-    downlink: { ...connection.downlink, privates: slot.privates },
+  if (state.phase.kind !== 'live') return unchanged(state);
+  const next: ConnectionState = {
+    ...state,
+    phase: { kind: 'live', cursor: slot.next },
+    downlink: { ...state.downlink, privates: slot.privates },
   };
-  return slot.backlogBytes > BACKLOG_SLOTS_MAX * slot.bytes ? fallBehind(next, outside) : stay(next);
+  return slot.backlogBytes > BACKLOG_SLOTS_MAX * slot.bytes ? fallBehind(next, context) : unchanged(next);
 }
 
-export function sendPrivate(connection: Connection, frame: PrivateFrame): ConnectionStep {
-  const { downlink } = connection;
-  if (!isSlotted(downlink)) return join(stay(connection), { type: 'write', bytes: frame.bytes });
-  if (downlink.privates.length >= PRIVATE_FRAMES_MAX) return close(connection, 'too-slow');
-  return stay({ ...connection, downlink: { ...downlink, privates: [...downlink.privates, frame] } });
+export function sendPrivate(state: ConnectionState, frame: PrivateFrame): ConnectionStep {
+  const { downlink } = state;
+  if (!isSlotted(downlink)) return withEffect(unchanged(state), { type: 'write', bytes: frame.bytes });
+  if (downlink.privates.length >= PRIVATE_FRAMES_MAX) return close(state, 'too-slow');
+  return unchanged({ ...state, downlink: { ...downlink, privates: [...downlink.privates, frame] } });
 }
 
-/** Nobody waits for a slow member: it goes back to its cursor and is fed from the log as its socket drains. */
-function fallBehind(connection: Connection, outside: Outside): ConnectionStep {
-  const { standing } = connection;
-  if (standing.kind !== 'live') return stay(connection);
-  const { cursor } = standing;
-  return feed({ ...connection, standing: { kind: 'catching-up', since: outside.now, cursor } }, outside);
+/**
+ * A slow member holds up nobody: it goes back to its cursor, and is sent the log as its socket
+ * drains.
+ */
+function fallBehind(state: ConnectionState, context: ConnectionContext): ConnectionStep {
+  const { phase } = state;
+  if (phase.kind !== 'live') return unchanged(state);
+  const { cursor } = phase;
+  return deliverLog({ ...state, phase: { kind: 'catching-up', since: context.now, cursor } }, context);
 }
 
-export function feed(connection: Connection, outside: Outside): ConnectionStep {
-  const { standing } = connection;
-  if (standing.kind !== 'catching-up' || outside.unsent > OUTBOUND_BYTES_MAX) return stay(connection);
-  return { connection, effects: [{ type: 'feed', cursor: standing.cursor }] };
+export function deliverLog(state: ConnectionState, context: ConnectionContext): ConnectionStep {
+  const { phase } = state;
+  if (phase.kind !== 'catching-up' || context.unsent > OUTBOUND_BYTES_MAX) return unchanged(state);
+  return { state, effects: [{ type: 'deliver-log', cursor: phase.cursor }] };
 }
 
-export function fed(connection: Connection, next: number, atEnd: boolean, outside: Outside): ConnectionStep {
-  const { standing } = connection;
-  if (standing.kind !== 'catching-up') return stay(connection);
-  if (atEnd) return stay({ ...connection, standing: { kind: 'live', cursor: next } });
-  return feed({ ...connection, standing: { ...standing, cursor: next } }, outside);
+export function onLogDelivered(
+  state: ConnectionState,
+  next: number,
+  atEnd: boolean,
+  context: ConnectionContext,
+): ConnectionStep {
+  const { phase } = state;
+  if (phase.kind !== 'catching-up') return unchanged(state);
+  if (atEnd) return unchanged({ ...state, phase: { kind: 'live', cursor: next } });
+  return deliverLog({ ...state, phase: { ...phase, cursor: next } }, context);
 }
 
-export function moved(connection: Connection, outside: Outside): ConnectionStep {
-  return connection.standing.kind === 'live' ? fallBehind(connection, outside) : stay(connection);
+export function onLogReloaded(state: ConnectionState, context: ConnectionContext): ConnectionStep {
+  return state.phase.kind === 'live' ? fallBehind(state, context) : unchanged(state);
 }
 
-/** Who is behind already stays so since then: asking again and again is no way of never catching up. */
-export function located(connection: Connection, cursor: number, outside: Outside): ConnectionStep {
-  const { standing } = connection;
-  if (standing.kind !== 'live' && standing.kind !== 'catching-up') return stay(connection);
-  const since = standing.kind === 'live' ? outside.now : standing.since;
-  return feed({ ...connection, standing: { kind: 'catching-up', since, cursor } }, outside);
+/**
+ * A member that is behind already keeps its `since`: repeated FETCHes do not extend
+ * CATCH_UP_LIMIT_MS.
+ */
+export function onLocated(state: ConnectionState, cursor: number, context: ConnectionContext): ConnectionStep {
+  const { phase } = state;
+  if (phase.kind !== 'live' && phase.kind !== 'catching-up') return unchanged(state);
+  const since = phase.kind === 'live' ? context.now : phase.since;
+  return deliverLog({ ...state, phase: { kind: 'catching-up', since, cursor } }, context);
 }

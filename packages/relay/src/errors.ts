@@ -1,4 +1,5 @@
-// What can go wrong around the relay without being a bug: one table of codes, none of which tells who or what it was about.
+// Operational failures of the relay: one table of codes, none of which names a room, a member or an
+// address.
 
 /** The codes of RelayError and of a refused configuration. */
 export const RELAY_ERRORS = {
@@ -20,7 +21,10 @@ export const RELAY_ERRORS = {
 } as const;
 export type RelayErrorCode = keyof typeof RELAY_ERRORS;
 
-/** An operational failure. Its message is the table's line: never an id, an address, or the words of somebody else's error. */
+/**
+ * An operational failure. Its message is the table's line; it never has an id, an address, or the
+ * text of another error.
+ */
 export class RelayError extends Error {
   readonly code: RelayErrorCode;
 

@@ -1,28 +1,32 @@
-// Who is heard when much has been read at once: every room as much as every other in each turn of the event loop, so that none holds up the rest.
+// Fair reads: in each iteration of the event loop every room is heard for as many bytes as every
+// other, so that none holds up the rest.
 
-import { TURN_BYTES_MAX } from './limits.ts';
+import { ITERATION_BYTES_MAX } from './limits.ts';
 
-/** What shares one turn: a room, or all that have not been admitted to any. */
-export type TurnGroup = object;
+/** Connections that share one allowance: those of a room, or all that have not attached. */
+export type ReadGroup = object;
 
 interface Waiting {
   readonly bytes: number;
-  readonly hear: () => void;
+  readonly process: () => void;
 }
 
-/** Holds one chunk of a connection at most: a connection whose chunk waits is not read from. */
-export class ReadTurns {
-  readonly #groups = new Map<TurnGroup, Map<object, Waiting>>();
-  /** What each group has used up of this turn. */
-  readonly #spent = new Map<TurnGroup, number>();
-  #isTurnEndAwaited = false;
+/** Holds at most one chunk of each connection: a connection whose chunk waits is not read. */
+export class FairReads {
+  readonly #groups = new Map<ReadGroup, Map<object, Waiting>>();
+  /** Bytes of each group that were heard in this iteration. */
+  readonly #spent = new Map<ReadGroup, number>();
+  #isIterationEndAwaited = false;
 
-  /** @returns `heard` if it was its turn, and `hear` was called; else it will be, unless `drop` comes before. */
-  ask(group: TurnGroup, connection: object, waiting: Waiting): 'heard' | 'waits' {
-    this.#awaitTurnEnd();
+  /**
+   * @returns `heard` after calling `process` at once; otherwise `waits`: `process` is called in a
+   *   later iteration, unless `drop` comes first.
+   */
+  request(group: ReadGroup, connection: object, waiting: Waiting): 'heard' | 'waits' {
+    this.#awaitIterationEnd();
     const queue = this.#groups.get(group);
     if (queue === undefined && this.#has(group)) {
-      this.#hear(group, waiting);
+      this.#process(group, waiting);
       return 'heard';
     }
     if (queue === undefined) this.#groups.set(group, new Map([[connection, waiting]]));
@@ -30,35 +34,35 @@ export class ReadTurns {
     return 'waits';
   }
 
-  drop(group: TurnGroup, connection: object): void {
+  drop(group: ReadGroup, connection: object): void {
     this.#groups.get(group)?.delete(connection);
   }
 
-  #awaitTurnEnd(): void {
-    if (this.#isTurnEndAwaited) return;
-    this.#isTurnEndAwaited = true;
-    setImmediate(() => this.#nextTurn());
+  #awaitIterationEnd(): void {
+    if (this.#isIterationEndAwaited) return;
+    this.#isIterationEndAwaited = true;
+    setImmediate(() => this.#beginIteration());
   }
 
-  #nextTurn(): void {
-    this.#isTurnEndAwaited = false;
+  #beginIteration(): void {
+    this.#isIterationEndAwaited = false;
     this.#spent.clear();
-    if (this.#groups.size > 0) this.#awaitTurnEnd();
+    if (this.#groups.size > 0) this.#awaitIterationEnd();
     for (const [group, queue] of [...this.#groups]) {
       for (const [connection, waiting] of queue) {
         if (!this.#has(group)) break;
         queue.delete(connection);
-        this.#hear(group, waiting);
+        this.#process(group, waiting);
       }
       if (queue.size === 0) this.#groups.delete(group);
     }
   }
 
-  #has(group: TurnGroup): boolean {
-    return (this.#spent.get(group) ?? 0) < TURN_BYTES_MAX;
+  #has(group: ReadGroup): boolean {
+    return (this.#spent.get(group) ?? 0) < ITERATION_BYTES_MAX;
   }
 
-  #hear(group: TurnGroup, { bytes, hear }: Waiting): void {
+  #process(group: ReadGroup, { bytes, process: hear }: Waiting): void {
     this.#spent.set(group, (this.#spent.get(group) ?? 0) + bytes);
     hear();
   }

@@ -1,4 +1,4 @@
-// What tests of other packages and the relay's own process need of it.
+// The relay's public face: for its own process, and for tests of other packages.
 
 export { startRelay } from './relay.ts';
 export type { Relay, RelayOptions } from './relay.ts';
@@ -19,7 +19,7 @@ export type {
 export { systemClock } from '@sotto/machine/system-clock';
 export type { Clock } from '@sotto/machine';
 export type { Random } from './connection.ts';
-export type { Tick } from './slot.ts';
+export type { FlushSchedule } from './room.ts';
 export type { Log, LogEvent } from './log.ts';
 export { RelayError } from './errors.ts';
 export type { RelayErrorCode } from './errors.ts';

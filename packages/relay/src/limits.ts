@@ -1,4 +1,5 @@
-// Every size, count and time of the relay in one place, so that a reviewer can add up what all its peers together may make it hold.
+// Every size, count and time of the relay in one place, so that a reviewer can add up how much
+// memory all connections together can take.
 
 import {
   COMMIT_BYTES_MAX,
@@ -18,62 +19,104 @@ export const ADMIN_CONNECTIONS_MAX = 8;
 /** Answers that a host may leave unread before its admin connection is destroyed. */
 export const ADMIN_UNREAD_BYTES_MAX = 65_536;
 
-/** Bytes that may wait in one member's socket. Above it the member is behind: it is fed from the log again when its socket has drained. */
+/**
+ * Bytes that may wait in one member's socket. Above it the member is behind: it is sent the log
+ * from its cursor once its socket has drained.
+ */
 export const OUTBOUND_BYTES_MAX = 131_072;
-/** What one write of catching up takes from the log. */
+/** Bytes of the log in one write to a member that catches up. */
 export const CATCH_UP_CHUNK_BYTES = 65_536;
-/** A member that is not live again after this long is closed: the whole log, 4 MiB, at 35 KB a second. */
+/**
+ * A member that is not live again after this long is closed: the whole log, 4 MiB, at 35 KB a
+ * second.
+ */
 export const CATCH_UP_LIMIT_MS = 120_000;
 
-/** What one connection may send: a text of 64 KiB is 17 frames of 4096, so 15 such texts at once and one every 270 ms. */
+/**
+ * The inbound rate of one connection: a text of 64 KiB is 17 frames of 4096, so 15 such texts at
+ * once and one every 270 ms.
+ */
 export const INBOUND_BURST_BYTES = 1_048_576;
 export const INBOUND_BYTES_PER_SECOND = 262_144;
 export const INBOUND_BURST_FRAMES = 1_024;
 export const INBOUND_FRAMES_PER_SECOND = 256;
 
-/** What one connection is sent of snapshots: eight of the largest, and then one every 8 s. One chunk is in its socket at a time. */
+/**
+ * The snapshots that one connection is sent: eight of the largest at once, and then one every 8 s.
+ * One chunk is in its socket at a time.
+ */
 export const SNAPSHOT_BURST_BYTES = 4_194_304;
 export const SNAPSHOT_BYTES_PER_SECOND = 65_536;
 export const SNAPSHOT_CHUNK_BYTES: number = 8 * LARGEST_FRAME_BYTES;
-/** How often a connection may go back in the log: that is up to 4 MiB for 512 bytes. It owes at most FETCH_DEBT_MAX of them. */
+/**
+ * How often a connection may go back in the log: that is up to 4 MiB for 512 bytes. It owes at most
+ * FETCH_DEBT_MAX of them.
+ */
 export const FETCH_BURST = 4;
 export const FETCH_INTERVAL_MS = 10_000;
 export const FETCH_DEBT_MAX = 2;
 
-/** In stealth: bytes of so many slots that may wait for a member before it is sent the log at once, and private frames that may. */
+/**
+ * In stealth: bytes of so many slots that may wait for a member before it is sent the log at once,
+ * and private frames that may.
+ */
 export const BACKLOG_SLOTS_MAX = 4;
 export const PRIVATE_FRAMES_MAX = 64;
-/** Bodies of one room that may wait for the store. Above it whoever publishes is not read from; below half it is again. */
+/**
+ * Bodies of one room that may wait for the store. Above it connections that publish are not read;
+ * below half of it they are again.
+ */
 export const ROOM_PENDING_BYTES_MAX = 1_048_576;
-/** What one command to the store may carry, all of its words as they are on the wire: what is longer goes in pieces. */
+/**
+ * Bytes of one command to the store, with all of its words as they are on the wire. Longer ones go
+ * in pieces.
+ */
 export const STORE_COMMAND_BYTES_MAX = 131_072;
-/** The part of it that is kept for everything but the longest words: keys, numbers, a capability. */
+/**
+ * The part of it that is kept for everything but the longest words: keys, numbers, a capability.
+ */
 export const STORE_COMMAND_FRAME_BYTES = 1_024;
-/** Bodies that go to the store in one call, and to each member in one write: also the smallest fit in one command, each as a word of its own. */
+/**
+ * Bodies that go to the store in one call, and to each member in one write: also the smallest fit
+ * in one command, each as a word of its own.
+ */
 export const FLUSH_BYTES_MAX: number = 30 * LARGEST_FRAME_BYTES;
-/** What is heard of one room's connections in one turn of the event loop, before the others are: about 3 ms of work. One chunk may go over it. */
-export const TURN_BYTES_MAX: number = 32 * LARGEST_FRAME_BYTES;
-/** What one call reads from the store when a room is loaded. */
+/**
+ * Bytes of one room's connections that are heard in one iteration of the event loop, before the
+ * others are: about 3 ms of work. One chunk may go over it.
+ */
+export const ITERATION_BYTES_MAX: number = 32 * LARGEST_FRAME_BYTES;
+/** Bytes that one call reads from the store when a room is loaded. */
 export const LOAD_CHUNK_BYTES = 131_072;
 /**
- * Of a room that is brought back one piece is on its way, whichever room's, and behind it the store has time for everybody else: so many times as
- * long as the piece took, but no longer than this, because one that is slow to take it is not busy with it.
+ * Of a room that is brought back one piece is on its way, whichever room's, and behind it the store
+ * has time for everybody else: so many times as long as the piece took, but no longer than this,
+ * because one that is slow to take it is not busy with it.
  */
 export const STORE_PIECE_PAUSE_TIMES = 3;
 export const STORE_PIECE_PAUSE_MS_MAX = 20;
-/** How long the store keeps the pieces of what nobody goes on with. */
+/** How long the store keeps pieces of a restore or a commit that no caller finishes. */
 export const STORE_STAGED_TTL_MS = 60_000;
 
-/** How long frames that were taken wait for a store that does not answer, before the members are told and closed. */
+/**
+ * How long frames that were taken wait for a store that does not answer, before the members are
+ * told and closed.
+ */
 export const STORE_OUTAGE_LIMIT_MS = 20_000;
 export const STORE_RETRY_FIRST_MS = 50;
 export const STORE_RETRY_MAX_MS = 1_000;
 export const STORE_COMMAND_TIMEOUT_MS = 2_000;
 export const STORE_CONNECT_TIMEOUT_MS = 2_000;
-/** How often a living room is looked for in the store: it keeps the lifetime up, and a store that came back empty is found out early. */
+/**
+ * How often the store is asked for each open room. This renews the room's lifetime, and finds a
+ * store that came back empty.
+ */
 export const STORE_REFRESH_INTERVAL_MS = 15_000;
 
-/** Rooms that have ended while the store did not answer, and that it is still to forget. A room id each. */
+/**
+ * Rooms that have ended while the store did not answer, and that it is still to forget. A room id
+ * each.
+ */
 export const CLOSING_ROOMS_MAX = 64;
 
 /** A room whose host is gone without a word is closed after this long. PROTOCOL.md §6.5. */
@@ -81,19 +124,22 @@ export const ADMIN_GRACE_MS = 60_000;
 
 /** How often deadlines are looked at: they are late by at most this much. */
 export const SWEEP_INTERVAL_MS = 1_000;
-/** How long a peer may take to read its CLOSING before the socket is destroyed. */
+/** How long a connection may take to read its CLOSING before the socket is destroyed. */
 export const LINGER_MS = 1_000;
-/** At the end, how long rooms may take to store and echo what they have taken. With LINGER_MS it stays under the promised 5 s. */
+/**
+ * How long rooms may take to store and echo at shutdown. With LINGER_MS it stays below the promised
+ * 5 s.
+ */
 export const DRAIN_LIMIT_MS = 2_000;
 
 /** A Unix socket's path fits in 108 bytes with the zero at its end: unix(7). */
 export const SOCKET_PATH_BYTES_MAX = 107;
 
-/** What Node reads from a socket at once. */
+/** Bytes that Node reads from a socket at once. */
 const READ_BYTES = 65_536;
 /**
- * One connection: what waits in its socket, what waits for a slot, and what comes on top of it before it is looked at again: entries, of snapshots,
- * answers to two reads.
+ * One connection's outbound bytes: in its socket, waiting for a slot, and on top of it, before it
+ * is looked at again, entries, snapshot pieces, and answers to two reads.
  */
 const CONNECTION_OUTBOUND_BYTES_MAX: number =
   OUTBOUND_BYTES_MAX +
@@ -101,11 +147,14 @@ const CONNECTION_OUTBOUND_BYTES_MAX: number =
   Math.max(FLUSH_BYTES_MAX, CATCH_UP_CHUNK_BYTES) +
   SNAPSHOT_CHUNK_BYTES +
   2 * READ_BYTES;
-/** And what was read of it: in its room's queue, waiting for its turn, in the socket's own buffer, and the begin of a frame. */
+/**
+ * One connection's inbound bytes: in its room's queue, waiting for a fair read, in the socket's own
+ * buffer, and the beginning of a frame.
+ */
 const CONNECTION_INBOUND_BYTES_MAX: number = 3 * READ_BYTES + LARGEST_FRAME_BYTES;
 /**
- * A room: its log and one flush too much of it, two snapshots, what waits for the store, uploads (staged, waiting for a turn, being stored), and a
- * command as it is written.
+ * One room: its log and one flush on top of it, two snapshots, bodies that wait for the store,
+ * uploads (staged, waiting to commit, being stored), and one command as it is written.
  */
 const ROOM_BYTES_MAX: number =
   LOG_BYTES_MAX +
@@ -115,8 +164,9 @@ const ROOM_BYTES_MAX: number =
   (UPLOADS_PER_ROOM_MAX + COMMITS_WAITING_MAX + 1) * (SNAPSHOT_BYTES_MAX + COMMIT_BYTES_MAX) +
   STORE_COMMAND_BYTES_MAX;
 /**
- * What all peers together can make the relay hold, by the sum of its limits: 183 MiB. With Node itself, some 64 MiB, it stays below the 256
- * of the container; test/real/memory-under-attack.test.ts measures how much of it attacks bring about.
+ * The memory that all connections together can take, by the sum of its limits: 183 MiB. With Node
+ * itself, some 64 MiB, it stays below the 256 of the container.
+ * test/real/memory-under-attack.test.ts measures how much of it attacks reach.
  */
 export const HELD_BYTES_MAX: number =
   CONNECTIONS_MAX * (CONNECTION_OUTBOUND_BYTES_MAX + CONNECTION_INBOUND_BYTES_MAX) + ROOMS_MAX * ROOM_BYTES_MAX;

@@ -1,8 +1,12 @@
-// The relay's own copy of a room's log, kept as the very bytes that go to the members, so that catching up copies and encodes nothing anew.
+// The relay's own copy of a room's log, kept as the very bytes that go to the members, so that
+// catching up copies and encodes nothing anew.
 
 import { encodeFrame, FRAME_BYTES, HEADER_BYTES } from '@sotto/protocol';
 
-/** The frames of one flush in one immutable buffer. `ends[i]` is where frame `first + i`, and what follows it, ends in it. */
+/**
+ * The frames of one flush in one immutable buffer. `ends[i]` is where frame `first + i`, and what
+ * follows it, ends in it.
+ */
 interface Segment {
   readonly first: number;
   readonly bytes: Buffer;
@@ -11,14 +15,16 @@ interface Segment {
 
 const NOTHING = new Uint8Array(0);
 
-/** Entries in turn, as bytes for the wire. `next` is the number after the last of them. */
+/** Consecutive entries, as bytes for the wire. `next` is the number after the last of them. */
 export interface Run {
   readonly first: number;
   readonly next: number;
   readonly bytes: Buffer;
 }
 
-/** Holds what the store holds: it is trimmed to the `oldest` that the store answers. */
+/**
+ * Holds the entries that the store holds: it is trimmed to the `oldest` that the store answers.
+ */
 export class LogTail {
   #segments: Segment[] = [];
   #oldest: number;
@@ -40,7 +46,8 @@ export class LogTail {
   }
 
   /**
-   * Adds bodies as ENTRY frames. What is put `behind` them belongs to the last: it goes wherever that goes.
+   * Adds bodies as ENTRY frames. The bytes `behind` them belong to the last entry, and go wherever
+   * it goes.
    * @returns the one buffer that every member is written.
    */
   append(bodies: readonly Uint8Array[], behind: Uint8Array = NOTHING): Run {
@@ -57,7 +64,10 @@ export class LogTail {
     return { first, next: this.#next, bytes };
   }
 
-  /** Forgets what is older. A buffer of which a part is still needed stays whole: at most one flush too much. */
+  /**
+   * Drops older entries. A buffer with a part that is still needed stays whole: at most one flush
+   * too much.
+   */
   trim(oldest: number): void {
     const kept = Math.min(Math.max(this.#oldest, oldest), this.#next);
     for (const [number, bytes] of this.#bodySizes()) {
@@ -69,8 +79,11 @@ export class LogTail {
     if (keep !== 0) this.#segments = keep === -1 ? [] : this.#segments.slice(keep);
   }
 
-  /** @returns frames from `from`, of at most `maxBytes` unless the first alone is longer; undefined if the log does not reach back so far. */
-  take(from: number, maxBytes: number): Run | undefined {
+  /**
+   * @returns frames from `from`, of at most `maxBytes` unless the first alone is longer; undefined
+   *   if the log does not reach back so far.
+   */
+  read(from: number, maxBytes: number): Run | undefined {
     if (from < this.#oldest) return undefined;
     const parts: Buffer[] = [];
     let cursor = from;
@@ -95,7 +108,10 @@ export class LogTail {
     return bytes;
   }
 
-  /** @returns the oldest number that may stay when these bodies come, so that the log has at most `maxBytes` of bodies. */
+  /**
+   * @returns the oldest number that may stay when these bodies come, so that the log has at most
+   *   `maxBytes` of bodies.
+   */
   oldestWith(bodies: readonly Uint8Array[], maxBytes: number): number {
     let bytes = this.#bodyBytes + sum(bodies);
     let oldest = this.#oldest;

@@ -1,4 +1,5 @@
-// All that the relay ever says about itself: a closed set of words without ids, addresses or times, on stderr.
+// All that the relay ever says about itself: a closed set of words without ids, addresses or times,
+// on stderr.
 
 export type LogEvent =
   | 'listening'

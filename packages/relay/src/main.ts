@@ -26,7 +26,8 @@ const PROGRAM = { name: 'relay', help: HELP };
 async function main(): Promise<void> {
   requireNoArguments(PROGRAM);
   await requireProtection({ name: PROGRAM.name, network: 'inner' });
-  // The sockets' directories are setgid: the group that tor or the host shares with us may connect, nobody else.
+  // The sockets' directories are setgid: the group that tor or the host shares with us may connect,
+  // nobody else.
   process.umask(0o007);
   requireKnownVariables(PROGRAM, VARIABLES);
   const config = parseConfig(process.env);

@@ -1,4 +1,5 @@
-// The relay put together: two listening sockets, the rooms behind them, three timers, and an orderly end.
+// The relay put together: two listening sockets, the rooms behind them, three timers, and an
+// orderly end.
 
 import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:net';
@@ -20,13 +21,13 @@ import { listenOn } from './listen.ts';
 import type { Listen } from './listen.ts';
 import { silentLog } from './log.ts';
 import type { Log } from './log.ts';
-import { linger, Peer } from './connection.ts';
+import { linger, Connection } from './connection.ts';
 import type { Random } from './connection.ts';
-import { ReadTurns } from './fair-reads.ts';
+import { FairReads } from './fair-reads.ts';
 import { Rooms } from './rooms.ts';
 import type { RoomStore } from './store/room-store.ts';
-import { tickOff } from './slot.ts';
-import type { Tick } from './slot.ts';
+import { flushImmediately } from './room.ts';
+import type { FlushSchedule } from './room.ts';
 
 export interface RelayOptions {
   /** For members: a Unix socket that tor connects to, or loopback TCP in tests. */
@@ -37,25 +38,37 @@ export interface RelayOptions {
   readonly store: RoomStore;
   readonly clock?: Clock;
   readonly random?: Random;
-  readonly tick?: Tick;
+  readonly flushSchedule?: FlushSchedule;
   readonly log?: Log;
 }
 
 export interface Relay {
   readonly address: Listen;
   readonly adminAddress: Listen;
-  /** @returns for each connection the bytes that wait in its socket: what its peer's slowness makes us hold. */
+  /**
+   * @returns for each connection the bytes that wait in its socket, because the other side reads
+   *   slowly.
+   */
   outboundBytes(): number[];
-  /** Echoes what was taken, tells every member, and resolves within DRAIN_LIMIT_MS + LINGER_MS. Rooms stay in the store. */
+  /**
+   * Echoes the frames that the relay has accepted, sends CLOSING to every member, and resolves
+   * within DRAIN_LIMIT_MS + LINGER_MS. Rooms stay in the store.
+   */
   close(): Promise<void>;
 }
 
 /** Rejects with a RelayError if a socket cannot be had. The store need not be there yet. */
 export async function startRelay(options: RelayOptions): Promise<Relay> {
-  const { store, clock = systemClock, random = randomBytes, tick = tickOff, log = silentLog } = options;
-  const rooms = new Rooms({ store, clock, tick, log });
+  const {
+    store,
+    clock = systemClock,
+    random = randomBytes,
+    flushSchedule = flushImmediately,
+    log = silentLog,
+  } = options;
+  const rooms = new Rooms({ store, clock, flushSchedule, log });
   const admin = createAdmin(rooms, log);
-  const members = createMemberServer({ rooms, turns: new ReadTurns(), clock, random, log });
+  const members = createMemberServer({ rooms, fairReads: new FairReads(), clock, random, log });
   const address = await listenOn(members.server, options.listen);
   let adminAddress: Listen;
   try {
@@ -96,46 +109,46 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
 
 interface MemberServer {
   readonly server: Server;
-  /** Stops reading, so that what waits can be brought to an end. */
-  hush(): void;
+  /** Stops reading, so that waiting frames can be stored and echoed. */
+  stopReads(): void;
   sweep(): void;
   outboundBytes(): number[];
   end(): void;
   destroy(): void;
 }
 
-function createMemberServer(around: ConstructorParameters<typeof Peer>[2]): MemberServer {
-  const peers = new Set<Peer>();
+function createMemberServer(dependencies: ConstructorParameters<typeof Connection>[2]): MemberServer {
+  const connections = new Set<Connection>();
   const sockets = new Set<Socket>();
   let accepted = 0;
   const server = createServer({ noDelay: true }, (socket) => {
     sockets.add(socket);
-    // Its 'close' follows, and that is what counts.
+    // 'close' follows, and is handled.
     socket.on('error', () => undefined);
     socket.on('close', () => sockets.delete(socket));
-    if (peers.size >= CONNECTIONS_MAX || !hasRoomForStranger(peers)) {
+    if (connections.size >= CONNECTIONS_MAX || !admitsHalfOpen(connections)) {
       socket.write(encodeClosing('relay-full'));
-      linger(socket, around.clock);
+      linger(socket, dependencies.clock);
       return;
     }
     accepted += 1;
-    const peer = new Peer(accepted, socket, around);
-    peers.add(peer);
-    socket.on('close', () => peers.delete(peer));
+    const connection = new Connection(accepted, socket, dependencies);
+    connections.add(connection);
+    socket.on('close', () => connections.delete(connection));
   });
-  // Those that are told that there is no room need a moment to read it; beyond that the kernel's answer must do.
+  // Connections that are refused need a moment to read it; beyond that the kernel refuses.
   server.maxConnections = CONNECTIONS_MAX + HALF_OPEN_MAX;
   return {
     server,
-    hush: () => {
-      for (const peer of peers) peer.hush();
+    stopReads: () => {
+      for (const connection of connections) connection.stopReads();
     },
     sweep: () => {
-      for (const peer of peers) peer.sweep();
+      for (const connection of connections) connection.sweep();
     },
     outboundBytes: () => [...sockets].map(({ writableLength }) => writableLength),
     end: () => {
-      for (const peer of peers) peer.end('relay-stopping');
+      for (const connection of connections) connection.end('relay-stopping');
     },
     destroy: () => {
       for (const socket of sockets) socket.destroy();
@@ -144,15 +157,16 @@ function createMemberServer(around: ConstructorParameters<typeof Peer>[2]): Memb
 }
 
 /**
- * Strangers that say nothing must not keep others out for as long as the handshake may take: the one that has been silent for longest gives
- * way. Whoever answers its challenge before HALF_OPEN_MAX others have come after it is not affected.
+ * Half-open connections that send nothing must not keep others out for the time of a handshake: the
+ * one that has been silent for longest is closed. A connection that answers its challenge before
+ * HALF_OPEN_MAX others arrive is not affected.
  */
-function hasRoomForStranger(peers: ReadonlySet<Peer>): boolean {
-  const halfOpen = [...peers].filter((peer) => peer.isHalfOpen);
+function admitsHalfOpen(connections: ReadonlySet<Connection>): boolean {
+  const halfOpen = [...connections].filter((connection) => connection.isHalfOpen);
   if (halfOpen.length < HALF_OPEN_MAX) return true;
-  const eldest = halfOpen.find((peer) => peer.isSilent);
-  eldest?.end('relay-full');
-  return eldest !== undefined;
+  const oldest = halfOpen.find((connection) => connection.isSilent);
+  oldest?.end('relay-full');
+  return oldest !== undefined;
 }
 
 async function closeRelay(parts: {
@@ -166,7 +180,7 @@ async function closeRelay(parts: {
   const { members, admin, rooms, store, clock, log } = parts;
   log('stopping');
   const closed = Promise.all([stopListening(members.server), stopListening(admin.server)]);
-  members.hush();
+  members.stopReads();
   await atMost(clock, DRAIN_LIMIT_MS, Promise.all([rooms.idle(), rooms.finishClosing()]));
   admin.end();
   rooms.end('relay-stopping');
@@ -205,7 +219,10 @@ function repeat(clock: Clock, milliseconds: number, work: () => void): () => voi
   return () => cancel();
 }
 
-/** @returns what starts the work unless it is still at it: a store that does not answer must not gather questions. */
+/**
+ * @returns a function that starts the work unless it is running: questions must not pile up before
+ *   a store that does not answer.
+ */
 function oneAtATime(work: () => Promise<void>): () => void {
   let running = false;
   const done = (): void => {

@@ -1,9 +1,11 @@
-// What happens in a room, as a pure machine: frames wait, go to the store together, and come back to everybody once it has them.
-// It knows no sockets, no members but by number, and no log: those are room.ts.
+// What happens in a room, as a pure machine: frames wait, are stored together, and are delivered to
+// every member once the store has them. It knows no sockets, no log, and members only by number:
+// those are in room.ts.
 
 import { COMMITS_WAITING_MAX, NONCE_BYTES } from '@sotto/protocol';
-import { choose, enter, lastOf, NO_TURNS, take, withdraw } from './commit-queue.ts';
-import type { CommitTurns } from './commit-queue.ts';
+import type { Step } from '@sotto/machine';
+import { choose, enter, lastOf, EMPTY_COMMIT_QUEUE, commitStored, withdraw } from './commit-queue.ts';
+import type { CommitQueue } from './commit-queue.ts';
 import {
   FLUSH_BYTES_MAX,
   ROOM_PENDING_BYTES_MAX,
@@ -19,8 +21,8 @@ export interface Published {
   readonly body: Uint8Array;
 }
 
-/** A whole commit that a connection asks for. It waits for its turn, one for each connection at most. */
-export interface AskedCommit {
+/** A whole commit that waits in the commit queue, at most one for each connection. */
+export interface PendingCommit {
   readonly committer: number;
   readonly commitNumber: number;
   readonly uploadId: Uint8Array;
@@ -28,31 +30,34 @@ export interface AskedCommit {
   readonly snapshot: Uint8Array;
 }
 
-/** A frame or a commit, and how many came before it: a commit overtakes nothing, and is not overtaken while it may be made. */
+/**
+ * A frame or a commit, and how many came before it: a commit is never stored before frames that
+ * came before it, nor after frames that came later while it may be stored.
+ */
 type InOrder<Thing> = Thing & { readonly order: number };
 
-/** What one call asks of the store. */
+/** The content of one call to the store. */
 type Work =
   | { readonly kind: 'append'; readonly frames: readonly Published[] }
-  | { readonly kind: 'commit'; readonly commit: AskedCommit };
+  | { readonly kind: 'commit'; readonly commit: PendingCommit };
 
-/** How long the store has not done what it was asked, and how often it was asked. */
-interface Trouble {
+/** Since when the store has failed, and how often it was asked since then. */
+interface Outage {
   readonly since: number;
   readonly attempts: number;
 }
 
 /**
- * What the room waits for. From `storing` on, `work` is in the store's hands: until it has answered, it is neither changed nor dropped,
- * because it may be stored already.
+ * What the room waits for. From `storing` on, the store has `work`: until the store answers, `work`
+ * is neither changed nor dropped, because it may be stored already.
  */
 type Phase =
   | { readonly kind: 'idle' }
-  | { readonly kind: 'awaiting-slot' }
+  | { readonly kind: 'awaiting-flush' }
   | {
-      readonly kind: 'storing' | 'restoring' | 'reloading' | 'resting';
+      readonly kind: 'storing' | 'restoring' | 'reloading' | 'backing-off';
       readonly work: Work;
-      readonly trouble: Trouble | undefined;
+      readonly outage: Outage | undefined;
     }
   | { readonly kind: 'closed' };
 
@@ -61,12 +66,15 @@ export interface RoomState {
   readonly next: number;
   readonly queue: readonly InOrder<Published>[];
   readonly queuedBytes: number;
-  readonly commits: readonly InOrder<AskedCommit>[];
-  readonly turns: CommitTurns;
-  /** No commit may be made before a `turn`, which is on its way. */
-  readonly awaitsTurn: boolean;
+  readonly commits: readonly InOrder<PendingCommit>[];
+  readonly commitQueue: CommitQueue;
+  /** No commit is stored before `commit-due`, which has been scheduled. */
+  readonly awaitsCommitTime: boolean;
   readonly order: number;
-  /** The lowest commit number that a connection has guessed before the room had reached it: from there on all of its frames are stale. */
+  /**
+   * The lowest commit number that a connection has guessed before the room had reached it: from
+   * there on all of its frames are stale.
+   */
   readonly guessed: ReadonlyMap<number, number>;
   /** Connections that are not read from until the queue is short again. */
   readonly held: ReadonlySet<number>;
@@ -77,9 +85,9 @@ export type RoomEvent =
   | { readonly type: 'published'; readonly frames: readonly Published[] }
   | { readonly type: 'entered'; readonly connection: number; readonly now: number }
   | { readonly type: 'left'; readonly connection: number }
-  | { readonly type: 'commit-asked'; readonly commit: AskedCommit }
-  | { readonly type: 'turn' }
-  | { readonly type: 'slot'; readonly now: number }
+  | { readonly type: 'commit-asked'; readonly commit: PendingCommit }
+  | { readonly type: 'commit-due' }
+  | { readonly type: 'flush-due'; readonly now: number }
   | { readonly type: 'stored'; readonly oldest: number; readonly now: number }
   | { readonly type: 'room-unknown'; readonly now: number }
   | { readonly type: 'store-ahead' }
@@ -87,11 +95,11 @@ export type RoomEvent =
   | { readonly type: 'restored'; readonly now: number }
   | { readonly type: 'reloaded'; readonly commitNumber: number; readonly next: number }
   | { readonly type: 'failed'; readonly now: number }
-  | { readonly type: 'rested' }
+  | { readonly type: 'retry-due' }
   | { readonly type: 'closed' };
 
 export type RoomEffect =
-  | { readonly type: 'ask-slot' }
+  | { readonly type: 'schedule-flush' }
   | {
       readonly type: 'append';
       readonly commitNumber: number;
@@ -105,14 +113,20 @@ export type RoomEffect =
       readonly bodies: readonly Uint8Array[];
       readonly snapshot: Uint8Array;
     }
-  | { readonly type: 'ask-turn'; readonly milliseconds: number }
-  /** Bring the room back into the store from the mirror: it has lost it, or its own copy is older than ours. */
+  | { readonly type: 'schedule-commit'; readonly milliseconds: number }
+  /**
+   * Bring the room back into the store from the mirror: it has lost it, or its own copy is older
+   * than ours.
+   */
   | { readonly type: 'restore' }
   /** Read the room from the store anew: it knows more than we do. */
   | { readonly type: 'reload' }
-  | { readonly type: 'rest'; readonly milliseconds: number }
+  | { readonly type: 'schedule-retry'; readonly milliseconds: number }
   | { readonly type: 'deliver'; readonly bodies: readonly Uint8Array[]; readonly oldest: number }
-  /** To everybody: the commit's frames, which begin at `first`, and that `commitNumber` is the room's now. */
+  /**
+   * To every member: the commit's frames, which begin at `first`, and that `commitNumber` is the
+   * room's now.
+   */
   | {
       readonly type: 'deliver-commit';
       readonly commitNumber: number;
@@ -133,81 +147,89 @@ export type RoomEffect =
   | { readonly type: 'release'; readonly publishers: ReadonlySet<number> }
   | { readonly type: 'give-up' };
 
-export interface RoomStep {
-  readonly state: RoomState;
-  readonly effects: readonly RoomEffect[];
-}
+export type RoomStep = Step<RoomState, RoomEffect>;
 
-const NOTHING_WAITS = { queue: [], queuedBytes: 0, commits: [], awaitsTurn: false, held: new Set<number>() } as const;
+const NOTHING_WAITS = {
+  queue: [],
+  queuedBytes: 0,
+  commits: [],
+  awaitsCommitTime: false,
+  held: new Set<number>(),
+} as const;
 
 export function openRoom(commitNumber: number, next: number): RoomState {
   return {
     commitNumber,
     next,
     ...NOTHING_WAITS,
-    turns: NO_TURNS,
+    commitQueue: EMPTY_COMMIT_QUEUE,
     order: 0,
     guessed: new Map(),
     phase: { kind: 'idle' },
   };
 }
 
-type UnaskedEvent = 'closed' | 'entered' | 'left' | 'published' | 'commit-asked' | 'turn' | 'slot';
+type UnaskedEvent = 'closed' | 'entered' | 'left' | 'published' | 'commit-asked' | 'commit-due' | 'flush-due';
 
-/** An event that the phase does not wait for (the answer to a call of a room that is closed meanwhile) changes nothing. */
+/**
+ * An event that the phase does not wait for (the answer to a call of a room that is closed
+ * meanwhile) changes nothing.
+ */
 export function stepRoom(state: RoomState, event: RoomEvent): RoomStep {
   const { phase } = state;
-  if (phase.kind === 'closed') return stay(state);
+  if (phase.kind === 'closed') return unchanged(state);
   switch (event.type) {
     case 'closed':
-      return stay({ ...state, ...NOTHING_WAITS, phase: { kind: 'closed' } });
+      return unchanged({ ...state, ...NOTHING_WAITS, phase: { kind: 'closed' } });
     case 'entered':
-      return stay({ ...state, turns: enter(state.turns, event.connection, event.now) });
+      return unchanged({ ...state, commitQueue: enter(state.commitQueue, event.connection, event.now) });
     case 'left':
-      return stay(leave(state, event.connection));
+      return unchanged(removeConnection(state, event.connection));
     case 'published':
-      return publish(state, event.frames);
+      return onPublished(state, event.frames);
     case 'commit-asked':
-      return askCommit(state, event.commit);
-    case 'turn':
-      return settle({ ...state, awaitsTurn: false }, []);
-    case 'slot':
-      return phase.kind === 'awaiting-slot' ? useSlot(state, event.now) : stay(state);
+      return onCommitAsked(state, event.commit);
+    case 'commit-due':
+      return settle({ ...state, awaitsCommitTime: false }, []);
+    case 'flush-due':
+      return phase.kind === 'awaiting-flush' ? onFlushDue(state, event.now) : unchanged(state);
     default:
-      return phase.kind === 'idle' || phase.kind === 'awaiting-slot' ? stay(state) : answered(state, phase, event);
+      return phase.kind === 'idle' || phase.kind === 'awaiting-flush'
+        ? unchanged(state)
+        : onStoreAnswer(state, phase, event);
   }
 }
 
-/** What the store, or the rest from asking it, has brought. */
-function answered(
+/** The store has answered, or the time to ask it again has come. */
+function onStoreAnswer(
   state: RoomState,
   phase: Extract<Phase, { readonly work: Work }>,
   event: Exclude<RoomEvent, { readonly type: UnaskedEvent }>,
 ): RoomStep {
-  const { work, trouble } = phase;
+  const { work, outage } = phase;
   switch (event.type) {
     case 'stored':
       return work.kind === 'append'
-        ? appended(state, work.frames, event.oldest)
-        : committed(state, work.commit, event.oldest, event.now);
+        ? onAppended(state, work.frames, event.oldest)
+        : onCommitted(state, work.commit, event.oldest, event.now);
     case 'room-unknown':
     case 'store-behind':
-      return restore(state, work, worse(trouble, event.now));
+      return retryLater(state, work, prolongOutage(outage, event.now));
     case 'store-ahead':
-      return { state: { ...state, phase: { kind: 'reloading', work, trouble } }, effects: [{ type: 'reload' }] };
+      return { state: { ...state, phase: { kind: 'reloading', work, outage } }, effects: [{ type: 'reload' }] };
     case 'restored':
-      // Once is how it should be. A store that loses the room again at once is in trouble, and is asked ever more slowly.
-      return (trouble?.attempts ?? 0) > 1 ? rest(state, work, trouble, event.now) : store(state, work, trouble);
+      // One restore should do. A store that loses the room again at once is asked ever more slowly.
+      return (outage?.attempts ?? 0) > 1 ? rest(state, work, outage, event.now) : store(state, work, outage);
     case 'reloaded':
-      return reloaded({ ...state, commitNumber: event.commitNumber, next: event.next }, work, trouble);
+      return onReloaded({ ...state, commitNumber: event.commitNumber, next: event.next }, work, outage);
     case 'failed':
-      return rest(state, work, worse(trouble, event.now), event.now);
-    case 'rested':
-      return phase.kind === 'resting' ? store(state, work, trouble) : stay(state);
+      return rest(state, work, prolongOutage(outage, event.now), event.now);
+    case 'retry-due':
+      return phase.kind === 'backing-off' ? store(state, work, outage) : unchanged(state);
   }
 }
 
-function publish(state: RoomState, frames: readonly Published[]): RoomStep {
+function onPublished(state: RoomState, frames: readonly Published[]): RoomStep {
   const effects: RoomEffect[] = [];
   const fresh: InOrder<Published>[] = [];
   const guessed = new Map(state.guessed);
@@ -230,14 +252,14 @@ function publish(state: RoomState, frames: readonly Published[]): RoomStep {
   return settle({ ...state, queue, queuedBytes, held, guessed, order: state.order + 1 }, effects);
 }
 
-function askCommit(state: RoomState, commit: AskedCommit): RoomStep {
-  if (!state.turns.standings.has(commit.committer)) return stay(state);
+function onCommitAsked(state: RoomState, commit: PendingCommit): RoomStep {
+  if (!state.commitQueue.committers.has(commit.committer)) return unchanged(state);
   if (commit.commitNumber !== state.commitNumber) return { state, effects: [conflict(state.commitNumber, commit)] };
   const commits = [...state.commits, { ...commit, order: state.order }];
-  const asked: RoomState = { ...state, commits, awaitsTurn: false, order: state.order + 1 };
+  const asked: RoomState = { ...state, commits, awaitsCommitTime: false, order: state.order + 1 };
   if (commits.length <= COMMITS_WAITING_MAX) return settle(asked, []);
   const last = lastOf(
-    state.turns,
+    state.commitQueue,
     commits.map(({ committer }) => committer),
   );
   const dropped = commits.filter(({ committer }) => committer === last);
@@ -251,27 +273,33 @@ function askCommit(state: RoomState, commit: AskedCommit): RoomStep {
   return settle({ ...asked, commits: kept }, effects);
 }
 
-/** What a connection has published stays; its commit, its upload and its place go with it. */
-function leave(state: RoomState, connection: number): RoomState {
+/**
+ * The frames that a connection has published stay; its commit and its place in the queue go with
+ * it.
+ */
+function removeConnection(state: RoomState, connection: number): RoomState {
   const guessed = new Map(state.guessed);
   guessed.delete(connection);
   const held = new Set(state.held);
   held.delete(connection);
   const commits = state.commits.filter(({ committer }) => committer !== connection);
-  return { ...state, guessed, held, commits, turns: withdraw(state.turns, connection) };
+  return { ...state, guessed, held, commits, commitQueue: withdraw(state.commitQueue, connection) };
 }
 
-/** The slot is there: a commit whose turn it is, if nothing was published before it that still waits; else what was published. */
-function useSlot(state: RoomState, now: number): RoomStep {
+/**
+ * The flush is due: the chosen commit, if no frame that came before it still waits; otherwise
+ * frames.
+ */
+function onFlushDue(state: RoomState, now: number): RoomStep {
   if (state.commits.length === 0) return flush(state, Number.POSITIVE_INFINITY);
   const choice = choose(
-    state.turns,
+    state.commitQueue,
     state.commits.map(({ committer }) => committer),
     now,
   );
   if (choice.kind === 'wait') {
-    const step = flush({ ...state, awaitsTurn: true }, Number.POSITIVE_INFINITY);
-    return { ...step, effects: [{ type: 'ask-turn', milliseconds: choice.milliseconds }, ...step.effects] };
+    const step = flush({ ...state, awaitsCommitTime: true }, Number.POSITIVE_INFINITY);
+    return { ...step, effects: [{ type: 'schedule-commit', milliseconds: choice.milliseconds }, ...step.effects] };
   }
   const commit = state.commits.find(({ committer }) => committer === choice.connection);
   if (commit === undefined || (state.queue[0]?.order ?? Number.POSITIVE_INFINITY) < commit.order) {
@@ -281,7 +309,7 @@ function useSlot(state: RoomState, now: number): RoomStep {
   return store({ ...state, commits }, { kind: 'commit', commit }, undefined);
 }
 
-/** What waits goes to the store, as much as fits in one call, whichever connections it came from. */
+/** Stores waiting frames, as many as fit in one call, whichever connections they came from. */
 function flush(state: RoomState, before: number): RoomStep {
   const frames: InOrder<Published>[] = [];
   let bytes = 0;
@@ -290,32 +318,38 @@ function flush(state: RoomState, before: number): RoomStep {
     if (bytes > FLUSH_BYTES_MAX || frame.order >= before) break;
     frames.push(frame);
   }
-  if (frames.length === 0) return stay({ ...state, phase: { kind: 'idle' } });
+  if (frames.length === 0) return unchanged({ ...state, phase: { kind: 'idle' } });
   const queue = state.queue.slice(frames.length);
   return store({ ...state, queue, queuedBytes: size(queue) }, { kind: 'append', frames }, undefined);
 }
 
-function store(state: RoomState, work: Work, trouble: Trouble | undefined): RoomStep {
+function store(state: RoomState, work: Work, outage: Outage | undefined): RoomStep {
   const { commitNumber, next: first } = state;
   const effect: RoomEffect =
     work.kind === 'append'
       ? { type: 'append', commitNumber, first, bodies: work.frames.map(({ body }) => body) }
       : { type: 'commit', commitNumber, first, bodies: work.commit.bodies, snapshot: work.commit.snapshot };
-  return { state: { ...state, phase: { kind: 'storing', work, trouble } }, effects: [effect] };
+  return { state: { ...state, phase: { kind: 'storing', work, outage } }, effects: [effect] };
 }
 
-function appended(state: RoomState, frames: readonly Published[], oldest: number): RoomStep {
+function onAppended(state: RoomState, frames: readonly Published[], oldest: number): RoomStep {
   const bodies = frames.map(({ body }) => body);
   const next = state.next + frames.length;
   return settle({ ...state, next, phase: { kind: 'idle' } }, [{ type: 'deliver', bodies, oldest }]);
 }
 
-/** The commit number has moved: whatever waits was meant for the one before. */
-function committed(state: RoomState, commit: AskedCommit, oldest: number, now: number): RoomStep {
+/** The commit number has changed: frames and commits for the one before are refused. */
+function onCommitted(state: RoomState, commit: PendingCommit, oldest: number, now: number): RoomStep {
   const { committer, bodies, snapshot } = commit;
   const commitNumber = state.commitNumber + 1;
-  const turns = take(state.turns, committer, now);
-  const moved: RoomState = { ...state, commitNumber, next: state.next + bodies.length, turns, phase: { kind: 'idle' } };
+  const commitQueue = commitStored(state.commitQueue, committer, now);
+  const moved: RoomState = {
+    ...state,
+    commitNumber,
+    next: state.next + bodies.length,
+    commitQueue,
+    phase: { kind: 'idle' },
+  };
   const delivery: RoomEffect = {
     type: 'deliver-commit',
     commitNumber,
@@ -329,11 +363,14 @@ function committed(state: RoomState, commit: AskedCommit, oldest: number, now: n
   return settle(fresh.state, [delivery, ...fresh.effects]);
 }
 
-/** The store has another commit number or other entries than we thought: what was meant for an old commit number is refused, the rest goes on. */
-function reloaded(state: RoomState, work: Work, trouble: Trouble | undefined): RoomStep {
+/**
+ * The store has another commit number or other entries than the room: frames for an old commit
+ * number are refused, the rest goes on.
+ */
+function onReloaded(state: RoomState, work: Work, outage: Outage | undefined): RoomStep {
   const fresh = dropStale({ ...state, phase: { kind: 'idle' } });
   if (work.kind === 'commit') {
-    if (work.commit.commitNumber === state.commitNumber) return store(state, work, trouble);
+    if (work.commit.commitNumber === state.commitNumber) return store(state, work, outage);
     return settle(fresh.state, [conflict(state.commitNumber, work.commit), ...fresh.effects]);
   }
   const frames = work.frames.filter(({ commitNumber }) => commitNumber === state.commitNumber);
@@ -342,7 +379,7 @@ function reloaded(state: RoomState, work: Work, trouble: Trouble | undefined): R
     .map((frame) => refusal(state.commitNumber, frame));
   const effects = [...refusals, ...fresh.effects];
   if (frames.length === 0) return settle(fresh.state, effects);
-  const step = store(fresh.state, { kind: 'append', frames }, trouble);
+  const step = store(fresh.state, { kind: 'append', frames }, outage);
   return { state: step.state, effects: [...effects, ...step.effects] };
 }
 
@@ -359,36 +396,42 @@ function dropStale(state: RoomState): RoomStep {
   };
 }
 
-function restore(state: RoomState, work: Work, trouble: Trouble | undefined): RoomStep {
-  return { state: { ...state, phase: { kind: 'restoring', work, trouble } }, effects: [{ type: 'restore' }] };
+function retryLater(state: RoomState, work: Work, outage: Outage | undefined): RoomStep {
+  return { state: { ...state, phase: { kind: 'restoring', work, outage } }, effects: [{ type: 'restore' }] };
 }
 
-/** Waits before the store is asked again, or gives up: then all who might wait for an echo are told and closed, and what waited is gone. */
-function rest(state: RoomState, work: Work, trouble: Trouble | undefined, now: number): RoomStep {
-  if (trouble !== undefined && now - trouble.since >= STORE_OUTAGE_LIMIT_MS) {
+/**
+ * Waits before it asks the store again, or gives up: then members that might wait for an echo are
+ * closed, and all that waited is dropped.
+ */
+function rest(state: RoomState, work: Work, outage: Outage | undefined, now: number): RoomStep {
+  if (outage !== undefined && now - outage.since >= STORE_OUTAGE_LIMIT_MS) {
     const emptied: RoomState = { ...state, ...NOTHING_WAITS, phase: { kind: 'idle' } };
     return { state: emptied, effects: [{ type: 'give-up' }] };
   }
-  const doublings = Math.min((trouble?.attempts ?? 1) - 1, 10);
+  const doublings = Math.min((outage?.attempts ?? 1) - 1, 10);
   const milliseconds = Math.min(STORE_RETRY_FIRST_MS * 2 ** doublings, STORE_RETRY_MAX_MS);
   return {
-    state: { ...state, phase: { kind: 'resting', work, trouble } },
-    effects: [{ type: 'rest', milliseconds }],
+    state: { ...state, phase: { kind: 'backing-off', work, outage } },
+    effects: [{ type: 'schedule-retry', milliseconds }],
   };
 }
 
-function worse(trouble: Trouble | undefined, now: number): Trouble {
-  return { since: trouble?.since ?? now, attempts: (trouble?.attempts ?? 0) + 1 };
+function prolongOutage(outage: Outage | undefined, now: number): Outage {
+  return { since: outage?.since ?? now, attempts: (outage?.attempts ?? 0) + 1 };
 }
 
-/** After each change of the queue: asks for a slot if there is work, and lets publishers go on if there is room. */
+/**
+ * After each change of the queue: schedules a flush if there is work, and lets publishers go on if
+ * there is space.
+ */
 function settle(state: RoomState, effects: readonly RoomEffect[]): RoomStep {
   const more = [...effects];
   let { phase, held } = state;
-  const isWork = state.queue.length > 0 || (state.commits.length > 0 && !state.awaitsTurn);
+  const isWork = state.queue.length > 0 || (state.commits.length > 0 && !state.awaitsCommitTime);
   if (phase.kind === 'idle' && isWork) {
-    phase = { kind: 'awaiting-slot' };
-    more.push({ type: 'ask-slot' });
+    phase = { kind: 'awaiting-flush' };
+    more.push({ type: 'schedule-flush' });
   }
   if (held.size > 0 && state.queuedBytes <= ROOM_PENDING_BYTES_MAX / 2) {
     more.push({ type: 'release', publishers: held });
@@ -401,11 +444,11 @@ function refusal(commitNumber: number, { publisher, body }: Published): RoomEffe
   return { type: 'refuse', publisher, commitNumber, nonce: body.subarray(0, NONCE_BYTES) };
 }
 
-function conflict(commitNumber: number, { committer, uploadId }: AskedCommit): RoomEffect {
+function conflict(commitNumber: number, { committer, uploadId }: PendingCommit): RoomEffect {
   return { type: 'conflict', committer, commitNumber, uploadId };
 }
 
-function stay(state: RoomState): RoomStep {
+function unchanged(state: RoomState): RoomStep {
   return { state, effects: [] };
 }
 

@@ -1,11 +1,13 @@
-// A room that is in use: carries out what room.ts decides, with the store, the log's tail and the members' connections.
+// The edge of room-machine.ts: carries out its effects with the store, the log's tail and the
+// members' connections.
 
 import { encodeRefused, equalBytes, LOG_BYTES_MAX } from '@sotto/protocol';
 import type { CommitRequest, Cover, SnapshotName, RelayCode, StagedPiece } from '@sotto/protocol';
-import { makeLock } from './authorise.ts';
-import type { Lock } from './authorise.ts';
+import { makeRoomCapability } from './authorise.ts';
+import type { RoomCapability } from './authorise.ts';
 import type { Clock } from '@sotto/machine';
-import type { SlotOrder } from './downlink.ts';
+import { packSlot } from './downlink.ts';
+import type { PackedSlot, SlotOrder } from './downlink.ts';
 import { committedFrames, cutSnapshot } from './snapshots.ts';
 import type { SnapshotCut, SnapshotPosition } from './snapshots.ts';
 import { CATCH_UP_CHUNK_BYTES } from './limits.ts';
@@ -16,65 +18,79 @@ import { openRoom, stepRoom } from './room-machine.ts';
 import type { Published, RoomEffect, RoomEvent, RoomState } from './room-machine.ts';
 import { isBehind } from './store/room-store.ts';
 import type { AppendAnswer, RoomRecord, RoomStore, RoomTerms } from './store/room-store.ts';
-import { packSlot } from './slot-packing.ts';
-import type { PackedSlot } from './slot-packing.ts';
-import type { Tick } from './slot.ts';
 import { Uploads } from './uploads.ts';
 import type { UploadRefusal } from './uploads.ts';
 
-/** What a room may do to a connection that has attached to it. */
+/** The calls of a room to an attached connection. */
 export interface Member {
   /** Entries that the store has accepted: the same buffer for every member. */
   entries(run: Run): void;
-  /** The log is not what it was: begin again from the cursor. */
-  moved(): void;
+  /** The log was loaded anew: begin again from the cursor. */
+  logReloaded(): void;
   refused(frame: Uint8Array): void;
   hold(): void;
   release(): void;
   end(code: RelayCode): void;
 }
 
-export interface RoomSurroundings {
+/** Calls `call` when the room's waiting frames are to be flushed. Asked once, it calls once. */
+export interface FlushSchedule {
+  scheduleFlush(call: () => void): void;
+}
+
+/**
+ * Flushes as soon as the sockets that are readable in this iteration of the event loop were read,
+ * so that their frames share a flush.
+ */
+export const flushImmediately: FlushSchedule = {
+  scheduleFlush: (call) => {
+    setImmediate(call);
+  },
+};
+
+export interface RoomDependencies {
   readonly store: RoomStore;
   readonly clock: Clock;
-  readonly tick: Tick;
+  readonly flushSchedule: FlushSchedule;
   readonly log: Log;
 }
 
-export class LiveRoom {
+export class Room {
   readonly #roomId: Uint8Array;
-  readonly #around: RoomSurroundings;
+  readonly #dependencies: RoomDependencies;
   readonly #members = new Map<number, Member>();
-  readonly #lock: Lock;
+  readonly #capability: RoomCapability;
   readonly #uploads = new Uploads();
   #record: RoomRecord;
   #tail: LogTail;
   #state: RoomState;
   #whenIdle: (() => void)[] = [];
-  #cancelRest: () => void = () => undefined;
-  #cancelTurn: () => void = () => undefined;
-  /** One at a time, whoever found out that the store needs it. */
+  #cancelRetry: () => void = () => undefined;
+  #cancelCommitTimer: () => void = () => undefined;
+  /** One restore at a time, whichever caller found that the store needs it. */
   #restoring: Promise<'restored' | 'present'> | undefined;
   readonly #ended = new AbortController();
   #wasEntered = false;
 
-  /** @returns the room as the store has it, or undefined if it has none. Rejects with a RelayError. */
-  static async load(roomId: Uint8Array, around: RoomSurroundings): Promise<LiveRoom | undefined> {
-    const found = await loadRoom(roomId, around.store);
-    return found === undefined ? undefined : new LiveRoom(roomId, around, found.record, found.tail);
+  /**
+   * @returns the room as the store has it, or undefined if it has none. Rejects with a RelayError.
+   */
+  static async load(roomId: Uint8Array, dependencies: RoomDependencies): Promise<Room | undefined> {
+    const found = await loadRoom(roomId, dependencies.store);
+    return found === undefined ? undefined : new Room(roomId, dependencies, found.record, found.tail);
   }
 
-  private constructor(roomId: Uint8Array, around: RoomSurroundings, record: RoomRecord, tail: LogTail) {
+  private constructor(roomId: Uint8Array, dependencies: RoomDependencies, record: RoomRecord, tail: LogTail) {
     this.#roomId = roomId;
-    this.#around = around;
+    this.#dependencies = dependencies;
     this.#record = record;
     this.#tail = tail;
-    this.#lock = makeLock(record.capabilityKey, record.roomTag);
+    this.#capability = makeRoomCapability(record);
     this.#state = openRoom(record.commitNumber, tail.next);
   }
 
-  get lock(): Lock {
-    return this.#lock;
+  get capability(): RoomCapability {
+    return this.#capability;
   }
 
   get memberCount(): number {
@@ -102,7 +118,9 @@ export class LiveRoom {
     return this.#tail.next;
   }
 
-  /** @returns whether it is still as a `create` on these terms makes it, and nobody has been in it. */
+  /**
+   * @returns whether it is still as a `create` on these terms makes it, and no member has attached.
+   */
   isFresh(terms: RoomTerms): boolean {
     const { capabilityKey, roomTag, cover } = this.#record;
     const isSame = equalBytes(capabilityKey, terms.capabilityKey) && equalBytes(roomTag, terms.roomTag);
@@ -113,7 +131,7 @@ export class LiveRoom {
     this.#wasEntered = true;
     this.#members.set(number, member);
     this.#uploads.enter(number);
-    this.#dispatch({ type: 'entered', connection: number, now: this.#around.clock.now() });
+    this.#dispatch({ type: 'entered', connection: number, now: this.#dependencies.clock.now() });
   }
 
   leave(number: number): void {
@@ -127,12 +145,12 @@ export class LiveRoom {
   }
 
   stage(number: number, piece: StagedPiece): void {
-    this.#answerUpload(number, piece.uploadId, this.#uploads.stage(number, piece, this.#around.clock.now()));
+    this.#answerUpload(number, piece.uploadId, this.#uploads.stage(number, piece, this.#dependencies.clock.now()));
   }
 
   askCommit(number: number, request: CommitRequest): void {
     const { commitNumber, uploadId } = request;
-    const claim = this.#uploads.claim(number, request, this.#around.clock.now());
+    const claim = this.#uploads.claim(number, request, this.#dependencies.clock.now());
     if (claim.kind !== 'claimed') {
       this.#answerUpload(number, uploadId, claim);
       return;
@@ -151,19 +169,22 @@ export class LiveRoom {
     return Math.min(Math.max(from, this.oldest), this.next);
   }
 
-  /** Frees what leases have ended. */
+  /** Frees uploads whose leases have ended. */
   sweep(): void {
-    this.#uploads.sweep(this.#around.clock.now());
+    this.#uploads.sweep(this.#dependencies.clock.now());
   }
 
-  /** @returns the next bytes for a member at this cursor; undefined if the log does not reach back so far. */
-  take(cursor: number): Run | undefined {
-    return this.#tail.take(cursor, CATCH_UP_CHUNK_BYTES);
+  /**
+   * @returns the next bytes for a member at this cursor; undefined if the log does not reach back
+   *   so far.
+   */
+  readLog(cursor: number): Run | undefined {
+    return this.#tail.read(cursor, CATCH_UP_CHUNK_BYTES);
   }
 
-  /** @returns what fits a slot; undefined if the log does not reach back to its cursor. */
+  /** @returns the bytes of a slot; undefined if the log does not reach back to its cursor. */
   packSlot(order: SlotOrder, random: (length: number) => Uint8Array): PackedSlot | undefined {
-    return packSlot(order, (from, maxBytes) => this.#tail.take(from, maxBytes), random);
+    return packSlot(order, (from, maxBytes) => this.#tail.read(from, maxBytes), random);
   }
 
   /** @returns the bytes that wait for a member at this cursor. */
@@ -175,8 +196,8 @@ export class LiveRoom {
   close(code: RelayCode): void {
     this.#dispatch({ type: 'closed' });
     this.#ended.abort();
-    this.#cancelRest();
-    this.#cancelTurn();
+    this.#cancelRetry();
+    this.#cancelCommitTimer();
     this.#uploads.clear();
     this.#endMembers(code);
     this.#settleIdle();
@@ -188,9 +209,12 @@ export class LiveRoom {
     await new Promise<void>((resolve) => this.#whenIdle.push(resolve));
   }
 
-  /** Keeps the room alive in the store, and brings it back if the store has lost it meanwhile. Never rejects. */
+  /**
+   * Keeps the room alive in the store, and brings it back if the store has lost it meanwhile. Never
+   * rejects.
+   */
   async refresh(): Promise<void> {
-    const { store, log } = this.#around;
+    const { store, log } = this.#dependencies;
     const position = { commitNumber: this.commitNumber, next: this.next };
     try {
       const answer = await store.touch(this.#roomId);
@@ -207,22 +231,22 @@ export class LiveRoom {
       this.#state = state;
       for (const effect of effects) this.#perform(effect);
     } catch {
-      // A bug of ours: this room ends, the others do not. Its members come back to what the store has.
-      this.#around.log('room-failed');
+      // A bug: this room ends, the others do not. Its members resume from what the store has.
+      this.#dependencies.log('room-failed');
       this.close('store-unavailable');
     }
     if (this.#isIdle()) this.#settleIdle();
   }
 
   #perform(effect: RoomEffect): void {
-    const { clock, tick, log } = this.#around;
+    const { clock, flushSchedule, log } = this.#dependencies;
     switch (effect.type) {
-      case 'ask-slot':
-        tick.nextSlot(() => this.#dispatch({ type: 'slot', now: clock.now() }));
+      case 'schedule-flush':
+        flushSchedule.scheduleFlush(() => this.#dispatch({ type: 'flush-due', now: clock.now() }));
         return;
-      case 'ask-turn':
-        this.#cancelTurn();
-        this.#cancelTurn = clock.after(effect.milliseconds, () => this.#dispatch({ type: 'turn' }));
+      case 'schedule-commit':
+        this.#cancelCommitTimer();
+        this.#cancelCommitTimer = clock.after(effect.milliseconds, () => this.#dispatch({ type: 'commit-due' }));
         return;
       case 'append':
       case 'commit':
@@ -234,9 +258,9 @@ export class LiveRoom {
       case 'reload':
         this.#ask(() => this.#reload());
         return;
-      case 'rest':
+      case 'schedule-retry':
         if (this.#attempts() === 1) log('store-lost');
-        this.#cancelRest = clock.after(effect.milliseconds, () => this.#dispatch({ type: 'rested' }));
+        this.#cancelRetry = clock.after(effect.milliseconds, () => this.#dispatch({ type: 'retry-due' }));
         return;
       case 'deliver':
         this.#deliver(effect.bodies, effect.oldest);
@@ -270,22 +294,22 @@ export class LiveRoom {
   #ask(question: () => Promise<RoomEvent>): void {
     question().then(
       (event) => this.#dispatch(event),
-      () => this.#dispatch({ type: 'failed', now: this.#around.clock.now() }),
+      () => this.#dispatch({ type: 'failed', now: this.#dependencies.clock.now() }),
     );
   }
 
   async #store(effect: Extract<RoomEffect, { type: 'append' | 'commit' }>): Promise<RoomEvent> {
-    const { store } = this.#around;
+    const { store } = this.#dependencies;
     const { commitNumber, first } = effect;
     const oldest = this.#tail.oldestWith(effect.bodies, LOG_BYTES_MAX);
     const answer: AppendAnswer =
       effect.type === 'append'
         ? await store.append(this.#roomId, { ...effect, oldest })
         : await store.commit(this.#roomId, { ...effect, oldest });
-    const now = this.#around.clock.now();
+    const now = this.#dependencies.clock.now();
     switch (answer.kind) {
       case 'stored':
-        if (this.#attempts() > 0) this.#around.log('store-back');
+        if (this.#attempts() > 0) this.#dependencies.log('store-back');
         return { type: 'stored', oldest: answer.oldest, now };
       case 'room-unknown':
         return { type: 'room-unknown', now };
@@ -298,35 +322,35 @@ export class LiveRoom {
 
   async #reseed(): Promise<RoomEvent> {
     await this.#restore();
-    this.#around.log('room-reseeded');
-    return { type: 'restored', now: this.#around.clock.now() };
+    this.#dependencies.log('room-reseeded');
+    return { type: 'restored', now: this.#dependencies.clock.now() };
   }
 
-  /** Nothing is stored before it is done, so the mirror stays what it is. */
+  /** Nothing is stored before the restore is done, so the mirror stays true. */
   #restore(): Promise<'restored' | 'present'> {
     const { oldest, next } = this.#tail;
     const mirror = { ...this.#record, commitNumber: this.commitNumber, oldest, next, bodies: this.#tail.bodies() };
-    this.#restoring ??= this.#around.store.restore(this.#roomId, mirror, this.#ended.signal).finally(() => {
+    this.#restoring ??= this.#dependencies.store.restore(this.#roomId, mirror, this.#ended.signal).finally(() => {
       this.#restoring = undefined;
     });
     return this.#restoring;
   }
 
   async #reload(): Promise<RoomEvent> {
-    const found = await loadRoom(this.#roomId, this.#around.store);
-    if (found === undefined) return { type: 'room-unknown', now: this.#around.clock.now() };
+    const found = await loadRoom(this.#roomId, this.#dependencies.store);
+    if (found === undefined) return { type: 'room-unknown', now: this.#dependencies.clock.now() };
     if (!equalBytes(found.record.capabilityKey, this.#record.capabilityKey)) {
       // Another room under our room's id: ours is the one whose members are here.
-      return { type: 'store-behind', now: this.#around.clock.now() };
+      return { type: 'store-behind', now: this.#dependencies.clock.now() };
     }
     this.#record = found.record;
     this.#tail = found.tail;
-    this.#around.log('room-reloaded');
-    for (const member of this.#members.values()) member.moved();
+    this.#dependencies.log('room-reloaded');
+    for (const member of this.#members.values()) member.logReloaded();
     return { type: 'reloaded', commitNumber: found.record.commitNumber, next: found.tail.next };
   }
 
-  /** The snapshot first: what the mirror holds and what a member may fetch is never behind what it was told. */
+  /** The snapshot first, so that the mirror and FETCH are never behind what members were sent. */
   #deliverCommit(commit: Extract<RoomEffect, { type: 'deliver-commit' }>): void {
     const { commitNumber, first, bodies, snapshot: bytes, oldest, committer } = commit;
     const snapshot = { bytes, first, last: first + bodies.length - 1 };
@@ -342,7 +366,7 @@ export class LiveRoom {
   }
 
   #answerUpload(number: number, uploadId: Uint8Array, answer: UploadRefusal): void {
-    if (answer.kind === 'silence') return;
+    if (answer.kind === 'ignored') return;
     this.#members.get(number)?.refused(encodeRefused(answer.code, this.commitNumber, uploadId));
   }
 
@@ -352,7 +376,7 @@ export class LiveRoom {
 
   #attempts(): number {
     const { phase } = this.#state;
-    return 'trouble' in phase ? (phase.trouble?.attempts ?? 0) : 0;
+    return 'outage' in phase ? (phase.outage?.attempts ?? 0) : 0;
   }
 
   #isIdle(): boolean {

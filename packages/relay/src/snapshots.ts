@@ -1,4 +1,5 @@
-// The two snapshots that a room has, as frames for the wire: cut into pieces as they are asked for, so that nobody's slowness keeps one alive.
+// A room's two snapshots as frames for the wire. They are cut into pieces as they are asked for, so
+// that no slow member keeps a replaced snapshot in memory.
 
 import { encodeCommitted, encodeSnapshot, SNAPSHOT_DATA_BYTES, LARGEST_FRAME_BYTES } from '@sotto/protocol';
 import type { SnapshotName } from '@sotto/protocol';
@@ -7,7 +8,10 @@ import type { RoomRecord, StoredSnapshot } from './store/room-store.ts';
 
 type Snapshots = Pick<RoomRecord, 'commitNumber' | 'snapshot' | 'previousSnapshot'>;
 
-/** Where in which snapshot somebody is: the commit number that its commit made, and the offset of the next piece. */
+/**
+ * How far a member has a snapshot: the commit number of its commit, and the offset of the next
+ * piece.
+ */
 export interface SnapshotPosition {
   readonly commitNumber: number;
   readonly offset: number;
@@ -22,8 +26,8 @@ export interface SnapshotCut {
 const CHUNK_PIECES = SNAPSHOT_CHUNK_BYTES / LARGEST_FRAME_BYTES;
 
 /**
- * The next pieces of a snapshot: of that at `position` if the room has it still (as the snapshot or by now as the previous one), else of the one that
- * is named now, from its beginning.
+ * The next pieces of a snapshot: of that at `position` if the room has it still (as the snapshot or
+ * by now as the previous one), else of the one that is named now, from its beginning.
  */
 export function cutSnapshot(
   snapshots: Snapshots,
@@ -58,7 +62,10 @@ export function committedFrames(snapshots: Snapshots): ReadonlyMap<number, Uint8
   );
 }
 
-/** Every commit replaces the snapshot, so the snapshots' commit numbers are the room's and the one before. */
+/**
+ * Every commit replaces the snapshot, so the snapshots' commit numbers are the room's and the one
+ * before.
+ */
 function numbered({ commitNumber, snapshot, previousSnapshot }: Snapshots): readonly {
   readonly which: SnapshotName;
   readonly commitNumber: number;

@@ -1,4 +1,5 @@
-// What the members of a room have staged: bounded in number, length and time, each upload its own connection's. PROTOCOL.md §4.7, §6.3.
+// The uploads that a room's connections have staged: bounded in number, length and time, one for
+// each connection. PROTOCOL.md §4.7, §6.3.
 
 import { createHash } from 'node:crypto';
 import {
@@ -12,7 +13,7 @@ import {
   UPLOAD_GUARD_MS,
   UPLOAD_LEASE_MS,
   UPLOAD_LIMIT_MS,
-  UPLOAD_STAY_MS,
+  UPLOAD_HOLD_MS,
   UPLOAD_WAIT_MS,
   UPLOADS_PER_ROOM_MAX,
 } from '@sotto/protocol';
@@ -21,8 +22,9 @@ import type { CommitRequest, RelayCode, StagedPiece } from '@sotto/protocol';
 const UPLOAD_BYTES_MAX = COMMIT_BYTES_MAX + SNAPSHOT_BYTES_MAX;
 
 /**
- * A connection's one upload. `refused` keeps the id only, so that what still comes of it is passed over; `committing` is the
- * room's until it is answered, and keeps the id of another that came too early.
+ * A connection's one upload. `refused` keeps only the id, so that its later pieces are ignored.
+ * `committing` belongs to the room until it is answered, and keeps the id of an upload that came
+ * too early.
  */
 type Upload =
   | {
@@ -31,7 +33,7 @@ type Upload =
       readonly pieces: readonly Uint8Array[];
       readonly bytes: number;
       readonly since: number;
-      /** Since when its connection has had the place, with this upload or with one that it replaced. */
+      /** Since when its connection has had the place, with this upload or one that it replaced. */
       readonly placedAt: number;
       readonly touchedAt: number;
     }
@@ -44,11 +46,11 @@ export interface Staged {
   readonly snapshot: Uint8Array;
 }
 
-/** To whoever staged or committed: a refusal to send, or nothing to say. */
-export type UploadRefusal = { readonly kind: 'refused'; readonly code: RelayCode } | { readonly kind: 'silence' };
-const SILENCE: UploadRefusal = { kind: 'silence' };
+/** The answer to STAGE or COMMIT: a refusal to send, or none. */
+export type UploadRefusal = { readonly kind: 'refused'; readonly code: RelayCode } | { readonly kind: 'ignored' };
+const IGNORED: UploadRefusal = { kind: 'ignored' };
 
-/** Who found no place: since when it waits for one, and when it last asked. */
+/** A connection that found no place: since when it waits, and when it last asked. */
 interface Wait {
   readonly since: number;
   readonly askedAt: number;
@@ -56,7 +58,10 @@ interface Wait {
 
 export class Uploads {
   readonly #uploads = new Map<number, Upload>();
-  /** In which order connections came, last began an upload, or let the wait for a place lapse: who is first in it has the first claim. */
+  /**
+   * The order in which connections came, last began an upload, or let their wait for a place lapse.
+   * The first has the first claim.
+   */
   readonly #order = new Map<number, number>();
   #nextInOrder = 0;
   /** One wait for each connection at most, and only while it is attached. */
@@ -78,7 +83,7 @@ export class Uploads {
     return this.#waiting.size;
   }
 
-  /** Who comes goes to the end: coming anew gains nothing. */
+  /** A new connection goes to the end, so reconnecting gains nothing. */
   enter(connection: number): void {
     this.#order.set(connection, (this.#nextInOrder += 1));
   }
@@ -87,8 +92,8 @@ export class Uploads {
     const { uploadId, index, data } = piece;
     const upload = this.#uploads.get(connection);
     const isSame = upload !== undefined && equalBytes(upload.id, uploadId);
-    // What has been answered, or was complete, has nothing more to come.
-    if (isSame && upload.kind !== 'staging') return SILENCE;
+    // An upload that was answered or is complete has no further pieces.
+    if (isSame && upload.kind !== 'staging') return IGNORED;
     if (upload?.kind === 'committing') return this.#refuseEarly(connection, upload, uploadId);
     if (index === 0 && !isSame) return this.#begin(connection, uploadId, data, now);
     if (
@@ -103,10 +108,13 @@ export class Uploads {
     const bytes = upload.bytes + data.length;
     if (bytes > UPLOAD_BYTES_MAX) return this.#refuse(connection, uploadId, 'upload-full');
     this.#uploads.set(connection, { ...upload, pieces: [...upload.pieces, data], bytes, touchedAt: now });
-    return SILENCE;
+    return IGNORED;
   }
 
-  /** Takes the upload out for its commit if it is what COMMIT says. Its connection stages no other until `release`. */
+  /**
+   * Hands the upload to its commit if it is as COMMIT says. Its connection stages no other until
+   * `release`.
+   */
   claim(
     connection: number,
     request: CommitRequest,
@@ -114,7 +122,7 @@ export class Uploads {
   ): UploadRefusal | ({ readonly kind: 'claimed' } & Staged) {
     const { uploadId, frameSize, frameCount, snapshotBytes, digest } = request;
     const upload = this.#uploads.get(connection);
-    if (upload !== undefined && upload.kind !== 'staging' && equalBytes(upload.id, uploadId)) return SILENCE;
+    if (upload !== undefined && upload.kind !== 'staging' && equalBytes(upload.id, uploadId)) return IGNORED;
     if (upload?.kind === 'committing') return this.#refuseEarly(connection, upload, uploadId);
     const frameBytes = bodyBytes(FRAME_BYTES[frameSize] ?? 0);
     const framesEnd = frameCount * frameBytes;
@@ -129,7 +137,8 @@ export class Uploads {
       return this.#refuse(connection, uploadId, 'upload-incomplete');
     }
     this.#uploads.set(connection, { kind: 'committing', id: upload.id, early: undefined });
-    // Frames and snapshot live for different times, so each get bytes of their own: neither keeps the whole.
+    // Frames and snapshot live for different times, so each get bytes of their own: neither keeps
+    // the whole.
     const frames = whole.slice(0, framesEnd);
     const bodies = Array.from({ length: frameCount }, (_, index) =>
       frames.subarray(index * frameBytes, (index + 1) * frameBytes),
@@ -150,7 +159,10 @@ export class Uploads {
     this.#waiting.delete(connection);
   }
 
-  /** Frees what leases have ended. Whoever it was hears of it when more of it comes. Who asked and did not come back has had its turn. */
+  /**
+   * Frees uploads whose leases have ended. Their connections hear of it when they send more. A
+   * connection that waited for a place and did not ask again goes to the end.
+   */
   sweep(now: number): void {
     for (const [connection, upload] of this.#uploads) {
       if (upload.kind === 'staging' && isOver(upload, now)) this.#uploads.delete(connection);
@@ -172,7 +184,7 @@ export class Uploads {
     this.sweep(now);
     const replaced = this.#uploads.get(connection);
     const isPlaced = replaced?.kind === 'staging';
-    if (!isPlaced && !this.#takePlace(connection, now)) {
+    if (!isPlaced && !this.#claimPlace(connection, now)) {
       this.#waiting.set(connection, { since: this.#waiting.get(connection)?.since ?? now, askedAt: now });
       return this.#refuse(connection, id, 'upload-full');
     }
@@ -187,16 +199,19 @@ export class Uploads {
       placedAt: isPlaced ? replaced.placedAt : now,
       touchedAt: now,
     });
-    return SILENCE;
+    return IGNORED;
   }
 
   /**
-   * A place is free, or somebody gives way: the one that began last. Places are kept for those before this connection who have waited for
-   * a while; for shorter, who comes first is served first, so that places do not stand empty. @returns whether there is one.
+   * Finds a place: a free one, or that of the upload that began last among those that can be
+   * preempted. Places are kept for connections of higher rank that have waited longer than
+   * UPLOAD_GUARD_MS; for a shorter wait the first to ask is served, so that places do not stand
+   * empty.
+   * @returns whether there is one.
    */
-  #takePlace(connection: number, now: number): boolean {
+  #claimPlace(connection: number, now: number): boolean {
     const free = UPLOADS_PER_ROOM_MAX - this.held.places;
-    const giveWay = this.#whoGiveWayTo(connection, now);
+    const giveWay = this.#preemptibleBy(connection, now);
     const kept = [...this.#waiting].filter(
       ([other, { since }]) => now - since >= UPLOAD_GUARD_MS && this.#rank(other) < this.#rank(connection),
     );
@@ -206,12 +221,15 @@ export class Uploads {
     return latest !== undefined && this.#uploads.delete(latest);
   }
 
-  /** Behind the guard whoever began an upload later than this connection; after a longer stay everybody. */
-  #whoGiveWayTo(connection: number, now: number): number[] {
+  /**
+   * After UPLOAD_GUARD_MS: uploads of connections of lower rank. After UPLOAD_HOLD_MS: every
+   * upload.
+   */
+  #preemptibleBy(connection: number, now: number): number[] {
     const gives = (owner: number, upload: Upload): boolean => {
       if (upload.kind !== 'staging') return false;
       const stayed = now - upload.placedAt;
-      return stayed > UPLOAD_STAY_MS || (stayed > UPLOAD_GUARD_MS && this.#rank(owner) > this.#rank(connection));
+      return stayed > UPLOAD_HOLD_MS || (stayed > UPLOAD_GUARD_MS && this.#rank(owner) > this.#rank(connection));
     };
     return [...this.#uploads].filter(([owner, upload]) => gives(owner, upload)).map(([owner]) => owner);
   }
@@ -221,7 +239,7 @@ export class Uploads {
   }
 
   #refuseEarly(connection: number, committing: Extract<Upload, { kind: 'committing' }>, id: Uint8Array): UploadRefusal {
-    if (committing.early !== undefined && equalBytes(committing.early, id)) return SILENCE;
+    if (committing.early !== undefined && equalBytes(committing.early, id)) return IGNORED;
     this.#uploads.set(connection, { ...committing, early: id.slice() });
     return { kind: 'refused', code: 'upload-full' };
   }
@@ -236,7 +254,9 @@ function isOver({ since, touchedAt }: Extract<Upload, { kind: 'staging' }>, now:
   return now - touchedAt > UPLOAD_LEASE_MS || now - since > UPLOAD_LIMIT_MS;
 }
 
-/** A piece that was not full was the last. So a piece holds what it costs: a frame of 4096 bytes. */
+/**
+ * A piece that was not full was the last. So a piece holds what it costs: a frame of 4096 bytes.
+ */
 function isEnded({ pieces }: Extract<Upload, { kind: 'staging' }>): boolean {
   return (pieces.at(-1)?.length ?? 0) < STAGE_DATA_BYTES;
 }

@@ -9,30 +9,30 @@ import {
   SILENCE_LIMIT_MS,
 } from '@sotto/protocol';
 import { HALF_OPEN_MAX, SWEEP_INTERVAL_MS } from '../src/limits.ts';
-import { openHouse } from './house.ts';
 import { fingerprint, makeBody, makeRoom, publishFrame, signAttach } from '@sotto/fixtures/relay-member';
+import { openRelay } from './relay-fixture.ts';
 
 describe('a connection', () => {
   test('is challenged, attaches, and learns where the log stands', async () => {
-    const house = await openHouse();
-    const room = await house.room();
-    expect(await house.member().attach(room)).toEqual({ commitNumber: 0, oldest: 1, next: 1 });
-    const member = await house.join(room);
+    const fixture = await openRelay();
+    const room = await fixture.room();
+    expect(await fixture.member().attach(room)).toEqual({ commitNumber: 0, oldest: 1, next: 1 });
+    const member = await fixture.join(room);
     member.publish(makeBody(), makeBody());
     await member.entries(2);
-    expect(await house.member().attach(room)).toEqual({ commitNumber: 0, oldest: 1, next: 3 });
+    expect(await fixture.member().attach(room)).toEqual({ commitNumber: 0, oldest: 1, next: 3 });
   });
 
   test('is challenged with other bytes than the one before', async () => {
-    const house = await openHouse();
-    const challenges = await Promise.all(Array.from({ length: 20 }, () => house.member().challenge()));
+    const fixture = await openRelay();
+    const challenges = await Promise.all(Array.from({ length: 20 }, () => fixture.member().challenge()));
     expect(new Set(challenges.map(fingerprint)).size).toBe(20);
   });
 
   test('attaches although its bytes come one by one', async () => {
-    const house = await openHouse();
-    const room = await house.room();
-    const member = house.member();
+    const fixture = await openRelay();
+    const room = await fixture.room();
+    const member = fixture.member();
     const challenge = await member.challenge();
     member.socket.setNoDelay(true);
     const bytes = encodeAttach({ roomId: room.roomId, from: 0, signature: signAttach(room, challenge, 0) });
@@ -40,10 +40,10 @@ describe('a connection', () => {
     await member.expect('attached');
   });
 
-  test('may say everything at once: what it sends behind ATTACH waits for the admission', async () => {
-    const house = await openHouse();
-    const room = await house.room();
-    const member = house.member();
+  test('may send everything at once: frames behind ATTACH wait for ATTACHED', async () => {
+    const fixture = await openRelay();
+    const room = await fixture.room();
+    const member = fixture.member();
     const challenge = await member.challenge();
     const bodies = [makeBody(0), makeBody(1), makeBody(2), makeBody(3)];
     member.send(
@@ -64,12 +64,12 @@ describe('a connection', () => {
     { from: 6, sees: [] },
     { from: 1_000_000, sees: [] },
   ])('that attaches from $from sees $sees of five entries, then the next', async ({ from, sees }) => {
-    const house = await openHouse();
-    const room = await house.room();
-    const writer = await house.join(room);
+    const fixture = await openRelay();
+    const room = await fixture.room();
+    const writer = await fixture.join(room);
     writer.publish(...Array.from({ length: 5 }, () => makeBody()));
     await writer.entries(5);
-    const reader = await house.join(room, from);
+    const reader = await fixture.join(room, from);
     writer.publish(makeBody());
     const numbers: number[] = [];
     while (numbers.at(-1) !== 6) numbers.push((await reader.expect('entry')).number);
@@ -79,8 +79,8 @@ describe('a connection', () => {
 
 describe('a stranger', () => {
   test('without the capability, for no room, or with another room’s gets one and the same answer', async () => {
-    const house = await openHouse();
-    const [room, other] = [await house.room(), await house.room()];
+    const fixture = await openRelay();
+    const [room, other] = [await fixture.room(), await fixture.room()];
     const unknown = makeRoom();
     const impostor = makeRoom();
     const attempts = [
@@ -92,56 +92,56 @@ describe('a stranger', () => {
       { roomId: room.roomId, key: { ...room, roomId: other.roomId } },
     ];
     for (const { roomId, key } of attempts) {
-      const stranger = house.member();
+      const stranger = fixture.member();
       const signature = signAttach(key, await stranger.challenge(), 0);
       stranger.send(encodeAttach({ roomId, from: 0, signature }));
       expect(await stranger.closing()).toBe('not-admitted');
     }
     // Control: with everything right one gets in.
-    await house.join(room);
+    await fixture.join(room);
   });
 
   test('cannot use a signature again: not on another connection, not for another place in the log', async () => {
-    const house = await openHouse();
-    const room = await house.room();
-    const first = house.member();
+    const fixture = await openRelay();
+    const room = await fixture.room();
+    const first = fixture.member();
     const signature = signAttach(room, await first.challenge(), 0);
     const attach = encodeAttach({ roomId: room.roomId, from: 0, signature });
     first.send(attach);
     await first.expect('attached');
 
-    const replayer = house.member();
+    const replayer = fixture.member();
     await replayer.challenge();
     replayer.send(attach);
     expect(await replayer.closing()).toBe('not-admitted');
 
-    const mover = house.member();
+    const mover = fixture.member();
     const moved = { roomId: room.roomId, from: 1, signature: signAttach(room, await mover.challenge(), 0) };
     mover.send(encodeAttach(moved));
     expect(await mover.closing()).toBe('not-admitted');
   });
 
-  test('who says anything but ATTACH first is closed', async () => {
-    const house = await openHouse();
-    await house.room();
+  test('that sends anything but ATTACH first is closed', async () => {
+    const fixture = await openRelay();
+    await fixture.room();
     const frames = [publishFrame(makeBody()), encodePing('ping', 1), encodeChallenge(new Uint8Array(32))];
     for (const frame of frames) {
-      const stranger = house.member();
+      const stranger = fixture.member();
       await stranger.challenge();
       stranger.send(frame);
       expect(await stranger.closing()).toBe('operation-unexpected');
     }
   });
 
-  test('who attaches in a larger frame, or with padding that is not zero, is malformed', async () => {
-    const house = await openHouse();
-    const room = await house.room();
-    const large = house.member();
+  test('that attaches in a larger frame, or with padding that is not zero, is closed as malformed', async () => {
+    const fixture = await openRelay();
+    const room = await fixture.room();
+    const large = fixture.member();
     await large.challenge();
     large.send(encodeFrame({ operation: 'attach', number: 0, body: makeBody(1) }));
     expect(await large.closing()).toBe('frame-malformed');
 
-    const padded = house.member();
+    const padded = fixture.member();
     const signature = signAttach(room, await padded.challenge(), 0);
     padded.send(encodeAttach({ roomId: room.roomId, from: 0, signature }).fill(1, -1));
     expect(await padded.closing()).toBe('frame-malformed');
@@ -154,11 +154,11 @@ describe('a stranger', () => {
     { what: 'an unknown operation', bytes: [0x10, 0x55, ...new Array<number>(510).fill(0)] },
     { what: 'a reserved byte', bytes: [0x10, 0x01, 0, 0, 0, 0, 0, 1, ...new Array<number>(504).fill(0)] },
     { what: 'a number above 2^53', bytes: [0x10, 0x01, 0, 0, 0, 0, 0, 0, 0xff, ...new Array<number>(503).fill(0)] },
-  ])('who sends $what is malformed, and nobody else notices', async ({ bytes }) => {
-    const house = await openHouse();
-    const room = await house.room();
-    const member = await house.join(room);
-    const stranger = house.member();
+  ])('that sends $what is closed as malformed, and no other connection is affected', async ({ bytes }) => {
+    const fixture = await openRelay();
+    const room = await fixture.room();
+    const member = await fixture.join(room);
+    const stranger = fixture.member();
     await stranger.challenge();
     stranger.send(Uint8Array.from(bytes));
     expect(await stranger.closing()).toBe('frame-malformed');
@@ -166,25 +166,25 @@ describe('a stranger', () => {
     await member.entries(1);
   });
 
-  test('who says nothing, or speaks too slowly, is closed at the deadline and not before', async () => {
-    const house = await openHouse();
-    const [mute, slow] = [house.member(), house.member()];
+  test('that sends nothing, or too slowly, is closed at the deadline and not before', async () => {
+    const fixture = await openRelay();
+    const [mute, slow] = [fixture.member(), fixture.member()];
     await Promise.all([mute.challenge(), slow.challenge()]);
-    house.clock.advance(HANDSHAKE_DEADLINE_MS);
+    fixture.clock.tick(HANDSHAKE_DEADLINE_MS);
     slow.send(Uint8Array.of(0x10));
     expect(mute.received.length).toBe(1);
-    house.clock.advance(2 * SWEEP_INTERVAL_MS);
+    fixture.clock.tick(2 * SWEEP_INTERVAL_MS);
     expect(await mute.closing()).toBe('handshake-late');
     expect(await slow.closing()).toBe('handshake-late');
   });
 
   test('finds a place among many that say nothing: the one silent for longest gives way; members are not affected', async () => {
-    const house = await openHouse();
-    const room = await house.room();
-    const member = await house.join(room);
-    const silent = Array.from({ length: HALF_OPEN_MAX }, () => house.member());
+    const fixture = await openRelay();
+    const room = await fixture.room();
+    const member = await fixture.join(room);
+    const silent = Array.from({ length: HALF_OPEN_MAX }, () => fixture.member());
     await Promise.all(silent.map((stranger) => stranger.challenge()));
-    await house.join(room);
+    await fixture.join(room);
     expect(await silent[0]?.closing()).toBe('relay-full');
     expect(silent.slice(1).filter(({ closed }) => closed)).toEqual([]);
     member.publish(makeBody());
@@ -194,12 +194,12 @@ describe('a stranger', () => {
   test.each([
     [HALF_OPEN_MAX - 1, 'is let in'],
     [HALF_OPEN_MAX, 'is too late'],
-  ])('who answers after %i others have come %s', async (others, outcome) => {
-    const house = await openHouse();
-    const room = await house.room();
-    const [member, newcomer] = [await house.join(room), house.member()];
+  ])('that answers after %i others have come %s', async (others, outcome) => {
+    const fixture = await openRelay();
+    const room = await fixture.room();
+    const [member, newcomer] = [await fixture.join(room), fixture.member()];
     const challenge = await newcomer.challenge();
-    for (let count = 0; count < others; count += 1) await house.member().challenge();
+    for (let count = 0; count < others; count += 1) await fixture.member().challenge();
     await member.ping();
     newcomer.send(encodeAttach({ roomId: room.roomId, from: 0, signature: signAttach(room, challenge, 0) }));
     const answer = await newcomer.next();
@@ -207,25 +207,25 @@ describe('a stranger', () => {
   });
 
   test('finds no place when as many are being admitted: those have answered, and are not sent away', async () => {
-    const house = await openHouse();
-    const room = await house.room();
-    await house.join(room);
+    const fixture = await openRelay();
+    const room = await fixture.room();
+    await fixture.join(room);
     let letGo = (): void => undefined;
     const gate = new Promise<void>((resolve) => (letGo = resolve));
     let loads = 0;
-    house.store.load = async () => {
+    fixture.store.load = async () => {
       loads += 1;
       await gate;
       return undefined;
     };
-    const asking = Array.from({ length: HALF_OPEN_MAX }, () => house.member());
+    const asking = Array.from({ length: HALF_OPEN_MAX }, () => fixture.member());
     for (const stranger of asking) {
       await stranger.challenge();
       const request = { roomId: makeBody().slice(0, 16), from: 0, signature: new Uint8Array(64) };
       stranger.send(encodeAttach(request));
     }
     while (loads < HALF_OPEN_MAX) await new Promise((resolve) => setImmediate(resolve));
-    expect(await house.member().closing()).toBe('relay-full');
+    expect(await fixture.member().closing()).toBe('relay-full');
     letGo();
     for (const stranger of asking) expect(await stranger.closing()).toBe('not-admitted');
   });
@@ -233,29 +233,29 @@ describe('a stranger', () => {
 
 describe('a room', () => {
   test('takes as many connections as it may, and the next when one has left', async () => {
-    const house = await openHouse();
-    const room = await house.room();
+    const fixture = await openRelay();
+    const room = await fixture.room();
     const members = [];
-    for (let count = 0; count < CONNECTIONS_PER_ROOM_MAX; count += 1) members.push(await house.join(room));
-    const late = house.member();
+    for (let count = 0; count < CONNECTIONS_PER_ROOM_MAX; count += 1) members.push(await fixture.join(room));
+    const late = fixture.member();
     const signature = signAttach(room, await late.challenge(), 0);
     late.send(encodeAttach({ roomId: room.roomId, from: 0, signature }));
     expect(await late.closing()).toBe('room-full');
     // A stranger does not even learn that it is full.
-    const stranger = house.member();
+    const stranger = fixture.member();
     await stranger.challenge();
     stranger.send(encodeAttach({ roomId: room.roomId, from: 0, signature }));
     expect(await stranger.closing()).toBe('not-admitted');
     await members[0]?.leave();
     await members[1]?.ping();
-    await house.join(room);
+    await fixture.join(room);
   });
 });
 
 describe('a member', () => {
   test('gets each PING back with its number', async () => {
-    const house = await openHouse();
-    const member = await house.join(await house.room());
+    const fixture = await openRelay();
+    const member = await fixture.join(await fixture.room());
     member.send(encodePing('ping', 0), encodePing('ping', 7), encodePing('ping', Number.MAX_SAFE_INTEGER));
     const numbers = [];
     for (let count = 0; count < 3; count += 1) numbers.push((await member.expect('pong')).number);
@@ -263,19 +263,19 @@ describe('a member', () => {
   });
 
   test('that is silent for too long is closed; one that pings is not', async () => {
-    const house = await openHouse();
-    const room = await house.room();
-    const [silent, beating] = [await house.join(room), await house.join(room)];
-    house.clock.advance(SILENCE_LIMIT_MS - SWEEP_INTERVAL_MS);
+    const fixture = await openRelay();
+    const room = await fixture.room();
+    const [silent, beating] = [await fixture.join(room), await fixture.join(room)];
+    fixture.clock.tick(SILENCE_LIMIT_MS - SWEEP_INTERVAL_MS);
     await beating.ping();
-    house.clock.advance(3 * SWEEP_INTERVAL_MS);
+    fixture.clock.tick(3 * SWEEP_INTERVAL_MS);
     expect(await silent.closing()).toBe('silent');
     expect(await beating.ping(2)).toEqual([]);
   });
 
   test('that attaches twice, or speaks as the relay does, is closed', async () => {
-    const house = await openHouse();
-    const room = await house.room();
+    const fixture = await openRelay();
+    const room = await fixture.room();
     const frames = [
       encodeAttach({ roomId: room.roomId, from: 0, signature: new Uint8Array(64) }),
       encodePing('pong', 1),
@@ -283,15 +283,15 @@ describe('a member', () => {
       encodeFrame({ operation: 'closing', code: 'silent', number: 0, body: new Uint8Array(496) }),
     ];
     for (const frame of frames) {
-      const member = await house.join(room);
+      const member = await fixture.join(room);
       member.send(frame);
       expect(await member.closing()).toBe('operation-unexpected');
     }
   });
 
   test('that pings with more than a number is malformed', async () => {
-    const house = await openHouse();
-    const member = await house.join(await house.room());
+    const fixture = await openRelay();
+    const member = await fixture.join(await fixture.room());
     member.send(encodeFrame({ operation: 'ping', number: 1, body: makeBody() }));
     expect(await member.closing()).toBe('frame-malformed');
   });

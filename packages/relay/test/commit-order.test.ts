@@ -2,14 +2,17 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { UPLOADS_PER_ROOM_MAX } from '@sotto/protocol';
 import type { Append, AppendAnswer, Commit } from '../src/store/room-store.ts';
-import { openHouse, whileTimePasses } from './house.ts';
 import { fingerprint, makeBody, makeCommit, publishFrame } from '@sotto/fixtures/relay-member';
 import type { TestCommit, TestMember, TestRoom } from '@sotto/fixtures/relay-member';
 import { WatchedStore } from './watched-store.ts';
+import { openRelay, passTimeDuring } from './relay-fixture.ts';
 
 const MEMBERS = UPLOADS_PER_ROOM_MAX;
 
-/** Takes its turns of the event loop, and now and then loses everything before, or its answer after, whatever it is asked. */
+/**
+ * Takes its turns of the event loop, and now and then loses everything before, or its answer after,
+ * whatever it is asked.
+ */
 class MoodyStore extends WatchedStore {
   moods: readonly number[] = [0];
   #asked = 0;
@@ -48,20 +51,20 @@ function known(member: TestMember): number {
   return Math.max(0, ...told.map(({ number }) => number));
 }
 
-test('whoever publishes and commits, and whatever becomes of the store: all see one order, each thing once, and one answer to each', async () => {
+test('all members see one order, each frame once, and one answer to each request, whatever happens to the store', async () => {
   const store = new MoodyStore();
-  const house = await openHouse({ store });
+  const fixture = await openRelay({ store });
   let won = 0;
   let lost = 0;
 
   const run = async (room: TestRoom, actions: readonly Action[]): Promise<void> => {
     const members: TestMember[] = [];
-    while (members.length < MEMBERS) members.push(await house.join(room, 1));
+    while (members.length < MEMBERS) members.push(await fixture.join(room, 1));
     const published: string[][] = members.map(() => []);
     const commits: (TestCommit & { readonly who: number })[] = [];
     const busy = new Set<number>();
     for (const { kind, who } of actions) {
-      house.clock.advance(20);
+      fixture.clock.tick(20);
       const member = members[who];
       if (member === undefined) continue;
       if (kind === 'wait') for (let turn = 0; turn < 4; turn += 1) await turnOver();
@@ -77,7 +80,7 @@ test('whoever publishes and commits, and whatever becomes of the store: all see 
         member.commit(made, known(member));
       }
     }
-    await whileTimePasses(house.clock, Promise.all(members.map((member, index) => member.ping(100 + index))));
+    await passTimeDuring(fixture.clock, Promise.all(members.map((member, index) => member.ping(100 + index))));
     // Each thing has its answer, an echo or a refusal, when the log ends with what is said last.
     const answers = (who: number): string[] =>
       members[who]?.received
@@ -105,10 +108,10 @@ test('whoever publishes and commits, and whatever becomes of the store: all see 
         await turnOver();
       }
     };
-    await whileTimePasses(house.clock, settled());
+    await passTimeDuring(fixture.clock, settled());
 
-    const record = await house.store.load(room.roomId);
-    const log = await house.store.read(room.roomId, 1, 100_000_000);
+    const record = await fixture.store.load(room.roomId);
+    const log = await fixture.store.read(room.roomId, 1, 100_000_000);
     const prints = log.map(({ body }) => fingerprint(body));
     const winners = commits.filter(({ bodies }) => prints.includes(fingerprint(bodies[0] ?? makeBody())));
     expect(record?.commitNumber).toBe(winners.length);
@@ -157,22 +160,22 @@ test('whoever publishes and commits, and whatever becomes of the store: all see 
       fc.array(arbitraryAction, { minLength: 5, maxLength: 60 }),
       fc.array(fc.nat(6), { minLength: 1, maxLength: 8 }),
       async (actions, moods) => {
-        const room = await house.room();
+        const room = await fixture.room();
         store.moods = [...moods, 0];
         try {
           await run(room, actions);
         } finally {
           store.moods = [0];
           store.losesAnswers = false;
-          await house.host.ask({ operation: 'close', roomId: room.roomId });
+          await fixture.host.ask({ operation: 'close', roomId: room.roomId });
         }
       },
     ),
     { numRuns: 60 },
   );
-  expect(house.events).not.toContain('connection-failed');
-  expect(house.events).not.toContain('room-failed');
+  expect(fixture.events).not.toContain('connection-failed');
+  expect(fixture.events).not.toContain('room-failed');
   // It was as bad as it should be, and there were winners and losers.
-  expect(house.events).toEqual(expect.arrayContaining(['room-reseeded', 'store-lost', 'store-back']));
+  expect(fixture.events).toEqual(expect.arrayContaining(['room-reseeded', 'store-lost', 'store-back']));
   expect(Math.min(won, lost)).toBeGreaterThan(20);
 });

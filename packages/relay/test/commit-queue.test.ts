@@ -1,17 +1,17 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { COMMIT_BURST, COMMIT_INTERVAL_MS, ROOM_COMMIT_BURST, ROOM_COMMIT_INTERVAL_MS } from '@sotto/protocol';
-import { choose, enter, NO_TURNS, take, withdraw } from '../src/commit-queue.ts';
-import type { CommitTurns } from '../src/commit-queue.ts';
+import { choose, enter, EMPTY_COMMIT_QUEUE, commitStored, withdraw } from '../src/commit-queue.ts';
+import type { CommitQueue } from '../src/commit-queue.ts';
 
-function entered(...connections: readonly number[]): CommitTurns {
-  return connections.reduce((turns, connection) => enter(turns, connection, 0), NO_TURNS);
+function entered(...connections: readonly number[]): CommitQueue {
+  return connections.reduce((queue, connection) => enter(queue, connection, 0), EMPTY_COMMIT_QUEUE);
 }
 
 /** All of them ask without end for so long. @returns who was given a turn, and when. */
-function flood(turns: CommitTurns, connections: readonly number[], until: number): [connection: number, at: number][] {
+function flood(queue: CommitQueue, connections: readonly number[], until: number): [connection: number, at: number][] {
   const given: [number, number][] = [];
-  let state = turns;
+  let state = queue;
   let now = 0;
   while (now <= until) {
     const choice = choose(state, connections, now);
@@ -20,13 +20,13 @@ function flood(turns: CommitTurns, connections: readonly number[], until: number
       continue;
     }
     given.push([choice.connection, now]);
-    state = take(state, choice.connection, now);
+    state = commitStored(state, choice.connection, now);
   }
   return given;
 }
 
-describe('turns', () => {
-  test('of one connection are its burst, and then one each interval', () => {
+describe('the commit queue', () => {
+  test('lets one connection commit its burst, and then once each interval', () => {
     const times = flood(entered(1), [1], 10 * COMMIT_INTERVAL_MS).map(([, at]) => at);
     expect(times.slice(0, COMMIT_BURST)).toEqual(new Array(COMMIT_BURST).fill(0));
     expect(times.slice(COMMIT_BURST)).toEqual(
@@ -34,14 +34,14 @@ describe('turns', () => {
     );
   });
 
-  test('of a room are no more than it may, however many connections ask', () => {
+  test('lets a room commit no more than its bucket allows, however many connections ask', () => {
     const connections = Array.from({ length: 128 }, (_, index) => index);
     const hour = 3_600_000;
     const given = flood(entered(...connections), connections, hour);
     expect(given.length).toBe(ROOM_COMMIT_BURST + hour / ROOM_COMMIT_INTERVAL_MS);
   });
 
-  test('go round: of n connections that ask without end each gets every n-th, in whatever order they ask', () => {
+  test('goes round: of n connections that always ask each gets every n-th commit, in whatever order they ask', () => {
     fc.assert(
       fc.property(fc.integer({ min: 3, max: 20 }), fc.func(fc.nat()), (count, shuffle) => {
         const connections = Array.from({ length: count }, (_, index) => index);
@@ -53,29 +53,29 @@ describe('turns', () => {
     );
   });
 
-  test('are not won by leaving and coming anew (control: who stays and has not committed is before who comes)', () => {
-    let turns = entered(1, 2);
+  test('gives nothing to a connection that reconnects (control: one that has not committed is before a new one)', () => {
+    let queue = entered(1, 2);
     const given: number[] = [];
     let now = 0;
     for (let newcomer = 100; given.length < 60; newcomer += 1) {
       // The intruder takes a fresh connection after each turn; 1 and 2 ask all the time.
-      turns = enter(turns, newcomer, now);
-      const choice = choose(turns, [1, 2, newcomer], now);
+      queue = enter(queue, newcomer, now);
+      const choice = choose(queue, [1, 2, newcomer], now);
       if (choice.kind === 'wait') now += choice.milliseconds;
       else {
         given.push(choice.connection);
-        turns = take(turns, choice.connection, now);
+        queue = commitStored(queue, choice.connection, now);
       }
-      turns = withdraw(turns, newcomer);
+      queue = withdraw(queue, newcomer);
     }
     // It has the turns that the others may not have yet, and never one that they could have had.
     const before = given.slice(0, 2 * COMMIT_BURST);
     expect(before.every((connection) => connection < 100)).toBe(true);
-    expect([...turns.standings.keys()].sort()).toEqual([1, 2]);
+    expect([...queue.committers.keys()].sort()).toEqual([1, 2]);
   });
 
-  test('are not given to who has gone', () => {
+  test('chooses no connection that is gone', () => {
     expect(choose(withdraw(entered(1), 1), [1], 0).kind).toBe('wait');
-    expect(choose(entered(1), [1], 0)).toEqual({ kind: 'turn', connection: 1 });
+    expect(choose(entered(1), [1], 0)).toEqual({ kind: 'chosen', connection: 1 });
   });
 });

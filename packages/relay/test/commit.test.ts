@@ -8,10 +8,9 @@ import {
   UPLOADS_PER_ROOM_MAX,
 } from '@sotto/protocol';
 import { systemClock } from '@sotto/machine/system-clock';
-import { hear, joinMany, numbered, turns } from './hearing.ts';
-import { openHouse } from './house.ts';
 import { fingerprint, makeBody, makeCommit, publishFrame, refusalOf, TestMember } from '@sotto/fixtures/relay-member';
 import type { TestCommit } from '@sotto/fixtures/relay-member';
+import { iterations, joinMany, numbered, openRelay, receiveCommit } from './relay-fixture.ts';
 
 describe('a commit', () => {
   test.each([
@@ -22,16 +21,16 @@ describe('a commit', () => {
   ] as const)(
     'of $frames frames of size $size and a snapshot of $snapshotBytes comes to everybody, and behind it the commit number',
     async (shape) => {
-      const house = await openHouse();
-      const room = await house.room();
-      const members = await joinMany(house, room, 3);
+      const fixture = await openRelay();
+      const room = await fixture.room();
+      const members = await joinMany(fixture, room, 3);
       const made = makeCommit(shape);
       const before = makeBody();
       members[0]?.publish(before);
       for (const member of members) expect(await member.entries(1)).toEqual(numbered([before]));
       members[0]?.commit(made, 0);
-      for (const member of members) expect(await hear(member, made, 2)).toBe(1);
-      const record = await house.store.load(room.roomId);
+      for (const member of members) expect(await receiveCommit(member, made, 2)).toBe(1);
+      const record = await fixture.store.load(room.roomId);
       expect([record?.commitNumber, record?.snapshot.first, record?.snapshot.last]).toEqual([
         1,
         2,
@@ -39,24 +38,24 @@ describe('a commit', () => {
       ]);
       expect(fingerprint(record?.snapshot.bytes ?? made.uploadId)).toBe(fingerprint(made.snapshot));
       // It is known to who comes now.
-      expect((await house.member().attach(room)).commitNumber).toBe(1);
+      expect((await fixture.member().attach(room)).commitNumber).toBe(1);
     },
   );
 
   test('makes the old commit number stale, for what waited behind it too, and the new one good', async () => {
-    const house = await openHouse();
-    const room = await house.room();
-    const [member, other] = [await house.join(room), await house.join(room)];
+    const fixture = await openRelay();
+    const room = await fixture.room();
+    const [member, other] = [await fixture.join(room), await fixture.join(room)];
     const made = makeCommit();
-    house.store.hold();
-    const called = house.store.nextCommit();
+    fixture.store.hold();
+    const called = fixture.store.nextCommit();
     member.commit(made, 0);
     await called;
     const [waiting, late, fresh] = [makeBody(), makeBody(), makeBody()];
     other.send(publishFrame(waiting, 0));
     expect(await other.ping()).toEqual([]);
-    house.store.letGo();
-    expect(await hear(other, made, 1)).toBe(1);
+    fixture.store.letGo();
+    expect(await receiveCommit(other, made, 1)).toBe(1);
     other.send(publishFrame(late, 0), publishFrame(fresh, 1));
     for (const body of [waiting, late]) {
       const refused = await other.expect('refused');
@@ -64,25 +63,25 @@ describe('a commit', () => {
       expect(fingerprint(refused.body.subarray(0, 24))).toBe(fingerprint(body.subarray(0, 24)));
     }
     expect(await other.entries(1)).toEqual(numbered([fresh], 3));
-    expect(await hear(member, made, 1)).toBe(1);
+    expect(await receiveCommit(member, made, 1)).toBe(1);
     expect(await member.entries(1)).toEqual(numbered([fresh], 3));
   });
 
   test('comes behind what its committer published before it, although both were read at once', async () => {
-    const house = await openHouse();
-    const member = await house.join(await house.room());
+    const fixture = await openRelay();
+    const member = await fixture.join(await fixture.room());
     const made = makeCommit();
     const [before, after] = [makeBody(), makeBody()];
     member.send(...made.stages, publishFrame(before), made.commit(0), publishFrame(after));
     expect(await member.entries(1)).toEqual(numbered([before]));
-    expect(await hear(member, made, 2)).toBe(1);
+    expect(await receiveCommit(member, made, 2)).toBe(1);
     expect((await member.expect('refused')).code).toBe('stale');
   });
 
-  test('is the only one of its commit number: whoever else asked is told conflict, and may try again', async () => {
-    const house = await openHouse();
-    const room = await house.room();
-    const members = await joinMany(house, room, UPLOADS_PER_ROOM_MAX);
+  test('is the only one of its commit number: the other committers get a conflict, and may try again', async () => {
+    const fixture = await openRelay();
+    const room = await fixture.room();
+    const members = await joinMany(fixture, room, UPLOADS_PER_ROOM_MAX);
     let first = 1;
     for (let commitNumber = 0; commitNumber < 6; commitNumber += 1) {
       const made = members.map(() => makeCommit());
@@ -100,75 +99,75 @@ describe('a commit', () => {
       first += 2;
       for (const member of members) expect(await member.ping()).toEqual([]);
     }
-    expect((await house.store.load(room.roomId))?.commitNumber).toBe(6);
-    expect((await house.store.read(room.roomId, 1, 1_000_000)).length).toBe(12);
+    expect((await fixture.store.load(room.roomId))?.commitNumber).toBe(6);
+    expect((await fixture.store.read(room.roomId, 1, 1_000_000)).length).toBe(12);
   });
 
   test('under a commit number that is not the room’s is a conflict at once, and its upload is gone', async () => {
-    const house = await openHouse();
-    const member = await house.join(await house.room());
+    const fixture = await openRelay();
+    const member = await fixture.join(await fixture.room());
     const [early, good] = [makeCommit(), makeCommit()];
     member.commit(early, 3);
     expect(await member.refusal()).toBe(refusalOf('conflict', 0, early.uploadId));
     member.send(early.commit(0));
     expect(await member.ping()).toEqual([]);
     member.commit(good, 0);
-    expect(await hear(member, good, 1)).toBe(1);
+    expect(await receiveCommit(member, good, 1)).toBe(1);
   });
 
   test('is one call of the store and one write to each member', async () => {
-    const house = await openHouse();
-    const room = await house.room();
-    const members = await joinMany(house, room, 3);
+    const fixture = await openRelay();
+    const room = await fixture.room();
+    const members = await joinMany(fixture, room, 3);
     const made = makeCommit({ frames: 8 });
     members[0]?.send(...made.stages);
     await members[0]?.ping();
     const chunks = members.map(() => 0);
     members.forEach((member, index) => member.socket.on('data', () => (chunks[index] = (chunks[index] ?? 0) + 1)));
     members[0]?.send(made.commit(0));
-    for (const member of members) expect(await hear(member, made, 1)).toBe(1);
-    expect([house.store.commits, house.store.appends]).toEqual([1, 0]);
+    for (const member of members) expect(await receiveCommit(member, made, 1)).toBe(1);
+    expect([fixture.store.commits, fixture.store.appends]).toEqual([1, 0]);
     expect(chunks).toEqual([1, 1, 1]);
   });
 
   test('is stored and told once although the store’s answer to it was lost', async () => {
-    const house = await openHouse({ clock: systemClock });
-    const room = await house.room();
-    const member = await house.join(room);
+    const fixture = await openRelay({ clock: systemClock });
+    const room = await fixture.room();
+    const member = await fixture.join(room);
     const made = makeCommit();
-    house.store.losesAnswers = true;
-    const called = house.store.nextCommit();
+    fixture.store.losesAnswers = true;
+    const called = fixture.store.nextCommit();
     member.commit(made, 0);
     await called;
-    await house.store.nextCommit();
-    house.store.losesAnswers = false;
-    expect(await hear(member, made, 1)).toBe(1);
-    expect([house.store.commits, (await house.store.load(room.roomId))?.commitNumber]).toEqual([2, 1]);
+    await fixture.store.nextCommit();
+    fixture.store.losesAnswers = false;
+    expect(await receiveCommit(member, made, 1)).toBe(1);
+    expect([fixture.store.commits, (await fixture.store.load(room.roomId))?.commitNumber]).toEqual([2, 1]);
     expect(await member.ping()).toEqual([]);
   });
 
   test('into a store that has come back empty is made on what the relay remembers, snapshots and all', async () => {
-    const house = await openHouse();
-    const room = await house.room();
-    const member = await house.join(room);
+    const fixture = await openRelay();
+    const room = await fixture.room();
+    const member = await fixture.join(room);
     const made = [makeCommit(), makeCommit(), makeCommit()] as const;
     member.commit(made[0], 0);
-    await hear(member, made[0], 1);
+    await receiveCommit(member, made[0], 1);
     member.commit(made[1], 1);
-    await hear(member, made[1], 3);
-    house.store.empty();
+    await receiveCommit(member, made[1], 3);
+    fixture.store.empty();
     member.commit(made[2], 2);
-    expect(await hear(member, made[2], 5)).toBe(3);
-    const record = await house.store.load(room.roomId);
+    expect(await receiveCommit(member, made[2], 5)).toBe(3);
+    const record = await fixture.store.load(room.roomId);
     expect([record?.snapshot.last, record?.previousSnapshot.last]).toEqual([6, 4]);
     expect([...(record?.previousSnapshot.bytes ?? [])]).toEqual([...made[1].snapshot]);
-    expect(house.events).toContain('room-reseeded');
+    expect(fixture.events).toContain('room-reseeded');
   });
 
   test('reaches a member that was behind, in its place between the entries', async () => {
-    const house = await openHouse();
-    const room = await house.room();
-    const [writer, slow] = [await house.join(room), await house.join(room)];
+    const fixture = await openRelay();
+    const room = await fixture.room();
+    const [writer, slow] = [await fixture.join(room), await fixture.join(room)];
     slow.socket.pause();
     const expected: string[] = [];
     let next = 1;
@@ -178,10 +177,10 @@ describe('a commit', () => {
       await writer.entries(40);
       const made = makeCommit();
       writer.commit(made, commitNumber);
-      await hear(writer, made, next + 40);
+      await receiveCommit(writer, made, next + 40);
       expected.push(...numbered([...bodies, ...made.bodies], next), `committed ${commitNumber + 1}`);
       next += 42;
-      house.clock.advance(2_000);
+      fixture.clock.tick(2_000);
     }
     slow.socket.resume();
     const seen: string[] = [];
@@ -199,43 +198,44 @@ describe('a commit', () => {
 
 describe('a commit number', () => {
   test('that a connection guessed too early is refused to it for good: its frames keep their order', async () => {
-    const house = await openHouse();
-    const room = await house.room();
-    const [member, other] = [await house.join(room), await house.join(room)];
+    const fixture = await openRelay();
+    const room = await fixture.room();
+    const [member, other] = [await fixture.join(room), await fixture.join(room)];
     const [first, second, theirs] = [makeBody(), makeBody(), makeBody()];
     const made = makeCommit();
     member.send(...made.stages, publishFrame(first, 1), made.commit(0));
     expect((await member.expect('refused')).number).toBe(0);
-    expect(await hear(member, made, 1)).toBe(1);
+    expect(await receiveCommit(member, made, 1)).toBe(1);
     member.send(publishFrame(second, 1));
     expect((await member.expect('refused')).code).toBe('stale');
     // Control: from a connection that has not guessed it is taken.
-    await hear(other, made, 1);
+    await receiveCommit(other, made, 1);
     other.send(publishFrame(theirs, 1));
     expect(await member.entries(1)).toEqual(numbered([theirs], 3));
   });
 });
 
-describe('turns', () => {
+describe('the commit queue of a room', () => {
   /** Commits until the room has made all that it may at once. @returns the commit number. */
   async function exhaust(members: readonly TestMember[]): Promise<number> {
     for (let commitNumber = 0; commitNumber < ROOM_COMMIT_BURST; commitNumber += 1) {
       const made = makeCommit({ frames: 1, size: 0, snapshotBytes: 1 });
       members[commitNumber % members.length]?.commit(made, commitNumber);
-      for (const member of members) expect(await hear(member, made, commitNumber + 1)).toBe(commitNumber + 1);
+      for (const member of members) expect(await receiveCommit(member, made, commitNumber + 1)).toBe(commitNumber + 1);
     }
     return ROOM_COMMIT_BURST;
   }
 
-  test('bound a flood of commits, hold up no frame, and go to who has not had one for the longest', async () => {
-    const house = await openHouse();
-    const room = await house.room();
-    const modest = await house.join(room);
-    const greedy = await joinMany(house, room, 5);
+  test('bounds a flood of commits, holds up no frame, and serves the connection whose last commit is the longest ago', async () => {
+    const fixture = await openRelay();
+    const room = await fixture.room();
+    const modest = await fixture.join(room);
+    const greedy = await joinMany(fixture, room, 5);
     let commitNumber = await exhaust(greedy);
     await modest.entries(1);
     await modest.commitNumber();
-    while (modest.received.filter(({ operation }) => operation === 'committed').length < commitNumber) await turns(1);
+    while (modest.received.filter(({ operation }) => operation === 'committed').length < commitNumber)
+      await iterations(1);
     let next = commitNumber + 1;
     for (let round = 0; round < 3; round += 1) {
       const [theirs, own] = [greedy.map(() => makeCommit()), makeCommit()];
@@ -243,16 +243,17 @@ describe('turns', () => {
       greedy.forEach((member, index) => member.commit(theirs[index] ?? own, commitNumber));
       for (const member of greedy) expect(await member.ping()).toEqual([]);
       if (round === 0) modest.commit(own, commitNumber);
-      await turns(5);
+      await iterations(5);
       const body = makeBody();
       greedy[0]?.send(publishFrame(body, commitNumber));
       for (const member of greedy) expect(await member.entries(1)).toEqual(numbered([body], next));
-      house.clock.advance(ROOM_COMMIT_INTERVAL_MS - 100);
+      fixture.clock.tick(ROOM_COMMIT_INTERVAL_MS - 100);
       for (const member of greedy) expect(await member.ping(9)).toEqual([]);
-      house.clock.advance(100);
+      fixture.clock.tick(100);
       const entries = await greedy[4]?.entries(2);
       commitNumber += 1;
-      // Once the modest one has had its turn, they come to each other's: each in its own, beginning with the first.
+      // Once the modest one has had its turn, they come to each other's: each in its own, beginning
+      // with the first.
       const winner = round === 0 ? own : theirs.find(({ bodies }) => numbered(bodies, next + 1)[0] === entries?.[0]);
       expect(entries).toEqual(numbered(winner?.bodies ?? [], next + 1));
       for (const [index, member] of greedy.entries()) {
@@ -266,10 +267,10 @@ describe('turns', () => {
     }
   });
 
-  test('of a connection that has gone are not waited for', async () => {
-    const house = await openHouse();
-    const room = await house.room();
-    const members = await joinMany(house, room, 5);
+  test('does not wait for a connection that is gone', async () => {
+    const fixture = await openRelay();
+    const room = await fixture.room();
+    const members = await joinMany(fixture, room, 5);
     const commitNumber = await exhaust(members);
     const [gone, made] = [makeCommit(), makeCommit()];
     members[2]?.commit(gone, commitNumber);
@@ -277,35 +278,35 @@ describe('turns', () => {
     await members[2]?.leave();
     members[3]?.commit(made, commitNumber);
     await members[3]?.ping();
-    house.clock.advance(ROOM_COMMIT_INTERVAL_MS);
+    fixture.clock.tick(ROOM_COMMIT_INTERVAL_MS);
     for (const index of [0, 1, 3, 4])
-      await hear(members[index] ?? new TestMember(house.relay.address), made, commitNumber + 1);
+      await receiveCommit(members[index] ?? new TestMember(fixture.relay.address), made, commitNumber + 1);
   });
 });
 
 describe('a string holder', () => {
-  test('who commits junk twice moves commit number and snapshots only: others go on, and the snapshot can be set again', async () => {
-    const house = await openHouse();
-    const room = await house.room();
-    const [member, intruder] = [await house.join(room), await house.join(room)];
+  test('that commits junk twice changes only the commit number and snapshots: others go on, and can set the snapshot again', async () => {
+    const fixture = await openRelay();
+    const room = await fixture.room();
+    const [member, intruder] = [await fixture.join(room), await fixture.join(room)];
     const good = makeCommit({ snapshotBytes: 10_000 });
     member.commit(good, 0);
-    for (const each of [member, intruder]) await hear(each, good, 1);
+    for (const each of [member, intruder]) await receiveCommit(each, good, 1);
     const junk = [makeCommit({ snapshotBytes: 7 }), makeCommit({ snapshotBytes: SNAPSHOT_BYTES_MAX })] as const;
     intruder.commit(junk[0], 1);
-    for (const each of [member, intruder]) await hear(each, junk[0], 3);
+    for (const each of [member, intruder]) await receiveCommit(each, junk[0], 3);
     // After one, the good snapshot is the previous one; after two, nobody at the relay has it.
     expect([...(await member.fetchSnapshot('previous-snapshot')).bytes]).toEqual([...good.snapshot]);
     intruder.commit(junk[1], 2);
-    for (const each of [member, intruder]) await hear(each, junk[1], 5);
+    for (const each of [member, intruder]) await receiveCommit(each, junk[1], 5);
     expect([...(await member.fetchSnapshot('previous-snapshot')).bytes]).toEqual([...junk[0].snapshot]);
     const said = makeBody();
     member.send(publishFrame(said, 3));
     for (const each of [member, intruder]) expect(await each.entries(1)).toEqual(numbered([said], 7));
     const again = makeCommit({ snapshotBytes: 10_000, frames: 1 });
     member.commit(again, 3);
-    expect(await hear(member, again, 8)).toBe(4);
-    const newcomer = await house.join(room);
+    expect(await receiveCommit(member, again, 8)).toBe(4);
+    const newcomer = await fixture.join(room);
     const snapshot = await newcomer.fetchSnapshot();
     expect([snapshot.commitNumber, snapshot.last, fingerprint(snapshot.bytes)]).toEqual([
       4,
@@ -321,9 +322,9 @@ describe('a string holder', () => {
     ['a COMMIT of too many', makeCommit().commit(0, { frameCount: 66, frameSize: 1 })],
     ['a COMMIT without a snapshot', makeCommit().commit(0, { snapshotBytes: 0 })],
     ['a FETCH of nothing that there is', encodeFrame({ operation: 'fetch', number: 0, body: makeBody() })],
-  ])('who sends %s is malformed', async (_name, frame) => {
-    const house = await openHouse();
-    const member = await house.join(await house.room());
+  ])('that sends %s is closed as malformed', async (_name, frame) => {
+    const fixture = await openRelay();
+    const member = await fixture.join(await fixture.room());
     const body = makeBody();
     member.send(publishFrame(body), frame, publishFrame(makeBody()));
     const frames = [await member.next(), await member.next()];

@@ -2,7 +2,13 @@ import { describe, expect, test } from 'vitest';
 import { encodeAttach, decodeFrame, encodePing, HANDSHAKE_DEADLINE_MS, SILENCE_LIMIT_MS } from '@sotto/protocol';
 import type { Frame } from '@sotto/protocol';
 import { openConnection, stepConnection } from '../src/connection-machine.ts';
-import type { Connection, ConnectionEffect, ConnectionEvent, Outside } from '../src/connection-state.ts';
+import type {
+  ConnectionEffect,
+  ConnectionState,
+  ConnectionEvent,
+  ConnectionContext,
+  ConnectionStep,
+} from '../src/connection-state.ts';
 import {
   CATCH_UP_LIMIT_MS,
   INBOUND_BURST_BYTES,
@@ -10,11 +16,11 @@ import {
   INBOUND_BYTES_PER_SECOND,
   OUTBOUND_BYTES_MAX,
 } from '../src/limits.ts';
-import { charge, debtMs, fullQuota } from '../src/quota.ts';
+import { charge, debtMs, fullInboundRate } from '../src/inbound-rate.ts';
 import { makeBody, publishFrame } from '@sotto/fixtures/relay-member';
 
-const CALM: Outside = { now: 0, unsent: 0, chance: () => 0.5 };
-const FULL: Outside = { now: 0, unsent: OUTBOUND_BYTES_MAX + 1, chance: () => 0.5 };
+const CALM: ConnectionContext = { now: 0, unsent: 0, chance: () => 0.5 };
+const FULL: ConnectionContext = { now: 0, unsent: OUTBOUND_BYTES_MAX + 1, chance: () => 0.5 };
 
 function decoded(bytes: Uint8Array): Frame {
   const frame = decodeFrame(bytes);
@@ -25,11 +31,11 @@ function decoded(bytes: Uint8Array): Frame {
 const ATTACH = decoded(encodeAttach({ roomId: new Uint8Array(16), from: 3, signature: new Uint8Array(64) }));
 
 function play(
-  connection: Connection,
-  ...events: readonly (readonly [ConnectionEvent, Outside?])[]
-): { connection: Connection; effects: readonly ConnectionEffect[] } {
-  let step: { connection: Connection; effects: readonly ConnectionEffect[] } = { connection, effects: [] };
-  for (const [event, outside] of events) step = stepConnection(step.connection, event, outside ?? CALM);
+  state: ConnectionState,
+  ...events: readonly (readonly [ConnectionEvent, ConnectionContext?])[]
+): ConnectionStep {
+  let step: ConnectionStep = { state, effects: [] };
+  for (const [event, context] of events) step = stepConnection(step.state, event, context ?? CALM);
   return step;
 }
 
@@ -38,14 +44,14 @@ function received(...frames: readonly Frame[]): readonly [ConnectionEvent] {
 }
 
 /** A member that has seen everything up to 9. */
-function live(): Connection {
+function live(): ConnectionState {
   const attached = { commitNumber: 0, oldest: 1, next: 10 };
   return play(
     openConnection(0),
     received(ATTACH),
     [{ type: 'admitted', from: 3, attached, cover: 'off' }],
-    [{ type: 'fed', next: 10, atEnd: true }],
-  ).connection;
+    [{ type: 'log-delivered', next: 10, atEnd: true }],
+  ).state;
 }
 
 function types(effects: readonly ConnectionEffect[]): string[] {
@@ -53,13 +59,13 @@ function types(effects: readonly ConnectionEffect[]): string[] {
 }
 
 describe('a connection', () => {
-  test('is not read from while it is being admitted, and then is greeted, fed, and heard out', () => {
+  test('is not read while it attaches; then it gets ATTACHED and the log, and its early frames are processed', () => {
     const attaching = play(openConnection(0), received(ATTACH, decoded(publishFrame(makeBody()))));
     expect(types(attaching.effects)).toEqual(['pause', 'authorise']);
     const attached = { commitNumber: 4, oldest: 2, next: 9 };
-    const admitted = play(attaching.connection, [{ type: 'admitted', from: 3, attached, cover: 'off' }]);
-    expect(types(admitted.effects)).toEqual(['write', 'feed', 'resume', 'publish']);
-    expect(admitted.connection.standing).toEqual({ kind: 'catching-up', since: 0, cursor: 3 });
+    const admitted = play(attaching.state, [{ type: 'admitted', from: 3, attached, cover: 'off' }]);
+    expect(types(admitted.effects)).toEqual(['write', 'deliver-log', 'resume', 'publish']);
+    expect(admitted.state.phase).toEqual({ kind: 'catching-up', since: 0, cursor: 3 });
   });
 
   test.each([
@@ -71,58 +77,56 @@ describe('a connection', () => {
     [10, 9],
   ])('from %i begins at %i in a log from 2 to 8', (from, cursor) => {
     const attached = { commitNumber: 0, oldest: 2, next: 9 };
-    const { connection } = play(openConnection(0), received(ATTACH), [
-      { type: 'admitted', from, attached, cover: 'off' },
-    ]);
-    expect(connection.standing).toMatchObject({ cursor });
+    const { state } = play(openConnection(0), received(ATTACH), [{ type: 'admitted', from, attached, cover: 'off' }]);
+    expect(state.phase).toMatchObject({ cursor });
   });
 
   test('is written live entries only from where it is; others pass it by while it catches up', () => {
     const bytes = makeBody();
     const next = play(live(), [{ type: 'entries', first: 10, next: 12, bytes }]);
     expect(next.effects).toEqual([{ type: 'write', bytes }]);
-    expect(next.connection.standing).toEqual({ kind: 'live', cursor: 12 });
+    expect(next.state.phase).toEqual({ kind: 'live', cursor: 12 });
     const behind = play(live(), [{ type: 'entries', first: 10, next: 12, bytes }, FULL]);
     expect(behind.effects).toEqual([]);
-    expect(behind.connection.standing).toEqual({ kind: 'catching-up', since: 0, cursor: 10 });
-    expect(play(behind.connection, [{ type: 'entries', first: 12, next: 13, bytes }]).effects).toEqual([]);
-    const drained = play(behind.connection, [{ type: 'drained' }]);
-    expect(drained.effects).toEqual([{ type: 'feed', cursor: 10 }]);
-    const fed = play(drained.connection, [{ type: 'fed', next: 12, atEnd: false }]);
-    expect(fed.effects).toEqual([{ type: 'feed', cursor: 12 }]);
-    expect(play(drained.connection, [{ type: 'fed', next: 12, atEnd: false }, FULL]).effects).toEqual([]);
-    expect(play(fed.connection, [{ type: 'fed', next: 13, atEnd: true }]).connection.standing).toEqual({
+    expect(behind.state.phase).toEqual({ kind: 'catching-up', since: 0, cursor: 10 });
+    expect(play(behind.state, [{ type: 'entries', first: 12, next: 13, bytes }]).effects).toEqual([]);
+    const drained = play(behind.state, [{ type: 'drained' }]);
+    expect(drained.effects).toEqual([{ type: 'deliver-log', cursor: 10 }]);
+    const fed = play(drained.state, [{ type: 'log-delivered', next: 12, atEnd: false }]);
+    expect(fed.effects).toEqual([{ type: 'deliver-log', cursor: 12 }]);
+    expect(play(drained.state, [{ type: 'log-delivered', next: 12, atEnd: false }, FULL]).effects).toEqual([]);
+    expect(play(fed.state, [{ type: 'log-delivered', next: 13, atEnd: true }]).state.phase).toEqual({
       kind: 'live',
       cursor: 13,
     });
   });
 
-  test('that the log has run away from, or that is behind for too long, is too slow', () => {
-    const behind = play(live(), [{ type: 'entries', first: 10, next: 11, bytes: makeBody() }, FULL]).connection;
-    expect(play(behind, [{ type: 'fallen-off' }]).effects).toEqual([{ type: 'close', code: 'too-slow' }]);
+  test('is closed as too slow when the log no longer has its cursor, or when it is behind for too long', () => {
+    const behind = play(live(), [{ type: 'entries', first: 10, next: 11, bytes: makeBody() }, FULL]).state;
+    expect(play(behind, [{ type: 'log-trimmed' }]).effects).toEqual([{ type: 'close', code: 'too-slow' }]);
     const ping = decoded(encodePing('ping', 1));
     const alive = play(behind, [
       { type: 'received', bytes: 512, frames: [ping] },
       { now: CATCH_UP_LIMIT_MS, unsent: 0, chance: () => 0.5 },
     ]);
     expect(
-      play(alive.connection, [{ type: 'sweep' }, { now: CATCH_UP_LIMIT_MS, unsent: 0, chance: () => 0.5 }]).effects,
+      play(alive.state, [{ type: 'sweep' }, { now: CATCH_UP_LIMIT_MS, unsent: 0, chance: () => 0.5 }]).effects,
     ).toEqual([]);
     expect(
-      play(alive.connection, [{ type: 'sweep' }, { now: CATCH_UP_LIMIT_MS + 1, unsent: 0, chance: () => 0.5 }]).effects,
+      play(alive.state, [{ type: 'sweep' }, { now: CATCH_UP_LIMIT_MS + 1, unsent: 0, chance: () => 0.5 }]).effects,
     ).toEqual([{ type: 'close', code: 'too-slow' }]);
   });
 
-  test('is read from again only when no reason against it is left, and is not silent meanwhile', () => {
-    const paused = play(live(), [{ type: 'pause', reason: 'room' }], [{ type: 'pause', reason: 'quota' }]);
+  test('is read again only when no reason against it is left, and does not count as silent meanwhile', () => {
+    const paused = play(live(), [{ type: 'pause', reason: 'room' }], [{ type: 'pause', reason: 'rate' }]);
     expect(paused.effects).toEqual([]);
     const late = { now: 2 * SILENCE_LIMIT_MS, unsent: 0, chance: () => 0.5 };
-    expect(play(paused.connection, [{ type: 'sweep' }, late]).effects).toEqual([]);
-    const half = play(paused.connection, [{ type: 'unpause', reason: 'quota' }, late]);
+    expect(play(paused.state, [{ type: 'sweep' }, late]).effects).toEqual([]);
+    const half = play(paused.state, [{ type: 'unpause', reason: 'rate' }, late]);
     expect(half.effects).toEqual([]);
-    const whole = play(half.connection, [{ type: 'unpause', reason: 'room' }, late]);
+    const whole = play(half.state, [{ type: 'unpause', reason: 'room' }, late]);
     expect(whole.effects).toEqual([{ type: 'resume' }]);
-    expect(play(whole.connection, [{ type: 'sweep' }, late]).effects).toEqual([]);
+    expect(play(whole.state, [{ type: 'sweep' }, late]).effects).toEqual([]);
     // Control: one that might have spoken is silent.
     expect(play(live(), [{ type: 'sweep' }, late]).effects).toEqual([{ type: 'close', code: 'silent' }]);
   });
@@ -148,11 +152,11 @@ describe('a connection', () => {
       { type: 'sweep' },
       { type: 'end', code: 'silent' },
     ];
-    for (const event of events) expect(play(closed.connection, [event]).effects).toEqual([]);
+    for (const event of events) expect(play(closed.state, [event]).effects).toEqual([]);
   });
 
-  test('that waits for its admission has the same deadline as one that says nothing', () => {
-    const attaching = play(openConnection(0), received(ATTACH)).connection;
+  test('has the same deadline while it attaches as one that sends nothing', () => {
+    const attaching = play(openConnection(0), received(ATTACH)).state;
     for (const connection of [openConnection(0), attaching]) {
       expect(
         play(connection, [{ type: 'sweep' }, { now: HANDSHAKE_DEADLINE_MS, unsent: 0, chance: () => 0.5 }]).effects,
@@ -164,9 +168,9 @@ describe('a connection', () => {
   });
 });
 
-describe('a quota', () => {
+describe('the inbound rate of a connection', () => {
   test('lets the burst through at once, then as much as time brings', () => {
-    const spent = charge(fullQuota(0), INBOUND_BURST_BYTES, 256, 0);
+    const spent = charge(fullInboundRate(0), INBOUND_BURST_BYTES, 256, 0);
     expect(debtMs(spent)).toBe(0);
     const owing = charge(spent, INBOUND_BYTES_PER_SECOND, 64, 0);
     expect(debtMs(owing)).toBe(1_000);
@@ -175,8 +179,8 @@ describe('a quota', () => {
   });
 
   test('counts frames too, and never saves up more than the burst', () => {
-    expect(debtMs(charge(fullQuota(0), 512, INBOUND_BURST_FRAMES, 0))).toBe(0);
-    expect(debtMs(charge(fullQuota(0), 512, INBOUND_BURST_FRAMES + 1, 0))).toBeGreaterThan(0);
-    expect(debtMs(charge(fullQuota(0), INBOUND_BURST_BYTES + 1, 1, 1_000_000))).toBeGreaterThan(0);
+    expect(debtMs(charge(fullInboundRate(0), 512, INBOUND_BURST_FRAMES, 0))).toBe(0);
+    expect(debtMs(charge(fullInboundRate(0), 512, INBOUND_BURST_FRAMES + 1, 0))).toBeGreaterThan(0);
+    expect(debtMs(charge(fullInboundRate(0), INBOUND_BURST_BYTES + 1, 1, 1_000_000))).toBeGreaterThan(0);
   });
 });

@@ -1,50 +1,54 @@
-// What leaves the relay for a member of a covered room, and when: the same whether the room talks or not. PROTOCOL.md §12.4.
+// What leaves the relay for a member of a covered room, and when: the same whether the room talks
+// or not. PROTOCOL.md §12.4.
 
 import { bodyBytes, encodeFiller, slotBytes, STEALTH_TICK_MS, stealthShape } from '@sotto/protocol';
 import type { Cover } from '@sotto/protocol';
 import { describe, expect, test } from 'vitest';
 import { OUTBOUND_BYTES_MAX, PRIVATE_FRAMES_MAX } from '../src/limits.ts';
 import { CoveredRoom, settle } from './covered-room.ts';
-import type { Line } from './covered-room.ts';
+import type { MemberStream } from './covered-room.ts';
 import { fingerprint, makeBody, makeCommit } from '@sotto/fixtures/relay-member';
 
 const SLOTS = 10_000;
 const STEP_MS = 250;
 
-/** What the relay wrote to each of two members from when both were there, while `talk` happened at each quarter of a second. */
+/**
+ * What the relay wrote to each of two members from when both were there, while `talk` happened at
+ * each quarter of a second.
+ */
 async function watch(
   cover: Cover,
   slots: number,
-  talk: (lines: readonly [Line, Line], step: number) => void,
-): Promise<readonly [Line['departures'], Line['departures']]> {
+  talk: (streams: readonly [MemberStream, MemberStream], step: number) => void,
+): Promise<readonly [MemberStream['writes'], MemberStream['writes']]> {
   const room = new CoveredRoom(cover);
-  const lines = [await room.join(), await room.join()] as const;
-  const begun = lines.map((line) => line.departures.length);
+  const streams = [await room.join(), await room.join()] as const;
+  const begun = streams.map((stream) => stream.writes.length);
   for (let step = 0; step < (slots * STEALTH_TICK_MS) / STEP_MS; step += 1) {
-    talk(lines, step);
+    talk(streams, step);
     await room.pass(STEP_MS);
   }
-  return [lines[0].departures.slice(begun[0]), lines[1].departures.slice(begun[1])];
+  return [streams[0].writes.slice(begun[0]), streams[1].writes.slice(begun[1])];
 }
 
 const FILL = encodeFiller('fill', 1_024, (length) => new Uint8Array(length));
 const WORDS = makeBody(1);
 
 /** Nobody says anything, nor sends a dummy. */
-function idle([one, two]: readonly [Line, Line], step: number): void {
+function idle([one, two]: readonly [MemberStream, MemberStream], step: number): void {
   // A sign of life, as a silent member gives it.
-  if (step % 40 === 0) for (const line of [one, two]) line.push(FILL);
+  if (step % 40 === 0) for (const stream of [one, two]) stream.push(FILL);
 }
 
 /** Both say as much as the room takes: four frames a second together. */
-function busy([one, two]: readonly [Line, Line], step: number): void {
+function busy([one, two]: readonly [MemberStream, MemberStream], step: number): void {
   (step % 2 === 0 ? one : two).publish(WORDS);
 }
 
 /** Nobody for a while, then both at once, some of it refused, and a commit now and then. */
-function unruly([one, two]: readonly [Line, Line], step: number): void {
+function unruly([one, two]: readonly [MemberStream, MemberStream], step: number): void {
   idle([one, two], step);
-  if (step % 17 === 0) for (const line of [one, two]) line.publish(WORDS, Math.floor((step + 3) / 400));
+  if (step % 17 === 0) for (const stream of [one, two]) stream.publish(WORDS, Math.floor((step + 3) / 400));
   if (step % 23 === 0) two.publish(WORDS, 999_999);
   if (step % 400 === 399) {
     const made = makeCommit({ frames: 2, size: 3 });
@@ -93,8 +97,8 @@ describe('the relay in stealth', () => {
       await room.pass(300);
     }
     await room.pass(3_000);
-    for (const line of [one, two]) {
-      const said = line.of('entry').map(({ number, body }) => `${number} ${fingerprint(body)}`);
+    for (const stream of [one, two]) {
+      const said = stream.of('entry').map(({ number, body }) => `${number} ${fingerprint(body)}`);
       expect(said).toEqual(bodies.map((body, index) => `${index + 1} ${fingerprint(body)}`));
     }
     const order = one.frames.filter(({ operation }) => operation === 'entry' || operation === 'refused');
@@ -105,25 +109,25 @@ describe('the relay in stealth', () => {
 
   test('sends a commit in the slots, its COMMITTED behind it', async () => {
     const room = new CoveredRoom('stealth-8');
-    const line = await room.join();
+    const stream = await room.join();
     const made = makeCommit({ frames: 4, size: 3 });
-    for (const frame of [...made.stages, made.commit(0)]) line.push(frame);
+    for (const frame of [...made.stages, made.commit(0)]) stream.push(frame);
     for (let tick = 0; tick < 8; tick += 1) await room.pass(STEALTH_TICK_MS);
-    const told = line.frames.filter(({ operation }) => operation === 'entry' || operation === 'committed');
+    const told = stream.frames.filter(({ operation }) => operation === 'entry' || operation === 'committed');
     expect(told.map(({ operation }) => operation)).toEqual(['entry', 'entry', 'entry', 'entry', 'committed']);
-    expect(new Set(line.departures.slice(2).map(({ bytes }) => bytes))).toEqual(new Set([slotBytes('stealth-8')]));
+    expect(new Set(stream.writes.slice(2).map(({ bytes }) => bytes))).toEqual(new Set([slotBytes('stealth-8')]));
   });
 
   test('sends a commit that is more than four slots at once, and then goes on with its slots', async () => {
     const room = new CoveredRoom('stealth-4');
     const [one, two] = [await room.join(), await room.join()];
-    const begun = two.departures.length;
+    const begun = two.writes.length;
     const { commitFrames: frames, snapshotBytes } = stealthShape('stealth-4');
     const made = makeCommit({ frames, size: 3, snapshotBytes });
     for (const frame of [...made.stages, made.commit(0)]) one.push(frame);
     for (let tick = 0; tick < 6; tick += 1) await room.pass(STEALTH_TICK_MS);
     expect(two.of('committed')).toHaveLength(1);
-    const sizes = two.departures.slice(begun).map(({ bytes }) => bytes);
+    const sizes = two.writes.slice(begun).map(({ bytes }) => bytes);
     expect(sizes.filter((bytes) => bytes === slotBytes('stealth-4'))).toHaveLength(6);
     // One more write: all of the commit that the first slot had no place for.
     expect(sizes.filter((bytes) => bytes !== slotBytes('stealth-4'))).toEqual([(frames - 1) * 4_096 + 512]);
@@ -132,7 +136,7 @@ describe('the relay in stealth', () => {
   test('skips the slots that a member does not take, and then sends it the log', async () => {
     const room = new CoveredRoom('stealth-4');
     const [slow, other] = [await room.join(), await room.join()];
-    slow.takes = false;
+    slow.accepts = false;
     for (let tick = 0; tick < 60; tick += 1) {
       other.publish(makeBody(1));
       await room.pass(STEALTH_TICK_MS);
@@ -146,7 +150,7 @@ describe('the relay in stealth', () => {
     expect(slow.of('entry').map(({ number }) => number)).toEqual(Array.from({ length: 60 }, (_, index) => index + 1));
   });
 
-  test('holds so many refusals for a member and no more, and closes who asks for more of them', async () => {
+  test('holds so many refusals for a member and no more, and closes a member that causes more', async () => {
     const room = new CoveredRoom('stealth-4');
     const [rude, other] = [await room.join(), await room.join()];
     for (let index = 0; index < PRIVATE_FRAMES_MAX; index += 1) rude.publish(WORDS, 7);
@@ -160,49 +164,53 @@ describe('the relay in stealth', () => {
     expect(other.of('entry')).toHaveLength(1);
   });
 
-  test('takes FILL for a sign of life, and in other modes for a breach', async () => {
+  test('accepts FILL as a sign of life, and in other modes closes the connection', async () => {
     const room = new CoveredRoom('stealth-4');
-    const line = await room.join();
+    const stream = await room.join();
     for (let second = 0; second < 60; second += 1) {
-      line.push(FILL);
+      stream.push(FILL);
       await room.pass(1_000);
     }
-    expect(line.of('closing')).toEqual([]);
+    expect(stream.of('closing')).toEqual([]);
     const elsewhere = await new CoveredRoom('off').join();
     elsewhere.push(FILL);
     await settle();
     expect(elsewhere.of('closing').map(({ code }) => code)).toEqual(['operation-unexpected']);
   });
 
-  test('lets a room of 32 say as much as its slots take, and nobody falls behind', { timeout: 60_000 }, async () => {
-    const cover = 'stealth-32';
-    const { members, sendEveryMs, shared, spare, commitFrames, snapshotBytes } = stealthShape(cover);
-    const room = new CoveredRoom(cover);
-    const lines: Line[] = [];
-    for (let index = 0; index < members; index += 1) lines.push(await room.join());
-    const minutes = 5;
-    let said = 0;
-    let commits = 0;
-    for (let step = 0; step < (minutes * 60_000) / 125; step += 1) {
-      // Each in its turn: 32 members, one every 4 s; and every half minute somebody has new keys.
-      lines[step % members]?.publish(WORDS, commits);
-      said += 1;
-      await room.pass(sendEveryMs / members);
-      if (step % 240 !== 239) continue;
-      const made = makeCommit({ frames: commitFrames, size: 3, snapshotBytes });
-      for (const frame of [...made.stages, made.commit(commits)]) lines[step % members]?.push(frame);
-      commits += 1;
-      await settle();
-    }
-    expect(said).toBe(minutes * 60 * shared);
-    await room.pass(0);
-    const entries = said + commitFrames * commits;
-    for (const line of lines) {
-      // What is on its way is the last second's, and the commit that was made this moment.
-      expect(entries - line.of('entry').length).toBeLessThanOrEqual(2 * (shared + spare) + commitFrames);
-      expect(line.of('refused')).toEqual([]);
-    }
-  });
+  test(
+    'lets a room of 32 send as much as its slots hold, and no member falls behind',
+    { timeout: 60_000 },
+    async () => {
+      const cover = 'stealth-32';
+      const { members, sendEveryMs, shared, spare, commitFrames, snapshotBytes } = stealthShape(cover);
+      const room = new CoveredRoom(cover);
+      const streams: MemberStream[] = [];
+      for (let index = 0; index < members; index += 1) streams.push(await room.join());
+      const minutes = 5;
+      let said = 0;
+      let commits = 0;
+      for (let step = 0; step < (minutes * 60_000) / 125; step += 1) {
+        // Each in its turn: 32 members, one every 4 s; and every half minute somebody has new keys.
+        streams[step % members]?.publish(WORDS, commits);
+        said += 1;
+        await room.pass(sendEveryMs / members);
+        if (step % 240 !== 239) continue;
+        const made = makeCommit({ frames: commitFrames, size: 3, snapshotBytes });
+        for (const frame of [...made.stages, made.commit(commits)]) streams[step % members]?.push(frame);
+        commits += 1;
+        await settle();
+      }
+      expect(said).toBe(minutes * 60 * shared);
+      await room.pass(0);
+      const entries = said + commitFrames * commits;
+      for (const stream of streams) {
+        // What is on its way is the last second's, and the commit that was made this moment.
+        expect(entries - stream.of('entry').length).toBeLessThanOrEqual(2 * (shared + spare) + commitFrames);
+        expect(stream.of('refused')).toEqual([]);
+      }
+    },
+  );
 });
 
 describe('the relay in jitter', () => {
@@ -214,11 +222,13 @@ describe('the relay in jitter', () => {
       await room.pass(STEP_MS);
     }
     await room.pass(3_000);
-    for (const line of [one, two]) {
-      expect(line.of('entry').map(({ number }) => number)).toEqual(Array.from({ length: 20 }, (_, index) => index + 1));
-      expect([2, 3, 4]).toContain(line.of('noise').length);
+    for (const stream of [one, two]) {
+      expect(stream.of('entry').map(({ number }) => number)).toEqual(
+        Array.from({ length: 20 }, (_, index) => index + 1),
+      );
+      expect([2, 3, 4]).toContain(stream.of('noise').length);
     }
-    expect(one.departures.map(({ at }) => at)).not.toEqual(two.departures.map(({ at }) => at));
+    expect(one.writes.map(({ at }) => at)).not.toEqual(two.writes.map(({ at }) => at));
   });
 });
 

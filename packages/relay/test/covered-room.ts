@@ -1,31 +1,31 @@
-// A covered room of the whole relay on a clock that stands still, with lines in memory that note when how many bytes were written to each member.
+// A covered room of the whole relay on a clock that stands still, with streams in memory that note
+// when how many bytes were written to each member.
 
 import { Duplex } from 'node:stream';
 import { decodeChallenge, decodeFrame, encodeAttach, FrameSplitter } from '@sotto/protocol';
 import type { Cover, Frame } from '@sotto/protocol';
-import { SeededRandom } from '@sotto/fixtures';
+import { FakeClock, SeededRandom } from '@sotto/fixtures';
 import { silentLog } from '../src/log.ts';
 import { MemoryRoomStore } from '../src/store/memory-room-store.ts';
-import { Peer } from '../src/connection.ts';
-import { ReadTurns } from '../src/fair-reads.ts';
+import { Connection } from '../src/connection.ts';
+import { FairReads } from '../src/fair-reads.ts';
 import { Rooms } from '../src/rooms.ts';
-import { tickOff } from '../src/slot.ts';
-import { ManualClock } from './manual-clock.ts';
+import { flushImmediately } from '../src/room.ts';
 import { makeRoom, publishFrame, signAttach } from '@sotto/fixtures/relay-member';
 import type { TestRoom } from '@sotto/fixtures/relay-member';
 
-/** One member's line, seen from the relay: the test is who pushes and who reads. */
-export class Line extends Duplex {
+/** One member's stream, seen from the relay: the test is who pushes and who reads. */
+export class MemberStream extends Duplex {
   /** `at`: the clock's time; a write is noted with its bytes. */
-  readonly departures: { readonly at: number; readonly bytes: number }[] = [];
+  readonly writes: { readonly at: number; readonly bytes: number }[] = [];
   readonly frames: Frame[] = [];
   /** Whether the other side takes what is written. */
-  takes = true;
-  readonly #clock: ManualClock;
+  accepts = true;
+  readonly #clock: FakeClock;
   readonly #splitter = new FrameSplitter();
-  #untaken: (() => void)[] = [];
+  #waiting: (() => void)[] = [];
 
-  constructor(clock: ManualClock) {
+  constructor(clock: FakeClock) {
     super();
     this.#clock = clock;
   }
@@ -35,7 +35,7 @@ export class Line extends Duplex {
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
-    this.departures.push({ at: this.#clock.now(), bytes: chunk.length });
+    this.writes.push({ at: this.#clock.now(), bytes: chunk.length });
     const frames = this.#splitter.push(chunk);
     if (!frames.ok) throw new Error('the relay wrote something that is no frame');
     for (const bytes of frames.value) {
@@ -43,14 +43,14 @@ export class Line extends Duplex {
       if (!frame.ok) throw new Error(frame.code);
       this.frames.push(frame.value);
     }
-    if (this.takes) done();
-    else this.#untaken.push(done);
+    if (this.accepts) done();
+    else this.#waiting.push(done);
   }
 
   /** Takes what waits, and goes on taking. */
   drain(): void {
-    this.takes = true;
-    for (const done of this.#untaken.splice(0)) done();
+    this.accepts = true;
+    for (const done of this.#waiting.splice(0)) done();
   }
 
   of(operation: Frame['operation']): Frame[] {
@@ -63,52 +63,53 @@ export class Line extends Duplex {
 }
 
 export class CoveredRoom {
-  readonly clock = new ManualClock();
+  readonly clock = new FakeClock();
   readonly room: TestRoom = makeRoom();
   readonly #random = new SeededRandom(7);
   readonly #rooms: Rooms;
-  readonly #turns = new ReadTurns();
+  readonly #fairReads = new FairReads();
   readonly #cover: Cover;
-  readonly #peers: Peer[] = [];
+  readonly #connections: Connection[] = [];
 
   constructor(cover: Cover) {
     this.#cover = cover;
     this.#rooms = new Rooms({
       store: new MemoryRoomStore({ clock: this.clock }),
       clock: this.clock,
-      tick: tickOff,
+      flushSchedule: flushImmediately,
       log: silentLog,
     });
   }
 
-  /** @returns the line of a member that has attached. */
-  async join(from = 0): Promise<Line> {
-    if (this.#peers.length === 0) await this.#rooms.create(this.room.roomId, { ...this.room, cover: this.#cover }, 1);
-    const line = new Line(this.clock);
+  /** @returns the stream of a member that has attached. */
+  async join(from = 0): Promise<MemberStream> {
+    if (this.#connections.length === 0)
+      await this.#rooms.create(this.room.roomId, { ...this.room, cover: this.#cover }, 1);
+    const stream = new MemberStream(this.clock);
     // The dice are four bytes; of the rest only the length counts here.
     const random = (length: number): Uint8Array => (length === 4 ? this.#random.bytes(4) : new Uint8Array(length));
-    this.#peers.push(
-      new Peer(this.#peers.length + 1, line, {
+    this.#connections.push(
+      new Connection(this.#connections.length + 1, stream, {
         rooms: this.#rooms,
-        turns: this.#turns,
+        fairReads: this.#fairReads,
         clock: this.clock,
         random,
         log: silentLog,
       }),
     );
     await settle();
-    const [frame] = line.frames;
+    const [frame] = stream.frames;
     const challenge = frame === undefined ? undefined : decodeChallenge(frame);
     if (challenge?.ok !== true) throw new Error('no challenge');
     const signature = signAttach(this.room, challenge.value, from);
-    line.push(encodeAttach({ roomId: this.room.roomId, from, signature }));
+    stream.push(encodeAttach({ roomId: this.room.roomId, from, signature }));
     await settle();
-    return line;
+    return stream;
   }
 
   /** Moves on, and lets what was begun come to its end. */
   async pass(milliseconds: number): Promise<void> {
-    this.clock.advance(milliseconds);
+    this.clock.tick(milliseconds);
     await settle();
   }
 }

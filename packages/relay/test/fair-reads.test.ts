@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { TURN_BYTES_MAX } from '../src/limits.ts';
-import { ReadTurns } from '../src/fair-reads.ts';
+import { ITERATION_BYTES_MAX } from '../src/limits.ts';
+import { FairReads } from '../src/fair-reads.ts';
 
 const CHUNK_BYTES = 65_536;
 const CROWD = 100;
@@ -11,57 +11,61 @@ async function turn(): Promise<void> {
 }
 
 /** A crowd that has all sent at once, and what was heard of it, in order. */
-function shout(turns: ReadTurns, group: object): { readonly heard: number[]; readonly connections: readonly object[] } {
+function shout(turns: FairReads, group: object): { readonly heard: number[]; readonly connections: readonly object[] } {
   const heard: number[] = [];
   const connections = Array.from({ length: CROWD }, () => ({}));
   for (const [index, connection] of connections.entries()) {
-    turns.ask(group, connection, { bytes: CHUNK_BYTES, hear: () => heard.push(index) });
+    turns.request(group, connection, { bytes: CHUNK_BYTES, process: () => heard.push(index) });
   }
   return { heard, connections };
 }
 
-describe('who has sent something', () => {
+describe('a connection that has sent something', () => {
   test('is heard at once, however much others have sent in another room (control: not in the same)', () => {
-    const turns = new ReadTurns();
+    const turns = new FairReads();
     const [theirs, own] = [{}, {}];
     const { heard } = shout(turns, theirs);
-    expect(heard.length * CHUNK_BYTES).toBeLessThanOrEqual(TURN_BYTES_MAX);
-    expect(turns.ask(own, {}, { bytes: 512, hear: () => undefined })).toBe('heard');
-    expect(turns.ask(theirs, {}, { bytes: 512, hear: () => undefined })).toBe('waits');
+    expect(heard.length * CHUNK_BYTES).toBeLessThanOrEqual(ITERATION_BYTES_MAX);
+    expect(turns.request(own, {}, { bytes: 512, process: () => undefined })).toBe('heard');
+    expect(turns.request(theirs, {}, { bytes: 512, process: () => undefined })).toBe('waits');
   });
 
-  test('is heard in its turn, a bounded amount of each room in each turn, each once and in the order in which they came', async () => {
-    const turns = new ReadTurns();
+  test('is heard once and in order, with a bounded amount of each room in each iteration', async () => {
+    const turns = new FairReads();
     const [one, other] = [shout(turns, {}), shout(turns, {})];
-    for (let count = 1; count < (2 * CROWD * CHUNK_BYTES) / TURN_BYTES_MAX && one.heard.length < CROWD; count += 1) {
+    for (
+      let count = 1;
+      count < (2 * CROWD * CHUNK_BYTES) / ITERATION_BYTES_MAX && one.heard.length < CROWD;
+      count += 1
+    ) {
       const before = [one.heard.length, other.heard.length] as const;
       await turn();
-      expect((one.heard.length - before[0]) * CHUNK_BYTES).toBeLessThanOrEqual(2 * TURN_BYTES_MAX);
+      expect((one.heard.length - before[0]) * CHUNK_BYTES).toBeLessThanOrEqual(2 * ITERATION_BYTES_MAX);
       expect(one.heard.length).toBe(other.heard.length);
     }
     const all = Array.from({ length: CROWD }, (_, index) => index);
     expect([one.heard, other.heard]).toEqual([all, all]);
   });
 
-  test('and has gone is not heard any more', async () => {
-    const turns = new ReadTurns();
+  test('is not heard any more when it is gone', async () => {
+    const turns = new FairReads();
     const group = {};
     const { heard, connections } = shout(turns, group);
     for (const connection of connections) turns.drop(group, connection);
     const before = heard.length;
     for (let count = 0; count < 5; count += 1) await turn();
     expect(heard.length).toBe(before);
-    expect(turns.ask(group, {}, { bytes: 512, hear: () => undefined })).toBe('heard');
+    expect(turns.request(group, {}, { bytes: 512, process: () => undefined })).toBe('heard');
   });
 
-  test('in small pieces shares the turn: a chunk goes over it by no more than itself', () => {
-    const turns = new ReadTurns();
+  test('shares the iteration with others when it sends small pieces: a chunk goes over the bound by no more than itself', () => {
+    const turns = new FairReads();
     const group = {};
     let bytes = 0;
     for (let index = 0; index < 1_000; index += 1) {
-      turns.ask(group, {}, { bytes: 1_000, hear: () => (bytes += 1_000) });
+      turns.request(group, {}, { bytes: 1_000, process: () => (bytes += 1_000) });
     }
-    expect(bytes).toBeGreaterThanOrEqual(TURN_BYTES_MAX);
-    expect(bytes).toBeLessThan(TURN_BYTES_MAX + 1_000);
+    expect(bytes).toBeGreaterThanOrEqual(ITERATION_BYTES_MAX);
+    expect(bytes).toBeLessThan(ITERATION_BYTES_MAX + 1_000);
   });
 });

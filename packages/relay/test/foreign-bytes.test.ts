@@ -13,9 +13,9 @@ import type { Frame } from '@sotto/protocol';
 import { fuzz, FUZZ_GROWTH_BYTES_MAX, FUZZ_LIMIT_MS, FUZZ_SLOWEST_MS } from '@sotto/fixtures';
 import { describe, expect, test } from 'vitest';
 import { openConnection, stepConnection } from '../src/connection-machine.ts';
-import type { Connection, ConnectionEffect, ConnectionEvent } from '../src/connection-state.ts';
+import type { ConnectionState, ConnectionEffect, ConnectionEvent } from '../src/connection-state.ts';
 
-const OUTSIDE = { now: 1, unsent: 0, chance: () => 0.5 };
+const CONTEXT = { now: 1, unsent: 0, chance: () => 0.5 };
 const uploadId = new Uint8Array(16).fill(4);
 const fetch = encodeFetch({ what: 'log', from: 1 });
 const stage = encodeStage({ uploadId, index: 2, data: new Uint8Array(900) });
@@ -29,9 +29,9 @@ const commit = encodeCommit({
 });
 const publish = encodeFrame({ operation: 'publish', number: 1, body: new Uint8Array(bodyBytes(FRAME_BYTES[0])) });
 
-function live(): Connection {
-  const step = (before: Connection, event: ConnectionEvent): Connection =>
-    stepConnection(before, event, OUTSIDE).connection;
+function live(): ConnectionState {
+  const step = (before: ConnectionState, event: ConnectionEvent): ConnectionState =>
+    stepConnection(before, event, CONTEXT).state;
   const attach = decodeFrame(encodeAttach({ roomId: uploadId, from: 1, signature: new Uint8Array(64) }));
   if (!attach.ok) throw new Error(attach.code);
   const attaching = step(openConnection(0), { type: 'received', bytes: 512, frames: [attach.value] });
@@ -41,11 +41,14 @@ function live(): Connection {
     attached: { commitNumber: 1, oldest: 1, next: 4 },
     cover: 'off',
   });
-  return step(admitted, { type: 'fed', next: 4, atEnd: true });
+  return step(admitted, { type: 'log-delivered', next: 4, atEnd: true });
 }
 
-/** As a peer does: cuts frames, decodes them, hands them to the machine. @returns what it is to do then, or nothing for bytes that are no frames */
-function take(connection: Connection, bytes: Uint8Array): readonly ConnectionEffect['type'][] {
+/**
+ * As a peer does: cuts frames, decodes them, hands them to the machine.
+ * @returns what it is to do then, or nothing for bytes that are no frames
+ */
+function take(connection: ConnectionState, bytes: Uint8Array): readonly ConnectionEffect['type'][] {
   const cut = new FrameSplitter().push(bytes);
   if (!cut.ok) return [];
   const frames: Frame[] = [];
@@ -54,26 +57,26 @@ function take(connection: Connection, bytes: Uint8Array): readonly ConnectionEff
     if (!frame.ok) return [];
     frames.push(frame.value);
   }
-  const step = stepConnection(connection, { type: 'received', bytes: bytes.length, frames }, OUTSIDE);
+  const step = stepConnection(connection, { type: 'received', bytes: bytes.length, frames }, CONTEXT);
   return step.effects.map(({ type }) => type);
 }
 const goesOn = (effects: readonly string[]): boolean => effects.length > 0 && !effects.includes('close');
 /** All that somebody gets who has not been admitted. */
-const OUTSIDERS = new Set<string>(['close', 'authorise', 'pause', 'unpause-after']);
+const CONTEXTRS = new Set<string>(['close', 'authorise', 'pause', 'unpause-after']);
 
-describe('what a stranger sends to the relay', { timeout: FUZZ_LIMIT_MS }, () => {
+describe('bytes of a stranger to the relay', { timeout: FUZZ_LIMIT_MS }, () => {
   test.each([
     ['a fetch', fetch],
     ['a commit', commit],
     ['a publish and a fetch', Uint8Array.from([...publish, ...fetch])],
     ['a stage', stage],
-  ])('%s: nothing makes the connection throw, hang or grow', async (_name, accepted) => {
+  ])('%s: none make the connection throw, hang or grow', async (_name, accepted) => {
     const connection = live();
     // Control: the thing itself is done for a member, and for nobody who was not admitted.
     expect(goesOn(take(connection, accepted))).toBe(true);
     expect(take(openConnection(0), accepted)).toEqual(['close']);
     const report = await fuzz(accepted, (bytes) => {
-      if (!take(openConnection(0), bytes).every((type) => OUTSIDERS.has(type))) throw new Error('done for an outsider');
+      if (!take(openConnection(0), bytes).every((type) => CONTEXTRS.has(type))) throw new Error('done for an outsider');
       return goesOn(take(connection, bytes));
     });
     expect(report.accepted).toBeGreaterThan(0);

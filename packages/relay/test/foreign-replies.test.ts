@@ -1,4 +1,5 @@
-// What a store might answer: a reply that is no answer, or one to something else, is a value with a code and never an exception.
+// What a store might answer: a reply that is no answer, or one to something else, is a value with a
+// code and never an exception.
 
 import { fuzz, FUZZ_GROWTH_BYTES_MAX, FUZZ_LIMIT_MS, FUZZ_SLOWEST_MS } from '@sotto/fixtures';
 import { describe, expect, test } from 'vitest';
@@ -51,7 +52,8 @@ describe('a reply of the store', () => {
     ['ok', ['stale', 0]],
     ['ok', ['out-of-step', 30]],
     ['ok', ['room-unknown']],
-    // Another first, an oldest that drops too little or what is not there yet, and an excuse that is none.
+    // Another first, an oldest that drops too little or what is not there yet, and an excuse that
+    // is none.
     ['store-reply-unasked', ['stored', 30, 12]],
     ['store-reply-unasked', ['stored', 32, 12]],
     ['store-reply-unasked', ['stored', 31, 11]],

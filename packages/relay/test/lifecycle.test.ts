@@ -10,10 +10,10 @@ import { PROTECTIONS } from '@sotto/confinement';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { parseConfig } from '../src/config.ts';
 import { startRelay } from '../src/relay.ts';
-import { openHouse, whileTimePasses } from './house.ts';
 import { TestHost } from '@sotto/fixtures/relay-host';
 import { fingerprint, makeBody, makeRoom, TestMember } from '@sotto/fixtures/relay-member';
 import { WatchedStore } from './watched-store.ts';
+import { openRelay, passTimeDuring } from './relay-fixture.ts';
 
 const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url));
 /** No machine that tests run on is as the compose file says; the process says so first. */
@@ -30,49 +30,49 @@ async function makeDirectory(): Promise<string> {
 
 describe('closing the relay', () => {
   test('echoes what was taken, then tells everybody, and leaves the rooms in the store', async () => {
-    const house = await openHouse();
-    const room = await house.room();
-    const [member, other] = [await house.join(room), await house.join(room)];
-    house.store.hold();
-    const called = house.store.nextAppend();
+    const fixture = await openRelay();
+    const room = await fixture.room();
+    const [member, other] = [await fixture.join(room), await fixture.join(room)];
+    fixture.store.hold();
+    const called = fixture.store.nextAppend();
     const body = makeBody();
     member.publish(body);
     await called;
-    const stranger = house.member();
+    const stranger = fixture.member();
     await stranger.challenge();
-    const closed = house.relay.close();
-    house.store.letGo();
+    const closed = fixture.relay.close();
+    fixture.store.letGo();
     for (const each of [member, other]) {
       expect(await each.entries(1)).toEqual([`1 ${fingerprint(body)}`]);
       expect(await each.closing()).toBe('relay-stopping');
     }
     expect(await stranger.closing()).toBe('relay-stopping');
     await closed;
-    expect((await house.store.load(room.roomId))?.next).toBe(2);
-    expect(house.events).not.toContain('connection-failed');
+    expect((await fixture.store.load(room.roomId))?.next).toBe(2);
+    expect(fixture.events).not.toContain('connection-failed');
   });
 
   test('does not wait for a store that never answers', async () => {
-    const house = await openHouse();
-    const member = await house.join(await house.room());
-    house.store.hold();
-    const called = house.store.nextAppend();
+    const fixture = await openRelay();
+    const member = await fixture.join(await fixture.room());
+    fixture.store.hold();
+    const called = fixture.store.nextAppend();
     member.publish(makeBody());
     await called;
-    const closed = house.relay.close();
-    house.clock.advance(2_000);
+    const closed = fixture.relay.close();
+    fixture.clock.tick(2_000);
     expect(await member.closing()).toBe('relay-stopping');
     await closed;
   });
 
   test('does not wait for a member that does not read', async () => {
-    const house = await openHouse();
-    const member = await house.join(await house.room());
+    const fixture = await openRelay();
+    const member = await fixture.join(await fixture.room());
     member.socket.pause();
     member.publish(...Array.from({ length: 200 }, () => makeBody(3)));
-    while (house.store.appends < 2) await new Promise((resolve) => setImmediate(resolve));
-    const closed = house.relay.close();
-    await whileTimePasses(house.clock, closed);
+    while (fixture.store.appends < 2) await new Promise((resolve) => setImmediate(resolve));
+    const closed = fixture.relay.close();
+    await passTimeDuring(fixture.clock, closed);
   });
 });
 
@@ -109,8 +109,8 @@ describe('a socket to listen on', () => {
   });
 
   test('may be loopback TCP', async () => {
-    const house = await openHouse({ listen: { host: '127.0.0.1', port: 0 } });
-    const member = await house.join(await house.room());
+    const fixture = await openRelay({ listen: { host: '127.0.0.1', port: 0 } });
+    const member = await fixture.join(await fixture.room());
     member.publish(makeBody());
     await member.entries(1);
   });

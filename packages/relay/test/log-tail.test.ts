@@ -43,7 +43,7 @@ test('gives from any cursor and in any chunks exactly the entries that it holds,
         const oldest = Math.min(start + trimmed, start + all.length);
         expect([tail.oldest, tail.next]).toEqual([oldest, start + all.length]);
         expect(tail.bodies().map(fingerprint)).toEqual(all.slice(oldest - start).map(([, print]) => print));
-        if (oldest > start) expect(tail.take(oldest - 1, maxBytes)).toBeUndefined();
+        if (oldest > start) expect(tail.read(oldest - 1, maxBytes)).toBeUndefined();
         let cursor = Math.min(oldest + offset, tail.next);
         // What was put behind an entry comes right after it, wherever one begins to read.
         const expected = all
@@ -51,7 +51,7 @@ test('gives from any cursor and in any chunks exactly the entries that it holds,
           .flatMap((entry) => (committed.has(entry[0]) ? [entry, [7, 'committed']] : [entry]));
         const seen: [number, string][] = [];
         while (cursor < tail.next) {
-          const run = tail.take(cursor, maxBytes);
+          const run = tail.read(cursor, maxBytes);
           if (run === undefined) throw new Error('fallen off');
           const entries = entriesOf(run.bytes);
           expect(run.next).toBe(cursor + entries.filter(([, what]) => what !== 'committed').length);
@@ -61,7 +61,7 @@ test('gives from any cursor and in any chunks exactly the entries that it holds,
           cursor = run.next;
         }
         expect(seen).toEqual(expected);
-        expect(tail.take(tail.next, maxBytes)?.bytes.length).toBe(0);
+        expect(tail.read(tail.next, maxBytes)?.bytes.length).toBe(0);
       },
     ),
   );

@@ -1,11 +1,11 @@
 import { MemoryRoomStore } from '../src/store/memory-room-store.ts';
-import { ManualClock } from './manual-clock.ts';
+import { FakeClock } from '@sotto/fixtures';
 import { describeRoomStore } from './room-store.contract.ts';
 
 describeRoomStore('MemoryRoomStore', (limits) => {
-  const clock = new ManualClock();
+  const clock = new FakeClock();
   const elapse = (milliseconds: number): Promise<void> => {
-    clock.advance(milliseconds);
+    clock.tick(milliseconds);
     return Promise.resolve();
   };
   return Promise.resolve({ store: new MemoryRoomStore({ limits, clock }), elapse });

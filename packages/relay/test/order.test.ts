@@ -1,14 +1,17 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Append, AppendAnswer } from '../src/store/room-store.ts';
-import { openHouse, whileTimePasses } from './house.ts';
 import { fingerprint, makeBody, publishFrame } from '@sotto/fixtures/relay-member';
 import type { TestMember, TestRoom } from '@sotto/fixtures/relay-member';
 import { WatchedStore } from './watched-store.ts';
+import { openRelay, passTimeDuring } from './relay-fixture.ts';
 
 const MEMBERS = 4;
 
-/** Takes a number of turns of the event loop for each append, and now and then fails before or after it has stored. */
+/**
+ * Takes a number of turns of the event loop for each append, and now and then fails before or after
+ * it has stored.
+ */
 class MoodyStore extends WatchedStore {
   moods: readonly number[] = [];
   #asked = 0;
@@ -68,12 +71,12 @@ async function seeAll(life: Life, count: number): Promise<void> {
 
 test('whoever comes, goes, resumes, or stops reading: each sees every acknowledged frame once and in one order', async () => {
   const store = new MoodyStore();
-  const house = await openHouse({ store });
+  const fixture = await openRelay({ store });
   const run = async (room: TestRoom, actions: readonly Action[]): Promise<void> => {
     const lives: Life[] = [];
-    for (let who = 0; who < MEMBERS; who += 1) lives.push({ member: await house.join(room, 1), seen: [] });
+    for (let who = 0; who < MEMBERS; who += 1) lives.push({ member: await fixture.join(room, 1), seen: [] });
     for (const action of actions) {
-      house.clock.advance(20);
+      fixture.clock.tick(20);
       if (action.kind === 'wait') {
         for (let turn = 0; turn < action.turns; turn += 1) await turnOver();
         continue;
@@ -91,10 +94,10 @@ test('whoever comes, goes, resumes, or stops reading: each sees every acknowledg
         case 'resume': {
           // The relay has read all that it sent; the echoes it may miss, and find in the log.
           life.member.socket.resume();
-          await whileTimePasses(house.clock, life.member.ping());
+          await passTimeDuring(fixture.clock, life.member.ping());
           note(life);
           await life.member.leave();
-          life.member = house.member();
+          life.member = fixture.member();
           await life.member.attach(room, life.seen.length + 1);
           break;
         }
@@ -108,8 +111,8 @@ test('whoever comes, goes, resumes, or stops reading: each sees every acknowledg
     }
     for (const { member } of lives) member.socket.resume();
     const published = actions.reduce((sum, action) => sum + (action.kind === 'publish' ? action.sizes.length : 0), 0);
-    await whileTimePasses(house.clock, Promise.all(lives.map((life) => seeAll(life, published))));
-    const stored = await house.store.read(room.roomId, 1, 100_000_000);
+    await passTimeDuring(fixture.clock, Promise.all(lives.map((life) => seeAll(life, published))));
+    const stored = await fixture.store.read(room.roomId, 1, 100_000_000);
     expect(stored.length).toBe(published);
     for (const life of lives) {
       note(life);
@@ -118,15 +121,16 @@ test('whoever comes, goes, resumes, or stops reading: each sees every acknowledg
     }
   };
   const inRoom = async (actions: readonly Action[], moods: readonly number[]): Promise<void> => {
-    const room = await house.room();
-    // A good one comes round again: a store that never does what it is asked is given up, and that is another test.
+    const room = await fixture.room();
+    // A good one comes round again: a store that never does what it is asked is given up, and that
+    // is another test.
     store.moods = [...moods, 0];
     try {
       await run(room, actions);
     } finally {
       store.moods = [0];
       store.losesAnswers = false;
-      await house.host.ask({ operation: 'close', roomId: room.roomId });
+      await fixture.host.ask({ operation: 'close', roomId: room.roomId });
     }
   };
   await fc.assert(
@@ -137,8 +141,8 @@ test('whoever comes, goes, resumes, or stops reading: each sees every acknowledg
     ),
     { numRuns: 60 },
   );
-  expect(house.events).not.toContain('connection-failed');
-  expect(house.events).not.toContain('room-failed');
+  expect(fixture.events).not.toContain('connection-failed');
+  expect(fixture.events).not.toContain('room-failed');
   // The store was as moody as it should be.
-  expect(house.events).toEqual(expect.arrayContaining(['room-reseeded', 'store-lost', 'store-back']));
+  expect(fixture.events).toEqual(expect.arrayContaining(['room-reseeded', 'store-lost', 'store-back']));
 });

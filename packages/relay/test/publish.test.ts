@@ -8,37 +8,36 @@ import {
   ROOM_PENDING_BYTES_MAX,
 } from '../src/limits.ts';
 import { systemClock } from '@sotto/machine/system-clock';
-import { makeBodies, numbered, turns } from './hearing.ts';
-import { openHouse } from './house.ts';
 import { fingerprint, makeBody, publishFrame, TestMember } from '@sotto/fixtures/relay-member';
+import { iterations, makeBodies, numbered, openRelay } from './relay-fixture.ts';
 
 describe('a published frame', () => {
   test('comes back to everybody in the room, the sender included, with the same body and size', async () => {
-    const house = await openHouse();
-    const room = await house.room();
-    const members = [await house.join(room), await house.join(room), await house.join(room)];
+    const fixture = await openRelay();
+    const room = await fixture.room();
+    const members = [await fixture.join(room), await fixture.join(room), await fixture.join(room)];
     const bodies = [makeBody(0), makeBody(1), makeBody(2), makeBody(3)];
     members[0]?.publish(...bodies);
     for (const member of members) expect(await member.entries(4)).toEqual(numbered(bodies));
   });
 
   test('is echoed only after the store has answered', async () => {
-    const house = await openHouse();
-    const member = await house.join(await house.room());
-    house.store.hold();
-    const called = house.store.nextAppend();
+    const fixture = await openRelay();
+    const member = await fixture.join(await fixture.room());
+    fixture.store.hold();
+    const called = fixture.store.nextAppend();
     const body = makeBody();
     member.publish(body);
     await called;
     expect(await member.ping()).toEqual([]);
-    house.store.letGo();
+    fixture.store.letGo();
     expect(await member.entries(1)).toEqual(numbered([body]));
   });
 
   test('never crosses into another room', async () => {
-    const house = await openHouse();
-    const [room, other] = [await house.room(), await house.room()];
-    const [member, stranger] = [await house.join(room), await house.join(other)];
+    const fixture = await openRelay();
+    const [room, other] = [await fixture.room(), await fixture.room()];
+    const [member, stranger] = [await fixture.join(room), await fixture.join(other)];
     const [ours, theirs] = [makeBodies(3), makeBodies(2)];
     member.publish(...ours);
     stranger.publish(...theirs);
@@ -46,13 +45,13 @@ describe('a published frame', () => {
     expect(await stranger.entries(2)).toEqual(numbered(theirs));
     expect([await member.ping(), await stranger.ping()]).toEqual([[], []]);
     // Control: within the room it does arrive.
-    expect(await (await house.join(room, 1)).entries(3)).toEqual(numbered(ours));
+    expect(await (await fixture.join(room, 1)).entries(3)).toEqual(numbered(ours));
   });
 
   test('under another commit number is refused to its sender alone, by its nonce, and the others are not held up', async () => {
-    const house = await openHouse();
-    const room = await house.room();
-    const [member, other] = [await house.join(room), await house.join(room)];
+    const fixture = await openRelay();
+    const room = await fixture.room();
+    const [member, other] = [await fixture.join(room), await fixture.join(room)];
     const [stale, fresh] = [makeBody(2), makeBody()];
     member.send(publishFrame(stale, 5), publishFrame(fresh, 0));
     const refused = await member.expect('refused');
@@ -65,11 +64,11 @@ describe('a published frame', () => {
   });
 
   test('under a commit number that only the store knows to be old is refused; the commit number is learnt and the room goes on', async () => {
-    const house = await openHouse();
-    const room = await house.room();
-    const [member, other] = [await house.join(room), await house.join(room)];
+    const fixture = await openRelay();
+    const room = await fixture.room();
+    const [member, other] = [await fixture.join(room), await fixture.join(room)];
     const [behind, before, after] = [makeBody(), makeBody(), makeBody()];
-    await house.store.commit(room.roomId, {
+    await fixture.store.commit(room.roomId, {
       commitNumber: 0,
       first: 1,
       bodies: [behind],
@@ -91,73 +90,74 @@ describe('a published frame', () => {
   });
 
   test('is stored and shown once although the store’s answer to it was lost', async () => {
-    const house = await openHouse({ clock: systemClock });
-    const room = await house.room();
-    const member = await house.join(room);
-    house.store.losesAnswers = true;
-    const called = house.store.nextAppend();
+    const fixture = await openRelay({ clock: systemClock });
+    const room = await fixture.room();
+    const member = await fixture.join(room);
+    fixture.store.losesAnswers = true;
+    const called = fixture.store.nextAppend();
     const bodies = makeBodies(3);
     member.publish(...bodies);
     await called;
-    await house.store.nextAppend();
-    house.store.losesAnswers = false;
+    await fixture.store.nextAppend();
+    fixture.store.losesAnswers = false;
     expect(await member.entries(3)).toEqual(numbered(bodies));
-    expect((await house.store.read(room.roomId, 1, 1_000_000)).length).toBe(3);
-    expect(house.store.appends).toBe(2);
+    expect((await fixture.store.read(room.roomId, 1, 1_000_000)).length).toBe(3);
+    expect(fixture.store.appends).toBe(2);
     expect(await member.ping()).toEqual([]);
   });
 });
 
 describe('a flush', () => {
   test('is one call of the store and one write to each member, whoever the frames came from', async () => {
-    const house = await openHouse();
-    const room = await house.room();
-    const members = [await house.join(room), await house.join(room), await house.join(room)];
+    const fixture = await openRelay();
+    const room = await fixture.room();
+    const members = [await fixture.join(room), await fixture.join(room), await fixture.join(room)];
     const chunks = members.map(() => 0);
     members.forEach((member, index) => member.socket.on('data', () => (chunks[index] = (chunks[index] ?? 0) + 1)));
 
-    house.store.hold();
-    const called = house.store.nextAppend();
+    fixture.store.hold();
+    const called = fixture.store.nextAppend();
     members[0]?.publish(makeBody());
     await called;
     for (const member of members) member.publish(...makeBodies(4));
     for (const member of members) await member.ping();
-    const appends = house.store.appends;
+    const appends = fixture.store.appends;
     chunks.fill(0);
-    house.store.letGo();
+    fixture.store.letGo();
     for (const member of members) await member.entries(13);
-    // One flush was on its way; twelve frames of three members waited for it, and went together in the next.
-    expect(house.store.appends - appends).toBe(1);
+    // One flush was on its way; twelve frames of three members waited for it, and went together in
+    // the next.
+    expect(fixture.store.appends - appends).toBe(1);
     expect(Math.max(...chunks)).toBeLessThanOrEqual(2);
   });
 
   test('takes no more than it may, and what is over goes into the next in order', async () => {
-    const house = await openHouse();
-    const member = await house.join(await house.room());
-    house.store.hold();
-    const called = house.store.nextAppend();
+    const fixture = await openRelay();
+    const member = await fixture.join(await fixture.room());
+    fixture.store.hold();
+    const called = fixture.store.nextAppend();
     const bodies = [makeBody(), ...makeBodies(100, 3)];
     member.publish(bodies[0] ?? makeBody());
     await called;
     member.publish(...bodies.slice(1));
     await member.ping();
-    const before = house.store.appends;
-    house.store.letGo();
+    const before = fixture.store.appends;
+    fixture.store.letGo();
     expect(await member.entries(101)).toEqual(numbered(bodies));
-    expect(house.store.appends - before).toBe(Math.ceil((100 * 4_080) / FLUSH_BYTES_MAX));
+    expect(fixture.store.appends - before).toBe(Math.ceil((100 * 4_080) / FLUSH_BYTES_MAX));
   });
 });
 
 describe('a flood', () => {
   test('is paused, not dropped: what is over the burst waits unread until the time for it has passed', async () => {
-    const house = await openHouse();
-    const room = await house.room();
-    const [flooder, other] = [await house.join(room), await house.join(room)];
+    const fixture = await openRelay();
+    const room = await fixture.room();
+    const [flooder, other] = [await fixture.join(room), await fixture.join(room)];
     const bodies = makeBodies((INBOUND_BURST_BYTES + 8 * INBOUND_BYTES_PER_SECOND) / 4_096, 3);
     flooder.publish(...bodies);
     const burst = INBOUND_BURST_BYTES / 4_096;
     const first = await flooder.entries(burst);
-    await turns(50);
+    await iterations(50);
     await other.ping();
     const early = flooder.received.filter(({ operation }) => operation === 'entry').length;
     // The burst, and what one read may go over it.
@@ -168,8 +168,8 @@ describe('a flood', () => {
     await other.ping();
     const rest = (async () => flooder.entries(bodies.length + 1 - burst))();
     while (flooder.received.filter(({ operation }) => operation === 'entry').length <= bodies.length) {
-      house.clock.advance(250);
-      await turns(5);
+      fixture.clock.tick(250);
+      await iterations(5);
     }
     const all = [...first, ...(await rest)];
     expect(all.map((entry) => Number(entry.split(' ')[0]))).toEqual(
@@ -180,23 +180,24 @@ describe('a flood', () => {
   });
 
   test('against a store that is slow makes the room take a bounded amount, and all of it arrives', async () => {
-    const house = await openHouse();
-    const room = await house.room();
-    const members = [await house.join(room), await house.join(room), await house.join(room)];
-    house.store.hold();
-    const called = house.store.nextAppend();
+    const fixture = await openRelay();
+    const room = await fixture.room();
+    const members = [await fixture.join(room), await fixture.join(room), await fixture.join(room)];
+    fixture.store.hold();
+    const called = fixture.store.nextAppend();
     members[0]?.publish(makeBody());
     await called;
     const count = 240;
     for (const member of members) member.publish(...makeBodies(count, 3));
-    await turns(200);
+    await iterations(200);
     const unread = members.reduce((bytes, { socket }) => bytes + socket.writableLength, 0);
     const sent = 3 * count * 4_096;
     const held = sent - unread;
-    // The queue, what one read of each may go over it, and what the kernel holds between us: far below what was sent.
+    // The queue, what one read of each may go over it, and what the kernel holds between us: far
+    // below what was sent.
     expect(held).toBeLessThan(ROOM_PENDING_BYTES_MAX + 3 * (65_536 + 2 * 262_144));
     expect(unread).toBeGreaterThan(0);
-    house.store.letGo();
+    fixture.store.letGo();
     for (const member of members) expect((await member.entries(3 * count + 1)).length).toBe(3 * count + 1);
   });
 });
@@ -204,25 +205,25 @@ describe('a flood', () => {
 describe('a slow member', () => {
   /** Publishes until the log has gone round, as fast as the writer's quota lets it. */
   async function fillLog(
-    house: Awaited<ReturnType<typeof openHouse>>,
+    fixture: Awaited<ReturnType<typeof openRelay>>,
     writer: TestMember,
     frames: number,
   ): Promise<void> {
     for (let sent = 0; sent < frames; sent += 16) {
       writer.publish(...makeBodies(16, 3));
       await writer.entries(16);
-      house.clock.advance(300);
+      fixture.clock.tick(300);
     }
   }
 
   test('holds up nobody, makes the relay hold a bounded amount, and misses nothing when it reads on', async () => {
-    const house = await openHouse();
-    const room = await house.room();
-    const [writer, slow] = [await house.join(room), await house.join(room)];
+    const fixture = await openRelay();
+    const room = await fixture.room();
+    const [writer, slow] = [await fixture.join(room), await fixture.join(room)];
     slow.socket.pause();
     const frames = (3 * 1_048_576) / 4_096;
-    await fillLog(house, writer, frames);
-    const held = house.relay.outboundBytes();
+    await fillLog(fixture, writer, frames);
+    const held = fixture.relay.outboundBytes();
     expect(Math.max(...held)).toBeGreaterThan(OUTBOUND_BYTES_MAX);
     expect(Math.max(...held)).toBeLessThanOrEqual(OUTBOUND_BYTES_MAX + FLUSH_BYTES_MAX + 65_536);
     slow.socket.resume();
@@ -234,11 +235,11 @@ describe('a slow member', () => {
   });
 
   test('that catches up while others go on publishing sees all of it in order', async () => {
-    const house = await openHouse();
-    const room = await house.room();
-    const [writer, slow] = [await house.join(room), await house.join(room)];
+    const fixture = await openRelay();
+    const room = await fixture.room();
+    const [writer, slow] = [await fixture.join(room), await fixture.join(room)];
     slow.socket.pause();
-    await fillLog(house, writer, 512);
+    await fillLog(fixture, writer, 512);
     const entries = slow.entries(1_024);
     let count = 0;
     slow.socket.on('data', () => {
@@ -249,17 +250,17 @@ describe('a slow member', () => {
       setImmediate(() => slow.socket.resume());
     });
     slow.socket.resume();
-    await fillLog(house, writer, 512);
+    await fillLog(fixture, writer, 512);
     const numbers = (await entries).map((entry) => Number(entry.split(' ')[0]));
     expect(numbers).toEqual(Array.from({ length: 1_024 }, (_, index) => index + 1));
   });
 
   test('that the log has run away from is closed as too slow when it reads on', async () => {
-    const house = await openHouse();
-    const room = await house.room();
-    const [writer, slow] = [await house.join(room), await house.join(room)];
+    const fixture = await openRelay();
+    const room = await fixture.room();
+    const [writer, slow] = [await fixture.join(room), await fixture.join(room)];
     slow.socket.pause();
-    await fillLog(house, writer, Math.ceil((1.5 * LOG_BYTES_MAX) / 4_096));
+    await fillLog(fixture, writer, Math.ceil((1.5 * LOG_BYTES_MAX) / 4_096));
     slow.socket.resume();
     let last = await slow.next();
     const numbers: number[] = [];
@@ -273,37 +274,37 @@ describe('a slow member', () => {
   });
 
   test('that does not come back in time is closed, and the relay holds nothing for it any more', async () => {
-    const house = await openHouse();
-    const room = await house.room();
-    const [writer, slow] = [await house.join(room), await house.join(room)];
+    const fixture = await openRelay();
+    const room = await fixture.room();
+    const [writer, slow] = [await fixture.join(room), await fixture.join(room)];
     slow.socket.pause();
-    await fillLog(house, writer, 256);
+    await fillLog(fixture, writer, 256);
     let pings = 1;
     for (let passed = 0; passed < 130_000; passed += SILENCE_LIMIT_MS / 3) {
-      house.clock.advance(SILENCE_LIMIT_MS / 3);
+      fixture.clock.tick(SILENCE_LIMIT_MS / 3);
       await writer.ping((pings += 1));
     }
-    await turns(5);
-    expect(Math.max(...house.relay.outboundBytes())).toBe(0);
+    await iterations(5);
+    expect(Math.max(...fixture.relay.outboundBytes())).toBe(0);
     slow.socket.resume();
     while ((await slow.next()) !== undefined);
     await writer.ping();
   });
 
   test('that asks and never listens is not asked on: answers do not pile up', async () => {
-    const house = await openHouse();
-    const room = await house.room();
-    const [mute, other] = [await house.join(room), await house.join(room)];
+    const fixture = await openRelay();
+    const room = await fixture.room();
+    const [mute, other] = [await fixture.join(room), await fixture.join(room)];
     mute.socket.pause();
     // Stale frames are answered one by one, to their sender alone.
     for (let second = 0; second < 12; second += 1) {
       mute.send(...Array.from({ length: 256 }, () => publishFrame(makeBody(), 9)));
-      await turns(5);
-      house.clock.advance(1_000);
-      await turns(5);
+      await iterations(5);
+      fixture.clock.tick(1_000);
+      await iterations(5);
     }
     // The answers to the read that reached the limit and to the one that found it reached.
-    expect(Math.max(...house.relay.outboundBytes())).toBeLessThanOrEqual(OUTBOUND_BYTES_MAX + 2 * 65_536);
+    expect(Math.max(...fixture.relay.outboundBytes())).toBeLessThanOrEqual(OUTBOUND_BYTES_MAX + 2 * 65_536);
     expect(mute.socket.writableLength).toBeGreaterThan(0);
     await other.ping();
   });

@@ -288,7 +288,8 @@ export function describeRoomStore(name: string, open: (limits: StoreLimits) => P
         { ...again, commitNumber: 0 },
       ];
       for (const other of others) expect((await commit(other)).kind).toBe('stale');
-      // And a repetition that comes when the log has gone on is too late: the room never asks for one.
+      // And a repetition that comes when the log has gone on is too late: the room never asks for
+      // one.
       await append({ commitNumber: 2, first: 4, bodies: [makeBody()] });
       expect(await commit(again)).toEqual({ kind: 'stale', commitNumber: 2 });
     });
@@ -442,7 +443,7 @@ export function describeRoomStore(name: string, open: (limits: StoreLimits) => P
       }
     });
 
-    test('does not bring back what is not wanted any more', async () => {
+    test('does not restore a room when the attempt was aborted', async () => {
       await store.create(roomId, lock);
       const mirror = { ...(await loaded()), bodies: [] };
       await store.remove(roomId);

@@ -8,7 +8,7 @@ import {
   STORE_RETRY_MAX_MS,
 } from '../src/limits.ts';
 import { openRoom, stepRoom } from '../src/room-machine.ts';
-import type { AskedCommit, Published, RoomEffect, RoomEvent, RoomState } from '../src/room-machine.ts';
+import type { PendingCommit, Published, RoomEffect, RoomEvent, RoomState } from '../src/room-machine.ts';
 import { makeBody } from '@sotto/fixtures/relay-member';
 
 function frame(publisher = 1, commitNumber = 0, body = makeBody()): Published {
@@ -26,7 +26,7 @@ function play(
   return { state, effects };
 }
 
-function asked(committer: number, commitNumber = 0): AskedCommit {
+function asked(committer: number, commitNumber = 0): PendingCommit {
   return { committer, commitNumber, uploadId: makeBody(), bodies: [makeBody(), makeBody(1)], snapshot: makeBody(2) };
 }
 
@@ -43,10 +43,10 @@ describe('a room', () => {
   test('asks for one slot, stores at the slot, and delivers when it is stored', () => {
     const [one, two] = [frame(1), frame(2)];
     const first = play([{ type: 'published', frames: [one] }]);
-    expect(first.effects).toEqual([{ type: 'ask-slot' }]);
+    expect(first.effects).toEqual([{ type: 'schedule-flush' }]);
     const second = play([{ type: 'published', frames: [two] }], first.state);
     expect(second.effects).toEqual([]);
-    const slot = play([{ type: 'slot', now: 0 }], second.state);
+    const slot = play([{ type: 'flush-due', now: 0 }], second.state);
     expect(slot.effects).toEqual([{ type: 'append', commitNumber: 0, first: 1, bodies: [one.body, two.body] }]);
     const stored = play([{ type: 'stored', oldest: 1, now: 0 }], slot.state);
     expect(stored.effects).toEqual([{ type: 'deliver', bodies: [one.body, two.body], oldest: 1 }]);
@@ -57,7 +57,7 @@ describe('a room', () => {
     const frames = [frame(), frame(), frame()];
     const busy = play([
       { type: 'published', frames: frames.slice(0, 1) },
-      { type: 'slot', now: 0 },
+      { type: 'flush-due', now: 0 },
     ]);
     const waiting = play(
       [
@@ -67,8 +67,8 @@ describe('a room', () => {
       ],
       busy.state,
     );
-    expect(types(waiting.effects)).toEqual(['deliver', 'ask-slot']);
-    const next = play([{ type: 'slot', now: 0 }], waiting.state);
+    expect(types(waiting.effects)).toEqual(['deliver', 'schedule-flush']);
+    const next = play([{ type: 'flush-due', now: 0 }], waiting.state);
     expect(next.effects).toMatchObject([{ type: 'append', first: 2, bodies: [frames[1]?.body, frames[2]?.body] }]);
   });
 
@@ -76,7 +76,7 @@ describe('a room', () => {
     const batch = [frame(), frame()];
     let { state, effects } = play([
       { type: 'published', frames: batch },
-      { type: 'slot', now: 0 },
+      { type: 'flush-due', now: 0 },
     ]);
     const [append] = effects;
     const pauses: number[] = [];
@@ -89,9 +89,9 @@ describe('a room', () => {
         state,
       ));
       const [rest] = effects;
-      if (rest?.type !== 'rest') throw new Error('it does not rest');
+      if (rest?.type !== 'schedule-retry') throw new Error('it does not rest');
       pauses.push(rest.milliseconds);
-      ({ state, effects } = play([{ type: 'rested' }], state));
+      ({ state, effects } = play([{ type: 'retry-due' }], state));
       expect(effects).toEqual([append]);
     }
     expect(pauses[0]).toBe(STORE_RETRY_FIRST_MS);
@@ -102,12 +102,12 @@ describe('a room', () => {
   test('gives up when the store was away for too long, and not a moment before', () => {
     const failing = play([
       { type: 'published', frames: [frame()] },
-      { type: 'slot', now: 0 },
+      { type: 'flush-due', now: 0 },
       { type: 'failed', now: 1_000 },
-      { type: 'rested' },
+      { type: 'retry-due' },
     ]);
     const early = play([{ type: 'failed', now: 1_000 + STORE_OUTAGE_LIMIT_MS - 1 }], failing.state);
-    expect(types(early.effects)).toEqual(['rest']);
+    expect(types(early.effects)).toEqual(['schedule-retry']);
     const late = play([{ type: 'failed', now: 1_000 + STORE_OUTAGE_LIMIT_MS }], failing.state);
     expect(types(late.effects)).toEqual(['give-up']);
     expect([late.state.phase.kind, late.state.queue.length, late.state.queuedBytes]).toEqual(['idle', 0, 0]);
@@ -116,7 +116,7 @@ describe('a room', () => {
   test('restores a room that the store has lost, and then appends the same again', () => {
     const storing = play([
       { type: 'published', frames: [frame()] },
-      { type: 'slot', now: 0 },
+      { type: 'flush-due', now: 0 },
     ]);
     const lost = play([{ type: 'room-unknown', now: 0 }], storing.state);
     expect(lost.effects).toEqual([{ type: 'restore' }]);
@@ -126,13 +126,13 @@ describe('a room', () => {
   test('does not run in circles with a store that loses the room again and again', () => {
     const { effects } = play([
       { type: 'published', frames: [frame()] },
-      { type: 'slot', now: 0 },
+      { type: 'flush-due', now: 0 },
       { type: 'room-unknown', now: 0 },
       { type: 'restored', now: 0 },
       { type: 'room-unknown', now: 0 },
       { type: 'restored', now: 0 },
     ]);
-    expect(types(effects)).toEqual(['rest']);
+    expect(types(effects)).toEqual(['schedule-retry']);
   });
 
   test('refuses what is stale at once, and what has become stale when it has learnt so', () => {
@@ -143,7 +143,7 @@ describe('a room', () => {
     ]);
     const reloading = play([
       { type: 'published', frames: [old, old] },
-      { type: 'slot', now: 0 },
+      { type: 'flush-due', now: 0 },
       { type: 'store-ahead' },
     ]);
     expect(types(reloading.effects)).toEqual(['reload']);
@@ -152,12 +152,12 @@ describe('a room', () => {
     expect([learnt.state.commitNumber, learnt.state.next, learnt.state.phase.kind]).toEqual([1, 9, 'idle']);
   });
 
-  test('holds who publishes into a full queue, and releases all at half of it', () => {
+  test('holds connections that publish into a full queue, and releases all at half of it', () => {
     const many = Math.ceil(ROOM_PENDING_BYTES_MAX / 4_080) + 1;
     const frames = Array.from({ length: many }, (_, index) => frame(index % 2, 0, makeBody(3)));
     let { state, effects } = play([
       { type: 'published', frames: [frame(9)] },
-      { type: 'slot', now: 0 },
+      { type: 'flush-due', now: 0 },
     ]);
     ({ state, effects } = play([{ type: 'published', frames: frames.slice(0, -2) }], state));
     expect(effects).toEqual([]);
@@ -172,7 +172,7 @@ describe('a room', () => {
       const released = effects.filter(({ type }) => type === 'release').length;
       releases += released;
       if (released === 1) expect(before).toBeLessThanOrEqual(ROOM_PENDING_BYTES_MAX / 2);
-      ({ state, effects } = play([{ type: 'slot', now: 0 }], state));
+      ({ state, effects } = play([{ type: 'flush-due', now: 0 }], state));
       const [append] = effects;
       const bytes = append?.type === 'append' ? append.bodies.reduce((sum, body) => sum + body.length, 0) : 0;
       expect(bytes).toBeLessThanOrEqual(FLUSH_BYTES_MAX);
@@ -181,21 +181,21 @@ describe('a room', () => {
   });
 
   test('does nothing more when it is closed, whatever still comes', () => {
-    const closed = play([{ type: 'published', frames: [frame()] }, { type: 'slot', now: 0 }, { type: 'closed' }]);
+    const closed = play([{ type: 'published', frames: [frame()] }, { type: 'flush-due', now: 0 }, { type: 'closed' }]);
     const events: RoomEvent[] = [
       { type: 'published', frames: [frame()] },
-      { type: 'slot', now: 0 },
+      { type: 'flush-due', now: 0 },
       { type: 'stored', oldest: 1, now: 0 },
       { type: 'room-unknown', now: 0 },
       { type: 'failed', now: 0 },
-      { type: 'rested' },
+      { type: 'retry-due' },
     ];
     for (const event of events) expect(play([event], closed.state)).toEqual({ state: closed.state, effects: [] });
   });
 });
 
 describe('a commit in a room', () => {
-  test('waits for what was published before it, and is not waited for by what comes behind it', () => {
+  test('waits for frames that came before it; frames that came later do not wait for it', () => {
     const [before, behind] = [frame(1), frame(2)];
     const commit = asked(1);
     const busy = play(
@@ -203,7 +203,7 @@ describe('a commit in a room', () => {
         { type: 'published', frames: [before] },
         { type: 'commit-asked', commit },
         { type: 'published', frames: [behind] },
-        { type: 'slot', now: 0 },
+        { type: 'flush-due', now: 0 },
       ],
       roomOf(1, 2),
     );
@@ -211,7 +211,7 @@ describe('a commit in a room', () => {
     const next = play(
       [
         { type: 'stored', oldest: 1, now: 0 },
-        { type: 'slot', now: 0 },
+        { type: 'flush-due', now: 0 },
       ],
       busy.state,
     );
@@ -228,7 +228,7 @@ describe('a commit in a room', () => {
   test('is one of those that are asked for: the others conflict, also with one that the store alone knew of', () => {
     const commits = [asked(1), asked(2), asked(3)] as const;
     const storing = play(
-      [...commits.map((commit) => ({ type: 'commit-asked', commit }) as const), { type: 'slot', now: 0 }],
+      [...commits.map((commit) => ({ type: 'commit-asked', commit }) as const), { type: 'flush-due', now: 0 }],
       roomOf(1, 2, 3),
     );
     const stored = play([{ type: 'stored', oldest: 1, now: 0 }], storing.state);
@@ -237,19 +237,20 @@ describe('a commit in a room', () => {
     expect(overtaken.effects).toEqual(
       commits.map(({ committer, uploadId }) => ({ type: 'conflict', committer, commitNumber: 4, uploadId })),
     );
-    // Control: if the store had only other entries, but no other commit, all of them are still asked for.
+    // Control: if the store had only other entries, but no other commit, all of them are still
+    // asked for.
     const again = play([{ type: 'store-ahead' }, { type: 'reloaded', commitNumber: 0, next: 9 }], storing.state);
     expect(again.effects).toMatchObject([{ type: 'commit', commitNumber: 0, first: 9 }]);
     expect(again.state.commits.length).toBe(2);
   });
 
-  test('waits with seven others at most: the one whose turn would be the last gives way', () => {
+  test('waits with seven others at most: the one that would be chosen last is refused', () => {
     const connections = Array.from({ length: COMMITS_WAITING_MAX + 1 }, (_, index) => index);
     const commits = connections.map((connection) => asked(connection));
     const storing = play(
       [
         { type: 'published', frames: [frame()] },
-        { type: 'slot', now: 0 },
+        { type: 'flush-due', now: 0 },
       ],
       roomOf(...connections),
     );
@@ -274,12 +275,12 @@ describe('a commit in a room', () => {
     const storing = play(
       [
         { type: 'commit-asked', commit: asked(1) },
-        { type: 'slot', now: 0 },
+        { type: 'flush-due', now: 0 },
       ],
       roomOf(1),
     );
     const rested = play(
-      [{ type: 'failed', now: 0 }, { type: 'published', frames: [frame()] }, { type: 'rested' }],
+      [{ type: 'failed', now: 0 }, { type: 'published', frames: [frame()] }, { type: 'retry-due' }],
       storing.state,
     );
     expect(rested.effects).toEqual(storing.effects);
@@ -288,12 +289,12 @@ describe('a commit in a room', () => {
     expect(play([{ type: 'restored', now: 0 }], lost.state).effects).toEqual(storing.effects);
   });
 
-  test('of who has left is dropped, unless the store has it', () => {
+  test('of a connection that is gone is dropped, unless the store has it', () => {
     const waiting = play([{ type: 'commit-asked', commit: asked(1) }], roomOf(1, 2));
     const left = play(
       [
         { type: 'left', connection: 1 },
-        { type: 'slot', now: 0 },
+        { type: 'flush-due', now: 0 },
       ],
       waiting.state,
     );
@@ -301,7 +302,7 @@ describe('a commit in a room', () => {
     expect(play([{ type: 'commit-asked', commit: asked(1) }], left.state).effects).toEqual([]);
     const storing = play(
       [
-        { type: 'slot', now: 0 },
+        { type: 'flush-due', now: 0 },
         { type: 'left', connection: 1 },
       ],
       waiting.state,

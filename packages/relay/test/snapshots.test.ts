@@ -15,13 +15,15 @@ import {
   SNAPSHOT_CHUNK_BYTES,
   STORE_REFRESH_INTERVAL_MS,
 } from '../src/limits.ts';
-import { turns } from './hearing.ts';
-import { openHouse } from './house.ts';
-import type { House } from './house.ts';
 import { fingerprint, makeBody, makeCommit, publishFrame } from '@sotto/fixtures/relay-member';
 import type { TestSnapshot, TestMember } from '@sotto/fixtures/relay-member';
+import { iterations, openRelay } from './relay-fixture.ts';
+import type { RelayFixture } from './relay-fixture.ts';
 
-/** Commits a snapshot of this length, which everybody hears of. @returns the snapshot's fingerprint. */
+/**
+ * Commits a snapshot of this length, which everybody hears of.
+ * @returns the snapshot's fingerprint.
+ */
 async function setSnapshot(
   members: readonly TestMember[],
   commitNumber: number,
@@ -44,8 +46,8 @@ const NONE = [0, 0, fingerprint(new Uint8Array(0))];
 
 describe('a snapshot', () => {
   test('is none before the first commit, and there is no previous one before the second', async () => {
-    const house = await openHouse();
-    const member = await house.join(await house.room());
+    const fixture = await openRelay();
+    const member = await fixture.join(await fixture.room());
     expect(outline(await member.fetchSnapshot())).toEqual(NONE);
     expect(outline(await member.fetchSnapshot('previous-snapshot'))).toEqual(NONE);
     const snapshot = await setSnapshot([member], 0, 100);
@@ -64,9 +66,9 @@ describe('a snapshot', () => {
   ])(
     'of %i bytes comes as it was committed, whole, as the snapshot and then as the previous one',
     async (snapshotBytes) => {
-      const house = await openHouse();
-      const room = await house.room();
-      const [member, other] = [await house.join(room), await house.join(room)];
+      const fixture = await openRelay();
+      const room = await fixture.room();
+      const [member, other] = [await fixture.join(room), await fixture.join(room)];
       const one = await setSnapshot([member, other], 0, snapshotBytes);
       expect(outline(await other.fetchSnapshot())).toEqual([1, 1, one]);
       const two = await setSnapshot([member, other], 1, 5);
@@ -78,8 +80,8 @@ describe('a snapshot', () => {
   );
 
   test('that is wanted many times before its first piece is sent once; the other one comes behind it', async () => {
-    const house = await openHouse();
-    const member = await house.join(await house.room());
+    const fixture = await openRelay();
+    const member = await fixture.join(await fixture.room());
     const one = await setSnapshot([member], 0, 50_000);
     const two = await setSnapshot([member], 1, 60_000);
     const [snapshot, previous] = [encodeFetch({ what: 'snapshot' }), encodeFetch({ what: 'previous-snapshot' })];
@@ -90,32 +92,32 @@ describe('a snapshot', () => {
     // Control: wanted again when it is on its way, it comes once more.
     const before = member.received.length;
     member.send(snapshot);
-    while (member.received.length === before) await turns(1);
+    while (member.received.length === before) await iterations(1);
     member.send(snapshot);
     for (let time = 0; time < 2; time += 1) expect(outline(await member.snapshot())).toEqual([2, 2, two]);
     expect(await member.ping(2)).toEqual([]);
   });
 
   test('that is replaced on its way is gone on with while the relay has it, and else begun anew', async () => {
-    const house = await openHouse();
-    const room = await house.room();
-    const [member, slow] = [await house.join(room), await house.join(room)];
+    const fixture = await openRelay();
+    const room = await fixture.room();
+    const [member, slow] = [await fixture.join(room), await fixture.join(room)];
     const first = await setSnapshot([member, slow], 0, SNAPSHOT_BYTES_MAX);
     slow.socket.pause();
     slow.send(encodeFetch({ what: 'snapshot' }));
-    await turns(20);
-    house.clock.advance(3_000);
+    await iterations(20);
+    fixture.clock.tick(3_000);
     await setSnapshot([member], 1, SNAPSHOT_BYTES_MAX - 1);
-    house.clock.advance(3_000);
+    fixture.clock.tick(3_000);
     slow.socket.resume();
     expect(outline(await slow.snapshot())).toEqual([1, 1, first]);
     expect(slow.received.some(({ operation, number }) => operation === 'committed' && number === 2)).toBe(true);
 
     slow.socket.pause();
     slow.send(encodeFetch({ what: 'snapshot' }));
-    await turns(20);
+    await iterations(20);
     await setSnapshot([member], 2, SNAPSHOT_BYTES_MAX - 2);
-    house.clock.advance(3_000);
+    fixture.clock.tick(3_000);
     const last = await setSnapshot([member], 3, SNAPSHOT_BYTES_MAX - 3);
     slow.socket.resume();
     expect(outline(await slow.snapshot())).toEqual([4, 4, last]);
@@ -125,15 +127,15 @@ describe('a snapshot', () => {
   });
 
   test('on its way lets what everybody gets pass, and holds up nobody whose reader is slow', async () => {
-    const house = await openHouse();
-    const room = await house.room();
-    const members = [await house.join(room), await house.join(room), await house.join(room)] as const;
+    const fixture = await openRelay();
+    const room = await fixture.room();
+    const members = [await fixture.join(room), await fixture.join(room), await fixture.join(room)] as const;
     const [writer, slow, reader] = members;
     const snapshot = await setSnapshot(members, 0, SNAPSHOT_BYTES_MAX);
     slow.socket.pause();
     slow.send(encodeFetch({ what: 'snapshot' }));
-    await turns(50);
-    const held = Math.max(...house.relay.outboundBytes());
+    await iterations(50);
+    const held = Math.max(...fixture.relay.outboundBytes());
     expect(held).toBeGreaterThan(0);
     expect(held).toBeLessThanOrEqual(SNAPSHOT_CHUNK_BYTES);
     // The others talk as ever, and one of them fetches too.
@@ -143,7 +145,7 @@ describe('a snapshot', () => {
     const seen = await reader.snapshot();
     expect(outline(seen)).toEqual([1, 1, snapshot]);
     await writer.entries(10);
-    while (reader.received.filter(({ operation }) => operation === 'entry').length < 11) await turns(1);
+    while (reader.received.filter(({ operation }) => operation === 'entry').length < 11) await iterations(1);
     // What the slow one was written meanwhile waits behind one chunk of the snapshot at most.
     slow.socket.resume();
     const late = await slow.snapshot();
@@ -152,9 +154,9 @@ describe('a snapshot', () => {
   });
 
   test('fetched again and again is paced, not refused; entries are not', async () => {
-    const house = await openHouse();
-    const room = await house.room();
-    const [member, greedy] = [await house.join(room), await house.join(room)];
+    const fixture = await openRelay();
+    const room = await fixture.room();
+    const [member, greedy] = [await fixture.join(room), await fixture.join(room)];
     const snapshot = await setSnapshot([member, greedy], 0, SNAPSHOT_BYTES_MAX);
     const pieces = Math.ceil(SNAPSHOT_BYTES_MAX / SNAPSHOT_DATA_BYTES);
     const atOnce = Math.floor(SNAPSHOT_BURST_BYTES / (pieces * LARGEST_FRAME_BYTES));
@@ -163,38 +165,38 @@ describe('a snapshot', () => {
     const before = greedy.received.length;
     greedy.send(encodeFetch({ what: 'snapshot' }));
     await greedy.ping();
-    await turns(50);
+    await iterations(50);
     const early = greedy.received.slice(before).filter(({ operation }) => operation === 'snapshot').length;
     expect(early).toBeLessThan(pieces);
     const body = makeBody();
     member.send(publishFrame(body, 1));
     await member.entries(1);
-    while (greedy.received.at(-1)?.operation !== 'entry') await turns(1);
-    house.clock.advance(500);
-    await turns(20);
+    while (greedy.received.at(-1)?.operation !== 'entry') await iterations(1);
+    fixture.clock.tick(500);
+    await iterations(20);
     const later = greedy.received.slice(before).filter(({ operation }) => operation === 'snapshot').length;
     expect((later - early) * LARGEST_FRAME_BYTES).toBeLessThanOrEqual(
       SNAPSHOT_BYTES_PER_SECOND / 2 + SNAPSHOT_CHUNK_BYTES,
     );
     for (let second = 0; second < 10; second += 1) {
-      house.clock.advance(1_000);
-      await turns(5);
+      fixture.clock.tick(1_000);
+      await iterations(5);
     }
     expect(greedy.received.slice(before).filter(({ operation }) => operation === 'snapshot').length).toBe(pieces);
   });
 
   test('and the commit number are there again after a restart of the relay, and after the store has lost everything', async () => {
-    const house = await openHouse();
-    const room = await house.room();
-    const member = await house.join(room);
+    const fixture = await openRelay();
+    const room = await fixture.room();
+    const member = await fixture.join(room);
     const one = await setSnapshot([member], 0, 70_000);
     const two = await setSnapshot([member], 1, 80_000);
-    house.store.empty();
-    house.clock.advance(STORE_REFRESH_INTERVAL_MS);
-    await turns(5);
-    expect(house.events).toContain('room-reseeded');
-    await house.relay.close();
-    const next = await openHouse({ store: house.store });
+    fixture.store.empty();
+    fixture.clock.tick(STORE_REFRESH_INTERVAL_MS);
+    await iterations(5);
+    expect(fixture.events).toContain('room-reseeded');
+    await fixture.relay.close();
+    const next = await openRelay({ store: fixture.store });
     const back = next.member();
     expect(await back.attach(room, 1)).toEqual({ commitNumber: 2, oldest: 1, next: 3 });
     // The log’s own commit numbers are there too, each behind its commit.
@@ -220,11 +222,11 @@ describe('going back in the log', () => {
     return Array.from({ length: Math.max(0, to - from + 1) }, (_, index) => from + index);
   }
 
-  async function fillLog(house: House, writer: TestMember, frames: number): Promise<void> {
+  async function fillLog(fixture: RelayFixture, writer: TestMember, frames: number): Promise<void> {
     for (let sent = 0; sent < frames; sent += 16) {
       writer.publish(...Array.from({ length: 16 }, () => makeBody(3)));
       await writer.entries(16);
-      house.clock.advance(300);
+      fixture.clock.tick(300);
     }
   }
 
@@ -235,56 +237,57 @@ describe('going back in the log', () => {
     { from: 6, sees: [] },
     { from: Number.MAX_SAFE_INTEGER, sees: [] },
   ])('from $from shows $sees of five entries again, then the next', async ({ from, sees }) => {
-    const house = await openHouse();
-    const member = await house.join(await house.room());
+    const fixture = await openRelay();
+    const member = await fixture.join(await fixture.room());
     member.publish(...Array.from({ length: 5 }, () => makeBody()));
     await member.entries(5);
     member.send(encodeFetch({ what: 'log', from }));
-    await turns(5);
+    await iterations(5);
     member.publish(makeBody());
     expect(await numbers(member, 6)).toEqual([...sees, 6]);
   });
 
   test('below what the log has begins at its oldest', async () => {
-    const house = await openHouse();
-    const room = await house.room();
-    const [writer, member] = [await house.join(room), await house.join(room)];
+    const fixture = await openRelay();
+    const room = await fixture.room();
+    const [writer, member] = [await fixture.join(room), await fixture.join(room)];
     const frames = Math.ceil((1.25 * LOG_BYTES_MAX) / 4_080 / 16) * 16;
-    await fillLog(house, writer, frames);
+    await fillLog(fixture, writer, frames);
     await member.entries(frames);
-    const oldest = (await house.store.load(room.roomId))?.oldest ?? 0;
+    const oldest = (await fixture.store.load(room.roomId))?.oldest ?? 0;
     expect(oldest).toBeGreaterThan(1);
     member.send(encodeFetch({ what: 'log', from: 1 }));
     expect(await numbers(member, frames)).toEqual(range(oldest, frames));
   });
 
   test('leaves nothing out and shows nothing twice while others go on publishing', async () => {
-    const house = await openHouse();
-    const room = await house.room();
-    const [writer, member] = [await house.join(room), await house.join(room)];
-    await fillLog(house, writer, 320);
+    const fixture = await openRelay();
+    const room = await fixture.room();
+    const [writer, member] = [await fixture.join(room), await fixture.join(room)];
+    await fillLog(fixture, writer, 320);
     await member.entries(320);
     member.send(encodeFetch({ what: 'log', from: 11 }));
-    await fillLog(house, writer, 160);
+    await fillLog(fixture, writer, 160);
     member.publish(makeBody());
     const seen = await numbers(member, 481);
-    // It may have heard live entries before the relay read its FETCH; from 11 on, all comes once and in order.
+    // It may have heard live entries before the relay read its FETCH; from 11 on, all comes once
+    // and in order.
     const again = seen.lastIndexOf(11);
     expect(seen.slice(again)).toEqual(range(11, 481));
     expect(seen.slice(0, again)).toEqual(range(321, 320 + again));
   });
 
   test('is what a newcomer does: snapshot first, then the log behind it, commit numbers in their places', async () => {
-    const house = await openHouse();
-    const room = await house.room();
-    const writer = await house.join(room);
+    const fixture = await openRelay();
+    const room = await fixture.room();
+    const writer = await fixture.join(room);
     writer.publish(makeBody(), makeBody());
     await writer.entries(2);
     const snapshot = await setSnapshot([writer], 0, 30_000);
     const bodies = Array.from({ length: 3 }, () => makeBody());
     writer.send(...bodies.map((body) => publishFrame(body, 1)));
     await writer.entries(3);
-    const newcomer = await house.join(room);
+    const newcomer = await fixture.join(room);
     const fetched = await newcomer.fetchSnapshot();
     expect(outline(fetched)).toEqual([1, 3, snapshot]);
     newcomer.send(encodeFetch({ what: 'log', from: fetched.last + 1 }));
@@ -296,9 +299,9 @@ describe('going back in the log', () => {
   });
 
   test('too often is done as often as it may, and then not read for a while; others are', async () => {
-    const house = await openHouse();
-    const room = await house.room();
-    const [writer, greedy] = [await house.join(room), await house.join(room)];
+    const fixture = await openRelay();
+    const room = await fixture.room();
+    const [writer, greedy] = [await fixture.join(room), await fixture.join(room)];
     writer.publish(makeBody());
     for (const member of [writer, greedy]) await member.entries(1);
     const fetch = encodeFetch({ what: 'log', from: 1 });
@@ -311,22 +314,23 @@ describe('going back in the log', () => {
     await greedy.entries(1);
     const body = makeBody();
     greedy.publish(body);
-    await turns(20);
+    await iterations(20);
     writer.publish(makeBody());
     expect(await writer.entries(1)).toHaveLength(1);
-    expect((await house.store.load(room.roomId))?.next).toBe(3);
-    house.clock.advance(FETCH_INTERVAL_MS);
+    expect((await fixture.store.load(room.roomId))?.next).toBe(3);
+    fixture.clock.tick(FETCH_INTERVAL_MS);
     expect(await greedy.entries(2)).toHaveLength(2);
     await writer.entries(1);
-    // However many come at once, it is let in again before long, and is not taken for silent meanwhile.
+    // However many come at once, it is let in again before long, and is not taken for silent
+    // meanwhile.
     await writer.ping(2);
     greedy.send(...Array.from({ length: 100 }, () => fetch));
-    await turns(10);
-    house.clock.advance(SILENCE_LIMIT_MS - 1_000);
+    await iterations(10);
+    fixture.clock.tick(SILENCE_LIMIT_MS - 1_000);
     await writer.ping(3);
-    await turns(10);
+    await iterations(10);
     const answered = greedy.ping(77);
-    await turns(10);
+    await iterations(10);
     expect((await answered).every(({ operation }) => operation === 'entry')).toBe(true);
   });
 });

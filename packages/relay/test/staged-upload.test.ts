@@ -11,9 +11,8 @@ import {
   UPLOAD_LIMIT_MS,
   UPLOADS_PER_ROOM_MAX,
 } from '@sotto/protocol';
-import { hear, joinMany, pass, turns } from './hearing.ts';
-import { openHouse } from './house.ts';
 import { makeBody, makeCommit, refusalOf } from '@sotto/fixtures/relay-member';
+import { iterations, joinMany, openRelay, passTime, receiveCommit } from './relay-fixture.ts';
 
 describe('an upload', () => {
   const whole = makeCommit({ snapshotBytes: 20_000 });
@@ -37,25 +36,26 @@ describe('an upload', () => {
     ['another upload’s COMMIT', [...all, whole.commit(0, { uploadId: new Uint8Array(16).fill(9) })]],
   ];
   test.each(wrongs)('with %s is refused once, and nothing of it is in the log', async (_name, frames) => {
-    const house = await openHouse();
-    const room = await house.room();
-    const member = await house.join(room);
+    const fixture = await openRelay();
+    const room = await fixture.room();
+    const member = await fixture.join(room);
     member.send(...frames);
     const refused = await member.expect('refused');
     expect([refused.code, refused.number]).toEqual(['upload-incomplete', 0]);
     expect(await member.ping()).toEqual([]);
-    const record = await house.store.load(room.roomId);
+    const record = await fixture.store.load(room.roomId);
     expect([record?.commitNumber, record?.next]).toEqual([0, 1]);
-    // Control: the same upload, whole and in order, is a commit (under a new id: this one is spent).
+    // Control: the same upload, whole and in order, is a commit (under a new id: this one is
+    // spent).
     const good = makeCommit({ snapshotBytes: 20_000 });
     member.commit(good, 0);
-    expect(await hear(member, good, 1)).toBe(1);
+    expect(await receiveCommit(member, good, 1)).toBe(1);
   });
 
   test('is its connection’s alone, and goes with it', async () => {
-    const house = await openHouse();
-    const room = await house.room();
-    const [member, thief] = [await house.join(room), await house.join(room)];
+    const fixture = await openRelay();
+    const room = await fixture.room();
+    const [member, thief] = [await fixture.join(room), await fixture.join(room)];
     const made = makeCommit();
     member.send(...made.stages);
     await member.ping();
@@ -63,53 +63,53 @@ describe('an upload', () => {
     expect(await thief.refusal()).toBe(refusalOf('upload-incomplete', 0, made.uploadId));
     // Control: its own connection commits it.
     member.send(made.commit(0));
-    expect(await hear(member, made, 1)).toBe(1);
+    expect(await receiveCommit(member, made, 1)).toBe(1);
     const gone = makeCommit();
     member.send(...gone.stages);
     await member.ping();
     await member.leave();
-    const back = await house.join(room);
+    const back = await fixture.join(room);
     back.send(gone.commit(1));
     expect(await back.refusal()).toBe(refusalOf('upload-incomplete', 1, gone.uploadId));
   });
 
   test('is kept for its lease after its last piece, and not longer', async () => {
-    const house = await openHouse();
-    const room = await house.room();
-    const [member, other] = [await house.join(room), await house.join(room)];
+    const fixture = await openRelay();
+    const room = await fixture.room();
+    const [member, other] = [await fixture.join(room), await fixture.join(room)];
     const [kept, lost] = [makeCommit({ snapshotBytes: 8_000 }), makeCommit()];
     member.send(...kept.stages.slice(0, 1));
     await member.ping();
-    await pass(house, UPLOAD_LEASE_MS, [member, other]);
+    await passTime(fixture, UPLOAD_LEASE_MS, [member, other]);
     member.send(...kept.stages.slice(1));
     await member.ping();
-    await pass(house, UPLOAD_LEASE_MS, [member, other]);
+    await passTime(fixture, UPLOAD_LEASE_MS, [member, other]);
     member.send(kept.commit(0));
-    for (const each of [member, other]) expect(await hear(each, kept, 1)).toBe(1);
+    for (const each of [member, other]) expect(await receiveCommit(each, kept, 1)).toBe(1);
     member.send(...lost.stages);
     await member.ping();
-    await pass(house, UPLOAD_LEASE_MS + 1, [member, other]);
+    await passTime(fixture, UPLOAD_LEASE_MS + 1, [member, other]);
     member.send(lost.commit(1));
     expect(await member.refusal()).toBe(refusalOf('upload-incomplete', 1, lost.uploadId));
   });
 
   test('that trickles in does not hold a place for ever', async () => {
-    const house = await openHouse();
-    const member = await house.join(await house.room());
+    const fixture = await openRelay();
+    const member = await fixture.join(await fixture.room());
     const made = makeCommit({ snapshotBytes: 40_000 });
     let sent = 0;
     for (let passed = 0; passed <= UPLOAD_LIMIT_MS; passed += 20_000) {
       member.send(...made.stages.slice(sent, sent + 1));
       sent += 1;
-      await pass(house, 20_000, [member]);
+      await passTime(fixture, 20_000, [member]);
     }
     member.send(...made.stages.slice(sent));
     expect(await member.refusal()).toBe(refusalOf('upload-incomplete', 0, made.uploadId));
   });
 
   test('longer than a snapshot and a commit may be is refused at the piece that is too much', async () => {
-    const house = await openHouse();
-    const member = await house.join(await house.room());
+    const fixture = await openRelay();
+    const member = await fixture.join(await fixture.room());
     const uploadId = new Uint8Array(16).fill(3);
     const most = Math.floor((COMMIT_BYTES_MAX + SNAPSHOT_BYTES_MAX) / STAGE_DATA_BYTES);
     const data = new Uint8Array(STAGE_DATA_BYTES).fill(1);
@@ -121,10 +121,10 @@ describe('an upload', () => {
   });
 
   test('finds no place when the room’s are taken, is told so once, and finds one when a lease has ended', async () => {
-    const house = await openHouse();
-    const room = await house.room();
-    const holders = await joinMany(house, room, UPLOADS_PER_ROOM_MAX);
-    const member = await house.join(room);
+    const fixture = await openRelay();
+    const room = await fixture.room();
+    const holders = await joinMany(fixture, room, UPLOADS_PER_ROOM_MAX);
+    const member = await fixture.join(room);
     for (const holder of holders) {
       holder.send(...makeCommit().stages);
       await holder.ping();
@@ -133,27 +133,27 @@ describe('an upload', () => {
     member.commit(late, 0);
     expect(await member.refusal()).toBe(refusalOf('upload-full', 0, late.uploadId));
     expect(await member.ping()).toEqual([]);
-    await pass(house, UPLOAD_LEASE_MS + 1, [...holders, member]);
+    await passTime(fixture, UPLOAD_LEASE_MS + 1, [...holders, member]);
     member.commit(good, 0);
-    expect(await hear(member, good, 1)).toBe(1);
+    expect(await receiveCommit(member, good, 1)).toBe(1);
     // A place is also free when its holder has gone.
     for (const holder of holders) {
-      await hear(holder, good, 1);
+      await receiveCommit(holder, good, 1);
       holder.send(...makeCommit().stages);
       await holder.ping();
     }
     await holders[0]?.leave();
     const last = makeCommit();
-    await turns(5);
+    await iterations(5);
     member.commit(last, 1);
-    expect(await hear(member, last, 3)).toBe(2);
+    expect(await receiveCommit(member, last, 3)).toBe(2);
   });
 
   test('in a place that others fill again and again gets one by waiting, and keeps it long enough', async () => {
-    const house = await openHouse();
-    const room = await house.room();
-    const member = await house.join(room);
-    const holders = await joinMany(house, room, UPLOADS_PER_ROOM_MAX);
+    const fixture = await openRelay();
+    const room = await fixture.room();
+    const member = await fixture.join(room);
+    const holders = await joinMany(fixture, room, UPLOADS_PER_ROOM_MAX);
     const everybody = [member, ...holders];
     const made = makeCommit({ snapshotBytes: 20_000 });
     let refusals = 0;
@@ -163,51 +163,52 @@ describe('an upload', () => {
         holder.send(...makeCommit().stages);
         await holder.ping();
       }
-      house.clock.advance(100);
+      fixture.clock.tick(100);
       const own = makeCommit();
       member.send(...own.stages.slice(0, 1));
       const [refused] = await member.ping();
       if (refused === undefined) break;
       expect(refused.code).toBe('upload-full');
       refusals += 1;
-      house.clock.advance(UPLOAD_GUARD_MS - 50);
+      fixture.clock.tick(UPLOAD_GUARD_MS - 50);
       for (const each of everybody) await each.ping();
     }
-    // It was refused while the guard lasted (the control), and then found a place although nobody had left one.
+    // It was refused while the guard lasted (the control), and then found a place although nobody
+    // had left one.
     expect(refusals).toBeGreaterThan(0);
     expect(refusals).toBeLessThan(60);
     member.commit(made, 0);
-    expect(await hear(member, made, 1)).toBe(1);
+    expect(await receiveCommit(member, made, 1)).toBe(1);
   });
 
   test('of which one connection begins very many hinders nobody else’s commit', async () => {
-    const house = await openHouse();
-    const room = await house.room();
-    const [flooder, member] = [await house.join(room), await house.join(room)];
+    const fixture = await openRelay();
+    const room = await fixture.room();
+    const [flooder, member] = [await fixture.join(room), await fixture.join(room)];
     for (let count = 0; count < 100; count += 1) flooder.send(...makeCommit().stages);
     const made = makeCommit({ snapshotBytes: 60_000 });
     member.commit(made, 0);
-    expect(await hear(member, made, 1)).toBe(1);
-    expect(await hear(flooder, made, 1)).toBe(1);
+    expect(await receiveCommit(member, made, 1)).toBe(1);
+    expect(await receiveCommit(flooder, made, 1)).toBe(1);
     for (let count = 0; count < 100; count += 1) flooder.send(...makeCommit().stages);
     const more = makeCommit();
     member.commit(more, 1);
-    expect(await hear(member, more, 3)).toBe(2);
+    expect(await receiveCommit(member, more, 3)).toBe(2);
   });
 
   test('that is begun while another is being committed has no place', async () => {
-    const house = await openHouse();
-    const member = await house.join(await house.room());
+    const fixture = await openRelay();
+    const member = await fixture.join(await fixture.room());
     const [made, early] = [makeCommit(), makeCommit({ snapshotBytes: 20_000 })];
-    house.store.hold();
-    const called = house.store.nextCommit();
+    fixture.store.hold();
+    const called = fixture.store.nextCommit();
     member.commit(made, 0);
     await called;
     member.commit(early, 0);
     expect(await member.refusal()).toBe(refusalOf('upload-full', 0, early.uploadId));
     expect(await member.ping()).toEqual([]);
-    house.store.letGo();
-    expect(await hear(member, made, 1)).toBe(1);
+    fixture.store.letGo();
+    expect(await receiveCommit(member, made, 1)).toBe(1);
     expect(await member.ping()).toEqual([]);
   });
 });

@@ -1,10 +1,11 @@
-// How long those who take the places for uploads again and again can keep somebody else out, whatever they do and however many they are.
+// How long those who take the places for uploads again and again can keep somebody else out,
+// whatever they do and however many they are.
 
 import { describe, expect, test } from 'vitest';
 import {
   STAGE_DATA_BYTES,
   UPLOAD_GUARD_MS,
-  UPLOAD_STAY_MS,
+  UPLOAD_HOLD_MS,
   UPLOAD_WAIT_MS,
   UPLOADS_PER_ROOM_MAX,
 } from '@sotto/protocol';
@@ -19,13 +20,16 @@ const PAUSE_MOST_MS = 12_000;
 const TOLERANCE_MS = 1_000;
 const PIECE = new Uint8Array(STAGE_DATA_BYTES);
 
-/** PROTOCOL.md §6.3, Uploads: against `others` that came before and ask without rest, and against whatever they do. */
+/**
+ * PROTOCOL.md §6.3, Uploads: against `others` that came before and ask without rest, and against
+ * whatever they do.
+ */
 function restlessBoundMs(others: number): number {
   return (others / UPLOADS_PER_ROOM_MAX + 1) * UPLOAD_GUARD_MS + PAUSE_MOST_MS + TOLERANCE_MS;
 }
 function boundMs(others: number): number {
   const each = UPLOAD_GUARD_MS + UPLOAD_WAIT_MS;
-  return UPLOAD_STAY_MS + (others / UPLOADS_PER_ROOM_MAX) * each + PAUSE_MOST_MS + TOLERANCE_MS;
+  return UPLOAD_HOLD_MS + (others / UPLOADS_PER_ROOM_MAX) * each + PAUSE_MOST_MS + TOLERANCE_MS;
 }
 
 /** A random number from 0 to 1 that is the same in every run. */
@@ -72,7 +76,7 @@ class Crowd {
   #send(connection: number, index: number): boolean {
     const uploadId = new Uint8Array(16);
     new DataView(uploadId.buffer).setUint32(0, this.#ids.get(connection) ?? 0);
-    return this.uploads.stage(connection, { uploadId, index, data: PIECE }, this.now).kind === 'silence';
+    return this.uploads.stage(connection, { uploadId, index, data: PIECE }, this.now).kind === 'ignored';
   }
 }
 
@@ -84,7 +88,10 @@ const restless: Tactics = (crowd, others) => () => {
   for (let connection = 0; connection < others; connection += 1) crowd.begin(connection);
 };
 
-/** Each gives its place up just before its guard ends, and the next takes it: no place ever becomes due. */
+/**
+ * Each gives its place up just before its guard ends, and the next takes it: no place ever becomes
+ * due.
+ */
 const handingOn: Tactics = (crowd, others) => {
   const placedAt = new Map<number, number>();
   return () => {
@@ -99,7 +106,9 @@ const handingOn: Tactics = (crowd, others) => {
   };
 };
 
-/** Who has a place never begins anew, but keeps its lease; who has none asks for it without rest. */
+/**
+ * Who has a place never begins anew, but keeps its lease; who has none asks for it without rest.
+ */
 const sitting: Tactics = (crowd, others) => {
   const placed = new Set<number>();
   return () => {
@@ -112,7 +121,10 @@ const sitting: Tactics = (crowd, others) => {
   };
 };
 
-/** Eight at a time sit; the others ask only to have places kept for them that they do not take, and let others have theirs lapse first. */
+/**
+ * Eight at a time sit; the others ask only to have places kept for them that they do not take, and
+ * let others have theirs lapse first.
+ */
 const blocking: Tactics = (crowd, others) => {
   const askedAt = new Map<number, number>();
   const placed = new Set<number>();
@@ -145,7 +157,10 @@ const erratic: Tactics = (crowd, others) => () => {
 
 const TACTICS = { restless, 'handing on': handingOn, sitting, blocking, erratic };
 
-/** @returns how long (ms) somebody who comes later and asks now and then is kept out; infinite if longer than `patience`. */
+/**
+ * @returns how long (ms) somebody who comes later and asks now and then is kept out; infinite if
+ *   longer than `patience`.
+ */
 function keptOut(
   others: number,
   tactics: Tactics,
@@ -171,8 +186,8 @@ function keptOut(
 
 const SEEDS = [1, 2, 3];
 
-describe('who wants a place for an upload', () => {
-  test.each(Object.entries(TACTICS))('has one in a bounded time while others are %s', (name, tactics) => {
+describe('a connection that asks for a place for an upload', () => {
+  test.each(Object.entries(TACTICS))('gets one in a bounded time while others are %s', (name, tactics) => {
     const shown: string[] = [];
     for (const others of [8, 16, 64]) {
       const bound = tactics === restless ? restlessBoundMs(others) : boundMs(others);
@@ -183,7 +198,7 @@ describe('who wants a place for an upload', () => {
     process.stdout.write(`   kept out by connections that are ${name}: ${shown.join(', ')}\n`);
   });
 
-  test('is kept out for longer when nobody remembers that it asked (the control)', () => {
+  test('is kept out for longer when its question is not remembered (the control)', () => {
     const bound = restlessBoundMs(16);
     const times = SEEDS.map((seed) => keptOut(16, restless, { seed, patience: 10 * bound, comesAnew: true }));
     expect(Math.max(...times)).toBeGreaterThan(bound);

@@ -20,8 +20,8 @@ const arbitraryStep = fc.record({
   length: fc.constantFrom(1, 100, STAGE_DATA_BYTES, STAGE_DATA_BYTES),
 });
 
-describe('what is staged', () => {
-  test('is, when it is claimed, what was put in, cut where the frames end', () => {
+describe('the uploads of a room', () => {
+  test('hand a claimed upload over as it was staged, cut where the frames end', () => {
     fc.assert(
       fc.property(
         fc.nat(3),
@@ -34,7 +34,7 @@ describe('what is staged', () => {
           const uploads = new Uploads();
           for (let index = 0; index * STAGE_DATA_BYTES < whole.length; index += 1) {
             const data = whole.slice(index * STAGE_DATA_BYTES, (index + 1) * STAGE_DATA_BYTES);
-            expect(uploads.stage(1, { uploadId, index, data }, 0)).toEqual({ kind: 'silence' });
+            expect(uploads.stage(1, { uploadId, index, data }, 0)).toEqual({ kind: 'ignored' });
           }
           const digest = createHash('sha256').update(whole).digest();
           const request = { commitNumber: 0, uploadId, frameSize: size, frameCount: count, snapshotBytes, digest };
@@ -42,7 +42,8 @@ describe('what is staged', () => {
           if (claim.kind !== 'claimed') throw new Error(claim.kind);
           expect(Buffer.concat([...claim.bodies, claim.snapshot]).equals(whole)).toBe(true);
           expect(claim.bodies.every((body) => body.length === frameBytes)).toBe(true);
-          // It is the room's now: its place is free, but its connection stages no other until it is answered.
+          // It is the room's now: its place is free, but its connection stages no other until it is
+          // answered.
           expect(uploads.held).toEqual({ places: 0, bytes: 0 });
           const other = { uploadId: new Uint8Array(16).fill(2), index: 0, data: new Uint8Array(1) };
           expect(uploads.stage(1, other, 0)).toEqual({ kind: 'refused', code: 'upload-full' });
@@ -54,7 +55,7 @@ describe('what is staged', () => {
     );
   });
 
-  test('never takes more places or bytes than it may, whatever comes, and none once all leases have ended', () => {
+  test('never take more places or bytes than they may, whatever comes, and none once all leases have ended', () => {
     fc.assert(
       fc.property(fc.array(arbitraryStep, { maxLength: 200 }), (steps) => {
         const uploads = new Uploads();
@@ -79,7 +80,7 @@ describe('what is staged', () => {
     );
   });
 
-  test('holds no more memory than its bytes: small pieces are no way around it', () => {
+  test('hold no more memory than their bytes, also in small pieces', () => {
     const uploads = new Uploads();
     const uploadId = new Uint8Array(16);
     uploads.stage(1, { uploadId, index: 0, data: new Uint8Array(1) }, 0);

@@ -1,4 +1,5 @@
-// A memory store that a test can hold back, break and count: the store's side of every "only after the store has answered".
+// A memory store that a test can hold back, break and count: the store's side of every "only after
+// the store has answered".
 
 import { MemoryRoomStore } from '../src/store/memory-room-store.ts';
 import { RelayError } from '../src/errors.ts';

@@ -57,7 +57,7 @@ export function placeOf({ newer }: Rotation, { members, departing }: GroupView):
 
 /** When the first in line has its turn (ms). An epoch voids the roll call in it, so those who are silent are removed before. */
 function firstDueAt(cover: StealthCover, { since, calledAt }: Rotation): number {
-  const regular = since + stealthShape(cover).turnMs;
+  const regular = since + stealthShape(cover).keyRotationMs;
   return calledAt === undefined ? regular : Math.max(regular, calledAt + ROLL_CALL_WAIT_MS + KEY_GRACE_MS);
 }
 
@@ -79,6 +79,6 @@ export function rotationLeftMs(cover: StealthCover, rotation: Rotation, now: num
  */
 export function resumeRotation(cover: Cover, rotation: Rotation, now: number): Rotation {
   if (!isStealth(cover)) return rotation;
-  const since = Math.max(rotation.since, now - stealthShape(cover).turnMs);
+  const since = Math.max(rotation.since, now - stealthShape(cover).keyRotationMs);
   return { ...rotation, since, ownAt: Math.max(rotation.ownAt, now + KEY_CYCLE_MS - KEYS_OLDEST_MS) };
 }

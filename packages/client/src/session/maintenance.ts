@@ -56,7 +56,7 @@ export function onScheduledRotation(session: Session, context: StepContext): Ses
     scheduleRotation(session, context);
     return session;
   }
-  setTimer(context, 'scheduled-rotation', stealthShape(cover).turnMs);
+  setTimer(context, 'scheduled-rotation', stealthShape(cover).keyRotationMs);
   return runCommitRequests(enqueueRequest(session, { type: 'rotate', reason: 'scheduled' }), context);
 }
 

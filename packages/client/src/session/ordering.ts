@@ -42,7 +42,7 @@ function sendOrder(session: Session, order: SignedAccess, cover: StealthCover, c
 function untilCarriedMs({ schedule, rotation }: Session, cover: StealthCover, now: number): number {
   const heardMs = timeToSendMs(schedule, 1) + STEALTH_TICK_MS;
   const left = rotationLeftMs(cover, rotation, now);
-  return left >= heardMs ? left : Math.max(0, left) + stealthShape(cover).turnMs;
+  return left >= heardMs ? left : Math.max(0, left) + stealthShape(cover).keyRotationMs;
 }
 
 /** The order that was said holds, or a later one does. */

@@ -1,7 +1,7 @@
 // Winds a schedule's metronome: what it is asked, and the timers by which it is asked again. PROTOCOL.md §12.
 
 import { SEAL_LEAD_MS, startMetronome, stepMetronome, wakeAt } from '@sotto/protocol';
-import type { Departure } from '@sotto/protocol';
+import type { Dispatch } from '@sotto/protocol';
 import { NO_METRONOME } from './cover.ts';
 import type { Schedule } from './cover.ts';
 import type { StepContext } from './state.ts';
@@ -26,7 +26,7 @@ export function stopSchedule(schedule: Schedule, context: StepContext): Schedule
 
 /** Something waits to leave: in jitter that decides when the next frame does. */
 export function onContentQueued(schedule: Schedule, context: StepContext): Schedule {
-  const { metronome } = stepMetronome(schedule.metronome, { type: 'content', now: context.now }, context.chance);
+  const { state: metronome } = stepMetronome(schedule.metronome, { type: 'content', now: context.now }, context.chance);
   const noted: Schedule = { ...schedule, metronome };
   if (wakeAt(metronome) !== wakeAt(schedule.metronome)) setTimers(noted, context);
   return noted;
@@ -36,11 +36,11 @@ export function onContentQueued(schedule: Schedule, context: StepContext): Sched
 export function processDue(
   schedule: Schedule,
   context: StepContext,
-): { readonly schedule: Schedule; readonly departures: readonly Departure[] } {
+): { readonly schedule: Schedule; readonly departures: readonly Dispatch[] } {
   const step = stepMetronome(schedule.metronome, { type: 'due', now: context.now }, context.chance);
-  const next: Schedule = { ...schedule, metronome: step.metronome };
+  const next: Schedule = { ...schedule, metronome: step.state };
   setTimers(next, context);
-  return { schedule: next, departures: step.departures };
+  return { schedule: next, departures: step.effects };
 }
 
 /** A frame is sealed a little before its slot, whatever it says. */

@@ -1,4 +1,4 @@
-// Reads a whole room out of the store, piece by piece, and believes nothing that is no room's log.
+// Reads a whole room from the store, piece by piece, and refuses an answer that is no room's log.
 
 import { bodyBytes, FRAME_BYTES, LOG_BYTES_MAX } from '@sotto/protocol';
 import { RelayError } from '../errors.ts';
@@ -14,7 +14,7 @@ export interface LoadedRoom {
   readonly tail: LogTail;
 }
 
-/** @returns the room, or undefined if the store has none. Rejects with a RelayError. */
+/** @returns the room; undefined if the store has none. Rejects with a RelayError. */
 export async function loadRoom(roomId: Uint8Array, store: RoomStore): Promise<LoadedRoom | undefined> {
   const record = await store.load(roomId);
   if (record === undefined) return undefined;
@@ -31,7 +31,7 @@ export async function loadRoom(roomId: Uint8Array, store: RoomStore): Promise<Lo
   return { record, tail };
 }
 
-/** Without a gap, and every body one that a frame can carry. */
+/** Whether numbers have no gap and every body fits a frame. */
 function isLog(entries: readonly LogEntry[], from: number): boolean {
   return entries.every(({ number, body }, index) => number === from + index && BODY_BYTES.has(body.length));
 }

@@ -1,4 +1,4 @@
-// The store without a Redis: the same contract in this process's memory, for tests and for trying things out.
+// The store without Redis: the same contract in this process's memory, for tests and trials.
 
 import { equalBytes, toHex } from '@sotto/protocol';
 import type { Clock } from '@sotto/machine';

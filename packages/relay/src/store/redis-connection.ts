@@ -1,4 +1,5 @@
-// The one connection to Redis, and the one place through which every command goes: none too long, each answer held against its question.
+// The one connection to Redis, through which every command goes. It bounds each command's length,
+// and checks each answer against its question.
 
 import { createHash } from 'node:crypto';
 import { Redis } from 'ioredis';
@@ -22,9 +23,10 @@ export interface Script {
 }
 
 /**
- * What a server says that is not, or not now, the one to write to: the address may lead to another. It copies from another one (LOADING), is a
- * replica (READONLY, MASTERDOWN), became one just now (UNBLOCKED), or is a master that has lost sight of its replicas (NOREPLICAS).
- * A full store (OOM), a busy one and all others are asked again on the same connection.
+ * Errors of a server that is not, or not now, the one to write to: the address may lead to another.
+ * It copies from another one (LOADING), is a replica (READONLY, MASTERDOWN), became one just now
+ * (UNBLOCKED), or is a master that has lost sight of its replicas (NOREPLICAS). After all other
+ * errors (OOM, BUSY) the same connection is asked again.
  */
 const ELSEWHERE = /^(READONLY|LOADING|MASTERDOWN|UNBLOCKED|NOREPLICAS)\b/;
 
@@ -39,14 +41,14 @@ export class RedisConnection {
 
   constructor(host: string, port: number, scripts: readonly Script[]) {
     this.#redis = connect(host, port, ({ message }) => ELSEWHERE.test(message) && this.#leave());
-    // On each connection before anything else: a script that comes late, or whose answer does, is run all the same.
+    // On each connection before other commands: a script that arrives late is loaded all the same.
     this.#redis.on('ready', () => {
       this.#isLeaving = false;
       for (const script of scripts) this.#load(script).catch(() => undefined);
     });
   }
 
-  /** @returns what the script's answer means. Rejects with a RelayError. */
+  /** @returns the decoded answer of the script. Rejects with a RelayError. */
   async run<Value>(
     script: Script,
     keys: readonly string[],
@@ -57,7 +59,7 @@ export class RedisConnection {
     const words = [script.sha, keys.length, ...keys, request, ...rest];
     const decoded = decodeReply(request, await this.#runLoaded(script, words), decode);
     if (decoded.ok) return decoded.value;
-    // Answers and questions no longer go together here, whichever of the two sides is wrong.
+    // Answers and questions no longer match on this connection, whichever side is wrong.
     if (this.#leave()) this.#redis.disconnect(true);
     throw new RelayError(decoded.code);
   }
@@ -66,14 +68,17 @@ export class RedisConnection {
     this.#redis.disconnect();
   }
 
-  /** @returns whether this connection is to be left now: once for each, whatever else is answered on it. */
+  /**
+   * @returns whether this connection is to be left now: once for each connection, whatever else is
+   *   answered on it.
+   */
   #leave(): boolean {
     const isFirst = !this.#isLeaving;
     this.#isLeaving = true;
     return isFirst;
   }
 
-  /** A server may lose its scripts, or be another one, while the connection stands. */
+  /** A server may lose its scripts, or be replaced, while the connection stays open. */
   async #runLoaded(script: Script, words: readonly Word[]): Promise<unknown> {
     try {
       return await this.#send('evalsha', words);
@@ -98,7 +103,10 @@ export class RedisConnection {
   }
 }
 
-/** @returns the bytes that a command takes on the wire: `*<words>`, and of each word `$<length>` and its bytes, every line with its end. */
+/**
+ * @returns the bytes that a command takes on the wire: `*<words>`, and of each word `$<length>` and
+ *   its bytes, every line with its end.
+ */
 function commandBytes(words: readonly Word[]): number {
   return words.reduce((bytes: number, word) => bytes + wordBytes(length(word)), lineBytes(words.length));
 }
@@ -120,7 +128,7 @@ function asArgument(word: Word): string | number | Buffer {
   return word instanceof Uint8Array ? Buffer.from(word.buffer, word.byteOffset, word.byteLength) : word;
 }
 
-/** Redis' own words may quote keys: only our code goes on. */
+/** Redis' own messages may quote keys, so only our code is passed on. */
 function unavailable(error: unknown): RelayError {
   return error instanceof RelayError ? error : new RelayError('store-unavailable');
 }
@@ -133,22 +141,24 @@ function connect(host: string, port: number, reconnectOnError: (error: Error) =>
   const redis = new Redis({
     host,
     port,
-    // RESP2 and no introduction: HELLO, CLIENT and INFO are not among the commands that the relay may use.
+    // RESP2 and no introduction: HELLO, CLIENT and INFO are not among the commands that the relay
+    // may use.
     protocol: 2,
     disableClientInfo: true,
     enableReadyCheck: false,
-    // A command fails at once when there is no connection, and is never repeated behind our back: the room repeats it, in order.
+    // A command fails at once when there is no connection, and the client library never repeats it:
+    // the room repeats it, in order.
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
     connectTimeout: STORE_CONNECT_TIMEOUT_MS,
     commandTimeout: STORE_COMMAND_TIMEOUT_MS,
-    // A connection that swallows commands (a cut network) is replaced, not waited for.
+    // A connection that answers nothing (a cut network) is replaced.
     socketTimeout: 2 * STORE_COMMAND_TIMEOUT_MS,
     retryStrategy: (attempt) => Math.min(STORE_RETRY_FIRST_MS * 2 ** Math.min(attempt, 10), STORE_RETRY_MAX_MS),
     reconnectOnError,
   });
-  // Every command that this costs rejects by itself; without a listener the process would end.
+  // Every command that fails rejects by itself; without a listener the process would end.
   redis.on('error', () => undefined);
   return redis;
 }

@@ -1,4 +1,5 @@
-// What Redis answers, held against what it was asked: a reply that does not fit is a value with a code, never a room's next step.
+// Decodes Redis' answers and checks them against their questions: a reply that does not fit is a
+// value with a code, and never reaches a room.
 
 import { accept, CAPABILITY_KEY_BYTES, COVERS, SNAPSHOT_BYTES_MAX, refuse, ROOM_TAG_BYTES } from '@sotto/protocol';
 import type { Decoded } from '@sotto/protocol';
@@ -14,7 +15,10 @@ export type DecodeWords<Value> = (words: Words) => Reply<Value>;
 const MALFORMED = refuse('store-reply');
 const UNASKED = refuse('store-reply-unasked');
 
-/** Every script's answer begins with the number of its request: so no answer can be taken for that to another. */
+/**
+ * Every script's answer begins with the number of its request, so that no answer passes for that to
+ * another.
+ */
 export function decodeReply<Value>(request: string, reply: unknown, decode: DecodeWords<Value>): Reply<Value> {
   if (!Array.isArray(reply)) return MALFORMED;
   const [number, ...words] = reply as Words;
@@ -30,7 +34,7 @@ export function decodeWord<const Word extends string>(allowed: readonly Word[]):
   };
 }
 
-/** What append and commit are answered. */
+/** Answers to append and commit. */
 export function decodeAppended(asked: Omit<Append, 'bodies'> & { readonly count: number }): DecodeWords<AppendAnswer> {
   return ([kind, ...rest]) => {
     const [one, other] = rest.map(number);
@@ -86,7 +90,7 @@ export function decodeLoaded([kind, ...fields]: Words): Reply<RoomRecord | undef
   return accept({ capabilityKey, roomTag, cover, commitNumber, snapshot, previousSnapshot, oldest, next });
 }
 
-/** Either there is none, or its commit is in what the log has had. */
+/** Either there is no snapshot, or the log has had its commit. */
 function decodeSnapshot([content, from, to]: Words, next: number): StoredSnapshot | undefined {
   const [snapshot, first, last] = [bytes(content), number(from), number(to)];
   if (snapshot === undefined || first === undefined || last === undefined || snapshot.length > SNAPSHOT_BYTES_MAX)
@@ -99,7 +103,9 @@ function isBytes(word: unknown): word is Buffer {
   return Buffer.isBuffer(word);
 }
 
-/** A reply's bytes are a view of all that was read with it: what stays is copied out. */
+/**
+ * A reply's bytes are a view of everything that was read with it, so bytes that stay are copied.
+ */
 function bytes(word: unknown): Uint8Array | undefined {
   return isBytes(word) ? new Uint8Array(word) : undefined;
 }

@@ -1,12 +1,19 @@
-// The store on Redis: rooms in RAM with a lifetime, nothing asked of the server that its ACL refuses. What fits is one script call per operation.
+// The store on Redis: rooms in memory with a lifetime. It uses only commands that its ACL allows.
+// An operation that fits in one command is one script call.
 
 import { randomBytes } from 'node:crypto';
 import { toHex } from '@sotto/protocol';
 import { systemClock } from '@sotto/machine/system-clock';
 import type { Clock } from '@sotto/machine';
 import { RelayError } from '../errors.ts';
-import { STORE_STAGED_TTL_MS } from '../limits.ts';
-import { makeScript, RedisConnection } from './redis-connection.ts';
+import {
+  STORE_COMMAND_BYTES_MAX,
+  STORE_COMMAND_FRAME_BYTES,
+  STORE_PIECE_PAUSE_MS_MAX,
+  STORE_PIECE_PAUSE_TIMES,
+  STORE_STAGED_TTL_MS,
+} from '../limits.ts';
+import { makeScript, RedisConnection, wordBytes } from './redis-connection.ts';
 import type { Script, Word } from './redis-connection.ts';
 import { decodeAppended, decodeLoaded, decodeRead, decodeTouched, decodeWord } from './redis-replies.ts';
 import type { DecodeWords } from './redis-replies.ts';
@@ -37,7 +44,6 @@ import type {
   StoreLimits,
   TouchAnswer,
 } from './room-store.ts';
-import { cutBodies, cutBytes, cutSnapshot, PieceTurns } from './store-pieces.ts';
 
 const SCRIPTS = {
   create: makeScript(CREATE),
@@ -57,19 +63,36 @@ const SCRIPTS = {
 /** Tells one attempt to store something in pieces from every other. */
 const TOKEN_BYTES = 16;
 
-/** The only place that names a key: `room:{<room id>}` and what begins so, in one hash slot of a cluster. */
+/** Bytes that the long words of one command may take on the wire. */
+const PIECE_BYTES_MAX: number = STORE_COMMAND_BYTES_MAX - STORE_COMMAND_FRAME_BYTES;
+
+/**
+ * The only place that names a key: `room:{<room id>}` and keys that begin so, all in one hash slot
+ * of a cluster.
+ */
 export function roomKeys(roomId: Uint8Array): readonly [room: string, log: string, staged: string, stagedLog: string] {
   const room = `room:{${toHex(roomId)}}`;
   return [room, `${room}:log`, `${room}:staged`, `${room}:staged-log`];
 }
 
-/** One question of a script about one room. */
+/** Runs a script for one room. */
 type Ask = <Value>(script: Script, rest: readonly Word[], decode: DecodeWords<Value>) => Promise<Value>;
+
+/** Consecutive bodies; `index` is the place of the first among all. */
+interface BodyRun {
+  readonly index: number;
+  readonly bodies: readonly Uint8Array[];
+}
+
+interface Piece {
+  readonly offset: number;
+  readonly bytes: Uint8Array;
+}
 
 export class RedisRoomStore implements RoomStore {
   readonly #redis: RedisConnection;
   readonly #limits: StoreLimits;
-  readonly #turns: PieceTurns;
+  readonly #pieces: PieceQueue;
 
   constructor(options: {
     readonly host: string;
@@ -78,7 +101,7 @@ export class RedisRoomStore implements RoomStore {
     readonly clock?: Clock;
   }) {
     this.#limits = options.limits ?? STORE_LIMITS;
-    this.#turns = new PieceTurns(options.clock ?? systemClock);
+    this.#pieces = new PieceQueue(options.clock ?? systemClock);
     this.#redis = new RedisConnection(options.host, options.port, Object.values(SCRIPTS));
   }
 
@@ -101,7 +124,7 @@ export class RedisRoomStore implements RoomStore {
     const { commitNumber, first, oldest, bodies, snapshot } = commit;
     const ask = this.#room(roomId);
     const token = randomBytes(TOKEN_BYTES);
-    const cut = cutSnapshot(snapshot, bodies);
+    const cut = splitSnapshot(snapshot, bodies);
     if (cut > 0 && (await this.#stageCommit(ask, token, snapshot.subarray(0, cut))) === 'room-unknown') {
       return { kind: 'room-unknown' };
     }
@@ -122,7 +145,7 @@ export class RedisRoomStore implements RoomStore {
   async restore(roomId: Uint8Array, mirror: RoomMirror, wanted?: AbortSignal): Promise<'restored' | 'present'> {
     const { capabilityKey, roomTag, cover, commitNumber, snapshot, previousSnapshot, oldest, next } = mirror;
     const token = randomBytes(TOKEN_BYTES);
-    const ask = this.#inTurns(this.#room(roomId), wanted);
+    const ask = this.#inOrder(this.#room(roomId), wanted);
     const begin = [STORE_STAGED_TTL_MS, token, capabilityKey, roomTag, commitNumber, oldest, next];
     const begun = await ask(SCRIPTS.beginRestore, begin, decodeWord(['staged', 'present']));
     if (begun === 'present') return begun;
@@ -157,7 +180,7 @@ export class RedisRoomStore implements RoomStore {
     return Promise.resolve();
   }
 
-  /** A long snapshot goes before its commit, and counts for nothing without it. */
+  /** Stages the beginning of a long snapshot. It counts for nothing until its commit. */
   async #stageCommit(ask: Ask, token: Uint8Array, begin: Uint8Array): Promise<'staged' | 'room-unknown'> {
     const rest = [STORE_STAGED_TTL_MS, token];
     const begun = await ask(SCRIPTS.beginCommit, rest, decodeWord(['staged', 'room-unknown']));
@@ -169,9 +192,9 @@ export class RedisRoomStore implements RoomStore {
     return (script, rest, decode) => this.#redis.run(script, roomKeys(roomId), rest, decode);
   }
 
-  #inTurns(ask: Ask, wanted: AbortSignal | undefined): Ask {
+  #inOrder(ask: Ask, wanted: AbortSignal | undefined): Ask {
     return (script, rest, decode) =>
-      this.#turns.take(() => {
+      this.#pieces.run(() => {
         if (wanted?.aborted === true) throw new RelayError('store-unavailable');
         return ask(script, rest, decode);
       });
@@ -198,8 +221,69 @@ function orUnstaged<Value>(decode: DecodeWords<Value>): DecodeWords<Value | 'uns
   };
 }
 
-/** Else what was staged is gone: the store was emptied meanwhile, or another attempt or a removal came. The caller begins anew. */
+/**
+ * Otherwise the staged pieces are gone: the store was emptied, or another attempt or a removal
+ * came. The caller begins anew.
+ */
 function allStaged<Answer>(answer: Answer | 'unstaged'): Exclude<Answer, 'unstaged'> {
   if (answer === 'unstaged') throw new RelayError('store-unstaged');
   return answer as Exclude<Answer, 'unstaged'>;
+}
+
+function* cutBodies(bodies: readonly Uint8Array[]): Generator<BodyRun> {
+  let index = 0;
+  while (index < bodies.length) {
+    let end = index;
+    let bytes = 0;
+    for (const { length } of bodies.slice(index)) {
+      bytes += wordBytes(length);
+      if (bytes > PIECE_BYTES_MAX && end > index) break;
+      end += 1;
+    }
+    yield { index, bodies: bodies.slice(index, end) };
+    index = end;
+  }
+}
+
+function* cutBytes(whole: Uint8Array): Generator<Piece> {
+  // The word's own length prefix is within STORE_COMMAND_FRAME_BYTES.
+  for (let offset = 0; offset < whole.length; offset += PIECE_BYTES_MAX) {
+    yield { offset, bytes: whole.subarray(offset, offset + PIECE_BYTES_MAX) };
+  }
+}
+
+/**
+ * @returns the offset behind which the rest of a snapshot fits into one command with these bodies:
+ *   0 if all of it does.
+ */
+function splitSnapshot(snapshot: Uint8Array, bodies: readonly Uint8Array[]): number {
+  const taken = bodies.reduce((bytes, { length }) => bytes + wordBytes(length), 0);
+  return Math.max(0, snapshot.length - Math.max(0, PIECE_BYTES_MAX - taken));
+}
+
+/**
+ * Pieces of all rooms, one after the other in the order in which they are asked for. So rooms
+ * alternate, and after each piece the store has time for other commands.
+ */
+class PieceQueue {
+  readonly #clock: Clock;
+  #last: Promise<void> = Promise.resolve();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  async run<Answer>(work: () => Promise<Answer>): Promise<Answer> {
+    const before = this.#last;
+    let end: () => void = () => undefined;
+    this.#last = new Promise((resolve) => (end = resolve));
+    await before;
+    const begun = this.#clock.now();
+    try {
+      return await work();
+    } finally {
+      const took = this.#clock.now() - begun;
+      this.#clock.after(Math.min(STORE_PIECE_PAUSE_TIMES * took, STORE_PIECE_PAUSE_MS_MAX), end);
+    }
+  }
 }

@@ -1,17 +1,22 @@
-// What runs inside Redis: one script per operation of the store, so that each is atomic and costs one round trip.
+// The scripts that run inside Redis: one for each operation of the store, so that each is atomic and
+// takes one round trip.
 //
-// KEYS[1] is the room, a hash: capability, tag, cover (the mode's name), commit number, oldest, next, snapshot and previous (the bytes of the two snapshots),
-// snapshot-first, snapshot-last, previous-first and previous-last (where their commits are in the log). There is a room if and only if there is this hash.
+// KEYS[1] is the room, a hash. There is a room if and only if there is this hash. Its fields:
+//   capability, tag, cover (the mode's name), commit-number, oldest, next;
+//   snapshot and previous (the bytes of the two snapshots), and where their commits are in the log:
+//   snapshot-first, snapshot-last, previous-first, previous-last.
 // KEYS[2] is its log, a stream: entry `<sequence number>-0` with the one field `body`.
-// KEYS[3] and KEYS[4] are what has come so far of something that is too long for one command: a hash (token, next, snapshot, previous) and a stream
-// like the log. No reader looks at them. They become the room in one step (FINISH), or the snapshot (COMMIT), and else they expire.
+// KEYS[3] and KEYS[4] are the staged pieces of a restore or commit that is too long for one command:
+//   a hash (token, next, snapshot, previous) and a stream like the log. No other operation reads
+//   them. They become the room in one step (FINISH_RESTORE) or the snapshot (COMMIT), or expire.
 //
-// ARGV[1] is the request's number, and every answer begins with it. The first line of each makes Redis refuse a script as a whole on a replica,
-// also one that only reads, and on a full store all but those that may be run there.
-// Numbers are written with %.0f: Lua would write large ones as 1e+15.
+// ARGV[1] is the request's number, and every answer begins with it. The first line of each script
+// makes Redis refuse it as a whole on a replica, even if it only reads, and on a full store unless it
+// is marked as one that may run there.
+// Numbers are written with %.0f, because Lua writes large ones as 1e+15.
 
 const WRITES = '#!lua\n';
-/** What needs no memory, or gives some back. */
+/** For scripts that need no memory, or free some. */
 const ALWAYS = '#!lua flags=allow-oom\n';
 
 const NUMBER = `
@@ -26,7 +31,10 @@ local function renew(ttl)
 end
 `;
 
-/** Adds ARGV[from..] to the log, drops what is older than `named`, and keeps the hash's numbers true. No body is read for it. */
+/**
+ * Adds ARGV[from..] to the log, drops entries older than `named`, and keeps the numbers of the hash
+ * true. It reads no body.
+ */
 const EXTEND = `
 local function extend(from, oldest, following, named)
   for index = from, #ARGV do
@@ -40,7 +48,10 @@ local function extend(from, oldest, following, named)
 end
 `;
 
-/** ARGV: request, ttl, capability, tag, cover. The same room again is as good as made if nothing has happened in it. */
+/**
+ * ARGV: request, ttl, capability, tag, cover. The same room again is as good as made if nothing has
+ * happened in it.
+ */
 export const CREATE: string = lua(
   WRITES,
   RENEW,
@@ -70,7 +81,10 @@ return {ARGV[1], 'room', unpack(room)}
 `,
 );
 
-/** Whether the log ends with just the bodies of ARGV[from..], the first of them at number `first`: then this is a repetition. */
+/**
+ * Whether the log ends with just the bodies of ARGV[from..], the first of them at number `first`:
+ * then this is a repetition.
+ */
 const ENDS_WITH = `
 local function endsWith(from, first, following)
   local count = #ARGV - from + 1
@@ -105,8 +119,8 @@ return {ARGV[1], 'stored', ARGV[4], oldest}
 );
 
 /**
- * ARGV: request, ttl, commit number, first, oldest to stay, the commit number after it, last, token and length of what of the snapshot was staged (0 if nothing),
- * the rest of the snapshot, body...
+ * ARGV: request, ttl, commit number, first, oldest to stay, the commit number after it, last, token
+ * and length of what of the snapshot was staged (0 if nothing), the rest of the snapshot, body...
  */
 export const COMMIT: string = lua(
   WRITES,
@@ -174,7 +188,9 @@ return {ARGV[1], 'present', room[1], room[2]}
 `,
 );
 
-/** Whether there is no room, another's, or one that is behind this commit number and next number. */
+/**
+ * Whether there is no room, another's, or one that is behind this commit number and next number.
+ */
 const IS_BEHIND = `
 local function isBehind(capability, tag, commitNumber, following)
   local room = redis.call('HMGET', KEYS[1], 'capability', 'tag', 'commit-number', 'next')
@@ -184,7 +200,10 @@ local function isBehind(capability, tag, commitNumber, following)
 end
 `;
 
-/** ARGV: request, ttl, token, capability, tag, commit number, oldest, next. What another attempt has left is thrown away. */
+/**
+ * ARGV: request, ttl, token, capability, tag, commit number, oldest, next. What another attempt has
+ * left is thrown away.
+ */
 export const BEGIN_RESTORE: string = lua(
   WRITES,
   IS_BEHIND,
@@ -241,8 +260,8 @@ return {ARGV[1], 'staged'}
 );
 
 /**
- * ARGV: request, ttl, token, capability, tag, cover, commit number, oldest, next, length of the snapshot, its first and last, length of the previous snapshot, its
- * first and last.
+ * ARGV: request, ttl, token, capability, tag, cover, commit number, oldest, next, length of the
+ * snapshot, its first and last, length of the previous snapshot, its first and last.
  */
 export const FINISH_RESTORE: string = lua(
   WRITES,
@@ -265,7 +284,10 @@ return {ARGV[1], 'restored'}
 `,
 );
 
-/** ARGV: request. Also what is on its way into the room: what comes of it later finds nothing to go on with. */
+/**
+ * ARGV: request. Also what is on its way into the room: what comes of it later finds nothing to go
+ * on with.
+ */
 export const REMOVE: string = lua(
   ALWAYS,
   `

@@ -1,16 +1,23 @@
-// Where rooms are kept, and the contract that every store obeys (test/room-store.contract.ts). Opaque bytes only: a store knows no member.
+// The contract of every store of rooms. A store keeps opaque bytes: it knows no member and no key
+// but the public key of a room's capability.
 
 import { LOG_TTL_SECONDS } from '@sotto/protocol';
 import type { Cover } from '@sotto/protocol';
 
-/** What a commit has left: the snapshot, and the sequence numbers of its first and last frame. Empty and 0 before there was one. */
+/**
+ * What a commit has left: the snapshot, and the sequence numbers of its first and last frame. Empty
+ * and 0 before there was one.
+ */
 export interface StoredSnapshot {
   readonly bytes: Uint8Array;
   readonly first: number;
   readonly last: number;
 }
 
-/** A room without its log. `oldest` is the first sequence number still in the log, `next` the one to come; equal when the log is empty. */
+/**
+ * A room without its log. `oldest` is the first sequence number still in the log, `next` the one to
+ * come; equal when the log is empty.
+ */
 export interface RoomRecord {
   /** Ed25519 public key, 32 bytes. */
   readonly capabilityKey: Uint8Array;
@@ -20,7 +27,10 @@ export interface RoomRecord {
   readonly cover: Cover;
   /** From 0; one more with each commit. */
   readonly commitNumber: number;
-  /** That of the commit which made the commit number; the previous one is kept so that a bad one can be undone. */
+  /**
+   * That of the commit which made the commit number; the previous one is kept so that a bad one can
+   * be undone.
+   */
   readonly snapshot: StoredSnapshot;
   readonly previousSnapshot: StoredSnapshot;
   readonly oldest: number;
@@ -64,7 +74,10 @@ export interface Commit {
   readonly oldest: number;
 }
 
-/** How far a room has come: it is behind another copy that has a higher commit number, or the same and a higher next number. */
+/**
+ * How far a room has come: it is behind another copy that has a higher commit number, or the same
+ * and a higher next number.
+ */
 export type Position = Pick<RoomRecord, 'commitNumber' | 'next'>;
 
 type RoomUnknown = { readonly kind: 'room-unknown' };
@@ -77,53 +90,87 @@ export type AppendAnswer = Stored | Stale | OutOfStep | RoomUnknown;
 export type TouchAnswer = ({ readonly kind: 'present' } & Position) | RoomUnknown;
 
 /**
- * Each operation is atomic. Each rejects with a RelayError, and then may or may not have happened, or may happen later: the caller asks again.
- * An answer that does not fit what was asked is refused, and counts as none.
+ * Where the relay keeps its rooms: a commit number, two snapshots and a log of sealed bodies each.
  *
- * A room lives for its TTL after the last `create`, `append`, `commit`, `touch` or `restore`, log and all; then nobody knows it any more.
- * The caller says with each append and commit how much of the log stays; sequence numbers are never given twice.
+ * **Atomicity.** Each operation happens as a whole or not at all, also beside others on the same
+ * room. A `restore` may take several steps inside, of which no reader sees any but the last.
+ *
+ * **Errors.** Each operation rejects with a `RelayError` and nothing else: `store-unavailable`,
+ * `store-reply`, `store-reply-unasked`, `store-unstaged` or `store-command-long`. After that it may
+ * have happened, or not, or may happen later. The caller repeats it: `create`, `append`, `commit`
+ * and `restore` recognize their own repetition. Answers of the domain (`stale`, `room-unknown`) are
+ * values. An answer that does not fit its question counts as none.
+ *
+ * **Lifetime.** A room lives for `StoreLimits.logTtlMs` after its last `create`, `append`,
+ * `commit`, `touch` or `restore`. Then the store forgets all of it at once.
+ *
+ * **Bounds.** Room ids have 16 bytes. Sequence numbers begin at 1 and are never given twice. The
+ * caller keeps a log below LOG_BYTES_MAX by naming the `oldest` entry that stays, and a snapshot
+ * below SNAPSHOT_BYTES_MAX. The caller does not write to byte arrays that it has given or received.
+ *
+ * `test/room-store.contract.ts` tests all of this against every store. PROTOCOL.md §6.
  */
 export interface RoomStore {
   /**
-   * Makes a room with commit number 0, an empty snapshot and an empty log whose first sequence number will be 1. Leaves an existing room alone; one of
-   * the same terms in which nothing was ever stored is answered `created` again, so that a create whose answer was lost can be repeated.
+   * Makes a room with commit number 0, no snapshots, and an empty log that begins at 1.
+   *
+   * @returns `room-exists` and changes nothing if there is one already; but `created` again for the
+   *   same terms, as long as nothing was stored in the room, so that a lost answer can be repeated.
    */
   create(roomId: Uint8Array, terms: RoomTerms): Promise<'created' | 'room-exists'>;
 
+  /** @returns the room without its log; undefined if the store does not know it. */
   load(roomId: Uint8Array): Promise<RoomRecord | undefined>;
 
   /**
-   * Adds bodies to the log if the room's commit number is `commitNumber` (else `stale`) and its next sequence number is `first` (else `out-of-step`).
-   * The very append that was the last to be stored is answered `stored` again and changes nothing, so that one whose answer was lost can be
-   * repeated.
+   * Adds bodies to the log, and drops the entries before `oldest`.
+   *
+   * @returns `stored`, with the oldest number that is in the log now. Otherwise nothing has
+   *   changed: `room-unknown`; `stale` if the room has another commit number; `out-of-step` if its
+   *   next sequence number is not `first`. The append that was the last to be stored is `stored`
+   *   again, and changes nothing.
    */
   append(roomId: Uint8Array, append: Append): Promise<AppendAnswer>;
 
   /**
-   * Compare and set: if the commit number is `commitNumber` (else `stale`) and the next sequence number is `first` (else `out-of-step`), replaces the
-   * snapshot, keeps the one before, adds the bodies to the log and counts up. Of any number of committers with the same commit number exactly one
-   * succeeds. The very commit that was the last thing to be stored is answered `stored` again and changes nothing, as with `append`.
+   * Compares and sets: adds the commit's bodies to the log, puts `snapshot` in the place of the
+   * snapshot, keeps that one as the previous snapshot, and adds 1 to the commit number. Of any
+   * number of commits under one commit number exactly one is stored.
+   *
+   * @returns as `append` does, also for a repetition.
    */
   commit(roomId: Uint8Array, commit: Commit): Promise<AppendAnswer>;
 
   /**
-   * @returns entries in order without a gap from the first that is not older than `from`, of at most `maxBytes` together but at least one
-   * if there is one; none for an unknown room.
+   * Reads the log, without a gap, from the first entry that is not older than `from`.
+   *
+   * @returns entries with bodies of at most `maxBytes` together, but at least one entry if there is
+   *   one; none for an unknown room.
    */
   read(roomId: Uint8Array, from: number, maxBytes: number): Promise<readonly LogEntry[]>;
 
-  /** Lets a living room live on, and says how far it has come. */
+  /** Renews a room's lifetime. @returns how far it has come, or `room-unknown`. */
   touch(roomId: Uint8Array): Promise<TouchAnswer>;
 
   /**
-   * Brings a room back into a store that lost it or whose copy is behind, exactly as it was. A room that is not behind stays as it is, and is
-   * `present`. Until all of it is there, nobody sees any of it. One that is not `wanted` any more is not begun, nor gone on with.
+   * Puts a whole room into a store that has lost it, or whose copy is behind (`isBehind`), exactly
+   * as the mirror has it. It may take seconds; other rooms' operations go on meanwhile.
+   *
+   * @param wanted ends the attempt when it is aborted: it rejects with `store-unavailable`, and no
+   *   further piece is sent.
+   * @returns `present` and changes nothing if the store has the room and is not behind.
    */
   restore(roomId: Uint8Array, mirror: RoomMirror, wanted?: AbortSignal): Promise<'restored' | 'present'>;
 
-  /** Also stops what is being restored. @returns whether there was such a room. */
+  /**
+   * Forgets a room at once, and what a `restore` or a `commit` has brought of it so far. Such an
+   * attempt does not bring the room back.
+   *
+   * @returns whether there was such a room.
+   */
   remove(roomId: Uint8Array): Promise<boolean>;
 
+  /** Gives up the connection; operations that are under way reject. Rooms stay. */
   close(): Promise<void>;
 }
 

@@ -1,4 +1,5 @@
-// The attacks, in a process of their own: what they cost their maker is not the relay's business and must not be measured with it.
+// The attacks, in a process of their own: what they cost their maker is not the relay's business
+// and must not be measured with it.
 
 import { randomBytes } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -12,23 +13,23 @@ import {
   STAGE_DATA_BYTES,
 } from '@sotto/protocol';
 import { makeCommit } from '@sotto/fixtures/relay-member';
-import { Assailant } from './assailant.ts';
-import type { RoomKey } from './assailant.ts';
+import { Attacker } from './attacker.ts';
+import type { RoomKey } from './attacker.ts';
 import type { Attack } from './attacked-relay.ts';
 
 const [path = '', keys = '[]'] = process.argv.slice(2);
 const rooms = JSON.parse(keys) as RoomKey[];
-const crowd: Assailant[] = [];
+const attackers: Attacker[] = [];
 let isOver = false;
 
 /** Attached connections, the same number in each room. */
-async function attachAll(perRoom: number, from = 0): Promise<Assailant[]> {
-  const attached: Assailant[] = [];
+async function attachAll(perRoom: number, from = 0): Promise<Attacker[]> {
+  const attached: Attacker[] = [];
   for (const room of rooms) {
     for (let count = 0; count < perRoom; count += 1) {
-      const assailant = new Assailant(path);
-      crowd.push(assailant);
-      if (await assailant.attach(room, from)) attached.push(assailant);
+      const attacker = new Attacker(path);
+      attackers.push(attacker);
+      if (await attacker.attach(room, from)) attached.push(attacker);
     }
   }
   return attached;
@@ -43,47 +44,47 @@ function frames(count: number, size: 0 | 1 | 2 | 3, commitNumber = 0): Uint8Arra
 const ATTACKS: Readonly<Record<Attack, () => Promise<void>>> = {
   /** Frames of 512 bytes from all, as fast as the relay reads them; all are read. */
   'frame flood': async () => {
-    for (const assailant of await attachAll(80)) assailant.pour(frames(128, 0));
+    for (const attacker of await attachAll(80)) attacker.pour(frames(128, 0));
   },
   /** All go back in the log, ask for snapshots and ping without end, and read nothing. */
   'slow readers': async () => {
     const [first, ...others] = await attachAll(80, 1);
-    for (const assailant of others) assailant.socket.pause();
+    for (const attacker of others) attacker.socket.pause();
     first?.pour(frames(64, 3));
     for (const room of rooms.slice(1)) {
-      const writer = new Assailant(path);
-      crowd.push(writer);
+      const writer = new Attacker(path);
+      attackers.push(writer);
       await writer.attach(room);
       writer.pour(frames(64, 3));
     }
     await pause(500);
-    for (const assailant of others) {
-      assailant.send(encodeFetch({ what: 'log', from: 1 }), encodeFetch({ what: 'snapshot' }));
-      assailant.pour(Array.from({ length: 128 }, (_, number) => encodePing('ping', number)));
+    for (const attacker of others) {
+      attacker.send(encodeFetch({ what: 'log', from: 1 }), encodeFetch({ what: 'snapshot' }));
+      attacker.pour(Array.from({ length: 128 }, (_, number) => encodePing('ping', number)));
     }
   },
   /** Stale frames, each of which is answered, from connections that do not listen. */
   'unheard answers': async () => {
-    for (const assailant of await attachAll(80)) {
-      assailant.socket.pause();
-      assailant.pour(frames(128, 0, 9));
+    for (const attacker of await attachAll(80)) {
+      attacker.socket.pause();
+      attacker.pour(frames(128, 0, 9));
     }
   },
   /** Half a frame, then one byte now and then: half of them attached, the others not. */
   slowloris: async () => {
     const attached = await attachAll(60);
-    for (let count = 0; count < 60; count += 1) crowd.push(new Assailant(path));
+    for (let count = 0; count < 60; count += 1) attackers.push(new Attacker(path));
     const half = new Uint8Array([0x13, ...randomBytes(2_000)]);
-    for (const assailant of crowd) assailant.send(half);
+    for (const attacker of attackers) attacker.send(half);
     while (!isOver) {
-      for (const assailant of attached) assailant.send(new Uint8Array(1));
+      for (const attacker of attached) attacker.send(new Uint8Array(1));
       await pause(20);
     }
   },
   /** Strangers that never answer their challenge, thirty a second. */
   silence: async () => {
     while (!isOver) {
-      crowd.push(new Assailant(path));
+      attackers.push(new Attacker(path));
       await pause(1_000 / 30);
     }
   },
@@ -91,24 +92,27 @@ const ATTACKS: Readonly<Record<Attack, () => Promise<void>>> = {
   'connection flood': async () => {
     while (!isOver) {
       for (let count = 0; count < 10; count += 1) {
-        const assailant = new Assailant(path);
-        if (count % 2 === 0) assailant.send(new Uint8Array(randomBytes(600)));
-        setTimeout(() => assailant.socket.destroy(), 200);
+        const attacker = new Attacker(path);
+        if (count % 2 === 0) attacker.send(new Uint8Array(randomBytes(600)));
+        setTimeout(() => attacker.socket.destroy(), 200);
       }
       await pause(20);
     }
   },
-  /** The largest uploads from all that find a place, and commits that wait behind what the room may make. */
+  /**
+   * The largest uploads from all that find a place, and commits that wait behind what the room may
+   * make.
+   */
   uploads: async () => {
     const attached = await attachAll(24);
     const data = new Uint8Array(randomBytes(STAGE_DATA_BYTES));
-    for (const [index, assailant] of attached.entries()) {
+    for (const [index, attacker] of attached.entries()) {
       if (index % 2 === 0) {
         const made = makeCommit({ snapshotBytes: 500_000, frames: 16, size: 3 });
-        assailant.send(...made.stages, made.commit(0));
+        attacker.send(...made.stages, made.commit(0));
       } else {
         const uploadId = new Uint8Array(randomBytes(16));
-        assailant.send(...Array.from({ length: 145 }, (_, piece) => encodeStage({ uploadId, index: piece, data })));
+        attacker.send(...Array.from({ length: 145 }, (_, piece) => encodeStage({ uploadId, index: piece, data })));
       }
     }
   },
@@ -117,7 +121,7 @@ const ATTACKS: Readonly<Record<Attack, () => Promise<void>>> = {
 process.on('message', (message: { readonly attack: Attack } | 'stop') => {
   if (message === 'stop') {
     isOver = true;
-    for (const assailant of crowd) assailant.socket.destroy();
+    for (const attacker of attackers) attacker.socket.destroy();
     process.exit(0);
   }
   void ATTACKS[message.attack]().then(() => process.send?.('begun'));

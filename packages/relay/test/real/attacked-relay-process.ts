@@ -1,4 +1,5 @@
-// The relay in a process of its own, as its image runs it but for the store, so that what it holds and how late it is can be measured from outside.
+// The relay in a process of its own, as its image runs it but for the store, so that what it holds
+// and how late it is can be measured from outside.
 
 import { MemoryRoomStore, startRelay } from '../../src/index.ts';
 

@@ -1,4 +1,5 @@
-// A relay in its own process, a room of honest members, and attackers in a third process; all of it goes away with the test.
+// A relay in its own process, a room of honest members, and attackers in a third process; all of it
+// goes away with the test.
 
 import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
@@ -9,10 +10,9 @@ import { constants, setPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
-import { TestHost } from '@sotto/fixtures/relay-host';
-import { makeRoom, TestMember } from '@sotto/fixtures/relay-member';
-import type { TestRoom } from '@sotto/fixtures/relay-member';
-import type { RoomKey } from './assailant.ts';
+import type { TestMember, TestRoom } from '@sotto/fixtures/relay-member';
+import { connectUsers } from '../relay-fixture.ts';
+import type { RoomKey } from './attacker.ts';
 
 export type Attack =
   'frame flood' | 'slow readers' | 'unheard answers' | 'slowloris' | 'silence' | 'connection flood' | 'uploads';
@@ -41,36 +41,22 @@ export async function openAttackedRelay(program = 'attacked-relay-process.ts'): 
   const [path, admin] = [join(directory, 'relay.sock'), join(directory, 'admin.sock')];
   const child = start(program, [path, admin], imageOptions());
   await once(child, 'message');
-  const host = new TestHost({ path: admin });
-  const members: TestMember[] = [];
+  const { member, room, join: enter, leave } = connectUsers({ address: { path }, adminAddress: { path: admin } });
   onTestFinished(async () => {
-    await Promise.all(members.map((member) => member.leave()));
-    await host.leave();
+    await leave();
     await end(child);
     await rm(directory, { recursive: true });
   });
-  const member = (): TestMember => {
-    const guest = new TestMember({ path });
-    members.push(guest);
-    return guest;
-  };
   return {
     path,
     member,
-    room: async () => {
-      const room = makeRoom();
-      if ((await host.create(room))?.ok !== true) throw new Error('the room was not made');
-      return room;
-    },
-    join: async (room) => {
-      const guest = member();
-      await guest.attach(room);
-      return guest;
-    },
+    room,
+    join: enter,
     attack: async (attack, rooms) => {
       const attackers = start('attack-process.ts', [path, JSON.stringify(rooms.map(keyOf))], []);
       onTestFinished(() => end(attackers));
-      // What the attackers compute themselves is not to take the processor from the relay and the members.
+      // What the attackers compute themselves is not to take the processor from the relay and the
+      // members.
       setPriority(attackers.pid ?? 0, constants.priority.PRIORITY_LOW);
       await once(attackers, 'message');
       attackers.send({ attack });

@@ -1,4 +1,5 @@
-// A relay that bounds nothing, for the control: it answers whatever it reads and keeps what nobody fetches.
+// A relay that bounds nothing, for the control: it answers whatever it reads and keeps what nobody
+// fetches.
 
 import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:net';

@@ -1,32 +1,20 @@
-// The store's master becomes a replica, or refuses to be written to for another reason: the relay looks for the one that may be.
+// The store's master becomes a replica, or refuses to be written to for another reason: the relay
+// looks for the one that may be.
 
-import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Redis } from 'ioredis';
-import { roomKeys } from '../../src/store/redis-room-store.ts';
 import { fingerprint, makeBody } from '@sotto/fixtures/relay-member';
-import type { TestMember, TestRoom } from '@sotto/fixtures/relay-member';
-import { startRedisServers } from './redis-server.ts';
+import type { TestMember } from '@sotto/fixtures/relay-member';
+import { useRedisPair } from './redis-server.ts';
 import type { RedisServer } from './redis-server.ts';
-import { makeRoomThere, openStore, setStage } from './stage.ts';
+import { createRoom, openStore, openRelayOverRedis, storedEntries } from './relay-over-redis.ts';
 import { StoreProxy } from './store-proxy.ts';
 
-let servers: readonly [RedisServer, RedisServer];
-let testers: readonly [Redis, Redis];
-
-beforeAll(async () => {
-  const [first, second] = await startRedisServers(2);
-  if (first === undefined || second === undefined) throw new Error('two servers are needed');
-  servers = [first, second];
-  testers = [first.connectTester(), second.connectTester()];
-  return async () => {
-    for (const tester of testers) tester.disconnect();
-    await first.stop();
-  };
-});
+const pair = useRedisPair();
 
 /** Both are masters again, and empty, before a test and behind it. */
 async function standAlone(): Promise<void> {
-  for (const tester of testers) {
+  for (const tester of [pair.first.tester, pair.second.tester]) {
     await tester.call('REPLICAOF', 'NO', 'ONE');
     await tester.call(
       'CONFIG',
@@ -53,14 +41,10 @@ async function inStep(replica: Redis): Promise<void> {
   }
 }
 
-async function storedNumbers(tester: Redis, room: TestRoom): Promise<string[]> {
-  const entries = await tester.xrangeBuffer(roomKeys(room.roomId)[1], '-', '+');
-  return entries.map(
-    ([id, fields]) => `${id.toString().replace(/-0$/, '')} ${fingerprint(fields[1] ?? Buffer.alloc(0))}`,
-  );
-}
-
-/** Says so many things, one after the other is acknowledged. @returns them as they are numbered in the log. */
+/**
+ * Says so many things, one after the other is acknowledged.
+ * @returns them as they are numbered in the log.
+ */
 async function sayInTurn(member: TestMember, count: number): Promise<string[]> {
   const heard: string[] = [];
   for (let index = 0; index < count; index += 1) {
@@ -77,28 +61,29 @@ describe('the store’s master', () => {
   test('becomes a replica of another one, behind one address: what was acknowledged is there, and more is', async () => {
     await standAlone();
     onTestFinished(standAlone);
-    const [old, next] = testers;
-    const proxy = await StoreProxy.open(servers[0]);
-    const { host, join, events } = await setStage(proxy);
-    const room = await makeRoomThere(host);
+    const [old, next] = [pair.first.tester, pair.second.tester];
+    const proxy = await StoreProxy.open(pair.first.server);
+    const { host, join, events } = await openRelayOverRedis(proxy);
+    const room = await createRoom(host);
     const member = await join(room);
     const said = await sayInTurn(member, 20);
-    await follow(next, servers[0]);
+    await follow(next, pair.first.server);
     await inStep(next);
     said.push(...(await sayInTurn(member, 20)));
 
-    // The failover, while something is said without a pause. Connections that stand stay, as those of a load balancer do.
+    // The failover, while something is said without a pause. Connections that stand stay, as those
+    // of a load balancer do.
     const bodies = Array.from({ length: 30 }, () => makeBody());
     for (const body of bodies.slice(0, 10)) member.publish(body);
     await next.call('REPLICAOF', 'NO', 'ONE');
-    await follow(old, servers[1]);
-    proxy.leadTo(servers[1]);
+    await follow(old, pair.second.server);
+    proxy.leadTo(pair.second.server);
     for (const body of bodies.slice(10)) member.publish(body);
     said.push(...(await member.entries(30)));
     said.push(...(await sayInTurn(member, 5)));
     expect(said.map((entry) => Number(entry.split(' ')[0]))).toEqual(said.map((_, index) => index + 1));
     expect(said.slice(40, 70).map((entry) => entry.split(' ')[1])).toEqual(bodies.map(fingerprint));
-    expect(await storedNumbers(next, room)).toEqual(said);
+    expect(await storedEntries(next, room)).toEqual(said);
     expect(proxy.connections).toBeGreaterThan(1);
     expect(member.closed).toBe(false);
     expect(events).toContain('store-back');
@@ -107,22 +92,22 @@ describe('the store’s master', () => {
   test('is replaced by one that is behind: it is brought up to what was acknowledged', async () => {
     await standAlone();
     onTestFinished(standAlone);
-    const [old, next] = testers;
-    const proxy = await StoreProxy.open(servers[0]);
-    const { host, join, events } = await setStage(proxy);
-    const room = await makeRoomThere(host);
+    const [old, next] = [pair.first.tester, pair.second.tester];
+    const proxy = await StoreProxy.open(pair.first.server);
+    const { host, join, events } = await openRelayOverRedis(proxy);
+    const room = await createRoom(host);
     const member = await join(room);
     const said = await sayInTurn(member, 20);
-    await follow(next, servers[0]);
+    await follow(next, pair.first.server);
     await inStep(next);
     // The link breaks, and the replica is promoted without what came after.
     await next.call('REPLICAOF', 'NO', 'ONE');
     said.push(...(await sayInTurn(member, 10)));
-    expect((await storedNumbers(next, room)).length).toBe(20);
-    await follow(old, servers[1]);
-    proxy.leadTo(servers[1]);
+    expect((await storedEntries(next, room)).length).toBe(20);
+    await follow(old, pair.second.server);
+    proxy.leadTo(pair.second.server);
     said.push(...(await sayInTurn(member, 1)));
-    expect(await storedNumbers(next, room)).toEqual(said);
+    expect(await storedEntries(next, room)).toEqual(said);
     expect(events).toContain('room-reseeded');
   });
 
@@ -131,10 +116,10 @@ describe('the store’s master', () => {
     async (kind) => {
       await standAlone();
       onTestFinished(standAlone);
-      const [old] = testers;
-      const proxy = await StoreProxy.open(servers[0]);
-      const { host, join } = await setStage(proxy);
-      const room = await makeRoomThere(host);
+      const old = pair.first.tester;
+      const proxy = await StoreProxy.open(pair.first.server);
+      const { host, join } = await openRelayOverRedis(proxy);
+      const room = await createRoom(host);
       const member = await join(room);
       const said = await sayInTurn(member, 3);
       const before = proxy.connections;
@@ -144,19 +129,19 @@ describe('the store’s master', () => {
       const body = makeBody();
       member.publish(body);
       while (proxy.connections < before + 2) await new Promise((resolve) => setTimeout(resolve, 10));
-      proxy.leadTo(servers[1]);
+      proxy.leadTo(pair.second.server);
       expect(await member.entries(1)).toEqual([`4 ${fingerprint(body)}`]);
-      expect(await storedNumbers(testers[1], room)).toEqual([...said, `4 ${fingerprint(body)}`]);
+      expect(await storedEntries(pair.second.tester, room)).toEqual([...said, `4 ${fingerprint(body)}`]);
     },
   );
 
   test('that is full is asked again on the same connection, and goes on when it has room', async () => {
     await standAlone();
     onTestFinished(standAlone);
-    const [tester] = testers;
-    const proxy = await StoreProxy.open(servers[0]);
-    const { host, join, events } = await setStage(proxy);
-    const room = await makeRoomThere(host);
+    const { tester } = pair.first;
+    const proxy = await StoreProxy.open(pair.first.server);
+    const { host, join, events } = await openRelayOverRedis(proxy);
+    const room = await createRoom(host);
     const member = await join(room);
     const said = await sayInTurn(member, 3);
     const before = proxy.connections;
@@ -165,24 +150,24 @@ describe('the store’s master', () => {
     member.publish(body);
     while (!events.includes('store-lost')) await new Promise((resolve) => setTimeout(resolve, 10));
     // What is full can still be read, and be told to forget.
-    const direct = await openStore(servers[0]);
+    const direct = await openStore(pair.first.server);
     expect((await direct.load(room.roomId))?.next).toBe(4);
     expect((await direct.touch(room.roomId)).kind).toBe('present');
     expect(await direct.remove(new Uint8Array(16))).toBe(false);
     await tester.call('CONFIG', 'SET', 'maxmemory', '128mb');
     expect(await member.entries(1)).toEqual([`4 ${fingerprint(body)}`]);
-    expect(await storedNumbers(tester, room)).toEqual([...said, `4 ${fingerprint(body)}`]);
+    expect(await storedEntries(tester, room)).toEqual([...said, `4 ${fingerprint(body)}`]);
     expect(proxy.connections).toBe(before);
   });
 
   test('and its replica are not taken for each other: nothing is read from what may be old', async () => {
     await standAlone();
     onTestFinished(standAlone);
-    const store = await openStore(servers[0]);
+    const store = await openStore(pair.first.server);
     const roomId = new Uint8Array(16).fill(7);
     await store.create(roomId, { capabilityKey: new Uint8Array(32), roomTag: new Uint8Array(16), cover: 'off' });
     expect(await store.load(roomId)).toBeDefined();
-    await follow(testers[0], undefined);
+    await follow(pair.first.tester, undefined);
     await expect(store.load(roomId)).rejects.toMatchObject({ code: 'store-unavailable' });
   });
 });

@@ -1,4 +1,5 @@
-// Strangers that come without end and never answer: a newcomer through Tor, which needs a second to answer, finds its place.
+// Strangers that come without end and never answer: a newcomer through Tor, which needs a second to
+// answer, finds its place.
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect, test } from 'vitest';

@@ -1,4 +1,5 @@
-// How much the relay holds under attack, measured as the kernel counts it: never more than the sum of its limits.
+// How much the relay holds under attack, measured as the kernel counts it: never more than the sum
+// of its limits.
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';

@@ -1,4 +1,5 @@
-// While one or two rooms are attacked, others keep their latency: the same echoes in one run, before the attack and in it.
+// While one or two rooms are attacked, others keep their latency: the same echoes in one run,
+// before the attack and in it.
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect, test } from 'vitest';
@@ -10,7 +11,10 @@ import type { Attack } from './attacked-relay.ts';
 const ATTACKS: readonly Attack[] = ['frame flood', 'slow readers', 'unheard answers', 'connection flood'];
 const ECHOES = 80;
 const GAP_MS = 10;
-/** Attackers, relay and members share two processors here. Through Tor an echo takes hundreds of milliseconds. */
+/**
+ * Attackers, relay and members share two processors here. Through Tor an echo takes hundreds of
+ * milliseconds.
+ */
 const TIMES_AS_LONG_MAX = 20;
 const MEDIAN_MAX_MS = 50;
 const P95_MAX_MS = 400;

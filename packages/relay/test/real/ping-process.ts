@@ -1,4 +1,5 @@
-// Says PING to a Redis at any moment, in a process of its own, so that nothing that the test computes counts as Redis' time.
+// Says PING to a Redis at any moment, in a process of its own, so that nothing that the test
+// computes counts as Redis' time.
 
 import { once } from 'node:events';
 import { connect } from 'node:net';

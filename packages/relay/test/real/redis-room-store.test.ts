@@ -1,53 +1,29 @@
 import { randomBytes } from 'node:crypto';
-import { beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Redis } from 'ioredis';
 import { RedisRoomStore, roomKeys } from '../../src/store/redis-room-store.ts';
 import { describeRoomStore } from '../room-store.contract.ts';
-import { startRedisServer } from './redis-server.ts';
-import type { RedisServer } from './redis-server.ts';
+import { useRedis } from './redis-server.ts';
+import { connected, connectStore } from './relay-over-redis.ts';
 
-let server: RedisServer;
-let tester: Redis;
-
-beforeAll(async () => {
-  server = await startRedisServer();
-  tester = server.connectTester();
-  return async () => {
-    tester.disconnect();
-    await server.stop();
-  };
-});
+const redis = useRedis();
 
 /** Time passes for every key on the server: each is left with so much less. */
 async function elapse(milliseconds: number): Promise<void> {
-  for (const key of await tester.keys('room:*')) {
-    await tester.pexpire(key, (await tester.pttl(key)) - milliseconds);
+  for (const key of await redis.tester.keys('room:*')) {
+    await redis.tester.pexpire(key, (await redis.tester.pttl(key)) - milliseconds);
   }
 }
 
 describeRoomStore('RedisRoomStore', async (limits) => {
-  await tester.flushall();
-  const store = new RedisRoomStore({ host: server.host, port: server.port, limits });
-  await ready(store);
-  return { store, elapse };
+  await redis.tester.flushall();
+  return { store: await connectStore(redis.server, limits), elapse };
 });
 
 /** @returns how often a command was called since CONFIG RESETSTAT. */
 async function calls(redis: Redis): Promise<(command: string) => number> {
   const statistics = await redis.info('commandstats');
   return (command) => Number(new RegExp(`^cmdstat_${command}:calls=(\\d+)`, 'm').exec(statistics)?.[1] ?? 0);
-}
-
-/** A store fails at once while it is not connected; so asks until it is. */
-async function ready(store: RedisRoomStore): Promise<void> {
-  for (;;) {
-    try {
-      await store.load(new Uint8Array(16));
-      return;
-    } catch {
-      await new Promise((resolve) => setTimeout(resolve, 5));
-    }
-  }
 }
 
 describe('on a real Redis', () => {
@@ -58,36 +34,38 @@ describe('on a real Redis', () => {
   };
 
   async function open(): Promise<{ store: RedisRoomStore; roomId: Uint8Array }> {
-    const store = new RedisRoomStore({ host: server.host, port: server.port });
-    await ready(store);
-    return { store, roomId: new Uint8Array(randomBytes(16)) };
+    return { store: await connectStore(redis.server), roomId: new Uint8Array(randomBytes(16)) };
   }
 
   test('log and room have one lifetime, and nothing else is stored', async () => {
-    await tester.flushall();
+    await redis.tester.flushall();
     const { store, roomId } = await open();
     await store.create(roomId, lock);
     await store.append(roomId, { commitNumber: 0, first: 1, bodies: [new Uint8Array(496)], oldest: 1 });
     const [room, log] = roomKeys(roomId);
-    expect((await tester.keys('*')).sort()).toEqual([room, log]);
-    const lifetimes = await Promise.all([tester.call('PEXPIRETIME', room), tester.call('PEXPIRETIME', log)]);
+    expect((await redis.tester.keys('*')).sort()).toEqual([room, log]);
+    const lifetimes = await Promise.all([
+      redis.tester.call('PEXPIRETIME', room),
+      redis.tester.call('PEXPIRETIME', log),
+    ]);
     expect(lifetimes[0]).toEqual(lifetimes[1]);
-    expect(await tester.pttl(room)).toBeGreaterThan(3_590_000);
-    expect(await tester.pttl(room)).toBeLessThanOrEqual(3_600_000);
+    expect(await redis.tester.pttl(room)).toBeGreaterThan(3_590_000);
+    expect(await redis.tester.pttl(room)).toBeLessThanOrEqual(3_600_000);
     await store.close();
   });
 
   test('every script is loaded on connecting, each operation is one call, and no text is sent again', async () => {
-    await tester.call('SCRIPT', 'FLUSH');
+    await redis.tester.call('SCRIPT', 'FLUSH');
     const { store, roomId } = await open();
     await store.create(roomId, lock);
-    await tester.call('CONFIG', 'RESETSTAT');
+    await redis.tester.call('CONFIG', 'RESETSTAT');
     for (let first = 1; first <= 10; first += 1) {
       await store.append(roomId, { commitNumber: 0, first, bodies: [new Uint8Array(496).fill(first)], oldest: 1 });
     }
-    // What was never called before is there as well: also if its answer comes too late for anybody, it is done.
+    // What was never called before is there as well: also if its answer comes too late for anybody,
+    // it is done.
     expect(await store.remove(roomId)).toBe(true);
-    const counts = await calls(tester);
+    const counts = await calls(redis.tester);
     expect([counts('evalsha'), counts('eval'), counts('script\\|load')]).toEqual([11, 0, 0]);
     expect(counts('xadd')).toBe(10);
     await store.close();
@@ -96,13 +74,13 @@ describe('on a real Redis', () => {
   test('a server that has lost its scripts while the connection stands is given again what is needed', async () => {
     const { store, roomId } = await open();
     await store.create(roomId, lock);
-    await tester.call('SCRIPT', 'FLUSH');
-    await tester.call('CONFIG', 'RESETSTAT');
+    await redis.tester.call('SCRIPT', 'FLUSH');
+    await redis.tester.call('CONFIG', 'RESETSTAT');
     for (const first of [1, 2]) {
       const append = { commitNumber: 0, first, bodies: [new Uint8Array(496).fill(first)], oldest: 1 };
       expect((await store.append(roomId, append)).kind).toBe('stored');
     }
-    const counts = await calls(tester);
+    const counts = await calls(redis.tester);
     expect([counts('evalsha'), counts('eval'), counts('script\\|load'), counts('xadd')]).toEqual([3, 0, 1, 2]);
     await store.close();
   });
@@ -112,7 +90,7 @@ describe('on a real Redis', () => {
     await store.create(roomId, lock);
     const bodies = Array.from({ length: 200 }, (_, index) => new Uint8Array(496).fill(index));
     await store.append(roomId, { commitNumber: 0, first: 1, bodies, oldest: 1 });
-    await tester.call('CONFIG', 'RESETSTAT');
+    await redis.tester.call('CONFIG', 'RESETSTAT');
     const more = Array.from({ length: 50 }, (_, index) => ({
       commitNumber: 0,
       first: 201 + index,
@@ -120,26 +98,26 @@ describe('on a real Redis', () => {
       oldest: 2 + index,
     }));
     for (const append of more) await store.append(roomId, append);
-    const counts = await calls(tester);
+    const counts = await calls(redis.tester);
     expect([counts('xadd'), counts('xtrim'), counts('xrange')]).toEqual([50, 50, 0]);
     expect((await store.read(roomId, 1, 1))[0]?.number).toBe(51);
-    await tester.call('CONFIG', 'RESETSTAT');
+    await redis.tester.call('CONFIG', 'RESETSTAT');
     expect(await store.append(roomId, more[49] ?? { commitNumber: 0, first: 0, bodies: [], oldest: 0 })).toMatchObject({
       kind: 'stored',
       first: 250,
     });
-    expect((await calls(tester))('xrange')).toBe(1);
+    expect((await calls(redis.tester))('xrange')).toBe(1);
     await store.close();
   });
 
   test('rejects with our code and no word of the server when it is away, and works again when it is back', async () => {
     const { store, roomId } = await open();
     await store.create(roomId, lock);
-    await server.restartEmpty();
+    await redis.server.restartEmpty();
     const failure: unknown = await store.load(roomId).catch((error: unknown) => error);
     // The connection may be back already: then the answer is that there is no such room.
     if (failure !== undefined) expect(failure).toMatchObject({ name: 'RelayError', code: 'store-unavailable' });
-    await ready(store);
+    await connected(store);
     expect(await store.load(roomId)).toBeUndefined();
     expect(await store.create(roomId, lock)).toBe('created');
     await store.close();
@@ -147,7 +125,7 @@ describe('on a real Redis', () => {
 
   test('the server lets the relay’s user do nothing else (control: the tester may)', async () => {
     const { store } = await open();
-    const relay = server.connectTester().duplicate({ username: 'default', password: '' });
+    const relay = redis.server.connectTester().duplicate({ username: 'default', password: '' });
     for (const command of [
       ['FLUSHALL'],
       ['KEYS', '*'],
@@ -163,7 +141,7 @@ describe('on a real Redis', () => {
       const [name = '', ...rest] = command;
       await expect(relay.call(name, ...rest)).rejects.toThrow(/NOPERM/);
     }
-    await expect(tester.call('CONFIG', 'GET', 'save')).resolves.toEqual(['save', '']);
+    await expect(redis.tester.call('CONFIG', 'GET', 'save')).resolves.toEqual(['save', '']);
     relay.disconnect();
     await store.close();
   });

@@ -1,16 +1,21 @@
-// A real Redis for tests, as the product runs it: no disk, and for the relay's user only the commands that the relay may use.
+// A real Redis for tests, as the product runs it: no disk, and for the relay's user only the
+// commands that the relay may use.
 
 import { readFileSync } from 'node:fs';
 import { Redis } from 'ioredis';
 import { GenericContainer, Wait } from 'testcontainers';
 import type { StartedTestContainer } from 'testcontainers';
+import { beforeAll } from 'vitest';
 
 const PORT = 6379;
 const TESTER = 'tester';
 const PASSWORD = 'for-tests-only';
 const COMMANDS = 'hset hmget exists del rename pexpire xadd xrange xtrim evalsha script|load ping';
 
-/** redis.conf: the default user is the relay's and may do what docker-compose.yml lets it do; `tester` may do everything. */
+/**
+ * redis.conf: the default user is the relay's and may do what docker-compose.yml lets it do;
+ * `tester` may do everything.
+ */
 const REDIS_CONFIGURATION: string = [
   'save ""',
   'appendonly no',
@@ -37,18 +42,74 @@ export interface RedisServer {
   stop(): Promise<void>;
 }
 
-/**
- * A container of SOTTO_REDIS_IMAGE in .env; or, where SOTTO_TEST_REDIS (host:port) is set, a server with REDIS_CONFIGURATION that somebody starts
- * again whenever it ends.
- */
-export async function startRedisServer(): Promise<RedisServer> {
-  const [server] = await startRedisServers(1);
-  if (server === undefined) throw new Error('no server was started');
-  return server;
+/** A running server, and a connection to it that may do everything. */
+export interface TestedRedis {
+  readonly server: RedisServer;
+  readonly tester: Redis;
 }
 
-/** Two can be had where one is to follow the other: both in one container, or at SOTTO_TEST_REDIS and at the next port. Stopping one stops both. */
-export async function startRedisServers(count: 1 | 2): Promise<readonly RedisServer[]> {
+/** Two servers, of which one may follow the other. */
+export interface RedisPair {
+  readonly first: TestedRedis;
+  readonly second: TestedRedis;
+}
+
+/** One server for the tests of a file. Its fields may be read within tests and hooks only. */
+export function useRedis(): TestedRedis {
+  const started = useServers(1);
+  return {
+    get server() {
+      return at(started, 0).server;
+    },
+    get tester() {
+      return at(started, 0).tester;
+    },
+  };
+}
+
+/** Two servers for the tests of a file, as `useRedis`. */
+export function useRedisPair(): RedisPair {
+  const started = useServers(2);
+  return {
+    get first() {
+      return at(started, 0);
+    },
+    get second() {
+      return at(started, 1);
+    },
+  };
+}
+
+/**
+ * Starts servers before the first test of a file and stops them after the last.
+ * @returns where they will be.
+ */
+function useServers(count: 1 | 2): readonly TestedRedis[] {
+  const started: TestedRedis[] = [];
+  beforeAll(async () => {
+    const servers = await startRedisServers(count);
+    started.push(...servers.map((server) => ({ server, tester: server.connectTester() })));
+    return async () => {
+      for (const { tester } of started) tester.disconnect();
+      await servers[0]?.stop();
+    };
+  });
+  return started;
+}
+
+function at(started: readonly TestedRedis[], index: number): TestedRedis {
+  const redis = started[index];
+  if (redis === undefined) throw new Error('no server runs yet');
+  return redis;
+}
+
+/**
+ * Containers of SOTTO_REDIS_IMAGE in .env; or, where SOTTO_TEST_REDIS (host:port) is set, servers
+ * with REDIS_CONFIGURATION that are started again whenever they end. Two can be had where one is to
+ * follow the other: both in one container, or at SOTTO_TEST_REDIS and at the next port. Stopping
+ * one stops both.
+ */
+async function startRedisServers(count: 1 | 2): Promise<readonly RedisServer[]> {
   const given = process.env['SOTTO_TEST_REDIS'];
   if (given === undefined) return startContainer(count);
   const [host, text] = given.split(':');

@@ -1,45 +1,29 @@
-import { beforeAll, describe, expect, test } from 'vitest';
-import type { Redis } from 'ioredis';
+import { describe, expect, test } from 'vitest';
 import { roomKeys } from '../../src/store/redis-room-store.ts';
 import { fingerprint, makeBody, makeCommit, publishFrame } from '@sotto/fixtures/relay-member';
-import type { TestCommit, TestMember, TestRoom } from '@sotto/fixtures/relay-member';
-import { startRedisServer } from './redis-server.ts';
-import type { RedisServer } from './redis-server.ts';
-import { makeRoomThere, setStage } from './stage.ts';
+import type { TestCommit, TestMember } from '@sotto/fixtures/relay-member';
+import { useRedis } from './redis-server.ts';
+import { createRoom, openRelayOverRedis, storedEntries } from './relay-over-redis.ts';
 
-let server: RedisServer;
-let tester: Redis;
-
-beforeAll(async () => {
-  server = await startRedisServer();
-  tester = server.connectTester();
-  return async () => {
-    tester.disconnect();
-    await server.stop();
-  };
-});
-
-async function storedNumbers(room: TestRoom): Promise<string[]> {
-  const entries = await tester.xrangeBuffer(roomKeys(room.roomId)[1], '-', '+');
-  return entries.map(
-    ([id, fields]) => `${id.toString().replace(/-0$/, '')} ${fingerprint(fields[1] ?? Buffer.alloc(0))}`,
-  );
-}
+const redis = useRedis();
 
 describe('the relay over a real Redis', () => {
   test.each(['killed and started again, empty', 'emptied'])(
     'loses nothing that it has acknowledged of 200 messages when Redis is %s in the middle',
     async (how) => {
-      const { host, join: enter, events } = await setStage(server);
-      const room = await makeRoomThere(host);
+      const { host, join: enter, events } = await openRelayOverRedis(redis.server);
+      const room = await createRoom(host);
       const [writer, reader] = [await enter(room), await enter(room)];
       const bodies = Array.from({ length: 80 }, (_, index) => makeBody((index % 4) as 0 | 1 | 2 | 3));
       writer.publish(...bodies);
       await writer.entries(80);
 
-      // The rest is on its way while Redis goes and comes: each is acknowledged before or after, and none is lost or moved.
+      // The rest is on its way while Redis goes and comes: each is acknowledged before or after,
+      // and none is lost or moved.
       const way = { gone: false };
-      const going = (how === 'emptied' ? tester.flushall() : server.restartEmpty()).then(() => (way.gone = true));
+      const going = (how === 'emptied' ? redis.tester.flushall() : redis.server.restartEmpty()).then(
+        () => (way.gone = true),
+      );
       while (!way.gone || bodies.length < 200) {
         const body = makeBody();
         bodies.push(body);
@@ -54,11 +38,15 @@ describe('the relay over a real Redis', () => {
       // The kill was in the middle: frames had to wait for it.
       expect(events.includes('store-lost')).toBe(how !== 'emptied');
 
-      // Once more something is said, so that the room is there again even if the kill came after the last acknowledgement.
+      // Once more something is said, so that the room is there again even if the kill came after
+      // the last acknowledgement.
       const last = makeBody();
       writer.publish(last);
       await writer.entries(1);
-      expect(await storedNumbers(room)).toEqual([...expected, `${bodies.length + 1} ${fingerprint(last)}`]);
+      expect(await storedEntries(redis.tester, room)).toEqual([
+        ...expected,
+        `${bodies.length + 1} ${fingerprint(last)}`,
+      ]);
       expect(events).toContain('room-reseeded');
       expect([writer.closed, reader.closed]).toEqual([false, false]);
     },
@@ -67,8 +55,8 @@ describe('the relay over a real Redis', () => {
   test.each(['killed and started again, empty', 'emptied'])(
     'loses and doubles nothing of 30 commits and what is said between them when Redis is %s in the middle',
     async (how) => {
-      const { host, join: enter, events } = await setStage(server);
-      const room = await makeRoomThere(host);
+      const { host, join: enter, events } = await openRelayOverRedis(redis.server);
+      const room = await createRoom(host);
       // Each may make 8 at once, the room 32.
       const committers: TestMember[] = [];
       while (committers.length < 5) committers.push(await enter(room));
@@ -82,7 +70,9 @@ describe('the relay over a real Redis', () => {
         const commitNumber = made.length;
         if (commitNumber === 5 && !way.begun) {
           way.begun = true;
-          going = (how === 'emptied' ? tester.flushall() : server.restartEmpty()).then(() => (way.gone = true));
+          going = (how === 'emptied' ? redis.tester.flushall() : redis.server.restartEmpty()).then(
+            () => (way.gone = true),
+          );
         }
         const committer = committers[commitNumber % committers.length];
         const commit = makeCommit({ frames: 3, snapshotBytes: 60_000 });
@@ -104,12 +94,12 @@ describe('the relay over a real Redis', () => {
         await reader.entries(4);
         await reader.commitNumber();
       }
-      expect(await storedNumbers(room)).toEqual(expected);
+      expect(await storedEntries(redis.tester, room)).toEqual(expected);
       const fields = ['commit-number', 'next', 'snapshot-last', 'previous-last'];
-      expect(await tester.hmget(roomKeys(room.roomId)[0], ...fields)).toEqual(['30', '121', '120', '116']);
-      expect(fingerprint((await tester.hgetBuffer(roomKeys(room.roomId)[0], 'snapshot')) ?? Buffer.alloc(0))).toBe(
-        fingerprint(made[29]?.snapshot ?? Buffer.alloc(1)),
-      );
+      expect(await redis.tester.hmget(roomKeys(room.roomId)[0], ...fields)).toEqual(['30', '121', '120', '116']);
+      expect(
+        fingerprint((await redis.tester.hgetBuffer(roomKeys(room.roomId)[0], 'snapshot')) ?? Buffer.alloc(0)),
+      ).toBe(fingerprint(made[29]?.snapshot ?? Buffer.alloc(1)));
       const late = await enter(room);
       expect(fingerprint((await late.fetchSnapshot()).bytes)).toBe(fingerprint(made[29]?.snapshot ?? Buffer.alloc(1)));
       expect(fingerprint((await late.fetchSnapshot('previous-snapshot')).bytes)).toBe(
@@ -122,14 +112,14 @@ describe('the relay over a real Redis', () => {
   );
 
   test('a commit of 64 KiB and a snapshot of 512 KiB is six EVALSHA, one that fits in a command is one', async () => {
-    const { host, join: enter } = await setStage(server);
-    const room = await makeRoomThere(host);
+    const { host, join: enter } = await openRelayOverRedis(redis.server);
+    const room = await createRoom(host);
     const member = await enter(room);
     for (let commitNumber = 0; commitNumber < 2; commitNumber += 1) {
       const made = makeCommit({ frames: 16, size: 3, snapshotBytes: 524_288 });
       member.send(...made.stages);
       await member.ping();
-      await tester.call('CONFIG', 'RESETSTAT');
+      await redis.tester.call('CONFIG', 'RESETSTAT');
       const started = performance.now();
       member.send(made.commit(commitNumber));
       await member.entries(16);
@@ -137,23 +127,23 @@ describe('the relay over a real Redis', () => {
       if (commitNumber === 0)
         process.stdout.write(`a commit of the largest size: ${(performance.now() - started).toFixed(1)} ms\n`);
     }
-    const statistics = await tester.info('commandstats');
+    const statistics = await redis.tester.info('commandstats');
     expect(/^cmdstat_evalsha:calls=(\d+)/m.exec(statistics)?.[1]).toBe('6');
 
     const small = makeCommit({ frames: 4, size: 3, snapshotBytes: 65_536 });
     member.send(...small.stages);
     await member.ping();
-    await tester.call('CONFIG', 'RESETSTAT');
+    await redis.tester.call('CONFIG', 'RESETSTAT');
     member.send(small.commit(2));
     await member.entries(4);
     await member.commitNumber();
-    expect(/^cmdstat_evalsha:calls=(\d+)/m.exec(await tester.info('commandstats'))?.[1]).toBe('1');
+    expect(/^cmdstat_evalsha:calls=(\d+)/m.exec(await redis.tester.info('commandstats'))?.[1]).toBe('1');
     expect(fingerprint((await member.fetchSnapshot()).bytes)).toBe(fingerprint(small.snapshot));
   });
 
   test('a relay that is started again goes on with the rooms and numbers that Redis kept', async () => {
-    const first = await setStage(server);
-    const room = await makeRoomThere(first.host);
+    const first = await openRelayOverRedis(redis.server);
+    const room = await createRoom(first.host);
     const writer = await first.join(room);
     const bodies = Array.from({ length: 300 }, () => makeBody(2));
     const expected = bodies.map((body, index) => `${index + 1} ${fingerprint(body)}`);
@@ -162,7 +152,7 @@ describe('the relay over a real Redis', () => {
     await first.relay.close();
     expect(await writer.closing()).toBe('relay-stopping');
 
-    const second = await setStage(server);
+    const second = await openRelayOverRedis(redis.server);
     while ((await second.host.ask({ operation: 'resume', roomId: room.roomId }))?.ok !== true) {
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
@@ -174,33 +164,34 @@ describe('the relay over a real Redis', () => {
   });
 
   test('a closed room leaves nothing in Redis (control: before, it was there)', async () => {
-    await tester.flushall();
-    const { host, join: enter } = await setStage(server);
-    const room = await makeRoomThere(host);
+    await redis.tester.flushall();
+    const { host, join: enter } = await openRelayOverRedis(redis.server);
+    const room = await createRoom(host);
     const member = await enter(room);
     member.publish(makeBody());
     await member.entries(1);
-    expect((await tester.keys('*')).length).toBe(2);
+    expect((await redis.tester.keys('*')).length).toBe(2);
     expect(await host.ask({ operation: 'close', roomId: room.roomId })).toEqual({ ok: true });
     expect(await member.closing()).toBe('room-closed');
-    expect(await tester.keys('*')).toEqual([]);
+    expect(await redis.tester.keys('*')).toEqual([]);
   });
 
   test('one flush is one EVALSHA, however many members hear it', async () => {
-    const { host, join: enter } = await setStage(server);
-    const room = await makeRoomThere(host);
+    const { host, join: enter } = await openRelayOverRedis(redis.server);
+    const room = await createRoom(host);
     const members = [];
     for (let count = 0; count < 8; count += 1) members.push(await enter(room));
     members[0]?.publish(makeBody());
     for (const member of members) await member.entries(1);
-    await tester.call('CONFIG', 'RESETSTAT');
+    await redis.tester.call('CONFIG', 'RESETSTAT');
     members[0]?.publish(...Array.from({ length: 17 }, () => makeBody(3)));
     for (const member of members) await member.entries(17);
-    const statistics = await tester.info('commandstats');
+    const statistics = await redis.tester.info('commandstats');
     const calls = (command: string): number =>
       Number(new RegExp(`^cmdstat_${command}:calls=(\\d+)`, 'm').exec(statistics)?.[1] ?? 0);
     expect(calls('xadd')).toBe(17);
-    // A text of 64 KiB is 68 KiB of frames: one read of 64 KiB and what is left of it, so two turns at most.
+    // A text of 64 KiB is 68 KiB of frames: one read of 64 KiB and what is left of it, so two turns
+    // at most.
     expect(calls('evalsha')).toBeLessThanOrEqual(2);
     expect(calls('eval')).toBe(0);
   });

@@ -1,48 +1,40 @@
-// What a restore costs everybody else at the same Redis: a PING beside it waits no longer than twice its time without.
+// What a restore costs everybody else at the same Redis: a PING beside it waits no longer than
+// twice its time without.
 
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { beforeAll, expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import type { Redis } from 'ioredis';
 import { roomKeys } from '../../src/store/redis-room-store.ts';
 import { makeRoom } from '@sotto/fixtures/relay-member';
-import { startRedisServers } from './redis-server.ts';
-import type { RedisServer } from './redis-server.ts';
-import { makeFullMirror, openStore } from './stage.ts';
+import { useRedisPair } from './redis-server.ts';
+import type { RedisServer, TestedRedis } from './redis-server.ts';
+import { makeFullMirror, openStore } from './relay-over-redis.ts';
 
 const ROUNDS = 5;
 /** Redis is not to be blocked for longer by anything. */
 const BLOCKED_US_MAX = 50_000;
-/** A server that computes for a quarter of the time is free at three of four moments: then the median PING waits for nothing. */
+/**
+ * A server that computes for a quarter of the time is free at three of four moments: then the
+ * median PING waits for nothing.
+ */
 const BUSY_MAX = 0.25;
 
-interface Place {
-  readonly server: RedisServer;
-  readonly tester: Redis;
-}
-
-/** The same work beside PINGs at its server, and beside PINGs at another: the machine is as busy in both, only the server is not. */
+/**
+ * The same work beside PINGs at its server, and beside PINGs at another: the machine is as busy in
+ * both, only the server is not.
+ */
 interface Comparison {
   /** By rounds: the median PING beside the work, in medians of those without. */
   readonly ratios: readonly number[];
-  /** The part of the time in which the server computed, by the processor's clock: what else runs on the machine does not add to it. */
+  /**
+   * The part of the time in which the server computed, by the processor's clock: what else runs on
+   * the machine does not add to it.
+   */
   readonly busy: number;
 }
 
-let places: readonly [Place, Place];
-
-beforeAll(async () => {
-  const [first, second] = await startRedisServers(2);
-  if (first === undefined || second === undefined) throw new Error('two servers are needed');
-  places = [
-    { server: first, tester: first.connectTester() },
-    { server: second, tester: second.connectTester() },
-  ];
-  return async () => {
-    for (const { tester } of places) tester.disconnect();
-    await first.stop();
-  };
-});
+const pair = useRedisPair();
 
 /** @returns what asks for the waits of the phase that ends, and begins another. */
 async function startPings({ host, port }: RedisServer): Promise<(next: string) => Promise<number[]>> {
@@ -69,11 +61,11 @@ async function computedMs(tester: Redis): Promise<number> {
   return 1_000 * (read('used_cpu_user_main_thread') + read('used_cpu_sys_main_thread'));
 }
 
-async function compare(work: (place: Place) => Promise<unknown>): Promise<Comparison> {
-  const next = await startPings(places[0].server);
+async function compare(work: (place: TestedRedis) => Promise<unknown>): Promise<Comparison> {
+  const next = await startPings(pair.first.server);
   const ratios: number[] = [];
   let [computed, passed] = [0, 0];
-  const medianBeside = async (place: Place): Promise<number> => {
+  const medianBeside = async (place: TestedRedis): Promise<number> => {
     await place.tester.flushall();
     const [computedBefore, begun] = [await computedMs(place.tester), performance.now()];
     await next('work');
@@ -83,16 +75,19 @@ async function compare(work: (place: Place) => Promise<unknown>): Promise<Compar
     passed += performance.now() - begun;
     return median(waits);
   };
-  for (const { tester } of places) await tester.call('CONFIG', 'RESETSTAT');
+  for (const { tester } of [pair.first, pair.second]) await tester.call('CONFIG', 'RESETSTAT');
   for (let round = 0; round < ROUNDS; round += 1) {
-    const beside = await medianBeside(places[0]);
-    ratios.push(beside / (await medianBeside(places[1])));
+    const beside = await medianBeside(pair.first);
+    ratios.push(beside / (await medianBeside(pair.second)));
   }
   return { ratios, busy: computed / passed };
 }
 
-/** @returns the longest call of a command since CONFIG RESETSTAT but for one in twenty, by Redis' own clock, rounded up, in microseconds. */
-async function longestUs({ tester }: Place, command: string): Promise<number> {
+/**
+ * @returns the longest call of a command since CONFIG RESETSTAT but for one in twenty, by Redis'
+ *   own clock, rounded up, in microseconds.
+ */
+async function longestUs({ tester }: TestedRedis, command: string): Promise<number> {
   const answer = (await tester.call('LATENCY', 'HISTOGRAM', command)) as [string, [string, number, string, number[]]];
   const [, calls, , pairs] = answer[1];
   for (let index = 0; index < pairs.length; index += 2) {
@@ -107,17 +102,17 @@ function describeComparison({ ratios, busy }: Comparison, longest: number): stri
 }
 
 test('a PING beside a restore waits no longer than twice its time without', async () => {
-  const stores = [await openStore(places[0].server), await openStore(places[1].server)];
+  const stores = [await openStore(pair.first.server), await openStore(pair.second.server)];
   const rooms = ([0, 3] as const).map((size) => {
     const room = makeRoom();
     return { roomId: room.roomId, mirror: makeFullMirror(room, size) };
   });
   const comparison = await compare((place) => {
-    const store = stores[places.indexOf(place)];
+    const store = stores[place === pair.first ? 0 : 1];
     if (store === undefined) throw new Error('no store');
     return Promise.all(rooms.map(({ roomId, mirror }) => store.restore(roomId, mirror)));
   });
-  const longest = Math.max(await longestUs(places[0], 'evalsha'), await longestUs(places[1], 'evalsha'));
+  const longest = Math.max(await longestUs(pair.first, 'evalsha'), await longestUs(pair.second, 'evalsha'));
   process.stdout.write(`   a PING beside a restore: ${describeComparison(comparison, longest)}\n`);
   expect(comparison.busy).toBeLessThan(BUSY_MAX);
   expect(longest).toBeLessThan(BLOCKED_US_MAX);
@@ -137,9 +132,9 @@ test('beside rooms that are brought back in one command each it would wait longe
   const comparison = await compare(({ tester }) =>
     Promise.all(Array.from({ length: 4 }, () => tester.eval(script, 1, key, ...bodies))),
   );
-  const longest = Math.max(await longestUs(places[0], 'eval'), await longestUs(places[1], 'eval'));
+  const longest = Math.max(await longestUs(pair.first, 'eval'), await longestUs(pair.second, 'eval'));
   process.stdout.write(`   a PING beside whole rooms: ${describeComparison(comparison, longest)}\n`);
   expect(median(comparison.ratios)).toBeGreaterThan(2);
   expect(longest).toBeGreaterThan(BLOCKED_US_MAX);
-  for (const { tester } of places) await tester.flushall();
+  for (const { tester } of [pair.first, pair.second]) await tester.flushall();
 });

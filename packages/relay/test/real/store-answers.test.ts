@@ -1,22 +1,20 @@
-// A store that answers something else than it was asked: the room waits as for one that is away, and nothing of it is believed.
+// A store that answers something else than it was asked: the room waits as for one that is away,
+// and nothing of it is believed.
 
-import { beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { fingerprint, makeBody, makeRoom } from '@sotto/fixtures/relay-member';
-import { startRedisServer } from './redis-server.ts';
-import type { RedisServer } from './redis-server.ts';
-import { makeRoomThere, openStore, setStage } from './stage.ts';
+import { useRedis } from './redis-server.ts';
+import { createRoom, openStore, openRelayOverRedis } from './relay-over-redis.ts';
 import { StoreProxy } from './store-proxy.ts';
 
-let server: RedisServer;
-
-beforeAll(async () => {
-  server = await startRedisServer();
-  return () => server.stop();
-});
+const redis = useRedis();
 
 const bulk = (text: string): string => `$${text.length}\r\n${text}\r\n`;
 
-/** @returns the number of the request that this answers, as a word of the protocol; undefined if it answers none of a script. */
+/**
+ * @returns the number of the request that this answers, as a word of the protocol; undefined if it
+ *   answers none of a script.
+ */
 function requestOf(reply: Buffer): string | undefined {
   return /^\*\d+\r\n(\$\d+\r\n\d+\r\n)/.exec(reply.toString('latin1'))?.[1];
 }
@@ -47,9 +45,9 @@ describe('a store that answers', () => {
   test.each(Object.keys(LIES))(
     '%s is not believed, and the room goes on when it answers what it is asked',
     async (name) => {
-      const proxy = await StoreProxy.open(server);
-      const { host, join, events } = await setStage(proxy);
-      const room = await makeRoomThere(host);
+      const proxy = await StoreProxy.open(redis.server);
+      const { host, join, events } = await openRelayOverRedis(proxy);
+      const room = await createRoom(host);
       const [member, other] = [await join(room), await join(room)];
       const bodies = [makeBody(), makeBody(), makeBody()];
       member.publish(bodies[0] ?? makeBody());
@@ -80,7 +78,7 @@ describe('a store that answers', () => {
   test.each(Object.keys(LIES))(
     '%s to everything harms nobody: each question is refused with our code',
     async (name) => {
-      const [proxy, direct] = [await StoreProxy.open(server), await openStore(server)];
+      const [proxy, direct] = [await StoreProxy.open(redis.server), await openStore(redis.server)];
       const store = await openStore(proxy);
       const room = makeRoom();
       const terms = { ...room, cover: 'off' as const };
@@ -112,7 +110,7 @@ describe('a store that answers', () => {
   test.each(['READONLY You can’t write', 'LOADING', 'MASTERDOWN', 'UNBLOCKED', 'NOREPLICAS'])(
     'that it is not the one to write to (%s) is left for another connection',
     async (words) => {
-      const proxy = await StoreProxy.open(server);
+      const proxy = await StoreProxy.open(redis.server);
       const store = await openStore(proxy);
       const before = proxy.connections;
       proxy.rewrite = () => Buffer.from(`-${words} and more\r\n`);
@@ -124,7 +122,7 @@ describe('a store that answers', () => {
   test.each(['OOM command not allowed', 'BUSY', 'MISCONF', 'NOPERM', 'ERR', 'READONLYISH', 'ERR READONLY'])(
     'that it will not (%s) is asked again on the same connection',
     async (words) => {
-      const proxy = await StoreProxy.open(server);
+      const proxy = await StoreProxy.open(redis.server);
       const store = await openStore(proxy);
       const before = proxy.connections;
       proxy.rewrite = () => Buffer.from(`-${words}\r\n`);

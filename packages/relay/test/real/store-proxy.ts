@@ -1,4 +1,5 @@
-// What lies between the relay and a real Redis in tests: it counts commands, and is slow, silent, elsewhere or a liar when it is told to.
+// What lies between the relay and a real Redis in tests: it counts commands, and is slow, silent,
+// elsewhere or a liar when it is told to.
 
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';

@@ -1,36 +1,28 @@
-// Redis stops answering while it is asked something: what is asked again is done once, and what came too late does no harm.
+// Redis stops answering while it is asked something: what is asked again is done once, and what
+// came too late does no harm.
 
-import { beforeAll, describe, expect, test } from 'vitest';
-import type { Redis } from 'ioredis';
+import { describe, expect, test } from 'vitest';
 import { roomKeys } from '../../src/store/redis-room-store.ts';
 import type { RoomMirror, RoomStore } from '../../src/store/room-store.ts';
 import { fingerprint, makeBody, makeCommit, makeRoom, publishFrame } from '@sotto/fixtures/relay-member';
 import type { TestRoom } from '@sotto/fixtures/relay-member';
-import { startRedisServer } from './redis-server.ts';
-import type { RedisServer } from './redis-server.ts';
-import { makeRoomThere, openStore, setStage } from './stage.ts';
+import { useRedis } from './redis-server.ts';
+import { createRoom, openStore, openRelayOverRedis } from './relay-over-redis.ts';
 import { StoreProxy } from './store-proxy.ts';
 
 const STALL_MS = 3_000;
 const OK = { ok: true };
 
-let server: RedisServer;
-let tester: Redis;
-
-beforeAll(async () => {
-  server = await startRedisServer();
-  tester = server.connectTester();
-  return async () => {
-    tester.disconnect();
-    await server.stop();
-  };
-});
+const redis = useRedis();
 
 function no(code: string): { ok: false; code: string } {
   return { ok: false, code };
 }
 
-/** Redis answers nothing for longer than a command may take; what it was asked meanwhile it does when it wakes. */
+/**
+ * Redis answers nothing for longer than a command may take; what it was asked meanwhile it does
+ * when it wakes.
+ */
 async function whileStalled<Value>(proxy: StoreProxy, work: () => Promise<Value>): Promise<Value> {
   proxy.stall();
   const awake = new Promise((resolve) => setTimeout(resolve, STALL_MS)).then(() => proxy.goOn());
@@ -41,12 +33,12 @@ async function whileStalled<Value>(proxy: StoreProxy, work: () => Promise<Value>
 
 describe('Redis stalls for 3 s', () => {
   test('while a room is made: asked again the host has it, and another host does not', async () => {
-    const proxy = await StoreProxy.open(server);
-    const { host, join } = await setStage(proxy);
-    await makeRoomThere(host);
+    const proxy = await StoreProxy.open(redis.server);
+    const { host, join } = await openRelayOverRedis(proxy);
+    await createRoom(host);
     const room = makeRoom();
     expect(await whileStalled(proxy, () => host.create(room))).toEqual(no('store-unavailable'));
-    while ((await tester.exists(roomKeys(room.roomId)[0])) === 0);
+    while ((await redis.tester.exists(roomKeys(room.roomId)[0])) === 0);
     expect(await host.create({ ...room, roomTag: makeRoom().roomTag })).toEqual(no('room-exists'));
     expect(await host.create(room)).toEqual(OK);
     const member = await join(room);
@@ -56,9 +48,9 @@ describe('Redis stalls for 3 s', () => {
   });
 
   test('while a room is closed: nobody gets in meanwhile, and then it is gone', async () => {
-    const proxy = await StoreProxy.open(server);
-    const { host, join, member: stranger } = await setStage(proxy);
-    const room = await makeRoomThere(host);
+    const proxy = await StoreProxy.open(redis.server);
+    const { host, join, member: stranger } = await openRelayOverRedis(proxy);
+    const room = await createRoom(host);
     const member = await join(room);
     member.publish(makeBody());
     await member.entries(1);
@@ -67,33 +59,34 @@ describe('Redis stalls for 3 s', () => {
     expect(await host.ask({ operation: 'close', roomId: room.roomId })).toEqual(no('store-unavailable'));
     expect(await member.closing()).toBe('room-closed');
     await expect(stranger().attach(room)).rejects.toThrow('not-admitted');
-    expect(await tester.exists(...roomKeys(room.roomId))).toBe(2);
+    expect(await redis.tester.exists(...roomKeys(room.roomId))).toBe(2);
     proxy.cut();
     proxy.goOn();
-    while ((await tester.exists(...roomKeys(room.roomId))) > 0) {
+    while ((await redis.tester.exists(...roomKeys(room.roomId))) > 0) {
       await expect(stranger().attach(room)).rejects.toThrow('not-admitted');
     }
     await expect(stranger().attach(room)).rejects.toThrow('not-admitted');
   });
 
   test('while a room is closed and the relay ends: what Redis was asked first is enough, also for what it never did before', async () => {
-    await tester.call('SCRIPT', 'FLUSH');
-    const proxy = await StoreProxy.open(server);
-    const { host, relay } = await setStage(proxy);
-    const room = await makeRoomThere(host);
+    await redis.tester.call('SCRIPT', 'FLUSH');
+    const proxy = await StoreProxy.open(redis.server);
+    const { host, relay } = await openRelayOverRedis(proxy);
+    const room = await createRoom(host);
     await whileStalled(proxy, async () => {
       expect(await host.ask({ operation: 'close', roomId: room.roomId })).toEqual(no('store-unavailable'));
       await relay.close();
     });
-    while ((await tester.exists(...roomKeys(room.roomId))) > 0) await new Promise((resolve) => setTimeout(resolve, 5));
-    const next = await setStage(server);
+    while ((await redis.tester.exists(...roomKeys(room.roomId))) > 0)
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    const next = await openRelayOverRedis(redis.server);
     await expect(next.join(room)).rejects.toThrow(/not-admitted|store-unavailable/);
   });
 
   test('while frames and a commit are on their way: each is stored once, and in order', async () => {
-    const proxy = await StoreProxy.open(server);
-    const { host, join } = await setStage(proxy);
-    const room = await makeRoomThere(host);
+    const proxy = await StoreProxy.open(redis.server);
+    const { host, join } = await openRelayOverRedis(proxy);
+    const room = await createRoom(host);
     const member = await join(room);
     const [before, after] = [makeBody(), makeBody()];
     const made = makeCommit({ frames: 16, size: 3, snapshotBytes: 524_288 });
@@ -109,7 +102,7 @@ describe('Redis stalls for 3 s', () => {
     });
     heard.push(...(await member.entries(1)));
     expect(heard).toEqual([before, ...made.bodies, after].map((body, index) => `${index + 1} ${fingerprint(body)}`));
-    const entries = await tester.xrangeBuffer(roomKeys(room.roomId)[1], '-', '+');
+    const entries = await redis.tester.xrangeBuffer(roomKeys(room.roomId)[1], '-', '+');
     expect(entries.map(([, fields]) => fingerprint(fields[1] ?? Buffer.alloc(0)))).toEqual(
       heard.map((entry) => entry.split(' ')[1]),
     );
@@ -137,8 +130,8 @@ test.each(Object.keys(OPERATIONS))(
   async (name) => {
     const operation = OPERATIONS[name];
     if (operation === undefined) throw new Error('no such operation');
-    const proxy = await StoreProxy.open(server);
-    const [late, direct] = [await openStore(proxy), await openStore(server)];
+    const proxy = await StoreProxy.open(redis.server);
+    const [late, direct] = [await openStore(proxy), await openStore(redis.server)];
     const outcomes = [];
     for (const how of ['at once', 'late']) {
       const room = makeRoom();

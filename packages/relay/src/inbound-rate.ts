@@ -1,5 +1,5 @@
-// How much one connection may send: two token buckets that can be in debt, because the relay never drops
-// what it has read; the peer pays by not being read.
+// How much one connection may send: two token buckets that can be in debt. The relay never drops
+// what it has read, so a connection pays its debt by not being read.
 
 import { fullBucket, spend, waitMs } from '@sotto/machine';
 import type { Allowance, TokenBucket } from '@sotto/machine';
@@ -13,21 +13,21 @@ import {
 const BYTES: Allowance = { burst: INBOUND_BURST_BYTES, intervalMs: 1_000 / INBOUND_BYTES_PER_SECOND };
 const FRAMES: Allowance = { burst: INBOUND_BURST_FRAMES, intervalMs: 1_000 / INBOUND_FRAMES_PER_SECOND };
 
-/** Bytes and frames that the peer may still send. */
-export interface Quota {
+/** Bytes and frames that the connection may still send. */
+export interface InboundRate {
   readonly bytes: TokenBucket;
   readonly frames: TokenBucket;
 }
 
-export function fullQuota(now: number): Quota {
+export function fullInboundRate(now: number): InboundRate {
   return { bytes: fullBucket(BYTES, now), frames: fullBucket(FRAMES, now) };
 }
 
-export function charge(quota: Quota, bytes: number, frames: number, now: number): Quota {
-  return { bytes: spend(quota.bytes, BYTES, bytes, now), frames: spend(quota.frames, FRAMES, frames, now) };
+export function charge(rate: InboundRate, bytes: number, frames: number, now: number): InboundRate {
+  return { bytes: spend(rate.bytes, BYTES, bytes, now), frames: spend(rate.frames, FRAMES, frames, now) };
 }
 
 /** @returns milliseconds until the debt is paid, from the last charge on; 0 if there is none. */
-export function debtMs({ bytes, frames }: Quota): number {
+export function debtMs({ bytes, frames }: InboundRate): number {
   return Math.max(waitMs(bytes, BYTES, 0, bytes.at), waitMs(frames, FRAMES, 0, frames.at));
 }

@@ -1,4 +1,5 @@
-// One connection that means harm: it attaches or does not, sends what it is told, and reads as much or as little as it likes.
+// One connection that means harm: it attaches or does not, sends what it is told, and reads as much
+// or as little as it likes.
 
 import { createPrivateKey, sign } from 'node:crypto';
 import { once } from 'node:events';
@@ -14,7 +15,7 @@ export interface RoomKey {
   readonly privateKey: string;
 }
 
-export class Assailant {
+export class Attacker {
   readonly socket: Socket;
   /** Bytes that came; what they say is of no interest. */
   received = 0;
@@ -33,7 +34,9 @@ export class Assailant {
     if (challenge === undefined) return false;
     const key = createPrivateKey({ key: Buffer.from(privateKey, 'base64'), format: 'der', type: 'pkcs8' });
     const [id, tag] = [bytes(roomId), bytes(roomTag)];
-    const signature = new Uint8Array(sign(null, capabilityStatement(challenge, tag, id, from), key));
+    const signature = new Uint8Array(
+      sign(null, capabilityStatement({ challenge, roomTag: tag, roomId: id, from }), key),
+    );
     const before = this.received;
     this.send(encodeAttach({ roomId: id, from, signature }));
     while (this.received === before && !this.isClosed) await this.#stir();
@@ -44,7 +47,10 @@ export class Assailant {
     if (this.socket.writable) this.socket.write(Buffer.concat(frames));
   }
 
-  /** Sends these as fast as the relay reads them, and stops when it does not. @returns what stops it. */
+  /**
+   * Sends these as fast as the relay reads them, and stops when it does not.
+   * @returns what stops it.
+   */
   pour(frames: readonly Uint8Array[]): () => void {
     const chunk = Buffer.concat(frames);
     let isOver = false;

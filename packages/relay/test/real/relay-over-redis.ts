@@ -1,0 +1,106 @@
+// A relay over a real Redis, or over a proxy before it, with its users. All of it ends with the
+// test.
+
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Redis } from 'ioredis';
+import { onTestFinished } from 'vitest';
+import type { TestHost } from '@sotto/fixtures/relay-host';
+import { fingerprint, makeBody, makeRoom } from '@sotto/fixtures/relay-member';
+import type { TestRoom } from '@sotto/fixtures/relay-member';
+import { RedisRoomStore, startRelay } from '../../src/index.ts';
+import type { LogEvent, Relay, RoomMirror, StoreLimits } from '../../src/index.ts';
+import { roomKeys } from '../../src/store/redis-room-store.ts';
+import { connectUsers } from '../relay-fixture.ts';
+import type { RelayUsers } from '../relay-fixture.ts';
+import type { Address } from './store-proxy.ts';
+
+export interface RelayOverRedis extends RelayUsers {
+  readonly relay: Relay;
+  readonly events: LogEvent[];
+}
+
+export async function openRelayOverRedis({ host, port }: Address): Promise<RelayOverRedis> {
+  const directory = await mkdtemp(join(tmpdir(), 'sotto-redis-'));
+  const events: LogEvent[] = [];
+  const relay = await startRelay({
+    listen: { path: join(directory, 'relay.sock') },
+    admin: { path: join(directory, 'admin.sock') },
+    store: new RedisRoomStore({ host, port }),
+    log: (event) => events.push(event),
+  });
+  const users = connectUsers(relay);
+  onTestFinished(async () => {
+    await users.leave();
+    await relay.close();
+    await rm(directory, { recursive: true });
+  });
+  return { ...users, relay, events };
+}
+
+/** Makes a room as a host does: it asks again while the relay is not connected to Redis yet. */
+export async function createRoom(host: TestHost): Promise<TestRoom> {
+  const room = makeRoom();
+  while ((await host.create(room))?.ok !== true) await new Promise((resolve) => setTimeout(resolve, 5));
+  return room;
+}
+
+/** A connected store of the test's own. The caller closes it. */
+export async function connectStore({ host, port }: Address, limits?: StoreLimits): Promise<RedisRoomStore> {
+  const store = new RedisRoomStore({ host, port, ...(limits === undefined ? {} : { limits }) });
+  await connected(store);
+  return store;
+}
+
+/** A store that is not connected rejects at once, so this asks again until it is. */
+export async function connected(store: RedisRoomStore): Promise<void> {
+  for (;;) {
+    try {
+      await store.load(makeRoom().roomId);
+      return;
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  }
+}
+
+/** A connected store that is closed with the test. */
+export async function openStore(address: Address): Promise<RedisRoomStore> {
+  const store = await connectStore(address);
+  onTestFinished(() => store.close());
+  return store;
+}
+
+/** @returns the log in Redis: each entry's number and the fingerprint of its body. */
+export async function storedEntries(tester: Redis, { roomId }: TestRoom): Promise<string[]> {
+  const entries = await tester.xrangeBuffer(roomKeys(roomId)[1], '-', '+');
+  return entries.map(
+    ([id, fields]) => `${id.toString().replace(/-0$/, '')} ${fingerprint(fields[1] ?? Buffer.alloc(0))}`,
+  );
+}
+
+/**
+ * A room whose log is as full as it gets, of frames of this size, with two snapshots of the largest
+ * size.
+ */
+export function makeFullMirror(room: TestRoom, size: 0 | 3 = 3): RoomMirror {
+  const count = Math.floor(4_194_304 / makeBody(size).length);
+  const bodies = Array.from({ length: count }, () => makeBody(size));
+  const snapshot = (first: number): { bytes: Uint8Array; first: number; last: number } => ({
+    bytes: new Uint8Array(524_288).fill(first),
+    first,
+    last: first,
+  });
+  const { capabilityKey, roomTag } = room;
+  const numbers = { commitNumber: 2, oldest: 11, next: 11 + count };
+  return {
+    capabilityKey,
+    roomTag,
+    cover: 'off',
+    ...numbers,
+    snapshot: snapshot(12),
+    previousSnapshot: snapshot(11),
+    bodies,
+  };
+}
