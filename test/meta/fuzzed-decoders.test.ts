@@ -85,7 +85,7 @@ const READ_BY_OTHERS: Readonly<Record<string, string>> = {
   'relay parseConfig': 'the environment of one’s own machine',
   'relay findBadPlace': 'judges paths that the operator gave and that have been read',
   'tor readGateEnvironment': 'the environment of one’s own machine',
-  'terminal readDoors': 'the environment of one’s own machine',
+  'terminal readEndpoints': 'the environment of one’s own machine',
   'terminal readInvite': 'where the string is from; findInvite reads it',
   'terminal readOptions': 'the arguments of one’s own machine',
   'host readHostConfig': 'the environment of one’s own machine',

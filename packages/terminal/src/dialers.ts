@@ -1,46 +1,46 @@
-// The ways to the rooms of one stay: usually one; two while the room moves to another onion and both are in use.
+// The dialers of one client: usually one; two while the room moves to another onion.
 
 import type { Dial } from '@sotto/client';
 import { equalBytes } from '@sotto/protocol';
 import type { Invite } from '@sotto/protocol';
 import type { OnionPath } from '@sotto/tor';
-import type { DialOwner } from './onion-dial.ts';
+import type { Dialer } from './onion-dial.ts';
 
-interface Way {
+interface OpenDialer {
   /** No two rooms of a stay share it: a room that moves gets another one. */
   readonly onionKey: Uint8Array;
-  readonly owner: DialOwner;
+  readonly dialer: Dialer;
 }
 
-export class DialOwners {
-  readonly #open: (invite: Invite) => DialOwner;
+export class Dialers {
+  readonly #open: (invite: Invite) => Dialer;
   /** The newest last. */
-  #ways: Way[] = [];
+  #dialers: OpenDialer[] = [];
 
-  constructor(open: (invite: Invite) => DialOwner) {
+  constructor(open: (invite: Invite) => Dialer) {
     this.#open = open;
   }
 
   /** The way to this room: the same one however often it is asked for. */
   dialFor(invite: Invite): Dial {
-    const known = this.#ways.find(({ onionKey }) => equalBytes(onionKey, invite.onionKey));
-    if (known !== undefined) return known.owner.dial;
+    const known = this.#dialers.find(({ onionKey }) => equalBytes(onionKey, invite.onionKey));
+    if (known !== undefined) return known.dialer.dial;
     const owner = this.#open(invite);
-    this.#ways.push({ onionKey: invite.onionKey.slice(), owner });
+    this.#dialers.push({ onionKey: invite.onionKey.slice(), dialer: owner });
     return owner.dial;
   }
 
   /** @returns what is known of the newest way through Tor. */
   async path(): Promise<OnionPath | undefined> {
-    return this.#ways.at(-1)?.owner.path?.();
+    return this.#dialers.at(-1)?.dialer.path?.();
   }
 
   /** Closes all but the newest. */
   closeFormer(): void {
-    for (const { owner } of this.#ways.splice(0, this.#ways.length - 1)) owner.close();
+    for (const { dialer: owner } of this.#dialers.splice(0, this.#dialers.length - 1)) owner.close();
   }
 
   closeAll(): void {
-    for (const { owner } of this.#ways.splice(0)) owner.close();
+    for (const { dialer: owner } of this.#dialers.splice(0)) owner.close();
   }
 }

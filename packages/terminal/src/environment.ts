@@ -4,21 +4,21 @@ import type { SocksAddress } from '@sotto/tor';
 import { SOCKET_PATH_BYTES_MAX } from './limits.ts';
 
 /** The two doors of a client: Tor's SOCKS port and the gate's socket. */
-export interface Doors {
+export interface Endpoints {
   readonly socks: SocksAddress;
   readonly gateSocket: string;
 }
 
 /** `problem` names the variable and never repeats its value. */
-export type ReadDoors =
-  | { readonly ok: true; readonly value: Doors }
+export type ReadEndpoints =
+  | { readonly ok: true; readonly value: Endpoints }
   | { readonly ok: false; readonly code: 'environment-invalid'; readonly problem: string };
 
 const PORT_MAX = 65_535;
 const SOCKS = /^(?<host>[A-Za-z0-9._-]{1,253}):(?<port>[0-9]{1,5})$/;
 
 /** Reads SOTTO_SOCKS (host:port) and SOTTO_GATE_SOCKET (an absolute path). Both are needed. */
-export function readDoors(environment: NodeJS.ProcessEnv): ReadDoors {
+export function readEndpoints(environment: NodeJS.ProcessEnv): ReadEndpoints {
   const socks = environment['SOTTO_SOCKS'] ?? '';
   const { host, port } = SOCKS.exec(socks)?.groups ?? {};
   const isPort = Number(port) >= 1 && Number(port) <= PORT_MAX;
@@ -30,7 +30,7 @@ export function readDoors(environment: NodeJS.ProcessEnv): ReadDoors {
   return { ok: true, value: { socks: { host, port: Number(port) }, gateSocket } };
 }
 
-function refuse(variable: string, value: string, malformed: string): ReadDoors {
+function refuse(variable: string, value: string, malformed: string): ReadEndpoints {
   const problem = `${variable} is ${value === '' ? 'missing' : malformed}: start the client with docker compose`;
   return { ok: false, code: 'environment-invalid', problem };
 }

@@ -1,4 +1,4 @@
-// What a screen is to a conversation: it is told what happens, and it makes commands out of lines.
+// The contract of a front end: it shows events, and it makes commands out of lines.
 
 import type { ClientEvent, ClientStatus, ListedMember, Speaker } from '@sotto/client';
 import type { AccessMode } from '@sotto/protocol';
@@ -8,7 +8,7 @@ import type { InputLine } from './line-splitter.ts';
 
 /** What the user or the program wants. */
 export type Command =
-  | { readonly type: 'say'; readonly text: string; readonly ref: string | undefined }
+  | { readonly type: 'send'; readonly text: string; readonly ref: string | undefined }
   | { readonly type: 'members' | 'code' | 'status' | 'circuit' }
   | { readonly type: 'leave' }
   /** Everything is zeroed, cleared and ended, now. */
@@ -22,7 +22,7 @@ export type Command =
 export type ShownMember = ListedMember & { readonly verified: boolean };
 
 /** The commands about one member. */
-export type MemberDeed = Extract<Command, { member: string }>['type'];
+export type MemberAction = Extract<Command, { member: string }>['type'];
 
 /** Who was met in this stay, and whether this one was verified. */
 export type KnownSpeaker = Speaker & { readonly verified: boolean };
@@ -56,7 +56,7 @@ export type ShownEvent =
       readonly vanguards: Vanguards | null;
     } & Omit<ClientStatus, 'connectedSeconds'>)
   /** The client was asked to do it. */
-  | { readonly type: 'asked'; readonly deed: 'admit' | 'evict'; readonly member: Speaker }
+  | { readonly type: 'asked'; readonly action: 'admit' | 'evict'; readonly member: Speaker }
   /** What was asked about `member` was not done. `candidates`: whom it may mean. */
   | {
       readonly type: 'member-refused';
@@ -68,13 +68,13 @@ export type ShownEvent =
   | { readonly type: 'unsent'; readonly refs: readonly (string | undefined)[] };
 
 /** Who and where we are while something is told. The network is not known before Tor has answered. */
-export interface Here {
+export interface ViewContext {
   readonly self: Speaker;
   readonly network: NetworkKind | undefined;
 }
 
 export interface FrontEnd {
-  tell(event: ShownEvent, here: Here): void;
+  notify(event: ShownEvent, here: ViewContext): void;
   /** @returns undefined for a line that the screen itself has answered. */
   read(line: InputLine): Command | undefined;
   /** Whether it is the one command that waits for nothing before it. Changes nothing. */

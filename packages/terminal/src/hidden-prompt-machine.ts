@@ -1,5 +1,6 @@
 // What the hidden prompt does with what is typed or pasted: it takes an answer when the input is quiet, and drops the rest. Pure but for the keys it holds.
 
+import type { Step } from '@sotto/machine';
 import { HiddenKeys } from './hidden-keys.ts';
 import { OPEN_PASTE_QUIET_MS, PASTE_QUIET_MS, QUIET_STEP_MS } from './limits.ts';
 
@@ -26,10 +27,7 @@ export type HiddenPromptEffect =
   | { readonly type: 'answer'; readonly text: string }
   | { readonly type: 'cancel' };
 
-export interface HiddenPromptStep {
-  readonly state: HiddenPrompt;
-  readonly effects: readonly HiddenPromptEffect[];
-}
+export type HiddenPromptStep = Step<HiddenPrompt, HiddenPromptEffect>;
 
 const WAIT: HiddenPromptEffect = { type: 'wait', ms: QUIET_STEP_MS };
 
@@ -46,9 +44,9 @@ export function stepHiddenPrompt(
   if (state.phase === 'over') return { state, effects: [] };
   switch (event.type) {
     case 'keys':
-      return takeKeys(state, event.bytes);
+      return onKeys(state, event.bytes);
     case 'waited':
-      return takeQuiet({ ...state, quietMs: state.quietMs + QUIET_STEP_MS }, isWhole);
+      return onQuiet({ ...state, quietMs: state.quietMs + QUIET_STEP_MS }, isWhole);
     case 'interrupted':
       return state.phase === 'leaving' ? { state, effects: [] } : leave(state);
     case 'cut':
@@ -56,15 +54,15 @@ export function stepHiddenPrompt(
   }
 }
 
-function takeKeys(state: HiddenPrompt, bytes: Uint8Array): HiddenPromptStep {
+function onKeys(state: HiddenPrompt, bytes: Uint8Array): HiddenPromptStep {
   for (const [index, key] of bytes.entries()) {
     if (state.phase === 'leaving') state.keys.drop(key);
-    else if (state.keys.press(key)) return takeKeys(leave(state).state, bytes.subarray(index + 1));
+    else if (state.keys.press(key)) return onKeys(leave(state).state, bytes.subarray(index + 1));
   }
   return { state: { ...state, quietMs: 0 }, effects: [WAIT] };
 }
 
-function takeQuiet(state: HiddenPrompt, isWhole: (text: string) => boolean): HiddenPromptStep {
+function onQuiet(state: HiddenPrompt, isWhole: (text: string) => boolean): HiddenPromptStep {
   const { keys, phase, quietMs } = state;
   const limitMs = keys.isPasting ? OPEN_PASTE_QUIET_MS : PASTE_QUIET_MS;
   if (quietMs < limitMs) return { state, effects: [WAIT] };

@@ -2,7 +2,7 @@
 
 import { nearest } from '@sotto/confinement/usage';
 import { TERMINAL_CODES } from './errors.ts';
-import type { Command, FrontEnd, Here, ShownEvent } from './front-end.ts';
+import type { Command, FrontEnd, ViewContext, ShownEvent } from './front-end.ts';
 import { FIELD_CHARS_SHOWN_MAX, FINGERPRINT_DIGITS, REF_CHARS_MAX } from './limits.ts';
 import type { InputLine } from './line-splitter.ts';
 import { safeJson } from './safe-text.ts';
@@ -17,7 +17,7 @@ export class JsonFrontEnd implements FrontEnd {
     this.#screen = screen;
   }
 
-  tell(event: ShownEvent, here: Here): void {
+  notify(event: ShownEvent, here: ViewContext): void {
     for (const object of describe(event, here)) this.#screen.print(safeJson(object));
   }
 
@@ -46,7 +46,7 @@ export function waitingObject(detail: string): JsonObject {
   return { type: 'state', state: 'bootstrapping', detail };
 }
 
-function describe(event: ShownEvent, here: Here): readonly JsonObject[] {
+function describe(event: ShownEvent, here: ViewContext): readonly JsonObject[] {
   switch (event.type) {
     case 'state':
       return [{ ...event, ...(here.network === undefined ? {} : { network: here.network }) }];
@@ -147,7 +147,7 @@ function readFields(cmd: string, object: JsonObject): ReadCommand {
     case 'send':
       if (typeof text !== 'string') return malformed(object, '"text" is missing, or is no string');
       if (!isRef(ref)) return malformed(object, `"ref" is no string of at most ${REF_CHARS_MAX} characters`);
-      return accept({ type: 'say', text, ref });
+      return accept({ type: 'send', text, ref });
     case 'members':
     case 'code':
     case 'status':

@@ -64,11 +64,11 @@ export const KNOWN_LABELS_MAX = 1_024;
 export const FINGERPRINT_DIGITS = 16;
 export const FINGERPRINT_DIGITS_LEAST = 4;
 /** Members of this stay whose names are remembered when they have gone; as many marks of verification. The oldest goes first. */
-export const KNOWN_PEOPLE_MAX = 1_024;
+export const KNOWN_MEMBERS_MAX = 1_024;
 /** Who waits to be let in; the one who has waited longest gives way. */
 export const WAITING_MAX = 64;
 /** So many of them get a line of their own, then one line says that there are more. */
-export const WAITING_TOLD_MAX = 8;
+export const WAITING_SHOWN_MAX = 8;
 
 /** A line of the host's moderator socket. */
 export const MODERATOR_LINE_BYTES_MAX = 4_096;

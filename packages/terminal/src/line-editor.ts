@@ -94,7 +94,7 @@ export function editLines(input: NodeJS.ReadableStream, output: NodeJS.WriteStre
     // The line comes back as a message when the relay holds it.
     if (feed.overtake({ ok: true, text })) return;
     // The refusal waits in the queue, too, as its one line too many.
-    if (feed.waiting <= TYPED_LINES_MAX) feed.push([takeTyped(text, feed.waiting)]);
+    if (feed.waiting <= TYPED_LINES_MAX) feed.push([toInputLine(text, feed.waiting)]);
   });
   const end = (): void => {
     output.off('resize', redraw);
@@ -123,7 +123,7 @@ export function editLines(input: NodeJS.ReadableStream, output: NodeJS.WriteStre
   return { screen: { print, close, wipe }, feed, redraw };
 }
 
-function takeTyped(text: string, waiting: number): InputLine {
+function toInputLine(text: string, waiting: number): InputLine {
   if (waiting >= TYPED_LINES_MAX) return { ok: false, code: 'input-full' };
   return Buffer.byteLength(text) <= PLAIN_LINE_BYTES_MAX ? { ok: true, text } : { ok: false, code: 'input-too-long' };
 }

@@ -4,7 +4,7 @@ import type { InputLine } from './line-splitter.ts';
 import { LineSplitter } from './line-splitter.ts';
 
 /** Where lines go. `end` comes once, after the last line. */
-export interface LineTaker {
+export interface LineConsumer {
   readonly line: (line: InputLine) => void;
   readonly end: () => void;
   /** Asked of a line as soon as it has been read, whatever waits before it. True: it has been taken. */
@@ -24,8 +24,8 @@ export class LineFeed {
   readonly #source: { pause(): unknown; resume(): unknown };
   readonly #queue: InputLine[] = [];
   #next = 0;
-  #taker: LineTaker | undefined;
-  #standing: 'flowing' | 'held' | 'handing-on' = 'held';
+  #consumer: LineConsumer | undefined;
+  #phase: 'flowing' | 'held' | 'handing-on' = 'held';
   #ended: 'no' | 'read' | 'told' = 'no';
 
   constructor(source: { pause(): unknown; resume(): unknown }) {
@@ -44,7 +44,7 @@ export class LineFeed {
 
   /** @returns whether the taker took it before all that waits. */
   overtake(line: InputLine): boolean {
-    return this.#taker?.overtake?.(line) === true;
+    return this.#consumer?.overtake?.(line) === true;
   }
 
   end(): void {
@@ -53,28 +53,28 @@ export class LineFeed {
   }
 
   /** From now on lines go to `taker`; those that have come before go first. */
-  begin(taker: LineTaker): void {
-    this.#taker = taker;
+  begin(taker: LineConsumer): void {
+    this.#consumer = taker;
     this.release();
   }
 
   hold(): void {
-    this.#standing = 'held';
+    this.#phase = 'held';
     this.#source.pause();
   }
 
   release(): void {
-    if (this.#standing !== 'held') return;
-    this.#standing = 'flowing';
+    if (this.#phase !== 'held') return;
+    this.#phase = 'flowing';
     this.#source.resume();
     this.#handOn();
   }
 
   /** A taker that holds ends this loop; one that holds and releases goes on in a loop of its own, behind the same line. */
   #handOn(): void {
-    const taker = this.#taker;
-    if (this.#standing !== 'flowing' || taker === undefined) return;
-    this.#standing = 'handing-on';
+    const taker = this.#consumer;
+    if (this.#phase !== 'flowing' || taker === undefined) return;
+    this.#phase = 'handing-on';
     while (this.#isHandingOn()) {
       const line = this.#queue[this.#next];
       if (line === undefined) break;
@@ -86,14 +86,14 @@ export class LineFeed {
       this.#next = 0;
     }
     if (!this.#isHandingOn()) return;
-    this.#standing = 'flowing';
+    this.#phase = 'flowing';
     if (this.#ended !== 'read') return;
     this.#ended = 'told';
     taker.end();
   }
 
   #isHandingOn(): boolean {
-    return this.#standing === 'handing-on';
+    return this.#phase === 'handing-on';
   }
 }
 

@@ -1,37 +1,39 @@
-// What this member does with the others beside talking: verify them, let them in, throw them out, close the room. Pure, a part of the conversation.
+// The commands about other members and the room: verify, admit, evict, set the access mode.
+// Pure, and a part of the messenger's state.
 
 import type { ClientEvent, ListedMember, Speaker } from '@sotto/client';
+import type { Step as MachineStep } from '@sotto/machine';
 import type { AccessMode } from '@sotto/protocol';
 import { TERMINAL_CODES } from './errors.ts';
 import type { TerminalCode } from './errors.ts';
 import type { Command, ShownEvent, ShownMember } from './front-end.ts';
 import {
-  chooseAsker,
+  chooseKnocker,
   chooseMember,
   forgetWaiting,
   listWaiting,
-  markNumbered,
+  markNumberShown,
   markVerified,
-  meetAsker,
-  meetMembers,
+  addKnocker,
+  addMembers,
   namesakes,
-  NOBODY,
-} from './people.ts';
-import type { Choice, People } from './people.ts';
+  NO_KNOWN_MEMBERS,
+} from './known-members.ts';
+import type { Choice, KnownMembers } from './known-members.ts';
 
-export interface Dealings {
-  readonly people: People;
+export interface MemberCommandState {
+  readonly knownMembers: KnownMembers;
   /** Whether orders of the room's moderator can be had. */
-  readonly moderates: boolean;
+  readonly isModerator: boolean;
   /** What the client was asked to do and has not told of: one entry for each member let in or thrown out, and one for the room's mode. */
-  readonly underWay: ReadonlySet<string>;
+  readonly pendingActions: ReadonlySet<string>;
   /** How long the room's mode may take longer than it otherwise does, from when that was said. */
   readonly deferredMs: number;
 }
 
-export type DealingEffect =
+export type MemberCommandEffect =
   | { readonly type: 'show'; readonly event: ShownEvent }
-  /** Answered by `takeNumber`. */
+  /** `onSafetyNumber` takes the answer. */
   | { readonly type: 'compute-number'; readonly member: Speaker }
   | { readonly type: 'show-code' | 'renew-circuit' }
   /** `unverified`: how many of the others have not been verified in this stay. */
@@ -39,161 +41,182 @@ export type DealingEffect =
   | { readonly type: 'admit' | 'evict'; readonly fingerprint: string }
   | { readonly type: 'set-access'; readonly mode: AccessMode };
 
-/** The commands that are dealt with here. */
-export type Dealing = Exclude<Command, { type: 'say' | 'leave' | 'panic' }>;
-type MemberDealing = Extract<Command, { type: 'verify' | 'verified' | 'evict' }>;
-type Outcome = readonly [Dealings, readonly DealingEffect[]];
+/** The commands that this machine obeys. */
+export type MemberCommand = Exclude<Command, { type: 'send' | 'leave' | 'panic' }>;
+type TargetedCommand = Extract<Command, { type: 'verify' | 'verified' | 'evict' }>;
+type Step = MachineStep<MemberCommandState, MemberCommandEffect>;
 
-export const NO_DEALINGS: Dealings = { people: NOBODY, moderates: false, underWay: new Set(), deferredMs: 0 };
+export const NEW_MEMBER_COMMANDS: MemberCommandState = {
+  knownMembers: NO_KNOWN_MEMBERS,
+  isModerator: false,
+  pendingActions: new Set(),
+  deferredMs: 0,
+};
 const ACCESS = 'access';
 const EVICT = 'evict ';
 const ADMIT = 'admit ';
 
 /** `members`: who is in the room now, this member included. */
-export function deal(dealings: Dealings, command: Dealing, members: readonly ListedMember[]): Outcome {
-  const met = meet(dealings, members);
+export function onMemberCommand(
+  state: MemberCommandState,
+  command: MemberCommand,
+  members: readonly ListedMember[],
+): Step {
+  const met = seeMembers(state, members);
   switch (command.type) {
     case 'members': {
-      const waiting = listWaiting(met.people);
-      return [met, [show({ type: 'listing', members: markMembers(met, members), waiting })]];
+      const waiting = listWaiting(met.knownMembers);
+      return { state: met, effects: [show({ type: 'listing', members: markMembers(met, members), waiting })] };
     }
     case 'code':
-      return [met, [{ type: 'show-code' }]];
+      return { state: met, effects: [{ type: 'show-code' }] };
     case 'status': {
       const others = markMembers(met, members).filter(({ self, verified }) => !self && !verified);
-      return [met, [{ type: 'show-status', unverified: others.length }]];
+      return { state: met, effects: [{ type: 'show-status', unverified: others.length }] };
     }
     case 'circuit':
-      return [met, [{ type: 'renew-circuit' }]];
+      return { state: met, effects: [{ type: 'renew-circuit' }] };
     case 'access':
-      if (!met.moderates) return [met, [show(refusal('moderator-needed'))]];
-      return [begin(met, ACCESS), [{ type: 'set-access', mode: command.mode }]];
+      if (!met.isModerator) return { state: met, effects: [show(refusal('moderator-needed'))] };
+      return { state: addPendingAction(met, ACCESS), effects: [{ type: 'set-access', mode: command.mode }] };
     case 'admit':
-      return admit(met, command.member, members);
+      return onAdmit(met, command.member, members);
     case 'verify':
     case 'verified':
     case 'evict':
-      return dealWithMember(met, command, members);
+      return onTargetedCommand(met, command, members);
   }
 }
 
-function dealWithMember(dealings: Dealings, command: MemberDealing, members: readonly ListedMember[]): Outcome {
-  if (command.type === 'evict' && !dealings.moderates) return [dealings, [show(refusal('moderator-needed'))]];
-  const chosen = chooseMember(dealings.people, members, command.member);
-  if (!chosen.ok) return refuseChoice(dealings, command.member, chosen);
+function onTargetedCommand(
+  state: MemberCommandState,
+  command: TargetedCommand,
+  members: readonly ListedMember[],
+): Step {
+  if (command.type === 'evict' && !state.isModerator) return { state, effects: [show(refusal('moderator-needed'))] };
+  const chosen = chooseMember(state.knownMembers, members, command.member);
+  if (!chosen.ok) return refuseChoice(state, command.member, chosen);
   const { name, fingerprint, self } = chosen.value;
   const member = { name, fingerprint };
-  if (self) return refuse(dealings, command.member, 'member-self');
+  if (self) return refuse(state, command.member, 'member-self');
   switch (command.type) {
     case 'verified':
-      if (!dealings.people.numbered.has(fingerprint)) return refuse(dealings, command.member, 'number-not-shown');
-      return [
-        { ...dealings, people: markVerified(dealings.people, fingerprint) },
-        [show({ type: 'verified', member })],
-      ];
+      if (!state.knownMembers.numberShown.has(fingerprint)) return refuse(state, command.member, 'number-not-shown');
+      return {
+        state: { ...state, knownMembers: markVerified(state.knownMembers, fingerprint) },
+        effects: [show({ type: 'verified', member })],
+      };
     case 'evict':
-      return [
-        begin(dealings, EVICT + fingerprint),
-        [show({ type: 'asked', deed: 'evict', member }), { type: 'evict', fingerprint }],
-      ];
+      return {
+        state: addPendingAction(state, EVICT + fingerprint),
+        effects: [show({ type: 'asked', action: 'evict', member }), { type: 'evict', fingerprint }],
+      };
     case 'verify':
-      return [dealings, [{ type: 'compute-number', member }]];
+      return { state, effects: [{ type: 'compute-number', member }] };
   }
 }
 
-function admit(dealings: Dealings, wanted: string, members: readonly ListedMember[]): Outcome {
-  const chosen = chooseAsker(dealings.people, wanted);
+function onAdmit(state: MemberCommandState, wanted: string, members: readonly ListedMember[]): Step {
+  const chosen = chooseKnocker(state.knownMembers, wanted);
   if (!chosen.ok) {
-    const isInside = chosen.code !== 'member-ambiguous' && chooseMember(dealings.people, members, wanted).ok;
+    const isInside = chosen.code !== 'member-ambiguous' && chooseMember(state.knownMembers, members, wanted).ok;
     const isKnown = isInside || chosen.code === 'member-absent';
-    return isKnown ? refuse(dealings, wanted, 'member-not-waiting') : refuseChoice(dealings, wanted, chosen);
+    return isKnown ? refuse(state, wanted, 'member-not-waiting') : refuseChoice(state, wanted, chosen);
   }
   const { fingerprint } = chosen.value;
-  return [
-    begin(dealings, ADMIT + fingerprint),
-    [show({ type: 'asked', deed: 'admit', member: chosen.value }), { type: 'admit', fingerprint }],
-  ];
+  return {
+    state: addPendingAction(state, ADMIT + fingerprint),
+    effects: [show({ type: 'asked', action: 'admit', member: chosen.value }), { type: 'admit', fingerprint }],
+  };
 }
 
 /** The answer to `compute-number`; no number means that the member has gone meanwhile. */
-export function takeNumber(dealings: Dealings, member: Speaker, digits: string | undefined): Outcome {
-  if (digits === undefined) return refuse(dealings, member.fingerprint, 'member-absent');
-  const people = markNumbered(dealings.people, member.fingerprint);
-  return [{ ...dealings, people }, [show({ type: 'safety-number', member, number: digits })]];
+export function onSafetyNumber(state: MemberCommandState, member: Speaker, digits: string | undefined): Step {
+  if (digits === undefined) return refuse(state, member.fingerprint, 'member-absent');
+  const knownMembers = markNumberShown(state.knownMembers, member.fingerprint);
+  return { state: { ...state, knownMembers }, effects: [show({ type: 'safety-number', member, number: digits })] };
 }
 
-/** What the client tells, as screens show it: with what this stay knows of people. */
-export function hear(
-  dealings: Dealings,
+/** What the client tells, as screens show it: with what this stay knows of knownMembers. */
+export function annotateEvent(
+  state: MemberCommandState,
   event: Exclude<ClientEvent, { type: 'sent' }>,
-): readonly [Dealings, ShownEvent] {
+): { readonly state: MemberCommandState; readonly shown: ShownEvent } {
   switch (event.type) {
     case 'members': {
-      const met = meet(dealings, event.members);
-      return [met, { type: 'members', members: markMembers(met, event.members) }];
+      const met = seeMembers(state, event.members);
+      return { state: met, shown: { type: 'members', members: markMembers(met, event.members) } };
     }
     case 'arrived':
-      return [meet(dealings, [event.member]), event];
+      return { state: seeMembers(state, [event.member]), shown: event };
     case 'message':
-      return [{ ...dealings, people: meetMembers(dealings.people, [event.from]) }, event];
+      return { state: { ...state, knownMembers: addMembers(state.knownMembers, [event.from]) }, shown: event };
     case 'knock': {
-      const again = dealings.people.waiting.has(event.member.fingerprint);
-      const people = meetAsker(dealings.people, event.member);
-      return [
-        { ...dealings, people },
-        { ...event, again, waiting: people.waiting.size },
-      ];
+      const again = state.knownMembers.waiting.has(event.member.fingerprint);
+      const knownMembers = addKnocker(state.knownMembers, event.member);
+      return { state: { ...state, knownMembers }, shown: { ...event, again, waiting: knownMembers.waiting.size } };
     }
     case 'warning': {
-      const others = event.from === undefined ? [] : namesakes(dealings.people, event.from);
-      const { verified } = dealings.people;
+      const others = event.from === undefined ? [] : namesakes(state.knownMembers, event.from);
+      const { verified } = state.knownMembers;
       const known = others.map((other) => ({ ...other, verified: verified.has(other.fingerprint) }));
-      return [dealings, { ...event, namesakes: known }];
+      return { state, shown: { ...event, namesakes: known } };
     }
     case 'access':
-      return [event.mode === 'knock' ? dealings : { ...dealings, people: forgetWaiting(dealings.people) }, event];
+      return {
+        state: event.mode === 'knock' ? state : { ...state, knownMembers: forgetWaiting(state.knownMembers) },
+        shown: event,
+      };
     case 'moved':
-      // Who waited before the old room's door has to come to the new one.
-      return [{ ...dealings, people: forgetWaiting(dealings.people) }, event];
+      // Those that knocked at the old room have to knock at the new one.
+      return { state: { ...state, knownMembers: forgetWaiting(state.knownMembers) }, shown: event };
     case 'deferred':
-      return [{ ...dealings, deferredMs: event.seconds * 1_000 }, event];
+      return { state: { ...state, deferredMs: event.seconds * 1_000 }, shown: event };
     case 'moderated':
-      return [end(dealings, (what) => (event.what === 'access' ? what === ACCESS : what.startsWith(EVICT))), event];
+      return {
+        state: removePendingActions(state, (what) =>
+          event.what === 'access' ? what === ACCESS : what.startsWith(EVICT),
+        ),
+        shown: event,
+      };
     case 'error':
-      // It does not say what it answers: whoever waits for the end of something must not wait for ever.
-      return [event.ref === undefined ? end(dealings, () => true) : dealings, event];
+      // An error does not name the request that failed: no request may be awaited for ever.
+      return { state: event.ref === undefined ? removePendingActions(state, () => true) : state, shown: event };
     default:
-      return [dealings, event];
+      return { state, shown: event };
   }
 }
 
-function meet(dealings: Dealings, members: readonly Speaker[]): Dealings {
+function seeMembers(state: MemberCommandState, members: readonly Speaker[]): MemberCommandState {
   const arrived = new Set(members.map(({ fingerprint }) => ADMIT + fingerprint));
-  return { ...end(dealings, (what) => arrived.has(what)), people: meetMembers(dealings.people, members) };
+  return {
+    ...removePendingActions(state, (what) => arrived.has(what)),
+    knownMembers: addMembers(state.knownMembers, members),
+  };
 }
 
 /** Field by field: what a client may know of a member beside this is not for screens. */
-function markMembers(dealings: Dealings, members: readonly ListedMember[]): ShownMember[] {
+function markMembers(state: MemberCommandState, members: readonly ListedMember[]): ShownMember[] {
   return members.map(({ name, fingerprint, self, present }) => {
-    const verified = dealings.people.verified.has(fingerprint);
+    const verified = state.knownMembers.verified.has(fingerprint);
     return { name, fingerprint, self, present, verified };
   });
 }
 
-export function isEvicting(dealings: Dealings): boolean {
-  return [...dealings.underWay].some((what) => what.startsWith(EVICT));
+export function isEvicting(state: MemberCommandState): boolean {
+  return [...state.pendingActions].some((what) => what.startsWith(EVICT));
 }
 
-function begin(dealings: Dealings, what: string): Dealings {
-  return { ...dealings, underWay: new Set(dealings.underWay).add(what) };
+function addPendingAction(state: MemberCommandState, what: string): MemberCommandState {
+  return { ...state, pendingActions: new Set(state.pendingActions).add(what) };
 }
 
-function end(dealings: Dealings, isDone: (what: string) => boolean): Dealings {
-  if (dealings.underWay.size === 0) return dealings;
-  return { ...dealings, underWay: new Set([...dealings.underWay].filter((what) => !isDone(what))) };
+function removePendingActions(state: MemberCommandState, isDone: (what: string) => boolean): MemberCommandState {
+  if (state.pendingActions.size === 0) return state;
+  return { ...state, pendingActions: new Set([...state.pendingActions].filter((what) => !isDone(what))) };
 }
 
-function show(event: ShownEvent): DealingEffect {
+function show(event: ShownEvent): MemberCommandEffect {
   return { type: 'show', event };
 }
 
@@ -202,11 +225,11 @@ export function refusal(code: TerminalCode): ShownEvent {
   return { type: 'error', code, message: TERMINAL_CODES[code] };
 }
 
-function refuse(dealings: Dealings, member: string, code: TerminalCode): Outcome {
-  return [dealings, [show({ type: 'member-refused', code, member, candidates: [] })]];
+function refuse(state: MemberCommandState, member: string, code: TerminalCode): Step {
+  return { state, effects: [show({ type: 'member-refused', code, member, candidates: [] })] };
 }
 
-function refuseChoice(dealings: Dealings, member: string, choice: Choice<Speaker> & { ok: false }): Outcome {
+function refuseChoice(state: MemberCommandState, member: string, choice: Choice<Speaker> & { ok: false }): Step {
   const { code, candidates } = choice;
-  return [dealings, [show({ type: 'member-refused', code, member, candidates })]];
+  return { state, effects: [show({ type: 'member-refused', code, member, candidates })] };
 }

@@ -1,24 +1,24 @@
-// The thin edge around a conversation: performs its effects with a client, a screen and timers.
+// The edge of `messenger-machine.ts`: it performs the effects with a client, a screen and timers.
 
 import { Client } from '@sotto/client';
 import type { ClientEvent, ClientOptions, Clock, ListedMember } from '@sotto/client';
 import type { Invite } from '@sotto/protocol';
 import type { NetworkKind } from '@sotto/tor';
-import { NEW_CONVERSATION, stepConversation } from './conversation.ts';
-import type { Conversation, ConversationEffect, ConversationEvent } from './conversation.ts';
-import { NO_DEALINGS, refusal } from './member-commands.ts';
-import { DialOwners } from './dialers.ts';
+import { NEW_MESSENGER, stepMessenger } from './messenger-machine.ts';
+import type { MessengerState, MessengerEffect, MessengerEvent } from './messenger-machine.ts';
+import { NEW_MEMBER_COMMANDS, refusal } from './member-commands.ts';
+import { Dialers } from './dialers.ts';
 import { exitCodeOfInput } from './exit-codes.ts';
 import type { ExitCode } from './exit-codes.ts';
 import type { Command, FrontEnd, ShownEvent } from './front-end.ts';
 import type { LineFeed } from './line-feed.ts';
-import type { DialOwner } from './onion-dial.ts';
+import type { Dialer } from './onion-dial.ts';
 import type { RandomSource } from './random.ts';
 
 export interface MessengerOptions {
   readonly invite: Invite;
   readonly name: string;
-  readonly openDial: (invite: Invite, onNetwork: (network: NetworkKind) => void) => DialOwner;
+  readonly openDial: (invite: Invite, onNetwork: (network: NetworkKind) => void) => Dialer;
   readonly clock: Clock;
   readonly random: RandomSource;
   /** The primitives of the group's keys. */
@@ -38,9 +38,9 @@ export class Messenger {
   /** Resolves when the room has been left or is over, after the last event was shown. */
   readonly ended: Promise<ExitCode>;
   readonly #options: MessengerOptions;
-  readonly #ways: DialOwners;
+  readonly #dialers: Dialers;
   readonly #client: Client;
-  #conversation: Conversation;
+  #state: MessengerState;
   #network: NetworkKind | undefined;
   #cancelDrain: () => void = () => undefined;
   #resolveEnded: (code: ExitCode) => void = () => undefined;
@@ -49,10 +49,13 @@ export class Messenger {
     this.#options = options;
     this.ended = new Promise((resolve) => (this.#resolveEnded = resolve));
     const { invite, name, clock, random, crypto, moderator, renewEveryMs } = options;
-    this.#conversation = { ...NEW_CONVERSATION, dealings: { ...NO_DEALINGS, moderates: moderator !== undefined } };
-    this.#ways = new DialOwners((to) => options.openDial(to, (network) => (this.#network = network)));
+    this.#state = {
+      ...NEW_MESSENGER,
+      memberCommands: { ...NEW_MEMBER_COMMANDS, isModerator: moderator !== undefined },
+    };
+    this.#dialers = new Dialers((to) => options.openDial(to, (network) => (this.#network = network)));
     // Answers to an event wait until the client has finished the step that it tells of: a step within a step would mix their frames.
-    const tell = (event: ClientEvent): void => queueMicrotask(() => this.#step({ type: 'told', event }));
+    const emit = (event: ClientEvent): void => queueMicrotask(() => this.#step({ type: 'client-event', event }));
     this.#client = new Client({
       invite,
       name,
@@ -60,9 +63,9 @@ export class Messenger {
       random,
       crypto,
       renewEveryMs,
-      dialFor: (to) => this.#ways.dialFor(to),
+      dialFor: (to) => this.#dialers.dialFor(to),
       ...(moderator === undefined ? {} : { moderator }),
-      emit: tell,
+      emit,
     });
   }
 
@@ -108,21 +111,21 @@ export class Messenger {
 
   /** Shows what went wrong beside the client. */
   report(code: string, message: string): void {
-    this.#step({ type: 'told', event: { type: 'error', code, message } });
+    this.#step({ type: 'client-event', event: { type: 'error', code, message } });
   }
 
-  #step(event: ConversationEvent): void {
-    const [conversation, effects] = stepConversation(this.#conversation, event);
-    this.#conversation = conversation;
+  #step(event: MessengerEvent): void {
+    const { state, effects } = stepMessenger(this.#state, event);
+    this.#state = state;
     for (const effect of effects) this.#perform(effect);
   }
 
-  #perform(effect: ConversationEffect): void {
+  #perform(effect: MessengerEffect): void {
     switch (effect.type) {
       case 'show':
         this.#show(effect.event);
         return;
-      case 'say':
+      case 'send':
         this.#client.send(effect.text, effect.ref);
         return;
       case 'compute-number': {
@@ -150,8 +153,8 @@ export class Messenger {
       case 'set-access':
         this.#client.setAccess(effect.mode);
         return;
-      case 'close-former-ways':
-        this.#ways.closeFormer();
+      case 'close-former-dialers':
+        this.#dialers.closeFormer();
         return;
       case 'leave':
         this.#client.leave();
@@ -178,9 +181,9 @@ export class Messenger {
 
   /** What the gate does not tell is unknown; the rest is shown all the same. */
   async #showStatus(unverified: number): Promise<void> {
-    const path = await this.#ways.path();
+    const path = await this.#dialers.path();
     const { guardSameSeconds = null, vanguards = null } = path ?? {};
-    if (this.#conversation.phase === 'over') return;
+    if (this.#state.phase === 'over') return;
     const { connectedSeconds, ...status } = this.#client.status();
     // Each connection has a circuit of its own.
     const tor = { circuitAgeSeconds: connectedSeconds ?? null, guardSameSeconds, vanguards };
@@ -189,17 +192,17 @@ export class Messenger {
 
   /** A text is for everybody. */
   #membersFor(command: Command): readonly ListedMember[] {
-    return command.type === 'say' ? [] : this.#client.members();
+    return command.type === 'send' ? [] : this.#client.members();
   }
 
   #show(event: ShownEvent): void {
     const self = { name: this.#options.name, fingerprint: this.#client.fingerprint };
-    this.#options.frontEnd.tell(event, { self, network: this.#network });
+    this.#options.frontEnd.notify(event, { self, network: this.#network });
   }
 
   #end(): void {
     this.#cancelDrain();
-    this.#ways.closeAll();
-    this.#resolveEnded(this.#conversation.exitCode);
+    this.#dialers.closeAll();
+    this.#resolveEnded(this.#state.exitCode);
   }
 }

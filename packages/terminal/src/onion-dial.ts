@@ -7,7 +7,7 @@ import type { Clock } from '@sotto/machine';
 import type { Invite } from '@sotto/protocol';
 import { adviseDial, byteStreamOf, connectGate, onionAddressOf, openOnion, TorError } from '@sotto/tor';
 import type { FetchState, GateClient, GateStage, NetworkKind, OnionPath, OpenStep, TorErrorCode } from '@sotto/tor';
-import type { Doors } from './environment.ts';
+import type { Endpoints } from './environment.ts';
 import {
   DESCRIPTOR_POLL_MS,
   GATE_POLL_MS,
@@ -17,7 +17,7 @@ import {
 } from './limits.ts';
 
 /** A way to the relay and its end. `close` takes the onion's key back and wipes ours. */
-export interface DialOwner {
+export interface Dialer {
   readonly dial: Dial;
   /** Undefined while the gate cannot be asked. */
   readonly path?: () => Promise<OnionPath | undefined>;
@@ -26,7 +26,7 @@ export interface DialOwner {
 
 export interface OnionDialOptions {
   readonly invite: Invite;
-  readonly doors: Doors;
+  readonly endpoints: Endpoints;
   readonly clock: Clock;
   /** Called as soon as it is known which network this is, and again after each reconnection. */
   readonly onNetwork: (network: NetworkKind) => void;
@@ -68,7 +68,7 @@ const FETCH_WORDS: Readonly<Record<Exclude<FetchState['state'], 'received'>, str
 };
 
 /** A dialler for one room. It opens nothing before the first dial. */
-export function createOnionDial(options: OnionDialOptions): DialOwner {
+export function createOnionDial(options: OnionDialOptions): Dialer {
   const onion = new OnionDial(options);
   return {
     dial: (tell, signal) => onion.dial(tell, signal),
@@ -99,7 +99,7 @@ class OnionDial {
       const gate = await this.#openGate(tell, signal);
       const socket = await openOnion({
         gate,
-        socks: this.#options.doors.socks,
+        socks: this.#options.endpoints.socks,
         onion: this.#address,
         clientAuthorisationSeed: this.#seed,
         signal,
@@ -162,11 +162,11 @@ class OnionDial {
 
   /** Compose does not wait for the gate: its socket comes a moment after its container. */
   async #awaitGate(tell: Tell, signal: AbortSignal): Promise<GateClient> {
-    const { doors, clock } = this.#options;
+    const { endpoints, clock } = this.#options;
     const giveUpMs = clock.now() + GATE_START_LIMIT_MS;
     for (let isTold = false; ; isTold = true) {
       try {
-        return await connectGate({ socketPath: doors.gateSocket });
+        return await connectGate({ socketPath: endpoints.gateSocket });
       } catch (error) {
         const mayCome = error instanceof TorError && error.code === 'gate-unreachable' && clock.now() < giveUpMs;
         if (!mayCome) throw error;

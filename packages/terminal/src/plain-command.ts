@@ -1,7 +1,7 @@
 // What a typed line means: a text, a command, or a command that does not exist. What begins with one slash is never a text.
 
 import { nearest } from '@sotto/confinement/usage';
-import type { Command, MemberDeed } from './front-end.ts';
+import type { Command, MemberAction } from './front-end.ts';
 
 export type TypedLine =
   | { readonly type: 'command'; readonly command: Command }
@@ -11,7 +11,7 @@ export type TypedLine =
   /** A command that takes nothing, with something behind it. */
   | { readonly type: 'too-much'; readonly word: string }
   /** A command about somebody, and not about whom. */
-  | { readonly type: 'nobody-named'; readonly deed: MemberDeed };
+  | { readonly type: 'member-missing'; readonly action: MemberAction };
 
 const PLAIN_COMMANDS: ReadonlyMap<string, Command> = new Map<string, Command>([
   ['quit', { type: 'leave' }],
@@ -26,9 +26,9 @@ const PLAIN_COMMANDS: ReadonlyMap<string, Command> = new Map<string, Command>([
   ['unlock', { type: 'access', mode: 'open' }],
   ['knock', { type: 'access', mode: 'knock' }],
 ]);
-const DEEDS: readonly MemberDeed[] = ['verify', 'verified', 'admit', 'evict'];
+const MEMBER_ACTIONS: readonly MemberAction[] = ['verify', 'verified', 'admit', 'evict'];
 const HELP_WORD = 'help';
-const WORDS: readonly string[] = [...PLAIN_COMMANDS.keys(), ...DEEDS, HELP_WORD];
+const WORDS: readonly string[] = [...PLAIN_COMMANDS.keys(), ...MEMBER_ACTIONS, HELP_WORD];
 
 /** Blanks of every script, and what is drawn as nothing: a line that is seen to begin with a slash begins with one. */
 const UNSEEN = '[\\p{White_Space}\\p{Default_Ignorable_Code_Point}\\p{Cc}\\p{Cf}\\u2800]';
@@ -47,8 +47,8 @@ export function readTyped(line: string): TypedLine {
   if (typed === '') return { type: 'nothing' };
   if (isFarewell(typed)) return { type: 'command', command: { type: 'leave' } };
   const { unseen = '', slashes, rest = '' } = SLASHED.exec(line)?.groups ?? {};
-  if (slashes === undefined) return say(line);
-  return slashes.length > 1 ? say(unseen + slashes.slice(1) + rest) : readCommand(rest.replaceAll(AROUND, ''));
+  if (slashes === undefined) return textCommand(line);
+  return slashes.length > 1 ? textCommand(unseen + slashes.slice(1) + rest) : readCommand(rest.replaceAll(AROUND, ''));
 }
 
 /** The two words that leave without a slash, as in a shell. */
@@ -66,11 +66,11 @@ function readCommand(typed: string): TypedLine {
   const command = PLAIN_COMMANDS.get(alone);
   if (command !== undefined)
     return behind.length === 0 ? { type: 'command', command } : { type: 'too-much', word: alone };
-  const deed = DEEDS.find((name) => name === alone);
-  if (deed === undefined) return { type: 'unknown', meant: findMeant(word) };
+  const action = MEMBER_ACTIONS.find((name) => name === alone);
+  if (action === undefined) return { type: 'unknown', meant: findMeant(word) };
   const [member, ...more] = behind;
-  if (member === undefined || more.length > 0) return { type: 'nobody-named', deed };
-  return { type: 'command', command: { type: deed, member } };
+  if (member === undefined || more.length > 0) return { type: 'member-missing', action };
+  return { type: 'command', command: { type: action, member } };
 }
 
 /** A word as it is seen, in whichever case and width it was typed. */
@@ -84,6 +84,6 @@ function findMeant(word: string): string | undefined {
   return nearest(word, WORDS) ?? begun[0];
 }
 
-function say(text: string): TypedLine {
-  return { type: 'command', command: { type: 'say', text, ref: undefined } };
+function textCommand(text: string): TypedLine {
+  return { type: 'command', command: { type: 'send', text, ref: undefined } };
 }

@@ -3,9 +3,9 @@
 import type { Speaker, StateEvent } from '@sotto/client';
 import type { AccessMode } from '@sotto/protocol';
 import { TERMINAL_CODES } from './errors.ts';
-import type { Command, FrontEnd, Here, ShownEvent } from './front-end.ts';
+import type { Command, FrontEnd, ViewContext, ShownEvent } from './front-end.ts';
 import { Labels } from './labels.ts';
-import { KNOWN_LABELS_MAX, WAITING_TOLD_MAX } from './limits.ts';
+import { KNOWN_LABELS_MAX, WAITING_SHOWN_MAX } from './limits.ts';
 import type { InputLine } from './line-splitter.ts';
 import { layOutMessage, layOutNotice } from './message-rows.ts';
 import { readTyped } from './plain-command.ts';
@@ -15,10 +15,10 @@ import type { SafeText } from './safe-text.ts';
 import type { Screen } from './screen.ts';
 import {
   ACCESS_WORDS,
-  askWhom,
+  askForMember,
   countMessages,
   describeAsked,
-  describeAsker,
+  describeKnocker,
   describeCode,
   describeCover,
   describeDeferred,
@@ -33,7 +33,7 @@ import {
   describeUnknown,
   describeWarning,
   HELP,
-  MORE_ASKERS,
+  MORE_KNOCKERS,
   MOVED,
 } from './wording.ts';
 
@@ -48,15 +48,15 @@ export class PlainFrontEnd implements FrontEnd {
   readonly #labels = new Labels();
   readonly #label = (speaker: Speaker): SafeText => this.#labels.of(speaker);
   /** Who said goodbye and has not been taken out of the room: that is told once. */
-  readonly #saidGoodbye = new Set<string>();
+  readonly #leftThemselves = new Set<string>();
   #lastNotice = '';
   #link: 'first' | 'joined' | 'lost' | 'moving' = 'first';
   #access: AccessMode = 'open';
   #epoch: { readonly epoch: number; readonly code: string } | undefined;
-  #waitingTold = false;
-  #networkTold = false;
+  #hasShownWaiting = false;
+  #hasShownNetwork = false;
   /** The stranger who knocked last, if that was not told. */
-  #untoldAsker: string | undefined;
+  #unshownKnocker: string | undefined;
 
   /** `columns`: the width of the terminal now, or undefined where lines may have any length. */
   constructor(screen: Screen, columns: () => number | undefined) {
@@ -64,31 +64,31 @@ export class PlainFrontEnd implements FrontEnd {
     this.#columns = columns;
   }
 
-  tell(event: ShownEvent, here: Here): void {
-    this.#tellNetwork(here);
+  notify(event: ShownEvent, here: ViewContext): void {
+    this.#showNetwork(here);
     switch (event.type) {
       case 'state':
-        this.#tellState(event, here);
+        this.#showState(event, here);
         return;
       case 'message':
-        this.#say(event.from, event.text);
+        this.#showText(event.from, event.text);
         return;
       case 'sent':
-        this.#say(here.self, event.text);
+        this.#showText(here.self, event.text);
         return;
       case 'queued':
-        this.#tellQueued();
+        this.#showQueued();
         return;
       case 'arrived':
-        this.#saidGoodbye.delete(event.member.fingerprint);
-        this.#untoldAsker = undefined;
+        this.#leftThemselves.delete(event.member.fingerprint);
+        this.#unshownKnocker = undefined;
         this.#note(safely`${this.#label(event.member)} is here`);
         return;
       case 'left':
-        this.#tellLeft(event.member);
+        this.#showLeft(event.member);
         return;
       case 'removed':
-        this.#tellRemoved(event, here);
+        this.#showRemoved(event, here);
         return;
       case 'listing':
         this.#noteAll(describeListing(event, this.#label));
@@ -100,7 +100,7 @@ export class PlainFrontEnd implements FrontEnd {
         this.#note(safely`${this.#label(event.member)} is verified, until you leave`);
         return;
       case 'code':
-        this.#tellCode(event.code);
+        this.#showCode(event.code);
         return;
       case 'epoch':
         this.#epoch = { epoch: event.epoch, code: event.code.join(' ') };
@@ -124,10 +124,10 @@ export class PlainFrontEnd implements FrontEnd {
         this.#noteAll(describeRefusal(event, this.#label));
         return;
       case 'knock':
-        this.#tellKnock(event);
+        this.#showKnock(event);
         return;
       case 'access':
-        this.#tellAccess(event.mode);
+        this.#showAccess(event.mode);
         return;
       case 'moved':
         this.#link = 'moving';
@@ -140,10 +140,10 @@ export class PlainFrontEnd implements FrontEnd {
         this.#note(describeModerated(event.what));
         return;
       case 'warning':
-        this.#tellWarning(event, here);
+        this.#showWarning(event, here);
         return;
       case 'gap':
-        this.#tellGap(event.count, event.from);
+        this.#showGap(event.count, event.from);
         return;
       case 'unsent':
         this.#note(safely`${countMessages(event.refs.length)} not acknowledged by the relay: the others may miss it`);
@@ -172,8 +172,8 @@ export class PlainFrontEnd implements FrontEnd {
       case 'help':
         this.#noteAll(HELP);
         return undefined;
-      case 'nobody-named':
-        this.#note(askWhom(typed.deed));
+      case 'member-missing':
+        this.#note(askForMember(typed.action));
         return undefined;
       case 'too-much':
         this.#noteAll(describeTooMuch(typed.word, line.text));
@@ -189,13 +189,13 @@ export class PlainFrontEnd implements FrontEnd {
     return typed?.type === 'command' && typed.command.type === 'panic';
   }
 
-  #tellNetwork(here: Here): void {
-    if (this.#networkTold || here.network === undefined) return;
-    this.#networkTold = true;
+  #showNetwork(here: ViewContext): void {
+    if (this.#hasShownNetwork || here.network === undefined) return;
+    this.#hasShownNetwork = true;
     if (here.network === 'private-test') this.#note(TEST_NETWORK);
   }
 
-  #tellState(event: StateEvent, here: Here): void {
+  #showState(event: StateEvent, here: ViewContext): void {
     switch (event.state) {
       case 'bootstrapping':
       case 'descriptor':
@@ -206,7 +206,7 @@ export class PlainFrontEnd implements FrontEnd {
         this.#noteOnce(describeStage(event));
         return;
       case 'joined':
-        this.#tellJoined(here);
+        this.#showJoined(here);
         return;
       case 'reconnecting':
         if (this.#link === 'joined') this.#link = 'lost';
@@ -218,7 +218,7 @@ export class PlainFrontEnd implements FrontEnd {
     }
   }
 
-  #tellJoined(here: Here): void {
+  #showJoined(here: ViewContext): void {
     const network = here.network === 'private-test' ? safely` on a ${TEST_NETWORK}` : safely``;
     if (this.#link === 'first') {
       this.#note(safely`joined as ${this.#labels.of(here.self)}${network}`);
@@ -227,57 +227,57 @@ export class PlainFrontEnd implements FrontEnd {
       this.#note(this.#link === 'moving' ? safely`in the room again${network}` : safely`connected again${network}`);
     }
     this.#link = 'joined';
-    this.#waitingTold = false;
+    this.#hasShownWaiting = false;
   }
 
-  #tellQueued(): void {
-    if (this.#link === 'joined' || this.#waitingTold) return;
-    this.#waitingTold = true;
+  #showQueued(): void {
+    if (this.#link === 'joined' || this.#hasShownWaiting) return;
+    this.#hasShownWaiting = true;
     this.#note(safely`not connected yet: what you say is kept, and sent then`);
   }
 
-  #tellGap(count: number, from: Speaker | undefined): void {
+  #showGap(count: number, from: Speaker | undefined): void {
     const whose = from === undefined ? safely`` : safely` of ${this.#labels.of(from)}`;
     this.#note(safely`${countMessages(count, whose)} lost`);
   }
 
-  #tellLeft(member: Speaker): void {
-    if (this.#saidGoodbye.size < KNOWN_LABELS_MAX) this.#saidGoodbye.add(member.fingerprint);
+  #showLeft(member: Speaker): void {
+    if (this.#leftThemselves.size < KNOWN_LABELS_MAX) this.#leftThemselves.add(member.fingerprint);
     this.#note(safely`${this.#label(member)} has left`);
   }
 
-  #tellRemoved({ member, reason }: Extract<ShownEvent, { type: 'removed' }>, here: Here): void {
-    const isTold = this.#saidGoodbye.delete(member.fingerprint) && reason === 'left';
+  #showRemoved({ member, reason }: Extract<ShownEvent, { type: 'removed' }>, here: ViewContext): void {
+    const isTold = this.#leftThemselves.delete(member.fingerprint) && reason === 'left';
     const isSelf = member.fingerprint === here.self.fingerprint;
     if (!isTold) this.#note(describeRemoval(member, reason, isSelf, this.#label));
   }
 
-  #tellCode(code: readonly string[]): void {
+  #showCode(code: readonly string[]): void {
     const isCurrent = this.#epoch?.code === code.join(' ');
     this.#noteAll(describeCode(code, isCurrent ? this.#epoch?.epoch : undefined));
   }
 
   /** Strangers may come as often as they like: one line each for the first few, and one for all others. */
-  #tellKnock({ member, waiting, again }: Extract<ShownEvent, { type: 'knock' }>): void {
-    this.#untoldAsker = waiting <= WAITING_TOLD_MAX ? undefined : member.fingerprint;
+  #showKnock({ member, waiting, again }: Extract<ShownEvent, { type: 'knock' }>): void {
+    this.#unshownKnocker = waiting <= WAITING_SHOWN_MAX ? undefined : member.fingerprint;
     if (again) return;
-    if (waiting <= WAITING_TOLD_MAX) this.#note(describeAsker(member, this.#label));
-    else if (waiting === WAITING_TOLD_MAX + 1) this.#noteOnce(MORE_ASKERS);
+    if (waiting <= WAITING_SHOWN_MAX) this.#note(describeKnocker(member, this.#label));
+    else if (waiting === WAITING_SHOWN_MAX + 1) this.#noteOnce(MORE_KNOCKERS);
   }
 
   /** A warning about a stranger follows its knock, and is not told where that was not. */
-  #tellWarning(event: Extract<ShownEvent, { type: 'warning' }>, here: Here): void {
-    if (event.from !== undefined && event.from.fingerprint === this.#untoldAsker) return;
+  #showWarning(event: Extract<ShownEvent, { type: 'warning' }>, here: ViewContext): void {
+    if (event.from !== undefined && event.from.fingerprint === this.#unshownKnocker) return;
     for (const alarm of describeWarning(event, here.self)) this.#print(alarm, ALARM);
   }
 
-  #tellAccess(mode: AccessMode): void {
+  #showAccess(mode: AccessMode): void {
     if (mode !== this.#access) this.#note(ACCESS_WORDS[mode]);
     this.#access = mode;
   }
 
   /** A member's text. */
-  #say(from: Speaker, text: string): void {
+  #showText(from: Speaker, text: string): void {
     const label = this.#labels.of(from);
     this.#lastNotice = '';
     this.#screen.print(layOutMessage(label, safeText(text), this.#columns()));

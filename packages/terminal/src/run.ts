@@ -3,8 +3,8 @@
 import type { ClientOptions, Clock, ModeratorError } from '@sotto/client';
 import { equalBytes } from '@sotto/protocol';
 import { COLUMNS_DEFAULT, JSON_LINE_BYTES_MAX, PLAIN_LINE_BYTES_MAX } from './limits.ts';
-import { readDoors } from './environment.ts';
-import type { ReadDoors } from './environment.ts';
+import { readEndpoints } from './environment.ts';
+import type { ReadEndpoints } from './environment.ts';
 import { TERMINAL_CODES } from './errors.ts';
 import { EXIT_CODES } from './exit-codes.ts';
 import type { ExitCode } from './exit-codes.ts';
@@ -89,7 +89,7 @@ class Program {
   #secrets: Secrets = 'unlocked';
   #terminal: WatchedTerminal | undefined;
   #editor: LineEditor | undefined;
-  #standing: 'calm' | 'terminal-gone' | 'panicked' = 'calm';
+  #status: 'calm' | 'terminal-gone' | 'panicked' = 'calm';
   #refusesStopSilently = false;
 
   constructor(edge: Edge) {
@@ -108,7 +108,7 @@ class Program {
   }
 
   panic(): void {
-    this.#standing = 'panicked';
+    this.#status = 'panicked';
     this.#prompting.abort();
     this.#promptingAtOnce.abort();
     if (this.#messenger === undefined) this.#screen.wipe();
@@ -128,7 +128,7 @@ class Program {
   }
 
   #hasPanicked(): boolean {
-    return this.#standing === 'panicked';
+    return this.#status === 'panicked';
   }
 
   async go(): Promise<ExitCode> {
@@ -171,7 +171,7 @@ class Program {
   /** Nobody is there to see it; a terminal that comes back shows why. */
   #loseTerminal(): void {
     const message = TERMINAL_CODES['terminal-gone'];
-    if (this.#standing === 'calm') this.#standing = 'terminal-gone';
+    if (this.#status === 'calm') this.#status = 'terminal-gone';
     this.#messenger?.report('terminal-gone', message);
     this.#messenger?.failOutput();
     if (this.#messenger === undefined) this.#note(`${message} (terminal-gone)`);
@@ -195,10 +195,10 @@ class Program {
     const dialling = this.#onionDial();
     if (!dialling.ok) return this.#refuse(options, dialling.code, dialling.problem);
     const invite = await this.#findInvite(options);
-    if (invite.ok) return this.#talk(options, { name, invite: invite.value, openDial: dialling.value });
+    if (invite.ok) return this.#runMessenger(options, { name, invite: invite.value, openDial: dialling.value });
     if (this.#hasPanicked()) return EXIT_CODES.panic;
     if (invite.code !== 'cancelled') return this.#refuse(options, invite.code, invite.message);
-    return this.#standing === 'terminal-gone' ? EXIT_CODES.failed : EXIT_CODES.left;
+    return this.#status === 'terminal-gone' ? EXIT_CODES.failed : EXIT_CODES.left;
   }
 
   /** The host's own client asks the host; a connection string that it is given all the same has to be the host's. */
@@ -207,10 +207,10 @@ class Program {
     const given = options.invite.from === 'ask' ? undefined : await this.#readInvite(options);
     if (given?.ok === false) return given;
     const { clock } = this.#edge;
-    const onProblem = (problem: ModeratorError): void => this.#tellProblem(problem);
+    const onProblem = (problem: ModeratorError): void => this.#reportProblem(problem);
     const host = new ModeratorSocket({ path: options.moderatorSocket, clock, onProblem });
     this.#moderator = host;
-    const tell = (waiting: string): void => this.#tellWaiting(options, waiting);
+    const tell = (waiting: string): void => this.#reportWaiting(options, waiting);
     const invite = await awaitHostInvite({ host, clock, tell, signal: this.#prompting.signal });
     if (!invite.ok || given === undefined || equalBytes(given.value.onionKey, invite.value.onionKey)) return invite;
     return { ok: false, code: 'invite-not-host', message: TERMINAL_CODES['invite-not-host'] };
@@ -232,7 +232,10 @@ class Program {
     });
   }
 
-  async #talk(options: Options, stay: Pick<MessengerOptions, 'name' | 'invite' | 'openDial'>): Promise<ExitCode> {
+  async #runMessenger(
+    options: Options,
+    stay: Pick<MessengerOptions, 'name' | 'invite' | 'openDial'>,
+  ): Promise<ExitCode> {
     // Before there is a draft at the bottom, which would not know of it.
     if (this.#secrets === 'unlocked') this.#note(TERMINAL_CODES['memory-unlocked']);
     const { screen, feed, frontEnd } = this.#openScreen(options);
@@ -289,14 +292,14 @@ class Program {
   }
 
   #onionDial():
-    { readonly ok: true; readonly value: MessengerOptions['openDial'] } | (ReadDoors & { readonly ok: false }) {
+    { readonly ok: true; readonly value: MessengerOptions['openDial'] } | (ReadEndpoints & { readonly ok: false }) {
     if (this.#edge.openDial !== undefined) return { ok: true, value: this.#edge.openDial };
-    const doors = readDoors(this.#edge.environment);
+    const doors = readEndpoints(this.#edge.environment);
     if (!doors.ok) return doors;
     const { clock } = this.#edge;
     return {
       ok: true,
-      value: (invite, onNetwork) => createOnionDial({ invite, doors: doors.value, clock, onNetwork }),
+      value: (invite, onNetwork) => createOnionDial({ invite, endpoints: doors.value, clock, onNetwork }),
     };
   }
 
@@ -309,13 +312,13 @@ class Program {
   }
 
   /** For people on standard error, like the prompt that there would have been; for programs as a state. */
-  #tellWaiting(options: Options, waiting: string): void {
+  #reportWaiting(options: Options, waiting: string): void {
     if (options.screen === 'json') this.#screen.print(safeJson(waitingObject(waiting)));
     else this.#note(waiting);
   }
 
   /** Behind the last line of the room there is only standard error. */
-  #tellProblem({ code, message }: ModeratorError): void {
+  #reportProblem({ code, message }: ModeratorError): void {
     if (this.#messenger === undefined) this.#note(`${message} (${code})`);
     else this.#messenger.report(code, message);
   }

@@ -1,5 +1,6 @@
 // Whether a terminal is still there: it is asked now and then, and its answers are taken out of what is typed. Pure: (watch, event) -> effects.
 
+import type { Step as MachineStep } from '@sotto/machine';
 import { NO_PASTE, stepPaste } from './announced-paste.ts';
 import type { AnnouncedPaste } from './announced-paste.ts';
 import {
@@ -51,7 +52,7 @@ export type WatchEffect =
   /** The terminal can be given back: no answer is on its way and nothing more of a paste comes, or it was waited for long enough. */
   | { readonly type: 'closed' };
 
-type Step = readonly [TerminalWatch, readonly WatchEffect[]];
+type Step = MachineStep<TerminalWatch, WatchEffect>;
 
 export const NEW_WATCH: TerminalWatch = { phase: 'unproven', unanswered: 0, outstanding: 0, held: [], paste: NO_PASTE };
 
@@ -72,34 +73,36 @@ export function stepWatch(watch: TerminalWatch, event: WatchEvent): Step {
     case 'begin':
       return ask(watch);
     case 'bytes':
-      return hear(watch, event.bytes);
+      return onBytes(watch, event.bytes);
     case 'timer':
-      return ring(watch, event.timer);
+      return onTimer(watch, event.timer);
     case 'ended':
-      return watch.phase === 'closing' ? ring(watch, 'close') : [{ ...watch, phase: 'gone' }, []];
+      return watch.phase === 'closing' ? onTimer(watch, 'close') : { state: { ...watch, phase: 'gone' }, effects: [] };
     case 'close':
-      return close(watch);
+      return onClose(watch);
   }
 }
 
 function ask(watch: TerminalWatch): Step {
-  return [
-    { ...watch, unanswered: watch.unanswered + 1, outstanding: watch.outstanding + 1 },
-    [{ type: 'ask' }, { type: 'set-timer', timer: 'ask', afterMs: TERMINAL_ASK_EVERY_MS }],
-  ];
+  return {
+    state: { ...watch, unanswered: watch.unanswered + 1, outstanding: watch.outstanding + 1 },
+    effects: [{ type: 'ask' }, { type: 'set-timer', timer: 'ask', afterMs: TERMINAL_ASK_EVERY_MS }],
+  };
 }
 
-function ring(watch: TerminalWatch, timer: TimerName): Step {
+function onTimer(watch: TerminalWatch, timer: TimerName): Step {
   switch (timer) {
     case 'ask':
       return askAgain(watch);
     case 'part':
-      return watch.held.length === 0 ? [watch, []] : typed({ ...watch, held: [] }, watch.held);
+      return watch.held.length === 0 ? { state: watch, effects: [] } : passTyped({ ...watch, held: [] }, watch.held);
     case 'paste':
-      return [{ ...watch, paste: NO_PASTE }, []];
+      return { state: { ...watch, paste: NO_PASTE }, effects: [] };
     case 'close':
     case 'close-limit':
-      return watch.phase === 'closing' ? [{ ...watch, phase: 'closed' }, [{ type: 'closed' }]] : [watch, []];
+      return watch.phase === 'closing'
+        ? { state: { ...watch, phase: 'closed' }, effects: [{ type: 'closed' }] }
+        : { state: watch, effects: [] };
   }
 }
 
@@ -107,40 +110,42 @@ function ring(watch: TerminalWatch, timer: TimerName): Step {
 function askAgain(watch: TerminalWatch): Step {
   switch (watch.phase) {
     case 'unproven':
-      return watch.unanswered >= TERMINAL_UNANSWERED_MAX ? [{ ...watch, phase: 'mute' }, []] : ask(watch);
+      return watch.unanswered >= TERMINAL_UNANSWERED_MAX
+        ? { state: { ...watch, phase: 'mute' }, effects: [] }
+        : ask(watch);
     case 'answered':
     case 'proven':
       if (watch.unanswered < TERMINAL_UNANSWERED_MAX) return ask(watch);
-      return [{ ...watch, phase: 'gone' }, [{ type: 'gone' }]];
+      return { state: { ...watch, phase: 'gone' }, effects: [{ type: 'gone' }] };
     case 'mute':
     case 'gone':
     case 'closing':
     case 'closed':
-      return [watch, []];
+      return { state: watch, effects: [] };
   }
 }
 
-function hear(watch: TerminalWatch, bytes: Uint8Array): Step {
+function onBytes(watch: TerminalWatch, bytes: Uint8Array): Step {
   const { rest, held, answers } = sift([...watch.held, ...bytes], watch.outstanding > 0);
   const isAnswer = answers > 0 && watch.outstanding > 0;
   const outstanding = Math.max(0, watch.outstanding - answers);
-  const [next, keys] = typed({ ...watch, outstanding, held }, rest);
+  const { state: next, effects: keys } = passTyped({ ...watch, outstanding, held }, rest);
   const effects: WatchEffect[] = [...keys];
   if (held.length > 0) effects.push({ type: 'set-timer', timer: 'part', afterMs: TERMINAL_ANSWER_PART_MS });
   switch (watch.phase) {
     case 'unproven':
-      if (!isAnswer) return [next, effects];
+      if (!isAnswer) return { state: next, effects: effects };
       effects.push({ type: 'set-timer', timer: 'ask', afterMs: TERMINAL_PROOF_MS });
-      return [{ ...next, phase: 'answered', unanswered: 0 }, effects];
+      return { state: { ...next, phase: 'answered', unanswered: 0 }, effects: effects };
     case 'answered':
     case 'proven':
-      return [{ ...next, phase: isAnswer ? 'proven' : watch.phase, unanswered: 0 }, effects];
+      return { state: { ...next, phase: isAnswer ? 'proven' : watch.phase, unanswered: 0 }, effects: effects };
     case 'closing':
-      return [next, [awaitQuiet(next)]];
+      return { state: next, effects: [awaitQuiet(next)] };
     case 'mute':
     case 'gone':
     case 'closed':
-      return [next, effects];
+      return { state: next, effects: effects };
   }
 }
 
@@ -148,8 +153,8 @@ function hear(watch: TerminalWatch, bytes: Uint8Array): Step {
  * What is typed while the terminal is given back is for nobody: the rest of a paste would be run by the user's shell. So the input
  * has to be quiet first.
  */
-function close(watch: TerminalWatch): Step {
-  if (watch.phase === 'gone') return [{ ...watch, phase: 'closed', held: [] }, [{ type: 'closed' }]];
+function onClose(watch: TerminalWatch): Step {
+  if (watch.phase === 'gone') return { state: { ...watch, phase: 'closed', held: [] }, effects: [{ type: 'closed' }] };
   const closing: TerminalWatch = {
     ...watch,
     phase: 'closing',
@@ -157,7 +162,7 @@ function close(watch: TerminalWatch): Step {
     held: [],
   };
   const limit: WatchEffect = { type: 'set-timer', timer: 'close-limit', afterMs: TERMINAL_CLOSE_LIMIT_MS };
-  return [closing, [awaitQuiet(closing), limit]];
+  return { state: closing, effects: [awaitQuiet(closing), limit] };
 }
 
 function awaitQuiet({ outstanding, paste }: TerminalWatch): WatchEffect {
@@ -188,11 +193,11 @@ function sift(bytes: readonly number[], mayHold: boolean): { rest: number[]; hel
 }
 
 /** In the order in which it was typed. A paste that never ends is over when nothing but single keys comes for a while. */
-function typed(watch: TerminalWatch, bytes: readonly number[]): Step {
+function passTyped(watch: TerminalWatch, bytes: readonly number[]): Step {
   let { paste } = watch;
   if (watch.phase === 'closing' || watch.phase === 'closed') {
     for (const byte of bytes) paste = stepPaste(paste, byte);
-    return [{ ...watch, paste }, []];
+    return { state: { ...watch, paste }, effects: [] };
   }
   const effects: WatchEffect[] = [];
   let from = 0;
@@ -211,5 +216,5 @@ function typed(watch: TerminalWatch, bytes: readonly number[]): Step {
   if (paste.phase === 'open' && bytes.length > 1) {
     effects.push({ type: 'set-timer', timer: 'paste', afterMs: OPEN_PASTE_QUIET_MS });
   }
-  return [{ ...watch, paste }, effects];
+  return { state: { ...watch, paste }, effects: effects };
 }

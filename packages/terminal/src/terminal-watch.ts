@@ -70,11 +70,11 @@ export class WatchedTerminal {
 
   /** A turn later: Node tells of SIGCONT behind the input of the same turn, and before this. */
   #arrive(bytes: Uint8Array): void {
-    if (this.#arrived.length === 0) setImmediate(() => this.#takeArrived());
+    if (this.#arrived.length === 0) setImmediate(() => this.#processArrived());
     this.#arrived.push(bytes);
   }
 
-  #takeArrived(): void {
+  #processArrived(): void {
     for (const bytes of this.#arrived.splice(0)) {
       this.#step({ type: 'bytes', bytes });
       // It may have been a secret.
@@ -83,14 +83,14 @@ export class WatchedTerminal {
   }
 
   #endInput(): void {
-    this.#takeArrived();
+    this.#processArrived();
     this.#step({ type: 'ended' });
     if (!this.#hasEnded) this.input.push(null);
     this.#hasEnded = true;
   }
 
   #step(event: WatchEvent): void {
-    const [watch, effects] = stepWatch(this.#watch, event);
+    const { state: watch, effects } = stepWatch(this.#watch, event);
     this.#watch = watch;
     for (const effect of effects) this.#perform(effect);
   }

@@ -4,7 +4,7 @@ import type { RemovalReason, Speaker, StateEvent, WarningCode } from '@sotto/cli
 import { coverMembersMax, isStealth } from '@sotto/protocol';
 import type { AccessMode, Cover, CoverCost } from '@sotto/protocol';
 import { TERMINAL_CODES } from './errors.ts';
-import type { KnownSpeaker, MemberDeed, ShownEvent, ShownMember } from './front-end.ts';
+import type { KnownSpeaker, MemberAction, ShownEvent, ShownMember } from './front-end.ts';
 import { describePath } from './path-words.ts';
 import { joinSafe, safeDigits, safeFingerprint, safeLine, safely, safeName } from './safe-text.ts';
 import type { SafeText } from './safe-text.ts';
@@ -21,7 +21,7 @@ const COMPARE_CODE = safely`compare /code with the others over another channel; 
 
 const COMPARE_FINGERPRINTS = safely`compare the digits behind the names, and /verify whom you talk to before you trust a name`;
 /** So many are named in one warning. */
-const NAMESAKES_TOLD_MAX = 4;
+const NAMESAKES_SHOWN_MAX = 4;
 
 export const HELP: readonly SafeText[] = [
   safely`talk`,
@@ -146,28 +146,28 @@ function describeUnsent(typed: string): SafeText {
   return safely`not sent: ${safeLine(typed.trim())}`;
 }
 
-const DEED_WORDS: Readonly<Record<MemberDeed, SafeText>> = {
+const ACTION_WORDS: Readonly<Record<MemberAction, SafeText>> = {
   verify: safely`/verify`,
   verified: safely`/verified`,
   admit: safely`/admit`,
   evict: safely`/evict`,
 };
 
-export function askWhom(deed: MemberDeed): SafeText {
-  return safely`say about whom: ${DEED_WORDS[deed]} and a name, or the first digits of a fingerprint; /members lists both`;
+export function askForMember(action: MemberAction): SafeText {
+  return safely`say about whom: ${ACTION_WORDS[action]} and a name, or the first digits of a fingerprint; /members lists both`;
 }
 
-export function describeAsked({ deed, member }: Extract<ShownEvent, { type: 'asked' }>, label: Label): SafeText {
-  return deed === 'admit'
+export function describeAsked({ action, member }: Extract<ShownEvent, { type: 'asked' }>, label: Label): SafeText {
+  return action === 'admit'
     ? safely`letting ${label(member)} in`
     : safely`throwing ${label(member)} out: the host opens the room at another onion, which takes a minute or two`;
 }
 
-export function describeAsker(member: Speaker, label: Label): SafeText {
+export function describeKnocker(member: Speaker, label: Label): SafeText {
   return safely`${label(member)} asks to be let in: /admit ${markOf(member, label)}`;
 }
 
-export const MORE_ASKERS: SafeText = safely`more ask to be let in than are told one by one: /members lists them`;
+export const MORE_KNOCKERS: SafeText = safely`more ask to be let in than are told one by one: /members lists them`;
 
 export const ACCESS_WORDS: Readonly<Record<AccessMode, SafeText>> = {
   open: safely`the room is open: whoever has the connection string joins`,
@@ -218,7 +218,7 @@ function withAllDigits({ name, fingerprint }: Speaker): SafeText {
 
 function describeNamesakes(namesakes: readonly KnownSpeaker[], self: Speaker): SafeText {
   if (namesakes.length === 0) return safely`another one`;
-  const described = namesakes.slice(0, NAMESAKES_TOLD_MAX).map((one) => {
+  const described = namesakes.slice(0, NAMESAKES_SHOWN_MAX).map((one) => {
     const isSelf = one.fingerprint === self.fingerprint;
     const whose = isSelf ? safely` (you)` : one.verified ? safely` (verified by you)` : NOTHING;
     return safely`${withAllDigits(one)}${whose}`;

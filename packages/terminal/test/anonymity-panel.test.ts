@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { screenOf } from './plain-screen.ts';
 import { INVITE, startProgram } from './program.ts';
-import { NearRelay } from './near-relay.ts';
+import { MemoryRelay } from './memory-relay.ts';
 
 describe('the anonymity panel', () => {
   const stealth = {
@@ -22,8 +22,8 @@ describe('the anonymity panel', () => {
   } as const;
 
   test('says how the room hides, what it costs, and what a watcher could see now', () => {
-    const { tell, rows } = screenOf();
-    tell(stealth);
+    const { notify, rows } = screenOf();
+    notify(stealth);
     expect(rows()).toEqual([
       '¶-- cover: stealth, for 8 at most; 1.8 MB an hour up and 18.4 down whatever is said; a line waits 1.6 s on average; a slot every 2 s',
       '¶--   waiting: about 12 s',
@@ -35,8 +35,8 @@ describe('the anonymity panel', () => {
 
   test('promises nothing where nothing is hidden', () => {
     for (const mode of ['off', 'jitter'] as const) {
-      const { tell, rows } = screenOf();
-      tell({ ...stealth, mode });
+      const { notify, rows } = screenOf();
+      notify({ ...stealth, mode });
       expect(rows().at(-1)).toContain('who watches your line can tell: when you write');
     }
   });
@@ -50,14 +50,14 @@ describe('the anonymity panel', () => {
   ] as const)(
     'says of a guard that was the same for %j s, and of vanguards %j: %s',
     (guardSameSeconds, vanguards, words) => {
-      const { tell, rows } = screenOf();
-      tell({ ...stealth, guardSameSeconds, vanguards });
+      const { notify, rows } = screenOf();
+      notify({ ...stealth, guardSameSeconds, vanguards });
       expect(rows().join()).toContain(words);
     },
   );
 
   test('is asked for in a room, and answers without Tor', async () => {
-    const program = startProgram([INVITE, '--name', 'anna'], new NearRelay());
+    const program = startProgram([INVITE, '--name', 'anna'], new MemoryRelay());
     await program.out.untilHas('-- joined as anna·');
     program.stdin.write('/status\n');
     await program.out.untilHas('who watches your line can tell');

@@ -7,7 +7,7 @@ import { editLines } from '../src/line-editor.ts';
 import type { LineEditor } from '../src/line-editor.ts';
 import { safeLine } from '../src/safe-text.ts';
 import { appendingScreen } from '../src/screen.ts';
-import { NearRelay } from './near-relay.ts';
+import { MemoryRelay } from './memory-relay.ts';
 import { INVITE, startProgram } from './program.ts';
 import { ScreenModel, startClientOnPty } from './pty-terminal.ts';
 import type { PtySize } from './pty-terminal.ts';
@@ -264,7 +264,7 @@ describe('what comes in while something is typed', () => {
 
 describe.runIf(process.platform === 'linux')('on a pseudo-terminal, in a room', () => {
   test('eight lines and a warning stay above a draft of three rows', async () => {
-    const relay = new NearRelay();
+    const relay = new MemoryRelay();
     const anna = await startClientOnPty(relay, [INVITE, '--name', 'anna']);
     const { terminal } = anna;
     try {

@@ -92,7 +92,7 @@ export function everyEvent(member: Speaker, text: string): ShownEvent[] {
       },
     ],
     code: [{ type: 'code', code: [text, text] }],
-    asked: (['admit', 'evict'] as const).map((deed) => ({ type: 'asked', deed, member })),
+    asked: (['admit', 'evict'] as const).map((action) => ({ type: 'asked', action, member })),
     'member-refused': [{ type: 'member-refused', code: 'member-ambiguous', member: text, candidates: [member] }],
     unsent: [{ type: 'unsent', refs: [text, undefined] }],
   };

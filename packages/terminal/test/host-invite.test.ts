@@ -8,7 +8,7 @@ import { readOptions } from '../src/options.ts';
 import { INVITE, startProgram } from './program.ts';
 import type { Program } from './program.ts';
 import { ScriptedHost, SILENCE } from './scripted-host.ts';
-import { NearRelay } from './near-relay.ts';
+import { MemoryRelay } from './memory-relay.ts';
 
 const OTHER_INVITE = encodeInvite({ onionKey: new Uint8Array(32).fill(9), roomSecret: new Uint8Array(32).fill(9) });
 const OPEN = JSON.stringify({ ok: true, invite: INVITE });
@@ -28,7 +28,7 @@ afterEach(async () => {
 
 function start(clock: FakeClock | undefined, ...args: string[]): Program {
   const environment = { SOTTO_MODERATOR_SOCKET: path };
-  return startProgram(args, new NearRelay(), { environment, ...(clock === undefined ? {} : { clock }) });
+  return startProgram(args, new MemoryRelay(), { environment, ...(clock === undefined ? {} : { clock }) });
 }
 
 /** Lets the client ask again and again, and notices pass, until `enough`. */
@@ -52,7 +52,7 @@ describe("the host's own client", () => {
 
   test('does so with --host, too', async () => {
     host = await ScriptedHost.open(path, () => OPEN);
-    const program = startProgram(['--host', path], new NearRelay());
+    const program = startProgram(['--host', path], new MemoryRelay());
     await program.out.untilHas('-- joined as');
     program.interrupt();
     expect(await program.ended).toBe(0);
@@ -154,7 +154,7 @@ describe("the host's own client", () => {
 });
 
 test('a client without the host’s socket asks nobody for a connection string', async () => {
-  const program = startProgram([], new NearRelay());
+  const program = startProgram([], new MemoryRelay());
   expect(await program.ended).toBe(2);
   expect(program.err.text).toContain('(invite-missing)');
 });

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { exitCodeOfInput } from '../src/exit-codes.ts';
 import { TERMINAL_CODES } from '../src/errors.ts';
 import { INVITE, startProgram } from './program.ts';
-import { NearRelay } from './near-relay.ts';
+import { MemoryRelay } from './memory-relay.ts';
 
 const latin1 = (text: string): Buffer => Buffer.from(text, 'latin1');
 const utf16 = (text: string): Buffer => Buffer.from(`\ufeff${text}`, 'utf16le');
@@ -17,7 +17,7 @@ describe('a connection string', () => {
     ['with a byte that is not UTF-8', latin1(`${INVITE}\xa0\n`)],
   ])('%s is refused for that, with 2, for people and for programs', async (_what, bytes) => {
     for (const screen of ['--plain', '--json']) {
-      const program = startProgram(['-', screen], new NearRelay());
+      const program = startProgram(['-', screen], new MemoryRelay());
       program.stdin.end(bytes);
       expect(await program.ended).toBe(2);
       expect(program.err.text).toBe(`sotto: ${MESSAGE} (input-encoding)\n`);
@@ -27,7 +27,7 @@ describe('a connection string', () => {
   });
 
   test('behind a byte order mark is read, and so is what follows it', async () => {
-    const program = startProgram(['-', '--json'], new NearRelay());
+    const program = startProgram(['-', '--json'], new MemoryRelay());
     const send = (ref: string): string => `{"cmd":"send","text":"a","ref":"${ref}"}\r\n`;
     program.stdin.end(`\ufeff${INVITE}\r\n\ufeff${send('1')}${send('2')}`);
     expect(await program.ended).toBe(0);
@@ -38,7 +38,7 @@ describe('a connection string', () => {
 
 describe('a line in a room', () => {
   test('that is not UTF-8 is refused in words for people, and the others are sent; at the end of the input that is 1', async () => {
-    const program = startProgram([INVITE, '--plain'], new NearRelay());
+    const program = startProgram([INVITE, '--plain'], new MemoryRelay());
     program.stdin.end(latin1('caf\xe9\nhello\n'));
     expect(await program.ended).toBe(1);
     expect(program.out.text).toContain(`-- ${MESSAGE}\n`);
@@ -52,14 +52,14 @@ describe('a line in a room', () => {
     ['--json', utf16('{"cmd":"send","text":"a"}\n{"cmd":"quit"}\n')],
     ['--plain', latin1('caf\xe9\n\n')],
   ])('in an input that is wrong as a whole (%s) makes the program end with 2', async (screen, bytes) => {
-    const program = startProgram([INVITE, screen], new NearRelay());
+    const program = startProgram([INVITE, screen], new MemoryRelay());
     program.stdin.end(bytes);
     expect(await program.ended).toBe(2);
     expect(program.out.text).toContain(MESSAGE);
   });
 
   test('does not change how the program ends when it is asked to leave', async () => {
-    const program = startProgram([INVITE, '--plain'], new NearRelay());
+    const program = startProgram([INVITE, '--plain'], new MemoryRelay());
     program.stdin.write(latin1('caf\xe9\n/quit\n'));
     expect(await program.ended).toBe(0);
   });

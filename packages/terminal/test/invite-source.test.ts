@@ -15,7 +15,7 @@ import { readOptions } from '../src/options.ts';
 import manifest from '../package.json' with { type: 'json' };
 import { BAD_INVITES } from './bad-invites.ts';
 import { INVITE, startProgram } from './program.ts';
-import { NearRelay } from './near-relay.ts';
+import { MemoryRelay } from './memory-relay.ts';
 
 function rowsOf(width: number): string[] {
   return Array.from({ length: Math.ceil(INVITE.length / width) }, (_, row) =>
@@ -28,7 +28,7 @@ describe('a connection string', () => {
   test.each(Object.entries(BAD_INVITES))(
     'that is bad is refused with what is wrong with it: %s',
     async (code, text) => {
-      const program = startProgram(['-', '--json'], new NearRelay());
+      const program = startProgram(['-', '--json'], new MemoryRelay());
       program.stdin.end(`${text}\n`);
       expect(await program.ended).toBe(2);
       expect(program.err.text).toContain(INVITE_CODES[code as keyof typeof INVITE_CODES]);
@@ -41,7 +41,7 @@ describe('a connection string', () => {
   );
 
   test('as an argument works and is warned of in one line', async () => {
-    const program = startProgram([INVITE.toUpperCase()], new NearRelay());
+    const program = startProgram([INVITE.toUpperCase()], new MemoryRelay());
     await program.out.untilHas('joined as');
     await program.err.untilHas('\n');
     expect(program.err.lines).toEqual([expect.stringContaining("shell's history")]);
@@ -50,7 +50,7 @@ describe('a connection string', () => {
   });
 
   test('on standard input is the first line, and the rest is the conversation; nobody is warned', async () => {
-    const program = startProgram(['-'], new NearRelay());
+    const program = startProgram(['-'], new MemoryRelay());
     program.stdin.end(`${INVITE}\nhello\n`);
     expect(await program.ended).toBe(0);
     expect(program.out.text).toMatch(/^[a-z]{6}·[0-9a-f]{4} {2}hello$/m);
@@ -68,11 +68,11 @@ describe('a connection string', () => {
     ['with words before it on its line', `Connection string: ${INVITE}`],
     ['without anything', INVITE],
   ])('on standard input may be %s; the first line that is not of it is read as input', async (_how, pasted) => {
-    const plain = startProgram(['-', '--plain'], new NearRelay());
+    const plain = startProgram(['-', '--plain'], new MemoryRelay());
     plain.stdin.end(`${pasted}\nhello\n${'q'.repeat(8)}2\n`);
     expect(await plain.ended).toBe(0);
     expect(plain.out.text).toMatch(/^[a-z]{6}·[0-9a-f]{4} {2}hello\n[a-z]{6}·[0-9a-f]{4} {2}q{8}2$/m);
-    const json = startProgram(['-', '--json'], new NearRelay());
+    const json = startProgram(['-', '--json'], new MemoryRelay());
     json.stdin.end(`${pasted}\n{"cmd":"members"}\n{"cmd":"send","text":"hello","ref":"1"}\n`);
     expect(await json.ended).toBe(0);
     const told = json.out.lines.map((line) => JSON.parse(line) as { type: string });
@@ -115,7 +115,7 @@ describe('a connection string', () => {
     ['a line end', '\n'],
     ['a line end and an indent', '\n   '],
   ])('as an argument may have %s in it', async (_what, join) => {
-    const program = startProgram([`"${rowsOf(80).join(join)}"`], new NearRelay());
+    const program = startProgram([`"${rowsOf(80).join(join)}"`], new MemoryRelay());
     program.stdin.end();
     expect(await program.ended).toBe(0);
   });
@@ -129,7 +129,7 @@ describe('a connection string', () => {
       await writeFile(bad, BAD_INVITES['invite-checksum']);
       const codeOf = (args: string[], file?: string): Promise<number> => {
         const environment = file === undefined ? {} : { SOTTO_INVITE_FILE: file };
-        const program = startProgram(args, new NearRelay(), { environment });
+        const program = startProgram(args, new MemoryRelay(), { environment });
         program.stdin.end();
         return program.ended;
       };
@@ -157,13 +157,13 @@ describe('a connection string', () => {
   });
 
   test('that is nowhere is asked for with the next step', async () => {
-    const program = startProgram([], new NearRelay());
+    const program = startProgram([], new MemoryRelay());
     expect(await program.ended).toBe(2);
     expect(program.err.text).toContain('(invite-missing)');
   });
 
   test('that never comes does not keep the program from leaving', async () => {
-    const program = startProgram(['-'], new NearRelay());
+    const program = startProgram(['-'], new MemoryRelay());
     program.interrupt();
     expect(await program.ended).toBe(0);
   });
@@ -185,13 +185,13 @@ describe('the command line', () => {
     });
     expect(parse('--version')).toEqual({ ok: false, code: 'shown', text: VERSION });
     expect(VERSION).toBe(manifest.version);
-    const program = startProgram(['--help'], new NearRelay());
+    const program = startProgram(['--help'], new MemoryRelay());
     expect(await program.ended).toBe(0);
     expect(program.out.text).toContain('--invite-file');
   });
 
   test('says usage errors on standard error alone, with exit code 2', async () => {
-    const program = startProgram(['--dance'], new NearRelay());
+    const program = startProgram(['--dance'], new MemoryRelay());
     expect(await program.ended).toBe(2);
     expect(program.err.text).toBe('sotto: unknown option --dance. See: client --help\n');
     expect(program.out.text).toBe('');
@@ -201,7 +201,7 @@ describe('the command line', () => {
     'refuses the name %j',
     async (name) => {
       expect(isName(name)).toBe(false);
-      const program = startProgram([INVITE, `--name=${name}`], new NearRelay());
+      const program = startProgram([INVITE, `--name=${name}`], new MemoryRelay());
       expect(await program.ended).toBe(2);
       expect(program.err.text).toContain('(name-invalid)');
     },
@@ -212,7 +212,7 @@ describe('the command line', () => {
       ['Jose\u0301', 'Jos\u00e9'],
       ['می\u200cترا', 'می\u200cترا'],
     ] as const) {
-      const program = startProgram([INVITE, `--name=${typed}`], new NearRelay());
+      const program = startProgram([INVITE, `--name=${typed}`], new MemoryRelay());
       await program.out.untilHas(`-- joined as ${shown}·`);
       program.stdin.end();
       expect(await program.ended).toBe(0);

@@ -7,7 +7,7 @@ import { everyEvent } from './every-event.ts';
 import { HOSTILE_SAMPLES } from './hostile-samples.ts';
 import { INVITE, startProgram } from './program.ts';
 import type { Program } from './program.ts';
-import { NearRelay } from './near-relay.ts';
+import { MemoryRelay } from './memory-relay.ts';
 
 interface Line {
   readonly type: string;
@@ -27,7 +27,7 @@ async function untilLine(program: Program, wanted: Record<string, unknown>): Pro
   return line;
 }
 
-async function join(name: string, relay: NearRelay, network: 'public' | 'private-test' = 'public'): Promise<Program> {
+async function join(name: string, relay: MemoryRelay, network: 'public' | 'private-test' = 'public'): Promise<Program> {
   const program = startProgram([INVITE, '--json', '--name', name], relay, { network });
   await untilLine(program, { type: 'state', state: 'joined' });
   return program;
@@ -54,7 +54,7 @@ function screenOf(): {
     wipe: () => undefined,
   });
   const here = { self: { name: 'anna', fingerprint: 'aaaa000000000000' }, network: 'public' } as const;
-  return { tell: (event) => json.tell(event, here), read: (text) => json.read({ ok: true, text }), lines };
+  return { tell: (event) => json.notify(event, here), read: (text) => json.read({ ok: true, text }), lines };
 }
 
 describe('the words about other members', () => {
@@ -118,7 +118,7 @@ describe('the words about other members', () => {
 
   test('nothing is said of what the client was merely asked', () => {
     const { tell, lines } = screenOf();
-    tell({ type: 'asked', deed: 'admit', member: ALICE });
+    tell({ type: 'asked', action: 'admit', member: ALICE });
     expect(lines).toEqual([]);
   });
 
@@ -216,7 +216,7 @@ describe('the commands about other members', () => {
 
 describe('the JSON contract', () => {
   test('two programs talk: message, sent, delivered, members, arrived and left, as documented', async () => {
-    const relay = new NearRelay();
+    const relay = new MemoryRelay();
     const anna = await join('anna', relay);
     const bert = await join('bert', relay);
     const arrived = await untilLine(anna, { type: 'member', change: 'arrived' });
@@ -259,7 +259,7 @@ describe('the JSON contract', () => {
   });
 
   test('every state on the private test network says so', async () => {
-    const program = await join('anna', new NearRelay(), 'private-test');
+    const program = await join('anna', new MemoryRelay(), 'private-test');
     program.interrupt();
     await program.ended;
     const states = linesOf(program).filter((line) => line.type === 'state');
@@ -283,7 +283,7 @@ describe('the JSON contract', () => {
     ['a field too many on quit', '{"cmd":"quit","now":true}'],
     ['a prototype', '{"__proto__":{"cmd":"quit"}}'],
   ])('a line with %s is refused, and nothing else happens', async (_name, line) => {
-    const relay = new NearRelay();
+    const relay = new MemoryRelay();
     const program = await join('anna', relay);
     program.stdin.write(line);
     program.stdin.write('\n');
@@ -302,7 +302,7 @@ describe('the JSON contract', () => {
   });
 
   test('a line without end is refused once and not kept', async () => {
-    const program = await join('anna', new NearRelay());
+    const program = await join('anna', new MemoryRelay());
     for (let part = 0; part < 8; part += 1) program.stdin.write('x'.repeat(65_536));
     program.stdin.write('\n');
     send(program, { cmd: 'quit' });
@@ -312,7 +312,7 @@ describe('the JSON contract', () => {
   });
 
   test('a text above the limit is refused with its reference, one at the limit arrives whole', async () => {
-    const relay = new NearRelay();
+    const relay = new MemoryRelay();
     const anna = await join('anna', relay);
     const bert = await join('bert', relay);
     send(anna, { cmd: 'send', text: 'x'.repeat(65_537), ref: 'long' });
@@ -329,7 +329,7 @@ describe('the JSON contract', () => {
 
 describe('the end of the input', () => {
   test('three hundred lines that were there before the join all arrive, in order, before the program leaves', async () => {
-    const relay = new NearRelay();
+    const relay = new MemoryRelay();
     const reader = await join('reader', relay);
     const writer = startProgram(['-', '--json', '--name', 'writer'], relay);
     const lines = Array.from({ length: 300 }, (_, index) =>
@@ -349,7 +349,7 @@ describe('the end of the input', () => {
 
   test('the wait for acknowledgements that begins anew with each has no earlier one beside it', async () => {
     const clock = new FakeClock();
-    const relay = new NearRelay();
+    const relay = new MemoryRelay();
     const program = startProgram([INVITE, '--json', '--name', 'writer'], relay, { clock });
     await untilLine(program, { type: 'state', state: 'joined' });
     relay.mute = true;
@@ -367,14 +367,14 @@ describe('the end of the input', () => {
   });
 
   test('an input that was empty leaves at once', async () => {
-    const program = startProgram([INVITE, '--json'], new NearRelay());
+    const program = startProgram([INVITE, '--json'], new MemoryRelay());
     program.stdin.end();
     expect(await program.ended).toBe(0);
     expect(linesOf(program).at(-1)).toMatchObject({ type: 'state', state: 'closed' });
   });
 
   test('what was never acknowledged is told by its reference, and the exit code is not 0', async () => {
-    const relay = new NearRelay();
+    const relay = new MemoryRelay();
     const program = await join('anna', relay);
     relay.mute = true;
     send(program, { cmd: 'send', text: 'a', ref: 'r-1' });
@@ -392,7 +392,7 @@ describe('the end of the input', () => {
   });
 
   test('a cut connection during the drain loses nothing', async () => {
-    const relay = new NearRelay();
+    const relay = new MemoryRelay();
     const program = await join('anna', relay);
     relay.mute = true;
     send(program, { cmd: 'send', text: 'a', ref: 'r-1' });
@@ -408,7 +408,7 @@ describe('the end of the input', () => {
 
 describe('the end of the room', () => {
   test('exit code 1, with the reason in the last lines', async () => {
-    const relay = new NearRelay();
+    const relay = new MemoryRelay();
     const program = await join('anna', relay);
     relay.closeAll('room-closed');
     expect(await program.ended).toBe(1);

@@ -3,14 +3,14 @@ import { describe, expect, test } from 'vitest';
 import { editLines } from '../src/line-editor.ts';
 import { TYPED_LINES_MAX } from '../src/limits.ts';
 import { INVITE, startProgram } from './program.ts';
-import { NearRelay } from './near-relay.ts';
+import { MemoryRelay } from './memory-relay.ts';
 import { startClientOnPty } from './pty-terminal.ts';
 
 describe.runIf(process.platform === 'linux')(
   'line editing on a pseudo-terminal, through gate and SOCKS into a room',
   () => {
     test('keeps what is being typed when a message comes, and shows an own message once the relay holds it', async () => {
-      const relay = new NearRelay();
+      const relay = new MemoryRelay();
       const anna = await startClientOnPty(relay, ['--name', 'anna']);
       const { terminal } = anna;
       try {

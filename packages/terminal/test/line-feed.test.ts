@@ -2,7 +2,7 @@ import { PassThrough } from 'node:stream';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { feedLines, LineFeed } from '../src/line-feed.ts';
-import type { LineTaker } from '../src/line-feed.ts';
+import type { LineConsumer } from '../src/line-feed.ts';
 import { LineSplitter } from '../src/line-splitter.ts';
 import type { InputLine } from '../src/line-splitter.ts';
 
@@ -10,7 +10,7 @@ function texts(lines: readonly InputLine[]): string[] {
   return lines.map((line) => (line.ok ? line.text : `(${line.code})`));
 }
 
-function collect(): { taken: string[]; taker: LineTaker } {
+function collect(): { taken: string[]; taker: LineConsumer } {
   const taken: string[] = [];
   return { taken, taker: { line: (line) => void taken.push(...texts([line])), end: () => void taken.push('(end)') } };
 }

@@ -9,21 +9,21 @@ import { decodeInvite } from '@sotto/protocol';
 import type { Invite } from '@sotto/protocol';
 import { onionAddressOf } from '@sotto/tor';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { readDoors } from '../src/environment.ts';
+import { readEndpoints } from '../src/environment.ts';
 import { GATE_POLL_MS, GATE_START_LIMIT_MS } from '../src/limits.ts';
 import { createOnionDial } from '../src/onion-dial.ts';
-import type { DialOwner } from '../src/onion-dial.ts';
+import type { Dialer } from '../src/onion-dial.ts';
 import { INVITE, REAL_CLOCK } from './program.ts';
-import { NearRelay } from './near-relay.ts';
-import { openGate, openSocks } from './stand-ins.ts';
-import type { GateScript, GateStandIn } from './stand-ins.ts';
+import { MemoryRelay } from './memory-relay.ts';
+import { openGate, openSocks } from './scripted-gate-and-socks.ts';
+import type { GateScript, ScriptedGate } from './scripted-gate-and-socks.ts';
 
 const READY: GateScript = { network: 'private-test', stages: [{ state: 'done' }], descriptor: { state: 'received' } };
 const STALLED = { state: 'stalled', percent: 10, tag: 'conn_done', cause: 'clock-skew', warning: 'CLOCK_SKEW' };
 
 let directory = '';
 let servers: Server[] = [];
-let owner: DialOwner | undefined;
+let owner: Dialer | undefined;
 
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'sotto-dial-'));
@@ -43,7 +43,7 @@ function invite(): Invite {
 }
 
 interface Dialled {
-  readonly gate: GateStandIn;
+  readonly gate: ScriptedGate;
   readonly targets: string[];
   readonly networks: string[];
   /** For each stage, whether the network was known when it was told. */
@@ -69,7 +69,7 @@ async function prepare(
   const abort = new AbortController();
   const dialler = createOnionDial({
     invite: invite(),
-    doors: { gateSocket, socks: { host: '127.0.0.1', port: socks.port } },
+    endpoints: { gateSocket, socks: { host: '127.0.0.1', port: socks.port } },
     clock,
     onNetwork: (network) => networks.push(network),
   });
@@ -90,7 +90,7 @@ async function failureOf(dialled: Promise<unknown>): Promise<DialError> {
 
 describe('the way to the relay', () => {
   test('waits for Tor, gives it the key of this onion, and comes out at the relay', async () => {
-    const relay = new NearRelay();
+    const relay = new MemoryRelay();
     const progress = { state: 'progressing', percent: 45, tag: 'loading_status' };
     const way = await prepare({ ...READY, stages: [progress] }, () => relay.open());
     const dialled = way.dial();
@@ -114,14 +114,14 @@ describe('the way to the relay', () => {
   });
 
   test('is not misled by a stage that is told in the same breath as an older answer', async () => {
-    const relay = new NearRelay();
+    const relay = new MemoryRelay();
     const way = await prepare({ ...READY, stages: [{ state: 'starting' }, { state: 'done' }] }, () => relay.open());
     (await way.dial()).close();
     expect(way.stages.map((stage) => stage.percent)).toEqual([100, undefined]);
   });
 
   test('does not ask SOCKS before Tor is ready and the key is in', async () => {
-    const relay = new NearRelay();
+    const relay = new MemoryRelay();
     const way = await prepare({ ...READY, stages: [{ state: 'tor-unreachable' }] }, () => relay.open());
     const dialled = way.dial();
     await new Promise((resolve) => setImmediate(resolve));
@@ -136,7 +136,7 @@ describe('the way to the relay', () => {
   });
 
   test('gives Tor the key again after the gate was restarted', async () => {
-    const relay = new NearRelay();
+    const relay = new MemoryRelay();
     const way = await prepare(READY, () => relay.open());
     (await way.dial()).close();
     (await way.dial()).close();
@@ -172,7 +172,7 @@ describe('the way to the relay', () => {
     const stages: StateEvent[] = [];
     owner = createOnionDial({
       invite: invite(),
-      doors: { gateSocket: join(directory, 'gate.sock'), socks: { host: '127.0.0.1', port: 1 } },
+      endpoints: { gateSocket: join(directory, 'gate.sock'), socks: { host: '127.0.0.1', port: 1 } },
       clock,
       onNetwork: () => undefined,
     });
@@ -254,7 +254,7 @@ async function failureOrStream(dialled: Promise<ByteStream>): Promise<string> {
 
 describe('the environment', () => {
   test('names both doors', () => {
-    expect(readDoors({ SOTTO_SOCKS: 'tor-client:9050', SOTTO_GATE_SOCKET: '/run/gate/gate.sock' })).toEqual({
+    expect(readEndpoints({ SOTTO_SOCKS: 'tor-client:9050', SOTTO_GATE_SOCKET: '/run/gate/gate.sock' })).toEqual({
       ok: true,
       value: { socks: { host: 'tor-client', port: 9050 }, gateSocket: '/run/gate/gate.sock' },
     });
@@ -272,7 +272,7 @@ describe('the environment', () => {
     ['tor-client:9050', 'gate.sock', 'SOTTO_GATE_SOCKET'],
     ['tor-client:9050', `/${'g'.repeat(107)}`, 'SOTTO_GATE_SOCKET'],
   ])('is refused with SOTTO_SOCKS=%s and SOTTO_GATE_SOCKET=%s, and %s is named', (socks, gate, variable) => {
-    expect(readDoors({ SOTTO_SOCKS: socks, SOTTO_GATE_SOCKET: gate })).toEqual({
+    expect(readEndpoints({ SOTTO_SOCKS: socks, SOTTO_GATE_SOCKET: gate })).toEqual({
       ok: false,
       code: 'environment-invalid',
       problem: expect.stringMatching(

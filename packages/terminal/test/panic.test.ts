@@ -8,7 +8,7 @@ import { safely } from '../src/safe-text.ts';
 import { appendingScreen } from '../src/screen.ts';
 import { INVITE, startProgram } from './program.ts';
 import type { Program, ProgramOptions } from './program.ts';
-import { NearRelay } from './near-relay.ts';
+import { MemoryRelay } from './memory-relay.ts';
 
 const WIPED = '\u001b[H\u001b[2J\u001b[3J';
 const COMMANDS = [
@@ -16,7 +16,7 @@ const COMMANDS = [
   ['JSON', '{"cmd":"panic"}\n'],
 ] as const;
 
-function start(screen: 'plain' | 'JSON', relay: NearRelay, options: ProgramOptions = {}): Program {
+function start(screen: 'plain' | 'JSON', relay: MemoryRelay, options: ProgramOptions = {}): Program {
   return startProgram([INVITE, '--name', 'anna', screen === 'JSON' ? '--json' : '--plain'], relay, options);
 }
 
@@ -25,7 +25,7 @@ const isJoined = (text: string): boolean => text.includes('"joined"') || text.in
 describe.each(COMMANDS)('a panic in %s', (screen, command) => {
   test('ends a program that is in the room, and closes its way; nothing more is shown', async () => {
     const closed: unknown[] = [];
-    const program = start(screen, new NearRelay(), { onWayClosed: (room) => closed.push(room) });
+    const program = start(screen, new MemoryRelay(), { onDialerClosed: (room) => closed.push(room) });
     await program.out.until(isJoined);
     const shown = program.out.text;
     program.stdin.write(command);
@@ -35,7 +35,7 @@ describe.each(COMMANDS)('a panic in %s', (screen, command) => {
   });
 
   test('says no goodbye: the others see a member that is silent', async () => {
-    const relay = new NearRelay();
+    const relay = new MemoryRelay();
     const bert = startProgram([INVITE, '--name', 'bert', '--json'], relay);
     await bert.out.until(isJoined);
     const program = start(screen, relay);
@@ -51,7 +51,7 @@ describe.each(COMMANDS)('a panic in %s', (screen, command) => {
   });
 
   test('ends a program that waits for Tor, or is not connected', async () => {
-    const relay = new NearRelay();
+    const relay = new MemoryRelay();
     relay.down = true;
     const program = start(screen, relay);
     await program.out.until((text) => text.includes('reconnecting') || text.includes('not connected'));
@@ -60,7 +60,7 @@ describe.each(COMMANDS)('a panic in %s', (screen, command) => {
   });
 
   test('is heard before everything that waits: texts that nobody acknowledges, and a goodbye', async () => {
-    const relay = new NearRelay();
+    const relay = new MemoryRelay();
     const program = start(screen, relay);
     await program.out.until(isJoined);
     relay.mute = true;
@@ -70,7 +70,7 @@ describe.each(COMMANDS)('a panic in %s', (screen, command) => {
   });
 
   test('asked for from outside ends a program that has not read its connection string yet', async () => {
-    const program = startProgram(['-', '--json'], new NearRelay());
+    const program = startProgram(['-', '--json'], new MemoryRelay());
     program.panic();
     expect(await program.ended).toBe(EXIT_CODES.panic);
     expect(program.out.text).toBe('');
@@ -78,7 +78,7 @@ describe.each(COMMANDS)('a panic in %s', (screen, command) => {
 });
 
 test('control: a program that leaves says so, to the room and on the screen, and ends with 0', async () => {
-  const relay = new NearRelay();
+  const relay = new MemoryRelay();
   const bert = startProgram([INVITE, '--name', 'bert', '--json'], relay);
   await bert.out.until(isJoined);
   const program = start('plain', relay);
@@ -92,7 +92,7 @@ test('control: a program that leaves says so, to the room and on the screen, and
 });
 
 test('a command with fields that it has not is no panic', async () => {
-  const program = start('JSON', new NearRelay());
+  const program = start('JSON', new MemoryRelay());
   await program.out.until(isJoined);
   program.stdin.write('{"cmd":"panic","now":true}\n');
   await program.out.untilHas('input-malformed');

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { BAD_INVITES } from './bad-invites.ts';
-import { NearRelay } from './near-relay.ts';
+import { MemoryRelay } from './memory-relay.ts';
 import { startClientOnPty } from './pty-terminal.ts';
 import type { PtyTerminal } from './pty-terminal.ts';
 import { INVITE, REAL_CLOCK, startProgram } from './program.ts';
@@ -48,7 +48,7 @@ async function type(terminal: PtyTerminal, typed: readonly Typed[]): Promise<voi
 
 interface Session {
   readonly terminal: PtyTerminal;
-  readonly relay: NearRelay;
+  readonly relay: MemoryRelay;
   /** What the shell got, once the client has ended with this code. */
   readonly shellGot: (code: number) => Promise<string>;
 }
@@ -56,7 +56,7 @@ interface Session {
 async function withShell(use: (session: Session) => Promise<void>): Promise<void> {
   const directory = await mkdtemp(join(tmpdir(), 'sotto-shell-'));
   const got = join(directory, 'got');
-  const relay = new NearRelay();
+  const relay = new MemoryRelay();
   const anna = await startClientOnPty(relay, ['--name', 'anna'], { behind: [...SHELL, got] });
   const { terminal } = anna;
   const shellGot = async (code: number): Promise<string> => {

@@ -17,7 +17,7 @@ describe('what a typed line means', () => {
     ['I exit', 'I exit'],
     ['Quit', 'Quit'],
   ])('%j is a text', (line, text) => {
-    expect(readTyped(line)).toEqual({ type: 'command', command: { type: 'say', text, ref: undefined } });
+    expect(readTyped(line)).toEqual({ type: 'command', command: { type: 'send', text, ref: undefined } });
   });
 
   test.each(['', '   ', '\t'])('%j is nothing', (line) => expect(readTyped(line)).toEqual({ type: 'nothing' }));
@@ -73,7 +73,7 @@ describe('a typed command', () => {
   ])('%j is understood', (line, command) => expect(readTyped(line)).toEqual({ type: 'command', command }));
 
   test.each(['/verify', '/verified ', '/evict.', '/admit alice bob', '/evict a b c'])('%j asks about whom', (line) => {
-    expect(readTyped(line)).toMatchObject({ type: 'nobody-named' });
+    expect(readTyped(line)).toMatchObject({ type: 'member-missing' });
   });
 
   test.each([
@@ -101,7 +101,7 @@ describe('a typed command', () => {
     ['verify alice', 'verify alice'],
     ['lock', 'lock'],
   ])('%j is a text', (line, text) => {
-    expect(readTyped(line)).toEqual({ type: 'command', command: { type: 'say', text, ref: undefined } });
+    expect(readTyped(line)).toEqual({ type: 'command', command: { type: 'send', text, ref: undefined } });
   });
 
   test('never leaves as a text by a slip: what is seen to begin with one slash is no text', () => {
@@ -113,9 +113,9 @@ describe('a typed command', () => {
     fc.assert(
       fc.property(unseen, slash, rest, (before, mark, behind) => {
         const typed = readTyped(before + mark + behind);
-        expect(typed.type === 'command' && typed.command.type === 'say').toBe(false);
+        expect(typed.type === 'command' && typed.command.type === 'send').toBe(false);
         // The control: with another slash it is a text.
-        expect(readTyped(`${before}/${mark}${behind}`)).toMatchObject({ command: { type: 'say' } });
+        expect(readTyped(`${before}/${mark}${behind}`)).toMatchObject({ command: { type: 'send' } });
       }),
     );
   });

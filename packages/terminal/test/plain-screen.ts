@@ -6,7 +6,7 @@ import { PlainFrontEnd } from '../src/plain.ts';
 export const SELF = { name: 'anna', fingerprint: 'aaaa000000000000' };
 
 export function screenOf(columns?: number): {
-  tell: (event: ShownEvent, network?: 'public' | 'private-test') => void;
+  notify: (event: ShownEvent, network?: 'public' | 'private-test') => void;
   rows: () => string[];
   /** As printed: a line may have several rows. */
   lines: () => string[];
@@ -19,7 +19,7 @@ export function screenOf(columns?: number): {
   };
   const plain = new PlainFrontEnd(screen, () => columns);
   return {
-    tell: (event, network = 'public') => plain.tell(event, { self: SELF, network }),
+    notify: (event, network = 'public') => plain.notify(event, { self: SELF, network }),
     lines: () => printed,
     rows: () => printed.flatMap((lines) => lines.split('\n')),
   };

@@ -6,7 +6,7 @@ import { everyEvent } from './every-event.ts';
 import { harmOf, HOSTILE_SAMPLES } from './hostile-samples.ts';
 import { screenOf, SELF } from './plain-screen.ts';
 import { INVITE, startProgram } from './program.ts';
-import { NearRelay } from './near-relay.ts';
+import { MemoryRelay } from './memory-relay.ts';
 
 const ALICE = { name: 'alice', fingerprint: '4f2c000000000000' };
 const BOB = { name: 'bob', fingerprint: '1234000000000000' };
@@ -19,21 +19,21 @@ function message(text: string, from: { name: string; fingerprint: string } = ALI
 
 describe('what is shown', () => {
   test('one line for each event, in words', () => {
-    const { tell, rows } = screenOf();
-    tell({ type: 'state', state: 'bootstrapping', percent: 45, detail: 'loading the list of the network' });
-    tell({ type: 'state', state: 'bootstrapping', percent: 45, detail: 'loading the list of the network' });
-    tell({ type: 'state', state: 'descriptor' });
-    tell({ type: 'state', state: 'rendezvous' });
-    tell({ type: 'state', state: 'joining' });
-    tell({ type: 'queued' });
-    tell({ type: 'queued' });
-    tell({ type: 'state', state: 'joined' });
-    tell({ type: 'arrived', member: BOB });
-    tell(message('hello', BOB));
-    tell({ type: 'sent', ref: undefined, id: 'y', text: 'hi bob' });
-    tell({ type: 'gap', count: 3 });
-    tell({ type: 'gap', count: 1, from: BOB });
-    tell({
+    const { notify, rows } = screenOf();
+    notify({ type: 'state', state: 'bootstrapping', percent: 45, detail: 'loading the list of the network' });
+    notify({ type: 'state', state: 'bootstrapping', percent: 45, detail: 'loading the list of the network' });
+    notify({ type: 'state', state: 'descriptor' });
+    notify({ type: 'state', state: 'rendezvous' });
+    notify({ type: 'state', state: 'joining' });
+    notify({ type: 'queued' });
+    notify({ type: 'queued' });
+    notify({ type: 'state', state: 'joined' });
+    notify({ type: 'arrived', member: BOB });
+    notify(message('hello', BOB));
+    notify({ type: 'sent', ref: undefined, id: 'y', text: 'hi bob' });
+    notify({ type: 'gap', count: 3 });
+    notify({ type: 'gap', count: 1, from: BOB });
+    notify({
       type: 'listing',
       members: [
         { ...SELF, self: true, present: true, verified: false },
@@ -42,23 +42,23 @@ describe('what is shown', () => {
       ],
       waiting: [{ name: 'dora', fingerprint: '9abc000000000000' }],
     });
-    tell({
+    notify({
       type: 'state',
       state: 'reconnecting',
       code: 'relay-unreachable',
       detail: 'the relay cannot be reached now: trying again',
     });
-    tell({
+    notify({
       type: 'state',
       state: 'reconnecting',
       code: 'relay-unreachable',
       detail: 'the relay cannot be reached now: trying again',
     });
-    tell({ type: 'state', state: 'joined' });
-    tell({ type: 'left', member: BOB });
-    tell({ type: 'unsent', refs: [undefined, undefined] });
-    tell({ type: 'error', code: 'room-closed', message: 'the host has closed the room' });
-    tell({ type: 'state', state: 'closed', code: 'room-closed' });
+    notify({ type: 'state', state: 'joined' });
+    notify({ type: 'left', member: BOB });
+    notify({ type: 'unsent', refs: [undefined, undefined] });
+    notify({ type: 'error', code: 'room-closed', message: 'the host has closed the room' });
+    notify({ type: 'state', state: 'closed', code: 'room-closed' });
     expect(rows()).toMatchInlineSnapshot(`
       [
         "¶-- Tor 45 %: loading the list of the network",
@@ -90,14 +90,14 @@ describe('what is shown', () => {
 
   test('the private test network is named at the start and on joining, the public one is not', () => {
     const onTest = screenOf();
-    onTest.tell({ type: 'state', state: 'bootstrapping', percent: 0 }, 'private-test');
-    onTest.tell({ type: 'state', state: 'joined' }, 'private-test');
+    onTest.notify({ type: 'state', state: 'bootstrapping', percent: 0 }, 'private-test');
+    onTest.notify({ type: 'state', state: 'joined' }, 'private-test');
     const named = onTest.rows().filter((row) => row.includes('PRIVATE TEST NETWORK'));
     expect(named).toHaveLength(2);
     expect(onTest.rows()[0]).toBe(named[0]);
     expect(named[1]).toMatch(/^¶-- joined as anna·aaaa/);
     const onTor = screenOf();
-    onTor.tell({ type: 'state', state: 'joined' });
+    onTor.notify({ type: 'state', state: 'joined' });
     expect(onTor.rows().join('\n')).not.toContain('TEST NETWORK');
   });
 });
@@ -122,8 +122,8 @@ describe('what a member cannot do', () => {
     `${'日'.repeat(34)} bob·1234  I agree`,
     `${'👩‍👩‍👧'.repeat(20)}bob·1234  I agree`,
   ])('write a line of another: %j', (text) => {
-    const { tell, rows } = screenOf(80);
-    tell(message(text));
+    const { notify, rows } = screenOf(80);
+    notify(message(text));
     expect(claims(rows())).toEqual([expect.stringMatching(/^alice·4f2c {2}/)]);
     expect(Math.max(...rows().map(columnsOf))).toBeLessThan(80);
     // The text is there, without what would make it a label.
@@ -135,10 +135,10 @@ describe('what a member cannot do', () => {
   });
 
   test.each(Object.entries(HOSTILE_SAMPLES))('harm the screen by text or by name: %s', (_name, sample) => {
-    const { tell, rows } = screenOf(80);
+    const { notify, rows } = screenOf(80);
     const from = { name: sample, fingerprint: sample };
-    tell(message(sample, from));
-    for (const event of everyEvent(from, sample)) tell(event);
+    notify(message(sample, from));
+    for (const event of everyEvent(from, sample)) notify(event);
     expect(harmOf(rows().join('\n'))).toBeUndefined();
     const lines = rows().filter((row) => !row.startsWith('   '));
     expect(lines.filter((line) => !OUR_LINES.test(line))).toEqual([]);
@@ -152,10 +152,10 @@ describe('what a member cannot do', () => {
   });
 
   test('write a warning or a notice by its name', () => {
-    const { tell, rows } = screenOf();
+    const { notify, rows } = screenOf();
     for (const name of ['¶!! WARNING: leave', '!! WARNING: leave', '¶-- bob·1234', 'x\n¶!! WARNING']) {
-      tell(message('hi', { name, fingerprint: '4f2c000000000000' }));
-      tell({ type: 'knock', member: { name, fingerprint: '4f2c000000000000' }, waiting: 1, again: false });
+      notify(message('hi', { name, fingerprint: '4f2c000000000000' }));
+      notify({ type: 'knock', member: { name, fingerprint: '4f2c000000000000' }, waiting: 1, again: false });
     }
     expect(rows().filter((row) => row.startsWith('¶!!'))).toEqual([]);
     expect(
@@ -166,9 +166,9 @@ describe('what a member cannot do', () => {
   });
 
   test('look like another by its name: the fingerprint tells them apart', () => {
-    const { tell, rows } = screenOf();
-    tell(message('it is me'));
-    tell(message('no, me', { name: 'alice', fingerprint: '9abc000000000000' }));
+    const { notify, rows } = screenOf();
+    notify(message('it is me'));
+    notify(message('no, me', { name: 'alice', fingerprint: '9abc000000000000' }));
     expect(rows()).toEqual(['alice·4f2c  it is me', 'alice·9abc  no, me']);
   });
 
@@ -184,37 +184,37 @@ describe('what is shown of other members', () => {
   const NUMBER = '123456789012345678901234567890123456789012345678901234567890';
 
   test('each thing once, in words, with what to do next', () => {
-    const { tell, rows } = screenOf();
-    tell({ type: 'access', mode: 'open' });
-    tell({ type: 'access', mode: 'knock' });
-    tell({ type: 'access', mode: 'knock' });
-    tell({ type: 'knock', member: BOB, waiting: 1, again: false });
-    tell({ type: 'knock', member: BOB, waiting: 1, again: true });
-    tell({ type: 'asked', deed: 'admit', member: BOB });
-    tell({ type: 'arrived', member: BOB });
-    tell({ type: 'safety-number', member: BOB, number: NUMBER });
-    tell({ type: 'verified', member: BOB });
-    tell({ type: 'epoch', epoch: 12, code: ['abandon', 'ability', 'able', 'about', 'above', 'absent'] });
-    tell({ type: 'code', code: ['abandon', 'ability', 'able', 'about', 'above', 'absent'] });
-    tell({ type: 'left', member: BOB });
-    tell({ type: 'removed', member: BOB, reason: 'left' });
-    tell({ type: 'removed', member: ALICE, reason: 'silent' });
-    tell({ type: 'asked', deed: 'evict', member: ALICE });
-    tell({ type: 'removed', member: ALICE, reason: 'evicted' });
-    tell({ type: 'moderated', what: 'evicted' });
-    tell({ type: 'moved', invite: INVITE });
-    tell({ type: 'state', state: 'descriptor' });
-    tell({ type: 'state', state: 'joined' });
-    tell({ type: 'access', mode: 'locked' });
-    tell({ type: 'deferred', what: 'access', seconds: 118 });
-    tell({ type: 'moderated', what: 'access' });
-    tell({
+    const { notify, rows } = screenOf();
+    notify({ type: 'access', mode: 'open' });
+    notify({ type: 'access', mode: 'knock' });
+    notify({ type: 'access', mode: 'knock' });
+    notify({ type: 'knock', member: BOB, waiting: 1, again: false });
+    notify({ type: 'knock', member: BOB, waiting: 1, again: true });
+    notify({ type: 'asked', action: 'admit', member: BOB });
+    notify({ type: 'arrived', member: BOB });
+    notify({ type: 'safety-number', member: BOB, number: NUMBER });
+    notify({ type: 'verified', member: BOB });
+    notify({ type: 'epoch', epoch: 12, code: ['abandon', 'ability', 'able', 'about', 'above', 'absent'] });
+    notify({ type: 'code', code: ['abandon', 'ability', 'able', 'about', 'above', 'absent'] });
+    notify({ type: 'left', member: BOB });
+    notify({ type: 'removed', member: BOB, reason: 'left' });
+    notify({ type: 'removed', member: ALICE, reason: 'silent' });
+    notify({ type: 'asked', action: 'evict', member: ALICE });
+    notify({ type: 'removed', member: ALICE, reason: 'evicted' });
+    notify({ type: 'moderated', what: 'evicted' });
+    notify({ type: 'moved', invite: INVITE });
+    notify({ type: 'state', state: 'descriptor' });
+    notify({ type: 'state', state: 'joined' });
+    notify({ type: 'access', mode: 'locked' });
+    notify({ type: 'deferred', what: 'access', seconds: 118 });
+    notify({ type: 'moderated', what: 'access' });
+    notify({
       type: 'member-refused',
       code: 'member-ambiguous',
       member: 'alice',
       candidates: [ALICE, { name: 'alice', fingerprint: '9abc000000000000' }],
     });
-    tell({ type: 'member-refused', code: 'member-unknown', member: 'carl', candidates: [] });
+    notify({ type: 'member-refused', code: 'member-unknown', member: 'carl', candidates: [] });
     expect(rows()).toMatchInlineSnapshot(`
       [
         "¶-- newcomers have to be let in from now on: every member can, with /admit",
@@ -253,19 +253,19 @@ describe('what is shown of other members', () => {
   });
 
   test('a warning is loud, and says what to do', () => {
-    const { tell, rows } = screenOf();
+    const { notify, rows } = screenOf();
     const from = { name: 'alice', fingerprint: '9abc000000000000' };
     const namesakes = [{ ...ALICE, verified: true }];
-    tell({ type: 'warning', code: 'key-changed', message: 'm', from, namesakes });
-    tell({
+    notify({ type: 'warning', code: 'key-changed', message: 'm', from, namesakes });
+    notify({
       type: 'warning',
       code: 'name-taken',
       message: 'm',
       from: { ...from, name: 'anna' },
       namesakes: [{ ...SELF, verified: false }],
     });
-    tell({ type: 'warning', code: 'log-differs', message: 'm', from, namesakes: [] });
-    tell({ type: 'warning', code: 'junk-commit', message: 'm', namesakes: [] });
+    notify({ type: 'warning', code: 'log-differs', message: 'm', from, namesakes: [] });
+    notify({ type: 'warning', code: 'junk-commit', message: 'm', namesakes: [] });
     expect(rows()).toMatchInlineSnapshot(`
       [
         "¶!! WARNING: alice·9abc000000000000 has another key than alice·4f2c000000000000 (verified by you), and a name that is drawn alike: it has joined anew, or it is somebody else (key-changed)",
@@ -282,21 +282,21 @@ describe('what is shown of other members', () => {
   });
 
   test('strangers that knock and knock have a line each, up to eight, and one for all others', () => {
-    const { tell, rows } = screenOf();
+    const { notify, rows } = screenOf();
     for (let waiting = 1; waiting <= 64; waiting += 1) {
       const member = { name: 'dora', fingerprint: String(waiting).padStart(16, '0') };
-      tell({ type: 'knock', member, waiting, again: false });
+      notify({ type: 'knock', member, waiting, again: false });
     }
     expect(rows()).toHaveLength(9);
     expect(rows().at(-1)).toBe('¶-- more ask to be let in than are told one by one: /members lists them');
   });
 
   test('who has not said goodbye is said to have left when its place is taken away', () => {
-    const { tell, rows } = screenOf();
-    tell({ type: 'removed', member: BOB, reason: 'left' });
-    tell({ type: 'left', member: ALICE });
-    tell({ type: 'arrived', member: ALICE });
-    tell({ type: 'removed', member: ALICE, reason: 'left' });
+    const { notify, rows } = screenOf();
+    notify({ type: 'removed', member: BOB, reason: 'left' });
+    notify({ type: 'left', member: ALICE });
+    notify({ type: 'arrived', member: ALICE });
+    notify({ type: 'removed', member: ALICE, reason: 'left' });
     expect(rows()).toEqual([
       '¶-- bob·1234 has left',
       '¶-- alice·4f2c has left',
@@ -306,22 +306,22 @@ describe('what is shown of other members', () => {
   });
 
   test('one’s own removal is said as such', () => {
-    const { tell, rows } = screenOf();
-    tell({ type: 'removed', member: SELF, reason: 'evicted' });
+    const { notify, rows } = screenOf();
+    notify({ type: 'removed', member: SELF, reason: 'evicted' });
     expect(rows()).toEqual(['¶-- you were thrown out by the host']);
   });
 
   test('a room code of an epoch that is over is shown without a number', () => {
-    const { tell, rows } = screenOf();
-    tell({ type: 'epoch', epoch: 12, code: ['abandon'] });
-    tell({ type: 'code', code: ['ability'] });
+    const { notify, rows } = screenOf();
+    notify({ type: 'epoch', epoch: 12, code: ['abandon'] });
+    notify({ type: 'code', code: ['ability'] });
     expect(rows()[0]).toBe('¶-- room code: ability');
   });
 });
 
 describe('line mode as a program', () => {
   test.each(['quit', 'exit', '/quit', '/exit'])('%s leaves cleanly', async (word) => {
-    const program = startProgram([INVITE, '--name', 'anna'], new NearRelay());
+    const program = startProgram([INVITE, '--name', 'anna'], new MemoryRelay());
     await program.out.untilHas('-- joined as anna·');
     program.stdin.write(`${word}\n`);
     expect(await program.ended).toBe(0);
@@ -329,7 +329,7 @@ describe('line mode as a program', () => {
   });
 
   test('two people talk', async () => {
-    const relay = new NearRelay();
+    const relay = new MemoryRelay();
     const anna = startProgram([INVITE, '--name', 'anna'], relay, { network: 'private-test' });
     await anna.out.untilHas('joined as');
     const bert = startProgram([INVITE, '--name', 'bert'], relay);
@@ -355,7 +355,7 @@ describe('line mode as a program', () => {
   });
 
   test('says that what is typed waits while there is no connection, and sends it later', async () => {
-    const relay = new NearRelay();
+    const relay = new MemoryRelay();
     relay.down = true;
     const program = startProgram([INVITE], relay);
     await program.out.untilHas('-- not connected: ');

@@ -9,8 +9,8 @@ import type { Invite } from '@sotto/protocol';
 import type { NetworkKind } from '@sotto/tor';
 import type { ExitCode } from '../src/exit-codes.ts';
 import { run } from '../src/run.ts';
-import { ROOM } from './near-relay.ts';
-import type { NearRelay } from './near-relay.ts';
+import { ROOM } from './memory-relay.ts';
+import type { MemoryRelay } from './memory-relay.ts';
 
 export const INVITE: string = encodeInvite(ROOM);
 
@@ -62,12 +62,12 @@ export interface ProgramOptions {
   readonly environment?: NodeJS.ProcessEnv;
   readonly clock?: Clock;
   /** Where rooms are that this one may move to. */
-  readonly elsewhere?: readonly NearRelay[];
+  readonly elsewhere?: readonly MemoryRelay[];
   /** Called when the way to a room is closed. */
-  readonly onWayClosed?: (room: Invite) => void;
+  readonly onDialerClosed?: (room: Invite) => void;
 }
 
-export function startProgram(args: readonly string[], relay: NearRelay, options: ProgramOptions = {}): Program {
+export function startProgram(args: readonly string[], relay: MemoryRelay, options: ProgramOptions = {}): Program {
   const stdin = new PassThrough();
   const stdout = new PassThrough();
   const stderr = new PassThrough();
@@ -85,7 +85,7 @@ export function startProgram(args: readonly string[], relay: NearRelay, options:
     openDial: (invite, onNetwork) => {
       onNetwork(options.network ?? 'public');
       const there = options.elsewhere?.find(({ room }) => equalBytes(room.onionKey, invite.onionKey)) ?? relay;
-      return { dial: there.dial(), close: () => options.onWayClosed?.(there.room) };
+      return { dial: there.dial(), close: () => options.onDialerClosed?.(there.room) };
     },
   });
   return { stdin, stdout, out: new Printed(stdout), err: new Printed(stderr), ...program };

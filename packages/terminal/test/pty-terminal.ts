@@ -10,8 +10,8 @@ import type { IPty } from '@lydell/node-pty';
 import { PROTECTIONS } from '@sotto/confinement';
 import headless from '@xterm/headless';
 import type { Terminal } from '@xterm/headless';
-import type { NearRelay } from './near-relay.ts';
-import { openGate, openSocks } from './stand-ins.ts';
+import type { MemoryRelay } from './memory-relay.ts';
+import { openGate, openSocks } from './scripted-gate-and-socks.ts';
 
 const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url));
 const SCROLLBACK_ROWS = 10_000;
@@ -212,12 +212,12 @@ function wrapped(behind: readonly string[]): [file: string, before: string[]] {
 
 /** Without a connection string among `args` it asks for one. */
 export async function startClientOnPty(
-  relay: NearRelay,
+  relay: MemoryRelay,
   args: readonly string[],
   options: PtyOptions = {},
 ): Promise<ClientOnPty> {
   const directory = await mkdtemp(join(tmpdir(), 'sotto-pty-'));
-  await relay.founded();
+  await relay.untilFounded();
   const gateSocket = join(directory, 'gate.sock');
   const gate = await openGate(gateSocket, {
     network: 'private-test',

@@ -5,7 +5,7 @@ import { safely, safeText } from '../src/safe-text.ts';
 import { appendingScreen } from '../src/screen.ts';
 import type { Output } from '../src/screen.ts';
 import { INVITE, startProgram } from './program.ts';
-import { NearRelay } from './near-relay.ts';
+import { MemoryRelay } from './memory-relay.ts';
 
 /** An output whose reader takes nothing. */
 class StandingOutput extends EventEmitter implements Output {
@@ -36,7 +36,7 @@ test('an output that is not read fails once, at the limit, and is not written to
 });
 
 test('an output that is closed makes the program leave, with exit code 1', async () => {
-  const program = startProgram([INVITE, '--json'], new NearRelay());
+  const program = startProgram([INVITE, '--json'], new MemoryRelay());
   await program.out.untilHas('"joined"');
   program.stdout.emit('error', new Error('EPIPE'));
   expect(await program.ended).toBe(1);

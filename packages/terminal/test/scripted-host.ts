@@ -47,11 +47,11 @@ export class ScriptedHost {
     socket.on('data', (chunk: Buffer) => {
       const lines = (held + chunk.toString('utf8')).split('\n');
       held = lines.pop() ?? '';
-      for (const line of lines) this.#take(socket, JSON.parse(line) as Record<string, unknown>);
+      for (const line of lines) this.#onQuestion(socket, JSON.parse(line) as Record<string, unknown>);
     });
   }
 
-  #take(socket: Socket, question: Record<string, unknown>): void {
+  #onQuestion(socket: Socket, question: Record<string, unknown>): void {
     this.asked.push(question);
     const answer = this.#answer(question);
     if (typeof answer === 'string') socket.write(`${answer}\n`);

@@ -6,7 +6,7 @@ import { EXIT_CODES } from '../src/exit-codes.ts';
 import { RESUME_DROP_MS } from '../src/limits.ts';
 import { QUESTION } from '../src/terminal-watch-machine.ts';
 import { INVITE, startProgram } from './program.ts';
-import { NearRelay } from './near-relay.ts';
+import { MemoryRelay } from './memory-relay.ts';
 import { PtyTerminal, startClientOnPty } from './pty-terminal.ts';
 import type { ClientOnPty, PtyOptions } from './pty-terminal.ts';
 
@@ -18,10 +18,10 @@ async function until(condition: () => boolean): Promise<void> {
 
 /** A client in a room. */
 async function withClient(
-  use: (client: ClientOnPty, relay: NearRelay) => Promise<void>,
+  use: (client: ClientOnPty, relay: MemoryRelay) => Promise<void>,
   options: PtyOptions = { isJob: true },
 ): Promise<void> {
-  const relay = new NearRelay();
+  const relay = new MemoryRelay();
   const client = await startClientOnPty(relay, [INVITE, '--name', 'anna'], options);
   try {
     await client.terminal.untilHas('-- joined as anna·');
@@ -97,7 +97,7 @@ describe.runIf(process.platform === 'linux')('a client on a pseudo-terminal', ()
     ['Ctrl-\\', '\x1c', EXIT_CODES.panic],
     ['Ctrl-C', '\x03', EXIT_CODES.left],
   ])('is not stopped by %s at the hidden prompt', async (_name, key, code) => {
-    const client = await startClientOnPty(new NearRelay(), ['--name', 'anna'], { isJob: true });
+    const client = await startClientOnPty(new MemoryRelay(), ['--name', 'anna'], { isJob: true });
     try {
       await client.terminal.untilHas('not shown): ');
       client.terminal.type(code === undefined ? `${key}${INVITE}\r` : key);
@@ -138,7 +138,7 @@ describe.runIf(process.platform === 'linux')('a client on a pseudo-terminal', ()
     ['whose output is no terminal', [INVITE], { isJob: true, after: '| cat' }],
     ['whose input is no terminal', [INVITE], { isJob: true, after: '< <(sleep 10)' }],
   ])('%s asks its terminal nothing', async (_how, args, options) => {
-    const client = await startClientOnPty(new NearRelay(), args, options);
+    const client = await startClientOnPty(new MemoryRelay(), args, options);
     try {
       await client.terminal.untilHas('joined');
       expect(client.terminal.written).not.toContain(QUESTION);

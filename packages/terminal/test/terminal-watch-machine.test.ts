@@ -24,7 +24,7 @@ function play(...events: readonly WatchEvent[]): { watch: TerminalWatch; effects
   const effects: WatchEffect[] = [];
   let last: WatchEffect[] = [];
   for (const event of events) {
-    const [next, caused] = stepWatch(watch, event);
+    const { state: next, effects: caused } = stepWatch(watch, event);
     watch = next;
     last = [...caused];
     effects.push(...caused);
@@ -179,7 +179,7 @@ describe('at the end', () => {
     expect(awaits(effects)).toEqual([PASTE_QUIET_MS, PASTE_QUIET_MS, PASTE_QUIET_MS]);
     expect(typed(effects)).toBe('');
     expect(types(effects)).not.toContain('key');
-    expect(types(stepWatch(watch, quiet)[1])).toEqual(['closed']);
+    expect(types(stepWatch(watch, quiet).effects)).toEqual(['closed']);
   });
 
   test('an announced paste is awaited for longer, until its end has come', () => {

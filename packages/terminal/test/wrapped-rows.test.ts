@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { ShownEvent } from '../src/front-end.ts';
 import { Labels } from '../src/labels.ts';
-import { WAITING_TOLD_MAX } from '../src/limits.ts';
+import { WAITING_SHOWN_MAX } from '../src/limits.ts';
 import { screenOf } from './plain-screen.ts';
 
 const WIDTH_MAX = 300;
@@ -92,8 +92,8 @@ describe('a row that a peer’s text or name has part in', () => {
         anyName,
         fc.array(anyWidth, { minLength: 1, maxLength: 3 }),
         async (text, name, widths) => {
-          const { tell, lines } = screenOf(widths[0]);
-          tell(message(text, { ...PEER, name }));
+          const { notify, lines } = screenOf(widths[0]);
+          notify(message(text, { ...PEER, name }));
           const rows = await rowsAt(lines(), widths);
           return rows.every((row) => !NOTICE.test(row.trimStart()) && !FORGED_LABEL.test(row));
         },
@@ -105,8 +105,8 @@ describe('a row that a peer’s text or name has part in', () => {
   test('never does so where lines are of any length, and whatever shows them wraps them', async () => {
     await fc.assert(
       fc.asyncProperty(anyText, anyName, anyWidth, async (text, name, width) => {
-        const { tell, lines } = screenOf();
-        tell(message(text, { ...PEER, name }));
+        const { notify, lines } = screenOf();
+        notify(message(text, { ...PEER, name }));
         const rows = await rowsAt(lines(), [width]);
         return rows.every((row) => !NOTICE.test(row.trimStart()) && !FORGED_LABEL.test(row));
       }),
@@ -125,8 +125,8 @@ describe('a row that a peer’s text or name has part in', () => {
 
   test('has an indent when we break it, and is as wide as the terminal at most', () => {
     for (let width = 1; width <= WIDTH_MAX; width += 1) {
-      const { tell, rows } = screenOf(width);
-      tell(message(`123456789-- bob left ${'word '.repeat(30)}`, { ...PEER, name: 'a'.repeat(24) }));
+      const { notify, rows } = screenOf(width);
+      notify(message(`123456789-- bob left ${'word '.repeat(30)}`, { ...PEER, name: 'a'.repeat(24) }));
       const [, ...others] = rows();
       if (width >= 4) expect(others.every((row) => row.startsWith(' '))).toBe(true);
       expect(Math.max(...rows().map((row) => row.length))).toBeLessThanOrEqual(Math.max(1, width - 1));
@@ -135,8 +135,8 @@ describe('a row that a peer’s text or name has part in', () => {
 
   test('of ours is as wide as the terminal at most, and goes on behind an indent', () => {
     for (let width = 1; width <= WIDTH_MAX; width += 1) {
-      const { tell, rows } = screenOf(width);
-      tell({ type: 'access', mode: 'locked' });
+      const { notify, rows } = screenOf(width);
+      notify({ type: 'access', mode: 'locked' });
       expect(rows().every((row) => row.length <= Math.max(1, width - 1))).toBe(true);
       expect(rows()[0]).toMatch(/^¶/);
       if (width >= 4)
@@ -150,15 +150,15 @@ describe('a row that a peer’s text or name has part in', () => {
 
   test('stands below its label where that leaves too little room, and beside it where it does not', () => {
     const narrow = screenOf(40);
-    narrow.tell(message('123456789-- bob left', { ...PEER, name: 'a'.repeat(24) }));
+    narrow.notify(message('123456789-- bob left', { ...PEER, name: 'a'.repeat(24) }));
     expect(narrow.rows()).toEqual([`${'a'.repeat(24)}·4f2c`, '    123456789-- bob left']);
     const wide = screenOf(80);
-    wide.tell(message('123456789-- bob left', { ...PEER, name: 'a'.repeat(24) }));
+    wide.notify(message('123456789-- bob left', { ...PEER, name: 'a'.repeat(24) }));
     expect(wide.rows()).toEqual([`${'a'.repeat(24)}·4f2c  123456789-- bob left`]);
   });
 
   test('shows a label in a text without its dot, and a dot elsewhere as it is', () => {
-    const { tell, rows } = screenOf();
+    const { notify, rows } = screenOf();
     for (const text of [
       '/verify bob·1234',
       'col·lega · 2024',
@@ -169,7 +169,7 @@ describe('a row that a peer’s text or name has part in', () => {
       'a·12',
       'col·laborar',
     ])
-      tell(message(text));
+      notify(message(text));
     expect(rows().map((row) => row.replace('alice·4f2c  ', ''))).toEqual([
       '/verify bob#1234',
       'col·lega · 2024',
@@ -200,35 +200,35 @@ test('a label is never contained in what a text is shown as, whatever its digits
     'bob·beefx',
   ];
   for (const disguise of disguises) {
-    const { tell, rows } = screenOf();
-    tell(message(disguise));
+    const { notify, rows } = screenOf();
+    notify(message(disguise));
     expect(rows()[0]?.slice('alice·4f2c  '.length)).toMatch(/^bob#/);
   }
 });
 
 test('a stranger’s name is warned of where its knock is told, and no more often', () => {
-  const { tell, rows } = screenOf();
+  const { notify, rows } = screenOf();
   for (let waiting = 1; waiting <= 64; waiting += 1) {
     const member = { name: 'anna!', fingerprint: String(waiting).padStart(16, '0') };
-    tell({ type: 'knock', member, waiting, again: false });
-    tell({ type: 'warning', code: 'name-taken', message: 'm', from: member, namesakes: [] });
+    notify({ type: 'knock', member, waiting, again: false });
+    notify({ type: 'warning', code: 'name-taken', message: 'm', from: member, namesakes: [] });
   }
-  expect(rows().filter((row) => row.startsWith('¶!! WARNING'))).toHaveLength(WAITING_TOLD_MAX);
+  expect(rows().filter((row) => row.startsWith('¶!! WARNING'))).toHaveLength(WAITING_SHOWN_MAX);
   // Once the last of them is in, it is told.
   const member = { name: 'anna!', fingerprint: String(64).padStart(16, '0') };
-  tell({ type: 'arrived', member });
-  tell({ type: 'warning', code: 'name-taken', message: 'm', from: member, namesakes: [] });
-  expect(rows().filter((row) => row.startsWith('¶!! WARNING'))).toHaveLength(WAITING_TOLD_MAX + 1);
+  notify({ type: 'arrived', member });
+  notify({ type: 'warning', code: 'name-taken', message: 'm', from: member, namesakes: [] });
+  expect(rows().filter((row) => row.startsWith('¶!! WARNING'))).toHaveLength(WAITING_SHOWN_MAX + 1);
 });
 
 test('a warning names a few of those who share a name, and counts the others', () => {
-  const { tell, rows } = screenOf();
+  const { notify, rows } = screenOf();
   const namesakes = Array.from({ length: 40 }, (_, index) => ({
     name: 'anna',
     fingerprint: String(index).padStart(16, '0'),
     verified: false,
   }));
-  tell({ type: 'warning', code: 'name-taken', message: 'm', from: PEER, namesakes });
+  notify({ type: 'warning', code: 'name-taken', message: 'm', from: PEER, namesakes });
   expect(rows()[0]).toMatch(/^¶!! WARNING: .*(?:anna·[0-9]{16}.*){4} and 36 more: /);
   expect(rows()[0]?.length).toBeLessThan(300);
 });

@@ -5,7 +5,7 @@ import { EXIT_CODES } from '../../src/exit-codes.ts';
 import { TERMINAL_ASK_EVERY_MS, TERMINAL_UNANSWERED_MAX } from '../../src/limits.ts';
 import { INVITE, startProgram } from '../program.ts';
 import type { Program } from '../program.ts';
-import { NearRelay } from '../near-relay.ts';
+import { MemoryRelay } from '../memory-relay.ts';
 import { startClientOnPty } from '../pty-terminal.ts';
 import type { PtyTerminal } from '../pty-terminal.ts';
 
@@ -19,7 +19,7 @@ async function withBoth(
   use: (terminal: PtyTerminal, bert: Program) => Promise<void>,
   prepare: (terminal: PtyTerminal) => void = () => undefined,
 ): Promise<void> {
-  const relay = new NearRelay();
+  const relay = new MemoryRelay();
   const anna = await startClientOnPty(relay, [INVITE, '--name', 'anna'], { isJob: true });
   prepare(anna.terminal);
   const bert = startProgram([INVITE, '--name', 'bert'], relay);

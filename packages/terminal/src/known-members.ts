@@ -3,7 +3,7 @@
 
 import { areNamesAlike } from '@sotto/client';
 import type { ListedMember, Speaker } from '@sotto/client';
-import { FINGERPRINT_DIGITS, FINGERPRINT_DIGITS_LEAST, KNOWN_PEOPLE_MAX, WAITING_MAX } from './limits.ts';
+import { FINGERPRINT_DIGITS, FINGERPRINT_DIGITS_LEAST, KNOWN_MEMBERS_MAX, WAITING_MAX } from './limits.ts';
 import { safeName } from './safe-text.ts';
 
 const JOINERS = /[\u200c\u200d]/g;
@@ -11,22 +11,22 @@ const JOINERS = /[\u200c\u200d]/g;
 /** The last name of each fingerprint, the oldest acquaintance first. */
 type Names = ReadonlyMap<string, string>;
 
-export interface People {
+export interface KnownMembers {
   /** Who was in the room at some time of this stay. */
   readonly members: Names;
   /** Who asked to be let in at some time, and of those who waits. */
-  readonly askers: Names;
+  readonly knockers: Names;
   readonly waiting: ReadonlySet<string>;
   /** Whose safety number was shown, and who was marked as verified then. */
-  readonly numbered: ReadonlySet<string>;
+  readonly numberShown: ReadonlySet<string>;
   readonly verified: ReadonlySet<string>;
 }
 
-export const NOBODY: People = {
+export const NO_KNOWN_MEMBERS: KnownMembers = {
   members: new Map(),
-  askers: new Map(),
+  knockers: new Map(),
   waiting: new Set(),
-  numbered: new Set(),
+  numberShown: new Set(),
   verified: new Set(),
 };
 
@@ -35,48 +35,54 @@ export type Choice<Person extends Speaker> =
   | { readonly ok: true; readonly value: Person }
   | { readonly ok: false; readonly code: ChoiceCode; readonly candidates: readonly Speaker[] };
 
-export function meetMembers(people: People, speakers: readonly Speaker[]): People {
-  const waiting = without(people.waiting, (fingerprint) => speakers.some((met) => met.fingerprint === fingerprint));
-  const members = speakers.reduce(meet, people.members);
+export function addMembers(people: KnownMembers, speakers: readonly Speaker[]): KnownMembers {
+  const waiting = removeMatching(people.waiting, (fingerprint) =>
+    speakers.some((met) => met.fingerprint === fingerprint),
+  );
+  const members = speakers.reduce(addName, people.members);
   return members === people.members && waiting === people.waiting ? people : { ...people, members, waiting };
 }
 
-export function meetAsker(people: People, asker: Speaker): People {
+export function addKnocker(people: KnownMembers, asker: Speaker): KnownMembers {
   const waiting = addBounded(people.waiting, asker.fingerprint, WAITING_MAX);
-  return { ...people, askers: meet(people.askers, asker), waiting };
+  return { ...people, knockers: addName(people.knockers, asker), waiting };
 }
 
 /** Nobody has to be let in any more, or nobody can. */
-export function forgetWaiting(people: People): People {
+export function forgetWaiting(people: KnownMembers): KnownMembers {
   return { ...people, waiting: new Set() };
 }
 
-export function markNumbered(people: People, fingerprint: string): People {
-  return { ...people, numbered: addBounded(people.numbered, fingerprint, KNOWN_PEOPLE_MAX) };
+export function markNumberShown(people: KnownMembers, fingerprint: string): KnownMembers {
+  return { ...people, numberShown: addBounded(people.numberShown, fingerprint, KNOWN_MEMBERS_MAX) };
 }
 
-export function markVerified(people: People, fingerprint: string): People {
-  return { ...people, verified: addBounded(people.verified, fingerprint, KNOWN_PEOPLE_MAX) };
+export function markVerified(people: KnownMembers, fingerprint: string): KnownMembers {
+  return { ...people, verified: addBounded(people.verified, fingerprint, KNOWN_MEMBERS_MAX) };
 }
 
-export function listWaiting(people: People): readonly Speaker[] {
-  return Array.from(people.waiting, (fingerprint) => ({ name: people.askers.get(fingerprint) ?? '', fingerprint }));
+export function listWaiting(people: KnownMembers): readonly Speaker[] {
+  return Array.from(people.waiting, (fingerprint) => ({ name: people.knockers.get(fingerprint) ?? '', fingerprint }));
 }
 
 /** Members of this stay under another key whose names can be taken for the speaker's. */
-export function namesakes(people: People, speaker: Speaker): readonly Speaker[] {
+export function namesakes(people: KnownMembers, speaker: Speaker): readonly Speaker[] {
   return speakersOf(people.members).filter(
     (other) =>
       other.fingerprint !== speaker.fingerprint && other.name !== '' && areNamesAlike(other.name, speaker.name),
   );
 }
 
-export function chooseMember(people: People, present: readonly ListedMember[], wanted: string): Choice<ListedMember> {
+export function chooseMember(
+  people: KnownMembers,
+  present: readonly ListedMember[],
+  wanted: string,
+): Choice<ListedMember> {
   return choose(present, people.members, wanted);
 }
 
-export function chooseAsker(people: People, wanted: string): Choice<Speaker> {
-  return choose(listWaiting(people), people.askers, wanted);
+export function chooseKnocker(people: KnownMembers, wanted: string): Choice<Speaker> {
+  return choose(listWaiting(people), people.knockers, wanted);
 }
 
 /**
@@ -118,12 +124,12 @@ function speakersOf(names: Names): Speaker[] {
 }
 
 /** A member that has not said its name keeps the one that it bore. */
-function meet(names: Names, { name, fingerprint }: Speaker): Names {
+function addName(names: Names, { name, fingerprint }: Speaker): Names {
   const before = names.get(fingerprint);
   if (before === name || (before !== undefined && name === '')) return names;
   const next = new Map(names);
   const [oldest] = next.keys();
-  if (before === undefined && oldest !== undefined && next.size >= KNOWN_PEOPLE_MAX) next.delete(oldest);
+  if (before === undefined && oldest !== undefined && next.size >= KNOWN_MEMBERS_MAX) next.delete(oldest);
   return next.set(fingerprint, name);
 }
 
@@ -135,7 +141,7 @@ function addBounded(set: ReadonlySet<string>, value: string, most: number): Read
   return next.add(value);
 }
 
-function without(set: ReadonlySet<string>, isOut: (value: string) => boolean): ReadonlySet<string> {
+function removeMatching(set: ReadonlySet<string>, isOut: (value: string) => boolean): ReadonlySet<string> {
   const kept = [...set].filter((value) => !isOut(value));
   return kept.length === set.size ? set : new Set(kept);
 }

@@ -12,14 +12,14 @@ export const ROOM: Invite = { onionKey: new Uint8Array(32).fill(1), roomSecret: 
 
 const random = (length: number): Uint8Array => Uint8Array.from(randomBytes(length));
 
-export class NearRelay {
+export class MemoryRelay {
   readonly room: Invite;
   /** While true, a dial fails. */
   down = false;
   /** While true, frames are taken and neither stored nor echoed. */
   mute = false;
   readonly #relay: ScriptedRelay;
-  readonly #lines = new Set<Line>();
+  readonly #connections = new Set<Connection>();
   #founding: Promise<void> | undefined;
   #swallowed = 0;
   #swallowing: () => void = () => undefined;
@@ -36,7 +36,7 @@ export class NearRelay {
   }
 
   /** Resolves when the room has its group. */
-  founded(): Promise<void> {
+  untilFounded(): Promise<void> {
     this.#founding ??= proveAdmission(this.room, this.open(), random, { crypto: nativeCrypto, suite: 'x-wing' });
     return this.#founding;
   }
@@ -50,21 +50,21 @@ export class NearRelay {
   dial(): Dial {
     return async () => {
       if (this.down) throw new DialError('onion-unreachable', 'Tor found no way to the onion: wait');
-      await this.founded();
+      await this.untilFounded();
       return this.open();
     };
   }
 
   open(): ByteStream {
-    const line = new Line();
-    this.#lines.add(line);
-    this.#relay.accept(line.far);
-    return line.near;
+    const line = new Connection();
+    this.#connections.add(line);
+    this.#relay.accept(line.relayEnd);
+    return line.clientEnd;
   }
 
   cutAll(): void {
-    for (const line of this.#lines) line.cut();
-    this.#lines.clear();
+    for (const line of this.#connections) line.cut();
+    this.#connections.clear();
   }
 
   closeAll(code: RelayCode): void {
@@ -73,18 +73,18 @@ export class NearRelay {
 }
 
 /** A connection without delay: what one end writes the other has as soon as the running code lets go. */
-class Line {
-  readonly near = new End();
-  readonly far = new End();
+class Connection {
+  readonly clientEnd = new End();
+  readonly relayEnd = new End();
 
   constructor() {
-    this.near.other = this.far;
-    this.far.other = this.near;
+    this.clientEnd.other = this.relayEnd;
+    this.relayEnd.other = this.clientEnd;
   }
 
   cut(): void {
-    this.near.end();
-    this.far.end();
+    this.clientEnd.end();
+    this.relayEnd.end();
   }
 }
 
@@ -93,8 +93,8 @@ class End implements ByteStream {
   #open = true;
   #flow: 'flowing' | 'paused' = 'paused';
   #waiting: (Uint8Array | 'end')[] = [];
-  #take: (chunk: Uint8Array) => void = () => undefined;
-  #ended: () => void = () => undefined;
+  #onData: (chunk: Uint8Array) => void = () => undefined;
+  #onClose: () => void = () => undefined;
 
   write(bytes: Uint8Array): void {
     const { other } = this;
@@ -118,12 +118,12 @@ class End implements ByteStream {
   }
 
   onData(take: (chunk: Uint8Array) => void): void {
-    this.#take = take;
+    this.#onData = take;
     this.resume();
   }
 
   onClose(take: () => void): void {
-    this.#ended = take;
+    this.#onClose = take;
   }
 
   arrive(piece: Uint8Array | 'end'): void {
@@ -135,7 +135,7 @@ class End implements ByteStream {
   end(): void {
     if (!this.#open) return;
     this.#open = false;
-    this.#ended();
+    this.#onClose();
   }
 
   #deliver(): void {
@@ -143,7 +143,7 @@ class End implements ByteStream {
       const piece = this.#waiting.shift();
       if (piece === undefined) return;
       if (piece === 'end') this.end();
-      else this.#take(piece);
+      else this.#onData(piece);
     }
   }
 }

@@ -1,22 +1,22 @@
 import { describe, expect, test } from 'vitest';
-import { NEW_CONVERSATION, stepConversation } from '../src/conversation.ts';
-import type { Conversation, ConversationEffect, ConversationEvent } from '../src/conversation.ts';
+import { NEW_MESSENGER, stepMessenger } from '../src/messenger-machine.ts';
+import type { MessengerState, MessengerEffect, MessengerEvent } from '../src/messenger-machine.ts';
 
-const JOINED: ConversationEvent = { type: 'told', event: { type: 'state', state: 'joined' } };
-const CLOSED: ConversationEvent = { type: 'told', event: { type: 'state', state: 'closed' } };
+const JOINED: MessengerEvent = { type: 'client-event', event: { type: 'state', state: 'joined' } };
+const CLOSED: MessengerEvent = { type: 'client-event', event: { type: 'state', state: 'closed' } };
 
-function say(ref: string): ConversationEvent {
-  return { type: 'command', command: { type: 'say', text: `text ${ref}`, ref }, members: [] };
+function say(ref: string): MessengerEvent {
+  return { type: 'command', command: { type: 'send', text: `text ${ref}`, ref }, members: [] };
 }
 
-function sent(ref: number): ConversationEvent {
-  return { type: 'told', event: { type: 'sent', ref: String(ref), id: `id-${ref}` } };
+function sent(ref: number): MessengerEvent {
+  return { type: 'client-event', event: { type: 'sent', ref: String(ref), id: `id-${ref}` } };
 }
 
-function play(events: readonly ConversationEvent[]): { end: Conversation; effects: ConversationEffect['type'][][] } {
-  let end = NEW_CONVERSATION;
+function play(events: readonly MessengerEvent[]): { end: MessengerState; effects: MessengerEffect['type'][][] } {
+  let end = NEW_MESSENGER;
   const effects = events.map((event) => {
-    const [next, performed] = stepConversation(end, event);
+    const { state: next, effects: performed } = stepMessenger(end, event);
     end = next;
     return performed.map((effect) => effect.type);
   });
@@ -28,7 +28,7 @@ describe('reading the input', () => {
     const said = Array.from({ length: 128 }, (_, index) => say(`${index}`));
     const { end, effects } = play([JOINED, ...said]);
     expect(effects.filter((performed) => performed.includes('hold-input'))).toHaveLength(1);
-    expect(effects.at(-1)).toEqual(['show', 'hold-input', 'say']);
+    expect(effects.at(-1)).toEqual(['show', 'hold-input', 'send']);
     expect(end.held).toBe(true);
     const acknowledged = Array.from({ length: 64 }, (_, index) => sent(index + 1));
     const later = play([JOINED, ...said, ...acknowledged]);
@@ -37,9 +37,9 @@ describe('reading the input', () => {
   });
 
   test('gives a program its own references back, whatever they are', () => {
-    const [first] = stepConversation(NEW_CONVERSATION, say('2'));
-    const [second] = stepConversation(first, say('2'));
-    const [, effects] = stepConversation(second, sent(1));
+    const { state: first } = stepMessenger(NEW_MESSENGER, say('2'));
+    const { state: second } = stepMessenger(first, say('2'));
+    const { effects } = stepMessenger(second, sent(1));
     expect(effects).toEqual([{ type: 'show', event: { type: 'sent', ref: '2', id: 'id-1', text: 'text 2' } }]);
   });
 });
@@ -55,8 +55,8 @@ describe('the end of the input', () => {
   });
 
   test('leaves for a text that was refused, too', () => {
-    const refused: ConversationEvent = {
-      type: 'told',
+    const refused: MessengerEvent = {
+      type: 'client-event',
       event: { type: 'error', code: 'text-empty', message: '', ref: '1' },
     };
     expect(play([JOINED, say('a'), { type: 'input-ended' }, refused]).effects.at(-1)).toContain('leave');
@@ -93,11 +93,7 @@ describe('leaving', () => {
   });
 
   test('a closed window is not a second request to leave, whatever tells of it, and in whatever order', () => {
-    const signs: readonly ConversationEvent[] = [
-      { type: 'hang-up' },
-      { type: 'input-ended' },
-      { type: 'output-failed' },
-    ];
+    const signs: readonly MessengerEvent[] = [{ type: 'hang-up' }, { type: 'input-ended' }, { type: 'output-failed' }];
     for (const first of signs) {
       const { effects } = play([JOINED, first, ...signs, ...signs]);
       expect(effects.slice(1).flat()).toEqual(['hold-input', 'leave']);
@@ -107,8 +103,8 @@ describe('leaving', () => {
 
   test('exit code 1 when the output failed or the room ended', () => {
     expect(play([JOINED, { type: 'output-failed' }, CLOSED]).end.exitCode).toBe(1);
-    const roomClosed: ConversationEvent = {
-      type: 'told',
+    const roomClosed: MessengerEvent = {
+      type: 'client-event',
       event: { type: 'state', state: 'closed', code: 'room-closed' },
     };
     expect(play([JOINED, roomClosed]).end.exitCode).toBe(1);

@@ -13,7 +13,7 @@ export interface GateScript {
   readonly refusal?: string;
 }
 
-export interface GateStandIn {
+export interface ScriptedGate {
   readonly asked: Record<string, unknown>[];
   readonly server: Server;
   /** Sends a stage to everybody. */
@@ -22,7 +22,7 @@ export interface GateStandIn {
   drop(): void;
 }
 
-export async function openGate(path: string, script: GateScript): Promise<GateStandIn> {
+export async function openGate(path: string, script: GateScript): Promise<ScriptedGate> {
   const asked: Record<string, unknown>[] = [];
   const sockets = new Set<Socket>();
   let { stages } = script;

@@ -1,6 +1,6 @@
 import type { Dial } from '@sotto/client';
 import { expect, test } from 'vitest';
-import { DialOwners } from '../src/dialers.ts';
+import { Dialers } from '../src/dialers.ts';
 
 const dial: Dial = () => Promise.reject(new Error('nobody dials here'));
 
@@ -9,9 +9,9 @@ function invite(byte: number): { onionKey: Uint8Array; roomSecret: Uint8Array } 
 }
 
 /** Owners that tell what is opened and closed, by the first byte of the onion's key. */
-function owners(): { ways: DialOwners; events: string[] } {
+function owners(): { ways: Dialers; events: string[] } {
   const events: string[] = [];
-  const ways = new DialOwners(({ onionKey: [name] }) => {
+  const ways = new Dialers(({ onionKey: [name] }) => {
     events.push(`open ${String(name)}`);
     return { dial: (...given) => dial(...given), close: () => events.push(`close ${String(name)}`) };
   });

@@ -1,19 +1,19 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { ListedMember, Speaker } from '@sotto/client';
-import { KNOWN_PEOPLE_MAX, WAITING_MAX } from '../src/limits.ts';
+import { KNOWN_MEMBERS_MAX, WAITING_MAX } from '../src/limits.ts';
 import {
-  chooseAsker,
+  chooseKnocker,
   chooseMember,
   listWaiting,
-  markNumbered,
+  markNumberShown,
   markVerified,
-  meetAsker,
-  meetMembers,
+  addKnocker,
+  addMembers,
   namesakes,
-  NOBODY,
-} from '../src/people.ts';
-import type { People } from '../src/people.ts';
+  NO_KNOWN_MEMBERS,
+} from '../src/known-members.ts';
+import type { KnownMembers } from '../src/known-members.ts';
 
 function member(name: string, fingerprint: string, self = false): ListedMember {
   return { name, fingerprint: fingerprint.padEnd(16, '0'), self, present: true };
@@ -29,7 +29,7 @@ const MITRA = member('می\u200cترا', '7002');
 
 /** Whom `wanted` means among `present`, of whom all are known, and some who have gone. */
 function choose(wanted: string, present: readonly ListedMember[], gone: readonly ListedMember[] = []): string {
-  const people = meetMembers(meetMembers(NOBODY, gone), present);
+  const people = addMembers(addMembers(NO_KNOWN_MEMBERS, gone), present);
   const chosen = chooseMember(people, present, wanted);
   return chosen.ok ? chosen.value.fingerprint : chosen.code;
 }
@@ -68,7 +68,7 @@ describe('a typed name', () => {
 
   test('that two bear is refused, and both are named', () => {
     const present = [ANNA, ALICE, OTHER_ALICE];
-    const chosen = chooseMember(meetMembers(NOBODY, present), present, 'alice');
+    const chosen = chooseMember(addMembers(NO_KNOWN_MEMBERS, present), present, 'alice');
     expect(chosen).toEqual({ ok: false, code: 'member-ambiguous', candidates: [ALICE, OTHER_ALICE] });
     expect(choose('alice·9abc', present)).toBe(OTHER_ALICE.fingerprint);
   });
@@ -119,7 +119,7 @@ describe('a typed name', () => {
     );
     fc.assert(
       fc.property(anyMembers, anyMembers, anyWanted, (present, gone, wanted) => {
-        const people = meetMembers(meetMembers(NOBODY, gone), present);
+        const people = addMembers(addMembers(NO_KNOWN_MEMBERS, gone), present);
         const chosen = chooseMember(people, present, wanted);
         if (!chosen.ok) return;
         const { name, fingerprint } = chosen.value;
@@ -142,53 +142,53 @@ describe('who asks to be let in', () => {
   const DORA: Speaker = { name: 'dora', fingerprint: '9abc000000000000' };
 
   test('is meant by name or digits, and is not one of the members', () => {
-    const people = meetAsker(meetMembers(NOBODY, [ANNA, ALICE]), DORA);
+    const people = addKnocker(addMembers(NO_KNOWN_MEMBERS, [ANNA, ALICE]), DORA);
     for (const wanted of ['dora', '9abc', 'dora·9abc', DORA.fingerprint]) {
-      expect(chooseAsker(people, wanted)).toEqual({ ok: true, value: DORA });
+      expect(chooseKnocker(people, wanted)).toEqual({ ok: true, value: DORA });
     }
-    expect(chooseAsker(people, 'alice')).toMatchObject({ ok: false, code: 'member-unknown' });
+    expect(chooseKnocker(people, 'alice')).toMatchObject({ ok: false, code: 'member-unknown' });
   });
 
   test('does not wait any more once it is in', () => {
-    const people = meetMembers(meetAsker(NOBODY, DORA), [DORA]);
+    const people = addMembers(addKnocker(NO_KNOWN_MEMBERS, DORA), [DORA]);
     expect(listWaiting(people)).toEqual([]);
-    expect(chooseAsker(people, 'dora')).toMatchObject({ ok: false, code: 'member-absent' });
+    expect(chooseKnocker(people, 'dora')).toMatchObject({ ok: false, code: 'member-absent' });
   });
 
   test('gives way when too many wait, and is then not taken for the one who has its name', () => {
-    let people: People = meetAsker(NOBODY, DORA);
+    let people: KnownMembers = addKnocker(NO_KNOWN_MEMBERS, DORA);
     for (let count = 0; count < WAITING_MAX; count += 1) {
-      people = meetAsker(people, { name: 'dora', fingerprint: String(count).padStart(16, 'f') });
+      people = addKnocker(people, { name: 'dora', fingerprint: String(count).padStart(16, 'f') });
     }
     expect(listWaiting(people)).toHaveLength(WAITING_MAX);
-    expect(chooseAsker(people, '9abc')).toMatchObject({ ok: false, code: 'member-absent' });
-    expect(chooseAsker(people, 'dora')).toMatchObject({ ok: false, code: 'member-ambiguous' });
+    expect(chooseKnocker(people, '9abc')).toMatchObject({ ok: false, code: 'member-absent' });
+    expect(chooseKnocker(people, 'dora')).toMatchObject({ ok: false, code: 'member-ambiguous' });
   });
 });
 
 describe('what is remembered', () => {
   test('is bounded; the oldest goes first', () => {
-    let people = NOBODY;
-    for (let count = 0; count < KNOWN_PEOPLE_MAX + 100; count += 1) {
+    let people = NO_KNOWN_MEMBERS;
+    for (let count = 0; count < KNOWN_MEMBERS_MAX + 100; count += 1) {
       const speaker = { name: `n${count}`, fingerprint: String(count).padStart(16, '0') };
-      people = meetAsker(meetMembers(people, [speaker]), speaker);
-      people = markVerified(markNumbered(people, speaker.fingerprint), speaker.fingerprint);
+      people = addKnocker(addMembers(people, [speaker]), speaker);
+      people = markVerified(markNumberShown(people, speaker.fingerprint), speaker.fingerprint);
     }
-    for (const kept of [people.members, people.askers, people.numbered, people.verified]) {
-      expect(kept.size).toBe(KNOWN_PEOPLE_MAX);
+    for (const kept of [people.members, people.knockers, people.numberShown, people.verified]) {
+      expect(kept.size).toBe(KNOWN_MEMBERS_MAX);
     }
     expect(people.members.has('0'.repeat(16))).toBe(false);
   });
 
   test('is the last name of a key; one that says none keeps the one it had', () => {
-    const people = meetMembers(meetMembers(NOBODY, [ALICE]), [{ ...ALICE, name: '' }]);
+    const people = addMembers(addMembers(NO_KNOWN_MEMBERS, [ALICE]), [{ ...ALICE, name: '' }]);
     expect(people.members.get(ALICE.fingerprint)).toBe('alice');
-    expect(meetMembers(people, [{ ...ALICE, name: 'alicia' }]).members.get(ALICE.fingerprint)).toBe('alicia');
-    expect(meetMembers(people, [ALICE])).toBe(people);
+    expect(addMembers(people, [{ ...ALICE, name: 'alicia' }]).members.get(ALICE.fingerprint)).toBe('alicia');
+    expect(addMembers(people, [ALICE])).toBe(people);
   });
 
   test('finds who bore a name under another key, in any case and form of its letters', () => {
-    const people = meetMembers(NOBODY, [ALICE, BOB]);
+    const people = addMembers(NO_KNOWN_MEMBERS, [ALICE, BOB]);
     const wide = { name: 'ＡＬＩＣＥ', fingerprint: OTHER_ALICE.fingerprint };
     expect(namesakes(people, OTHER_ALICE)).toEqual([{ name: 'alice', fingerprint: ALICE.fingerprint }]);
     expect(namesakes(people, wide)).toEqual([{ name: 'alice', fingerprint: ALICE.fingerprint }]);

@@ -1,8 +1,8 @@
 import type { ClientEvent, ListedMember } from '@sotto/client';
 import { describe, expect, test } from 'vitest';
-import { NEW_CONVERSATION, stepConversation } from '../src/conversation.ts';
-import type { Conversation, ConversationEffect, ConversationEvent } from '../src/conversation.ts';
-import { NO_DEALINGS } from '../src/member-commands.ts';
+import { NEW_MESSENGER, stepMessenger } from '../src/messenger-machine.ts';
+import type { MessengerState, MessengerEffect, MessengerEvent } from '../src/messenger-machine.ts';
+import { NEW_MEMBER_COMMANDS } from '../src/member-commands.ts';
 import type { Command } from '../src/front-end.ts';
 
 const NUMBER = '123456789012345678901234567890123456789012345678901234567890';
@@ -12,29 +12,29 @@ const BOB: ListedMember = { name: 'bob', fingerprint: '1234000000000000', self: 
 const DORA = { name: 'dora', fingerprint: '9abc000000000000' };
 const MEMBERS = [SELF, ALICE, BOB];
 
-const GUEST: Conversation = { ...NEW_CONVERSATION, joined: true };
-const MODERATOR: Conversation = { ...GUEST, dealings: { ...NO_DEALINGS, moderates: true } };
+const GUEST: MessengerState = { ...NEW_MESSENGER, joined: true };
+const MODERATOR: MessengerState = { ...GUEST, memberCommands: { ...NEW_MEMBER_COMMANDS, isModerator: true } };
 
-function command(given: Command, members: readonly ListedMember[] = MEMBERS): ConversationEvent {
+function command(given: Command, members: readonly ListedMember[] = MEMBERS): MessengerEvent {
   return { type: 'command', command: given, members };
 }
 
-function told(event: ClientEvent): ConversationEvent {
-  return { type: 'told', event };
+function told(event: ClientEvent): MessengerEvent {
+  return { type: 'client-event', event };
 }
 
 function play(
-  begin: Conversation,
-  ...events: readonly ConversationEvent[]
-): { end: Conversation; effects: readonly ConversationEffect[] } {
+  begin: MessengerState,
+  ...events: readonly MessengerEvent[]
+): { end: MessengerState; effects: readonly MessengerEffect[] } {
   let end = begin;
-  let effects: readonly ConversationEffect[] = [];
-  for (const event of events) [end, effects] = stepConversation(end, event);
+  let effects: readonly MessengerEffect[] = [];
+  for (const event of events) ({ state: end, effects } = stepMessenger(end, event));
   return { end, effects };
 }
 
 /** What the last of the events had as its effects. */
-function last(begin: Conversation, ...events: readonly ConversationEvent[]): readonly ConversationEffect[] {
+function last(begin: MessengerState, ...events: readonly MessengerEvent[]): readonly MessengerEffect[] {
   return play(begin, ...events).effects;
 }
 
@@ -42,7 +42,7 @@ function error(code: string): unknown {
   return [{ type: 'show', event: expect.objectContaining({ code }) as unknown }];
 }
 
-const numbered: ConversationEvent = {
+const numbered: MessengerEvent = {
   type: 'numbered',
   member: { name: 'alice', fingerprint: ALICE.fingerprint },
   number: NUMBER,
@@ -119,7 +119,7 @@ describe('letting in', () => {
     ]);
     expect(last(GUEST, knock, knock)).toMatchObject([{ event: { waiting: 1, again: true } }]);
     expect(last(GUEST, knock, command({ type: 'admit', member: 'dora' }))).toEqual([
-      { type: 'show', event: { type: 'asked', deed: 'admit', member: DORA } },
+      { type: 'show', event: { type: 'asked', action: 'admit', member: DORA } },
       { type: 'admit', fingerprint: DORA.fingerprint },
     ]);
   });
@@ -143,7 +143,10 @@ describe('letting in', () => {
 describe('the moderator', () => {
   test('throws out and sets who may come in', () => {
     expect(last(MODERATOR, command({ type: 'evict', member: 'bob' }))).toEqual([
-      { type: 'show', event: { type: 'asked', deed: 'evict', member: { name: 'bob', fingerprint: BOB.fingerprint } } },
+      {
+        type: 'show',
+        event: { type: 'asked', action: 'evict', member: { name: 'bob', fingerprint: BOB.fingerprint } },
+      },
       { type: 'evict', fingerprint: BOB.fingerprint },
     ]);
     expect(last(MODERATOR, command({ type: 'access', mode: 'locked' }))).toEqual([
@@ -200,13 +203,13 @@ describe('a room that moves', () => {
     const moving = play(GUEST, moved);
     expect(moving.effects).toEqual([{ type: 'show', event: { type: 'moved', invite: 'sotto1x' } }]);
     const arrived = play(moving.end, joined);
-    expect(arrived.effects.map(({ type }) => type)).toEqual(['show', 'close-former-ways']);
+    expect(arrived.effects.map(({ type }) => type)).toEqual(['show', 'close-former-dialers']);
     expect(last(arrived.end, joined).map(({ type }) => type)).toEqual(['show']);
   });
 });
 
 describe('the end of the input', () => {
-  const ended: ConversationEvent = { type: 'input-ended' };
+  const ended: MessengerEvent = { type: 'input-ended' };
 
   test.each<[string, Command, ClientEvent]>([
     ['a lock', { type: 'access', mode: 'locked' }, { type: 'moderated', what: 'access' }],

@@ -11,11 +11,11 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { startProgram } from './program.ts';
 import type { Program, ProgramOptions } from './program.ts';
 import { ScriptedHost } from './scripted-host.ts';
-import { NearRelay } from './near-relay.ts';
+import { MemoryRelay } from './memory-relay.ts';
 
 interface HostedRoom {
   readonly invite: Invite;
-  readonly relay: NearRelay;
+  readonly relay: MemoryRelay;
   sign(order: Order): Uint8Array;
 }
 
@@ -23,7 +23,7 @@ function hostRoom(byte: number): HostedRoom {
   const key = new OnionKey();
   const invite = { onionKey: key.publicKey, roomSecret: new Uint8Array(32).fill(byte) };
   const { roomId } = registrationOf(invite);
-  return { invite, relay: new NearRelay(invite), sign: (order) => key.sign(orderStatement(roomId, order)) };
+  return { invite, relay: new MemoryRelay(invite), sign: (order) => key.sign(orderStatement(roomId, order)) };
 }
 
 let room = hostRoom(1);
@@ -242,7 +242,7 @@ describe("the host's own client", () => {
   test('throws out: the others go on at another onion, the one thrown out does not', async () => {
     const closed: Invite[] = [];
     const elsewhere = [other.relay];
-    const anna = await joinAsHost('anna', { elsewhere, onWayClosed: (invite) => closed.push(invite) });
+    const anna = await joinAsHost('anna', { elsewhere, onDialerClosed: (invite) => closed.push(invite) });
     const bert = await seat('bert', { elsewhere });
     const carl = await seat('carl', { elsewhere });
     await anna.out.until((text) => /^¶-- carl·[0-9a-f]{4} is here$/m.test(text));
