@@ -3,9 +3,9 @@
 import { access, constants, lstat } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { dirname, isAbsolute } from 'node:path';
+import { message } from '@sotto/messages';
 import { accept, refuse } from '@sotto/protocol';
 import type { Decoded } from '@sotto/protocol';
-import { RELAY_ERRORS } from './errors.ts';
 import type { RelayErrorCode } from './errors.ts';
 import { SOCKET_PATH_BYTES_MAX } from './limits.ts';
 
@@ -44,7 +44,7 @@ export function parseConfig(environment: Environment): Decoded<Config, RelayErro
 
 /** What the operator reads: which variable is wrong, and what to do. */
 export function describeRefusal(code: RelayErrorCode): string {
-  return `${RELAY_ERRORS[code]}: start the relay with docker compose`;
+  return message('relay.variable-refused', { problem: message(`error.relay.${code}`) });
 }
 
 /** @returns the code of the variable whose socket cannot be made: its folder is not there or not ours, or something else has its path. */

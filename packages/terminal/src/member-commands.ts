@@ -1,8 +1,8 @@
 // What this member does with the others beside talking: verify them, let them in, throw them out, close the room. Pure, a part of the conversation.
 
+import { message } from '@sotto/messages';
 import type { ClientEvent, ListedMember, Speaker } from '@sotto/client';
 import type { AccessMode } from '@sotto/protocol';
-import { TERMINAL_CODES } from './errors.ts';
 import type { TerminalCode } from './errors.ts';
 import type { Command, ShownEvent, ShownMember } from './front-end.ts';
 import {
@@ -199,7 +199,7 @@ function show(event: ShownEvent): DealingEffect {
 
 /** @returns what is shown when a command cannot be obeyed, whomever it was about. */
 export function refusal(code: TerminalCode): ShownEvent {
-  return { type: 'error', code, message: TERMINAL_CODES[code] };
+  return { type: 'error', code, message: message(`error.terminal.${code}`) };
 }
 
 function refuse(dealings: Dealings, member: string, code: TerminalCode): Outcome {
