@@ -9,15 +9,16 @@ const only = (from, allowed) => ({
 module.exports = {
   forbidden: [
     only('machine', []),
+    only('messages', []),
     only('json-socket', ['machine']),
     only('protocol', []),
     only('crypto', ['protocol', 'machine']),
-    only('confinement', []),
-    only('tor', ['json-socket', 'machine', 'confinement']),
-    only('relay', ['protocol', 'json-socket', 'machine', 'confinement']),
-    only('client', ['crypto', 'protocol', 'machine']),
-    only('terminal', ['client', 'tor', 'protocol', 'crypto', 'json-socket', 'machine', 'confinement']),
-    only('host', ['client', 'tor', 'protocol', 'crypto', 'json-socket', 'machine', 'confinement']),
+    only('confinement', ['messages']),
+    only('tor', ['json-socket', 'machine', 'confinement', 'messages']),
+    only('relay', ['protocol', 'json-socket', 'machine', 'confinement', 'messages']),
+    only('client', ['crypto', 'protocol', 'machine', 'messages']),
+    only('terminal', ['client', 'tor', 'protocol', 'crypto', 'json-socket', 'machine', 'confinement', 'messages']),
+    only('host', ['client', 'tor', 'protocol', 'crypto', 'json-socket', 'machine', 'confinement', 'messages']),
     only('doctor', []),
     {
       name: 'doctor-stands-apart',

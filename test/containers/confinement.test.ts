@@ -1,7 +1,8 @@
 // The shipped programs, each time without one of the walls that docker-compose.yml builds: they say which one, and have not begun.
 
 import { spawnSync } from 'node:child_process';
-import { CONFINEMENT_CODES, EXIT_UNPROTECTED, EXIT_USAGE, PROTECTIONS } from '@sotto/confinement';
+import { message } from '@sotto/messages';
+import { EXIT_UNPROTECTED, EXIT_USAGE, PROTECTIONS } from '@sotto/confinement';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { buildLabImage } from '../leaks/lab.ts';
 import { LAB_IMAGE } from '../leaks/side.ts';
@@ -116,7 +117,10 @@ function start(
 function refused(program: Program, ...missing: Protection[]): ReturnType<typeof docker> {
   const { name } = PROGRAMS[program];
   const what = missing.map((word) => `${word} is missing`).join(', ');
-  return { code: EXIT_UNPROTECTED, said: `${name}: unprotected: ${what}\n${name}: ${CONFINEMENT_CODES.unprotected}\n` };
+  return {
+    code: EXIT_UNPROTECTED,
+    said: `${name}: unprotected: ${what}\n${name}: ${message('error.confinement.unprotected')}\n`,
+  };
 }
 
 describe.each(['relay', 'client'] as const)('the %s', (program) => {

@@ -53,7 +53,11 @@ describe('the connection string', () => {
     await stack.container('host').stop();
     const screen = await stack.screen('host');
     await stack.container('host').start();
-    await eventually('the descriptor is uploaded', () => screen.text.includes('walking in'), STAGE_LIMIT_MS);
+    await eventually(
+      'the descriptor is uploaded',
+      () => screen.text.includes('checking that a guest can reach it'),
+      STAGE_LIMIT_MS,
+    );
     await delay(FROZEN_MS);
     expect(stack.invite()).toBeUndefined();
     expect(screen.text).not.toMatch(STRING);

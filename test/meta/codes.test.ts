@@ -15,45 +15,54 @@ import {
   INVITE_CODES,
   RELAY_CODES,
 } from '../../packages/protocol/src/errors.ts';
+import { ENGLISH } from '../../packages/messages/src/index.ts';
 import { RELAY_ERRORS } from '../../packages/relay/src/errors.ts';
 import { TERMINAL_CODES } from '../../packages/terminal/src/errors.ts';
-import { TOR_ERROR_MEANINGS } from '../../packages/tor/src/errors.ts';
+import { TOR_ERROR_CODES } from '../../packages/tor/src/errors.ts';
+
+const CATALOGUE: ReadonlyMap<string, string> = new Map(Object.entries(ENGLISH));
 
 /** What a relay's reason makes a client do is said in PROTOCOL.md §9.1. */
 const relayReasons = Object.fromEntries(Object.keys(RELAY_CODES).map((code) => [code, 'PROTOCOL.md §9.1']));
 
-const TABLES: readonly (readonly [who: string, codes: Readonly<Record<string, string>>])[] = [
+const TABLES: readonly (readonly [speaker: string, codes: Readonly<Record<string, string>>])[] = [
   ['relay to client', relayReasons],
-  ['whoever reads a frame', FRAME_CODES],
-  ['whoever opens an envelope', CONTENT_CODES],
-  ['who is given a connection string', INVITE_CODES],
+  ['reader of a frame', FRAME_CODES],
+  ['reader of an envelope', CONTENT_CODES],
+  ['reader of a connection string', texts('error.invite', INVITE_CODES)],
   ['relay to host', ADMIN_CODES],
   ['group keys', GROUP_CODES],
-  ['client', CLIENT_CODES],
-  ['client, as a warning', WARNING_CODES],
-  ['the client program', TERMINAL_CODES],
-  ['host', HOST_CODES],
-  ['host to its own client', MODERATOR_CODES],
-  ['relay', RELAY_ERRORS],
-  ['tor, gate and dialling', TOR_ERROR_MEANINGS],
-  ['relay, host, gate and the client program, before they begin', CONFINEMENT_CODES],
+  ['client', texts('error.client', CLIENT_CODES)],
+  ['client, as a warning', texts('warning', WARNING_CODES)],
+  ['client program', texts('error.terminal', TERMINAL_CODES)],
+  ['host', texts('error.host', HOST_CODES)],
+  ['host to its own client', texts('error.moderator', MODERATOR_CODES)],
+  ['relay', texts('error.relay', RELAY_ERRORS)],
+  ['tor, gate and dialling', texts('error.tor', TOR_ERROR_CODES)],
+  ['relay, host, gate and client program, before they begin', texts('error.confinement', CONFINEMENT_CODES)],
   ['the same, of a protection', PROTECTIONS],
-  ['the doctor', DOCTOR_CODES],
-  ['the doctor, of a promise', PROMISE_WORDS],
+  ['doctor', DOCTOR_CODES],
+  ['doctor, of a promise', PROMISE_WORDS],
 ];
 
 const INTRODUCTION = `# Codes
 
 Every refusal and every failure has a stable code. This table is held to the code by a test (\`test/meta/codes.test.ts\`).
+The meanings of what users see are the texts of the catalogue (\`packages/messages\`).
 One word may stand in two places where it means the same thing on two sides.
 
-| who says it | code | meaning |
+| Said by | code | meaning |
 |---|---|---|
 `;
 
+/** The catalogue's text of each code. */
+function texts(place: string, codes: readonly string[]): Readonly<Record<string, string>> {
+  return Object.fromEntries(codes.map((code) => [code, CATALOGUE.get(`${place}.${code}`) ?? 'no text']));
+}
+
 function render(): string {
-  const rows = TABLES.flatMap(([who, codes]) =>
-    Object.entries(codes).map(([code, meaning]) => `| ${who} | ${code} | ${meaning} |\n`),
+  const rows = TABLES.flatMap(([speaker, codes]) =>
+    Object.entries(codes).map(([code, meaning]) => `| ${speaker} | ${code} | ${meaning} |\n`),
   );
   return INTRODUCTION + rows.join('');
 }
@@ -68,4 +77,12 @@ test('codes are words in lower case with hyphens', () => {
   const codes = TABLES.flatMap(([, table]) => Object.keys(table));
   expect(codes.length).toBeGreaterThan(100);
   expect(codes.filter((code) => !/^[a-z]+(-[a-z]+)*$/.test(code))).toEqual([]);
+});
+
+test('every code that users see has a text in the catalogue, and no text is left without its code', () => {
+  const used = new Set(TABLES.flatMap(([, table]) => Object.values(table)));
+  expect(used).not.toContain('no text');
+  const coded = Object.entries(ENGLISH).filter(([id]) => /^(error|warning)\./.test(id));
+  expect(coded.length).toBeGreaterThan(100);
+  expect(coded.filter(([, text]) => !used.has(text))).toEqual([]);
 });

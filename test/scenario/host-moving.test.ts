@@ -216,7 +216,7 @@ describe('a host', () => {
   test('that is not open yet orders nothing', async () => {
     tor.isLost = () => true;
     const opening = open();
-    await screen.shows('walking in');
+    await screen.shows('checking that a guest can reach it');
     expect(host.setAccess('locked')).toEqual({ ok: false, code: 'not-open' });
     expect(await host.evict(MEMBER_ID)).toEqual({ ok: false, code: 'not-open' });
     expect(host.moved()).toEqual({ ok: false, code: 'nothing-offered' });
@@ -249,7 +249,7 @@ describe('an eviction', () => {
     expect(tor.onions).toHaveLength(2);
     expect(await member.frame(2)).toMatchObject({ operation: 'closing', code: 'room-closed' });
     await member.closed;
-    await screen.shows(/because somebody was removed[^]*sotto1/);
+    await screen.shows(/because a member was removed[^]*sotto1/);
     expect(screen.text.split(host.invite ?? '-')).toHaveLength(2);
     expect(tor.onions).toEqual([onionAddressOf(move.onionKey)]);
     expect(await commitNumberOf(before)).toBe('not-admitted');
@@ -291,7 +291,7 @@ describe('an eviction', () => {
     const early = visit(move);
     expect(await early.frame(2)).toMatchObject({ operation: 'closing', code: 'room-closed' });
     expect(host.moved()).toEqual({ ok: false, code: 'nothing-offered' });
-    expect(screen.text).toContain('nobody moved');
+    expect(screen.text).toContain('no member moved');
     expect(await commitNumberOf(before)).toBe(1);
     expect(inviteOf(host)).toEqual(before);
     expect((await evict()).order).toMatchObject({ number: 3 });

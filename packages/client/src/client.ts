@@ -1,13 +1,13 @@
 // The thin edge around a session: performs its effects with the streams, timers and random numbers it is handed.
 
 import type { Clock } from '@sotto/machine';
+import { message } from '@sotto/messages';
 import { fingerprint, moveToSecretMemory } from '@sotto/crypto';
 import type { RandomSource } from '@sotto/crypto';
 import { createGroupIdentity, safetyNumber } from '@sotto/crypto/group';
 import type { GroupCrypto, GroupIdentity } from '@sotto/crypto/group';
 import { ByteReader, coverOf, encodeInvite } from '@sotto/protocol';
 import type { Invite } from '@sotto/protocol';
-import { CLIENT_CODES } from './errors.ts';
 import type { ClientEvent, ClientStatus, ListedMember } from './events.ts';
 import { ACCESS_AFTER_MOVE_MS } from './limits.ts';
 import type { RosterMember } from './group/membership.ts';
@@ -187,7 +187,7 @@ export class Client {
   }
 
   #refuse(code: 'member-unknown' | 'moderator-missing'): void {
-    this.#step({ type: 'order-failed', code, message: CLIENT_CODES[code] });
+    this.#step({ type: 'order-failed', code, message: message(`error.client.${code}`) });
   }
 
   /** One event at a time: what a front end does from within `tell` waits until all effects before it are performed, or frames would overtake. */

@@ -1,11 +1,6 @@
-// Why a program does not begin: one table of codes, and one of the protections that it looks for. Neither says where it runs.
+// Why a program does not begin: its codes, and the protections that it looks for. The texts stand in @sotto/messages.
 
-export const CONFINEMENT_CODES = {
-  unprotected:
-    'what docker-compose.yml asks of the engine is not in place, so nothing was begun: start it with docker compose and the compose file of this version; ./scripts/doctor looks at the rest',
-  'unprotected-word':
-    'SOTTO_UNPROTECTED names something that is no protection: leave it out, or name those that may be missing, with commas between them',
-} as const;
+export const CONFINEMENT_CODES = ['unprotected', 'unprotected-word'] as const;
 
 /** The exit code of all programs that refuse to begin unprotected: EX_CONFIG of sysexits.h. */
 export const EXIT_UNPROTECTED = 78;

@@ -1,8 +1,9 @@
 // The first thing that a program does behind its command line: it begins only behind the walls that the compose file asks for, or where somebody has said aloud that it may do without.
 
 import process from 'node:process';
+import { message } from '@sotto/messages';
 import { refuseVariable } from './command-line.ts';
-import { CONFINEMENT_CODES, EXIT_UNPROTECTED, isProtection } from './errors.ts';
+import { EXIT_UNPROTECTED, isProtection } from './errors.ts';
 import { askGateways, readEvidence } from './evidence.ts';
 import type { Evidence } from './evidence.ts';
 import { judge } from './check-isolation.ts';
@@ -32,7 +33,7 @@ export async function requireProtection(program: ConfinedProgram): Promise<void>
   let start = decideStart(program, unprotected, evidence);
   if (start.next === 'ask') start = decideStart(program, unprotected, await askGateways(evidence));
   if (start.next === 'end' && start.code === 'unprotected-word') {
-    refuseVariable(program.name, CONFINEMENT_CODES[start.code], start.code);
+    refuseVariable(program.name, message('error.confinement.unprotected-word'), start.code);
   }
   if (start.next !== 'ask') process.stderr.write(start.said);
   if (start.next !== 'begin') process.exit(EXIT_UNPROTECTED);
@@ -50,16 +51,17 @@ export function decideStart(program: ConfinedProgram, unprotected: string | unde
   if (lacking.length > 0) return refuse(program, lacking.map(describe).join(', '));
   if (open.length > 0) return { next: 'ask' };
   // Said each time, whether they are missing or not.
-  const said =
-    waived.size === 0 ? '' : `${program.name}: SOTTO_UNPROTECTED: goes on without ${[...waived].join(', ')}\n`;
-  return { next: 'begin', said };
+  if (waived.size === 0) return { next: 'begin', said: '' };
+  const said = message('confinement.waived', { protections: [...waived].join(', ') });
+  return { next: 'begin', said: `${program.name}: ${said}\n` };
 }
 
 function describe([word, standing]: readonly [string, Standing]): string {
-  return `${word} ${standing === 'missing' ? 'is missing' : 'cannot be seen'}`;
+  return message(standing === 'missing' ? 'confinement.missing' : 'confinement.unseen', { protection: word });
 }
 
-function refuse({ name }: ConfinedProgram, what: string): Start {
-  const said = `${name}: unprotected: ${what}\n${name}: ${CONFINEMENT_CODES.unprotected}\n`;
+function refuse({ name }: ConfinedProgram, protections: string): Start {
+  const lacking = message('confinement.lacking', { protections });
+  const said = `${name}: ${lacking}\n${name}: ${message('error.confinement.unprotected')}\n`;
   return { next: 'end', code: 'unprotected', said };
 }

@@ -1,5 +1,6 @@
 // Answers of every program before it begins: its help, its version, or the one word that it does not know. Pure.
 
+import { message } from '@sotto/messages';
 import { OPTION_CHARS_MAX, TYPING_MISTAKES_MAX } from './limits.ts';
 
 /** The version that `--version` tells; a test keeps it equal to package.json. */
@@ -43,8 +44,15 @@ export function answerUsage({ name, help }: UsageOfProgram, args: readonly strin
   const [first] = args;
   if (first === undefined) return { next: 'begin' };
   const isOption = first.startsWith('-') && first !== '-' && first !== END_OF_OPTIONS;
-  const what = isOption ? `unknown option${spaced(nameOption(first))}` : 'an argument too many: it takes none';
-  return { next: 'end', exitCode: EXIT_USAGE, out: '', err: `${name}: ${what}. See: ${name} --help\n` };
+  const problem = isOption ? describeUnknownOption(first) : message('usage.no-arguments');
+  const answer = message('usage.see-help', { problem, program: name });
+  return { next: 'end', exitCode: EXIT_USAGE, out: '', err: `${name}: ${answer}\n` };
+}
+
+/** @returns the problem in words; names the option if it may stand on a screen. */
+export function describeUnknownOption(arg: string): string {
+  const option = nameOption(arg);
+  return option === undefined ? message('usage.unknown-option') : message('usage.unknown-option-named', { option });
 }
 
 /** @returns the option without its value, or undefined for what has no place on a screen. */
@@ -63,7 +71,7 @@ export function findMistypedVariable(
   for (const variable of Object.keys(environment)) {
     if (!/^SOTTO_[A-Z_]{1,40}$/i.test(variable) || known.includes(variable)) continue;
     const meant = nearest(variable, known);
-    if (meant !== undefined) return `${variable} is not a variable of this program: did you mean ${meant}?`;
+    if (meant !== undefined) return message('usage.variable-mistyped', { variable, meant });
   }
   return undefined;
 }
@@ -105,8 +113,4 @@ function countSlips(typed: string, meant: string): number {
 
 function at(row: readonly number[], column: number): number {
   return row[column] ?? Number.POSITIVE_INFINITY;
-}
-
-function spaced(word: string | undefined): string {
-  return word === undefined ? '' : ` ${word}`;
 }

@@ -1,7 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { message } from '@sotto/messages';
 import { describe, expect, test } from 'vitest';
-import { CONFINEMENT_CODES, PROTECTIONS } from '../src/errors.ts';
+import { PROTECTIONS } from '../src/errors.ts';
 import { readEvidence } from '../src/evidence.ts';
 import { decideStart } from '../src/start.ts';
 import { PROTECTED, withField, withGateway, withoutField } from './kernel-texts.ts';
@@ -20,7 +21,7 @@ describe('a start', () => {
     expect(decideStart(RELAY, undefined, spoilt)).toEqual({
       next: 'end',
       code: 'unprotected',
-      said: `relay: unprotected: seccomp is missing, network cannot be seen\nrelay: ${CONFINEMENT_CODES.unprotected}\n`,
+      said: `relay: unprotected: seccomp is missing, network cannot be seen\nrelay: ${message('error.confinement.unprotected')}\n`,
     });
   });
 
@@ -94,7 +95,7 @@ describe('a process', () => {
     const { code, said, did } = run({});
     expect({ code, did }).toEqual({ code: 78, did: '' });
     expect(said).toMatch(/^relay: unprotected: .*\bseccomp (is missing|cannot be seen)/);
-    expect(said).toContain(CONFINEMENT_CODES.unprotected);
+    expect(said).toContain(message('error.confinement.unprotected'));
   });
 
   test('whose SOTTO_UNPROTECTED has no meaning ends with 2 and one line, and the word is not repeated', () => {
@@ -102,7 +103,7 @@ describe('a process', () => {
     expect({ code, did, said }).toEqual({
       code: 2,
       did: '',
-      said: `relay: ${CONFINEMENT_CODES['unprotected-word']} (unprotected-word)\n`,
+      said: `relay: ${message('error.confinement.unprotected-word')} (unprotected-word)\n`,
     });
   });
 

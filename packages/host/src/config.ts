@@ -1,5 +1,6 @@
 // What the host is told through its environment, read and checked once.
 
+import { message } from '@sotto/messages';
 import { coverOfName } from '@sotto/protocol';
 import type { AccessMode, Cover } from '@sotto/protocol';
 import { HostError } from './errors.ts';
@@ -72,9 +73,10 @@ export function readInviteSocket(environment: Environment): string {
 
 function readPath(environment: Environment, name: string, otherwise = ''): string {
   const path = environment[name] ?? otherwise;
-  if (path === '') throw new HostError('host-environment', { problem: `${name} is missing` });
+  if (path === '')
+    throw new HostError('host-environment', { problem: message('host.variable-missing', { variable: name }) });
   if (!PATH.test(path)) {
-    const problem = `${name} is not an absolute path of at most 107 letters, digits and "._/-"`;
+    const problem = message('host.variable-no-path', { variable: name });
     throw new HostError('host-environment', { problem });
   }
   return path;
@@ -101,7 +103,8 @@ function readCover(text: string): Cover {
 function readSocks(text: string): { host: string; port: number } {
   const [, host, port] = SOCKS.exec(text) ?? [];
   if (host === undefined || Number(port) > PORT_MAX) {
-    const problem = `SOTTO_SOCKS is ${text === '' ? 'missing' : 'not HOST:PORT'}`;
+    const id = text === '' ? 'host.variable-missing' : 'host.variable-no-address';
+    const problem = message(id, { variable: 'SOTTO_SOCKS' });
     throw new HostError('host-environment', { problem });
   }
   return { host, port: Number(port) };

@@ -1,10 +1,10 @@
 // The host: one room, and for the time of a move another beside it. Performs the effects of the
 // room move, and answers the moderator.
 
+import { message } from '@sotto/messages';
 import type { AccessMode } from '@sotto/protocol';
 import type { HoldSecret } from '@sotto/tor';
 import type { HostConfig } from './config.ts';
-import { HOST_CODES } from './errors.ts';
 import type { HostCode } from './errors.ts';
 import { MOVE_GRACE_MS, MOVE_OFFER_MS, MOVE_OPEN_LIMIT_MS } from './limits.ts';
 import type { ModeratorReply } from './moderator-request.ts';
@@ -14,7 +14,7 @@ import type { RoomMove, RoomMoveEffect, RoomMoveEvent, RoomMoveLimits } from './
 import type { ShownInvite } from './invite-socket.ts';
 import { RoomHosting } from './room-hosting.ts';
 import type { HostingReport } from './room-hosting.ts';
-import { describeMove, describeNotice, renderMoved, renderOpening } from './screen.ts';
+import { describeMove, describeNotice, describeOtherEnd, renderMoved, renderOpening } from './screen.ts';
 
 const MOVE_LIMITS: RoomMoveLimits = { openMs: MOVE_OPEN_LIMIT_MS, offerMs: MOVE_OFFER_MS, graceMs: MOVE_GRACE_MS };
 
@@ -215,7 +215,7 @@ export class Host implements Moderation {
     if (room === this.#room) {
       void this.#end(code);
     } else if (room === this.#other) {
-      if (code !== undefined) this.#print(`other room: ended (${code}): ${HOST_CODES[code]}`);
+      if (code !== undefined) this.#print(describeOtherEnd(code));
       this.#step({ type: 'lost' });
     } else if (room === this.#before) {
       this.#step({ type: 'closed' });
@@ -227,7 +227,7 @@ export class Host implements Moderation {
   #onReport(room: RoomHosting, report: HostingReport): void {
     if (room === this.#room) this.#print(report.type === 'line' ? report.text : describeNotice(report.notice));
     else if (room === this.#other && report.type === 'notice' && 'cause' in report.notice) {
-      this.#print(`other room: ${describeNotice(report.notice)}`);
+      this.#print(message('host.other-room', { notice: describeNotice(report.notice) }));
     }
   }
 

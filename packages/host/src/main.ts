@@ -2,41 +2,19 @@
 
 import { EXIT_USAGE, requireKnownVariables, requireNoArguments, requireProtection } from '@sotto/confinement';
 import { lockSecrets, moveToSecretMemory } from '@sotto/crypto/locked-memory';
+import { message } from '@sotto/messages';
 import { readHostConfig, VARIABLES } from './config.ts';
-import { HOST_CODES, HostError } from './errors.ts';
+import { HostError } from './errors.ts';
 import { Host } from './host.ts';
 import { serveInvite } from './invite-socket.ts';
 import { serveModerator } from './moderator-socket.ts';
-import { UNLOCKED } from './screen.ts';
+import { describeEnd } from './screen.ts';
 
 const EXIT_FAILED = 1;
 /** Sockets are for their owner and for the group that the volume hands on. */
 const SOCKET_UMASK = 0o007;
 
-const HELP = `Usage: host [--help] [--version]
-
-Opens a room behind a Tor onion service and shows its connection string.
-docker compose starts it. It takes no arguments and reads its environment:
-
-  SOTTO_ROOM_ACCESS       open, knock or locked; open if absent
-  SOTTO_ROOM_COVER        off, jitter, stealth, stealth-4, -8, -16 or -32;
-                          off if absent
-  SOTTO_TOR_CONTROL, SOTTO_TOR_COOKIE
-                          Tor's control socket, and the file with its cookie
-  SOTTO_ADMIN_SOCKET      where the relay takes orders
-  SOTTO_RELAY_SOCKET      where Tor finds the relay
-  SOTTO_GATE_SOCKET, SOTTO_SOCKS
-                          the way through the guests' Tor, to check the room
-  SOTTO_INVITE_SOCKET     where invite and the health check ask
-  SOTTO_MODERATOR_SOCKET  where the host's own client asks
-  SOTTO_UNPROTECTED       protections that may be missing: see CONTRIBUTING.md
-
-Set the first two for docker compose: SOTTO_ROOM_ACCESS=knock docker compose up
-Exit codes: 0 stopped, 1 it could not open the room or lost it, 2 a wrong
-argument or variable, 78 the engine does not protect it as docker-compose.yml
-asks (unprotected).
-`;
-const PROGRAM = { name: 'host', help: HELP };
+const PROGRAM = { name: 'host', help: message('host.help') };
 
 const print = (text: string): void => void process.stdout.write(`${text}\n`);
 
@@ -52,11 +30,11 @@ try {
   const servers = [await serveInvite(config.inviteSocket, () => host.shown)];
   if (config.moderatorSocket !== undefined) servers.push(await serveModerator(config.moderatorSocket, host));
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => host.stop());
-  if (memory.standing === 'unlocked') print(UNLOCKED);
+  if (memory.standing === 'unlocked') print(message('host.keys-unlocked'));
   host.start();
   const code = await host.ended;
   for (const server of servers) void server.close();
-  print(code === undefined ? 'room: ended' : `room: ended (${code}): ${HOST_CODES[code]}`);
+  print(describeEnd(code));
   process.exit(code === undefined ? 0 : EXIT_FAILED);
 } catch (error) {
   if (!(error instanceof HostError)) throw error;

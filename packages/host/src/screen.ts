@@ -1,8 +1,10 @@
 // The host's words. What Tor says comes in as stages and codes, never as text of others.
 
+import { message } from '@sotto/messages';
 import { coverCost, coverMembersMax, isStealth } from '@sotto/protocol';
 import type { Cover } from '@sotto/protocol';
 import type { NetworkKind } from '@sotto/tor';
+import type { HostCode } from './errors.ts';
 import { renderInvite } from './invite-card.ts';
 import type { Notice } from './room-hosting-machine.ts';
 import type { MoveNotice } from './room-move-machine.ts';
@@ -16,66 +18,67 @@ export interface ShownStage {
   readonly cause?: string;
 }
 
-const TEST_NETWORK = 'PRIVATE TEST NETWORK: nothing here is anonymous, and nobody outside this machine can join.';
-
-/** Said once, where it is so. */
-export const UNLOCKED =
-  'keys: this machine locks no memory for them: what is paged out gets to a disk (turn swap off; ./scripts/doctor tells)';
-
-const REOPENED =
-  'room: who has the new string comes in, as always after a move: order the access again if it is to be another one';
-
-export function describeStage(whose: string, stage: ShownStage): string {
+export function describeStage(tor: string, stage: ShownStage): string {
+  const percent = stage.percent ?? 0;
   switch (stage.state) {
     case 'progressing':
-      return `${whose}: ${String(stage.percent ?? 0)} % ${stage.summary ?? ''}`;
-    case 'stalled':
-      return `${whose}: stuck at ${String(stage.percent ?? 0)} % (${stage.cause ?? 'unknown'}); ${stage.nextStep ?? ''}`;
+      return message('host.stage-progressing', { tor, percent, summary: stage.summary ?? '' });
+    case 'stalled': {
+      const { cause = 'unknown', nextStep = '' } = stage;
+      return message('host.stage-stalled', { tor, percent, cause, nextStep });
+    }
     case 'done':
-      return `${whose}: connected to the Tor network`;
+      return message('host.stage-done', { tor });
     default:
-      return `${whose}: starting`;
+      return message('host.stage-starting', { tor });
   }
 }
 
 export function describeNotice(notice: Notice): string {
   switch (notice.notice) {
     case 'publishing':
-      return 'onion: publishing its descriptor';
+      return message('host.onion-publishing');
     case 'proving':
-      return 'onion: walking in through the second Tor, as a guest would';
+      return message('host.onion-checking');
     case 'publish-failed':
-      return `onion: not published (${notice.cause}); trying again`;
+      return message('host.onion-not-published', { cause: notice.cause });
     case 'not-reached':
-      return `onion: not reached yet (${notice.cause}); trying again`;
+      return message('host.onion-not-reached', { cause: notice.cause });
     case 'reachable-again':
-      return 'room: reachable again, the connection string is the same';
+      return message('host.room-reachable-again');
     case 'tor-lost':
-      return 'tor: gone; the onion is added again when it is back';
+      return message('host.tor-lost');
     case 'relay-lost':
-      return 'relay: gone; the room is taken up again when it is back';
+      return message('host.relay-lost');
     case 'ending':
-      return 'room: ending';
+      return message('host.room-ending');
   }
 }
 
+const MOVE_MESSAGES = {
+  'opening-other': 'host.other-room-opening',
+  'other-not-opened': 'host.other-room-not-opened',
+  'other-offered': 'host.other-room-offered',
+  'offer-lapsed': 'host.other-room-lapsed',
+  moving: 'host.room-move-begins',
+} as const;
+
 export function describeMove(notice: MoveNotice): string {
-  switch (notice) {
-    case 'opening-other':
-      return 'room: somebody is to be removed; opening another room to move to';
-    case 'other-not-opened':
-      return 'room: the other room could not be opened; this one goes on';
-    case 'other-offered':
-      return 'room: the other room is open; the members are told where it is';
-    case 'offer-lapsed':
-      return 'room: nobody moved; the other room is closed, this one goes on';
-    case 'moving':
-      return 'room: moving; the connection string from before is good for some seconds only';
-  }
+  return message(MOVE_MESSAGES[notice]);
+}
+
+/** The last line: the host has ended, and why if it was not asked to. */
+export function describeEnd(code: HostCode | undefined): string {
+  if (code === undefined) return message('host.room-ended');
+  return message('host.room-ended-because', { code, reason: message(`error.host.${code}`) });
+}
+
+export function describeOtherEnd(code: HostCode): string {
+  return message('host.other-room-ended-because', { code, reason: message(`error.host.${code}`) });
 }
 
 export function describeNetwork(network: NetworkKind): string | undefined {
-  return network === 'private-test' ? TEST_NETWORK : undefined;
+  return network === 'private-test' ? message('host.test-network') : undefined;
 }
 
 /** The host's last word before people come: the string, and where the time went. */
@@ -87,21 +90,23 @@ export function renderOpening(
 ): string {
   const seconds = (ms: number): string => (ms / 1000).toFixed(1);
   const own = seconds(time.totalMs - time.torMs);
-  const spent = `room: reachable after ${seconds(time.totalMs)} s (Tor ${seconds(time.torMs)} s, Sotto ${own} s)`;
+  const spent = message('host.room-reachable', { total: seconds(time.totalMs), tor: seconds(time.torMs), own });
   return [spent, describeCover(cover), renderInvite(invite, remind(network))].join('\n');
 }
 
 /** What a watcher of a member's line can tell, and what hiding it costs each member. */
 export function describeCover(cover: Cover): string {
-  if (cover === 'off') {
-    return 'cover: off; who watches a line sees when somebody writes. SOTTO_ROOM_COVER=stealth hides it, for 20 MB an hour';
-  }
+  if (cover === 'off') return message('host.cover-off');
   const { upBytesPerHour, downBytesPerHour, meanDelayMs } = coverCost(cover);
-  const wait = `a line waits ${(meanDelayMs / 1_000).toFixed(1)} s on average, and Tor's own time`;
-  if (!isStealth(cover)) return `cover: jitter; it blurs when somebody writes, and does not hide it; ${wait}`;
-  const [up, down] = [upBytesPerHour, downBytesPerHour].map((bytes) => (bytes / 1e6).toFixed(1));
-  const cost = `each sends ${String(up)} MB an hour and receives ${String(down)}, whatever is said`;
-  return `cover: ${cover}; at most ${String(coverMembersMax(cover))} members; ${cost}; ${wait}`;
+  const delay = (meanDelayMs / 1_000).toFixed(1);
+  if (!isStealth(cover)) return message('host.cover-jitter', { delay });
+  const up = megabytes(upBytesPerHour);
+  const down = megabytes(downBytesPerHour);
+  return message('host.cover-stealth', { mode: cover, members: coverMembersMax(cover), up, down, delay });
+}
+
+function megabytes(bytes: number): string {
+  return (bytes / 1e6).toFixed(1);
 }
 
 /**
@@ -113,12 +118,12 @@ export function renderMoved(
   network: NetworkKind | undefined,
   { reopened }: { readonly reopened: boolean },
 ): string {
-  const why = 'room: has moved, because somebody was removed: the connection string from before leads nowhere any more';
-  const access = reopened ? `${why}\n${REOPENED}` : why;
+  const why = message('host.room-moved');
+  const access = reopened ? `${why}\n${message('host.room-moved-open')}` : why;
   return `${access}\n${renderInvite(invite, remind(network))}`;
 }
 
 /** The line above a connection string. */
 export function remind(network: NetworkKind | undefined): string {
-  return network === 'private-test' ? TEST_NETWORK : 'Who has this string is in the room.';
+  return message(network === 'private-test' ? 'host.test-network' : 'host.invite-reminder');
 }

@@ -65,10 +65,10 @@ test.each(['', 'Stealth', 'stealth-5', 'on'])('refuses the cover %j and says wha
 });
 
 test('says what the cover costs, and what it does not do, before anybody has come', () => {
-  expect(describeCover('off')).toContain('sees when somebody writes');
+  expect(describeCover('off')).toContain('someone watching your connection can see when you write');
   expect(describeCover('jitter')).toContain('does not hide it');
   expect(describeCover('stealth-32')).toBe(
-    "cover: stealth-32; at most 32 members; each sends 1.6 MB an hour and receives 36.9, whatever is said; a line waits 2.6 s on average, and Tor's own time",
+    "cover: stealth-32; at most 32 members; each sends 1.6 MB an hour and receives 36.9, whether or not anyone writes; a line waits 2.6 s on average, and Tor's own time",
   );
 });
 

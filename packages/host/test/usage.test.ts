@@ -101,7 +101,7 @@ describe('invite', () => {
     expect(run('invite-main', { SOTTO_INVITE_SOCKET: '/nowhere/invite.sock' })).toEqual({
       code: 1,
       out: '',
-      err: 'invite: the host does not answer: look with docker compose ps whether it runs (host-silent)\n',
+      err: 'invite: the host does not answer: check that it runs, with docker compose ps (host-silent)\n',
     });
   });
 });

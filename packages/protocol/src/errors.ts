@@ -48,18 +48,18 @@ export const CONTENT_CODES = {
 } as const;
 export type ContentCode = keyof typeof CONTENT_CODES;
 
-/** Why a connection string is refused; the text is for its owner's screen. PROTOCOL.md §9.4. */
-export const INVITE_CODES = {
-  'invite-empty': 'no connection string was given',
-  'invite-prefix': 'a connection string begins with "sotto1": was the beginning cut off?',
-  'invite-case': 'it mixes upper and lower case: paste it as it was printed',
-  'invite-character': 'it has a character that no connection string has: was it changed on the way?',
-  'invite-checksum': 'its checksum does not fit: a character is wrong or missing',
-  'invite-length': 'its length is wrong: was a part cut off or added?',
-  'invite-version': 'it was made by another version of Sotto: update, or ask for a new one',
-  'invite-flags': 'it asks for something that this version does not know: update Sotto',
-} as const;
-export type InviteCode = keyof typeof INVITE_CODES;
+/** Why a connection string is refused; front ends have the texts. PROTOCOL.md §9.4. */
+export const INVITE_CODES = [
+  'invite-empty',
+  'invite-prefix',
+  'invite-case',
+  'invite-character',
+  'invite-checksum',
+  'invite-length',
+  'invite-version',
+  'invite-flags',
+] as const;
+export type InviteCode = (typeof INVITE_CODES)[number];
 
 /** Why the relay refuses a request of the host on admin.sock. PROTOCOL.md §9.5. */
 export const ADMIN_CODES = {

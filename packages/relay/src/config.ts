@@ -4,9 +4,9 @@
 import { access, constants, lstat } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { dirname, isAbsolute } from 'node:path';
+import { message } from '@sotto/messages';
 import { accept, refuse } from '@sotto/protocol';
 import type { Decoded } from '@sotto/protocol';
-import { RELAY_ERRORS } from './errors.ts';
 import type { RelayErrorCode } from './errors.ts';
 import { SOCKET_PATH_BYTES_MAX } from './limits.ts';
 
@@ -45,7 +45,7 @@ export function parseConfig(environment: Environment): Decoded<Config, RelayErro
 
 /** The message for the operator: which variable is wrong, and what to do. */
 export function describeRefusal(code: RelayErrorCode): string {
-  return `${RELAY_ERRORS[code]}: start the relay with docker compose`;
+  return message('relay.variable-refused', { problem: message(`error.relay.${code}`) });
 }
 
 /**

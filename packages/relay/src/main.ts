@@ -1,27 +1,14 @@
 // The relay as a process: reads its environment, listens, and ends orderly on SIGTERM or SIGINT.
 
 import { refuseVariable, requireKnownVariables, requireNoArguments, requireProtection } from '@sotto/confinement';
+import { message } from '@sotto/messages';
 import { describeRefusal, findBadPlace, parseConfig, VARIABLES } from './config.ts';
 import { RelayError } from './errors.ts';
 import { stderrLog } from './log.ts';
 import { RedisRoomStore } from './store/redis-room-store.ts';
 import { startRelay } from './relay.ts';
 
-const HELP = `Usage: relay [--help] [--version]
-
-Orders frames, keeps them for a while and passes them on; it can read none.
-docker compose starts it. It takes no arguments and reads its environment:
-
-  SOTTO_RELAY_SOCKET  where Tor finds it: an absolute path
-  SOTTO_ADMIN_SOCKET  where the host finds it: an absolute path
-  SOTTO_REDIS_HOST    the name or address of Redis
-  SOTTO_REDIS_PORT    the port of Redis; 6379 if absent
-  SOTTO_UNPROTECTED   protections that may be missing: see CONTRIBUTING.md
-
-Exit codes: 0 stopped, 1 it could not start, 2 a wrong argument or variable,
-78 the engine does not protect it as docker-compose.yml asks (unprotected).
-`;
-const PROGRAM = { name: 'relay', help: HELP };
+const PROGRAM = { name: 'relay', help: message('relay.help') };
 
 async function main(): Promise<void> {
   requireNoArguments(PROGRAM);

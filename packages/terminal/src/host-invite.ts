@@ -1,11 +1,11 @@
 // The host's own client needs no connection string: it asks the host, and waits as long as the host
 // takes to open its room.
 
+import { message } from '@sotto/messages';
 import { ModeratorError } from '@sotto/client';
 import type { Clock } from '@sotto/machine';
 import { decodeInvite } from '@sotto/protocol';
-import { TERMINAL_CODES } from './errors.ts';
-import type { TerminalCode } from './errors.ts';
+import { isTerminalCode } from './errors.ts';
 import { HOST_NOTICE_MS, HOST_POLL_MS, HOST_START_LIMIT_MS } from './limits.ts';
 import type { ReadInvite } from './invite-source.ts';
 
@@ -73,14 +73,10 @@ async function ask(host: HostInviteOptions['host']): Promise<string | ModeratorE
   }
 }
 
-function isTerminalCode(code: string): code is TerminalCode {
-  return Object.hasOwn(TERMINAL_CODES, code);
-}
-
 function decode(text: string): ReadInvite {
   const invite = decodeInvite(text);
   if (invite.ok) return invite;
-  return { ok: false, code: 'moderator-malformed', message: TERMINAL_CODES['moderator-malformed'] };
+  return { ok: false, code: 'moderator-malformed', message: message('error.terminal.moderator-malformed') };
 }
 
 function pause(clock: Clock, signal: AbortSignal): Promise<void> {

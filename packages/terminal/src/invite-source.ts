@@ -2,9 +2,8 @@
 
 import { open } from 'node:fs/promises';
 import type { Clock } from '@sotto/client';
-import { INVITE_CODES } from '@sotto/protocol';
+import { message } from '@sotto/messages';
 import type { Invite, InviteCode } from '@sotto/protocol';
-import { TERMINAL_CODES } from './errors.ts';
 import type { TerminalCode } from './errors.ts';
 import { askHidden } from './hidden-prompt.ts';
 import type { HiddenInput } from './hidden-prompt.ts';
@@ -171,10 +170,11 @@ function explain(found: FoundInvite, next: string): ReadInvite {
   const { code, detail } = found;
   if (code === 'invite-several') return refuse(code);
   const nextStep = code === 'invite-version' || code === 'invite-flags' ? SEE_VERSION : next;
-  const cause = detail === '' ? INVITE_CODES[code] : `${INVITE_CODES[code]} (${detail})`;
+  const reason = message(`error.invite.${code}`);
+  const cause = detail === '' ? reason : `${reason} (${detail})`;
   return { ok: false, code, message: `the connection string is not right: ${cause}. Next: ${nextStep}` };
 }
 
 function refuse(code: TerminalCode): ReadInvite {
-  return { ok: false, code, message: TERMINAL_CODES[code] };
+  return { ok: false, code, message: message(`error.terminal.${code}`) };
 }

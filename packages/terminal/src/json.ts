@@ -1,7 +1,7 @@
 // The screen of programs: one JSON object a line, both ways. A contract: DESIGN §7, README.
 
+import { message } from '@sotto/messages';
 import { nearest } from '@sotto/confinement/usage';
-import { TERMINAL_CODES } from './errors.ts';
 import type { Command, FrontEnd, ViewContext, ShownEvent } from './front-end.ts';
 import { FIELD_CHARS_SHOWN_MAX, FINGERPRINT_DIGITS, REF_CHARS_MAX } from './limits.ts';
 import type { InputLine } from './line-splitter.ts';
@@ -25,8 +25,9 @@ export class JsonFrontEnd implements FrontEnd {
     const command = line.ok ? readCommand(line.text) : line;
     if (command.ok) return command.value;
     const { code, problem, ref } = { problem: undefined, ref: undefined, ...command };
-    const message = problem === undefined ? TERMINAL_CODES[code] : `${TERMINAL_CODES[code]}; ${problem}`;
-    this.#screen.print(safeJson(errorObject(code, message, withRef(ref))));
+    const refused = message(`error.terminal.${code}`);
+    const text = problem === undefined ? refused : `${refused}; ${problem}`;
+    this.#screen.print(safeJson(errorObject(code, text, withRef(ref))));
     return undefined;
   }
 
@@ -60,16 +61,16 @@ function describe(event: ShownEvent, here: ViewContext): readonly JsonObject[] {
     case 'error':
       return [errorObject(event.code, event.message, withRef(event.ref))];
     case 'member-refused':
-      return [errorObject(event.code, TERMINAL_CODES[event.code], { member: event.member })];
+      return [errorObject(event.code, message(`error.terminal.${event.code}`), { member: event.member })];
     case 'unsent':
-      return event.refs.map((ref) => errorObject('not-sent', TERMINAL_CODES['not-sent'], withRef(ref)));
+      return event.refs.map((ref) => errorObject('not-sent', message('error.terminal.not-sent'), withRef(ref)));
     case 'listing':
       return [{ type: 'members', members: event.members }];
     case 'knock':
       return [{ type: 'knock', member: event.member }];
     case 'warning': {
-      const { type, code, message, from } = event;
-      return [{ type, code, message, ...(from === undefined ? {} : { from }) }];
+      const { type, code, from } = event;
+      return [{ type, code, message: event.message, ...(from === undefined ? {} : { from }) }];
     }
     case 'message':
     case 'delivered':

@@ -2,11 +2,11 @@
 
 import { randomFillSync } from 'node:crypto';
 import process from 'node:process';
+import { message } from '@sotto/messages';
 import type { Clock } from '@sotto/client';
 import { requireProtection } from '@sotto/confinement';
 import { nativeCrypto } from '@sotto/crypto/native';
 import { lockSecrets } from '@sotto/crypto/locked-memory';
-import { TERMINAL_CODES } from './errors.ts';
 import { EXIT_CODES } from './exit-codes.ts';
 import { run } from './run.ts';
 
@@ -20,7 +20,7 @@ const clock: Clock = {
 
 /** The text of the error is not shown: nobody can know what is in it. */
 function endWithBug(): void {
-  process.stderr.write(`sotto: ${TERMINAL_CODES['internal-error']} (internal-error)\n`);
+  process.stderr.write(`sotto: ${message('error.terminal.internal-error')} (internal-error)\n`);
   process.exit(EXIT_CODES.bug);
 }
 

@@ -1,10 +1,10 @@
 // The commands about other members and the room: verify, admit, evict, set the access mode.
 // Pure, and a part of the messenger's state.
 
+import { message } from '@sotto/messages';
 import type { ClientEvent, ListedMember, Speaker } from '@sotto/client';
 import type { Step as MachineStep } from '@sotto/machine';
 import type { AccessMode } from '@sotto/protocol';
-import { TERMINAL_CODES } from './errors.ts';
 import type { TerminalCode } from './errors.ts';
 import type { Command, ShownEvent, ShownMember } from './front-end.ts';
 import {
@@ -222,7 +222,7 @@ function show(event: ShownEvent): MemberCommandEffect {
 
 /** @returns what is shown when a command cannot be obeyed, whomever it was about. */
 export function refusal(code: TerminalCode): ShownEvent {
-  return { type: 'error', code, message: TERMINAL_CODES[code] };
+  return { type: 'error', code, message: message(`error.terminal.${code}`) };
 }
 
 function refuse(state: MemberCommandState, member: string, code: TerminalCode): Step {

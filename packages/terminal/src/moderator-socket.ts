@@ -1,6 +1,7 @@
 // The way from the host's own client to the host: one question a connection, one line of JSON each
 // way, a limit on length and time.
 
+import { message } from '@sotto/messages';
 import { ModeratorError } from '@sotto/client';
 import type { Moderator } from '@sotto/client';
 import { JsonClient, JsonSocketError, parseJsonObject } from '@sotto/json-socket';
@@ -8,7 +9,7 @@ import type { ConnectionEnd, JsonObject } from '@sotto/json-socket';
 import type { Clock } from '@sotto/machine';
 import { decodeMove, decodeSignedOrder, equalBytes, fromHex, toHex } from '@sotto/protocol';
 import type { AccessMode, Move, SignedOrder } from '@sotto/protocol';
-import { HOST_REFUSALS, TERMINAL_CODES } from './errors.ts';
+import { isHostRefusal } from './errors.ts';
 import type { TerminalCode } from './errors.ts';
 import {
   MODERATOR_ANSWER_MS,
@@ -99,7 +100,7 @@ export class ModeratorSocket implements Moderator {
         return;
       } catch (error) {
         if (!(error instanceof ModeratorError)) throw error;
-        if (attempt < MODERATOR_TRIES_MAX && !HOST_REFUSALS.has(error.code)) await this.#pause(MODERATOR_RETRY_MS);
+        if (attempt < MODERATOR_TRIES_MAX && !isHostRefusal(error.code)) await this.#pause(MODERATOR_RETRY_MS);
         else {
           this.#options.onProblem(error);
           return;
@@ -118,7 +119,10 @@ export class ModeratorSocket implements Moderator {
     if (fields['ok'] === true) return fields;
     const { code } = fields;
     if (fields['ok'] !== false || typeof code !== 'string' || !HOST_CODE.test(code)) refuse('moderator-malformed');
-    throw new ModeratorError(code, HOST_REFUSALS.get(code) ?? TERMINAL_CODES['moderator-refused']);
+    throw new ModeratorError(
+      code,
+      message(isHostRefusal(code) ? `error.moderator.${code}` : 'error.terminal.moderator-refused'),
+    );
   }
 
   /**
@@ -148,7 +152,7 @@ export class ModeratorSocket implements Moderator {
 
 /** @throws ModeratorError */
 function refuse(code: SocketCode): never {
-  throw new ModeratorError(code, TERMINAL_CODES[code]);
+  throw new ModeratorError(code, message(`error.terminal.${code}`));
 }
 
 function readOrder(fields: JsonObject): SignedOrder {

@@ -1,8 +1,8 @@
 // What the command line says: where the connection string comes from, under which name, and on which kind of screen.
 
+import { message } from '@sotto/messages';
 import { findMistypedVariable, findQuestion, nameOption, nearest, VERSION } from '@sotto/confinement/usage';
 import yargs from 'yargs';
-import { TERMINAL_CODES } from './errors.ts';
 import {
   HELP_COLUMNS,
   INVITE_PIECE_CHARS_LEAST,
@@ -245,7 +245,7 @@ function chooseSource(
   }
   const strings = words.filter((word) => STRING_BEGINS.test(word)).length;
   const isTwice = strings > 1 || given['invite-file'] !== undefined || (words.includes('-') && words.length > 1);
-  if (isTwice) return { ok: false, code: 'invite-ambiguous', problem: TERMINAL_CODES['invite-ambiguous'] };
+  if (isTwice) return { ok: false, code: 'invite-ambiguous', problem: message('error.terminal.invite-ambiguous') };
   if (words[0] === '-') return { ok: true, value: { from: 'stdin' } };
   return describeWords(words) ?? { ok: true, value: { from: 'argument', text: words.join(' ') } };
 }

@@ -1,8 +1,8 @@
 // The screen of people in line mode: append-only lines, words instead of signs, and no way for one member to write another's line.
 
+import { message } from '@sotto/messages';
 import type { Speaker, StateEvent } from '@sotto/client';
 import type { AccessMode } from '@sotto/protocol';
-import { TERMINAL_CODES } from './errors.ts';
 import type { Command, FrontEnd, ViewContext, ShownEvent } from './front-end.ts';
 import { Labels } from './labels.ts';
 import { KNOWN_LABELS_MAX, WAITING_SHOWN_MAX } from './limits.ts';
@@ -160,7 +160,7 @@ export class PlainFrontEnd implements FrontEnd {
 
   read(line: InputLine): Command | undefined {
     if (!line.ok) {
-      this.#note(safely`${safeLine(TERMINAL_CODES[line.code])}`);
+      this.#note(safely`${safeLine(message(`error.terminal.${line.code}`))}`);
       return undefined;
     }
     const typed = readTyped(line.text);

@@ -1,11 +1,11 @@
 // The program from its command line to its exit code, with everything that belongs to the machine handed in.
 
+import { message } from '@sotto/messages';
 import type { ClientOptions, Clock, ModeratorError } from '@sotto/client';
 import { equalBytes } from '@sotto/protocol';
 import { COLUMNS_DEFAULT, JSON_LINE_BYTES_MAX, PLAIN_LINE_BYTES_MAX } from './limits.ts';
 import { readEndpoints } from './environment.ts';
 import type { ReadEndpoints } from './environment.ts';
-import { TERMINAL_CODES } from './errors.ts';
 import { EXIT_CODES } from './exit-codes.ts';
 import type { ExitCode } from './exit-codes.ts';
 import type { FrontEnd } from './front-end.ts';
@@ -119,7 +119,7 @@ class Program {
   suspend(): void {
     if (this.#messenger === undefined || this.#refusesStopSilently) return;
     this.#refusesStopSilently = true;
-    this.#messenger.report('stop-refused', TERMINAL_CODES['stop-refused']);
+    this.#messenger.report('stop-refused', message('error.terminal.stop-refused'));
   }
 
   resume(): void {
@@ -170,11 +170,11 @@ class Program {
 
   /** Nobody is there to see it; a terminal that comes back shows why. */
   #loseTerminal(): void {
-    const message = TERMINAL_CODES['terminal-gone'];
+    const reason = message('error.terminal.terminal-gone');
     if (this.#status === 'calm') this.#status = 'terminal-gone';
-    this.#messenger?.report('terminal-gone', message);
+    this.#messenger?.report('terminal-gone', reason);
     this.#messenger?.failOutput();
-    if (this.#messenger === undefined) this.#note(`${message} (terminal-gone)`);
+    if (this.#messenger === undefined) this.#note(`${reason} (terminal-gone)`);
     this.#prompting.abort();
   }
 
@@ -191,7 +191,7 @@ class Program {
 
   async #join(options: Options): Promise<ExitCode> {
     const name = (options.name ?? makeName(this.#edge.random)).normalize('NFC');
-    if (!isName(name)) return this.#refuse(options, 'name-invalid', TERMINAL_CODES['name-invalid']);
+    if (!isName(name)) return this.#refuse(options, 'name-invalid', message('error.terminal.name-invalid'));
     const dialling = this.#onionDial();
     if (!dialling.ok) return this.#refuse(options, dialling.code, dialling.problem);
     const invite = await this.#findInvite(options);
@@ -213,7 +213,7 @@ class Program {
     const tell = (waiting: string): void => this.#reportWaiting(options, waiting);
     const invite = await awaitHostInvite({ host, clock, tell, signal: this.#prompting.signal });
     if (!invite.ok || given === undefined || equalBytes(given.value.onionKey, invite.value.onionKey)) return invite;
-    return { ok: false, code: 'invite-not-host', message: TERMINAL_CODES['invite-not-host'] };
+    return { ok: false, code: 'invite-not-host', message: message('error.terminal.invite-not-host') };
   }
 
   #readInvite(options: Options): Promise<ReadInvite> {
@@ -237,7 +237,7 @@ class Program {
     stay: Pick<MessengerOptions, 'name' | 'invite' | 'openDial'>,
   ): Promise<ExitCode> {
     // Before there is a draft at the bottom, which would not know of it.
-    if (this.#secrets === 'unlocked') this.#note(TERMINAL_CODES['memory-unlocked']);
+    if (this.#secrets === 'unlocked') this.#note(message('error.terminal.memory-unlocked'));
     const { screen, feed, frontEnd } = this.#openScreen(options);
     const { clock, random, crypto } = this.#edge;
     const moderator = this.#moderator === undefined ? {} : { moderator: this.#moderator };

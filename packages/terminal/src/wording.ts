@@ -1,9 +1,9 @@
 // The words of the plain screen, line by line: what happens, why, and what to do next. Names and reasons come in through safe-text alone.
 
+import { message } from '@sotto/messages';
 import type { RemovalReason, Speaker, StateEvent, WarningCode } from '@sotto/client';
 import { coverMembersMax, isStealth } from '@sotto/protocol';
 import type { AccessMode, Cover, CoverCost } from '@sotto/protocol';
-import { TERMINAL_CODES } from './errors.ts';
 import type { KnownSpeaker, MemberAction, ShownEvent, ShownMember } from './front-end.ts';
 import { describePath } from './path-words.ts';
 import { joinSafe, safeDigits, safeFingerprint, safeLine, safely, safeName } from './safe-text.ts';
@@ -125,7 +125,7 @@ export function describeRefusal(
   { code, member, candidates }: Extract<ShownEvent, { type: 'member-refused' }>,
   label: Label,
 ): readonly SafeText[] {
-  const whom = safely`${safeLine(member)}: ${safeLine(TERMINAL_CODES[code])} (${safeLine(code)})`;
+  const whom = safely`${safeLine(member)}: ${safeLine(message(`error.terminal.${code}`))} (${safeLine(code)})`;
   return [whom, ...candidates.map((candidate) => safely`  ${withDigits(candidate, label)}`)];
 }
 

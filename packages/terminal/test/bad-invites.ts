@@ -1,10 +1,10 @@
 // Connection strings that are wrong in one way each, for the tests of everything that reads one.
 
-import type { INVITE_CODES } from '@sotto/protocol';
+import type { InviteCode } from '@sotto/protocol';
 import { INVITE } from './program.ts';
 
 /** One for each way in which a connection string can be wrong. The last three have a right checksum. */
-export const BAD_INVITES: Readonly<Record<keyof typeof INVITE_CODES, string>> = {
+export const BAD_INVITES: Readonly<Record<InviteCode, string>> = {
   'invite-empty': '   ',
   'invite-prefix': INVITE.slice(3),
   'invite-case': `${INVITE.slice(0, 40)}${INVITE.slice(40).toUpperCase()}`,

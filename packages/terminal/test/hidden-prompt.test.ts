@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events';
-import { encodeInvite, INVITE_CODES } from '@sotto/protocol';
+import { message } from '@sotto/messages';
+import { encodeInvite } from '@sotto/protocol';
 import { FakeClock, SeededRandom } from '@sotto/fixtures';
 import { describe, expect, test } from 'vitest';
 import { newHiddenPrompt, stepHiddenPrompt } from '../src/hidden-prompt-machine.ts';
@@ -378,8 +379,8 @@ describe('a connection string that is asked for', () => {
     ]);
     expect(read.ok).toBe(true);
     expect(notes).toEqual([
-      expect.stringContaining(INVITE_CODES['invite-case']),
-      expect.stringContaining(INVITE_CODES['invite-prefix']),
+      expect.stringContaining(message('error.invite.invite-case')),
+      expect.stringContaining(message('error.invite.invite-prefix')),
     ]);
     expect(terminal.leaked).toBe('');
     expect(terminal.raw).toBe(false);

@@ -1,14 +1,14 @@
 // Input that is not UTF-8, or has a byte order mark: what is said of it, what goes on, and what the program ends with.
 
+import { message } from '@sotto/messages';
 import { describe, expect, test } from 'vitest';
 import { exitCodeOfInput } from '../src/exit-codes.ts';
-import { TERMINAL_CODES } from '../src/errors.ts';
 import { INVITE, startProgram } from './program.ts';
 import { MemoryRelay } from './memory-relay.ts';
 
 const latin1 = (text: string): Buffer => Buffer.from(text, 'latin1');
 const utf16 = (text: string): Buffer => Buffer.from(`\ufeff${text}`, 'utf16le');
-const MESSAGE = TERMINAL_CODES['input-encoding'];
+const MESSAGE = message('error.terminal.input-encoding');
 
 describe('a connection string', () => {
   test.each([

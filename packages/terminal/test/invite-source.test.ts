@@ -2,8 +2,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
+import { message } from '@sotto/messages';
 import { VERSION } from '@sotto/confinement/usage';
-import { INVITE_CODES } from '@sotto/protocol';
+import type { InviteCode } from '@sotto/protocol';
 import { FakeClock } from '@sotto/fixtures';
 import { describe, expect, test } from 'vitest';
 import { readInvite } from '../src/invite-source.ts';
@@ -31,7 +32,7 @@ describe('a connection string', () => {
       const program = startProgram(['-', '--json'], new MemoryRelay());
       program.stdin.end(`${text}\n`);
       expect(await program.ended).toBe(2);
-      expect(program.err.text).toContain(INVITE_CODES[code as keyof typeof INVITE_CODES]);
+      expect(program.err.text).toContain(message(`error.invite.${code as InviteCode}`));
       expect(program.err.text).toContain('Next: ');
       expect(program.out.lines.map((line) => JSON.parse(line) as unknown)).toEqual([
         { type: 'error', code, message: expect.stringContaining('Next: ') as string },

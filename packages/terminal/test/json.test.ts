@@ -1,6 +1,6 @@
 import { FakeClock } from '@sotto/fixtures';
+import { message } from '@sotto/messages';
 import { describe, expect, test } from 'vitest';
-import { TERMINAL_CODES } from '../src/errors.ts';
 import type { Command, ShownEvent } from '../src/front-end.ts';
 import { JsonFrontEnd } from '../src/json.ts';
 import { everyEvent } from './every-event.ts';
@@ -188,7 +188,7 @@ describe('the commands about other members', () => {
     const { read, lines } = screenOf();
     expect(read(line)).toBeUndefined();
     expect(lines.map((printed) => JSON.parse(printed) as unknown)).toEqual([
-      { type: 'error', code: 'input-malformed', message: `${TERMINAL_CODES['input-malformed']}; ${problem}` },
+      { type: 'error', code: 'input-malformed', message: `${message('error.terminal.input-malformed')}; ${problem}` },
     ]);
   });
 

@@ -2,9 +2,9 @@ import { spawn } from 'node:child_process';
 import type { ChildProcessWithoutNullStreams } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
+import { message } from '@sotto/messages';
 import { PROTECTIONS } from '@sotto/confinement';
 import { describe, expect, test } from 'vitest';
-import { TERMINAL_CODES } from '../src/errors.ts';
 import { INVITE } from './program.ts';
 
 const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url));
@@ -164,7 +164,7 @@ describe('the process', () => {
     child.stdin.end(bytes);
     const { code: exit, out, err } = await ended;
     expect(exit).toBe(2);
-    expect(out + err).toContain(`${TERMINAL_CODES['input-encoding']}${code}\n`);
+    expect(out + err).toContain(`${message('error.terminal.input-encoding')}${code}\n`);
     expect(out + err).not.toMatch(/\n\s+at |JSON/);
   });
 

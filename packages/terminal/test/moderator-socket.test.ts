@@ -1,13 +1,14 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { message } from '@sotto/messages';
 import { ModeratorError } from '@sotto/client';
 import type { Clock } from '@sotto/client';
 import { FakeClock } from '@sotto/fixtures';
 import { encodeMove, encodeSignedOrder, toHex } from '@sotto/protocol';
 import type { Move, SignedOrder } from '@sotto/protocol';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { HOST_REFUSALS, TERMINAL_CODES } from '../src/errors.ts';
+import { HOST_REFUSALS } from '../src/errors.ts';
 import { ModeratorSocket } from '../src/moderator-socket.ts';
 import { HOSTILE_SAMPLES } from './hostile-samples.ts';
 import { INVITE, REAL_CLOCK } from './program.ts';
@@ -160,24 +161,28 @@ describe('an answer', () => {
     await expect.poll(() => host?.asked).toHaveLength(2);
     expect(clock.waiting).toEqual([10_000, 240_000]);
     clock.tick(10_000);
-    expect(await late).toMatchObject({ code: 'moderator-timeout', message: TERMINAL_CODES['moderator-timeout'] });
+    expect(await late).toMatchObject({
+      code: 'moderator-timeout',
+      message: message('error.terminal.moderator-timeout'),
+    });
     clock.tick(230_000);
     expect(await evicting).toMatchObject({ code: 'moderator-timeout' });
     await expect.poll(() => host?.connections).toBe(0);
     expect(clock.waiting).toEqual([]);
   });
 
-  test.each([...HOST_REFUSALS])('that refuses with %s says why and what to do', async (code, message) => {
+  test.each(HOST_REFUSALS)('that refuses with %s says why and what to do', async (code) => {
+    const text = message(`error.moderator.${code}`);
     const moderator = await ask(JSON.stringify({ ok: false, code }));
-    expect(await failureOf(moderator.setAccess('open'))).toMatchObject({ code, message });
-    expect(message).toMatch(/: ./);
+    expect(await failureOf(moderator.setAccess('open'))).toMatchObject({ code, message: text });
+    expect(text).toMatch(/: ./);
   });
 
   test('that refuses with a code of a later version is passed on', async () => {
     const moderator = await ask('{"ok":false,"code":"too-late"}');
     expect(await failureOf(moderator.invite())).toMatchObject({
       code: 'too-late',
-      message: TERMINAL_CODES['moderator-refused'],
+      message: message('error.terminal.moderator-refused'),
     });
   });
 
@@ -185,7 +190,7 @@ describe('an answer', () => {
     const moderator = await ask(JSON.stringify({ ok: false, code: sample }));
     expect(await failureOf(moderator.invite())).toMatchObject({
       code: 'moderator-malformed',
-      message: TERMINAL_CODES['moderator-malformed'],
+      message: message('error.terminal.moderator-malformed'),
     });
   });
 

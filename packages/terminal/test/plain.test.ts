@@ -243,10 +243,10 @@ describe('what is shown of other members', () => {
         "¶-- the room is locked: nobody joins, not even with the connection string",
         "¶-- signed: it holds with the room's next new keys, in about 118 s, so that nobody who watches sees when you ordered it",
         "¶-- done: the host has signed it",
-        "¶-- alice: it may mean several: give the fingerprint, or more of it (member-ambiguous)",
+        "¶-- alice: several members fit: give the fingerprint, or more of it (member-ambiguous)",
         "¶--   alice·4f2c  4f2c000000000000",
         "¶--   alice·9abc  9abc000000000000",
-        "¶-- carl: nobody is called so, and no fingerprint begins so: /members lists names and fingerprints (member-unknown)",
+        "¶-- carl: no member has that name or fingerprint: /members lists names and fingerprints (member-unknown)",
       ]
     `);
     expect(rows().join('')).not.toContain('sotto1');

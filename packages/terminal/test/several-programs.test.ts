@@ -124,7 +124,7 @@ describe('two members', () => {
       /^¶!! WARNING: bert·[0-9a-f]{16} has a name that is drawn like the one of bert·[0-9a-f]{16}: /m,
     );
     anna.stdin.write('/verify bert\n');
-    await anna.out.untilHas('-- bert: it may mean several');
+    await anna.out.untilHas('-- bert: several members fit');
     expect(anna.out.text).toMatch(/\(member-ambiguous\)\n¶-- {3}bert·[0-9a-f]{4,16} {2}[0-9a-f]{16}\n¶-- {3}bert·/);
   });
 

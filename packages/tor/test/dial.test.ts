@@ -1,11 +1,11 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { inspect } from 'node:util';
+import { message } from '@sotto/messages';
 import fc from 'fast-check';
 import { SocksClient } from 'socks';
 import { describe, expect, test } from 'vitest';
 import { adviseDial, dialOnion } from '../src/onion/dial.ts';
-import { TOR_ERROR_MEANINGS } from '../src/errors.ts';
 import { OnionKey } from '../src/onion/onion-key.ts';
 import { readSocksHead, SOCKS_REPLY_CODES, SocksReplyReader } from '../src/onion/socks-reply.ts';
 import { granted, refused, SocksStandIn } from './socks-stand-in.ts';
@@ -77,7 +77,7 @@ describe('a refusal of Tor', () => {
   test('has a cause and a next step for every number', () => {
     for (const [, code] of numbers) {
       const { cause, nextStep } = adviseDial(code);
-      expect(cause).toBe(TOR_ERROR_MEANINGS[code]);
+      expect(cause).toBe(message(`error.tor.${code}`));
       expect(nextStep.length).toBeGreaterThan(10);
     }
   });

@@ -1,6 +1,6 @@
 // How a connection is given up, and how a session ends.
 
-import { CLIENT_CODES } from '../errors.ts';
+import { message } from '@sotto/messages';
 import type { ClientCode } from '../errors.ts';
 import { NO_SNAPSHOT_PARTS } from './snapshot-reader.ts';
 import { BACKOFF_FIRST_MS, BACKOFF_MAX_MS } from '../limits.ts';
@@ -24,7 +24,7 @@ export function disconnect(session: Session, context: StepContext, code: ClientC
     { ...stopped, parts, outbox: markUnconfirmed(session.outbox) },
     context,
     code,
-    CLIENT_CODES[code],
+    message(`error.client.${code}`),
   );
 }
 
@@ -52,5 +52,5 @@ export function endSession(
 }
 
 export function endWithCode(session: Session, context: StepContext, code: ClientCode): Session {
-  return endSession(session, context, code, CLIENT_CODES[code]);
+  return endSession(session, context, code, message(`error.client.${code}`));
 }

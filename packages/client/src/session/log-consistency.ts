@@ -1,10 +1,10 @@
 // Holds what this member saw against what the others say that they saw: a relay that drops, reorders, splits or goes back is shown. PROTOCOL.md §5.10.
 
+import { message } from '@sotto/messages';
 import { fingerprint } from '@sotto/crypto';
 import { extendLog, startLog } from '@sotto/crypto/group';
 import { BEFORE_BYTES, concatBytes, EPOCHS_BEFORE, equalBytes, isZero, LOG_HASH_BYTES, toHex } from '@sotto/protocol';
 import type { Content } from '@sotto/protocol';
-import { WARNING_CODES } from '../errors.ts';
 import type { WarningCode } from '../errors.ts';
 import type { Speaker } from '../events.ts';
 import type { Member } from './inbox.ts';
@@ -24,7 +24,12 @@ import { emit } from './effects.ts';
 const CANNOT_TELL: Uint8Array = new Uint8Array(LOG_HASH_BYTES);
 
 export function warn(context: StepContext, code: WarningCode, from: Speaker | undefined): void {
-  emit(context, { type: 'warning', code, message: WARNING_CODES[code], ...(from === undefined ? {} : { from }) });
+  emit(context, {
+    type: 'warning',
+    code,
+    message: message(`warning.${code}`),
+    ...(from === undefined ? {} : { from }),
+  });
 }
 
 /** An epoch has begun behind entry `sequence`: all its members begin at the same hash. What the one before ended with is kept, to be said in this one. */

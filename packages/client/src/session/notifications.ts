@@ -1,8 +1,8 @@
 // What a session tells its front end.
 
+import { message } from '@sotto/messages';
 import { fingerprint } from '@sotto/crypto';
 import { coverCost, equalBytes, isStealth, stealthShape, toHex } from '@sotto/protocol';
-import { CLIENT_CODES } from '../errors.ts';
 import type { CircuitCode, ClientCode } from '../errors.ts';
 import type { ClientStatus, ListedMember, Speaker } from '../events.ts';
 import { presentMembers } from './inbox.ts';
@@ -137,7 +137,7 @@ export function emitMembers(session: Session, context: StepContext): void {
 }
 
 export function emitError(context: StepContext, code: ClientCode, ref?: string): void {
-  emit(context, { type: 'error', code, message: CLIENT_CODES[code], ref });
+  emit(context, { type: 'error', code, message: message(`error.client.${code}`), ref });
 }
 
 function speaker(member: Member): Speaker {
@@ -156,5 +156,6 @@ export function notifyRenewed(renewal: Renewal, context: StepContext): void {
 
 /** Everything goes on over the circuit that there is. */
 export function notifyCircuitKept(renewal: Renewal, context: StepContext, code: CircuitCode = 'circuit-kept'): void {
-  if (isAwaited(renewal)) emit(context, { type: 'circuit', state: 'kept', code, message: CLIENT_CODES[code] });
+  if (isAwaited(renewal))
+    emit(context, { type: 'circuit', state: 'kept', code, message: message(`error.client.${code}`) });
 }

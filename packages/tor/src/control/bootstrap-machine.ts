@@ -2,44 +2,45 @@
 // next step. The time comes with each event. Its edge is bootstrap.ts.
 
 import type { Step } from '@sotto/machine';
+import { message } from '@sotto/messages';
 import { parseKeywordLine } from './keywords.ts';
 import { BOOTSTRAP_STALL_MS } from '../limits.ts';
 import type { ControlMessage } from './reply-parser.ts';
 
 /**
- * Our words for Tor's tags (control-spec §5.5). Tor's own text is not shown: a warning in it can
- * name a relay.
+ * Tor's tags (control-spec §5.5); the catalogue has a text for each. Tor's own text is not shown: a
+ * warning in it can name a relay.
  */
-const STAGE_SUMMARIES = {
-  starting: 'starting',
-  conn_pt: 'starting the bridge transport',
-  conn_done_pt: 'connected to the bridge transport',
-  conn_proxy: 'connecting to a proxy',
-  conn_done_proxy: 'connected to a proxy',
-  conn: 'connecting to a relay',
-  conn_done: 'connected to a relay',
-  handshake: 'shaking hands with a relay',
-  handshake_done: 'handshake with a relay done',
-  onehop_create: 'opening an encrypted directory connection',
-  requesting_status: 'asking for the list of the network',
-  loading_status: 'loading the list of the network',
-  loading_keys: 'loading the keys of the directory authorities',
-  requesting_descriptors: 'asking for the descriptions of relays',
-  loading_descriptors: 'loading the descriptions of relays',
-  enough_dirinfo: 'knows enough relays to build circuits',
-  ap_conn_pt: 'starting the bridge transport for circuits',
-  ap_conn_done_pt: 'connected to the bridge transport for circuits',
-  ap_conn_proxy: 'connecting to a proxy for circuits',
-  ap_conn_done_proxy: 'connected to a proxy for circuits',
-  ap_conn: 'connecting to a relay for circuits',
-  ap_conn_done: 'connected to a relay for circuits',
-  ap_handshake: 'shaking hands with a relay for circuits',
-  ap_handshake_done: 'handshake with a relay for circuits done',
-  circuit_create: 'building a circuit',
-  done: 'connected to the Tor network',
-} as const;
+const STAGE_TAGS = [
+  'starting',
+  'conn_pt',
+  'conn_done_pt',
+  'conn_proxy',
+  'conn_done_proxy',
+  'conn',
+  'conn_done',
+  'handshake',
+  'handshake_done',
+  'onehop_create',
+  'requesting_status',
+  'loading_status',
+  'loading_keys',
+  'requesting_descriptors',
+  'loading_descriptors',
+  'enough_dirinfo',
+  'ap_conn_pt',
+  'ap_conn_done_pt',
+  'ap_conn_proxy',
+  'ap_conn_done_proxy',
+  'ap_conn',
+  'ap_conn_done',
+  'ap_handshake',
+  'ap_handshake_done',
+  'circuit_create',
+  'done',
+] as const;
 
-export type BootstrapTag = keyof typeof STAGE_SUMMARIES | 'unknown';
+export type BootstrapTag = (typeof STAGE_TAGS)[number] | 'unknown';
 
 /** Why a connection failed, as Tor names it (tor reasons.c), plus four that we see elsewhere. */
 const WARNINGS = {
@@ -63,12 +64,7 @@ const WARNINGS = {
 export type BootstrapWarning = keyof typeof WARNINGS;
 export type StallCause = (typeof WARNINGS)[BootstrapWarning];
 
-const NEXT_STEPS: Readonly<Record<StallCause, string>> = {
-  'clock-skew': 'set the date, the time and the time zone of this machine, then wait: Tor goes on by itself',
-  'no-network': 'connect this machine to the Internet, then wait: Tor goes on by itself',
-  blocked: 'check that this machine is online; if it is, this network blocks Tor: use a bridge or another network',
-  unknown: 'wait a little longer; if nothing changes, check the network and the clock of this machine',
-};
+const STALL_CAUSES: ReadonlySet<string> = new Set(Object.values(WARNINGS));
 
 /**
  * How far Tor is: `percent` 0 to 100, `tag` Tor's own name of the stage, `summary` ours for people.
@@ -181,7 +177,7 @@ export function readBootstrapPhase(value: string, nowMs: number): BootstrapEvent
 
 /** True for the tags of this package's table. */
 export function isBootstrapTag(text: string): text is BootstrapTag {
-  return text === 'unknown' || Object.hasOwn(STAGE_SUMMARIES, text);
+  return text === 'unknown' || STAGE_TAGS.some((tag) => tag === text);
 }
 
 export function isBootstrapWarning(text: string): text is BootstrapWarning {
@@ -189,23 +185,19 @@ export function isBootstrapWarning(text: string): text is BootstrapWarning {
 }
 
 export function isStallCause(text: string): text is StallCause {
-  return Object.hasOwn(NEXT_STEPS, text);
+  return STALL_CAUSES.has(text);
 }
 
 /**
  * The words for a stage; used at both ends of the gate, so that no text from Tor has to pass it.
  */
 export function describeProgress(percent: number, tag: BootstrapTag): BootstrapProgress {
-  return {
-    percent,
-    tag,
-    summary: tag === 'unknown' ? 'working on a stage that Sotto does not know' : STAGE_SUMMARIES[tag],
-  };
+  return { percent, tag, summary: message(`tor.stage.${tag}`) };
 }
 
 /** What a person can do about a stall. */
 export function nextStepFor(cause: StallCause): string {
-  return NEXT_STEPS[cause];
+  return message(`tor.stalled.${cause}`);
 }
 
 function readPhase(keywords: ReadonlyMap<string, string>, nowMs: number): BootstrapEvent | undefined {
@@ -264,7 +256,7 @@ function stall(state: BootstrapState): BootstrapState {
   // what nothing else does.
   const warning = state.clockWarning === 'CLOCK_SKEW' ? 'CLOCK_SKEW' : (state.warning ?? state.clockWarning);
   const cause = warning === null ? 'unknown' : WARNINGS[warning];
-  return { ...state, stage: { state: 'stalled', percent, tag, summary, cause, nextStep: NEXT_STEPS[cause], warning } };
+  return { ...state, stage: { state: 'stalled', percent, tag, summary, cause, nextStep: nextStepFor(cause), warning } };
 }
 
 function progressOf(stage: BootstrapStage): BootstrapProgress | undefined {

@@ -4,9 +4,11 @@
 import { randomBytes } from 'node:crypto';
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
+import { message } from '@sotto/messages';
+import type { MessageId } from '@sotto/messages';
 import { SocksClient } from 'socks';
 import type { TorErrorCode } from '../errors.ts';
-import { TOR_ERROR_MEANINGS, TorError } from '../errors.ts';
+import { TorError } from '../errors.ts';
 import { DIAL_TIMEOUT_MS, ONION_VIRTUAL_PORT, SOCKS_CREDENTIAL_BYTES } from '../limits.ts';
 import { isOnionAddress } from './onion-key.ts';
 import { SocksReplyReader } from './socks-reply.ts';
@@ -35,37 +37,32 @@ export interface Advice {
 
 const MAX_PORT = 65_535;
 
-const WAIT = 'wait a minute and try again';
-const ASK_HOST = 'ask the host whether the room is still open, then try again';
-const FRESH_STRING = 'ask the host for a fresh connection string';
-const CHECK_TOR = 'check that the tor-client service is running';
-const CHECK_SETTINGS = 'the tor-client service is not set up as Sotto ships it: restore its torrc';
+type DialAdvice = Extract<MessageId, `dial.${string}`>;
 
-const NEXT_STEPS: Partial<Readonly<Record<TorErrorCode, string>>> = {
-  'onion-address': FRESH_STRING,
-  'socks-unreachable': CHECK_TOR,
-  'socks-protocol': CHECK_TOR,
-  'socks-closed': CHECK_TOR,
-  'socks-isolation-refused': CHECK_SETTINGS,
-  'socks-command-refused': CHECK_SETTINGS,
-  'socks-address-refused': CHECK_SETTINGS,
-  'tor-not-allowed': CHECK_SETTINGS,
-  'tor-network-unreachable': 'connect this machine to the Internet, then try again',
-  'onion-unreachable': 'wait until Tor is fully connected; after that, ' + ASK_HOST,
-  'onion-stream-refused': ASK_HOST,
-  'onion-descriptor-not-found': ASK_HOST,
-  'onion-descriptor-invalid': FRESH_STRING,
-  'onion-introduction-failed': ASK_HOST,
-  'onion-introduction-timed-out': ASK_HOST,
-  'onion-client-auth-missing':
-    'the gate did not give Tor the key: check that the gate service is running, then try again',
-  'onion-client-auth-wrong': FRESH_STRING,
-  'onion-address-refused': FRESH_STRING,
+const NEXT_STEPS: Partial<Readonly<Record<TorErrorCode, DialAdvice>>> = {
+  'onion-address': 'dial.fresh-string',
+  'socks-unreachable': 'dial.check-tor',
+  'socks-protocol': 'dial.check-tor',
+  'socks-closed': 'dial.check-tor',
+  'socks-isolation-refused': 'dial.check-settings',
+  'socks-command-refused': 'dial.check-settings',
+  'socks-address-refused': 'dial.check-settings',
+  'tor-not-allowed': 'dial.check-settings',
+  'tor-network-unreachable': 'dial.connect-machine',
+  'onion-unreachable': 'dial.wait-then-ask-host',
+  'onion-stream-refused': 'dial.ask-host',
+  'onion-descriptor-not-found': 'dial.ask-host',
+  'onion-descriptor-invalid': 'dial.fresh-string',
+  'onion-introduction-failed': 'dial.ask-host',
+  'onion-introduction-timed-out': 'dial.ask-host',
+  'onion-client-auth-missing': 'dial.check-gate',
+  'onion-client-auth-wrong': 'dial.fresh-string',
+  'onion-address-refused': 'dial.fresh-string',
 };
 
 /** Words for a failed dial. */
 export function adviseDial(code: TorErrorCode): Advice {
-  return { cause: TOR_ERROR_MEANINGS[code], nextStep: NEXT_STEPS[code] ?? WAIT };
+  return { cause: message(`error.tor.${code}`), nextStep: message(NEXT_STEPS[code] ?? 'dial.wait') };
 }
 
 /**

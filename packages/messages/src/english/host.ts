@@ -1,0 +1,97 @@
+// English texts of the host: its screen, its errors, and its invite command.
+
+export const HOST = {
+  'error.host.host-environment': 'a SOTTO_… variable is missing or malformed: start the host with docker compose',
+  'error.host.host-silent': 'the host does not answer: check that it runs, with docker compose ps',
+  'error.host.host-access':
+    'SOTTO_ROOM_ACCESS is none of open, knock and locked: set one of them, or leave it out for open',
+  'error.host.host-cover':
+    'SOTTO_ROOM_COVER is none of off, jitter, stealth, stealth-4, stealth-8, stealth-16 and stealth-32: set one of them, or leave it out for off',
+  'error.host.room-lost':
+    'the relay and its store were lost together, and the room with them: start again for a new room',
+  'error.host.rooms-full': 'the relay holds as many rooms as it may: end one, then start again',
+  'error.host.room-refused': 'the relay refused the room: update all images to one version',
+  'error.host.tor-too-old': 'this Tor is older than Sotto allows: rebuild the images',
+  'error.host.tor-unprotected':
+    'this Tor is not set up as Sotto ships it: restore its torrc; ./scripts/doctor names the setting',
+  'error.host.relay-unreachable': 'the relay does not answer: look at docker compose ps',
+  'error.moderator.moderator-malformed': 'not one JSON object a line with exactly the fields of its operation',
+  'error.moderator.not-open': 'the host is still opening the room: wait until it shows the connection string',
+  'error.moderator.busy':
+    'the room is moving already, because another member is being removed: wait until it has moved',
+  'error.moderator.room-not-opened':
+    'the host could not open another room to move to, and this one goes on: its screen says why',
+  'error.moderator.nothing-offered':
+    'the host heard too late that the room moved, and has closed the other one: join again, then remove the member again',
+  'host.variable-refused': '{problem}: start the host with docker compose',
+  'host.variable-missing': '{variable} is missing',
+  'host.variable-no-path': '{variable} is not an absolute path of at most 107 letters, digits and "._/-"',
+  'host.variable-no-address': '{variable} is not HOST:PORT',
+  'host.test-network': 'PRIVATE TEST NETWORK: nothing here is anonymous, and nobody outside this machine can join.',
+  'host.keys-unlocked':
+    'keys: this machine locks no memory for keys, so they may be written to a disk (turn swap off; ./scripts/doctor tells)',
+  'host.stage-starting': '{tor}: starting',
+  'host.stage-progressing': '{tor}: {percent} % {summary}',
+  'host.stage-stalled': '{tor}: stuck at {percent} % ({cause}); {nextStep}',
+  'host.stage-done': '{tor}: connected to the Tor network',
+  'host.onion-publishing': 'onion: publishing its descriptor',
+  'host.onion-checking': 'onion: checking that a guest can reach it, through the second Tor',
+  'host.onion-not-published': 'onion: not published ({cause}); trying again',
+  'host.onion-not-reached': 'onion: not reached yet ({cause}); trying again',
+  'host.room-reachable-again': 'room: reachable again, the connection string is the same',
+  'host.tor-lost': 'tor: gone; the host adds the onion again when tor is back',
+  'host.relay-lost': 'relay: gone; the host resumes the room when the relay is back',
+  'host.room-ending': 'room: ending',
+  'host.room-ended': 'room: ended',
+  'host.room-ended-because': 'room: ended ({code}): {reason}',
+  'host.other-room': 'other room: {notice}',
+  'host.other-room-ended-because': 'other room: ended ({code}): {reason}',
+  'host.other-room-opening': 'room: a member is to be removed; opening another room to move to',
+  'host.other-room-not-opened': 'room: the other room could not be opened; this one goes on',
+  'host.other-room-offered': 'room: the other room is open; the members are told its address',
+  'host.other-room-lapsed': 'room: no member moved; the other room is closed, this one goes on',
+  'host.room-move-begins': 'room: moving; the connection string from before works for some seconds only',
+  'host.room-moved': 'room: moved, because a member was removed; the connection string from before no longer works',
+  'host.room-moved-open':
+    'room: anyone with the new string can join, as after every move; order the access again if you want another',
+  'host.room-reachable': 'room: reachable after {total} s (Tor {tor} s, Sotto {own} s)',
+  'host.cover-off':
+    'cover: off; someone watching your connection can see when you write. SOTTO_ROOM_COVER=stealth hides it, for 20 MB an hour',
+  'host.cover-jitter':
+    "cover: jitter; it blurs when a member writes, and does not hide it; a line waits {delay} s on average, and Tor's own time",
+  'host.cover-stealth':
+    "cover: {mode}; at most {members} members; each sends {up} MB an hour and receives {down}, whether or not anyone writes; a line waits {delay} s on average, and Tor's own time",
+  'host.invite-reminder': 'Anyone with this string can join.',
+  'host.invite-not-yet': 'The room is not reachable yet: the host shows its progress.',
+  'host.help': `Usage: host [--help] [--version]
+
+Opens a room behind a Tor onion service and shows its connection string.
+docker compose starts it. It takes no arguments and reads its environment:
+
+  SOTTO_ROOM_ACCESS       open, knock or locked; open if absent
+  SOTTO_ROOM_COVER        off, jitter, stealth, stealth-4, -8, -16 or -32;
+                          off if absent
+  SOTTO_TOR_CONTROL, SOTTO_TOR_COOKIE
+                          Tor's control socket, and the file with its cookie
+  SOTTO_ADMIN_SOCKET      where the relay takes orders
+  SOTTO_RELAY_SOCKET      where Tor finds the relay
+  SOTTO_GATE_SOCKET, SOTTO_SOCKS
+                          the guests' Tor, to check that the room is reachable
+  SOTTO_INVITE_SOCKET     where invite and the health check ask
+  SOTTO_MODERATOR_SOCKET  where the host's own client asks
+  SOTTO_UNPROTECTED       protections that may be missing: see CONTRIBUTING.md
+
+Set the first two for docker compose: SOTTO_ROOM_ACCESS=knock docker compose up
+Exit codes: 0 stopped, 1 it could not open the room or lost it, 2 a wrong
+argument or variable, 78 the engine does not protect it as docker-compose.yml
+asks (unprotected).
+`,
+  'invite.help': `Usage: docker compose exec host invite [--help] [--version]
+
+Shows the connection string of the room again, once the room can be reached.
+Into a pipe or a file (exec -T) it writes the string alone on one line.
+
+Exit codes: 0 shown, 1 the room cannot be reached yet or the host does not
+answer, 2 a wrong argument or variable.
+`,
+} as const;
