@@ -17,7 +17,7 @@ export const BACKOFF_MAX_MS = 20_000;
 export const JOIN_LIMIT_MS = 240_000;
 /** From the stream's opening to ATTACHED: two Tor round trips and a slow machine. */
 export const ATTACH_DEADLINE_MS = 30_000;
-/** A renewed circuit: for its dial and greeting; for the echoes on the old line, well within what the relay waits for ATTACH. */
+/** A renewed circuit: for its dial and greeting; for the echoes on the old connection, well within what the relay waits for ATTACH. */
 export const RENEW_DIAL_LIMIT_MS = 90_000;
 export const ECHO_WAIT_MS = 15_000;
 /** Own frames of a leaving member are awaited for so long, then it leaves without. */

@@ -1,4 +1,4 @@
-// Another circuit without a break: a second line is opened beside the first, and the room is resumed on it when every echo of the first has come. PROTOCOL.md §4.9.
+// Another circuit without a break: a standby connection is opened beside the first, and the room is resumed on it when every echo of the first has come. PROTOCOL.md §4.9.
 
 import { decodeAttached, decodeChallenge, decodeFrame, encodeAttach, encodeFetch } from '@sotto/protocol';
 import { disconnect } from './ending.ts';
@@ -47,7 +47,7 @@ export function onStandbyLost(session: Session, connection: number, context: Ste
   return isOn(session.renewal, connection) ? abandonRenewal(session, context) : session;
 }
 
-/** What comes on the second line. From one that was given up it is void. */
+/** What comes on the standby connection. From one that was given up it is void. */
 export function onStandbyFrame(session: Session, connection: number, bytes: Uint8Array, context: StepContext): Session {
   const { renewal } = session;
   if (!isOn(renewal, connection)) return session;
@@ -78,7 +78,7 @@ function isOn(renewal: Renewal, connection: number): renewal is Extract<Renewal,
   return 'connection' in renewal && renewal.connection === connection;
 }
 
-/** After every step: goes over as soon as everything that has left on the first line is answered. */
+/** After every step: goes over as soon as everything that has left on the first connection is answered. */
 export function handOverWhenIdle(session: Session, context: StepContext): Session {
   const { renewal } = session;
   if (renewal.phase !== 'draining' || session.link.phase === 'closed') return session;
@@ -99,7 +99,7 @@ function isIdle({ outbox, commit, commitNumber, feed }: Session): boolean {
   return !isAwaitingAnswers(outbox) && commit.phase === 'none' && commitNumber.phase === 'known' && feed === 'on';
 }
 
-/** The second line has failed, or takes too long: the first goes on, and what it has brought meanwhile unheard is asked for again. */
+/** The standby connection has failed, or takes too long: the first goes on, and what it has brought meanwhile unheard is asked for again. */
 export function abandonRenewal(session: Session, context: StepContext): Session {
   const { renewal } = session;
   if (renewal.phase === 'none' || renewal.phase === 'arriving') return session;

@@ -20,7 +20,7 @@ import { warn } from './log-consistency.ts';
 
 const NO_COMMIT: OwnCommit = { phase: 'none' };
 
-/** Adds an errand, unless one like it waits already. */
+/** Adds a commit request, unless one like it waits already. */
 export function enqueueRequest(session: Session, request: CommitRequest): Session {
   const waits = session.commitRequests.some((other) => isAlike(other, request));
   if (waits || session.commitRequests.length >= COMMIT_REQUESTS_MAX) return session;
@@ -36,7 +36,7 @@ function isAlike(one: CommitRequest, other: CommitRequest): boolean {
   return one.type === other.type && (one.type !== 'rotate' || other.type !== 'rotate' || one.reason === other.reason);
 }
 
-/** Begins the first errand that is still worth it, if this member may speak and no other commit of its is on the way. */
+/** Begins the first commit request that is still worth it, if this member may speak and no other commit of its is on the way. */
 export function runCommitRequests(session: Session, context: StepContext): Session {
   const commitRequests = session.commitRequests.filter((request) => isStillNeeded(session, request, context));
   const next = { ...session, commitRequests };

@@ -4,7 +4,7 @@
 export type Asked = 'by-user' | 'by-clock';
 
 /**
- * The way to another circuit. `dialling`, `greeting`: a second line is being opened, until its CHALLENGE has come; the first one goes on as ever.
+ * The way to another circuit. `dialling`, `greeting`: a standby connection is being opened, until its CHALLENGE has come; the first one goes on as ever.
  * `draining`: nothing departs on the first any more, and its echoes are awaited. `handover`: ATTACH has left on the second, and the first is not
  * heard any more. `arriving`: ATTACHED has come, the first is closed, and the log is read up to where it stands.
  */
@@ -18,7 +18,7 @@ export type Renewal =
 
 export const NO_RENEWAL: Renewal = { phase: 'none' };
 
-/** @returns whether frames stay here: between the last one on the old line and the first one on the new */
+/** @returns whether frames stay here: between the last one on the old connection and the first one on the new */
 export function holdsFrames({ phase }: Renewal): boolean {
   return phase === 'draining' || phase === 'handover';
 }

@@ -62,7 +62,7 @@ interface CommitNumber {
 export type CommitRequest =
   | { readonly type: 'join'; readonly snapshot: Uint8Array; readonly resync: boolean }
   /**
-   * `why`: an own rotation is due whatever others do; it is this member's turn, unless another has taken it; those who want to go may be gone
+   * `reason`: an own rotation is due whatever others do; it is this member's turn, unless another has taken it; those who want to go may be gone
    * already; who cannot tell what the log is can after any commit.
    */
   | { readonly type: 'rotate'; readonly reason: 'due' | 'scheduled' | 'departing' | 'log-gap' }
@@ -154,13 +154,13 @@ export interface Session {
   readonly membership: Membership;
   readonly name: string;
   readonly attempt: number;
-  /** The number of the line in use, so that what an earlier one brought late is told from what this one says. */
+  /** The number of the connection in use, so that what an earlier one brought late is told from what this one says. */
   readonly connection: number;
   readonly commitNumber: CommitNumber;
   /** The number of this member's last frame that left. */
   readonly number: number;
   readonly heardAt: number;
-  /** When the line in use was admitted (ms). */
+  /** When the connection in use was admitted (ms). */
   readonly admittedAt: number;
   /** The last sequence number that was handed on to the keys; undefined before the first ATTACHED. */
   readonly read: number | undefined;
@@ -231,7 +231,7 @@ export type TimerName =
   | 'fetch'
   /** Nobody has answered, or somebody has not followed. */
   | 'confirm'
-  /** Tries an errand again. */
+  /** Tries a commit request again. */
   | 'commit-retry'
   | 'rotate'
   /** In stealth: it is this member's turn to have new keys. */
@@ -295,7 +295,7 @@ export type SessionEvent =
 export type Effect =
   | { readonly type: 'dial' }
   | { readonly type: 'write'; readonly bytes: Uint8Array }
-  /** A second line beside the one in use: opened, written to, taken in its place, or closed. */
+  /** A standby connection beside the one in use: opened, written to, taken in its place, or closed. */
   | { readonly type: 'dial-standby' | 'promote-standby' | 'close-standby' }
   | { readonly type: 'write-standby'; readonly bytes: Uint8Array }
   /** Key work takes its time: it is done one after another, in order, and answered by events. */
