@@ -113,7 +113,7 @@ export class GroupMember {
   }
 
   async republish(): Promise<void> {
-    await this.#commitBlindly(await this.membership.republish());
+    await this.#commitBlindly(await this.membership.republishSnapshot());
   }
 
   /** Says it, sealing anew whenever the epoch has changed meanwhile. */

@@ -62,7 +62,7 @@ class Model {
     return {
       epoch: 1,
       members,
-      departing: departing.map(({ id }) => id),
+      leavers: departing.map(({ id }) => id),
       silent: [],
       rollCalled: false,
       access: 'open',

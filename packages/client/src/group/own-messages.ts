@@ -29,7 +29,7 @@ export class OwnMessages {
   }
 
   /** @returns undefined for a body that is not awaited. */
-  take(body: Uint8Array): Echo | undefined {
+  acknowledge(body: Uint8Array): Echo | undefined {
     if (this.#sealed.size === 0) return undefined;
     const key = toHex(digestOf(body));
     const sealed = this.#sealed.get(key);

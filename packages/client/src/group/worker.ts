@@ -91,9 +91,9 @@ async function make(membership: GroupMembership, task: GroupTask): Promise<Group
     case 'admit':
       return result(await membership.admit(task.memberId));
     case 'restore-snapshot':
-      return { ok: true, upload: await membership.republish() };
+      return { ok: true, upload: await membership.republishSnapshot() };
     case 'leave-commit':
-      return { ok: true, upload: await membership.depart() };
+      return { ok: true, upload: await membership.publishLeave() };
   }
 }
 
