@@ -106,8 +106,8 @@ async function measureRoom(primitives: GroupCrypto, suite: GroupSuite, sizes: re
         const work = async (): Promise<unknown> => value(await group.processCommit(pending.commit));
         await (measured ? samples.measure('process join', work) : work());
       }
-      if (count === 1) two = await pending.adopt();
-      else pending.discard();
+      if (count === 1) two = await pending.merge();
+      else pending.clear();
     }
     const commitBytes = await measureEpochs(samples, one, two);
     await measureMessages(samples, one, two);
@@ -123,7 +123,7 @@ async function measureEpochs(samples: Samples, one: Group, two: Group): Promise<
     const [maker, other] = round % 2 === 0 ? [one, two] : [two, one];
     const pending = await samples.measure('commit', async () => {
       const made = value(await maker.rotate());
-      await made.adopt();
+      await made.merge();
       return made;
     });
     await samples.measure('process commit', async () => value(await other.processCommit(pending.commit)));

@@ -76,7 +76,7 @@ describe('a commit', () => {
     const answers = (['open', 'knock', 'locked'] as const).map((access) => [
       judge(access, {}),
       judge(access, { kind: 'join' }),
-      judge(access, { kind: 'rejoin' }),
+      judge(access, { kind: 'resync' }),
       judge(access, { added: [member(9)] }),
     ]);
     expect(answers).toEqual([

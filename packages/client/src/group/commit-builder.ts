@@ -60,7 +60,7 @@ export class CommitMaker {
 
   async #joinFrom(snapshot: Uint8Array, again: boolean): Promise<Decoded<PendingCommit, GroupCode>> {
     const { engine, identity } = this.#state;
-    const joined = again ? await engine.rejoinGroup(snapshot, identity) : undefined;
+    const joined = again ? await engine.resync(snapshot, identity) : undefined;
     // It was removed meanwhile: then it joins like anybody.
     const isGone = joined?.ok === false && joined.code === 'member-unknown';
     return joined === undefined || isGone ? engine.joinGroup(snapshot, identity) : joined;
@@ -144,7 +144,7 @@ export class CommitMaker {
     const key = sealedBy === 'joiner' ? keys.joinKey : this.#epochKey();
     const bodies = envelopes.sealCommit({ ...authorizations, welcome: pending.welcome, commit: pending.commit }, key);
     if (bodies === undefined) {
-      pending.discard();
+      pending.clear();
       return refuse('group-bytes-size');
     }
     // Who is removed needs no proof any more.

@@ -147,12 +147,12 @@ export class LogReader {
     const { ledger, self } = this.#state;
     const answer = snapshot === undefined ? validateCommit(evidence, pending.facts) : 'accept';
     if (answer !== 'accept') {
-      pending.discard();
+      pending.clear();
       return { kind: 'refused', by: 'own', code: answer, sealedBy };
     }
     const authorizations = snapshot === undefined ? evidence.authorizations : EMPTY_BUNDLE;
     const { access, proofs } = ledger.standing;
-    const group = await pending.adopt();
+    const group = await pending.merge();
     // Of a join: the snapshot's, and those of who has said since that it wants to go.
     const standing =
       snapshot === undefined

@@ -37,7 +37,7 @@ export class OwnCommits {
   }
 
   clear(): void {
-    this.#commit?.pending.discard();
+    this.#commit?.pending.clear();
     this.#commit = undefined;
   }
 }

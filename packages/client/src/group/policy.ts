@@ -44,7 +44,7 @@ export function validateCommit(evidence: Evidence, facts: CommitFacts): 'accept'
 }
 
 function judgeJoin(evidence: Evidence, { kind, roster }: CommitFacts): 'accept' | PolicyCode {
-  if (kind === 'rejoin' || evidence.access === 'open' || isDeserted(evidence, roster)) return 'accept';
+  if (kind === 'resync' || evidence.access === 'open' || isDeserted(evidence, roster)) return 'accept';
   return evidence.access === 'knock' ? 'policy-knock' : 'policy-locked';
 }
 

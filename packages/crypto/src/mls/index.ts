@@ -2,7 +2,7 @@
 
 export { GROUP_CODES, GroupEndedError } from '../errors.ts';
 export type { GroupCode, PolicyCode } from '../errors.ts';
-export { openRoom } from './commit-rules.ts';
+export { openRoomPolicy as openRoom } from './commit-rules.ts';
 export type { CommitFacts, CommitPolicy } from './commit-rules.ts';
 export type { GroupCrypto, GroupSuite } from '../provider/group-crypto.ts';
 export { GroupEngine } from './engine.ts';
