@@ -4,8 +4,8 @@
 // machine while nobody is in it; `--seconds 120`.
 
 import { cpus, loadavg } from 'node:os';
-import { createGroupIdentity, deriveGroupKeys, GroupEngine, pureCrypto } from '@sotto/crypto/group';
-import type { Group, GroupCrypto, GroupSuite, PendingCommit } from '@sotto/crypto/group';
+import { createGroupIdentity, deriveGroupKeys, GroupEngine, pureCrypto } from '@sotto/crypto/mls';
+import type { Group, GroupCrypto, GroupSuite, PendingCommit } from '@sotto/crypto/mls';
 import { nativeCrypto } from '@sotto/crypto/native';
 import { benchIdle } from './bench-idle.ts';
 import { benchRelay } from './bench-relay.ts';

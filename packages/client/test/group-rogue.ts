@@ -1,8 +1,8 @@
 // A member whose client keeps no rule: it is in the group and commits whatever it likes. All others must refuse that.
 
 import type { Secret } from '@sotto/crypto';
-import { createGroupIdentity, deriveGroupKeys, GroupEngine } from '@sotto/crypto/group';
-import type { Group, GroupCode, GroupIdentity, GroupKeys, PendingCommit } from '@sotto/crypto/group';
+import { createGroupIdentity, deriveGroupKeys, GroupEngine } from '@sotto/crypto/mls';
+import type { Group, GroupCode, GroupIdentity, GroupKeys, PendingCommit } from '@sotto/crypto/mls';
 import { nativeCrypto } from '@sotto/crypto/native';
 import type { Decoded, LeaveProof, SignedAccess, SignedOrder } from '@sotto/protocol';
 import { COMMIT_FRAME_SIZE, GroupEnvelopes, leastSizes } from '../src/group/envelopes.ts';

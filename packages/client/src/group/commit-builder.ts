@@ -1,7 +1,7 @@
 // Makes what goes to the relay as one upload: joins, new keys, removals, admissions, orders, and snapshots put back. PROTOCOL.md §5.8, §5.9.
 
-import { proveLeave } from '@sotto/crypto/group';
-import type { Group, GroupCode, GroupMember, PendingCommit } from '@sotto/crypto/group';
+import { proveLeave } from '@sotto/crypto/mls';
+import type { Group, GroupCode, GroupMember, PendingCommit } from '@sotto/crypto/mls';
 import { accept, coverMembersMax, equalBytes, isStealth, refuse, UPLOAD_ID_BYTES } from '@sotto/protocol';
 import type {
   Decoded,

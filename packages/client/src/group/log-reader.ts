@@ -1,6 +1,6 @@
 // Takes the log's bodies one after another, as a member does, or as somebody does who waits at the door. PROTOCOL.md §5.8, §5.9.
 
-import type { Group } from '@sotto/crypto/group';
+import type { Group } from '@sotto/crypto/mls';
 import { decodeContent, equalBytes } from '@sotto/protocol';
 import type { GroupPlaintext, Piece } from '@sotto/protocol';
 import { EMPTY_BUNDLE } from './commit-bundle.ts';

@@ -1,4 +1,4 @@
-// `@sotto/crypto/group`: group keys. An entry of its own, so that whoever speaks without them does not load MLS. No I/O; runs in Node and in a browser.
+// `@sotto/crypto/mls`: group keys. An entry of its own, so that whoever speaks without them does not load MLS. No I/O; runs in Node and in a browser.
 
 export { GROUP_CODES, GroupEndedError } from '../errors.ts';
 export type { GroupCode, PolicyCode } from '../errors.ts';
