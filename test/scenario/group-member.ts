@@ -5,8 +5,8 @@ import type { Socket } from 'node:net';
 import { randomBytes } from 'node:crypto';
 import { deriveRoomKeys, signCapability } from '@sotto/crypto';
 import type { RoomKeys } from '@sotto/crypto';
-import { proveLeave } from '@sotto/crypto/group';
-import type { GroupSuite } from '@sotto/crypto/group';
+import { proveLeave } from '@sotto/crypto/mls';
+import type { GroupSuite } from '@sotto/crypto/mls';
 import { nativeCrypto } from '@sotto/crypto/native';
 import {
   decodeAttached,

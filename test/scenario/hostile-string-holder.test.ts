@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { encodeStage, SMALLEST_FRAME_BYTES } from '@sotto/protocol';
 import { openContext } from '../../packages/crypto/src/mls/context.ts';
 import { nativeCrypto } from '@sotto/crypto/native';
-import { createGroupIdentity } from '@sotto/crypto/group';
+import { createGroupIdentity } from '@sotto/crypto/mls';
 import { fingerprint } from '@sotto/crypto';
 import { forgeJoin } from '../../packages/crypto/test/group-states.ts';
 import { openRoom } from './room.ts';

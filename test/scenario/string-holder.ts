@@ -3,8 +3,8 @@
 import { randomBytes } from 'node:crypto';
 import { deriveRoomKeys, openEnvelope, plaintextBytes, sealEnvelope, signCapability } from '@sotto/crypto';
 import type { RoomKeys } from '@sotto/crypto';
-import { deriveGroupKeys } from '@sotto/crypto/group';
-import type { GroupKeys } from '@sotto/crypto/group';
+import { deriveGroupKeys } from '@sotto/crypto/mls';
+import type { GroupKeys } from '@sotto/crypto/mls';
 import { nativeCrypto } from '@sotto/crypto/native';
 import {
   bodyBytes,

@@ -19,7 +19,7 @@ const DEEDS = [
   'race',
   'join',
   'join',
-  'rejoin',
+  'resync',
   'leave',
   'crash',
   'call the roll',
@@ -114,7 +114,7 @@ class Scene {
         return this.#try(actor, membership.order([this.log.moderator.evict(second.membership.memberId)]));
       case 'join':
         return this.#join();
-      case 'rejoin':
+      case 'resync':
         return actor.join(true).catch(ifImpossible);
       case 'leave':
         return this.inside.length > 2 && this.#leave(actor);

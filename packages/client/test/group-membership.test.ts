@@ -1,6 +1,6 @@
 import { encodeGroupPlaintext, encodeSnapshotPlaintext, FRAME_BYTES, bodyBytes, toHex } from '@sotto/protocol';
 import { plaintextBytes, sealEnvelope } from '@sotto/crypto';
-import { deriveGroupKeys } from '@sotto/crypto/group';
+import { deriveGroupKeys } from '@sotto/crypto/mls';
 import { SeededRandom } from '@sotto/fixtures';
 import { describe, expect, test } from 'vitest';
 import { GroupLog, readAll, room } from './group-room.ts';

@@ -1,4 +1,4 @@
-import { proveLeave } from '@sotto/crypto/group';
+import { proveLeave } from '@sotto/crypto/mls';
 import { describe, expect, test } from 'vitest';
 import {
   GroupLog,

@@ -1,8 +1,8 @@
 // Rooms of group members without a network: the log, commit number and snapshots as an honest relay keeps them.
 
 import { deriveRoomKeys } from '@sotto/crypto';
-import { deriveGroupKeys, proveLeave } from '@sotto/crypto/group';
-import type { GroupIdentity, GroupKeys, GroupSuite } from '@sotto/crypto/group';
+import { deriveGroupKeys, proveLeave } from '@sotto/crypto/mls';
+import type { GroupIdentity, GroupKeys, GroupSuite } from '@sotto/crypto/mls';
 import { nativeCrypto } from '@sotto/crypto/native';
 import { bodyBytes, FRAME_BYTES, toHex } from '@sotto/protocol';
 import type { AccessMode, Content, ContentHeader, Decoded, SignedAccess, SignedOrder } from '@sotto/protocol';

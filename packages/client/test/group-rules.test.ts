@@ -1,5 +1,5 @@
-import { GROUP_SKIPPED_MESSAGES_MAX, proveLeave } from '@sotto/crypto/group';
-import type { CommitFacts, GroupMember } from '@sotto/crypto/group';
+import { GROUP_SKIPPED_MESSAGES_MAX, proveLeave } from '@sotto/crypto/mls';
+import type { CommitFacts, GroupMember } from '@sotto/crypto/mls';
 import type { GroupPlaintext, LeaveProof, SignedOrder } from '@sotto/protocol';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -76,7 +76,7 @@ describe('a commit', () => {
     const answers = (['open', 'knock', 'locked'] as const).map((access) => [
       judge(access, {}),
       judge(access, { kind: 'join' }),
-      judge(access, { kind: 'rejoin' }),
+      judge(access, { kind: 'resync' }),
       judge(access, { added: [member(9)] }),
     ]);
     expect(answers).toEqual([

@@ -12,7 +12,7 @@ useNativeEd25519();
 
 const handedOut: Uint8Array[] = [];
 useSecretMemory({
-  standing: 'unlocked',
+  status: 'unlocked',
   allocate: (bytes) => {
     const place = new Uint8Array(bytes);
     handedOut.push(place);

@@ -1,7 +1,7 @@
 // Orders that nobody can see: said in a slot, remembered by all who hear them, carried by whoever commits next. PROTOCOL.md §5.9, §12.5.
 
 import { nativeCrypto } from '@sotto/crypto/native';
-import { proveLeave } from '@sotto/crypto/group';
+import { proveLeave } from '@sotto/crypto/mls';
 import { DWELL_MOST_MS, stealthShape } from '@sotto/protocol';
 import type { SignedAccess, StealthCover } from '@sotto/protocol';
 import { OrderSigner, SeededRandom } from '@sotto/fixtures';

@@ -1,6 +1,6 @@
 // Who stands outside: strangers that have knocked and wait for a member's yes; or oneself, with a key package that waits for its welcome. PROTOCOL.md §5.9.
 
-import type { Group, GroupCode, GroupMember, KeyPackageOffer } from '@sotto/crypto/group';
+import type { Group, GroupCode, GroupMember, KeyPackageOffer } from '@sotto/crypto/mls';
 import { equalBytes, refuse } from '@sotto/protocol';
 import type { Decoded, Piece } from '@sotto/protocol';
 import { collectPiece } from './commit-bundle.ts';

@@ -1,7 +1,7 @@
 // Makes what goes to the relay as one upload: joins, new keys, removals, admissions, orders, and snapshots put back. PROTOCOL.md §5.8, §5.9.
 
-import { proveLeave } from '@sotto/crypto/group';
-import type { Group, GroupCode, GroupMember, PendingCommit } from '@sotto/crypto/group';
+import { proveLeave } from '@sotto/crypto/mls';
+import type { Group, GroupCode, GroupMember, PendingCommit } from '@sotto/crypto/mls';
 import { accept, coverMembersMax, equalBytes, isStealth, refuse, UPLOAD_ID_BYTES } from '@sotto/protocol';
 import type {
   Decoded,
@@ -60,7 +60,7 @@ export class CommitBuilder {
 
   async #joinFrom(snapshot: Uint8Array, again: boolean): Promise<Decoded<PendingCommit, GroupCode>> {
     const { engine, identity } = this.#state;
-    const joined = again ? await engine.rejoinGroup(snapshot, identity) : undefined;
+    const joined = again ? await engine.resync(snapshot, identity) : undefined;
     // It was removed meanwhile: then it joins like anybody.
     const isGone = joined?.ok === false && joined.code === 'member-unknown';
     return joined === undefined || isGone ? engine.joinGroup(snapshot, identity) : joined;
@@ -144,7 +144,7 @@ export class CommitBuilder {
     const key = sealedBy === 'joiner' ? keys.joinKey : this.#epochKey();
     const bodies = envelopes.sealCommit({ ...authorizations, welcome: pending.welcome, commit: pending.commit }, key);
     if (bodies === undefined) {
-      pending.discard();
+      pending.clear();
       return refuse('group-bytes-size');
     }
     // Who is removed needs no proof any more.

@@ -1,7 +1,7 @@
 // What a member reads off the log besides the group's keys: who may come in, who wants to go, who has answered, what stands before a commit. PROTOCOL.md §5.9.
 
-import { verifyLeave, verifyOrder } from '@sotto/crypto/group';
-import type { GroupCode, GroupMember } from '@sotto/crypto/group';
+import { verifyLeave, verifyOrder } from '@sotto/crypto/mls';
+import type { GroupCode, GroupMember } from '@sotto/crypto/mls';
 import { equalBytes } from '@sotto/protocol';
 import type { LeaveProof, Piece, SignedAccess, SignedOrder } from '@sotto/protocol';
 import { addLeave, addOrder, addPiece, beforePieces, EMPTY_BUNDLE } from './commit-bundle.ts';

@@ -1,6 +1,6 @@
 // Takes the log's bodies one after another, as a member does, or as somebody does who waits at the door. PROTOCOL.md §5.8, §5.9.
 
-import type { Group } from '@sotto/crypto/group';
+import type { Group } from '@sotto/crypto/mls';
 import { decodeContent, equalBytes } from '@sotto/protocol';
 import type { GroupPlaintext, Piece } from '@sotto/protocol';
 import { EMPTY_BUNDLE } from './commit-bundle.ts';
@@ -147,12 +147,12 @@ export class LogReader {
     const { ledger, self } = this.#state;
     const answer = snapshot === undefined ? validateCommit(evidence, pending.facts) : 'accept';
     if (answer !== 'accept') {
-      pending.discard();
+      pending.clear();
       return { kind: 'refused', by: 'own', code: answer, sealedBy };
     }
     const authorizations = snapshot === undefined ? evidence.authorizations : EMPTY_BUNDLE;
     const { access, proofs } = ledger.policy;
-    const group = await pending.adopt();
+    const group = await pending.merge();
     // Of a join: the snapshot's, and those of who has said since that it wants to go.
     const standing =
       snapshot === undefined

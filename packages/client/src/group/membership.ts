@@ -1,8 +1,8 @@
 // One member's place in its room's group: comes in, says, hears, lets others in and go. Everything goes through the log, in its order. PROTOCOL.md §5.8, §5.9.
 
 import type { RandomSource } from '@sotto/crypto';
-import { copyGroupIdentity, createGroupIdentity } from '@sotto/crypto/group';
-import type { GroupCode, GroupCrypto, GroupIdentity, GroupSuite } from '@sotto/crypto/group';
+import { copyGroupIdentity, createGroupIdentity } from '@sotto/crypto/mls';
+import type { GroupCode, GroupCrypto, GroupIdentity, GroupSuite } from '@sotto/crypto/mls';
 import { accept, encodeContent, NAME_BYTES_MAX, refuse } from '@sotto/protocol';
 import type {
   Content,

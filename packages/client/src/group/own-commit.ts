@@ -1,6 +1,6 @@
 // A member's own commit on its way through the relay: known by its bytes when it comes back, and judged then as the others judge it. PROTOCOL.md §5.8.
 
-import type { CommitFacts, PendingCommit } from '@sotto/crypto/group';
+import type { CommitFacts, PendingCommit } from '@sotto/crypto/mls';
 import { equalBytes } from '@sotto/protocol';
 import type { EpochBegun } from './opened.ts';
 import { removalReason } from './policy.ts';
@@ -37,7 +37,7 @@ export class OwnCommits {
   }
 
   clear(): void {
-    this.#commit?.pending.discard();
+    this.#commit?.pending.clear();
     this.#commit = undefined;
   }
 }

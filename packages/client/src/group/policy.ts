@@ -1,7 +1,7 @@
 // What a commit may do in a room, judged from the log alone: all members come to the same answer, or the group would part. PROTOCOL.md §5.8, §5.9.
 
-import { verifyLeave } from '@sotto/crypto/group';
-import type { CommitFacts, GroupMember, PolicyCode } from '@sotto/crypto/group';
+import { verifyLeave } from '@sotto/crypto/mls';
+import type { CommitFacts, GroupMember, PolicyCode } from '@sotto/crypto/mls';
 import { equalBytes } from '@sotto/protocol';
 import type { AccessMode, LeaveProof, SignedAccess, SignedOrder } from '@sotto/protocol';
 import { mayRemoveSilent } from './roll-call.ts';
@@ -44,7 +44,7 @@ export function validateCommit(evidence: Evidence, facts: CommitFacts): 'accept'
 }
 
 function validateJoin(evidence: Evidence, { kind, roster }: CommitFacts): 'accept' | PolicyCode {
-  if (kind === 'rejoin' || evidence.access === 'open' || isDeserted(evidence, roster)) return 'accept';
+  if (kind === 'resync' || evidence.access === 'open' || isDeserted(evidence, roster)) return 'accept';
   return evidence.access === 'knock' ? 'policy-knock' : 'policy-locked';
 }
 

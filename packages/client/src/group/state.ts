@@ -1,8 +1,8 @@
 // A member's place in the group, which all that it makes and reads turns on: the keys, the group itself, and what the log has shown besides.
 
 import type { RandomSource, Secret } from '@sotto/crypto';
-import { deriveGroupKeys, destroyGroupKeys, GroupEngine } from '@sotto/crypto/group';
-import type { Group, GroupCrypto, GroupIdentity, GroupKeys, GroupSuite } from '@sotto/crypto/group';
+import { deriveGroupKeys, destroyGroupKeys, GroupEngine } from '@sotto/crypto/mls';
+import type { Group, GroupCrypto, GroupIdentity, GroupKeys, GroupSuite } from '@sotto/crypto/mls';
 import { coverMembersMax, isStealth } from '@sotto/protocol';
 import type { Cover } from '@sotto/protocol';
 import { GroupEnvelopes, leastSizes } from './envelopes.ts';

@@ -1,7 +1,7 @@
 // What a member sees of its group at one moment.
 
-import { roomCode } from '@sotto/crypto/group';
-import type { Group, GroupMember } from '@sotto/crypto/group';
+import { roomCode } from '@sotto/crypto/mls';
+import type { Group, GroupMember } from '@sotto/crypto/mls';
 import { equalBytes } from '@sotto/protocol';
 import type { AccessMode, LeaveProof } from '@sotto/protocol';
 import { leaveOf } from './policy.ts';

@@ -2,7 +2,7 @@
 
 import { message } from '@sotto/messages';
 import { fingerprint } from '@sotto/crypto';
-import { extendLog, startLog } from '@sotto/crypto/group';
+import { extendLog, startLog } from '@sotto/crypto/mls';
 import { BEFORE_BYTES, concatBytes, EPOCHS_BEFORE, equalBytes, isZero, LOG_HASH_BYTES, toHex } from '@sotto/protocol';
 import type { Content } from '@sotto/protocol';
 import type { WarningCode } from '../errors.ts';
