@@ -117,7 +117,7 @@ export class GroupMember {
   }
 
   /** Says it, sealing anew whenever the epoch has changed meanwhile. */
-  async say(text: string): Promise<void> {
+  async send(text: string): Promise<void> {
     this.#number += 1;
     for (;;) {
       const bytes = Buffer.from(text);
@@ -126,7 +126,7 @@ export class GroupMember {
     }
   }
 
-  async sayGoodbye(): Promise<void> {
+  async sendLeave(): Promise<void> {
     this.#number += 1;
     const { signature } = proveLeave(this.membership.identity, this.#keys.roomId);
     const before = new Uint8Array(64);

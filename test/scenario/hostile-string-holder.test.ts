@@ -36,7 +36,7 @@ async function hearing(members: readonly ScenarioMember[]): Promise<number> {
   await Promise.all(
     members.map(async (member) => {
       const word = `${member.name} ${(words += 1)}`;
-      member.say(word);
+      member.send(word);
       await Promise.all(members.filter((other) => other !== member).map((other) => other.hears(word)));
     }),
   );

@@ -162,7 +162,7 @@ export class StringHolder {
 
   async #read(): Promise<void> {
     for (let frame = await this.#wire.next(); frame !== undefined; frame = await this.#wire.next()) {
-      await this.#take(frame);
+      await this.#onFrame(frame);
       this.#stir();
     }
     this.#isOver = true;
@@ -173,7 +173,7 @@ export class StringHolder {
     for (const wake of this.#wake.splice(0)) wake();
   }
 
-  async #take(frame: Frame): Promise<void> {
+  async #onFrame(frame: Frame): Promise<void> {
     switch (frame.operation) {
       case 'entry':
         this.#echoed.add(toHex(frame.body.subarray(0, UPLOAD_ID_BYTES)));

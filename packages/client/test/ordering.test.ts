@@ -267,8 +267,8 @@ async function openRoom(names: readonly string[]): Promise<{ room: Room; host: R
   return { room: rehearsal, host, guests };
 }
 
-function uploads({ departures }: RoomMember, since: number): number[] {
-  return [...new Set(departures.flatMap(({ at, bytes }) => (bytes === 4_096 && at >= since ? [at] : [])))];
+function uploads({ writes }: RoomMember, since: number): number[] {
+  return [...new Set(writes.flatMap(({ at, bytes }) => (bytes === 4_096 && at >= since ? [at] : [])))];
 }
 
 const accessOf = (seat: RoomMember): string[] => told(seat, 'access').map(({ mode }) => mode);
