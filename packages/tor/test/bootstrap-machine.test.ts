@@ -1,3 +1,6 @@
+// The bootstrap machine turns Tor's status events into stages, and a standstill into a stall with
+// its cause.
+
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { BootstrapEvent, BootstrapStage, BootstrapState } from '../src/control/bootstrap-machine.ts';

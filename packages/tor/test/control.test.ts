@@ -1,3 +1,5 @@
+// The control connection proves both ends, pairs answers with commands, and ends at any fault.
+
 import { writeFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import { connectControl } from '../src/control/control.ts';

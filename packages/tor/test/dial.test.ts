@@ -1,3 +1,5 @@
+// A dial opens one isolated stream, or fails with the code of Tor's SOCKS answer.
+
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { inspect } from 'node:util';

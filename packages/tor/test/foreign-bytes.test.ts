@@ -1,3 +1,5 @@
+// Every decoder of bytes from Tor and the gate survives any input.
+
 import { damageText, fuzz, FUZZ_GROWTH_BYTES_MAX, FUZZ_LIMIT_MS, FUZZ_SLOWEST_MS } from '@sotto/fixtures';
 import { describe, expect, test } from 'vitest';
 import { readBootstrapEvent, readBootstrapPhase } from '../src/control/bootstrap-machine.ts';

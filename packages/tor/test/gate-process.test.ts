@@ -1,3 +1,5 @@
+// The gate as a process: its environment, its socket, its signals and its command line.
+
 import type { ChildProcess } from 'node:child_process';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

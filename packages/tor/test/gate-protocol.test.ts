@@ -1,3 +1,5 @@
+// The gate's protocol reads exactly its seven requests, and no text of Tor fits into its answers.
+
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { GateStage } from '../src/gate/protocol.ts';

@@ -1,3 +1,5 @@
+// The gate between its clients and a scripted Tor: answers, keys, a lost Tor, and bounds.
+
 import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { describe, expect, test } from 'vitest';

@@ -1,3 +1,5 @@
+// The guard watch finds Tor's first guard and measures for how long it has stayed.
+
 import { describe, expect, test } from 'vitest';
 import { openGate } from '../src/gate/gate.ts';
 import { connectGate } from '../src/gate/client.ts';

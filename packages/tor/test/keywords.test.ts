@@ -1,3 +1,5 @@
+// The reader of control lines splits words and pairs as tor's control-spec §2.1.1 says.
+
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { parseKeywordLine } from '../src/control/keywords.ts';

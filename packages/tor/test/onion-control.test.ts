@@ -1,3 +1,5 @@
+// The host's view of Tor publishes own onions, and refuses a Tor with other settings.
+
 import { describe, expect, test } from 'vitest';
 import { openOnionControl } from '../src/onion/onion-control.ts';
 import type { UploadProgress } from '../src/onion/onion-control.ts';

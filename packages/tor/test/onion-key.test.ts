@@ -1,3 +1,5 @@
+// Onion addresses, onion keys and client keys agree with rend-spec-v3, RFC 8032 and Node.
+
 import { createHash, createPublicKey, generateKeyPairSync, verify } from 'node:crypto';
 import { inspect } from 'node:util';
 import fc from 'fast-check';

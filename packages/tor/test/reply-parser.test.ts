@@ -1,3 +1,5 @@
+// The parser of control replies reads any split of the stream, within its limits.
+
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { ControlMessage } from '../src/control/reply-parser.ts';

@@ -1,3 +1,5 @@
+// The control connection against Debian's tor, without a network.
+
 import { readFile, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { connectControl } from '../../src/control/control.ts';

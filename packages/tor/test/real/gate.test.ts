@@ -1,3 +1,5 @@
+// The gate in front of Debian's tor, without a network.
+
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Gate } from '../../src/gate/gate.ts';
 import { openGate } from '../../src/gate/gate.ts';
