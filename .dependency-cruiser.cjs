@@ -1,9 +1,20 @@
-// The architecture as rules: data takes one way, terminal -> client -> crypto -> protocol -> relay, and no arrow runs back up.
+// The architecture as rules: imports run from terminal to client, crypto and protocol, never back.
+// test/meta/import-rules.test.ts shows of each rule that it finds a violation and names real files.
+/** A package imports of ours only itself and what is allowed. */
 const only = (from, allowed) => ({
   name: `${from}-imports-${allowed.length === 0 ? 'no-package' : allowed.join('-and-')}-only`,
   severity: 'error',
   from: { path: `^packages/${from}/src` },
   to: { path: '^packages/', pathNot: `^packages/(${[from, ...allowed].join('|')})/` },
+});
+
+/** A package imports neither other packages nor Node. */
+const nothing = (from, comment) => ({
+  name: `${from}-imports-nothing`,
+  comment,
+  severity: 'error',
+  from: { path: `^packages/${from}/src` },
+  to: { pathNot: `^packages/${from}/src` },
 });
 
 module.exports = {
@@ -56,20 +67,51 @@ module.exports = {
       comment: 'Zero knowledge made structural: no chain of imports leads from the relay to a key.',
       severity: 'error',
       from: { path: '^packages/relay/src' },
-      to: { path: '^packages/(crypto|client|terminal)/', reachable: true },
+      to: { path: '^packages/(crypto|client|terminal|host)/', reachable: true },
+    },
+    nothing('protocol', 'Formats alone: any program can read and write them.'),
+    nothing('machine', 'The shapes of state machines run anywhere, and every package may lean on them.'),
+    nothing('messages', 'Texts alone: they can be read, translated and tested without a program.'),
+    {
+      name: 'machines-import-no-edge',
+      comment: 'A pure machine is called by its edge, `x.ts`, and never calls it.',
+      severity: 'error',
+      from: { path: '^(packages/.+)-machine\\.ts$' },
+      to: { path: '^$1\\.ts$' },
     },
     {
-      name: 'protocol-imports-nothing',
+      name: 'machines-have-no-io',
+      comment: 'A step depends on its arguments alone. Time, bytes and randomness come in as events and context.',
       severity: 'error',
-      from: { path: '^packages/protocol/src' },
-      to: { pathNot: '^packages/protocol/src' },
+      from: { path: '-machine\\.ts$' },
+      to: {
+        dependencyTypes: ['core', 'npm', 'npm-dev', 'npm-optional', 'npm-peer', 'npm-no-pkg', 'npm-unknown'],
+        pathNot: '^packages/',
+      },
     },
     {
-      name: 'machine-imports-nothing',
-      comment: 'The shapes of state machines run anywhere, and every package may lean on them.',
+      name: 'machines-reach-no-io',
+      comment: 'No imports lead from a machine to a socket, file, process or timer. The exception takes types.',
       severity: 'error',
-      from: { path: '^packages/machine/src' },
-      to: { pathNot: '^packages/machine/src' },
+      from: { path: '-machine\\.ts$', pathNot: '^packages/terminal/src/messenger-machine\\.ts$' },
+      to: {
+        path: [
+          '^(node:)?(net|fs|fs/promises|child_process|timers|timers/promises)$',
+          '^packages/machine/src/system-clock\\.ts$',
+          '^node_modules/(ioredis|socks)/',
+        ],
+        reachable: true,
+      },
+    },
+    {
+      name: 'group-never-imports-session',
+      comment: 'The session drives the group. Files named here still take types and events of the session.',
+      severity: 'error',
+      from: {
+        path: '^packages/client/src/group/',
+        pathNot: '^packages/client/src/group/(worker|commit-builder|membership)\\.ts$',
+      },
+      to: { path: '^packages/client/src/session/' },
     },
     {
       name: 'crypto-has-no-io',
@@ -123,8 +165,31 @@ module.exports = {
     {
       name: 'fixtures-are-for-tests',
       severity: 'error',
-      from: { path: '^packages/[^/]+/src' },
+      from: { pathNot: '^(packages/[^/]+/test|test)/' },
       to: { path: '^test/fixtures/' },
+    },
+    {
+      name: 'src-imports-no-test',
+      severity: 'error',
+      from: { path: '^packages/[^/]+/src' },
+      to: { path: ['^test/', '^packages/[^/]+/test/'] },
+    },
+    {
+      name: 'tests-import-no-test-of-another-package',
+      comment: 'Tests of several packages share @sotto/fixtures.',
+      severity: 'error',
+      from: { path: '^packages/([^/]+)/test/' },
+      to: { path: '^packages/[^/]+/test/', pathNot: '^packages/$1/' },
+    },
+    {
+      name: 'no-test-of-a-package-is-imported-from-outside',
+      comment: 'Tests of several packages share @sotto/fixtures. Files named here still import one.',
+      severity: 'error',
+      from: {
+        path: '^(test|tools|scripts)/',
+        pathNot: '^test/scenario/(tor-stand-in|hostile-string-holder\\.test)\\.ts$',
+      },
+      to: { path: '^packages/[^/]+/test/' },
     },
     {
       name: 'no-dev-dependency-in-src',

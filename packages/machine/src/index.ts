@@ -1,4 +1,4 @@
-// What a state machine and its edge share, without any I/O.
+// The entry of the package: the types that a state machine and its edge share, without any I/O.
 
 export type { Clock } from './clock.ts';
 export type { Step } from './step.ts';

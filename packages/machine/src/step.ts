@@ -1,7 +1,7 @@
-// The one contract of all state machines: what an event leads to is returned, and nothing is done.
+// The one contract of all state machines: a step returns its effects and performs none.
 
 /**
- * What one event leads to.
+ * The result of one event.
  *
  * A machine is a pure function `(state, event, context) -> Step<State, Effect>`. Its edge replaces
  * the old state by `state`, and then performs `effects` in their order.

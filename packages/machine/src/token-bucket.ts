@@ -17,7 +17,7 @@ export function fullBucket(allowance: Allowance, now: number): TokenBucket {
   return { tokens: allowance.burst, at: now };
 }
 
-/** Takes `amount` tokens, whether they are there or not. The caller pays a debt by waiting. */
+/** Spends `amount` tokens, even if that leaves a debt. The caller pays a debt by waiting. */
 export function spend(bucket: TokenBucket, allowance: Allowance, amount: number, now: number): TokenBucket {
   return { tokens: tokensAt(bucket, allowance, now) - amount, at: now };
 }

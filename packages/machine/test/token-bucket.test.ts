@@ -7,7 +7,7 @@ import type { Allowance } from '../src/index.ts';
 const ALLOWANCE: Allowance = { burst: 3, intervalMs: 100 };
 
 describe('a token bucket', () => {
-  test('that is full allows its burst at once, and makes the next one wait for one interval', () => {
+  test('a full bucket allows its burst at once, and the next token after one interval', () => {
     const spent = spend(fullBucket(ALLOWANCE, 1_000), ALLOWANCE, 3, 1_000);
     expect(waitMs(fullBucket(ALLOWANCE, 1_000), ALLOWANCE, 3, 1_000)).toBe(0);
     expect(waitMs(spent, ALLOWANCE, 1, 1_000)).toBe(100);
@@ -15,13 +15,13 @@ describe('a token bucket', () => {
     expect(waitMs(spent, ALLOWANCE, 1, 1_100)).toBe(0);
   });
 
-  test('that rests for long holds its burst and no more', () => {
+  test('a bucket that rests for long holds its burst and no more', () => {
     const rested = spend(fullBucket(ALLOWANCE, 0), ALLOWANCE, 0, 1_000_000);
     expect(rested).toEqual({ tokens: 3, at: 1_000_000 });
     expect(waitMs(rested, ALLOWANCE, 4, 1_000_000)).toBe(100);
   });
 
-  test('goes into debt when more is spent than it holds, and is paid by waiting', () => {
+  test('a bucket goes into debt when more is spent than it holds, and waiting pays it', () => {
     const owing = spend(fullBucket(ALLOWANCE, 0), ALLOWANCE, 8, 0);
     expect(owing.tokens).toBe(-5);
     expect(waitMs(owing, ALLOWANCE, 0, 0)).toBe(500);
@@ -30,20 +30,20 @@ describe('a token bucket', () => {
     expect(waitMs(owing, ALLOWANCE, 1, 500)).toBe(100);
   });
 
-  test('refuses what it does not hold when it is asked without debt, and keeps what it has', () => {
+  test('without debt a bucket refuses more than it holds, and keeps its tokens', () => {
     const two = spend(fullBucket(ALLOWANCE, 0), ALLOWANCE, 1, 0);
     expect(trySpend(two, ALLOWANCE, 3, 0)).toBeUndefined();
     expect(trySpend(two, ALLOWANCE, 2, 0)).toEqual({ tokens: 0, at: 0 });
     expect(trySpend(two, ALLOWANCE, 3, 100)).toEqual({ tokens: 0, at: 100 });
   });
 
-  test('earns nothing when the clock it is given stands behind its own time', () => {
+  test('a bucket earns nothing when the clock is behind its own time', () => {
     const empty = spend(fullBucket(ALLOWANCE, 1_000), ALLOWANCE, 3, 1_000);
     expect(waitMs(empty, ALLOWANCE, 1, 0)).toBe(100);
     expect(trySpend(empty, ALLOWANCE, 1, 0)).toBeUndefined();
   });
 
-  test('asked without debt lets a burst through, and then its rate', () => {
+  test('without debt a bucket allows a burst, and then its rate', () => {
     const allowance: Allowance = { burst: 2, intervalMs: 1_000 };
     const one = trySpend(fullBucket(allowance, 0), allowance, 1, 0);
     const none = one && trySpend(one, allowance, 1, 0);

@@ -103,6 +103,6 @@ export function torErrorCode(thrown: unknown): TorErrorCode {
   throw thrown;
 }
 
-/** What a decoder makes of input from a peer. */
+/** The result of decoding input from another process. */
 export type Decoded<Value, Code = TorErrorCode> =
   { readonly ok: true; readonly value: Value } | { readonly ok: false; readonly code: Code };

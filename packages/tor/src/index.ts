@@ -1,5 +1,4 @@
-// The public face of the tor package. The control connection and the inside of the gate are not
-// part of it.
+// The entry of the tor package. The control connection and the inside of the gate stay private.
 
 export { byteStreamOf } from './onion/byte-stream.ts';
 export type {

@@ -10,9 +10,9 @@ export const MAX_CONTROL_LINE_BYTES = 16_384;
 export const MAX_CONTROL_REPLY_BYTES = 1_048_576;
 /** Most lines (data lines included) in one control reply; each costs memory beyond its bytes. */
 export const MAX_CONTROL_REPLY_LINES = 16_384;
-/** Commands that may wait for their turn on one control connection. */
+/** Commands that may queue on one control connection. */
 export const MAX_QUEUED_COMMANDS = 256;
-/** Tor answers its control socket from one thread; on a loaded machine that has taken seconds. */
+/** Tor answers its control socket from one thread. A loaded machine needed seconds. */
 export const CONTROL_COMMAND_TIMEOUT_MS = 20_000;
 /** Connecting to the control socket and authenticating both sides. */
 export const CONTROL_CONNECT_TIMEOUT_MS = 20_000;
@@ -68,7 +68,7 @@ export const MAX_GATE_UNREAD_BYTES = 65_536;
 export const GATE_RECONNECT_FIRST_MS = 250;
 export const GATE_RECONNECT_LONGEST_MS = 5_000;
 export const GATE_REQUEST_TIMEOUT_MS = 45_000;
-/** Taking the last keys back at SIGTERM must not hold the container up. */
+/** The removal of the last keys at SIGTERM must not delay the container's end. */
 export const GATE_CLOSE_TIMEOUT_MS = 2_000;
 
 /**

@@ -1,3 +1,6 @@
+// The bootstrap machine turns Tor's status events into stages, and a standstill into a stall with
+// its cause.
+
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { BootstrapEvent, BootstrapStage, BootstrapState } from '../src/control/bootstrap-machine.ts';
@@ -38,7 +41,7 @@ function warn(reason: string, recommendation = 'warn'): string {
 }
 
 describe('progress', () => {
-  test('announces each stage and the end', () => {
+  test('the machine announces each stage and the end', () => {
     const { stages } = run([
       [1, CONN],
       [2, DIR],
@@ -51,7 +54,7 @@ describe('progress', () => {
     ]);
   });
 
-  test('says nothing twice', () => {
+  test('the machine announces no stage twice', () => {
     expect(
       run([
         [1, CONN],
@@ -62,19 +65,19 @@ describe('progress', () => {
     ).toHaveLength(2);
   });
 
-  test('reads the value of GETINFO like the event', () => {
+  test('the machine reads the value of GETINFO like the event', () => {
     const line = CONN.replace('STATUS_CLIENT ', '');
     expect(readBootstrapPhase(line, 7)).toEqual(readBootstrapEvent(event(CONN), 7));
     expect(readBootstrapPhase('nonsense', 7)).toBeUndefined();
   });
 
-  test('does not repeat the words of Tor for a stage that it does not know', () => {
+  test('the machine shows no text of Tor for an unknown stage', () => {
     const { stages } = run([[1, 'STATUS_CLIENT NOTICE BOOTSTRAP PROGRESS=42 TAG=canary SUMMARY="relay 192.0.2.7"']]);
     expect(stages[0]).toMatchObject({ percent: 42, tag: 'unknown' });
     expect(JSON.stringify(stages)).not.toMatch(/canary|192/);
   });
 
-  test.each(['101', '-1', '1e2', '', 'x'])('ignores the progress %j', (progress) => {
+  test.each(['101', '-1', '1e2', '', 'x'])('the machine ignores the progress %j', (progress) => {
     expect(
       readBootstrapEvent(event(`STATUS_CLIENT NOTICE BOOTSTRAP PROGRESS=${progress} TAG=conn`), 0),
     ).toBeUndefined();
@@ -100,7 +103,7 @@ describe('stalls', () => {
     expect(JSON.stringify(state)).not.toMatch(/192|ABCD|text/);
   });
 
-  test('a warning that Tor says to ignore counts only when the stall timer has run out', () => {
+  test('a warning that Tor recommends to ignore counts only after the stall timer', () => {
     const early = run([
       [1, CONN],
       [2, warn('NOROUTE', 'ignore')],
@@ -114,19 +117,19 @@ describe('stalls', () => {
     expect(late.state.stage).toMatchObject({ state: 'stalled', cause: 'no-network', warning: 'NOROUTE' });
   });
 
-  test('a stall without any reason says so, and the first minute is none', () => {
+  test('a stall without a reason has the cause unknown, and the first minute is no stall', () => {
     expect(run([[BOOTSTRAP_STALL_MS - 1, 'tick']]).state.stage.state).toBe('starting');
     const stalled = run([[BOOTSTRAP_STALL_MS, 'tick']]).state.stage;
     expect(stalled).toMatchObject({ state: 'stalled', cause: 'unknown', warning: null });
   });
 
-  test('each move starts the timer anew', () => {
+  test('each progress restarts the stall timer', () => {
     const step = stepBootstrap(run([[50_000, CONN]]).state, { type: 'tick', nowMs: BOOTSTRAP_STALL_MS });
     expect(step.state.stage.state).toBe('progressing');
     expect(step.effects).toEqual([{ type: 'wake-at', atMs: 50_000 + BOOTSTRAP_STALL_MS }]);
   });
 
-  test('progress ends a stall and forgets its reason', () => {
+  test('progress ends a stall and clears its reason', () => {
     const { state } = run([
       [1, CONN],
       [2, warn('NOROUTE')],
@@ -167,7 +170,7 @@ describe('the clock and the network', () => {
     ]);
   });
 
-  test('what any relay says about the clock does not hide a better reason', () => {
+  test('a hint of one relay about the clock does not hide a better reason', () => {
     const lines: [number, string][] = [
       [1, CONN],
       [2, 'STATUS_GENERAL NOTICE CLOCK_SKEW SKEW=-7200 SOURCE=OR:192.0.2.7:80'],
@@ -177,7 +180,7 @@ describe('the clock and the network', () => {
     expect(run([...lines, [BOOTSTRAP_STALL_MS + 1, 'tick']]).state.stage).toMatchObject({ cause: 'clock-skew' });
   });
 
-  test('a clock that jumped explains a stall that nothing else does', () => {
+  test('a clock that jumped is the cause of a stall without another reason', () => {
     const { state } = run([
       [1, 'STATUS_GENERAL NOTICE CLOCK_JUMPED TIME=3600'],
       [BOOTSTRAP_STALL_MS, 'tick'],
@@ -185,7 +188,7 @@ describe('the clock and the network', () => {
     expect(state.stage).toMatchObject({ state: 'stalled', cause: 'clock-skew', warning: 'clock-jumped' });
   });
 
-  test('a network that is down explains a stall until it is up again', () => {
+  test('a network that is down is the cause of a stall until it is up again', () => {
     const down = run([
       [1, 'NETWORK_LIVENESS DOWN'],
       [BOOTSTRAP_STALL_MS, 'tick'],
@@ -199,7 +202,7 @@ describe('the clock and the network', () => {
     expect(up.state.stage).toMatchObject({ cause: 'unknown' });
   });
 
-  test('nothing disturbs a Tor that is connected', () => {
+  test('no event changes the stage of a connected Tor', () => {
     const { stages } = run([
       [1, DONE],
       [2, 'STATUS_GENERAL WARN CLOCK_SKEW SKEW=9999 SOURCE=CONSENSUS'],
@@ -210,7 +213,7 @@ describe('the clock and the network', () => {
   });
 });
 
-test('reads any line without throwing', () => {
+test('the machine reads any line without throwing', () => {
   const word = fc.constantFrom(
     'STATUS_CLIENT',
     'STATUS_GENERAL',

@@ -1,3 +1,5 @@
+// The control connection proves both ends, pairs answers with commands, and ends at any fault.
+
 import { writeFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import { connectControl } from '../src/control/control.ts';
@@ -20,14 +22,14 @@ const REQUEST: OnionRequest = {
 const failsWith = (code: string): unknown => expect.objectContaining({ code });
 
 describe('authentication', () => {
-  test('succeeds with the cookie, both ways', async () => {
+  test('both ends prove that they know the cookie, and the connection opens', async () => {
     await using tor = await ScriptedTor.start();
     const control = await connectControl(tor.address);
     expect(await control.getInfo(['version'])).toEqual(new Map([['version', '0.4.9.11']]));
     control.close();
   });
 
-  test('refuses a server that does not know the cookie, and sends it no proof', async () => {
+  test('a server that does not know the cookie is refused and gets no proof', async () => {
     await using tor = await ScriptedTor.start({ impostor: true });
     await expect(connectControl(tor.address)).rejects.toThrow(failsWith('control-impostor'));
     expect(tor.commands).toEqual([]);
@@ -37,13 +39,13 @@ describe('authentication', () => {
     ['too short', Buffer.alloc(31)],
     ['too long', Buffer.alloc(33)],
     ['empty', Buffer.alloc(0)],
-  ])('refuses a cookie file that is %s', async (_name, bytes) => {
+  ])('a cookie file that is %s is refused', async (_name, bytes) => {
     await using tor = await ScriptedTor.start();
     await writeFile(tor.address.cookiePath, bytes);
     await expect(connectControl(tor.address)).rejects.toThrow(failsWith('control-cookie-unreadable'));
   });
 
-  test('says what is missing', async () => {
+  test('a missing socket and a missing cookie have codes of their own', async () => {
     await using tor = await ScriptedTor.start();
     const { socketPath, cookiePath } = tor.address;
     const nowhere = tor.path('nothing');
@@ -53,14 +55,14 @@ describe('authentication', () => {
     await expect(connectControl({ socketPath: nowhere, cookiePath })).rejects.toThrow(failsWith('control-unreachable'));
   });
 
-  test('refuses a server without SAFECOOKIE', async () => {
+  test('a server without SAFECOOKIE is refused', async () => {
     await using tor = await ScriptedTor.start({ authMethods: 'NULL,COOKIE' });
     await expect(connectControl(tor.address)).rejects.toThrow(failsWith('control-safecookie-missing'));
   });
 });
 
 describe('commands', () => {
-  test('writes ADD_ONION with everything that was asked, and takes our own address back', async () => {
+  test('ADD_ONION carries every option, and Tor answers with our own address', async () => {
     await using tor = await ScriptedTor.start({
       answer: (command) => (command.startsWith('ADD_ONION') ? `250-ServiceID=${KEY.address}\r\n250 OK\r\n` : undefined),
     });
@@ -73,7 +75,7 @@ describe('commands', () => {
     control.close();
   });
 
-  test('refuses another address than that of the key', async () => {
+  test('an address that is not that of the key is refused', async () => {
     const other = new OnionKey().address;
     await using tor = await ScriptedTor.start({
       answer: (command) => (command.startsWith('ADD_ONION') ? `250-ServiceID=${other}\r\n250 OK\r\n` : undefined),
@@ -83,7 +85,7 @@ describe('commands', () => {
     live.close();
   });
 
-  test('sends one command at a time and pairs the answers in order', async () => {
+  test('commands go one at a time, and answers are paired in order', async () => {
     await using tor = await ScriptedTor.start();
     const control = await connectControl(tor.address);
     const [version, network, views] = await Promise.all([
@@ -95,7 +97,7 @@ describe('commands', () => {
     control.close();
   });
 
-  test('lists the onions whose key Tor holds, without the keys', async () => {
+  test('the onions whose key Tor holds are listed without the keys', async () => {
     const view = `250-ONION_CLIENT_AUTH_VIEW\r\n250-CLIENT ${KEY.address} x25519:AAAA Flags=Permanent\r\n250 OK\r\n`;
     await using tor = await ScriptedTor.start({ answer: (command) => (command.endsWith('VIEW') ? view : undefined) });
     const control = await connectControl(tor.address);
@@ -103,7 +105,7 @@ describe('commands', () => {
     control.close();
   });
 
-  test('turns a refusal of Tor into a code with its status', async () => {
+  test('a refusal of Tor becomes a code with its status', async () => {
     await using tor = await ScriptedTor.start({ answer: () => '552 Unrecognized key "secret"\r\n' });
     const control = await connectControl(tor.address);
     const refused = await control.getInfo(['version']).catch((error: unknown) => error);
@@ -112,7 +114,7 @@ describe('commands', () => {
     control.close();
   });
 
-  test('refuses more commands than its queue holds and answers the others', async () => {
+  test('commands beyond the queue are refused, and the others are answered', async () => {
     await using tor = await ScriptedTor.start();
     const control = await connectControl(tor.address);
     const asked = Array.from({ length: MAX_QUEUED_COMMANDS + 2 }, () => control.getInfo(['version']));
@@ -129,7 +131,7 @@ describe('arguments', () => {
     ['a line break in an address', `${bad}\r\n`, 'onion-address'],
     ['a space in an address', `${bad} x`, 'onion-address'],
     ['a second command in an address', `${KEY.address}\r\nSIGNAL NEWNYM`, 'onion-address'],
-  ])('refuses %s and sends nothing', async (_name, address, code) => {
+  ])('%s is refused, and nothing is sent', async (_name, address, code) => {
     await using tor = await ScriptedTor.start();
     const control = await connectControl(tor.address);
     await expect(control.delOnion(address)).rejects.toThrow(failsWith(code));
@@ -140,7 +142,7 @@ describe('arguments', () => {
   });
 
   test.each(['relative.sock', '/a b', '/a\r\nSIGNAL HALT', '/a"b', '/a,80', `/${'a'.repeat(107)}`, ''])(
-    'refuses the socket path %j',
+    'the socket path %j is refused',
     async (targetSocketPath) => {
       await using tor = await ScriptedTor.start();
       const control = await connectControl(tor.address);
@@ -150,7 +152,7 @@ describe('arguments', () => {
     },
   );
 
-  test.each([0, -1, 1.5, Number.NaN, 1e9])('refuses %d streams and such a queue', async (number) => {
+  test.each([0, -1, 1.5, Number.NaN, 1e9])('%d streams, and such a queue, are refused', async (number) => {
     await using tor = await ScriptedTor.start();
     const control = await connectControl(tor.address);
     const proofOfWork = { queueRate: number, queueBurst: 1 };
@@ -160,7 +162,7 @@ describe('arguments', () => {
     control.close();
   });
 
-  test('refuses a key that got past the types', async () => {
+  test('a key of a wrong type is refused at run time', async () => {
     await using tor = await ScriptedTor.start();
     const control = await connectControl(tor.address);
     const [key] = JSON.parse('["address"]') as InfoKey[];
@@ -172,7 +174,7 @@ describe('arguments', () => {
 });
 
 describe('the end of a connection', () => {
-  test('a silent Tor ends it, and everything that waits fails with the reason', async () => {
+  test('a silent Tor ends the connection, and every waiting command fails with the reason', async () => {
     await using tor = await ScriptedTor.start({ answer: () => '' });
     const control = await connectControl(tor.address, SHORT);
     const both = await Promise.allSettled([control.getInfo(['version']), control.getInfo(['version'])]);
@@ -183,23 +185,23 @@ describe('the end of a connection', () => {
 
   test.each([
     ['junk', 'hello\r\n', 'control-malformed'],
-    ['a reply that nobody asked for', '250 OK\r\n', 'control-unexpected'],
+    ['a reply without a command', '250 OK\r\n', 'control-unexpected'],
     ['an endless line', 'a'.repeat(20_000), 'control-line-too-long'],
-  ])('%s ends it', async (_name, bytes, code) => {
+  ])('%s ends the connection', async (_name, bytes, code) => {
     await using tor = await ScriptedTor.start();
     const control = await connectControl(tor.address);
     tor.emitRaw(bytes);
     expect(await control.closed).toBe(code);
   });
 
-  test('is seen when Tor dies', async () => {
+  test('the end of Tor closes the connection with a code', async () => {
     await using tor = await ScriptedTor.start();
     const control = await connectControl(tor.address);
     await tor.down();
     expect(await control.closed).toBe('control-closed');
   });
 
-  test('events reach listeners until they leave', async () => {
+  test('listeners get events until they are removed', async () => {
     await using tor = await ScriptedTor.start();
     const control = await connectControl(tor.address);
     const seen: string[] = [];

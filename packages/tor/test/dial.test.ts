@@ -1,3 +1,5 @@
+// A dial opens one isolated stream, or fails with the code of Tor's SOCKS answer.
+
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { inspect } from 'node:util';
@@ -15,7 +17,7 @@ const ONION = new OnionKey().address;
 const failsWith = (code: string): unknown => expect.objectContaining({ code });
 
 describe('a stream', () => {
-  test('is opened to the onion, port 80, with credentials of its own', async () => {
+  test('a stream is opened to the onion, port 80, with credentials of its own', async () => {
     await using stand = await SocksStandIn.start({ reply: granted() });
     for (let count = 0; count < 2; count += 1) (await dialOnion({ socks: stand.address, onion: ONION })).destroy();
     const [first, second] = stand.requests;
@@ -24,7 +26,7 @@ describe('a stream', () => {
     expect(new Set([first?.user, first?.password, second?.user, second?.password]).size).toBe(4);
   });
 
-  test('holds what the peer said together with the reply, until its owner listens', async () => {
+  test('a stream keeps bytes that came with the reply until its owner listens', async () => {
     await using stand = await SocksStandIn.start({ reply: granted('early words') });
     const socket = await dialOnion({ socks: stand.address, onion: ONION });
     // More turns than the library or we wait for.
@@ -37,7 +39,7 @@ describe('a stream', () => {
     socket.destroy();
   });
 
-  test('that ends as soon as it is open is a failure and not a silence', async () => {
+  test('a stream that ends as soon as it is open fails the dial', async () => {
     await using stand = await SocksStandIn.start({ reply: granted(), hangUp: true });
     const result = await dialOnion({ socks: stand.address, onion: ONION }).catch((error: unknown) => error);
     if (result instanceof Error) expect(result).toMatchObject({ code: 'socks-closed' });
@@ -53,17 +55,17 @@ describe('a stream', () => {
 describe('a refusal of Tor', () => {
   const numbers = Object.entries(SOCKS_REPLY_CODES).map(([number, code]) => [Number(number), code] as const);
 
-  test.each(numbers)('with the number %d is %s', async (number, code) => {
+  test.each(numbers)('the refusal number %d has the code %s', async (number, code) => {
     await using stand = await SocksStandIn.start({ reply: refused(number) });
     await expect(dialOnion({ socks: stand.address, onion: ONION })).rejects.toThrow(failsWith(code));
   });
 
-  test('with a number that nobody knows is said to be one', async () => {
+  test('an unknown refusal number has a code of its own', async () => {
     await using stand = await SocksStandIn.start({ reply: refused(0x99) });
     await expect(dialOnion({ socks: stand.address, onion: ONION })).rejects.toThrow(failsWith('socks-unknown-reply'));
   });
 
-  test('is hidden by the library for the extended numbers, which is why we read them ourselves', async () => {
+  test('control: the library hides the extended numbers, so our reader is needed', async () => {
     await using stand = await SocksStandIn.start({ reply: refused(0xf0) });
     const { host, port } = stand.address;
     const failed = SocksClient.createConnection({
@@ -74,7 +76,7 @@ describe('a refusal of Tor', () => {
     await expect(failed).rejects.toThrow(/ - undefined$/);
   });
 
-  test('has a cause and a next step for every number', () => {
+  test('each refusal number has a cause and a next step', () => {
     for (const [, code] of numbers) {
       const { cause, nextStep } = adviseDial(code);
       expect(cause).toBe(message(`error.tor.${code}`));
@@ -92,7 +94,7 @@ describe('a proxy that is not what it should be', () => {
     ['speaks HTTP', { method: [...Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n')], reply: [] }, 'socks-protocol'],
     ['answers CONNECT with junk', { reply: [9, 9, 9, 9, 9, 9, 9, 9, 9, 9] }, 'socks-protocol'],
     ['hangs up', { reply: [], hangUp: true }, 'socks-closed'],
-  ])('and %s', async (_name, script, code) => {
+  ])('a proxy that %s fails the dial with a code', async (_name, script, code) => {
     await using stand = await SocksStandIn.start(script);
     const failed = await dialOnion({ socks: stand.address, onion: ONION }).catch((error: unknown) => error);
     expect(failed).toMatchObject({ code });
@@ -103,7 +105,7 @@ describe('a proxy that is not what it should be', () => {
       if (secret !== undefined) expect(text).not.toContain(secret);
   });
 
-  test('and is not there', async () => {
+  test('a proxy that is not there fails the dial with a code', async () => {
     const server = createServer();
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const address = server.address();
@@ -113,7 +115,7 @@ describe('a proxy that is not what it should be', () => {
     await expect(dialOnion({ socks, onion: ONION })).rejects.toThrow(failsWith('socks-unreachable'));
   });
 
-  test('and never answers', async () => {
+  test('a proxy that never answers fails the dial after its time', async () => {
     await using stand = await SocksStandIn.start({ reply: [] });
     await expect(dialOnion({ socks: stand.address, onion: ONION, timeoutMs: 50 })).rejects.toThrow(
       failsWith('dial-timeout'),
@@ -122,7 +124,7 @@ describe('a proxy that is not what it should be', () => {
 });
 
 describe('a caller', () => {
-  test('who gives up ends the attempt, before and during it', async () => {
+  test('an abort ends the dial, before and during it', async () => {
     await using stand = await SocksStandIn.start({ reply: [] });
     const stop = new AbortController();
     const dialling = dialOnion({ socks: stand.address, onion: ONION, signal: stop.signal });
@@ -142,20 +144,20 @@ describe('a caller', () => {
     'expyuzz4wqqyqhjn',
     `www.${ONION}`,
     '',
-  ])('cannot dial %j', async (onion) => {
+  ])('the address %j is refused', async (onion) => {
     await using stand = await SocksStandIn.start({ reply: granted() });
     await expect(dialOnion({ socks: stand.address, onion })).rejects.toThrow(failsWith('onion-address'));
     expect(stand.requests).toEqual([]);
   });
 
-  test.each([0, -1, 65_536, 1.5, Number.NaN])('cannot dial port %d', async (port) => {
+  test.each([0, -1, 65_536, 1.5, Number.NaN])('the port %d is refused', async (port) => {
     await using stand = await SocksStandIn.start({ reply: granted() });
     await expect(dialOnion({ socks: stand.address, onion: ONION, port })).rejects.toThrow(failsWith('dial-port'));
     expect(stand.requests).toEqual([]);
   });
 });
 
-test('reads the six bytes of a handshake however they are cut', () => {
+test('the reader reads the six bytes of a handshake however they are cut', () => {
   fc.assert(
     fc.property(fc.uint8Array({ minLength: 0, maxLength: 12 }), fc.nat(12), (bytes, cut) => {
       const reader = new SocksReplyReader();

@@ -1,3 +1,5 @@
+// Every decoder of bytes from Tor and the gate survives any input.
+
 import { damageText, fuzz, FUZZ_GROWTH_BYTES_MAX, FUZZ_LIMIT_MS, FUZZ_SLOWEST_MS } from '@sotto/fixtures';
 import { describe, expect, test } from 'vitest';
 import { readBootstrapEvent, readBootstrapPhase } from '../src/control/bootstrap-machine.ts';
@@ -99,8 +101,8 @@ const decoders: readonly (readonly [name: string, accepted: Uint8Array, decode: 
   ['a refusal of the gate', encode('{"ok":false,"code":"tor-unreachable"}'), readGateAnswer],
 ];
 
-describe('what Tor, its SOCKS port and the gate say', { timeout: FUZZ_LIMIT_MS }, () => {
-  test.each(decoders)('%s: nothing makes the reader throw, hang or grow', async (_name, accepted, decode) => {
+describe('bytes of Tor, its SOCKS port and the gate', { timeout: FUZZ_LIMIT_MS }, () => {
+  test.each(decoders)('%s: no bytes make the reader throw, hang or grow', async (_name, accepted, decode) => {
     // Control: the thing itself is read.
     expect(decode(accepted)).toBe(true);
     const report = await fuzz(accepted, decode, { damage: damageText });
@@ -110,7 +112,7 @@ describe('what Tor, its SOCKS port and the gate say', { timeout: FUZZ_LIMIT_MS }
     expect(report.grownBytes).toBeLessThan(FUZZ_GROWTH_BYTES_MAX);
   });
 
-  test('a line as long as the gate takes is read as quickly as a short one', async () => {
+  test('the gate reads its longest line as quickly as a short one', async () => {
     const long = encode(`{"op":"ping","x":"${'\\'.repeat(MAX_GATE_LINE_BYTES)}`).subarray(0, MAX_GATE_LINE_BYTES);
     const keywords = encode(`650 STATUS_CLIENT NOTICE ${'A="\\'.repeat(REPLY_LIMITS.maxLineBytes / 4 - 8)}\r\n`);
     for (const [bytes, decode] of [

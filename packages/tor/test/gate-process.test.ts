@@ -1,3 +1,5 @@
+// The gate as a process: its environment, its socket, its signals and its command line.
+
 import type { ChildProcess } from 'node:child_process';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -12,7 +14,7 @@ import { ScriptedTor } from './scripted-tor.ts';
 
 const SOURCE = new URL('../src/', import.meta.url);
 const POLL_MS = 10;
-/** No machine that tests run on is as the compose file says; the gate says so first. */
+/** A test's machine lacks the compose file's protections; the gate reports that first. */
 const [UNPROTECTED, SAID_FIRST] = [
   Object.keys(PROTECTIONS).join(),
   `gate: SOTTO_UNPROTECTED: goes on without ${Object.keys(PROTECTIONS).join(', ')}\n`,
@@ -55,7 +57,7 @@ function environmentOf(tor: ScriptedTor): Environment {
   };
 }
 
-/** Asks again and again until somebody listens on this socket. */
+/** Connects again and again until a server listens on this socket. */
 async function listening(path: string): Promise<void> {
   for (;;) {
     try {
@@ -63,14 +65,14 @@ async function listening(path: string): Promise<void> {
       client.close();
       return;
     } catch {
-      // Not yet. A file-system watcher would not do: the file appears before anybody listens on it.
+      // Not yet. A file-system watcher would not do: the file appears before the gate listens on it.
       await setTimeout(POLL_MS);
     }
   }
 }
 
 describe('the gate as a process', () => {
-  test('lets its group connect and nobody else, prints nothing, and takes the keys back at SIGTERM', async () => {
+  test('the gate lets only its group connect, prints nothing, and removes the keys at SIGTERM', async () => {
     await using tor = await ScriptedTor.start();
     await using gate = new Run('gate/main.ts', environmentOf(tor));
     await listening(tor.path('gate'));
@@ -85,7 +87,7 @@ describe('the gate as a process', () => {
     client.close();
   });
 
-  test('comes back over the socket that SIGKILL left behind', async () => {
+  test('the gate starts again over the socket that SIGKILL left', async () => {
     await using tor = await ScriptedTor.start();
     await using first = new Run('gate/main.ts', environmentOf(tor));
     await listening(tor.path('gate'));
@@ -98,7 +100,7 @@ describe('the gate as a process', () => {
     expect((await second.finished).code).toBe(0);
   });
 
-  test('listens without Tor', async () => {
+  test('the gate listens without Tor', async () => {
     await using tor = await ScriptedTor.start();
     await tor.down();
     await using gate = new Run('gate/main.ts', environmentOf(tor));
@@ -107,7 +109,7 @@ describe('the gate as a process', () => {
     expect(await gate.finished).toEqual({ code: 0, output: SAID_FIRST });
   });
 
-  test('refuses an unprotected machine before it reads anything else', async () => {
+  test('the gate refuses an unprotected machine before it reads its variables', async () => {
     await using gate = new Run('gate/main.ts', { SOTTO_UNPROTECTED: '' });
     const { code, output } = await gate.finished;
     expect([code, output.split(':')[1]]).toEqual([78, ' unprotected']);
@@ -126,7 +128,7 @@ describe('the gate as a process', () => {
     ['a path that is taken', { ...paths, SOTTO_GATE_SOCKET: '/' }, 'SOTTO_GATE_SOCKET'],
     ['a slip in a name', { ...paths, SOTTO_TOR_COOKEI: '/k' }, 'SOTTO_TOR_COOKEI'],
   ])(
-    'refuses an environment with %s in one line that names the variable and no path',
+    'the gate refuses an environment with %s in one line that names the variable and no path',
     async (_name, environment, variable) => {
       await using gate = new Run('gate/main.ts', environment);
       const { code, output } = await gate.finished;
@@ -145,7 +147,7 @@ describe('the gate as a process', () => {
     [['--frob', '-V'], 0, /^[0-9.]+\n$/],
     [['--frob'], 2, /^gate: unknown option --frob\. See: gate --help\n$/],
     [['extra'], 2, /^gate: an argument too many: it takes none\. See: gate --help\n$/],
-  ])('answers %j before it looks for its walls, and begins nothing', async (args, code, output) => {
+  ])('the gate answers %j before it checks its isolation, and starts nothing', async (args, code, output) => {
     await using gate = new Run('gate/main.ts', { SOTTO_UNPROTECTED: '' }, args);
     expect(await gate.finished).toEqual({ code, output: expect.stringMatching(output) as string });
   });

@@ -1,3 +1,5 @@
+// The gate's protocol reads exactly its seven requests, and no text of Tor fits into its answers.
+
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { GateStage } from '../src/gate/protocol.ts';
@@ -25,25 +27,28 @@ function decode(line: string): ReturnType<typeof decodeGateRequest> {
 }
 
 describe('requests', () => {
-  test.each(['ping', 'version', 'bootstrap', 'forget', 'descriptor', 'path'] as const)('reads %s', (op) => {
-    expect(decode(`{"op":"${op}"}`)).toEqual({ ok: true, value: { op } });
-    expect(decode(encodeGateRequest({ op }))).toEqual({ ok: true, value: { op } });
-  });
+  test.each(['ping', 'version', 'bootstrap', 'forget', 'descriptor', 'path'] as const)(
+    'the decoder reads the request %s',
+    (op) => {
+      expect(decode(`{"op":"${op}"}`)).toEqual({ ok: true, value: { op } });
+      expect(decode(encodeGateRequest({ op }))).toEqual({ ok: true, value: { op } });
+    },
+  );
 
-  test('reads allow, and its longest form fits in a line', () => {
+  test('the decoder reads allow, and its longest form fits in a line', () => {
     const line = encodeGateRequest({ op: 'allow', onion: ONION, key: KEY });
     expect(decode(line)).toEqual({ ok: true, value: { op: 'allow', onion: ONION, key: KEY } });
     expect(line.length).toBeLessThan(MAX_GATE_LINE_BYTES);
   });
 
   test.each(['', 'ping', '"ping"', '[]', 'null', '{"op":"ping"', '{"op":"ping"}{"op":"ping"}', 'GETINFO address'])(
-    'refuses %j as malformed',
+    'the decoder refuses %j as malformed',
     (line) => {
       expect(decode(line)).toEqual({ ok: false, code: 'gate-malformed' });
     },
   );
 
-  test('refuses bytes that are not UTF-8', () => {
+  test('the decoder refuses bytes that are not UTF-8', () => {
     expect(decodeGateRequest(Buffer.from([0x22, 0xff, 0x22]))).toEqual({ ok: false, code: 'gate-malformed' });
   });
 
@@ -60,7 +65,7 @@ describe('requests', () => {
     '{"op":"ping\\r\\nSIGNAL NEWNYM"}',
     '{"OP":"ping"}',
     '{"op":"ping","op":"newnym"}',
-  ])('refuses the operation of %j', (line) => {
+  ])('the decoder refuses the operation of %j', (line) => {
     expect(decode(line)).toEqual({ ok: false, code: 'gate-operation' });
   });
 
@@ -83,11 +88,11 @@ describe('requests', () => {
     `{"op":"allow","onion":"${ONION}","key":"${Buffer.alloc(33).toString('base64')}"}`,
     `{"op":"allow","onion":["${ONION}"],"key":"${KEY_TEXT}"}`,
     `{"op":"allow","onion":"${ONION}","key":{"length":32}}`,
-  ])('refuses the fields of %j', (line) => {
+  ])('the decoder refuses the fields of %j', (line) => {
     expect(decode(line)).toEqual({ ok: false, code: 'gate-field' });
   });
 
-  test('reads any bytes without throwing', () => {
+  test('the decoder reads any bytes without throwing', () => {
     const near = fc.json({ maxDepth: 2 }).map((text) => Buffer.from(text));
     fc.assert(
       fc.property(fc.oneof(near, fc.uint8Array({ maxLength: 200 })), (bytes) => {
@@ -124,11 +129,11 @@ describe('answers', () => {
     },
   ];
 
-  test.each(stages)('carries the stage %j', (stage) => {
+  test.each(stages)('an answer carries the stage %j', (stage) => {
     expect(decodeGateMessage(Buffer.from(encodeStageEvent(stage)))).toEqual({ kind: 'stage-event', stage });
   });
 
-  test('carries successes and refusals', () => {
+  test('an answer carries a success or a refusal', () => {
     expect(decodeGateMessage(Buffer.from(encodeSuccess({ a: 1 })))).toEqual({ kind: 'ok', fields: { ok: true, a: 1 } });
     expect(decodeGateMessage(Buffer.from(encodeRefusal('gate-busy')))).toEqual({ kind: 'refused', code: 'gate-busy' });
   });

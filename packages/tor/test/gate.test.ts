@@ -1,3 +1,5 @@
+// The gate between its clients and a scripted Tor: answers, keys, a lost Tor, and bounds.
+
 import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { describe, expect, test } from 'vitest';
@@ -75,8 +77,8 @@ class GateBench implements AsyncDisposable {
   }
 }
 
-describe('what the gate answers', () => {
-  test('ping, version, path and descriptor, and not a word more', async () => {
+describe('answers of the gate', () => {
+  test('ping, version, path and descriptor have answers of fixed fields', async () => {
     await using bench = await GateBench.start();
     using raw = await bench.raw();
     expect(await raw.ask('{"op":"ping"}')).toBe('{"ok":true}');
@@ -91,7 +93,7 @@ describe('what the gate answers', () => {
     );
   });
 
-  test('stages go to those who asked, and to nobody else', async () => {
+  test('only clients that sent bootstrap get stages', async () => {
     await using bench = await GateBench.start();
     const stages: GateStage[] = [];
     const { promise: sawDone, resolve } = Promise.withResolvers<undefined>();
@@ -110,7 +112,7 @@ describe('what the gate answers', () => {
     expect(silent).toEqual([]);
   });
 
-  test('the state of this onion descriptor, from unknown to received', async () => {
+  test('a client gets the state of its own onion descriptor, from unknown to received', async () => {
     await using bench = await GateBench.start();
     const client = await bench.client();
     await client.allow(ONION, KEY);
@@ -131,12 +133,12 @@ describe('what the gate answers', () => {
   });
 });
 
-describe('what never passes the gate', () => {
+describe('facts that never pass the gate', () => {
   const CANARIES = ['192.0.2.7', '2001:db8::7', 'CanaryNick', 'ABCDEF0123456789ABCDEF0123456789ABCDEF01', '9001'];
   const [address, address6, nickname, fingerprint] = CANARIES;
   const guards = `250+entry-guards=\r\n$${fingerprint}~${nickname} up\r\n.\r\n250 OK\r\n`;
 
-  test('no address, fingerprint or nickname, in any answer or event', async () => {
+  test('no answer or event has an address, a fingerprint or a nickname', async () => {
     await using bench = await GateBench.start((command) => (command === 'GETINFO entry-guards' ? guards : undefined));
     using raw = await bench.raw();
     const heard: string[] = [];
@@ -175,7 +177,7 @@ describe('what never passes the gate', () => {
 });
 
 describe('client keys', () => {
-  test('are given to Tor without a flag, and taken back when the connection closes', async () => {
+  test('a key goes to Tor without a flag, and is removed when the connection closes', async () => {
     await using bench = await GateBench.start();
     const client = await bench.client();
     await client.allow(ONION, KEY);
@@ -185,7 +187,7 @@ describe('client keys', () => {
     expect(bench.keyCommands()).toEqual([ADD, REMOVE]);
   });
 
-  test('are shared by connections of one room and go with the last', async () => {
+  test('connections of one room share a key, and the last one removes it', async () => {
     await using bench = await GateBench.start();
     const [first, second] = [await bench.client(), await bench.client()];
     await Promise.all([first.allow(ONION, KEY), second.allow(ONION, KEY)]);
@@ -196,7 +198,7 @@ describe('client keys', () => {
     expect(bench.keyCommands()).toEqual([ADD, REMOVE]);
   });
 
-  test('cannot be replaced by another connection', async () => {
+  test('another connection cannot replace a key', async () => {
     await using bench = await GateBench.start();
     const [first, second] = [await bench.client(), await bench.client()];
     await first.allow(ONION, KEY);
@@ -206,7 +208,7 @@ describe('client keys', () => {
     expect(bench.keyCommands()).toHaveLength(3);
   });
 
-  test('are one onion and one key per connection', async () => {
+  test('a connection holds one onion and one key', async () => {
     await using bench = await GateBench.start();
     const client = await bench.client();
     await client.allow(ONION, KEY);
@@ -216,7 +218,7 @@ describe('client keys', () => {
     expect(bench.keyCommands()).toEqual([ADD]);
   });
 
-  test('are not held after a refusal', async () => {
+  test('a key that Tor refused is not held', async () => {
     let refuse = true;
     await using bench = await GateBench.start((command) =>
       refuse && command.startsWith('ONION_CLIENT_AUTH_ADD') ? '552 no\r\n' : undefined,
@@ -229,7 +231,7 @@ describe('client keys', () => {
     expect(bench.keyCommands().at(-1)).toBe(REMOVE);
   });
 
-  test('go back even if the connection dies while Tor is still thinking', async () => {
+  test('a key is removed even if its connection ends before Tor has answered', async () => {
     await using bench = await GateBench.start((command) =>
       command.startsWith('ONION_CLIENT_AUTH_ADD') ? '' : undefined,
     );
@@ -245,13 +247,13 @@ describe('client keys', () => {
     expect(bench.keyCommands()).toEqual([ADD, REMOVE]);
   });
 
-  test('that an earlier gate left behind are taken back at the start', async () => {
+  test('keys that an earlier gate left in Tor are removed at the start', async () => {
     const view = `250-ONION_CLIENT_AUTH_VIEW\r\n250-CLIENT ${OTHER_ONION} x25519:AAAA\r\n250 OK\r\n`;
     await using bench = await GateBench.start((command) => (command === 'ONION_CLIENT_AUTH_VIEW' ? view : undefined));
     expect(bench.keyCommands()).toEqual([`ONION_CLIENT_AUTH_REMOVE ${OTHER_ONION}`]);
   });
 
-  test('are taken back when the gate stops', async () => {
+  test('all keys are removed when the gate stops', async () => {
     const bench = await GateBench.start();
     const client = await bench.client();
     await client.allow(ONION, KEY);
@@ -263,7 +265,7 @@ describe('client keys', () => {
 });
 
 describe('a lost Tor', () => {
-  test('is said, and the gate goes on and gives the live keys again', async () => {
+  test('clients hear of a lost Tor, and the gate adds the live keys again later', async () => {
     await using bench = await GateBench.start();
     const states: string[] = [];
     const { promise: sawLoss, resolve: lost } = Promise.withResolvers<undefined>();
@@ -296,7 +298,7 @@ describe('a lost Tor', () => {
     expect(bench.keyCommands()).toEqual([ADD, REMOVE]);
   });
 
-  test('is tried again after pauses that grow to a bound', async () => {
+  test('the gate connects again after pauses that grow to a bound', async () => {
     await using bench = await GateBench.start();
     using watcher = await bench.raw();
     await watcher.ask('{"op":"bootstrap"}');
@@ -313,7 +315,7 @@ describe('a lost Tor', () => {
     expect(pauses).toEqual([250, 500, 1_000, 2_000, 4_000, 5_000, 5_000, 5_000]);
   });
 
-  test('that is not set up as it must be is named, and no key is given to it', async () => {
+  test('a Tor with other settings has a code, and no key goes to it', async () => {
     await using tor = await ScriptedTor.start({
       answer: (command) =>
         command.startsWith('GETCONF SocksPort') ? settingsReply({ SocksPort: ['9050'] }) : undefined,
@@ -328,7 +330,7 @@ describe('a lost Tor', () => {
     await gate.close();
   });
 
-  test('that is too old is named, and nothing is done with it', async () => {
+  test('a Tor that is too old has a code, and no command goes to it', async () => {
     const tor = await ScriptedTor.start({
       answer: (command) => (command === 'GETINFO version' ? '250-version=0.4.8.10\r\n250 OK\r\n' : undefined),
     });
@@ -364,7 +366,7 @@ describe('bounds', () => {
     await bench.tor.saw(REMOVE);
   });
 
-  test('one connection too many is refused, and a place that is left is free again', async () => {
+  test('one connection too many is refused, and a closed one makes room again', async () => {
     await using bench = await GateBench.start();
     const clients: RawLineClient[] = [];
     for (let index = 0; index < MAX_GATE_CONNECTIONS; index += 1) clients.push(await bench.raw());
@@ -419,11 +421,11 @@ describe('the client of the gate', () => {
     ['silence', '', 'gate-timeout'],
     ['a field of the wrong form', '{"ok":true,"version":1,"network":"public"}\n', 'gate-protocol'],
     ['a code of its own', '{"ok":false,"code":"tor-unreachable"}\n', 'tor-unreachable'],
-  ])('meets %s with a code', async (_name, bytes, code) => {
+  ])('the client meets %s with a code', async (_name, bytes, code) => {
     expect(await answering(bytes, (client) => client.version())).toMatchObject({ code });
   });
 
-  test('says when there is no gate', async () => {
+  test('the client has a code for a missing gate', async () => {
     await using tor = await ScriptedTor.start();
     await expect(connectGate({ socketPath: tor.path('nothing') })).rejects.toThrow(failsWith('gate-unreachable'));
   });

@@ -1,3 +1,5 @@
+// The guard watch finds Tor's first guard and measures for how long it has stayed.
+
 import { describe, expect, test } from 'vitest';
 import { openGate } from '../src/gate/gate.ts';
 import { connectGate } from '../src/gate/client.ts';
@@ -8,7 +10,7 @@ const A = 'A'.repeat(40);
 const B = 'B'.repeat(40);
 
 describe('the first guard', () => {
-  test('is the first that is up, whatever stands before and behind it', () => {
+  test('the first guard is the first line that is up, whatever comes before and after', () => {
     const answer = [`$${B}~old unlisted 2026-11-01 10:00:00`, `$${A}~one up`, `$${B}=two up`].join('\n');
     expect(readFirstGuard(answer)).toBe(A);
     expect(readFirstGuard(`$${B} up\r\n$${A}~one up`)).toBe(B);
@@ -21,11 +23,11 @@ describe('the first guard', () => {
     `$AAAA~one up`,
     `${A}~one up`,
     'up',
-  ])('is none in %j', (answer) => {
+  ])('no guard is found in %j', (answer) => {
     expect(readFirstGuard(answer)).toBeUndefined();
   });
 
-  test('counts from when it was first there, over times when none is up, until another is first', () => {
+  test('the age counts from the first sight, through times without one, until another is first', () => {
     const first = noteGuard(undefined, A, 1_000);
     expect(first).toEqual({ guard: A, sinceMs: 1_000 });
     expect(noteGuard(first, undefined, 2_000)).toEqual(first);
@@ -56,7 +58,7 @@ describe('the gate', () => {
     return { tor, clock: new HandClock(), set, [Symbol.asyncDispose]: () => tor[Symbol.asyncDispose]() };
   }
 
-  test('looks when Tor has come up, when it is asked, and over a Tor that was restarted; a change begins anew', async () => {
+  test('the gate looks when Tor has come up, on request, and after a restart; a change starts anew', async () => {
     await using bench = await scene();
     const { tor, clock, set } = bench;
     const gate = await openGate({ socketPath: tor.path('gate'), control: tor.address, clock });
@@ -103,7 +105,7 @@ describe('the gate', () => {
     ['1', 'on'],
     ['auto', 'auto'],
     ['0', 'off'],
-  ])('says of vanguards %s that they are %s', async (value, word) => {
+  ])('the gate reports vanguards %s as %s', async (value, word) => {
     await using bench = await scene();
     const { tor, clock, set } = bench;
     const gate = await openGate({ socketPath: tor.path('gate'), control: tor.address, clock });
@@ -123,7 +125,7 @@ describe('the gate', () => {
     await gate.ended;
   });
 
-  test('goes on with a Tor that tells nothing of guards', async () => {
+  test('the gate works with a Tor that reports no guards', async () => {
     await using tor = await ScriptedTor.start({
       answer: (command) => (command === 'GETINFO entry-guards' ? '552 Unrecognized key\r\n' : undefined),
     });

@@ -1,3 +1,5 @@
+// The host's view of Tor publishes own onions, and refuses a Tor with other settings.
+
 import { describe, expect, test } from 'vitest';
 import { openOnionControl } from '../src/onion/onion-control.ts';
 import type { UploadProgress } from '../src/onion/onion-control.ts';
@@ -13,7 +15,7 @@ const PUBLISHES: Answer = (command) =>
 const failsWith = (code: string): unknown => expect.objectContaining({ code });
 
 describe('publishing', () => {
-  test('waits for the first upload and counts the others', async () => {
+  test('publishing waits for the first upload and counts the others', async () => {
     await using tor = await ScriptedTor.start({ answer: PUBLISHES });
     const onions = await openOnionControl(tor.address);
     const seen: UploadProgress[] = [];
@@ -33,7 +35,7 @@ describe('publishing', () => {
     onions.close();
   });
 
-  test('asks for its events before it adds the onion', async () => {
+  test('publishing requests its events before it adds the onion', async () => {
     await using tor = await ScriptedTor.start({ answer: PUBLISHES });
     const onions = await openOnionControl(tor.address);
     const published = onions.publish(REQUEST);
@@ -46,7 +48,7 @@ describe('publishing', () => {
     onions.close();
   });
 
-  test('gives up after its time and takes the onion back', async () => {
+  test('publishing gives up after its time and deletes the onion', async () => {
     await using tor = await ScriptedTor.start({ answer: PUBLISHES });
     const clock = new HandClock();
     const onions = await openOnionControl({ ...tor.address, clock });
@@ -60,7 +62,7 @@ describe('publishing', () => {
     onions.close();
   });
 
-  test('gives up when it is told to and takes the onion back', async () => {
+  test('an abort ends publishing and deletes the onion', async () => {
     await using tor = await ScriptedTor.start({ answer: PUBLISHES });
     const onions = await openOnionControl(tor.address);
     const stop = new AbortController();
@@ -73,7 +75,7 @@ describe('publishing', () => {
     onions.close();
   });
 
-  test('fails with the connection', async () => {
+  test('publishing fails when the connection ends', async () => {
     await using tor = await ScriptedTor.start({ answer: PUBLISHES });
     const onions = await openOnionControl(tor.address);
     const refused = expect(onions.publish(REQUEST)).rejects.toThrow(failsWith('control-closed'));
@@ -83,7 +85,7 @@ describe('publishing', () => {
     expect(await onions.closed).toBe('control-closed');
   });
 
-  test('does not publish one onion twice, and deletes only its own', async () => {
+  test('an onion is not published twice, and only own onions are deleted', async () => {
     await using tor = await ScriptedTor.start({ answer: PUBLISHES });
     const onions = await openOnionControl(tor.address);
     const published = onions.publish(REQUEST);
@@ -124,7 +126,7 @@ describe('the Tor behind it', () => {
     ['no second layer of guards', { VanguardsLiteEnabled: ['0'] }],
     ['addresses in its log', { SafeLogging: ['0'] }],
     ['addresses of clients in its log', { SafeLogging: ['relay'] }],
-  ])('is refused with %s', async (_what, changed) => {
+  ])('a Tor with %s is refused', async (_what, changed) => {
     await using tor = await setTo(changed);
     await expect(openOnionControl(tor.address)).rejects.toThrow(failsWith('tor-unprotected'));
     expect(tor.commands.filter((command) => !command.startsWith('GET'))).toEqual([]);
@@ -135,7 +137,7 @@ describe('the Tor behind it', () => {
     ['without SOCKS', { SocksPort: ['0'] }],
     ['with guards as the network advises', { VanguardsLiteEnabled: ['auto'] }],
     ['with a port that is turned off', { ControlPort: ['0'] }],
-  ])('is taken %s', async (_what, changed) => {
+  ])('a Tor %s is accepted', async (_what, changed) => {
     await using tor = await setTo(changed);
     const onions = await openOnionControl(tor.address);
     onions.close();
@@ -145,7 +147,7 @@ describe('the Tor behind it', () => {
     ['leaves a setting out', settingsReply().replace('250-ControlPort\r\n', '')],
     ['tells another one', settingsReply().replace('250-ControlPort\r\n', '250-ControlPortWriteToFile=/x\r\n')],
     ['does not know a setting', '552 Unrecognized configuration key "MetricsPort"\r\n'],
-  ])('is refused if it %s', async (_what, reply) => {
+  ])('a Tor that %s is refused', async (_what, reply) => {
     await using tor = await ScriptedTor.start({
       answer: (command) => (command.startsWith('GETCONF SocksPort') ? reply : undefined),
     });
@@ -157,7 +159,7 @@ describe('the Tor behind it', () => {
     ['0.4.8.99', 'tor-too-old'],
     ['0.3.9.99', 'tor-too-old'],
     ['nonsense', 'control-unexpected'],
-  ])('refuses version %s', async (version, code) => {
+  ])('the version %s is refused', async (version, code) => {
     await using tor = await ScriptedTor.start({
       answer: (command) => (command === 'GETINFO version' ? `250-version=${version}\r\n250 OK\r\n` : undefined),
     });
@@ -169,7 +171,7 @@ describe('the Tor behind it', () => {
     ['0.4.9.15', '0.4.9.15'],
     ['0.4.10.1-alpha-dev (git-0123)', '0.4.10.1'],
     ['0.5.0.1', '0.5.0.1'],
-  ])('takes version %s', async (version, shown) => {
+  ])('the version %s is accepted', async (version, shown) => {
     await using tor = await ScriptedTor.start({
       answer: (command) => (command === 'GETINFO version' ? `250-version=${version}\r\n250 OK\r\n` : undefined),
     });
@@ -181,7 +183,7 @@ describe('the Tor behind it', () => {
   test.each([
     ['0', 'public'],
     ['1', 'private-test'],
-  ])('tells a network with TestingTorNetwork %s', async (value, network) => {
+  ])('the host learns the kind of network from TestingTorNetwork %s', async (value, network) => {
     await using tor = await ScriptedTor.start({
       answer: (command) => (command === 'GETCONF TestingTorNetwork' ? `250 TestingTorNetwork=${value}\r\n` : undefined),
     });
@@ -190,7 +192,7 @@ describe('the Tor behind it', () => {
     onions.close();
   });
 
-  test('shows the stages, and a stall when its clock says so', async () => {
+  test('the host gets each stage, and a stall after its time', async () => {
     await using tor = await ScriptedTor.start();
     const clock = new HandClock();
     const states: string[] = [];

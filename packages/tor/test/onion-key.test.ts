@@ -1,3 +1,5 @@
+// Onion addresses, onion keys and client keys agree with rend-spec-v3, RFC 8032 and Node.
+
 import { createHash, createPublicKey, generateKeyPairSync, verify } from 'node:crypto';
 import { inspect } from 'node:util';
 import fc from 'fast-check';
@@ -27,12 +29,12 @@ function holds(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array
 }
 
 describe('addresses', () => {
-  test.each(SPEC_ADDRESSES)('reads and writes the example %s', (address) => {
+  test.each(SPEC_ADDRESSES)('the example address %s is read and written', (address) => {
     const decoded = decodeOnionAddress(address);
     expect(decoded.ok && onionAddressOf(decoded.value)).toBe(address);
   });
 
-  test('refuses every single changed character', () => {
+  test('an address with any one character changed is refused', () => {
     const [address = ''] = SPEC_ADDRESSES;
     for (let index = 0; index < address.length; index += 1) {
       const other = address[index] === 'a' ? 'b' : 'a';
@@ -46,11 +48,11 @@ describe('addresses', () => {
     ['a short text', SPEC_ADDRESSES[0]?.slice(1)],
     ['a line break', `${SPEC_ADDRESSES[0]?.slice(0, 54) ?? ''}\r\n`],
     ['nothing', ''],
-  ])('refuses %s', (_name, text = '') => {
+  ])('an address with %s is refused', (_name, text = '') => {
     expect(decodeOnionAddress(text)).toEqual({ ok: false, code: 'onion-address' });
   });
 
-  test('round trips any public key', () => {
+  test('any public key survives the way to an address and back', () => {
     fc.assert(
       fc.property(fc.uint8Array({ minLength: 32, maxLength: 32 }), (key) => {
         const decoded = decodeOnionAddress(onionAddressOf(key));
@@ -61,11 +63,11 @@ describe('addresses', () => {
 });
 
 describe('the key of an onion', () => {
-  test('has the public key of RFC 8032', () => {
+  test('a seed of RFC 8032 gives its public key', () => {
     expect(Buffer.from(new OnionKey(RFC8032_SEED).publicKey).toString('hex')).toBe(RFC8032_PUBLIC);
   });
 
-  test('gives Tor 64 clamped bytes in base64', () => {
+  test('Tor gets 64 clamped bytes in base64', () => {
     const expanded = Buffer.from(Buffer.from(new OnionKey(RFC8032_SEED).encodeForTor()).toString(), 'base64');
     const hash = createHash('sha512').update(RFC8032_SEED).digest();
     expect(expanded).toHaveLength(64);
@@ -75,11 +77,11 @@ describe('the key of an onion', () => {
     expect(expanded.readUInt8(31) & 0xc0).toBe(0x40);
   });
 
-  test('is another one each time', () => {
+  test('each new key differs from the others', () => {
     expect(new OnionKey().address).not.toBe(new OnionKey().address);
   });
 
-  test('shows its secret to neither inspect nor JSON, and is zero after wipe', () => {
+  test('inspect and JSON show no secret, and wipe zeroes it', () => {
     const key = new OnionKey(RFC8032_SEED);
     const secret = Buffer.from(key.encodeForTor()).toString();
     const hex = Buffer.from(secret, 'base64').toString('hex');
@@ -92,14 +94,14 @@ describe('the key of an onion', () => {
     expect(Buffer.from(key.encodeForTor()).toString()).toBe(Buffer.alloc(64).toString('base64'));
   });
 
-  test('leaves the seed of the caller alone and refuses one of another length', () => {
+  test('the seed of the caller stays unchanged, and one of another length is refused', () => {
     const seed = Buffer.from(RFC8032_SEED);
     expect(new OnionKey(seed).address).toHaveLength(56);
     expect(seed).toEqual(RFC8032_SEED);
     expect(() => new OnionKey(seed.subarray(1))).toThrow(expect.objectContaining({ code: 'onion-key' }));
   });
 
-  test('gives the signature of RFC 8032, which holds for its address', () => {
+  test('a key gives the signature of RFC 8032, which its address verifies', () => {
     const key = new OnionKey(RFC8032_SEED);
     expect(Buffer.from(key.sign(new Uint8Array(0))).toString('hex')).toBe(RFC8032_SIGNATURE);
     const decoded = decodeOnionAddress(key.address);
@@ -110,7 +112,7 @@ describe('the key of an onion', () => {
     expect(holds(raw, statement, new OnionKey().sign(statement))).toBe(false);
   });
 
-  test('signs nothing after wipe', () => {
+  test('a wiped key signs nothing', () => {
     const key = new OnionKey(RFC8032_SEED);
     key.wipe();
     expect(() => key.sign(new Uint8Array(0))).toThrow(expect.objectContaining({ code: 'onion-key' }));
@@ -118,20 +120,20 @@ describe('the key of an onion', () => {
 });
 
 describe('the key of a client', () => {
-  test('has 52 characters of base32 for the service and 44 of base64 for the client', () => {
+  test('a client key has 52 base32 characters for the service and 44 base64 for the client', () => {
     const key = new ClientAuthKey(CLIENT_SECRET);
     expect(key.publicBase32).toMatch(/^[a-z2-7]{52}$/);
     expect(Buffer.from(key.encodeForTor()).toString()).toBe(CLIENT_SECRET.toString('base64'));
   });
 
-  test('has the public key that node makes for the same secret', () => {
+  test('a client key has the public key that Node computes for the same secret', () => {
     const jwk = generateKeyPairSync('x25519').privateKey.export({ format: 'jwk' });
     const key = new ClientAuthKey(Buffer.from(jwk.d ?? '', 'base64url'));
     expect(Buffer.from(key.publicKey).toString('base64url')).toBe(jwk.x);
     expect(base32Decode(key.publicBase32)).toEqual(key.publicKey);
   });
 
-  test('refuses a secret of another length and does not show it', () => {
+  test('a client key of another length is refused, and its secret is not shown', () => {
     expect(() => new ClientAuthKey(new Uint8Array(31))).toThrow(expect.objectContaining({ code: 'onion-key' }));
     const key = new ClientAuthKey(CLIENT_SECRET);
     expect(inspect(key, { showHidden: true })).not.toContain(CLIENT_SECRET.toString('hex').slice(0, 16));
@@ -139,7 +141,7 @@ describe('the key of a client', () => {
 });
 
 describe('encodings', () => {
-  test('round trip and agree with node', () => {
+  test('encodings survive both ways and agree with Node', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 80 }), (bytes) => {
         expect(base32Decode(base32Encode(bytes))).toEqual(bytes);
@@ -150,8 +152,11 @@ describe('encodings', () => {
     );
   });
 
-  test.each(['a', 'ab', 'a===', 'AB==', 'AAAA=', 'AA-_', ' AAA', 'AAAA\n', 'AAE'])('refuses the base64 %j', (text) => {
-    // 'AB==' has spare bits that are not zero: a second spelling of one key.
-    expect(base64Decode(text)).toBeUndefined();
-  });
+  test.each(['a', 'ab', 'a===', 'AB==', 'AAAA=', 'AA-_', ' AAA', 'AAAA\n', 'AAE'])(
+    'the base64 %j is refused',
+    (text) => {
+      // 'AB==' has spare bits that are not zero: a second spelling of one key.
+      expect(base64Decode(text)).toBeUndefined();
+    },
+  );
 });

@@ -49,7 +49,7 @@ describe('an onion', () => {
   beforeEach(() => start(DONE));
   afterEach(stop);
 
-  test('is opened in one order: Tor is connected, the key is given, the stream comes', async () => {
+  test('an onion is opened in one order: Tor is connected, the key is given, the stream comes', async () => {
     await using socks = await SocksStandIn.start({ reply: granted() });
     const steps: string[] = [];
     const socket = await openOnion(
@@ -66,19 +66,19 @@ describe('an onion', () => {
     expect(socks.requests).toMatchObject([{ host: `${ONION}.onion`, port: 80 }]);
   });
 
-  test('that cannot be reached fails with the code of the dial', async () => {
+  test('an onion that cannot be reached fails with the code of the dial', async () => {
     await using socks = await SocksStandIn.start({ reply: refused(0xf0) });
     await expect(openOnion(options(socks))).rejects.toMatchObject({ code: 'onion-descriptor-not-found' });
   });
 
-  test('is not dialled when its key is refused', async () => {
+  test('an onion is not dialled when its key is refused', async () => {
     await using socks = await SocksStandIn.start({ reply: granted() });
     await client.allow(new OnionKey().address, new Uint8Array(32).fill(5));
     await expect(openOnion(options(socks))).rejects.toMatchObject({ code: 'gate-onion-taken' });
     expect(socks.requests).toEqual([]);
   });
 
-  test('is not dialled after the caller gave up', async () => {
+  test('an onion is not dialled after an abort', async () => {
     await using socks = await SocksStandIn.start({ reply: granted() });
     const signal = AbortSignal.abort();
     await expect(openOnion(options(socks, { signal }))).rejects.toMatchObject({ code: 'aborted' });
@@ -90,7 +90,7 @@ describe('a Tor that is not connected yet', () => {
   beforeEach(() => start(HALF));
   afterEach(stop);
 
-  test('is waited for, until the caller gives up', async () => {
+  test('the wait for Tor ends with an abort', async () => {
     await using socks = await SocksStandIn.start({ reply: granted() });
     const abort = new AbortController();
     const opened = openOnion(options(socks, { signal: abort.signal, onStage: () => abort.abort() }));
@@ -98,13 +98,13 @@ describe('a Tor that is not connected yet', () => {
     expect(tor.commands.some((command) => command.startsWith('ONION_CLIENT_AUTH_ADD'))).toBe(false);
   });
 
-  test('is waited for, until its stage is one that the caller fails with', async () => {
+  test('the wait for Tor ends when the caller fails a stage', async () => {
     await using socks = await SocksStandIn.start({ reply: granted() });
     const onStage = (_stage: unknown, fail: (error: Error) => void): void => fail(new Error('stuck'));
     await expect(openOnion(options(socks, { onStage }))).rejects.toThrow('stuck');
   });
 
-  test('is waited for, until the gate goes', async () => {
+  test('the wait for Tor ends when the gate closes', async () => {
     await using socks = await SocksStandIn.start({ reply: granted() });
     const opened = openOnion(options(socks, { onStage: () => client.close() }));
     await expect(opened).rejects.toMatchObject({ code: 'gate-closed' });

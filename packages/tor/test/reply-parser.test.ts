@@ -1,3 +1,5 @@
+// The parser of control replies reads any split of the stream, within its limits.
+
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { ControlMessage } from '../src/control/reply-parser.ts';
@@ -16,11 +18,11 @@ function messages(text: string): ControlMessage[] {
 }
 
 describe('replies', () => {
-  test('reads a reply of one line', () => {
+  test('the parser reads a reply of one line', () => {
     expect(messages('250 OK\r\n')).toEqual([{ kind: 'reply', status: 250, lines: [{ status: 250, text: 'OK' }] }]);
   });
 
-  test('reads a reply of several lines', () => {
+  test('the parser reads a reply of several lines', () => {
     expect(messages('250-version=0.4.9.11\r\n250 OK\r\n')).toEqual([
       {
         kind: 'reply',
@@ -33,12 +35,12 @@ describe('replies', () => {
     ]);
   });
 
-  test('reads a block and takes one dot off its lines', () => {
+  test('the parser reads a block and removes one leading dot of its lines', () => {
     const [reply] = messages('250+key=\r\nplain\r\n..\r\n..dot\r\n\r\n.\r\n250 OK\r\n');
     expect(reply?.lines[0]).toEqual({ status: 250, text: 'key=', data: 'plain\n.\n.dot\n' });
   });
 
-  test('keeps events that come between the lines of a reply apart from it', () => {
+  test('the parser keeps events between the lines of a reply apart from it', () => {
     const stream = '250-a=1\r\n650 CIRC 1\r\n250+b=\r\n650 not an event\r\n.\r\n650-X\r\n250 OK\r\n650 OK\r\n';
     expect(messages(stream).map(({ kind, lines }) => [kind, lines.map((line) => line.data ?? line.text)])).toEqual([
       ['event', ['CIRC 1']],
@@ -47,7 +49,7 @@ describe('replies', () => {
     ]);
   });
 
-  test('takes the status of the last line', () => {
+  test('a reply has the status of its last line', () => {
     expect(messages('250-a=1\r\n551 no\r\n')[0]?.status).toBe(551);
   });
 });
@@ -63,16 +65,16 @@ describe('violations', () => {
     'OK\r\n',
     ' 250 OK\r\n',
     '050 OK\r\n',
-  ])('refuses the line %j', (line) => {
+  ])('the parser refuses the line %j', (line) => {
     expect(parse(line)).toEqual({ ok: false, code: 'control-malformed' });
   });
 
-  test('refuses a bare line feed and a carriage return inside a line', () => {
+  test('the parser refuses a bare line feed and a carriage return inside a line', () => {
     expect(parse('250 OK\n')).toEqual({ ok: false, code: 'control-malformed' });
     expect(parse('250 a\rb\r\n')).toEqual({ ok: false, code: 'control-malformed' });
   });
 
-  test('takes a line at the limit and refuses one byte more, ended or not', () => {
+  test('the parser accepts a line at the limit and refuses one byte more, ended or not', () => {
     const limits = { ...REPLY_LIMITS, maxLineBytes: 20 };
     const fits = `250 ${'a'.repeat(16)}`;
     expect(parse(`${fits}\r\n`, limits)).toMatchObject({ ok: true });
@@ -85,12 +87,12 @@ describe('violations', () => {
     ['lines', '250-\r\n'.repeat(6)],
     ['lines of a block', `250+a=\r\n${'\r\n'.repeat(6)}`],
     ['bytes of an event', `650-${'a'.repeat(60)}\r\n650-${'a'.repeat(60)}\r\n`],
-  ])('refuses a message with too many %s', (_name, stream) => {
+  ])('the parser refuses a message with too many %s', (_name, stream) => {
     const limits = { maxLineBytes: 100, maxReplyBytes: 100, maxReplyLines: 5 };
     expect(parse(stream, limits)).toEqual({ ok: false, code: 'control-reply-too-large' });
   });
 
-  test('stays failed, because the position in the stream is lost', () => {
+  test('the parser stays failed, because the position in the stream is lost', () => {
     const parser = new ReplyParser();
     parser.push(Buffer.from('junk\r\n'));
     expect(parser.push(Buffer.from('250 OK\r\n'))).toEqual({ ok: false, code: 'control-malformed' });
@@ -117,7 +119,7 @@ describe('properties', () => {
   );
   const stream = fc.array(line, { maxLength: 12 }).map((lines) => Buffer.from(lines.join(''), 'latin1'));
 
-  test('gives the same messages however the stream is cut', () => {
+  test('the parser gives the same messages however the stream is cut', () => {
     fc.assert(
       fc.property(stream, fc.array(fc.nat(200), { maxLength: 20 }), (bytes, cuts) => {
         const whole = new ReplyParser().push(bytes);
@@ -134,7 +136,7 @@ describe('properties', () => {
     );
   });
 
-  test('gives the same messages byte by byte', () => {
+  test('the parser gives the same messages byte by byte', () => {
     fc.assert(
       fc.property(stream, (bytes) => {
         const whole = new ReplyParser().push(bytes);
@@ -149,7 +151,7 @@ describe('properties', () => {
     );
   });
 
-  test('never throws and never keeps more than its limits, whatever arrives', () => {
+  test('the parser never throws and never keeps more than its limits', () => {
     const limits = { maxLineBytes: 64, maxReplyBytes: 256, maxReplyLines: 8 };
     const bound = limits.maxLineBytes + 2 + 2 * limits.maxReplyBytes;
     const nearGrammar = fc.string({

@@ -11,7 +11,7 @@ import type { ControlAddress } from '../src/control/control.ts';
 import { SETTING_NAMES } from '../src/control/tor-settings.ts';
 import type { SettingName } from '../src/control/tor-settings.ts';
 
-/** What the shipped torrc comes to, as Tor tells it, but for what a test changes. */
+/** Tor's report of the shipped torrc's settings; a test may change some. */
 export function settingsReply(changed: Partial<Readonly<Record<SettingName, readonly string[]>>> = {}): string {
   const shipped: typeof changed = {
     SocksPort: [
@@ -51,7 +51,7 @@ export interface ScriptedTorOptions {
    */
   readonly answer?: Answer;
   readonly authMethods?: string;
-  /** Answers AUTHCHALLENGE as somebody who does not know the cookie. */
+  /** Answers AUTHCHALLENGE as a server that does not know the cookie. */
   readonly impostor?: boolean;
 }
 
@@ -109,7 +109,7 @@ export class ScriptedTor implements AsyncDisposable {
     for (const socket of this.#sockets) socket.write(bytes, 'latin1');
   }
 
-  /** Waits until a command that starts so has arrived `count` times. */
+  /** Waits until a command with this start has arrived `count` times. */
   async saw(start: string, count = 1): Promise<void> {
     while (this.commands.filter((command) => command.startsWith(start)).length < count) {
       await new Promise<void>((resolve) => this.#waiters.add(resolve));

@@ -75,7 +75,7 @@ export interface BootstrapProgress {
   readonly summary: string;
 }
 
-/** What a screen shows. `warning` is the newest reason that Tor gave, if any. */
+/** A stage as a screen shows it. `warning` is the newest reason that Tor gave, if any. */
 export type BootstrapStage =
   | { readonly state: 'starting' }
   | ({ readonly state: 'progressing' } & BootstrapProgress)
@@ -102,7 +102,7 @@ export type BootstrapEvent =
   | { readonly type: 'tick'; readonly nowMs: number };
 
 /**
- * `warning` is kept until Tor moves on; what the clock hinted is kept to the end, for it explains
+ * `warning` is kept until Tor makes progress. `clockWarning` is kept to the end, for it explains
  * later stalls too.
  */
 export interface BootstrapState {
@@ -131,8 +131,7 @@ export function startBootstrap(nowMs: number): BootstrapStep {
 }
 
 /**
- * One step. Tor is never restarted from here: it retries by itself, and a restart would lose what
- * it has.
+ * One step. No effect restarts Tor: it retries by itself, and a restart would lose its progress.
  */
 export function stepBootstrap(state: BootstrapState, event: BootstrapEvent): BootstrapStep {
   switch (event.type) {
@@ -189,13 +188,13 @@ export function isStallCause(text: string): text is StallCause {
 }
 
 /**
- * The words for a stage; used at both ends of the gate, so that no text from Tor has to pass it.
+ * The summary of a stage. Both ends of the gate use it, so no text from Tor crosses the gate.
  */
 export function describeProgress(percent: number, tag: BootstrapTag): BootstrapProgress {
   return { percent, tag, summary: message(`tor.stage.${tag}`) };
 }
 
-/** What a person can do about a stall. */
+/** The next step for a user after a stall. */
 export function nextStepFor(cause: StallCause): string {
   return message(`tor.stalled.${cause}`);
 }
@@ -252,8 +251,8 @@ function stepTick(state: BootstrapState, nowMs: number): BootstrapStep {
 
 function stall(state: BootstrapState): BootstrapState {
   const { percent, tag, summary } = progressOf(state.stage) ?? describeProgress(0, 'starting');
-  // A clock that Tor itself measured as wrong explains failed handshakes; a mere jump explains only
-  // what nothing else does.
+  // A clock that Tor measured as wrong explains failed handshakes. A clock that jumped is the cause
+  // only if there is no other.
   const warning = state.clockWarning === 'CLOCK_SKEW' ? 'CLOCK_SKEW' : (state.warning ?? state.clockWarning);
   const cause = warning === null ? 'unknown' : WARNINGS[warning];
   return { ...state, stage: { state: 'stalled', percent, tag, summary, cause, nextStep: nextStepFor(cause), warning } };

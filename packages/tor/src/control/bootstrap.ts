@@ -1,4 +1,5 @@
-// Feeds bootstrap-machine.ts from a control connection and a timer, and keeps the newest stage.
+// The edge of bootstrap-machine.ts: it passes on events of a control connection and a timer, and
+// keeps the newest stage.
 
 import type { BootstrapEffect, BootstrapEvent, BootstrapStage, BootstrapState } from './bootstrap-machine.ts';
 import { readBootstrapEvent, readBootstrapPhase, startBootstrap, stepBootstrap } from './bootstrap-machine.ts';
@@ -6,7 +7,7 @@ import type { Clock } from '@sotto/machine';
 import type { TorControl } from './control.ts';
 import type { EventName } from './command.ts';
 
-/** What must be in SETEVENTS for this watch to see anything. */
+/** Events that SETEVENTS must name, or this watch sees nothing. */
 export const BOOTSTRAP_EVENTS: readonly EventName[] = ['STATUS_CLIENT', 'STATUS_GENERAL', 'NETWORK_LIVENESS'];
 
 export type StageListener = (stage: BootstrapStage) => void;

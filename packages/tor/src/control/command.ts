@@ -66,7 +66,7 @@ export function setEventsCommand(names: readonly EventName[]): Buffer {
   return encodeCommand(['SETEVENTS ', onlyKnown(names, EVENT_NAMES)]);
 }
 
-/** The caller wipes what comes back once it is sent: it holds the secret key. */
+/** The result holds the secret key: the caller wipes it after sending. */
 export function addOnionCommand(request: OnionRequest): Buffer {
   const path = request.targetSocketPath;
   if (!SOCKET_PATH.test(path) || path.length > MAX_SOCKET_PATH_BYTES) throw new TorError('control-argument');
@@ -98,7 +98,7 @@ export function delOnionCommand(address: string): Buffer {
 }
 
 /**
- * Never permanent: Tor keeps the key in memory. The caller wipes what comes back once it is sent.
+ * Never permanent: Tor keeps the key in memory. The caller wipes the result after sending.
  */
 export function clientAuthAddCommand(address: string, key: ClientAuthKey): Buffer {
   return encodeSecret(`ONION_CLIENT_AUTH_ADD ${checkedAddress(address)} x25519:`, key.encodeForTor(), '');

@@ -165,7 +165,7 @@ export class TorControl {
     await this.#ask(clientAuthAddCommand(address, key));
   }
 
-  /** Takes the client key of an onion back; no error if there was none. */
+  /** Removes the client key of an onion; no error if there was none. */
   async onionClientAuthRemove(address: string): Promise<void> {
     await this.#ask(clientAuthRemoveCommand(address));
   }
@@ -292,7 +292,7 @@ async function readCookie(path: string): Promise<Buffer> {
     await using file = await open(path, 'r');
     length = (await file.read(cookie, 0, cookie.length, 0)).bytesRead;
   } catch {
-    // The system's message holds the path; the code says all that the caller can act on.
+    // The system's message holds the path. The code is enough for the caller.
     throw new TorError('control-cookie-unreadable');
   }
   // Any other length is some other file: its MAC must not be offered to the listener (control-spec

@@ -1,5 +1,5 @@
-// How long the guard has been the same, for a client to see. Tor names its guards and not since
-// when it has them, so the gate looks and counts.
+// Measures how long Tor has kept its first guard. Tor names its guards without a date, so the gate
+// looks and counts.
 
 import type { Clock } from '@sotto/machine';
 import type { TorControl } from './control.ts';
@@ -70,8 +70,8 @@ async function askFirstGuard(control: TorControl): Promise<string | undefined> {
     const info = await control.getInfo(['entry-guards']);
     return readFirstGuard(info.get('entry-guards') ?? '');
   } catch (error) {
-    // A refusal is an answer: the age is shown as not known, and nothing else depends on it.
-    // Whatever else went wrong is thrown on.
+    // After a refusal the age is shown as unknown, and nothing else depends on it. Any other error
+    // is thrown.
     if (torErrorCode(error) === 'control-refused') return undefined;
     throw error;
   }

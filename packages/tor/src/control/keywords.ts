@@ -1,5 +1,5 @@
 // Splits the text of a control line into words and KEY=value pairs, quoted strings included (tor
-// control-spec §2.1.1), so that nobody matches on substrings.
+// control-spec §2.1.1), so that no code matches on substrings.
 
 /** `words` are the plain ones in order; `keywords` the pairs. The first pair of a name counts. */
 export interface KeywordLine {
@@ -10,8 +10,7 @@ export interface KeywordLine {
 const TOKEN = /(?:([A-Za-z0-9_/.-]+)=)?(?:"((?:[^"\\]|\\.)*)"|([^ "]*))(?: +|$)/y;
 
 /**
- * Reads what it can. Text that does not follow the grammar ends the reading and gives what came
- * before it.
+ * Reads as far as the text follows the grammar. @returns all that came before the first fault.
  */
 export function parseKeywordLine(text: string): KeywordLine {
   const words: string[] = [];

@@ -83,7 +83,7 @@ export class ReplyParser {
     return this.#heldBytes + this.#reply.bytes + this.#event.bytes;
   }
 
-  /** Takes the next bytes, split anywhere, and gives the messages that they complete. */
+  /** Parses the next bytes, split anywhere. @returns the messages that they complete. */
   push(bytes: Uint8Array): Decoded<ControlMessage[], ReplyViolation> {
     const messages: ControlMessage[] = [];
     const chunk = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);

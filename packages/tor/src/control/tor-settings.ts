@@ -1,9 +1,8 @@
-// Settings of a Tor that would undo what Sotto promises: asked of the running Tor itself, so that
-// it does not matter where they came from.
+// The settings that Sotto requires of Tor. The running Tor is asked, so their source does not
+// matter.
 
 /**
- * Ways in and out that neither side has (tor(1)). The names with `__` are Tor's own second set of
- * the same.
+ * Ports that neither Tor may open (tor(1)). The names with `__` are Tor's own second set of them.
  */
 const CLOSED = [
   ...(['ControlPort', 'TransPort', 'NATDPort', 'DNSPort', 'HTTPTunnelPort'] as const),

@@ -17,7 +17,7 @@ const VERSION = /^([0-9]{1,4})\.([0-9]{1,4})\.([0-9]{1,4})\.([0-9]{1,4})(?:[-+ ]
 export type NetworkKind = 'private-test' | 'public';
 
 export interface TorIdentity {
-  /** Four numbers, e.g. `0.4.9.11`; what a build adds to them is dropped. */
+  /** Four numbers, e.g. `0.4.9.11`; a suffix of the build is dropped. */
   readonly version: string;
   readonly network: NetworkKind;
 }

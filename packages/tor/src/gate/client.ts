@@ -1,5 +1,5 @@
-// The typed client of the gate's socket, for terminal and host. One connection stands for one
-// onion: closing it gives the onion's key back.
+// The typed client of the gate's socket, for terminal and host. One connection holds one onion:
+// closing it removes the onion's key from Tor.
 
 import { JsonClient, JsonSocketError } from '@sotto/json-socket';
 import type { ConnectionEnd, JsonObject } from '@sotto/json-socket';
@@ -52,7 +52,7 @@ export class GateClient {
   readonly #socket: JsonClient<GateMessage>;
   readonly #timeoutMs: number;
   readonly #followers = new Set<(stage: GateStage) => void>();
-  /** The gate speaks unasked only to end the connection, and then says why. */
+  /** The gate sends an unrequested message only before it ends the connection: the reason. */
   #unasked: TorErrorCode | undefined;
 
   /** For `connectGate`, which waits until it is connected. */
@@ -91,7 +91,7 @@ export class GateClient {
   }
 
   /**
-   * @returns what ends it. Until then `listener` gets each new stage, once `bootstrap` was asked.
+   * `listener` gets each new stage after a first `bootstrap`. @returns the function that ends this.
    */
   follow(listener: (stage: GateStage) => void): () => void {
     this.#followers.add(listener);
@@ -116,7 +116,7 @@ export class GateClient {
     await this.#ask({ op: 'forget' });
   }
 
-  /** How Tor's fetch of this connection's onion descriptor stands. */
+  /** The state of Tor's fetch of this connection's onion descriptor. */
   async descriptor(): Promise<FetchState> {
     const fields = await this.#ask({ op: 'descriptor' });
     return this.#read(decodeFetch(fields['descriptor']));

@@ -1,5 +1,5 @@
-// One client of the gate: answers each of its requests from the closed vocabulary, and gives its
-// onion's key back when it goes.
+// One client of the gate: answers its requests, and removes its onion's key from Tor when the
+// connection ends.
 
 import type { JsonConnection, Responder } from '@sotto/json-socket';
 import { fullBucket, trySpend } from '@sotto/machine';
@@ -27,7 +27,7 @@ interface HeldOnion {
   readonly publicKey: Uint8Array;
 }
 
-/** The responder of one connection. `onClosed` runs before its key is given back. */
+/** The responder of one connection. `onClosed` runs before its key is removed. */
 export class GateConnection implements Responder {
   readonly #connection: JsonConnection;
   readonly #context: GateContext;
@@ -43,7 +43,7 @@ export class GateConnection implements Responder {
     this.#requests = fullBucket(REQUESTS, context.clock.now());
   }
 
-  /** Tells the client of a new stage, if it asked for stages. */
+  /** Sends the client a new stage, if it has sent `bootstrap`. */
   announce(stage: GateStage): void {
     if (this.#watching) this.#connection.write(encodeStageEvent(stage));
   }
@@ -100,8 +100,7 @@ export class GateConnection implements Responder {
       if (this.#held !== undefined) {
         const same = this.#held.onion === onion && Buffer.compare(this.#held.publicKey, publicKey) === 0;
         if (!same) return encodeRefusal('gate-onion-taken');
-        // Held, and given again by the Tor connection itself; without Tor there is still nothing to
-        // be had.
+        // The Tor connection adds a held key again by itself. Without Tor the request still fails.
         return this.#context.tor.live === undefined ? encodeRefusal('tor-unreachable') : encodeSuccess();
       }
       const hold = await this.#context.keys.hold(onion, key);

@@ -1,12 +1,12 @@
-// The three paths that the gate's processes are told through their environment, checked before
-// anything is opened.
+// Reads the three paths of the gate from its environment, and checks them before anything is
+// opened.
 
 import type { GateOptions } from './gate.ts';
 import { MAX_SOCKET_PATH_BYTES } from '../limits.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** All that the gate reads beside SOTTO_UNPROTECTED. */
+/** The gate reads these and SOTTO_UNPROTECTED, and no other variable. */
 export const VARIABLES = ['SOTTO_GATE_SOCKET', 'SOTTO_TOR_CONTROL', 'SOTTO_TOR_COOKIE'] as const;
 type Variable = (typeof VARIABLES)[number];
 

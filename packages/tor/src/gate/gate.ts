@@ -1,5 +1,5 @@
-// The gate: a Unix socket in front of tor-client's control socket. A client sees Tor's progress
-// there and opens one onion, and nothing else.
+// The gate: a Unix socket in front of tor-client's control socket. A client can see Tor's progress
+// and open one onion there, and can do nothing else.
 
 import { JsonServer, listenAtPath, SocketPathError } from '@sotto/json-socket';
 import type { JsonConnection } from '@sotto/json-socket';
@@ -90,7 +90,7 @@ export class Gate {
     }
   }
 
-  /** Takes every client key back from Tor, as far as it answers in time, and closes everything. */
+  /** Removes every client key from Tor, if Tor answers in time, and closes all connections. */
   async close(): Promise<void> {
     const stopped = this.#server.close();
     this.#server.destroyConnections();

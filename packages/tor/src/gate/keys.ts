@@ -27,7 +27,7 @@ export class GateKeys {
   readonly #held = new Map<string, HeldKey>();
   #control: TorControl | undefined;
 
-  /** Takes one more hold on an onion, and gives Tor the key if it is the first. */
+  /** Adds a hold on an onion. The first one gives Tor the key. */
   async hold(onion: string, secret: Uint8Array): Promise<Decoded<undefined, HoldRefusal>> {
     if (this.#control === undefined) return { ok: false, code: 'tor-unreachable' };
     const held = this.#find(onion, secret) ?? this.#create(onion, secret, this.#control);
@@ -43,7 +43,7 @@ export class GateKeys {
     }
   }
 
-  /** Gives one hold back. With the last one the key is wiped and Tor forgets it. */
+  /** Ends a hold. With the last one the key is wiped and removed from Tor. */
   async release(onion: string): Promise<void> {
     const held = this.#held.get(onion);
     if (held === undefined) return;
@@ -65,8 +65,8 @@ export class GateKeys {
   }
 
   /**
-   * On a new control connection: takes back what an earlier gate left behind, and gives the live
-   * keys again.
+   * On a new control connection: removes the keys that an earlier gate left in Tor, and adds the
+   * live keys again.
    */
   async restore(control: TorControl): Promise<void> {
     const known = await control.onionClientAuthView();
@@ -115,8 +115,7 @@ export class GateKeys {
     try {
       await this.#control?.onionClientAuthRemove(onion);
     } catch (error) {
-      // The connection broke: the key is taken back by `restore` on the next one. Anything else is
-      // a bug.
+      // The connection broke: `restore` removes the key on the next one. Any other error is a bug.
       if (!(error instanceof TorError)) throw error;
     }
   }

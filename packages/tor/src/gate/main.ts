@@ -15,7 +15,7 @@ requireNoArguments(PROGRAM);
 await requireProtection({ name: PROGRAM.name, network: 'none' });
 requireKnownVariables(PROGRAM, VARIABLES);
 const environment = readGateEnvironment(process.env);
-// The variable alone: its path has no place even in the one line of a gate that cannot start.
+// The error names the variable and never the path.
 if (!environment.ok) {
   const problem = message('gate.variable-refused', { variable: environment.variable });
   refuseVariable(PROGRAM.name, problem, 'gate-environment');
@@ -29,7 +29,7 @@ try {
   await gate.ended;
 } catch (error) {
   if (!(error instanceof TorError)) throw error;
-  // All that can fail before it listens is the path of its own socket.
+  // Before the gate listens, only the path of its own socket can fail.
   const reason = error.code === 'gate-environment' ? message('gate.socket-place') : error.message;
   refuseVariable(PROGRAM.name, message('gate.socket-refused', { reason }), error.code);
 }

@@ -1,5 +1,5 @@
-// The whole language of the gate's socket: what may be asked, and the few numbers and words that
-// may be answered. No text from Tor has a place in it.
+// The whole protocol of the gate's socket: seven requests, and answers of a few numbers and words.
+// No field can hold a text from Tor.
 
 import { isJsonObject, parseJsonObject } from '@sotto/json-socket';
 import type { JsonObject } from '@sotto/json-socket';
@@ -102,8 +102,8 @@ export function encodeStageEvent(stage: GateStage): string {
 }
 
 /**
- * Words and numbers of a stage; its sentences are made again at the other end, so that none has to
- * cross.
+ * Words and numbers of a stage. The client makes the sentences from them, so none crosses the
+ * socket.
  */
 export function stageFields(stage: GateStage): JsonObject {
   switch (stage.state) {

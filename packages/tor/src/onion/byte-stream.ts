@@ -1,21 +1,23 @@
-// A dialled socket as a plain byte stream: the transport of @sotto/client, which knows no sockets.
+// Makes a dialled socket the transport of @sotto/client, which knows no sockets.
 
 import type { Socket } from 'node:net';
 
 /**
- * The transport contract, the same as `ByteStream` of @sotto/client.
+ * The transport contract: `ByteStream` of @sotto/client, which a `Dial` returns.
  *
- * `write` takes any number of bytes, keeps their order, and drops them after the end. `onData` gets
- * chunks of any size, in order, and none while paused. `onClose` is called once, whichever side
- * ends the stream; no data follows it. `close` ends both directions at once, and what is still
- * unsent is lost.
+ * Each method returns at once, throws nothing, and does nothing after the end of the stream.
  */
 interface SocketStream {
+  /** Sends any number of bytes, in order. The buffer has no bound: the caller limits it. */
   write(bytes: Uint8Array): void;
+  /** Ends both directions at once; unsent bytes are lost. */
   close(): void;
+  /** Holds `onData` back until `resume`; Tor then slows the sender down. */
   pause(): void;
   resume(): void;
+  /** Sets the stream flowing. Chunks have any size from 1 byte and come in order. */
   onData(listener: (chunk: Uint8Array) => void): void;
+  /** Called once, whichever side ends the stream; no data follows. */
   onClose(listener: () => void): void;
 }
 

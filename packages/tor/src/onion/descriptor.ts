@@ -5,7 +5,7 @@ import type { ControlMessage } from '../control/reply-parser.ts';
 import { isOnionAddress } from './onion-key.ts';
 import { parseKeywordLine } from '../control/keywords.ts';
 
-/** Why a directory did not take or give a descriptor, as Tor names it. */
+/** Why a directory refused to store or serve a descriptor, as Tor names it. */
 export const DESCRIPTOR_FAILURES = [
   'BAD_DESC',
   'QUERY_REJECTED',
@@ -29,7 +29,7 @@ export interface DescriptorEvent {
 }
 
 /**
- * How far a fetch is, as one client sees it. A failure is what the newest directory said; Tor may
+ * Progress of a fetch, as one client sees it. A failure is the newest directory's answer; Tor may
  * still ask another.
  */
 export type FetchState =
@@ -38,7 +38,7 @@ export type FetchState =
   | { readonly state: 'received' }
   | { readonly state: 'failed'; readonly reason: DescriptorFailure };
 
-/** How far a publication is: uploads begun, done and refused, counted over all directories. */
+/** Progress of a publication: uploads begun, done and refused, counted over all directories. */
 export interface UploadState {
   readonly attempted: number;
   readonly uploaded: number;

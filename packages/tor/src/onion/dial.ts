@@ -1,5 +1,5 @@
-// Opens a byte stream to an onion through Tor's SOCKS port, on a circuit that no other connection
-// shares. Stable codes say why it could not.
+// Opens a byte stream to an onion through Tor's SOCKS port, on a circuit of its own. Stable codes
+// name each cause of failure.
 
 import { randomBytes } from 'node:crypto';
 import { connect } from 'node:net';
@@ -29,7 +29,7 @@ export interface DialOptions {
   readonly randomBytes?: (length: number) => Uint8Array;
 }
 
-/** A failure in words: what happened, and what a person can do. */
+/** A failure as a user reads it: its cause and the next step. */
 export interface Advice {
   readonly cause: string;
   readonly nextStep: string;
@@ -60,14 +60,19 @@ const NEXT_STEPS: Partial<Readonly<Record<TorErrorCode, DialAdvice>>> = {
   'onion-address-refused': 'dial.fresh-string',
 };
 
-/** Words for a failed dial. */
+/** Cause and next step of a failed dial. */
 export function adviseDial(code: TorErrorCode): Advice {
   return { cause: message(`error.tor.${code}`), nextStep: message(NEXT_STEPS[code] ?? 'dial.wait') };
 }
 
 /**
- * Connects to `<onion>.onion:<port>`. The stream comes back **paused**, with whatever the peer has
- * sent already still in it: attach listeners, then `resume()` (or pipe, or iterate).
+ * Connects to `<onion>.onion:<port>` through SOCKS 5 (RFC 1928, RFC 1929).
+ *
+ * Each call sends fresh random credentials, so Tor gives each stream a circuit of its own
+ * (`IsolateSOCKSAuth`). `timeoutMs` covers the whole dial. `signal` ends it at once.
+ *
+ * @returns the stream, **paused**, with all that the other end has sent so far still in it: attach
+ * listeners, then `resume()` (or pipe, or iterate). After a failure no socket stays open.
  * @throws TorError `onion-address`, `dial-port`, `aborted`, `dial-timeout`, `socks-…` or one of
  * `SOCKS_REPLY_CODES`
  */
@@ -125,7 +130,7 @@ class DialAttempt {
   negotiate(host: string, port: number, options: DialOptions): Promise<unknown> {
     const random = options.randomBytes ?? randomBytes;
     const credential = (): string => Buffer.from(random(SOCKS_CREDENTIAL_BYTES)).toString('hex');
-    // Before the library listens, so that its verdict never comes before ours.
+    // Our reader listens before the library, so that our code comes first.
     this.#socket.on('data', this.#onData);
     const established = SocksClient.createConnection({
       command: 'connect',
@@ -141,24 +146,24 @@ class DialAttempt {
   }
 
   /**
-   * Takes the stream from the library, which re-emits what came early and sets the stream flowing
-   * one turn after its promise.
+   * Detaches the stream from the library. The library re-emits early bytes and sets the stream
+   * flowing one tick after its promise.
    */
   async release(): Promise<Socket> {
     const early: Buffer[] = [];
     const keep = (chunk: Buffer): void => void early.push(chunk);
     this.#socket.off('data', this.#onData);
     this.#socket.on('data', keep);
-    // Our immediate is queued behind the library's.
+    // This immediate runs after the library's.
     await this.#race(new Promise((resolve) => setImmediate(resolve)));
     this.#socket.pause();
     this.#socket.off('data', keep);
-    // A peer that is gone within one turn has nothing to say that a caller could use.
+    // A stream that ends within one tick carries nothing that a caller could use.
     if (this.#socket.readableEnded) this.fail('socks-closed');
     if (this.#code !== undefined) throw new TorError(this.#code);
     this.#socket.off('close', this.#onEnd);
     this.#socket.off('error', this.#onEnd);
-    // An error is always followed by 'close', which is the caller's to see.
+    // An error is always followed by 'close', and the caller listens for that.
     this.#socket.on('error', () => undefined);
     if (early.length > 0) this.#socket.unshift(Buffer.concat(early));
     return this.#socket;

@@ -1,5 +1,5 @@
-// All that the host may do with Tor: see how far it is, and add, watch and delete its own onions.
-// The control connection itself stays in here.
+// The host's view of Tor: it reads Tor's progress, and adds, watches and deletes its own onions.
+// The control connection stays private to this file.
 
 import type { BootstrapStage } from '../control/bootstrap-machine.ts';
 import type { StageListener } from '../control/bootstrap.ts';
@@ -155,7 +155,7 @@ export class OnionControl {
     try {
       await this.#control.delOnion(address);
     } catch (error) {
-      // Refused or disconnected means that the onion does not exist, which is what was wanted.
+      // Refused or disconnected: the onion does not exist, as wanted.
       // Anything else is a bug.
       if (!(error instanceof TorError)) throw error;
     }

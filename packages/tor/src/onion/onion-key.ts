@@ -11,7 +11,7 @@ import { ED25519_KEY_BYTES, ONION_ADDRESS_CHARS, X25519_KEY_BYTES } from '../lim
 const ADDRESS_VERSION = 3;
 const CHECKSUM_BYTES = 2;
 const CHECKSUM_PREFIX = Buffer.from('.onion checksum');
-/** What precedes the 32 raw bytes in a PKCS#8 private key (RFC 8410 §7). */
+/** The bytes before the 32 raw ones in a PKCS#8 private key (RFC 8410 §7). */
 const PKCS8_ED25519 = Buffer.from('302e020100300506032b657004220420', 'hex');
 const PKCS8_X25519 = Buffer.from('302e020100300506032b656e04220420', 'hex');
 
@@ -75,16 +75,16 @@ export class OnionKey {
   }
 
   /**
-   * Base64 of the 64 expanded bytes in a fresh buffer: what ADD_ONION takes after `ED25519-V3:`.
-   * The caller wipes it.
+   * Base64 of the 64 expanded bytes in a fresh buffer, for ADD_ONION after `ED25519-V3:`. The
+   * caller wipes it.
    */
   encodeForTor(): Uint8Array {
     return base64Bytes(this.#expandedSecret);
   }
 
   /**
-   * An Ed25519 signature (64 bytes) that `publicKey` verifies. What is signed begins with a label
-   * of its own: Tor signs with keys that it derives from this one, never with this one itself
+   * An Ed25519 signature (64 bytes) that `publicKey` verifies. The signed bytes begin with a label
+   * of their own: Tor signs with keys that it derives from this one, never with this one itself
    * (rend-spec-v3, key blinding). @throws TorError `onion-key` after `wipe`
    */
   sign(bytes: Uint8Array): Uint8Array {
@@ -121,8 +121,8 @@ export class ClientAuthKey {
   }
 
   /**
-   * Base64 of the secret in a fresh buffer: what ONION_CLIENT_AUTH_ADD takes after `x25519:`. The
-   * caller wipes it.
+   * Base64 of the secret in a fresh buffer, for ONION_CLIENT_AUTH_ADD after `x25519:`. The caller
+   * wipes it.
    */
   encodeForTor(): Uint8Array {
     return base64Bytes(this.#secret);

@@ -10,10 +10,7 @@ import type { FetchState } from './descriptor.ts';
 import type { SocksAddress } from './dial.ts';
 import { dialOnion } from './dial.ts';
 
-/**
- * `key`: Tor is connected and is given the client key. `dial`: Tor has it, and the stream is asked
- * for.
- */
+/** `key`: Tor is connected, and the client key goes to it. `dial`: the stream is requested. */
 export type OpenStep = 'key' | 'dial';
 
 export interface OpenOnionOptions {
@@ -25,7 +22,7 @@ export interface OpenOnionOptions {
   /** Lends the 32-byte client authorisation seed. */
   readonly clientAuthorisationSeed: { use<Value>(read: (seed: Uint8Array) => Value): Value };
   readonly signal: AbortSignal;
-  /** Asked when the dial begins; undefined is `DIAL_TIMEOUT_MS`. */
+  /** Called when the dial begins. Milliseconds; undefined is `DIAL_TIMEOUT_MS`. */
   readonly timeoutMs?: () => number | undefined;
   /** Awaited with the present stage of Tor, before `onStage` gets it. */
   readonly beforeFirstStage?: (stage: GateStage) => Promise<void>;
@@ -34,7 +31,7 @@ export interface OpenOnionOptions {
   /** Awaited when Tor is connected, before the key is given. */
   readonly onConnected?: () => Promise<void>;
   readonly onStep?: (step: OpenStep) => void;
-  /** Follows the onion's descriptor during the dial, which SOCKS does not tell. */
+  /** Reports the fetch of the onion's descriptor during the dial; SOCKS does not report it. */
   readonly descriptor?: DescriptorWatch;
 }
 
@@ -46,12 +43,15 @@ export interface DescriptorWatch {
 }
 
 /**
- * Opens a stream to port 80 of an onion that is behind client authorisation.
+ * Opens a stream to port 80 of an onion that is behind client authorisation
+ * (tor rend-spec-v3, client authorisation; SOCKS is RFC 1928).
  *
- * @returns the stream, **paused**: see `dialOnion`.
+ * It waits for Tor, gives Tor the client key through the gate, and dials. The caller keeps `gate`
+ * open for as long as it may need the onion again: closing the gate takes the key back from Tor.
+ *
+ * @returns the stream, **paused**: see `dialOnion`. `byteStreamOf` makes a `ByteStream` of it.
  * @throws TorError `aborted`, a code of the gate (`gate-closed`, `gate-key-differs`,
- * `tor-unreachable`, …),
- *   or a code of `dialOnion`; and what `onStage` has failed with
+ *   `tor-unreachable`, …), or a code of `dialOnion`; also the error that `onStage` passed to `fail`
  */
 export async function openOnion(options: OpenOnionOptions): Promise<Socket> {
   const { gate, onion, clientAuthorisationSeed, signal, onStep } = options;
@@ -90,8 +90,8 @@ async function awaitTor({ gate, signal, beforeFirstStage, onStage, onConnected }
 }
 
 /**
- * A stage that is told during the question may be older or newer than the answer: then Tor is asked
- * again.
+ * Asks for Tor's stage. A stage that arrives before the answer may be older or newer than it; then
+ * this asks again.
  */
 async function askStage(gate: GateClient, before: OpenOnionOptions['beforeFirstStage']): Promise<GateStage> {
   const told: GateStage[] = [];
@@ -130,7 +130,7 @@ async function watchDescriptor(gate: GateClient, watch: DescriptorWatch, signal:
       last = state;
     }
   } catch (error) {
-    // Only the watching ends: whether the dial succeeds is SOCKS's to say.
+    // The watch ends alone. SOCKS decides whether the dial succeeds.
     if (!(error instanceof TorError)) throw error;
   }
 }

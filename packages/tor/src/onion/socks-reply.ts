@@ -9,7 +9,7 @@ const METHOD_REPLY_BYTES = 2;
 const AUTHENTICATION_REPLY_BYTES = 2;
 const NEEDED_BYTES = METHOD_REPLY_BYTES + AUTHENTICATION_REPLY_BYTES + 2;
 
-/** What each failure number means: RFC 1928 §6, then Tor's `ExtendedErrors` (tor(1), SocksPort). */
+/** The code of each failure number: RFC 1928 §6, then Tor's `ExtendedErrors` (tor(1)). */
 export const SOCKS_REPLY_CODES: Readonly<Record<number, TorErrorCode>> = {
   0x01: 'tor-general-failure',
   0x02: 'tor-not-allowed',
@@ -46,7 +46,7 @@ export class SocksReplyReader {
   }
 }
 
-/** The outcome that the first bytes from a proxy, at most six of them, tell so far. */
+/** The outcome so far, from the first bytes of a proxy, at most six. */
 export function readSocksHead(head: readonly number[]): SocksOutcome {
   const [methodVersion, method, , authentication, replyVersion, reply] = head;
   if (methodVersion !== undefined && methodVersion !== VERSION) return { state: 'failed', code: 'socks-protocol' };

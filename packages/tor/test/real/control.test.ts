@@ -1,3 +1,5 @@
+// The control connection against Debian's tor, without a network.
+
 import { readFile, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { connectControl } from '../../src/control/control.ts';
@@ -22,19 +24,19 @@ afterAll(async () => {
 });
 
 describe('authentication against the daemon', () => {
-  test('the right cookie is accepted, and the daemon proves itself', async () => {
+  test('the daemon accepts the right cookie and proves itself', async () => {
     const control = await connectControl(tor.address);
     expect((await control.getInfo(['version'])).get('version')).toMatch(/^0\.4\./);
     control.close();
   });
 
-  test('a wrong cookie is refused by us, before the daemon hears our proof', async () => {
+  test('we refuse a wrong cookie before the daemon gets our proof', async () => {
     const cookiePath = tor.path('wrong-cookie');
     await writeFile(cookiePath, Buffer.alloc(32, 1));
     await expect(connectControl({ ...tor.address, cookiePath })).rejects.toThrow(failsWith('control-impostor'));
   });
 
-  test('a wrong proof is refused by the daemon, and so is a command without any', async () => {
+  test('the daemon refuses a wrong proof, and a command without any', async () => {
     using raw = await RawLineClient.connect(tor.address.socketPath);
     expect(await raw.ask(`AUTHCHALLENGE SAFECOOKIE ${'00'.repeat(32)}\r`)).toMatch(/^250 AUTHCHALLENGE SERVERHASH=/);
     expect(await raw.ask(`AUTHENTICATE ${'00'.repeat(32)}\r`)).toMatch(/^515 /);
@@ -45,7 +47,7 @@ describe('authentication against the daemon', () => {
 
 const ONIONS_ONLY = '9050 OnionTrafficOnly IsolateSOCKSAuth';
 
-describe('a daemon that somebody has set up otherwise', () => {
+describe('a daemon with other settings', () => {
   // No network in any of them: what is listened on is never opened, but for the control port on
   // loopback.
   test.each<[string, Readonly<Record<string, string>>]>([
@@ -57,12 +59,12 @@ describe('a daemon that somebody has set up otherwise', () => {
     ['without guards', { UseEntryGuards: '0' }],
     ['without a second layer of guards', { VanguardsLiteEnabled: '0' }],
     ['with addresses in its log', { SafeLogging: '0' }],
-  ])('is refused %s, and nothing is published on it', async (_what, changed) => {
+  ])('a daemon %s is refused, and nothing is published on it', async (_what, changed) => {
     await using other = await RealTor.start(changed);
     await expect(openOnionControl(other.address)).rejects.toThrow(failsWith('tor-unprotected'));
   });
 
-  test('is taken with the listener that ships', async () => {
+  test('a daemon with the listener that ships is accepted', async () => {
     const line = /^SocksPort socks-side:(.+)$/m.exec(await readFile('torrc.client', 'utf8'))?.[1] ?? '';
     await using other = await RealTor.start({ SocksPort: `127.0.0.1:${line}` });
     (await openOnionControl(other.address)).close();
@@ -70,7 +72,7 @@ describe('a daemon that somebody has set up otherwise', () => {
 });
 
 describe('operations of the daemon', () => {
-  test('the questions that we ask have answers', async () => {
+  test('the daemon answers each of our questions', async () => {
     const control = await connectControl(tor.address);
     const info = await control.getInfo(['version', 'status/bootstrap-phase', 'entry-guards', 'onions/current']);
     expect(info.get('status/bootstrap-phase')).toMatch(/^NOTICE BOOTSTRAP PROGRESS=0 TAG=starting /);
@@ -80,7 +82,7 @@ describe('operations of the daemon', () => {
     control.close();
   });
 
-  test('an onion with everything has the address that we computed, and ends with DEL_ONION', async () => {
+  test('an onion with every option has the address that we computed, and ends with DEL_ONION', async () => {
     const control = await connectControl(tor.address);
     const key = new OnionKey();
     const address = await control.addOnion({
@@ -102,7 +104,7 @@ describe('operations of the daemon', () => {
     control.close();
   });
 
-  test('fifty keys of ours are keys of the daemon', async () => {
+  test('the daemon accepts fifty keys of ours', async () => {
     const control = await connectControl(tor.address);
     for (let count = 0; count < 50; count += 1) {
       const key = new OnionKey();
@@ -138,7 +140,7 @@ describe('operations of the daemon', () => {
     control.close();
   });
 
-  test('an event of the daemon is one to our parser', async () => {
+  test('our parser reads an event of the daemon', async () => {
     using raw = await tor.raw();
     await raw.ask('SETEVENTS CONF_CHANGED\r');
     raw.send('SETCONF MaxCircuitDirtiness=601\r\n');
@@ -153,7 +155,7 @@ describe('operations of the daemon', () => {
 });
 
 describe('the narrow view of the host', () => {
-  test('knows the version, the network and the stage, and is told when the daemon dies', async () => {
+  test('the host gets the version, the network, the stage, and the end of the daemon', async () => {
     const onions = await openOnionControl(tor.address);
     expect(isOlder(onions.version, OLDEST_TOR)).toBe(false);
     expect(onions.network).toBe('public');
@@ -163,7 +165,7 @@ describe('the narrow view of the host', () => {
     await tor.up();
   });
 
-  test('gives up on an onion that no directory takes, and leaves none behind', async () => {
+  test('the host gives up an onion that no directory stores, and leaves none behind', async () => {
     const onions = await openOnionControl(tor.address);
     const request = { key: new OnionKey(), targetSocketPath: '/run/r' };
     await expect(onions.publish(request, { timeoutMs: 300 })).rejects.toThrow(failsWith('onion-upload-timeout'));

@@ -1,3 +1,5 @@
+// The gate in front of Debian's tor, without a network.
+
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Gate } from '../../src/gate/gate.ts';
 import { openGate } from '../../src/gate/gate.ts';
@@ -62,8 +64,8 @@ beforeEach(async () => {
   client.close();
 });
 
-describe('what the gate does with the daemon', () => {
-  test('gives it the key of one onion while the connection lives', async () => {
+describe('keys that the gate gives to the daemon', () => {
+  test('the daemon holds the key of one onion while the connection lives', async () => {
     const client = await connectGate({ socketPath: gateSocket });
     await client.allow(ONION, KEY);
     expect(await keysInTor()).toEqual([`${ONION} x25519:${KEY_TEXT}`]);
@@ -78,7 +80,7 @@ describe('what the gate does with the daemon', () => {
     client.close();
   });
 
-  test('gives a key again to a daemon that was killed, and takes it back later', async () => {
+  test('a daemon that was killed gets the key again, and loses it later', async () => {
     const { promise: lost, resolve } = Promise.withResolvers<undefined>();
     const onStage = (stage: { state: string }): unknown => stage.state === 'tor-unreachable' && resolve(undefined);
     const client = await connectGate({ socketPath: gateSocket, onStage });
@@ -95,7 +97,7 @@ describe('what the gate does with the daemon', () => {
     client.close();
   });
 
-  test('refuses a second onion on one connection, and gives Tor nothing for it', async () => {
+  test('a second onion on one connection is refused, and Tor gets nothing for it', async () => {
     const client = await connectGate({ socketPath: gateSocket });
     await client.allow(ONION, KEY);
     await expect(client.allow(OTHER_ONION, KEY)).rejects.toThrow(failsWith('gate-onion-taken'));
@@ -105,7 +107,7 @@ describe('what the gate does with the daemon', () => {
   });
 });
 
-describe('what the gate refuses, and what the daemon itself would have answered', () => {
+describe('requests that the gate refuses and the daemon would answer', () => {
   const commands: readonly (readonly [string, RegExp])[] = [
     ['GETINFO address', /^551 Address unknown|^250-address=/],
     ['GETINFO circuit-status', /^250-circuit-status=/],
@@ -131,7 +133,7 @@ describe('what the gate refuses, and what the daemon itself would have answered'
     ['PROTOCOLINFO 1', /^250-PROTOCOLINFO 1/],
   ];
 
-  test.each(commands)('%s', async (command, answered) => {
+  test.each(commands)('the gate refuses %s', async (command, answered) => {
     using raw = await RawLineClient.connect(gateSocket);
     const attempts = [
       command,
@@ -147,7 +149,7 @@ describe('what the gate refuses, and what the daemon itself would have answered'
     expect(await control.ask(`${command}\r`)).toMatch(answered);
   });
 
-  test('LOADCONF, which needs a body', async () => {
+  test('the gate refuses LOADCONF, which needs a body', async () => {
     const command = '+LOADCONF\r\nNoSuchOption 1\r\n.';
     using raw = await RawLineClient.connect(gateSocket);
     raw.send(`${command}\r\n`);
@@ -158,7 +160,7 @@ describe('what the gate refuses, and what the daemon itself would have answered'
     expect(await control.ask(`${command}\r`)).toMatch(/^55[1-3][ -].*NoSuchOption/);
   });
 
-  test('line breaks in a field, which would be a command of their own', async () => {
+  test('the gate refuses line breaks in a field, which would be a second command', async () => {
     const injected = `${ONION} x25519:${KEY_TEXT}\r\nSIGNAL NEWNYM`;
     using raw = await RawLineClient.connect(gateSocket);
     const attempts = [
@@ -178,7 +180,7 @@ describe('what the gate refuses, and what the daemon itself would have answered'
     await control.ask(`ONION_CLIENT_AUTH_REMOVE ${ONION}\r`);
   });
 
-  test('binary junk and lines that are too long', async () => {
+  test('the gate refuses binary junk and lines that are too long', async () => {
     using junk = await RawLineClient.connect(gateSocket);
     junk.send(Uint8Array.from({ length: 256 }, (_, index) => (index === 10 ? 0 : index)));
     junk.send('\n');

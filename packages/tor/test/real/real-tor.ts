@@ -58,7 +58,7 @@ export class RealTor implements AsyncDisposable {
     failed.catch(() => undefined);
   }
 
-  /** Ends this tor by its own pid, as hard as it is told to. */
+  /** Ends this tor by its own pid, with the given signal. */
   async down(signal: 'SIGTERM' | 'SIGKILL' = 'SIGKILL'): Promise<void> {
     const child = this.#child;
     this.#child = undefined;
@@ -69,8 +69,8 @@ export class RealTor implements AsyncDisposable {
   }
 
   /**
-   * An authenticated line to the control socket with nothing in between: the control of every "the
-   * gate refuses".
+   * An authenticated connection straight to the control socket: the control of each "the gate
+   * refuses".
    */
   async raw(): Promise<RawLineClient> {
     const client = await RawLineClient.connect(this.address.socketPath);
