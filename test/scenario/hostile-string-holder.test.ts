@@ -6,7 +6,7 @@ import { openContext } from '../../packages/crypto/src/mls/context.ts';
 import { nativeCrypto } from '@sotto/crypto/native';
 import { createGroupIdentity } from '@sotto/crypto/group';
 import { fingerprint } from '@sotto/crypto';
-import { forgeJoin } from '../../packages/crypto/test/group-states.ts';
+import { forgeJoin } from '@sotto/fixtures/forged-join';
 import { openRoom } from './room.ts';
 import type { HonestRoom } from './room.ts';
 import { random, StringHolder } from './string-holder.ts';

@@ -3,11 +3,11 @@
 import { createRequire } from 'node:module';
 import { connect, createServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
+import { ScriptedTor } from '@sotto/fixtures/scripted-tor';
 import { onionAddressOf } from '@sotto/tor';
 import type { SocksAddress } from '@sotto/tor';
 import { openGate } from '../../packages/tor/src/gate/gate.ts';
 import type { Gate } from '../../packages/tor/src/gate/gate.ts';
-import { ScriptedTor } from '../../packages/tor/test/scripted-tor.ts';
 
 const BOOTSTRAPPED = '250-status/bootstrap-phase=NOTICE BOOTSTRAP PROGRESS=100 TAG=done SUMMARY="Done"\r\n250 OK\r\n';
 const GRANTED = Uint8Array.of(5, 0, 0, 1, 0, 0, 0, 0, 0, 0);
