@@ -90,12 +90,12 @@ async function torWith(flags: readonly string[]): Promise<string> {
 }
 
 describe('the clearnet through Tor', () => {
-  test('is refused by rule on both networks, in every way of asking', () => {
+  test('is refused by rule on both networks, for every form of request', () => {
     expect(ask(`${stack.project}_socks`, 'tor-client', '9050')).toEqual(REFUSED);
     expect(ask(`${stack.project}_probe`, 'tor-client', '9050')).toEqual(REFUSED);
   });
 
-  test('is refused because of OnionTrafficOnly: the same Tor without it begins to try', async () => {
+  test('is refused because of OnionTrafficOnly: without it the same Tor tries to connect', async () => {
     expect(FLAGS).toContain('OnionTrafficOnly');
     const closed = await torWith(FLAGS);
     expect(ask(`container:${closed}`, '127.0.0.1', '9050')).toEqual(REFUSED);

@@ -64,7 +64,7 @@ afterAll(async () => {
   await openRoom('off');
 });
 
-test('two talk in stealth: everything comes once and in order, and the wire carries the same as before', async () => {
+test('two members talk in stealth: texts arrive once and in order, and the traffic stays the same', async () => {
   const { alice, bob, idle, talking } = await observe(await openRoom(COVER));
   await Promise.all([alice.hasReceived(bob, HEAR_LIMIT_MS), bob.hasReceived(alice, HEAR_LIMIT_MS)]);
   expect(bob.receivedFrom(alice)).toEqual(alice.submitted());
@@ -76,7 +76,7 @@ test('two talk in stealth: everything comes once and in order, and the wire carr
   expect(Math.abs(talking / idle - 1)).toBeLessThan(ALIKE);
 });
 
-test('control: without cover the same lines show on the wire', async () => {
+test('control: without cover the same texts show in the traffic', async () => {
   await stack.dismiss();
   const { idle, talking } = await observe(await openRoom('off'));
   printFigure(

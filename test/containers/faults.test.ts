@@ -104,24 +104,24 @@ function expectAll(from: CountingMember, to: CountingMember): void {
   expect(to.client.lines.filter((line) => line.type === 'gap')).toEqual([]);
 }
 
-describe('a conversation goes on, with nothing lost or repeated,', () => {
-  test('when the relay is killed', () => talkThrough(killed('relay')));
+describe('a conversation', () => {
+  test('goes on without loss or repetition when the relay is killed', () => talkThrough(killed('relay')));
 
-  test('when Redis is killed and comes back empty', () => talkThrough(killed('redis')));
+  test('goes on without loss or repetition when Redis is killed and returns empty', () => talkThrough(killed('redis')));
 
-  test("when the guests' Tor is killed", () => talkThrough(killed('tor-client')));
+  test("goes on without loss or repetition when the guests' Tor is killed", () => talkThrough(killed('tor-client')));
 
-  test("when the onion's Tor is killed, and the connection string stays the same", async () => {
+  test("goes on when the onion's Tor is killed, under the same connection string", async () => {
     const before = await stack.inviteWithin();
     await talkThrough(killed('tor'));
     expect(await stack.inviteWithin()).toBe(before);
   });
 
-  test('when a client is cut off from its network for a while', () => talkThrough(cutOff()));
+  test('goes on without loss or repetition when a client loses its network for a while', () => talkThrough(cutOff()));
 });
 
-describe('a client that was killed', () => {
-  test('joins anew, as somebody else, and talks', async () => {
+describe('a killed client', () => {
+  test('joins again as another member, and talks', async () => {
     const invite = await stack.inviteWithin();
     const [witness, victim] = await Promise.all([stack.join('witness', invite), stack.join('victim', invite)]);
     victim.send('my last words', 'last');
@@ -139,8 +139,8 @@ function fingerprintOf(line: Readonly<Record<string, unknown>>): unknown {
   return (line['from'] as { readonly fingerprint: string }).fingerprint;
 }
 
-describe('after all that', () => {
-  test('every service is healthy', async () => {
+describe('the stack', () => {
+  test('is healthy in every service after all faults', async () => {
     for (const service of ['tor', 'tor-client', 'gate', 'relay', 'redis', 'host'] as const) {
       await eventually(`${service} is healthy`, () => stack.isHealthy(service), 30_000);
     }

@@ -56,7 +56,7 @@ async function chosenBy(service: (typeof SERVICES)[number]): Promise<Guard[]> {
 }
 
 test.each(SERVICES)(
-  'the guards of %s are the same after a restart, and others when it has forgotten them',
+  'the guards of %s are the same after a restart, and others once its volume is removed',
   async (service) => {
     await endInOrder(service);
     const before = guardsOf(service);

@@ -155,7 +155,7 @@ writeFileSync('/tmp/file', held);
 setInterval(() => kept.length, 1000);
 console.log('ready');`;
 
-  test('finds a secret in every form in which a process may hold it, and no other', async () => {
+  test('finds a secret in every form in which a process may hold it, and no other secret', async () => {
     const [secret, other] = [randomBytes(16), randomBytes(16)];
     const name = `${stack.project}-holder`;
     const options = ['--name', name, '--tmpfs', '/tmp', '--network', 'none', '--log-driver', 'none'];
@@ -181,7 +181,7 @@ console.log('ready');`;
   });
 });
 
-describe('what was said, by whom, and the secret of the room', () => {
+describe('texts, names, and the room secret', () => {
   test('are in the memory of both clients', async () => {
     for (const client of [conversation.alice, conversation.bob]) {
       const findings = await examineStill(await stack.clientContainer(client.name), 'a client');
@@ -203,18 +203,18 @@ describe('what was said, by whom, and the secret of the room', () => {
     expect(Object.keys(found).filter((name) => !known.includes(name))).toEqual([]);
   });
 
-  test('are not in the memory of the host either, but for the secret, which it made and shows', async () => {
+  test('are not in the memory of the host, but for the room secret, which it made', async () => {
     const findings = await examineStill(stack.container('host'), 'host');
     const { said, roomSecret } = conversation;
     expect(foundOf(said, findings)).toEqual([]);
     expect(foundOf(roomSecret, findings)).toEqual(namesOf(roomSecret));
   });
 
-  test('are in no log of Docker: there is none', async () => {
+  test('are in no log of Docker, because there is none', async () => {
     for (const container of await everyContainer(2)) await expectNoLog(container);
   });
 
-  test('are in no layer of a container: nothing was written there but the places of mounts', async () => {
+  test('are in no layer of a container, which has nothing new but mount points', async () => {
     for (const container of await everyContainer(2)) expect(await writtenIn(container)).toEqual([]);
   });
 
@@ -260,8 +260,8 @@ async function expectNothingLeft(said: readonly Canary[]): Promise<void> {
   }
 }
 
-describe('after a panic', () => {
-  test('the client is gone with all that it had, and the engine knows nothing of it any more', async () => {
+describe('a client after a panic', () => {
+  test('is gone with all that it held, and is unknown to the engine', async () => {
     const { bob, said, roomSecret } = conversation;
     const container = await stack.clientContainer(bob.name);
     const names = said.filter(({ name }) => name.endsWith('name'));
@@ -276,17 +276,17 @@ describe('after a panic', () => {
     expect(Object.keys(left.found)).toEqual(["Alice's name"]);
   });
 
-  test('nothing of it is with a service but the secret of the room with the host, nor in a volume, a log or a layer', async () => {
+  test('leaves no trace in a service, volume, log or layer but the host’s room secret', async () => {
     await expectNothingLeft(conversation.said);
   });
 
-  test('the others see no goodbye, only that somebody has fallen silent', () => {
+  test('sends no goodbye: the others see only a silent member', () => {
     const { alice, bob } = conversation;
     const gone = alice.lines.filter((line) => line.type === 'member' && line['change'] !== 'arrived');
     expect(gone.map((line) => (line['member'] as { name: string }).name)).not.toContain(bob.name);
   });
 
-  test('that came as SIGQUIT, nothing is left of the client and of what it said either', async () => {
+  test('leaves nothing of its texts after SIGQUIT either', async () => {
     const { alice, invite } = conversation;
     await stack.allHealthy();
     const carol = await stack.join(randomText(), invite);
@@ -309,14 +309,14 @@ describe('after a panic', () => {
   });
 });
 
-describe('after the end of the room', () => {
+describe('the end of the room', () => {
   const ended: Service[] = [];
   afterAll(async () => {
     for (const service of ended.reverse()) await stack.start(service);
     if (ended.length > 0) await stack.inviteWithin();
   });
 
-  test('the last client ends, too, and neither relay nor Redis holds anything of what was said', async () => {
+  test('ends the last client, and leaves no text in the relay or in Redis', async () => {
     const { alice, said, roomSecret } = conversation;
     const container = await stack.clientContainer(alice.name);
     expect(roomsInRedis()).toBe('1');
@@ -332,7 +332,7 @@ describe('after the end of the room', () => {
     expect(Object.keys((await examineEngine(secret)).found)).toEqual([]);
   });
 
-  test('what both Tors have written when they end says nothing of it', async () => {
+  test('leaves nothing of the room in the files that both Tors write', async () => {
     for (const service of ['tor', 'tor-client'] as const) {
       ended.push(service);
       await stack.container(service).stop();

@@ -22,7 +22,7 @@ function clone(name: string, umask: string): string {
   return into;
 }
 
-test('the gate’s image is built twice, in two clones of different umasks, with the same layers', () => {
+test('two builds of the gate’s image, in clones of different umasks, have the same layers', () => {
   const args = { SOTTO_VERSION: '0.0.0-rebuilt', SOTTO_NODE_IMAGE: settings.get('SOTTO_NODE_IMAGE') ?? '' };
   const plan: BuildPlan = { name: 'gate', image: '', dockerfile: 'Dockerfile.tor', target: 'gate', args };
   const [image, { differences }] = verifyImage(plan, [clone('one', '022'), clone('another/place', '077')], 1);
@@ -30,7 +30,7 @@ test('the gate’s image is built twice, in two clones of different umasks, with
   expect(image.layers.map((layer) => layer.name)).toEqual(['rootfs', 'dependencies', 'code', 'WORKDIR /app']);
 });
 
-test('control: a file’s time and content, and a setting, are named when they differ', () => {
+test('control: the comparison names a file’s time, a file’s content and a setting that differ', () => {
   const made = ['early', 'late'].map((name, index): string => {
     const context = join(folder, name);
     mkdirSync(join(context, 'out/code'), { recursive: true });

@@ -76,11 +76,11 @@ async function clientUntil(word: RegExp): Promise<string> {
   }
 }
 
-describe('with a volume of guards', () => {
+describe('a stack with a volume of guards', () => {
   test.each([
     ['of root', '0, 0'],
     ['of another service', '10004, 10004'],
-  ])('%s Tor does not start, and says the cause when it is asked', async (_whose, owner) => {
+  ])('has a volume %s: Tor does not start, and says the cause when asked', async (_whose, owner) => {
     makeVolume(owner);
     await startGate();
     // The engine starts it five times more, so that it runs for a moment each time.
@@ -92,7 +92,7 @@ describe('with a volume of guards', () => {
     expect(asked.stdout).toMatch(/\[warn\] Directory \/var\/lib\/tor-client cannot be read: Permission denied/);
   });
 
-  test('that Tor cannot read a client names the service that does not run', async () => {
+  test('makes a client name the stopped service if Tor cannot read it', async () => {
     makeVolume('0, 0');
     await startGate();
     const said = await clientUntil(/"code":"tor-unreachable"/);
@@ -100,7 +100,7 @@ describe('with a volume of guards', () => {
     expect(said).toContain('check that the tor-client service is running');
   });
 
-  test('of its own both start', async () => {
+  test('starts both Tors if each has its own', async () => {
     makeVolume(TOR_CLIENT);
     expect(await startGate()).toEqual(['gate', 'tor-client']);
   });

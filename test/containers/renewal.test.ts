@@ -43,7 +43,7 @@ function faultsOf({ said, sent, heard }: Heard): string[] {
   ];
 }
 
-test('goes over to other circuits while both talk, and loses and doubles nothing', async () => {
+test('a client renews its circuits while both members talk, and loses and repeats nothing', async () => {
   const invite = await stack.inviteWithin();
   const alice = new CountingMember(await stack.join('alice', invite));
   const bob = new CountingMember(await stack.join('bob', invite));

@@ -93,10 +93,10 @@ function callsUnder(profile: string): Outcome {
   return JSON.parse(result.stdout) as Outcome;
 }
 
-describe('system calls', () => {
+describe('a program’s system calls', () => {
   const { refused, wanted } = callsUnder(PROFILE);
 
-  test('that the programs never make are refused under the profile, whoever makes them', () => {
+  test('are refused under the profile if no program of ours needs them, for root too', () => {
     const { clone3, ...others } = refused;
     expect(Object.keys(others).length).toBeGreaterThan(35);
     expect(Object.entries(others).filter(([, error]) => error !== EPERM)).toEqual([]);
@@ -104,17 +104,17 @@ describe('system calls', () => {
     expect(clone3).toBe(ENOSYS);
   });
 
-  test('are not refused without it: the same calls by the same root get as far as the kernel', () => {
+  test('reach the kernel without the profile: control, with the same calls by the same root', () => {
     const open = callsUnder('unconfined').refused;
     const stillRefused = Object.entries(open).filter(([, error]) => error === EPERM);
     expect(stillRefused).toEqual([]);
   });
 
-  test('of the sockets that the stack is made of are let through', () => {
+  test('are allowed for the sockets that the stack uses', () => {
     expect(Object.entries(wanted).filter(([, error]) => error === EPERM)).toEqual([]);
   });
 
-  test.each(SERVICES)('of %s are under this profile', async (service) => {
+  test.each(SERVICES)('are filtered by this profile in %s', async (service) => {
     const { HostConfig } = await new Docker().getContainer(`${stack.project}-${service}-1`).inspect();
     const options = HostConfig.SecurityOpt as readonly string[];
     const profile = options.find((option) => option.startsWith('seccomp='))?.slice('seccomp='.length) ?? '';

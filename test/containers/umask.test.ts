@@ -58,7 +58,7 @@ test('the test network’s user may run its programs', () => {
   expect(runnable('ours', contextUnder077('ours'))).toEqual(['/usr/local/bin/run', '/usr/local/bin/make-keys']);
 });
 
-test('control: without the modes of the Dockerfile it may not', () => {
+test('control: without the Dockerfile’s modes that user may not run them', () => {
   const withoutModes = contextUnder077('without', (text) => text.replace(/^RUN chmod .*$/m, ''));
   expect(runnable('without', withoutModes)).toEqual([]);
 });

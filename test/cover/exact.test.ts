@@ -68,7 +68,7 @@ const orders: Doings = ([anna], second) => {
 const SECONDS = 900;
 
 test(
-  'a whole stealth room writes the same, bit for bit, whether it talks, gives orders, or does nothing',
+  'a whole stealth room writes the same, bit for bit, if it talks, gives orders, or is idle',
   { timeout: 480_000 },
   async () => {
     const idle = await watch('stealth-4', SECONDS, nothing);
@@ -92,7 +92,7 @@ test(
 );
 
 test(
-  'a whole stealth room goes over to other circuits at the same times, with the same bytes',
+  'a whole stealth room renews its circuits at the same times, with the same bytes',
   { timeout: 480_000 },
   async () => {
     const idle = await watch('stealth-4', 400, nothing, 60_000);
@@ -105,7 +105,7 @@ test(
 );
 
 test.each(['off', 'jitter'] as const)(
-  'control: in mode %s a room that talks writes otherwise than one that is silent',
+  'control: in mode %s a talking room writes other bytes than a silent one',
   { timeout: 120_000 },
   async (cover) => {
     const idle = await watch(cover, 60, nothing);
@@ -116,7 +116,7 @@ test.each(['off', 'jitter'] as const)(
 );
 
 test(
-  'control: without cover, texts that bring new keys show, and so does an order that is carried out at once',
+  'control: without cover, texts with new keys show, and so does an order carried out at once',
   { timeout: 120_000 },
   async () => {
     const idle = await watch('off', 120, nothing);

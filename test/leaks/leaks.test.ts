@@ -96,8 +96,8 @@ afterAll(async () => {
   if (file !== undefined) writeFileSync(file, `${JSON.stringify(report)}\n`, { flag: 'a' });
 });
 
-describe('on a network without isolation', () => {
-  test.each(IDENTITIES)('every probe is caught (%s)', async (identity) => {
+describe('the lab on a network without isolation', () => {
+  test.each(IDENTITIES)('catches every probe (%s)', async (identity) => {
     const [open] = (await examine([lab.network])).networks;
     if (open === undefined) throw new Error('no open network');
     const own = [open.members.get(lab.victim) ?? ''];
@@ -157,8 +157,8 @@ function caughtCell(
 const casesOf = (services: readonly Service[]): (readonly [Service, Identity])[] =>
   services.flatMap((service) => IDENTITIES.map((identity) => [service, identity] as const));
 
-describe('from inside the stack', () => {
-  test.each(casesOf(['relay', 'redis', 'host', 'gate']))('%s, as %s, reaches nobody that it should not', probeFrom);
+describe('a probe inside the stack', () => {
+  test.each(casesOf(['relay', 'redis', 'host', 'gate']))('in %s, as %s, reaches nothing that it should not', probeFrom);
 });
 
 async function probeFrom(service: Service, identity: Identity): Promise<void> {
@@ -199,10 +199,10 @@ function isByHand(probe: ProbeId, identity: Identity): boolean {
   return identity === 'root' && (probe === 'L9' || probe === 'L11');
 }
 
-describe('on disk and in memory', () => {
+describe('the search on disk and in memory', () => {
   const canary = `canary-${randomBytes(12).toString('hex')}`;
 
-  test('nothing of what was said is found, though the same search finds what a careless container leaves', async () => {
+  test('finds no text, but finds the text that a careless container leaves', async () => {
     const [alice, bob] = talkers;
     if (alice === undefined || bob === undefined) throw new Error('nobody talks');
     alice.send(canary, 'canary');
@@ -241,7 +241,7 @@ describe('on disk and in memory', () => {
     expect(found).toEqual([]);
   });
 
-  test('relay, redis, gate and host hold no plaintext; the client that shows it does', () => {
+  test('finds no plaintext in relay, Redis, gate and host, but in the client that shows it', () => {
     const inMiddle = ['relay', 'redis', 'gate', 'host'] as const;
     const counts = inMiddle.map((service) => countInMemory(`${stack.project}-${service}-1`, [canary])[0]);
     const control = countInMemory(inspectOf('client', 'bob').Name.slice(1), [canary])[0] ?? 0;
@@ -254,14 +254,14 @@ describe('on disk and in memory', () => {
 });
 
 describe(`for ${TRY_MS / 1000} s of attempted sending there is not one packet elsewhere, and the client says that it is offline,`, () => {
-  test('when its network is cut', async () => {
+  test('sends nothing elsewhere when its network is cut', async () => {
     const { cut } = await early;
     const out = cut.flows.filter((flow) => flow.wire !== 'lo');
     table.set('L15', 'client user', out.length === 0 && cut.isOffline ? 'held' : 'LEAK');
     expect({ out, isOffline: cut.isOffline }).toEqual({ out: [], isOffline: true });
   });
 
-  test('when names are broken; it has asked for no name but its Tor’s', async () => {
+  test('asks for no name but its Tor’s when name lookups fail', async () => {
     const { nameless } = await early;
     const socks = machine.networks.filter(({ name }) => name.endsWith('_socks'));
     const outside = nameless.flows.filter(({ wire }) => wire !== 'lo');
@@ -283,11 +283,11 @@ describe(`for ${TRY_MS / 1000} s of attempted sending there is not one packet el
 });
 
 // Only now: these two share a network with the clients above, whose every packet counts.
-describe('from inside the stack', () => {
-  test.each(casesOf(['client', 'host-client']))('%s, as %s, reaches nobody that it should not', probeFrom);
+describe('a probe inside the stack', () => {
+  test.each(casesOf(['client', 'host-client']))('in %s, as %s, reaches nothing that it should not', probeFrom);
 });
 
-test('while all that was tried, no packet on any bridge of the stack had left its subnet, but frames made by hand', async () => {
+test('no packet on the stack’s bridges has left its subnet during all probes, but forged frames', async () => {
   const flows = await bridges.flows();
   const made = (flow: Flow): boolean =>
     flow.from === SPOOFED_SOURCE || (flow.protocol === 'icmp6' && flow.from.startsWith('fe80:'));
@@ -297,7 +297,7 @@ test('while all that was tried, no packet on any bridge of the stack had left it
 });
 
 describe(`for ${TRY_MS / 1000} s of attempted sending there is not one packet elsewhere, and the client says that it is offline,`, () => {
-  test.each(['tor', 'tor-client'] as const)('when %s is killed', async (service) => {
+  test.each(['tor', 'tor-client'] as const)('clients send nothing elsewhere when %s is killed', async (service) => {
     await bridges.flows();
     const since = talkers.map((client) => client.lines.length);
     await stack.kill(service);
@@ -313,7 +313,7 @@ describe(`for ${TRY_MS / 1000} s of attempted sending there is not one packet el
   });
 });
 
-test('the rule on the way out drops and counts: the same rule before the world lets nothing through', async () => {
+test('the drop rule drops and counts: the same rule before the world lets nothing through', async () => {
   const dropRule = await lab.dropRuleAtVictim();
   const heardBefore = lab.worldHeard.length;
   const place: Place = { networks: [], own: [], wanted: [], namesStayHere: true };
@@ -331,7 +331,7 @@ test('the rule on the way out drops and counts: the same rule before the world l
   expect(counted.names).toBeGreaterThan(0);
 });
 
-test('at the end the rule on the machine’s way out has dropped nothing but answers to frames made by hand', async () => {
+test('the machine’s drop rule has dropped nothing but answers to forged frames', async () => {
   const { documentation, metadata, names, foreign, spoofed } = await lab.counters();
   process.stdout.write(
     `dropped on the way out: ${spoofed} answers of the machine to frames made by hand, ${foreign} of others’\n`,

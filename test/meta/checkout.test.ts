@@ -53,14 +53,14 @@ const withReturns = (clone: string): readonly string[] =>
   files.filter((file) => existsSync(join(clone, file)) && readFileSync(join(clone, file)).includes(0x0d));
 
 describe('a clone with core.autocrlf and core.eol=crlf', () => {
-  test('has the very bytes of the repository in every file', () => {
+  test('has the repository’s bytes in every file', () => {
     const clone = cloneAsOnWindows(commitTree('ours'));
     expect(files.length).toBeGreaterThan(500);
     expect(files.filter((file) => !readFileSync(join(clone, file)).equals(readFileSync(file)))).toEqual([]);
     expect(withReturns(clone)).toEqual([]);
   });
 
-  test('control: without .gitattributes its scripts end their lines otherwise', () => {
+  test('control: without .gitattributes its scripts have other line ends', () => {
     const clone = cloneAsOnWindows(
       commitTree('without', (repository) => {
         rmSync(join(repository, '.gitattributes'));
@@ -70,7 +70,7 @@ describe('a clone with core.autocrlf and core.eol=crlf', () => {
   });
 });
 
-describe('Dockerfiles set the modes of what they copy from the checkout', () => {
+describe('a Dockerfile that copies from the checkout', () => {
   const dockerfiles = files.filter((file) => /(^|\/)Dockerfile/.test(file));
 
   /** Stages that copy from the checkout without a chmod after it. */
@@ -82,17 +82,17 @@ describe('Dockerfiles set the modes of what they copy from the checkout', () => 
     });
   }
 
-  test('all of them are looked at', () => {
+  test('is checked, whatever its name', () => {
     expect(dockerfiles).toEqual(
       expect.arrayContaining(['Dockerfile.tor', 'test/tornet/Dockerfile', 'test/leaks/image/Dockerfile']),
     );
   });
 
-  test.each(dockerfiles)('%s', (file) => {
+  test.each(dockerfiles)('sets the modes of its files: %s', (file) => {
     expect(unset(readFileSync(file, 'utf8'))).toEqual([]);
   });
 
-  test('control: a stage without is found', () => {
+  test('control: is found if a stage sets no modes', () => {
     const text = 'FROM a AS b\nCOPY x /x\nRUN true\nFROM a\nCOPY y /y\nRUN chmod 0644 /y\n';
     expect(unset(text)).toEqual(['FROM a AS b\nCOPY x /x\nRUN true\n']);
   });
@@ -107,7 +107,7 @@ describe('an override file of the user’s own', () => {
     'compose.override.yaml',
   ];
 
-  test('is no part of the repository', () => {
+  test('is ignored by the repository', () => {
     expect(
       git('check-ignore', '--no-index', ...NAMES)
         .split('\n')
@@ -116,7 +116,7 @@ describe('an override file of the user’s own', () => {
     expect(readdirSync('.').filter((name) => NAMES.includes(name) && files.includes(name))).toEqual([]);
   });
 
-  test('gets into no image: nothing does but what .dockerignore names', () => {
+  test('gets into no image: only the paths in .dockerignore do', () => {
     const lines = readFileSync('.dockerignore', 'utf8').split('\n');
     expect(lines).toContain('*');
     expect(lines.filter((line) => line.startsWith('!') && /override|\.ya?ml/.test(line))).toEqual([]);
@@ -134,7 +134,7 @@ describe('an override file of the user’s own', () => {
     return { code: run.status, output: run.stdout + run.stderr };
   }
 
-  test.each(NAMES)('named %s is linted: what it takes away is told, and is no failure of the repository', (name) => {
+  test.each(NAMES)('is linted under the name %s: faults are reported, and do not fail the repository', (name) => {
     const { code, output } = harden(
       `linted-${name}`,
       name,
@@ -145,7 +145,7 @@ describe('an override file of the user’s own', () => {
     expect(output).toMatch(new RegExp(`^${name} \\(yours\\): [2-9] promises that your stack does not keep$`, 'm'));
   });
 
-  test('that keeps every promise, and one that cannot be read, are told apart', () => {
+  test('is reported differently if it meets every requirement and if it is unreadable', () => {
     const [file = ''] = NAMES;
     expect(harden('kept', file, 'services: { relay: { cpus: 0.5 } }').output).toContain(`${file} (yours): 0 promises`);
     expect(harden('unread', file, 'services: { relay: { cap_drop: !reset [] } }').output).toContain(

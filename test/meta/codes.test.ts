@@ -73,13 +73,13 @@ test('docs/CODES.md has every code of every package, and no other', () => {
   expect(readFileSync('docs/CODES.md', 'utf8')).toBe(expected);
 });
 
-test('codes are words in lower case with hyphens', () => {
+test('every code consists of words in lower case with hyphens', () => {
   const codes = TABLES.flatMap(([, table]) => Object.keys(table));
   expect(codes.length).toBeGreaterThan(100);
   expect(codes.filter((code) => !/^[a-z]+(-[a-z]+)*$/.test(code))).toEqual([]);
 });
 
-test('every code that users see has a text in the catalogue, and no text is left without its code', () => {
+test('every code that users see has a text in the catalogue, and every such text a code', () => {
   const used = new Set(TABLES.flatMap(([, table]) => Object.values(table)));
   expect(used).not.toContain('no text');
   const coded = Object.entries(ENGLISH).filter(([id]) => /^(error|warning)\./.test(id));

@@ -100,12 +100,12 @@ function readersOf(name: string): string[] {
     .map(([, reader, splitter]) => `${name} ${reader ?? splitter ?? ''}`);
 }
 
-test('every reader of the product is fuzzed, or what reads for it is', () => {
+test('every reader of the product is fuzzed, directly or through its decoder', () => {
   const known = [...Object.keys(FUZZED), ...Object.keys(READ_BY_OTHERS)];
   expect([...new Set(PACKAGES.flatMap(readersOf))].sort()).toEqual(known.sort());
 });
 
-test.each(Object.entries(FUZZED))('%s has its cases in %s', (reader, file) => {
+test.each(Object.entries(FUZZED))('%s has its fuzz cases in %s', (reader, file) => {
   const [, name = ''] = reader.split(' ');
   const text = readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8');
   // Once where it is imported, and once where it is used.

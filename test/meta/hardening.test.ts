@@ -52,11 +52,11 @@ const brief = (findings: readonly Finding[]): string[] =>
 const shipped = readFiles(SHIPPED, readText);
 
 describe('the compose files', () => {
-  test('hold every promise', () => {
+  test('meet every requirement', () => {
     expect(brief(lintRepository(settings, readText))).toEqual([]);
   });
 
-  test('are all linted: no overlay of the tree is left out', () => {
+  test('are all linted, every overlay included', () => {
     const files = readdirSync('.', { recursive: true, encoding: 'utf8' }).filter(
       (file) => /\.ya?ml$/.test(file) && !/(^|\/)(node_modules|\.[^/]+)\//.test(file),
     );
@@ -70,7 +70,7 @@ describe('a rule of the compose linter', () => {
     expect(brief(found(SHIPPED, put(shipped, path.split(' '), value)))).toEqual([finding]);
   });
 
-  test('finds a service and a volume that nobody has promised anything of', () => {
+  test('finds a service and a volume without requirements', () => {
     const relay = { ...(shipped['services'] as Record<string, Tree>)['redis'], user: '10020:10020' } as Tree;
     expect(brief(found(SHIPPED, put(shipped, ['services', 'other'], relay)))).toEqual([
       'service other: service-unknown: no promise is made of it',
@@ -85,19 +85,19 @@ describe('a rule of the compose linter', () => {
     ]);
   });
 
-  test('finds a volume that is not mounted where it is promised, and the group that this leaves idle', () => {
+  test('finds a volume without its required mount, and the unused group', () => {
     expect(brief(found(SHIPPED, put(shipped, ['services', 'client', 'volumes'], [])))).toEqual([
       'service client: group-unneeded: group 10105 is of no volume that it mounts',
       'service client: mounts-differ: does not mount gate-socket',
     ]);
   });
 
-  test('finds who has lost the group of a volume that it mounts', () => {
+  test('finds a service without the group of a volume that it mounts', () => {
     const found104 = found(SHIPPED, put(shipped, ['services', 'client', 'group_add'], []));
     expect(brief(found104)).toEqual(['volume gate-socket: volume-owner: client is not in group 10105']);
   });
 
-  test('finds a store that is told too little, or allowed too much', () => {
+  test('finds a store with too few settings, or with too many rights', () => {
     const command = (shipped['services'] as Record<string, Tree>)['redis']?.['command'] as readonly string[];
     const told = (words: readonly string[]): string[] =>
       brief(found(SHIPPED, put(shipped, ['services', 'redis', 'command'], words)));
@@ -115,7 +115,7 @@ describe('a rule of the compose linter', () => {
     ]);
   });
 
-  test('finds a test network with a way out', () => {
+  test('finds a test network that reaches the internet', () => {
     const source = readFiles(TORNET, readText);
     expect(brief(found(TORNET, put(source, ['networks', 'egress', 'internal'], undefined)))).toEqual([
       'network egress: network-leads-out: internal: nothing',
@@ -130,7 +130,7 @@ describe('a rule of the compose linter', () => {
     expect(brief(found(SHIPPED, put(shipped, ['services', 'relay', 'security_opt'], options)))).toEqual([]);
   });
 
-  test('is broken by a test above, each of them', () => {
+  test('is broken by at least one test above', () => {
     const here =
       readFileSync('test/meta/hardening.test.ts', 'utf8') + BREAKS.map(([, , finding]) => finding).join('\n');
     const codes = RULES.map(({ code }) => code);
@@ -166,7 +166,7 @@ const REQUIRED: readonly (readonly [key: string, code: string])[] = [
 
 describe('every service of every stack', () => {
   test.each(STACKS.flatMap((plan) => REQUIRED.map((required) => [plan.name, ...required] as const)))(
-    '%s: without %s it is found: %s',
+    '%s: is found without %s: %s',
     (name, key, code) => {
       const plan = planNamed(name);
       const source = readFiles(plan, readText);

@@ -114,8 +114,8 @@ const RENDERED: Readonly<Record<string, () => readonly string[]>> = {
   ],
 };
 
-describe('with a catalogue of pseudo letters', () => {
-  test.each(Object.entries(RENDERED))('%s has no plain word', (_, render) => {
+describe('a program with a catalogue of pseudo letters', () => {
+  test.each(Object.entries(RENDERED))('shows no plain word in %s', (_, render) => {
     const texts = render();
     expect(texts.length).toBeGreaterThan(0);
     for (const text of texts) {
@@ -124,7 +124,7 @@ describe('with a catalogue of pseudo letters', () => {
     }
   });
 
-  test('a text that is not in the catalogue is found', () => {
+  test('is found if it shows a text outside the catalogue', () => {
     expect(leftOut(`${describeEnd(undefined)} and more`)).toEqual(['and', 'more']);
   });
 });

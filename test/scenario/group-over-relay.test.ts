@@ -106,7 +106,7 @@ test('texts and key rotations that cross each other lose nothing', async () => {
   }
 });
 
-test('a member that says goodbye is removed by the next rotation', async () => {
+test('the next rotation removes a member that said goodbye', async () => {
   const members = await Promise.all(['anna', 'ben', 'carla'].map((name) => joined(name)));
   const [anna, ben, carla] = members;
   if (anna === undefined || ben === undefined || carla === undefined) throw new Error('nobody');

@@ -104,7 +104,7 @@ test('one of several proofs at the same time founds the room, and the others not
   await anna.join();
 });
 
-test('a founding that is cut off is tried again', async () => {
+test('the host founds the room again after its connection is cut', async () => {
   const stream = await walk();
   let written = 0;
   const brittle: ByteStream = {

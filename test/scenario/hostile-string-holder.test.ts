@@ -118,7 +118,7 @@ test('the next newcomer joins although a valid join has uploaded a junk snapshot
   expect(heard).toBeLessThan(HEARING_LIMIT_MS);
 });
 
-test('staged uploads that nobody commits take no place for long', async () => {
+test('the relay soon frees staged uploads that no member commits', async () => {
   const { members, member, vandal } = await openScene();
   const vandals = await Promise.all(Array.from({ length: 16 }, (_, index) => vandal(`vandal ${index}`)));
   let isOver = false;
@@ -139,7 +139,7 @@ test('staged uploads that nobody commits take no place for long', async () => {
   expect(heard).toBeLessThan(HEARING_LIMIT_MS);
 }, 90_000);
 
-test('a joining commit that removes a member is refused by all', async () => {
+test('all members refuse a joining commit that removes a member', async () => {
   const { anna, ben, members, vandal } = await openScene();
   const holder = await vandal();
   const context = await openContext(nativeCrypto, 'x-wing', holder.groupKeys, 64);

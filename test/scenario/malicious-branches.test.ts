@@ -42,7 +42,7 @@ async function openTwoBranches() {
   return { anna, ben, carla, dora, emil, all, rejoinTrunk };
 }
 
-test('with commits on both branches the member that was forked off can read no other: it says so, and joins again', async () => {
+test('a member forked off with commits on both branches can read no other, warns, and joins again', async () => {
   const { ben, emil, dora, all, rejoinTrunk } = await openTwoBranches();
   emil.client.leave();
   await emil.client.ended;
@@ -51,7 +51,7 @@ test('with commits on both branches the member that was forked off can read no o
   await untilTogether([...all, dora]);
 });
 
-test('with commits on both branches and two members in each, both halves notice it and come together again', async () => {
+test('two halves with commits on both branches notice the fork and come together again', async () => {
   const { anna, ben, emil, dora, all, rejoinTrunk } = await openTwoBranches();
   await rejoinTrunk(['ben', 'emil']);
   await untilTogether([...all, dora, emil]);

@@ -5,7 +5,7 @@ import { alarms, allSend, openThreeMembers, untilTogether } from './three-member
 import { committedBy, drop } from './tampering/shapes.ts';
 import { HONEST } from './tampering/member-view.ts';
 
-test('a member that is not told of a commit can read nothing more, says so, and joins again', async () => {
+test('a member that misses a commit can read nothing more, warns, and joins again', async () => {
   const { join, ben, all, viewOfBen } = await openThreeMembers({ speed: 20 });
   viewOfBen.shape = drop(committedBy('dora'), 'renumbered', Number.POSITIVE_INFINITY);
   viewOfBen.notices = () => [];

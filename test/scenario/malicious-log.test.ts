@@ -95,7 +95,7 @@ test.each(TRICKS)('members warn of %s that one member alone gets', async (_, tri
   await allWarn(all, 'log-differs');
 });
 
-test('an author warns of an echo that was kept back', async () => {
+test('an author warns if the relay withholds its echo', async () => {
   const { relay, anna, ben, carla, all } = await openThreeMembers();
   relay.view('anna').shape = drop(annasText, 'renumbered');
   anna.send(longText('a'));
@@ -105,7 +105,7 @@ test('an author warns of an echo that was kept back', async () => {
   expect(anna.told('sent').some(({ ref }) => ref === longText('a'))).toBe(false);
 });
 
-test('all members warn of a text whose echo its author alone has got', async () => {
+test('all members warn of a text that only its author received', async () => {
   const { relay, anna, ben, carla, all } = await openThreeMembers();
   for (const name of ['ben', 'carla']) relay.view(name).shape = replace(annasText, () => noise(2));
   await anna.sendConfirmed(longText('a'));

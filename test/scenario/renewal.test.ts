@@ -12,7 +12,7 @@ const SPEECH_TEXTS = 55;
 const SPEED = 4;
 
 test.each([1, 2])(
-  'renewed circuits lose nothing and double nothing, and nobody sees anything of them (seed %i)',
+  'renewed circuits lose and repeat nothing, and no member sees a trace of them (seed %i)',
   async (seed) => {
     const room = await openRoom({ speed: SPEED });
     const chance = new SeededRandom(seed);
