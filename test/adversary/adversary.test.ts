@@ -15,8 +15,7 @@ import {
 } from './findings.ts';
 import type { Findings } from './findings.ts';
 import { buildTestbed, observe } from './observe.ts';
-import { makePlan } from './plan.ts';
-import { shortRun } from './runs.ts';
+import { makePlan, shortRun } from './plan.ts';
 
 const TESTBED_LIMIT_MS = 20 * 60_000;
 const SEEDS = 1_000_000;

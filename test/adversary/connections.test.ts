@@ -1,7 +1,7 @@
 // A window counts only if it is certain whose connection was looked at.
 
 import { expect, test } from 'vitest';
-import { assignConnections } from './testbed/connections.ts';
+import { assignConnections } from './testbed/members.ts';
 
 test('a newcomer is assigned the connection that belonged to no member', () => {
   expect(assignConnections([3, 0], new Set([3, 7]))).toEqual([3, 7]);

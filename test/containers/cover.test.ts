@@ -3,8 +3,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { runCompose } from '../../scripts/compose.ts';
-import { printFigure } from './figure.ts';
-import { eventually, Stack } from './stack.ts';
+import { eventually, printFigure, Stack } from './stack.ts';
 import { CountingMember } from './counting-member.ts';
 
 const COVER = 'stealth-4';

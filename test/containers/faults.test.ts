@@ -3,8 +3,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import Docker from 'dockerode';
 import { afterEach, describe, expect, inject, test } from 'vitest';
-import { printFigure } from './figure.ts';
-import { eventually, Stack } from './stack.ts';
+import { eventually, printFigure, Stack } from './stack.ts';
 import type { Service } from './stack.ts';
 import { CountingMember } from './counting-member.ts';
 

@@ -1,10 +1,9 @@
 // How long joining, a commit and a first message take in rooms of 2, 8, 32 and 64 members over the private Tor network.
 
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
-import { printFigure } from './figure.ts';
 import { Population } from './population.ts';
 import type { Arrival } from './population.ts';
-import { Stack } from './stack.ts';
+import { printFigure, Stack } from './stack.ts';
 
 const JOINS_MEASURED = 20;
 const JOIN_P95_MAX_MS = 10_000;

@@ -1,5 +1,5 @@
 // A relay that turns malicious: it stands where tor finds the relay's socket, passes on what comes, and on command keeps one entry from its newest
-// connection and counts on as if nothing were missing. side-program.ts hands it to node in a container of its own.
+// connection and counts on as if nothing were missing. side-container.ts hands it to node in a container of its own.
 
 import { rename } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';

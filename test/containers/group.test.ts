@@ -2,14 +2,12 @@
 
 import { LARGEST_FRAME_BYTES } from '@sotto/protocol';
 import { afterAll, describe, expect, inject, test } from 'vitest';
-import { MemberGroup } from './member-group.ts';
 import type { ForkCommand, ForkLine } from './fork.ts';
 import type { ClientLine } from '../../scripts/room-client.ts';
-import { VERSION } from './side-container.ts';
-import { SideProgram } from './side-program.ts';
+import { SideProgram, VERSION } from './side-container.ts';
 import { eventually, Stack } from './stack.ts';
 import type { Screen } from './stack.ts';
-import { CountingMember } from './counting-member.ts';
+import { CountingMember, MemberGroup } from './counting-member.ts';
 
 const LIMIT_MS = 120_000;
 /** New keys after 50 own frames (packages/client/src/limits.ts, ROTATE_AFTER_FRAMES), and a few more. */

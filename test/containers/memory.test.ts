@@ -11,9 +11,8 @@ import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { runCompose } from '../../scripts/compose.ts';
 import type { RoomClient } from '../../scripts/room-client.ts';
 import type { Canary, Findings } from './examiner.ts';
-import { printFigure } from './figure.ts';
 import { examineFolder, examineMemory, examineVolumes, NODE_IMAGE } from './side-container.ts';
-import { Stack } from './stack.ts';
+import { printFigure, Stack } from './stack.ts';
 import type { Service } from './stack.ts';
 
 const MESSAGE_LIMIT_MS = 60_000;

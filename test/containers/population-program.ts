@@ -1,4 +1,4 @@
-// Many members of one room in one program, which says when what happened to whom. side-program.ts hands it to node in a container of its own.
+// Many members of one room in one program, which says when what happened to whom. side-container.ts hands it to node in a container of its own.
 
 import { randomBytes } from 'node:crypto';
 import { createInterface } from 'node:readline';

@@ -4,8 +4,7 @@
 import { ROOM_COMMIT_BURST, ROOM_COMMIT_INTERVAL_MS } from '@sotto/protocol';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { PopulationCommand, PopulationLine } from './population-program.ts';
-import { VERSION } from './side-container.ts';
-import { SideProgram } from './side-program.ts';
+import { SideProgram, VERSION } from './side-container.ts';
 
 type Program = SideProgram<PopulationCommand, PopulationLine>;
 

@@ -6,6 +6,7 @@ import Docker from 'dockerode';
 import { DockerComposeEnvironment, Wait } from 'testcontainers';
 import { COMPOSE_FILES, removeProject, runCompose } from '../../scripts/compose.ts';
 import { RoomClient } from '../../scripts/room-client.ts';
+import type { TestProject } from 'vitest/node';
 
 const SERVICES = ['tornet', 'tor', 'tor-client', 'gate', 'relay', 'redis', 'host'] as const;
 const CLIENTS: readonly string[] = ['client', 'host-client'];
@@ -172,4 +173,31 @@ export async function eventually(
     await delay(ASK_EVERY_MS);
   }
   throw new Error(`not within ${limitMs} ms: ${what}`);
+}
+
+declare module 'vitest' {
+  export interface ProvidedContext {
+    project: string;
+    secondsToString: number;
+  }
+}
+
+/** Starts it, waits until its room can be joined, and tells the tests its name. */
+export async function shareStack(project: TestProject): Promise<Stack> {
+  const fromMs = performance.now();
+  const stack = await startStack();
+  try {
+    await stack.inviteWithin();
+  } catch (error) {
+    stack.remove();
+    throw error;
+  }
+  project.provide('project', stack.project);
+  project.provide('secondsToString', (performance.now() - fromMs) / 1000);
+  return stack;
+}
+
+/** Prints a measured figure beside the tests, in a form that can be searched for. */
+export function printFigure(text: string): void {
+  process.stdout.write(`figure: ${text.replaceAll('\n', '\nfigure: ')}\n`);
 }

@@ -6,8 +6,7 @@ import process from 'node:process';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Plan, Room, Window } from '../plan.ts';
-import { Member } from './members.ts';
-import { assignConnections } from './connections.ts';
+import { assignConnections, Member } from './members.ts';
 import {
   burn,
   onLine,
