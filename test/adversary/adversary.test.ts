@@ -1,4 +1,5 @@
-// Nobody can tell talking from silence, where that is promised; and whoever looks can, where it is not.
+// Nobody can tell talking from silence, where that is promised; and whoever looks can, where it is
+// not.
 
 import { randomInt } from 'node:crypto';
 import { beforeAll, describe, expect, test } from 'vitest';

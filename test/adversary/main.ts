@@ -1,4 +1,5 @@
-// `npm run adversary`: the short run, or with --long the one whose tables are in docs/ANONYMITY.md, without and with a busy machine.
+// `npm run adversary`: the short run, or with --long the one whose tables are in docs/ANONYMITY.md,
+// without and with a busy machine.
 
 import { randomInt } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';

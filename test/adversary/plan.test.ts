@@ -1,4 +1,5 @@
-// The plan of the testbed is what it says it is: repeatable, balanced, and with no connection on both sides of the split.
+// The plan of the testbed is what it says it is: repeatable, balanced, and with no connection on
+// both sides of the split.
 
 import { SeededRandom } from '@sotto/fixtures';
 import { describe, expect, test } from 'vitest';

@@ -1,13 +1,20 @@
-// What the adversary's testbed does: which rooms there are, what happens in each window of theirs, and which connections are for training.
+// What the adversary's testbed does: which rooms there are, what happens in each window of theirs,
+// and which connections are for training.
 
 import { SeededRandom } from '@sotto/fixtures';
 import { talk } from './talk.ts';
 import type { PlannedText, TextLength } from './talk.ts';
 
-/** Folds of the cross-validation: every connection is tested once, by a classifier that was trained without it. */
+/**
+ * Folds of the cross-validation: every connection is tested once, by a classifier that was trained
+ * without it.
+ */
 export const FOLDS = 5;
 
-/** Rooms of one kind. `cover` is the host's word for the mode; the first member of a room is the observed one. */
+/**
+ * Rooms of one kind. `cover` is the host's word for the mode; the first member of a room is the
+ * observed one.
+ */
 export interface RoomKind {
   readonly mode: 'off' | 'jitter' | 'stealth';
   readonly cover: string;
@@ -21,7 +28,10 @@ export interface PlanOptions {
   /** Windows of a room: a multiple of 2, half of them idle. */
   readonly windows: number;
   readonly windowMs: number;
-  /** From the last join on. Nobody who has just come talks at once: stealth holds first texts back for up to 20 s. */
+  /**
+   * From the last join on. Nobody who has just come talks at once: stealth holds first texts back
+   * for up to 20 s.
+   */
   readonly settleMs: number;
   readonly gapLeastMs: number;
   readonly gapMostMs: number;
@@ -71,7 +81,9 @@ export function makePlan(options: PlanOptions): Plan {
   return { seed, windowMs, settleMs, burners, rooms: spread(rooms) };
 }
 
-/** Folds go round within a kind, so that each has rooms of every kind, as far as there are enough. */
+/**
+ * Folds go round within a kind, so that each has rooms of every kind, as far as there are enough.
+ */
 function planRoom(random: SeededRandom, kind: RoomKind, index: number, options: PlanOptions): Room {
   const { mode, cover, members } = kind;
   const windows = labelsFor(random, members, options.windows).map((label): Window => {
@@ -81,7 +93,9 @@ function planRoom(random: SeededRandom, kind: RoomKind, index: number, options: 
   return { mode, cover, members, fold: index % FOLDS, windows };
 }
 
-/** Pairs of an idle and a talking window, in either order, so that time since joining tells nothing. */
+/**
+ * Pairs of an idle and a talking window, in either order, so that time since joining tells nothing.
+ */
 function labelsFor(random: SeededRandom, members: number, windows: number): Label[] {
   const labels: Label[] = [];
   let kinds: Label[] = [];
@@ -133,7 +147,10 @@ function kindsOf(mode: RoomKind['mode'], alone: number, five: number): RoomKind[
   ];
 }
 
-/** Stealth holds back what is said in the first 20 s; commits and receipts of the last join are over by then, too. */
+/**
+ * Stealth holds back what is said in the first 20 s; commits and receipts of the last join are over
+ * by then, too.
+ */
 const SETTLE_MS = 25_000;
 const GAPS = { gapLeastMs: 3_000, gapMostMs: 6_000 } as const;
 
@@ -144,8 +161,10 @@ export function shortRun(seed: number): PlanOptions {
 }
 
 /**
- * Three classifiers that only guess, each with an error of 0.011 (which is chance's, times 1.4 for folds that learn from each other), stay below 0.55 with
- * all their upper bounds in 19 of 20 runs: that takes 2,880 windows a class, 40 of them from each of 72 connections.
+ * Three classifiers that only guess, each with an error of 0.011 (which is chance's, times 1.4 for
+ * folds that learn from each other), stay below 0.55 with all their upper bounds in 19 of 20 runs:
+ * that takes 2,880 windows a class, 40 of them from each of 72 connections.
+ *
  * @param windows of each connection, a multiple of 2.
  * @param burners processes that keep a core busy each, as a machine that is used.
  */

@@ -16,7 +16,10 @@ const overlay = join(directory, 'pool.yml');
 const POOL = { socks: '100.64.7.0/24', probe: '100.64.8.0/24' };
 const START_LIMIT_MS = 60_000;
 
-/** Greets as our clients do (RFC 1928, RFC 1929) and prints what comes back, in hexadecimal; nothing for a closed door. */
+/**
+ * Greets as our clients do (RFC 1928, RFC 1929) and prints what comes back, in hexadecimal; nothing
+ * for a closed door.
+ */
 const GREET = `
 import { connect } from 'node:net';
 const socket = connect(9050, 'tor-client');

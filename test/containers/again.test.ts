@@ -1,4 +1,5 @@
-// The private Tor network starts as often as anybody likes: nothing of a former start stands in the way of the next one.
+// The private Tor network starts as often as anybody likes: nothing of a former start stands in the
+// way of the next one.
 
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';

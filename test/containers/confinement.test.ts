@@ -1,4 +1,5 @@
-// The shipped programs, each time without one of the protections that docker-compose.yml builds: they say which one, and have not begun.
+// The shipped programs, each time without one of the protections that docker-compose.yml builds:
+// they say which one, and have not begun.
 
 import { spawnSync } from 'node:child_process';
 import { message } from '@sotto/messages';
@@ -12,7 +13,10 @@ type Protection = keyof typeof PROTECTIONS;
 type ProtectionArguments = Readonly<Record<Protection, readonly string[]>>;
 
 const PROFILE = 'seccomp=seccomp/sotto.json';
-/** As in docker-compose.yml, by hand, but for the network: without one there is nowhere to go whatever a test breaks. The user is the image's. */
+/**
+ * As in docker-compose.yml, by hand, but for the network: without one there is nowhere to go
+ * whatever a test breaks. The user is the image's.
+ */
 const PROTECTION_ARGUMENTS: ProtectionArguments = {
   user: [],
   capabilities: ['--cap-drop', 'ALL'],
@@ -54,7 +58,10 @@ const WIRE = [
   'ip link set near up',
   'ip link set far up',
 ];
-/** Namespaces to begin in. Nothing leaves the machine by any: a wire with both ends in one place, and an internal bridge. */
+/**
+ * Namespaces to begin in. Nothing leaves the machine by any: a wire with both ends in one place,
+ * and an internal bridge.
+ */
 const NETWORKS = {
   neighbours: { on: 'none', commands: () => WIRE },
   'a gateway that is not there': { on: 'none', commands: () => [...WIRE, 'ip route add default via 198.51.100.2'] },

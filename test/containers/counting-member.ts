@@ -1,4 +1,5 @@
-// A client that keeps count of what it said, so that a test can tell what is on the way, what was acknowledged and what the other heard.
+// A client that keeps count of what it said, so that a test can tell what is on the way, what was
+// acknowledged and what the other heard.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ClientLine, RoomClient } from '../../scripts/room-client.ts';
@@ -61,7 +62,10 @@ export class CountingMember {
     );
   }
 
-  /** The client has read everything that was said up to here: behind it an empty text is refused at once. */
+  /**
+   * The client has read everything that was said up to here: behind it an empty text is refused at
+   * once.
+   */
   async hasRead(withinMs: number): Promise<void> {
     this.#marks += 1;
     const mark = `${this.client.name} mark ${this.#marks}`;
@@ -130,7 +134,10 @@ export class MemberGroup {
     this.#entered = this.#entered.filter((each) => each.member !== member);
   }
 
-  /** Each says something, and each hears each other: all that was said since it came, once and in order. */
+  /**
+   * Each says something, and each hears each other: all that was said since it came, once and in
+   * order.
+   */
   async allReceiveFromAll(): Promise<void> {
     for (const member of this.members) member.sendShort(1);
     for (const { member, since } of this.#entered) {
@@ -144,7 +151,10 @@ export class MemberGroup {
     }
   }
 
-  /** Each lists these and nobody else, by name, and has heard of each. A commit or a move may still be on its way to some. */
+  /**
+   * Each lists these and nobody else, by name, and has heard of each. A commit or a move may still
+   * be on its way to some.
+   */
   async allListAll(): Promise<void> {
     const names = this.members.map(({ client }) => client.name).sort();
     const seen = async (member: CountingMember): Promise<string[]> => {
@@ -159,7 +169,10 @@ export class MemberGroup {
     }
   }
 
-  /** The six words are the same for all, and others than `before`, as soon as the last commit has reached everybody. */
+  /**
+   * The six words are the same for all, and others than `before`, as soon as the last commit has
+   * reached everybody.
+   */
   async allHaveOneCode(before?: string): Promise<string> {
     let codes: string[] = [];
     const isOne = async (): Promise<boolean> => {

@@ -1,4 +1,5 @@
-// A stealth room as it ships: what is said comes in its slots, and the wire between a client and its Tor carries as much as when nobody talks.
+// A stealth room as it ships: what is said comes in its slots, and the wire between a client and
+// its Tor carries as much as when nobody talks.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
@@ -44,7 +45,10 @@ async function bytesWhile(client: string, happens: () => void): Promise<number> 
   return (await bytesSent(client)) - before;
 }
 
-/** Two in the room, past the first words; then a window in which nobody talks, and one in which both do. */
+/**
+ * Two in the room, past the first words; then a window in which nobody talks, and one in which both
+ * do.
+ */
 async function observe(
   invite: string,
 ): Promise<{ alice: CountingMember; bob: CountingMember; idle: number; talking: number }> {

@@ -1,4 +1,5 @@
-// The doctor finds the shipped stack well, changes nothing of it, and sees each of many faults that are made for real.
+// The doctor finds the shipped stack well, changes nothing of it, and sees each of many faults that
+// are made for real.
 
 import { spawn } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -19,7 +20,10 @@ const LAB_LIMIT_MS = 400_000;
 const HEALTH_OUTPUT_LIMIT_MS = 30_000;
 const DIGEST_CHARS = 'sha256:'.length + 12;
 
-/** What is not of the stack but of this machine or of the state of the project: named here, and all else must be green. */
+/**
+ * What is not of the stack but of this machine or of the state of the project: named here, and all
+ * else must be green.
+ */
 const CANNOT_TELL = {
   'image-released': 'nothing has been released yet',
 };
@@ -125,7 +129,10 @@ test('the unit tests’ snapshot names neither this machine nor this run', () =>
   expect(text).not.toMatch(/sotto-test|\/var\/lib\/docker|\/root|\/home|sha256:[0-9a-f]{13}/);
 });
 
-/** One fault: what is spoiled, and the promises that it breaks beside `stack-runs` (a dummy is one container of many). */
+/**
+ * One fault: what is spoiled, and the promises that it breaks beside `stack-runs` (a dummy is one
+ * container of many).
+ */
 interface Fault {
   readonly what: string;
   readonly breaks: readonly string[];
@@ -422,8 +429,9 @@ async function untilHealthWasChecked(dummy: DummyStack): Promise<void> {
 }
 
 /**
- * A leak lab that runs on this machine at the same time drops all of the documentation ranges, between containers too: the probe then sees not
- * even its neighbour, and says that it cannot tell. That is not what is tried here, so wait until it is gone.
+ * A leak lab that runs on this machine at the same time drops all of the documentation ranges,
+ * between containers too: the probe then sees not even its neighbour, and says that it cannot tell.
+ * That is not what is tried here, so wait until it is gone.
  */
 async function examinedWithControl(project: string): Promise<Told> {
   let told: Told | undefined;
@@ -438,7 +446,8 @@ async function examinedWithControl(project: string): Promise<Told> {
 
 describe('the doctor’s probe', () => {
   test('sees an answer from outside: a documentation address on the network itself', async () => {
-    // The network calls the documentation range its own, so that the container there is who answers, and nothing leaves.
+    // The network calls the documentation range its own, so that the container there is who
+    // answers, and nothing leaves.
     const spoil: Fault['spoil'] = ({ container, networks }, dummy) => {
       const Config = [{ Subnet: '198.51.100.0/24', Gateway: '198.51.100.254' }];
       for (const network of networks.values()) network.IPAM = { Driver: 'default', Config };

@@ -1,4 +1,5 @@
-// What dies comes back: nothing acknowledged is lost, nothing is shown twice, nothing changes its order.
+// What dies comes back: nothing acknowledged is lost, nothing is shown twice, nothing changes its
+// order.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import Docker from 'dockerode';
@@ -10,10 +11,16 @@ import { CountingMember } from './counting-member.ts';
 const HEAL_LIMIT_MS = 240_000;
 /** Short texts before anything happens, all of them acknowledged. */
 const FIRST_TEXTS = 10;
-/** Long texts that Alice keeps unacknowledged: together more than what a client lets leave, so that something is always on the way. */
+/**
+ * Long texts that Alice keeps unacknowledged: together more than what a client lets leave, so that
+ * something is always on the way.
+ */
 const ALICES_AHEAD = 4;
 const BOBS_BURST = 3;
-/** From the block to the fault: what the clients let leave is on the way by then. Docker takes a service that is held longer for ill. */
+/**
+ * From the block to the fault: what the clients let leave is on the way by then. Docker takes a
+ * service that is held longer for ill.
+ */
 const HELD_MS = 1_000;
 const DOWN_MS = 1_000;
 /** While the fault happens and heals both talk on. */
@@ -28,7 +35,10 @@ afterEach(async () => {
   await stack.dismiss();
 });
 
-/** First something keeps frames from arriving, then comes the fault, and its end. Bob is always hit, Alice by most faults. */
+/**
+ * First something keeps frames from arriving, then comes the fault, and its end. Bob is always hit,
+ * Alice by most faults.
+ */
 interface Fault {
   readonly what: string;
   readonly hitsAlice: boolean;
@@ -59,9 +69,10 @@ function cutOff(): Fault {
 }
 
 /**
- * Two people talk while `fault` happens, and frames are on the way when it does: Alice is in the middle of a burst when the way is
- * blocked, so that some of her frames have arrived without her knowing; Bob has nothing on the way then and begins behind the block,
- * so that nothing of what he lets leave has arrived.
+ * Two people talk while `fault` happens, and frames are on the way when it does: Alice is in the
+ * middle of a burst when the way is blocked, so that some of her frames have arrived without her
+ * knowing; Bob has nothing on the way then and begins behind the block, so that nothing of what he
+ * lets leave has arrived.
  */
 async function talkThrough(fault: Fault): Promise<void> {
   const invite = await stack.inviteWithin();

@@ -1,4 +1,5 @@
-// How long joining, a commit and a first message take in rooms of 2, 8, 32 and 64 members over the private Tor network.
+// How long joining, a commit and a first message take in rooms of 2, 8, 32 and 64 members over the
+// private Tor network.
 
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { Population } from './population.ts';

@@ -1,4 +1,5 @@
-// Starts the one stack that all container tests share, watches its bridges as long as they run, and removes it behind them.
+// Starts the one stack that all container tests share, watches its bridges as long as they run, and
+// removes it behind them.
 
 import type { TestProject } from 'vitest/node';
 import { shareStack } from './stack.ts';

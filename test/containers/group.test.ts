@@ -1,4 +1,5 @@
-// Five people over the private Tor network: joins, leaves, rotation and an eviction, and they go on talking.
+// Five people over the private Tor network: joins, leaves, rotation and an eviction, and they go on
+// talking.
 
 import { LARGEST_FRAME_BYTES } from '@sotto/protocol';
 import { afterAll, describe, expect, inject, test } from 'vitest';
@@ -10,7 +11,10 @@ import type { Screen } from './stack.ts';
 import { CountingMember, MemberGroup } from './counting-member.ts';
 
 const LIMIT_MS = 120_000;
-/** New keys after 50 own frames (packages/client/src/limits.ts, ROTATE_AFTER_FRAMES), and a few more. */
+/**
+ * New keys after 50 own frames (packages/client/src/limits.ts, ROTATE_AFTER_FRAMES), and a few
+ * more.
+ */
 const TEXTS_TO_ROTATE = 60;
 
 const stack = new Stack(inject('project'));

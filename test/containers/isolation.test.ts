@@ -72,7 +72,10 @@ process.exit(0);`;
     expect(await member.quit()).toBe(0);
   });
 
-  /** Speaks to relay.sock from beside the relay: what is answered, by operation and code of the last frame. */
+  /**
+   * Speaks to relay.sock from beside the relay: what is answered, by operation and code of the last
+   * frame.
+   */
   const relayScript = (send: string): string => `
 import { connect } from 'node:net';
 const socket = connect('/run/relay/relay.sock');

@@ -1,4 +1,5 @@
-// What was said is in the clients' memory and nowhere else: not in that of the other processes, in no log, in no file.
+// What was said is in the clients' memory and nowhere else: not in that of the other processes, in
+// no log, in no file.
 
 import { randomBytes } from 'node:crypto';
 import { spawn } from 'node:child_process';
@@ -18,7 +19,10 @@ import type { Service } from './stack.ts';
 const MESSAGE_LIMIT_MS = 60_000;
 const TEXTS_EACH = 10;
 const SERVICES = ['tor', 'tor-client', 'gate', 'relay', 'redis', 'host'] as const satisfies readonly Service[];
-/** What each Tor keeps, stopped or running: which guards it chose, and public documents of the Tor network (tests have those in memory). */
+/**
+ * What each Tor keeps, stopped or running: which guards it chose, and public documents of the Tor
+ * network (tests have those in memory).
+ */
 const GUARD_FILES =
   /_tor(-client)?-(guards\/(state|lock)|cache\/cached-(certs|microdesc-consensus|microdescs(\.new)?))$/;
 /** Of a service that runs: with it goes the memory that they are in. */
@@ -121,7 +125,10 @@ function namesOf(canaries: readonly Canary[]): string[] {
   return canaries.map(({ name }) => name);
 }
 
-/** Examines a container while its processes stand still, so that nothing moves from what was not read yet to what was. */
+/**
+ * Examines a container while its processes stand still, so that nothing moves from what was not
+ * read yet to what was.
+ */
 async function examineStill(container: Docker.Container, what: string, canaries = everything): Promise<Findings> {
   const { Id } = await container.inspect();
   await container.pause();
@@ -188,7 +195,8 @@ describe('texts, names, and the room secret', () => {
     }
   });
 
-  // The control is what each has to hold for its work. Both Tors carry ATTACH frames, which name the room, to and from the onion's own encryption.
+  // The control is what each has to hold for its work. Both Tors carry ATTACH frames, which name
+  // the room, to and from the onion's own encryption.
   test.each([
     { service: 'relay', control: ROOM_ID, passing: [] },
     { service: 'redis', control: ROOM_ID, passing: [] },
@@ -225,7 +233,10 @@ describe('texts, names, and the room secret', () => {
   });
 });
 
-/** What a process that has forgotten the room still has to hold, so that finding nothing else means something. */
+/**
+ * What a process that has forgotten the room still has to hold, so that finding nothing else means
+ * something.
+ */
 const OWN_WORDS = {
   relay: textCanary('its own settings', 'SOTTO_RELAY_SOCKET'),
   redis: textCanary('its own settings', '--maxmemory-policy'),
@@ -239,7 +250,10 @@ async function leftIn(service: keyof typeof OWN_WORDS, canaries: readonly Canary
   return foundOf(canaries, findings);
 }
 
-/** Wherever a service could hold it; one client is still there. Each service is seen to hold what it needs. */
+/**
+ * Wherever a service could hold it; one client is still there. Each service is seen to hold what it
+ * needs.
+ */
 async function expectNothingLeft(said: readonly Canary[]): Promise<void> {
   const { roomSecret } = conversation;
   const secret = [...said, ...roomSecret];
@@ -363,7 +377,9 @@ async function writtenIn(container: Docker.Container): Promise<string[]> {
   return (changed ?? []).map(({ Path }) => Path).filter((path) => !isMountPlace(path, mounts));
 }
 
-/** Looks in what the engine itself keeps of containers: their settings, and logs if there were any. */
+/**
+ * Looks in what the engine itself keeps of containers: their settings, and logs if there were any.
+ */
 async function examineEngine(canaries: readonly Canary[]): Promise<Findings> {
   const { DockerRootDir } = (await docker.info()) as { readonly DockerRootDir: string };
   return examineFolder(join(DockerRootDir, 'containers'), canaries);
@@ -380,7 +396,10 @@ function isMountPlace(path: string, mounts: readonly string[]): boolean {
   return places.some((place) => place === path || place.startsWith(`${path}/`));
 }
 
-/** Redis lets nobody list its keys; this one is named after the room (its pattern is in docker-compose.yml). */
+/**
+ * Redis lets nobody list its keys; this one is named after the room (its pattern is in
+ * docker-compose.yml).
+ */
 function roomsInRedis(): string {
   return runCompose(stack.project, ['exec', '-T', 'redis', 'redis-cli', 'exists', `room:{${roomId}}`]).stdout.trim();
 }

@@ -1,5 +1,5 @@
-// A room that grows over the private Tor network, member by member, and how long each join takes. Two containers hold
-// the population; each measured member has a container of its own.
+// A room that grows over the private Tor network, member by member, and how long each join takes.
+// Two containers hold the population; each measured member has a container of its own.
 
 import { ROOM_COMMIT_BURST, ROOM_COMMIT_INTERVAL_MS } from '@sotto/protocol';
 import { setTimeout as delay } from 'node:timers/promises';

@@ -1,4 +1,5 @@
-// The same commit gives the same image, and what differs between two builds is named. The whole is ./scripts/verify; here one image of ours.
+// The same commit gives the same image, and what differs between two builds is named. The whole is
+// ./scripts/verify; here one image of ours.
 
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';

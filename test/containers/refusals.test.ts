@@ -1,4 +1,5 @@
-// A service that is set up wrongly does not start; what needs it says so, with the next step, and Compose tells the cause.
+// A service that is set up wrongly does not start; what needs it says so, with the next step, and
+// Compose tells the cause.
 
 import { randomBytes } from 'node:crypto';
 import { spawnSync } from 'node:child_process';
@@ -25,7 +26,10 @@ const ENDED_MS = 60_000;
 let project = '';
 afterEach(() => removeProject(project));
 
-/** The guards' volume of the guests' Tor, there before the stack is, with something in it, so that the engine leaves it as it is. */
+/**
+ * The guards' volume of the guests' Tor, there before the stack is, with something in it, so that
+ * the engine leaves it as it is.
+ */
 function makeVolume(owner: string): void {
   project = `sotto-test-${randomBytes(4).toString('hex')}`;
   const name = `${project}_tor-client-guards`;

@@ -1,4 +1,5 @@
-// Another circuit through a real Tor, in the middle of a conversation: everything goes over it, nothing is lost or doubled, and nobody else notices.
+// Another circuit through a real Tor, in the middle of a conversation: everything goes over it,
+// nothing is lost or doubled, and nobody else notices.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ClientLine, RoomClient } from '../../scripts/room-client.ts';

@@ -1,4 +1,5 @@
-// The system calls that the programs of the stack never need are refused to them, and to root with capabilities, too.
+// The system calls that the programs of the stack never need are refused to them, and to root with
+// capabilities, too.
 
 import { readFileSync } from 'node:fs';
 import { spawnSync } from 'node:child_process';
@@ -25,7 +26,10 @@ const [EPERM, ENOSYS] = [1, 38];
 
 const stack = new Stack(inject('project'));
 
-/** Makes each call with arguments that change nothing, and prints its error number, 0 if there was none. */
+/**
+ * Makes each call with arguments that change nothing, and prints its error number, 0 if there was
+ * none.
+ */
 const CALLS = `
 import ctypes, json, os, platform, socket
 libc = ctypes.CDLL(None, use_errno=True)

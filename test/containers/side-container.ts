@@ -1,4 +1,5 @@
-// A short-lived container beside the stack: a stranger on a network, or an examiner of another container's memory. It runs Node scripts.
+// A short-lived container beside the stack: a stranger on a network, or an examiner of another
+// container's memory. It runs Node scripts.
 
 import { readFileSync } from 'node:fs';
 import type { ChildProcess } from 'node:child_process';
@@ -17,7 +18,11 @@ const NODE: readonly string[] = ['--entrypoint', '/usr/local/bin/node'];
 /** Through stdin, so that an engine elsewhere needs no file of ours. */
 const STDIN: readonly string[] = ['--input-type=module-typescript', '-'];
 
-/** Runs `script` (an ES module) in a container; arguments for `docker run` come first. @returns what it printed, parsed as JSON. */
+/**
+ * Runs `script` (an ES module) in a container; arguments for `docker run` come first.
+ *
+ * @returns what it printed, parsed as JSON.
+ */
 export function runScript(
   dockerArgs: readonly string[],
   image: string,
@@ -37,7 +42,10 @@ function inverted(canaries: readonly Canary[]): string {
   return JSON.stringify(canaries.map(({ name, hex }) => ({ name, hex: invert(hex) })));
 }
 
-/** Looks for canaries in all memory of a container, read as root from beside it. Fails if it cannot read all of it. */
+/**
+ * Looks for canaries in all memory of a container, read as root from beside it. Fails if it cannot
+ * read all of it.
+ */
 export function examineMemory(container: string, canaries: readonly Canary[]): Findings {
   const beside = ['--pid', `container:${container}`, '--user', '0', '--cap-add', 'SYS_PTRACE', '--network', 'none'];
   const findings = runScript(beside, NODE_IMAGE, EXAMINER, [inverted(canaries)]) as Findings;
@@ -80,7 +88,10 @@ export class SideProgram<Command, Line> {
   #stderr = '';
   #isOver = false;
 
-  /** `file` (an ES module) goes with the command line, so that an engine elsewhere needs no file of ours; arguments for `docker run` come first. */
+  /**
+   * `file` (an ES module) goes with the command line, so that an engine elsewhere needs no file of
+   * ours; arguments for `docker run` come first.
+   */
   constructor(dockerArgs: readonly string[], image: string, file: string) {
     const script = ['--input-type=module-typescript', '-e', readFileSync(file, 'utf8')];
     const node = ['--entrypoint', '/usr/local/bin/node', image, ...script];
@@ -106,7 +117,10 @@ export class SideProgram<Command, Line> {
     this.#process.stdin?.write(`${JSON.stringify(command)}\n`);
   }
 
-  /** The first line, from number `since` on, that matches; rejects if the program ends or `withinMs` pass first. */
+  /**
+   * The first line, from number `since` on, that matches; rejects if the program ends or `withinMs`
+   * pass first.
+   */
   async until(matches: (line: Line) => boolean, withinMs: number, since = 0): Promise<Line> {
     const untilMs = performance.now() + withinMs;
     for (let at = since; ;) {

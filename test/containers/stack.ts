@@ -49,7 +49,10 @@ export class Stack {
     return docker.getContainer(`${this.project}-${service}-1`);
   }
 
-  /** What `docker compose exec host invite` says now: the string, or undefined while the room is not reachable. */
+  /**
+   * What `docker compose exec host invite` says now: the string, or undefined while the room is not
+   * reachable.
+   */
   invite(): string | undefined {
     const asked = runCompose(this.project, ['exec', '-T', 'host', 'invite']);
     return asked.code === 0 ? asked.stdout.trim() : undefined;
@@ -68,7 +71,9 @@ export class Stack {
     return client;
   }
 
-  /** The host's own client, which asks the host for the connection string and moderates the room. */
+  /**
+   * The host's own client, which asks the host for the connection string and moderates the room.
+   */
   async joinAsHost(name: string): Promise<RoomClient> {
     const client = new RoomClient(this.project, name, undefined, [], 'host-client');
     this.#clients.push(client);
@@ -133,7 +138,10 @@ export class Stack {
     return State.Health?.Status === 'healthy';
   }
 
-  /** A service that stood still counts as unhealthy until its next check, for 3 s at most, and Compose starts no client then. */
+  /**
+   * A service that stood still counts as unhealthy until its next check, for 3 s at most, and
+   * Compose starts no client then.
+   */
   async allHealthy(): Promise<void> {
     const areHealthy = async (): Promise<boolean> => {
       const seen = await Promise.all(SERVICES.map((service) => this.isHealthy(service)));
@@ -142,7 +150,10 @@ export class Stack {
     await eventually('every service is healthy', areHealthy, HEALTH_LIMIT_MS);
   }
 
-  /** What a service prints from now on; the log driver is `none`, so only an attached reader sees it. */
+  /**
+   * What a service prints from now on; the log driver is `none`, so only an attached reader sees
+   * it.
+   */
   async screen(service: Service): Promise<Screen> {
     const stream = await this.container(service).attach({ stream: true, stdout: true, stderr: true });
     const screen: Screen = { text: '' };

@@ -1,4 +1,5 @@
-// The connection string appears only when it works, ends with the host, and the figures that the issue asks for are printed.
+// The connection string appears only when it works, ends with the host, and the figures that the
+// issue asks for are printed.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { spawnSync } from 'node:child_process';
@@ -9,14 +10,18 @@ const STRING = /sotto1[a-z0-9]{112}/;
 const STAGE_LIMIT_MS = 180_000;
 const END_LIMIT_MS = 5_000;
 const JOINS = 20;
-/** The proof needs the second Tor: while that one is frozen there is time enough for a string that is shown too early. */
+/**
+ * The proof needs the second Tor: while that one is frozen there is time enough for a string that
+ * is shown too early.
+ */
 const FROZEN_MS = 10_000;
 
 const stack = new Stack(inject('project'));
 afterAll(() => stack.dismiss());
 
 describe('the figures of a room', () => {
-  // In an empty room whoever comes waits in vain for an answer first, and says so: that time is not what is measured here.
+  // In an empty room whoever comes waits in vain for an answer first, and says so: that time is not
+  // what is measured here.
   beforeAll(async () => {
     await stack.join('resident', await stack.inviteWithin());
   });

@@ -1,4 +1,5 @@
-// A checkout under umask 077 gives an image of the private Tor network that its own user can run; the shipped ones: rebuild.test.ts.
+// A checkout under umask 077 gives an image of the private Tor network that its own user can run;
+// the shipped ones: rebuild.test.ts.
 
 import { execFileSync, spawnSync } from 'node:child_process';
 import { chmodSync, cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

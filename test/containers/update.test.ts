@@ -1,4 +1,5 @@
-// A checkout that has changed is what runs at the next start; a registry is asked for none of our images; a room that runs is left alone.
+// A checkout that has changed is what runs at the next start; a registry is asked for none of our
+// images; a room that runs is left alone.
 
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -24,7 +25,10 @@ function run(program: string, args: readonly string[], environment: NodeJS.Proce
   return { code: status, stdout, stderr };
 }
 
-/** `docker compose …` in the checkout, without a network; builds as a user's does unless `policy` says otherwise. */
+/**
+ * `docker compose …` in the checkout, without a network; builds as a user's does unless `policy`
+ * says otherwise.
+ */
 function compose(args: readonly string[], policy = ''): Finished {
   return run('docker', ['compose', ...args], {
     ...process.env,

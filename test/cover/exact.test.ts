@@ -1,4 +1,5 @@
-// Nobody can tell talking from silence: on every line of a whole stealth room, in both directions, the same bytes leave at the same times.
+// Nobody can tell talking from silence: on every line of a whole stealth room, in both directions,
+// the same bytes leave at the same times.
 
 import { stealthShape } from '@sotto/protocol';
 import type { Cover } from '@sotto/protocol';
@@ -25,7 +26,10 @@ interface Watched {
 
 type Doings = (members: readonly RoomMember[], second: number) => void;
 
-/** A room of three from its beginning to the goodbye of one, while something is done in it, or nothing. Anna is the host's own. */
+/**
+ * A room of three from its beginning to the goodbye of one, while something is done in it, or
+ * nothing. Anna is the host's own.
+ */
 async function watch(cover: Cover, seconds: number, act: Doings, renewEveryMs?: number): Promise<Watched> {
   const room = await CoveredRoom.open(cover);
   for (const name of ['anna', 'ben', 'carla']) {

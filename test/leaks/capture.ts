@@ -1,4 +1,5 @@
-// What was on the wires, and whether it belongs there: a packet capture on every bridge of a stack, or inside one namespace.
+// What was on the wires, and whether it belongs there: a packet capture on every bridge of a stack,
+// or inside one namespace.
 
 import { isIn } from './machine.ts';
 import type { Network } from './machine.ts';
@@ -70,7 +71,9 @@ export function strays(flows: readonly Flow[], networks: readonly Network[]): Fl
   return flows.filter((flow) => flow.kind === 'unicast' && !isAtHome(flow, networks, servedPorts));
 }
 
-/** Unicast that left its own subnet: what neighbours are asked by probes stays with the neighbours. */
+/**
+ * Unicast that left its own subnet: what neighbours are asked by probes stays with the neighbours.
+ */
 export function escapes(flows: readonly Flow[], networks: readonly Network[]): Flow[] {
   return flows.filter((flow) => flow.kind === 'unicast' && !isAtHome(flow, networks, () => undefined));
 }

@@ -30,8 +30,9 @@ export function cutFromNetwork(container: string, network: string): void {
 }
 
 /**
- * No name server answers in the container's namespace any more, and its connection is reset, so that it has to ask for a name. The
- * questions still cross loopback, where a capture sees them; a new connection would get through.
+ * No name server answers in the container's namespace any more, and its connection is reset, so
+ * that it has to ask for a name. The questions still cross loopback, where a capture sees them; a
+ * new connection would get through.
  */
 export async function breakNames(lab: string, container: string, client: RoomClient): Promise<void> {
   const since = client.lines.length;

@@ -1,4 +1,5 @@
-// Starts the one stack of the leak lab, on the private Tor network, and removes it behind the tests.
+// Starts the one stack of the leak lab, on the private Tor network, and removes it behind the
+// tests.
 
 import type { TestProject } from 'vitest/node';
 import { shareStack } from '../containers/stack.ts';

@@ -1,4 +1,5 @@
-// Nothing gets out of the stack, from any container, as its user or as root beside it; and what would get out is seen.
+// Nothing gets out of the stack, from any container, as its user or as root beside it; and what
+// would get out is seen.
 
 import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
@@ -36,7 +37,10 @@ let lab: Lab;
 let machine: Machine;
 let bridges: Capture;
 let talkers: readonly RoomClient[] = [];
-/** Two clients lose the network, or names, while the others are probed: they are watched in namespaces of their own. */
+/**
+ * Two clients lose the network, or names, while the others are probed: they are watched in
+ * namespaces of their own.
+ */
 let early: Promise<{ readonly cut: Watched; readonly nameless: Watched }>;
 
 interface Watched {
@@ -139,7 +143,10 @@ function isAllowed(probe: ProbeId, attempts: readonly Attempt[]): boolean {
   return attempts.some((attempt) => attempt.probe === probe && attempt.outcome !== 'not-allowed');
 }
 
-/** Caught: everything that the kernel lets this identity try was seen. Only frames made by hand may be forbidden altogether, but to root. */
+/**
+ * Caught: everything that the kernel lets this identity try was seen. Only frames made by hand may
+ * be forbidden altogether, but to root.
+ */
 function isCaught(probe: ProbeId, attempts: readonly Attempt[], identity: Identity): boolean {
   if (!isAllowed(probe, attempts)) return probe === 'L11' && identity !== 'root';
   return unseen(probe, attempts).length === 0;
@@ -191,9 +198,10 @@ async function probeFrom(service: Service, identity: Identity): Promise<void> {
 }
 
 /**
- * The machine's own end of a bridge answers frames made by hand (an IPv6 link-local echo; an IPv4 packet for one of its addresses), on
- * every engine that was tried (adr/0010). Making them takes CAP_NET_RAW, which no service has, and a packet socket, which the profile of
- * system calls refuses to every service, whoever asks.
+ * The machine's own end of a bridge answers frames made by hand (an IPv6 link-local echo; an IPv4
+ * packet for one of its addresses), on every engine that was tried (adr/0010). Making them takes
+ * CAP_NET_RAW, which no service has, and a packet socket, which the profile of system calls refuses
+ * to every service, whoever asks.
  */
 function isByHand(probe: ProbeId, identity: Identity): boolean {
   return identity === 'root' && (probe === 'L9' || probe === 'L11');
@@ -319,7 +327,8 @@ test('the drop rule drops and counts: the same rule before the world lets nothin
   const place: Place = { networks: [], own: [], wanted: [], namesStayHere: true };
   const attempts = await lab.probe(lab.victim, 'user', '10007:10007', planFor({ addresses: [], networks: [] }, place));
   const counted = JSON.parse(await dropRule.ask()) as DropCounters;
-  // Before the rule is gone: an engine's resolver sends again what was dropped, and then gets through.
+  // Before the rule is gone: an engine's resolver sends again what was dropped, and then gets
+  // through.
   const heard = lab.worldHeard.slice(heardBefore);
   await dropRule.end();
   const through = attempts.filter(

@@ -1,4 +1,5 @@
-// `npm run shell` finds shell files and Dockerfiles by what they are, sees their faults, and skips nothing.
+// `npm run shell` finds shell files and Dockerfiles by what they are, sees their faults, and skips
+// nothing.
 
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';

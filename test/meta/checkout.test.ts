@@ -1,4 +1,5 @@
-// A checkout works whatever Git and the shell were told: line ends, modes, and personal settings beside it.
+// A checkout works whatever Git and the shell were told: line ends, modes, and personal settings
+// beside it.
 
 import { execFileSync, spawnSync } from 'node:child_process';
 import {

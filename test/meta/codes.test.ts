@@ -1,4 +1,5 @@
-// Every refusal and failure has a code in one documented table, docs/CODES.md. SOTTO_WRITE_CODES=1 writes it anew.
+// Every refusal and failure has a code in one documented table, docs/CODES.md. SOTTO_WRITE_CODES=1
+// writes it anew.
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';

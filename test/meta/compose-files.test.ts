@@ -1,4 +1,5 @@
-// The compose linter reads compose files as Compose does; test/containers/compose-config.test.ts holds it to Compose itself.
+// The compose linter reads compose files as Compose does; test/containers/compose-config.test.ts
+// holds it to Compose itself.
 
 import { describe, expect, test } from 'vitest';
 import { overlay, parseCompose } from '../../tools/compose-lint/compose-files.ts';

@@ -1,4 +1,5 @@
-// The dependency audit finds each fault that it is there for, and npm runs no install script under our settings.
+// The dependency audit finds each fault that it is there for, and npm runs no install script under
+// our settings.
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -135,7 +136,11 @@ describe('npm ci under our .npmrc', () => {
     if (run.status !== 0) throw new Error(run.stderr);
   }
 
-  /** Installs a package whose scripts leave files behind. @returns whether it is installed, and whether a script of it ran. */
+  /**
+   * Installs a package whose scripts leave files behind.
+   *
+   * @returns whether it is installed, and whether a script of it ran.
+   */
   function install(name: string, npmrc: string, args: readonly string[] = []): { installed: boolean; ran: boolean } {
     const home = join(folder, name);
     mkdirSync(join(home, 'scripted'), { recursive: true });

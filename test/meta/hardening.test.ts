@@ -1,4 +1,5 @@
-// Every promise of the compose files holds, and each rule is seen to find its own fault, and that fault alone.
+// Every promise of the compose files holds, and each rule is seen to find its own fault, and that
+// fault alone.
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';

@@ -1,4 +1,5 @@
-// What ./scripts/verify and ./scripts/sbom are made of, without an engine: archives, layers, released digests, bills of materials.
+// What ./scripts/verify and ./scripts/sbom are made of, without an engine: archives, layers,
+// released digests, bills of materials.
 
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';

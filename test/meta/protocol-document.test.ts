@@ -1,4 +1,5 @@
-// The document and the code say the same: limits, codes, operations, and every section that code cites.
+// The document and the code say the same: limits, codes, operations, and every section that code
+// cites.
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,5 +1,6 @@
-// With a catalogue in pseudo letters, host, gate, relay and confinement show no plain letter of their own.
-// The client program's screen still has texts outside of the catalogue: it is not rendered here yet.
+// With a catalogue in pseudo letters, host, gate, relay and confinement show no plain letter of
+// their own. The client program's screen still has texts outside of the catalogue: it is not
+// rendered here yet.
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { CONFINEMENT_CODES, PROTECTIONS } from '../../packages/confinement/src/errors.ts';

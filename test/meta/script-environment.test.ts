@@ -1,4 +1,5 @@
-// What the scripts make of an environment that is not what they would wish: folders, names, engines, and what others mean for Compose.
+// What the scripts make of an environment that is not what they would wish: folders, names,
+// engines, and what others mean for Compose.
 
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';

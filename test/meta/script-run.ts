@@ -1,4 +1,5 @@
-// Runs our scripts as somebody would who has nothing else: an environment of their own, and programs that only leave a line.
+// Runs our scripts as somebody would who has nothing else: an environment of their own, and
+// programs that only leave a line.
 
 import { spawnSync } from 'node:child_process';
 import {

@@ -1,4 +1,5 @@
-// Every script says at once how it is used, refuses what it does not know, and has changed nothing by then.
+// Every script says at once how it is used, refuses what it does not know, and has changed nothing
+// by then.
 
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

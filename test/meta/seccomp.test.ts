@@ -1,4 +1,5 @@
-// The profile of system calls says what it is to say. That the kernel then refuses the rest is seen in test/containers/seccomp.test.ts.
+// The profile of system calls says what it is to say. That the kernel then refuses the rest is seen
+// in test/containers/seccomp.test.ts.
 
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
@@ -28,7 +29,10 @@ const allowed = profile.syscalls.filter(({ action }) => action === 'SCMP_ACT_ALL
 const namesOf = (rules: readonly Rule[]): string[] => rules.flatMap(({ names }) => names);
 const isAnyArguments = ({ args = [] }: Rule): boolean => args.length === 0;
 
-/** What no program of ours is ever to call: into other processes, the kernel, mounts, namespaces, keys, and around the file system. */
+/**
+ * What no program of ours is ever to call: into other processes, the kernel, mounts, namespaces,
+ * keys, and around the file system.
+ */
 const NEVER = [
   ...['ptrace', 'process_vm_readv', 'process_vm_writev', 'pidfd_getfd', 'pidfd_open', 'kcmp', 'process_madvise'],
   ...['bpf', 'perf_event_open', 'io_uring_setup', 'io_uring_enter', 'io_uring_register', 'io_setup', 'userfaultfd'],

@@ -1,5 +1,5 @@
-// The verdict over what captures see: which packets belong on a network of the stack and which do not. That captures see packets at
-// all is shown on real networks, by the anti-tests of test/leaks.
+// The verdict over what captures see: which packets belong on a network of the stack and which do
+// not. That captures see packets at all is shown on real networks, by the anti-tests of test/leaks.
 
 import { expect, test } from 'vitest';
 import { strays } from '../leaks/capture.ts';

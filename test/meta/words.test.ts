@@ -17,7 +17,8 @@ describe('the words of the code', () => {
       expect(names.some(({ path }) => path.startsWith(folder))).toBe(true);
   });
 
-  // The list only shrinks: a new name fails, and so does a name that has been mended and still stands here.
+  // The list only shrinks: a new name fails, and so does a name that has been mended and still
+  // stands here.
   test('include no retired word but in an allowed sense or in the list', () => {
     if (process.env['SOTTO_WRITE_WORDS'] === '1') writeFileSync(STILL_TO_RENAME, `${left.join('\n')}\n`);
     process.stdout.write(`retired words left: ${left.length}\n`);

@@ -1,4 +1,5 @@
-// A group lives over a real relay: joins that collide, words, rotations, a farewell, junk. Everything but Tor, Redis and a screen.
+// A group lives over a real relay: joins that collide, words, rotations, a farewell, junk.
+// Everything but Tor, Redis and a screen.
 
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';

@@ -1,4 +1,5 @@
-// A host's proof founds the room's group over a real relay: who has the string can join then, and not before.
+// A host's proof founds the room's group over a real relay: who has the string can join then, and
+// not before.
 
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';

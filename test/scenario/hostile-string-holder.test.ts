@@ -1,4 +1,5 @@
-// Somebody with the connection string disturbs a room as well as the wire lets him: the room goes on, and how soon is printed.
+// Somebody with the connection string disturbs a room as well as the wire lets him: the room goes
+// on, and how soon is printed.
 
 import { expect, test } from 'vitest';
 import { encodeStage, SMALLEST_FRAME_BYTES } from '@sotto/protocol';
@@ -57,7 +58,10 @@ function print(what: string, times: Readonly<Record<string, number>>): void {
 /** Heard by all others within this time, whatever a string holder does. */
 const HEARING_LIMIT_MS = 3_000;
 const JOIN_LIMIT_MS = 20_000;
-/** Where he has used up what the relay lets the room commit, or takes its places for uploads in turn with his other connections. */
+/**
+ * Where he has used up what the relay lets the room commit, or takes its places for uploads in turn
+ * with his other connections.
+ */
 const CROWDED_JOIN_LIMIT_MS = 60_000;
 /** The relay lets a room commit every 5 s: forty joins are told in a tenth of the time. */
 const RELAY_HURRY = 10;

@@ -1,4 +1,5 @@
-// A relay that hides commits, refuses them, lies about the commit number and serves wrong snapshots: what becomes of the room. Real clients, real relay.
+// A relay that hides commits, refuses them, lies about the commit number and serves wrong
+// snapshots: what becomes of the room. Real clients, real relay.
 
 import { expect, test } from 'vitest';
 import { alarms, allSend, openThreeMembers, untilTogether } from './three-members.ts';

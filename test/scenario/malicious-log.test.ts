@@ -1,4 +1,5 @@
-// A relay that tells one member another log than the others: who notices, and by what. Real clients, real relay; each attack with its control.
+// A relay that tells one member another log than the others: who notices, and by what. Real
+// clients, real relay; each attack with its control.
 
 import { expect, test } from 'vitest';
 import { makeRoom, publishFrame } from '@sotto/fixtures/relay-member';

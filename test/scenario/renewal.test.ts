@@ -1,4 +1,5 @@
-// Members go over to other circuits in the middle of a conversation, on real sockets of a real relay: nobody misses a word, and nobody notices.
+// Members go over to other circuits in the middle of a conversation, on real sockets of a real
+// relay: nobody misses a word, and nobody notices.
 
 import { SeededRandom } from '@sotto/fixtures';
 import { expect, test } from 'vitest';

@@ -1,4 +1,5 @@
-// A host over a real relay and stand-ins for both Tors: its room, and the move to another one when somebody is evicted.
+// A host over a real relay and stand-ins for both Tors: its room, and the move to another one when
+// somebody is evicted.
 
 import { createPublicKey, verify } from 'node:crypto';
 import { once } from 'node:events';
@@ -244,7 +245,8 @@ describe('an eviction', () => {
     const { move } = await evict();
     const newcomer = visit(move);
     expect(host.moved()).toEqual({ ok: true });
-    // From now on everything speaks of the new room; the one before is still there for who has not read the word yet.
+    // From now on everything speaks of the new room; the one before is still there for who has not
+    // read the word yet.
     expect(inviteOf(host)).toEqual({ onionKey: move.onionKey, roomSecret: move.roomSecret });
     expect(tor.onions).toHaveLength(2);
     expect(await member.frame(2)).toMatchObject({ operation: 'closing', code: 'room-closed' });

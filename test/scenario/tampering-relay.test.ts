@@ -1,4 +1,5 @@
-// The malicious relay itself: honest by default, and each of its tricks reaches exactly whom it is meant for.
+// The malicious relay itself: honest by default, and each of its tricks reaches exactly whom it is
+// meant for.
 
 import { expect, test } from 'vitest';
 import { encodeFetch } from '@sotto/protocol';
@@ -241,7 +242,8 @@ test('the malicious relay forks the room: two halves share a past, and neither h
   ben.publish(right);
   expect(await anna.entries(1)).toEqual([entry(2, left)]);
   expect(await ben.entries(1)).toEqual([entry(2, right)]);
-  // And led together again: ben goes on with what it was told, and gets what the others had behind the fork.
+  // And led together again: ben goes on with what it was told, and gets what the others had behind
+  // the fork.
   expect(relay.view('ben').branch).toBe(branch);
   await relay.lead(['ben'], relay.trunk, { log: 'goes-on', cursor: 1 });
   anna.publish(later);

@@ -1,4 +1,5 @@
-// The members of one room on the testbed: their state, their texts, and whether a connection was lost.
+// The members of one room on the testbed: their state, their texts, and whether a connection was
+// lost.
 
 import type { ChildProcess } from 'node:child_process';
 import { onLine, startClient } from './programs.ts';
@@ -51,7 +52,8 @@ export class Member {
 /**
  * @param connections each member's connection as it was; 0 where there is none known
  * @param open the connections that there are now
- * @returns each member's connection as it is. A lost one is found again if one member alone lacks one, and one alone is nobody's; else it is 0
+ * @returns each member's connection as it is. A lost one is found again if one member alone lacks
+ * one, and one alone is nobody's; else it is 0
  */
 export function assignConnections(connections: readonly number[], open: ReadonlySet<number>): number[] {
   const kept = connections.map((connection) => (open.has(connection) ? connection : 0));

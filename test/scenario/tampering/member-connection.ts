@@ -1,4 +1,5 @@
-// One member's connection through the malicious relay: two sockets, and frames that pass from one to the other as the view has it.
+// One member's connection through the malicious relay: two sockets, and frames that pass from one
+// to the other as the view has it.
 
 import { randomBytes } from 'node:crypto';
 import { connect } from 'node:net';
@@ -44,7 +45,8 @@ export interface RelayState {
 
 /**
  * `greeting`: the member has not attached. `catching-up`: the branch's log is read up to `until`.
- * `from` is where the attaching member wants to begin; undefined for a member that is attached already.
+ * `from` is where the attaching member wants to begin; undefined for a member that is attached
+ * already.
  * `settling`: a PING is on its way, and nothing old comes after its PONG.
  */
 type Phase =

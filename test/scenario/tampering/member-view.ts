@@ -1,4 +1,5 @@
-// What a malicious relay lets one member see of the room, and what it lets the room see of that member. Honest until a test says otherwise.
+// What a malicious relay lets one member see of the room, and what it lets the room see of that
+// member. Honest until a test says otherwise.
 
 import { randomBytes } from 'node:crypto';
 import {
@@ -22,7 +23,9 @@ export interface Origin {
   readonly kind: 'publish' | 'commit';
 }
 
-/** An entry on its way to a member. The relay knows whose connection it came from, and its length. */
+/**
+ * An entry on its way to a member. The relay knows whose connection it came from, and its length.
+ */
 export interface Passing {
   /** The relay's own number. */
   readonly number: number;
@@ -71,7 +74,9 @@ export class MemberView {
   dialing: 'open' | 'shut' = 'open';
   /** Added to the commit number in ATTACHED, and in no other frame. */
   attachedLie = 0;
-  /** Added to the commit number wherever it is told, and taken off again where the member says it. */
+  /**
+   * Added to the commit number wherever it is told, and taken off again where the member says it.
+   */
   commitNumberOffset = 0;
 
   /** How many entries and commit numbers were not passed on as they are. */
@@ -105,7 +110,10 @@ export class MemberView {
     if (this.#wire === wire) this.#wire = undefined;
   }
 
-  /** From now on the member is served by another branch. `goes-on`: what it has been told stays, and what the branch has behind `cursor` follows. */
+  /**
+   * From now on the member is served by another branch. `goes-on`: what it has been told stays, and
+   * what the branch has behind `cursor` follows.
+   */
   moveTo(
     branch: Branch,
     how: { readonly log: 'goes-on'; readonly cursor: number } | { readonly log: 'starts-over' },
@@ -140,7 +148,10 @@ export class MemberView {
     return frames;
   }
 
-  /** A commit that the member is not told of makes its commit number an old one: from then on it is told, and understood, with an offset. */
+  /**
+   * A commit that the member is not told of makes its commit number an old one: from then on it is
+   * told, and understood, with an offset.
+   */
   processCommitted(notice: CommitNotice): Uint8Array[] {
     this.commitNumber = Math.max(this.commitNumber, notice.commitNumber);
     const told = this.notices({ ...notice, commitNumber: this.shownCommitNumber(notice.commitNumber) });
@@ -175,7 +186,8 @@ export class MemberView {
       case 'honest':
         return encodeSnapshot(honest);
       case 'previous':
-        // An old snapshot passes for the present one: with the present commit number, so that a commit on it is taken.
+        // An old snapshot passes for the present one: with the present commit number, so that a
+        // commit on it is taken.
         return encodeSnapshot({ ...honest, commitNumber: this.shownCommitNumber(this.commitNumber) });
       case 'junk':
         return encodeSnapshot({

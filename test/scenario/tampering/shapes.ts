@@ -17,7 +17,10 @@ export function committedBy(author: string): Matches {
   return ({ origin }) => origin?.author === author && origin.kind === 'commit';
 }
 
-/** The first `count` of them are lost. `renumbered`: what follows has their numbers. `gap`: their numbers are left out. */
+/**
+ * The first `count` of them are lost. `renumbered`: what follows has their numbers. `gap`: their
+ * numbers are left out.
+ */
 export function drop(matches: Matches, trace: 'renumbered' | 'gap', count = 1): Shape {
   return onFirst(count, matches, () => (trace === 'gap' ? ['gap'] : []));
 }
