@@ -1,4 +1,4 @@
-// Nobody can tell talking from silence, where that is promised; and whoever looks can, where it is
+// An observer cannot tell talking from silence where stealth promises it, and can where it does
 // not.
 
 import { randomInt } from 'node:crypto';

@@ -1,4 +1,4 @@
-// What is demanded of the adversary's findings fails where it has to.
+// The demands on the adversary's findings fail when they should.
 
 import { expect, test } from 'vitest';
 import { bestAuc, certainOf, PRIMARY, renderTable, renderVerdict, shortcomings } from './findings.ts';

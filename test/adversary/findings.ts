@@ -1,5 +1,5 @@
-// What the adversary found, what of it is demanded, and how it is shown: a table on the screen, and
-// in Markdown for docs/ANONYMITY.md.
+// The adversary's findings, the demands on them, and their tables: on the screen, and in Markdown
+// for docs/ANONYMITY.md.
 
 export type Mode = 'off' | 'jitter' | 'stealth';
 type Place = 'guard' | 'relay';
@@ -68,11 +68,11 @@ export const PRIMARY = { mode: 'stealth', place: 'guard', question: 'talking or 
 /** A coin that fell for each window when it was over: nobody can know it. */
 export const COIN = 'control: a coin';
 
-/** What a detector that works finds where nothing is hidden. */
+/** The AUC of a working detector where nothing is hidden. */
 export const DETECTED_AUC = 0.95;
 /**
- * What it has to find through the seed's scheme in the short run, whose few windows scatter by some
- * hundredths about the long run's 0.95 to 0.99.
+ * The least AUC against the jitter scheme in the short run. Its few windows scatter by some
+ * hundredths around the long run's 0.95 to 0.99.
  */
 export const JITTER_AUC = 0.85;
 export const CHANCE_AUC = 0.5;
@@ -102,7 +102,7 @@ export function certainOf(findings: Findings, mode: Mode): readonly Answer[] {
   return findings.answers.filter((answer) => answer.mode === mode && answer.lowerStrict > CHANCE_AUC);
 }
 
-/** What of the long run's demands is not met; empty if all are. */
+/** The unmet demands on the long run; empty if all are met. */
 export function shortcomings(findings: Findings): string[] {
   const primary = answersTo(findings, PRIMARY);
   const upper = Math.max(0, ...primary.map(({ upperCorrected }) => upperCorrected));

@@ -1,5 +1,6 @@
-// What the adversary's testbed does: which rooms there are, what happens in each window of theirs,
-// and which connections are for training.
+// The plan of the adversary's testbed: its rooms, the events of each window, and the connections
+// used for training. And the two runs, a short one for every change and a long one with published
+// figures.
 
 import { SeededRandom } from '@sotto/fixtures';
 import { talk } from './talk.ts';

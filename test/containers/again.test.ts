@@ -26,7 +26,7 @@ beforeAll(async () => {
 afterAll(() => removeProject(project));
 
 test('a room is reachable after Ctrl-C, `down` and another `up`', async () => {
-  // What Ctrl-C on `docker compose up` does.
+  // Stops the stack as Ctrl-C on `docker compose up` does.
   compose('stop');
   compose('down');
   expect(await hostRoom()).not.toBe(first);

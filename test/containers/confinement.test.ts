@@ -25,7 +25,7 @@ const PROTECTION_ARGUMENTS: ProtectionArguments = {
   'read-only': ['--read-only'],
   network: ['--network', 'none'],
 };
-/** What `docker run` ends with if it is the engine that fails. */
+/** The exit code of `docker run` if the engine fails. */
 const ENGINE_FAILED = 125;
 /** Each program, and how it is known that it has begun: it misses its environment. */
 const PROGRAMS = {

@@ -1,5 +1,5 @@
-// A client that keeps count of what it said, so that a test can tell what is on the way, what was
-// acknowledged and what the other heard.
+// Clients that keep count of their texts: sent, acknowledged and received. And the members of one
+// room, with the checks that must hold after each change of the group.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ClientLine, RoomClient } from '../../scripts/room-client.ts';
@@ -54,7 +54,10 @@ export class CountingMember {
     return this.submitted().filter((ref) => !sent.has(ref));
   }
 
-  /** What was heard of another member, as its refs; a text that it never said as a complaint. */
+  /**
+   * @returns the refs of texts received from another member; a text that it never sent is named as
+   * such.
+   */
   receivedFrom(other: CountingMember): string[] {
     const heard = this.client.messages().filter((line) => senderOf(line) === other.client.name);
     return heard.map(
@@ -124,7 +127,7 @@ export class MemberGroup {
     return this.#entered.map(({ member }) => member);
   }
 
-  /** A member that is in the room now. What is said before it is here is not meant for it. */
+  /** Adds a member that is in the room now. Earlier texts are not meant for it. */
   add(member: CountingMember): void {
     const since = new Map(this.members.map((other) => [other, other.submitted().length]));
     this.#entered = [...this.#entered, { member, since }];
@@ -135,8 +138,7 @@ export class MemberGroup {
   }
 
   /**
-   * Each says something, and each hears each other: all that was said since it came, once and in
-   * order.
+   * Each member sends a text, and each receives all texts sent since it joined, once and in order.
    */
   async allReceiveFromAll(): Promise<void> {
     for (const member of this.members) member.sendShort(1);
@@ -152,8 +154,8 @@ export class MemberGroup {
   }
 
   /**
-   * Each lists these and nobody else, by name, and has heard of each. A commit or a move may still
-   * be on its way to some.
+   * Each member lists exactly these members, by name. A commit or a move may still be on its way to
+   * some.
    */
   async allListAll(): Promise<void> {
     const names = this.members.map(({ client }) => client.name).sort();
@@ -190,7 +192,7 @@ interface Listed {
   readonly present: boolean;
 }
 
-/** What a client answers to a command that has the name of its answer. */
+/** Asks a client a command whose answer has the same name. */
 function answer({ client }: CountingMember, command: 'members' | 'code', limitMs: number): Promise<ClientLine> {
   const asked = client.lines.length;
   client.write({ cmd: command });

@@ -13,7 +13,8 @@ const IDLE = [NODE, '--eval', 'setInterval(() => {}, 1e6)'];
 const SILENT_TOR = ['--DisableNetwork', '1'];
 
 /**
- * What a test may spoil before it is made: the options of the engine's API, names as they will be.
+ * The parts that a test may change before they are made: options of the engine's API, with their
+ * final names.
  */
 export interface Parts {
   readonly container: Docker.ContainerCreateOptions & { HostConfig: Docker.HostConfig };
@@ -69,7 +70,7 @@ export class DummyStack {
     const { Config, HostConfig } = await stack.container(service).inspect();
     const rename = <Value>(value: Value): Value =>
       JSON.parse(JSON.stringify(value).replaceAll(stack.project, this.project)) as Value;
-    // What Docker masks is its own choice, made anew for each container.
+    // Docker chooses the masked paths anew for each container.
     const host = rename(HostConfig);
     delete host.MaskedPaths;
     delete host.ReadonlyPaths;

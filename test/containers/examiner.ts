@@ -125,7 +125,7 @@ class Search {
     this.#longest = Math.max(...needles.map(({ bytes }) => bytes.length));
   }
 
-  /** What follows does not continue what came before. */
+  /** Ends the needle in progress: the next bytes do not continue the last ones. */
   begin(place: string): void {
     this.#place = place;
     this.#carried = Buffer.alloc(0);
@@ -146,7 +146,7 @@ class Search {
   #compare(bytes: Buffer, at: number, start: number, known: number): void {
     for (const { canary, form, bytes: needle } of this.#byStart.get(start) ?? []) {
       const end = at + needle.length;
-      // What lies wholly in the carried bytes was counted with them.
+      // Hits that lie wholly in the carried bytes were counted with them.
       if (end <= known || end > bytes.length || bytes.compare(needle, 0, needle.length, at, end) !== 0) continue;
       const counts = (this.found[canary] ??= {});
       const where = `${form} in ${this.#place}`;
@@ -214,7 +214,7 @@ function readSome(memory: number, buffer: Buffer, length: number, at: number): n
   try {
     return readSync(memory, buffer, 0, length, at);
   } catch {
-    // Whoever asked compares what was read with what is there.
+    // The caller compares the bytes read with the bytes resident.
     return 0;
   }
 }
@@ -282,7 +282,7 @@ function readProcess(search: Search, pid: string): Place {
   return { name, bytes, resident };
 }
 
-/** What is gone by the time that it is looked at was not left behind. */
+/** A file that is gone when the examiner opens it was not left behind. */
 function unlessGone<Value>(look: () => Value, otherwise: Value): Value {
   try {
     return look();

@@ -1,5 +1,5 @@
-// What dies comes back: nothing acknowledged is lost, nothing is shown twice, nothing changes its
-// order.
+// Services that die come back: no acknowledged text is lost, no text is shown twice, and the order
+// stays.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import Docker from 'dockerode';

@@ -24,7 +24,7 @@ const SEQUENCE_OFFSET = 8;
 const FIRST_OFFSET = HEADER_BYTES;
 const LAST_OFFSET = HEADER_BYTES + 8;
 
-/** What the relay says to one member. */
+/** The relay's frames to one member. */
 class Tongue {
   readonly #member: Socket;
   readonly #splitter = new FrameSplitter();

@@ -1,4 +1,4 @@
-// Who is not meant to get in gets nothing, and those in the middle know nothing.
+// Strangers get nothing, and the services between the members know nothing.
 
 import { randomBytes } from 'node:crypto';
 import { decodeInvite, encodeInvite } from '@sotto/protocol';

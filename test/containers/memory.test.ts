@@ -1,5 +1,5 @@
-// What was said is in the clients' memory and nowhere else: not in that of the other processes, in
-// no log, in no file.
+// Texts are in the clients' memory and nowhere else: not in the memory of other processes, in no
+// log, and in no file.
 
 import { randomBytes } from 'node:crypto';
 import { spawn } from 'node:child_process';
@@ -35,13 +35,15 @@ interface Conversation {
   readonly invite: string;
   readonly alice: RoomClient;
   readonly bob: RoomClient;
-  /** What only the clients may hold. */
+  /** The canaries that only clients may hold. */
   readonly said: readonly Canary[];
   /** The host has made it, and holds it too. */
   readonly roomSecret: readonly Canary[];
 }
 
-/** What a process has to hold for its work, so that finding nothing else in it means something. */
+/**
+ * A canary that a process needs for its work, so that an empty result elsewhere means something.
+ */
 const ROOM_ID = 'room id';
 const ONION_KEY = 'onion key';
 /** The same for files: the name of a node of the private Tor network. */
@@ -91,7 +93,7 @@ async function converse(invite: string): Promise<Omit<Conversation, 'invite' | '
   return { alice, bob, said };
 }
 
-/** What is known outside of a member's key: 8 bytes of its hash. */
+/** The part of a member's key that is known outside of it: 8 bytes of its hash. */
 function fingerprintIn(listener: RoomClient, speaker: RoomClient): string {
   const speakers = listener.messages().map((line) => line['from'] as { name: string; fingerprint: string });
   const found = speakers.find(({ name }) => name === speaker.name)?.fingerprint;

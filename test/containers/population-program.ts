@@ -1,5 +1,5 @@
-// Many members of one room in one program, which says when what happened to whom. side-container.ts
-// hands it to node in a container of its own.
+// Many members of one room in one program, which reports each event with its time.
+// side-container.ts hands the program to node in a container of its own.
 
 import { randomBytes } from 'node:crypto';
 import { createInterface } from 'node:readline';

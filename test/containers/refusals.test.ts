@@ -13,7 +13,7 @@ import { NODE_IMAGE, runScript } from './side-container.ts';
 import { eventually } from './stack.ts';
 import { Watch } from './watch.ts';
 
-/** Nobody is behind this network: only who starts is asked here. */
+/** The network has no nodes behind it: the test looks at starts only. */
 const FILES = ['docker-compose.yml', 'test/tornet/no-network.yml'];
 const TOR_CLIENT = '10002, 10102';
 /** Of no room. */
@@ -64,7 +64,7 @@ function servicesThatAre(status: 'running' | 'exited'): string[] {
   return listed.split('\n').filter(Boolean).sort();
 }
 
-/** What a client says until it has said `word`; it is ended then. */
+/** Collects the output of a client until it contains `word`, and ends the client. */
 async function clientUntil(word: RegExp): Promise<string> {
   const client = startCompose(project, ['run', '--rm', '-T', 'client', '--json', '-'], 'pipe', FILES);
   let said = '';
@@ -90,7 +90,7 @@ describe('a stack with a volume of guards', () => {
     // The engine starts it five times more, so that it runs for a moment each time.
     await eventually('tor-client has ended for good', () => servicesThatAre('exited').includes('tor-client'), ENDED_MS);
     expect(running()).toEqual(['gate']);
-    // What README.md says to do when a service does not start.
+    // The command that README.md names for a service that does not start.
     const asked = runCompose(project, ['run', '--rm', '--use-aliases', '-T', 'tor-client'], FILES);
     expect(asked.code).not.toBe(0);
     expect(asked.stdout).toMatch(/\[warn\] Directory \/var\/lib\/tor-client cannot be read: Permission denied/);

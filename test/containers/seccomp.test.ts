@@ -11,7 +11,7 @@ import { Stack } from './stack.ts';
 
 const PROFILE = 'seccomp/sotto.json';
 const SERVICES = ['tor', 'tor-client', 'gate', 'relay', 'redis', 'host'] as const;
-/** What the calls would need without a filter. */
+/** The capabilities that the calls would need without a filter. */
 const CAPABILITIES = [
   'SYS_ADMIN',
   'SYS_PTRACE',

@@ -1,5 +1,5 @@
-// A short-lived container beside the stack: a stranger on a network, or an examiner of another
-// container's memory. It runs Node scripts.
+// Containers beside the stack that run Node scripts: a stranger on a network, an examiner of
+// another container's memory, or a program that exchanges JSON lines with a test.
 
 import { readFileSync } from 'node:fs';
 import type { ChildProcess } from 'node:child_process';
@@ -80,7 +80,7 @@ const LOOK_EVERY_MS = 20;
 const STDERR_SHOWN = 2_000;
 
 export class SideProgram<Command, Line> {
-  /** What it has written so far. */
+  /** The lines that the program has written so far. */
   readonly lines: Line[] = [];
   /** The exit code, when it has ended. */
   readonly ended: Promise<number>;

@@ -66,7 +66,7 @@ beforeAll(() => {
   for (const file of tracked.stdout.split('\0')) {
     if (file !== '' && existsSync(file)) cpSync(file, join(checkout, file), { recursive: true });
   }
-  // What the scripts put there where npm's registry is reached through a proxy.
+  // The scripts write this file where a proxy leads to npm's registry.
   if (existsSync('ca-bundle.pem')) cpSync('ca-bundle.pem', join(checkout, 'ca-bundle.pem'));
 });
 

@@ -1,5 +1,5 @@
-// Nobody can tell talking from silence: on every line of a whole stealth room, in both directions,
-// the same bytes leave at the same times.
+// An observer cannot tell talking from silence: on every connection of a whole stealth room, in
+// both directions, the same bytes leave at the same times.
 
 import { stealthShape } from '@sotto/protocol';
 import type { Cover } from '@sotto/protocol';
@@ -20,7 +20,7 @@ interface Watched {
   /** How many connections there were, of all together. */
   readonly connections: number;
   readonly trouble: readonly string[];
-  /** What everybody was told of who may come in. */
+  /** The members' events on access to the room. */
   readonly access: readonly string[];
 }
 

@@ -1,11 +1,11 @@
-// What was on the wires, and whether it belongs there: a packet capture on every bridge of a stack,
-// or inside one namespace.
+// The packets on every bridge of a stack, or inside one namespace, and the check that they belong
+// there.
 
 import { isIn } from './machine.ts';
 import type { Network } from './machine.ts';
 import { LabProgram } from './side.ts';
 
-/** Who spoke to whom, as sniff.py counts it. */
+/** Packets from one address to another, as sniff.py counts them. */
 export interface Flow {
   readonly wire: string;
   /** Carries the lab's mark: a probe. */

@@ -1,4 +1,4 @@
-// What is done to a talking room, and how its clients are made to go on trying.
+// The faults of a talking room, and the clients that keep trying to send.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import type { RoomClient } from '../../scripts/room-client.ts';

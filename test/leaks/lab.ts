@@ -8,7 +8,7 @@ import { CANARY_PORT, DOCUMENTATION, OWN_ADDRESSES, UDP_PORTS, WORLD_PORTS } fro
 import type { Attempt, Plan } from './plan.ts';
 import { docker, dockerAsync, LAB_IMAGE, LAB_LABEL, LabProgram, runArgs, setting } from './side.ts';
 
-/** What the rule on the machine's way out has dropped so far. */
+/** The packets that the drop rule on the machine's way out has dropped so far. */
 export interface DropCounters {
   readonly documentation: number;
   readonly foreign: number;
@@ -92,7 +92,7 @@ export class Lab {
     return dropRule;
   }
 
-  /** What only crosses these bridges does not leave the machine. */
+  /** Packets that only cross these bridges do not leave the machine. */
   async ownBridges(networks: readonly Network[]): Promise<void> {
     for (const { bridge } of networks) await this.dropRule.ask(bridge);
   }

@@ -123,7 +123,7 @@ describe('the lab on a network without isolation', () => {
   });
 });
 
-/** What was tried and allowed, but neither answered nor noted by the world. */
+/** Attempts that were allowed, but neither answered nor noted by the world. */
 function unseen(probe: ProbeId, attempts: readonly Attempt[]): string[] {
   const ofProbe = attempts.filter((attempt) => attempt.probe === probe && attempt.outcome !== 'not-allowed');
   const answered = new Set(
@@ -374,7 +374,9 @@ function placeOf(service: Service): { readonly name: string; readonly user: stri
   };
 }
 
-/** What ARCHITECTURE.md lets the members of an inner network do: ask the one server on it. */
+/**
+ * Attempts that ARCHITECTURE.md allows to members of an inner network: ask the one server on it.
+ */
 function servedOn(network: Network): string[] {
   const at = (service: string, port: number): string[] => {
     const address = network.members.get(`${stack.project}-${service}-1`);

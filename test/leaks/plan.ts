@@ -67,7 +67,7 @@ const SOCKS_PORT = 9050;
 
 type Target = readonly [probe: ProbeId, address: string, port: number];
 
-/** What probe.py reads. */
+/** The input of probe.py. */
 export interface Plan {
   readonly tcp: readonly Target[];
   readonly udp: readonly Target[];

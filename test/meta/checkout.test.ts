@@ -25,7 +25,7 @@ const NOBODYS = { GIT_CONFIG_GLOBAL: '/dev/null', GIT_CONFIG_SYSTEM: '/dev/null'
 const git = (...args: readonly string[]): string =>
   execFileSync('git', args, { encoding: 'utf8', env: { ...process.env, ...NOBODYS } });
 
-/** What would be committed here now. */
+/** The files that a commit would have now. */
 const files = git('ls-files', '-co', '--exclude-standard')
   .split('\n')
   .filter((file) => file !== '' && existsSync(file));

@@ -23,7 +23,7 @@ import { TOR_ERROR_CODES } from '../../packages/tor/src/errors.ts';
 
 const CATALOGUE: ReadonlyMap<string, string> = new Map(Object.entries(ENGLISH));
 
-/** What a relay's reason makes a client do is said in PROTOCOL.md §9.1. */
+/** PROTOCOL.md §9.1 says how a client acts on a relay's reason. */
 const relayReasons = Object.fromEntries(Object.keys(RELAY_CODES).map((code) => [code, 'PROTOCOL.md §9.1']));
 
 const TABLES: readonly (readonly [speaker: string, codes: Readonly<Record<string, string>>])[] = [

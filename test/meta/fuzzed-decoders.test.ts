@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 
 const PACKAGES = ['protocol', 'crypto', 'client', 'relay', 'tor', 'terminal', 'host', 'json-socket'] as const;
-/** What by its name reads something, and the splitters of streams. */
+/** Exported names of readers, and of splitters of streams. */
 const READER =
   /^export (?:async )?function ((?:decode|parse|read|find)[A-Z]\w*)|^export class (\w+(?:Splitter|Parser|Reader))\b/gm;
 

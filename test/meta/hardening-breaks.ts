@@ -3,7 +3,7 @@
 
 import type { Tree, Value } from '../../tools/compose-lint/tree.ts';
 
-/** What a break of one path of the shipped file is, and the one finding that it must give. */
+/** One broken path of the shipped file, and the one finding that it must cause. */
 type Break = readonly [path: string, value: Value | undefined, finding: string];
 
 const HOST_SOCKET = { type: 'bind', source: '/var/run/docker.sock', target: '/run/docker.sock' };

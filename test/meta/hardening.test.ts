@@ -146,7 +146,7 @@ describe('a rule of the compose linter', () => {
   });
 });
 
-/** What each service must have; taking it away must be found at that very service. */
+/** The settings that each service must have; without one, the linter names that service. */
 const REQUIRED: readonly (readonly [key: string, code: string])[] = [
   ['read_only', 'root-writable'],
   ['cap_drop', 'capabilities-kept'],

@@ -91,7 +91,7 @@ export function countWords(sentence: string): number {
   return sentence.split(/\s+/).filter((word) => /[\p{L}\p{N}`]/u.test(word)).length;
 }
 
-/** What breaks a rule, in the order of the document. */
+/** The sentences and lines that break a rule, in the order of the document. */
 export function proseFaults(document: string): readonly Fault[] {
   const wide = proseLines(document)
     .filter(({ text }) => Array.from(text).length > COLUMNS_MAX)

@@ -119,7 +119,7 @@ test('the doctor’s script knows the options that its program knows', () => {
   expect(options(bench.run(['./scripts/doctor', '--help']).stdout)).toEqual(options(HELP));
 });
 
-/** What `npm run NAME` starts with our own Node. */
+/** The command behind `npm run NAME`, for our own Node. */
 const manifest = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: Record<string, string> };
 const PROGRAMS = Object.entries(manifest.scripts).flatMap(([name, command]): [string, string][] => {
   const file = /^node (\S+\.ts)$/.exec(command)?.[1];

@@ -1,5 +1,5 @@
-// Somebody with the connection string disturbs a room as well as the wire lets him: the room goes
-// on, and how soon is printed.
+// An attacker with the connection string disturbs a room as much as the protocol allows. The room
+// goes on, and the test prints how soon.
 
 import { expect, test } from 'vitest';
 import { encodeStage, SMALLEST_FRAME_BYTES } from '@sotto/protocol';

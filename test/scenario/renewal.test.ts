@@ -9,7 +9,7 @@ import type { ScenarioMember } from './member.ts';
 const ROUNDS = 120;
 /** Enough texts in a row for new keys. */
 const SPEECH_TEXTS = 55;
-/** What has to wait is not waited for; an echo still has seconds of the wall's clock. */
+/** How much faster the clocks run than real time: an echo still has seconds of real time. */
 const SPEED = 4;
 
 test.each([1, 2])(

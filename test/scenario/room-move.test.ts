@@ -40,7 +40,7 @@ let host: Host;
 let visitors: Visitor[];
 let members: GroupMember[];
 
-/** What the host has printed. */
+/** The lines that the host has printed. */
 class Screen {
   text = '';
   readonly #readers = new Set<() => void>();
@@ -58,7 +58,7 @@ class Screen {
   }
 }
 
-/** Somebody at the relay with a connection string: what the relay says to it. */
+/** A string holder at the relay, and the frames that it gets. */
 class Visitor {
   readonly frames: Frame[] = [];
   readonly closed: Promise<unknown>;
@@ -109,7 +109,7 @@ function visit(invite: Invite): Visitor {
   return visitor;
 }
 
-/** What a room answers to its string: its commit number, or why it admits nobody. */
+/** The answer of a room to its connection string: its commit number, or the code of the refusal. */
 async function commitNumberOf(invite: Invite): Promise<number | string | undefined> {
   const frame = await visit(invite).frame(1);
   return frame.operation === 'attached' ? frame.number : frame.code;

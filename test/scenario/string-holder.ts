@@ -1,5 +1,5 @@
-// Somebody who has the connection string and means harm: speaks the wire by hand, with every key
-// that the string gives.
+// An attacker with the connection string: it speaks the wire protocol by hand, with every key that
+// the string gives.
 
 import { randomBytes } from 'node:crypto';
 import { deriveRoomKeys, openEnvelope, plaintextBytes, sealEnvelope, signCapability } from '@sotto/crypto';
@@ -119,7 +119,7 @@ export class StringHolder {
     return { id: random(UPLOAD_ID_BYTES), frameSize: 3, bodies, snapshot: random(4_096) };
   }
 
-  /** What a newcomer reads in the snapshot. */
+  /** Opens the snapshot as a newcomer does. */
   async openSnapshot(): Promise<SnapshotPlaintext> {
     const snapshot = await this.snapshot();
     return value(decodeSnapshotPlaintext(value(openEnvelope(this.groupKeys.snapshotKey, snapshot.bytes))));

@@ -1,5 +1,5 @@
-// The testbed: takes a plan from its input, builds the rooms, lets happen what the plan says,
-// watches, and prints what the adversary makes of it.
+// The testbed: reads a plan from its input, builds the rooms, runs the plan, captures the traffic,
+// and prints the adversary's findings.
 
 import { spawn } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -28,15 +28,12 @@ import {
 import type { Endpoints } from './programs.ts';
 
 const DATA = '/data';
-/** What one relay holds. */
+/** Rooms of one relay. */
 const ROOMS_PER_RELAY = 4;
 const START_LIMIT_MS = 90_000;
 const ROOM_LIMIT_MS = 240_000;
 const JOIN_LIMIT_MS = 120_000;
-/**
- * What was said in a window has to have left before the next begins; what has not then is still
- * there in it.
- */
+/** Texts of a window have to leave before the next window begins; later ones still show in it. */
 const DRAIN_LIMIT_MS = 30_000;
 /** Hosts that open their rooms at a time, and rooms that people come to. */
 const SIDE_BY_SIDE = 6;

@@ -1,5 +1,5 @@
-// The members of one room on the testbed: their state, their texts, and whether a connection was
-// lost.
+// The members of one room on the testbed: their state, their texts, their connections, and whether
+// one was lost. The tap sees connections begin and end, but not their members.
 
 import type { ChildProcess } from 'node:child_process';
 import { onLine, startClient } from './programs.ts';

@@ -33,7 +33,7 @@ import type { TestRoom } from '@sotto/fixtures/relay-member';
 import { nameOf, readCommitted } from './member-view.ts';
 import type { Origin, MemberView, ViewedConnection } from './member-view.ts';
 
-/** What the connections of one malicious relay share. */
+/** State shared by the connections of one malicious relay. */
 export interface RelayState {
   readonly room: TestRoom;
   readonly origins: Map<string, Origin>;
@@ -66,7 +66,7 @@ export class MemberConnection implements ViewedConnection {
   readonly #member: Socket;
   #relay: Socket | undefined;
   #phase: Phase = { kind: 'greeting' };
-  /** What the member has sent while nothing may pass. */
+  /** The member's frames that wait while nothing may pass. */
   #waiting: Frame[] = [];
   readonly #unanswered = new Set<string>();
   /** The commit that was asked for: its upload and its commit number. */

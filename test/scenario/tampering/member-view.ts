@@ -1,5 +1,5 @@
-// What a malicious relay lets one member see of the room, and what it lets the room see of that
-// member. Honest until a test says otherwise.
+// One member's view of the room through a malicious relay, and the room's view of that member. Both
+// are honest until a test changes them.
 
 import { randomBytes } from 'node:crypto';
 import {
@@ -17,7 +17,9 @@ import type { Attached, CommitNotice, Frame, SnapshotName } from '@sotto/protoco
 import type { Branch } from './branch.ts';
 import { ServedLog } from './served-log.ts';
 
-/** Who has sent a body, and how: the relay sees connections, and frames that came in an upload. */
+/**
+ * The author of a body, and how it was sent: the relay sees connections, and frames of an upload.
+ */
 export interface Origin {
   readonly author: string;
   readonly kind: 'publish' | 'commit';
@@ -34,13 +36,13 @@ export interface Passing {
   readonly isOwn: boolean;
 }
 
-/** What the member gets in its place, in this order: bodies, or numbers without one. */
+/** The member's replacement for an entry, in this order: bodies, or numbers without one. */
 export type Shaped = Uint8Array | 'gap';
 export type Shape = (entry: Passing) => readonly Shaped[];
 
 export const HONEST: Shape = (entry) => [entry.body];
 
-/** What the member's connection can do for its view. */
+/** The operations of the member's connection for its view. */
 export interface ViewedConnection {
   /** To the member. */
   write(frame: Uint8Array): void;
@@ -66,11 +68,11 @@ export class MemberView {
   notices: (notice: CommitNotice) => readonly CommitNotice[] = (notice) => [notice];
   snapshots: 'honest' | 'previous' | 'junk' = 'honest';
   commits: 'pass' | 'refuse' = 'pass';
-  /** What becomes of the member's own frames. */
+  /** The fate of the member's own frames. */
   publishing: 'pass' | 'hold' | 'swallow' = 'pass';
-  /** Whether the room's frames reach it now. */
+  /** Whether the room's frames reach the member now. */
   delivery: 'now' | 'held' = 'now';
-  /** Whether the member is let in when it dials. */
+  /** Whether the member's dials are accepted. */
   dialing: 'open' | 'shut' = 'open';
   /** Added to the commit number in ATTACHED, and in no other frame. */
   attachedLie = 0;
@@ -245,7 +247,7 @@ export class MemberView {
     this.insert(noise(size));
   }
 
-  /** What the member was told under this number, once more, under a new one. */
+  /** Replays the body that the member got under this number, under a new number. */
   replay(number: number): void {
     this.insert(this.served.bodyAt(number));
   }
