@@ -16,7 +16,7 @@ export const FOLDS = 5;
  * Rooms of one kind. `cover` is the host's word for the mode; the first member of a room is the
  * observed one.
  */
-export interface RoomKind {
+interface RoomKind {
   readonly mode: 'off' | 'jitter' | 'stealth';
   readonly cover: string;
   readonly members: number;

@@ -23,7 +23,7 @@ const ASK_EVERY_MS = 250;
 const docker = new Docker();
 
 /** Starts the stack under a project name of its own; nothing else on the machine is touched. */
-export async function startStack(): Promise<Stack> {
+async function startStack(): Promise<Stack> {
   const project = `sotto-test-${randomBytes(4).toString('hex')}`;
   let environment = new DockerComposeEnvironment('.', [...COMPOSE_FILES]).withProjectName(project);
   for (const service of SERVICES) environment = environment.withWaitStrategy(`${service}-1`, Wait.forHealthCheck());
