@@ -1,4 +1,5 @@
-// Nobody can tell talking from silence, where that is promised; and whoever looks can, where it is not.
+// An observer cannot tell talking from silence where stealth promises it, and can where it does
+// not.
 
 import { randomInt } from 'node:crypto';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -15,8 +16,7 @@ import {
 } from './findings.ts';
 import type { Findings } from './findings.ts';
 import { buildTestbed, observe } from './observe.ts';
-import { makePlan } from './plan.ts';
-import { shortRun } from './runs.ts';
+import { makePlan, shortRun } from './plan.ts';
 
 const TESTBED_LIMIT_MS = 20 * 60_000;
 const SEEDS = 1_000_000;
@@ -32,34 +32,34 @@ beforeAll(async () => {
 });
 
 describe('the adversary', () => {
-  test.each(['guard', 'relay'] as const)('hears talking in a room without cover, at the %s', (place) => {
+  test.each(['guard', 'relay'] as const)('detects talking in a room without cover, at the %s', (place) => {
     expect(bestAuc(findings, { ...PRIMARY, mode: 'off', place })).toBeGreaterThanOrEqual(DETECTED_AUC);
   });
 
-  test.each(['guard', 'relay'] as const)('hears it through the jitter scheme, at the %s', (place) => {
+  test.each(['guard', 'relay'] as const)('detects talking through the jitter scheme, at the %s', (place) => {
     expect(bestAuc(findings, { ...PRIMARY, mode: 'jitter', place })).toBeGreaterThanOrEqual(JITTER_AUC);
   });
 
-  test('finds nothing of a coin that nobody tossed', () => {
+  test('learns nothing about the control, a random coin', () => {
     const coins = findings.answers.filter(({ question }) => question === COIN);
     expect(coins.length).toBeGreaterThan(0);
     expect(coins.filter(({ lowerStrict }) => lowerStrict > CHANCE_AUC)).toEqual([]);
   });
 
-  test('missed no packet', () => {
+  test('misses no packet of its capture', () => {
     expect(findings.framesLost).toBe(0);
   });
 });
 
-describe('in a stealth room', () => {
-  test('every question was asked at both places', () => {
+describe('the adversary of a stealth room', () => {
+  test('is asked every question at both places', () => {
     const asked = new Set(
       findings.answers.filter(({ mode }) => mode === 'stealth').map(({ place, question }) => `${place} ${question}`),
     );
     expect(asked.size).toBe(12);
   });
 
-  test('nothing is known for certain: not who talks, nor whether anybody does, nor how long the texts are', () => {
+  test('knows nothing for certain: neither the sender, nor whether members talk, nor the length of texts', () => {
     expect(certainOf(findings, 'stealth')).toEqual([]);
   });
 });

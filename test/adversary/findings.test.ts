@@ -1,4 +1,4 @@
-// What is demanded of the adversary's findings fails where it has to.
+// The demands on the adversary's findings fail when they should.
 
 import { expect, test } from 'vitest';
 import { bestAuc, certainOf, PRIMARY, renderTable, renderVerdict, shortcomings } from './findings.ts';
@@ -34,7 +34,7 @@ function findings(change: Partial<Findings> = {}): Findings {
   };
 }
 
-test('a line that hides everything has no shortcoming', () => {
+test('findings that reveal nothing have no shortcoming', () => {
   expect(shortcomings(findings())).toEqual([]);
 });
 
@@ -43,7 +43,7 @@ test('one classifier above the bound is a shortcoming', () => {
   expect(shortcomings(findings({ answers }))).toEqual(['upper bound 0.560 of the primary question']);
 });
 
-test('the verdict names every bound, and what is missed', () => {
+test('the verdict names every bound and every missed demand', () => {
   const words = 'Demanded of "talking or silent" in stealth at the guard (upper bounds: ';
   expect(renderVerdict(findings())).toBe(`${words}logistic 0.541, neural net 0.541): all met.`);
   const answers = [{ ...ANSWER, upperCorrected: 0.56 }];
@@ -52,14 +52,14 @@ test('the verdict names every bound, and what is missed', () => {
   );
 });
 
-test('too few windows, and no answer at all, are shortcomings', () => {
+test('too few windows are a shortcoming, and so is no answer', () => {
   expect(shortcomings(findings({ answers: [{ ...ANSWER, zeros: 499 }] }))).toEqual([
     '499 test windows of the smaller class',
   ]);
   expect(shortcomings(findings({ answers: [] }))).toEqual(['the primary question was not answered']);
 });
 
-test('slots that follow the texts are a shortcoming, in stealth alone', () => {
+test('slots that follow the texts are a shortcoming in stealth only', () => {
   const far = { mode: 'stealth', place: 'relay', way: 'down', distance: 0.04, idle: 9_000, talking: 9_000 } as const;
   expect(shortcomings(findings({ slots: [far] }))).toEqual(['slot times down at the relay: KS D 0.040']);
   expect(shortcomings(findings({ slots: [{ ...far, mode: 'off' }] }))).toEqual([]);
@@ -72,7 +72,7 @@ test('an answer is certain if its strict lower bound is above chance', () => {
   expect(certainOf(found, 'jitter')).toEqual([sure]);
 });
 
-test('the best classifier counts, and no answer is no detection', () => {
+test('the best classifier counts, and no answer counts as 0', () => {
   expect(bestAuc(findings(), PRIMARY)).toBe(0.505);
   expect(bestAuc(findings({ answers: [] }), PRIMARY)).toBe(0);
 });

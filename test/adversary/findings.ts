@@ -1,9 +1,13 @@
-// What the adversary found, what of it is demanded, and how it is shown: a table on the screen, and in Markdown for docs/ANONYMITY.md.
+// The adversary's findings, the demands on them, and their tables: on the screen, and in Markdown
+// for docs/ANONYMITY.md.
 
 export type Mode = 'off' | 'jitter' | 'stealth';
 type Place = 'guard' | 'relay';
 
-/** One question, asked at one place, answered by one classifier. `ones` and `zeros`: test windows of both classes. */
+/**
+ * One question, asked at one place, answered by one classifier. `ones` and `zeros`: test windows of
+ * both classes.
+ */
 export interface Answer {
   readonly mode: Mode;
   readonly place: Place;
@@ -45,7 +49,10 @@ interface Cost {
 export interface Findings {
   readonly plan: { readonly seed: number; readonly windowMs: number; readonly burners: number; readonly rooms: number };
   readonly framesLost: number;
-  /** Windows that were left out, for a connection was lost in them, or which one was the observed member's could not be told. */
+  /**
+   * Windows that were left out, for a connection was lost in them, or which one was the observed
+   * member's could not be told.
+   */
   readonly torn: Readonly<Record<'idle' | 'talking', number>>;
   readonly windows: number;
   /** Windows whose texts had not all left when the wait for them was over. */
@@ -61,12 +68,18 @@ export const PRIMARY = { mode: 'stealth', place: 'guard', question: 'talking or 
 /** A coin that fell for each window when it was over: nobody can know it. */
 export const COIN = 'control: a coin';
 
-/** What a detector that works finds where nothing is hidden. */
+/** The AUC of a working detector where nothing is hidden. */
 export const DETECTED_AUC = 0.95;
-/** What it has to find through the seed's scheme in the short run, whose few windows scatter by some hundredths about the long run's 0.95 to 0.99. */
+/**
+ * The least AUC against the jitter scheme in the short run. Its few windows scatter by some
+ * hundredths around the long run's 0.95 to 0.99.
+ */
 export const JITTER_AUC = 0.85;
 export const CHANCE_AUC = 0.5;
-/** The long run: the primary question's upper bounds, its test windows a class, and the distance of slot times. */
+/**
+ * The long run: the primary question's upper bounds, its test windows a class, and the distance of
+ * slot times.
+ */
 const HIDDEN_AUC = 0.55;
 const LONG_WINDOWS_LEAST = 500;
 const SLOT_DISTANCE_MOST = 0.03;
@@ -89,7 +102,7 @@ export function certainOf(findings: Findings, mode: Mode): readonly Answer[] {
   return findings.answers.filter((answer) => answer.mode === mode && answer.lowerStrict > CHANCE_AUC);
 }
 
-/** What of the long run's demands is not met; empty if all are. */
+/** The unmet demands on the long run; empty if all are met. */
 export function shortcomings(findings: Findings): string[] {
   const primary = answersTo(findings, PRIMARY);
   const upper = Math.max(0, ...primary.map(({ upperCorrected }) => upperCorrected));

@@ -1,4 +1,5 @@
-// `npm run adversary`: the short run, or with --long the one whose tables are in docs/ANONYMITY.md, without and with a busy machine.
+// `npm run adversary`: the short run, or with --long the one whose tables are in docs/ANONYMITY.md,
+// without and with a busy machine.
 
 import { randomInt } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -7,9 +8,8 @@ import { readCommandLine, UsageError, wholeNumber } from '../../scripts/command-
 import { renderCircumstances, renderCost, renderSlots, renderTable, renderVerdict, shortcomings } from './findings.ts';
 import type { Findings } from './findings.ts';
 import { buildTestbed, observe } from './observe.ts';
-import { makePlan } from './plan.ts';
+import { longRun, makePlan, shortRun } from './plan.ts';
 import type { PlanOptions } from './plan.ts';
-import { longRun, shortRun } from './runs.ts';
 
 const TESTBED_LIMIT_MS = 4 * 3_600_000;
 const WINDOWS = '80';

@@ -1,4 +1,5 @@
-// Runs a plan on the testbed: one container without any network, removed behind it, and what its adversary found.
+// Runs a plan on the testbed: one container without any network, removed behind it, and what its
+// adversary found.
 
 import { spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -28,7 +29,10 @@ export function buildTestbed(): void {
   docker(['build', '--quiet', ...args, '--tag', image(), ...files]);
 }
 
-/** @param keep a folder for what was captured, with the truth about it. @throws if the testbed failed */
+/**
+ * @param keep a folder for what was captured, with the truth about it.
+ * @throws if the testbed failed
+ */
 export async function observe(plan: Plan, limitMs: number, keep?: string): Promise<Findings> {
   const name = `sotto-adversary-${randomBytes(4).toString('hex')}`;
   // Packets of its own namespace are looked at, and its loopback gets addresses.

@@ -1,4 +1,5 @@
-// The plan of the testbed is what it says it is: repeatable, balanced, and with no connection on both sides of the split.
+// The plan of the testbed is what it says it is: repeatable, balanced, and with no connection on
+// both sides of the split.
 
 import { SeededRandom } from '@sotto/fixtures';
 import { describe, expect, test } from 'vitest';
@@ -26,12 +27,12 @@ function windowsOf(seed: number): Window[] {
 }
 
 describe('a plan', () => {
-  test('is repeated by its seed, and another one by another seed', () => {
+  test('is the same for the same seed, and differs for another seed', () => {
     expect(makePlan(OPTIONS)).toEqual(makePlan(OPTIONS));
     expect(makePlan(OPTIONS).rooms).not.toEqual(makePlan({ ...OPTIONS, seed: 6 }).rooms);
   });
 
-  test('has every room that was ordered', () => {
+  test('has every requested room', () => {
     const rooms = makePlan(OPTIONS).rooms.map(({ cover, members }) => `${cover} ${members}`);
     expect(rooms.filter((room) => room === 'off 1')).toHaveLength(7);
     expect(rooms.filter((room) => room === 'stealth-8 5')).toHaveLength(6);
@@ -47,7 +48,7 @@ describe('a plan', () => {
     }
   });
 
-  test('is silent in one window of each pair, in either order', () => {
+  test('has one idle window in each pair, in either order', () => {
     const orders = new Set<string>();
     for (const room of MANY_SEEDS.flatMap((seed) => makePlan({ ...OPTIONS, seed }).rooms)) {
       for (let at = 0; at < room.windows.length; at += 2) {
@@ -88,7 +89,7 @@ describe('the model of talking', () => {
     })),
   );
 
-  test('says something in every window, in order, and ends before the window does', () => {
+  test('sends texts in every window, in order, and ends before the window does', () => {
     for (const { said } of windows) {
       const times = said.map(({ afterMs }) => afterMs);
       expect(times.length).toBeGreaterThan(0);

@@ -1,4 +1,5 @@
-// How people talk, as a stated model: when the next text comes, who says it, how long it is. A seed repeats it.
+// How people talk, as a stated model: when the next text comes, who says it, how long it is. A seed
+// repeats it.
 
 import type { SeededRandom } from '@sotto/fixtures';
 
@@ -20,8 +21,9 @@ interface LogNormal {
 }
 
 /**
- * The model. It is ours, not fitted to a body of chats: pauses and lengths are log-normal, for people's are skewed like that, and texts come
- * in bursts. It talks more than people do, which is in the adversary's favour.
+ * The model. It is ours, not fitted to a body of chats: pauses and lengths are log-normal, for
+ * people's are skewed like that, and texts come in bursts. It talks more than people do, which is
+ * in the adversary's favour.
  */
 export const MODEL: {
   readonly pauseMs: Readonly<Record<TextLength, LogNormal>>;
@@ -33,7 +35,10 @@ export const MODEL: {
 } = {
   pauseMs: { short: { median: 4_000, sigma: 0.8 }, long: { median: 8_000, sigma: 0.6 } },
   inBurstMs: { median: 1_200, sigma: 0.5 },
-  /** Of 100 texts so many are followed by another of the same person at once: bursts of 1.5 texts on average. */
+  /**
+   * Of 100 texts so many are followed by another of the same person at once: bursts of 1.5 texts on
+   * average.
+   */
   burstGoesOn: 35,
   bytes: { short: { median: 35, sigma: 0.9 }, long: { median: 1_800, sigma: 0.5 } },
   bytesMost: { short: 400, long: 6_000 },
@@ -41,7 +46,10 @@ export const MODEL: {
   firstAfterMostMs: 3_000,
 };
 
-/** What is said in a window of talking: at least one text, the last one before `lastMs`. `senders` are members by their number. */
+/**
+ * What is said in a window of talking: at least one text, the last one before `lastMs`. `senders`
+ * are members by their number.
+ */
 export function talk(
   random: SeededRandom,
   lastMs: number,

@@ -16,7 +16,10 @@ const overlay = join(directory, 'pool.yml');
 const POOL = { socks: '100.64.7.0/24', probe: '100.64.8.0/24' };
 const START_LIMIT_MS = 60_000;
 
-/** Greets as our clients do (RFC 1928, RFC 1929) and prints what comes back, in hexadecimal; nothing for a closed door. */
+/**
+ * Greets as our clients do (RFC 1928, RFC 1929) and prints what comes back, in hexadecimal; nothing
+ * for a closed door.
+ */
 const GREET = `
 import { connect } from 'node:net';
 const socket = connect(9050, 'tor-client');
@@ -46,11 +49,11 @@ afterAll(() => {
   rmSync(directory, { recursive: true });
 });
 
-test('a client of an engine with its own address pool is answered', () => {
+test('the relay answers a client of an engine with its own address pool', () => {
   expect(greet()).toBe('0502');
 });
 
-test('control: a policy that does not know the pool closes the door', async () => {
+test('control: Tor refuses the client if its policy lacks the pool', async () => {
   const policy = ['accept 10.0.0.0/8', 'accept 172.16.0.0/12', 'accept 192.168.0.0/16', 'reject *'];
   const nobody =
     'nobody orport=5000 v3ident=0000000000000000000000000000000000000001 198.51.100.1:7000 0000000000000000000000000000000000000002';

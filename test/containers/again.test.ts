@@ -1,4 +1,5 @@
-// The private Tor network starts as often as anybody likes: nothing of a former start stands in the way of the next one.
+// The private Tor network starts as often as anybody likes: nothing of a former start stands in the
+// way of the next one.
 
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -25,7 +26,7 @@ beforeAll(async () => {
 afterAll(() => removeProject(project));
 
 test('a room is reachable after Ctrl-C, `down` and another `up`', async () => {
-  // What Ctrl-C on `docker compose up` does.
+  // Stops the stack as Ctrl-C on `docker compose up` does.
   compose('stop');
   compose('down');
   expect(await hostRoom()).not.toBe(first);

@@ -1,4 +1,5 @@
-// Through the guests' Tor there is no way to anything but onions: no exit, no name look-up, whatever is asked and however.
+// Through the guests' Tor there is no way to anything but onions: no exit, no name look-up,
+// whatever is asked and however.
 
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -15,7 +16,10 @@ afterAll(() => {
   for (const name of left) spawnSync('docker', ['rm', '--force', name]);
 });
 
-/** Asks a SOCKS port for the clearnet in every way; says the number of each answer, or `waits` where Tor has begun to try. */
+/**
+ * Asks a SOCKS port for the clearnet in every way; says the number of each answer, or `waits` where
+ * Tor has begun to try.
+ */
 const ASK = `
 import { connect } from 'node:net';
 const [host, port] = process.argv.slice(-2);
@@ -55,7 +59,10 @@ const entries = await Promise.all(Object.entries(asked).map(async ([what, reques
 console.log(JSON.stringify(Object.fromEntries(entries)));
 process.exit(0);`;
 
-/** 2: not allowed by rule (RFC 1928 §6); 4: no such host, which is how Tor refuses a look-up; 91: the one refusal that SOCKS 4 has. */
+/**
+ * 2: not allowed by rule (RFC 1928 §6); 4: no such host, which is how Tor refuses a look-up; 91:
+ * the one refusal that SOCKS 4 has.
+ */
 const REFUSED = {
   'IPv4 address': 2,
   'IPv6 address': 2,
@@ -90,12 +97,12 @@ async function torWith(flags: readonly string[]): Promise<string> {
 }
 
 describe('the clearnet through Tor', () => {
-  test('is refused by rule on both networks, in every way of asking', () => {
+  test('is refused by rule on both networks, for every form of request', () => {
     expect(ask(`${stack.project}_socks`, 'tor-client', '9050')).toEqual(REFUSED);
     expect(ask(`${stack.project}_probe`, 'tor-client', '9050')).toEqual(REFUSED);
   });
 
-  test('is refused because of OnionTrafficOnly: the same Tor without it begins to try', async () => {
+  test('is refused because of OnionTrafficOnly: without it the same Tor tries to connect', async () => {
     expect(FLAGS).toContain('OnionTrafficOnly');
     const closed = await torWith(FLAGS);
     expect(ask(`container:${closed}`, '127.0.0.1', '9050')).toEqual(REFUSED);

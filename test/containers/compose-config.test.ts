@@ -1,4 +1,5 @@
-// The compose linter reads the files itself, without an engine. Here it is held to what Compose makes of the same files.
+// The compose linter reads the files itself, without an engine. Here it is held to what Compose
+// makes of the same files.
 
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -59,7 +60,8 @@ test.each(STACKS)('Compose reads the files of the stack $name as the linter does
     for (const name of namesIn(ours, section)) {
       const [own, other] = [ours, theirs].map((tree) => ((tree[section] as Tree)[name] ?? {}) as Tree);
       const same = (tree: Tree | undefined): Tree => plain(tree ?? {}) as Tree;
-      // Compose gives names of its own to networks and volumes; the networks of a service may be a name with nothing under it.
+      // Compose gives names of its own to networks and volumes; the networks of a service may be a
+      // name with nothing under it.
       const apart = { name: undefined, networks: undefined };
       expect({ [name]: { ...same(other), ...apart } }).toEqual({ [name]: { ...same(own), ...apart } });
       expect(namesIn(own ?? {}, 'networks')).toEqual(namesIn(other ?? {}, 'networks'));

@@ -1,4 +1,5 @@
-// The shipped programs, each time without one of the protections that docker-compose.yml builds: they say which one, and have not begun.
+// The shipped programs, each time without one of the protections that docker-compose.yml builds:
+// they say which one, and have not begun.
 
 import { spawnSync } from 'node:child_process';
 import { message } from '@sotto/messages';
@@ -12,7 +13,10 @@ type Protection = keyof typeof PROTECTIONS;
 type ProtectionArguments = Readonly<Record<Protection, readonly string[]>>;
 
 const PROFILE = 'seccomp=seccomp/sotto.json';
-/** As in docker-compose.yml, by hand, but for the network: without one there is nowhere to go whatever a test breaks. The user is the image's. */
+/**
+ * As in docker-compose.yml, by hand, but for the network: without one there is nowhere to go
+ * whatever a test breaks. The user is the image's.
+ */
 const PROTECTION_ARGUMENTS: ProtectionArguments = {
   user: [],
   capabilities: ['--cap-drop', 'ALL'],
@@ -21,7 +25,7 @@ const PROTECTION_ARGUMENTS: ProtectionArguments = {
   'read-only': ['--read-only'],
   network: ['--network', 'none'],
 };
-/** What `docker run` ends with if it is the engine that fails. */
+/** The exit code of `docker run` if the engine fails. */
 const ENGINE_FAILED = 125;
 /** Each program, and how it is known that it has begun: it misses its environment. */
 const PROGRAMS = {
@@ -54,7 +58,10 @@ const WIRE = [
   'ip link set near up',
   'ip link set far up',
 ];
-/** Namespaces to begin in. Nothing leaves the machine by any: a wire with both ends in one place, and an internal bridge. */
+/**
+ * Namespaces to begin in. Nothing leaves the machine by any: a wire with both ends in one place,
+ * and an internal bridge.
+ */
 const NETWORKS = {
   neighbours: { on: 'none', commands: () => WIRE },
   'a gateway that is not there': { on: 'none', commands: () => [...WIRE, 'ip route add default via 198.51.100.2'] },
@@ -130,11 +137,11 @@ describe.each(['relay', 'client'] as const)('the %s', (program) => {
     ['seccomp', 'with no filter of system calls', ['--security-opt', 'seccomp=unconfined']],
     ['seccomp', "with Docker's own filter", []],
     ['read-only', 'on a root that can be written to', []],
-  ])('refuses for want of %s: %s', (protection, _how, instead) => {
+  ])('refuses to begin without %s: %s', (protection, _how, instead) => {
     expect(start(program, { [protection]: instead })).toEqual(refused(program, protection));
   });
 
-  test('refuses for want of no-new-privileges, which our filter of system calls cannot do without either', () => {
+  test('refuses to begin without no-new-privileges, which the seccomp filter needs too', () => {
     const gaining = { 'no-new-privileges': [] };
     // The engine installs the filter before it becomes the user, which the filter refuses.
     expect(start(program, gaining)).toMatchObject({ code: ENGINE_FAILED });
@@ -142,7 +149,7 @@ describe.each(['relay', 'client'] as const)('the %s', (program) => {
   });
 });
 
-describe('on a network', () => {
+describe('a program on a network', () => {
   beforeAll(() => {
     buildLabImage();
     makeBridge();
@@ -166,7 +173,7 @@ describe('on a network', () => {
     ['client', 'a default route of IPv6'],
     ['gate', 'a gateway that is not there'],
     ['gate', 'neighbours'],
-  ])('the %s refuses %s', (program, network) => {
+  ])('is the %s, and refuses %s', (program, network) => {
     expect(start(program, onto(network))).toEqual(refused(program, 'network'));
   });
 
@@ -175,17 +182,17 @@ describe('on a network', () => {
     ['host', 'neighbours'],
     ['client', 'a gateway that is not there'],
     ['client', 'neighbours'],
-  ])('the %s begins on one with %s', (program, network) => {
+  ])('is the %s, and begins on a network with %s', (program, network) => {
     expect(start(program, onto(network))).toEqual(PROGRAMS[program].begun);
   });
 });
 
 describe.each(Object.keys(PROGRAMS) as Program[])('the %s', (program) => {
-  test('begins with all of them', () => {
+  test('begins with all of its protections', () => {
     expect(start(program)).toEqual(PROGRAMS[program].begun);
   });
 
-  test('refuses as `docker run` would start it, and says everything at once', () => {
+  test('refuses to begin under a plain `docker run`, and lists every missing protection', () => {
     const nothing = Object.fromEntries(Object.keys(PROTECTION_ARGUMENTS).map((protection) => [protection, []]));
     const missing = ['capabilities', 'no-new-privileges', 'seccomp', 'read-only'] as const;
     expect(start(program, { ...nothing, network: PROTECTION_ARGUMENTS.network })).toEqual(refused(program, ...missing));
@@ -211,7 +218,7 @@ test.each(Object.keys(PROGRAMS) as Program[])(
   },
 );
 
-test('what is named aloud may be missing, and nothing else', () => {
+test('SOTTO_UNPROTECTED waives the protections that it lists, and no other', () => {
   const aloud = ['--env', 'SOTTO_UNPROTECTED=read-only'];
   const said = missing(/^relay: SOTTO_UNPROTECTED: goes on without read-only\nrelay: SOTTO_RELAY_SOCKET /);
   expect(start('relay', { 'read-only': [] }, aloud)).toEqual({ ...PROGRAMS.relay.begun, said });

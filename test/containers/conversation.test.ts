@@ -44,7 +44,7 @@ describe('a room', () => {
     expect(alice.lines.concat(bob.lines).filter((line) => line.type === 'gap' || line.type === 'error')).toEqual([]);
   });
 
-  test('tells the sender when a message has been seen', async () => {
+  test('tells the sender when a member has seen the message', async () => {
     const invite = await stack.inviteWithin();
     const [carol, dave] = await Promise.all([stack.join('carol', invite), stack.join('dave', invite)]);
     carol.send('did you see this?', 'seen');
@@ -53,7 +53,7 @@ describe('a room', () => {
     expect(dave.messages().map((line) => line['id'])).toContain(sent['id']);
   });
 
-  test('lets a third join later, who hears what is said from then on, by whom', async () => {
+  test('lets a third member join, and gives it every later text with its sender', async () => {
     const invite = await stack.inviteWithin();
     const early = await stack.join('early', invite);
     early.send('before anybody else came', 'before');
@@ -70,7 +70,7 @@ describe('a room', () => {
     expect(JSON.stringify(roster['members'])).toContain('"late"');
   });
 
-  test('leaves cleanly with exit code 0, and the others see it', async () => {
+  test('lets a member leave with exit code 0, and shows it to the others', async () => {
     const invite = await stack.inviteWithin();
     const [staying, leaving] = await Promise.all([stack.join('staying', invite), stack.join('leaving', invite)]);
     await staying.until(

@@ -1,10 +1,10 @@
-// A stealth room as it ships: what is said comes in its slots, and the wire between a client and its Tor carries as much as when nobody talks.
+// A stealth room as it ships: what is said comes in its slots, and the wire between a client and
+// its Tor carries as much as when nobody talks.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { runCompose } from '../../scripts/compose.ts';
-import { printFigure } from './figure.ts';
-import { eventually, Stack } from './stack.ts';
+import { eventually, printFigure, Stack } from './stack.ts';
 import { CountingMember } from './counting-member.ts';
 
 const COVER = 'stealth-4';
@@ -45,7 +45,10 @@ async function bytesWhile(client: string, happens: () => void): Promise<number> 
   return (await bytesSent(client)) - before;
 }
 
-/** Two in the room, past the first words; then a window in which nobody talks, and one in which both do. */
+/**
+ * Two in the room, past the first words; then a window in which nobody talks, and one in which both
+ * do.
+ */
 async function observe(
   invite: string,
 ): Promise<{ alice: CountingMember; bob: CountingMember; idle: number; talking: number }> {
@@ -64,7 +67,7 @@ afterAll(async () => {
   await openRoom('off');
 });
 
-test('two talk in stealth: everything comes once and in order, and the wire carries the same as before', async () => {
+test('two members talk in stealth: texts arrive once and in order, and the traffic stays the same', async () => {
   const { alice, bob, idle, talking } = await observe(await openRoom(COVER));
   await Promise.all([alice.hasReceived(bob, HEAR_LIMIT_MS), bob.hasReceived(alice, HEAR_LIMIT_MS)]);
   expect(bob.receivedFrom(alice)).toEqual(alice.submitted());
@@ -76,7 +79,7 @@ test('two talk in stealth: everything comes once and in order, and the wire carr
   expect(Math.abs(talking / idle - 1)).toBeLessThan(ALIKE);
 });
 
-test('control: without cover the same lines show on the wire', async () => {
+test('control: without cover the same texts show in the traffic', async () => {
   await stack.dismiss();
   const { idle, talking } = await observe(await openRoom('off'));
   printFigure(

@@ -1,4 +1,5 @@
-// The doctor finds the shipped stack well, changes nothing of it, and sees each of many faults that are made for real.
+// The doctor finds the shipped stack well, changes nothing of it, and sees each of many faults that
+// are made for real.
 
 import { spawn } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -19,7 +20,10 @@ const LAB_LIMIT_MS = 400_000;
 const HEALTH_OUTPUT_LIMIT_MS = 30_000;
 const DIGEST_CHARS = 'sha256:'.length + 12;
 
-/** What is not of the stack but of this machine or of the state of the project: named here, and all else must be green. */
+/**
+ * What is not of the stack but of this machine or of the state of the project: named here, and all
+ * else must be green.
+ */
 const CANNOT_TELL = {
   'image-released': 'nothing has been released yet',
 };
@@ -74,8 +78,8 @@ async function everything(): Promise<unknown> {
   };
 }
 
-describe('on the shipped stack with a member in its room', () => {
-  test('every requirement is green but those that cannot be told, and nothing is changed', async () => {
+describe('the doctor on the shipped stack', () => {
+  test('finds every requirement met but those it cannot judge, and changes nothing', async () => {
     await stack.join('member', await stack.inviteWithin());
     const before = await everything();
     const told = await examined(stack.project);
@@ -93,14 +97,14 @@ describe('on the shipped stack with a member in its room', () => {
     if (process.env['SOTTO_WRITE_SNAPSHOT'] === '1') await writeFixture();
   });
 
-  test('the page says the same, and that the network is a test', async () => {
+  test('prints the same verdict, and says that the network is a test network', async () => {
     const { stdout } = await askDoctor(['--project', stack.project, '--no-probe']);
     expect(stdout).toContain('!! This stack is on the private test network');
     expect(stdout).toMatch(/^green {8}no container is privileged {2}\[privileged\]$/m);
     expect(stdout).toMatch(/^cannot tell {2}from each internal network a probe gets no answer from outside/m);
   });
 
-  test('a project that is not there is not well', async () => {
+  test('fails for a project that does not exist', async () => {
     const { code, stdout, stderr } = await askDoctor(['--project', `${stack.project}-not`]);
     expect([code, stdout]).toEqual([2, '']);
     expect(stderr).toContain('(stack-missing)');
@@ -120,12 +124,15 @@ async function writeFixture(): Promise<void> {
   writeFileSync(FIXTURE, `${JSON.stringify(cut, null, 2)}\n`);
 }
 
-test('the fixture of the unit tests names neither this machine nor this run', () => {
+test('the unit tests’ snapshot names neither this machine nor this run', () => {
   const text = readFileSync(FIXTURE, 'utf8');
   expect(text).not.toMatch(/sotto-test|\/var\/lib\/docker|\/root|\/home|sha256:[0-9a-f]{13}/);
 });
 
-/** One fault: what is spoiled, and the requirements that it breaks beside `stack-runs` (a dummy is one container of many). */
+/**
+ * One fault: what is spoiled, and the requirements that it breaks beside `stack-runs` (a dummy is one
+ * container of many).
+ */
 interface Fault {
   readonly what: string;
   readonly breaks: readonly string[];
@@ -367,13 +374,16 @@ async function withDummy(
   }
 }
 
-describe('a container that is made like the shipped one', () => {
-  test.concurrent.each(['relay', 'gate', 'tor'] as const)('and is whole breaks no requirement: %s', async (of) => {
-    const red = await withDummy({ of, spoil: () => undefined }, ({ project }) => examined(project));
-    expect(red).toEqual(['stack-runs']);
-  });
+describe('a copy of a shipped container', () => {
+  test.concurrent.each(['relay', 'gate', 'tor'] as const)(
+    'breaks no requirement if nothing is changed: %s',
+    async (of) => {
+      const red = await withDummy({ of, spoil: () => undefined }, ({ project }) => examined(project));
+      expect(red).toEqual(['stack-runs']);
+    },
+  );
 
-  test('and is whole has its keys locked: the host', async () => {
+  test('has its keys locked if nothing is changed: the host', async () => {
     const spoil: Fault['spoil'] = ({ container }) => void (container.Entrypoint = [...LOCKING]);
     const red = await withDummy({ of: 'host', spoil }, async ({ project }) => {
       let told = await examined(project, '--no-probe');
@@ -388,7 +398,7 @@ describe('a container that is made like the shipped one', () => {
     expect(red).toEqual(['stack-runs']);
   });
 
-  test.concurrent.each(FAULTS)('turns the doctor red, and red for that alone, with $what', async (fault) => {
+  test.concurrent.each(FAULTS)('fails exactly one requirement with $what', async (fault) => {
     const red = await withDummy(fault, async (dummy) => {
       if (fault.breaks.includes('health-silent')) await untilHealthWasChecked(dummy);
       // No probe: on a network with a way out it would really be one.
@@ -399,7 +409,7 @@ describe('a container that is made like the shipped one', () => {
     expect(red.toSorted()).toEqual(['stack-runs', ...fault.breaks].toSorted());
   });
 
-  test('whose container has ended turns the doctor red', async () => {
+  test('fails the doctor’s check when it has ended', async () => {
     const red = await withDummy({ spoil: () => undefined }, async (dummy) => {
       await dummy.container('relay').stop({ t: 0 });
       const told = await examined(dummy.project, '--no-probe');
@@ -419,8 +429,9 @@ async function untilHealthWasChecked(dummy: DummyStack): Promise<void> {
 }
 
 /**
- * A leak lab that runs on this machine at the same time drops all of the documentation ranges, between containers too: the probe then sees not
- * even its neighbour, and says that it cannot tell. That is not what is tried here, so wait until it is gone.
+ * A leak lab that runs on this machine at the same time drops all of the documentation ranges,
+ * between containers too: the probe then sees not even its neighbour, and says that it cannot tell.
+ * That is not what is tried here, so wait until it is gone.
  */
 async function examinedWithControl(project: string): Promise<Told> {
   let told: Told | undefined;
@@ -433,9 +444,10 @@ async function examinedWithControl(project: string): Promise<Told> {
   return told;
 }
 
-describe('the probe sees', () => {
-  test('an answer from outside: a documentation address that is on the network itself', async () => {
-    // The network calls the documentation range its own, so that the container there is who answers, and nothing leaves.
+describe('the doctor’s probe', () => {
+  test('sees an answer from outside: a documentation address on the network itself', async () => {
+    // The network calls the documentation range its own, so that the container there is who
+    // answers, and nothing leaves.
     const spoil: Fault['spoil'] = ({ container, networks }, dummy) => {
       const Config = [{ Subnet: '198.51.100.0/24', Gateway: '198.51.100.254' }];
       for (const network of networks.values()) network.IPAM = { Driver: 'default', Config };
@@ -451,13 +463,13 @@ describe('the probe sees', () => {
     expect(red).toEqual(['stack-runs', 'probe-outside']);
   });
 
-  test('an answer from this machine: an internal network without inhibit_ipv4', async () => {
+  test('sees an answer from this machine: an internal network without inhibit_ipv4', async () => {
     const red = await withDummy({ spoil: onNetwork({ Options: {} }) }, ({ project }) => examined(project));
     expect(red).toEqual(['stack-runs', 'networks-no-gateway', 'probe-gateway']);
   });
 });
 
-test('no probe and no dummy is left', async () => {
+test('the doctor leaves no probe and no copied container behind', async () => {
   const left = await docker.listContainers({ all: true });
   const names = left.flatMap(({ Names }) => Names);
   expect(names.filter((name) => name.includes('sotto-doctor'))).toEqual([]);

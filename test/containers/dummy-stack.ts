@@ -1,4 +1,5 @@
-// A throw-away project with one container that is made like one of the running stack's but does nothing, so that it can be broken on purpose.
+// A throw-away project with one container that is made like one of the running stack's but does
+// nothing, so that it can be broken on purpose.
 
 import { randomBytes } from 'node:crypto';
 import Docker from 'dockerode';
@@ -11,7 +12,10 @@ const IDLE = [NODE, '--eval', 'setInterval(() => {}, 1e6)'];
 /** A tor that may speak to nobody, whatever network it is on. */
 const SILENT_TOR = ['--DisableNetwork', '1'];
 
-/** What a test may spoil before it is made: the options of the engine's API, names as they will be. */
+/**
+ * The parts that a test may change before they are made: options of the engine's API, with their
+ * final names.
+ */
 export interface Parts {
   readonly container: Docker.ContainerCreateOptions & { HostConfig: Docker.HostConfig };
   /** By the name that the stack gives it. */
@@ -58,12 +62,15 @@ export class DummyStack {
     for (const { Name } of Volumes) await docker.getVolume(Name).remove();
   }
 
-  /** The stack's own container, network and volumes, as the engine tells of them, under another project's name. */
+  /**
+   * The stack's own container, network and volumes, as the engine tells of them, under another
+   * project's name.
+   */
   async #partsLike(stack: Stack, service: Service): Promise<Parts> {
     const { Config, HostConfig } = await stack.container(service).inspect();
     const rename = <Value>(value: Value): Value =>
       JSON.parse(JSON.stringify(value).replaceAll(stack.project, this.project)) as Value;
-    // What Docker masks is its own choice, made anew for each container.
+    // Docker chooses the masked paths anew for each container.
     const host = rename(HostConfig);
     delete host.MaskedPaths;
     delete host.ReadonlyPaths;

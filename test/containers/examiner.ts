@@ -1,16 +1,23 @@
-// Looks for canaries in all memory of a container, of its processes and its files in memory, or in all files of volumes. It runs in a
-// container of its own beside that one (side-container.ts hands it to node through stdin), so it imports nothing but Node.
+// Looks for canaries in all memory of a container, of its processes and its files in memory, or in
+// all files of volumes. It runs in a container of its own beside that one (side-container.ts hands
+// it to node through stdin), so it imports nothing but Node.
 
 import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** Something that must be nowhere else: at least 8 bytes, in hex. The examiner is given each byte inverted, so that it finds no copy of its own. */
+/**
+ * Something that must be nowhere else: at least 8 bytes, in hex. The examiner is given each byte
+ * inverted, so that it finds no copy of its own.
+ */
 export interface Canary {
   readonly name: string;
   readonly hex: string;
 }
 
-/** A process, by its program's path, or a file. `bytes` were read; `resident` are in memory (or in the file). */
+/**
+ * A process, by its program's path, or a file. `bytes` were read; `resident` are in memory (or in
+ * the file).
+ */
 interface Place {
   readonly name: string;
   readonly bytes: number;
@@ -41,12 +48,17 @@ const CHUNK_BYTES = 4_194_304;
 const PAGE_BYTES: number =
   Number(/^KernelPageSize: +([0-9]+) kB$/m.exec(readFileSync('/proc/self/smaps', 'utf8'))?.[1]) * 1_024;
 const PAGEMAP_ENTRY_BYTES = 8;
-/** Seen through the first process of the container: the folders in which a program of a read-only container can write without a volume. */
+/**
+ * Seen through the first process of the container: the folders in which a program of a read-only
+ * container can write without a volume.
+ */
 const FOLDERS_IN_MEMORY = ['/proc/1/root/tmp', '/proc/1/root/dev/shm'];
 const BASE64 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
 const BASE32 = 'abcdefghijklmnopqrstuvwxyz234567';
 const BECH32 = 'qpzry9x8gf2tvdw0s3jn54khce6mua7l';
-/** Name, alphabet and bits of each character. Onion addresses are base32, connection strings bech32. */
+/**
+ * Name, alphabet and bits of each character. Onion addresses are base32, connection strings bech32.
+ */
 const ENCODINGS: readonly (readonly [form: string, alphabet: string, bits: number])[] = [
   ['hex', '0123456789abcdef', 4],
   ['HEX', '0123456789ABCDEF', 4],
@@ -58,7 +70,10 @@ const ENCODINGS: readonly (readonly [form: string, alphabet: string, bits: numbe
   ['BECH32', BECH32.toUpperCase(), 5],
 ];
 
-/** The canary as it is and in each encoding, wherever it may begin within an encoded whole; each in one-byte and two-byte characters. */
+/**
+ * The canary as it is and in each encoding, wherever it may begin within an encoded whole; each in
+ * one-byte and two-byte characters.
+ */
 function needlesOf(canary: Canary): Needle[] {
   const raw = Buffer.from(Buffer.from(canary.hex, 'hex').map((byte) => byte ^ 0xff));
   const forms: [string, Buffer][] = [['as it is', raw]];
@@ -89,7 +104,10 @@ function encodings(bytes: Buffer, alphabet: string, bits: number): string[] {
   });
 }
 
-/** Finds any of many needles in one pass: a table of their first four bytes tells where to look closer. */
+/**
+ * Finds any of many needles in one pass: a table of their first four bytes tells where to look
+ * closer.
+ */
 class Search {
   readonly found: Record<string, Record<string, number>> = {};
   readonly #byStart = new Map<number, Needle[]>();
@@ -107,7 +125,7 @@ class Search {
     this.#longest = Math.max(...needles.map(({ bytes }) => bytes.length));
   }
 
-  /** What follows does not continue what came before. */
+  /** Ends the needle in progress: the next bytes do not continue the last ones. */
   begin(place: string): void {
     this.#place = place;
     this.#carried = Buffer.alloc(0);
@@ -128,7 +146,7 @@ class Search {
   #compare(bytes: Buffer, at: number, start: number, known: number): void {
     for (const { canary, form, bytes: needle } of this.#byStart.get(start) ?? []) {
       const end = at + needle.length;
-      // What lies wholly in the carried bytes was counted with them.
+      // Hits that lie wholly in the carried bytes were counted with them.
       if (end <= known || end > bytes.length || bytes.compare(needle, 0, needle.length, at, end) !== 0) continue;
       const counts = (this.found[canary] ??= {});
       const where = `${form} in ${this.#place}`;
@@ -160,7 +178,10 @@ function residentRegions(pid: string): Region[] {
   return regions;
 }
 
-/** The parts of a region that are in memory or swapped out; the rest was never written to, or is as on its file. */
+/**
+ * The parts of a region that are in memory or swapped out; the rest was never written to, or is as
+ * on its file.
+ */
 function presentRuns(pagemap: number, region: Region): (readonly [from: number, to: number])[] {
   const entries = Buffer.alloc(((region.to - region.from) / PAGE_BYTES) * PAGEMAP_ENTRY_BYTES);
   readSync(pagemap, entries, 0, entries.length, (region.from / PAGE_BYTES) * PAGEMAP_ENTRY_BYTES);
@@ -193,14 +214,15 @@ function readSome(memory: number, buffer: Buffer, length: number, at: number): n
   try {
     return readSync(memory, buffer, 0, length, at);
   } catch {
-    // Whoever asked compares what was read with what is there.
+    // The caller compares the bytes read with the bytes resident.
     return 0;
   }
 }
 
 function examineProcesses(search: Search): Place[] {
   const pids = readdirSync('/proc').filter((name) => /^[0-9]+$/.test(name) && Number(name) !== process.pid);
-  // They stand still while they are read: what the collector of a live one gives back meanwhile could not be told from what cannot be read.
+  // They stand still while they are read: what the collector of a live one gives back meanwhile
+  // could not be told from what cannot be read.
   for (const pid of pids) signal(pid, 'SIGSTOP');
   try {
     return pids.map((pid) => examineProcess(search, pid)).filter((place) => place !== undefined);
@@ -209,7 +231,10 @@ function examineProcesses(search: Search): Place[] {
   }
 }
 
-/** To one that may have ended meanwhile. Process 1 of the container takes neither signal, and does nothing but wait. */
+/**
+ * To one that may have ended meanwhile. Process 1 of the container takes neither signal, and does
+ * nothing but wait.
+ */
 function signal(pid: string, name: 'SIGSTOP' | 'SIGCONT'): void {
   try {
     process.kill(Number(pid), name);
@@ -218,7 +243,10 @@ function signal(pid: string, name: 'SIGSTOP' | 'SIGCONT'): void {
   }
 }
 
-/** @returns undefined if it has ended meanwhile, as health checks do all the time; what was found in it until then counts. */
+/**
+ * @returns undefined if it has ended meanwhile, as health checks do all the time; what was found in
+ * it until then counts.
+ */
 function examineProcess(search: Search, pid: string): Place | undefined {
   try {
     const place = readProcess(search, pid);
@@ -254,7 +282,7 @@ function readProcess(search: Search, pid: string): Place {
   return { name, bytes, resident };
 }
 
-/** What is gone by the time that it is looked at was not left behind. */
+/** A file that is gone when the examiner opens it was not left behind. */
 function unlessGone<Value>(look: () => Value, otherwise: Value): Value {
   try {
     return look();

@@ -1,20 +1,26 @@
-// What dies comes back: nothing acknowledged is lost, nothing is shown twice, nothing changes its order.
+// Services that die come back: no acknowledged text is lost, no text is shown twice, and the order
+// stays.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import Docker from 'dockerode';
 import { afterEach, describe, expect, inject, test } from 'vitest';
-import { printFigure } from './figure.ts';
-import { eventually, Stack } from './stack.ts';
+import { eventually, printFigure, Stack } from './stack.ts';
 import type { Service } from './stack.ts';
 import { CountingMember } from './counting-member.ts';
 
 const HEAL_LIMIT_MS = 240_000;
 /** Short texts before anything happens, all of them acknowledged. */
 const FIRST_TEXTS = 10;
-/** Long texts that Alice keeps unacknowledged: together more than what a client lets leave, so that something is always on the way. */
+/**
+ * Long texts that Alice keeps unacknowledged: together more than what a client lets leave, so that
+ * something is always on the way.
+ */
 const ALICES_AHEAD = 4;
 const BOBS_BURST = 3;
-/** From the block to the fault: what the clients let leave is on the way by then. Docker takes a service that is held longer for ill. */
+/**
+ * From the block to the fault: what the clients let leave is on the way by then. Docker takes a
+ * service that is held longer for ill.
+ */
 const HELD_MS = 1_000;
 const DOWN_MS = 1_000;
 /** While the fault happens and heals both talk on. */
@@ -29,7 +35,10 @@ afterEach(async () => {
   await stack.dismiss();
 });
 
-/** First something keeps frames from arriving, then comes the fault, and its end. Bob is always hit, Alice by most faults. */
+/**
+ * First something keeps frames from arriving, then comes the fault, and its end. Bob is always hit,
+ * Alice by most faults.
+ */
 interface Fault {
   readonly what: string;
   readonly hitsAlice: boolean;
@@ -60,9 +69,10 @@ function cutOff(): Fault {
 }
 
 /**
- * Two people talk while `fault` happens, and frames are on the way when it does: Alice is in the middle of a burst when the way is
- * blocked, so that some of her frames have arrived without her knowing; Bob has nothing on the way then and begins behind the block,
- * so that nothing of what he lets leave has arrived.
+ * Two people talk while `fault` happens, and frames are on the way when it does: Alice is in the
+ * middle of a burst when the way is blocked, so that some of her frames have arrived without her
+ * knowing; Bob has nothing on the way then and begins behind the block, so that nothing of what he
+ * lets leave has arrived.
  */
 async function talkThrough(fault: Fault): Promise<void> {
   const invite = await stack.inviteWithin();
@@ -104,24 +114,24 @@ function expectAll(from: CountingMember, to: CountingMember): void {
   expect(to.client.lines.filter((line) => line.type === 'gap')).toEqual([]);
 }
 
-describe('a conversation goes on, with nothing lost or repeated,', () => {
-  test('when the relay is killed', () => talkThrough(killed('relay')));
+describe('a conversation', () => {
+  test('goes on without loss or repetition when the relay is killed', () => talkThrough(killed('relay')));
 
-  test('when Redis is killed and comes back empty', () => talkThrough(killed('redis')));
+  test('goes on without loss or repetition when Redis is killed and returns empty', () => talkThrough(killed('redis')));
 
-  test("when the guests' Tor is killed", () => talkThrough(killed('tor-client')));
+  test("goes on without loss or repetition when the guests' Tor is killed", () => talkThrough(killed('tor-client')));
 
-  test("when the onion's Tor is killed, and the connection string stays the same", async () => {
+  test("goes on when the onion's Tor is killed, under the same connection string", async () => {
     const before = await stack.inviteWithin();
     await talkThrough(killed('tor'));
     expect(await stack.inviteWithin()).toBe(before);
   });
 
-  test('when a client is cut off from its network for a while', () => talkThrough(cutOff()));
+  test('goes on without loss or repetition when a client loses its network for a while', () => talkThrough(cutOff()));
 });
 
-describe('a client that was killed', () => {
-  test('joins anew, as somebody else, and talks', async () => {
+describe('a killed client', () => {
+  test('joins again as another member, and talks', async () => {
     const invite = await stack.inviteWithin();
     const [witness, victim] = await Promise.all([stack.join('witness', invite), stack.join('victim', invite)]);
     victim.send('my last words', 'last');
@@ -139,8 +149,8 @@ function fingerprintOf(line: Readonly<Record<string, unknown>>): unknown {
   return (line['from'] as { readonly fingerprint: string }).fingerprint;
 }
 
-describe('after all that', () => {
-  test('every service is healthy', async () => {
+describe('the stack', () => {
+  test('is healthy in every service after all faults', async () => {
     for (const service of ['tor', 'tor-client', 'gate', 'relay', 'redis', 'host'] as const) {
       await eventually(`${service} is healthy`, () => stack.isHealthy(service), 30_000);
     }

@@ -1,10 +1,10 @@
-// How long joining, a commit and a first message take in rooms of 2, 8, 32 and 64 members over the private Tor network.
+// How long joining, a commit and a first message take in rooms of 2, 8, 32 and 64 members over the
+// private Tor network.
 
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
-import { printFigure } from './figure.ts';
 import { Population } from './population.ts';
 import type { Arrival } from './population.ts';
-import { Stack } from './stack.ts';
+import { printFigure, Stack } from './stack.ts';
 
 const JOINS_MEASURED = 20;
 const JOIN_P95_MAX_MS = 10_000;
@@ -41,9 +41,9 @@ async function arriveAt(size: number): Promise<void> {
 }
 
 describe('the figures of a room', { timeout: LIMIT_MS }, () => {
-  test.each([2, 8])('of %i members', arriveAt);
+  test.each([2, 8])('are measured with %i members', arriveAt);
 
-  test('of about 32 members: 95 of 100 joins are done within 10 s', async () => {
+  test('show 95 of 100 joins within 10 s with about 32 members', async () => {
     await room.growTo(32 - JOINS_MEASURED / 2);
     const joins: number[] = [];
     while (joins.length < JOINS_MEASURED) {
@@ -59,9 +59,9 @@ describe('the figures of a room', { timeout: LIMIT_MS }, () => {
     expect(p95).toBeLessThan(JOIN_P95_MAX_MS);
   });
 
-  test('of 64 members', () => arriveAt(64));
+  test('are measured with 64 members', () => arriveAt(64));
 
-  test('in which nobody lost anything, or was warned', () => {
+  test('come with no lost text and no warning', () => {
     expect(room.complaints()).toEqual([]);
   });
 });

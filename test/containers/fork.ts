@@ -1,5 +1,6 @@
-// A relay that turns malicious: it stands where tor finds the relay's socket, passes on what comes, and on command keeps one entry from its newest
-// connection and counts on as if nothing were missing. side-program.ts hands it to node in a container of its own.
+// A relay that turns malicious: it stands where tor finds the relay's socket, passes on what comes,
+// and on command keeps one entry from its newest connection and counts on as if nothing were
+// missing. side-container.ts hands it to node in a container of its own.
 
 import { rename } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
@@ -23,7 +24,7 @@ const SEQUENCE_OFFSET = 8;
 const FIRST_OFFSET = HEADER_BYTES;
 const LAST_OFFSET = HEADER_BYTES + 8;
 
-/** What the relay says to one member. */
+/** The relay's frames to one member. */
 class Tongue {
   readonly #member: Socket;
   readonly #splitter = new FrameSplitter();
@@ -98,7 +99,10 @@ createInterface({ input: process.stdin })
   })
   .on('close', () => void giveBack());
 
-/** The relay stands in its place again. A server that is closed takes its socket's file with it, so it goes first. */
+/**
+ * The relay stands in its place again. A server that is closed takes its socket's file with it, so
+ * it goes first.
+ */
 async function giveBack(): Promise<void> {
   server.close();
   await rename(REAL, SOCKET);

@@ -1,7 +1,8 @@
-// Starts the one stack that all container tests share, watches its bridges as long as they run, and removes it behind them.
+// Starts the one stack that all container tests share, watches its bridges as long as they run, and
+// removes it behind them.
 
 import type { TestProject } from 'vitest/node';
-import { shareStack } from './shared-stack.ts';
+import { shareStack } from './stack.ts';
 import { Watch } from './watch.ts';
 
 export async function setup(project: TestProject): Promise<() => Promise<void>> {

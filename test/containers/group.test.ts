@@ -1,18 +1,20 @@
-// Five people over the private Tor network: joins, leaves, rotation and an eviction, and they go on talking.
+// Five people over the private Tor network: joins, leaves, rotation and an eviction, and they go on
+// talking.
 
 import { LARGEST_FRAME_BYTES } from '@sotto/protocol';
 import { afterAll, describe, expect, inject, test } from 'vitest';
-import { MemberGroup } from './member-group.ts';
 import type { ForkCommand, ForkLine } from './fork.ts';
 import type { ClientLine } from '../../scripts/room-client.ts';
-import { VERSION } from './side-container.ts';
-import { SideProgram } from './side-program.ts';
+import { SideProgram, VERSION } from './side-container.ts';
 import { eventually, Stack } from './stack.ts';
 import type { Screen } from './stack.ts';
-import { CountingMember } from './counting-member.ts';
+import { CountingMember, MemberGroup } from './counting-member.ts';
 
 const LIMIT_MS = 120_000;
-/** New keys after 50 own frames (packages/client/src/limits.ts, ROTATE_AFTER_FRAMES), and a few more. */
+/**
+ * New keys after 50 own frames (packages/client/src/limits.ts, ROTATE_AFTER_FRAMES), and a few
+ * more.
+ */
 const TEXTS_TO_ROTATE = 60;
 
 const stack = new Stack(inject('project'));
@@ -63,7 +65,7 @@ async function loseLongText(relay: ForkingRelay, speaker: CountingMember): Promi
   return lost;
 }
 
-describe('five people', () => {
+describe('five members', () => {
   const group = new MemberGroup(LIMIT_MS);
   let former: string;
   let screen: Screen;
@@ -83,7 +85,7 @@ describe('five people', () => {
     return member;
   }
 
-  test('join one after another, and after each all hear all and have one room code', async () => {
+  test('join one by one, and each time all hear all and share one room code', async () => {
     host = new CountingMember(await stack.joinAsHost('host'));
     group.add(host);
     let code: string | undefined;
@@ -93,7 +95,7 @@ describe('five people', () => {
     }
   });
 
-  test('go on when one leaves and another comes', async () => {
+  test('go on talking when one leaves and another joins', async () => {
     const dora = named('dora');
     const before = await group.allHaveOneCode();
     group.remove(dora);
@@ -103,14 +105,14 @@ describe('five people', () => {
     await allIsWell(without);
   });
 
-  test('go on when keys are rotated while all of them talk', async () => {
+  test('go on talking while all send and keys rotate', async () => {
     const before = await group.allHaveOneCode();
     for (let index = 0; index < TEXTS_TO_ROTATE; index += 1) for (const member of group.members) member.sendShort(1);
     await group.allReceiveFromAll();
     await allIsWell(before);
   });
 
-  test('go on in another room without the one whom the host evicts, who is told, and hears nothing any more', async () => {
+  test('go on in another room when the host evicts one, which is told and receives nothing more', async () => {
     former = await stack.inviteWithin();
     screen = await stack.screen('host');
     const before = await group.allHaveOneCode();
@@ -127,7 +129,7 @@ describe('five people', () => {
     expect(cleo.client.messages()).toHaveLength(heard);
   });
 
-  test('let others in by the new connection string alone', async () => {
+  test('admit others by the new connection string only', async () => {
     const invite = await stack.inviteWithin();
     expect(invite).not.toBe(former);
     // The host shows it when the former room, which stays for the last to follow, is closed.
@@ -140,7 +142,7 @@ describe('five people', () => {
     expect(late.lines.some(has('state', { state: 'joined' }))).toBe(false);
   });
 
-  test('see a warning when the relay keeps a frame from one of them and counts on as if nothing were missing', async () => {
+  test('are warned when the relay drops a frame for one of them and renumbers the rest', async () => {
     const relay = await forkingRelay();
     try {
       const others = group.members;

@@ -1,4 +1,5 @@
-// A Tor that comes back goes through the guards it had: new ones at every start would hand more and more of the network a look at us.
+// A Tor that comes back goes through the guards it had: new ones at every start would hand more and
+// more of the network a look at us.
 
 import { inject, expect, test } from 'vitest';
 import { NODE_IMAGE, runScript } from './side-container.ts';
@@ -10,7 +11,10 @@ const CHOOSE_LIMIT_MS = 120_000;
 
 const stack = new Stack(inject('project'));
 
-/** One guard of tor's `state`: who it is, and when it was chosen (a time that tor blurs by days, so that no second choice has the same). */
+/**
+ * One guard of tor's `state`: who it is, and when it was chosen (a time that tor blurs by days, so
+ * that no second choice has the same).
+ */
 type Guard = string;
 
 const READ_STATE = `
@@ -56,7 +60,7 @@ async function chosenBy(service: (typeof SERVICES)[number]): Promise<Guard[]> {
 }
 
 test.each(SERVICES)(
-  'the guards of %s are the same after a restart, and others when it has forgotten them',
+  'the guards of %s are the same after a restart, and others once its volume is removed',
   async (service) => {
     await endInOrder(service);
     const before = guardsOf(service);

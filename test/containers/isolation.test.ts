@@ -1,4 +1,4 @@
-// Who is not meant to get in gets nothing, and those in the middle know nothing.
+// Strangers get nothing, and the services between the members know nothing.
 
 import { randomBytes } from 'node:crypto';
 import { decodeInvite, encodeInvite } from '@sotto/protocol';
@@ -30,14 +30,14 @@ describe('a connection string', () => {
     ],
     ['cut off', (invite: string) => invite.slice(4), 'invite-prefix'],
     ['in mixed case', (invite: string) => invite.replace('sotto', 'SoTTo'), 'invite-case'],
-  ])('that is %s is refused at once, saying what is wrong, with exit code 2', async (_what, spoil, code) => {
+  ])('is refused at once if it is %s, with its code and exit code 2', async (_what, spoil, code) => {
     const { invite } = await openInvite();
     const client = stack.client('typo', spoil(invite));
     expect(await client.ended).toBe(2);
     expect(JSON.stringify(client.lines) + client.stderr).toContain(code);
   });
 
-  test('of the same onion with another secret does not lead to the onion, whose descriptor it cannot read', async () => {
+  test('with another secret cannot decrypt the onion’s descriptor, and reaches no relay', async () => {
     const { onionKey } = await openInvite();
     const wrong = encodeInvite({ onionKey, roomSecret: randomBytes(32) });
     const client = stack.client('stranger', wrong);
@@ -61,7 +61,7 @@ try {
 }
 process.exit(0);`;
 
-  test('who knows the onion address is not let through to the relay; a member at the same time is', async () => {
+  test('cannot reach the relay with the onion address alone; a member can at the same time', async () => {
     const { invite, onionKey } = await openInvite();
     // The guests' Tor holds the key only while somebody who has it is here.
     await stack.dismiss();
@@ -72,7 +72,10 @@ process.exit(0);`;
     expect(await member.quit()).toBe(0);
   });
 
-  /** Speaks to relay.sock from beside the relay: what is answered, by operation and code of the last frame. */
+  /**
+   * Speaks to relay.sock from beside the relay: what is answered, by operation and code of the last
+   * frame.
+   */
   const relayScript = (send: string): string => `
 import { connect } from 'node:net';
 const socket = connect('/run/relay/relay.sock');
@@ -104,12 +107,12 @@ socket.on('close', () => {
     ['a publication before the handshake', `1002${'00'.repeat(14)}${'ee'.repeat(496)}`, 6],
     ['an HTTP request', Buffer.from('GET / HTTP/1.1\r\nHost: x\r\n\r\n'.padEnd(512)).toString('hex'), 5],
     ['a frame with reserved bytes', `1001000000000001${'00'.repeat(504)}`, 5],
-  ])('at the relay itself, with %s, gets one challenge and a refusal', (_what, send, code) => {
+  ])('gets one challenge and a refusal at the relay itself, with %s', (_what, send, code) => {
     const answer = runScript(relayBeside(), `sotto-relay:${VERSION}`, relayScript(send));
     expect(answer).toEqual({ frames: 2, operation: CLOSING, code });
   });
 
-  test('who sent junk has disturbed nobody: the room goes on', async () => {
+  test('disturbs no member by sending junk: the room goes on', async () => {
     const { invite } = await openInvite();
     const [one, two] = await Promise.all([stack.join('one', invite), stack.join('two', invite)]);
     runScript(relayBeside(), `sotto-relay:${VERSION}`, relayScript('ff'.repeat(512)));
@@ -119,8 +122,8 @@ socket.on('close', () => {
   });
 });
 
-describe('those in the middle', () => {
-  test('relay and Redis hold no plaintext, no name and no room secret in memory; the client does hold them', async () => {
+describe('the services between the members', () => {
+  test('hold no plaintext, no name and no room secret in memory; the client does', async () => {
     const { invite } = await openInvite();
     const canary = `canary-${randomBytes(12).toString('hex')}`;
     const name = `n${randomBytes(6).toString('hex')}`;
@@ -136,7 +139,7 @@ describe('those in the middle', () => {
     expect(found[0]).toBeGreaterThan(0);
   });
 
-  test('Redis has written nothing to any disk, and cannot', () => {
+  test('write nothing to disk: Redis has not, and cannot', () => {
     const container = `${stack.project}-redis-1`;
     const listed = runCompose(stack.project, [
       'exec',

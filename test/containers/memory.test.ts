@@ -1,4 +1,5 @@
-// What was said is in the clients' memory and nowhere else: not in that of the other processes, in no log, in no file.
+// Texts are in the clients' memory and nowhere else: not in the memory of other processes, in no
+// log, and in no file.
 
 import { randomBytes } from 'node:crypto';
 import { spawn } from 'node:child_process';
@@ -11,15 +12,17 @@ import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { runCompose } from '../../scripts/compose.ts';
 import type { RoomClient } from '../../scripts/room-client.ts';
 import type { Canary, Findings } from './examiner.ts';
-import { printFigure } from './figure.ts';
 import { examineFolder, examineMemory, examineVolumes, NODE_IMAGE } from './side-container.ts';
-import { Stack } from './stack.ts';
+import { printFigure, Stack } from './stack.ts';
 import type { Service } from './stack.ts';
 
 const MESSAGE_LIMIT_MS = 60_000;
 const TEXTS_EACH = 10;
 const SERVICES = ['tor', 'tor-client', 'gate', 'relay', 'redis', 'host'] as const satisfies readonly Service[];
-/** What each Tor keeps, stopped or running: which guards it chose, and public documents of the Tor network (tests have those in memory). */
+/**
+ * What each Tor keeps, stopped or running: which guards it chose, and public documents of the Tor
+ * network (tests have those in memory).
+ */
 const GUARD_FILES =
   /_tor(-client)?-(guards\/(state|lock)|cache\/cached-(certs|microdesc-consensus|microdescs(\.new)?))$/;
 /** Of a service that runs: with it goes the memory that they are in. */
@@ -32,13 +35,15 @@ interface Conversation {
   readonly invite: string;
   readonly alice: RoomClient;
   readonly bob: RoomClient;
-  /** What only the clients may hold. */
+  /** The canaries that only clients may hold. */
   readonly said: readonly Canary[];
   /** The host has made it, and holds it too. */
   readonly roomSecret: readonly Canary[];
 }
 
-/** What a process has to hold for its work, so that finding nothing else in it means something. */
+/**
+ * A canary that a process needs for its work, so that an empty result elsewhere means something.
+ */
 const ROOM_ID = 'room id';
 const ONION_KEY = 'onion key';
 /** The same for files: the name of a node of the private Tor network. */
@@ -88,7 +93,7 @@ async function converse(invite: string): Promise<Omit<Conversation, 'invite' | '
   return { alice, bob, said };
 }
 
-/** What is known outside of a member's key: 8 bytes of its hash. */
+/** The part of a member's key that is known outside of it: 8 bytes of its hash. */
 function fingerprintIn(listener: RoomClient, speaker: RoomClient): string {
   const speakers = listener.messages().map((line) => line['from'] as { name: string; fingerprint: string });
   const found = speakers.find(({ name }) => name === speaker.name)?.fingerprint;
@@ -122,7 +127,10 @@ function namesOf(canaries: readonly Canary[]): string[] {
   return canaries.map(({ name }) => name);
 }
 
-/** Examines a container while its processes stand still, so that nothing moves from what was not read yet to what was. */
+/**
+ * Examines a container while its processes stand still, so that nothing moves from what was not
+ * read yet to what was.
+ */
 async function examineStill(container: Docker.Container, what: string, canaries = everything): Promise<Findings> {
   const { Id } = await container.inspect();
   await container.pause();
@@ -155,7 +163,7 @@ writeFileSync('/tmp/file', held);
 setInterval(() => kept.length, 1000);
 console.log('ready');`;
 
-  test('finds a secret in every form in which a process may hold it, and no other', async () => {
+  test('finds a secret in every form in which a process may hold it, and no other secret', async () => {
     const [secret, other] = [randomBytes(16), randomBytes(16)];
     const name = `${stack.project}-holder`;
     const options = ['--name', name, '--tmpfs', '/tmp', '--network', 'none', '--log-driver', 'none'];
@@ -181,7 +189,7 @@ console.log('ready');`;
   });
 });
 
-describe('what was said, by whom, and the secret of the room', () => {
+describe('texts, names, and the room secret', () => {
   test('are in the memory of both clients', async () => {
     for (const client of [conversation.alice, conversation.bob]) {
       const findings = await examineStill(await stack.clientContainer(client.name), 'a client');
@@ -189,7 +197,8 @@ describe('what was said, by whom, and the secret of the room', () => {
     }
   });
 
-  // The control is what each has to hold for its work. Both Tors carry ATTACH frames, which name the room, to and from the onion's own encryption.
+  // The control is what each has to hold for its work. Both Tors carry ATTACH frames, which name
+  // the room, to and from the onion's own encryption.
   test.each([
     { service: 'relay', control: ROOM_ID, passing: [] },
     { service: 'redis', control: ROOM_ID, passing: [] },
@@ -203,18 +212,18 @@ describe('what was said, by whom, and the secret of the room', () => {
     expect(Object.keys(found).filter((name) => !known.includes(name))).toEqual([]);
   });
 
-  test('are not in the memory of the host either, but for the secret, which it made and shows', async () => {
+  test('are not in the memory of the host, but for the room secret, which it made', async () => {
     const findings = await examineStill(stack.container('host'), 'host');
     const { said, roomSecret } = conversation;
     expect(foundOf(said, findings)).toEqual([]);
     expect(foundOf(roomSecret, findings)).toEqual(namesOf(roomSecret));
   });
 
-  test('are in no log of Docker: there is none', async () => {
+  test('are in no log of Docker, because there is none', async () => {
     for (const container of await everyContainer(2)) await expectNoLog(container);
   });
 
-  test('are in no layer of a container: nothing was written there but the places of mounts', async () => {
+  test('are in no layer of a container, which has nothing new but mount points', async () => {
     for (const container of await everyContainer(2)) expect(await writtenIn(container)).toEqual([]);
   });
 
@@ -226,7 +235,10 @@ describe('what was said, by whom, and the secret of the room', () => {
   });
 });
 
-/** What a process that has forgotten the room still has to hold, so that finding nothing else means something. */
+/**
+ * What a process that has forgotten the room still has to hold, so that finding nothing else means
+ * something.
+ */
 const OWN_WORDS = {
   relay: textCanary('its own settings', 'SOTTO_RELAY_SOCKET'),
   redis: textCanary('its own settings', '--maxmemory-policy'),
@@ -240,7 +252,10 @@ async function leftIn(service: keyof typeof OWN_WORDS, canaries: readonly Canary
   return foundOf(canaries, findings);
 }
 
-/** Wherever a service could hold it; one client is still there. Each service is seen to hold what it needs. */
+/**
+ * Wherever a service could hold it; one client is still there. Each service is seen to hold what it
+ * needs.
+ */
 async function expectNothingLeft(said: readonly Canary[]): Promise<void> {
   const { roomSecret } = conversation;
   const secret = [...said, ...roomSecret];
@@ -260,8 +275,8 @@ async function expectNothingLeft(said: readonly Canary[]): Promise<void> {
   }
 }
 
-describe('after a panic', () => {
-  test('the client is gone with all that it had, and the engine knows nothing of it any more', async () => {
+describe('a client after a panic', () => {
+  test('is gone with all that it held, and is unknown to the engine', async () => {
     const { bob, said, roomSecret } = conversation;
     const container = await stack.clientContainer(bob.name);
     const names = said.filter(({ name }) => name.endsWith('name'));
@@ -276,17 +291,17 @@ describe('after a panic', () => {
     expect(Object.keys(left.found)).toEqual(["Alice's name"]);
   });
 
-  test('nothing of it is with a service but the secret of the room with the host, nor in a volume, a log or a layer', async () => {
+  test('leaves no trace in a service, volume, log or layer but the host’s room secret', async () => {
     await expectNothingLeft(conversation.said);
   });
 
-  test('the others see no goodbye, only that somebody has fallen silent', () => {
+  test('sends no goodbye: the others see only a silent member', () => {
     const { alice, bob } = conversation;
     const gone = alice.lines.filter((line) => line.type === 'member' && line['change'] !== 'arrived');
     expect(gone.map((line) => (line['member'] as { name: string }).name)).not.toContain(bob.name);
   });
 
-  test('that came as SIGQUIT, nothing is left of the client and of what it said either', async () => {
+  test('leaves nothing of its texts after SIGQUIT either', async () => {
     const { alice, invite } = conversation;
     await stack.allHealthy();
     const carol = await stack.join(randomText(), invite);
@@ -309,14 +324,14 @@ describe('after a panic', () => {
   });
 });
 
-describe('after the end of the room', () => {
+describe('the end of the room', () => {
   const ended: Service[] = [];
   afterAll(async () => {
     for (const service of ended.reverse()) await stack.start(service);
     if (ended.length > 0) await stack.inviteWithin();
   });
 
-  test('the last client ends, too, and neither relay nor Redis holds anything of what was said', async () => {
+  test('ends the last client, and leaves no text in the relay or in Redis', async () => {
     const { alice, said, roomSecret } = conversation;
     const container = await stack.clientContainer(alice.name);
     expect(roomsInRedis()).toBe('1');
@@ -332,7 +347,7 @@ describe('after the end of the room', () => {
     expect(Object.keys((await examineEngine(secret)).found)).toEqual([]);
   });
 
-  test('what both Tors have written when they end says nothing of it', async () => {
+  test('leaves nothing of the room in the files that both Tors write', async () => {
     for (const service of ['tor', 'tor-client'] as const) {
       ended.push(service);
       await stack.container(service).stop();
@@ -364,7 +379,9 @@ async function writtenIn(container: Docker.Container): Promise<string[]> {
   return (changed ?? []).map(({ Path }) => Path).filter((path) => !isMountPlace(path, mounts));
 }
 
-/** Looks in what the engine itself keeps of containers: their settings, and logs if there were any. */
+/**
+ * Looks in what the engine itself keeps of containers: their settings, and logs if there were any.
+ */
 async function examineEngine(canaries: readonly Canary[]): Promise<Findings> {
   const { DockerRootDir } = (await docker.info()) as { readonly DockerRootDir: string };
   return examineFolder(join(DockerRootDir, 'containers'), canaries);
@@ -381,7 +398,10 @@ function isMountPlace(path: string, mounts: readonly string[]): boolean {
   return places.some((place) => place === path || place.startsWith(`${path}/`));
 }
 
-/** Redis lets nobody list its keys; this one is named after the room (its pattern is in docker-compose.yml). */
+/**
+ * Redis lets nobody list its keys; this one is named after the room (its pattern is in
+ * docker-compose.yml).
+ */
 function roomsInRedis(): string {
   return runCompose(stack.project, ['exec', '-T', 'redis', 'redis-cli', 'exists', `room:{${roomId}}`]).stdout.trim();
 }

@@ -13,7 +13,7 @@ const FILES = ['docker-compose.yml', 'test/tornet/no-network.yml'];
 const stack = new Stack(`sotto-test-${randomBytes(4).toString('hex')}`);
 afterAll(() => removeProject(stack.project));
 
-test('a host without a network says what is wrong and what to do, and shows no connection string', async () => {
+test('a host without a network names the cause and the next step, and shows no connection string', async () => {
   expect(runCompose(stack.project, ['create', '--no-build'], FILES).code).toBe(0);
   const watch = await Watch.over(stack.project, 'a start without a network');
   const screen = await stack.screen('host');

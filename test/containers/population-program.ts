@@ -1,4 +1,5 @@
-// Many members of one room in one program, which says when what happened to whom. side-program.ts hands it to node in a container of its own.
+// Many members of one room in one program, which reports each event with its time.
+// side-container.ts hands the program to node in a container of its own.
 
 import { randomBytes } from 'node:crypto';
 import { createInterface } from 'node:readline';
@@ -11,14 +12,20 @@ import { decodeInvite } from '@sotto/protocol';
 import type { Invite } from '@sotto/protocol';
 import { byteStreamOf, connectGate, dialOnion, onionAddressOf, TorError } from '@sotto/tor';
 
-/** `invite` comes first. `await-idle` is answered with `idle` when no member has work left. Members are told apart by their names. */
+/**
+ * `invite` comes first. `await-idle` is answered with `idle` when no member has work left. Members
+ * are told apart by their names.
+ */
 export type PopulationCommand =
   | { readonly cmd: 'invite'; readonly invite: string }
   | { readonly cmd: 'join'; readonly name: string }
   | { readonly cmd: 'send'; readonly name: string; readonly text: string }
   | { readonly cmd: 'await-idle' };
 
-/** When something happened to a member, in milliseconds of the machine's clock, which all containers share. */
+/**
+ * When something happened to a member, in milliseconds of the machine's clock, which all containers
+ * share.
+ */
 export interface PopulationLine {
   readonly at: number;
   readonly name: string;
@@ -39,7 +46,10 @@ function report(name: string, event: PopulationLine['event']): void {
   process.stdout.write(`${JSON.stringify({ at: Date.now(), name, event } satisfies PopulationLine)}\n`);
 }
 
-/** All members share the connection to the gate, which stands for the onion; each has circuits of its own. */
+/**
+ * All members share the connection to the gate, which stands for the onion; each has circuits of
+ * its own.
+ */
 async function openRoom(text: string): Promise<void> {
   const invite = decodeInvite(text);
   if (!invite.ok) throw new Error(invite.code);

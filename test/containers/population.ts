@@ -1,11 +1,10 @@
-// A room that grows over the private Tor network, member by member, and how long each join takes. Two containers hold
-// the population; each measured member has a container of its own.
+// A room that grows over the private Tor network, member by member, and how long each join takes.
+// Two containers hold the population; each measured member has a container of its own.
 
 import { ROOM_COMMIT_BURST, ROOM_COMMIT_INTERVAL_MS } from '@sotto/protocol';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { PopulationCommand, PopulationLine } from './population-program.ts';
-import { VERSION } from './side-container.ts';
-import { SideProgram } from './side-program.ts';
+import { SideProgram, VERSION } from './side-container.ts';
 
 type Program = SideProgram<PopulationCommand, PopulationLine>;
 
@@ -17,7 +16,7 @@ export interface Arrival {
   readonly name: string;
   /** From the first byte towards Tor to `joined`: in the group, and answered by somebody. */
   readonly join: number;
-  /** From the newcomer's new epoch to that of whoever has it last. */
+  /** From the newcomer's new epoch to the last member's. */
   readonly commit: number;
 }
 
@@ -27,7 +26,10 @@ export class Population {
   /** The two for everybody, then those of whoever was measured. */
   readonly #programs: Program[] = [];
   readonly #members = new Map<string, Program>();
-  /** What the relay lets the room commit at once, at least; the host has founded it. */
+  /**
+   * The commits that the relay still allows the room at once, at least; the host's founding was
+   * one.
+   */
   #commitsLeft = ROOM_COMMIT_BURST - 1;
   #countedAt = performance.now();
   #epoch = 0;
@@ -73,7 +75,7 @@ export class Population {
     return (await this.#lastOf(others, ({ event }) => event.type === 'message' && event.text === text)) - said.at;
   }
 
-  /** What somebody was told that should not have happened. */
+  /** Events that should not have happened, with the member's name. */
   complaints(): string[] {
     const lines = this.#programs.flatMap((program) => program.lines);
     return lines.filter(isComplaint).map(({ name, event }) => `${name}: ${JSON.stringify(event)}`);

@@ -1,4 +1,5 @@
-// The same commit gives the same image, and what differs between two builds is named. The whole is ./scripts/verify; here one image of ours.
+// The same commit gives the same image, and what differs between two builds is named. The whole is
+// ./scripts/verify; here one image of ours.
 
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
@@ -22,7 +23,7 @@ function clone(name: string, umask: string): string {
   return into;
 }
 
-test('the gate’s image is built twice, in two clones of different umasks, with the same layers', () => {
+test('two builds of the gate’s image, in clones of different umasks, have the same layers', () => {
   const args = { SOTTO_VERSION: '0.0.0-rebuilt', SOTTO_NODE_IMAGE: settings.get('SOTTO_NODE_IMAGE') ?? '' };
   const plan: BuildPlan = { name: 'gate', image: '', dockerfile: 'Dockerfile.tor', target: 'gate', args };
   const [image, { differences }] = verifyImage(plan, [clone('one', '022'), clone('another/place', '077')], 1);
@@ -30,7 +31,7 @@ test('the gate’s image is built twice, in two clones of different umasks, with
   expect(image.layers.map((layer) => layer.name)).toEqual(['rootfs', 'code', 'WORKDIR /app']);
 });
 
-test('control: a file’s time and content, and a setting, are named when they differ', () => {
+test('control: the comparison names a file’s time, a file’s content and a setting that differ', () => {
   const made = ['early', 'late'].map((name, index): string => {
     const context = join(folder, name);
     mkdirSync(join(context, 'out/code'), { recursive: true });

@@ -1,4 +1,5 @@
-// A service that is set up wrongly does not start; what needs it says so, with the next step, and Compose tells the cause.
+// A service that is set up wrongly does not start; what needs it says so, with the next step, and
+// Compose tells the cause.
 
 import { randomBytes } from 'node:crypto';
 import { spawnSync } from 'node:child_process';
@@ -12,7 +13,7 @@ import { NODE_IMAGE, runScript } from './side-container.ts';
 import { eventually } from './stack.ts';
 import { Watch } from './watch.ts';
 
-/** Nobody is behind this network: only who starts is asked here. */
+/** The network has no nodes behind it: the test looks at starts only. */
 const FILES = ['docker-compose.yml', 'test/tornet/no-network.yml'];
 const TOR_CLIENT = '10002, 10102';
 /** Of no room. */
@@ -25,7 +26,10 @@ const ENDED_MS = 60_000;
 let project = '';
 afterEach(() => removeProject(project));
 
-/** The guards' volume of the guests' Tor, there before the stack is, with something in it, so that the engine leaves it as it is. */
+/**
+ * The guards' volume of the guests' Tor, there before the stack is, with something in it, so that
+ * the engine leaves it as it is.
+ */
 function makeVolume(owner: string): void {
   project = `sotto-test-${randomBytes(4).toString('hex')}`;
   const name = `${project}_tor-client-guards`;
@@ -60,7 +64,7 @@ function servicesThatAre(status: 'running' | 'exited'): string[] {
   return listed.split('\n').filter(Boolean).sort();
 }
 
-/** What a client says until it has said `word`; it is ended then. */
+/** Collects the output of a client until it contains `word`, and ends the client. */
 async function clientUntil(word: RegExp): Promise<string> {
   const client = startCompose(project, ['run', '--rm', '-T', 'client', '--json', '-'], 'pipe', FILES);
   let said = '';
@@ -76,23 +80,23 @@ async function clientUntil(word: RegExp): Promise<string> {
   }
 }
 
-describe('with a volume of guards', () => {
+describe('a stack with a volume of guards', () => {
   test.each([
     ['of root', '0, 0'],
     ['of another service', '10004, 10004'],
-  ])('%s Tor does not start, and says the cause when it is asked', async (_whose, owner) => {
+  ])('has a volume %s: Tor does not start, and says the cause when asked', async (_whose, owner) => {
     makeVolume(owner);
     await startGate();
     // The engine starts it five times more, so that it runs for a moment each time.
     await eventually('tor-client has ended for good', () => servicesThatAre('exited').includes('tor-client'), ENDED_MS);
     expect(running()).toEqual(['gate']);
-    // What README.md says to do when a service does not start.
+    // The command that README.md names for a service that does not start.
     const asked = runCompose(project, ['run', '--rm', '--use-aliases', '-T', 'tor-client'], FILES);
     expect(asked.code).not.toBe(0);
     expect(asked.stdout).toMatch(/\[warn\] Directory \/var\/lib\/tor-client cannot be read: Permission denied/);
   });
 
-  test('that Tor cannot read a client names the service that does not run', async () => {
+  test('makes a client name the stopped service if Tor cannot read it', async () => {
     makeVolume('0, 0');
     await startGate();
     const said = await clientUntil(/"code":"tor-unreachable"/);
@@ -100,7 +104,7 @@ describe('with a volume of guards', () => {
     expect(said).toContain('check that the tor-client service is running');
   });
 
-  test('of its own both start', async () => {
+  test('starts both Tors if each has its own', async () => {
     makeVolume(TOR_CLIENT);
     expect(await startGate()).toEqual(['gate', 'tor-client']);
   });

@@ -1,10 +1,10 @@
-// Another circuit through a real Tor, in the middle of a conversation: everything goes over it, nothing is lost or doubled, and nobody else notices.
+// Another circuit through a real Tor, in the middle of a conversation: everything goes over it,
+// nothing is lost or doubled, and nobody else notices.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ClientLine, RoomClient } from '../../scripts/room-client.ts';
 import { afterEach, expect, inject, test } from 'vitest';
-import { printFigure } from './figure.ts';
-import { eventually, Stack } from './stack.ts';
+import { eventually, printFigure, Stack } from './stack.ts';
 import { CountingMember } from './counting-member.ts';
 
 const RENEWALS = 4;
@@ -43,7 +43,7 @@ function faultsOf({ said, sent, heard }: Heard): string[] {
   ];
 }
 
-test('goes over to other circuits while both talk, and loses and doubles nothing', async () => {
+test('a client renews its circuits while both members talk, and loses and repeats nothing', async () => {
   const invite = await stack.inviteWithin();
   const alice = new CountingMember(await stack.join('alice', invite));
   const bob = new CountingMember(await stack.join('bob', invite));

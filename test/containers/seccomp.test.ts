@@ -1,4 +1,5 @@
-// The system calls that the programs of the stack never need are refused to them, and to root with capabilities, too.
+// The system calls that the programs of the stack never need are refused to them, and to root with
+// capabilities, too.
 
 import { readFileSync } from 'node:fs';
 import { spawnSync } from 'node:child_process';
@@ -10,7 +11,7 @@ import { Stack } from './stack.ts';
 
 const PROFILE = 'seccomp/sotto.json';
 const SERVICES = ['tor', 'tor-client', 'gate', 'relay', 'redis', 'host'] as const;
-/** What the calls would need without a filter. */
+/** The capabilities that the calls would need without a filter. */
 const CAPABILITIES = [
   'SYS_ADMIN',
   'SYS_PTRACE',
@@ -25,7 +26,10 @@ const [EPERM, ENOSYS] = [1, 38];
 
 const stack = new Stack(inject('project'));
 
-/** Makes each call with arguments that change nothing, and prints its error number, 0 if there was none. */
+/**
+ * Makes each call with arguments that change nothing, and prints its error number, 0 if there was
+ * none.
+ */
 const CALLS = `
 import ctypes, json, os, platform, socket
 libc = ctypes.CDLL(None, use_errno=True)
@@ -93,10 +97,10 @@ function callsUnder(profile: string): Outcome {
   return JSON.parse(result.stdout) as Outcome;
 }
 
-describe('system calls', () => {
+describe('a program’s system calls', () => {
   const { refused, wanted } = callsUnder(PROFILE);
 
-  test('that the programs never make are refused under the profile, whoever makes them', () => {
+  test('are refused under the profile if no program of ours needs them, for root too', () => {
     const { clone3, ...others } = refused;
     expect(Object.keys(others).length).toBeGreaterThan(35);
     expect(Object.entries(others).filter(([, error]) => error !== EPERM)).toEqual([]);
@@ -104,17 +108,17 @@ describe('system calls', () => {
     expect(clone3).toBe(ENOSYS);
   });
 
-  test('are not refused without it: the same calls by the same root get as far as the kernel', () => {
+  test('reach the kernel without the profile: control, with the same calls by the same root', () => {
     const open = callsUnder('unconfined').refused;
     const stillRefused = Object.entries(open).filter(([, error]) => error === EPERM);
     expect(stillRefused).toEqual([]);
   });
 
-  test('of the sockets that the stack is made of are let through', () => {
+  test('are allowed for the sockets that the stack uses', () => {
     expect(Object.entries(wanted).filter(([, error]) => error === EPERM)).toEqual([]);
   });
 
-  test.each(SERVICES)('of %s are under this profile', async (service) => {
+  test.each(SERVICES)('are filtered by this profile in %s', async (service) => {
     const { HostConfig } = await new Docker().getContainer(`${stack.project}-${service}-1`).inspect();
     const options = HostConfig.SecurityOpt as readonly string[];
     const profile = options.find((option) => option.startsWith('seccomp='))?.slice('seccomp='.length) ?? '';

@@ -7,6 +7,7 @@ import { DockerComposeEnvironment, Wait } from 'testcontainers';
 import { COMPOSE_FILES, removeProject, runCompose } from '../../scripts/compose.ts';
 import { RoomClient } from '../../scripts/room-client.ts';
 import { removeContainer } from './remove-container.ts';
+import type { TestProject } from 'vitest/node';
 
 const SERVICES = ['tornet', 'tor', 'tor-client', 'gate', 'relay', 'redis', 'host'] as const;
 const CLIENTS: readonly string[] = ['client', 'host-client'];
@@ -23,7 +24,7 @@ const ASK_EVERY_MS = 250;
 const docker = new Docker();
 
 /** Starts the stack under a project name of its own; nothing else on the machine is touched. */
-export async function startStack(): Promise<Stack> {
+async function startStack(): Promise<Stack> {
   const project = `sotto-test-${randomBytes(4).toString('hex')}`;
   let environment = new DockerComposeEnvironment('.', [...COMPOSE_FILES]).withProjectName(project);
   for (const service of SERVICES) environment = environment.withWaitStrategy(`${service}-1`, Wait.forHealthCheck());
@@ -49,7 +50,10 @@ export class Stack {
     return docker.getContainer(`${this.project}-${service}-1`);
   }
 
-  /** What `docker compose exec host invite` says now: the string, or undefined while the room is not reachable. */
+  /**
+   * What `docker compose exec host invite` says now: the string, or undefined while the room is not
+   * reachable.
+   */
   invite(): string | undefined {
     const asked = runCompose(this.project, ['exec', '-T', 'host', 'invite']);
     return asked.code === 0 ? asked.stdout.trim() : undefined;
@@ -68,7 +72,9 @@ export class Stack {
     return client;
   }
 
-  /** The host's own client, which asks the host for the connection string and moderates the room. */
+  /**
+   * The host's own client, which asks the host for the connection string and moderates the room.
+   */
   async joinAsHost(name: string): Promise<RoomClient> {
     const client = new RoomClient(this.project, name, undefined, [], 'host-client');
     this.#clients.push(client);
@@ -133,7 +139,10 @@ export class Stack {
     return State.Health?.Status === 'healthy';
   }
 
-  /** A service that stood still counts as unhealthy until its next check, for 3 s at most, and Compose starts no client then. */
+  /**
+   * A service that stood still counts as unhealthy until its next check, for 3 s at most, and
+   * Compose starts no client then.
+   */
   async allHealthy(): Promise<void> {
     const areHealthy = async (): Promise<boolean> => {
       const seen = await Promise.all(SERVICES.map((service) => this.isHealthy(service)));
@@ -142,7 +151,10 @@ export class Stack {
     await eventually('every service is healthy', areHealthy, HEALTH_LIMIT_MS);
   }
 
-  /** What a service prints from now on; the log driver is `none`, so only an attached reader sees it. */
+  /**
+   * What a service prints from now on; the log driver is `none`, so only an attached reader sees
+   * it.
+   */
   async screen(service: Service): Promise<Screen> {
     const stream = await this.container(service).attach({ stream: true, stdout: true, stderr: true });
     const screen: Screen = { text: '' };
@@ -173,4 +185,31 @@ export async function eventually(
     await delay(ASK_EVERY_MS);
   }
   throw new Error(`not within ${limitMs} ms: ${what}`);
+}
+
+declare module 'vitest' {
+  export interface ProvidedContext {
+    project: string;
+    secondsToString: number;
+  }
+}
+
+/** Starts it, waits until its room can be joined, and tells the tests its name. */
+export async function shareStack(project: TestProject): Promise<Stack> {
+  const fromMs = performance.now();
+  const stack = await startStack();
+  try {
+    await stack.inviteWithin();
+  } catch (error) {
+    stack.remove();
+    throw error;
+  }
+  project.provide('project', stack.project);
+  project.provide('secondsToString', (performance.now() - fromMs) / 1000);
+  return stack;
+}
+
+/** Prints a measured figure beside the tests, in a form that can be searched for. */
+export function printFigure(text: string): void {
+  process.stdout.write(`figure: ${text.replaceAll('\n', '\nfigure: ')}\n`);
 }

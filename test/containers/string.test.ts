@@ -1,4 +1,5 @@
-// The connection string appears only when it works, ends with the host, and the figures that the issue asks for are printed.
+// The connection string appears only when it works, ends with the host, and the figures that the
+// issue asks for are printed.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { spawnSync } from 'node:child_process';
@@ -9,19 +10,23 @@ const STRING = /sotto1[a-z0-9]{112}/;
 const STAGE_LIMIT_MS = 180_000;
 const END_LIMIT_MS = 5_000;
 const JOINS = 20;
-/** The proof needs the second Tor: while that one is frozen there is time enough for a string that is shown too early. */
+/**
+ * The proof needs the second Tor: while that one is frozen there is time enough for a string that
+ * is shown too early.
+ */
 const FROZEN_MS = 10_000;
 
 const stack = new Stack(inject('project'));
 afterAll(() => stack.dismiss());
 
-describe('the figures', () => {
-  // In an empty room whoever comes waits in vain for an answer first, and says so: that time is not what is measured here.
+describe('the figures of a room', () => {
+  // In an empty room whoever comes waits in vain for an answer first, and says so: that time is not
+  // what is measured here.
   beforeAll(async () => {
     await stack.join('resident', await stack.inviteWithin());
   });
 
-  test('of 20 joins, one after another', async () => {
+  test('include 20 joins, one after another', async () => {
     const invite = await stack.inviteWithin();
     const seconds: number[] = [];
     for (let index = 0; index < JOINS; index += 1) {
@@ -36,7 +41,7 @@ describe('the figures', () => {
     print(`string after ${inject('secondsToString').toFixed(1)} s, the private Tor network's own start included`);
   });
 
-  test('of memory and images', async () => {
+  test('include memory and image sizes', async () => {
     const [client] = await stack.clientContainers();
     const names = ['relay', 'host', 'gate', 'redis', 'tor', 'tor-client'].map((name) => `${stack.project}-${name}-1`);
     const ids = client === undefined ? names : [...names, client.id];
@@ -47,7 +52,7 @@ describe('the figures', () => {
 });
 
 describe('the connection string', () => {
-  test('is not shown before a second Tor has walked in, and works the moment it is shown', async () => {
+  test('appears once a second Tor has reached the onion, and works from that moment', async () => {
     await stack.dismiss();
     await stack.container('tor-client').pause();
     await stack.container('host').stop();
@@ -73,7 +78,7 @@ describe('the connection string', () => {
     expect(screen.text).toContain('PRIVATE TEST NETWORK');
   });
 
-  test('is void within 5 s of SIGTERM: members are told, the room is gone from Redis, and the onion from Tor', async () => {
+  test('is void within 5 s of SIGTERM: members are told, and room and onion are gone', async () => {
     const invite = await stack.inviteWithin();
     const member = await stack.join('member', invite);
     const fromMs = performance.now();

@@ -1,4 +1,5 @@
-// A checkout under umask 077 gives an image of the private Tor network that its own user can run; the shipped ones: rebuild.test.ts.
+// A checkout under umask 077 gives an image of the private Tor network that its own user can run;
+// the shipped ones: rebuild.test.ts.
 
 import { execFileSync, spawnSync } from 'node:child_process';
 import { chmodSync, cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -58,7 +59,7 @@ test('the test network’s user may run its programs', () => {
   expect(runnable('ours', contextUnder077('ours'))).toEqual(['/usr/local/bin/run', '/usr/local/bin/make-keys']);
 });
 
-test('control: without the modes of the Dockerfile it may not', () => {
+test('control: without the Dockerfile’s modes that user may not run them', () => {
   const withoutModes = contextUnder077('without', (text) => text.replace(/^RUN chmod .*$/m, ''));
   expect(runnable('without', withoutModes)).toEqual([]);
 });

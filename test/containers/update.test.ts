@@ -1,4 +1,5 @@
-// A checkout that has changed is what runs at the next start; a registry is asked for none of our images; a room that runs is left alone.
+// A checkout that has changed is what runs at the next start; a registry is asked for none of our
+// images; a room that runs is left alone.
 
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -24,7 +25,10 @@ function run(program: string, args: readonly string[], environment: NodeJS.Proce
   return { code: status, stdout, stderr };
 }
 
-/** `docker compose …` in the checkout, without a network; builds as a user's does unless `policy` says otherwise. */
+/**
+ * `docker compose …` in the checkout, without a network; builds as a user's does unless `policy`
+ * says otherwise.
+ */
 function compose(args: readonly string[], policy = ''): Finished {
   return run('docker', ['compose', ...args], {
     ...process.env,
@@ -62,7 +66,7 @@ beforeAll(() => {
   for (const file of tracked.stdout.split('\0')) {
     if (file !== '' && existsSync(file)) cpSync(file, join(checkout, file), { recursive: true });
   }
-  // What the scripts put there where npm's registry is reached through a proxy.
+  // The scripts write this file where a proxy leads to npm's registry.
   if (existsSync('ca-bundle.pem')) cpSync('ca-bundle.pem', join(checkout, 'ca-bundle.pem'));
 });
 
@@ -80,25 +84,25 @@ test('the first start builds our images and asks no registry for them', () => {
   expect(stderr).not.toMatch(/pull/i);
 });
 
-test('`docker compose pull` asks for none of them either', () => {
+test('`docker compose pull` asks no registry for our images either', () => {
   const { code, stderr } = compose(['pull', ...IMAGES.filter((image) => image !== 'client')]);
   expect(code, stderr).toBe(0);
   expect(stderr).toMatch(/Skipped/);
 });
 
-test('a changed checkout is what runs at the next start', () => {
+test('a start runs the changed checkout', () => {
   changeClient('anew');
   expect(askClient(['--no-deps']).stdout).toContain('Joins a Sotto room anew');
 });
 
-test('control: the same change is not seen when what was built is to be started', () => {
+test('control: a start without a build does not run the same change', () => {
   changeClient('again');
   const { stdout } = askClient(['--no-deps'], 'never');
   expect(stdout).toContain('Joins a Sotto room anew');
   expect(stdout).not.toContain('again');
 });
 
-test('a client of a changed checkout leaves the services of a running one as they are', () => {
+test('a client of a changed checkout leaves running services as they are', () => {
   expect(compose(['up', '--detach', 'tor-client', 'gate']).code).toBe(0);
   const before = ['tor-client', 'gate'].map(containerOf);
   expect(before.every((container) => /^[0-9a-f]{64}$/.test(container))).toBe(true);
@@ -107,7 +111,7 @@ test('a client of a changed checkout leaves the services of a running one as the
   expect(['tor-client', 'gate'].map(containerOf)).toEqual(before);
 });
 
-test('with --no-deps it does so when they have changed, too; without, the gate is replaced', () => {
+test('a client with --no-deps leaves changed services too; without it, the gate is replaced', () => {
   const before = ['tor-client', 'gate'].map(containerOf);
   changeGate();
   expect(askClient(['--no-deps']).code).toBe(0);

@@ -1,4 +1,5 @@
-// Every bridge of a stack is watched as long as its tests run: no unicast packet goes anywhere but where somebody is to serve it.
+// Every bridge of a stack is watched as long as its tests run: no unicast packet goes anywhere but
+// where somebody is to serve it.
 
 import { randomBytes } from 'node:crypto';
 import { Capture, listed, strays } from '../leaks/capture.ts';
@@ -25,7 +26,11 @@ export class Watch {
     return new Watch(what, networks, await Capture.onBridges(randomBytes(4).toString('hex'), networks));
   }
 
-  /** Prints what was there beside unicast. @throws Error if a packet did not belong there, or if nothing at all was seen */
+  /**
+   * Prints what was there beside unicast.
+   *
+   * @throws Error if a packet did not belong there, or if nothing at all was seen
+   */
   async end(): Promise<void> {
     try {
       const flows = await this.#capture.flows();
@@ -33,7 +38,8 @@ export class Watch {
       process.stdout.write(`packets beside unicast during ${this.#what}:\n  ${text}\n`);
       const out = strays(flows, this.#networks);
       if (out.length > 0) throw new Error(`packets that do not belong here: ${JSON.stringify(out)}`);
-      // Where containers start there is at least an ARP packet: silence would mean that nobody looked.
+      // Where containers start there is at least an ARP packet: silence would mean that nobody
+      // looked.
       if (flows.length === 0) throw new Error(`the capture saw nothing during ${this.#what}: it cannot tell`);
     } finally {
       await this.#capture.end();

@@ -1,4 +1,5 @@
-// A covered room whole: clients, streams of some latency and the relay itself, all on one fake clock.
+// A covered room whole: clients, streams of some latency and the relay itself, all on one fake
+// clock.
 
 import { Duplex } from 'node:stream';
 import { proveAdmission, registrationOf } from '@sotto/client';
@@ -21,7 +22,10 @@ const ROUNDS = 5;
 const LATENCY: StreamConditions = { latencyMs: () => 180 };
 const FOUNDING_LIMIT_S = 20;
 
-/** The dice are four bytes: they have a source of their own, so that two runs fall alike whatever else they do. */
+/**
+ * The dice are four bytes: they have a source of their own, so that two runs fall alike whatever
+ * else they do.
+ */
 function twoSources(seed: number): (length: number) => Uint8Array {
   const [dice, keys] = [new SeededRandom(seed), new SeededRandom(seed + 1_000)];
   return (length) => (length === 4 ? dice : keys).bytes(length);
@@ -125,7 +129,9 @@ export class CoveredRoom extends RoomFixture {
   }
 }
 
-/** What the member was told that a quiet room never tells: warnings, errors, reconnections, gaps. */
+/**
+ * What the member was told that a quiet room never tells: warnings, errors, reconnections, gaps.
+ */
 export function troubleOf(member: RoomMember): string[] {
   return [
     ...told(member, 'warning').map(({ code }) => code),

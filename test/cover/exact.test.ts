@@ -1,4 +1,5 @@
-// Nobody can tell talking from silence: on every line of a whole stealth room, in both directions, the same bytes leave at the same times.
+// An observer cannot tell talking from silence: on every connection of a whole stealth room, in
+// both directions, the same bytes leave at the same times.
 
 import { stealthShape } from '@sotto/protocol';
 import type { Cover } from '@sotto/protocol';
@@ -19,13 +20,16 @@ interface Watched {
   /** How many connections there were, of all together. */
   readonly connections: number;
   readonly trouble: readonly string[];
-  /** What everybody was told of who may come in. */
+  /** The members' events on access to the room. */
   readonly access: readonly string[];
 }
 
 type Doings = (members: readonly RoomMember[], second: number) => void;
 
-/** A room of three from its beginning to the goodbye of one, while something is done in it, or nothing. Anna is the host's own. */
+/**
+ * A room of three from its beginning to the goodbye of one, while something is done in it, or
+ * nothing. Anna is the host's own.
+ */
 async function watch(cover: Cover, seconds: number, act: Doings, renewEveryMs?: number): Promise<Watched> {
   const room = await CoveredRoom.open(cover);
   for (const name of ['anna', 'ben', 'carla']) {
@@ -68,7 +72,7 @@ const orders: Doings = ([anna], second) => {
 const SECONDS = 900;
 
 test(
-  'a whole stealth room writes the same, bit for bit, whether it talks, gives orders, or does nothing',
+  'a whole stealth room writes the same, bit for bit, if it talks, gives orders, or is idle',
   { timeout: 480_000 },
   async () => {
     const idle = await watch('stealth-4', SECONDS, nothing);
@@ -92,7 +96,7 @@ test(
 );
 
 test(
-  'a whole stealth room goes over to other circuits at the same times, with the same bytes',
+  'a whole stealth room renews its circuits at the same times, with the same bytes',
   { timeout: 480_000 },
   async () => {
     const idle = await watch('stealth-4', 400, nothing, 60_000);
@@ -105,7 +109,7 @@ test(
 );
 
 test.each(['off', 'jitter'] as const)(
-  'control: in mode %s a room that talks writes otherwise than one that is silent',
+  'control: in mode %s a talking room writes other bytes than a silent one',
   { timeout: 120_000 },
   async (cover) => {
     const idle = await watch(cover, 60, nothing);
@@ -116,7 +120,7 @@ test.each(['off', 'jitter'] as const)(
 );
 
 test(
-  'control: without cover, texts that bring new keys show, and so does an order that is carried out at once',
+  'control: without cover, texts with new keys show, and so does an order carried out at once',
   { timeout: 120_000 },
   async () => {
     const idle = await watch('off', 120, nothing);

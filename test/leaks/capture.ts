@@ -1,10 +1,11 @@
-// What was on the wires, and whether it belongs there: a packet capture on every bridge of a stack, or inside one namespace.
+// The packets on every bridge of a stack, or inside one namespace, and the check that they belong
+// there.
 
 import { isIn } from './machine.ts';
 import type { Network } from './machine.ts';
 import { LabProgram } from './side.ts';
 
-/** Who spoke to whom, as sniff.py counts it. */
+/** Packets from one address to another, as sniff.py counts them. */
 export interface Flow {
   readonly wire: string;
   /** Carries the lab's mark: a probe. */
@@ -70,7 +71,9 @@ export function strays(flows: readonly Flow[], networks: readonly Network[]): Fl
   return flows.filter((flow) => flow.kind === 'unicast' && !isAtHome(flow, networks, servedPorts));
 }
 
-/** Unicast that left its own subnet: what neighbours are asked by probes stays with the neighbours. */
+/**
+ * Unicast that left its own subnet: what neighbours are asked by probes stays with the neighbours.
+ */
 export function escapes(flows: readonly Flow[], networks: readonly Network[]): Flow[] {
   return flows.filter((flow) => flow.kind === 'unicast' && !isAtHome(flow, networks, () => undefined));
 }

@@ -1,4 +1,4 @@
-// Whether anything that was said is on the disk: changed files of containers, volumes, logs.
+// Searches the disk for texts of the room: changed files of containers, volumes, logs.
 
 import { spawnSync } from 'node:child_process';
 import { docker, runArgs } from './side.ts';
@@ -41,7 +41,12 @@ function changesOf(container: string): Buffer {
   return Buffer.concat(leaves.map((path) => output(['cp', `${container}:${path}`, '-'])));
 }
 
-/** What a docker command prints. @throws if that is more than can be looked at. */
+/**
+ * Runs a docker command.
+ *
+ * @returns its output.
+ * @throws if the output is too long to search
+ */
 function output(args: readonly string[]): Buffer {
   const { stdout, stderr, error } = spawnSync('docker', args, { maxBuffer: LOG_LIMIT_BYTES });
   if (error !== undefined) throw error;

@@ -1,4 +1,4 @@
-// What is done to a talking room, and how its clients are made to go on trying.
+// The faults of a talking room, and the clients that keep trying to send.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import type { RoomClient } from '../../scripts/room-client.ts';
@@ -30,8 +30,9 @@ export function cutFromNetwork(container: string, network: string): void {
 }
 
 /**
- * No name server answers in the container's namespace any more, and its connection is reset, so that it has to ask for a name. The
- * questions still cross loopback, where a capture sees them; a new connection would get through.
+ * No name server answers in the container's namespace any more, and its connection is reset, so
+ * that it has to ask for a name. The questions still cross loopback, where a capture sees them; a
+ * new connection would get through.
  */
 export async function breakNames(lab: string, container: string, client: RoomClient): Promise<void> {
   const since = client.lines.length;

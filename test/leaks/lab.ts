@@ -1,4 +1,5 @@
-// The leak lab: the machine's drop rule, the world that answers, a victim without isolation, and a canary on the machine.
+// The leak lab: the machine's drop rule, the world that answers, a victim without isolation, and a
+// canary on the machine.
 
 import { randomBytes } from 'node:crypto';
 import { examine } from './machine.ts';
@@ -7,7 +8,7 @@ import { CANARY_PORT, DOCUMENTATION, OWN_ADDRESSES, UDP_PORTS, WORLD_PORTS } fro
 import type { Attempt, Plan } from './plan.ts';
 import { docker, dockerAsync, LAB_IMAGE, LAB_LABEL, LabProgram, runArgs, setting } from './side.ts';
 
-/** What the rule on the machine's way out has dropped so far. */
+/** The packets that the drop rule on the machine's way out has dropped so far. */
 export interface DropCounters {
   readonly documentation: number;
   readonly foreign: number;
@@ -17,8 +18,9 @@ export interface DropCounters {
 }
 
 /**
- * Who probes: the service's user; `filtered`: root with raw-network rights under the service's own profile of system calls, which is the
- * most that a program in the service could become; `root`: the same without that profile, from beside the service.
+ * Who probes: the service's user; `filtered`: root with raw-network rights under the service's own
+ * profile of system calls, which is the most that a program in the service could become; `root`:
+ * the same without that profile, from beside the service.
  */
 export type Identity = 'user' | 'filtered' | 'root';
 const PROFILE = 'seccomp/sotto.json';
@@ -75,7 +77,10 @@ export class Lab {
     return JSON.parse(await this.dropRule.ask()) as DropCounters;
   }
 
-  /** The same rule in the victim's namespace, where nothing but the world is: to see that it drops and counts. */
+  /**
+   * The same rule in the victim's namespace, where nothing but the world is: to see that it drops
+   * and counts.
+   */
   async dropRuleAtVictim(): Promise<LabProgram> {
     const place = ['--network', `container:${this.victim}`, '--cap-drop', 'ALL', '--cap-add', 'NET_ADMIN'];
     const dropRule = new LabProgram(this.id, place, [
@@ -87,7 +92,7 @@ export class Lab {
     return dropRule;
   }
 
-  /** What only crosses these bridges does not leave the machine. */
+  /** Packets that only cross these bridges do not leave the machine. */
   async ownBridges(networks: readonly Network[]): Promise<void> {
     for (const { bridge } of networks) await this.dropRule.ask(bridge);
   }
@@ -106,8 +111,9 @@ export class Lab {
   }
 
   /**
-   * A network as it must not be: the machine is on it (no inhibit_ipv4), names go to the world, and so does every other packet, over
-   * a wire of its own. The network itself is internal, so that nothing leaves the machine by it.
+   * A network as it must not be: the machine is on it (no inhibit_ipv4), names go to the world, and
+   * so does every other packet, over a wire of its own. The network itself is internal, so that
+   * nothing leaves the machine by it.
    */
   async openWorld(stack: Machine): Promise<void> {
     const holder = `sotto-leaklab-${this.id}-world`;

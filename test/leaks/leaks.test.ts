@@ -1,4 +1,5 @@
-// Nothing gets out of the stack, from any container, as its user or as root beside it; and what would get out is seen.
+// Nothing gets out of the stack, from any container, as its user or as root beside it; and what
+// would get out is seen.
 
 import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
@@ -36,7 +37,10 @@ let lab: Lab;
 let machine: Machine;
 let bridges: Capture;
 let talkers: readonly RoomClient[] = [];
-/** Two clients lose the network, or names, while the others are probed: they are watched in namespaces of their own. */
+/**
+ * Two clients lose the network, or names, while the others are probed: they are watched in
+ * namespaces of their own.
+ */
 let early: Promise<{ readonly cut: Watched; readonly nameless: Watched }>;
 
 interface Watched {
@@ -96,8 +100,8 @@ afterAll(async () => {
   if (file !== undefined) writeFileSync(file, `${JSON.stringify(report)}\n`, { flag: 'a' });
 });
 
-describe('on a network without isolation', () => {
-  test.each(IDENTITIES)('every probe is caught (%s)', async (identity) => {
+describe('the lab on a network without isolation', () => {
+  test.each(IDENTITIES)('catches every probe (%s)', async (identity) => {
     const [open] = (await examine([lab.network])).networks;
     if (open === undefined) throw new Error('no open network');
     const own = [open.members.get(lab.victim) ?? ''];
@@ -119,7 +123,7 @@ describe('on a network without isolation', () => {
   });
 });
 
-/** What was tried and allowed, but neither answered nor noted by the world. */
+/** Attempts that were allowed, but neither answered nor noted by the world. */
 function unseen(probe: ProbeId, attempts: readonly Attempt[]): string[] {
   const ofProbe = attempts.filter((attempt) => attempt.probe === probe && attempt.outcome !== 'not-allowed');
   const answered = new Set(
@@ -139,7 +143,10 @@ function isAllowed(probe: ProbeId, attempts: readonly Attempt[]): boolean {
   return attempts.some((attempt) => attempt.probe === probe && attempt.outcome !== 'not-allowed');
 }
 
-/** Caught: everything that the kernel lets this identity try was seen. Only frames made by hand may be forbidden altogether, but to root. */
+/**
+ * Caught: everything that the kernel lets this identity try was seen. Only frames made by hand may
+ * be forbidden altogether, but to root.
+ */
 function isCaught(probe: ProbeId, attempts: readonly Attempt[], identity: Identity): boolean {
   if (!isAllowed(probe, attempts)) return probe === 'L11' && identity !== 'root';
   return unseen(probe, attempts).length === 0;
@@ -157,8 +164,8 @@ function caughtCell(
 const casesOf = (services: readonly Service[]): (readonly [Service, Identity])[] =>
   services.flatMap((service) => IDENTITIES.map((identity) => [service, identity] as const));
 
-describe('from inside the stack', () => {
-  test.each(casesOf(['relay', 'redis', 'host', 'gate']))('%s, as %s, reaches nobody that it should not', probeFrom);
+describe('a probe inside the stack', () => {
+  test.each(casesOf(['relay', 'redis', 'host', 'gate']))('in %s, as %s, reaches nothing that it should not', probeFrom);
 });
 
 async function probeFrom(service: Service, identity: Identity): Promise<void> {
@@ -191,18 +198,19 @@ async function probeFrom(service: Service, identity: Identity): Promise<void> {
 }
 
 /**
- * The machine's own end of a bridge answers frames made by hand (an IPv6 link-local echo; an IPv4 packet for one of its addresses), on
- * every engine that was tried (adr/0010). Making them takes CAP_NET_RAW, which no service has, and a packet socket, which the profile of
- * system calls refuses to every service, whoever asks.
+ * The machine's own end of a bridge answers frames made by hand (an IPv6 link-local echo; an IPv4
+ * packet for one of its addresses), on every engine that was tried (adr/0010). Making them takes
+ * CAP_NET_RAW, which no service has, and a packet socket, which the profile of system calls refuses
+ * to every service, whoever asks.
  */
 function isByHand(probe: ProbeId, identity: Identity): boolean {
   return identity === 'root' && (probe === 'L9' || probe === 'L11');
 }
 
-describe('on disk and in memory', () => {
+describe('the search on disk and in memory', () => {
   const canary = `canary-${randomBytes(12).toString('hex')}`;
 
-  test('nothing of what was said is found, though the same search finds what a careless container leaves', async () => {
+  test('finds no text, but finds the text that a careless container leaves', async () => {
     const [alice, bob] = talkers;
     if (alice === undefined || bob === undefined) throw new Error('nobody talks');
     alice.send(canary, 'canary');
@@ -241,7 +249,7 @@ describe('on disk and in memory', () => {
     expect(found).toEqual([]);
   });
 
-  test('relay, redis, gate and host hold no plaintext; the client that shows it does', () => {
+  test('finds no plaintext in relay, Redis, gate and host, but in the client that shows it', () => {
     const inMiddle = ['relay', 'redis', 'gate', 'host'] as const;
     const counts = inMiddle.map((service) => countInMemory(`${stack.project}-${service}-1`, [canary])[0]);
     const control = countInMemory(inspectOf('client', 'bob').Name.slice(1), [canary])[0] ?? 0;
@@ -254,14 +262,14 @@ describe('on disk and in memory', () => {
 });
 
 describe(`for ${TRY_MS / 1000} s of attempted sending there is not one packet elsewhere, and the client says that it is offline,`, () => {
-  test('when its network is cut', async () => {
+  test('sends nothing elsewhere when its network is cut', async () => {
     const { cut } = await early;
     const out = cut.flows.filter((flow) => flow.wire !== 'lo');
     table.set('L15', 'client user', out.length === 0 && cut.isOffline ? 'held' : 'LEAK');
     expect({ out, isOffline: cut.isOffline }).toEqual({ out: [], isOffline: true });
   });
 
-  test('when names are broken; it has asked for no name but its Tor’s', async () => {
+  test('asks for no name but its Tor’s when name lookups fail', async () => {
     const { nameless } = await early;
     const socks = machine.networks.filter(({ name }) => name.endsWith('_socks'));
     const outside = nameless.flows.filter(({ wire }) => wire !== 'lo');
@@ -283,11 +291,11 @@ describe(`for ${TRY_MS / 1000} s of attempted sending there is not one packet el
 });
 
 // Only now: these two share a network with the clients above, whose every packet counts.
-describe('from inside the stack', () => {
-  test.each(casesOf(['client', 'host-client']))('%s, as %s, reaches nobody that it should not', probeFrom);
+describe('a probe inside the stack', () => {
+  test.each(casesOf(['client', 'host-client']))('in %s, as %s, reaches nothing that it should not', probeFrom);
 });
 
-test('while all that was tried, no packet on any bridge of the stack had left its subnet, but frames made by hand', async () => {
+test('no packet on the stack’s bridges has left its subnet during all probes, but forged frames', async () => {
   const flows = await bridges.flows();
   const made = (flow: Flow): boolean =>
     flow.from === SPOOFED_SOURCE || (flow.protocol === 'icmp6' && flow.from.startsWith('fe80:'));
@@ -297,7 +305,7 @@ test('while all that was tried, no packet on any bridge of the stack had left it
 });
 
 describe(`for ${TRY_MS / 1000} s of attempted sending there is not one packet elsewhere, and the client says that it is offline,`, () => {
-  test.each(['tor', 'tor-client'] as const)('when %s is killed', async (service) => {
+  test.each(['tor', 'tor-client'] as const)('clients send nothing elsewhere when %s is killed', async (service) => {
     await bridges.flows();
     const since = talkers.map((client) => client.lines.length);
     await stack.kill(service);
@@ -313,13 +321,14 @@ describe(`for ${TRY_MS / 1000} s of attempted sending there is not one packet el
   });
 });
 
-test('the rule on the way out drops and counts: the same rule before the world lets nothing through', async () => {
+test('the drop rule drops and counts: the same rule before the world lets nothing through', async () => {
   const dropRule = await lab.dropRuleAtVictim();
   const heardBefore = lab.worldHeard.length;
   const place: Place = { networks: [], own: [], wanted: [], namesStayHere: true };
   const attempts = await lab.probe(lab.victim, 'user', '10007:10007', planFor({ addresses: [], networks: [] }, place));
   const counted = JSON.parse(await dropRule.ask()) as DropCounters;
-  // Before the rule is gone: an engine's resolver sends again what was dropped, and then gets through.
+  // Before the rule is gone: an engine's resolver sends again what was dropped, and then gets
+  // through.
   const heard = lab.worldHeard.slice(heardBefore);
   await dropRule.end();
   const through = attempts.filter(
@@ -331,7 +340,7 @@ test('the rule on the way out drops and counts: the same rule before the world l
   expect(counted.names).toBeGreaterThan(0);
 });
 
-test('at the end the rule on the machine’s way out has dropped nothing but answers to frames made by hand', async () => {
+test('the machine’s drop rule has dropped nothing but answers to forged frames', async () => {
   const { documentation, metadata, names, foreign, spoofed } = await lab.counters();
   process.stdout.write(
     `dropped on the way out: ${spoofed} answers of the machine to frames made by hand, ${foreign} of others’\n`,
@@ -365,7 +374,9 @@ function placeOf(service: Service): { readonly name: string; readonly user: stri
   };
 }
 
-/** What ARCHITECTURE.md lets the members of an inner network do: ask the one server on it. */
+/**
+ * Attempts that ARCHITECTURE.md allows to members of an inner network: ask the one server on it.
+ */
 function servedOn(network: Network): string[] {
   const at = (service: string, port: number): string[] => {
     const address = network.members.get(`${stack.project}-${service}-1`);

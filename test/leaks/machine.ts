@@ -1,4 +1,5 @@
-// What the lab has to know about the machine and the stack before it probes: addresses, subnets, bridges, who is who.
+// What the lab has to know about the machine and the stack before it probes: addresses, subnets,
+// bridges, who is who.
 
 import { docker, LabProgram } from './side.ts';
 
@@ -57,7 +58,8 @@ function networkOf(report: NetworkReport, links: readonly LinkReport[]): Network
     bridge,
     bridgeMac: (links.find((link) => link.ifname === bridge)?.address ?? '').replaceAll(':', ''),
     subnet: config.Subnet,
-    // Some engines name none for a network whose bridge has no address; the first address is where they would put it.
+    // Some engines name none for a network whose bridge has no address; the first address is where
+    // they would put it.
     gateway: config.Gateway?.split('/')[0] ?? hostOf(config.Subnet, 1),
     members: new Map(members),
   };

@@ -1,5 +1,6 @@
-// The probes L1-L12 of one namespace: what is tried, and what may be found. Only documentation ranges, a stand-in for the metadata
-// service, the machine itself and the lab's own subnets are ever tried.
+// The probes L1-L12 of one namespace: what is tried, and what may be found. Only documentation
+// ranges, a stand-in for the metadata service, the machine itself and the lab's own subnets are
+// ever tried.
 
 import { randomBytes } from 'node:crypto';
 import { hostOf, isIn } from './machine.ts';
@@ -30,11 +31,14 @@ export const NETWORK_PROBES: readonly ProbeId[] = [
 /** Where every name of the lab starts, so that the machine's rule knows it. */
 const NAME_LABEL = 'sottoleakprobe1';
 /**
- * One documentation range (RFC 5737), a quarter for each use: two ends, a name server, a source that is not ours. Only this one: package
- * registries of some machines are at addresses of another, and the lab's rule drops the whole range on the way out.
+ * One documentation range (RFC 5737), a quarter for each use: two ends, a name server, a source
+ * that is not ours. Only this one: package registries of some machines are at addresses of another,
+ * and the lab's rule drops the whole range on the way out.
  */
 const RANGE = '198.51.100.0/24';
-/** Addresses of this run alone, so that nobody else's packets on this machine are taken for ours. */
+/**
+ * Addresses of this run alone, so that nobody else's packets on this machine are taken for ours.
+ */
 const inQuarter = (index: number): string => hostOf(RANGE, index * 64 + 10 + ((randomBytes(1)[0] ?? 0) % 50));
 const FIRST_END = inQuarter(0);
 const SECOND_END = inQuarter(1);
@@ -63,7 +67,7 @@ const SOCKS_PORT = 9050;
 
 type Target = readonly [probe: ProbeId, address: string, port: number];
 
-/** What probe.py reads. */
+/** The input of probe.py. */
 export interface Plan {
   readonly tcp: readonly Target[];
   readonly udp: readonly Target[];
@@ -83,12 +87,18 @@ export interface Attempt {
   readonly outcome: string;
 }
 
-/** Where a namespace is: the networks it is on, its own addresses, and whom it may speak to there (`address port`). */
+/**
+ * Where a namespace is: the networks it is on, its own addresses, and whom it may speak to there
+ * (`address port`).
+ */
 export interface Place {
   readonly networks: readonly Network[];
   readonly own: readonly string[];
   readonly wanted: readonly string[];
-  /** Whether names may be asked for: not if a fault in the configuration could lead them to a real name server. */
+  /**
+   * Whether names may be asked for: not if a fault in the configuration could lead them to a real
+   * name server.
+   */
   readonly namesStayHere: boolean;
 }
 
@@ -154,7 +164,10 @@ function others(machine: Machine, place: Place): Target[] {
     .filter(([, address, port]) => !place.wanted.includes(`${address} ${port}`));
 }
 
-/** Whether an attempt from a place in the stack found anybody. `refused` is somebody, unless refusing is what a neighbour should do. */
+/**
+ * Whether an attempt from a place in the stack found anybody. `refused` is somebody, unless
+ * refusing is what a neighbour should do.
+ */
 export function isLeak(attempt: Attempt, place: Place): boolean {
   if (attempt.outcome === 'reached' || attempt.outcome.startsWith('error')) return true;
   if (attempt.outcome !== 'refused') return false;

@@ -1,4 +1,5 @@
-// Prints the leak table of all engines that `./scripts/test` has run the lab on. Argument: the file where the runs left their reports.
+// Prints the leak table of all engines that `./scripts/test` has run the lab on. Argument: the file
+// where the runs left their reports.
 
 import { readFileSync } from 'node:fs';
 import { readCommandLine } from '../../scripts/command-line.ts';

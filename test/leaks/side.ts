@@ -1,4 +1,5 @@
-// Containers of the lab beside the stack, all of one image, all with the lab's label, so that none is left behind.
+// Containers of the lab beside the stack, all of one image, all with the lab's label, so that none
+// is left behind.
 
 import { spawn, spawnSync } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
@@ -44,7 +45,10 @@ export function runArgs(lab: string, dockerArgs: readonly string[], script: read
   return ['run', ...own, ...dockerArgs, LAB_IMAGE, ...script];
 }
 
-/** A running program of the lab that prints lines; it ends when its stdin is closed, also when this process dies. */
+/**
+ * A running program of the lab that prints lines; it ends when its stdin is closed, also when this
+ * process dies.
+ */
 export class LabProgram {
   readonly lines: string[] = [];
   readonly #process: ChildProcess;

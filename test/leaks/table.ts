@@ -14,7 +14,10 @@ const NOTES = [
 ].join('\n');
 const UNTRIED = '-';
 
-/** What one run of the lab found, on one engine. It is a line of JSON where several runs are collected. */
+/**
+ * What one run of the lab found, on one engine. It is a line of JSON where several runs are
+ * collected.
+ */
 export interface LeakReport {
   readonly engine: string;
   readonly minutes: number;

@@ -1,4 +1,5 @@
-// `npm run shell` finds shell files and Dockerfiles by what they are, sees their faults, and skips nothing.
+// `npm run shell` finds shell files and Dockerfiles by what they are, sees their faults, and skips
+// nothing.
 
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -29,7 +30,7 @@ function check(at: string, environment: NodeJS.ProcessEnv = process.env): { code
 
 const GOOD = '#!/bin/sh\nset -eu\nfor word in "$@"; do\n  echo "$word"\ndone\n';
 
-test('every script that is started, every piece of them, and the test network’s are found', () => {
+test('the check finds every script, every sourced file, and the test network’s scripts', () => {
   const found = filesUnder('.').filter(isShell);
   expect(found).toEqual(expect.arrayContaining([...startedScripts()]));
   expect(found).toEqual(expect.arrayContaining(['scripts/lib/say.sh', 'test/tornet/run', 'test/tornet/make-keys']));
@@ -38,7 +39,7 @@ test('every script that is started, every piece of them, and the test network’
   );
 });
 
-describe('a fault in a new file is seen:', () => {
+describe('the check of a new shell file', () => {
   test.each<[string, string, string, string]>([
     ['a word that is split, by its first line', 'deep/new-script', '#!/usr/bin/env bash\nrm $1\n', 'SC2086'],
     ['a word that is split, by its ending', 'piece.sh', '# shellcheck shell=bash\nrm $1\n', 'SC2086'],
@@ -50,12 +51,12 @@ describe('a fault in a new file is seen:', () => {
       'FROM a\nRUNN x\n',
       'Dockerfile.new:2: Unknown instruction',
     ],
-  ])('%s', (name, path, text, finding) => {
+  ])('reports a fault: %s', (name, path, text, finding) => {
     const { code, output } = check(folderWith(name.replaceAll(/\W/g, '-'), { path, [path]: text, good: GOOD }));
     expect([code, output.includes(finding)]).toEqual([1, true]);
   });
 
-  test('and none where there is none', () => {
+  test('reports nothing if there is no fault', () => {
     const { code, output } = check(
       folderWith('good', { script: GOOD, Dockerfile: 'FROM a\nRUN true\n', 'notes.md': 'rm $1' }),
     );
@@ -66,7 +67,7 @@ describe('a fault in a new file is seen:', () => {
   });
 });
 
-test('without its tools it fails, and says how to get them on Debian and on macOS', () => {
+test('the check fails without its tools, and names their packages on Debian and macOS', () => {
   const { code, output } = check(folderWith('tools', { script: GOOD }), { PATH: join(folder, 'empty') });
   expect(code).toBe(1);
   expect(output).toContain('ShellCheck is missing: nothing was checked with it.');

@@ -1,4 +1,5 @@
-// A checkout works whatever Git and the shell were told: line ends, modes, and personal settings beside it.
+// A checkout works whatever Git and the shell were told: line ends, modes, and personal settings
+// beside it.
 
 import { execFileSync, spawnSync } from 'node:child_process';
 import {
@@ -24,7 +25,7 @@ const NOBODYS = { GIT_CONFIG_GLOBAL: '/dev/null', GIT_CONFIG_SYSTEM: '/dev/null'
 const git = (...args: readonly string[]): string =>
   execFileSync('git', args, { encoding: 'utf8', env: { ...process.env, ...NOBODYS } });
 
-/** What would be committed here now. */
+/** The files that a commit would have now. */
 const files = git('ls-files', '-co', '--exclude-standard')
   .split('\n')
   .filter((file) => file !== '' && existsSync(file));
@@ -53,14 +54,14 @@ const withReturns = (clone: string): readonly string[] =>
   files.filter((file) => existsSync(join(clone, file)) && readFileSync(join(clone, file)).includes(0x0d));
 
 describe('a clone with core.autocrlf and core.eol=crlf', () => {
-  test('has the very bytes of the repository in every file', () => {
+  test('has the repository’s bytes in every file', () => {
     const clone = cloneAsOnWindows(commitTree('ours'));
     expect(files.length).toBeGreaterThan(500);
     expect(files.filter((file) => !readFileSync(join(clone, file)).equals(readFileSync(file)))).toEqual([]);
     expect(withReturns(clone)).toEqual([]);
   });
 
-  test('control: without .gitattributes its scripts end their lines otherwise', () => {
+  test('control: without .gitattributes its scripts have other line ends', () => {
     const clone = cloneAsOnWindows(
       commitTree('without', (repository) => {
         rmSync(join(repository, '.gitattributes'));
@@ -70,7 +71,7 @@ describe('a clone with core.autocrlf and core.eol=crlf', () => {
   });
 });
 
-describe('Dockerfiles set the modes of what they copy from the checkout', () => {
+describe('a Dockerfile that copies from the checkout', () => {
   const dockerfiles = files.filter((file) => /(^|\/)Dockerfile/.test(file));
 
   /** Stages that copy from the checkout without a chmod after it. */
@@ -82,17 +83,17 @@ describe('Dockerfiles set the modes of what they copy from the checkout', () => 
     });
   }
 
-  test('all of them are looked at', () => {
+  test('is checked, whatever its name', () => {
     expect(dockerfiles).toEqual(
       expect.arrayContaining(['Dockerfile.tor', 'test/tornet/Dockerfile', 'test/leaks/image/Dockerfile']),
     );
   });
 
-  test.each(dockerfiles)('%s', (file) => {
+  test.each(dockerfiles)('sets the modes of its files: %s', (file) => {
     expect(unset(readFileSync(file, 'utf8'))).toEqual([]);
   });
 
-  test('control: a stage without is found', () => {
+  test('control: is found if a stage sets no modes', () => {
     const text = 'FROM a AS b\nCOPY x /x\nRUN true\nFROM a\nCOPY y /y\nRUN chmod 0644 /y\n';
     expect(unset(text)).toEqual(['FROM a AS b\nCOPY x /x\nRUN true\n']);
   });
@@ -107,7 +108,7 @@ describe('an override file of the user’s own', () => {
     'compose.override.yaml',
   ];
 
-  test('is no part of the repository', () => {
+  test('is ignored by the repository', () => {
     expect(
       git('check-ignore', '--no-index', ...NAMES)
         .split('\n')
@@ -116,7 +117,7 @@ describe('an override file of the user’s own', () => {
     expect(readdirSync('.').filter((name) => NAMES.includes(name) && files.includes(name))).toEqual([]);
   });
 
-  test('gets into no image: nothing does but what .dockerignore names', () => {
+  test('gets into no image: only the paths in .dockerignore do', () => {
     const lines = readFileSync('.dockerignore', 'utf8').split('\n');
     expect(lines).toContain('*');
     expect(lines.filter((line) => line.startsWith('!') && /override|\.ya?ml/.test(line))).toEqual([]);
@@ -134,7 +135,7 @@ describe('an override file of the user’s own', () => {
     return { code: run.status, output: run.stdout + run.stderr };
   }
 
-  test.each(NAMES)('named %s is linted: its findings are shown, and are no failure of the repository', (name) => {
+  test.each(NAMES)('is linted under the name %s: faults are reported, and do not fail the repository', (name) => {
     const { code, output } = harden(
       `linted-${name}`,
       name,
@@ -145,7 +146,7 @@ describe('an override file of the user’s own', () => {
     expect(output).toMatch(new RegExp(`^${name} \\(yours\\): [2-9] requirements that your stack does not meet$`, 'm'));
   });
 
-  test('that meets every requirement is told apart from one that cannot be read', () => {
+  test('is reported differently if it meets every requirement and if it is unreadable', () => {
     const [file = ''] = NAMES;
     expect(harden('kept', file, 'services: { relay: { cpus: 0.5 } }').output).toContain(
       `${file} (yours): 0 requirements`,

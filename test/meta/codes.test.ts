@@ -1,4 +1,5 @@
-// Every refusal and failure has a code in one documented table, docs/CODES.md. SOTTO_WRITE_CODES=1 writes it anew.
+// Every refusal and failure has a code in one documented table, docs/CODES.md. SOTTO_WRITE_CODES=1
+// writes it anew.
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
@@ -22,7 +23,7 @@ import { TOR_ERROR_CODES } from '../../packages/tor/src/errors.ts';
 
 const CATALOGUE: ReadonlyMap<string, string> = new Map(Object.entries(ENGLISH));
 
-/** What a relay's reason makes a client do is said in PROTOCOL.md §9.1. */
+/** PROTOCOL.md §9.1 says how a client acts on a relay's reason. */
 const relayReasons = Object.fromEntries(Object.keys(RELAY_CODES).map((code) => [code, 'PROTOCOL.md §9.1']));
 
 const TABLES: readonly (readonly [speaker: string, codes: Readonly<Record<string, string>>])[] = [
@@ -73,13 +74,13 @@ test('docs/CODES.md has every code of every package, and no other', () => {
   expect(readFileSync('docs/CODES.md', 'utf8')).toBe(expected);
 });
 
-test('codes are words in lower case with hyphens', () => {
+test('every code consists of words in lower case with hyphens', () => {
   const codes = TABLES.flatMap(([, table]) => Object.keys(table));
   expect(codes.length).toBeGreaterThan(100);
   expect(codes.filter((code) => !/^[a-z]+(-[a-z]+)*$/.test(code))).toEqual([]);
 });
 
-test('every code that users see has a text in the catalogue, and no text is left without its code', () => {
+test('every code that users see has a text in the catalogue, and every such text a code', () => {
   const used = new Set(TABLES.flatMap(([, table]) => Object.values(table)));
   expect(used).not.toContain('no text');
   const coded = Object.entries(ENGLISH).filter(([id]) => /^(error|warning)\./.test(id));

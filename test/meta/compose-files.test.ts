@@ -1,16 +1,17 @@
-// The compose linter reads compose files as Compose does; test/containers/compose-config.test.ts holds it to Compose itself.
+// The compose linter reads compose files as Compose does; test/containers/compose-config.test.ts
+// holds it to Compose itself.
 
 import { describe, expect, test } from 'vitest';
 import { overlay, parseCompose } from '../../tools/compose-lint/compose-files.ts';
 import { parseSettings, resolveVariables } from '../../tools/compose-lint/compose-variables.ts';
 
-describe('compose files are read as Compose reads them', () => {
-  test('anchors and merge keys: what is stated wins, then the first of a list', () => {
+describe('the reader of compose files', () => {
+  test('merges anchors: an explicit key wins, then the first of a list', () => {
     const text = 'x-a: &a { k: 1, l: 1 }\nx-b: &b { k: 2, m: 2 }\nservices: { s: { <<: [*a, *b], l: 3 } }';
     expect(parseCompose(text, 'a')['services']).toEqual({ s: { k: 1, l: 3, m: 2 } });
   });
 
-  test('an overlay adds to mappings and lists, and replaces commands, scalars and mounts at the same place', () => {
+  test('extends mappings and lists by an overlay, and replaces commands, scalars and mounts', () => {
     const base = parseCompose(
       'services: { s: { command: [a], cap_drop: [ALL], networks: [n], environment: [A=1, B=2], volumes: [{ source: v, target: /v }], cpus: 1 } }',
       'base',
@@ -37,7 +38,7 @@ describe('compose files are read as Compose reads them', () => {
     ['what is no mapping', '- a'],
     ['what is no YAML', 'a: ]'],
     ['a missing file', ''],
-  ])('refuses %s', (_name, text) => {
+  ])('refuses a file with %s', (_name, text) => {
     expect(() => parseCompose(text, 'file')).toThrow('file: ');
   });
 
@@ -51,12 +52,12 @@ describe('compose files are read as Compose reads them', () => {
     ['${A:+there}', 'there'],
     ['${B:+there}', ''],
     ['$$A', '$A'],
-  ])('%s is %s', (text, value) => {
+  ])('reads %s as %s', (text, value) => {
     const { tree, unresolved } = resolveVariables({ text }, parseSettings('# no\nA=one\nE=\n'));
     expect([tree['text'], unresolved]).toEqual([value, []]);
   });
 
-  test.each(['${B}', '$B', '${B:?why}', '${E:?why}', '${B-${A}}'])('%s is not resolved, and said', (text) => {
+  test.each(['${B}', '$B', '${B:?why}', '${E:?why}', '${B-${A}}'])('leaves %s unresolved, and reports it', (text) => {
     expect(resolveVariables({ text }, parseSettings('A=one\nE=\n')).unresolved.length).toBe(1);
   });
 });

@@ -1,4 +1,5 @@
-// The dependency audit finds each fault that it is there for, and npm runs no install script under our settings.
+// The dependency audit finds each fault that it is there for, and npm runs no install script under
+// our settings.
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -34,7 +35,7 @@ const codes = (findings: readonly DependencyFinding[]): string[] =>
   findings.map(({ subject, code, evidence }) => `${subject}: ${code}: ${evidence}`);
 
 describe('the audit of a package', () => {
-  test('has nothing against a good one', () => {
+  test('accepts a good package', () => {
     expect(auditPackage(good, undefined)).toEqual([]);
   });
 
@@ -51,11 +52,11 @@ describe('the audit of a package', () => {
     ],
     ['a file-wise one in what is shipped', { licence: 'MPL-2.0' }, 'a@1.0.0: licence-refused: MPL-2.0'],
     ['a licence of its own', { licence: 'SEE LICENSE IN x' }, 'a@1.0.0: licence-refused: SEE LICENSE IN x'],
-  ])('finds %s', (_what, change, expected) => {
+  ])('finds a fault: %s', (_what, change, expected) => {
     expect(codes(auditPackage({ ...good, ...change }, undefined))).toEqual([expected]);
   });
 
-  test('accepts a choice of licences, what the manifest says where the lock file is silent, and MPL in tools', () => {
+  test('accepts a choice of licences, the manifest’s licence if the lock file has none, and MPL in tools', () => {
     expect(isLicenceOf('(GPL-2.0-only OR MIT)', RUNTIME_LICENCES)).toBe(true);
     expect(auditPackage({ ...good, licence: undefined }, 'MIT')).toEqual([]);
     expect(auditPackage({ ...good, licence: 'MPL-2.0', development: true }, undefined)).toEqual([]);
@@ -65,7 +66,7 @@ describe('the audit of a package', () => {
 });
 
 describe('the audit of manifests, settings and commands', () => {
-  test('finds a pin that moves, wherever it stands', () => {
+  test('finds a version that is not exact, in every field', () => {
     const manifest = {
       dependencies: { a: '^1.0.0', '@sotto/b': '0.1.0' },
       devDependencies: { c: '1.x' },
@@ -80,7 +81,7 @@ describe('the audit of manifests, settings and commands', () => {
     ]);
   });
 
-  test('finds a runtime dependency that no decision speaks of', () => {
+  test('finds a runtime dependency without a line in the ADR', () => {
     const record = '| socks 2.8.10 | tor |\n| @hpke/core 1.9.0, @hpke/common 1.10.1 | ts-mls |';
     const manifest = {
       dependencies: { socks: '2.8.10', '@hpke/common': '1.10.1', other: '1.0.0', '@sotto/tor': '0.1.0' },
@@ -88,7 +89,7 @@ describe('the audit of manifests, settings and commands', () => {
     expect(codes(auditReasons('m', manifest, record))).toEqual(['m: dependency-unexplained: other']);
   });
 
-  test('finds an install script that the lock file does not speak of', () => {
+  test('finds an install script that the lock file does not mention', () => {
     const withScripts = new Map([['node_modules/a', ['postinstall']]]);
     expect(codes(auditInstallScripts([good], withScripts))).toEqual(['a@1.0.0: install-script-unlisted: postinstall']);
     expect(auditInstallScripts([{ ...good, hasInstallScript: true }], withScripts)).toEqual([]);
@@ -100,7 +101,7 @@ describe('the audit of manifests, settings and commands', () => {
     ]);
   });
 
-  test('finds settings and commands under which one could run', () => {
+  test('finds settings and commands that would run an install script', () => {
     expect(codes(auditNpmSettings('save-exact=true\n#ignore-scripts=true\n'))).toEqual([
       '.npmrc: install-scripts-allowed: no ignore-scripts=true',
     ]);
@@ -135,7 +136,11 @@ describe('npm ci under our .npmrc', () => {
     if (run.status !== 0) throw new Error(run.stderr);
   }
 
-  /** Installs a package whose scripts leave files behind. @returns whether it is installed, and whether a script of it ran. */
+  /**
+   * Installs a package whose scripts leave files behind.
+   *
+   * @returns whether it is installed, and whether a script of it ran.
+   */
   function install(name: string, npmrc: string, args: readonly string[] = []): { installed: boolean; ran: boolean } {
     const home = join(folder, name);
     mkdirSync(join(home, 'scripted'), { recursive: true });
@@ -164,11 +169,11 @@ describe('npm ci under our .npmrc', () => {
     expect(install('ours', npmrc)).toEqual({ installed: true, ran: false });
   });
 
-  test('with --ignore-scripts too, as Dockerfiles and scripts say it', () => {
+  test('runs none with --ignore-scripts either, as in Dockerfiles and scripts', () => {
     expect(install('flag', '', ['--ignore-scripts'])).toEqual({ installed: true, ran: false });
   });
 
-  test('control: without that one line of it they are run', () => {
+  test('control: runs them if that line of .npmrc is missing', () => {
     const without = npmrc.replace('ignore-scripts=true\n', '');
     expect(without).not.toBe(npmrc);
     expect(install('control', without)).toEqual({ installed: true, ran: true });

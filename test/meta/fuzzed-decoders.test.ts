@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 
 const PACKAGES = ['protocol', 'crypto', 'client', 'relay', 'tor', 'terminal', 'host', 'json-socket'] as const;
-/** What by its name reads something, and the splitters of streams. */
+/** Exported names of readers, and of splitters of streams. */
 const READER =
   /^export (?:async )?function ((?:decode|parse|read|find)[A-Z]\w*)|^export class (\w+(?:Splitter|Parser|Reader))\b/gm;
 
@@ -100,12 +100,12 @@ function readersOf(name: string): string[] {
     .map(([, reader, splitter]) => `${name} ${reader ?? splitter ?? ''}`);
 }
 
-test('every reader of the product is fuzzed, or what reads for it is', () => {
+test('every reader of the product is fuzzed, directly or through its decoder', () => {
   const known = [...Object.keys(FUZZED), ...Object.keys(READ_BY_OTHERS)];
   expect([...new Set(PACKAGES.flatMap(readersOf))].sort()).toEqual(known.sort());
 });
 
-test.each(Object.entries(FUZZED))('%s has its cases in %s', (reader, file) => {
+test.each(Object.entries(FUZZED))('%s has its fuzz cases in %s', (reader, file) => {
   const [, name = ''] = reader.split(' ');
   const text = readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8');
   // Once where it is imported, and once where it is used.

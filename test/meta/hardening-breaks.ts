@@ -1,8 +1,9 @@
-// Every way in which one line of docker-compose.yml can go wrong, each with the one finding that it must give.
+// Every way in which one line of docker-compose.yml can go wrong, each with the one finding that it
+// must give.
 
 import type { Tree, Value } from '../../tools/compose-lint/tree.ts';
 
-/** What a break of one path of the shipped file is, and the one finding that it must give. */
+/** One broken path of the shipped file, and the one finding that it must cause. */
 type Break = readonly [path: string, value: Value | undefined, finding: string];
 
 const HOST_SOCKET = { type: 'bind', source: '/var/run/docker.sock', target: '/run/docker.sock' };

@@ -56,7 +56,7 @@ describe('the compose files', () => {
     expect(brief(lintRepository(settings, readText))).toEqual([]);
   });
 
-  test('are all linted: no overlay of the tree is left out', () => {
+  test('are all linted, every overlay included', () => {
     const files = readdirSync('.', { recursive: true, encoding: 'utf8' }).filter(
       (file) => /\.ya?ml$/.test(file) && !/(^|\/)(node_modules|\.[^/]+)\//.test(file),
     );
@@ -70,7 +70,7 @@ describe('a rule of the compose linter', () => {
     expect(brief(found(SHIPPED, put(shipped, path.split(' '), value)))).toEqual([finding]);
   });
 
-  test('finds a service and a volume that have no requirement', () => {
+  test('finds a service and a volume without requirements', () => {
     const relay = { ...(shipped['services'] as Record<string, Tree>)['redis'], user: '10020:10020' } as Tree;
     expect(brief(found(SHIPPED, put(shipped, ['services', 'other'], relay)))).toEqual([
       'service other: service-unknown: it has no requirement',
@@ -85,19 +85,19 @@ describe('a rule of the compose linter', () => {
     ]);
   });
 
-  test('finds a required volume that is not mounted, and the group that this leaves unused', () => {
+  test('finds a volume without its required mount, and the unused group', () => {
     expect(brief(found(SHIPPED, put(shipped, ['services', 'client', 'volumes'], [])))).toEqual([
       'service client: group-unneeded: group 10105 is of no volume that it mounts',
       'service client: mounts-differ: does not mount gate-socket',
     ]);
   });
 
-  test('finds a service that has lost the group of a volume that it mounts', () => {
+  test('finds a service without the group of a volume that it mounts', () => {
     const found104 = found(SHIPPED, put(shipped, ['services', 'client', 'group_add'], []));
     expect(brief(found104)).toEqual(['volume gate-socket: volume-owner: client is not in group 10105']);
   });
 
-  test('finds a store that lacks an argument, or allows a command too many', () => {
+  test('finds a store with too few settings, or with too many rights', () => {
     const command = (shipped['services'] as Record<string, Tree>)['redis']?.['command'] as readonly string[];
     const told = (words: readonly string[]): string[] =>
       brief(found(SHIPPED, put(shipped, ['services', 'redis', 'command'], words)));
@@ -115,7 +115,7 @@ describe('a rule of the compose linter', () => {
     ]);
   });
 
-  test('finds a test network with a way out', () => {
+  test('finds a test network that reaches the internet', () => {
     const source = readFiles(TORNET, readText);
     expect(brief(found(TORNET, put(source, ['networks', 'egress', 'internal'], undefined)))).toEqual([
       'network egress: network-leads-out: internal: nothing',
@@ -130,7 +130,7 @@ describe('a rule of the compose linter', () => {
     expect(brief(found(SHIPPED, put(shipped, ['services', 'relay', 'security_opt'], options)))).toEqual([]);
   });
 
-  test('is broken by a test above, each of them', () => {
+  test('is broken by at least one test above', () => {
     const here =
       readFileSync('test/meta/hardening.test.ts', 'utf8') + BREAKS.map(([, , finding]) => finding).join('\n');
     const codes = RULES.map(({ code }) => code);
@@ -145,7 +145,7 @@ describe('a rule of the compose linter', () => {
   });
 });
 
-/** What each service must have; taking it away must be found at that very service. */
+/** The settings that each service must have; without one, the linter names that service. */
 const REQUIRED: readonly (readonly [key: string, code: string])[] = [
   ['read_only', 'root-writable'],
   ['cap_drop', 'capabilities-kept'],
@@ -166,7 +166,7 @@ const REQUIRED: readonly (readonly [key: string, code: string])[] = [
 
 describe('every service of every stack', () => {
   test.each(STACKS.flatMap((plan) => REQUIRED.map((required) => [plan.name, ...required] as const)))(
-    '%s: without %s it is found: %s',
+    '%s: is found without %s: %s',
     (name, key, code) => {
       const plan = planNamed(name);
       const source = readFiles(plan, readText);

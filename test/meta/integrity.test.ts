@@ -1,4 +1,5 @@
-// What ./scripts/verify and ./scripts/sbom are made of, without an engine: archives, layers, released digests, bills of materials.
+// What ./scripts/verify and ./scripts/sbom are made of, without an engine: archives, layers,
+// released digests, bills of materials.
 
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
@@ -35,7 +36,7 @@ describe('an archive', () => {
     rmSync(folder, { recursive: true });
   });
 
-  test.each(['ustar', 'pax', 'gnu'])('in the form %s gives every file with what belongs to it', (format) => {
+  test.each(['ustar', 'pax', 'gnu'])('gives every file with its metadata, in the form %s', (format) => {
     const { stdout } = spawnSync('tar', ['-C', join(folder, 'in'), `--format=${format}`, '-cf', '-', '.'], {
       maxBuffer: 2 ** 24,
     });
@@ -47,7 +48,7 @@ describe('an archive', () => {
     expect(entries.get('deep')?.kind).toBe('folder');
   });
 
-  test('that is cut short or is none is refused', () => {
+  test('is refused if it is cut short or is no archive', () => {
     const { stdout } = spawnSync('tar', ['-C', join(folder, 'in'), '-cf', '-', 'short']);
     expect(() => readTar(stdout.subarray(0, 600))).toThrow('ends within an entry');
     expect(() => readTar(new Uint8Array(512).fill(255))).toThrow('archive');
@@ -68,7 +69,7 @@ const file: TarEntry = {
 };
 
 describe('two builds', () => {
-  test('of the same files differ in nothing', () => {
+  test('are equal if their files are', () => {
     expect(differencesBetween([file], [{ ...file, content: new Uint8Array([1]) }])).toEqual([]);
   });
 
@@ -78,18 +79,18 @@ describe('two builds', () => {
     ['an owner', { uid: 5 }, 'app/main.js: owner 0:0 and 5:0'],
     ['content', { content: new Uint8Array([2]) }, 'app/main.js: content 4bf5122f344554c5 and dbc1b4c900ffe48d'],
     ['where a link leads', { target: 'a' }, 'app/main.js: target  and a'],
-  ])('are told apart by %s', (_what, change, line) => {
+  ])('differ if one has another: %s', (_what, change, line) => {
     expect(differencesBetween([file], [{ ...file, ...change }])).toEqual([line]);
   });
 
-  test('are told apart by a file that only one has, and by the order of files', () => {
+  test('differ by a file that only one has, and by the order of files', () => {
     const other = { ...file, path: 'b' };
     expect(differencesBetween([file], [file, other])).toEqual(['b: only in the second']);
     expect(differencesBetween([other, file], [file])).toEqual(['b: only in the first']);
     expect(differencesBetween([file, other], [other, file])).toEqual(['the order of files']);
   });
 
-  test('have layers that are named by what the Dockerfile does', () => {
+  test('have layers named by the Dockerfile’s instructions', () => {
     const instructions = [
       'ARG A=1',
       'COPY /rootfs/ / # buildkit',
@@ -118,18 +119,18 @@ describe('the list of released digests', () => {
     images: new Map([['relay linux/amd64', layers]]),
   };
 
-  test('is read as it was written', () => {
+  test('is read back as it was written', () => {
     expect(parseBuild(`# a comment\n\n${renderBuild(release)}`)).toEqual(release);
     expect(differencesFromRelease(release, parseBuild(renderBuild(release)))).toEqual([]);
   });
 
-  test('is read by the doctor as it was written, too', () => {
+  test('is read by the doctor as it was written', () => {
     const written = renderBuild({ ...release, images: new Map([...release.images, ['relay linux/arm64', layers]]) });
     const digests = layers.map((layer) => layer.digest);
     expect(parseRelease(written)).toEqual({ version: '1.0.0', images: { 'sotto-relay': [digests, digests] } });
   });
 
-  test('names what a rebuild has otherwise, base images first', () => {
+  test('names the differences of a rebuild, base images first', () => {
     const [rootfs, workdir] = layers;
     if (rootfs === undefined || workdir === undefined) throw new Error('two layers');
     const images = new Map([
@@ -143,11 +144,11 @@ describe('the list of released digests', () => {
     ]);
   });
 
-  test('does not mind another base image that gives the same layers', () => {
+  test('accepts another base image with the same layers', () => {
     expect(differencesFromRelease(release, { ...release, bases: new Map() })).toEqual([]);
   });
 
-  test('sees a layer too many and one too few', () => {
+  test('detects an extra layer and a missing one', () => {
     expect(differencesOfLayers('relay', layers, layers.slice(0, 1))).toEqual(['image relay: layer WORKDIR /app']);
     expect(differencesOfLayers('relay', layers.slice(0, 1), layers)).toEqual(['image relay: layer WORKDIR /app']);
     expect(digestOfAll(layers)).not.toBe(digestOfAll(layers.slice(0, 1)));
@@ -158,7 +159,7 @@ describe('the list of released digests', () => {
     ['a digest that is none', renderBuild(release).replaceAll('a'.repeat(64), 'a')],
     ['a missing commit', renderBuild(release).replace('commit c0ffee\n', '')],
     ['nothing', ''],
-  ])('with %s is refused', (_what, text) => {
+  ])('is refused with %s', (_what, text) => {
     expect(() => parseBuild(text)).toThrow(/not understood|not a layer|missing/);
   });
 });
@@ -188,14 +189,14 @@ describe('a bill of materials', () => {
     nodeVersion: '24.0.0',
   };
 
-  test('reads what dpkg has installed, with the source that security advisories go by', () => {
+  test('lists the packages of dpkg, with the source names of security advisories', () => {
     expect(parseDpkgStatus(status)).toEqual([
       { name: 'libc6', version: '2.41', architecture: 'amd64', source: 'glibc@2.41' },
       { name: 'zlib1g', version: '1:1.3+b1', architecture: 'amd64', source: 'zlib@1:1.3' },
     ]);
   });
 
-  test('has what is in the image and nothing else, in order', () => {
+  test('lists the contents of the image and nothing else, in order', () => {
     const bom = JSON.parse(makeBom(image, npm)) as { components: { 'bom-ref': string }[]; dependencies: unknown[] };
     expect(bom.components.map((each) => each['bom-ref'])).toEqual([
       'a@1.0.0',
@@ -207,7 +208,7 @@ describe('a bill of materials', () => {
     expect(bom.dependencies[1]).toEqual({ ref: 'a@1.0.0', dependsOn: ['b@1.0.0'] });
   });
 
-  test('is the same for the same image, whatever order npm has, and another for another image', () => {
+  test('is the same for the same image in any order of npm, and differs for another', () => {
     const reversed = { components: [...npm.components].reverse(), dependencies: [...npm.dependencies].reverse() };
     expect(makeBom({ ...image, npm: [...image.npm].reverse() }, reversed)).toBe(makeBom(image, npm));
     expect(makeBom(image, npm)).toMatch(
@@ -216,7 +217,7 @@ describe('a bill of materials', () => {
     expect(makeBom({ ...image, version: '1.0.1' }, npm)).not.toBe(makeBom(image, npm));
   });
 
-  test('is refused for an image that has what the lock file does not account for', () => {
+  test('is refused for an image with a package that the lock file lacks', () => {
     expect(() => makeBom({ ...image, npm: ['c@1.0.0'] }, npm)).toThrow('c@1.0.0');
   });
 });

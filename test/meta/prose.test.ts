@@ -1,9 +1,11 @@
 // The documents that people read first are plain: short sentences, short lines, real subjects.
 // Each package says in a README what it is for, where to begin, and what it may import.
+// Titles of tests are sentences: see CONTRIBUTING.md, "Prose".
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { countWords, proseFaults, sentencesOf } from './prose.ts';
+import { filesUnder } from '../../scripts/repository-files.ts';
+import { countWords, proseFaults, sentencesOf, titleFaults, titlesOf } from './prose.ts';
 
 const PACKAGES = [...readdirSync('packages').map((name) => `packages/${name}`), 'test/fixtures'].filter((folder) =>
   existsSync(`${folder}/package.json`),
@@ -18,6 +20,8 @@ const DOCUMENTS = [
   'docs/adr/README.md',
   'docs/adr/0019-words-and-folders.md',
 ];
+/** The folders whose test titles are held to the rules. */
+const TITLE_ROOTS = ['test'];
 const PACKAGE_README_LINES_MAX = 15;
 const ARCHITECTURE_LINES_MAX = 120;
 
@@ -47,16 +51,16 @@ function readmeFault(text: string, manifest: Manifest, exists: (path: string) =>
   return unnamed === undefined ? undefined : `does not say that it may import ${unnamed}`;
 }
 
-describe('prose', () => {
-  test.each([...DOCUMENTS, ...PACKAGES.map(readmeOf)])('%s keeps the rules that a program can check', (path) => {
+describe('the prose of a document', () => {
+  test.each([...DOCUMENTS, ...PACKAGES.map(readmeOf)])('follows the rules that a program can check: %s', (path) => {
     expect(proseFaults(read(path))).toEqual([]);
   });
 
-  test.each([...DOCUMENTS])('%s has sentences to check', (path) => {
+  test.each([...DOCUMENTS])('has sentences to check: %s', (path) => {
     expect(sentencesOf(read(path)).length).toBeGreaterThan(4);
   });
 
-  test('docs/ARCHITECTURE.md stays one page', () => {
+  test('fills one page in docs/ARCHITECTURE.md', () => {
     expect(read('docs/ARCHITECTURE.md').trimEnd().split('\n').length).toBeLessThanOrEqual(ARCHITECTURE_LINES_MAX);
   });
 });
@@ -71,12 +75,12 @@ describe('docs/ARCHITECTURE.md', () => {
       .map(([, path = '']) => path)
       .filter((path) => !sources.some((source) => source === path || source.endsWith(`/${path}`)));
 
-  test('names files that are there', () => {
+  test('names only existing files', () => {
     expect([...read('docs/ARCHITECTURE.md').matchAll(/`[\w./-]+\.ts`/g)].length).toBeGreaterThan(10);
     expect(missing(read('docs/ARCHITECTURE.md'))).toEqual([]);
   });
 
-  test('would be found to name a file that is not there', () => {
+  test('fails if it names a missing file', () => {
     expect(missing('`client/src/client.ts` and `client/src/nowhere.ts`')).toEqual(['client/src/nowhere.ts']);
   });
 });
@@ -87,7 +91,7 @@ describe('docs/adr/README.md', () => {
   const rowOf = (page: string): string | undefined =>
     index.split('\n').find((line) => line.startsWith('|') && line.includes(`(${page})`));
 
-  test.each(pages)('has the title and the status of %s, and where its subject is now', (page) => {
+  test.each(pages)('has the title, the status and the present paths of %s', (page) => {
     const [, number = '', title = ''] = /^# (\d+)\. (.*)$/m.exec(read(`docs/adr/${page}`)) ?? [];
     const accepted = /^Accepted, ([\d-]+)/m.exec(read(`docs/adr/${page}`))?.[1] ?? 'no date';
     const [, link, shownTitle, status, , places = ''] = (rowOf(page) ?? '').split('|').map((cell) => cell.trim());
@@ -97,7 +101,7 @@ describe('docs/adr/README.md', () => {
     expect(paths.filter((path) => !existsSync(path))).toEqual([]);
   });
 
-  test('has no page that is not there', () => {
+  test('lists only existing pages', () => {
     const linked = [...index.matchAll(/\]\(([^)]+)\)/g)].map(([, page = '']) => page);
     expect(linked.sort()).toEqual(pages.sort());
   });
@@ -140,14 +144,14 @@ describe('a fault in prose', () => {
 });
 
 describe('the README of a package', () => {
-  test.each(PACKAGES)('%s says what it is for, where to begin, and what it may import', (folder) => {
+  test.each(PACKAGES)('names purpose, entry and allowed imports in %s', (folder) => {
     const manifest = JSON.parse(read(`${folder}/package.json`)) as Manifest;
     expect(
       readmeFault(read(readmeOf(folder)), manifest, (path) => existsSync(`${folder}/${path}`) || existsSync(path)),
     ).toBeUndefined();
   });
 
-  test('is found wanting', () => {
+  test('fails if a part is missing', () => {
     const manifest = { name: '@sotto/relay', dependencies: { '@sotto/protocol': '0.1.0', ioredis: '6.0.0' } };
     const good = '# @sotto/relay\n\nIt orders frames. Begin at `src/room.ts`.\n\nMay import `protocol`.\n';
     const fault = (text: string): string | undefined => readmeFault(text, manifest, (path) => path === 'src/room.ts');
@@ -159,5 +163,51 @@ describe('the README of a package', () => {
     expect(fault(good.replace('room.ts', 'rooms.ts'))).toContain('is not there');
     expect(fault(good.replace('May import', 'May use'))).toContain('does not say');
     expect(fault(good.replace('`protocol`', 'nothing'))).toContain('@sotto/protocol');
+  });
+});
+
+describe('the titles of tests', () => {
+  const files = TITLE_ROOTS.flatMap((root) => filesUnder(root)).filter((path) => path.endsWith('.test.ts'));
+
+  test('are collected from every file of the roots', () => {
+    expect(files.length).toBeGreaterThan(50);
+    expect(files.filter((path) => titlesOf(path, read(path)).length === 0)).toEqual([]);
+  });
+
+  test.each(files)('follow the rules in %s', (path) => {
+    expect(titlesOf(path, read(path)).flatMap(titleFaults)).toEqual([]);
+  });
+});
+
+describe('a fault in the title of a test', () => {
+  const faults = (text: string): readonly string[] =>
+    titlesOf('some.test.ts', text)
+      .flatMap(titleFaults)
+      .map(({ rule }) => rule);
+
+  test('is a title of fewer than three words, or of more than 25', () => {
+    expect(faults("test('waits', run);")).toEqual(['words']);
+    expect(faults("test('waits at once', run);")).toEqual([]);
+    expect(faults(`it('the relay ${'very '.repeat(23)}waits', run);`)).toEqual(['words']);
+    expect(faults("describe('relay', run);")).toEqual([]);
+  });
+
+  test('is a subject that names no actor, in describe too', () => {
+    for (const subject of ['Who', 'whoever', 'what', 'he'])
+      expect(faults(`test('${subject} sees it is told', run);`)).toEqual(['subject']);
+    expect(faults("describe('what was said', run);")).toEqual(['subject']);
+    expect(faults("describe('the relay: who attaches', run);")).toEqual([]);
+  });
+
+  test('is a clause that completes no sentence', () => {
+    for (const start of ['that', 'who', 'which', 'and', 'but', 'of'])
+      expect(faults(`test('${start} has no string waits', run);`)).not.toEqual([]);
+  });
+
+  test('is found in each form of a test call', () => {
+    expect(faults("test.each([1, 2])('%s', run);")).toEqual(['words']);
+    expect(faults("test.skipIf(never)('who sees', run);")).toEqual(['words', 'subject']);
+    expect(faults('describe.each`a`("what is seen", run);')).toEqual(['subject']);
+    expect(faults("const test = other('what is seen', run);")).toEqual([]);
   });
 });

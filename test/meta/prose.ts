@@ -1,8 +1,13 @@
-// Reads the sentences of a Markdown document, and finds those that break the rules of prose in
+// Finds sentences of a Markdown document, and titles of tests, that break the rules of prose in
 // CONTRIBUTING.md, as far as a program can check them.
+
+import ts from 'typescript';
 
 const COLUMNS_MAX = 100;
 const WORDS_MAX = 25;
+const TITLE_WORDS_MIN = 3;
+/** A title that begins so completes the sentence of no `describe`. */
+const FRAGMENT = /^(?:that|which|and|but|or|of)\b/;
 const LIST_ITEM = /^\s*(?:[*-]|\d+\.)\s+/;
 /** Such a subject names nobody. */
 const NOBODY = /^(?:[Ww]ho|[Ww]hat|[Ww]hoever|[Ww]hatever|[Ww]hom|[Ww]hose|[Hh]e|[Ss]he)\b/;
@@ -86,7 +91,7 @@ export function countWords(sentence: string): number {
   return sentence.split(/\s+/).filter((word) => /[\p{L}\p{N}`]/u.test(word)).length;
 }
 
-/** What breaks a rule, in the order of the document. */
+/** The sentences and lines that break a rule, in the order of the document. */
 export function proseFaults(document: string): readonly Fault[] {
   const wide = proseLines(document)
     .filter(({ text }) => Array.from(text).length > COLUMNS_MAX)
@@ -99,4 +104,50 @@ export function proseFaults(document: string): readonly Fault[] {
     return faults;
   });
   return [...wide, ...sentences].sort((one, other) => one.at - other.at);
+}
+
+export interface Title {
+  readonly path: string;
+  readonly kind: 'describe' | 'test';
+  readonly text: string;
+}
+
+/** The name behind all calls and properties of a callee: `test` of `test.each(cases)`. */
+function calledName(callee: ts.Expression): string | undefined {
+  if (ts.isIdentifier(callee)) return callee.text;
+  if (ts.isPropertyAccessExpression(callee) || ts.isCallExpression(callee)) return calledName(callee.expression);
+  return ts.isTaggedTemplateExpression(callee) ? calledName(callee.tag) : undefined;
+}
+
+/** The literal titles of a test file, in its order. */
+export function titlesOf(path: string, text: string): readonly Title[] {
+  const titles: Title[] = [];
+  const visit = (node: ts.Node): void => {
+    if (ts.isCallExpression(node)) {
+      const name = calledName(node.expression);
+      const [title, body] = node.arguments;
+      const isTest = name === 'test' || name === 'it';
+      if ((isTest || name === 'describe') && title !== undefined && body !== undefined && ts.isStringLiteralLike(title))
+        titles.push({ path, kind: isTest ? 'test' : 'describe', text: title.text });
+    }
+    ts.forEachChild(node, visit);
+  };
+  visit(ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true));
+  return titles;
+}
+
+export interface TitleFault {
+  readonly path: string;
+  readonly rule: 'words' | 'subject' | 'fragment';
+  readonly text: string;
+}
+
+/** The rules that a title breaks. A placeholder as `%s` counts as a word. */
+export function titleFaults({ path, kind, text }: Title): readonly TitleFault[] {
+  const words = countWords(text);
+  const rules: TitleFault['rule'][] = [];
+  if (words > WORDS_MAX || (kind === 'test' && words < TITLE_WORDS_MIN)) rules.push('words');
+  if (NOBODY.test(text)) rules.push('subject');
+  if (FRAGMENT.test(text)) rules.push('fragment');
+  return rules.map((rule) => ({ path, rule, text }));
 }

@@ -1,4 +1,5 @@
-// The document and the code say the same: limits, codes, operations, and every section that code cites.
+// The document and the code say the same: limits, codes, operations, and every section that code
+// cites.
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -37,7 +38,7 @@ describe('PROTOCOL.md', () => {
     ['### 9.4', protocol.INVITE_CODES],
     ['### 9.5', protocol.ADMIN_CODES],
     ['### 9.6', CLIENT_CODES],
-  ])('lists in %s exactly the codes of the code', (heading, codes) => {
+  ])('lists in %s exactly the error codes of the code', (heading, codes) => {
     expect(
       rows(section(heading))
         .map(([code]) => code)
@@ -64,7 +65,7 @@ describe('PROTOCOL.md', () => {
     expect(cited.filter(({ cite }) => !headings.has(cite))).toEqual([]);
   });
 
-  test('would notice a citation of a section that is not there', () => {
+  test('fails if the code cites a missing section', () => {
     expect(citations('// PROTOCOL.md §4.2, §99.1.\n// PROTOCOL.md §5.2-§5.5')).toEqual(['4.2', '99.1', '5.2', '5.5']);
   });
 });

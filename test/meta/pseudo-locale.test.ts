@@ -1,5 +1,6 @@
-// With a catalogue in pseudo letters, host, gate, relay and confinement show no plain letter of their own.
-// The client program's screen still has texts outside of the catalogue: it is not rendered here yet.
+// With a catalogue in pseudo letters, host, gate, relay and confinement show no plain letter of
+// their own. The client program's screen still has texts outside of the catalogue: it is not
+// rendered here yet.
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { CONFINEMENT_CODES, PROTECTIONS } from '../../packages/confinement/src/errors.ts';
@@ -114,8 +115,8 @@ const RENDERED: Readonly<Record<string, () => readonly string[]>> = {
   ],
 };
 
-describe('with a catalogue of pseudo letters', () => {
-  test.each(Object.entries(RENDERED))('%s has no plain word', (_, render) => {
+describe('a program with a catalogue of pseudo letters', () => {
+  test.each(Object.entries(RENDERED))('shows no plain word in %s', (_, render) => {
     const texts = render();
     expect(texts.length).toBeGreaterThan(0);
     for (const text of texts) {
@@ -124,7 +125,7 @@ describe('with a catalogue of pseudo letters', () => {
     }
   });
 
-  test('a text that is not in the catalogue is found', () => {
+  test('is found if it shows a text outside the catalogue', () => {
     expect(leftOut(`${describeEnd(undefined)} and more`)).toEqual(['and', 'more']);
   });
 });

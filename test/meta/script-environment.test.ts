@@ -1,4 +1,5 @@
-// What the scripts make of an environment that is not what they would wish: folders, names, engines, and what others mean for Compose.
+// What the scripts make of an environment that is not what they would wish: folders, names,
+// engines, and what others mean for Compose.
 
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -30,7 +31,7 @@ function withPieces(
   return bench.run(['/usr/bin/env', 'bash', '-euo', 'pipefail', '-c', `${load}\n${body}`, root], environment);
 }
 
-describe('folders', () => {
+describe('the folders of the scripts', () => {
   const bench = makeBench('folders');
   bench.real('mkdir', 'mktemp');
   const show = 'environment_ready; printf "%s\\n" "$HOME" "$SOTTO_CACHE" "$SOTTO_STATE" "${TMPDIR-none}" "$(umask)"';
@@ -75,14 +76,14 @@ describe('folders', () => {
     ],
     ['a relative temporary folder', { HOME: home, TMPDIR: 'scripts' }, [...atHome, 'none'], 'TMPDIR=scripts'],
     ['a temporary folder', { HOME: home, TMPDIR: folder }, [...atHome, folder], ''],
-  ])('with %s', (_what, environment, shown, remark) => {
+  ])('work in a folder with %s', (_what, environment, shown, remark) => {
     const { code, stdout, stderr } = withPieces(bench, show, environment, root);
     expect([code, stdout.split('\n').slice(0, shown.length)]).toEqual([0, shown]);
     if (remark === '') expect(stderr).toBe('');
     else expect(stderr).toContain(`sotto: ${remark}`);
   });
 
-  test('none of which can be written to are named, with what to do', () => {
+  test('are named with the next step if none is writable', () => {
     const copy = bench.copyScripts('nowhere');
     const nowhere =
       'HOME=/dev/null; SOTTO_ROOT=/dev/null/checkout; environment_home; SOTTO_CACHE=/dev/null/cache; environment_ready';
@@ -92,7 +93,7 @@ describe('folders', () => {
     expect(stderr).toContain('sotto: next: set HOME to a folder that you can write to');
   });
 
-  test('are as they should be under every umask, in what the scripts write', () => {
+  test('get the right modes under every umask', () => {
     const { stdout } = withPieces(bench, 'umask', { HOME: home });
     const strict = spawnSync(
       'bash',
@@ -106,7 +107,7 @@ describe('folders', () => {
   });
 });
 
-describe('names', () => {
+describe('the names of variables', () => {
   const bench = makeBench('names');
   const known = new Set(
     readFileSync('scripts/lib/variables.txt', 'utf8')
@@ -148,25 +149,25 @@ describe('names', () => {
     ...['NODE_EXTRA_CA_CERTS', 'TESTCONTAINERS_RYUK_DISABLED'],
   ];
 
-  test('that something reads are SOTTO_… and in the list, or somebody else’s by right', () => {
+  test('begin with SOTTO_ and are in the list, or belong to another program', () => {
     const unlisted = [...namesRead()].filter(([name]) => !known.has(name) && !OTHERS.includes(name));
     // The test network's own, inside of its container.
     expect(unlisted.filter(([name]) => name !== 'TORNET_FIRST_CONSENSUS_SECONDS')).toEqual([]);
   });
 
-  test('in the list are read by something', () => {
+  test('are each read somewhere if they are in the list', () => {
     const texts = sources.filter(([file]) => file !== 'scripts/lib/variables.txt').map(([, text]) => text);
     expect([...known].filter((name) => !texts.some((text) => text.includes(name)))).toEqual([]);
   });
 
-  test('that nothing reads are told, with the nearest that something does', () => {
+  test('cause a warning if nothing reads them, with the nearest known name', () => {
     const environment = { HOME: home, SOTTO_ROOM_COVR: 'stealth', SOTTO_SOMETHING_ELSE: '1', SOTTO_RENEW: 'off' };
     expect(withPieces(bench, 'environment_ready', environment).stderr).toBe(
       "sotto: nothing reads SOTTO_ROOM_COVR; did you mean 'SOTTO_ROOM_COVER'?\nsotto: nothing reads SOTTO_SOMETHING_ELSE\n",
     );
   });
 
-  test('of somebody else change nothing: official Node images set NODE_VERSION', () => {
+  test('change nothing if they belong to another program, as NODE_VERSION of Node images', () => {
     const ask =
       'for name in VERSION DEBIAN_IMAGE NODE_IMAGE REDIS_IMAGE NODE_VERSION NPM_VERSION TOR_MINIMUM; do setting "SOTTO_$name"; done; node_folder';
     const names = [
@@ -191,11 +192,11 @@ describe('names', () => {
   });
 });
 
-describe('an engine', () => {
+describe('a script’s container engine', () => {
   const bench = makeBench('engine');
   bench.real('mkdir');
 
-  test.each(['DOCKER_HOST', 'DOCKER_CONTEXT'])('that %s names and that does not answer is not replaced', (name) => {
+  test.each(['DOCKER_HOST', 'DOCKER_CONTEXT'])('is not replaced if %s names it and it does not answer', (name) => {
     bench.standIn('id', 'if [ "$1" = -u ]; then echo 0; else echo root; fi', false);
     const environment = { HOME: home, [name]: 'unix:///nowhere.sock' };
     const { code, stderr, calls } = bench.run(['./scripts/setup'], environment);
@@ -205,13 +206,13 @@ describe('an engine', () => {
     expect(calls.filter((call) => !call.startsWith('docker '))).toEqual([]);
   });
 
-  test.each(['DOCKER_HOST', 'DOCKER_CONTEXT'])('that %s names and that does not answer is not called idle', (name) => {
+  test.each(['DOCKER_HOST', 'DOCKER_CONTEXT'])('is not called idle if %s names it and it does not answer', (name) => {
     const { code, stderr } = bench.run(['./scripts/stop'], { HOME: home, [name]: 'unix:///nowhere.sock' });
     expect([code, stderr.includes('nothing of Sotto is')]).toEqual([1, false]);
     expect(stderr).toContain(`no Docker engine answers where ${name}=`);
   });
 
-  test('of a context that is not the default one is named, too', () => {
+  test('is named if a context other than the default selects it', () => {
     bench.standIn('docker', 'if [ "$1 $2" = "context inspect" ]; then echo far-away; else exit 1; fi');
     const { code, stderr } = bench.run(['./scripts/stop'], { HOME: home });
     expect([code, stderr.split('\n')[0]]).toEqual([
@@ -220,13 +221,13 @@ describe('an engine', () => {
     ]);
   });
 
-  test('that this user may not speak to is not called idle', () => {
+  test('is not called idle if this user has no access', () => {
     bench.standIn('docker', 'echo "permission denied while trying to connect" >&2; exit 1');
     const { code, stderr } = bench.run(['./scripts/stop'], { HOME: home });
     expect([code, stderr.split('\n')[0]]).toEqual([1, 'sotto: this user may not speak to the Docker engine.']);
   });
 
-  test('control: where none is named, one is missing, and nothing runs', () => {
+  test('control: is called missing if none is named, and nothing runs', () => {
     bench.standIn('docker', 'exit 1');
     bench.standIn('id', 'if [ "$1" = -u ]; then echo 1000; else echo nobody-of-here; fi', false);
     const { code, stderr } = bench.run(['./scripts/setup'], { HOME: home });
@@ -238,7 +239,7 @@ describe('an engine', () => {
   });
 });
 
-describe('what others mean for Compose', () => {
+describe('a Compose variable of the user', () => {
   const theirs = {
     COMPOSE_FILE: 'other.yml',
     COMPOSE_PROFILES: 'x',
@@ -246,7 +247,7 @@ describe('what others mean for Compose', () => {
     COMPOSE_ENV_FILES: 'y',
   };
 
-  test('is no part of our calls', () => {
+  test('does not reach our calls', () => {
     expect(composeEnvironment('ours', ['a.yml', 'b.yml'], { ...theirs, PATH: '/bin' })).toEqual({
       PATH: '/bin',
       COMPOSE_PROJECT_NAME: 'ours',
@@ -256,7 +257,7 @@ describe('what others mean for Compose', () => {
     });
   });
 
-  test('is said to be passed over, before anything is started', () => {
+  test('is reported as ignored before a service starts', () => {
     const bench = makeBench('compose');
     bench.real('mkdir');
     const { stderr } = bench.run(['./scripts/demo', '--check'], { HOME: home, ...theirs });
@@ -265,7 +266,7 @@ describe('what others mean for Compose', () => {
     );
   });
 
-  test('does not lead the demo to another project: it removes its own at the end', () => {
+  test('does not change the demo’s project, which the demo removes at the end', () => {
     const bench = makeBench('demo');
     const seen = join(folder, 'seen');
     bench.standIn(
@@ -279,7 +280,7 @@ describe('what others mean for Compose', () => {
     expect(readFileSync(seen, 'utf8')).toBe(expected.repeat(calls.length));
   });
 
-  test('names the project that is stopped, if it is the name of one', () => {
+  test('selects the stopped project if it is a project’s name', () => {
     const bench = makeBench('stop');
     bench.real('mkdir');
     bench.standIn('docker', 'exit 0');
@@ -294,23 +295,26 @@ describe('what others mean for Compose', () => {
   });
 });
 
-describe('a checkout at', () => {
-  test.each(['a path with blanks', `it's "quoted"`, 'über/日本', '-leading-dash', 'a$b`c'])('%s works', (name) => {
-    const bench = makeBench(`at-${createHash('sha256').update(name).digest('hex').slice(0, 6)}`);
-    bench.real('mkdir');
-    const copy = bench.copyScripts(name);
-    for (const script of startedScripts()) {
-      const ran = bench.run([join(copy, script), '--help'], {}, '/');
-      expect([script, ran.code, ran.stderr, ran.calls]).toEqual([script, 0, '', []]);
-    }
-    bench.standIn('docker', 'case "$*" in *"label=com.docker.compose.project=sotto "*) echo sotto-x-1 ;; esac');
-    const stopped = bench.run(['bash', './scripts/stop'], { HOME: home, CDPATH: '.:/tmp' }, copy);
-    expect(stopped).toMatchObject({ code: 0 });
-    expect(stopped.calls).toContain('docker rm --force --volumes sotto-x-1');
-  });
+describe('a checkout at an unusual path', () => {
+  test.each(['a path with blanks', `it's "quoted"`, 'über/日本', '-leading-dash', 'a$b`c'])(
+    'works at this path: %s',
+    (name) => {
+      const bench = makeBench(`at-${createHash('sha256').update(name).digest('hex').slice(0, 6)}`);
+      bench.real('mkdir');
+      const copy = bench.copyScripts(name);
+      for (const script of startedScripts()) {
+        const ran = bench.run([join(copy, script), '--help'], {}, '/');
+        expect([script, ran.code, ran.stderr, ran.calls]).toEqual([script, 0, '', []]);
+      }
+      bench.standIn('docker', 'case "$*" in *"label=com.docker.compose.project=sotto "*) echo sotto-x-1 ;; esac');
+      const stopped = bench.run(['bash', './scripts/stop'], { HOME: home, CDPATH: '.:/tmp' }, copy);
+      expect(stopped).toMatchObject({ code: 0 });
+      expect(stopped.calls).toContain('docker rm --force --volumes sotto-x-1');
+    },
+  );
 });
 
-describe('what is fetched', () => {
+describe('a fetched file', () => {
   const bench = makeBench('fetch');
   bench.real('mkdir', 'rm', 'tar', 'gzip', 'mv');
   const archive = join(folder, 'archive.tgz');
@@ -346,13 +350,13 @@ describe('what is fetched', () => {
     return { ...ran, kept };
   }
 
-  test('is taken when it is what the repository says', () => {
+  test('is accepted if its digest matches the repository’s', () => {
     const { code, kept } = fetch(digest);
     expect(code).toBe(0);
     expect(kept).toContainEqual(expect.stringMatching(/^node-[\d.]+\/sha512$/));
   });
 
-  test('control: is refused, and not kept, when it is anything else', () => {
+  test('control: is refused and deleted if its digest differs', () => {
     const { code, stderr, kept } = fetch(digest.replace(/^./, (digit) => (digit === '0' ? '1' : '0')));
     expect(code).toBe(1);
     expect(stderr).toContain(`sotto: ${name} is not what it should be, and was thrown away`);
@@ -360,14 +364,14 @@ describe('what is fetched', () => {
     expect(kept.filter((path) => path.includes('node-linux'))).toEqual([]);
   });
 
-  test('is not even asked for when the repository has no digest of it', () => {
+  test('is not requested if the repository has no digest for it', () => {
     const { code, stderr, calls } = fetch(digest, { SOTTO_NODE_VERSION: '24.99.0' });
     expect([code, calls.filter((call) => call.startsWith('npm'))]).toEqual([2, []]);
     expect(stderr).toContain('scripts/lib/fetched.sha512 has no digest of it.');
     expect(stderr).toContain('next: unset SOTTO_NODE_VERSION');
   });
 
-  test('by name has a digest for every version in .env', () => {
+  test('has a digest for every version in .env', () => {
     const listed = readFileSync('scripts/lib/fetched.sha512', 'utf8').matchAll(/^([0-9a-f]{128}) {2}(\S+)$/gm);
     const env = (key: string): string => new RegExp(`^${key}=(.+)$`, 'm').exec(readFileSync('.env', 'utf8'))?.[1] ?? '';
     const node = env('SOTTO_NODE_VERSION');
@@ -378,7 +382,7 @@ describe('what is fetched', () => {
     ]);
   });
 
-  test('from npm by the scripts goes through that check, and nothing else is fetched', () => {
+  test('is checked if it comes from npm, and scripts fetch nothing else', () => {
     const fetching = /\bnpm (pack|view|exec)\b|(^|[;&|(])\s*(npx|curl|wget)\b/;
     const places = [
       'fetch',

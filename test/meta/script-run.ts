@@ -1,4 +1,5 @@
-// Runs our scripts as somebody would who has nothing else: an environment of their own, and programs that only leave a line.
+// Runs our scripts as somebody would who has nothing else: an environment of their own, and
+// programs that only leave a line.
 
 import { spawnSync } from 'node:child_process';
 import {
@@ -48,7 +49,7 @@ const RECORDED = [
     'kill',
   ],
 ];
-/** What a script is made of, besides the sources of the programs. */
+/** The files of a script, besides the sources of the programs. */
 const OF_SCRIPTS = ['scripts', '.ci', '.env', 'package.json', 'test/adversary/usage.txt'];
 /** For arguments that are judged at once. */
 const LIMIT_MS = 50_000;

@@ -1,4 +1,5 @@
-// Every script says at once how it is used, refuses what it does not know, and has changed nothing by then.
+// Every script says at once how it is used, refuses what it does not know, and has changed nothing
+// by then.
 
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -21,11 +22,11 @@ const refusalOf = (script: string): number => (REFUSES_WITH_64.includes(script) 
 const SCRIPTS = startedScripts();
 const started = (script: string): string => `./${script}`;
 
-test('the scripts that are started are found', () => {
+test('the test finds every script that users start', () => {
   expect(SCRIPTS).toEqual(expect.arrayContaining(['scripts/demo', 'scripts/stop', '.ci/run']));
 });
 
-describe.each(SCRIPTS)('%s', (script) => {
+describe.each(SCRIPTS)('the script %s', (script) => {
   // Of on-engine only the first argument is its own.
   const asking = [
     ['--help'],
@@ -34,13 +35,13 @@ describe.each(SCRIPTS)('%s', (script) => {
     ...(script === 'scripts/on-engine' ? [] : [['--frob', '--help']]),
   ];
 
-  test.each(asking.map((args) => [args]))('answers %j with its usage at once, and does nothing', (args) => {
+  test.each(asking.map((args) => [args]))('answers %j with its usage, and does nothing else', (args) => {
     const ran = bench.run([started(script), ...args]);
     expect(ran).toMatchObject({ code: 0, stderr: '', calls: [] });
     expect(ran.stdout).toMatch(/^Usage: /);
   });
 
-  test('says its version, and does nothing', () => {
+  test('prints its version, and does nothing else', () => {
     const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
     expect(bench.run([started(script), '--version'])).toEqual({
       code: 0,
@@ -55,7 +56,7 @@ describe.each(SCRIPTS)('%s', (script) => {
     ['a short option that is none', ['-x'], "unknown option '-x'"],
     ['an option with control characters', ['--\u001b[2J'], "unknown option '--?[2J'"],
     ['an option of endless length', [`--${'a'.repeat(5000)}`], `unknown option '--${'a'.repeat(62)}'`],
-  ])('refuses %s in one line that names it, with the usage, and does nothing', (_what, args, cause) => {
+  ])('refuses %s in one line with its usage, and does nothing else', (_what, args, cause) => {
     const { code, stdout, stderr, calls } = bench.run([started(script), ...args], { LC_ALL: 'C.UTF-8' });
     expect([code, stdout, calls]).toEqual([refusalOf(script), '', []]);
     expect(stderr.split('\n')[0]).toBe(`sotto: ${cause}`);
@@ -86,19 +87,19 @@ test.each<[string, readonly string[], number, string]>([
   ['scripts/on-engine', ['19', 'ls'], 64, "there is no engine '19' here"],
   ['scripts/doctor', ['--release'], 64, '--release needs a value'],
   ['scripts/adversary', ['--sed', '3'], 2, "unknown option '--sed'; did you mean '--seed'?"],
-])('%s %j ends with %i and says: %s', (script, args, code, cause) => {
+])('the script %s with %j ends with %i and prints: %s', (script, args, code, cause) => {
   const ran = bench.run([started(script), ...args]);
   expect(ran).toMatchObject({ code, stdout: '', calls: [] });
   expect(ran.stderr.split('\n')[0]).toBe(`sotto: ${cause}`);
 });
 
-test('a COMMAND keeps its own options, --help among them', () => {
+test('a script passes options behind COMMAND on, --help included', () => {
   const ran = bench.run(['./scripts/on-engine', '20.10', 'ls', '--help'], { HOME: folder });
   expect(ran.stdout).toBe('');
   expect(ran.stderr).toContain('engine 20.10 can only be had on Debian, as root.');
 });
 
-test('control: a script that installs before it reads its arguments is caught', () => {
+test('control: the test finds a script that installs before it reads its arguments', () => {
   const copy = bench.copyScripts('spoilt');
   const demo = readFileSync(join(copy, 'scripts/demo'), 'utf8');
   writeFileSync(
@@ -118,7 +119,7 @@ test('the doctor’s script knows the options that its program knows', () => {
   expect(options(bench.run(['./scripts/doctor', '--help']).stdout)).toEqual(options(HELP));
 });
 
-/** What `npm run NAME` starts with our own Node. */
+/** The command behind `npm run NAME`, for our own Node. */
 const manifest = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: Record<string, string> };
 const PROGRAMS = Object.entries(manifest.scripts).flatMap(([name, command]): [string, string][] => {
   const file = /^node (\S+\.ts)$/.exec(command)?.[1];
@@ -129,20 +130,20 @@ describe.each(PROGRAMS)('npm run %s', (_name, file) => {
   const run = (...args: readonly string[]): { status: number | null; stdout: string; stderr: string } =>
     spawnSync(process.execPath, [file, ...args], { encoding: 'utf8', timeout: 60_000 });
 
-  test('answers --help with its usage, wherever it stands', () => {
+  test('answers --help with its usage, at every position', () => {
     const { status, stdout, stderr } = run('--frob', '--help');
     expect([status, stderr]).toEqual([0, '']);
     expect(stdout).toMatch(/^Usage: /);
   });
 
-  test('refuses what it does not know with exit code 2 and its usage', () => {
+  test('refuses unknown arguments with exit code 2 and its usage', () => {
     const { status, stdout, stderr } = run('--frob');
     expect([status, stdout]).toEqual([2, '']);
     expect(stderr).toMatch(/^sotto: unknown option '--frob'\nUsage: /);
   });
 });
 
-test('the programs behind npm run are found', () => {
+test('the test finds every program behind npm run', () => {
   expect(PROGRAMS.map(([name]) => name)).toEqual(expect.arrayContaining(['bench', 'check', 'adversary', 'shell']));
 });
 
@@ -165,7 +166,7 @@ describe('a command line', () => {
     [['--seed='], '--seed needs a value'],
     [['--seed', '--check'], '--seed needs a value'],
     [['a', 'b'], "unexpected argument 'b'"],
-  ])('%j is refused: %s', (args, cause) => {
+  ])('is refused as %j: %s', (args, cause) => {
     expect(validate(...args)).toEqual({ kind: 'refused', cause });
   });
 });

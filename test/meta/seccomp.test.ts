@@ -1,4 +1,5 @@
-// The profile of system calls says what it is to say. That the kernel then refuses the rest is seen in test/containers/seccomp.test.ts.
+// The profile of system calls says what it is to say. That the kernel then refuses the rest is seen
+// in test/containers/seccomp.test.ts.
 
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
@@ -28,7 +29,10 @@ const allowed = profile.syscalls.filter(({ action }) => action === 'SCMP_ACT_ALL
 const namesOf = (rules: readonly Rule[]): string[] => rules.flatMap(({ names }) => names);
 const isAnyArguments = ({ args = [] }: Rule): boolean => args.length === 0;
 
-/** What no program of ours is ever to call: into other processes, the kernel, mounts, namespaces, keys, and around the file system. */
+/**
+ * What no program of ours is ever to call: into other processes, the kernel, mounts, namespaces,
+ * keys, and around the file system.
+ */
 const NEVER = [
   ...['ptrace', 'process_vm_readv', 'process_vm_writev', 'pidfd_getfd', 'pidfd_open', 'kcmp', 'process_madvise'],
   ...['bpf', 'perf_event_open', 'io_uring_setup', 'io_uring_enter', 'io_uring_register', 'io_setup', 'userfaultfd'],
@@ -60,16 +64,16 @@ const NEVER = [
 ];
 
 describe('the profile of system calls', () => {
-  test('refuses what it does not name, and what is made for another kind of machine', () => {
+  test('refuses unnamed calls, and calls of another architecture', () => {
     expect(profile.defaultAction).toBe('SCMP_ACT_ERRNO');
     expect(profile.archMap.flatMap(({ subArchitectures }) => subArchitectures)).toEqual([]);
   });
 
-  test('lets nothing through that no program of ours is to call', () => {
+  test('allows no call that our programs must not make', () => {
     expect(namesOf(allowed).filter((name) => NEVER.includes(name))).toEqual([]);
   });
 
-  test('lets processes be made in the namespaces of their parent only', () => {
+  test('allows new processes in the namespaces of their parent only', () => {
     const clone = allowed.filter(({ names }) => names.includes('clone'));
     const everyNewNamespace = 0x7e02_0000;
     expect(clone.map(({ args }) => args)).toEqual([
@@ -77,7 +81,7 @@ describe('the profile of system calls', () => {
     ]);
   });
 
-  test('lets streams and datagrams of three families through, and no other socket', () => {
+  test('allows stream and datagram sockets of three families, and no other', () => {
     const sockets = allowed.filter(({ names }) => names.includes('socket'));
     const seen = sockets.map(({ args = [] }) => [args[0]?.value, args[0]?.op, args[1]?.value, args[1]?.valueTwo]);
     const families = [1, 2, 10];
@@ -85,7 +89,7 @@ describe('the profile of system calls', () => {
     expect(sockets.flatMap(({ args = [] }) => args.map(({ index }) => index))).toEqual(sockets.flatMap(() => [0, 1]));
   });
 
-  test('names each call once where any arguments will do, and hangs on nothing that an engine might not know', () => {
+  test('names each unconditional call once, and needs no feature that an engine may lack', () => {
     const names = namesOf(allowed.filter(isAnyArguments));
     expect(names.length).toBe(new Set(names).size);
     expect(

@@ -1,5 +1,5 @@
-// The verdict over what captures see: which packets belong on a network of the stack and which do not. That captures see packets at
-// all is shown on real networks, by the anti-tests of test/leaks.
+// The verdict over what captures see: which packets belong on a network of the stack and which do
+// not. That captures see packets at all is shown on real networks, by the anti-tests of test/leaks.
 
 import { expect, test } from 'vitest';
 import { strays } from '../leaks/capture.ts';
@@ -36,7 +36,7 @@ const AT_HOME: readonly Flow[] = [
   tcp('state', '172.20.3.3', '172.20.3.2', 6379),
 ];
 
-test('what is served on a network belongs there', () => {
+test('a packet to a port served on its network is no stray', () => {
   expect(strays(AT_HOME, NETWORKS)).toEqual([]);
 });
 
@@ -52,10 +52,10 @@ test.each<[string, Flow]>([
   ['that is no TCP', { ...tcp('state', '172.20.3.3', '172.20.3.2', 6379), protocol: 'udp' }],
   ['that is an echo', { ...tcp('state', '172.20.3.3', '172.20.3.2', 0), protocol: 'icmp' }],
   ['of IPv6', tcp('socks', 'fe80::1', 'fe80::2', 9050)],
-])('a packet %s does not', (_what, flow) => {
+])('a packet is a stray: %s', (_what, flow) => {
   expect(strays([...AT_HOME, flow], NETWORKS)).toEqual([flow]);
 });
 
-test('ARP and multicast are counted elsewhere', () => {
+test('ARP and multicast packets are counted separately', () => {
   expect(strays([{ ...tcp('state', '172.20.3.3', '224.0.0.22', 0), kind: 'multicast' }], NETWORKS)).toEqual([]);
 });

@@ -21,15 +21,15 @@ function fault(claim: string): string | undefined {
 }
 
 describe('THREAT_MODEL.md', () => {
-  test('makes claims', () => {
+  test('makes more than a dozen claims', () => {
     expect(claims.length).toBeGreaterThan(12);
   });
 
-  test.each(claims)('%s', (claim) => {
+  test.each(claims)('backs its claim: %s', (claim) => {
     expect(fault(claim)).toBeUndefined();
   });
 
-  test('would notice a claim without a test', () => {
+  test('fails if a claim names no test', () => {
     expect(fault('* Cannot fly.')).toBe('names neither a test nor an argument');
     expect(fault('* Cannot fly. Test: `test/fly.test.ts`.')).toContain('which is not there');
     expect(fault('* Cannot fly. Test: `README.md` "no such title in any file".')).toContain('has not');

@@ -12,15 +12,15 @@ function unexplained(torrc: string): string[] {
   });
 }
 
-describe.each(['torrc', 'torrc.client'])('%s', (path) => {
+describe.each(['torrc', 'torrc.client'])('the file %s', (path) => {
   const text = readFileSync(path, 'utf8');
 
-  test('says of every option why it is there', () => {
+  test('gives a reason for every option', () => {
     expect(unexplained(text)).toEqual([]);
     expect(text.split('\n').filter((line) => /^[A-Za-z]/.test(line)).length).toBeGreaterThan(10);
   });
 
-  test('would be found out if it did not', () => {
+  test('fails if an option has no reason', () => {
     expect(unexplained(`${text}\n\nExitRelay 0\n`)).toEqual(['ExitRelay 0']);
     expect(unexplained(`ExitRelay 0\n${text}`)).toEqual(['ExitRelay 0']);
   });

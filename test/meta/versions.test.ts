@@ -10,9 +10,9 @@ const environment = new Map(
     .map((line): [string, string] => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]),
 );
 
-describe('versions', () => {
+describe('the versions of dependencies and images', () => {
   test.each(['Dockerfile.tor', 'Dockerfile.relay', 'Dockerfile.client', 'test/tornet/Dockerfile'])(
-    'of %s are those of .env',
+    'are those of .env in %s',
     (file) => {
       const stated = [...readFileSync(file, 'utf8').matchAll(/^ARG ([A-Z_]+)=(\S+)$/gm)];
       expect(stated.length).toBeGreaterThan(0);
@@ -20,7 +20,7 @@ describe('versions', () => {
     },
   );
 
-  test('of Node are one everywhere', () => {
+  test('are the same for Node in every file', () => {
     const major = environment.get('SOTTO_NODE_VERSION')?.split('.')[0];
     expect(readFileSync('.nvmrc', 'utf8').trim()).toBe(major);
     expect(environment.get('SOTTO_NODE_IMAGE')).toContain(environment.get('SOTTO_NODE_VERSION') ?? 'missing');
@@ -29,7 +29,7 @@ describe('versions', () => {
     expect(environment.get('SOTTO_VERSION')).toBe(manifest.version);
   });
 
-  test('of Dockerfiles need no newer builder than the oldest one', () => {
+  test('need no newer builder for Dockerfiles than the oldest supported one', () => {
     for (const file of ['Dockerfile.tor', 'Dockerfile.relay', 'Dockerfile.client']) {
       const text = readFileSync(file, 'utf8');
       expect(text).not.toMatch(/^# syntax=/m);
@@ -38,7 +38,7 @@ describe('versions', () => {
     }
   });
 
-  test('of dependencies are exact', () => {
+  test('are exact for every dependency', () => {
     const lock = JSON.parse(readFileSync('package-lock.json', 'utf8')) as {
       packages: Record<string, { dependencies?: Record<string, string>; devDependencies?: Record<string, string> }>;
     };

@@ -9,7 +9,7 @@ const names = allNames();
 const { left, unneeded } = checkWords(names);
 
 describe('the words of the code', () => {
-  test('are looked for in every package, in scripts, tools and tests', () => {
+  test('are collected from every package, scripts, tools and tests', () => {
     expect(names.length).toBeGreaterThan(3_000);
     const kinds = new Set(names.map(({ kind }) => kind));
     expect([...kinds].sort()).toEqual(['export', 'file', 'literal', 'member']);
@@ -17,14 +17,15 @@ describe('the words of the code', () => {
       expect(names.some(({ path }) => path.startsWith(folder))).toBe(true);
   });
 
-  // The list only shrinks: a new name fails, and so does a name that has been mended and still stands here.
-  test('have no retired word but in an allowed sense, or in the list of those still to be renamed', () => {
+  // The list only shrinks: a new name fails, and so does a name that has been mended and still
+  // stands here.
+  test('include no retired word but in an allowed sense or in the list', () => {
     if (process.env['SOTTO_WRITE_WORDS'] === '1') writeFileSync(STILL_TO_RENAME, `${left.join('\n')}\n`);
     process.stdout.write(`retired words left: ${left.length}\n`);
     expect(left).toEqual(readFileSync(STILL_TO_RENAME, 'utf8').trimEnd().split('\n'));
   });
 
-  test('need every allowance that is written down', () => {
+  test('need every allowance in the table', () => {
     expect(unneeded).toEqual([]);
     expect(ALLOWED.filter(({ word }) => !RETIRED.has(word))).toEqual([]);
   });
@@ -52,11 +53,11 @@ describe('a retired word', () => {
     ],
     ['a key of a table', "export const CODES = { 'room-parted': 1 } as const;", ['member room-parted has "parted"']],
     ['two words', 'export class LiveRoom {}', ['export LiveRoom has "live room"']],
-  ])('is found in %s', (_where, text, expected) => {
+  ])('is found in a name: %s', (_where, text, expected) => {
     expect(found(text)).toEqual(expected);
   });
 
-  test('is found in the name of a file, of a test, too', () => {
+  test('is found in the name of a file, test files included', () => {
     expect(found('', 'packages/client/test/key-turns.test.ts')).toEqual(['file key-turns has "turn"']);
     expect(found('', 'test/containers/walls.test.ts')).toEqual(['file walls has "wall"']);
   });
@@ -72,17 +73,17 @@ describe('a retired word', () => {
     'mistake',
     'peerless',
     'heartbeat',
-  ])('is not found inside of another word: %s', (name) => {
+  ])('is not found inside another word: %s', (name) => {
     expect(retiredIn(name)).toEqual([]);
   });
 
-  test('is found where an allowance is for another name, or for another folder', () => {
+  test('is found if an allowance is for another name or another folder', () => {
     const text = 'export interface Options { readonly wants: string; readonly wantsMore: string }';
     expect(found(text, 'packages/doctor/src/options.ts')).toEqual(['member wantsMore has "want"']);
     expect(found(text, 'packages/client/src/options.ts')).toHaveLength(2);
   });
 
-  test('is not found in what a file keeps to itself', () => {
+  test('is not found in names that a file does not export', () => {
     const text = `
       function takeTurn(seat: string): string { return seat; }
       export class Session { #belonging = 1; private errand = 2; }
@@ -91,7 +92,7 @@ describe('a retired word', () => {
   });
 });
 
-test('names are split at capitals, digits, underscores and hyphens', () => {
+test('a name is split at capitals, digits, underscores and hyphens', () => {
   expect(wordsOf('parseMLSHead2Rows')).toEqual(['parse', 'mls', 'head', 'rows']);
   expect(wordsOf('HEAD_BYTES_MAX')).toEqual(['head', 'bytes', 'max']);
   expect(wordsOf('room-parted')).toEqual(['room', 'parted']);

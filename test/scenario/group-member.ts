@@ -1,4 +1,5 @@
-// A member on a real connection to a real relay, with group keys: what the client will do, driven by hand.
+// A member on a real connection to a real relay, with group keys: what the client will do, driven
+// by hand.
 
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
@@ -79,7 +80,8 @@ export class GroupMember {
     socket.on('data', (chunk) => {
       const frames = splitter.push(chunk);
       if (!frames.ok) throw new Error(frames.code);
-      // One after another: keys go on from entry to entry, and the commit number keeps its place among them.
+      // One after another: keys go on from entry to entry, and the commit number keeps its place
+      // among them.
       for (const bytes of frames.value) this.#work = this.#work.then(() => this.#processFrame(bytes));
     });
     socket.on('error', () => socket.destroy());

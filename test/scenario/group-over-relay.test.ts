@@ -1,4 +1,5 @@
-// A group lives over a real relay: joins that collide, words, rotations, a farewell, junk. Everything but Tor, Redis and a screen.
+// A group lives over a real relay: joins that collide, words, rotations, a farewell, junk.
+// Everything but Tor, Redis and a screen.
 
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
@@ -106,7 +107,7 @@ test('texts and key rotations that cross each other lose nothing', async () => {
   }
 });
 
-test('a member that says goodbye is removed by the next rotation', async () => {
+test('the next rotation removes a member that said goodbye', async () => {
   const members = await Promise.all(['anna', 'ben', 'carla'].map((name) => joined(name)));
   const [anna, ben, carla] = members;
   if (anna === undefined || ben === undefined || carla === undefined) throw new Error('nobody');

@@ -1,4 +1,5 @@
-// A long life of a room over an honest relay, told by a seed: people come, talk, rotate their keys, lose connections and go. Nobody is ever warned.
+// A long life of a room over an honest relay, told by a seed: people come, talk, rotate their keys,
+// lose connections and go. Nobody is ever warned.
 
 import { SeededRandom } from '@sotto/fixtures';
 import { expect, test } from 'vitest';
@@ -12,7 +13,10 @@ const TALKERS_MAX = 6;
 const TALKERS_LEAST = 2;
 /** Enough texts in a row for new keys. */
 const SPEECH_TEXTS = 55;
-/** Clients live so much faster than the wall: 10 to 20 minutes to a rotation are at most one, ranks wait for a twentieth of a second. */
+/**
+ * Clients live so much faster than the wall: 10 to 20 minutes to a rotation are at most one, ranks
+ * wait for a twentieth of a second.
+ */
 const SPEED = 20;
 
 type Deed = 'say' | 'say long' | 'speech' | 'join' | 'leave' | 'cut' | 'cut all' | 'listen';
@@ -72,7 +76,10 @@ class Gathering {
     }
   }
 
-  /** Whoever is here says a word, and all hear it: everything that was said before by those who are here has been heard then, once, in order. */
+  /**
+   * Whoever is here says a word, and all hear it: everything that was said before by those who are
+   * here has been heard then, once, in order.
+   */
   async listen(): Promise<void> {
     for (const member of this.present) this.#say(member, 20);
     for (const member of this.present) {

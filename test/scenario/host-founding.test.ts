@@ -1,4 +1,5 @@
-// A host's proof founds the room's group over a real relay: who has the string can join then, and not before.
+// A host's proof founds the room's group over a real relay: who has the string can join then, and
+// not before.
 
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
@@ -104,7 +105,7 @@ test('one of several proofs at the same time founds the room, and the others not
   await anna.join();
 });
 
-test('a founding that is cut off is tried again', async () => {
+test('the host founds the room again after its connection is cut', async () => {
   const stream = await walk();
   let written = 0;
   const brittle: ByteStream = {

@@ -1,4 +1,5 @@
-// A host whose Tor hangs while it proves that its room can be reached: the string comes all the same, and soon.
+// A host whose Tor hangs while it proves that its room can be reached: the string comes all the
+// same, and soon.
 
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,5 @@
-// Somebody with the connection string disturbs a room as well as the wire lets him: the room goes on, and how soon is printed.
+// An attacker with the connection string disturbs a room as much as the protocol allows. The room
+// goes on, and the test prints how soon.
 
 import { expect, test } from 'vitest';
 import { encodeStage, SMALLEST_FRAME_BYTES } from '@sotto/protocol';
@@ -6,7 +7,7 @@ import { openContext } from '../../packages/crypto/src/mls/context.ts';
 import { nativeCrypto } from '@sotto/crypto/native';
 import { createGroupIdentity } from '@sotto/crypto/mls';
 import { fingerprint } from '@sotto/crypto';
-import { forgeJoin } from '../../packages/crypto/test/group-states.ts';
+import { forgeJoin } from '@sotto/fixtures/forged-join';
 import { openRoom } from './room.ts';
 import type { HonestRoom } from './room.ts';
 import { random, StringHolder } from './string-holder.ts';
@@ -57,7 +58,10 @@ function print(what: string, times: Readonly<Record<string, number>>): void {
 /** Heard by all others within this time, whatever a string holder does. */
 const HEARING_LIMIT_MS = 3_000;
 const JOIN_LIMIT_MS = 20_000;
-/** Where he has used up what the relay lets the room commit, or takes its places for uploads in turn with his other connections. */
+/**
+ * Where he has used up what the relay lets the room commit, or takes its places for uploads in turn
+ * with his other connections.
+ */
 const CROWDED_JOIN_LIMIT_MS = 60_000;
 /** The relay lets a room commit every 5 s: forty joins are told in a tenth of the time. */
 const RELAY_HURRY = 10;
@@ -118,7 +122,7 @@ test('the next newcomer joins although a valid join has uploaded a junk snapshot
   expect(heard).toBeLessThan(HEARING_LIMIT_MS);
 });
 
-test('staged uploads that nobody commits take no place for long', async () => {
+test('the relay soon frees staged uploads that no member commits', async () => {
   const { members, member, vandal } = await openScene();
   const vandals = await Promise.all(Array.from({ length: 16 }, (_, index) => vandal(`vandal ${index}`)));
   let isOver = false;
@@ -139,7 +143,7 @@ test('staged uploads that nobody commits take no place for long', async () => {
   expect(heard).toBeLessThan(HEARING_LIMIT_MS);
 }, 90_000);
 
-test('a joining commit that removes a member is refused by all', async () => {
+test('all members refuse a joining commit that removes a member', async () => {
   const { anna, ben, members, vandal } = await openScene();
   const holder = await vandal();
   const context = await openContext(nativeCrypto, 'x-wing', holder.groupKeys, 64);

@@ -1,13 +1,19 @@
-// A relay that forks the log, or goes back in it: who notices, and by what. Real clients, real relays; each attack with its control.
+// A relay that forks the log, or goes back in it: who notices, and by what. Real clients, real
+// relays; each attack with its control.
 
 import { expect, test } from 'vitest';
 import { alarms, allWarn, allSend, epochsWithTwoCodes, openThreeMembers, untilTogether } from './three-members.ts';
 import type { ScenarioMember } from './member.ts';
 import { noise } from './tampering/member-view.ts';
 
-/** How much faster than the wall's the clock is where somebody has to be missed, which takes 200 s; a join, which may take 240 s, still has 12 s of the wall's. */
+/**
+ * How much faster than the wall's the clock is where somebody has to be missed, which takes 200 s;
+ * a join, which may take 240 s, still has 12 s of the wall's.
+ */
 const SPEED = 20;
-/** Missed, called for, and put out: 15 s of the wall's clock on a machine that does nothing else. */
+/**
+ * Missed, called for, and put out: 15 s of the wall's clock on a machine that does nothing else.
+ */
 const MISSED_LIMIT_MS = 60_000;
 
 test('two halves of a room that the relay forks and joins again notice it', async () => {
@@ -42,7 +48,7 @@ async function openTwoBranches() {
   return { anna, ben, carla, dora, emil, all, rejoinTrunk };
 }
 
-test('with commits on both branches the member that was forked off can read no other: it says so, and joins again', async () => {
+test('a member forked off with commits on both branches can read no other, warns, and joins again', async () => {
   const { ben, emil, dora, all, rejoinTrunk } = await openTwoBranches();
   emil.client.leave();
   await emil.client.ended;
@@ -51,7 +57,7 @@ test('with commits on both branches the member that was forked off can read no o
   await untilTogether([...all, dora]);
 });
 
-test('with commits on both branches and two members in each, both halves notice it and come together again', async () => {
+test('two halves with commits on both branches notice the fork and come together again', async () => {
   const { anna, ben, emil, dora, all, rejoinTrunk } = await openTwoBranches();
   await rejoinTrunk(['ben', 'emil']);
   await untilTogether([...all, dora, emil]);

@@ -1,11 +1,12 @@
-// A relay that hides commits, refuses them, lies about the commit number and serves wrong snapshots: what becomes of the room. Real clients, real relay.
+// A relay that hides commits, refuses them, lies about the commit number and serves wrong
+// snapshots: what becomes of the room. Real clients, real relay.
 
 import { expect, test } from 'vitest';
 import { alarms, allSend, openThreeMembers, untilTogether } from './three-members.ts';
 import { committedBy, drop } from './tampering/shapes.ts';
 import { HONEST } from './tampering/member-view.ts';
 
-test('a member that is not told of a commit can read nothing more, says so, and joins again', async () => {
+test('a member that misses a commit can read nothing more, warns, and joins again', async () => {
   const { join, ben, all, viewOfBen } = await openThreeMembers({ speed: 20 });
   viewOfBen.shape = drop(committedBy('dora'), 'renumbered', Number.POSITIVE_INFINITY);
   viewOfBen.notices = () => [];

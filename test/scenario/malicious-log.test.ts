@@ -1,4 +1,5 @@
-// A relay that tells one member another log than the others: who notices, and by what. Real clients, real relay; each attack with its control.
+// A relay that tells one member another log than the others: who notices, and by what. Real
+// clients, real relay; each attack with its control.
 
 import { expect, test } from 'vitest';
 import { makeRoom, publishFrame } from '@sotto/fixtures/relay-member';
@@ -95,7 +96,7 @@ test.each(TRICKS)('members warn of %s that one member alone gets', async (_, tri
   await allWarn(all, 'log-differs');
 });
 
-test('an author warns of an echo that was kept back', async () => {
+test('an author warns if the relay withholds its echo', async () => {
   const { relay, anna, ben, carla, all } = await openThreeMembers();
   relay.view('anna').shape = drop(annasText, 'renumbered');
   anna.send(longText('a'));
@@ -105,7 +106,7 @@ test('an author warns of an echo that was kept back', async () => {
   expect(anna.told('sent').some(({ ref }) => ref === longText('a'))).toBe(false);
 });
 
-test('all members warn of a text whose echo its author alone has got', async () => {
+test('all members warn of a text that only its author received', async () => {
   const { relay, anna, ben, carla, all } = await openThreeMembers();
   for (const name of ['ben', 'carla']) relay.view(name).shape = replace(annasText, () => noise(2));
   await anna.sendConfirmed(longText('a'));

@@ -21,7 +21,10 @@ export interface MemberOptions {
 type WarningCode = EventOf<'warning'>['code'];
 type EventOf<Type extends ClientEvent['type']> = Extract<ClientEvent, { readonly type: Type }>;
 
-/** How long, by the wall's clock, a member waits for what it expects before the test fails and says what it was told instead. */
+/**
+ * How long, by the wall's clock, a member waits for what it expects before the test fails and says
+ * what it was told instead.
+ */
 const PATIENCE_MS = 10_000;
 const SHOWN_EVENTS = 25;
 
@@ -86,13 +89,19 @@ export class ScenarioMember {
     return this.events.filter((event): event is EventOf<Type> => event.type === type);
   }
 
-  /** Waits for what the next events bring about. Rejects after so many milliseconds of the wall's clock. */
+  /**
+   * Waits for what the next events bring about. Rejects after so many milliseconds of the wall's
+   * clock.
+   */
   async until(what: string, holds: () => boolean, patienceMs: number = PATIENCE_MS): Promise<void> {
     if (await this.within(patienceMs, holds)) return;
     throw new Error(`${this.name} waits for "${what}" in vain; was told:\n${this.report()}`);
   }
 
-  /** @returns whether the next events bring it about before so many milliseconds of the wall's clock have passed. */
+  /**
+   * @returns whether the next events bring it about before so many milliseconds of the wall's clock
+   * have passed.
+   */
   async within(milliseconds: number, holds: () => boolean): Promise<boolean> {
     let isLate = false;
     const timer = setTimeout(() => {

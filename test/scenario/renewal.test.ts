@@ -1,4 +1,5 @@
-// Members go over to other circuits in the middle of a conversation, on real sockets of a real relay: nobody misses a word, and nobody notices.
+// Members go over to other circuits in the middle of a conversation, on real sockets of a real
+// relay: nobody misses a word, and nobody notices.
 
 import { SeededRandom } from '@sotto/fixtures';
 import { expect, test } from 'vitest';
@@ -8,11 +9,11 @@ import type { ScenarioMember } from './member.ts';
 const ROUNDS = 120;
 /** Enough texts in a row for new keys. */
 const SPEECH_TEXTS = 55;
-/** What has to wait is not waited for; an echo still has seconds of the wall's clock. */
+/** How much faster the clocks run than real time: an echo still has seconds of real time. */
 const SPEED = 4;
 
 test.each([1, 2])(
-  'renewed circuits lose nothing and double nothing, and nobody sees anything of them (seed %i)',
+  'renewed circuits lose and repeat nothing, and no member sees a trace of them (seed %i)',
   async (seed) => {
     const room = await openRoom({ speed: SPEED });
     const chance = new SeededRandom(seed);

@@ -1,4 +1,5 @@
-// A host over a real relay and stand-ins for both Tors: its room, and the move to another one when somebody is evicted.
+// A host over a real relay and stand-ins for both Tors: its room, and the move to another one when
+// somebody is evicted.
 
 import { createPublicKey, verify } from 'node:crypto';
 import { once } from 'node:events';
@@ -39,7 +40,7 @@ let host: Host;
 let visitors: Visitor[];
 let members: GroupMember[];
 
-/** What the host has printed. */
+/** The lines that the host has printed. */
 class Screen {
   text = '';
   readonly #readers = new Set<() => void>();
@@ -57,7 +58,7 @@ class Screen {
   }
 }
 
-/** Somebody at the relay with a connection string: what the relay says to it. */
+/** A string holder at the relay, and the frames that it gets. */
 class Visitor {
   readonly frames: Frame[] = [];
   readonly closed: Promise<unknown>;
@@ -108,7 +109,7 @@ function visit(invite: Invite): Visitor {
   return visitor;
 }
 
-/** What a room answers to its string: its commit number, or why it admits nobody. */
+/** The answer of a room to its connection string: its commit number, or the code of the refusal. */
 async function commitNumberOf(invite: Invite): Promise<number | string | undefined> {
   const frame = await visit(invite).frame(1);
   return frame.operation === 'attached' ? frame.number : frame.code;
@@ -197,14 +198,14 @@ function isOrderOf({ onionKey, roomSecret }: Invite, order: Order & { readonly s
 }
 
 describe('a host', () => {
-  test('shows a string that leads into a founded room, over one onion', async () => {
+  test('shows a connection string that leads into a founded room, over one onion', async () => {
     const invite = await open();
     expect(await commitNumberOf(invite)).toBe(1);
     expect(tor.onions).toEqual([onionAddressOf(invite.onionKey)]);
     expect(screen.text).toContain(host.invite);
   });
 
-  test('signs a change of access with the key in its string', async () => {
+  test('signs a change of access with the key in its connection string', async () => {
     const invite = await openWith('knock', {});
     const reply = host.setAccess('locked');
     if (!reply.ok || reply.order === undefined) throw new Error('no order');
@@ -213,7 +214,7 @@ describe('a host', () => {
     expect(isOrderOf({ ...invite, roomSecret: new Uint8Array(32) }, reply.order)).toBe(false);
   });
 
-  test('that is not open yet orders nothing', async () => {
+  test('signs no order before its room is open', async () => {
     tor.isLost = () => true;
     const opening = open();
     await screen.shows('checking that a guest can reach it');
@@ -226,7 +227,7 @@ describe('a host', () => {
 });
 
 describe('an eviction', () => {
-  test('opens another room beside the one that there is, and orders both: remove, and move', async () => {
+  test('opens a second room, and orders the first to remove the member and to move', async () => {
     const before = await open();
     const { order, move } = await evict();
     expect(order).toMatchObject({ type: 'evict', number: 2, memberId: MEMBER_ID });
@@ -237,14 +238,15 @@ describe('an eviction', () => {
     expect(inviteOf(host)).toEqual(before);
   });
 
-  test('ends with the room before closed: its onion gone, its members told, the new string shown', async () => {
+  test('ends with the old room closed, its members told, and the new connection string shown', async () => {
     const before = await open({ graceMs: SHORT_MS });
     const member = visit(before);
     await member.frame(1);
     const { move } = await evict();
     const newcomer = visit(move);
     expect(host.moved()).toEqual({ ok: true });
-    // From now on everything speaks of the new room; the one before is still there for who has not read the word yet.
+    // From now on everything speaks of the new room; the one before is still there for who has not
+    // read the word yet.
     expect(inviteOf(host)).toEqual({ onionKey: move.onionKey, roomSecret: move.roomSecret });
     expect(tor.onions).toHaveLength(2);
     expect(await member.frame(2)).toMatchObject({ operation: 'closing', code: 'room-closed' });
@@ -260,7 +262,7 @@ describe('an eviction', () => {
     expect(isOrderOf(move, again.order)).toBe(true);
   });
 
-  test('is one at a time, and nobody changes the access meanwhile', async () => {
+  test('runs alone: no other eviction and no change of access begins meanwhile', async () => {
     await open();
     const first = host.evict(MEMBER_ID);
     expect(await host.evict(MEMBER_ID)).toEqual({ ok: false, code: 'busy' });
@@ -273,7 +275,7 @@ describe('an eviction', () => {
     expect(host.setAccess('locked')).toMatchObject({ ok: true });
   });
 
-  test('that opens no other room in time is refused, and the room goes on', async () => {
+  test('is refused if no other room opens in time, and the room goes on', async () => {
     const before = await open({ openMs: SHORT_MS });
     tor.isLost = (onion) => onion !== onionAddressOf(before.onionKey);
     expect(await host.evict(MEMBER_ID)).toEqual({ ok: false, code: 'room-not-opened' });
@@ -285,7 +287,7 @@ describe('an eviction', () => {
     expect(host.setAccess('knock')).toMatchObject({ ok: true });
   });
 
-  test('that nobody carries out is given up: the other room is closed, and the room goes on', async () => {
+  test('is given up if no member carries it out: the other room closes, and the room goes on', async () => {
     const before = await open({ offerMs: VISIT_MS });
     const { move } = await evict();
     const early = visit(move);
@@ -297,7 +299,7 @@ describe('an eviction', () => {
     expect((await evict()).order).toMatchObject({ number: 3 });
   });
 
-  test('leads into a room that all who move can join, whatever the access before, and says so', async () => {
+  test('leads into an open room whatever the access before, and says so', async () => {
     const before = await openWith('locked', { graceMs: SHORT_MS });
     expect(await joinAs('first', before)).toBe('locked');
     // The first finds a room that nobody is in; from then on it is locked.
@@ -310,7 +312,7 @@ describe('an eviction', () => {
     expect(host.setAccess('locked')).toMatchObject({ ok: true, order: { number: 2, mode: 'locked' } });
   });
 
-  test('that a stop interrupts leaves nothing behind', async () => {
+  test('leaves nothing behind if a stop interrupts it', async () => {
     const before = await open();
     const { move } = await evict();
     host.stop();
@@ -320,7 +322,7 @@ describe('an eviction', () => {
     expect(await host.evict(MEMBER_ID)).toEqual({ ok: false, code: 'not-open' });
   });
 
-  test('that a stop interrupts before the other room is open is answered, and leaves nothing behind', async () => {
+  test('is answered and leaves nothing behind if a stop interrupts it before the other room is open', async () => {
     const before = await open();
     tor.isLost = (onion) => onion !== onionAddressOf(before.onionKey);
     const answer = host.evict(MEMBER_ID);

@@ -1,4 +1,5 @@
-// Rooms of scenarios: real clients on the sockets of a real relay, honest or malicious. All of it goes away with the test.
+// Rooms of scenarios: real clients on the sockets of a real relay, honest or malicious. All of it
+// goes away with the test.
 
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -17,10 +18,16 @@ import { onTestFinished } from 'vitest';
 import { dial, ScenarioMember } from './member.ts';
 import { TamperingRelay } from './tampering/tampering-relay.ts';
 
-/** Above this, a client's deadlines come close to what a busy machine needs for a step: 45 s of silence are 900 ms then. */
+/**
+ * Above this, a client's deadlines come close to what a busy machine needs for a step: 45 s of
+ * silence are 900 ms then.
+ */
 const FACTOR_MAX = 50;
 
-/** The real clock, run faster: a client's minutes pass in seconds, while sockets and keys take the time that they take. */
+/**
+ * The real clock, run faster: a client's minutes pass in seconds, while sockets and keys take the
+ * time that they take.
+ */
 class FastClock {
   readonly #factor: number;
 
@@ -60,7 +67,10 @@ interface RoomContext {
   readonly speed: number;
 }
 
-/** An invite, and a moderator that signs with its onion key. The moderator opens no other room, so it evicts no member. */
+/**
+ * An invite, and a moderator that signs with its onion key. The moderator opens no other room, so
+ * it evicts no member.
+ */
 function createInvite(): { readonly invite: Invite; readonly moderator: Moderator } {
   const onionKey = new OnionKey();
   const invite = { onionKey: onionKey.publicKey, roomSecret: new Uint8Array(randomBytes(32)) };
@@ -121,7 +131,9 @@ export interface HonestRoom extends ScenarioRoom {
   readonly path: string;
 }
 
-/** `speed`, `relaySpeed`: how much faster the clients' clocks, and the relay's, run than the wall's. */
+/**
+ * `speed`, `relaySpeed`: how much faster the clients' clocks, and the relay's, run than the wall's.
+ */
 export async function openRoom({
   speed = 1,
   relaySpeed = 1,
@@ -152,7 +164,10 @@ export interface TamperedRoom extends ScenarioRoom {
   readonly relay: TamperingRelay;
 }
 
-/** `speed`: how much faster the clients' clocks run than the wall's. `empty`: the room is not founded. */
+/**
+ * `speed`: how much faster the clients' clocks run than the wall's. `empty`: the room is not
+ * founded.
+ */
 export async function openTamperedRoom({
   speed = 1,
   empty = false,

@@ -1,4 +1,5 @@
-// Somebody who has the connection string and means harm: speaks the wire by hand, with every key that the string gives.
+// An attacker with the connection string: it speaks the wire protocol by hand, with every key that
+// the string gives.
 
 import { randomBytes } from 'node:crypto';
 import { deriveRoomKeys, openEnvelope, plaintextBytes, sealEnvelope, signCapability } from '@sotto/crypto';
@@ -72,7 +73,11 @@ export class StringHolder {
     this.send(encodeFrame({ operation: 'publish', number: this.commitNumber, body }));
   }
 
-  /** Sends a whole upload and its COMMIT. @returns `taken`, `closed`, or the code of the refusal. */
+  /**
+   * Sends a whole upload and its COMMIT.
+   *
+   * @returns `taken`, `closed`, or the code of the refusal.
+   */
   async commit(upload: Upload, commitNumber: number = this.commitNumber): Promise<string> {
     const id = toHex(upload.id);
     const last = toHex(upload.bodies.at(-1)?.subarray(0, UPLOAD_ID_BYTES) ?? upload.id);
@@ -114,13 +119,17 @@ export class StringHolder {
     return { id: random(UPLOAD_ID_BYTES), frameSize: 3, bodies, snapshot: random(4_096) };
   }
 
-  /** What a newcomer reads in the snapshot. */
+  /** Opens the snapshot as a newcomer does. */
   async openSnapshot(): Promise<SnapshotPlaintext> {
     const snapshot = await this.snapshot();
     return value(decodeSnapshotPlaintext(value(openEnvelope(this.groupKeys.snapshotKey, snapshot.bytes))));
   }
 
-  /** Joins as anybody may, under a new identity. `spoil` may change what is uploaded. @returns its place in the group. */
+  /**
+   * Joins as anybody may, under a new identity. `spoil` may change what is uploaded.
+   *
+   * @returns its place in the group.
+   */
   async join(invite: Invite, spoil: (upload: Upload) => Upload = (upload) => upload): Promise<GroupMembership> {
     for (;;) {
       const surroundings = { crypto: nativeCrypto, suite: 'x-wing', random, moderatorKey: invite.onionKey } as const;
@@ -145,7 +154,9 @@ export class StringHolder {
     await this.#wire.leave();
   }
 
-  /** Lets so many milliseconds pass, or the connection end: a string holder keeps time with nobody. */
+  /**
+   * Lets so many milliseconds pass, or the connection end: a string holder keeps time with nobody.
+   */
   async pause(milliseconds: number): Promise<void> {
     let isOver = false;
     const timer = setTimeout(() => {

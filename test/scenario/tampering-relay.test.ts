@@ -1,4 +1,5 @@
-// The malicious relay itself: honest by default, and each of its tricks reaches exactly whom it is meant for.
+// The malicious relay itself: honest by default, and each of its tricks reaches exactly whom it is
+// meant for.
 
 import { expect, test } from 'vitest';
 import { encodeFetch } from '@sotto/protocol';
@@ -72,7 +73,7 @@ test('the malicious relay passes everything on unchanged until a test says other
   expect(['anna', 'ben', 'carla'].map((name) => relay.view(name).tampered)).toEqual([0, 0, 0]);
 });
 
-test('it drops, swaps, doubles and replaces entries for one member, and numbers later entries as it likes', async () => {
+test('the malicious relay drops, swaps, doubles and replaces entries for one member, and renumbers later ones', async () => {
   const { relay, anna, ben } = await openScene();
   const view = relay.view('ben');
   const said = bodies(10);
@@ -112,7 +113,7 @@ test('it drops, swaps, doubles and replaces entries for one member, and numbers 
   expect(relay.view('anna').served.from(1)).toHaveLength(10);
 });
 
-test('it tells a member that connects again the same lies as before', async () => {
+test('the malicious relay repeats its lies to a member that reconnects', async () => {
   const { relay, anna, ben, connect: onlooker } = await openScene();
   const [a, b, c] = bodies(3);
   relay.view('ben').shape = drop(publishedBy('anna'), 'renumbered');
@@ -126,7 +127,7 @@ test('it tells a member that connects again the same lies as before', async () =
   expect(await back.entries(1)).toEqual([entry(2, c)]);
 });
 
-test('it invents entries: noise, and old ones under new numbers', async () => {
+test('the malicious relay invents entries: noise, and old ones under new numbers', async () => {
   const { relay, anna, ben } = await openScene();
   const [a, b] = bodies(2);
   if (a === undefined || b === undefined) throw new Error('nothing');
@@ -141,7 +142,7 @@ test('it invents entries: noise, and old ones under new numbers', async () => {
   expect(await anna.entries(2)).toEqual([entry(1, a), entry(2, b)]);
 });
 
-test('it keeps a commit from one member, and translates the commit number that this member believes in', async () => {
+test('the malicious relay withholds a commit from one member, and translates its commit number', async () => {
   const { relay, anna, ben } = await openScene();
   const view = relay.view('ben');
   view.shape = (passing) => (passing.origin?.kind === 'commit' ? [] : [passing.body]);
@@ -156,7 +157,7 @@ test('it keeps a commit from one member, and translates the commit number that t
   expect(await anna.entries(1)).toEqual([entry(3, body)]);
 });
 
-test('it lies about the commit number: repeats it, invents one, and sends another when a member attaches', async () => {
+test('the malicious relay repeats a commit number, invents one, and sends a false one in ATTACHED', async () => {
   const { relay, anna, ben, connect: onlooker } = await openScene();
   anna.commit(makeCommit(), 0);
   await ben.entries(2);
@@ -171,7 +172,7 @@ test('it lies about the commit number: repeats it, invents one, and sends anothe
   expect((await carla.attach(anyRoom)).commitNumber).toBe(4);
 });
 
-test('it gives one member the previous snapshot, or junk, for the present one', async () => {
+test('the malicious relay gives one member the previous snapshot, or junk', async () => {
   const { relay, anna, ben } = await openScene();
   const [old, present] = [makeCommit({ snapshotBytes: 5_000 }), makeCommit({ snapshotBytes: 6_000 })];
   anna.commit(old, 0);
@@ -193,7 +194,7 @@ test('it gives one member the previous snapshot, or junk, for the present one', 
   expect(fingerprint((await ben.fetchSnapshot()).bytes)).toBe(fingerprint(present.snapshot));
 });
 
-test('it refuses the commits of one member, and holds back or loses its frames', async () => {
+test('the malicious relay refuses one member’s commits, and delays or loses its frames', async () => {
   const { relay, anna, ben } = await openScene();
   const view = relay.view('ben');
   view.commits = 'refuse';
@@ -215,7 +216,7 @@ test('it refuses the commits of one member, and holds back or loses its frames',
   expect(await anna.entries(1)).toEqual([entry(2, held)]);
 });
 
-test('it keeps all frames from one member for a while, and then passes them on', async () => {
+test('the malicious relay delays all frames for one member, and then passes them on', async () => {
   const { relay, anna, ben } = await openScene();
   const view = relay.view('ben');
   const [a, b] = bodies(2);
@@ -229,7 +230,7 @@ test('it keeps all frames from one member for a while, and then passes them on',
   expect(await ben.entries(2)).toEqual([entry(1, a), entry(2, b)]);
 });
 
-test('it forks the room: two halves have one past, and neither hears of the other', async () => {
+test('the malicious relay forks the room: two halves share a past, and neither hears the other', async () => {
   const { relay, anna, ben } = await openScene();
   const [past, left, right, later] = bodies(4);
   if (past === undefined || left === undefined || right === undefined || later === undefined)
@@ -241,7 +242,8 @@ test('it forks the room: two halves have one past, and neither hears of the othe
   ben.publish(right);
   expect(await anna.entries(1)).toEqual([entry(2, left)]);
   expect(await ben.entries(1)).toEqual([entry(2, right)]);
-  // And led together again: ben goes on with what it was told, and gets what the others had behind the fork.
+  // And led together again: ben goes on with what it was told, and gets what the others had behind
+  // the fork.
   expect(relay.view('ben').branch).toBe(branch);
   await relay.lead(['ben'], relay.trunk, { log: 'goes-on', cursor: 1 });
   anna.publish(later);
@@ -249,7 +251,7 @@ test('it forks the room: two halves have one past, and neither hears of the othe
   expect(await anna.entries(1)).toEqual([entry(3, later)]);
 });
 
-test('it rolls the log back, with members connected or not', async () => {
+test('the malicious relay rolls the log back, with members connected or not', async () => {
   const { relay, anna, ben, connect: onlooker } = await openScene();
   const [kept, lost, other] = bodies(3);
   if (kept === undefined || lost === undefined || other === undefined) throw new Error('nothing');
@@ -268,7 +270,7 @@ test('it rolls the log back, with members connected or not', async () => {
   expect(await back.attach(anyRoom, 3)).toEqual({ commitNumber: 0, oldest: 1, next: 2 });
 });
 
-test('real clients talk through it', async () => {
+test('real clients talk through the malicious relay', async () => {
   const { relay, join } = await openTamperedRoom();
   const anna = await join('anna');
   const ben = await join('ben');

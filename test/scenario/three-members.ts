@@ -5,7 +5,10 @@ import type { TamperedRoom } from './room.ts';
 import type { ScenarioMember } from './member.ts';
 import type { MemberView } from './tampering/member-view.ts';
 
-/** Only texts of this length travel in frames of 2048 bytes here, so the relay can tell one from a receipt. */
+/**
+ * Only texts of this length travel in frames of 2048 bytes here, so the relay can tell one from a
+ * receipt.
+ */
 const LONG_TEXT_CHARACTERS = 1_200;
 export const LONG_BODY_BYTES = 2_032;
 
@@ -20,7 +23,10 @@ export interface ThreeMembers extends TamperedRoom {
 /** Three joins, and the commit that removes the founder's leaf. */
 const FIRST_EPOCHS = 4;
 
-/** Three members join, anna as the host's own client. Resolves when none has any commit left to make. */
+/**
+ * Three members join, anna as the host's own client. Resolves when none has any commit left to
+ * make.
+ */
 export async function openThreeMembers({ speed = 5 }: { readonly speed?: number } = {}): Promise<ThreeMembers> {
   const room = await openTamperedRoom({ speed });
   const anna = await room.joinAsHost('anna');
@@ -34,7 +40,10 @@ export async function openThreeMembers({ speed = 5 }: { readonly speed?: number 
 
 let spoken = 0;
 
-/** Each member sends a text and all others receive it. What members notice of earlier frames they have noticed then. */
+/**
+ * Each member sends a text and all others receive it. What members notice of earlier frames they
+ * have noticed then.
+ */
 export async function allSend(members: readonly ScenarioMember[]): Promise<void> {
   for (const member of members) {
     const word = `${member.name} says ${(spoken += 1)}`;
@@ -44,9 +53,9 @@ export async function allSend(members: readonly ScenarioMember[]): Promise<void>
 }
 
 /**
- * How many texts a member sends until another receives one: for two minutes. Members join again one by one.
- * A silent member is removed after 200 s of a clock that is 20 times as fast: 10 s here, and twice that if
- * halves change places. Measured: 11 to 20 s, on a busy machine 33 s.
+ * How many texts a member sends until another receives one: for two minutes. Members join again one
+ * by one. A silent member is removed after 200 s of a clock that is 20 times as fast: 10 s here,
+ * and twice that if halves change places. Measured: 11 to 20 s, on a busy machine 33 s.
  */
 const CALLS_MAX = 240;
 const CALL_WAIT_MS = 500;
@@ -70,13 +79,18 @@ async function call(member: ScenarioMember, other: ScenarioMember): Promise<void
   throw new Error(`${other.name} never hears ${member.name}; was told:\n${other.report()}`);
 }
 
-/** New keys reach one member after the other: waits until nobody lacks those that somebody has now. */
+/**
+ * New keys reach one member after the other: waits until nobody lacks those that somebody has now.
+ */
 export async function untilSameEpoch(members: readonly ScenarioMember[]): Promise<void> {
   const newest = Math.max(...members.map(({ epoch }) => epoch));
   for (const member of members) await member.until(`epoch ${newest}`, () => member.epoch >= newest);
 }
 
-/** The epochs in which members had different keys, as the codes that they were told say: there are none in a room whose log was never forked. */
+/**
+ * The epochs in which members had different keys, as the codes that they were told say: there are
+ * none in a room whose log was never forked.
+ */
 export function epochsWithTwoCodes(members: readonly ScenarioMember[]): number[] {
   const told = members.flatMap((member) => member.told('epoch'));
   const codes = Map.groupBy(told, ({ epoch }) => epoch);

@@ -1,13 +1,14 @@
-// Both Tors of a host without a network: onions that are added on the control port are reached through the SOCKS port, and lead to the relay's socket.
+// Both Tors of a host without a network: onions that are added on the control port are reached
+// through the SOCKS port, and lead to the relay's socket.
 
 import { createRequire } from 'node:module';
 import { connect, createServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
+import { ScriptedTor } from '@sotto/fixtures/scripted-tor';
 import { onionAddressOf } from '@sotto/tor';
 import type { SocksAddress } from '@sotto/tor';
 import { openGate } from '../../packages/tor/src/gate/gate.ts';
 import type { Gate } from '../../packages/tor/src/gate/gate.ts';
-import { ScriptedTor } from '../../packages/tor/test/scripted-tor.ts';
 
 const BOOTSTRAPPED = '250-status/bootstrap-phase=NOTICE BOOTSTRAP PROGRESS=100 TAG=done SUMMARY="Done"\r\n250 OK\r\n';
 const GRANTED = Uint8Array.of(5, 0, 0, 1, 0, 0, 0, 0, 0, 0);
@@ -20,7 +21,9 @@ interface Curve {
     readonly Fn: { readonly ORDER: bigint };
   };
 }
-/** Ed25519 as the crypto package has it: Node takes no expanded key, and that is what Tor is given. */
+/**
+ * Ed25519 as the crypto package has it: Node takes no expanded key, and that is what Tor is given.
+ */
 const { ed25519 } = createRequire(createRequire(import.meta.url).resolve('@sotto/crypto'))(
   '@noble/curves/ed25519.js',
 ) as { readonly ed25519: Curve };
@@ -37,7 +40,10 @@ export class TorStandIn implements AsyncDisposable {
   readonly onions: string[] = [];
   /** Onions of which nobody finds a descriptor. */
   isLost: (onion: string) => boolean = () => false;
-  /** So many streams are asked for and never answered, as by a Tor that waits for a rendezvous with nobody. */
+  /**
+   * So many streams are asked for and never answered, as by a Tor that waits for a rendezvous with
+   * nobody.
+   */
   unanswered = 0;
   readonly tor: ScriptedTor;
   readonly #guests: ScriptedTor;
@@ -116,7 +122,10 @@ export class TorStandIn implements AsyncDisposable {
   }
 }
 
-/** SOCKS 5 with user and password, as Tor speaks it; each step of the client comes in one piece on loopback. */
+/**
+ * SOCKS 5 with user and password, as Tor speaks it; each step of the client comes in one piece on
+ * loopback.
+ */
 function serveSocks(
   socket: Socket,
   relayPath: string,

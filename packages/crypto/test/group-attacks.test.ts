@@ -9,7 +9,8 @@ import { exportSnapshot, joinByExternalCommit, processCommit, proposeCommit } fr
 import { rosterOf } from '../src/mls/tree.ts';
 import { createGroupIdentity } from '../src/mls/index.ts';
 import { acceptAll, at, hex, newKeys, random, value } from './group-room.ts';
-import { forgeJoin, libraryProcesses, openStates } from './group-states.ts';
+import { forgeJoin } from '@sotto/fixtures/forged-join';
+import { libraryProcesses, openStates } from './group-states.ts';
 
 const refused = (code: string) => ({ ok: false, code });
 const ids = (state: ClientState) => rosterOf(state.ratchetTree).map(({ memberId }) => hex(memberId));

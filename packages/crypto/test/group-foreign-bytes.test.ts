@@ -16,7 +16,7 @@ import { decodeCommit, decodeSnapshot, decodeKeyPackage, decodeMessageBytes, dec
 import { openContext } from '../src/mls/context.ts';
 import { agreement, at, newKeys, openEngine, createRoom, applyCommit, value } from './group-room.ts';
 import type { TestRoom } from './group-room.ts';
-import { groupInfo } from './group-states.ts';
+import { groupInfo } from '@sotto/fixtures/forged-join';
 
 /** An entry point verifies signatures and computes trees, up to 20 ms a case: it has one for every 200 that its decoder has. */
 const ENTRY_CASES = Math.ceil(FUZZ_CASES / 200);

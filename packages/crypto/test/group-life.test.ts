@@ -22,7 +22,7 @@ import {
   applyCommit,
   value,
 } from './group-room.ts';
-import { forgeJoin } from './group-states.ts';
+import { forgeJoin } from '@sotto/fixtures/forged-join';
 
 const text = (message: string) => new TextEncoder().encode(message);
 

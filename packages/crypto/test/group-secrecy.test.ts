@@ -26,7 +26,8 @@ import {
 } from '../src/mls/transitions.ts';
 import { createGroupIdentity } from '../src/mls/index.ts';
 import { acceptAll, at, hex, join, createRoom, random, applyCommit, value } from './group-room.ts';
-import { groupInfo, libraryProcesses, openStates, processed, steal } from './group-states.ts';
+import { groupInfo } from '@sotto/fixtures/forged-join';
+import { libraryProcesses, openStates, processed, steal } from './group-states.ts';
 
 const text = (message: string) => new TextEncoder().encode(message);
 

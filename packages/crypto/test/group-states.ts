@@ -1,22 +1,14 @@
 // Groups as bare states, with the library in reach: for attackers, thieves, and the controls that show what happens without our rules.
 
 import { nativeCrypto } from '@sotto/crypto/native';
-import { decodeMlsMessage, emptyPskIndex, encodeMlsMessage, joinGroupExternal, processMessage } from 'ts-mls';
-import type { CiphersuiteImpl, ClientConfig, ClientState, GroupInfo } from 'ts-mls';
+import { decodeMlsMessage, emptyPskIndex, processMessage } from 'ts-mls';
+import type { ClientState } from 'ts-mls';
 import { defaultClientConfig } from 'ts-mls/clientConfig.js';
-import { ratchetTreeFromExtension } from 'ts-mls/groupInfo.js';
 import { openContext } from '../src/mls/context.ts';
 import type { GroupContext } from '../src/mls/context.ts';
 import { createGroupIdentity } from '../src/mls/index.ts';
 import type { GroupIdentity } from '../src/mls/index.ts';
-import {
-  createState,
-  exportSnapshot,
-  joinByExternalCommit,
-  makeKeyPackage,
-  processCommit,
-} from '../src/mls/transitions.ts';
-import type { KeyPackagePair } from '../src/mls/transitions.ts';
+import { createState, exportSnapshot, joinByExternalCommit, processCommit } from '../src/mls/transitions.ts';
 import { acceptAll, newKeys, random, value } from './group-room.ts';
 
 export interface States {
@@ -56,48 +48,6 @@ export function processed(
 export function steal(state: ClientState): ClientState {
   const { clientConfig, ...rest } = state;
   return { ...structuredClone(rest), clientConfig };
-}
-
-export function groupInfo(snapshot: Uint8Array): GroupInfo {
-  const message = decodeMlsMessage(snapshot, 0)?.[0];
-  if (message?.wireformat !== 'mls_group_info') throw new Error('not a snapshot');
-  return message.groupInfo;
-}
-
-interface Forgery {
-  readonly identity?: GroupIdentity;
-  readonly config?: Partial<ClientConfig>;
-  readonly again?: boolean;
-  readonly primitives?: CiphersuiteImpl;
-  readonly change?: (pair: KeyPackagePair) => KeyPackagePair;
-}
-
-/** A joining commit by the bare library, with whatever is wrong in it. */
-export async function forgeJoin(
-  context: GroupContext,
-  snapshot: Uint8Array,
-  forgery: Forgery,
-): Promise<{ commit: Uint8Array; next: ClientState }> {
-  const {
-    identity = createGroupIdentity(random.bytes),
-    change = (pair: KeyPackagePair) => pair,
-    again = false,
-  } = forgery;
-  const pair = change(await makeKeyPackage(context, identity));
-  const info = groupInfo(snapshot);
-  const { publicMessage, newState } = await joinGroupExternal(
-    info,
-    pair.publicPackage,
-    pair.privatePackage,
-    again,
-    forgery.primitives ?? context.primitives,
-    ratchetTreeFromExtension(info),
-    { ...defaultClientConfig, ...forgery.config },
-  );
-  return {
-    commit: encodeMlsMessage({ version: 'mls10', wireformat: 'mls_public_message', publicMessage }),
-    next: newState,
-  };
 }
 
 /** The bare library, as it comes: the control for our rules. */

@@ -6,7 +6,7 @@ import { connectControl } from '../src/control/control.ts';
 import type { InfoKey, OnionRequest } from '../src/control/command.ts';
 import { MAX_QUEUED_COMMANDS } from '../src/limits.ts';
 import { ClientAuthKey, OnionKey } from '../src/onion/onion-key.ts';
-import { ScriptedTor } from './scripted-tor.ts';
+import { ScriptedTor } from '@sotto/fixtures/scripted-tor';
 
 const SHORT = { connectMs: 5_000, commandMs: 50 };
 const KEY = new OnionKey();

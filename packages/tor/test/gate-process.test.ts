@@ -10,7 +10,7 @@ import { PROTECTIONS } from '@sotto/confinement';
 import { describe, expect, test } from 'vitest';
 import { connectGate } from '../src/gate/client.ts';
 import { OnionKey } from '../src/onion/onion-key.ts';
-import { ScriptedTor } from './scripted-tor.ts';
+import { ScriptedTor } from '@sotto/fixtures/scripted-tor';
 
 const SOURCE = new URL('../src/', import.meta.url);
 const POLL_MS = 10;

@@ -12,8 +12,9 @@ import type { GateStage } from '../src/gate/protocol.ts';
 import { GATE_REQUEST_BURST, MAX_GATE_CONNECTIONS, MAX_GATE_LINE_BYTES } from '../src/limits.ts';
 import { ClientAuthKey, OnionKey } from '../src/onion/onion-key.ts';
 import { RawLineClient } from './raw-line-client.ts';
-import type { Answer } from './scripted-tor.ts';
-import { HandClock, ScriptedTor, settingsReply } from './scripted-tor.ts';
+import type { Answer } from '@sotto/fixtures/scripted-tor';
+import { FakeClock } from '@sotto/fixtures';
+import { ScriptedTor, settingsReply } from '@sotto/fixtures/scripted-tor';
 
 const ONION = new OnionKey().address;
 const OTHER_ONION = new OnionKey().address;
@@ -29,11 +30,11 @@ const failsWith = (code: string): unknown => expect.objectContaining({ code });
 class GateBench implements AsyncDisposable {
   readonly tor: ScriptedTor;
   readonly gate: Gate;
-  readonly clock: HandClock;
+  readonly clock: FakeClock;
   readonly socketPath: string;
   readonly #clients: GateClient[] = [];
 
-  private constructor(tor: ScriptedTor, gate: Gate, clock: HandClock) {
+  private constructor(tor: ScriptedTor, gate: Gate, clock: FakeClock) {
     this.tor = tor;
     this.gate = gate;
     this.clock = clock;
@@ -42,7 +43,7 @@ class GateBench implements AsyncDisposable {
 
   static async start(answer: Answer = () => undefined): Promise<GateBench> {
     const tor = await ScriptedTor.start({ answer });
-    const clock = new HandClock();
+    const clock = new FakeClock();
     const gate = await openGate({ socketPath: tor.path('gate'), control: tor.address, clock });
     const bench = new GateBench(tor, gate, clock);
     await bench.live();
@@ -62,7 +63,7 @@ class GateBench implements AsyncDisposable {
   /** Waits until the gate has a usable Tor, moving the clock over its pauses. */
   async live(): Promise<void> {
     using probe = await this.raw();
-    while ((await probe.ask('{"op":"version"}'))?.includes('"ok":true') !== true) this.clock.advance(5_000);
+    while ((await probe.ask('{"op":"version"}'))?.includes('"ok":true') !== true) this.clock.tick(5_000);
   }
 
   keyCommands(): string[] {
@@ -306,11 +307,10 @@ describe('a lost Tor', () => {
     while (!((await watcher.next()) ?? '').includes('tor-unreachable'));
     const pauses: number[] = [];
     for (let attempt = 0; attempt < 8; attempt += 1) {
-      while (bench.clock.due.length === 0) await new Promise((resolve) => setImmediate(resolve));
-      const [next = 0] = bench.clock.due;
-      const pause = next - bench.clock.now();
+      while (bench.clock.pending === 0) await new Promise((resolve) => setImmediate(resolve));
+      const [pause = 0] = bench.clock.waiting;
       pauses.push(pause);
-      bench.clock.advance(pause);
+      bench.clock.tick(pause);
     }
     expect(pauses).toEqual([250, 500, 1_000, 2_000, 4_000, 5_000, 5_000, 5_000]);
   });
@@ -320,7 +320,7 @@ describe('a lost Tor', () => {
       answer: (command) =>
         command.startsWith('GETCONF SocksPort') ? settingsReply({ SocksPort: ['9050'] }) : undefined,
     });
-    const gate = await openGate({ socketPath: tor.path('gate'), control: tor.address, clock: new HandClock() });
+    const gate = await openGate({ socketPath: tor.path('gate'), control: tor.address, clock: new FakeClock() });
     using raw = await RawLineClient.connect(tor.path('gate'));
     const first = (await raw.ask('{"op":"bootstrap"}')) ?? '';
     const heard = first.includes('unprotected') ? first : ((await raw.next()) ?? '');
@@ -334,7 +334,7 @@ describe('a lost Tor', () => {
     const tor = await ScriptedTor.start({
       answer: (command) => (command === 'GETINFO version' ? '250-version=0.4.8.10\r\n250 OK\r\n' : undefined),
     });
-    const gate = await openGate({ socketPath: tor.path('gate'), control: tor.address, clock: new HandClock() });
+    const gate = await openGate({ socketPath: tor.path('gate'), control: tor.address, clock: new FakeClock() });
     using raw = await RawLineClient.connect(tor.path('gate'));
     const first = (await raw.ask('{"op":"bootstrap"}')) ?? '';
     const heard = first.includes('too-old') ? first : ((await raw.next()) ?? '');

@@ -4,7 +4,8 @@ import { describe, expect, test } from 'vitest';
 import { openGate } from '../src/gate/gate.ts';
 import { connectGate } from '../src/gate/client.ts';
 import { noteGuard, readFirstGuard } from '../src/control/guard-watch.ts';
-import { HandClock, ScriptedTor } from './scripted-tor.ts';
+import { FakeClock } from '@sotto/fixtures';
+import { ScriptedTor } from '@sotto/fixtures/scripted-tor';
 
 const A = 'A'.repeat(40);
 const B = 'B'.repeat(40);
@@ -41,7 +42,7 @@ describe('the gate', () => {
   async function scene(): Promise<{
     readonly [Symbol.asyncDispose]: () => Promise<void>;
     readonly tor: ScriptedTor;
-    readonly clock: HandClock;
+    readonly clock: FakeClock;
     readonly set: (guards: string, vanguards?: string) => void;
   }> {
     let guards = '';
@@ -55,7 +56,7 @@ describe('the gate', () => {
       guards = first === '' ? '' : `$${first}~name up\r\n`;
       vanguards = value;
     };
-    return { tor, clock: new HandClock(), set, [Symbol.asyncDispose]: () => tor[Symbol.asyncDispose]() };
+    return { tor, clock: new FakeClock(), set, [Symbol.asyncDispose]: () => tor[Symbol.asyncDispose]() };
   }
 
   test('the gate looks when Tor has come up, on request, and after a restart; a change starts anew', async () => {
@@ -71,7 +72,7 @@ describe('the gate', () => {
           () => false,
         ))
       )
-        clock.advance(5_000);
+        clock.tick(5_000);
     };
     await live();
     expect(await client.path()).toMatchObject({ guardSameSeconds: null });
@@ -80,7 +81,7 @@ describe('the gate', () => {
     const asked = tor.commands.filter((command) => command === 'GETINFO entry-guards').length;
     tor.emit('STATUS_CLIENT NOTICE BOOTSTRAP PROGRESS=100 TAG=done SUMMARY="Done"');
     await tor.saw('GETINFO entry-guards', asked + 1);
-    clock.advance(90_500);
+    clock.tick(90_500);
     expect(await client.path()).toMatchObject({ guardSameSeconds: 90 });
 
     await tor.down();
@@ -92,7 +93,7 @@ describe('the gate', () => {
 
     set(B);
     expect(await client.path()).toMatchObject({ guardSameSeconds: 0 });
-    clock.advance(7_000);
+    clock.tick(7_000);
     expect(await client.path()).toMatchObject({ guardSameSeconds: 7 });
     set('');
     expect(await client.path()).toMatchObject({ guardSameSeconds: null });
@@ -118,7 +119,7 @@ describe('the gate', () => {
         () => false,
       ))
     )
-      clock.advance(5_000);
+      clock.tick(5_000);
     expect(await client.path()).toMatchObject({ vanguards: word });
     client.close();
     await gate.close();
@@ -129,7 +130,7 @@ describe('the gate', () => {
     await using tor = await ScriptedTor.start({
       answer: (command) => (command === 'GETINFO entry-guards' ? '552 Unrecognized key\r\n' : undefined),
     });
-    const clock = new HandClock();
+    const clock = new FakeClock();
     const gate = await openGate({ socketPath: tor.path('gate'), control: tor.address, clock });
     const client = await connectGate({ socketPath: tor.path('gate') });
     while (
@@ -138,7 +139,7 @@ describe('the gate', () => {
         () => false,
       ))
     )
-      clock.advance(5_000);
+      clock.tick(5_000);
     expect(await client.path()).toMatchObject({ guardSameSeconds: null, vanguards: 'on' });
     client.close();
     await gate.close();

@@ -4,8 +4,9 @@ import { describe, expect, test } from 'vitest';
 import { openOnionControl } from '../src/onion/onion-control.ts';
 import type { UploadProgress } from '../src/onion/onion-control.ts';
 import { OnionKey } from '../src/onion/onion-key.ts';
-import type { Answer } from './scripted-tor.ts';
-import { HandClock, ScriptedTor, settingsReply } from './scripted-tor.ts';
+import type { Answer } from '@sotto/fixtures/scripted-tor';
+import { FakeClock } from '@sotto/fixtures';
+import { ScriptedTor, settingsReply } from '@sotto/fixtures/scripted-tor';
 
 const KEY = new OnionKey();
 const REQUEST = { key: KEY, targetSocketPath: '/run/relay/relay.sock' };
@@ -50,13 +51,13 @@ describe('publishing', () => {
 
   test('publishing gives up after its time and deletes the onion', async () => {
     await using tor = await ScriptedTor.start({ answer: PUBLISHES });
-    const clock = new HandClock();
+    const clock = new FakeClock();
     const onions = await openOnionControl({ ...tor.address, clock });
     const published = onions.publish(REQUEST, { timeoutMs: 1_000 });
     const refused = expect(published).rejects.toThrow(failsWith('onion-upload-timeout'));
     await tor.saw('ADD_ONION');
-    while (!clock.due.includes(1_000)) await new Promise((resolve) => setImmediate(resolve));
-    clock.advance(1_000);
+    while (!clock.waiting.includes(1_000)) await new Promise((resolve) => setImmediate(resolve));
+    clock.tick(1_000);
     await refused;
     expect(tor.commands.at(-1)).toBe(`DEL_ONION ${KEY.address}`);
     onions.close();
@@ -194,16 +195,16 @@ describe('the Tor behind it', () => {
 
   test('the host gets each stage, and a stall after its time', async () => {
     await using tor = await ScriptedTor.start();
-    const clock = new HandClock();
+    const clock = new FakeClock();
     const states: string[] = [];
     const onions = await openOnionControl({ ...tor.address, clock, onStage: (stage) => states.push(stage.state) });
-    clock.advance(60_000);
+    clock.tick(60_000);
     expect(onions.stage).toMatchObject({ state: 'stalled', cause: 'unknown' });
     const done = new Promise((resolve) => void onions.closed.then(resolve));
     tor.emit('STATUS_CLIENT NOTICE BOOTSTRAP PROGRESS=100 TAG=done SUMMARY="Done"');
     await tor.down();
     await done;
     expect(states).toEqual(['starting', 'progressing', 'stalled', 'done']);
-    expect(clock.due).toEqual([]);
+    expect(clock.waiting).toEqual([]);
   });
 });

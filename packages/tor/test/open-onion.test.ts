@@ -9,7 +9,8 @@ import type { Gate } from '../src/gate/gate.ts';
 import { OnionKey } from '../src/onion/onion-key.ts';
 import { openOnion } from '../src/onion/open-onion.ts';
 import type { OpenOnionOptions } from '../src/onion/open-onion.ts';
-import { HandClock, ScriptedTor } from './scripted-tor.ts';
+import { FakeClock } from '@sotto/fixtures';
+import { ScriptedTor } from '@sotto/fixtures/scripted-tor';
 import { granted, refused, SocksStandIn } from './socks-stand-in.ts';
 
 const ONION = new OnionKey().address;
@@ -20,13 +21,13 @@ const HALF = '250-status/bootstrap-phase=NOTICE BOOTSTRAP PROGRESS=45 TAG=reques
 let tor: ScriptedTor;
 let gate: Gate;
 let client: GateClient;
-let clock: HandClock;
+let clock: FakeClock;
 
 async function start(phase: string): Promise<void> {
   tor = await ScriptedTor.start({
     answer: (command) => (command === 'GETINFO status/bootstrap-phase' ? phase : undefined),
   });
-  clock = new HandClock();
+  clock = new FakeClock();
   gate = await openGate({ socketPath: tor.path('gate'), control: tor.address, clock });
   client = await connectGate({ socketPath: tor.path('gate') });
   for (;;) {
@@ -35,7 +36,7 @@ async function start(phase: string): Promise<void> {
       return;
     } catch (error) {
       if (!(error instanceof TorError) || error.code !== 'tor-unreachable') throw error;
-      clock.advance(5_000);
+      clock.tick(5_000);
     }
   }
 }

@@ -1,13 +1,16 @@
-"""The adversary: trains on connections that it may see the truth of, guesses about others, and says how well. Argument: the folder of the data.
+"""The adversary: trains on connections that it may see the truth of, guesses about others, and says
+how well. Argument: the folder of the data.
 
-Prints one line of JSON: for each mode, place and question the ROC-AUC of each classifier with its standard error, and KS distances.
+Prints one line of JSON: for each mode, place and question the ROC-AUC of each classifier with its
+standard error, and KS distances.
 """
 import json
 import os
 import sys
 import warnings
 
-# Two processes instead: threads that wait for each other actively are slow on a machine that others use, too.
+# Two processes instead: threads that wait for each other actively are slow on a machine that others
+# use, too.
 os.environ['PYTHONWARNINGS'] = 'ignore'
 os.environ['OMP_NUM_THREADS'] = os.environ['OPENBLAS_NUM_THREADS'] = '1'
 
@@ -26,7 +29,8 @@ from features import features, slot_gaps
 RECORD = np.dtype([('t', '<f8'), ('line', '<u2'), ('connection', '<u2'), ('direction', 'i1'), ('', 'V3'), ('bytes', '<u4')])
 RESAMPLES = 200
 SHUFFLES = 20
-# An AUC that is so many errors above chance is looked at again; the question that the long run is judged by always.
+# An AUC that is so many errors above chance is looked at again; the question that the long run is
+# judged by always.
 DOUBT = 1.5
 PRIMARY = 'talking or silent'
 COIN = 'control: a coin'
@@ -56,7 +60,9 @@ QUESTIONS = {
 
 
 def load():
-    """@returns the plan, how many frames were lost, the windows with their features at both places, and how many were left out."""
+    """@returns the plan, how many frames were lost, the windows with their features at both places,
+    and how many were left out.
+    """
     with open(f'{folder}/labels.json', encoding='utf8') as file:
         labels = json.load(file)
     places = {place: np.fromfile(f'{folder}/{place}.bin', dtype=RECORD) for place in ('guard', 'relay')}
@@ -90,7 +96,9 @@ def part(line, window):
 
 
 def guess(x, y, folds, make):
-    """Scores of every window by a classifier that has seen no window of its connection; ranks within a fold, so that folds can be pooled."""
+    """Scores of every window by a classifier that has seen no window of its connection; ranks
+    within a fold, so that folds can be pooled.
+    """
     scores = np.full(len(y), np.nan)
     for fold in np.unique(folds):
         test = folds == fold
@@ -104,7 +112,9 @@ def guess(x, y, folds, make):
 
 
 def standard_error(y, scores, rooms):
-    """Bootstrap over connections, for windows of one are alike; never below the error of mere chance (Mann and Whitney, 1947)."""
+    """Bootstrap over connections, for windows of one are alike; never below the error of mere
+    chance (Mann and Whitney, 1947).
+    """
     random = np.random.default_rng(1)
     names = np.unique(rooms)
     members = [np.flatnonzero(rooms == name) for name in names]
@@ -118,8 +128,9 @@ def standard_error(y, scores, rooms):
 
 
 def auc_of_chance(matter, classifier, seed):
-    """What the same procedure finds when the truth is shuffled within each connection: folds that learn from each other's windows
-    come further from 0.5 than independent guesses do."""
+    """What the same procedure finds when the truth is shuffled within each connection: folds that
+    learn from each other's windows come further from 0.5 than independent guesses do.
+    """
     x, y, folds, rooms = matter
     random = np.random.default_rng(seed)
     shuffled = y.copy()
@@ -131,7 +142,9 @@ def auc_of_chance(matter, classifier, seed):
 
 
 def asked(windows, mode, place, question):
-    """@returns what the question is about: features, truth, folds and rooms of its windows; None if there are too few."""
+    """@returns what the question is about: features, truth, folds and rooms of its windows; None if
+    there are too few.
+    """
     among, is_one = QUESTIONS[question]
     chosen = [w for w in windows if w['mode'] == mode and among(w)]
     y = np.array([is_one(w) for w in chosen], dtype=int)
@@ -142,7 +155,9 @@ def asked(windows, mode, place, question):
 
 
 def answer(matter, mode, place, question, classifier):
-    """@returns how well a classifier does, with the error of the bootstrap; None if no fold could be learnt from."""
+    """@returns how well a classifier does, with the error of the bootstrap; None if no fold could
+    be learnt from.
+    """
     x, y, folds, rooms = matter
     scores = guess(x, y, folds, CLASSIFIERS[classifier])
     known = ~np.isnan(scores)
@@ -179,7 +194,9 @@ def answer_all(windows, modes):
 
 
 def bound(answers):
-    """Intervals: 95 % as if this were the only question; 99.9 % below, corrected for all questions, places and classifiers of its mode (Bonferroni)."""
+    """Intervals: 95 % as if this were the only question; 99.9 % below, corrected for all questions,
+    places and classifiers of its mode (Bonferroni).
+    """
     for row in answers:
         comparisons = sum(other['mode'] == row['mode'] for other in answers)
         classifiers = sum(all(other[key] == row[key] for key in ('mode', 'place', 'question')) for other in answers)

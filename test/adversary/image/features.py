@@ -1,8 +1,9 @@
-"""What the adversary computes from one window of one line: a sequence of (time, direction, bytes), to a row of numbers.
+"""What the adversary computes from one window of one line: a sequence of (time, direction, bytes),
+to a row of numbers.
 
-In the manner of website fingerprinting: counts, sizes and inter-arrival quantiles (k-FP: Hayes and Danezis, USENIX Security 2016),
-cumulative sums (CUMUL: Panchenko et al., NDSS 2016), bursts, and what a clocked line could betray: how regular its slots are, and
-how fast an answer follows.
+In the manner of website fingerprinting: counts, sizes and inter-arrival quantiles (k-FP: Hayes and
+Danezis, USENIX Security 2016), cumulative sums (CUMUL: Panchenko et al., NDSS 2016), bursts, and
+what a clocked line could betray: how regular its slots are, and how fast an answer follows.
 """
 import numpy as np
 

@@ -1,7 +1,9 @@
-"""What an observer sees between each observed member's Tor and its guard. Arguments: the file to write, how many members.
+"""What an observer sees between each observed member's Tor and its guard. Arguments: the file to
+write, how many members.
 
-Member i's Tor sends from 10.99.1.(i+1), and nothing else does. Every TCP segment with a payload becomes one record of 20 bytes: when the
-kernel saw it, whose it is, the member's port, up or down, bytes of payload. Says "ready", then at the end how many frames were lost.
+Member i's Tor sends from 10.99.1.(i+1), and nothing else does. Every TCP segment with a payload
+becomes one record of 20 bytes: when the kernel saw it, whose it is, the member's port, up or down,
+bytes of payload. Says "ready", then at the end how many frames were lost.
 """
 import ctypes
 import selectors
@@ -19,7 +21,9 @@ PREFIX = 0x0A630100
 
 
 def attach_filter(wire):
-    """Only frames from or to 10.99.1.0/24 are copied to us: IPv4 source at 26, destination at 30 (Linux socket filter, filter.txt)."""
+    """Only frames from or to 10.99.1.0/24 are copied to us: IPv4 source at 26, destination at 30
+    (Linux socket filter, filter.txt).
+    """
     program = [
         (0x28, 0, 0, 12), (0x15, 0, 7, 0x0800),
         (0x20, 0, 0, 26), (0x54, 0, 0, 0xFFFFFF00), (0x15, 3, 0, PREFIX),

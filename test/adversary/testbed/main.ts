@@ -1,4 +1,5 @@
-// The testbed: takes a plan from its input, builds the rooms, lets happen what the plan says, watches, and prints what the adversary makes of it.
+// The testbed: reads a plan from its input, builds the rooms, runs the plan, captures the traffic,
+// and prints the adversary's findings.
 
 import { spawn } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -6,8 +7,7 @@ import process from 'node:process';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Plan, Room, Window } from '../plan.ts';
-import { Member } from './members.ts';
-import { assignConnections } from './connections.ts';
+import { assignConnections, Member } from './members.ts';
 import {
   burn,
   onLine,
@@ -28,12 +28,12 @@ import {
 import type { Endpoints } from './programs.ts';
 
 const DATA = '/data';
-/** What one relay holds. */
+/** Rooms of one relay. */
 const ROOMS_PER_RELAY = 4;
 const START_LIMIT_MS = 90_000;
 const ROOM_LIMIT_MS = 240_000;
 const JOIN_LIMIT_MS = 120_000;
-/** What was said in a window has to have left before the next begins; what has not then is still there in it. */
+/** Texts of a window have to leave before the next window begins; later ones still show in it. */
 const DRAIN_LIMIT_MS = 30_000;
 /** Hosts that open their rooms at a time, and rooms that people come to. */
 const SIDE_BY_SIDE = 6;
@@ -89,7 +89,11 @@ function startTap(plan: Plan): ReturnType<typeof start> {
   return tap;
 }
 
-/** One room, from its host to its last member. @returns undefined if it did not come about: it is missing in the figures, and printed. */
+/**
+ * One room, from its host to its last member.
+ *
+ * @returns undefined if it did not come about: it is missing in the figures, and printed.
+ */
 async function openRoom(room: Room, index: number, others: Endpoints): Promise<OpenRoom | undefined> {
   try {
     const own = startGuestTor(`observed-${index}`, index);
@@ -103,7 +107,8 @@ async function openRoom(room: Room, index: number, others: Endpoints): Promise<O
       const member = new Member(`m${index}-${number}`, invite ?? '', number === 0 ? own : others);
       members.push(member);
       await until(`member ${number} of room ${index}`, () => member.isIn, JOIN_LIMIT_MS);
-      // The newcomer has the one connection that was no member's; the host's proof is over by then, or soon.
+      // The newcomer has the one connection that was no member's; the host's proof is over by then,
+      // or soon.
       await until(
         `the connection of member ${number} of room ${index}`,
         () => openIn(index).size === number + 1,

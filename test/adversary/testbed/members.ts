@@ -1,4 +1,5 @@
-// The members of one room on the testbed: their state, their texts, and whether a connection was lost.
+// The members of one room on the testbed: their state, their texts, their connections, and whether
+// one was lost. The tap sees connections begin and end, but not their members.
 
 import type { ChildProcess } from 'node:child_process';
 import { onLine, startClient } from './programs.ts';
@@ -46,4 +47,20 @@ export class Member {
     if (this.isIn) this.cuts += 1;
     this.isIn = false;
   }
+}
+
+/**
+ * @param connections each member's connection as it was; 0 where there is none known
+ * @param open the connections that there are now
+ * @returns each member's connection as it is. A lost one is found again if one member alone lacks
+ * one, and one alone is nobody's; else it is 0
+ */
+export function assignConnections(connections: readonly number[], open: ReadonlySet<number>): number[] {
+  const kept = connections.map((connection) => (open.has(connection) ? connection : 0));
+  const free = [...open].filter((other) => !kept.includes(other));
+  const lacking = kept.filter((connection) => connection === 0).length;
+  const [found] = free;
+  return kept.map((connection) =>
+    connection === 0 && lacking === 1 && free.length === 1 && found !== undefined ? found : connection,
+  );
 }

@@ -1,4 +1,5 @@
-// The programs of the testbed: the shipped ones, each with the environment that the compose file gives it, at places of this container.
+// The programs of the testbed: the shipped ones, each with the environment that the compose file
+// gives it, at places of this container.
 
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
@@ -12,14 +13,23 @@ const LOOK_EVERY_MS = 200;
 const NODE = '/usr/local/bin/node';
 /** As the relay's Dockerfile starts it. */
 const RELAY_FLAGS = ['--disable-sigusr1', '--max-old-space-size=64', '--max-semi-space-size=4'];
-/** Said aloud, as the programs want it: they are root here, among each other, on a loopback, with what the observer needs. */
+/**
+ * Said aloud, as the programs want it: they are root here, among each other, on a loopback, with
+ * what the observer needs.
+ */
 const UNPROTECTED = 'user,capabilities,no-new-privileges,seccomp,read-only,network';
 /** Later than a demo's: this machine has much else to start at the same time. */
 const FIRST_CONSENSUS_SECONDS = '15';
-/** The port of the Tor that everybody but the observed members uses; an observed one has this, plus one, plus the number of its room. */
+/**
+ * The port of the Tor that everybody but the observed members uses; an observed one has this, plus
+ * one, plus the number of its room.
+ */
 const FIRST_SOCKS_PORT = 20_000;
 
-/** Of this container alone, on its loopback. Tor uses no source address of choice for goals in 127.0.0.0/8. */
+/**
+ * Of this container alone, on its loopback. Tor uses no source address of choice for goals in
+ * 127.0.0.0/8.
+ */
 const ADDRESSES = '10.99.0.1/16';
 const OBSERVED_ADDRESSES = '10.99.1.';
 
@@ -117,7 +127,8 @@ function startTor(tor: string, torrc: string, args: readonly string[]): void {
   start(tor, [
     ...['/usr/bin/tor', '--defaults-torrc', '/run/tornet/torrc', '-f', torrc],
     ...['--ControlSocket', `${folder}/control`, '--CookieAuthFile', `${folder}/cookie`],
-    // Of its own, too: the test network's lines name one directory for documents, as if there were one tor.
+    // Of its own, too: the test network's lines name one directory for documents, as if there were
+    // one tor.
     ...[
       '--DataDirectory',
       `${folder}/data`,
@@ -134,7 +145,10 @@ export function startOnionTor(): void {
   startTor('onion', '/etc/tor/torrc', []);
 }
 
-/** A guests' Tor with its gate. `observed`: the number of the room whose member alone uses it; its packets have a source address of their own. */
+/**
+ * A guests' Tor with its gate. `observed`: the number of the room whose member alone uses it; its
+ * packets have a source address of their own.
+ */
 export function startGuestTor(tor: string, observed: number | undefined): Endpoints {
   const port = FIRST_SOCKS_PORT + (observed === undefined ? 0 : observed + 1);
   const socks = `127.0.0.1:${port} OnionTrafficOnly IsolateSOCKSAuth KeepAliveIsolateSOCKSAuth ExtendedErrors`;

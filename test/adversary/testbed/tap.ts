@@ -1,5 +1,6 @@
-// What the relay sees at its own socket: stands between tor and the relay, hands every byte on at once, and writes down when how many came.
-// Arguments: the file, then for each room the socket to listen on and the relay's.
+// Records the traffic at the relay's own socket: stands between tor and the relay, passes every
+// byte on at once, and notes time and size. Arguments: the file, then for each room the socket to
+// listen on and the relay's.
 
 import { createWriteStream } from 'node:fs';
 import { connect, createServer } from 'node:net';

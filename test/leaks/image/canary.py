@@ -1,4 +1,6 @@
-"""Listens on every address of the machine on one port and says who came. Argument: the port. Ends with stdin."""
+"""Listens on every address of the machine on one port and says who came. Argument: the port. Ends
+with stdin.
+"""
 import os
 import socket
 import sys

@@ -1,10 +1,13 @@
-"""Drops and counts the lab's addresses and names on the machine's way out, as long as stdin is open; then the rule is gone.
+"""Drops and counts the lab's addresses and names on the machine's way out, as long as stdin is
+open; then the rule is gone.
 
-Arguments: the name of the table; the lab's own address in each range, the address that it spoofs (JSON). The whole ranges are dropped;
-what others on this machine send there is counted as `foreign`. Each line on stdin is answered by a line with the counters as JSON; a line that is not empty names a
-bridge of the lab's or the stack's: what only crosses that one does not leave the machine and is not counted (the kernel may show bridged
-frames to these rules, too). Run it in the machine's own network
-namespace with NET_ADMIN (or in one of the lab's own, to see that the rules count).
+Arguments: the name of the table; the lab's own address in each range, the address that it spoofs
+(JSON). The whole ranges are dropped; what others on this machine send there is counted as
+`foreign`. Each line on stdin is answered by a line with the counters as JSON; a line that is not
+empty names a bridge of the lab's or the stack's: what only crosses that one does not leave the
+machine and is not counted (the kernel may show bridged frames to these rules, too). Run it in the
+machine's own network namespace with NET_ADMIN (or in one of the lab's own, to see that the rules
+count).
 """
 import json
 import signal
@@ -14,7 +17,8 @@ import sys
 TABLE = sys.argv[1]
 OWN = json.loads(sys.argv[2])
 FORWARDED_METADATA = '0x50770'
-# A DNS question whose first label is the lab's starts, after the header, with the label's length and its 15 letters.
+# A DNS question whose first label is the lab's starts, after the header, with the label's length
+# and its 15 letters.
 LABEL = '0x0f' + b'sottoleakprobe1'.hex()
 RULES = f'''
 table inet {TABLE} {{

@@ -1,4 +1,6 @@
-"""Says once, on one line, which links and addresses this namespace has (as `ip -j addr`), and ends with stdin."""
+"""Says once, on one line, which links and addresses this namespace has (as `ip -j addr`), and ends
+with stdin.
+"""
 import subprocess
 import sys
 

@@ -1,7 +1,9 @@
-"""Tries to get out of the network namespace it runs in. Reads a JSON plan on stdin, prints one JSON list of attempts.
+"""Tries to get out of the network namespace it runs in. Reads a JSON plan on stdin, prints one JSON
+list of attempts.
 
-Every attempt is {probe, what, outcome}: `reached` (somebody answered), `refused` (somebody answered no), `silent`, `no-way`
-(the kernel has no route or no neighbour), `not-allowed` (the kernel refuses the means). It judges nothing.
+Every attempt is {probe, what, outcome}: `reached` (somebody answered), `refused` (somebody answered
+no), `silent`, `no-way` (the kernel has no route or no neighbour), `not-allowed` (the kernel refuses
+the means). It judges nothing.
 """
 import errno
 import json
@@ -265,7 +267,9 @@ def ipv4_packet(source, target, protocol, body):
 
 
 def raw_frames(plan):
-    """L9 and L11 by hand: frames that no routing table has seen. Answers are looked for on the same wire."""
+    """L9 and L11 by hand: frames that no routing table has seen. Answers are looked for on the same
+    wire.
+    """
     names = interfaces()
     if not names:
         note('L11', 'frame', 'no-way')
@@ -287,7 +291,8 @@ def raw_on(wire, name, plan):
     everyone = b'\xff' * 6
     doc_source = plan['spoofed']
     seen = {}
-    # The gateway's hardware address: asked for, and where the machine told us what it is, used unasked.
+    # The gateway's hardware address: asked for, and where the machine told us what it is, used
+    # unasked.
     for gateway in plan['gateways']:
         ask = struct.pack('>HHBBH6s4s6s4s', 1, 0x0800, 6, 4, 1, ours, socket.inet_aton(doc_source), b'\0' * 6, socket.inet_aton(gateway))
         wire.send(everyone + ours + b'\x08\x06' + ask)
@@ -298,7 +303,8 @@ def raw_on(wire, name, plan):
         for mac in [everyone] + [bytes.fromhex(one) for one in plan['bridge_macs']]:
             wire.send(mac + ours + b'\x08\x00' + body)
         seen[('echo', address)] = ('L11', f'spoofed-echo {address}')
-    # IPv6 from a link-local address that this namespace does not have, to all nodes: a bridge of the machine may answer.
+    # IPv6 from a link-local address that this namespace does not have, to all nodes: a bridge of
+    # the machine may answer.
     source = b'\xfe\x80' + b'\0' * 6 + ours[:3] + b'\xff\xfe' + ours[3:]
     all_nodes = socket.inet_pton(socket.AF_INET6, 'ff02::1')
     body = pseudo_icmp6(source, all_nodes, struct.pack('>BBHHH', 128, 0, 0, 0x5077, 1) + MARK)
@@ -321,7 +327,8 @@ def raw_on(wire, name, plan):
         elif kind == b'\x08\x00' and MARK in frame and frame[23] == 1 and frame[34] == 0:
             answered.add(('echo', socket.inet_ntoa(frame[26:30])))
         elif kind == b'\x86\xdd' and frame[20] == 58 and frame[54] in (129, 135) and frame[6:12] != ours:
-            # An echo reply, or the question who has our made-up address, which comes before the reply.
+            # An echo reply, or the question who has our made-up address, which comes before the
+            # reply.
             if frame[54] == 129 or frame[62:78] == source:
                 answered.add(('echo6', 'ff02::1'))
                 if frame[54] == 135:

@@ -1,4 +1,5 @@
-"""Looks for texts in all files of the folders under /search. Prints how often each folder has any of them.
+"""Looks for texts in all files of the folders under /search. Prints how often each folder has any
+of them.
 
 stdin is a JSON list of the texts, as hexadecimal.
 """

@@ -1,6 +1,8 @@
-"""Counts who speaks to whom on the wires it is told of. Argument: JSON list of interfaces, or [] for all of this namespace.
+"""Counts who speaks to whom on the wires it is told of. Argument: JSON list of interfaces, or []
+for all of this namespace.
 
-Each line on stdin is answered by one line of JSON: the flows since the last one, and how many frames the kernel had to drop.
+Each line on stdin is answered by one line of JSON: the flows since the last one, and how many
+frames the kernel had to drop.
 """
 import errno
 import json
@@ -35,7 +37,9 @@ def open_wire(name):
 
 
 def classify(frame):
-    """@returns kind, source, destination, protocol, the lower port, and the DNS name asked for, if it is one."""
+    """@returns kind, source, destination, protocol, the lower port, and the DNS name asked for, if
+    it is one.
+    """
     target, ethernet = frame[:6], frame[12:14]
     if ethernet == b'\x08\x06' and len(frame) >= 42:
         return 'arp', socket.inet_ntoa(frame[28:32]), socket.inet_ntoa(frame[38:42]), 'arp', 0, ''
@@ -78,7 +82,8 @@ def take(wire):
             if error.errno in (errno.ENETDOWN, errno.ENXIO, errno.ENODEV):
                 return  # the wire is gone, and with it what could be on it; what was counted stays
             raise
-        # In a namespace of its own only what is meant for it, or comes from it, counts; a bridge may flood others' frames.
+        # In a namespace of its own only what is meant for it, or comes from it, counts; a bridge
+        # may flood others' frames.
         if not names and origin[2] == socket.PACKET_OTHERHOST:
             continue
         marked = b'sotto-leak-probe' in frame

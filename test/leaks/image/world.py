@@ -1,7 +1,9 @@
-"""The whole outside, as far as the lab has one: answers TCP, UDP, DNS, SOCKS and pings for every address it is told to be.
+"""The whole outside, as far as the lab has one: answers TCP, UDP, DNS, SOCKS and pings for every
+address it is told to be.
 
-Arguments: one JSON object {addresses, ports, udp_ports}. It makes the link to the victim itself (the victim's process is
-process 1 of the process namespace it shares), and prints one line for everything that it answered.
+Arguments: one JSON object {addresses, ports, udp_ports}. It makes the link to the victim itself
+(the victim's process is process 1 of the process namespace it shares), and prints one line for
+everything that it answered.
 """
 import json
 import socket

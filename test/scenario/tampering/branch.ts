@@ -1,4 +1,5 @@
-// A real relay over a store that can be copied: one branch of a room's history, and the beginning of others.
+// A real relay over a store that can be copied: one branch of a room's history, and the beginning
+// of others.
 
 import { join } from 'node:path';
 import { MemoryRoomStore, startRelay } from '@sotto/relay';
@@ -29,7 +30,10 @@ export class Branch {
     this.path = parts.path;
   }
 
-  /** A room without a past, or one that goes on from `mirror`. The room's lock is the caller's: a relay may ask for whatever key it likes. */
+  /**
+   * A room without a past, or one that goes on from `mirror`. The room's lock is the caller's: a
+   * relay may ask for whatever key it likes.
+   */
   static async open(room: TestRoom, { directory, name, clock }: BranchPlace, mirror?: RoomMirror): Promise<Branch> {
     const store = new MemoryRoomStore();
     const path = join(directory, `${name}.sock`);

@@ -1,4 +1,5 @@
-// One member's connection through the malicious relay: two sockets, and frames that pass from one to the other as the view has it.
+// One member's connection through the malicious relay: two sockets, and frames that pass from one
+// to the other as the view has it.
 
 import { randomBytes } from 'node:crypto';
 import { connect } from 'node:net';
@@ -32,7 +33,7 @@ import type { TestRoom } from '@sotto/fixtures/relay-member';
 import { nameOf, readCommitted } from './member-view.ts';
 import type { Origin, MemberView, ViewedConnection } from './member-view.ts';
 
-/** What the connections of one malicious relay share. */
+/** State shared by the connections of one malicious relay. */
 export interface RelayState {
   readonly room: TestRoom;
   readonly origins: Map<string, Origin>;
@@ -44,7 +45,8 @@ export interface RelayState {
 
 /**
  * `greeting`: the member has not attached. `catching-up`: the branch's log is read up to `until`.
- * `from` is where the attaching member wants to begin; undefined for a member that is attached already.
+ * `from` is where the attaching member wants to begin; undefined for a member that is attached
+ * already.
  * `settling`: a PING is on its way, and nothing old comes after its PONG.
  */
 type Phase =
@@ -64,7 +66,7 @@ export class MemberConnection implements ViewedConnection {
   readonly #member: Socket;
   #relay: Socket | undefined;
   #phase: Phase = { kind: 'greeting' };
-  /** What the member has sent while nothing may pass. */
+  /** The member's frames that wait while nothing may pass. */
   #waiting: Frame[] = [];
   readonly #unanswered = new Set<string>();
   /** The commit that was asked for: its upload and its commit number. */

@@ -1,4 +1,5 @@
-// What a malicious relay lets one member see of the room, and what it lets the room see of that member. Honest until a test says otherwise.
+// One member's view of the room through a malicious relay, and the room's view of that member. Both
+// are honest until a test changes them.
 
 import { randomBytes } from 'node:crypto';
 import {
@@ -16,13 +17,17 @@ import type { Attached, CommitNotice, Frame, SnapshotName } from '@sotto/protoco
 import type { Branch } from './branch.ts';
 import { ServedLog } from './served-log.ts';
 
-/** Who has sent a body, and how: the relay sees connections, and frames that came in an upload. */
+/**
+ * The author of a body, and how it was sent: the relay sees connections, and frames of an upload.
+ */
 export interface Origin {
   readonly author: string;
   readonly kind: 'publish' | 'commit';
 }
 
-/** An entry on its way to a member. The relay knows whose connection it came from, and its length. */
+/**
+ * An entry on its way to a member. The relay knows whose connection it came from, and its length.
+ */
 export interface Passing {
   /** The relay's own number. */
   readonly number: number;
@@ -31,13 +36,13 @@ export interface Passing {
   readonly isOwn: boolean;
 }
 
-/** What the member gets in its place, in this order: bodies, or numbers without one. */
+/** The member's replacement for an entry, in this order: bodies, or numbers without one. */
 export type Shaped = Uint8Array | 'gap';
 export type Shape = (entry: Passing) => readonly Shaped[];
 
 export const HONEST: Shape = (entry) => [entry.body];
 
-/** What the member's connection can do for its view. */
+/** The operations of the member's connection for its view. */
 export interface ViewedConnection {
   /** To the member. */
   write(frame: Uint8Array): void;
@@ -63,15 +68,17 @@ export class MemberView {
   notices: (notice: CommitNotice) => readonly CommitNotice[] = (notice) => [notice];
   snapshots: 'honest' | 'previous' | 'junk' = 'honest';
   commits: 'pass' | 'refuse' = 'pass';
-  /** What becomes of the member's own frames. */
+  /** The fate of the member's own frames. */
   publishing: 'pass' | 'hold' | 'swallow' = 'pass';
-  /** Whether the room's frames reach it now. */
+  /** Whether the room's frames reach the member now. */
   delivery: 'now' | 'held' = 'now';
-  /** Whether the member is let in when it dials. */
+  /** Whether the member's dials are accepted. */
   dialing: 'open' | 'shut' = 'open';
   /** Added to the commit number in ATTACHED, and in no other frame. */
   attachedLie = 0;
-  /** Added to the commit number wherever it is told, and taken off again where the member says it. */
+  /**
+   * Added to the commit number wherever it is told, and taken off again where the member says it.
+   */
   commitNumberOffset = 0;
 
   /** How many entries and commit numbers were not passed on as they are. */
@@ -105,7 +112,10 @@ export class MemberView {
     if (this.#wire === wire) this.#wire = undefined;
   }
 
-  /** From now on the member is served by another branch. `goes-on`: what it has been told stays, and what the branch has behind `cursor` follows. */
+  /**
+   * From now on the member is served by another branch. `goes-on`: what it has been told stays, and
+   * what the branch has behind `cursor` follows.
+   */
   moveTo(
     branch: Branch,
     how: { readonly log: 'goes-on'; readonly cursor: number } | { readonly log: 'starts-over' },
@@ -140,7 +150,10 @@ export class MemberView {
     return frames;
   }
 
-  /** A commit that the member is not told of makes its commit number an old one: from then on it is told, and understood, with an offset. */
+  /**
+   * A commit that the member is not told of makes its commit number an old one: from then on it is
+   * told, and understood, with an offset.
+   */
   processCommitted(notice: CommitNotice): Uint8Array[] {
     this.commitNumber = Math.max(this.commitNumber, notice.commitNumber);
     const told = this.notices({ ...notice, commitNumber: this.shownCommitNumber(notice.commitNumber) });
@@ -175,7 +188,8 @@ export class MemberView {
       case 'honest':
         return encodeSnapshot(honest);
       case 'previous':
-        // An old snapshot passes for the present one: with the present commit number, so that a commit on it is taken.
+        // An old snapshot passes for the present one: with the present commit number, so that a
+        // commit on it is taken.
         return encodeSnapshot({ ...honest, commitNumber: this.shownCommitNumber(this.commitNumber) });
       case 'junk':
         return encodeSnapshot({
@@ -233,7 +247,7 @@ export class MemberView {
     this.insert(noise(size));
   }
 
-  /** What the member was told under this number, once more, under a new one. */
+  /** Replays the body that the member got under this number, under a new number. */
   replay(number: number): void {
     this.insert(this.served.bodyAt(number));
   }

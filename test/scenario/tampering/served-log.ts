@@ -1,4 +1,5 @@
-// The log as one member was told it: with its own numbers, which need not be those that the relay gave.
+// The log as one member was told it: with its own numbers, which need not be those that the relay
+// gave.
 
 import { encodeCommitted, encodeFrame } from '@sotto/protocol';
 import type { CommitNotice } from '@sotto/protocol';
@@ -11,7 +12,10 @@ export class ServedLog {
   #oldest = 1;
   #next = 1;
   #served: Served[] = [];
-  /** Where the relay's own entries have come to stand; one that was kept back stands where the one before it does. */
+  /**
+   * Where the relay's own entries have come to stand; one that was kept back stands where the one
+   * before it does.
+   */
   readonly #places = new Map<number, number>();
 
   get oldest(): number {

@@ -1,4 +1,5 @@
-// What a malicious relay does to the entries on their way to one member, as shapes for a view.
+// Changes that a malicious relay makes to the entries on their way to one member, as shapes for a
+// view.
 
 import type { Passing, Shape, Shaped } from './member-view.ts';
 
@@ -7,7 +8,7 @@ export type Matches = (entry: Passing) => boolean;
 
 export const everything: Matches = () => true;
 
-/** What this member has published; with `bodyBytes` only frames of that size. */
+/** Matches frames published by this member; with `bodyBytes` only frames of that size. */
 export function publishedBy(author: string, bodyBytes?: number): Matches {
   return ({ origin, body }) =>
     origin?.author === author && origin.kind === 'publish' && (bodyBytes === undefined || body.length === bodyBytes);
@@ -17,7 +18,10 @@ export function committedBy(author: string): Matches {
   return ({ origin }) => origin?.author === author && origin.kind === 'commit';
 }
 
-/** The first `count` of them are lost. `renumbered`: what follows has their numbers. `gap`: their numbers are left out. */
+/**
+ * The first `count` of them are lost. `renumbered`: what follows has their numbers. `gap`: their
+ * numbers are left out.
+ */
 export function drop(matches: Matches, trace: 'renumbered' | 'gap', count = 1): Shape {
   return onFirst(count, matches, () => (trace === 'gap' ? ['gap'] : []));
 }

@@ -1,5 +1,6 @@
-// A malicious relay: real relays inside, and between them and the members a switchboard that drops, swaps, forks, rolls back and lies on
-// command. It knows no key of the room's: the lock of its own relays is its own, and so it can lead a member to any of them.
+// A malicious relay: real relays inside, and between them and the members a switchboard that drops,
+// swaps, forks, rolls back and lies on command. It knows no key of the room's: the lock of its own
+// relays is its own, and so it can lead a member to any of them.
 
 import { once } from 'node:events';
 import { createServer } from 'node:net';
@@ -81,7 +82,10 @@ export class TamperingRelay {
     return view;
   }
 
-  /** The branch's room between two frames: everything that was sent is answered and everybody has been given it. */
+  /**
+   * The branch's room between two frames: everything that was sent is answered and everybody has
+   * been given it.
+   */
   async snapshot(branch: Branch = this.trunk): Promise<RoomMirror> {
     return this.#whileNothingPasses(() => branch.snapshot());
   }
@@ -94,7 +98,10 @@ export class TamperingRelay {
     return branch;
   }
 
-  /** From now on these members have a room of their own, with the same past. Nobody's connection ends. */
+  /**
+   * From now on these members have a room of their own, with the same past. Nobody's connection
+   * ends.
+   */
   async fork(names: readonly string[], from: Branch = this.trunk): Promise<Branch> {
     return this.#whileNothingPasses(async () => {
       const mirror = await from.snapshot();
@@ -105,8 +112,9 @@ export class TamperingRelay {
   }
 
   /**
-   * These members are served by `branch` from now on. `goes-on`: what they were told stays, and what the branch has behind `cursor` follows
-   * under numbers that fit. `starts-over`: they were told nothing; the branch's log is the log.
+   * These members are served by `branch` from now on. `goes-on`: what they were told stays, and
+   * what the branch has behind `cursor` follows under numbers that fit. `starts-over`: they were
+   * told nothing; the branch's log is the log.
    */
   async lead(names: readonly string[], branch: Branch, how: Parameters<MemberView['moveTo']>[1]): Promise<void> {
     await this.#whileNothingPasses(() => {
@@ -115,7 +123,10 @@ export class TamperingRelay {
     });
   }
 
-  /** The log ends where `mirror` does again, for all these members. Their connections end, unless it is done under their eyes. */
+  /**
+   * The log ends where `mirror` does again, for all these members. Their connections end, unless it
+   * is done under their eyes.
+   */
   async rollBack(names: readonly string[], mirror: RoomMirror, connections: 'cut' | 'kept'): Promise<Branch> {
     return this.#whileNothingPasses(async () => {
       const branch = await this.branchFrom(mirror);
@@ -128,7 +139,10 @@ export class TamperingRelay {
     });
   }
 
-  /** Waits until every frame that a member has sent is answered, and all that is stored has reached those who are attached. */
+  /**
+   * Waits until every frame that a member has sent is answered, and all that is stored has reached
+   * those who are attached.
+   */
   async settle(): Promise<void> {
     await this.#whileNothingPasses(() => Promise.resolve());
   }
