@@ -147,7 +147,9 @@ describe('an override file of the user’s own', () => {
 
   test('that meets every requirement is told apart from one that cannot be read', () => {
     const [file = ''] = NAMES;
-    expect(harden('kept', file, 'services: { relay: { cpus: 0.5 } }').output).toContain(`${file} (yours): 0 requirements`);
+    expect(harden('kept', file, 'services: { relay: { cpus: 0.5 } }').output).toContain(
+      `${file} (yours): 0 requirements`,
+    );
     expect(harden('unread', file, 'services: { relay: { cap_drop: !reset [] } }').output).toContain(
       'compose-file-refused',
     );

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { spawnSync } from 'node:child_process';
 import { afterAll, describe, expect, test } from 'vitest';
-import { HELP } from '../../packages/doctor/src/options.ts';
+import { ENGLISH } from '../../packages/doctor/src/messages.ts';
 import { validateCommandLine } from '../../scripts/command-line.ts';
 import { Bench, startedScripts } from './script-run.ts';
 
@@ -115,7 +115,7 @@ test('the doctor’s script knows the options that its program knows', () => {
     [...new Set([...text.matchAll(/--[a-z-]+/g)].map(([option]) => option))]
       .filter((option) => !['--digests', '--help', '--version'].includes(option))
       .sort();
-  expect(options(bench.run(['./scripts/doctor', '--help']).stdout)).toEqual(options(HELP));
+  expect(options(bench.run(['./scripts/doctor', '--help']).stdout)).toEqual(options(ENGLISH['usage.help']));
 });
 
 /** What `npm run NAME` starts with our own Node. */

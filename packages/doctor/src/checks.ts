@@ -7,6 +7,7 @@ import * as privileges from './check-privileges.ts';
 import * as stack from './check-stack.ts';
 import * as tor from './check-tor.ts';
 import { EVIDENCE_CHARS_MAX, EVIDENCE_LINES_MAX } from './limits.ts';
+import { message } from './messages.ts';
 import { REQUIREMENTS } from './requirements.ts';
 import type { RequirementCode, Topic } from './requirements.ts';
 import type { Snapshot } from './snapshot.ts';
@@ -86,10 +87,11 @@ const CHECKS: Readonly<Record<RequirementCode, (snapshot: Snapshot, plan: StackP
 export function examine(snapshot: Snapshot, plan?: StackPlan): Finding[] {
   const measure = plan ?? planOf(snapshot.containers.map(({ service }) => service));
   return (Object.keys(REQUIREMENTS) as RequirementCode[]).map((code) => {
-    const { topic, requirement, next } = REQUIREMENTS[code];
+    const { topic, next } = REQUIREMENTS[code];
     const { state, evidence } = CHECKS[code](snapshot, measure);
     const shown = presentable(evidence);
-    return { code, topic, requirement, state, evidence: shown, ...(state === 'red' ? { next } : {}) };
+    const requirement = message(`requirement.${code}`);
+    return { code, topic, requirement, state, evidence: shown, ...(state === 'red' ? { next: message(next) } : {}) };
   });
 }
 
@@ -107,5 +109,5 @@ export function presentable(lines: readonly string[]): string[] {
     return printable.length > EVIDENCE_CHARS_MAX ? `${printable.slice(0, EVIDENCE_CHARS_MAX - 3)}...` : printable;
   });
   const left = lines.length - shown.length;
-  return left > 0 ? [...shown, `and ${left} more`] : shown;
+  return left > 0 ? [...shown, message('page.more-evidence', { count: left })] : shown;
 }

@@ -1,5 +1,6 @@
 // From the engine's answers to facts: a plain translation, with Docker's many words for "nothing" made one.
 
+import { message } from './messages.ts';
 import type { RawContainer, RawEngine, RawHostConfig, RawNetwork, RawPorts, RawVolume } from './raw.ts';
 import { unseen } from './snapshot.ts';
 import type { ContainerFacts, EngineFacts, MountFacts, NetworkFacts, VolumeFacts } from './snapshot.ts';
@@ -92,8 +93,8 @@ export function containerFacts(project: string, raw: RawContainer, imageLayers: 
     ...limitsOf(host),
     logDriver: host.LogConfig?.Type ?? '',
     restart: { policy: host.RestartPolicy?.Name ?? '', retries: host.RestartPolicy?.MaximumRetryCount ?? 0 },
-    processes: unseen('it does not run'),
-    listeners: unseen('it does not run'),
+    processes: unseen('not-running'),
+    listeners: unseen('not-running'),
     tor: null,
   };
 }
@@ -109,9 +110,9 @@ function shortOption(option: string): string {
 
 function devicesOf(host: RawHostConfig): string[] {
   return [
-    ...(host.Devices ?? []).map(({ PathOnHost }) => PathOnHost ?? 'a device'),
-    ...(host.DeviceRequests ?? []).map(({ Driver }) => `a device of the driver ${Driver ?? ''}`),
-    ...(host.DeviceCgroupRules ?? []).map((rule) => `rule ${rule}`),
+    ...(host.Devices ?? []).map(({ PathOnHost }) => PathOnHost ?? message('evidence.device-unnamed')),
+    ...(host.DeviceRequests ?? []).map(({ Driver }) => message('evidence.device-driver', { driver: Driver ?? '' })),
+    ...(host.DeviceCgroupRules ?? []).map((rule) => message('evidence.device-rule', { rule })),
   ];
 }
 
@@ -131,7 +132,7 @@ function publishedOf({ HostConfig, NetworkSettings }: RawContainer): string[] {
       (bindings ?? []).map(({ HostIp, HostPort }) => `${HostIp ?? ''}:${HostPort ?? ''} -> ${port}`),
     ),
   );
-  return [...new Set([...lines, ...(HostConfig.PublishAllPorts === true ? ['all ports'] : [])])];
+  return [...new Set([...lines, ...(HostConfig.PublishAllPorts === true ? [message('evidence.all-ports')] : [])])];
 }
 
 function limitsOf(

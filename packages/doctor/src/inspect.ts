@@ -14,7 +14,6 @@ import type { TorOption } from './torrc.ts';
 
 const PROJECT_LABEL = 'com.docker.compose.project';
 const TOR_SERVICES = new Set(['tor', 'tor-client']);
-const NOT_THIS_MACHINE = 'the engine does not run on this machine, or its processes cannot be seen from here';
 
 /** What the engine says of the stack; `networks` and `image` are for the probe. */
 export interface Inspected {
@@ -43,7 +42,7 @@ export async function inspectStack(docker: Docker, project: string): Promise<Ins
       project,
       filesAdded: filesAdded(containers),
       engine: engineFacts(engine),
-      machine: isHere ? seen(await readMachine()) : unseen(NOT_THIS_MACHINE),
+      machine: isHere ? seen(await readMachine()) : unseen('not-this-machine'),
       containers: facts.sort((one, two) => one.name.localeCompare(two.name)),
       networks: networks.map((raw) => networkFacts(project, raw)),
       volumes: volumes.map((raw) => volumeFacts(project, raw)),
@@ -108,7 +107,7 @@ async function processesOf(
   id: string,
   isHere: boolean,
 ): Promise<Seen<readonly ProcessFacts[]>> {
-  if (!isHere) return unseen(NOT_THIS_MACHINE);
+  if (!isHere) return unseen('not-this-machine');
   const top = (await whileThere(container.top())) as
     { Titles: readonly string[]; Processes: readonly string[][] } | undefined;
   const column = top?.Titles.indexOf('PID') ?? -1;
@@ -117,18 +116,18 @@ async function processesOf(
     pids.map(async (pid) => ((await isInContainer(pid, id)) ? readProcess(pid) : undefined)),
   );
   const processes = here.flatMap((process) => process ?? []);
-  return processes.length > 0 ? seen(processes) : unseen('none of its processes could be seen');
+  return processes.length > 0 ? seen(processes) : unseen('no-process-seen');
 }
 
 async function listenersOf({ Id, State }: RawContainer, isHere: boolean): Promise<ContainerFacts['listeners']> {
   const pid = State.Pid ?? 0;
-  if (!isHere || !(await isInContainer(pid, Id))) return unseen(NOT_THIS_MACHINE);
+  if (!isHere || !(await isInContainer(pid, Id))) return unseen('not-this-machine');
   return seen(await readListeners(pid));
 }
 
 async function torFacts(container: Docker.Container, raw: RawContainer, isRunning: boolean): Promise<TorFacts> {
   const [version, options] = await Promise.all([
-    isRunning ? torVersion(container) : unseen('it does not run'),
+    isRunning ? torVersion(container) : unseen('not-running'),
     torOptions(container, raw.Config.Cmd ?? []),
   ]);
   return { version, options };
@@ -141,10 +140,10 @@ async function torVersion(container: Docker.Container): Promise<Seen<string>> {
     const stream = await asked.start({ abortSignal: AbortSignal.timeout(VERSION_LIMIT_MS) });
     const text = standardOutput(await readAll(stream, OUTPUT_BYTES_MAX));
     const version = /^Tor version (\S+?)\.?(?:\s|$)/m.exec(text)?.[1];
-    return version === undefined ? unseen('it does not say its version') : seen(version);
+    return version === undefined ? unseen('no-version') : seen(version);
   } catch {
     // What an engine says of a failed exec is its own affair, and may hold names: that it failed is enough.
-    return unseen('its version could not be asked for');
+    return unseen('version-unasked');
   }
 }
 
@@ -154,7 +153,7 @@ async function torOptions(container: Docker.Container, args: readonly string[]):
     const files = await Promise.all(command.files.map((path) => readFromContainer(container, path)));
     return seen([...files.flatMap(readTorrc), ...command.options]);
   } catch {
-    return unseen('its configuration could not be read');
+    return unseen('no-configuration');
   }
 }
 

@@ -3,12 +3,13 @@
 import { fileURLToPath } from 'node:url';
 import Docker from 'dockerode';
 import { examine } from './checks.ts';
-import { DOCTOR_CODES, DoctorError } from './errors.ts';
+import { DoctorError } from './errors.ts';
 import type { DoctorCode } from './errors.ts';
 import { inspectStack } from './inspect.ts';
 import { RUN_LIMIT_MS, STOP_LIMIT_MS } from './limits.ts';
-import { DOCTOR_VERSION, HELP, readOptions } from './options.ts';
+import { DOCTOR_VERSION, readOptions } from './options.ts';
 import type { DoctorOptions } from './options.ts';
+import { message } from './messages.ts';
 import { probeNetworks } from './probe.ts';
 import { readRelease, RELEASE_FILE } from './release.ts';
 import { exitCode, page, reportOf } from './report.ts';
@@ -37,7 +38,7 @@ async function look(options: DoctorOptions, signal: AbortSignal): Promise<Snapsh
         facts: snapshot.containers,
         signal,
       })
-    : unseen('no probe was sent (--no-probe)');
+    : unseen('no-probe');
   return { ...snapshot, release, probes };
 }
 
@@ -53,7 +54,7 @@ function openDocker(): Docker {
 async function run(signal: AbortSignal): Promise<number> {
   const options = readOptions(process.argv.slice(2));
   if (options.wants !== 'look') {
-    process.stdout.write(options.wants === 'help' ? HELP : `${DOCTOR_VERSION}\n`);
+    process.stdout.write(options.wants === 'help' ? message('usage.help') : `${DOCTOR_VERSION}\n`);
     return 0;
   }
   const snapshot = await look(options, signal);
@@ -81,8 +82,8 @@ try {
 } catch (error) {
   // The text of another error is not shown: it is the engine's, and may hold names.
   const code = error instanceof DoctorError ? error.code : stop.signal.aborted ? why.code : 'look-failed';
-  const message = error instanceof DoctorError ? error.message : DOCTOR_CODES[code];
-  process.stderr.write(`sotto: ${message} (${code})\n`);
+  const text = error instanceof DoctorError ? error.message : message(`error.${code}`);
+  process.stderr.write(`${message('failure.line', { text, code })}\n`);
   process.exit(USAGE_CODES.includes(code) ? EXIT_USAGE : EXIT_CANNOT_LOOK);
 } finally {
   clearTimeout(limit);

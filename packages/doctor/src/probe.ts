@@ -46,7 +46,7 @@ export interface ProbeInputs {
 /** Probes all internal networks at once. */
 export async function probeNetworks(docker: Docker, inputs: ProbeInputs): Promise<Seen<readonly ProbeFacts[]>> {
   const image = nodeImage(inputs.containers);
-  if (image === undefined) return unseen("none of the project's images here has Node, and none is fetched");
+  if (image === undefined) return unseen('no-node-image');
   const script = readFileSync(new URL('probe-main.ts', import.meta.url), 'utf8');
   const internal = inputs.networks.filter(({ Internal }) => Internal === true);
   return seen(
@@ -88,7 +88,7 @@ async function probeNetwork(
     return outcomeOf(task, JSON.parse(output) as ProbeReport);
   } catch {
     // The engine's own words may hold names and paths of the machine.
-    return unseen('the probe could not be started, or did not end in time');
+    return unseen('probe-failed');
   }
 }
 

@@ -17,7 +17,7 @@ const DIGEST = /^sha256:[0-9a-f]{64}$/;
  */
 export async function readRelease(path: string | undefined, ownPath: string): Promise<Seen<ReleaseFacts>> {
   const text = await readText(path ?? ownPath, path === undefined);
-  if (text === undefined) return unseen('nothing has been released yet');
+  if (text === undefined) return unseen('no-release');
   const release = parseRelease(text);
   if (release === undefined) throw new DoctorError('release-unreadable');
   return seen(release);

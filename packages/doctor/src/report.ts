@@ -2,6 +2,7 @@
 
 import { overall, presentable } from './checks.ts';
 import type { Finding } from './checks.ts';
+import { message } from './messages.ts';
 import { TOPICS } from './requirements.ts';
 import type { Snapshot } from './snapshot.ts';
 import { TEST_NETWORK_SERVICE } from './stack-plan.ts';
@@ -13,7 +14,6 @@ const COLUMN = 13;
 /** What is well is said in one line. */
 const GREEN_CHARS_MAX = 150;
 
-const WORDS: Readonly<Record<State, string>> = { green: 'green', red: 'RED', 'cannot-tell': 'cannot tell' };
 const EXIT_CODES: Readonly<Record<State, number>> = { green: 0, red: 1, 'cannot-tell': 2 };
 
 export interface Report {
@@ -52,32 +52,27 @@ export function exitCode(report: Report): number {
 }
 
 export function page(report: Report): string {
-  const head = `Sotto's doctor: project ${report.project}, ${report.containers} containers, Docker engine ${report.engine}`;
-  const warning = report.testNetwork
-    ? ['!! This stack is on the private test network: it hides nobody from anybody.']
-    : [];
+  const { project, containers, engine } = report;
+  const head = message('page.head', { project, containers, engine });
+  const warning = report.testNetwork ? [message('page.test-network')] : [];
   const personal =
-    report.filesAdded.length === 0
-      ? []
-      : [
-          `Made with personal settings too (${report.filesAdded.join(', ')}): the requirements are judged as the containers run.`,
-        ];
+    report.filesAdded.length === 0 ? [] : [message('page.personal-settings', { files: report.filesAdded.join(', ') })];
   const topics = TOPICS.flatMap((topic) => {
     const findings = report.findings.filter((finding) => finding.topic === topic);
-    return findings.length === 0 ? [] : ['', topic, ...findings.flatMap(linesOf)];
+    return findings.length === 0 ? [] : ['', message(`topic.${topic}`), ...findings.flatMap(linesOf)];
   });
   const { green, red, 'cannot-tell': open } = report.counts;
-  return `${[head, ...warning, ...personal, ...topics, '', `${green} green, ${red} red, ${open} cannot be told`].join('\n')}\n`;
+  return `${[head, ...warning, ...personal, ...topics, '', message('page.counts', { green, red, open })].join('\n')}\n`;
 }
 
 function linesOf({ code, state, requirement, evidence, next }: Finding): string[] {
   const indent = ' '.repeat(COLUMN);
-  const head = `${WORDS[state].padEnd(COLUMN)}${requirement}  [${code}]`;
+  const head = `${message(`state.${state}`).padEnd(COLUMN)}${requirement}  [${code}]`;
   if (state === 'green') return [head, `${indent}${cut(evidence.join('; '))}`];
   return [
     head,
     ...evidence.map((line) => `${indent}${line}`),
-    ...(next === undefined ? [] : [`${indent}next: ${next}`]),
+    ...(next === undefined ? [] : [`${indent}${message('page.next', { next })}`]),
   ];
 }
 

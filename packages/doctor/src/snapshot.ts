@@ -1,9 +1,11 @@
 // What the doctor saw, as plain data: the checks judge this and nothing else. It holds no environment, no command line but Tor's options,
 // no path of the machine but what a container was given of it.
 
+import type { Reason } from './messages.ts';
+
 /** Something that could be looked at, or why it could not. */
 export type Seen<Value> =
-  { readonly seen: true; readonly value: Value } | { readonly seen: false; readonly why: string };
+  { readonly seen: true; readonly value: Value } | { readonly seen: false; readonly why: Reason };
 
 export interface Snapshot {
   readonly project: string;
@@ -180,6 +182,6 @@ export function seen<Value>(value: Value): Seen<Value> {
   return { seen: true, value };
 }
 
-export function unseen(why: string): { readonly seen: false; readonly why: string } {
+export function unseen(why: Reason): { readonly seen: false; readonly why: Reason } {
   return { seen: false, why };
 }

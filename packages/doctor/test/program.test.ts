@@ -10,8 +10,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test } from 'vitest';
 import { examine } from '../src/checks.ts';
-import { DOCTOR_CODES } from '../src/errors.ts';
-import { DOCTOR_VERSION, HELP, readOptions } from '../src/options.ts';
+import { message } from '../src/messages.ts';
+import { DOCTOR_VERSION, readOptions } from '../src/options.ts';
 import manifest from '../package.json' with { type: 'json' };
 import { parseRelease, readRelease } from '../src/release.ts';
 import { exitCode, page, reportOf } from '../src/report.ts';
@@ -74,7 +74,7 @@ describe('the command line', () => {
   ])('answers %j with %s', (args, wants) => expect(readOptions(args)).toEqual({ wants }));
 
   test('has a help that fits 80 columns, and the version of the package', () => {
-    for (const line of HELP.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
+    for (const line of message('usage.help').split('\n')) expect(line.length).toBeLessThanOrEqual(80);
     expect(DOCTOR_VERSION).toBe(manifest.version);
   });
 });
@@ -110,7 +110,7 @@ describe('the program', () => {
   });
 
   test('answers with its help or its version, beside mistakes, too, and ends with 0', async () => {
-    expect(await start('--all', '--help').ended).toEqual({ code: 0, said: HELP });
+    expect(await start('--all', '--help').ended).toEqual({ code: 0, said: message('usage.help') });
     expect(await start('-V').ended).toEqual({ code: 0, said: `${DOCTOR_VERSION}\n` });
   });
 
@@ -120,7 +120,7 @@ describe('the program', () => {
   ])('ends with 64 and one line on the variables of docker that it cannot use: %j', async (environment) => {
     expect(await startWith(environment).ended).toEqual({
       code: 64,
-      said: `sotto: ${DOCTOR_CODES['docker-host']} (docker-host)\n`,
+      said: `sotto: ${message('error.docker-host')} (docker-host)\n`,
     });
   });
 
@@ -172,7 +172,7 @@ describe('a release', () => {
 
   test('need not be there yet, but one that was named must be, and must be well', async () => {
     const missing = join(folder, 'missing.txt');
-    expect(await readRelease(undefined, missing)).toEqual({ seen: false, why: 'nothing has been released yet' });
+    expect(await readRelease(undefined, missing)).toEqual({ seen: false, why: 'no-release' });
     await expect(readRelease(missing, missing)).rejects.toThrow(
       expect.objectContaining({ code: 'release-unreadable' }),
     );
@@ -215,10 +215,10 @@ describe('the report', () => {
     const text = page(reportOf(snapshot, examine(snapshot)));
     expect(text).toContain('!! This stack is on the private test network');
     expect(text).toMatch(
-      /^RED {10}nothing that a container prints is kept {2}\[logging\]\n {13}relay-1 is logged \(json-file\)\n {13}next: start the stack/m,
+      /^RED {10}the engine keeps no output of a container {2}\[logging\]\n {13}relay-1 is logged \(json-file\)\n {13}next: start the stack/m,
     );
     expect(text).toMatch(/^cannot tell {2}.*\[image-released\]\n {13}images: nothing has been released yet\n/m);
-    expect(text.trimEnd().split('\n').at(-1)).toBe('51 green, 1 red, 2 cannot be told');
+    expect(text.trimEnd().split('\n').at(-1)).toBe('51 green, 1 red, 2 cannot tell');
     expect(Math.max(...text.split('\n').map((line) => line.length))).toBeLessThan(260);
   });
 
@@ -234,7 +234,7 @@ describe('the report', () => {
     snapshot.filesAdded = ['docker-compose.override.yml', 'm\u001by.yml'];
     const report = reportOf(snapshot, examine(snapshot));
     expect(page(report)).toContain(
-      '\nMade with personal settings too (docker-compose.override.yml, m?y.yml): the requirements are judged as the containers run.\n',
+      '\nThis stack has personal settings (docker-compose.override.yml, m?y.yml): the requirements are checked on the containers as they run.\n',
     );
     expect(report.state).toBe('green');
     of(snapshot, 'relay').privileged = true;
