@@ -60,9 +60,9 @@ const findings = [
 for (const { subject, code, evidence, next } of findings)
   process.stdout.write(`${subject}: ${code}: ${evidence}\n    next: ${next}\n`);
 const shipped = locked.filter((entry) => !entry.development).length;
-process.stdout.write(`${locked.length} packages, of which ${shipped} are shipped; ${findings.length} findings\n`);
+process.stdout.write(`${locked.length} packages, ${shipped} of them shipped; ${findings.length} findings\n`);
 const scripted = locked.filter((entry) => entry.hasInstallScript || withScripts.has(entry.path));
 process.stdout.write(
-  `with install scripts, none of which is run: ${scripted.map((entry) => `${entry.name}@${entry.version}`).join(', ') || 'none'}\n`,
+  `with install scripts, which npm does not run: ${scripted.map((entry) => `${entry.name}@${entry.version}`).join(', ') || 'none'}\n`,
 );
 process.exitCode = findings.length === 0 ? 0 : 1;

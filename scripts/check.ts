@@ -59,8 +59,8 @@ async function runAll(): Promise<Outcome[]> {
 readCommandLine({
   usage: `Usage: npm run check
 
-Runs all that needs no Docker: ${STAGES.map(([name]) => name).join(', ')}.
-Exit code 0 only if all of it passes.`,
+Runs every check that needs no Docker: ${STAGES.map(([name]) => name).join(', ')}.
+Exit code 0 only if all checks pass.`,
   options: {},
 });
 const outcomes = await runAll();

@@ -55,7 +55,7 @@ async function join(name: string, invite: string): Promise<{ client: RoomClient;
   const fromMs = performance.now();
   const client = new RoomClient(PROJECT, name, invite);
   const joined = await client.joined(JOIN_LIMIT_MS);
-  if (joined['network'] !== 'private-test') throw new Error('the client does not say that this is a test network');
+  if (joined['network'] !== 'private-test') throw new Error('the client did not report that this is a test network');
   const took = seconds(fromMs);
   say(`-- ${name} is in the room after ${took} s`);
   return { client, took };
@@ -100,7 +100,7 @@ async function runDemo(): Promise<Report> {
 /** The user's turn: a prompt in the room, as the host's own client, which needs no string; bob answers. */
 async function handOver(bob: RoomClient): Promise<void> {
   const answer = setInterval(() => answerNew(bob), 200);
-  say('-- your turn: alice and bob are in the room, bob answers. /quit ends the demo.');
+  say('-- your turn: alice and bob are in the room, and bob answers. /quit ends the demo.');
   const you = startCompose(PROJECT, ['run', '--rm', 'host-client', '--name', 'you'], 'inherit');
   await new Promise((resolve) => you.on('close', resolve));
   clearInterval(answer);

@@ -49,7 +49,7 @@ function contentsOf(tag: string): ImageContents {
       .map(text)
       .join('\n\n'),
   );
-  if (debian.length === 0) throw new SbomError(`${tag} does not say which Debian packages are in it; build it again`);
+  if (debian.length === 0) throw new SbomError(`${tag} has no list of its Debian packages; next: build it again`);
   return { name, version, layers: readImage(tag).layers, npm: [...new Set(npm)].sort(), debian, nodeVersion };
 }
 
@@ -66,7 +66,7 @@ function main(folder: string): number {
   let missing = 0;
   for (const tag of imageNames()) {
     if (!hasImage(tag)) {
-      say(`   ${tag}: is not here; ./scripts/setup gets or builds it`);
+      say(`   ${tag}: is not here; next: ./scripts/setup gets or builds it`);
       missing += 1;
       continue;
     }
@@ -79,7 +79,7 @@ function main(folder: string): number {
 }
 
 const { operands } = readCommandLine({
-  usage: 'Usage: node scripts/sbom.ts [DIRECTORY]; ./scripts/sbom gets first what is missing',
+  usage: 'Usage: node scripts/sbom.ts [DIRECTORY]; ./scripts/sbom sets the machine up first',
   usageExit: USAGE_EXIT_SYSEXITS,
   operandsMax: 1,
   options: {},

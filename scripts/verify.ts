@@ -67,11 +67,11 @@ function advisories(): string {
   try {
     const { metadata } = JSON.parse(run.stdout) as { metadata?: { vulnerabilities?: Record<string, number> } };
     const known = metadata?.vulnerabilities;
-    if (known !== undefined) return `npm audit: ${known['total'] ?? 0} known holes in what is shipped`;
+    if (known !== undefined) return `npm audit: ${known['total'] ?? 0} known holes in the shipped packages`;
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
   }
-  return 'npm audit: not asked; the registry that is reached here does not answer it';
+  return 'npm audit: no answer from this registry';
 }
 
 function main(): number {
@@ -80,7 +80,7 @@ function main(): number {
   const uncommitted = git('status', '--porcelain')
     .split('\n')
     .filter((line) => line !== '').length;
-  if (uncommitted > 0) say(`   ${uncommitted} uncommitted changes are not part of what is verified`);
+  if (uncommitted > 0) say(`   ${uncommitted} uncommitted changes are left out`);
   const plans = buildPlans(settings);
   const home = mkdtempSync(join(tmpdir(), 'sotto-verify-'));
   try {
@@ -132,7 +132,7 @@ function report(
   for (const name of bases.keys())
     if (readImage(name).isTwin)
       say(
-        `   ${name} was made here, because no registry answered; others get the same layer rootfs while Node's and Debian's versions are the same`,
+        `   ${name} was made here, because no registry answered; its layer rootfs is the same elsewhere while Node's and Debian's versions are the same`,
       );
   for (const line of here) say(`   ${line}`);
   say(`   ${advisories()}`);
@@ -141,7 +141,7 @@ function report(
   say(
     differences.length === 0
       ? `verify: commit ${commit.slice(0, 12)} gives the same images each time`
-      : 'verify: DIFFERS, see above',
+      : 'verify: DIFFERENT, see above',
   );
   return differences.length === 0 ? 0 : 1;
 }
@@ -153,7 +153,7 @@ function compareWithRelease(rebuilt: Build): readonly string[] {
   }
   const release = parseBuild(readFileSync(RELEASED, 'utf8'));
   if (release.commit !== rebuilt.commit) {
-    say(`   the release is of another commit; to compare: git checkout ${release.commit}, and ./scripts/verify there`);
+    say(`   the release is of another commit; next: git checkout ${release.commit}, and run ./scripts/verify there`);
     return [];
   }
   const lines = differencesFromRelease(release, rebuilt);
@@ -163,7 +163,7 @@ function compareWithRelease(rebuilt: Build): readonly string[] {
 }
 
 const { values } = readCommandLine({
-  usage: 'Usage: node scripts/verify.ts [--digests]; ./scripts/verify gets first what is missing',
+  usage: 'Usage: node scripts/verify.ts [--digests]; ./scripts/verify sets the machine up first',
   usageExit: USAGE_EXIT_SYSEXITS,
   options: { digests: { type: 'boolean' } },
 });

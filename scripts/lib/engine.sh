@@ -26,13 +26,13 @@ engine_named() { # what names another engine than this machine's own, or nothing
 engine_unseen() { # engine_unseen EXIT_CODE
   local named said=''
   named="$(engine_named)"
-  [ -z "$named" ] || die "$1" "no Docker engine answers where $named leads." \
-    "next: start that engine, or take the name away (unset DOCKER_HOST DOCKER_CONTEXT; docker context use default)"
+  [ -z "$named" ] || die "$1" "no Docker engine answers at $named." \
+    "next: start that engine, or remove the setting (unset DOCKER_HOST DOCKER_CONTEXT; docker context use default)"
   if have docker; then said="$(docker version 2>&1 >/dev/null || true)"; fi
   case "$said" in
     *'permission denied'*)
-      die "$1" 'this user may not speak to the Docker engine.' \
-        'next: sudo, the group docker (which is as good as root), or a rootless engine: https://docs.docker.com/engine/security/rootless/'
+      die "$1" 'this user may not use the Docker engine.' \
+        'next: use sudo, join the group docker (equal to root), or use a rootless engine: https://docs.docker.com/engine/security/rootless/'
       ;;
   esac
 }
@@ -91,7 +91,7 @@ engine_release() {
     daemon) engine_stop_recorded ;;
     systemd)
       systemctl stop docker.socket docker >/dev/null 2>&1 || true
-      say 'stopped the Docker engine that was started'
+      say 'stopped the started Docker engine'
       ;;
   esac
   ENGINE_STARTED=''
@@ -109,5 +109,5 @@ engine_stop_recorded() {
     sleep 1
     waited=$((waited + 1))
   done
-  say 'stopped the Docker engine that was started'
+  say 'stopped the started Docker engine'
 }

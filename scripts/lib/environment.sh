@@ -85,7 +85,7 @@ environment_ready() {
   environment_tell
   for folder in "$HOME" "$SOTTO_CACHE" "$SOTTO_STATE"; do
     usable_folder "$folder" ||
-      die 1 "$folder cannot be written to, and no other place was found." 'next: set HOME to a folder that you can write to'
+      die 1 "$folder cannot be written to, and there is no other place." 'next: set HOME to a folder that you can write to'
   done
   [ -d "$HOME" ] || mkdir -p "$HOME"
 }
@@ -106,6 +106,6 @@ environment_pass_over() { # environment_pass_over PREFIX REASON: takes nothing o
     names="$names $name"
     unset "$name"
   done
-  [ -z "$names" ] || say "sotto: passed over, for $2:$names"
+  [ -z "$names" ] || say "sotto: ignored, because $2:$names"
 }
 environment_without_compose() { environment_pass_over COMPOSE_ 'this script has its own compose files and project'; }

@@ -49,7 +49,7 @@ image_pull() {
     rm -f "$output"
     return 0
   fi
-  say "   no registry gave $tag: $(tail -n 1 "$output" | cut -c 1-160)"
+  say "   no registry served $tag: $(tail -n 1 "$output" | cut -c 1-160)"
   rm -f "$output"
   REGISTRY_SILENT=yes
   return 1
@@ -57,7 +57,7 @@ image_pull() {
 
 twin_needs_debian() {
   if ! is_debian_root || ! trixie_ready; then
-    die 2 "$1 can neither be pulled nor made here." \
+    die 2 "$1 can be neither pulled nor made here." \
       'Making it takes a Debian machine and root; pulling it takes a Docker registry that this engine can reach.'
   fi
 }

@@ -31,7 +31,7 @@ node_platform() { # the name that npm's packages of Node use: linux-x64, linux-a
   case "$system" in
     'Linux x86_64' | 'Linux amd64') echo linux-x64 ;;
     'Linux aarch64' | 'Linux arm64') echo linux-arm64 ;;
-    *) die 2 "there is no Node to fetch for $system: install Node $NODE_MINIMUM or later (macOS: brew install node)" ;;
+    *) die 2 "npm has no Node for $system: install Node $NODE_MINIMUM or later (macOS: brew install node)" ;;
   esac
 }
 
@@ -68,7 +68,7 @@ node_fetch() {
 npm_dependencies() {
   local stamp="$SOTTO_ROOT/node_modules/.sotto-lock"
   if cmp -s "$SOTTO_ROOT/package-lock.json" "$stamp"; then
-    say '   node_modules is what package-lock.json says'
+    say '   node_modules agrees with package-lock.json'
   else
     (cd "$SOTTO_ROOT" && npm ci --include=dev --ignore-scripts --no-audit --no-fund >&2)
     cp "$SOTTO_ROOT/package-lock.json" "$stamp"

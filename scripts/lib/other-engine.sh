@@ -30,24 +30,24 @@ other_engine_fetch() { # other_engine_fetch GENERATION
   local release programs program
   release="$(other_engine_release "$1")"
   programs="$(other_engine_programs "$1")"
-  is_debian_root || die 2 "engine $1 can only be had on Debian, as root."
+  is_debian_root || die 2 "engine $1 needs Debian and root."
   have iptables || apt_install iptables
   have ip || apt_install iproute2
   if [ ! -x "$programs/usr/sbin/dockerd" ]; then
     say "   unpacking Docker's engine $1 from Debian $release into $SOTTO_CACHE"
     rm -rf "$programs" "$programs.part"
     { release_ready "$release" && release_ready bookworm; } ||
-      die 2 "engine $1 cannot be had here: this machine's package sources are not Debian's."
+      die 2 "engine $1 is not available here: this machine's package sources are not Debian's."
     { release_unpack "$release" "$programs.part" docker.io containerd tini &&
       release_unpack bookworm "$programs.part" runc; } ||
-      die 2 "engine $1 cannot be had here: its packages could not be fetched from Debian $release."
+      die 2 "engine $1 is not available here: its packages could not be fetched from Debian $release."
     mv "$programs.part" "$programs"
   fi
   for program in usr/sbin/dockerd usr/bin/containerd usr/bin/containerd-shim-runc-v2 usr/sbin/runc; do
-    [ -x "$programs/$program" ] || die 2 "engine $1 cannot be had here: its packages hold no $program."
+    [ -x "$programs/$program" ] || die 2 "engine $1 is not available here: its packages have no $program."
     # ldd fails on programs that are linked with nothing, which is fine.
     if ldd "$programs/$program" 2>/dev/null | grep 'not found' >&2; then
-      die 2 "engine $1 cannot run here: $program wants the libraries above."
+      die 2 "engine $1 cannot run here: $program needs the libraries above."
     fi
   done
   case "$("$programs/usr/sbin/dockerd" --version)" in
@@ -93,7 +93,7 @@ other_engine_wire() {
   own="$(readlink /proc/self/ns/net)"
   for there in "$OTHER_ENGINE_PID" "$OTHER_ENGINE_SINK_PID"; do
     until [ "$(readlink "/proc/$there/ns/net")" != "$own" ]; do
-      kill -0 "$there" 2>/dev/null || die 1 'no network namespace could be made for the other engine'
+      kill -0 "$there" 2>/dev/null || die 1 'the other engine got no network namespace'
       sleep 0.1
     done
   done
@@ -119,11 +119,11 @@ other_engine_bring_images() {
   for image in tor gate relay host client tornet leaklab; do images="$images sotto-$image:$version"; done
   images="$images $(setting SOTTO_NODE_IMAGE) $(setting SOTTO_REDIS_IMAGE)"
   for image in $images; do
-    docker image inspect "$image" >/dev/null 2>&1 || die 1 "$image is not here: ./scripts/setup and the leak tests make it"
+    docker image inspect "$image" >/dev/null 2>&1 || die 1 "$image is not here; next: ./scripts/setup and the leak tests build it"
   done
   # shellcheck disable=SC2086  # a list of image names
   docker save $images | DOCKER_HOST="$OTHER_ENGINE_HOST" docker load --quiet >/dev/null
-  say "   brought over the images ($((SECONDS - started)) s)"
+  say "   copied the images ($((SECONDS - started)) s)"
 }
 
 other_engine_stop() {

@@ -42,7 +42,7 @@ apt_install() { # apt_install PACKAGE...: says so, asks nothing
   say "   installing Debian packages: $*"
   if [ -z "$APT_LISTS_FRESH" ]; then
     # One broken source of somebody else's must not stop us; a package that is then missing will.
-    apt-get -qq update >&2 || say '   apt-get update had errors; going on with the lists that there are'
+    apt-get -qq update >&2 || say '   apt-get update had errors; continuing with the present lists'
     APT_LISTS_FRESH=yes
   fi
   DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install "$@" >&2

@@ -5,7 +5,7 @@
 tor_ensure() {
   local image folder
   if [ "$(uname -s)" != Linux ]; then
-    say '   only Linux can run it: the tests against a real tor will fail here and say so'
+    say '   only Linux can run it: the tests against a real tor will fail here'
     return 0
   fi
   image="$(docker image inspect --format '{{.Id}}' "sotto-tor:$(setting SOTTO_VERSION)")"
@@ -18,7 +18,7 @@ tor_ensure() {
 # The image holds tor and every library that it is linked with, so its own loader runs it on any Linux of the same machine type.
 tor_unpack() { # tor_unpack IMAGE FOLDER
   local container loader
-  say '   copying tor out of its image'
+  say '   copying tor from its image'
   rm -rf "$2" "$2.part"
   mkdir -p "$2.part/rootfs"
   container="$(docker create "$1")"

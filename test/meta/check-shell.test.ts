@@ -69,7 +69,7 @@ describe('a fault in a new file is seen:', () => {
 test('without its tools it fails, and says how to get them on Debian and on macOS', () => {
   const { code, output } = check(folderWith('tools', { script: GOOD }), { PATH: join(folder, 'empty') });
   expect(code).toBe(1);
-  expect(output).toContain('ShellCheck is missing: nothing was checked with it.');
-  expect(output).toContain('shfmt is missing: nothing was checked with it.');
+  expect(output).toContain('ShellCheck is missing: it has checked nothing.');
+  expect(output).toContain('shfmt is missing: it has checked nothing.');
   expect(output).toContain('apt-get install shellcheck shfmt (Debian, Ubuntu), brew install shellcheck shfmt (macOS)');
 });

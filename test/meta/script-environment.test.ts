@@ -200,15 +200,15 @@ describe('an engine', () => {
     const environment = { HOME: home, [name]: 'unix:///nowhere.sock' };
     const { code, stderr, calls } = bench.run(['./scripts/setup'], environment);
     expect(code).toBe(2);
-    expect(stderr).toContain(`sotto: no Docker engine answers where ${name}=unix:///nowhere.sock leads.`);
+    expect(stderr).toContain(`sotto: no Docker engine answers at ${name}=unix:///nowhere.sock.`);
     expect(stderr).toContain('sotto: next: start that engine');
     expect(calls.filter((call) => !call.startsWith('docker '))).toEqual([]);
   });
 
   test.each(['DOCKER_HOST', 'DOCKER_CONTEXT'])('that %s names and that does not answer is not called idle', (name) => {
     const { code, stderr } = bench.run(['./scripts/stop'], { HOME: home, [name]: 'unix:///nowhere.sock' });
-    expect([code, stderr.includes('nothing of Sotto is')]).toEqual([1, false]);
-    expect(stderr).toContain(`no Docker engine answers where ${name}=`);
+    expect([code, stderr.includes('no part of Sotto is')]).toEqual([1, false]);
+    expect(stderr).toContain(`no Docker engine answers at ${name}=`);
   });
 
   test('of a context that is not the default one is named, too', () => {
@@ -216,14 +216,14 @@ describe('an engine', () => {
     const { code, stderr } = bench.run(['./scripts/stop'], { HOME: home });
     expect([code, stderr.split('\n')[0]]).toEqual([
       1,
-      'sotto: no Docker engine answers where the context far-away of docker leads.',
+      'sotto: no Docker engine answers at the context far-away of docker.',
     ]);
   });
 
   test('that this user may not speak to is not called idle', () => {
     bench.standIn('docker', 'echo "permission denied while trying to connect" >&2; exit 1');
     const { code, stderr } = bench.run(['./scripts/stop'], { HOME: home });
-    expect([code, stderr.split('\n')[0]]).toEqual([1, 'sotto: this user may not speak to the Docker engine.']);
+    expect([code, stderr.split('\n')[0]]).toEqual([1, 'sotto: this user may not use the Docker engine.']);
   });
 
   test('control: where none is named, one is missing, and nothing runs', () => {
@@ -233,7 +233,7 @@ describe('an engine', () => {
     expect([code, stderr.includes('no Docker engine answers here.')]).toEqual([2, true]);
     expect(bench.run(['./scripts/stop'], { HOME: home })).toMatchObject({
       code: 0,
-      stderr: 'no Docker engine is running, so nothing of Sotto is\n',
+      stderr: 'no Docker engine is running, so no part of Sotto is\n',
     });
   });
 });
@@ -256,12 +256,12 @@ describe('what others mean for Compose', () => {
     });
   });
 
-  test('is said to be passed over, before anything is started', () => {
+  test('are named as ignored, before anything is started', () => {
     const bench = makeBench('compose');
     bench.real('mkdir');
     const { stderr } = bench.run(['./scripts/demo', '--check'], { HOME: home, ...theirs });
     expect(stderr).toContain(
-      'passed over, for this script has its own compose files and project: COMPOSE_ENV_FILES COMPOSE_FILE COMPOSE_PROFILES COMPOSE_PROJECT_NAME\n',
+      'ignored, because this script has its own compose files and project: COMPOSE_ENV_FILES COMPOSE_FILE COMPOSE_PROFILES COMPOSE_PROJECT_NAME\n',
     );
   });
 
@@ -289,7 +289,7 @@ describe('what others mean for Compose', () => {
     );
     expect(stop('my room')).toMatchObject({ code: 2, calls: [] });
     expect(stop('my room').stderr.split('\n')[0]).toBe(
-      "sotto: COMPOSE_PROJECT_NAME: 'my room' is no name of a project",
+      "sotto: COMPOSE_PROJECT_NAME: 'my room' is not the name of a project",
     );
   });
 });
@@ -355,7 +355,7 @@ describe('what is fetched', () => {
   test('control: is refused, and not kept, when it is anything else', () => {
     const { code, stderr, kept } = fetch(digest.replace(/^./, (digit) => (digit === '0' ? '1' : '0')));
     expect(code).toBe(1);
-    expect(stderr).toContain(`sotto: ${name} is not what it should be, and was thrown away`);
+    expect(stderr).toContain(`sotto: ${name} has a wrong digest and was deleted`);
     expect(stderr).toContain('sotto: next: ');
     expect(kept.filter((path) => path.includes('node-linux'))).toEqual([]);
   });

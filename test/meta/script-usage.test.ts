@@ -76,13 +76,13 @@ test.each<[string, readonly string[], number, string]>([
   ['scripts/stop', ['--project'], 2, '--project needs a value'],
   ['scripts/stop', ['--project='], 2, '--project needs a value'],
   ['scripts/stop', ['--project', '--engine'], 2, '--project needs a value'],
-  ['scripts/stop', ['--project', 'a b'], 2, "--project: 'a b' is no name of a project"],
-  ['scripts/stop', ['--project', '*'], 2, "--project: '*' is no name of a project"],
+  ['scripts/stop', ['--project', 'a b'], 2, "--project: 'a b' is not the name of a project"],
+  ['scripts/stop', ['--project', '*'], 2, "--project: '*' is not the name of a project"],
   ['scripts/stop', ['--projct', 'x'], 2, "unknown option '--projct'; did you mean '--project'?"],
   ['scripts/verify', ['--digest'], 64, "unknown option '--digest'; did you mean '--digests'?"],
   ['scripts/sbom', ['a', 'b'], 64, "unexpected argument 'b'"],
-  ['scripts/on-engine', [], 64, 'a GENERATION and a COMMAND are needed'],
-  ['scripts/on-engine', ['20.10'], 64, 'a GENERATION and a COMMAND are needed'],
+  ['scripts/on-engine', [], 64, 'a GENERATION and a COMMAND are missing'],
+  ['scripts/on-engine', ['20.10'], 64, 'a GENERATION and a COMMAND are missing'],
   ['scripts/on-engine', ['19', 'ls'], 64, "there is no engine '19' here"],
   ['scripts/doctor', ['--release'], 64, '--release needs a value'],
   ['scripts/adversary', ['--sed', '3'], 2, "unknown option '--sed'; did you mean '--seed'?"],
@@ -95,7 +95,7 @@ test.each<[string, readonly string[], number, string]>([
 test('a COMMAND keeps its own options, --help among them', () => {
   const ran = bench.run(['./scripts/on-engine', '20.10', 'ls', '--help'], { HOME: folder });
   expect(ran.stdout).toBe('');
-  expect(ran.stderr).toContain('engine 20.10 can only be had on Debian, as root.');
+  expect(ran.stderr).toContain('engine 20.10 needs Debian and root.');
 });
 
 test('control: a script that installs before it reads its arguments is caught', () => {
