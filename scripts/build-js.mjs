@@ -1,5 +1,5 @@
-// Writes packages as plain JavaScript for the images: the same sources with their types blanked out, so that lines and columns stay as they were.
-// usage: node scripts/build-js.mjs <outdir> <package>...
+// Writes packages as plain JavaScript for the images: the same sources with their types blanked
+// out, so that lines and columns stay. usage: node scripts/build-js.mjs <outdir> <package>...
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { stripTypeScriptTypes } from 'node:module';
 import { dirname, join } from 'node:path';

@@ -1,4 +1,5 @@
-// `npm run dependencies`: the lock file, the manifests and every command that installs, held to tools/reproducible-build/dependency-rules.ts. No network.
+// `npm run dependencies`: checks the lock file, the manifests and every installing command against
+// tools/reproducible-build/dependency-rules.ts. It needs no network.
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,5 @@
-// `npm run shell`: every shell file through ShellCheck and shfmt, every Dockerfile through a linter. A missing tool is a failure.
+// `npm run shell`: checks every shell file with ShellCheck and shfmt, every Dockerfile with a
+// linter. A missing tool is a failure.
 
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';

@@ -1,4 +1,5 @@
-// `./scripts/sbom` after set-up: writes the bill of materials of every image of the stack, from the images that are here.
+// `./scripts/sbom` after set-up: writes the bill of materials of every image of the stack, from
+// this machine's images.
 
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -17,7 +18,7 @@ import type { TarEntry } from '../tools/reproducible-build/tar.ts';
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 const text = (entry: TarEntry): string => Buffer.from(entry.content).toString('utf8');
 
-/** Every image of the shipped stack, each once: the images' names as compose has them. */
+/** The names of the shipped stack's images in Compose, each once. */
 function imageNames(): readonly string[] {
   const [shipped] = STACKS;
   if (shipped === undefined) return [];
@@ -54,7 +55,8 @@ function contentsOf(tag: string): ImageContents {
 }
 
 function main(folder: string): number {
-  // With `--omit dev` npm leaves out packages that tools need too (seen with 11.19: y18n); here the image says what is in it.
+  // `npm sbom --omit dev` drops packages that tools need, too (seen with 11.19: y18n), so the image
+  // itself is read.
   const npm = JSON.parse(
     execFileSync('npm', ['sbom', '--package-lock-only', '--sbom-format', 'cyclonedx'], {
       encoding: 'utf8',

@@ -1,4 +1,5 @@
-// `./scripts/verify` after set-up: builds Sotto's images from the present commit twice, in two clean clones, and names every difference.
+// `./scripts/verify` after set-up: builds Sotto's images twice from the current commit, in two
+// clean clones, and names every difference.
 
 import { execFileSync, spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -22,16 +23,16 @@ import {
 import type { Build } from '../tools/reproducible-build/released-digests.ts';
 
 const RELEASED = 'docs/released-digests.txt';
-/** The npm registry's CA where it is reached through a proxy; the scripts put it there, and it gets into no image. */
+/** The CA of a proxy to the npm registry. The scripts write it; it gets into no image. */
 const CA_BUNDLE = 'ca-bundle.pem';
 
-/** Of the two clones: nothing of an image may hang on how careful a user is. */
+/** The umasks of the two clones: no image may depend on the user's umask. */
 const UMASKS = [0o022, 0o077] as const;
 
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 const git = (...args: readonly string[]): string => execFileSync('git', [...args], { encoding: 'utf8' }).trim();
 
-/** A clean clone as somebody with that umask would have it. */
+/** Makes a clean clone under that umask. */
 function cloneUnder(umask: number, clone: string, commit: string): void {
   const before = process.umask(umask);
   try {
@@ -43,7 +44,7 @@ function cloneUnder(umask: number, clone: string, commit: string): void {
   }
 }
 
-/** What compose would build, each image once. */
+/** The images that Compose builds, each once. */
 function buildPlans(settings: ReadonlyMap<string, string>): readonly BuildPlan[] {
   const [shipped] = STACKS;
   if (shipped === undefined) return [];
@@ -61,7 +62,7 @@ function buildPlans(settings: ReadonlyMap<string, string>): readonly BuildPlan[]
   return [...new Map(plans.map((plan) => [plan.image, plan])).values()];
 }
 
-/** npm's list of known holes; where the registry does not answer that question it is said. */
+/** @returns npm's count of known holes, or that the registry does not answer. */
 function advisories(): string {
   const run = spawnSync('npm', ['audit', '--omit=dev', '--json'], { encoding: 'utf8', timeout: 60_000 });
   try {

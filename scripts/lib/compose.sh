@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# Makes sure of Docker Compose v2 and buildx, the two CLI plugins that the stack is built and run with. Sourced, never run.
+# Makes sure of Docker Compose v2 and buildx, the two CLI plugins that the stack is built and run
+# with. Sourced, never run.
 
 COMPOSE_MINIMUM=2.24.0
 PLUGIN_DIRECTORY="${DOCKER_CONFIG:-$HOME/.docker}/cli-plugins"
@@ -31,7 +32,8 @@ compose_ensure() {
   say "   Compose $(compose_version) and buildx are installed"
 }
 
-# Debian 13 and later call them docker-compose and docker-buildx, Ubuntu docker-compose-v2 and docker-buildx.
+# Debian 13 and later call them docker-compose and docker-buildx, Ubuntu docker-compose-v2 and
+# docker-buildx.
 compose_from_own_apt() {
   local package version
   apt-get -qq update >&2 || say '   apt-get update had errors; continuing with the present lists'

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
-# Finds a Docker engine, or on Debian and Ubuntu as root installs and starts one, and gives it back at the end.
-# Sourced, never run. `engine_ensure` first, `engine_release` last (it stops only what this very run started).
+# Finds a Docker engine, or installs and starts one as root on Debian and Ubuntu, and stops it at
+# the end. Sourced, never run. `engine_ensure` first, `engine_release` last (it stops only what this
+# very run started).
 
 ENGINE_STARTED='' # '', 'daemon' or 'systemd': how this run started the engine
 ENGINE_PID_FILE="$SOTTO_STATE/dockerd.pid"
@@ -22,7 +23,7 @@ engine_named() { # what names another engine than this machine's own, or nothing
   fi
 }
 
-# An engine that does not answer may be there all the same: then it is neither replaced by another one nor called idle.
+# A silent engine may still be there: the script then neither replaces it nor calls it absent.
 engine_unseen() { # engine_unseen EXIT_CODE
   local named said=''
   named="$(engine_named)"
@@ -69,7 +70,8 @@ engine_start() {
     systemctl start docker
     ENGINE_STARTED=systemd
   else
-    # Its own session and no stream of ours: otherwise whoever waits for our output would wait for the daemon.
+    # A session of its own without this script's streams: a reader of the output would wait for the
+    # daemon.
     setsid dockerd </dev/null >"$ENGINE_LOG_FILE" 2>&1 &
     disown
     ENGINE_STARTED=daemon
@@ -97,7 +99,8 @@ engine_release() {
   ENGINE_STARTED=''
 }
 
-# Stops the engine whose pid a run of ours recorded. The pid must still be a dockerd: a pid can be given out again.
+# Stops the engine whose pid a run of ours recorded. The pid must still be a dockerd: a pid can be
+# given out again.
 engine_stop_recorded() {
   local pid waited=0
   [ -f "$ENGINE_PID_FILE" ] || return 0

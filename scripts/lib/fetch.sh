@@ -1,6 +1,7 @@
 # shellcheck shell=bash
-# Fetches npm's archives and takes none whose SHA-512 is not the one in fetched.sha512. Debian packages are not fetched here: apt
-# checks them against the signatures of its sources. Sourced, never run.
+# Fetches npm's archives and takes none whose SHA-512 is not the one in fetched.sha512. Debian
+# packages are not fetched here: apt checks them against the signatures of its sources. Sourced,
+# never run.
 
 fetched_digest() { # fetched_digest ARCHIVE: as the repository has it, or nothing
   awk -v name="$1" '$2 == name { print $1 }' "$SOTTO_ROOT/scripts/lib/fetched.sha512"
@@ -16,7 +17,7 @@ sha512_of() { # sha512_of FILE
   fi
 }
 
-# A version that somebody else chose is not taken on trust: there is nothing here to check it against.
+# Without a digest a version cannot be checked, so it is refused.
 fetch_needs_digest() { # fetch_needs_digest ARCHIVE VARIABLE: the variable that chose its version
   [ -z "$(fetched_digest "$1")" ] || return 0
   die 2 "$1 was not fetched: scripts/lib/fetched.sha512 has no digest of it." \

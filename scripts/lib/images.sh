@@ -1,6 +1,7 @@
 # shellcheck shell=bash
-# Base images: what is here is used, then a registry is asked, and where none answers a twin of the image is made out of Debian
-# and npm packages under the same tag. Sourced, never run. A twin says so in its label org.sotto.twin.
+# Gets base images: a present one, or a registry's, or, where no registry answers, a twin made of
+# Debian and npm packages under the same tag. A twin has the label org.sotto.twin. Sourced, never
+# run.
 
 REGISTRY_SILENT='' # set once a registry has not answered, so that it is asked only once
 REGISTRY_ANSWER_LIMIT_SECONDS=20
@@ -30,7 +31,8 @@ image_twin_note() {
   [ -z "$(docker image inspect --format '{{index .Config.Labels "org.sotto.twin"}}' "$1" 2>/dev/null)" ] || printf ' (a twin)'
 }
 
-# A pull that shows its first layer is left to finish; one that shows nothing within the limit means that no registry answers.
+# A pull that shows its first layer is left to finish; one that shows nothing within the limit means
+# that no registry answers.
 image_pull() {
   local tag="$1" output pid waited=0
   [ -z "$REGISTRY_SILENT" ] || return 1
@@ -115,7 +117,8 @@ twin_redis() {
     'CMD ["redis-server"]' | docker build --quiet --tag "$tag" - >/dev/null
 }
 
-# npm inside `docker build` meets the same proxying registry as npm outside: the build stage gets the machine's CA bundle.
+# npm inside `docker build` uses the same registry proxy as outside: the build stage gets the
+# machine's CA bundle.
 ca_bundle_for_build() {
   local source="${NODE_EXTRA_CA_CERTS:-}" target="$SOTTO_ROOT/ca-bundle.pem"
   if [ -z "$source" ] || [ ! -f "$source" ]; then

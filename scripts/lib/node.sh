@@ -1,6 +1,7 @@
 # shellcheck shell=bash
-# Finds a Node that runs Sotto's TypeScript directly, or fetches one as an npm package into the cache. Sourced, never run.
-# After `node_ensure`: SOTTO_NODE is the program, and it is the first `node` in PATH, so that npm runs on it too.
+# Finds a Node that runs Sotto's TypeScript directly, or fetches one as an npm package into the
+# cache. Sourced, never run. After `node_ensure`: SOTTO_NODE is the program, and it is the first
+# `node` in PATH, so that npm runs on it too.
 
 NODE_MINIMUM=24.7.0 # the first with Argon2 and ML-KEM in node:crypto
 
@@ -46,7 +47,8 @@ node_is_fetched() {
   [ -n "$digest" ] && [ -x "$(node_program)" ] && [ "$(cat "$(node_folder)/sha512" 2>/dev/null)" = "$digest" ]
 }
 
-# Unpacked beside its place and moved there whole, so that a cut-off download is never taken for a Node.
+# Unpacked beside its place and moved there whole, so that a cut-off download is never taken for a
+# Node.
 node_fetch() {
   local folder package
   folder="$(node_folder)"
@@ -64,7 +66,8 @@ node_fetch() {
   mv "$folder.part" "$folder"
 }
 
-# `npm ci`, unless node_modules already is what the lock file says. NODE_ENV=production of somebody else's leaves no tool out.
+# `npm ci`, unless node_modules agrees with the lock file. A user's NODE_ENV=production drops no
+# tool.
 npm_dependencies() {
   local stamp="$SOTTO_ROOT/node_modules/.sotto-lock"
   if cmp -s "$SOTTO_ROOT/package-lock.json" "$stamp"; then

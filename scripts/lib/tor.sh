@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# The tor of our own image as a program on this machine, for tests that start a daemon of their own. Sourced, never run.
-# After `tor_ensure`: SOTTO_TOR_BINARY is the program.
+# The tor of our own image as a program on this machine, for tests that start a daemon of their own.
+# Sourced, never run. After `tor_ensure`: SOTTO_TOR_BINARY is the program.
 
 tor_ensure() {
   local image folder
@@ -15,7 +15,8 @@ tor_ensure() {
   export SOTTO_TOR_BINARY
 }
 
-# The image holds tor and every library that it is linked with, so its own loader runs it on any Linux of the same machine type.
+# The image holds tor and every library that it is linked with, so its own loader runs it on any
+# Linux of the same machine type.
 tor_unpack() { # tor_unpack IMAGE FOLDER
   local container loader
   say '   copying tor from its image'

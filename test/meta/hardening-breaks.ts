@@ -1,4 +1,5 @@
-// Every way in which one line of docker-compose.yml can go wrong, each with the one finding that it must give.
+// Every way in which one line of docker-compose.yml can go wrong, each with the one finding that it
+// must give.
 
 import type { Tree, Value } from '../../tools/compose-lint/tree.ts';
 

@@ -1,4 +1,4 @@
-// What a container may use, and what could be left of its memory and of what it printed.
+// Checks of limits, and of traces: core dumps, swap, logs.
 
 import { message } from './messages.ts';
 import { RESTARTS_MAX } from './limits.ts';
@@ -9,9 +9,9 @@ import { lookAt, of, right, unclear, verdictOf, verdictOfAll, wrong } from './ve
 import type { Look, Verdict } from './verdict.ts';
 
 const MEBIBYTE = 1_048_576;
-/** They look at the crashed process's own limit before they keep anything. */
+/** Programs that read the crashed process's own limit before they keep a dump. */
 const RESPECTFUL_HANDLERS = ['systemd-coredump', 'apport'];
-/** Swap that is memory again, compressed. */
+/** Swap in compressed memory. */
 const IN_MEMORY_SWAP = /(^|\/)zram\d+$/;
 
 export function limitMemory({ containers, engine }: Snapshot): Verdict {
@@ -64,7 +64,7 @@ export function coreLimit({ containers }: Snapshot): Verdict {
     message('evidence.core-limit'),
   );
   if (set.state !== 'green') return set;
-  // A process of which the kernel says otherwise was started some other way.
+  // The kernel may show another limit for a process that was started otherwise.
   const loose = processesOf(containers).filter(([, { coreLimit: limit }]) => limit !== '0');
   return loose.length > 0
     ? verdictOf(
@@ -81,7 +81,10 @@ export function corePattern({ machine }: Snapshot): Verdict {
   );
 }
 
-/** The kernel ignores the limit of who hands its dump to a program (core(5)); some programs ask for it themselves. */
+/**
+ * The kernel ignores the limit if it passes dumps to a program (core(5)); some programs read the
+ * limit themselves.
+ */
 function lookAtPattern(pattern: string): Look {
   if (!pattern.startsWith('|')) return right(message('evidence.core-pattern', { pattern }));
   const program = /^\|\s*(\S*\/)?(\S*)/.exec(pattern)?.[2] ?? '';

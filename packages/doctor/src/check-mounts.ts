@@ -1,4 +1,4 @@
-// What a container can see and write beyond its own read-only root.
+// Checks of mounts: files that a container can see and write beyond its own read-only root.
 
 import { message } from './messages.ts';
 import type { MountFacts, Snapshot } from './snapshot.ts';
@@ -8,7 +8,7 @@ import { right, verdictOf, verdictOfAll, wrong } from './verdict.ts';
 import type { Verdict } from './verdict.ts';
 
 const ENGINE_SOCKET = /(^|\/)(docker|containerd|podman|crio)\.sock$/;
-/** Folders that engines keep their sockets in: who sees one of them sees the socket. */
+/** Folders of engine sockets: a container that sees one of them sees the socket. */
 const ENGINE_SOCKET_FOLDERS = new Set([
   '/',
   '/run',
@@ -19,7 +19,7 @@ const ENGINE_SOCKET_FOLDERS = new Set([
   '/run/podman',
 ]);
 const FLAGS = ['noexec', 'nosuid', 'nodev'];
-/** Of the options of a tmpfs: readable for nobody but owner and group. */
+/** The mode of a tmpfs that only owner and group can use. */
 const CLOSED_MODE = /^mode=[0-7]*0$/;
 
 const isEngineSocket = ({ type, source }: MountFacts): boolean =>
@@ -92,7 +92,7 @@ export function socketsInMemory({ volumes }: Snapshot, plan: StackPlan): Verdict
       const set = (options['o'] ?? '').split(',');
       if (driver !== 'local' || options['type'] !== 'tmpfs') return message('evidence.volume-on-disk', { name });
       if (!isBoundedAndInert(set)) return message('evidence.volume-loose', { name });
-      // The test network's says which authorities there are: nothing to hide.
+      // The volume of the test network lists its authorities, which are public.
       return name === 'tornet' || set.some((option) => CLOSED_MODE.test(option))
         ? undefined
         : message('evidence.volume-open', { name });
@@ -101,7 +101,7 @@ export function socketsInMemory({ volumes }: Snapshot, plan: StackPlan): Verdict
   );
 }
 
-/** A tmpfs that has a size, and in which nothing can be run, become root or be a device. */
+/** Whether a tmpfs has a size, and allows no program, no setuid and no device. */
 function isBoundedAndInert(options: readonly string[]): boolean {
   return FLAGS.every((flag) => options.includes(flag)) && options.some((option) => option.startsWith('size='));
 }

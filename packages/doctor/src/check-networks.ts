@@ -1,4 +1,5 @@
-// Who could reach whom, and whether anybody could reach out: judged from what Docker says, and from what a probe tried.
+// Checks of networks: reachability between services and to the outside, by the engine's answers and
+// by a probe's tries.
 
 import { message } from './messages.ts';
 import type { ContainerFacts, ListenerFacts, NetworkFacts, ProbeFacts, Snapshot } from './snapshot.ts';
@@ -7,11 +8,11 @@ import type { ServicePlan, StackPlan } from './stack-plan.ts';
 import { lookAt, of, right, unclear, verdictOf, verdictOfAll, wrong } from './verdict.ts';
 import type { Look, Verdict } from './verdict.ts';
 
-/** The resolver that Docker puts into each container on a network of its own. */
+/** Docker's resolver in each container on a user-defined network. */
 const EMBEDDED_RESOLVER = '127.0.0.11';
 const LOOPBACK = /^(127\.|::1$)/;
 const EVERY_ADDRESS = new Set(['0.0.0.0', '::']);
-/** Docker's names for "none of its own" and "that of somebody else", which `namespaces` judges. */
+/** Docker's words for no network and for a shared one; the check `namespaces` covers these. */
 const NOT_A_NETWORK = new Set(['none', 'host']);
 
 export function networksKnown({ networks }: Snapshot, plan: StackPlan): Verdict {
@@ -28,7 +29,7 @@ export function networksInternal({ networks }: Snapshot, plan: StackPlan): Verdi
     inner(networks, plan),
     ({ name, internal, driver }) => {
       if (!internal) return message('evidence.network-open', { name });
-      // What internal means is a bridge's own rule: macvlan and others are on the machine's own network.
+      // Only a bridge enforces `internal`: macvlan and others are on the machine's own network.
       return driver === 'bridge' ? undefined : message('evidence.network-driver', { name, driver });
     },
     message('evidence.networks-internal', { names: namesOf(inner(networks, plan)) }),
@@ -161,7 +162,7 @@ function mayListen(
   if (service.listens === 'everything') return true;
   const allowed = protocol === 'tcp' ? service.listens.find((listener) => listener.port === port) : undefined;
   if (allowed === undefined) return false;
-  // On every address is as good as on the allowed ones only where the container has no other.
+  // A listener on every address is allowed only if all addresses of the container are.
   if (EVERY_ADDRESS.has(address)) return Object.keys(container.networks).every((on) => allowed.networks.includes(on));
   return allowed.networks.some((network) => container.networks[network] === address);
 }
@@ -189,7 +190,7 @@ export function probeGateway(snapshot: Snapshot): Verdict {
 
 type ProbeOutcome = Extract<ProbeFacts['outcome'], { seen: true }>['value'];
 
-/** A probe that could not see what is certainly there proves nothing. */
+/** A probe that did not reach an address that is certainly there proves nothing. */
 function probed({ probes }: Snapshot, look: (outcome: ProbeOutcome, network: string) => Look): Verdict {
   return verdictOf(
     lookAt(message('evidence.probe'), probes, (all) =>
@@ -203,7 +204,10 @@ function probed({ probes }: Snapshot, look: (outcome: ProbeOutcome, network: str
   );
 }
 
-/** Networks that must have no way out: all but those that may. An unknown one is judged as an inner one. */
+/**
+ * Networks that must be internal: all but those that may lead out. An unknown one counts as
+ * internal.
+ */
 function inner(networks: readonly NetworkFacts[], plan: StackPlan): NetworkFacts[] {
   return networks.filter(({ name }) => !plan.networksOut.includes(name));
 }

@@ -1,4 +1,4 @@
-// What a container may do to the machine that runs it: CIS Docker benchmark section 5, and what the kernel says of each process.
+// Checks of privileges: CIS Docker benchmark section 5, and the kernel's view of each process.
 
 import { message } from './messages.ts';
 import type { ContainerFacts, ProcessFacts, Snapshot } from './snapshot.ts';
@@ -12,7 +12,7 @@ const SECCOMP_OFF = /^seccomp[:=]unconfined$/;
 const MANDATORY_ACCESS_OFF = /^(apparmor[:=]unconfined|label[:=]disable)$/;
 const ROOT = /^(0|root|)(:|$)/;
 const ROOT_GROUP = new Set(['0', 'root']);
-/** Namespaces that Docker makes for each container by itself, by the words that it then uses for them. */
+/** Docker's words for a namespace that it makes for each container. */
 const OWN_NAMESPACE = new Set(['', 'private', 'none', 'default', 'bridge']);
 const SECCOMP_FILTER = 2;
 
@@ -54,7 +54,7 @@ export function users({ containers }: Snapshot, plan: StackPlan): Verdict {
     (container) => {
       const { name, user } = container;
       if (ROOT.test(user)) return message('evidence.runs-as-root', { name });
-      // Client and host's client are one program; no other two share a user.
+      // Client and host-client are one program; no other two services share a user.
       const other = containers.find(
         (one) => uidOf(one) === uidOf(container) && one.service !== container.service && !isSameProgram(one, container),
       );
@@ -98,9 +98,9 @@ export function namespaces({ containers, engine }: Snapshot): Verdict {
     containers,
     ({ name, namespaces: has }) => {
       const shared = Object.entries(has).filter(([kind, mode]) => {
-        // With cgroup v1 Docker knows the machine's only.
+        // With cgroup v1 Docker has only the machine's cgroup namespace.
         if (kind === 'cgroup') return mode === 'host' && engine.cgroupVersion === '2';
-        // A network of its own is called by that network's name; `networks-members` judges it.
+        // Docker names a container's own network here; the check `networks-members` covers it.
         if (kind === 'network') return mode === 'host' || mode.startsWith('container:');
         return !OWN_NAMESPACE.has(mode);
       });

@@ -1,4 +1,5 @@
-// Whether the stack is all there and nothing but the stack, and what can be said of the engine under it.
+// Checks of the stack and of its engine: missing and unknown containers, released images, known
+// holes.
 
 import { message } from './messages.ts';
 import { KNOWN_HOLES } from './known-holes.ts';
@@ -12,11 +13,11 @@ import { hasRepair, readVersion } from './version.ts';
 
 export function stackRuns({ containers }: Snapshot, plan: StackPlan): Verdict {
   const there = (service: string): ContainerFacts[] => containers.filter((container) => container.service === service);
-  // Whatever only a host has makes this a host's side.
+  // A service that only a host has makes this a host's side.
   const isHosting = plan.hosting.some((service) => !plan.visiting.includes(service) && there(service).length > 0);
   const needed = isHosting ? plan.hosting : plan.visiting;
   const missing = needed.filter((service) => there(service).length === 0);
-  // A client that has left may leave its container behind; that breaks no requirement.
+  // A client may leave its container behind; that breaks no requirement.
   const staying = containers.filter(({ service, running }) => running || plan.services[service]?.isClient !== true);
   const looks = staying.map(({ name, running, health }): Look => {
     if (!running) return wrong(message('evidence.stops', { name }));
@@ -85,7 +86,7 @@ function lookForHole(hole: KnownHole, engine: EngineFacts): Look {
     : wrong(message('evidence.hole-open', facts));
 }
 
-/** How dockerd words it since 19.03: `API is accessible on http://0.0.0.0:2375 without encryption`. */
+/** dockerd's warning since 19.03: `API is accessible on http://0.0.0.0:2375 without encryption`. */
 const OPEN_ENGINE = /\bAPI is accessible on\b/i;
 
 export function engineClosed({ engine }: Snapshot): Verdict {

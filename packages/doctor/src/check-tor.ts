@@ -1,4 +1,5 @@
-// Which Tor runs, and whether its settings are those that protect: from its own word and its configuration files, as they are in the container.
+// Checks of Tor: its version, and its settings by its command line and the container's
+// configuration files.
 
 import { message } from './messages.ts';
 import { TOR_MINIMUM } from './limits.ts';
@@ -9,7 +10,10 @@ import { lookAt, of, right, unclear, verdictOf, wrong } from './verdict.ts';
 import type { Look, Verdict } from './verdict.ts';
 import { compareVersions, readVersion } from './version.ts';
 
-/** They make a Tor choose otherwise than all others do, or leave its guards: tor(1), "can weaken your anonymity". */
+/**
+ * Options that make Tor choose differently from all others, or leave its guards: tor(1), "can
+ * weaken your anonymity".
+ */
 const PATH_OPTIONS = [
   'entrynodes',
   'exitnodes',
@@ -25,7 +29,7 @@ const PATH_OPTIONS = [
   'hiddenservicesinglehopmode',
   'hiddenservicenonanonymousmode',
 ];
-/** Ports through which something else than SOCKS to onions would be offered. */
+/** Options of ports that offer another service than SOCKS to onions. */
 const OTHER_PORTS = ['dnsport', 'transport', 'natdport', 'httptunnelport', 'orport', 'extorport'];
 const OFF = new Set(['0', '']);
 

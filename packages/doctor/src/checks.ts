@@ -1,4 +1,5 @@
-// The examination: every requirement has its check, a pure function of what was seen; what comes out is one finding for each.
+// Runs the check of every requirement: a pure function of the snapshot, with one finding as its
+// result.
 
 import * as limits from './check-limits.ts';
 import * as mounts from './check-mounts.ts';
@@ -20,9 +21,9 @@ export interface Finding {
   readonly topic: Topic;
   readonly requirement: string;
   readonly state: State;
-  /** What was seen, in printable ASCII. */
+  /** The evidence, in printable ASCII. */
   readonly evidence: readonly string[];
-  /** What to do, where the requirement is broken. */
+  /** The next step, if the requirement is not met. */
   readonly next?: string;
 }
 
@@ -95,14 +96,17 @@ export function examine(snapshot: Snapshot, plan?: StackPlan): Finding[] {
   });
 }
 
-/** The worst of them: one broken requirement is enough, and what cannot be told is not well. */
+/** @returns the worst state: red if any is red; never green if one cannot be told. */
 export function overall(findings: readonly Pick<Finding, 'state'>[]): State {
   const states = new Set(findings.map(({ state }) => state));
   if (states.has('red')) return 'red';
   return states.has('cannot-tell') || states.size === 0 ? 'cannot-tell' : 'green';
 }
 
-/** Names and labels are whatever somebody chose: nothing of them may reach a terminal but what can be printed. */
+/**
+ * Any user of the engine chooses names and labels: only their printable characters may reach a
+ * terminal.
+ */
 export function presentable(lines: readonly string[]): string[] {
   const shown = lines.slice(0, EVIDENCE_LINES_MAX).map((line) => {
     const printable = line.replaceAll(/[^\x20-\x7e]/gu, '?');

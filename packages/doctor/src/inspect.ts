@@ -1,4 +1,5 @@
-// Looks at a running stack through the engine, and at this machine's /proc where the engine runs on it. It changes nothing.
+// Inspects a running stack through the engine, and in this machine's /proc if the engine runs here.
+// It changes nothing.
 
 import type Docker from 'dockerode';
 import { readAll, fileInArchive, standardOutput } from './docker-stream.ts';
@@ -15,7 +16,7 @@ import type { TorOption } from './torrc.ts';
 const PROJECT_LABEL = 'com.docker.compose.project';
 const TOR_SERVICES = new Set(['tor', 'tor-client']);
 
-/** What the engine says of the stack; `networks` and `image` are for the probe. */
+/** The engine's answers on the stack; the probe needs `networks` and `containers`. */
 export interface Inspected {
   readonly snapshot: Omit<Snapshot, 'release' | 'probes'>;
   readonly networks: readonly RawNetwork[];
@@ -69,7 +70,7 @@ async function inspectNetworks(docker: Docker, filters: { label: string[] }): Pr
   return inspected.flatMap((raw) => raw ?? []);
 }
 
-/** A client may leave between the list and the look: then it is not part of the picture. */
+/** A client may leave between the list and the inspection: then it is left out. */
 async function whileThere<Value>(looking: Promise<Value>): Promise<Value | undefined> {
   try {
     return await looking;
@@ -79,7 +80,10 @@ async function whileThere<Value>(looking: Promise<Value>): Promise<Value | undef
   }
 }
 
-/** A process that the engine calls a container's is in that container's cgroup here, too. */
+/**
+ * Whether the engine runs on this machine: a container's process is then in that container's cgroup
+ * here.
+ */
 async function runsHere(containers: readonly RawContainer[]): Promise<boolean> {
   const running = containers.filter(({ State }) => State.Running === true);
   const found = await Promise.all(running.map(({ Id, State }) => isInContainer(State.Pid ?? 0, Id)));
@@ -133,7 +137,7 @@ async function torFacts(container: Docker.Container, raw: RawContainer, isRunnin
   return { version, options };
 }
 
-/** Asks the program in the container for its version; it starts, says it and ends. */
+/** Asks the container's tor for its version: a second process that prints it and ends. */
 async function torVersion(container: Docker.Container): Promise<Seen<string>> {
   try {
     const asked = await container.exec({ Cmd: ['/usr/bin/tor', '--version'], AttachStdout: true, AttachStderr: true });
@@ -142,7 +146,7 @@ async function torVersion(container: Docker.Container): Promise<Seen<string>> {
     const version = /^Tor version (\S+?)\.?(?:\s|$)/m.exec(text)?.[1];
     return version === undefined ? unseen('no-version') : seen(version);
   } catch {
-    // What an engine says of a failed exec is its own affair, and may hold names: that it failed is enough.
+    // The engine's text on a failed exec may hold names, so it is dropped.
     return unseen('version-unasked');
   }
 }

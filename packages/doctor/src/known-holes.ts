@@ -1,16 +1,16 @@
-// Known holes of engines that break a requirement of Sotto, with the first versions that repair them: by the
-// projects' own threads and changelogs, as of November 2026.
+// Known holes of engines that break a requirement of Sotto, with the first repaired versions, by
+// the projects' own threads and changelogs as of November 2026.
 
 export interface KnownHole {
   readonly name: string;
   readonly what: 'hole-names-leak' | 'hole-working-directory' | 'hole-proc-written';
   readonly part: 'engine' | 'runc';
-  /** First versions without it, one a branch; `branchNumbers` leading numbers make a branch. */
+  /** The first version without it of each branch; `branchNumbers` leading numbers make a branch. */
   readonly repairedIn: readonly string[];
   readonly branchNumbers: number;
   /** Builds of distributions that have the repair under an older number. */
   readonly repairedBuilds: readonly string[];
-  /** The requirement of ours that closes it, whatever the engine. */
+  /** The requirement that closes it on every engine. */
   readonly closedBy?: string;
 }
 

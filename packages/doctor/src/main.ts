@@ -1,4 +1,4 @@
-// The doctor's program: looks, probes, judges, prints.
+// The doctor's program: inspects, probes, checks, prints.
 
 import { fileURLToPath } from 'node:url';
 import Docker from 'dockerode';
@@ -17,7 +17,7 @@ import { unseen } from './snapshot.ts';
 import type { Snapshot } from './snapshot.ts';
 
 const EXIT_CANNOT_LOOK = 2;
-/** EX_USAGE of sysexits.h: 2 is taken. */
+/** EX_USAGE of sysexits.h, because 2 has another meaning. */
 const EXIT_USAGE = 64;
 const USAGE_CODES: readonly DoctorCode[] = ['usage', 'docker-host'];
 const OWN_RELEASE = fileURLToPath(new URL(`../../../${RELEASE_FILE}`, import.meta.url));
@@ -42,7 +42,7 @@ async function look(options: DoctorOptions, signal: AbortSignal): Promise<Snapsh
   return { ...snapshot, release, probes };
 }
 
-/** Nothing is sent yet: all that can fail is the environment. */
+/** It sends nothing yet: only the environment can be wrong. */
 function openDocker(): Docker {
   try {
     return new Docker();
@@ -72,7 +72,7 @@ const limit = setTimeout(() => {
   stop.abort();
 }, RUN_LIMIT_MS);
 
-/** What was started is removed first; an engine that does not answer is not waited for. */
+/** The probes are removed first; the doctor does not wait for an engine that is silent. */
 const stopped = new Promise<never>((_, reject) => {
   stop.signal.addEventListener('abort', () => setTimeout(() => reject(new Error('stopped')), STOP_LIMIT_MS));
 });
@@ -80,7 +80,7 @@ const stopped = new Promise<never>((_, reject) => {
 try {
   process.exitCode = await Promise.race([run(stop.signal), stopped]);
 } catch (error) {
-  // The text of another error is not shown: it is the engine's, and may hold names.
+  // The text of another error is the engine's and may hold names, so it is not shown.
   const code = error instanceof DoctorError ? error.code : stop.signal.aborted ? why.code : 'look-failed';
   const text = error instanceof DoctorError ? error.message : message(`error.${code}`);
   process.stderr.write(`${message('failure.line', { text, code })}\n`);

@@ -17,12 +17,12 @@ export type DoctorCommand =
     };
 export type DoctorOptions = Extract<DoctorCommand, { wants: 'look' }>;
 
-/** The version that `--version` tells; a test keeps it equal to package.json. */
+/** The version that `--version` prints; a test keeps it equal to package.json. */
 export const DOCTOR_VERSION = '0.1.0';
-/** What Compose takes as a project's name. */
+/** Compose's form of a project's name. */
 const PROJECT = /^[a-z0-9][a-z0-9_-]{0,127}$/;
 const PROJECT_DEFAULT = 'sotto';
-/** An option that can be repeated in the line that refuses it. */
+/** An option that its refusal may repeat. */
 const SHOWABLE = new RegExp(`^-{1,2}[A-Za-z][A-Za-z0-9-]{0,${OPTION_CHARS_MAX - 1}}$`);
 
 const OPTIONS = {
@@ -35,7 +35,7 @@ const OPTIONS = {
   help: { type: 'boolean' },
 } as const;
 
-/** `--help` and `--version` win wherever they stand, the first of them. @throws DoctorError `usage` */
+/** The first of `--help` and `--version` wins at every place. @throws DoctorError `usage` */
 export function readOptions(args: readonly string[]): DoctorCommand {
   const question = findQuestion(args);
   if (question !== undefined) return { wants: question };
@@ -78,7 +78,7 @@ function findQuestion(args: readonly string[]): 'help' | 'version' | undefined {
 
 type Token = NonNullable<ReturnType<typeof parseArgs>['tokens']>[number];
 
-/** Names the fault, without any value. */
+/** @returns the fault as text, without any value. */
 function findProblem(token: Token): string | undefined {
   if (token.kind === 'positional') return message('usage.too-many');
   if (token.kind !== 'option') return undefined;

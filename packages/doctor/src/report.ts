@@ -1,4 +1,4 @@
-// The findings as a page for people, and as one JSON object for programs.
+// Renders the findings as a page for people, and as one JSON object for programs.
 
 import { overall, presentable } from './checks.ts';
 import type { Finding } from './checks.ts';
@@ -8,10 +8,10 @@ import type { Snapshot } from './snapshot.ts';
 import { TEST_NETWORK_SERVICE } from './stack-plan.ts';
 import type { State } from './verdict.ts';
 
-/** Of the JSON object: raised when a field changes its meaning or goes. */
+/** The JSON object's version: raised when a field changes its meaning or is removed. */
 const FORM = 2;
 const COLUMN = 13;
-/** What is well is said in one line. */
+/** The length of the one line of a green finding. */
 const GREEN_CHARS_MAX = 150;
 
 const EXIT_CODES: Readonly<Record<State, number>> = { green: 0, red: 1, 'cannot-tell': 2 };
@@ -20,10 +20,10 @@ export interface Report {
   readonly type: 'doctor';
   readonly form: typeof FORM;
   readonly project: string;
-  /** The private Tor network of demo and tests: it hides nobody. */
+  /** The private Tor network of demo and tests: it hides no one. */
   readonly testNetwork: boolean;
   readonly engine: string;
-  /** Compose files besides the repository's: what they change is judged as it runs. */
+  /** Compose files that are not the repository's: the checks see their effect. */
   readonly filesAdded: readonly string[];
   readonly containers: number;
   readonly state: State;

@@ -1,4 +1,5 @@
-// What a check says: green, red or that it cannot tell, and what it saw. How single looks add up to a verdict is here and nowhere else.
+// The verdict of a check: green, red or cannot tell, with its evidence. Only this file adds single
+// looks up to a verdict.
 
 import { message } from './messages.ts';
 import type { Seen } from './snapshot.ts';
@@ -10,7 +11,7 @@ export interface Verdict {
   readonly evidence: readonly string[];
 }
 
-/** One look at one thing. */
+/** The result of one look at one subject. */
 export interface Look {
   readonly state: State;
   readonly saw: string;
@@ -26,8 +27,8 @@ export function of(name: string, what: string): string {
 }
 
 /**
- * One thing that is wrong makes a verdict red, one that could not be looked at leaves it open, and no look at all says nothing.
- * Evidence is of the worst kind only, or of all when all is well.
+ * One red look makes the verdict red; otherwise one that cannot tell, or no look at all, makes it
+ * `cannot-tell`. The evidence is that of the worst state.
  */
 export function verdictOf(looks: readonly Look[], nothing = message('evidence.nothing-seen')): Verdict {
   const sawIn = (state: State): string[] => looks.filter((look) => look.state === state).map(({ saw }) => saw);
@@ -37,7 +38,7 @@ export function verdictOf(looks: readonly Look[], nothing = message('evidence.no
   return green.length > 0 ? { state: 'green', evidence: green } : { state: 'cannot-tell', evidence: [nothing] };
 }
 
-/** As `verdictOf`, for things of one kind that are alike when all is well: one line then says it for all of them. */
+/** As `verdictOf`, for things of one kind: if all are well, one line of evidence stands for all. */
 export function verdictOfAll<Thing>(
   things: readonly Thing[],
   fault: (thing: Thing) => string | undefined,
@@ -49,7 +50,7 @@ export function verdictOfAll<Thing>(
   return { state: 'green', evidence: [message('evidence.all-well', { what: allWell, count: things.length })] };
 }
 
-/** Looks at what was seen, or says that it was not. */
+/** @returns the looks at a value that was seen, or the reason why it was not. */
 export function lookAt<Value>(
   name: string,
   what: Seen<Value>,

@@ -1,4 +1,5 @@
-// Docker's many words for one thing, and what must never be taken along from an inspected container.
+// Docker's many words for one thing, and what must never be taken along from an inspected
+// container.
 
 import { describe, expect, test } from 'vitest';
 import { containerFacts, engineFacts, filesAdded, networkFacts, shortName } from '../src/facts.ts';

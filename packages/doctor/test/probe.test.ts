@@ -1,4 +1,5 @@
-// What the probe calls an answer, tried on this machine's loopback alone: both ways of answering, and silence.
+// What the probe calls an answer, tried on this machine's loopback alone: both ways of answering,
+// and silence.
 
 import { spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
@@ -11,7 +12,10 @@ import { outcomeOf, servedOn } from '../src/probe.ts';
 import { shippedStack } from './shipped.ts';
 
 const PROGRAM = fileURLToPath(new URL('../src/probe-main.ts', import.meta.url));
-/** Loopback addresses of this very process: nobody else listens there, another run of this test neither. */
+/**
+ * Loopback addresses of this very process: nobody else listens there, another run of this test
+ * neither.
+ */
 const ownAddress = (from: number): string =>
   `127.${from + ((process.pid >> 16) & 63)}.${(process.pid >> 8) & 255}.${process.pid & 255}`;
 const [OPEN, CLOSED] = [ownAddress(64), ownAddress(128)];

@@ -21,7 +21,9 @@ const REASONS = Object.keys(ENGLISH).flatMap((id) =>
   id.startsWith('reason.') ? [id.slice('reason.'.length) as Reason] : [],
 );
 
-/** Every letter of a text becomes a tilde, which the doctor may print; places for parameters stay. */
+/**
+ * Every letter of a text becomes a tilde, which the doctor may print; places for parameters stay.
+ */
 function pseudo(text: string): string {
   return text.replaceAll(PLACE_OR_LETTER, (found) => (found.length > 1 ? found : '~'));
 }
@@ -47,7 +49,10 @@ function dataOf(value: unknown): readonly string[] {
 const SERVICES = ['tor', 'gate', 'relay', 'redis', 'host', 'client', 'tornet', 'egress', 'socks', 'probe', 'state'];
 const isName = (key: string): boolean => SERVICES.includes(key);
 
-/** Words that the doctor knows by itself and that are no English: identifiers, and the probe's codes. */
+/**
+ * Words that the doctor knows by itself and that are no English: identifiers, and the probe's
+ * codes.
+ */
 const IDENTIFIERS: ReadonlySet<string> = new Set(
   [
     ...SERVICES,
