@@ -18,20 +18,20 @@ function codes(findings: readonly Finding[], state: State): string[] {
 }
 
 describe('the shipped stack', () => {
-  test('is all green where everything can be told', () => {
+  test('is all green if everything can be seen', () => {
     const findings = examine(wholeStack());
     expect(findings.filter(({ state }) => state !== 'green')).toEqual([]);
     expect(overall(findings)).toBe('green');
   });
 
-  test('as it was taken has nothing red, and says what cannot be told', () => {
+  test('as it was taken has nothing red, and two requirements that cannot be told', () => {
     const findings = examine(shippedStack());
     expect(codes(findings, 'red')).toEqual([]);
     expect(codes(findings, 'cannot-tell')).toEqual(['image-released', 'engine-holes']);
     expect(overall(findings)).toBe('cannot-tell');
   });
 
-  test('is all green for a guest, too, who runs three services and has no private network', () => {
+  test('is all green for a guest, too, with three services and no private network', () => {
     const snapshot = wholeStack();
     const guests = ['tor-client', 'gate', 'client'];
     snapshot.containers = snapshot.containers.filter(({ service }) => guests.includes(service));
@@ -71,14 +71,14 @@ describe('a broken requirement', () => {
     expect(red?.next).toBe(message(REQUIREMENTS[code].next));
   });
 
-  test('is there for every requirement', () => {
+  test('exists for every requirement', () => {
     const broken = new Set<string>(FAULTS.map(([code]) => code));
     expect(Object.keys(REQUIREMENTS).filter((code) => !broken.has(code))).toEqual([]);
     expect(broken.size).toBeGreaterThan(50);
   });
 });
 
-describe('what could not be looked at', () => {
+describe('something that could not be seen', () => {
   test('is never green', () => {
     const blind = wholeStack();
     const why = unseen('not-this-machine');
@@ -107,7 +107,7 @@ describe('what could not be looked at', () => {
     expect(findings.filter(({ state, next }) => state !== 'red' && next !== undefined)).toEqual([]);
   });
 
-  test('is not green either if there is nothing of it at all', () => {
+  test('is not green if there is nothing to check', () => {
     const empty: Snapshot = { ...wholeStack(), containers: [], networks: [], volumes: [], probes: seen([]) };
     const findings = examine(empty);
     // What is of the engine and the machine alone is still there.
@@ -127,7 +127,7 @@ describe('what could not be looked at', () => {
     expect(codes(examine(snapshot), 'cannot-tell')).toEqual(['probe-outside', 'probe-gateway']);
   });
 
-  test('core dumps that are handed to a program which says that it minds the limit', () => {
+  test('leaves core dumps open that go to a program which respects the limit', () => {
     const snapshot = wholeStack();
     setPattern(snapshot, '|/usr/lib/systemd/systemd-coredump %P %u');
     const findings = examine(snapshot);
@@ -135,13 +135,13 @@ describe('what could not be looked at', () => {
     expect(codes(findings, 'red')).toEqual([]);
   });
 
-  test('a service that is still starting', () => {
+  test('leaves a service open that is still starting', () => {
     const snapshot = wholeStack();
     of(snapshot, 'host').health = 'starting';
     expect(codes(examine(snapshot), 'cannot-tell')).toEqual(['stack-runs']);
   });
 
-  test('a release that does not name an image', () => {
+  test('leaves an image open that the release does not list', () => {
     const snapshot = wholeStack();
     delete valueOf(snapshot.release as Seen<{ images: Record<string, string[]> }>).images['sotto-relay'];
     expect(codes(examine(snapshot), 'cannot-tell')).toEqual(['image-released']);
@@ -149,7 +149,7 @@ describe('what could not be looked at', () => {
 });
 
 describe('swap', () => {
-  test('in compressed memory is none', () => {
+  test('in compressed memory does not count', () => {
     const snapshot = wholeStack();
     addSwap(snapshot, '/dev/zram0');
     expect(overall(examine(snapshot))).toBe('green');
@@ -168,7 +168,7 @@ describe('swap', () => {
 });
 
 describe('evidence', () => {
-  test('holds nothing that a terminal would obey, and is bounded', () => {
+  test('has printable characters only, and is bounded', () => {
     const snapshot = wholeStack();
     for (let index = 0; index < 40; index += 1)
       snapshot.strangers.push({

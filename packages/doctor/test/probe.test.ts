@@ -37,7 +37,7 @@ const isLinux = process.platform === 'linux';
 const isRoot = isLinux && process.getuid?.() === 0;
 
 describe.runIf(isLinux)('the probe', () => {
-  test('sees who accepts and who refuses', async () => {
+  test('sees an accepting and a refusing neighbour', async () => {
     const server = createServer((socket) => socket.destroy()).listen(8080, OPEN);
     await once(server, 'listening');
     const { gateway, outside, tried } = await runProbe({ gateways: [OPEN], outside: [CLOSED] });
@@ -49,7 +49,7 @@ describe.runIf(isLinux)('the probe', () => {
     expect(tried).toBe(15);
   });
 
-  test.runIf(isRoot)('sees who answers a datagram, and hears nothing of who does not', async () => {
+  test.runIf(isRoot)('sees an answer to a datagram, and nothing of a silent listener', async () => {
     const [answering, silent] = [createSocket('udp4'), createSocket('udp4')];
     answering.on('message', (_, from) => answering.send('x', from.port, from.address));
     answering.bind(123, OPEN);
@@ -63,7 +63,7 @@ describe.runIf(isLinux)('the probe', () => {
     ]);
   });
 
-  test('reaches itself, and says whether a neighbour answered', async () => {
+  test('reaches itself, and reports whether a neighbour answered', async () => {
     const { loopback, neighbour } = await runProbe({ neighbours: [{ host: CLOSED, port: 9 }] });
     expect([loopback, neighbour]).toEqual([true, true]);
     expect((await runProbe({})).neighbour).toBe(false);
@@ -76,7 +76,7 @@ describe.runIf(isLinux)('the probe', () => {
   });
 });
 
-test('a neighbour is asked for what it serves on that network, and nobody for what is on its loopback', () => {
+test('a neighbour is tried at a port that it serves on that network, never at one of its loopback', () => {
   const { containers } = shippedStack();
   const at = (service: string, on: string): string =>
     containers.find((one) => one.service === service)?.networks[on] ?? '';
@@ -104,7 +104,7 @@ describe('the outcome', () => {
     ['no neighbour answered', {}, { neighbour: false }, 'failed'],
     ['it did not reach itself', {}, { loopback: false }, 'failed'],
     ['it is on no network', {}, { addresses: [] }, 'failed'],
-  ])('knows whether the probe could see anything: %s', (_what, taskChange, reportChange, control) => {
+  ])('shows whether the probe could see an answer: %s', (_what, taskChange, reportChange, control) => {
     expect(outcomeOf({ ...task, ...taskChange }, { ...report, ...reportChange })).toMatchObject({ value: { control } });
   });
 });
