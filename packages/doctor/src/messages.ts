@@ -5,7 +5,7 @@ const RECREATE = 'start the stack from the shipped docker-compose.yml again (doc
 
 export const ENGLISH = {
   // The page.
-  'page.head': "Sotto's doctor: project {project}, {containers} containers, Docker engine {engine}",
+  'page.title': "Sotto's doctor: project {project}, {containers} containers, Docker engine {engine}",
   'page.test-network': '!! This stack is on the private test network: it hides no one from anyone.',
   'page.personal-settings':
     'This stack has personal settings ({files}): the requirements are checked on the containers as they run.',
@@ -321,7 +321,7 @@ export const ENGLISH = {
   'usage.unknown-option': 'unknown option',
   'usage.unknown-option-named': 'unknown option {option}',
   'usage.needs-value': '{option} needs a value',
-  'usage.takes-no-value': '{option} takes no value',
+  'usage.value-refused': '{option} takes no value',
   'usage.not-a-project': '--project is not the name of a Compose project',
   'usage.help': `Usage: ./scripts/doctor [options]
 

@@ -92,6 +92,6 @@ function findProblem(token: Token): string | undefined {
   const isMissing = token.value === undefined || (!token.inlineValue && token.value.startsWith('-'));
   if (takesValue && isMissing) return message('usage.needs-value', { option: token.rawName });
   return !takesValue && token.value !== undefined
-    ? message('usage.takes-no-value', { option: token.rawName })
+    ? message('usage.value-refused', { option: token.rawName })
     : undefined;
 }

@@ -53,7 +53,7 @@ export function exitCode(report: Report): number {
 
 export function page(report: Report): string {
   const { project, containers, engine } = report;
-  const head = message('page.head', { project, containers, engine });
+  const head = message('page.title', { project, containers, engine });
   const warning = report.testNetwork ? [message('page.test-network')] : [];
   const personal =
     report.filesAdded.length === 0 ? [] : [message('page.personal-settings', { files: report.filesAdded.join(', ') })];
