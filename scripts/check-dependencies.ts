@@ -1,4 +1,5 @@
-// `npm run dependencies`: the lock file, the manifests and every command that installs, held to tools/reproducible-build/dependency-rules.ts. No network.
+// `npm run dependencies`: checks the lock file, the manifests and every installing command against
+// tools/reproducible-build/dependency-rules.ts. It needs no network.
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -60,9 +61,9 @@ const findings = [
 for (const { subject, code, evidence, next } of findings)
   process.stdout.write(`${subject}: ${code}: ${evidence}\n    next: ${next}\n`);
 const shipped = locked.filter((entry) => !entry.development).length;
-process.stdout.write(`${locked.length} packages, of which ${shipped} are shipped; ${findings.length} findings\n`);
+process.stdout.write(`${locked.length} packages, ${shipped} of them shipped; ${findings.length} findings\n`);
 const scripted = locked.filter((entry) => entry.hasInstallScript || withScripts.has(entry.path));
 process.stdout.write(
-  `with install scripts, none of which is run: ${scripted.map((entry) => `${entry.name}@${entry.version}`).join(', ') || 'none'}\n`,
+  `with install scripts, which npm does not run: ${scripted.map((entry) => `${entry.name}@${entry.version}`).join(', ') || 'none'}\n`,
 );
 process.exitCode = findings.length === 0 ? 0 : 1;

@@ -1,4 +1,5 @@
-// `npm run shell`: every shell file through ShellCheck and shfmt, every Dockerfile through a linter. A missing tool is a failure.
+// `npm run shell`: checks every shell file with ShellCheck and shfmt, every Dockerfile with a
+// linter. A missing tool is a failure.
 
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -7,11 +8,11 @@ import { readCommandLine } from './command-line.ts';
 import { filesUnder, isDockerfile, isShell } from './repository-files.ts';
 
 const SHELL_TOOLS: readonly (readonly [name: string, program: string, args: readonly string[], mend: string])[] = [
-  ['ShellCheck', 'shellcheck', [], 'each code is explained by ShellCheck’s wiki'],
-  ['shfmt', 'shfmt', ['-d', '-i', '2', '-ci'], 'shfmt -w -i 2 -ci FILE mends it'],
+  ['ShellCheck', 'shellcheck', [], 'ShellCheck’s wiki explains each code'],
+  ['shfmt', 'shfmt', ['-d', '-i', '2', '-ci'], 'shfmt -w -i 2 -ci FILE corrects it'],
 ];
 const GET_THEM = `apt-get install shellcheck shfmt (Debian, Ubuntu), brew install shellcheck shfmt (macOS);
-      ./scripts/test gets them by itself on Debian and Ubuntu`;
+      ./scripts/test installs them on Debian and Ubuntu`;
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
@@ -20,7 +21,7 @@ function checkShell(files: readonly string[]): boolean {
   const passed = SHELL_TOOLS.map(([name, program, args, mend]) => {
     const { error, status } = spawnSync(program, [...args, ...files], { stdio: ['ignore', 'inherit', 'inherit'] });
     if ((error as NodeJS.ErrnoException | undefined)?.code === 'ENOENT') {
-      say(`${name} is missing: nothing was checked with it.\nnext: ${GET_THEM}`);
+      say(`${name} is missing: it has checked nothing.\nnext: ${GET_THEM}`);
       return false;
     }
     if (error !== undefined) throw error;

@@ -1,4 +1,5 @@
-// `npm run check`: everything that needs no Docker, each stage with its time; all stages run, so that one run shows all that is wrong.
+// `npm run check`: runs every check that needs no Docker, and prints its time. All stages run, so
+// that one run shows all faults.
 import { spawn } from 'node:child_process';
 import { readCommandLine } from './command-line.ts';
 
@@ -13,7 +14,7 @@ const STAGES: readonly (readonly [name: string, script: string])[] = [
   ['dependencies', 'dependencies'],
   ['tests', 'test'],
 ];
-/** What these print is worth reading when they pass, too. */
+/** The output of these is worth reading if they pass, too. */
 const SHOWN: readonly string[] = ['shell', 'hardening', 'dependencies', 'test'];
 /** Two cores: two stages side by side, the tests alone at the end. */
 const SIDE_BY_SIDE = 2;
@@ -59,8 +60,8 @@ async function runAll(): Promise<Outcome[]> {
 readCommandLine({
   usage: `Usage: npm run check
 
-Runs all that needs no Docker: ${STAGES.map(([name]) => name).join(', ')}.
-Exit code 0 only if all of it passes.`,
+Runs every check that needs no Docker: ${STAGES.map(([name]) => name).join(', ')}.
+Exit code 0 only if all checks pass.`,
   options: {},
 });
 const outcomes = await runAll();

@@ -1,4 +1,5 @@
-// Reads the arguments of every program that `npm run …` starts, the same way in all of them, and before they do anything.
+// Reads the arguments of every program behind `npm run …`, in the same way, before it does
+// anything.
 
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -21,7 +22,7 @@ export interface CommandLine<Known extends Options> {
   readonly usageExit?: number;
 }
 
-/** What was called wrongly, in one line. */
+/** Wrong usage, in one line. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
@@ -63,7 +64,7 @@ export function validateCommandLine<Known extends Options>(
   return { kind: 'run', values: parseArgs({ args: [...args], options, allowPositionals: true }).values, operands };
 }
 
-/** Reads this program's arguments; help, version and what is called wrongly end it here. */
+/** Reads this program's arguments; help, version and wrong usage end the program here. */
 export function readCommandLine<Known extends Options>(
   line: CommandLine<Known>,
 ): { readonly values: Values<Known>; readonly operands: readonly string[]; readonly refuse: (cause: string) => never } {
@@ -98,7 +99,7 @@ function versionOf(): string {
   return (JSON.parse(manifest) as { readonly version: string }).version;
 }
 
-/** What somebody typed goes to a terminal: without control characters, and not without end. */
+/** @returns a user's input as a terminal may show it: bounded, without control characters. */
 function shown(text: string): string {
   return text.replaceAll(/\p{Cc}/gu, '?').slice(0, SHOWN_CHARS_MAX);
 }

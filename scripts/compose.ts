@@ -1,4 +1,5 @@
-// Docker Compose as the demo and the container tests drive it: the shipped file with the private Tor network laid over it.
+// Runs Docker Compose for the demo and the container tests: the shipped file with the overlay of
+// the private Tor network.
 
 import { spawn, spawnSync } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
@@ -6,8 +7,8 @@ import type { ChildProcess } from 'node:child_process';
 export const COMPOSE_FILES: readonly string[] = ['docker-compose.yml', 'test/tornet/compose.yml'];
 
 /**
- * The environment of every compose call of one project: what the user tells Compose for runs of their own is no part of it. Images
- * are those that ./scripts/setup has built; none is built again.
+ * The environment of every compose call of one project, without the user's own settings of Compose.
+ * It uses the images that ./scripts/setup has built, and builds none.
  */
 export function composeEnvironment(
   project: string,
@@ -42,7 +43,7 @@ export function runCompose(
   return { code: result.status ?? 1, stdout: result.stdout, stderr: result.stderr };
 }
 
-/** Removes all of a project, its volumes included: the guards of a private Tor network are worth nothing. */
+/** Removes a project with its volumes: the guards of a private Tor network have no value. */
 export function removeProject(project: string): void {
   runCompose(project, ['--profile', 'client', 'down', '--volumes', '--remove-orphans', '--timeout', '5']);
 }

@@ -1,4 +1,5 @@
-// `./scripts/demo` after set-up: hosts a room on the private Tor network, joins it, talks, and hands the prompt over. Needs no npm package.
+// `./scripts/demo` after set-up: hosts a room on the private Tor network, joins it, sends messages,
+// and gives the user a prompt. It needs no npm package.
 
 import type { ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
@@ -7,7 +8,10 @@ import { removeProject, startCompose } from './compose.ts';
 import { RoomClient } from './room-client.ts';
 import type { ClientLine } from './room-client.ts';
 
-/** Its own, whatever COMPOSE_PROJECT_NAME says: the demo removes its project at the end, guards and all. */
+/**
+ * A project of its own, whatever COMPOSE_PROJECT_NAME is: the demo removes it at the end, with its
+ * guards.
+ */
 const PROJECT = 'sotto-tornet';
 const STRING_LIMIT_MS = 300_000;
 const JOIN_LIMIT_MS = 180_000;
@@ -55,13 +59,13 @@ async function join(name: string, invite: string): Promise<{ client: RoomClient;
   const fromMs = performance.now();
   const client = new RoomClient(PROJECT, name, invite);
   const joined = await client.joined(JOIN_LIMIT_MS);
-  if (joined['network'] !== 'private-test') throw new Error('the client does not say that this is a test network');
+  if (joined['network'] !== 'private-test') throw new Error('the client did not report that this is a test network');
   const took = seconds(fromMs);
   say(`-- ${name} is in the room after ${took} s`);
   return { client, took };
 }
 
-/** Each says `MESSAGES_EACH_WAY` things; @returns how many the other heard, in order. */
+/** Sends `MESSAGES_EACH_WAY` messages. @returns how many arrived in order. */
 async function talk(from: RoomClient, to: RoomClient): Promise<number> {
   const texts = Array.from({ length: MESSAGES_EACH_WAY }, (_, index) => `${from.name} says ${index + 1}`);
   for (const text of texts) from.send(text, text);
@@ -97,10 +101,13 @@ async function runDemo(): Promise<Report> {
   };
 }
 
-/** The user's turn: a prompt in the room, as the host's own client, which needs no string; bob answers. */
+/**
+ * Gives the user a prompt in the room, as the host's own client, which needs no connection string;
+ * bob answers.
+ */
 async function handOver(bob: RoomClient): Promise<void> {
   const answer = setInterval(() => answerNew(bob), 200);
-  say('-- your turn: alice and bob are in the room, bob answers. /quit ends the demo.');
+  say('-- your turn: alice and bob are in the room, and bob answers. /quit ends the demo.');
   const you = startCompose(PROJECT, ['run', '--rm', 'host-client', '--name', 'you'], 'inherit');
   await new Promise((resolve) => you.on('close', resolve));
   clearInterval(answer);

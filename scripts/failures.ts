@@ -1,9 +1,10 @@
-// Says again at the end of `./scripts/test` which tests failed and how many were skipped: whoever reads a long log reads its end.
+// Repeats failed tests, and the number of skipped ones, at the end of `./scripts/test`: the end of
+// a long log is what people read.
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { readCommandLine } from './command-line.ts';
 
-/** Lines of a failure's message that are worth repeating; the whole is further up. */
+/** Repeated lines of a failure's message; the log has all of them. */
 const MESSAGE_LINES = 14;
 
 interface Assertion {

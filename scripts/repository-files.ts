@@ -1,4 +1,4 @@
-// Finds the files of a checkout by what they are, so that a new one is checked without being listed anywhere.
+// Finds the files of a checkout by their kind, so that a new file is checked without being listed.
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';

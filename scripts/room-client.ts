@@ -1,4 +1,5 @@
-// A client container in JSON mode, as a program would use it: `docker compose run --rm -T client --json -`.
+// A client container in JSON mode, as a program would use it: `docker compose run --rm -T client
+// --json -`.
 
 import type { ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
@@ -13,7 +14,7 @@ interface Waiter {
   readonly reject: (error: Error) => void;
 }
 
-/** A running client. Lines are kept, so that waiting for one that has come already gives it at once. */
+/** A running client. It keeps its lines, so that waiting for an earlier one resolves at once. */
 export class RoomClient {
   readonly name: string;
   readonly lines: ClientLine[] = [];
@@ -62,7 +63,10 @@ export class RoomClient {
     this.#process.stdin?.write(`${JSON.stringify(command)}\n`);
   }
 
-  /** The first line, from number `since` on, that matches; rejects if the client ends or `withinMs` pass first. */
+  /**
+   * @returns the first matching line from number `since` on; rejects if the client ends or
+   * `withinMs` pass first.
+   */
   until(matches: (line: ClientLine) => boolean, withinMs: number, since = 0): Promise<ClientLine> {
     const found = this.lines.slice(since).find(matches);
     if (found !== undefined) return Promise.resolve(found);
@@ -104,7 +108,10 @@ export class RoomClient {
     return this.ended;
   }
 
-  /** Ends the `docker compose run` process; the container goes with it or is removed with the project. */
+  /**
+   * Ends the `docker compose run` process; the container goes with it or is removed with the
+   * project.
+   */
   kill(): void {
     this.#process.kill('SIGKILL');
   }

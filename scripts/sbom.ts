@@ -1,4 +1,5 @@
-// `./scripts/sbom` after set-up: writes the bill of materials of every image of the stack, from the images that are here.
+// `./scripts/sbom` after set-up: writes the bill of materials of every image of the stack, from
+// this machine's images.
 
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -17,7 +18,7 @@ import type { TarEntry } from '../tools/reproducible-build/tar.ts';
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 const text = (entry: TarEntry): string => Buffer.from(entry.content).toString('utf8');
 
-/** Every image of the shipped stack, each once: the images' names as compose has them. */
+/** The names of the shipped stack's images in Compose, each once. */
 function imageNames(): readonly string[] {
   const [shipped] = STACKS;
   if (shipped === undefined) return [];
@@ -49,12 +50,13 @@ function contentsOf(tag: string): ImageContents {
       .map(text)
       .join('\n\n'),
   );
-  if (debian.length === 0) throw new SbomError(`${tag} does not say which Debian packages are in it; build it again`);
+  if (debian.length === 0) throw new SbomError(`${tag} has no list of its Debian packages; next: build it again`);
   return { name, version, layers: readImage(tag).layers, npm: [...new Set(npm)].sort(), debian, nodeVersion };
 }
 
 function main(folder: string): number {
-  // With `--omit dev` npm leaves out packages that tools need too (seen with 11.19: y18n); here the image says what is in it.
+  // `npm sbom --omit dev` drops packages that tools need, too (seen with 11.19: y18n), so the image
+  // itself is read.
   const npm = JSON.parse(
     execFileSync('npm', ['sbom', '--package-lock-only', '--sbom-format', 'cyclonedx'], {
       encoding: 'utf8',
@@ -66,7 +68,7 @@ function main(folder: string): number {
   let missing = 0;
   for (const tag of imageNames()) {
     if (!hasImage(tag)) {
-      say(`   ${tag}: is not here; ./scripts/setup gets or builds it`);
+      say(`   ${tag}: is not here; next: ./scripts/setup gets or builds it`);
       missing += 1;
       continue;
     }
@@ -79,7 +81,7 @@ function main(folder: string): number {
 }
 
 const { operands } = readCommandLine({
-  usage: 'Usage: node scripts/sbom.ts [DIRECTORY]; ./scripts/sbom gets first what is missing',
+  usage: 'Usage: node scripts/sbom.ts [DIRECTORY]; ./scripts/sbom sets the machine up first',
   usageExit: USAGE_EXIT_SYSEXITS,
   operandsMax: 1,
   options: {},

@@ -1,4 +1,5 @@
-// `./scripts/verify` after set-up: builds Sotto's images from the present commit twice, in two clean clones, and names every difference.
+// `./scripts/verify` after set-up: builds Sotto's images twice from the current commit, in two
+// clean clones, and names every difference.
 
 import { execFileSync, spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -22,16 +23,16 @@ import {
 import type { Build } from '../tools/reproducible-build/released-digests.ts';
 
 const RELEASED = 'docs/released-digests.txt';
-/** The npm registry's CA where it is reached through a proxy; the scripts put it there, and it gets into no image. */
+/** The CA of a proxy to the npm registry. The scripts write it; it gets into no image. */
 const CA_BUNDLE = 'ca-bundle.pem';
 
-/** Of the two clones: nothing of an image may hang on how careful a user is. */
+/** The umasks of the two clones: no image may depend on the user's umask. */
 const UMASKS = [0o022, 0o077] as const;
 
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 const git = (...args: readonly string[]): string => execFileSync('git', [...args], { encoding: 'utf8' }).trim();
 
-/** A clean clone as somebody with that umask would have it. */
+/** Makes a clean clone under that umask. */
 function cloneUnder(umask: number, clone: string, commit: string): void {
   const before = process.umask(umask);
   try {
@@ -43,7 +44,7 @@ function cloneUnder(umask: number, clone: string, commit: string): void {
   }
 }
 
-/** What compose would build, each image once. */
+/** The images that Compose builds, each once. */
 function buildPlans(settings: ReadonlyMap<string, string>): readonly BuildPlan[] {
   const [shipped] = STACKS;
   if (shipped === undefined) return [];
@@ -61,17 +62,17 @@ function buildPlans(settings: ReadonlyMap<string, string>): readonly BuildPlan[]
   return [...new Map(plans.map((plan) => [plan.image, plan])).values()];
 }
 
-/** npm's list of known holes; where the registry does not answer that question it is said. */
+/** @returns npm's count of known holes, or that the registry does not answer. */
 function advisories(): string {
   const run = spawnSync('npm', ['audit', '--omit=dev', '--json'], { encoding: 'utf8', timeout: 60_000 });
   try {
     const { metadata } = JSON.parse(run.stdout) as { metadata?: { vulnerabilities?: Record<string, number> } };
     const known = metadata?.vulnerabilities;
-    if (known !== undefined) return `npm audit: ${known['total'] ?? 0} known holes in what is shipped`;
+    if (known !== undefined) return `npm audit: ${known['total'] ?? 0} known holes in the shipped packages`;
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
   }
-  return 'npm audit: not asked; the registry that is reached here does not answer it';
+  return 'npm audit: no answer from this registry';
 }
 
 function main(): number {
@@ -80,7 +81,7 @@ function main(): number {
   const uncommitted = git('status', '--porcelain')
     .split('\n')
     .filter((line) => line !== '').length;
-  if (uncommitted > 0) say(`   ${uncommitted} uncommitted changes are not part of what is verified`);
+  if (uncommitted > 0) say(`   ${uncommitted} uncommitted changes are left out`);
   const plans = buildPlans(settings);
   const home = mkdtempSync(join(tmpdir(), 'sotto-verify-'));
   try {
@@ -132,7 +133,7 @@ function report(
   for (const name of bases.keys())
     if (readImage(name).isTwin)
       say(
-        `   ${name} was made here, because no registry answered; others get the same layer rootfs while Node's and Debian's versions are the same`,
+        `   ${name} was made here, because no registry answered; its layer rootfs is the same elsewhere while Node's and Debian's versions are the same`,
       );
   for (const line of here) say(`   ${line}`);
   say(`   ${advisories()}`);
@@ -141,7 +142,7 @@ function report(
   say(
     differences.length === 0
       ? `verify: commit ${commit.slice(0, 12)} gives the same images each time`
-      : 'verify: DIFFERS, see above',
+      : 'verify: DIFFERENT, see above',
   );
   return differences.length === 0 ? 0 : 1;
 }
@@ -153,7 +154,7 @@ function compareWithRelease(rebuilt: Build): readonly string[] {
   }
   const release = parseBuild(readFileSync(RELEASED, 'utf8'));
   if (release.commit !== rebuilt.commit) {
-    say(`   the release is of another commit; to compare: git checkout ${release.commit}, and ./scripts/verify there`);
+    say(`   the release is of another commit; next: git checkout ${release.commit}, and run ./scripts/verify there`);
     return [];
   }
   const lines = differencesFromRelease(release, rebuilt);
@@ -163,7 +164,7 @@ function compareWithRelease(rebuilt: Build): readonly string[] {
 }
 
 const { values } = readCommandLine({
-  usage: 'Usage: node scripts/verify.ts [--digests]; ./scripts/verify gets first what is missing',
+  usage: 'Usage: node scripts/verify.ts [--digests]; ./scripts/verify sets the machine up first',
   usageExit: USAGE_EXIT_SYSEXITS,
   options: { digests: { type: 'boolean' } },
 });

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# Makes sure of Docker Compose v2 and buildx, the two CLI plugins that the stack is built and run with. Sourced, never run.
+# Makes sure of Docker Compose v2 and buildx, the two CLI plugins that the stack is built and run
+# with. Sourced, never run.
 
 COMPOSE_MINIMUM=2.24.0
 PLUGIN_DIRECTORY="${DOCKER_CONFIG:-$HOME/.docker}/cli-plugins"
@@ -23,18 +24,19 @@ compose_ensure() {
     say "   Compose $(compose_version) and buildx are there"
     return 0
   fi
-  is_debian_root || die 2 "Docker Compose $COMPOSE_MINIMUM or later and buildx are needed." \
+  is_debian_root || die 2 "Docker Compose $COMPOSE_MINIMUM or later and buildx are missing." \
     'Docker Desktop has both; on Linux see https://docs.docker.com/compose/install/linux/ (docker-compose-plugin, docker-buildx-plugin).'
   compose_from_own_apt || compose_from_trixie ||
-    die 2 "could not get Docker Compose $COMPOSE_MINIMUM or later and buildx from this machine's packages."
-  if ! compose_good || ! buildx_good; then die 1 'Docker Compose and buildx were installed but do not answer.'; fi
+    die 2 "this machine's packages have no Docker Compose $COMPOSE_MINIMUM or later and buildx."
+  if ! compose_good || ! buildx_good; then die 1 'Docker Compose and buildx are installed, but do not answer.'; fi
   say "   Compose $(compose_version) and buildx are installed"
 }
 
-# Debian 13 and later call them docker-compose and docker-buildx, Ubuntu docker-compose-v2 and docker-buildx.
+# Debian 13 and later call them docker-compose and docker-buildx, Ubuntu docker-compose-v2 and
+# docker-buildx.
 compose_from_own_apt() {
   local package version
-  apt-get -qq update >&2 || say '   apt-get update had errors; going on with the lists that there are'
+  apt-get -qq update >&2 || say '   apt-get update had errors; continuing with the present lists'
   for package in docker-compose-v2 docker-compose; do
     version="$(LC_ALL=C apt-cache policy "$package" 2>/dev/null | sed -n 's/^ *Candidate: //p')"
     if [ -n "$version" ] && [ "$version" != '(none)' ] && version_at_least "${version#*:}" "$COMPOSE_MINIMUM" &&
@@ -49,7 +51,7 @@ compose_from_own_apt() {
 compose_from_trixie() {
   local unpacked="$SOTTO_CACHE/plugins" plugin
   trixie_ready || return 1
-  say "   fetching the two plugins from Debian trixie (nothing is installed: they are copied to $PLUGIN_DIRECTORY)"
+  say "   copying the two plugins from Debian trixie to $PLUGIN_DIRECTORY (nothing is installed)"
   rm -rf "$unpacked"
   trixie_unpack "$unpacked" docker-compose docker-buildx
   mkdir -p "$PLUGIN_DIRECTORY"

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
-# An apt view of another Debian release made out of the machine's own Debian sources, in directories of its own, so that nothing of
-# the machine changes and no mirror is named here. Sourced, never run.
+# An apt view of another Debian release made out of the machine's own Debian sources, in directories
+# of its own, so that nothing of the machine changes and no mirror is named here. Sourced, never
+# run.
 
 release_directory() { printf '%s/apt-%s\n' "$SOTTO_CACHE" "$1"; }
 release_list() { printf '%s/%s.list\n' "$(release_directory "$1")" "$1"; }
@@ -10,7 +11,8 @@ TRIXIE_SOURCES="$(release_list trixie)"
 
 debian_codename() { sed -n 's/^VERSION_CODENAME=//p' /etc/os-release 2>/dev/null || true; }
 
-# The machine's one-line and deb822 sources of its own release, as one-line sources of another; third-party sources are left out.
+# The machine's one-line and deb822 sources of its own release, as one-line sources of another;
+# third-party sources are left out.
 release_sources() { # release_sources RELEASE
   local codename file
   codename="$(debian_codename)"

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
-# Finds a Docker engine, or on Debian and Ubuntu as root installs and starts one, and gives it back at the end.
-# Sourced, never run. `engine_ensure` first, `engine_release` last (it stops only what this very run started).
+# Finds a Docker engine, or installs and starts one as root on Debian and Ubuntu, and stops it at
+# the end. Sourced, never run. `engine_ensure` first, `engine_release` last (it stops only what this
+# very run started).
 
 ENGINE_STARTED='' # '', 'daemon' or 'systemd': how this run started the engine
 ENGINE_PID_FILE="$SOTTO_STATE/dockerd.pid"
@@ -22,17 +23,17 @@ engine_named() { # what names another engine than this machine's own, or nothing
   fi
 }
 
-# An engine that does not answer may be there all the same: then it is neither replaced by another one nor called idle.
+# A silent engine may still be there: the script then neither replaces it nor calls it absent.
 engine_unseen() { # engine_unseen EXIT_CODE
   local named said=''
   named="$(engine_named)"
-  [ -z "$named" ] || die "$1" "no Docker engine answers where $named leads." \
-    "next: start that engine, or take the name away (unset DOCKER_HOST DOCKER_CONTEXT; docker context use default)"
+  [ -z "$named" ] || die "$1" "no Docker engine answers at $named." \
+    "next: start that engine, or remove the setting (unset DOCKER_HOST DOCKER_CONTEXT; docker context use default)"
   if have docker; then said="$(docker version 2>&1 >/dev/null || true)"; fi
   case "$said" in
     *'permission denied'*)
-      die "$1" 'this user may not speak to the Docker engine.' \
-        'next: sudo, the group docker (which is as good as root), or a rootless engine: https://docs.docker.com/engine/security/rootless/'
+      die "$1" 'this user may not use the Docker engine.' \
+        'next: use sudo, join the group docker (equal to root), or use a rootless engine: https://docs.docker.com/engine/security/rootless/'
       ;;
   esac
 }
@@ -69,7 +70,8 @@ engine_start() {
     systemctl start docker
     ENGINE_STARTED=systemd
   else
-    # Its own session and no stream of ours: otherwise whoever waits for our output would wait for the daemon.
+    # A session of its own without this script's streams: a reader of the output would wait for the
+    # daemon.
     setsid dockerd </dev/null >"$ENGINE_LOG_FILE" 2>&1 &
     disown
     ENGINE_STARTED=daemon
@@ -91,13 +93,14 @@ engine_release() {
     daemon) engine_stop_recorded ;;
     systemd)
       systemctl stop docker.socket docker >/dev/null 2>&1 || true
-      say 'stopped the Docker engine that was started'
+      say 'stopped the started Docker engine'
       ;;
   esac
   ENGINE_STARTED=''
 }
 
-# Stops the engine whose pid a run of ours recorded. The pid must still be a dockerd: a pid can be given out again.
+# Stops the engine whose pid a run of ours recorded. The pid must still be a dockerd: a pid can be
+# given out again.
 engine_stop_recorded() {
   local pid waited=0
   [ -f "$ENGINE_PID_FILE" ] || return 0
@@ -109,5 +112,5 @@ engine_stop_recorded() {
     sleep 1
     waited=$((waited + 1))
   done
-  say 'stopped the Docker engine that was started'
+  say 'stopped the started Docker engine'
 }

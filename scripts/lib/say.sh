@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What every script of Sotto needs to talk to its user: stages with their seconds, failures, and settings from .env.
+# Output of every script of Sotto: stages with their seconds, failures; and settings from .env.
 # Sourced, never run. Works on bash 3.2 (macOS).
 
 say() { printf '%s\n' "$*" >&2; }
@@ -26,7 +26,8 @@ stage_end() {
 
 have() { command -v "$1" >/dev/null 2>&1; }
 
-# The one place of image names and versions is .env: compose reads it, and so do we. The environment wins, as in compose.
+# Only .env has image names and versions: Compose and the scripts read it. The environment wins, as
+# in Compose.
 setting() { # setting NAME
   local value
   value="$(printenv "$1" || true)"
@@ -41,8 +42,8 @@ APT_LISTS_FRESH=''
 apt_install() { # apt_install PACKAGE...: says so, asks nothing
   say "   installing Debian packages: $*"
   if [ -z "$APT_LISTS_FRESH" ]; then
-    # One broken source of somebody else's must not stop us; a package that is then missing will.
-    apt-get -qq update >&2 || say '   apt-get update had errors; going on with the lists that there are'
+    # One broken third-party source must not stop the script; a missing package will.
+    apt-get -qq update >&2 || say '   apt-get update had errors; continuing with the present lists'
     APT_LISTS_FRESH=yes
   fi
   DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install "$@" >&2

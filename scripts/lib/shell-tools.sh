@@ -18,7 +18,7 @@ shell_tools_ensure() {
     if release_unpack "$(debian_codename)" "$folder.part" shellcheck shfmt; then mv "$folder.part" "$folder"; fi
     shell_tools_take "$folder"
   fi
-  shell_tools_here || die 2 'ShellCheck and shfmt are needed to check the scripts.' \
+  shell_tools_here || die 2 'ShellCheck and shfmt are missing: they check the scripts.' \
     'next: apt-get install shellcheck shfmt (Debian, Ubuntu), brew install shellcheck shfmt (macOS)'
 }
 

@@ -1,11 +1,11 @@
 # shellcheck shell=bash
-# The tor of our own image as a program on this machine, for tests that start a daemon of their own. Sourced, never run.
-# After `tor_ensure`: SOTTO_TOR_BINARY is the program.
+# The tor of our own image as a program on this machine, for tests that start a daemon of their own.
+# Sourced, never run. After `tor_ensure`: SOTTO_TOR_BINARY is the program.
 
 tor_ensure() {
   local image folder
   if [ "$(uname -s)" != Linux ]; then
-    say '   only Linux can run it: the tests against a real tor will fail here and say so'
+    say '   only Linux can run it: the tests against a real tor will fail here'
     return 0
   fi
   image="$(docker image inspect --format '{{.Id}}' "sotto-tor:$(setting SOTTO_VERSION)")"
@@ -15,10 +15,11 @@ tor_ensure() {
   export SOTTO_TOR_BINARY
 }
 
-# The image holds tor and every library that it is linked with, so its own loader runs it on any Linux of the same machine type.
+# The image holds tor and every library that it is linked with, so its own loader runs it on any
+# Linux of the same machine type.
 tor_unpack() { # tor_unpack IMAGE FOLDER
   local container loader
-  say '   copying tor out of its image'
+  say '   copying tor from its image'
   rm -rf "$2" "$2.part"
   mkdir -p "$2.part/rootfs"
   container="$(docker create "$1")"

@@ -117,7 +117,7 @@ async function writeFixture(): Promise<void> {
   const signal = AbortSignal.timeout(60_000);
   const { project } = stack;
   const probes = await probeNetworks(docker, { project, networks, containers, facts: snapshot.containers, signal });
-  const whole: Snapshot = { ...snapshot, project: 'sotto', release: unseen('nothing has been released yet'), probes };
+  const whole: Snapshot = { ...snapshot, project: 'sotto', release: unseen('no-release'), probes };
   const cut = JSON.parse(JSON.stringify(whole), (key, value: unknown) =>
     key === 'imageLayers' ? (value as string[]).map((id) => id.slice(0, DIGEST_CHARS)) : value,
   ) as unknown;

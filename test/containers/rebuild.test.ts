@@ -50,6 +50,6 @@ test('control: the comparison names a file’s time, a file’s content and a se
   expect(layer).toContain('image made: layer ');
   expect(content).toContain('other: content ');
   expect(time).toContain('same: time 1970-01-01T00:00:00.000Z and 1970-01-01T00:00:01.000Z');
-  expect(setting).toBe('image made: what a container of it is told');
+  expect(setting).toBe('image made: the settings of its containers');
   expect(more).toEqual([]);
 });

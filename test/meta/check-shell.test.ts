@@ -70,7 +70,7 @@ describe('the check of a new shell file', () => {
 test('the check fails without its tools, and names their packages on Debian and macOS', () => {
   const { code, output } = check(folderWith('tools', { script: GOOD }), { PATH: join(folder, 'empty') });
   expect(code).toBe(1);
-  expect(output).toContain('ShellCheck is missing: nothing was checked with it.');
-  expect(output).toContain('shfmt is missing: nothing was checked with it.');
+  expect(output).toContain('ShellCheck is missing: it has checked nothing.');
+  expect(output).toContain('shfmt is missing: it has checked nothing.');
   expect(output).toContain('apt-get install shellcheck shfmt (Debian, Ubuntu), brew install shellcheck shfmt (macOS)');
 });

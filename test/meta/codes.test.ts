@@ -6,7 +6,8 @@ import { expect, test } from 'vitest';
 import { CLIENT_CODES, WARNING_CODES } from '../../packages/client/src/errors.ts';
 import { CONFINEMENT_CODES, PROTECTIONS } from '../../packages/confinement/src/errors.ts';
 import { DOCTOR_CODES } from '../../packages/doctor/src/errors.ts';
-import { REQUIREMENT_TEXTS } from '../../packages/doctor/src/requirements.ts';
+import { ENGLISH as DOCTOR_TEXTS } from '../../packages/doctor/src/messages.ts';
+import { REQUIREMENTS } from '../../packages/doctor/src/requirements.ts';
 import { GROUP_CODES } from '../../packages/crypto/src/errors.ts';
 import { HOST_CODES, MODERATOR_CODES } from '../../packages/host/src/errors.ts';
 import {
@@ -22,6 +23,7 @@ import { TERMINAL_CODES } from '../../packages/terminal/src/errors.ts';
 import { TOR_ERROR_CODES } from '../../packages/tor/src/errors.ts';
 
 const CATALOGUE: ReadonlyMap<string, string> = new Map(Object.entries(ENGLISH));
+const DOCTOR_CATALOGUE: ReadonlyMap<string, string> = new Map(Object.entries(DOCTOR_TEXTS));
 
 /** PROTOCOL.md §9.1 says how a client acts on a relay's reason. */
 const relayReasons = Object.fromEntries(Object.keys(RELAY_CODES).map((code) => [code, 'PROTOCOL.md §9.1']));
@@ -42,8 +44,8 @@ const TABLES: readonly (readonly [speaker: string, codes: Readonly<Record<string
   ['tor, gate and dialling', texts('error.tor', TOR_ERROR_CODES)],
   ['relay, host, gate and client program, before they begin', texts('error.confinement', CONFINEMENT_CODES)],
   ['the same, of a protection', PROTECTIONS],
-  ['doctor', DOCTOR_CODES],
-  ['doctor, of a requirement', REQUIREMENT_TEXTS],
+  ['doctor', texts('error', DOCTOR_CODES, DOCTOR_CATALOGUE)],
+  ['doctor, of a requirement', texts('requirement', Object.keys(REQUIREMENTS), DOCTOR_CATALOGUE)],
 ];
 
 const INTRODUCTION = `# Codes
@@ -57,8 +59,8 @@ One word may stand in two places where it means the same thing on two sides.
 `;
 
 /** The catalogue's text of each code. */
-function texts(place: string, codes: readonly string[]): Readonly<Record<string, string>> {
-  return Object.fromEntries(codes.map((code) => [code, CATALOGUE.get(`${place}.${code}`) ?? 'no text']));
+function texts(place: string, codes: readonly string[], catalogue = CATALOGUE): Readonly<Record<string, string>> {
+  return Object.fromEntries(codes.map((code) => [code, catalogue.get(`${place}.${code}`) ?? 'no text']));
 }
 
 function render(): string {

@@ -1,4 +1,5 @@
-// The compose files meet every requirement, and each rule finds its own fault, and that fault alone.
+// The compose files meet every requirement, and each rule finds its own fault, and that fault
+// alone.
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';

@@ -201,15 +201,15 @@ describe('a script’s container engine', () => {
     const environment = { HOME: home, [name]: 'unix:///nowhere.sock' };
     const { code, stderr, calls } = bench.run(['./scripts/setup'], environment);
     expect(code).toBe(2);
-    expect(stderr).toContain(`sotto: no Docker engine answers where ${name}=unix:///nowhere.sock leads.`);
+    expect(stderr).toContain(`sotto: no Docker engine answers at ${name}=unix:///nowhere.sock.`);
     expect(stderr).toContain('sotto: next: start that engine');
     expect(calls.filter((call) => !call.startsWith('docker '))).toEqual([]);
   });
 
   test.each(['DOCKER_HOST', 'DOCKER_CONTEXT'])('is not called idle if %s names it and it does not answer', (name) => {
     const { code, stderr } = bench.run(['./scripts/stop'], { HOME: home, [name]: 'unix:///nowhere.sock' });
-    expect([code, stderr.includes('nothing of Sotto is')]).toEqual([1, false]);
-    expect(stderr).toContain(`no Docker engine answers where ${name}=`);
+    expect([code, stderr.includes('no part of Sotto is')]).toEqual([1, false]);
+    expect(stderr).toContain(`no Docker engine answers at ${name}=`);
   });
 
   test('is named if a context other than the default selects it', () => {
@@ -217,14 +217,14 @@ describe('a script’s container engine', () => {
     const { code, stderr } = bench.run(['./scripts/stop'], { HOME: home });
     expect([code, stderr.split('\n')[0]]).toEqual([
       1,
-      'sotto: no Docker engine answers where the context far-away of docker leads.',
+      'sotto: no Docker engine answers at the context far-away of docker.',
     ]);
   });
 
   test('is not called idle if this user has no access', () => {
     bench.standIn('docker', 'echo "permission denied while trying to connect" >&2; exit 1');
     const { code, stderr } = bench.run(['./scripts/stop'], { HOME: home });
-    expect([code, stderr.split('\n')[0]]).toEqual([1, 'sotto: this user may not speak to the Docker engine.']);
+    expect([code, stderr.split('\n')[0]]).toEqual([1, 'sotto: this user may not use the Docker engine.']);
   });
 
   test('control: is called missing if none is named, and nothing runs', () => {
@@ -234,7 +234,7 @@ describe('a script’s container engine', () => {
     expect([code, stderr.includes('no Docker engine answers here.')]).toEqual([2, true]);
     expect(bench.run(['./scripts/stop'], { HOME: home })).toMatchObject({
       code: 0,
-      stderr: 'no Docker engine is running, so nothing of Sotto is\n',
+      stderr: 'no Docker engine is running, so no part of Sotto is\n',
     });
   });
 });
@@ -262,7 +262,7 @@ describe('a Compose variable of the user', () => {
     bench.real('mkdir');
     const { stderr } = bench.run(['./scripts/demo', '--check'], { HOME: home, ...theirs });
     expect(stderr).toContain(
-      'passed over, for this script has its own compose files and project: COMPOSE_ENV_FILES COMPOSE_FILE COMPOSE_PROFILES COMPOSE_PROJECT_NAME\n',
+      'ignored, because this script has its own compose files and project: COMPOSE_ENV_FILES COMPOSE_FILE COMPOSE_PROFILES COMPOSE_PROJECT_NAME\n',
     );
   });
 
@@ -290,7 +290,7 @@ describe('a Compose variable of the user', () => {
     );
     expect(stop('my room')).toMatchObject({ code: 2, calls: [] });
     expect(stop('my room').stderr.split('\n')[0]).toBe(
-      "sotto: COMPOSE_PROJECT_NAME: 'my room' is no name of a project",
+      "sotto: COMPOSE_PROJECT_NAME: 'my room' is not the name of a project",
     );
   });
 });
@@ -359,7 +359,7 @@ describe('a fetched file', () => {
   test('control: is refused and deleted if its digest differs', () => {
     const { code, stderr, kept } = fetch(digest.replace(/^./, (digit) => (digit === '0' ? '1' : '0')));
     expect(code).toBe(1);
-    expect(stderr).toContain(`sotto: ${name} is not what it should be, and was thrown away`);
+    expect(stderr).toContain(`sotto: ${name} has a wrong digest and was deleted`);
     expect(stderr).toContain('sotto: next: ');
     expect(kept.filter((path) => path.includes('node-linux'))).toEqual([]);
   });

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { spawnSync } from 'node:child_process';
 import { afterAll, describe, expect, test } from 'vitest';
-import { HELP } from '../../packages/doctor/src/options.ts';
+import { ENGLISH } from '../../packages/doctor/src/messages.ts';
 import { validateCommandLine } from '../../scripts/command-line.ts';
 import { Bench, startedScripts } from './script-run.ts';
 
@@ -77,13 +77,13 @@ test.each<[string, readonly string[], number, string]>([
   ['scripts/stop', ['--project'], 2, '--project needs a value'],
   ['scripts/stop', ['--project='], 2, '--project needs a value'],
   ['scripts/stop', ['--project', '--engine'], 2, '--project needs a value'],
-  ['scripts/stop', ['--project', 'a b'], 2, "--project: 'a b' is no name of a project"],
-  ['scripts/stop', ['--project', '*'], 2, "--project: '*' is no name of a project"],
+  ['scripts/stop', ['--project', 'a b'], 2, "--project: 'a b' is not the name of a project"],
+  ['scripts/stop', ['--project', '*'], 2, "--project: '*' is not the name of a project"],
   ['scripts/stop', ['--projct', 'x'], 2, "unknown option '--projct'; did you mean '--project'?"],
   ['scripts/verify', ['--digest'], 64, "unknown option '--digest'; did you mean '--digests'?"],
   ['scripts/sbom', ['a', 'b'], 64, "unexpected argument 'b'"],
-  ['scripts/on-engine', [], 64, 'a GENERATION and a COMMAND are needed'],
-  ['scripts/on-engine', ['20.10'], 64, 'a GENERATION and a COMMAND are needed'],
+  ['scripts/on-engine', [], 64, 'a GENERATION and a COMMAND are missing'],
+  ['scripts/on-engine', ['20.10'], 64, 'a GENERATION and a COMMAND are missing'],
   ['scripts/on-engine', ['19', 'ls'], 64, "there is no engine '19' here"],
   ['scripts/doctor', ['--release'], 64, '--release needs a value'],
   ['scripts/adversary', ['--sed', '3'], 2, "unknown option '--sed'; did you mean '--seed'?"],
@@ -96,7 +96,7 @@ test.each<[string, readonly string[], number, string]>([
 test('a script passes options behind COMMAND on, --help included', () => {
   const ran = bench.run(['./scripts/on-engine', '20.10', 'ls', '--help'], { HOME: folder });
   expect(ran.stdout).toBe('');
-  expect(ran.stderr).toContain('engine 20.10 can only be had on Debian, as root.');
+  expect(ran.stderr).toContain('engine 20.10 needs Debian and root.');
 });
 
 test('control: the test finds a script that installs before it reads its arguments', () => {
@@ -116,7 +116,7 @@ test('the doctor’s script knows the options that its program knows', () => {
     [...new Set([...text.matchAll(/--[a-z-]+/g)].map(([option]) => option))]
       .filter((option) => !['--digests', '--help', '--version'].includes(option))
       .sort();
-  expect(options(bench.run(['./scripts/doctor', '--help']).stdout)).toEqual(options(HELP));
+  expect(options(bench.run(['./scripts/doctor', '--help']).stdout)).toEqual(options(ENGLISH['usage.help']));
 });
 
 /** The command behind `npm run NAME`, for our own Node. */

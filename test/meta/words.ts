@@ -119,7 +119,12 @@ export const ALLOWED: readonly Allowance[] = [
   { word: 'row', under: ['packages/terminal/'], sense: 'a row of the screen' },
   { word: 'head', under: ['packages/tor/'], names: ['readSocksHead'], sense: 'the first bytes of a SOCKS reply' },
   { word: 'counter', under: ['test/leaks/'], sense: 'a packet counter of the kernel’s filter' },
-  { word: 'tell', under: ['packages/doctor/'], names: ['cannot-tell'], sense: 'to know: the verdict without evidence' },
+  {
+    word: 'tell',
+    under: ['packages/doctor/'],
+    names: ['cannot-tell', 'state.cannot-tell'],
+    sense: 'to know: the verdict without evidence',
+  },
   { word: 'want', under: ['packages/doctor/'], names: ['wants'], sense: 'the thing that a user has asked for' },
   { word: 'stay', under: ['packages/terminal/'], names: ['staysRaw'], sense: 'to remain as it is' },
   { word: 'stay', under: ['test/leaks/'], names: ['namesStayHere'], sense: 'to remain in a place' },

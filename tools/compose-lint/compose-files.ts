@@ -1,4 +1,5 @@
-// Reads compose files as Compose does: anchors and merge keys resolved, an overlay laid over the file before it.
+// Reads compose files as Compose does: it resolves anchors and merge keys, and merges an overlay
+// into the file before it.
 
 import { parseDocument } from 'yaml';
 import { isList, isTree, show } from './tree.ts';
@@ -9,7 +10,10 @@ export class ComposeFileError extends Error {
   readonly code = 'compose-file-refused';
 }
 
-/** One file. Unknown tags (`!reset`, `!override`) are refused: they would take hardening away unseen. */
+/**
+ * Parses one file. It refuses unknown tags (`!reset`, `!override`), which could remove hardening
+ * unseen.
+ */
 export function parseCompose(text: string, file: string): Tree {
   const document = parseDocument(text, { merge: true, uniqueKeys: true, strict: true });
   const faults = [...document.errors, ...document.warnings].map((fault) => fault.message.split('\n')[0] ?? '');
@@ -19,7 +23,7 @@ export function parseCompose(text: string, file: string): Tree {
   return normalise(value);
 }
 
-/** What Compose lets one write as a list of names or as a mapping becomes a mapping, so that overlays merge by name. */
+/** Turns a list of names into a mapping, as Compose does, so that overlays merge by name. */
 function normalise(file: Tree): Tree {
   const services = file['services'];
   if (!isTree(services)) return file;

@@ -1,4 +1,5 @@
-// `${NAME}` in a compose file, as Compose reads it, out of .env alone: what the check says must not hang on the caller's environment.
+// Replaces `${NAME}` in a compose file as Compose does, from .env alone: the check must not depend
+// on the caller's environment.
 
 import { mapTexts } from './tree.ts';
 import type { Tree, Value } from './tree.ts';

@@ -1,5 +1,5 @@
-// The compose linter: applies every rule to every part of a stack. It needs no engine; the result is
-// data.
+// The compose linter: applies every rule to every part of a stack. It needs no engine; the result
+// is data.
 
 import { ComposeFileError } from './compose-files.ts';
 import { STACKS } from './requirements.ts';
@@ -45,7 +45,10 @@ export function lintStack(stack: Stack): readonly Finding[] {
   ];
 }
 
-/** Lints every stack that the repository has. @throws ComposeFileError for a file that cannot be read at all. */
+/**
+ * Lints every stack that the repository has.
+ * @throws ComposeFileError for a file that cannot be read at all.
+ */
 export function lintRepository(
   settings: ReadonlyMap<string, string>,
   readText: (path: string) => string | undefined,

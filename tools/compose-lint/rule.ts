@@ -4,7 +4,9 @@
 export interface Rule<Subject> {
   /** Kebab-case; it does not change. */
   readonly code: string;
-  /** The recommendation of the CIS Docker Benchmark 1.6.0 that it stands for, where there is one. */
+  /**
+   * The recommendation of the CIS Docker Benchmark 1.6.0 that it stands for, where there is one.
+   */
   readonly cis?: string;
   /** The requirement, in one line. */
   readonly requirement: string;

@@ -1,5 +1,5 @@
-// Rules of isolation: networks, volumes, names, and files of the machine. CIS Docker Benchmark 1.6.0,
-// section 5, and docs/ARCHITECTURE.md.
+// Rules of isolation: networks, volumes, names, and files of the machine. CIS Docker Benchmark
+// 1.6.0, section 5, and docs/ARCHITECTURE.md.
 
 import { EGRESS, INNER_NETWORKS } from './requirements.ts';
 import { unless } from './rule.ts';

@@ -1,4 +1,5 @@
-// Rules of privileges: a service has only those that it needs. CIS Docker Benchmark 1.6.0, section 5.
+// Rules of privileges: a service has only those that it needs. CIS Docker Benchmark 1.6.0, section
+// 5.
 
 import { unless } from './rule.ts';
 import type { Rule } from './rule.ts';

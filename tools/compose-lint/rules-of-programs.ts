@@ -38,7 +38,10 @@ const imageForeign: Rule<Service> = {
     ),
 };
 
-/** For an image that is built here: a registry might have another one under its name. `never` starts the image that was built. */
+/**
+ * For an image that is built here: a registry might have another one under its name. `never` starts
+ * the image that was built.
+ */
 const BUILT_HERE = '${SOTTO_PULL_POLICY:-build}';
 const imageAskedFor: Rule<Service> = {
   code: 'image-asked-for',
@@ -82,7 +85,10 @@ const protectionWaived: Rule<Service> = {
 };
 
 const SECRET_NAME = /pass(word|phrase|wd)?|secret|token|credential|api_?key|private|cookie|invite/i;
-/** Long hexadecimal (nearly all zeros is none) or base64, a connection string, a key in PEM, a URL with a password. */
+/**
+ * Long hexadecimal (nearly all zeros is none) or base64, a connection string, a key in PEM, a URL
+ * with a password.
+ */
 const SECRET_VALUE =
   /(?!0{30})[0-9a-f]{32}|(?!0{30})[A-Za-z0-9+/]{40}|sotto1[a-z0-9]|-----BEGIN|:\/\/[^/\s:]+:[^/\s@]+@/i;
 const PLACE = /^(\/run\/[\w./-]+)?$/;

@@ -1,4 +1,5 @@
-// A parsed YAML value and how rules read it: what has another form than a rule expects is as good as missing, so that rules fail closed.
+// A parsed YAML value, and how rules read it: a value of an unexpected form counts as missing, so
+// that rules fail closed.
 
 export type Value = null | boolean | number | string | readonly Value[] | Tree;
 export interface Tree {
@@ -25,7 +26,7 @@ export function listAt(tree: Tree, key: string): readonly Value[] {
   return isList(value) ? value : [];
 }
 
-/** The texts of the list under a key; other entries are shown as JSON, which no rule takes for what it wants. */
+/** The texts of the list under a key; other entries become JSON, which no rule accepts. */
 export function textsAt(tree: Tree, key: string): readonly string[] {
   return listAt(tree, key).map((entry) => (typeof entry === 'string' ? entry : JSON.stringify(entry)));
 }

@@ -1,4 +1,5 @@
-// Debian's list of packages, as dpkg keeps it: `status`, or one file a package under `status.d` in images that have no dpkg.
+// Reads dpkg's list of packages: `status`, or one file a package under `status.d` in images without
+// dpkg.
 
 export interface DebianPackage {
   readonly name: string;

@@ -1,5 +1,5 @@
-// What is asked of everything that is not ours: where it comes from, that it is the very bytes that were chosen, its licence, and that
-// installing it runs nothing of its own.
+// What is asked of everything that is not ours: where it comes from, that it is the very bytes that
+// were chosen, its licence, and that installing it runs nothing of its own.
 
 import type { LockedPackage, Manifest } from './lockfile.ts';
 
@@ -10,7 +10,9 @@ export interface DependencyFinding {
   readonly next: string;
 }
 
-/** Licences that let MIT-licensed work carry the package, each without a condition that Sotto's own users would have to meet. */
+/**
+ * Licences that allow MIT-licensed work to ship the package, without a condition for Sotto's users.
+ */
 export const RUNTIME_LICENCES: readonly string[] = [
   ...['MIT', 'MIT-0', 'ISC', 'BSD-2-Clause', 'BSD-3-Clause', 'Apache-2.0'],
   ...['0BSD', 'Unlicense', 'CC0-1.0', 'BlueOak-1.0.0'],
@@ -43,7 +45,7 @@ function finding(subject: string, code: Code, evidence: string): DependencyFindi
   return { subject, code, evidence, next: CODES[code] };
 }
 
-/** One package of the lock file; `installed` is the licence of its manifest, where it is installed. */
+/** Checks one package of the lock file; `installed` is the licence of its installed manifest. */
 export function auditPackage(locked: LockedPackage, installed: string | undefined): readonly DependencyFinding[] {
   const subject = `${locked.name}@${locked.version}`;
   const found: DependencyFinding[] = [];
@@ -78,7 +80,10 @@ export function auditReasons(file: string, manifest: Manifest, record: string): 
     .map((name) => finding(file, 'dependency-unexplained', name));
 }
 
-/** Packages whose manifests have install scripts although the lock file says nothing of it: npm decides by the lock file. */
+/**
+ * Finds packages with install scripts that the lock file does not list: npm decides by the lock
+ * file.
+ */
 export function auditInstallScripts(
   locked: readonly LockedPackage[],
   withScripts: ReadonlyMap<string, readonly string[]>,

@@ -1,4 +1,5 @@
-// Images as the engine has them: built from a clone, asked for their layers, unpacked where they differ.
+// Builds images from a clone, reads their layers from the engine, and unpacks them where they
+// differ.
 
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -41,7 +42,10 @@ function docker(args: readonly string[], cwd?: string): Buffer {
   throw new DockerError(`docker ${args[0] ?? ''} failed: ${said.join('\n')}`);
 }
 
-/** Builds every stage anew; a builder that knows SOURCE_DATE_EPOCH takes it for the times of the image itself. */
+/**
+ * Builds every stage without a cache; a builder that supports SOURCE_DATE_EPOCH uses it for the
+ * image's times.
+ */
 export function build(plan: BuildPlan, context: string, tag: string, epochSeconds: number): void {
   const args = Object.entries({ ...plan.args, SOURCE_DATE_EPOCH: String(epochSeconds) });
   const file = ['--file', plan.dockerfile, '--target', plan.target];
@@ -125,7 +129,10 @@ export function readLayerArchives(tag: string): readonly (readonly TarEntry[])[]
   }
 }
 
-/** An image carries the label of the project that built it: a container of it would be shown by `up` and ended by ./scripts/stop. */
+/**
+ * An image has the label of its project: without this, `up` would show its container, and
+ * ./scripts/stop would end it.
+ */
 const NO_PROJECT: readonly string[] = ['--label', 'com.docker.compose.project='];
 
 /** What lies at a path of an image, without starting it; undefined if nothing does. */

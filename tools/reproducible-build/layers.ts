@@ -4,13 +4,17 @@ import { createHash } from 'node:crypto';
 import type { TarEntry } from './tar.ts';
 
 export interface Layer {
-  /** What the Dockerfile does there: `rootfs`, `dependencies`, `code`, or the instruction itself. */
+  /**
+   * What the Dockerfile does there: `rootfs`, `dependencies`, `code`, or the instruction itself.
+   */
   readonly name: string;
   /** The digest of the layer's content, before any compression. */
   readonly digest: string;
 }
 
-/** Names layers by the instructions that made them. `instructions`: oldest first, those without a layer included. */
+/**
+ * Names layers by their instructions. `instructions`: oldest first, with those that make no layer.
+ */
 export function nameLayers(digests: readonly string[], instructions: readonly string[]): readonly Layer[] {
   const made = instructions.filter((text) => /^(COPY|ADD|RUN|WORKDIR)\b/.test(text));
   return digests.map((digest, index) => {

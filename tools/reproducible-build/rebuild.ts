@@ -28,7 +28,7 @@ export function verifyImage(
     const [one, other] = [readImage(first), readImage(second)];
     const layers = differencesOfLayers(plan.name, one.layers, other.layers);
     const files = layers.length === 0 ? [] : fileDifferences(first, second);
-    const settings = one.settings === other.settings ? [] : [`image ${plan.name}: what a container of it is told`];
+    const settings = one.settings === other.settings ? [] : [`image ${plan.name}: the settings of its containers`];
     const remarks =
       layers.length + settings.length === 0 && one.id !== other.id
         ? [`${plan.name}: only the image's own time of creation differs (this builder does not know SOURCE_DATE_EPOCH)`]
@@ -40,7 +40,10 @@ export function verifyImage(
   }
 }
 
-/** An engine that stores a layer from its cache may list the same files in another order, which is another digest. */
+/**
+ * An engine that stores a layer from its cache may order its files differently, which changes the
+ * digest.
+ */
 function compareHere(image: string, rebuiltTag: string, rebuilt: Image): readonly string[] {
   if (!hasImage(image)) return [`${image}: is not here`];
   const layers = differencesOfLayers(image, rebuilt.layers, readImage(image).layers);

@@ -1,4 +1,5 @@
-// The list of what a release's images are made of (docs/released-digests.txt), and how a rebuild compares with it.
+// Reads and writes the list of a release's images (docs/released-digests.txt), and compares a
+// rebuild with it.
 
 import type { Layer } from './layers.ts';
 
@@ -18,7 +19,10 @@ export class ReleasedDigestsError extends Error {
 
 const DIGEST = /^sha256:[0-9a-f]{64}$/;
 
-/** One release a list: `version V`, `commit C`, `base NAME DIGEST`, `image NAME PLATFORM LAYER=DIGEST…`; `#` begins a comment. */
+/**
+ * One release a list: `version V`, `commit C`, `base NAME DIGEST`, `image NAME PLATFORM
+ * LAYER=DIGEST…`; `#` begins a comment.
+ */
 export function renderBuild(build: Build): string {
   const bases = [...build.bases].map(([name, digest]) => `base ${name} ${digest}`);
   const images = [...build.images].map(
@@ -55,8 +59,9 @@ function parseLayer(text: string): Layer {
 }
 
 /**
- * Where a rebuild of the released commit differs from the release, a line each. Base images are not compared for their own sake: where all
- * layers are the same they do not matter, and where some are not they come first, for they may explain it.
+ * @returns the differences of a rebuild of the released commit from the release, one a line. Base
+ * images do not matter if all layers are the same; otherwise their differences come first, because
+ * they may explain the others.
  */
 export function differencesFromRelease(release: Build, rebuilt: Build): readonly string[] {
   const layers = [...rebuilt.images].flatMap(([name, here]) => {

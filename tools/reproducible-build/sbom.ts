@@ -1,5 +1,6 @@
-// The bill of materials of one image as CycloneDX 1.5: npm's own list cut down to what is in the image, Debian's packages, and Node.
-// The same image gives the same bytes: no time, no random number.
+// Makes the bill of materials of one image as CycloneDX 1.5: npm's list reduced to the image's
+// packages, Debian's packages, and Node. The same image gives the same bytes: no time, no random
+// number.
 
 import { createHash } from 'node:crypto';
 import type { DebianPackage } from './debian-packages.ts';

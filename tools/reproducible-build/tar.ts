@@ -1,4 +1,5 @@
-// Reads tar archives as Docker writes them, in memory: enough to say which file of two layers differs, and how.
+// Reads Docker's tar archives in memory: enough to name the files of two layers that differ, and
+// how.
 
 const BLOCK_BYTES = 512;
 

@@ -1,4 +1,4 @@
-// Says of each protection whether the kernel's own words show it.
+// Decides for each protection, by the kernel's own texts, whether it is in place.
 
 import type { Protection, ProtectionStatus } from './errors.ts';
 import type { Evidence } from './evidence.ts';
@@ -27,13 +27,16 @@ function fieldOf(status: string | undefined, name: string): string | undefined {
   return values.length === 1 ? values[0]?.slice(name.length + 1).trim() : undefined;
 }
 
-/** Real, effective, saved and that of files. */
+/** The user ids: real, effective, saved, and of the file system. */
 function validateUser(uids: string | undefined): ProtectionStatus {
   if (uids === undefined || !/^\d+(\s+\d+){3}$/.test(uids)) return 'unseen';
   return uids.split(/\s+/).some((uid) => Number(uid) === 0) ? 'missing' : 'in-place';
 }
 
-/** None of a privileged container's is in effect for a user that is not root, so what could come into effect counts as well. */
+/**
+ * A privileged container's capabilities have no effect for a user that is not root, so the
+ * permitted and bounding sets count, too.
+ */
 function validateCapabilities(sets: readonly (string | undefined)[]): ProtectionStatus {
   if (sets.some((set) => set !== undefined && /^[0-9a-f]*[1-9a-f][0-9a-f]*$/.test(set))) return 'missing';
   return sets.every((set) => set !== undefined && /^0+$/.test(set)) ? 'in-place' : 'unseen';
@@ -44,13 +47,16 @@ function validateNewPrivileges(value: string | undefined): ProtectionStatus {
   return value === '0' ? 'missing' : 'unseen';
 }
 
-/** That there is a filter does not say whose: with Docker's own a netlink socket can be had. */
+/** A filter may be Docker's own, which allows a netlink socket; Sotto's does not. */
 function validateSeccomp(mode: string | undefined, netlink: Evidence['netlink']): ProtectionStatus {
   if (mode === SECCOMP_FILTER) return netlink === 'refused' ? 'in-place' : 'missing';
   return mode === '0' || mode === '1' ? 'missing' : 'unseen';
 }
 
-/** Device, mount point, type, options; spaces within are written as octal escapes. The last one lies on top. */
+/**
+ * A line has device, mount point, type and options, with spaces as octal escapes. The last mount of
+ * a place is on top.
+ */
 function validateRoot(mounts: string | undefined): ProtectionStatus {
   const roots = (mounts ?? '').split('\n').map((line) => line.split(' '));
   const options = roots.findLast(([, point]) => point === '/')?.[3];

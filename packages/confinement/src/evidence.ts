@@ -1,4 +1,5 @@
-// Asks the kernel what it knows of this process, and whether the gateways that it names are there. Nothing is said to anybody else.
+// Reads the kernel's evidence on this process, and asks whether its gateways are there. It sends
+// nothing else.
 
 import { createSocket } from 'node:dgram';
 import { readFileSync } from 'node:fs';
@@ -22,9 +23,12 @@ export interface Evidence {
   readonly ipv6Routes: string | undefined;
   /** /proc/self/net/arp */
   readonly neighbours: string | undefined;
-  /** Whether the kernel has been made to look for the gateways of `routes`. */
+  /** Whether the kernel has looked for the gateways of `routes`. */
   readonly gateways: 'unasked' | 'asked';
-  /** Whether a netlink socket can be had: Docker's own profile of system calls allows it, ours does not. */
+  /**
+   * Whether the kernel gives a netlink socket: Docker's own seccomp profile allows it, Sotto's does
+   * not.
+   */
   readonly netlink: 'open' | 'refused';
 }
 
@@ -41,10 +45,13 @@ export function readEvidence(): Evidence {
   };
 }
 
-/** An empty datagram to the port that discards everything makes the kernel look for the neighbour; where nobody answers, it is never sent. */
+/**
+ * An empty datagram to the discard port makes the kernel look for the neighbour. Without an answer
+ * it is never sent.
+ */
 export async function askGateways(evidence: Evidence): Promise<Evidence> {
   const socket = createSocket('udp4');
-  // Whoever could not be asked for is not among the neighbours, and counts as unseen.
+  // A gateway that could not be asked is not among the neighbours, and counts as unseen.
   socket.on('error', () => undefined);
   for (const address of gatewaysOf(evidence.routes).slice(0, GATEWAYS_ASKED_MAX))
     socket.send('', DISCARD_PORT, address, () => undefined);
@@ -57,18 +64,19 @@ function readOrUndefined(path: string, ifAbsent?: string): string | undefined {
   try {
     return readFileSync(path, 'latin1');
   } catch (error) {
-    // Not Linux, or a system that hides it. What nobody can see counts as missing, so nothing is lost by not saying why.
+    // Not Linux, or a system that hides the file. Unseen evidence counts as missing, so the reason
+    // does not matter.
     return (error as { readonly code?: unknown }).code === 'ENOENT' ? ifAbsent : undefined;
   }
 }
 
-/** Node lists interfaces over a netlink socket, and throws if it gets none. */
+/** Node lists interfaces over a netlink socket, and throws without one. */
 function tryNetlink(): Evidence['netlink'] {
   try {
     networkInterfaces();
     return 'open';
   } catch {
-    // Whatever the reason, there is no such socket for this process.
+    // For any reason: this process gets no such socket.
     return 'refused';
   }
 }

@@ -1,4 +1,5 @@
-// Two questions of every program before it begins: its command line, and whether the engine has built the walls around it that the compose file asks for.
+// The first checks of every program: its command line, and the isolation that the compose file
+// requires.
 
 export { refuseVariable, requireKnownVariables, requireNoArguments } from './command-line.ts';
 export { EXIT_UNPROTECTED, PROTECTIONS } from './errors.ts';

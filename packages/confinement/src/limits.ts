@@ -1,11 +1,13 @@
-// How long and how often the programs ask before they begin.
+// Bounds of the checks before a program starts.
 
 /** A neighbour on a bridge of this machine answers within a millisecond. */
 export const GATEWAY_ANSWER_MS = 250;
-/** A container is on a few networks; what more gateways there are is not asked, and so not seen. */
+/**
+ * A container is on a few networks; more gateways than these are not asked, and count as unseen.
+ */
 export const GATEWAYS_ASKED_MAX = 8;
 
-/** A longer option is not repeated in the line that refuses it. */
+/** A longer option is not repeated in its refusal. */
 export const OPTION_CHARS_MAX = 30;
-/** More slips of the keyboard than these make another word. */
+/** With more typing mistakes a word is another word. */
 export const TYPING_MISTAKES_MAX = 2;

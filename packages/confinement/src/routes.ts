@@ -1,11 +1,15 @@
-// Reads the kernel's tables of routes and neighbours: whether any way leads to more than those on a network of the container's own.
+// Reads the kernel's tables of routes and neighbours, and decides whether a route leaves the
+// container's own networks.
 
 import type { ProtectionStatus } from './errors.ts';
 
-/** What the compose file promises: networks that lead nowhere, or none at all. */
+/** The compose file's requirement: internal networks, or no network. */
 export type NetworkRequirement = 'inner' | 'none';
 
-/** /proc/net/route, /proc/net/ipv6_route, and /proc/net/arp, which says something of gateways once they were asked for. */
+/**
+ * /proc/net/route, /proc/net/ipv6_route, and /proc/net/arp, which shows gateways once the kernel
+ * has looked for them.
+ */
 export interface NetworkTables {
   readonly routes: string | undefined;
   readonly ipv6Routes: string | undefined;
@@ -16,7 +20,7 @@ export interface NetworkTables {
 interface Route {
   readonly device: string;
   readonly flags: number;
-  /** How much of an address has to fit. */
+  /** How many leading bits of an address have to match. */
   readonly prefixBits: number;
   /** IPv4 only, dotted. */
   readonly gateway: string;
@@ -24,9 +28,12 @@ interface Route {
 
 /** include/uapi/linux/route.h */
 const [RTF_GATEWAY, RTF_REJECT] = [0x0002, 0x0200];
-/** include/uapi/linux/if_arp.h: the neighbour has told its hardware address. */
+/** include/uapi/linux/if_arp.h: the neighbour has answered with its hardware address. */
 const ATF_COM = 0x02;
-/** No network of Docker's is wider; two halves of all addresses (0.0.0.0/1 and 128.0.0.0/1) are a default route under another name. IPv6 has ff00::/8 on every link. */
+/**
+ * Docker makes no wider network. Two halves of all addresses (0.0.0.0/1 and 128.0.0.0/1) are a
+ * default route, too. IPv6 has ff00::/8 on every link.
+ */
 const PREFIX_BITS_MIN = 8;
 const LOOPBACK = 'lo';
 
@@ -34,7 +41,9 @@ const IPV4_HEADER = /^Iface\s/;
 /** Iface, Destination, Gateway, Flags, RefCnt, Use, Metric, Mask, MTU, Window, IRTT. */
 const IPV4_LINE =
   /^(\S+)\s+[0-9A-F]{8}\s+([0-9A-F]{8})\s+([0-9A-F]{4,8})(?:\s+-?\d+){3}\s+([0-9A-F]{8})(?:\s+\d+){3}\s*$/;
-/** Destination, its prefix, source, its prefix, next hop, metric, references, use, flags, device. */
+/**
+ * Destination, its prefix, source, its prefix, next hop, metric, references, use, flags, device.
+ */
 const IPV6_LINE =
   /^[0-9a-f]{32} ([0-9a-f]{2}) [0-9a-f]{32} [0-9a-f]{2} [0-9a-f]{32} [0-9a-f]{8} [0-9a-f]{8} [0-9a-f]{8} ([0-9a-f]{8})\s+(\S+)\s*$/;
 /** IP address, HW type, Flags, HW address, Mask, Device. */
@@ -51,13 +60,16 @@ export function validateNetwork(tables: NetworkTables, requirement: NetworkRequi
   return statuses.includes('unasked') ? 'unasked' : 'in-place';
 }
 
-/** @returns each once; none for what is not a table of routes. @param routes /proc/net/route */
+/** @returns each gateway once; none if `routes` (/proc/net/route) is malformed. */
 export function gatewaysOf(routes: string | undefined): string[] {
   const through = (readIpv4(routes) ?? []).filter(leadsThroughGateway);
   return [...new Set(through.map(({ gateway }) => gateway))];
 }
 
-/** Docker gives a container a default route on internal networks as well, through an address that `inhibit_ipv4` keeps the machine from having. */
+/**
+ * Docker gives a container a default route on an internal network, too. With `inhibit_ipv4` the
+ * machine does not have the gateway's address.
+ */
 function validateIpv4(route: Route, tables: NetworkTables, requirement: NetworkRequirement): ProtectionStatus {
   if (isRejecting(route)) return 'in-place';
   if (requirement === 'none' && route.device !== LOOPBACK) return 'missing';
@@ -71,7 +83,10 @@ function validateIpv6(route: Route, requirement: NetworkRequirement): Protection
   return leadsThroughGateway(route) || route.prefixBits < PREFIX_BITS_MIN ? 'missing' : 'in-place';
 }
 
-/** Nobody may be there. One that the kernel has not even asked for may be behind a wire that knows no neighbours. */
+/**
+ * The gateway must not answer. One that the kernel has not looked for may be on a link without
+ * neighbours.
+ */
 function validateGateway(gateway: string, { gateways, neighbours = '' }: NetworkTables): ProtectionStatus {
   if (gateways === 'unasked') return 'unasked';
   const lines = neighbours.split('\n').map((line) => NEIGHBOUR_LINE.exec(line));
@@ -88,7 +103,7 @@ function leadsThroughGateway(route: Route): boolean {
   return !isRejecting(route) && (route.flags & RTF_GATEWAY) !== 0;
 }
 
-/** @returns undefined for what is not such a table. */
+/** @returns undefined for a malformed table. */
 function readIpv4(table: string | undefined): Route[] | undefined {
   const [header = '', ...lines] = linesOf(table);
   if (!IPV4_HEADER.test(header)) return undefined;
@@ -99,7 +114,7 @@ function readIpv4(table: string | undefined): Route[] | undefined {
   });
 }
 
-/** There is no header, and no line at all where IPv6 is off. */
+/** The table has no header, and no line where IPv6 is off. */
 function readIpv6(table: string | undefined): Route[] | undefined {
   if (table === undefined) return undefined;
   return readLines(linesOf(table), (line) => {
@@ -121,7 +136,10 @@ function countBits(mask: number): number {
   return mask.toString(2).replaceAll('0', '').length;
 }
 
-/** The kernel writes the address as a number of the machine's own; all machines that Docker runs on are little-endian. */
+/**
+ * The kernel writes the address in the machine's byte order; every machine that Docker supports is
+ * little-endian.
+ */
 function dotted(hex: string): string {
   return (hex.match(/../g) ?? [])
     .reverse()

@@ -1,4 +1,5 @@
-// The first thing that a program does behind its command line: it begins only behind the walls that the compose file asks for, or where somebody has said aloud that it may do without.
+// A program's first step after its command line: it starts only with the isolation that the compose
+// file requires, or if SOTTO_UNPROTECTED waives the rest.
 
 import process from 'node:process';
 import { message } from '@sotto/messages';
@@ -11,12 +12,15 @@ import { validateIsolation } from './check-isolation.ts';
 import type { NetworkRequirement } from './routes.ts';
 
 export interface ConfinedProgram {
-  /** As it calls itself in front of what it prints. */
+  /** The prefix of its output. */
   readonly name: string;
   readonly network: NetworkRequirement;
 }
 
-/** `said` is for stderr: whole lines, or nothing. `ask`: all is well if the gateways are not there. */
+/**
+ * `said` is for stderr: whole lines, or nothing. `ask`: the program may start if its gateways do
+ * not answer.
+ */
 export type Start =
   | { readonly next: 'begin'; readonly said: string }
   | { readonly next: 'end'; readonly code: 'unprotected'; readonly said: string }
@@ -24,8 +28,9 @@ export type Start =
   | { readonly next: 'ask' };
 
 /**
- * Ends the process with EXIT_UNPROTECTED unless it is protected, or with EXIT_USAGE if SOTTO_UNPROTECTED has no meaning.
- * Called before a secret is made, another socket opened, or anything done that an argument asks for.
+ * Ends the process with EXIT_UNPROTECTED unless it is protected, or with EXIT_USAGE if
+ * SOTTO_UNPROTECTED is malformed. A program calls it before it makes a secret, opens another
+ * socket, or does anything that an argument asks for.
  */
 export async function requireProtection(program: ConfinedProgram): Promise<void> {
   const unprotected = process.env['SOTTO_UNPROTECTED'];
@@ -39,18 +44,21 @@ export async function requireProtection(program: ConfinedProgram): Promise<void>
   if (start.next !== 'begin') process.exit(EXIT_UNPROTECTED);
 }
 
-/** @param unprotected words out of PROTECTIONS with commas between them: what is not looked for. There is no word for all of them. */
+/**
+ * @param unprotected words of PROTECTIONS with commas between them: the waived ones. No word waives
+ * all.
+ */
 export function decideStart(program: ConfinedProgram, unprotected: string | undefined, evidence: Evidence): Start {
   const waived = new Set((unprotected ?? '').split(',').filter((word) => word !== ''));
   if (![...waived].every(isProtection)) return { next: 'end', code: 'unprotected-word' };
   const open = Object.entries(validateIsolation(evidence, program.network)).filter(
     ([word, status]) => status !== 'in-place' && !waived.has(word),
   );
-  // A gateway is asked for only by a program that would begin if it is not there: no other sends anything.
+  // Only a program that could start otherwise asks for its gateways: no other sends anything.
   const lacking = open.filter(([, status]) => status !== 'unasked');
   if (lacking.length > 0) return refuse(program, lacking.map(describe).join(', '));
   if (open.length > 0) return { next: 'ask' };
-  // Said each time, whether they are missing or not.
+  // The waiver is printed each time, even if all protections are in place.
   if (waived.size === 0) return { next: 'begin', said: '' };
   const said = message('confinement.waived', { protections: [...waived].join(', ') });
   return { next: 'begin', said: `${program.name}: ${said}\n` };

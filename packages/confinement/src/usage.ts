@@ -1,16 +1,16 @@
-// Answers of every program before it begins: its help, its version, or the one word that it does not know. Pure.
+// The answers of every program before it starts: its help, its version, or a refusal. Pure.
 
 import { message } from '@sotto/messages';
 import { OPTION_CHARS_MAX, TYPING_MISTAKES_MAX } from './limits.ts';
 
-/** The version that `--version` tells; a test keeps it equal to package.json. */
+/** The version that `--version` prints; a test keeps it equal to package.json. */
 export const VERSION = '0.1.0';
 
-/** The exit code of wrong usage: an option, an argument or a variable that a program does not understand. */
+/** The exit code of wrong usage: an unknown option, argument or variable. */
 export const EXIT_USAGE = 2;
 
 export interface UsageOfProgram {
-  /** As it calls itself in front of what it prints. */
+  /** The prefix of its output. */
   readonly name: string;
   /** Whole lines for standard output. */
   readonly help: string;
@@ -22,10 +22,16 @@ export type UsageAnswer =
   | { readonly next: 'end'; readonly exitCode: number; readonly out: string; readonly err: string };
 
 const END_OF_OPTIONS = '--';
-/** An option by itself or with a value. Nothing that looks like a part of a connection string is repeated on a screen. */
+/**
+ * An option with or without a value. A part of a connection string never matches, so no screen
+ * repeats it.
+ */
 const OPTION = new RegExp(`^(?<option>-{1,2}(?!sotto1)[A-Za-z][A-Za-z0-9-]{0,${OPTION_CHARS_MAX - 1}})(?:=.*)?$`, 's');
 
-/** @returns which of the two is asked for first. They win wherever they stand, beside mistakes too; after `--` they are words like any other. */
+/**
+ * @returns the first of the two in `args`. They win at every place, beside mistakes, too; after
+ * `--` they are plain arguments.
+ */
 export function findQuestion(args: readonly string[]): 'help' | 'version' | undefined {
   for (const arg of args) {
     if (arg === END_OF_OPTIONS) return undefined;
@@ -35,7 +41,7 @@ export function findQuestion(args: readonly string[]): 'help' | 'version' | unde
   return undefined;
 }
 
-/** The answer of a program that takes `--help` and `--version` and nothing else. */
+/** The answer of a program that takes only `--help` and `--version`. */
 export function answerUsage({ name, help }: UsageOfProgram, args: readonly string[]): UsageAnswer {
   const question = findQuestion(args);
   if (question !== undefined) {
@@ -49,20 +55,21 @@ export function answerUsage({ name, help }: UsageOfProgram, args: readonly strin
   return { next: 'end', exitCode: EXIT_USAGE, out: '', err: `${name}: ${answer}\n` };
 }
 
-/** @returns the problem in words; names the option if it may stand on a screen. */
+/** @returns the problem as text; it names the option if a screen may show it. */
 export function describeUnknownOption(arg: string): string {
   const option = nameOption(arg);
   return option === undefined ? message('usage.unknown-option') : message('usage.unknown-option-named', { option });
 }
 
-/** @returns the option without its value, or undefined for what has no place on a screen. */
+/** @returns the option without its value, or undefined if no screen may show it. */
 export function nameOption(arg: string): string | undefined {
   return OPTION.exec(arg)?.groups?.['option'];
 }
 
 /**
- * Finds a variable of Sotto's that the program does not read, and that is nearly one that it reads: a slip of the keyboard, which would pass unseen.
- * @returns the problem in words, without any value
+ * Finds a variable of Sotto that the program does not read, with nearly the name of one that it
+ * reads.
+ * @returns the problem as text, without any value
  */
 export function findMistypedVariable(
   environment: Readonly<Record<string, string | undefined>>,
@@ -76,21 +83,24 @@ export function findMistypedVariable(
   return undefined;
 }
 
-/** @returns the candidate that a slip or two of the keyboard turn into `word`, whatever its case; the first of several. */
+/** @returns the first candidate within TYPING_MISTAKES_MAX mistakes of `word`, in any case. */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
   const typed = word.toLowerCase();
   let [found, least]: [string | undefined, number] = [undefined, Number.POSITIVE_INFINITY];
   for (const candidate of candidates) {
-    const slips = countSlips(typed, candidate.toLowerCase());
-    // A short word is another word soon.
+    const mistakes = countMistakes(typed, candidate.toLowerCase());
+    // Fewer mistakes turn a short word into another one.
     const allowed = Math.min(TYPING_MISTAKES_MAX, Math.floor(Math.min(typed.length, candidate.length) / 2));
-    if (slips <= allowed && slips < least) [found, least] = [candidate, slips];
+    if (mistakes <= allowed && mistakes < least) [found, least] = [candidate, mistakes];
   }
   return found;
 }
 
-/** Letters added, left out, changed, or swapped with their neighbour (optimal string alignment). */
-function countSlips(typed: string, meant: string): number {
+/**
+ * Counts letters added, left out, changed, or swapped with their neighbour (optimal string
+ * alignment).
+ */
+function countMistakes(typed: string, meant: string): number {
   if (Math.abs(typed.length - meant.length) > TYPING_MISTAKES_MAX) return Number.POSITIVE_INFINITY;
   let before: number[] = [];
   let above = Array.from({ length: meant.length + 1 }, (_, index) => index);

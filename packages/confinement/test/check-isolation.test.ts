@@ -30,7 +30,7 @@ function lacking(
   );
 }
 
-test('the stack as it ships lacks nothing, with a network that leads nowhere and with none', () => {
+test('the shipped stack lacks no protection, with an internal network and with none', () => {
   expect(lacking(PROTECTED)).toEqual({});
   expect(lacking(WITHOUT_NETWORK)).toEqual({});
   expect(lacking(WITHOUT_NETWORK, 'none')).toEqual({});
@@ -49,7 +49,7 @@ describe('the user', () => {
 });
 
 describe('capabilities', () => {
-  test.each(['CapPrm', 'CapEff', 'CapBnd'])('of %s have to be none', (set) => {
+  test.each(['CapPrm', 'CapEff', 'CapBnd'])('are missing as a protection if %s holds any', (set) => {
     for (const value of ['0000000000000001', ALL_CAPABILITIES, '0000010000000000', '00000000a80425fb']) {
       expect(lacking(withField(set, value))).toEqual({ capabilities: 'missing' });
     }
@@ -58,27 +58,27 @@ describe('capabilities', () => {
   });
 });
 
-describe('the right to gain rights', () => {
-  test('has to be given up', () => {
+describe('no-new-privileges', () => {
+  test('is missing where a process may gain privileges', () => {
     expect(lacking(withField('NoNewPrivs', '0'))).toEqual({ 'no-new-privileges': 'missing' });
   });
 
-  test('is not there where the kernel does not tell, as gVisor does not', () => {
+  test('counts as unseen where the kernel has no field for it, as in gVisor', () => {
     expect(lacking(withoutField('NoNewPrivs'))).toEqual({ 'no-new-privileges': 'unseen' });
     expect(lacking(withField('NoNewPrivs', 'yes'))).toEqual({ 'no-new-privileges': 'unseen' });
   });
 });
 
 describe('the filter of system calls', () => {
-  test.each(['0', '1'])('has to be there: mode %s is none', (mode) => {
+  test.each(['0', '1'])('is missing in mode %s', (mode) => {
     expect(lacking(withField('Seccomp', mode))).toEqual({ seccomp: 'missing' });
   });
 
-  test("has to be ours: Docker's own lets a netlink socket through", () => {
+  test("has to be Sotto's: Docker's own allows a netlink socket", () => {
     expect(lacking({ ...PROTECTED, netlink: 'open' })).toEqual({ seccomp: 'missing' });
   });
 
-  test('is not there where the kernel does not tell', () => {
+  test('counts as unseen where the kernel has no field for it', () => {
     expect(lacking(withoutField('Seccomp'))).toEqual({ seccomp: 'unseen' });
     expect(lacking(withField('Seccomp', ''))).toEqual({ seccomp: 'unseen' });
     expect(lacking(withField('Seccomp', '22'))).toEqual({ seccomp: 'unseen' });
@@ -95,7 +95,7 @@ describe('the root', () => {
     'overlay / overlay ro,relatime 0 0\ntmpfs / tmpfs rw 0 0\n',
   ])('can be written to: %j', (mounts) => expect(lacking(mounted(mounts))).toEqual({ 'read-only': 'missing' }));
 
-  test('is what lies on top', () => {
+  test('is the mount that lies on top', () => {
     expect(lacking(mounted('rootfs / rootfs rw 0 0\noverlay / overlay ro 0 0\n'))).toEqual({});
   });
 
@@ -126,16 +126,16 @@ describe('the network', () => {
     expect(lacking(withGateway('0x6'))).toEqual({ network: 'missing' });
   });
 
-  test('does not lead out through one that is not there, as Docker has it on internal networks', () => {
+  test('does not lead out through an absent gateway, as on Docker’s internal networks', () => {
     expect(lacking(withGateway('0x0'))).toEqual({});
     expect(lacking(withGateway('0x0'), 'none')).toEqual({ network: 'missing' });
   });
 
-  test('leads out through one that is there only if it was asked for: until then nobody can tell', () => {
+  test('counts as unasked until the gateways have been asked', () => {
     expect(lacking({ ...withGateway('0x2'), gateways: 'unasked' })).toEqual({ network: 'unasked' });
   });
 
-  test('leads nobody knows where through one that was not asked for', () => {
+  test('counts as unseen through a gateway that the kernel has not looked for', () => {
     expect(lacking(withGateway(undefined))).toEqual({ network: 'unseen' });
     expect(lacking({ ...withGateway('0x0'), neighbours: undefined })).toEqual({ network: 'unseen' });
     expect(lacking({ ...withGateway('0x0'), neighbours: '172.18.0.1 is not there\n' })).toEqual({ network: 'unseen' });
@@ -147,18 +147,18 @@ describe('the network', () => {
     expect(lacking(another)).toEqual({ network: 'unseen' });
   });
 
-  test('does not lead out by a route that refuses', () => {
+  test('does not lead out through a rejecting route', () => {
     expect(lacking(withRoute({ flags: '0201', device: '*' }))).toEqual({});
     expect(lacking(withIpv6Route({ to: ANYWHERE, bits: 0, flags: 0x00200200, device: 'lo' }))).toEqual({});
   });
 
-  test('where there shall be none, is not even neighbours', () => {
+  test('counts as missing with a mere neighbour, where no network is required', () => {
     expect(lacking(PROTECTED, 'none')).toEqual({ network: 'missing' });
     expect(lacking({ ...WITHOUT_NETWORK, routes: PROTECTED.routes }, 'none')).toEqual({ network: 'missing' });
     expect(lacking({ ...WITHOUT_NETWORK, ipv6Routes: PROTECTED.ipv6Routes }, 'none')).toEqual({ network: 'missing' });
   });
 
-  test('without IPv6 has no table for it', () => {
+  test('needs no table of IPv6 where the kernel has none', () => {
     expect(lacking({ ...PROTECTED, ipv6Routes: '' })).toEqual({});
   });
 
@@ -172,16 +172,16 @@ describe('the network', () => {
     expect(lacking({ ...WITHOUT_NETWORK, routes }, 'none')).toEqual({ network: 'unseen' });
   });
 
-  test('cannot be seen in a table of IPv6 that is none', () => {
+  test('counts as unseen with a malformed table of IPv6', () => {
     expect(lacking({ ...PROTECTED, ipv6Routes: 'default via ::1\n' })).toEqual({ network: 'unseen' });
   });
 
-  test('leads out if one table says so, and the other cannot be seen', () => {
+  test('leads out if one table shows it, even if the other cannot be seen', () => {
     expect(lacking({ ...withGateway('0x2'), ipv6Routes: undefined })).toEqual({ network: 'missing' });
   });
 });
 
-test('what cannot be read at all counts as missing', () => {
+test('evidence that cannot be read counts as missing', () => {
   const nothing: Evidence = {
     status: undefined,
     mounts: undefined,
@@ -194,13 +194,13 @@ test('what cannot be read at all counts as missing', () => {
   expect(Object.keys(lacking(nothing))).toEqual(Object.keys(PROTECTIONS));
 });
 
-test('a field that is there twice is not believed', () => {
+test('a field that occurs twice is not believed', () => {
   for (const field of ['Uid:\t1\t1\t1\t1', 'NoNewPrivs:\t1', 'Seccomp:\t2', 'CapEff:\t0000000000000000']) {
     expect(Object.values(lacking({ ...PROTECTED, status: `${PROTECTED.status ?? ''}${field}\n` }))).toEqual(['unseen']);
   }
 });
 
-test('no text at all makes it throw, and none but the kernel’s own makes a protection', () => {
+test('no text makes the check throw, and only the kernel’s own text shows a protection', () => {
   const text = fc.string({ unit: 'binary', maxLength: 300 });
   const evidence = fc.record({
     status: text,

@@ -57,7 +57,10 @@ export const PROTECTED: Evidence = {
 /** The same without a network. */
 export const WITHOUT_NETWORK: Evidence = { ...PROTECTED, routes: ROUTES_HEADER, ipv6Routes: IPV6_LOOPBACK };
 
-/** As Docker makes it: with a default route through 172.18.0.1. `flags` of that neighbour: 0x0 where nobody has answered. */
+/**
+ * As Docker makes it: with a default route through 172.18.0.1. `flags` of that neighbour: 0x0 where
+ * nobody has answered.
+ */
 export function withGateway(flags: string | undefined): Evidence {
   const { routes } = withRoute({ gateway: '010012AC', flags: '0003' });
   const hardware = flags === '0x0' ? '00:00:00:00:00:00' : '02:42:b2:40:dd:b6';

@@ -11,12 +11,12 @@ const RELAY = { name: 'relay', network: 'inner' } as const;
 const INDEX = fileURLToPath(new URL('../src/index.ts', import.meta.url));
 
 describe('a start', () => {
-  test('behind all walls says nothing', () => {
+  test('with all protections prints nothing', () => {
     expect(decideStart(RELAY, undefined, PROTECTED)).toEqual({ next: 'begin', said: '' });
     expect(decideStart(RELAY, '', PROTECTED)).toEqual({ next: 'begin', said: '' });
   });
 
-  test('is refused with what is missing and what cannot be seen, and with what to do', () => {
+  test('is refused with the missing and the unseen protections, and a next step', () => {
     const spoilt = { ...withField('Seccomp', '0'), routes: undefined };
     expect(decideStart(RELAY, undefined, spoilt)).toEqual({
       next: 'end',
@@ -25,7 +25,7 @@ describe('a start', () => {
     });
   });
 
-  test('waits for what the gateways say only if nothing else is missing', () => {
+  test('asks the gateways only if nothing else is missing', () => {
     const silent = withGateway('0x0');
     const [unasked, answering] = [{ ...silent, gateways: 'unasked' } as const, withGateway('0x2')];
     expect(decideStart(RELAY, undefined, unasked)).toEqual({ next: 'ask' });
@@ -36,7 +36,7 @@ describe('a start', () => {
     expect([next, said.split('\n')[0]]).toEqual(['end', 'relay: unprotected: seccomp is missing']);
   });
 
-  test('goes on without what was named, and says so', () => {
+  test('goes on without the waived protections, and prints them', () => {
     const gvisor = {
       ...withField('Seccomp', '0'),
       status: withoutField('NoNewPrivs').status?.replace('Seccomp:\t2', 'Seccomp:\t0'),
@@ -47,12 +47,12 @@ describe('a start', () => {
     });
   });
 
-  test('says so also if nothing was missing', () => {
+  test('prints the waived protections even if none is missing', () => {
     const start = decideStart(RELAY, 'user', PROTECTED);
     expect(start).toEqual({ next: 'begin', said: 'relay: SOTTO_UNPROTECTED: goes on without user\n' });
   });
 
-  test.each(Object.keys(PROTECTIONS))('that names %s alone is refused for all the others', (word) => {
+  test.each(Object.keys(PROTECTIONS))('that waives only %s is refused for all the others', (word) => {
     const nothing = {
       status: undefined,
       mounts: undefined,
@@ -91,14 +91,14 @@ describe('a process', () => {
     return { code: status, said: stderr, did: stdout };
   }
 
-  test('that is not protected ends with 78 before it has begun', () => {
+  test('without protections ends with 78 before it starts', () => {
     const { code, said, did } = run({});
     expect({ code, did }).toEqual({ code: 78, did: '' });
     expect(said).toMatch(/^relay: unprotected: .*\bseccomp (is missing|cannot be seen)/);
     expect(said).toContain(message('error.confinement.unprotected'));
   });
 
-  test('whose SOTTO_UNPROTECTED has no meaning ends with 2 and one line, and the word is not repeated', () => {
+  test('with a malformed SOTTO_UNPROTECTED ends with 2 and one line, without repeating the word', () => {
     const { code, said, did } = run({ SOTTO_UNPROTECTED: 'secomp' });
     expect({ code, did, said }).toEqual({
       code: 2,
@@ -107,7 +107,7 @@ describe('a process', () => {
     });
   });
 
-  test('that may do without begins', () => {
+  test('that may go without starts', () => {
     const all = Object.keys(PROTECTIONS);
     const { code, said, did } = run({ SOTTO_UNPROTECTED: all.join() });
     expect({ code, did }).toEqual({ code: 0, did: 'began' });
@@ -115,7 +115,7 @@ describe('a process', () => {
   });
 });
 
-test.runIf(process.platform === 'linux')('the kernel of this machine is understood', () => {
+test.runIf(process.platform === 'linux')('the texts of this machine’s kernel are understood', () => {
   const { status, mounts, routes, ipv6Routes, neighbours, netlink } = readEvidence();
   expect(status).toMatch(/^CapBnd:\t[0-9a-f]{16}$/m);
   expect(mounts).toMatch(/^\S+ \/proc proc /m);

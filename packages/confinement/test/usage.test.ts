@@ -34,7 +34,7 @@ describe('help and version', () => {
     [[]],
   ])('are not asked for by %j', (args) => expect(findQuestion(args)).toBeUndefined());
 
-  test('are the version of the package, and the help of the program', () => {
+  test('print the version of the package, and the help of the program', () => {
     expect(VERSION).toBe(manifest.version);
     expect(answerUsage(GATE, ['x', '-V'])).toEqual({ next: 'end', exitCode: 0, out: `${VERSION}\n`, err: '' });
     expect(answerUsage(GATE, ['x', '-h'])).toEqual({ next: 'end', exitCode: 0, out: GATE.help, err: '' });
@@ -42,7 +42,7 @@ describe('help and version', () => {
 });
 
 describe('a program that takes no arguments', () => {
-  test('begins without any', () => expect(answerUsage(GATE, [])).toEqual({ next: 'begin' }));
+  test('starts without any', () => expect(answerUsage(GATE, [])).toEqual({ next: 'begin' }));
 
   test.each([
     ['--frob', 'unknown option --frob'],
@@ -102,7 +102,7 @@ describe('the nearest word', () => {
     expect(nearest(typed, WORDS)).toBeUndefined(),
   );
 
-  test('is never more than two slips away, and is the word itself if it is there', () => {
+  test('is never more than two mistakes away, and is the word itself if that is a candidate', () => {
     const word = fc.string({ unit: fc.constantFrom('a', 'b', 'c'), maxLength: 6 });
     fc.assert(
       fc.property(word, fc.array(word), (typed, words) => {
@@ -130,7 +130,7 @@ describe('a variable', () => {
     expect(findMistypedVariable({ [variable]: 'stealth' }, KNOWN)).toBeUndefined(),
   );
 
-  test('of the project is never a slip for another one', () => {
+  test('of the project is never taken for a misspelt other one', () => {
     const files = ['docker-compose.yml', '.env', 'README.md', 'CONTRIBUTING.md', 'scripts/demo', 'scripts/test'];
     const names = new Set(files.flatMap((file) => readFileSync(file, 'utf8').match(/\bSOTTO_[A-Z_]+[A-Z]\b/g) ?? []));
     expect(names.size).toBeGreaterThan(15);

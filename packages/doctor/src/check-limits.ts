@@ -1,105 +1,111 @@
-// What a container may use, and what could be left of its memory and of what it printed.
+// Checks of limits, and of traces: core dumps, swap, logs.
 
+import { message } from './messages.ts';
 import { RESTARTS_MAX } from './limits.ts';
 import type { ContainerFacts, ProcessFacts, Snapshot } from './snapshot.ts';
 import { withPlan } from './stack-plan.ts';
 import type { StackPlan } from './stack-plan.ts';
-import { lookAt, right, unclear, verdictOf, verdictOfAll, wrong } from './verdict.ts';
+import { lookAt, of, right, unclear, verdictOf, verdictOfAll, wrong } from './verdict.ts';
 import type { Look, Verdict } from './verdict.ts';
 
 const MEBIBYTE = 1_048_576;
-/** They look at the crashed process's own limit before they keep anything. */
+/** Programs that read the crashed process's own limit before they keep a dump. */
 const RESPECTFUL_HANDLERS = ['systemd-coredump', 'apport'];
-/** Swap that is memory again, compressed. */
+/** Swap in compressed memory. */
 const IN_MEMORY_SWAP = /(^|\/)zram\d+$/;
 
 export function limitMemory({ containers, engine }: Snapshot): Verdict {
-  if (!engine.limits.memory) return { state: 'red', evidence: ['the engine cannot limit memory'] };
+  if (!engine.limits.memory) return { state: 'red', evidence: [message('evidence.engine-no-memory-limit')] };
   return verdictOfAll(
     containers,
-    ({ name, memoryBytes }) => (memoryBytes > 0 ? undefined : `${name} has no limit`),
-    listed(containers, ({ memoryBytes }) => `${Math.round(memoryBytes / MEBIBYTE)} MiB`),
+    ({ name, memoryBytes }) => (memoryBytes > 0 ? undefined : message('evidence.no-limit', { name })),
+    listed(containers, ({ name, memoryBytes }) =>
+      message('evidence.memory', { name, mebibytes: Math.round(memoryBytes / MEBIBYTE) }),
+    ),
   );
 }
 
 export function limitSwap({ containers, engine }: Snapshot): Verdict {
-  if (!engine.limits.swap)
-    return { state: 'red', evidence: ['the engine says "No swap limit support": the limit is void'] };
+  if (!engine.limits.swap) return { state: 'red', evidence: [message('evidence.engine-no-swap-limit')] };
   return verdictOfAll(
     containers,
     ({ name, memoryBytes, memoryAndSwapBytes }) =>
-      memoryAndSwapBytes === memoryBytes ? undefined : `${name} may use swap beyond its memory`,
-    'memory and swap together are as much as memory alone',
+      memoryAndSwapBytes === memoryBytes ? undefined : message('evidence.swaps', { name }),
+    message('evidence.no-swap'),
   );
 }
 
 export function limitPids({ containers, engine }: Snapshot): Verdict {
-  if (!engine.limits.pids) return { state: 'red', evidence: ['the engine cannot limit processes'] };
+  if (!engine.limits.pids) return { state: 'red', evidence: [message('evidence.engine-no-pids-limit')] };
   return verdictOfAll(
     containers,
-    ({ name, pids }) => (pids > 0 ? undefined : `${name} has no limit`),
-    listed(containers, ({ pids }) => `${pids}`),
+    ({ name, pids }) => (pids > 0 ? undefined : message('evidence.no-limit', { name })),
+    listed(containers, ({ name, pids }) => message('evidence.amount', { name, amount: pids })),
   );
 }
 
 export function limitCpu({ containers, engine }: Snapshot): Verdict {
-  if (!engine.limits.cpu) return { state: 'red', evidence: ['the engine cannot limit processor time'] };
+  if (!engine.limits.cpu) return { state: 'red', evidence: [message('evidence.engine-no-cpu-limit')] };
   return verdictOfAll(
     containers,
-    ({ name, cpus }) => (cpus > 0 ? undefined : `${name} has no limit`),
-    listed(containers, ({ cpus }) => `${cpus}`),
+    ({ name, cpus }) => (cpus > 0 ? undefined : message('evidence.no-limit', { name })),
+    listed(containers, ({ name, cpus }) => message('evidence.amount', { name, amount: cpus })),
   );
 }
 
-function listed(containers: readonly ContainerFacts[], value: (container: ContainerFacts) => string): string {
-  return containers.map((container) => `${container.name} ${value(container)}`).join(', ');
+function listed(containers: readonly ContainerFacts[], text: (container: ContainerFacts) => string): string {
+  return containers.map(text).join(', ');
 }
 
 export function coreLimit({ containers }: Snapshot): Verdict {
   const set = verdictOfAll(
     containers,
-    ({ name, coreBytes }) => (coreBytes === 0 ? undefined : `${name} may leave a core dump`),
-    'the limit is 0',
+    ({ name, coreBytes }) => (coreBytes === 0 ? undefined : message('evidence.dumps-core', { name })),
+    message('evidence.core-limit'),
   );
   if (set.state !== 'green') return set;
-  // A process of which the kernel says otherwise was started some other way.
+  // The kernel may show another limit for a process that was started otherwise.
   const loose = processesOf(containers).filter(([, { coreLimit: limit }]) => limit !== '0');
   return loose.length > 0
-    ? verdictOf(loose.map(([container, process]) => wrong(`${container}: ${process.name} may leave a core dump`)))
+    ? verdictOf(
+        loose.map(([container, process]) =>
+          wrong(of(container, message('evidence.dumps-core', { name: process.name }))),
+        ),
+      )
     : set;
 }
 
 export function corePattern({ machine }: Snapshot): Verdict {
-  return verdictOf(lookAt('this machine', machine, ({ corePattern: pattern }) => [lookAtPattern(pattern)]));
+  return verdictOf(
+    lookAt(message('evidence.this-machine'), machine, ({ corePattern: pattern }) => [lookAtPattern(pattern)]),
+  );
 }
 
-/** The kernel ignores the limit of who hands its dump to a program (core(5)); some programs ask for it themselves. */
+/**
+ * The kernel ignores the limit if it passes dumps to a program (core(5)); some programs read the
+ * limit themselves.
+ */
 function lookAtPattern(pattern: string): Look {
-  if (!pattern.startsWith('|')) return right(`kernel.core_pattern is ${pattern}`);
+  if (!pattern.startsWith('|')) return right(message('evidence.core-pattern', { pattern }));
   const program = /^\|\s*(\S*\/)?(\S*)/.exec(pattern)?.[2] ?? '';
   return RESPECTFUL_HANDLERS.includes(program)
-    ? unclear(`${program} is handed the memory of who crashes; it should keep none where the limit is 0 (core_pattern)`)
-    : wrong(`${program} is handed the memory of who crashes, whatever the limit (core_pattern)`);
+    ? unclear(message('evidence.core-handler-respectful', { program }))
+    : wrong(message('evidence.core-handler', { program }));
 }
 
 export function swap({ containers, machine, engine }: Snapshot): Verdict {
   const out = processesOf(containers).filter(([, { swappedKib }]) => swappedKib > 0);
   return verdictOf(
-    lookAt('this machine', machine, ({ swaps }): readonly Look[] => {
+    lookAt(message('evidence.this-machine'), machine, ({ swaps }): readonly Look[] => {
       const disks = swaps.filter(({ name }) => !IN_MEMORY_SWAP.test(name));
-      if (disks.length === 0) return [right('this machine has no swap on a disk')];
+      if (disks.length === 0) return [right(message('evidence.no-swap-disk'))];
       if (out.length > 0)
-        return out.map(([name, { swappedKib }]) => wrong(`${name}: ${swappedKib} KiB of it are on a disk`));
-      if (engine.cgroupVersion === '2')
-        return [right('this machine has swap; containers may use none of it (cgroup v2)')];
+        return out.map(([name, { swappedKib }]) => wrong(message('evidence.swapped-out', { name, kib: swappedKib })));
+      if (engine.cgroupVersion === '2') return [right(message('evidence.swap-cgroup-two'))];
       const loose = containers.filter(({ swappiness }) => swappiness !== 0);
       return loose.length > 0
-        ? [
-            wrong(
-              `this machine has swap, and with cgroup v1 the kernel may still page out ${loose.map(({ name }) => name).join(', ')}`,
-            ),
-          ]
-        : [right('this machine has swap; containers are not paged out (swappiness 0)')];
+        ? [wrong(message('evidence.swap-cgroup-one', { names: loose.map(({ name }) => name).join(', ') }))]
+        : [right(message('evidence.swappiness'))];
     }),
   );
 }
@@ -112,12 +118,12 @@ export function lockedMemory({ containers }: Snapshot, plan: StackPlan): Verdict
         const lockedKib = Math.max(0, ...all.map((process) => process.lockedKib));
         return [
           lockedKib > 0
-            ? right(`${name}: ${lockedKib} KiB are locked (VmLck)`)
-            : wrong(`${name}: nothing is locked (VmLck 0)`),
+            ? right(message('evidence.locked', { name, kib: lockedKib }))
+            : wrong(message('evidence.not-locked', { name })),
         ];
       }),
     ),
-    'no program with keys is running',
+    message('evidence.no-program-with-keys'),
   );
 }
 
@@ -130,8 +136,9 @@ function processesOf(containers: readonly ContainerFacts[]): (readonly [containe
 export function logging({ containers }: Snapshot): Verdict {
   return verdictOfAll(
     containers,
-    ({ name, logDriver }) => (logDriver === 'none' ? undefined : `${name} is logged (${logDriver})`),
-    'the log driver is none',
+    ({ name, logDriver }) =>
+      logDriver === 'none' ? undefined : message('evidence.logged', { name, driver: logDriver }),
+    message('evidence.not-logged'),
   );
 }
 
@@ -139,8 +146,8 @@ export function healthSilent({ containers }: Snapshot): Verdict {
   return verdictOfAll(
     containers,
     ({ name, healthOutputs }) =>
-      healthOutputs > 0 ? `${name}: Docker keeps ${healthOutputs} outputs of its health check` : undefined,
-    'nothing is kept',
+      healthOutputs > 0 ? message('evidence.health-outputs', { name, count: healthOutputs }) : undefined,
+    message('evidence.health-silent'),
   );
 }
 
@@ -149,9 +156,9 @@ export function restart({ containers }: Snapshot): Verdict {
     containers,
     ({ name, restart: { policy, retries } }) => {
       if (policy === 'no' || policy === '') return undefined;
-      if (policy !== 'on-failure') return `${name} always comes back (${policy})`;
-      return retries > 0 && retries <= RESTARTS_MAX ? undefined : `${name} is tried again without end`;
+      if (policy !== 'on-failure') return message('evidence.always-restarts', { name, policy });
+      return retries > 0 && retries <= RESTARTS_MAX ? undefined : message('evidence.restarts-unbounded', { name });
     },
-    `only after a failure, ${RESTARTS_MAX} times at most`,
+    message('evidence.restarts-bounded', { count: RESTARTS_MAX }),
   );
 }

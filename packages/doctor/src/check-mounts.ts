@@ -1,5 +1,6 @@
-// What a container can see and write beyond its own read-only root.
+// Checks of mounts: files that a container can see and write beyond its own read-only root.
 
+import { message } from './messages.ts';
 import type { MountFacts, Snapshot } from './snapshot.ts';
 import { withPlan } from './stack-plan.ts';
 import type { StackPlan } from './stack-plan.ts';
@@ -7,7 +8,7 @@ import { right, verdictOf, verdictOfAll, wrong } from './verdict.ts';
 import type { Verdict } from './verdict.ts';
 
 const ENGINE_SOCKET = /(^|\/)(docker|containerd|podman|crio)\.sock$/;
-/** Folders that engines keep their sockets in: who sees one of them sees the socket. */
+/** Folders of engine sockets: a container that sees one of them sees the socket. */
 const ENGINE_SOCKET_FOLDERS = new Set([
   '/',
   '/run',
@@ -18,7 +19,7 @@ const ENGINE_SOCKET_FOLDERS = new Set([
   '/run/podman',
 ]);
 const FLAGS = ['noexec', 'nosuid', 'nodev'];
-/** Of the options of a tmpfs: readable for nobody but owner and group. */
+/** The mode of a tmpfs that only owner and group can use. */
 const CLOSED_MODE = /^mode=[0-7]*0$/;
 
 const isEngineSocket = ({ type, source }: MountFacts): boolean =>
@@ -29,9 +30,9 @@ export function engineSocket({ containers }: Snapshot): Verdict {
     containers,
     ({ name, mounts }) => {
       const found = mounts.find(isEngineSocket);
-      return found === undefined ? undefined : `${name} sees ${found.source}`;
+      return found === undefined ? undefined : message('evidence.sees', { name, sources: found.source });
     },
-    'none sees it',
+    message('evidence.no-socket'),
   );
 }
 
@@ -40,9 +41,11 @@ export function machineFolders({ containers }: Snapshot): Verdict {
     containers,
     ({ name, mounts }) => {
       const found = mounts.filter((mount) => mount.type === 'bind' && !isEngineSocket(mount));
-      return found.length > 0 ? `${name} sees ${found.map(({ source }) => source).join(', ')}` : undefined;
+      return found.length > 0
+        ? message('evidence.sees', { name, sources: found.map(({ source }) => source).join(', ') })
+        : undefined;
     },
-    'none is mounted',
+    message('evidence.no-folder'),
   );
 }
 
@@ -56,11 +59,17 @@ export function volumesKnown({ containers }: Snapshot, plan: StackPlan): Verdict
       );
       const missing = Object.keys(service.volumes).filter((volume) => !others.some(({ source }) => source === volume));
       if (extra.length > 0)
-        return `${name} has ${extra.map(({ type, source, target }) => `${source === '' ? type : source} at ${target}`).join(', ')}`;
-      return missing.length > 0 ? `${name} has not ${missing.join(', ')}` : undefined;
+        return message('evidence.has-volumes', { name, mounts: extra.map(describeMount).join(', ') });
+      return missing.length > 0
+        ? message('evidence.volumes-missing', { name, volumes: missing.join(', ') })
+        : undefined;
     },
-    'each has its own volumes only',
+    message('evidence.own-volumes'),
   );
+}
+
+function describeMount({ type, source, target }: MountFacts): string {
+  return message('evidence.mount-at', { source: source === '' ? type : source, target });
 }
 
 export function mountsReadOnly({ containers }: Snapshot, plan: StackPlan): Verdict {
@@ -69,10 +78,10 @@ export function mountsReadOnly({ containers }: Snapshot, plan: StackPlan): Verdi
     ([{ name, mounts }, service]) => {
       const writable = mounts.filter(({ source, writable: is }) => is && service.volumes[source]?.writable === false);
       return writable.length > 0
-        ? `${name} can write to ${writable.map(({ source }) => source).join(', ')}`
+        ? message('evidence.can-write', { name, places: writable.map(({ source }) => source).join(', ') })
         : undefined;
     },
-    'read-only where a container only connects',
+    message('evidence.connects-read-only'),
   );
 }
 
@@ -81,16 +90,18 @@ export function socketsInMemory({ volumes }: Snapshot, plan: StackPlan): Verdict
     volumes.filter(({ name }) => !plan.volumesKept.includes(name)),
     ({ name, driver, options }) => {
       const set = (options['o'] ?? '').split(',');
-      if (driver !== 'local' || options['type'] !== 'tmpfs') return `${name} is not in memory`;
-      if (!isBoundedAndInert(set)) return `${name} is not bounded, or can hold programs`;
-      // The test network's says which authorities there are: nothing to hide.
-      return name === 'tornet' || set.some((option) => CLOSED_MODE.test(option)) ? undefined : `${name} is open to all`;
+      if (driver !== 'local' || options['type'] !== 'tmpfs') return message('evidence.volume-on-disk', { name });
+      if (!isBoundedAndInert(set)) return message('evidence.volume-loose', { name });
+      // The volume of the test network lists its authorities, which are public.
+      return name === 'tornet' || set.some((option) => CLOSED_MODE.test(option))
+        ? undefined
+        : message('evidence.volume-open', { name });
     },
-    'in memory, bounded, closed',
+    message('evidence.sockets-in-memory'),
   );
 }
 
-/** A tmpfs that has a size, and in which nothing can be run, become root or be a device. */
+/** Whether a tmpfs has a size, and allows no program, no setuid and no device. */
 function isBoundedAndInert(options: readonly string[]): boolean {
   return FLAGS.every((flag) => options.includes(flag)) && options.some((option) => option.startsWith('size='));
 }
@@ -98,11 +109,14 @@ function isBoundedAndInert(options: readonly string[]): boolean {
 export function guardsPlain({ volumes }: Snapshot, plan: StackPlan): Verdict {
   return verdictOfAll(
     volumes.filter(({ name }) => plan.volumesKept.includes(name)),
-    ({ name, driver, options }) =>
-      driver === 'local' && Object.keys(options).length === 0
-        ? undefined
-        : `${name} is ${options['device'] ?? `of the driver ${driver}`}`,
-    'plain',
+    ({ name, driver, options }) => {
+      if (driver === 'local' && Object.keys(options).length === 0) return undefined;
+      const device = options['device'];
+      return device === undefined
+        ? message('evidence.volume-driver', { name, driver })
+        : message('evidence.volume-device', { name, device });
+    },
+    message('evidence.plain'),
   );
 }
 
@@ -111,13 +125,13 @@ export function tmpfsPlain({ containers }: Snapshot, plan: StackPlan): Verdict {
     withPlan(containers, plan),
     ([{ name, tmpfs }, service]) => {
       const extra = Object.keys(tmpfs).filter((path) => !service.tmpfs.includes(path));
-      if (extra.length > 0) return `${name} can write to ${extra.join(', ')}`;
+      if (extra.length > 0) return message('evidence.can-write', { name, places: extra.join(', ') });
       const loose = Object.entries(tmpfs).filter(([, options]) => !isBoundedAndInert(options.split(',')));
       return loose.length > 0
-        ? `${name}: ${loose.map(([path]) => path).join(', ')} is not bounded, or can hold programs`
+        ? message('evidence.tmpfs-loose', { name, paths: loose.map(([path]) => path).join(', ') })
         : undefined;
     },
-    'bounded, noexec, nosuid, nodev',
+    message('evidence.tmpfs-plain'),
   );
 }
 
@@ -125,7 +139,7 @@ export function volumesStrangers({ volumes, strangers }: Snapshot): Verdict {
   const there = strangers.filter((stranger) => stranger.volumes.length > 0);
   return verdictOf(
     there.length > 0
-      ? there.map(({ name, volumes: of }) => wrong(`${name} uses ${of.join(', ')}`))
-      : volumes.map(({ name }) => right(`${name}: nobody else`)),
+      ? there.map(({ name, volumes: of }) => wrong(message('evidence.uses', { name, volumes: of.join(', ') })))
+      : volumes.map(({ name }) => right(message('evidence.no-stranger', { name }))),
   );
 }

@@ -1,23 +1,25 @@
-// Who could reach whom, and whether anybody could reach out: judged from what Docker says, and from what a probe tried.
+// Checks of networks: reachability between services and to the outside, by the engine's answers and
+// by a probe's tries.
 
+import { message } from './messages.ts';
 import type { ContainerFacts, ListenerFacts, NetworkFacts, ProbeFacts, Snapshot } from './snapshot.ts';
 import { withPlan } from './stack-plan.ts';
 import type { ServicePlan, StackPlan } from './stack-plan.ts';
-import { lookAt, right, unclear, verdictOf, verdictOfAll, wrong } from './verdict.ts';
+import { lookAt, of, right, unclear, verdictOf, verdictOfAll, wrong } from './verdict.ts';
 import type { Look, Verdict } from './verdict.ts';
 
-/** The resolver that Docker puts into each container on a network of its own. */
+/** Docker's resolver in each container on a user-defined network. */
 const EMBEDDED_RESOLVER = '127.0.0.11';
 const LOOPBACK = /^(127\.|::1$)/;
 const EVERY_ADDRESS = new Set(['0.0.0.0', '::']);
-/** Docker's names for "none of its own" and "that of somebody else", which `namespaces` judges. */
+/** Docker's words for no network and for a shared one; the check `namespaces` covers these. */
 const NOT_A_NETWORK = new Set(['none', 'host']);
 
 export function networksKnown({ networks }: Snapshot, plan: StackPlan): Verdict {
   const known = [...plan.networksOut, ...plan.networksInternal];
   return verdictOfAll(
     networks,
-    ({ name }) => (known.includes(name) ? undefined : `${name} is none of Sotto's networks`),
+    ({ name }) => (known.includes(name) ? undefined : message('evidence.network-unknown', { name })),
     networks.map(({ name }) => name).join(', '),
   );
 }
@@ -26,11 +28,11 @@ export function networksInternal({ networks }: Snapshot, plan: StackPlan): Verdi
   return verdictOfAll(
     inner(networks, plan),
     ({ name, internal, driver }) => {
-      if (!internal) return `${name} is not internal: it has a way out`;
-      // What internal means is a bridge's own rule: macvlan and others are on the machine's own network.
-      return driver === 'bridge' ? undefined : `${name} is of the driver ${driver}, not a bridge of its own`;
+      if (!internal) return message('evidence.network-open', { name });
+      // Only a bridge enforces `internal`: macvlan and others are on the machine's own network.
+      return driver === 'bridge' ? undefined : message('evidence.network-driver', { name, driver });
     },
-    `internal: ${namesOf(inner(networks, plan))}`,
+    message('evidence.networks-internal', { names: namesOf(inner(networks, plan)) }),
   );
 }
 
@@ -38,16 +40,16 @@ export function networksNoGateway({ networks }: Snapshot, plan: StackPlan): Verd
   return verdictOfAll(
     inner(networks, plan),
     ({ name, inhibitIpv4, gatewayMode }) =>
-      inhibitIpv4 || gatewayMode.ipv4 === 'isolated' ? undefined : `${name} leaves a gateway address on the machine`,
-    `no gateway address: ${namesOf(inner(networks, plan))}`,
+      inhibitIpv4 || gatewayMode.ipv4 === 'isolated' ? undefined : message('evidence.network-gateway', { name }),
+    message('evidence.networks-no-gateway', { names: namesOf(inner(networks, plan)) }),
   );
 }
 
 export function networksIpv4({ networks }: Snapshot): Verdict {
   return verdictOfAll(
     networks,
-    ({ name, ipv6 }) => (ipv6 ? `${name} has IPv6` : undefined),
-    `without IPv6: ${namesOf(networks)}`,
+    ({ name, ipv6 }) => (ipv6 ? message('evidence.network-ipv6', { name }) : undefined),
+    message('evidence.networks-no-ipv6', { names: namesOf(networks) }),
   );
 }
 
@@ -58,10 +60,12 @@ export function networksMembers({ containers }: Snapshot, plan: StackPlan): Verd
       const has = Object.keys(networks).filter((network) => !NOT_A_NETWORK.has(network));
       const extra = has.filter((network) => !service.networks.includes(network));
       const missing = service.networks.filter((network) => !has.includes(network));
-      if (extra.length > 0) return `${name} is on ${extra.join(', ')}, where it does not belong`;
-      return missing.length > 0 ? `${name} is not on ${missing.join(', ')}` : undefined;
+      if (extra.length > 0) return message('evidence.network-extra', { name, networks: extra.join(', ') });
+      return missing.length > 0
+        ? message('evidence.network-missing', { name, networks: missing.join(', ') })
+        : undefined;
     },
-    'each is on its own networks and on no other',
+    message('evidence.networks-own'),
   );
 }
 
@@ -69,16 +73,17 @@ export function networksStrangers({ networks, strangers }: Snapshot): Verdict {
   const there = strangers.filter((stranger) => stranger.networks.length > 0);
   return verdictOf(
     there.length > 0
-      ? there.map(({ name, networks: on }) => wrong(`${name} is on ${on.join(', ')}`))
-      : networks.map(({ name }) => right(`${name}: nobody else`)),
+      ? there.map(({ name, networks: on }) => wrong(message('evidence.is-on', { name, networks: on.join(', ') })))
+      : networks.map(({ name }) => right(message('evidence.no-stranger', { name }))),
   );
 }
 
 export function portsPublished({ containers }: Snapshot): Verdict {
   return verdictOfAll(
     containers,
-    ({ name, published }) => (published.length > 0 ? `${name} publishes ${published.join(', ')}` : undefined),
-    'no container publishes a port',
+    ({ name, published }) =>
+      published.length > 0 ? message('evidence.publishes', { name, ports: published.join(', ') }) : undefined,
+    message('evidence.publishes-nothing'),
   );
 }
 
@@ -88,16 +93,20 @@ export function namesInside({ containers }: Snapshot, plan: StackPlan): Verdict 
     ([{ name, nameServers }]) =>
       nameServers.length > 0 && nameServers.every((server) => LOOPBACK.test(server))
         ? undefined
-        : `${name} asks ${nameServers.length > 0 ? nameServers.join(', ') : "the engine's name servers"}`,
-    'names are asked for at the own loopback, where nothing listens',
+        : message('evidence.resolves', {
+            name,
+            servers: nameServers.join(', ') || message('evidence.engine-resolvers'),
+          }),
+    message('evidence.resolves-inside'),
   );
 }
 
 export function hostsAdded({ containers }: Snapshot): Verdict {
   return verdictOfAll(
     containers,
-    ({ name, hostsAdded: hosts }) => (hosts.length > 0 ? `${name} is told ${hosts.join(', ')}` : undefined),
-    'no address is told to any container',
+    ({ name, hostsAdded: hosts }) =>
+      hosts.length > 0 ? message('evidence.hosts-added', { name, hosts: hosts.join(', ') }) : undefined,
+    message('evidence.no-hosts-added'),
   );
 }
 
@@ -109,11 +118,15 @@ export function forwardingOff({ containers }: Snapshot, plan: StackPlan): Verdic
         (key) => sysctls[key] !== service.sysctls[key],
       );
       return differs.length > 0
-        ? `${name}: ${differs.map((key) => `${key}=${sysctls[key] ?? 'not set'}`).join(', ')}`
+        ? of(name, differs.map((key) => describeSetting(key, sysctls[key])).join(', '))
         : undefined;
     },
-    'forwarding is off where a container is on several networks',
+    message('evidence.forwarding-off'),
   );
+}
+
+function describeSetting(key: string, value: string | undefined): string {
+  return value === undefined ? message('evidence.setting-unset', { key }) : message('evidence.setting', { key, value });
 }
 
 export function listenersPlanned({ containers }: Snapshot, plan: StackPlan): Verdict {
@@ -123,11 +136,19 @@ export function listenersPlanned({ containers }: Snapshot, plan: StackPlan): Ver
   return verdictOf(
     running.flatMap(([container, service]) =>
       lookAt(container.name, container.listeners, (listeners) => {
+        const { name } = container;
         const reachable = listeners.filter(({ address }) => address !== EMBEDDED_RESOLVER && !LOOPBACK.test(address));
         const faults = reachable.filter((listener) => !mayListen(container, service, listener));
-        if (faults.length > 0) return faults.map((at) => wrong(`${container.name} listens on ${listenerText(at)}`));
+        if (faults.length > 0)
+          return faults.map((at) => wrong(message('evidence.listens', { name, address: listenerText(at) })));
         const ports = [...new Set(reachable.map(({ port }) => port))].join(', ');
-        return [right(`${container.name} listens on ${ports === '' ? 'nothing' : `port ${ports}, on inner networks`}`)];
+        return [
+          right(
+            ports === ''
+              ? message('evidence.listens-on-nothing', { name })
+              : message('evidence.listens-inside', { name, ports }),
+          ),
+        ];
       }),
     ),
   );
@@ -141,7 +162,7 @@ function mayListen(
   if (service.listens === 'everything') return true;
   const allowed = protocol === 'tcp' ? service.listens.find((listener) => listener.port === port) : undefined;
   if (allowed === undefined) return false;
-  // On every address is as good as on the allowed ones only where the container has no other.
+  // A listener on every address is allowed only if all addresses of the container are.
   if (EVERY_ADDRESS.has(address)) return Object.keys(container.networks).every((on) => allowed.networks.includes(on));
   return allowed.networks.some((network) => container.networks[network] === address);
 }
@@ -153,39 +174,40 @@ function listenerText({ protocol, address, port }: ListenerFacts): string {
 export function probeOutside(snapshot: Snapshot): Verdict {
   return probed(snapshot, ({ outside, tried }, network) =>
     outside.length > 0
-      ? wrong(`from ${network}: ${outside.join('; ')}`)
-      : right(`from ${network}: ${tried} tries, none answered`),
+      ? wrong(message('evidence.probe-answered', { network, answers: outside.join('; ') }))
+      : right(message('evidence.probe-silent', { network, tried })),
   );
 }
 
 export function probeGateway(snapshot: Snapshot): Verdict {
   return probed(snapshot, ({ gateway, gatewayKnown }, network) => {
-    if (gateway.length > 0) return wrong(`from ${network}: ${gateway.join('; ')}`);
+    if (gateway.length > 0) return wrong(message('evidence.probe-answered', { network, answers: gateway.join('; ') }));
     return gatewayKnown
-      ? right(`from ${network}: the gateway address does not answer`)
-      : right(`from ${network}: there is no gateway address that could be tried`);
+      ? right(message('evidence.gateway-silent', { network }))
+      : right(message('evidence.no-gateway-address', { network }));
   });
 }
 
 type ProbeOutcome = Extract<ProbeFacts['outcome'], { seen: true }>['value'];
 
-/** A probe that could not see what is certainly there proves nothing. */
+/** A probe that did not reach an address that is certainly there proves nothing. */
 function probed({ probes }: Snapshot, look: (outcome: ProbeOutcome, network: string) => Look): Verdict {
   return verdictOf(
-    lookAt('probe', probes, (all) =>
+    lookAt(message('evidence.probe'), probes, (all) =>
       all.flatMap(({ network, outcome }) =>
-        lookAt(`from ${network}`, outcome, (value) =>
-          value.control === 'failed'
-            ? [unclear(`from ${network}: the probe did not even reach what is certainly there`)]
-            : [look(value, network)],
+        lookAt(message('evidence.from-network', { network }), outcome, (value) =>
+          value.control === 'failed' ? [unclear(message('evidence.probe-blind', { network }))] : [look(value, network)],
         ),
       ),
     ),
-    'no internal network is there',
+    message('evidence.no-internal-network'),
   );
 }
 
-/** Networks that must have no way out: all but those that may. An unknown one is judged as an inner one. */
+/**
+ * Networks that must be internal: all but those that may lead out. An unknown one counts as
+ * internal.
+ */
 function inner(networks: readonly NetworkFacts[], plan: StackPlan): NetworkFacts[] {
   return networks.filter(({ name }) => !plan.networksOut.includes(name));
 }

@@ -1,9 +1,10 @@
-// What a container may do to the machine that runs it: CIS Docker benchmark section 5, and what the kernel says of each process.
+// Checks of privileges: CIS Docker benchmark section 5, and the kernel's view of each process.
 
+import { message } from './messages.ts';
 import type { ContainerFacts, ProcessFacts, Snapshot } from './snapshot.ts';
 import { withPlan } from './stack-plan.ts';
 import type { StackPlan } from './stack-plan.ts';
-import { lookAt, right, verdictOf, verdictOfAll, wrong } from './verdict.ts';
+import { lookAt, of, right, verdictOf, verdictOfAll, wrong } from './verdict.ts';
 import type { Verdict } from './verdict.ts';
 
 const NO_NEW_PRIVILEGES = /^no-new-privileges([:=]true)?$/;
@@ -11,15 +12,15 @@ const SECCOMP_OFF = /^seccomp[:=]unconfined$/;
 const MANDATORY_ACCESS_OFF = /^(apparmor[:=]unconfined|label[:=]disable)$/;
 const ROOT = /^(0|root|)(:|$)/;
 const ROOT_GROUP = new Set(['0', 'root']);
-/** Namespaces that Docker makes for each container by itself, by the words that it then uses for them. */
+/** Docker's words for a namespace that it makes for each container. */
 const OWN_NAMESPACE = new Set(['', 'private', 'none', 'default', 'bridge']);
 const SECCOMP_FILTER = 2;
 
 export function privileged({ containers }: Snapshot): Verdict {
   return verdictOfAll(
     containers,
-    ({ name, privileged: is }) => (is ? `${name} is privileged` : undefined),
-    'none is privileged',
+    ({ name, privileged: is }) => (is ? message('evidence.privileged', { name }) : undefined),
+    message('evidence.not-privileged'),
   );
 }
 
@@ -27,10 +28,11 @@ export function capabilities({ containers }: Snapshot): Verdict {
   return verdictOfAll(
     containers,
     ({ name, capabilitiesAdded, capabilitiesDropped }) => {
-      if (capabilitiesAdded.length > 0) return `${name} has been given ${capabilitiesAdded.join(', ')}`;
-      return capabilitiesDropped.includes('ALL') ? undefined : `${name} has not dropped all capabilities`;
+      if (capabilitiesAdded.length > 0)
+        return message('evidence.capabilities-added', { name, capabilities: capabilitiesAdded.join(', ') });
+      return capabilitiesDropped.includes('ALL') ? undefined : message('evidence.capabilities-kept', { name });
     },
-    'all dropped, none added',
+    message('evidence.capabilities-dropped'),
   );
 }
 
@@ -38,8 +40,10 @@ export function newPrivileges({ containers }: Snapshot): Verdict {
   return verdictOfAll(
     containers,
     ({ name, securityOptions }) =>
-      securityOptions.some((option) => NO_NEW_PRIVILEGES.test(option)) ? undefined : `${name} may gain privileges`,
-    'no-new-privileges is set',
+      securityOptions.some((option) => NO_NEW_PRIVILEGES.test(option))
+        ? undefined
+        : message('evidence.gains-privileges', { name }),
+    message('evidence.no-new-privileges'),
   );
 }
 
@@ -49,14 +53,14 @@ export function users({ containers }: Snapshot, plan: StackPlan): Verdict {
     containers,
     (container) => {
       const { name, user } = container;
-      if (ROOT.test(user)) return `${name} runs as root`;
-      // Client and host's client are one program; no other two share a user.
+      if (ROOT.test(user)) return message('evidence.runs-as-root', { name });
+      // Client and host-client are one program; no other two services share a user.
       const other = containers.find(
         (one) => uidOf(one) === uidOf(container) && one.service !== container.service && !isSameProgram(one, container),
       );
-      return other === undefined ? undefined : `${name} and ${other.name} run as the same user`;
+      return other === undefined ? undefined : message('evidence.same-user', { name, other: other.name });
     },
-    'each service has a user of its own, and none is root',
+    message('evidence.own-users'),
   );
 
   function isSameProgram(one: ContainerFacts, two: ContainerFacts): boolean {
@@ -74,57 +78,60 @@ export function groups({ containers }: Snapshot, plan: StackPlan): Verdict {
     withPlan(containers, plan),
     ([{ name, user, groups: has }, service]) => {
       const extra = has.filter((group) => !service.groups.includes(group));
-      if (extra.length > 0) return `${name} is in group ${extra.join(', ')}`;
-      return ROOT_GROUP.has(user.split(':')[1] ?? '') ? `${name} is in group 0` : undefined;
+      if (extra.length > 0) return message('evidence.in-group', { name, groups: extra.join(', ') });
+      return ROOT_GROUP.has(user.split(':')[1] ?? '') ? message('evidence.in-group', { name, groups: 0 }) : undefined;
     },
-    'each is in the groups of its sockets only',
+    message('evidence.own-groups'),
   );
 }
 
 export function rootReadOnly({ containers }: Snapshot): Verdict {
   return verdictOfAll(
     containers,
-    ({ name, rootReadOnly: is }) => (is ? undefined : `${name} can write to its root`),
-    'read-only',
+    ({ name, rootReadOnly: is }) => (is ? undefined : message('evidence.root-writable', { name })),
+    message('evidence.read-only'),
   );
 }
 
 export function namespaces({ containers, engine }: Snapshot): Verdict {
   return verdictOfAll(
     containers,
-    ({ name, namespaces: of }) => {
-      const shared = Object.entries(of).filter(([kind, mode]) => {
-        // With cgroup v1 Docker knows the machine's only.
+    ({ name, namespaces: has }) => {
+      const shared = Object.entries(has).filter(([kind, mode]) => {
+        // With cgroup v1 Docker has only the machine's cgroup namespace.
         if (kind === 'cgroup') return mode === 'host' && engine.cgroupVersion === '2';
-        // A network of its own is called by that network's name; `networks-members` judges it.
+        // Docker names a container's own network here; the check `networks-members` covers it.
         if (kind === 'network') return mode === 'host' || mode.startsWith('container:');
         return !OWN_NAMESPACE.has(mode);
       });
       return shared.length > 0
-        ? `${name} shares: ${shared.map(([kind, mode]) => `${kind} (${mode})`).join(', ')}`
+        ? message('evidence.shares', { name, namespaces: shared.map(([kind, mode]) => `${kind} (${mode})`).join(', ') })
         : undefined;
     },
-    'network, processes, IPC, host name and users are its own',
+    message('evidence.own-namespaces'),
   );
 }
 
 export function devices({ containers }: Snapshot): Verdict {
   return verdictOfAll(
     containers,
-    ({ name, devices: has }) => (has.length > 0 ? `${name} has ${has.join(', ')}` : undefined),
-    'none has a device',
+    ({ name, devices: has }) =>
+      has.length > 0 ? message('evidence.has-devices', { name, devices: has.join(', ') }) : undefined,
+    message('evidence.no-device'),
   );
 }
 
 export function seccomp({ containers, engine }: Snapshot): Verdict {
   const filter = engine.securityOptions.find((option) => option.startsWith('name=seccomp'));
   if (filter === undefined || filter.includes('profile=unconfined'))
-    return { state: 'red', evidence: ['the engine filters no system calls by default'] };
+    return { state: 'red', evidence: [message('evidence.engine-no-filter')] };
   return verdictOfAll(
     containers,
     ({ name, securityOptions }) =>
-      securityOptions.some((option) => SECCOMP_OFF.test(option)) ? `${name} is not filtered` : undefined,
-    "the engine's filter is on, and none opts out",
+      securityOptions.some((option) => SECCOMP_OFF.test(option))
+        ? message('evidence.not-filtered', { name })
+        : undefined,
+    message('evidence.filtered'),
   );
 }
 
@@ -136,11 +143,11 @@ export function mandatoryAccess({ containers, engine }: Snapshot): Verdict {
     containers,
     ({ name, securityOptions, appArmorProfile }) =>
       securityOptions.some((option) => MANDATORY_ACCESS_OFF.test(option)) || appArmorProfile === 'unconfined'
-        ? `${name} opts out`
+        ? message('evidence.opts-out', { name })
         : undefined,
     there.length > 0
-      ? `${there.join(', ')} is on, and none opts out`
-      : 'none opts out; this machine has neither of them',
+      ? message('evidence.mandatory-access-on', { systems: there.join(', ') })
+      : message('evidence.mandatory-access-absent'),
   );
 }
 
@@ -148,8 +155,8 @@ export function procMasked({ containers }: Snapshot): Verdict {
   return verdictOfAll(
     containers,
     ({ name, maskedPaths, readOnlyPaths }) =>
-      maskedPaths > 0 && readOnlyPaths > 0 ? undefined : `${name} sees /proc or /sys unmasked`,
-    'masked',
+      maskedPaths > 0 && readOnlyPaths > 0 ? undefined : message('evidence.proc-unmasked', { name }),
+    message('evidence.masked'),
   );
 }
 
@@ -159,17 +166,18 @@ export function processesConfined({ containers }: Snapshot): Verdict {
     running.flatMap(({ name, processes }) =>
       lookAt(name, processes, (all) => {
         const faults = all.flatMap((one) => processFault(one) ?? []);
-        if (faults.length > 0) return faults.map((fault) => wrong(`${name}: ${fault}`));
-        return all.length > 0 ? [right(`${name}: ${all.length} processes, all confined`)] : [];
+        if (faults.length > 0) return faults.map((fault) => wrong(of(name, fault)));
+        return all.length > 0 ? [right(message('evidence.processes-confined', { name, count: all.length }))] : [];
       }),
     ),
   );
 }
 
 function processFault(one: ProcessFacts): string | undefined {
-  if (one.uids.includes(0)) return `${one.name} runs as root`;
+  const { name } = one;
+  if (one.uids.includes(0)) return message('evidence.runs-as-root', { name });
   const hasCapability = [one.capabilitiesEffective, one.capabilitiesBounding].some((set) => !/^0+$/.test(set));
-  if (hasCapability) return `${one.name} has capabilities, or could get some`;
-  if (!one.noNewPrivileges) return `${one.name} may gain privileges`;
-  return one.seccomp === SECCOMP_FILTER ? undefined : `${one.name} is not filtered`;
+  if (hasCapability) return message('evidence.has-capabilities', { name });
+  if (!one.noNewPrivileges) return message('evidence.gains-privileges', { name });
+  return one.seccomp === SECCOMP_FILTER ? undefined : message('evidence.not-filtered', { name });
 }

@@ -1,14 +1,19 @@
-// Which Tor runs, and whether its settings are those that protect: from its own word and its configuration files, as they are in the container.
+// Checks of Tor: its version, and its settings by its command line and the container's
+// configuration files.
 
+import { message } from './messages.ts';
 import { TOR_MINIMUM } from './limits.ts';
 import type { ContainerFacts, Snapshot } from './snapshot.ts';
 import { valueOf, valuesOf } from './torrc.ts';
 import type { TorOption } from './torrc.ts';
-import { lookAt, right, unclear, verdictOf, wrong } from './verdict.ts';
+import { lookAt, of, right, unclear, verdictOf, wrong } from './verdict.ts';
 import type { Look, Verdict } from './verdict.ts';
 import { compareVersions, readVersion } from './version.ts';
 
-/** They make a Tor choose otherwise than all others do, or leave its guards: tor(1), "can weaken your anonymity". */
+/**
+ * Options that make Tor choose differently from all others, or leave its guards: tor(1), "can
+ * weaken your anonymity".
+ */
 const PATH_OPTIONS = [
   'entrynodes',
   'exitnodes',
@@ -24,7 +29,7 @@ const PATH_OPTIONS = [
   'hiddenservicesinglehopmode',
   'hiddenservicenonanonymousmode',
 ];
-/** Ports through which something else than SOCKS to onions would be offered. */
+/** Options of ports that offer another service than SOCKS to onions. */
 const OTHER_PORTS = ['dnsport', 'transport', 'natdport', 'httptunnelport', 'orport', 'extorport'];
 const OFF = new Set(['0', '']);
 
@@ -34,76 +39,77 @@ export function torVersion(snapshot: Snapshot): Verdict {
     torsOf(snapshot).flatMap(([{ name }, { version }]) =>
       lookAt(name, version, (text) => {
         const has = readVersion(text);
-        if (has === undefined || minimum === undefined) return [unclear(`${name}: its version cannot be read`)];
+        if (has === undefined || minimum === undefined)
+          return [unclear(message('evidence.tor-version-unreadable', { name }))];
         return [
           compareVersions(has, minimum) >= 0
-            ? right(`${name}: ${text}, at least ${TOR_MINIMUM}`)
-            : wrong(`${name}: ${text} is older than ${TOR_MINIMUM}`),
+            ? right(message('evidence.tor-version', { name, version: text, minimum: TOR_MINIMUM }))
+            : wrong(message('evidence.tor-old', { name, version: text, minimum: TOR_MINIMUM })),
         ];
       }),
     ),
-    'no Tor is there',
+    message('evidence.no-tor'),
   );
 }
 
 export function torVanguards(snapshot: Snapshot): Verdict {
   return ofOptions(snapshot, (options) => {
     const set = PATH_OPTIONS.filter((name) => options.some(([key]) => key === name));
-    if (set.length > 0) return wrong(`sets ${set.join(', ')}`);
+    if (set.length > 0) return wrong(message('evidence.tor-sets', { options: set.join(', ') }));
     const vanguards = valueOf(options, 'vanguardsliteenabled');
-    return vanguards === '1'
-      ? right('VanguardsLiteEnabled 1')
-      : wrong(`VanguardsLiteEnabled ${vanguards ?? 'is not set'}`);
+    if (vanguards === undefined) return wrong(message('evidence.tor-option-unset', { option: 'VanguardsLiteEnabled' }));
+    const saw = message('evidence.tor-option', { option: 'VanguardsLiteEnabled', value: vanguards });
+    return vanguards === '1' ? right(saw) : wrong(saw);
   });
 }
 
 export function torSocks(snapshot: Snapshot): Verdict {
   return ofOptions(snapshot, (options, { service }) => {
     const other = OTHER_PORTS.filter((name) => valuesOf(options, name).some((value) => !OFF.has(value)));
-    if (other.length > 0) return wrong(`offers ${other.join(', ')}`);
+    if (other.length > 0) return wrong(message('evidence.tor-offers', { options: other.join(', ') }));
     const ports = valuesOf(options, 'socksport');
     if (service === 'tor')
-      return ports.length > 0 && ports.every((port) => port === '0') ? right('SocksPort 0') : wrong('offers SOCKS');
+      return ports.length > 0 && ports.every((port) => port === '0')
+        ? right(message('evidence.tor-option', { option: 'SocksPort', value: 0 }))
+        : wrong(message('evidence.tor-offers-socks'));
     const loose = ports.filter((port) => !OFF.has(port) && !/\bOnionTrafficOnly\b/i.test(port));
-    if (ports.length === 0) return wrong('its SocksPort is the default one, which leads everywhere');
-    return loose.length === 0 ? right('OnionTrafficOnly on every SocksPort') : wrong('a SocksPort leads beyond onions');
+    if (ports.length === 0) return wrong(message('evidence.tor-default-socks'));
+    return loose.length === 0 ? right(message('evidence.tor-onions-only')) : wrong(message('evidence.tor-socks-loose'));
   });
 }
 
 export function torControl(snapshot: Snapshot): Verdict {
   return ofOptions(snapshot, (options) => {
     if (valuesOf(options, 'controlport').some((port) => !OFF.has(port) && !port.startsWith('unix:')))
-      return wrong('a ControlPort is open');
-    if (valuesOf(options, 'hashedcontrolpassword').length > 0) return wrong('a password opens its control socket');
+      return wrong(message('evidence.tor-control-port'));
+    if (valuesOf(options, 'hashedcontrolpassword').length > 0) return wrong(message('evidence.tor-password'));
     return valueOf(options, 'cookieauthentication') === '1'
-      ? right('a Unix socket, with a cookie')
-      : wrong('no cookie is asked for');
+      ? right(message('evidence.tor-cookie'))
+      : wrong(message('evidence.tor-no-cookie'));
   });
 }
 
 export function torQuiet(snapshot: Snapshot): Verdict {
   return ofOptions(snapshot, (options) => {
     const scrubbing = valueOf(options, 'safelogging') ?? '1';
-    if (scrubbing !== '1') return wrong(`SafeLogging ${scrubbing}`);
+    if (scrubbing !== '1') return wrong(message('evidence.tor-option', { option: 'SafeLogging', value: scrubbing }));
     const loud = valuesOf(options, 'log').filter((line) => /\b(file|syslog|debug|info)\b/i.test(line));
-    return loud.length === 0
-      ? right('SafeLogging 1, notices to its own output')
-      : wrong('logs more than notices, or elsewhere');
+    return loud.length === 0 ? right(message('evidence.tor-quiet')) : wrong(message('evidence.tor-loud'));
   });
 }
 
 function ofOptions(
   snapshot: Snapshot,
-  judge: (options: readonly TorOption[], container: ContainerFacts) => Look,
+  validate: (options: readonly TorOption[], container: ContainerFacts) => Look,
 ): Verdict {
   return verdictOf(
     torsOf(snapshot).flatMap(([container, { options }]) =>
       lookAt(container.name, options, (all) => {
-        const look = judge(all, container);
-        return [{ ...look, saw: `${container.name}: ${look.saw}` }];
+        const look = validate(all, container);
+        return [{ ...look, saw: of(container.name, look.saw) }];
       }),
     ),
-    'no Tor is there',
+    message('evidence.no-tor'),
   );
 }
 

@@ -1,4 +1,5 @@
-// The examination: every requirement has its check, a pure function of what was seen; what comes out is one finding for each.
+// Runs the check of every requirement: a pure function of the snapshot, with one finding as its
+// result.
 
 import * as limits from './check-limits.ts';
 import * as mounts from './check-mounts.ts';
@@ -7,6 +8,7 @@ import * as privileges from './check-privileges.ts';
 import * as stack from './check-stack.ts';
 import * as tor from './check-tor.ts';
 import { EVIDENCE_CHARS_MAX, EVIDENCE_LINES_MAX } from './limits.ts';
+import { message } from './messages.ts';
 import { REQUIREMENTS } from './requirements.ts';
 import type { RequirementCode, Topic } from './requirements.ts';
 import type { Snapshot } from './snapshot.ts';
@@ -19,9 +21,9 @@ export interface Finding {
   readonly topic: Topic;
   readonly requirement: string;
   readonly state: State;
-  /** What was seen, in printable ASCII. */
+  /** The evidence, in printable ASCII. */
   readonly evidence: readonly string[];
-  /** What to do, where the requirement is broken. */
+  /** The next step, if the requirement is not met. */
   readonly next?: string;
 }
 
@@ -86,26 +88,30 @@ const CHECKS: Readonly<Record<RequirementCode, (snapshot: Snapshot, plan: StackP
 export function examine(snapshot: Snapshot, plan?: StackPlan): Finding[] {
   const measure = plan ?? planOf(snapshot.containers.map(({ service }) => service));
   return (Object.keys(REQUIREMENTS) as RequirementCode[]).map((code) => {
-    const { topic, requirement, next } = REQUIREMENTS[code];
+    const { topic, next } = REQUIREMENTS[code];
     const { state, evidence } = CHECKS[code](snapshot, measure);
     const shown = presentable(evidence);
-    return { code, topic, requirement, state, evidence: shown, ...(state === 'red' ? { next } : {}) };
+    const requirement = message(`requirement.${code}`);
+    return { code, topic, requirement, state, evidence: shown, ...(state === 'red' ? { next: message(next) } : {}) };
   });
 }
 
-/** The worst of them: one broken requirement is enough, and what cannot be told is not well. */
+/** @returns the worst state: red if any is red; never green if one cannot be told. */
 export function overall(findings: readonly Pick<Finding, 'state'>[]): State {
   const states = new Set(findings.map(({ state }) => state));
   if (states.has('red')) return 'red';
   return states.has('cannot-tell') || states.size === 0 ? 'cannot-tell' : 'green';
 }
 
-/** Names and labels are whatever somebody chose: nothing of them may reach a terminal but what can be printed. */
+/**
+ * Any user of the engine chooses names and labels: only their printable characters may reach a
+ * terminal.
+ */
 export function presentable(lines: readonly string[]): string[] {
   const shown = lines.slice(0, EVIDENCE_LINES_MAX).map((line) => {
     const printable = line.replaceAll(/[^\x20-\x7e]/gu, '?');
     return printable.length > EVIDENCE_CHARS_MAX ? `${printable.slice(0, EVIDENCE_CHARS_MAX - 3)}...` : printable;
   });
   const left = lines.length - shown.length;
-  return left > 0 ? [...shown, `and ${left} more`] : shown;
+  return left > 0 ? [...shown, message('page.more-evidence', { count: left })] : shown;
 }

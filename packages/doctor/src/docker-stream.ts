@@ -1,11 +1,11 @@
-// What a container prints, out of the engine's stream; and one file, out of the archive that the engine sends.
+// Reads a container's output from the engine's stream, and one file from the engine's archive.
 
 const STDOUT = 1;
 const STREAM_HEADER_BYTES = 8;
 const TAR_BLOCK_BYTES = 512;
 const TAR_SIZE = { from: 124, to: 136 } as const;
 const TAR_TYPE = 156;
-/** A file; archives of old programs have a NUL there. */
+/** The type of a file; archives of old programs have a NUL. */
 const TAR_FILE_TYPES = new Set(['0', '\0']);
 
 /** Reads a stream to its end. @throws Error if it is longer than `bytesMax`. */
@@ -21,7 +21,10 @@ export async function readAll(stream: NodeJS.ReadableStream, bytesMax: number): 
   return Buffer.concat(chunks);
 }
 
-/** The standard output in an attached stream: frames of one byte for the stream, three of zero and a length (Docker Engine API, ContainerAttach). */
+/**
+ * The standard output in an attached stream: frames of one byte for the stream, three of zero and a
+ * length (Docker Engine API, ContainerAttach).
+ */
 export function standardOutput(bytes: Buffer): string {
   const parts: Buffer[] = [];
   let at = 0;

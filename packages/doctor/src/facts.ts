@@ -1,5 +1,7 @@
-// From the engine's answers to facts: a plain translation, with Docker's many words for "nothing" made one.
+// Translates the engine's answers into facts, with one form for Docker's many forms of an absent
+// value.
 
+import { message } from './messages.ts';
 import type { RawContainer, RawEngine, RawHostConfig, RawNetwork, RawPorts, RawVolume } from './raw.ts';
 import { unseen } from './snapshot.ts';
 import type { ContainerFacts, EngineFacts, MountFacts, NetworkFacts, VolumeFacts } from './snapshot.ts';
@@ -14,7 +16,7 @@ const NANO = 1_000_000_000;
 const DEFAULT_CPU_PERIOD_MICROSECONDS = 100_000;
 const INHIBIT_IPV4 = 'com.docker.network.bridge.inhibit_ipv4';
 const GATEWAY_MODE = 'com.docker.network.bridge.gateway_mode_ipv';
-/** What Docker itself writes into a container's health log when a check did not end or could not be started. */
+/** Docker's own entries in a container's health log, for a check that did not end or start. */
 const OWN_HEALTH_WORDS = /^(Health check exceeded timeout|OCI runtime exec failed|cannot exec in a |rpc error: )/;
 
 /** The engine's name of a thing, without the project's in front. */
@@ -29,7 +31,7 @@ export function engineFacts({ info, version }: RawEngine): EngineFacts {
   const [number, build] = [runc?.Version ?? '', runc?.Details?.['GitCommit'] ?? ''];
   return {
     version: version.Version ?? '',
-    // A distribution says in the build which of its own repairs are in it.
+    // The build of a distribution names its own repairs.
     runc: number !== '' && build.startsWith(number) ? build : number,
     operatingSystem: info.OperatingSystem ?? '',
     cgroupVersion: info.CgroupVersion ?? '1',
@@ -44,14 +46,17 @@ export function engineFacts({ info, version }: RawEngine): EngineFacts {
   };
 }
 
-/** Compose files that are not the repository's, of the labels of all containers; without the folders that they lie in. */
+/**
+ * @returns the names, without folders, of compose files that are not the repository's, by the
+ * labels of all containers.
+ */
 export function filesAdded(containers: readonly RawContainer[]): readonly string[] {
   const paths = containers.flatMap(({ Config: { Labels } }) => (Labels?.[FILES_LABEL] ?? '').split(','));
   const added = paths.map((path) => path.replaceAll('\\', '/')).filter((path) => path !== '' && !OWN_FILES.test(path));
   return [...new Set(added.map((path) => path.slice(path.lastIndexOf('/') + 1)))].sort();
 }
 
-/** All of a container's facts that `inspect` tells; what has to be looked at elsewhere is not seen yet. */
+/** @returns the facts that `inspect` has; the others are not seen yet. */
 export function containerFacts(project: string, raw: RawContainer, imageLayers: readonly string[]): ContainerFacts {
   const { State: state, Config: config, HostConfig: host } = raw;
   const networks = Object.entries(raw.NetworkSettings.Networks ?? {});
@@ -92,8 +97,8 @@ export function containerFacts(project: string, raw: RawContainer, imageLayers: 
     ...limitsOf(host),
     logDriver: host.LogConfig?.Type ?? '',
     restart: { policy: host.RestartPolicy?.Name ?? '', retries: host.RestartPolicy?.MaximumRetryCount ?? 0 },
-    processes: unseen('it does not run'),
-    listeners: unseen('it does not run'),
+    processes: unseen('not-running'),
+    listeners: unseen('not-running'),
     tor: null,
   };
 }
@@ -102,16 +107,16 @@ function isOutput(text: string): boolean {
   return text.trim() !== '' && !OWN_HEALTH_WORDS.test(text);
 }
 
-/** A seccomp profile is handed over whole: that there is one is enough to know. */
+/** The engine returns a seccomp profile whole: its presence is enough. */
 function shortOption(option: string): string {
   return /^seccomp[:=]\s*\{/.test(option) ? 'seccomp=profile' : option;
 }
 
 function devicesOf(host: RawHostConfig): string[] {
   return [
-    ...(host.Devices ?? []).map(({ PathOnHost }) => PathOnHost ?? 'a device'),
-    ...(host.DeviceRequests ?? []).map(({ Driver }) => `a device of the driver ${Driver ?? ''}`),
-    ...(host.DeviceCgroupRules ?? []).map((rule) => `rule ${rule}`),
+    ...(host.Devices ?? []).map(({ PathOnHost }) => PathOnHost ?? message('evidence.device-unnamed')),
+    ...(host.DeviceRequests ?? []).map(({ Driver }) => message('evidence.device-driver', { driver: Driver ?? '' })),
+    ...(host.DeviceCgroupRules ?? []).map((rule) => message('evidence.device-rule', { rule })),
   ];
 }
 
@@ -124,14 +129,14 @@ function mountsOf(project: string, { Mounts }: RawContainer): MountFacts[] {
   }));
 }
 
-/** What is published now, and what is to be on the next start. */
+/** The ports that are published now, and those of the next start. */
 function publishedOf({ HostConfig, NetworkSettings }: RawContainer): string[] {
   const lines = [HostConfig.PortBindings, NetworkSettings.Ports].flatMap((ports: RawPorts | null | undefined) =>
     Object.entries(ports ?? {}).flatMap(([port, bindings]) =>
       (bindings ?? []).map(({ HostIp, HostPort }) => `${HostIp ?? ''}:${HostPort ?? ''} -> ${port}`),
     ),
   );
-  return [...new Set([...lines, ...(HostConfig.PublishAllPorts === true ? ['all ports'] : [])])];
+  return [...new Set([...lines, ...(HostConfig.PublishAllPorts === true ? [message('evidence.all-ports')] : [])])];
 }
 
 function limitsOf(

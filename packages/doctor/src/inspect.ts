@@ -1,4 +1,5 @@
-// Looks at a running stack through the engine, and at this machine's /proc where the engine runs on it. It changes nothing.
+// Inspects a running stack through the engine, and in this machine's /proc if the engine runs here.
+// It changes nothing.
 
 import type Docker from 'dockerode';
 import { readAll, fileInArchive, standardOutput } from './docker-stream.ts';
@@ -14,9 +15,8 @@ import type { TorOption } from './torrc.ts';
 
 const PROJECT_LABEL = 'com.docker.compose.project';
 const TOR_SERVICES = new Set(['tor', 'tor-client']);
-const NOT_THIS_MACHINE = 'the engine does not run on this machine, or its processes cannot be seen from here';
 
-/** What the engine says of the stack; `networks` and `image` are for the probe. */
+/** The engine's answers on the stack; the probe needs `networks` and `containers`. */
 export interface Inspected {
   readonly snapshot: Omit<Snapshot, 'release' | 'probes'>;
   readonly networks: readonly RawNetwork[];
@@ -43,7 +43,7 @@ export async function inspectStack(docker: Docker, project: string): Promise<Ins
       project,
       filesAdded: filesAdded(containers),
       engine: engineFacts(engine),
-      machine: isHere ? seen(await readMachine()) : unseen(NOT_THIS_MACHINE),
+      machine: isHere ? seen(await readMachine()) : unseen('not-this-machine'),
       containers: facts.sort((one, two) => one.name.localeCompare(two.name)),
       networks: networks.map((raw) => networkFacts(project, raw)),
       volumes: volumes.map((raw) => volumeFacts(project, raw)),
@@ -70,7 +70,7 @@ async function inspectNetworks(docker: Docker, filters: { label: string[] }): Pr
   return inspected.flatMap((raw) => raw ?? []);
 }
 
-/** A client may leave between the list and the look: then it is not part of the picture. */
+/** A client may leave between the list and the inspection: then it is left out. */
 async function whileThere<Value>(looking: Promise<Value>): Promise<Value | undefined> {
   try {
     return await looking;
@@ -80,7 +80,10 @@ async function whileThere<Value>(looking: Promise<Value>): Promise<Value | undef
   }
 }
 
-/** A process that the engine calls a container's is in that container's cgroup here, too. */
+/**
+ * Whether the engine runs on this machine: a container's process is then in that container's cgroup
+ * here.
+ */
 async function runsHere(containers: readonly RawContainer[]): Promise<boolean> {
   const running = containers.filter(({ State }) => State.Running === true);
   const found = await Promise.all(running.map(({ Id, State }) => isInContainer(State.Pid ?? 0, Id)));
@@ -108,7 +111,7 @@ async function processesOf(
   id: string,
   isHere: boolean,
 ): Promise<Seen<readonly ProcessFacts[]>> {
-  if (!isHere) return unseen(NOT_THIS_MACHINE);
+  if (!isHere) return unseen('not-this-machine');
   const top = (await whileThere(container.top())) as
     { Titles: readonly string[]; Processes: readonly string[][] } | undefined;
   const column = top?.Titles.indexOf('PID') ?? -1;
@@ -117,34 +120,34 @@ async function processesOf(
     pids.map(async (pid) => ((await isInContainer(pid, id)) ? readProcess(pid) : undefined)),
   );
   const processes = here.flatMap((process) => process ?? []);
-  return processes.length > 0 ? seen(processes) : unseen('none of its processes could be seen');
+  return processes.length > 0 ? seen(processes) : unseen('no-process-seen');
 }
 
 async function listenersOf({ Id, State }: RawContainer, isHere: boolean): Promise<ContainerFacts['listeners']> {
   const pid = State.Pid ?? 0;
-  if (!isHere || !(await isInContainer(pid, Id))) return unseen(NOT_THIS_MACHINE);
+  if (!isHere || !(await isInContainer(pid, Id))) return unseen('not-this-machine');
   return seen(await readListeners(pid));
 }
 
 async function torFacts(container: Docker.Container, raw: RawContainer, isRunning: boolean): Promise<TorFacts> {
   const [version, options] = await Promise.all([
-    isRunning ? torVersion(container) : unseen('it does not run'),
+    isRunning ? torVersion(container) : unseen('not-running'),
     torOptions(container, raw.Config.Cmd ?? []),
   ]);
   return { version, options };
 }
 
-/** Asks the program in the container for its version; it starts, says it and ends. */
+/** Asks the container's tor for its version: a second process that prints it and ends. */
 async function torVersion(container: Docker.Container): Promise<Seen<string>> {
   try {
     const asked = await container.exec({ Cmd: ['/usr/bin/tor', '--version'], AttachStdout: true, AttachStderr: true });
     const stream = await asked.start({ abortSignal: AbortSignal.timeout(VERSION_LIMIT_MS) });
     const text = standardOutput(await readAll(stream, OUTPUT_BYTES_MAX));
     const version = /^Tor version (\S+?)\.?(?:\s|$)/m.exec(text)?.[1];
-    return version === undefined ? unseen('it does not say its version') : seen(version);
+    return version === undefined ? unseen('no-version') : seen(version);
   } catch {
-    // What an engine says of a failed exec is its own affair, and may hold names: that it failed is enough.
-    return unseen('its version could not be asked for');
+    // The engine's text on a failed exec may hold names, so it is dropped.
+    return unseen('version-unasked');
   }
 }
 
@@ -154,7 +157,7 @@ async function torOptions(container: Docker.Container, args: readonly string[]):
     const files = await Promise.all(command.files.map((path) => readFromContainer(container, path)));
     return seen([...files.flatMap(readTorrc), ...command.options]);
   } catch {
-    return unseen('its configuration could not be read');
+    return unseen('no-configuration');
   }
 }
 

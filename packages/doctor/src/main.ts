@@ -1,14 +1,15 @@
-// The doctor's program: looks, probes, judges, prints.
+// The doctor's program: inspects, probes, checks, prints.
 
 import { fileURLToPath } from 'node:url';
 import Docker from 'dockerode';
 import { examine } from './checks.ts';
-import { DOCTOR_CODES, DoctorError } from './errors.ts';
+import { DoctorError } from './errors.ts';
 import type { DoctorCode } from './errors.ts';
 import { inspectStack } from './inspect.ts';
 import { RUN_LIMIT_MS, STOP_LIMIT_MS } from './limits.ts';
-import { DOCTOR_VERSION, HELP, readOptions } from './options.ts';
+import { DOCTOR_VERSION, readOptions } from './options.ts';
 import type { DoctorOptions } from './options.ts';
+import { message } from './messages.ts';
 import { probeNetworks } from './probe.ts';
 import { readRelease, RELEASE_FILE } from './release.ts';
 import { exitCode, page, reportOf } from './report.ts';
@@ -16,7 +17,7 @@ import { unseen } from './snapshot.ts';
 import type { Snapshot } from './snapshot.ts';
 
 const EXIT_CANNOT_LOOK = 2;
-/** EX_USAGE of sysexits.h: 2 is taken. */
+/** EX_USAGE of sysexits.h, because 2 has another meaning. */
 const EXIT_USAGE = 64;
 const USAGE_CODES: readonly DoctorCode[] = ['usage', 'docker-host'];
 const OWN_RELEASE = fileURLToPath(new URL(`../../../${RELEASE_FILE}`, import.meta.url));
@@ -37,11 +38,11 @@ async function look(options: DoctorOptions, signal: AbortSignal): Promise<Snapsh
         facts: snapshot.containers,
         signal,
       })
-    : unseen('no probe was sent (--no-probe)');
+    : unseen('no-probe');
   return { ...snapshot, release, probes };
 }
 
-/** Nothing is sent yet: all that can fail is the environment. */
+/** It sends nothing yet: only the environment can be wrong. */
 function openDocker(): Docker {
   try {
     return new Docker();
@@ -53,7 +54,7 @@ function openDocker(): Docker {
 async function run(signal: AbortSignal): Promise<number> {
   const options = readOptions(process.argv.slice(2));
   if (options.wants !== 'look') {
-    process.stdout.write(options.wants === 'help' ? HELP : `${DOCTOR_VERSION}\n`);
+    process.stdout.write(options.wants === 'help' ? message('usage.help') : `${DOCTOR_VERSION}\n`);
     return 0;
   }
   const snapshot = await look(options, signal);
@@ -71,7 +72,7 @@ const limit = setTimeout(() => {
   stop.abort();
 }, RUN_LIMIT_MS);
 
-/** What was started is removed first; an engine that does not answer is not waited for. */
+/** The probes are removed first; the doctor does not wait for an engine that is silent. */
 const stopped = new Promise<never>((_, reject) => {
   stop.signal.addEventListener('abort', () => setTimeout(() => reject(new Error('stopped')), STOP_LIMIT_MS));
 });
@@ -79,10 +80,10 @@ const stopped = new Promise<never>((_, reject) => {
 try {
   process.exitCode = await Promise.race([run(stop.signal), stopped]);
 } catch (error) {
-  // The text of another error is not shown: it is the engine's, and may hold names.
+  // The text of another error is the engine's and may hold names, so it is not shown.
   const code = error instanceof DoctorError ? error.code : stop.signal.aborted ? why.code : 'look-failed';
-  const message = error instanceof DoctorError ? error.message : DOCTOR_CODES[code];
-  process.stderr.write(`sotto: ${message} (${code})\n`);
+  const text = error instanceof DoctorError ? error.message : message(`error.${code}`);
+  process.stderr.write(`${message('failure.line', { text, code })}\n`);
   process.exit(USAGE_CODES.includes(code) ? EXIT_USAGE : EXIT_CANNOT_LOOK);
 } finally {
   clearTimeout(limit);

@@ -3,6 +3,7 @@
 import { parseArgs } from 'node:util';
 import { DoctorError } from './errors.ts';
 import { OPTION_CHARS_MAX } from './limits.ts';
+import { message } from './messages.ts';
 
 export type DoctorCommand =
   | { readonly wants: 'help' | 'version' }
@@ -16,38 +17,13 @@ export type DoctorCommand =
     };
 export type DoctorOptions = Extract<DoctorCommand, { wants: 'look' }>;
 
-/** The version that `--version` tells; a test keeps it equal to package.json. */
+/** The version that `--version` prints; a test keeps it equal to package.json. */
 export const DOCTOR_VERSION = '0.1.0';
-/** What Compose takes as a project's name. */
+/** Compose's form of a project's name. */
 const PROJECT = /^[a-z0-9][a-z0-9_-]{0,127}$/;
 const PROJECT_DEFAULT = 'sotto';
-/** An option that can be repeated in the line that refuses it. */
+/** An option that its refusal may repeat. */
 const SHOWABLE = new RegExp(`^-{1,2}[A-Za-z][A-Za-z0-9-]{0,${OPTION_CHARS_MAX - 1}}$`);
-
-export const HELP = `Usage: ./scripts/doctor [options]
-
-Checks a running stack of Sotto from outside, and prints for each requirement
-whether it is met, with the evidence: green, red, or cannot tell. It changes
-nothing: it asks the Docker engine, reads /proc of this machine if the engine
-runs here, and asks Tor for its version. To try whether anything gets out, it
-starts a container of one of Sotto's own images for a few seconds on each
-internal network. That container tries two documentation addresses
-(198.51.100.1 and 198.51.100.129) and the network's gateway. The doctor removes
-it again.
-
-  --project NAME   the name that the stack was started under; sotto if absent
-                   (with the private test network: sotto-tornet)
-  --json           print one JSON object to standard output
-  --no-probe       start no container; its requirements are then "cannot tell"
-  --release FILE   the released images, as ./scripts/verify --digests prints
-                   them; docs/released-digests.txt if absent
-  -V, --version    show the version
-  -h, --help       show this text
-
-Exit codes: 0 every requirement is green; 1 one is red; 2 one cannot be told, or
-the doctor cannot look (its code is on standard error); 64 a wrong option,
-argument or variable.
-`;
 
 const OPTIONS = {
   project: { type: 'string' },
@@ -59,7 +35,7 @@ const OPTIONS = {
   help: { type: 'boolean' },
 } as const;
 
-/** `--help` and `--version` win wherever they stand, the first of them. @throws DoctorError `usage` */
+/** The first of `--help` and `--version` wins at every place. @throws DoctorError `usage` */
 export function readOptions(args: readonly string[]): DoctorCommand {
   const question = findQuestion(args);
   if (question !== undefined) return { wants: question };
@@ -72,13 +48,16 @@ export function readOptions(args: readonly string[]): DoctorCommand {
   });
   for (const token of tokens) {
     const problem = findProblem(token);
-    if (problem !== undefined) throw new DoctorError('usage', { problem: `${problem}: see --help` });
+    if (problem !== undefined) throw new DoctorError('usage', { problem: message('usage.see-help', { problem }) });
   }
   const { project = PROJECT_DEFAULT, release } = values;
   if (typeof project !== 'string' || !PROJECT.test(project)) {
-    throw new DoctorError('usage', { problem: '--project is not the name of a Compose project: see --help' });
+    throw new DoctorError('usage', { problem: message('usage.see-help', { problem: message('usage.not-a-project') }) });
   }
-  if (release === '') throw new DoctorError('usage', { problem: '--release needs a value: see --help' });
+  if (release === '')
+    throw new DoctorError('usage', {
+      problem: message('usage.see-help', { problem: message('usage.needs-value', { option: '--release' }) }),
+    });
   return {
     wants: 'look',
     project,
@@ -99,16 +78,20 @@ function findQuestion(args: readonly string[]): 'help' | 'version' | undefined {
 
 type Token = NonNullable<ReturnType<typeof parseArgs>['tokens']>[number];
 
-/** Names the fault, without any value. */
+/** @returns the fault as text, without any value. */
 function findProblem(token: Token): string | undefined {
-  if (token.kind === 'positional') return 'an argument too many: the doctor takes none';
+  if (token.kind === 'positional') return message('usage.too-many');
   if (token.kind !== 'option') return undefined;
-  const shown = SHOWABLE.test(token.rawName) ? ` ${token.rawName}` : '';
   const known = Object.hasOwn(OPTIONS, token.name) ? OPTIONS[token.name as keyof typeof OPTIONS] : undefined;
-  if (known === undefined) return `unknown option${shown}`;
+  if (known === undefined) {
+    const option = token.rawName;
+    return SHOWABLE.test(option) ? message('usage.unknown-option-named', { option }) : message('usage.unknown-option');
+  }
   const takesValue = known.type === 'string';
   // A value that begins with a hyphen is another option.
   const isMissing = token.value === undefined || (!token.inlineValue && token.value.startsWith('-'));
-  if (takesValue && isMissing) return `${token.rawName} needs a value`;
-  return !takesValue && token.value !== undefined ? `${token.rawName} takes no value` : undefined;
+  if (takesValue && isMissing) return message('usage.needs-value', { option: token.rawName });
+  return !takesValue && token.value !== undefined
+    ? message('usage.value-refused', { option: token.rawName })
+    : undefined;
 }

@@ -1,4 +1,5 @@
-// Runs inside the probe's container and tries to get out: it is handed over as text, prints one line of JSON, and ends.
+// Runs inside the probe's container and tries to get out. The doctor passes it as text; it prints
+// one line of JSON, and ends.
 
 import { createSocket } from 'node:dgram';
 import { connect, createServer } from 'node:net';
@@ -21,22 +22,28 @@ export interface ProbeReport {
   readonly gateway: readonly string[];
 }
 
-/** Ports that something might listen on. A refusal is an answer too: one port of a machine is enough to see it. */
+/**
+ * Ports that are often open. A refusal is an answer, too: one port of a machine is enough to see
+ * it.
+ */
 const OUTSIDE_TCP_PORTS = [53, 80, 443];
 const GATEWAY_TCP_PORTS = [22, 53, 80, 443, 2375, 8080];
 const UDP_PORTS = [53, 123, 443];
-/** A question for the name servers of the root, without a name: RFC 1035 §4.1. */
+/** A query for the root's name servers: RFC 1035 §4.1. */
 const DNS_QUESTION = Buffer.from('0001010000010000000000000000020001', 'hex');
 
 type Answer = 'connected' | 'refused' | 'answered' | undefined;
 type Try = readonly [what: string, answer: Promise<Answer>];
 
-/** On a busy machine the limit may pass before an answer that is there has been read: what has come is read first. */
+/**
+ * On a busy machine the limit may pass before an answer is read: answers that have arrived are read
+ * first.
+ */
 function afterLimit(tryMs: number, call: () => void): NodeJS.Timeout {
   return setTimeout(() => setImmediate(() => setImmediate(call)), tryMs);
 }
 
-/** Connected, or refused by somebody; undefined if nobody answered or there is no way. */
+/** @returns connected or refused; undefined without an answer or a route. */
 function tryTcp(host: string, port: number, tryMs: number): Promise<Answer> {
   return new Promise((resolve) => {
     const socket = connect({ host, port });
@@ -71,7 +78,10 @@ function tryUdp(host: string, port: number, tryMs: number): Promise<Answer> {
   });
 }
 
-/** "Unreachable" is what the own kernel says when nobody is there; somebody who rejects with the same word cannot be told from that. */
+/**
+ * "Unreachable" is the own kernel's word for no answer; a router that rejects with that word looks
+ * the same.
+ */
 function isRefusal(error: Error): boolean {
   return ['ECONNREFUSED', 'ECONNRESET'].includes((error as NodeJS.ErrnoException).code ?? '');
 }
@@ -88,7 +98,10 @@ function triesAt(hosts: readonly string[], tcpPorts: readonly number[], tryMs: n
   ]);
 }
 
-/** The same try, at a listener of the probe's own: if that does not answer, silence elsewhere means nothing. */
+/**
+ * The same try at the probe's own listener: without an answer there, silence elsewhere means
+ * nothing.
+ */
 function reachesItself(tryMs: number): Promise<boolean> {
   return new Promise((resolve) => {
     const server = createServer();

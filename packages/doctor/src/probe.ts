@@ -1,5 +1,6 @@
-// The active part: a container with the least rights joins each internal network and must fail to get out. It comes from an image that is
-// already here, tries documentation addresses (RFC 5737) and the network's own gateway, ends by itself, and is removed.
+// Runs the probes: a container with the least rights joins each internal network and must fail to
+// get out. It is made of a present image, tries documentation addresses (RFC 5737) and the
+// network's gateway, and is removed.
 
 import { readFileSync } from 'node:fs';
 import { randomBytes } from 'node:crypto';
@@ -20,7 +21,7 @@ import type { RawContainer, RawNetwork } from './raw.ts';
 import { seen, unseen } from './snapshot.ts';
 import type { ContainerFacts, ProbeFacts, Seen } from './snapshot.ts';
 
-/** Nobody's: RFC 5737. */
+/** Documentation addresses, which nothing uses: RFC 5737. */
 const OUTSIDE = ['198.51.100.1', '198.51.100.129'];
 /** Services whose image has Node, the smallest first. */
 const NODE_SERVICES = ['gate', 'relay', 'host', 'client', 'host-client'];
@@ -29,7 +30,7 @@ const NOBODY = '65534:65534';
 const IPV4 = /^(\d{1,3}\.){3}\d{1,3}$/;
 /** Neighbours that are asked for an answer; one is enough. */
 const NEIGHBOURS_MAX = 4;
-/** Asked where nobody listens: whoever is there refuses. */
+/** A port on which nothing listens: a present neighbour refuses. */
 const UNLIKELY_PORT = 9;
 const EVERY_ADDRESS = ['0.0.0.0', '::'];
 
@@ -37,16 +38,16 @@ export interface ProbeInputs {
   readonly project: string;
   readonly networks: readonly RawNetwork[];
   readonly containers: readonly RawContainer[];
-  /** Of the same containers: who listens where, so that a neighbour is asked for what it serves anyway. */
+  /** Facts of the same containers: a neighbour is tried at a port that it serves. */
   readonly facts: readonly ContainerFacts[];
-  /** Ends all probes before their time; they are removed then, too. */
+  /** Aborts all probes; they are removed then, too. */
   readonly signal: AbortSignal;
 }
 
 /** Probes all internal networks at once. */
 export async function probeNetworks(docker: Docker, inputs: ProbeInputs): Promise<Seen<readonly ProbeFacts[]>> {
   const image = nodeImage(inputs.containers);
-  if (image === undefined) return unseen("none of the project's images here has Node, and none is fetched");
+  if (image === undefined) return unseen('no-node-image');
   const script = readFileSync(new URL('probe-main.ts', import.meta.url), 'utf8');
   const internal = inputs.networks.filter(({ Internal }) => Internal === true);
   return seen(
@@ -59,7 +60,7 @@ export async function probeNetworks(docker: Docker, inputs: ProbeInputs): Promis
   );
 }
 
-/** By its id, so that a tag that was moved meanwhile changes nothing. */
+/** @returns the image's id, so that a moved tag changes nothing. */
 function nodeImage(containers: readonly RawContainer[]): string | undefined {
   const found = NODE_SERVICES.flatMap((service) =>
     containers.filter(({ Config }) => Config.Labels?.['com.docker.compose.service'] === service),
@@ -87,12 +88,15 @@ async function probeNetwork(
     const output = await runProbe(docker, createOptions(network, image, script, task), signal);
     return outcomeOf(task, JSON.parse(output) as ProbeReport);
   } catch {
-    // The engine's own words may hold names and paths of the machine.
-    return unseen('the probe could not be started, or did not end in time');
+    // The engine's text may hold names and paths of the machine, so it is dropped.
+    return unseen('probe-failed');
   }
 }
 
-/** Where the machine is on a network, or would be: engines that give the bridge no address may name none, and the first is where it would be. */
+/**
+ * The machine's addresses on a network. An engine that gives the bridge no address may name none:
+ * then the first of the subnet.
+ */
 function gatewaysOf(network: RawNetwork): string[] {
   const neighbours = addressesOn(network);
   return (network.IPAM?.Config ?? [])
@@ -109,14 +113,14 @@ function firstAddress(subnet: string): string {
   return subnet.replace(/\d+$/, (last) => String(Number(last) + 1));
 }
 
-/** Of everybody who is on a network. */
+/** The addresses of all containers on a network. */
 function addressesOn({ Containers }: RawNetwork): string[] {
   return Object.values(Containers ?? {})
     .map(({ IPv4Address }) => bare(IPv4Address ?? ''))
     .filter((address) => address !== '');
 }
 
-/** One TCP port of each container that serves something on a network. */
+/** One TCP port of each container that serves one on a network. */
 export function servedOn(network: string, containers: readonly ContainerFacts[]): ProbeTask['neighbours'] {
   return containers.flatMap(({ networks, listeners }) => {
     const host = networks[network];
@@ -143,12 +147,13 @@ function createOptions(
     WorkingDir: '/',
     AttachStdout: true,
     AttachStderr: true,
-    // An image that Compose built carries that project's labels, and hands them on: a probe is of no project.
+    // A container inherits the project's labels of an image that Compose built: a probe is of no
+    // project.
     Labels: { 'org.sotto.doctor': 'probe', 'com.docker.compose.project': '', 'com.docker.compose.service': '' },
     Healthcheck: { Test: ['NONE'] },
     HostConfig: {
       NetworkMode: network.Id,
-      // The engine removes it when it ends, even if the doctor is gone by then.
+      // The engine removes the container when it ends, even if the doctor has ended.
       AutoRemove: true,
       CapDrop: ['ALL'],
       SecurityOpt: ['no-new-privileges:true'],
@@ -167,7 +172,10 @@ function createOptions(
   };
 }
 
-/** @returns what it printed. @throws Error if it cannot be started or does not end within PROBE_LIMIT_MS */
+/**
+ * @returns its output.
+ * @throws Error if it does not start, or does not end within PROBE_LIMIT_MS
+ */
 async function runProbe(docker: Docker, options: Docker.ContainerCreateOptions, signal: AbortSignal): Promise<string> {
   const abortSignal = AbortSignal.any([signal, AbortSignal.timeout(PROBE_LIMIT_MS)]);
   const container = await docker.createContainer(options);
@@ -188,7 +196,7 @@ function whenAborted(signal: AbortSignal): Promise<never> {
   });
 }
 
-/** It may be gone already, or the engine may be about to remove it because it has ended: then that is waited for. */
+/** The container may be gone, or the engine may be removing it: then the doctor waits for that. */
 async function removeQuietly(container: Docker.Container): Promise<void> {
   try {
     await container.remove({ force: true, v: true });
@@ -207,7 +215,7 @@ function isGone(error: unknown): boolean {
   return (error as { readonly statusCode?: unknown }).statusCode === 404;
 }
 
-/** Judges nothing: says what answered, and whether the probe could have seen it. */
+/** @returns the answers, and whether the probe could have seen one. It decides nothing. */
 export function outcomeOf(task: ProbeTask, report: ProbeReport): ProbeFacts['outcome'] {
   const isOnNetwork = report.addresses.length > 0;
   const hasNeighbour = task.neighbours.length > 0;

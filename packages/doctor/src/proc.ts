@@ -1,4 +1,5 @@
-// What the kernel of this machine says of a container's processes, read from /proc. Only numbers and the programs' names are kept.
+// Reads a container's processes from this machine's /proc. It keeps only numbers and the programs'
+// names.
 
 import { readFile } from 'node:fs/promises';
 import type { ListenerFacts, MachineFacts, ProcessFacts } from './snapshot.ts';
@@ -7,7 +8,10 @@ const LISTENING = '0A';
 const UNCONNECTED_UDP = '07';
 const IPV4_HEX_DIGITS = 8;
 
-/** Whether process `pid` of this machine is in that container: a pid of another machine may be anybody's here. */
+/**
+ * Whether process `pid` of this machine is in that container: another machine's pid may be any
+ * process here.
+ */
 export async function isInContainer(pid: number, containerId: string): Promise<boolean> {
   const text = await readOrEmpty(`/proc/${pid}/cgroup`);
   return text.includes(containerId);
@@ -35,7 +39,7 @@ export function processFacts(status: string, limits: string): ProcessFacts {
   };
 }
 
-/** Everything that waits for somebody in the network namespace of `pid`. */
+/** Every listener in the network namespace of `pid`. */
 export async function readListeners(pid: number): Promise<ListenerFacts[]> {
   const tables = ['tcp', 'tcp6', 'udp', 'udp6'].map(async (table) => {
     const text = await readOrEmpty(`/proc/${pid}/net/${table}`);
@@ -58,7 +62,9 @@ export function listenersIn(table: string, protocol: 'tcp' | 'udp'): ListenerFac
     });
 }
 
-/** 32-bit words in the machine's own byte order; all machines that Docker runs on are little-endian. */
+/**
+ * 32-bit words in the machine's byte order; every machine that Docker supports is little-endian.
+ */
 function addressOf(hex: string): string {
   const words = hex.match(/.{8}/g) ?? [];
   const bytes = words.flatMap((word) => (word.match(/../g) ?? []).reverse().map((byte) => Number.parseInt(byte, 16)));
@@ -90,7 +96,7 @@ export function swapsIn(text: string): { name: string; usedKib: number }[] {
     });
 }
 
-/** A process may end while it is looked at; then there is nothing to say of it. */
+/** A process may end while it is read: then its files are empty. */
 async function readOrEmpty(path: string): Promise<string> {
   try {
     return await readFile(path, 'utf8');

@@ -1,4 +1,5 @@
-// The parts of the engine's answers that the doctor reads, with every field as absent as engines of different ages leave it.
+// The parts of the engine's answers that the doctor reads. Any field may be absent, because engines
+// differ by age.
 
 type Maybe<Value> = Value | null | undefined;
 

@@ -1,4 +1,4 @@
-// Reads which images were released: the list that `./scripts/verify --digests` writes, docs/INTEGRITY.md.
+// Reads the list of released images that `./scripts/verify --digests` writes, docs/INTEGRITY.md.
 
 import { readFile, stat } from 'node:fs/promises';
 import { DoctorError } from './errors.ts';
@@ -7,17 +7,18 @@ import { seen, unseen } from './snapshot.ts';
 import type { ReleaseFacts, Seen } from './snapshot.ts';
 import { OWN_IMAGES } from './stack-plan.ts';
 
-/** Where a release writes it, beside the shipped compose file. */
+/** The list of the repository, beside the shipped compose file. */
 export const RELEASE_FILE = 'docs/released-digests.txt';
 const DIGEST = /^sha256:[0-9a-f]{64}$/;
 
 /**
- * @param path undefined for the file of the repository, which need not be there: nothing may have been released yet.
+ * @param path undefined for the file of the repository, which may be absent before the first
+ * release.
  * @throws DoctorError `release-unreadable`
  */
 export async function readRelease(path: string | undefined, ownPath: string): Promise<Seen<ReleaseFacts>> {
   const text = await readText(path ?? ownPath, path === undefined);
-  if (text === undefined) return unseen('nothing has been released yet');
+  if (text === undefined) return unseen('no-release');
   const release = parseRelease(text);
   if (release === undefined) throw new DoctorError('release-unreadable');
   return seen(release);
@@ -34,8 +35,9 @@ async function readText(path: string, mayBeMissing: boolean): Promise<string | u
 }
 
 /**
- * `image NAME PLATFORM LAYER=DIGEST…` for every image, `version V`, `commit C`, `base NAME DIGEST`; `#` begins a comment.
- * @returns undefined if it has another form: a list that is half understood would say less than it seems to.
+ * `image NAME PLATFORM LAYER=DIGEST…` for every image, `version V`, `commit C`, `base NAME DIGEST`;
+ * `#` begins a comment.
+ * @returns undefined for any other form: a list that is understood in part would mislead.
  */
 export function parseRelease(text: string): ReleaseFacts | undefined {
   const images: Record<string, (readonly string[])[]> = {};

@@ -1,29 +1,29 @@
-// The findings as a page for people, and as one JSON object for programs.
+// Renders the findings as a page for people, and as one JSON object for programs.
 
 import { overall, presentable } from './checks.ts';
 import type { Finding } from './checks.ts';
+import { message } from './messages.ts';
 import { TOPICS } from './requirements.ts';
 import type { Snapshot } from './snapshot.ts';
 import { TEST_NETWORK_SERVICE } from './stack-plan.ts';
 import type { State } from './verdict.ts';
 
-/** Of the JSON object: raised when a field changes its meaning or goes. */
+/** The JSON object's version: raised when a field changes its meaning or is removed. */
 const FORM = 2;
 const COLUMN = 13;
-/** What is well is said in one line. */
+/** The length of the one line of a green finding. */
 const GREEN_CHARS_MAX = 150;
 
-const WORDS: Readonly<Record<State, string>> = { green: 'green', red: 'RED', 'cannot-tell': 'cannot tell' };
 const EXIT_CODES: Readonly<Record<State, number>> = { green: 0, red: 1, 'cannot-tell': 2 };
 
 export interface Report {
   readonly type: 'doctor';
   readonly form: typeof FORM;
   readonly project: string;
-  /** The private Tor network of demo and tests: it hides nobody. */
+  /** The private Tor network of demo and tests: it hides no one. */
   readonly testNetwork: boolean;
   readonly engine: string;
-  /** Compose files besides the repository's: what they change is judged as it runs. */
+  /** Compose files that are not the repository's: the checks see their effect. */
   readonly filesAdded: readonly string[];
   readonly containers: number;
   readonly state: State;
@@ -52,32 +52,27 @@ export function exitCode(report: Report): number {
 }
 
 export function page(report: Report): string {
-  const head = `Sotto's doctor: project ${report.project}, ${report.containers} containers, Docker engine ${report.engine}`;
-  const warning = report.testNetwork
-    ? ['!! This stack is on the private test network: it hides nobody from anybody.']
-    : [];
+  const { project, containers, engine } = report;
+  const head = message('page.title', { project, containers, engine });
+  const warning = report.testNetwork ? [message('page.test-network')] : [];
   const personal =
-    report.filesAdded.length === 0
-      ? []
-      : [
-          `Made with personal settings too (${report.filesAdded.join(', ')}): the requirements are judged as the containers run.`,
-        ];
+    report.filesAdded.length === 0 ? [] : [message('page.personal-settings', { files: report.filesAdded.join(', ') })];
   const topics = TOPICS.flatMap((topic) => {
     const findings = report.findings.filter((finding) => finding.topic === topic);
-    return findings.length === 0 ? [] : ['', topic, ...findings.flatMap(linesOf)];
+    return findings.length === 0 ? [] : ['', message(`topic.${topic}`), ...findings.flatMap(linesOf)];
   });
   const { green, red, 'cannot-tell': open } = report.counts;
-  return `${[head, ...warning, ...personal, ...topics, '', `${green} green, ${red} red, ${open} cannot be told`].join('\n')}\n`;
+  return `${[head, ...warning, ...personal, ...topics, '', message('page.counts', { green, red, open })].join('\n')}\n`;
 }
 
 function linesOf({ code, state, requirement, evidence, next }: Finding): string[] {
   const indent = ' '.repeat(COLUMN);
-  const head = `${WORDS[state].padEnd(COLUMN)}${requirement}  [${code}]`;
+  const head = `${message(`state.${state}`).padEnd(COLUMN)}${requirement}  [${code}]`;
   if (state === 'green') return [head, `${indent}${cut(evidence.join('; '))}`];
   return [
     head,
     ...evidence.map((line) => `${indent}${line}`),
-    ...(next === undefined ? [] : [`${indent}next: ${next}`]),
+    ...(next === undefined ? [] : [`${indent}${message('page.next', { next })}`]),
   ];
 }
 

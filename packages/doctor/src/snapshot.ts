@@ -1,29 +1,36 @@
-// What the doctor saw, as plain data: the checks judge this and nothing else. It holds no environment, no command line but Tor's options,
-// no path of the machine but what a container was given of it.
+// The snapshot: everything that the checks see, as plain data. It holds no environment, no command
+// line but Tor's options, and no path of the machine but those of mounts.
 
-/** Something that could be looked at, or why it could not. */
+import type { Reason } from './messages.ts';
+
+/** A value that was seen, or the reason why it was not. */
 export type Seen<Value> =
-  { readonly seen: true; readonly value: Value } | { readonly seen: false; readonly why: string };
+  { readonly seen: true; readonly value: Value } | { readonly seen: false; readonly why: Reason };
 
 export interface Snapshot {
   readonly project: string;
-  /** Compose files that the stack was made with besides those of the repository, without their folders: personal settings. */
+  /**
+   * Personal settings: compose files of the stack that are not the repository's, without folders.
+   */
   readonly filesAdded: readonly string[];
   readonly engine: EngineFacts;
   readonly machine: Seen<MachineFacts>;
   readonly containers: readonly ContainerFacts[];
   readonly networks: readonly NetworkFacts[];
   readonly volumes: readonly VolumeFacts[];
-  /** Containers of nobody's or of another project that are on a network of this one, or use a volume of it. */
+  /**
+   * Containers of another project or of none that are on a network of this one, or use a volume of
+   * it.
+   */
   readonly strangers: readonly StrangerFacts[];
   readonly release: Seen<ReleaseFacts>;
-  /** One of each internal network. */
+  /** One probe of each internal network. */
   readonly probes: Seen<readonly ProbeFacts[]>;
 }
 
 export interface EngineFacts {
   readonly version: string;
-  /** As the engine's own components are called there: `runc`, `containerd`. */
+  /** The version of the engine's component `runc`. */
   readonly runc: string;
   readonly operatingSystem: string;
   readonly cgroupVersion: string;
@@ -33,7 +40,7 @@ export interface EngineFacts {
   readonly warnings: readonly string[];
 }
 
-/** Of the machine that the engine runs on; seen only from that very machine. */
+/** Facts of the engine's machine; seen only if the doctor runs on it. */
 export interface MachineFacts {
   readonly swaps: readonly { readonly name: string; readonly usedKib: number }[];
   readonly corePattern: string;
@@ -45,12 +52,12 @@ export interface ContainerFacts {
   /** The compose label; empty if there is none. */
   readonly service: string;
   readonly running: boolean;
-  /** Docker's word, or `none` where no health check is. */
+  /** Docker's word, or `none` without a health check. */
   readonly health: string;
-  /** Results of health checks that Docker keeps although they should have printed nothing. */
+  /** Outputs of health checks that Docker keeps; none should print. */
   readonly healthOutputs: number;
   readonly image: string;
-  /** Digests of what the image consists of, before compression; empty if the engine has it no more. */
+  /** Digests of the image's uncompressed layers; empty if the engine no longer has the image. */
   readonly imageLayers: readonly string[];
   readonly user: string;
   readonly groups: readonly string[];
@@ -61,7 +68,7 @@ export interface ContainerFacts {
   /** Empty where the engine has no AppArmor. */
   readonly appArmorProfile: string;
   readonly rootReadOnly: boolean;
-  /** As Docker calls them; `host` and `container:…` are shared ones. */
+  /** Docker's words; `host` and `container:…` are shared ones. */
   readonly namespaces: Readonly<Record<'network' | 'pid' | 'ipc' | 'uts' | 'user' | 'cgroup', string>>;
   /** Devices, device requests and device rules, one line each. */
   readonly devices: readonly string[];
@@ -96,7 +103,7 @@ export interface ContainerFacts {
 
 export interface MountFacts {
   readonly type: string;
-  /** Of a volume: its name, without the project's if it is of the project. Of a bind: the path on the machine. */
+  /** The name of a volume, without its project's prefix; the machine's path of a bind mount. */
   readonly source: string;
   readonly target: string;
   readonly writable: boolean;
@@ -126,7 +133,10 @@ export interface ListenerFacts {
 
 export interface TorFacts {
   readonly version: Seen<string>;
-  /** Options of the configuration file, then of the command line, in order; values of others than TORRC_OPTIONS are left out. */
+  /**
+   * Options of the configuration files, then of the command line; only those of TORRC_OPTIONS keep
+   * their values.
+   */
   readonly options: Seen<readonly (readonly [name: string, value: string])[]>;
 }
 
@@ -154,24 +164,29 @@ export interface StrangerFacts {
   readonly volumes: readonly string[];
 }
 
-/** What ./scripts/verify says that a release consists of. */
+/** A release's images, by ./scripts/verify. */
 export interface ReleaseFacts {
   readonly version: string;
   /** Image name without its tag -> for each platform the digests of its layers, in their order. */
   readonly images: Readonly<Record<string, readonly (readonly string[])[]>>;
 }
 
-/** What a container on one network could and could not reach. */
+/** The outcome of one network's probe. */
 export interface ProbeFacts {
   readonly network: string;
   readonly outcome: Seen<{
-    /** The probe saw its own loopback listener, and a neighbour on the network if there is one: it can tell. */
+    /**
+     * Whether the probe reached its own listener, and a neighbour on the network if there is one.
+     */
     readonly control: 'loopback' | 'neighbour' | 'failed';
     readonly tried: number;
-    /** What answered, of addresses outside and of the network's gateway: `tcp 198.51.100.1:443 connected`. */
+    /**
+     * The answers of addresses outside, and of the network's gateway: `tcp 198.51.100.1:443
+     * connected`.
+     */
     readonly outside: readonly string[];
     readonly gateway: readonly string[];
-    /** False where the network has no gateway address that could be tried. */
+    /** False if the network has no gateway address to try. */
     readonly gatewayKnown: boolean;
   }>;
 }
@@ -180,6 +195,6 @@ export function seen<Value>(value: Value): Seen<Value> {
   return { seen: true, value };
 }
 
-export function unseen(why: string): { readonly seen: false; readonly why: string } {
+export function unseen(why: Reason): { readonly seen: false; readonly why: Reason } {
   return { seen: false, why };
 }

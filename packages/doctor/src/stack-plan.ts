@@ -1,4 +1,4 @@
-// What the stack is meant to look like, written down a second time and apart from docker-compose.yml: what changes there has to be meant here too.
+// The required stack, independent of docker-compose.yml: a change there has to be repeated here.
 
 import type { ContainerFacts } from './snapshot.ts';
 
@@ -9,19 +9,22 @@ export interface ServicePlan {
   /** Image name without its tag. */
   readonly image: string;
   readonly networks: readonly string[];
-  /** Groups beyond the own one: whose sockets it may open. */
+  /** Groups beyond its own: it may open their sockets. */
   readonly groups: readonly string[];
   readonly volumes: Readonly<Record<string, VolumeUse>>;
   /** Paths of its tmpfs mounts. */
   readonly tmpfs: readonly string[];
-  /** What it may listen on; `everything` for the test network. */
+  /** Its allowed listeners; `everything` for the test network. */
   readonly listens: 'everything' | readonly { readonly port: number; readonly networks: readonly string[] }[];
-  /** `inside`: asks its own loopback, where nothing listens. `engine`: it has a way out of its own. `none`: it has no network. */
+  /**
+   * Name resolution. `inside`: its own loopback, where nothing listens. `engine`: the engine's.
+   * `none`: it has no network.
+   */
   readonly names: 'inside' | 'engine' | 'none';
   readonly sysctls: Readonly<Record<string, string>>;
-  /** Comes and goes, and there may be several. */
+  /** It starts and ends on demand, and may run several times. */
   readonly isClient?: boolean;
-  /** Of a room's members or of its onion: they lie in memory that is never paged out. */
+  /** It holds keys, in memory that is never paged out. */
   readonly holdsKeys?: boolean;
 }
 
@@ -35,9 +38,11 @@ export interface StackPlan {
   /** The only networks with a way out; every other one is internal. */
   readonly networksOut: readonly string[];
   readonly networksInternal: readonly string[];
-  /** On the disk, because they have to stay; every other volume is in memory. */
+  /** Volumes on the disk; every other one is in memory. */
   readonly volumesKept: readonly string[];
-  /** Running these makes a machine a host's, so that all of them have to run; the others are enough for a guest. */
+  /**
+   * The services of a host's machine, all of which have to run; `visiting` is enough for a guest.
+   */
   readonly hosting: readonly string[];
   readonly visiting: readonly string[];
 }
@@ -161,10 +166,10 @@ const TEST_NETWORK: ServicePlan = {
   sysctls: {},
 };
 
-/** The service that is there on the private test network only. */
+/** The service that only the private test network has. */
 export const TEST_NETWORK_SERVICE = 'tornet';
 
-/** Both Tors are told of the test network, and keep its directory documents in memory. */
+/** Both Tors read the test network's volume, and keep its directory documents in memory. */
 const onTestNetwork = (name: string, service: ServicePlan): ServicePlan => ({
   ...service,
   volumes: { ...service.volumes, tornet: read('/run/tornet'), [`${name}-cache`]: write('/var/cache/tor') },
@@ -187,12 +192,14 @@ const TESTED: StackPlan = {
   },
 };
 
-/** The plan that a stack with these services is measured against. */
+/** @returns the plan for a stack with these services. */
 export function planOf(services: readonly string[]): StackPlan {
   return services.includes(TEST_NETWORK_SERVICE) ? TESTED : SHIPPED;
 }
 
-/** Containers of known services, each with what is planned for it; the others are judged by `containers-known`. */
+/**
+ * Containers of known services, each with its plan; the check `containers-known` covers the others.
+ */
 export function withPlan(
   containers: readonly ContainerFacts[],
   plan: StackPlan,

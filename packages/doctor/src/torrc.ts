@@ -1,6 +1,10 @@
-// Reads Tor's options as Tor does: a file of lines, then pairs on the command line. Only options that a requirement is about keep their value.
+// Reads Tor's options as Tor does: lines of files, then pairs of the command line. Only options
+// that a check needs keep their values.
 
-/** Options whose values the checks ask for, in lower case: Tor's options are not case-sensitive. Others may hold bridges or keys. */
+/**
+ * Options with values that the checks need, in lower case: Tor ignores case. Others may hold
+ * bridges or keys.
+ */
 const TORRC_OPTIONS: readonly string[] = [
   'controlport',
   'cookieauthentication',
@@ -18,7 +22,10 @@ const TORRC_OPTIONS: readonly string[] = [
 
 export type TorOption = readonly [name: string, value: string];
 
-/** The lines of a torrc, comments and continuations resolved. A leading `+` or `/` of a name is left out. */
+/**
+ * The options of a torrc, without comments and continuations. A leading `+` or `/` of a name is
+ * dropped.
+ */
 export function readTorrc(text: string): TorOption[] {
   return text
     .replaceAll(/\s*\\\r?\n\s*/g, ' ')
@@ -31,7 +38,7 @@ export function readTorrc(text: string): TorOption[] {
     });
 }
 
-/** What `tor` was started with: its configuration files, its defaults first, and the options that come after them. */
+/** The command line of `tor`: its configuration files, the defaults first, and its options. */
 export interface TorCommand {
   readonly files: readonly string[];
   readonly options: readonly TorOption[];
@@ -64,7 +71,7 @@ export function valuesOf(options: readonly TorOption[], name: string): string[] 
   return options.filter(([key]) => key === name).map(([, value]) => value);
 }
 
-/** The value that holds where an option may stand once: the last one. */
+/** The value of an option that may occur once: the last one. */
 export function valueOf(options: readonly TorOption[], name: string): string | undefined {
   return valuesOf(options, name).at(-1);
 }

@@ -1,16 +1,20 @@
-// Versions as engines, runc and Tor write them, compared by their numbers; and what their makers' suffixes give away.
+// Reads and compares versions of engines, runc and Tor, and recognises a distribution's build by
+// its suffix.
 
 export interface Version {
   readonly numbers: readonly number[];
   /** The number of a release candidate; infinite for a release. */
   readonly candidate: number;
-  /** Somebody's own build (`+dfsg1`, `-0ubuntu2`): it may hold repairs that its number does not show. */
+  /**
+   * A distribution's build (`+dfsg1`, `-0ubuntu2`): it may have repairs that its number does not
+   * show.
+   */
   readonly isRebuilt: boolean;
 }
 
 const FORM = /^v?(\d+(?:\.\d+){1,3})(?:-rc\.?(\d+))?(.*)$/;
 
-/** @returns undefined for what is no version. */
+/** @returns undefined for a text that is no version. */
 export function readVersion(text: string): Version | undefined {
   const [, numbers, candidate, rest] = FORM.exec(text.trim()) ?? [];
   if (numbers === undefined) return undefined;
@@ -21,7 +25,7 @@ export function readVersion(text: string): Version | undefined {
   };
 }
 
-/** Negative, zero or positive, as of Array.sort. Suffixes of rebuilds do not count. */
+/** Negative, zero or positive, as for Array.sort. Suffixes of rebuilds do not count. */
 export function compareVersions(one: Version, other: Version): number {
   const length = Math.max(one.numbers.length, other.numbers.length);
   for (let index = 0; index < length; index += 1) {
@@ -33,8 +37,9 @@ export function compareVersions(one: Version, other: Version): number {
 }
 
 /**
- * Whether a version has a repair that was made on several branches: it is at least the first repaired version of its own branch, or of the
- * newest branch. A branch is as many leading numbers as `branchNumbers` says.
+ * Whether a version has a repair that was made on several branches: it is at least the first
+ * repaired version of its own branch, or of the newest branch. A branch is as many leading numbers
+ * as `branchNumbers` says.
  */
 export function hasRepair(version: Version, repairedIn: readonly string[], branchNumbers: number): boolean {
   const repaired = repairedIn.flatMap((text) => readVersion(text) ?? []).sort(compareVersions);

@@ -22,12 +22,12 @@ function entry(type: string, content: string): Buffer {
 }
 
 describe('an attached stream', () => {
-  test('gives the standard output only, whatever is between', () => {
+  test('gives the standard output only', () => {
     const bytes = Buffer.concat([frame(1, 'one '), frame(2, 'a warning'), frame(1, 'two')]);
     expect(standardOutput(bytes)).toBe('one two');
   });
 
-  test('that was cut off gives what there is', () => {
+  test('that was cut off gives its complete part', () => {
     expect(standardOutput(frame(1, 'whole').subarray(0, 10))).toBe('wh');
     expect(standardOutput(Buffer.from([1, 0, 0]))).toBe('');
   });
@@ -39,7 +39,7 @@ describe('an attached stream', () => {
 });
 
 describe('an archive', () => {
-  test('gives its first file, after whatever else is before', () => {
+  test('gives its first file, after entries of other types', () => {
     expect(fileInArchive(Buffer.concat([entry('5', ''), entry('0', 'x'.repeat(600)), Buffer.alloc(1024)]))).toBe(
       'x'.repeat(600),
     );

@@ -1,4 +1,5 @@
-// Docker's many words for one thing, and what must never be taken along from an inspected container.
+// Docker's many words for one thing, and what must never be taken along from an inspected
+// container.
 
 import { describe, expect, test } from 'vitest';
 import { containerFacts, engineFacts, filesAdded, networkFacts, shortName } from '../src/facts.ts';
@@ -38,7 +39,7 @@ describe('compose files besides the repository’s', () => {
 });
 
 describe('a container', () => {
-  test('of which nothing is said has the worst of everything', () => {
+  test('without any field has the worst value of each fact', () => {
     expect(containerFacts('sotto', BARE, [])).toMatchObject({
       name: 'client-run-1',
       service: '',
@@ -55,13 +56,13 @@ describe('a container', () => {
     });
   });
 
-  test('gives away neither its command line nor its environment: a connection string may stand there', () => {
+  test('keeps neither command line nor environment: a connection string may be in them', () => {
     const secret = `sotto1${'q'.repeat(112)}`;
     const Config = { Cmd: ['--name', 'bob', secret], Env: [`STRING=${secret}`], Hostname: 'my-laptop' };
     expect(JSON.stringify(containerFacts('sotto', { ...BARE, Config }, []))).not.toMatch(/sotto1q|bob|my-laptop/);
   });
 
-  test('publishes what it has published and what it will, and all ports if so', () => {
+  test('publishes the ports of now and of the next start, and all ports if set', () => {
     const facts = containerFacts(
       'sotto',
       {
@@ -79,11 +80,11 @@ describe('a container', () => {
     [{ CpuQuota: 50_000 }, 0.5],
     [{ CpuQuota: 50_000, CpuPeriod: 200_000 }, 0.25],
     [{ CpuQuota: -1 }, 0],
-  ])('has so much processor time: %j', (HostConfig, cpus) => {
+  ])('has its processor time from %j', (HostConfig, cpus) => {
     expect(containerFacts('sotto', { ...BARE, HostConfig }, []).cpus).toBe(cpus);
   });
 
-  test('has a health check that talks only if the check itself did, not the engine', () => {
+  test('counts outputs of its health check, but not those of the engine', () => {
     const Log = [
       { Output: '' },
       { Output: 'Health check exceeded timeout (5s)' },
@@ -93,7 +94,7 @@ describe('a container', () => {
     expect(containerFacts('sotto', { ...BARE, State: { Health: { Log } } }, []).healthOutputs).toBe(1);
   });
 
-  test('with a seccomp profile of its own says that it has one, not the profile', () => {
+  test('with a seccomp profile of its own keeps that fact, not the profile', () => {
     const HostConfig = { SecurityOpt: ['seccomp={"defaultAction":"SCMP_ACT_ERRNO"}', 'seccomp=unconfined'] };
     expect(containerFacts('sotto', { ...BARE, HostConfig }, []).securityOptions).toEqual([
       'seccomp=profile',
@@ -122,7 +123,7 @@ test("a runc has its distribution's number where that says more, and its own whe
   });
 });
 
-test('a network of which nothing is said is open', () => {
+test('a network without any field is open', () => {
   expect(networkFacts('sotto', { Id: '1', Name: 'sotto_state' })).toMatchObject({
     name: 'state',
     internal: false,

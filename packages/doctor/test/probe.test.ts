@@ -1,4 +1,5 @@
-// What the probe calls an answer, tried on this machine's loopback alone: both ways of answering, and silence.
+// What the probe calls an answer, tried on this machine's loopback alone: both ways of answering,
+// and silence.
 
 import { spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
@@ -11,7 +12,10 @@ import { outcomeOf, servedOn } from '../src/probe.ts';
 import { shippedStack } from './shipped.ts';
 
 const PROGRAM = fileURLToPath(new URL('../src/probe-main.ts', import.meta.url));
-/** Loopback addresses of this very process: nobody else listens there, another run of this test neither. */
+/**
+ * Loopback addresses of this very process: nobody else listens there, another run of this test
+ * neither.
+ */
 const ownAddress = (from: number): string =>
   `127.${from + ((process.pid >> 16) & 63)}.${(process.pid >> 8) & 255}.${process.pid & 255}`;
 const [OPEN, CLOSED] = [ownAddress(64), ownAddress(128)];
@@ -33,7 +37,7 @@ const isLinux = process.platform === 'linux';
 const isRoot = isLinux && process.getuid?.() === 0;
 
 describe.runIf(isLinux)('the probe', () => {
-  test('sees who accepts and who refuses', async () => {
+  test('sees an accepting and a refusing neighbour', async () => {
     const server = createServer((socket) => socket.destroy()).listen(8080, OPEN);
     await once(server, 'listening');
     const { gateway, outside, tried } = await runProbe({ gateways: [OPEN], outside: [CLOSED] });
@@ -45,7 +49,7 @@ describe.runIf(isLinux)('the probe', () => {
     expect(tried).toBe(15);
   });
 
-  test.runIf(isRoot)('sees who answers a datagram, and hears nothing of who does not', async () => {
+  test.runIf(isRoot)('sees an answer to a datagram, and nothing of a silent listener', async () => {
     const [answering, silent] = [createSocket('udp4'), createSocket('udp4')];
     answering.on('message', (_, from) => answering.send('x', from.port, from.address));
     answering.bind(123, OPEN);
@@ -59,7 +63,7 @@ describe.runIf(isLinux)('the probe', () => {
     ]);
   });
 
-  test('reaches itself, and says whether a neighbour answered', async () => {
+  test('reaches itself, and reports whether a neighbour answered', async () => {
     const { loopback, neighbour } = await runProbe({ neighbours: [{ host: CLOSED, port: 9 }] });
     expect([loopback, neighbour]).toEqual([true, true]);
     expect((await runProbe({})).neighbour).toBe(false);
@@ -72,7 +76,7 @@ describe.runIf(isLinux)('the probe', () => {
   });
 });
 
-test('a neighbour is asked for what it serves on that network, and nobody for what is on its loopback', () => {
+test('a neighbour is tried at a port that it serves on that network, never at one of its loopback', () => {
   const { containers } = shippedStack();
   const at = (service: string, on: string): string =>
     containers.find((one) => one.service === service)?.networks[on] ?? '';
@@ -100,7 +104,7 @@ describe('the outcome', () => {
     ['no neighbour answered', {}, { neighbour: false }, 'failed'],
     ['it did not reach itself', {}, { loopback: false }, 'failed'],
     ['it is on no network', {}, { addresses: [] }, 'failed'],
-  ])('knows whether the probe could see anything: %s', (_what, taskChange, reportChange, control) => {
+  ])('shows whether the probe could see an answer: %s', (_what, taskChange, reportChange, control) => {
     expect(outcomeOf({ ...task, ...taskChange }, { ...report, ...reportChange })).toMatchObject({ value: { control } });
   });
 });

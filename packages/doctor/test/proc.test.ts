@@ -19,7 +19,7 @@ Max locked memory         8388608              8388608              bytes
 `;
 
 describe('a process', () => {
-  test('is what /proc/PID/status and /proc/PID/limits say, the hard limit of core dumps', () => {
+  test('has the facts of /proc/PID/status and /proc/PID/limits, with the hard limit of core dumps', () => {
     expect(processFacts(STATUS, LIMITS)).toEqual({
       name: 'node',
       uids: [10004, 10004, 10004, 10004],
@@ -33,18 +33,21 @@ describe('a process', () => {
     });
   });
 
-  test.runIf(process.platform === 'linux')('that runs here can be read, and one that has ended is none', async () => {
-    const own = await readProcess(process.pid);
-    expect(own?.uids[0]).toBe(process.getuid?.());
-    // Above the highest pid that Linux gives.
-    expect(await readProcess(4_194_305)).toBeUndefined();
-  });
+  test.runIf(process.platform === 'linux')(
+    'that runs here can be read, and one that has ended is undefined',
+    async () => {
+      const own = await readProcess(process.pid);
+      expect(own?.uids[0]).toBe(process.getuid?.());
+      // Above the highest pid that Linux gives.
+      expect(await readProcess(4_194_305)).toBeUndefined();
+    },
+  );
 });
 
 describe('listeners', () => {
   const HEAD = '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n';
 
-  test('are what listens in the table of TCP, not what is connected', () => {
+  test('of TCP are the listening sockets, not the connected ones', () => {
     const table = `${HEAD}   0: 020014AC:235A 00000000:0000 0A 0 0\n   1: 040012AC:D6B2 020012AC:138A 01 0 0\n`;
     expect(listenersIn(table, 'tcp')).toEqual([{ protocol: 'tcp', address: '172.20.0.2', port: 9050 }]);
   });
@@ -66,7 +69,7 @@ describe('listeners', () => {
   test('of nothing are none', () => expect(listenersIn('', 'tcp')).toEqual([]));
 });
 
-test('swap is what /proc/swaps lists below its head', () => {
+test('swap is every line of /proc/swaps below its header', () => {
   const text =
     'Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n/dev/sda2                               partition\t975868\t\t12\t\t-2\n';
   expect(swapsIn(text)).toEqual([{ name: '/dev/sda2', usedKib: 12 }]);

@@ -10,8 +10,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test } from 'vitest';
 import { examine } from '../src/checks.ts';
-import { DOCTOR_CODES } from '../src/errors.ts';
-import { DOCTOR_VERSION, HELP, readOptions } from '../src/options.ts';
+import { message } from '../src/messages.ts';
+import { DOCTOR_VERSION, readOptions } from '../src/options.ts';
 import manifest from '../package.json' with { type: 'json' };
 import { parseRelease, readRelease } from '../src/release.ts';
 import { exitCode, page, reportOf } from '../src/report.ts';
@@ -21,7 +21,7 @@ const folder = mkdtempSync(join(tmpdir(), 'sotto-doctor-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 describe('the command line', () => {
-  test('without options looks at the stack and probes it', () => {
+  test('without options checks and probes the stack', () => {
     expect(readOptions([])).toEqual({
       wants: 'look',
       project: 'sotto',
@@ -74,7 +74,7 @@ describe('the command line', () => {
   ])('answers %j with %s', (args, wants) => expect(readOptions(args)).toEqual({ wants }));
 
   test('has a help that fits 80 columns, and the version of the package', () => {
-    for (const line of HELP.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
+    for (const line of message('usage.help').split('\n')) expect(line.length).toBeLessThanOrEqual(80);
     expect(DOCTOR_VERSION).toBe(manifest.version);
   });
 });
@@ -97,11 +97,11 @@ describe('the program', () => {
     return { child, ended: once(child, 'close').then(([code]) => ({ code: code as number | null, said })) };
   }
 
-  test('without an engine says so, and ends with 2', async () => {
+  test('without an engine names that code, and ends with 2', async () => {
     expect(await start().ended).toEqual({ code: 2, said: expect.stringContaining('(engine-unreachable)') as string });
   });
 
-  test('ends with 64 and one line on a command line that it does not know, for 2 means something else', async () => {
+  test('ends with 64 and one line on wrong usage, because 2 has another meaning', async () => {
     expect(await start('--all').ended).toEqual({ code: 64, said: 'sotto: unknown option --all: see --help (usage)\n' });
     expect(await start('all').ended).toMatchObject({
       code: 64,
@@ -110,7 +110,7 @@ describe('the program', () => {
   });
 
   test('answers with its help or its version, beside mistakes, too, and ends with 0', async () => {
-    expect(await start('--all', '--help').ended).toEqual({ code: 0, said: HELP });
+    expect(await start('--all', '--help').ended).toEqual({ code: 0, said: message('usage.help') });
     expect(await start('-V').ended).toEqual({ code: 0, said: `${DOCTOR_VERSION}\n` });
   });
 
@@ -120,11 +120,11 @@ describe('the program', () => {
   ])('ends with 64 and one line on the variables of docker that it cannot use: %j', async (environment) => {
     expect(await startWith(environment).ended).toEqual({
       code: 64,
-      said: `sotto: ${DOCTOR_CODES['docker-host']} (docker-host)\n`,
+      said: `sotto: ${message('error.docker-host')} (docker-host)\n`,
     });
   });
 
-  test('does not wait for an engine that never answers once it is told to stop', async () => {
+  test('does not wait for a silent engine after a signal', async () => {
     const engine = createServer().listen(join(folder, 'engine.sock'));
     await once(engine, 'listening');
     const { child, ended } = start();
@@ -170,9 +170,9 @@ describe('a release', () => {
     ['the form of before', '{"version":"0.1.0","images":{"sotto-relay":["sha256:ab"]}}'],
   ])('of another form is refused: %s', (_what, text) => expect(parseRelease(text)).toBeUndefined());
 
-  test('need not be there yet, but one that was named must be, and must be well', async () => {
+  test('may be absent, unless it was named; it must be well-formed', async () => {
     const missing = join(folder, 'missing.txt');
-    expect(await readRelease(undefined, missing)).toEqual({ seen: false, why: 'nothing has been released yet' });
+    expect(await readRelease(undefined, missing)).toEqual({ seen: false, why: 'no-release' });
     await expect(readRelease(missing, missing)).rejects.toThrow(
       expect.objectContaining({ code: 'release-unreadable' }),
     );
@@ -185,7 +185,7 @@ describe('a release', () => {
 });
 
 describe('the report', () => {
-  test('of a whole stack ends with 0, of one that cannot be told with 2, of a broken one with 1', () => {
+  test('gives exit code 0 for a whole stack, 2 for one that cannot be told, 1 for a broken one', () => {
     const of0 = wholeStack();
     expect(exitCode(reportOf(of0, examine(of0)))).toBe(0);
     const of2 = shippedStack();
@@ -196,7 +196,7 @@ describe('the report', () => {
     expect(broken.counts).toEqual({ green: 51, red: 1, 'cannot-tell': 2 });
   });
 
-  test('is one JSON object that says what a program needs', () => {
+  test('is one JSON object with the fields that programs need', () => {
     const snapshot = shippedStack();
     const report = JSON.parse(JSON.stringify(reportOf(snapshot, examine(snapshot)))) as Record<string, unknown>;
     expect(report).toMatchObject({
@@ -209,32 +209,32 @@ describe('the report', () => {
     expect((report['findings'] as unknown[]).length).toBe(54);
   });
 
-  test('as a page says each requirement with its state, and of a broken one what to do', () => {
+  test('as a page shows each requirement with its state, and the next step of a red one', () => {
     const snapshot = shippedStack();
     of(snapshot, 'relay').logDriver = 'json-file';
     const text = page(reportOf(snapshot, examine(snapshot)));
     expect(text).toContain('!! This stack is on the private test network');
     expect(text).toMatch(
-      /^RED {10}nothing that a container prints is kept {2}\[logging\]\n {13}relay-1 is logged \(json-file\)\n {13}next: start the stack/m,
+      /^RED {10}the engine keeps no output of a container {2}\[logging\]\n {13}relay-1 is logged \(json-file\)\n {13}next: start the stack/m,
     );
     expect(text).toMatch(/^cannot tell {2}.*\[image-released\]\n {13}images: nothing has been released yet\n/m);
-    expect(text.trimEnd().split('\n').at(-1)).toBe('51 green, 1 red, 2 cannot be told');
+    expect(text.trimEnd().split('\n').at(-1)).toBe('51 green, 1 red, 2 cannot tell');
     expect(Math.max(...text.split('\n').map((line) => line.length))).toBeLessThan(260);
   });
 
-  test('of a stack on the real network does not call it a test', () => {
+  test('of a stack on the real network does not warn of a test network', () => {
     const snapshot = wholeStack();
     snapshot.containers = snapshot.containers.filter(({ service }) => service !== 'tornet');
     expect(page(reportOf(snapshot, examine(snapshot)))).not.toContain('!!');
     expect(page(reportOf(snapshot, examine(snapshot)))).not.toContain('personal settings');
   });
 
-  test('names the personal settings that the stack was made with, and judges what runs', () => {
+  test('names the personal settings of the stack, and checks the running containers', () => {
     const snapshot = wholeStack();
     snapshot.filesAdded = ['docker-compose.override.yml', 'm\u001by.yml'];
     const report = reportOf(snapshot, examine(snapshot));
     expect(page(report)).toContain(
-      '\nMade with personal settings too (docker-compose.override.yml, m?y.yml): the requirements are judged as the containers run.\n',
+      '\nThis stack has personal settings (docker-compose.override.yml, m?y.yml): the requirements are checked on the containers as they run.\n',
     );
     expect(report.state).toBe('green');
     of(snapshot, 'relay').privileged = true;

@@ -1,5 +1,5 @@
-// A snapshot of the shipped stack, as the doctor once took it on the private test network (test/containers/doctor.test.ts writes it), and ways
-// to make one thing of it wrong.
+// A snapshot of the shipped stack, as the doctor once took it on the private test network
+// (test/containers/doctor.test.ts writes it), and ways to make one thing of it wrong.
 
 import { readFileSync } from 'node:fs';
 import type { ContainerFacts, ProcessFacts, Snapshot } from '../src/snapshot.ts';

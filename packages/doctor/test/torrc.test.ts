@@ -15,13 +15,13 @@ describe('a torrc', () => {
     ]);
   });
 
-  test('keeps no value that no requirement is about: bridges and keys are nobody’s business', () => {
+  test('keeps no value that no check needs: bridges and keys are private', () => {
     const options = readTorrc('Bridge obfs4 198.51.100.7:443 cert=secret\nHashedControlPassword 16:ABCD\nNickname me');
     expect(JSON.stringify(options)).not.toMatch(/198|secret|ABCD|me"\]$/);
     expect(options.map(([name]) => name)).toEqual(['bridge', 'hashedcontrolpassword', 'nickname']);
   });
 
-  test('says the last value of what may stand once, and all of what may stand often', () => {
+  test('gives the last value of an option, or all of its values', () => {
     const options = readTorrc('SafeLogging 1\nSocksPort 0\nSafeLogging 0\nSocksPort 9050');
     expect(valueOf(options, 'safelogging')).toBe('0');
     expect(valuesOf(options, 'socksport')).toEqual(['0', '9050']);
@@ -30,7 +30,7 @@ describe('a torrc', () => {
 });
 
 describe('a command line of tor', () => {
-  test('names its files, defaults first, and its options', () => {
+  test('gives its files, the defaults first, and its options', () => {
     expect(readTorCommand(['-f', '/a', '--SocksPort', '0', '--defaults-torrc', '/d', 'ClientOnly', '1'])).toEqual({
       files: ['/d', '/a'],
       options: [
@@ -40,7 +40,7 @@ describe('a command line of tor', () => {
     });
   });
 
-  test('without a file has the usual one', () => {
+  test('without a file has the default one', () => {
     expect(readTorCommand(['--quiet', '--SafeLogging', '0'])).toEqual({
       files: ['/etc/tor/torrc'],
       options: [['safelogging', '0']],

@@ -34,11 +34,11 @@ describe('a version', () => {
   });
 
   test.each(['20.10.24+dfsg1', '24.0.7-0ubuntu2~22.04.1', '1.1.5+ds1-1+deb12u1', '20.10.9-ce'])(
-    '%s is somebody else’s build',
+    '%s is a distribution’s build',
     (text) => expect(version(text).isRebuilt).toBe(true),
   );
 
-  test.each(['28.5.2', 'v1.3.3', '26.0.0-rc3'])('%s is its maker’s', (text) =>
+  test.each(['28.5.2', 'v1.3.3', '26.0.0-rc3'])('%s is the maker’s build', (text) =>
     expect(version(text).isRebuilt).toBe(false),
   );
 });
@@ -63,11 +63,11 @@ describe('holes of the engine', () => {
     return { state, evidence: evidence.join('\n') };
   };
 
-  test('are none in new ones', () => {
+  test('are absent in new versions', () => {
     expect(told({ version: '28.5.2', runc: '1.3.3' }).state).toBe('green');
   });
 
-  test('of names are closed here, whatever the engine', () => {
+  test('of name resolution are closed here on every engine', () => {
     const { state, evidence } = told({ version: '20.10.24', runc: '1.3.3' });
     expect(state).toBe('green');
     expect(evidence).toContain('CVE-2024-29018: engine 20.10.24 may have it; it is closed here (names-inside)');
@@ -77,7 +77,7 @@ describe('holes of the engine', () => {
     expect(told({ runc }).state).toBe('red');
   });
 
-  test('in the build of a distribution cannot be told, but for repairs that are known to be in it', () => {
+  test('cannot be told in a distribution’s build, except for its known repairs', () => {
     const { state, evidence } = told({ runc: '1.1.5+ds1-1+deb12u1' });
     expect(state).toBe('cannot-tell');
     expect(evidence).not.toContain('CVE-2024-21626');
@@ -89,6 +89,6 @@ describe('holes of the engine', () => {
   });
 });
 
-test('the oldest Tor that is well is the one of .env', () => {
+test('the oldest accepted Tor is that of .env', () => {
   expect(readFileSync('.env', 'utf8')).toContain(`\nSOTTO_TOR_MINIMUM=${TOR_MINIMUM}\n`);
 });

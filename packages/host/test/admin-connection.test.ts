@@ -25,7 +25,7 @@ function relayThatAnswers(answers: readonly string[]): Promise<string> {
   return new Promise((resolve) => server?.listen(path, () => resolve(path)));
 }
 
-test('gives the answers in their order', async () => {
+test('the connection to the relay gives answers in the order of the requests', async () => {
   const admin = await connectAdmin(await relayThatAnswers(['{"ok":true}\n{"ok":false,', '"code":"room-unknown"}\n']));
   const asked = [admin.ask({ operation: 'ping' }), admin.ask({ operation: 'resume', roomId: new Uint8Array(16) })];
   expect(await asked[0]).toEqual({ ok: true });
@@ -44,6 +44,6 @@ test.each([
   await expect(admin.ask({ operation: 'ping' })).rejects.toMatchObject({ code: 'relay-unreachable' });
 });
 
-test('has a code where no relay listens', async () => {
+test('the connection fails with a code if no relay listens', async () => {
   await expect(connectAdmin(join(folder, 'nobody.sock'))).rejects.toMatchObject({ code: 'relay-unreachable' });
 });

@@ -11,7 +11,7 @@ const GOOD = {
   SOTTO_SOCKS: 'tor-client:9050',
 };
 
-test('takes what the compose file says', () => {
+test('the configuration has the values of the compose file', () => {
   expect(readHostConfig(GOOD)).toMatchObject({
     torControl: '/run/tor/control',
     socks: { host: 'tor-client', port: 9050 },
@@ -33,14 +33,14 @@ test.each([
   );
 });
 
-test('knows who may come in: everybody, unless it is told otherwise', () => {
+test('access is open, unless a variable sets another mode', () => {
   expect(readHostConfig(GOOD).access).toBe('open');
   for (const access of ['open', 'knock', 'locked']) {
     expect(readHostConfig({ ...GOOD, SOTTO_ROOM_ACCESS: access }).access).toBe(access);
   }
 });
 
-test.each(['', 'Open', 'closed', 'open '])('refuses the access %j and says what there is', (access) => {
+test.each(['', 'Open', 'closed', 'open '])('the access %j is refused, with the list of modes', (access) => {
   expect(() => readHostConfig({ ...GOOD, SOTTO_ROOM_ACCESS: access })).toThrow(
     expect.objectContaining({
       code: 'host-access',
@@ -49,13 +49,13 @@ test.each(['', 'Open', 'closed', 'open '])('refuses the access %j and says what 
   );
 });
 
-test('knows how the room hides: not at all, unless it is told to', () => {
+test('cover is off, unless a variable turns it on', () => {
   expect(readHostConfig(GOOD).cover).toBe('off');
   for (const cover of COVERS) expect(readHostConfig({ ...GOOD, SOTTO_ROOM_COVER: cover }).cover).toBe(cover);
   expect(readHostConfig({ ...GOOD, SOTTO_ROOM_COVER: 'stealth' }).cover).toBe('stealth-8');
 });
 
-test.each(['', 'Stealth', 'stealth-5', 'on'])('refuses the cover %j and says what there is', (cover) => {
+test.each(['', 'Stealth', 'stealth-5', 'on'])('the cover %j is refused, with the list of covers', (cover) => {
   expect(() => readHostConfig({ ...GOOD, SOTTO_ROOM_COVER: cover })).toThrow(
     expect.objectContaining({
       code: 'host-cover',
@@ -64,7 +64,7 @@ test.each(['', 'Stealth', 'stealth-5', 'on'])('refuses the cover %j and says wha
   );
 });
 
-test('says what the cover costs, and what it does not do, before anybody has come', () => {
+test('the screen shows the cost of the cover, and its limits, before anyone joins', () => {
   expect(describeCover('off')).toContain('someone watching your connection can see when you write');
   expect(describeCover('jitter')).toContain('does not hide it');
   expect(describeCover('stealth-32')).toBe(
@@ -72,7 +72,7 @@ test('says what the cover costs, and what it does not do, before anybody has com
   );
 });
 
-test('serves a moderator where it is told to, and nowhere else', () => {
+test('the moderator’s socket is at its configured path only', () => {
   expect(readHostConfig(GOOD).moderatorSocket).toBeUndefined();
   const path = '/run/moderator/moderator.sock';
   expect(readHostConfig({ ...GOOD, SOTTO_MODERATOR_SOCKET: path }).moderatorSocket).toBe(path);

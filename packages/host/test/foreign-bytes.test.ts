@@ -2,7 +2,7 @@ import { damageText, fuzz, FUZZ_GROWTH_BYTES_MAX, FUZZ_LIMIT_MS, FUZZ_SLOWEST_MS
 import { describe, expect, test } from 'vitest';
 import { decodeModeratorRequest } from '../src/moderator-request.ts';
 
-describe('what comes in at the moderator’s socket', { timeout: FUZZ_LIMIT_MS }, () => {
+describe('the bytes at the moderator’s socket', { timeout: FUZZ_LIMIT_MS }, () => {
   test.each([
     ['an access mode', '{"operation":"access","mode":"knock"}'],
     ['an eviction', `{"operation":"evict","member":"${'ab'.repeat(16)}"}`],

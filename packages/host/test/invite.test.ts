@@ -16,7 +16,7 @@ const BLACK = 16;
 const INVITE = `sotto1${'q'.repeat(112)}`;
 
 describe('the card', () => {
-  test('has the string alone on a line, and a code that fits a small terminal', () => {
+  test('has the connection string alone on a line, and a code that fits a small terminal', () => {
     const lines = renderInvite(INVITE, 'a reminder').split('\n');
     expect(lines).toContain(INVITE);
     const code = lines.filter((line) => /[█▀▄]/.test(line));
@@ -46,7 +46,7 @@ describe('the card', () => {
     return modules;
   }
 
-  test('draws the code black on white, whatever the colours of the terminal are', async () => {
+  test('draws the code black on white in every terminal', async () => {
     const { data } = encode(INVITE.toUpperCase(), { ecc: 'L', border: 2 });
     expect((await seen(renderInvite(INVITE, 'a reminder'))).slice(0, data.length)).toEqual(data);
   });
@@ -55,7 +55,7 @@ describe('the card', () => {
     expect(await seen(stripVTControlCharacters(renderInvite(INVITE, 'a reminder')))).toEqual([]);
   });
 
-  test('leaves the terminal as it was, and the string without any colour', () => {
+  test('resets the terminal, and shows the string without colour', () => {
     const lines = renderInvite(INVITE, 'a reminder').split('\n');
     const coloured = lines.filter((line) => line.includes('\u001b'));
     expect(coloured.every((line) => line.endsWith('\u001b[0m'))).toBe(true);
@@ -70,7 +70,7 @@ describe('the socket', () => {
   });
   afterEach(() => rmSync(folder, { recursive: true }));
 
-  test('tells the invite once there is one, and takes the place of a stale socket', async () => {
+  test('sends the invite once there is one, and replaces a stale socket', async () => {
     const path = join(folder, 'invite.sock');
     const room: { shown?: ShownInvite } = {};
     const stale = await serveInvite(path, () => undefined);
@@ -103,7 +103,7 @@ describe('the socket', () => {
     server.close();
   });
 
-  test('that nobody serves is an error with a code', async () => {
+  test('without a server is an error with a code', async () => {
     await expect(askInvite(join(folder, 'nobody.sock'))).rejects.toMatchObject({ code: 'host-silent' });
   });
 });

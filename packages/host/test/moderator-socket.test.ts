@@ -128,7 +128,7 @@ describe("the moderator's socket", () => {
     expect(await asker.ask({ operation: 'moved' })).toEqual({ ok: false, code: 'nothing-offered' });
   });
 
-  test('answers in order, and one that waits keeps nobody else waiting', async () => {
+  test('answers each connection in order, and a waiting one delays no other', async () => {
     const [patient, other] = [sit(), sit()];
     patient.write(`{"operation":"evict","member":"${MEMBER}"}\n{"operation":"invite"}\n`);
     expect(await other.ask({ operation: 'invite' })).toMatchObject({ ok: true });
@@ -138,7 +138,7 @@ describe("the moderator's socket", () => {
     expect(await patient.next()).toEqual({ ok: true, invite: INVITE });
   });
 
-  test('survives an asker that goes before its answer comes', async () => {
+  test('survives a client that leaves before its answer', async () => {
     const asker = sit();
     asker.write(`{"operation":"evict","member":"${MEMBER}"}\n`);
     const other = sit();
@@ -148,7 +148,7 @@ describe("the moderator's socket", () => {
     expect(await other.ask({ operation: 'invite' })).toEqual({ ok: true, invite: INVITE });
   });
 
-  test('takes lines in pieces', async () => {
+  test('reads lines that arrive in pieces', async () => {
     const asker = sit();
     for (const character of '{"operation":"invite"}\n') asker.write(character);
     expect(await asker.next()).toEqual({ ok: true, invite: INVITE });
@@ -166,14 +166,14 @@ describe("the moderator's socket", () => {
     expect(await asker.next()).toBeUndefined();
   });
 
-  test('lets in so many at a time and no more', async () => {
+  test('accepts a bounded number of connections at a time', async () => {
     const seats = Array.from({ length: MODERATOR_CONNECTIONS_MAX }, () => sit());
     for (const seat of seats) expect(await seat.ask({ operation: 'invite' })).toMatchObject({ ok: true });
     expect(await sit().next()).toBeUndefined();
     for (const seat of seats) expect(await seat.ask({ operation: 'invite' })).toMatchObject({ ok: true });
   });
 
-  test('takes the place of a stale socket, and of nothing else', async () => {
+  test('replaces a stale socket, and nothing else', async () => {
     const again = await serveModerator(path, desk);
     expect(await sit().ask({ operation: 'invite' })).toMatchObject({ ok: true });
     void again.close();

@@ -27,7 +27,7 @@ describe('orders', () => {
     }
   });
 
-  test('are numbered from 1 without repetition, the founding access first', () => {
+  test('are numbered from 1 without repetition, with the founding access first', () => {
     const orders = new OrderSigner(new OnionKey(), ROOM_ID, 'knock');
     expect(orders.founding).toMatchObject({ type: 'access', number: 1, mode: 'knock' });
     expect([orders.access('open').number, orders.evict(MEMBER_ID).number, orders.access('locked').number]).toEqual([
@@ -36,7 +36,7 @@ describe('orders', () => {
     expect(orders.mode).toBe('locked');
   });
 
-  test('have the sizes that the wire has', () => {
+  test('have the sizes of PROTOCOL.md', () => {
     const orders = new OrderSigner(new OnionKey(), ROOM_ID, 'open');
     expect(encodeSignedOrder(orders.founding)).toHaveLength(8 + 1 + 1 + 64);
     expect(encodeSignedOrder(orders.evict(MEMBER_ID))).toHaveLength(8 + 1 + 16 + 64);
@@ -44,7 +44,7 @@ describe('orders', () => {
     expect(encodeMove(orders.moveTo(other))).toHaveLength(32 + 32 + 64);
   });
 
-  test('keep what they name when the caller wipes its own copy', () => {
+  test('keep their bytes when the caller wipes its own copy', () => {
     const orders = new OrderSigner(new OnionKey(), ROOM_ID, 'open');
     const roomSecret = new Uint8Array(32).fill(5);
     const move = orders.moveTo({ onionKey: new Uint8Array(32), roomSecret });

@@ -38,12 +38,12 @@ const ORDERS: readonly (readonly RoomHostingEvent[])[] = [
 ];
 
 describe('a hosting', () => {
-  test.each(ORDERS)('publishes once Tor and room are there, in whatever order they come', (...order) => {
+  test.each(ORDERS)('publishes once Tor and the room are ready, in any order', (...order) => {
     const { effects } = run([{ type: 'start' }, ...order]);
     expect(effects).toEqual(['connect-tor', 'create-room', 'notify publishing', 'publish']);
   });
 
-  test('shows the string only after the proof', () => {
+  test('shows the connection string only after the reachability check', () => {
     const before = run(OPENING.slice(0, -1));
     expect(before.effects).not.toContain('show-invite');
     expect(before.state.stage).toBe('opening');
@@ -52,7 +52,7 @@ describe('a hosting', () => {
     expect(after.state.stage).toBe('open');
   });
 
-  test('proves again until it succeeds, and says why not only after a while', () => {
+  test('repeats the reachability check until it succeeds, and reports the cause only after a while', () => {
     const published = run(OPENING.slice(0, -1)).state;
     const early = run([{ type: 'not-reached', cause: 'no descriptor', nowMs: 5_000 }], published);
     expect(early.effects).toEqual(['check-reachability']);
@@ -60,14 +60,14 @@ describe('a hosting', () => {
     expect(later.effects).toEqual(['notify not-reached', 'check-reachability']);
   });
 
-  test('adds the onion anew when it was not reached for long', () => {
+  test('publishes the onion again if it was unreachable for long', () => {
     const published = run(OPENING.slice(0, -1)).state;
     const stale = run([{ type: 'not-reached', cause: 'no descriptor', nowMs: 91_001 }], published);
     expect(stale.effects).toEqual(['notify not-reached', 'republish']);
     expect(run([{ type: 'published' }], stale.state).effects).toEqual(['notify proving', 'check-reachability']);
   });
 
-  test('adds the onion again after Tor was lost, and proves the way again', () => {
+  test('publishes the onion again after Tor was lost, and checks its reachability again', () => {
     const open = run(OPENING).state;
     const lost = run([{ type: 'tor-lost' }], open);
     expect(lost.effects).toEqual(['notify tor-lost', 'connect-tor']);
@@ -84,30 +84,30 @@ describe('a hosting', () => {
     ]);
   });
 
-  test('does not believe a proof of an onion that was lost meanwhile', () => {
+  test('ignores the check of an onion that was lost meanwhile', () => {
     const proving = run(OPENING.slice(0, -1)).state;
     const { state, effects } = run([{ type: 'tor-lost' }, { type: 'reached' }], proving);
     expect(effects).not.toContain('show-invite');
     expect(state.stage).toBe('opening');
   });
 
-  test('resumes its room after the relay was lost, and never makes it anew', () => {
+  test('resumes its room after the relay was lost, and never creates it again', () => {
     const open = run(OPENING).state;
     expect(run([{ type: 'relay-lost' }], open).effects).toEqual(['notify relay-lost', 'resume-room']);
   });
 
-  test('makes the room when the relay was lost before there was one', () => {
+  test('creates the room if the relay was lost before there was one', () => {
     expect(run([{ type: 'start' }, { type: 'relay-lost' }]).effects.at(-1)).toBe('create-room');
   });
 
-  test('ends visibly when relay and store were lost together', () => {
+  test('ends with a code if relay and store were lost together', () => {
     const open = run(OPENING).state;
     const { state, effects } = run([{ type: 'relay-lost' }, { type: 'room-refused', code: 'room-lost' }], open);
     expect(effects.at(-1)).toBe('end');
     expect(state.stage).toBe('ended');
   });
 
-  test('does nothing any more once it has ended', () => {
+  test('does nothing after its end', () => {
     const ended = run([{ type: 'stop' }], run(OPENING).state);
     expect(ended.effects).toEqual(['notify ending', 'end']);
     expect(run(OPENING, ended.state).effects).toEqual([]);

@@ -23,7 +23,7 @@ function nameOf(effect: RoomMoveEffect): string {
 }
 
 describe('a move', () => {
-  test('opens the other room before anybody is told, and closes the one before last of all', () => {
+  test('opens the other room before members are told, and closes the previous one last', () => {
     const opening = run(['evict']);
     expect(opening.effects).toEqual(['notify opening-other', 'open-other', 'wait 3']);
     const offered = run(['opened'], opening.move);
@@ -35,20 +35,20 @@ describe('a move', () => {
     expect(run(['closed'], closing.move)).toEqual({ move: SETTLED, effects: ['show-invite'] });
   });
 
-  test.each(['lost', 'time-over'] as const)('is given up when the other room does not open: %s', (failure) => {
+  test.each(['lost', 'time-over'] as const)('is cancelled if the other room does not open: %s', (failure) => {
     const { move, effects } = run(['evict', failure]);
     expect(move).toEqual(SETTLED);
     expect(effects.slice(3)).toEqual(['wait-for-nothing', 'close-other', 'notify other-not-opened', 'refuse-eviction']);
   });
 
-  test('is given up when nobody moves: the other room is closed, and the room goes on', () => {
+  test('is cancelled if no member moves: the other room is closed, and the room goes on', () => {
     const { move, effects } = run(['evict', 'opened', 'time-over']);
     expect(move).toEqual(SETTLED);
     expect(effects.slice(6)).toEqual(['wait-for-nothing', 'close-other', 'notify offer-lapsed']);
     expect(run(['moved'], move).effects).toEqual([]);
   });
 
-  test('is given up when the other room is lost before anybody has moved', () => {
+  test('is cancelled if the other room is lost before a member has moved', () => {
     expect(run(['evict', 'opened', 'lost']).effects.slice(6)).toEqual([
       'wait-for-nothing',
       'close-other',
@@ -56,13 +56,13 @@ describe('a move', () => {
     ]);
   });
 
-  test('is done when the room before ends by itself', () => {
+  test('ends when the previous room ends by itself', () => {
     const { move, effects } = run(['evict', 'opened', 'moved', 'closed']);
     expect(move).toEqual(SETTLED);
     expect(effects.slice(-2)).toEqual(['wait-for-nothing', 'show-invite']);
   });
 
-  test('whatever comes in whatever order: one other room at a time, and each asker is answered once', () => {
+  test('has one other room at a time and answers each request once, for events in any order', () => {
     const event = fc.constantFrom<EventType>('evict', 'opened', 'lost', 'moved', 'closed', 'time-over');
     fc.assert(
       fc.property(fc.array(event, { maxLength: 60 }), (events) => {

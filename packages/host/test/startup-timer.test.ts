@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { coveredMs, StartupTimer } from '../src/startup-timer.ts';
 
-test('counts time that stretches share once', () => {
+test('the startup timer counts overlapping time in Tor once', () => {
   expect(coveredMs([])).toBe(0);
   expect(
     coveredMs([
@@ -13,7 +13,7 @@ test('counts time that stretches share once', () => {
   ).toBe(13);
 });
 
-test('tells what was spent in Tor from what was not', async () => {
+test('the startup timer separates time in Tor from other time', async () => {
   let nowMs = 0;
   const startupTimer = new StartupTimer(() => nowMs);
   nowMs = 3;

@@ -89,7 +89,7 @@ describe.each(['host', 'invite'])('%s', (name) => {
 });
 
 describe('invite', () => {
-  test('names its variable, and ends with 2', () => {
+  test('names its wrong variable, and ends with 2', () => {
     expect(run('invite-main', { SOTTO_INVITE_SOCKET: 'invite.sock' })).toEqual({
       code: 2,
       out: '',
@@ -97,7 +97,7 @@ describe('invite', () => {
     });
   });
 
-  test('says in one line that no host answers, and ends with 1', () => {
+  test('prints one line if no host answers, and ends with 1', () => {
     expect(run('invite-main', { SOTTO_INVITE_SOCKET: '/nowhere/invite.sock' })).toEqual({
       code: 1,
       out: '',

@@ -25,7 +25,7 @@ const readers: readonly (readonly [name: string, accepted: Uint8Array, read: (by
   ['an object', OBJECT, (bytes) => parseJsonObject(bytes) !== undefined],
 ];
 
-describe('what a peer writes', { timeout: FUZZ_LIMIT_MS }, () => {
+describe('the bytes of a peer', { timeout: FUZZ_LIMIT_MS }, () => {
   test.each(readers)('%s: nothing makes the reader throw, hang or grow', async (_name, accepted, read) => {
     // Control: the thing itself is read.
     expect(read(accepted)).toBe(true);

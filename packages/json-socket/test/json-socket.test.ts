@@ -84,7 +84,7 @@ async function answerWith(answer: string): Promise<() => void> {
 }
 
 describe('the line splitter', () => {
-  test('gives the same lines however the bytes are cut', () => {
+  test('gives the same lines for every division of the bytes', () => {
     const splitter = new LineSplitter(4);
     expect(splitter.push(Buffer.from('ab')).lines).toEqual([]);
     expect(splitter.push(Buffer.from('cd\n\nx\ny')).lines.map(String)).toEqual(['abcd', '', 'x']);
@@ -97,14 +97,14 @@ describe('the line splitter', () => {
     expect(splitter.push(Buffer.from('z\n'))).toEqual({ lines: [], overflow: true });
   });
 
-  test('drops a whole line above the limit and goes on, when it is to skip', () => {
+  test('in skip mode drops a whole line above the limit, and goes on', () => {
     const splitter = new LineSplitter(4, 'skip');
     const { lines, overflow } = splitter.push(Buffer.from('abcde\nx\ny'));
     expect(lines.map((line) => line?.toString())).toEqual([undefined, 'x']);
     expect(overflow).toBe(false);
   });
 
-  test('stops at an unfinished line above the limit, even when it is to skip', () => {
+  test('in skip mode stops at an unfinished line above the limit', () => {
     const splitter = new LineSplitter(4, 'skip');
     expect(splitter.push(Buffer.from('x\nabcde'))).toMatchObject({ overflow: true });
     expect(splitter.push(Buffer.from('\nx\n'))).toEqual({ lines: [], overflow: true });
@@ -112,7 +112,7 @@ describe('the line splitter', () => {
 });
 
 describe('a server', () => {
-  test('answers lines in their order, however slow an answer is', async () => {
+  test('answers lines in their order, even if an answer is slow', async () => {
     await serve({
       open: () => ({
         answer: async (line) => {
@@ -142,7 +142,7 @@ describe('a server', () => {
     expect(await exchange(`${'x'.repeat(33)}\n1\n`)).toEqual(['{"refused":"too-long"}']);
   });
 
-  test('that is to skip refuses a whole line above the limit in turn, and closes behind an endless one', async () => {
+  test('in skip mode refuses a whole line above the limit in turn, and closes after an endless one', async () => {
     await serve({ lineTooLong: { refusal: TOO_LONG, then: 'skip' } });
     expect(await exchange(`1\n${'x'.repeat(33)}\n2\n`, 3)).toEqual(['1', '{"refused":"too-long"}', '2']);
     expect(await exchange(`1\n${'x'.repeat(33)}`)).toEqual(['1', '{"refused":"too-long"}']);
@@ -367,7 +367,7 @@ describe('a path', () => {
     expect(await exchange('1\n', 1)).toEqual(['1']);
   });
 
-  test('that is served is refused, or taken over, as the caller asks', async () => {
+  test('that is served is refused, or taken over, by the caller’s choice', async () => {
     await serve();
     const second = createServer();
     await expect(listenAtPath(second, path, 'refuse')).rejects.toMatchObject({ problem: 'served' });
