@@ -10,7 +10,7 @@ const STATE = 'packages/client/src/session/state.ts';
 const SOURCES = 'packages/client/src/';
 
 /** A slice of the session, and the module that owns it. */
-export interface Slice {
+interface Slice {
   readonly name: string;
   readonly owner: string;
 }
