@@ -24,20 +24,20 @@ export class Admission {
   #welcomes: readonly Uint8Array[] = [];
 
   /** A joiner's new knock replaces its knock before. */
-  addKnock(stranger: KnockingJoiner): void {
-    const others = this.#joiners.filter(({ memberId }) => !equalBytes(memberId, stranger.memberId));
-    this.#joiners = [...others, stranger].slice(-KNOCKING_JOINERS_MAX);
+  addKnock(joiner: KnockingJoiner): void {
+    const others = this.#joiners.filter(({ memberId }) => !equalBytes(memberId, joiner.memberId));
+    this.#joiners = [...others, joiner].slice(-KNOCKING_JOINERS_MAX);
   }
 
   /** @returns the key package of a joiner that has knocked */
   keyPackageOf(memberId: Uint8Array): Uint8Array | undefined {
-    return this.#joiners.find((stranger) => equalBytes(stranger.memberId, memberId))?.keyPackage;
+    return this.#joiners.find((joiner) => equalBytes(joiner.memberId, memberId))?.keyPackage;
   }
 
   /** An epoch has begun: its members are no joiners. An empty roster: this member is outside. */
   onEpoch(roster: readonly GroupMember[]): void {
     this.#joiners = this.#joiners.filter(
-      (stranger) => roster.length > 0 && !roster.some(({ memberId }) => equalBytes(memberId, stranger.memberId)),
+      (joiner) => roster.length > 0 && !roster.some(({ memberId }) => equalBytes(memberId, joiner.memberId)),
     );
     if (roster.length > 0) this.withdrawKnock();
   }

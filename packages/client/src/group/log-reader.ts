@@ -98,9 +98,9 @@ export class LogReader {
     if (access !== 'knock') return this.#skip(access === 'open' ? 'policy-add' : 'policy-locked', 'joiner');
     const said = decodeText(name);
     if (said === undefined) return this.#skip('content-text', 'joiner');
-    const stranger = await this.#state.engine.readKeyPackage(keyPackage);
-    if (!stranger.ok) return this.#skip(stranger.code, 'joiner');
-    const { memberId, memberKey } = stranger.value;
+    const joiner = await this.#state.engine.readKeyPackage(keyPackage);
+    if (!joiner.ok) return this.#skip(joiner.code, 'joiner');
+    const { memberId, memberKey } = joiner.value;
     const isMember = group.roster.some(
       (member) => equalBytes(member.memberId, memberId) || equalBytes(member.memberKey, memberKey),
     );
