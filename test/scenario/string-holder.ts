@@ -24,10 +24,10 @@ import {
 } from '@sotto/protocol';
 import type { Decoded, Frame, GroupPlaintext, SnapshotPlaintext, Invite } from '@sotto/protocol';
 import { GroupMembership } from '../../packages/client/src/group/membership.ts';
-import { NO_SNAPSHOT_PARTS, processSnapshotPiece } from '../../packages/client/src/session/snapshot-reader.ts';
-import type { Snapshot, SnapshotParts } from '../../packages/client/src/session/snapshot-reader.ts';
+import { NO_SNAPSHOT_PARTS, processSnapshotPiece } from '../../packages/client/src/session/slices/connection.ts';
+import type { Snapshot, SnapshotParts } from '../../packages/client/src/session/slices/connection.ts';
 import { encodeUpload } from '../../packages/client/src/session/uploads.ts';
-import type { Upload } from '../../packages/client/src/session/uploads.ts';
+import type { Upload } from '../../packages/client/src/group/tasks.ts';
 import type { TestMember } from '@sotto/fixtures/relay-member';
 
 export const random = (length: number): Uint8Array => new Uint8Array(randomBytes(length));

@@ -1,173 +1,198 @@
-// The thin edge around a session: performs its effects with the streams, timers and random numbers it is handed.
+// The messenger's API: a member of one room, without a screen and without a socket.
 
 import type { Clock } from '@sotto/machine';
 import { message } from '@sotto/messages';
-import { fingerprint, moveToSecretMemory } from '@sotto/crypto';
+import { fingerprint } from '@sotto/crypto';
 import type { RandomSource } from '@sotto/crypto';
-import { createGroupIdentity, safetyNumber } from '@sotto/crypto/mls';
-import type { GroupCrypto, GroupIdentity } from '@sotto/crypto/mls';
-import { ByteReader, coverOf, encodeInvite } from '@sotto/protocol';
+import { safetyNumber } from '@sotto/crypto/mls';
+import type { GroupCrypto } from '@sotto/crypto/mls';
 import type { Invite } from '@sotto/protocol';
+import type { Dial } from './connections.ts';
 import type { ClientEvent, ClientStatus, ListedMember } from './events.ts';
-import { ACCESS_AFTER_MOVE_MS } from './limits.ts';
 import type { RosterMember } from './group/membership.ts';
-import { WorkerQueue } from './group/worker-queue.ts';
+import { ACCESS_AFTER_MOVE_MS } from './limits.ts';
 import { ModeratorError } from './moderator.ts';
 import type { AccessMode, Moderator, Move, SignedOrder } from './moderator.ts';
-import { GroupWorker } from './group/worker.ts';
-import type { Draft } from './session/outbox.ts';
-import type { GroupWork } from './group/worker.ts';
-import { Connections } from './connections.ts';
-import type { Dial } from './connections.ts';
-import { step } from './session/session-machine.ts';
-import { createSession } from './session/state.ts';
-import type { Effect, Session, SessionEvent, TimerName } from './session/state.ts';
 import { listMembers, statusOf } from './session/notifications.ts';
+import { SessionRunner } from './session/session.ts';
 
+/** The client copies what it keeps of the options; the caller zeroes its own room secret. */
 export interface ClientOptions {
+  /** The decoded connection string: onion key and room secret of 32 bytes each, cover mode. */
   readonly invite: Invite;
+  /** 1 to 48 bytes in UTF-8, or the client ends at once with `name-invalid`. PROTOCOL.md §5.4. */
   readonly name: string;
-  /** For the room of the connection string, and for every room that it moves to. */
+  /**
+   * @returns the transport to the room of the invite. Called once at the start, and once for each
+   * room that the first one moves to.
+   */
   readonly dialFor: (invite: Invite) => Dial;
+  /** Time in milliseconds, and timers. */
   readonly clock: Clock;
+  /** Cryptographically secure random bytes. */
   readonly random: RandomSource;
   /** The primitives: native ones in Node, pure JavaScript in a browser. */
   readonly crypto: GroupCrypto;
-  /** Of the host's own client alone. */
+  /** The way to the host, for the host's own client alone. */
   readonly moderator?: Moderator;
-  /** The circuit is renewed about so often, at random times; undefined: only when it is asked for. */
+  /**
+   * The circuit is renewed at random intervals of 75 to 125 % of this (ms). Absent: only `renew`
+   * renews it. PROTOCOL.md §4.9.
+   */
   readonly renewEveryMs?: number | undefined;
+  /**
+   * Called with each event, in order and synchronously. It may call the client: such a call takes
+   * effect behind the events that are being emitted. It must not throw.
+   */
   readonly emit: (event: ClientEvent) => void;
 }
 
-/** A member of one room, until `leave` or the room's end. `ended` resolves once, when nothing more will be told. */
+/**
+ * A member of one room, from `start` to `leave`, to an eviction, or to the room's end.
+ *
+ * The client dials, joins, reconnects with backoff, and follows the room when it moves. Calls
+ * return at once and do not throw: results come as events, and a call that fails emits `error` with
+ * a code of `CLIENT_CODES`. The last event is `state: closed`, with a code unless the user has
+ * left.
+ */
 export class Client {
+  /** Resolves once, when no event will come any more: after `state: closed`, or after `panic`. */
   readonly ended: Promise<void>;
   readonly #options: ClientOptions;
-  #identity: GroupIdentity;
-  #invite: Invite;
-  readonly #timers = new Map<TimerName, () => void>();
-  readonly #abort = new AbortController();
-  #worker: GroupWorker;
-  /** All whose keys are not zero yet: the one in use, and former ones that work is still under way with. */
-  readonly #workers = new Set<GroupWorker>();
-  #session: Session;
-  readonly #connections: Connections;
-  readonly #workerQueue = new WorkerQueue({
-    full: () => this.#connections.pause(),
-    ready: () => this.#connections.resume(),
-  });
-  /** The events that wait their turn; undefined while nothing happens. */
-  #pending: SessionEvent[] | undefined;
-  /** After a move: the rule of who may come in is given to the new room too, when people have had time to follow. */
+  readonly #runner: SessionRunner;
+  /** Cancels the timer that restores the access mode after a move. */
   #cancelAccess: () => void = () => undefined;
-  #resolveEnded: () => void = () => undefined;
-  #status: 'calm' | 'panicked' = 'calm';
 
+  /** Opens no connection yet. Makes a new member key. */
   constructor(options: ClientOptions) {
     this.#options = options;
-    this.#invite = holdInvite(options.invite);
-    this.#identity = createGroupIdentity(options.random);
-    this.#worker = this.#openWorker();
-    this.#connections = new Connections(options.dialFor(this.#invite), (event) => this.#step(event));
-    this.#session = createSession(options.name, [], [], coverOf(options.invite), options.renewEveryMs);
+    let resolveEnded: () => void = () => undefined;
     this.ended = new Promise((resolve) => {
-      this.#resolveEnded = resolve;
+      resolveEnded = resolve;
+    });
+    this.#runner = new SessionRunner({
+      ...options,
+      onMove: (access) => this.#restoreAccessLater(access),
+      onMoveSent: () => options.moderator?.moved(),
+      onEnd: () => {
+        this.#cancelAccess();
+        resolveEnded();
+      },
     });
   }
 
+  /** This member's fingerprint: the same in every room it moves to, until it restarts alone. */
   get fingerprint(): string {
-    return this.#worker.access.fingerprint;
+    return this.#runner.access.fingerprint;
   }
 
-  /** Whether keys are at work: what was asked of them is still to come. */
+  /** Whether key work waits or is under way: its results are still to come. */
   get isBusy(): boolean {
-    return this.#workerQueue.isBusy;
+    return this.#runner.isBusy;
   }
 
+  /**
+   * Dials the room and joins it; call it once. Emits `state` for each stage, then `state: joined`
+   * and `members`. A knock room emits `state: knocking` first. A join that takes longer than 240 s
+   * ends the client with `join-timeout`; a knock without an answer after 600 s, with
+   * `knock-unanswered`.
+   */
   start(): void {
-    this.#step({ type: 'start' });
+    this.#runner.step({ type: 'start' });
   }
 
-  /** Sends a text of 1 to 65,536 bytes; `ref` comes back with `sent` or `error`. */
+  /**
+   * Sends a text of 1 to 65,536 bytes in UTF-8; lone surrogates become U+FFFD. It waits while there
+   * is no connection. Emits `sent` with the text's id when the relay holds it, then `delivered` as
+   * other members see it; `pace` if it will take 5 s or more to leave.
+   * Errors: `text-empty`, `text-too-long`, `outbox-full` (256 texts wait), `not-joined` (after
+   * `leave`). `ref` comes back in `sent`, `pace` and `error`.
+   */
   send(text: string, ref?: string): void {
-    this.#step({ type: 'send', text, ref });
+    this.#runner.step({ type: 'send', text, ref });
   }
 
+  /** @returns all members that can read, this one first; only this one outside of the group. */
   members(): readonly ListedMember[] {
-    return listMembers(this.#session, this.#worker.access);
+    return listMembers(this.#runner.session, this.#runner.access);
   }
 
-  /** @returns the 60 digits that both sides see alike if nobody stands between them; undefined if there is no such member. PROTOCOL.md §5.10. */
+  /**
+   * @returns the safety number with the member of this fingerprint: 60 digits, equal for both
+   * unless an attacker stands between them. Undefined if no other member has it. PROTOCOL.md §5.10.
+   */
   verify(who: string): { readonly number: string } | undefined {
     const member = this.#memberOf(who);
-    return member === undefined ? undefined : { number: safetyNumber(this.#worker.access, member) };
+    return member === undefined ? undefined : { number: safetyNumber(this.#runner.access, member) };
   }
 
-  /** @returns six words that are the same for all members of the present epoch; undefined outside. */
+  /** @returns six words, equal for all members of the present epoch; undefined outside. */
   roomCode(): readonly string[] | undefined {
-    return this.#session.view?.roomCode;
+    return this.#runner.session.membership.view?.roomCode;
   }
 
+  /** @returns cover mode and its cost, epoch, connection and pace, as they are now. */
   status(): ClientStatus {
-    return statusOf(this.#session, this.#options.clock.now());
+    return statusOf(this.#runner.session, this.#options.clock.now());
   }
 
-  /** Goes over to another circuit, without a break; `circuit` tells what became of it. */
+  /**
+   * Moves to another circuit without a break. Emits `circuit`: `renewed`, or `kept` with
+   * `circuit-kept` (the new one failed) or `circuit-not-now` (this member is not in the room).
+   */
   renew(): void {
-    this.#step({ type: 'renew' });
+    this.#runner.step({ type: 'renew' });
   }
 
-  /** Lets somebody in who has knocked. */
+  /**
+   * Admits the joiner of this fingerprint, after its `knock`. Emits `epoch`, and `arrived` when it
+   * has joined. Error: `member-unknown`, also if its key package is not at hand any more.
+   */
   admit(who: string): void {
-    this.#step({ type: 'admit', fingerprint: who });
+    this.#runner.step({ type: 'admit', fingerprint: who });
   }
 
-  /** Who may come in from now on. For the host's own client. */
+  /**
+   * Orders the room's access mode from now on; for the host's own client. Emits `moderated: access`
+   * when it holds; in stealth `deferred` before that, with the seconds to wait.
+   * Errors: `moderator-missing`, `moderator-busy` (another order is under way), `not-done`, or a
+   * code of the host (`ModeratorError`).
+   */
   setAccess(mode: AccessMode): void {
     void this.#order(async (moderator) => ({ order: await moderator.setAccess(mode), move: undefined }));
   }
 
-  /** Removes a member, and moves the room where it cannot follow. For the host's own client. */
+  /**
+   * Removes the member of this fingerprint and moves the room to another onion; for the host's own
+   * client. Emits `removed`, `moderated: evicted`, `moved` with the new invite, and the events of a
+   * join. The new room is open for 90 s, then has the old access mode.
+   * Errors: `member-unknown`, and those of `setAccess`.
+   */
   evict(who: string): void {
     const member = this.#memberOf(who);
     if (member === undefined) this.#refuse('member-unknown');
     else void this.#order((moderator) => moderator.evict(member.memberId));
   }
 
-  /** Says goodbye and ends; a second call ends at once. */
+  /**
+   * Says goodbye and ends. Waits up to 3 s for the echoes of own frames, longer in covered rooms;
+   * in stealth emits `state: leaving` and waits a random time before. A second call ends at once.
+   */
   leave(): void {
-    this.#step({ type: 'leave' });
+    this.#runner.step({ type: 'leave' });
   }
 
   /**
-   * Zeroes all keys and cuts the connection, now, in whatever state this is: without a word to the room, which sees a member fall silent. Nothing is
-   * told any more. What keys are in the middle of comes to nothing.
+   * Zeroes all keys and cuts the connection at once, in any state. It sends no goodbye: the room
+   * sees a member fall silent. No event follows, not even `closed`; key work under way is dropped.
    */
   panic(): void {
-    this.#status = 'panicked';
-    this.#abort.abort();
-    this.#connections.disconnect();
-    for (const worker of this.#workers) worker.destroy();
-    this.#identity.secret.destroy();
-    this.#invite.roomSecret.fill(0);
-    for (const cancel of this.#timers.values()) cancel();
-    this.#timers.clear();
-    this.#cancelAccess();
-    this.#pending?.splice(0);
-    // Texts that waited, and what was heard in part, are not held on to either.
-    this.#session = { ...createSession(''), link: { phase: 'closed' } };
-    this.#resolveEnded();
-  }
-
-  #openWorker(): GroupWorker {
-    const worker = new GroupWorker(this.#invite, this.#identity, this.#options);
-    this.#workers.add(worker);
-    return worker;
+    this.#runner.panic();
   }
 
   #memberOf(who: string): RosterMember | undefined {
-    return this.#session.view?.members.find(({ memberKey, self }) => !self && fingerprint(memberKey) === who);
+    const { view } = this.#runner.session.membership;
+    return view?.members.find(({ memberKey, self }) => !self && fingerprint(memberKey) === who);
   }
 
   async #order(
@@ -179,200 +204,23 @@ export class Client {
       return;
     }
     try {
-      this.#step({ type: 'ordered', ...(await ask(moderator)) });
+      this.#runner.step({ type: 'ordered', ...(await ask(moderator)) });
     } catch (error) {
       if (!(error instanceof ModeratorError)) throw error;
-      this.#step({ type: 'order-failed', code: error.code, message: error.message });
+      this.#runner.step({ type: 'order-failed', code: error.code, message: error.message });
     }
   }
 
   #refuse(code: 'member-unknown' | 'moderator-missing'): void {
-    this.#step({ type: 'order-failed', code, message: message(`error.client.${code}`) });
+    this.#runner.step({ type: 'order-failed', code, message: message(`error.client.${code}`) });
   }
 
-  /** One event at a time: what a front end does from within `tell` waits until all effects before it are performed, or frames would overtake. */
-  #step(event: SessionEvent): void {
-    if (this.#pending !== undefined) {
-      this.#pending.push(event);
-      return;
-    }
-    this.#pending = [event];
-    try {
-      for (const next of this.#pending) this.#process(next);
-    } finally {
-      this.#pending = undefined;
-    }
-  }
-
-  #process(event: SessionEvent): void {
-    if (!this.#isCalm()) return;
-    const inputs = { room: this.#worker.access, now: this.#options.clock.now(), chance: () => this.#chance() };
-    const { state, effects } = step(this.#session, event, inputs);
-    this.#session = state;
-    for (const effect of effects) {
-      // Whoever is told something may panic over it.
-      if (this.#isCalm()) this.#perform(effect);
-    }
-  }
-
-  #isCalm(): boolean {
-    return this.#status === 'calm';
-  }
-
-  #perform(effect: Effect): void {
-    switch (effect.type) {
-      case 'dial':
-        void this.#connections.dial();
-        return;
-      case 'write':
-        this.#connections.write(effect.bytes);
-        return;
-      case 'dial-standby':
-        void this.#connections.dialStandby();
-        return;
-      case 'write-standby':
-        this.#connections.writeStandby(effect.bytes);
-        return;
-      case 'promote-standby':
-        this.#connections.promoteStandby();
-        return;
-      case 'close-standby':
-        this.#connections.closeStandby();
-        return;
-      case 'open-entry':
-      case 'queue-notice':
-      case 'seal':
-      case 'run-task':
-      case 'clear-commit':
-        this.#ask(effect);
-        return;
-      case 'disconnect':
-        this.#connections.disconnect();
-        return;
-      case 'set-timer':
-        this.#setTimer(effect.name, effect.afterMs);
-        return;
-      case 'clear-timer':
-        this.#timers.get(effect.name)?.();
-        this.#timers.delete(effect.name);
-        return;
-      case 'emit':
-        this.#options.emit(effect.event);
-        return;
-      case 'moved':
-        this.#options.moderator?.moved();
-        return;
-      case 'move':
-        this.#move(effect);
-        return;
-      case 'restart':
-        this.#restartAsNewMember(effect.texts);
-        return;
-      case 'end':
-        this.#end();
-        return;
-    }
-  }
-
-  /** Keys work in the order in which they are asked; a place that was left is not worked for any more. */
-  #ask(work: GroupWork): void {
-    const worker = this.#worker;
-    const session = (): Session | undefined =>
-      worker === this.#worker && !this.#abort.signal.aborted ? this.#session : undefined;
-    this.#workerQueue.push(async () => {
-      const answer = await this.#unlessPanicked(worker.work(work, session));
-      if (answer !== undefined && session() !== undefined) this.#step(answer);
-    });
-  }
-
-  /** Work that loses its keys in the middle fails, and nobody waits for it. */
-  async #unlessPanicked<Result>(work: Promise<Result>): Promise<Result | undefined> {
-    try {
-      return await work;
-    } catch (error) {
-      if (this.#status === 'panicked') return undefined;
-      throw error;
-    }
-  }
-
-  /** The same member, with the same key, in the room that goes on elsewhere. */
-  #move({ invite, texts, awaited }: Extract<Effect, { type: 'move' }>): void {
-    this.#options.emit({ type: 'moved', invite: encodeInvite(invite) });
-    this.#keepAccess(this.#session.view?.access);
-    this.#invite.roomSecret.fill(0);
-    this.#invite = holdInvite(invite);
-    this.#connections.redirect(this.#options.dialFor(this.#invite));
-    this.#restart(texts, awaited);
-  }
-
-  /** The same room, with another key: nobody else is in its group who could miss the old one. */
-  #restartAsNewMember(texts: readonly Draft[]): void {
-    const old = this.#identity;
-    this.#identity = createGroupIdentity(this.#options.random);
-    this.#restart(texts);
-    this.#workerQueue.push(() => {
-      old.secret.destroy();
-      return Promise.resolve();
-    });
-  }
-
-  #restart(texts: readonly Draft[], awaited: readonly Uint8Array[] = []): void {
-    for (const cancel of this.#timers.values()) cancel();
-    this.#timers.clear();
-    this.#putAway();
-    this.#worker = this.#openWorker();
-    const { name, renewEveryMs } = this.#options;
-    this.#session = createSession(name, texts, awaited, coverOf(this.#invite), renewEveryMs);
-    this.#step({ type: 'start' });
-  }
-
-  /** The new room is open, or those who follow could not come in. */
-  #keepAccess(mode: AccessMode | undefined): void {
+  /**
+   * The new room is open at first, so that members can follow; later it has the old access mode.
+   */
+  #restoreAccessLater(mode: AccessMode | undefined): void {
     const { moderator, clock } = this.#options;
     if (moderator === undefined || mode === undefined || mode === 'open') return;
     this.#cancelAccess = clock.after(ACCESS_AFTER_MOVE_MS, () => this.setAccess(mode));
   }
-
-  /** Behind the work that is still under way with its keys. */
-  #putAway(): void {
-    const worker = this.#worker;
-    this.#workerQueue.push(() => {
-      worker.destroy();
-      this.#workers.delete(worker);
-      return Promise.resolve();
-    });
-  }
-
-  #setTimer(name: TimerName, afterMs: number): void {
-    this.#timers.get(name)?.();
-    const cancel = this.#options.clock.after(afterMs, () => {
-      this.#timers.delete(name);
-      this.#step({ type: 'timer', name });
-    });
-    this.#timers.set(name, cancel);
-  }
-
-  #end(): void {
-    this.#abort.abort();
-    for (const cancel of this.#timers.values()) cancel();
-    this.#timers.clear();
-    this.#cancelAccess();
-    this.#putAway();
-    this.#workerQueue.push(() => {
-      this.#identity.secret.destroy();
-      this.#invite.roomSecret.fill(0);
-      return Promise.resolve();
-    });
-    this.#resolveEnded();
-  }
-
-  /** A number in [0, 1) with 32 random bits. */
-  #chance(): number {
-    return new ByteReader(this.#options.random(4)).u32() / 2 ** 32;
-  }
-}
-
-/** A copy of its own, with the room's secret where secrets lie; what was handed in stays its owner's. */
-function holdInvite({ roomSecret, ...others }: Invite): Invite {
-  return { ...others, roomSecret: moveToSecretMemory(Uint8Array.from(roomSecret)) };
 }

@@ -1,20 +1,27 @@
-// The connections of one client: the connection in use and, while its circuit is renewed, a standby one beside it.
+// The connections of one client: the one in use and, during a circuit renewal, a standby one.
 
 import { FrameSplitter } from '@sotto/protocol';
 import type { StateEvent } from './events.ts';
 import type { SessionEvent } from './session/state.ts';
 
-/** A connection to the relay, whatever carries it. Bytes come in any pieces, none while it is paused; `onClose` is called once, for any reason. */
+/**
+ * A byte stream to the relay, over any transport. It is reliable and ordered; chunks have any size.
+ * The client registers `onData` and `onClose` once each, as soon as the dial has resolved.
+ */
 export interface ByteStream {
+  /** Queues bytes; the caller does not change them later. After the end it does nothing. */
   write(bytes: Uint8Array): void;
+  /** Ends both directions at once. Bytes that are still queued may be lost. */
   close(): void;
+  /** Stops `onData` until `resume`. */
   pause(): void;
   resume(): void;
   onData(listener: (chunk: Uint8Array) => void): void;
+  /** Called once, when the stream has ended for any reason. */
   onClose(listener: () => void): void;
 }
 
-/** Why a dial failed. `final`: trying again cannot help. */
+/** Why a dial failed. `code` is stable, the message is for people. `final`: a retry cannot help. */
 export class DialError extends Error {
   readonly code: string;
   readonly final: boolean;
@@ -26,16 +33,22 @@ export class DialError extends Error {
   }
 }
 
-/** Opens a new stream to the room's relay, on a circuit of its own, telling its stages. Rejects with a DialError. */
+/**
+ * The transport: opens a new stream to the room's relay on a circuit of its own. It may be called
+ * while an earlier stream is open, and each call stands for itself.
+ * `onStage` may be called with `state` events of the dial until the promise settles.
+ * When `signal` aborts, the dial stops. It then rejects, or resolves with a stream that the client
+ * closes. It has its own deadline. Rejects with a DialError; other errors count as bugs.
+ */
 export type Dial = (onStage: (stage: StateEvent) => void, signal: AbortSignal) => Promise<ByteStream>;
 
-/** Numbered as they are opened, so that what one brought late is told from what another says. */
+/** Numbered as they open, so that late events of one are not taken for another's. */
 interface Connection {
   readonly number: number;
   readonly stream: ByteStream;
 }
 
-/** Only these two are heard: what an earlier connection still has to say is void. */
+/** Events of the connection in use and of the standby one; those of earlier ones are dropped. */
 export class Connections {
   readonly #onEvent: (event: SessionEvent) => void;
   #dial: Dial;
@@ -51,7 +64,7 @@ export class Connections {
     this.#onEvent = onEvent;
   }
 
-  /** Another room, or the same one anew: what is being dialled is not wanted any more. */
+  /** Goes on with another room: connections and dials to the one before end. */
   redirect(dial: Dial): void {
     this.disconnect();
     this.#dial = dial;
@@ -96,7 +109,7 @@ export class Connections {
     this.#standby?.stream.write(bytes);
   }
 
-  /** The standby connection is the one in use from now on, and the former one is closed. */
+  /** Makes the standby connection the one in use, and closes the former. */
   promoteStandby(): void {
     const former = this.#current;
     this.#current = this.#standby;
@@ -130,7 +143,7 @@ export class Connections {
     this.#current?.stream.resume();
   }
 
-  /** @returns undefined if nobody waits for it any more. */
+  /** @returns undefined if the dial was aborted */
   async #open(onStage: (stage: StateEvent) => void, signal: AbortSignal): Promise<Connection | DialError | undefined> {
     try {
       const stream = await this.#dial(onStage, signal);
@@ -138,7 +151,7 @@ export class Connections {
       stream.close();
       return undefined;
     } catch (error) {
-      // It was told to stop: however it does, nobody waits for it any more.
+      // An aborted dial may fail in any way.
       if (signal.aborted) return undefined;
       if (!(error instanceof DialError)) throw error;
       return error;

@@ -1,4 +1,5 @@
-// The stable codes of a client's errors and warnings; their texts stand in @sotto/messages. PROTOCOL.md §9.6.
+// The stable codes of a client's errors and warnings; @sotto/messages has their texts.
+// PROTOCOL.md §9.6.
 
 import type { RelayCode } from '@sotto/protocol';
 
@@ -45,7 +46,7 @@ export const WARNING_CODES = [
 ] as const;
 export type WarningCode = (typeof WARNING_CODES)[number];
 
-/** How a relay's reason looks to the client: whether to try again, and what to tell. */
+/** The client's code for each reason of the relay. `final`: a retry cannot help. */
 export const RELAY_REASONS: Readonly<Record<RelayCode, { readonly code: ClientCode; readonly final: boolean }>> = {
   'not-admitted': { code: 'not-admitted', final: true },
   'room-closed': { code: 'room-closed', final: true },

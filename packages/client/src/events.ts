@@ -1,17 +1,17 @@
-// What a client tells its front end, and what a front end asks of it: DESIGN §7's words, without a screen.
+// The events that a client emits for its front end, and the values that it returns. PROTOCOL.md §9.
 
 import type { Cover, CoverCost } from '@sotto/protocol';
 import type { CircuitCode, ClientCode, WarningCode } from './errors.ts';
 import type { RemovalReason } from './group/policy.ts';
 import type { AccessMode } from './moderator.ts';
 
-/** A member as shown: the name is a claim, the fingerprint is of the key that signs. */
+/** A member as shown. The name is a claim; the fingerprint is that of the key that signs. */
 export interface Speaker {
   readonly name: string;
   readonly fingerprint: string;
 }
 
-/** Somebody who is in the group, whether it was heard or not: whoever is listed can read. An empty name has not been said yet. */
+/** A member of the group, heard or not: it can read. An empty name was not sent yet. */
 export interface ListedMember extends Speaker {
   readonly self: boolean;
   readonly present: boolean;
@@ -31,27 +31,27 @@ export type StateName =
 export interface StateEvent {
   readonly type: 'state';
   readonly state: StateName;
-  /** For people: what is going on, in a few words. */
+  /** For people: a few words on the state. */
   readonly detail?: string;
   /** For `bootstrapping`: Tor's own percentage. */
   readonly percent?: number;
-  /** For `reconnecting` and `closed`: why. */
+  /** For `reconnecting` and `closed`: the reason. */
   readonly code?: string;
 }
 
-/** Where this member stands, for its own eyes: nothing in it tells what was said and what was not. */
+/** This member's status, for its own user. It reveals nothing about contents. */
 export interface ClientStatus extends CoverCost {
   readonly mode: Cover;
-  /** Between two slots of this member; undefined where there are none. */
+  /** Between two slots of this member; undefined without slots. */
   readonly slotMs: number | undefined;
   /** Undefined outside the group. */
   readonly epoch: number | undefined;
   readonly epochAgeSeconds: number | undefined;
-  /** Until the room has new keys, if nobody is passed over; undefined outside stealth. */
+  /** Until the next member rotates, if none is passed over; undefined outside of stealth. */
   readonly newKeysSeconds: number | undefined;
-  /** How long this connection has been there; undefined while there is none. */
+  /** Since the present connection was admitted; undefined without one. */
   readonly connectedSeconds: number | undefined;
-  /** Until what waits has left, on average. */
+  /** Until all waiting frames have left, on average. */
   readonly waitingSeconds: number;
 }
 
@@ -64,24 +64,24 @@ export type ClientEvent =
   | { readonly type: 'arrived' | 'left'; readonly member: Speaker }
   | { readonly type: 'removed'; readonly member: Speaker; readonly reason: RemovalReason }
   | { readonly type: 'gap'; readonly count: number; readonly from?: Speaker }
-  /** New keys; the six words are equal for all members that have them. */
+  /** An epoch has begun; the six words are equal for all its members. */
   | { readonly type: 'epoch'; readonly epoch: number; readonly code: readonly string[] }
   | { readonly type: 'warning'; readonly code: WarningCode; readonly message: string; readonly from?: Speaker }
-  /** Somebody asks to be let in. */
+  /** A joiner asks to be admitted. */
   | { readonly type: 'knock'; readonly member: Speaker }
   | { readonly type: 'access'; readonly mode: AccessMode }
-  /** Told on joining, where the room's mode is not `off`: how it hides when something is said, and what that costs. */
+  /** On joining, where the cover mode is not `off`: the mode and what it costs. */
   | ({ readonly type: 'cover'; readonly mode: Cover } & CoverCost)
-  /** So long it takes, on average, until an own text that was just taken has left. */
+  /** The average time until an own text, just accepted, has left. */
   | { readonly type: 'pace'; readonly ref: string | undefined; readonly seconds: number }
-  /** To whoever asked for another circuit: whether everything goes over it now, or over the old one as before. */
+  /** After the user has asked for a renewal: the new circuit is in use, or the old one still is. */
   | { readonly type: 'circuit'; readonly state: 'renewed' }
   | { readonly type: 'circuit'; readonly state: 'kept'; readonly code: CircuitCode; readonly message: string }
-  /** The room goes on at another onion, and this client with it. */
+  /** The room has moved to another onion, and this client follows. */
   | { readonly type: 'moved'; readonly invite: string }
-  /** To whoever ordered it, in stealth: it waits for the next new keys, which come in about so long. */
+  /** In stealth, to the host: the order waits for the next rotation, in about so long. */
   | { readonly type: 'deferred'; readonly what: 'access'; readonly seconds: number }
-  /** To whoever ordered it: done. */
+  /** To the host: its order holds. */
   | { readonly type: 'moderated'; readonly what: 'evicted' | 'access' }
   | {
       readonly type: 'error';

@@ -1,4 +1,5 @@
-// What a host needs to open a room: its secret, what the relay is told of it, and the walk in that proves its string and founds its group. PROTOCOL.md §4, §5.8, §6.5.
+// Opens a room for a host: its secret, its registration, and the reachability check that proves the
+// invite and founds the group. PROTOCOL.md §4, §5.8, §6.5.
 
 import { deriveRoomKeys, destroyRoomKeys, signCapability } from '@sotto/crypto';
 import type { RandomSource, RoomKeys, Secret } from '@sotto/crypto';
@@ -20,9 +21,9 @@ import type { ClientCode } from './errors.ts';
 import { FrameQueue } from './frame-reader.ts';
 import { GroupMembership } from './group/membership.ts';
 import { encodeUpload } from './session/uploads.ts';
-import type { Upload } from './session/uploads.ts';
+import type { Upload } from './group/tasks.ts';
 
-/** What the relay is told of a room (id, capability key, tag), and the seed of the onion's client authorisation key. */
+/** What the relay learns of a room, and the seed of the onion's client authorisation key. */
 export interface RoomRegistration {
   readonly roomId: Uint8Array;
   readonly capabilityKey: Uint8Array;
@@ -30,7 +31,7 @@ export interface RoomRegistration {
   readonly clientAuthorisationSeed: Secret;
 }
 
-/** What a room's group is made of, and who may come in from its first moment on: everybody, if nothing was ordered. */
+/** The primitives of a room's group, and its first access order; absent: the room is open. */
 export interface Founding {
   readonly crypto: GroupCrypto;
   readonly suite: GroupSuite;
@@ -53,9 +54,11 @@ export function registrationOf(invite: Invite): RoomRegistration {
 }
 
 /**
- * Walks into the room on `stream` and out again: challenge, signature, ATTACHED, and then, if the room has no group yet, the commit that founds
- * it. A room whose commit number is above 0 has its group and is left as it is. When this resolves, who has the string can join.
- * Rejects with a DialError if the relay does not admit the invite, does not take the commit, misbehaves or ends the stream first; it can be tried again.
+ * Enters the room on `stream` and leaves it: CHALLENGE, ATTACH, ATTACHED. If the room has no group
+ * yet, it sends the commit that founds one; a commit number above 0 shows that there is a group.
+ * When this resolves, anyone with the connection string can join. Rejects with a DialError if the
+ * relay does not admit the invite, refuses the commit, misbehaves or ends the stream. It can be
+ * tried again.
  */
 export async function proveAdmission(
   invite: Invite,
@@ -84,7 +87,7 @@ async function attach(keys: RoomKeys, stream: ByteStream, frames: FrameQueue): P
   return expect('attached', await frames.next(), decodeAttached);
 }
 
-/** The founder's keys are gone before the relay has seen a byte of what they made. */
+/** The founder's keys are zeroed before the relay sees a byte of the upload. */
 async function makeFoundingUpload(
   invite: Invite,
   roomId: Uint8Array,
@@ -100,7 +103,10 @@ async function makeFoundingUpload(
   }
 }
 
-/** The answer to a commit: its own frames from the log and COMMITTED, or REFUSED. Another's commit that came first is passed over; ours is refused then. */
+/**
+ * Awaits the answer to a commit: its own frames in the log and COMMITTED, or REFUSED. Frames of
+ * another commit that came first are skipped; the own one is refused then.
+ */
 async function awaitCommit(upload: Upload, frames: FrameQueue): Promise<void> {
   let echoed = 0;
   for (;;) {

@@ -1,4 +1,5 @@
-// A stream's frames one by one, for a conversation short enough to be written from top to bottom: the host's proof. PROTOCOL.md §3.2.
+// Reads a stream's frames one by one, for the host's short exchange with the relay. PROTOCOL.md
+// §3.2.
 
 import { decodeFrame, FrameSplitter } from '@sotto/protocol';
 import type { Frame } from '@sotto/protocol';
@@ -33,7 +34,10 @@ export class FrameQueue {
     });
   }
 
-  /** The next frame; one call at a time. Rejects with a DialError when the relay closes, misbehaves, or the stream ends. */
+  /**
+   * The next frame; one call at a time. Rejects with a DialError when the relay closes, misbehaves,
+   * or the stream ends.
+   */
   async next(): Promise<Frame> {
     while (this.#frames.length === 0) {
       if (this.#failure !== undefined) throw this.#failure;

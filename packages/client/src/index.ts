@@ -1,4 +1,5 @@
-// The messenger without a screen: join, say, hear, resume, leave. It is handed its dialler, clock, random numbers and primitives.
+// The messenger without a screen: join, send, receive, resume, leave. Its caller hands it a dialer,
+// a clock, random numbers and primitives.
 
 export { Client } from './client.ts';
 export type { ClientOptions } from './client.ts';

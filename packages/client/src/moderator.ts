@@ -1,4 +1,5 @@
-// What the host's own client asks of the host: orders that the room's members obey, signed by the key in the connection string. PROTOCOL.md §5.9.
+// The orders that the host's own client asks of the host. The key in the connection string signs
+// them, and the room's members obey. PROTOCOL.md §5.9.
 
 import type { AccessMode, Move, SignedOrder } from '@sotto/protocol';
 
@@ -14,11 +15,11 @@ export class ModeratorError extends Error {
   }
 }
 
-/** The way to the host. Both questions reject with a ModeratorError. */
+/** The channel to the host. `setAccess` and `evict` reject with a ModeratorError. */
 export interface Moderator {
   setAccess(mode: AccessMode): Promise<SignedOrder>;
   /** Opens a new room first, so it takes as long as that. */
   evict(memberId: Uint8Array): Promise<{ readonly order: SignedOrder; readonly move: Move }>;
-  /** All that are to follow have been told: the old room may end. */
+  /** All members that are to follow know the new room: the old one may end. */
   moved(): void;
 }

@@ -1,7 +1,7 @@
 // UTF-8, both ways.
 
 const encoder = new TextEncoder();
-/** `ignoreBOM` keeps a leading U+FEFF: it is part of what was said. */
+/** `ignoreBOM` keeps a leading U+FEFF: it is part of the text. */
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 export function encodeText(text: string): Uint8Array {

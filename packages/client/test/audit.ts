@@ -1,4 +1,5 @@
-// What must hold of a conversation, however often its connections broke: the check behind the resume property test.
+// What must hold of a conversation, however often its connections broke: the check behind the
+// resume property test.
 
 import { decodeFrame } from '@sotto/protocol';
 import type { Arrival } from '@sotto/fixtures';
@@ -13,7 +14,10 @@ export interface Said {
   readonly toAll: boolean;
 }
 
-/** @returns what is wrong, in words; empty if every text was shown once, whole and in order, and acknowledged once. */
+/**
+ * @returns what is wrong, in words; empty if every text was shown once, whole and in order, and
+ * acknowledged once.
+ */
 export function auditConversation(seats: readonly RoomMember[], said: readonly Said[]): string[] {
   return [
     ...seats.flatMap((listener) => [...auditListener(listener, seats, said), ...auditOrder(listener, seats)]),
@@ -21,7 +25,10 @@ export function auditConversation(seats: readonly RoomMember[], said: readonly S
   ];
 }
 
-/** A listener hears an unbroken end of what each other member said, and at least what was said to all. */
+/**
+ * A listener hears an unbroken end of what each other member said, and at least what was said to
+ * all.
+ */
 function auditListener(listener: RoomMember, seats: readonly RoomMember[], said: readonly Said[]): string[] {
   const faults: string[] = [];
   for (const speaker of seats) {
@@ -66,7 +73,10 @@ function heardFrom(listener: RoomMember, speaker: RoomMember): string[] {
   );
 }
 
-/** @returns how many of the arrived bodies are sealed anew where the identical bytes were due, and how many are sent again. */
+/**
+ * @returns how many of the arrived bodies are sealed anew where the identical bytes were due, and
+ * how many are sent again.
+ */
 export function auditResends(arrivals: readonly Arrival[]): { readonly again: number; readonly changed: number } {
   const bodies = new Map<string, string>();
   let again = 0;

@@ -29,8 +29,8 @@ function circuitsOf(seat: RoomMember): string[] {
   return told(seat, 'circuit').map((event) => event.state);
 }
 
-describe('another circuit', () => {
-  test('is had when it is asked for, and told once; nobody else is told anything, and nothing is lost', async () => {
+describe('a renewed circuit', () => {
+  test('comes when the user asks, and emits one event; other members see nothing, and nothing is lost', async () => {
     const { room, anna, ben } = await two();
     const [annas, bens] = [anna.events.length, ben.events.length];
     expect(anna.client.status().connectedSeconds).toBeGreaterThanOrEqual(40);
@@ -50,7 +50,7 @@ describe('another circuit', () => {
     expect(statesOf(anna).at(-1)).toBe('joined');
   });
 
-  test('is gone over to only when every echo has come, with nothing said twice', async () => {
+  test('takes over only when every echo has come, and nothing is sent twice', async () => {
     const latencyMs = (): number => 300;
     const { room, anna, ben } = await two({ conditions: () => ({ latencyMs }) });
     const said = Array.from({ length: 60 }, (_, index) => `text ${index}`);
@@ -68,7 +68,7 @@ describe('another circuit', () => {
     expect(auditResends(room.relay.arrivals)).toEqual({ again: 0, changed: 0 });
   });
 
-  test('is not gone over to while an echo is missing: the old one goes on', async () => {
+  test('does not take over while an echo is missing: the old one goes on', async () => {
     const { room, anna, ben } = await two();
     room.relay.keeps = ({ connection }) => connection !== 0;
     anna.client.send('held back');
@@ -114,7 +114,7 @@ describe('another circuit', () => {
     expect(auditResends(room.relay.arrivals).changed).toBe(0);
   });
 
-  test('control: were what the old one brought meanwhile not asked for again, it would be missed', async () => {
+  test('control: without a new fetch, entries that the old one brought meanwhile would be missed', async () => {
     const slow = { latencyMs: () => 400, cutAfterBytes: { atFar: ATTACH_BYTES } };
     const { room, anna, ben } = await two({ conditions: (dial) => (dial === 1 ? slow : {}) });
     const { relay } = room;
@@ -131,7 +131,7 @@ describe('another circuit', () => {
     expect(textsOf(anna)).toEqual([]);
   });
 
-  test('cannot be had while there is no way, before the room is joined, or twice at once', async () => {
+  test('is refused without a connection, before the join, and while another renewal is under way', async () => {
     const { room, anna } = await two();
     room.unreachable = true;
     anna.client.renew();
@@ -152,7 +152,7 @@ describe('another circuit', () => {
     expect(circuitsOf(anna)).toEqual(['kept', 'kept', 'renewed']);
   });
 
-  test('that nobody answers on is given up after a while, whoever is silent', async () => {
+  test('is given up after its deadline when the relay does not answer on it', async () => {
     const { room, anna, ben } = await two({
       conditions: (dial) => (dial === 1 ? { latencyMs: () => 10_000_000 } : {}),
     });
@@ -180,8 +180,8 @@ describe('another circuit', () => {
   );
 });
 
-describe('the schedule', () => {
-  test('renews at random times around what was asked for, and says nothing of it', async () => {
+describe('the renewal timer', () => {
+  test('renews at random times around the given interval, and emits nothing', async () => {
     const everyMs = 300_000;
     const { room, anna, ben } = await two({ renewEveryMs: everyMs });
     const dials: number[] = [];
@@ -200,7 +200,7 @@ describe('the schedule', () => {
     expect([told(ben, 'left'), told(ben, 'arrived').length, ben.streams.length]).toEqual([[], 1, 1]);
   });
 
-  test('goes on after a renewal that failed, and nothing is said of that either', async () => {
+  test('goes on after a renewal that failed, and emits nothing of that either', async () => {
     const { room, anna } = await two({ renewEveryMs: 60_000 });
     room.unreachable = true;
     await room.clock.advance(200_000);
@@ -212,14 +212,17 @@ describe('the schedule', () => {
     expect(statesOf(anna)).toEqual(['joining', 'joined']);
   });
 
-  test('is not kept where it is off', async () => {
+  test('never renews where it is off', async () => {
     const { room, anna } = await two();
     await room.clock.advance(3_600_000);
     expect(anna.streams).toHaveLength(1);
   });
 });
 
-/** Renewals, by clock and by hand, among cuts at any byte, new epochs and junk; then all is quiet and all is through. */
+/**
+ * Renewals, by clock and by hand, among cuts at any byte, new epochs and junk; then all is quiet
+ * and all is through.
+ */
 async function converse(
   seed: number,
   spoil: (room: Room) => void = () => undefined,
@@ -282,7 +285,8 @@ describe('renewals among cuts', () => {
         }
         seen.connections += room.relay.connections;
       }
-      // The runs are worth something only if circuits were renewed, were not, and lines broke beside.
+      // The runs are worth something only if circuits were renewed, were not, and lines broke
+      // beside.
       expect(seen.renewed).toBeGreaterThan(2 * RUNS);
       expect(seen.kept).toBeGreaterThan(RUNS / 2);
       expect(seen.reconnecting).toBeGreaterThan(RUNS);
@@ -291,7 +295,7 @@ describe('renewals among cuts', () => {
     RUNS * RUN_LIMIT_MS,
   );
 
-  test('control: a relay that leaves out what it owes to a later line is caught', async () => {
+  test('control: a relay that leaves out entries on a later connection is caught', async () => {
     const { seats, said } = await converse(1, (room) => {
       let seen = 0;
       room.relay.shape = (entry, connection) => (connection > 2 && (seen += 1) % 10 === 0 ? [] : [entry]);

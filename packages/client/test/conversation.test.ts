@@ -33,7 +33,7 @@ describe('joining', () => {
     expect(told(anna, 'members').at(-1)?.members).toEqual(anna.client.members());
   });
 
-  test('a member that joins later hears what is said from then on, and no gap', async () => {
+  test('a member that joins later receives the texts sent from then on, and no gap', async () => {
     const room = new Room();
     const anna = await room.join('Anna');
     anna.client.send('before');
@@ -45,7 +45,7 @@ describe('joining', () => {
     expect(gapsOf(ben)).toEqual([]);
   });
 
-  test('what is said before the room is joined is sent when it is', async () => {
+  test('a text sent before the join leaves after it', async () => {
     const room = new Room();
     const anna = await room.join('Anna');
     const ben = room.member('Ben');
@@ -121,7 +121,7 @@ describe('texts', () => {
     expect(textsOf(ben)).toEqual(['a\ufffdb']);
   });
 
-  test('refuses an empty one and one above 64 KiB, and counts bytes, not characters', async () => {
+  test('are refused if empty or above 64 KiB, in bytes and not in characters', async () => {
     const room = new Room();
     const anna = await room.join('Anna');
     anna.client.send('', 'empty');
@@ -137,7 +137,7 @@ describe('texts', () => {
     expect(told(anna, 'sent').map((event) => event.ref)).toEqual(['just fits']);
   });
 
-  test('no more than the window is on the way at once, and the outbox is bounded', async () => {
+  test('are in flight up to the window, and wait up to the bound of the outbox', async () => {
     const room = new Room();
     const anna = await room.join('Anna');
     room.relay.keeps = () => false;
@@ -151,7 +151,7 @@ describe('texts', () => {
     expect(told(anna, 'sent')).toEqual([]);
   });
 
-  test('a front end that greets newcomers from within its handler keeps its own order', async () => {
+  test('keep their order when a front end greets joiners from within its handler', async () => {
     const room = new Room();
     const anna = await room.join('Anna', {
       hear: (event, seat) => {
@@ -170,7 +170,7 @@ describe('texts', () => {
     expect(gapsOf(anna)).toEqual([]);
   });
 
-  test('a front end that speaks when it is back from within its handler loses nothing that was on the way', async () => {
+  test('in flight are not lost when a front end sends from within its handler after a reconnect', async () => {
     const room = new Room();
     const ben = await room.join('Ben');
     let joins = 0;
@@ -192,7 +192,7 @@ describe('texts', () => {
 });
 
 describe('receipts', () => {
-  test('delivered counts the others one by one, and nobody twice', async () => {
+  test('raise the count of deliveries by one for each other member, once', async () => {
     const room = new Room();
     const anna = await room.join('Anna');
     await room.join('Ben');
@@ -208,7 +208,7 @@ describe('receipts', () => {
     expect(told(anna, 'delivered')).toHaveLength(2);
   });
 
-  test('an answer carries the receipt: no frame of its own follows', async () => {
+  test('ride in an answer: no frame of their own follows', async () => {
     const room = new Room();
     const anna = await room.join('Anna');
     const ben = await room.join('Ben');
@@ -222,7 +222,7 @@ describe('receipts', () => {
     expect(room.relay.arrivals.length - before).toBe(2);
   });
 
-  test('a listener in a lively room still sends one about every second', async () => {
+  test('are sent about once a second by a listener in a lively room', async () => {
     const room = new Room();
     const anna = await room.join('Anna');
     await room.join('Ben');
@@ -234,8 +234,8 @@ describe('receipts', () => {
   });
 });
 
-describe('who is here', () => {
-  test('a member that leaves is said to have left, and is not listed', async () => {
+describe('presence', () => {
+  test('of a member that leaves ends: it has left, and is not listed', async () => {
     const room = new Room();
     const anna = await room.join('Anna');
     const ben = await room.join('Ben');
@@ -248,7 +248,7 @@ describe('who is here', () => {
     expect(room.relay.connections).toBe(2);
   });
 
-  test('a member that falls silent is dropped, and one that only listens is not', async () => {
+  test('of a silent member ends, and that of a listener does not', async () => {
     const room = new Room();
     const anna = await room.join('Anna');
     const ben = await room.join('Ben');
@@ -260,11 +260,12 @@ describe('who is here', () => {
     expect(presentNames(anna)).toEqual(['Anna', 'Cleo']);
   });
 
-  test('a member that was dropped for silence and speaks again has arrived again', async () => {
+  test('of a member that was silent for too long begins again with its next text', async () => {
     const room = new Room();
     const anna = await room.join('Anna');
     const ben = await room.join('Ben');
-    // Ben's frames do not reach the log for a while, so that the others miss him; he keeps them and sends them again.
+    // Ben's frames do not reach the log for a while, so that the others miss him; he keeps them and
+    // sends them again.
     room.relay.keeps = (arrival) => arrival.connection !== ben.connection();
     await room.clock.advance(MEMBER_SILENT_MS + 2 * PRESENCE_INTERVAL_MS);
     expect(presentNames(anna)).toEqual(['Anna']);
@@ -280,7 +281,7 @@ describe('who is here', () => {
 });
 
 describe('leaving', () => {
-  test('what was said before is sent first', async () => {
+  test('sends the earlier texts first', async () => {
     const room = new Room();
     const anna = await room.join('Anna');
     const ben = await room.join('Ben');
@@ -310,7 +311,7 @@ describe('leaving', () => {
     expect(room.clock.pending).toBe(0);
   });
 
-  test('says nothing more after the end, whatever happens', async () => {
+  test('emits nothing after the end', async () => {
     const room = new Room();
     const anna = await room.join('Anna');
     const ben = await room.join('Ben');
@@ -342,7 +343,7 @@ describe('leaving', () => {
     destroyed.mockRestore();
   });
 
-  test('a text that is said while leaving is refused', async () => {
+  test('refuses a text from then on', async () => {
     const room = new Room();
     const anna = await room.join('Anna');
     room.relay.mute = true;

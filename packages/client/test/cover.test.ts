@@ -1,4 +1,5 @@
-// What leaves a client in a covered room, and when: the same whether its user talks or not. PROTOCOL.md §12.
+// What leaves a client in a covered room, and when: the same whether its user talks or not.
+// PROTOCOL.md §12.
 
 import { nativeCrypto } from '@sotto/crypto/native';
 import { COVERS, DWELL_MOST_MS, isStealth, stealthShape } from '@sotto/protocol';
@@ -10,7 +11,10 @@ import { gapsOf, Room, statesOf, textsOf, told } from '@sotto/fixtures/room';
 import type { Write, RoomMember } from '@sotto/fixtures/room';
 import { nonceOf } from '@sotto/fixtures';
 
-/** The dice are four bytes: they have a source of their own, so that two runs fall alike whatever else they do. */
+/**
+ * The dice are four bytes: they have a source of their own, so that two runs fall alike whatever
+ * else they do.
+ */
 function twoSources(seed: number): (length: number) => Uint8Array {
   const [dice, keys] = [new SeededRandom(seed), new SeededRandom(seed + 1_000)];
   return (length) => (length === 4 ? dice : keys).bytes(length);
@@ -83,7 +87,7 @@ describe('a client in stealth', () => {
     }
   });
 
-  test('is understood: texts short and long arrive, once, in their order', { timeout: 60_000 }, async () => {
+  test('sends texts short and long that arrive once, in their order', { timeout: 60_000 }, async () => {
     const { room, seats } = await gather('stealth-8', ['anna', 'ben', 'carla']);
     const [anna, ben] = seats;
     const long = 'What a long story. '.repeat(300);
@@ -147,7 +151,7 @@ describe('a client in stealth', () => {
     expect(statesOf(anna)).toContain('reconnecting relay-unreachable');
   });
 
-  test('holds first words for a while, and goes a while after it was told to', { timeout: 60_000 }, async () => {
+  test('holds its first texts for a while, and leaves a while after the user asks', { timeout: 60_000 }, async () => {
     const { room, seats } = await gather('stealth-4', ['anna']);
     const ben = await room.join('ben', {
       random: twoSources(9),
@@ -168,7 +172,7 @@ describe('a client in stealth', () => {
     await ben.client.ended;
   });
 
-  test('leaves at once when it is told to twice', { timeout: 60_000 }, async () => {
+  test('leaves at once when the user asks twice', { timeout: 60_000 }, async () => {
     const { room, seats } = await gather('stealth-4', ['anna', 'ben']);
     const ben = seats[1];
     if (ben === undefined) throw new Error('nobody came');
@@ -178,7 +182,7 @@ describe('a client in stealth', () => {
     expect(statesOf(ben).at(-1)).toBe('closed');
   });
 
-  test('says nothing that a user types before there is a slot for it', { timeout: 60_000 }, async () => {
+  test('sends no text before there is a slot for it', { timeout: 60_000 }, async () => {
     const { room, seats } = await gather('stealth-8', ['anna', 'ben']);
     const [anna] = seats;
     const before = anna?.writes.length;

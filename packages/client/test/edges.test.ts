@@ -6,7 +6,7 @@ import { KEY_WORK_MAX, MEMBER_SILENT_MS, NAME_WAIT_MS } from '../src/limits.ts';
 import { Room, statesOf, textsOf, told } from '@sotto/fixtures/room';
 
 describe('a member', () => {
-  test('that says something after its end hears that it is not in a room, with the ref', async () => {
+  test('that sends a text after its end gets the error not-joined, with the ref', async () => {
     const room = new Room();
     const anna = await room.join('Anna');
     anna.client.leave();
@@ -15,7 +15,7 @@ describe('a member', () => {
     expect(told(anna, 'error')).toMatchObject([{ code: 'not-joined', ref: 'late' }]);
   });
 
-  test('that comes back after a long cut of its own still lists those who are here', async () => {
+  test('that comes back after a long cut still lists the present members', async () => {
     const room = new Room();
     const anna = await room.join('Anna');
     const ben = await room.join('Ben');
@@ -33,12 +33,13 @@ describe('a member', () => {
     expect(textsOf(anna)).toEqual(['still here']);
   });
 
-  test('that has missed more than its keys take at once reads it in parts, and misses nothing', async () => {
+  test('that has missed more entries than its key work holds reads them in parts, and misses none', async () => {
     const room = new Room();
     const ben = await room.join('Ben');
     let pauses = 0;
     const dial: Dial = () => {
-      // All that comes within a second comes in one piece, as from a socket that was not read for a while.
+      // All that comes within a second comes in one piece, as from a socket that was not read for a
+      // while.
       const pair = createStreamPair(room.clock, { latencyMs: () => 1_000 });
       room.relay.accept(pair.far);
       return Promise.resolve({
@@ -78,7 +79,7 @@ describe('a member', () => {
     expect(told(ben, 'message').map(({ from, text }) => `${from.name}: ${text}`)).toEqual(['Anna: one', 'Anna: two']);
   });
 
-  test('does not wait for a name for ever', async () => {
+  test('shows a text without a name when the name does not come in time', async () => {
     const room = new Room();
     const anna = await room.join('Anna', { conditions: () => ({ latencyMs: () => 1_000 }) });
     await room.clock.advance(10_000);
@@ -115,7 +116,7 @@ describe('a member', () => {
     expect(statesOf(anna)).toContain('reconnecting relay-misbehaved');
   });
 
-  test('is told at once, and for good, that the other side is of another version', async () => {
+  test('ends at once when the relay has another version', async () => {
     const room = new Room();
     const { near, far } = createStreamPair(room.clock);
     const anna = await room.join('Anna', { dial: () => Promise.resolve(near) });

@@ -22,7 +22,10 @@ import { Room } from '@sotto/fixtures/room';
 const FOUNDING = { crypto: nativeCrypto, suite: 'x25519' } as const;
 const SNAPSHOT_BYTES = 4_096;
 
-/** Starts a proof on a new stream. @returns how it ends: `admitted`, or the code of the DialError. */
+/**
+ * Starts a proof on a new stream.
+ * @returns how it ends: `admitted`, or the code of the DialError.
+ */
 function prove(room: Room, invite: Invite, accept: (pair: StreamPair) => void): Promise<string> {
   const pair = createStreamPair(room.clock);
   accept(pair);
@@ -190,7 +193,7 @@ describe('the proof that a connection string leads into its room', () => {
     expect((await found(0, answer)).outcome).toBe('relay-misbehaved');
   });
 
-  test('takes the answer in whatever pieces it comes', async () => {
+  test('accepts the answer in pieces of any size', async () => {
     const room = new Room();
     const pair = createStreamPair(room.clock, { chunkBytes: () => 333 });
     const script = new FoundingScript(pair, 0, TAKE);
@@ -231,7 +234,7 @@ describe('the proof that a connection string leads into its room', () => {
   });
 });
 
-describe('what a host tells the relay', () => {
+describe('the registration of a room', () => {
   test('holds no secret but the seed that the onion needs, and follows from the connection string', () => {
     const room = new Room();
     const one = registrationOf(room.invite);

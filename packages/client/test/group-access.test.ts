@@ -10,7 +10,7 @@ function last(opened: readonly GroupOpened[]): GroupOpened | undefined {
 }
 
 describe('an access order', () => {
-  test('holds from the epoch on that it rides in, for all, and for who comes later', async () => {
+  test('holds from the epoch of its commit on, for all members and later joiners', async () => {
     const { log, members } = await room(20, ['anna', 'ben']);
     const [anna, ben] = [named(members, 'anna'), named(members, 'ben')];
     expect(anna.view.access).toBe('open');
@@ -30,7 +30,7 @@ describe('an access order', () => {
     expect(anna.view.access).toBe('knock');
   });
 
-  test('that is not the moderator’s, or another room’s, is not even proposed; of a rogue it is passed over', async () => {
+  test('that is not the moderator’s, or another room’s, is not committed, and ignored in a rogue’s commit', async () => {
     const { log, members } = await room(21, ['anna', 'ben']);
     const [anna, ben] = [named(members, 'anna'), named(members, 'ben')];
     const other = new GroupLog(210).moderator.access('locked');
@@ -66,7 +66,7 @@ describe('an access order', () => {
     expect(anna.news).toEqual({ kind: 'refused', by: 'other', code: 'policy-locked', sealedBy: 'joiner' });
   });
 
-  test('that is older is passed over in a member’s commit too', async () => {
+  test('that is older is ignored in a member’s commit, too', async () => {
     const { log, members } = await room(23, ['anna', 'ben']);
     const [anna, ben] = [named(members, 'anna'), named(members, 'ben')];
     const rogue = await Rogue.open(log);
@@ -82,7 +82,7 @@ describe('an access order', () => {
     expect([anna.news?.kind, anna.view.access, ben.view.access]).toEqual(['epoch', 'locked', 'locked']);
   });
 
-  test('that stands in the log before somebody else’s commit does not ride in it', async () => {
+  test('in the log before another member’s commit is not part of it', async () => {
     const { log, members } = await room(24, ['anna', 'ben']);
     const [anna, ben] = [named(members, 'anna'), named(members, 'ben')];
     const made = await anna.membership.order([log.moderator.access('locked')]);
@@ -101,7 +101,7 @@ describe('an access order', () => {
 });
 
 describe('a locked room', () => {
-  test('tells a newcomer at once, from the snapshot alone', async () => {
+  test('is refused to a joiner at once, from the snapshot alone', async () => {
     const { log } = await restricted(30, 'locked');
     const carla = await log.member('carla');
     expect(await carla.membership.join(log.snapshot?.bytes ?? new Uint8Array(0), false)).toEqual({
@@ -125,14 +125,14 @@ describe('a locked room', () => {
     expect(ben.heard).toEqual(['among us']);
   });
 
-  test('control: the same join is taken by an open room', async () => {
+  test('control: the same join is accepted in an open room', async () => {
     const { log, anna, both } = await restricted(31, 'open');
     await (await Rogue.open(log)).join();
     await readAll(both);
     expect(anna.names).toBe(3);
   });
 
-  test.each(['locked', 'knock'] as const)('in mode %s, who is in it may join again', async (mode) => {
+  test.each(['locked', 'knock'] as const)('in mode %s lets its members resync', async (mode) => {
     const { log, anna, ben } = await restricted(32, mode);
     await anna.rotate();
     log.entries.fill(new Uint8Array(496));
@@ -144,7 +144,7 @@ describe('a locked room', () => {
     expect(ben.view.access).toBe(mode);
   });
 
-  test('takes no additions; nor does an open one', async () => {
+  test('accepts no Add; nor does an open one', async () => {
     for (const [mode, code] of [
       ['locked', 'policy-locked'],
       ['open', 'policy-add'],
@@ -163,7 +163,7 @@ describe('a locked room', () => {
     }
   });
 
-  test('that everybody has left lets one in, who can then be told from nobody', async () => {
+  test('that all members have left can be joined', async () => {
     const log = await new GroupLog(34).founded(new GroupLog(34).moderator.access('locked'));
     const anna = await log.member('anna');
     await anna.join();

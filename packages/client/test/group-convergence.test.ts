@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import type { Decoded } from '@sotto/protocol';
 import { expect, test } from 'vitest';
 import type { AccessMode } from '../src/group/membership.ts';
-import type { Upload } from '../src/session/uploads.ts';
+import type { Upload } from '../src/group/tasks.ts';
 import { GroupLog, readAll, room, viewOf } from './group-room.ts';
 import type { GroupReader } from './group-room.ts';
 
@@ -136,7 +136,10 @@ class Scene {
     }
   }
 
-  /** The second may say something while the first's commit is on its way: then all refuse it, and the snapshot is put back. */
+  /**
+   * The second may say something while the first's commit is on its way: then all refuse it, and
+   * the snapshot is put back.
+   */
   async #removeSilent(actor: GroupReader, second: GroupReader): Promise<boolean> {
     await actor.read();
     const { view } = actor.membership;
@@ -251,7 +254,7 @@ async function play(seed: number, steps: readonly Step[]): Promise<Scene> {
   return scene;
 }
 
-test('whatever members, leavers, strangers and a moderator do, in any order: who is in the room sees one room', async () => {
+test('members, leavers, joiners and a moderator act in any order, and all members see one room', async () => {
   const deeds = new Set<string>();
   await fc.assert(
     fc.asyncProperty(

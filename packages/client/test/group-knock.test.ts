@@ -16,8 +16,8 @@ function last(opened: readonly GroupOpened[]): GroupOpened | undefined {
   return opened.at(-1);
 }
 
-describe('a room where one knocks', () => {
-  test('lets in whom a member admits: everybody agrees, and the newcomer hears what is said from then on', async () => {
+describe('a room in knock mode', () => {
+  test('lets in a joiner that a member admits: all agree, and it reads all later texts', async () => {
     const { log, anna, ben, both } = await restricted(40, 'knock');
     const carla = await log.member('carla');
     expect(await carla.membership.join(log.snapshot?.bytes ?? new Uint8Array(0), false)).toEqual({
@@ -96,7 +96,7 @@ describe('a room where one knocks', () => {
     expect(answers).toEqual(['member-unknown', 'made']);
   });
 
-  test('does not show a knock that is junk, of another room, or of somebody who is in it', async () => {
+  test('does not show a knock that is junk, of another room, or of a member', async () => {
     const { log, anna, ben } = await restricted(43, 'knock');
     const { envelopes, identity } = await Rogue.open(log);
     const other = new GroupLog(430);
@@ -136,7 +136,7 @@ describe('a room where one knocks', () => {
     expect(last(ben.opened)).toEqual(nothing(code, 'joiner'));
   });
 
-  test('admits nobody twice, nobody who has come in otherwise, and nobody who has not knocked', async () => {
+  test('admits no joiner twice, none that is a member already, and none that has not knocked', async () => {
     const { log, anna, ben, both } = await restricted(45, 'knock');
     const carla = await log.member('carla');
     expect(await anna.membership.admit(carla.membership.memberId)).toEqual({ ok: false, code: 'member-unknown' });
@@ -155,7 +155,7 @@ describe('a room where one knocks', () => {
     expectOneView([anna, ben, carla]);
   });
 
-  test('gives nothing to who reads a welcome that is for somebody else', async () => {
+  test('gives nothing to the reader of a welcome for another joiner', async () => {
     const { log, anna, both } = await restricted(46, 'knock');
     const [carla, dora] = [await log.member('carla'), await log.member('dora')];
     await carla.knock();
@@ -175,7 +175,7 @@ describe('a room where one knocks', () => {
     expectOneView([...both, carla, dora]);
   });
 
-  test('is entered in spite of welcomes that a string holder made up, and of a snapshot that came too early or too late', async () => {
+  test('can be entered despite forged welcomes, and despite snapshots that come too early or too late', async () => {
     const { log, anna, both } = await restricted(47, 'knock');
     const carla = await log.member('carla');
     const early = log.snapshot;

@@ -15,7 +15,7 @@ function pick<Item>(items: readonly Item[], random: SeededRandom): Item {
 }
 
 describe('a room', () => {
-  test('is founded by nobody who stays: the first to rotate removes the founder', async () => {
+  test('loses its founder with the first rotation', async () => {
     const { members } = await room(1, ['anna']);
     const [anna] = members;
     expect(anna?.names).toBe(2);
@@ -24,7 +24,7 @@ describe('a room', () => {
     expect(anna?.names).toBe(1);
   });
 
-  test('is joined with nobody online, and what is said from then on is heard by all', async () => {
+  test('can be joined with no member online, and all later texts are readable by all', async () => {
     const { members } = await room(2, ['anna', 'ben', 'carla']);
     for (const member of members) await member.send(`I am ${member.name}`);
     await readAll(members);
@@ -67,7 +67,7 @@ describe('a room', () => {
 });
 
 describe('two commits at once', () => {
-  test('one is taken, the other is made again, and all are in one epoch', async () => {
+  test('lead to one epoch: one is accepted, and the other is made again', async () => {
     const { log, members } = await room(5, ['anna', 'ben', 'carla']);
     const uploads = await Promise.all(members.map((member) => member.membership.rotate()));
     const outcomes = uploads.map((upload, index) => {
@@ -85,7 +85,7 @@ describe('two commits at once', () => {
     expect(members.slice(0, 2).map((member) => member.heard)).toEqual([['one epoch'], ['one epoch']]);
   });
 
-  test('whoever reads the winner before hearing of the conflict has lost nothing', async () => {
+  test('lose nothing for a member that reads the accepted one before its own is refused', async () => {
     const { log, members } = await room(6, ['anna', 'ben']);
     const [anna, ben] = members;
     const late = await ben?.membership.rotate();
@@ -101,8 +101,8 @@ describe('two commits at once', () => {
   });
 });
 
-describe('who wants to go', () => {
-  test('is removed by whoever rotates next, and hears nothing more', async () => {
+describe('a leaver', () => {
+  test('is removed by the next rotation, and can read nothing more', async () => {
     const { members } = await room(7, ['anna', 'ben', 'carla']);
     const [anna, ben, carla] = members;
     await ben?.leave();
@@ -116,7 +116,7 @@ describe('who wants to go', () => {
     expect(carla?.heard).toEqual(['without ben']);
   });
 
-  test('is removed also before the eyes of a newcomer who has not seen the wish', async () => {
+  test('is removed also in the view of a joiner that has not seen its leave proof', async () => {
     const { log, members } = await room(8, ['anna', 'ben']);
     const [anna, ben] = members;
     await ben?.leave();
@@ -170,7 +170,7 @@ describe('a hostile string holder', () => {
     },
   );
 
-  test('breaks the row of a commit’s pieces: the others end in the same epoch', async () => {
+  test('interrupts the pieces of a commit: the others stay in one epoch', async () => {
     const { log, members } = await room(12, ['anna', 'ben']);
     const upload = await members[0]?.membership.rotate();
     if (upload?.ok !== true) throw new Error('anna could not rotate');
@@ -186,7 +186,7 @@ describe('a hostile string holder', () => {
 });
 
 describe('a member that has missed a commit for good', () => {
-  test('cannot read on, joins again as itself, and is there once', async () => {
+  test('cannot read on, resyncs as itself, and is in the group once', async () => {
     const { log, members } = await room(13, ['anna', 'ben']);
     const [anna, ben] = members;
     await anna?.rotate();
@@ -208,7 +208,7 @@ describe('a member that has missed a commit for good', () => {
   });
 });
 
-describe('whatever members do, in any order', () => {
+describe('members that act in any order', () => {
   const runs = Number(process.env['SOTTO_GROUP_RUNS'] ?? '6');
 
   test.each(Array.from({ length: runs }, (_, index) => index + 100))(

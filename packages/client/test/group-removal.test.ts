@@ -14,7 +14,7 @@ import {
 import { Rogue, withRogue } from './group-rogue.ts';
 
 describe('an eviction', () => {
-  test('by the moderator’s order removes this member, for all, and says so', async () => {
+  test('by the moderator’s order removes the member for all, with its reason', async () => {
     const { log, members, person } = await inhabited(50, ['anna', 'ben', 'carla']);
     const [anna, ben, carla] = [person('anna'), person('ben'), person('carla')];
     await anna.order(log.moderator.evict(ben.membership.memberId));
@@ -28,7 +28,7 @@ describe('an eviction', () => {
     expect([anna.heard, ben.heard]).toEqual([['without ben'], []]);
   });
 
-  test('without an order, or with the order for somebody else, is refused by all', async () => {
+  test('without an order, or with the order for another member, is refused by all', async () => {
     const { log, members, person, rogue } = await withRogue(51, ['anna', 'ben', 'carla']);
     const { memberId } = person('ben').membership;
     const before = members.map(viewOf);
@@ -61,7 +61,7 @@ describe('an eviction', () => {
     for (const member of members) expect(member.news).toEqual(refusedRemoval);
   });
 
-  test('is not to be asked of the evicted, nor of who does not know the member', async () => {
+  test('cannot be committed by the evicted member, nor by one that does not know it', async () => {
     const { log, person } = await inhabited(53, ['anna', 'ben']);
     const anna = person('anna').membership;
     for (const memberId of [anna.memberId, log.random.bytes(16)]) {
@@ -81,14 +81,15 @@ describe('an eviction', () => {
     await readAll(members);
     await ben.send('when it is out');
     expect(read(log.entries.at(-1))).toBe('nobody');
-    // It takes the commit with its real state, which ends it: of the next epoch it gets no key to keep.
+    // It takes the commit with its real state, which ends it: of the next epoch it gets no key to
+    // keep.
     await rogue.follow();
     expect(rogue.envelopeKey).toBeUndefined();
     await anna.read();
     expect(anna.heard).toEqual(['when it is out']);
   });
 
-  test('from an open room is no wall: who has the string comes again, and that is why the room moves', async () => {
+  test('from an open room does not keep a string holder out, which is why the room moves', async () => {
     const { log, members, person } = await inhabited(55, ['anna', 'ben']);
     const [anna, ben] = [person('anna'), person('ben')];
     await anna.order(log.moderator.evict(ben.membership.memberId));
@@ -100,8 +101,8 @@ describe('an eviction', () => {
   });
 });
 
-describe('who was removed', () => {
-  test.each(['silent', 'evicted'] as const)('as %s joins again as itself, as if it were new', async (reason) => {
+describe('a removed member', () => {
+  test.each(['silent', 'evicted'] as const)('as %s rejoins as itself, like a new member', async (reason) => {
     const { log, members, person } = await inhabited(70, ['anna', 'ben', 'carla']);
     const [anna, ben] = [person('anna'), person('ben')];
     const { memberId } = ben.membership;
@@ -123,7 +124,7 @@ describe('who was removed', () => {
     expect(ben.heard).toEqual(['back again']);
   });
 
-  test('and comes back by a knock where one has to', async () => {
+  test('comes back by a knock in knock mode', async () => {
     const { log, members, person } = await inhabited(71, ['anna', 'ben', 'carla']);
     const [anna, ben] = [person('anna'), person('ben')];
     await anna.order(log.moderator.access('knock'));
@@ -143,8 +144,8 @@ describe('who was removed', () => {
   });
 });
 
-describe('a farewell', () => {
-  test('of a lone member is in the snapshot: whoever comes next sees it, and the first rotation removes the leaf', async () => {
+describe('a leave proof', () => {
+  test('of a lone member is in the snapshot: the next joiner sees it, and its rotation removes the leaf', async () => {
     const { log, person } = await inhabited(80, ['anna']);
     const anna = person('anna');
     await anna.putSnapshot(anna.membership.publishLeave());
@@ -158,7 +159,7 @@ describe('a farewell', () => {
     expect(ben.names).toBe(1);
   });
 
-  test('that way does not fill a room that people visit one by one', async () => {
+  test('in the snapshot keeps a room from filling up when members visit one by one', async () => {
     const log = await new GroupLog(81).founded();
     for (const name of ['anna', 'ben', 'carla', 'dora']) {
       const visitor = await log.member(name);
@@ -180,7 +181,7 @@ describe('a farewell', () => {
     expect(ben.names).toBe(2);
   });
 
-  test('in a snapshot that a string holder made up is nobody’s', async () => {
+  test('in a forged snapshot removes no member', async () => {
     const { log, person } = await inhabited(83, ['anna']);
     const rogue = await Rogue.open(log);
     const snapshot = rogue.envelopes.openSnapshot(log.snapshot?.bytes ?? new Uint8Array(0));
@@ -196,7 +197,7 @@ describe('a farewell', () => {
     expectOneView([person('anna'), ben]);
   });
 
-  test('is believed from its own mouth only: a farewell with another proof removes nobody', async () => {
+  test('counts only from its own member: a goodbye with another proof removes no member', async () => {
     const { log, members, person } = await inhabited(84, ['anna', 'ben', 'carla']);
     const { signature } = proveLeave(person('carla').membership.identity, log.roomId);
     await person('ben').publish(() => ({ type: 'presence', status: 'leaving', name: 'ben', signature }));
@@ -208,7 +209,7 @@ describe('a farewell', () => {
     expect(person('ben').view.leavers).toEqual([]);
   });
 
-  test('known to some only does not part the room: the proof has to ride in the commit', async () => {
+  test('known to some members only does not fork the room: the commit has to carry it', async () => {
     const { log, members, person, rogue } = await withRogue(85, ['anna', 'ben', 'carla']);
     const { memberId, identity } = person('ben').membership;
     await person('ben').leave();
@@ -231,7 +232,7 @@ describe('a farewell', () => {
     expectOneView([person('anna'), person('carla'), dora]);
   });
 
-  test('of many takes several commits: each removes as many as it has room for', async () => {
+  test('of many leavers takes several commits: each removes as many as it has room for', async () => {
     const names = ['anna', 'b', 'c', 'd', 'e', 'f', 'g'];
     const { members, person } = await inhabited(86, names);
     const leavers = members.slice(1);
@@ -249,7 +250,7 @@ describe('a farewell', () => {
 });
 
 describe('a room that has moved', () => {
-  test('is entered under the same id and key, which are gone with neither room before the other', async () => {
+  test('is joined under the same id and key, which outlast the old room', async () => {
     const { log, person } = await inhabited(90, ['anna', 'ben']);
     const next = await new GroupLog(91).founded();
     const anna = await next.member('anna', person('anna').membership.identity);

@@ -1,4 +1,5 @@
-// A member whose client keeps no rule: it is in the group and commits whatever it likes. All others must refuse that.
+// A member whose client keeps no rule: it is in the group and commits whatever it likes. All others
+// must refuse that.
 
 import type { Secret } from '@sotto/crypto';
 import { createGroupIdentity, deriveGroupKeys, GroupEngine } from '@sotto/crypto/mls';
@@ -90,7 +91,9 @@ export class Rogue {
     this.#read = this.#log.entries.length;
   }
 
-  /** Follows the commits of others since its own last one: each is in the row of frames behind it. */
+  /**
+   * Follows the commits of others since its own last one: each is in the row of frames behind it.
+   */
   async follow(): Promise<void> {
     const pieces: Uint8Array[] = [];
     for (; this.#read < this.#log.entries.length; this.#read += 1) {
@@ -116,7 +119,10 @@ export async function withRogue(
   return { ...room, rogue };
 }
 
-/** What a member's knock carries: the key package, taken out of the frame by somebody who has the connection string. */
+/**
+ * What a member's knock carries: the key package, taken out of the frame by somebody who has the
+ * connection string.
+ */
 export async function keyPackageOf(stranger: GroupReader): Promise<Uint8Array> {
   const { envelopes } = await Rogue.open(stranger.log);
   const { plaintext } = envelopes.open(await stranger.membership.knock(stranger.name), undefined);

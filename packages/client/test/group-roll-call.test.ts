@@ -13,7 +13,7 @@ import {
 } from './group-room.ts';
 
 describe('a roll call', () => {
-  test('finds out who is silent, and whoever is can be removed by anybody', async () => {
+  test('finds silent members, which any member can then remove', async () => {
     const { members, person } = await inhabited(60, ['anna', 'ben', 'carla', 'dora']);
     const dora = person('dora');
     const alive = without(members, dora);
@@ -33,7 +33,7 @@ describe('a roll call', () => {
     expect(person('anna').view).toMatchObject({ rollCalled: false, silent: [] });
   });
 
-  test('spares whoever has said anything since: removing one who was heard is refused by all', async () => {
+  test('protects members that were heard since: all refuse to remove one', async () => {
     const { members, person, rogue } = await withRogue(61, ['anna', 'ben', 'carla']);
     const ben = person('ben');
     await person('anna').callRoll();
@@ -46,7 +46,7 @@ describe('a roll call', () => {
     expect(members.map(viewOf)).toEqual(before);
   });
 
-  test('control: the same removal is taken if that one has said nothing', async () => {
+  test('control: the same removal is accepted if that member was not heard', async () => {
     const { members, person, rogue } = await withRogue(61, ['anna', 'ben', 'carla']);
     await person('anna').callRoll();
     await person('carla').send('here');
@@ -57,7 +57,7 @@ describe('a roll call', () => {
     expect(person('anna').news?.kind).toBe('epoch');
   });
 
-  test('does not count what was said before it, nor in the epoch before', async () => {
+  test('does not count messages from before it, nor from the epoch before', async () => {
     const { members, person, rogue } = await withRogue(62, ['anna', 'ben', 'carla']);
     await person('ben').send('before');
     await person('anna').callRoll();
@@ -74,7 +74,7 @@ describe('a roll call', () => {
     for (const member of members) expect(member.news).toEqual(refusedRemoval);
   });
 
-  test('lets a few who are alive remove many who are not', async () => {
+  test('lets a few present members remove many silent ones', async () => {
     const { members, person } = await inhabited(63, ['anna', 'ben', 'carla', 'dora', 'emil']);
     const alive = [person('anna'), person('ben')];
     await person('ben').callRoll();
@@ -88,7 +88,7 @@ describe('a roll call', () => {
     expectOneView(alive);
   });
 
-  test('lets nobody pick: where more stay that were not heard than that were, the commit is refused', async () => {
+  test('allows no selection: all refuse a commit after which most members were not heard', async () => {
     const { members, person, rogue } = await withRogue(64, ['anna', 'ben', 'carla', 'dora', 'emil']);
     await person('anna').callRoll();
     await readAll(members);
@@ -108,7 +108,7 @@ describe('a roll call', () => {
     expect(person('ben').news).toEqual({ kind: 'removed', reason: 'silent' });
   });
 
-  test('is judged alike by who came while it went on, for with him an epoch began', async () => {
+  test('has the same result for a member that joined meanwhile, because its join began an epoch', async () => {
     const { log, members, person } = await inhabited(65, ['anna', 'ben', 'carla']);
     await person('anna').callRoll();
     await person('ben').send('here');
@@ -122,7 +122,8 @@ describe('a roll call', () => {
     await person('ben').send('here again');
     await person('anna').send('here as well');
     await readAll(members);
-    // All three who were heard know of carla; she herself knows that she could not be removed by her own hand.
+    // All three who were heard know of carla; she herself knows that she could not be removed by
+    // her own hand.
     expect(members.map(({ view }) => view.silent.length)).toEqual([1, 1, 0, 1]);
     await person('anna').removeSilent();
     await readAll(members);
@@ -130,7 +131,7 @@ describe('a roll call', () => {
     expectOneView(without(members, person('carla')));
   });
 
-  test('is judged alike by who was let in by a welcome and entered late', async () => {
+  test('has the same result for a member that was welcomed and entered late', async () => {
     const { log, members, person } = await inhabited(66, ['anna', 'ben', 'carla']);
     await person('anna').order(log.moderator.access('knock'));
     await readAll(members);

@@ -1,4 +1,5 @@
-// Rooms of group members without a network: the log, commit number and snapshots as an honest relay keeps them.
+// Rooms of group members without a network: the log, commit number and snapshots as an honest relay
+// keeps them.
 
 import { deriveRoomKeys } from '@sotto/crypto';
 import { deriveGroupKeys, proveLeave } from '@sotto/crypto/mls';
@@ -10,9 +11,12 @@ import { OrderSigner, SeededRandom } from '@sotto/fixtures';
 import { expect } from 'vitest';
 import { GroupMembership } from '../src/group/membership.ts';
 import type { GroupOpened, GroupView, RemovalReason } from '../src/group/membership.ts';
-import type { Upload } from '../src/session/uploads.ts';
+import type { Upload } from '../src/group/tasks.ts';
 
-/** What a commit has left at the relay: its snapshot, the commit number that it made, and where the log goes on behind it. */
+/**
+ * What a commit has left at the relay: its snapshot, the commit number that it made, and where the
+ * log goes on behind it.
+ */
 interface Stored {
   readonly bytes: Uint8Array;
   readonly commitNumber: number;
@@ -107,7 +111,10 @@ export class GroupReader {
     return this.#commitNumber;
   }
 
-  /** Takes the log to its end, as the relay would send it: the commit number comes with the last frame of its commit. */
+  /**
+   * Takes the log to its end, as the relay would send it: the commit number comes with the last
+   * frame of its commit.
+   */
   async read(): Promise<void> {
     for (; this.#read < this.log.entries.length; this.#read += 1) {
       const opened = await this.membership.open(this.log.entries[this.#read] ?? new Uint8Array(0));
@@ -151,7 +158,10 @@ export class GroupReader {
     while (this.log.publish(await this.membership.seal(content), this.#commitNumber) === 'stale') await this.read();
   }
 
-  /** Rotates, and removes who wants to go. @returns whether this member's commit was the one that was taken. */
+  /**
+   * Rotates, and removes who wants to go.
+   * @returns whether this member's commit was the one that was taken.
+   */
   rotate(): Promise<boolean> {
     return this.commit(this.membership.rotate());
   }
@@ -189,7 +199,10 @@ export class GroupReader {
     this.log.publish(body, this.log.commitNumber);
   }
 
-  /** Enters by the welcome that it has read, with the snapshot that stands, and reads on behind the commit that let it in. */
+  /**
+   * Enters by the welcome that it has read, with the snapshot that stands, and reads on behind the
+   * commit that let it in.
+   */
   async enter(snapshot: Stored | undefined = this.log.snapshot): Promise<void> {
     if (snapshot === undefined) throw new Error('a room without a snapshot');
     const entered = await this.membership.joinByWelcome(snapshot.bytes);

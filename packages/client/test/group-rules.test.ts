@@ -29,8 +29,8 @@ const order = (number: number): SignedOrder => ({
   signature: new Uint8Array(64),
 });
 
-describe('the roll', () => {
-  test('begins with the first call, and knows who was heard from then on', () => {
+describe('a roll call', () => {
+  test('begins with the first call, and counts the members heard from then on', () => {
     let roll: RollCall = hear(undefined, member(1).memberId, false);
     expect(roll).toBeUndefined();
     expect(unheard(roll, roster)).toEqual([]);
@@ -41,7 +41,7 @@ describe('the roll', () => {
     expect(hear(roll, member(3).memberId, true)).toBe(roll);
   });
 
-  test('lets a commit remove only who was not heard, and only before more who were heard than not', () => {
+  test('lets a commit remove only unheard members, and only if most of the others were heard', () => {
     fc.assert(
       fc.property(fc.subarray(roster), fc.subarray(roster), fc.constantFrom(...roster), (heard, silent, committer) => {
         const roll = heard.reduce<RollCall>((taken, one) => hear(taken, one.memberId, true), undefined);
@@ -54,7 +54,7 @@ describe('the roll', () => {
     );
   });
 
-  test('lets one who calls it and waits for nobody remove everybody: what a lone member can do', () => {
+  test('lets a lone caller remove all other members if none answers', () => {
     const roll = hear(undefined, member(1).memberId, true);
     expect(mayRemoveSilent(roll, member(1), roster.slice(1), roster.slice(0, 1))).toBe(true);
   });
@@ -70,7 +70,7 @@ describe('a commit', () => {
   };
   const facts: CommitFacts = { kind: 'member', epoch: 1n, committer: member(1), added: [], removed: [], roster };
 
-  test('is judged by the mode that holds when it is made', () => {
+  test('is validated by the access mode that holds when it is made', () => {
     const judge = (access: Evidence['access'], change: Partial<CommitFacts>): string =>
       validateCommit({ ...evidence, access }, { ...facts, ...change });
     const answers = (['open', 'knock', 'locked'] as const).map((access) => [
@@ -110,7 +110,7 @@ describe('the bundle before a commit', () => {
     bytes: Uint8Array.of(index),
   });
 
-  test('gives the commit with its last piece, and what stood before it', () => {
+  test('gives the commit with its last piece, and the authorizations before it', () => {
     let bundle: CommitBundle = addOrder(addLeave(EMPTY_BUNDLE, proof), order(3));
     for (const index of [0, 1]) {
       const taken = addPiece(bundle, piece(index, 3));
@@ -122,7 +122,7 @@ describe('the bundle before a commit', () => {
     expect([whole.leaves.length, whole.orders.length]).toEqual([1, 1]);
   });
 
-  test('is lost with a piece out of order; a first piece begins another, without what stood before', () => {
+  test('is lost with a piece out of order; a first piece begins another without authorizations', () => {
     const begun = addPiece(addLeave(EMPTY_BUNDLE, proof), piece(0, 3)).bundle;
     expect(addPiece(begun, piece(2, 3))).toEqual({ bundle: EMPTY_BUNDLE, commit: undefined });
     const again = addPiece(begun, piece(0, 2));
@@ -144,7 +144,7 @@ describe('the bundle before a commit', () => {
 describe('own messages', () => {
   const body = (index: number): Uint8Array => Uint8Array.of(index >> 8, index & 0xff);
 
-  test('are known once each, in their order, as the others hear them', () => {
+  test('are recognised once each, in their order, as the others hear them', () => {
     const messages = new OwnMessages();
     for (let index = 0; index < 4; index += 1) messages.add(body(index), index === 2);
     expect(messages.acknowledge(body(9))).toBeUndefined();
@@ -157,14 +157,14 @@ describe('own messages', () => {
     expect(messages.acknowledge(body(3))).toBeUndefined();
   });
 
-  test('that skip more than the others make up for are not heard', () => {
+  test('that skip more generations than the others keep are not heard', () => {
     const messages = new OwnMessages();
     for (let index = 0; index <= GROUP_SKIPPED_MESSAGES_MAX + 1; index += 1) messages.add(body(index), false);
     expect(messages.acknowledge(body(GROUP_SKIPPED_MESSAGES_MAX + 1))).toBe('unheard');
     expect(messages.acknowledge(body(GROUP_SKIPPED_MESSAGES_MAX))).toBe('heard');
   });
 
-  test('that the relay turns round are counted alike by all: a roll call that nobody could open is none', async () => {
+  test('that the relay reorders count alike for all: a roll call that no member could open is none', async () => {
     const { log, members } = await room(100, ['anna', 'ben']);
     const [anna, ben] = [named(members, 'anna'), named(members, 'ben')];
     const call = await anna.membership.seal({ ...NO_LOG_HASH, type: 'roll-call', number: 1 });
@@ -200,7 +200,7 @@ describe('a view', () => {
   });
 });
 
-describe('what an entry was sealed by', () => {
+describe('the key of an entry', () => {
   function post(log: GroupLog, rogue: Rogue, frame: GroupPlaintext, as: 'member' | 'joiner'): void {
     const key = as === 'member' ? rogue.envelopeKey : rogue.joinKey;
     for (const body of key === undefined ? [] : rogue.envelopes.sealFrames([frame], key)) {
@@ -208,7 +208,7 @@ describe('what an entry was sealed by', () => {
     }
   }
 
-  test('is the present epoch’s key for a member, the join key for a string holder, and for anybody else nothing', async () => {
+  test('is the epoch’s for a member, the join key for a string holder, and unknown for others', async () => {
     const { log, members } = await room(102, ['anna', 'ben']);
     const anna = named(members, 'anna');
     const rogue = await Rogue.open(log);
@@ -248,7 +248,7 @@ describe('what an entry was sealed by', () => {
       expect(await anna.membership.open(body)).toMatchObject({ code: 'foreign', sealedBy: 'nobody' });
   });
 
-  test('of one’s own is told too: a join by the join key, everything else by the epoch’s', async () => {
+  test('is known of own entries, too: the join key for a join, the epoch’s for all others', async () => {
     const { members } = await room(103, ['anna']);
     const anna = named(members, 'anna');
     const sealers = (): unknown[] =>
@@ -291,7 +291,7 @@ describe('an upload', () => {
     anna.membership.clear();
   });
 
-  test('whose frames do not stand together is none, for the others and for its maker', async () => {
+  test('with another frame between its own is void for the others and for its maker', async () => {
     const { log, members } = await room(105, ['anna', 'ben']);
     const [anna, ben] = [named(members, 'anna'), named(members, 'ben')];
     await ben.leave();
@@ -314,7 +314,7 @@ describe('an upload', () => {
     expect(ben.news).toEqual({ kind: 'removed', reason: 'left' });
   });
 
-  test('is judged by its maker when it stands in the log, as by the others: what it lacked when it was made does not count', async () => {
+  test('is validated by its maker at its place in the log, as by the others', async () => {
     const { log, members } = await room(106, ['anna', 'ben', 'carla']);
     const [anna, ben, carla] = [named(members, 'anna'), named(members, 'ben'), named(members, 'carla')];
     await anna.rotate();
@@ -325,7 +325,8 @@ describe('an upload', () => {
     expect(anna.view.silent).toHaveLength(1);
     const made = anna.membership.removeSilent();
     await made;
-    // Carla speaks at the last moment, and the relay stores her word first: it knows nothing of what it stores.
+    // Carla speaks at the last moment, and the relay stores her word first: it knows nothing of
+    // what it stores.
     await carla.send('wait');
     expect(await anna.commit(made)).toBe(true);
     await readAll(members);

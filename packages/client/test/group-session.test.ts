@@ -42,7 +42,7 @@ describe('a group', () => {
     await expectTalk(room, seats, 'hello');
   });
 
-  test('lets five in that come at the same moment', async () => {
+  test('lets in five joiners that come at the same moment', async () => {
     const room = new Room();
     const seats = NAMES.map((name) => room.member(name));
     for (const seat of seats) seat.client.start();
@@ -52,7 +52,7 @@ describe('a group', () => {
     await expectTalk(room, seats, 'hello');
   });
 
-  test('changes its keys after so many frames of one member, and what is said meanwhile arrives once and in order', async () => {
+  test('rotates after so many frames of one member, and texts sent meanwhile arrive once and in order', async () => {
     const room = new Room();
     const [anna, ben] = await joinMembers(room, 2);
     const before = epochOf(anna) ?? 0;
@@ -68,7 +68,7 @@ describe('a group', () => {
     expect([...gapsOf(anna), ...gapsOf(ben), ...warningsOf(anna), ...warningsOf(ben)]).toEqual([]);
   });
 
-  test('changes its keys in time when nobody says anything', async () => {
+  test('rotates in time when no member sends a text', async () => {
     const room = new Room();
     const [anna, ben] = await joinMembers(room, 2);
     const before = epochOf(anna) ?? 0;
@@ -78,7 +78,7 @@ describe('a group', () => {
     await expectTalk(room, [anna, ben], 'after');
   });
 
-  test('tells two numbers that are the same on both sides, and another for every pair', async () => {
+  test('gives every pair of members a safety number of its own, equal on both sides', async () => {
     const room = new Room();
     const [anna, ben, cleo] = await joinMembers(room, 3);
     if (cleo === undefined) throw new Error('nobody');
@@ -107,7 +107,7 @@ describe('a group', () => {
 });
 
 describe('a receipt', () => {
-  test('is not counted of who came after the text', async () => {
+  test('does not count from a member that joined after the text', async () => {
     const room = new Room();
     const anna = await room.join('Anna');
     await room.clock.advance(2 * (RANK_FIRST_MS + LEAVERS_RANK_MS));
@@ -126,7 +126,7 @@ describe('a receipt', () => {
 });
 
 describe('leaving a group', () => {
-  test('takes the leaver out of it within seconds, by one commit', async () => {
+  test('removes the leaver within seconds, by one commit', async () => {
     const room = new Room();
     const [anna, ben, cleo] = await joinMembers(room, 3);
     if (cleo === undefined) throw new Error('nobody');
@@ -144,7 +144,7 @@ describe('leaving a group', () => {
     await expectTalk(room, [anna, cleo], 'without');
   });
 
-  test('by the last one leaves a room that the next can enter, with nobody else in it', async () => {
+  test('by the last member leaves a room that the next can join alone', async () => {
     const room = new Room();
     const [anna, ben] = await joinMembers(room, 2);
     for (const seat of [anna, ben]) {
@@ -160,7 +160,7 @@ describe('leaving a group', () => {
     expect(dora.client.members()).toHaveLength(2);
   });
 
-  test('without a word is found out by a roll call, and ends in being removed', async () => {
+  test('without a goodbye ends in a roll call and a removal', async () => {
     const room = new Room();
     const [anna, ben, cleo] = await joinMembers(room, 3);
     if (cleo === undefined) throw new Error('nobody');
@@ -177,7 +177,7 @@ describe('leaving a group', () => {
     await expectTalk(room, [anna, cleo], 'without');
   });
 
-  test('control: who only listens is not removed', async () => {
+  test('control: a listener is not removed', async () => {
     const room = new Room();
     const [anna, ben] = await joinMembers(room, 2);
     await room.clock.advance(5 * MEMBER_SILENT_MS);
@@ -188,7 +188,7 @@ describe('leaving a group', () => {
 });
 
 describe('a member that was away', () => {
-  test('and has missed frames with a commit among them joins again, as the same member', async () => {
+  test('and has missed frames with a commit among them resyncs as the same member', async () => {
     const room = new Room();
     const [anna, ben] = await joinMembers(room, 2);
     room.unreachable = true;
@@ -229,7 +229,7 @@ describe('a member that was away', () => {
     expect(epochOf(ben)).toBe(before);
   });
 
-  test('reads the commits that it missed, and what was said under each', async () => {
+  test('reads the commits that it missed, and the texts of each epoch', async () => {
     const room = new Room();
     const [anna, ben] = await joinMembers(room, 2);
     room.unreachable = true;
@@ -249,7 +249,7 @@ describe('a member that was away', () => {
   });
 });
 
-describe('junk from who holds the connection string', () => {
+describe('junk from a string holder', () => {
   test('in the place of the snapshot keeps newcomers out only until a member has put it back', async () => {
     const room = new Room();
     const [anna, ben] = await joinMembers(room, 2);
@@ -264,7 +264,7 @@ describe('junk from who holds the connection string', () => {
     await expectTalk(room, [anna, ben, cleo], 'in spite of it');
   });
 
-  test('once keeps nobody out: the snapshot before it is still good', async () => {
+  test('once keeps no joiner out: the previous snapshot is still good', async () => {
     const room = new Room();
     const [anna, ben] = await joinMembers(room, 2);
     room.relay.moveCommitNumber(room.random.bytes(16_384));

@@ -66,7 +66,7 @@ describe('a relay that replays', () => {
     expect(textsOf(ben)).toEqual(['one', 'two', 'three', 'four']);
   });
 
-  test("a member's own frames do not come back to it as somebody's", async () => {
+  test("a member's own frames are not shown to it as another member's", async () => {
     const { room, anna } = await pair();
     const entry = await sayAndTake(room, anna, 'mine');
     room.relay.append(entry.body);
@@ -103,7 +103,7 @@ describe('a relay that drops, swaps or forgets', () => {
     ]);
   });
 
-  test('two entries that are swapped are a gap, and neither is shown out of turn', async () => {
+  test('two entries that are swapped are a gap, and neither is shown out of order', async () => {
     const { room, anna, ben } = await pair();
     const held: Entry[] = [];
     room.relay.shape = (entry, connection) => {
@@ -130,7 +130,7 @@ describe('a relay that drops, swaps or forgets', () => {
     expect(gapsOf(ben)).toEqual([2]);
   });
 
-  test('after a roll-back nothing counts as delivered that was not', async () => {
+  test('after a roll-back no text counts as delivered that was not', async () => {
     const { room, anna, ben } = await pair();
     for (const text of ['one', 'two', 'three', 'four']) await sayAndTake(room, anna, text);
     await room.clock.advance(2 * RECEIPT_DELAY_MS);
@@ -191,7 +191,7 @@ describe('a relay that refuses', () => {
     expect(auditResends(room.relay.arrivals)).toEqual({ again: 15, changed: 0 });
   });
 
-  test('what was never sent changes nothing', async () => {
+  test('frames that were never sent change nothing', async () => {
     const { room, anna, ben } = await pair();
     room.relay.inject(anna.connection(), encodeRefused('stale', 0, new Uint8Array(24)));
     await sayAndTake(room, anna, 'hello');
@@ -254,7 +254,8 @@ describe('a relay that breaks the protocol', () => {
     for (let round = 0; round < 300; round += 1) {
       const bytes = chance.onceIn(3) ? chance.bytes(chance.below(1_500)) : chance.pick(templates).slice();
       for (let flips = chance.below(4); flips > 0; flips -= 1) bytes[chance.below(16)] = chance.word();
-      // Numbers far ahead would only make the room deaf, which a relay can always do: they stay small here.
+      // Numbers far ahead would only make the room deaf, which a relay can always do: they stay
+      // small here.
       if (operationOf(bytes) === 'entry' || operationOf(bytes) === 'attached') bytes.fill(0, 8, 15);
       room.relay.inject(anna.connection(), bytes);
       await room.clock.advance(chance.below(400));
@@ -269,7 +270,7 @@ describe('a relay that breaks the protocol', () => {
   });
 });
 
-describe('what is not from a member of the room', () => {
+describe('an entry that no member has sent', () => {
   test('noise changes nothing', async () => {
     const { room, anna, ben } = await pair();
     const before = ben.events.length;

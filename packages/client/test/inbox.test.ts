@@ -1,8 +1,14 @@
 import type { Content } from '@sotto/protocol';
 import { SeededRandom } from '@sotto/fixtures';
 import { describe, expect, test } from 'vitest';
-import { dropSilent, EMPTY_INBOX, processContent, processRoster, processSequence } from '../src/session/inbox.ts';
-import type { Inbox, InboxEvent } from '../src/session/inbox.ts';
+import {
+  dropSilent,
+  EMPTY_INBOX,
+  processContent,
+  processRoster,
+  processSequence,
+} from '../src/session/slices/inbox.ts';
+import type { Inbox, InboxEvent } from '../src/session/slices/inbox.ts';
 import { MEMBER_SILENT_MS } from '../src/limits.ts';
 
 const anna = new Uint8Array(32).fill(1);
@@ -39,12 +45,12 @@ function inShort(event: InboxEvent): string {
 }
 
 describe('the log', () => {
-  test('takes its numbers in turn', () => {
+  test('is processed in the order of its numbers', () => {
     const first = processSequence(EMPTY_INBOX, 1);
     expect(first).toEqual({ inbox: { ...EMPTY_INBOX, seen: 1 }, events: [] });
   });
 
-  test('shows a jump as a gap, and takes nothing again', () => {
+  test('shows a jump as a gap, and ignores replays', () => {
     const inbox: Inbox = { ...EMPTY_INBOX, seen: 5 };
     expect(processSequence(inbox, 9)?.events).toEqual([{ type: 'gap', count: 3 }]);
     expect(processSequence(inbox, 5)).toBeUndefined();
@@ -53,7 +59,7 @@ describe('the log', () => {
 });
 
 describe("a member's numbers", () => {
-  test('a frame that comes twice is taken once; the next one is taken', () => {
+  test('let a frame that comes twice count once, and the next one count', () => {
     expect(take(ROOM, anna, [text(1), text(1), text(2), text(1), text(2)]).said).toEqual(['text 1', 'text 2']);
   });
 
@@ -66,7 +72,7 @@ describe("a member's numbers", () => {
     expect(take(ROOM, anna, [text(1), text(4), text(5)]).said).toEqual(['text 1', 'gap 2', 'text 4', 'text 5']);
   });
 
-  test('whoever is heard for the first time has no gap before', () => {
+  test('show no gap before the first frame that is heard', () => {
     expect(take(ROOM, anna, [text(9)]).said).toEqual(['text 9']);
   });
 
@@ -91,13 +97,13 @@ describe('fragments', () => {
     expect(said).toEqual(['gap 1', 'text 4']);
   });
 
-  test('of a text that began before one joined are dropped without a word', () => {
+  test('of a text that began before the join are dropped without a gap', () => {
     expect(take(ROOM, anna, [text(5, 1, 2, bytes), text(6)]).said).toEqual(['text 6']);
   });
 });
 
-describe('who is here', () => {
-  test('arrives once, whatever is said how often', () => {
+describe('a present member', () => {
+  test('arrives once, however often it sends its presence', () => {
     const { said } = take(ROOM, anna, [presence(1, 'here'), presence(2, 'here'), text(3), presence(4, 'here')]);
     expect(said).toEqual(['arrived', 'text 3']);
   });
@@ -107,7 +113,7 @@ describe('who is here', () => {
     expect(take(ROOM, anna, contents).said).toEqual(['arrived', 'left', 'arrived']);
   });
 
-  test('was dropped for silence, and arrives again with whatever it says next', () => {
+  test('was silent for too long, and arrives again with its next content', () => {
     for (const content of [
       text(2),
       presence(2, 'here'),
@@ -128,13 +134,13 @@ describe('who is here', () => {
   });
 });
 
-describe('what a member may make us hold', () => {
-  test('is nothing, if it is not in the group', () => {
+describe('a content', () => {
+  test('is ignored if its sender is not in the group', () => {
     const stranger = new SeededRandom(1).bytes(32);
     expect(take(ROOM, stranger, [presence(1, 'here'), text(2)])).toEqual({ inbox: ROOM, said: [] });
   });
 
-  test('is forgotten when it is out of the group, and those who stay are kept as they are', () => {
+  test('is forgotten when its sender is removed, and the other members stay as they are', () => {
     const heard = take(take(ROOM, anna, [presence(1, 'here'), text(2)]).inbox, ben, [presence(1, 'here', 'Ben')]).inbox;
     const taken = processRoster(heard, [anna], 5);
     expect(taken.removed.map(({ name }) => name)).toEqual(['Ben']);
@@ -142,19 +148,19 @@ describe('what a member may make us hold', () => {
     expect(take(taken.inbox, ben, [text(2)]).said).toEqual([]);
   });
 
-  test('is not another name than the first that it said', () => {
+  test('does not change the first name that its sender has sent', () => {
     const renamed = take(ROOM, anna, [presence(1, 'here', 'Anna'), presence(2, 'here', 'Ben')]).inbox;
     expect([...renamed.members.values()].map(({ name }) => name)).toEqual(['Anna', '']);
   });
 
-  test('is nothing that is under way once it has left', () => {
+  test('in fragments is dropped when its sender leaves', () => {
     const said = [presence(1, 'here'), text(2, 0, 2), presence(3, 'leaving')];
     const member = [...take(ROOM, anna, said).inbox.members.values()][0];
     expect(member?.status).toBe('gone');
     expect(member?.partial).toEqual([]);
   });
 
-  test('is not a receipt for what was not said yet', () => {
+  test('is no receipt for entries that are still to come', () => {
     const taken = processContent(
       { ...ROOM, seen: 5 },
       anna,

@@ -1,4 +1,5 @@
-// How a client's keys end: zeroed, whichever way it goes, and at once where it panics. Every secret that it makes is watched from outside.
+// How a client's keys end: zeroed, whichever way it goes, and at once where it panics. Every secret
+// that it makes is watched from outside.
 
 import { useSecretMemory } from '@sotto/crypto/locked-memory';
 import { describe, expect, test } from 'vitest';
@@ -130,7 +131,7 @@ describe('a panic', () => {
     expect(alive(mark)).toBe(0);
   });
 
-  test.each(STATES)('of a client %s is the last that anybody hears of it', async (_state, at) => {
+  test.each(STATES)('of a client %s is the last that any member or user hears of it', async (_state, at) => {
     const { room, seat, mark } = await at();
     const [told, arrived, dialled] = [seat.events.length, room.relay.arrivals.length, seat.streams.length];
     seat.client.panic();
@@ -154,7 +155,7 @@ describe('a panic', () => {
     expect(statesOf(seat).at(-1)).toBe('closed');
   });
 
-  test('out of what a client is just telling ends it there', async () => {
+  test('from within an event handler ends the client there', async () => {
     const { room, seat, mark } = await seated({
       hear: (event, self) => {
         if (event.type === 'state' && event.state === 'joining') self.client.panic();
@@ -167,7 +168,7 @@ describe('a panic', () => {
     expect(alive(mark)).toBe(0);
   });
 
-  test('before the place in the group is ready: its keys are zeroed as soon as they are there', async () => {
+  test('before the keys are ready zeroes them as soon as they are', async () => {
     const { room, seat, mark } = await seated();
     seat.client.panic();
     await room.clock.advance(1);
@@ -175,7 +176,7 @@ describe('a panic', () => {
   });
 });
 
-describe('at every other end, too, nothing is left of the keys', () => {
+describe('all keys are zeroed', () => {
   test('when a member leaves', async () => {
     const { room, seat, mark } = await joined();
     seat.client.leave();
@@ -192,7 +193,7 @@ describe('at every other end, too, nothing is left of the keys', () => {
     expect(alive(mark)).toBe(0);
   });
 
-  test('when nothing that is tried again would help', async () => {
+  test('when a dial fails for good', async () => {
     const final = new DialError('tor-too-old', 'no', { final: true });
     const { room, seat, mark } = await seated({ dial: () => Promise.reject(final) });
     seat.client.start();
@@ -201,7 +202,7 @@ describe('at every other end, too, nothing is left of the keys', () => {
     expect(alive(mark)).toBe(0);
   });
 
-  test('when a member is thrown out: of its own, while the others go on', async () => {
+  test('when a member is evicted: its own, while the others go on', async () => {
     const room = new Room();
     const next = new Room({ seed: 2, clock: room.clock });
     await next.founded;

@@ -1,4 +1,5 @@
-// Turns: who makes new keys when, in a stealth room. By a model of many members first, then with clients on a clock that stands still. PROTOCOL.md §12.5.
+// Turns: who makes new keys when, in a stealth room. By a model of many members first, then with
+// clients on a clock that stands still. PROTOCOL.md §12.5.
 
 import { KEY_CYCLE_MS, KEY_GRACE_MS, KEYS_OLDEST_MS, stealthShape } from '@sotto/protocol';
 import type { StealthCover } from '@sotto/protocol';
@@ -13,8 +14,8 @@ import {
   resumeRotation,
   startRotation,
   rotationDueAt,
-} from '../src/session/key-rotation.ts';
-import type { Rotation } from '../src/session/key-rotation.ts';
+} from '../src/session/slices/key-rotation.ts';
+import type { Rotation } from '../src/session/slices/key-rotation.ts';
 import { gapsOf, Room, statesOf, told } from '@sotto/fixtures/room';
 import type { RoomMember } from '@sotto/fixtures/room';
 
@@ -112,8 +113,8 @@ function gathered(seats: readonly number[]): Model {
   return model;
 }
 
-describe('turns', () => {
-  test('come to everybody in the time of one cycle, one after another, however members stand in the tree', () => {
+describe('scheduled rotations', () => {
+  test('reach every member within one cycle, one after another, in any order of the tree', () => {
     fc.assert(
       fc.property(places, (seats) => {
         const model = gathered(seats);
@@ -134,7 +135,7 @@ describe('turns', () => {
     );
   });
 
-  test('pass over who is not there, each after the same time, and no two meet', () => {
+  test('pass over an absent member after the same time each, and no two collide', () => {
     fc.assert(
       fc.property(places, fc.array(fc.boolean(), { minLength: 32, maxLength: 32 }), (seats, absent) => {
         const model = gathered([0, ...seats.slice(0, 31)]);
@@ -186,7 +187,7 @@ describe('turns', () => {
     expect(model.now - since).toBeLessThanOrEqual(KEYS_OLDEST_MS + 20_000);
   });
 
-  test('do not wait for who has said goodbye, and are nobody’s outside stealth', () => {
+  test('do not wait for leavers, and do not exist outside of stealth', () => {
     const model = gathered([0, 1, 2]);
     const [anna, ben, carla] = model.members;
     if (anna === undefined || ben === undefined || carla === undefined) throw new Error('nobody came');
@@ -198,7 +199,7 @@ describe('turns', () => {
     expect(rotationDueAt(COVER, anna.rotation, undefined)).toBeUndefined();
   });
 
-  test('that nobody has taken for long are taken one after another by those who come back together', () => {
+  test('that are long overdue happen one after another when members come back together', () => {
     const model = gathered([0, 1, 2, 3]);
     // The second time even the oldest age is long over.
     for (const awayMs of [500_000, 2 * KEYS_OLDEST_MS]) {
@@ -216,11 +217,17 @@ describe('turns', () => {
 
 const SIZE = 'stealth-8';
 const TURN_MS = stealthShape(SIZE).keyRotationMs;
-/** What a commit takes to the relay and back, and the moment before it: a turn begins when its commit is seen. */
+/**
+ * What a commit takes to the relay and back, and the moment before it: a turn begins when its
+ * commit is seen.
+ */
 const SLACK_MS = 2_000;
 const slow = { conditions: () => ({ latencyMs: () => 300 }) };
 
-/** The dice are four bytes: they have a source of their own, so that two runs fall alike whatever else they do. */
+/**
+ * The dice are four bytes: they have a source of their own, so that two runs fall alike whatever
+ * else they do.
+ */
 function twoSources(seed: number): (length: number) => Uint8Array {
   const [dice, keys] = [new SeededRandom(seed), new SeededRandom(seed + 1_000)];
   return (length) => (length === 4 ? dice : keys).bytes(length);
@@ -263,7 +270,7 @@ function expectSpaced(commits: readonly Commit[], gapMs: number): void {
 }
 
 describe('clients in stealth', () => {
-  test('have new keys in turns for an hour, at even times, and no two meet', { timeout: 240_000 }, async () => {
+  test('rotate in turns for an hour, at even times, and no two collide', { timeout: 240_000 }, async () => {
     const { room, seats } = await gather(['anna', 'ben', 'carla']);
     const begun = room.clock.now();
     for (let second = 0; second < 3_600; second += 10) {
@@ -283,7 +290,7 @@ describe('clients in stealth', () => {
     expect(seats.flatMap(gapsOf)).toEqual([]);
   });
 
-  test('pass over who is cut off, and let it have the next one', { timeout: 120_000 }, async () => {
+  test('pass over a member that is cut off, which has the next rotation', { timeout: 120_000 }, async () => {
     const { room, seats } = await gather(['anna', 'ben', 'carla']);
     await room.clock.advance(3 * TURN_MS);
     const [next, second, last] = commitsOf(seats).slice(-3);
@@ -304,7 +311,7 @@ describe('clients in stealth', () => {
     expect(after[2]?.at).toBeLessThan(begun + 4 * TURN_MS);
   });
 
-  test('go on in turns when one has fallen silent and is out', { timeout: 120_000 }, async () => {
+  test('go on in turns when a silent member was removed', { timeout: 120_000 }, async () => {
     const { room, seats } = await gather(['anna', 'ben', 'carla']);
     const [anna, ben, carla] = seats;
     if (anna === undefined || ben === undefined || carla === undefined) throw new Error('nobody came');
@@ -319,7 +326,7 @@ describe('clients in stealth', () => {
     expect(new Set(after.slice(0, 2).map(({ by }) => by)).size).toBe(2);
   });
 
-  test('leave a roll call the time that it needs, however short their turns are', { timeout: 120_000 }, async () => {
+  test('leave a roll call the time that it needs, however short their cycle is', { timeout: 120_000 }, async () => {
     const names = Array.from({ length: 12 }, (_, index) => `member ${index}`);
     const { room, seats } = await gather(names, COVER);
     const last = commitsOf(seats).at(-1)?.by;
@@ -328,7 +335,8 @@ describe('clients in stealth', () => {
     // Its keys are the newest: nobody waits for its turn meanwhile.
     silent?.client.panic();
     const gone = room.clock.now();
-    // Silent for 200 s, then noticed within 75 s, and the roll called for 45 s; a commit ends every roll.
+    // Silent for 200 s, then noticed within 75 s, and the roll called for 45 s; a commit ends every
+    // roll.
     await room.clock.advance(330_000);
     for (const seat of others) expect(told(seat, 'removed').map(({ reason }) => reason)).toEqual(['silent']);
     const turns = commitsOf(seats, gone).length;
@@ -362,7 +370,7 @@ describe('clients in stealth', () => {
     },
   );
 
-  test('have them alone, too', { timeout: 120_000 }, async () => {
+  test('rotate alone in the room, too', { timeout: 120_000 }, async () => {
     const { room, seats } = await gather(['anna']);
     await room.clock.advance(5 * TURN_MS);
     // The first two let her in and removed the founder.

@@ -82,7 +82,7 @@ describe('trying again', () => {
     }
   });
 
-  test('ends for good when the dialler says so, and says why', async () => {
+  test('ends for good on a final DialError, with its code', async () => {
     const room = new Room();
     const refusal = new DialError('client-key-wrong', 'the onion cannot be read', { final: true });
     const anna = await room.join('Anna', { dial: () => Promise.reject(refusal) });
@@ -92,7 +92,7 @@ describe('trying again', () => {
     expect(room.clock.pending).toBe(0);
   });
 
-  test('a first join that never succeeds ends at its limit; a joined member goes on', async () => {
+  test('ends at its limit before the first join; a joined member goes on', async () => {
     const room = new Room();
     const ben = await room.join('Ben');
     room.unreachable = true;
@@ -109,7 +109,7 @@ describe('trying again', () => {
     expect(statesOf(ben).at(-1)).toBe('joined');
   });
 
-  test('the limit holds for a dial that never answers, which is told to stop', async () => {
+  test('aborts a dial that never settles at the limit of the first join', async () => {
     const room = new Room();
     let stopped = false;
     const anna = await room.join('Anna', {
@@ -124,7 +124,7 @@ describe('trying again', () => {
     expect(stopped).toBe(true);
   });
 
-  test('a stream that comes after the end is closed, and one that is refused after it is nothing', async () => {
+  test('closes a stream that opens after the end, and ignores a failure after it', async () => {
     const room = new Room();
     const late = createStreamPair(room.clock);
     let closed = false;
@@ -148,7 +148,7 @@ describe('trying again', () => {
   });
 });
 
-describe('why the relay ends a connection', () => {
+describe('the reason for which the relay ends a connection', () => {
   const codes = Object.keys(RELAY_CODES) as RelayCode[];
 
   test.each(codes.filter((code) => RELAY_REASONS[code].final))(
@@ -175,7 +175,7 @@ describe('why the relay ends a connection', () => {
     expect(gapsOf(anna)).toEqual([]);
   });
 
-  test('whoever has another secret for the same onion is not admitted, for good', async () => {
+  test('is final for an invite with another secret: not admitted', async () => {
     const room = new Room();
     const invite = { ...room.invite, roomSecret: room.random.bytes(32) };
     const stranger = await room.join('Stranger', { invite });
@@ -183,13 +183,13 @@ describe('why the relay ends a connection', () => {
     expect(statesOf(await room.join('Anna'))).toContain('joined');
   });
 
-  test('whoever has the secret and another onion is not admitted: the signature is for one onion', async () => {
+  test('is final for the secret with another onion, because the signature names the onion: not admitted', async () => {
     const room = new Room();
     const invite = { ...room.invite, onionKey: room.random.bytes(32) };
     expect(statesOf(await room.join('Stranger', { invite }))).toEqual(['joining', 'closed not-admitted']);
   });
 
-  test('a relay of another version is named as such', async () => {
+  test('is version-mismatch for a relay of another version', async () => {
     const room = new Room();
     const dial = (): Promise<StreamEnd> => {
       const pair = createStreamPair(room.clock);
@@ -203,7 +203,7 @@ describe('why the relay ends a connection', () => {
 });
 
 describe('the edges of a client', () => {
-  test('a stream that it has left is not heard any more, whatever it still says', async () => {
+  test('ignore a stream that the client has left', async () => {
     const room = new Room();
     const speak: ((chunk: Uint8Array) => void)[] = [];
     const close: (() => void)[] = [];
@@ -238,7 +238,7 @@ describe('the edges of a client', () => {
     expect(statesOf(anna).at(-1)).toBe('reconnecting version-mismatch');
   });
 
-  test('a random source that hands out views of one buffer is read where the view stands', async () => {
+  test('accept a random source that returns views of one buffer', async () => {
     const room = new Room();
     const pool = new Uint8Array(4096);
     const random = (length: number): Uint8Array => {

@@ -57,7 +57,7 @@ async function openKnockingHouse(): Promise<{
   return { room, host, anna };
 }
 
-test.each(['jitter', 'stealth-4'] as const)('in %s one asks, is let in, and is thrown out again', async (cover) => {
+test.each(['jitter', 'stealth-4'] as const)('in %s a joiner knocks, is admitted, and is evicted', async (cover) => {
   const { room, next, moderator } = await openHouse(cover);
   const elsewhere = [next];
   const host = await room.join('Host', { moderator, elsewhere });
@@ -88,7 +88,7 @@ test.each(['jitter', 'stealth-4'] as const)('in %s one asks, is let in, and is t
 });
 
 describe('an eviction', () => {
-  test('leaves the evicted behind, and takes everybody else and what they had not said yet to the new room', async () => {
+  test('takes all other members and their unsent texts to the new room', async () => {
     const { room, next, asked, moderator } = await openHouse();
     const elsewhere = [next];
     const host = await room.join('Host', { moderator, elsewhere });
@@ -110,7 +110,7 @@ describe('an eviction', () => {
     expect(anna.client.members().map(({ fingerprint }) => fingerprint)).toContain(host.client.fingerprint);
   });
 
-  test('carries what waits to be said over into the new room', async () => {
+  test('carries waiting texts over into the new room', async () => {
     const { room, next, moderator } = await openHouse();
     const elsewhere = [next];
     const host = await room.join('Host', { moderator, elsewhere });
@@ -127,7 +127,7 @@ describe('an eviction', () => {
     expect(told(anna, 'sent').map(({ ref }) => ref)).toEqual(['one', 'two']);
   });
 
-  test('keeps what is said at once until those who follow can hear it', async () => {
+  test('holds texts that are sent at once until the following members can read them', async () => {
     const { room, next, moderator } = await openHouse();
     const elsewhere = [next];
     const slow = (dial: number) => ({ latencyMs: () => (dial === 0 ? 0 : 3_000) });
@@ -146,7 +146,7 @@ describe('an eviction', () => {
     expect(textsOf(anna)).toEqual(['is everybody here?']);
   });
 
-  test('waits for those who do not follow only so long', async () => {
+  test('waits a bounded time for members that do not follow', async () => {
     const { room, next, moderator } = await openHouse();
     const elsewhere = [next];
     const host = await room.join('Host', { moderator, elsewhere });
@@ -163,7 +163,7 @@ describe('an eviction', () => {
     expect(told(host, 'sent').map(({ ref }) => ref)).toEqual(['q']);
   });
 
-  test('is refused to who is not the host, and of who is not there', async () => {
+  test('is refused to clients other than the host’s, and for absent members', async () => {
     const { room, next, moderator } = await openHouse();
     const host = await room.join('Host', { moderator, elsewhere: [next] });
     const anna = await room.join('Anna', { elsewhere: [next] });
@@ -175,7 +175,7 @@ describe('an eviction', () => {
     await expectTalk(room, [host, anna], 'still');
   });
 
-  test('that the host cannot carry out is said, and changes nothing', async () => {
+  test('that the host cannot carry out emits an error, and changes nothing', async () => {
     const { room, next, moderator } = await openHouse();
     const failing: Moderator = {
       ...moderator,
@@ -189,7 +189,7 @@ describe('an eviction', () => {
     await expectTalk(room, [host, anna], 'still');
   });
 
-  test('a move that somebody else than the host has signed is not followed', async () => {
+  test('a move that the host has not signed is not followed', async () => {
     const { room, next, moderator } = await openHouse();
     const { onionKey, roomSecret } = next.invite;
     const forging: Moderator = {
@@ -209,8 +209,8 @@ describe('an eviction', () => {
   });
 });
 
-describe('who may come in', () => {
-  test('is told to all; a locked room takes nobody, and an unlocked one does again', async () => {
+describe('the access mode', () => {
+  test('is known to all; a locked room admits no joiner, and an unlocked one does again', async () => {
     const { room, moderator } = await openHouse();
     const host = await room.join('Host', { moderator });
     const anna = await room.join('Anna');
@@ -227,7 +227,7 @@ describe('who may come in', () => {
     await expectTalk(room, [host, anna, again], 'open');
   });
 
-  test('where one asks: a member lets in, and what is said from then on is heard', async () => {
+  test('knock lets a member admit a joiner, which reads all later texts', async () => {
     const { room, host, anna } = await openKnockingHouse();
     const ben = await room.join('Ben');
     await room.clock.advance(1_000);
@@ -257,7 +257,7 @@ describe('who may come in', () => {
     expect(warningsOf(anna).filter((code) => code === 'name-taken')).toHaveLength(2);
   });
 
-  test('where nobody answers: the stranger goes, and nobody is disturbed', async () => {
+  test('knock ends a joiner without an answer, and disturbs no member', async () => {
     const { room, host, anna } = await openKnockingHouse();
     const stranger = await room.join('Stranger');
     await expectTalk(room, [host, anna], 'on');
@@ -269,7 +269,7 @@ describe('who may come in', () => {
     expect(told(anna, 'error').map(({ code }) => code)).toEqual(['member-unknown']);
   });
 
-  test('holds in the room that it moves to, when those who follow have had time', async () => {
+  test('holds in the new room after a move, when members have had time to follow', async () => {
     const { room, next, asked, moderator } = await openHouse();
     const elsewhere = [next];
     const host = await room.join('Host', { moderator, elsewhere });

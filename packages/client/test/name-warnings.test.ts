@@ -22,7 +22,7 @@ describe('a member whose name is drawn like another’s', () => {
     ]);
   });
 
-  test('is warned of when it comes under another key, once the first has gone', async () => {
+  test('is warned of when it joins under another key after the first has left', async () => {
     const room = new Room();
     const [anna, ben] = await joinMembers(room, 2);
     ben.client.leave();
@@ -32,7 +32,7 @@ describe('a member whose name is drawn like another’s', () => {
     expect(warningsOf(anna)).toEqual(['key-changed']);
   });
 
-  test('is warned of once, however often it falls silent and speaks again', async () => {
+  test('is warned of once, however often it falls silent and sends again', async () => {
     const room = new Room();
     const [anna] = await joinMembers(room, 2);
     const posing = await room.join('BEN');
@@ -59,7 +59,7 @@ describe('a member with a word of the program’s own for a name', () => {
   });
 });
 
-test('members with ordinary names are not warned of, and speak without a word about it', async () => {
+test('members with ordinary names are not warned of', async () => {
   const room = new Room();
   const [anna, ben] = await joinMembers(room, 2);
   for (const name of ['Bea', 'Иван', 'Елена', 'Ελένη', 'محمد', '王小明', 'José', 'Jose', 'می\u200cترا']) {
@@ -74,7 +74,7 @@ test('members with ordinary names are not warned of, and speak without a word ab
   expect(warningsOf(ben)).toEqual([]);
 });
 
-test('a name comes composed to everybody, whichever way it was typed', async () => {
+test('a name arrives in NFC, in whichever form it was typed', async () => {
   const room = new Room();
   const [anna] = await joinMembers(room, 2);
   const jose = await room.join('Jose\u0301');

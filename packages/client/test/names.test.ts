@@ -1,4 +1,5 @@
-// Names that can be taken for each other, as drawn: which are told, which are not, and what a name looks like.
+// Names that can be taken for each other, as drawn: which are told, which are not, and what a name
+// looks like.
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -80,7 +81,7 @@ describe('two names are taken for each other', () => {
     expect(areNamesAlike(other, one)).toBe(true);
   });
 
-  test('and are not, where they are two to everybody who reads them', () => {
+  test('and are told apart where every reader sees two names', () => {
     expect(different.filter(([one, other]) => areNamesAlike(one, other))).toEqual([]);
   });
 
@@ -106,7 +107,7 @@ describe('a name as shown', () => {
     expect(showName(name)).toBe(name.normalize('NFC'));
   });
 
-  test('loses joiners that nobody can see, and marks that its letters cannot bear', () => {
+  test('loses invisible joiners, and marks that its letters cannot bear', () => {
     expect(showName('an\u200cna\u200d')).toBe('anna');
     expect(showName('ب\u200c')).toBe('ب');
     expect(showName('an\u0e34na')).toBe('anna');
@@ -114,7 +115,7 @@ describe('a name as shown', () => {
     expect(showName('\u1161anna')).toBe('anna');
   });
 
-  test('is the same when it is shown again, whatever it was', () => {
+  test('is unchanged when it is shown again', () => {
     const anyText = fc.array(
       fc.oneof(
         fc.string({ unit: 'binary' }),

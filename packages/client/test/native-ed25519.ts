@@ -1,5 +1,6 @@
-// Ed25519 of Node in tweetnacl's form, so that a property test affords thousands of frames (tweetnacl: 10 ms a frame for signing and
-// checking). Both give the same bytes: packages/crypto/test shows it. Only the resume property test uses it.
+// Ed25519 of Node in tweetnacl's form, so that a property test affords thousands of frames
+// (tweetnacl: 10 ms a frame for signing and checking). Both give the same bytes:
+// packages/crypto/test shows it. Only the resume property test uses it.
 
 import { createPrivateKey, createPublicKey, sign, verify } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';

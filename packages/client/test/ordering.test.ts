@@ -1,4 +1,5 @@
-// Orders that nobody can see: said in a slot, remembered by all who hear them, carried by whoever commits next. PROTOCOL.md §5.9, §12.5.
+// Orders that nobody can see: said in a slot, remembered by all who hear them, carried by whoever
+// commits next. PROTOCOL.md §5.9, §12.5.
 
 import { nativeCrypto } from '@sotto/crypto/native';
 import { proveLeave } from '@sotto/crypto/mls';
@@ -8,7 +9,7 @@ import { OrderSigner, SeededRandom } from '@sotto/fixtures';
 import { describe, expect, test } from 'vitest';
 import { GroupMembership } from '../src/group/membership.ts';
 import type { Moderator } from '../src/index.ts';
-import type { Upload } from '../src/session/uploads.ts';
+import type { Upload } from '../src/group/tasks.ts';
 import { NO_LOG_HASH, GroupLog, readAll, expectOneView, inhabited } from './group-room.ts';
 import type { GroupReader } from './group-room.ts';
 import { Room, statesOf, told } from '@sotto/fixtures/room';
@@ -20,8 +21,8 @@ function saying(speaker: GroupReader, order: SignedAccess): Promise<void> {
 
 const modes = (members: readonly GroupReader[]): string[] => members.map(({ view }) => view.access);
 
-describe('an order that was said', () => {
-  test('holds for all, and for who comes later, when any of those who heard it commits', async () => {
+describe('an order sent as a content', () => {
+  test('holds for all members and later joiners as soon as any member that heard it commits', async () => {
     const { log, members, person } = await inhabited(40, ['anna', 'ben', 'carla']);
     await saying(person('anna'), log.moderator.access('knock'));
     await readAll(members);
@@ -43,7 +44,7 @@ describe('an order that was said', () => {
     });
   });
 
-  test('rides with a removal, an admission, and with an order of the old kind', async () => {
+  test('is carried by a removal, an admission, and another order', async () => {
     const { log, members, person } = await inhabited(41, ['anna', 'ben', 'carla']);
     await saying(person('anna'), log.moderator.access('knock'));
     await readAll(members);
@@ -72,7 +73,7 @@ describe('an order that was said', () => {
     expect(modes(both)).toEqual(['locked', 'locked']);
   });
 
-  test('outlives its speaker, a commit that is refused, and those who did not hear it', async () => {
+  test('survives its sender, a refused commit, and members that did not hear it', async () => {
     const { log, members, person } = await inhabited(42, ['anna', 'ben', 'carla']);
     await saying(person('anna'), log.moderator.access('locked'));
     await readAll(members);
@@ -274,7 +275,7 @@ function uploads({ writes }: RoomMember, since: number): number[] {
 const accessOf = (seat: RoomMember): string[] => told(seat, 'access').map(({ mode }) => mode);
 
 describe('a user who orders in stealth', () => {
-  test('is told how long it takes, and that it is done; nothing leaves for it', { timeout: 60_000 }, async () => {
+  test('gets the time it takes, and an event when it holds; no extra frame leaves', { timeout: 60_000 }, async () => {
     const { room: rehearsal, host, guests } = await openRoom(['Anna', 'Ben']);
     const seats = [host, ...guests];
     await rehearsal.clock.advance(TURN_MS);
@@ -297,7 +298,7 @@ describe('a user who orders in stealth', () => {
     expect(told(host, 'error')).toEqual([]);
   });
 
-  test('may go: the others see to it', { timeout: 60_000 }, async () => {
+  test('may leave: another member carries the order', { timeout: 60_000 }, async () => {
     const { room: rehearsal, host, guests } = await openRoom(['Anna', 'Ben']);
     host.client.setAccess('knock');
     await rehearsal.clock.advance(0);
@@ -308,7 +309,7 @@ describe('a user who orders in stealth', () => {
     expect(guests.map(accessOf)).toEqual([['knock'], ['knock']]);
   });
 
-  test('may change his mind: the last one counts, and is done once', { timeout: 60_000 }, async () => {
+  test('may order again: the last order counts, and is reported once', { timeout: 60_000 }, async () => {
     const { room: rehearsal, host, guests } = await openRoom(['Anna']);
     host.client.setAccess('locked');
     await rehearsal.clock.advance(5_000);
@@ -322,7 +323,7 @@ describe('a user who orders in stealth', () => {
     expect(told(host, 'moderated')).toHaveLength(1);
   });
 
-  test('is heard though frames are refused and lines break', { timeout: 60_000 }, async () => {
+  test('is obeyed although frames are refused and connections break', { timeout: 60_000 }, async () => {
     const { room: rehearsal, host, guests } = await openRoom(['Anna']);
     // Nothing of the host's gets through for a while; then its line breaks with the order on it.
     rehearsal.relay.keeps = ({ connection }) => connection !== host.connection();
@@ -339,7 +340,7 @@ describe('a user who orders in stealth', () => {
     expect(told(host, 'moderated')).toHaveLength(1);
   });
 
-  test('is obeyed alone in the room, and while it is arriving', { timeout: 60_000 }, async () => {
+  test('is obeyed alone in the room, and before its join is confirmed', { timeout: 60_000 }, async () => {
     const { room: rehearsal, host } = await openRoom([]);
     host.client.setAccess('knock');
     await rehearsal.clock.advance(TURN_MS + 10_000);

@@ -39,7 +39,10 @@ function randomText(chance: SeededRandom, index: number): string {
   return `${index} ${'x'.repeat(chance.below(length + 1))}`;
 }
 
-/** Clients come and talk while connections break at any byte, junk moves the commit number and new epochs begin; then all is quiet and all is through. */
+/**
+ * Clients come and talk while connections break at any byte, junk moves the commit number and new
+ * epochs begin; then all is quiet and all is through.
+ */
 async function converse(
   seed: number,
   spoil: (room: Room) => void = () => undefined,
@@ -95,7 +98,8 @@ describe('resume after a cut at any byte', () => {
         refused += room.relay.commitNumber;
         epochs += Math.max(...seats.map((seat) => told(seat, 'epoch').length));
       }
-      // The runs are worth something only if they broke connections, moved commit numbers, began epochs and made frames go twice.
+      // The runs are worth something only if they broke connections, moved commit numbers, began
+      // epochs and made frames go twice.
       expect(epochs).toBeGreaterThan(2 * RUNS);
       expect(cuts).toBeGreaterThan(RUNS);
       expect(refused).toBeGreaterThan(RUNS);
@@ -104,7 +108,7 @@ describe('resume after a cut at any byte', () => {
     RUNS * RUN_LIMIT_MS,
   );
 
-  test('control: a relay that acknowledges and does not tell the others is caught', async () => {
+  test('control: a relay that acknowledges a frame and withholds it from the others is caught', async () => {
     const { seats, said } = await converse(3, (room) => {
       let seen = 0;
       room.relay.shape = (entry) => ((seen += 1) % 10 === 0 ? [] : [entry]);
@@ -178,7 +182,7 @@ describe('resume after a cut at any byte', () => {
     expect(auditResends(room.relay.arrivals)).toEqual({ again: 1, changed: 0 });
   });
 
-  test('what was said while there was no connection is sent when there is one', async () => {
+  test('a text sent without a connection leaves when there is one', async () => {
     const room = new Room();
     const anna = await room.join('Anna');
     const ben = await room.join('Ben');
@@ -193,7 +197,7 @@ describe('resume after a cut at any byte', () => {
     expect(told(ben, 'sent').map((event) => event.ref)).toEqual(['r']);
   });
 
-  test('a member that was away hears all that was said meanwhile', async () => {
+  test('a member that was away receives all texts sent meanwhile', async () => {
     const room = new Room();
     const anna = await room.join('Anna');
     const ben = await room.join('Ben');
@@ -208,7 +212,7 @@ describe('resume after a cut at any byte', () => {
     expect(gapsOf(ben)).toEqual([]);
   });
 
-  test('what the relay no longer keeps is shown as a gap, once, and reading goes on behind it', async () => {
+  test('entries that the relay no longer keeps are shown as a gap, once, and the log is read behind it', async () => {
     const room = new Room();
     const anna = await room.join('Anna');
     const ben = await room.join('Ben');

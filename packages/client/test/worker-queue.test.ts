@@ -35,7 +35,7 @@ function bench(): Bench {
   return { queue, told, done, finishNext, push };
 }
 
-test('does one thing after another, in order, however long each takes', async () => {
+test('the queue does one piece of work after another, in order, however long each takes', async () => {
   const { push, finishNext, done } = bench();
   push(3);
   await finishNext();
@@ -45,7 +45,7 @@ test('does one thing after another, in order, however long each takes', async ()
   expect(done).toEqual([0, 1, 2]);
 });
 
-test('says that it is full once too much waits, and that it is ready once half is done', async () => {
+test('the queue reports full once too much waits, and ready once half is done', async () => {
   const { queue, push, finishNext, told } = bench();
   push(KEY_WORK_MAX);
   expect(told).toEqual([]);

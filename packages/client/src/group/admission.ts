@@ -1,4 +1,5 @@
-// Who stands outside: strangers that have knocked and wait for a member's yes; or oneself, with a key package that waits for its welcome. PROTOCOL.md §5.9.
+// Keeps the joiners that have knocked, with their key packages, and this member's own knock with
+// the welcomes for it. PROTOCOL.md §5.9.
 
 import type { Group, GroupCode, GroupMember, KeyPackageOffer } from '@sotto/crypto/mls';
 import { equalBytes, refuse } from '@sotto/protocol';
@@ -7,47 +8,47 @@ import { collectPiece } from './commit-bundle.ts';
 import type { Pieces } from './commit-bundle.ts';
 import { KNOCKING_JOINERS_MAX, WELCOMES_MAX } from '../limits.ts';
 
-/** Somebody outside who has knocked. */
+/** A joiner that has knocked. */
 interface KnockingJoiner {
   readonly memberId: Uint8Array;
   readonly keyPackage: Uint8Array;
 }
 
 export class Admission {
-  /** The last that knocked is the last. */
+  /** The latest knock comes last. */
   #joiners: readonly KnockingJoiner[] = [];
   /** This member's own knock. */
   #offer: KeyPackageOffer | undefined;
   #pieces: Pieces = [];
-  /** Anybody with the connection string can post what looks like one, so several are kept until one lets this member in. */
+  /** Anyone with the connection string can forge one, so several are kept until one succeeds. */
   #welcomes: readonly Uint8Array[] = [];
 
-  /** Who knocks again takes back the knock before. */
-  addKnock(stranger: KnockingJoiner): void {
-    const others = this.#joiners.filter(({ memberId }) => !equalBytes(memberId, stranger.memberId));
-    this.#joiners = [...others, stranger].slice(-KNOCKING_JOINERS_MAX);
+  /** A joiner's new knock replaces its knock before. */
+  addKnock(joiner: KnockingJoiner): void {
+    const others = this.#joiners.filter(({ memberId }) => !equalBytes(memberId, joiner.memberId));
+    this.#joiners = [...others, joiner].slice(-KNOCKING_JOINERS_MAX);
   }
 
-  /** @returns the key package of somebody who has knocked. */
+  /** @returns the key package of a joiner that has knocked */
   keyPackageOf(memberId: Uint8Array): Uint8Array | undefined {
-    return this.#joiners.find((stranger) => equalBytes(stranger.memberId, memberId))?.keyPackage;
+    return this.#joiners.find((joiner) => equalBytes(joiner.memberId, memberId))?.keyPackage;
   }
 
-  /** An epoch has begun: whoever is in the group is not outside. An empty roster: this member is. */
+  /** An epoch has begun: its members are no joiners. An empty roster: this member is outside. */
   onEpoch(roster: readonly GroupMember[]): void {
     this.#joiners = this.#joiners.filter(
-      (stranger) => roster.length > 0 && !roster.some(({ memberId }) => equalBytes(memberId, stranger.memberId)),
+      (joiner) => roster.length > 0 && !roster.some(({ memberId }) => equalBytes(memberId, joiner.memberId)),
     );
     if (roster.length > 0) this.withdrawKnock();
   }
 
-  /** This member knocks, and takes back its knock before. */
+  /** This member knocks, and withdraws its knock before. */
   knock(offer: KeyPackageOffer): void {
     this.withdrawKnock();
     this.#offer = offer;
   }
 
-  /** @returns whether a welcome that names this member is whole now. */
+  /** @returns whether a welcome that names this member is whole now */
   async onWelcomePiece(piece: Piece): Promise<boolean> {
     const collected = collectPiece(this.#pieces, piece) ?? collectPiece([], piece);
     this.#pieces = collected?.pieces ?? [];
@@ -57,7 +58,7 @@ export class Admission {
     return true;
   }
 
-  /** Something else stands in the log: the pieces before it do not go on. */
+  /** Another frame interrupts the pieces of a welcome. */
   clearPieces(): void {
     this.#pieces = [];
   }

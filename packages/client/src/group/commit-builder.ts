@@ -1,4 +1,5 @@
-// Makes what goes to the relay as one upload: joins, new keys, removals, admissions, orders, and snapshots put back. PROTOCOL.md §5.8, §5.9.
+// Builds uploads: joins, rotations, removals, admissions, orders, and restored snapshots.
+// PROTOCOL.md §5.8, §5.9.
 
 import { proveLeave } from '@sotto/crypto/mls';
 import type { Group, GroupCode, GroupMember, PendingCommit } from '@sotto/crypto/mls';
@@ -20,7 +21,7 @@ import { leaversOfOneCommit, silentOf } from './view.ts';
 import { COMMIT_FRAMES_MAX } from '../limits.ts';
 import type { PolicyState } from './ledger.ts';
 import type { OwnCommit } from './own-commit.ts';
-import type { Upload } from '../session/uploads.ts';
+import type { Upload } from './tasks.ts';
 
 type Made = Promise<Decoded<Upload, GroupCode>>;
 
@@ -33,7 +34,7 @@ export class CommitBuilder {
 
   async found(access: SignedAccess | undefined): Promise<Upload> {
     const { ledger, engine, identity, keys, envelopes } = this.#state;
-    if (access !== undefined && !ledger.isOrder(access)) throw new Error('a room founded under a void order');
+    if (access !== undefined && !ledger.isOrder(access)) throw new Error('a room founded under an invalid order');
     const group = await engine.createGroup(identity);
     const proofs = [proveLeave(identity, keys.roomId)];
     const snapshot = envelopes.sealSnapshot({ group: await group.exportSnapshot(), proofs, access });
@@ -41,27 +42,30 @@ export class CommitBuilder {
     return this.#makeUpload(envelopes.sealFrames([DUMMY], keys.joinKey), snapshot);
   }
 
-  /** `again`: as itself, if its leaf is in the group still. */
-  async join({ group, proofs, access }: SnapshotPlaintext, again: boolean): Made {
+  /** `resync`: as the same member, if its leaf is still in the group. */
+  async join({ group, proofs, access }: SnapshotPlaintext, resync: boolean): Made {
     const snapshot = { proofs, access };
     const evidence = this.#state.ledger.evidenceOfSnapshot(snapshot);
-    const joined = await this.#state.validatingWith(evidence, () => this.#joinFrom(group, again));
+    const joined = await this.#state.validatingWith(evidence, () => this.#joinFrom(group, resync));
     if (!joined.ok) return joined;
     return this.#isFullFor(joined.value, proofs)
       ? refuse('group-full')
       : this.#seal({ pending: joined.value, sealedBy: 'joiner', snapshot }, EMPTY_BUNDLE, snapshot);
   }
 
-  /** Whether all places are taken by members who want to stay. Those whose proof is there will be removed. PROTOCOL.md §12.1. */
+  /**
+   * Whether all places are taken, not counting members whose leave proof is known. PROTOCOL.md
+   * §12.1.
+   */
   #isFullFor({ facts: { kind, roster } }: PendingCommit, proofs: readonly LeaveProof[]): boolean {
     const staying = roster.filter((member) => leaveOf(proofs, member, this.#state.keys.roomId) === undefined);
     return kind === 'join' && staying.length >= coverMembersMax(this.#state.cover);
   }
 
-  async #joinFrom(snapshot: Uint8Array, again: boolean): Promise<Decoded<PendingCommit, GroupCode>> {
+  async #joinFrom(snapshot: Uint8Array, resync: boolean): Promise<Decoded<PendingCommit, GroupCode>> {
     const { engine, identity } = this.#state;
-    const joined = again ? await engine.resync(snapshot, identity) : undefined;
-    // It was removed meanwhile: then it joins like anybody.
+    const joined = resync ? await engine.resync(snapshot, identity) : undefined;
+    // It was removed meanwhile: then it joins like any joiner.
     const isGone = joined?.ok === false && joined.code === 'member-unknown';
     return joined === undefined || isGone ? engine.joinGroup(snapshot, identity) : joined;
   }
@@ -103,7 +107,7 @@ export class CommitBuilder {
     return this.#makeQuietUpload({ kind: 'leave', ...proof }, [...ledger.policy.proofs, proof]);
   }
 
-  /** New keys, without `removed` and without those who want to go, as many as one commit has room for. */
+  /** Rotates, and removes `removed` and as many leavers as one commit has room for. */
   #rotate(orders: readonly SignedOrder[], removed: readonly GroupMember[]): Made {
     const parts = this.#state.parts();
     const leavers = leaversOfOneCommit(parts).filter((member) => !includes(removed, member));
@@ -128,7 +132,10 @@ export class CommitBuilder {
     return this.#seal({ pending: pending.value, sealedBy: 'member', snapshot: undefined }, carried, after);
   }
 
-  /** What was ordered by word rides along. In stealth only where it does not show: where the upload would be longer for it, the next commit has it. */
+  /**
+   * Adds the announced access order. In stealth the next commit carries it if it would make this
+   * upload longer.
+   */
   #withAnnouncedOrder(authorizations: Authorizations, { welcome, commit }: PendingCommit): Authorizations {
     const { ledger, envelopes, cover } = this.#state;
     if (ledger.announcedOrder === undefined) return authorizations;
@@ -137,7 +144,7 @@ export class CommitBuilder {
     return envelopes.commitFrames({ ...carried, welcome, commit }) > most ? authorizations : carried;
   }
 
-  /** `after`: what will hold in the epoch that the commit begins, for who comes later. */
+  /** `after`: the policy of the epoch that the commit begins, for later joiners. */
   #seal(commit: OwnCommit, authorizations: Authorizations, after: PolicyState): Decoded<Upload, 'group-bytes-size'> {
     const { envelopes, own, keys } = this.#state;
     const { pending, sealedBy } = commit;
@@ -147,7 +154,7 @@ export class CommitBuilder {
       pending.clear();
       return refuse('group-bytes-size');
     }
-    // Who is removed needs no proof any more.
+    // A removed member needs no proof any more.
     const proofs = after.proofs.filter((proof) => !includes(pending.facts.removed, proof));
     const snapshot = envelopes.sealSnapshot({ group: pending.snapshot, proofs, access: after.access });
     own.propose(commit);

@@ -1,14 +1,17 @@
-// The frames directly before a commit's last piece: what allows it to do what it does, and its pieces. PROTOCOL.md §5.8.
+// Collects a commit bundle from the log: the authorizations and the pieces of one commit.
+// PROTOCOL.md §5.8.
 
 import { concatBytes } from '@sotto/protocol';
 import type { LeaveProof, Piece, SignedOrder } from '@sotto/protocol';
 import type { Authorizations } from './policy.ts';
 import { AUTHORIZATIONS_MAX } from '../limits.ts';
 
-/** Pieces that stand behind one another. */
+/** Pieces in their order. */
 export type Pieces = readonly Uint8Array[];
 
-/** @returns all pieces so far, and the whole if this was the last; undefined if the piece does not follow. */
+/**
+ * @returns the pieces so far, and the whole after the last; undefined if the piece does not follow
+ */
 export function collectPiece(
   pieces: Pieces,
   { index, count, bytes }: Piece,
@@ -25,10 +28,12 @@ export interface CommitBundle extends Authorizations {
   readonly pieces: Pieces;
 }
 
-/** Whatever is no part of a commit, and a dummy, which every upload begins with, ends the bundle before it. */
+/**
+ * A frame that is no part of a commit ends the bundle. So does a dummy, which begins every upload.
+ */
 export const EMPTY_BUNDLE: CommitBundle = { leaves: [], orders: [], pieces: [] };
 
-/** Authorizations stand before the pieces: behind them, they are another commit's. */
+/** Authorizations come before the pieces. Behind them, they belong to another commit. */
 export function beforePieces(bundle: CommitBundle): CommitBundle {
   return bundle.pieces.length === 0 ? bundle : EMPTY_BUNDLE;
 }
@@ -50,7 +55,10 @@ function copyOrder(order: SignedOrder): SignedOrder {
   return order.type === 'evict' ? { ...order, memberId: order.memberId.slice(), signature } : { ...order, signature };
 }
 
-/** @returns the bundle with this piece, and the commit if it is whole. A first piece that does not follow begins a bundle of its own. */
+/**
+ * A first piece that does not follow begins a bundle of its own.
+ * @returns the bundle with this piece, and the commit if it is whole
+ */
 export function addPiece(
   bundle: CommitBundle,
   piece: Piece,

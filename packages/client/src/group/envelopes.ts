@@ -1,4 +1,5 @@
-// Puts the group's frames and snapshots into envelopes and takes them out: under the epoch's key among members, under the join key for whoever is outside. PROTOCOL.md §5.8.
+// Seals and opens the group's frames and snapshots in envelopes: under the epoch's key for members,
+// under the join key for joiners. PROTOCOL.md §5.8.
 
 import { openEnvelope, plaintextBytes, sealEnvelope } from '@sotto/crypto';
 import type { RandomSource, Secret } from '@sotto/crypto';
@@ -37,15 +38,17 @@ const PLAINTEXT_SIZES: readonly number[] = FRAME_BYTES.map((bytes) => plaintextB
 export const COMMIT_FRAME_SIZE = 3;
 const COMMIT_PLAINTEXT_BYTES: number = plaintextBytes(bodyBytes(FRAME_BYTES[COMMIT_FRAME_SIZE]));
 
-/** A frame that says nothing. */
+/** A frame without content. */
 export const DUMMY: GroupPlaintext = { kind: 'dummy' };
 
-/** Under which key an envelope was: that of the present epoch, that of whoever has the connection string, or none that we have. */
+/**
+ * The key of an envelope: the epoch's, the join key of the connection string, or an unknown one.
+ */
 export type SealedBy = 'member' | 'joiner' | 'nobody';
 
 type Sealer = Exclude<SealedBy, 'nobody'>;
 
-/** Who may say what: a member nothing that is for outsiders, and a string holder nothing that is for members. */
+/** The keys under which each kind of frame is accepted. */
 const SEALERS: Readonly<Record<GroupPlaintext['kind'], readonly Sealer[]>> = {
   dummy: ['member', 'joiner'],
   message: ['member'],
@@ -56,7 +59,7 @@ const SEALERS: Readonly<Record<GroupPlaintext['kind'], readonly Sealer[]>> = {
   welcome: ['joiner'],
 };
 
-/** Below which nothing of this room is, so that lengths tell less of who is in it and what is said. */
+/** The least sizes in this room, so that lengths reveal less about its members and contents. */
 export interface LeastSizes {
   readonly frameBytes: number;
   readonly commitFrames: number;
@@ -74,7 +77,7 @@ export interface OpenedFrame {
   readonly plaintext: Decoded<GroupPlaintext, ContentCode | 'foreign'>;
 }
 
-/** What a commit's upload carries besides dummies. */
+/** The parts of a commit's upload besides dummies. */
 export interface CommitParts {
   readonly leaves: readonly LeaveProof[];
   readonly orders: readonly SignedOrder[];
@@ -120,8 +123,10 @@ export class GroupEnvelopes {
   }
 
   /**
-   * The frames of a commit, a power of two of them, so that their number tells little: dummies, authorizations, the welcome, the commit.
-   * There is a dummy at least, which keeps away what stands in the log before. @returns undefined if it is more than a commit may carry.
+   * Seals the frames of a commit: dummies, authorizations, the welcome, the commit. Their number is
+   * a power of two, so that it reveals little. The first is a dummy, which ends any bundle before
+   * it.
+   * @returns undefined if a commit may not carry so much
    */
   sealCommit(parts: CommitParts, key: Secret): readonly Uint8Array[] | undefined {
     const frames = framesOf(parts);
@@ -134,7 +139,7 @@ export class GroupEnvelopes {
     return this.sealFrames([...dummies, ...frames], key);
   }
 
-  /** How many frames the upload of a commit has; more than COMMIT_FRAMES_MAX if no upload holds it. */
+  /** The frames of a commit's upload; more than COMMIT_FRAMES_MAX if no upload holds them. */
   commitFrames(parts: CommitParts): number {
     return this.#uploadFrames(framesOf(parts));
   }
@@ -143,7 +148,7 @@ export class GroupEnvelopes {
     return Math.max(2 ** Math.ceil(Math.log2(1 + frames.length)), this.#least.commitFrames);
   }
 
-  /** Frames of an upload, all of one size. A welcome is for who has no other key than the join key. */
+  /** Seals frames of an upload, all of one size. A welcome is always under the join key. */
   sealFrames(frames: readonly GroupPlaintext[], key: Secret): readonly Uint8Array[] {
     return frames.map((frame) => this.#sealLargest(frame, frame.kind === 'welcome' ? this.#keys.joinKey : key));
   }
@@ -177,7 +182,7 @@ function keepable({ group, proofs, access }: SnapshotPlaintext): SnapshotPlainte
   };
 }
 
-/** What a commit is made of, in its order in the log. */
+/** The frames of a commit in their order in the log. */
 function framesOf({ leaves, orders, welcome, commit }: CommitParts): GroupPlaintext[] {
   return [
     ...leaves.map((proof) => ({ kind: 'leave' as const, ...proof })),
@@ -187,7 +192,7 @@ function framesOf({ leaves, orders, welcome, commit }: CommitParts): GroupPlaint
   ];
 }
 
-/** What does not fit one frame goes into several. */
+/** Cuts bytes that do not fit one frame into pieces. */
 function cut(bytes: Uint8Array): Piece[] {
   const capacity = pieceCapacity(COMMIT_PLAINTEXT_BYTES);
   const count = Math.ceil(bytes.length / capacity);

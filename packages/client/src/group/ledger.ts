@@ -1,4 +1,5 @@
-// What a member reads off the log besides the group's keys: who may come in, who wants to go, who has answered, what stands before a commit. PROTOCOL.md §5.9.
+// Keeps what a member reads off the log besides the group's keys: the access order, leave proofs,
+// the roll call, and the commit bundle. PROTOCOL.md §5.9.
 
 import { verifyLeave, verifyOrder } from '@sotto/crypto/mls';
 import type { GroupCode, GroupMember } from '@sotto/crypto/mls';
@@ -12,11 +13,11 @@ import { OwnMessages } from './own-messages.ts';
 import { hear } from './roll-call.ts';
 import type { RollCall } from './roll-call.ts';
 
-/** What outlasts an epoch. */
+/** The policy that outlasts an epoch. */
 export interface PolicyState {
-  /** The access order that holds; undefined in a room that was never ordered anything. */
+  /** The access order that holds; undefined in a room without one. */
   readonly access: SignedAccess | undefined;
-  /** Leave proofs that are still to be used. */
+  /** Leave proofs of members that are still in the group. */
   readonly proofs: readonly LeaveProof[];
 }
 
@@ -40,7 +41,7 @@ export class LogLedger {
     return this.#policy;
   }
 
-  /** The access order that was said and does not hold yet, for the next commit's bundle. */
+  /** The access order that was sent as a content, and is still to be carried by a commit. */
   get announcedOrder(): SignedAccess | undefined {
     return this.#announcedOrder;
   }
@@ -49,7 +50,7 @@ export class LogLedger {
     return this.#rollCall;
   }
 
-  /** What a commit of a member is judged by that carries these. */
+  /** @returns the evidence for a member's commit with these authorizations */
   evidence(authorizations: Authorizations): Evidence {
     return {
       roomId: this.#roomId,
@@ -60,7 +61,7 @@ export class LogLedger {
     };
   }
 
-  /** What somebody's own join from a snapshot is judged by. */
+  /** @returns the evidence for a join from a snapshot */
   evidenceOfSnapshot({ access, proofs }: PolicyState): Evidence {
     return { ...this.evidence(EMPTY_BUNDLE), access: modeOf(access), leaveProofs: proofs };
   }
@@ -69,21 +70,24 @@ export class LogLedger {
     return verifyOrder(order, this.#roomId, this.#moderatorKey);
   }
 
-  /** @returns why an order has no effect now. */
+  /** @returns why an order has no effect now */
   refuseOrder(order: SignedOrder): GroupCode | undefined {
     if (!this.isOrder(order)) return 'order-invalid';
     const holds = this.#policy.access;
     return order.type === 'access' && holds !== undefined && order.number <= holds.number ? 'order-old' : undefined;
   }
 
-  /** An order was said: of several the one with the highest number is kept, until one as high holds. Whose words these are does not matter. */
+  /**
+   * An access order was sent as a content, by any member. The one with the highest number is kept
+   * until one as high holds.
+   */
   noteOrder(order: SignedAccess): void {
     const isHigher = this.#announcedOrder === undefined || order.number > this.#announcedOrder.number;
     if (isHigher && this.refuseOrder(order) === undefined)
       this.#announcedOrder = { ...order, signature: order.signature.slice() };
   }
 
-  /** Something that is no part of a commit, or a dummy. */
+  /** A dummy has come, or a frame that is no part of a commit. */
   endBundle(): void {
     this.#bundle = EMPTY_BUNDLE;
   }
@@ -95,7 +99,7 @@ export class LogLedger {
     return 'noted';
   }
 
-  /** @returns whether it is a member's own word. It is good until that member is removed, whatever brought it. */
+  /** @returns whether the proof is valid: it then holds until that member is removed */
   noteLeave(proof: LeaveProof, roster: readonly GroupMember[]): boolean {
     const member = roster.find(({ memberId }) => equalBytes(memberId, proof.memberId));
     if (member === undefined || !verifyLeave(proof, this.#roomId, member.memberKey)) return false;
@@ -115,12 +119,12 @@ export class LogLedger {
     return 'noted';
   }
 
-  /** A piece of a welcome has its place in the bundle, and says nothing to members. */
+  /** A piece of a welcome has its place in the bundle, and means nothing to members. */
   skipWelcome(): void {
     this.#bundle = beforePieces(this.#bundle);
   }
 
-  /** @returns the commit if it is whole, and what it is judged by: its bundle, which it ends. */
+  /** @returns the commit if it is whole, and its evidence; it ends the bundle */
   collectPiece(piece: Piece): { readonly commit: Uint8Array; readonly evidence: Evidence } | undefined {
     const { bundle, commit } = addPiece(this.#bundle, piece);
     this.#bundle = commit === undefined ? bundle : EMPTY_BUNDLE;
@@ -131,7 +135,7 @@ export class LogLedger {
     this.#messages.add(body, calls);
   }
 
-  /** @returns whether the body is an own message that has come back; the others have heard it. */
+  /** @returns whether the body is an own message that has come back */
   acknowledgeOwnMessage(body: Uint8Array, memberId: Uint8Array): boolean {
     const echo = this.#messages.acknowledge(body);
     if (echo === undefined) return false;
@@ -144,7 +148,7 @@ export class LogLedger {
     this.#rollCall = hear(this.#rollCall, memberId, calls);
   }
 
-  /** An epoch begins: what was true of the one before only is void. */
+  /** An epoch begins: the roll call, the bundle and own messages of the one before are void. */
   enter(roster: readonly GroupMember[], { access, proofs }: PolicyState): void {
     const kept = roster.flatMap((member) => leaveOf(proofs, member, this.#roomId) ?? []);
     this.#policy = { access, proofs: kept };
@@ -155,7 +159,7 @@ export class LogLedger {
     this.#messages.clear();
   }
 
-  /** Outside again: whoever comes back reads everything from a snapshot. */
+  /** This member is outside again: a resync reads the policy from the snapshot. */
   leave(): void {
     this.enter([], NO_POLICY);
   }

@@ -1,4 +1,4 @@
-// Takes the log's bodies one after another, as a member does, or as somebody does who waits at the door. PROTOCOL.md §5.8, §5.9.
+// Opens the log's bodies one after another, for a member or for a joiner. PROTOCOL.md §5.8, §5.9.
 
 import type { Group } from '@sotto/crypto/mls';
 import { decodeContent, equalBytes } from '@sotto/protocol';
@@ -35,7 +35,7 @@ export class LogReader {
       : this.#processInside(group, plaintext.value, sealedBy);
   }
 
-  /** Whoever is outside waits for its own join or for a welcome, and for nothing else. */
+  /** A joiner waits for its own join or for a welcome, and ignores all else. */
   async #processOutside(plaintext: GroupPlaintext, sealedBy: SealedBy): Promise<GroupOpened> {
     const { own, ledger } = this.#state;
     if (plaintext.kind === 'welcome') {
@@ -69,7 +69,7 @@ export class LogReader {
     }
   }
 
-  /** Not a part of anything: what stood before it does not go on behind it. */
+  /** The frame is no part of a bundle or a welcome: it ends those before it. */
   #skip(code: GroupNothing, sealedBy: SealedBy): GroupOpened {
     this.#state.ledger.endBundle();
     this.#admission.clearPieces();
@@ -92,21 +92,21 @@ export class LogReader {
     return { kind: 'content', memberId, memberKey, content: content.value };
   }
 
-  /** In a room where nobody is let in, or nobody needs to be, a knock is not shown. */
+  /** A knock is shown in knock mode only. */
   async #processKnock(group: Group, { name, keyPackage }: Knock): Promise<GroupOpened> {
     const access = modeOf(this.#state.ledger.policy.access);
     if (access !== 'knock') return this.#skip(access === 'open' ? 'policy-add' : 'policy-locked', 'joiner');
     const said = decodeText(name);
     if (said === undefined) return this.#skip('content-text', 'joiner');
-    const stranger = await this.#state.engine.readKeyPackage(keyPackage);
-    if (!stranger.ok) return this.#skip(stranger.code, 'joiner');
-    const { memberId, memberKey } = stranger.value;
+    const joiner = await this.#state.engine.readKeyPackage(keyPackage);
+    if (!joiner.ok) return this.#skip(joiner.code, 'joiner');
+    const { memberId, memberKey } = joiner.value;
     const isMember = group.roster.some(
       (member) => equalBytes(member.memberId, memberId) || equalBytes(member.memberKey, memberKey),
     );
     if (isMember) return this.#skip('member-duplicate', 'joiner');
     this.#state.ledger.endBundle();
-    // A copy: the frame goes, the stranger waits.
+    // A copy: a view would keep the frame alive.
     this.#admission.addKnock({ memberId, keyPackage: keyPackage.slice() });
     return { kind: 'knock', memberId, memberKey, name: said };
   }
@@ -119,14 +119,14 @@ export class LogReader {
     if (commit !== undefined) return this.#processOwnCommit(commit, bundle.evidence);
     const outcome = await this.#state.validatingWith(bundle.evidence, () => group.processCommit(bundle.commit));
     if (!outcome.ok) {
-      // One that was given up before it was stored: it is in the log all the same.
+      // It was cleared before it was stored, and is in the log all the same.
       const by = outcome.code === 'commit-own' ? 'own' : 'other';
       return { kind: 'refused', by, code: outcome.code, sealedBy };
     }
-    // What this member had made stands on an epoch that is over.
+    // This member's own pending commit is based on an epoch that is over.
     own.clear();
     const { facts, removed } = outcome.value;
-    // Who comes in by himself gives no orders.
+    // A join carries no authorizations.
     const authorizations = facts.kind === 'member' ? bundle.evidence.authorizations : EMPTY_BUNDLE;
     if (removed) {
       this.#state.leave();
@@ -140,8 +140,8 @@ export class LogReader {
   }
 
   /**
-   * The own commit has its place in the log: whether it may be shows only there. Who was silent when it was made may have been heard since; the
-   * others refuse it then, and so does its maker.
+   * Validates the own commit at its place in the log. A member that was silent when it was made may
+   * have been heard since. Then all members refuse it, this one too.
    */
   async #processOwnCommit({ pending, snapshot, sealedBy }: OwnCommit, evidence: Evidence): Promise<GroupOpened> {
     const { ledger, self } = this.#state;
@@ -153,12 +153,12 @@ export class LogReader {
     const authorizations = snapshot === undefined ? evidence.authorizations : EMPTY_BUNDLE;
     const { access, proofs } = ledger.policy;
     const group = await pending.merge();
-    // Of a join: the snapshot's, and those of who has said since that it wants to go.
-    const standing =
+    // Of a join: the snapshot's policy, and the leave proofs that have come since.
+    const policy =
       snapshot === undefined
         ? { access: accessAfter(access, authorizations), proofs }
         : { access: snapshot.access, proofs: [...snapshot.proofs, ...proofs] };
-    await this.#state.enter(group, standing);
+    await this.#state.enter(group, policy);
     this.#admission.onEpoch(group.roster);
     return describeEpoch('own', pending.facts, authorizations, self);
   }

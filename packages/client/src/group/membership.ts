@@ -1,4 +1,5 @@
-// One member's place in its room's group: comes in, says, hears, lets others in and go. Everything goes through the log, in its order. PROTOCOL.md §5.8, §5.9.
+// One member's membership in its room's group: it joins, seals, opens, and admits or removes
+// others. All of it goes through the log, in its order. PROTOCOL.md §5.8, §5.9.
 
 import type { RandomSource } from '@sotto/crypto';
 import { copyGroupIdentity, createGroupIdentity } from '@sotto/crypto/mls';
@@ -20,7 +21,7 @@ import { GroupState } from './state.ts';
 import type { GroupView } from './view.ts';
 import { LogReader } from './log-reader.ts';
 import { encodeText } from '../utf8.ts';
-import type { Upload } from '../session/uploads.ts';
+import type { Upload } from './tasks.ts';
 
 export type { AccessMode } from '@sotto/protocol';
 export type { GroupOpened } from './opened.ts';
@@ -35,16 +36,16 @@ export interface GroupOptions {
   readonly moderatorKey: Uint8Array;
   /** Absent is `off`. */
   readonly cover?: Cover;
-  /** Carried over from the room before; copied. Made anew if absent. */
+  /** Copied, to carry a member over from the room before. Made anew if absent. */
   readonly identity?: GroupIdentity | undefined;
 }
 
-/** Why a snapshot lets nobody in. */
+/** Why a snapshot cannot be joined from. */
 type SnapshotCode = GroupCode | ContentCode | 'snapshot-foreign';
 
 /**
- * Calls are made one after another, each when the one before has settled. `open` is given every entry of the log in its order, this member's
- * own included: what came back was heard by the others.
+ * One call at a time: each when the one before has settled. `open` is given every entry of the log
+ * in its order, also this member's own: the others have heard the frames that came back.
  */
 export class GroupMembership {
   readonly #state: GroupState;
@@ -58,7 +59,7 @@ export class GroupMembership {
     this.#reader = new LogReader(state, this.#admission);
   }
 
-  /** A member of nothing yet. Everything that is handed in stays the caller's. */
+  /** Opens a membership outside of the group. The caller keeps, and zeroes, what it hands in. */
   static async open(
     roomSecret: Uint8Array,
     roomId: Uint8Array,
@@ -76,7 +77,7 @@ export class GroupMembership {
     return this.#state.identity.memberKey;
   }
 
-  /** For the room to which this one moves: its membership takes a copy, so it is to be opened before this one is destroyed. */
+  /** For the room that this one moves to: open its membership before this one is destroyed. */
   get identity(): GroupIdentity {
     return this.#state.identity;
   }
@@ -87,23 +88,25 @@ export class GroupMembership {
   }
 
   /**
-   * Makes the group, and leaves it in the same breath: what remains is a snapshot from which anybody with the room secret can join, and the proof
-   * that its founder may be removed. The caller ends this membership, and with it the founder's keys.
+   * Makes the group and leaves it at once. A snapshot remains, from which anyone with the room
+   * secret can join, and the founder's leave proof. The caller destroys this membership and so its
+   * keys.
    */
   found(access?: SignedAccess): Promise<Upload> {
     return this.#builder.found(access);
   }
 
   /**
-   * Joins from a sealed snapshot; `again`: as itself, if its leaf is in the group still, and otherwise like anybody. A refusal changes nothing.
-   * `policy-knock` and `policy-locked` say at once, from the snapshot alone, that nobody would take the commit.
+   * Joins from a sealed snapshot; `resync`: as the same member, if its leaf is still in the group.
+   * A refusal changes nothing. `policy-knock` and `policy-locked`: the members would refuse the
+   * commit.
    */
-  async join(sealedSnapshot: Uint8Array, again: boolean): Promise<Decoded<Upload, SnapshotCode>> {
+  async join(sealedSnapshot: Uint8Array, resync: boolean): Promise<Decoded<Upload, SnapshotCode>> {
     const snapshot = this.#readSnapshot(sealedSnapshot);
-    return snapshot.ok ? this.#builder.join(snapshot.value, again) : snapshot;
+    return snapshot.ok ? this.#builder.join(snapshot.value, resync) : snapshot;
   }
 
-  /** Asks to be let in. @returns the body of a PUBLISH frame. `name`: 1 to 48 bytes in UTF-8. */
+  /** Asks to be admitted. `name`: 1 to 48 bytes in UTF-8. @returns the body of a PUBLISH frame */
   async knock(name: string): Promise<Uint8Array> {
     const bytes = encodeText(name);
     if (bytes.length === 0 || bytes.length > NAME_BYTES_MAX) throw new RangeError('a name of another length');
@@ -113,8 +116,9 @@ export class GroupMembership {
   }
 
   /**
-   * Enters the group by a welcome that was whole, with the snapshot that its commit made. A refusal changes nothing: another snapshot may fit.
-   * The entries behind that commit are then given to `open` from the first on, again if they were given before.
+   * Enters the group by a whole welcome, with the snapshot of its commit. A refusal changes
+   * nothing: another snapshot may fit. The entries behind that commit are then given to `open` from
+   * the first on, also if they were given before.
    */
   async joinByWelcome(sealedSnapshot: Uint8Array): Promise<Decoded<undefined, SnapshotCode>> {
     const snapshot = this.#readSnapshot(sealedSnapshot);
@@ -127,43 +131,45 @@ export class GroupMembership {
     return accept(undefined);
   }
 
-  /** Lets in somebody whose knock was opened. */
+  /** Admits a joiner whose knock was opened. */
   async admit(memberId: Uint8Array): Promise<Decoded<Upload, GroupCode>> {
     const keyPackage = this.#admission.keyPackageOf(memberId);
     return keyPackage === undefined ? refuse('member-unknown') : this.#builder.admit(keyPackage);
   }
 
-  /** New keys for this member; those who have said that they want to go are removed with it, up to LEAVERS_PER_COMMIT_MAX. */
+  /** Renews this member's keys, and removes up to LEAVERS_PER_COMMIT_MAX leavers. */
   rotate(): Promise<Decoded<Upload, GroupCode>> {
     return this.#builder.rotate();
   }
 
-  /** Removes those in `view.silent`, and those who want to go. */
+  /** Removes the members in `view.silent`, and the leavers. */
   removeSilent(): Promise<Decoded<Upload, GroupCode>> {
     return this.#builder.removeSilent();
   }
 
-  /** New keys, and orders that are carried out with them: an access order, or evictions, which remove the evicted. */
+  /** Rotates, and carries out orders: an access order, or evictions with the members' removal. */
   order(orders: readonly SignedOrder[]): Promise<Decoded<Upload, GroupCode>> {
     return this.#builder.order(orders);
   }
 
-  /** The snapshot of the present epoch once more: for a room whose snapshot somebody has replaced by junk. */
+  /** Restores the snapshot of the present epoch, after it was replaced by junk. */
   republishSnapshot(): Promise<Upload> {
     return this.#builder.republishSnapshot();
   }
 
-  /** A lone member's farewell: whoever comes next finds its leave proof in the snapshot, and the first rotation removes it. */
+  /** Puts a lone member's leave proof into the snapshot: the next member's rotation removes it. */
   publishLeave(): Promise<Upload> {
     return this.#builder.publishLeave();
   }
 
-  /** The relay has refused the commit, or it went with its connection: the group is as it was. */
+  /**
+   * The relay has refused the commit, or it was lost with its connection: the group is as before.
+   */
   clear(): void {
     this.#state.own.clear();
   }
 
-  /** @returns the body of a PUBLISH frame, in the smallest frame that holds it. */
+  /** @returns the body of a PUBLISH frame, of the smallest size that holds it */
   async seal(content: Content): Promise<Uint8Array> {
     const bytes = await this.#state.inside().sealMessage(encodeContent(content, encodeText));
     const key = this.#state.envelopeKey;
@@ -174,7 +180,7 @@ export class GroupMembership {
     return body;
   }
 
-  /** Takes the log's next body. */
+  /** Opens the log's next body. */
   open(body: Uint8Array): Promise<GroupOpened> {
     return this.#reader.open(body);
   }
@@ -184,7 +190,7 @@ export class GroupMembership {
     this.#state.destroy();
   }
 
-  /** Whoever makes a snapshot seals it, but only the moderator orders who may come in. */
+  /** Any member can seal a snapshot, but only the moderator can order the access mode. */
   #readSnapshot(sealed: Uint8Array): Decoded<SnapshotPlaintext, SnapshotCode> {
     const snapshot = this.#state.envelopes.openSnapshot(sealed);
     const access = snapshot.ok ? snapshot.value.access : undefined;

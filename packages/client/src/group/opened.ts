@@ -1,4 +1,4 @@
-// What an entry of the log was to a member of the group, or to somebody who wants to be one. PROTOCOL.md §5.8, §5.9.
+// The result of opening an entry of the log, for a member or for a joiner. PROTOCOL.md §5.8, §5.9.
 
 import type { GroupCode } from '@sotto/crypto/mls';
 import type { Content, ContentCode } from '@sotto/protocol';
@@ -7,8 +7,9 @@ import type { RemovalReason } from './policy.ts';
 import type { RosterMember } from './view.ts';
 
 /**
- * Why an entry changes nothing that can be seen. `outside`: for members, and this is none. `foreign`: no key opens it. `own`: a message of this
- * member, come back. `piece`: a part of what is to come. `noted`: a proof or an order that holds. The others: why it does not hold.
+ * Why an entry changes nothing visible. `outside`: it is for members, and this is a joiner.
+ * `foreign`: no key opens it. `own`: an echo of this member's message. `piece`: its other pieces
+ * are still to come. `noted`: a valid proof or order. Other codes say why an entry is invalid.
  */
 export type GroupNothing = 'outside' | 'foreign' | 'dummy' | 'own' | 'piece' | 'noted' | GroupCode | ContentCode;
 
@@ -17,7 +18,7 @@ interface RemovedMember extends RosterMember {
 }
 
 export type GroupOpened =
-  /** `sealedBy`: under which key it was. `member` is the present epoch's envelope key, and nothing else is. */
+  /** `sealedBy`: its key. `member` is the envelope key of the present epoch. */
   | { readonly kind: 'nothing'; readonly code: GroupNothing; readonly sealedBy: SealedBy }
   | {
       readonly kind: 'content';
@@ -26,21 +27,21 @@ export type GroupOpened =
       readonly content: Content;
     }
   | EpochBegun
-  /** A commit that this member, and with it everybody in this epoch, refuses. Also an own one: it is judged where it stands in the log. */
+  /** A commit that all members of this epoch refuse; also an own one. */
   | {
       readonly kind: 'refused';
       readonly by: 'own' | 'other';
       readonly code: GroupCode;
       readonly sealedBy: SealedBy;
     }
-  /** This member is no longer in the group. It may join again. */
+  /** This member is no longer in the group. It may resync. */
   | { readonly kind: 'removed'; readonly reason: RemovalReason }
-  /** Somebody asks to be let in; its key package holds. */
+  /** A joiner asks to be admitted, with a valid key package. */
   | { readonly kind: 'knock'; readonly memberId: Uint8Array; readonly memberKey: Uint8Array; readonly name: string }
-  /** A welcome for this member is whole: the snapshot of the commit behind it lets it in. */
+  /** A welcome for this member is whole: the snapshot of its commit lets it in. */
   | { readonly kind: 'welcome' };
 
-/** The group has gone on. Who has joined by itself is in `added`; who has joined again is not, for it was there. */
+/** An epoch has begun. `added` has members that have joined, and not members that have resynced. */
 export interface EpochBegun {
   readonly kind: 'epoch';
   readonly by: 'own' | 'other';

@@ -1,4 +1,5 @@
-// A member's own commit on its way through the relay: known by its bytes when it comes back, and judged then as the others judge it. PROTOCOL.md §5.8.
+// Keeps a member's own commit until it comes back in the log, where it is recognised by its bytes.
+// PROTOCOL.md §5.8.
 
 import type { CommitFacts, PendingCommit } from '@sotto/crypto/mls';
 import { equalBytes } from '@sotto/protocol';
@@ -11,11 +12,11 @@ import type { PolicyState } from './ledger.ts';
 export interface OwnCommit {
   readonly pending: PendingCommit;
   readonly sealedBy: 'member' | 'joiner';
-  /** What holds in the epoch that a join begins: a newcomer has it from the snapshot. */
+  /** The policy of the epoch that a join begins: a joiner has it from the snapshot. */
   readonly snapshot: PolicyState | undefined;
 }
 
-/** At most one commit: a new one takes the place of the one before. */
+/** At most one commit: a new one replaces the one before. */
 export class OwnCommits {
   #commit: OwnCommit | undefined;
 
@@ -28,7 +29,7 @@ export class OwnCommits {
     this.#commit = commit;
   }
 
-  /** @returns the own commit if these are its bytes: it is in the log, and no longer here. */
+  /** @returns the own commit if these are its bytes: it is in the log, and forgotten here */
   acknowledge(bytes: Uint8Array): OwnCommit | undefined {
     const commit = this.#commit;
     if (commit === undefined || !equalBytes(commit.pending.commit, bytes)) return undefined;
@@ -42,7 +43,7 @@ export class OwnCommits {
   }
 }
 
-/** @returns what a commit has done, for who reads it. */
+/** @returns what a commit has done, for the session */
 export function describeEpoch(
   by: EpochBegun['by'],
   { kind, committer, added, removed }: CommitFacts,

@@ -1,4 +1,5 @@
-// A member's own messages on their way through the log: they cannot be opened by who sealed them, but the others hear them, and that has to be counted alike.
+// Recognises a member's own messages in the log. Their sender cannot open them, but has to count
+// them for roll calls as the other members do.
 
 import { digestOf } from '@sotto/crypto';
 import { GROUP_SKIPPED_MESSAGES_MAX } from '@sotto/crypto/mls';
@@ -11,10 +12,10 @@ interface Sealed {
   readonly calls: boolean;
 }
 
-/** How an own body came back: `unheard` if the others have refused it, being out of its order. */
+/** How an own body came back. `unheard`: the others refuse it, because it is out of order. */
 export type Echo = 'heard' | 'calls' | 'unheard';
 
-/** Own bodies of one epoch that the log has not shown yet, by their hash; the oldest is forgotten first. */
+/** Own bodies of one epoch without an echo, by their hash; the oldest is forgotten first. */
 export class OwnMessages {
   readonly #sealed = new Map<string, Sealed>();
   #generation = 0;
@@ -28,7 +29,7 @@ export class OwnMessages {
     if (this.#sealed.size > OWN_MESSAGES_MAX && oldest !== undefined) this.#sealed.delete(oldest);
   }
 
-  /** @returns undefined for a body that is not awaited. */
+  /** @returns undefined for a body that is not awaited */
   acknowledge(body: Uint8Array): Echo | undefined {
     if (this.#sealed.size === 0) return undefined;
     const key = toHex(digestOf(body));
@@ -36,7 +37,7 @@ export class OwnMessages {
     if (sealed === undefined) return undefined;
     this.#sealed.delete(key);
     const skipped = sealed.generation - this.#expected;
-    // Exactly as the others judge it (group-transitions.ts): nothing from before, and not too far ahead.
+    // As the others count in @sotto/crypto: no message from before, and none too far ahead.
     if (skipped < 0 || skipped > GROUP_SKIPPED_MESSAGES_MAX) return 'unheard';
     this.#expected = sealed.generation + 1;
     return sealed.calls ? 'calls' : 'heard';

@@ -1,4 +1,5 @@
-// What a commit may do in a room, judged from the log alone: all members come to the same answer, or the group would part. PROTOCOL.md §5.8, §5.9.
+// Validates commits by the log alone, so that all members come to the same verdict. Otherwise the
+// group would fork. PROTOCOL.md §5.8, §5.9.
 
 import { verifyLeave } from '@sotto/crypto/mls';
 import type { CommitFacts, GroupMember, PolicyCode } from '@sotto/crypto/mls';
@@ -7,31 +8,31 @@ import type { AccessMode, LeaveProof, SignedAccess, SignedOrder } from '@sotto/p
 import { mayRemoveSilent } from './roll-call.ts';
 import type { RollCall } from './roll-call.ts';
 
-/** Why a member was removed: it said so, it did not answer the roll call, or the moderator ordered it. */
+/** Why a member was removed: it left, did not answer a roll call, or was evicted by an order. */
 export type RemovalReason = 'left' | 'silent' | 'evicted';
 
-/** What stands in a commit's bundle and was found to hold. */
+/** The leave proofs and orders of a commit bundle that were found valid. */
 export interface Authorizations {
   readonly leaves: readonly LeaveProof[];
   readonly orders: readonly SignedOrder[];
 }
 
-/** All that bears on a commit besides the group itself. */
+/** The input of a commit's validation besides the group itself. */
 export interface Evidence {
   readonly roomId: Uint8Array;
   readonly access: AccessMode;
   readonly authorizations: Authorizations;
   readonly rollCall: RollCall;
-  /** The leave proofs of the snapshot from which somebody joins; members, who have not left, need none. */
+  /** The leave proofs of the snapshot that a joiner joins from; empty for commits of members. */
   readonly leaveProofs: readonly LeaveProof[];
 }
 
-/** A room that was never ordered anything is open. */
+/** A room without an access order is open. */
 export function modeOf(access: SignedAccess | undefined): AccessMode {
   return access?.mode ?? 'open';
 }
 
-/** @returns the access order that holds behind a commit: the one with the highest number. */
+/** @returns the access order that holds after a commit: the one with the highest number */
 export function accessAfter(access: SignedAccess | undefined, { orders }: Authorizations): SignedAccess | undefined {
   return orders.reduce(
     (holds, order) => (order.type === 'access' && order.number > (holds?.number ?? -1) ? order : holds),
@@ -48,12 +49,12 @@ function validateJoin(evidence: Evidence, { kind, roster }: CommitFacts): 'accep
   return evidence.access === 'knock' ? 'policy-knock' : 'policy-locked';
 }
 
-/** Everybody has left: nobody is there who could let anybody in, and nobody whom it could disturb. */
-function isDeserted({ leaveProofs: departed, roomId }: Evidence, roster: readonly GroupMember[]): boolean {
-  return roster.every((member) => leaveOf(departed, member, roomId) !== undefined);
+/** All members have left: none could admit a joiner, and none is disturbed by one. */
+function isDeserted({ leaveProofs, roomId }: Evidence, roster: readonly GroupMember[]): boolean {
+  return roster.every((member) => leaveOf(leaveProofs, member, roomId) !== undefined);
 }
 
-/** @returns this very member's own word that it wants to go, if it is among the proofs. */
+/** @returns this member's valid leave proof, if it is among the proofs */
 export function leaveOf(
   proofs: readonly LeaveProof[],
   { memberId, memberKey }: GroupMember,
@@ -68,13 +69,13 @@ function validateMemberCommit(evidence: Evidence, facts: CommitFacts): 'accept' 
   }
   const silent = facts.removed.filter((member) => removalReason(evidence.authorizations, member) === 'silent');
   if (silent.length === 0) return 'accept';
-  // Nobody could come back: a relay that holds a member's frames would throw it out.
+  // A removed member could not rejoin: a relay could remove it by withholding its frames.
   if (evidence.access === 'locked') return 'policy-remove';
   const staying = facts.roster.filter((member) => !facts.removed.includes(member));
   return mayRemoveSilent(evidence.rollCall, facts.committer, silent, staying) ? 'accept' : 'policy-remove';
 }
 
-/** @returns what allows a removal; `silent` if nothing else does: then the roll call must. */
+/** @returns what authorizes a removal; `silent` if nothing else does: then the roll call must */
 export function removalReason(
   { leaves, orders }: Authorizations,
   { memberId }: Pick<GroupMember, 'memberId'>,

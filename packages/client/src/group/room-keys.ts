@@ -1,4 +1,4 @@
-// What a session needs of the room's keys and of this member's own, without waiting: to attach, to say goodbye, and to believe the host.
+// The keys that a session uses without waiting: to attach, to say goodbye, and to verify orders.
 
 import { deriveRoomKeys, destroyRoomKeys, fingerprint, signCapability } from '@sotto/crypto';
 import type { RoomKeys } from '@sotto/crypto';
@@ -11,7 +11,7 @@ export class RoomAccess {
   readonly memberKey: Uint8Array;
   readonly memberId: Uint8Array;
   readonly fingerprint: string;
-  /** 64 bytes: this member's word that it may be removed. PROTOCOL.md §5.8. */
+  /** 64 bytes: this member's leave proof. PROTOCOL.md §5.8. */
   readonly leaveSignature: Uint8Array;
   readonly #keys: RoomKeys;
   readonly #onionKey: Uint8Array;
@@ -34,7 +34,7 @@ export class RoomAccess {
     return signCapability(this.#keys, challenge, from);
   }
 
-  /** Only the host can lead the room elsewhere: the order is signed by the key in the connection string. */
+  /** Only the host can move the room: the key in the connection string signs the order. */
   isOrderedMove(move: Move): boolean {
     return verifyOrder(move, this.roomId, this.#onionKey);
   }

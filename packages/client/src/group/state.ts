@@ -1,4 +1,4 @@
-// A member's place in the group, which all that it makes and reads turns on: the keys, the group itself, and what the log has shown besides.
+// The state of a membership, which its reader and its builder share: keys, group, and ledger.
 
 import type { RandomSource, Secret } from '@sotto/crypto';
 import { deriveGroupKeys, destroyGroupKeys, GroupEngine } from '@sotto/crypto/mls';
@@ -22,11 +22,13 @@ export interface GroupStateOptions {
   readonly random: RandomSource;
   readonly moderatorKey: Uint8Array;
   readonly cover: Cover;
-  /** Destroyed with the place. */
+  /** Destroyed with this state. */
   readonly identity: GroupIdentity;
 }
 
-/** What the engine's questions are answered from: it asks in the middle of its work whether a commit may be. */
+/**
+ * The evidence of the commit in work: the engine validates each commit in the middle of its work.
+ */
 interface EvidenceHolder {
   evidence: Evidence | undefined;
 }
@@ -39,7 +41,10 @@ interface Parts {
   readonly cover: Cover;
 }
 
-/** In a stealth room there is a leaf more: that of who has gone and was not removed yet, the founder's at first. PROTOCOL.md §12.1. */
+/**
+ * In a stealth room there is one leaf more, for a leaver that was not removed yet: the founder at
+ * first. PROTOCOL.md §12.1.
+ */
 function membersMaxOf(cover: Cover): number {
   return isStealth(cover) ? coverMembersMax(cover) + 1 : coverMembersMax(cover);
 }
@@ -55,7 +60,7 @@ export class GroupState {
   readonly own: OwnCommits = new OwnCommits();
   readonly #holder: EvidenceHolder;
   #group: Group | undefined;
-  /** The last view, and what it was taken of. */
+  /** The last view, and the parts that it was made of. */
   #seen: { readonly parts: ViewParts; readonly view: GroupView } | undefined;
 
   private constructor({ keys, engine, desk, ledger, cover }: Parts, identity: GroupIdentity, random: RandomSource) {
@@ -79,7 +84,7 @@ export class GroupState {
       keys,
       membersMax: membersMaxOf(cover),
       policy: (facts) => {
-        if (desk.evidence === undefined) throw new Error('a commit without anything to judge it by');
+        if (desk.evidence === undefined) throw new Error('a commit without evidence to validate it by');
         return validateCommit(desk.evidence, facts);
       },
     });
@@ -104,7 +109,7 @@ export class GroupState {
     return this.#seen.view;
   }
 
-  /** @throws Error outside: who calls knows that it is inside. */
+  /** @throws Error outside of the group: the caller has to know that it is inside */
   inside(): Group {
     if (this.#group === undefined) throw new Error('not in the group');
     return this.#group;
@@ -115,7 +120,7 @@ export class GroupState {
     return this.#group?.envelopeKey(this.#group.epoch);
   }
 
-  /** What a view is taken of. @throws Error outside. */
+  /** The parts that a view is made of. @throws Error outside of the group */
   parts(): ViewParts {
     const group = this.inside();
     const { access, proofs } = this.ledger.policy;
@@ -126,7 +131,7 @@ export class GroupState {
     return { group, epoch, self: this.self, roomId, proofs, rollCall, access: modeOf(access), order };
   }
 
-  /** Lays down what the engine's question is answered from while `work` is done. */
+  /** Does `work`, in which the engine validates a commit by this evidence. */
   async validatingWith<Result>(evidence: Evidence, work: () => Promise<Result>): Promise<Result> {
     this.#holder.evidence = evidence;
     try {
@@ -136,15 +141,17 @@ export class GroupState {
     }
   }
 
-  /** The log has one order, and nothing of the epoch before comes behind its commit: its keys can go at once. */
-  async enter(group: Group, standing: PolicyState): Promise<void> {
+  /**
+   * The log has one order: no frame of the epoch before follows, so its keys are zeroed at once.
+   */
+  async enter(group: Group, policy: PolicyState): Promise<void> {
     if (this.#group !== group) this.#group?.destroy();
     this.#group = group;
     await group.purgePrevious();
-    this.ledger.enter(group.roster, standing);
+    this.ledger.enter(group.roster, policy);
   }
 
-  /** The group has ended for this member, and has zeroed its keys. It may come back. */
+  /** The group has ended for this member, and has zeroed its keys. It may rejoin. */
   leave(): void {
     this.#group = undefined;
     this.#seen = undefined;

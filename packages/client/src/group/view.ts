@@ -1,4 +1,4 @@
-// What a member sees of its group at one moment.
+// What a member sees of its group at one moment: the members, the leavers, the silent ones.
 
 import { roomCode } from '@sotto/crypto/mls';
 import type { Group, GroupMember } from '@sotto/crypto/mls';
@@ -9,7 +9,7 @@ import { LEAVERS_PER_COMMIT_MAX } from '../limits.ts';
 import { mayRemoveSilent, unheard } from './roll-call.ts';
 import type { RollCall } from './roll-call.ts';
 
-/** One who is in the group. */
+/** A member of the group. */
 export interface RosterMember {
   /** 16 bytes. */
   readonly memberId: Uint8Array;
@@ -21,11 +21,14 @@ export interface RosterMember {
 /** A snapshot: a new object whenever something in it changes. */
 export interface GroupView {
   readonly epoch: number;
-  /** In the order of the tree, oneself included: whoever is in the group, heard or not. */
+  /** All members in the order of the tree, this one included, heard or not. */
   readonly members: readonly RosterMember[];
-  /** Ids of others who have said that they want to go. */
+  /** Ids of other members whose leave proof is known. */
   readonly leavers: readonly Uint8Array[];
-  /** Ids of others whom a commit could remove now because they have not answered the roll call; not of leavers that it removes anyway. */
+  /**
+   * Ids of other members that a commit could remove now because they have not answered the roll
+   * call, without the leavers that it removes anyway.
+   */
   readonly silent: readonly Uint8Array[];
   readonly rollCalled: boolean;
   readonly access: AccessMode;
@@ -76,17 +79,17 @@ export function rosterMemberOf({ memberId, memberKey }: GroupMember, self: Uint8
   return { memberId, memberKey, self: equalBytes(memberId, self) };
 }
 
-/** @returns the others who have said that they want to go, in the order of the tree. */
+/** @returns the other members whose leave proof is known, in the order of the tree */
 function allLeaversOf({ group, self, roomId, proofs }: ViewParts): GroupMember[] {
   return others(group, self).filter((member) => leaveOf(proofs, member, roomId) !== undefined);
 }
 
-/** @returns those of them whom one commit removes. */
+/** @returns the leavers that one commit removes */
 export function leaversOfOneCommit(parts: ViewParts): GroupMember[] {
   return allLeaversOf(parts).slice(0, LEAVERS_PER_COMMIT_MAX);
 }
 
-/** @returns the others who could be removed for silence, all in one commit, together with its leavers. */
+/** @returns the silent members that one commit could remove, together with its leavers */
 export function silentOf(parts: ViewParts): GroupMember[] {
   const { group, self, rollCall } = parts;
   const leavers = leaversOfOneCommit(parts);

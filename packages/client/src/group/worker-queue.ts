@@ -1,8 +1,8 @@
-// What keys have to do, one after another in the order in which it was asked for; while too much waits, nothing more is read.
+// Does the key work one piece after another, in order. While too much waits, the stream is paused.
 
 import { KEY_WORK_MAX } from '../limits.ts';
 
-/** Told when too much waits (`full`) and when half of it is done (`ready`), in turn. */
+/** Called in alternation: when too much waits (`full`), and when half of it is done (`ready`). */
 export interface WorkerQueueListener {
   full(): void;
   ready(): void;
@@ -26,7 +26,7 @@ export class WorkerQueue {
     return this.#waiting > 0;
   }
 
-  /** What fails is a bug: its rejection is unhandled, and nothing after it is done. */
+  /** Work that fails is a bug: its rejection is unhandled, and no later work is done. */
   push(work: () => Promise<void>): void {
     this.#waiting += 1;
     if (this.#waiting > KEY_WORK_MAX && this.#status === 'open') {

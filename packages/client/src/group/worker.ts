@@ -1,21 +1,42 @@
-// A member's keys in one room, and the work that they are asked for. Each piece is answered by one event, or by none if nobody waits for it.
+// Holds a member's keys in one room and does the work that needs them, piece by piece.
 
 import type { RandomSource } from '@sotto/crypto';
 import type { GroupCrypto, GroupIdentity } from '@sotto/crypto/mls';
 import { coverOf } from '@sotto/protocol';
-import type { Invite } from '@sotto/protocol';
+import type { Content, Invite } from '@sotto/protocol';
 import { GroupMembership } from './membership.ts';
-import { isAwaited } from '../session/outbox.ts';
+import type { GroupOpened, GroupView } from './membership.ts';
 import { RoomAccess } from './room-keys.ts';
-import type { Effect, GroupTaskResult, Session, SessionEvent, GroupTask } from '../session/state.ts';
+import type { GroupTask, GroupTaskResult, Upload } from './tasks.ts';
 
-/** What only keys can do, in its order. */
-export type GroupWork = Extract<Effect, { type: 'open-entry' | 'queue-notice' | 'seal' | 'run-task' | 'clear-commit' }>;
+export type GroupWork =
+  | { readonly type: 'open-entry'; readonly sequence: number; readonly body: Uint8Array }
+  | { readonly type: 'seal'; readonly ticket: number; readonly content: Content }
+  | { readonly type: 'run-task'; readonly task: GroupTask }
+  /** The relay will not store the commit that was made last. */
+  | { readonly type: 'clear-commit' };
+
+/** `view`: the group as it is after the work; undefined outside. */
+export type GroupWorkResult =
+  | {
+      readonly type: 'entry-opened';
+      readonly sequence: number;
+      readonly body: Uint8Array;
+      readonly opened: GroupOpened;
+      readonly view: GroupView | undefined;
+    }
+  | { readonly type: 'sealed'; readonly ticket: number; readonly body: Uint8Array }
+  | {
+      readonly type: 'task-finished';
+      readonly task: GroupTask;
+      readonly made: GroupTaskResult;
+      readonly view: GroupView | undefined;
+    };
 
 export class GroupWorker {
   readonly access: RoomAccess;
   readonly #membership: Promise<GroupMembership>;
-  /** The same, once it is there: keys can then be zeroed without waiting. */
+  /** The same, once it is open: keys can then be zeroed without waiting. */
   #opened: GroupMembership | undefined;
 
   constructor(
@@ -24,7 +45,7 @@ export class GroupWorker {
     { crypto, random }: { readonly crypto: GroupCrypto; readonly random: RandomSource },
   ) {
     this.access = new RoomAccess(invite, identity);
-    const surroundings = {
+    const options = {
       crypto,
       suite: 'x-wing',
       random,
@@ -32,30 +53,34 @@ export class GroupWorker {
       cover: coverOf(invite),
       identity,
     } as const;
-    const opening = GroupMembership.open(invite.roomSecret, this.access.roomId, surroundings);
+    const opening = GroupMembership.open(invite.roomSecret, this.access.roomId, options);
     this.#membership = opening.then((membership) => (this.#opened = membership));
   }
 
-  /** `session` is asked when the work's turn has come: undefined if nobody waits for it any more. */
-  async work(work: GroupWork, session: () => Session | undefined): Promise<SessionEvent | undefined> {
+  /** Resolves when the keys are ready for work. */
+  async whenReady(): Promise<void> {
+    await this.#membership;
+  }
+
+  /**
+   * Does one piece of work; one call at a time. `isWanted` is asked when the keys are ready.
+   * @returns the result; undefined if the work is not wanted any more or has no result.
+   */
+  async work(work: GroupWork, isWanted: () => boolean): Promise<GroupWorkResult | undefined> {
     const membership = await this.#membership;
-    const waiting = session();
-    if (waiting === undefined) return undefined;
+    if (!isWanted()) return undefined;
     switch (work.type) {
       case 'open-entry': {
         const { sequence, body } = work;
         const opened = await membership.open(body);
         return { type: 'entry-opened', sequence, body, opened, view: membership.view };
       }
-      case 'queue-notice':
-        return { type: 'notice', notice: work.notice };
-      case 'seal': {
-        // Asked for in an epoch that is over, or by a member that is out: it is asked for again when there is a new one.
-        if (!isAwaited(waiting.outbox, work.ticket) || membership.view === undefined) return undefined;
+      case 'seal':
+        // A removed member seals nothing. It is asked again in the next epoch.
+        if (membership.view === undefined) return undefined;
         return { type: 'sealed', ticket: work.ticket, body: await membership.seal(work.content) };
-      }
       case 'run-task': {
-        const made = await make(membership, work.task);
+        const made = await runTask(membership, work.task);
         return { type: 'task-finished', task: work.task, made, view: membership.view };
       }
       case 'clear-commit':
@@ -72,8 +97,8 @@ export class GroupWorker {
   }
 }
 
-/** Outside, only what lets in can be made. */
-async function make(membership: GroupMembership, task: GroupTask): Promise<GroupTaskResult> {
+/** Outside of the group only joins and knocks can be made. */
+async function runTask(membership: GroupMembership, task: GroupTask): Promise<GroupTaskResult> {
   if (task.type === 'join') return result(await membership.join(task.snapshot, task.resync));
   if (task.type === 'join-by-welcome') {
     const entered = await membership.joinByWelcome(task.snapshot);
@@ -96,8 +121,6 @@ async function make(membership: GroupMembership, task: GroupTask): Promise<Group
       return { ok: true, upload: await membership.publishLeave() };
   }
 }
-
-type Upload = NonNullable<(GroupTaskResult & { ok: true })['upload']>;
 
 function result(made: { ok: true; value: Upload } | { ok: false; code: string }): GroupTaskResult {
   return made.ok ? { ok: true, upload: made.value } : made;

@@ -1,4 +1,5 @@
-// The zero-width joiner and non-joiner stay where they change how a word is drawn: the CONTEXTJ rules of RFC 5892, A.1 and A.2.
+// Keeps the zero-width joiner and non-joiner where they change how a word is drawn: the CONTEXTJ
+// rules of RFC 5892, A.1 and A.2.
 
 import { toUnicode } from 'tr46';
 
@@ -16,7 +17,9 @@ const JOINERS_ONLY = {
   transitionalProcessing: false,
 } as const;
 
-/** @returns whether `joiner` changes how the letters around it are drawn; anywhere else nobody could see it. */
+/**
+ * @returns whether `joiner` changes how the letters around it are drawn; elsewhere it is invisible
+ */
 export function isJoinerInPlace(before: string, joiner: string, after: string): boolean {
   const [left] = CLUSTER_BEFORE.exec(before.slice(-CONTEXT_UNITS)) ?? [];
   if (left === undefined) return false;
@@ -24,7 +27,10 @@ export function isJoinerInPlace(before: string, joiner: string, after: string): 
   return isValid(left + joiner + right) || (joiner === ZWJ && isBeforeVirama(right));
 }
 
-/** Bengali, Kannada and Sinhala write the joiner before the virama, too: it keeps RA apart from what follows (Unicode 12.2, 12.8, 13.2). */
+/**
+ * Bengali, Kannada and Sinhala write the joiner before the virama, too: it keeps RA apart from what
+ * follows (Unicode 12.2, 12.8, 13.2).
+ */
 function isBeforeVirama(right: string): boolean {
   const [virama, ...rest] = right;
   const letter = rest.at(-1);

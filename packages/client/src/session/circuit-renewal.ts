@@ -1,115 +1,134 @@
-// Another circuit without a break: a standby connection is opened beside the first, and the room is resumed on it when every echo of the first has come. PROTOCOL.md §4.9.
+// Renews the circuit without a break: a standby connection opens beside the one in use, and takes
+// over when every echo of the first has come. PROTOCOL.md §4.9.
 
 import { decodeAttached, decodeChallenge, decodeFrame, encodeAttach, encodeFetch } from '@sotto/protocol';
-import { disconnect } from './ending.ts';
-import { runCommitRequests } from './commits.ts';
-import { NO_SNAPSHOT_PARTS } from './snapshot-reader.ts';
 import { ATTACH_DEADLINE_MS, ECHO_WAIT_MS, RENEW_DIAL_LIMIT_MS } from '../limits.ts';
-import { markUnconfirmed, isAwaitingAnswers } from './outbox.ts';
-import { startConnection } from './connection.ts';
-import { scheduleRenewal } from './pace.ts';
-import { NO_RENEWAL } from './renewal.ts';
-import type { Asked, Renewal } from './renewal.ts';
-import type { Session, StepContext } from './state.ts';
-import { stopSchedule } from './slot-timers.ts';
-import { sendReady } from './sending.ts';
+import { runCommitRequests } from './commits.ts';
+import { startConnection, setRenewalTimer } from './connection.ts';
+import { clearSlotTimers, clearTimer, setTimer, write } from './effects.ts';
+import type { StepContext } from './effects.ts';
+import { disconnect } from './ending.ts';
 import { notifyCircuitKept } from './notifications.ts';
-import { clearTimer, setTimer, write } from './effects.ts';
+import { sendReady } from './sending.ts';
+import {
+  awaitStandbyChallenge,
+  drain,
+  endRenewal,
+  joinRenewal,
+  promoteStandby,
+  refetchLog,
+  startHandover,
+  startRenewal,
+} from './slices/connection.ts';
+import type { Renewal, RenewalCause } from './slices/connection.ts';
+import { stopSlots } from './slices/cover.ts';
+import { markUnconfirmed, isAwaitingAnswers } from './slices/outbox.ts';
+import type { Session } from './state.ts';
 
-/** Begins; a user who asks while it is under way is told how that one ends. */
-export function renew(session: Session, asked: Asked, context: StepContext): Session {
-  const { renewal } = session;
-  if (renewal.phase !== 'none') return asked === 'by-user' ? { ...session, renewal: { ...renewal, asked } } : session;
-  if (session.status !== 'joined' || !isInPlace(session)) {
-    notifyCircuitKept({ phase: 'dialling', asked }, context, 'circuit-not-now');
-    if (asked === 'by-clock') scheduleRenewal(session, context);
+/** Starts a renewal. A user that asks while one is under way is told its result. */
+export function renew(session: Session, cause: RenewalCause, context: StepContext): Session {
+  const { connection } = session;
+  if (connection.renewal.phase !== 'none')
+    return cause === 'by-user' ? { ...session, connection: joinRenewal(connection) } : session;
+  if (session.user.status !== 'joined' || !isInPlace(session)) {
+    notifyCircuitKept({ phase: 'dialling', cause }, context, 'circuit-not-now');
+    if (cause === 'by-clock') setRenewalTimer(session, context);
     return session;
   }
   clearTimer(context, 'renew');
   setTimer(context, 'handover', RENEW_DIAL_LIMIT_MS);
   context.effects.push({ type: 'dial-standby' });
-  return { ...session, renewal: { phase: 'dialling', asked } };
+  return { ...session, connection: startRenewal(connection, cause) };
 }
 
-function isInPlace({ link, membership }: Session): boolean {
-  return link.phase === 'live' && membership.phase === 'inside';
+function isInPlace({ connection, membership }: Session): boolean {
+  return connection.link.phase === 'live' && membership.phase === 'inside';
 }
 
-export function onStandbyOpened(session: Session, connection: number, context: StepContext): Session {
-  const { renewal } = session;
+export function onStandbyOpened(session: Session, standby: number, context: StepContext): Session {
+  const { renewal } = session.connection;
   if (renewal.phase === 'dialling')
-    return { ...session, renewal: { phase: 'greeting', asked: renewal.asked, connection } };
+    return { ...session, connection: awaitStandbyChallenge(session.connection, renewal.cause, standby) };
   context.effects.push({ type: 'close-standby' });
   return session;
 }
 
-export function onStandbyLost(session: Session, connection: number, context: StepContext): Session {
-  return isOn(session.renewal, connection) ? abandonRenewal(session, context) : session;
+export function onStandbyLost(session: Session, standby: number, context: StepContext): Session {
+  return isOn(session.connection.renewal, standby) ? abandonRenewal(session, context) : session;
 }
 
-/** What comes on the standby connection. From one that was given up it is void. */
-export function onStandbyFrame(session: Session, connection: number, bytes: Uint8Array, context: StepContext): Session {
-  const { renewal } = session;
-  if (!isOn(renewal, connection)) return session;
+/** Processes a frame of the standby connection. Frames of one that was given up are void. */
+export function onStandbyFrame(session: Session, standby: number, bytes: Uint8Array, context: StepContext): Session {
+  const { connection } = session;
+  const { renewal } = connection;
+  if (!isOn(renewal, standby)) return session;
   const frame = decodeFrame(bytes);
   if (!frame.ok) return abandonRenewal(session, context);
   if (renewal.phase === 'greeting') {
     const challenge = decodeChallenge(frame.value);
     if (!challenge.ok) return abandonRenewal(session, context);
     setTimer(context, 'handover', ECHO_WAIT_MS);
-    return { ...session, renewal: { ...renewal, phase: 'draining', challenge: challenge.value.slice() } };
+    return { ...session, connection: drain(connection, renewal, challenge.value.slice()) };
   }
-  const log = renewal.phase === 'handover' ? decodeAttached(frame.value) : undefined;
-  if (log?.ok !== true) return abandonRenewal(session, context);
+  if (renewal.phase !== 'handover') return abandonRenewal(session, context);
+  const log = decodeAttached(frame.value);
+  if (!log.ok) return abandonRenewal(session, context);
   clearTimer(context, 'handover');
   context.effects.push({ type: 'promote-standby' });
-  const arriving: Session = {
+  clearSlotTimers(context);
+  const promoted: Session = {
     ...session,
-    connection: connection,
-    renewal: { phase: 'arriving', asked: renewal.asked },
-    parts: NO_SNAPSHOT_PARTS,
+    connection: promoteStandby(connection, renewal),
     outbox: markUnconfirmed(session.outbox),
-    schedule: stopSchedule(session.schedule, context),
+    cover: stopSlots(session.cover),
   };
-  return startConnection(arriving, log.value, context);
+  return startConnection(promoted, log.value, context);
 }
 
-function isOn(renewal: Renewal, connection: number): renewal is Extract<Renewal, { readonly connection: number }> {
-  return 'connection' in renewal && renewal.connection === connection;
+function isOn(renewal: Renewal, standby: number): renewal is Extract<Renewal, { readonly connection: number }> {
+  return 'connection' in renewal && renewal.connection === standby;
 }
 
-/** After every step: goes over as soon as everything that has left on the first connection is answered. */
+/** After every step: hands over as soon as everything on the first connection is answered. */
 export function handOverWhenIdle(session: Session, context: StepContext): Session {
-  const { renewal } = session;
-  if (renewal.phase !== 'draining' || session.link.phase === 'closed') return session;
+  const { connection } = session;
+  const { renewal } = connection;
+  if (renewal.phase !== 'draining' || connection.link.phase === 'closed') return session;
   if (!isInPlace(session)) return abandonRenewal(session, context);
   if (!isIdle(session)) return session;
-  const from = (session.read ?? 0) + 1;
+  const from = (connection.read ?? 0) + 1;
   const signature = context.room.signAttach(renewal.challenge, from);
-  const { asked, connection } = renewal;
   context.effects.push({
     type: 'write-standby',
     bytes: encodeAttach({ roomId: context.room.roomId, from, signature }),
   });
   setTimer(context, 'handover', ATTACH_DEADLINE_MS);
-  return { ...session, renewal: { phase: 'handover', asked, connection } };
+  return { ...session, connection: startHandover(connection, renewal) };
 }
 
-function isIdle({ outbox, commit, commitNumber, feed }: Session): boolean {
-  return !isAwaitingAnswers(outbox) && commit.phase === 'none' && commitNumber.phase === 'known' && feed === 'on';
+function isIdle({ outbox, commits, connection }: Session): boolean {
+  return (
+    !isAwaitingAnswers(outbox) &&
+    commits.own.phase === 'none' &&
+    commits.number.phase === 'known' &&
+    connection.refetch === 'none'
+  );
 }
 
-/** The standby connection has failed, or takes too long: the first goes on, and what it has brought meanwhile unheard is asked for again. */
+/**
+ * The standby connection has failed, or takes too long. The first one goes on, and its entries that
+ * were ignored meanwhile are fetched again.
+ */
 export function abandonRenewal(session: Session, context: StepContext): Session {
-  const { renewal } = session;
-  if (renewal.phase === 'none' || renewal.phase === 'arriving') return session;
+  const { renewal, read } = session.connection;
+  if (renewal.phase === 'none' || renewal.phase === 'catching-up') return session;
   clearTimer(context, 'handover');
   context.effects.push({ type: 'close-standby' });
   if (renewal.phase === 'handover' && !isInPlace(session)) return disconnect(session, context, 'relay-unreachable');
   notifyCircuitKept(renewal, context);
-  scheduleRenewal(session, context);
-  const kept: Session = { ...session, renewal: NO_RENEWAL };
-  if (renewal.phase !== 'handover') return runCommitRequests(sendReady(kept, context), context);
-  write(context, encodeFetch({ what: 'log', from: (session.read ?? 0) + 1 }));
-  return runCommitRequests(sendReady({ ...kept, feed: 'again' }, context), context);
+  setRenewalTimer(session, context);
+  const connection = endRenewal(session.connection);
+  if (renewal.phase !== 'handover') return runCommitRequests(sendReady({ ...session, connection }, context), context);
+  write(context, encodeFetch({ what: 'log', from: (read ?? 0) + 1 }));
+  return runCommitRequests(sendReady({ ...session, connection: refetchLog(connection) }, context), context);
 }

@@ -1,62 +1,49 @@
-// The commits that this member wants to make: one at a time, under the commit number that held when it was made, and again when another came first.
+// Makes the commits that this member requests: one at a time, under the commit number that held
+// when it was made, and again when another commit came first. PROTOCOL.md §5.8.
 
 import { equalBytes, toHex, UPLOAD_ID_BYTES } from '@sotto/protocol';
+import type { CommitRequest, GroupTaskResult } from '../group/tasks.ts';
+import { COMMITS_REFUSED_NOTICE, COMMIT_RETRY_LEAST_MS, COMMIT_RETRY_MAX_MS, COMMIT_RETRY_MS } from '../limits.ts';
+import { emit, emitError, setTimer, warn, write } from './effects.ts';
+import type { StepContext } from './effects.ts';
 import { endSession } from './ending.ts';
-import {
-  COMMITS_REFUSED_NOTICE,
-  COMMIT_RETRY_LEAST_MS,
-  COMMIT_RETRY_MAX_MS,
-  COMMIT_RETRY_MS,
-  COMMIT_REQUESTS_MAX,
-} from '../limits.ts';
-import { enqueueFirst } from './outbox.ts';
-import { rotationDueAt } from './key-rotation.ts';
-import type { CommitRequest, GroupTaskResult, OwnCommit, Session, StepContext } from './state.ts';
 import { maySend, sendReady } from './sending.ts';
-import { emitError } from './notifications.ts';
-import { emit, setTimer, write } from './effects.ts';
+import * as commitsSlice from './slices/commits.ts';
+import { rotationDueAt } from './slices/key-rotation.ts';
+import { goOutside } from './slices/membership.ts';
+import { enqueueFirst } from './slices/outbox.ts';
+import { keepKnocks } from './slices/user.ts';
+import type { Session } from './state.ts';
 import { encodeUpload } from './uploads.ts';
-import { warn } from './log-consistency.ts';
 
-const NO_COMMIT: OwnCommit = { phase: 'none' };
-
-/** Adds a commit request, unless one like it waits already. */
-export function enqueueRequest(session: Session, request: CommitRequest): Session {
-  const waits = session.commitRequests.some((other) => isAlike(other, request));
-  if (waits || session.commitRequests.length >= COMMIT_REQUESTS_MAX) return session;
-  return { ...session, commitRequests: [...session.commitRequests, request] };
+/** Adds a commit request, unless one like it waits already, and begins it if it can. */
+export function requestCommit(session: Session, request: CommitRequest, context: StepContext): Session {
+  const commits = commitsSlice.enqueueRequest(session.commits, request);
+  return runCommitRequests({ ...session, commits }, context);
 }
 
-export function hasCommitRequest(session: Session, type: CommitRequest['type']): boolean {
-  return session.commitRequests.some((request) => request.type === type);
-}
-
-function isAlike(one: CommitRequest, other: CommitRequest): boolean {
-  if (one.type === 'admit' && other.type === 'admit') return equalBytes(one.memberId, other.memberId);
-  return one.type === other.type && (one.type !== 'rotate' || other.type !== 'rotate' || one.reason === other.reason);
-}
-
-/** Begins the first commit request that is still worth it, if this member may speak and no other commit of its is on the way. */
+/** Begins the first commit request that is still needed, if this member may send one now. */
 export function runCommitRequests(session: Session, context: StepContext): Session {
-  const commitRequests = session.commitRequests.filter((request) => isStillNeeded(session, request, context));
-  const next = { ...session, commitRequests };
-  const [request] = commitRequests;
-  if (request === undefined || next.commit.phase !== 'none' || !maySend(next)) return next;
+  const commits = commitsSlice.keepRequests(session.commits, (request) => isStillNeeded(session, request, context));
+  const next: Session = { ...session, commits };
+  const [request] = commits.requests;
+  if (request === undefined || commits.own.phase !== 'none' || !maySend(next)) return next;
   return beginCommit(next, request, undefined, context);
 }
 
-/** What others have done meanwhile need not be done. */
+/** A commit that others have made meanwhile is not needed any more. */
 function isStillNeeded(session: Session, request: CommitRequest, context: StepContext): boolean {
-  const { view, log } = session;
+  const { log } = session;
+  const { view } = session.membership;
   if (request.type === 'rotate' && request.reason === 'scheduled') return isRotationDue(session, context.now);
   if (request.type === 'rotate' && request.reason === 'log-gap') return log.hashes.length === 0;
-  if (request.type === 'rotate' && request.reason === 'departing') return (view?.leavers.length ?? 0) > 0;
+  if (request.type === 'rotate' && request.reason === 'leavers') return (view?.leavers.length ?? 0) > 0;
   return request.type !== 'remove-silent' || (view?.silent.length ?? 0) > 0;
 }
 
-/** Whether this member waits for nobody any more to have new keys. */
-export function isRotationDue({ schedule, rotation, view }: Session, now: number): boolean {
-  const at = rotationDueAt(schedule.cover, rotation, view);
+/** Whether it is this member's turn to rotate, in stealth. */
+export function isRotationDue({ cover, rotation, membership }: Session, now: number): boolean {
+  const at = rotationDueAt(cover.mode, rotation, membership.view);
   return at !== undefined && now >= at;
 }
 
@@ -67,10 +54,10 @@ export function beginCommit(
   context: StepContext,
 ): Session {
   context.effects.push({ type: 'run-task', task: request });
-  return { ...session, commit: { phase: 'making', request, commitNumber } };
+  return { ...session, commits: commitsSlice.beginCommit(session.commits, request, commitNumber) };
 }
 
-/** A commit was made: it is sent under the commit number that held then, or given up if that one is over. */
+/** A commit was made: it is sent under the commit number that held then, or made again. */
 export function sendCommit(
   session: Session,
   request: CommitRequest,
@@ -78,87 +65,80 @@ export function sendCommit(
   context: StepContext,
 ): Session {
   if (!made.ok || made.upload === undefined) return giveUp(session, request, context);
-  const { commit, commitNumber } = session;
-  const known = commitNumber.phase === 'known' ? commitNumber.value : undefined;
-  const under = commit.phase === 'making' ? (commit.commitNumber ?? known) : undefined;
-  if (under === undefined || session.link.phase !== 'live' || commitNumber.value > under) {
+  const { upload } = made;
+  const { own, number } = session.commits;
+  const known = number.phase === 'known' ? number.value : undefined;
+  const under = own.phase === 'making' ? (own.commitNumber ?? known) : undefined;
+  if (under === undefined || session.connection.link.phase !== 'live' || number.value > under) {
     context.effects.push({ type: 'clear-commit' });
-    return retryLater({ ...session, commit: NO_COMMIT }, request, context);
+    return retryLater(session, request, context);
   }
-  for (const frame of encodeUpload(made.upload, under)) write(context, frame);
-  const { connection } = session;
-  return { ...session, commit: { phase: 'sent', request, upload: made.upload, connection, stored: false } };
+  for (const frame of encodeUpload(upload, under)) write(context, frame);
+  const connection = session.connection.number;
+  return { ...session, commits: commitsSlice.onCommitSent(session.commits, { request, upload, connection }) };
 }
 
-/** It cannot be made: what a user had asked for is said. */
+/** The commit cannot be made. A user that has asked for it is told. */
 function giveUp(session: Session, request: CommitRequest, context: StepContext): Session {
   if (request.type === 'order') emitError(context, 'not-done');
   if (request.type === 'admit') emitError(context, 'member-unknown');
-  return { ...session, commit: NO_COMMIT, commitRequests: session.commitRequests.filter((other) => other !== request) };
+  return { ...session, commits: commitsSlice.dropCommit(session.commits, request) };
 }
 
-/** @returns undefined if what was refused is not this member's commit. */
+/** @returns undefined if the relay has refused something else than this member's commit */
 export function onCommitRefused(session: Session, what: Uint8Array, context: StepContext): Session | undefined {
-  const { commit } = session;
-  if (commit.phase !== 'sent' || !equalBytes(commit.upload.id, what.subarray(0, UPLOAD_ID_BYTES))) return undefined;
+  const { own } = session.commits;
+  if (own.phase !== 'sent' || !equalBytes(own.upload.id, what.subarray(0, UPLOAD_ID_BYTES))) return undefined;
   context.effects.push({ type: 'clear-commit' });
-  return retryLater({ ...session, commit: NO_COMMIT }, commit.request, context);
+  return retryLater(session, own.request, context);
 }
 
-/** The relay has stored it and the members, this one too, refuse it: something came before it. */
+/** The relay has stored the commit, and all members refuse it: another entry came before it. */
 export function onCommitVoid(session: Session, context: StepContext): Session {
-  const { commit } = session;
-  return commit.phase === 'sent' ? retryLater({ ...session, commit: NO_COMMIT }, commit.request, context) : session;
+  const { own } = session.commits;
+  return own.phase === 'sent' ? retryLater(session, own.request, context) : session;
 }
 
-/** With full jitter: members whose commits met must not meet again. */
+/**
+ * The own commit is over. It is made again with full jitter, so that members do not collide again.
+ */
 function retryLater(session: Session, request: CommitRequest, context: StepContext): Session {
-  const most = Math.min(COMMIT_RETRY_MAX_MS, COMMIT_RETRY_MS * 2 ** session.tries);
+  const most = Math.min(COMMIT_RETRY_MAX_MS, COMMIT_RETRY_MS * 2 ** session.commits.retries);
   const afterMs = Math.round(COMMIT_RETRY_LEAST_MS + context.chance() * most);
-  const tries = session.tries + 1;
-  if (tries === COMMITS_REFUSED_NOTICE) warn(context, 'commits-refused', undefined);
+  const commits = commitsSlice.countRetry(commitsSlice.clearCommit(session.commits));
+  if (commits.retries === COMMITS_REFUSED_NOTICE) warn(context, 'commits-refused', undefined);
   if (request.type !== 'join') {
     setTimer(context, 'commit-retry', afterMs);
-    return { ...session, tries };
+    return { ...session, commits };
   }
   setTimer(context, 'fetch', afterMs);
-  return { ...session, tries, membership: { phase: 'outside' } };
+  return { ...session, commits, membership: goOutside(session.membership) };
 }
 
-/** An entry that is the last frame of the own commit. */
-export function markStored(session: Session, body: Uint8Array): Session {
-  const { commit } = session;
-  if (commit.phase !== 'sent' || commit.stored) return session;
-  const last = commit.upload.bodies.at(-1);
-  return last !== undefined && equalBytes(last, body) ? { ...session, commit: { ...commit, stored: true } } : session;
-}
-
-/** After an attach: a commit that the log does not hold by now went with its connection. */
+/** After ATTACHED: a commit that the log does not hold by now was lost with its connection. */
 export function dropLostCommit(session: Session, context: StepContext): Session {
-  const { commit } = session;
-  if (commit.phase !== 'sent' || commit.connection === session.connection) return session;
-  if (commit.stored) return finishCommit(session, context);
+  const { own } = session.commits;
+  if (own.phase !== 'sent' || own.connection === session.connection.number) return session;
+  if (own.stored) return finishCommit(session, context);
   context.effects.push({ type: 'clear-commit' });
-  return retryLater({ ...session, commit: NO_COMMIT }, commit.request, context);
+  return retryLater(session, own.request, context);
 }
 
-/** The commit number has moved behind the own commit: it is done. */
+/** The commit number is above the own commit's: the commit is done. */
 export function finishCommit(session: Session, context: StepContext): Session {
-  const { commit } = session;
-  if (commit.phase !== 'sent' || !commit.stored) return session;
-  const { request } = commit;
-  const commitRequests = session.commitRequests.filter((other) => other !== request);
-  const next: Session = { ...session, commit: NO_COMMIT, commitRequests, tries: 0 };
+  const { own } = session.commits;
+  if (own.phase !== 'sent' || !own.stored) return session;
+  const { request } = own;
+  const next: Session = { ...session, commits: commitsSlice.completeCommit(session.commits, request) };
   switch (request.type) {
     case 'leave-commit':
       return endSession(next, context, undefined, undefined);
     case 'order':
       return finishOrder(next, request, context);
-    case 'admit':
-      return {
-        ...next,
-        knocks: next.knocks.filter(({ memberId }) => toHex(memberId) !== toHex(request.memberId)),
-      };
+    case 'admit': {
+      const admitted = toHex(request.memberId);
+      return { ...next, user: keepKnocks(next.user, ({ memberId }) => toHex(memberId) !== admitted) };
+    }
     case 'join':
     case 'rotate':
     case 'remove-silent':
@@ -167,7 +147,7 @@ export function finishCommit(session: Session, context: StepContext): Session {
   }
 }
 
-/** After an eviction the others are told where the room goes on, under keys that the evicted member does not have. */
+/** After an eviction the others are told where the room goes on, under keys of the new epoch. */
 function finishOrder(
   session: Session,
   request: CommitRequest & { readonly type: 'order' },

@@ -1,4 +1,5 @@
-// What the relay says, as it arrives: admission at once, everything of the log through the key work in its order. PROTOCOL.md §4, §5.7.
+// Processes the relay's frames as they arrive: the handshake at once, the log through the key work.
+// PROTOCOL.md §4, §5.7.
 
 import {
   checkEmpty,
@@ -9,23 +10,25 @@ import {
   decodeSnapshot,
   decodeRefused,
   encodeAttach,
+  encodePing,
   isStealth,
+  PING_INTERVAL_MS,
   SILENCE_LIMIT_MS,
 } from '@sotto/protocol';
 import type { Attached, Frame, RelayCode } from '@sotto/protocol';
-import { endWithCode, disconnect } from './ending.ts';
 import { RELAY_REASONS } from '../errors.ts';
-import { processSnapshotPiece } from './snapshot-reader.ts';
-import { pingDelay, scheduleRenewal } from './pace.ts';
-import { startSlots } from './slots.ts';
-import type { RelayNotice, Session, StepContext } from './state.ts';
-import { clearTimer, setTimer, write } from './effects.ts';
+import { startCover } from './cover.ts';
+import { clearTimer, queueNotice, setTimer, write } from './effects.ts';
+import type { StepContext } from './effects.ts';
+import { endWithCode, disconnect } from './ending.ts';
+import { onAdmitted, onAttachSent, onEntry, onSnapshotPiece } from './slices/connection.ts';
+import type { Session } from './state.ts';
 
 export function onFrame(session: Session, bytes: Uint8Array, context: StepContext): Session {
   const frame = decodeFrame(bytes);
   if (!frame.ok) return disconnect(session, context, 'relay-misbehaved');
   if (frame.value.operation === 'closing') return onClosing(session, frame.value.code, context);
-  switch (session.link.phase) {
+  switch (session.connection.link.phase) {
     case 'greeting':
       return frame.value.operation === 'challenge'
         ? onChallenge(session, frame.value, context)
@@ -55,10 +58,11 @@ function onClosing(session: Session, code: RelayCode | undefined, context: StepC
 function onChallenge(session: Session, frame: Frame, context: StepContext): Session {
   const challenge = decodeChallenge(frame);
   if (!challenge.ok) return disconnect(session, context, 'relay-misbehaved');
-  const from = session.read === undefined ? 0 : session.read + 1;
+  const { read } = session.connection;
+  const from = read === undefined ? 0 : read + 1;
   const signature = context.room.signAttach(challenge.value, from);
   write(context, encodeAttach({ roomId: context.room.roomId, from, signature }));
-  return { ...session, link: { phase: 'attaching' } };
+  return { ...session, connection: onAttachSent(session.connection) };
 }
 
 function onAttachedFrame(session: Session, frame: Frame, context: StepContext): Session {
@@ -68,27 +72,43 @@ function onAttachedFrame(session: Session, frame: Frame, context: StepContext): 
   return startConnection(session, log.value, context);
 }
 
-/** Admitted: the log is read from behind what was read before, and slots begin. */
+/** The relay has admitted the connection in use: its timers and slots begin. */
 export function startConnection(session: Session, log: Attached, context: StepContext): Session {
-  // Slots are life enough.
-  if (!isStealth(session.schedule.cover)) setTimer(context, 'ping', pingDelay(context));
+  // In stealth, slots show that the connection is alive.
+  if (!isStealth(session.cover.mode)) setPingTimer(context);
   setTimer(context, 'silence', SILENCE_LIMIT_MS);
-  scheduleRenewal(session, context);
-  const { oldest, next } = log;
-  // What the relay has no more is not awaited, and what it has forgotten since will be said anew.
-  const read = session.read === undefined ? next - 1 : Math.min(next - 1, Math.max(session.read, oldest - 1));
-  queueNotice(context, { type: 'attached', connection: session.connection, log });
-  return startSlots(
-    { ...session, admittedAt: context.now, attempt: 0, read, feed: 'on', link: { phase: 'attached' } },
-    context,
-  );
+  setRenewalTimer(session, context);
+  queueNotice(context, { type: 'attached', connection: session.connection.number, log });
+  return startCover({ ...session, connection: onAdmitted(session.connection, log, context.now) }, context);
+}
+
+/** A renewal comes at a random time, from three to five quarters of the interval after ATTACHED. */
+export function setRenewalTimer({ connection: { renewEveryMs } }: Session, context: StepContext): void {
+  if (renewEveryMs !== undefined) setTimer(context, 'renew', Math.round(renewEveryMs * (0.75 + context.chance() / 2)));
+}
+
+export function onPingTimer(session: Session, context: StepContext): Session {
+  write(context, encodePing('ping', 0));
+  setPingTimer(context);
+  return session;
+}
+
+function setPingTimer(context: StepContext): void {
+  setTimer(context, 'ping', Math.round(PING_INTERVAL_MS * (0.75 + context.chance() / 4)));
+}
+
+export function onSilenceTimer(session: Session, context: StepContext): Session {
+  const left = session.connection.heardAt + SILENCE_LIMIT_MS - context.now;
+  if (left <= 0) return disconnect(session, context, 'connection-silent');
+  setTimer(context, 'silence', left);
+  return session;
 }
 
 function onLogFrame(session: Session, frame: Frame, context: StepContext): Session {
-  const { connection } = session;
+  const { number: connection } = session.connection;
   switch (frame.operation) {
     case 'entry':
-      return onEntry(session, frame, context);
+      return onEntryFrame(session, frame, context);
     case 'committed': {
       const notice = decodeCommitted(frame);
       if (!notice.ok) return disconnect(session, context, 'relay-misbehaved');
@@ -118,22 +138,20 @@ function onLogFrame(session: Session, frame: Frame, context: StepContext): Sessi
   }
 }
 
-/** An entry goes to the keys once: what is not above the last one is a replay, and keys that were used for it are gone. */
-function onEntry(session: Session, frame: Frame, context: StepContext): Session {
-  const read = session.read ?? 0;
-  if (frame.number <= read || (session.feed === 'again' && frame.number !== read + 1)) return session;
+function onEntryFrame(session: Session, frame: Frame, context: StepContext): Session {
+  const connection = onEntry(session.connection, frame.number);
+  if (connection === undefined) return session;
   context.effects.push({ type: 'open-entry', sequence: frame.number, body: frame.body.slice() });
-  return { ...session, read: frame.number, feed: 'on' };
+  return { ...session, connection };
 }
 
 function onSnapshotFrame(session: Session, frame: Frame, context: StepContext): Session {
   const piece = decodeSnapshot(frame);
   if (!piece.ok) return disconnect(session, context, 'relay-misbehaved');
-  const { parts, snapshot } = processSnapshotPiece(session.parts, { ...piece.value, data: piece.value.data.slice() });
-  if (snapshot !== undefined) queueNotice(context, { type: 'snapshot', connection: session.connection, snapshot });
-  return { ...session, parts };
-}
-
-function queueNotice(context: StepContext, notice: RelayNotice): void {
-  context.effects.push({ type: 'queue-notice', notice });
+  const { connection, snapshot } = onSnapshotPiece(session.connection, {
+    ...piece.value,
+    data: piece.value.data.slice(),
+  });
+  if (snapshot !== undefined) queueNotice(context, { type: 'snapshot', connection: connection.number, snapshot });
+  return { ...session, connection };
 }

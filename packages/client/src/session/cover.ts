@@ -1,91 +1,67 @@
-// When frames leave: every send passes here. `off` lets content leave at once; in covered rooms a metronome decides, and content only fills. PROTOCOL.md §12.
+// Fills the slots of a covered room: with a frame that was sealed before, or with filler bytes.
+// PROTOCOL.md §12.3, §12.7.
 
-import {
-  COVER_PLAINTEXT_BYTES,
-  bodyBytes,
-  isStealth,
-  JITTER_SEND_LEAST_MS,
-  JITTER_SEND_MOST_MS,
-  LARGEST_FRAME_BYTES,
-  SEAL_LEAD_MS,
-  slotBytes,
-  stealthShape,
-  STEALTH_TICK_MS,
-} from '@sotto/protocol';
-import type { Cover, Metronome } from '@sotto/protocol';
-import { plaintextBytes } from '@sotto/crypto';
-import { COVER_CHECK_MS, WINDOW_FRAMES } from '../limits.ts';
+import { COVER_FRAME_BYTES, encodeFiller, isStealth } from '@sotto/protocol';
+import { WINDOW_FRAMES } from '../limits.ts';
+import { publish, setSlotTimers, warn, write } from './effects.ts';
+import type { StepContext } from './effects.ts';
+import { dispatchDraft, dispatchNext, maySendPresence, maySend, sendReady, enqueueOnce } from './sending.ts';
+import { checkReceived, onMetronomeDue, startSlots } from './slices/cover.ts';
+import { isInOrder, release, resend } from './slices/outbox.ts';
+import type { Draft } from './slices/outbox.ts';
+import type { Session } from './state.ts';
 
-export interface Schedule {
-  readonly cover: Cover;
-  /** From ATTACHED until the connection ends. */
-  readonly metronome: Metronome;
-  /** In stealth own texts are held for a while after this member has joined. */
-  readonly words: 'held' | 'free';
-  /** What came since when, to see whether the relay keeps its slots. */
-  readonly received: { readonly since: number; readonly bytes: number; readonly wasThin: boolean };
+const FILL: Uint8Array = encodeFiller('fill', COVER_FRAME_BYTES, (length) => new Uint8Array(length));
+
+/** The connection was admitted: the metronome begins. */
+export function startCover(session: Session, context: StepContext): Session {
+  const cover = startSlots(session.cover, context.now, context.chance);
+  setSlotTimers(context, cover);
+  return { ...session, cover };
 }
 
-export const NO_METRONOME: Metronome = { mode: 'off' };
-
-export function createSchedule(cover: Cover): Schedule {
-  const words = isStealth(cover) ? 'held' : 'free';
-  return { cover, metronome: NO_METRONOME, words, received: { since: 0, bytes: 0, wasThin: false } };
+export function onSlot(session: Session, context: StepContext): Session {
+  const { cover, dispatches } = onMetronomeDue(session.cover, context.now, context.chance);
+  setSlotTimers(context, cover);
+  let next: Session = { ...session, cover };
+  for (const dispatch of dispatches) {
+    if (dispatch === 'slot') next = fillSlot(next, context);
+    if (dispatch === 'send') next = sendOne(next, context);
+    if (dispatch === 'dummy' && maySend(next)) next = sendReady(enqueueOnce(next, { type: 'receipt' }), context);
+  }
+  return next;
 }
 
-/** In `off`: how many of the waiting frames leave now. `inFlight` frames have left and were not echoed yet. */
-export function framesToDispatch(waiting: number, inFlight: number): number {
-  return Math.max(0, Math.min(waiting, WINDOW_FRAMES - inFlight));
+/** One frame of one length leaves, whether or not a draft waits. */
+function fillSlot(session: Session, context: StepContext): Session {
+  const { outbox, body } = maySendPresence(session)
+    ? release(session.outbox)
+    : { outbox: session.outbox, body: undefined };
+  if (body === undefined) write(context, FILL);
+  else publish(context, session.commits.number.value, body);
+  const checked = checkReceived(session.cover, context.now);
+  if (checked?.isNews === true) warn(context, 'cover-thin', undefined);
+  return { ...session, outbox, cover: checked?.cover ?? session.cover };
 }
 
-/** What texts are cut for. */
-export function textPlaintextBytes({ cover }: Schedule): number {
-  return isStealth(cover) ? COVER_PLAINTEXT_BYTES : plaintextBytes(bodyBytes(LARGEST_FRAME_BYTES));
+/** A little before a slot its draft is chosen and sealed; without any, a receipt is. */
+export function prepareSlot(session: Session, context: StepContext): Session {
+  if (!maySendPresence(session) || !isStealth(session.cover.mode)) return session;
+  const { outbox } = resend(session.outbox, 'ready');
+  const next: Session = { ...session, outbox };
+  const isFull = outbox.dispatched.length >= WINDOW_FRAMES;
+  if (isFull || !isInOrder(outbox) || outbox.dispatched.some(({ status }) => status === 'ready')) return next;
+  const draft = chooseDraft(next);
+  return draft === undefined ? next : dispatchDraft(next, draft, context);
 }
 
-/** Where receipts fill slots, one that was not heard is not said again. */
-export function requeuedReceipts({ cover }: Schedule): 'again' | 'dropped' {
-  return isStealth(cover) ? 'dropped' : 'again';
+function chooseDraft({ membership, outbox, cover }: Session): Draft | undefined {
+  // An unconfirmed member sends its presence and nothing else.
+  if (membership.phase !== 'inside') return outbox.waiting.find(({ type }) => type === 'presence');
+  return outbox.waiting.find(({ type }) => type !== 'text' || cover.texts === 'free') ?? { type: 'receipt' };
 }
 
-/** How much longer than in `off` an answer of the others may take. */
-export function answerDelayMs({ cover }: Schedule): number {
-  if (cover === 'off') return 0;
-  return isStealth(cover) ? 2 * stealthShape(cover).sendEveryMs + 4 * STEALTH_TICK_MS : 4 * JITTER_SEND_MOST_MS;
-}
-
-/** How much longer than in `off` so many frames may take to leave. */
-export function sendingDelayMs({ cover }: Schedule, frames: number): number {
-  if (cover === 'off') return 0;
-  return (frames + 2) * (isStealth(cover) ? stealthShape(cover).sendEveryMs : JITTER_SEND_MOST_MS);
-}
-
-/** How long so many frames take to leave, on average, if nothing is in their way. */
-export function timeToSendMs({ cover }: Schedule, frames: number): number {
-  if (cover === 'off' || frames === 0) return 0;
-  if (isStealth(cover)) return (frames - 0.5) * stealthShape(cover).sendEveryMs + SEAL_LEAD_MS;
-  return (frames * (JITTER_SEND_LEAST_MS + JITTER_SEND_MOST_MS)) / 2;
-}
-
-/** Counts what the relay sends. */
-export function countReceived(schedule: Schedule, bytes: number): Schedule {
-  if (schedule.metronome.mode !== 'stealth') return schedule;
-  const { received } = schedule;
-  return { ...schedule, received: { ...received, bytes: received.bytes + bytes } };
-}
-
-/** @returns whether so little came in the last minute, and not in the one before, that somebody does not keep the slots; undefined before it is over. */
-export function checkReceived(
-  schedule: Schedule,
-  now: number,
-): { readonly schedule: Schedule; readonly isNews: boolean } | undefined {
-  const { cover, received } = schedule;
-  const passed = now - received.since;
-  if (!isStealth(cover) || passed < COVER_CHECK_MS) return undefined;
-  const due = (passed / STEALTH_TICK_MS) * slotBytes(cover);
-  const isThin = received.bytes < due / 2;
-  return {
-    schedule: { ...schedule, received: { since: now, bytes: 0, wasThin: isThin } },
-    isNews: isThin && !received.wasThin,
-  };
+function sendOne(session: Session, context: StepContext): Session {
+  const leaves = maySendPresence(session) && isInOrder(session.outbox);
+  return sendReady(leaves ? dispatchNext(session, context) : session, context);
 }

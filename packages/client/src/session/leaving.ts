@@ -1,54 +1,58 @@
-// How a member goes: it says so, with its word that it may be removed; if nobody is there to remove it, the word waits in the snapshot. PROTOCOL.md §5.8.
+// Leaves the room: with a goodbye that carries the proof by which others remove this member. A lone
+// member puts the proof into the snapshot. PROTOCOL.md §5.8.
 
 import { DWELL_MOST_MS, isStealth } from '@sotto/protocol';
-import { endSession } from './ending.ts';
-import { runCommitRequests, enqueueRequest } from './commits.ts';
-import { presentMembers } from './inbox.ts';
-import { abandonRenewal } from './circuit-renewal.ts';
 import { LEAVE_COMMIT_WAIT_MS, LEAVE_WAIT_MS } from '../limits.ts';
-import { enqueue } from './outbox.ts';
-import { sendingDelayMs } from './cover.ts';
-import type { Session, StepContext } from './state.ts';
-import { maySend, sendReady } from './sending.ts';
+import { abandonRenewal } from './circuit-renewal.ts';
+import { runCommitRequests } from './commits.ts';
 import { emit, setTimer } from './effects.ts';
+import type { StepContext } from './effects.ts';
+import { endSession } from './ending.ts';
+import { maySend, sendReady } from './sending.ts';
+import { enqueueRequest, keepRequests } from './slices/commits.ts';
+import { sendingDelayMs } from './slices/cover.ts';
+import { presentMembers } from './slices/inbox.ts';
+import { hasKeys } from './slices/membership.ts';
+import { enqueue } from './slices/outbox.ts';
+import { setStatus } from './slices/user.ts';
+import type { Session } from './state.ts';
 
-export function leave(here: Session, context: StepContext): Session {
-  const session = isPastHandover(here) ? here : abandonRenewal(here, context);
-  const { phase } = session.membership;
-  const hasKeys = phase === 'inside' || phase === 'arriving';
-  if (session.status === 'leaving' || !isConnected(session) || !hasKeys) {
+export function leave(present: Session, context: StepContext): Session {
+  const session = isPastHandover(present) ? present : abandonRenewal(present, context);
+  if (session.user.status === 'leaving' || !isConnected(session) || !hasKeys(session.membership)) {
     return endSession(session, context, undefined, undefined);
   }
-  const leaving: Session = { ...session, status: 'leaving' };
-  if (!isStealth(session.schedule.cover)) return sendGoodbye(leaving, context);
-  // When somebody goes must not tell when it spoke last.
+  const leaving: Session = { ...session, user: setStatus(session.user, 'leaving') };
+  if (!isStealth(session.cover.mode)) return sendGoodbye(leaving, context);
+  // In stealth a random wait keeps the goodbye from showing when this member sent its last text.
   const dwellMs = Math.round(context.chance() * DWELL_MOST_MS);
   emit(context, { type: 'state', state: 'leaving', detail: `goodbye in about ${Math.ceil(dwellMs / 1_000)} s` });
   setTimer(context, 'goodbye', dwellMs);
   return leaving;
 }
 
-/** Who is going over to another circuit says goodbye on the other side; who has not begun to stays. */
-function isPastHandover({ renewal }: Session): boolean {
-  return renewal.phase === 'handover' || renewal.phase === 'arriving';
+/** A member in a handover says goodbye on the new circuit. Before that it stays on the old one. */
+function isPastHandover({ connection: { renewal } }: Session): boolean {
+  return renewal.phase === 'handover' || renewal.phase === 'catching-up';
 }
 
-function isConnected({ link, renewal }: Session): boolean {
-  return link.phase === 'live' || renewal.phase === 'arriving';
+function isConnected({ connection: { link, renewal } }: Session): boolean {
+  return link.phase === 'live' || renewal.phase === 'catching-up';
 }
 
 export function sendGoodbye(leaving: Session, context: StepContext): Session {
   if (!isConnected(leaving)) return endSession(leaving, context, undefined, undefined);
   if (presentMembers(leaving.inbox).length === 0 && maySend(leaving) && !isAwaitingEcho(leaving)) {
     setTimer(context, 'leave', LEAVE_COMMIT_WAIT_MS);
-    return runCommitRequests(enqueueRequest({ ...leaving, commitRequests: [] }, { type: 'leave-commit' }), context);
+    const cleared = keepRequests(leaving.commits, () => false);
+    return runCommitRequests({ ...leaving, commits: enqueueRequest(cleared, { type: 'leave-commit' }) }, context);
   }
-  setTimer(context, 'leave', LEAVE_WAIT_MS + sendingDelayMs(leaving.schedule, leaving.outbox.waiting.length));
+  setTimer(context, 'leave', LEAVE_WAIT_MS + sendingDelayMs(leaving.cover, leaving.outbox.waiting.length));
   const goodbye = enqueue(leaving.outbox, [{ type: 'presence', status: 'leaving' }]);
   return sendReady({ ...leaving, outbox: goodbye }, context);
 }
 
-/** What fills slots is never all echoed, and need not be. */
+/** Receipts that fill slots are never all echoed, and need not be. */
 function isAwaitingEcho({ outbox }: Session): boolean {
   return outbox.dispatched.some(({ draft }) => draft.type !== 'receipt');
 }

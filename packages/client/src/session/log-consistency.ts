@@ -1,103 +1,30 @@
-// Holds what this member saw against what the others say that they saw: a relay that drops, reorders, splits or goes back is shown. PROTOCOL.md §5.10.
+// Compares what this member saw of the log with what others say that they saw, and detects forks.
+// A relay that drops, reorders, splits or rolls back is shown by it. PROTOCOL.md §5.10.
 
-import { message } from '@sotto/messages';
 import { fingerprint } from '@sotto/crypto';
-import { extendLog, startLog } from '@sotto/crypto/mls';
-import { BEFORE_BYTES, concatBytes, EPOCHS_BEFORE, equalBytes, isZero, LOG_HASH_BYTES, toHex } from '@sotto/protocol';
+import { equalBytes, isZero, LOG_HASH_BYTES, toHex } from '@sotto/protocol';
 import type { Content } from '@sotto/protocol';
-import type { WarningCode } from '../errors.ts';
-import type { Speaker } from '../events.ts';
-import type { Member } from './inbox.ts';
 import {
   FOREIGN_FRAMES_MAX,
-  LOG_HASHES_MAX,
   MEMBER_SILENT_MS,
   FORKED_AFTER_MS,
   FORKED_AGAIN_MS,
   SILENCED_MS,
   UNREADABLE_FRAMES_MAX,
 } from '../limits.ts';
-import type { LogState, Session, StepContext } from './state.ts';
-import { emit } from './effects.ts';
+import { warn } from './effects.ts';
+import type { StepContext } from './effects.ts';
+import type { Member } from './slices/inbox.ts';
+import { forgetForeign, noteCompared } from './slices/log.ts';
+import type { LogState } from './slices/log.ts';
+import type { Session } from './state.ts';
 
-/** What a member says when it cannot tell: it has missed something, and has not begun anew yet. */
-const NO_LOG_HASH: Uint8Array = new Uint8Array(LOG_HASH_BYTES);
-
-export function warn(context: StepContext, code: WarningCode, from: Speaker | undefined): void {
-  emit(context, {
-    type: 'warning',
-    code,
-    message: message(`warning.${code}`),
-    ...(from === undefined ? {} : { from }),
-  });
-}
-
-/** An epoch has begun behind entry `sequence`: all its members begin at the same hash. What the one before ended with is kept, to be said in this one. */
-export function startEpoch(log: LogState, authenticator: Uint8Array, sequence: number): LogState {
-  const hashes = [startLog(authenticator, sequence)];
-  const before = [{ start: log.start, hash: currentHash(log) }, ...log.before].slice(0, EPOCHS_BEFORE);
-  const compared = log.compared.filter((one) => before.some(({ start }) => start === one.start));
-  const epoch = { start: sequence, hasText: false, before, compared, differing: [] };
-  return { ...log, ...epoch, hashes, last: sequence };
-}
-
-export function extendLogState(log: LogState, sequence: number, body: Uint8Array): LogState {
-  const before = log.hashes.at(-1);
-  if (before === undefined) return log;
-  const hashes = [...log.hashes, extendLog(before, sequence, body)].slice(-LOG_HASHES_MAX);
-  return { ...log, hashes, last: sequence };
-}
-
-/** Entries up to `sequence` are lost: until the next epoch this member cannot tell what the log is. */
-export function markLost(log: LogState, sequence: number): LogState {
-  return { ...log, hashes: [], lost: Math.max(log.lost, sequence) };
-}
-
-/** A text was said, by whomever: in the next epoch everybody says how this one was seen. */
-export function noteText(session: Session): Session {
-  return session.log.hasText ? session : { ...session, log: { ...session.log, hasText: true } };
-}
-
-/** Whether all who were in the epoch that `log` saw last owe it to the others to say how it ended. */
-export function owesReceipt(ended: LogState, { before }: LogState): boolean {
-  const [latest] = before;
-  return ended.hasText && latest !== undefined && !isZero(latest.hash);
-}
-
-/** This member comes in anew: what it has of epochs are not the ones before the one that begins. */
-export function forgetEpochs(log: LogState): LogState {
-  return { ...markLost(log, 0), before: [], compared: [] };
-}
-
-/** How the epochs before this one ended, the latest first. */
-export function epochEnds({ before }: LogState): Uint8Array {
-  const ends = concatBytes(...before.map(({ hash }) => hash));
-  return concatBytes(ends, new Uint8Array(BEFORE_BYTES - ends.length));
-}
-
-/** What goes into every message. */
-export function currentHash(log: LogState): Uint8Array {
-  return log.hashes.at(-1) ?? NO_LOG_HASH;
-}
-
-/** Another member was understood. */
-export function noteReadable(session: Session, sequence: number, context: StepContext): Session {
-  return { ...session, log: { ...session.log, byMember: sequence, readableAt: context.now, unreadable: 0 } };
-}
-
-/** Something that only a member can have made: a dummy, a proof, an own frame. */
-export function noteByMember(session: Session, sequence: number): Session {
-  return { ...session, log: { ...session.log, byMember: sequence } };
-}
-
-export function noteUnreadable(session: Session): Session {
-  const { log } = session;
-  return { ...session, log: { ...log, unreadable: log.unreadable + 1, foreign: log.foreign + 1 } };
-}
+// Forks
 
 /**
- * Frames come and none can be read, for longer than any member stays silent: the others are in another epoch. One who only has the connection
- * string cannot make it look so, for the others are heard between its frames.
+ * Frames come and none can be read, for longer than any member is silent: the others are in another
+ * epoch. Holding the connection string alone does not suffice to fake this, for the others are
+ * heard between such frames.
  */
 export function isForked(session: Session, now: number): boolean {
   const { log } = session;
@@ -106,16 +33,17 @@ export function isForked(session: Session, now: number): boolean {
 }
 
 /**
- * Some are heard, and some are missed while frames come that may be theirs: there may be two groups in one log. Found out by joining again, and
- * not twice in a while: whoever has the connection string can send frames that nobody reads.
+ * Some members are heard, and others are missed while frames come that may be theirs: there may be
+ * two groups in one log. A resync finds out. It is not done twice in a while: anyone with the
+ * connection string can send frames that no member reads.
  */
-export function mayBeForked({ log, inbox, forkedAt }: Session, now: number): boolean {
-  if (log.foreign === 0 || isWithin(FORKED_AGAIN_MS, forkedAt, now)) return false;
+export function mayBeForked({ log, inbox }: Session, now: number): boolean {
+  if (log.foreign === 0 || isWithin(FORKED_AGAIN_MS, log.forkedAt, now)) return false;
   return [...inbox.members.values()].some((member) => isMissed(member, now));
 }
 
-/** As `mayBeForked`, when those who were missed have been put out for it: two groups that did so to each other miss nobody any more. */
-function mayHaveForked({ forkedAt, silencedAt }: Session, now: number): boolean {
+/** As `mayBeForked`, after the missed members were removed: then neither group misses any. */
+function mayHaveForked({ log: { forkedAt, silencedAt } }: Session, now: number): boolean {
   return isWithin(SILENCED_MS, silencedAt, now) && !isWithin(FORKED_AGAIN_MS, forkedAt, now);
 }
 
@@ -123,23 +51,26 @@ function isWithin(span: number, since: number | undefined, now: number): boolean
   return since !== undefined && now - since < span;
 }
 
-/** Not said goodbye, and not heard for longer than any member is silent. */
+/** The member has not left, and was not heard for longer than any member is silent. */
 export function isMissed({ status, heardAt }: Member, now: number): boolean {
   return status !== 'here' && now - heardAt >= MEMBER_SILENT_MS;
 }
 
-/** While everybody is heard, frames that nothing opens are noise. */
+/** While all members are heard, frames that no key opens are noise. */
 export function forgetUnreadable(session: Session, now: number): Session {
   if ([...session.inbox.members.values()].some((member) => isMissed(member, now))) return session;
-  return { ...session, log: { ...session.log, foreign: 0 } };
+  return { ...session, log: forgetForeign(session.log) };
 }
 
-/** What a comparison shows: `unknown` if one of the two cannot tell. */
+// Comparisons
+
+/** The result of a comparison: `unknown` if one of the two members cannot tell. */
 type Compared = 'same' | 'other' | 'unknown';
 
 /**
- * A message came as entry `session.inbox.seen`; its sender must have seen what we saw up to where it says, and nothing that comes behind it, and
- * the same ends of the epochs before. `agrees`: it has seen what we saw in this epoch.
+ * A message came as entry `session.inbox.seen`. Its sender must have seen the same log up to where
+ * it says, and no later entry, and the same ends of the epochs before.
+ * @returns `agrees`: the sender has seen the same log in this epoch.
  */
 export function compareLog(
   session: Session,
@@ -154,9 +85,8 @@ export function compareLog(
   const differs = (now === 'other' || before.some(({ same }) => !same)) && !log.differing.includes(who);
   if (differs)
     warn(context, 'log-differs', { name: inbox.members.get(toHex(memberKey))?.name ?? '', fingerprint: who });
-  const differing = differs ? [...log.differing, who] : log.differing;
   return {
-    session: { ...session, log: { ...log, compared: [...log.compared, ...before], differing } },
+    session: { ...session, log: noteCompared(log, before, differs ? who : undefined) },
     agrees: now === 'same',
   };
 }
@@ -167,7 +97,7 @@ function compareNow({ log, inbox }: Session, { seen, logHash }: Content): Compar
   return seen < inbox.seen && own !== undefined && equalBytes(own, logHash) ? 'same' : 'other';
 }
 
-/** @returns what is new of it. */
+/** @returns the comparisons that are new. */
 function compareBefore(log: LogState, who: string, content: Content): LogState['compared'] {
   if (content.type !== 'presence' && content.type !== 'receipt') return [];
   return log.before.flatMap(({ start, hash }, index) => {
@@ -177,7 +107,10 @@ function compareBefore(log: LogState, who: string, content: Content): LogState['
   });
 }
 
-/** Whether `member` was there and has seen entry `sequence`: one of an earlier epoch, only if it saw that to its end as we did. */
+/**
+ * Whether `member` was there and has seen entry `sequence`. An entry of an earlier epoch counts
+ * only if the member saw the same end of that epoch.
+ */
 export function hasSeen(log: LogState, member: Member, sequence: number): boolean {
   if (member.seen < sequence || member.since >= sequence) return false;
   if (sequence > log.start) return true;

@@ -1,31 +1,17 @@
-// The log in its order, opened: where the connection has got to, echoes, what others say, new epochs, the commit number, refusals. PROTOCOL.md §5.7, §5.8.
+// Processes the log in its order, opened: echoes, contents of others, epochs, the commit number,
+// refusals. PROTOCOL.md §5.7, §5.8.
 
 import { equalBytes } from '@sotto/protocol';
 import type { CommitNotice } from '@sotto/protocol';
-import { confirm, fetchSnapshot, leaveForked, resync, onEpoch, onSnapshot, onWelcome } from './membership.ts';
-import { endSession, endWithCode, disconnect } from './ending.ts';
-import {
-  onCommitRefused,
-  onCommitVoid,
-  dropLostCommit,
-  finishCommit,
-  markStored,
-  runCommitRequests,
-} from './commits.ts';
 import type { GroupOpened, GroupView } from '../group/membership.ts';
-import { forgiveSilence, rollBack, processContent, processSequence } from './inbox.ts';
-import type { InboxEvent } from './inbox.ts';
-import { RECEIPT_DELAY_MS, TRACKED_TEXTS_MAX } from '../limits.ts';
+import { RECEIPT_DELAY_MS } from '../limits.ts';
 import type { Move } from '../moderator.ts';
-import { dropOrdered } from './ordering.ts';
-import { acknowledge, supersede, refuseFrame, unsentTexts } from './outbox.ts';
-import type { DispatchedFrame } from './outbox.ts';
-import { NO_RENEWAL } from './renewal.ts';
-import type { RelayNotice, Session, StepContext } from './state.ts';
-import { onKnock } from './admitting.ts';
-import { sendReady, enqueueOnce } from './sending.ts';
-import { announce, emitMembers, emitGap, messageId, notifyDelivered, notifyRenewed } from './notifications.ts';
-import { emit, setTimer } from './effects.ts';
+import { dropOrdered, onKnock } from './admission.ts';
+import { onCommitRefused, onCommitVoid, dropLostCommit, finishCommit, runCommitRequests } from './commits.ts';
+import { emit, setTimer, warn } from './effects.ts';
+import type { RelayNotice, StepContext } from './effects.ts';
+import { closeSession, endSession, endWithCode, disconnect } from './ending.ts';
+import { compareLog, isForked } from './log-consistency.ts';
 import {
   validateCommit,
   resumeScheduledRotation,
@@ -34,51 +20,73 @@ import {
   onRollCall,
 } from './maintenance.ts';
 import {
-  compareLog,
-  extendLogState,
+  confirm,
+  fetchSnapshot,
+  leaveForked,
+  onEpoch,
+  onKnockRefused,
+  onSnapshot,
+  onWelcome,
+  resync,
+} from './membership.ts';
+import { announce, emitMembers, emitGap, messageId, notifyDelivered, notifyRenewed } from './notifications.ts';
+import { sendReady, enqueueOnce } from './sending.ts';
+import { awaitCommitted, markStored, setCommitNumber } from './slices/commits.ts';
+import { catchUp, onCaughtUp } from './slices/connection.ts';
+import { forgiveSilence, processContent, processSequence, rollBack, skipTo } from './slices/inbox.ts';
+import type { InboxEvent } from './slices/inbox.ts';
+import {
+  appendEntry,
   forgetEpochs,
-  isForked,
+  forgetLost,
   markLost,
   noteByMember,
   noteReadable,
   noteText,
   noteUnreadable,
   owesReceipt,
-  warn,
-} from './log-consistency.ts';
+} from './slices/log.ts';
+import { hasKeys } from './slices/membership.ts';
+import * as outboxSlice from './slices/outbox.ts';
+import type { DispatchedFrame } from './slices/outbox.ts';
+import type { Session } from './state.ts';
 
-type Reading<Type extends RelayNotice['type']> = Extract<RelayNotice, { readonly type: Type }>;
+type Notice<Type extends RelayNotice['type']> = Extract<RelayNotice, { readonly type: Type }>;
+
+// Notices of the relay
 
 export function onNotice(session: Session, notice: RelayNotice, context: StepContext): Session {
+  const { number } = session.connection;
   switch (notice.type) {
     case 'attached':
       return onAttached(session, notice, context);
     case 'committed':
       return onCommitted(session, notice.notice, context);
     case 'refused':
-      return notice.connection === session.connection ? onRefused(session, notice, context) : session;
+      return notice.connection === number ? onRefused(session, notice, context) : session;
     case 'snapshot':
-      return notice.connection === session.connection ? onSnapshot(session, notice.snapshot, context) : session;
+      return notice.connection === number ? onSnapshot(session, notice.snapshot, context) : session;
   }
 }
 
-/** Everything that earlier connections brought has been read now. */
-function onAttached(session: Session, { connection, log }: Reading<'attached'>, context: StepContext): Session {
-  if (connection !== session.connection || session.link.phase !== 'attached') return session;
+/** All entries of earlier connections have been processed now. */
+function onAttached(session: Session, { connection, log }: Notice<'attached'>, context: StepContext): Session {
+  if (connection !== session.connection.number || session.connection.link.phase !== 'attached') return session;
   const last = log.next - 1;
+  const { seen } = session.inbox;
   let next = session;
-  if (session.status === 'new' && session.view === undefined && session.inbox.seen === 0) {
+  if (session.user.status === 'new' && session.membership.view === undefined && seen === 0) {
     next = { ...next, inbox: rollBack(next.inbox, last) };
-  } else if (session.inbox.seen > last) {
+  } else if (seen > last) {
     next = onRollBack(next, last, context);
-  } else if (log.oldest > session.inbox.seen + 1) {
+  } else if (log.oldest > seen + 1) {
     next = passSequence(next, log.oldest - 1, context);
   }
   if (next.inbox.seen >= last) return goLive(next, log.commitNumber, context);
-  return { ...next, link: { phase: 'catching-up', until: last, commitNumber: log.commitNumber } };
+  return { ...next, connection: catchUp(next.connection, last, log.commitNumber) };
 }
 
-/** A log that is shorter than what we have seen was rolled back; its lost end cannot be counted, but it is said. */
+/** The log is shorter than before: it was rolled back. The user is warned, and shown the gap. */
 function onRollBack(session: Session, last: number, context: StepContext): Session {
   warn(context, 'log-rolled-back', undefined);
   emitGap(context, session.inbox.seen - last, undefined);
@@ -86,84 +94,94 @@ function onRollBack(session: Session, last: number, context: StepContext): Sessi
   return {
     ...session,
     inbox: rollBack(session.inbox, last),
-    tracked: session.tracked.filter((text) => text.sequence <= last),
+    outbox: outboxSlice.rollBackTracked(session.outbox, last),
     log: markLost(session.log, 0),
   };
 }
 
-/** Frames before this one are lost: the gap is shown, and reading goes on behind it. */
+/** Entries up to this one are lost: the gap is shown, and the log is read behind it. */
 function passSequence(session: Session, sequence: number, context: StepContext): Session {
-  const taken = processSequence(session.inbox, sequence + 1);
-  if (taken === undefined) return session;
+  const passed = processSequence(session.inbox, sequence + 1);
+  if (passed === undefined) return session;
   scheduleLogGapRotation(context);
   const next: Session = {
     ...session,
-    inbox: { ...taken.inbox, seen: sequence },
+    inbox: skipTo(passed.inbox, sequence),
     log: markLost(session.log, sequence),
   };
-  return taken.events.reduce((told, event) => announce(told, event, context), next);
+  return passed.events.reduce((announced, event) => announce(announced, event, context), next);
 }
 
 /**
- * The log has been read to where it stood. If frames were lost and the commit number is not ours, a commit may be among them: then this member
- * says nothing more under keys that may be over, and joins again. Else a commit number that differs only tells of a relay that was restarted.
+ * The log has been read to the end that ATTACHED named. If entries were lost and the commit number
+ * is not the known one, a commit may be among them: this member resyncs. Otherwise a commit number
+ * that differs only shows that the relay was restarted.
  */
 function goLive(session: Session, commitNumber: number, context: StepContext): Session {
-  const missed = session.log.lost > 0 && commitNumber !== session.commitNumber.value;
-  const isRenewed = session.renewal.phase === 'arriving';
+  const missed = session.log.lost > 0 && commitNumber !== session.commits.number.value;
+  const { renewal } = session.connection;
+  // A member that renewed its circuit was never away: silent members were silent to it as well.
+  const wasAway = renewal.phase !== 'catching-up';
   let next: Session = {
     ...session,
-    link: { phase: 'live' },
-    commitNumber: { phase: 'known', value: commitNumber },
-    renewal: NO_RENEWAL,
-    // Whoever went over to another circuit was never away: who is silent was silent to it as well.
-    inbox: isRenewed ? session.inbox : forgiveSilence(session.inbox, context.now),
-    log: { ...session.log, lost: 0 },
+    connection: onCaughtUp(session.connection),
+    commits: setCommitNumber(session.commits, commitNumber),
+    inbox: wasAway ? forgiveSilence(session.inbox, context.now) : session.inbox,
+    log: forgetLost(session.log),
   };
-  notifyRenewed(session.renewal, context);
+  notifyRenewed(renewal, context);
   next = dropLostCommit(next, context);
-  if (next.membership.phase !== 'inside' && next.membership.phase !== 'arriving') return fetchSnapshot(next, context);
+  if (!hasKeys(next.membership)) return fetchSnapshot(next, context);
   if (missed) return resync(next, context);
-  // Whoever went over to another circuit was never away.
-  if (!isRenewed) next = resumeScheduledRotation(next, context);
-  if (next.status === 'joined' && next.membership.phase === 'inside' && !isRenewed)
+  if (wasAway) next = resumeScheduledRotation(next, context);
+  if (next.user.status === 'joined' && next.membership.phase === 'inside' && wasAway)
     emit(context, { type: 'state', state: 'joined' });
   return runCommitRequests(sendReady(next, context), context);
 }
 
-/** COMMITTED stands behind its commit: whatever the commit was, it has been judged. */
+/** COMMITTED comes behind its commit, which has been validated by now. */
 function onCommitted(session: Session, notice: CommitNotice, context: StepContext): Session {
-  if (notice.commitNumber <= session.commitNumber.value) return session;
+  const known = session.commits.number.value;
+  if (notice.commitNumber <= known) return session;
   const { lost } = session.log;
-  const missed = lost > 0 && (notice.commitNumber > session.commitNumber.value + 1 || lost >= notice.first);
+  const missed = lost > 0 && (notice.commitNumber > known + 1 || lost >= notice.first);
   let next: Session = {
     ...session,
-    commitNumber: { phase: 'known', value: notice.commitNumber },
-    outbox: supersede(session.outbox),
-    log: missed ? session.log : { ...session.log, lost: 0 },
+    commits: setCommitNumber(session.commits, notice.commitNumber),
+    outbox: outboxSlice.supersede(session.outbox),
+    log: missed ? session.log : forgetLost(session.log),
   };
   next = finishCommit(validateCommit(next, notice, context), context);
-  if (next.link.phase !== 'live') return next;
-  if (missed && next.membership.phase === 'inside') return resync({ ...next, log: { ...next.log, lost: 0 } }, context);
+  if (next.connection.link.phase !== 'live') return next;
+  if (missed && next.membership.phase === 'inside') return resync({ ...next, log: forgetLost(next.log) }, context);
   if (next.membership.phase === 'outside') return fetchSnapshot(next, context);
   return runCommitRequests(sendReady(next, context), context);
 }
 
-/** The commit number is taken from COMMITTED alone: adopted from here, a frame of the old epoch could leave under the new commit number. */
-function onRefused(session: Session, refused: Reading<'refused'>, context: StepContext): Session {
+/**
+ * The commit number comes from COMMITTED alone. If it came from REFUSED, a frame of the old epoch
+ * could leave under the new commit number.
+ */
+function onRefused(session: Session, refused: Notice<'refused'>, context: StepContext): Session {
   const answered = onCommitRefused(session, refused.what, context);
   if (answered !== undefined)
     return answered.membership.phase === 'outside' ? fetchSnapshot(answered, context) : answered;
-  // An honest relay never goes below what it has said before on this connection.
-  if (refused.commitNumber < session.commitNumber.value) return disconnect(session, context, 'relay-misbehaved');
-  const turning = refused.commitNumber > session.commitNumber.value;
-  let next: Session = { ...session, outbox: refuseFrame(session.outbox, refused.what) };
-  if (turning) next = { ...next, commitNumber: { phase: 'turning', value: next.commitNumber.value } };
-  if (next.membership.phase === 'knocking') next = { ...next, membership: { ...next.membership, status: 'refused' } };
-  return sendReady(next, context);
+  const { commits } = session;
+  // An honest relay never goes below an earlier number on this connection.
+  if (refused.commitNumber < commits.number.value) return disconnect(session, context, 'relay-misbehaved');
+  const next: Session = {
+    ...session,
+    outbox: outboxSlice.refuseFrame(session.outbox, refused.what),
+    commits: refused.commitNumber > commits.number.value ? awaitCommitted(commits) : commits,
+  };
+  return sendReady(onKnockRefused(next), context);
 }
 
-/** The log's next entry, opened: an echo, another member's content, a new epoch, a dummy, or nothing for us. */
+// Entries
+
+/**
+ * The log's next entry, opened: an echo, a content, an epoch, a dummy, or nothing for this member.
+ */
 export function onEntryOpened(
   session: Session,
   entry: { readonly sequence: number; readonly body: Uint8Array; readonly opened: GroupOpened },
@@ -171,28 +189,25 @@ export function onEntryOpened(
   context: StepContext,
 ): Session {
   const { sequence, body, opened } = entry;
-  const taken = processSequence(session.inbox, sequence);
-  if (taken === undefined) return session;
+  const processed = processSequence(session.inbox, sequence);
+  if (processed === undefined) return session;
   const lost = sequence - session.inbox.seen - 1;
-  let next: Session = { ...session, inbox: taken.inbox };
-  if (lost > 0) {
-    scheduleLogGapRotation(context);
-    next = { ...next, log: markLost(next.log, sequence - 1) };
-  }
-  next = { ...next, log: extendLogState(next.log, sequence, body) };
-  for (const event of taken.events) next = announce(next, event, context);
-  // A new epoch tells of those who are out by the names they had.
+  if (lost > 0) scheduleLogGapRotation(context);
+  const log = lost > 0 ? markLost(session.log, sequence - 1) : session.log;
+  let next: Session = { ...session, inbox: processed.inbox, log: appendEntry(log, sequence, body) };
+  for (const event of processed.events) next = announce(next, event, context);
+  // An epoch reports removed members by the names they had, so it changes the group itself.
   if (opened.kind !== 'epoch') next = onGroupChanged(next, view, context);
-  const echo = acknowledge(next.outbox, body);
+  const { outbox, dispatched } = outboxSlice.acknowledge(next.outbox, body);
   next =
-    echo.dispatched === undefined
-      ? onOtherEntry(markStored(next, body), sequence, opened, view, context)
-      : onEcho({ ...next, outbox: echo.outbox }, echo.dispatched, sequence, context);
+    dispatched === undefined
+      ? onOtherEntry({ ...next, commits: markStored(next.commits, body) }, sequence, opened, view, context)
+      : onEcho({ ...next, outbox }, dispatched, sequence, context);
   return reachEnd(next, context);
 }
 
 function reachEnd(session: Session, context: StepContext): Session {
-  const { link } = session;
+  const { link } = session.connection;
   if (link.phase === 'catching-up' && session.inbox.seen >= link.until)
     return goLive(session, link.commitNumber, context);
   return sendReady(session, context);
@@ -201,7 +216,7 @@ function reachEnd(session: Session, context: StepContext): Session {
 /** The echo is the acknowledgement: the relay holds the frame. */
 function onEcho(session: Session, dispatched: DispatchedFrame, sequence: number, context: StepContext): Session {
   const { draft, number } = dispatched;
-  const next = noteByMember(session, sequence);
+  const next: Session = { ...session, log: noteByMember(session.log, sequence) };
   if (draft.type === 'presence' && draft.status === 'leaving') return endSession(next, context, undefined, undefined);
   if (draft.type === 'roll-call') return onRollCall(next, context);
   if (draft.type === 'move') {
@@ -210,14 +225,14 @@ function onEcho(session: Session, dispatched: DispatchedFrame, sequence: number,
     return follow(next, draft.move, context);
   }
   if (draft.type !== 'text') return next;
-  if (draft.index !== draft.count - 1) return noteText(next);
+  const log = noteText(next.log);
+  if (draft.index !== draft.count - 1) return { ...next, log };
   const id = messageId(context.room.memberKey, number - draft.index);
   emit(context, { type: 'sent', ref: draft.ref, id });
-  const tracked = [...next.tracked, { id, sequence, by: 0 }].slice(-TRACKED_TEXTS_MAX);
-  return { ...noteText(next), tracked };
+  return { ...next, log, outbox: outboxSlice.trackText(next.outbox, id, sequence) };
 }
 
-/** A body that is not an echo of ours: another member's, a commit's, a dummy, or noise of the relay. */
+/** An entry that is no echo: of another member, of a commit, a dummy, or the relay's noise. */
 function onOtherEntry(
   session: Session,
   sequence: number,
@@ -231,13 +246,13 @@ function onOtherEntry(
     case 'epoch':
       return carryOver(session, onEpoch(forgetOutside(session, opened), sequence, opened, view, context), context);
     case 'removed':
-      if (session.status === 'leaving' || opened.reason === 'left')
+      if (session.user.status === 'leaving' || opened.reason === 'left')
         return endSession(session, context, undefined, undefined);
       return opened.reason === 'evicted' ? endWithCode(session, context, 'evicted') : resync(session, context);
     case 'knock':
       return onKnock(session, opened, context);
     case 'welcome':
-      // It begins in the middle of an epoch: what was seen of another one before it was removed is not this one's.
+      // A welcome leads into the middle of an epoch: entries seen before are not of that epoch.
       return onWelcome({ ...session, log: forgetEpochs(session.log) }, context);
     case 'refused':
       return opened.by === 'own' ? onCommitVoid(session, context) : session;
@@ -246,40 +261,40 @@ function onOtherEntry(
   }
 }
 
-/** Who comes in by a commit of its own was outside: whatever it has seen of an epoch, it was not the one before. */
+/** A member that joins by its own commit was outside: the epoch it saw was not the one before. */
 function forgetOutside(session: Session, opened: Extract<GroupOpened, { kind: 'epoch' }>): Session {
-  const comesIn = opened.by === 'own' && session.membership.phase === 'joining';
-  return comesIn ? { ...session, log: forgetEpochs(session.log) } : session;
+  const joins = opened.by === 'own' && session.membership.phase === 'joining';
+  return joins ? { ...session, log: forgetEpochs(session.log) } : session;
 }
 
-/** What was said last in the epoch that `session` was in is compared in the next: everybody owes a receipt there. */
+/** The last texts of an epoch are compared in the next one: all members owe a receipt there. */
 function carryOver(session: Session, next: Session, context: StepContext): Session {
   return owesReceipt(session.log, next.log) ? oweReceipt(next, 'due', context) : next;
 }
 
-/** The first debt starts the wait: were it each, a lively room would never be answered. */
+/** The first receipt owed starts the wait. If each did, a lively room would never get one. */
 function oweReceipt(session: Session, receipt: 'owed' | 'due', context: StepContext): Session {
-  if (session.receipt === 'none') setTimer(context, 'receipt', RECEIPT_DELAY_MS);
-  return { ...session, receipt: session.receipt === 'due' ? 'due' : receipt };
+  if (session.outbox.receipt === 'none') setTimer(context, 'receipt', RECEIPT_DELAY_MS);
+  return { ...session, outbox: outboxSlice.oweReceipt(session.outbox, receipt) };
 }
 
 function onContent(
   session: Session,
   sequence: number,
-  said: Extract<GroupOpened, { kind: 'content' }>,
+  { memberKey, content }: Extract<GroupOpened, { kind: 'content' }>,
   context: StepContext,
 ): Session {
-  const { memberKey, content } = said;
-  // Our own frame that is not awaited was shown before: the relay replays it.
+  // An own frame that is not awaited was shown before: the relay replays it.
   if (equalBytes(memberKey, context.room.memberKey)) return session;
-  const readable = noteReadable(session, sequence, context);
+  const readable: Session = { ...session, log: noteReadable(session.log, sequence, context.now) };
   if (content.type === 'move') return follow(readable, content, context);
-  const compared = compareLog(content.type === 'text' ? noteText(readable) : readable, memberKey, content, context);
-  // A receipt counts only from who has seen the same log.
+  const noted: Session = content.type === 'text' ? { ...readable, log: noteText(readable.log) } : readable;
+  const compared = compareLog(noted, memberKey, content, context);
+  // A receipt counts only from a member that has seen the same log.
   const believed = compared.agrees ? content : { ...content, seen: 0 };
-  const taken = processContent(compared.session.inbox, memberKey, believed, context.now);
-  let next = confirm({ ...compared.session, inbox: taken.inbox }, context);
-  for (const event of taken.events) next = answerInbox(announce(next, event, context), event, context);
+  const processed = processContent(compared.session.inbox, memberKey, believed, context.now);
+  let next = confirm({ ...compared.session, inbox: processed.inbox }, context);
+  for (const event of processed.events) next = answerInbox(announce(next, event, context), event, context);
   return content.type === 'roll-call' ? onRollCall(next, context) : next;
 }
 
@@ -289,30 +304,30 @@ function onNoContent(
   opened: Extract<GroupOpened, { kind: 'nothing' }>,
   context: StepContext,
 ): Session {
-  if (opened.sealedBy === 'member') return noteByMember(session, sequence);
-  const { phase } = session.membership;
-  if (opened.sealedBy === 'joiner' || (phase !== 'inside' && phase !== 'arriving')) return session;
-  const next = noteUnreadable(session);
+  if (opened.sealedBy === 'member') return { ...session, log: noteByMember(session.log, sequence) };
+  if (opened.sealedBy === 'joiner' || !hasKeys(session.membership)) return session;
+  const next: Session = { ...session, log: noteUnreadable(session.log) };
   return isForked(next, context.now) ? leaveForked(next, context) : next;
 }
 
-/** The room goes on elsewhere: whoever was told, and believes it, goes there with what it has not said yet. */
+/** The room moves: a member that verifies the order follows it with its unsent texts. */
 function follow(session: Session, move: Move, context: StepContext): Session {
-  if (session.status === 'leaving' || !context.room.isOrderedMove(move)) return session;
+  if (session.user.status === 'leaving' || !context.room.isOrderedMove(move)) return session;
   const { onionKey, roomSecret } = move;
-  const { cover } = session.schedule;
+  const { mode } = session.cover;
+  const { view } = session.membership;
   dropOrdered(session, context);
   context.effects.push({ type: 'disconnect' });
-  const awaited = (session.view?.members ?? []).flatMap(({ memberKey, self }) => (self ? [] : [memberKey]));
-  const texts = unsentTexts(session.outbox);
-  // It hides as this one does.
+  const awaited = (view?.members ?? []).flatMap(({ memberKey, self }) => (self ? [] : [memberKey]));
+  const texts = outboxSlice.unsentTexts(session.outbox);
+  // The new room has the same cover mode.
   context.effects.push({
     type: 'move',
-    invite: { onionKey, roomSecret, ...(cover === 'off' ? {} : { cover }) },
+    invite: { onionKey, roomSecret, ...(mode === 'off' ? {} : { cover: mode }) },
     texts,
     awaited,
   });
-  return { ...session, link: { phase: 'closed' } };
+  return closeSession(session);
 }
 
 export function answerInbox(session: Session, event: InboxEvent, context: StepContext): Session {

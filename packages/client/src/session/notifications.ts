@@ -1,100 +1,107 @@
-// What a session tells its front end.
+// Emits a session's events for its front end, and lists members and status for its queries.
 
 import { message } from '@sotto/messages';
 import { fingerprint } from '@sotto/crypto';
 import { coverCost, equalBytes, isStealth, stealthShape, toHex } from '@sotto/protocol';
-import type { CircuitCode, ClientCode } from '../errors.ts';
+import type { CircuitCode } from '../errors.ts';
 import type { ClientStatus, ListedMember, Speaker } from '../events.ts';
-import { presentMembers } from './inbox.ts';
-import type { InboxEvent, InboxText, Member } from './inbox.ts';
-import { NAME_WAIT_MS, UNNAMED_BYTES_MAX } from '../limits.ts';
-import { bindName } from '../names/warnings.ts';
-import { decodeText } from '../utf8.ts';
-import { timeToSendMs } from './cover.ts';
-import { isAwaited } from './renewal.ts';
-import type { Renewal } from './renewal.ts';
 import type { Room } from '../group/room-keys.ts';
-import { rotationLeftMs } from './key-rotation.ts';
-import type { Session, StepContext } from './state.ts';
-import { emit, setTimer } from './effects.ts';
+import { NAME_WAIT_MS, UNNAMED_BYTES_MAX } from '../limits.ts';
+import { nameLooks } from '../names/likeness.ts';
+import { findNameWarning } from '../names/warnings.ts';
+import type { NameWarning } from '../names/warnings.ts';
+import { decodeText } from '../utf8.ts';
+import { emit, setTimer, warn } from './effects.ts';
+import type { StepContext } from './effects.ts';
 import { hasSeen } from './log-consistency.ts';
+import { isAwaitedByUser } from './slices/connection.ts';
+import type { Renewal } from './slices/connection.ts';
+import { timeToSendMs } from './slices/cover.ts';
+import { presentMembers } from './slices/inbox.ts';
+import type { InboxEvent, InboxText, Member } from './slices/inbox.ts';
+import { rotationLeftMs } from './slices/key-rotation.ts';
+import { countDeliveries } from './slices/outbox.ts';
+import { bindName, holdText, keepTexts, noteNameWarning } from './slices/user.ts';
+import type { Session } from './state.ts';
 
-/** Everybody who can read, oneself first: whoever is in the group and has not asked to be removed. */
-export function listMembers(session: Session, room: Room): ListedMember[] {
-  const departing = session.view?.leavers ?? [];
-  const others = (session.view?.members ?? []).flatMap(({ memberId, memberKey, self }): ListedMember[] => {
-    if (self || departing.some((gone) => equalBytes(gone, memberId))) return [];
-    const member = session.inbox.members.get(toHex(memberKey));
+// Queries
+
+/** All members that can read, this one first: those in the group without the leavers. */
+export function listMembers({ membership: { view }, inbox, user }: Session, room: Room): ListedMember[] {
+  const leavers = view?.leavers ?? [];
+  const others = (view?.members ?? []).flatMap(({ memberId, memberKey, self }): ListedMember[] => {
+    if (self || leavers.some((gone) => equalBytes(gone, memberId))) return [];
+    const member = inbox.members.get(toHex(memberKey));
     const present = member?.status === 'here';
     return [{ name: member?.name ?? '', fingerprint: fingerprint(memberKey), self: false, present }];
   });
-  return [{ name: session.name, fingerprint: room.fingerprint, self: true, present: true }, ...others];
+  return [{ name: user.name, fingerprint: room.fingerprint, self: true, present: true }, ...others];
 }
 
-const CONNECTED: ReadonlySet<Session['link']['phase']> = new Set<Session['link']['phase']>([
-  'attached',
-  'catching-up',
-  'live',
-]);
+type LinkPhase = Session['connection']['link']['phase'];
+const CONNECTED: ReadonlySet<LinkPhase> = new Set<LinkPhase>(['attached', 'catching-up', 'live']);
 
-export function statusOf(
-  { schedule, view, epochAt, outbox, rotation, link, admittedAt }: Session,
-  now: number,
-): ClientStatus {
-  const { cover } = schedule;
-  const hasTurns = isStealth(cover) && view !== undefined;
+export function statusOf({ cover, membership, outbox, rotation, connection }: Session, now: number): ClientStatus {
+  const { mode } = cover;
+  const { view, epochAt } = membership;
   return {
-    mode: cover,
-    ...coverCost(cover, view?.members.length),
-    slotMs: isStealth(cover) ? stealthShape(cover).sendEveryMs : undefined,
+    mode,
+    ...coverCost(mode, view?.members.length),
+    slotMs: isStealth(mode) ? stealthShape(mode).sendEveryMs : undefined,
     epoch: view?.epoch,
     epochAgeSeconds: view === undefined ? undefined : Math.floor((now - epochAt) / 1_000),
-    newKeysSeconds: hasTurns ? Math.ceil(Math.max(0, rotationLeftMs(cover, rotation, now)) / 1_000) : undefined,
-    connectedSeconds: CONNECTED.has(link.phase) ? Math.floor((now - admittedAt) / 1_000) : undefined,
-    waitingSeconds: Math.ceil(timeToSendMs(schedule, outbox.waiting.length) / 1_000),
+    newKeysSeconds:
+      isStealth(mode) && view !== undefined
+        ? Math.ceil(Math.max(0, rotationLeftMs(mode, rotation, now)) / 1_000)
+        : undefined,
+    connectedSeconds: CONNECTED.has(connection.link.phase)
+      ? Math.floor((now - connection.admittedAt) / 1_000)
+      : undefined,
+    waitingSeconds: Math.ceil(timeToSendMs(cover, outbox.waiting.length) / 1_000),
   };
 }
 
-/** Tells what the log brought; a text whose speaker has no name yet waits for it, and comes in its place when the name does. */
+// Contents of the log
+
+/**
+ * Emits what the log brought. A text whose sender has no name yet is held until the name comes, and
+ * is emitted before it.
+ */
 export function announce(session: Session, event: InboxEvent, context: StepContext): Session {
   if (event.type === 'text' && event.member.name === '') return holdUnnamed(session, event, context);
-  if (event.type === 'left') return announceNamed(session, event.member, context, () => announceInbox(event, context));
-  announceInbox(event, context);
+  if (event.type === 'left') return announceNamed(session, event.member, context, () => emitInbox(event, context));
+  emitInbox(event, context);
   if (event.type !== 'arrived') return session;
-  return announceNamed(
-    bindName(session, event.member.memberKey, event.member.name, context),
-    event.member,
-    context,
-    () => undefined,
-  );
+  return announceNamed(bindMemberName(session, event.member, context), event.member, context, () => undefined);
 }
 
-/** Shows what waits for a name, as it is. */
+/** Emits the held texts without their senders' names. */
 export function announceUnnamed(session: Session, context: StepContext): Session {
-  for (const text of session.unnamed) announceInbox(text, context);
-  return { ...session, unnamed: [] };
+  for (const text of session.user.unnamed) emitInbox(text, context);
+  return { ...session, user: keepTexts(session.user, () => false) };
 }
 
 function holdUnnamed(session: Session, text: InboxText, context: StepContext): Session {
-  const held = session.unnamed.reduce((bytes, other) => bytes + other.bytes.length, text.bytes.length);
+  const { unnamed } = session.user;
+  const held = unnamed.reduce((bytes, other) => bytes + other.bytes.length, text.bytes.length);
   if (held > UNNAMED_BYTES_MAX) {
-    const told = announceUnnamed(session, context);
-    announceInbox(text, context);
-    return told;
+    const announced = announceUnnamed(session, context);
+    emitInbox(text, context);
+    return announced;
   }
-  if (session.unnamed.length === 0) setTimer(context, 'names', NAME_WAIT_MS);
-  return { ...session, unnamed: [...session.unnamed, text] };
+  if (unnamed.length === 0) setTimer(context, 'names', NAME_WAIT_MS);
+  return { ...session, user: holdText(session.user, text) };
 }
 
 /** The member's held texts come first, under the name that it has now. */
-function announceNamed(session: Session, member: Member, context: StepContext, tell: () => void): Session {
+function announceNamed(session: Session, member: Member, context: StepContext, emitEvent: () => void): Session {
   const isTheirs = (text: InboxText): boolean => equalBytes(text.member.memberKey, member.memberKey);
-  for (const text of session.unnamed.filter(isTheirs)) announceInbox({ ...text, member }, context);
-  tell();
-  return { ...session, unnamed: session.unnamed.filter((text) => !isTheirs(text)) };
+  for (const text of session.user.unnamed.filter(isTheirs)) emitInbox({ ...text, member }, context);
+  emitEvent();
+  return { ...session, user: keepTexts(session.user, (text) => !isTheirs(text)) };
 }
 
-function announceInbox(event: InboxEvent, context: StepContext): void {
+function emitInbox(event: InboxEvent, context: StepContext): void {
   switch (event.type) {
     case 'text': {
       const text = decodeText(event.bytes);
@@ -120,42 +127,70 @@ export function emitGap(context: StepContext, count: number, member: Member | un
   emit(context, { type: 'gap', count, ...(member === undefined ? {} : { from: speaker(member) }) });
 }
 
-/** How many others have said that they saw own texts. */
+/**
+ * Emits how many others have said that they saw an own text, for each text with more than before.
+ */
 export function notifyDelivered(session: Session, context: StepContext): Session {
   const others = presentMembers(session.inbox);
-  const tracked = session.tracked.map((text) => {
-    const by = others.filter((member) => hasSeen(session.log, member, text.sequence)).length;
-    if (by <= text.by) return text;
-    emit(context, { type: 'delivered', id: text.id, by });
-    return { ...text, by };
-  });
-  return { ...session, tracked };
+  const { outbox, risen } = countDeliveries(
+    session.outbox,
+    (sequence) => others.filter((member) => hasSeen(session.log, member, sequence)).length,
+  );
+  for (const { id, by } of risen) emit(context, { type: 'delivered', id, by });
+  return { ...session, outbox };
 }
 
 export function emitMembers(session: Session, context: StepContext): void {
   emit(context, { type: 'members', members: listMembers(session, context.room) });
 }
 
-export function emitError(context: StepContext, code: ClientCode, ref?: string): void {
-  emit(context, { type: 'error', code, message: message(`error.client.${code}`), ref });
-}
-
 function speaker(member: Member): Speaker {
   return { name: member.name, fingerprint: fingerprint(member.memberKey) };
 }
 
-/** The member's fingerprint and the number of the text's first frame: the same for everybody. */
+/** The member's fingerprint and the number of the text's first frame: equal for all members. */
 export function messageId(memberKey: Uint8Array, first: number): string {
   return `${fingerprint(memberKey)}-${first}`;
 }
 
-/** To whoever asked for it. */
-export function notifyRenewed(renewal: Renewal, context: StepContext): void {
-  if (isAwaited(renewal)) emit(context, { type: 'circuit', state: 'renewed' });
+// Names
+
+/** A member has sent its name: a name that no other member has belongs to its key from now on. */
+function bindMemberName(session: Session, member: Member, context: StepContext): Session {
+  const who = speaker(member);
+  const code = nameWarning(session, member.memberKey, who);
+  const warned = code === undefined ? session : warnOnce(session, who, code, context);
+  if (code === 'name-taken' || code === 'name-reserved') return warned;
+  return { ...warned, user: bindName(warned.user, nameLooks(who.name), who.fingerprint) };
 }
 
-/** Everything goes on over the circuit that there is. */
+/** A joiner's name is compared and bound to no key. Once it is a member it is compared again. */
+export function warnOfKnock(session: Session, memberKey: Uint8Array, joiner: Speaker, context: StepContext): void {
+  const code = nameWarning(session, memberKey, joiner);
+  if (code !== undefined) warn(context, code, joiner);
+}
+
+function nameWarning({ inbox, user }: Session, memberKey: Uint8Array, who: Speaker): NameWarning | undefined {
+  const others = presentMembers(inbox).filter((other) => !equalBytes(other.memberKey, memberKey) && other.name !== '');
+  return findNameWarning(who, [user.name, ...others.map(({ name }) => name)], user.names);
+}
+
+/** Each key is warned of once: a repeated warning could be used to hide others. */
+function warnOnce(session: Session, who: Speaker, code: NameWarning, context: StepContext): Session {
+  if (session.user.namesWarned.includes(who.fingerprint)) return session;
+  warn(context, code, who);
+  return { ...session, user: noteNameWarning(session.user, who.fingerprint) };
+}
+
+// Renewals
+
+/** Emitted if a user has asked for the renewal. */
+export function notifyRenewed(renewal: Renewal, context: StepContext): void {
+  if (isAwaitedByUser(renewal)) emit(context, { type: 'circuit', state: 'renewed' });
+}
+
+/** Emitted if a user has asked for the renewal: the old circuit stays in use. */
 export function notifyCircuitKept(renewal: Renewal, context: StepContext, code: CircuitCode = 'circuit-kept'): void {
-  if (isAwaited(renewal))
+  if (isAwaitedByUser(renewal))
     emit(context, { type: 'circuit', state: 'kept', code, message: message(`error.client.${code}`) });
 }

@@ -1,17 +1,11 @@
-// The life of one member in one room, as a pure state machine: (session, event, inputs) -> { state, effects }. PROTOCOL.md §4, §5.7, §5.8.
+// The life of one member in one room, as a pure state machine:
+// (session, event, inputs) -> { state, effects }. PROTOCOL.md §4, §5.7, §5.8.
 
-import { encodePing, NAME_BYTES_MAX, SILENCE_LIMIT_MS } from '@sotto/protocol';
-import { fetchSnapshot, leaveForked, onTaskFinished, onUnanswered } from './membership.ts';
-import { endSession, endWithCode, disconnect, scheduleReconnect } from './ending.ts';
-import { runCommitRequests } from './commits.ts';
-import { answerInbox, onEntryOpened, onNotice } from './log.ts';
-import { dropSilent } from './inbox.ts';
-import { admit } from './admitting.ts';
-import { leave, sendGoodbye } from './leaving.ts';
+import type { Step } from '@sotto/machine';
+import { NAME_BYTES_MAX } from '@sotto/protocol';
 import { ATTACH_DEADLINE_MS, JOIN_LIMIT_MS } from '../limits.ts';
-import { onOrder } from './ordering.ts';
-import { pingDelay, presenceDelay } from './pace.ts';
-import { onFrame } from './connection.ts';
+import { encodeText } from '../utf8.ts';
+import { admit, onOrder } from './admission.ts';
 import {
   abandonRenewal,
   handOverWhenIdle,
@@ -20,29 +14,37 @@ import {
   onStandbyFrame,
   onStandbyOpened,
 } from './circuit-renewal.ts';
-import type { Step } from '@sotto/machine';
-import type { Effect, Session, StepInputs, SessionEvent, TimerName, StepContext } from './state.ts';
-import { countReceived } from './cover.ts';
-import { prepareSlot, onSlot } from './slots.ts';
-import { sendReady, enqueueOnce, sendText, sendReceipt, onSealed } from './sending.ts';
-import { announce, announceUnnamed, emitError } from './notifications.ts';
-import { encodeText } from '../utf8.ts';
-import { emit, setTimer, write } from './effects.ts';
+import { runCommitRequests } from './commits.ts';
+import { onFrame, onPingTimer, onSilenceTimer } from './connection.ts';
+import { prepareSlot, onSlot } from './cover.ts';
+import { emit, emitError, setTimer } from './effects.ts';
+import type { Effect, StepContext, StepInputs, TimerName } from './effects.ts';
+import { dial, endSession, endWithCode, disconnect, scheduleReconnect } from './ending.ts';
+import { leave, sendGoodbye } from './leaving.ts';
+import { answerInbox, onEntryOpened, onNotice } from './log.ts';
+import { forgetUnreadable, isForked } from './log-consistency.ts';
 import {
+  setPresenceTimer,
   startRollCall,
-  onDepartingTimer,
+  onLeaversTimer,
   onScheduledRotation,
   onRestoreTimer,
   onRollCallEnd,
   onRotationTimer,
   onLogGapTimer,
 } from './maintenance.ts';
-import { forgetUnreadable, isForked } from './log-consistency.ts';
+import { fetchSnapshot, leaveForked, onTaskFinished, onUnanswered } from './membership.ts';
+import { announce, announceUnnamed } from './notifications.ts';
+import { sendReady, enqueueOnce, sendText, onReceiptTimer, onSealed } from './sending.ts';
+import { noteHeard, onOpened } from './slices/connection.ts';
+import { countReceived, freeTexts } from './slices/cover.ts';
+import { dropSilent } from './slices/inbox.ts';
+import type { Session, SessionEvent } from './state.ts';
 
-/** The one way a session changes. After `closed` nothing happens any more. */
+/** The one way a session changes. After `closed` no event changes it. */
 export function step(session: Session, event: SessionEvent, inputs: StepInputs): Step<Session, Effect> {
   const context: StepContext = { ...inputs, effects: [] };
-  if (session.link.phase === 'closed') {
+  if (session.connection.link.phase === 'closed') {
     if (event.type === 'send') emitError(context, 'not-joined', event.ref);
     return { state: session, effects: [...context.effects] };
   }
@@ -51,18 +53,19 @@ export function step(session: Session, event: SessionEvent, inputs: StepInputs):
 }
 
 function react(session: Session, event: SessionEvent, context: StepContext): Session {
+  const { status } = session.user;
   switch (event.type) {
     case 'start':
-      if (!isName(session.name)) return endWithCode(session, context, 'name-invalid');
+      if (!isName(session.user.name)) return endWithCode(session, context, 'name-invalid');
       setTimer(context, 'join-limit', JOIN_LIMIT_MS);
       return dial(session, context);
     case 'stage':
-      if (session.status === 'new') emit(context, event.stage);
+      if (status === 'new') emit(context, event.stage);
       return session;
     case 'connected':
       setTimer(context, 'attach-deadline', ATTACH_DEADLINE_MS);
-      if (session.status === 'new') emit(context, { type: 'state', state: 'joining' });
-      return { ...session, connection: event.connection, link: { phase: 'greeting' } };
+      if (status === 'new') emit(context, { type: 'state', state: 'joining' });
+      return { ...session, connection: onOpened(session.connection, event.connection) };
     case 'dial-failed':
       return event.final
         ? endSession(session, context, event.code, event.message)
@@ -72,7 +75,7 @@ function react(session: Session, event: SessionEvent, context: StepContext): Ses
     case 'standby-failed':
       return abandonRenewal(session, context);
     case 'frame':
-      if (event.connection !== session.connection)
+      if (event.connection !== session.connection.number)
         return onStandbyFrame(session, event.connection, event.bytes, context);
       return onConnectionFrame(session, event.bytes, context);
     case 'entry-opened':
@@ -84,7 +87,7 @@ function react(session: Session, event: SessionEvent, context: StepContext): Ses
     case 'task-finished':
       return onTaskFinished(session, event.task, event.made, event.view, context);
     case 'connection-lost':
-      if (event.connection !== session.connection) return onStandbyLost(session, event.connection, context);
+      if (event.connection !== session.connection.number) return onStandbyLost(session, event.connection, context);
       return disconnect(session, context, event.code);
     case 'timer':
       return onTimer(session, event.name, context);
@@ -104,10 +107,14 @@ function react(session: Session, event: SessionEvent, context: StepContext): Ses
   }
 }
 
-/** Once ATTACH has left on another connection, that one brings what comes behind it. */
+/** Once ATTACH has left on the standby connection, frames of the one in use are ignored. */
 function onConnectionFrame(session: Session, bytes: Uint8Array, context: StepContext): Session {
-  const heard: Session = { ...session, heardAt: context.now, schedule: countReceived(session.schedule, bytes.length) };
-  return session.renewal.phase === 'handover' ? heard : onFrame(heard, bytes, context);
+  const heard: Session = {
+    ...session,
+    connection: noteHeard(session.connection, context.now),
+    cover: countReceived(session.cover, bytes.length),
+  };
+  return heard.connection.renewal.phase === 'handover' ? heard : onFrame(heard, bytes, context);
 }
 
 function isName(name: string): boolean {
@@ -115,15 +122,10 @@ function isName(name: string): boolean {
   return length > 0 && length <= NAME_BYTES_MAX;
 }
 
-function dial(session: Session, context: StepContext): Session {
-  context.effects.push({ type: 'dial' });
-  return { ...session, link: { phase: 'dialling' } };
-}
-
 function onTimer(session: Session, name: TimerName, context: StepContext): Session {
   switch (name) {
     case 'retry':
-      return session.link.phase === 'waiting' ? dial(session, context) : session;
+      return session.connection.link.phase === 'waiting' ? dial(session, context) : session;
     case 'attach-deadline':
       return disconnect(session, context, 'connection-silent');
     case 'renew':
@@ -131,15 +133,13 @@ function onTimer(session: Session, name: TimerName, context: StepContext): Sessi
     case 'handover':
       return abandonRenewal(session, context);
     case 'ping':
-      write(context, encodePing('ping', 0));
-      setTimer(context, 'ping', pingDelay(context));
-      return session;
+      return onPingTimer(session, context);
     case 'slot':
       return onSlot(session, context);
     case 'seal':
       return prepareSlot(session, context);
     case 'dwell':
-      return sendReady({ ...session, schedule: { ...session.schedule, words: 'free' } }, context);
+      return sendReady({ ...session, cover: freeTexts(session.cover) }, context);
     case 'goodbye':
       return sendGoodbye(session, context);
     case 'silence':
@@ -147,7 +147,7 @@ function onTimer(session: Session, name: TimerName, context: StepContext): Sessi
     case 'join-limit':
       return onJoinLimit(session, context);
     case 'receipt':
-      return sendReceipt({ ...session, receipt: 'none' }, context);
+      return onReceiptTimer(session, context);
     case 'presence':
       return onPresenceTimer(session, context);
     case 'names':
@@ -164,8 +164,8 @@ function onTimer(session: Session, name: TimerName, context: StepContext): Sessi
       return onRotationTimer(session, context);
     case 'scheduled-rotation':
       return onScheduledRotation(session, context);
-    case 'departing':
-      return onDepartingTimer(session, context);
+    case 'remove-leavers':
+      return onLeaversTimer(session, context);
     case 'log-gap':
       return onLogGapTimer(session, context);
     case 'restore-snapshot':
@@ -176,21 +176,14 @@ function onTimer(session: Session, name: TimerName, context: StepContext): Sessi
 }
 
 function onJoinLimit(session: Session, context: StepContext): Session {
-  if (session.status === 'joined') return session;
+  if (session.user.status === 'joined') return session;
   return endWithCode(session, context, session.membership.phase === 'knocking' ? 'knock-unanswered' : 'join-timeout');
 }
 
-function onSilenceTimer(session: Session, context: StepContext): Session {
-  const left = session.heardAt + SILENCE_LIMIT_MS - context.now;
-  if (left <= 0) return disconnect(session, context, 'connection-silent');
-  setTimer(context, 'silence', left);
-  return session;
-}
-
 function onPresenceTimer(session: Session, context: StepContext): Session {
-  setTimer(context, 'presence', presenceDelay(context));
-  // While we are cut off everybody is silent, and nobody has gone.
-  if (session.link.phase !== 'live') return session;
+  setPresenceTimer(context);
+  // Without a link all members are silent, and none of them has left.
+  if (session.connection.link.phase !== 'live') return session;
   const dropped = dropSilent(session.inbox, context.now);
   let next: Session = { ...session, inbox: dropped.inbox };
   for (const event of dropped.events) {
@@ -198,6 +191,6 @@ function onPresenceTimer(session: Session, context: StepContext): Session {
   }
   if (isForked(next, context.now)) return leaveForked(next, context);
   next = forgetUnreadable(next, context.now);
-  if (next.status !== 'joined') return next;
+  if (next.user.status !== 'joined') return next;
   return startRollCall(sendReady(enqueueOnce(next, { type: 'presence', status: 'here' }), context), context);
 }

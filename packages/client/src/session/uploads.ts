@@ -1,17 +1,8 @@
-// A commit on its way to the relay: the bodies of its log frames and the new snapshot, cut into STAGE frames, and the COMMIT behind them. PROTOCOL.md §4.7.
+// Cuts a commit's upload into STAGE frames, with the COMMIT frame behind them. PROTOCOL.md §4.7.
 
 import { digestOf } from '@sotto/crypto';
 import { concatBytes, encodeCommit, encodeStage, STAGE_DATA_BYTES } from '@sotto/protocol';
-
-/** What one commit puts into the log and into the snapshot. All bodies have the same length. */
-export interface Upload {
-  /** 16 random bytes. */
-  readonly id: Uint8Array;
-  /** The size class of the frames, as in a header. */
-  readonly frameSize: number;
-  readonly bodies: readonly Uint8Array[];
-  readonly snapshot: Uint8Array;
-}
+import type { Upload } from '../group/tasks.ts';
 
 /** @returns the frames to write, in their order; the last is the COMMIT under `commitNumber`. */
 export function encodeUpload(upload: Upload, commitNumber: number): Uint8Array[] {

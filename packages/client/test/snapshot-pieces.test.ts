@@ -2,8 +2,8 @@ import type { SnapshotPiece } from '@sotto/protocol';
 import { SNAPSHOT_DATA_BYTES } from '@sotto/protocol';
 import { SeededRandom } from '@sotto/fixtures';
 import { expect, test } from 'vitest';
-import { NO_SNAPSHOT_PARTS, processSnapshotPiece } from '../src/session/snapshot-reader.ts';
-import type { Snapshot, SnapshotParts } from '../src/session/snapshot-reader.ts';
+import { NO_SNAPSHOT_PARTS, processSnapshotPiece } from '../src/session/slices/connection.ts';
+import type { Snapshot, SnapshotParts } from '../src/session/slices/connection.ts';
 
 function piecesOf(bytes: Uint8Array, commitNumber = 5): SnapshotPiece[] {
   const count = Math.max(1, Math.ceil(bytes.length / SNAPSHOT_DATA_BYTES));

@@ -1,23 +1,23 @@
-// What the others said, in the log's order and once: numbers, gaps, fragments, who is here. A pure state machine over the log.
+// The inbox slice: the other members and their contents, in the log's order and once.
 
 import { joinFragment, NO_PARTIAL_TEXTS, toHex } from '@sotto/protocol';
 import type { Content, PartialTexts } from '@sotto/protocol';
-import { MEMBER_SILENT_MS } from '../limits.ts';
+import { MEMBER_SILENT_MS } from '../../limits.ts';
 
-/** Somebody who is in the group: known by the key that signs, even before it has said a word. */
+/** Another member of the group, known by the key that signs. */
 export interface Member {
   readonly memberKey: Uint8Array;
-  /** Empty until it has said one. */
+  /** Empty until the member has sent one. */
   readonly name: string;
-  /** `unheard`: in the group, and has not said anything yet; `gone`: has said that it leaves, or was silent for too long. */
+  /** `unheard`: it has sent nothing yet. `gone`: it has left, or was silent for too long. */
   readonly status: 'unheard' | 'here' | 'gone';
-  /** When it was last heard, or when it was first seen in the group (ms). */
+  /** When it was last heard, or first seen in the group (ms). */
   readonly heardAt: number;
-  /** The sequence number behind which it came into the group: what is older it cannot have read. */
+  /** It joined the group behind this sequence number, and cannot have read older entries. */
   readonly since: number;
   readonly number: number;
   readonly seen: number;
-  /** Its next jump in numbers is part of a gap that was already shown. */
+  /** Its next jump in numbers is part of a gap that was shown already. */
   readonly gapShown: boolean;
   readonly partial: PartialTexts;
 }
@@ -25,7 +25,7 @@ export interface Member {
 export interface Inbox {
   /** Keyed by the member key in hexadecimal. */
   readonly members: ReadonlyMap<string, Member>;
-  /** The last sequence number that was taken from the log. */
+  /** The last sequence number that was processed. */
   readonly seen: number;
 }
 
@@ -42,15 +42,15 @@ export interface InboxText {
 export type InboxEvent =
   | InboxText
   | { readonly type: 'arrived'; readonly member: Member }
-  /** It asks who is here. */
+  /** It asks which members are here. */
   | { readonly type: 'asked'; readonly member: Member }
   | { readonly type: 'left'; readonly member: Member }
   | { readonly type: 'gap'; readonly count: number; readonly member?: Member }
   | { readonly type: 'seen'; readonly member: Member };
 
 /**
- * Takes the log's next sequence number. What lies between is lost and shown; what is not above the last one is a replay.
- * @returns undefined for a replay.
+ * Processes the log's next sequence number. Entries between are lost, and shown as a gap.
+ * @returns undefined for a replay: a number that is not above the last one.
  */
 export function processSequence(inbox: Inbox, sequence: number): { inbox: Inbox; events: InboxEvent[] } | undefined {
   if (sequence <= inbox.seen) return undefined;
@@ -60,7 +60,15 @@ export function processSequence(inbox: Inbox, sequence: number): { inbox: Inbox;
   return { inbox: { members, seen: sequence }, events: [{ type: 'gap', count: lost }] };
 }
 
-/** The log ends at `sequence` now. What members had seen beyond is void: other frames will take those numbers. */
+/** Entries up to `sequence` were read, or are passed over. */
+export function skipTo(inbox: Inbox, sequence: number): Inbox {
+  return { ...inbox, seen: sequence };
+}
+
+/**
+ * The log ends at `sequence` now. Receipts beyond it are void: other frames will have those
+ * numbers.
+ */
 export function rollBack(inbox: Inbox, sequence: number): Inbox {
   const members = [...inbox.members].map(([key, member]): [string, Member] => [
     key,
@@ -69,7 +77,7 @@ export function rollBack(inbox: Inbox, sequence: number): Inbox {
   return { members: new Map(members), seen: sequence };
 }
 
-/** The group's members are these now, oneself not among them: who is new is unheard, who is out is forgotten. */
+/** The group's other members are these now: new ones are unheard, removed ones are forgotten. */
 export function processRoster(
   inbox: Inbox,
   memberKeys: readonly Uint8Array[],
@@ -93,15 +101,15 @@ function newMember(memberKey: Uint8Array, since: number, now: number): Member {
     since,
     number: 0,
     seen: 0,
-    // Its frames before we came, or before it came, are not missing.
+    // Frames from before this member or that one joined are not missing.
     gapShown: true,
     partial: NO_PARTIAL_TEXTS,
   };
 }
 
 /**
- * Takes another member's content at `now` (ms). A number that is not above the member's last is a replay or a re-send: nothing happens.
- * Whoever is not in the roster cannot have said it.
+ * Processes another member's content at `now` (ms). A number that is not above the member's last is
+ * a replay or a re-send, and is ignored; so is a sender that is not in the roster.
  */
 export function processContent(
   inbox: Inbox,
@@ -124,13 +132,13 @@ export function processContent(
     gapShown: false,
   };
   if (content.type === 'presence') {
-    // A name is bound to its key: the first one that a member says is the one it has.
+    // A name is bound to its key: the first name that a member sends is the one it has.
     const name = known.name === '' ? content.name.normalize('NFC') : known.name;
     member = { ...member, name, status: content.status === 'leaving' ? 'gone' : 'here' };
   }
   if (member.status === 'gone') member = { ...member, partial: NO_PARTIAL_TEXTS };
   if (lost > 0) events.push({ type: 'gap', count: lost, member });
-  // Whoever was given up for silent is back with whatever it says next.
+  // A member that was silent for too long is back with its next content.
   if (member.status === 'here' && member.name !== '' && !listed) events.push({ type: 'arrived', member });
   if (content.type === 'presence' && content.status === 'arriving') events.push({ type: 'asked', member });
   if (member.status === 'gone' && known.status === 'here') events.push({ type: 'left', member });
@@ -145,7 +153,7 @@ export function processContent(
   return { inbox: { ...inbox, members: new Map(inbox.members).set(key, member) }, events };
 }
 
-/** Everybody gets a new term: nobody could be heard while we were cut off. */
+/** All members get a new term: none could be heard while the link was down. */
 export function forgiveSilence(inbox: Inbox, now: number): Inbox {
   const members = [...inbox.members].map(([key, member]): [string, Member] => [
     key,

@@ -1,11 +1,11 @@
-// What this member has to say: drafts that wait for a departure, and frames that left and await their echo, in order.
+// The outbox slice: drafts that wait to be dispatched, frames that await their echo, and receipts.
 
 import { equalBytes, NONCE_BYTES } from '@sotto/protocol';
 import type { PresenceStatus } from '@sotto/protocol';
-import { OUTBOX_TEXTS_MAX } from '../limits.ts';
-import type { Move, SignedAccess } from '../moderator.ts';
+import { OUTBOX_TEXTS_MAX, TRACKED_TEXTS_MAX } from '../../limits.ts';
+import type { Move, SignedAccess } from '../../moderator.ts';
 
-/** A content that has no number yet: numbers are given at departure, so that they have no gap. */
+/** A content without a number: dispatch gives the numbers, so that they have no gap. */
 export type Draft =
   | {
       readonly type: 'text';
@@ -21,9 +21,10 @@ export type Draft =
   | { readonly type: 'order'; readonly order: SignedAccess };
 
 /**
- * A frame that has its number. While it is being sealed it has no bytes; from then on they are kept: within an epoch a re-send is the identical
- * bytes. `ready` waits for its slot. `superseded` is in flight under a commit number that is over, and will be refused. `refused` and `unconfirmed` wait until
- * nothing is in flight.
+ * A frame with its number. While it is being sealed it has no bytes. They are kept from then on:
+ * within an epoch a re-send is the identical bytes. `ready` waits for its slot. `superseded` is in
+ * flight under a commit number that is over, and will be refused. `refused` and `unconfirmed` wait
+ * until nothing is in flight.
  */
 export type DispatchedFrame = Sealing | Sealed;
 
@@ -31,7 +32,7 @@ interface Sealing {
   readonly status: 'sealing';
   readonly draft: Draft;
   readonly number: number;
-  /** Names this sealing: one that was asked for in an epoch which is over is not awaited any more. */
+  /** Identifies this sealing: one of an epoch that is over is not awaited any more. */
   readonly ticket: number;
 }
 
@@ -42,14 +43,33 @@ interface Sealed {
   readonly body: Uint8Array;
 }
 
+/** An own text that the relay holds, and how many others have said that they saw it. */
+interface TrackedText {
+  readonly id: string;
+  readonly sequence: number;
+  readonly by: number;
+}
+
 export interface Outbox {
   readonly waiting: readonly Draft[];
   readonly dispatched: readonly DispatchedFrame[];
   /** The last ticket that was given. */
   readonly ticket: number;
+  /** The number of the last frame that was dispatched. */
+  readonly number: number;
+  /** Own texts that the relay holds, the latest last. */
+  readonly tracked: readonly TrackedText[];
+  /**
+   * `owed`: a text was shown since the last own frame, and the receipt's timer runs. `due`: an
+   * epoch with a text has ended, so that only a frame will do that reports the epochs before.
+   */
+  readonly receipt: 'none' | 'owed' | 'due';
 }
 
-export const EMPTY_OUTBOX: Outbox = { waiting: [], dispatched: [], ticket: 0 };
+/** `texts`: the texts that a member takes along from the room before. */
+export function createOutbox(texts: readonly Draft[]): Outbox {
+  return { waiting: texts, dispatched: [], ticket: 0, number: 0, tracked: [], receipt: 'none' };
+}
 
 /** Adds the drafts of one text or one control content at the end. */
 export function enqueue(outbox: Outbox, drafts: readonly Draft[]): Outbox {
@@ -76,15 +96,27 @@ export function has(outbox: Outbox, type: Draft['type']): boolean {
   return outbox.waiting.some((draft) => draft.type === type);
 }
 
-/** Moves a draft to the dispatched ones, under `number`, to be sealed under a new ticket. It need not have waited. */
-export function dispatch(outbox: Outbox, draft: Draft, number: number): Outbox {
+/**
+ * Moves a draft to the dispatched ones under the next number, to be sealed under a new ticket. It
+ * need not have waited.
+ */
+export function dispatch(outbox: Outbox, draft: Draft): Outbox {
   const ticket = outbox.ticket + 1;
+  const number = outbox.number + 1;
   const sealing: Sealing = { status: 'sealing', draft, number, ticket };
   return {
+    ...outbox,
     waiting: outbox.waiting.filter((other) => other !== draft),
     dispatched: [...outbox.dispatched, sealing],
     ticket,
+    number,
+    receipt: outbox.receipt === 'due' && !carriesEpochEnds(draft) ? 'due' : 'none',
   };
+}
+
+/** Whether the draft reports how this member saw the epochs before. PROTOCOL.md §5.10. */
+function carriesEpochEnds({ type }: Draft): boolean {
+  return type === 'presence' || type === 'receipt';
 }
 
 export function isAwaited(outbox: Outbox, ticket: number): boolean {
@@ -102,17 +134,25 @@ export function seal(outbox: Outbox, ticket: number, body: Uint8Array, status: S
 }
 
 /**
- * A new epoch has begun: what dispatched and was not echoed before it is not in the log and never will be, for the relay takes nothing more
- * under the commit number that it went under. So it waits again, in its old order and before everything new, and gets its old numbers anew. Where
- * receipts fill slots, there will be others.
+ * A new epoch has begun. Frames without an echo are not in the log and never will be: the relay
+ * takes nothing more under their commit number. They wait again, in their old order and before new
+ * drafts, and get their old numbers anew. `receipts`: those that fill slots are dropped.
  */
-export function requeue(outbox: Outbox, receipts: 'again' | 'dropped' = 'again'): { outbox: Outbox; requeued: number } {
+export function requeue(outbox: Outbox, receipts: 'again' | 'dropped' = 'again'): Outbox {
   const drafts = outbox.dispatched.map(({ draft }) => draft);
   const again = drafts.filter(({ type }) => type !== 'receipt' || receipts === 'again');
-  return { outbox: { ...outbox, waiting: [...again, ...outbox.waiting], dispatched: [] }, requeued: drafts.length };
+  return {
+    ...outbox,
+    waiting: [...again, ...outbox.waiting],
+    dispatched: [],
+    number: outbox.number - drafts.length,
+  };
 }
 
-/** The relay echoed this body. @returns the frame that it was, or undefined if it is none of ours that still waits. */
+/**
+ * The relay echoed this body.
+ * @returns the frame that it was, or undefined if it is none of ours that still waits.
+ */
 export function acknowledge(
   outbox: Outbox,
   body: Uint8Array,
@@ -126,7 +166,10 @@ function isBody(frame: DispatchedFrame, body: Uint8Array): boolean {
   return frame.status !== 'sealing' && equalBytes(frame.body, body);
 }
 
-/** The relay refused the frame with this nonce: it is sent again, in its old place, when nothing is in flight any more. */
+/**
+ * The relay refused the frame with this nonce. It is sent again in its old place, when nothing is
+ * in flight any more.
+ */
 export function refuseFrame(outbox: Outbox, nonce: Uint8Array): Outbox {
   const dispatched = outbox.dispatched.map((frame) =>
     frame.status !== 'sealing' && equalBytes(frame.body.subarray(0, NONCE_BYTES), nonce)
@@ -136,7 +179,10 @@ export function refuseFrame(outbox: Outbox, nonce: Uint8Array): Outbox {
   return { ...outbox, dispatched };
 }
 
-/** The commit number has moved: what left under the one before and has no echo by now is not in the log. Nothing new may leave before it is answered. */
+/**
+ * The commit number has changed: frames under the one before that have no echo are not in the log.
+ * Nothing new may leave before they are answered.
+ */
 export function supersede(outbox: Outbox): Outbox {
   const dispatched = outbox.dispatched.map((frame): DispatchedFrame =>
     frame.status === 'in-flight' ? { ...frame, status: 'superseded' } : frame,
@@ -144,12 +190,12 @@ export function supersede(outbox: Outbox): Outbox {
   return { ...outbox, dispatched };
 }
 
-/** @returns whether frames have left that were not answered yet */
+/** @returns whether frames have left that the relay has not answered */
 export function isAwaitingAnswers({ dispatched }: Outbox): boolean {
   return dispatched.some(({ status }) => status === 'in-flight' || status === 'superseded');
 }
 
-/** The connection is gone: nobody knows which frames in flight arrived. The log will tell after the next attach. */
+/** The connection is gone: after the next ATTACHED the log shows which frames in flight arrived. */
 export function markUnconfirmed(outbox: Outbox): Outbox {
   const dispatched = outbox.dispatched.map((frame) =>
     frame.status === 'sealing' ? frame : { ...frame, status: 'unconfirmed' as const },
@@ -158,8 +204,8 @@ export function markUnconfirmed(outbox: Outbox): Outbox {
 }
 
 /**
- * @returns the frames to send again now, oldest first: only when none is in flight, so that a member's frames keep their order. `ready` if they
- * are to wait for their slots.
+ * @returns the frames to send again now, oldest first. There are none while a frame is in flight,
+ * so that a member's frames keep their order. `ready`: they wait for their slots.
  */
 export function resend(
   outbox: Outbox,
@@ -182,7 +228,10 @@ export function isInOrder(outbox: Outbox): boolean {
   return outbox.dispatched.every(({ status }) => !OUT_OF_ORDER.has(status));
 }
 
-/** Lets the first frame go that is ready. @returns its body; undefined if there is none, or older ones have to be sent again first. */
+/**
+ * Releases the first frame that is ready. @returns its body; undefined if there is none, or if
+ * older frames have to be sent again first.
+ */
 export function release(outbox: Outbox): { outbox: Outbox; body: Uint8Array | undefined } {
   const first = outbox.dispatched.find(({ status }) => status === 'ready');
   if (first?.status !== 'ready' || !isInOrder(outbox)) return { outbox, body: undefined };
@@ -192,7 +241,44 @@ export function release(outbox: Outbox): { outbox: Outbox; body: Uint8Array | un
   return { outbox: { ...outbox, dispatched }, body: first.body };
 }
 
-/** The texts that nobody has: what a member takes along when the room moves. */
+/** The texts that no other member has: a member takes them along when the room moves. */
 export function unsentTexts(outbox: Outbox): Draft[] {
   return [...outbox.dispatched.map(({ draft }) => draft), ...outbox.waiting].filter((draft) => draft.type === 'text');
+}
+
+// Receipts and deliveries
+
+/** Another member awaits a receipt. A receipt that is due stays due. */
+export function oweReceipt(outbox: Outbox, receipt: 'owed' | 'due'): Outbox {
+  return { ...outbox, receipt: outbox.receipt === 'due' ? 'due' : receipt };
+}
+
+export function clearReceipt(outbox: Outbox): Outbox {
+  return { ...outbox, receipt: 'none' };
+}
+
+/** The relay holds an own text. The oldest is forgotten first. */
+export function trackText(outbox: Outbox, id: string, sequence: number): Outbox {
+  return { ...outbox, tracked: [...outbox.tracked, { id, sequence, by: 0 }].slice(-TRACKED_TEXTS_MAX) };
+}
+
+/**
+ * Recounts the members that have seen each own text.
+ * @returns also the texts with more than before.
+ */
+export function countDeliveries(
+  outbox: Outbox,
+  count: (sequence: number) => number,
+): { readonly outbox: Outbox; readonly risen: readonly TrackedText[] } {
+  const tracked = outbox.tracked.map((text) => {
+    const by = count(text.sequence);
+    return by <= text.by ? text : { ...text, by };
+  });
+  const risen = tracked.filter((text, index) => text !== outbox.tracked[index]);
+  return { outbox: { ...outbox, tracked }, risen };
+}
+
+/** The log ends at `sequence` now: later texts are not in it any more. */
+export function rollBackTracked(outbox: Outbox, sequence: number): Outbox {
+  return { ...outbox, tracked: outbox.tracked.filter((text) => text.sequence <= sequence) };
 }
