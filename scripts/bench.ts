@@ -82,7 +82,7 @@ function value<Value>(answer: { ok: true; value: Value } | { ok: false; code: st
  * silent.
  */
 async function measureRoom(primitives: GroupCrypto, suite: GroupSuite, sizes: readonly number[]): Promise<Row[]> {
-  const keys = deriveGroupKeys(random(32), random(16));
+  const keys = deriveGroupKeys({ roomSecret: random(32), roomId: random(16) });
   const membersMax = Math.max(...sizes);
   const engine = await GroupEngine.open({ crypto: primitives, suite, keys, policy: () => 'accept', membersMax });
   // Who only fills the room joins natively: the bytes are the same, and it is quicker.

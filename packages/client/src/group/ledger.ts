@@ -31,7 +31,7 @@ export class LogLedger {
   #said: SignedAccess | undefined;
   #bundle: CommitBundle = EMPTY_BUNDLE;
 
-  constructor(roomId: Uint8Array, moderatorKey: Uint8Array) {
+  constructor({ roomId, moderatorKey }: { readonly roomId: Uint8Array; readonly moderatorKey: Uint8Array }) {
     this.#roomId = roomId;
     this.#moderatorKey = moderatorKey;
   }
@@ -66,7 +66,7 @@ export class LogLedger {
   }
 
   isOrder(order: SignedOrder): boolean {
-    return verifyOrder(order, this.#roomId, this.#moderatorKey);
+    return verifyOrder({ order, roomId: this.#roomId, moderatorKey: this.#moderatorKey });
   }
 
   /** @returns why an order has no effect now. */
@@ -98,7 +98,8 @@ export class LogLedger {
   /** @returns whether it is a member's own word. It is good until that member is removed, whatever brought it. */
   noteLeave(proof: LeaveProof, roster: readonly GroupMember[]): boolean {
     const member = roster.find(({ memberId }) => equalBytes(memberId, proof.memberId));
-    if (member === undefined || !verifyLeave(proof, this.#roomId, member.memberKey)) return false;
+    if (member === undefined || !verifyLeave({ proof, roomId: this.#roomId, memberKey: member.memberKey }))
+      return false;
     if (leaveOf(this.#standing.proofs, member, this.#roomId) !== undefined) return true;
     const { memberId } = member;
     const others = this.#standing.proofs.filter((known) => !equalBytes(known.memberId, memberId));
@@ -132,7 +133,7 @@ export class LogLedger {
   }
 
   /** @returns whether the body is an own message that has come back; the others have heard it. */
-  takeOwnMessage(body: Uint8Array, memberId: Uint8Array): boolean {
+  takeOwnMessage({ body, memberId }: { readonly body: Uint8Array; readonly memberId: Uint8Array }): boolean {
     const echo = this.#messages.take(body);
     if (echo === undefined) return false;
     this.#bundle = EMPTY_BUNDLE;

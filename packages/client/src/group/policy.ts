@@ -59,7 +59,7 @@ export function leaveOf(
   { memberId, memberKey }: GroupMember,
   roomId: Uint8Array,
 ): LeaveProof | undefined {
-  return proofs.find((proof) => equalBytes(proof.memberId, memberId) && verifyLeave(proof, roomId, memberKey));
+  return proofs.find((proof) => equalBytes(proof.memberId, memberId) && verifyLeave({ proof, roomId, memberKey }));
 }
 
 function judgeMember(evidence: Evidence, facts: CommitFacts): 'accept' | PolicyCode {

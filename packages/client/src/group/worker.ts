@@ -32,7 +32,11 @@ export class GroupWorker {
       cover: coverOf(invite),
       identity,
     } as const;
-    const opening = GroupMembership.open(invite.roomSecret, this.access.roomId, surroundings);
+    const opening = GroupMembership.open({
+      roomSecret: invite.roomSecret,
+      roomId: this.access.roomId,
+      ...surroundings,
+    });
     this.#membership = opening.then((membership) => (this.#opened = membership));
   }
 

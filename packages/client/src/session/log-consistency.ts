@@ -34,7 +34,7 @@ export function warn(context: StepContext, code: WarningCode, from: Speaker | un
 
 /** An epoch has begun behind entry `sequence`: all its members begin at the same hash. What the one before ended with is kept, to be said in this one. */
 export function startEpoch(log: LogState, authenticator: Uint8Array, sequence: number): LogState {
-  const hashes = [startLog(authenticator, sequence)];
+  const hashes = [startLog({ epochAuthenticator: authenticator, sequence })];
   const before = [{ start: log.start, hash: currentHash(log) }, ...log.before].slice(0, EPOCHS_BEFORE);
   const compared = log.compared.filter((one) => before.some(({ start }) => start === one.start));
   const epoch = { start: sequence, hasText: false, before, compared, differing: [] };
@@ -44,7 +44,7 @@ export function startEpoch(log: LogState, authenticator: Uint8Array, sequence: n
 export function extendLogState(log: LogState, sequence: number, body: Uint8Array): LogState {
   const before = log.hashes.at(-1);
   if (before === undefined) return log;
-  const hashes = [...log.hashes, extendLog(before, sequence, body)].slice(-LOG_HASHES_MAX);
+  const hashes = [...log.hashes, extendLog({ hash: before, sequence, body })].slice(-LOG_HASHES_MAX);
   return { ...log, hashes, last: sequence };
 }
 

@@ -57,14 +57,13 @@ export interface KeyPackagePair {
 
 /** The signing key is copied: states are zeroed when they end, the identity outlives them. */
 export function makeKeyPackage(context: GroupContext, identity: GroupIdentity): Promise<KeyPackagePair> {
-  const { memberId, memberKey } = identity;
   const signKey = identity.secret.use((seed) => Uint8Array.from(seed));
   return generateKeyPackageWithKey(
-    makeCredential(context.keys, memberId, memberKey),
+    makeCredential(context.keys, identity),
     context.capabilities,
     LIFETIME,
     [],
-    { signKey, publicKey: memberKey },
+    { signKey, publicKey: identity.memberKey },
     context.primitives,
   );
 }
@@ -167,16 +166,23 @@ export async function addProposal(keyPackageBytes: Uint8Array): Promise<Decoded<
   return keyPackage.ok ? accept({ proposalType: 'add', add: { keyPackage: keyPackage.value } }) : keyPackage;
 }
 
+/** Both as the relay delivers them: MLS messages (RFC 9420 §12.4.3). */
+export interface WelcomeAndSnapshot {
+  /** Up to `GROUP_WELCOME_BYTES_MAX` bytes. */
+  readonly welcome: Uint8Array;
+  /** Up to `GROUP_SNAPSHOT_BYTES_MAX` bytes, of the epoch that the welcome admits to. */
+  readonly snapshot: Uint8Array;
+}
+
 /** Joins by a welcome; the tree comes from the snapshot of the same epoch, whose hash the welcome confirms. */
 export async function joinByWelcome(
   context: GroupContext,
   pair: KeyPackagePair,
-  welcomeBytes: Uint8Array,
-  snapshotBytes: Uint8Array,
+  entry: WelcomeAndSnapshot,
 ): Promise<Decoded<ClientState, GroupCode>> {
-  const welcome = await decodeWelcome(context, welcomeBytes);
+  const welcome = await decodeWelcome(context, entry.welcome);
   if (!welcome.ok) return welcome;
-  const snapshot = await decodeSnapshot(context, snapshotBytes);
+  const snapshot = await decodeSnapshot(context, entry.snapshot);
   if (!snapshot.ok) return snapshot;
   const { tree } = snapshot.value;
   const roster = readTree(context, tree);
