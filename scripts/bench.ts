@@ -4,9 +4,10 @@
 // machine while nobody is in it; `--seconds 120`.
 
 import { cpus, loadavg } from 'node:os';
-import { createGroupIdentity, deriveGroupKeys, GroupEngine, pureCrypto } from '@sotto/crypto/mls';
+import { createGroupIdentity, deriveGroupKeys, GroupEngine } from '@sotto/crypto/mls';
 import type { Group, GroupCrypto, GroupSuite, PendingCommit } from '@sotto/crypto/mls';
 import { nativeCrypto } from '@sotto/crypto/native';
+import { pureCrypto } from '@sotto/crypto/pure';
 import { benchIdle } from './bench-idle.ts';
 import { benchRelay } from './bench-relay.ts';
 import { readCommandLine, UsageError, wholeNumber } from './command-line.ts';

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { describeSuite, openSuite } from '../src/provider/group-crypto.ts';
 import type { GroupSuite } from '../src/provider/group-crypto.ts';
 import { isUsableHpkeKey } from '../src/mls/hpke-key.ts';
-import { pureCrypto } from '../src/mls/index.ts';
+import { pureCrypto } from '../src/provider/pure-provider.ts';
 import { xWing } from '../src/provider/native-kem.ts';
 import { at, hex } from './group-room.ts';
 

@@ -5,9 +5,9 @@ import {
   GROUP_MESSAGE_BYTES_MAX,
   GROUP_MESSAGE_OVERHEAD_BYTES,
   openRoom,
-  pureCrypto,
 } from '../src/mls/index.ts';
 import type { CommitFacts, CommitPolicy } from '../src/mls/index.ts';
+import { pureCrypto } from '../src/provider/pure-provider.ts';
 import { openContext } from '../src/mls/context.ts';
 import { nativeCrypto } from '../src/provider/native-provider.ts';
 import {

@@ -2,8 +2,8 @@
 
 import { accept, equalBytes, refuse } from '@sotto/protocol';
 import type { Decoded } from '@sotto/protocol';
-import { encodeMlsMessage } from 'ts-mls';
 import type { ClientState, Proposal } from 'ts-mls';
+import { encodeMlsMessage } from 'ts-mls/message.js';
 import { GroupEndedError } from '../errors.ts';
 import type { GroupCode } from '../errors.ts';
 import type { CommitFacts, CommitPolicy } from './commit-rules.ts';

@@ -2,24 +2,18 @@
 
 import { accept, refuse } from '@sotto/protocol';
 import type { Decoded } from '@sotto/protocol';
-import {
-  acceptAll,
-  createApplicationMessage,
-  createCommit,
-  createGroup,
-  createGroupInfoWithExternalPubAndRatchetTree,
-  emptyPskIndex,
-  encodeMlsMessage,
-  generateKeyPackageWithKey,
-  joinGroup,
-  joinGroupExternal,
-  mlsExporter,
-  processPrivateMessage,
-  processPublicMessage,
-} from 'ts-mls';
 import type { ClientState, Commit, KeyPackage, MLSMessage, PrivateKeyPackage, PrivateMessage, Proposal } from 'ts-mls';
+import { createGroup, joinGroup } from 'ts-mls/clientState.js';
+import { createCommit, createGroupInfoWithExternalPubAndRatchetTree, joinGroupExternal } from 'ts-mls/createCommit.js';
+import { createApplicationMessage } from 'ts-mls/createMessage.js';
+import { acceptAll } from 'ts-mls/incomingMessageAction.js';
+import { generateKeyPackageWithKey } from 'ts-mls/keyPackage.js';
+import { mlsExporter } from 'ts-mls/keySchedule.js';
+import { encodeMlsMessage } from 'ts-mls/message.js';
 import { unprotectPrivateMessage } from 'ts-mls/messageProtection.js';
 import { decryptSenderData } from 'ts-mls/privateMessage.js';
+import { processPrivateMessage, processPublicMessage } from 'ts-mls/processMessages.js';
+import { emptyPskIndex } from 'ts-mls/pskIndex.js';
 import type { SenderData } from 'ts-mls/sender.js';
 import type { GroupCode } from '../errors.ts';
 import {

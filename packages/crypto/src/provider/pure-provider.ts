@@ -1,11 +1,12 @@
-// The group keys' primitives without node:crypto: plain JavaScript, but for the HKDF inside key encapsulation, which asks WebCrypto (a secure context).
+// The primitives of group keys without node:crypto (`@sotto/crypto/pure`): plain JavaScript. Only
+// the HKDF inside key encapsulation asks WebCrypto, which needs a secure context.
 
 import { ed25519 } from '@noble/curves/ed25519.js';
 import { expand, extract } from '@noble/hashes/hkdf.js';
 import { sha256, sha512 } from '@noble/hashes/sha2.js';
 import { concatBytes } from '@sotto/protocol';
-import { nobleCryptoProvider } from 'ts-mls';
 import type { CiphersuiteImpl, CryptoProvider } from 'ts-mls';
+import { nobleCryptoProvider } from 'ts-mls/crypto/implementation/noble/provider.js';
 import { isStrictEd25519Key, littleEndianBytes } from '../ed25519-keys.ts';
 import type { SignedMessage } from '../ed25519-keys.ts';
 import { registerCrypto } from './group-crypto.ts';
