@@ -137,8 +137,18 @@ module.exports = {
       name: 'browser-never-reaches-native-crypto',
       comment: '@sotto/crypto runs in a browser; @sotto/crypto/native is an entry of its own.',
       severity: 'error',
-      from: { path: '^packages/crypto/src/(index|mls/index)\\.ts$' },
+      from: { path: '^packages/crypto/src/(index|mls/index|provider/pure-provider)\\.ts$' },
       to: { path: '^packages/crypto/src/(provider/native-|locked-memory)', reachable: true },
+    },
+    {
+      name: 'pure-primitives-are-loaded-on-purpose-only',
+      comment: 'The images of Node run the native primitives: they never load @sotto/crypto/pure.',
+      severity: 'error',
+      from: {
+        path: '^packages/(terminal|host|client|crypto)/src',
+        pathNot: '^packages/crypto/src/provider/pure-provider',
+      },
+      to: { path: '^packages/crypto/src/provider/pure-', reachable: true },
     },
     {
       name: 'client-never-imports-a-socket',
@@ -158,7 +168,7 @@ module.exports = {
           '^packages/[^/]+/src/index\\.ts$',
           '^packages/confinement/src/usage\\.ts$',
           '^packages/machine/src/system-clock\\.ts$',
-          '^packages/crypto/src/(mls/index|provider/native-provider|locked-memory)\\.ts$',
+          '^packages/crypto/src/(mls/index|provider/(native|pure)-provider|locked-memory)\\.ts$',
         ],
       },
     },

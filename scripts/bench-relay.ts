@@ -75,7 +75,11 @@ async function attachMember(
         const challenge = decodeChallenge(frame.value);
         if (!challenge.ok) continue;
         socket.write(
-          encodeAttach({ roomId: keys.roomId, from: 0, signature: signCapability(keys, challenge.value, 0) }),
+          encodeAttach({
+            roomId: keys.roomId,
+            from: 0,
+            signature: signCapability(keys, { challenge: challenge.value, from: 0 }),
+          }),
         );
       } else if (frame.value.operation === 'attached') {
         attached.resolve(undefined);
@@ -109,7 +113,7 @@ async function measure(cover: StealthCover, seconds: number): Promise<readonly s
   const relay = fork(import.meta.filename, ['--serve', directory]);
   try {
     await once(relay, 'message');
-    const keys = deriveRoomKeys(randomBytes(32), randomBytes(32), cover);
+    const keys = deriveRoomKeys({ roomSecret: randomBytes(32), onionKey: randomBytes(32), cover });
     const { listen, admin } = sockets(directory);
     const host = connect(admin.path);
     const { roomId, capabilityKey, roomTag } = keys;

@@ -4,9 +4,10 @@
 // machine while nobody is in it; `--seconds 120`.
 
 import { cpus, loadavg } from 'node:os';
-import { createGroupIdentity, deriveGroupKeys, GroupEngine, pureCrypto } from '@sotto/crypto/mls';
+import { createGroupIdentity, deriveGroupKeys, GroupEngine } from '@sotto/crypto/mls';
 import type { Group, GroupCrypto, GroupSuite, PendingCommit } from '@sotto/crypto/mls';
 import { nativeCrypto } from '@sotto/crypto/native';
+import { pureCrypto } from '@sotto/crypto/pure';
 import { benchIdle } from './bench-idle.ts';
 import { benchRelay } from './bench-relay.ts';
 import { readCommandLine, UsageError, wholeNumber } from './command-line.ts';
@@ -82,7 +83,7 @@ function value<Value>(answer: { ok: true; value: Value } | { ok: false; code: st
  * silent.
  */
 async function measureRoom(primitives: GroupCrypto, suite: GroupSuite, sizes: readonly number[]): Promise<Row[]> {
-  const keys = deriveGroupKeys(random(32), random(16));
+  const keys = deriveGroupKeys({ roomSecret: random(32), roomId: random(16) });
   const membersMax = Math.max(...sizes);
   const engine = await GroupEngine.open({ crypto: primitives, suite, keys, policy: () => 'accept', membersMax });
   // Who only fills the room joins natively: the bytes are the same, and it is quicker.

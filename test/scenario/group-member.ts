@@ -65,9 +65,13 @@ export class GroupMember {
   }
 
   static async open(name: string, path: string, room: Invite, suite: GroupSuite = 'x25519'): Promise<GroupMember> {
-    const keys = deriveRoomKeys(room.roomSecret, room.onionKey);
+    const keys = deriveRoomKeys({ roomSecret: room.roomSecret, onionKey: room.onionKey });
     const surroundings = { crypto: nativeCrypto, suite, random, moderatorKey: room.onionKey };
-    const membership = await GroupMembership.open(room.roomSecret, keys.roomId, surroundings);
+    const membership = await GroupMembership.open({
+      roomSecret: room.roomSecret,
+      roomId: keys.roomId,
+      ...surroundings,
+    });
     const member = new GroupMember(name, keys, membership);
     await member.attach(path);
     return member;
@@ -224,7 +228,7 @@ export class GroupMember {
       case 'challenge': {
         const challenge = decodeChallenge(frame);
         if (!challenge.ok) throw new Error(challenge.code);
-        const signature = signCapability(this.#keys, challenge.value, 0);
+        const signature = signCapability(this.#keys, { challenge: challenge.value, from: 0 });
         this.write([encodeAttach({ roomId: this.#keys.roomId, from: 0, signature })]);
         return;
       }

@@ -37,7 +37,7 @@ beforeEach(async () => {
   });
   room = { roomSecret: random(32), onionKey: random(32) };
   members = [];
-  const { roomId, capabilityKey, roomTag } = deriveRoomKeys(room.roomSecret, room.onionKey);
+  const { roomId, capabilityKey, roomTag } = deriveRoomKeys({ roomSecret: room.roomSecret, onionKey: room.onionKey });
   host = connect(join(directory, 'admin.sock'));
   host.write(encodeAdminRequest({ operation: 'create', roomId, capabilityKey, roomTag, cover: 'off' }));
   await once(host, 'data');
@@ -123,7 +123,10 @@ test('members refuse junk that a string holder commits, and put the snapshot bac
   const [anna, ben] = await Promise.all(['anna', 'ben'].map((name) => joined(name)));
   const vandal = await member('vandal');
   if (anna === undefined || ben === undefined) throw new Error('nobody');
-  const keys = deriveGroupKeys(room.roomSecret, deriveRoomKeys(room.roomSecret, room.onionKey).roomId);
+  const keys = deriveGroupKeys({
+    roomSecret: room.roomSecret,
+    roomId: deriveRoomKeys({ roomSecret: room.roomSecret, onionKey: room.onionKey }).roomId,
+  });
   const piece = { kind: 'piece', index: 0, count: 1, bytes: random(1_000) } as const;
   const size = plaintextBytes(bodyBytes(LARGEST_FRAME_BYTES));
   const body = sealEnvelope(keys.joinKey, encodeGroupPlaintext(piece, size), random);

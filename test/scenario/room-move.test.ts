@@ -66,7 +66,7 @@ class Visitor {
   #wake: () => void = () => undefined;
 
   constructor(invite: Invite) {
-    const keys = deriveRoomKeys(invite.roomSecret, invite.onionKey);
+    const keys = deriveRoomKeys({ roomSecret: invite.roomSecret, onionKey: invite.onionKey });
     this.#socket = connect(join(directory, 'relay.sock'));
     this.closed = once(this.#socket, 'close');
     const splitter = new FrameSplitter();
@@ -79,7 +79,7 @@ class Visitor {
         this.frames.push(frame.value);
         const challenge = frame.value.operation === 'challenge' ? decodeChallenge(frame.value) : undefined;
         if (challenge?.ok === true) {
-          const signature = signCapability(keys, challenge.value, 0);
+          const signature = signCapability(keys, { challenge: challenge.value, from: 0 });
           this.#socket.write(encodeAttach({ roomId: keys.roomId, from: 0, signature }));
         }
       }
@@ -194,7 +194,7 @@ async function evict(): Promise<{
 function isOrderOf({ onionKey, roomSecret }: Invite, order: Order & { readonly signature: Uint8Array }): boolean {
   const spki = Buffer.concat([Buffer.from('302a300506032b6570032100', 'hex'), onionKey]);
   const key = createPublicKey({ key: spki, format: 'der', type: 'spki' });
-  return verify(null, orderStatement(deriveRoomKeys(roomSecret, onionKey).roomId, order), key, order.signature);
+  return verify(null, orderStatement(deriveRoomKeys({ roomSecret, onionKey }).roomId, order), key, order.signature);
 }
 
 describe('a host', () => {

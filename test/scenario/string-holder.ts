@@ -51,13 +51,13 @@ export class StringHolder {
 
   private constructor(wire: TestMember, invite: Invite) {
     this.#wire = wire;
-    this.roomKeys = deriveRoomKeys(invite.roomSecret, invite.onionKey);
-    this.groupKeys = deriveGroupKeys(invite.roomSecret, this.roomKeys.roomId);
+    this.roomKeys = deriveRoomKeys({ roomSecret: invite.roomSecret, onionKey: invite.onionKey });
+    this.groupKeys = deriveGroupKeys({ roomSecret: invite.roomSecret, roomId: this.roomKeys.roomId });
   }
 
   static async attach(wire: TestMember, invite: Invite): Promise<StringHolder> {
     const holder = new StringHolder(wire, invite);
-    const signature = signCapability(holder.roomKeys, await wire.challenge(), 0);
+    const signature = signCapability(holder.roomKeys, { challenge: await wire.challenge(), from: 0 });
     wire.send(encodeAttach({ roomId: holder.roomKeys.roomId, from: 0, signature }));
     holder.commitNumber = (await wire.expect('attached')).number;
     void holder.#read();
@@ -133,7 +133,11 @@ export class StringHolder {
   async join(invite: Invite, spoil: (upload: Upload) => Upload = (upload) => upload): Promise<GroupMembership> {
     for (;;) {
       const surroundings = { crypto: nativeCrypto, suite: 'x-wing', random, moderatorKey: invite.onionKey } as const;
-      const membership = await GroupMembership.open(invite.roomSecret, this.roomKeys.roomId, surroundings);
+      const membership = await GroupMembership.open({
+        roomSecret: invite.roomSecret,
+        roomId: this.roomKeys.roomId,
+        ...surroundings,
+      });
       const snapshot = await this.snapshot();
       const upload = spoil(value(await membership.join(snapshot.bytes, false)));
       // From here on its keys go with the log.

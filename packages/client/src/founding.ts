@@ -43,7 +43,7 @@ export function createRoomSecret(random: RandomSource): Uint8Array {
 }
 
 export function registrationOf(invite: Invite): RoomRegistration {
-  const keys = deriveRoomKeys(invite.roomSecret, invite.onionKey, invite.cover);
+  const keys = deriveRoomKeys(invite);
   keys.capabilitySecret.destroy();
   return {
     roomId: keys.roomId,
@@ -66,7 +66,7 @@ export async function proveAdmission(
   random: RandomSource,
   founding: Founding,
 ): Promise<void> {
-  const keys = deriveRoomKeys(invite.roomSecret, invite.onionKey, invite.cover);
+  const keys = deriveRoomKeys(invite);
   const frames = new FrameQueue(stream);
   try {
     const { commitNumber } = await attach(keys, stream, frames);
@@ -82,7 +82,7 @@ export async function proveAdmission(
 
 async function attach(keys: RoomKeys, stream: ByteStream, frames: FrameQueue): Promise<Attached> {
   const challenge = expect('challenge', await frames.next(), decodeChallenge);
-  const signature = signCapability(keys, challenge, 0);
+  const signature = signCapability(keys, { challenge, from: 0 });
   stream.write(encodeAttach({ roomId: keys.roomId, from: 0, signature }));
   return expect('attached', await frames.next(), decodeAttached);
 }
@@ -95,7 +95,7 @@ async function makeFoundingUpload(
   { crypto, suite, access }: Founding,
 ): Promise<Upload> {
   const surroundings = { crypto, suite, random, moderatorKey: invite.onionKey, cover: coverOf(invite) };
-  const membership = await GroupMembership.open(invite.roomSecret, roomId, surroundings);
+  const membership = await GroupMembership.open({ roomSecret: invite.roomSecret, roomId, ...surroundings });
   try {
     return await membership.found(access);
   } finally {

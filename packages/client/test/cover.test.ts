@@ -226,7 +226,7 @@ describe('the commits of a stealth room', () => {
       const random = new SeededRandom(8).bytes;
       const surroundings = { crypto: nativeCrypto, suite: 'x-wing', random, moderatorKey: random(32), cover } as const;
       const open = (): Promise<GroupMembership> =>
-        GroupMembership.open(new Uint8Array(32), new Uint8Array(16), surroundings);
+        GroupMembership.open({ roomSecret: new Uint8Array(32), roomId: new Uint8Array(16), ...surroundings });
       const founder = await open();
       let { snapshot } = await founder.found();
       const sizes = new Set<string>();

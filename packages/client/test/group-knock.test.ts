@@ -106,12 +106,12 @@ describe('a room in knock mode', () => {
     const spoilt = Uint8Array.from(honest, (byte, index) => (index === honest.length - 1 ? byte ^ 1 : byte));
     const own = await log.member('anna again', anna.membership.identity);
     const knocks: readonly (readonly [string, Uint8Array])[] = [
-      ['group-bytes-malformed', envelopes.sealKnock(name, log.random.bytes(300))],
-      ['key-package-invalid', envelopes.sealKnock(name, spoilt)],
-      ['group-bytes-malformed', envelopes.sealKnock(name, concatBytes(honest, Uint8Array.of(0)))],
-      ['credential-invalid', envelopes.sealKnock(name, await keyPackageOf(foreign))],
-      ['content-text', envelopes.sealKnock(Uint8Array.of(0xff), honest)],
-      ['member-duplicate', envelopes.sealKnock(name, await keyPackageOf(own))],
+      ['group-bytes-malformed', envelopes.sealKnock({ name, keyPackage: log.random.bytes(300) })],
+      ['key-package-invalid', envelopes.sealKnock({ name, keyPackage: spoilt })],
+      ['group-bytes-malformed', envelopes.sealKnock({ name, keyPackage: concatBytes(honest, Uint8Array.of(0)) })],
+      ['credential-invalid', envelopes.sealKnock({ name, keyPackage: await keyPackageOf(foreign) })],
+      ['content-text', envelopes.sealKnock({ name: Uint8Array.of(0xff), keyPackage: honest })],
+      ['member-duplicate', envelopes.sealKnock({ name, keyPackage: await keyPackageOf(own) })],
       ['foreign', await foreign.membership.knock('carla')],
     ];
     expect(identity.memberId).toHaveLength(16);
@@ -121,7 +121,7 @@ describe('a room in knock mode', () => {
       expect(last(ben.opened)).toEqual(nothing(code, code === 'foreign' ? 'nobody' : 'joiner'));
     }
     // Control: unspoilt, the same key package knocks.
-    log.publish(envelopes.sealKnock(name, honest), log.commitNumber);
+    log.publish(envelopes.sealKnock({ name, keyPackage: honest }), log.commitNumber);
     await ben.read();
     expect(ben.news?.kind).toBe('knock');
   });

@@ -36,7 +36,7 @@ export class Rogue {
   }
 
   static async open(log: GroupLog): Promise<Rogue> {
-    const keys = deriveGroupKeys(log.roomSecret, log.roomId);
+    const keys = deriveGroupKeys({ roomSecret: log.roomSecret, roomId: log.roomId });
     const engine = await GroupEngine.open({ crypto: nativeCrypto, suite: log.suite, keys, policy: () => 'accept' });
     return new Rogue(log, engine, keys);
   }

@@ -39,7 +39,7 @@ export class GroupLog {
     this.suite = suite;
     this.roomSecret = this.random.bytes(32);
     const moderatorSeed = this.random.bytes(32);
-    this.roomId = deriveRoomKeys(this.roomSecret, this.random.bytes(32)).roomId;
+    this.roomId = deriveRoomKeys({ roomSecret: this.roomSecret, onionKey: this.random.bytes(32) }).roomId;
     this.moderator = new OrderSigner(moderatorSeed, this.roomId);
   }
 
@@ -104,7 +104,7 @@ export class GroupReader {
   static async open(log: GroupLog, name: string, identity: GroupIdentity | undefined): Promise<GroupReader> {
     const { suite, moderator, random, roomSecret, roomId } = log;
     const surroundings = { crypto: nativeCrypto, suite, random: random.bytes, moderatorKey: moderator.publicKey };
-    return new GroupReader(log, name, await GroupMembership.open(roomSecret, roomId, { ...surroundings, identity }));
+    return new GroupReader(log, name, await GroupMembership.open({ roomSecret, roomId, ...surroundings, identity }));
   }
 
   get commitNumber(): number {
@@ -317,5 +317,5 @@ export async function restricted(
 }
 
 export function keysOf(log: GroupLog): GroupKeys {
-  return deriveGroupKeys(log.roomSecret, log.roomId);
+  return deriveGroupKeys({ roomSecret: log.roomSecret, roomId: log.roomId });
 }

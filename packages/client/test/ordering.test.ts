@@ -168,7 +168,8 @@ describe('in a full stealth room', () => {
       moderatorKey: signer.publicKey,
       cover,
     } as const;
-    const open = (): Promise<GroupMembership> => GroupMembership.open(new Uint8Array(32), roomId, surroundings);
+    const open = (): Promise<GroupMembership> =>
+      GroupMembership.open({ roomSecret: new Uint8Array(32), roomId, ...surroundings });
     const founder = await open();
     let { snapshot } = await founder.found();
     founder.destroy();

@@ -15,6 +15,15 @@ function littleEndian(hex: string): bigint {
   return BigInt(`0x${(hex.match(/../g) ?? []).reverse().join('')}`);
 }
 
+/** What both providers verify (RFC 8032 §5.1.7). */
+export interface SignedMessage {
+  /** 32 bytes. */
+  readonly publicKey: Uint8Array;
+  readonly message: Uint8Array;
+  /** 64 bytes. */
+  readonly signature: Uint8Array;
+}
+
 /** @returns whether `key` is 32 bytes, canonically encoded and not of small order. That it is on the curve shows when it is used. */
 export function isStrictEd25519Key(key: Uint8Array): boolean {
   if (key.length !== KEY_BYTES) return false;

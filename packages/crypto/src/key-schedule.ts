@@ -30,8 +30,22 @@ export function deriveKey(secret: Uint8Array, label: Label): Uint8Array {
   return hkdf(sha512, secret, undefined, ascii(label), KEY_BYTES);
 }
 
-/** @returns the room's keys. `roomSecret` is copied where it is needed and stays the caller's. PROTOCOL.md §5.6. */
-export function deriveRoomKeys(roomSecret: Uint8Array, onionKey: Uint8Array, cover: Cover = 'off'): RoomKeys {
+/** What an invite says of a room: an `Invite` fits. */
+export interface RoomKeyInput {
+  /** 32 bytes. */
+  readonly roomSecret: Uint8Array;
+  /** 32 bytes, the onion's Ed25519 public key. */
+  readonly onionKey: Uint8Array;
+  /** Absent is `off`. */
+  readonly cover?: Cover;
+}
+
+/**
+ * @returns the room's keys. The arguments are copied where they are needed and stay the caller's.
+ * PROTOCOL.md §5.6.
+ * @throws RangeError if the room secret is not 32 bytes long.
+ */
+export function deriveRoomKeys({ roomSecret, onionKey, cover = 'off' }: RoomKeyInput): RoomKeys {
   if (roomSecret.length !== ROOM_SECRET_BYTES) throw new RangeError('a room secret of another length');
   // A string whose mode was changed leads nowhere.
   const seed = deriveKey(roomSecret, cover === 'off' ? LABELS.capability : `${LABELS.capability} ${cover}`);

@@ -8,13 +8,27 @@ import { LABELS } from './labels.ts';
 /** 16 bytes. */
 export type LogHash = Uint8Array;
 
-/** The log of an epoch begins with the epoch: `sequence` is that of its commit's last frame. */
-export function startLog(epochAuthenticator: Uint8Array, sequence: number): LogHash {
+export interface LogStart {
+  /** 32 or 64 bytes (RFC 9420 §8.7). */
+  readonly epochAuthenticator: Uint8Array;
+  /** The number of the last frame of the commit that begins the epoch. */
+  readonly sequence: number;
+}
+
+/** @returns the hash at the beginning of an epoch, which is the beginning of its log. */
+export function startLog({ epochAuthenticator, sequence }: LogStart): LogHash {
   return truncatedHash(LABELS.log, LOG_HASH_BYTES, epochAuthenticator, u64(sequence));
 }
 
-/** @returns the hash behind the frame with this number and body. */
-export function extendLog(hash: LogHash, sequence: number, body: Uint8Array): LogHash {
+export interface LogEntry {
+  /** The hash after the frame before. */
+  readonly hash: LogHash;
+  readonly sequence: number;
+  readonly body: Uint8Array;
+}
+
+/** @returns the hash after the frame with this number and body. */
+export function extendLog({ hash, sequence, body }: LogEntry): LogHash {
   return truncatedHash(LABELS.log, LOG_HASH_BYTES, hash, u64(sequence), sha256(body));
 }
 

@@ -25,15 +25,33 @@ function signStatement(secret: Secret, statement: Uint8Array): Uint8Array {
   });
 }
 
+interface SignedStatement {
+  readonly statement: Uint8Array;
+  /** 64 bytes. */
+  readonly signature: Uint8Array;
+  /** 32 bytes, Ed25519. */
+  readonly key: Uint8Array;
+}
+
 /** RFC 8032 §5.1.7 without the cofactor. The library alone would also take S + L for S, which others refuse. */
-function verifyStatement(statement: Uint8Array, signature: Uint8Array, key: Uint8Array): boolean {
+function verifyStatement({ statement, signature, key }: SignedStatement): boolean {
   if (signature.length !== SIGNATURE_BYTES || !isStrictEd25519Key(key)) return false;
   if (littleEndianBytes(signature.subarray(32)) >= GROUP_ORDER) return false;
   return nacl.sign.detached.verify(statement, signature, key);
 }
 
-/** @returns the 64-byte Ed25519 signature that admits one connection: the challenge is fresh, so it is of no use on another. */
-export function signCapability(keys: RoomKeys, challenge: Uint8Array, from: number): Uint8Array {
+export interface Challenged {
+  /** 32 bytes, of the relay's HELLO. */
+  readonly challenge: Uint8Array;
+  /** The number of the first log entry that the member asks for. */
+  readonly from: number;
+}
+
+/**
+ * @returns the 64-byte Ed25519 signature that admits one connection (PROTOCOL.md §4.2). The
+ * challenge is fresh, so the signature is void on any other connection.
+ */
+export function signCapability(keys: RoomKeys, { challenge, from }: Challenged): Uint8Array {
   const statement = capabilityStatement({ challenge, roomTag: keys.roomTag, roomId: keys.roomId, from });
   return keys.capabilitySecret.use((secret) => nacl.sign.detached(statement, secret));
 }
@@ -41,18 +59,39 @@ export function signCapability(keys: RoomKeys, challenge: Uint8Array, from: numb
 /** The proof needs no time: whoever has given it comes back under another id, so it is good for this stay only. */
 export function proveLeave(identity: GroupIdentity, roomId: Uint8Array): LeaveProof {
   const { memberId } = identity;
-  return { memberId, signature: signStatement(identity.secret, leaveStatement(roomId, memberId)) };
+  return { memberId, signature: signStatement(identity.secret, leaveStatement({ roomId, memberId })) };
 }
 
-export function verifyLeave(proof: LeaveProof, roomId: Uint8Array, memberKey: Uint8Array): boolean {
-  return verifyStatement(leaveStatement(roomId, proof.memberId), proof.signature, memberKey);
+export interface SignedLeave {
+  readonly proof: LeaveProof;
+  /** 16 bytes. */
+  readonly roomId: Uint8Array;
+  /** 32 bytes, the Ed25519 key of the member that leaves. */
+  readonly memberKey: Uint8Array;
 }
 
-function leaveStatement(roomId: Uint8Array, memberId: Uint8Array): Uint8Array {
+/** @returns whether the member with this key has signed that it leaves this room. */
+export function verifyLeave({ proof, roomId, memberKey }: SignedLeave): boolean {
+  return verifyStatement({
+    statement: leaveStatement({ roomId, memberId: proof.memberId }),
+    signature: proof.signature,
+    key: memberKey,
+  });
+}
+
+function leaveStatement({ roomId, memberId }: Pick<SignedLeave, 'roomId'> & Pick<LeaveProof, 'memberId'>): Uint8Array {
   return concatBytes(ascii(LABELS.leave), roomId, memberId);
 }
 
-/** @returns whether whoever holds the secret half of `moderatorKey` (32 bytes, the onion's public key) has signed this order for this room. */
-export function verifyOrder(order: SignedOrder | Move, roomId: Uint8Array, moderatorKey: Uint8Array): boolean {
-  return verifyStatement(orderStatement(roomId, order), order.signature, moderatorKey);
+export interface OrderOfRoom {
+  readonly order: SignedOrder | Move;
+  /** 16 bytes. */
+  readonly roomId: Uint8Array;
+  /** 32 bytes, the onion's Ed25519 public key. */
+  readonly moderatorKey: Uint8Array;
+}
+
+/** @returns whether the moderator has signed this order for this room. PROTOCOL.md §5.9. */
+export function verifyOrder({ order, roomId, moderatorKey }: OrderOfRoom): boolean {
+  return verifyStatement({ statement: orderStatement(roomId, order), signature: order.signature, key: moderatorKey });
 }

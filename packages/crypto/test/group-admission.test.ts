@@ -156,10 +156,12 @@ describe('a welcome', () => {
     forged[last] = (forged[last] ?? 0) ^ 1;
     // It still names the key package, which anybody with the connection string has seen.
     expect(await offer.isNamedIn(forged)).toBe(true);
-    expect(await offer.joinByWelcome(forged, pending.snapshot)).toEqual(refused('welcome-invalid'));
-    expect(await offer.joinByWelcome(welcome, before)).toEqual(refused('welcome-invalid'));
+    expect(await offer.joinByWelcome({ welcome: forged, snapshot: pending.snapshot })).toEqual(
+      refused('welcome-invalid'),
+    );
+    expect(await offer.joinByWelcome({ welcome, snapshot: before })).toEqual(refused('welcome-invalid'));
     await applyCommit(room.members, pending);
-    const group = value(await offer.joinByWelcome(welcome, pending.snapshot));
+    const group = value(await offer.joinByWelcome({ welcome, snapshot: pending.snapshot }));
     expect(agreement([group, ...room.members.map((member) => member.group)])).toBe(1);
   });
 });

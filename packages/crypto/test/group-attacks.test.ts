@@ -154,7 +154,10 @@ describe('a member’s commit', () => {
       index === leafToNodeIndex(toLeafIndex(0)) && node?.nodeType === 'leaf'
         ? {
             ...node,
-            leaf: { ...node.leaf, credential: makeCredential(context.keys, memberId, at(identities, 0).memberKey) },
+            leaf: {
+              ...node.leaf,
+              credential: makeCredential(context.keys, { memberId, memberKey: at(identities, 0).memberKey }),
+            },
           }
         : node,
     );

@@ -107,10 +107,10 @@ describe(
       await fuzzEntry(welcome, async (bytes) => {
         // Whom it names is a question without a wrong answer; it is only not to fail.
         await offer.isNamedIn(bytes);
-        return offer.joinByWelcome(bytes, pending.snapshot);
+        return offer.joinByWelcome({ welcome: bytes, snapshot: pending.snapshot });
       });
       await fuzzEntry(pending.snapshot, async (bytes) => {
-        const joined = await offer.joinByWelcome(welcome, bytes);
+        const joined = await offer.joinByWelcome({ welcome, snapshot: bytes });
         // The snapshot's own signature is not what a welcome is believed by: the tree has to be the one that the welcome confirms.
         return joined.ok ? { ok: false, code: 'snapshot-invalid' } : joined;
       });

@@ -13,7 +13,7 @@ const derive = (secret: Uint8Array, label: string): string =>
 describe('the group’s keys', () => {
   test('follow from the room secret as documented, computed anew with Node’s HKDF', () => {
     const [roomSecret, roomId] = [random.bytes(32), random.bytes(16)];
-    const keys = deriveGroupKeys(roomSecret, roomId);
+    const keys = deriveGroupKeys({ roomSecret, roomId });
     expect(hex(keys.groupId)).toBe(derive(roomSecret, 'sotto/1 group id').slice(0, 32));
     expect(keys.credentialKey.use(hex)).toBe(derive(roomSecret, 'sotto/1 member credential'));
     expect(keys.snapshotKey.use(hex)).toBe(derive(roomSecret, 'sotto/1 join snapshot'));
@@ -22,8 +22,8 @@ describe('the group’s keys', () => {
     const input = Buffer.concat([exported, roomSecret]);
     expect(deriveEpochFrameKey(keys, exported).use(hex)).toBe(derive(input, 'sotto/1 epoch frame'));
     expect(exported.every((byte) => byte === 0)).toBe(true);
-    expect(() => deriveGroupKeys(roomSecret.slice(1), roomId)).toThrow(RangeError);
-    expect(() => deriveGroupKeys(roomSecret, roomId.slice(1))).toThrow(RangeError);
+    expect(() => deriveGroupKeys({ roomSecret: roomSecret.slice(1), roomId })).toThrow(RangeError);
+    expect(() => deriveGroupKeys({ roomSecret, roomId: roomId.slice(1) })).toThrow(RangeError);
     destroyGroupKeys(keys);
     for (const secret of [keys.credentialKey, keys.snapshotKey, keys.joinKey, keys.roomSecret]) {
       expect(() => secret.use(() => 0)).toThrow('after its end');
@@ -33,13 +33,13 @@ describe('the group’s keys', () => {
   test('leave a caller’s Buffers alone, and do not change with them: `slice` of a Buffer is no copy', () => {
     const [secret, id] = [random.bytes(32), random.bytes(16)];
     const [roomSecret, roomId] = [Buffer.from(secret), Buffer.from(id)];
-    const keys = deriveGroupKeys(roomSecret, roomId);
-    const plain = deriveGroupKeys(secret, id);
+    const keys = deriveGroupKeys({ roomSecret, roomId });
+    const plain = deriveGroupKeys({ roomSecret: secret, roomId: id });
     const own = (): (string | undefined)[] => [hex(keys.roomId), keys.roomSecret.use(hex)];
     expect(own()).toEqual([hex(id), hex(secret)]);
     destroyGroupKeys(keys);
     expect([hex(roomSecret), hex(roomId)]).toEqual([hex(secret), hex(id)]);
-    const again = deriveGroupKeys(roomSecret, roomId);
+    const again = deriveGroupKeys({ roomSecret, roomId });
     roomSecret.fill(0);
     roomId.fill(0);
     expect([hex(again.roomId), again.roomSecret.use(hex)]).toEqual([hex(plain.roomId), plain.roomSecret.use(hex)]);
@@ -72,7 +72,7 @@ describe('the group’s keys', () => {
   test('a credential is a member id and a tag over id and key; with one bit changed it names nobody', () => {
     const keys = newKeys();
     const [memberId, memberKey] = [random.bytes(16), random.bytes(32)];
-    const credential = makeCredential(keys, memberId, memberKey);
+    const credential = makeCredential(keys, { memberId, memberKey });
     if (credential.credentialType !== 'basic') throw new Error('a credential of another kind');
     const tag = keys.credentialKey.use((key) => createHmac('sha256', key).update(memberId).update(memberKey).digest());
     expect(hex(credential.identity)).toBe(hex(memberId) + tag.toString('hex'));

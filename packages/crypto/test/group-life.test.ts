@@ -5,9 +5,9 @@ import {
   GROUP_MESSAGE_BYTES_MAX,
   GROUP_MESSAGE_OVERHEAD_BYTES,
   openRoom,
-  pureCrypto,
 } from '../src/mls/index.ts';
 import type { CommitFacts, CommitPolicy } from '../src/mls/index.ts';
+import { pureCrypto } from '../src/provider/pure-provider.ts';
 import { openContext } from '../src/mls/context.ts';
 import { nativeCrypto } from '../src/provider/native-provider.ts';
 import {
@@ -167,14 +167,20 @@ describe('a group', () => {
     const pending = value(await at(room.members, 1).group.addMember(offer.bytes));
     await applyCommit(room.members, pending);
     const welcome = pending.welcome ?? new Uint8Array(0);
-    expect(await bystander.joinByWelcome(welcome, pending.snapshot)).toEqual({ ok: false, code: 'welcome-invalid' });
+    expect(await bystander.joinByWelcome({ welcome, snapshot: pending.snapshot })).toEqual({
+      ok: false,
+      code: 'welcome-invalid',
+    });
     expect(
-      await offer.joinByWelcome(welcome, await at((await createRoom(2)).members, 0).group.exportSnapshot()),
+      await offer.joinByWelcome({
+        welcome,
+        snapshot: await at((await createRoom(2)).members, 0).group.exportSnapshot(),
+      }),
     ).toEqual({
       ok: false,
       code: 'group-foreign',
     });
-    const group = value(await offer.joinByWelcome(welcome, pending.snapshot));
+    const group = value(await offer.joinByWelcome({ welcome, snapshot: pending.snapshot }));
     expect(agreement([group, ...room.members.map((member) => member.group)])).toBe(1);
     const identity = createGroupIdentity(random.bytes);
     room.members.push({ identity, group });

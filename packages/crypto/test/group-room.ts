@@ -41,7 +41,7 @@ export function at<Value>(list: readonly Value[], index: number): Value {
 }
 
 export function newKeys(): GroupKeys {
-  return deriveGroupKeys(random.bytes(32), random.bytes(16));
+  return deriveGroupKeys({ roomSecret: random.bytes(32), roomId: random.bytes(16) });
 }
 
 export function openEngine(

@@ -8,7 +8,7 @@ import { nodeHash, nodeHkdf, nodePublicKey, nodeSign, nodeVerify } from './node-
 const random = new SeededRandom(1);
 const roomSecret = random.bytes(32);
 const onionKey = random.bytes(32);
-const keys = deriveRoomKeys(roomSecret, onionKey);
+const keys = deriveRoomKeys({ roomSecret, onionKey });
 
 function flipped(bytes: Uint8Array, bit: number): Uint8Array {
   const copy = bytes.slice();
@@ -21,7 +21,7 @@ describe('the key schedule', () => {
     for (let run = 0; run < 20; run += 1) {
       const secret = random.bytes(32);
       const onion = random.bytes(32);
-      const derived = deriveRoomKeys(secret, onion);
+      const derived = deriveRoomKeys({ roomSecret: secret, onionKey: onion });
       const seed = nodeHkdf(secret, 'sotto/1 capability seed');
       const capabilityKey = nodePublicKey(seed);
       expect(derived.capabilityKey).toEqual(capabilityKey);
@@ -39,35 +39,35 @@ describe('the key schedule', () => {
   });
 
   test('gives another room for another secret, and the same room under another tag for another onion', () => {
-    const elsewhere = deriveRoomKeys(roomSecret, flipped(onionKey, 0));
+    const elsewhere = deriveRoomKeys({ roomSecret, onionKey: flipped(onionKey, 0) });
     expect(elsewhere.roomId).toEqual(keys.roomId);
     expect(elsewhere.roomTag).not.toEqual(keys.roomTag);
-    const other = deriveRoomKeys(flipped(roomSecret, 255), onionKey);
+    const other = deriveRoomKeys({ roomSecret: flipped(roomSecret, 255), onionKey });
     expect(other.roomId).not.toEqual(keys.roomId);
     expect(other.capabilityKey).not.toEqual(keys.capabilityKey);
   });
 
   test('leaves the secret as it was, and refuses one of another length', () => {
     const secret = roomSecret.slice();
-    deriveRoomKeys(secret, onionKey);
+    deriveRoomKeys({ roomSecret: secret, onionKey });
     expect(secret).toEqual(roomSecret);
     for (const length of [0, 31, 33])
-      expect(() => deriveRoomKeys(new Uint8Array(length), onionKey)).toThrow(RangeError);
+      expect(() => deriveRoomKeys({ roomSecret: new Uint8Array(length), onionKey })).toThrow(RangeError);
   });
 
   test('is over when the room is: no secret can be used any more', () => {
-    const room = deriveRoomKeys(roomSecret, onionKey);
+    const room = deriveRoomKeys({ roomSecret, onionKey });
     destroyRoomKeys(room);
     for (const secret of [room.capabilitySecret, room.clientAuthorisationSeed]) {
       expect(() => secret.use(() => 0)).toThrow('after its end');
     }
-    expect(() => signCapability(room, new Uint8Array(32), 0)).toThrow('after its end');
+    expect(() => signCapability(room, { challenge: new Uint8Array(32), from: 0 })).toThrow('after its end');
   });
 });
 
 describe('the capability', () => {
   const challenge = random.bytes(32);
-  const signature = signCapability(keys, challenge, 77);
+  const signature = signCapability(keys, { challenge, from: 77 });
   const verifies = (statement: Uint8Array): boolean => nodeVerify(keys.capabilityKey, statement, signature);
 
   test("is a signature that Node verifies, byte for byte Node's own", () => {
@@ -96,7 +96,7 @@ describe('the capability', () => {
     expect(verifies(capabilityStatement({ challenge, roomTag: keys.roomTag, roomId: keys.roomId, from: 78 }))).toBe(
       false,
     );
-    const otherRoom = deriveRoomKeys(flipped(roomSecret, 1), onionKey);
+    const otherRoom = deriveRoomKeys({ roomSecret: flipped(roomSecret, 1), onionKey });
     const same = capabilityStatement({ challenge, roomTag: keys.roomTag, roomId: keys.roomId, from: 77 });
     expect(nodeVerify(otherRoom.capabilityKey, same, signature)).toBe(false);
   });

@@ -25,7 +25,12 @@ function u64(value: number): Uint8Array {
 }
 
 function hashOf(start: Uint8Array, entries: readonly Entry[]): string {
-  return toHex(entries.reduce((hash, each) => extendLog(hash, each.sequence, each.body), startLog(start, 5)));
+  return toHex(
+    entries.reduce(
+      (hash, each) => extendLog({ hash, sequence: each.sequence, body: each.body }),
+      startLog({ epochAuthenticator: start, sequence: 5 }),
+    ),
+  );
 }
 
 test('is what PROTOCOL.md says, computed anew with Node’s hash', () => {

@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { decodeCommit as readCommit, decodeSnapshot, decodeWelcome } from '../src/mls/bytes.ts';
 import { openSuite } from '../src/provider/group-crypto.ts';
 import { readKeyPackage } from '../src/mls/key-package.ts';
-import { pureCrypto } from '../src/mls/index.ts';
+import { pureCrypto } from '../src/provider/pure-provider.ts';
 import type { GroupCrypto } from '../src/mls/index.ts';
 import { at } from './group-room.ts';
 import {

@@ -129,7 +129,7 @@ describe('a secret', () => {
   });
 
   test('is not shown by the keys that hold it', () => {
-    const keys = deriveRoomKeys(BYTES, BYTES);
+    const keys = deriveRoomKeys({ roomSecret: BYTES, onionKey: BYTES });
     for (const [name, print] of ways) {
       // Nothing makes bytes of an object that is neither bytes nor text.
       if (name === 'bytes made of it') continue;

@@ -40,18 +40,20 @@ function malleable(signature: Uint8Array): Uint8Array {
 
 describe('an order', () => {
   test.each(orders)('of the moderator holds: $type $mode', (order) => {
-    expect(verifyOrder(signed(order), roomId, moderatorKey)).toBe(true);
+    expect(verifyOrder({ order: signed(order), roomId, moderatorKey })).toBe(true);
   });
 
   test.each(orders)('by anybody else, for another room, or changed, does not: $type $mode', (order) => {
     const good = signed(order);
     // Whoever has the connection string has this public key, the room secret, and any key that he makes himself.
-    expect(verifyOrder(signed(order, random.bytes(32)), roomId, moderatorKey)).toBe(false);
-    expect(verifyOrder(signed(order, seed, random.bytes(16)), roomId, moderatorKey)).toBe(false);
-    expect(verifyOrder(good, random.bytes(16), moderatorKey)).toBe(false);
-    expect(verifyOrder(good, roomId, nodePublicKey(random.bytes(32)))).toBe(false);
+    expect(verifyOrder({ order: signed(order, random.bytes(32)), roomId, moderatorKey })).toBe(false);
+    expect(verifyOrder({ order: signed(order, seed, random.bytes(16)), roomId, moderatorKey })).toBe(false);
+    expect(verifyOrder({ order: good, roomId: random.bytes(16), moderatorKey })).toBe(false);
+    expect(verifyOrder({ order: good, roomId, moderatorKey: nodePublicKey(random.bytes(32)) })).toBe(false);
     for (let at = 0; at < 64; at += 1) {
-      expect(verifyOrder({ ...good, signature: changed(good.signature, at) }, roomId, moderatorKey)).toBe(false);
+      expect(verifyOrder({ order: { ...good, signature: changed(good.signature, at) }, roomId, moderatorKey })).toBe(
+        false,
+      );
     }
   });
 
@@ -59,7 +61,9 @@ describe('an order', () => {
     const all = orders.map((order) => signed(order));
     for (const one of all) {
       for (const other of all) {
-        expect(verifyOrder({ ...one, signature: other.signature }, roomId, moderatorKey)).toBe(one === other);
+        expect(verifyOrder({ order: { ...one, signature: other.signature }, roomId, moderatorKey })).toBe(
+          one === other,
+        );
       }
     }
   });
@@ -69,7 +73,7 @@ describe('an order', () => {
       const statement = orderStatement(roomId, order);
       expect(Buffer.from(statement.subarray(0, 13)).toString()).toBe('sotto/1 order');
       const bare = nodeSign(seed, statement.subarray(13));
-      expect(verifyOrder({ ...signed(order), signature: bare }, roomId, moderatorKey)).toBe(false);
+      expect(verifyOrder({ order: { ...signed(order), signature: bare }, roomId, moderatorKey })).toBe(false);
     }
   });
 
@@ -78,9 +82,10 @@ describe('an order', () => {
     if (order === undefined) throw new Error('an order');
     const good = signed(order);
     for (const length of [0, 63, 65]) {
-      expect(verifyOrder({ ...good, signature: random.bytes(length) }, roomId, moderatorKey)).toBe(false);
+      expect(verifyOrder({ order: { ...good, signature: random.bytes(length) }, roomId, moderatorKey })).toBe(false);
     }
-    for (const length of [0, 31, 33]) expect(verifyOrder(good, roomId, random.bytes(length))).toBe(false);
+    for (const length of [0, 31, 33])
+      expect(verifyOrder({ order: good, roomId, moderatorKey: random.bytes(length) })).toBe(false);
   });
 });
 
@@ -91,7 +96,7 @@ describe('signatures outside MLS are judged as inside it', () => {
 
   test('S + L for S is refused; the bare library takes it, Node does not', () => {
     const forged = malleable(signed(order).signature);
-    expect(verifyOrder({ ...signed(order), signature: forged }, roomId, moderatorKey)).toBe(false);
+    expect(verifyOrder({ order: { ...signed(order), signature: forged }, roomId, moderatorKey })).toBe(false);
     expect(nodeVerify(moderatorKey, statement, forged)).toBe(false);
     expect(nacl.sign.detached.verify(statement, forged, moderatorKey)).toBe(true);
   });
@@ -99,7 +104,9 @@ describe('signatures outside MLS are judged as inside it', () => {
   test('a key of small order, under which one signature fits all, is refused; the bare library takes it', () => {
     const identityPoint = Uint8Array.from([1, ...new Uint8Array(31)]);
     const universal = concatBytes(identityPoint, new Uint8Array(32));
-    expect(verifyOrder({ ...signed(order), signature: universal }, roomId, identityPoint)).toBe(false);
+    expect(
+      verifyOrder({ order: { ...signed(order), signature: universal }, roomId, moderatorKey: identityPoint }),
+    ).toBe(false);
     expect(nacl.sign.detached.verify(statement, universal, identityPoint)).toBe(true);
   });
 });
@@ -109,17 +116,23 @@ describe('a leave proof', () => {
   const proof = proveLeave(ben, roomId);
 
   test('holds for its member in its room, as Node computes it anew', () => {
-    expect(verifyLeave(proof, roomId, ben.memberKey)).toBe(true);
+    expect(verifyLeave({ proof, roomId, memberKey: ben.memberKey })).toBe(true);
     const statement = concatBytes(new TextEncoder().encode('sotto/1 leave'), roomId, ben.memberId);
     expect(nodeVerify(ben.memberKey, statement, proof.signature)).toBe(true);
   });
 
   test('holds for nobody else, nowhere else, and in one form', () => {
     const carla = createGroupIdentity(random.bytes);
-    expect(verifyLeave({ ...proof, memberId: carla.memberId }, roomId, ben.memberKey)).toBe(false);
-    expect(verifyLeave(proof, roomId, carla.memberKey)).toBe(false);
-    expect(verifyLeave(proof, random.bytes(16), ben.memberKey)).toBe(false);
-    expect(verifyLeave({ ...proof, signature: malleable(proof.signature) }, roomId, ben.memberKey)).toBe(false);
-    expect(verifyLeave({ ...proof, signature: new Uint8Array(64) }, roomId, ben.memberKey)).toBe(false);
+    expect(verifyLeave({ proof: { ...proof, memberId: carla.memberId }, roomId, memberKey: ben.memberKey })).toBe(
+      false,
+    );
+    expect(verifyLeave({ proof, roomId, memberKey: carla.memberKey })).toBe(false);
+    expect(verifyLeave({ proof, roomId: random.bytes(16), memberKey: ben.memberKey })).toBe(false);
+    expect(
+      verifyLeave({ proof: { ...proof, signature: malleable(proof.signature) }, roomId, memberKey: ben.memberKey }),
+    ).toBe(false);
+    expect(verifyLeave({ proof: { ...proof, signature: new Uint8Array(64) }, roomId, memberKey: ben.memberKey })).toBe(
+      false,
+    );
   });
 });

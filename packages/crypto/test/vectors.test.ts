@@ -54,10 +54,10 @@ const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
 
 describe('vectors/key-schedule.json', () => {
   test.each(casesOf('key-schedule') as readonly KeyCase[])('$name', (one) => {
-    const keys = deriveRoomKeys(hex(one.roomSecret), hex(one.onionKey));
-    const group = deriveGroupKeys(hex(one.roomSecret), keys.roomId);
+    const keys = deriveRoomKeys({ roomSecret: hex(one.roomSecret), onionKey: hex(one.onionKey) });
+    const group = deriveGroupKeys({ roomSecret: hex(one.roomSecret), roomId: keys.roomId });
     const memberKey = hex(one.memberKey);
-    const credential = makeCredential(group, hex(one.memberId), memberKey);
+    const credential = makeCredential(group, { memberId: hex(one.memberId), memberKey });
     const bytesOf = (secret: Secret): string => secret.use(toHex);
     expect({
       capabilitySeed: bytesOf(keys.capabilitySecret).slice(0, 64),
@@ -65,7 +65,7 @@ describe('vectors/key-schedule.json', () => {
       roomId: toHex(keys.roomId),
       roomTag: toHex(keys.roomTag),
       clientAuthorisationSeed: bytesOf(keys.clientAuthorisationSeed),
-      capabilitySignature: toHex(signCapability(keys, hex(one.challenge), one.from)),
+      capabilitySignature: toHex(signCapability(keys, { challenge: hex(one.challenge), from: one.from })),
       groupId: toHex(group.groupId),
       credentialKey: bytesOf(group.credentialKey),
       snapshotKey: bytesOf(group.snapshotKey),
@@ -111,7 +111,8 @@ interface OrderCase {
 function obey(one: OrderCase): Readonly<Record<string, unknown>> | string {
   const decoded = one.order === undefined ? decodeMove(hex(one.move ?? '')) : decodeSignedOrder(hex(one.order));
   if (!decoded.ok) return decoded.code;
-  if (!verifyOrder(decoded.value, hex(one.roomId), hex(one.moderatorKey))) return 'order-invalid';
+  if (!verifyOrder({ order: decoded.value, roomId: hex(one.roomId), moderatorKey: hex(one.moderatorKey) }))
+    return 'order-invalid';
   const { signature, ...order } = decoded.value;
   expect(signature).toHaveLength(64);
   const again = decoded.value.type === 'move' ? encodeMove(decoded.value) : encodeSignedOrder(decoded.value);
@@ -135,10 +136,10 @@ interface LogCase {
 
 describe('vectors/log-hash.json', () => {
   test.each(casesOf('log-hash') as readonly LogCase[])('$name', (one) => {
-    let hash = startLog(hex(one.epochAuthenticator), one.sequence);
+    let hash = startLog({ epochAuthenticator: hex(one.epochAuthenticator), sequence: one.sequence });
     expect(toHex(hash)).toBe(one.expect.start);
     const hashes = one.frames.map(({ sequence, body }) => {
-      hash = extendLog(hash, sequence, hex(body));
+      hash = extendLog({ hash, sequence, body: hex(body) });
       return toHex(hash);
     });
     expect(hashes).toEqual(one.expect.hashes);

@@ -95,7 +95,7 @@ export class Uploads {
     // An upload that was answered or is complete has no further pieces.
     if (isSame && upload.kind !== 'staging') return IGNORED;
     if (upload?.kind === 'committing') return this.#refuseEarly(connection, upload, uploadId);
-    if (index === 0 && !isSame) return this.#begin(connection, uploadId, data, now);
+    if (index === 0 && !isSame) return this.#begin(connection, { id: uploadId, data }, now);
     if (
       upload?.kind !== 'staging' ||
       !isSame ||
@@ -179,7 +179,11 @@ export class Uploads {
     this.#waiting.clear();
   }
 
-  #begin(connection: number, id: Uint8Array, data: Uint8Array, now: number): UploadRefusal {
+  #begin(
+    connection: number,
+    { id, data }: { readonly id: Uint8Array; readonly data: Uint8Array },
+    now: number,
+  ): UploadRefusal {
     if (!this.#order.has(connection)) this.enter(connection);
     this.sweep(now);
     const replaced = this.#uploads.get(connection);

@@ -66,7 +66,7 @@ export class Admission {
   /** Tries the welcomes with a snapshot. A refusal leaves everything as it was. */
   async joinByWelcome(snapshot: Uint8Array): Promise<Decoded<Group, GroupCode>> {
     for (const welcome of this.#welcomes) {
-      const entered = await this.#offer?.joinByWelcome(welcome, snapshot);
+      const entered = await this.#offer?.joinByWelcome({ welcome, snapshot });
       if (entered?.ok !== true) continue;
       // The offer's keys are the group's now, and not to be zeroed here.
       this.#offer = undefined;

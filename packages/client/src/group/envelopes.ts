@@ -118,7 +118,7 @@ export class GroupEnvelopes {
   }
 
   /** In the largest frame. @throws RangeError if name and key package are longer. */
-  sealKnock(name: Uint8Array, keyPackage: Uint8Array): Uint8Array {
+  sealKnock({ name, keyPackage }: { readonly name: Uint8Array; readonly keyPackage: Uint8Array }): Uint8Array {
     return this.#sealLargest({ kind: 'knock', name, keyPackage }, this.#keys.joinKey);
   }
 

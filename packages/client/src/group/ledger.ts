@@ -32,7 +32,7 @@ export class LogLedger {
   #announcedOrder: SignedAccess | undefined;
   #bundle: CommitBundle = EMPTY_BUNDLE;
 
-  constructor(roomId: Uint8Array, moderatorKey: Uint8Array) {
+  constructor({ roomId, moderatorKey }: { readonly roomId: Uint8Array; readonly moderatorKey: Uint8Array }) {
     this.#roomId = roomId;
     this.#moderatorKey = moderatorKey;
   }
@@ -67,7 +67,7 @@ export class LogLedger {
   }
 
   isOrder(order: SignedOrder): boolean {
-    return verifyOrder(order, this.#roomId, this.#moderatorKey);
+    return verifyOrder({ order, roomId: this.#roomId, moderatorKey: this.#moderatorKey });
   }
 
   /** @returns why an order has no effect now */
@@ -102,7 +102,8 @@ export class LogLedger {
   /** @returns whether the proof is valid: it then holds until that member is removed */
   noteLeave(proof: LeaveProof, roster: readonly GroupMember[]): boolean {
     const member = roster.find(({ memberId }) => equalBytes(memberId, proof.memberId));
-    if (member === undefined || !verifyLeave(proof, this.#roomId, member.memberKey)) return false;
+    if (member === undefined || !verifyLeave({ proof, roomId: this.#roomId, memberKey: member.memberKey }))
+      return false;
     if (leaveOf(this.#policy.proofs, member, this.#roomId) !== undefined) return true;
     const { memberId } = member;
     const others = this.#policy.proofs.filter((known) => !equalBytes(known.memberId, memberId));
@@ -136,7 +137,7 @@ export class LogLedger {
   }
 
   /** @returns whether the body is an own message that has come back */
-  acknowledgeOwnMessage(body: Uint8Array, memberId: Uint8Array): boolean {
+  acknowledgeOwnMessage({ body, memberId }: { readonly body: Uint8Array; readonly memberId: Uint8Array }): boolean {
     const echo = this.#messages.acknowledge(body);
     if (echo === undefined) return false;
     this.#bundle = EMPTY_BUNDLE;

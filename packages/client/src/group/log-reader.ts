@@ -27,7 +27,7 @@ export class LogReader {
 
   async open(body: Uint8Array): Promise<GroupOpened> {
     const { group, ledger, envelopes, envelopeKey, self } = this.#state;
-    if (group !== undefined && ledger.acknowledgeOwnMessage(body, self)) return nothing('own', 'member');
+    if (group !== undefined && ledger.acknowledgeOwnMessage({ body, memberId: self })) return nothing('own', 'member');
     const { sealedBy, plaintext } = envelopes.open(body, envelopeKey);
     if (!plaintext.ok) return this.#skip(plaintext.code, sealedBy);
     return group === undefined

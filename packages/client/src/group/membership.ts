@@ -40,6 +40,13 @@ export interface GroupOptions {
   readonly identity?: GroupIdentity | undefined;
 }
 
+export interface MembershipOptions extends GroupOptions {
+  /** 32 bytes. */
+  readonly roomSecret: Uint8Array;
+  /** 16 bytes. */
+  readonly roomId: Uint8Array;
+}
+
 /** Why a snapshot cannot be joined from. */
 type SnapshotCode = GroupCode | ContentCode | 'snapshot-foreign';
 
@@ -60,13 +67,9 @@ export class GroupMembership {
   }
 
   /** Opens a membership outside of the group. The caller keeps, and zeroes, what it hands in. */
-  static async open(
-    roomSecret: Uint8Array,
-    roomId: Uint8Array,
-    { identity, cover = 'off', ...surroundings }: GroupOptions,
-  ): Promise<GroupMembership> {
-    const own = identity === undefined ? createGroupIdentity(surroundings.random) : copyGroupIdentity(identity);
-    return new GroupMembership(await GroupState.open({ roomSecret, roomId, ...surroundings, cover, identity: own }));
+  static async open({ identity, cover = 'off', ...rest }: MembershipOptions): Promise<GroupMembership> {
+    const own = identity === undefined ? createGroupIdentity(rest.random) : copyGroupIdentity(identity);
+    return new GroupMembership(await GroupState.open({ ...rest, cover, identity: own }));
   }
 
   get memberId(): Uint8Array {
@@ -112,7 +115,7 @@ export class GroupMembership {
     if (bytes.length === 0 || bytes.length > NAME_BYTES_MAX) throw new RangeError('a name of another length');
     const offer = await this.#state.engine.createKeyPackage(this.identity);
     this.#admission.knock(offer);
-    return this.#state.envelopes.sealKnock(bytes, offer.bytes);
+    return this.#state.envelopes.sealKnock({ name: bytes, keyPackage: offer.bytes });
   }
 
   /**

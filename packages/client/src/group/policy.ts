@@ -60,7 +60,7 @@ export function leaveOf(
   { memberId, memberKey }: GroupMember,
   roomId: Uint8Array,
 ): LeaveProof | undefined {
-  return proofs.find((proof) => equalBytes(proof.memberId, memberId) && verifyLeave(proof, roomId, memberKey));
+  return proofs.find((proof) => equalBytes(proof.memberId, memberId) && verifyLeave({ proof, roomId, memberKey }));
 }
 
 function validateMemberCommit(evidence: Evidence, facts: CommitFacts): 'accept' | PolicyCode {

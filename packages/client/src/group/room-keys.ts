@@ -17,7 +17,7 @@ export class RoomAccess {
   readonly #onionKey: Uint8Array;
 
   constructor(invite: Invite, identity: GroupIdentity) {
-    this.#keys = deriveRoomKeys(invite.roomSecret, invite.onionKey, invite.cover);
+    this.#keys = deriveRoomKeys(invite);
     this.#onionKey = invite.onionKey;
     this.memberKey = identity.memberKey;
     this.memberId = identity.memberId;
@@ -31,12 +31,12 @@ export class RoomAccess {
 
   /** PROTOCOL.md §4.2. */
   signAttach(challenge: Uint8Array, from: number): Uint8Array {
-    return signCapability(this.#keys, challenge, from);
+    return signCapability(this.#keys, { challenge, from });
   }
 
   /** Only the host can move the room: the key in the connection string signs the order. */
   isOrderedMove(move: Move): boolean {
-    return verifyOrder(move, this.roomId, this.#onionKey);
+    return verifyOrder({ order: move, roomId: this.roomId, moderatorKey: this.#onionKey });
   }
 
   destroy(): void {

@@ -76,7 +76,7 @@ export class GroupState {
 
   static async open(options: GroupStateOptions): Promise<GroupState> {
     const { roomSecret, roomId, crypto, suite, random, moderatorKey, cover, identity } = options;
-    const keys = deriveGroupKeys(roomSecret, roomId);
+    const keys = deriveGroupKeys({ roomSecret, roomId });
     const desk: EvidenceHolder = { evidence: undefined };
     const engine = await GroupEngine.open({
       crypto,
@@ -88,7 +88,7 @@ export class GroupState {
         return validateCommit(desk.evidence, facts);
       },
     });
-    const ledger = new LogLedger(keys.roomId, moderatorKey.slice());
+    const ledger = new LogLedger({ roomId: keys.roomId, moderatorKey: moderatorKey.slice() });
     return new GroupState({ keys, engine, desk, ledger, cover }, identity, random);
   }
 

@@ -53,7 +53,7 @@ export class GroupWorker {
       cover: coverOf(invite),
       identity,
     } as const;
-    const opening = GroupMembership.open(invite.roomSecret, this.access.roomId, options);
+    const opening = GroupMembership.open({ roomSecret: invite.roomSecret, roomId: this.access.roomId, ...options });
     this.#membership = opening.then((membership) => (this.#opened = membership));
   }
 

@@ -2,8 +2,8 @@
 
 import { accept, concatBytes, equalBytes, refuse } from '@sotto/protocol';
 import type { Decoded } from '@sotto/protocol';
-import { decodeMlsMessage, encodeMlsMessage } from 'ts-mls';
 import type { GroupInfo, KeyPackage, MLSMessage, PrivateMessage, RatchetTree, Welcome } from 'ts-mls';
+import { decodeMlsMessage, encodeMlsMessage } from 'ts-mls/message.js';
 import { decodeRatchetTree } from 'ts-mls/ratchetTree.js';
 import type { GroupCode } from '../errors.ts';
 import { equalInConstantTime } from './context.ts';

@@ -4,6 +4,7 @@ import type { Capabilities, CiphersuiteImpl, ClientConfig, Credential, Lifetime 
 import { describeSuite, openSuite } from '../provider/group-crypto.ts';
 import type { GroupCrypto, GroupSuite, SuiteDescription } from '../provider/group-crypto.ts';
 import { credentialMac } from './keys.ts';
+import type { GroupIdentity } from './identity.ts';
 import type { GroupKeys } from './keys.ts';
 import { CREDENTIAL_MAC_BYTES, GROUP_SKIPPED_MESSAGES_MAX, MEMBER_ID_BYTES } from '../limits.ts';
 
@@ -66,10 +67,13 @@ function makeConfig(keys: GroupKeys): ClientConfig {
   };
 }
 
-export function makeCredential(keys: GroupKeys, memberId: Uint8Array, memberKey: Uint8Array): Credential {
+export function makeCredential(
+  keys: GroupKeys,
+  { memberId, memberKey }: Pick<GroupIdentity, 'memberId' | 'memberKey'>,
+): Credential {
   const identity = new Uint8Array(MEMBER_ID_BYTES + CREDENTIAL_MAC_BYTES);
   identity.set(memberId);
-  identity.set(credentialMac(keys, memberId, memberKey), MEMBER_ID_BYTES);
+  identity.set(credentialMac(keys, { memberId, memberKey }), MEMBER_ID_BYTES);
   return { credentialType: 'basic', identity };
 }
 
@@ -79,7 +83,7 @@ export function memberIdOf(keys: GroupKeys, credential: Credential, memberKey: U
   const { identity } = credential;
   if (identity.length !== MEMBER_ID_BYTES + CREDENTIAL_MAC_BYTES) return undefined;
   const memberId = identity.slice(0, MEMBER_ID_BYTES);
-  return equalInConstantTime(identity.subarray(MEMBER_ID_BYTES), credentialMac(keys, memberId, memberKey))
+  return equalInConstantTime(identity.subarray(MEMBER_ID_BYTES), credentialMac(keys, { memberId, memberKey }))
     ? memberId
     : undefined;
 }

@@ -2,8 +2,8 @@
 
 import { accept, equalBytes, refuse } from '@sotto/protocol';
 import type { Decoded } from '@sotto/protocol';
-import { encodeMlsMessage } from 'ts-mls';
 import type { ClientState, Proposal } from 'ts-mls';
+import { encodeMlsMessage } from 'ts-mls/message.js';
 import { GroupEndedError } from '../errors.ts';
 import type { GroupCode } from '../errors.ts';
 import type { CommitFacts, CommitPolicy } from './commit-rules.ts';
@@ -28,7 +28,7 @@ import {
   proposeCommit,
   sealMessage,
 } from './transitions.ts';
-import type { KeyPackagePair, OpenedMessage, Proposed } from './transitions.ts';
+import type { KeyPackagePair, OpenedMessage, Proposed, WelcomeAndSnapshot } from './transitions.ts';
 import { rosterOf } from './tree.ts';
 import type { GroupMember } from './tree.ts';
 import { GROUP_MEMBERS_MAX, GROUP_MESSAGE_BYTES_MAX, GROUP_MESSAGE_OVERHEAD_BYTES } from '../limits.ts';
@@ -75,7 +75,7 @@ export interface KeyPackageOffer {
   /** Whether these bytes are a welcome that names this key package. */
   readonly isNamedIn: (welcome: Uint8Array) => Promise<boolean>;
   /** A refusal leaves the offer as good as it was. */
-  readonly joinByWelcome: (welcome: Uint8Array, snapshot: Uint8Array) => Promise<Decoded<Group, GroupCode>>;
+  readonly joinByWelcome: (entry: WelcomeAndSnapshot) => Promise<Decoded<Group, GroupCode>>;
   readonly destroy: () => void;
 }
 
@@ -115,7 +115,7 @@ export class GroupEngine {
     return {
       bytes: encodeMlsMessage({ version: 'mls10', wireformat: 'mls_key_package', keyPackage }),
       isNamedIn: (welcome) => isWelcomeFor(this.#context, keyPackage, welcome),
-      joinByWelcome: (welcome, snapshot) => this.#joinByWelcome(pair, welcome, snapshot),
+      joinByWelcome: (entry) => this.#joinByWelcome(pair, entry),
       destroy: () => {
         for (const secret of Object.values(pair.privatePackage) as Uint8Array[]) secret.fill(0);
       },
@@ -127,12 +127,8 @@ export class GroupEngine {
     return readKeyPackage(this.#context, bytes);
   }
 
-  async #joinByWelcome(
-    pair: KeyPackagePair,
-    welcome: Uint8Array,
-    snapshot: Uint8Array,
-  ): Promise<Decoded<Group, GroupCode>> {
-    const joined = await joinByWelcome(this.#context, pair, welcome, snapshot);
+  async #joinByWelcome(pair: KeyPackagePair, entry: WelcomeAndSnapshot): Promise<Decoded<Group, GroupCode>> {
+    const joined = await joinByWelcome(this.#context, pair, entry);
     if (!joined.ok) return joined;
     pair.privatePackage.initPrivateKey.fill(0);
     return accept(await Group.open(this.#context, this.#policy, joined.value));

@@ -1,4 +1,5 @@
-// `@sotto/crypto/mls`: group keys. An entry of its own, so that whoever speaks without them does not load MLS. No I/O; runs in Node and in a browser.
+// `@sotto/crypto/mls`: group keys. A program without a group does not load MLS. The primitives are
+// entries of their own: `/native` and `/pure`. No I/O; runs in Node and in a browser.
 
 export { GROUP_CODES, GroupEndedError } from '../errors.ts';
 export type { GroupCode, PolicyCode } from '../errors.ts';
@@ -27,7 +28,6 @@ export {
   GROUP_SKIPPED_MESSAGES_MAX,
   GROUP_WELCOME_BYTES_MAX,
 } from '../limits.ts';
-export { pureCrypto } from '../provider/pure-provider.ts';
 export { ROOM_CODE_WORDS, roomCode } from '../verification.ts';
 export { safetyNumber } from '../verification.ts';
 export type { SafetyParty } from '../verification.ts';

@@ -6,6 +6,7 @@ import { concatBytes, ROOM_ID_BYTES, ROOM_SECRET_BYTES } from '@sotto/protocol';
 import { deriveKey } from '../key-schedule.ts';
 import { LABELS } from '../labels.ts';
 import { GROUP_ID_BYTES } from '../limits.ts';
+import type { GroupIdentity } from './identity.ts';
 import { Secret } from '../secret.ts';
 
 export interface GroupKeys {
@@ -23,8 +24,19 @@ export interface GroupKeys {
   readonly roomSecret: Secret;
 }
 
-/** @returns the group's keys. Both arguments are copied and stay the caller's; `slice` of a Buffer would be a view. */
-export function deriveGroupKeys(roomSecret: Uint8Array, roomId: Uint8Array): GroupKeys {
+export interface GroupKeyInput {
+  /** 32 bytes. */
+  readonly roomSecret: Uint8Array;
+  /** 16 bytes. */
+  readonly roomId: Uint8Array;
+}
+
+/**
+ * @returns the group's keys. Both arguments are copied and stay the caller's; `slice` of a Buffer
+ * would be a view. PROTOCOL.md §5.6.
+ * @throws RangeError if one of the two has another length.
+ */
+export function deriveGroupKeys({ roomSecret, roomId }: GroupKeyInput): GroupKeys {
   if (roomSecret.length !== ROOM_SECRET_BYTES) throw new RangeError('a room secret of another length');
   if (roomId.length !== ROOM_ID_BYTES) throw new RangeError('a room id of another length');
   return {
@@ -55,6 +67,9 @@ export function deriveEpochFrameKey(keys: GroupKeys, exported: Uint8Array): Secr
 }
 
 /** @returns 32 bytes that only a holder of the room secret can make for this member id and key. */
-export function credentialMac(keys: GroupKeys, memberId: Uint8Array, memberKey: Uint8Array): Uint8Array {
+export function credentialMac(
+  keys: GroupKeys,
+  { memberId, memberKey }: Pick<GroupIdentity, 'memberId' | 'memberKey'>,
+): Uint8Array {
   return keys.credentialKey.use((key) => hmac(sha256, key, concatBytes(memberId, memberKey)));
 }

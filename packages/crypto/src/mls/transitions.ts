@@ -2,24 +2,18 @@
 
 import { accept, refuse } from '@sotto/protocol';
 import type { Decoded } from '@sotto/protocol';
-import {
-  acceptAll,
-  createApplicationMessage,
-  createCommit,
-  createGroup,
-  createGroupInfoWithExternalPubAndRatchetTree,
-  emptyPskIndex,
-  encodeMlsMessage,
-  generateKeyPackageWithKey,
-  joinGroup,
-  joinGroupExternal,
-  mlsExporter,
-  processPrivateMessage,
-  processPublicMessage,
-} from 'ts-mls';
 import type { ClientState, Commit, KeyPackage, MLSMessage, PrivateKeyPackage, PrivateMessage, Proposal } from 'ts-mls';
+import { createGroup, joinGroup } from 'ts-mls/clientState.js';
+import { createCommit, createGroupInfoWithExternalPubAndRatchetTree, joinGroupExternal } from 'ts-mls/createCommit.js';
+import { createApplicationMessage } from 'ts-mls/createMessage.js';
+import { acceptAll } from 'ts-mls/incomingMessageAction.js';
+import { generateKeyPackageWithKey } from 'ts-mls/keyPackage.js';
+import { mlsExporter } from 'ts-mls/keySchedule.js';
+import { encodeMlsMessage } from 'ts-mls/message.js';
 import { unprotectPrivateMessage } from 'ts-mls/messageProtection.js';
 import { decryptSenderData } from 'ts-mls/privateMessage.js';
+import { processPrivateMessage, processPublicMessage } from 'ts-mls/processMessages.js';
+import { emptyPskIndex } from 'ts-mls/pskIndex.js';
 import type { SenderData } from 'ts-mls/sender.js';
 import type { GroupCode } from '../errors.ts';
 import {
@@ -57,14 +51,13 @@ export interface KeyPackagePair {
 
 /** The signing key is copied: states are zeroed when they end, the identity outlives them. */
 export function makeKeyPackage(context: GroupContext, identity: GroupIdentity): Promise<KeyPackagePair> {
-  const { memberId, memberKey } = identity;
   const signKey = identity.secret.use((seed) => Uint8Array.from(seed));
   return generateKeyPackageWithKey(
-    makeCredential(context.keys, memberId, memberKey),
+    makeCredential(context.keys, identity),
     context.capabilities,
     LIFETIME,
     [],
-    { signKey, publicKey: memberKey },
+    { signKey, publicKey: identity.memberKey },
     context.primitives,
   );
 }
@@ -167,16 +160,23 @@ export async function addProposal(keyPackageBytes: Uint8Array): Promise<Decoded<
   return keyPackage.ok ? accept({ proposalType: 'add', add: { keyPackage: keyPackage.value } }) : keyPackage;
 }
 
+/** Both as the relay delivers them: MLS messages (RFC 9420 §12.4.3). */
+export interface WelcomeAndSnapshot {
+  /** Up to `GROUP_WELCOME_BYTES_MAX` bytes. */
+  readonly welcome: Uint8Array;
+  /** Up to `GROUP_SNAPSHOT_BYTES_MAX` bytes, of the epoch that the welcome admits to. */
+  readonly snapshot: Uint8Array;
+}
+
 /** Joins by a welcome; the tree comes from the snapshot of the same epoch, whose hash the welcome confirms. */
 export async function joinByWelcome(
   context: GroupContext,
   pair: KeyPackagePair,
-  welcomeBytes: Uint8Array,
-  snapshotBytes: Uint8Array,
+  entry: WelcomeAndSnapshot,
 ): Promise<Decoded<ClientState, GroupCode>> {
-  const welcome = await decodeWelcome(context, welcomeBytes);
+  const welcome = await decodeWelcome(context, entry.welcome);
   if (!welcome.ok) return welcome;
-  const snapshot = await decodeSnapshot(context, snapshotBytes);
+  const snapshot = await decodeSnapshot(context, entry.snapshot);
   if (!snapshot.ok) return snapshot;
   const { tree } = snapshot.value;
   const roster = readTree(context, tree);

@@ -1,12 +1,16 @@
-// Which primitives a group runs on: a name for our callers, and behind it a provider whose type is the library's and stays in here.
+// The primitives that a group runs on: a name for callers, and behind it the library's provider,
+// whose type does not leave this package.
 
-import { ciphersuites, getCiphersuiteFromName } from 'ts-mls';
 import type { CiphersuiteImpl, CiphersuiteName, CryptoProvider } from 'ts-mls';
+import { ciphersuites, getCiphersuiteFromName } from 'ts-mls/crypto/ciphersuite.js';
 
 /** X-Wing (X25519 and ML-KEM-768) is what Sotto uses; plain X25519 is there to compare. Both: ChaCha20-Poly1305 and Ed25519. */
 export type GroupSuite = 'x-wing' | 'x25519';
 
-/** Primitives to run on: `nativeCrypto` of `@sotto/crypto/native` in Node, `pureCrypto` in a browser. */
+/**
+ * Primitives to run on: `nativeCrypto` of `@sotto/crypto/native` in Node, `pureCrypto` of
+ * `@sotto/crypto/pure` in a browser.
+ */
 export interface GroupCrypto {
   readonly name: 'native' | 'pure';
 }

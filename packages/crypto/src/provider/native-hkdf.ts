@@ -11,8 +11,12 @@ const MAX_BLOCKS = 255;
 
 export interface NativeKdf {
   readonly size: number;
-  readonly extract: (salt: Uint8Array, ikm: Uint8Array) => Uint8Array;
-  readonly expand: (prk: Uint8Array, info: Uint8Array, length: number) => Uint8Array;
+  readonly extract: (input: { readonly salt: Uint8Array; readonly ikm: Uint8Array }) => Uint8Array;
+  readonly expand: (input: {
+    readonly prk: Uint8Array;
+    readonly info: Uint8Array;
+    readonly length: number;
+  }) => Uint8Array;
 }
 
 /** A copy that shares no memory with Node's buffer pool: what is zeroed later is then the only one that we made. */
@@ -32,7 +36,10 @@ export function randomBytes(length: number): Uint8Array {
   return randomFillSync(new Uint8Array(length));
 }
 
-export function hmac(hash: NativeHash, key: Uint8Array, data: Uint8Array): Uint8Array {
+export function hmac(
+  hash: NativeHash,
+  { key, data }: { readonly key: Uint8Array; readonly data: Uint8Array },
+): Uint8Array {
   return copyAndZero(createHmac(hash, key).update(data).digest());
 }
 
@@ -40,14 +47,14 @@ export function makeKdf(hash: NativeHash): NativeKdf {
   const size = HASH_BYTES[hash];
   return {
     size,
-    extract: (salt, ikm) => hmac(hash, salt, ikm),
-    expand: (prk, info, length) => {
+    extract: ({ salt, ikm }) => hmac(hash, { key: salt, data: ikm }),
+    expand: ({ prk, info, length }) => {
       const blocks = Math.ceil(length / size);
       if (blocks > MAX_BLOCKS) throw new RangeError('HKDF gives 255 blocks at most');
       const output = new Uint8Array(length);
       let block: Uint8Array = new Uint8Array(0);
       for (let index = 0; index < blocks; index += 1) {
-        const next = hmac(hash, prk, concatBytes(block, info, Uint8Array.of(index + 1)));
+        const next = hmac(hash, { key: prk, data: concatBytes(block, info, Uint8Array.of(index + 1)) });
         block.fill(0);
         block = next;
         output.set(block.subarray(0, Math.min(size, length - index * size)), index * size);

@@ -18,6 +18,8 @@ const DER = {
   mlkemPublic: Buffer.from('308204b2300b0609608648016503040402038204a100', 'hex'),
   mlkemSecret: Buffer.from('3054020100300b060960864801650304040204428040', 'hex'),
 };
+type DerPrefix = keyof typeof DER;
+
 /** The six characters of X-Wing's label, draft §5.3. */
 const XWING_LABEL = ascii('\\.//^\\');
 
@@ -35,28 +37,28 @@ export interface Kem {
   readonly generate: () => KemKeyPair;
   readonly derive: (ikm: Uint8Array) => KemKeyPair;
   readonly encapsulate: (publicBytes: Uint8Array) => { readonly enc: Uint8Array; readonly shared: Uint8Array };
-  readonly decapsulate: (secretBytes: Uint8Array, enc: Uint8Array) => Uint8Array;
+  readonly decapsulate: (input: { readonly secretBytes: Uint8Array; readonly enc: Uint8Array }) => Uint8Array;
 }
 
-function publicKey(prefix: Uint8Array, raw: Uint8Array): KeyObject {
-  return createPublicKey({ key: Buffer.concat([prefix, raw]), format: 'der', type: 'spki' });
+function publicKey(prefix: DerPrefix, raw: Uint8Array): KeyObject {
+  return createPublicKey({ key: Buffer.concat([DER[prefix], raw]), format: 'der', type: 'spki' });
 }
 
 /** The DER copy holds the secret and is zeroed; OpenSSL's own copy ends with the key object. */
-function secretKey(prefix: Uint8Array, raw: Uint8Array): KeyObject {
-  const der = Buffer.concat([prefix, raw]);
+function secretKey(prefix: DerPrefix, raw: Uint8Array): KeyObject {
+  const der = Buffer.concat([DER[prefix], raw]);
   const key = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
   der.fill(0);
   return key;
 }
 
-function rawPublic(secret: KeyObject, prefix: Uint8Array): Uint8Array {
-  return copyBytes(createPublicKey(secret).export({ format: 'der', type: 'spki' }).subarray(prefix.length));
+function rawPublic(secret: KeyObject, prefix: DerPrefix): Uint8Array {
+  return copyBytes(createPublicKey(secret).export({ format: 'der', type: 'spki' }).subarray(DER[prefix].length));
 }
 
 /** OpenSSL refuses an all-zero result (RFC 7748 §6.1), which is what a point of low order gives. */
 function x25519(secret: KeyObject, peer: Uint8Array): Uint8Array {
-  return copyAndZero(diffieHellman({ privateKey: secret, publicKey: publicKey(DER.x25519Public, peer) }));
+  return copyAndZero(diffieHellman({ privateKey: secret, publicKey: publicKey('x25519Public', peer) }));
 }
 
 function checkLength(bytes: Uint8Array, length: number): void {
@@ -67,13 +69,27 @@ const dhKemKdf = makeKdf('sha256');
 const DHKEM_SUITE = concatBytes(ascii('KEM'), Uint8Array.of(0x00, 0x20));
 
 function dhKemPair(secretBytes: Uint8Array): KemKeyPair {
-  return { secretBytes, publicBytes: rawPublic(secretKey(DER.x25519Secret, secretBytes), DER.x25519Public) };
+  return { secretBytes, publicBytes: rawPublic(secretKey('x25519Secret', secretBytes), 'x25519Public') };
 }
 
-function dhKemShared(dh: Uint8Array, enc: Uint8Array, recipient: Uint8Array): Uint8Array {
-  const prk = labeledExtract(dhKemKdf, DHKEM_SUITE, new Uint8Array(0), 'eae_prk', dh);
+function dhKemShared({
+  dh,
+  enc,
+  recipient,
+}: {
+  readonly dh: Uint8Array;
+  readonly enc: Uint8Array;
+  readonly recipient: Uint8Array;
+}): Uint8Array {
+  const prk = labeledExtract(dhKemKdf, { suite: DHKEM_SUITE, salt: new Uint8Array(0), label: 'eae_prk', ikm: dh });
   dh.fill(0);
-  return labeledExpand(dhKemKdf, DHKEM_SUITE, prk, 'shared_secret', concatBytes(enc, recipient), 32);
+  return labeledExpand(dhKemKdf, {
+    suite: DHKEM_SUITE,
+    prk,
+    label: 'shared_secret',
+    info: concatBytes(enc, recipient),
+    length: 32,
+  });
 }
 
 export const dhKemX25519: Kem = {
@@ -82,20 +98,22 @@ export const dhKemX25519: Kem = {
   secretLength: X25519_BYTES,
   generate: () => dhKemPair(randomBytes(X25519_BYTES)),
   derive: (ikm) => {
-    const prk = labeledExtract(dhKemKdf, DHKEM_SUITE, new Uint8Array(0), 'dkp_prk', ikm);
-    return dhKemPair(labeledExpand(dhKemKdf, DHKEM_SUITE, prk, 'sk', new Uint8Array(0), X25519_BYTES));
+    const prk = labeledExtract(dhKemKdf, { suite: DHKEM_SUITE, salt: new Uint8Array(0), label: 'dkp_prk', ikm });
+    return dhKemPair(
+      labeledExpand(dhKemKdf, { suite: DHKEM_SUITE, prk, label: 'sk', info: new Uint8Array(0), length: X25519_BYTES }),
+    );
   },
   encapsulate: (recipient) => {
     checkLength(recipient, X25519_BYTES);
     const ephemeral = dhKemPair(randomBytes(X25519_BYTES));
-    const dh = x25519(secretKey(DER.x25519Secret, ephemeral.secretBytes), recipient);
+    const dh = x25519(secretKey('x25519Secret', ephemeral.secretBytes), recipient);
     ephemeral.secretBytes.fill(0);
-    return { enc: ephemeral.publicBytes, shared: dhKemShared(dh, ephemeral.publicBytes, recipient) };
+    return { enc: ephemeral.publicBytes, shared: dhKemShared({ dh, enc: ephemeral.publicBytes, recipient }) };
   },
-  decapsulate: (secretBytes, enc) => {
+  decapsulate: ({ secretBytes, enc }) => {
     checkLength(enc, X25519_BYTES);
-    const secret = secretKey(DER.x25519Secret, secretBytes);
-    return dhKemShared(x25519(secret, enc), enc, rawPublic(secret, DER.x25519Public));
+    const secret = secretKey('x25519Secret', secretBytes);
+    return dhKemShared({ dh: x25519(secret, enc), enc, recipient: rawPublic(secret, 'x25519Public') });
   },
 };
 
@@ -109,8 +127,8 @@ function expandXWing(seed: Uint8Array): XWingSecret {
   checkLength(seed, 32);
   const expanded = createHash('shake256', { outputLength: 96 }).update(seed).digest();
   const secret = {
-    mlkem: secretKey(DER.mlkemSecret, expanded.subarray(0, MLKEM_SEED_BYTES)),
-    x25519: secretKey(DER.x25519Secret, expanded.subarray(MLKEM_SEED_BYTES)),
+    mlkem: secretKey('mlkemSecret', expanded.subarray(0, MLKEM_SEED_BYTES)),
+    x25519: secretKey('x25519Secret', expanded.subarray(MLKEM_SEED_BYTES)),
   };
   expanded.fill(0);
   return secret;
@@ -118,12 +136,22 @@ function expandXWing(seed: Uint8Array): XWingSecret {
 
 function xWingPair(seed: Uint8Array): KemKeyPair {
   const secret = expandXWing(seed);
-  const mlkem = rawPublic(secret.mlkem, DER.mlkemPublic);
-  return { secretBytes: seed, publicBytes: concatBytes(mlkem, rawPublic(secret.x25519, DER.x25519Public)) };
+  const mlkem = rawPublic(secret.mlkem, 'mlkemPublic');
+  return { secretBytes: seed, publicBytes: concatBytes(mlkem, rawPublic(secret.x25519, 'x25519Public')) };
 }
 
 /** Draft §5.3. */
-function combine(ssM: Uint8Array, ssX: Uint8Array, ctX: Uint8Array, pkX: Uint8Array): Uint8Array {
+function combine({
+  ssM,
+  ssX,
+  ctX,
+  pkX,
+}: {
+  readonly ssM: Uint8Array;
+  readonly ssX: Uint8Array;
+  readonly ctX: Uint8Array;
+  readonly pkX: Uint8Array;
+}): Uint8Array {
   const hash = createHash('sha3-256').update(ssM).update(ssX).update(ctX).update(pkX).update(XWING_LABEL);
   ssM.fill(0);
   ssX.fill(0);
@@ -140,19 +168,19 @@ export const xWing: Kem = {
     checkLength(recipient, MLKEM_PUBLIC_BYTES + X25519_BYTES);
     const pkX = recipient.subarray(MLKEM_PUBLIC_BYTES);
     const ephemeral = dhKemPair(randomBytes(X25519_BYTES));
-    const ssX = x25519(secretKey(DER.x25519Secret, ephemeral.secretBytes), pkX);
+    const ssX = x25519(secretKey('x25519Secret', ephemeral.secretBytes), pkX);
     ephemeral.secretBytes.fill(0);
-    const mlkem = encapsulate(publicKey(DER.mlkemPublic, recipient.subarray(0, MLKEM_PUBLIC_BYTES)));
+    const mlkem = encapsulate(publicKey('mlkemPublic', recipient.subarray(0, MLKEM_PUBLIC_BYTES)));
     return {
       enc: concatBytes(mlkem.ciphertext, ephemeral.publicBytes),
-      shared: combine(mlkem.sharedKey, ssX, ephemeral.publicBytes, pkX),
+      shared: combine({ ssM: mlkem.sharedKey, ssX, ctX: ephemeral.publicBytes, pkX }),
     };
   },
-  decapsulate: (seed, enc) => {
+  decapsulate: ({ secretBytes: seed, enc }) => {
     checkLength(enc, MLKEM_CIPHERTEXT_BYTES + X25519_BYTES);
     const secret = expandXWing(seed);
     const ctX = enc.subarray(MLKEM_CIPHERTEXT_BYTES);
     const ssM = decapsulate(secret.mlkem, enc.subarray(0, MLKEM_CIPHERTEXT_BYTES));
-    return combine(ssM, x25519(secret.x25519, ctX), ctX, rawPublic(secret.x25519, DER.x25519Public));
+    return combine({ ssM, ssX: x25519(secret.x25519, ctX), ctX, pkX: rawPublic(secret.x25519, 'x25519Public') });
   },
 };

@@ -6,24 +6,29 @@ import type { NativeKdf } from './native-hkdf.ts';
 
 const VERSION = ascii('HPKE-v1');
 
+interface Labeled {
+  /** The suite id: `KEM` and 2 bytes, or `HPKE` and 6 (RFC 9180 §4.1, §5.1). */
+  readonly suite: Uint8Array;
+  readonly label: string;
+}
+
 export function labeledExtract(
   kdf: NativeKdf,
-  suite: Uint8Array,
-  salt: Uint8Array,
-  label: string,
-  ikm: Uint8Array,
+  { suite, salt, label, ikm }: Labeled & { readonly salt: Uint8Array; readonly ikm: Uint8Array },
 ): Uint8Array {
-  return kdf.extract(salt, concatBytes(VERSION, suite, ascii(label), ikm));
+  return kdf.extract({ salt, ikm: concatBytes(VERSION, suite, ascii(label), ikm) });
 }
 
 export function labeledExpand(
   kdf: NativeKdf,
-  suite: Uint8Array,
-  prk: Uint8Array,
-  label: string,
-  info: Uint8Array,
-  length: number,
+  {
+    suite,
+    prk,
+    label,
+    info,
+    length,
+  }: Labeled & { readonly prk: Uint8Array; readonly info: Uint8Array; readonly length: number },
 ): Uint8Array {
   const size = Uint8Array.of(length >> 8, length & 0xff);
-  return kdf.expand(prk, concatBytes(size, VERSION, suite, ascii(label), info), length);
+  return kdf.expand({ prk, info: concatBytes(size, VERSION, suite, ascii(label), info), length });
 }

@@ -56,21 +56,21 @@ function makeSuite(suite: Ciphersuite): CiphersuiteImpl {
     rng: { randomBytes: (length) => randomBytes(length) },
     kdf: {
       size: kdf.size,
-      extract: (salt, ikm) => attempt(() => kdf.extract(salt, ikm)),
-      expand: (prk, info, length) => attempt(() => kdf.expand(prk, info, length)),
+      extract: (salt, ikm) => attempt(() => kdf.extract({ salt, ikm })),
+      expand: (prk, info, length) => attempt(() => kdf.expand({ prk, info, length })),
     },
     hash: {
       digest: (data) => attempt(() => copyAndZero(createHash(hash).update(data).digest())),
-      mac: (key, data) => attempt(() => hmac(hash, key, data)),
+      mac: (key, data) => attempt(() => hmac(hash, { key, data })),
       verifyMac: (key, mac, data) =>
         attempt(() => {
-          const expected = hmac(hash, key, data);
+          const expected = hmac(hash, { key, data });
           return mac.length === expected.length && timingSafeEqual(mac, expected);
         }),
     },
     signature: {
-      sign: (key, message) => attempt(() => nativeSign(key, message)),
-      verify: (key, message, signature) => attempt(() => nativeVerify(key, message, signature)),
+      sign: (key, message) => attempt(() => nativeSign({ seed: key, message })),
+      verify: (key, message, signature) => attempt(() => nativeVerify({ publicKey: key, message, signature })),
       keygen: () =>
         attempt(() => {
           const signKey = randomBytes(SEED_BYTES);
@@ -90,19 +90,20 @@ function makeSuiteHpke(kem: Kem, hash: NativeHash, kdfId: number): CiphersuiteIm
   return {
     keyLength: AEAD_KEY_BYTES,
     nonceLength: AEAD_NONCE_BYTES,
-    seal: (key: KeyBytes, plaintext, info, aad) => attempt(() => hpke.seal(key.bytes, info, aad ?? EMPTY, plaintext)),
+    seal: (key: KeyBytes, plaintext, info, aad) =>
+      attempt(() => hpke.seal({ recipient: key.bytes, info, aad: aad ?? EMPTY, plaintext })),
     open: (key: KeyBytes, enc, sealed, info, aad) =>
-      attempt(() => hpke.open(key.bytes, enc, info, aad ?? EMPTY, sealed)),
+      attempt(() => hpke.open({ secret: key.bytes, enc, info, aad: aad ?? EMPTY, sealed })),
     exportSecret: (key: KeyBytes, context, length, info) =>
-      attempt(() => hpke.exportTo(key.bytes, info, context, length)),
+      attempt(() => hpke.exportTo({ recipient: key.bytes, info, context, length })),
     importSecret: (key: KeyBytes, context, enc, length, info) =>
-      attempt(() => hpke.importFrom(key.bytes, enc, info, context, length)),
+      attempt(() => hpke.importFrom({ secret: key.bytes, enc, info, context, length })),
     importPublicKey: (bytes) => attempt(() => asPublic(ofLength(bytes, kem.publicLength))),
     importPrivateKey: (bytes) => attempt(() => asPrivate(ofLength(bytes, kem.secretLength))),
     exportPublicKey: (key: KeyBytes) => attempt(() => copyBytes(key.bytes)),
     exportPrivateKey: (key: KeyBytes) => attempt(() => copyBytes(key.bytes)),
-    encryptAead: (key, nonce, aad, plaintext) => attempt(() => sealAead(key, nonce, aad ?? EMPTY, plaintext)),
-    decryptAead: (key, nonce, aad, sealed) => attempt(() => openAead(key, nonce, aad ?? EMPTY, sealed)),
+    encryptAead: (key, nonce, aad, plaintext) => attempt(() => sealAead({ key, nonce, aad: aad ?? EMPTY, plaintext })),
+    decryptAead: (key, nonce, aad, sealed) => attempt(() => openAead({ key, nonce, aad: aad ?? EMPTY, sealed })),
     deriveKeyPair: (ikm) => attempt(() => pair(kem.derive(ikm))),
     generateKeyPair: () => attempt(() => pair(kem.generate())),
   };

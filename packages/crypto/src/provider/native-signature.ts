@@ -2,6 +2,7 @@
 
 import { createPrivateKey, createPublicKey, sign, verify } from 'node:crypto';
 import { isStrictEd25519Key } from '../ed25519-keys.ts';
+import type { SignedMessage } from '../ed25519-keys.ts';
 import { copyBytes } from './native-hkdf.ts';
 
 const PUBLIC_PREFIX = Buffer.from('302a300506032b6570032100', 'hex');
@@ -13,11 +14,11 @@ export function nativePublicKey(seed: Uint8Array): Uint8Array {
   return copyBytes(key.export({ format: 'der', type: 'spki' }).subarray(PUBLIC_PREFIX.length));
 }
 
-export function nativeSign(seed: Uint8Array, message: Uint8Array): Uint8Array {
+export function nativeSign({ seed, message }: { readonly seed: Uint8Array; readonly message: Uint8Array }): Uint8Array {
   return copyBytes(sign(null, message, secretKey(seed)));
 }
 
-export function nativeVerify(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
+export function nativeVerify({ publicKey, message, signature }: SignedMessage): boolean {
   if (signature.length !== SIGNATURE_BYTES || !isStrictEd25519Key(publicKey)) return false;
   const key = createPublicKey({ key: Buffer.concat([PUBLIC_PREFIX, publicKey]), format: 'der', type: 'spki' });
   return verify(null, message, key, signature);

@@ -1,12 +1,14 @@
-// The group keys' primitives without node:crypto: plain JavaScript, but for the HKDF inside key encapsulation, which asks WebCrypto (a secure context).
+// The primitives of group keys without node:crypto (`@sotto/crypto/pure`): plain JavaScript. Only
+// the HKDF inside key encapsulation asks WebCrypto, which needs a secure context.
 
 import { ed25519 } from '@noble/curves/ed25519.js';
 import { expand, extract } from '@noble/hashes/hkdf.js';
 import { sha256, sha512 } from '@noble/hashes/sha2.js';
 import { concatBytes } from '@sotto/protocol';
-import { nobleCryptoProvider } from 'ts-mls';
 import type { CiphersuiteImpl, CryptoProvider } from 'ts-mls';
+import { nobleCryptoProvider } from 'ts-mls/crypto/implementation/noble/provider.js';
 import { isStrictEd25519Key, littleEndianBytes } from '../ed25519-keys.ts';
+import type { SignedMessage } from '../ed25519-keys.ts';
 import { registerCrypto } from './group-crypto.ts';
 import type { GroupCrypto } from './group-crypto.ts';
 
@@ -17,7 +19,7 @@ const GROUP_ORDER = ed25519.Point.Fn.ORDER;
  * RFC 8032 §5.1.7 without the cofactor, as OpenSSL does it: S is canonical and R is compared as bytes. The library's own choice (WebCrypto where
  * there is one, else noble with the cofactor) would let a member make a signature that some members take and others do not.
  */
-function pureVerify(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
+function pureVerify({ publicKey, message, signature }: SignedMessage): boolean {
   if (signature.length !== SIGNATURE_BYTES || !isStrictEd25519Key(publicKey)) return false;
   const r = signature.subarray(0, 32);
   const s = littleEndianBytes(signature.subarray(32));
@@ -50,7 +52,7 @@ const provider: CryptoProvider = {
     kdf: makeKdf(suite.hpke.kdf === 'HKDF-SHA512' ? sha512 : sha256),
     signature: {
       sign: (seed, message) => Promise.resolve(ed25519.sign(message, seed)),
-      verify: (publicKey, message, signature) => Promise.resolve(pureVerify(publicKey, message, signature)),
+      verify: (publicKey, message, signature) => Promise.resolve(pureVerify({ publicKey, message, signature })),
       keygen: () => {
         const signKey = ed25519.utils.randomSecretKey();
         return Promise.resolve({ signKey, publicKey: ed25519.getPublicKey(signKey) });

@@ -125,7 +125,7 @@ export class RedisRoomStore implements RoomStore {
     const ask = this.#room(roomId);
     const token = randomBytes(TOKEN_BYTES);
     const cut = splitSnapshot(snapshot, bodies);
-    if (cut > 0 && (await this.#stageCommit(ask, token, snapshot.subarray(0, cut))) === 'room-unknown') {
+    if (cut > 0 && (await this.#stageCommit(ask, { token, begin: snapshot.subarray(0, cut) })) === 'room-unknown') {
       return { kind: 'room-unknown' };
     }
     const numbers = [this.#limits.logTtlMs, commitNumber, first, oldest, commitNumber + 1, first + bodies.length - 1];
@@ -149,8 +149,8 @@ export class RedisRoomStore implements RoomStore {
     const begin = [STORE_STAGED_TTL_MS, token, capabilityKey, roomTag, commitNumber, oldest, next];
     const begun = await ask(SCRIPTS.beginRestore, begin, decodeWord(['staged', 'present']));
     if (begun === 'present') return begun;
-    await stageSnapshot(ask, token, 'snapshot', snapshot.bytes);
-    await stageSnapshot(ask, token, 'previous', previousSnapshot.bytes);
+    await stageSnapshot(ask, 'snapshot', { token, snapshot: snapshot.bytes });
+    await stageSnapshot(ask, 'previous', { token, snapshot: previousSnapshot.bytes });
     for (const { index, bodies } of cutBodies(mirror.bodies)) {
       const rest = [STORE_STAGED_TTL_MS, token, oldest + index, ...bodies];
       allStaged(await ask(SCRIPTS.stageBodies, rest, decodeWord(['staged', 'unstaged'])));
@@ -181,10 +181,13 @@ export class RedisRoomStore implements RoomStore {
   }
 
   /** Stages the beginning of a long snapshot. It counts for nothing until its commit. */
-  async #stageCommit(ask: Ask, token: Uint8Array, begin: Uint8Array): Promise<'staged' | 'room-unknown'> {
+  async #stageCommit(
+    ask: Ask,
+    { token, begin }: { readonly token: Uint8Array; readonly begin: Uint8Array },
+  ): Promise<'staged' | 'room-unknown'> {
     const rest = [STORE_STAGED_TTL_MS, token];
     const begun = await ask(SCRIPTS.beginCommit, rest, decodeWord(['staged', 'room-unknown']));
-    if (begun === 'staged') await stageSnapshot(ask, token, 'snapshot', begin);
+    if (begun === 'staged') await stageSnapshot(ask, 'snapshot', { token, snapshot: begin });
     return begun;
   }
 
@@ -203,9 +206,8 @@ export class RedisRoomStore implements RoomStore {
 
 async function stageSnapshot(
   ask: Ask,
-  token: Uint8Array,
   name: 'snapshot' | 'previous',
-  snapshot: Uint8Array,
+  { token, snapshot }: { readonly token: Uint8Array; readonly snapshot: Uint8Array },
 ): Promise<void> {
   for (const { offset, bytes } of cutBytes(snapshot)) {
     const rest = [STORE_STAGED_TTL_MS, token, name, offset, bytes];

@@ -12,8 +12,11 @@ const ADDRESS_VERSION = 3;
 const CHECKSUM_BYTES = 2;
 const CHECKSUM_PREFIX = Buffer.from('.onion checksum');
 /** The bytes before the 32 raw ones in a PKCS#8 private key (RFC 8410 §7). */
-const PKCS8_ED25519 = Buffer.from('302e020100300506032b657004220420', 'hex');
-const PKCS8_X25519 = Buffer.from('302e020100300506032b656e04220420', 'hex');
+const PKCS8_PREFIX = {
+  ed25519: Buffer.from('302e020100300506032b657004220420', 'hex'),
+  x25519: Buffer.from('302e020100300506032b656e04220420', 'hex'),
+};
+type Algorithm = keyof typeof PKCS8_PREFIX;
 
 /**
  * The address (56 characters, without `.onion`) of a 32-byte Ed25519 public key.
@@ -69,7 +72,7 @@ export class OnionKey {
     const own = seed === undefined ? randomFillSync(new Uint8Array(ED25519_KEY_BYTES)) : Uint8Array.from(seed);
     if (own.length !== ED25519_KEY_BYTES) throw new TorError('onion-key');
     this.#seed = hold(own);
-    this.publicKey = publicKeyOf(PKCS8_ED25519, this.#seed);
+    this.publicKey = publicKeyOf('ed25519', this.#seed);
     this.address = onionAddressOf(this.publicKey);
     this.#expandedSecret = hold(expandSeed(this.#seed));
   }
@@ -89,7 +92,7 @@ export class OnionKey {
    */
   sign(bytes: Uint8Array): Uint8Array {
     if (this.#wiped) throw new TorError('onion-key');
-    return withPrivateKey(PKCS8_ED25519, this.#seed, (key) => Uint8Array.from(sign(null, bytes, key)));
+    return withPrivateKey('ed25519', this.#seed, (key) => Uint8Array.from(sign(null, bytes, key)));
   }
 
   /** Signs nothing and publishes nothing after this: the secret is zero. */
@@ -112,7 +115,7 @@ export class ClientAuthKey {
   constructor(secret: Uint8Array, hold: HoldSecret = inOrdinaryMemory) {
     if (secret.length !== X25519_KEY_BYTES) throw new TorError('onion-key');
     this.#secret = hold(Uint8Array.from(secret));
-    this.publicKey = publicKeyOf(PKCS8_X25519, this.#secret);
+    this.publicKey = publicKeyOf('x25519', this.#secret);
   }
 
   /** Base32 of the public key, 52 characters: the value of `ClientAuthV3=`. */
@@ -156,13 +159,13 @@ function expandSeed(seed: Uint8Array): Buffer {
   return expanded;
 }
 
-function publicKeyOf(pkcs8Prefix: Uint8Array, secret: Uint8Array): Uint8Array {
-  return withPrivateKey(pkcs8Prefix, secret, (key) => rawPublicKey(createPublicKey(key)));
+function publicKeyOf(algorithm: Algorithm, secret: Uint8Array): Uint8Array {
+  return withPrivateKey(algorithm, secret, (key) => rawPublicKey(createPublicKey(key)));
 }
 
 /** Node's form of the key, for as long as `use` runs. */
-function withPrivateKey<Result>(pkcs8Prefix: Uint8Array, secret: Uint8Array, use: (key: KeyObject) => Result): Result {
-  const der = Buffer.concat([pkcs8Prefix, secret]);
+function withPrivateKey<Result>(algorithm: Algorithm, secret: Uint8Array, use: (key: KeyObject) => Result): Result {
+  const der = Buffer.concat([PKCS8_PREFIX[algorithm], secret]);
   try {
     return use(createPrivateKey({ key: der, format: 'der', type: 'pkcs8' }));
   } finally {

@@ -77,7 +77,7 @@ const NO_LOG_HASH: Uint8Array = new Uint8Array(LOG_HASH_BYTES);
 export function appendEntry(log: LogState, sequence: number, body: Uint8Array): LogState {
   const before = log.hashes.at(-1);
   if (before === undefined) return log;
-  const hashes = [...log.hashes, extendLog(before, sequence, body)].slice(-LOG_HASHES_MAX);
+  const hashes = [...log.hashes, extendLog({ hash: before, sequence, body })].slice(-LOG_HASHES_MAX);
   return { ...log, hashes, last: sequence };
 }
 
@@ -121,7 +121,7 @@ export function forgetForeign(log: LogState): LogState {
  * of the epoch before is kept, and sent in this one.
  */
 export function startEpoch(log: LogState, authenticator: Uint8Array, sequence: number): LogState {
-  const hashes = [startLog(authenticator, sequence)];
+  const hashes = [startLog({ epochAuthenticator: authenticator, sequence })];
   const before = [{ start: log.start, hash: currentHash(log) }, ...log.before].slice(0, EPOCHS_BEFORE);
   const compared = log.compared.filter((one) => before.some(({ start }) => start === one.start));
   const epoch = { start: sequence, hasText: false, before, compared, differing: [] };
