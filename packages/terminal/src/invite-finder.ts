@@ -1,5 +1,6 @@
 // Finds the one valid connection string in what people really paste, and names what is wrong if there is none. Pure.
 
+import { message } from '@sotto/messages';
 import { decodeInvite, INVITE_CHARACTERS } from '@sotto/protocol';
 import type { Invite, InviteCode } from '@sotto/protocol';
 import { INVITE_BYTES_MAX } from './limits.ts';
@@ -35,13 +36,14 @@ const SPELLED_MAX: number = 2 * INVITE_CHARACTERS;
 const PIECE_LONG = 20;
 const PIECE_LEAST = 4;
 
-const SCRIPTS: readonly (readonly [pattern: RegExp, name: string])[] = [
-  [/\ufffd/u, 'a byte that is not UTF-8'],
-  [/\p{M}/u, 'a combining mark'],
-  [/[\uff10-\uff5a]/u, 'a fullwidth character'],
-  [/\p{Script=Cyrillic}/u, 'a Cyrillic letter'],
-  [/\p{Script=Greek}/u, 'a Greek letter'],
-  [/\p{N}/u, 'a digit of another script'],
+type ForeignCharacter = 'not-text' | 'mark' | 'fullwidth' | 'cyrillic' | 'greek' | 'digit';
+const FOREIGN_CHARACTERS: readonly (readonly [pattern: RegExp, kind: ForeignCharacter])[] = [
+  [/\ufffd/u, 'not-text'],
+  [/\p{M}/u, 'mark'],
+  [/[\uff10-\uff5a]/u, 'fullwidth'],
+  [/\p{Script=Cyrillic}/u, 'cyrillic'],
+  [/\p{Script=Greek}/u, 'greek'],
+  [/\p{N}/u, 'digit'],
 ];
 
 /**
@@ -93,7 +95,7 @@ function explain(words: readonly string[]): InviteNotFound {
   const [longest, ...others] = spelled.sort((one, other) => other.length - one.length);
   if (longest === undefined) {
     const isCut = words.some((word) => word.length >= PIECE_LONG && PIECE.test(word));
-    return notFound('invite-prefix', isCut ? '' : 'nothing in it looks like one');
+    return notFound('invite-prefix', isCut ? '' : message('prompt.nothing-like-one'));
   }
   return explainOne(longest, others.length === 0 && isOpenAtEnd(words));
 }
@@ -126,16 +128,18 @@ function explainOne(spelled: string, unfinished: boolean): InviteNotFound {
   const foreign = NOT_OF_A_PIECE.exec(spelled.slice(PREFIX.length));
   if (foreign !== null && foreign.index + PREFIX.length < INVITE_CHARACTERS) {
     const position = foreign.index + PREFIX.length + 1;
-    return notFound('invite-character', `character ${position} is ${nameOf(foreign[0])}`);
+    return notFound('invite-character', message('prompt.wrong-character', { position, character: nameOf(foreign[0]) }));
   }
   const decoded = decode(spelled);
   const code = decoded.ok ? 'invite-length' : decoded.code;
   if (code !== 'invite-checksum' && code !== 'invite-length') return notFound(code, '');
   if (spelled.length < INVITE_CHARACTERS) {
-    return notFound('invite-length', `${spelled.length} of ${INVITE_CHARACTERS} characters`, unfinished);
+    const detail = message('prompt.characters-missing', { count: spelled.length, whole: INVITE_CHARACTERS });
+    return notFound('invite-length', detail, unfinished);
   }
-  if (spelled.length === INVITE_CHARACTERS) return notFound(code, `all ${INVITE_CHARACTERS} characters are there`);
-  return notFound('invite-length', `more than ${INVITE_CHARACTERS} characters`);
+  if (spelled.length === INVITE_CHARACTERS)
+    return notFound(code, message('prompt.characters-all', { whole: INVITE_CHARACTERS }));
+  return notFound('invite-length', message('prompt.characters-many', { whole: INVITE_CHARACTERS }));
 }
 
 function notFound(code: InviteCode, detail: string, unfinished = false): InviteNotFound {
@@ -144,9 +148,9 @@ function notFound(code: InviteCode, detail: string, unfinished = false): InviteN
 
 /** In words and numbers: the character itself may be drawn like one that belongs, or not at all. */
 function nameOf(character: string): string {
-  if (/[0-9]/.test(character)) return `the digit ${character}`;
-  if (/[A-Za-z]/.test(character)) return `the letter ${character}`;
-  const [, name = 'a letter of another script'] = SCRIPTS.find(([pattern]) => pattern.test(character)) ?? [];
-  const code = character.codePointAt(0) ?? 0;
-  return `${name} (U+${code.toString(16).toUpperCase().padStart(4, '0')})`;
+  if (/[0-9]/.test(character)) return message('prompt.digit', { character });
+  if (/[A-Za-z]/.test(character)) return message('prompt.letter', { character });
+  const [, kind = 'letter'] = FOREIGN_CHARACTERS.find(([pattern]) => pattern.test(character)) ?? [];
+  const digits = (character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0');
+  return message(`prompt.character-${kind}`, { code: `U+${digits}` });
 }

@@ -13,12 +13,7 @@ import type { LineFeed } from './line-feed.ts';
 import { INVITE_BYTES_MAX, INVITE_LINE_LIMIT_MS, INVITE_LINES_MAX, PROMPT_TRIES_MAX } from './limits.ts';
 import type { InviteSource } from './options.ts';
 
-const QUESTION = 'Connection string (it is not shown): ';
-const ARGUMENT_WARNING =
-  "the connection string is now in your shell's history and in `docker inspect`: next time give none, and the client asks";
-const ASK_AGAIN = 'copy it once more from the host; the host shows it again with: docker compose exec host invite';
-const ASK_REST = 'paste the rest of it, or all of it';
-const SEE_VERSION = 'both sides need the same version: see --version';
+type NextStep = 'again' | 'rest' | 'version';
 
 /** What the reading of a connection string may use. `terminal` is standard input if that is a terminal. */
 export interface InviteEdge {
@@ -58,8 +53,8 @@ export function readInvite(source: InviteSource, edge: InviteEdge): Promise<Read
 async function readFrom(source: InviteSource, edge: InviteEdge): Promise<ReadInvite> {
   switch (source.from) {
     case 'argument':
-      edge.note(ARGUMENT_WARNING);
-      return explain(findInvite(source.text), ASK_AGAIN);
+      edge.note(message('prompt.argument-warning'));
+      return explain(findInvite(source.text), 'again');
     case 'file':
       return readFile(source.path);
     case 'stdin':
@@ -87,7 +82,7 @@ async function askAgain(terminal: HiddenInput, edge: InviteEdge): Promise<ReadIn
   for (let attempt = 1; ;) {
     const find = (text: string): FoundInvite => findInvite(`${begun}${text}`);
     const isWhole = (text: string): boolean => find(text).ok;
-    const answer = await askHidden(QUESTION, {
+    const answer = await askHidden(message('prompt.invite'), {
       input: terminal,
       show,
       showsOnTerminal,
@@ -102,7 +97,7 @@ async function askAgain(terminal: HiddenInput, edge: InviteEdge): Promise<ReadIn
     const isPart = found.unfinished && found.code !== 'invite-empty';
     begun = isPart ? `${begun}${answer.text}\n` : '';
     if (!isPart || isEmpty(answer.text)) attempt += 1;
-    const refused = explain(found, isPart ? ASK_REST : ASK_AGAIN);
+    const refused = explain(found, isPart ? 'rest' : 'again');
     if (attempt > PROMPT_TRIES_MAX) return refused;
     edge.note(refused.message);
   }
@@ -123,7 +118,7 @@ async function readFile(path: string): Promise<ReadInvite> {
       if (bytesRead === 0) break;
       length += bytesRead;
     }
-    return explain(findInvite(bytes.toString('utf8', 0, length)), ASK_AGAIN);
+    return explain(findInvite(bytes.toString('utf8', 0, length)), 'again');
   } catch (error) {
     // The path may tell something of its owner, and the owner knows it: only that it failed is said.
     if (error instanceof Error && 'syscall' in error) return refuse('invite-file-unreadable');
@@ -155,24 +150,26 @@ function readLines(feed: LineFeed, clock: Pick<Clock, 'after'>): Promise<ReadInv
         text += `${line.text}\n`;
         lines += 1;
         found = findInvite(text);
-        if (found.ok || !found.unfinished || lines === INVITE_LINES_MAX) settle(explain(found, ASK_AGAIN));
-        else cancelWait = clock.after(INVITE_LINE_LIMIT_MS, () => settle(explain(found, ASK_AGAIN)));
+        if (found.ok || !found.unfinished || lines === INVITE_LINES_MAX) settle(explain(found, 'again'));
+        else cancelWait = clock.after(INVITE_LINE_LIMIT_MS, () => settle(explain(found, 'again')));
       },
-      end: () => settle(explain(found, ASK_AGAIN)),
+      end: () => settle(explain(found, 'again')),
     });
   });
 }
 
-function explain(found: InviteNotFound, next: string): Exclude<ReadInvite, { ok: true } | { code: 'cancelled' }>;
-function explain(found: FoundInvite, next: string): ReadInvite;
-function explain(found: FoundInvite, next: string): ReadInvite {
+function explain(found: InviteNotFound, next: NextStep): Exclude<ReadInvite, { ok: true } | { code: 'cancelled' }>;
+function explain(found: FoundInvite, next: NextStep): ReadInvite;
+function explain(found: FoundInvite, next: NextStep): ReadInvite {
   if (found.ok) return found;
   const { code, detail } = found;
   if (code === 'invite-several') return refuse(code);
-  const nextStep = code === 'invite-version' || code === 'invite-flags' ? SEE_VERSION : next;
-  const reason = message(`error.invite.${code}`);
-  const cause = detail === '' ? reason : `${reason} (${detail})`;
-  return { ok: false, code, message: `the connection string is not right: ${cause}. Next: ${nextStep}` };
+  const nextStep = code === 'invite-version' || code === 'invite-flags' ? 'version' : next;
+  const cause = message(`error.invite.${code}`);
+  const step = message(`prompt.next-${nextStep}`);
+  const text =
+    detail === '' ? message('prompt.wrong', { cause, step }) : message('prompt.wrong-detail', { cause, detail, step });
+  return { ok: false, code, message: text };
 }
 
 function refuse(code: TerminalCode): ReadInvite {

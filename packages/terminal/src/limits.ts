@@ -8,8 +8,6 @@ export const INVITE_BYTES_MAX = 65_536;
 export const INVITE_PIECE_CHARS_LEAST = 16;
 /** The path of a Unix socket. */
 export const SOCKET_PATH_BYTES_MAX = 107;
-/** `--help` fits a terminal of 80 columns. */
-export const HELP_COLUMNS = 79;
 /** How often the hidden prompt asks again after a bad connection string. */
 export const PROMPT_TRIES_MAX = 3;
 /** A paste has ended when nothing came for this long: chunks on a slow link are some 50 ms apart. */

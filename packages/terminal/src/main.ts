@@ -20,7 +20,11 @@ const clock: Clock = {
 
 /** The text of the error is not shown: nobody can know what is in it. */
 function endWithBug(): void {
-  process.stderr.write(`sotto: ${message('error.terminal.internal-error')} (internal-error)\n`);
+  const note = message('terminal.refused', {
+    problem: message('error.terminal.internal-error'),
+    code: 'internal-error',
+  });
+  process.stderr.write(`${message('terminal.note', { note })}\n`);
   process.exit(EXIT_CODES.bug);
 }
 

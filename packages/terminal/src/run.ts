@@ -26,7 +26,7 @@ import { readOptions } from './options.ts';
 import type { Options } from './options.ts';
 import { PlainFrontEnd } from './plain.ts';
 import type { RandomSource } from './random.ts';
-import { safeJson, safeLine, safely, safeText } from './safe-text.ts';
+import { safeJson, safeLine, safely, safeMessage, safeText } from './safe-text.ts';
 import { appendingScreen } from './screen.ts';
 import type { Screen } from './screen.ts';
 import { WatchedTerminal } from './terminal-watch.ts';
@@ -136,7 +136,7 @@ class Program {
     this.#edge.hideArguments();
     if (read.ok) return this.#begin(read.value);
     if (read.code === 'shown') this.#screen.print(safeText(read.text));
-    else this.#note(`${read.problem}${read.problem.endsWith('?') ? '' : '.'} See: client --help`);
+    else this.#note(message(`options.see-help${read.problem.endsWith('?') ? '-after-question' : ''}`, read));
     await this.#screen.close();
     return read.code === 'shown' ? EXIT_CODES.left : EXIT_CODES.usage;
   }
@@ -174,7 +174,8 @@ class Program {
     if (this.#status === 'calm') this.#status = 'terminal-gone';
     this.#messenger?.report('terminal-gone', reason);
     this.#messenger?.failOutput();
-    if (this.#messenger === undefined) this.#note(`${reason} (terminal-gone)`);
+    if (this.#messenger === undefined)
+      this.#note(message('terminal.refused', { problem: reason, code: 'terminal-gone' }));
     this.#prompting.abort();
   }
 
@@ -210,8 +211,8 @@ class Program {
     const onProblem = (problem: ModeratorError): void => this.#reportProblem(problem);
     const host = new ModeratorSocket({ path: options.moderatorSocket, clock, onProblem });
     this.#moderator = host;
-    const tell = (waiting: string): void => this.#reportWaiting(options, waiting);
-    const invite = await awaitHostInvite({ host, clock, tell, signal: this.#prompting.signal });
+    const report = (waiting: string): void => this.#reportWaiting(options, waiting);
+    const invite = await awaitHostInvite({ host, clock, report, signal: this.#prompting.signal });
     if (!invite.ok || given === undefined || equalBytes(given.value.onionKey, invite.value.onionKey)) return invite;
     return { ok: false, code: 'invite-not-host', message: message('error.terminal.invite-not-host') };
   }
@@ -294,19 +295,19 @@ class Program {
   #onionDial():
     { readonly ok: true; readonly value: MessengerOptions['openDial'] } | (ReadEndpoints & { readonly ok: false }) {
     if (this.#edge.openDial !== undefined) return { ok: true, value: this.#edge.openDial };
-    const doors = readEndpoints(this.#edge.environment);
-    if (!doors.ok) return doors;
+    const endpoints = readEndpoints(this.#edge.environment);
+    if (!endpoints.ok) return endpoints;
     const { clock } = this.#edge;
     return {
       ok: true,
-      value: (invite, onNetwork) => createOnionDial({ invite, endpoints: doors.value, clock, onNetwork }),
+      value: (invite, onNetwork) => createOnionDial({ invite, endpoints: endpoints.value, clock, onNetwork }),
     };
   }
 
   /** What stands in the way of a conversation, on standard error, and for programs on standard output too. */
-  async #refuse(options: Options, code: string, message: string): Promise<ExitCode> {
-    this.#note(`${message} (${code})`);
-    if (options.screen === 'json') this.#screen.print(safeJson(errorObject(code, message)));
+  async #refuse(options: Options, code: string, problem: string): Promise<ExitCode> {
+    this.#note(message('terminal.refused', { problem, code }));
+    if (options.screen === 'json') this.#screen.print(safeJson(errorObject(code, problem)));
     await this.#screen.close();
     return EXIT_CODES.usage;
   }
@@ -318,12 +319,12 @@ class Program {
   }
 
   /** Behind the last line of the room there is only standard error. */
-  #reportProblem({ code, message }: ModeratorError): void {
-    if (this.#messenger === undefined) this.#note(`${message} (${code})`);
-    else this.#messenger.report(code, message);
+  #reportProblem({ code, message: problem }: ModeratorError): void {
+    if (this.#messenger === undefined) this.#note(message('terminal.refused', { problem, code }));
+    else this.#messenger.report(code, problem);
   }
 
   #note(line: string): void {
-    this.#edge.stderr.write(safely`sotto: ${safeLine(line)}\n`);
+    this.#edge.stderr.write(safely`${safeMessage('terminal.note', { note: safeLine(line) })}\n`);
   }
 }

@@ -1,5 +1,7 @@
 // The one gate through which everything from outside reaches a screen: what can move a cursor, hide or reorder text does not pass.
 
+import { message } from '@sotto/messages';
+import type { MessageId, ParametersOf } from '@sotto/messages';
 import {
   beginsLikeAFingerprint,
   DRAWN_AS_BLANK,
@@ -45,8 +47,9 @@ export function safeText(foreign: string): SafeText {
   const shown = foreign.slice(0, SHOWN_CHARS_MAX);
   const lines = filter(shown).replace(LIKE_A_LABEL, withoutDot).split('\n');
   const kept = lines.slice(0, SHOWN_LINES_MAX);
-  if (lines.length > kept.length) kept.push(`(${lines.length - kept.length} more lines)`);
-  if (foreign.length > shown.length) kept.push('(cut here)');
+  const count = lines.length - kept.length;
+  if (count > 0) kept.push(message(`screen.more-lines-${count === 1 ? 'one' : 'many'}`, { count }));
+  if (foreign.length > shown.length) kept.push(message('screen.cut'));
   return kept.join('\n') as SafeText;
 }
 
@@ -77,7 +80,18 @@ export function safely(words: TemplateStringsArray, ...parts: readonly (SafeText
   return String.raw({ raw: words }, ...parts) as SafeText;
 }
 
-/** Joins safe parts with words of ours. */
+/**
+ * A text of the catalogue with safe parameters: the text is this program's own. A parameter that
+ * looks like a place for another stays as it is.
+ */
+export function safeMessage<Id extends MessageId>(
+  id: Id,
+  ...parameters: ParametersOf<Id, SafeText | number>
+): SafeText {
+  return message(id, ...(parameters as ParametersOf<Id>)) as SafeText;
+}
+
+/** Joins safe parts with a separator of ours. */
 export function joinSafe(parts: readonly SafeText[], separator: SafeText): SafeText {
   return parts.join(separator) as SafeText;
 }
