@@ -233,13 +233,14 @@ function refuseAborted(signal: AbortSignal): void {
   if (signal.aborted) throw new TorError('aborted');
 }
 
-function describeFetch(state: FetchState['state']): StateEvent {
+/** Exported for the test of the catalogue, like the three below. */
+export function describeFetch(state: FetchState['state']): StateEvent {
   return state === 'received'
     ? { type: 'state', state: 'rendezvous' }
     : { type: 'state', state: 'descriptor', detail: message(`onion.fetch-${state}`) };
 }
 
-function describeStage(stage: GateStage): StateEvent {
+export function describeStage(stage: GateStage): StateEvent {
   const event = { type: 'state', state: 'bootstrapping' } as const;
   switch (stage.state) {
     case 'starting':
@@ -260,13 +261,13 @@ function describeStage(stage: GateStage): StateEvent {
 }
 
 /** @returns the error that a Tor which stays like this ends in, or undefined while it gets on. */
-function describeStuck(stage: GateStage): DialError | undefined {
+export function describeStuck(stage: GateStage): DialError | undefined {
   if (stage.state === 'tor-unreachable') return dialError('tor-unreachable');
   if (stage.state !== 'stalled') return undefined;
   return new DialError(`tor-stalled-${stage.cause}`, message('onion.tor-stuck', stage));
 }
 
-function dialError(code: TorErrorCode): DialError {
+export function dialError(code: TorErrorCode): DialError {
   const { cause, nextStep: advice } = adviseDial(code);
   const own = NEXT_STEPS[code];
   const nextStep = own === undefined ? advice : message(own);

@@ -167,10 +167,15 @@ function describeDashes(name: string): string {
 
 function describeUnknown(option: string | undefined, name: string): string {
   const meant = findMeant(name);
-  const form = option === undefined ? 'unknown-unnamed' : 'unknown';
-  if (meant === INVITE) return message(`options.${form}-invite`, { option: option ?? '' });
-  if (meant !== undefined) return message(`options.${form}-meant`, { option: option ?? '', meant });
-  return option === undefined ? message('usage.unknown-option') : message('usage.unknown-option-named', { option });
+  if (option === undefined) {
+    // Names of the argument can always be shown, so they come below.
+    const isOption = meant !== undefined && meant !== INVITE;
+    return isOption ? message('options.unknown-unnamed-meant', { meant }) : message('usage.unknown-option');
+  }
+  if (meant === undefined) return message('usage.unknown-option-named', { option });
+  return meant === INVITE
+    ? message('options.unknown-invite', { option })
+    : message('options.unknown-meant', { option, meant });
 }
 
 function choose(given: Given, environment: NodeJS.ProcessEnv): ReadOptions {

@@ -38,8 +38,6 @@ or SIGQUIT; 70 a bug; 78 the engine does not protect it (unprotected).
   'options.unknown-unnamed-meant': 'unknown option: did you mean --{meant}?',
   'options.unknown-invite':
     'unknown option {option}: the connection string stands by itself; the client asks if it is absent',
-  'options.unknown-unnamed-invite':
-    'unknown option: the connection string stands by itself; the client asks if it is absent',
   'options.dashes': 'an option begins with hyphens, not with dashes',
   'options.dashes-meant': 'an option begins with hyphens, not with dashes: did you mean --{meant}?',
   'options.dashes-invite':
