@@ -32,7 +32,7 @@ import { MemoryRoomStore, startRelay } from '@sotto/relay';
 
 const SETTLE_MS = 2_000;
 
-/** The relay's own process: says when it listens, and its CPU time when it is asked. */
+/** The relay's own process: reports when it listens, and its CPU time on request. */
 async function serve(directory: string): Promise<void> {
   await startRelay({ ...sockets(directory), store: new MemoryRoomStore() });
   process.on('message', () => process.send?.(process.cpuUsage()));
@@ -50,13 +50,17 @@ async function cpuMs(relay: ChildProcess): Promise<number> {
   return (user + system) / 1_000;
 }
 
-/** Times at which the slots of one member came, and the member's line. */
-interface Seat {
+/** A member's connection, and the times at which its slots came. */
+interface BenchMember {
   readonly socket: Socket;
   readonly slots: number[];
 }
 
-async function sit(path: string, keys: ReturnType<typeof deriveRoomKeys>, cover: StealthCover): Promise<Seat> {
+async function attachMember(
+  path: string,
+  keys: ReturnType<typeof deriveRoomKeys>,
+  cover: StealthCover,
+): Promise<BenchMember> {
   const socket = connect(path);
   const slots: number[] = [];
   const splitter = new FrameSplitter();
@@ -85,8 +89,8 @@ async function sit(path: string, keys: ReturnType<typeof deriveRoomKeys>, cover:
   return { socket, slots };
 }
 
-/** A frame in each slot of a member. */
-async function talk(socket: Socket, afterMs: number, everyMs: number, signal: AbortSignal): Promise<void> {
+/** Sends a frame in each slot of a member. */
+async function sendInEachSlot(socket: Socket, afterMs: number, everyMs: number, signal: AbortSignal): Promise<void> {
   const frame = encodeFrame({ operation: 'publish', number: 0, body: randomBytes(bodyBytes(COVER_FRAME_BYTES)) });
   const begun = performance.now() + afterMs;
   for (let slot = 0; ; slot += 1) {
@@ -97,7 +101,7 @@ async function talk(socket: Socket, afterMs: number, everyMs: number, signal: Ab
 }
 
 /**
- * One full room for so many seconds.
+ * Measures one full room for `seconds`.
  * @returns the relay's CPU for a tick, and how far slots were from their grid.
  */
 async function measure(cover: StealthCover, seconds: number): Promise<readonly string[]> {
@@ -112,21 +116,21 @@ async function measure(cover: StealthCover, seconds: number): Promise<readonly s
     host.write(encodeAdminRequest({ operation: 'create', roomId, capabilityKey, roomTag, cover }));
     await once(host, 'data');
     const { members, sendEveryMs } = stealthShape(cover);
-    const seats: Seat[] = [];
-    for (let index = 0; index < members; index += 1) seats.push(await sit(listen.path, keys, cover));
-    const talking = new AbortController();
-    for (const [index, { socket }] of seats.entries()) {
-      void talk(socket, (index * sendEveryMs) / members, sendEveryMs, talking.signal);
+    const attachedMembers: BenchMember[] = [];
+    for (let index = 0; index < members; index += 1) attachedMembers.push(await attachMember(listen.path, keys, cover));
+    const sending = new AbortController();
+    for (const [index, { socket }] of attachedMembers.entries()) {
+      void sendInEachSlot(socket, (index * sendEveryMs) / members, sendEveryMs, sending.signal);
     }
     await delay(SETTLE_MS);
-    for (const { slots } of seats) slots.splice(0);
+    for (const { slots } of attachedMembers) slots.splice(0);
     const before = await cpuMs(relay);
     await delay(seconds * 1_000);
     const spent = (await cpuMs(relay)) - before;
-    talking.abort();
-    for (const { socket } of seats) socket.destroy();
+    sending.abort();
+    for (const { socket } of attachedMembers) socket.destroy();
     host.destroy();
-    const late = seats.flatMap(({ slots }) => offGrid(slots)).sort((a, b) => a - b);
+    const late = attachedMembers.flatMap(({ slots }) => offGrid(slots)).sort((a, b) => a - b);
     const quantile = (part: number): string => (late[Math.floor(part * (late.length - 1))] ?? 0).toFixed(1);
     const ticks = (seconds * 1_000) / STEALTH_TICK_MS;
     return [cover, String(members), (spent / ticks).toFixed(2), quantile(0.5), quantile(0.99), quantile(1)];
@@ -136,28 +140,28 @@ async function measure(cover: StealthCover, seconds: number): Promise<readonly s
   }
 }
 
-/** How far each slot came from where the median one says that it should, in milliseconds. */
+/** @returns how far each slot was from the grid of the median one, in milliseconds. */
 function offGrid(slots: readonly number[]): number[] {
   const phases = slots.map((at, index) => at - index * STEALTH_TICK_MS).sort((a, b) => a - b);
   const median = phases[Math.floor(phases.length / 2)] ?? 0;
   return phases.map((phase) => Math.abs(phase - median));
 }
 
-/** A full room of each size, all members saying what their slots take. */
+/** Measures a full room of each size, with every member sending in all its slots. */
 export async function benchRelay(seconds: number): Promise<void> {
-  const say = (text: string): void => void process.stdout.write(`${text}\n`);
+  const print = (text: string): void => void process.stdout.write(`${text}\n`);
   const load = (): string =>
     loadavg()
       .map((average) => average.toFixed(2))
       .join(' ');
-  say(
+  print(
     `the relay's slots, full rooms, ${seconds} s each, Node ${process.version}, ${cpus().length} cores, load ${load()}`,
   );
-  say('CPU of the relay, in ms for a tick of 1,000 ms; slots off their grid as the members see them, in ms\n');
+  print('CPU of the relay, in ms for a tick of 1,000 ms; slots off their grid as the members see them, in ms\n');
   const rows = [['room', 'members', 'CPU/tick', 'off p50', 'off p99', 'off max']];
   for (const cover of COVERS.filter(isStealth)) rows.push([...(await measure(cover, seconds))]);
-  for (const row of rows) say(row.map((cell, column) => cell.padStart(column === 0 ? 10 : 8)).join('  '));
-  say(`\nload at the end ${load()}`);
+  for (const row of rows) print(row.map((cell, column) => cell.padStart(column === 0 ? 10 : 8)).join('  '));
+  print(`\nload at the end ${load()}`);
 }
 
 if (process.argv[2] === '--serve') await serve(process.argv[3] ?? '');

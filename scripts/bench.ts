@@ -4,8 +4,8 @@
 // machine while nobody is in it; `--seconds 120`.
 
 import { cpus, loadavg } from 'node:os';
-import { createGroupIdentity, deriveGroupKeys, GroupEngine, pureCrypto } from '@sotto/crypto/group';
-import type { Group, GroupCrypto, GroupSuite, PendingCommit } from '@sotto/crypto/group';
+import { createGroupIdentity, deriveGroupKeys, GroupEngine, pureCrypto } from '@sotto/crypto/mls';
+import type { Group, GroupCrypto, GroupSuite, PendingCommit } from '@sotto/crypto/mls';
 import { nativeCrypto } from '@sotto/crypto/native';
 import { benchIdle } from './bench-idle.ts';
 import { benchRelay } from './bench-relay.ts';
@@ -106,8 +106,8 @@ async function measureRoom(primitives: GroupCrypto, suite: GroupSuite, sizes: re
         const work = async (): Promise<unknown> => value(await group.processCommit(pending.commit));
         await (measured ? samples.measure('process join', work) : work());
       }
-      if (count === 1) two = await pending.adopt();
-      else pending.discard();
+      if (count === 1) two = await pending.merge();
+      else pending.clear();
     }
     const commitBytes = await measureEpochs(samples, one, two);
     await measureMessages(samples, one, two);
@@ -123,7 +123,7 @@ async function measureEpochs(samples: Samples, one: Group, two: Group): Promise<
     const [maker, other] = round % 2 === 0 ? [one, two] : [two, one];
     const pending = await samples.measure('commit', async () => {
       const made = value(await maker.rotate());
-      await made.adopt();
+      await made.merge();
       return made;
     });
     await samples.measure('process commit', async () => value(await other.processCommit(pending.commit)));

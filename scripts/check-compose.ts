@@ -1,4 +1,5 @@
-// `npm run hardening`: what docker-compose.yml and its overlays promise, rule by rule, without an engine. --json for data, --rules for the list.
+// `npm run hardening`: checks docker-compose.yml and its overlays rule by rule, without an engine.
+// --json prints data, --rules the list of rules.
 
 import { readFileSync } from 'node:fs';
 import { readCommandLine } from './command-line.ts';
@@ -23,16 +24,17 @@ function printFinding({ stack, subject, code, evidence, next }: Finding): void {
 const { values } = readCommandLine({
   usage: `Usage: npm run hardening -- [--rules] [--json]
 
-Says what docker-compose.yml and its overlays promise, and what they do not keep.
-  --rules   the list of rules
-  --json    the findings as one JSON list
+Checks docker-compose.yml and its overlays against the requirements.
+  --rules   list the rules
+  --json    print the findings as one JSON list
 
-An override file of your own is read, too: what it takes away is told, and is not a failure.`,
+An override file of your own is checked, too: its findings are shown, and are no failure.`,
   options: { rules: { type: 'boolean' }, json: { type: 'boolean' } },
 });
 
 if (values.rules === true) {
-  for (const { code, cis, promise } of RULES) process.stdout.write(`${code.padEnd(27)} ${cis.padEnd(15)} ${promise}\n`);
+  for (const { code, cis, requirement } of RULES)
+    process.stdout.write(`${code.padEnd(27)} ${cis.padEnd(15)} ${requirement}\n`);
 } else {
   const settings = parseSettings(readFileSync('.env', 'utf8'));
   const findings = lintRepository(settings, readText);
@@ -43,10 +45,10 @@ if (values.rules === true) {
     for (const finding of [...findings, ...(override?.findings ?? [])]) printFinding(finding);
     const stacks = STACKS.map((plan) => plan.name).join(', ');
     process.stdout.write(`${RULES.length} rules, ${findings.length} findings; stacks: ${stacks}\n`);
-    // Yours alone, and no part of the repository: told, and not a failure.
+    // The user's own file is no part of the repository: its findings are no failure.
     if (override !== undefined)
       process.stdout.write(
-        `${override.file} (yours): ${override.findings.length} promises that your stack does not keep\n`,
+        `${override.file} (yours): ${override.findings.length} requirements that your stack does not meet\n`,
       );
   }
   process.exitCode = findings.length === 0 ? 0 : 1;

@@ -34,7 +34,7 @@ export type Answer<Values> =
 type Values<Known extends Options> = ReturnType<typeof parseArgs<{ options: Known }>>['values'];
 
 /** Reads `args` without any effect. */
-export function judgeCommandLine<Known extends Options>(
+export function validateCommandLine<Known extends Options>(
   { options, operandsMax = 0 }: Pick<CommandLine<Known>, 'options' | 'operandsMax'>,
   args: readonly string[],
 ): Answer<Values<Known>> {
@@ -71,7 +71,7 @@ export function readCommandLine<Known extends Options>(
     process.stderr.write(`sotto: ${cause}\n${line.usage.trimEnd()}\n`);
     process.exit(line.usageExit ?? USAGE_EXIT);
   };
-  const answer = judgeCommandLine(line, process.argv.slice(2));
+  const answer = validateCommandLine(line, process.argv.slice(2));
   switch (answer.kind) {
     case 'run':
       return { values: answer.values, operands: answer.operands, refuse };

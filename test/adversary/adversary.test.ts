@@ -14,20 +14,20 @@ import {
   renderTable,
 } from './findings.ts';
 import type { Findings } from './findings.ts';
-import { buildRange, observe } from './observe.ts';
+import { buildTestbed, observe } from './observe.ts';
 import { makePlan } from './plan.ts';
 import { shortRun } from './runs.ts';
 
-const RANGE_LIMIT_MS = 20 * 60_000;
+const TESTBED_LIMIT_MS = 20 * 60_000;
 const SEEDS = 1_000_000;
 
 let findings: Findings;
 
 beforeAll(async () => {
-  buildRange();
+  buildTestbed();
   const seed = Number(process.env['SOTTO_ADVERSARY_SEED'] ?? randomInt(SEEDS));
   process.stdout.write(`adversary: SOTTO_ADVERSARY_SEED=${seed} makes the same plan again\n`);
-  findings = await observe(makePlan(shortRun(seed)), RANGE_LIMIT_MS);
+  findings = await observe(makePlan(shortRun(seed)), TESTBED_LIMIT_MS);
   process.stdout.write(`${renderTable(findings)}\n${renderCircumstances(findings)}\n`);
 });
 

@@ -1,7 +1,7 @@
 // A window counts only if it is certain whose connection was looked at.
 
 import { expect, test } from 'vitest';
-import { assignConnections } from './range/connections.ts';
+import { assignConnections } from './testbed/connections.ts';
 
 test('a newcomer is given the connection that was no member’s', () => {
   expect(assignConnections([3, 0], new Set([3, 7]))).toEqual([3, 7]);

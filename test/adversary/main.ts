@@ -6,12 +6,12 @@ import process from 'node:process';
 import { readCommandLine, UsageError, wholeNumber } from '../../scripts/command-line.ts';
 import { renderCircumstances, renderCost, renderSlots, renderTable, renderVerdict, shortcomings } from './findings.ts';
 import type { Findings } from './findings.ts';
-import { buildRange, observe } from './observe.ts';
+import { buildTestbed, observe } from './observe.ts';
 import { makePlan } from './plan.ts';
 import type { PlanOptions } from './plan.ts';
 import { longRun, shortRun } from './runs.ts';
 
-const RANGE_LIMIT_MS = 4 * 3_600_000;
+const TESTBED_LIMIT_MS = 4 * 3_600_000;
 const WINDOWS = '80';
 const BUSY_BURNERS = 2;
 const SEEDS = 1_000_000;
@@ -58,12 +58,12 @@ function readRuns(): { readonly seed: number; readonly runs: readonly PlanOption
 const isLong = values.long === true;
 const { seed, runs } = readRuns();
 process.stderr.write(`seed ${seed}\n`);
-buildRange();
+buildTestbed();
 const reports: string[] = [];
 for (const [index, run] of runs.entries()) {
   const keep = values.keep === undefined ? undefined : `${values.keep}/${index}`;
   if (keep !== undefined) mkdirSync(keep, { recursive: true });
-  const findings = await observe(makePlan(run), RANGE_LIMIT_MS, keep);
+  const findings = await observe(makePlan(run), TESTBED_LIMIT_MS, keep);
   if (keep !== undefined) writeFileSync(`${keep}/findings.json`, JSON.stringify(findings));
   const report = render(findings, isLong);
   process.stdout.write(`${report}\n\n`);

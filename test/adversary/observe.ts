@@ -1,4 +1,4 @@
-// Runs a plan on the range: one container without any network, removed behind it, and what its adversary found.
+// Runs a plan on the testbed: one container without any network, removed behind it, and what its adversary found.
 
 import { spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -8,7 +8,7 @@ import type { Plan } from './plan.ts';
 
 const LABEL = 'sotto.adversary';
 /** The only address besides loopback, on the container's own loopback. */
-const RANGE_HOST = 'range:10.99.0.1';
+const TESTBED_HOST = 'testbed:10.99.0.1';
 
 function setting(name: string): string {
   const found = process.env[name] ?? new RegExp(`^${name}=(.+)$`, 'm').exec(readFileSync('.env', 'utf8'))?.[1];
@@ -19,7 +19,7 @@ function setting(name: string): string {
 const image = (): string => `sotto-adversary:${setting('SOTTO_VERSION')}`;
 
 /** Out of the images that ship, which have to be there. */
-export function buildRange(): void {
+export function buildTestbed(): void {
   const args = ['SOTTO_DEBIAN_IMAGE', 'SOTTO_NODE_IMAGE', 'SOTTO_VERSION'].flatMap((name) => [
     '--build-arg',
     `${name}=${setting(name)}`,
@@ -28,7 +28,7 @@ export function buildRange(): void {
   docker(['build', '--quiet', ...args, '--tag', image(), ...files]);
 }
 
-/** @param keep a folder for what was captured, with the truth about it. @throws if the range failed */
+/** @param keep a folder for what was captured, with the truth about it. @throws if the testbed failed */
 export async function observe(plan: Plan, limitMs: number, keep?: string): Promise<Findings> {
   const name = `sotto-adversary-${randomBytes(4).toString('hex')}`;
   // Packets of its own namespace are looked at, and its loopback gets addresses.
@@ -42,14 +42,14 @@ export async function observe(plan: Plan, limitMs: number, keep?: string): Promi
     '--security-opt',
     'no-new-privileges',
   ];
-  const place = ['--network', 'none', '--hostname', 'range', '--add-host', RANGE_HOST, '--tmpfs', '/run:size=512m'];
+  const place = ['--network', 'none', '--hostname', 'testbed', '--add-host', TESTBED_HOST, '--tmpfs', '/run:size=512m'];
   const own = ['--name', name, '--label', LABEL, '-i', '--init', '--log-driver', 'none'];
   try {
     return JSON.parse(
       await runToEnd(['run', ...own, ...place, ...rights, image()], `${JSON.stringify(plan)}\n`, limitMs),
     ) as Findings;
   } finally {
-    // Also of a range that failed: it may have seen for an hour what its analysis stumbles over.
+    // Also of a testbed that failed: it may have seen for an hour what its analysis stumbles over.
     if (keep !== undefined) spawnSync('docker', ['cp', `${name}:/data/.`, keep]);
     spawnSync('docker', ['rm', '--force', name]);
   }
@@ -70,7 +70,7 @@ function runToEnd(args: readonly string[], input: string, limitMs: number): Prom
     running.stdin.end(input);
     running.on('close', (code) => {
       if (code === 0) resolve(printed);
-      else reject(new Error(`the range ended with ${String(code)}`));
+      else reject(new Error(`the testbed ended with ${String(code)}`));
     });
   });
 }

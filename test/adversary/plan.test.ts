@@ -1,4 +1,4 @@
-// The plan of the range is what it says it is: repeatable, balanced, and with no connection on both sides of the split.
+// The plan of the testbed is what it says it is: repeatable, balanced, and with no connection on both sides of the split.
 
 import { SeededRandom } from '@sotto/fixtures';
 import { describe, expect, test } from 'vitest';
@@ -72,10 +72,10 @@ describe('a plan', () => {
   });
 
   test('lets only the member that the label names send, and no member in an idle window', () => {
-    for (const { label, says } of MANY_SEEDS.flatMap(windowsOf)) {
-      if (label.activity === 'idle') expect(says).toEqual([]);
-      else if (label.who === 'observed') expect(new Set(says.map(({ member }) => member))).toEqual(new Set([0]));
-      else expect(says.every(({ member }) => member >= 1 && member <= 4)).toBe(true);
+    for (const { label, sends } of MANY_SEEDS.flatMap(windowsOf)) {
+      if (label.activity === 'idle') expect(sends).toEqual([]);
+      else if (label.who === 'observed') expect(new Set(sends.map(({ member }) => member))).toEqual(new Set([0]));
+      else expect(sends.every(({ member }) => member >= 1 && member <= 4)).toBe(true);
     }
   });
 });

@@ -1,8 +1,8 @@
-// What the adversary's range does: which rooms there are, what happens in each window of theirs, and which connections are for training.
+// What the adversary's testbed does: which rooms there are, what happens in each window of theirs, and which connections are for training.
 
 import { SeededRandom } from '@sotto/fixtures';
 import { talk } from './talk.ts';
-import type { Saying, TextLength } from './talk.ts';
+import type { PlannedText, TextLength } from './talk.ts';
 
 /** Folds of the cross-validation: every connection is tested once, by a classifier that was trained without it. */
 export const FOLDS = 5;
@@ -38,7 +38,7 @@ export interface Window {
   readonly label: Label;
   /** Between the end of the window before, when all that was said in it has left, and this one. */
   readonly gapMs: number;
-  readonly says: readonly Saying[];
+  readonly sends: readonly PlannedText[];
 }
 
 export interface Room {
@@ -76,7 +76,7 @@ function planRoom(random: SeededRandom, kind: RoomKind, index: number, options: 
   const { mode, cover, members } = kind;
   const windows = labelsFor(random, members, options.windows).map((label): Window => {
     const gapMs = random.between(options.gapLeastMs, options.gapMostMs);
-    return { label, gapMs, says: sayings(random, label, members, options.windowMs) };
+    return { label, gapMs, sends: textsFor(random, label, members, options.windowMs) };
   });
   return { mode, cover, members, fold: index % FOLDS, windows };
 }
@@ -95,17 +95,17 @@ function labelsFor(random: SeededRandom, members: number, windows: number): Labe
 }
 
 function talkingLabels(members: number): Label[] {
-  const speakers = members === 1 ? (['observed'] as const) : (['observed', 'another'] as const);
-  return speakers.flatMap((who) =>
+  const senders = members === 1 ? (['observed'] as const) : (['observed', 'another'] as const);
+  return senders.flatMap((who) =>
     (['short', 'long'] as const).map((length): Label => ({ activity: 'talking', who, length })),
   );
 }
 
-function sayings(random: SeededRandom, label: Label, members: number, windowMs: number): Saying[] {
+function textsFor(random: SeededRandom, label: Label, members: number, windowMs: number): PlannedText[] {
   if (label.activity === 'idle') return [];
   const others = Array.from({ length: members - 2 }, (_, index) => index + 2);
-  const speakers: readonly [number, ...number[]] = label.who === 'observed' ? [0] : [1, ...others];
-  return talk(random, windowMs - TAIL_MS, label.length, speakers);
+  const senders: readonly [number, ...number[]] = label.who === 'observed' ? [0] : [1, ...others];
+  return talk(random, windowMs - TAIL_MS, label.length, senders);
 }
 
 function shuffled<Value>(random: SeededRandom, values: readonly Value[]): Value[] {

@@ -6,7 +6,7 @@ import type { SeededRandom } from '@sotto/fixtures';
 export type TextLength = 'short' | 'long';
 
 /** Something that a member says, after the window's begin. */
-export interface Saying {
+export interface PlannedText {
   readonly afterMs: number;
   /** 0 is the observed member. */
   readonly member: number;
@@ -41,27 +41,27 @@ export const MODEL: {
   firstAfterMostMs: 3_000,
 };
 
-/** What is said in a window of talking: at least one text, the last one before `lastMs`. `speakers` are members by their number. */
+/** What is said in a window of talking: at least one text, the last one before `lastMs`. `senders` are members by their number. */
 export function talk(
   random: SeededRandom,
   lastMs: number,
   length: TextLength,
-  speakers: readonly [number, ...number[]],
-): Saying[] {
-  const said: Saying[] = [];
-  let speaker = random.pick(speakers);
+  senders: readonly [number, ...number[]],
+): PlannedText[] {
+  const texts: PlannedText[] = [];
+  let sender = random.pick(senders);
   let afterMs = random.below(Math.min(MODEL.firstAfterMostMs, lastMs));
   do {
     const bytes = Math.min(MODEL.bytesMost[length], Math.max(1, draw(random, MODEL.bytes[length])));
-    said.push({ afterMs, member: speaker, bytes });
+    texts.push({ afterMs, member: sender, bytes });
     if (length === 'short' && random.below(100) < MODEL.burstGoesOn) {
       afterMs += draw(random, MODEL.inBurstMs);
     } else {
       afterMs += draw(random, MODEL.pauseMs[length]);
-      speaker = random.pick(speakers);
+      sender = random.pick(senders);
     }
   } while (afterMs < lastMs);
-  return said;
+  return texts;
 }
 
 /** A whole number, from two uniform ones (Box and Muller, 1958). */

@@ -1,4 +1,4 @@
-// The shipped programs, each time without one of the walls that docker-compose.yml builds: they say which one, and have not begun.
+// The shipped programs, each time without one of the protections that docker-compose.yml builds: they say which one, and have not begun.
 
 import { spawnSync } from 'node:child_process';
 import { message } from '@sotto/messages';
@@ -9,11 +9,11 @@ import { LAB_IMAGE } from '../leaks/side.ts';
 import { VERSION } from './side-container.ts';
 
 type Protection = keyof typeof PROTECTIONS;
-type Walls = Readonly<Record<Protection, readonly string[]>>;
+type ProtectionArguments = Readonly<Record<Protection, readonly string[]>>;
 
 const PROFILE = 'seccomp=seccomp/sotto.json';
 /** As in docker-compose.yml, by hand, but for the network: without one there is nowhere to go whatever a test breaks. The user is the image's. */
-const WALLS: Walls = {
+const PROTECTION_ARGUMENTS: ProtectionArguments = {
   user: [],
   capabilities: ['--cap-drop', 'ALL'],
   'no-new-privileges': ['--security-opt', 'no-new-privileges:true'],
@@ -107,10 +107,10 @@ function docker(args: readonly string[]): { readonly code: number | null; readon
 
 function start(
   program: Program,
-  walls: Partial<Walls> = {},
+  changed: Partial<ProtectionArguments> = {},
   options: readonly string[] = [],
 ): ReturnType<typeof docker> {
-  const built = Object.values({ ...WALLS, ...walls }).flat();
+  const built = Object.values({ ...PROTECTION_ARGUMENTS, ...changed }).flat();
   return docker(['run', '--rm', '--log-driver', 'none', ...built, ...options, `sotto-${program}:${VERSION}`]);
 }
 
@@ -154,7 +154,9 @@ describe('on a network', () => {
     docker(['network', 'rm', BRIDGE]);
   });
 
-  const onto = (network: Network): Partial<Walls> => ({ network: ['--network', `container:${holderOf(network)}`] });
+  const onto = (network: Network): Partial<ProtectionArguments> => ({
+    network: ['--network', `container:${holderOf(network)}`],
+  });
 
   test.each<[Program, Network]>([
     ['relay', 'a gateway that is there'],
@@ -184,14 +186,14 @@ describe.each(Object.keys(PROGRAMS) as Program[])('the %s', (program) => {
   });
 
   test('refuses as `docker run` would start it, and says everything at once', () => {
-    const nothing = Object.fromEntries(Object.keys(WALLS).map((wall) => [wall, []]));
+    const nothing = Object.fromEntries(Object.keys(PROTECTION_ARGUMENTS).map((protection) => [protection, []]));
     const missing = ['capabilities', 'no-new-privileges', 'seccomp', 'read-only'] as const;
-    expect(start(program, { ...nothing, network: WALLS.network })).toEqual(refused(program, ...missing));
+    expect(start(program, { ...nothing, network: PROTECTION_ARGUMENTS.network })).toEqual(refused(program, ...missing));
   });
 });
 
 test.each(Object.keys(PROGRAMS) as Program[])(
-  'the %s answers --version and --help without a single wall',
+  'the %s answers --version and --help without a single protection',
   (program) => {
     for (const question of ['--version', '--help']) {
       const args = [

@@ -18,50 +18,50 @@ export class CountingMember {
   }
 
   /** @returns the refs of what it said. */
-  sayShort(count: number): string[] {
-    return Array.from({ length: count }, () => this.#say((ref) => `text ${ref}`));
+  sendShort(count: number): string[] {
+    return Array.from({ length: count }, () => this.#send((ref) => `text ${ref}`));
   }
 
-  sayLong(count: number): string[] {
-    return Array.from({ length: count }, () => this.#say((ref) => `text ${ref} `.padEnd(LONG_TEXT_BYTES, `${ref} `)));
+  sendLong(count: number): string[] {
+    return Array.from({ length: count }, () => this.#send((ref) => `text ${ref} `.padEnd(LONG_TEXT_BYTES, `${ref} `)));
   }
 
   /** Says long texts until `done`, so that always about `ahead` of them are unacknowledged. */
-  async keepSaying(ahead: number, done: Promise<unknown>): Promise<void> {
+  async keepSending(ahead: number, done: Promise<unknown>): Promise<void> {
     const state = { isDone: false };
     const ended = done.finally(() => (state.isDone = true));
     while (!state.isDone) {
-      this.sayLong(Math.max(0, ahead - this.unacknowledged().length));
+      this.sendLong(Math.max(0, ahead - this.unacknowledged().length));
       await Promise.race([ended, delay(LOOK_EVERY_MS)]);
     }
     await ended;
   }
 
   /** Refs of everything said so far, in order. */
-  said(): string[] {
+  submitted(): string[] {
     return [...this.#refs.values()];
   }
 
   /** Refs that were acknowledged, as often and in the order in which they were. */
-  sent(): unknown[] {
+  acknowledgedRefs(): unknown[] {
     return this.client.lines.filter((line) => line.type === 'sent').map((line) => line['ref']);
   }
 
   unacknowledged(): string[] {
-    const sent = new Set(this.sent());
-    return this.said().filter((ref) => !sent.has(ref));
+    const sent = new Set(this.acknowledgedRefs());
+    return this.submitted().filter((ref) => !sent.has(ref));
   }
 
   /** What was heard of another member, as its refs; a text that it never said as a complaint. */
-  heardOf(other: CountingMember): string[] {
-    const heard = this.client.messages().filter((line) => speakerOf(line) === other.client.name);
+  receivedFrom(other: CountingMember): string[] {
+    const heard = this.client.messages().filter((line) => senderOf(line) === other.client.name);
     return heard.map(
       (line) => other.#refs.get(String(line['text'])) ?? `never said: ${String(line['text']).slice(0, 80)}`,
     );
   }
 
   /** The client has read everything that was said up to here: behind it an empty text is refused at once. */
-  async hasTaken(withinMs: number): Promise<void> {
+  async hasRead(withinMs: number): Promise<void> {
     this.#marks += 1;
     const mark = `${this.client.name} mark ${this.#marks}`;
     this.client.send('', mark);
@@ -74,19 +74,19 @@ export class CountingMember {
 
   /** The last text said so far was acknowledged. */
   async acknowledged(withinMs: number): Promise<void> {
-    await this.acknowledgedUpTo(this.said().at(-1) ?? '', withinMs);
+    await this.acknowledgedUpTo(this.submitted().at(-1) ?? '', withinMs);
   }
 
   /** The last text that the other said so far was heard. */
-  async hasHeard(other: CountingMember, withinMs: number): Promise<void> {
-    const last = other.said().at(-1);
+  async hasReceived(other: CountingMember, withinMs: number): Promise<void> {
+    const last = other.submitted().at(-1);
     await this.client.until(
       (line) => line.type === 'message' && other.#refs.get(String(line['text'])) === last,
       withinMs,
     );
   }
 
-  #say(compose: (ref: string) => string): string {
+  #send(compose: (ref: string) => string): string {
     const ref = `${this.client.name} ${this.#refs.size}`;
     const text = compose(ref);
     this.#refs.set(text, ref);
@@ -95,6 +95,6 @@ export class CountingMember {
   }
 }
 
-function speakerOf(line: Readonly<Record<string, unknown>>): unknown {
+function senderOf(line: Readonly<Record<string, unknown>>): unknown {
   return (line['from'] as { readonly name: string }).name;
 }

@@ -51,10 +51,10 @@ async function observe(
 ): Promise<{ alice: CountingMember; bob: CountingMember; idle: number; talking: number }> {
   const alice = new CountingMember(await stack.join('alice', invite));
   const bob = new CountingMember(await stack.join('bob', invite));
-  for (const member of [alice, bob]) member.sayShort(1);
-  await Promise.all([alice.hasHeard(bob, HEAR_LIMIT_MS), bob.hasHeard(alice, HEAR_LIMIT_MS)]);
+  for (const member of [alice, bob]) member.sendShort(1);
+  await Promise.all([alice.hasReceived(bob, HEAR_LIMIT_MS), bob.hasReceived(alice, HEAR_LIMIT_MS)]);
   const idle = await bytesWhile('alice', () => undefined);
-  const talking = await bytesWhile('alice', () => [alice, bob].map((member) => member.sayShort(LINES)));
+  const talking = await bytesWhile('alice', () => [alice, bob].map((member) => member.sendShort(LINES)));
   return { alice, bob, idle, talking };
 }
 
@@ -66,9 +66,9 @@ afterAll(async () => {
 
 test('two talk in stealth: everything comes once and in order, and the wire carries the same as before', async () => {
   const { alice, bob, idle, talking } = await observe(await openRoom(COVER));
-  await Promise.all([alice.hasHeard(bob, HEAR_LIMIT_MS), bob.hasHeard(alice, HEAR_LIMIT_MS)]);
-  expect(bob.heardOf(alice)).toEqual(alice.said());
-  expect(alice.heardOf(bob)).toEqual(bob.said());
+  await Promise.all([alice.hasReceived(bob, HEAR_LIMIT_MS), bob.hasReceived(alice, HEAR_LIMIT_MS)]);
+  expect(bob.receivedFrom(alice)).toEqual(alice.submitted());
+  expect(alice.receivedFrom(bob)).toEqual(bob.submitted());
   expect(alice.client.lines.find(({ type }) => type === 'cover')).toMatchObject({ mode: COVER });
   printFigure(
     `${COVER}: a client sends ${idle} bytes in ${WINDOW_MS / 1_000} s while nobody talks, ${talking} while two do`,

@@ -75,7 +75,7 @@ async function everything(): Promise<unknown> {
 }
 
 describe('on the shipped stack with a member in its room', () => {
-  test('every promise is green but those that cannot be told, and nothing is changed', async () => {
+  test('every requirement is green but those that cannot be told, and nothing is changed', async () => {
     await stack.join('member', await stack.inviteWithin());
     const before = await everything();
     const told = await examined(stack.project);
@@ -125,7 +125,7 @@ test('the fixture of the unit tests names neither this machine nor this run', ()
   expect(text).not.toMatch(/sotto-test|\/var\/lib\/docker|\/root|\/home|sha256:[0-9a-f]{13}/);
 });
 
-/** One fault: what is spoiled, and the promises that it breaks beside `stack-runs` (a dummy is one container of many). */
+/** One fault: what is spoiled, and the requirements that it breaks beside `stack-runs` (a dummy is one container of many). */
 interface Fault {
   readonly what: string;
   readonly breaks: readonly string[];
@@ -368,7 +368,7 @@ async function withDummy(
 }
 
 describe('a container that is made like the shipped one', () => {
-  test.concurrent.each(['relay', 'gate', 'tor'] as const)('and is whole breaks no promise: %s', async (of) => {
+  test.concurrent.each(['relay', 'gate', 'tor'] as const)('and is whole breaks no requirement: %s', async (of) => {
     const red = await withDummy({ of, spoil: () => undefined }, ({ project }) => examined(project));
     expect(red).toEqual(['stack-runs']);
   });

@@ -70,13 +70,13 @@ async function talkThrough(fault: Fault): Promise<void> {
     stack.join('alice', invite).then((client) => new CountingMember(client)),
     stack.join('bob', invite).then((client) => new CountingMember(client)),
   ]);
-  for (const member of [alice, bob]) member.sayShort(FIRST_TEXTS);
+  for (const member of [alice, bob]) member.sendShort(FIRST_TEXTS);
   await Promise.all([alice.acknowledged(HEAL_LIMIT_MS), bob.acknowledged(HEAL_LIMIT_MS)]);
-  const [first = ''] = alice.sayLong(ALICES_AHEAD);
+  const [first = ''] = alice.sendLong(ALICES_AHEAD);
   await alice.acknowledgedUpTo(first, HEAL_LIMIT_MS);
-  await alice.keepSaying(ALICES_AHEAD, fault.block());
-  const behindTheBlock = bob.sayLong(BOBS_BURST);
-  await bob.hasTaken(HEAL_LIMIT_MS);
+  await alice.keepSending(ALICES_AHEAD, fault.block());
+  const behindTheBlock = bob.sendLong(BOBS_BURST);
+  await bob.hasRead(HEAL_LIMIT_MS);
   await delay(HELD_MS);
   // Without this the test would show nothing: there would be nothing to lose.
   expect(bob.unacknowledged()).toEqual(behindTheBlock);
@@ -85,13 +85,13 @@ async function talkThrough(fault: Fault): Promise<void> {
   const fromMs = performance.now();
   const happening = fault.strike();
   for (let index = 0; index < LAST_TEXTS; index += 1) {
-    alice.sayShort(1);
-    bob.sayShort(1);
+    alice.sendShort(1);
+    bob.sendShort(1);
     await delay(TALK_EVERY_MS);
   }
   await happening;
   await Promise.all([alice.acknowledged(HEAL_LIMIT_MS), bob.acknowledged(HEAL_LIMIT_MS)]);
-  await Promise.all([alice.hasHeard(bob, HEAL_LIMIT_MS), bob.hasHeard(alice, HEAL_LIMIT_MS)]);
+  await Promise.all([alice.hasReceived(bob, HEAL_LIMIT_MS), bob.hasReceived(alice, HEAL_LIMIT_MS)]);
   printFigure(`${fault.what}, ${onTheWay}: healed after ${((performance.now() - fromMs) / 1000).toFixed(1)} s`);
   expectAll(alice, bob);
   expectAll(bob, alice);
@@ -99,8 +99,8 @@ async function talkThrough(fault: Fault): Promise<void> {
 
 /** Every text was acknowledged once, in order, and the other heard every one once, in order. */
 function expectAll(from: CountingMember, to: CountingMember): void {
-  expect(from.sent()).toEqual(from.said());
-  expect(to.heardOf(from)).toEqual(from.said());
+  expect(from.acknowledgedRefs()).toEqual(from.submitted());
+  expect(to.receivedFrom(from)).toEqual(from.submitted());
   expect(to.client.lines.filter((line) => line.type === 'gap')).toEqual([]);
 }
 

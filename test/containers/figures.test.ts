@@ -29,14 +29,14 @@ function percentile(values: readonly number[], percent: number): number {
 }
 
 async function printArrival({ name, join, commit }: Arrival): Promise<void> {
-  const text = await room.say(name);
+  const text = await room.send(name);
   const parts = [`join ${seconds(join)}`, `commit ${seconds(commit)}`, `first message ${seconds(text)}`];
   printFigure(`${room.size} members: ${parts.join(', ')}`);
 }
 
 async function arriveAt(size: number): Promise<void> {
   await room.growTo(size - 1);
-  await printArrival(await room.arrive());
+  await printArrival(await room.joinMeasured());
   expect(room.size).toBe(size);
 }
 
@@ -47,7 +47,7 @@ describe('the figures of a room', { timeout: LIMIT_MS }, () => {
     await room.growTo(32 - JOINS_MEASURED / 2);
     const joins: number[] = [];
     while (joins.length < JOINS_MEASURED) {
-      const arrival = await room.arrive();
+      const arrival = await room.joinMeasured();
       joins.push(arrival.join);
       if (room.size === 32) await printArrival(arrival);
     }

@@ -58,7 +58,7 @@ async function forkingRelay(): Promise<ForkingRelay> {
 async function loseLongText(relay: ForkingRelay, speaker: CountingMember): Promise<string> {
   relay.write({ frameBytes: LARGEST_FRAME_BYTES });
   await relay.until(({ type }) => type === 'armed', LIMIT_MS);
-  const [lost = ''] = speaker.sayLong(1);
+  const [lost = ''] = speaker.sendLong(1);
   await relay.until(({ type }) => type === 'withheld', LIMIT_MS);
   return lost;
 }
@@ -71,9 +71,9 @@ describe('five people', () => {
 
   /** @returns the room code, which has to be another than `before`. */
   async function allIsWell(before?: string): Promise<string> {
-    await group.everybodySeesEverybody();
-    const code = await group.everybodyHasOneCode(before);
-    await group.everybodyHearsEverybody();
+    await group.allListAll();
+    const code = await group.allHaveOneCode(before);
+    await group.allReceiveFromAll();
     return code;
   }
 
@@ -95,7 +95,7 @@ describe('five people', () => {
 
   test('go on when one leaves and another comes', async () => {
     const dora = named('dora');
-    const before = await group.everybodyHasOneCode();
+    const before = await group.allHaveOneCode();
     group.remove(dora);
     expect(await dora.client.quit()).toBe(0);
     const without = await allIsWell(before);
@@ -104,16 +104,16 @@ describe('five people', () => {
   });
 
   test('go on when keys are rotated while all of them talk', async () => {
-    const before = await group.everybodyHasOneCode();
-    for (let index = 0; index < TEXTS_TO_ROTATE; index += 1) for (const member of group.members) member.sayShort(1);
-    await group.everybodyHearsEverybody();
+    const before = await group.allHaveOneCode();
+    for (let index = 0; index < TEXTS_TO_ROTATE; index += 1) for (const member of group.members) member.sendShort(1);
+    await group.allReceiveFromAll();
     await allIsWell(before);
   });
 
   test('go on in another room without the one whom the host evicts, who is told, and hears nothing any more', async () => {
     former = await stack.inviteWithin();
     screen = await stack.screen('host');
-    const before = await group.everybodyHasOneCode();
+    const before = await group.allHaveOneCode();
     const cleo = named('cleo');
     host.client.write({ cmd: 'evict', member: await fingerprintOf('cleo', host) });
     group.remove(cleo);
@@ -144,7 +144,7 @@ describe('five people', () => {
     const relay = await forkingRelay();
     try {
       const others = group.members;
-      const before = new Map(others.map((member) => [member, member.said().length]));
+      const before = new Map(others.map((member) => [member, member.submitted().length]));
       const gina = await guest('gina');
       group.add(gina);
       await allIsWell();
@@ -152,14 +152,14 @@ describe('five people', () => {
       expect([gina, ...others].flatMap(warnedOf)).toEqual([]);
 
       const lost = await loseLongText(relay, host);
-      gina.sayShort(1);
+      gina.sendShort(1);
       group.remove(gina);
-      await group.everybodyHearsEverybody();
+      await group.allReceiveFromAll();
       for (const other of others) {
-        await other.hasHeard(gina, LIMIT_MS);
-        await gina.hasHeard(other, LIMIT_MS);
-        const meant = other.said().slice(before.get(other) ?? 0);
-        expect(gina.heardOf(other)).toEqual(meant.filter((ref) => ref !== lost));
+        await other.hasReceived(gina, LIMIT_MS);
+        await gina.hasReceived(other, LIMIT_MS);
+        const meant = other.submitted().slice(before.get(other) ?? 0);
+        expect(gina.receivedFrom(other)).toEqual(meant.filter((ref) => ref !== lost));
       }
       await gina.client.until(differs, LIMIT_MS);
       await Promise.all(others.map(({ client }) => client.until(differs, LIMIT_MS)));

@@ -26,7 +26,7 @@ export class MemberGroup {
 
   /** A member that is in the room now. What is said before it is here is not meant for it. */
   add(member: CountingMember): void {
-    const since = new Map(this.members.map((other) => [other, other.said().length]));
+    const since = new Map(this.members.map((other) => [other, other.submitted().length]));
     this.#entered = [...this.#entered, { member, since }];
   }
 
@@ -35,21 +35,21 @@ export class MemberGroup {
   }
 
   /** Each says something, and each hears each other: all that was said since it came, once and in order. */
-  async everybodyHearsEverybody(): Promise<void> {
-    for (const member of this.members) member.sayShort(1);
+  async allReceiveFromAll(): Promise<void> {
+    for (const member of this.members) member.sendShort(1);
     for (const { member, since } of this.#entered) {
       await member.acknowledged(this.#limitMs);
       for (const other of this.members.filter((each) => each !== member)) {
-        await member.hasHeard(other, this.#limitMs);
-        expect(member.heardOf(other)).toEqual(other.said().slice(since.get(other) ?? 0));
+        await member.hasReceived(other, this.#limitMs);
+        expect(member.receivedFrom(other)).toEqual(other.submitted().slice(since.get(other) ?? 0));
       }
-      expect(member.sent()).toEqual(member.said());
+      expect(member.acknowledgedRefs()).toEqual(member.submitted());
       expect(member.client.lines.filter((line) => line.type === 'gap')).toEqual([]);
     }
   }
 
   /** Each lists these and nobody else, by name, and has heard of each. A commit or a move may still be on its way to some. */
-  async everybodySeesEverybody(): Promise<void> {
+  async allListAll(): Promise<void> {
     const names = this.members.map(({ client }) => client.name).sort();
     const seen = async (member: CountingMember): Promise<string[]> => {
       const { members } = await answer(member, 'members', this.#limitMs);
@@ -64,7 +64,7 @@ export class MemberGroup {
   }
 
   /** The six words are the same for all, and others than `before`, as soon as the last commit has reached everybody. */
-  async everybodyHasOneCode(before?: string): Promise<string> {
+  async allHaveOneCode(before?: string): Promise<string> {
     let codes: string[] = [];
     const isOne = async (): Promise<boolean> => {
       const answers = this.members.map((member) => answer(member, 'code', this.#limitMs));

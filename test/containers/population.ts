@@ -53,23 +53,23 @@ export class Population {
   }
 
   /** One more joins a room in which nothing else happens. */
-  async arrive(): Promise<Arrival> {
+  async joinMeasured(): Promise<Arrival> {
     const others = [...this.#members.keys()];
     const own = await this.#open();
-    await this.#calm();
+    await this.#awaitIdle();
     const { name, startedAt, joinedAt, epoch, epochAt } = await this.#join(own);
-    const toldAt = await this.#lastOf([...others, name], ({ event }) => event.type === 'epoch' && event.epoch >= epoch);
-    return { name, join: joinedAt - startedAt, commit: toldAt - epochAt };
+    const lastAt = await this.#lastOf([...others, name], ({ event }) => event.type === 'epoch' && event.epoch >= epoch);
+    return { name, join: joinedAt - startedAt, commit: lastAt - epochAt };
   }
 
-  /** @returns milliseconds from `say` to the last member's `message`. */
-  async say(name: string): Promise<number> {
-    await this.#calm();
+  /** @returns milliseconds from `send` to the last member's `message`. */
+  async send(name: string): Promise<number> {
+    await this.#awaitIdle();
     const others = [...this.#members.keys()].filter((other) => other !== name);
     const text = `first of ${name}`;
     const own = this.#of(name);
-    own.write({ cmd: 'say', name, text });
-    const said = await own.until((line) => line.name === name && line.event.type === 'say', LIMIT_MS);
+    own.write({ cmd: 'send', name, text });
+    const said = await own.until((line) => line.name === name && line.event.type === 'send', LIMIT_MS);
     return (await this.#lastOf(others, ({ event }) => event.type === 'message' && event.text === text)) - said.at;
   }
 
@@ -127,12 +127,12 @@ export class Population {
     if (this.#commitsLeft < 1) await delay((1 - this.#commitsLeft) * ROOM_COMMIT_INTERVAL_MS);
   }
 
-  async #calm(): Promise<void> {
+  async #awaitIdle(): Promise<void> {
     await Promise.all(
       this.#programs.map((program) => {
         const since = program.lines.length;
-        program.write({ cmd: 'calm' });
-        return program.until(({ event }) => event.type === 'calm', LIMIT_MS, since);
+        program.write({ cmd: 'await-idle' });
+        return program.until(({ event }) => event.type === 'idle', LIMIT_MS, since);
       }),
     );
   }

@@ -27,7 +27,7 @@ test('the gate’s image is built twice, in two clones of different umasks, with
   const plan: BuildPlan = { name: 'gate', image: '', dockerfile: 'Dockerfile.tor', target: 'gate', args };
   const [image, { differences }] = verifyImage(plan, [clone('one', '022'), clone('another/place', '077')], 1);
   expect(differences).toEqual([]);
-  expect(image.layers.map((layer) => layer.name)).toEqual(['rootfs', 'dependencies', 'code', 'WORKDIR /app']);
+  expect(image.layers.map((layer) => layer.name)).toEqual(['rootfs', 'code', 'WORKDIR /app']);
 });
 
 test('control: a file’s time and content, and a setting, are named when they differ', () => {

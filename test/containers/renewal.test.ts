@@ -55,15 +55,15 @@ test('goes over to other circuits while both talk, and loses and doubles nothing
   const talking = { isOver: false };
   const talk = (async (): Promise<void> => {
     while (!talking.isOver) {
-      alice.sayShort(1);
-      bob.sayShort(1);
+      alice.sendShort(1);
+      bob.sendShort(1);
       await delay(TALK_EVERY_MS);
     }
   })();
   const tookMs: number[] = [];
   const ages: number[] = [];
   for (let count = 0; count < RENEWALS; count += 1) {
-    alice.sayLong(1);
+    alice.sendLong(1);
     const fromMs = performance.now();
     const answer = await ask(alice.client, 'circuit', ANSWER_LIMIT_MS);
     tookMs.push(Math.round(performance.now() - fromMs));
@@ -74,15 +74,15 @@ test('goes over to other circuits while both talk, and loses and doubles nothing
   await talk;
 
   await Promise.all([alice.acknowledged(HEAL_LIMIT_MS), bob.acknowledged(HEAL_LIMIT_MS)]);
-  await Promise.all([alice.hasHeard(bob, HEAL_LIMIT_MS), bob.hasHeard(alice, HEAL_LIMIT_MS)]);
+  await Promise.all([alice.hasReceived(bob, HEAL_LIMIT_MS), bob.hasReceived(alice, HEAL_LIMIT_MS)]);
   printFigure(
-    `${RENEWALS} circuits renewed among ${alice.said().length + bob.said().length} texts, in ${tookMs.join(', ')} ms; ages then ${ages.join(', ')} s`,
+    `${RENEWALS} circuits renewed among ${alice.submitted().length + bob.submitted().length} texts, in ${tookMs.join(', ')} ms; ages then ${ages.join(', ')} s`,
   );
   // Whatever was asked, the circuit is younger than the question.
   for (const [index, age] of ages.entries()) expect(age).toBeLessThanOrEqual((tookMs[index] ?? 0) / 1_000 + 2);
 
-  const bobHeard: Heard = { said: alice.said(), sent: alice.sent(), heard: bob.heardOf(alice) };
-  const aliceHeard: Heard = { said: bob.said(), sent: bob.sent(), heard: alice.heardOf(bob) };
+  const bobHeard: Heard = { said: alice.submitted(), sent: alice.acknowledgedRefs(), heard: bob.receivedFrom(alice) };
+  const aliceHeard: Heard = { said: bob.submitted(), sent: bob.acknowledgedRefs(), heard: alice.receivedFrom(bob) };
   expect([faultsOf(bobHeard), faultsOf(aliceHeard)]).toEqual([[], []]);
   const notices = ['gap', 'warning', 'error', 'state', 'member'];
   expect(alice.client.lines.slice(alices).filter(({ type }) => notices.includes(type))).toEqual([]);

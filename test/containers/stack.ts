@@ -6,6 +6,7 @@ import Docker from 'dockerode';
 import { DockerComposeEnvironment, Wait } from 'testcontainers';
 import { COMPOSE_FILES, removeProject, runCompose } from '../../scripts/compose.ts';
 import { RoomClient } from '../../scripts/room-client.ts';
+import { removeContainer } from './remove-container.ts';
 
 const SERVICES = ['tornet', 'tor', 'tor-client', 'gate', 'relay', 'redis', 'host'] as const;
 const CLIENTS: readonly string[] = ['client', 'host-client'];
@@ -85,7 +86,7 @@ export class Stack {
   async dismiss(): Promise<void> {
     const clients = this.#clients.splice(0);
     await Promise.all(clients.map((client) => Promise.race([client.quit(), delay(10_000).then(() => client.kill())])));
-    for (const container of await this.clientContainers()) await container.remove({ force: true });
+    await Promise.all((await this.clientContainers()).map(removeContainer));
   }
 
   /** Containers of `docker compose run client` and `host-client`, newest first. */

@@ -4,12 +4,12 @@ import { stealthShape } from '@sotto/protocol';
 import type { Cover } from '@sotto/protocol';
 import { expect, test } from 'vitest';
 import { textsOf, told } from '@sotto/fixtures/room';
-import type { Departure, RoomMember } from '@sotto/fixtures/room';
+import type { Write, RoomMember } from '@sotto/fixtures/room';
 import { CoveredRoom, troubleOf } from './covered-room.ts';
 
 interface Line {
-  readonly up: readonly Departure[];
-  readonly down: readonly Departure[];
+  readonly up: readonly Write[];
+  readonly down: readonly Write[];
 }
 
 interface Watched {
@@ -38,7 +38,7 @@ async function watch(cover: Cover, seconds: number, act: Doings, renewEveryMs?: 
   }
   room.members[2]?.client.leave();
   await room.clock.advance(40_000);
-  const lines = room.members.map(({ departures, relayDepartures }) => ({ up: departures, down: relayDepartures }));
+  const lines = room.members.map(({ writes, relayWrites }) => ({ up: writes, down: relayWrites }));
   const heard = room.members.reduce((sum, member) => sum + textsOf(member).length, 0);
   const epochs = room.members[0]?.events.filter(({ type }) => type === 'epoch').length ?? 0;
   const access = room.members.flatMap((member) => told(member, 'access').map(({ mode }) => `${member.name} ${mode}`));

@@ -19,7 +19,7 @@ export async function keepTrying(clients: readonly RoomClient[], mark: string): 
 }
 
 /** The client has said that it is offline, in line `since` or later, and has not joined again. */
-export async function saysOffline(client: RoomClient, since: number): Promise<boolean> {
+export async function goesOffline(client: RoomClient, since: number): Promise<boolean> {
   await client.until((line) => line.type === 'state' && line['state'] === 'reconnecting', NOTICE_LIMIT_MS, since);
   const states = client.lines.filter((line) => line.type === 'state').map((line) => line['state']);
   return states.lastIndexOf('reconnecting') > states.lastIndexOf('joined');

@@ -1,4 +1,4 @@
-// The leak lab: the machine's drop rule, the world that answers, a victim without walls, and a canary on the machine.
+// The leak lab: the machine's drop rule, the world that answers, a victim without isolation, and a canary on the machine.
 
 import { randomBytes } from 'node:crypto';
 import { examine } from './machine.ts';
@@ -8,7 +8,7 @@ import type { Attempt, Plan } from './plan.ts';
 import { docker, dockerAsync, LAB_IMAGE, LAB_LABEL, LabProgram, runArgs, setting } from './side.ts';
 
 /** What the rule on the machine's way out has dropped so far. */
-export interface WallCounters {
+export interface DropCounters {
   readonly documentation: number;
   readonly foreign: number;
   readonly spoofed: number;
@@ -39,16 +39,16 @@ export function buildLabImage(): void {
 
 export class Lab {
   readonly id: string = randomBytes(4).toString('hex');
-  readonly wall: LabProgram;
+  readonly dropRule: LabProgram;
   readonly canary: LabProgram;
   #world: LabProgram | undefined;
 
   private constructor() {
     const onMachine = ['--network', 'host'];
-    this.wall = new LabProgram(
+    this.dropRule = new LabProgram(
       this.id,
       [...onMachine, '--cap-drop', 'ALL', '--cap-add', 'NET_ADMIN'],
-      ['/lab/wall.py', `sotto_leaks_${this.id}`, JSON.stringify(OWN_ADDRESSES)],
+      ['/lab/drop_rule.py', `sotto_leaks_${this.id}`, JSON.stringify(OWN_ADDRESSES)],
     );
     this.canary = new LabProgram(this.id, [...onMachine, '--cap-drop', 'ALL'], ['/lab/canary.py', String(CANARY_PORT)]);
   }
@@ -58,7 +58,7 @@ export class Lab {
     buildLabImage();
     const lab = new Lab();
     try {
-      const first = JSON.parse(await lab.wall.line(0)) as { readonly error?: string };
+      const first = JSON.parse(await lab.dropRule.line(0)) as { readonly error?: string };
       if (first.error !== undefined) throw new Error(first.error);
       await lab.canary.line(0);
       return lab;
@@ -71,21 +71,25 @@ export class Lab {
     }
   }
 
-  async counters(): Promise<WallCounters> {
-    return JSON.parse(await this.wall.ask()) as WallCounters;
+  async counters(): Promise<DropCounters> {
+    return JSON.parse(await this.dropRule.ask()) as DropCounters;
   }
 
   /** The same rule in the victim's namespace, where nothing but the world is: to see that it drops and counts. */
-  async wallAtVictim(): Promise<LabProgram> {
+  async dropRuleAtVictim(): Promise<LabProgram> {
     const place = ['--network', `container:${this.victim}`, '--cap-drop', 'ALL', '--cap-add', 'NET_ADMIN'];
-    const wall = new LabProgram(this.id, place, ['/lab/wall.py', 'sotto_leaks_control', JSON.stringify(OWN_ADDRESSES)]);
-    await wall.line(0);
-    return wall;
+    const dropRule = new LabProgram(this.id, place, [
+      '/lab/drop_rule.py',
+      'sotto_leaks_control',
+      JSON.stringify(OWN_ADDRESSES),
+    ]);
+    await dropRule.line(0);
+    return dropRule;
   }
 
   /** What only crosses these bridges does not leave the machine. */
   async ownBridges(networks: readonly Network[]): Promise<void> {
-    for (const { bridge } of networks) await this.wall.ask(bridge);
+    for (const { bridge } of networks) await this.dropRule.ask(bridge);
   }
 
   get network(): string {
@@ -158,7 +162,7 @@ export class Lab {
   }
 
   async close(): Promise<void> {
-    await Promise.allSettled([this.wall.end(), this.canary.end()]);
+    await Promise.allSettled([this.dropRule.end(), this.canary.end()]);
     removeLab(this.id);
   }
 }

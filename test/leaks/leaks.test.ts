@@ -11,9 +11,9 @@ import { eventually, Stack, STACK_NETWORKS } from '../containers/stack.ts';
 import { Capture, escapes, listed, strays } from './capture.ts';
 import type { Flow } from './capture.ts';
 import { findOnDisk } from './disk.ts';
-import { breakNames, cutFromNetwork, keepTrying, mendNames, saysOffline, TRY_MS } from './fail-closed.ts';
+import { breakNames, cutFromNetwork, keepTrying, mendNames, goesOffline, TRY_MS } from './fail-closed.ts';
 import { Lab } from './lab.ts';
-import type { Identity, WallCounters } from './lab.ts';
+import type { Identity, DropCounters } from './lab.ts';
 import { examine } from './machine.ts';
 import type { Machine, Network } from './machine.ts';
 import { CANARY_PORT, FIRST_END, isLeak, NETWORK_PROBES, planFor, SPOOFED_SOURCE } from './plan.ts';
@@ -78,7 +78,7 @@ async function sufferEarly(
   await watches[1].flows();
   await keepTrying([cut, nameless], 'early');
   const [cutFlows, namelessFlows] = await Promise.all(watches.map((watch) => watch.flows()));
-  const offline = [await saysOffline(cut, cutSince), await saysOffline(nameless, namelessSince)] as const;
+  const offline = [await goesOffline(cut, cutSince), await goesOffline(nameless, namelessSince)] as const;
   await mendNames(lab.id, namelessName);
   return {
     cut: { flows: cutFlows ?? [], isOffline: offline[0] },
@@ -96,7 +96,7 @@ afterAll(async () => {
   if (file !== undefined) writeFileSync(file, `${JSON.stringify(report)}\n`, { flag: 'a' });
 });
 
-describe('on a network without walls', () => {
+describe('on a network without isolation', () => {
   test.each(IDENTITIES)('every probe is caught (%s)', async (identity) => {
     const [open] = (await examine([lab.network])).networks;
     if (open === undefined) throw new Error('no open network');
@@ -305,7 +305,7 @@ describe(`for ${TRY_MS / 1000} s of attempted sending there is not one packet el
     const flows = await bridges.flows();
     const out = strays(flows, machine.networks);
     const offline = await Promise.all(
-      talkers.map((client, index) => saysOffline(client, service === 'tor' ? (since[index] ?? 0) : 0)),
+      talkers.map((client, index) => goesOffline(client, service === 'tor' ? (since[index] ?? 0) : 0)),
     );
     for (const each of SERVICES) table.set('L15', `${each} user`, out.length === 0 ? 'held' : 'LEAK');
     process.stdout.write(`beside unicast, ${service} killed:\n  ${listed(flows, machine.networks).join('\n  ')}\n`);
@@ -314,14 +314,14 @@ describe(`for ${TRY_MS / 1000} s of attempted sending there is not one packet el
 });
 
 test('the rule on the way out drops and counts: the same rule before the world lets nothing through', async () => {
-  const wall = await lab.wallAtVictim();
+  const dropRule = await lab.dropRuleAtVictim();
   const heardBefore = lab.worldHeard.length;
   const place: Place = { networks: [], own: [], wanted: [], namesStayHere: true };
   const attempts = await lab.probe(lab.victim, 'user', '10007:10007', planFor({ addresses: [], networks: [] }, place));
-  const counted = JSON.parse(await wall.ask()) as WallCounters;
+  const counted = JSON.parse(await dropRule.ask()) as DropCounters;
   // Before the rule is gone: an engine's resolver sends again what was dropped, and then gets through.
   const heard = lab.worldHeard.slice(heardBefore);
-  await wall.end();
+  await dropRule.end();
   const through = attempts.filter(
     ({ probe, outcome }) => ['L1', 'L2', 'L3', 'L4', 'L9'].includes(probe) && outcome === 'reached',
   );

@@ -6,7 +6,7 @@ import type { ProbeId } from './plan.ts';
 export type Cell = 'held' | 'LEAK' | 'machine*' | 'caught' | 'MISSED' | 'not allowed';
 
 const NOTES = [
-  'held: tried, nothing got out or was reached. caught: the same probe, seen on a network without walls. -: not a probe of that column.',
+  'held: tried, nothing got out or was reached. caught: the same probe, seen on a network without isolation. -: not a probe of that column.',
   'user: the service’s own. filtered: root with CAP_NET_RAW and CAP_NET_ADMIN under the service’s profile of system calls, the most that a',
   'program in it could become. root: the same without the profile, from beside the service, which only the machine’s root can be.',
   'not allowed: the kernel refuses the means (L11 wants CAP_NET_RAW, which no user has, and a packet socket, which the profile refuses).',

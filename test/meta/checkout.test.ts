@@ -134,7 +134,7 @@ describe('an override file of the user’s own', () => {
     return { code: run.status, output: run.stdout + run.stderr };
   }
 
-  test.each(NAMES)('named %s is linted: what it takes away is told, and is no failure of the repository', (name) => {
+  test.each(NAMES)('named %s is linted: its findings are shown, and are no failure of the repository', (name) => {
     const { code, output } = harden(
       `linted-${name}`,
       name,
@@ -142,12 +142,12 @@ describe('an override file of the user’s own', () => {
     );
     expect(code).toBe(0);
     expect(output).toContain(`service relay (with ${name}): `);
-    expect(output).toMatch(new RegExp(`^${name} \\(yours\\): [2-9] promises that your stack does not keep$`, 'm'));
+    expect(output).toMatch(new RegExp(`^${name} \\(yours\\): [2-9] requirements that your stack does not meet$`, 'm'));
   });
 
-  test('that keeps every promise, and one that cannot be read, are told apart', () => {
+  test('that meets every requirement is told apart from one that cannot be read', () => {
     const [file = ''] = NAMES;
-    expect(harden('kept', file, 'services: { relay: { cpus: 0.5 } }').output).toContain(`${file} (yours): 0 promises`);
+    expect(harden('kept', file, 'services: { relay: { cpus: 0.5 } }').output).toContain(`${file} (yours): 0 requirements`);
     expect(harden('unread', file, 'services: { relay: { cap_drop: !reset [] } }').output).toContain(
       'compose-file-refused',
     );

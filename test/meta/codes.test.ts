@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { CLIENT_CODES, WARNING_CODES } from '../../packages/client/src/errors.ts';
 import { CONFINEMENT_CODES, PROTECTIONS } from '../../packages/confinement/src/errors.ts';
 import { DOCTOR_CODES } from '../../packages/doctor/src/errors.ts';
-import { PROMISE_WORDS } from '../../packages/doctor/src/requirements.ts';
+import { REQUIREMENT_TEXTS } from '../../packages/doctor/src/requirements.ts';
 import { GROUP_CODES } from '../../packages/crypto/src/errors.ts';
 import { HOST_CODES, MODERATOR_CODES } from '../../packages/host/src/errors.ts';
 import {
@@ -42,7 +42,7 @@ const TABLES: readonly (readonly [speaker: string, codes: Readonly<Record<string
   ['relay, host, gate and client program, before they begin', texts('error.confinement', CONFINEMENT_CODES)],
   ['the same, of a protection', PROTECTIONS],
   ['doctor', DOCTOR_CODES],
-  ['doctor, of a promise', PROMISE_WORDS],
+  ['doctor, of a requirement', REQUIREMENT_TEXTS],
 ];
 
 const INTRODUCTION = `# Codes

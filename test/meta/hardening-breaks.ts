@@ -254,7 +254,7 @@ export const BREAKS: readonly Break[] = [
       enable_ipv6: false,
       driver_opts: { 'com.docker.network.bridge.inhibit_ipv4': 'true' },
     },
-    'network other: network-unknown: no promise is made of it',
+    'network other: network-unknown: it has no requirement',
   ],
   ['networks state internal', undefined, 'network state: network-leads-out: internal: nothing'],
   ['networks state driver_opts', undefined, 'network state: machine-reached: inhibit_ipv4: nothing'],

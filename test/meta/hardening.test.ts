@@ -1,4 +1,4 @@
-// Every promise of the compose files holds, and each rule is seen to find its own fault, and that fault alone.
+// The compose files meet every requirement, and each rule finds its own fault, and that fault alone.
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
@@ -52,7 +52,7 @@ const brief = (findings: readonly Finding[]): string[] =>
 const shipped = readFiles(SHIPPED, readText);
 
 describe('the compose files', () => {
-  test('hold every promise', () => {
+  test('meet every requirement', () => {
     expect(brief(lintRepository(settings, readText))).toEqual([]);
   });
 
@@ -70,10 +70,10 @@ describe('a rule of the compose linter', () => {
     expect(brief(found(SHIPPED, put(shipped, path.split(' '), value)))).toEqual([finding]);
   });
 
-  test('finds a service and a volume that nobody has promised anything of', () => {
+  test('finds a service and a volume that have no requirement', () => {
     const relay = { ...(shipped['services'] as Record<string, Tree>)['redis'], user: '10020:10020' } as Tree;
     expect(brief(found(SHIPPED, put(shipped, ['services', 'other'], relay)))).toEqual([
-      'service other: service-unknown: no promise is made of it',
+      'service other: service-unknown: it has no requirement',
     ]);
     const onEgress = put(put(shipped, ['services', 'other'], relay), ['services', 'other', 'networks'], {
       egress: null,
@@ -81,23 +81,23 @@ describe('a rule of the compose linter', () => {
     expect(brief(found(SHIPPED, onEgress))).toContain('service other: networks-differ: is on egress');
     const volume = tmpfs('size=1m,uid=10004,gid=10104,mode=2770,noexec,nosuid,nodev');
     expect(brief(found(SHIPPED, put(shipped, ['volumes', 'other', 'driver_opts'], volume)))).toEqual([
-      'volume other: volume-owner: is promised to nobody to write to',
+      'volume other: volume-owner: no service writes to it',
     ]);
   });
 
-  test('finds a volume that is not mounted where it is promised, and the group that this leaves idle', () => {
+  test('finds a required volume that is not mounted, and the group that this leaves unused', () => {
     expect(brief(found(SHIPPED, put(shipped, ['services', 'client', 'volumes'], [])))).toEqual([
       'service client: group-unneeded: group 10105 is of no volume that it mounts',
       'service client: mounts-differ: does not mount gate-socket',
     ]);
   });
 
-  test('finds who has lost the group of a volume that it mounts', () => {
+  test('finds a service that has lost the group of a volume that it mounts', () => {
     const found104 = found(SHIPPED, put(shipped, ['services', 'client', 'group_add'], []));
     expect(brief(found104)).toEqual(['volume gate-socket: volume-owner: client is not in group 10105']);
   });
 
-  test('finds a store that is told too little, or allowed too much', () => {
+  test('finds a store that lacks an argument, or allows a command too many', () => {
     const command = (shipped['services'] as Record<string, Tree>)['redis']?.['command'] as readonly string[];
     const told = (words: readonly string[]): string[] =>
       brief(found(SHIPPED, put(shipped, ['services', 'redis', 'command'], words)));
@@ -105,8 +105,8 @@ describe('a rule of the compose linter', () => {
       const at = command.indexOf(word);
       return [...command.slice(0, at), ...command.slice(at + 2)];
     };
-    expect(told(without('--save'))).toEqual(['service redis: store-loose: is not told --save ']);
-    expect(told(without('--appendonly'))).toEqual(['service redis: store-loose: is not told --appendonly no']);
+    expect(told(without('--save'))).toEqual(['service redis: store-loose: lacks --save ']);
+    expect(told(without('--appendonly'))).toEqual(['service redis: store-loose: lacks --appendonly no']);
     expect(told([...command, '+config'])).toEqual(['service redis: store-loose: +config']);
     expect(told([...command, '+@all'])).toEqual(['service redis: store-loose: +@all']);
     expect(told([...command, '~*'])).toEqual(['service redis: store-loose: ~*']);

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { spawnSync } from 'node:child_process';
 import { afterAll, describe, expect, test } from 'vitest';
 import { HELP } from '../../packages/doctor/src/options.ts';
-import { judgeCommandLine } from '../../scripts/command-line.ts';
+import { validateCommandLine } from '../../scripts/command-line.ts';
 import { Bench, startedScripts } from './script-run.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'sotto-usage-'));
@@ -148,12 +148,12 @@ test('the programs behind npm run are found', () => {
 
 describe('a command line', () => {
   const options = { check: { type: 'boolean' }, seed: { type: 'string', default: '1' } } as const;
-  const judge = (...args: readonly string[]): unknown => judgeCommandLine({ options, operandsMax: 1 }, args);
+  const validate = (...args: readonly string[]): unknown => validateCommandLine({ options, operandsMax: 1 }, args);
 
   test('is read with values in both forms and one operand', () => {
-    expect(judge('--seed', '5', 'x', '--check')).toMatchObject({ kind: 'run', operands: ['x'] });
-    expect(judge('--seed=5')).toMatchObject({ kind: 'run', values: { seed: '5' }, operands: [] });
-    expect(judge('--', '--help')).toMatchObject({ kind: 'run', operands: ['--help'] });
+    expect(validate('--seed', '5', 'x', '--check')).toMatchObject({ kind: 'run', operands: ['x'] });
+    expect(validate('--seed=5')).toMatchObject({ kind: 'run', values: { seed: '5' }, operands: [] });
+    expect(validate('--', '--help')).toMatchObject({ kind: 'run', operands: ['--help'] });
   });
 
   test.each([
@@ -166,6 +166,6 @@ describe('a command line', () => {
     [['--seed', '--check'], '--seed needs a value'],
     [['a', 'b'], "unexpected argument 'b'"],
   ])('%j is refused: %s', (args, cause) => {
-    expect(judge(...args)).toEqual({ kind: 'refused', cause });
+    expect(validate(...args)).toEqual({ kind: 'refused', cause });
   });
 });

@@ -104,6 +104,7 @@ export const ALLOWED: readonly Allowance[] = [
       'packages/confinement/src/command-line.ts',
       'packages/doctor/src/',
       'packages/host/src/',
+      'packages/json-socket/src/',
       'packages/messages/src/english/',
       'packages/protocol/src/limits.ts',
       'packages/terminal/',

@@ -5,8 +5,8 @@ import type { Socket } from 'node:net';
 import { randomBytes } from 'node:crypto';
 import { deriveRoomKeys, signCapability } from '@sotto/crypto';
 import type { RoomKeys } from '@sotto/crypto';
-import { proveLeave } from '@sotto/crypto/group';
-import type { GroupSuite } from '@sotto/crypto/group';
+import { proveLeave } from '@sotto/crypto/mls';
+import type { GroupSuite } from '@sotto/crypto/mls';
 import { nativeCrypto } from '@sotto/crypto/native';
 import {
   decodeAttached,
@@ -113,11 +113,11 @@ export class GroupMember {
   }
 
   async republish(): Promise<void> {
-    await this.#commitBlindly(await this.membership.republish());
+    await this.#commitBlindly(await this.membership.republishSnapshot());
   }
 
   /** Says it, sealing anew whenever the epoch has changed meanwhile. */
-  async say(text: string): Promise<void> {
+  async send(text: string): Promise<void> {
     this.#number += 1;
     for (;;) {
       const bytes = Buffer.from(text);
@@ -126,7 +126,7 @@ export class GroupMember {
     }
   }
 
-  async sayGoodbye(): Promise<void> {
+  async sendLeave(): Promise<void> {
     this.#number += 1;
     const { signature } = proveLeave(this.membership.identity, this.#keys.roomId);
     const before = new Uint8Array(64);

@@ -8,7 +8,7 @@ import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { deriveRoomKeys, plaintextBytes, sealEnvelope } from '@sotto/crypto';
-import { deriveGroupKeys } from '@sotto/crypto/group';
+import { deriveGroupKeys } from '@sotto/crypto/mls';
 import { bodyBytes, encodeAdminRequest, encodeGroupPlaintext, LARGEST_FRAME_BYTES } from '@sotto/protocol';
 import type { Invite } from '@sotto/protocol';
 import { MemoryRoomStore, startRelay } from '@sotto/relay';
@@ -66,7 +66,7 @@ async function expectOneEpoch(members: readonly GroupMember[], size: number): Pr
   const [first] = members;
   if (first === undefined) throw new Error('nobody');
   const word = `word ${randomBytes(4).toString('hex')}`;
-  await first.say(word);
+  await first.send(word);
   for (const member of members.slice(1)) await member.until(() => member.heard.includes(word));
   expect(new Set(members.map((member) => member.view.epoch)).size).toBe(1);
   expect(members.every((member) => sameRoster(first, member))).toBe(true);
@@ -77,7 +77,7 @@ test('five members that join at the same moment all get in, one after another, a
   const names = ['anna', 'ben', 'carla', 'dora', 'emil'];
   const members = await Promise.all(names.map((name) => joined(name)));
   await expectOneEpoch(members, names.length + 1);
-  await Promise.all(members.map((member) => member.say(`I am ${member.name}`)));
+  await Promise.all(members.map((member) => member.send(`I am ${member.name}`)));
   for (const member of members) {
     const others = names.filter((name) => name !== member.name).map((name) => `I am ${name}`);
     await member.until(() => others.every((text) => member.heard.includes(text)));
@@ -92,7 +92,7 @@ test('texts and key rotations that cross each other lose nothing', async () => {
   // Ben rotates between his own words; the others speak all the time.
   const talk = members.map(async (member) => {
     for (let index = 0; index < 20; index += 1) {
-      await member.say(`${member.name} ${index}`);
+      await member.send(`${member.name} ${index}`);
       if (member.name === 'ben' && index % 6 === 0) await member.rotate();
     }
   });
@@ -111,8 +111,8 @@ test('a member that says goodbye is removed by the next rotation', async () => {
   const [anna, ben, carla] = members;
   if (anna === undefined || ben === undefined || carla === undefined) throw new Error('nobody');
   await anna.rotate();
-  await ben.sayGoodbye();
-  await anna.say('has ben gone?');
+  await ben.sendLeave();
+  await anna.send('has ben gone?');
   await carla.until(() => carla.heard.includes('has ben gone?'));
   await carla.rotate();
   await expectOneEpoch([anna, carla], 2);

@@ -88,7 +88,7 @@ class Gathering {
   #say(member: ScenarioMember, length: number): void {
     const text = `${member.name}: ${(this.#words += 1)} `.padEnd(length, 'x');
     this.#said.get(member)?.push(text);
-    member.say(text);
+    member.send(text);
   }
 
   async #leave(member: ScenarioMember): Promise<void> {

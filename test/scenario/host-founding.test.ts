@@ -80,7 +80,7 @@ test('a room cannot be joined before it is founded; several members can join aft
   expect(await prove(await walk())).toBe('proven');
   const [anna, ben] = await Promise.all([member('anna'), member('ben')]);
   await Promise.all([anna.join(), ben.join()]);
-  await anna.say('hello');
+  await anna.send('hello');
   await ben.until(() => ben.heard.includes('hello'));
 });
 

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { encodeStage, SMALLEST_FRAME_BYTES } from '@sotto/protocol';
 import { openContext } from '../../packages/crypto/src/mls/context.ts';
 import { nativeCrypto } from '@sotto/crypto/native';
-import { createGroupIdentity } from '@sotto/crypto/group';
+import { createGroupIdentity } from '@sotto/crypto/mls';
 import { fingerprint } from '@sotto/crypto';
 import { forgeJoin } from '../../packages/crypto/test/group-states.ts';
 import { openRoom } from './room.ts';
@@ -36,7 +36,7 @@ async function hearing(members: readonly ScenarioMember[]): Promise<number> {
   await Promise.all(
     members.map(async (member) => {
       const word = `${member.name} ${(words += 1)}`;
-      member.say(word);
+      member.send(word);
       await Promise.all(members.filter((other) => other !== member).map((other) => other.hears(word)));
     }),
   );

@@ -1,7 +1,7 @@
 // A relay that forks the log, or goes back in it: who notices, and by what. Real clients, real relays; each attack with its control.
 
 import { expect, test } from 'vitest';
-import { alarms, allWarn, allSpeak, epochsWithTwoCodes, openThreeMembers, untilTogether } from './three-members.ts';
+import { alarms, allWarn, allSend, epochsWithTwoCodes, openThreeMembers, untilTogether } from './three-members.ts';
 import type { ScenarioMember } from './member.ts';
 import { noise } from './tampering/member-view.ts';
 
@@ -14,12 +14,12 @@ test('two halves of a room that the relay forks and joins again notice it', asyn
   const { relay, anna, ben, carla, all } = await openThreeMembers();
   const { next } = await relay.snapshot();
   await relay.fork(['ben']);
-  await anna.saySent('on the left');
+  await anna.sendConfirmed('on the left');
   await carla.hears('on the left');
-  await ben.saySent('on the right');
+  await ben.sendConfirmed('on the right');
   expect(alarms(all)).toEqual([]);
   await relay.lead(['ben'], relay.trunk, { log: 'goes-on', cursor: next - 1 });
-  await allSpeak(all);
+  await allSend(all);
   await allWarn(all, 'log-differs');
   expect([anna.texts, carla.texts].flat()).not.toContain('on the right');
 });
@@ -33,8 +33,8 @@ async function openTwoBranches() {
   const emil = await member('emil');
   relay.view('emil').branch = branch;
   await emil.join();
-  await allSpeak([anna, carla, dora]);
-  await allSpeak([ben, emil]);
+  await allSend([anna, carla, dora]);
+  await allSend([ben, emil]);
   // The control of what the honest life of a room is judged by: keys that forked are found.
   expect(epochsWithTwoCodes([...all, dora, emil])).not.toEqual([]);
   const rejoinTrunk = (names: readonly string[]): Promise<void> =>
@@ -79,7 +79,7 @@ test('in a fork that lasts each half sees that the other is silent, and goes on 
   await putsOut(anna, [ben]);
   await putsOut(carla, [ben]);
   await putsOut(ben, [anna, carla]);
-  await allSpeak([anna, carla]);
+  await allSend([anna, carla]);
 });
 
 test('a member that the relay kept from answering is not shut out of a locked room', async () => {
@@ -88,7 +88,7 @@ test('a member that the relay kept from answering is not shut out of a locked ro
   for (const member of all) {
     await member.until('locked', () => member.told('access').some(({ mode }) => mode === 'locked'));
   }
-  viewOfBen.speech = 'hold';
+  viewOfBen.publishing = 'hold';
   for (const member of [anna, carla]) {
     await member.until(
       'ben is missed',
@@ -106,20 +106,20 @@ test('a member that the relay kept from answering is not shut out of a locked ro
 test('a member warns of a log that is shorter than before', async () => {
   const { relay, anna, ben, carla, all } = await openThreeMembers();
   const then = await relay.snapshot();
-  await anna.saySent('forget this');
+  await anna.sendConfirmed('forget this');
   await Promise.all([ben.hears('forget this'), carla.hears('forget this')]);
   await relay.rollBack(['anna', 'ben', 'carla'], then, 'cut');
   await allWarn(all, 'log-rolled-back');
   for (const member of all) expect(member.told('gap').length).toBeGreaterThan(0);
-  await allSpeak(all);
+  await allSend(all);
 });
 
 test('control: connections that end and are made again raise no warning', async () => {
   const { relay, anna, all } = await openThreeMembers();
   for (let round = 0; round < 3; round += 1) {
     for (const { name } of all) relay.view(name).cut();
-    await anna.saySent(`after the cut ${round}`);
-    await allSpeak(all);
+    await anna.sendConfirmed(`after the cut ${round}`);
+    await allSend(all);
   }
   expect(alarms(all)).toEqual([]);
 });
@@ -127,28 +127,28 @@ test('control: connections that end and are made again raise no warning', async 
 test('a member warns of a log that went back and grew again while it was away', async () => {
   const { relay, anna, ben, carla, all, viewOfBen } = await openThreeMembers();
   const then = await relay.snapshot();
-  viewOfBen.door = 'shut';
+  viewOfBen.dialing = 'shut';
   viewOfBen.cut();
-  await anna.saySent('only carla hears this');
+  await anna.sendConfirmed('only carla hears this');
   await carla.hears('only carla hears this');
   // For ben the log has gone another way since: as long, and with something else in it.
   const branch = await relay.branchFrom({ ...then, next: then.next + 1, bodies: [...then.bodies, noise(0)] });
   viewOfBen.moveTo(branch, { log: 'starts-over' });
-  viewOfBen.door = 'open';
+  viewOfBen.dialing = 'open';
   await ben.until('back', () => ben.told('state').at(-1)?.state === 'joined' && viewOfBen.isConnected);
   await relay.settle();
   const { next } = await relay.trunk.snapshot();
   await relay.lead(['ben'], relay.trunk, { log: 'goes-on', cursor: next - 1 });
-  await allSpeak(all);
+  await allSend(all);
   await allWarn(all, 'log-differs');
 });
 
 test('all members warn of entries under numbers that were used before on the same connection', async () => {
   const { relay, anna, carla, all } = await openThreeMembers();
   const then = await relay.snapshot();
-  await allSpeak(all);
+  await allSend(all);
   await relay.rollBack(['anna', 'ben', 'carla'], then, 'kept');
-  anna.say('is anybody there?');
-  for (let verse = 0; verse < 12; verse += 1) carla.say(`la ${verse}`);
+  anna.send('is anybody there?');
+  for (let verse = 0; verse < 12; verse += 1) carla.send(`la ${verse}`);
   await Promise.all(all.map((member) => member.until('an alarm', () => alarms([member]).length > 0)));
 });

@@ -1,7 +1,7 @@
 // A relay that hides commits, refuses them, lies about the commit number and serves wrong snapshots: what becomes of the room. Real clients, real relay.
 
 import { expect, test } from 'vitest';
-import { alarms, allSpeak, openThreeMembers, untilTogether } from './three-members.ts';
+import { alarms, allSend, openThreeMembers, untilTogether } from './three-members.ts';
 import { committedBy, drop } from './tampering/shapes.ts';
 import { HONEST } from './tampering/member-view.ts';
 
@@ -23,7 +23,7 @@ test('a newcomer that gets an old snapshot for the present one is warned before 
   emil.client.start();
   await emil.until('joined', () => emil.told('state').some(({ state }) => state === 'joined'));
   expect(emil.warnings).toEqual(['nobody-answers']);
-  emil.say('can anybody read this?');
+  emil.send('can anybody read this?');
   expect(await emil.within(2_000, () => emil.told('sent').length > 0)).toBe(false);
   // When the relay becomes honest, what waited is said to those who can read it.
   relay.view('emil').snapshots = 'honest';
@@ -51,7 +51,7 @@ test('a newcomer that gets junk for a snapshot does not join, is told, and distu
   emil.client.start();
   await emil.until('closed', () => emil.told('state').at(-1)?.state === 'closed');
   expect(emil.told('error').map(({ code }) => code)).toEqual(['join-timeout']);
-  await allSpeak(all);
+  await allSend(all);
   expect(alarms(all)).toEqual([]);
 });
 
@@ -62,7 +62,7 @@ test('a newcomer whose commits are always refused is told that it cannot join, a
   emil.client.start();
   await emil.until('closed', () => emil.told('state').at(-1)?.state === 'closed');
   expect(emil.told('error').map(({ code }) => code)).toEqual(['join-timeout']);
-  await allSpeak(all);
+  await allSend(all);
   expect(alarms(all)).toEqual([]);
 });
 
@@ -70,12 +70,12 @@ test('a commit number that is repeated, or told with an offset everywhere, chang
   const { relay, join, all, viewOfBen } = await openThreeMembers();
   viewOfBen.repeatCommitted();
   viewOfBen.repeatCommitted();
-  await allSpeak(all);
+  await allSend(all);
   relay.view('carla').commitNumberOffset = 7;
   relay.view('carla').cut();
-  await allSpeak(all);
+  await allSend(all);
   const dora = await join('dora');
-  await allSpeak([...all, dora]);
+  await allSend([...all, dora]);
   expect(alarms([...all, dora])).toEqual([]);
 });
 
@@ -96,10 +96,10 @@ test.each(['when it attaches', 'out of the blue'])(
       viewOfBen.inventCommitted(5);
     }
     const { published } = viewOfBen;
-    ben.say('hello?');
+    ben.send('hello?');
     await Promise.all(all.filter((member) => member !== ben).map((member) => member.hears('hello?')));
     // And does not make it repeat itself without end.
     expect(viewOfBen.published - published).toBeLessThan(20);
-    await allSpeak(all);
+    await allSend(all);
   },
 );

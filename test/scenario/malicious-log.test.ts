@@ -2,7 +2,7 @@
 
 import { expect, test } from 'vitest';
 import { makeRoom, publishFrame } from '@sotto/fixtures/relay-member';
-import { alarms, allWarn, allSpeak, LONG_BODY_BYTES, longText, longTexts, openThreeMembers } from './three-members.ts';
+import { alarms, allWarn, allSend, LONG_BODY_BYTES, longText, longTexts, openThreeMembers } from './three-members.ts';
 import { drop, everything, publishedBy, repeat, replace, swap } from './tampering/shapes.ts';
 import { noise } from './tampering/member-view.ts';
 import type { MemberView } from './tampering/member-view.ts';
@@ -12,9 +12,9 @@ const carlasText = publishedBy('carla', LONG_BODY_BYTES);
 
 test('control: without tampering no member warns', async () => {
   const { all, anna, ben } = await openThreeMembers();
-  await anna.saySent(longText('a'));
-  await ben.saySent(longText('b'));
-  await allSpeak(all);
+  await anna.sendConfirmed(longText('a'));
+  await ben.sendConfirmed(longText('b'));
+  await allSend(all);
   expect(alarms(all)).toEqual([]);
 });
 
@@ -24,15 +24,15 @@ test('control: noise that all members get raises no warning', async () => {
   const { commitNumber } = await stranger.attach(makeRoom());
   for (const size of [0, 1, 2, 3] as const) stranger.send(publishFrame(noise(size), commitNumber));
   await stranger.entries(4);
-  await allSpeak(all);
+  await allSend(all);
   expect(alarms(all)).toEqual([]);
 });
 
 test('the victim and the others warn of a text that was dropped without a trace', async () => {
   const { anna, ben, all, viewOfBen } = await openThreeMembers();
   viewOfBen.shape = drop(annasText, 'renumbered');
-  await anna.saySent(longText('a'));
-  await allSpeak(all);
+  await anna.sendConfirmed(longText('a'));
+  await allSend(all);
   expect([viewOfBen.tampered, longTexts(ben)]).toEqual([1, []]);
   await allWarn(all, 'log-differs');
   expect(ben.told('gap')).toMatchObject([{ count: 1, from: { name: 'anna' } }]);
@@ -42,8 +42,8 @@ test('the victim and the others warn of a text that was dropped without a trace'
 test('a text that was dropped with its number left out shows as a gap', async () => {
   const { anna, ben, all, viewOfBen } = await openThreeMembers();
   viewOfBen.shape = drop(annasText, 'gap');
-  await anna.saySent(longText('a'));
-  await allSpeak(all);
+  await anna.sendConfirmed(longText('a'));
+  await allSend(all);
   expect([alarms(all), longTexts(ben)]).toEqual([['ben gap 1'], []]);
 });
 
@@ -52,11 +52,11 @@ test.each(['gap', 'renumbered'] as const)(
   async (trace) => {
     const { anna, ben, carla, all, viewOfBen } = await openThreeMembers();
     viewOfBen.shape = drop(annasText, trace);
-    await anna.saySent(longText('a'));
+    await anna.sendConfirmed(longText('a'));
     await carla.hears(longText('a'));
-    await allSpeak(all);
-    await ben.saySent(longText('b'));
-    await allSpeak(all);
+    await allSend(all);
+    await ben.sendConfirmed(longText('b'));
+    await allSend(all);
     const id = anna.told('sent').find(({ ref }) => ref === longText('a'))?.id;
     const delivered = anna.told('delivered').filter((event) => event.id === id);
     expect(Math.max(0, ...delivered.map(({ by }) => by))).toBe(1);
@@ -66,9 +66,9 @@ test.each(['gap', 'renumbered'] as const)(
 test('members warn of two texts in another order', async () => {
   const { anna, ben, carla, all, viewOfBen } = await openThreeMembers();
   viewOfBen.shape = swap(annasText, carlasText);
-  await anna.saySent(longText('a'));
-  await carla.saySent(longText('c'));
-  await allSpeak(all);
+  await anna.sendConfirmed(longText('a'));
+  await carla.sendConfirmed(longText('c'));
+  await allSend(all);
   expect(longTexts(ben)).toEqual(['c', 'a']);
   await allWarn(all, 'log-differs');
 });
@@ -76,8 +76,8 @@ test('members warn of two texts in another order', async () => {
 test('members warn of noise in the place of a text', async () => {
   const { anna, ben, all, viewOfBen } = await openThreeMembers();
   viewOfBen.shape = replace(annasText, () => noise(2));
-  await anna.saySent(longText('a'));
-  await allSpeak(all);
+  await anna.sendConfirmed(longText('a'));
+  await allSend(all);
   expect(longTexts(ben)).toEqual([]);
   await allWarn(all, 'log-differs');
 });
@@ -91,16 +91,16 @@ const TRICKS: readonly (readonly [string, (view: MemberView) => void])[] = [
 test.each(TRICKS)('members warn of %s that one member alone gets', async (_, trick) => {
   const { all, viewOfBen } = await openThreeMembers();
   trick(viewOfBen);
-  await allSpeak(all);
+  await allSend(all);
   await allWarn(all, 'log-differs');
 });
 
 test('an author warns of an echo that was kept back', async () => {
   const { relay, anna, ben, carla, all } = await openThreeMembers();
   relay.view('anna').shape = drop(annasText, 'renumbered');
-  anna.say(longText('a'));
+  anna.send(longText('a'));
   await Promise.all([ben, carla].map((member) => member.hears(longText('a'))));
-  for (const member of [ben, carla]) member.say(`${member.name} has heard it`);
+  for (const member of [ben, carla]) member.send(`${member.name} has heard it`);
   await allWarn(all.slice(0, 1), 'log-differs');
   expect(anna.told('sent').some(({ ref }) => ref === longText('a'))).toBe(false);
 });
@@ -108,8 +108,8 @@ test('an author warns of an echo that was kept back', async () => {
 test('all members warn of a text whose echo its author alone has got', async () => {
   const { relay, anna, ben, carla, all } = await openThreeMembers();
   for (const name of ['ben', 'carla']) relay.view(name).shape = replace(annasText, () => noise(2));
-  await anna.saySent(longText('a'));
-  await allSpeak(all);
+  await anna.sendConfirmed(longText('a'));
+  await allSend(all);
   expect([longTexts(ben), longTexts(carla)]).toEqual([[], []]);
   await allWarn(all, 'log-differs');
 });
@@ -121,11 +121,11 @@ test.each([
   const { join, anna, ben, carla, all, viewOfBen } = await openThreeMembers();
   for (let count = 0; count < shift; count += 1) viewOfBen.insertNoise();
   const others = when === 'before the epoch' ? [await join('dora')] : [];
-  await allSpeak([...all, ...others]);
+  await allSend([...all, ...others]);
   viewOfBen.shape = swap(annasText, carlasText);
-  await anna.saySent(longText('a'));
-  await carla.saySent(longText('c'));
-  await allSpeak([...all, ...others]);
+  await anna.sendConfirmed(longText('a'));
+  await carla.sendConfirmed(longText('c'));
+  await allSend([...all, ...others]);
   expect(longTexts(ben)).toEqual(['c', 'a']);
   await allWarn(all, 'log-differs');
 });
@@ -135,21 +135,21 @@ test('members warn in the next epoch of the last texts of an epoch that were swa
   const viewOfCarla = relay.view('carla');
   viewOfBen.shape = swap(annasText, carlasText);
   // Carla speaks before she has heard anna, or her text would say so.
-  viewOfCarla.hearing = 'held';
-  await anna.saySent(longText('a'));
+  viewOfCarla.delivery = 'held';
+  await anna.sendConfirmed(longText('a'));
   // No receipt gets through before somebody new has come: they are stale then, and sealed anew.
-  for (const { name } of [anna, ben]) relay.view(name).speech = 'hold';
-  carla.say(longText('c'));
+  for (const { name } of [anna, ben]) relay.view(name).publishing = 'hold';
+  carla.send(longText('c'));
   await ben.hears(longText('a'));
-  viewOfCarla.speech = 'hold';
-  viewOfCarla.releaseHeard();
+  viewOfCarla.publishing = 'hold';
+  viewOfCarla.releaseDelivery();
   const { epoch } = anna;
   const coming = join('dora');
   for (const member of all) await member.until('the epoch of dora', () => member.epoch > epoch);
   expect(alarms(all)).toEqual([]);
   for (const { name } of all) relay.view(name).releasePublished();
   const dora = await coming;
-  await allSpeak([...all, dora]);
+  await allSend([...all, dora]);
   expect(longTexts(ben)).toEqual(['c', 'a']);
   await allWarn(all, 'log-differs');
   expect(alarms([dora])).toEqual([]);
@@ -157,16 +157,16 @@ test('members warn in the next epoch of the last texts of an epoch that were swa
 
 test('texts that were held back arrive late and whole, and a member that heard nothing hears all in the end', async () => {
   const { anna, ben, carla, all, viewOfBen } = await openThreeMembers();
-  viewOfBen.speech = 'hold';
-  ben.say('yes');
+  viewOfBen.publishing = 'hold';
+  ben.send('yes');
   await viewOfBen.until(() => viewOfBen.heldFrames > 0);
-  await allSpeak([anna, carla]);
+  await allSend([anna, carla]);
   expect(ben.told('sent').some(({ ref }) => ref === 'yes')).toBe(false);
   viewOfBen.releasePublished();
   await Promise.all([anna.hears('yes'), carla.hears('yes')]);
-  viewOfBen.hearing = 'held';
-  await allSpeak([anna, carla]);
-  viewOfBen.releaseHeard();
-  await allSpeak(all);
+  viewOfBen.delivery = 'held';
+  await allSend([anna, carla]);
+  viewOfBen.releaseDelivery();
+  await allSend(all);
   expect(alarms(all)).toEqual([]);
 });

@@ -26,9 +26,9 @@ const PATIENCE_MS = 10_000;
 const SHOWN_EVENTS = 25;
 
 /** The one place where a scenario makes a client. */
-function makeClient({ path, ...options }: MemberOptions, tell: (event: ClientEvent) => void): Client {
+function makeClient({ path, ...options }: MemberOptions, emit: (event: ClientEvent) => void): Client {
   const random = (length: number): Uint8Array => new Uint8Array(randomBytes(length));
-  return new Client({ ...options, dialFor: () => () => dial(path), random, crypto: nativeCrypto, emit: tell });
+  return new Client({ ...options, dialFor: () => () => dial(path), random, crypto: nativeCrypto, emit });
 }
 
 export class ScenarioMember {
@@ -51,13 +51,13 @@ export class ScenarioMember {
     return this;
   }
 
-  say(text: string): void {
+  send(text: string): void {
     this.client.send(text, text);
   }
 
   /** Says it, and waits until the relay has it. */
-  async saySent(text: string): Promise<void> {
-    this.say(text);
+  async sendConfirmed(text: string): Promise<void> {
+    this.send(text);
     await this.until(`sent "${text}"`, () => this.told('sent').some(({ ref }) => ref === text));
   }
 

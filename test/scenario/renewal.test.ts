@@ -22,7 +22,7 @@ test.each([1, 2])(
       const own = said.get(member) ?? [];
       const text = `${member.name} ${own.length} `.padEnd(length, 'x');
       said.set(member, [...own, text]);
-      member.say(text);
+      member.send(text);
     };
     for (let round = 0; round < ROUNDS; round += 1) {
       const member = chance.pick(members);

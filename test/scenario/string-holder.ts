@@ -3,8 +3,8 @@
 import { randomBytes } from 'node:crypto';
 import { deriveRoomKeys, openEnvelope, plaintextBytes, sealEnvelope, signCapability } from '@sotto/crypto';
 import type { RoomKeys } from '@sotto/crypto';
-import { deriveGroupKeys } from '@sotto/crypto/group';
-import type { GroupKeys } from '@sotto/crypto/group';
+import { deriveGroupKeys } from '@sotto/crypto/mls';
+import type { GroupKeys } from '@sotto/crypto/mls';
 import { nativeCrypto } from '@sotto/crypto/native';
 import {
   bodyBytes,
@@ -162,7 +162,7 @@ export class StringHolder {
 
   async #read(): Promise<void> {
     for (let frame = await this.#wire.next(); frame !== undefined; frame = await this.#wire.next()) {
-      await this.#take(frame);
+      await this.#onFrame(frame);
       this.#stir();
     }
     this.#isOver = true;
@@ -173,7 +173,7 @@ export class StringHolder {
     for (const wake of this.#wake.splice(0)) wake();
   }
 
-  async #take(frame: Frame): Promise<void> {
+  async #onFrame(frame: Frame): Promise<void> {
     switch (frame.operation) {
       case 'entry':
         this.#echoed.add(toHex(frame.body.subarray(0, UPLOAD_ID_BYTES)));

@@ -203,10 +203,10 @@ test('it refuses the commits of one member, and holds back or loses its frames',
 
   const [lost, held, other] = bodies(3);
   if (lost === undefined || held === undefined || other === undefined) throw new Error('nothing');
-  view.speech = 'swallow';
+  view.publishing = 'swallow';
   ben.publish(lost);
   await ben.ping();
-  view.speech = 'hold';
+  view.publishing = 'hold';
   ben.publish(held);
   await ben.ping();
   anna.publish(other);
@@ -220,12 +220,12 @@ test('it keeps all frames from one member for a while, and then passes them on',
   const view = relay.view('ben');
   const [a, b] = bodies(2);
   if (a === undefined || b === undefined) throw new Error('nothing');
-  view.hearing = 'held';
+  view.delivery = 'held';
   anna.publish(a, b);
   await anna.entries(2);
   await relay.settle();
   expect(await ben.ping()).toEqual([]);
-  view.releaseHeard();
+  view.releaseDelivery();
   expect(await ben.entries(2)).toEqual([entry(1, a), entry(2, b)]);
 });
 
@@ -272,10 +272,10 @@ test('real clients talk through it', async () => {
   const { relay, join } = await openTamperedRoom();
   const anna = await join('anna');
   const ben = await join('ben');
-  anna.say('who is there?');
+  anna.send('who is there?');
   await ben.hears('who is there?');
   relay.view('anna').cut();
-  ben.say('I am');
+  ben.send('I am');
   await anna.hears('I am');
   await anna.until('delivered', () => anna.told('delivered').length > 0);
   expect([...anna.told('gap'), ...ben.told('gap')]).toEqual([]);

@@ -28,17 +28,17 @@ export async function openThreeMembers({ speed = 5 }: { readonly speed?: number 
   const carla = await room.join('carla');
   const all = [anna, ben, carla];
   for (const member of all) await member.until('the founder has gone', () => member.epoch === FIRST_EPOCHS);
-  await allSpeak(all);
+  await allSend(all);
   return { ...room, anna, ben, carla, all, viewOfBen: room.relay.view('ben') };
 }
 
 let spoken = 0;
 
 /** Each member sends a text and all others receive it. What members notice of earlier frames they have noticed then. */
-export async function allSpeak(members: readonly ScenarioMember[]): Promise<void> {
+export async function allSend(members: readonly ScenarioMember[]): Promise<void> {
   for (const member of members) {
     const word = `${member.name} says ${(spoken += 1)}`;
-    member.say(word);
+    member.send(word);
     for (const other of members) if (other !== member) await other.hears(word);
   }
 }
@@ -64,7 +64,7 @@ async function call(member: ScenarioMember, other: ScenarioMember): Promise<void
   while (words.length < CALLS_MAX) {
     const word = `${member.name} calls ${other.name} ${(spoken += 1)}`;
     words.push(word);
-    member.say(word);
+    member.send(word);
     if (await other.within(CALL_WAIT_MS, isHeard)) return;
   }
   throw new Error(`${other.name} never hears ${member.name}; was told:\n${other.report()}`);

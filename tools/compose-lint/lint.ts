@@ -1,4 +1,5 @@
-// The compose linter: every rule against every part of a stack. Needs no engine; the result is data.
+// The compose linter: applies every rule to every part of a stack. It needs no engine; the result is
+// data.
 
 import { ComposeFileError } from './compose-files.ts';
 import { STACKS } from './requirements.ts';
@@ -7,21 +8,26 @@ import type { Finding, Rule } from './rule.ts';
 import { LIMIT_RULES } from './rules-of-limits.ts';
 import { PRIVILEGE_RULES } from './rules-of-privileges.ts';
 import { PROGRAM_RULES } from './rules-of-programs.ts';
-import { NETWORK_RULES, STACK_RULES, VOLUME_RULES, WALL_RULES } from './rules-of-isolation.ts';
+import { NETWORK_RULES, STACK_RULES, VOLUME_RULES, ISOLATION_RULES } from './rules-of-isolation.ts';
 import { makeStack, readFiles } from './stack.ts';
 import type { Part, Service, Stack } from './stack.ts';
 
-const SERVICE_RULES: readonly Rule<Service>[] = [...PRIVILEGE_RULES, ...LIMIT_RULES, ...PROGRAM_RULES, ...WALL_RULES];
+const SERVICE_RULES: readonly Rule<Service>[] = [
+  ...PRIVILEGE_RULES,
+  ...LIMIT_RULES,
+  ...PROGRAM_RULES,
+  ...ISOLATION_RULES,
+];
 
 export interface RuleFacts {
   readonly code: string;
   readonly cis: string;
-  readonly promise: string;
+  readonly requirement: string;
 }
 
-/** Every rule, in the order in which they are asked. */
+/** Every rule, in the order of their findings. */
 export const RULES: readonly RuleFacts[] = [...STACK_RULES, ...SERVICE_RULES, ...NETWORK_RULES, ...VOLUME_RULES].map(
-  ({ code, cis, promise }) => ({ code, cis: cis ?? '', promise }),
+  ({ code, cis, requirement }) => ({ code, cis: cis ?? '', requirement }),
 );
 
 export function lintStack(stack: Stack): readonly Finding[] {
@@ -48,7 +54,7 @@ export function lintRepository(
   return plans.flatMap((plan) => lintStack(makeStack(plan, readFiles(plan, readText), settings, readText)));
 }
 
-/** Personal settings: Compose lays the first of these that is there over docker-compose.yml by itself. */
+/** Personal settings: Compose merges the first of these files into docker-compose.yml by itself. */
 const OVERRIDE_FILES: readonly string[] = [
   ...['compose.override.yml', 'compose.override.yaml'],
   ...['docker-compose.override.yml', 'docker-compose.override.yaml'],
@@ -72,7 +78,7 @@ export function lintOverride(
     return { file, findings: lintRepository(settings, readText, [plan]) };
   } catch (error) {
     if (!(error instanceof ComposeFileError)) throw error;
-    const next = 'mend the file, or see docker compose config for what Compose makes of it';
+    const next = 'correct the file; docker compose config shows how Compose reads it';
     return {
       file,
       findings: [{ stack: plan.name, subject: 'stack', code: error.code, evidence: error.message, next }],

@@ -1,40 +1,41 @@
-// Who may reach whom, as data: what docs/ARCHITECTURE.md draws. A service, network, volume or overlay that is not here is a finding.
+// The required networks, volumes and overlays of each service, as data: docs/ARCHITECTURE.md draws
+// them. A service, network, volume or overlay that is not here is a finding.
 
-export interface ServicePromise {
+export interface ServiceRequirement {
   /** None means no network at all. */
   readonly networks: readonly string[];
-  /** Volumes, and which way: each has one writer, except the guards, which nobody else has. */
+  /** The volumes and their use: each has one writer. */
   readonly mounts: Readonly<Record<string, 'reads' | 'writes'>>;
-  /** Started only on demand, with a person at it. */
+  /** A user starts it on demand. */
   readonly profile?: 'client';
-  /** Whether a health check can ask it something. */
+  /** Whether it has a health check. */
   readonly listens: boolean;
-  /** Whether `docker compose up` shows what it prints. */
+  /** Whether `docker compose up` shows its output. */
   readonly shown?: true;
-  /** It may lock memory, for keys. */
+  /** It holds keys, so it may lock memory. */
   readonly holdsKeys?: true;
-  /** Only Tor has a resolver: the engine's own, on the network with a way out. */
+  /** Only the Tors have a resolver: the engine's own, on egress. */
   readonly resolver?: 'engine';
 }
 
 export interface StackPlan {
   readonly name: string;
   readonly files: readonly string[];
-  readonly services: Readonly<Record<string, ServicePromise>>;
-  /** Volumes that stay on the disk. */
+  readonly services: Readonly<Record<string, ServiceRequirement>>;
+  /** Volumes on the disk. */
   readonly kept: readonly string[];
-  /** Volumes that more than their group may read. */
+  /** Volumes that services outside their group may read. */
   readonly readByAll: readonly string[];
-  /** Whether `egress` leads out. No stack of a test has a way out. */
+  /** Whether `egress` leads out. No stack of a test leads out. */
   readonly egress: 'open' | 'closed';
 }
 
-/** The one network with a way out. */
+/** The one network that leads out. */
 export const EGRESS = 'egress';
 /** Networks that lead nowhere. */
 export const INNER_NETWORKS: readonly string[] = ['socks', 'probe', 'state'];
 
-const SHIPPED: Readonly<Record<string, ServicePromise>> = {
+const SHIPPED: Readonly<Record<string, ServiceRequirement>> = {
   tor: {
     networks: [EGRESS],
     mounts: { 'tor-guards': 'writes', 'tor-control': 'writes', 'relay-socket': 'reads' },
@@ -75,8 +76,8 @@ const SHIPPED: Readonly<Record<string, ServicePromise>> = {
 
 const GUARDS: readonly string[] = ['tor-guards', 'tor-client-guards'];
 
-/** A service of the shipped file that an overlay gives more volumes. */
-function alsoMounts(service: string, mounts: ServicePromise['mounts']): Record<string, ServicePromise> {
+/** A service of the shipped file to which an overlay adds volumes. */
+function alsoMounts(service: string, mounts: ServiceRequirement['mounts']): Record<string, ServiceRequirement> {
   const shipped = SHIPPED[service];
   return shipped === undefined ? {} : { [service]: { ...shipped, mounts: { ...shipped.mounts, ...mounts } } };
 }

@@ -1,15 +1,16 @@
-// What a rule of the compose linter is: one promise, with a code that stays, and the evidence against it as data.
+// A rule of the compose linter: one requirement, with a stable code, and the evidence against it as
+// data.
 
 export interface Rule<Subject> {
   /** Kebab-case; it does not change. */
   readonly code: string;
   /** The recommendation of the CIS Docker Benchmark 1.6.0 that it stands for, where there is one. */
   readonly cis?: string;
-  /** The promise, in one line. */
-  readonly promise: string;
+  /** The requirement, in one line. */
+  readonly requirement: string;
   /** What to do about a finding. */
   readonly next: string;
-  /** @returns what was found against the promise, one text a finding. */
+  /** @returns the evidence against the requirement, one text a finding. */
   readonly against: (subject: Subject) => readonly string[];
 }
 
@@ -22,7 +23,7 @@ export interface Finding {
   readonly next: string;
 }
 
-/** Evidence of one thing that must be so. */
+/** @returns the evidence, unless the requirement holds. */
 export function unless(holds: boolean, evidence: string): readonly string[] {
   return holds ? [] : [evidence];
 }

@@ -1,4 +1,5 @@
-// Who reaches whom: networks, volumes, names, and what of the machine gets in. CIS Docker Benchmark 1.6.0, section 5, and docs/ARCHITECTURE.md.
+// Rules of isolation: networks, volumes, names, and files of the machine. CIS Docker Benchmark 1.6.0,
+// section 5, and docs/ARCHITECTURE.md.
 
 import { EGRESS, INNER_NETWORKS } from './requirements.ts';
 import { unless } from './rule.ts';
@@ -13,7 +14,7 @@ const TRUE: readonly unknown[] = [true, 'true'];
 const networkModeShared: Rule<Service> = {
   code: 'network-shared',
   cis: '5.10',
-  promise: 'nobody lives in another’s network, least of all in the machine’s',
+  requirement: 'a service shares no network of the machine or of another service',
   next: 'remove `network_mode`, or make it none',
   against: ({ tree }) =>
     unless(
@@ -25,22 +26,22 @@ const networkModeShared: Rule<Service> = {
 const networksDiffer: Rule<Service> = {
   code: 'networks-differ',
   cis: '5.30',
-  promise: 'a service is on the networks that are promised of it, and on no other',
+  requirement: 'a service is on its required networks, and on no other',
   next: 'keep to docs/ARCHITECTURE.md; if that changes, tools/compose-lint/requirements.ts changes with it',
-  against: ({ tree, promise }) => {
+  against: ({ tree, requirement }) => {
     const names = Object.keys(treeAt(tree, 'networks'));
     const mode = tree['network_mode'];
     if (mode !== undefined && mode !== 'none') return [];
     const on = mode === 'none' ? names : names.length === 0 ? ['default'] : names;
-    const promised = promise?.networks ?? on.filter((name) => name !== EGRESS && name !== 'default');
-    return unless([...on].sort().join() === [...promised].sort().join(), `is on ${on.join(', ') || 'none'}`);
+    const required = requirement?.networks ?? on.filter((name) => name !== EGRESS && name !== 'default');
+    return unless([...on].sort().join() === [...required].sort().join(), `is on ${on.join(', ') || 'none'}`);
   },
 };
 
 const NETWORK_USE_KEYS: readonly string[] = ['aliases'];
 const networkUseUnknown: Rule<Service> = {
   code: 'network-use-unknown',
-  promise: 'on a network a service has names, and no address or setting of its own',
+  requirement: 'a service has only names on a network, no address or setting of its own',
   next: `keep to ${NETWORK_USE_KEYS.join(', ')}`,
   against: ({ tree }) =>
     Object.keys(treeAt(tree, 'networks')).flatMap((network) =>
@@ -52,11 +53,11 @@ const networkUseUnknown: Rule<Service> = {
 
 const namesAsked: Rule<Service> = {
   code: 'names-asked',
-  promise: 'no name is asked of anybody outside (CVE-2024-29018 on old engines)',
-  next: '`<<: [*hardening, *no-names-outside]`; the Tor services take the engine’s own and state none',
-  against: ({ tree, promise }) => {
+  requirement: 'no service resolves a name outside (CVE-2024-29018 on old engines)',
+  next: 'take it from the anchors: `<<: [*hardening, *no-names-outside]`; the Tor services set no `dns`',
+  against: ({ tree, requirement }) => {
     const stated = show(tree['dns']);
-    if (promise?.resolver === 'engine') return unless(tree['dns'] === undefined, `dns: ${stated}`);
+    if (requirement?.resolver === 'engine') return unless(tree['dns'] === undefined, `dns: ${stated}`);
     const good = stated === '["127.0.0.1"]' || (tree['dns'] === undefined && tree['network_mode'] === 'none');
     return unless(good, `dns: ${stated}`);
   },
@@ -65,7 +66,7 @@ const namesAsked: Rule<Service> = {
 const engineMounted: Rule<Service> = {
   code: 'engine-mounted',
   cis: '5.32',
-  promise: 'the engine’s socket is in no container',
+  requirement: 'no container mounts the engine’s socket',
   next: 'remove the mount',
   against: (service) =>
     mountsOf(service)
@@ -76,7 +77,7 @@ const engineMounted: Rule<Service> = {
 const machineMounted: Rule<Service> = {
   code: 'machine-mounted',
   cis: '5.6, 5.20',
-  promise: 'nothing of the machine’s files is in a container',
+  requirement: 'no file of the machine is mounted into a container',
   next: 'put it into the image, or into a volume in memory',
   against: (service) =>
     mountsOf(service)
@@ -86,29 +87,29 @@ const machineMounted: Rule<Service> = {
 
 const mountsDiffer: Rule<Service> = {
   code: 'mounts-differ',
-  promise: 'a service has the volumes that are promised of it, and writes to those of which it is the one writer',
+  requirement: 'a service mounts its required volumes, and writes only to those of which it is the one writer',
   next: 'keep to docs/ARCHITECTURE.md; if that changes, tools/compose-lint/requirements.ts changes with it',
   against: (service) => {
     const mounts = mountsOf(service).filter((mount) => mount.kind === 'volume');
-    const promised = new Map(Object.entries(service.promise?.mounts ?? {}));
+    const required = new Map(Object.entries(service.requirement?.mounts ?? {}));
     const has = new Set(mounts.map((mount) => mount.source));
     return [
       ...mounts.flatMap(({ source, readOnly }) => {
-        const way = promised.get(source);
+        const way = required.get(source);
         if (way === undefined) return [`mounts ${source === '' ? 'an anonymous volume' : source}`];
         return unless(
           (way === 'reads') === readOnly,
           `${way === 'reads' ? 'may write to' : 'cannot write to'} ${source}`,
         );
       }),
-      ...[...promised.keys()].filter((source) => !has.has(source)).map((source) => `does not mount ${source}`),
+      ...[...required.keys()].filter((source) => !has.has(source)).map((source) => `does not mount ${source}`),
     ];
   },
 };
 
 const mountFilled: Rule<Service> = {
   code: 'mount-filled',
-  promise: 'a volume in memory begins empty: nothing of an image is copied into it',
+  requirement: 'a volume in memory starts empty: the engine copies nothing of an image into it',
   next: 'write the mount out, with `volume: { nocopy: true }`',
   against: (service) =>
     mountsOf(service)
@@ -116,7 +117,7 @@ const mountFilled: Rule<Service> = {
       .map((mount) => `${mount.source} at ${mount.target}`),
 };
 
-export const WALL_RULES: readonly Rule<Service>[] = [
+export const ISOLATION_RULES: readonly Rule<Service>[] = [
   networkModeShared,
   networksDiffer,
   networkUseUnknown,
@@ -129,25 +130,25 @@ export const WALL_RULES: readonly Rule<Service>[] = [
 
 const networkUnknown: Rule<Part> = {
   code: 'network-unknown',
-  promise: 'of every network it is written down where it leads',
-  next: 'write it into tools/compose-lint/requirements.ts and docs/ARCHITECTURE.md',
-  against: ({ name }) => unless(name === EGRESS || INNER_NETWORKS.includes(name), 'no promise is made of it'),
+  requirement: 'every network is in the list of requirements',
+  next: 'add it to tools/compose-lint/requirements.ts and docs/ARCHITECTURE.md',
+  against: ({ name }) => unless(name === EGRESS || INNER_NETWORKS.includes(name), 'it has no requirement'),
 };
 
 const isClosed = ({ name, stack }: Part): boolean => name !== EGRESS || stack.plan.egress === 'closed';
 
 const networkLeadsOut: Rule<Part> = {
   code: 'network-leads-out',
-  promise: 'only egress leads out, and in a test not even that',
-  next: 'internal: true',
+  requirement: 'only egress leads out; in a test no network does',
+  next: 'set internal: true',
   against: (part) =>
     isClosed(part) ? unless(TRUE.includes(part.tree['internal']), `internal: ${show(part.tree['internal'])}`) : [],
 };
 
 const machineReached: Rule<Part> = {
   code: 'machine-reached',
-  promise: 'the machine itself is not reachable as the gateway of an inner network',
-  next: "driver_opts: { com.docker.network.bridge.inhibit_ipv4: 'true' }",
+  requirement: 'the machine is not reachable as the gateway of an internal network',
+  next: "set driver_opts: { com.docker.network.bridge.inhibit_ipv4: 'true' }",
   against: (part) => {
     const inhibited = treeAt(part.tree, 'driver_opts')['com.docker.network.bridge.inhibit_ipv4'];
     return isClosed(part) ? unless(inhibited === 'true', `inhibit_ipv4: ${show(inhibited)}`) : [];
@@ -156,15 +157,15 @@ const machineReached: Rule<Part> = {
 
 const addressesOfTheOtherKind: Rule<Part> = {
   code: 'ipv6-on',
-  promise: 'no network has IPv6, which other rules would be needed for',
-  next: 'enable_ipv6: false',
+  requirement: 'no network has IPv6, which would need rules of its own',
+  next: 'set enable_ipv6: false',
   against: ({ tree }) => unless(tree['enable_ipv6'] === false, `enable_ipv6: ${show(tree['enable_ipv6'])}`),
 };
 
 const NETWORK_KEYS: readonly string[] = ['driver', 'internal', 'enable_ipv6', 'driver_opts'];
 const networkKeyUnknown: Rule<Part> = {
   code: 'network-key-unknown',
-  promise: 'networks are bridges of the stack’s own, with nothing that this linter does not know',
+  requirement: 'every network is a bridge of this stack, with settings that this linter knows',
   next: `keep to ${NETWORK_KEYS.join(', ')}, with the driver bridge`,
   against: ({ tree }) => [
     ...unless(tree['driver'] === 'bridge', `driver: ${show(tree['driver'])}`),
@@ -201,14 +202,14 @@ function isInMemory({ tree }: Part): boolean {
 
 const volumeOnDisk: Rule<Part> = {
   code: 'volume-on-disk',
-  promise: 'only guards stay on the disk; all other volumes are in memory',
-  next: 'driver_opts: { type: tmpfs, device: tmpfs, o: … }',
+  requirement: 'only the guards are on the disk; all other volumes are in memory',
+  next: 'set driver_opts: { type: tmpfs, device: tmpfs, o: … }',
   against: (volume) => unless(isKept(volume) || isInMemory(volume), `driver_opts: ${show(volume.tree['driver_opts'])}`),
 };
 
 const volumeLoose: Rule<Part> = {
   code: 'volume-loose',
-  promise: 'a volume in memory has a size, and nothing in it can be run',
+  requirement: 'a volume in memory has a size, and no file in it can be executed',
   next: 'give it size, noexec, nosuid and nodev',
   against: (volume) => {
     const loose = isInMemory(volume) ? looseIn(optionsOf(volume)) : [];
@@ -218,8 +219,8 @@ const volumeLoose: Rule<Part> = {
 
 const volumeOpen: Rule<Part> = {
   code: 'volume-open',
-  promise: 'a volume in memory is its owner’s and its group’s, and nobody else’s',
-  next: 'mode=2770, 0750 for a control socket of tor’s, or 0700',
+  requirement: 'only the owner and the group can use a volume in memory',
+  next: 'set mode=2770, 0750 for a control socket of Tor, or 0700',
   against: (volume) => {
     if (!isInMemory(volume)) return [];
     const mode = optionOf(volume, 'mode') ?? 'none';
@@ -233,18 +234,18 @@ const mountersOf = (volume: Part): readonly Service[] =>
 
 const volumeOwner: Rule<Part> = {
   code: 'volume-owner',
-  promise: 'a volume in memory belongs to its one writer, and to a group that all have who mount it',
-  next: 'uid= of its writer, gid= of a group that the others have under `group_add`',
+  requirement: 'a volume in memory belongs to its one writer, and to a group that every mounting service has',
+  next: 'set uid= to its writer’s, and gid= to a group that the other services have under `group_add`',
   against: (volume) => {
     if (!isInMemory(volume)) return [];
     const [owner, group] = [Number(optionOf(volume, 'uid')), Number(optionOf(volume, 'gid'))];
     const mounters = mountersOf(volume);
-    const writers = volume.stack.services.filter((service) => service.promise?.mounts[volume.name] === 'writes');
+    const writers = volume.stack.services.filter((service) => service.requirement?.mounts[volume.name] === 'writes');
     const strangers = volume.stack.plan.readByAll.includes(volume.name)
       ? []
       : mounters.filter((service) => !groupsOf(service).includes(group));
     return [
-      ...unless(writers.length === 1, `is promised to ${writers.length === 0 ? 'nobody' : 'several'} to write to`),
+      ...unless(writers.length === 1, `${writers.length === 0 ? 'no service writes' : 'several services write'} to it`),
       ...writers
         .filter((writer) => identityOf(writer)?.uid !== owner)
         .map((writer) => `uid ${owner} is not ${writer.name}'s`),
@@ -256,7 +257,7 @@ const volumeOwner: Rule<Part> = {
 const VOLUME_KEYS: readonly string[] = ['driver_opts'];
 const volumeKeyUnknown: Rule<Part> = {
   code: 'volume-key-unknown',
-  promise: 'volumes are the stack’s own, by the engine’s own driver',
+  requirement: 'every volume is of this stack, with the engine’s own driver',
   next: `keep to ${VOLUME_KEYS.join(', ')}`,
   against: (volume) => [
     ...Object.keys(volume.tree).filter((key) => !VOLUME_KEYS.includes(key)),
@@ -275,14 +276,14 @@ export const VOLUME_RULES: readonly Rule<Part>[] = [
 const SECTIONS = /^(name|services|networks|volumes|x-[a-z-]+)$/;
 const sectionUnknown: Rule<Stack> = {
   code: 'section-unknown',
-  promise: 'the file says all: it includes no other, and hands out no files',
+  requirement: 'the compose file is complete: it includes no other file, and gives none to a container',
   next: 'remove the section',
   against: ({ tree }) => Object.keys(tree).filter((key) => !SECTIONS.test(key)),
 };
 
 const partMissing: Rule<Stack> = {
   code: 'part-missing',
-  promise: 'every service and network that is promised is there',
+  requirement: 'every required service and network is there',
   next: 'put it back, or change tools/compose-lint/requirements.ts and docs/ARCHITECTURE.md',
   against: ({ plan, services, networks }) => [
     ...Object.keys(plan.services).filter((name) => !services.some((service) => service.name === name)),
@@ -292,7 +293,7 @@ const partMissing: Rule<Stack> = {
 
 const variableUnset: Rule<Stack> = {
   code: 'variable-unset',
-  promise: 'every variable stands in .env or has a default',
+  requirement: 'every variable is in .env or has a default',
   next: 'set it in .env',
   against: ({ unresolved }) => unresolved,
 };

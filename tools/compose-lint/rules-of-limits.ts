@@ -1,4 +1,5 @@
-// What a service may take and leave behind: bounded memory, time and processes, and nothing on a disk. CIS Docker Benchmark 1.6.0, section 5.
+// Rules of limits: bounded memory, time and processes, and nothing on a disk. CIS Docker Benchmark
+// 1.6.0, section 5.
 
 import { unless } from './rule.ts';
 import type { Rule } from './rule.ts';
@@ -17,7 +18,7 @@ const STOP_MAX_SECONDS = 5;
 const HARDENING = 'take it from the hardening anchor: `<<: *hardening`';
 const UNIT_BYTES: Readonly<Record<string, number>> = { '': 1, b: 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 };
 
-/** `256m` in bytes; undefined for what is no size. */
+/** `256m` in bytes; undefined for a value that is no size. */
 function bytesOf(value: Value | undefined): number | undefined {
   if (typeof value === 'number') return value;
   const match = /^(\d+)([bkmg]?)b?$/i.exec(typeof value === 'string' ? value : '');
@@ -32,12 +33,12 @@ function isWithin(value: number | undefined, most: number): boolean {
 const rootWritable: Rule<Service> = {
   code: 'root-writable',
   cis: '5.13',
-  promise: 'the root file system is read-only',
+  requirement: 'the root file system is read-only',
   next: HARDENING,
   against: ({ tree }) => unless(tree['read_only'] === true, `read_only: ${show(tree['read_only'])}`),
 };
 
-/** What a file system in memory must not allow, and that it must have a size. */
+/** @returns the options that a file system in memory lacks, or must not have. */
 export function looseIn(options: readonly string[]): readonly string[] {
   const missing = ['noexec', 'nosuid', 'nodev'].filter((option) => !options.includes(option));
   const size = bytesOf(options.find((option) => option.startsWith('size='))?.slice('size='.length));
@@ -47,7 +48,7 @@ export function looseIn(options: readonly string[]): readonly string[] {
 
 const tmpfsLoose: Rule<Service> = {
   code: 'tmpfs-loose',
-  promise: 'what is writable in memory has a size, and nothing in it can be run',
+  requirement: 'a file system in memory has a size, and no file in it can be executed',
   next: 'give it size, noexec, nosuid and nodev, as a list under `tmpfs`',
   against: ({ tree }) => {
     const stated = tree['tmpfs'];
@@ -63,7 +64,7 @@ const tmpfsLoose: Rule<Service> = {
 const memoryUnlimited: Rule<Service> = {
   code: 'memory-unlimited',
   cis: '5.11',
-  promise: 'memory is bounded',
+  requirement: 'every service has a limit of memory',
   next: `set mem_limit, at most ${MEMORY_MAX_BYTES / 1024 ** 2}m, and memswap_limit to the same`,
   against: ({ tree }) =>
     unless(isWithin(bytesOf(tree['mem_limit']), MEMORY_MAX_BYTES), `mem_limit: ${show(tree['mem_limit'])}`),
@@ -71,8 +72,8 @@ const memoryUnlimited: Rule<Service> = {
 
 const swapAllowed: Rule<Service> = {
   code: 'swap-allowed',
-  promise: 'nothing is swapped out to a disk',
-  next: 'set memswap_limit to what mem_limit is',
+  requirement: 'no service can swap memory out to a disk',
+  next: 'set memswap_limit to the value of mem_limit',
   against: ({ tree }) =>
     unless(
       bytesOf(tree['memswap_limit']) !== undefined &&
@@ -84,7 +85,7 @@ const swapAllowed: Rule<Service> = {
 const cpuUnlimited: Rule<Service> = {
   code: 'cpu-unlimited',
   cis: '5.12',
-  promise: 'no service takes all of the machine',
+  requirement: 'no service can use all processors of the machine',
   next: HARDENING,
   against: ({ tree }) => unless(isWithin(numberAt(tree, 'cpus'), CPUS_MAX), `cpus: ${show(tree['cpus'])}`),
 };
@@ -92,7 +93,7 @@ const cpuUnlimited: Rule<Service> = {
 const pidsUnlimited: Rule<Service> = {
   code: 'pids-unlimited',
   cis: '5.29',
-  promise: 'processes are bounded',
+  requirement: 'every service has a limit of processes',
   next: `set pids_limit, at most ${PIDS_MAX}`,
   against: ({ tree }) =>
     unless(isWithin(numberAt(tree, 'pids_limit'), PIDS_MAX), `pids_limit: ${show(tree['pids_limit'])}`),
@@ -109,7 +110,7 @@ function limitOf(limits: Tree, name: string): number | undefined {
 const coreDumped: Rule<Service> = {
   code: 'core-dumped',
   cis: '5.19',
-  promise: 'a crash leaves no image of memory',
+  requirement: 'a crash leaves no core dump',
   next: HARDENING,
   against: ({ tree }) => {
     const limits = treeAt(tree, 'ulimits');
@@ -120,7 +121,7 @@ const coreDumped: Rule<Service> = {
 const filesUnlimited: Rule<Service> = {
   code: 'files-unlimited',
   cis: '5.19',
-  promise: 'open files are bounded',
+  requirement: 'every service has a limit of open files',
   next: HARDENING,
   against: ({ tree }) => {
     const limits = treeAt(tree, 'ulimits');
@@ -132,8 +133,8 @@ const ULIMITS: readonly string[] = ['core', 'nofile', 'memlock'];
 const ulimitUnknown: Rule<Service> = {
   code: 'ulimit-unknown',
   cis: '5.19',
-  promise: 'no other limit is changed, and none is lifted',
-  next: `keep to ${ULIMITS.join(', ')}, each with a number; an engine without privileges refuses to lift one`,
+  requirement: 'no other limit is changed, and none is removed',
+  next: `keep to ${ULIMITS.join(', ')}, each with a number; a rootless engine cannot remove one`,
   against: ({ tree }) =>
     Object.entries(treeAt(tree, 'ulimits'))
       .filter(([name, limit]) => !ULIMITS.includes(name) || (name === 'memlock' && !isFinite(limit)))
@@ -147,15 +148,15 @@ function isFinite(limit: Value): boolean {
 const keysPageable: Rule<Service> = {
   code: 'keys-pageable',
   cis: '5.19',
-  promise: 'who holds keys may lock memory for them, and nobody else may lock more than the engine lets him',
-  next: 'ulimits: *key-limits, for host, client and host-client alone',
-  against: ({ tree, promise }) => {
+  requirement: 'a service with keys may lock memory for them; the others keep the engine’s limit',
+  next: 'set `ulimits: *key-limits` for host, client and host-client only',
+  against: ({ tree, requirement }) => {
     const limits = treeAt(tree, 'ulimits');
     const stated = limits['memlock'];
-    // What is no number is found by the rule above.
+    // The rule above finds a value that is no number.
     if (stated !== undefined && !isFinite(stated)) return [];
     const least = limitOf(limits, 'memlock') ?? 0;
-    const isWell = promise?.holdsKeys === true ? least >= LOCKED_LEAST_BYTES : stated === undefined;
+    const isWell = requirement?.holdsKeys === true ? least >= LOCKED_LEAST_BYTES : stated === undefined;
     return unless(isWell, `ulimits.memlock: ${show(stated)}`);
   },
 };
@@ -163,8 +164,8 @@ const keysPageable: Rule<Service> = {
 const restartUnbounded: Rule<Service> = {
   code: 'restart-unbounded',
   cis: '5.15',
-  promise: 'what keeps failing stays down, and nothing comes up again with the machine',
-  next: `restart: on-failure:${RESTARTS_MAX}, or 'no'`,
+  requirement: 'a service that keeps failing stays down, and none starts again with the machine',
+  next: `set restart: on-failure:${RESTARTS_MAX}, or 'no'`,
   against: ({ tree }) => {
     const tries = /^on-failure:(\d+)$/.exec(textAt(tree, 'restart') ?? '')?.[1];
     return unless(
@@ -176,7 +177,7 @@ const restartUnbounded: Rule<Service> = {
 
 const stopSlow: Rule<Service> = {
   code: 'stop-slow',
-  promise: 'all is over within seconds of being told to stop',
+  requirement: 'every service ends within seconds after it is told to stop',
   next: HARDENING,
   against: ({ tree }) => {
     const seconds = /^(\d+)s$/.exec(textAt(tree, 'stop_grace_period') ?? '')?.[1];
@@ -189,7 +190,7 @@ const stopSlow: Rule<Service> = {
 
 const outputKept: Rule<Service> = {
   code: 'output-kept',
-  promise: 'the engine keeps nothing of what is printed',
+  requirement: 'the engine keeps no output of a service',
   next: HARDENING,
   against: ({ tree }) => {
     const logging = treeAt(tree, 'logging');
@@ -199,10 +200,10 @@ const outputKept: Rule<Service> = {
 
 const outputShown: Rule<Service> = {
   code: 'output-shown',
-  promise: '`docker compose up` shows the host’s screen only',
+  requirement: '`docker compose up` shows only the host’s screen',
   next: HARDENING,
-  against: ({ tree, promise }) =>
-    unless((tree['attach'] === false) !== (promise?.shown ?? false), `attach: ${show(tree['attach'])}`),
+  against: ({ tree, requirement }) =>
+    unless((tree['attach'] === false) !== (requirement?.shown ?? false), `attach: ${show(tree['attach'])}`),
 };
 
 export const LIMIT_RULES: readonly Rule<Service>[] = [

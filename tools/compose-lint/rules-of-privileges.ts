@@ -1,4 +1,4 @@
-// What a service may do: nothing that it does not need. CIS Docker Benchmark 1.6.0, section 5.
+// Rules of privileges: a service has only those that it needs. CIS Docker Benchmark 1.6.0, section 5.
 
 import { unless } from './rule.ts';
 import type { Rule } from './rule.ts';
@@ -8,46 +8,51 @@ import { isTree, show, textAt, textsAt, treeAt } from './tree.ts';
 
 const HARDENING = 'take it from the hardening anchor: `<<: *hardening`';
 
-/** Keys that no service has, each with the promise that it would break. */
+/** Keys that no service may have, each with the requirement that it would break. */
 const FORBIDDEN: readonly (readonly [
   code: string,
   cis: string | undefined,
   keys: readonly string[],
-  promise: string,
+  requirement: string,
 ])[] = [
   ['privileged', '5.5', ['privileged'], 'no service is privileged'],
   ['capability-added', '5.4', ['cap_add'], 'no service gets a capability'],
   ['device-given', '5.18', ['devices', 'device_cgroup_rules', 'gpus'], 'no service gets a device'],
-  ['port-published', '5.8, 5.9, 5.14', ['ports'], 'nothing is published'],
-  ['pid-shared', '5.16', ['pid'], 'no service sees other processes'],
-  ['uts-shared', '5.21', ['uts'], 'no service sets names of the machine'],
-  ['userns-shared', '5.31', ['userns_mode'], 'no service leaves the engine’s user namespace'],
-  ['cgroup-shared', '5.25', ['cgroup', 'cgroup_parent'], 'limits are those that are set here'],
-  ['host-added', undefined, ['extra_hosts'], 'no service knows addresses of the machine or of others'],
-  ['service-linked', undefined, ['links', 'external_links'], 'services meet on their networks only'],
-  ['mount-borrowed', undefined, ['volumes_from'], 'mounts are stated at the service'],
+  ['port-published', '5.8, 5.9, 5.14', ['ports'], 'no service publishes a port'],
+  ['pid-shared', '5.16', ['pid'], 'no service sees processes of another one or of the machine'],
+  ['uts-shared', '5.21', ['uts'], 'no service can set the machine’s host name'],
+  ['userns-shared', '5.31', ['userns_mode'], 'every service stays in the engine’s user namespace'],
+  ['cgroup-shared', '5.25', ['cgroup', 'cgroup_parent'], 'no service escapes the limits that this file sets'],
+  ['host-added', undefined, ['extra_hosts'], 'no service is given an address of the machine or of another one'],
+  ['service-linked', undefined, ['links', 'external_links'], 'services reach each other over their networks only'],
+  ['mount-borrowed', undefined, ['volumes_from'], 'every service states its own mounts'],
   [
     'file-from-machine',
     '5.6',
     ['configs', 'secrets', 'env_file', 'credential_spec'],
-    'no file of the machine is in a container',
+    'no container gets a file of the machine',
   ],
   ['engine-handed-over', '5.32', ['use_api_socket', 'provider'], 'no service reaches the engine'],
-  ['deploy-overrides', undefined, ['deploy'], 'limits and restarts are stated once'],
-  ['exec-hook', '5.23', ['post_start', 'pre_stop'], 'nothing is run in a container from outside'],
-  ['out-of-memory-shielded', '5.11', ['oom_kill_disable', 'oom_score_adj'], 'a service that takes too much ends'],
-  ['template-elsewhere', undefined, ['extends'], 'the file says all: nothing is taken from another one'],
+  ['deploy-overrides', undefined, ['deploy'], 'limits and restarts are set in one place'],
+  ['exec-hook', '5.23', ['post_start', 'pre_stop'], 'the engine runs no hook in a container'],
+  [
+    'out-of-memory-shielded',
+    '5.11',
+    ['oom_kill_disable', 'oom_score_adj'],
+    'the kernel may end a service that takes too much memory',
+  ],
+  ['template-elsewhere', undefined, ['extends'], 'the compose file is complete: it takes nothing from another file'],
 ];
 
-const forbidden: readonly Rule<Service>[] = FORBIDDEN.map(([code, cis, keys, promise]) => ({
+const forbidden: readonly Rule<Service>[] = FORBIDDEN.map(([code, cis, keys, requirement]) => ({
   code,
   ...(cis === undefined ? {} : { cis }),
-  promise,
+  requirement,
   next: `remove ${keys.map((key) => `\`${key}\``).join(', ')}`,
   against: ({ tree }) => keys.filter((key) => Object.hasOwn(tree, key)).map((key) => `${key}: ${show(tree[key])}`),
 }));
 
-/** Keys that rules look at, or that cannot take anything away. */
+/** Keys that a rule checks, or that cannot weaken anything. */
 const KNOWN_KEYS: readonly string[] = [
   ...[
     'image',
@@ -72,7 +77,7 @@ const CONFINEMENT_OFF = /unconfined|label[:=]disable/;
 const capabilitiesKept: Rule<Service> = {
   code: 'capabilities-kept',
   cis: '5.4',
-  promise: 'every capability is dropped',
+  requirement: 'every service drops all capabilities',
   next: HARDENING,
   against: ({ tree }) => unless(textsAt(tree, 'cap_drop').includes('ALL'), `cap_drop: ${show(tree['cap_drop'])}`),
 };
@@ -80,7 +85,7 @@ const capabilitiesKept: Rule<Service> = {
 const privilegesGained: Rule<Service> = {
   code: 'privileges-gained',
   cis: '5.26',
-  promise: 'no program gains privileges by being started',
+  requirement: 'no program gains privileges when it starts',
   next: HARDENING,
   against: ({ tree }) =>
     unless(
@@ -93,7 +98,7 @@ const privilegesGained: Rule<Service> = {
 const confinementOff: Rule<Service> = {
   code: 'confinement-off',
   cis: '5.2, 5.3, 5.22',
-  promise: 'seccomp, AppArmor and SELinux stay as the engine sets them, or get stricter',
+  requirement: 'seccomp, AppArmor and SELinux are as the engine sets them, or stricter',
   next: 'remove the option; a stricter seccomp profile is a file of this repository',
   against: ({ tree }) => textsAt(tree, 'security_opt').filter((option) => CONFINEMENT_OFF.test(option)),
 };
@@ -101,7 +106,7 @@ const confinementOff: Rule<Service> = {
 const filterMissing: Rule<Service> = {
   code: 'filter-missing',
   cis: '5.22',
-  promise: 'system calls are filtered by a profile of this repository, which is stricter than the engine’s',
+  requirement: 'a seccomp profile of this repository filters system calls; it is stricter than the engine’s',
   next: HARDENING,
   against: ({ tree }) =>
     unless(
@@ -112,8 +117,8 @@ const filterMissing: Rule<Service> = {
 
 const securityOptionUnknown: Rule<Service> = {
   code: 'security-option-unknown',
-  promise: 'every security option is one that is known here',
-  next: 'write it without spaces, or make it known in tools/compose-lint/rules-of-privileges.ts, with why it takes nothing away',
+  requirement: 'this linter knows every security option',
+  next: 'write it without spaces, or add it to tools/compose-lint/rules-of-privileges.ts with a reason why it weakens nothing',
   against: ({ tree, stack }) =>
     textsAt(tree, 'security_opt').filter(
       (option) =>
@@ -130,7 +135,7 @@ function isProfileOfOurs(option: string, stack: Stack): boolean {
 
 const userMissing: Rule<Service> = {
   code: 'user-missing',
-  promise: 'user and group are stated, as numbers',
+  requirement: 'every service states its user and group, as numbers',
   next: 'give it a user of its own: `user: "uid:gid"`',
   against: (service) => unless(identityOf(service) !== undefined, `user: ${show(service.tree['user'])}`),
 };
@@ -138,7 +143,7 @@ const userMissing: Rule<Service> = {
 const userRoot: Rule<Service> = {
   code: 'user-root',
   cis: '4.1, 5.24',
-  promise: 'nobody is root, nor of its group',
+  requirement: 'no service is root or in its group',
   next: 'give it a user and groups of its own, above 10000',
   against: (service) => {
     const { uid, gid } = identityOf(service) ?? { uid: 1, gid: 1 };
@@ -151,7 +156,7 @@ const userRoot: Rule<Service> = {
 
 const userShared: Rule<Service> = {
   code: 'user-shared',
-  promise: 'no two services are one user',
+  requirement: 'no two services share a user',
   next: 'give it a uid that no other service has',
   against: (service) => {
     const uid = identityOf(service)?.uid;
@@ -164,7 +169,7 @@ const userShared: Rule<Service> = {
 
 const groupUnneeded: Rule<Service> = {
   code: 'group-unneeded',
-  promise: 'a service is in no group but those of the volumes that it mounts',
+  requirement: 'a service is only in the groups of the volumes that it mounts',
   next: 'remove the group, or mount the volume that it is for',
   against: (service) => {
     const mounted = new Set(mountsOf(service).map((mount) => mount.source));
@@ -182,50 +187,50 @@ const groupUnneeded: Rule<Service> = {
 const ipcShared: Rule<Service> = {
   code: 'ipc-shared',
   cis: '5.17',
-  promise: 'shared memory is nobody else’s',
+  requirement: 'every service has its own shared memory',
   next: HARDENING,
   against: ({ tree }) => unless(tree['ipc'] === 'private', `ipc: ${show(tree['ipc'])}`),
 };
 
 const initMissing: Rule<Service> = {
   code: 'init-missing',
-  promise: 'an init reaps what is left of health checks, and hands signals on',
+  requirement: 'an init process reaps ended health checks, and forwards signals',
   next: HARDENING,
   against: ({ tree }) => unless(tree['init'] === true, `init: ${show(tree['init'])}`),
 };
 
 const sysctlSet: Rule<Service> = {
   code: 'sysctl-set',
-  promise: 'who is on the network with a way out forwards nothing, and no other kernel setting is touched',
-  next: '`sysctls: { net.ipv4.ip_forward: "0" }` for the Tor services, none for others',
-  against: ({ tree, promise }) => {
+  requirement: 'the services on egress forward nothing, and no other kernel setting is changed',
+  next: 'set `sysctls: { net.ipv4.ip_forward: "0" }` for the Tor services, none for others',
+  against: ({ tree, requirement }) => {
     const set = Object.entries(treeAt(tree, 'sysctls')).map(([name, value]) => `${name}=${show(value)}`);
-    const allowed = promise?.resolver === 'engine' ? ['net.ipv4.ip_forward=0'] : [];
+    const allowed = requirement?.resolver === 'engine' ? ['net.ipv4.ip_forward=0'] : [];
     return unless(set.join() === allowed.join(), `sysctls: ${set.join(', ') || 'none'}`);
   },
 };
 
 const terminalOpen: Rule<Service> = {
   code: 'terminal-open',
-  promise: 'only what a person sits at has a terminal',
+  requirement: 'only a client has a terminal',
   next: 'remove `tty` and `stdin_open`',
-  against: ({ tree, promise }) =>
+  against: ({ tree, requirement }) =>
     ['tty', 'stdin_open']
-      .filter((key) => tree[key] !== undefined && tree[key] !== false && promise?.profile !== 'client')
+      .filter((key) => tree[key] !== undefined && tree[key] !== false && requirement?.profile !== 'client')
       .map((key) => `${key}: ${show(tree[key])}`),
 };
 
 const keyUnknown: Rule<Service> = {
   code: 'key-unknown',
-  promise: 'every key of a service is one that this linter knows',
-  next: 'remove it, or make it known in tools/compose-lint/rules-of-privileges.ts, with a rule if it can take something away',
+  requirement: 'this linter knows every key of a service',
+  next: 'remove it, or add it to tools/compose-lint/rules-of-privileges.ts, with a rule if it can weaken something',
   against: ({ tree }) => Object.keys(tree).filter((key) => !KNOWN_KEYS.includes(key) && !FORBIDDEN_KEYS.has(key)),
 };
 
 const BUILD_KEYS: readonly string[] = ['context', 'dockerfile', 'target', 'args'];
 const buildKeyUnknown: Rule<Service> = {
   code: 'build-key-unknown',
-  promise: 'builds get a context, a file, a target and arguments: no secret, no host network, no privileges',
+  requirement: 'a build has a context, a file, a target and arguments: no secret, no host network, no privileges',
   next: `keep to ${BUILD_KEYS.join(', ')}`,
   against: ({ tree }) => {
     const build = tree['build'];

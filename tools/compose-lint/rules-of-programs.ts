@@ -1,4 +1,4 @@
-// What a service runs, asks and is told: its image, its commands, its environment, its health check.
+// Rules of programs: image, command, environment and health check of a service.
 
 import { hasVariable } from './compose-variables.ts';
 import { unless } from './rule.ts';
@@ -9,15 +9,15 @@ import type { Tree } from './tree.ts';
 
 const serviceUnknown: Rule<Service> = {
   code: 'service-unknown',
-  promise: 'of every service it is written down whom it may reach',
-  next: 'write its promise into tools/compose-lint/requirements.ts and docs/ARCHITECTURE.md',
-  against: ({ promise }) => unless(promise !== undefined, 'no promise is made of it'),
+  requirement: 'every service is in the list of requirements',
+  next: 'add it to tools/compose-lint/requirements.ts and docs/ARCHITECTURE.md',
+  against: ({ requirement }) => unless(requirement !== undefined, 'it has no requirement'),
 };
 
 const imageUnpinned: Rule<Service> = {
   code: 'image-unpinned',
   cis: '5.28',
-  promise: 'an image is the one that .env names, by a tag that does not move',
+  requirement: '.env names every image, by a tag that does not move',
   next: 'name it by a variable of .env, with a tag other than latest',
   against: ({ tree, source }) => {
     const image = textAt(tree, 'image') ?? '';
@@ -29,7 +29,7 @@ const imageUnpinned: Rule<Service> = {
 
 const imageForeign: Rule<Service> = {
   code: 'image-foreign',
-  promise: 'what is not built here is Redis',
+  requirement: 'every image but that of Redis is built here',
   next: 'build it from a Dockerfile of this repository',
   against: ({ tree, source }) =>
     unless(
@@ -38,12 +38,12 @@ const imageForeign: Rule<Service> = {
     ),
 };
 
-/** Of a build: never asked of a registry, where the names are anybody's. `never` starts what has been built. */
+/** For an image that is built here: a registry might have another one under its name. `never` starts the image that was built. */
 const BUILT_HERE = '${SOTTO_PULL_POLICY:-build}';
 const imageAskedFor: Rule<Service> = {
   code: 'image-asked-for',
-  promise: 'an image that is built here is never asked of a registry, and is built anew when the checkout has changed',
-  next: `pull_policy: ${BUILT_HERE}`,
+  requirement: 'an image that is built here never comes from a registry, and is rebuilt when the checkout has changed',
+  next: `set pull_policy: ${BUILT_HERE}`,
   against: ({ tree, source }) =>
     unless(
       tree['build'] === undefined || source['pull_policy'] === BUILT_HERE,
@@ -53,21 +53,21 @@ const imageAskedFor: Rule<Service> = {
 
 const profileDiffers: Rule<Service> = {
   code: 'profile-differs',
-  promise: '`up` starts what hosts a room, and clients are started by whom they belong to',
-  next: 'clients: `profiles: [client]`; others: none',
-  against: ({ tree, promise }) =>
+  requirement: '`up` starts the services that host a room; each user starts a client',
+  next: 'set `profiles: [client]` for clients, none for others',
+  against: ({ tree, requirement }) =>
     unless(
-      textsAt(tree, 'profiles').join() === (promise?.profile ?? ''),
+      textsAt(tree, 'profiles').join() === (requirement?.profile ?? ''),
       `profiles: ${textsAt(tree, 'profiles').join(', ') || 'none'}`,
     ),
 };
 
-/** From the user's own terminal, and read by the client. */
+/** Variables of the user's own terminal that the client reads. */
 const PASSED_THROUGH: readonly string[] = ['TERM'];
 const environmentPassedThrough: Rule<Service> = {
   code: 'environment-passed-through',
-  promise: 'nothing of the caller’s environment gets in but what kind of terminal it is',
-  next: 'state the value, or remove the variable',
+  requirement: 'a service gets no variable of the caller’s environment but TERM',
+  next: 'set the value, or remove the variable',
   against: ({ tree }) =>
     Object.entries(treeAt(tree, 'environment'))
       .filter(([name, value]) => value === null && !PASSED_THROUGH.includes(name))
@@ -76,8 +76,8 @@ const environmentPassedThrough: Rule<Service> = {
 
 const protectionWaived: Rule<Service> = {
   code: 'protection-waived',
-  promise: 'every program looks for all its protections before it begins',
-  next: 'remove SOTTO_UNPROTECTED; whoever needs it sets it in a file of his own (adr/0014)',
+  requirement: 'every program checks all its protections before it starts',
+  next: 'remove SOTTO_UNPROTECTED; to start without a protection, set it in a file of your own (adr/0014)',
   against: ({ tree }) => Object.keys(treeAt(tree, 'environment')).filter((name) => name === 'SOTTO_UNPROTECTED'),
 };
 
@@ -89,8 +89,9 @@ const PLACE = /^(\/run\/[\w./-]+)?$/;
 
 const secretInEnvironment: Rule<Service> = {
   code: 'secret-in-environment',
-  promise: 'no secret stands in the file, in an environment, in arguments or in labels: `inspect` shows them all',
-  next: 'hand it over through a file in memory or a socket',
+  requirement:
+    'no secret is in the file, in an environment, in arguments or in labels: `docker inspect` shows them all',
+  next: 'pass it through a file in memory or a socket',
   against: ({ tree }) => [
     ...namedSecrets(treeAt(tree, 'environment'), 'environment'),
     ...namedSecrets(treeAt(treeAt(tree, 'build'), 'args'), 'build.args'),
@@ -101,7 +102,7 @@ const secretInEnvironment: Rule<Service> = {
   ],
 };
 
-/** A variable named like a secret may say where one lies, and nothing else. */
+/** A variable with the name of a secret may hold the path of one, and nothing else. */
 function namedSecrets(variables: Tree, path: string): readonly string[] {
   return Object.entries(variables)
     .filter(([name, value]) => SECRET_NAME.test(name) && !PLACE.test(typeof value === 'string' ? value : 'not a place'))
@@ -111,19 +112,19 @@ function namedSecrets(variables: Tree, path: string): readonly string[] {
 const healthUnasked: Rule<Service> = {
   code: 'health-unasked',
   cis: '5.27',
-  promise: 'what listens is asked whether it does',
-  next: 'give it a healthcheck; only what listens on nothing goes without',
-  against: ({ tree, promise }) => {
+  requirement: 'every service that listens has a health check',
+  next: 'give it a healthcheck; only a service that listens on nothing needs none',
+  against: ({ tree, requirement }) => {
     const check = treeAt(tree, 'healthcheck');
     const asked = check['disable'] !== true && textsAt(check, 'test').length > 1;
-    return unless(asked || promise?.listens === false, `healthcheck: ${show(tree['healthcheck'])}`);
+    return unless(asked || requirement?.listens === false, `healthcheck: ${show(tree['healthcheck'])}`);
   },
 };
 
 const healthPrints: Rule<Service> = {
   code: 'health-prints',
-  promise: 'health checks print nothing: the engine keeps what they print',
-  next: 'CMD /usr/bin/test, or CMD-SHELL with >/dev/null 2>&1',
+  requirement: 'health checks print nothing: the engine keeps what they print',
+  next: 'use CMD /usr/bin/test, or CMD-SHELL with >/dev/null 2>&1',
   against: ({ tree }) => {
     const check = treeAt(tree, 'healthcheck');
     if (check['test'] === undefined) return [];
@@ -146,13 +147,13 @@ function isSilent([kind, program = '', argument = '']: readonly string[]): boole
 const HEALTH_KEYS: readonly string[] = ['test', 'interval', 'timeout', 'retries', 'start_period', 'disable'];
 const healthKeyUnknown: Rule<Service> = {
   code: 'health-key-unknown',
-  promise: 'every key of a health check is one that this linter knows',
+  requirement: 'this linter knows every key of a health check',
   next: `keep to ${HEALTH_KEYS.join(', ')}`,
   against: ({ tree }) => Object.keys(treeAt(tree, 'healthcheck')).filter((key) => !HEALTH_KEYS.includes(key)),
 };
 
-/** What Redis must be told, in this order; nothing else configures it. */
-const REDIS_TOLD: readonly (readonly string[])[] = [
+/** The arguments that Redis must get, in this order; it has no other configuration. */
+const REDIS_ARGUMENTS: readonly (readonly string[])[] = [
   ['--save', ''],
   ['--appendonly', 'no'],
   ['--maxmemory-policy', 'noeviction'],
@@ -163,20 +164,20 @@ const REDIS_ALLOWED = /^\+(ping|evalsha|script\|load|hset|hmget|x(add|range|trim
 
 const storeLoose: Rule<Service> = {
   code: 'store-loose',
-  promise: 'Redis writes nothing to a disk, drops nothing, and knows only the commands of the relay',
+  requirement: 'Redis writes nothing to a disk, evicts nothing, and allows only the relay’s commands',
   next: 'see the comments beside the command of redis in docker-compose.yml',
   against: ({ name, tree }) => {
     if (name !== 'redis') return [];
     const told = textsAt(tree, 'command');
     const text = told.join('\0');
-    const missing = REDIS_TOLD.filter((words) => !`\0${text}\0`.includes(`\0${words.join('\0')}\0`));
+    const missing = REDIS_ARGUMENTS.filter((words) => !`\0${text}\0`.includes(`\0${words.join('\0')}\0`));
     const allowed = told.filter(
       (word) => /^(\+|allcommands|allkeys|allchannels|&|%|~(?!room:))/.test(word) && !REDIS_ALLOWED.test(word),
     );
     // The official image declares a volume there, which would be on the disk.
     const covered = textsAt(tree, 'tmpfs').some((entry) => entry.startsWith('/data:'));
     return [
-      ...missing.map((words) => `is not told ${words.join(' ')}`),
+      ...missing.map((words) => `lacks ${words.join(' ')}`),
       ...allowed,
       ...unless(covered, 'no tmpfs lies over /data'),
     ];

@@ -1,8 +1,9 @@
-// A stack as the rules see it: its files laid over each other, with variables and without, beside what is promised of it.
+// A stack as the rules see it: its merged files, with variables replaced and without, beside its
+// requirements.
 
 import { overlay, parseCompose } from './compose-files.ts';
 import { resolveVariables } from './compose-variables.ts';
-import type { ServicePromise, StackPlan } from './requirements.ts';
+import type { ServiceRequirement, StackPlan } from './requirements.ts';
 import { isTree, listAt, treeAt } from './tree.ts';
 import type { Tree } from './tree.ts';
 
@@ -11,8 +12,8 @@ export interface Service {
   readonly tree: Tree;
   /** The same before its variables were replaced. */
   readonly source: Tree;
-  /** What is promised of it; nothing, if nobody knows it. */
-  readonly promise: ServicePromise | undefined;
+  /** Undefined for a service that is in no list. */
+  readonly requirement: ServiceRequirement | undefined;
   readonly stack: Stack;
 }
 
@@ -52,9 +53,9 @@ export function makeStack(
   const volumes: Part[] = [];
   const stack: Stack = { plan, tree, services, networks, volumes, unresolved, readText };
   for (const name of Object.keys(treeAt(tree, 'services'))) {
-    const promise = Object.hasOwn(plan.services, name) ? plan.services[name] : undefined;
+    const requirement = Object.hasOwn(plan.services, name) ? plan.services[name] : undefined;
     const [own, ownSource] = [treeAt(treeAt(tree, 'services'), name), treeAt(treeAt(source, 'services'), name)];
-    services.push({ name, tree: own, source: ownSource, promise, stack });
+    services.push({ name, tree: own, source: ownSource, requirement, stack });
   }
   for (const [parts, section] of [
     [networks, 'networks'],

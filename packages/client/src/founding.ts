@@ -2,7 +2,7 @@
 
 import { deriveRoomKeys, destroyRoomKeys, signCapability } from '@sotto/crypto';
 import type { RandomSource, RoomKeys, Secret } from '@sotto/crypto';
-import type { GroupCrypto, GroupSuite } from '@sotto/crypto/group';
+import type { GroupCrypto, GroupSuite } from '@sotto/crypto/mls';
 import {
   coverOf,
   decodeAttached,

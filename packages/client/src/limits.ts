@@ -42,7 +42,7 @@ export const AUTHORIZATIONS_MAX = 14;
 /** Own messages on their way that are still known when they come back. */
 export const OWN_MESSAGES_MAX = 1_024;
 /** Strangers that have knocked, with their key packages, and welcomes for oneself that wait for their snapshot; the oldest goes first. */
-export const STRANGERS_MAX = 16;
+export const KNOCKING_JOINERS_MAX = 16;
 export const WELCOMES_MAX = 4;
 
 /** A text whose speaker has not said its name yet waits so long for it: every member answers a newcomer at once. */
@@ -67,7 +67,7 @@ export const ROTATE_SOON_MS = 5_000;
 
 /** What all could do, the first in rank does after the first time, the next so much later, if it was not done. */
 export const RANK_FIRST_MS = 1_000;
-export const DEPARTING_RANK_MS = 5_000;
+export const LEAVERS_RANK_MS = 5_000;
 export const RESTORE_RANK_MS = 10_000;
 /** After a roll call every member has so long to be heard. */
 export const ROLL_CALL_WAIT_MS = 30_000;

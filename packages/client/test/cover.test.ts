@@ -7,7 +7,7 @@ import { SeededRandom } from '@sotto/fixtures';
 import { describe, expect, test } from 'vitest';
 import { GroupMembership } from '../src/group/membership.ts';
 import { gapsOf, Room, statesOf, textsOf, told } from '@sotto/fixtures/room';
-import type { Departure, RoomMember } from '@sotto/fixtures/room';
+import type { Write, RoomMember } from '@sotto/fixtures/room';
 import { nonceOf } from '@sotto/fixtures';
 
 /** The dice are four bytes: they have a source of their own, so that two runs fall alike whatever else they do. */
@@ -32,14 +32,14 @@ async function watch(
   seconds: number,
   talk: (seats: readonly RoomMember[], second: number) => void,
   names: readonly string[] = ['anna', 'ben'],
-): Promise<{ departures: Departure[][]; heard: number; sent: number }> {
+): Promise<{ departures: Write[][]; heard: number; sent: number }> {
   const { room, seats } = await gather(cover, names);
-  const begun = seats.map(({ departures }) => departures.length);
+  const begun = seats.map(({ writes }) => writes.length);
   for (let second = 0; second < seconds; second += 1) {
     talk(seats, second);
     await room.clock.advance(1_000);
   }
-  const departures = seats.map((seat, index) => seat.departures.slice(begun[index]));
+  const departures = seats.map((seat, index) => seat.writes.slice(begun[index]));
   const heard = seats.reduce((sum, seat) => sum + textsOf(seat).length, 0);
   const sent = seats.reduce((sum, seat) => sum + told(seat, 'sent').length, 0);
   return { departures, heard, sent };
@@ -115,7 +115,7 @@ describe('a client in stealth', () => {
     await room.clock.advance(30_000);
     const ben = await room.join('ben', { random: twoSources(2), ...slow });
     await room.clock.advance(30_000);
-    const begun = anna.departures.length;
+    const begun = anna.writes.length;
     const arrived = room.relay.arrivals.length;
     // Some of these come when a frame is on its way.
     for (let round = 0; round < 8; round += 1) {
@@ -124,7 +124,7 @@ describe('a client in stealth', () => {
       room.relay.moveCommitNumber();
     }
     await room.clock.advance(10_000);
-    const slots = anna.departures.slice(begun).filter(({ bytes }) => bytes <= 1_024);
+    const slots = anna.writes.slice(begun).filter(({ bytes }) => bytes <= 1_024);
     expect(new Set(slots.map(({ bytes }) => bytes))).toEqual(new Set([1_024]));
     expect(new Set(slots.slice(1).map(({ at }, index) => at - (slots[index]?.at ?? 0)))).toEqual(new Set([1_000]));
     const bodies = room.relay.arrivals.slice(arrived).map(({ body }) => nonceOf(body));
@@ -159,12 +159,12 @@ describe('a client in stealth', () => {
     if (anna === undefined) throw new Error('nobody came');
     await room.clock.advance(DWELL_MOST_MS + 10_000);
     expect(textsOf(anna)).toEqual(['at once']);
-    const begun = ben.departures.length;
+    const begun = ben.writes.length;
     ben.client.leave();
     await room.clock.advance(DWELL_MOST_MS + 10_000);
     expect(statesOf(ben).slice(-2)).toEqual(['leaving', 'closed']);
     expect(told(anna, 'left')).toHaveLength(1);
-    expect(ben.departures.length - begun).toBeGreaterThan(2);
+    expect(ben.writes.length - begun).toBeGreaterThan(2);
     await ben.client.ended;
   });
 
@@ -181,10 +181,10 @@ describe('a client in stealth', () => {
   test('says nothing that a user types before there is a slot for it', { timeout: 60_000 }, async () => {
     const { room, seats } = await gather('stealth-8', ['anna', 'ben']);
     const [anna] = seats;
-    const before = anna?.departures.length;
+    const before = anna?.writes.length;
     for (let line = 0; line < 50; line += 1) anna?.client.send(`line ${line}`);
     await room.clock.advance(0);
-    expect(anna?.departures.length).toBe(before);
+    expect(anna?.writes.length).toBe(before);
   });
 });
 

@@ -2,7 +2,7 @@ import { bodyBytes, LARGEST_FRAME_BYTES, SMALLEST_FRAME_BYTES } from '@sotto/pro
 import { describe, expect, test } from 'vitest';
 import {
   BACKOFF_MAX_MS,
-  DEPARTING_RANK_MS,
+  LEAVERS_RANK_MS,
   PRESENCE_INTERVAL_MS,
   RANK_FIRST_MS,
   RECEIPT_DELAY_MS,
@@ -83,7 +83,7 @@ describe('a relay that shows members different rooms', () => {
     };
     const moderator: Moderator = { setAccess, evict: unused, moved: unused };
     const seats = [await room.join('Anna', { moderator }), await room.join('Ben'), await room.join('Cleo')] as const;
-    await room.clock.advance(2 * (RANK_FIRST_MS + DEPARTING_RANK_MS));
+    await room.clock.advance(2 * (RANK_FIRST_MS + LEAVERS_RANK_MS));
     return [...seats];
   }
 

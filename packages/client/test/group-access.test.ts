@@ -120,7 +120,7 @@ describe('a locked room', () => {
     await readAll(both);
     for (const member of both) expect(member.news).toEqual({ kind: 'refused', by: 'other', code, sealedBy: 'joiner' });
     expect([viewOf(anna), viewOf(ben)]).toEqual([before, before]);
-    await anna.say('among us');
+    await anna.send('among us');
     await ben.read();
     expect(ben.heard).toEqual(['among us']);
   });
@@ -167,7 +167,7 @@ describe('a locked room', () => {
     const log = await new GroupLog(34).founded(new GroupLog(34).moderator.access('locked'));
     const anna = await log.member('anna');
     await anna.join();
-    expect([anna.view.access, anna.view.departing.length]).toEqual(['locked', 1]);
+    expect([anna.view.access, anna.view.leavers.length]).toEqual(['locked', 1]);
     const ben = await log.member('ben');
     await expect(ben.join()).rejects.toThrow('policy-locked');
     await anna.rotate();

@@ -19,7 +19,7 @@ const DEEDS = [
   'race',
   'join',
   'join',
-  'rejoin',
+  'resync',
   'leave',
   'crash',
   'call the roll',
@@ -92,7 +92,7 @@ class Scene {
     const { membership } = actor;
     switch (deed) {
       case 'say':
-        return actor.say(`word ${this.done.length}`).catch(ifRemoved(actor));
+        return actor.send(`word ${this.done.length}`).catch(ifRemoved(actor));
       case 'call the roll':
         return actor.callRoll().catch(ifRemoved(actor));
       case 'read':
@@ -114,7 +114,7 @@ class Scene {
         return this.#try(actor, membership.order([this.log.moderator.evict(second.membership.memberId)]));
       case 'join':
         return this.#join();
-      case 'rejoin':
+      case 'resync':
         return actor.join(true).catch(ifImpossible);
       case 'leave':
         return this.inside.length > 2 && this.#leave(actor);
@@ -132,7 +132,7 @@ class Scene {
         return this.#junk();
       case 'put back':
         await actor.read();
-        return membership.view !== undefined && actor.putSnapshot(membership.republish());
+        return membership.view !== undefined && actor.putSnapshot(membership.republishSnapshot());
     }
   }
 
@@ -144,10 +144,10 @@ class Scene {
     if (view === undefined || view.silent.length === 0 || view.access === 'locked') return false;
     const made = actor.membership.removeSilent();
     await made;
-    if (second !== actor) await second.say('wait').catch(ifRemoved(second));
+    if (second !== actor) await second.send('wait').catch(ifRemoved(second));
     const stored = actor.membership.view !== undefined && (await actor.commit(made));
     if (actor.news?.kind === 'refused' && actor.news.by === 'own')
-      await actor.putSnapshot(actor.membership.republish());
+      await actor.putSnapshot(actor.membership.republishSnapshot());
     return stored;
   }
 
@@ -263,7 +263,7 @@ test('whatever members, leavers, strangers and a moderator do, in any order: who
         const [first, ...others] = inside;
         if (first === undefined) return;
         for (const other of others) expect(viewOf(other)).toEqual(viewOf(first));
-        await first.say('the last words');
+        await first.send('the last words');
         await readAll(others);
         for (const other of others) expect(other.heard.at(-1)).toBe('the last words');
         await first.rotate();

@@ -30,7 +30,7 @@ describe('a room where one knocks', () => {
     for (const member of both) {
       expect(member.news).toEqual({ kind: 'knock', memberId, memberKey, name: 'carla' });
     }
-    await anna.say('before');
+    await anna.send('before');
     await ben.read();
     await ben.admit(carla);
     expect(ben.news).toEqual({
@@ -40,14 +40,14 @@ describe('a room where one knocks', () => {
       added: [rosterMemberOf(carla, false)],
       removed: [],
     });
-    await anna.say('between');
+    await anna.send('between');
     await readAll([...both, carla]);
     expect(carla.opened).toContainEqual({ kind: 'welcome' });
     expect(carla.membership.view).toBeUndefined();
     await carla.enter();
     expectOneView([anna, ben, carla]);
-    await carla.say('hello');
-    await anna.say('welcome');
+    await carla.send('hello');
+    await anna.send('welcome');
     await readAll([...both, carla]);
     // Not what was said before, but all of the epoch that she came with.
     expect(carla.heard).toEqual(['between', 'welcome']);
@@ -79,7 +79,7 @@ describe('a room where one knocks', () => {
     await readAll(both);
     expect([viewOf(anna), viewOf(ben)]).toEqual(before);
     await ben.rotate();
-    await anna.say('as before');
+    await anna.send('as before');
     await readAll(both);
     await anna.rotate();
     await readAll(both);

@@ -1,6 +1,6 @@
 import { encodeGroupPlaintext, encodeSnapshotPlaintext, FRAME_BYTES, bodyBytes, toHex } from '@sotto/protocol';
 import { plaintextBytes, sealEnvelope } from '@sotto/crypto';
-import { deriveGroupKeys } from '@sotto/crypto/group';
+import { deriveGroupKeys } from '@sotto/crypto/mls';
 import { SeededRandom } from '@sotto/fixtures';
 import { describe, expect, test } from 'vitest';
 import { GroupLog, readAll, room } from './group-room.ts';
@@ -19,14 +19,14 @@ describe('a room', () => {
     const { members } = await room(1, ['anna']);
     const [anna] = members;
     expect(anna?.names).toBe(2);
-    expect(anna?.view.departing).toHaveLength(1);
+    expect(anna?.view.leavers).toHaveLength(1);
     expect(await anna?.rotate()).toBe(true);
     expect(anna?.names).toBe(1);
   });
 
   test('is joined with nobody online, and what is said from then on is heard by all', async () => {
     const { members } = await room(2, ['anna', 'ben', 'carla']);
-    for (const member of members) await member.say(`I am ${member.name}`);
+    for (const member of members) await member.send(`I am ${member.name}`);
     await readAll(members);
     const all = ['I am anna', 'I am ben', 'I am carla'];
     // One's own words come back as an echo, which is known by its bytes and not opened.
@@ -38,14 +38,14 @@ describe('a room', () => {
   test('is not heard by a string holder who did not join, nor by who joins later', async () => {
     const { log, members } = await room(3, ['anna', 'ben']);
     const listener = await log.member('listener');
-    await members[0]?.say('among us');
+    await members[0]?.send('among us');
     await readAll([...members, listener]);
     expect(members[1]?.heard).toEqual(['among us']);
     expect(listener.opened.map(({ kind }) => kind)).toEqual(['nothing']);
     await listener.join();
     await readAll(members);
     expect(listener.heard).toEqual([]);
-    await members[0]?.say('welcome');
+    await members[0]?.send('welcome');
     await readAll([...members, listener]);
     expect(listener.heard).toEqual(['welcome']);
   });
@@ -57,7 +57,7 @@ describe('a room', () => {
     const ben = await log.member('ben');
     await ben.join();
     await anna.read();
-    await ben.say('quantum');
+    await ben.send('quantum');
     await anna.read();
     expect(anna.heard).toEqual(['quantum']);
     const commits = log.entries.slice(0, -1);
@@ -80,7 +80,7 @@ describe('two commits at once', () => {
     await readAll(members);
     expect(await members[1]?.rotate()).toBe(true);
     await readAll(members);
-    await members[2]?.say('one epoch');
+    await members[2]?.send('one epoch');
     await readAll(members);
     expect(members.slice(0, 2).map((member) => member.heard)).toEqual([['one epoch'], ['one epoch']]);
   });
@@ -95,7 +95,7 @@ describe('two commits at once', () => {
     if (late?.ok !== true) throw new Error('ben could not rotate');
     expect(log.commit(late.value, 0)).toBe('conflict');
     ben?.membership.clear();
-    await ben?.say('still here');
+    await ben?.send('still here');
     await readAll(members);
     expect(anna?.heard).toEqual(['still here']);
   });
@@ -111,7 +111,7 @@ describe('who wants to go', () => {
     await readAll(members);
     expect(ben?.opened.at(-1)).toEqual({ kind: 'removed', reason: 'left' });
     expect(anna?.names).toBe(2);
-    await anna?.say('without ben');
+    await anna?.send('without ben');
     await readAll([anna, carla].filter((member) => member !== undefined));
     expect(carla?.heard).toEqual(['without ben']);
   });
@@ -127,7 +127,7 @@ describe('who wants to go', () => {
     await anna?.rotate();
     await carla.read();
     expect(carla.names).toBe(2);
-    await anna?.say('all agree');
+    await anna?.send('all agree');
     await carla.read();
     expect(carla.heard).toEqual(['all agree']);
   });
@@ -159,12 +159,12 @@ describe('a hostile string holder', () => {
       expect(members.map((member) => member.view.epoch)).toEqual([epoch, epoch]);
       const newcomer = await log.member('newcomer');
       await expect(newcomer.join()).rejects.toThrow();
-      const again = await members[0]?.membership.republish();
+      const again = await members[0]?.membership.republishSnapshot();
       if (again === undefined) throw new Error('nobody to put it back');
       log.commit(again, log.commitNumber);
       await newcomer.join();
       await readAll(members);
-      await members[1]?.say('as before');
+      await members[1]?.send('as before');
       await readAll([...members, newcomer]);
       expect(newcomer.heard).toEqual(['as before']);
     },
@@ -193,7 +193,7 @@ describe('a member that has missed a commit for good', () => {
     // What ben would have read is gone from the relay.
     log.entries.fill(new Uint8Array(496));
     await ben?.read();
-    await anna?.say('missed');
+    await anna?.send('missed');
     await ben?.read();
     expect(ben?.heard).toEqual([]);
     const key = toHex(ben?.membership.memberKey ?? new Uint8Array(0));
@@ -202,7 +202,7 @@ describe('a member that has missed a commit for good', () => {
     expect(anna?.view.members.map(({ memberKey }) => toHex(memberKey)).filter((other) => other === key)).toHaveLength(
       1,
     );
-    await anna?.say('back');
+    await anna?.send('back');
     await ben?.read();
     expect(ben?.heard).toEqual(['back']);
   });
@@ -220,7 +220,7 @@ describe('whatever members do, in any order', () => {
       for (let turn = 0; turn < 25; turn += 1) {
         const actor = pick(members, random);
         const deed = pick(['say', 'say', 'say', 'rotate', 'join', 'leave', 'read'], random);
-        if (deed === 'say') await actor.say(`${actor.name} ${turn}`);
+        if (deed === 'say') await actor.send(`${actor.name} ${turn}`);
         if (deed === 'rotate') await actor.rotate();
         if (deed === 'read') await actor.read();
         if (deed === 'join' && members.length < 6) {
@@ -238,7 +238,7 @@ describe('whatever members do, in any order', () => {
       await members[0]?.rotate();
       await readAll(members);
       const last = `last words of ${seed}`;
-      await members[0]?.say(last);
+      await members[0]?.send(last);
       await readAll(members);
       expect(new Set(members.map((member) => member.view.epoch)).size).toBe(1);
       expect(members.slice(1).map((member) => member.heard.at(-1))).toEqual(members.slice(1).map(() => last));

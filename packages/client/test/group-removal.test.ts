@@ -1,4 +1,4 @@
-import { proveLeave } from '@sotto/crypto/group';
+import { proveLeave } from '@sotto/crypto/mls';
 import { describe, expect, test } from 'vitest';
 import {
   GroupLog,
@@ -23,7 +23,7 @@ describe('an eviction', () => {
     expect(ben.membership.view).toBeUndefined();
     for (const member of [anna, carla]) expect(removals(member).at(-1)).toEqual([idOf(ben.membership), 'evicted']);
     expectOneView([anna, carla]);
-    await carla.say('without ben');
+    await carla.send('without ben');
     await readAll(members);
     expect([anna.heard, ben.heard]).toEqual([['without ben'], []]);
   });
@@ -39,7 +39,7 @@ describe('an eviction', () => {
       for (const member of members) expect(member.news).toEqual(refusedRemoval);
       expect(members.map(viewOf)).toEqual(before);
       // It has left for an epoch that nobody else is in; it comes again.
-      await person('anna').putSnapshot(person('anna').membership.republish());
+      await person('anna').putSnapshot(person('anna').membership.republishSnapshot());
       await rogue.join(true);
       await readAll(members);
       before.splice(0, before.length, ...members.map(viewOf));
@@ -75,11 +75,11 @@ describe('an eviction', () => {
     const key = rogue.envelopeKey;
     const read = (body: Uint8Array | undefined): string =>
       rogue.envelopes.open(body ?? new Uint8Array(0), key).sealedBy;
-    await anna.say('while it is in the group');
+    await anna.send('while it is in the group');
     expect(read(log.entries.at(-1))).toBe('member');
     await anna.order(log.moderator.evict(rogue.identity.memberId));
     await readAll(members);
-    await ben.say('when it is out');
+    await ben.send('when it is out');
     expect(read(log.entries.at(-1))).toBe('nobody');
     // It takes the commit with its real state, which ends it: of the next epoch it gets no key to keep.
     await rogue.follow();
@@ -118,7 +118,7 @@ describe('who was removed', () => {
     await readAll(members);
     expectOneView(members);
     expect(anna.news).toMatchObject({ kind: 'epoch', by: 'other', added: [{ memberId, self: false }], removed: [] });
-    await anna.say('back again');
+    await anna.send('back again');
     await readAll(members);
     expect(ben.heard).toEqual(['back again']);
   });
@@ -129,7 +129,7 @@ describe('who was removed', () => {
     await anna.order(log.moderator.access('knock'));
     await readAll(members);
     await anna.callRoll();
-    await person('carla').say('here');
+    await person('carla').send('here');
     await readAll(without(members, ben));
     await anna.removeSilent();
     await readAll(members);
@@ -147,12 +147,12 @@ describe('a farewell', () => {
   test('of a lone member is in the snapshot: whoever comes next sees it, and the first rotation removes the leaf', async () => {
     const { log, person } = await inhabited(80, ['anna']);
     const anna = person('anna');
-    await anna.putSnapshot(anna.membership.depart());
+    await anna.putSnapshot(anna.membership.publishLeave());
     const { memberId } = anna.membership;
     anna.membership.destroy();
     const ben = await log.member('ben');
     await ben.join();
-    expect(ben.view.departing).toEqual([memberId]);
+    expect(ben.view.leavers).toEqual([memberId]);
     await ben.rotate();
     expect(removals(ben)).toEqual([[idOf({ memberId }), 'left']]);
     expect(ben.names).toBe(1);
@@ -165,7 +165,7 @@ describe('a farewell', () => {
       await visitor.join();
       await visitor.rotate();
       expect(visitor.names).toBe(1);
-      await visitor.putSnapshot(visitor.membership.depart());
+      await visitor.putSnapshot(visitor.membership.publishLeave());
       visitor.membership.destroy();
     }
   });
@@ -175,7 +175,7 @@ describe('a farewell', () => {
     person('anna').membership.destroy();
     const ben = await log.member('ben');
     await ben.join();
-    expect(ben.view.departing).toEqual([]);
+    expect(ben.view.leavers).toEqual([]);
     await ben.rotate();
     expect(ben.names).toBe(2);
   });
@@ -191,7 +191,7 @@ describe('a farewell', () => {
     log.snapshot = { bytes, commitNumber: log.commitNumber, next: log.entries.length };
     const ben = await log.member('ben');
     await ben.join();
-    expect(ben.view.departing).toEqual([]);
+    expect(ben.view.leavers).toEqual([]);
     await person('anna').read();
     expectOneView([person('anna'), ben]);
   });
@@ -201,11 +201,11 @@ describe('a farewell', () => {
     const { signature } = proveLeave(person('carla').membership.identity, log.roomId);
     await person('ben').publish(() => ({ type: 'presence', status: 'leaving', name: 'ben', signature }));
     await readAll(members);
-    expect(person('anna').view.departing).toEqual([]);
+    expect(person('anna').view.leavers).toEqual([]);
     await person('ben').leave();
     await readAll(members);
-    expect(person('anna').view.departing).toEqual([person('ben').membership.memberId]);
-    expect(person('ben').view.departing).toEqual([]);
+    expect(person('anna').view.leavers).toEqual([person('ben').membership.memberId]);
+    expect(person('ben').view.leavers).toEqual([]);
   });
 
   test('known to some only does not part the room: the proof has to ride in the commit', async () => {
@@ -217,12 +217,12 @@ describe('a farewell', () => {
     await dora.join();
     await readAll(members);
     await rogue.follow();
-    expect([person('anna').view.departing.length, dora.view.departing.length]).toEqual([1, 0]);
+    expect([person('anna').view.leavers.length, dora.view.leavers.length]).toEqual([1, 0]);
     await rogue.remove([memberId]);
     await readAll([...members, dora]);
     for (const member of [...members, dora]) expect(member.news).toEqual(refusedRemoval);
     // Control: with the proof all take it.
-    await person('anna').putSnapshot(person('anna').membership.republish());
+    await person('anna').putSnapshot(person('anna').membership.republishSnapshot());
     await rogue.join(true);
     await readAll([...members, dora]);
     await rogue.remove([memberId], { leaves: [proveLeave(identity, log.roomId)] });
@@ -240,9 +240,9 @@ describe('a farewell', () => {
       await leaver.leave();
     }
     await readAll(members);
-    expect(person('anna').view.departing).toHaveLength(6);
+    expect(person('anna').view.leavers).toHaveLength(6);
     await person('anna').rotate();
-    expect(person('anna').view.departing).toHaveLength(2);
+    expect(person('anna').view.leavers).toHaveLength(2);
     await person('anna').rotate();
     expect(person('anna').names).toBe(1);
   });
@@ -260,13 +260,13 @@ describe('a room that has moved', () => {
     person('ben').membership.destroy();
     await ben.join();
     await anna.read();
-    await ben.say('here we are');
+    await ben.send('here we are');
     await anna.read();
     expect(anna.heard).toEqual(['here we are']);
     // A leave proof of the old room is void in the new one.
     const old = proveLeave(ben.membership.identity, log.roomId);
     await ben.publish(() => ({ type: 'presence', status: 'leaving', name: 'ben', signature: old.signature }));
     await anna.read();
-    expect(anna.view.departing.map((memberId) => idOf({ memberId }))).not.toContain(idOf(ben.membership));
+    expect(anna.view.leavers.map((memberId) => idOf({ memberId }))).not.toContain(idOf(ben.membership));
   });
 });

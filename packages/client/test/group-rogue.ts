@@ -1,8 +1,8 @@
 // A member whose client keeps no rule: it is in the group and commits whatever it likes. All others must refuse that.
 
 import type { Secret } from '@sotto/crypto';
-import { createGroupIdentity, deriveGroupKeys, GroupEngine } from '@sotto/crypto/group';
-import type { Group, GroupCode, GroupIdentity, GroupKeys, PendingCommit } from '@sotto/crypto/group';
+import { createGroupIdentity, deriveGroupKeys, GroupEngine } from '@sotto/crypto/mls';
+import type { Group, GroupCode, GroupIdentity, GroupKeys, PendingCommit } from '@sotto/crypto/mls';
 import { nativeCrypto } from '@sotto/crypto/native';
 import type { Decoded, LeaveProof, SignedAccess, SignedOrder } from '@sotto/protocol';
 import { COMMIT_FRAME_SIZE, GroupEnvelopes, leastSizes } from '../src/group/envelopes.ts';
@@ -50,7 +50,7 @@ export class Rogue {
     const snapshot = this.envelopes.openSnapshot(this.#log.snapshot?.bytes ?? new Uint8Array(0));
     if (!snapshot.ok) throw new Error(snapshot.code);
     const made = again
-      ? this.#engine.rejoinGroup(snapshot.value.group, this.identity)
+      ? this.#engine.resync(snapshot.value.group, this.identity)
       : this.#engine.joinGroup(snapshot.value.group, this.identity);
     await this.#commit(await made, {}, 'joiner');
   }
@@ -78,7 +78,7 @@ export class Rogue {
     as: 'member' | 'joiner',
   ): Promise<void> {
     if (!made.ok) throw new Error(made.code);
-    const { commit, welcome, snapshot: group, adopt } = made.value;
+    const { commit, welcome, snapshot: group, merge } = made.value;
     const key = as === 'joiner' ? this.joinKey : this.envelopeKey;
     const bodies = key && this.envelopes.sealCommit({ leaves, orders, welcome, commit }, key);
     if (bodies === undefined) throw new Error('a commit that no frames hold');
@@ -86,7 +86,7 @@ export class Rogue {
     const upload = { id: this.#log.random.bytes(16), frameSize: COMMIT_FRAME_SIZE, bodies, snapshot };
     if (this.#log.commit(upload, this.#log.commitNumber) === 'conflict')
       throw new Error('the relay took another commit');
-    this.#group = await adopt();
+    this.#group = await merge();
     this.#read = this.#log.entries.length;
   }
 

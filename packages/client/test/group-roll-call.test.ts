@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { withRogue } from './group-rogue.ts';
 import {
-  CANNOT_TELL,
+  NO_LOG_HASH,
   readAll,
   viewOf,
   expectOneView,
@@ -21,7 +21,7 @@ describe('a roll call', () => {
     await person('anna').callRoll();
     await readAll(alive);
     expect(person('ben').view.rollCalled).toBe(true);
-    for (const name of ['ben', 'carla']) await person(name).say(`${name} is here`);
+    for (const name of ['ben', 'carla']) await person(name).send(`${name} is here`);
     await readAll(alive);
     for (const member of alive)
       expect(member.view.silent.map((id) => idOf({ memberId: id }))).toEqual([idOf(dora.membership)]);
@@ -49,7 +49,7 @@ describe('a roll call', () => {
   test('control: the same removal is taken if that one has said nothing', async () => {
     const { members, person, rogue } = await withRogue(61, ['anna', 'ben', 'carla']);
     await person('anna').callRoll();
-    await person('carla').say('here');
+    await person('carla').send('here');
     await readAll(members);
     await rogue.remove([person('ben').membership.memberId]);
     await readAll(members);
@@ -59,9 +59,9 @@ describe('a roll call', () => {
 
   test('does not count what was said before it, nor in the epoch before', async () => {
     const { members, person, rogue } = await withRogue(62, ['anna', 'ben', 'carla']);
-    await person('ben').say('before');
+    await person('ben').send('before');
     await person('anna').callRoll();
-    await person('carla').say('here');
+    await person('carla').send('here');
     await readAll(members);
     expect(person('anna').view.silent.map((memberId) => idOf({ memberId }))).toContain(idOf(person('ben').membership));
     // A new epoch: the roll call is void, and with it that ben was silent.
@@ -79,7 +79,7 @@ describe('a roll call', () => {
     const alive = [person('anna'), person('ben')];
     await person('ben').callRoll();
     await readAll(alive);
-    await person('anna').say('here');
+    await person('anna').send('here');
     await readAll(alive);
     expect(person('ben').view.silent).toHaveLength(3);
     await person('ben').removeSilent();
@@ -97,11 +97,11 @@ describe('a roll call', () => {
     await readAll(members);
     expect(person('anna').news).toEqual(refusedRemoval);
     // Control: in the same row of things, with one more heard it is taken.
-    await person('anna').putSnapshot(person('anna').membership.republish());
+    await person('anna').putSnapshot(person('anna').membership.republishSnapshot());
     await rogue.join(true);
     await readAll(members);
     await person('anna').callRoll();
-    await person('carla').say('here');
+    await person('carla').send('here');
     await readAll(members);
     await rogue.remove([person('ben').membership.memberId]);
     await readAll(members);
@@ -111,7 +111,7 @@ describe('a roll call', () => {
   test('is judged alike by who came while it went on, for with him an epoch began', async () => {
     const { log, members, person } = await inhabited(65, ['anna', 'ben', 'carla']);
     await person('anna').callRoll();
-    await person('ben').say('here');
+    await person('ben').send('here');
     await readAll(members);
     const emil = await log.member('emil');
     await emil.join();
@@ -119,8 +119,8 @@ describe('a roll call', () => {
     await readAll(members);
     for (const member of members) expect(member.view.rollCalled).toBe(false);
     await emil.callRoll();
-    await person('ben').say('here again');
-    await person('anna').say('here as well');
+    await person('ben').send('here again');
+    await person('anna').send('here as well');
     await readAll(members);
     // All three who were heard know of carla; she herself knows that she could not be removed by her own hand.
     expect(members.map(({ view }) => view.silent.length)).toEqual([1, 1, 0, 1]);
@@ -140,10 +140,10 @@ describe('a roll call', () => {
     await person('anna').admit(emil);
     await readAll(members);
     await person('anna').callRoll();
-    await person('ben').say('here');
+    await person('ben').send('here');
     await emil.read();
     await emil.enter();
-    await emil.say('here too');
+    await emil.send('here too');
     await readAll([...members, emil]);
     expect(emil.view.rollCalled).toBe(true);
     await person('ben').removeSilent();
@@ -155,11 +155,11 @@ describe('a roll call', () => {
   test('counts a member for itself as it counts for the others', async () => {
     const { log, members, person } = await inhabited(67, ['anna', 'ben', 'carla']);
     await person('anna').callRoll();
-    await person('ben').say('here');
+    await person('ben').send('here');
     const ghost = await person('carla').membership.seal({
       type: 'receipt',
       number: 9,
-      ...CANNOT_TELL,
+      ...NO_LOG_HASH,
     });
     // Sealed, and never seen in the log: carla has not been heard, not even by herself.
     await readAll(members);

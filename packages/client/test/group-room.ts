@@ -1,8 +1,8 @@
 // Rooms of group members without a network: the log, commit number and snapshots as an honest relay keeps them.
 
 import { deriveRoomKeys } from '@sotto/crypto';
-import { deriveGroupKeys, proveLeave } from '@sotto/crypto/group';
-import type { GroupIdentity, GroupKeys, GroupSuite } from '@sotto/crypto/group';
+import { deriveGroupKeys, proveLeave } from '@sotto/crypto/mls';
+import type { GroupIdentity, GroupKeys, GroupSuite } from '@sotto/crypto/mls';
 import { nativeCrypto } from '@sotto/crypto/native';
 import { bodyBytes, FRAME_BYTES, toHex } from '@sotto/protocol';
 import type { AccessMode, Content, ContentHeader, Decoded, SignedAccess, SignedOrder } from '@sotto/protocol';
@@ -70,7 +70,7 @@ export class GroupLog {
 }
 
 /** What a member says of the log who has missed something. */
-export const CANNOT_TELL = { seen: 0, logHash: new Uint8Array(16), before: new Uint8Array(64) } as const;
+export const NO_LOG_HASH = { seen: 0, logHash: new Uint8Array(16), before: new Uint8Array(64) } as const;
 
 type Said = Content extends infer Each
   ? Each extends Content
@@ -136,7 +136,7 @@ export class GroupReader {
     await this.read();
   }
 
-  async say(text: string): Promise<void> {
+  async send(text: string): Promise<void> {
     await this.publish(() => ({ type: 'text', index: 0, count: 1, bytes: Buffer.from(text) }));
   }
 
@@ -146,7 +146,7 @@ export class GroupReader {
 
   async publish(say: () => Said): Promise<void> {
     this.#number += 1;
-    const content = { number: this.#number, ...CANNOT_TELL, ...say() } as Content;
+    const content = { number: this.#number, ...NO_LOG_HASH, ...say() } as Content;
     // A refused frame is sealed again under the epoch that has begun meanwhile.
     while (this.log.publish(await this.membership.seal(content), this.#commitNumber) === 'stale') await this.read();
   }

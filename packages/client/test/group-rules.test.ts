@@ -1,5 +1,5 @@
-import { GROUP_SKIPPED_MESSAGES_MAX, proveLeave } from '@sotto/crypto/group';
-import type { CommitFacts, GroupMember } from '@sotto/crypto/group';
+import { GROUP_SKIPPED_MESSAGES_MAX, proveLeave } from '@sotto/crypto/mls';
+import type { CommitFacts, GroupMember } from '@sotto/crypto/mls';
 import type { GroupPlaintext, LeaveProof, SignedOrder } from '@sotto/protocol';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -11,7 +11,7 @@ import { AUTHORIZATIONS_MAX } from '../src/limits.ts';
 import { OwnMessages } from '../src/group/own-messages.ts';
 import { hear, mayRemoveSilent, unheard } from '../src/group/roll-call.ts';
 import type { RollCall } from '../src/group/roll-call.ts';
-import { CANNOT_TELL, named, readAll, room, viewOf } from './group-room.ts';
+import { NO_LOG_HASH, named, readAll, room, viewOf } from './group-room.ts';
 import type { GroupLog } from './group-room.ts';
 import { Rogue } from './group-rogue.ts';
 
@@ -66,7 +66,7 @@ describe('a commit', () => {
     access: 'open',
     authorizations: EMPTY_BUNDLE,
     rollCall: undefined,
-    departed: [],
+    leaveProofs: [],
   };
   const facts: CommitFacts = { kind: 'member', epoch: 1n, committer: member(1), added: [], removed: [], roster };
 
@@ -76,7 +76,7 @@ describe('a commit', () => {
     const answers = (['open', 'knock', 'locked'] as const).map((access) => [
       judge(access, {}),
       judge(access, { kind: 'join' }),
-      judge(access, { kind: 'rejoin' }),
+      judge(access, { kind: 'resync' }),
       judge(access, { added: [member(9)] }),
     ]);
     expect(answers).toEqual([
@@ -147,28 +147,28 @@ describe('own messages', () => {
   test('are known once each, in their order, as the others hear them', () => {
     const messages = new OwnMessages();
     for (let index = 0; index < 4; index += 1) messages.add(body(index), index === 2);
-    expect(messages.take(body(9))).toBeUndefined();
-    expect(messages.take(body(1))).toBe('heard');
+    expect(messages.acknowledge(body(9))).toBeUndefined();
+    expect(messages.acknowledge(body(1))).toBe('heard');
     // The one before it has been overtaken: the others refuse it.
-    expect(messages.take(body(0))).toBe('unheard');
-    expect(messages.take(body(1))).toBeUndefined();
-    expect(messages.take(body(2))).toBe('calls');
+    expect(messages.acknowledge(body(0))).toBe('unheard');
+    expect(messages.acknowledge(body(1))).toBeUndefined();
+    expect(messages.acknowledge(body(2))).toBe('calls');
     messages.clear();
-    expect(messages.take(body(3))).toBeUndefined();
+    expect(messages.acknowledge(body(3))).toBeUndefined();
   });
 
   test('that skip more than the others make up for are not heard', () => {
     const messages = new OwnMessages();
     for (let index = 0; index <= GROUP_SKIPPED_MESSAGES_MAX + 1; index += 1) messages.add(body(index), false);
-    expect(messages.take(body(GROUP_SKIPPED_MESSAGES_MAX + 1))).toBe('unheard');
-    expect(messages.take(body(GROUP_SKIPPED_MESSAGES_MAX))).toBe('heard');
+    expect(messages.acknowledge(body(GROUP_SKIPPED_MESSAGES_MAX + 1))).toBe('unheard');
+    expect(messages.acknowledge(body(GROUP_SKIPPED_MESSAGES_MAX))).toBe('heard');
   });
 
   test('that the relay turns round are counted alike by all: a roll call that nobody could open is none', async () => {
     const { log, members } = await room(100, ['anna', 'ben']);
     const [anna, ben] = [named(members, 'anna'), named(members, 'ben')];
-    const call = await anna.membership.seal({ ...CANNOT_TELL, type: 'roll-call', number: 1 });
-    const later = await anna.membership.seal({ ...CANNOT_TELL, type: 'receipt', number: 2 });
+    const call = await anna.membership.seal({ ...NO_LOG_HASH, type: 'roll-call', number: 1 });
+    const later = await anna.membership.seal({ ...NO_LOG_HASH, type: 'receipt', number: 2 });
     log.publish(later, log.commitNumber);
     log.publish(call, log.commitNumber);
     await readAll(members);
@@ -184,17 +184,17 @@ describe('a view', () => {
     const { members } = await room(101, ['anna', 'ben']);
     const [anna, ben] = [named(members, 'anna'), named(members, 'ben')];
     const before = anna.view;
-    await ben.say('nothing new');
+    await ben.send('nothing new');
     await anna.read();
     expect(anna.view).toBe(before);
     const seen = [before];
-    for (const deed of [() => ben.callRoll(), () => anna.say('here'), () => ben.leave(), () => anna.rotate()]) {
+    for (const deed of [() => ben.callRoll(), () => anna.send('here'), () => ben.leave(), () => anna.rotate()]) {
       await deed();
       await readAll(members);
       expect(seen).not.toContain(anna.view);
       seen.push(anna.view);
     }
-    await anna.say('still here');
+    await anna.send('still here');
     await anna.read();
     expect(anna.view).toBe(seen.at(-1));
   });
@@ -255,7 +255,7 @@ describe('what an entry was sealed by', () => {
       anna.opened.flatMap((opened) => (opened.kind === 'nothing' ? [opened.sealedBy] : []));
     expect(new Set(sealers())).toEqual(new Set(['joiner']));
     const before = sealers().length;
-    await anna.say('hello');
+    await anna.send('hello');
     await anna.read();
     expect(anna.opened.at(-1)).toEqual({ kind: 'nothing', code: 'own', sealedBy: 'member' });
     await anna.rotate();
@@ -286,7 +286,7 @@ describe('an upload', () => {
         new Set(['nobody']),
       );
     }
-    const quiet = [await anna.membership.republish(), await anna.membership.depart()];
+    const quiet = [await anna.membership.republishSnapshot(), await anna.membership.publishLeave()];
     expect(quiet.map(({ bodies }) => bodies.length)).toEqual([2, 2]);
     anna.membership.clear();
   });
@@ -320,13 +320,13 @@ describe('an upload', () => {
     await anna.rotate();
     await readAll(members);
     await anna.callRoll();
-    await ben.say('here');
+    await ben.send('here');
     await readAll(members);
     expect(anna.view.silent).toHaveLength(1);
     const made = anna.membership.removeSilent();
     await made;
     // Carla speaks at the last moment, and the relay stores her word first: it knows nothing of what it stores.
-    await carla.say('wait');
+    await carla.send('wait');
     expect(await anna.commit(made)).toBe(true);
     await readAll(members);
     for (const each of members) {
@@ -335,7 +335,7 @@ describe('an upload', () => {
     }
     expect([viewOf(anna), viewOf(ben)]).toEqual([viewOf(carla), viewOf(carla)]);
     expect(carla.names).toBe(3);
-    await anna.putSnapshot(anna.membership.republish());
+    await anna.putSnapshot(anna.membership.republishSnapshot());
     const dora = await log.member('dora');
     await dora.join();
     await readAll(members);

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import {
   BACKOFF_FIRST_MS,
   BACKOFF_MAX_MS,
-  DEPARTING_RANK_MS,
+  LEAVERS_RANK_MS,
   MEMBER_SILENT_MS,
   PRESENCE_INTERVAL_MS,
   RANK_FIRST_MS,
@@ -110,7 +110,7 @@ describe('a receipt', () => {
   test('is not counted of who came after the text', async () => {
     const room = new Room();
     const anna = await room.join('Anna');
-    await room.clock.advance(2 * (RANK_FIRST_MS + DEPARTING_RANK_MS));
+    await room.clock.advance(2 * (RANK_FIRST_MS + LEAVERS_RANK_MS));
     anna.client.send('to nobody', 'r');
     await room.clock.advance(1);
     const ben = await room.join('Ben');
@@ -132,7 +132,7 @@ describe('leaving a group', () => {
     if (cleo === undefined) throw new Error('nobody');
     const before = room.relay.commitNumber;
     ben.client.leave();
-    await room.clock.advance(RANK_FIRST_MS + 2 * DEPARTING_RANK_MS);
+    await room.clock.advance(RANK_FIRST_MS + 2 * LEAVERS_RANK_MS);
     expect(statesOf(ben).at(-1)).toBe('closed');
     expect(room.relay.commitNumber).toBe(before + 1);
     for (const seat of [anna, cleo]) {
@@ -149,11 +149,11 @@ describe('leaving a group', () => {
     const [anna, ben] = await joinMembers(room, 2);
     for (const seat of [anna, ben]) {
       seat.client.leave();
-      await room.clock.advance(RANK_FIRST_MS + 2 * DEPARTING_RANK_MS);
+      await room.clock.advance(RANK_FIRST_MS + 2 * LEAVERS_RANK_MS);
       expect(statesOf(seat).at(-1)).toBe('closed');
     }
     const cleo = await room.join('Cleo');
-    await room.clock.advance(RANK_FIRST_MS + 2 * DEPARTING_RANK_MS);
+    await room.clock.advance(RANK_FIRST_MS + 2 * LEAVERS_RANK_MS);
     expect(cleo.client.members()).toHaveLength(1);
     const dora = await room.join('Dora');
     await expectTalk(room, [cleo, dora], 'new');
@@ -169,7 +169,7 @@ describe('leaving a group', () => {
     await room.clock.advance(MEMBER_SILENT_MS);
     // Still listed: whoever is in the group can read.
     expect(anna.client.members().map(({ name }) => name)).toContain('Ben');
-    await room.clock.advance(4 * PRESENCE_INTERVAL_MS + ROLL_CALL_WAIT_MS + 2 * DEPARTING_RANK_MS);
+    await room.clock.advance(4 * PRESENCE_INTERVAL_MS + ROLL_CALL_WAIT_MS + 2 * LEAVERS_RANK_MS);
     for (const seat of [anna, cleo]) {
       expect(told(seat, 'removed').map(({ member, reason }) => [member.name, reason])).toEqual([['Ben', 'silent']]);
       expect(seat.client.members()).toHaveLength(2);

@@ -1,7 +1,7 @@
 import type { Content } from '@sotto/protocol';
 import { SeededRandom } from '@sotto/fixtures';
 import { describe, expect, test } from 'vitest';
-import { dropSilent, EMPTY_INBOX, takeContent, processRoster, processSequence } from '../src/session/inbox.ts';
+import { dropSilent, EMPTY_INBOX, processContent, processRoster, processSequence } from '../src/session/inbox.ts';
 import type { Inbox, InboxEvent } from '../src/session/inbox.ts';
 import { MEMBER_SILENT_MS } from '../src/limits.ts';
 
@@ -26,7 +26,7 @@ function take(inbox: Inbox, memberKey: Uint8Array, contents: readonly Content[])
   const said: string[] = [];
   let next = inbox;
   for (const content of contents) {
-    const taken = takeContent(next, memberKey, content, 0);
+    const taken = processContent(next, memberKey, content, 0);
     next = taken.inbox;
     said.push(...taken.events.filter((event) => event.type !== 'seen' && event.type !== 'asked').map(inShort));
   }
@@ -155,7 +155,7 @@ describe('what a member may make us hold', () => {
   });
 
   test('is not a receipt for what was not said yet', () => {
-    const taken = takeContent(
+    const taken = processContent(
       { ...ROOM, seen: 5 },
       anna,
       { type: 'receipt', number: 1, seen: 99, logHash: new Uint8Array(16), before: new Uint8Array(64) },

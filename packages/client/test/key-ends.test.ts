@@ -3,7 +3,7 @@
 import { useSecretMemory } from '@sotto/crypto/locked-memory';
 import { describe, expect, test } from 'vitest';
 import { DialError } from '../src/index.ts';
-import { DEPARTING_RANK_MS, RANK_FIRST_MS } from '../src/limits.ts';
+import { LEAVERS_RANK_MS, RANK_FIRST_MS } from '../src/limits.ts';
 import { useNativeEd25519 } from './native-ed25519.ts';
 import { Room, statesOf } from '@sotto/fixtures/room';
 import type { RoomMember, MemberOptions } from '@sotto/fixtures/room';
@@ -12,7 +12,7 @@ useNativeEd25519();
 
 const handedOut: Uint8Array[] = [];
 useSecretMemory({
-  standing: 'unlocked',
+  status: 'unlocked',
   allocate: (bytes) => {
     const place = new Uint8Array(bytes);
     handedOut.push(place);
@@ -216,10 +216,10 @@ describe('at every other end, too, nothing is left of the keys', () => {
         moved: () => undefined,
       },
     });
-    await room.clock.advance(RANK_FIRST_MS + 2 * DEPARTING_RANK_MS);
+    await room.clock.advance(RANK_FIRST_MS + 2 * LEAVERS_RANK_MS);
     const mark = handedOut.length;
     const mallory = await room.join('Mallory', { elsewhere: [next] });
-    await room.clock.advance(RANK_FIRST_MS + 2 * DEPARTING_RANK_MS);
+    await room.clock.advance(RANK_FIRST_MS + 2 * LEAVERS_RANK_MS);
     host.client.evict(mallory.client.fingerprint);
     await room.clock.advance(60_000);
     expect(statesOf(mallory).at(-1)).toBe('closed evicted');

@@ -62,7 +62,7 @@ class Model {
     return {
       epoch: 1,
       members,
-      departing: departing.map(({ id }) => id),
+      leavers: departing.map(({ id }) => id),
       silent: [],
       rollCalled: false,
       access: 'open',
@@ -246,8 +246,8 @@ interface Commit {
 
 /** Uploads, each with its time: what comes in frames of 4096 bytes. */
 function commitsOf(seats: readonly RoomMember[], since = 0): Commit[] {
-  const all = seats.flatMap(({ name, departures }) => {
-    const times = departures.flatMap(({ at, bytes }) => (bytes === 4_096 && at >= since ? [at] : []));
+  const all = seats.flatMap(({ name, writes }) => {
+    const times = writes.flatMap(({ at, bytes }) => (bytes === 4_096 && at >= since ? [at] : []));
     return [...new Set(times)].map((at) => ({ by: name, at }));
   });
   return all.sort((one, other) => one.at - other.at);

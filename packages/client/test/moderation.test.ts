@@ -3,13 +3,7 @@ import type { Cover } from '@sotto/protocol';
 import { describe, expect, test } from 'vitest';
 import { ModeratorError } from '../src/index.ts';
 import type { Moderator } from '../src/index.ts';
-import {
-  ACCESS_AFTER_MOVE_MS,
-  DEPARTING_RANK_MS,
-  FOLLOW_WAIT_MS,
-  KNOCK_LIMIT_MS,
-  RANK_FIRST_MS,
-} from '../src/limits.ts';
+import { ACCESS_AFTER_MOVE_MS, LEAVERS_RANK_MS, FOLLOW_WAIT_MS, KNOCK_LIMIT_MS, RANK_FIRST_MS } from '../src/limits.ts';
 import { expectTalk, Room, statesOf, textsOf, told, warningsOf } from '@sotto/fixtures/room';
 import type { RoomMember } from '@sotto/fixtures/room';
 
@@ -46,7 +40,7 @@ async function openHouse(cover: Cover = 'off'): Promise<House> {
 }
 
 async function settle(room: Room): Promise<void> {
-  await room.clock.advance(RANK_FIRST_MS + 2 * DEPARTING_RANK_MS);
+  await room.clock.advance(RANK_FIRST_MS + 2 * LEAVERS_RANK_MS);
 }
 
 /** Host and Anna, and newcomers have to be let in. */

@@ -1,7 +1,7 @@
 // A name that can be taken for another's is told loudly, whoever bears it; ordinary names are not.
 
 import { describe, expect, test } from 'vitest';
-import { DEPARTING_RANK_MS, MEMBER_SILENT_MS, RANK_FIRST_MS } from '../src/limits.ts';
+import { LEAVERS_RANK_MS, MEMBER_SILENT_MS, RANK_FIRST_MS } from '../src/limits.ts';
 import { joinMembers, Room, told, warningsOf } from '@sotto/fixtures/room';
 
 describe('a member whose name is drawn like another’s', () => {
@@ -64,7 +64,7 @@ test('members with ordinary names are not warned of, and speak without a word ab
   const [anna, ben] = await joinMembers(room, 2);
   for (const name of ['Bea', 'Иван', 'Елена', 'Ελένη', 'محمد', '王小明', 'José', 'Jose', 'می\u200cترا']) {
     await room.join(name);
-    await room.clock.advance(RANK_FIRST_MS + DEPARTING_RANK_MS);
+    await room.clock.advance(RANK_FIRST_MS + LEAVERS_RANK_MS);
   }
   ben.client.send('hello');
   await room.clock.advance(1_000);

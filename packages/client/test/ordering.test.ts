@@ -1,7 +1,7 @@
 // Orders that nobody can see: said in a slot, remembered by all who hear them, carried by whoever commits next. PROTOCOL.md §5.9, §12.5.
 
 import { nativeCrypto } from '@sotto/crypto/native';
-import { proveLeave } from '@sotto/crypto/group';
+import { proveLeave } from '@sotto/crypto/mls';
 import { DWELL_MOST_MS, stealthShape } from '@sotto/protocol';
 import type { SignedAccess, StealthCover } from '@sotto/protocol';
 import { OrderSigner, SeededRandom } from '@sotto/fixtures';
@@ -9,7 +9,7 @@ import { describe, expect, test } from 'vitest';
 import { GroupMembership } from '../src/group/membership.ts';
 import type { Moderator } from '../src/index.ts';
 import type { Upload } from '../src/session/uploads.ts';
-import { CANNOT_TELL, GroupLog, readAll, expectOneView, inhabited } from './group-room.ts';
+import { NO_LOG_HASH, GroupLog, readAll, expectOneView, inhabited } from './group-room.ts';
 import type { GroupReader } from './group-room.ts';
 import { Room, statesOf, told } from '@sotto/fixtures/room';
 import type { RoomMember } from '@sotto/fixtures/room';
@@ -49,7 +49,7 @@ describe('an order that was said', () => {
     await readAll(members);
     await person('anna').callRoll();
     await person('ben').read();
-    await person('ben').say('here');
+    await person('ben').send('here');
     await person('anna').read();
     await person('anna').removeSilent();
     await person('ben').read();
@@ -192,13 +192,13 @@ describe('in a full stealth room', () => {
     let number = 0;
     const say = async (speaker: GroupMembership, order: SignedAccess): Promise<void> => {
       number += 1;
-      await hearing([await speaker.seal({ type: 'order', number, ...CANNOT_TELL, order })]);
+      await hearing([await speaker.seal({ type: 'order', number, ...NO_LOG_HASH, order })]);
     };
     const leave = async (speaker: GroupMembership): Promise<void> => {
       number += 1;
       const { signature } = proveLeave(speaker.identity, roomId);
       const goodbye = { type: 'presence', status: 'leaving', name: 'x', signature } as const;
-      await hearing([await speaker.seal({ ...goodbye, number, ...CANNOT_TELL })]);
+      await hearing([await speaker.seal({ ...goodbye, number, ...NO_LOG_HASH })]);
     };
     return { members, signer, take, say, leave };
   }
@@ -267,8 +267,8 @@ async function openRoom(names: readonly string[]): Promise<{ room: Room; host: R
   return { room: rehearsal, host, guests };
 }
 
-function uploads({ departures }: RoomMember, since: number): number[] {
-  return [...new Set(departures.flatMap(({ at, bytes }) => (bytes === 4_096 && at >= since ? [at] : [])))];
+function uploads({ writes }: RoomMember, since: number): number[] {
+  return [...new Set(writes.flatMap(({ at, bytes }) => (bytes === 4_096 && at >= since ? [at] : [])))];
 }
 
 const accessOf = (seat: RoomMember): string[] => told(seat, 'access').map(({ mode }) => mode);

@@ -1,9 +1,9 @@
 // Reads the kernel's tables of routes and neighbours: whether any way leads to more than those on a network of the container's own.
 
-import type { Standing } from './isolation.ts';
+import type { ProtectionStatus } from './errors.ts';
 
 /** What the compose file promises: networks that lead nowhere, or none at all. */
-export type NetworkPromise = 'inner' | 'none';
+export type NetworkRequirement = 'inner' | 'none';
 
 /** /proc/net/route, /proc/net/ipv6_route, and /proc/net/arp, which says something of gateways once they were asked for. */
 export interface NetworkTables {
@@ -40,15 +40,15 @@ const IPV6_LINE =
 /** IP address, HW type, Flags, HW address, Mask, Device. */
 const NEIGHBOUR_LINE = /^([\d.]+)\s+0x[0-9a-f]+\s+0x([0-9a-f]+)\s+[0-9a-f:]+\s+\S+\s+\S+\s*$/;
 
-export function judgeNetwork(tables: NetworkTables, promise: NetworkPromise): Standing {
+export function validateNetwork(tables: NetworkTables, requirement: NetworkRequirement): ProtectionStatus {
   const [ipv4, ipv6] = [readIpv4(tables.routes), readIpv6(tables.ipv6Routes)];
-  const standings = [
-    ...(ipv4?.map((route) => judgeIpv4(route, tables, promise)) ?? ['unseen' as const]),
-    ...(ipv6?.map((route) => judgeIpv6(route, promise)) ?? ['unseen' as const]),
+  const statuses = [
+    ...(ipv4?.map((route) => validateIpv4(route, tables, requirement)) ?? ['unseen' as const]),
+    ...(ipv6?.map((route) => validateIpv6(route, requirement)) ?? ['unseen' as const]),
   ];
-  if (standings.includes('missing')) return 'missing';
-  if (standings.includes('unseen')) return 'unseen';
-  return standings.includes('unasked') ? 'unasked' : 'in-place';
+  if (statuses.includes('missing')) return 'missing';
+  if (statuses.includes('unseen')) return 'unseen';
+  return statuses.includes('unasked') ? 'unasked' : 'in-place';
 }
 
 /** @returns each once; none for what is not a table of routes. @param routes /proc/net/route */
@@ -58,21 +58,21 @@ export function gatewaysOf(routes: string | undefined): string[] {
 }
 
 /** Docker gives a container a default route on internal networks as well, through an address that `inhibit_ipv4` keeps the machine from having. */
-function judgeIpv4(route: Route, tables: NetworkTables, promise: NetworkPromise): Standing {
+function validateIpv4(route: Route, tables: NetworkTables, requirement: NetworkRequirement): ProtectionStatus {
   if (isRejecting(route)) return 'in-place';
-  if (promise === 'none' && route.device !== LOOPBACK) return 'missing';
-  if (leadsThroughGateway(route)) return judgeGateway(route.gateway, tables);
+  if (requirement === 'none' && route.device !== LOOPBACK) return 'missing';
+  if (leadsThroughGateway(route)) return validateGateway(route.gateway, tables);
   return route.prefixBits < PREFIX_BITS_MIN ? 'missing' : 'in-place';
 }
 
-function judgeIpv6(route: Route, promise: NetworkPromise): Standing {
+function validateIpv6(route: Route, requirement: NetworkRequirement): ProtectionStatus {
   if (isRejecting(route)) return 'in-place';
-  if (promise === 'none' && route.device !== LOOPBACK) return 'missing';
+  if (requirement === 'none' && route.device !== LOOPBACK) return 'missing';
   return leadsThroughGateway(route) || route.prefixBits < PREFIX_BITS_MIN ? 'missing' : 'in-place';
 }
 
 /** Nobody may be there. One that the kernel has not even asked for may be behind a wire that knows no neighbours. */
-function judgeGateway(gateway: string, { gateways, neighbours = '' }: NetworkTables): Standing {
+function validateGateway(gateway: string, { gateways, neighbours = '' }: NetworkTables): ProtectionStatus {
   if (gateways === 'unasked') return 'unasked';
   const lines = neighbours.split('\n').map((line) => NEIGHBOUR_LINE.exec(line));
   const flags = lines.filter((line) => line?.[1] === gateway).map((line) => Number.parseInt(line?.[2] ?? '', 16));

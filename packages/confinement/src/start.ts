@@ -4,16 +4,16 @@ import process from 'node:process';
 import { message } from '@sotto/messages';
 import { refuseVariable } from './command-line.ts';
 import { EXIT_UNPROTECTED, isProtection } from './errors.ts';
+import type { ProtectionStatus } from './errors.ts';
 import { askGateways, readEvidence } from './evidence.ts';
 import type { Evidence } from './evidence.ts';
-import { judge } from './check-isolation.ts';
-import type { NetworkPromise } from './routes.ts';
-import type { Standing } from './isolation.ts';
+import { validateIsolation } from './check-isolation.ts';
+import type { NetworkRequirement } from './routes.ts';
 
 export interface ConfinedProgram {
   /** As it calls itself in front of what it prints. */
   readonly name: string;
-  readonly network: NetworkPromise;
+  readonly network: NetworkRequirement;
 }
 
 /** `said` is for stderr: whole lines, or nothing. `ask`: all is well if the gateways are not there. */
@@ -43,11 +43,11 @@ export async function requireProtection(program: ConfinedProgram): Promise<void>
 export function decideStart(program: ConfinedProgram, unprotected: string | undefined, evidence: Evidence): Start {
   const waived = new Set((unprotected ?? '').split(',').filter((word) => word !== ''));
   if (![...waived].every(isProtection)) return { next: 'end', code: 'unprotected-word' };
-  const open = Object.entries(judge(evidence, program.network)).filter(
-    ([word, standing]) => standing !== 'in-place' && !waived.has(word),
+  const open = Object.entries(validateIsolation(evidence, program.network)).filter(
+    ([word, status]) => status !== 'in-place' && !waived.has(word),
   );
   // A gateway is asked for only by a program that would begin if it is not there: no other sends anything.
-  const lacking = open.filter(([, standing]) => standing !== 'unasked');
+  const lacking = open.filter(([, status]) => status !== 'unasked');
   if (lacking.length > 0) return refuse(program, lacking.map(describe).join(', '));
   if (open.length > 0) return { next: 'ask' };
   // Said each time, whether they are missing or not.
@@ -56,8 +56,8 @@ export function decideStart(program: ConfinedProgram, unprotected: string | unde
   return { next: 'begin', said: `${program.name}: ${said}\n` };
 }
 
-function describe([word, standing]: readonly [string, Standing]): string {
-  return message(standing === 'missing' ? 'confinement.missing' : 'confinement.unseen', { protection: word });
+function describe([word, status]: readonly [string, ProtectionStatus]): string {
+  return message(status === 'missing' ? 'confinement.missing' : 'confinement.unseen', { protection: word });
 }
 
 function refuse({ name }: ConfinedProgram, protections: string): Start {

@@ -16,7 +16,7 @@ function littleEndian(hex: string): bigint {
 }
 
 /** @returns whether `key` is 32 bytes, canonically encoded and not of small order. That it is on the curve shows when it is used. */
-export function isPlainEd25519Key(key: Uint8Array): boolean {
+export function isStrictEd25519Key(key: Uint8Array): boolean {
   if (key.length !== KEY_BYTES) return false;
   const y = littleEndianBytes(key) & ((1n << 255n) - 1n);
   return y < FIELD_PRIME && !SMALL_ORDER_Y.has(y);

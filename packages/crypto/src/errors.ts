@@ -15,7 +15,7 @@ export const GROUP_CODES = {
   'member-alone': 'nobody else is in the group: it is not joined again, only anew and as somebody new',
   'member-unknown': 'a member that is not in the group',
   'commit-form': 'a commit with proposals or parts that Sotto does not use',
-  'commit-own': 'a commit of this member itself: it is adopted, not processed',
+  'commit-own': 'a commit of this member itself: it is merged, not processed',
   'commit-invalid': 'a commit that does not hold: signature, path or confirmation',
   'commit-removes-other': 'a joining commit that removes a leaf which is not the joiner’s own',
   'commit-changes-member': 'a commit that changes its own member’s id or key',

@@ -29,7 +29,7 @@ class ArenaMemory implements SecretMemory {
   readonly #allocateArena: AllocateArena;
   readonly #readLockedBytes: ReadLockedBytes;
   #arena: Arena;
-  #standing: SecretMemory['standing'] = 'locked';
+  #status: SecretMemory['status'] = 'locked';
 
   constructor(allocateArena: AllocateArena, readLockedBytes: ReadLockedBytes) {
     this.#allocateArena = allocateArena;
@@ -37,8 +37,8 @@ class ArenaMemory implements SecretMemory {
     this.#arena = this.#open(ARENA_BYTES);
   }
 
-  get standing(): SecretMemory['standing'] {
-    return this.#standing;
+  get status(): SecretMemory['status'] {
+    return this.#status;
   }
 
   allocate(bytes: number): Uint8Array {
@@ -58,7 +58,7 @@ class ArenaMemory implements SecretMemory {
     const before = this.#readLockedBytes();
     const bytes = this.#allocate(size);
     const after = this.#readLockedBytes();
-    if (before === undefined || after === undefined || after - before < size) this.#standing = 'unlocked';
+    if (before === undefined || after === undefined || after - before < size) this.#status = 'unlocked';
     return { bytes, next: 0 };
   }
 
@@ -79,11 +79,11 @@ export function makeArenaMemory(allocateArena: AllocateArena, readLockedBytes: R
 
 /**
  * Puts all secrets of this program into locked memory, before there is one. Where the addon is missing or the system locks nothing, the
- * program goes on without, and `standing` says so for as long as it runs: it is a promise less, not a fault.
+ * program goes on without, and `status` says so for as long as it runs: it is a promise less, not a fault.
  */
-export async function lockSecrets(): Promise<Pick<SecretMemory, 'standing'>> {
+export async function lockSecrets(): Promise<Pick<SecretMemory, 'status'>> {
   const allocateArena = await loadAddon();
-  if (allocateArena === undefined) return { standing: 'unlocked' };
+  if (allocateArena === undefined) return { status: 'unlocked' };
   const memory = makeArenaMemory(allocateArena, readLockedBytes);
   useSecretMemory(memory);
   return memory;

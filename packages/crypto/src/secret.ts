@@ -8,7 +8,7 @@ const REDACTED = '[secret]';
  */
 export interface SecretMemory {
   /** `locked`: all that was allocated so far is known never to be paged out. Anything else, not knowing included, is `unlocked`. */
-  readonly standing: 'locked' | 'unlocked';
+  readonly status: 'locked' | 'unlocked';
   /** @returns so many zeroed bytes, nobody else's. */
   allocate(bytes: number): Uint8Array;
   /** Takes back what `allocate` gave, zeroed by the caller. It may be unmapped: nobody may hold on to it. */
@@ -16,7 +16,7 @@ export interface SecretMemory {
 }
 
 const ordinaryMemory: SecretMemory = {
-  standing: 'unlocked',
+  status: 'unlocked',
   allocate: (bytes) => new Uint8Array(bytes),
   release: () => undefined,
 };

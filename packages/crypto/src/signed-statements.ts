@@ -4,7 +4,7 @@
 import { capabilityStatement, concatBytes, orderStatement } from '@sotto/protocol';
 import type { LeaveProof, Move, SignedOrder } from '@sotto/protocol';
 import nacl from 'tweetnacl';
-import { isPlainEd25519Key, littleEndianBytes } from './ed25519-keys.ts';
+import { isStrictEd25519Key, littleEndianBytes } from './ed25519-keys.ts';
 import { ascii } from './key-schedule.ts';
 import type { RoomKeys } from './key-schedule.ts';
 import { LABELS } from './labels.ts';
@@ -27,7 +27,7 @@ function signStatement(secret: Secret, statement: Uint8Array): Uint8Array {
 
 /** RFC 8032 §5.1.7 without the cofactor. The library alone would also take S + L for S, which others refuse. */
 function verifyStatement(statement: Uint8Array, signature: Uint8Array, key: Uint8Array): boolean {
-  if (signature.length !== SIGNATURE_BYTES || !isPlainEd25519Key(key)) return false;
+  if (signature.length !== SIGNATURE_BYTES || !isStrictEd25519Key(key)) return false;
   if (littleEndianBytes(signature.subarray(32)) >= GROUP_ORDER) return false;
   return nacl.sign.detached.verify(statement, signature, key);
 }

@@ -4,7 +4,13 @@ import { signKeyPackage } from 'ts-mls/keyPackage.js';
 import { signLeafNodeKeyPackage } from 'ts-mls/leafNode.js';
 import { describe, expect, test } from 'vitest';
 import { readKeyPackage } from '../src/mls/key-package.ts';
-import { exportSnapshot, joinState, makeKeyPackage, processCommit, proposeCommit } from '../src/mls/transitions.ts';
+import {
+  exportSnapshot,
+  joinByExternalCommit,
+  makeKeyPackage,
+  processCommit,
+  proposeCommit,
+} from '../src/mls/transitions.ts';
 import { createGroupIdentity, GROUP_KEY_PACKAGE_BYTES_MAX } from '../src/mls/index.ts';
 import type { GroupIdentity } from '../src/mls/index.ts';
 import {
@@ -110,7 +116,9 @@ describe('a key package', () => {
     const control = await libraryProcesses(context, other, commit);
     const snapshot = await exportSnapshot(context, control);
     const newcomer = createGroupIdentity(random.bytes);
-    expect(await joinState(context, acceptAll, snapshot, newcomer, false)).toEqual(refused('member-duplicate'));
+    expect(await joinByExternalCommit(context, acceptAll, snapshot, newcomer, false)).toEqual(
+      refused('member-duplicate'),
+    );
   });
 });
 

@@ -5,7 +5,7 @@ import { leafToNodeIndex, toLeafIndex } from 'ts-mls/treemath.js';
 import { describe, expect, test } from 'vitest';
 import { makeCredential } from '../src/mls/context.ts';
 import type { GroupContext } from '../src/mls/context.ts';
-import { exportSnapshot, joinState, processCommit, proposeCommit } from '../src/mls/transitions.ts';
+import { exportSnapshot, joinByExternalCommit, processCommit, proposeCommit } from '../src/mls/transitions.ts';
 import { rosterOf } from '../src/mls/tree.ts';
 import { createGroupIdentity } from '../src/mls/index.ts';
 import { acceptAll, at, hex, newKeys, random, value } from './group-room.ts';
@@ -77,7 +77,9 @@ describe('a joining commit', () => {
     const sameId = { ...createGroupIdentity(random.bytes), memberId: at(identities, 1).memberId };
     const sameKey = { ...at(identities, 1), memberId: random.bytes(16) };
     for (const identity of [sameId, sameKey]) {
-      expect(await joinState(context, acceptAll, snapshot, identity, false)).toEqual(refused('member-duplicate'));
+      expect(await joinByExternalCommit(context, acceptAll, snapshot, identity, false)).toEqual(
+        refused('member-duplicate'),
+      );
       const forged = await forgeJoin(context, snapshot, { identity });
       expect(await answer(context, states, forged.commit)).toEqual(refused('member-duplicate'));
       expect(ids(await libraryProcesses(context, at(states, 0), forged.commit))).toHaveLength(3);
@@ -122,7 +124,13 @@ describe('a joining commit', () => {
     const forged = await forgeJoin(context, snapshot, {});
     expect(await answer({ ...context, membersMax: 2 }, states, forged.commit)).toEqual(refused('group-full'));
     expect(
-      await joinState({ ...context, membersMax: 1 }, acceptAll, snapshot, createGroupIdentity(random.bytes), false),
+      await joinByExternalCommit(
+        { ...context, membersMax: 1 },
+        acceptAll,
+        snapshot,
+        createGroupIdentity(random.bytes),
+        false,
+      ),
     ).toEqual(refused('group-full'));
     expect(await answer(context, states, forged.commit)).toMatchObject({ ok: true });
   });

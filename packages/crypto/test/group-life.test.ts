@@ -76,7 +76,7 @@ describe('a group', () => {
     expect(keyOf(alice, before)).toBe(old);
   });
 
-  test('goes on as it was until a commit is adopted', async () => {
+  test('goes on as it was until a commit is merged', async () => {
     const room = await createRoom(2);
     const [alice, bob] = [at(room.members, 0).group, at(room.members, 1).group];
     const pending = value(await alice.rotate());
@@ -85,20 +85,20 @@ describe('a group', () => {
     expect(pending.epoch).toBe(alice.epoch + 1n);
     value(await bob.processCommit(pending.commit));
     const late = await alice.sealMessage(text('late'));
-    await pending.adopt();
+    await pending.merge();
     expect(value(await bob.openMessage(late)).bytes).toEqual(text('late'));
     expect(agreement([alice, bob])).toBe(1);
-    await expect(pending.adopt()).rejects.toThrow('adopted or discarded before');
-    pending.discard();
+    await expect(pending.merge()).rejects.toThrow('merged or cleared before');
+    pending.clear();
     expect(value(await bob.openMessage(await alice.sealMessage(text('and on')))).bytes).toEqual(text('and on'));
   });
 
-  test('cannot be entered by a commit that was discarded, and ends in the middle of a call as well', async () => {
+  test('cannot be entered by a commit that was cleared, and ends in the middle of a call as well', async () => {
     const room = await createRoom(2);
     const [alice, bob] = [at(room.members, 0).group, at(room.members, 1).group];
     const joining = value(await room.engine.joinGroup(await alice.exportSnapshot(), createGroupIdentity(random.bytes)));
-    joining.discard();
-    await expect(joining.adopt()).rejects.toThrow('adopted or discarded before');
+    joining.clear();
+    await expect(joining.merge()).rejects.toThrow('merged or cleared before');
     const sealing = alice.sealMessage(text('last words'));
     const waiting = alice.sealMessage(text('too late'));
     await Promise.resolve();
@@ -109,15 +109,15 @@ describe('a group', () => {
     expect(bob.status).toBe('active');
   });
 
-  test('is one line of epochs: of two commits the loser is discarded and made again', async () => {
+  test('is one line of epochs: of two commits the loser is cleared and made again', async () => {
     const room = await createRoom(3);
     const [alice, bob, carol] = room.members.map(({ group }) => group);
     if (!alice || !bob || !carol) throw new Error('three members');
     const [won, lost] = [value(await alice.rotate()), value(await bob.rotate())];
     await applyCommit([...room.members], won);
     expect(await carol.processCommit(lost.commit)).toEqual({ ok: false, code: 'epoch-old' });
-    await expect(lost.adopt()).rejects.toThrow('another epoch');
-    lost.discard();
+    await expect(lost.merge()).rejects.toThrow('another epoch');
+    lost.clear();
     const message = await bob.sealMessage(text('still works'));
     expect(value(await carol.openMessage(message)).bytes).toEqual(text('still works'));
     await applyCommit(room.members, value(await bob.rotate()));
@@ -132,14 +132,14 @@ describe('a group', () => {
     await applyCommit(others, value(await at(others, 1).group.rotate()));
     const snapshot = await at(others, 0).group.exportSnapshot();
     expect(await room.engine.joinGroup(snapshot, lost.identity)).toEqual({ ok: false, code: 'member-duplicate' });
-    const again = value(await room.engine.rejoinGroup(snapshot, lost.identity));
-    const group = await again.adopt();
+    const again = value(await room.engine.resync(snapshot, lost.identity));
+    const group = await again.merge();
     for (const other of others)
-      expect(value(await other.group.processCommit(again.commit)).facts).toMatchObject({ kind: 'rejoin', removed: [] });
+      expect(value(await other.group.processCommit(again.commit)).facts).toMatchObject({ kind: 'resync', removed: [] });
     expect(group.roster).toHaveLength(3);
     expect(agreement([group, ...others.map((other) => other.group)])).toBe(1);
     const stranger = createGroupIdentity(random.bytes);
-    expect(await room.engine.rejoinGroup(await group.exportSnapshot(), stranger)).toEqual({
+    expect(await room.engine.resync(await group.exportSnapshot(), stranger)).toEqual({
       ok: false,
       code: 'member-unknown',
     });
@@ -149,14 +149,14 @@ describe('a group', () => {
     const room = await createRoom(1);
     const { identity, group } = at(room.members, 0);
     const snapshot = await group.exportSnapshot();
-    expect(await room.engine.rejoinGroup(snapshot, identity)).toEqual({ ok: false, code: 'member-alone' });
+    expect(await room.engine.resync(snapshot, identity)).toEqual({ ok: false, code: 'member-alone' });
     const context = await openContext(nativeCrypto, 'x-wing', room.keys, 64);
     const config = { keyPackageEqualityConfig: context.config.keyPackageEqualityConfig };
     await expect(forgeJoin(context, snapshot, { identity, again: true, config })).rejects.toThrow();
     // Control: with a second member it is.
     await join(room);
     const both = await at(room.members, 1).group.exportSnapshot();
-    expect((await room.engine.rejoinGroup(both, identity)).ok).toBe(true);
+    expect((await room.engine.resync(both, identity)).ok).toBe(true);
     await expect(forgeJoin(context, both, { identity, again: true, config })).resolves.toBeDefined();
   });
 
@@ -188,7 +188,7 @@ describe('a group', () => {
     const [alice, bob, carol] = room.members;
     if (!alice || !bob || !carol) throw new Error('three members');
     const pending = value(await alice.group.removeMembers([carol.identity.memberId]));
-    await pending.adopt();
+    await pending.merge();
     const facts = value(await bob.group.processCommit(pending.commit)).facts;
     expect(facts.removed.map(({ memberId }) => hex(memberId))).toEqual([hex(carol.identity.memberId)]);
     expect(hex(facts.committer.memberId)).toBe(hex(alice.identity.memberId));
@@ -261,7 +261,7 @@ describe('a policy', () => {
     const follower = { identity, group: await applyCommit(keen.members, pending) };
     const eviction = value(await at(keen.members, 0).group.removeMembers([identity.memberId]));
     expect(await follower.group.processCommit(eviction.commit)).toEqual({ ok: false, code: 'policy-remove' });
-    eviction.discard();
+    eviction.clear();
     const message = await at(keen.members, 0).group.sealMessage(text('as before'));
     expect(value(await follower.group.openMessage(message)).bytes).toEqual(text('as before'));
   });

@@ -21,13 +21,13 @@ const MEMBERS_MAX = 6;
 const RUNS = Number(process.env['SOTTO_GROUP_RUNS'] ?? 6);
 
 type Step = {
-  readonly kind: 'join' | 'leave' | 'rotate' | 'rejoin' | 'talk' | 'race' | 'purge';
+  readonly kind: 'join' | 'leave' | 'rotate' | 'resync' | 'talk' | 'race' | 'purge';
   readonly who: number;
   readonly other: number;
 };
 
 const step: fc.Arbitrary<Step> = fc.record({
-  kind: fc.constantFrom('join', 'leave', 'rotate', 'rejoin', 'talk', 'race', 'purge'),
+  kind: fc.constantFrom('join', 'leave', 'rotate', 'resync', 'talk', 'race', 'purge'),
   who: fc.nat(),
   other: fc.nat(),
 });
@@ -41,7 +41,7 @@ async function race(
 ): Promise<void> {
   const [won, lost] = [await propose(first.group), await propose(second.group)];
   await applyCommit(room.members, won);
-  lost.discard();
+  lost.clear();
   await applyCommit(room.members, await propose(second.group));
 }
 
@@ -61,9 +61,9 @@ async function perform(room: TestRoom, { kind, who, other }: Step): Promise<void
     case 'rotate':
       await applyCommit(members, value(await one.group.rotate()));
       return;
-    case 'rejoin': {
+    case 'resync': {
       if (one === two) return;
-      const pending = value(await room.engine.rejoinGroup(await two.group.exportSnapshot(), one.identity));
+      const pending = value(await room.engine.resync(await two.group.exportSnapshot(), one.identity));
       members.splice(members.indexOf(one), 1);
       one.group.destroy();
       members.push({ identity: one.identity, group: await applyCommit(members, pending) });
@@ -123,7 +123,7 @@ test('joins that race: the second joiner starts over on the new snapshot', async
   const lost = value(await engine.joinGroup(snapshot, bea));
   room.members.push({ identity: ada, group: await applyCommit(room.members, won) });
   expect(await at(room.members, 0).group.processCommit(lost.commit)).toEqual({ ok: false, code: 'epoch-old' });
-  lost.discard();
+  lost.clear();
   const again = value(await engine.joinGroup(won.snapshot, bea));
   room.members.push({ identity: bea, group: await applyCommit(room.members, again) });
   expect(agreement(room.members.map(({ group }) => group))).toBe(1);

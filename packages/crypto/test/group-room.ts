@@ -81,7 +81,7 @@ export async function join(
 
 /** A commit is accepted: its maker merges it, all other members process it. */
 export async function applyCommit(others: readonly Member[], pending: PendingCommit): Promise<Group> {
-  const group = await pending.adopt();
+  const group = await pending.merge();
   for (const other of others) {
     if (other.group !== group) value(await other.group.processCommit(pending.commit));
   }

@@ -12,12 +12,12 @@ import { initializeEpoch } from 'ts-mls/keySchedule.js';
 import { describe, expect, test } from 'vitest';
 import { openEnvelope, sealEnvelope } from '../src/index.ts';
 import type { GroupContext } from '../src/mls/context.ts';
-import { retire, secretsOf, withFreshPast, withoutPast } from '../src/mls/secrets.ts';
+import { zeroSecrets, secretsOf, withLatestPastEpoch, withoutPastEpochs } from '../src/mls/secrets.ts';
 import {
   addProposal,
   createState,
   exportSnapshot,
-  joinState,
+  joinByExternalCommit,
   makeKeyPackage,
   openMessage,
   processCommit,
@@ -146,10 +146,10 @@ describe('a stolen state', () => {
     const [reader] = await processed(context, states.slice(1), rotation.commit);
     if (reader === undefined) throw new Error('no reader');
     expect(await openMessage(context, steal(reader), late.bytes)).toMatchObject({ ok: true });
-    const purged = withoutPast(reader);
+    const purged = withoutPastEpochs(reader);
     const past = [...secretsOf(reader)].filter((secret) => !secretsOf(purged).has(secret));
     expect(past.length).toBeGreaterThan(4);
-    retire(reader, purged);
+    zeroSecrets(reader, purged);
     expect(past.every((secret) => secret.every((byte) => byte === 0))).toBe(true);
     expect(await openMessage(context, steal(purged), late.bytes)).toEqual({ ok: false, code: 'epoch-old' });
     const next = await sealMessage(context, rotation.next, text('still here'));
@@ -201,22 +201,22 @@ describe('what was used is zero', () => {
       const kept = secretsOf(next);
       const spent = [...secretsOf(old)].filter((secret) => !kept.has(secret));
       expect(spent.some((secret) => secret.some((byte) => byte !== 0))).toBe(true);
-      retire(old, next);
+      zeroSecrets(old, next);
       expect(spent.every((secret) => secret.every((byte) => byte === 0))).toBe(true);
       expect([...kept].every((secret) => secret.some((byte) => byte !== 0))).toBe(true);
     }
   });
 
-  test('what was read while a commit was on its way stays read: the adopted epoch has the used-up ratchet', async () => {
+  test('what was read while a commit was on its way stays read: the merged epoch has the used-up ratchet', async () => {
     const { context, states } = await openStates(2);
     const first = await sealMessage(context, at(states, 1), text('one'));
     const rotation = value(await proposeCommit(context, acceptAll, at(states, 0), []));
     const read = value(await openMessage(context, at(states, 0), first.bytes));
-    const adopted = withFreshPast(rotation.next, read.next);
-    expect(await openMessage(context, steal(adopted), first.bytes)).toEqual({ ok: false, code: 'message-repeated' });
+    const merged = withLatestPastEpoch(rotation.next, read.next);
+    expect(await openMessage(context, steal(merged), first.bytes)).toEqual({ ok: false, code: 'message-repeated' });
     expect(await openMessage(context, steal(rotation.next), first.bytes)).toMatchObject({ ok: true });
     const second = await sealMessage(context, first.next, text('two'));
-    expect(await openMessage(context, steal(adopted), second.bytes)).toMatchObject({ ok: true });
+    expect(await openMessage(context, steal(merged), second.bytes)).toMatchObject({ ok: true });
   });
 
   test('a destroyed group gives no key and takes no call', async () => {
@@ -252,7 +252,7 @@ describe('a holder of the connection string who did not join', () => {
       expect(await outsider.openMessage(message)).toMatchObject({ ok: false });
     }
     const fork = value(await room.engine.joinGroup(snapshot, createGroupIdentity(random.bytes)));
-    const forked = await fork.adopt();
+    const forked = await fork.merge();
     expect(await forked.openMessage(message)).toEqual({ ok: false, code: 'epoch-old' });
 
     const readers = bob.envelopeKey(bob.epoch - 1n);
@@ -335,7 +335,7 @@ describe('a message', () => {
     const { bytes } = await sealMessage(context, at(states, 0), text('x'));
     expect(await openMessage(context, twin, bytes)).toMatchObject({ ok: false, code: 'epoch-future' });
     const joined = value(
-      await joinState(
+      await joinByExternalCommit(
         context,
         acceptAll,
         await exportSnapshot(context, twin),

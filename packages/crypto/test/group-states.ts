@@ -9,7 +9,13 @@ import { openContext } from '../src/mls/context.ts';
 import type { GroupContext } from '../src/mls/context.ts';
 import { createGroupIdentity } from '../src/mls/index.ts';
 import type { GroupIdentity } from '../src/mls/index.ts';
-import { createState, exportSnapshot, joinState, makeKeyPackage, processCommit } from '../src/mls/transitions.ts';
+import {
+  createState,
+  exportSnapshot,
+  joinByExternalCommit,
+  makeKeyPackage,
+  processCommit,
+} from '../src/mls/transitions.ts';
 import type { KeyPackagePair } from '../src/mls/transitions.ts';
 import { acceptAll, newKeys, random, value } from './group-room.ts';
 
@@ -30,7 +36,9 @@ export async function openStates(count: number): Promise<States> {
       states = [await createState(context, identity)];
       continue;
     }
-    const joined = value(await joinState(context, acceptAll, await exportSnapshot(context, first), identity, false));
+    const joined = value(
+      await joinByExternalCommit(context, acceptAll, await exportSnapshot(context, first), identity, false),
+    );
     states = [...(await processed(context, states, joined.commit)), joined.next];
   }
   return { context, identities, states };

@@ -29,12 +29,12 @@ describe('memory in arenas', () => {
     const memory = makeArenaMemory(system.allocate, system.locked);
     for (let arena = 0; arena < 2; arena += 1) {
       memory.allocate(ARENA_BYTES);
-      expect(memory.standing).toBe('locked');
+      expect(memory.status).toBe('locked');
     }
     memory.allocate(1);
-    expect(memory.standing).toBe('unlocked');
+    expect(memory.status).toBe('unlocked');
     expect(memory.allocate(32)).toEqual(new Uint8Array(32));
-    expect(memory.standing).toBe('unlocked');
+    expect(memory.status).toBe('unlocked');
   });
 
   test.each<[string, AllocateArena, () => number | undefined]>([
@@ -50,7 +50,7 @@ describe('memory in arenas', () => {
     ],
   ])('with %s is unlocked, says so and works', (_what, allocate, locked) => {
     const memory = makeArenaMemory(allocate, locked);
-    expect(memory.standing).toBe('unlocked');
+    expect(memory.status).toBe('unlocked');
     expect(memory.allocate(64)).toEqual(new Uint8Array(64));
   });
 
@@ -113,10 +113,10 @@ describe.runIf(platform === 'linux')('a program that locks its secrets', () => {
     const inverted = Uint8Array.from({ length: 32 }, (_, index) => 100 + index * 3);
     const before = lockedBytes();
     const memory = await lockSecrets();
-    expect(memory.standing).toBe(lockedBytes() - before >= ARENA_BYTES ? 'locked' : 'unlocked');
+    expect(memory.status).toBe(lockedBytes() - before >= ARENA_BYTES ? 'locked' : 'unlocked');
 
     const ordinaryCopy = inverted.map((byte) => byte ^ 255);
-    const expected = memory.standing === 'locked' ? 1 : 0;
+    const expected = memory.status === 'locked' ? 1 : 0;
     expect(countLocked(inverted)).toBe(0);
     const secret = new Secret(ordinaryCopy);
     expect(countLocked(inverted)).toBe(expected);

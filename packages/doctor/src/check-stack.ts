@@ -15,7 +15,7 @@ export function stackRuns({ containers }: Snapshot, plan: StackPlan): Verdict {
   const isHosting = plan.hosting.some((service) => !plan.visiting.includes(service) && there(service).length > 0);
   const needed = isHosting ? plan.hosting : plan.visiting;
   const missing = needed.filter((service) => there(service).length === 0);
-  // A client that has left may leave its container behind; that breaks no promise.
+  // A client that has left may leave its container behind; that breaks no requirement.
   const staying = containers.filter(({ service, running }) => running || plan.services[service]?.isClient !== true);
   const looks = staying.map(({ name, running, health }): Look => {
     if (!running) return wrong(`${name} does not run`);

@@ -1,4 +1,4 @@
-// The examination: every promise has its check, a pure function of what was seen; what comes out is one finding for each.
+// The examination: every requirement has its check, a pure function of what was seen; what comes out is one finding for each.
 
 import * as limits from './check-limits.ts';
 import * as mounts from './check-mounts.ts';
@@ -7,25 +7,25 @@ import * as privileges from './check-privileges.ts';
 import * as stack from './check-stack.ts';
 import * as tor from './check-tor.ts';
 import { EVIDENCE_CHARS_MAX, EVIDENCE_LINES_MAX } from './limits.ts';
-import { PROMISES } from './requirements.ts';
-import type { PromiseCode, Topic } from './requirements.ts';
+import { REQUIREMENTS } from './requirements.ts';
+import type { RequirementCode, Topic } from './requirements.ts';
 import type { Snapshot } from './snapshot.ts';
 import { planOf } from './stack-plan.ts';
 import type { StackPlan } from './stack-plan.ts';
 import type { State, Verdict } from './verdict.ts';
 
 export interface Finding {
-  readonly code: PromiseCode;
+  readonly code: RequirementCode;
   readonly topic: Topic;
-  readonly promise: string;
+  readonly requirement: string;
   readonly state: State;
   /** What was seen, in printable ASCII. */
   readonly evidence: readonly string[];
-  /** What to do, where the promise is broken. */
+  /** What to do, where the requirement is broken. */
   readonly next?: string;
 }
 
-const CHECKS: Readonly<Record<PromiseCode, (snapshot: Snapshot, plan: StackPlan) => Verdict>> = {
+const CHECKS: Readonly<Record<RequirementCode, (snapshot: Snapshot, plan: StackPlan) => Verdict>> = {
   'stack-runs': stack.stackRuns,
   'containers-known': stack.containersKnown,
   'image-released': stack.imageReleased,
@@ -82,18 +82,18 @@ const CHECKS: Readonly<Record<PromiseCode, (snapshot: Snapshot, plan: StackPlan)
   'engine-closed': stack.engineClosed,
 };
 
-/** One finding for each promise, in the order of the table. */
+/** One finding for each requirement, in the order of the table. */
 export function examine(snapshot: Snapshot, plan?: StackPlan): Finding[] {
   const measure = plan ?? planOf(snapshot.containers.map(({ service }) => service));
-  return (Object.keys(PROMISES) as PromiseCode[]).map((code) => {
-    const { topic, promise, next } = PROMISES[code];
+  return (Object.keys(REQUIREMENTS) as RequirementCode[]).map((code) => {
+    const { topic, requirement, next } = REQUIREMENTS[code];
     const { state, evidence } = CHECKS[code](snapshot, measure);
     const shown = presentable(evidence);
-    return { code, topic, promise, state, evidence: shown, ...(state === 'red' ? { next } : {}) };
+    return { code, topic, requirement, state, evidence: shown, ...(state === 'red' ? { next } : {}) };
   });
 }
 
-/** The worst of them: one broken promise is enough, and what cannot be told is not well. */
+/** The worst of them: one broken requirement is enough, and what cannot be told is not well. */
 export function overall(findings: readonly Pick<Finding, 'state'>[]): State {
   const states = new Set(findings.map(({ state }) => state));
   if (states.has('red')) return 'red';

@@ -1,4 +1,4 @@
-// Holes of engines that concern what Sotto promises, with the first versions that do not have them: by the
+// Known holes of engines that break a requirement of Sotto, with the first versions that repair them: by the
 // projects' own threads and changelogs, as of November 2026.
 
 export interface KnownHole {
@@ -10,7 +10,7 @@ export interface KnownHole {
   readonly branchNumbers: number;
   /** Builds of distributions that have the repair under an older number. */
   readonly repairedBuilds: readonly string[];
-  /** The promise of ours that closes it, whatever the engine. */
+  /** The requirement of ours that closes it, whatever the engine. */
   readonly closedBy?: string;
 }
 

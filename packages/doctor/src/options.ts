@@ -26,26 +26,27 @@ const SHOWABLE = new RegExp(`^-{1,2}[A-Za-z][A-Za-z0-9-]{0,${OPTION_CHARS_MAX - 
 
 export const HELP = `Usage: ./scripts/doctor [options]
 
-Looks at a running stack of Sotto from outside and says of each promise whether
-it holds, with its evidence: green, red, or that it cannot tell. It changes
+Checks a running stack of Sotto from outside, and prints for each requirement
+whether it is met, with the evidence: green, red, or cannot tell. It changes
 nothing: it asks the Docker engine, reads /proc of this machine if the engine
-runs on it, and asks Tor for its version. To see for itself that nothing gets
-out, it starts a container of one of Sotto's own images for a few seconds on
-each internal network. That tries two documentation addresses (198.51.100.1 and
-198.51.100.129) and the network's gateway, and is removed again.
+runs here, and asks Tor for its version. To try whether anything gets out, it
+starts a container of one of Sotto's own images for a few seconds on each
+internal network. That container tries two documentation addresses
+(198.51.100.1 and 198.51.100.129) and the network's gateway. The doctor removes
+it again.
 
-  --project NAME   the stack that was started under this name; sotto if absent
+  --project NAME   the name that the stack was started under; sotto if absent
                    (with the private test network: sotto-tornet)
-  --json           one JSON object on standard output
-  --no-probe       starts no container; what it would show is "cannot tell"
-  --release FILE   what was released, as ./scripts/verify --digests prints it;
-                   docs/released-digests.txt if absent
+  --json           print one JSON object to standard output
+  --no-probe       start no container; its requirements are then "cannot tell"
+  --release FILE   the released images, as ./scripts/verify --digests prints
+                   them; docs/released-digests.txt if absent
   -V, --version    show the version
   -h, --help       show this text
 
-Exit codes: 0 every promise is green; 1 one is red; 2 one cannot be told, or the
-doctor cannot look (its code is on standard error); 64 a wrong option, argument
-or variable.
+Exit codes: 0 every requirement is green; 1 one is red; 2 one cannot be told, or
+the doctor cannot look (its code is on standard error); 64 a wrong option,
+argument or variable.
 `;
 
 const OPTIONS = {

@@ -8,7 +8,7 @@ import { TEST_NETWORK_SERVICE } from './stack-plan.ts';
 import type { State } from './verdict.ts';
 
 /** Of the JSON object: raised when a field changes its meaning or goes. */
-const FORM = 1;
+const FORM = 2;
 const COLUMN = 13;
 /** What is well is said in one line. */
 const GREEN_CHARS_MAX = 150;
@@ -60,7 +60,7 @@ export function page(report: Report): string {
     report.filesAdded.length === 0
       ? []
       : [
-          `Made with personal settings too (${report.filesAdded.join(', ')}): the promises are judged as the containers run.`,
+          `Made with personal settings too (${report.filesAdded.join(', ')}): the requirements are judged as the containers run.`,
         ];
   const topics = TOPICS.flatMap((topic) => {
     const findings = report.findings.filter((finding) => finding.topic === topic);
@@ -70,9 +70,9 @@ export function page(report: Report): string {
   return `${[head, ...warning, ...personal, ...topics, '', `${green} green, ${red} red, ${open} cannot be told`].join('\n')}\n`;
 }
 
-function linesOf({ code, state, promise, evidence, next }: Finding): string[] {
+function linesOf({ code, state, requirement, evidence, next }: Finding): string[] {
   const indent = ' '.repeat(COLUMN);
-  const head = `${WORDS[state].padEnd(COLUMN)}${promise}  [${code}]`;
+  const head = `${WORDS[state].padEnd(COLUMN)}${requirement}  [${code}]`;
   if (state === 'green') return [head, `${indent}${cut(evidence.join('; '))}`];
   return [
     head,

@@ -1,4 +1,4 @@
-// Reads Tor's options as Tor does: a file of lines, then pairs on the command line. Only options that a promise is about keep their value.
+// Reads Tor's options as Tor does: a file of lines, then pairs on the command line. Only options that a requirement is about keep their value.
 
 /** Options whose values the checks ask for, in lower case: Tor's options are not case-sensitive. Others may hold bridges or keys. */
 const TORRC_OPTIONS: readonly string[] = [

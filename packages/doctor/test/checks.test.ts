@@ -1,10 +1,10 @@
-// Every promise is broken at least once, in a snapshot of the real stack, and exactly that one turns red.
+// Every requirement is broken at least once, in a snapshot of the real stack, and exactly that one turns red.
 
 import { describe, expect, test } from 'vitest';
 import { examine, overall } from '../src/checks.ts';
 import type { Finding } from '../src/checks.ts';
-import { PROMISES } from '../src/requirements.ts';
-import type { PromiseCode } from '../src/requirements.ts';
+import { REQUIREMENTS } from '../src/requirements.ts';
+import type { RequirementCode } from '../src/requirements.ts';
 import type { Seen, Snapshot } from '../src/snapshot.ts';
 import { seen, unseen } from '../src/snapshot.ts';
 import type { State } from '../src/verdict.ts';
@@ -27,7 +27,7 @@ const torOptions = (snapshot: Draft<Snapshot>, service: string): Draft<[string, 
 const probe = (snapshot: Draft<Snapshot>): { outside: string[]; gateway: string[]; control: string } =>
   valueOf(valueOf(snapshot.probes as Snapshot['probes'])[0]?.outcome) as never;
 
-const FAULTS: readonly (readonly [code: PromiseCode, what: string, breakIt: Break])[] = [
+const FAULTS: readonly (readonly [code: RequirementCode, what: string, breakIt: Break])[] = [
   ['stack-runs', 'a service is missing', (s) => void (s.containers = s.containers.filter((c) => c.service !== 'gate'))],
   ['stack-runs', 'a service has ended', (s) => void (of(s, 'relay').running = false)],
   ['stack-runs', 'a service is not healthy', (s) => void (of(s, 'relay').health = 'unhealthy')],
@@ -288,7 +288,7 @@ describe('the shipped stack', () => {
   });
 });
 
-describe('a broken promise', () => {
+describe('a broken requirement', () => {
   test.each(FAULTS)('%s: %s turns red, and nothing else does', (code, _what, breakIt) => {
     const snapshot = wholeStack();
     breakIt(snapshot);
@@ -297,12 +297,12 @@ describe('a broken promise', () => {
     expect(overall(findings)).toBe('red');
     const red = findings.find((finding) => finding.state === 'red');
     expect(red?.evidence.length).toBeGreaterThan(0);
-    expect(red?.next).toBe(PROMISES[code].next);
+    expect(red?.next).toBe(REQUIREMENTS[code].next);
   });
 
-  test('is there for every promise', () => {
+  test('is there for every requirement', () => {
     const broken = new Set<string>(FAULTS.map(([code]) => code));
-    expect(Object.keys(PROMISES).filter((code) => !broken.has(code))).toEqual([]);
+    expect(Object.keys(REQUIREMENTS).filter((code) => !broken.has(code))).toEqual([]);
     expect(broken.size).toBeGreaterThan(50);
   });
 });

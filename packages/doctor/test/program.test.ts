@@ -201,7 +201,7 @@ describe('the report', () => {
     const report = JSON.parse(JSON.stringify(reportOf(snapshot, examine(snapshot)))) as Record<string, unknown>;
     expect(report).toMatchObject({
       type: 'doctor',
-      form: 1,
+      form: 2,
       project: 'sotto',
       testNetwork: true,
       state: 'cannot-tell',
@@ -209,7 +209,7 @@ describe('the report', () => {
     expect((report['findings'] as unknown[]).length).toBe(54);
   });
 
-  test('as a page says each promise with its state, and of a broken one what to do', () => {
+  test('as a page says each requirement with its state, and of a broken one what to do', () => {
     const snapshot = shippedStack();
     of(snapshot, 'relay').logDriver = 'json-file';
     const text = page(reportOf(snapshot, examine(snapshot)));
@@ -234,7 +234,7 @@ describe('the report', () => {
     snapshot.filesAdded = ['docker-compose.override.yml', 'm\u001by.yml'];
     const report = reportOf(snapshot, examine(snapshot));
     expect(page(report)).toContain(
-      '\nMade with personal settings too (docker-compose.override.yml, m?y.yml): the promises are judged as the containers run.\n',
+      '\nMade with personal settings too (docker-compose.override.yml, m?y.yml): the requirements are judged as the containers run.\n',
     );
     expect(report.state).toBe('green');
     of(snapshot, 'relay').privileged = true;

@@ -15,7 +15,7 @@ describe('a torrc', () => {
     ]);
   });
 
-  test('keeps no value that no promise is about: bridges and keys are nobody’s business', () => {
+  test('keeps no value that no requirement is about: bridges and keys are nobody’s business', () => {
     const options = readTorrc('Bridge obfs4 198.51.100.7:443 cert=secret\nHashedControlPassword 16:ABCD\nNickname me');
     expect(JSON.stringify(options)).not.toMatch(/198|secret|ABCD|me"\]$/);
     expect(options.map(([name]) => name)).toEqual(['bridge', 'hashedcontrolpassword', 'nickname']);

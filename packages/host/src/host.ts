@@ -62,22 +62,22 @@ export class Host implements Moderation {
     });
     this.#room = this.#makeRoom(options.config.access);
     void this.#room.opened.then(({ network, time }) => {
-      const { connectionString } = this.#room;
-      if (connectionString !== undefined) {
-        this.#print(renderOpening(connectionString, network, time, options.config.cover));
+      const { inviteText } = this.#room;
+      if (inviteText !== undefined) {
+        this.#print(renderOpening(inviteText, network, time, options.config.cover));
       }
     });
   }
 
   /** The connection string, once it is known to work. */
   get invite(): string | undefined {
-    return this.#room.connectionString;
+    return this.#room.inviteText;
   }
 
   /** The same with the network that it leads over. */
   get shown(): ShownInvite | undefined {
-    const { connectionString, network } = this.#room;
-    return connectionString === undefined ? undefined : { invite: connectionString, network };
+    const { inviteText, network } = this.#room;
+    return inviteText === undefined ? undefined : { invite: inviteText, network };
   }
 
   start(): void {
@@ -180,10 +180,10 @@ export class Host implements Moderation {
   }
 
   #showMoved(): void {
-    const { connectionString, network, orderSigner } = this.#room;
-    if (connectionString === undefined) return;
+    const { inviteText, network, orderSigner } = this.#room;
+    if (inviteText === undefined) return;
     const wasOpen = (this.#before?.orderSigner.mode ?? 'open') === 'open';
-    this.#print(renderMoved(connectionString, network, { reopened: !wasOpen && orderSigner.mode === 'open' }));
+    this.#print(renderMoved(inviteText, network, { reopened: !wasOpen && orderSigner.mode === 'open' }));
   }
 
   #answer(reply: ModeratorReply): void {

@@ -30,7 +30,7 @@ try {
   const servers = [await serveInvite(config.inviteSocket, () => host.shown)];
   if (config.moderatorSocket !== undefined) servers.push(await serveModerator(config.moderatorSocket, host));
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => host.stop());
-  if (memory.standing === 'unlocked') print(message('host.keys-unlocked'));
+  if (memory.status === 'unlocked') print(message('host.keys-unlocked'));
   host.start();
   const code = await host.ended;
   for (const server of servers) void server.close();

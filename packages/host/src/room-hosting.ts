@@ -109,8 +109,8 @@ export class RoomHosting {
     return this.#state.stage === 'open' ? this.#invite : undefined;
   }
 
-  /** The connection string, as long as there is an invite. */
-  get connectionString(): string | undefined {
+  /** The invite as text, as users see it: the connection string. */
+  get inviteText(): string | undefined {
     return this.invite === undefined ? undefined : encodeInvite(this.invite);
   }
 

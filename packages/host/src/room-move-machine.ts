@@ -37,7 +37,7 @@ export type RoomMoveEffect =
   | { readonly type: 'notify'; readonly what: MoveNotice };
 
 /** What the host's screen is told of a move; the words are in screen.ts. */
-export type MoveNotice = 'opening-other' | 'other-not-opened' | 'other-offered' | 'offer-lapsed' | 'moving';
+export type MoveNotice = 'opening-other' | 'other-not-opened' | 'other-offered' | 'offer-lapsed' | 'switching';
 
 export interface RoomMoveLimits {
   readonly openMs: number;
@@ -66,7 +66,7 @@ export function stepRoomMove(move: RoomMove, event: RoomMoveEvent, limits: RoomM
       break;
     case 'offered':
       if (event.type === 'moved')
-        return step('leaving', [{ type: 'switch-to-other' }, notify('moving'), wait(limits.graceMs)]);
+        return step('leaving', [{ type: 'switch-to-other' }, notify('switching'), wait(limits.graceMs)]);
       if (event.type === 'lost') return step('settled', withdraw('other-not-opened'));
       if (event.type === 'time-over') return step('settled', withdraw('offer-lapsed'));
       break;

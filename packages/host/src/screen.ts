@@ -60,7 +60,7 @@ const MOVE_MESSAGES = {
   'other-not-opened': 'host.other-room-not-opened',
   'other-offered': 'host.other-room-offered',
   'offer-lapsed': 'host.other-room-lapsed',
-  moving: 'host.room-move-begins',
+  switching: 'host.room-move-begins',
 } as const;
 
 export function describeMove(notice: MoveNotice): string {

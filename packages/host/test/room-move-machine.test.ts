@@ -29,7 +29,7 @@ describe('a move', () => {
     const offered = run(['opened'], opening.move);
     expect(offered.effects).toEqual(['offer-other', 'notify other-offered', 'wait 2']);
     const leaving = run(['moved'], offered.move);
-    expect(leaving.effects).toEqual(['switch-to-other', 'notify moving', 'wait 1']);
+    expect(leaving.effects).toEqual(['switch-to-other', 'notify switching', 'wait 1']);
     const closing = run(['time-over'], leaving.move);
     expect(closing.effects).toEqual(['close-before']);
     expect(run(['closed'], closing.move)).toEqual({ move: SETTLED, effects: ['show-invite'] });

@@ -246,14 +246,14 @@ describe('admin.sock', () => {
     '{"operation":"close","room":"zz"}',
   ])('answers the line %j with admin-malformed, and the next as if nothing were', async (line) => {
     const fixture = await openRelay();
-    expect(await fixture.host.say(`${line}\n`)).toEqual(no('admin-malformed'));
+    expect(await fixture.host.send(`${line}\n`)).toEqual(no('admin-malformed'));
     expect(await fixture.host.ask({ operation: 'ping' })).toEqual(OK);
   });
 
   test('ends a connection whose line has no end', async () => {
     const fixture = await openRelay();
-    expect(await fixture.host.say('x'.repeat(ADMIN_LINE_BYTES_MAX + 1))).toEqual(no('admin-malformed'));
-    expect(await fixture.host.hear()).toBeUndefined();
+    expect(await fixture.host.send('x'.repeat(ADMIN_LINE_BYTES_MAX + 1))).toEqual(no('admin-malformed'));
+    expect(await fixture.host.receive()).toBeUndefined();
     expect(await fixture.anotherHost().ask({ operation: 'ping' })).toEqual(OK);
   });
 
@@ -267,7 +267,7 @@ describe('admin.sock', () => {
       encodeAdminRequest({ operation: 'close', roomId: room.roomId });
     for (const piece of text.match(/.{1,37}|\n/gs) ?? []) fixture.host.socket.write(piece);
     const replies = [];
-    for (let count = 0; count < 4; count += 1) replies.push(await fixture.host.hear());
+    for (let count = 0; count < 4; count += 1) replies.push(await fixture.host.receive());
     expect(replies).toEqual([OK, OK, OK, no('room-unknown')]);
   });
 });

@@ -65,7 +65,7 @@ const program = run({
   prepare: async () => {
     await requireProtection({ name: 'sotto', network: 'inner' });
     // Before the first secret, so that all of them lie there.
-    return (await lockSecrets()).standing;
+    return (await lockSecrets()).status;
   },
   hideArguments: () => {
     // Overwrites the arguments where `ps` and /proc read them, too.

@@ -1,4 +1,4 @@
-"""The end of the lab's wire that has no walls: everything that is not here goes to the world. Run once, in the victim's namespace, with NET_ADMIN."""
+"""The end of the lab's wire that has no isolation: everything that is not here goes to the world. Run once, in the victim's namespace, with NET_ADMIN."""
 import subprocess
 
 

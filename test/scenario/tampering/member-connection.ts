@@ -60,7 +60,7 @@ const OWN_PING = 2 ** 50;
 
 export class MemberConnection implements ViewedConnection {
   readonly #view: MemberView;
-  readonly #board: RelayState;
+  readonly #state: RelayState;
   readonly #member: Socket;
   #relay: Socket | undefined;
   #phase: Phase = { kind: 'greeting' };
@@ -75,7 +75,7 @@ export class MemberConnection implements ViewedConnection {
 
   constructor(view: MemberView, board: RelayState, member: Socket) {
     this.#view = view;
-    this.#board = board;
+    this.#state = board;
     this.#member = member;
     listen(member, (frame) => this.#fromMember(frame), this.cut.bind(this));
     view.connect(this);
@@ -95,9 +95,9 @@ export class MemberConnection implements ViewedConnection {
 
   publish(frame: Frame): void {
     const name = nameOf(frame.body);
-    this.#board.origins.set(name, { author: this.#view.name, kind: 'publish' });
+    this.#state.origins.set(name, { author: this.#view.name, kind: 'publish' });
     this.#unanswered.add(name);
-    this.#relay?.write(encodeFrame({ ...frame, number: this.#view.understand(frame.number) }));
+    this.#relay?.write(encodeFrame({ ...frame, number: this.#view.trueCommitNumber(frame.number) }));
   }
 
   reattach(): void {
@@ -115,12 +115,12 @@ export class MemberConnection implements ViewedConnection {
     this.#view.disconnect(this);
     this.#member.destroy();
     this.#relay?.destroy();
-    this.#board.moved();
+    this.#state.moved();
   }
 
   /** Lets pass what waited. */
   thaw(): void {
-    if (this.#phase.kind !== 'live' || this.#board.isFrozen()) return;
+    if (this.#phase.kind !== 'live' || this.#state.isFrozen()) return;
     for (const frame of this.#waiting.splice(0)) this.#pass(frame);
   }
 
@@ -179,16 +179,16 @@ export class MemberConnection implements ViewedConnection {
     const upload = toHex(request.uploadId);
     if (this.#view.commits === 'refuse') {
       const what = concatBytes(request.uploadId, new Uint8Array(NONCE_BYTES - UPLOAD_ID_BYTES));
-      this.write(encodeRefused('conflict', this.#view.tell(this.#view.commitNumber), what));
+      this.write(encodeRefused('conflict', this.#view.shownCommitNumber(this.#view.commitNumber), what));
       return;
     }
     const bytes = concatBytes(...(this.#staged?.pieces ?? []));
     const size = bodyBytes(FRAME_BYTES[request.frameSize] ?? 0);
     for (let index = 0; index < request.frameCount; index += 1) {
       const body = bytes.subarray(index * size, (index + 1) * size);
-      this.#board.origins.set(nameOf(body), { author: this.#view.name, kind: 'commit' });
+      this.#state.origins.set(nameOf(body), { author: this.#view.name, kind: 'commit' });
     }
-    const commitNumber = this.#view.understand(frame.number);
+    const commitNumber = this.#view.trueCommitNumber(frame.number);
     this.#asked = { upload, commitNumber };
     this.#forward({ ...frame, number: commitNumber });
   }
@@ -197,7 +197,7 @@ export class MemberConnection implements ViewedConnection {
   #fetch(frame: Frame): void {
     const request = value(decodeFetch(frame));
     if (request.what === 'log') {
-      this.#view.hear(this.#view.served.from(request.from));
+      this.#view.deliver(this.#view.served.from(request.from));
       return;
     }
     this.#snapshotName = request.what;
@@ -213,7 +213,7 @@ export class MemberConnection implements ViewedConnection {
     switch (frame.operation) {
       case 'challenge': {
         const from = (this.#view.cursor ?? 0) + 1;
-        const { room } = this.#board;
+        const { room } = this.#state;
         const signature = signAttach(room, value(decodeChallenge(frame)), from);
         this.#relay?.write(encodeAttach({ roomId: room.roomId, from, signature }));
         return;
@@ -257,18 +257,18 @@ export class MemberConnection implements ViewedConnection {
 
   #entry(frame: Frame): void {
     const name = nameOf(frame.body);
-    const frames = this.#view.processEntry(frame.number, frame.body.slice(), this.#board.origins.get(name));
+    const frames = this.#view.processEntry(frame.number, frame.body.slice(), this.#state.origins.get(name));
     this.#unanswered.delete(name);
-    if (!this.#isQuiet()) this.#view.hear(frames);
+    if (!this.#isQuiet()) this.#view.deliver(frames);
     this.#checkCaughtUp();
-    this.#board.moved();
+    this.#state.moved();
   }
 
   #commitNumber(frame: Frame): void {
     const frames = this.#view.processCommitted(readCommitted(frame));
     if (this.#asked !== undefined && frame.number > this.#asked.commitNumber) this.#asked = undefined;
-    if (!this.#isQuiet()) this.#view.hear(frames);
-    this.#board.moved();
+    if (!this.#isQuiet()) this.#view.deliver(frames);
+    this.#state.moved();
   }
 
   #refused(frame: Frame): void {
@@ -276,8 +276,8 @@ export class MemberConnection implements ViewedConnection {
     this.#unanswered.delete(what);
     if (this.#asked !== undefined && what.startsWith(this.#asked.upload)) this.#asked = undefined;
     this.#view.commitNumber = Math.max(this.#view.commitNumber, frame.number);
-    this.write(encodeFrame({ ...frame, number: this.#view.tell(frame.number) }));
-    this.#board.moved();
+    this.write(encodeFrame({ ...frame, number: this.#view.shownCommitNumber(frame.number) }));
+    this.#state.moved();
   }
 
   #isQuiet(): boolean {
@@ -297,10 +297,10 @@ export class MemberConnection implements ViewedConnection {
     this.#phase = { kind: 'live' };
     if (from !== undefined) {
       this.write(encodeAttached(this.#view.attached()));
-      if (from > 0) this.#view.hear(this.#view.served.from(from));
+      if (from > 0) this.#view.deliver(this.#view.served.from(from));
     }
     this.thaw();
-    this.#board.moved();
+    this.#state.moved();
   }
 }
 

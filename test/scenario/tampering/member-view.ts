@@ -64,11 +64,11 @@ export class MemberView {
   snapshots: 'honest' | 'previous' | 'junk' = 'honest';
   commits: 'pass' | 'refuse' = 'pass';
   /** What becomes of the member's own frames. */
-  speech: 'pass' | 'hold' | 'swallow' = 'pass';
+  publishing: 'pass' | 'hold' | 'swallow' = 'pass';
   /** Whether the room's frames reach it now. */
-  hearing: 'now' | 'held' = 'now';
+  delivery: 'now' | 'held' = 'now';
   /** Whether the member is let in when it dials. */
-  door: 'open' | 'shut' = 'open';
+  dialing: 'open' | 'shut' = 'open';
   /** Added to the commit number in ATTACHED, and in no other frame. */
   attachedLie = 0;
   /** Added to the commit number wherever it is told, and taken off again where the member says it. */
@@ -81,7 +81,7 @@ export class MemberView {
   published = 0;
   #wire: ViewedConnection | undefined;
   #held: Frame[] = [];
-  #unheard: Uint8Array[] = [];
+  #undelivered: Uint8Array[] = [];
   #wake: (() => void)[] = [];
 
   constructor(name: string, path: string, branch: Branch) {
@@ -98,7 +98,7 @@ export class MemberView {
     this.#wire = wire;
     this.connections += 1;
     this.#held = [];
-    this.#unheard = [];
+    this.#undelivered = [];
   }
 
   disconnect(wire: ViewedConnection): void {
@@ -143,24 +143,24 @@ export class MemberView {
   /** A commit that the member is not told of makes its commit number an old one: from then on it is told, and understood, with an offset. */
   processCommitted(notice: CommitNotice): Uint8Array[] {
     this.commitNumber = Math.max(this.commitNumber, notice.commitNumber);
-    const told = this.notices({ ...notice, commitNumber: this.tell(notice.commitNumber) });
+    const told = this.notices({ ...notice, commitNumber: this.shownCommitNumber(notice.commitNumber) });
     if (told.length !== 1) this.tampered += 1;
     if (told.length === 0) this.commitNumberOffset -= 1;
     return told.map((each) => this.served.note(each));
   }
 
-  tell(commitNumber: number): number {
+  shownCommitNumber(commitNumber: number): number {
     return Math.max(0, commitNumber + this.commitNumberOffset);
   }
 
   /** @returns the true commit number of the one that the member names. */
-  understand(commitNumber: number): number {
+  trueCommitNumber(commitNumber: number): number {
     return Math.max(0, commitNumber - this.commitNumberOffset);
   }
 
   attached(): Attached {
     const { oldest, next } = this.served;
-    return { commitNumber: this.tell(this.commitNumber) + this.attachedLie, oldest, next };
+    return { commitNumber: this.shownCommitNumber(this.commitNumber) + this.attachedLie, oldest, next };
   }
 
   /** @returns a SNAPSHOT frame as the member gets it, under the name that it asked for. */
@@ -170,13 +170,13 @@ export class MemberView {
     const { snapshotBytes, data } = piece.value;
     if (snapshotBytes === 0) return encodeSnapshot({ ...piece.value, which });
     const last = this.served.placeOf(piece.value.last);
-    const honest = { ...piece.value, which, last, commitNumber: this.tell(frame.number) };
+    const honest = { ...piece.value, which, last, commitNumber: this.shownCommitNumber(frame.number) };
     switch (this.snapshots) {
       case 'honest':
         return encodeSnapshot(honest);
       case 'previous':
         // An old snapshot passes for the present one: with the present commit number, so that a commit on it is taken.
-        return encodeSnapshot({ ...honest, commitNumber: this.tell(this.commitNumber) });
+        return encodeSnapshot({ ...honest, commitNumber: this.shownCommitNumber(this.commitNumber) });
       case 'junk':
         return encodeSnapshot({
           ...honest,
@@ -186,28 +186,28 @@ export class MemberView {
   }
 
   /** To the member, unless it is not to hear anything now. */
-  hear(frames: readonly Uint8Array[]): void {
-    if (this.hearing === 'held') this.#unheard.push(...frames);
+  deliver(frames: readonly Uint8Array[]): void {
+    if (this.delivery === 'held') this.#undelivered.push(...frames);
     else for (const frame of frames) this.#wire?.write(frame);
   }
 
   /** Lets the member hear again, first what was held. */
-  releaseHeard(): void {
-    this.hearing = 'now';
-    this.hear(this.#unheard.splice(0));
+  releaseDelivery(): void {
+    this.delivery = 'now';
+    this.deliver(this.#undelivered.splice(0));
   }
 
   /** @returns whether the member's frame goes on to the relay now. */
   processPublish(frame: Frame): boolean {
     this.published += 1;
-    if (this.speech === 'hold') this.#held.push(frame);
+    if (this.publishing === 'hold') this.#held.push(frame);
     for (const wake of this.#wake.splice(0)) wake();
-    return this.speech === 'pass';
+    return this.publishing === 'pass';
   }
 
   /** Lets the member be heard again, first what was held. @returns how many frames that was. */
   releasePublished(): number {
-    this.speech = 'pass';
+    this.publishing = 'pass';
     const held = this.#held.splice(0);
     for (const frame of held) this.#wire?.publish(frame);
     return held.length;
@@ -225,7 +225,7 @@ export class MemberView {
   /** An entry that nobody has sent. */
   insert(body: Uint8Array): void {
     this.tampered += 1;
-    this.hear([this.served.append(body)]);
+    this.deliver([this.served.append(body)]);
   }
 
   /** Random bytes, as long as a frame of this size class has. */
@@ -243,15 +243,20 @@ export class MemberView {
     const notice = this.served.lastNotice;
     if (notice === undefined) throw new Error('there was no commit');
     this.tampered += 1;
-    this.hear([encodeCommitted(notice)]);
+    this.deliver([encodeCommitted(notice)]);
   }
 
   /** A COMMITTED without a commit. */
   inventCommitted(ahead = 1): void {
     const last = Math.max(1, this.served.next - 1);
     this.tampered += 1;
-    this.hear([
-      encodeCommitted({ commitNumber: this.tell(this.commitNumber) + ahead, first: last, last, snapshotBytes: 1_024 }),
+    this.deliver([
+      encodeCommitted({
+        commitNumber: this.shownCommitNumber(this.commitNumber) + ahead,
+        first: last,
+        last,
+        snapshotBytes: 1_024,
+      }),
     ]);
   }
 }

@@ -26,11 +26,11 @@ export class TamperingRelay {
   /** The room as it began. */
   readonly trunk: Branch;
   readonly #options: TamperingRelayOptions;
-  readonly #board: RelayState;
+  readonly #state: RelayState;
   readonly #branches: Branch[];
   readonly #views = new Map<string, MemberView>();
   readonly #servers: Server[] = [];
-  readonly #lines = new Set<MemberConnection>();
+  readonly #connections = new Set<MemberConnection>();
   #frozen = false;
   #wake: (() => void)[] = [];
 
@@ -38,7 +38,7 @@ export class TamperingRelay {
     this.#options = options;
     this.trunk = trunk;
     this.#branches = [trunk];
-    this.#board = {
+    this.#state = {
       room,
       origins: new Map<string, Origin>(),
       isFrozen: () => this.#frozen,
@@ -60,13 +60,13 @@ export class TamperingRelay {
     const path = join(this.#options.directory, `to-${this.#servers.length}.sock`);
     const view = new MemberView(name, path, this.trunk);
     const server = createServer((socket) => {
-      if (view.door === 'shut') {
+      if (view.dialing === 'shut') {
         socket.destroy();
         return;
       }
-      const line = new MemberConnection(view, this.#board, socket);
-      this.#lines.add(line);
-      socket.on('close', () => this.#lines.delete(line));
+      const connection = new MemberConnection(view, this.#state, socket);
+      this.#connections.add(connection);
+      socket.on('close', () => this.#connections.delete(connection));
     });
     this.#servers.push(server);
     server.listen(path);
@@ -89,7 +89,7 @@ export class TamperingRelay {
   /** Another relay whose room goes on from this point. */
   async branchFrom(mirror: RoomMirror): Promise<Branch> {
     const place = placeOf(this.#options, `branch-${this.#branches.length}`);
-    const branch = await Branch.open(this.#board.room, place, { ...mirror, ...this.#lock() });
+    const branch = await Branch.open(this.#state.room, place, { ...mirror, ...this.#lock() });
     this.#branches.push(branch);
     return branch;
   }
@@ -134,7 +134,7 @@ export class TamperingRelay {
   }
 
   async close(): Promise<void> {
-    for (const line of this.#lines) line.cut();
+    for (const connection of this.#connections) connection.cut();
     await Promise.all(this.#servers.map((server) => new Promise((resolve) => server.close(resolve))));
     await Promise.all(this.#branches.map((branch) => branch.close()));
   }
@@ -143,7 +143,7 @@ export class TamperingRelay {
     if (this.#frozen) throw new Error('one thing at a time');
     this.#frozen = true;
     try {
-      await this.#until(() => [...this.#lines].every((line) => line.isSettled));
+      await this.#until(() => [...this.#connections].every((connection) => connection.isSettled));
       for (const branch of this.#branches) {
         const { next } = await branch.snapshot();
         const views = [...this.#views.values()].filter((view) => view.branch === branch && view.isConnected);
@@ -152,7 +152,7 @@ export class TamperingRelay {
       return await work();
     } finally {
       this.#frozen = false;
-      for (const line of this.#lines) line.thaw();
+      for (const connection of this.#connections) connection.thaw();
     }
   }
 
@@ -161,7 +161,7 @@ export class TamperingRelay {
   }
 
   #lock(): Pick<RoomMirror, 'capabilityKey' | 'roomTag'> {
-    const { capabilityKey, roomTag } = this.#board.room;
+    const { capabilityKey, roomTag } = this.#state.room;
     return { capabilityKey, roomTag };
   }
 }

@@ -1,21 +1,21 @@
 // Who stands outside: strangers that have knocked and wait for a member's yes; or oneself, with a key package that waits for its welcome. PROTOCOL.md §5.9.
 
-import type { Group, GroupCode, GroupMember, KeyPackageOffer } from '@sotto/crypto/group';
+import type { Group, GroupCode, GroupMember, KeyPackageOffer } from '@sotto/crypto/mls';
 import { equalBytes, refuse } from '@sotto/protocol';
 import type { Decoded, Piece } from '@sotto/protocol';
 import { collectPiece } from './commit-bundle.ts';
 import type { Pieces } from './commit-bundle.ts';
-import { STRANGERS_MAX, WELCOMES_MAX } from '../limits.ts';
+import { KNOCKING_JOINERS_MAX, WELCOMES_MAX } from '../limits.ts';
 
 /** Somebody outside who has knocked. */
-interface Stranger {
+interface KnockingJoiner {
   readonly memberId: Uint8Array;
   readonly keyPackage: Uint8Array;
 }
 
 export class Admission {
   /** The last that knocked is the last. */
-  #strangers: readonly Stranger[] = [];
+  #joiners: readonly KnockingJoiner[] = [];
   /** This member's own knock. */
   #offer: KeyPackageOffer | undefined;
   #pieces: Pieces = [];
@@ -23,27 +23,27 @@ export class Admission {
   #welcomes: readonly Uint8Array[] = [];
 
   /** Who knocks again takes back the knock before. */
-  remember(stranger: Stranger): void {
-    const others = this.#strangers.filter(({ memberId }) => !equalBytes(memberId, stranger.memberId));
-    this.#strangers = [...others, stranger].slice(-STRANGERS_MAX);
+  addKnock(stranger: KnockingJoiner): void {
+    const others = this.#joiners.filter(({ memberId }) => !equalBytes(memberId, stranger.memberId));
+    this.#joiners = [...others, stranger].slice(-KNOCKING_JOINERS_MAX);
   }
 
   /** @returns the key package of somebody who has knocked. */
   keyPackageOf(memberId: Uint8Array): Uint8Array | undefined {
-    return this.#strangers.find((stranger) => equalBytes(stranger.memberId, memberId))?.keyPackage;
+    return this.#joiners.find((stranger) => equalBytes(stranger.memberId, memberId))?.keyPackage;
   }
 
   /** An epoch has begun: whoever is in the group is not outside. An empty roster: this member is. */
-  settle(roster: readonly GroupMember[]): void {
-    this.#strangers = this.#strangers.filter(
+  onEpoch(roster: readonly GroupMember[]): void {
+    this.#joiners = this.#joiners.filter(
       (stranger) => roster.length > 0 && !roster.some(({ memberId }) => equalBytes(memberId, stranger.memberId)),
     );
-    if (roster.length > 0) this.withdraw();
+    if (roster.length > 0) this.withdrawKnock();
   }
 
   /** This member knocks, and takes back its knock before. */
   knock(offer: KeyPackageOffer): void {
-    this.withdraw();
+    this.withdrawKnock();
     this.#offer = offer;
   }
 
@@ -58,24 +58,24 @@ export class Admission {
   }
 
   /** Something else stands in the log: the pieces before it do not go on. */
-  interrupt(): void {
+  clearPieces(): void {
     this.#pieces = [];
   }
 
   /** Tries the welcomes with a snapshot. A refusal leaves everything as it was. */
-  async enter(snapshot: Uint8Array): Promise<Decoded<Group, GroupCode>> {
+  async joinByWelcome(snapshot: Uint8Array): Promise<Decoded<Group, GroupCode>> {
     for (const welcome of this.#welcomes) {
       const entered = await this.#offer?.joinByWelcome(welcome, snapshot);
       if (entered?.ok !== true) continue;
       // The offer's keys are the group's now, and not to be zeroed here.
       this.#offer = undefined;
-      this.withdraw();
+      this.withdrawKnock();
       return entered;
     }
     return refuse('welcome-invalid');
   }
 
-  withdraw(): void {
+  withdrawKnock(): void {
     this.#offer?.destroy();
     this.#offer = undefined;
     this.#pieces = [];

@@ -1,7 +1,7 @@
 // Makes what goes to the relay as one upload: joins, new keys, removals, admissions, orders, and snapshots put back. PROTOCOL.md §5.8, §5.9.
 
-import { proveLeave } from '@sotto/crypto/group';
-import type { Group, GroupCode, GroupMember, PendingCommit } from '@sotto/crypto/group';
+import { proveLeave } from '@sotto/crypto/mls';
+import type { Group, GroupCode, GroupMember, PendingCommit } from '@sotto/crypto/mls';
 import { accept, coverMembersMax, equalBytes, isStealth, refuse, UPLOAD_ID_BYTES } from '@sotto/protocol';
 import type {
   Decoded,
@@ -16,15 +16,15 @@ import { COMMIT_FRAME_SIZE, DUMMY } from './envelopes.ts';
 import type { GroupState } from './state.ts';
 import { accessAfter, leaveOf } from './policy.ts';
 import type { Authorizations } from './policy.ts';
-import { leaversOf, silentOf } from './view.ts';
+import { leaversOfOneCommit, silentOf } from './view.ts';
 import { COMMIT_FRAMES_MAX } from '../limits.ts';
-import type { Standing } from './ledger.ts';
+import type { PolicyState } from './ledger.ts';
 import type { OwnCommit } from './own-commit.ts';
 import type { Upload } from '../session/uploads.ts';
 
 type Made = Promise<Decoded<Upload, GroupCode>>;
 
-export class CommitMaker {
+export class CommitBuilder {
   readonly #state: GroupState;
 
   constructor(state: GroupState) {
@@ -45,11 +45,11 @@ export class CommitMaker {
   async join({ group, proofs, access }: SnapshotPlaintext, again: boolean): Made {
     const snapshot = { proofs, access };
     const evidence = this.#state.ledger.evidenceOfSnapshot(snapshot);
-    const joined = await this.#state.judging(evidence, () => this.#joinFrom(group, again));
+    const joined = await this.#state.validatingWith(evidence, () => this.#joinFrom(group, again));
     if (!joined.ok) return joined;
     return this.#isFullFor(joined.value, proofs)
       ? refuse('group-full')
-      : this.#propose({ pending: joined.value, sealedBy: 'joiner', snapshot }, EMPTY_BUNDLE, snapshot);
+      : this.#seal({ pending: joined.value, sealedBy: 'joiner', snapshot }, EMPTY_BUNDLE, snapshot);
   }
 
   /** Whether all places are taken by members who want to stay. Those whose proof is there will be removed. PROTOCOL.md §12.1. */
@@ -60,7 +60,7 @@ export class CommitMaker {
 
   async #joinFrom(snapshot: Uint8Array, again: boolean): Promise<Decoded<PendingCommit, GroupCode>> {
     const { engine, identity } = this.#state;
-    const joined = again ? await engine.rejoinGroup(snapshot, identity) : undefined;
+    const joined = again ? await engine.resync(snapshot, identity) : undefined;
     // It was removed meanwhile: then it joins like anybody.
     const isGone = joined?.ok === false && joined.code === 'member-unknown';
     return joined === undefined || isGone ? engine.joinGroup(snapshot, identity) : joined;
@@ -93,20 +93,20 @@ export class CommitMaker {
     return this.#rotate(orders, evicted);
   }
 
-  republish(): Promise<Upload> {
-    return this.#makeQuietUpload(DUMMY, this.#state.ledger.standing.proofs);
+  republishSnapshot(): Promise<Upload> {
+    return this.#makeQuietUpload(DUMMY, this.#state.ledger.policy.proofs);
   }
 
-  depart(): Promise<Upload> {
+  publishLeave(): Promise<Upload> {
     const { identity, keys, ledger } = this.#state;
     const proof = proveLeave(identity, keys.roomId);
-    return this.#makeQuietUpload({ kind: 'leave', ...proof }, [...ledger.standing.proofs, proof]);
+    return this.#makeQuietUpload({ kind: 'leave', ...proof }, [...ledger.policy.proofs, proof]);
   }
 
   /** New keys, without `removed` and without those who want to go, as many as one commit has room for. */
   #rotate(orders: readonly SignedOrder[], removed: readonly GroupMember[]): Made {
     const parts = this.#state.parts();
-    const leavers = leaversOf(parts).filter((member) => !includes(removed, member));
+    const leavers = leaversOfOneCommit(parts).filter((member) => !includes(removed, member));
     const leaves = leavers.flatMap((member) => leaveOf(parts.proofs, member, parts.roomId) ?? []);
     const gone = [...removed, ...leavers].map(({ memberId }) => memberId);
     return this.#commit({ orders, leaves }, (group) =>
@@ -120,31 +120,31 @@ export class CommitMaker {
   ): Made {
     const { ledger } = this.#state;
     const group = this.#state.inside();
-    const pending = await this.#state.judging(ledger.evidence(authorizations), () => propose(group));
+    const pending = await this.#state.validatingWith(ledger.evidence(authorizations), () => propose(group));
     if (!pending.ok) return pending;
-    const carried = this.#withSaid(authorizations, pending.value);
-    const { access, proofs } = ledger.standing;
+    const carried = this.#withAnnouncedOrder(authorizations, pending.value);
+    const { access, proofs } = ledger.policy;
     const after = { access: accessAfter(access, carried), proofs };
-    return this.#propose({ pending: pending.value, sealedBy: 'member', snapshot: undefined }, carried, after);
+    return this.#seal({ pending: pending.value, sealedBy: 'member', snapshot: undefined }, carried, after);
   }
 
   /** What was ordered by word rides along. In stealth only where it does not show: where the upload would be longer for it, the next commit has it. */
-  #withSaid(authorizations: Authorizations, { welcome, commit }: PendingCommit): Authorizations {
+  #withAnnouncedOrder(authorizations: Authorizations, { welcome, commit }: PendingCommit): Authorizations {
     const { ledger, envelopes, cover } = this.#state;
-    if (ledger.said === undefined) return authorizations;
-    const carried = { ...authorizations, orders: [...authorizations.orders, ledger.said] };
+    if (ledger.announcedOrder === undefined) return authorizations;
+    const carried = { ...authorizations, orders: [...authorizations.orders, ledger.announcedOrder] };
     const most = isStealth(cover) ? envelopes.commitFrames({ ...authorizations, welcome, commit }) : COMMIT_FRAMES_MAX;
     return envelopes.commitFrames({ ...carried, welcome, commit }) > most ? authorizations : carried;
   }
 
   /** `after`: what will hold in the epoch that the commit begins, for who comes later. */
-  #propose(commit: OwnCommit, authorizations: Authorizations, after: Standing): Decoded<Upload, 'group-bytes-size'> {
+  #seal(commit: OwnCommit, authorizations: Authorizations, after: PolicyState): Decoded<Upload, 'group-bytes-size'> {
     const { envelopes, own, keys } = this.#state;
     const { pending, sealedBy } = commit;
     const key = sealedBy === 'joiner' ? keys.joinKey : this.#epochKey();
     const bodies = envelopes.sealCommit({ ...authorizations, welcome: pending.welcome, commit: pending.commit }, key);
     if (bodies === undefined) {
-      pending.discard();
+      pending.clear();
       return refuse('group-bytes-size');
     }
     // Who is removed needs no proof any more.
@@ -158,7 +158,7 @@ export class CommitMaker {
   async #makeQuietUpload(frame: GroupPlaintext, proofs: readonly LeaveProof[]): Promise<Upload> {
     const { envelopes, ledger } = this.#state;
     const group = await this.#state.inside().exportSnapshot();
-    const snapshot = envelopes.sealSnapshot({ group, proofs, access: ledger.standing.access });
+    const snapshot = envelopes.sealSnapshot({ group, proofs, access: ledger.policy.access });
     return this.#makeUpload(envelopes.sealUpload([frame], this.#epochKey()), snapshot);
   }
 

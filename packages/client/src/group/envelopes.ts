@@ -2,7 +2,7 @@
 
 import { openEnvelope, plaintextBytes, sealEnvelope } from '@sotto/crypto';
 import type { RandomSource, Secret } from '@sotto/crypto';
-import type { GroupKeys } from '@sotto/crypto/group';
+import type { GroupKeys } from '@sotto/crypto/mls';
 import {
   accept,
   bodyBytes,

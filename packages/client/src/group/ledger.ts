@@ -1,7 +1,7 @@
 // What a member reads off the log besides the group's keys: who may come in, who wants to go, who has answered, what stands before a commit. PROTOCOL.md §5.9.
 
-import { verifyLeave, verifyOrder } from '@sotto/crypto/group';
-import type { GroupCode, GroupMember } from '@sotto/crypto/group';
+import { verifyLeave, verifyOrder } from '@sotto/crypto/mls';
+import type { GroupCode, GroupMember } from '@sotto/crypto/mls';
 import { equalBytes } from '@sotto/protocol';
 import type { LeaveProof, Piece, SignedAccess, SignedOrder } from '@sotto/protocol';
 import { addLeave, addOrder, addPiece, beforePieces, EMPTY_BUNDLE } from './commit-bundle.ts';
@@ -13,22 +13,22 @@ import { hear } from './roll-call.ts';
 import type { RollCall } from './roll-call.ts';
 
 /** What outlasts an epoch. */
-export interface Standing {
+export interface PolicyState {
   /** The access order that holds; undefined in a room that was never ordered anything. */
   readonly access: SignedAccess | undefined;
   /** Leave proofs that are still to be used. */
   readonly proofs: readonly LeaveProof[];
 }
 
-const NOTHING_STANDS: Standing = { access: undefined, proofs: [] };
+const NO_POLICY: PolicyState = { access: undefined, proofs: [] };
 
 export class LogLedger {
   readonly #roomId: Uint8Array;
   readonly #moderatorKey: Uint8Array;
   readonly #messages = new OwnMessages();
-  #standing: Standing = NOTHING_STANDS;
+  #policy: PolicyState = NO_POLICY;
   #rollCall: RollCall;
-  #said: SignedAccess | undefined;
+  #announcedOrder: SignedAccess | undefined;
   #bundle: CommitBundle = EMPTY_BUNDLE;
 
   constructor(roomId: Uint8Array, moderatorKey: Uint8Array) {
@@ -36,13 +36,13 @@ export class LogLedger {
     this.#moderatorKey = moderatorKey;
   }
 
-  get standing(): Standing {
-    return this.#standing;
+  get policy(): PolicyState {
+    return this.#policy;
   }
 
   /** The access order that was said and does not hold yet, for the next commit's bundle. */
-  get said(): SignedAccess | undefined {
-    return this.#said;
+  get announcedOrder(): SignedAccess | undefined {
+    return this.#announcedOrder;
   }
 
   get rollCall(): RollCall {
@@ -53,16 +53,16 @@ export class LogLedger {
   evidence(authorizations: Authorizations): Evidence {
     return {
       roomId: this.#roomId,
-      access: modeOf(this.#standing.access),
+      access: modeOf(this.#policy.access),
       authorizations,
       rollCall: this.#rollCall,
-      departed: [],
+      leaveProofs: [],
     };
   }
 
   /** What somebody's own join from a snapshot is judged by. */
-  evidenceOfSnapshot({ access, proofs }: Standing): Evidence {
-    return { ...this.evidence(EMPTY_BUNDLE), access: modeOf(access), departed: proofs };
+  evidenceOfSnapshot({ access, proofs }: PolicyState): Evidence {
+    return { ...this.evidence(EMPTY_BUNDLE), access: modeOf(access), leaveProofs: proofs };
   }
 
   isOrder(order: SignedOrder): boolean {
@@ -72,15 +72,15 @@ export class LogLedger {
   /** @returns why an order has no effect now. */
   refuseOrder(order: SignedOrder): GroupCode | undefined {
     if (!this.isOrder(order)) return 'order-invalid';
-    const holds = this.#standing.access;
+    const holds = this.#policy.access;
     return order.type === 'access' && holds !== undefined && order.number <= holds.number ? 'order-old' : undefined;
   }
 
   /** An order was said: of several the one with the highest number is kept, until one as high holds. Whose words these are does not matter. */
   noteOrder(order: SignedAccess): void {
-    const isHigher = this.#said === undefined || order.number > this.#said.number;
+    const isHigher = this.#announcedOrder === undefined || order.number > this.#announcedOrder.number;
     if (isHigher && this.refuseOrder(order) === undefined)
-      this.#said = { ...order, signature: order.signature.slice() };
+      this.#announcedOrder = { ...order, signature: order.signature.slice() };
   }
 
   /** Something that is no part of a commit, or a dummy. */
@@ -88,7 +88,7 @@ export class LogLedger {
     this.#bundle = EMPTY_BUNDLE;
   }
 
-  takeLeave(proof: LeaveProof, roster: readonly GroupMember[]): 'noted' | GroupCode {
+  processLeave(proof: LeaveProof, roster: readonly GroupMember[]): 'noted' | GroupCode {
     this.#bundle = beforePieces(this.#bundle);
     if (!this.noteLeave(proof, roster)) return 'member-unknown';
     this.#bundle = addLeave(this.#bundle, proof);
@@ -99,15 +99,15 @@ export class LogLedger {
   noteLeave(proof: LeaveProof, roster: readonly GroupMember[]): boolean {
     const member = roster.find(({ memberId }) => equalBytes(memberId, proof.memberId));
     if (member === undefined || !verifyLeave(proof, this.#roomId, member.memberKey)) return false;
-    if (leaveOf(this.#standing.proofs, member, this.#roomId) !== undefined) return true;
+    if (leaveOf(this.#policy.proofs, member, this.#roomId) !== undefined) return true;
     const { memberId } = member;
-    const others = this.#standing.proofs.filter((known) => !equalBytes(known.memberId, memberId));
+    const others = this.#policy.proofs.filter((known) => !equalBytes(known.memberId, memberId));
     const proofs = [...others, { memberId, signature: proof.signature.slice() }];
-    this.#standing = { ...this.#standing, proofs };
+    this.#policy = { ...this.#policy, proofs };
     return true;
   }
 
-  takeOrder(order: SignedOrder): 'noted' | GroupCode {
+  processOrder(order: SignedOrder): 'noted' | GroupCode {
     this.#bundle = beforePieces(this.#bundle);
     const code = this.refuseOrder(order);
     if (code !== undefined) return code;
@@ -116,7 +116,7 @@ export class LogLedger {
   }
 
   /** A piece of a welcome has its place in the bundle, and says nothing to members. */
-  passWelcome(): void {
+  skipWelcome(): void {
     this.#bundle = beforePieces(this.#bundle);
   }
 
@@ -132,8 +132,8 @@ export class LogLedger {
   }
 
   /** @returns whether the body is an own message that has come back; the others have heard it. */
-  takeOwnMessage(body: Uint8Array, memberId: Uint8Array): boolean {
-    const echo = this.#messages.take(body);
+  acknowledgeOwnMessage(body: Uint8Array, memberId: Uint8Array): boolean {
+    const echo = this.#messages.acknowledge(body);
     if (echo === undefined) return false;
     this.#bundle = EMPTY_BUNDLE;
     if (echo !== 'unheard') this.hear(memberId, echo === 'calls');
@@ -145,10 +145,11 @@ export class LogLedger {
   }
 
   /** An epoch begins: what was true of the one before only is void. */
-  enter(roster: readonly GroupMember[], { access, proofs }: Standing): void {
+  enter(roster: readonly GroupMember[], { access, proofs }: PolicyState): void {
     const kept = roster.flatMap((member) => leaveOf(proofs, member, this.#roomId) ?? []);
-    this.#standing = { access, proofs: kept };
-    if (this.#said !== undefined && this.#said.number <= (access?.number ?? -1)) this.#said = undefined;
+    this.#policy = { access, proofs: kept };
+    if (this.#announcedOrder !== undefined && this.#announcedOrder.number <= (access?.number ?? -1))
+      this.#announcedOrder = undefined;
     this.#rollCall = undefined;
     this.#bundle = EMPTY_BUNDLE;
     this.#messages.clear();
@@ -156,6 +157,6 @@ export class LogLedger {
 
   /** Outside again: whoever comes back reads everything from a snapshot. */
   leave(): void {
-    this.enter([], NOTHING_STANDS);
+    this.enter([], NO_POLICY);
   }
 }

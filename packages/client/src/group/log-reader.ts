@@ -1,6 +1,6 @@
 // Takes the log's bodies one after another, as a member does, or as somebody does who waits at the door. PROTOCOL.md §5.8, §5.9.
 
-import type { Group } from '@sotto/crypto/group';
+import type { Group } from '@sotto/crypto/mls';
 import { decodeContent, equalBytes } from '@sotto/protocol';
 import type { GroupPlaintext, Piece } from '@sotto/protocol';
 import { EMPTY_BUNDLE } from './commit-bundle.ts';
@@ -27,52 +27,52 @@ export class LogReader {
 
   async open(body: Uint8Array): Promise<GroupOpened> {
     const { group, ledger, envelopes, envelopeKey, self } = this.#state;
-    if (group !== undefined && ledger.takeOwnMessage(body, self)) return nothing('own', 'member');
+    if (group !== undefined && ledger.acknowledgeOwnMessage(body, self)) return nothing('own', 'member');
     const { sealedBy, plaintext } = envelopes.open(body, envelopeKey);
-    if (!plaintext.ok) return this.#pass(plaintext.code, sealedBy);
+    if (!plaintext.ok) return this.#skip(plaintext.code, sealedBy);
     return group === undefined
-      ? this.#takeOutside(plaintext.value, sealedBy)
-      : this.#takeInside(group, plaintext.value, sealedBy);
+      ? this.#processOutside(plaintext.value, sealedBy)
+      : this.#processInside(group, plaintext.value, sealedBy);
   }
 
   /** Whoever is outside waits for its own join or for a welcome, and for nothing else. */
-  async #takeOutside(plaintext: GroupPlaintext, sealedBy: SealedBy): Promise<GroupOpened> {
+  async #processOutside(plaintext: GroupPlaintext, sealedBy: SealedBy): Promise<GroupOpened> {
     const { own, ledger } = this.#state;
     if (plaintext.kind === 'welcome') {
       return (await this.#admission.onWelcomePiece(plaintext)) ? { kind: 'welcome' } : nothing('piece', sealedBy);
     }
-    if (plaintext.kind !== 'piece' || !own.isPending) return this.#pass('outside', sealedBy);
+    if (plaintext.kind !== 'piece' || !own.isPending) return this.#skip('outside', sealedBy);
     const bundle = ledger.collectPiece(plaintext);
     if (bundle === undefined) return nothing('piece', sealedBy);
-    const commit = own.take(bundle.commit);
-    return commit === undefined ? nothing('outside', sealedBy) : this.#takeOwn(commit, bundle.evidence);
+    const commit = own.acknowledge(bundle.commit);
+    return commit === undefined ? nothing('outside', sealedBy) : this.#processOwnCommit(commit, bundle.evidence);
   }
 
-  async #takeInside(group: Group, plaintext: GroupPlaintext, sealedBy: SealedBy): Promise<GroupOpened> {
+  async #processInside(group: Group, plaintext: GroupPlaintext, sealedBy: SealedBy): Promise<GroupOpened> {
     const { ledger } = this.#state;
     switch (plaintext.kind) {
       case 'dummy':
-        return this.#pass('dummy', sealedBy);
+        return this.#skip('dummy', sealedBy);
       case 'message':
         return this.#openMessage(group, plaintext.bytes);
       case 'piece':
         return this.#collectPiece(group, plaintext, sealedBy);
       case 'leave':
-        return nothing(ledger.takeLeave(plaintext, group.roster), sealedBy);
+        return nothing(ledger.processLeave(plaintext, group.roster), sealedBy);
       case 'order':
-        return nothing(ledger.takeOrder(plaintext.order), sealedBy);
+        return nothing(ledger.processOrder(plaintext.order), sealedBy);
       case 'knock':
-        return this.#takeKnock(group, plaintext);
+        return this.#processKnock(group, plaintext);
       case 'welcome':
-        ledger.passWelcome();
+        ledger.skipWelcome();
         return nothing('piece', sealedBy);
     }
   }
 
   /** Not a part of anything: what stood before it does not go on behind it. */
-  #pass(code: GroupNothing, sealedBy: SealedBy): GroupOpened {
+  #skip(code: GroupNothing, sealedBy: SealedBy): GroupOpened {
     this.#state.ledger.endBundle();
-    this.#admission.interrupt();
+    this.#admission.clearPieces();
     return nothing(code, sealedBy);
   }
 
@@ -93,21 +93,21 @@ export class LogReader {
   }
 
   /** In a room where nobody is let in, or nobody needs to be, a knock is not shown. */
-  async #takeKnock(group: Group, { name, keyPackage }: Knock): Promise<GroupOpened> {
-    const access = modeOf(this.#state.ledger.standing.access);
-    if (access !== 'knock') return this.#pass(access === 'open' ? 'policy-add' : 'policy-locked', 'joiner');
+  async #processKnock(group: Group, { name, keyPackage }: Knock): Promise<GroupOpened> {
+    const access = modeOf(this.#state.ledger.policy.access);
+    if (access !== 'knock') return this.#skip(access === 'open' ? 'policy-add' : 'policy-locked', 'joiner');
     const said = decodeText(name);
-    if (said === undefined) return this.#pass('content-text', 'joiner');
+    if (said === undefined) return this.#skip('content-text', 'joiner');
     const stranger = await this.#state.engine.readKeyPackage(keyPackage);
-    if (!stranger.ok) return this.#pass(stranger.code, 'joiner');
+    if (!stranger.ok) return this.#skip(stranger.code, 'joiner');
     const { memberId, memberKey } = stranger.value;
     const isMember = group.roster.some(
       (member) => equalBytes(member.memberId, memberId) || equalBytes(member.memberKey, memberKey),
     );
-    if (isMember) return this.#pass('member-duplicate', 'joiner');
+    if (isMember) return this.#skip('member-duplicate', 'joiner');
     this.#state.ledger.endBundle();
     // A copy: the frame goes, the stranger waits.
-    this.#admission.remember({ memberId, keyPackage: keyPackage.slice() });
+    this.#admission.addKnock({ memberId, keyPackage: keyPackage.slice() });
     return { kind: 'knock', memberId, memberKey, name: said };
   }
 
@@ -115,9 +115,9 @@ export class LogReader {
     const { ledger, own, self } = this.#state;
     const bundle = ledger.collectPiece(piece);
     if (bundle === undefined) return nothing('piece', sealedBy);
-    const commit = own.take(bundle.commit);
-    if (commit !== undefined) return this.#takeOwn(commit, bundle.evidence);
-    const outcome = await this.#state.judging(bundle.evidence, () => group.processCommit(bundle.commit));
+    const commit = own.acknowledge(bundle.commit);
+    if (commit !== undefined) return this.#processOwnCommit(commit, bundle.evidence);
+    const outcome = await this.#state.validatingWith(bundle.evidence, () => group.processCommit(bundle.commit));
     if (!outcome.ok) {
       // One that was given up before it was stored: it is in the log all the same.
       const by = outcome.code === 'commit-own' ? 'own' : 'other';
@@ -130,12 +130,12 @@ export class LogReader {
     const authorizations = facts.kind === 'member' ? bundle.evidence.authorizations : EMPTY_BUNDLE;
     if (removed) {
       this.#state.leave();
-      this.#admission.settle([]);
+      this.#admission.onEpoch([]);
       return { kind: 'removed', reason: removalReason(authorizations, { memberId: self }) };
     }
-    const { access, proofs } = ledger.standing;
+    const { access, proofs } = ledger.policy;
     await this.#state.enter(group, { access: accessAfter(access, authorizations), proofs });
-    this.#admission.settle(group.roster);
+    this.#admission.onEpoch(group.roster);
     return describeEpoch('other', facts, authorizations, self);
   }
 
@@ -143,23 +143,23 @@ export class LogReader {
    * The own commit has its place in the log: whether it may be shows only there. Who was silent when it was made may have been heard since; the
    * others refuse it then, and so does its maker.
    */
-  async #takeOwn({ pending, snapshot, sealedBy }: OwnCommit, evidence: Evidence): Promise<GroupOpened> {
+  async #processOwnCommit({ pending, snapshot, sealedBy }: OwnCommit, evidence: Evidence): Promise<GroupOpened> {
     const { ledger, self } = this.#state;
     const answer = snapshot === undefined ? validateCommit(evidence, pending.facts) : 'accept';
     if (answer !== 'accept') {
-      pending.discard();
+      pending.clear();
       return { kind: 'refused', by: 'own', code: answer, sealedBy };
     }
     const authorizations = snapshot === undefined ? evidence.authorizations : EMPTY_BUNDLE;
-    const { access, proofs } = ledger.standing;
-    const group = await pending.adopt();
+    const { access, proofs } = ledger.policy;
+    const group = await pending.merge();
     // Of a join: the snapshot's, and those of who has said since that it wants to go.
     const standing =
       snapshot === undefined
         ? { access: accessAfter(access, authorizations), proofs }
         : { access: snapshot.access, proofs: [...snapshot.proofs, ...proofs] };
     await this.#state.enter(group, standing);
-    this.#admission.settle(group.roster);
+    this.#admission.onEpoch(group.roster);
     return describeEpoch('own', pending.facts, authorizations, self);
   }
 }

@@ -1,8 +1,8 @@
 // One member's place in its room's group: comes in, says, hears, lets others in and go. Everything goes through the log, in its order. PROTOCOL.md §5.8, §5.9.
 
 import type { RandomSource } from '@sotto/crypto';
-import { copyGroupIdentity, createGroupIdentity } from '@sotto/crypto/group';
-import type { GroupCode, GroupCrypto, GroupIdentity, GroupSuite } from '@sotto/crypto/group';
+import { copyGroupIdentity, createGroupIdentity } from '@sotto/crypto/mls';
+import type { GroupCode, GroupCrypto, GroupIdentity, GroupSuite } from '@sotto/crypto/mls';
 import { accept, encodeContent, NAME_BYTES_MAX, refuse } from '@sotto/protocol';
 import type {
   Content,
@@ -13,7 +13,7 @@ import type {
   SignedAccess,
   SignedOrder,
 } from '@sotto/protocol';
-import { CommitMaker } from './commit-builder.ts';
+import { CommitBuilder } from './commit-builder.ts';
 import { Admission } from './admission.ts';
 import type { GroupOpened } from './opened.ts';
 import { GroupState } from './state.ts';
@@ -27,7 +27,7 @@ export type { GroupOpened } from './opened.ts';
 export type { RemovalReason } from './policy.ts';
 export type { RosterMember, GroupView } from './view.ts';
 
-export interface GroupSurroundings {
+export interface GroupOptions {
   readonly crypto: GroupCrypto;
   readonly suite: GroupSuite;
   readonly random: RandomSource;
@@ -49,12 +49,12 @@ type SnapshotCode = GroupCode | ContentCode | 'snapshot-foreign';
 export class GroupMembership {
   readonly #state: GroupState;
   readonly #admission = new Admission();
-  readonly #maker: CommitMaker;
+  readonly #builder: CommitBuilder;
   readonly #reader: LogReader;
 
   private constructor(state: GroupState) {
     this.#state = state;
-    this.#maker = new CommitMaker(state);
+    this.#builder = new CommitBuilder(state);
     this.#reader = new LogReader(state, this.#admission);
   }
 
@@ -62,7 +62,7 @@ export class GroupMembership {
   static async open(
     roomSecret: Uint8Array,
     roomId: Uint8Array,
-    { identity, cover = 'off', ...surroundings }: GroupSurroundings,
+    { identity, cover = 'off', ...surroundings }: GroupOptions,
   ): Promise<GroupMembership> {
     const own = identity === undefined ? createGroupIdentity(surroundings.random) : copyGroupIdentity(identity);
     return new GroupMembership(await GroupState.open({ roomSecret, roomId, ...surroundings, cover, identity: own }));
@@ -91,7 +91,7 @@ export class GroupMembership {
    * that its founder may be removed. The caller ends this membership, and with it the founder's keys.
    */
   found(access?: SignedAccess): Promise<Upload> {
-    return this.#maker.found(access);
+    return this.#builder.found(access);
   }
 
   /**
@@ -100,7 +100,7 @@ export class GroupMembership {
    */
   async join(sealedSnapshot: Uint8Array, again: boolean): Promise<Decoded<Upload, SnapshotCode>> {
     const snapshot = this.#readSnapshot(sealedSnapshot);
-    return snapshot.ok ? this.#maker.join(snapshot.value, again) : snapshot;
+    return snapshot.ok ? this.#builder.join(snapshot.value, again) : snapshot;
   }
 
   /** Asks to be let in. @returns the body of a PUBLISH frame. `name`: 1 to 48 bytes in UTF-8. */
@@ -120,7 +120,7 @@ export class GroupMembership {
     const snapshot = this.#readSnapshot(sealedSnapshot);
     if (!snapshot.ok) return snapshot;
     if (this.#state.group !== undefined) return refuse('member-duplicate');
-    const entered = await this.#admission.enter(snapshot.value.group);
+    const entered = await this.#admission.joinByWelcome(snapshot.value.group);
     if (!entered.ok) return entered;
     this.clear();
     await this.#state.enter(entered.value, snapshot.value);
@@ -130,32 +130,32 @@ export class GroupMembership {
   /** Lets in somebody whose knock was opened. */
   async admit(memberId: Uint8Array): Promise<Decoded<Upload, GroupCode>> {
     const keyPackage = this.#admission.keyPackageOf(memberId);
-    return keyPackage === undefined ? refuse('member-unknown') : this.#maker.admit(keyPackage);
+    return keyPackage === undefined ? refuse('member-unknown') : this.#builder.admit(keyPackage);
   }
 
   /** New keys for this member; those who have said that they want to go are removed with it, up to LEAVERS_PER_COMMIT_MAX. */
   rotate(): Promise<Decoded<Upload, GroupCode>> {
-    return this.#maker.rotate();
+    return this.#builder.rotate();
   }
 
   /** Removes those in `view.silent`, and those who want to go. */
   removeSilent(): Promise<Decoded<Upload, GroupCode>> {
-    return this.#maker.removeSilent();
+    return this.#builder.removeSilent();
   }
 
   /** New keys, and orders that are carried out with them: an access order, or evictions, which remove the evicted. */
   order(orders: readonly SignedOrder[]): Promise<Decoded<Upload, GroupCode>> {
-    return this.#maker.order(orders);
+    return this.#builder.order(orders);
   }
 
   /** The snapshot of the present epoch once more: for a room whose snapshot somebody has replaced by junk. */
-  republish(): Promise<Upload> {
-    return this.#maker.republish();
+  republishSnapshot(): Promise<Upload> {
+    return this.#builder.republishSnapshot();
   }
 
   /** A lone member's farewell: whoever comes next finds its leave proof in the snapshot, and the first rotation removes it. */
-  depart(): Promise<Upload> {
-    return this.#maker.depart();
+  publishLeave(): Promise<Upload> {
+    return this.#builder.publishLeave();
   }
 
   /** The relay has refused the commit, or it went with its connection: the group is as it was. */
@@ -180,7 +180,7 @@ export class GroupMembership {
   }
 
   destroy(): void {
-    this.#admission.withdraw();
+    this.#admission.withdrawKnock();
     this.#state.destroy();
   }
 

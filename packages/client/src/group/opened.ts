@@ -1,6 +1,6 @@
 // What an entry of the log was to a member of the group, or to somebody who wants to be one. PROTOCOL.md §5.8, §5.9.
 
-import type { GroupCode } from '@sotto/crypto/group';
+import type { GroupCode } from '@sotto/crypto/mls';
 import type { Content, ContentCode } from '@sotto/protocol';
 import type { SealedBy } from './envelopes.ts';
 import type { RemovalReason } from './policy.ts';

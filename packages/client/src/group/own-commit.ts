@@ -1,18 +1,18 @@
 // A member's own commit on its way through the relay: known by its bytes when it comes back, and judged then as the others judge it. PROTOCOL.md §5.8.
 
-import type { CommitFacts, PendingCommit } from '@sotto/crypto/group';
+import type { CommitFacts, PendingCommit } from '@sotto/crypto/mls';
 import { equalBytes } from '@sotto/protocol';
 import type { EpochBegun } from './opened.ts';
 import { removalReason } from './policy.ts';
 import type { Authorizations } from './policy.ts';
 import { rosterMemberOf } from './view.ts';
-import type { Standing } from './ledger.ts';
+import type { PolicyState } from './ledger.ts';
 
 export interface OwnCommit {
   readonly pending: PendingCommit;
   readonly sealedBy: 'member' | 'joiner';
   /** What holds in the epoch that a join begins: a newcomer has it from the snapshot. */
-  readonly snapshot: Standing | undefined;
+  readonly snapshot: PolicyState | undefined;
 }
 
 /** At most one commit: a new one takes the place of the one before. */
@@ -29,7 +29,7 @@ export class OwnCommits {
   }
 
   /** @returns the own commit if these are its bytes: it is in the log, and no longer here. */
-  take(bytes: Uint8Array): OwnCommit | undefined {
+  acknowledge(bytes: Uint8Array): OwnCommit | undefined {
     const commit = this.#commit;
     if (commit === undefined || !equalBytes(commit.pending.commit, bytes)) return undefined;
     this.#commit = undefined;
@@ -37,7 +37,7 @@ export class OwnCommits {
   }
 
   clear(): void {
-    this.#commit?.pending.discard();
+    this.#commit?.pending.clear();
     this.#commit = undefined;
   }
 }

@@ -1,7 +1,7 @@
 // A member's own messages on their way through the log: they cannot be opened by who sealed them, but the others hear them, and that has to be counted alike.
 
 import { digestOf } from '@sotto/crypto';
-import { GROUP_SKIPPED_MESSAGES_MAX } from '@sotto/crypto/group';
+import { GROUP_SKIPPED_MESSAGES_MAX } from '@sotto/crypto/mls';
 import { toHex } from '@sotto/protocol';
 import { OWN_MESSAGES_MAX } from '../limits.ts';
 
@@ -29,7 +29,7 @@ export class OwnMessages {
   }
 
   /** @returns undefined for a body that is not awaited. */
-  take(body: Uint8Array): Echo | undefined {
+  acknowledge(body: Uint8Array): Echo | undefined {
     if (this.#sealed.size === 0) return undefined;
     const key = toHex(digestOf(body));
     const sealed = this.#sealed.get(key);

@@ -1,7 +1,7 @@
 // What a commit may do in a room, judged from the log alone: all members come to the same answer, or the group would part. PROTOCOL.md §5.8, §5.9.
 
-import { verifyLeave } from '@sotto/crypto/group';
-import type { CommitFacts, GroupMember, PolicyCode } from '@sotto/crypto/group';
+import { verifyLeave } from '@sotto/crypto/mls';
+import type { CommitFacts, GroupMember, PolicyCode } from '@sotto/crypto/mls';
 import { equalBytes } from '@sotto/protocol';
 import type { AccessMode, LeaveProof, SignedAccess, SignedOrder } from '@sotto/protocol';
 import { mayRemoveSilent } from './roll-call.ts';
@@ -23,7 +23,7 @@ export interface Evidence {
   readonly authorizations: Authorizations;
   readonly rollCall: RollCall;
   /** The leave proofs of the snapshot from which somebody joins; members, who have not left, need none. */
-  readonly departed: readonly LeaveProof[];
+  readonly leaveProofs: readonly LeaveProof[];
 }
 
 /** A room that was never ordered anything is open. */
@@ -40,16 +40,16 @@ export function accessAfter(access: SignedAccess | undefined, { orders }: Author
 }
 
 export function validateCommit(evidence: Evidence, facts: CommitFacts): 'accept' | PolicyCode {
-  return facts.kind === 'member' ? judgeMember(evidence, facts) : judgeJoin(evidence, facts);
+  return facts.kind === 'member' ? validateMemberCommit(evidence, facts) : validateJoin(evidence, facts);
 }
 
-function judgeJoin(evidence: Evidence, { kind, roster }: CommitFacts): 'accept' | PolicyCode {
-  if (kind === 'rejoin' || evidence.access === 'open' || isDeserted(evidence, roster)) return 'accept';
+function validateJoin(evidence: Evidence, { kind, roster }: CommitFacts): 'accept' | PolicyCode {
+  if (kind === 'resync' || evidence.access === 'open' || isDeserted(evidence, roster)) return 'accept';
   return evidence.access === 'knock' ? 'policy-knock' : 'policy-locked';
 }
 
 /** Everybody has left: nobody is there who could let anybody in, and nobody whom it could disturb. */
-function isDeserted({ departed, roomId }: Evidence, roster: readonly GroupMember[]): boolean {
+function isDeserted({ leaveProofs: departed, roomId }: Evidence, roster: readonly GroupMember[]): boolean {
   return roster.every((member) => leaveOf(departed, member, roomId) !== undefined);
 }
 
@@ -62,7 +62,7 @@ export function leaveOf(
   return proofs.find((proof) => equalBytes(proof.memberId, memberId) && verifyLeave(proof, roomId, memberKey));
 }
 
-function judgeMember(evidence: Evidence, facts: CommitFacts): 'accept' | PolicyCode {
+function validateMemberCommit(evidence: Evidence, facts: CommitFacts): 'accept' | PolicyCode {
   if (facts.added.length > 0 && evidence.access !== 'knock') {
     return evidence.access === 'open' ? 'policy-add' : 'policy-locked';
   }

@@ -2,8 +2,8 @@
 
 import { deriveRoomKeys, destroyRoomKeys, fingerprint, signCapability } from '@sotto/crypto';
 import type { RoomKeys } from '@sotto/crypto';
-import { proveLeave, verifyOrder } from '@sotto/crypto/group';
-import type { GroupIdentity } from '@sotto/crypto/group';
+import { proveLeave, verifyOrder } from '@sotto/crypto/mls';
+import type { GroupIdentity } from '@sotto/crypto/mls';
 import type { Invite } from '@sotto/protocol';
 import type { Move } from '../moderator.ts';
 

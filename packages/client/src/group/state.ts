@@ -1,8 +1,8 @@
 // A member's place in the group, which all that it makes and reads turns on: the keys, the group itself, and what the log has shown besides.
 
 import type { RandomSource, Secret } from '@sotto/crypto';
-import { deriveGroupKeys, destroyGroupKeys, GroupEngine } from '@sotto/crypto/group';
-import type { Group, GroupCrypto, GroupIdentity, GroupKeys, GroupSuite } from '@sotto/crypto/group';
+import { deriveGroupKeys, destroyGroupKeys, GroupEngine } from '@sotto/crypto/mls';
+import type { Group, GroupCrypto, GroupIdentity, GroupKeys, GroupSuite } from '@sotto/crypto/mls';
 import { coverMembersMax, isStealth } from '@sotto/protocol';
 import type { Cover } from '@sotto/protocol';
 import { GroupEnvelopes, leastSizes } from './envelopes.ts';
@@ -11,7 +11,7 @@ import type { Evidence } from './policy.ts';
 import { isSame, createView } from './view.ts';
 import type { GroupView, ViewParts } from './view.ts';
 import { LogLedger } from './ledger.ts';
-import type { Standing } from './ledger.ts';
+import type { PolicyState } from './ledger.ts';
 import { OwnCommits } from './own-commit.ts';
 
 export interface GroupStateOptions {
@@ -27,14 +27,14 @@ export interface GroupStateOptions {
 }
 
 /** What the engine's questions are answered from: it asks in the middle of its work whether a commit may be. */
-interface Desk {
+interface EvidenceHolder {
   evidence: Evidence | undefined;
 }
 
 interface Parts {
   readonly keys: GroupKeys;
   readonly engine: GroupEngine;
-  readonly desk: Desk;
+  readonly desk: EvidenceHolder;
   readonly ledger: LogLedger;
   readonly cover: Cover;
 }
@@ -53,7 +53,7 @@ export class GroupState {
   readonly ledger: LogLedger;
   readonly envelopes: GroupEnvelopes;
   readonly own: OwnCommits = new OwnCommits();
-  readonly #desk: Desk;
+  readonly #holder: EvidenceHolder;
   #group: Group | undefined;
   /** The last view, and what it was taken of. */
   #seen: { readonly parts: ViewParts; readonly view: GroupView } | undefined;
@@ -66,13 +66,13 @@ export class GroupState {
     this.engine = engine;
     this.ledger = ledger;
     this.envelopes = new GroupEnvelopes(keys, random, leastSizes(cover));
-    this.#desk = desk;
+    this.#holder = desk;
   }
 
   static async open(options: GroupStateOptions): Promise<GroupState> {
     const { roomSecret, roomId, crypto, suite, random, moderatorKey, cover, identity } = options;
     const keys = deriveGroupKeys(roomSecret, roomId);
-    const desk: Desk = { evidence: undefined };
+    const desk: EvidenceHolder = { evidence: undefined };
     const engine = await GroupEngine.open({
       crypto,
       suite,
@@ -118,7 +118,7 @@ export class GroupState {
   /** What a view is taken of. @throws Error outside. */
   parts(): ViewParts {
     const group = this.inside();
-    const { access, proofs } = this.ledger.standing;
+    const { access, proofs } = this.ledger.policy;
     const { rollCall } = this.ledger;
     const { roomId } = this.keys;
     const { epoch } = group;
@@ -127,17 +127,17 @@ export class GroupState {
   }
 
   /** Lays down what the engine's question is answered from while `work` is done. */
-  async judging<Result>(evidence: Evidence, work: () => Promise<Result>): Promise<Result> {
-    this.#desk.evidence = evidence;
+  async validatingWith<Result>(evidence: Evidence, work: () => Promise<Result>): Promise<Result> {
+    this.#holder.evidence = evidence;
     try {
       return await work();
     } finally {
-      this.#desk.evidence = undefined;
+      this.#holder.evidence = undefined;
     }
   }
 
   /** The log has one order, and nothing of the epoch before comes behind its commit: its keys can go at once. */
-  async enter(group: Group, standing: Standing): Promise<void> {
+  async enter(group: Group, standing: PolicyState): Promise<void> {
     if (this.#group !== group) this.#group?.destroy();
     this.#group = group;
     await group.purgePrevious();

@@ -1,7 +1,7 @@
 // What a member sees of its group at one moment.
 
-import { roomCode } from '@sotto/crypto/group';
-import type { Group, GroupMember } from '@sotto/crypto/group';
+import { roomCode } from '@sotto/crypto/mls';
+import type { Group, GroupMember } from '@sotto/crypto/mls';
 import { equalBytes } from '@sotto/protocol';
 import type { AccessMode, LeaveProof } from '@sotto/protocol';
 import { leaveOf } from './policy.ts';
@@ -24,7 +24,7 @@ export interface GroupView {
   /** In the order of the tree, oneself included: whoever is in the group, heard or not. */
   readonly members: readonly RosterMember[];
   /** Ids of others who have said that they want to go. */
-  readonly departing: readonly Uint8Array[];
+  readonly leavers: readonly Uint8Array[];
   /** Ids of others whom a commit could remove now because they have not answered the roll call; not of leavers that it removes anyway. */
   readonly silent: readonly Uint8Array[];
   readonly rollCalled: boolean;
@@ -62,7 +62,7 @@ export function createView(parts: ViewParts): GroupView {
   return {
     epoch: Number(parts.epoch),
     members: group.roster.map((member) => rosterMemberOf(member, parts.self)),
-    departing: departingOf(parts).map(({ memberId }) => memberId),
+    leavers: allLeaversOf(parts).map(({ memberId }) => memberId),
     silent: silentOf(parts).map(({ memberId }) => memberId),
     rollCalled: rollCall !== undefined,
     access,
@@ -77,19 +77,19 @@ export function rosterMemberOf({ memberId, memberKey }: GroupMember, self: Uint8
 }
 
 /** @returns the others who have said that they want to go, in the order of the tree. */
-function departingOf({ group, self, roomId, proofs }: ViewParts): GroupMember[] {
+function allLeaversOf({ group, self, roomId, proofs }: ViewParts): GroupMember[] {
   return others(group, self).filter((member) => leaveOf(proofs, member, roomId) !== undefined);
 }
 
 /** @returns those of them whom one commit removes. */
-export function leaversOf(parts: ViewParts): GroupMember[] {
-  return departingOf(parts).slice(0, LEAVERS_PER_COMMIT_MAX);
+export function leaversOfOneCommit(parts: ViewParts): GroupMember[] {
+  return allLeaversOf(parts).slice(0, LEAVERS_PER_COMMIT_MAX);
 }
 
 /** @returns the others who could be removed for silence, all in one commit, together with its leavers. */
 export function silentOf(parts: ViewParts): GroupMember[] {
   const { group, self, rollCall } = parts;
-  const leavers = leaversOf(parts);
+  const leavers = leaversOfOneCommit(parts);
   const silent = unheard(rollCall, without(others(group, self), leavers));
   const staying = without(without(group.roster, leavers), silent);
   return mayRemoveSilent(rollCall, { memberId: self }, silent, staying) ? silent : [];

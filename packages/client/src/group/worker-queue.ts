@@ -3,23 +3,23 @@
 import { KEY_WORK_MAX } from '../limits.ts';
 
 /** Told when too much waits (`full`) and when half of it is done (`ready`), in turn. */
-export interface KeyQueueListener {
+export interface WorkerQueueListener {
   full(): void;
   ready(): void;
 }
 
 export class WorkerQueue {
-  readonly #listener: KeyQueueListener;
+  readonly #listener: WorkerQueueListener;
   #last: Promise<void> = Promise.resolve();
   #waiting = 0;
-  #standing: 'open' | 'full' = 'open';
+  #status: 'open' | 'full' = 'open';
 
-  constructor(listener: KeyQueueListener) {
+  constructor(listener: WorkerQueueListener) {
     this.#listener = listener;
   }
 
   get isFull(): boolean {
-    return this.#standing === 'full';
+    return this.#status === 'full';
   }
 
   get isBusy(): boolean {
@@ -29,8 +29,8 @@ export class WorkerQueue {
   /** What fails is a bug: its rejection is unhandled, and nothing after it is done. */
   push(work: () => Promise<void>): void {
     this.#waiting += 1;
-    if (this.#waiting > KEY_WORK_MAX && this.#standing === 'open') {
-      this.#standing = 'full';
+    if (this.#waiting > KEY_WORK_MAX && this.#status === 'open') {
+      this.#status = 'full';
       this.#listener.full();
     }
     this.#last = this.#last.then(work).then(() => this.#settle());
@@ -38,8 +38,8 @@ export class WorkerQueue {
 
   #settle(): void {
     this.#waiting -= 1;
-    if (this.#standing === 'open' || this.#waiting > KEY_WORK_MAX / 2) return;
-    this.#standing = 'open';
+    if (this.#status === 'open' || this.#waiting > KEY_WORK_MAX / 2) return;
+    this.#status = 'open';
     this.#listener.ready();
   }
 }

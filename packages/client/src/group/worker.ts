@@ -1,7 +1,7 @@
 // A member's keys in one room, and the work that they are asked for. Each piece is answered by one event, or by none if nobody waits for it.
 
 import type { RandomSource } from '@sotto/crypto';
-import type { GroupCrypto, GroupIdentity } from '@sotto/crypto/group';
+import type { GroupCrypto, GroupIdentity } from '@sotto/crypto/mls';
 import { coverOf } from '@sotto/protocol';
 import type { Invite } from '@sotto/protocol';
 import { GroupMembership } from './membership.ts';
@@ -91,9 +91,9 @@ async function make(membership: GroupMembership, task: GroupTask): Promise<Group
     case 'admit':
       return result(await membership.admit(task.memberId));
     case 'restore-snapshot':
-      return { ok: true, upload: await membership.republish() };
+      return { ok: true, upload: await membership.republishSnapshot() };
     case 'leave-commit':
-      return { ok: true, upload: await membership.depart() };
+      return { ok: true, upload: await membership.publishLeave() };
   }
 }
 

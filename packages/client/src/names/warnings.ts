@@ -15,18 +15,18 @@ type NameWarning = 'name-taken' | 'name-reserved' | 'key-changed';
 export function bindName(session: Session, memberKey: Uint8Array, name: string, context: StepContext): Session {
   const who: Speaker = { name, fingerprint: fingerprint(memberKey) };
   const looks = nameLooks(name);
-  const code = judgeName(session, memberKey, looks, who.fingerprint);
+  const code = checkName(session, memberKey, looks, who.fingerprint);
   const warned = code === undefined ? session : warnOnce(session, who, code, context);
   return code === 'name-taken' || code === 'name-reserved' ? warned : remember(warned, looks, who.fingerprint);
 }
 
 /** A stranger who knocks is compared and binds nothing; once it is in, it is compared again. */
 export function compareKnock(session: Session, memberKey: Uint8Array, who: Speaker, context: StepContext): void {
-  const code = judgeName(session, memberKey, nameLooks(who.name), who.fingerprint);
+  const code = checkName(session, memberKey, nameLooks(who.name), who.fingerprint);
   if (code !== undefined) warn(context, code, who);
 }
 
-function judgeName(
+function checkName(
   session: Session,
   memberKey: Uint8Array,
   looks: readonly string[],

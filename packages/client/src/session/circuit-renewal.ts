@@ -6,7 +6,7 @@ import { runCommitRequests } from './commits.ts';
 import { NO_SNAPSHOT_PARTS } from './snapshot-reader.ts';
 import { ATTACH_DEADLINE_MS, ECHO_WAIT_MS, RENEW_DIAL_LIMIT_MS } from '../limits.ts';
 import { markUnconfirmed, isAwaitingAnswers } from './outbox.ts';
-import { beginReading } from './connection.ts';
+import { startConnection } from './connection.ts';
 import { scheduleRenewal } from './pace.ts';
 import { NO_RENEWAL } from './renewal.ts';
 import type { Asked, Renewal } from './renewal.ts';
@@ -71,7 +71,7 @@ export function onStandbyFrame(session: Session, connection: number, bytes: Uint
     outbox: markUnconfirmed(session.outbox),
     schedule: stopSchedule(session.schedule, context),
   };
-  return beginReading(arriving, log.value, context);
+  return startConnection(arriving, log.value, context);
 }
 
 function isOn(renewal: Renewal, connection: number): renewal is Extract<Renewal, { readonly connection: number }> {

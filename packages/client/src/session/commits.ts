@@ -50,7 +50,7 @@ function isStillNeeded(session: Session, request: CommitRequest, context: StepCo
   const { view, log } = session;
   if (request.type === 'rotate' && request.reason === 'scheduled') return isRotationDue(session, context.now);
   if (request.type === 'rotate' && request.reason === 'log-gap') return log.hashes.length === 0;
-  if (request.type === 'rotate' && request.reason === 'departing') return (view?.departing.length ?? 0) > 0;
+  if (request.type === 'rotate' && request.reason === 'departing') return (view?.leavers.length ?? 0) > 0;
   return request.type !== 'remove-silent' || (view?.silent.length ?? 0) > 0;
 }
 

@@ -28,11 +28,11 @@ export function onFrame(session: Session, bytes: Uint8Array, context: StepContex
   switch (session.link.phase) {
     case 'greeting':
       return frame.value.operation === 'challenge'
-        ? attach(session, frame.value, context)
+        ? onChallenge(session, frame.value, context)
         : disconnect(session, context, 'relay-misbehaved');
     case 'attaching':
       return frame.value.operation === 'attached'
-        ? attached(session, frame.value, context)
+        ? onAttachedFrame(session, frame.value, context)
         : disconnect(session, context, 'relay-misbehaved');
     case 'attached':
     case 'catching-up':
@@ -52,7 +52,7 @@ function onClosing(session: Session, code: RelayCode | undefined, context: StepC
   return reason.final ? endWithCode(session, context, reason.code) : disconnect(session, context, reason.code);
 }
 
-function attach(session: Session, frame: Frame, context: StepContext): Session {
+function onChallenge(session: Session, frame: Frame, context: StepContext): Session {
   const challenge = decodeChallenge(frame);
   if (!challenge.ok) return disconnect(session, context, 'relay-misbehaved');
   const from = session.read === undefined ? 0 : session.read + 1;
@@ -61,15 +61,15 @@ function attach(session: Session, frame: Frame, context: StepContext): Session {
   return { ...session, link: { phase: 'attaching' } };
 }
 
-function attached(session: Session, frame: Frame, context: StepContext): Session {
+function onAttachedFrame(session: Session, frame: Frame, context: StepContext): Session {
   const log = decodeAttached(frame);
   if (!log.ok) return disconnect(session, context, 'relay-misbehaved');
   clearTimer(context, 'attach-deadline');
-  return beginReading(session, log.value, context);
+  return startConnection(session, log.value, context);
 }
 
 /** Admitted: the log is read from behind what was read before, and slots begin. */
-export function beginReading(session: Session, log: Attached, context: StepContext): Session {
+export function startConnection(session: Session, log: Attached, context: StepContext): Session {
   // Slots are life enough.
   if (!isStealth(session.schedule.cover)) setTimer(context, 'ping', pingDelay(context));
   setTimer(context, 'silence', SILENCE_LIMIT_MS);
@@ -77,7 +77,7 @@ export function beginReading(session: Session, log: Attached, context: StepConte
   const { oldest, next } = log;
   // What the relay has no more is not awaited, and what it has forgotten since will be said anew.
   const read = session.read === undefined ? next - 1 : Math.min(next - 1, Math.max(session.read, oldest - 1));
-  pass(context, { type: 'attached', connection: session.connection, log });
+  queueNotice(context, { type: 'attached', connection: session.connection, log });
   return startSlots(
     { ...session, admittedAt: context.now, attempt: 0, read, feed: 'on', link: { phase: 'attached' } },
     context,
@@ -92,7 +92,7 @@ function onLogFrame(session: Session, frame: Frame, context: StepContext): Sessi
     case 'committed': {
       const notice = decodeCommitted(frame);
       if (!notice.ok) return disconnect(session, context, 'relay-misbehaved');
-      pass(context, { type: 'committed', notice: notice.value });
+      queueNotice(context, { type: 'committed', notice: notice.value });
       return session;
     }
     case 'snapshot':
@@ -100,7 +100,7 @@ function onLogFrame(session: Session, frame: Frame, context: StepContext): Sessi
     case 'refused': {
       const what = decodeRefused(frame);
       if (!what.ok) return disconnect(session, context, 'relay-misbehaved');
-      pass(context, {
+      queueNotice(context, {
         type: 'refused',
         connection,
         code: frame.code,
@@ -130,10 +130,10 @@ function onSnapshotFrame(session: Session, frame: Frame, context: StepContext): 
   const piece = decodeSnapshot(frame);
   if (!piece.ok) return disconnect(session, context, 'relay-misbehaved');
   const { parts, snapshot } = processSnapshotPiece(session.parts, { ...piece.value, data: piece.value.data.slice() });
-  if (snapshot !== undefined) pass(context, { type: 'snapshot', connection: session.connection, snapshot });
+  if (snapshot !== undefined) queueNotice(context, { type: 'snapshot', connection: session.connection, snapshot });
   return { ...session, parts };
 }
 
-function pass(context: StepContext, notice: RelayNotice): void {
+function queueNotice(context: StepContext, notice: RelayNotice): void {
   context.effects.push({ type: 'queue-notice', notice });
 }

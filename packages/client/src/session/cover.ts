@@ -34,7 +34,7 @@ export function createSchedule(cover: Cover): Schedule {
 }
 
 /** In `off`: how many of the waiting frames leave now. `inFlight` frames have left and were not echoed yet. */
-export function departures(waiting: number, inFlight: number): number {
+export function framesToDispatch(waiting: number, inFlight: number): number {
   return Math.max(0, Math.min(waiting, WINDOW_FRAMES - inFlight));
 }
 

@@ -103,7 +103,7 @@ function newMember(memberKey: Uint8Array, since: number, now: number): Member {
  * Takes another member's content at `now` (ms). A number that is not above the member's last is a replay or a re-send: nothing happens.
  * Whoever is not in the roster cannot have said it.
  */
-export function takeContent(
+export function processContent(
   inbox: Inbox,
   memberKey: Uint8Array,
   content: Content,

@@ -47,7 +47,7 @@ export function noteView(rotation: Rotation, { members, rollCalled }: GroupView,
 }
 
 /** How many are before this member, itself included, in the order in which their keys grew old: 1 is next. Whoever has said goodbye does not count. */
-export function placeOf({ newer }: Rotation, { members, departing }: GroupView): number {
+export function placeOf({ newer }: Rotation, { members, leavers: departing }: GroupView): number {
   const before = members.filter(
     ({ memberId, self }) =>
       !self && !newer.includes(toHex(memberId)) && departing.every((gone) => !equalBytes(gone, memberId)),

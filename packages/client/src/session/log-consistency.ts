@@ -2,7 +2,7 @@
 
 import { message } from '@sotto/messages';
 import { fingerprint } from '@sotto/crypto';
-import { extendLog, startLog } from '@sotto/crypto/group';
+import { extendLog, startLog } from '@sotto/crypto/mls';
 import { BEFORE_BYTES, concatBytes, EPOCHS_BEFORE, equalBytes, isZero, LOG_HASH_BYTES, toHex } from '@sotto/protocol';
 import type { Content } from '@sotto/protocol';
 import type { WarningCode } from '../errors.ts';
@@ -21,7 +21,7 @@ import type { LogState, Session, StepContext } from './state.ts';
 import { emit } from './effects.ts';
 
 /** What a member says when it cannot tell: it has missed something, and has not begun anew yet. */
-const CANNOT_TELL: Uint8Array = new Uint8Array(LOG_HASH_BYTES);
+const NO_LOG_HASH: Uint8Array = new Uint8Array(LOG_HASH_BYTES);
 
 export function warn(context: StepContext, code: WarningCode, from: Speaker | undefined): void {
   emit(context, {
@@ -77,7 +77,7 @@ export function epochEnds({ before }: LogState): Uint8Array {
 
 /** What goes into every message. */
 export function currentHash(log: LogState): Uint8Array {
-  return log.hashes.at(-1) ?? CANNOT_TELL;
+  return log.hashes.at(-1) ?? NO_LOG_HASH;
 }
 
 /** Another member was understood. */

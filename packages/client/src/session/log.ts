@@ -13,7 +13,7 @@ import {
   runCommitRequests,
 } from './commits.ts';
 import type { GroupOpened, GroupView } from '../group/membership.ts';
-import { forgiveSilence, rollBack, takeContent, processSequence } from './inbox.ts';
+import { forgiveSilence, rollBack, processContent, processSequence } from './inbox.ts';
 import type { InboxEvent } from './inbox.ts';
 import { RECEIPT_DELAY_MS, TRACKED_TEXTS_MAX } from '../limits.ts';
 import type { Move } from '../moderator.ts';
@@ -277,7 +277,7 @@ function onContent(
   const compared = compareLog(content.type === 'text' ? noteText(readable) : readable, memberKey, content, context);
   // A receipt counts only from who has seen the same log.
   const believed = compared.agrees ? content : { ...content, seen: 0 };
-  const taken = takeContent(compared.session.inbox, memberKey, believed, context.now);
+  const taken = processContent(compared.session.inbox, memberKey, believed, context.now);
   let next = confirm({ ...compared.session, inbox: taken.inbox }, context);
   for (const event of taken.events) next = answerInbox(announce(next, event, context), event, context);
   return content.type === 'roll-call' ? onRollCall(next, context) : next;

@@ -8,7 +8,7 @@ import type { RosterMember, GroupView } from '../group/membership.ts';
 import type { RemovalReason } from '../group/policy.ts';
 import { processRoster } from './inbox.ts';
 import {
-  DEPARTING_RANK_MS,
+  LEAVERS_RANK_MS,
   JUNK_NOTICE_INTERVAL_MS,
   RANK_FIRST_MS,
   RESTORE_RANK_MS,
@@ -86,9 +86,8 @@ export function onGroupChanged(session: Session, view: GroupView | undefined, co
   scheduleRotation(next, context);
   const others = view.members.flatMap(({ memberKey, self }) => (self ? [] : [memberKey]));
   next = { ...next, inbox: processRoster(next.inbox, others, context.now).inbox };
-  if (view.departing.length === 0) clearTimer(context, 'departing');
-  else if (view.departing.length !== before?.departing.length)
-    setRankTimer(next, 'departing', DEPARTING_RANK_MS, context);
+  if (view.leavers.length === 0) clearTimer(context, 'departing');
+  else if (view.leavers.length !== before?.leavers.length) setRankTimer(next, 'departing', LEAVERS_RANK_MS, context);
   if (view.access !== (before?.access ?? 'open')) emit(context, { type: 'access', mode: view.access });
   next = notifyOrdered(next, view, context);
   if (next.status === 'joined' && isOtherRoster(before, view)) emitMembers(next, context);
@@ -98,7 +97,7 @@ export function onGroupChanged(session: Session, view: GroupView | undefined, co
 function isOtherRoster(before: GroupView | undefined, view: GroupView): boolean {
   return (
     before?.members.length !== view.members.length ||
-    before.departing.length !== view.departing.length ||
+    before.leavers.length !== view.leavers.length ||
     before.members.some(({ memberKey }, index) => {
       const now = view.members[index];
       return now === undefined || !equalBytes(now.memberKey, memberKey);
@@ -124,7 +123,7 @@ function rankOf({ view, inbox }: Session): number {
   const isHere = ({ memberId, memberKey, self }: RosterMember): boolean =>
     self ||
     (inbox.members.get(toHex(memberKey))?.status === 'here' &&
-      view?.departing.every((gone) => !equalBytes(gone, memberId)) === true);
+      view?.leavers.every((gone) => !equalBytes(gone, memberId)) === true);
   return view?.members.filter(isHere).findIndex(({ self }) => self) ?? 0;
 }
 
@@ -178,7 +177,7 @@ export function startRollCall(session: Session, context: StepContext): Session {
 
 /** Every member says that it is here, and waits whether somebody does not. */
 export function onRollCall(session: Session, context: StepContext): Session {
-  setRankTimer(session, 'roll-call', DEPARTING_RANK_MS, context, ROLL_CALL_WAIT_MS);
+  setRankTimer(session, 'roll-call', LEAVERS_RANK_MS, context, ROLL_CALL_WAIT_MS);
   return sendReady(enqueueOnce(session, { type: 'presence', status: 'here' }), context);
 }
 

@@ -246,7 +246,7 @@ function enterRoom(session: Session, context: StepContext): Session {
 }
 
 function isAlone({ view }: Session): boolean {
-  return view === undefined || view.members.length - view.departing.length <= 1;
+  return view === undefined || view.members.length - view.leavers.length <= 1;
 }
 
 /** Another member was understood under these keys: this is the room. */

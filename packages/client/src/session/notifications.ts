@@ -21,7 +21,7 @@ import { hasSeen } from './log-consistency.ts';
 
 /** Everybody who can read, oneself first: whoever is in the group and has not asked to be removed. */
 export function listMembers(session: Session, room: Room): ListedMember[] {
-  const departing = session.view?.departing ?? [];
+  const departing = session.view?.leavers ?? [];
   const others = (session.view?.members ?? []).flatMap(({ memberId, memberKey, self }): ListedMember[] => {
     if (self || departing.some((gone) => equalBytes(gone, memberId))) return [];
     const member = session.inbox.members.get(toHex(memberKey));

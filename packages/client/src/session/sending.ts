@@ -7,7 +7,7 @@ import { PACE_NOTICE_SECONDS, ROTATE_AFTER_FRAMES, ROTATE_SOON_MS } from '../lim
 import { encodeText } from '../utf8.ts';
 import { dispatch, enqueue, has, isFull, isInOrder, seal, resend } from './outbox.ts';
 import type { Draft } from './outbox.ts';
-import { departures, timeToSendMs, textPlaintextBytes } from './cover.ts';
+import { framesToDispatch, timeToSendMs, textPlaintextBytes } from './cover.ts';
 import { onContentQueued } from './slot-timers.ts';
 import { holdsFrames } from './renewal.ts';
 import type { Session, StepContext } from './state.ts';
@@ -15,7 +15,7 @@ import { emitError } from './notifications.ts';
 import { clearTimer, emit, publish, setTimer } from './effects.ts';
 import { epochEnds, currentHash } from './log-consistency.ts';
 
-export function say(session: Session, text: string, ref: string | undefined, context: StepContext): Session {
+export function sendText(session: Session, text: string, ref: string | undefined, context: StepContext): Session {
   const bytes = encodeText(text.toWellFormed());
   const code = refuseText(session, bytes);
   if (code !== undefined) {
@@ -70,7 +70,7 @@ export function sendReady(session: Session, context: StepContext): Session {
   if (cover !== 'off')
     return next.outbox.waiting.length === 0 ? next : { ...next, schedule: onContentQueued(next.schedule, context) };
   if (next.membership.phase === 'arriving') return dispatchNext(next, context);
-  let count = departures(next.outbox.waiting.length, next.outbox.dispatched.length);
+  let count = framesToDispatch(next.outbox.waiting.length, next.outbox.dispatched.length);
   for (; count > 0; count -= 1) next = dispatchNext(next, context);
   return next;
 }

@@ -24,7 +24,7 @@ import type { Step } from '@sotto/machine';
 import type { Effect, Session, StepInputs, SessionEvent, TimerName, StepContext } from './state.ts';
 import { countReceived } from './cover.ts';
 import { prepareSlot, onSlot } from './slots.ts';
-import { sendReady, enqueueOnce, say, sendReceipt, onSealed } from './sending.ts';
+import { sendReady, enqueueOnce, sendText, sendReceipt, onSealed } from './sending.ts';
 import { announce, announceUnnamed, emitError } from './notifications.ts';
 import { encodeText } from '../utf8.ts';
 import { emit, setTimer, write } from './effects.ts';
@@ -91,7 +91,7 @@ function react(session: Session, event: SessionEvent, context: StepContext): Ses
     case 'renew':
       return renew(session, 'by-user', context);
     case 'send':
-      return say(session, event.text, event.ref, context);
+      return sendText(session, event.text, event.ref, context);
     case 'admit':
       return admit(session, event.fingerprint, context);
     case 'ordered':

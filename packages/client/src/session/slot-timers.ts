@@ -36,11 +36,11 @@ export function onContentQueued(schedule: Schedule, context: StepContext): Sched
 export function processDue(
   schedule: Schedule,
   context: StepContext,
-): { readonly schedule: Schedule; readonly departures: readonly Dispatch[] } {
+): { readonly schedule: Schedule; readonly dispatches: readonly Dispatch[] } {
   const step = stepMetronome(schedule.metronome, { type: 'due', now: context.now }, context.chance);
   const next: Schedule = { ...schedule, metronome: step.state };
   setTimers(next, context);
-  return { schedule: next, departures: step.effects };
+  return { schedule: next, dispatches: step.effects };
 }
 
 /** A frame is sealed a little before its slot, whatever it says. */

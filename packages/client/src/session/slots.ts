@@ -19,7 +19,7 @@ export function startSlots(session: Session, context: StepContext): Session {
 
 /** Time to leave. */
 export function onSlot(session: Session, context: StepContext): Session {
-  const { schedule, departures } = processDue(session.schedule, context);
+  const { schedule, dispatches: departures } = processDue(session.schedule, context);
   let next: Session = { ...session, schedule };
   for (const departure of departures) {
     if (departure === 'slot') next = fillSlot(next, context);

@@ -25,7 +25,7 @@ const SMALLEST_MESSAGE_BYTES = EPOCH_BYTES + SENDER_DATA_BYTES + 16;
  * Runs the library on a peer's bytes. It throws bare errors, stack overflows included; this is the one place where they become a value.
  * Only calls of the library belong in `work`: a fault of ours must not be taken for a fault of theirs.
  */
-export async function refuseFaults<Value>(
+export async function refuseOnError<Value>(
   code: GroupCode,
   work: () => Value | Promise<Value>,
 ): Promise<Decoded<Value, GroupCode>> {
@@ -40,12 +40,12 @@ export async function refuseFaults<Value>(
 async function decodeMessage(bytes: Uint8Array, limit: number): Promise<Decoded<MLSMessage, GroupCode>> {
   if (bytes.length === 0 || bytes.length > limit) return refuse('group-bytes-size');
   // The decoder hands out views: of a copy, so that the caller may do with its buffer as it likes.
-  const decoded = await refuseFaults('group-bytes-malformed', () => decodeMlsMessage(Uint8Array.from(bytes), 0));
+  const decoded = await refuseOnError('group-bytes-malformed', () => decodeMlsMessage(Uint8Array.from(bytes), 0));
   if (!decoded.ok) return decoded;
   const [message] = decoded.value ?? [undefined];
   if (message === undefined) return refuse('group-bytes-malformed');
   // One form for one thing: the decoder takes lengths that are longer than they need be, and stops before the end.
-  const again = await refuseFaults('group-bytes-malformed', () => encodeMlsMessage(message));
+  const again = await refuseOnError('group-bytes-malformed', () => encodeMlsMessage(message));
   if (!again.ok) return again;
   return equalBytes(again.value, bytes) ? accept(message) : refuse('group-bytes-malformed');
 }
@@ -96,7 +96,7 @@ export async function decodeSnapshot(context: GroupContext, bytes: Uint8Array): 
     return refuse('snapshot-invalid');
   }
   const data = treeExtension.extensionData;
-  const decoded = await refuseFaults('group-bytes-malformed', () => decodeRatchetTree(data, 0));
+  const decoded = await refuseOnError('group-bytes-malformed', () => decodeRatchetTree(data, 0));
   if (!decoded.ok) return decoded;
   const [tree, length] = decoded.value ?? [undefined, 0];
   return tree === undefined || length !== data.length ? refuse('group-bytes-malformed') : accept({ info, tree });

@@ -15,11 +15,11 @@ import { GROUP_PROPOSALS_MAX } from '../limits.ts';
 const UNPLACED = -1;
 
 /**
- * What a commit does. `join`: somebody adds himself. `rejoin`: the same, and his own old leaf goes. `member`: a member rotates its keys, and
+ * What a commit does. `join`: somebody adds himself. `resync`: the same, and his own old leaf goes. `member`: a member rotates its keys, and
  * may add or remove. The committer of a join has no leaf yet; its `leafIndex` and those of added members are -1.
  */
 export interface CommitFacts {
-  readonly kind: 'member' | 'join' | 'rejoin';
+  readonly kind: 'member' | 'join' | 'resync';
   /** The epoch that the commit ends. */
   readonly epoch: bigint;
   readonly committer: GroupMember;
@@ -34,12 +34,12 @@ export interface CommitFacts {
 export type CommitPolicy = (facts: CommitFacts) => 'accept' | PolicyCode;
 
 /** A room that anybody with the connection string may enter, and where nobody removes anybody. */
-export const openRoom: CommitPolicy = ({ removed, added }) => {
+export const openRoomPolicy: CommitPolicy = ({ removed, added }) => {
   if (removed.length > 0) return 'policy-remove';
   return added.length > 0 ? 'policy-add' : 'accept';
 };
 
-export interface CommitQuestion {
+export interface CommitRules {
   readonly context: GroupContext;
   readonly tree: RatchetTree;
   readonly epoch: bigint;
@@ -50,19 +50,19 @@ export interface CommitQuestion {
  * Judges another member's commit, whose `senderIndex` is authenticated, or what this member intends: then the path is not made yet, and the
  * library is relied on to make one where it must.
  */
-export function judgeMemberCommit(
-  question: CommitQuestion,
+export function validateMemberCommit(
+  rules: CommitRules,
   senderIndex: number,
   commit: Commit,
   stage: 'intended' | 'made' = 'made',
 ): Decoded<CommitFacts, GroupCode> {
-  const { tree } = question;
+  const { tree } = rules;
   const roster = rosterOf(tree);
   const committer = roster.find(({ leafIndex }) => leafIndex === senderIndex);
   if (committer === undefined) return refuse('member-unknown');
-  const proposals = plainProposals(commit);
+  const proposals = inlineProposals(commit);
   if (proposals === undefined) return refuse('commit-form');
-  const changes = readChanges(question, roster, proposals);
+  const changes = readChanges(rules, roster, proposals);
   if (!changes.ok) return changes;
   const { added, removed } = changes.value;
   if (removed.includes(committer)) return refuse('commit-form');
@@ -73,16 +73,16 @@ export function judgeMemberCommit(
   if (commit.path === undefined && needsPath) return refuse('commit-form');
   if (commit.path !== undefined) {
     if (!keepsIdentity(tree, senderIndex, commit.path.leafNode)) return refuse('commit-changes-member');
-    const path = judgePath(question, commit.path, proposals);
+    const path = validatePath(rules, commit.path, proposals);
     if (!path.ok) return path;
   }
-  return decide(question, { kind: 'member', epoch: question.epoch, committer, added, removed, roster });
+  return applyPolicy(rules, { kind: 'member', epoch: rules.epoch, committer, added, removed, roster });
 }
 
 /** Judges the commit of somebody who adds himself (an external commit). */
-export function judgeJoin(question: CommitQuestion, commit: Commit): Decoded<CommitFacts, GroupCode> {
-  const { context, tree } = question;
-  const proposals = plainProposals(commit);
+export function validateJoin(rules: CommitRules, commit: Commit): Decoded<CommitFacts, GroupCode> {
+  const { context, tree } = rules;
+  const proposals = inlineProposals(commit);
   if (proposals === undefined || commit.path === undefined) return refuse('commit-form');
   const inits = proposals.filter(({ proposalType }) => proposalType === 'external_init');
   const removals = proposals.filter((proposal) => proposal.proposalType === 'remove');
@@ -100,19 +100,19 @@ export function judgeJoin(question: CommitQuestion, commit: Commit): Decoded<Com
   const others = roster.filter((member) => member !== old);
   if (hasDuplicates([...others, joiner.value])) return refuse('member-duplicate');
   if (others.length >= context.membersMax) return refuse('group-full');
-  const path = judgePath(question, commit.path, proposals);
+  const path = validatePath(rules, commit.path, proposals);
   if (!path.ok) return path;
-  const kind = old === undefined ? 'join' : 'rejoin';
-  return decide(question, { kind, epoch: question.epoch, committer: joiner.value, added: [], removed: [], roster });
+  const kind = old === undefined ? 'join' : 'resync';
+  return applyPolicy(rules, { kind, epoch: rules.epoch, committer: joiner.value, added: [], removed: [], roster });
 }
 
-function decide(question: CommitQuestion, facts: CommitFacts): Decoded<CommitFacts, GroupCode> {
-  const answer = question.policy(facts);
+function applyPolicy(rules: CommitRules, facts: CommitFacts): Decoded<CommitFacts, GroupCode> {
+  const answer = rules.policy(facts);
   return answer === 'accept' ? accept(facts) : refuse(answer);
 }
 
 /** Proposals by reference were proposed before, alone: Sotto has none of those. */
-function plainProposals(commit: Commit): Proposal[] | undefined {
+function inlineProposals(commit: Commit): Proposal[] | undefined {
   if (commit.proposals.length > GROUP_PROPOSALS_MAX) return undefined;
   const plain = commit.proposals.flatMap((entry) => (entry.proposalOrRefType === 'proposal' ? [entry.proposal] : []));
   return plain.length === commit.proposals.length ? plain : undefined;
@@ -124,11 +124,11 @@ interface Changes {
 }
 
 function readChanges(
-  question: CommitQuestion,
+  rules: CommitRules,
   roster: readonly GroupMember[],
   proposals: readonly Proposal[],
 ): Decoded<Changes, GroupCode> {
-  const { context } = question;
+  const { context } = rules;
   const added: GroupMember[] = [];
   const removed: GroupMember[] = [];
   for (const proposal of proposals) {
@@ -154,17 +154,16 @@ function readChanges(
 }
 
 /** All keys that a commit brings can be used, and none is there already. */
-function judgePath(
-  question: CommitQuestion,
+function validatePath(
+  rules: CommitRules,
   path: UpdatePath,
   proposals: readonly Proposal[],
 ): Decoded<undefined, GroupCode> {
-  const leaf = readLeaf(question.context, path.leafNode, UNPLACED);
+  const leaf = readLeaf(rules.context, path.leafNode, UNPLACED);
   if (!leaf.ok) return leaf;
   const brought = [path.leafNode.hpkePublicKey, ...path.nodes.map(({ hpkePublicKey }) => hpkePublicKey)];
-  if (!brought.every((key) => isUsableHpkeKey(key, question.context.suite.publicKeyBytes)))
-    return refuse('leaf-invalid');
-  return hasDistinctKeys([...brought, ...addedKeys(proposals), ...treeKeys(question.tree)])
+  if (!brought.every((key) => isUsableHpkeKey(key, rules.context.suite.publicKeyBytes))) return refuse('leaf-invalid');
+  return hasDistinctKeys([...brought, ...addedKeys(proposals), ...treeKeys(rules.tree)])
     ? accept(undefined)
     : refuse('leaf-invalid');
 }

@@ -14,14 +14,14 @@ import type { GroupIdentity } from './identity.ts';
 import { isWelcomeFor, readKeyPackage } from './key-package.ts';
 import { deriveEpochFrameKey } from './keys.ts';
 import type { GroupKeys } from './keys.ts';
-import { retire, withFreshPast, withoutPast, zeroConsumed } from './secrets.ts';
+import { zeroSecrets, withLatestPastEpoch, withoutPastEpochs, zeroConsumed } from './secrets.ts';
 import {
   addProposal,
   createState,
   exportEnvelopeSecret,
   exportSnapshot,
   joinByWelcome,
-  joinState,
+  joinByExternalCommit,
   makeKeyPackage,
   openMessage,
   processCommit,
@@ -44,7 +44,7 @@ export interface GroupOptions {
   readonly membersMax?: number;
 }
 
-/** A commit that was made and not yet taken by the relay: until `adopt` the group goes on as it was. */
+/** A commit that was made and not yet taken by the relay: until `merge` the group goes on as it was. */
 export interface PendingCommit {
   /** For the log. */
   readonly commit: Uint8Array;
@@ -57,9 +57,9 @@ export interface PendingCommit {
   /** The epoch that the commit begins. */
   readonly epoch: bigint;
   /** The relay has taken it. Of a commit that came too late this is a fault, and throws. */
-  readonly adopt: () => Promise<Group>;
+  readonly merge: () => Promise<Group>;
   /** The relay has taken another one. */
-  readonly discard: () => void;
+  readonly clear: () => void;
 }
 
 /** Another member's commit that was processed. */
@@ -104,7 +104,7 @@ export class GroupEngine {
   }
 
   /** Joins again when commits were missed for good: one's own old leaf goes in the same commit. */
-  rejoinGroup(snapshot: Uint8Array, identity: GroupIdentity): Promise<Decoded<PendingCommit, GroupCode>> {
+  resync(snapshot: Uint8Array, identity: GroupIdentity): Promise<Decoded<PendingCommit, GroupCode>> {
     return this.#join(snapshot, identity, true);
   }
 
@@ -141,16 +141,16 @@ export class GroupEngine {
   async #join(
     snapshot: Uint8Array,
     identity: GroupIdentity,
-    again: boolean,
+    resync: boolean,
   ): Promise<Decoded<PendingCommit, GroupCode>> {
-    const joined = await joinState(this.#context, this.#policy, snapshot, identity, again);
+    const joined = await joinByExternalCommit(this.#context, this.#policy, snapshot, identity, resync);
     if (!joined.ok) return joined;
     const { next } = joined.value;
     return accept(
       await makePending(this.#context, joined.value, {
-        adopt: () => Group.open(this.#context, this.#policy, next),
-        discard: () => {
-          retire(next, undefined);
+        merge: () => Group.open(this.#context, this.#policy, next),
+        clear: () => {
+          zeroSecrets(next, undefined);
         },
       }),
     );
@@ -160,7 +160,7 @@ export class GroupEngine {
 async function makePending(
   context: GroupContext,
   { next, commit, welcome, facts }: Proposed,
-  { adopt, discard }: Pick<PendingCommit, 'adopt' | 'discard'>,
+  { merge, clear }: Pick<PendingCommit, 'merge' | 'clear'>,
 ): Promise<PendingCommit> {
   const snapshot = await exportSnapshot(context, next);
   let settled = false;
@@ -170,14 +170,14 @@ async function makePending(
     facts,
     snapshot,
     epoch: next.groupContext.epoch,
-    adopt: async () => {
-      if (settled) throw new Error('a commit was adopted or discarded before');
-      const group = await adopt();
+    merge: async () => {
+      if (settled) throw new Error('a commit was merged or cleared before');
+      const group = await merge();
       settled = true;
       return group;
     },
-    discard: () => {
-      if (!settled) discard();
+    clear: () => {
+      if (!settled) clear();
       settled = true;
     },
   };
@@ -242,16 +242,16 @@ export class Group {
 
   /** @returns the snapshot (group information and tree) from which anybody with the room secret can join this epoch. */
   exportSnapshot(): Promise<Uint8Array> {
-    return this.#inTurn(() => exportSnapshot(this.#context, this.#state));
+    return this.#enqueue(() => exportSnapshot(this.#context, this.#state));
   }
 
   /** New keys for this member: heals the group from a theft of its old ones. */
   rotate(): Promise<Decoded<PendingCommit, GroupCode>> {
-    return this.#inTurn(() => this.#propose([]));
+    return this.#enqueue(() => this.#propose([]));
   }
 
   removeMembers(memberIds: readonly Uint8Array[]): Promise<Decoded<PendingCommit, GroupCode>> {
-    return this.#inTurn(async () => {
+    return this.#enqueue(async () => {
       const roster = this.roster;
       const proposals: Proposal[] = [];
       for (const memberId of memberIds) {
@@ -264,7 +264,7 @@ export class Group {
   }
 
   addMember(keyPackage: Uint8Array): Promise<Decoded<PendingCommit, GroupCode>> {
-    return this.#inTurn(async () => {
+    return this.#enqueue(async () => {
       const proposal = await addProposal(keyPackage);
       return proposal.ok ? this.#propose([proposal.value]) : proposal;
     });
@@ -272,7 +272,7 @@ export class Group {
 
   /** Processes another member's commit, in the order of the log. A refusal changes nothing. */
   processCommit(bytes: Uint8Array): Promise<Decoded<CommitOutcome, GroupCode>> {
-    return this.#inTurn(async () => {
+    return this.#enqueue(async () => {
       const processed = await processCommit(this.#context, this.#policy, this.#state, bytes);
       if (!processed.ok) return processed;
       const { next, facts, removed, consumed } = processed.value;
@@ -288,7 +288,7 @@ export class Group {
     if (content.length + GROUP_MESSAGE_OVERHEAD_BYTES > GROUP_MESSAGE_BYTES_MAX) {
       return Promise.reject(new RangeError('a message longer than the largest frame'));
     }
-    return this.#inTurn(async () => {
+    return this.#enqueue(async () => {
       const { next, bytes, consumed } = await sealMessage(this.#context, this.#state, content);
       this.#advance(next, consumed);
       return bytes;
@@ -296,7 +296,7 @@ export class Group {
   }
 
   openMessage(bytes: Uint8Array): Promise<Decoded<OpenedMessage, GroupCode>> {
-    return this.#inTurn(async () => {
+    return this.#enqueue(async () => {
       const opened = await openMessage(this.#context, this.#state, bytes);
       if (!opened.ok) return opened;
       this.#advance(opened.value.next, opened.value.consumed);
@@ -306,9 +306,9 @@ export class Group {
 
   /** Ends the keys of the epoch before: nothing of it can be opened any more. To be called soon after each commit. */
   purgePrevious(): Promise<void> {
-    return this.#inTurn(() => {
-      const next = withoutPast(this.#state);
-      retire(this.#state, next);
+    return this.#enqueue(() => {
+      const next = withoutPastEpochs(this.#state);
+      zeroSecrets(this.#state, next);
       this.#state = next;
       this.#previous?.envelopeKey.destroy();
       this.#previous = undefined;
@@ -326,23 +326,23 @@ export class Group {
     const proposed = await proposeCommit(this.#context, this.#policy, this.#state, proposals);
     if (!proposed.ok) return proposed;
     const { next, consumed } = proposed.value;
-    const adopt = (): Promise<Group> =>
-      this.#inTurn(async () => {
-        if (next.groupContext.epoch !== this.epoch + 1n) throw new Error('a commit of another epoch was adopted');
-        await this.#enter(withFreshPast(next, this.#state));
+    const merge = (): Promise<Group> =>
+      this.#enqueue(async () => {
+        if (next.groupContext.epoch !== this.epoch + 1n) throw new Error('a commit of another epoch was merged');
+        await this.#enter(withLatestPastEpoch(next, this.#state));
         zeroConsumed(consumed, this.#state);
         return this;
       });
-    const discard = (): void => {
-      retire(next, this.#state);
+    const clear = (): void => {
+      zeroSecrets(next, this.#state);
     };
-    return accept(await makePending(this.#context, proposed.value, { adopt, discard }));
+    return accept(await makePending(this.#context, proposed.value, { merge, clear }));
   }
 
   /** Goes to the next epoch. The one before is kept, the one before that is zeroed. */
   async #enter(next: ClientState): Promise<void> {
     const keys = await epochKeys(this.#context, next);
-    retire(this.#state, next);
+    zeroSecrets(this.#state, next);
     this.#state = next;
     this.#previous?.envelopeKey.destroy();
     this.#previous = this.#current;
@@ -357,8 +357,8 @@ export class Group {
 
   #end(status: 'removed' | 'ended', state: ClientState): void {
     this.#status = status;
-    retire(this.#state, undefined);
-    retire(state, undefined);
+    zeroSecrets(this.#state, undefined);
+    zeroSecrets(state, undefined);
     this.#previous?.envelopeKey.destroy();
     this.#current.envelopeKey.destroy();
   }
@@ -369,12 +369,12 @@ export class Group {
   }
 
   /** One call after the other: each takes the state that the one before it left. */
-  #inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
+  #enqueue<Result>(work: () => Promise<Result>): Promise<Result> {
     const turn = this.#last.then(async () => {
       if (this.#status !== 'active') throw new GroupEndedError();
       const result = await work();
       // Ended in the middle: what the call made in the meantime ends too.
-      if (this.status !== 'active') retire(this.#state, undefined);
+      if (this.status !== 'active') zeroSecrets(this.#state, undefined);
       return result;
     });
     // A failed call is its caller's to hear of; the next one begins all the same.

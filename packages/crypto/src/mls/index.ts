@@ -1,8 +1,8 @@
-// `@sotto/crypto/group`: group keys. An entry of its own, so that whoever speaks without them does not load MLS. No I/O; runs in Node and in a browser.
+// `@sotto/crypto/mls`: group keys. An entry of its own, so that whoever speaks without them does not load MLS. No I/O; runs in Node and in a browser.
 
 export { GROUP_CODES, GroupEndedError } from '../errors.ts';
 export type { GroupCode, PolicyCode } from '../errors.ts';
-export { openRoom } from './commit-rules.ts';
+export { openRoomPolicy as openRoom } from './commit-rules.ts';
 export type { CommitFacts, CommitPolicy } from './commit-rules.ts';
 export type { GroupCrypto, GroupSuite } from '../provider/group-crypto.ts';
 export { GroupEngine } from './engine.ts';

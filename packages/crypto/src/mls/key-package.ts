@@ -6,7 +6,7 @@ import type { KeyPackage } from 'ts-mls';
 import { makeKeyPackageRef, verifyKeyPackage } from 'ts-mls/keyPackage.js';
 import { verifyLeafNodeSignatureKeyPackage } from 'ts-mls/leafNode.js';
 import type { GroupCode } from '../errors.ts';
-import { decodeKeyPackage, decodeWelcome, refuseFaults } from './bytes.ts';
+import { decodeKeyPackage, decodeWelcome, refuseOnError } from './bytes.ts';
 import type { GroupContext } from './context.ts';
 import { readLeaf } from './tree.ts';
 import type { GroupMember } from './tree.ts';
@@ -30,7 +30,7 @@ export async function readKeyPackage(
   if (!isUsableHpkeKey(initKey, context.suite.publicKeyBytes)) return refuse('key-package-invalid');
   const member = readLeaf(context, leafNode, UNPLACED);
   if (!member.ok) return member;
-  const signed = await refuseFaults('key-package-invalid', () => areSignaturesValid(context, keyPackage));
+  const signed = await refuseOnError('key-package-invalid', () => areSignaturesValid(context, keyPackage));
   if (!signed.ok) return signed;
   return signed.value ? accept(member.value) : refuse('key-package-invalid');
 }

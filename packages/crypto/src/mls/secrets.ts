@@ -26,7 +26,7 @@ export function secretsOf(state: ClientState): Set<Uint8Array> {
 }
 
 /** Zeroes what `old` holds and `kept` does not. */
-export function retire(old: ClientState, kept: ClientState | undefined): void {
+export function zeroSecrets(old: ClientState, kept: ClientState | undefined): void {
   const stillNeeded = kept === undefined ? new Set<Uint8Array>() : secretsOf(kept);
   for (const secret of secretsOf(old)) if (!stillNeeded.has(secret)) secret.fill(0);
 }
@@ -38,7 +38,7 @@ export function zeroConsumed(consumed: readonly Uint8Array[], kept: ClientState)
 }
 
 /** @returns the state without any past epoch. The past epoch's secrets are zeroed by `retire`. */
-export function withoutPast(state: ClientState): ClientState {
+export function withoutPastEpochs(state: ClientState): ClientState {
   return { ...state, historicalReceiverData: new Map() };
 }
 
@@ -46,7 +46,7 @@ export function withoutPast(state: ClientState): ClientState {
  * @returns `next` with the keys that `current` has *now* for the epoch it closes: messages may have been opened since the commit was made, and
  * what they used up must not come back.
  */
-export function withFreshPast(next: ClientState, current: ClientState): ClientState {
+export function withLatestPastEpoch(next: ClientState, current: ClientState): ClientState {
   const past = next.historicalReceiverData.get(current.groupContext.epoch);
   if (past === undefined) return next;
   return {

@@ -30,10 +30,10 @@ import {
   decodeWelcome,
   encodeSnapshot,
   encodeMessage,
-  refuseFaults,
+  refuseOnError,
 } from './bytes.ts';
-import { judgeJoin, judgeMemberCommit } from './commit-rules.ts';
-import type { CommitFacts, CommitPolicy, CommitQuestion } from './commit-rules.ts';
+import { validateJoin, validateMemberCommit } from './commit-rules.ts';
+import type { CommitFacts, CommitPolicy, CommitRules } from './commit-rules.ts';
 import { LIFETIME, equalInConstantTime, makeCredential } from './context.ts';
 import type { GroupContext } from './context.ts';
 import type { GroupIdentity } from './identity.ts';
@@ -79,13 +79,13 @@ export async function exportSnapshot(context: GroupContext, state: ClientState):
   return encodeSnapshot(await createGroupInfoWithExternalPubAndRatchetTree(state, [], context.primitives));
 }
 
-/** Joins by external commit; `again` removes the identity's own old leaf in the same commit. */
-export async function joinState(
+/** Joins by external commit; `resync` removes the identity's own old leaf in the same commit. */
+export async function joinByExternalCommit(
   context: GroupContext,
   policy: CommitPolicy,
   snapshotBytes: Uint8Array,
   identity: GroupIdentity,
-  again: boolean,
+  resync: boolean,
 ): Promise<Decoded<Proposed, GroupCode>> {
   const snapshot = await decodeSnapshot(context, snapshotBytes);
   if (!snapshot.ok) return snapshot;
@@ -97,13 +97,13 @@ export async function joinState(
     ({ memberId, memberKey }) =>
       equalInConstantTime(memberId, identity.memberId) && equalInConstantTime(memberKey, identity.memberKey),
   );
-  if (again && !old) return refuse('member-unknown');
+  if (resync && !old) return refuse('member-unknown');
   // Nor can it take the only leaf out of a tree.
-  if (again && roster.value.length === 1) return refuse('member-alone');
+  if (resync && roster.value.length === 1) return refuse('member-alone');
   const { publicPackage, privatePackage } = await makeKeyPackage(context, identity);
   const { primitives, config } = context;
-  const joined = await refuseFaults('snapshot-invalid', () =>
-    joinGroupExternal(info, publicPackage, privatePackage, again, primitives, undefined, config),
+  const joined = await refuseOnError('snapshot-invalid', () =>
+    joinGroupExternal(info, publicPackage, privatePackage, resync, primitives, undefined, config),
   );
   privatePackage.initPrivateKey.fill(0);
   privatePackage.hpkePrivateKey.fill(0);
@@ -113,18 +113,18 @@ export async function joinState(
   }
   const { publicMessage, newState } = joined.value;
   const message: MLSMessage = { version: 'mls10', wireformat: 'mls_public_message', publicMessage };
-  const question = { context, tree, epoch: info.groupContext.epoch, policy };
+  const rules = { context, tree, epoch: info.groupContext.epoch, policy };
   // The joiner judges itself as the others will: a commit that they refuse is not worth sending.
-  const judged = judgeJoin(question, commitOf(message));
-  return judged.ok
+  const validated = validateJoin(rules, commitOf(message));
+  return validated.ok
     ? accept({
         next: newState,
         commit: encodeMlsMessage(message),
         welcome: undefined,
-        facts: judged.value,
+        facts: validated.value,
         consumed: [],
       })
-    : judged;
+    : validated;
 }
 
 function commitOf(message: MLSMessage): Commit {
@@ -144,10 +144,10 @@ export async function proposeCommit(
   const sender = state.privatePath.leafIndex;
   // The path is judged by those who get it; what we propose is judged here, with an empty path standing in for the one to come.
   const intended = { proposals: proposals.map((proposal) => ({ proposalOrRefType: 'proposal' as const, proposal })) };
-  const question = questionOf(context, policy, state);
-  const judged = judgeMemberCommit(question, sender, { ...intended, path: undefined }, 'intended');
-  if (!judged.ok) return judged;
-  const made = await refuseFaults('key-package-invalid', () =>
+  const rules = commitRulesOf(context, policy, state);
+  const validated = validateMemberCommit(rules, sender, { ...intended, path: undefined }, 'intended');
+  if (!validated.ok) return validated;
+  const made = await refuseOnError('key-package-invalid', () =>
     createCommit({ state, cipherSuite: context.primitives }, { extraProposals: [...proposals] }),
   );
   if (!made.ok) return made;
@@ -155,10 +155,10 @@ export async function proposeCommit(
   const bytes = encodeMlsMessage(commit);
   if (bytes.length > GROUP_COMMIT_BYTES_MAX) return refuse('group-bytes-size');
   const welcomeBytes = welcome && encodeMlsMessage({ version: 'mls10', wireformat: 'mls_welcome', welcome });
-  return accept({ next: newState, commit: bytes, welcome: welcomeBytes, facts: judged.value, consumed });
+  return accept({ next: newState, commit: bytes, welcome: welcomeBytes, facts: validated.value, consumed });
 }
 
-function questionOf(context: GroupContext, policy: CommitPolicy, state: ClientState): CommitQuestion {
+function commitRulesOf(context: GroupContext, policy: CommitPolicy, state: ClientState): CommitRules {
   return { context, policy, tree: state.ratchetTree, epoch: state.groupContext.epoch };
 }
 
@@ -184,7 +184,7 @@ export async function joinByWelcome(
   // The library takes the keys of the package into the state: the pair can be used for one welcome only, and is given away here.
   const { publicPackage, privatePackage } = pair;
   const { primitives, config } = context;
-  const joined = await refuseFaults('welcome-invalid', () =>
+  const joined = await refuseOnError('welcome-invalid', () =>
     joinGroup(welcome.value, publicPackage, privatePackage, emptyPskIndex, primitives, tree, undefined, config),
   );
   if (!joined.ok) return joined;
@@ -216,13 +216,13 @@ export async function processCommit(
     return processMemberCommit(context, policy, state, message.privateMessage);
   if (message.wireformat !== 'mls_public_message') return refuse('group-bytes-malformed');
   const { content, senderType } = message.publicMessage;
-  const timely = judgeHeader(context, state, content);
+  const timely = validateHeader(context, state, content);
   if (!timely.ok) return timely;
   // Members' commits are private messages, and nobody proposes alone.
   if (senderType !== 'new_member_commit' || content.contentType !== 'commit') return refuse('commit-form');
-  const facts = judgeJoin(questionOf(context, policy, state), content.commit);
+  const facts = validateJoin(commitRulesOf(context, policy, state), content.commit);
   if (!facts.ok) return facts;
-  const processed = await refuseFaults('commit-invalid', () =>
+  const processed = await refuseOnError('commit-invalid', () =>
     processPublicMessage(state, message.publicMessage, emptyPskIndex, context.primitives, acceptAll),
   );
   if (!processed.ok) return processed;
@@ -240,19 +240,19 @@ async function processMemberCommit(
   state: ClientState,
   message: PrivateMessage,
 ): Promise<Decoded<Processed, GroupCode>> {
-  const timely = judgeHeader(context, state, message);
+  const timely = validateHeader(context, state, message);
   if (!timely.ok) return timely;
   if (message.contentType !== 'commit') return refuse('commit-form');
   const { primitives } = context;
   // Opened once for us to judge, before the library acts on what is in it.
-  const opened = await refuseFaults('commit-invalid', () => unprotect(context, state, message));
+  const opened = await refuseOnError('commit-invalid', () => unprotect(context, state, message));
   if (!opened.ok) return opened;
   const { content } = opened.value.content;
   if (content.contentType !== 'commit' || content.sender.senderType !== 'member') return refuse('commit-form');
   if (content.sender.leafIndex === state.privatePath.leafIndex) return refuse('commit-own');
-  const facts = judgeMemberCommit(questionOf(context, policy, state), content.sender.leafIndex, content.commit);
+  const facts = validateMemberCommit(commitRulesOf(context, policy, state), content.sender.leafIndex, content.commit);
   if (!facts.ok) return facts;
-  const processed = await refuseFaults('commit-invalid', () =>
+  const processed = await refuseOnError('commit-invalid', () =>
     processPrivateMessage(state, message, emptyPskIndex, primitives, acceptAll),
   );
   if (!processed.ok) return processed;
@@ -278,7 +278,7 @@ function unprotect(
   );
 }
 
-function judgeHeader(
+function validateHeader(
   context: GroupContext,
   state: ClientState,
   header: { readonly groupId: Uint8Array; readonly epoch: bigint; readonly authenticatedData: Uint8Array },
@@ -331,16 +331,16 @@ export async function openMessage(
   const past = state.historicalReceiverData.get(message.epoch);
   if (message.epoch < current && past === undefined) return refuse('epoch-old');
   const keys = past ?? { ...state, senderDataSecret: state.keySchedule.senderDataSecret };
-  const claim = await refuseFaults('message-invalid', () =>
+  const claim = await refuseOnError('message-invalid', () =>
     decryptSenderData(message, keys.senderDataSecret, context.primitives),
   );
   if (!claim.ok) return claim;
   // Made by a member, but perhaps not by the one it names: believed only when the message has opened.
   const sender = claim.value && memberAt(keys.ratchetTree, claim.value.leafIndex);
   if (claim.value === undefined || sender === undefined) return refuse('message-invalid');
-  const inOrder = judgeGeneration(claim.value, keys.secretTree[2 * sender.leafIndex]?.application.generation ?? 0);
+  const inOrder = validateGeneration(claim.value, keys.secretTree[2 * sender.leafIndex]?.application.generation ?? 0);
   if (!inOrder.ok) return inOrder;
-  const result = await refuseFaults('message-invalid', () =>
+  const result = await refuseOnError('message-invalid', () =>
     processPrivateMessage(state, message, emptyPskIndex, context.primitives),
   );
   if (!result.ok) return result;
@@ -350,7 +350,7 @@ export async function openMessage(
   return accept({ next: newState, message: opened, consumed });
 }
 
-function judgeGeneration(claim: SenderData, expected: number): Decoded<undefined, GroupCode> {
+function validateGeneration(claim: SenderData, expected: number): Decoded<undefined, GroupCode> {
   if (claim.generation < expected) return refuse('message-repeated');
   return claim.generation - expected > GROUP_SKIPPED_MESSAGES_MAX ? refuse('message-skips') : accept(undefined);
 }

@@ -51,16 +51,16 @@ function isList<Value>(list: readonly Value[], expected: readonly Value[]): bool
 
 /** @returns the members of a tree whose leaves were all judged before. */
 export function rosterOf(tree: RatchetTree): GroupMember[] {
-  return leavesOf(tree).map(([leaf, leafIndex]) => readJudgedLeaf(leaf, leafIndex));
+  return leavesOf(tree).map(([leaf, leafIndex]) => readValidatedLeaf(leaf, leafIndex));
 }
 
 /** @returns the member of one leaf of such a tree. */
 export function memberAt(tree: RatchetTree, leafIndex: number): GroupMember | undefined {
   const node = tree[2 * leafIndex];
-  return node?.nodeType === 'leaf' ? readJudgedLeaf(node.leaf, leafIndex) : undefined;
+  return node?.nodeType === 'leaf' ? readValidatedLeaf(node.leaf, leafIndex) : undefined;
 }
 
-function readJudgedLeaf(leaf: LeafNode, leafIndex: number): GroupMember {
+function readValidatedLeaf(leaf: LeafNode, leafIndex: number): GroupMember {
   if (leaf.credential.credentialType !== 'basic') throw new Error('a judged tree has a leaf that does not read');
   const memberId = leaf.credential.identity.slice(0, MEMBER_ID_BYTES);
   return { memberId, memberKey: leaf.signaturePublicKey.slice(), leafIndex };

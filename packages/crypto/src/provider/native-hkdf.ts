@@ -16,24 +16,24 @@ export interface NativeKdf {
 }
 
 /** A copy that shares no memory with Node's buffer pool: what is zeroed later is then the only one that we made. */
-export function ownBytes(buffer: Uint8Array): Uint8Array {
+export function copyBytes(buffer: Uint8Array): Uint8Array {
   return new Uint8Array(buffer);
 }
 
 /** The same of what nobody else holds: the original is zeroed. */
-export function takeBytes(buffer: Uint8Array): Uint8Array {
-  const own = ownBytes(buffer);
+export function copyAndZero(buffer: Uint8Array): Uint8Array {
+  const own = copyBytes(buffer);
   buffer.fill(0);
   return own;
 }
 
 /** Filled where they stay: there is no second copy. */
-export function freshBytes(length: number): Uint8Array {
+export function randomBytes(length: number): Uint8Array {
   return randomFillSync(new Uint8Array(length));
 }
 
 export function hmac(hash: NativeHash, key: Uint8Array, data: Uint8Array): Uint8Array {
-  return takeBytes(createHmac(hash, key).update(data).digest());
+  return copyAndZero(createHmac(hash, key).update(data).digest());
 }
 
 export function makeKdf(hash: NativeHash): NativeKdf {

@@ -4,7 +4,7 @@ import { createCipheriv, createDecipheriv } from 'node:crypto';
 import { concatBytes } from '@sotto/protocol';
 import { ascii } from '../key-schedule.ts';
 import type { NativeKdf } from './native-hkdf.ts';
-import { ownBytes } from './native-hkdf.ts';
+import { copyBytes } from './native-hkdf.ts';
 import type { Kem } from './native-kem.ts';
 import { labeledExpand, labeledExtract } from './native-labels.ts';
 
@@ -27,7 +27,7 @@ export function openAead(key: Uint8Array, nonce: Uint8Array, aad: Uint8Array, se
   const decipher = createDecipheriv('chacha20-poly1305', key, nonce, AUTH);
   decipher.setAAD(aad, { plaintextLength: length });
   decipher.setAuthTag(sealed.subarray(length));
-  const plaintext = ownBytes(decipher.update(sealed.subarray(0, length)));
+  const plaintext = copyBytes(decipher.update(sealed.subarray(0, length)));
   decipher.final();
   return plaintext;
 }

@@ -5,7 +5,7 @@ import type { KeyObject } from 'node:crypto';
 import { concatBytes } from '@sotto/protocol';
 import { ascii } from '../key-schedule.ts';
 import { labeledExpand, labeledExtract } from './native-labels.ts';
-import { freshBytes, makeKdf, ownBytes, takeBytes } from './native-hkdf.ts';
+import { randomBytes, makeKdf, copyBytes, copyAndZero } from './native-hkdf.ts';
 
 const X25519_BYTES = 32;
 const MLKEM_PUBLIC_BYTES = 1184;
@@ -51,12 +51,12 @@ function secretKey(prefix: Uint8Array, raw: Uint8Array): KeyObject {
 }
 
 function rawPublic(secret: KeyObject, prefix: Uint8Array): Uint8Array {
-  return ownBytes(createPublicKey(secret).export({ format: 'der', type: 'spki' }).subarray(prefix.length));
+  return copyBytes(createPublicKey(secret).export({ format: 'der', type: 'spki' }).subarray(prefix.length));
 }
 
 /** OpenSSL refuses an all-zero result (RFC 7748 §6.1), which is what a point of low order gives. */
 function x25519(secret: KeyObject, peer: Uint8Array): Uint8Array {
-  return takeBytes(diffieHellman({ privateKey: secret, publicKey: publicKey(DER.x25519Public, peer) }));
+  return copyAndZero(diffieHellman({ privateKey: secret, publicKey: publicKey(DER.x25519Public, peer) }));
 }
 
 function checkLength(bytes: Uint8Array, length: number): void {
@@ -80,14 +80,14 @@ export const dhKemX25519: Kem = {
   id: 0x0020,
   publicLength: X25519_BYTES,
   secretLength: X25519_BYTES,
-  generate: () => dhKemPair(freshBytes(X25519_BYTES)),
+  generate: () => dhKemPair(randomBytes(X25519_BYTES)),
   derive: (ikm) => {
     const prk = labeledExtract(dhKemKdf, DHKEM_SUITE, new Uint8Array(0), 'dkp_prk', ikm);
     return dhKemPair(labeledExpand(dhKemKdf, DHKEM_SUITE, prk, 'sk', new Uint8Array(0), X25519_BYTES));
   },
   encapsulate: (recipient) => {
     checkLength(recipient, X25519_BYTES);
-    const ephemeral = dhKemPair(freshBytes(X25519_BYTES));
+    const ephemeral = dhKemPair(randomBytes(X25519_BYTES));
     const dh = x25519(secretKey(DER.x25519Secret, ephemeral.secretBytes), recipient);
     ephemeral.secretBytes.fill(0);
     return { enc: ephemeral.publicBytes, shared: dhKemShared(dh, ephemeral.publicBytes, recipient) };
@@ -127,19 +127,19 @@ function combine(ssM: Uint8Array, ssX: Uint8Array, ctX: Uint8Array, pkX: Uint8Ar
   const hash = createHash('sha3-256').update(ssM).update(ssX).update(ctX).update(pkX).update(XWING_LABEL);
   ssM.fill(0);
   ssX.fill(0);
-  return takeBytes(hash.digest());
+  return copyAndZero(hash.digest());
 }
 
 export const xWing: Kem = {
   id: 0x647a,
   publicLength: MLKEM_PUBLIC_BYTES + X25519_BYTES,
   secretLength: 32,
-  generate: () => xWingPair(freshBytes(32)),
-  derive: (ikm) => xWingPair(takeBytes(createHash('shake256', { outputLength: 32 }).update(ikm).digest())),
+  generate: () => xWingPair(randomBytes(32)),
+  derive: (ikm) => xWingPair(copyAndZero(createHash('shake256', { outputLength: 32 }).update(ikm).digest())),
   encapsulate: (recipient) => {
     checkLength(recipient, MLKEM_PUBLIC_BYTES + X25519_BYTES);
     const pkX = recipient.subarray(MLKEM_PUBLIC_BYTES);
-    const ephemeral = dhKemPair(freshBytes(X25519_BYTES));
+    const ephemeral = dhKemPair(randomBytes(X25519_BYTES));
     const ssX = x25519(secretKey(DER.x25519Secret, ephemeral.secretBytes), pkX);
     ephemeral.secretBytes.fill(0);
     const mlkem = encapsulate(publicKey(DER.mlkemPublic, recipient.subarray(0, MLKEM_PUBLIC_BYTES)));

@@ -6,7 +6,7 @@ import { MlsError } from 'ts-mls/mlsError.js';
 import { registerCrypto } from './group-crypto.ts';
 import type { GroupCrypto } from './group-crypto.ts';
 import { AEAD_KEY_BYTES, AEAD_NONCE_BYTES, makeHpke, openAead, sealAead } from './native-hpke.ts';
-import { freshBytes, hmac, makeKdf, ownBytes, takeBytes } from './native-hkdf.ts';
+import { randomBytes, hmac, makeKdf, copyBytes, copyAndZero } from './native-hkdf.ts';
 import type { NativeHash } from './native-hkdf.ts';
 import { dhKemX25519, xWing } from './native-kem.ts';
 import type { Kem, KemKeyPair } from './native-kem.ts';
@@ -53,14 +53,14 @@ function makeSuite(suite: Ciphersuite): CiphersuiteImpl {
   const hash = known(HASHES, suite.hash);
   return {
     name: suite.name,
-    rng: { randomBytes: (length) => freshBytes(length) },
+    rng: { randomBytes: (length) => randomBytes(length) },
     kdf: {
       size: kdf.size,
       extract: (salt, ikm) => attempt(() => kdf.extract(salt, ikm)),
       expand: (prk, info, length) => attempt(() => kdf.expand(prk, info, length)),
     },
     hash: {
-      digest: (data) => attempt(() => takeBytes(createHash(hash).update(data).digest())),
+      digest: (data) => attempt(() => copyAndZero(createHash(hash).update(data).digest())),
       mac: (key, data) => attempt(() => hmac(hash, key, data)),
       verifyMac: (key, mac, data) =>
         attempt(() => {
@@ -73,7 +73,7 @@ function makeSuite(suite: Ciphersuite): CiphersuiteImpl {
       verify: (key, message, signature) => attempt(() => nativeVerify(key, message, signature)),
       keygen: () =>
         attempt(() => {
-          const signKey = freshBytes(SEED_BYTES);
+          const signKey = randomBytes(SEED_BYTES);
           return { signKey, publicKey: nativePublicKey(signKey) };
         }),
     },
@@ -99,8 +99,8 @@ function makeSuiteHpke(kem: Kem, hash: NativeHash, kdfId: number): CiphersuiteIm
       attempt(() => hpke.importFrom(key.bytes, enc, info, context, length)),
     importPublicKey: (bytes) => attempt(() => asPublic(ofLength(bytes, kem.publicLength))),
     importPrivateKey: (bytes) => attempt(() => asPrivate(ofLength(bytes, kem.secretLength))),
-    exportPublicKey: (key: KeyBytes) => attempt(() => ownBytes(key.bytes)),
-    exportPrivateKey: (key: KeyBytes) => attempt(() => ownBytes(key.bytes)),
+    exportPublicKey: (key: KeyBytes) => attempt(() => copyBytes(key.bytes)),
+    exportPrivateKey: (key: KeyBytes) => attempt(() => copyBytes(key.bytes)),
     encryptAead: (key, nonce, aad, plaintext) => attempt(() => sealAead(key, nonce, aad ?? EMPTY, plaintext)),
     decryptAead: (key, nonce, aad, sealed) => attempt(() => openAead(key, nonce, aad ?? EMPTY, sealed)),
     deriveKeyPair: (ikm) => attempt(() => pair(kem.derive(ikm))),
@@ -110,7 +110,7 @@ function makeSuiteHpke(kem: Kem, hash: NativeHash, kdfId: number): CiphersuiteIm
 
 function ofLength(bytes: Uint8Array, length: number): Uint8Array {
   if (bytes.length !== length) throw new RangeError('a key of another length');
-  return ownBytes(bytes);
+  return copyBytes(bytes);
 }
 
 const provider: CryptoProvider = {

@@ -6,7 +6,7 @@ import { sha256, sha512 } from '@noble/hashes/sha2.js';
 import { concatBytes } from '@sotto/protocol';
 import { nobleCryptoProvider } from 'ts-mls';
 import type { CiphersuiteImpl, CryptoProvider } from 'ts-mls';
-import { isPlainEd25519Key, littleEndianBytes } from '../ed25519-keys.ts';
+import { isStrictEd25519Key, littleEndianBytes } from '../ed25519-keys.ts';
 import { registerCrypto } from './group-crypto.ts';
 import type { GroupCrypto } from './group-crypto.ts';
 
@@ -18,7 +18,7 @@ const GROUP_ORDER = ed25519.Point.Fn.ORDER;
  * there is one, else noble with the cofactor) would let a member make a signature that some members take and others do not.
  */
 function pureVerify(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
-  if (signature.length !== SIGNATURE_BYTES || !isPlainEd25519Key(publicKey)) return false;
+  if (signature.length !== SIGNATURE_BYTES || !isStrictEd25519Key(publicKey)) return false;
   const r = signature.subarray(0, 32);
   const s = littleEndianBytes(signature.subarray(32));
   if (s >= GROUP_ORDER) return false;

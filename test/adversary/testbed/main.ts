@@ -1,4 +1,4 @@
-// The range: takes a plan from its input, builds the rooms, lets happen what the plan says, watches, and prints what the adversary makes of it.
+// The testbed: takes a plan from its input, builds the rooms, lets happen what the plan says, watches, and prints what the adversary makes of it.
 
 import { spawn } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -22,10 +22,10 @@ import {
   stop,
   stopAll,
   tapSocket,
-  tell,
+  log,
   until,
 } from './programs.ts';
-import type { Doors } from './programs.ts';
+import type { Endpoints } from './programs.ts';
 
 const DATA = '/data';
 /** What one relay holds. */
@@ -64,10 +64,10 @@ let tapsListening = 0;
 
 const openIn = (room: number): ReadonlySet<number> => openConnections.get(room) ?? new Set();
 
-async function build(plan: Plan): Promise<Doors> {
-  for (const folder of ['/run/range', '/run/tornet', '/run/nodes', DATA]) mkdirSync(folder, { recursive: true });
+async function build(plan: Plan): Promise<Endpoints> {
+  for (const folder of ['/run/testbed', '/run/tornet', '/run/nodes', DATA]) mkdirSync(folder, { recursive: true });
   await startTorNetwork(START_LIMIT_MS);
-  tell('the Tor network is there');
+  log('the Tor network is there');
   startRedis();
   const relays = Math.ceil(plan.rooms.length / ROOMS_PER_RELAY);
   for (let relay = 0; relay < relays; relay += 1) await startRelay(relay, START_LIMIT_MS);
@@ -77,7 +77,7 @@ async function build(plan: Plan): Promise<Doors> {
 
 function startTap(plan: Plan): ReturnType<typeof start> {
   const ways = plan.rooms.flatMap((_, room) => [tapSocket(room), relaySocket(Math.floor(room / ROOMS_PER_RELAY))]);
-  const tap = start('tap', ['/usr/local/bin/node', '/adversary/range/tap.ts', `${DATA}/relay.bin`, ...ways]);
+  const tap = start('tap', ['/usr/local/bin/node', '/adversary/testbed/tap.ts', `${DATA}/relay.bin`, ...ways]);
   onLine(tap, (line) => {
     const { room, connection, event } = JSON.parse(line) as { room: number; connection: number; event: string };
     if (connection === 0) tapsListening += 1;
@@ -89,8 +89,8 @@ function startTap(plan: Plan): ReturnType<typeof start> {
   return tap;
 }
 
-/** One room, from its host to its last member. @returns undefined if it did not come about: it is missing in the figures, and said. */
-async function openRoom(room: Room, index: number, others: Doors): Promise<OpenRoom | undefined> {
+/** One room, from its host to its last member. @returns undefined if it did not come about: it is missing in the figures, and printed. */
+async function openRoom(room: Room, index: number, others: Endpoints): Promise<OpenRoom | undefined> {
   try {
     const own = startGuestTor(`observed-${index}`, index);
     const host = startHost(index, Math.floor(index / ROOMS_PER_RELAY), room.cover, others);
@@ -113,12 +113,12 @@ async function openRoom(room: Room, index: number, others: Doors): Promise<OpenR
     }
     return { room, index, members, connections: [...connections] };
   } catch (error) {
-    tell(`room ${index} (${room.cover}, ${room.members}) is missing: ${String(error)}`);
+    log(`room ${index} (${room.cover}, ${room.members}) is missing: ${String(error)}`);
     return undefined;
   }
 }
 
-async function openRooms(plan: Plan, others: Doors): Promise<OpenRoom[]> {
+async function openRooms(plan: Plan, others: Endpoints): Promise<OpenRoom[]> {
   const waiting = [...plan.rooms.entries()];
   const opened: OpenRoom[] = [];
   const worker = async (): Promise<void> => {
@@ -150,8 +150,8 @@ async function liveThrough(
   const cuts = (): number => members.reduce((sum, member) => sum + member.cuts, 0);
   const cutsBefore = cuts();
   const startS = Date.now() / 1_000;
-  const timers = window.says.map(({ afterMs, member, bytes }) =>
-    setTimeout(() => members[member]?.say(bytes), afterMs),
+  const timers = window.sends.map(({ afterMs, member, bytes }) =>
+    setTimeout(() => members[member]?.send(bytes), afterMs),
   );
   await delay(windowMs);
   for (const timer of timers) clearTimeout(timer);
@@ -159,12 +159,12 @@ async function liveThrough(
   const isWhole = openIn(index).has(connection) && members.every(({ isIn }) => isIn);
   const torn = cuts() !== cutsBefore || !isWhole;
   const drained = await drain(members);
-  return { startS, endS, label: window.label, torn, drained, texts: window.says.length, connection };
+  return { startS, endS, label: window.label, torn, drained, texts: window.sends.length, connection };
 }
 
 async function drain(members: readonly Member[]): Promise<boolean> {
   try {
-    await until('what was said has left', () => members.every(({ unsent }) => unsent.size === 0), DRAIN_LIMIT_MS);
+    await until('every text has left', () => members.every(({ unsent }) => unsent.size === 0), DRAIN_LIMIT_MS);
     return true;
   } catch {
     // Said in the labels, and counted.
@@ -177,12 +177,12 @@ async function run(plan: Plan): Promise<void> {
   const tap = startTap(plan);
   await until('the taps', () => tapsListening === plan.rooms.length, START_LIMIT_MS);
   const opened = await openRooms(plan, others);
-  tell(`${opened.length} of ${plan.rooms.length} rooms are there`);
+  log(`${opened.length} of ${plan.rooms.length} rooms are there`);
   await delay(plan.settleMs);
   const sniffer = start('sniff', ['/usr/bin/python3', '-u', '/adversary/image/sniff.py', `${DATA}/guard.bin`]);
-  const said: string[] = [];
-  onLine(sniffer, (line) => said.push(line));
-  await until('the observer', () => said.includes('ready'), START_LIMIT_MS);
+  const printed: string[] = [];
+  onLine(sniffer, (line) => printed.push(line));
+  await until('the observer', () => printed.includes('ready'), START_LIMIT_MS);
   const cool = burn(plan.burners);
   const rooms = await Promise.all(
     opened.map(async (one) => {
@@ -193,11 +193,11 @@ async function run(plan: Plan): Promise<void> {
   );
   await cool();
   await Promise.all([stop(sniffer), stop(tap)]);
-  const lost = Number(said.at(-1));
+  const lost = Number(printed.at(-1));
   writeFileSync(`${DATA}/labels.json`, JSON.stringify({ plan: { ...plan, rooms: plan.rooms.length }, lost, rooms }));
   // The analysis has the machine to itself.
   stopAll();
-  tell(`${rooms.reduce((sum, { windows }) => sum + windows.length, 0)} windows seen; ${lost} frames lost`);
+  log(`${rooms.reduce((sum, { windows }) => sum + windows.length, 0)} windows seen; ${lost} frames lost`);
 }
 
 const [line = ''] = await createInterface({ input: process.stdin })
@@ -207,10 +207,10 @@ const [line = ''] = await createInterface({ input: process.stdin })
 try {
   await run(JSON.parse(line) as Plan);
 } catch (error) {
-  tell(String(error));
+  log(String(error));
   process.exit(1);
 }
-// Its own words go to our output: the result, for whoever ran the range.
+// Its own words go to our output: the result, for whoever ran the testbed.
 const analyst = spawn('/usr/bin/python3', ['/adversary/image/analyse.py', DATA], {
   stdio: ['ignore', 'inherit', 'inherit'],
 });

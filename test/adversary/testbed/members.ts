@@ -1,8 +1,8 @@
-// The members of one room on the range: who is in, what they say, and whether anything was torn meanwhile.
+// The members of one room on the testbed: their state, their texts, and whether a connection was lost.
 
 import type { ChildProcess } from 'node:child_process';
 import { onLine, startClient } from './programs.ts';
-import type { Doors } from './programs.ts';
+import type { Endpoints } from './programs.ts';
 
 interface Line {
   readonly type: string;
@@ -17,24 +17,24 @@ export class Member {
   cuts = 0;
   readonly unsent = new Set<string>();
   readonly #program: ChildProcess;
-  #said = 0;
+  #sent = 0;
 
-  constructor(name: string, invite: string, doors: Doors) {
-    this.#program = startClient(name, doors);
+  constructor(name: string, invite: string, endpoints: Endpoints) {
+    this.#program = startClient(name, endpoints);
     this.#program.stdin?.write(`${invite}\n`);
-    onLine(this.#program, (line) => this.#take(JSON.parse(line) as Line));
+    onLine(this.#program, (line) => this.#onLine(JSON.parse(line) as Line));
     this.#program.on('close', () => this.#leave());
   }
 
-  say(bytes: number): void {
-    this.#said += 1;
-    const ref = String(this.#said);
+  send(bytes: number): void {
+    this.#sent += 1;
+    const ref = String(this.#sent);
     this.unsent.add(ref);
     const text = `${ref} ${'words and more words '.repeat(Math.ceil(bytes / 20))}`.slice(0, Math.max(1, bytes));
     this.#program.stdin?.write(`${JSON.stringify({ cmd: 'send', text, ref })}\n`);
   }
 
-  #take({ type, state, ref }: Line): void {
+  #onLine({ type, state, ref }: Line): void {
     if (type === 'state') {
       if (state === 'joined') this.isIn = true;
       else this.#leave();

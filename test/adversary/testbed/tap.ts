@@ -39,16 +39,18 @@ function join(room: number, near: Socket, target: string): void {
     from.on('error', () => to.destroy());
     from.on('close', () => to.destroy());
   }
-  say(room, connection, 'open');
-  near.on('close', () => say(room, connection, 'closed'));
+  report(room, connection, 'open');
+  near.on('close', () => report(room, connection, 'closed'));
 }
 
-function say(room: number, connection: number, event: 'open' | 'closed'): void {
+function report(room: number, connection: number, event: 'open' | 'closed'): void {
   process.stdout.write(`${JSON.stringify({ room, connection, event })}\n`);
 }
 
 for (let room = 0; 2 * room < sockets.length; room += 1) {
   const [listen = '', target = ''] = sockets.slice(2 * room);
-  createServer({ allowHalfOpen: true }, (near) => join(room, near, target)).listen(listen, () => say(room, 0, 'open'));
+  createServer({ allowHalfOpen: true }, (near) => join(room, near, target)).listen(listen, () =>
+    report(room, 0, 'open'),
+  );
 }
 process.on('SIGTERM', () => out.end(() => process.exit(0)));

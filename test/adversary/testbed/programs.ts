@@ -1,4 +1,4 @@
-// The programs of the range: the shipped ones, each with the environment that the compose file gives it, at places of this container.
+// The programs of the testbed: the shipped ones, each with the environment that the compose file gives it, at places of this container.
 
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
@@ -7,7 +7,7 @@ import process from 'node:process';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 
-const STATE = '/run/range';
+const STATE = '/run/testbed';
 const LOOK_EVERY_MS = 200;
 const NODE = '/usr/local/bin/node';
 /** As the relay's Dockerfile starts it. */
@@ -25,7 +25,7 @@ const OBSERVED_ADDRESSES = '10.99.1.';
 
 const running = new Set<ChildProcess>();
 
-/** Starts a program. When one that is needed ends, so does the range. */
+/** Starts a program. When one that is needed ends, so does the testbed. */
 export function start(
   what: string,
   command: readonly string[],
@@ -45,9 +45,9 @@ export function start(
   running.add(started);
   started.stdin.on('error', () => undefined); // its end is told by `close`
   started.stdout.resume();
-  started.stderr.setEncoding('utf8').on('data', (text: string) => tell(`${what}: ${text.trim()}`));
+  started.stderr.setEncoding('utf8').on('data', (text: string) => log(`${what}: ${text.trim()}`));
   started.on('close', (code) => {
-    if (running.delete(started)) tell(`${what} ended with ${String(code)}`);
+    if (running.delete(started)) log(`${what} ended with ${String(code)}`);
   });
   return started;
 }
@@ -66,13 +66,13 @@ export function stopAll(): void {
   running.clear();
 }
 
-export function onLine(program: ChildProcess, take: (line: string) => void): void {
+export function onLine(program: ChildProcess, onText: (line: string) => void): void {
   if (program.stdout === null) throw new Error('a program without output');
-  createInterface({ input: program.stdout }).on('line', take);
+  createInterface({ input: program.stdout }).on('line', onText);
 }
 
-/** The range's own words, for whoever waits for it. */
-export function tell(text: string): void {
+/** The testbed's own words, for whoever waits for it. */
+export function log(text: string): void {
   process.stderr.write(`${(performance.now() / 1_000).toFixed(1)} s  ${text}\n`);
 }
 
@@ -135,7 +135,7 @@ export function startOnionTor(): void {
 }
 
 /** A guests' Tor with its gate. `observed`: the number of the room whose member alone uses it; its packets have a source address of their own. */
-export function startGuestTor(tor: string, observed: number | undefined): Doors {
+export function startGuestTor(tor: string, observed: number | undefined): Endpoints {
   const port = FIRST_SOCKS_PORT + (observed === undefined ? 0 : observed + 1);
   const socks = `127.0.0.1:${port} OnionTrafficOnly IsolateSOCKSAuth KeepAliveIsolateSOCKSAuth ExtendedErrors`;
   const bind = observed === undefined ? [] : ['--OutboundBindAddress', `${OBSERVED_ADDRESSES}${observed + 1}`];
@@ -150,11 +150,11 @@ export function startGuestTor(tor: string, observed: number | undefined): Doors 
 }
 
 /** Where a client finds Tor, as its environment says it. */
-export type Doors = Record<'SOTTO_SOCKS' | 'SOTTO_GATE_SOCKET', string>;
+export type Endpoints = Record<'SOTTO_SOCKS' | 'SOTTO_GATE_SOCKET', string>;
 
-export function startHost(room: number, relay: number, cover: string, doors: Doors): ChildProcess {
+export function startHost(room: number, relay: number, cover: string, endpoints: Endpoints): ChildProcess {
   return start(`host ${room}`, [NODE, '--disable-sigusr1', '/programs/host/node_modules/@sotto/host/src/main.js'], {
-    ...doors,
+    ...endpoints,
     SOTTO_TOR_CONTROL: `${torFolder('onion')}/control`,
     SOTTO_TOR_COOKIE: `${torFolder('onion')}/cookie`,
     SOTTO_ADMIN_SOCKET: adminSocket(relay),
@@ -164,9 +164,9 @@ export function startHost(room: number, relay: number, cover: string, doors: Doo
   });
 }
 
-export function startClient(name: string, doors: Doors): ChildProcess {
+export function startClient(name: string, endpoints: Endpoints): ChildProcess {
   const program = '/programs/client/node_modules/@sotto/terminal/src/main.js';
-  return start(name, [NODE, '--disable-sigusr1', program, '--json', '--name', name, '--renew', 'off', '-'], doors);
+  return start(name, [NODE, '--disable-sigusr1', program, '--json', '--name', name, '--renew', 'off', '-'], endpoints);
 }
 
 /** @returns what stops them. */

@@ -1,12 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { PROTECTIONS } from '../src/errors.ts';
-import type { Protection } from '../src/errors.ts';
+import type { Protection, ProtectionStatus } from '../src/errors.ts';
 import type { Evidence } from '../src/evidence.ts';
-import { judge } from '../src/check-isolation.ts';
+import { validateIsolation } from '../src/check-isolation.ts';
 import { gatewaysOf } from '../src/routes.ts';
-import type { NetworkPromise } from '../src/routes.ts';
-import type { Standing } from '../src/isolation.ts';
+import type { NetworkRequirement } from '../src/routes.ts';
 import {
   PROTECTED,
   ROUTES_HEADER,
@@ -22,8 +21,13 @@ const [ANYWHERE, A_GATEWAY] = ['0'.repeat(32), `fd00${'0'.repeat(27)}1`];
 const ALL_CAPABILITIES = '000001ffffffffff';
 
 /** What is not in place; everything else is. */
-function lacking(evidence: Evidence, network: NetworkPromise = 'inner'): Partial<Record<Protection, Standing>> {
-  return Object.fromEntries(Object.entries(judge(evidence, network)).filter(([, standing]) => standing !== 'in-place'));
+function lacking(
+  evidence: Evidence,
+  network: NetworkRequirement = 'inner',
+): Partial<Record<Protection, ProtectionStatus>> {
+  return Object.fromEntries(
+    Object.entries(validateIsolation(evidence, network)).filter(([, status]) => status !== 'in-place'),
+  );
 }
 
 test('the stack as it ships lacks nothing, with a network that leads nowhere and with none', () => {
@@ -209,7 +213,7 @@ test('no text at all makes it throw, and none but the kernel’s own makes a pro
   });
   fc.assert(
     fc.property(evidence, (spoilt) => {
-      expect(Object.values(judge(spoilt, 'inner'))).not.toContain('in-place');
+      expect(Object.values(validateIsolation(spoilt, 'inner'))).not.toContain('in-place');
     }),
   );
 });
