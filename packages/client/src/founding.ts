@@ -1,5 +1,6 @@
 // What a host needs to open a room: its secret, what the relay is told of it, and the walk in that proves its string and founds its group. PROTOCOL.md §4, §5.8, §6.5.
 
+import { message } from '@sotto/messages';
 import { deriveRoomKeys, destroyRoomKeys, signCapability } from '@sotto/crypto';
 import type { RandomSource, RoomKeys, Secret } from '@sotto/crypto';
 import type { GroupCrypto, GroupSuite } from '@sotto/crypto/mls';
@@ -118,7 +119,7 @@ async function awaitCommit(upload: Upload, frames: FrameQueue): Promise<void> {
       default: {
         const what = expect('refused', frame, decodeRefused);
         if (!equalBytes(what.subarray(0, upload.id.length), upload.id)) throw misbehaved();
-        throw new DialError('relay-busy' satisfies ClientCode, "the relay did not take the room's first commit");
+        throw new DialError('relay-busy' satisfies ClientCode, message('client.first-commit-refused'));
       }
     }
   }
@@ -135,5 +136,5 @@ function expect<Value>(
 }
 
 function misbehaved(): DialError {
-  return new DialError('relay-misbehaved' satisfies ClientCode, 'the relay broke the protocol');
+  return new DialError('relay-misbehaved' satisfies ClientCode, message('client.relay-misbehaved'));
 }

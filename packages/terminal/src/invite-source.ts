@@ -9,7 +9,7 @@ import { askHidden } from './hidden-prompt.ts';
 import type { HiddenInput } from './hidden-prompt.ts';
 import { findInvite } from './invite-finder.ts';
 import type { FoundInvite, InviteNotFound } from './invite-finder.ts';
-import type { LineFeed } from './line-feed.ts';
+import type { LineQueue } from './line-queue.ts';
 import { INVITE_BYTES_MAX, INVITE_LINE_LIMIT_MS, INVITE_LINES_MAX, PROMPT_TRIES_MAX } from './limits.ts';
 import type { InviteSource } from './options.ts';
 
@@ -21,7 +21,7 @@ export interface InviteEdge {
   /** The next reader of the terminal wants it raw: it is not given back in between, where an echo would show what is typed. */
   readonly staysRaw: boolean;
   /** Lines of standard input; only with `-`. */
-  readonly lines: () => LineFeed;
+  readonly lines: () => LineQueue;
   /** Standard error. */
   readonly show: (text: string) => void;
   readonly showsOnTerminal: boolean;
@@ -128,8 +128,8 @@ async function readFile(path: string): Promise<ReadInvite> {
   }
 }
 
-/** Takes lines as long as the string is not whole and could go on; the feed then waits for its next taker. */
-function readLines(feed: LineFeed, clock: Pick<Clock, 'after'>): Promise<ReadInvite> {
+/** Takes lines as long as the string is not whole and could go on; the queue then waits for its next taker. */
+function readLines(queue: LineQueue, clock: Pick<Clock, 'after'>): Promise<ReadInvite> {
   return new Promise((resolve) => {
     let text = '';
     let found: FoundInvite = findInvite('');
@@ -137,10 +137,10 @@ function readLines(feed: LineFeed, clock: Pick<Clock, 'after'>): Promise<ReadInv
     let cancelWait = (): void => undefined;
     const settle = (read: ReadInvite): void => {
       cancelWait();
-      feed.hold();
+      queue.hold();
       resolve(read);
     };
-    feed.begin({
+    queue.begin({
       line: (line) => {
         cancelWait();
         if (!line.ok) {

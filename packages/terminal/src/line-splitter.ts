@@ -46,7 +46,7 @@ export class LineSplitter {
   }
 
   /** @returns what has come of the line that is not complete, in bytes of its own. */
-  takeRest(): Uint8Array {
+  #drainHeld(): Uint8Array {
     const rest = Buffer.concat(this.#held);
     this.#held = [];
     this.#heldBytes = 0;
@@ -68,7 +68,7 @@ export class LineSplitter {
   #release(): InputLine {
     const skipped = this.#skipping;
     this.#skipping = false;
-    const bytes = this.takeRest();
+    const bytes = this.#drainHeld();
     const line = withoutMark(bytes.at(-1) === CARRIAGE_RETURN ? bytes.subarray(0, -1) : bytes);
     if (skipped || line.length > this.#maxBytes) return { ok: false, code: 'input-too-long' };
     if (line.includes(NUL)) return { ok: false, code: 'input-encoding' };

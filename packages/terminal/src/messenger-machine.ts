@@ -120,7 +120,7 @@ function onCommand(state: MessengerState, command: Command, members: readonly Li
   }
 }
 
-/** The input is held before the client is asked, so that its answer cannot be overtaken by the holding. */
+/** The input is held before the client is asked: the answer may release it at once. */
 function sendText(state: MessengerState, { text, ref }: OwnText): Step {
   const count = state.count + 1;
   const internalRef = String(count);

@@ -15,8 +15,8 @@ import type { ReadInvite } from './invite-source.ts';
 import { errorObject, JsonFrontEnd, waitingObject } from './json.ts';
 import { editLines } from './line-editor.ts';
 import type { LineEditor } from './line-editor.ts';
-import { feedLines } from './line-feed.ts';
-import type { LineFeed } from './line-feed.ts';
+import { queueLines } from './line-queue.ts';
+import type { LineQueue } from './line-queue.ts';
 import { Messenger } from './messenger.ts';
 import type { MessengerOptions } from './messenger.ts';
 import { ModeratorSocket } from './moderator-socket.ts';
@@ -85,7 +85,7 @@ class Program {
   readonly #promptingAtOnce = new AbortController();
   #moderator: ModeratorSocket | undefined;
   #messenger: Messenger | undefined;
-  #feed: LineFeed | undefined;
+  #queue: LineQueue | undefined;
   #secrets: Secrets = 'unlocked';
   #terminal: WatchedTerminal | undefined;
   #editor: LineEditor | undefined;
@@ -223,7 +223,7 @@ class Program {
       terminal: this.#terminal?.input ?? (stdin.isTTY ? stdin : undefined),
       // A watched terminal is raw all the time, and gives itself back.
       staysRaw: this.#terminal !== undefined,
-      lines: () => this.#openFeed(options),
+      lines: () => this.#openQueue(options),
       show: (text) => void stderr.write(text),
       showsOnTerminal: stderr.isTTY === true,
       note: (line) => this.#note(line),
@@ -239,7 +239,7 @@ class Program {
   ): Promise<ExitCode> {
     // Before there is a draft at the bottom, which would not know of it.
     if (this.#secrets === 'unlocked') this.#note(message('error.terminal.memory-unlocked'));
-    const { screen, feed, frontEnd } = this.#openScreen(options);
+    const { screen, queue, frontEnd } = this.#openScreen(options);
     const { clock, random, crypto } = this.#edge;
     const moderator = this.#moderator === undefined ? {} : { moderator: this.#moderator };
     const wipeScreen = (): void => screen.wipe();
@@ -252,7 +252,7 @@ class Program {
       random,
       crypto,
       frontEnd,
-      feed,
+      queue,
       wipeScreen,
     });
     this.#messenger = messenger;
@@ -269,12 +269,12 @@ class Program {
     return code;
   }
 
-  #openScreen(options: Options): { screen: Screen; feed: LineFeed; frontEnd: FrontEnd } {
+  #openScreen(options: Options): { screen: Screen; queue: LineQueue; frontEnd: FrontEnd } {
     const { stdout } = this.#edge;
     const columns = (): number | undefined =>
       stdout.isTTY ? (stdout.columns > 0 ? stdout.columns : COLUMNS_DEFAULT) : undefined;
     if (options.screen === 'json') {
-      return { screen: this.#screen, feed: this.#openFeed(options), frontEnd: new JsonFrontEnd(this.#screen) };
+      return { screen: this.#screen, queue: this.#openQueue(options), frontEnd: new JsonFrontEnd(this.#screen) };
     }
     if (this.#terminal !== undefined) {
       const editor = editLines(this.#terminal.input, stdout, this.#screen);
@@ -282,14 +282,14 @@ class Program {
       return { ...editor, frontEnd: new PlainFrontEnd(editor.screen, columns) };
     }
     const frontEnd = new PlainFrontEnd(this.#screen, columns);
-    return { screen: this.#screen, feed: this.#openFeed(options), frontEnd };
+    return { screen: this.#screen, queue: this.#openQueue(options), frontEnd };
   }
 
   /** The lines of standard input, the same ones for the connection string and for what comes after it. */
-  #openFeed(options: Options): LineFeed {
+  #openQueue(options: Options): LineQueue {
     const limit = options.screen === 'json' ? JSON_LINE_BYTES_MAX : PLAIN_LINE_BYTES_MAX;
-    this.#feed ??= feedLines(this.#edge.stdin, limit);
-    return this.#feed;
+    this.#queue ??= queueLines(this.#edge.stdin, limit);
+    return this.#queue;
   }
 
   #onionDial():

@@ -40,7 +40,7 @@ class Desk {
       output,
       appendingScreen(output, (code) => expect.fail(code)),
     );
-    this.editor.feed.begin({
+    this.editor.queue.begin({
       line: (line) => void this.said.push(line.ok ? line.text : line.code),
       end: () => undefined,
     });

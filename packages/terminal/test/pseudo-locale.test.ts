@@ -83,10 +83,16 @@ function faultsOf(lines: readonly string[]): readonly string[] {
   });
 }
 
-const [COST, KEYS] = [
-  { upBytesPerHour: 1_843_200, downBytesPerHour: 18_432_000, meanDelayMs: 1_600 },
-  { slotMs: 2_000, epoch: 4, epochAgeSeconds: 77, newKeysSeconds: 43, waitingSeconds: 3, unverified: 2 },
-];
+const COST = { upBytesPerHour: 1_843_200, downBytesPerHour: 18_432_000, meanDelayMs: 1_600 };
+const KEYS = { slotMs: 2_000, epoch: 4, epochAgeSeconds: 77, newKeysSeconds: 43, waitingSeconds: 3, unverified: 2 };
+const NO_KEYS = {
+  slotMs: undefined,
+  epoch: undefined,
+  epochAgeSeconds: undefined,
+  newKeysSeconds: undefined,
+  waitingSeconds: 0,
+  unverified: 0,
+};
 const TOR = { circuitAgeSeconds: 40, guardSameSeconds: 59, vanguards: 'auto' } as const;
 const LISTED = [true, false].flatMap((verified) =>
   [
@@ -132,8 +138,8 @@ const OTHER_FORMS: readonly ShownEvent[] = [
   { type: 'cover', mode: 'off', ...COST },
   { type: 'cover', mode: 'jitter', ...COST },
   { type: 'status', mode: 'jitter', ...COST, ...KEYS, ...TOR, guardSameSeconds: 3_599, vanguards: 'on' },
-  { type: 'status', mode: 'off', ...COST, waitingSeconds: 0, unverified: 0, ...TOR, guardSameSeconds: 86_399 },
-  { type: 'status', mode: 'off', ...COST, epoch: 4, waitingSeconds: 0, unverified: 0, ...TOR, vanguards: 'off' },
+  { type: 'status', mode: 'off', ...COST, ...NO_KEYS, ...TOR, guardSameSeconds: 86_399 },
+  { type: 'status', mode: 'off', ...COST, ...NO_KEYS, epoch: 4, ...TOR, vanguards: 'off' },
   { type: 'status', mode: 'off', ...COST, ...KEYS, ...TOR, guardSameSeconds: 86_400 },
   { type: 'status', mode: 'off', ...COST, ...KEYS, ...TOR, guardSameSeconds: 172_800 },
 ];

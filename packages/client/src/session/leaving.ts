@@ -1,5 +1,6 @@
 // How a member goes: it says so, with its word that it may be removed; if nobody is there to remove it, the word waits in the snapshot. PROTOCOL.md §5.8.
 
+import { message } from '@sotto/messages';
 import { DWELL_MOST_MS, isStealth } from '@sotto/protocol';
 import { endSession } from './ending.ts';
 import { runCommitRequests, enqueueRequest } from './commits.ts';
@@ -23,7 +24,11 @@ export function leave(here: Session, context: StepContext): Session {
   if (!isStealth(session.schedule.cover)) return sendGoodbye(leaving, context);
   // When somebody goes must not tell when it spoke last.
   const dwellMs = Math.round(context.chance() * DWELL_MOST_MS);
-  emit(context, { type: 'state', state: 'leaving', detail: `goodbye in about ${Math.ceil(dwellMs / 1_000)} s` });
+  emit(context, {
+    type: 'state',
+    state: 'leaving',
+    detail: message('client.goodbye', { seconds: Math.ceil(dwellMs / 1_000) }),
+  });
   setTimer(context, 'goodbye', dwellMs);
   return leaving;
 }

@@ -8,7 +8,7 @@ export interface LineConsumer {
   readonly line: (line: InputLine) => void;
   readonly end: () => void;
   /** Asked of a line as soon as it has been read, whatever waits before it. True: it has been taken. */
-  readonly overtake?: (line: InputLine) => boolean;
+  readonly supersede?: (line: InputLine) => boolean;
 }
 
 /** What lines are read from: the parts of a readable stream that are used. */
@@ -20,7 +20,7 @@ export interface ByteSource {
 }
 
 /** A queue in front of a taker, bounded by what a source delivers before `pause` has its effect: one chunk. */
-export class LineFeed {
+export class LineQueue {
   readonly #source: { pause(): unknown; resume(): unknown };
   readonly #queue: InputLine[] = [];
   #next = 0;
@@ -37,14 +37,14 @@ export class LineFeed {
     return this.#queue.length - this.#next;
   }
 
-  push(lines: readonly InputLine[]): void {
-    for (const line of lines) if (!this.overtake(line)) this.#queue.push(line);
+  enqueue(lines: readonly InputLine[]): void {
+    for (const line of lines) if (!this.supersede(line)) this.#queue.push(line);
     this.#handOn();
   }
 
   /** @returns whether the taker took it before all that waits. */
-  overtake(line: InputLine): boolean {
-    return this.#consumer?.overtake?.(line) === true;
+  supersede(line: InputLine): boolean {
+    return this.#consumer?.supersede?.(line) === true;
   }
 
   end(): void {
@@ -98,17 +98,17 @@ export class LineFeed {
 }
 
 /** The lines of a stream of bytes. An error of the source is its end: there is nobody else to tell. */
-export function feedLines(source: ByteSource, maxBytes: number): LineFeed {
-  const feed = new LineFeed(source);
+export function queueLines(source: ByteSource, maxBytes: number): LineQueue {
+  const queue = new LineQueue(source);
   const splitter = new LineSplitter(maxBytes);
   const end = (): void => {
     const last = splitter.finish();
-    if (last !== undefined) feed.push([last]);
-    feed.end();
+    if (last !== undefined) queue.enqueue([last]);
+    queue.end();
   };
-  source.on('data', (chunk) => feed.push(splitter.push(chunk)));
+  source.on('data', (chunk) => queue.enqueue(splitter.push(chunk)));
   source.on('end', end);
   source.on('error', end);
   source.on('close', end);
-  return feed;
+  return queue;
 }
