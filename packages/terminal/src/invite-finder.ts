@@ -1,4 +1,5 @@
-// Finds the one valid connection string in what people really paste, and names what is wrong if there is none. Pure.
+// Finds the one valid connection string in what people really paste, and names what is wrong if
+// there is none. Pure.
 
 import { message } from '@sotto/messages';
 import { decodeInvite, INVITE_CHARACTERS } from '@sotto/protocol';
@@ -8,7 +9,9 @@ import { INVITE_BYTES_MAX } from './limits.ts';
 export interface InviteNotFound {
   readonly ok: false;
   readonly code: InviteCode | 'invite-several';
-  /** Adds to the code's own text and never repeats the string; empty where there is nothing to add. */
+  /**
+   * Adds to the code's own text and never repeats the string; empty where there is nothing to add.
+   */
   readonly detail: string;
   /** It ends in the first part of a connection string, or says nothing yet: the rest may come. */
   readonly unfinished: boolean;
@@ -20,7 +23,10 @@ const PREFIXES = /sotto1/gi;
 /** What bech32 writes behind the prefix: no 1, b, i or o. */
 const PIECE = /^[02-9AC-HJ-NP-Zac-hj-np-z]+$/;
 const NOT_OF_A_PIECE = /[^02-9AC-HJ-NP-Zac-hj-np-z]/u;
-/** What a word is made of; everything else is a gap. A byte that is not UTF-8 may have been a character of the string. */
+/**
+ * What a word is made of; everything else is a gap. A byte that is not UTF-8 may have been a
+ * character of the string.
+ */
 const WORDS = /[\p{L}\p{N}\p{M}\ufffd]+/gu;
 /** Colours, cursor moves and paste markers; titles and links that end; character sets. */
 const SEQUENCES = /(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[ -/]+[0-~]/g;
@@ -32,7 +38,10 @@ const SERVICE_COLUMN = /^[ \t>]{0,64}([A-Za-z0-9][\w.-]{0,63})[ \t]{0,64}\|/gm;
 const CAPITALISED = /^S[a-z0-9]*$/;
 /** Longer than every string of this version: enough to see that something is too long. */
 const SPELLED_MAX: number = 2 * INVITE_CHARACTERS;
-/** A word of this length behind a piece is another piece; a shorter one has a digit and no foreign character. */
+/**
+ * A word of this length behind a piece is another piece; a shorter one has a digit and no foreign
+ * character.
+ */
 const PIECE_LONG = 20;
 const PIECE_LEAST = 4;
 
@@ -47,8 +56,10 @@ const FOREIGN_CHARACTERS: readonly (readonly [pattern: RegExp, kind: ForeignChar
 ];
 
 /**
- * Looks for a connection string with whatever is around it (words, quotes, colours, a row's margin) and within it (line
- * ends, blanks, indents). The checksum decides: what is found is what `decodeInvite` takes. Only the first
+ * Looks for a connection string with whatever is around it (words, quotes, colours, a row's margin)
+ * and within it (line
+ * ends, blanks, indents). The checksum decides: what is found is what `decodeInvite` takes. Only
+ * the first
  * INVITE_BYTES_MAX characters are looked at.
  */
 export function findInvite(pasted: string): FoundInvite {
@@ -100,7 +111,10 @@ function explain(words: readonly string[]): InviteNotFound {
   return explainOne(longest, others.length === 0 && isOpenAtEnd(words));
 }
 
-/** @returns at most SPELLED_MAX characters: those of the word, and of the words behind it that look like more of the same. */
+/**
+ * @returns at most SPELLED_MAX characters: those of the word, and of the words behind it that look
+ * like more of the same.
+ */
 function joinPieces(begun: string, words: readonly string[], index: number): string {
   let spelled = begun.slice(0, SPELLED_MAX);
   for (let next = index + 1; spelled.length < INVITE_CHARACTERS && next < words.length; next += 1) {

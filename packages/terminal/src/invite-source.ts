@@ -15,10 +15,16 @@ import type { InviteSource } from './options.ts';
 
 type NextStep = 'again' | 'rest' | 'version';
 
-/** What the reading of a connection string may use. `terminal` is standard input if that is a terminal. */
+/**
+ * What the reading of a connection string may use. `terminal` is standard input if that is a
+ * terminal.
+ */
 export interface InviteEdge {
   readonly terminal: HiddenInput | undefined;
-  /** The next reader of the terminal wants it raw: it is not given back in between, where an echo would show what is typed. */
+  /**
+   * The next reader of the terminal wants it raw: it is not given back in between, where an echo
+   * would show what is typed.
+   */
   readonly staysRaw: boolean;
   /** Lines of standard input; only with `-`. */
   readonly lines: () => LineQueue;
@@ -28,7 +34,10 @@ export interface InviteEdge {
   /** One line for people, through the gate. */
   readonly note: (line: string) => void;
   readonly clock: Pick<Clock, 'after'>;
-  /** Cancels; the prompt still waits for the end of what is being pasted, so that the user's shell does not get it. */
+  /**
+   * Cancels; the prompt still waits for the end of what is being pasted, so that the user's shell
+   * does not get it.
+   */
   readonly signal: AbortSignal;
   /** Cancels without waiting for anything. */
   readonly atOnce: AbortSignal;
@@ -39,7 +48,10 @@ export type ReadInvite =
   | { readonly ok: false; readonly code: 'cancelled' }
   | { readonly ok: false; readonly code: InviteCode | TerminalCode; readonly message: string };
 
-/** Reads the connection string from the one place that the command line names; the signals cancel. Only the prompt asks again. */
+/**
+ * Reads the connection string from the one place that the command line names; the signals cancel.
+ * Only the prompt asks again.
+ */
 export function readInvite(source: InviteSource, edge: InviteEdge): Promise<ReadInvite> {
   const { terminal } = edge;
   // On a terminal the lines would be seen: the prompt reads the same input without that.
@@ -120,7 +132,8 @@ async function readFile(path: string): Promise<ReadInvite> {
     }
     return explain(findInvite(bytes.toString('utf8', 0, length)), 'again');
   } catch (error) {
-    // The path may tell something of its owner, and the owner knows it: only that it failed is said.
+    // The path may tell something of its owner, and the owner knows it: only that it failed is
+    // said.
     if (error instanceof Error && 'syscall' in error) return refuse('invite-file-unreadable');
     throw error;
   } finally {
@@ -128,7 +141,10 @@ async function readFile(path: string): Promise<ReadInvite> {
   }
 }
 
-/** Takes lines as long as the string is not whole and could go on; the queue then waits for its next taker. */
+/**
+ * Takes lines as long as the string is not whole and could go on; the queue then waits for its next
+ * taker.
+ */
 function readLines(queue: LineQueue, clock: Pick<Clock, 'after'>): Promise<ReadInvite> {
   return new Promise((resolve) => {
     let text = '';

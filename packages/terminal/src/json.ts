@@ -173,7 +173,10 @@ function readFields(cmd: string, object: JsonObject): ReadCommand {
   }
 }
 
-/** A reference comes back whatever else is wrong, so that the program knows which of its lines was refused. */
+/**
+ * A reference comes back whatever else is wrong, so that the program knows which of its lines was
+ * refused.
+ */
 function malformed({ ref }: JsonObject, problem: string): Malformed {
   return { ok: false, code: 'input-malformed', problem, ref: isRef(ref) ? ref : undefined };
 }

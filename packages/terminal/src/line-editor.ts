@@ -1,4 +1,5 @@
-// Line editing on a terminal: what comes in is printed above the line that is being typed, which stays as it is.
+// Line editing on a terminal: what comes in is printed above the line that is being typed, which
+// stays as it is.
 
 import { createInterface } from 'node:readline';
 import { Writable } from 'node:stream';
@@ -22,7 +23,10 @@ export interface LineEditor {
   readonly redraw: () => void;
 }
 
-/** The one line at the bottom of the terminal that may be taken back: what it last drew is known, and nothing else is erased. */
+/**
+ * The one line at the bottom of the terminal that may be taken back: what it last drew is known,
+ * and nothing else is erased.
+ */
 class DraftLine {
   readonly #output: NodeJS.WriteStream;
   #drawn: DraftView | undefined;
@@ -47,7 +51,10 @@ class DraftLine {
     if (before !== '') this.#output.write(before);
   }
 
-  /** Scrolls away all that is seen, so that the next drawing is alone on the screen: it goes up over its own newlines only. */
+  /**
+   * Scrolls away all that is seen, so that the next drawing is alone on the screen: it goes up over
+   * its own newlines only.
+   */
   scrollAway(): void {
     const { rows } = this.size;
     this.#output.write(this.#erasing() + '\n'.repeat(rows) + up(rows - 1));
@@ -60,7 +67,10 @@ class DraftLine {
   }
 }
 
-/** `below` is the screen that really writes. Ctrl-D ends the queue; keys that are signals do not get here. */
+/**
+ * `below` is the screen that really writes. Ctrl-D ends the queue; keys that are signals do not get
+ * here.
+ */
 export function editLines(input: NodeJS.ReadableStream, output: NodeJS.WriteStream, below: Screen): LineEditor {
   // It edits and does not draw: its own drawing takes a terminal for one that wraps as it thinks.
   const editor = createInterface({

@@ -1,4 +1,5 @@
-// Hands input lines on one at a time, and not while they are held back: what has been read is then kept, and no more is read.
+// Hands input lines on one at a time, and not while they are held back: what has been read is then
+// kept, and no more is read.
 
 import type { InputLine } from './line-splitter.ts';
 import { LineSplitter } from './line-splitter.ts';
@@ -7,7 +8,9 @@ import { LineSplitter } from './line-splitter.ts';
 export interface LineConsumer {
   readonly line: (line: InputLine) => void;
   readonly end: () => void;
-  /** Asked of a line as soon as it has been read, whatever waits before it. True: it has been taken. */
+  /**
+   * Asked of a line as soon as it has been read, whatever waits before it. True: it has been taken.
+   */
   readonly supersede?: (line: InputLine) => boolean;
 }
 
@@ -19,7 +22,10 @@ export interface ByteSource {
   resume(): unknown;
 }
 
-/** A queue in front of a taker, bounded by what a source delivers before `pause` has its effect: one chunk. */
+/**
+ * A queue in front of a taker, bounded by what a source delivers before `pause` has its effect: one
+ * chunk.
+ */
 export class LineQueue {
   readonly #source: { pause(): unknown; resume(): unknown };
   readonly #queue: InputLine[] = [];
@@ -70,7 +76,10 @@ export class LineQueue {
     this.#handOn();
   }
 
-  /** A taker that holds ends this loop; one that holds and releases goes on in a loop of its own, behind the same line. */
+  /**
+   * A taker that holds ends this loop; one that holds and releases goes on in a loop of its own,
+   * behind the same line.
+   */
   #handOn(): void {
     const taker = this.#consumer;
     if (this.#phase !== 'flowing' || taker === undefined) return;
@@ -97,7 +106,9 @@ export class LineQueue {
   }
 }
 
-/** The lines of a stream of bytes. An error of the source is its end: there is nobody else to tell. */
+/**
+ * The lines of a stream of bytes. An error of the source is its end: there is nobody else to tell.
+ */
 export function queueLines(source: ByteSource, maxBytes: number): LineQueue {
   const queue = new LineQueue(source);
   const splitter = new LineSplitter(maxBytes);

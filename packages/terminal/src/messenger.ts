@@ -54,7 +54,8 @@ export class Messenger {
       memberCommands: { ...NEW_MEMBER_COMMANDS, isModerator: moderator !== undefined },
     };
     this.#dialers = new Dialers((to) => options.openDial(to, (network) => (this.#network = network)));
-    // Answers to an event wait until the client has finished the step that it tells of: a step within a step would mix their frames.
+    // Answers to an event wait until the client has finished the step that it tells of: a step
+    // within a step would mix their frames.
     const emit = (event: ClientEvent): void => queueMicrotask(() => this.#step({ type: 'client-event', event }));
     this.#client = new Client({
       invite,

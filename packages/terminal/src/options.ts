@@ -1,4 +1,5 @@
-// What the command line says: where the connection string comes from, under which name, and on which kind of screen.
+// What the command line says: where the connection string comes from, under which name, and on
+// which kind of screen.
 
 import { message } from '@sotto/messages';
 import { findMistypedVariable, findQuestion, nameOption, nearest, VERSION } from '@sotto/confinement/usage';
@@ -76,7 +77,10 @@ const VARIABLES: readonly string[] = [
   'SOTTO_UNPROTECTED',
 ];
 
-/** Reads `args` (without node and script). Of `environment` SOTTO_INVITE_FILE, SOTTO_MODERATOR_SOCKET, SOTTO_RENEW and TERM count. */
+/**
+ * Reads `args` (without node and script). Of `environment` SOTTO_INVITE_FILE,
+ * SOTTO_MODERATOR_SOCKET, SOTTO_RENEW and TERM count.
+ */
 export function readOptions(args: readonly string[], environment: NodeJS.ProcessEnv): ReadOptions {
   const question = findQuestion(args);
   if (question !== undefined)
@@ -142,7 +146,10 @@ function makeParser(): ReturnType<typeof yargs> {
   return STRING_OPTIONS.reduce((made, name) => made.option(name, { type: 'string', requiresArg: true }), parser);
 }
 
-/** Before yargs sees it: a value never begins with a hyphen, so whatever does is an option, and yargs would take some for something else. */
+/**
+ * Before yargs sees it: a value never begins with a hyphen, so whatever does is an option, and
+ * yargs would take some for something else.
+ */
 function findMistake(arg: string): string | undefined {
   if (DASHES.test(arg)) return describeDashes(arg.replace(DASHES, ''));
   if (!arg.startsWith('-') || arg === '-') return undefined;
@@ -198,7 +205,10 @@ function choose(given: Given, environment: NodeJS.ProcessEnv): ReadOptions {
   };
 }
 
-/** A setting and who gave it: an option goes before a variable, and a variable that is empty is not set. */
+/**
+ * A setting and who gave it: an option goes before a variable, and a variable that is empty is not
+ * set.
+ */
 interface Setting {
   readonly text: string | undefined;
   readonly source: string;

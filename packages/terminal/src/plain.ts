@@ -1,4 +1,5 @@
-// The screen of people in line mode: append-only lines, words instead of signs, and no way for one member to write another's line.
+// The screen of people in line mode: append-only lines, words instead of signs, and no way for one
+// member to write another's line.
 
 import { message } from '@sotto/messages';
 import type { Speaker, StateEvent } from '@sotto/client';
@@ -259,7 +260,10 @@ export class PlainFrontEnd implements FrontEnd {
     this.#noteAll(describeCode(code, isCurrent ? this.#epoch?.epoch : undefined));
   }
 
-  /** Strangers may come as often as they like: one line each for the first few, and one for all others. */
+  /**
+   * Strangers may come as often as they like: one line each for the first few, and one for all
+   * others.
+   */
   #showKnock({ member, waiting, again }: Extract<ShownEvent, { type: 'knock' }>): void {
     this.#unshownKnocker = waiting <= WAITING_SHOWN_MAX ? undefined : member.fingerprint;
     if (again) return;

@@ -1,4 +1,5 @@
-// The program from its command line to its exit code, with everything that belongs to the machine handed in.
+// The program from its command line to its exit code, with everything that belongs to the machine
+// handed in.
 
 import { message } from '@sotto/messages';
 import type { ClientOptions, Clock, ModeratorError } from '@sotto/client';
@@ -46,13 +47,19 @@ export interface Edge {
   readonly crypto: ClientOptions['crypto'];
   /** Called once the command line has been read: it can be taken out of sight. */
   readonly hideArguments: () => void;
-  /** Called before anything is begun that the command line asks for. @returns whether secrets lie in memory that is never paged out */
+  /**
+   * Called before anything is begun that the command line asks for. @returns whether secrets lie in
+   * memory that is never paged out
+   */
   readonly prepare: () => Promise<Secrets>;
   /** How the relay is reached; the onion of the connection string, if absent. */
   readonly openDial?: MessengerOptions['openDial'];
 }
 
-/** `interrupt` is for Ctrl-C and the signals that ask to leave; a second one leaves at once. `ended` rejects for bugs only. */
+/**
+ * `interrupt` is for Ctrl-C and the signals that ask to leave; a second one leaves at once. `ended`
+ * rejects for bugs only.
+ */
 export interface Run {
   readonly ended: Promise<ExitCode>;
   interrupt(): void;
@@ -148,7 +155,10 @@ class Program {
     return this.#joinOnTerminal(options);
   }
 
-  /** Everything about a terminal stays inside of this: it is given back at the end, whatever the end is. */
+  /**
+   * Everything about a terminal stays inside of this: it is given back at the end, whatever the end
+   * is.
+   */
   async #joinOnTerminal(options: Options): Promise<ExitCode> {
     const { stdin, stdout, clock } = this.#edge;
     if (options.screen !== 'line' || !stdin.isTTY || !stdout.isTTY) return this.#joinAndSettle(options);
@@ -202,7 +212,10 @@ class Program {
     return this.#status === 'terminal-gone' ? EXIT_CODES.failed : EXIT_CODES.left;
   }
 
-  /** The host's own client asks the host; a connection string that it is given all the same has to be the host's. */
+  /**
+   * The host's own client asks the host; a connection string that it is given all the same has to
+   * be the host's.
+   */
   async #findInvite(options: Options): Promise<ReadInvite> {
     if (options.moderatorSocket === undefined) return this.#readInvite(options);
     const given = options.invite.from === 'ask' ? undefined : await this.#readInvite(options);
@@ -285,7 +298,10 @@ class Program {
     return { screen: this.#screen, queue: this.#openQueue(options), frontEnd };
   }
 
-  /** The lines of standard input, the same ones for the connection string and for what comes after it. */
+  /**
+   * The lines of standard input, the same ones for the connection string and for what comes after
+   * it.
+   */
   #openQueue(options: Options): LineQueue {
     const limit = options.screen === 'json' ? JSON_LINE_BYTES_MAX : PLAIN_LINE_BYTES_MAX;
     this.#queue ??= queueLines(this.#edge.stdin, limit);
@@ -304,7 +320,10 @@ class Program {
     };
   }
 
-  /** What stands in the way of a conversation, on standard error, and for programs on standard output too. */
+  /**
+   * What stands in the way of a conversation, on standard error, and for programs on standard
+   * output too.
+   */
   async #refuse(options: Options, code: string, problem: string): Promise<ExitCode> {
     this.#note(message('terminal.refused', { problem, code }));
     if (options.screen === 'json') this.#screen.print(safeJson(errorObject(code, problem)));
@@ -312,7 +331,10 @@ class Program {
     return EXIT_CODES.usage;
   }
 
-  /** For people on standard error, like the prompt that there would have been; for programs as a state. */
+  /**
+   * For people on standard error, like the prompt that there would have been; for programs as a
+   * state.
+   */
   #reportWaiting(options: Options, waiting: string): void {
     if (options.screen === 'json') this.#screen.print(safeJson(waitingObject(waiting)));
     else this.#note(waiting);

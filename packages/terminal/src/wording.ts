@@ -1,4 +1,5 @@
-// Chooses the texts of the plain screen for each event, and puts names and reasons into them through
+// Chooses the texts of the plain screen for each event, and puts names and reasons into them
+// through
 // the gate of safe-text.ts alone.
 
 import { message } from '@sotto/messages';

@@ -1,4 +1,5 @@
-// One or more of every event that a screen may be told, with the same member and the same text wherever one stands: a new event has to be added here.
+// One or more of every event that a screen may be told, with the same member and the same text
+// wherever one stands: a new event has to be added here.
 
 import { WARNING_CODES } from '@sotto/client';
 import type { Speaker, StateName, WarningCode } from '@sotto/client';

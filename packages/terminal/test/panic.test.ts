@@ -1,4 +1,5 @@
-// /panic: whatever the program is doing, it ends now, with its own exit code, and neither room nor screen is told.
+// /panic: whatever the program is doing, it ends now, with its own exit code, and neither room nor
+// screen is told.
 
 import { describe, expect, test } from 'vitest';
 import { EXIT_CODES } from '../src/exit-codes.ts';

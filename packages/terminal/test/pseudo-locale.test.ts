@@ -173,7 +173,10 @@ function jsonLines(use: (front: JsonFrontEnd) => void): readonly unknown[] {
   return printed;
 }
 
-/** @returns the texts for people in an object; every other string is a word of the protocol or foreign. */
+/**
+ * @returns the texts for people in an object; every other string is a word of the protocol or
+ * foreign.
+ */
 function textsIn(value: unknown, key = ''): readonly string[] {
   if (typeof value === 'string') {
     if (key === 'message' || key === 'detail') return value === TEXT ? [] : [value];

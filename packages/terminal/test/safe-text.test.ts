@@ -6,7 +6,10 @@ import { safeJson, safeLine, safeMessage, safeName, safeText } from '../src/safe
 import { harmOf, HOSTILE_SAMPLES } from './hostile-samples.ts';
 
 const samples = Object.entries(HOSTILE_SAMPLES);
-/** Forged lines are made of the one control that a text of many lines keeps: the screen indents them. */
+/**
+ * Forged lines are made of the one control that a text of many lines keeps: the screen indents
+ * them.
+ */
 const onlyForgesLines = new Set(['LF forged line']);
 /** Any code units at all, with those that terminals act upon often among them. */
 const anyText = fc

@@ -1,4 +1,5 @@
-// Whole programs with real clients in one room: what one does with another, and what the host's own client does with the room.
+// Whole programs with real clients in one room: what one does with another, and what the host's own
+// client does with the room.
 
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
