@@ -1,6 +1,7 @@
 // Opens a room for a host: its secret, its registration, and the reachability check that proves the
 // invite and founds the group. PROTOCOL.md §4, §5.8, §6.5.
 
+import { message } from '@sotto/messages';
 import { deriveRoomKeys, destroyRoomKeys, signCapability } from '@sotto/crypto';
 import type { RandomSource, RoomKeys, Secret } from '@sotto/crypto';
 import type { GroupCrypto, GroupSuite } from '@sotto/crypto/mls';
@@ -124,7 +125,7 @@ async function awaitCommit(upload: Upload, frames: FrameQueue): Promise<void> {
       default: {
         const what = expect('refused', frame, decodeRefused);
         if (!equalBytes(what.subarray(0, upload.id.length), upload.id)) throw misbehaved();
-        throw new DialError('relay-busy' satisfies ClientCode, "the relay did not take the room's first commit");
+        throw new DialError('relay-busy' satisfies ClientCode, message('client.first-commit-refused'));
       }
     }
   }
@@ -141,5 +142,5 @@ function expect<Value>(
 }
 
 function misbehaved(): DialError {
-  return new DialError('relay-misbehaved' satisfies ClientCode, 'the relay broke the protocol');
+  return new DialError('relay-misbehaved' satisfies ClientCode, message('client.relay-misbehaved'));
 }

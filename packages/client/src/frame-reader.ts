@@ -1,14 +1,13 @@
 // Reads a stream's frames one by one, for the host's short exchange with the relay. PROTOCOL.md
 // §3.2.
 
+import { message } from '@sotto/messages';
 import { decodeFrame, FrameSplitter } from '@sotto/protocol';
 import type { Frame } from '@sotto/protocol';
 import { DialError } from './connections.ts';
 import type { ByteStream } from './connections.ts';
 import { RELAY_REASONS } from './errors.ts';
 import type { ClientCode } from './errors.ts';
-
-const REFUSED = 'the relay did not admit the connection string';
 
 /** Reads ahead by one chunk of the stream and no more: it is paused while frames wait. */
 export class FrameQueue {
@@ -47,15 +46,16 @@ export class FrameQueue {
       });
     }
     const frame = decodeFrame(this.#frames.shift() ?? new Uint8Array(0));
-    if (!frame.ok) throw new DialError('relay-misbehaved' satisfies ClientCode, REFUSED);
+    if (!frame.ok) throw new DialError('relay-misbehaved' satisfies ClientCode, message('client.admission-refused'));
     const { operation, code } = frame.value;
-    if (operation === 'closing' && code !== undefined) throw new DialError(RELAY_REASONS[code].code, REFUSED);
+    if (operation === 'closing' && code !== undefined)
+      throw new DialError(RELAY_REASONS[code].code, message('client.admission-refused'));
     return frame.value;
   }
 
   /** What came before the failure is still read first. */
   #fail(code: ClientCode): void {
-    this.#failure ??= new DialError(code, REFUSED);
+    this.#failure ??= new DialError(code, message('client.admission-refused'));
     this.#wake();
   }
 }

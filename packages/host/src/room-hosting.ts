@@ -1,6 +1,7 @@
 // One hosted room: performs the effects of room-hosting-machine.ts with Tor, the relay and the
 // gate. The host has two of them during a room move.
 
+import { message } from '@sotto/messages';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createRoomSecret, DialError, registrationOf } from '@sotto/client';
 import type { RoomRegistration } from '@sotto/client';
@@ -209,7 +210,7 @@ export class RoomHosting {
         }
         if (!isTold && performance.now() - startedMs > PATIENCE_MS) {
           isTold = true;
-          this.#emitLine(`tor: does not answer (${error.code}); look at docker compose ps`);
+          this.#emitLine(message('host.tor-silent', { code: error.code }));
         }
         await delay(RECONNECT_DELAY_MS);
       }
@@ -292,7 +293,7 @@ export class RoomHosting {
       }
       if (!isTold && performance.now() - startedMs > PATIENCE_MS) {
         isTold = true;
-        this.#emitLine('relay: does not answer; look at docker compose ps');
+        this.#emitLine(message('host.relay-silent'));
       }
       await delay(RECONNECT_DELAY_MS);
     }

@@ -1,6 +1,7 @@
 // The two sockets of the host listen at paths from its environment, and a bad path is the
 // variable's fault.
 
+import { message } from '@sotto/messages';
 import type { Server } from 'node:net';
 import { listenAtPath, SocketPathError } from '@sotto/json-socket';
 import { HostError } from './errors.ts';
@@ -17,8 +18,8 @@ export async function listenAt(server: Server, path: string, variable: string): 
     if (!(cause instanceof SocketPathError)) throw cause;
     const problem =
       cause.problem === 'occupied'
-        ? `${variable}: something that is no socket has its path`
-        : `${variable}: no socket can be made there, for want of its folder or its rights`;
+        ? message('host.socket-occupied', { variable })
+        : message('host.socket-place', { variable });
     throw new HostError('host-environment', { cause, problem });
   }
 }

@@ -57,9 +57,9 @@ describe('the host', () => {
       { SOTTO_ROOM_COVERS: 'stealth' },
       'SOTTO_ROOM_COVERS is not a variable of this program: did you mean SOTTO_ROOM_COVER?',
     ],
-    [{ SOTTO_INVITE_SOCKET: folder }, 'SOTTO_INVITE_SOCKET: something that is no socket has its path'],
+    [{ SOTTO_INVITE_SOCKET: folder }, 'SOTTO_INVITE_SOCKET: its path is taken by something that is not a socket'],
     [{ SOTTO_INVITE_SOCKET: '/nowhere/invite.sock' }, 'SOTTO_INVITE_SOCKET: no socket can be made there'],
-    [{ SOTTO_MODERATOR_SOCKET: folder }, 'SOTTO_MODERATOR_SOCKET: something that is no socket has its path'],
+    [{ SOTTO_MODERATOR_SOCKET: folder }, 'SOTTO_MODERATOR_SOCKET: its path is taken by something that is not a socket'],
     [{ SOTTO_MODERATOR_SOCKET: '/nowhere/m.sock' }, 'SOTTO_MODERATOR_SOCKET: no socket can be made there'],
   ])('with %j says in one line which variable is wrong, and ends with 2', (change, problem) => {
     const { code, out, err } = run('main', { ...UNPROTECTED, ...WHOLE, ...change });

@@ -1,4 +1,5 @@
-// The catalogue: every text fills in exactly what its call names, and the whole catalogue can be replaced.
+// The catalogue: every text fills in exactly what its call names, and the whole catalogue can be
+// replaced.
 
 import { afterEach, expect, test } from 'vitest';
 import { ENGLISH, message, setCatalogue } from '../src/index.ts';

@@ -1,4 +1,5 @@
-// Where in what is typed a terminal has announced a paste (bracketed paste): no byte of that is a key. Pure.
+// Where in what is typed a terminal has announced a paste (bracketed paste): no byte of that is a
+// key. Pure.
 
 /** Of xterm's bracketed paste mode: before and behind what is pasted. */
 const MARKERS = { begin: [...Buffer.from('\u001b[200~')], end: [...Buffer.from('\u001b[201~')] };

@@ -1,4 +1,5 @@
-// How many columns a text may take, never fewer than a terminal draws: a line that wraps by itself would begin where only we may write.
+// How many columns a text may take, never fewer than a terminal draws: a line that wraps by itself
+// would begin where only we may write.
 
 import { eastAsianWidth } from 'get-east-asian-width';
 
@@ -6,7 +7,8 @@ const ASCII_ONLY = /^[\x20-\x7e]*$/;
 /** Marks are drawn on the character before them, joiners not at all. */
 const WITHOUT_WIDTH = /[\p{Mn}\p{Me}\u{200C}\u{200D}]/v;
 /**
- * Marks that terminals with older tables (xterm's own are of Unicode 5) draw in a column of their own: what later versions added, by blocks;
+ * Marks that terminals with older tables (xterm's own are of Unicode 5) draw in a column of their
+ * own: what later versions added, by blocks;
  * and the marks of kana and Han, which make a narrow character wide.
  */
 const IN_A_COLUMN_ELSEWHERE: readonly RegExp[] = [
@@ -15,13 +17,19 @@ const IN_A_COLUMN_ELSEWHERE: readonly RegExp[] = [
   /[\u{ECE}\u{F8D}-\u{F8F}\u{1033}-\u{1035}\u{103A}-\u{109D}\u{135D}\u{135E}\u{1885}\u{1886}\u{1A1B}-\u{1CF9}\u{1DCB}-\u{1DFF}]/v,
   /[\u{20F0}\u{2CEF}-\u{2DFF}\u{302A}-\u{302D}\u{3099}\u{309A}\u{A66F}-\u{ABFF}\u{FE24}-\u{FE2F}\u{10000}-\u{10FFFF}]/v,
 ];
-/** Narrow or ambiguous to Unicode, and drawn wide by one of xterm's tables: numbers in circles, and two emoji. */
+/**
+ * Narrow or ambiguous to Unicode, and drawn wide by one of xterm's tables: numbers in circles, and
+ * two emoji.
+ */
 const WIDE_ELSEWHERE = /[\u{3248}-\u{324F}\u{1F93B}\u{1F946}]/v;
 /** It makes what stands before it an emoji, which may be wide then. */
 const EMOJI_SELECTOR = '\ufe0f';
 const segmenter = new Intl.Segmenter('en', { granularity: 'grapheme' });
 
-/** An upper bound of the columns that `text`, one line, takes. A joined emoji counts as its parts, as plain terminals draw it. */
+/**
+ * An upper bound of the columns that `text`, one line, takes. A joined emoji counts as its parts,
+ * as plain terminals draw it.
+ */
 export function columnsOf(text: string): number {
   if (ASCII_ONLY.test(text)) return text.length;
   let columns = 0;
@@ -36,7 +44,10 @@ function columnsOfOne(character: string): number {
   return eastAsianWidth(character.codePointAt(0) ?? 0);
 }
 
-/** Breaks one line into rows of at most `columns`, at a space where there is one, and inside a drawn character only if it is wider. */
+/**
+ * Breaks one line into rows of at most `columns`, at a space where there is one, and inside a drawn
+ * character only if it is wider.
+ */
 export function breakRows(line: string, columns: number): string[] {
   const rows: string[] = [];
   let row = '';
@@ -55,7 +66,10 @@ export function breakRows(line: string, columns: number): string[] {
   return [...rows, row];
 }
 
-/** What is drawn as one character stays together, unless it alone fills a row: some scripts let one grow without end. */
+/**
+ * What is drawn as one character stays together, unless it alone fills a row: some scripts let one
+ * grow without end.
+ */
 function piecesOf(line: string, columns: number): string[] {
   return Array.from(segmenter.segment(line), ({ segment }) => segment).flatMap((segment) =>
     columnsOf(segment) > columns ? Array.from(segment) : [segment],

@@ -1,4 +1,5 @@
-// How a draft is drawn: in rows that no terminal wraps by itself, so that it is known how many there are to take back.
+// How a draft is drawn: in rows that no terminal wraps by itself, so that it is known how many
+// there are to take back.
 
 import { columnsOf } from './columns.ts';
 import { joinSafe, safeLine, safely } from './safe-text.ts';
@@ -31,7 +32,8 @@ export interface DraftView {
 
 /** At most one row less than the terminal has: of a taller draft, the rows around the cursor. */
 export function viewDraft(draft: Draft, size: TerminalSize): DraftView {
-  // The last column stays free: a terminal that has written there waits to wrap, and not all agree on how.
+  // The last column stays free: a terminal that has written there waits to wrap, and not all agree
+  // on how.
   const width = Math.max(ROW_COLUMNS_MIN, size.columns - 1);
   const rows: SafeText[] = [];
   let row = PROMPT;
@@ -59,14 +61,18 @@ export function viewDraft(draft: Draft, size: TerminalSize): DraftView {
   return { rows: rows.slice(first, first + height), cursorRow: cursor.row - first, beforeCursor: cursor.before };
 }
 
-/** Draws a view from the beginning of a row. The cursor goes to its place by writing what is before it: the terminal knows how wide that is. */
+/**
+ * Draws a view from the beginning of a row. The cursor goes to its place by writing what is before
+ * it: the terminal knows how wide that is.
+ */
 export function drawing({ rows, cursorRow, beforeCursor }: DraftView): string {
   const below = rows.length - 1 - cursorRow;
   return `${rows.join('\r\n')}${up(below)}\r${beforeCursor}`;
 }
 
 /**
- * Takes a view back that was drawn and leaves the cursor where it began. If the terminal has wrapped the rows since, because it was drawn narrower,
+ * Takes a view back that was drawn and leaves the cursor where it began. If the terminal has
+ * wrapped the rows since, because it was drawn narrower,
  * this begins too low: of the old draft something stays, and nothing that is above it goes.
  */
 export function erasing({ cursorRow }: DraftView): string {

@@ -1,9 +1,10 @@
 // Where Tor is, from the environment that docker compose sets; checked before anything is begun.
 
+import { message } from '@sotto/messages';
 import type { SocksAddress } from '@sotto/tor';
 import { SOCKET_PATH_BYTES_MAX } from './limits.ts';
 
-/** The two doors of a client: Tor's SOCKS port and the gate's socket. */
+/** The two endpoints of a client: Tor's SOCKS port and the gate's socket. */
 export interface Endpoints {
   readonly socks: SocksAddress;
   readonly gateSocket: string;
@@ -22,15 +23,18 @@ export function readEndpoints(environment: NodeJS.ProcessEnv): ReadEndpoints {
   const socks = environment['SOTTO_SOCKS'] ?? '';
   const { host, port } = SOCKS.exec(socks)?.groups ?? {};
   const isPort = Number(port) >= 1 && Number(port) <= PORT_MAX;
-  if (host === undefined || !isPort) return refuse('SOTTO_SOCKS', socks, 'not HOST:PORT');
+  if (host === undefined || !isPort)
+    return refuse('SOTTO_SOCKS', socks, message('environment.not-address', { variable: 'SOTTO_SOCKS' }));
   const gateSocket = environment['SOTTO_GATE_SOCKET'] ?? '';
   if (!gateSocket.startsWith('/') || Buffer.byteLength(gateSocket) > SOCKET_PATH_BYTES_MAX) {
-    return refuse('SOTTO_GATE_SOCKET', gateSocket, `not an absolute path of at most ${SOCKET_PATH_BYTES_MAX} bytes`);
+    const variable = 'SOTTO_GATE_SOCKET';
+    const malformed = message('environment.not-path', { variable, limit: SOCKET_PATH_BYTES_MAX });
+    return refuse(variable, gateSocket, malformed);
   }
   return { ok: true, value: { socks: { host, port: Number(port) }, gateSocket } };
 }
 
 function refuse(variable: string, value: string, malformed: string): ReadEndpoints {
-  const problem = `${variable} is ${value === '' ? 'missing' : malformed}: start the client with docker compose`;
+  const problem = value === '' ? message('environment.missing', { variable }) : malformed;
   return { ok: false, code: 'environment-invalid', problem };
 }

@@ -6,7 +6,7 @@ import type { NetworkKind, Vanguards } from '@sotto/tor';
 import type { TerminalCode } from './errors.ts';
 import type { InputLine } from './line-splitter.ts';
 
-/** What the user or the program wants. */
+/** A request of the user or of the program behind the terminal. */
 export type Command =
   | { readonly type: 'send'; readonly text: string; readonly ref: string | undefined }
   | { readonly type: 'members' | 'code' | 'status' | 'circuit' }
@@ -24,16 +24,18 @@ export type ShownMember = ListedMember & { readonly verified: boolean };
 /** The commands about one member. */
 export type MemberAction = Extract<Command, { member: string }>['type'];
 
-/** Who was met in this stay, and whether this one was verified. */
+/** A member that was met in this stay, and whether the user verified it. */
 export type KnownSpeaker = Speaker & { readonly verified: boolean };
 
-/** What a screen is told. `ref` is always the program's own. */
+/** An event for a screen. `ref` is always the program's own. */
 export type ShownEvent =
   | Exclude<ClientEvent, { type: 'sent' | 'members' | 'warning' | 'knock' }>
   | { readonly type: 'members'; readonly members: readonly ShownMember[] }
   /** `namesakes`: members of this stay with a name that is drawn alike, and another key. */
   | (Extract<ClientEvent, { type: 'warning' }> & { readonly namesakes: readonly KnownSpeaker[] })
-  /** `waiting`: how many wait to be let in, this one included. `again`: it was among them before. */
+  /**
+   * `waiting`: how many wait to be let in, this one included. `again`: it was among them before.
+   */
   | { readonly type: 'knock'; readonly member: Speaker; readonly waiting: number; readonly again: boolean }
   /** An own text was taken; it is not with the relay yet. */
   | { readonly type: 'queued' }
@@ -67,16 +69,40 @@ export type ShownEvent =
   /** At the end: own texts that the relay never acknowledged. */
   | { readonly type: 'unsent'; readonly refs: readonly (string | undefined)[] };
 
-/** Who and where we are while something is told. The network is not known before Tor has answered. */
+/** This member and its network at an event. Before Tor has answered, the network is undefined. */
 export interface ViewContext {
   readonly self: Speaker;
   readonly network: NetworkKind | undefined;
 }
 
+/**
+ * A screen for people (`plain.ts`) or for programs (`json.ts`). The messenger owns one front end
+ * for a stay, and only the messenger calls it.
+ *
+ * Every call is synchronous, returns soon and never throws: a message of a peer must not end the
+ * program. A front end writes to its `Screen` alone, and only text that has been through
+ * `safe-text.ts`. It starts no timer, reads no input by itself and never calls the messenger back.
+ * Its texts come from the catalogue.
+ */
 export interface FrontEnd {
+  /**
+   * Shows one event. The messenger calls it once for each event, in the order in which they
+   * happened, from before the first connection to the state `closed`; nothing comes after that. An event may
+   * have no line on a screen. `here` is valid for this event only.
+   */
   notify(event: ShownEvent, here: ViewContext): void;
-  /** @returns undefined for a line that the screen itself has answered. */
+  /**
+   * Reads one line of input, in the order of the input and after all lines before it. It comes only
+   * while input is not held. A line that cannot be used is refused on the screen.
+   *
+   * @returns the command, which the messenger performs; undefined for a line that the front end
+   *   itself has answered
+   */
   read(line: InputLine): Command | undefined;
-  /** Whether it is the one command that waits for nothing before it. Changes nothing. */
+  /**
+   * Whether a line is the command `panic`, which waits for no line before it. It comes as soon as a
+   * line has been read, before `read` and even while input is held. It prints nothing and changes
+   * nothing; a line for which it is true never comes to `read`.
+   */
   isPanic(line: InputLine): boolean;
 }

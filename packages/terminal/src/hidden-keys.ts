@@ -16,7 +16,10 @@ const KEY = {
 const PASTE_BEGINS = '\x1b[200~';
 const PASTE_ENDS = '\x1b[201~';
 
-/** Keys of any number of lines. What is more than INVITE_BYTES_MAX is not kept. Inside of an announced paste no key is a command. */
+/**
+ * Keys of any number of lines. What is more than INVITE_BYTES_MAX is not kept. Inside of an
+ * announced paste no key is a command.
+ */
 export class HiddenKeys {
   readonly #bytes: Uint8Array = new Uint8Array(INVITE_BYTES_MAX);
   #length = 0;

@@ -1,10 +1,14 @@
-// What the hidden prompt does with what is typed or pasted: it takes an answer when the input is quiet, and drops the rest. Pure but for the keys it holds.
+// What the hidden prompt does with what is typed or pasted: it takes an answer when the input is
+// quiet, and drops the rest. Pure but for the keys it holds.
 
 import type { Step } from '@sotto/machine';
 import { HiddenKeys } from './hidden-keys.ts';
 import { OPEN_PASTE_QUIET_MS, PASTE_QUIET_MS, QUIET_STEP_MS } from './limits.ts';
 
-/** `reading`: keys are kept. `leaving`: nobody wants to answer, and what still comes is dropped. `over`: nothing is awaited. */
+/**
+ * `reading`: keys are kept. `leaving`: nobody wants to answer, and what still comes is dropped.
+ * `over`: nothing is awaited.
+ */
 export interface HiddenPrompt {
   readonly phase: 'reading' | 'leaving' | 'over';
   /** Shared by all states of one prompt. */
@@ -35,7 +39,10 @@ export function newHiddenPrompt(): HiddenPrompt {
   return { phase: 'reading', keys: new HiddenKeys(), quietMs: 0 };
 }
 
-/** `isWhole` says of a text that it needs no Enter. How the same bytes are cut into events changes nothing. */
+/**
+ * `isWhole` says of a text that it needs no Enter. How the same bytes are cut into events changes
+ * nothing.
+ */
 export function stepHiddenPrompt(
   state: HiddenPrompt,
   event: HiddenPromptEvent,

@@ -1,4 +1,5 @@
-// Asks for a secret on a terminal without showing it, and reads all that is pasted with it, so that nobody else does.
+// Asks for a secret on a terminal without showing it, and reads all that is pasted with it, so that
+// nobody else does.
 
 import type { Clock } from '@sotto/client';
 import { newHiddenPrompt, stepHiddenPrompt } from './hidden-prompt-machine.ts';
@@ -24,7 +25,10 @@ export type Answer = { readonly type: 'answered'; readonly text: string } | { re
 export interface HiddenPromptEdge {
   readonly input: HiddenInput;
   readonly show: (text: string) => void;
-  /** What is shown is shown on a terminal, which can be asked to announce where a paste begins and ends. */
+  /**
+   * What is shown is shown on a terminal, which can be asked to announce where a paste begins and
+   * ends.
+   */
   readonly showsOnTerminal: boolean;
   readonly clock: Pick<Clock, 'after'>;
   /** Asks to leave: what is being pasted is still waited for and dropped. */
@@ -36,8 +40,10 @@ export interface HiddenPromptEdge {
 }
 
 /**
- * Writes `question` and reads without echo until the input has been quiet behind the answer: what comes with it in the
- * same paste is part of the text, and reaches nobody else. Ctrl-C, Ctrl-D, the end of the input and the signals cancel.
+ * Writes `question` and reads without echo until the input has been quiet behind the answer: what
+ * comes with it in the
+ * same paste is part of the text, and reaches nobody else. Ctrl-C, Ctrl-D, the end of the input and
+ * the signals cancel.
  * The terminal is left in raw mode and paused, for the next reader or `setRawMode(false)`.
  */
 export async function askHidden(question: string, edge: HiddenPromptEdge): Promise<Answer> {

@@ -12,13 +12,12 @@ import type { ReadInvite } from './invite-source.ts';
 export interface HostInviteOptions {
   readonly host: { invite(): Promise<string> };
   readonly clock: Clock;
-  /** What is waited for: at once, and again after each HOST_NOTICE_MS. */
-  readonly tell: (waiting: string) => void;
+  /** Gets the reason of the wait, at once and again after each HOST_NOTICE_MS. */
+  readonly report: (waiting: string) => void;
   readonly signal: AbortSignal;
 }
 
-const OPENING = 'the host is still opening the room';
-const STARTING = 'the host does not answer yet: waiting for it to start';
+type HostPhase = 'opening' | 'starting';
 /** A host that is just starting answers so. */
 const MAY_BE_STARTING: ReadonlySet<string> = new Set([
   'moderator-unreachable',
@@ -37,10 +36,10 @@ export function awaitHostInvite(options: HostInviteOptions): Promise<ReadInvite>
   return Promise.race([askUntilOpen(options), cancelled]);
 }
 
-async function askUntilOpen({ host, clock, tell, signal }: HostInviteOptions): Promise<ReadInvite> {
+async function askUntilOpen({ host, clock, report, signal }: HostInviteOptions): Promise<ReadInvite> {
   const startedMs = clock.now();
   let answeredMs = startedMs;
-  let told: { readonly what: string; readonly atMs: number } | undefined;
+  let reported: { readonly phase: HostPhase; readonly atMs: number } | undefined;
   while (!signal.aborted) {
     const answer = await ask(host);
     if (typeof answer === 'string') return decode(answer);
@@ -53,15 +52,18 @@ async function askUntilOpen({ host, clock, tell, signal }: HostInviteOptions): P
         message: answer.message,
       };
     }
-    const what = answer.code === 'not-open' ? OPENING : STARTING;
-    if (told?.what !== what || nowMs - told.atMs >= HOST_NOTICE_MS) {
-      const seconds = Math.round((nowMs - startedMs) / 1_000);
-      tell(seconds < 1 ? what : `${what} (${seconds} s)`);
-      told = { what, atMs: nowMs };
+    const phase = answer.code === 'not-open' ? 'opening' : 'starting';
+    if (reported?.phase !== phase || nowMs - reported.atMs >= HOST_NOTICE_MS) {
+      report(describeWait(phase, Math.round((nowMs - startedMs) / 1_000)));
+      reported = { phase, atMs: nowMs };
     }
     await pause(clock, signal);
   }
   return { ok: false, code: 'cancelled' };
+}
+
+function describeWait(phase: HostPhase, seconds: number): string {
+  return seconds < 1 ? message(`prompt.host-${phase}`) : message(`prompt.host-${phase}-since`, { seconds });
 }
 
 async function ask(host: HostInviteOptions['host']): Promise<string | ModeratorError> {

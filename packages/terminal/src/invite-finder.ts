@@ -1,5 +1,7 @@
-// Finds the one valid connection string in what people really paste, and names what is wrong if there is none. Pure.
+// Finds the one valid connection string in what people really paste, and names what is wrong if
+// there is none. Pure.
 
+import { message } from '@sotto/messages';
 import { decodeInvite, INVITE_CHARACTERS } from '@sotto/protocol';
 import type { Invite, InviteCode } from '@sotto/protocol';
 import { INVITE_BYTES_MAX } from './limits.ts';
@@ -7,7 +9,9 @@ import { INVITE_BYTES_MAX } from './limits.ts';
 export interface InviteNotFound {
   readonly ok: false;
   readonly code: InviteCode | 'invite-several';
-  /** Adds to the code's own text and never repeats the string; empty where there is nothing to add. */
+  /**
+   * Adds to the code's own text and never repeats the string; empty where there is nothing to add.
+   */
   readonly detail: string;
   /** It ends in the first part of a connection string, or says nothing yet: the rest may come. */
   readonly unfinished: boolean;
@@ -19,7 +23,10 @@ const PREFIXES = /sotto1/gi;
 /** What bech32 writes behind the prefix: no 1, b, i or o. */
 const PIECE = /^[02-9AC-HJ-NP-Zac-hj-np-z]+$/;
 const NOT_OF_A_PIECE = /[^02-9AC-HJ-NP-Zac-hj-np-z]/u;
-/** What a word is made of; everything else is a gap. A byte that is not UTF-8 may have been a character of the string. */
+/**
+ * What a word is made of; everything else is a gap. A byte that is not UTF-8 may have been a
+ * character of the string.
+ */
 const WORDS = /[\p{L}\p{N}\p{M}\ufffd]+/gu;
 /** Colours, cursor moves and paste markers; titles and links that end; character sets. */
 const SEQUENCES = /(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[ -/]+[0-~]/g;
@@ -31,22 +38,28 @@ const SERVICE_COLUMN = /^[ \t>]{0,64}([A-Za-z0-9][\w.-]{0,63})[ \t]{0,64}\|/gm;
 const CAPITALISED = /^S[a-z0-9]*$/;
 /** Longer than every string of this version: enough to see that something is too long. */
 const SPELLED_MAX: number = 2 * INVITE_CHARACTERS;
-/** A word of this length behind a piece is another piece; a shorter one has a digit and no foreign character. */
+/**
+ * A word of this length behind a piece is another piece; a shorter one has a digit and no foreign
+ * character.
+ */
 const PIECE_LONG = 20;
 const PIECE_LEAST = 4;
 
-const SCRIPTS: readonly (readonly [pattern: RegExp, name: string])[] = [
-  [/\ufffd/u, 'a byte that is not UTF-8'],
-  [/\p{M}/u, 'a combining mark'],
-  [/[\uff10-\uff5a]/u, 'a fullwidth character'],
-  [/\p{Script=Cyrillic}/u, 'a Cyrillic letter'],
-  [/\p{Script=Greek}/u, 'a Greek letter'],
-  [/\p{N}/u, 'a digit of another script'],
+type ForeignCharacter = 'not-text' | 'mark' | 'fullwidth' | 'cyrillic' | 'greek' | 'digit';
+const FOREIGN_CHARACTERS: readonly (readonly [pattern: RegExp, kind: ForeignCharacter])[] = [
+  [/\ufffd/u, 'not-text'],
+  [/\p{M}/u, 'mark'],
+  [/[\uff10-\uff5a]/u, 'fullwidth'],
+  [/\p{Script=Cyrillic}/u, 'cyrillic'],
+  [/\p{Script=Greek}/u, 'greek'],
+  [/\p{N}/u, 'digit'],
 ];
 
 /**
- * Looks for a connection string with whatever is around it (words, quotes, colours, a row's margin) and within it (line
- * ends, blanks, indents). The checksum decides: what is found is what `decodeInvite` takes. Only the first
+ * Looks for a connection string with whatever is around it (words, quotes, colours, a row's margin)
+ * and within it (line
+ * ends, blanks, indents). The checksum decides: what is found is what `decodeInvite` takes. Only
+ * the first
  * INVITE_BYTES_MAX characters are looked at.
  */
 export function findInvite(pasted: string): FoundInvite {
@@ -93,12 +106,15 @@ function explain(words: readonly string[]): InviteNotFound {
   const [longest, ...others] = spelled.sort((one, other) => other.length - one.length);
   if (longest === undefined) {
     const isCut = words.some((word) => word.length >= PIECE_LONG && PIECE.test(word));
-    return notFound('invite-prefix', isCut ? '' : 'nothing in it looks like one');
+    return notFound('invite-prefix', isCut ? '' : message('prompt.nothing-like-one'));
   }
   return explainOne(longest, others.length === 0 && isOpenAtEnd(words));
 }
 
-/** @returns at most SPELLED_MAX characters: those of the word, and of the words behind it that look like more of the same. */
+/**
+ * @returns at most SPELLED_MAX characters: those of the word, and of the words behind it that look
+ * like more of the same.
+ */
 function joinPieces(begun: string, words: readonly string[], index: number): string {
   let spelled = begun.slice(0, SPELLED_MAX);
   for (let next = index + 1; spelled.length < INVITE_CHARACTERS && next < words.length; next += 1) {
@@ -126,16 +142,18 @@ function explainOne(spelled: string, unfinished: boolean): InviteNotFound {
   const foreign = NOT_OF_A_PIECE.exec(spelled.slice(PREFIX.length));
   if (foreign !== null && foreign.index + PREFIX.length < INVITE_CHARACTERS) {
     const position = foreign.index + PREFIX.length + 1;
-    return notFound('invite-character', `character ${position} is ${nameOf(foreign[0])}`);
+    return notFound('invite-character', message('prompt.wrong-character', { position, character: nameOf(foreign[0]) }));
   }
   const decoded = decode(spelled);
   const code = decoded.ok ? 'invite-length' : decoded.code;
   if (code !== 'invite-checksum' && code !== 'invite-length') return notFound(code, '');
   if (spelled.length < INVITE_CHARACTERS) {
-    return notFound('invite-length', `${spelled.length} of ${INVITE_CHARACTERS} characters`, unfinished);
+    const detail = message('prompt.characters-missing', { count: spelled.length, whole: INVITE_CHARACTERS });
+    return notFound('invite-length', detail, unfinished);
   }
-  if (spelled.length === INVITE_CHARACTERS) return notFound(code, `all ${INVITE_CHARACTERS} characters are there`);
-  return notFound('invite-length', `more than ${INVITE_CHARACTERS} characters`);
+  if (spelled.length === INVITE_CHARACTERS)
+    return notFound(code, message('prompt.characters-all', { whole: INVITE_CHARACTERS }));
+  return notFound('invite-length', message('prompt.characters-many', { whole: INVITE_CHARACTERS }));
 }
 
 function notFound(code: InviteCode, detail: string, unfinished = false): InviteNotFound {
@@ -144,9 +162,9 @@ function notFound(code: InviteCode, detail: string, unfinished = false): InviteN
 
 /** In words and numbers: the character itself may be drawn like one that belongs, or not at all. */
 function nameOf(character: string): string {
-  if (/[0-9]/.test(character)) return `the digit ${character}`;
-  if (/[A-Za-z]/.test(character)) return `the letter ${character}`;
-  const [, name = 'a letter of another script'] = SCRIPTS.find(([pattern]) => pattern.test(character)) ?? [];
-  const code = character.codePointAt(0) ?? 0;
-  return `${name} (U+${code.toString(16).toUpperCase().padStart(4, '0')})`;
+  if (/[0-9]/.test(character)) return message('prompt.digit', { character });
+  if (/[A-Za-z]/.test(character)) return message('prompt.letter', { character });
+  const [, kind = 'letter'] = FOREIGN_CHARACTERS.find(([pattern]) => pattern.test(character)) ?? [];
+  const digits = (character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0');
+  return message(`prompt.character-${kind}`, { code: `U+${digits}` });
 }

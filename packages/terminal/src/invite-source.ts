@@ -9,31 +9,35 @@ import { askHidden } from './hidden-prompt.ts';
 import type { HiddenInput } from './hidden-prompt.ts';
 import { findInvite } from './invite-finder.ts';
 import type { FoundInvite, InviteNotFound } from './invite-finder.ts';
-import type { LineFeed } from './line-feed.ts';
+import type { LineQueue } from './line-queue.ts';
 import { INVITE_BYTES_MAX, INVITE_LINE_LIMIT_MS, INVITE_LINES_MAX, PROMPT_TRIES_MAX } from './limits.ts';
 import type { InviteSource } from './options.ts';
 
-const QUESTION = 'Connection string (it is not shown): ';
-const ARGUMENT_WARNING =
-  "the connection string is now in your shell's history and in `docker inspect`: next time give none, and the client asks";
-const ASK_AGAIN = 'copy it once more from the host; the host shows it again with: docker compose exec host invite';
-const ASK_REST = 'paste the rest of it, or all of it';
-const SEE_VERSION = 'both sides need the same version: see --version';
+type NextStep = 'again' | 'rest' | 'version';
 
-/** What the reading of a connection string may use. `terminal` is standard input if that is a terminal. */
+/**
+ * What the reading of a connection string may use. `terminal` is standard input if that is a
+ * terminal.
+ */
 export interface InviteEdge {
   readonly terminal: HiddenInput | undefined;
-  /** The next reader of the terminal wants it raw: it is not given back in between, where an echo would show what is typed. */
+  /**
+   * The next reader of the terminal wants it raw: it is not given back in between, where an echo
+   * would show what is typed.
+   */
   readonly staysRaw: boolean;
   /** Lines of standard input; only with `-`. */
-  readonly lines: () => LineFeed;
+  readonly lines: () => LineQueue;
   /** Standard error. */
   readonly show: (text: string) => void;
   readonly showsOnTerminal: boolean;
   /** One line for people, through the gate. */
   readonly note: (line: string) => void;
   readonly clock: Pick<Clock, 'after'>;
-  /** Cancels; the prompt still waits for the end of what is being pasted, so that the user's shell does not get it. */
+  /**
+   * Cancels; the prompt still waits for the end of what is being pasted, so that the user's shell
+   * does not get it.
+   */
   readonly signal: AbortSignal;
   /** Cancels without waiting for anything. */
   readonly atOnce: AbortSignal;
@@ -44,7 +48,10 @@ export type ReadInvite =
   | { readonly ok: false; readonly code: 'cancelled' }
   | { readonly ok: false; readonly code: InviteCode | TerminalCode; readonly message: string };
 
-/** Reads the connection string from the one place that the command line names; the signals cancel. Only the prompt asks again. */
+/**
+ * Reads the connection string from the one place that the command line names; the signals cancel.
+ * Only the prompt asks again.
+ */
 export function readInvite(source: InviteSource, edge: InviteEdge): Promise<ReadInvite> {
   const { terminal } = edge;
   // On a terminal the lines would be seen: the prompt reads the same input without that.
@@ -58,8 +65,8 @@ export function readInvite(source: InviteSource, edge: InviteEdge): Promise<Read
 async function readFrom(source: InviteSource, edge: InviteEdge): Promise<ReadInvite> {
   switch (source.from) {
     case 'argument':
-      edge.note(ARGUMENT_WARNING);
-      return explain(findInvite(source.text), ASK_AGAIN);
+      edge.note(message('prompt.argument-warning'));
+      return explain(findInvite(source.text), 'again');
     case 'file':
       return readFile(source.path);
     case 'stdin':
@@ -87,7 +94,7 @@ async function askAgain(terminal: HiddenInput, edge: InviteEdge): Promise<ReadIn
   for (let attempt = 1; ;) {
     const find = (text: string): FoundInvite => findInvite(`${begun}${text}`);
     const isWhole = (text: string): boolean => find(text).ok;
-    const answer = await askHidden(QUESTION, {
+    const answer = await askHidden(message('prompt.invite'), {
       input: terminal,
       show,
       showsOnTerminal,
@@ -102,7 +109,7 @@ async function askAgain(terminal: HiddenInput, edge: InviteEdge): Promise<ReadIn
     const isPart = found.unfinished && found.code !== 'invite-empty';
     begun = isPart ? `${begun}${answer.text}\n` : '';
     if (!isPart || isEmpty(answer.text)) attempt += 1;
-    const refused = explain(found, isPart ? ASK_REST : ASK_AGAIN);
+    const refused = explain(found, isPart ? 'rest' : 'again');
     if (attempt > PROMPT_TRIES_MAX) return refused;
     edge.note(refused.message);
   }
@@ -123,9 +130,10 @@ async function readFile(path: string): Promise<ReadInvite> {
       if (bytesRead === 0) break;
       length += bytesRead;
     }
-    return explain(findInvite(bytes.toString('utf8', 0, length)), ASK_AGAIN);
+    return explain(findInvite(bytes.toString('utf8', 0, length)), 'again');
   } catch (error) {
-    // The path may tell something of its owner, and the owner knows it: only that it failed is said.
+    // The path may tell something of its owner, and the owner knows it: only that it failed is
+    // said.
     if (error instanceof Error && 'syscall' in error) return refuse('invite-file-unreadable');
     throw error;
   } finally {
@@ -133,8 +141,11 @@ async function readFile(path: string): Promise<ReadInvite> {
   }
 }
 
-/** Takes lines as long as the string is not whole and could go on; the feed then waits for its next taker. */
-function readLines(feed: LineFeed, clock: Pick<Clock, 'after'>): Promise<ReadInvite> {
+/**
+ * Takes lines as long as the string is not whole and could go on; the queue then waits for its next
+ * taker.
+ */
+function readLines(queue: LineQueue, clock: Pick<Clock, 'after'>): Promise<ReadInvite> {
   return new Promise((resolve) => {
     let text = '';
     let found: FoundInvite = findInvite('');
@@ -142,10 +153,10 @@ function readLines(feed: LineFeed, clock: Pick<Clock, 'after'>): Promise<ReadInv
     let cancelWait = (): void => undefined;
     const settle = (read: ReadInvite): void => {
       cancelWait();
-      feed.hold();
+      queue.hold();
       resolve(read);
     };
-    feed.begin({
+    queue.begin({
       line: (line) => {
         cancelWait();
         if (!line.ok) {
@@ -155,24 +166,26 @@ function readLines(feed: LineFeed, clock: Pick<Clock, 'after'>): Promise<ReadInv
         text += `${line.text}\n`;
         lines += 1;
         found = findInvite(text);
-        if (found.ok || !found.unfinished || lines === INVITE_LINES_MAX) settle(explain(found, ASK_AGAIN));
-        else cancelWait = clock.after(INVITE_LINE_LIMIT_MS, () => settle(explain(found, ASK_AGAIN)));
+        if (found.ok || !found.unfinished || lines === INVITE_LINES_MAX) settle(explain(found, 'again'));
+        else cancelWait = clock.after(INVITE_LINE_LIMIT_MS, () => settle(explain(found, 'again')));
       },
-      end: () => settle(explain(found, ASK_AGAIN)),
+      end: () => settle(explain(found, 'again')),
     });
   });
 }
 
-function explain(found: InviteNotFound, next: string): Exclude<ReadInvite, { ok: true } | { code: 'cancelled' }>;
-function explain(found: FoundInvite, next: string): ReadInvite;
-function explain(found: FoundInvite, next: string): ReadInvite {
+function explain(found: InviteNotFound, next: NextStep): Exclude<ReadInvite, { ok: true } | { code: 'cancelled' }>;
+function explain(found: FoundInvite, next: NextStep): ReadInvite;
+function explain(found: FoundInvite, next: NextStep): ReadInvite {
   if (found.ok) return found;
   const { code, detail } = found;
   if (code === 'invite-several') return refuse(code);
-  const nextStep = code === 'invite-version' || code === 'invite-flags' ? SEE_VERSION : next;
-  const reason = message(`error.invite.${code}`);
-  const cause = detail === '' ? reason : `${reason} (${detail})`;
-  return { ok: false, code, message: `the connection string is not right: ${cause}. Next: ${nextStep}` };
+  const nextStep = code === 'invite-version' || code === 'invite-flags' ? 'version' : next;
+  const cause = message(`error.invite.${code}`);
+  const step = message(`prompt.next-${nextStep}`);
+  const text =
+    detail === '' ? message('prompt.wrong', { cause, step }) : message('prompt.wrong-detail', { cause, detail, step });
+  return { ok: false, code, message: text };
 }
 
 function refuse(code: TerminalCode): ReadInvite {

@@ -26,7 +26,7 @@ export class JsonFrontEnd implements FrontEnd {
     if (command.ok) return command.value;
     const { code, problem, ref } = { problem: undefined, ref: undefined, ...command };
     const refused = message(`error.terminal.${code}`);
-    const text = problem === undefined ? refused : `${refused}; ${problem}`;
+    const text = problem === undefined ? refused : message('json.refused', { refusal: refused, problem });
     this.#screen.print(safeJson(errorObject(code, text, withRef(ref))));
     return undefined;
   }
@@ -133,21 +133,21 @@ const FIELDS: ReadonlyMap<string, readonly string[]> = new Map([
 /** Exactly the fields of its command, each of its type. */
 function readCommand(text: string): ReadCommand {
   const object = parseObject(text);
-  if (object === undefined) return malformed({}, 'it is not one JSON object');
+  if (object === undefined) return malformed({}, message('json.no-object'));
   const { cmd } = object;
-  if (typeof cmd !== 'string') return malformed(object, '"cmd" is missing, or is no string');
+  if (typeof cmd !== 'string') return malformed(object, message('json.command-missing'));
   const fields = FIELDS.get(cmd);
-  if (fields === undefined) return malformed(object, `"cmd" is no command${suggest(cmd)}`);
+  if (fields === undefined) return malformed(object, describeUnknownCommand(cmd));
   const unknown = Object.keys(object).find((field) => field !== 'cmd' && !fields.includes(field));
-  return unknown === undefined ? readFields(cmd, object) : malformed(object, `"${cmd}" has no ${nameField(unknown)}`);
+  return unknown === undefined ? readFields(cmd, object) : malformed(object, describeUnknownField(cmd, unknown));
 }
 
 function readFields(cmd: string, object: JsonObject): ReadCommand {
   const { text, ref, member, mode } = object;
   switch (cmd) {
     case 'send':
-      if (typeof text !== 'string') return malformed(object, '"text" is missing, or is no string');
-      if (!isRef(ref)) return malformed(object, `"ref" is no string of at most ${REF_CHARS_MAX} characters`);
+      if (typeof text !== 'string') return malformed(object, message('json.text-missing'));
+      if (!isRef(ref)) return malformed(object, message('json.ref-wrong', { limit: REF_CHARS_MAX }));
       return accept({ type: 'send', text, ref });
     case 'members':
     case 'code':
@@ -162,18 +162,21 @@ function readFields(cmd: string, object: JsonObject): ReadCommand {
       const isOne = typeof member === 'string' && FINGERPRINT.test(member);
       return isOne
         ? accept({ type: cmd, member })
-        : malformed(object, `"member" is no fingerprint of ${FINGERPRINT_DIGITS} digits`);
+        : malformed(object, message('json.member-wrong', { digits: FINGERPRINT_DIGITS }));
     }
     case 'access': {
       const isMode = mode === 'open' || mode === 'knock' || mode === 'locked';
-      return isMode ? accept({ type: 'access', mode }) : malformed(object, '"mode" is none of open, knock and locked');
+      return isMode ? accept({ type: 'access', mode }) : malformed(object, message('json.mode-wrong'));
     }
     default:
       return accept({ type: 'leave' });
   }
 }
 
-/** A reference comes back whatever else is wrong, so that the program knows which of its lines was refused. */
+/**
+ * A reference comes back whatever else is wrong, so that the program knows which of its lines was
+ * refused.
+ */
 function malformed({ ref }: JsonObject, problem: string): Malformed {
   return { ok: false, code: 'input-malformed', problem, ref: isRef(ref) ? ref : undefined };
 }
@@ -182,13 +185,15 @@ function isRef(ref: unknown): ref is string | undefined {
   return ref === undefined || (typeof ref === 'string' && ref.length <= REF_CHARS_MAX);
 }
 
-function suggest(cmd: string): string {
+function describeUnknownCommand(cmd: string): string {
   const meant = nearest(cmd, [...FIELDS.keys()]);
-  return meant === undefined ? '' : `: did you mean "${meant}"?`;
+  return meant === undefined ? message('json.command-unknown') : message('json.command-unknown-meant', { meant });
 }
 
-function nameField(field: string): string {
-  return FIELD_NAME.test(field) ? `field "${field}"` : 'such field';
+function describeUnknownField(command: string, field: string): string {
+  return FIELD_NAME.test(field)
+    ? message('json.field-unknown', { command, field })
+    : message('json.field-unknown-unnamed', { command });
 }
 
 function accept(value: Command): ReadCommand {

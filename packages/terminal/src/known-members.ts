@@ -1,5 +1,7 @@
-// Whom this stay has met, who was verified, and whom a typed name means. Names are claims, so one that has gone still bears its own:
-// what is typed late never reaches another who has taken the name, or found a key with the same first digits.
+// Whom this stay has met, who was verified, and whom a typed name means. Names are claims, so one
+// that has gone still bears its own:
+// what is typed late never reaches another who has taken the name, or found a key with the same
+// first digits.
 
 import { areNamesAlike } from '@sotto/client';
 import type { ListedMember, Speaker } from '@sotto/client';
@@ -86,8 +88,10 @@ export function chooseKnocker(people: KnownMembers, wanted: string): Choice<Spea
 }
 
 /**
- * `wanted` is a name, the first digits of a fingerprint, or both as screens show them. A whole fingerprint is that and never a name.
- * Whoever was known and has gone counts, too: then it is said that he has gone, or that it may mean several.
+ * `wanted` is a name, the first digits of a fingerprint, or both as screens show them. A whole
+ * fingerprint is that and never a name.
+ * Whoever was known and has gone counts, too: then it is said that he has gone, or that it may mean
+ * several.
  */
 function choose<Person extends Speaker>(present: readonly Person[], known: Names, wanted: string): Choice<Person> {
   const isMeant = readWanted(wanted);

@@ -1,10 +1,11 @@
-// Line editing on a terminal: what comes in is printed above the line that is being typed, which stays as it is.
+// Line editing on a terminal: what comes in is printed above the line that is being typed, which
+// stays as it is.
 
 import { createInterface } from 'node:readline';
 import { Writable } from 'node:stream';
 import { drawing, erasing, up, viewDraft } from './draft-view.ts';
 import type { DraftView, TerminalSize } from './draft-view.ts';
-import { LineFeed } from './line-feed.ts';
+import { LineQueue } from './line-queue.ts';
 import { COLUMNS_DEFAULT, PLAIN_LINE_BYTES_MAX, ROWS_DEFAULT, TYPED_LINES_MAX } from './limits.ts';
 import type { InputLine } from './line-splitter.ts';
 import type { SafeText } from './safe-text.ts';
@@ -12,17 +13,20 @@ import type { Screen } from './screen.ts';
 
 /** Kept in memory only, and gone with the process. */
 const HISTORY_LINES = 100;
-/** The terminal goes on being read while the feed is held: it is where Ctrl-C comes from. */
+/** The terminal goes on being read while the queue is held: it is where Ctrl-C comes from. */
 const NEVER_PAUSED = { pause: () => undefined, resume: () => undefined };
 
 export interface LineEditor {
   readonly screen: Screen;
-  readonly feed: LineFeed;
+  readonly queue: LineQueue;
   /** Draws the draft anew, where the terminal may have lost it. */
   readonly redraw: () => void;
 }
 
-/** The one line at the bottom of the terminal that may be taken back: what it last drew is known, and nothing else is erased. */
+/**
+ * The one line at the bottom of the terminal that may be taken back: what it last drew is known,
+ * and nothing else is erased.
+ */
 class DraftLine {
   readonly #output: NodeJS.WriteStream;
   #drawn: DraftView | undefined;
@@ -47,7 +51,10 @@ class DraftLine {
     if (before !== '') this.#output.write(before);
   }
 
-  /** Scrolls away all that is seen, so that the next drawing is alone on the screen: it goes up over its own newlines only. */
+  /**
+   * Scrolls away all that is seen, so that the next drawing is alone on the screen: it goes up over
+   * its own newlines only.
+   */
   scrollAway(): void {
     const { rows } = this.size;
     this.#output.write(this.#erasing() + '\n'.repeat(rows) + up(rows - 1));
@@ -60,7 +67,10 @@ class DraftLine {
   }
 }
 
-/** `below` is the screen that really writes. Ctrl-D ends the feed; keys that are signals do not get here. */
+/**
+ * `below` is the screen that really writes. Ctrl-D ends the queue; keys that are signals do not get
+ * here.
+ */
 export function editLines(input: NodeJS.ReadableStream, output: NodeJS.WriteStream, below: Screen): LineEditor {
   // It edits and does not draw: its own drawing takes a terminal for one that wraps as it thinks.
   const editor = createInterface({
@@ -70,7 +80,7 @@ export function editLines(input: NodeJS.ReadableStream, output: NodeJS.WriteStre
     historySize: HISTORY_LINES,
     crlfDelay: Infinity,
   });
-  const feed = new LineFeed(NEVER_PAUSED);
+  const queue = new LineQueue(NEVER_PAUSED);
   const draft = new DraftLine(output);
   let isOpen = true;
   let isDrawingDue = false;
@@ -92,9 +102,9 @@ export function editLines(input: NodeJS.ReadableStream, output: NodeJS.WriteStre
   for (const key of ['SIGINT', 'SIGTSTP'] as const) editor.on(key, () => undefined);
   editor.on('line', (text) => {
     // The line comes back as a message when the relay holds it.
-    if (feed.overtake({ ok: true, text })) return;
+    if (queue.supersede({ ok: true, text })) return;
     // The refusal waits in the queue, too, as its one line too many.
-    if (feed.waiting <= TYPED_LINES_MAX) feed.push([toInputLine(text, feed.waiting)]);
+    if (queue.waiting <= TYPED_LINES_MAX) queue.enqueue([toInputLine(text, queue.waiting)]);
   });
   const end = (): void => {
     output.off('resize', redraw);
@@ -103,7 +113,7 @@ export function editLines(input: NodeJS.ReadableStream, output: NodeJS.WriteStre
   editor.on('close', () => {
     if (isOpen) draft.erase();
     end();
-    feed.end();
+    queue.end();
   });
   const print = (lines: SafeText): void => {
     draft.erase();
@@ -120,7 +130,7 @@ export function editLines(input: NodeJS.ReadableStream, output: NodeJS.WriteStre
     editor.close();
   };
   redraw();
-  return { screen: { print, close, wipe }, feed, redraw };
+  return { screen: { print, close, wipe }, queue, redraw };
 }
 
 function toInputLine(text: string, waiting: number): InputLine {

@@ -1,4 +1,5 @@
-// Cuts bytes from outside into lines of bounded length. Pure but for what it holds: at most one line.
+// Cuts bytes from outside into lines of bounded length. Pure but for what it holds: at most one
+// line.
 
 import type { TerminalCode } from './errors.ts';
 
@@ -17,7 +18,10 @@ const BYTE_ORDER_MARK = Uint8Array.of(0xef, 0xbb, 0xbf);
 const UNCOUNTED_BYTES = BYTE_ORDER_MARK.length + 1;
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-/** Holds less than one line. A line above the limit is skipped to its end and comes out as one refusal. */
+/**
+ * Holds less than one line. A line above the limit is skipped to its end and comes out as one
+ * refusal.
+ */
 export class LineSplitter {
   readonly #maxBytes: number;
   #held: Uint8Array[] = [];
@@ -46,7 +50,7 @@ export class LineSplitter {
   }
 
   /** @returns what has come of the line that is not complete, in bytes of its own. */
-  takeRest(): Uint8Array {
+  #drainHeld(): Uint8Array {
     const rest = Buffer.concat(this.#held);
     this.#held = [];
     this.#heldBytes = 0;
@@ -68,7 +72,7 @@ export class LineSplitter {
   #release(): InputLine {
     const skipped = this.#skipping;
     this.#skipping = false;
-    const bytes = this.takeRest();
+    const bytes = this.#drainHeld();
     const line = withoutMark(bytes.at(-1) === CARRIAGE_RETURN ? bytes.subarray(0, -1) : bytes);
     if (skipped || line.length > this.#maxBytes) return { ok: false, code: 'input-too-long' };
     if (line.includes(NUL)) return { ok: false, code: 'input-encoding' };

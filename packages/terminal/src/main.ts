@@ -1,4 +1,5 @@
-// The entry point: gives the program the machine's streams, clock and randomness, and gives the terminal back whatever happens.
+// The entry point: gives the program the machine's streams, clock and randomness, and gives the
+// terminal back whatever happens.
 
 import { randomFillSync } from 'node:crypto';
 import process from 'node:process';
@@ -20,11 +21,18 @@ const clock: Clock = {
 
 /** The text of the error is not shown: nobody can know what is in it. */
 function endWithBug(): void {
-  process.stderr.write(`sotto: ${message('error.terminal.internal-error')} (internal-error)\n`);
+  const note = message('terminal.refused', {
+    problem: message('error.terminal.internal-error'),
+    code: 'internal-error',
+  });
+  process.stderr.write(`${message('terminal.note', { note })}\n`);
   process.exit(EXIT_CODES.bug);
 }
 
-/** Node waits when it writes to a terminal: one that nobody reads would stop the whole program, with its timers and signals. */
+/**
+ * Node waits when it writes to a terminal: one that nobody reads would stop the whole program, with
+ * its timers and signals.
+ */
 function neverWait(terminal: NodeJS.WriteStream): void {
   const { _handle } = terminal as unknown as { _handle?: { setBlocking?(isBlocking: boolean): unknown } };
   _handle?.setBlocking?.(false);
@@ -36,12 +44,14 @@ process.on('exit', () => {
 process.on('uncaughtException', endWithBug);
 process.on('unhandledRejection', endWithBug);
 
-// Before anything is asked: a signal at the first prompt finds its handler. By the time one is heard, there is a program.
+// Before anything is asked: a signal at the first prompt finds its handler. By the time one is
+// heard, there is a program.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => program.interrupt());
 process.on('SIGHUP', () => program.hangUp());
 // For scripts and whoever starts the client: heard even while no more input is read.
 process.on('SIGQUIT', () => program.panic());
-// Stopped, it would be a member that hears everything and that no key reaches. A stop that cannot be refused is seen when it ends.
+// Stopped, it would be a member that hears everything and that no key reaches. A stop that cannot
+// be refused is seen when it ends.
 process.on('SIGTSTP', () => program.suspend());
 process.on('SIGCONT', () => program.resume());
 for (const stream of [process.stdout, process.stderr]) if (stream.isTTY) neverWait(stream);

@@ -25,7 +25,10 @@ export interface MemberCommandState {
   readonly knownMembers: KnownMembers;
   /** Whether orders of the room's moderator can be had. */
   readonly isModerator: boolean;
-  /** What the client was asked to do and has not told of: one entry for each member let in or thrown out, and one for the room's mode. */
+  /**
+   * What the client was asked to do and has not told of: one entry for each member let in or thrown
+   * out, and one for the room's mode.
+   */
   readonly pendingActions: ReadonlySet<string>;
   /** How long the room's mode may take longer than it otherwise does, from when that was said. */
   readonly deferredMs: number;

@@ -1,4 +1,5 @@
-// How a line of this screen is laid out on a terminal, so that a terminal does not have to wrap it: pure, at any width.
+// How a line of this screen is laid out on a terminal, so that a terminal does not have to wrap it:
+// pure, at any width.
 
 import { breakRows, columnsOf } from './columns.ts';
 import { TEXT_COLUMNS_MIN } from './limits.ts';
@@ -12,7 +13,10 @@ const NEWLINE = safely`\n`;
 /** The indent takes this part of a narrow terminal at most. */
 const INDENT_SHARE = 4;
 
-/** The text beside its label; below it, where the label leaves too little. `columns`: undefined where lines may have any length. */
+/**
+ * The text beside its label; below it, where the label leaves too little. `columns`: undefined
+ * where lines may have any length.
+ */
 export function layOutMessage(label: SafeText, text: SafeText, columns: number | undefined): SafeText {
   const lines = text.split('\n') as SafeText[];
   const beside = columns === undefined ? undefined : columns - columnsOf(label) - columnsOf(GAP) - 1;
@@ -21,7 +25,10 @@ export function layOutMessage(label: SafeText, text: SafeText, columns: number |
   return safely`${label}${GAP}${joinSafe(rows, safely`${NEWLINE}${INDENT}`)}`;
 }
 
-/** A line of ours, and what does not fit behind it: below the text, where the gutter is no wider than the indent. */
+/**
+ * A line of ours, and what does not fit behind it: below the text, where the gutter is no wider
+ * than the indent.
+ */
 export function layOutNotice(gutter: SafeText, notice: SafeText, columns: number | undefined): SafeText {
   const prefix = safely`${gutter} `;
   if (columns === undefined || columnsOf(prefix) > columnsOf(indentOf(columns))) {
@@ -30,7 +37,10 @@ export function layOutNotice(gutter: SafeText, notice: SafeText, columns: number
   return safely`${prefix}${layOut([notice], columns)}`;
 }
 
-/** Every row but the first begins with the indent. No row reaches the last column, where terminals differ in when they wrap. */
+/**
+ * Every row but the first begins with the indent. No row reaches the last column, where terminals
+ * differ in when they wrap.
+ */
 function layOut(lines: readonly SafeText[], columns: number | undefined): SafeText {
   if (columns === undefined) return joinSafe(lines, safely`${NEWLINE}${INDENT}`);
   const indent = indentOf(columns);

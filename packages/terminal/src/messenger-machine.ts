@@ -29,7 +29,9 @@ export interface MessengerState {
   readonly phase: Phase;
   readonly joined: boolean;
   readonly held: boolean;
-  /** Own texts that the relay has not acknowledged, by the reference that the client knows them by. */
+  /**
+   * Own texts that the relay has not acknowledged, by the reference that the client knows them by.
+   */
   readonly pending: ReadonlyMap<string, OwnText>;
   readonly count: number;
   readonly memberCommands: MemberCommandState;
@@ -43,7 +45,10 @@ export type MessengerEvent =
   | { readonly type: 'command'; readonly command: Command; readonly members: readonly ListedMember[] }
   /** The answer to `compute-number`. */
   | { readonly type: 'numbered'; readonly member: Speaker; readonly number: string | undefined }
-  /** `exitCode`: what the program ends with if nothing else goes wrong; 0 if all of the input could be read. */
+  /**
+   * `exitCode`: what the program ends with if nothing else goes wrong; 0 if all of the input could
+   * be read.
+   */
   | { readonly type: 'input-ended'; readonly exitCode?: ExitCode }
   | { readonly type: 'client-event'; readonly event: ClientEvent }
   | { readonly type: 'drain-timeout' }
@@ -120,7 +125,7 @@ function onCommand(state: MessengerState, command: Command, members: readonly Li
   }
 }
 
-/** The input is held before the client is asked, so that its answer cannot be overtaken by the holding. */
+/** The input is held before the client is asked: the answer may release it at once. */
 function sendText(state: MessengerState, { text, ref }: OwnText): Step {
   const count = state.count + 1;
   const internalRef = String(count);
@@ -215,7 +220,10 @@ function leave(state: MessengerState): Step {
   return { state: { ...state, phase: 'leaving' }, effects: [{ type: 'hold-input' }, { type: 'leave' }] };
 }
 
-/** A closed window ends input and output and is a signal, perhaps two: none of it is a second request to leave. */
+/**
+ * A closed window ends input and output and is a signal, perhaps two: none of it is a second
+ * request to leave.
+ */
 function leaveOnce(state: MessengerState): Step {
   return state.phase === 'leaving' ? { state, effects: [] } : leave(state);
 }

@@ -11,7 +11,7 @@ import { Dialers } from './dialers.ts';
 import { exitCodeOfInput } from './exit-codes.ts';
 import type { ExitCode } from './exit-codes.ts';
 import type { Command, FrontEnd, ShownEvent } from './front-end.ts';
-import type { LineFeed } from './line-feed.ts';
+import type { LineQueue } from './line-queue.ts';
 import type { Dialer } from './onion-dial.ts';
 import type { RandomSource } from './random.ts';
 
@@ -30,7 +30,7 @@ export interface MessengerOptions {
   readonly frontEnd: FrontEnd;
   /** Takes back from the screen what can be taken back. */
   readonly wipeScreen: () => void;
-  readonly feed: LineFeed;
+  readonly queue: LineQueue;
 }
 
 /** One stay in one room, at whichever onion it goes on. */
@@ -54,7 +54,8 @@ export class Messenger {
       memberCommands: { ...NEW_MEMBER_COMMANDS, isModerator: moderator !== undefined },
     };
     this.#dialers = new Dialers((to) => options.openDial(to, (network) => (this.#network = network)));
-    // Answers to an event wait until the client has finished the step that it tells of: a step within a step would mix their frames.
+    // Answers to an event wait until the client has finished the step that it tells of: a step
+    // within a step would mix their frames.
     const emit = (event: ClientEvent): void => queueMicrotask(() => this.#step({ type: 'client-event', event }));
     this.#client = new Client({
       invite,
@@ -70,10 +71,10 @@ export class Messenger {
   }
 
   start(): void {
-    const { feed, frontEnd } = this.#options;
+    const { queue, frontEnd } = this.#options;
     const lines = { read: 0, refused: 0 };
     this.#client.start();
-    feed.begin({
+    queue.begin({
       line: (line) => {
         if (!line.ok) lines.refused += 1;
         else if (line.text.trim() !== '') lines.read += 1;
@@ -81,7 +82,7 @@ export class Messenger {
         if (command !== undefined) this.#step({ type: 'command', command, members: this.#membersFor(command) });
       },
       end: () => this.#step({ type: 'input-ended', exitCode: exitCodeOfInput(lines) }),
-      overtake: (line) => {
+      supersede: (line) => {
         const isPanic = frontEnd.isPanic(line);
         if (isPanic) this.panic();
         return isPanic;
@@ -164,10 +165,10 @@ export class Messenger {
         this.#options.wipeScreen();
         return;
       case 'hold-input':
-        this.#options.feed.hold();
+        this.#options.queue.hold();
         return;
       case 'release-input':
-        this.#options.feed.release();
+        this.#options.queue.release();
         return;
       case 'set-drain-timer':
         this.#cancelDrain();

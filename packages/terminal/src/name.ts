@@ -1,4 +1,5 @@
-// A member's name: checked when it is given, made up for the session when it is not. Never the name of the user's account.
+// A member's name: checked when it is given, made up for the session when it is not. Never the name
+// of the user's account.
 
 import type { RandomSource } from './random.ts';
 import { NAME_BYTES_MAX } from '@sotto/protocol';
@@ -13,7 +14,10 @@ export function isName(name: string): boolean {
   return Buffer.byteLength(name) <= NAME_BYTES_MAX && safeName(name) === name;
 }
 
-/** A pronounceable name of six letters. Two that are alike do no harm: the fingerprint tells them apart. */
+/**
+ * A pronounceable name of six letters. Two that are alike do no harm: the fingerprint tells them
+ * apart.
+ */
 export function makeName(random: RandomSource): string {
   let name = '';
   for (const byte of random(SYLLABLES)) {

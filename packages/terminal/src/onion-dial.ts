@@ -1,6 +1,8 @@
 // The client's way to the relay: wait for Tor, give it the onion's key through the gate, connect
 // through SOCKS; and say where it stands or why it failed.
 
+import { message } from '@sotto/messages';
+import type { MessageId } from '@sotto/messages';
 import { DialError, registrationOf } from '@sotto/client';
 import type { ByteStream, Dial, StateEvent } from '@sotto/client';
 import type { Clock } from '@sotto/machine';
@@ -32,7 +34,7 @@ export interface OnionDialOptions {
   readonly onNetwork: (network: NetworkKind) => void;
 }
 
-type Tell = (stage: StateEvent) => void;
+type Report = (stage: StateEvent) => void;
 
 /** Nothing that is tried again makes these good. */
 const FINAL: ReadonlySet<TorErrorCode> = new Set<TorErrorCode>([
@@ -49,29 +51,24 @@ const FINAL: ReadonlySet<TorErrorCode> = new Set<TorErrorCode>([
   'gate-operation',
   'gate-field',
 ]);
-const CHECK_GATE =
-  'a newer checkout that was started here replaces the gate, and it comes back; else look at docker compose ps gate';
-const NEXT_STEPS: Partial<Readonly<Record<TorErrorCode, string>>> = {
-  'tor-too-old': 'update the tor-client image',
-  'tor-unprotected': 'run tor-client with the torrc.client that Sotto ships; ./scripts/doctor names the setting',
-  'tor-unreachable': 'check that the tor-client service is running',
-  'gate-unreachable': CHECK_GATE,
-  'gate-closed': CHECK_GATE,
-  'gate-timeout': CHECK_GATE,
-  'gate-protocol': 'the gate and the client are of different versions: update both',
-  'gate-key-differs': 'another client on this machine uses the same onion with another connection string: end it',
-};
-const FETCH_WORDS: Readonly<Record<Exclude<FetchState['state'], 'received'>, string>> = {
-  unknown: 'asking Tor',
-  requested: 'asked a directory',
-  failed: 'a directory does not have it, asking another',
+/** Steps that a client can take. For any other code it gives the advice of @sotto/tor. */
+type OwnStep = 'dial.check-tor' | Extract<MessageId, `onion.next-${string}`>;
+const NEXT_STEPS: Partial<Readonly<Record<TorErrorCode, OwnStep>>> = {
+  'tor-too-old': 'onion.next-tor-too-old',
+  'tor-unprotected': 'onion.next-tor-unprotected',
+  'tor-unreachable': 'dial.check-tor',
+  'gate-unreachable': 'onion.next-check-gate',
+  'gate-closed': 'onion.next-check-gate',
+  'gate-timeout': 'onion.next-check-gate',
+  'gate-protocol': 'onion.next-gate-version',
+  'gate-key-differs': 'onion.next-other-string',
 };
 
 /** A dialler for one room. It opens nothing before the first dial. */
 export function createOnionDial(options: OnionDialOptions): Dialer {
   const onion = new OnionDial(options);
   return {
-    dial: (tell, signal) => onion.dial(tell, signal),
+    dial: (report, signal) => onion.dial(report, signal),
     path: () => onion.path(),
     close: () => onion.close(),
   };
@@ -92,11 +89,11 @@ class OnionDial {
     this.#seed = registrationOf(options.invite).clientAuthorisationSeed;
   }
 
-  async dial(tell: Tell, signal: AbortSignal): Promise<ByteStream> {
-    const tor = new TorWatch(this.#options, tell);
+  async dial(report: Report, signal: AbortSignal): Promise<ByteStream> {
+    const tor = new TorWatch(this.#options, report);
     let step: OpenStep | undefined;
     try {
-      const gate = await this.#openGate(tell, signal);
+      const gate = await this.#openGate(report, signal);
       const socket = await openOnion({
         gate,
         socks: this.#options.endpoints.socks,
@@ -111,12 +108,12 @@ class OnionDial {
         onConnected: async () => this.#options.onNetwork((await gate.version()).network),
         onStep: (next) => {
           step = next;
-          if (next === 'key') tell({ type: 'state', state: 'descriptor' });
+          if (next === 'key') report({ type: 'state', state: 'descriptor' });
         },
         descriptor: {
           clock: this.#options.clock,
           pollMs: DESCRIPTOR_POLL_MS,
-          onFetch: (state) => tell(describeFetch(state)),
+          onFetch: (state) => report(describeFetch(state)),
         },
       });
       this.#failedSince = 0;
@@ -148,9 +145,9 @@ class OnionDial {
   }
 
   /** One gate connection for all dials: while it lives, Tor keeps the onion's key. */
-  async #openGate(tell: Tell, signal: AbortSignal): Promise<GateClient> {
+  async #openGate(report: Report, signal: AbortSignal): Promise<GateClient> {
     if (this.#gate !== undefined) return this.#gate;
-    const gate = await this.#awaitGate(tell, signal);
+    const gate = await this.#awaitGate(report, signal);
     // Ended while the connection was made: it would hold the process, and the onion's place, open.
     if (this.#isClosed) gate.close();
     this.#gate = gate;
@@ -161,7 +158,7 @@ class OnionDial {
   }
 
   /** Compose does not wait for the gate: its socket comes a moment after its container. */
-  async #awaitGate(tell: Tell, signal: AbortSignal): Promise<GateClient> {
+  async #awaitGate(report: Report, signal: AbortSignal): Promise<GateClient> {
     const { endpoints, clock } = this.#options;
     const giveUpMs = clock.now() + GATE_START_LIMIT_MS;
     for (let isTold = false; ; isTold = true) {
@@ -171,7 +168,7 @@ class OnionDial {
         const mayCome = error instanceof TorError && error.code === 'gate-unreachable' && clock.now() < giveUpMs;
         if (!mayCome) throw error;
       }
-      if (!isTold) tell({ type: 'state', state: 'bootstrapping', percent: 0, detail: 'waiting for the gate to start' });
+      if (!isTold) report({ type: 'state', state: 'bootstrapping', percent: 0, detail: message('onion.gate-awaited') });
       await this.#pause(signal, GATE_POLL_MS);
       refuseAborted(signal);
     }
@@ -192,13 +189,13 @@ class OnionDial {
 /** Shows Tor's way to its network, and gives up on a Tor that stays where it is. */
 class TorWatch {
   readonly #options: OnionDialOptions;
-  readonly #tell: Tell;
+  readonly #report: Report;
   #cancelTimer: () => void = () => undefined;
   #wasUnreachable = false;
 
-  constructor(options: OnionDialOptions, tell: Tell) {
+  constructor(options: OnionDialOptions, report: Report) {
     this.#options = options;
-    this.#tell = tell;
+    this.#report = report;
   }
 
   async beforeFirstStage(gate: GateClient, stage: GateStage): Promise<void> {
@@ -210,7 +207,7 @@ class TorWatch {
     if (stage.state === 'tor-too-old' || stage.state === 'tor-unprotected') fail(new TorError(stage.state));
     const stuck = describeStuck(stage);
     if (stuck !== undefined) this.#cancelTimer = this.#options.clock.after(TOR_STUCK_LIMIT_MS, () => fail(stuck));
-    this.#tell(describeStage(stage));
+    this.#report(describeStage(stage));
     if (this.#wasUnreachable && stage.state !== 'tor-unreachable') void this.#askNetwork(gate);
     this.#wasUnreachable = stage.state === 'tor-unreachable';
   }
@@ -236,44 +233,43 @@ function refuseAborted(signal: AbortSignal): void {
   if (signal.aborted) throw new TorError('aborted');
 }
 
-function describeFetch(state: FetchState['state']): StateEvent {
+/** Exported for the test of the catalogue, like the three below. */
+export function describeFetch(state: FetchState['state']): StateEvent {
   return state === 'received'
     ? { type: 'state', state: 'rendezvous' }
-    : { type: 'state', state: 'descriptor', detail: FETCH_WORDS[state] };
+    : { type: 'state', state: 'descriptor', detail: message(`onion.fetch-${state}`) };
 }
 
-function describeStage(stage: GateStage): StateEvent {
+export function describeStage(stage: GateStage): StateEvent {
   const event = { type: 'state', state: 'bootstrapping' } as const;
   switch (stage.state) {
     case 'starting':
-      return { ...event, percent: 0, detail: 'starting' };
+      return { ...event, percent: 0, detail: message('onion.tor-starting') };
     case 'progressing':
       return { ...event, percent: stage.percent, detail: stage.summary };
     case 'stalled':
-      return {
-        ...event,
-        percent: stage.percent,
-        detail: `${stage.summary}; stuck (${stage.cause}): ${stage.nextStep}`,
-      };
+      return { ...event, percent: stage.percent, detail: message('onion.tor-stalled', stage) };
     case 'done':
-      return { ...event, percent: 100, detail: 'connected to the Tor network' };
+      return { ...event, percent: 100, detail: message('onion.tor-done') };
     case 'tor-unreachable':
-      return { ...event, percent: 0, detail: 'waiting for Tor to start' };
+      return { ...event, percent: 0, detail: message('onion.tor-awaited') };
     case 'tor-too-old':
-      return { ...event, percent: 0, detail: 'this Tor is too old' };
+      return { ...event, percent: 0, detail: message('onion.tor-too-old') };
     case 'tor-unprotected':
-      return { ...event, percent: 0, detail: 'this Tor is not set up as Sotto ships it' };
+      return { ...event, percent: 0, detail: message('onion.tor-unprotected') };
   }
 }
 
 /** @returns the error that a Tor which stays like this ends in, or undefined while it gets on. */
-function describeStuck(stage: GateStage): DialError | undefined {
+export function describeStuck(stage: GateStage): DialError | undefined {
   if (stage.state === 'tor-unreachable') return dialError('tor-unreachable');
   if (stage.state !== 'stalled') return undefined;
-  return new DialError(`tor-stalled-${stage.cause}`, `Tor is stuck at ${stage.percent} %: ${stage.nextStep}`);
+  return new DialError(`tor-stalled-${stage.cause}`, message('onion.tor-stuck', stage));
 }
 
-function dialError(code: TorErrorCode): DialError {
-  const { cause, nextStep } = adviseDial(code);
-  return new DialError(code, `${cause}: ${NEXT_STEPS[code] ?? nextStep}`, { final: FINAL.has(code) });
+export function dialError(code: TorErrorCode): DialError {
+  const { cause, nextStep: advice } = adviseDial(code);
+  const own = NEXT_STEPS[code];
+  const nextStep = own === undefined ? advice : message(own);
+  return new DialError(code, message('onion.failed', { cause, nextStep }), { final: FINAL.has(code) });
 }

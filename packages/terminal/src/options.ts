@@ -1,10 +1,10 @@
-// What the command line says: where the connection string comes from, under which name, and on which kind of screen.
+// What the command line says: where the connection string comes from, under which name, and on
+// which kind of screen.
 
 import { message } from '@sotto/messages';
 import { findMistypedVariable, findQuestion, nameOption, nearest, VERSION } from '@sotto/confinement/usage';
 import yargs from 'yargs';
 import {
-  HELP_COLUMNS,
   INVITE_PIECE_CHARS_LEAST,
   RENEW_EVERY_S,
   RENEW_LEAST_S,
@@ -58,17 +58,12 @@ interface Given {
 const STRING_OPTIONS = ['name', 'invite-file', 'host', 'renew'] as const;
 const FLAGS: readonly string[] = ['json', 'plain', 'help', 'version'];
 const OPTIONS: readonly string[] = [...STRING_OPTIONS, ...FLAGS];
-const STANDS_ALONE = 'the connection string stands by itself; the client asks if it is absent';
-/** What other programs call it. */
-const OTHER_NAMES: ReadonlyMap<string, string> = new Map([
-  ['connection-string', STANDS_ALONE],
-  ['conn-string', STANDS_ALONE],
-  ['string', STANDS_ALONE],
-  ['invite', STANDS_ALONE],
-  ['nick', 'did you mean --name?'],
-  ['nickname', 'did you mean --name?'],
-  ['user', 'did you mean --name?'],
-]);
+/** Names of options for the connection string in other programs; here it is an argument. */
+const INVITE_NAMES: ReadonlySet<string> = new Set(['connection-string', 'conn-string', 'string', 'invite']);
+/** Stands for the argument among the names of options. */
+const INVITE = 'invite';
+/** The same for --name. */
+const NAME_NAMES: ReadonlySet<string> = new Set(['nick', 'nickname', 'user']);
 /** Hyphens, dashes and minus signs that a word processor makes of a hyphen. */
 const DASHES = /^[\u2010-\u2015\u2212\ufe58\ufe63\uff0d]+/u;
 const STRING_BEGINS = /^sotto1/i;
@@ -82,39 +77,26 @@ const VARIABLES: readonly string[] = [
   'SOTTO_UNPROTECTED',
 ];
 
-const RENEW_RANGE = `${RENEW_LEAST_S} to ${RENEW_MOST_S} seconds, or "off"`;
-const FIRST_LINES = `Usage: client [options] [connection string]
-
-Joins a Sotto room and talks there.`;
-const EPILOGUE = `Without a connection string the client asks for it and does not show it; "-"
-reads it from the first line of standard input. As an argument it stays in your
-shell's history.
-
-Environment: SOTTO_INVITE_FILE, as --invite-file; SOTTO_MODERATOR_SOCKET, as
---host; SOTTO_RENEW, as --renew.
-
-Exit codes: 0 left; 1 the room ended or cannot be reached, or a message was not
-acknowledged or not taken; 2 wrong usage, connection string or input; 3 /panic
-or SIGQUIT; 70 a bug; 78 the engine does not protect it (unprotected).`;
-
-/** Reads `args` (without node and script). Of `environment` SOTTO_INVITE_FILE, SOTTO_MODERATOR_SOCKET, SOTTO_RENEW and TERM count. */
+/**
+ * Reads `args` (without node and script). Of `environment` SOTTO_INVITE_FILE,
+ * SOTTO_MODERATOR_SOCKET, SOTTO_RENEW and TERM count.
+ */
 export function readOptions(args: readonly string[], environment: NodeJS.ProcessEnv): ReadOptions {
   const question = findQuestion(args);
-  if (question !== undefined) return { ok: false, code: 'shown', text: question === 'help' ? helpText() : VERSION };
+  if (question !== undefined)
+    return {
+      ok: false,
+      code: 'shown',
+      text: question === 'help' ? message('terminal.help', { renew: RENEW_EVERY_S }) : VERSION,
+    };
   const mistake = args
     .slice(0, endOfOptions(args))
     .map(findMistake)
     .find((found) => found !== undefined);
   if (mistake !== undefined) return refuse(mistake);
-  const { problem, given } = parse(makeParser().help(false).version(false), args);
+  const { problem, given } = parse(args);
   const wrong = problem ?? findMistypedVariable(environment, VARIABLES);
   return wrong === undefined ? choose(given, environment) : refuse(wrong);
-}
-
-function helpText(): string {
-  const parser = makeParser().version(VERSION).alias('version', 'V').describe('version', 'show the version');
-  const { output } = parse(parser.help().alias('help', 'h').describe('help', 'show this text'), ['--help']);
-  return `${FIRST_LINES}\n\n${output}`;
 }
 
 function endOfOptions(args: readonly string[]): number {
@@ -124,14 +106,13 @@ function endOfOptions(args: readonly string[]): number {
 
 interface Parsed {
   readonly given: Given;
-  readonly output: string;
   readonly problem: string | undefined;
 }
 
-function parse(parser: ReturnType<typeof yargs>, args: readonly string[]): Parsed {
-  let parsed: Parsed = { given: {}, output: '', problem: 'the command line is not understood' };
-  void parser.parse([...args], {}, (error: Error | null | undefined, given: unknown, output: string) => {
-    parsed = { given: given as Given, output, problem: describeProblem(error ?? undefined) };
+function parse(args: readonly string[]): Parsed {
+  let parsed: Parsed = { given: {}, problem: message('options.not-understood') };
+  void makeParser().parse([...args], {}, (error: Error | null | undefined, given: unknown) => {
+    parsed = { given: given as Given, problem: describeProblem(error ?? undefined) };
   });
   return parsed;
 }
@@ -139,68 +120,80 @@ function parse(parser: ReturnType<typeof yargs>, args: readonly string[]): Parse
 function describeProblem(error: Error | undefined): string | undefined {
   if (error === undefined) return undefined;
   const option = /^Not enough arguments following: ([a-z-]+)$/.exec(error.message)?.[1];
-  return option === undefined ? 'the command line is not understood' : `--${option} needs a value`;
+  return option === undefined ? message('options.not-understood') : message('options.value-missing', { option });
 }
 
 function makeParser(): ReturnType<typeof yargs> {
-  return (
-    yargs()
-      .scriptName('client')
-      // Its own language whatever the machine's is, so that a copied screen does not tell where somebody lives.
-      .locale('en')
-      .exitProcess(false)
-      .wrap(HELP_COLUMNS)
-      .parserConfiguration({
-        'parse-numbers': false,
-        'parse-positional-numbers': false,
-        'boolean-negation': false,
-        'dot-notation': false,
-        'camel-case-expansion': false,
-        'duplicate-arguments-array': false,
-        'short-option-groups': false,
-        'populate--': true,
-      })
-      .string('_')
-      .option('name', { type: 'string', requiresArg: true, describe: 'what the others call you; made up if absent' })
-      .option('json', { type: 'boolean', describe: 'for programs: one JSON object a line' })
-      .option('plain', { type: 'boolean', describe: 'lines only: no editing, no cursor moves' })
-      .option('invite-file', { type: 'string', requiresArg: true, describe: 'its first line is the string' })
-      .option('host', { type: 'string', requiresArg: true, describe: "socket of the host, for the host's own client" })
-      .option('renew', {
-        type: 'string',
-        requiresArg: true,
-        describe: `seconds for a circuit, or "off"; ${RENEW_EVERY_S} if absent`,
-      })
-      .epilogue(EPILOGUE)
-  );
+  const parser = yargs()
+    .scriptName('client')
+    // Its own language whatever the machine's is: `describeProblem` reads its words.
+    .locale('en')
+    .exitProcess(false)
+    .help(false)
+    .version(false)
+    .parserConfiguration({
+      'parse-numbers': false,
+      'parse-positional-numbers': false,
+      'boolean-negation': false,
+      'dot-notation': false,
+      'camel-case-expansion': false,
+      'duplicate-arguments-array': false,
+      'short-option-groups': false,
+      'populate--': true,
+    })
+    .string('_')
+    .boolean(['json', 'plain']);
+  return STRING_OPTIONS.reduce((made, name) => made.option(name, { type: 'string', requiresArg: true }), parser);
 }
 
-/** Before yargs sees it: a value never begins with a hyphen, so whatever does is an option, and yargs would take some for something else. */
+/**
+ * Before yargs sees it: a value never begins with a hyphen, so whatever does is an option, and
+ * yargs would take some for something else.
+ */
 function findMistake(arg: string): string | undefined {
-  if (DASHES.test(arg)) return `an option begins with hyphens, not with dashes${hint(arg.replace(DASHES, ''))}`;
+  if (DASHES.test(arg)) return describeDashes(arg.replace(DASHES, ''));
   if (!arg.startsWith('-') || arg === '-') return undefined;
   const [name = ''] = arg.replace(/^--?/, '').split('=', 1);
-  if (!OPTIONS.includes(name)) return `unknown option${spaced(nameOption(arg))}${hint(name)}`;
-  return FLAGS.includes(name) && arg.includes('=') ? `--${name} takes no value` : undefined;
+  if (!OPTIONS.includes(name)) return describeUnknown(nameOption(arg), name);
+  return FLAGS.includes(name) && arg.includes('=') ? message('options.value-unexpected', { option: name }) : undefined;
 }
 
-function hint(name: string): string {
-  const other = OTHER_NAMES.get(name.toLowerCase());
-  if (other !== undefined) return `: ${other}`;
-  const meant =
-    name.length === 1 ? OPTIONS.find((option) => option.startsWith(name.toLowerCase())) : nearest(name, OPTIONS);
-  return meant === undefined ? '' : `: did you mean --${meant}?`;
+/** @returns the long option that is meant, `invite` for the argument, or undefined. */
+function findMeant(name: string): string | undefined {
+  const lower = name.toLowerCase();
+  if (INVITE_NAMES.has(lower)) return INVITE;
+  if (NAME_NAMES.has(lower)) return 'name';
+  return name.length === 1 ? OPTIONS.find((option) => option.startsWith(lower)) : nearest(name, OPTIONS);
+}
+
+function describeDashes(name: string): string {
+  const meant = findMeant(name);
+  if (meant === undefined) return message('options.dashes');
+  return meant === INVITE ? message('options.dashes-invite') : message('options.dashes-meant', { meant });
+}
+
+function describeUnknown(option: string | undefined, name: string): string {
+  const meant = findMeant(name);
+  if (option === undefined) {
+    // Names of the argument can always be shown, so they come below.
+    const isOption = meant !== undefined && meant !== INVITE;
+    return isOption ? message('options.unknown-unnamed-meant', { meant }) : message('usage.unknown-option');
+  }
+  if (meant === undefined) return message('usage.unknown-option-named', { option });
+  return meant === INVITE
+    ? message('options.unknown-invite', { option })
+    : message('options.unknown-meant', { option, meant });
 }
 
 function choose(given: Given, environment: NodeJS.ProcessEnv): ReadOptions {
-  if (given.json === true && given.plain === true) return refuse('--json and --plain exclude each other');
+  if (given.json === true && given.plain === true) return refuse(message('options.json-and-plain'));
   const empty = (['invite-file', 'host', 'renew'] as const).find((option) => given[option] === '');
-  if (empty !== undefined) return refuse(`--${empty} needs a value`);
+  if (empty !== undefined) return refuse(message('options.value-missing', { option: empty }));
   const renew = readRenew(setting('--renew', given.renew, 'SOTTO_RENEW', environment));
   if (!renew.ok) return renew;
   const socket = setting('--host', given.host, 'SOTTO_MODERATOR_SOCKET', environment);
   if (Buffer.byteLength(socket.text ?? '') > SOCKET_PATH_BYTES_MAX) {
-    return refuse(`${socket.source} is not the path of a socket: it is longer than ${SOCKET_PATH_BYTES_MAX} bytes`);
+    return refuse(message('options.socket-too-long', { source: socket.source, limit: SOCKET_PATH_BYTES_MAX }));
   }
   const invite = chooseSource(given, environment);
   if (!invite.ok) return invite;
@@ -212,7 +205,10 @@ function choose(given: Given, environment: NodeJS.ProcessEnv): ReadOptions {
   };
 }
 
-/** A setting and who gave it: an option goes before a variable, and a variable that is empty is not set. */
+/**
+ * A setting and who gave it: an option goes before a variable, and a variable that is empty is not
+ * set.
+ */
 interface Setting {
   readonly text: string | undefined;
   readonly source: string;
@@ -231,7 +227,8 @@ function readRenew({
   if (text === 'off') return { ok: true, renewEveryMs: undefined };
   const seconds = text === undefined ? RENEW_EVERY_S : /^[0-9]{1,6}$/.test(text) ? Number(text) : Number.NaN;
   const isInRange = seconds >= RENEW_LEAST_S && seconds <= RENEW_MOST_S;
-  return isInRange ? { ok: true, renewEveryMs: seconds * 1_000 } : refuse(`${source} takes ${RENEW_RANGE}`);
+  if (isInRange) return { ok: true, renewEveryMs: seconds * 1_000 };
+  return refuse(message('options.renew', { source, least: RENEW_LEAST_S, most: RENEW_MOST_S }));
 }
 
 function chooseSource(
@@ -253,11 +250,11 @@ function chooseSource(
 /** What cannot be a part of a connection string is not looked at as one: the mistake is another. */
 function describeWords(words: readonly string[]): Refused | undefined {
   const [first = ''] = words;
-  if (words.every((word) => word.trim() === ''))
-    return refuse('the argument is empty: leave it out, and the client asks');
+  if (words.every((word) => word.trim() === '')) return refuse(message('options.argument-empty'));
   if (words.some((word) => STRING_BEGINS.test(word) || word.length >= INVITE_PIECE_CHARS_LEAST)) return undefined;
-  if (/^(help|version)$/i.test(first)) return refuse(`there are no commands: did you mean --${first.toLowerCase()}?`);
-  return refuse('the argument is no connection string: one begins with sotto1; leave it out, and the client asks');
+  if (/^(help|version)$/i.test(first))
+    return refuse(message('options.argument-no-command', { meant: first.toLowerCase() }));
+  return refuse(message('options.argument-no-invite'));
 }
 
 function isDumb(environment: NodeJS.ProcessEnv): boolean {
@@ -266,8 +263,4 @@ function isDumb(environment: NodeJS.ProcessEnv): boolean {
 
 function refuse(problem: string): Refused {
   return { ok: false, code: 'usage', problem };
-}
-
-function spaced(word: string | undefined): string {
-  return word === undefined ? '' : ` ${word}`;
 }

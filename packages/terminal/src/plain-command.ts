@@ -1,4 +1,5 @@
-// What a typed line means: a text, a command, or a command that does not exist. What begins with one slash is never a text.
+// What a typed line means: a text, a command, or a command that does not exist. What begins with
+// one slash is never a text.
 
 import { nearest } from '@sotto/confinement/usage';
 import type { Command, MemberAction } from './front-end.ts';
@@ -30,9 +31,15 @@ const MEMBER_ACTIONS: readonly MemberAction[] = ['verify', 'verified', 'admit', 
 const HELP_WORD = 'help';
 const WORDS: readonly string[] = [...PLAIN_COMMANDS.keys(), ...MEMBER_ACTIONS, HELP_WORD];
 
-/** Blanks of every script, and what is drawn as nothing: a line that is seen to begin with a slash begins with one. */
+/**
+ * Blanks of every script, and what is drawn as nothing: a line that is seen to begin with a slash
+ * begins with one.
+ */
 const UNSEEN = '[\\p{White_Space}\\p{Default_Ignorable_Code_Point}\\p{Cc}\\p{Cf}\\u2800]';
-/** The slash, and what is drawn like one: fraction slash, division slash, mathematical and big solidus, full width. */
+/**
+ * The slash, and what is drawn like one: fraction slash, division slash, mathematical and big
+ * solidus, full width.
+ */
 const SLASH = '[/\\u2044\\u2215\\u27cb\\u29f8\\uff0f]';
 const SLASHED = new RegExp(`^(?<unseen>${UNSEEN}*)(?<slashes>${SLASH}{1,2})(?<rest>.*)$`, 'su');
 const AROUND = new RegExp(`^${UNSEEN}+|${UNSEEN}+$`, 'gu');
@@ -41,7 +48,9 @@ const UNDRAWN = /[\p{Default_Ignorable_Code_Point}\p{Cf}]/gu;
 /** What a sentence ends with. */
 const STOPS = /[.,;:!?\u2026]+$/u;
 
-/** A text is sent as it was typed, blanks and all. `//` at its beginning is a slash that is meant. */
+/**
+ * A text is sent as it was typed, blanks and all. `//` at its beginning is a slash that is meant.
+ */
 export function readTyped(line: string): TypedLine {
   const typed = line.replaceAll(AROUND, '');
   if (typed === '') return { type: 'nothing' };
@@ -78,7 +87,9 @@ function normalise(word: string): string {
   return word.replaceAll(UNDRAWN, '').normalize('NFKC').toLowerCase();
 }
 
-/** A slip of the keyboard, or a blank that was left out: the longest command that it begins with. */
+/**
+ * A slip of the keyboard, or a blank that was left out: the longest command that it begins with.
+ */
 function findMeant(word: string): string | undefined {
   const begun = WORDS.filter((known) => word.startsWith(known)).sort((one, other) => other.length - one.length);
   return nearest(word, WORDS) ?? begun[0];

@@ -1,4 +1,5 @@
-// The screen of people in line mode: append-only lines, words instead of signs, and no way for one member to write another's line.
+// The screen of people in line mode: append-only lines, words instead of signs, and no way for one
+// member to write another's line.
 
 import { message } from '@sotto/messages';
 import type { Speaker, StateEvent } from '@sotto/client';
@@ -10,35 +11,37 @@ import type { InputLine } from './line-splitter.ts';
 import { layOutMessage, layOutNotice } from './message-rows.ts';
 import { readTyped } from './plain-command.ts';
 import { describeCircuit } from './path-words.ts';
-import { OWN_SIGN, safeLine, safely, safeText } from './safe-text.ts';
+import { OWN_SIGN, safeLine, safely, safeMessage, safeText } from './safe-text.ts';
 import type { SafeText } from './safe-text.ts';
 import type { Screen } from './screen.ts';
 import {
-  ACCESS_WORDS,
   askForMember,
-  countMessages,
+  describeAccess,
   describeAsked,
   describeKnocker,
   describeCode,
   describeCover,
-  describeDeferred,
+  describeGap,
+  describeHelp,
   describeListing,
-  describeModerated,
   describeNumber,
   describeRefusal,
   describeRemoval,
   describeStage,
   describeStatus,
   describeTooMuch,
+  describeUnacknowledged,
   describeUnknown,
   describeWarning,
-  HELP,
-  MORE_KNOCKERS,
-  MOVED,
 } from './wording.ts';
 
-const TEST_NETWORK = safely`PRIVATE TEST NETWORK: it protects nobody, say nothing here that matters`;
-/** What a line of ours begins with. */
+const JOINED_FORMS = {
+  first: 'joined',
+  joined: 'joined-after-loss',
+  lost: 'joined-after-loss',
+  moving: 'joined-after-move',
+} as const;
+/** A line of ours begins with one of these. */
 const NOTICE = safely`${OWN_SIGN}--`;
 const ALARM = safely`${OWN_SIGN}!!`;
 
@@ -82,7 +85,7 @@ export class PlainFrontEnd implements FrontEnd {
       case 'arrived':
         this.#leftThemselves.delete(event.member.fingerprint);
         this.#unshownKnocker = undefined;
-        this.#note(safely`${this.#label(event.member)} is here`);
+        this.#note(safeMessage('screen.arrived', { member: this.#label(event.member) }));
         return;
       case 'left':
         this.#showLeft(event.member);
@@ -97,7 +100,7 @@ export class PlainFrontEnd implements FrontEnd {
         this.#noteAll(describeNumber(event.member, event.number, this.#label));
         return;
       case 'verified':
-        this.#note(safely`${this.#label(event.member)} is verified, until you leave`);
+        this.#note(safeMessage('screen.verified', { member: this.#label(event.member) }));
         return;
       case 'code':
         this.#showCode(event.code);
@@ -115,7 +118,7 @@ export class PlainFrontEnd implements FrontEnd {
         this.#note(describeCircuit(event));
         return;
       case 'pace':
-        this.#note(safely`it takes about ${event.seconds} s until this has left: the room's slots decide when`);
+        this.#note(safeMessage('screen.pace', { seconds: event.seconds }));
         return;
       case 'asked':
         this.#note(describeAsked(event, this.#label));
@@ -131,13 +134,13 @@ export class PlainFrontEnd implements FrontEnd {
         return;
       case 'moved':
         this.#link = 'moving';
-        this.#note(MOVED);
+        this.#note(safeMessage('screen.moved'));
         return;
       case 'deferred':
-        this.#note(describeDeferred(event.seconds));
+        this.#note(safeMessage('screen.deferred', { seconds: event.seconds }));
         return;
       case 'moderated':
-        this.#note(describeModerated(event.what));
+        this.#note(safeMessage(`screen.moderated-${event.what}`));
         return;
       case 'warning':
         this.#showWarning(event, here);
@@ -146,10 +149,10 @@ export class PlainFrontEnd implements FrontEnd {
         this.#showGap(event.count, event.from);
         return;
       case 'unsent':
-        this.#note(safely`${countMessages(event.refs.length)} not acknowledged by the relay: the others may miss it`);
+        this.#note(describeUnacknowledged(event.refs.length));
         return;
       case 'error':
-        this.#note(safely`${safeLine(event.message)} (${safeLine(event.code)})`);
+        this.#note(safeMessage('screen.error', { problem: safeLine(event.message), code: safeLine(event.code) }));
         return;
       case 'members':
       case 'delivered':
@@ -160,7 +163,7 @@ export class PlainFrontEnd implements FrontEnd {
 
   read(line: InputLine): Command | undefined {
     if (!line.ok) {
-      this.#note(safely`${safeLine(message(`error.terminal.${line.code}`))}`);
+      this.#note(safeLine(message(`error.terminal.${line.code}`)));
       return undefined;
     }
     const typed = readTyped(line.text);
@@ -170,7 +173,7 @@ export class PlainFrontEnd implements FrontEnd {
       case 'nothing':
         return undefined;
       case 'help':
-        this.#noteAll(HELP);
+        this.#noteAll(describeHelp());
         return undefined;
       case 'member-missing':
         this.#note(askForMember(typed.action));
@@ -192,7 +195,7 @@ export class PlainFrontEnd implements FrontEnd {
   #showNetwork(here: ViewContext): void {
     if (this.#hasShownNetwork || here.network === undefined) return;
     this.#hasShownNetwork = true;
-    if (here.network === 'private-test') this.#note(TEST_NETWORK);
+    if (here.network === 'private-test') this.#note(safeMessage('screen.test-network'));
   }
 
   #showState(event: StateEvent, here: ViewContext): void {
@@ -203,29 +206,30 @@ export class PlainFrontEnd implements FrontEnd {
       case 'joining':
       case 'knocking':
       case 'leaving':
-        this.#noteOnce(describeStage(event));
+        this.#noteOnce(describeStage(event.state, event));
         return;
       case 'joined':
         this.#showJoined(here);
         return;
       case 'reconnecting':
         if (this.#link === 'joined') this.#link = 'lost';
-        this.#noteOnce(safely`not connected: ${safeLine(event.detail ?? event.code ?? '')}`);
+        this.#noteOnce(safeMessage('screen.not-connected', { detail: safeLine(event.detail ?? event.code ?? '') }));
         return;
       case 'closed':
-        this.#note(event.code === undefined ? safely`left the room` : safely`the end (${safeLine(event.code)})`);
+        this.#note(
+          event.code === undefined
+            ? safeMessage('screen.left-room')
+            : safeMessage('screen.ended', { code: safeLine(event.code) }),
+        );
         return;
     }
   }
 
   #showJoined(here: ViewContext): void {
-    const network = here.network === 'private-test' ? safely` on a ${TEST_NETWORK}` : safely``;
-    if (this.#link === 'first') {
-      this.#note(safely`joined as ${this.#labels.of(here.self)}${network}`);
-      this.#note(safely`type a message and press Enter; /help lists the commands`);
-    } else {
-      this.#note(this.#link === 'moving' ? safely`in the room again${network}` : safely`connected again${network}`);
-    }
+    const parameters = { member: this.#label(here.self), network: safeMessage('screen.test-network') };
+    const isTest = here.network === 'private-test';
+    this.#note(safeMessage(`screen.${JOINED_FORMS[this.#link]}${isTest ? '-test' : ''}`, parameters));
+    if (this.#link === 'first') this.#note(safeMessage('screen.how-to-talk'));
     this.#link = 'joined';
     this.#hasShownWaiting = false;
   }
@@ -233,17 +237,16 @@ export class PlainFrontEnd implements FrontEnd {
   #showQueued(): void {
     if (this.#link === 'joined' || this.#hasShownWaiting) return;
     this.#hasShownWaiting = true;
-    this.#note(safely`not connected yet: what you say is kept, and sent then`);
+    this.#note(safeMessage('screen.not-connected-yet'));
   }
 
   #showGap(count: number, from: Speaker | undefined): void {
-    const whose = from === undefined ? safely`` : safely` of ${this.#labels.of(from)}`;
-    this.#note(safely`${countMessages(count, whose)} lost`);
+    this.#note(describeGap(count, from === undefined ? undefined : this.#label(from)));
   }
 
   #showLeft(member: Speaker): void {
     if (this.#leftThemselves.size < KNOWN_LABELS_MAX) this.#leftThemselves.add(member.fingerprint);
-    this.#note(safely`${this.#label(member)} has left`);
+    this.#note(safeMessage('screen.left', { member: this.#label(member) }));
   }
 
   #showRemoved({ member, reason }: Extract<ShownEvent, { type: 'removed' }>, here: ViewContext): void {
@@ -257,12 +260,15 @@ export class PlainFrontEnd implements FrontEnd {
     this.#noteAll(describeCode(code, isCurrent ? this.#epoch?.epoch : undefined));
   }
 
-  /** Strangers may come as often as they like: one line each for the first few, and one for all others. */
+  /**
+   * Strangers may come as often as they like: one line each for the first few, and one for all
+   * others.
+   */
   #showKnock({ member, waiting, again }: Extract<ShownEvent, { type: 'knock' }>): void {
     this.#unshownKnocker = waiting <= WAITING_SHOWN_MAX ? undefined : member.fingerprint;
     if (again) return;
     if (waiting <= WAITING_SHOWN_MAX) this.#note(describeKnocker(member, this.#label));
-    else if (waiting === WAITING_SHOWN_MAX + 1) this.#noteOnce(MORE_KNOCKERS);
+    else if (waiting === WAITING_SHOWN_MAX + 1) this.#noteOnce(safeMessage('screen.more-knocks'));
   }
 
   /** A warning about a stranger follows its knock, and is not told where that was not. */
@@ -272,7 +278,7 @@ export class PlainFrontEnd implements FrontEnd {
   }
 
   #showAccess(mode: AccessMode): void {
-    if (mode !== this.#access) this.#note(ACCESS_WORDS[mode]);
+    if (mode !== this.#access) this.#note(describeAccess(mode));
     this.#access = mode;
   }
 

@@ -1,4 +1,5 @@
-// The program from its command line to its exit code, with everything that belongs to the machine handed in.
+// The program from its command line to its exit code, with everything that belongs to the machine
+// handed in.
 
 import { message } from '@sotto/messages';
 import type { ClientOptions, Clock, ModeratorError } from '@sotto/client';
@@ -15,8 +16,8 @@ import type { ReadInvite } from './invite-source.ts';
 import { errorObject, JsonFrontEnd, waitingObject } from './json.ts';
 import { editLines } from './line-editor.ts';
 import type { LineEditor } from './line-editor.ts';
-import { feedLines } from './line-feed.ts';
-import type { LineFeed } from './line-feed.ts';
+import { queueLines } from './line-queue.ts';
+import type { LineQueue } from './line-queue.ts';
 import { Messenger } from './messenger.ts';
 import type { MessengerOptions } from './messenger.ts';
 import { ModeratorSocket } from './moderator-socket.ts';
@@ -26,7 +27,7 @@ import { readOptions } from './options.ts';
 import type { Options } from './options.ts';
 import { PlainFrontEnd } from './plain.ts';
 import type { RandomSource } from './random.ts';
-import { safeJson, safeLine, safely, safeText } from './safe-text.ts';
+import { safeJson, safeLine, safely, safeMessage, safeText } from './safe-text.ts';
 import { appendingScreen } from './screen.ts';
 import type { Screen } from './screen.ts';
 import { WatchedTerminal } from './terminal-watch.ts';
@@ -46,13 +47,19 @@ export interface Edge {
   readonly crypto: ClientOptions['crypto'];
   /** Called once the command line has been read: it can be taken out of sight. */
   readonly hideArguments: () => void;
-  /** Called before anything is begun that the command line asks for. @returns whether secrets lie in memory that is never paged out */
+  /**
+   * Called before anything is begun that the command line asks for. @returns whether secrets lie in
+   * memory that is never paged out
+   */
   readonly prepare: () => Promise<Secrets>;
   /** How the relay is reached; the onion of the connection string, if absent. */
   readonly openDial?: MessengerOptions['openDial'];
 }
 
-/** `interrupt` is for Ctrl-C and the signals that ask to leave; a second one leaves at once. `ended` rejects for bugs only. */
+/**
+ * `interrupt` is for Ctrl-C and the signals that ask to leave; a second one leaves at once. `ended`
+ * rejects for bugs only.
+ */
 export interface Run {
   readonly ended: Promise<ExitCode>;
   interrupt(): void;
@@ -85,7 +92,7 @@ class Program {
   readonly #promptingAtOnce = new AbortController();
   #moderator: ModeratorSocket | undefined;
   #messenger: Messenger | undefined;
-  #feed: LineFeed | undefined;
+  #queue: LineQueue | undefined;
   #secrets: Secrets = 'unlocked';
   #terminal: WatchedTerminal | undefined;
   #editor: LineEditor | undefined;
@@ -136,7 +143,7 @@ class Program {
     this.#edge.hideArguments();
     if (read.ok) return this.#begin(read.value);
     if (read.code === 'shown') this.#screen.print(safeText(read.text));
-    else this.#note(`${read.problem}${read.problem.endsWith('?') ? '' : '.'} See: client --help`);
+    else this.#note(message(`options.see-help${read.problem.endsWith('?') ? '-after-question' : ''}`, read));
     await this.#screen.close();
     return read.code === 'shown' ? EXIT_CODES.left : EXIT_CODES.usage;
   }
@@ -148,7 +155,10 @@ class Program {
     return this.#joinOnTerminal(options);
   }
 
-  /** Everything about a terminal stays inside of this: it is given back at the end, whatever the end is. */
+  /**
+   * Everything about a terminal stays inside of this: it is given back at the end, whatever the end
+   * is.
+   */
   async #joinOnTerminal(options: Options): Promise<ExitCode> {
     const { stdin, stdout, clock } = this.#edge;
     if (options.screen !== 'line' || !stdin.isTTY || !stdout.isTTY) return this.#joinAndSettle(options);
@@ -174,7 +184,8 @@ class Program {
     if (this.#status === 'calm') this.#status = 'terminal-gone';
     this.#messenger?.report('terminal-gone', reason);
     this.#messenger?.failOutput();
-    if (this.#messenger === undefined) this.#note(`${reason} (terminal-gone)`);
+    if (this.#messenger === undefined)
+      this.#note(message('terminal.refused', { problem: reason, code: 'terminal-gone' }));
     this.#prompting.abort();
   }
 
@@ -201,7 +212,10 @@ class Program {
     return this.#status === 'terminal-gone' ? EXIT_CODES.failed : EXIT_CODES.left;
   }
 
-  /** The host's own client asks the host; a connection string that it is given all the same has to be the host's. */
+  /**
+   * The host's own client asks the host; a connection string that it is given all the same has to
+   * be the host's.
+   */
   async #findInvite(options: Options): Promise<ReadInvite> {
     if (options.moderatorSocket === undefined) return this.#readInvite(options);
     const given = options.invite.from === 'ask' ? undefined : await this.#readInvite(options);
@@ -210,8 +224,8 @@ class Program {
     const onProblem = (problem: ModeratorError): void => this.#reportProblem(problem);
     const host = new ModeratorSocket({ path: options.moderatorSocket, clock, onProblem });
     this.#moderator = host;
-    const tell = (waiting: string): void => this.#reportWaiting(options, waiting);
-    const invite = await awaitHostInvite({ host, clock, tell, signal: this.#prompting.signal });
+    const report = (waiting: string): void => this.#reportWaiting(options, waiting);
+    const invite = await awaitHostInvite({ host, clock, report, signal: this.#prompting.signal });
     if (!invite.ok || given === undefined || equalBytes(given.value.onionKey, invite.value.onionKey)) return invite;
     return { ok: false, code: 'invite-not-host', message: message('error.terminal.invite-not-host') };
   }
@@ -222,7 +236,7 @@ class Program {
       terminal: this.#terminal?.input ?? (stdin.isTTY ? stdin : undefined),
       // A watched terminal is raw all the time, and gives itself back.
       staysRaw: this.#terminal !== undefined,
-      lines: () => this.#openFeed(options),
+      lines: () => this.#openQueue(options),
       show: (text) => void stderr.write(text),
       showsOnTerminal: stderr.isTTY === true,
       note: (line) => this.#note(line),
@@ -238,7 +252,7 @@ class Program {
   ): Promise<ExitCode> {
     // Before there is a draft at the bottom, which would not know of it.
     if (this.#secrets === 'unlocked') this.#note(message('error.terminal.memory-unlocked'));
-    const { screen, feed, frontEnd } = this.#openScreen(options);
+    const { screen, queue, frontEnd } = this.#openScreen(options);
     const { clock, random, crypto } = this.#edge;
     const moderator = this.#moderator === undefined ? {} : { moderator: this.#moderator };
     const wipeScreen = (): void => screen.wipe();
@@ -251,7 +265,7 @@ class Program {
       random,
       crypto,
       frontEnd,
-      feed,
+      queue,
       wipeScreen,
     });
     this.#messenger = messenger;
@@ -268,12 +282,12 @@ class Program {
     return code;
   }
 
-  #openScreen(options: Options): { screen: Screen; feed: LineFeed; frontEnd: FrontEnd } {
+  #openScreen(options: Options): { screen: Screen; queue: LineQueue; frontEnd: FrontEnd } {
     const { stdout } = this.#edge;
     const columns = (): number | undefined =>
       stdout.isTTY ? (stdout.columns > 0 ? stdout.columns : COLUMNS_DEFAULT) : undefined;
     if (options.screen === 'json') {
-      return { screen: this.#screen, feed: this.#openFeed(options), frontEnd: new JsonFrontEnd(this.#screen) };
+      return { screen: this.#screen, queue: this.#openQueue(options), frontEnd: new JsonFrontEnd(this.#screen) };
     }
     if (this.#terminal !== undefined) {
       const editor = editLines(this.#terminal.input, stdout, this.#screen);
@@ -281,49 +295,58 @@ class Program {
       return { ...editor, frontEnd: new PlainFrontEnd(editor.screen, columns) };
     }
     const frontEnd = new PlainFrontEnd(this.#screen, columns);
-    return { screen: this.#screen, feed: this.#openFeed(options), frontEnd };
+    return { screen: this.#screen, queue: this.#openQueue(options), frontEnd };
   }
 
-  /** The lines of standard input, the same ones for the connection string and for what comes after it. */
-  #openFeed(options: Options): LineFeed {
+  /**
+   * The lines of standard input, the same ones for the connection string and for what comes after
+   * it.
+   */
+  #openQueue(options: Options): LineQueue {
     const limit = options.screen === 'json' ? JSON_LINE_BYTES_MAX : PLAIN_LINE_BYTES_MAX;
-    this.#feed ??= feedLines(this.#edge.stdin, limit);
-    return this.#feed;
+    this.#queue ??= queueLines(this.#edge.stdin, limit);
+    return this.#queue;
   }
 
   #onionDial():
     { readonly ok: true; readonly value: MessengerOptions['openDial'] } | (ReadEndpoints & { readonly ok: false }) {
     if (this.#edge.openDial !== undefined) return { ok: true, value: this.#edge.openDial };
-    const doors = readEndpoints(this.#edge.environment);
-    if (!doors.ok) return doors;
+    const endpoints = readEndpoints(this.#edge.environment);
+    if (!endpoints.ok) return endpoints;
     const { clock } = this.#edge;
     return {
       ok: true,
-      value: (invite, onNetwork) => createOnionDial({ invite, endpoints: doors.value, clock, onNetwork }),
+      value: (invite, onNetwork) => createOnionDial({ invite, endpoints: endpoints.value, clock, onNetwork }),
     };
   }
 
-  /** What stands in the way of a conversation, on standard error, and for programs on standard output too. */
-  async #refuse(options: Options, code: string, message: string): Promise<ExitCode> {
-    this.#note(`${message} (${code})`);
-    if (options.screen === 'json') this.#screen.print(safeJson(errorObject(code, message)));
+  /**
+   * What stands in the way of a conversation, on standard error, and for programs on standard
+   * output too.
+   */
+  async #refuse(options: Options, code: string, problem: string): Promise<ExitCode> {
+    this.#note(message('terminal.refused', { problem, code }));
+    if (options.screen === 'json') this.#screen.print(safeJson(errorObject(code, problem)));
     await this.#screen.close();
     return EXIT_CODES.usage;
   }
 
-  /** For people on standard error, like the prompt that there would have been; for programs as a state. */
+  /**
+   * For people on standard error, like the prompt that there would have been; for programs as a
+   * state.
+   */
   #reportWaiting(options: Options, waiting: string): void {
     if (options.screen === 'json') this.#screen.print(safeJson(waitingObject(waiting)));
     else this.#note(waiting);
   }
 
   /** Behind the last line of the room there is only standard error. */
-  #reportProblem({ code, message }: ModeratorError): void {
-    if (this.#messenger === undefined) this.#note(`${message} (${code})`);
-    else this.#messenger.report(code, message);
+  #reportProblem({ code, message: problem }: ModeratorError): void {
+    if (this.#messenger === undefined) this.#note(message('terminal.refused', { problem, code }));
+    else this.#messenger.report(code, problem);
   }
 
   #note(line: string): void {
-    this.#edge.stderr.write(safely`sotto: ${safeLine(line)}\n`);
+    this.#edge.stderr.write(safely`${safeMessage('terminal.note', { note: safeLine(line) })}\n`);
   }
 }

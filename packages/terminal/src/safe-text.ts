@@ -1,5 +1,8 @@
-// The one gate through which everything from outside reaches a screen: what can move a cursor, hide or reorder text does not pass.
+// The one gate through which everything from outside reaches a screen: what can move a cursor, hide
+// or reorder text does not pass.
 
+import { message } from '@sotto/messages';
+import type { MessageId, ParametersOf } from '@sotto/messages';
 import {
   beginsLikeAFingerprint,
   DRAWN_AS_BLANK,
@@ -11,46 +14,63 @@ import {
 import { COMBINING_MARKS_MAX, SHOWN_CHARS_MAX, SHOWN_LINE_CHARS_MAX, SHOWN_LINES_MAX, TAB_COLUMNS } from './limits.ts';
 
 declare const safe: unique symbol;
-/** Text that is harmless on any terminal: no control but the newline, nothing invisible, nothing that reorders. */
+/**
+ * Text that is harmless on any terminal: no control but the newline, nothing invisible, nothing
+ * that reorders.
+ */
 export type SafeText = string & { readonly [safe]: true };
 
 const NEWLINES = /\r\n|[\r\n\v\f\u0085\u2028\u2029]/gu;
-/** One emoji with its joiners, or one character. Emoji that Unicode has only reserved are not drawn by anybody: they fall through. */
+/**
+ * One emoji with its joiners, or one character. Emoji that Unicode has only reserved are not drawn
+ * by anybody: they fall through.
+ */
 const PIECES =
   /(?<emoji>[\p{ExtPict}--\p{Cn}][\u{FE0F}\p{EMod}]?(?:\u{200D}[\p{ExtPict}--\p{Cn}][\u{FE0F}\p{EMod}]?){0,7}|[0-9#*]\u{FE0F}\u{20E3})|./gsv;
 /** Code units behind a joiner that are looked at. */
 const CONTEXT_UNITS = 33;
 const JOINER = /^[\u200c\u200d]$/;
 /**
- * What every line of this program's own begins with, whatever wraps it: no text of others contains it, nor a sign that is drawn like it.
- * A wrap may put any part of a text into the first column, so words and punctuation could not do that.
+ * What every line of this program's own begins with, whatever wraps it: no text of others contains
+ * it, nor a sign that is drawn like it.
+ * A wrap may put any part of a text into the first column, so words and punctuation could not do
+ * that.
  */
 export const OWN_SIGN: SafeText = '\u00b6' as SafeText;
 const DRAWN_LIKE_OWN_SIGN = /[\u{B6}\u{204B}-\u{204D}\u{2761}\u{2E3F}\u{2E4D}\u{A7FC}]/v;
 const REPLACEMENT = '\ufffd';
-/** A name, a middle dot or what is drawn like one (UTS 39), and what may be digits of a fingerprint. */
+/**
+ * A name, a middle dot or what is drawn like one (UTS 39), and what may be digits of a fingerprint.
+ */
 const LIKE_A_LABEL =
   /(?<=[\p{L}\p{M}\p{N}_\-] ?)[\u{B7}\u{2D9}\u{387}\u{589}\u{701}\u{1427}\u{16EB}\u{1802}\u{1CD3}\u{2022}\u{2027}\u{2218}\u{2219}\u{22C5}\u{25CF}\u{25E6}\u{2E31}\u{2E33}\u{30FB}\u{318D}\u{A78F}\u{FF65}\u{10101}](?=(?<run>[\p{L}\p{M}\p{N}]{4,80}))/gv;
 /** What stands in a text where only labels have their dot: `alice#4f2c`. */
 const NO_DOT = '#';
 
-/** What is escaped in JSON beyond what JSON asks for, so that the bytes of a line are harmless by themselves. */
+/**
+ * What is escaped in JSON beyond what JSON asks for, so that the bytes of a line are harmless by
+ * themselves.
+ */
 const NOT_FOR_CAT = /[\p{Cc}\p{Cs}\p{Co}\p{Cn}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gv;
 
 /**
- * A text of many lines: at most SHOWN_LINES_MAX of them and SHOWN_CHARS_MAX characters; what is left out is counted. It contains no member's
+ * A text of many lines: at most SHOWN_LINES_MAX of them and SHOWN_CHARS_MAX characters; what is
+ * left out is counted. It contains no member's
  * label, so that no wrap makes it another member's line.
  */
 export function safeText(foreign: string): SafeText {
   const shown = foreign.slice(0, SHOWN_CHARS_MAX);
   const lines = filter(shown).replace(LIKE_A_LABEL, withoutDot).split('\n');
   const kept = lines.slice(0, SHOWN_LINES_MAX);
-  if (lines.length > kept.length) kept.push(`(${lines.length - kept.length} more lines)`);
-  if (foreign.length > shown.length) kept.push('(cut here)');
+  const count = lines.length - kept.length;
+  if (count > 0) kept.push(message(`screen.more-lines-${count === 1 ? 'one' : 'many'}`, { count }));
+  if (foreign.length > shown.length) kept.push(message('screen.cut'));
   return kept.join('\n') as SafeText;
 }
 
-/** A text that belongs on one line: newlines become spaces, and it is cut at SHOWN_LINE_CHARS_MAX. */
+/**
+ * A text that belongs on one line: newlines become spaces, and it is cut at SHOWN_LINE_CHARS_MAX.
+ */
 export function safeLine(foreign: string): SafeText {
   const filtered = filter(foreign.slice(0, SHOWN_LINE_CHARS_MAX + 1)).replaceAll('\n', ' ');
   const cut = foreign.length > SHOWN_LINE_CHARS_MAX || filtered.length > SHOWN_LINE_CHARS_MAX;
@@ -77,12 +97,25 @@ export function safely(words: TemplateStringsArray, ...parts: readonly (SafeText
   return String.raw({ raw: words }, ...parts) as SafeText;
 }
 
-/** Joins safe parts with words of ours. */
+/**
+ * A text of the catalogue with safe parameters: the text is this program's own. A parameter that
+ * looks like a place for another stays as it is.
+ */
+export function safeMessage<Id extends MessageId>(
+  id: Id,
+  ...parameters: ParametersOf<Id, SafeText | number>
+): SafeText {
+  return message(id, ...(parameters as ParametersOf<Id>)) as SafeText;
+}
+
+/** Joins safe parts with a separator of ours. */
 export function joinSafe(parts: readonly SafeText[], separator: SafeText): SafeText {
   return parts.join(separator) as SafeText;
 }
 
-/** @returns one JSON document in one line, harmless to `cat`; JSON.parse gives back exactly `value`. */
+/**
+ * @returns one JSON document in one line, harmless to `cat`; JSON.parse gives back exactly `value`.
+ */
 export function safeJson(value: unknown): SafeText {
   return JSON.stringify(value).replaceAll(NOT_FOR_CAT, escapeUnits) as SafeText;
 }
@@ -121,7 +154,8 @@ function draw(character: string): string {
   if (character === '\n') return character;
   if (character === '\t') return ' '.repeat(TAB_COLUMNS);
   const code = character.codePointAt(0) ?? 0;
-  // The control pictures: ESC is seen as one, and what followed it as the harmless letters that it was.
+  // The control pictures: ESC is seen as one, and what followed it as the harmless letters that it
+  // was.
   if (code < 0x20) return String.fromCharCode(0x2400 + code);
   if (code === 0x7f) return '\u2421';
   if ((code > 0x7f && code < 0xa0) || DRAWN_LIKE_OWN_SIGN.test(character)) return REPLACEMENT;

@@ -1,4 +1,5 @@
-// Whether a terminal is still there: it is asked now and then, and its answers are taken out of what is typed. Pure: (watch, event) -> effects.
+// Whether a terminal is still there: it is asked now and then, and its answers are taken out of
+// what is typed. Pure: (watch, event) -> effects.
 
 import type { Step as MachineStep } from '@sotto/machine';
 import { NO_PASTE, stepPaste } from './announced-paste.ts';
@@ -14,12 +15,15 @@ import {
   TERMINAL_UNANSWERED_MAX,
 } from './limits.ts';
 
-/** Keys that would be signals if the terminal did not hand on every key: Ctrl-C, Ctrl-\ and Ctrl-Z. */
+/**
+ * Keys that would be signals if the terminal did not hand on every key: Ctrl-C, Ctrl-\ and Ctrl-Z.
+ */
 export type SignalKey = 'interrupt' | 'quit' | 'suspend';
 
 export interface TerminalWatch {
   /**
-   * `unproven`: it has not answered yet. `answered`: it has once, which a paste could forge. `proven`: twice, to questions apart.
+   * `unproven`: it has not answered yet. `answered`: it has once, which a paste could forge.
+   * `proven`: twice, to questions apart.
    * `mute`: it never answers, and is not asked any more. `gone`: it does not answer any more.
    */
   readonly phase: 'unproven' | 'answered' | 'proven' | 'mute' | 'gone' | 'closing' | 'closed';
@@ -49,14 +53,20 @@ export type WatchEffect =
   /** Replaces a timer of the same name. */
   | { readonly type: 'set-timer'; readonly timer: TimerName; readonly afterMs: number }
   | { readonly type: 'gone' }
-  /** The terminal can be given back: no answer is on its way and nothing more of a paste comes, or it was waited for long enough. */
+  /**
+   * The terminal can be given back: no answer is on its way and nothing more of a paste comes, or
+   * it was waited for long enough.
+   */
   | { readonly type: 'closed' };
 
 type Step = MachineStep<TerminalWatch, WatchEffect>;
 
 export const NEW_WATCH: TerminalWatch = { phase: 'unproven', unanswered: 0, outstanding: 0, held: [], paste: NO_PASTE };
 
-/** Device status report (ECMA-48 DSR 5). Not the cursor's position: that answer has the form of a key, Shift-F3. */
+/**
+ * Device status report (ECMA-48 DSR 5). Not the cursor's position: that answer has the form of a
+ * key, Shift-F3.
+ */
 export const QUESTION = '\u001b[5n';
 /** "Ready" and "malfunction". */
 const ANSWERS: readonly (readonly number[])[] = ['\u001b[0n', '\u001b[3n'].map((answer) => [...Buffer.from(answer)]);
@@ -106,7 +116,10 @@ function onTimer(watch: TerminalWatch, timer: TimerName): Step {
   }
 }
 
-/** Questions are counted, not time: while the program itself stands still, the terminal is not to blame. */
+/**
+ * Questions are counted, not time: while the program itself stands still, the terminal is not to
+ * blame.
+ */
 function askAgain(watch: TerminalWatch): Step {
   switch (watch.phase) {
     case 'unproven':
@@ -150,7 +163,8 @@ function onBytes(watch: TerminalWatch, bytes: Uint8Array): Step {
 }
 
 /**
- * What is typed while the terminal is given back is for nobody: the rest of a paste would be run by the user's shell. So the input
+ * What is typed while the terminal is given back is for nobody: the rest of a paste would be run by
+ * the user's shell. So the input
  * has to be quiet first.
  */
 function onClose(watch: TerminalWatch): Step {
@@ -174,7 +188,10 @@ function awaitQuiet({ outstanding, paste }: TerminalWatch): WatchEffect {
   };
 }
 
-/** Takes answers out. `mayHold`: a beginning of one at the end is held back; else it is what was typed. */
+/**
+ * Takes answers out. `mayHold`: a beginning of one at the end is held back; else it is what was
+ * typed.
+ */
 function sift(bytes: readonly number[], mayHold: boolean): { rest: number[]; held: number[]; answers: number } {
   const rest: number[] = [];
   let answers = 0;
@@ -192,7 +209,10 @@ function sift(bytes: readonly number[], mayHold: boolean): { rest: number[]; hel
   return { rest, held: [], answers };
 }
 
-/** In the order in which it was typed. A paste that never ends is over when nothing but single keys comes for a while. */
+/**
+ * In the order in which it was typed. A paste that never ends is over when nothing but single keys
+ * comes for a while.
+ */
 function passTyped(watch: TerminalWatch, bytes: readonly number[]): Step {
   let { paste } = watch;
   if (watch.phase === 'closing' || watch.phase === 'closed') {

@@ -1,4 +1,5 @@
-// The terminal of a person: every key goes through here, so that the terminal's answers to our questions do not get among them.
+// The terminal of a person: every key goes through here, so that the terminal's answers to our
+// questions do not get among them.
 
 import { Readable } from 'node:stream';
 import type { Clock } from '@sotto/client';
@@ -51,7 +52,10 @@ export class WatchedTerminal {
     this.#step({ type: 'begin' });
   }
 
-  /** After the process was stopped and continued: what was typed meanwhile was seen by nobody, and may be what a shell was told. */
+  /**
+   * After the process was stopped and continued: what was typed meanwhile was seen by nobody, and
+   * may be what a shell was told.
+   */
   resume(): void {
     this.#dropUntilMs = this.#edge.clock.now() + RESUME_DROP_MS;
     // A shell may have changed the terminal, of which `setRawMode(true)` alone would not know.
@@ -59,7 +63,10 @@ export class WatchedTerminal {
     this.#edge.stdin.setRawMode(true);
   }
 
-  /** Gives the terminal back once the answers that are on their way have come, or after TERMINAL_ANSWER_AWAIT_MS. */
+  /**
+   * Gives the terminal back once the answers that are on their way have come, or after
+   * TERMINAL_ANSWER_AWAIT_MS.
+   */
   async close(): Promise<void> {
     this.#step({ type: 'close' });
     await this.#closed.promise;

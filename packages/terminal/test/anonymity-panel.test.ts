@@ -25,11 +25,11 @@ describe('the anonymity panel', () => {
     const { notify, rows } = screenOf();
     notify(stealth);
     expect(rows()).toEqual([
-      '¶-- cover: stealth, for 8 at most; 1.8 MB an hour up and 18.4 down whatever is said; a line waits 1.6 s on average; a slot every 2 s',
+      '¶-- cover: stealth, for 8 at most; 1.8 MB an hour up and 18.4 down, whether or not anyone writes; a line waits 1.6 s on average; a slot every 2 s',
       '¶--   waiting: about 12 s',
       '¶--   keys: epoch 4, 77 s old, the next in about 43 s; members you have not verified: 2',
       '¶--   Tor: circuit in use for 40 s; guard the same for 2 h at least; vanguards on',
-      '¶--   who watches your line can tell: that you are here, and when somebody comes, goes or the keys change; not when anybody writes, nor how much',
+      '¶--   someone watching your connection can see: that you are here, and when members join or leave or the keys change; not when anyone writes, nor how much',
     ]);
   });
 
@@ -37,7 +37,7 @@ describe('the anonymity panel', () => {
     for (const mode of ['off', 'jitter'] as const) {
       const { notify, rows } = screenOf();
       notify({ ...stealth, mode });
-      expect(rows().at(-1)).toContain('who watches your line can tell: when you write');
+      expect(rows().at(-1)).toContain('someone watching your connection can see: when you write');
     }
   });
 
@@ -60,7 +60,7 @@ describe('the anonymity panel', () => {
     const program = startProgram([INVITE, '--name', 'anna'], new MemoryRelay());
     await program.out.untilHas('-- joined as anna·');
     program.stdin.write('/status\n');
-    await program.out.untilHas('who watches your line can tell');
+    await program.out.untilHas('someone watching your connection can see');
     expect(program.out.text).toContain('-- cover: off');
     expect(program.out.text).toMatch(/circuit in use for [0-9]+ s; guard unknown; vanguards unknown/);
     program.stdin.write('/quit\n');

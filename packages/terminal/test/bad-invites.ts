@@ -3,7 +3,9 @@
 import type { InviteCode } from '@sotto/protocol';
 import { INVITE } from './program.ts';
 
-/** One for each way in which a connection string can be wrong. The last three have a right checksum. */
+/**
+ * One for each way in which a connection string can be wrong. The last three have a right checksum.
+ */
 export const BAD_INVITES: Readonly<Record<InviteCode, string>> = {
   'invite-empty': '   ',
   'invite-prefix': INVITE.slice(3),

@@ -1,4 +1,5 @@
-// How wide we take text to be, held to what terminals make of it: xterm with the tables of Unicode 6, 11 and 15 (by graphemes).
+// How wide we take text to be, held to what terminals make of it: xterm with the tables of Unicode
+// 6, 11 and 15 (by graphemes).
 
 import { Unicode11Addon } from '@xterm/addon-unicode11';
 import { UnicodeGraphemesAddon } from '@xterm/addon-unicode-graphemes';
@@ -7,13 +8,19 @@ import { describe, expect, test } from 'vitest';
 import { columnsOf } from '../src/columns.ts';
 import { safeText } from '../src/safe-text.ts';
 
-/** Marks, Hangul in pieces, and what one table or the other draws on the letter before it: sound marks of kana, AM of Thai and Lao, an Arabic sign. */
+/**
+ * Marks, Hangul in pieces, and what one table or the other draws on the letter before it: sound
+ * marks of kana, AM of Thai and Lao, an Arabic sign.
+ */
 const DRAWN_ON_A_LETTER = /[\p{M}\u{1160}-\u{11FF}\u{D7B0}-\u{D7FF}\u{FF9E}\u{FF9F}\u{E33}\u{EB3}\u{6DE}]|^[^a]/v;
 const TABLES = ['6', '11', '15-graphemes'] as const;
 const ROOM = 64;
 const BATCH = 2_000;
 
-/** @returns how many columns the terminal takes for each of `texts`, by where its cursor stands behind them. */
+/**
+ * @returns how many columns the terminal takes for each of `texts`, by where its cursor stands
+ * behind them.
+ */
 async function drawnColumns(table: (typeof TABLES)[number], texts: readonly string[]): Promise<number[]> {
   const terminal = new headless.Terminal({ cols: ROOM, rows: 4, allowProposedApi: true });
   terminal.loadAddon(new Unicode11Addon());

@@ -1,4 +1,5 @@
-// Lines that come in while something is being typed: none is ever missing, and what is typed stays below them, whole.
+// Lines that come in while something is being typed: none is ever missing, and what is typed stays
+// below them, whole.
 
 import { PassThrough, Writable } from 'node:stream';
 import fc from 'fast-check';
@@ -40,7 +41,7 @@ class Desk {
       output,
       appendingScreen(output, (code) => expect.fail(code)),
     );
-    this.editor.feed.begin({
+    this.editor.queue.begin({
       line: (line) => void this.said.push(line.ok ? line.text : line.code),
       end: () => undefined,
     });
@@ -102,7 +103,10 @@ function expectAll(lines: readonly string[], model: ScreenModel): void {
 /** Without blanks; on a narrow terminal an emoji is drawn as its parts. */
 const bare = (text: string): string => text.replaceAll(/[\s\u{200D}]/gu, '');
 
-/** The draft is the last thing on the screen, and the cursor is behind its first `cursor` characters. */
+/**
+ * The draft is the last thing on the screen, and the cursor is behind its first `cursor`
+ * characters.
+ */
 function expectDraft(draft: string, cursor: number, model: ScreenModel): void {
   const { rows, cursor: at } = model;
   expect(bare(rows.join('')).endsWith(bare(`> ${draft}`)), `${draft}\nis not below:\n${rows.join('\n')}`).toBe(true);

@@ -1,5 +1,7 @@
-// One or more of every event that a screen may be told, with the same member and the same text wherever one stands: a new event has to be added here.
+// One or more of every event that a screen may be told, with the same member and the same text
+// wherever one stands: a new event has to be added here.
 
+import { WARNING_CODES } from '@sotto/client';
 import type { Speaker, StateName, WarningCode } from '@sotto/client';
 import type { AccessMode } from '@sotto/protocol';
 import type { ShownEvent } from '../src/front-end.ts';
@@ -17,19 +19,11 @@ const STATES: readonly StateName[] = [
   'leaving',
   'closed',
 ];
-const WARNINGS: readonly WarningCode[] = [
-  'log-differs',
-  'log-rolled-back',
-  'key-changed',
-  'name-taken',
-  'room-forked',
-  'junk-commit',
-  'cover-thin',
-];
+const WARNINGS: readonly WarningCode[] = WARNING_CODES;
 const MODES: readonly AccessMode[] = ['knock', 'locked', 'open'];
 
 const COST = { upBytesPerHour: 1_843_200, downBytesPerHour: 18_432_000, meanDelayMs: 1_600 };
-const STANDING = { slotMs: 2_000, epoch: 4, epochAgeSeconds: 77, newKeysSeconds: 43, waitingSeconds: 0, unverified: 2 };
+const STATUS = { slotMs: 2_000, epoch: 4, epochAgeSeconds: 77, newKeysSeconds: 43, waitingSeconds: 0, unverified: 2 };
 
 export function everyEvent(member: Speaker, text: string): ShownEvent[] {
   const { name, fingerprint } = member;
@@ -76,7 +70,7 @@ export function everyEvent(member: Speaker, text: string): ShownEvent[] {
         type: 'status',
         mode: 'stealth-8',
         ...COST,
-        ...STANDING,
+        ...STATUS,
         circuitAgeSeconds: 40,
         guardSameSeconds: 59,
         vanguards: 'auto',
@@ -85,7 +79,7 @@ export function everyEvent(member: Speaker, text: string): ShownEvent[] {
         type: 'status',
         mode: 'off',
         ...COST,
-        ...STANDING,
+        ...STATUS,
         circuitAgeSeconds: null,
         guardSameSeconds: null,
         vanguards: null,

@@ -13,7 +13,10 @@ import { INVITE } from './program.ts';
 
 const LINE_BYTES_MAX = 60;
 const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
-/** As bytes come from a peer's text: what is no UTF-8 never gets here, so that it is read as something else. */
+/**
+ * As bytes come from a peer's text: what is no UTF-8 never gets here, so that it is read as
+ * something else.
+ */
 const decode = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
 
 function split(bytes: Uint8Array): boolean {
@@ -48,7 +51,9 @@ function show(bytes: Uint8Array): boolean {
   return shown.length > 0;
 }
 
-/** What is found is what the protocol takes, and nobody but one string's owner is let in with it. */
+/**
+ * What is found is what the protocol takes, and nobody but one string's owner is let in with it.
+ */
 function find(bytes: Uint8Array): boolean {
   const found = findInvite(decode(bytes));
   if (found.ok && !decodeInvite(encodeInvite(found.value)).ok) throw new Error('the protocol refuses it');

@@ -278,7 +278,10 @@ describe('the hidden prompt', () => {
 });
 
 describe('the machine of the hidden prompt', () => {
-  /** Gives the bytes in pieces of random length, with some quiet in between that is not quiet enough. */
+  /**
+   * Gives the bytes in pieces of random length, with some quiet in between that is not quiet
+   * enough.
+   */
   function play(bytes: Uint8Array, random: SeededRandom): { outcome: HiddenPromptEffect | undefined; at: number } {
     let state = newHiddenPrompt();
     let outcome: HiddenPromptEffect | undefined;

@@ -1,4 +1,5 @@
-// What a peer could send to a terminal that believed it: one sample for each way to move, hide, reorder, forge or exhaust.
+// What a peer could send to a terminal that believed it: one sample for each way to move, hide,
+// reorder, forge or exhaust.
 
 const ESC = '\x1b';
 
@@ -93,7 +94,10 @@ export const HOSTILE_SAMPLES: Readonly<Record<string, string>> = {
 
 /** What no screen may get: every control but the newline, and everything that reorders. */
 const FORBIDDEN = /[\0-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/;
-/** What nobody sees: format characters, tags, fillers, selectors; joiners and emoji selector are judged by their place. */
+/**
+ * What nobody sees: format characters, tags, fillers, selectors; joiners and emoji selector are
+ * judged by their place.
+ */
 const INVISIBLE =
   /[[\p{Cf}\p{Co}\p{Cn}\p{Cs}\p{Default_Ignorable_Code_Point}\u{16FE4}\u{1D159}]--[\u{200C}\u{200D}\u{FE0F}]]/v;
 /** Scripts whose letters join, or that write joiners beside a virama. */

@@ -1,4 +1,5 @@
-// Input that is not UTF-8, or has a byte order mark: what is said of it, what goes on, and what the program ends with.
+// Input that is not UTF-8, or has a byte order mark: what is said of it, what goes on, and what the
+// program ends with.
 
 import { message } from '@sotto/messages';
 import { describe, expect, test } from 'vitest';

@@ -10,7 +10,7 @@ import { describe, expect, test } from 'vitest';
 import { readInvite } from '../src/invite-source.ts';
 import type { ReadInvite } from '../src/invite-source.ts';
 import { INVITE_LINE_LIMIT_MS, INVITE_LINES_MAX } from '../src/limits.ts';
-import { feedLines } from '../src/line-feed.ts';
+import { queueLines } from '../src/line-queue.ts';
 import { isName, makeName } from '../src/name.ts';
 import { readOptions } from '../src/options.ts';
 import manifest from '../package.json' with { type: 'json' };
@@ -90,7 +90,7 @@ describe('a connection string', () => {
         ...{ terminal: undefined, staysRaw: false, showsOnTerminal: false, signal: never, atOnce: never },
       };
       const noShow = { show: () => undefined, note: () => undefined };
-      const reading = readInvite({ from: 'stdin' }, { ...edge, ...noShow, clock, lines: () => feedLines(stdin, 100) });
+      const reading = readInvite({ from: 'stdin' }, { ...edge, ...noShow, clock, lines: () => queueLines(stdin, 100) });
       for (const line of lines) {
         stdin.write(line);
         await clock.advance(INVITE_LINE_LIMIT_MS - 1);

@@ -47,10 +47,10 @@ test('a paste that nobody takes is bounded, and says so in its place', () => {
   const input = new PassThrough();
   const output = Object.assign(new PassThrough(), { columns: 80, isTTY: true });
   const below = { print: () => undefined, close: () => Promise.resolve(), wipe: () => undefined };
-  const { feed, screen } = editLines(input, output as unknown as NodeJS.WriteStream, below);
+  const { queue, screen } = editLines(input, output as unknown as NodeJS.WriteStream, below);
   const taken: string[] = [];
   input.emit('data', Buffer.from('x\r'.repeat(TYPED_LINES_MAX + 500)));
-  feed.begin({ line: (line) => void taken.push(line.ok ? line.text : line.code), end: () => undefined });
+  queue.begin({ line: (line) => void taken.push(line.ok ? line.text : line.code), end: () => undefined });
   expect(taken).toHaveLength(TYPED_LINES_MAX + 1);
   expect(new Set(taken.slice(0, -1))).toEqual(new Set(['x']));
   expect(taken.at(-1)).toBe('input-full');

@@ -1,4 +1,5 @@
-// A relay in memory that programs of a test reach at once, without any network: its host was here before anybody.
+// A relay in memory that programs of a test reach at once, without any network: its host was here
+// before anybody.
 
 import { randomBytes } from 'node:crypto';
 import { DialError, proveAdmission, registrationOf } from '@sotto/client';
@@ -72,7 +73,10 @@ export class MemoryRelay {
   }
 }
 
-/** A connection without delay: what one end writes the other has as soon as the running code lets go. */
+/**
+ * A connection without delay: what one end writes the other has as soon as the running code lets
+ * go.
+ */
 class Connection {
   readonly clientEnd = new End();
   readonly relayEnd = new End();
@@ -111,7 +115,10 @@ class End implements ByteStream {
     this.#flow = 'paused';
   }
 
-  /** What waits comes when the running code lets go, as from a socket: nobody is called back before the call returns. */
+  /**
+   * What waits comes when the running code lets go, as from a socket: nobody is called back before
+   * the call returns.
+   */
   resume(): void {
     this.#flow = 'flowing';
     queueMicrotask(() => this.#deliver());

@@ -1,8 +1,9 @@
-// /panic: whatever the program is doing, it ends now, with its own exit code, and neither room nor screen is told.
+// /panic: whatever the program is doing, it ends now, with its own exit code, and neither room nor
+// screen is told.
 
 import { describe, expect, test } from 'vitest';
 import { EXIT_CODES } from '../src/exit-codes.ts';
-import { LineFeed } from '../src/line-feed.ts';
+import { LineQueue } from '../src/line-queue.ts';
 import { PENDING_TEXTS_MAX, TYPED_LINES_MAX } from '../src/limits.ts';
 import { safely } from '../src/safe-text.ts';
 import { appendingScreen } from '../src/screen.ts';
@@ -121,16 +122,16 @@ describe('the screen', () => {
   });
 });
 
-test('a line that overtakes is taken though lines are held back, and out of a full queue', () => {
+test('a line that supersedes is taken though lines are held back, and out of a full queue', () => {
   const taken: string[] = [];
-  const feed = new LineFeed({ pause: () => undefined, resume: () => undefined });
-  feed.begin({
-    line: () => feed.hold(),
+  const queue = new LineQueue({ pause: () => undefined, resume: () => undefined });
+  queue.begin({
+    line: () => queue.hold(),
     end: () => undefined,
-    overtake: (line) => line.ok && line.text === 'now' && taken.push(line.text) > 0,
+    supersede: (line) => line.ok && line.text === 'now' && taken.push(line.text) > 0,
   });
-  feed.push(Array.from({ length: TYPED_LINES_MAX }, () => ({ ok: true, text: 'later' }) as const));
-  feed.push([{ ok: true, text: 'now' }]);
+  queue.enqueue(Array.from({ length: TYPED_LINES_MAX }, () => ({ ok: true, text: 'later' }) as const));
+  queue.enqueue([{ ok: true, text: 'now' }]);
   expect(taken).toEqual(['now']);
-  expect(feed.waiting).toBe(TYPED_LINES_MAX - 1);
+  expect(queue.waiting).toBe(TYPED_LINES_MAX - 1);
 });

@@ -29,7 +29,10 @@ function keysOf(lines: readonly string[]): string {
   return lines.map((line) => `${line}\r`).join('');
 }
 
-/** Announced, so that a test that stands still for a while is no link that has ended; without that, the clock is held elsewhere. */
+/**
+ * Announced, so that a test that stands still for a while is no link that has ended; without that,
+ * the clock is held elsewhere.
+ */
 function onSlowLink(lines: readonly string[]): Typed[] {
   const keys = `\x1b[200~${keysOf(lines)}\x1b[201~`;
   const [length, afterMs] = [150, 50];

@@ -130,7 +130,7 @@ describe('a typed command', () => {
     '\uff0fpanic',
     '\u200b/panic',
     '/pa\u00adnic',
-  ])('%j is a panic for the screen, which lets it overtake everything, and for the conversation', (text) => {
+  ])('%j is a panic for the screen, which lets it supersede everything, and for the conversation', (text) => {
     const plain = new PlainFrontEnd(
       { print: () => expect.fail('nothing is shown'), close: () => Promise.resolve(), wipe: () => undefined },
       () => 80,

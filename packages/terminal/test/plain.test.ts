@@ -65,7 +65,7 @@ describe('what is shown', () => {
         "¶-- looking up the room's onion",
         "¶-- found it; meeting it at a rendezvous point",
         "¶-- reached it; joining the room",
-        "¶-- not connected yet: what you say is kept, and sent then",
+        "¶-- not connected yet: your text is kept, and sent once you are",
         "¶-- joined as anna·aaaa",
         "¶-- type a message and press Enter; /help lists the commands",
         "¶-- bob·1234 is here",
@@ -76,12 +76,12 @@ describe('what is shown', () => {
         "¶-- 3 members, 2 here",
         "¶--   anna·aaaa  aaaa000000000000  you",
         "¶--   bob·1234  1234000000000000  here, verified",
-        "¶--   alice·4f2c  4f2c000000000000  not heard of now",
-        "¶--   dora·9abc  9abc000000000000  asks to be let in",
+        "¶--   alice·4f2c  4f2c000000000000  not heard from now",
+        "¶--   dora·9abc  9abc000000000000  knocking",
         "¶-- not connected: the relay cannot be reached now: trying again",
         "¶-- connected again",
         "¶-- bob·1234 has left",
-        "¶-- 2 messages were not acknowledged by the relay: the others may miss it",
+        "¶-- 2 messages were not acknowledged by the relay: other members may miss them",
         "¶-- the host has closed the room (room-closed)",
         "¶-- the end (room-closed)",
       ]
@@ -144,10 +144,21 @@ describe('what a member cannot do', () => {
     expect(lines.filter((line) => !OUR_LINES.test(line))).toEqual([]);
   });
 
+  test('a text of another member that looks like a place of the catalogue is shown as it came', () => {
+    const { notify, rows } = screenOf();
+    const place = '{code} {member} {detail} $& $1';
+    notify({ type: 'error', code: '{problem}', message: place });
+    notify({ type: 'state', state: 'joining', detail: place });
+    notify({ type: 'member-refused', code: 'member-unknown', member: place, candidates: [] });
+    expect(rows()).toEqual([
+      `¶-- ${place} ({problem})`,
+      `¶-- reached it; joining the room: ${place}`,
+      expect.stringMatching(/^¶-- \{code\} \{member\} \{detail\} \$& \$1: no member has that name/),
+    ]);
+  });
+
   test('the same samples are found harmful where they are printed as they came', () => {
-    const harmful = Object.values(HOSTILE_SAMPLES).filter(
-      (sample) => harmOf(`-- ${sample} asks to be let in`) !== undefined,
-    );
+    const harmful = Object.values(HOSTILE_SAMPLES).filter((sample) => harmOf(`-- ${sample} is knocking`) !== undefined);
     expect(harmful.length).toBeGreaterThan(60);
   });
 
@@ -161,7 +172,7 @@ describe('what a member cannot do', () => {
     expect(
       rows()
         .filter((row) => row.startsWith('¶--'))
-        .every((row) => row.includes(' asks to be let in: ')),
+        .every((row) => row.includes(' is knocking: ')),
     ).toBe(true);
   });
 
@@ -217,31 +228,31 @@ describe('what is shown of other members', () => {
     notify({ type: 'member-refused', code: 'member-unknown', member: 'carl', candidates: [] });
     expect(rows()).toMatchInlineSnapshot(`
       [
-        "¶-- newcomers have to be let in from now on: every member can, with /admit",
-        "¶-- bob·1234 asks to be let in: /admit 1234",
-        "¶-- letting bob·1234 in",
+        "¶-- newcomers have to be admitted from now on: any member can, with /admit",
+        "¶-- bob·1234 is knocking: /admit 1234",
+        "¶-- admitting bob·1234",
         "¶-- bob·1234 is here",
         "¶-- safety number of you and bob·1234 (1234000000000000):",
         "¶--   12345 67890 12345 67890",
         "¶--   12345 67890 12345 67890",
         "¶--   12345 67890 12345 67890",
-        "¶-- the other one types /verify with your name. Read it to each other over another channel: by voice, or face to face",
-        "¶-- all 60 digits equal: nobody stands between you; type /verified 1234",
-        "¶-- any digit differs: it is not who you think; say nothing here that matters, and tell the host",
+        "¶-- the other member types /verify with your name. Read the digits to each other over another channel: by voice, or face to face",
+        "¶-- if all 60 digits are equal, you have the real keys of each other: type /verified 1234",
+        "¶-- if any digit differs, this is not the member that it claims to be: send nothing that matters, and tell the host",
         "¶-- bob·1234 is verified, until you leave",
         "¶-- room code (epoch 12): abandon ability able about above absent",
-        "¶-- everybody in the room has these six words until its keys change: compare them over another channel, at the same moment",
-        "¶-- who has other words is shown another room by the relay: leave, and ask the host for a new room",
+        "¶-- all members have these six words until the keys change: compare them over another channel, at the same moment",
+        "¶-- if they differ, the relay has forked the room: leave, and ask the host for a new room",
         "¶-- bob·1234 has left",
-        "¶-- alice·4f2c was taken out of the room: nothing was heard of it any more",
-        "¶-- throwing alice·4f2c out: the host opens the room at another onion, which takes a minute or two",
-        "¶-- alice·4f2c was thrown out by the host",
-        "¶-- done: the room goes on without them. Its new connection string: docker compose exec host invite",
-        "¶-- the room moves to another onion; following, nothing is to be done",
+        "¶-- alice·4f2c was removed: nothing was heard from it any more",
+        "¶-- removing alice·4f2c: the host opens the room at another onion, which takes a minute or two",
+        "¶-- the host has removed alice·4f2c",
+        "¶-- done: the room goes on without that member. Its new connection string: docker compose exec host invite",
+        "¶-- the room moves to another onion; the client follows, and you need to do nothing",
         "¶-- looking up the room's onion",
         "¶-- in the room again",
-        "¶-- the room is locked: nobody joins, not even with the connection string",
-        "¶-- signed: it holds with the room's next new keys, in about 118 s, so that nobody who watches sees when you ordered it",
+        "¶-- the room is locked: nobody can join, not even with the connection string",
+        "¶-- signed: it takes effect with the room's next keys, in about 118 s; so an observer cannot see when you ordered it",
         "¶-- done: the host has signed it",
         "¶-- alice: several members fit: give the fingerprint, or more of it (member-ambiguous)",
         "¶--   alice·4f2c  4f2c000000000000",
@@ -268,13 +279,13 @@ describe('what is shown of other members', () => {
     notify({ type: 'warning', code: 'junk-commit', message: 'm', namesakes: [] });
     expect(rows()).toMatchInlineSnapshot(`
       [
-        "¶!! WARNING: alice·9abc000000000000 has another key than alice·4f2c000000000000 (verified by you), and a name that is drawn alike: it has joined anew, or it is somebody else (key-changed)",
-        "¶!! Next: compare the digits behind the names, and /verify whom you talk to before you trust a name",
-        "¶!! WARNING: anna·9abc000000000000 has a name that is drawn like the one of anna·aaaa000000000000 (you): two keys, two members (name-taken)",
-        "¶!! Next: compare the digits behind the names, and /verify whom you talk to before you trust a name",
-        "¶!! WARNING: the relay did not show alice·9abc000000000000 the same messages as you: it leaves out, reorders or splits the room (log-differs)",
-        "¶!! Next: compare /code with the others over another channel; who has other words is shown another room",
-        "¶!! WARNING: somebody who has the connection string, or the relay, put keys into the room that fit nobody: they were refused, and the room goes on (junk-commit)",
+        "¶!! WARNING: alice·9abc000000000000 has another key than alice·4f2c000000000000 (verified by you), and a name that looks the same: it has joined anew, or it is another person (key-changed)",
+        "¶!! Next: compare the digits behind the names, and /verify the member before you trust a name",
+        "¶!! WARNING: anna·9abc000000000000 has a name that looks like the one of anna·aaaa000000000000 (you): two keys, two members (name-taken)",
+        "¶!! Next: compare the digits behind the names, and /verify the member before you trust a name",
+        "¶!! WARNING: the relay did not show alice·9abc000000000000 the same messages as you: it drops or reorders messages, or has forked the room (log-differs)",
+        "¶!! Next: compare /code with the other members over another channel; if the codes differ, the relay has forked the room",
+        "¶!! WARNING: someone with the connection string, or the relay, sent keys that no member made: they were refused, and the room goes on (junk-commit)",
         "¶!! Next: if it happens again, ask the host to lock the room (/lock) or to open another one",
       ]
     `);
@@ -288,7 +299,7 @@ describe('what is shown of other members', () => {
       notify({ type: 'knock', member, waiting, again: false });
     }
     expect(rows()).toHaveLength(9);
-    expect(rows().at(-1)).toBe('¶-- more ask to be let in than are told one by one: /members lists them');
+    expect(rows().at(-1)).toBe('¶-- more are knocking than have a line each: /members lists them');
   });
 
   test('who has not said goodbye is said to have left when its place is taken away', () => {
@@ -308,7 +319,7 @@ describe('what is shown of other members', () => {
   test('one’s own removal is said as such', () => {
     const { notify, rows } = screenOf();
     notify({ type: 'removed', member: SELF, reason: 'evicted' });
-    expect(rows()).toEqual(['¶-- you were thrown out by the host']);
+    expect(rows()).toEqual(['¶-- the host has removed you']);
   });
 
   test('a room code of an epoch that is over is shown without a number', () => {
@@ -360,7 +371,7 @@ describe('line mode as a program', () => {
     const program = startProgram([INVITE], relay);
     await program.out.untilHas('-- not connected: ');
     program.stdin.write('early\n');
-    await program.out.untilHas('what you say is kept');
+    await program.out.untilHas('your text is kept');
     relay.down = false;
     await program.out.until((text) => /^[a-z]{6}·[0-9a-f]{4} {2}early$/m.test(text));
     program.stdin.end();

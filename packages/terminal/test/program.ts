@@ -1,4 +1,5 @@
-// Runs the whole program on streams in memory, with a relay in memory behind it, and waits for what it prints.
+// Runs the whole program on streams in memory, with a relay in memory behind it, and waits for what
+// it prints.
 
 import { PassThrough } from 'node:stream';
 import { randomBytes } from 'node:crypto';

@@ -1,4 +1,5 @@
-// A real program on a real pseudo-terminal in front of a real screen model: tests type, resize and look at rows as a person does.
+// A real program on a real pseudo-terminal in front of a real screen model: tests type, resize and
+// look at rows as a person does.
 
 import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -25,7 +26,8 @@ export interface PtyOptions {
   readonly size?: PtySize;
   readonly environment?: Record<string, string>;
   /**
-   * Whether it starts as a shell's job: in a process group of its own that a stop would stop, as in a container with `init: true`.
+   * Whether it starts as a shell's job: in a process group of its own that a stop would stop, as in
+   * a container with `init: true`.
    * The shell then shows the exit code, and what it finds to read.
    */
   readonly isJob?: boolean;
@@ -44,7 +46,10 @@ export interface PtyEnded {
   readonly signal: number;
 }
 
-/** A screen model: the rows that a terminal would show for some output, and the rows that it has scrolled away. */
+/**
+ * A screen model: the rows that a terminal would show for some output, and the rows that it has
+ * scrolled away.
+ */
 export class ScreenModel {
   readonly terminal: Terminal;
 
@@ -93,13 +98,18 @@ export class ScreenModel {
   }
 }
 
-/** One program on one terminal. Its screen answers the program's questions (device status, cursor). */
+/**
+ * One program on one terminal. Its screen answers the program's questions (device status, cursor).
+ */
 export class PtyTerminal {
   readonly screen: ScreenModel;
   readonly ended: Promise<PtyEnded>;
   /** All that the program wrote, as it wrote it. */
   written = '';
-  /** How long its screen takes to answer a question; Infinity: for ever. What is typed gets through all the same. */
+  /**
+   * How long its screen takes to answer a question; Infinity: for ever. What is typed gets through
+   * all the same.
+   */
   answersAfterMs = 0;
   readonly #pty: IPty;
   #end: PtyEnded | undefined;
@@ -145,7 +155,10 @@ export class PtyTerminal {
     this.#pty.write(keys);
   }
 
-  /** As when the window is drawn narrower or wider: the screen goes first, then the program hears of it. */
+  /**
+   * As when the window is drawn narrower or wider: the screen goes first, then the program hears of
+   * it.
+   */
   resize(size: PtySize): void {
     this.screen.terminal.resize(size.columns, size.rows);
     this.#pty.resize(size.columns, size.rows);
@@ -187,7 +200,10 @@ export class PtyTerminal {
     return Number(readFileSync(`/proc/${this.pid}/task/${this.pid}/children`, 'utf8').split(' ')[0]);
   }
 
-  /** Closes the terminal's side, as a window that is closed does, and ends the program if it still runs. */
+  /**
+   * Closes the terminal's side, as a window that is closed does, and ends the program if it still
+   * runs.
+   */
   async close(): Promise<void> {
     if (this.#end === undefined) this.#pty.kill('SIGKILL');
     await this.ended;

@@ -1,11 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { ENGLISH } from '@sotto/messages';
 import { columnsOf } from '../src/columns.ts';
-import { safeJson, safeLine, safeName, safeText } from '../src/safe-text.ts';
+import { safeJson, safeLine, safeMessage, safeName, safeText } from '../src/safe-text.ts';
 import { harmOf, HOSTILE_SAMPLES } from './hostile-samples.ts';
 
 const samples = Object.entries(HOSTILE_SAMPLES);
-/** Forged lines are made of the one control that a text of many lines keeps: the screen indents them. */
+/**
+ * Forged lines are made of the one control that a text of many lines keeps: the screen indents
+ * them.
+ */
 const onlyForgesLines = new Set(['LF forged line']);
 /** Any code units at all, with those that terminals act upon often among them. */
 const anyText = fc
@@ -107,6 +111,19 @@ describe('the gate', () => {
     expect(lines).toHaveLength(201);
     expect(lines.at(-1)).toBe('(301 more lines)');
     expect(safeLine('y'.repeat(1_000))).toBe(`${'y'.repeat(300)}...`);
+  });
+});
+
+describe('a text of the catalogue', () => {
+  test('takes parameters that went through the gate, and the compiler refuses any other', () => {
+    expect(safeMessage('screen.arrived', { member: safeName('al\x1b[1mice') })).toBe('al1mice is here');
+    // @ts-expect-error A plain string has not been through the gate.
+    expect(safeMessage('screen.arrived', { member: 'alice' })).toBe('alice is here');
+  });
+
+  test('is harmless by itself, in every form', () => {
+    const harmful = Object.entries(ENGLISH).filter(([, text]) => harmOf(text) !== undefined);
+    expect(harmful).toEqual([]);
   });
 });
 

@@ -1,4 +1,5 @@
-// The two doors of a client, scripted: a gate on a Unix socket that speaks lines of JSON, and a SOCKS port that lets through to a relay in memory.
+// The two doors of a client, scripted: a gate on a Unix socket that speaks lines of JSON, and a
+// SOCKS port that lets through to a relay in memory.
 
 import { createServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
@@ -6,7 +7,10 @@ import type { ByteStream } from '@sotto/client';
 
 export interface GateScript {
   readonly network: 'public' | 'private-test';
-  /** The first is the answer to the first `bootstrap`; the others follow at once as events, and the last is the answer from then on. */
+  /**
+   * The first is the answer to the first `bootstrap`; the others follow at once as events, and the
+   * last is the answer from then on.
+   */
   readonly stages: readonly unknown[];
   readonly descriptor: unknown;
   /** Refuses `allow` with this code. */

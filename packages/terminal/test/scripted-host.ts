@@ -1,9 +1,13 @@
-// A host's moderator socket that answers each line as the test says, and remembers what it was asked.
+// A host's moderator socket that answers each line as the test says, and remembers what it was
+// asked.
 
 import { createServer } from 'node:net';
 import type { Server, Socket } from 'node:net';
 
-/** What the host does with a question: a line, bytes as they are before it ends the connection, nothing at all. */
+/**
+ * What the host does with a question: a line, bytes as they are before it ends the connection,
+ * nothing at all.
+ */
 export type HostAnswer = string | { readonly raw: string | Uint8Array } | undefined;
 export const SILENCE = undefined;
 export const END: HostAnswer = { raw: '' };

@@ -1,4 +1,5 @@
-// Whole programs with real clients in one room: what one does with another, and what the host's own client does with the room.
+// Whole programs with real clients in one room: what one does with another, and what the host's own
+// client does with the room.
 
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -121,7 +122,7 @@ describe('two members', () => {
     await seat('bert');
     await anna.out.untilHas('!! WARNING: bert·');
     expect(anna.out.text).toMatch(
-      /^¶!! WARNING: bert·[0-9a-f]{16} has a name that is drawn like the one of bert·[0-9a-f]{16}: /m,
+      /^¶!! WARNING: bert·[0-9a-f]{16} has a name that looks like the one of bert·[0-9a-f]{16}: /m,
     );
     anna.stdin.write('/verify bert\n');
     await anna.out.untilHas('-- bert: several members fit');
@@ -227,13 +228,14 @@ describe("the host's own client", () => {
     const anna = await joinAsHost('anna');
     const bert = await seat('bert');
     anna.stdin.write('/knock\n');
-    await bert.out.untilHas('-- newcomers have to be let in');
+    await bert.out.untilHas('-- newcomers have to be admitted');
     const carl = start('carl');
-    await carl.out.untilHas('-- asked to be let in');
-    await bert.out.untilHas(' asks to be let in: /admit ');
+    await carl.out.untilHas('-- knocked: a member has to type /admit');
+    await bert.out.untilHas(' is knocking: /admit ');
     expect(carl.out.text).not.toContain('-- joined');
-    const digits = /^¶-- carl·[0-9a-f]{4} asks to be let in: \/admit (?<digits>[0-9a-f]{4})$/m.exec(bert.out.text)
-      ?.groups?.['digits'];
+    const digits = /^¶-- carl·[0-9a-f]{4} is knocking: \/admit (?<digits>[0-9a-f]{4})$/m.exec(bert.out.text)?.groups?.[
+      'digits'
+    ];
     bert.stdin.write(`/admit ${digits ?? ''}\n`);
     await carl.out.untilHas('-- joined as carl·');
     await anna.out.until((text) => /^¶-- carl·[0-9a-f]{4} is here$/m.test(text));
@@ -247,7 +249,7 @@ describe("the host's own client", () => {
     const carl = await seat('carl', { elsewhere });
     await anna.out.until((text) => /^¶-- carl·[0-9a-f]{4} is here$/m.test(text));
     anna.stdin.write('/verify bert\n/verified bert\n/evict carl\n');
-    await anna.out.untilHas('-- done: the room goes on without them');
+    await anna.out.untilHas('-- done: the room goes on without that member');
     expect(await carl.ended).toBe(1);
     expect(carl.out.text).toContain('(evicted)');
     for (const program of [anna, bert]) {

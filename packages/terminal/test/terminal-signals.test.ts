@@ -1,4 +1,5 @@
-// Keys and signals that must not stop a member, and a terminal that stands still: on a real pseudo-terminal.
+// Keys and signals that must not stop a member, and a terminal that stands still: on a real
+// pseudo-terminal.
 
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';

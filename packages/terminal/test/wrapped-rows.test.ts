@@ -1,4 +1,5 @@
-// What a peer says never stands where a line of ours begins: at any width, after any change of it, on a terminal that wraps and reflows.
+// What a peer says never stands where a line of ours begins: at any width, after any change of it,
+// on a terminal that wraps and reflows.
 
 import headless from '@xterm/headless';
 import fc from 'fast-check';

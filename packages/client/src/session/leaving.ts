@@ -1,6 +1,7 @@
 // Leaves the room: with a goodbye that carries the proof by which others remove this member. A lone
 // member puts the proof into the snapshot. PROTOCOL.md §5.8.
 
+import { message } from '@sotto/messages';
 import { DWELL_MOST_MS, isStealth } from '@sotto/protocol';
 import { LEAVE_COMMIT_WAIT_MS, LEAVE_WAIT_MS } from '../limits.ts';
 import { abandonRenewal } from './circuit-renewal.ts';
@@ -26,7 +27,11 @@ export function leave(present: Session, context: StepContext): Session {
   if (!isStealth(session.cover.mode)) return sendGoodbye(leaving, context);
   // In stealth a random wait keeps the goodbye from showing when this member sent its last text.
   const dwellMs = Math.round(context.chance() * DWELL_MOST_MS);
-  emit(context, { type: 'state', state: 'leaving', detail: `goodbye in about ${Math.ceil(dwellMs / 1_000)} s` });
+  emit(context, {
+    type: 'state',
+    state: 'leaving',
+    detail: message('client.goodbye', { seconds: Math.ceil(dwellMs / 1_000) }),
+  });
   setTimer(context, 'goodbye', dwellMs);
   return leaving;
 }

@@ -26,6 +26,10 @@ export const CLIENT = {
     'Tor could not build another circuit: the client keeps the one that it has. Try again later',
   'error.client.circuit-not-now': 'a circuit is renewed only while the room is joined: try again then',
   'error.client.not-done': 'the room did not take it: try again',
+  'client.first-commit-refused': "the relay did not take the room's first commit",
+  'client.relay-misbehaved': 'the relay broke the protocol',
+  'client.admission-refused': 'the relay did not admit the connection string',
+  'client.goodbye': 'goodbye in about {seconds} s',
   'warning.log-differs':
     'this member and you have not seen the same messages: the relay drops, changes or forks them. Compare room codes over another channel',
   'warning.log-rolled-back': 'the relay has gone back to an earlier state: later messages may be lost',

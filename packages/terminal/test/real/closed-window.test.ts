@@ -1,4 +1,5 @@
-// A terminal that is not there any more, in real time: what a killed `docker compose run` or a dead SSH connection looks like from inside.
+// A terminal that is not there any more, in real time: what a killed `docker compose run` or a dead
+// SSH connection looks like from inside.
 
 import { describe, expect, test } from 'vitest';
 import { EXIT_CODES } from '../../src/exit-codes.ts';

@@ -1,4 +1,5 @@
-// Hands input lines on one at a time, and not while they are held back: what has been read is then kept, and no more is read.
+// Hands input lines on one at a time, and not while they are held back: what has been read is then
+// kept, and no more is read.
 
 import type { InputLine } from './line-splitter.ts';
 import { LineSplitter } from './line-splitter.ts';
@@ -7,8 +8,10 @@ import { LineSplitter } from './line-splitter.ts';
 export interface LineConsumer {
   readonly line: (line: InputLine) => void;
   readonly end: () => void;
-  /** Asked of a line as soon as it has been read, whatever waits before it. True: it has been taken. */
-  readonly overtake?: (line: InputLine) => boolean;
+  /**
+   * Asked of a line as soon as it has been read, whatever waits before it. True: it has been taken.
+   */
+  readonly supersede?: (line: InputLine) => boolean;
 }
 
 /** What lines are read from: the parts of a readable stream that are used. */
@@ -19,8 +22,11 @@ export interface ByteSource {
   resume(): unknown;
 }
 
-/** A queue in front of a taker, bounded by what a source delivers before `pause` has its effect: one chunk. */
-export class LineFeed {
+/**
+ * A queue in front of a taker, bounded by what a source delivers before `pause` has its effect: one
+ * chunk.
+ */
+export class LineQueue {
   readonly #source: { pause(): unknown; resume(): unknown };
   readonly #queue: InputLine[] = [];
   #next = 0;
@@ -37,14 +43,14 @@ export class LineFeed {
     return this.#queue.length - this.#next;
   }
 
-  push(lines: readonly InputLine[]): void {
-    for (const line of lines) if (!this.overtake(line)) this.#queue.push(line);
+  enqueue(lines: readonly InputLine[]): void {
+    for (const line of lines) if (!this.supersede(line)) this.#queue.push(line);
     this.#handOn();
   }
 
   /** @returns whether the taker took it before all that waits. */
-  overtake(line: InputLine): boolean {
-    return this.#consumer?.overtake?.(line) === true;
+  supersede(line: InputLine): boolean {
+    return this.#consumer?.supersede?.(line) === true;
   }
 
   end(): void {
@@ -70,7 +76,10 @@ export class LineFeed {
     this.#handOn();
   }
 
-  /** A taker that holds ends this loop; one that holds and releases goes on in a loop of its own, behind the same line. */
+  /**
+   * A taker that holds ends this loop; one that holds and releases goes on in a loop of its own,
+   * behind the same line.
+   */
   #handOn(): void {
     const taker = this.#consumer;
     if (this.#phase !== 'flowing' || taker === undefined) return;
@@ -97,18 +106,20 @@ export class LineFeed {
   }
 }
 
-/** The lines of a stream of bytes. An error of the source is its end: there is nobody else to tell. */
-export function feedLines(source: ByteSource, maxBytes: number): LineFeed {
-  const feed = new LineFeed(source);
+/**
+ * The lines of a stream of bytes. An error of the source is its end: there is nobody else to tell.
+ */
+export function queueLines(source: ByteSource, maxBytes: number): LineQueue {
+  const queue = new LineQueue(source);
   const splitter = new LineSplitter(maxBytes);
   const end = (): void => {
     const last = splitter.finish();
-    if (last !== undefined) feed.push([last]);
-    feed.end();
+    if (last !== undefined) queue.enqueue([last]);
+    queue.end();
   };
-  source.on('data', (chunk) => feed.push(splitter.push(chunk)));
+  source.on('data', (chunk) => queue.enqueue(splitter.push(chunk)));
   source.on('end', end);
   source.on('error', end);
   source.on('close', end);
-  return feed;
+  return queue;
 }

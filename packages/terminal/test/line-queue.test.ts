@@ -1,8 +1,8 @@
 import { PassThrough } from 'node:stream';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { feedLines, LineFeed } from '../src/line-feed.ts';
-import type { LineConsumer } from '../src/line-feed.ts';
+import { queueLines, LineQueue } from '../src/line-queue.ts';
+import type { LineConsumer } from '../src/line-queue.ts';
 import { LineSplitter } from '../src/line-splitter.ts';
 import type { InputLine } from '../src/line-splitter.ts';
 
@@ -87,36 +87,36 @@ describe('lines out of bytes', () => {
   });
 });
 
-describe('a feed', () => {
+describe('a queue', () => {
   test('hands nothing on while it is held, not even of the same chunk, and forgets nothing', () => {
     const source = new PassThrough();
-    const feed = new LineFeed(source);
+    const queue = new LineQueue(source);
     const { taken, taker } = collect();
-    feed.begin({
+    queue.begin({
       ...taker,
       line: (line) => {
         taker.line(line);
-        if (taken.length === 2) feed.hold();
+        if (taken.length === 2) queue.hold();
       },
     });
-    feed.push(['a', 'b', 'c', 'd'].map((text) => ({ ok: true, text })));
-    feed.end();
+    queue.enqueue(['a', 'b', 'c', 'd'].map((text) => ({ ok: true, text })));
+    queue.end();
     expect(taken).toEqual(['a', 'b']);
     expect(source.isPaused()).toBe(true);
-    feed.release();
+    queue.release();
     expect(taken).toEqual(['a', 'b', 'c', 'd', '(end)']);
   });
 
   test('goes on with its next taker where the first one held it', async () => {
     const source = new PassThrough();
-    const feed = feedLines(source, 100);
+    const queue = queueLines(source, 100);
     const first = collect();
     const held = Promise.withResolvers<undefined>();
-    feed.begin({
+    queue.begin({
       ...first.taker,
       line: (line) => {
         first.taker.line(line);
-        feed.hold();
+        queue.hold();
         held.resolve(undefined);
       },
     });
@@ -124,7 +124,7 @@ describe('a feed', () => {
     const ended = Promise.withResolvers<undefined>();
     await held.promise;
     const second = collect();
-    feed.begin({ ...second.taker, end: () => ended.resolve(undefined) });
+    queue.begin({ ...second.taker, end: () => ended.resolve(undefined) });
     await ended.promise;
     expect(first.taken).toEqual(['invite']);
     expect(second.taken).toEqual(['hello', 'world']);
