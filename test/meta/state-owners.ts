@@ -19,7 +19,6 @@ interface Slice {
 export interface Write {
   readonly slice: string;
   readonly path: string;
-  readonly line: number;
   readonly text: string;
 }
 
@@ -88,9 +87,8 @@ function writesIn(source: ts.SourceFile, slices: readonly SliceType[], checker: 
   const note = (node: ts.Node, type: ts.Type | undefined): void => {
     const slice = type === undefined ? undefined : slices.find((one) => isPartOf(type, one.type));
     if (slice === undefined) return;
-    const line = source.getLineAndCharacterOfPosition(node.getStart(source)).line + 1;
     const text = node.getText(source).replaceAll(/\s+/g, ' ').slice(0, 60);
-    writes.push({ slice: slice.name, path: pathOf(source.fileName), line, text });
+    writes.push({ slice: slice.name, path: pathOf(source.fileName), text });
   };
   const visit = (node: ts.Node): void => {
     if (ts.isObjectLiteralExpression(node)) note(node, madeType(node, checker, slices));

@@ -28,7 +28,7 @@ export type { GroupOpened } from './opened.ts';
 export type { RemovalReason } from './policy.ts';
 export type { RosterMember, GroupView } from './view.ts';
 
-export interface GroupOptions {
+interface GroupOptions {
   readonly crypto: GroupCrypto;
   readonly suite: GroupSuite;
   readonly random: RandomSource;
