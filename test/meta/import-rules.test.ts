@@ -107,6 +107,15 @@ const VIOLATIONS: readonly (readonly [rule: string, what: string, files: Readonl
       'packages/crypto/src/c.ts': value,
     },
   ],
+  [
+    'pure-primitives-are-loaded-on-purpose-only',
+    'the terminal reaches the pure primitives through another package',
+    {
+      'packages/terminal/src/a.ts': take('../../crypto/src/mls/b.ts'),
+      'packages/crypto/src/mls/b.ts': "export { value } from '../provider/pure-x-wing.ts';\n",
+      'packages/crypto/src/provider/pure-x-wing.ts': value,
+    },
+  ],
   ['protocol-imports-nothing', 'the protocol imports Node', node('packages/protocol/src/a.ts', 'node:buffer')],
   ['machine-imports-nothing', 'the shapes of machines import Node', node('packages/machine/src/a.ts', 'node:timers')],
   ['messages-imports-nothing', 'the messages import Node', node('packages/messages/src/a.ts', 'node:util')],
