@@ -16,7 +16,7 @@ export type KnownNames = ReadonlyMap<string, string>;
  * @returns the warning that is due for a key with this name. `others`: the names of this member and
  * of all present members with another key.
  */
-export function findNameWarning(
+export function nameWarningFor(
   { name, fingerprint }: { readonly name: string; readonly fingerprint: string },
   others: readonly string[],
   known: KnownNames,

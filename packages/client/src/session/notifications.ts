@@ -8,7 +8,7 @@ import type { ClientStatus, ListedMember, Speaker } from '../events.ts';
 import type { Room } from '../group/room-keys.ts';
 import { NAME_WAIT_MS, UNNAMED_BYTES_MAX } from '../limits.ts';
 import { nameLooks } from '../names/likeness.ts';
-import { findNameWarning } from '../names/warnings.ts';
+import { nameWarningFor } from '../names/warnings.ts';
 import type { NameWarning } from '../names/warnings.ts';
 import { decodeText } from '../utf8.ts';
 import { emit, setTimer, warn } from './effects.ts';
@@ -172,7 +172,7 @@ export function warnOfKnock(session: Session, memberKey: Uint8Array, joiner: Spe
 
 function nameWarning({ inbox, user }: Session, memberKey: Uint8Array, who: Speaker): NameWarning | undefined {
   const others = presentMembers(inbox).filter((other) => !equalBytes(other.memberKey, memberKey) && other.name !== '');
-  return findNameWarning(who, [user.name, ...others.map(({ name }) => name)], user.names);
+  return nameWarningFor(who, [user.name, ...others.map(({ name }) => name)], user.names);
 }
 
 /** Each key is warned of once: a repeated warning could be used to hide others. */
