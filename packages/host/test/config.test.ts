@@ -27,7 +27,7 @@ test.each([
   ['SOTTO_SOCKS', 'tor-client:0'],
   ['SOTTO_SOCKS', 'tor-client:65536'],
   ['SOTTO_SOCKS', 'tor client:9050'],
-])('refuses %s = %j', (name, value) => {
+])('the configuration refuses %s = %j', (name, value) => {
   expect(() => readHostConfig({ ...GOOD, [name]: value })).toThrow(
     expect.objectContaining({ code: 'host-environment' }),
   );

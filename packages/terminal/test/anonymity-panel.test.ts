@@ -21,7 +21,7 @@ describe('the anonymity panel', () => {
     vanguards: 'on',
   } as const;
 
-  test('says how the room hides, what it costs, and what a watcher could see now', () => {
+  test('shows how the room hides, what that costs, and what an observer could see now', () => {
     const { notify, rows } = screenOf();
     notify(stealth);
     expect(rows()).toEqual([
@@ -33,7 +33,7 @@ describe('the anonymity panel', () => {
     ]);
   });
 
-  test('promises nothing where nothing is hidden', () => {
+  test('promises nothing in a room without cover', () => {
     for (const mode of ['off', 'jitter'] as const) {
       const { notify, rows } = screenOf();
       notify({ ...stealth, mode });
@@ -48,7 +48,7 @@ describe('the anonymity panel', () => {
     [172_800, 'on', 'guard the same for 2 days at least; vanguards on'],
     [null, null, 'guard unknown; vanguards unknown'],
   ] as const)(
-    'says of a guard that was the same for %j s, and of vanguards %j: %s',
+    'describes a guard that was the same for %j s, with vanguards %j, as %s',
     (guardSameSeconds, vanguards, words) => {
       const { notify, rows } = screenOf();
       notify({ ...stealth, guardSameSeconds, vanguards });
@@ -56,7 +56,7 @@ describe('the anonymity panel', () => {
     },
   );
 
-  test('is asked for in a room, and answers without Tor', async () => {
+  test('is shown by /status in a room, even without an answer of Tor', async () => {
     const program = startProgram([INVITE, '--name', 'anna'], new MemoryRelay());
     await program.out.untilHas('-- joined as anna·');
     program.stdin.write('/status\n');
