@@ -25,11 +25,11 @@ describe('the anonymity panel', () => {
     const { notify, rows } = screenOf();
     notify(stealth);
     expect(rows()).toEqual([
-      '¶-- cover: stealth, for 8 at most; 1.8 MB an hour up and 18.4 down, whether or not anyone writes; a line waits 1.6 s on average; a slot every 2 s',
+      '¶-- cover: stealth, for 8 at most; 1.8 MB an hour up and 18.4 down, whether or not anyone writes. A line waits 1.6 s on average; a slot every 2 s',
       '¶--   waiting: about 12 s',
       '¶--   keys: epoch 4, 77 s old, the next in about 43 s; members you have not verified: 2',
       '¶--   Tor: circuit in use for 40 s; guard the same for 2 h at least; vanguards on',
-      '¶--   someone watching your connection can see: that you are here, and when members join or leave or the keys change; not when anyone writes, nor how much',
+      '¶--   someone watching your connection can see: that you are here, and when members join or leave or the keys change. Hidden: when anyone writes, and how much',
     ]);
   });
 
