@@ -1,4 +1,4 @@
-// One connection to the relay's admin socket: the room belongs to it, so its end is news.
+// One connection to the relay's admin socket. The room ends with it, so its end is an event.
 
 import { JsonClient, JsonSocketError } from '@sotto/json-socket';
 import { systemClock } from '@sotto/machine/system-clock';
@@ -14,7 +14,7 @@ export async function connectAdmin(socketPath: string): Promise<AdminConnection>
   return admin;
 }
 
-/** Asks one thing at a time; answers come in order. */
+/** Sends one request at a time; answers come in order. */
 export class AdminConnection {
   /** Resolves when the connection has ended. Never rejects. */
   readonly closed: Promise<void>;

@@ -1,4 +1,4 @@
-// What the host is told through its environment, read and checked once.
+// Reads and checks the environment of the host, once.
 
 import { message } from '@sotto/messages';
 import { coverOfName } from '@sotto/protocol';
@@ -13,18 +13,18 @@ export interface HostConfig {
   readonly gateSocket: string;
   readonly relaySocket: string;
   readonly inviteSocket: string;
-  /** Where the host's own client asks; undefined if there is no such place. */
+  /** The socket for the host's own client; undefined if there is none. */
   readonly moderatorSocket: string | undefined;
   /** The access that the room is founded with. */
   readonly access: AccessMode;
-  /** How the room hides when something is said, from its founding to its end. */
+  /** The cover mode of the room, from its founding to its end. */
   readonly cover: Cover;
   readonly socks: { readonly host: string; readonly port: number };
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** All that the host reads beside SOTTO_UNPROTECTED. */
+/** All variables of the host but SOTTO_UNPROTECTED. */
 export const VARIABLES: readonly string[] = [
   'SOTTO_TOR_CONTROL',
   'SOTTO_TOR_COOKIE',
@@ -42,12 +42,12 @@ const PATH = /^\/[A-Za-z0-9._/-]{1,106}$/;
 const SOCKS = /^([a-z0-9.-]{1,253}):([1-9][0-9]{0,4})$/;
 const PORT_MAX = 65_535;
 
-/** Where tor, in its own container, finds the relay's socket. */
+/** The path of the relay's socket in the container of tor. */
 const RELAY_SOCKET_DEFAULT = '/run/relay/relay.sock';
 /** In the host's own tmpfs: `docker compose exec host invite` asks here. */
 const INVITE_SOCKET_DEFAULT = '/tmp/invite.sock';
 
-/** What `stealth` means where no size is named: friends, not a crowd. */
+/** The size of `stealth` without a number, for a small group. */
 const STEALTH_DEFAULT: Cover = 'stealth-8';
 
 /** @throws HostError `host-environment`, `host-access`, `host-cover` */

@@ -1,4 +1,4 @@
-// Why a host cannot go on, by a stable code; the texts stand in @sotto/messages.
+// The codes of failures that end a host; the texts stand in @sotto/messages.
 
 import { message } from '@sotto/messages';
 
@@ -16,7 +16,7 @@ export const HOST_CODES = [
 ] as const;
 export type HostCode = (typeof HOST_CODES)[number];
 
-/** Why the host does not do what its own client asks of it. */
+/** The codes with which the host refuses requests of its own client. */
 export const MODERATOR_CODES = [
   'moderator-malformed',
   'not-open',
@@ -29,13 +29,13 @@ export type ModeratorCode = (typeof MODERATOR_CODES)[number];
 export class HostError extends Error {
   readonly code: HostCode;
 
-  /** `problem`: what exactly is wrong, without any value. */
+  /** `problem`: the exact fault, without any value. */
   constructor(code: HostCode, options: { cause?: unknown; problem?: string } = {}) {
     super(describeFailure(code, options.problem), options);
     this.code = code;
   }
 
-  /** Whether a variable is wrong, so that nothing was begun. */
+  /** Whether a variable is wrong, so that nothing was started. */
   get isUsage(): boolean {
     return this.code === 'host-environment' || this.code === 'host-access' || this.code === 'host-cover';
   }

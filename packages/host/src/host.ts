@@ -1,5 +1,5 @@
-// The host: one room, and for the time of a move another beside it. Performs the effects of the
-// room move, and answers the moderator.
+// The host: one room, and another beside it during a room move. It performs the effects of the room
+// move, and answers the moderator.
 
 import { message } from '@sotto/messages';
 import type { AccessMode } from '@sotto/protocol';
@@ -22,7 +22,7 @@ export interface HostOptions {
   readonly config: HostConfig;
   readonly print: (text: string) => void;
   readonly moveLimits?: RoomMoveLimits;
-  /** Where room secrets and onion keys lie; in ordinary memory, if absent. */
+  /** The allocator of room secrets and onion keys; ordinary memory, if absent. */
   readonly holdSecret?: HoldSecret;
 }
 
@@ -41,7 +41,7 @@ export class Host implements Moderation {
   readonly #print: (text: string) => void;
   readonly #limits: RoomMoveLimits;
   readonly #holdSecret: HoldSecret;
-  /** Everything that has not ended: the room, and the other one or the one before. */
+  /** Every room that has not ended: the present one, and the other one or the one before. */
   readonly #rooms = new Set<RoomHosting>();
   #room: RoomHosting;
   #other: RoomHosting | undefined;
@@ -69,12 +69,12 @@ export class Host implements Moderation {
     });
   }
 
-  /** The connection string, once it is known to work. */
+  /** The connection string, once the room was reached. */
   get invite(): string | undefined {
     return this.#room.inviteText;
   }
 
-  /** The same with the network that it leads over. */
+  /** The connection string with the kind of its network. */
   get shown(): ShownInvite | undefined {
     const { inviteText, network } = this.#room;
     return inviteText === undefined ? undefined : { invite: inviteText, network };
@@ -84,7 +84,7 @@ export class Host implements Moderation {
     this.#room.start();
   }
 
-  /** Ends all rooms: within 5 s nothing is left of them. */
+  /** Ends all rooms within 5 s. */
   stop(): void {
     for (const room of this.#rooms) room.stop();
   }
@@ -155,8 +155,8 @@ export class Host implements Moderation {
   }
 
   #openOther(): void {
-    // Open whatever the access of this room is: all members have to get in at once, and only they
-    // have the other room's connection string yet.
+    // The other room is open whatever the access of this one. All members have to join at once, and
+    // only they have its connection string yet.
     const other = this.#makeRoom('open');
     this.#other = other;
     void other.opened.then(() => {
@@ -223,7 +223,7 @@ export class Host implements Moderation {
     }
   }
 
-  /** Of another room the host prints only what keeps it from opening. */
+  /** The host prints of another room only the problems that keep it from opening. */
   #onReport(room: RoomHosting, report: HostingReport): void {
     if (room === this.#room) this.#print(report.type === 'line' ? report.text : describeNotice(report.notice));
     else if (room === this.#other && report.type === 'notice' && 'cause' in report.notice) {
@@ -231,7 +231,7 @@ export class Host implements Moderation {
     }
   }
 
-  /** The room has ended, and with it the host. */
+  /** The room has ended, so the host ends. */
   async #end(code: HostCode | undefined): Promise<void> {
     this.#stage = 'ending';
     clearTimeout(this.#timer);

@@ -1,4 +1,4 @@
-// Answers `docker compose exec host invite`, on a socket in the host's own tmpfs that no other
+// Answers `docker compose exec host invite`, on a socket in the host's own tmpfs, which no other
 // container sees.
 
 import { JsonClient, JsonServer, JsonSocketError, parseJsonObject } from '@sotto/json-socket';
@@ -9,20 +9,18 @@ import { HostError } from './errors.ts';
 import { INVITE_ANSWER_BYTES_MAX, INVITE_CONNECTIONS_MAX } from './limits.ts';
 import { listenAt } from './socket-path.ts';
 
-/**
- * The connection string, and the network that it leads over; unknown as long as Tor has not said
- * it.
- */
+/** The connection string, and the kind of its network; unknown until Tor has answered. */
 export interface ShownInvite {
   readonly invite: string;
   readonly network: NetworkKind | undefined;
 }
 
-/** The connection has its one line as soon as it is made, and is asked nothing. */
+/** The host sends its one line as soon as the connection is made, without a request. */
 const UNASKED: Responder = { answer: () => '' };
 
 /**
- * Gives each connection what `current` says at that moment: undefined before the room is reachable.
+ * Sends each connection the value of `current` at that moment: undefined before the room is
+ * reachable.
  *
  * @throws HostError `host-environment`
  */
@@ -43,7 +41,7 @@ export async function serveInvite(socketPath: string, current: () => ShownInvite
 }
 
 /**
- * @returns the invite, or undefined while the room is not reachable.
+ * @returns the invite, or undefined while the room is not reachable
  * @throws HostError `host-silent` if no host answers there, or not with exactly one line
  */
 export async function askInvite(socketPath: string): Promise<ShownInvite | undefined> {
@@ -66,8 +64,8 @@ export async function askInvite(socketPath: string): Promise<ShownInvite | undef
 }
 
 /**
- * @returns what is shown, `none` if there is nothing yet, or undefined for what a host does not
- * answer.
+ * @returns the shown invite, `none` if there is none yet, or undefined for an answer that no host
+ * gives
  */
 function decodeAnswer(answer: JsonObject | undefined): ShownInvite | 'none' | undefined {
   if (answer === undefined) return undefined;

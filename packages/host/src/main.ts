@@ -11,7 +11,7 @@ import { serveModerator } from './moderator-socket.ts';
 import { describeEnd } from './screen.ts';
 
 const EXIT_FAILED = 1;
-/** Sockets are for their owner and for the group that the volume hands on. */
+/** Sockets are for their owner and for the group of the volume. */
 const SOCKET_UMASK = 0o007;
 
 const PROGRAM = { name: 'host', help: message('host.help') };
@@ -23,7 +23,7 @@ await requireProtection({ name: PROGRAM.name, network: 'inner' });
 requireKnownVariables(PROGRAM, VARIABLES);
 try {
   const config = readHostConfig(process.env);
-  // Before the first secret, so that all of them lie there.
+  // Before the first secret, so that all secrets lie in locked memory.
   const memory = await lockSecrets();
   const host = new Host({ config, print, holdSecret: moveToSecretMemory });
   process.umask(SOCKET_UMASK);

@@ -1,4 +1,4 @@
-// What the host's own client may ask of the host, one JSON object a line, exactly the fields given.
+// The requests of the host's own client: one JSON object a line, with exactly the given fields.
 // PROTOCOL.md §6.6.
 
 import { parseJsonObject } from '@sotto/json-socket';
@@ -15,8 +15,8 @@ export type ModeratorRequest =
   | { readonly operation: 'moved' };
 
 /**
- * `ok` with what the operation gives: the connection string, an order, an order and where the room
- * goes on, or nothing.
+ * `ok` with the result of the operation: the connection string, an order, an order and a move, or
+ * nothing.
  */
 export type ModeratorReply =
   | { readonly ok: true; readonly invite?: string; readonly order?: SignedOrder; readonly move?: Move }

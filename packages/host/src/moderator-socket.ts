@@ -10,19 +10,18 @@ import type { ModeratorReply } from './moderator-request.ts';
 
 const MALFORMED: ModeratorReply = { ok: false, code: 'moderator-malformed' };
 
-/** What a host does for its moderator. */
+/** The requests that a host answers for its moderator. */
 export interface Moderation {
-  /** The connection string, once it is known to work. */
+  /** The connection string, once the room was reached. */
   readonly invite: string | undefined;
   setAccess(mode: AccessMode): ModeratorReply;
-  /** Opens another room first: it takes as long as that. */
+  /** Opens another room first, and takes as long as that. */
   evict(memberId: Uint8Array): Promise<ModeratorReply>;
   moved(): ModeratorReply;
 }
 
 /**
- * Answers each connection line by line, in order, and listens in the place of whatever socket is
- * there.
+ * Answers each connection line by line, in order. It replaces a stale socket at its path.
  *
  * @throws HostError `host-environment` if no socket can be made there
  */
@@ -33,7 +32,7 @@ export async function serveModerator(socketPath: string, moderation: Moderation)
     maxConnections: MODERATOR_CONNECTIONS_MAX,
     maxWaitingRequests: 1,
     maxUnreadBytes: MODERATOR_UNREAD_BYTES_MAX,
-    // A bug ends this connection; the room and its members are not to suffer for it.
+    // A bug ends this connection only; the room and its members stay.
     open: () => ({ answer: async (line) => encodeModeratorReply(await answer(line, moderation)) }),
   });
   await listenAt(server.server, socketPath, 'SOTTO_MODERATOR_SOCKET');

@@ -6,11 +6,11 @@ import type { AccessMode, Invite, Move, SignedAccess, SignedOrder } from '@sotto
 import type { OnionKey } from '@sotto/tor';
 
 /**
- * Signs orders for as long as the room's onion key lives: after its end each throws TorError
- * `onion-key`.
+ * Signs orders for as long as the room's onion key lives. After the room's end each call throws
+ * TorError `onion-key`.
  */
 export class OrderSigner {
-  /** The room's first order, which is founded with it. */
+  /** The room's first order, which is part of its founding. */
   readonly founding: SignedAccess;
   readonly #key: OnionKey;
   readonly #roomId: Uint8Array;

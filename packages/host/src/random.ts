@@ -1,7 +1,7 @@
-// The host's random bytes, as plain arrays: `slice` of a Buffer is no copy, and zeroing one would
-// zero ours.
+// The host's random bytes, as plain arrays. `slice` of a Buffer is no copy, so zeroing a slice
+// would zero the original.
 
 import { randomFillSync } from 'node:crypto';
 
-/** Filled where they stay: there is no second copy of what becomes a secret. */
+/** Filled in place: a later secret has no second copy. */
 export const random = (length: number): Uint8Array => randomFillSync(new Uint8Array(length));

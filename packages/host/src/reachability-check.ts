@@ -24,14 +24,14 @@ export interface ReachabilityCheck {
   readonly startupTimer: StartupTimer;
   /** Gets each stage of the second Tor that follows its present one. */
   readonly onStage: (stage: ShownStage) => void;
-  /** How many checks have failed before this one. */
+  /** How many checks failed before this one. */
   readonly failures: number;
   readonly signal: AbortSignal;
 }
 
 /**
- * Resolves when the room was reached. A check that failed can be repeated; after `signal` it
- * rejects soon, and touches no secret any more.
+ * Resolves when the room was reached. A failed check can be repeated. After `signal` it rejects
+ * soon, and reads no secret any more.
  *
  * @throws TorError, DialError
  */

@@ -1,19 +1,19 @@
-// The life of one hosted room, as a pure state machine: Tor, relay and the reachability check, in
-// whatever order they come and go. Its edge is room-hosting.ts.
+// The life of one hosted room, as a pure state machine. Events of Tor, the relay and the
+// reachability check come in any order. Its edge is room-hosting.ts.
 
 import type { Step } from '@sotto/machine';
 import type { HostCode } from './errors.ts';
 
 /**
- * The onion side's Tor: away, on its way to the network, there, and with our onion in a first
+ * The onion side's Tor: gone, connecting, connected, or with the onion's descriptor in a first
  * directory.
  */
 type OnionStatus = 'away' | 'bootstrapping' | 'ready' | 'publishing' | 'published';
 /** The relay: does it hold our room? */
 type RoomStatus = 'away' | 'held';
 /**
- * Whether a second Tor has reached the room as a guest does. `reached` is forgotten whenever the
- * onion is added anew.
+ * Whether a second Tor has reached the room as a guest does. `reached` is reset whenever the onion
+ * is added again.
  */
 type Reachability = 'unknown' | 'checking' | 'reached';
 
@@ -22,8 +22,8 @@ export interface RoomHostingState {
   readonly room: RoomStatus;
   readonly reachability: Reachability;
   /**
-   * `open` once the connection string was shown; a room is resumed and not created from its first
-   * creation on.
+   * `open` once the connection string was shown. After its first creation a room is resumed and
+   * never created again.
    */
   readonly stage: 'opening' | 'open' | 'ended';
   readonly created: boolean;
@@ -64,7 +64,7 @@ export type RoomHostingEffect =
   | { readonly type: 'notify'; readonly what: Notice }
   | { readonly type: 'end'; readonly code: HostCode | undefined };
 
-/** What the host's screen is told; the words are in screen.ts. */
+/** Notices for the host's screen; the words are in screen.ts. */
 export type Notice =
   | { readonly notice: 'tor-lost' | 'relay-lost' | 'publishing' | 'proving' | 'reachable-again' | 'ending' }
   | { readonly notice: 'not-reached' | 'publish-failed'; readonly cause: string };
@@ -127,7 +127,7 @@ function change(state: RoomHostingState, event: RoomHostingEvent, limits: RoomHo
   }
 }
 
-/** A check that ran while the onion or the room went away says nothing of the present. */
+/** A check is void if the onion or the room was lost while it ran. */
 function reached(state: RoomHostingState): RoomHostingStep {
   if (state.onion !== 'published' || state.room !== 'held')
     return withoutEffects({ ...state, reachability: 'unknown' });
@@ -148,7 +148,7 @@ function notReached(state: RoomHostingState, cause: string, nowMs: number, limit
   };
 }
 
-/** Starts whatever can be started now. */
+/** Starts everything that can start now. */
 function advance(state: RoomHostingState, nowMs: number): RoomHostingStep {
   if (state.stage === 'ended' || state.room !== 'held') return withoutEffects(state);
   if (state.onion === 'ready') {

@@ -40,7 +40,7 @@ const REFUSALS: Partial<Readonly<Record<AdminCode, HostCode>>> = {
   'admin-malformed': 'room-refused',
 };
 
-/** What a hosted room reports while it works: a line of its progress, or a notice. */
+/** The reports of a hosted room: a line of its progress, or a notice. */
 export type HostingReport =
   { readonly type: 'line'; readonly text: string } | { readonly type: 'notice'; readonly notice: Notice };
 
@@ -48,17 +48,17 @@ export interface RoomHostingOptions {
   readonly config: HostConfig;
   readonly access: AccessMode;
   readonly emit: (report: HostingReport) => void;
-  /** Where room secret and onion key lie. */
+  /** The allocator of room secret and onion key. */
   readonly holdSecret: HoldSecret;
 }
 
-/** How the room came to be open. */
+/** How the room was opened. */
 export interface Opening {
   readonly network: NetworkKind | undefined;
   readonly time: { readonly totalMs: number; readonly torMs: number };
 }
 
-/** One room, from nothing to its end. */
+/** One room, from its creation to its end. */
 export class RoomHosting {
   /** Resolves when the room can be joined for the first time. */
   readonly opened: Promise<Opening>;
@@ -103,7 +103,7 @@ export class RoomHosting {
   }
 
   /**
-   * Onion key and room secret, once it is known that they lead into the room. The secret is zero
+   * Onion key and room secret, once a check has reached the room with them. The secret is zero
    * after the room's end.
    */
   get invite(): Invite | undefined {
@@ -123,7 +123,7 @@ export class RoomHosting {
     this.#step({ type: 'start' });
   }
 
-  /** Ends the room: within 5 s nothing is left of it. */
+  /** Ends the room within 5 s. */
   stop(): void {
     this.#step({ type: 'stop' });
   }
@@ -189,8 +189,8 @@ export class RoomHosting {
   }
 
   /**
-   * Tries until Tor's control socket is there. Stages are shown from the first on, before this is
-   * done.
+   * Tries until Tor's control socket answers. Stages are shown from the first on, even before this
+   * resolves.
    */
   async #openControl(onBootstrapped: () => void): Promise<OnionControl | undefined> {
     const startedMs = performance.now();
@@ -218,7 +218,7 @@ export class RoomHosting {
     return undefined;
   }
 
-  /** The screen says first which network this is, so stages wait until that is known. */
+  /** The screen names the network first, so stages wait until it is known. */
   #emitStage(stage: ShownStage): void {
     const line = describeStage('tor', stage);
     if (this.#network === undefined) this.#heldLines.push(line);
@@ -264,7 +264,7 @@ export class RoomHosting {
     try {
       await this.#removeOnion();
     } catch (error) {
-      // Not there any more is what was wanted.
+      // An onion that Tor does not know is gone, as wanted.
       if (!(error instanceof TorError)) throw error;
     }
     await this.#publish();
@@ -364,7 +364,7 @@ export class RoomHosting {
     this.#abort.abort();
     const closing = [this.#removeOnion(), this.#closeRoom(), this.#check];
     await Promise.race([Promise.allSettled(closing), delay(END_TIMEOUT_MS)]);
-    // The two connections own onion and room: what could not be asked for ends with them.
+    // The two connections own onion and room: both end with them, even without an answer.
     this.#control?.close();
     this.#admin?.close();
     this.#onionKey.wipe();

@@ -5,8 +5,9 @@ import type { Step } from '@sotto/machine';
 
 /**
  * `opening`: another room is being opened; the eviction waits for it. `offered`: it is open, and
- * the moderator's client knows. `leaving`: that client has told the members; the other room is the
- * room now, and the one before has its last seconds. `closing`: the one before is being closed.
+ * the moderator's client knows it. `leaving`: that client has told the members. The other room is
+ * the present one, and the one before ends within seconds. `closing`: the one before is being
+ * closed.
  */
 export type RoomMove = { readonly stage: 'settled' | 'opening' | 'offered' | 'leaving' | 'closing' };
 
@@ -16,7 +17,7 @@ export type RoomMoveEvent =
   | { readonly type: 'evict' }
   /** The other room can be joined. */
   | { readonly type: 'opened' }
-  /** The other room has ended before it was ours. */
+  /** The other room has ended before the room moved to it. */
   | { readonly type: 'lost' }
   | { readonly type: 'moved' }
   /** The room before has ended. */
@@ -31,12 +32,12 @@ export type RoomMoveEffect =
   | { readonly type: 'switch-to-other' }
   | { readonly type: 'close-before' }
   | { readonly type: 'show-invite' }
-  /** `time-over` is due after so long, instead of whatever was due before. */
+  /** `time-over` is due after so long, and replaces an earlier one. */
   | { readonly type: 'wait'; readonly forMs: number }
   | { readonly type: 'wait-for-nothing' }
   | { readonly type: 'notify'; readonly what: MoveNotice };
 
-/** What the host's screen is told of a move; the words are in screen.ts. */
+/** Notices of a move for the host's screen; the words are in screen.ts. */
 export type MoveNotice = 'opening-other' | 'other-not-opened' | 'other-offered' | 'offer-lapsed' | 'switching';
 
 export interface RoomMoveLimits {
@@ -48,8 +49,8 @@ export interface RoomMoveLimits {
 type RoomMoveStep = Step<RoomMove, RoomMoveEffect>;
 
 /**
- * One step. An event that does not fit the stage changes nothing: its room or its eviction is given
- * up already.
+ * One step. An event that does not fit the stage changes nothing, because its room or its eviction
+ * was given up already.
  */
 export function stepRoomMove(move: RoomMove, event: RoomMoveEvent, limits: RoomMoveLimits): RoomMoveStep {
   switch (move.stage) {
@@ -81,7 +82,7 @@ export function stepRoomMove(move: RoomMove, event: RoomMoveEvent, limits: RoomM
   return { state: move, effects: [] };
 }
 
-/** The room that there is goes on. */
+/** The present room goes on. */
 function withdraw(what: MoveNotice): readonly RoomMoveEffect[] {
   return [{ type: 'wait-for-nothing' }, { type: 'close-other' }, notify(what)];
 }

@@ -1,4 +1,5 @@
-// The host's words. What Tor says comes in as stages and codes, never as text of others.
+// The lines of the host's screen. Tor's messages come in as stages and codes, never as foreign
+// text.
 
 import { message } from '@sotto/messages';
 import { coverCost, coverMembersMax, isStealth } from '@sotto/protocol';
@@ -9,7 +10,7 @@ import { renderInvite } from './invite-card.ts';
 import type { Notice } from './room-hosting-machine.ts';
 import type { MoveNotice } from './room-move-machine.ts';
 
-/** A stage of one of the two Tors, as both `tor` and the gate tell it. */
+/** A stage of one of the two Tors, as both `tor` and the gate report it. */
 export interface ShownStage {
   readonly state: string;
   readonly percent?: number;
@@ -67,7 +68,7 @@ export function describeMove(notice: MoveNotice): string {
   return message(MOVE_MESSAGES[notice]);
 }
 
-/** The last line: the host has ended, and why if it was not asked to. */
+/** The last line: the host has ended, and the reason if it was not stopped. */
 export function describeEnd(code: HostCode | undefined): string {
   if (code === undefined) return message('host.room-ended');
   return message('host.room-ended-because', { code, reason: message(`error.host.${code}`) });
@@ -81,7 +82,7 @@ export function describeNetwork(network: NetworkKind): string | undefined {
   return network === 'private-test' ? message('host.test-network') : undefined;
 }
 
-/** The host's last word before people come: the string, and where the time went. */
+/** The line before members join: the connection string, and the startup time in its parts. */
 export function renderOpening(
   invite: string,
   network: NetworkKind | undefined,
@@ -94,7 +95,10 @@ export function renderOpening(
   return [spent, describeCover(cover), renderInvite(invite, remind(network))].join('\n');
 }
 
-/** What a watcher of a member's line can tell, and what hiding it costs each member. */
+/**
+ * What an observer of a member's connection can see, and the traffic that each member pays to hide
+ * it.
+ */
 export function describeCover(cover: Cover): string {
   if (cover === 'off') return message('host.cover-off');
   const { upBytesPerHour, downBytesPerHour, meanDelayMs } = coverCost(cover);
@@ -110,8 +114,8 @@ function megabytes(bytes: number): string {
 }
 
 /**
- * The new string after a move, and why there is one. `reopened`: the room before let nobody in by
- * himself, and this one does.
+ * The new string after a move, and the reason of the move. `reopened`: the room before was not
+ * open, and this one is.
  */
 export function renderMoved(
   invite: string,

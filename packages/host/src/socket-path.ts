@@ -1,4 +1,4 @@
-// The two sockets of the host listen at paths from its environment, and a bad path is the
+// Opens the two sockets of the host at paths from its environment. A bad path is reported as the
 // variable's fault.
 
 import { message } from '@sotto/messages';
@@ -7,7 +7,7 @@ import { listenAtPath, SocketPathError } from '@sotto/json-socket';
 import { HostError } from './errors.ts';
 
 /**
- * Listens in the place of whatever socket is there.
+ * Listens at a path, and replaces a stale socket there.
  *
  * @throws HostError `host-environment`, which names `variable`
  */

@@ -1,15 +1,12 @@
-// Measures where the time to a reachable room went: in Tor, or in Sotto itself.
+// Measures how much of the startup time Tor took, and how much Sotto itself.
 
-/** A stretch of time in which the host waited for Tor, in ms of one clock. */
+/** A span of time in which the host waited for Tor, in ms of one clock. */
 interface Stretch {
   readonly fromMs: number;
   readonly toMs: number;
 }
 
-/**
- * @returns how much of the time the stretches cover together, in ms: those that lie over each other
- * count once.
- */
+/** @returns how much time the spans cover together, in ms; overlapping spans count once */
 export function coveredMs(stretches: readonly Stretch[]): number {
   let covered = 0;
   let reached = -Infinity;
@@ -20,7 +17,7 @@ export function coveredMs(stretches: readonly Stretch[]): number {
   return covered;
 }
 
-/** Collects the stretches that were spent waiting for Tor. */
+/** Collects the spans of waiting for Tor. */
 export class StartupTimer {
   readonly #now: () => number;
   readonly #startMs: number;

@@ -37,7 +37,7 @@ test('the connection to the relay gives answers in the order of the requests', a
 test.each([
   ['no JSON', 'hello\n'],
   ['an endless line', 'x'.repeat(5_000)],
-])('ends on %s from the relay', async (_what, answer) => {
+])('the connection ends on %s from the relay', async (_what, answer) => {
   const admin = await connectAdmin(await relayThatAnswers([answer]));
   await expect(admin.ask({ operation: 'ping' })).rejects.toMatchObject({ code: 'relay-unreachable' });
   await admin.closed;

@@ -27,7 +27,7 @@ test.each([
   ['SOTTO_SOCKS', 'tor-client:0'],
   ['SOTTO_SOCKS', 'tor-client:65536'],
   ['SOTTO_SOCKS', 'tor client:9050'],
-])('refuses %s = %j', (name, value) => {
+])('the configuration refuses %s = %j', (name, value) => {
   expect(() => readHostConfig({ ...GOOD, [name]: value })).toThrow(
     expect.objectContaining({ code: 'host-environment' }),
   );
@@ -68,7 +68,7 @@ test('the screen shows the cost of the cover, and its limits, before anyone join
   expect(describeCover('off')).toContain('someone watching your connection can see when you write');
   expect(describeCover('jitter')).toContain('does not hide it');
   expect(describeCover('stealth-32')).toBe(
-    "cover: stealth-32; at most 32 members; each sends 1.6 MB an hour and receives 36.9, whether or not anyone writes; a line waits 2.6 s on average, and Tor's own time",
+    "cover: stealth-32; at most 32 members; each sends 1.6 MB an hour and receives 36.9, whether or not anyone writes. A line waits 2.6 s on average, and Tor's own time",
   );
 });
 

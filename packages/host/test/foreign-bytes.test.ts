@@ -2,11 +2,11 @@ import { damageText, fuzz, FUZZ_GROWTH_BYTES_MAX, FUZZ_LIMIT_MS, FUZZ_SLOWEST_MS
 import { describe, expect, test } from 'vitest';
 import { decodeModeratorRequest } from '../src/moderator-request.ts';
 
-describe('the bytes at the moderator’s socket', { timeout: FUZZ_LIMIT_MS }, () => {
+describe('bytes at the moderator’s socket', { timeout: FUZZ_LIMIT_MS }, () => {
   test.each([
     ['an access mode', '{"operation":"access","mode":"knock"}'],
     ['an eviction', `{"operation":"evict","member":"${'ab'.repeat(16)}"}`],
-  ])('%s: nothing makes the reader throw, hang or grow', async (_name, line) => {
+  ])('%s: no bytes make the reader throw, hang or grow', async (_name, line) => {
     const decode = (bytes: Uint8Array): boolean => decodeModeratorRequest(bytes).ok;
     const accepted = new TextEncoder().encode(line);
     // Control: the thing itself is read.

@@ -15,7 +15,7 @@ import type { ShownInvite } from '../src/invite-socket.ts';
 const BLACK = 16;
 const INVITE = `sotto1${'q'.repeat(112)}`;
 
-describe('the card', () => {
+describe('the invite card', () => {
   test('has the connection string alone on a line, and a code that fits a small terminal', () => {
     const lines = renderInvite(INVITE, 'a reminder').split('\n');
     expect(lines).toContain(INVITE);
@@ -51,7 +51,7 @@ describe('the card', () => {
     expect((await seen(renderInvite(INVITE, 'a reminder'))).slice(0, data.length)).toEqual(data);
   });
 
-  test('control: a code in the colours of the terminal has no colour to be read by', async () => {
+  test('control: a code in the colours of the terminal has no colours of its own', async () => {
     expect(await seen(stripVTControlCharacters(renderInvite(INVITE, 'a reminder')))).toEqual([]);
   });
 
@@ -63,7 +63,7 @@ describe('the card', () => {
   });
 });
 
-describe('the socket', () => {
+describe('the invite socket', () => {
   let folder: string;
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), 'sotto-'));
@@ -95,7 +95,7 @@ describe('the socket', () => {
     ['a network that nobody knows', '{"invite":"sotto1","network":"other"}'],
     ['two answers', '{"invite":null}\n{"invite":null}\n'],
     ['more than an answer is long', JSON.stringify({ invite: 'q'.repeat(5_000) })],
-  ])('that answers %s is an error with a code', async (_what, answer) => {
+  ])('gives an error with a code if it answers %s', async (_what, answer) => {
     const path = join(folder, 'other.sock');
     const server = createServer((socket) => void socket.end(answer)).listen(path);
     await once(server, 'listening');
@@ -103,7 +103,7 @@ describe('the socket', () => {
     server.close();
   });
 
-  test('without a server is an error with a code', async () => {
+  test('gives an error with a code if no server listens', async () => {
     await expect(askInvite(join(folder, 'nobody.sock'))).rejects.toMatchObject({ code: 'host-silent' });
   });
 });

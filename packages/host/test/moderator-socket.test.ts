@@ -184,7 +184,7 @@ describe("the moderator's socket", () => {
   });
 });
 
-describe('a request', () => {
+describe('a request of the moderator', () => {
   test.each([
     '',
     'null',
@@ -213,7 +213,7 @@ describe('a request', () => {
     ['{"operation":"moved"}', { operation: 'moved' }],
     ['{"mode":"knock","operation":"access"}', { operation: 'access', mode: 'knock' }],
     [`{"operation":"evict","member":"${MEMBER}"}`, { operation: 'evict', memberId: new Uint8Array(16).fill(0xab) }],
-  ])('is taken: %s', (line, value) => {
+  ])('is accepted: %s', (line, value) => {
     expect(decodeModeratorRequest(Buffer.from(line))).toEqual({ ok: true, value });
   });
 });

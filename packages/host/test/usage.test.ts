@@ -61,7 +61,7 @@ describe('the host', () => {
     [{ SOTTO_INVITE_SOCKET: '/nowhere/invite.sock' }, 'SOTTO_INVITE_SOCKET: no socket can be made there'],
     [{ SOTTO_MODERATOR_SOCKET: folder }, 'SOTTO_MODERATOR_SOCKET: its path is taken by something that is not a socket'],
     [{ SOTTO_MODERATOR_SOCKET: '/nowhere/m.sock' }, 'SOTTO_MODERATOR_SOCKET: no socket can be made there'],
-  ])('with %j says in one line which variable is wrong, and ends with 2', (change, problem) => {
+  ])('names the wrong variable in one line with %j, and ends with 2', (change, problem) => {
     const { code, out, err } = run('main', { ...UNPROTECTED, ...WHOLE, ...change });
     expect([code, out]).toEqual([2, '']);
     expect(err.startsWith(`${SAID_FIRST}host: ${problem}`)).toBe(true);
@@ -70,7 +70,7 @@ describe('the host', () => {
   });
 });
 
-describe.each(['host', 'invite'])('%s', (name) => {
+describe.each(['host', 'invite'])('the program %s', (name) => {
   const file = name === 'host' ? 'main' : 'invite-main';
 
   test.each([
@@ -81,14 +81,14 @@ describe.each(['host', 'invite'])('%s', (name) => {
     [['--frob'], 2, /^$/, `${name}: unknown option --frob. See: ${name} --help\n`],
     [['extra'], 2, /^$/, `${name}: an argument too many: it takes none. See: ${name} --help\n`],
     [['--', '--help'], 2, /^$/, `${name}: an argument too many: it takes none. See: ${name} --help\n`],
-  ])('answers %j before it looks for anything, and begins nothing', (args, code, out, err) => {
+  ])('answers %j before it reads its environment, and starts nothing', (args, code, out, err) => {
     const ended = run(file, {}, args);
     expect(ended).toEqual({ code, out: expect.stringMatching(out) as string, err });
     for (const line of ended.out.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
   });
 });
 
-describe('invite', () => {
+describe('the invite command', () => {
   test('names its wrong variable, and ends with 2', () => {
     expect(run('invite-main', { SOTTO_INVITE_SOCKET: 'invite.sock' })).toEqual({
       code: 2,

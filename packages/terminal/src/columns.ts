@@ -1,5 +1,5 @@
-// How many columns a text may take, never fewer than a terminal draws: a line that wraps by itself
-// would begin where only we may write.
+// An upper bound of the columns of a text. A line that wraps by itself would begin in the column of
+// the program's own signs.
 
 import { eastAsianWidth } from 'get-east-asian-width';
 
@@ -8,8 +8,8 @@ const ASCII_ONLY = /^[\x20-\x7e]*$/;
 const WITHOUT_WIDTH = /[\p{Mn}\p{Me}\u{200C}\u{200D}]/v;
 /**
  * Marks that terminals with older tables (xterm's own are of Unicode 5) draw in a column of their
- * own: what later versions added, by blocks;
- * and the marks of kana and Han, which make a narrow character wide.
+ * own. These are the additions of later versions, by blocks, and the marks of kana and Han, which
+ * make a narrow character wide.
  */
 const IN_A_COLUMN_ELSEWHERE: readonly RegExp[] = [
   /[\u{487}\u{616}-\u{61A}\u{65F}\u{7FD}\u{816}-\u{900}\u{93A}\u{955}-\u{957}\u{9FE}\u{A51}\u{A75}\u{AFA}-\u{B00}\u{B44}\u{B55}]/v,
@@ -18,11 +18,11 @@ const IN_A_COLUMN_ELSEWHERE: readonly RegExp[] = [
   /[\u{20F0}\u{2CEF}-\u{2DFF}\u{302A}-\u{302D}\u{3099}\u{309A}\u{A66F}-\u{ABFF}\u{FE24}-\u{FE2F}\u{10000}-\u{10FFFF}]/v,
 ];
 /**
- * Narrow or ambiguous to Unicode, and drawn wide by one of xterm's tables: numbers in circles, and
- * two emoji.
+ * Characters that are narrow or ambiguous in Unicode, and wide in one of xterm's tables: numbers in
+ * circles, and two emoji.
  */
 const WIDE_ELSEWHERE = /[\u{3248}-\u{324F}\u{1F93B}\u{1F946}]/v;
-/** It makes what stands before it an emoji, which may be wide then. */
+/** It makes the character before it an emoji, which may be wide then. */
 const EMOJI_SELECTOR = '\ufe0f';
 const segmenter = new Intl.Segmenter('en', { granularity: 'grapheme' });
 
@@ -45,8 +45,8 @@ function columnsOfOne(character: string): number {
 }
 
 /**
- * Breaks one line into rows of at most `columns`, at a space where there is one, and inside a drawn
- * character only if it is wider.
+ * Breaks one line into rows of at most `columns`, at a space if there is one. It breaks inside a
+ * drawn character only if that is wider than a row.
  */
 export function breakRows(line: string, columns: number): string[] {
   const rows: string[] = [];
@@ -67,8 +67,8 @@ export function breakRows(line: string, columns: number): string[] {
 }
 
 /**
- * What is drawn as one character stays together, unless it alone fills a row: some scripts let one
- * grow without end.
+ * Characters that are drawn as one stay together, unless they alone fill a row: some scripts have
+ * no limit.
  */
 function piecesOf(line: string, columns: number): string[] {
   return Array.from(segmenter.segment(line), ({ segment }) => segment).flatMap((segment) =>
@@ -76,7 +76,7 @@ function piecesOf(line: string, columns: number): string[] {
   );
 }
 
-/** Behind the last space of the row's second half, or at its end. */
+/** After the last space of the row's second half, or at its end. */
 function breakPoint(row: string): number {
   const space = row.lastIndexOf(' ');
   return space > row.length / 2 ? space + 1 : row.length;

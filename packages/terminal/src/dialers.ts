@@ -1,4 +1,4 @@
-// The dialers of one client: usually one; two while the room moves to another onion.
+// The dialers of one client: one, or two while the room moves to another onion.
 
 import type { Dial } from '@sotto/client';
 import { equalBytes } from '@sotto/protocol';
@@ -7,7 +7,7 @@ import type { OnionPath } from '@sotto/tor';
 import type { Dialer } from './onion-dial.ts';
 
 interface OpenDialer {
-  /** No two rooms of a stay share it: a room that moves gets another one. */
+  /** Two rooms of a session never share it: a room that moves gets another one. */
   readonly onionKey: Uint8Array;
   readonly dialer: Dialer;
 }
@@ -21,7 +21,7 @@ export class Dialers {
     this.#open = open;
   }
 
-  /** The way to this room: the same one however often it is asked for. */
+  /** The dialer of this room: the same one at each call. */
   dialFor(invite: Invite): Dial {
     const known = this.#dialers.find(({ onionKey }) => equalBytes(onionKey, invite.onionKey));
     if (known !== undefined) return known.dialer.dial;
@@ -30,7 +30,7 @@ export class Dialers {
     return owner.dial;
   }
 
-  /** @returns what is known of the newest way through Tor. */
+  /** @returns the state of the newest dialer's path through Tor */
   async path(): Promise<OnionPath | undefined> {
     return this.#dialers.at(-1)?.dialer.path?.();
   }

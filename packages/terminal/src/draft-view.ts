@@ -1,5 +1,5 @@
-// How a draft is drawn: in rows that no terminal wraps by itself, so that it is known how many
-// there are to take back.
+// Draws a draft in rows that no terminal wraps by itself, so that the number of rows to erase is
+// known.
 
 import { columnsOf } from './columns.ts';
 import { joinSafe, safeLine, safely } from './safe-text.ts';
@@ -30,10 +30,9 @@ export interface DraftView {
   readonly beforeCursor: SafeText;
 }
 
-/** At most one row less than the terminal has: of a taller draft, the rows around the cursor. */
+/** At most one row less than the terminal has. A taller draft shows the rows around the cursor. */
 export function viewDraft(draft: Draft, size: TerminalSize): DraftView {
-  // The last column stays free: a terminal that has written there waits to wrap, and not all agree
-  // on how.
+  // The last column stays free, because terminals differ in when they wrap after it.
   const width = Math.max(ROW_COLUMNS_MIN, size.columns - 1);
   const rows: SafeText[] = [];
   let row = PROMPT;
@@ -62,8 +61,8 @@ export function viewDraft(draft: Draft, size: TerminalSize): DraftView {
 }
 
 /**
- * Draws a view from the beginning of a row. The cursor goes to its place by writing what is before
- * it: the terminal knows how wide that is.
+ * Draws a view from the beginning of a row. Writing the text before the cursor moves it to its
+ * place, because the terminal knows the widths.
  */
 export function drawing({ rows, cursorRow, beforeCursor }: DraftView): string {
   const below = rows.length - 1 - cursorRow;
@@ -71,9 +70,9 @@ export function drawing({ rows, cursorRow, beforeCursor }: DraftView): string {
 }
 
 /**
- * Takes a view back that was drawn and leaves the cursor where it began. If the terminal has
- * wrapped the rows since, because it was drawn narrower,
- * this begins too low: of the old draft something stays, and nothing that is above it goes.
+ * Erases a view that was drawn and leaves the cursor where it began. A terminal that was narrowed
+ * meanwhile may have wrapped the rows. The erasing then begins too low: a part of the old draft
+ * stays, and nothing above it goes.
  */
 export function erasing({ cursorRow }: DraftView): string {
   return `${up(cursorRow)}\r\u001b[J`;
@@ -83,7 +82,7 @@ export function up(rows: number): string {
   return rows > 0 ? `\u001b[${rows}A` : '';
 }
 
-/** What is drawn as one character stays together, unless it is wider than a row. */
+/** Characters that are drawn as one stay together, unless they are wider than a row. */
 function piecesOf(text: string, width: number): string[] {
   return Array.from(segmenter.segment(text), ({ segment }) => segment).flatMap((segment) =>
     segment.length > 1 && columnsOf(safeLine(segment)) > width ? Array.from(segment) : [segment],

@@ -1,4 +1,4 @@
-// Where Tor is, from the environment that docker compose sets; checked before anything is begun.
+// Reads where Tor is from the environment that docker compose sets, before anything starts.
 
 import { message } from '@sotto/messages';
 import type { SocksAddress } from '@sotto/tor';

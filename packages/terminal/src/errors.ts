@@ -1,4 +1,4 @@
-// Codes of what can go wrong in front of the screen; the texts stand in @sotto/messages.
+// Codes of the client program's failures; the texts stand in @sotto/messages.
 
 export const TERMINAL_CODES = [
   'usage',
@@ -37,7 +37,7 @@ export const TERMINAL_CODES = [
 ] as const;
 export type TerminalCode = (typeof TERMINAL_CODES)[number];
 
-/** Codes with which the host refuses what its own client asks. */
+/** Codes with which the host refuses requests of its own client. */
 export const HOST_REFUSALS = ['not-open', 'busy', 'room-not-opened', 'nothing-offered'] as const;
 type HostRefusal = (typeof HOST_REFUSALS)[number];
 

@@ -11,33 +11,31 @@ export type Command =
   | { readonly type: 'send'; readonly text: string; readonly ref: string | undefined }
   | { readonly type: 'members' | 'code' | 'status' | 'circuit' }
   | { readonly type: 'leave' }
-  /** Everything is zeroed, cleared and ended, now. */
+  /** Everything is zeroed, cleared and ended, at once. */
   | { readonly type: 'panic' }
   /** `member`: a name, a fingerprint, its first digits, or name and digits as screens show them. */
   | { readonly type: 'verify' | 'verified' | 'evict'; readonly member: string }
   | { readonly type: 'admit'; readonly member: string }
   | { readonly type: 'access'; readonly mode: AccessMode };
 
-/** `verified`: the user has compared this one's safety number in this stay. */
+/** `verified`: the user has compared this member's safety number in this session. */
 export type ShownMember = ListedMember & { readonly verified: boolean };
 
 /** The commands about one member. */
 export type MemberAction = Extract<Command, { member: string }>['type'];
 
-/** A member that was met in this stay, and whether the user verified it. */
+/** A member that was met in this session, and whether the user verified it. */
 export type KnownSpeaker = Speaker & { readonly verified: boolean };
 
 /** An event for a screen. `ref` is always the program's own. */
 export type ShownEvent =
   | Exclude<ClientEvent, { type: 'sent' | 'members' | 'warning' | 'knock' }>
   | { readonly type: 'members'; readonly members: readonly ShownMember[] }
-  /** `namesakes`: members of this stay with a name that is drawn alike, and another key. */
+  /** `namesakes`: members of this session with a name that is drawn alike, and another key. */
   | (Extract<ClientEvent, { type: 'warning' }> & { readonly namesakes: readonly KnownSpeaker[] })
-  /**
-   * `waiting`: how many wait to be let in, this one included. `again`: it was among them before.
-   */
+  /** `waiting`: how many strangers knock, this one included. `again`: this one knocked before. */
   | { readonly type: 'knock'; readonly member: Speaker; readonly waiting: number; readonly again: boolean }
-  /** An own text was taken; it is not with the relay yet. */
+  /** The client has accepted an own text; the relay does not hold it yet. */
   | { readonly type: 'queued' }
   /** The relay holds this own text. */
   | { readonly type: 'sent'; readonly ref: string | undefined; readonly id: string; readonly text: string }
@@ -51,15 +49,15 @@ export type ShownEvent =
   | ({
       readonly type: 'status';
       readonly unverified: number;
-      /** For so long everything has gone over the circuit in use. */
+      /** For so long the circuit in use has carried everything. */
       readonly circuitAgeSeconds: number | null;
-      /** At least: the gate has looked for so long and no longer. */
+      /** The guard was the same for at least as long as the gate has looked. */
       readonly guardSameSeconds: number | null;
       readonly vanguards: Vanguards | null;
     } & Omit<ClientStatus, 'connectedSeconds'>)
-  /** The client was asked to do it. */
+  /** The client was asked for this action. */
   | { readonly type: 'asked'; readonly action: 'admit' | 'evict'; readonly member: Speaker }
-  /** What was asked about `member` was not done. `candidates`: whom it may mean. */
+  /** A request about `member` was refused. `candidates`: the members that it may mean. */
   | {
       readonly type: 'member-refused';
       readonly code: TerminalCode;
@@ -76,8 +74,8 @@ export interface ViewContext {
 }
 
 /**
- * A screen for people (`plain.ts`) or for programs (`json.ts`). The messenger owns one front end
- * for a stay, and only the messenger calls it.
+ * A screen for users (`plain.ts`) or for programs (`json.ts`). The messenger owns one front end for
+ * a session, and only the messenger calls it.
  *
  * Every call is synchronous, returns soon and never throws: a message of a peer must not end the
  * program. A front end writes to its `Screen` alone, and only text that has been through
@@ -86,9 +84,9 @@ export interface ViewContext {
  */
 export interface FrontEnd {
   /**
-   * Shows one event. The messenger calls it once for each event, in the order in which they
-   * happened, from before the first connection to the state `closed`; nothing comes after that. An event may
-   * have no line on a screen. `here` is valid for this event only.
+   * Shows one event. The messenger calls it once for each event, in the order of the events, from
+   * before the first connection. The state `closed` is the last event. An event may have no line on
+   * a screen. `here` is valid for this event only.
    */
   notify(event: ShownEvent, here: ViewContext): void;
   /**

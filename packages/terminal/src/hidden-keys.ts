@@ -1,4 +1,4 @@
-// Holds what is typed or pasted at the hidden prompt, in bounded memory that can be overwritten.
+// Holds typed or pasted keys of the hidden prompt, in bounded memory that can be overwritten.
 
 import { INVITE_BYTES_MAX } from './limits.ts';
 
@@ -12,12 +12,12 @@ const KEY = {
   escape: 0x1b,
   delete: 0x7f,
 };
-/** A terminal in bracketed-paste mode writes these around what is pasted. */
+/** A terminal in bracketed-paste mode writes these around a paste. */
 const PASTE_BEGINS = '\x1b[200~';
 const PASTE_ENDS = '\x1b[201~';
 
 /**
- * Keys of any number of lines. What is more than INVITE_BYTES_MAX is not kept. Inside of an
+ * Keys of any number of lines, up to INVITE_BYTES_MAX; further ones are dropped. Inside an
  * announced paste no key is a command.
  */
 export class HiddenKeys {
@@ -49,7 +49,7 @@ export class HiddenKeys {
     return false;
   }
 
-  /** Keeps nothing of it but whether a paste is on its way. */
+  /** Keeps only whether a paste is on its way. */
   drop(key: number): void {
     this.#readMarker(key);
   }
@@ -104,7 +104,7 @@ export class HiddenKeys {
   }
 }
 
-/** Of a character of several bytes in UTF-8, one that is not its first. */
+/** Whether a byte is a later one of a UTF-8 character. */
 function isContinuation(byte: number): boolean {
   return (byte & 0xc0) === 0x80;
 }

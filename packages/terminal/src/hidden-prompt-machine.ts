@@ -1,13 +1,13 @@
-// What the hidden prompt does with what is typed or pasted: it takes an answer when the input is
-// quiet, and drops the rest. Pure but for the keys it holds.
+// The states of the hidden prompt. It answers when the input is quiet, and drops the rest. Its only
+// state are the keys that it holds.
 
 import type { Step } from '@sotto/machine';
 import { HiddenKeys } from './hidden-keys.ts';
 import { OPEN_PASTE_QUIET_MS, PASTE_QUIET_MS, QUIET_STEP_MS } from './limits.ts';
 
 /**
- * `reading`: keys are kept. `leaving`: nobody wants to answer, and what still comes is dropped.
- * `over`: nothing is awaited.
+ * `reading`: keys are kept. `leaving`: no answer is wanted, and further input is dropped. `over`:
+ * nothing is awaited.
  */
 export interface HiddenPrompt {
   readonly phase: 'reading' | 'leaving' | 'over';
@@ -26,7 +26,7 @@ export type HiddenPromptEvent =
   | { readonly type: 'cut' };
 
 export type HiddenPromptEffect =
-  /** Takes the place of the wait before. */
+  /** Replaces the wait before. */
   | { readonly type: 'wait'; readonly ms: number }
   | { readonly type: 'answer'; readonly text: string }
   | { readonly type: 'cancel' };
@@ -40,8 +40,8 @@ export function newHiddenPrompt(): HiddenPrompt {
 }
 
 /**
- * `isWhole` says of a text that it needs no Enter. How the same bytes are cut into events changes
- * nothing.
+ * `isWhole`: whether a text needs no Enter. The result does not depend on how the bytes are cut
+ * into events.
  */
 export function stepHiddenPrompt(
   state: HiddenPrompt,

@@ -1,5 +1,5 @@
-// Asks for a secret on a terminal without showing it, and reads all that is pasted with it, so that
-// nobody else does.
+// Asks for a secret on a terminal without echo, and reads all of a paste, so that no other program
+// does.
 
 import type { Clock } from '@sotto/client';
 import { newHiddenPrompt, stepHiddenPrompt } from './hidden-prompt-machine.ts';
@@ -19,32 +19,28 @@ export interface HiddenInput {
   resume(): unknown;
 }
 
-/** All that was typed and pasted, or that nobody wants to answer. */
+/** All typed and pasted text, or no answer. */
 export type Answer = { readonly type: 'answered'; readonly text: string } | { readonly type: 'cancelled' };
 
 export interface HiddenPromptEdge {
   readonly input: HiddenInput;
   readonly show: (text: string) => void;
-  /**
-   * What is shown is shown on a terminal, which can be asked to announce where a paste begins and
-   * ends.
-   */
+  /** The output is a terminal, which can announce where a paste begins and ends. */
   readonly showsOnTerminal: boolean;
   readonly clock: Pick<Clock, 'after'>;
-  /** Asks to leave: what is being pasted is still waited for and dropped. */
+  /** Asks to leave. The prompt still waits for the end of a paste, and drops it. */
   readonly signal: AbortSignal;
   /** Ends the prompt at once. */
   readonly atOnce: AbortSignal;
-  /** Says of a text that it needs no Enter. */
+  /** Whether a text needs no Enter. */
   readonly isWhole: (text: string) => boolean;
 }
 
 /**
- * Writes `question` and reads without echo until the input has been quiet behind the answer: what
- * comes with it in the
- * same paste is part of the text, and reaches nobody else. Ctrl-C, Ctrl-D, the end of the input and
- * the signals cancel.
- * The terminal is left in raw mode and paused, for the next reader or `setRawMode(false)`.
+ * Writes `question` and reads without echo until the input is quiet after the answer. The rest of
+ * the same paste is part of the text, and no other program reads it. Ctrl-C, Ctrl-D, the end of the
+ * input and the signals cancel. The terminal stays raw and paused, for the next reader or
+ * `setRawMode(false)`.
  */
 export async function askHidden(question: string, edge: HiddenPromptEdge): Promise<Answer> {
   const { input, signal, atOnce } = edge;
@@ -68,7 +64,7 @@ export async function askHidden(question: string, edge: HiddenPromptEdge): Promi
   };
   const interrupt = (): void => step({ type: 'interrupted' });
   const cut = (): void => step({ type: 'cut' });
-  // Before the question is seen: an answer that comes at once must not be echoed.
+  // Set before the question is shown: a fast answer must not be echoed.
   input.setRawMode(true);
   try {
     edge.show(edge.showsOnTerminal ? `${ANNOUNCE_PASTE}${question}` : question);

@@ -1,5 +1,5 @@
-// The host's own client needs no connection string: it asks the host, and waits as long as the host
-// takes to open its room.
+// Asks the host for the connection string, for the host's own client, and waits while the host
+// opens its room.
 
 import { message } from '@sotto/messages';
 import { ModeratorError } from '@sotto/client';

@@ -1,5 +1,4 @@
-// Finds the one valid connection string in what people really paste, and names what is wrong if
-// there is none. Pure.
+// Finds the one valid connection string in a paste, or names its fault. Pure.
 
 import { message } from '@sotto/messages';
 import { decodeInvite, INVITE_CHARACTERS } from '@sotto/protocol';
@@ -9,37 +8,38 @@ import { INVITE_BYTES_MAX } from './limits.ts';
 export interface InviteNotFound {
   readonly ok: false;
   readonly code: InviteCode | 'invite-several';
-  /**
-   * Adds to the code's own text and never repeats the string; empty where there is nothing to add.
-   */
+  /** Adds to the text of the code and never repeats the string; may be empty. */
   readonly detail: string;
-  /** It ends in the first part of a connection string, or says nothing yet: the rest may come. */
+  /** The text is empty so far or ends within a connection string: the rest may come. */
   readonly unfinished: boolean;
 }
 export type FoundInvite = { readonly ok: true; readonly value: Invite } | InviteNotFound;
 
 const PREFIX = 'sotto1';
 const PREFIXES = /sotto1/gi;
-/** What bech32 writes behind the prefix: no 1, b, i or o. */
+/** The alphabet of bech32 after the prefix: no 1, b, i or o. */
 const PIECE = /^[02-9AC-HJ-NP-Zac-hj-np-z]+$/;
 const NOT_OF_A_PIECE = /[^02-9AC-HJ-NP-Zac-hj-np-z]/u;
 /**
- * What a word is made of; everything else is a gap. A byte that is not UTF-8 may have been a
+ * The characters of a word; everything else is a gap. A byte that is not UTF-8 may have been a
  * character of the string.
  */
 const WORDS = /[\p{L}\p{N}\p{M}\ufffd]+/gu;
-/** Colours, cursor moves and paste markers; titles and links that end; character sets. */
+/**
+ * Escape sequences: colours, cursor moves, paste markers, complete titles and links, character
+ * sets.
+ */
 const SEQUENCES = /(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[ -/]+[0-~]/g;
-/** Drawn as nothing, so that nobody sees it in the middle of a word. */
+/** Invisible characters, which may stand unseen in the middle of a word. */
 const INVISIBLE = /[\p{Cf}\p{Default_Ignorable_Code_Point}\0-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]/gu;
 /** What `docker compose up` writes before each line: `host-1  | `. */
 const SERVICE_COLUMN = /^[ \t>]{0,64}([A-Za-z0-9][\w.-]{0,63})[ \t]{0,64}\|/gm;
-/** A keyboard that begins sentences by itself writes only the first letter large. */
+/** Keyboards with automatic capitals write only the first letter large. */
 const CAPITALISED = /^S[a-z0-9]*$/;
-/** Longer than every string of this version: enough to see that something is too long. */
+/** Longer than every string of this version, to recognise one that is too long. */
 const SPELLED_MAX: number = 2 * INVITE_CHARACTERS;
 /**
- * A word of this length behind a piece is another piece; a shorter one has a digit and no foreign
+ * A later word of this length is another piece. A shorter one needs a digit and no foreign
  * character.
  */
 const PIECE_LONG = 20;
@@ -56,15 +56,13 @@ const FOREIGN_CHARACTERS: readonly (readonly [pattern: RegExp, kind: ForeignChar
 ];
 
 /**
- * Looks for a connection string with whatever is around it (words, quotes, colours, a row's margin)
- * and within it (line
- * ends, blanks, indents). The checksum decides: what is found is what `decodeInvite` takes. Only
- * the first
- * INVITE_BYTES_MAX characters are looked at.
+ * Looks for a connection string among other text (words, quotes, colours, a row's margin). Line
+ * ends, blanks and indents may stand within it. The checksum decides: a result is always valid for
+ * `decodeInvite`. Only the first INVITE_BYTES_MAX characters are read.
  */
 export function findInvite(pasted: string): FoundInvite {
   const text = pasted.slice(0, INVITE_BYTES_MAX).replaceAll(SEQUENCES, '').replaceAll(INVISIBLE, '');
-  // The row of a table may end in a bar, too: then what stands before it is no service.
+  // A row of a table may end in a bar, too; the word before it is then no service.
   const readings = [text, text.replaceAll(SERVICE_COLUMN, ' ')].map((reading) => wordsOf(reading).join(''));
   const [invite, ...others] = new Map(readings.flatMap(wholeInvites)).values();
   if (invite === undefined) return explain(wordsOf(text.replaceAll(SERVICE_COLUMN, withoutService)));
@@ -76,12 +74,12 @@ function wordsOf(text: string): string[] {
   return text.match(WORDS) ?? [];
 }
 
-/** What can be a piece of a string stays. */
+/** Keeps a word that can be a piece of a string. */
 function withoutService(column: string, service: string): string {
   return PIECE.test(service) || service.search(PREFIXES) !== -1 ? column : ' ';
 }
 
-/** Every valid one by its spelling: the same string twice is one. */
+/** Every valid string by its spelling; the same string twice counts once. */
 function wholeInvites(letters: string): (readonly [spelling: string, invite: Invite])[] {
   const found: [string, Invite][] = [];
   for (const { index } of letters.matchAll(PREFIXES)) {
@@ -97,7 +95,7 @@ function decode(spelled: string): ReturnType<typeof decodeInvite> {
   return decodeInvite(CAPITALISED.test(spelled) ? spelled.toLowerCase() : spelled);
 }
 
-/** What is wrong with the longest thing that begins like a connection string. */
+/** Names the fault of the longest text that begins like a connection string. */
 function explain(words: readonly string[]): InviteNotFound {
   if (words.length === 0) return notFound('invite-empty', '', true);
   const spelled = words.flatMap((word, index) =>
@@ -112,8 +110,7 @@ function explain(words: readonly string[]): InviteNotFound {
 }
 
 /**
- * @returns at most SPELLED_MAX characters: those of the word, and of the words behind it that look
- * like more of the same.
+ * @returns at most SPELLED_MAX characters: the word, and the later words that look like more of it
  */
 function joinPieces(begun: string, words: readonly string[], index: number): string {
   let spelled = begun.slice(0, SPELLED_MAX);
@@ -130,7 +127,7 @@ function isLikePiece(word: string): boolean {
   return word.length >= PIECE_LONG || (word.length >= PIECE_LEAST && PIECE.test(word) && /[0-9]/.test(word));
 }
 
-/** From the last prefix on there is nothing but pieces, and too little of them. */
+/** Whether only pieces follow the last prefix, and too few for a string. */
 function isOpenAtEnd(words: readonly string[]): boolean {
   const letters = words.join('');
   const last = [...letters.matchAll(PREFIXES)].at(-1);
@@ -160,7 +157,7 @@ function notFound(code: InviteCode, detail: string, unfinished = false): InviteN
   return { ok: false, code, detail, unfinished };
 }
 
-/** In words and numbers: the character itself may be drawn like one that belongs, or not at all. */
+/** In words and numbers, because the character may look like a valid one, or be invisible. */
 function nameOf(character: string): string {
   if (/[0-9]/.test(character)) return message('prompt.digit', { character });
   if (/[A-Za-z]/.test(character)) return message('prompt.letter', { character });

@@ -1,4 +1,4 @@
-// Gets the connection string from where it was put, and says which part of a bad one is wrong.
+// Reads the connection string from its source, and names the fault of a bad one.
 
 import { open } from 'node:fs/promises';
 import type { Clock } from '@sotto/client';
@@ -16,14 +16,14 @@ import type { InviteSource } from './options.ts';
 type NextStep = 'again' | 'rest' | 'version';
 
 /**
- * What the reading of a connection string may use. `terminal` is standard input if that is a
- * terminal.
+ * The streams and signals for reading a connection string. `terminal` is standard input if that is
+ * a terminal.
  */
 export interface InviteEdge {
   readonly terminal: HiddenInput | undefined;
   /**
-   * The next reader of the terminal wants it raw: it is not given back in between, where an echo
-   * would show what is typed.
+   * The next reader of the terminal needs raw mode. The terminal stays raw in between, so that no
+   * echo shows typed keys.
    */
   readonly staysRaw: boolean;
   /** Lines of standard input; only with `-`. */
@@ -31,15 +31,15 @@ export interface InviteEdge {
   /** Standard error. */
   readonly show: (text: string) => void;
   readonly showsOnTerminal: boolean;
-  /** One line for people, through the gate. */
+  /** Shows one filtered line to the user. */
   readonly note: (line: string) => void;
   readonly clock: Pick<Clock, 'after'>;
   /**
-   * Cancels; the prompt still waits for the end of what is being pasted, so that the user's shell
-   * does not get it.
+   * Cancels. The prompt still waits for the end of a paste, so that the user's shell does not get
+   * it.
    */
   readonly signal: AbortSignal;
-  /** Cancels without waiting for anything. */
+  /** Cancels without any wait. */
   readonly atOnce: AbortSignal;
 }
 
@@ -54,7 +54,7 @@ export type ReadInvite =
  */
 export function readInvite(source: InviteSource, edge: InviteEdge): Promise<ReadInvite> {
   const { terminal } = edge;
-  // On a terminal the lines would be seen: the prompt reads the same input without that.
+  // The prompt reads the lines of a terminal, because it does not echo them.
   if (terminal !== undefined && (source.from === 'ask' || source.from === 'stdin')) return ask(terminal, edge);
   const cancelled = new Promise<ReadInvite>((resolve) => {
     edge.signal.addEventListener('abort', () => resolve({ ok: false, code: 'cancelled' }), { once: true });
@@ -76,7 +76,7 @@ async function readFrom(source: InviteSource, edge: InviteEdge): Promise<ReadInv
   }
 }
 
-/** The terminal is given back on every path but the one that its next reader is on. */
+/** Restores the terminal on every path, except for a next reader that needs raw mode. */
 async function ask(terminal: HiddenInput, edge: InviteEdge): Promise<ReadInvite> {
   let read: ReadInvite = { ok: false, code: 'cancelled' };
   try {
@@ -87,7 +87,7 @@ async function ask(terminal: HiddenInput, edge: InviteEdge): Promise<ReadInvite>
   }
 }
 
-/** A part of a string is kept for the next answer, and adding to it is not counted. */
+/** A part of a string is kept for the next answer; an answer that extends it is not counted. */
 async function askAgain(terminal: HiddenInput, edge: InviteEdge): Promise<ReadInvite> {
   const { show, showsOnTerminal, clock, signal, atOnce } = edge;
   let begun = '';
@@ -132,8 +132,7 @@ async function readFile(path: string): Promise<ReadInvite> {
     }
     return explain(findInvite(bytes.toString('utf8', 0, length)), 'again');
   } catch (error) {
-    // The path may tell something of its owner, and the owner knows it: only that it failed is
-    // said.
+    // The path may reveal something about its owner, so the error does not repeat it.
     if (error instanceof Error && 'syscall' in error) return refuse('invite-file-unreadable');
     throw error;
   } finally {
@@ -142,8 +141,8 @@ async function readFile(path: string): Promise<ReadInvite> {
 }
 
 /**
- * Takes lines as long as the string is not whole and could go on; the queue then waits for its next
- * taker.
+ * Reads lines while the string is incomplete and could continue. The queue then waits for its next
+ * reader.
  */
 function readLines(queue: LineQueue, clock: Pick<Clock, 'after'>): Promise<ReadInvite> {
   return new Promise((resolve) => {

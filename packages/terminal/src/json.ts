@@ -37,12 +37,12 @@ export class JsonFrontEnd implements FrontEnd {
   }
 }
 
-/** The line for a failure before there is a conversation. `about` are further fields. */
+/** The line for a failure before the conversation. `about` are further fields. */
 export function errorObject(code: string, message: string, about: JsonObject = {}): JsonObject {
   return { type: 'error', code, message, ...about };
 }
 
-/** The line for what is waited for before there is a conversation. */
+/** The line for a wait before the conversation. */
 export function waitingObject(detail: string): JsonObject {
   return { type: 'state', state: 'bootstrapping', detail };
 }
@@ -103,7 +103,7 @@ function withRef(ref: string | undefined): JsonObject {
 interface Malformed {
   readonly ok: false;
   readonly code: 'input-malformed';
-  /** Which field is wrong, in words of ours: nothing that was written is repeated. */
+  /** Names the wrong field in the program's own words, and repeats no input. */
   readonly problem: string;
   /** The program's own reference, if the line has one. */
   readonly ref: string | undefined;
@@ -111,7 +111,7 @@ interface Malformed {
 type ReadCommand = { readonly ok: true; readonly value: Command } | Malformed;
 
 const FINGERPRINT = new RegExp(`^[0-9a-f]{${FINGERPRINT_DIGITS}}$`);
-/** A name of a field that can be repeated; any other stays unsaid. */
+/** A name of a field that can be repeated; any other is not shown. */
 const FIELD_NAME = new RegExp(`^[A-Za-z_]{1,${FIELD_CHARS_SHOWN_MAX}}$`);
 
 /** The commands, and the fields of each beside `cmd`. */
@@ -174,7 +174,7 @@ function readFields(cmd: string, object: JsonObject): ReadCommand {
 }
 
 /**
- * A reference comes back whatever else is wrong, so that the program knows which of its lines was
+ * A reference is returned with every refusal, so that the program knows which of its lines was
  * refused.
  */
 function malformed({ ref }: JsonObject, problem: string): Malformed {
@@ -200,13 +200,13 @@ function accept(value: Command): ReadCommand {
   return { ok: true, value };
 }
 
-/** @returns undefined for what is no JSON, or no object. */
+/** @returns undefined if the line is no JSON, or no object */
 function parseObject(text: string): JsonObject | undefined {
   try {
     const parsed: unknown = JSON.parse(text);
     return typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed) ? (parsed as JsonObject) : undefined;
   } catch {
-    // For the reader the same as something that is no object.
+    // For the reader this is the same as a line without an object.
     return undefined;
   }
 }

@@ -1,7 +1,6 @@
-// Whom this stay has met, who was verified, and whom a typed name means. Names are claims, so one
-// that has gone still bears its own:
-// what is typed late never reaches another who has taken the name, or found a key with the same
-// first digits.
+// The members of this session, the verified ones, and the member that a typed name means. Names are
+// claims, so a member that has left keeps its name here. A late command then never reaches another
+// member with the same name, or a key with the same first digits.
 
 import { areNamesAlike } from '@sotto/client';
 import type { ListedMember, Speaker } from '@sotto/client';
@@ -10,16 +9,16 @@ import { safeName } from './safe-text.ts';
 
 const JOINERS = /[\u200c\u200d]/g;
 
-/** The last name of each fingerprint, the oldest acquaintance first. */
+/** The last name of each fingerprint, the oldest member first. */
 type Names = ReadonlyMap<string, string>;
 
 export interface KnownMembers {
-  /** Who was in the room at some time of this stay. */
+  /** The members of the room at some time of this session. */
   readonly members: Names;
-  /** Who asked to be let in at some time, and of those who waits. */
+  /** The strangers that knocked at some time, and those of them that wait. */
   readonly knockers: Names;
   readonly waiting: ReadonlySet<string>;
-  /** Whose safety number was shown, and who was marked as verified then. */
+  /** The members whose safety number was shown, and the verified ones. */
   readonly numberShown: ReadonlySet<string>;
   readonly verified: ReadonlySet<string>;
 }
@@ -50,7 +49,7 @@ export function addKnocker(people: KnownMembers, asker: Speaker): KnownMembers {
   return { ...people, knockers: addName(people.knockers, asker), waiting };
 }
 
-/** Nobody has to be let in any more, or nobody can. */
+/** No stranger waits any more, or none can be admitted. */
 export function forgetWaiting(people: KnownMembers): KnownMembers {
   return { ...people, waiting: new Set() };
 }
@@ -67,7 +66,7 @@ export function listWaiting(people: KnownMembers): readonly Speaker[] {
   return Array.from(people.waiting, (fingerprint) => ({ name: people.knockers.get(fingerprint) ?? '', fingerprint }));
 }
 
-/** Members of this stay under another key whose names can be taken for the speaker's. */
+/** Members of this session under another key whose names look like the speaker's. */
 export function namesakes(people: KnownMembers, speaker: Speaker): readonly Speaker[] {
   return speakersOf(people.members).filter(
     (other) =>
@@ -89,9 +88,8 @@ export function chooseKnocker(people: KnownMembers, wanted: string): Choice<Spea
 
 /**
  * `wanted` is a name, the first digits of a fingerprint, or both as screens show them. A whole
- * fingerprint is that and never a name.
- * Whoever was known and has gone counts, too: then it is said that he has gone, or that it may mean
- * several.
+ * fingerprint is never read as a name. Members that have left count, too: the refusal then says
+ * that the member has left, or that several fit.
  */
 function choose<Person extends Speaker>(present: readonly Person[], known: Names, wanted: string): Choice<Person> {
   const isMeant = readWanted(wanted);
@@ -118,7 +116,7 @@ function readWanted(wanted: string): (speaker: Speaker) => boolean {
   return (speaker) => isCalled(speaker, word) || (isPrefix && speaker.fingerprint.startsWith(digits));
 }
 
-/** As it is shown; joiners are hard to type, and tell no two names apart. */
+/** A name as it is shown. Joiners are hard to type, and tell no two names apart. */
 function isCalled(speaker: Speaker, typed: string): boolean {
   return safeName(speaker.name).replaceAll(JOINERS, '') === typed.replaceAll(JOINERS, '');
 }
@@ -127,7 +125,7 @@ function speakersOf(names: Names): Speaker[] {
   return Array.from(names, ([fingerprint, name]) => ({ name, fingerprint }));
 }
 
-/** A member that has not said its name keeps the one that it bore. */
+/** A member without a name keeps its earlier one. */
 function addName(names: Names, { name, fingerprint }: Speaker): Names {
   const before = names.get(fingerprint);
   if (before === name || (before !== undefined && name === '')) return names;

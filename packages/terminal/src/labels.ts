@@ -1,5 +1,5 @@
-// What a member is called on a screen: the name it claims and enough of its fingerprint that no
-// other member looks the same.
+// The label of a member on a screen: its claimed name, and enough of its fingerprint that no other
+// member has the same label.
 
 import type { Speaker } from '@sotto/client';
 import { KNOWN_LABELS_MAX } from './limits.ts';
@@ -9,9 +9,8 @@ import type { SafeText } from './safe-text.ts';
 const SHORT_DIGITS = 4;
 
 /**
- * Four digits are quickly found by trying keys, so they belong to the first key that came with
- * them, whatever its name:
- * any other key with the same four is shown with its whole fingerprint, for good.
+ * A search over keys quickly finds four digits, so they belong to the first key with them, whatever
+ * its name. Any other key with the same four is shown with its whole fingerprint, for good.
  */
 export class Labels {
   readonly #owners = new Map<string, string>();

@@ -1,5 +1,4 @@
-// Line editing on a terminal: what comes in is printed above the line that is being typed, which
-// stays as it is.
+// Line editing on a terminal: output is printed above the draft, which stays as it is.
 
 import { createInterface } from 'node:readline';
 import { Writable } from 'node:stream';
@@ -11,21 +10,21 @@ import type { InputLine } from './line-splitter.ts';
 import type { SafeText } from './safe-text.ts';
 import type { Screen } from './screen.ts';
 
-/** Kept in memory only, and gone with the process. */
+/** Kept in memory only, until the process ends. */
 const HISTORY_LINES = 100;
-/** The terminal goes on being read while the queue is held: it is where Ctrl-C comes from. */
+/** The terminal is read even while the queue is held, because Ctrl-C comes from it. */
 const NEVER_PAUSED = { pause: () => undefined, resume: () => undefined };
 
 export interface LineEditor {
   readonly screen: Screen;
   readonly queue: LineQueue;
-  /** Draws the draft anew, where the terminal may have lost it. */
+  /** Draws the draft again after the terminal may have lost it. */
   readonly redraw: () => void;
 }
 
 /**
- * The one line at the bottom of the terminal that may be taken back: what it last drew is known,
- * and nothing else is erased.
+ * The one line at the bottom of the terminal that may be erased. It knows what it drew last, and
+ * erases nothing else.
  */
 class DraftLine {
   readonly #output: NodeJS.WriteStream;
@@ -52,8 +51,8 @@ class DraftLine {
   }
 
   /**
-   * Scrolls away all that is seen, so that the next drawing is alone on the screen: it goes up over
-   * its own newlines only.
+   * Scrolls the visible lines away, so that the next drawing is alone on the screen. The cursor
+   * then moves up over its own newlines only.
    */
   scrollAway(): void {
     const { rows } = this.size;
@@ -67,12 +66,9 @@ class DraftLine {
   }
 }
 
-/**
- * `below` is the screen that really writes. Ctrl-D ends the queue; keys that are signals do not get
- * here.
- */
+/** `below` is the screen that writes. Ctrl-D ends the queue; signal keys are removed before. */
 export function editLines(input: NodeJS.ReadableStream, output: NodeJS.WriteStream, below: Screen): LineEditor {
-  // It edits and does not draw: its own drawing takes a terminal for one that wraps as it thinks.
+  // readline edits and does not draw: its drawing relies on how the terminal wraps.
   const editor = createInterface({
     input,
     output: new Writable({ write: (_chunk, _encoding, done) => done() }),
@@ -88,7 +84,7 @@ export function editLines(input: NodeJS.ReadableStream, output: NodeJS.WriteStre
     isDrawingDue = false;
     if (isOpen) draft.draw(editor.line, editor.cursor);
   };
-  // Once for all keys of a chunk, behind what they did.
+  // Once for all keys of a chunk, after their effects.
   const redrawSoon = (): void => {
     if (!isDrawingDue) queueMicrotask(() => isDrawingDue && redraw());
     isDrawingDue = true;
@@ -98,12 +94,12 @@ export function editLines(input: NodeJS.ReadableStream, output: NodeJS.WriteStre
     redrawSoon();
   });
   output.on('resize', redraw);
-  // Without these it would end itself, or stop the process and the terminal with it.
+  // Without these handlers readline would end itself, or stop the process and the terminal with it.
   for (const key of ['SIGINT', 'SIGTSTP'] as const) editor.on(key, () => undefined);
   editor.on('line', (text) => {
-    // The line comes back as a message when the relay holds it.
+    // The line is shown as a message when the relay holds it.
     if (queue.supersede({ ok: true, text })) return;
-    // The refusal waits in the queue, too, as its one line too many.
+    // The refusal waits in the queue, too, as one line above the limit.
     if (queue.waiting <= TYPED_LINES_MAX) queue.enqueue([toInputLine(text, queue.waiting)]);
   });
   const end = (): void => {

@@ -1,20 +1,20 @@
-// Hands input lines on one at a time, and not while they are held back: what has been read is then
-// kept, and no more is read.
+// Passes input lines on one at a time. While it is held, read lines are kept and no more are read.
 
 import type { InputLine } from './line-splitter.ts';
 import { LineSplitter } from './line-splitter.ts';
 
-/** Where lines go. `end` comes once, after the last line. */
+/** The consumer of the lines. `end` comes once, after the last line. */
 export interface LineConsumer {
   readonly line: (line: InputLine) => void;
   readonly end: () => void;
   /**
-   * Asked of a line as soon as it has been read, whatever waits before it. True: it has been taken.
+   * Called for a line as soon as it was read, before all waiting lines. True: the consumer has
+   * processed it.
    */
   readonly supersede?: (line: InputLine) => boolean;
 }
 
-/** What lines are read from: the parts of a readable stream that are used. */
+/** The source of lines: the used parts of a readable stream. */
 export interface ByteSource {
   on(event: 'data', take: (chunk: Uint8Array) => void): unknown;
   on(event: 'end' | 'error' | 'close', take: () => void): unknown;
@@ -23,8 +23,8 @@ export interface ByteSource {
 }
 
 /**
- * A queue in front of a taker, bounded by what a source delivers before `pause` has its effect: one
- * chunk.
+ * A queue in front of a consumer. Its bound is one chunk, the input that a source still delivers
+ * after `pause`.
  */
 export class LineQueue {
   readonly #source: { pause(): unknown; resume(): unknown };
@@ -38,7 +38,7 @@ export class LineQueue {
     this.#source = source;
   }
 
-  /** Lines that have been read and not handed on. */
+  /** Lines that were read and not passed on. */
   get waiting(): number {
     return this.#queue.length - this.#next;
   }
@@ -48,7 +48,7 @@ export class LineQueue {
     this.#handOn();
   }
 
-  /** @returns whether the taker took it before all that waits. */
+  /** @returns whether the consumer processed it before all waiting lines */
   supersede(line: InputLine): boolean {
     return this.#consumer?.supersede?.(line) === true;
   }
@@ -58,9 +58,9 @@ export class LineQueue {
     this.#handOn();
   }
 
-  /** From now on lines go to `taker`; those that have come before go first. */
-  begin(taker: LineConsumer): void {
-    this.#consumer = taker;
+  /** Further lines go to `consumer`, after the waiting ones. */
+  begin(consumer: LineConsumer): void {
+    this.#consumer = consumer;
     this.release();
   }
 
@@ -77,18 +77,18 @@ export class LineQueue {
   }
 
   /**
-   * A taker that holds ends this loop; one that holds and releases goes on in a loop of its own,
-   * behind the same line.
+   * A consumer that holds ends this loop. One that holds and releases continues in a loop of its
+   * own, after the same line.
    */
   #handOn(): void {
-    const taker = this.#consumer;
-    if (this.#phase !== 'flowing' || taker === undefined) return;
+    const consumer = this.#consumer;
+    if (this.#phase !== 'flowing' || consumer === undefined) return;
     this.#phase = 'handing-on';
     while (this.#isHandingOn()) {
       const line = this.#queue[this.#next];
       if (line === undefined) break;
       this.#next += 1;
-      taker.line(line);
+      consumer.line(line);
     }
     if (this.#next === this.#queue.length) {
       this.#queue.length = 0;
@@ -98,7 +98,7 @@ export class LineQueue {
     this.#phase = 'flowing';
     if (this.#ended !== 'read') return;
     this.#ended = 'told';
-    taker.end();
+    consumer.end();
   }
 
   #isHandingOn(): boolean {
@@ -106,9 +106,7 @@ export class LineQueue {
   }
 }
 
-/**
- * The lines of a stream of bytes. An error of the source is its end: there is nobody else to tell.
- */
+/** The lines of a stream of bytes. An error of the source counts as its end. */
 export function queueLines(source: ByteSource, maxBytes: number): LineQueue {
   const queue = new LineQueue(source);
   const splitter = new LineSplitter(maxBytes);

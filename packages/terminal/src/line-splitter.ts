@@ -1,9 +1,8 @@
-// Cuts bytes from outside into lines of bounded length. Pure but for what it holds: at most one
-// line.
+// Cuts bytes from outside into lines of bounded length. Its only state is at most one line.
 
 import type { TerminalCode } from './errors.ts';
 
-/** A line without its end, or why it is none. */
+/** A line without its end, or the code of its refusal. */
 export type InputLine =
   | { readonly ok: true; readonly text: string }
   | { readonly ok: false; readonly code: TerminalCode & `input-${'encoding' | 'full' | 'too-long'}` };
@@ -12,9 +11,9 @@ const NEWLINE = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 /** No text has one, and UTF-16 has one beside every letter of ASCII. */
 const NUL = 0x00;
-/** What editors and shells of Windows write in front of a file, and `cat` in the middle of one. */
+/** Editors and shells of Windows write it in front of a file; `cat` leaves it in the middle. */
 const BYTE_ORDER_MARK = Uint8Array.of(0xef, 0xbb, 0xbf);
-/** A byte order mark and a carriage return are not of the line. */
+/** A byte order mark and a carriage return do not count as bytes of the line. */
 const UNCOUNTED_BYTES = BYTE_ORDER_MARK.length + 1;
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
@@ -49,7 +48,7 @@ export class LineSplitter {
     return this.#heldBytes === 0 && !this.#skipping ? undefined : this.#release();
   }
 
-  /** @returns what has come of the line that is not complete, in bytes of its own. */
+  /** @returns the bytes of the incomplete line, in an array of their own */
   #drainHeld(): Uint8Array {
     const rest = Buffer.concat(this.#held);
     this.#held = [];
@@ -79,7 +78,7 @@ export class LineSplitter {
     try {
       return { ok: true, text: utf8.decode(line) };
     } catch {
-      // The only thing that a fatal decoder throws for is what is not UTF-8.
+      // A fatal decoder throws only for bytes that are not UTF-8.
       return { ok: false, code: 'input-encoding' };
     }
   }

@@ -1,5 +1,5 @@
-// The entry point: gives the program the machine's streams, clock and randomness, and gives the
-// terminal back whatever happens.
+// The entry point: gives the program the streams, the clock and randomness, and restores the
+// terminal at any end.
 
 import { randomFillSync } from 'node:crypto';
 import process from 'node:process';
@@ -19,7 +19,7 @@ const clock: Clock = {
   },
 };
 
-/** The text of the error is not shown: nobody can know what is in it. */
+/** The text of the error is not shown, because it may contain anything. */
 function endWithBug(): void {
   const note = message('terminal.refused', {
     problem: message('error.terminal.internal-error'),
@@ -30,7 +30,7 @@ function endWithBug(): void {
 }
 
 /**
- * Node waits when it writes to a terminal: one that nobody reads would stop the whole program, with
+ * Node's writes to a terminal block. A terminal that is not read would stop the whole program, with
  * its timers and signals.
  */
 function neverWait(terminal: NodeJS.WriteStream): void {
@@ -44,18 +44,18 @@ process.on('exit', () => {
 process.on('uncaughtException', endWithBug);
 process.on('unhandledRejection', endWithBug);
 
-// Before anything is asked: a signal at the first prompt finds its handler. By the time one is
-// heard, there is a program.
+// Set before the first prompt, so that a signal finds its handler. The program exists before the
+// first signal is handled.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => program.interrupt());
 process.on('SIGHUP', () => program.hangUp());
-// For scripts and whoever starts the client: heard even while no more input is read.
+// For scripts, and for the user that started the client: handled even while no input is read.
 process.on('SIGQUIT', () => program.panic());
-// Stopped, it would be a member that hears everything and that no key reaches. A stop that cannot
-// be refused is seen when it ends.
+// A stopped client would be a member that receives everything and obeys no key. A stop that cannot
+// be refused is noticed when it ends.
 process.on('SIGTSTP', () => program.suspend());
 process.on('SIGCONT', () => program.resume());
 for (const stream of [process.stdout, process.stderr]) if (stream.isTTY) neverWait(stream);
-// A terminal that is gone takes no more notes; that its output fails is noticed where it is shown.
+// A terminal that is gone takes no more notes; the screen notices that its output fails.
 process.stderr.on('error', () => undefined);
 const program = run({
   args: process.argv.slice(2),
@@ -64,13 +64,13 @@ const program = run({
   stdout: process.stdout,
   stderr: process.stderr,
   clock,
-  // Filled where they stay: there is no second copy of what becomes a secret.
+  // Filled in place: a later secret has no second copy.
   random: (length) => randomFillSync(new Uint8Array(length)),
   crypto: nativeCrypto,
-  // The command line has been read, and nothing of what it asks for has been done.
+  // The command line was read, and has had no effect yet.
   prepare: async () => {
     await requireProtection({ name: 'sotto', network: 'inner' });
-    // Before the first secret, so that all of them lie there.
+    // Before the first secret, so that all secrets lie in locked memory.
     return (await lockSecrets()).status;
   },
   hideArguments: () => {

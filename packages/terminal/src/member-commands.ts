@@ -26,11 +26,11 @@ export interface MemberCommandState {
   /** Whether orders of the room's moderator can be had. */
   readonly isModerator: boolean;
   /**
-   * What the client was asked to do and has not told of: one entry for each member let in or thrown
-   * out, and one for the room's mode.
+   * Requests to the client without a result yet: one for each admission or eviction, and one for
+   * the access mode.
    */
   readonly pendingActions: ReadonlySet<string>;
-  /** How long the room's mode may take longer than it otherwise does, from when that was said. */
+  /** How much longer a deferred access order may take, in ms from its report. */
   readonly deferredMs: number;
 }
 
@@ -39,12 +39,12 @@ export type MemberCommandEffect =
   /** `onSafetyNumber` takes the answer. */
   | { readonly type: 'compute-number'; readonly member: Speaker }
   | { readonly type: 'show-code' | 'renew-circuit' }
-  /** `unverified`: how many of the others have not been verified in this stay. */
+  /** `unverified`: how many other members were not verified in this session. */
   | { readonly type: 'show-status'; readonly unverified: number }
   | { readonly type: 'admit' | 'evict'; readonly fingerprint: string }
   | { readonly type: 'set-access'; readonly mode: AccessMode };
 
-/** The commands that this machine obeys. */
+/** The commands that this machine carries out. */
 export type MemberCommand = Exclude<Command, { type: 'send' | 'leave' | 'panic' }>;
 type TargetedCommand = Extract<Command, { type: 'verify' | 'verified' | 'evict' }>;
 type Step = MachineStep<MemberCommandState, MemberCommandEffect>;
@@ -59,7 +59,7 @@ const ACCESS = 'access';
 const EVICT = 'evict ';
 const ADMIT = 'admit ';
 
-/** `members`: who is in the room now, this member included. */
+/** `members`: the members in the room now, this one included. */
 export function onMemberCommand(
   state: MemberCommandState,
   command: MemberCommand,
@@ -133,14 +133,14 @@ function onAdmit(state: MemberCommandState, wanted: string, members: readonly Li
   };
 }
 
-/** The answer to `compute-number`; no number means that the member has gone meanwhile. */
+/** The answer to `compute-number`. Undefined digits: the member has left meanwhile. */
 export function onSafetyNumber(state: MemberCommandState, member: Speaker, digits: string | undefined): Step {
   if (digits === undefined) return refuse(state, member.fingerprint, 'member-absent');
   const knownMembers = markNumberShown(state.knownMembers, member.fingerprint);
   return { state: { ...state, knownMembers }, effects: [show({ type: 'safety-number', member, number: digits })] };
 }
 
-/** What the client tells, as screens show it: with what this stay knows of knownMembers. */
+/** An event of the client for screens, with the known members of this session. */
 export function annotateEvent(
   state: MemberCommandState,
   event: Exclude<ClientEvent, { type: 'sent' }>,
@@ -171,7 +171,7 @@ export function annotateEvent(
         shown: event,
       };
     case 'moved':
-      // Those that knocked at the old room have to knock at the new one.
+      // Strangers that knocked at the old room have to knock at the new one.
       return { state: { ...state, knownMembers: forgetWaiting(state.knownMembers) }, shown: event };
     case 'deferred':
       return { state: { ...state, deferredMs: event.seconds * 1_000 }, shown: event };
@@ -183,7 +183,7 @@ export function annotateEvent(
         shown: event,
       };
     case 'error':
-      // An error does not name the request that failed: no request may be awaited for ever.
+      // An error does not name its request, so no request stays pending after one.
       return { state: event.ref === undefined ? removePendingActions(state, () => true) : state, shown: event };
     default:
       return { state, shown: event };
@@ -198,7 +198,7 @@ function seeMembers(state: MemberCommandState, members: readonly Speaker[]): Mem
   };
 }
 
-/** Field by field: what a client may know of a member beside this is not for screens. */
+/** Field by field: other fields of the client are not for screens. */
 function markMembers(state: MemberCommandState, members: readonly ListedMember[]): ShownMember[] {
   return members.map(({ name, fingerprint, self, present }) => {
     const verified = state.knownMembers.verified.has(fingerprint);
@@ -223,7 +223,7 @@ function show(event: ShownEvent): MemberCommandEffect {
   return { type: 'show', event };
 }
 
-/** @returns what is shown when a command cannot be obeyed, whomever it was about. */
+/** @returns the event for a refused command, about any member */
 export function refusal(code: TerminalCode): ShownEvent {
   return { type: 'error', code, message: message(`error.terminal.${code}`) };
 }

@@ -1,12 +1,11 @@
-// How a line of this screen is laid out on a terminal, so that a terminal does not have to wrap it:
-// pure, at any width.
+// Lays out a line for the width of a terminal, so that the terminal does not wrap it. Pure.
 
 import { breakRows, columnsOf } from './columns.ts';
 import { TEXT_COLUMNS_MIN } from './limits.ts';
 import { joinSafe, safely } from './safe-text.ts';
 import type { SafeText } from './safe-text.ts';
 
-/** What follows a line that somebody began; nobody's line begins so. */
+/** Continuation rows begin with it; no first row of a member does. */
 const INDENT = safely`    `;
 const GAP = safely`  `;
 const NEWLINE = safely`\n`;
@@ -14,8 +13,8 @@ const NEWLINE = safely`\n`;
 const INDENT_SHARE = 4;
 
 /**
- * The text beside its label; below it, where the label leaves too little. `columns`: undefined
- * where lines may have any length.
+ * The text stands beside its label, or below it if too few columns are left. `columns`: undefined
+ * if lines may have any length.
  */
 export function layOutMessage(label: SafeText, text: SafeText, columns: number | undefined): SafeText {
   const lines = text.split('\n') as SafeText[];
@@ -26,8 +25,8 @@ export function layOutMessage(label: SafeText, text: SafeText, columns: number |
 }
 
 /**
- * A line of ours, and what does not fit behind it: below the text, where the gutter is no wider
- * than the indent.
+ * A notice of the program, with its further rows below the text. They begin with the indent if the
+ * gutter is no wider than it.
  */
 export function layOutNotice(gutter: SafeText, notice: SafeText, columns: number | undefined): SafeText {
   const prefix = safely`${gutter} `;
@@ -38,8 +37,8 @@ export function layOutNotice(gutter: SafeText, notice: SafeText, columns: number
 }
 
 /**
- * Every row but the first begins with the indent. No row reaches the last column, where terminals
- * differ in when they wrap.
+ * Every row but the first begins with the indent. No row reaches the last column, because terminals
+ * differ in when they wrap there.
  */
 function layOut(lines: readonly SafeText[], columns: number | undefined): SafeText {
   if (columns === undefined) return joinSafe(lines, safely`${NEWLINE}${INDENT}`);

@@ -1,5 +1,5 @@
-// Whether own texts may be sent, which of them wait for the relay, when the client leaves, and
-// with which exit code it ends. Pure: `messenger.ts` performs the effects.
+// Decides whether own texts may be sent, when the client leaves, and the exit code. Pure:
+// `messenger.ts` performs the effects.
 
 import type { ClientEvent, ListedMember, Speaker } from '@sotto/client';
 import type { Step as MachineStep } from '@sotto/machine';
@@ -29,9 +29,7 @@ export interface MessengerState {
   readonly phase: Phase;
   readonly joined: boolean;
   readonly held: boolean;
-  /**
-   * Own texts that the relay has not acknowledged, by the reference that the client knows them by.
-   */
+  /** Own texts that the relay has not acknowledged, by the client's reference. */
   readonly pending: ReadonlyMap<string, OwnText>;
   readonly count: number;
   readonly memberCommands: MemberCommandState;
@@ -41,14 +39,11 @@ export interface MessengerState {
 }
 
 export type MessengerEvent =
-  /** `members`: who is in the room now. */
+  /** `members`: the members in the room now. */
   | { readonly type: 'command'; readonly command: Command; readonly members: readonly ListedMember[] }
   /** The answer to `compute-number`. */
   | { readonly type: 'numbered'; readonly member: Speaker; readonly number: string | undefined }
-  /**
-   * `exitCode`: what the program ends with if nothing else goes wrong; 0 if all of the input could
-   * be read.
-   */
+  /** `exitCode`: the exit code if nothing else fails; 0 if all of the input could be read. */
   | { readonly type: 'input-ended'; readonly exitCode?: ExitCode }
   | { readonly type: 'client-event'; readonly event: ClientEvent }
   | { readonly type: 'drain-timeout' }
@@ -64,7 +59,7 @@ export type MessengerEffect =
   | { readonly type: 'leave' | 'hold-input' | 'release-input' | 'end' }
   /** Zeroes keys, cuts the connection and clears the screen; `end` follows. */
   | { readonly type: 'panic' }
-  /** The ways to rooms that were left are not needed any more. */
+  /** Closes the dialers of rooms that were left. */
   | { readonly type: 'close-former-dialers' }
   | { readonly type: 'set-drain-timer'; readonly afterMs: number };
 
@@ -81,7 +76,7 @@ export const NEW_MESSENGER: MessengerState = {
   exitCode: EXIT_CODES.left,
 };
 
-/** The one way the state changes. After `over` nothing happens any more. */
+/** The only function that changes the state. After `over` nothing happens any more. */
 export function stepMessenger(state: MessengerState, event: MessengerEvent): Step {
   if (state.phase === 'over') return { state, effects: [] };
   switch (event.type) {
@@ -99,7 +94,7 @@ export function stepMessenger(state: MessengerState, event: MessengerEvent): Ste
     case 'client-event':
       return onClientEvent(state, event.event);
     case 'interrupt':
-      // The client takes a second request to leave as "at once".
+      // A second request makes the client leave at once.
       return leave(state);
     case 'panic':
       return onPanic(state);
@@ -162,7 +157,7 @@ function onClientEvent(state: MessengerState, event: ClientEvent): Step {
       const { state: memberCommands, shown } = annotateEvent(state.memberCommands, event);
       const show = { type: 'show', event: shown } as const;
       const next = { ...state, memberCommands };
-      // Whoever waits for the end of it waits longer.
+      // A drain waits longer by the same time.
       return next.phase === 'draining' ? prependEffect(show, drain(next)) : { state: next, effects: [show] };
     }
     case 'state':
@@ -176,7 +171,7 @@ function onClientEvent(state: MessengerState, event: ClientEvent): Step {
   }
 }
 
-/** One own text less waits: more input may come, or the last one was awaited. */
+/** One pending text fewer: more input may come, or the last one was awaited. */
 function onTextSettled(state: MessengerState, ref: string, shown: ShownEvent): Step {
   const pending = new Map(state.pending);
   pending.delete(ref);
@@ -185,11 +180,11 @@ function onTextSettled(state: MessengerState, ref: string, shown: ShownEvent): S
   const show = { type: 'show', event: shown } as const;
   if (released && next.phase === 'open') return { state: next, effects: [show, { type: 'release-input' }] };
   if (next.phase !== 'draining' || isSettled(next)) return showAndContinue(next, show);
-  // Slow is not stuck: the wait counts from the last text that was taken.
+  // The wait counts from the last acknowledged text, so a slow relay is not a stuck one.
   return prependEffect(show, drain(next));
 }
 
-/** Shows, and leaves if this was the last thing that was awaited. */
+/** Shows the event, and leaves if this was the last pending answer. */
 function showAndContinue(state: MessengerState, show: MessengerEffect): Step {
   if (state.phase === 'draining' && isSettled(state)) return prependEffect(show, leave(state));
   return { state, effects: [show] };
@@ -221,14 +216,14 @@ function leave(state: MessengerState): Step {
 }
 
 /**
- * A closed window ends input and output and is a signal, perhaps two: none of it is a second
- * request to leave.
+ * A closed window ends input and output and sends a signal or two. None of them is a second request
+ * to leave.
  */
 function leaveOnce(state: MessengerState): Step {
   return state.phase === 'leaving' ? { state, effects: [] } : leave(state);
 }
 
-/** In every phase, and without a word: neither the room nor the screen is told. */
+/** Works in every phase, and tells neither the room nor the screen. */
 function onPanic(state: MessengerState): Step {
   const over = { ...state, phase: 'over', pending: new Map(), exitCode: EXIT_CODES.panic } as const;
   return { state: over, effects: [{ type: 'panic' }, { type: 'end' }] };

@@ -23,17 +23,17 @@ export interface MessengerOptions {
   readonly random: RandomSource;
   /** The primitives of the group's keys. */
   readonly crypto: ClientOptions['crypto'];
-  /** The circuit is renewed about so often; undefined: only when it is asked for. */
+  /** The circuit is renewed about so often. Undefined: only on request. */
   readonly renewEveryMs?: number | undefined;
-  /** Whoever signs orders for this room, for the host's own client. */
+  /** Signs orders for this room; only the host's own client has one. */
   readonly moderator?: ClientOptions['moderator'];
   readonly frontEnd: FrontEnd;
-  /** Takes back from the screen what can be taken back. */
+  /** Clears the screen as far as the terminal allows. */
   readonly wipeScreen: () => void;
   readonly queue: LineQueue;
 }
 
-/** One stay in one room, at whichever onion it goes on. */
+/** One session in one room, at any onion to which the room moves. */
 export class Messenger {
   /** Resolves when the room has been left or is over, after the last event was shown. */
   readonly ended: Promise<ExitCode>;
@@ -54,8 +54,8 @@ export class Messenger {
       memberCommands: { ...NEW_MEMBER_COMMANDS, isModerator: moderator !== undefined },
     };
     this.#dialers = new Dialers((to) => options.openDial(to, (network) => (this.#network = network)));
-    // Answers to an event wait until the client has finished the step that it tells of: a step
-    // within a step would mix their frames.
+    // Answers to an event wait until the client has finished the step of that event. A step within
+    // a step would mix their frames.
     const emit = (event: ClientEvent): void => queueMicrotask(() => this.#step({ type: 'client-event', event }));
     this.#client = new Client({
       invite,
@@ -90,7 +90,7 @@ export class Messenger {
     });
   }
 
-  /** Leaves; a second time at once. */
+  /** Leaves; a second call leaves at once. */
   interrupt(): void {
     this.#step({ type: 'interrupt' });
   }
@@ -100,17 +100,17 @@ export class Messenger {
     this.#step({ type: 'hang-up' });
   }
 
-  /** Lets go of everything, now. */
+  /** Zeroes keys and closes everything, at once. */
   panic(): void {
     this.#step({ type: 'panic' });
   }
 
-  /** Leaves, because nobody reads what is shown. */
+  /** Leaves, because the output has failed. */
   failOutput(): void {
     this.#step({ type: 'output-failed' });
   }
 
-  /** Shows what went wrong beside the client. */
+  /** Shows an error from outside of the client. */
   report(code: string, message: string): void {
     this.#step({ type: 'client-event', event: { type: 'error', code, message } });
   }
@@ -180,7 +180,7 @@ export class Messenger {
     }
   }
 
-  /** What the gate does not tell is unknown; the rest is shown all the same. */
+  /** Fields that the gate does not answer are unknown; the others are shown all the same. */
   async #showStatus(unverified: number): Promise<void> {
     const path = await this.#dialers.path();
     const { guardSameSeconds = null, vanguards = null } = path ?? {};
@@ -191,7 +191,7 @@ export class Messenger {
     this.#show({ type: 'status', ...status, unverified, ...tor });
   }
 
-  /** A text is for everybody. */
+  /** A text needs no list of members, because it goes to all. */
   #membersFor(command: Command): readonly ListedMember[] {
     return command.type === 'send' ? [] : this.#client.members();
   }

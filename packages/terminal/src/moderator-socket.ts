@@ -1,5 +1,5 @@
-// The way from the host's own client to the host: one question a connection, one line of JSON each
-// way, a limit on length and time.
+// Requests of the host's own client to the host. Each question has a connection of its own, one
+// line of JSON each way, and a limit on length and time.
 
 import { message } from '@sotto/messages';
 import { ModeratorError } from '@sotto/client';
@@ -36,13 +36,13 @@ const CODES: Readonly<Record<ConnectionEnd, SocketCode>> = {
   malformed: 'moderator-malformed',
 };
 
-/** What a code of the host may look like; any other is not repeated on a screen. */
+/** The form of a code of the host. Any other code is not repeated on a screen. */
 const HOST_CODE = /^[a-z]{1,20}(?:-[a-z]{1,20}){0,4}$/;
 
 /**
  * Asks the host. Every question rejects with a ModeratorError: `moderator-unreachable`,
- * `moderator-closed`, `moderator-timeout`,
- * `moderator-malformed`, or the host's own code (`not-open`, `busy`, …).
+ * `moderator-closed`, `moderator-timeout`, `moderator-malformed`, or the host's own code
+ * (`not-open`, `busy`, …).
  */
 export class ModeratorSocket implements Moderator {
   readonly #options: ModeratorSocketOptions;
@@ -54,8 +54,8 @@ export class ModeratorSocket implements Moderator {
   }
 
   /**
-   * The connection string of the room as it is now. Rejects with `not-open` until it is known to
-   * work.
+   * The connection string of the room as it is now. Rejects with `not-open` until the room was
+   * reached.
    */
   async invite(): Promise<string> {
     const { invite } = await this.#ask({ operation: 'invite' }, MODERATOR_ANSWER_MS);
@@ -67,7 +67,7 @@ export class ModeratorSocket implements Moderator {
     return order.type === 'access' && order.mode === mode ? order : refuse('moderator-malformed');
   }
 
-  /** The host opens another room first: this takes as long as that. */
+  /** The host opens another room first, so this takes as long as that. */
   async evict(memberId: Uint8Array): Promise<{ order: SignedOrder; move: Move }> {
     const fields = await this.#ask({ operation: 'evict', member: toHex(memberId) }, MODERATOR_EVICTION_MS);
     const order = readOrder(fields);
@@ -76,14 +76,14 @@ export class ModeratorSocket implements Moderator {
     return isAsked && move.ok ? { order, move: move.value } : refuse('moderator-malformed');
   }
 
-  /** Tried several times: until the host has heard it, the old room stays open. */
+  /** Repeated if the host does not answer: until then the old room stays open. */
   moved(): void {
     this.#telling = Promise.all([this.#telling, this.#tellMoved()]).then(() => undefined);
   }
 
   /**
-   * Resolves when the host has been told what it has to know, or after MODERATOR_FLUSH_MS; what
-   * else was asked is given up.
+   * Resolves when the host has answered `moved`, or after MODERATOR_FLUSH_MS. Every other open
+   * question is given up.
    */
   async close(): Promise<void> {
     const late = Promise.withResolvers<undefined>();
@@ -113,7 +113,7 @@ export class ModeratorSocket implements Moderator {
     return new Promise((resolve) => void this.#options.clock.after(milliseconds, () => resolve()));
   }
 
-  /** @returns the fields of the answer, which said `ok`. */
+  /** @returns the fields of an answer that is `ok` */
   async #ask(question: JsonObject, limitMs: number): Promise<JsonObject> {
     const fields = await this.#exchange(`${JSON.stringify(question)}\n`, limitMs);
     if (fields['ok'] === true) return fields;

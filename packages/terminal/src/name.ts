@@ -1,4 +1,4 @@
-// A member's name: checked when it is given, made up for the session when it is not. Never the name
+// A member's name: checked if it is given, made up for the session otherwise. It is never the name
 // of the user's account.
 
 import type { RandomSource } from './random.ts';
@@ -9,13 +9,13 @@ const CONSONANTS = 'bdfghjklmnprstvz';
 const VOWELS = 'aeiou';
 const SYLLABLES = 3;
 
-/** @returns whether the others would be shown exactly this name; it has to be composed (NFC). */
+/** @returns whether other members would see exactly this name; it has to be composed (NFC) */
 export function isName(name: string): boolean {
   return Buffer.byteLength(name) <= NAME_BYTES_MAX && safeName(name) === name;
 }
 
 /**
- * A pronounceable name of six letters. Two that are alike do no harm: the fingerprint tells them
+ * A pronounceable name of six letters. Two equal names do no harm: the fingerprint tells them
  * apart.
  */
 export function makeName(random: RandomSource): string {

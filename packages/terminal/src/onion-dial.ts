@@ -1,5 +1,5 @@
-// The client's way to the relay: wait for Tor, give it the onion's key through the gate, connect
-// through SOCKS; and say where it stands or why it failed.
+// The client's dial of the relay: it waits for Tor, gives it the onion's key through the gate, and
+// connects through SOCKS. It reports each stage and each failure.
 
 import { message } from '@sotto/messages';
 import type { MessageId } from '@sotto/messages';
@@ -18,7 +18,10 @@ import {
   TOR_STUCK_LIMIT_MS,
 } from './limits.ts';
 
-/** A way to the relay and its end. `close` takes the onion's key back and wipes ours. */
+/**
+ * A dial of one relay and its end. `close` removes the onion's key from Tor and wipes the client's
+ * copy.
+ */
 export interface Dialer {
   readonly dial: Dial;
   /** Undefined while the gate cannot be asked. */
@@ -30,13 +33,13 @@ export interface OnionDialOptions {
   readonly invite: Invite;
   readonly endpoints: Endpoints;
   readonly clock: Clock;
-  /** Called as soon as it is known which network this is, and again after each reconnection. */
+  /** Called as soon as the kind of network is known, and again after each reconnection. */
   readonly onNetwork: (network: NetworkKind) => void;
 }
 
 type Report = (stage: StateEvent) => void;
 
-/** Nothing that is tried again makes these good. */
+/** Failures that no further attempt can mend. */
 const FINAL: ReadonlySet<TorErrorCode> = new Set<TorErrorCode>([
   'tor-too-old',
   'tor-unprotected',
@@ -51,7 +54,7 @@ const FINAL: ReadonlySet<TorErrorCode> = new Set<TorErrorCode>([
   'gate-operation',
   'gate-field',
 ]);
-/** Steps that a client can take. For any other code it gives the advice of @sotto/tor. */
+/** Next steps for the user of a client. For any other code the advice of @sotto/tor holds. */
 type OwnStep = 'dial.check-tor' | Extract<MessageId, `onion.next-${string}`>;
 const NEXT_STEPS: Partial<Readonly<Record<TorErrorCode, OwnStep>>> = {
   'tor-too-old': 'onion.next-tor-too-old',
@@ -103,8 +106,8 @@ class OnionDial {
         timeoutMs: () => REDIAL_TIMEOUTS_MS[this.#failedSince ?? REDIAL_TIMEOUTS_MS.length],
         beforeFirstStage: (stage) => tor.beforeFirstStage(gate, stage),
         onStage: (stage, fail) => tor.onStage(gate, stage, fail),
-        // An earlier answer may have been refused while Tor was starting; nobody joins without
-        // knowing where.
+        // An earlier request may have been refused while Tor was starting; no client joins before
+        // the network is known.
         onConnected: async () => this.#options.onNetwork((await gate.version()).network),
         onStep: (next) => {
           step = next;
@@ -119,7 +122,7 @@ class OnionDial {
       this.#failedSince = 0;
       return byteStreamOf(socket);
     } catch (error) {
-      // A dial that is not wanted any more says nothing of the onion.
+      // A dial that was cancelled says nothing about the onion.
       if (step === 'dial' && this.#failedSince !== undefined && !signal.aborted) this.#failedSince += 1;
       if (error instanceof TorError) throw dialError(error.code);
       throw error;
@@ -132,7 +135,7 @@ class OnionDial {
     try {
       return await this.#gate?.path();
     } catch (error) {
-      // It is only for show.
+      // The state is only shown, so its failure does not matter.
       if (error instanceof TorError) return undefined;
       throw error;
     }
@@ -148,7 +151,8 @@ class OnionDial {
   async #openGate(report: Report, signal: AbortSignal): Promise<GateClient> {
     if (this.#gate !== undefined) return this.#gate;
     const gate = await this.#awaitGate(report, signal);
-    // Ended while the connection was made: it would hold the process, and the onion's place, open.
+    // The client ended while the connection was made. The connection would keep the process running
+    // and the onion taken.
     if (this.#isClosed) gate.close();
     this.#gate = gate;
     void gate.closed.then(() => {
@@ -186,7 +190,7 @@ class OnionDial {
   }
 }
 
-/** Shows Tor's way to its network, and gives up on a Tor that stays where it is. */
+/** Shows how Tor connects to its network, and gives up on a Tor that stays stuck. */
 class TorWatch {
   readonly #options: OnionDialOptions;
   readonly #report: Report;
@@ -217,12 +221,12 @@ class TorWatch {
     this.#cancelTimer = () => undefined;
   }
 
-  /** As early as can be, so that the screen says so from the beginning. */
+  /** As early as possible, so that the screen names the network from the beginning. */
   async #askNetwork(gate: GateClient): Promise<void> {
     try {
       this.#options.onNetwork((await gate.version()).network);
     } catch (error) {
-      // It is asked again before the dial goes on, and a refusal is told there.
+      // The gate is asked again before the dial continues, and a refusal is reported there.
       if (!(error instanceof TorError)) throw error;
     }
   }
@@ -260,7 +264,7 @@ export function describeStage(stage: GateStage): StateEvent {
   }
 }
 
-/** @returns the error that a Tor which stays like this ends in, or undefined while it gets on. */
+/** @returns the error of a Tor that stays like this, or undefined while it makes progress */
 export function describeStuck(stage: GateStage): DialError | undefined {
   if (stage.state === 'tor-unreachable') return dialError('tor-unreachable');
   if (stage.state !== 'stalled') return undefined;

@@ -1,5 +1,4 @@
-// What the command line says: where the connection string comes from, under which name, and on
-// which kind of screen.
+// Reads the command line: the source of the connection string, the name, and the kind of screen.
 
 import { message } from '@sotto/messages';
 import { findMistypedVariable, findQuestion, nameOption, nearest, VERSION } from '@sotto/confinement/usage';
@@ -25,10 +24,10 @@ export type InviteSource =
 export interface Options {
   readonly invite: InviteSource;
   readonly name: string | undefined;
-  /** Where the host answers its own client; undefined for everybody else. */
+  /** The host's socket for its own client; undefined for every other client. */
   readonly moderatorSocket: string | undefined;
   readonly screen: ScreenKind;
-  /** The circuit is renewed about so often; undefined: only when it is asked for. */
+  /** The circuit is renewed about so often. Undefined: only on request. */
   readonly renewEveryMs: number | undefined;
 }
 
@@ -64,10 +63,10 @@ const INVITE_NAMES: ReadonlySet<string> = new Set(['connection-string', 'conn-st
 const INVITE = 'invite';
 /** The same for --name. */
 const NAME_NAMES: ReadonlySet<string> = new Set(['nick', 'nickname', 'user']);
-/** Hyphens, dashes and minus signs that a word processor makes of a hyphen. */
+/** Hyphens, dashes and minus signs that a word processor writes instead of a hyphen. */
 const DASHES = /^[\u2010-\u2015\u2212\ufe58\ufe63\uff0d]+/u;
 const STRING_BEGINS = /^sotto1/i;
-/** All that the client reads beside TERM; the doors are read in environment.ts. */
+/** All variables of the client but TERM; environment.ts reads the endpoints. */
 const VARIABLES: readonly string[] = [
   'SOTTO_INVITE_FILE',
   'SOTTO_MODERATOR_SOCKET',
@@ -78,8 +77,8 @@ const VARIABLES: readonly string[] = [
 ];
 
 /**
- * Reads `args` (without node and script). Of `environment` SOTTO_INVITE_FILE,
- * SOTTO_MODERATOR_SOCKET, SOTTO_RENEW and TERM count.
+ * Reads `args` (without node and script). It reads SOTTO_INVITE_FILE, SOTTO_MODERATOR_SOCKET,
+ * SOTTO_RENEW and TERM from `environment`.
  */
 export function readOptions(args: readonly string[], environment: NodeJS.ProcessEnv): ReadOptions {
   const question = findQuestion(args);
@@ -126,7 +125,7 @@ function describeProblem(error: Error | undefined): string | undefined {
 function makeParser(): ReturnType<typeof yargs> {
   const parser = yargs()
     .scriptName('client')
-    // Its own language whatever the machine's is: `describeProblem` reads its words.
+    // English on every machine, because `describeProblem` reads the words of yargs.
     .locale('en')
     .exitProcess(false)
     .help(false)
@@ -147,8 +146,7 @@ function makeParser(): ReturnType<typeof yargs> {
 }
 
 /**
- * Before yargs sees it: a value never begins with a hyphen, so whatever does is an option, and
- * yargs would take some for something else.
+ * Checked before yargs. A value never begins with a hyphen, and yargs would misread some options.
  */
 function findMistake(arg: string): string | undefined {
   if (DASHES.test(arg)) return describeDashes(arg.replace(DASHES, ''));
@@ -175,7 +173,7 @@ function describeDashes(name: string): string {
 function describeUnknown(option: string | undefined, name: string): string {
   const meant = findMeant(name);
   if (option === undefined) {
-    // Names of the argument can always be shown, so they come below.
+    // Names of the argument can always be shown, so they are handled below.
     const isOption = meant !== undefined && meant !== INVITE;
     return isOption ? message('options.unknown-unnamed-meant', { meant }) : message('usage.unknown-option');
   }
@@ -205,10 +203,7 @@ function choose(given: Given, environment: NodeJS.ProcessEnv): ReadOptions {
   };
 }
 
-/**
- * A setting and who gave it: an option goes before a variable, and a variable that is empty is not
- * set.
- */
+/** A setting and its source. An option overrides a variable; an empty variable is not set. */
 interface Setting {
   readonly text: string | undefined;
   readonly source: string;
@@ -247,7 +242,7 @@ function chooseSource(
   return describeWords(words) ?? { ok: true, value: { from: 'argument', text: words.join(' ') } };
 }
 
-/** What cannot be a part of a connection string is not looked at as one: the mistake is another. */
+/** Words that cannot be a part of a connection string have another mistake. */
 function describeWords(words: readonly string[]): Refused | undefined {
   const [first = ''] = words;
   if (words.every((word) => word.trim() === '')) return refuse(message('options.argument-empty'));

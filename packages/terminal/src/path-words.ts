@@ -28,7 +28,7 @@ export function describeCircuit(event: Extract<ShownEvent, { type: 'circuit' }>)
   return safeMessage('status.circuit-renewed');
 }
 
-/** In the largest unit that it fills. */
+/** The span in its largest whole unit. */
 function describeSpan(seconds: number): SafeText {
   if (seconds < MINUTE_S) return safeMessage('status.span-seconds', { count: seconds });
   if (seconds < HOUR_S) return safeMessage('status.span-minutes', { count: Math.floor(seconds / MINUTE_S) });

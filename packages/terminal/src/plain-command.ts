@@ -1,4 +1,4 @@
-// What a typed line means: a text, a command, or a command that does not exist. What begins with
+// Decides whether a typed line is a text, a command, or an unknown command. A line that begins with
 // one slash is never a text.
 
 import { nearest } from '@sotto/confinement/usage';
@@ -7,11 +7,11 @@ import type { Command, MemberAction } from './front-end.ts';
 export type TypedLine =
   | { readonly type: 'command'; readonly command: Command }
   | { readonly type: 'nothing' | 'help' }
-  /** `meant`: the command that is nearly this one, if there is one. */
+  /** `meant`: the most similar command, if there is one. */
   | { readonly type: 'unknown'; readonly meant: string | undefined }
-  /** A command that takes nothing, with something behind it. */
+  /** A command without arguments, followed by words. */
   | { readonly type: 'too-much'; readonly word: string }
-  /** A command about somebody, and not about whom. */
+  /** A command about a member, without that member. */
   | { readonly type: 'member-missing'; readonly action: MemberAction };
 
 const PLAIN_COMMANDS: ReadonlyMap<string, Command> = new Map<string, Command>([
@@ -32,25 +32,23 @@ const HELP_WORD = 'help';
 const WORDS: readonly string[] = [...PLAIN_COMMANDS.keys(), ...MEMBER_ACTIONS, HELP_WORD];
 
 /**
- * Blanks of every script, and what is drawn as nothing: a line that is seen to begin with a slash
- * begins with one.
+ * Blanks of every script, and invisible characters. A line that seems to begin with a slash begins
+ * with one.
  */
 const UNSEEN = '[\\p{White_Space}\\p{Default_Ignorable_Code_Point}\\p{Cc}\\p{Cf}\\u2800]';
 /**
- * The slash, and what is drawn like one: fraction slash, division slash, mathematical and big
- * solidus, full width.
+ * The slash and signs that are drawn like one: fraction, division, mathematical, big and full
+ * width.
  */
 const SLASH = '[/\\u2044\\u2215\\u27cb\\u29f8\\uff0f]';
 const SLASHED = new RegExp(`^(?<unseen>${UNSEEN}*)(?<slashes>${SLASH}{1,2})(?<rest>.*)$`, 'su');
 const AROUND = new RegExp(`^${UNSEEN}+|${UNSEEN}+$`, 'gu');
 const BETWEEN = /[\p{White_Space}\u2800]+/u;
 const UNDRAWN = /[\p{Default_Ignorable_Code_Point}\p{Cf}]/gu;
-/** What a sentence ends with. */
+/** Signs at the end of a sentence. */
 const STOPS = /[.,;:!?\u2026]+$/u;
 
-/**
- * A text is sent as it was typed, blanks and all. `//` at its beginning is a slash that is meant.
- */
+/** A text is sent as it was typed, with its blanks. `//` at its beginning becomes one slash. */
 export function readTyped(line: string): TypedLine {
   const typed = line.replaceAll(AROUND, '');
   if (typed === '') return { type: 'nothing' };
@@ -65,11 +63,11 @@ function isFarewell(typed: string): boolean {
   return typed === 'quit' || typed === 'exit';
 }
 
-/** No name has a blank in it, and nobody is meant to be guessed at. */
+/** A name has no blank, and the program does not guess a member. */
 function readCommand(typed: string): TypedLine {
   const [head = '', ...behind] = typed.split(BETWEEN).map((part) => part.replaceAll(AROUND, ''));
   const word = normalise(head);
-  // Behind a command that stands alone, a full stop is a slip.
+  // A full stop after a command without arguments is a slip.
   const alone = behind.length === 0 ? word.replace(STOPS, '') : word;
   if (alone === HELP_WORD || word === '?') return { type: 'help' };
   const command = PLAIN_COMMANDS.get(alone);
@@ -82,14 +80,12 @@ function readCommand(typed: string): TypedLine {
   return { type: 'command', command: { type: action, member } };
 }
 
-/** A word as it is seen, in whichever case and width it was typed. */
+/** A word in one case and width. */
 function normalise(word: string): string {
   return word.replaceAll(UNDRAWN, '').normalize('NFKC').toLowerCase();
 }
 
-/**
- * A slip of the keyboard, or a blank that was left out: the longest command that it begins with.
- */
+/** Finds a mistyped command, or the longest command that the word begins with. */
 function findMeant(word: string): string | undefined {
   const begun = WORDS.filter((known) => word.startsWith(known)).sort((one, other) => other.length - one.length);
   return nearest(word, WORDS) ?? begun[0];

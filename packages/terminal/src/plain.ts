@@ -1,5 +1,4 @@
-// The screen of people in line mode: append-only lines, words instead of signs, and no way for one
-// member to write another's line.
+// The screen of line mode: append-only lines in words. No member can write another member's line.
 
 import { message } from '@sotto/messages';
 import type { Speaker, StateEvent } from '@sotto/client';
@@ -41,7 +40,7 @@ const JOINED_FORMS = {
   lost: 'joined-after-loss',
   moving: 'joined-after-move',
 } as const;
-/** A line of ours begins with one of these. */
+/** Every notice of the program begins with one of these. */
 const NOTICE = safely`${OWN_SIGN}--`;
 const ALARM = safely`${OWN_SIGN}!!`;
 
@@ -50,7 +49,7 @@ export class PlainFrontEnd implements FrontEnd {
   readonly #columns: () => number | undefined;
   readonly #labels = new Labels();
   readonly #label = (speaker: Speaker): SafeText => this.#labels.of(speaker);
-  /** Who said goodbye and has not been taken out of the room: that is told once. */
+  /** Members that said goodbye and were not yet removed: their leaving is shown once. */
   readonly #leftThemselves = new Set<string>();
   #lastNotice = '';
   #link: 'first' | 'joined' | 'lost' | 'moving' = 'first';
@@ -58,10 +57,10 @@ export class PlainFrontEnd implements FrontEnd {
   #epoch: { readonly epoch: number; readonly code: string } | undefined;
   #hasShownWaiting = false;
   #hasShownNetwork = false;
-  /** The stranger who knocked last, if that was not told. */
+  /** The last stranger whose knock was not shown. */
   #unshownKnocker: string | undefined;
 
-  /** `columns`: the width of the terminal now, or undefined where lines may have any length. */
+  /** `columns`: the present width of the terminal; undefined if lines may have any length. */
   constructor(screen: Screen, columns: () => number | undefined) {
     this.#screen = screen;
     this.#columns = columns;
@@ -156,7 +155,7 @@ export class PlainFrontEnd implements FrontEnd {
         return;
       case 'members':
       case 'delivered':
-        // Everybody who comes and goes has a line already; receipts would double the lines.
+        // Each member that comes or goes has a line already; receipts would double the lines.
         return;
     }
   }
@@ -261,8 +260,8 @@ export class PlainFrontEnd implements FrontEnd {
   }
 
   /**
-   * Strangers may come as often as they like: one line each for the first few, and one for all
-   * others.
+   * The first knocking strangers get a line each, and all others one together, however often they
+   * knock.
    */
   #showKnock({ member, waiting, again }: Extract<ShownEvent, { type: 'knock' }>): void {
     this.#unshownKnocker = waiting <= WAITING_SHOWN_MAX ? undefined : member.fingerprint;
@@ -271,7 +270,7 @@ export class PlainFrontEnd implements FrontEnd {
     else if (waiting === WAITING_SHOWN_MAX + 1) this.#noteOnce(safeMessage('screen.more-knocks'));
   }
 
-  /** A warning about a stranger follows its knock, and is not told where that was not. */
+  /** A warning about a stranger is shown only after a shown knock. */
   #showWarning(event: Extract<ShownEvent, { type: 'warning' }>, here: ViewContext): void {
     if (event.from !== undefined && event.from.fingerprint === this.#unshownKnocker) return;
     for (const alarm of describeWarning(event, here.self)) this.#print(alarm, ALARM);
@@ -282,7 +281,7 @@ export class PlainFrontEnd implements FrontEnd {
     this.#access = mode;
   }
 
-  /** A member's text. */
+  /** Shows a member's text. */
   #showText(from: Speaker, text: string): void {
     const label = this.#labels.of(from);
     this.#lastNotice = '';
@@ -297,13 +296,13 @@ export class PlainFrontEnd implements FrontEnd {
     for (const notice of notices) this.#note(notice);
   }
 
-  /** A line of ours, in the gutter. */
+  /** Shows a notice of the program, in the gutter. */
   #print(notice: SafeText, gutter: SafeText): void {
     this.#lastNotice = notice;
     this.#screen.print(layOutNotice(gutter, notice, this.#columns()));
   }
 
-  /** A stage that says nothing new is not shown again. */
+  /** Does not repeat the notice that was shown last. */
   #noteOnce(notice: SafeText): void {
     if (notice !== this.#lastNotice) this.#note(notice);
   }

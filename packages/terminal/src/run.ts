@@ -1,5 +1,5 @@
-// The program from its command line to its exit code, with everything that belongs to the machine
-// handed in.
+// The program from its command line to its exit code. Streams, clock, signals and randomness are
+// arguments.
 
 import { message } from '@sotto/messages';
 import type { ClientOptions, Clock, ModeratorError } from '@sotto/client';
@@ -45,14 +45,14 @@ export interface Edge {
   readonly clock: Clock;
   readonly random: RandomSource;
   readonly crypto: ClientOptions['crypto'];
-  /** Called once the command line has been read: it can be taken out of sight. */
+  /** Called once the command line was read, to overwrite it. */
   readonly hideArguments: () => void;
   /**
-   * Called before anything is begun that the command line asks for. @returns whether secrets lie in
-   * memory that is never paged out
+   * Called before the command line has any effect.
+   * @returns whether secrets lie in memory that is never paged out
    */
   readonly prepare: () => Promise<Secrets>;
-  /** How the relay is reached; the onion of the connection string, if absent. */
+  /** Opens the dial of the relay; the default dials the onion of the connection string. */
   readonly openDial?: MessengerOptions['openDial'];
 }
 
@@ -63,13 +63,13 @@ export interface Edge {
 export interface Run {
   readonly ended: Promise<ExitCode>;
   interrupt(): void;
-  /** For the signal of a closed terminal, however often it comes. */
+  /** For the signal of a closed terminal; repetitions have no effect. */
   hangUp(): void;
-  /** Lets go of everything, now; `ended` resolves with the exit code of it. */
+  /** Zeroes and closes everything, at once. `ended` resolves with the exit code. */
   panic(): void;
-  /** Says that a request to stop is not followed. */
+  /** Shows that the client does not stop. */
   suspend(): void;
-  /** To be called when the process was stopped all the same, and goes on. */
+  /** Called when the process was stopped all the same, and continues. */
   resume(): void;
 }
 
@@ -122,7 +122,7 @@ class Program {
     else this.#messenger.panic();
   }
 
-  /** Said once: a held key would fill the screen. */
+  /** Shown once: a held key would fill the screen. */
   suspend(): void {
     if (this.#messenger === undefined || this.#refusesStopSilently) return;
     this.#refusesStopSilently = true;
@@ -155,10 +155,7 @@ class Program {
     return this.#joinOnTerminal(options);
   }
 
-  /**
-   * Everything about a terminal stays inside of this: it is given back at the end, whatever the end
-   * is.
-   */
+  /** The terminal gets its mode back at the end of this call, at any outcome. */
   async #joinOnTerminal(options: Options): Promise<ExitCode> {
     const { stdin, stdout, clock } = this.#edge;
     if (options.screen !== 'line' || !stdin.isTTY || !stdout.isTTY) return this.#joinAndSettle(options);
@@ -178,7 +175,7 @@ class Program {
     }
   }
 
-  /** Nobody is there to see it; a terminal that comes back shows why. */
+  /** A terminal that comes back shows the reason. */
   #loseTerminal(): void {
     const reason = message('error.terminal.terminal-gone');
     if (this.#status === 'calm') this.#status = 'terminal-gone';
@@ -189,7 +186,7 @@ class Program {
     this.#prompting.abort();
   }
 
-  /** The host is told what it has to know before the process may end. */
+  /** The host is told of a room move before the process may end. */
   async #joinAndSettle(options: Options): Promise<ExitCode> {
     let code: ExitCode = EXIT_CODES.failed;
     try {
@@ -213,8 +210,7 @@ class Program {
   }
 
   /**
-   * The host's own client asks the host; a connection string that it is given all the same has to
-   * be the host's.
+   * The host's own client asks the host. A connection string in its arguments must be the host's.
    */
   async #findInvite(options: Options): Promise<ReadInvite> {
     if (options.moderatorSocket === undefined) return this.#readInvite(options);
@@ -234,7 +230,7 @@ class Program {
     const { stdin, stderr, clock } = this.#edge;
     return readInvite(options.invite, {
       terminal: this.#terminal?.input ?? (stdin.isTTY ? stdin : undefined),
-      // A watched terminal is raw all the time, and gives itself back.
+      // A watched terminal is always raw, and restores its mode by itself.
       staysRaw: this.#terminal !== undefined,
       lines: () => this.#openQueue(options),
       show: (text) => void stderr.write(text),
@@ -250,7 +246,7 @@ class Program {
     options: Options,
     stay: Pick<MessengerOptions, 'name' | 'invite' | 'openDial'>,
   ): Promise<ExitCode> {
-    // Before there is a draft at the bottom, which would not know of it.
+    // Shown before the draft is drawn at the bottom of the screen.
     if (this.#secrets === 'unlocked') this.#note(message('error.terminal.memory-unlocked'));
     const { screen, queue, frontEnd } = this.#openScreen(options);
     const { clock, random, crypto } = this.#edge;
@@ -269,15 +265,15 @@ class Program {
       wipeScreen,
     });
     this.#messenger = messenger;
-    // The messenger has its own, where secrets lie.
+    // The messenger has its own copy, where secrets lie.
     stay.invite.roomSecret.fill(0);
     messenger.start();
-    // Asked to leave before there was anything to leave.
+    // A signal came before the messenger existed.
     if (this.#hasPanicked()) messenger.panic();
     else if (this.#prompting.signal.aborted) messenger.interrupt();
     const code = await messenger.ended;
     this.#messenger = undefined;
-    // Nothing is to be seen any more, so nothing is waited for.
+    // After a panic nothing more is shown, so no output is awaited.
     if (code !== EXIT_CODES.panic) await screen.close();
     return code;
   }
@@ -298,10 +294,7 @@ class Program {
     return { screen: this.#screen, queue: this.#openQueue(options), frontEnd };
   }
 
-  /**
-   * The lines of standard input, the same ones for the connection string and for what comes after
-   * it.
-   */
+  /** The lines of standard input, for the connection string and for the conversation after it. */
   #openQueue(options: Options): LineQueue {
     const limit = options.screen === 'json' ? JSON_LINE_BYTES_MAX : PLAIN_LINE_BYTES_MAX;
     this.#queue ??= queueLines(this.#edge.stdin, limit);
@@ -321,8 +314,8 @@ class Program {
   }
 
   /**
-   * What stands in the way of a conversation, on standard error, and for programs on standard
-   * output too.
+   * Reports a failure before the conversation on standard error; for programs on standard output,
+   * too.
    */
   async #refuse(options: Options, code: string, problem: string): Promise<ExitCode> {
     this.#note(message('terminal.refused', { problem, code }));
@@ -331,16 +324,13 @@ class Program {
     return EXIT_CODES.usage;
   }
 
-  /**
-   * For people on standard error, like the prompt that there would have been; for programs as a
-   * state.
-   */
+  /** Reports the wait to users on standard error, and to programs as a state. */
   #reportWaiting(options: Options, waiting: string): void {
     if (options.screen === 'json') this.#screen.print(safeJson(waitingObject(waiting)));
     else this.#note(waiting);
   }
 
-  /** Behind the last line of the room there is only standard error. */
+  /** After the room's last line only standard error is left. */
   #reportProblem({ code, message: problem }: ModeratorError): void {
     if (this.#messenger === undefined) this.#note(message('terminal.refused', { problem, code }));
     else this.#messenger.report(code, problem);

@@ -1,5 +1,5 @@
-// The one gate through which everything from outside reaches a screen: what can move a cursor, hide
-// or reorder text does not pass.
+// The filter through which everything from outside reaches a screen. Nothing passes that can move a
+// cursor, or hide or reorder text.
 
 import { message } from '@sotto/messages';
 import type { MessageId, ParametersOf } from '@sotto/messages';
@@ -15,15 +15,15 @@ import { COMBINING_MARKS_MAX, SHOWN_CHARS_MAX, SHOWN_LINE_CHARS_MAX, SHOWN_LINES
 
 declare const safe: unique symbol;
 /**
- * Text that is harmless on any terminal: no control but the newline, nothing invisible, nothing
- * that reorders.
+ * Text that is harmless on any terminal. It has no control but the newline, no invisible and no
+ * reordering character.
  */
 export type SafeText = string & { readonly [safe]: true };
 
 const NEWLINES = /\r\n|[\r\n\v\f\u0085\u2028\u2029]/gu;
 /**
- * One emoji with its joiners, or one character. Emoji that Unicode has only reserved are not drawn
- * by anybody: they fall through.
+ * One emoji with its joiners, or one character. Emoji that Unicode has only reserved are no pieces,
+ * because no terminal draws them.
  */
 const PIECES =
   /(?<emoji>[\p{ExtPict}--\p{Cn}][\u{FE0F}\p{EMod}]?(?:\u{200D}[\p{ExtPict}--\p{Cn}][\u{FE0F}\p{EMod}]?){0,7}|[0-9#*]\u{FE0F}\u{20E3})|./gsv;
@@ -31,32 +31,31 @@ const PIECES =
 const CONTEXT_UNITS = 33;
 const JOINER = /^[\u200c\u200d]$/;
 /**
- * What every line of this program's own begins with, whatever wraps it: no text of others contains
- * it, nor a sign that is drawn like it.
- * A wrap may put any part of a text into the first column, so words and punctuation could not do
- * that.
+ * Every line of this program begins with it, at any wrap. No text of others contains it, nor a sign
+ * that is drawn like it. A wrap may put any part of a text into the first column, so words and
+ * punctuation would not do.
  */
 export const OWN_SIGN: SafeText = '\u00b6' as SafeText;
 const DRAWN_LIKE_OWN_SIGN = /[\u{B6}\u{204B}-\u{204D}\u{2761}\u{2E3F}\u{2E4D}\u{A7FC}]/v;
 const REPLACEMENT = '\ufffd';
 /**
- * A name, a middle dot or what is drawn like one (UTS 39), and what may be digits of a fingerprint.
+ * A name, a middle dot or a sign that is drawn like one (UTS 39), and possible digits of a
+ * fingerprint.
  */
 const LIKE_A_LABEL =
   /(?<=[\p{L}\p{M}\p{N}_\-] ?)[\u{B7}\u{2D9}\u{387}\u{589}\u{701}\u{1427}\u{16EB}\u{1802}\u{1CD3}\u{2022}\u{2027}\u{2218}\u{2219}\u{22C5}\u{25CF}\u{25E6}\u{2E31}\u{2E33}\u{30FB}\u{318D}\u{A78F}\u{FF65}\u{10101}](?=(?<run>[\p{L}\p{M}\p{N}]{4,80}))/gv;
-/** What stands in a text where only labels have their dot: `alice#4f2c`. */
+/** Replaces the dot in a text, because only labels have their dot: `alice#4f2c`. */
 const NO_DOT = '#';
 
 /**
- * What is escaped in JSON beyond what JSON asks for, so that the bytes of a line are harmless by
+ * Characters that are escaped beyond the rules of JSON, so that the bytes of a line are harmless by
  * themselves.
  */
 const NOT_FOR_CAT = /[\p{Cc}\p{Cs}\p{Co}\p{Cn}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gv;
 
 /**
- * A text of many lines: at most SHOWN_LINES_MAX of them and SHOWN_CHARS_MAX characters; what is
- * left out is counted. It contains no member's
- * label, so that no wrap makes it another member's line.
+ * A text of at most SHOWN_LINES_MAX lines and SHOWN_CHARS_MAX characters; the rest is counted. It
+ * contains no member's label, so that no wrap makes it another member's line.
  */
 export function safeText(foreign: string): SafeText {
   const shown = foreign.slice(0, SHOWN_CHARS_MAX);
@@ -68,9 +67,7 @@ export function safeText(foreign: string): SafeText {
   return kept.join('\n') as SafeText;
 }
 
-/**
- * A text that belongs on one line: newlines become spaces, and it is cut at SHOWN_LINE_CHARS_MAX.
- */
+/** A text on one line: newlines become spaces, and it is cut at SHOWN_LINE_CHARS_MAX. */
 export function safeLine(foreign: string): SafeText {
   const filtered = filter(foreign.slice(0, SHOWN_LINE_CHARS_MAX + 1)).replaceAll('\n', ' ');
   const cut = foreign.length > SHOWN_LINE_CHARS_MAX || filtered.length > SHOWN_LINE_CHARS_MAX;
@@ -92,7 +89,7 @@ export function safeDigits(foreign: string): SafeText {
   return foreign.replaceAll(/[^0-9]/g, '') as SafeText;
 }
 
-/** Puts safe parts into words of ours: the literal parts are this program's own. */
+/** Puts safe parts between literal parts, which are this program's own. */
 export function safely(words: TemplateStringsArray, ...parts: readonly (SafeText | number)[]): SafeText {
   return String.raw({ raw: words }, ...parts) as SafeText;
 }
@@ -108,7 +105,7 @@ export function safeMessage<Id extends MessageId>(
   return message(id, ...(parameters as ParametersOf<Id>)) as SafeText;
 }
 
-/** Joins safe parts with a separator of ours. */
+/** Joins safe parts with a separator of this program. */
 export function joinSafe(parts: readonly SafeText[], separator: SafeText): SafeText {
   return parts.join(separator) as SafeText;
 }
@@ -122,13 +119,13 @@ export function safeJson(value: unknown): SafeText {
 
 function filter(foreign: string): string {
   let shown = '';
-  // At the start of a line there is no base: a mark there would be drawn on something of ours.
+  // A mark at the start of a line has no base: it would be drawn on the character before it.
   let marks = COMBINING_MARKS_MAX;
   const text = foreign.normalize('NFC').replaceAll(NEWLINES, '\n');
   for (const piece of text.matchAll(PIECES)) {
     const character = piece[0];
     if (JOINER.test(character)) {
-      // The marks behind it are drawn on the letter before it, and counted with that one's.
+      // The marks after a joiner are drawn on the letter before it, and counted with its marks.
       if (isJoinerInPlace(shown, character, text.slice(piece.index + 1, piece.index + CONTEXT_UNITS)))
         shown += character;
       continue;
@@ -154,13 +151,12 @@ function draw(character: string): string {
   if (character === '\n') return character;
   if (character === '\t') return ' '.repeat(TAB_COLUMNS);
   const code = character.codePointAt(0) ?? 0;
-  // The control pictures: ESC is seen as one, and what followed it as the harmless letters that it
-  // was.
+  // The control pictures: ESC is shown as a sign, and the rest of its sequence as harmless letters.
   if (code < 0x20) return String.fromCharCode(0x2400 + code);
   if (code === 0x7f) return '\u2421';
   if ((code > 0x7f && code < 0xa0) || DRAWN_LIKE_OWN_SIGN.test(character)) return REPLACEMENT;
   if (DRAWN_AS_NOTHING.test(character)) return '';
-  // The wide blank is a letter's width in its script.
+  // The wide blank is as wide as a letter of its script.
   return character !== '\u3000' && DRAWN_AS_BLANK.test(character) ? ' ' : character;
 }
 

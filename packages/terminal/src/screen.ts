@@ -1,5 +1,4 @@
-// The one place that writes to standard output: whole lines of safe text, one write each, and never
-// more than a reader takes.
+// The only writer to standard output: whole lines of safe text, one write each, in bounded memory.
 
 import type { TerminalCode } from './errors.ts';
 import { FLUSH_LIMIT_MS, OUTPUT_BYTES_MAX } from './limits.ts';
@@ -14,10 +13,7 @@ export interface Screen {
    * after it.
    */
   close(): Promise<void>;
-  /**
-   * Clears the screen and what can be scrolled back to, where it is a terminal; from then on
-   * nothing is printed.
-   */
+  /** Clears a terminal's screen and its scrollback. Nothing is printed after it. */
   wipe(): void;
 }
 
@@ -32,14 +28,14 @@ export interface Output {
 export type OutputFailure = TerminalCode & `output-${string}`;
 
 /**
- * To the top, erase all that is seen, erase what was scrolled away (ECMA-48 CUP and ED; ED 3 is
- * xterm's). Terminals without the last keep that.
+ * Cursor home, erase the display, erase the scrollback (ECMA-48 CUP and ED; ED 3 is xterm's).
+ * Terminals without ED 3 keep their scrollback.
  */
 const WIPE = '\u001b[H\u001b[2J\u001b[3J';
 
 /**
- * A screen that only appends. `fail` is called at most once, when the output is gone or stands
- * still.
+ * A screen that only appends. `fail` is called at most once, if the output is closed or is not
+ * read.
  */
 export function appendingScreen(output: Output, fail: (code: OutputFailure) => void): Screen {
   let isOver = false;

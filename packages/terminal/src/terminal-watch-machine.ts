@@ -1,5 +1,5 @@
-// Whether a terminal is still there: it is asked now and then, and its answers are taken out of
-// what is typed. Pure: (watch, event) -> effects.
+// Checks that a terminal is still there: asks it now and then, and removes its answers from typed
+// input. Pure.
 
 import type { Step as MachineStep } from '@sotto/machine';
 import { NO_PASTE, stepPaste } from './announced-paste.ts';
@@ -15,47 +15,44 @@ import {
   TERMINAL_UNANSWERED_MAX,
 } from './limits.ts';
 
-/**
- * Keys that would be signals if the terminal did not hand on every key: Ctrl-C, Ctrl-\ and Ctrl-Z.
- */
+/** Ctrl-C, Ctrl-\ and Ctrl-Z: signals on a terminal that is not in raw mode. */
 export type SignalKey = 'interrupt' | 'quit' | 'suspend';
 
 export interface TerminalWatch {
   /**
-   * `unproven`: it has not answered yet. `answered`: it has once, which a paste could forge.
-   * `proven`: twice, to questions apart.
-   * `mute`: it never answers, and is not asked any more. `gone`: it does not answer any more.
+   * `unproven`: no answer yet. `answered`: one answer, which a paste could forge. `proven`: two
+   * answers, to two questions. `mute`: it never answers, and gets no more questions. `gone`: it has
+   * stopped answering.
    */
   readonly phase: 'unproven' | 'answered' | 'proven' | 'mute' | 'gone' | 'closing' | 'closed';
-  /** Questions since the terminal has last said anything; of an unproven one, all. */
+  /** Questions since the last byte from the terminal; for an unproven one, all questions. */
   readonly unanswered: number;
   /** Questions whose answers may still come. */
   readonly outstanding: number;
-  /** What may be the beginning of an answer. */
+  /** Bytes that may begin an answer. */
   readonly held: readonly number[];
-  /** In a paste that the terminal has announced no byte is a signal. */
+  /** No byte of an announced paste is a signal. */
   readonly paste: AnnouncedPaste;
 }
 
 export type TimerName = 'ask' | 'part' | 'paste' | 'close' | 'close-limit';
 
 export type WatchEvent =
-  /** `ended`: there is no terminal any more, as its input has told. */
+  /** `ended`: the terminal's input has ended. */
   | { readonly type: 'begin' | 'ended' | 'close' }
   | { readonly type: 'bytes'; readonly bytes: Uint8Array }
   | { readonly type: 'timer'; readonly timer: TimerName };
 
 export type WatchEffect =
   | { readonly type: 'ask' }
-  /** What was typed. */
+  /** Typed bytes. */
   | { readonly type: 'pass'; readonly bytes: Uint8Array }
   | { readonly type: 'key'; readonly key: SignalKey }
   /** Replaces a timer of the same name. */
   | { readonly type: 'set-timer'; readonly timer: TimerName; readonly afterMs: number }
   | { readonly type: 'gone' }
   /**
-   * The terminal can be given back: no answer is on its way and nothing more of a paste comes, or
-   * it was waited for long enough.
+   * The terminal can get its mode back: no answer and no paste is on its way, or the wait is over.
    */
   | { readonly type: 'closed' };
 
@@ -64,8 +61,8 @@ type Step = MachineStep<TerminalWatch, WatchEffect>;
 export const NEW_WATCH: TerminalWatch = { phase: 'unproven', unanswered: 0, outstanding: 0, held: [], paste: NO_PASTE };
 
 /**
- * Device status report (ECMA-48 DSR 5). Not the cursor's position: that answer has the form of a
- * key, Shift-F3.
+ * Device status report (ECMA-48 DSR 5). An answer with the cursor's position would look like the
+ * key Shift-F3.
  */
 export const QUESTION = '\u001b[5n';
 /** "Ready" and "malfunction". */
@@ -77,7 +74,7 @@ const SIGNAL_KEYS: ReadonlyMap<number, SignalKey> = new Map([
   [0x1c, 'quit'],
 ]);
 
-/** The one way a watch changes. */
+/** The only function that changes a watch. */
 export function stepWatch(watch: TerminalWatch, event: WatchEvent): Step {
   switch (event.type) {
     case 'begin':
@@ -117,8 +114,7 @@ function onTimer(watch: TerminalWatch, timer: TimerName): Step {
 }
 
 /**
- * Questions are counted, not time: while the program itself stands still, the terminal is not to
- * blame.
+ * Counts questions and not time: while the program itself is suspended, the terminal cannot answer.
  */
 function askAgain(watch: TerminalWatch): Step {
   switch (watch.phase) {
@@ -163,9 +159,8 @@ function onBytes(watch: TerminalWatch, bytes: Uint8Array): Step {
 }
 
 /**
- * What is typed while the terminal is given back is for nobody: the rest of a paste would be run by
- * the user's shell. So the input
- * has to be quiet first.
+ * Input is dropped while the terminal gets its mode back. The user's shell would run the rest of a
+ * paste, so the input has to be quiet first.
  */
 function onClose(watch: TerminalWatch): Step {
   if (watch.phase === 'gone') return { state: { ...watch, phase: 'closed', held: [] }, effects: [{ type: 'closed' }] };
@@ -189,8 +184,8 @@ function awaitQuiet({ outstanding, paste }: TerminalWatch): WatchEffect {
 }
 
 /**
- * Takes answers out. `mayHold`: a beginning of one at the end is held back; else it is what was
- * typed.
+ * Removes answers. `mayHold`: the start of an answer at the end is held back; otherwise it counts
+ * as typed.
  */
 function sift(bytes: readonly number[], mayHold: boolean): { rest: number[]; held: number[]; answers: number } {
   const rest: number[] = [];
@@ -210,8 +205,8 @@ function sift(bytes: readonly number[], mayHold: boolean): { rest: number[]; hel
 }
 
 /**
- * In the order in which it was typed. A paste that never ends is over when nothing but single keys
- * comes for a while.
+ * Passes bytes on in their order. A paste without an end is over when only single keys come for a
+ * while.
  */
 function passTyped(watch: TerminalWatch, bytes: readonly number[]): Step {
   let { paste } = watch;

@@ -1,5 +1,5 @@
-// The terminal of a person: every key goes through here, so that the terminal's answers to our
-// questions do not get among them.
+// The input of a user's terminal. Every key passes here, so that the terminal's answers do not mix
+// with typed text.
 
 import { Readable } from 'node:stream';
 import type { Clock } from '@sotto/client';
@@ -12,17 +12,19 @@ export interface TerminalEdge {
   readonly stdout: NodeJS.WriteStream;
   readonly clock: Clock;
   readonly onKey: (key: SignalKey) => void;
-  /** The terminal has answered before, and has said nothing for long enough. */
+  /** The terminal has answered before, and has sent nothing for long enough. */
   readonly onGone: () => void;
 }
 
-/** What is typed. While nobody reads it, it is dropped: nobody has seen it on the screen. */
+/**
+ * Typed bytes. They are dropped while there is no reader, because the screen has not shown them.
+ */
 class TypedInput extends Readable {
   constructor() {
     super({ read: () => undefined });
   }
 
-  /** The terminal hands on every key all the time; that is not its readers' business. */
+  /** The terminal is always raw, so its readers do not change its mode. */
   setRawMode(): this {
     return this;
   }
@@ -53,18 +55,18 @@ export class WatchedTerminal {
   }
 
   /**
-   * After the process was stopped and continued: what was typed meanwhile was seen by nobody, and
-   * may be what a shell was told.
+   * Called after the process was stopped and continued. Input from that time is dropped: it may
+   * have been meant for a shell.
    */
   resume(): void {
     this.#dropUntilMs = this.#edge.clock.now() + RESUME_DROP_MS;
-    // A shell may have changed the terminal, of which `setRawMode(true)` alone would not know.
+    // A shell may have changed the terminal, and `setRawMode(true)` alone would not notice.
     this.#edge.stdin.setRawMode(false);
     this.#edge.stdin.setRawMode(true);
   }
 
   /**
-   * Gives the terminal back once the answers that are on their way have come, or after
+   * Restores the terminal once the answers on their way have come, or after
    * TERMINAL_ANSWER_AWAIT_MS.
    */
   async close(): Promise<void> {
@@ -75,7 +77,7 @@ export class WatchedTerminal {
     this.#edge.stdin.setRawMode(false);
   }
 
-  /** A turn later: Node tells of SIGCONT behind the input of the same turn, and before this. */
+  /** One event-loop turn later: Node reports SIGCONT after the input of the same turn. */
   #arrive(bytes: Uint8Array): void {
     if (this.#arrived.length === 0) setImmediate(() => this.#processArrived());
     this.#arrived.push(bytes);
@@ -84,7 +86,7 @@ export class WatchedTerminal {
   #processArrived(): void {
     for (const bytes of this.#arrived.splice(0)) {
       this.#step({ type: 'bytes', bytes });
-      // It may have been a secret.
+      // The dropped bytes may have been a secret.
       bytes.fill(0);
     }
   }

@@ -1,6 +1,5 @@
-// Chooses the texts of the plain screen for each event, and puts names and reasons into them
-// through
-// the gate of safe-text.ts alone.
+// Chooses the texts of the plain screen for each event. Names and reasons get into them only
+// through the filter of safe-text.ts.
 
 import { message } from '@sotto/messages';
 import type { RemovalReason, Speaker, StateEvent, WarningCode } from '@sotto/client';
@@ -11,10 +10,10 @@ import { describePath } from './path-words.ts';
 import { joinSafe, safeDigits, safeFingerprint, safeLine, safely, safeMessage, safeName } from './safe-text.ts';
 import type { SafeText } from './safe-text.ts';
 
-/** The name that this screen shows for a member. */
+/** The name of a member on this screen. */
 export type Label = (speaker: Speaker) => SafeText;
 
-/** The states of which the screen shows that they have begun. */
+/** The states whose beginning the screen shows. */
 export type Stage = 'bootstrapping' | 'descriptor' | 'rendezvous' | 'joining' | 'knocking' | 'leaving';
 
 const BLANK = safely` `;
@@ -47,7 +46,7 @@ export function describeStage(stage: Stage, { percent, detail }: StateEvent): Sa
   return detail === undefined ? words : safeMessage('screen.stage-detail', { stage: words, detail: safeLine(detail) });
 }
 
-/** `count` is of frames, and a long message has several: the messages may be fewer, never more. */
+/** `count` counts frames, and a long message has several: the messages may be fewer, never more. */
 export function describeGap(count: number, member: SafeText | undefined): SafeText {
   const form = count === 1 ? 'one' : 'many';
   return member === undefined
@@ -95,7 +94,7 @@ export function describeNumber(member: Speaker, number: string, label: Label): r
   ];
 }
 
-/** The digits to type for a member: enough that no other is meant. */
+/** The digits to type for a member: enough that they mean no other member. */
 function markOf(member: Speaker, label: Label): SafeText {
   return label(member).slice(safeName(member.name).length + 1) as SafeText;
 }

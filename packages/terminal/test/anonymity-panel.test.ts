@@ -21,19 +21,19 @@ describe('the anonymity panel', () => {
     vanguards: 'on',
   } as const;
 
-  test('says how the room hides, what it costs, and what a watcher could see now', () => {
+  test('shows how the room hides, what that costs, and what an observer could see now', () => {
     const { notify, rows } = screenOf();
     notify(stealth);
     expect(rows()).toEqual([
-      '¶-- cover: stealth, for 8 at most; 1.8 MB an hour up and 18.4 down, whether or not anyone writes; a line waits 1.6 s on average; a slot every 2 s',
+      '¶-- cover: stealth, for 8 at most; 1.8 MB an hour up and 18.4 down, whether or not anyone writes. A line waits 1.6 s on average; a slot every 2 s',
       '¶--   waiting: about 12 s',
       '¶--   keys: epoch 4, 77 s old, the next in about 43 s; members you have not verified: 2',
       '¶--   Tor: circuit in use for 40 s; guard the same for 2 h at least; vanguards on',
-      '¶--   someone watching your connection can see: that you are here, and when members join or leave or the keys change; not when anyone writes, nor how much',
+      '¶--   someone watching your connection can see: that you are here, and when members join or leave or the keys change. Hidden: when anyone writes, and how much',
     ]);
   });
 
-  test('promises nothing where nothing is hidden', () => {
+  test('promises nothing in a room without cover', () => {
     for (const mode of ['off', 'jitter'] as const) {
       const { notify, rows } = screenOf();
       notify({ ...stealth, mode });
@@ -48,7 +48,7 @@ describe('the anonymity panel', () => {
     [172_800, 'on', 'guard the same for 2 days at least; vanguards on'],
     [null, null, 'guard unknown; vanguards unknown'],
   ] as const)(
-    'says of a guard that was the same for %j s, and of vanguards %j: %s',
+    'describes a guard that was the same for %j s, with vanguards %j, as %s',
     (guardSameSeconds, vanguards, words) => {
       const { notify, rows } = screenOf();
       notify({ ...stealth, guardSameSeconds, vanguards });
@@ -56,7 +56,7 @@ describe('the anonymity panel', () => {
     },
   );
 
-  test('is asked for in a room, and answers without Tor', async () => {
+  test('is shown by /status in a room, even without an answer of Tor', async () => {
     const program = startProgram([INVITE, '--name', 'anna'], new MemoryRelay());
     await program.out.untilHas('-- joined as anna·');
     program.stdin.write('/status\n');

@@ -50,21 +50,21 @@ function everyShownCharacter(): string[] {
 
 const shown = everyShownCharacter();
 
-describe.each(TABLES)('against the tables of %s', (table) => {
-  test('no character takes more columns than we take it for', async () => {
+describe.each(TABLES)('the computed columns, against the tables of %s', (table) => {
+  test('are never fewer than the drawn ones, for every shown character', async () => {
     const drawn = await drawnColumns(table, shown);
     expect(drawn).toHaveLength(shown.length);
     expect(shown.length).toBeGreaterThan(150_000);
     expect(shown.filter((text, index) => (drawn[index] ?? Infinity) > columnsOf(text)).map(codesOf)).toEqual([]);
   }, 120_000);
 
-  test('nothing is shown that takes no column, but what is drawn on a letter', async () => {
+  test('are at least one for each shown character that is not drawn on a letter', async () => {
     const apart = shown.filter((text) => !DRAWN_ON_A_LETTER.test(text));
     const drawn = await drawnColumns(table, apart);
     expect(apart.filter((_text, index) => (drawn[index] ?? 0) < 2).map(codesOf)).toEqual([]);
   }, 120_000);
 
-  test('the same check would find a width that is too small', async () => {
+  test('control: the same check finds a width that is too small', async () => {
     const drawn = await drawnColumns(table, ['日', '한']);
     expect(drawn.every((columns) => columns > 1)).toBe(true);
   });
@@ -84,7 +84,7 @@ describe.each(TABLES)('against the tables of %s', (table) => {
     'e\u0301\u0323',
     'か\u3099',
     '\u1100\u1161\u11a8',
-  ])('what is joined takes no more columns than we take it for: %s', async (text) => {
+  ])('are never fewer than the drawn ones, for the joined characters %s', async (text) => {
     const [columns] = await drawnColumns(table, [safeText(text)]);
     expect(columns).toBeLessThanOrEqual(columnsOf(safeText(text)));
   });
@@ -105,7 +105,7 @@ describe.each(TABLES)('against the tables of %s', (table) => {
     ['Japanese', 'こんにちは カタカナ'],
     ['Korean', '안녕하세요'],
     ['punctuation and signs', '“a” – b… € → ─ │ ° § ·'],
-  ])('%s takes as many columns as we take it for', async (_script, text) => {
+  ])('are equal to the drawn ones for %s', async (_script, text) => {
     const [columns] = await drawnColumns(table, [text]);
     expect(columnsOf(text)).toBe(columns);
   });

@@ -18,7 +18,7 @@ function owners(): { ways: Dialers; events: string[] } {
   return { ways, events };
 }
 
-test('one way for a room, however often it is asked for', () => {
+test('each room has one dialer, however often it is asked for', () => {
   const { ways, events } = owners();
   const first = ways.dialFor(invite(1));
   expect(ways.dialFor(invite(1))).toBe(first);
@@ -26,7 +26,7 @@ test('one way for a room, however often it is asked for', () => {
   expect(events).toEqual(['open 1', 'open 2']);
 });
 
-test('the way to the old room is closed when the new one is joined, and all at the end, each once', () => {
+test('the dialer of the old room closes when the new room is joined, and each dialer closes once', () => {
   const { ways, events } = owners();
   ways.dialFor(invite(1));
   ways.closeFormer();
@@ -40,7 +40,7 @@ test('the way to the old room is closed when the new one is joined, and all at t
   expect(events).toEqual(['open 1', 'open 2', 'close 1', 'close 2']);
 });
 
-test('a room whose key is wiped after it was dialled is known again', () => {
+test('a room keeps its dialer after its key was wiped', () => {
   const { ways, events } = owners();
   const first = invite(1);
   ways.dialFor(first);

@@ -114,9 +114,9 @@ function expectDraft(draft: string, cursor: number, model: ScreenModel): void {
   expect(before.endsWith(bare(`> ${draft.slice(0, cursor)}`)), `${draft.slice(0, cursor)}|\n${before}|`).toBe(true);
 }
 
-describe('what comes in while something is typed', () => {
+describe('a line that arrives while the user types', () => {
   test.each([1, 77, 78, 79, 80, 156, 157, 158, 159, 160, 170, 1_000])(
-    'is all there, above a draft of %i characters',
+    'is shown whole above a draft of %i characters',
     async (length) => {
       const desk = new Desk({ columns: 80, rows: 24 });
       const lines = Array.from({ length: 30 }, (_, index) => `line ${index}`);
@@ -128,7 +128,7 @@ describe('what comes in while something is typed', () => {
     },
   );
 
-  test('is all there in a burst, with the cursor in the middle of the draft', async () => {
+  test('is shown whole in a burst, with the cursor in the middle of the draft', async () => {
     const desk = new Desk({ columns: 20, rows: 10 });
     const draft = Array.from({ length: 50 }, (_, index) => String.fromCharCode(97 + (index % 26))).join('');
     await desk.type(draft + KEY.left.repeat(21));
@@ -139,7 +139,7 @@ describe('what comes in while something is typed', () => {
     expectDraft(draft, 29, desk.model);
   });
 
-  test('is all there when the draft is taller than the screen; the rows around the cursor are seen', async () => {
+  test('is shown whole when the draft is taller than the screen, which shows the rows around the cursor', async () => {
     const desk = new Desk({ columns: 20, rows: 5 });
     const draft = Array.from({ length: 300 }, (_, index) => `${index}.`).join('');
     await desk.type(draft);
@@ -164,7 +164,7 @@ describe('what comes in while something is typed', () => {
     ['emoji with modifiers and joiners', '👍🏽👨‍👩‍👧🏳️‍🌈'.repeat(12)],
     ['marks', 'e\u0301\u0323'.repeat(120)],
     ['tabs', 'a\tb'.repeat(40)],
-  ])('is all there above a draft of %s', async (_kind, draft) => {
+  ])('is shown whole above a draft of %s', async (_kind, draft) => {
     const desk = new Desk({ columns: 31, rows: 24 });
     await desk.type(draft);
     const lines = Array.from({ length: 12 }, (_, index) => `line ${index}`);
@@ -177,7 +177,7 @@ describe('what comes in while something is typed', () => {
     expectAll([...lines, 'one more'], desk.model);
   });
 
-  test.each([0, 79, 170, 400])('is all there when a draft of %i characters is sent', async (length) => {
+  test.each([0, 79, 170, 400])('is shown whole when a draft of %i characters is sent', async (length) => {
     const desk = new Desk({ columns: 80, rows: 24 });
     await desk.comeIn('before');
     await desk.type('y'.repeat(length) + KEY.enter);
@@ -185,7 +185,7 @@ describe('what comes in while something is typed', () => {
     expect(desk.model.rows.slice(0, 4)).toEqual(['before', 'after', '> ', '']);
   });
 
-  test('is all there on a terminal that reports no size', async () => {
+  test('is shown whole on a terminal that reports no size', async () => {
     const desk = new Desk({ columns: 80, rows: 24 });
     await desk.hear({ columns: 0, rows: 0 });
     const draft = 'x'.repeat(170);
@@ -196,7 +196,7 @@ describe('what comes in while something is typed', () => {
     expectDraft(draft, 170, desk.model);
   });
 
-  test('is scrolled away, not erased, when the screen is cleared for a fresh look', async () => {
+  test('is scrolled away, not erased, when the user clears the screen', async () => {
     const desk = new Desk({ columns: 80, rows: 24 });
     await desk.comeIn('before');
     await desk.type(`draft${KEY.repaint}`);
@@ -266,8 +266,8 @@ describe('what comes in while something is typed', () => {
   );
 });
 
-describe.runIf(process.platform === 'linux')('on a pseudo-terminal, in a room', () => {
-  test('eight lines and a warning stay above a draft of three rows', async () => {
+describe.runIf(process.platform === 'linux')('a draft on a pseudo-terminal, in a room', () => {
+  test('keeps its three rows below eight lines and a warning', async () => {
     const relay = new MemoryRelay();
     const anna = await startClientOnPty(relay, [INVITE, '--name', 'anna']);
     const { terminal } = anna;

@@ -111,13 +111,13 @@ async function expectSturdy(
   expect(report.grownBytes).toBeLessThan(FUZZ_GROWTH_BYTES_MAX);
 }
 
-describe('what comes in from people, programs and strangers’ texts', { timeout: FUZZ_LIMIT_MS }, () => {
-  test.each(decoders)('%s: nothing makes the reader throw, hang or grow', async (_name, accepted, read) => {
+describe('input from users, programs and other members', { timeout: FUZZ_LIMIT_MS }, () => {
+  test.each(decoders)('%s: no bytes make the reader throw, hang or grow', async (_name, accepted, read) => {
     await expectSturdy(accepted, read);
   });
 
   // Each case zeroes the memory of two prompts.
-  test('keys at the hidden prompt: nothing makes the reader throw, hang or grow', async () => {
+  test('keys at the hidden prompt: no bytes make the reader throw, hang or grow', async () => {
     await expectSturdy(encode(`\x1b[200~${INVITE}\x7f\x1b[201~\r`), ask, FUZZ_CASES / 10);
   });
 });

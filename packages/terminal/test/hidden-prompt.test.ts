@@ -77,7 +77,7 @@ async function answerTo(...chunks: (string | Uint8Array)[]): Promise<string | un
 }
 
 describe('the hidden prompt', () => {
-  test('shows the question and nothing of the answer, and stops reading', async () => {
+  test('shows the question and no part of the answer, and stops reading', async () => {
     const { terminal, clock, answer, ...asked } = ask();
     terminal.press('se', 'cret', '\r');
     await clock.advance(PASTE_QUIET_MS);
@@ -89,7 +89,7 @@ describe('the hidden prompt', () => {
     expect(clock.pending).toBe(0);
   });
 
-  test('asks a terminal to announce pastes, and no longer when it is done', async () => {
+  test('turns bracketed paste on, and turns it off at its end', async () => {
     const asked = ask(true);
     asked.terminal.press('secret\r');
     await asked.clock.advance(PASTE_QUIET_MS);
@@ -106,7 +106,7 @@ describe('the hidden prompt', () => {
     ['kill line, of the second line alone', 'secret\rwrong\x15\r', 'secret\r\r'],
     ['Ctrl-D behind something', 'sec\x04ret\r', 'secret\r'],
     ['keys that are none of its own in an announced paste', '\x1b[200~a\x15\x7f\x03b\x1b[201~\x7f\r', undefined],
-  ])('understands %s', async (_name, keys, text) => {
+  ])('obeys the key: %s', async (_name, keys, text) => {
     const expected = text ?? '\x1b[200~a\x15\x7f\x03b\x1b[201\r';
     expect(await answerTo(keys)).toBe(expected);
     // And however it arrives.
@@ -118,7 +118,7 @@ describe('the hidden prompt', () => {
     ['Ctrl-C in the middle of a paste', (asked: Asked) => asked.terminal.press(`${INVITE}\rno\x03tes\r`)],
     ['Ctrl-D on nothing', (asked: Asked) => asked.terminal.press('\x04')],
     ['a signal', (asked: Asked) => asked.leaving.abort()],
-  ])('is cancelled by %s, and then takes all that still comes until it is quiet', async (_name, press) => {
+  ])('is cancelled by %s, and drops further input until the terminal is quiet', async (_name, press) => {
     const asked = ask();
     press(asked);
     for (let chunk = 0; chunk < 20; chunk += 1) {
@@ -156,7 +156,7 @@ describe('the hidden prompt', () => {
     }
   });
 
-  test('does not ask when it is to leave already', async () => {
+  test('asks nothing if the program is leaving already', async () => {
     const terminal = new Terminal();
     const leaving = AbortSignal.abort();
     const edge = {
@@ -179,7 +179,7 @@ describe('the hidden prompt', () => {
     ['a wrapped string and notes', `${WRAPPED}\r${NOTES}`],
     ['no line end', INVITE],
     ['no line end and an Enter behind it', `\x1b[200~${INVITE}\x1b[201~\r`],
-  ])('takes all of a paste that arrives in chunks on a slow link: %s', async (_name, pasted) => {
+  ])('reads a whole paste that arrives in chunks on a slow link: %s', async (_name, pasted) => {
     const { terminal, clock, answer, ...asked } = ask();
     const bytes = Buffer.from(pasted);
     for (let at = 0; at < bytes.length; at += 64) {
@@ -196,7 +196,7 @@ describe('the hidden prompt', () => {
     expect(asked.shown).toBe('String: \n'.slice(0, asked.shown.length));
   });
 
-  test('waits longer inside of an announced paste, for a link that stalls, and not for ever', async () => {
+  test('waits longer for a link that stalls inside an announced paste, and not for ever', async () => {
     const asked = ask();
     asked.terminal.press(`\x1b[200~${INVITE}\r`);
     await asked.clock.advance(OPEN_PASTE_QUIET_MS - 1);
@@ -222,7 +222,7 @@ describe('the hidden prompt', () => {
     expect(plain.terminal.leaked).toBe(NOTES);
   });
 
-  test('waits for Enter as long as there is no whole string', async () => {
+  test('waits for Enter until the string is whole', async () => {
     const asked = ask();
     for (const key of INVITE.slice(0, -1)) {
       asked.terminal.press(key);
@@ -234,7 +234,7 @@ describe('the hidden prompt', () => {
     expect(asked.given).toEqual({ type: 'answered', text: INVITE });
   });
 
-  test('does not take a process that stood still for quiet', async () => {
+  test('does not mistake a suspended process for a quiet terminal', async () => {
     const asked = ask();
     let due: (() => void)[] = [];
     const clock = {
@@ -256,7 +256,7 @@ describe('the hidden prompt', () => {
     expect(asked.terminal.paused).toBe(false);
   });
 
-  test('keeps a bounded part of a megabyte, and drops all of it', async () => {
+  test('keeps a bounded part of a pasted megabyte, and drops the rest', async () => {
     const asked = ask();
     asked.terminal.press(`${INVITE}\r`);
     for (let chunk = 0; chunk < 256; chunk += 1) asked.terminal.press('x'.repeat(4_095) + '\r');
@@ -267,7 +267,7 @@ describe('the hidden prompt', () => {
     expect(asked.terminal.leaked).toBe('');
   });
 
-  test('loses nothing that is typed once it has answered', async () => {
+  test('leaves keys that are typed after its answer to the next reader', async () => {
     const asked = ask();
     asked.terminal.press(`${INVITE}\r`);
     await asked.clock.advance(PASTE_QUIET_MS);
@@ -304,7 +304,7 @@ describe('the machine of the hidden prompt', () => {
     return { outcome, at: endedAt };
   }
 
-  test('answers the same however the bytes are cut, and never before the last of them', () => {
+  test('answers the same however the bytes are cut, and never before the last byte', () => {
     const random = new SeededRandom(7);
     const parts = [INVITE, INVITE.slice(0, 70), INVITE.slice(70), BAD_INVITES['invite-checksum'], '\r', '\n', '\r\n'];
     const keys = [
@@ -335,7 +335,7 @@ describe('the machine of the hidden prompt', () => {
     expect([...outcomes].sort()).toEqual(['answer', 'cancel', 'waits']);
   });
 
-  test('overwrites what it holds when it ends', () => {
+  test('overwrites its keys when it ends', () => {
     for (const last of ['cut', 'waited'] as const) {
       let { state } = stepHiddenPrompt(newHiddenPrompt(), { type: 'keys', bytes: Buffer.from(`${INVITE}\r`) }, isWhole);
       expect(state.keys.text()).toBe(`${INVITE}\r`);
@@ -346,7 +346,7 @@ describe('the machine of the hidden prompt', () => {
   });
 });
 
-describe('a connection string that is asked for', () => {
+describe('a connection string at the prompt', () => {
   async function readFrom(
     answers: readonly string[],
     staysRaw = false,
@@ -374,7 +374,7 @@ describe('a connection string that is asked for', () => {
     return { read: await reading, notes, terminal };
   }
 
-  test('is asked for three times, with what is wrong each time', async () => {
+  test('is asked for three times, with its fault each time', async () => {
     const { read, notes, terminal } = await readFrom([
       `${BAD_INVITES['invite-case']}\r`,
       `${BAD_INVITES['invite-prefix']}\r${NOTES}`,
@@ -389,21 +389,21 @@ describe('a connection string that is asked for', () => {
     expect(terminal.raw).toBe(false);
   });
 
-  test('is refused behind the third time, and the terminal is given back', async () => {
+  test('is refused after the third time, and the terminal gets its mode back', async () => {
     const { read, notes, terminal } = await readFrom(['no\r', 'no\r', `${INVITE.slice(2)}\r`, `${INVITE}\r`]);
     expect(read).toMatchObject({ ok: false, code: 'invite-prefix' });
     expect(notes).toHaveLength(2);
     expect(terminal.raw).toBe(false);
   });
 
-  test('is refused if there are two in the paste', async () => {
+  test('is refused if the paste has two of them', async () => {
     const other = encodeInvite({ onionKey: new Uint8Array(32), roomSecret: new Uint8Array(32) });
     const { read, notes } = await readFrom([`${INVITE}\r${other}\r`, `${INVITE}\r${INVITE.toUpperCase()}\r`]);
     expect(read.ok).toBe(true);
     expect(notes).toEqual([expect.stringContaining('two different connection strings')]);
   });
 
-  test('may be given row by row, with an Enter behind each', async () => {
+  test('may come row by row, with an Enter after each', async () => {
     const rows = Array.from({ length: 5 }, (_, row) => `${INVITE.slice(row * 24, (row + 1) * 24)}\r`);
     const { read, notes } = await readFrom(rows);
     expect(read.ok).toBe(true);
@@ -415,13 +415,13 @@ describe('a connection string that is asked for', () => {
     ]);
   });
 
-  test('may be given whole behind a part of it, and Enter alone is not given for ever', async () => {
+  test('may come whole after a part of it, and Enter alone counts a bounded number of times', async () => {
     expect((await readFrom([`${INVITE.slice(0, 80)}\r`, `${INVITE}\r`])).read.ok).toBe(true);
     const { read } = await readFrom([`${INVITE.slice(0, 80)}\r`, '\r', '\r', '\r']);
     expect(read).toMatchObject({ ok: false, code: 'invite-length' });
   });
 
-  test('stays hidden while the terminal goes over to the next reader', async () => {
+  test('stays hidden while the next reader takes over the terminal', async () => {
     expect((await readFrom([`${INVITE}\r`], true)).terminal.modes).toEqual([true]);
     expect((await readFrom(['\x03'], true)).terminal.modes).toEqual([true, false]);
   });

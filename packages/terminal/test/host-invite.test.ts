@@ -50,7 +50,7 @@ describe("the host's own client", () => {
     expect(await program.ended).toBe(0);
   });
 
-  test('does so with --host, too', async () => {
+  test('asks the host with --host, too', async () => {
     host = await ScriptedHost.open(path, () => OPEN);
     const program = startProgram(['--host', path], new MemoryRelay());
     await program.out.untilHas('-- joined as');
@@ -63,7 +63,7 @@ describe("the host's own client", () => {
     expect(readOptions(['--host'], {})).toMatchObject({ ok: false, code: 'usage' });
   });
 
-  test('waits while the host opens the room, and says so now and then', async () => {
+  test('waits while the host opens the room, and reports it now and then', async () => {
     const clock = new FakeClock();
     host = await ScriptedHost.open(path, () => NOT_OPEN);
     const program = start(clock);
@@ -81,7 +81,7 @@ describe("the host's own client", () => {
     expect(await program.ended).toBe(0);
   });
 
-  test('tells a program by a state', async () => {
+  test('reports the wait to a program as a state', async () => {
     host = await ScriptedHost.open(path, () => NOT_OPEN);
     const program = start(undefined, '--json');
     await program.out.untilHas('\n');
@@ -95,7 +95,7 @@ describe("the host's own client", () => {
     expect(program.err.text).toBe('');
   });
 
-  test('waits for a host that is just starting, and not for ever', async () => {
+  test('waits a bounded time for a host that is just starting', async () => {
     const clock = new FakeClock();
     const program = start(clock);
     await passUntil(clock, () => program.err.text.includes('moderator-unreachable'));
@@ -105,7 +105,7 @@ describe("the host's own client", () => {
     expect(program.err.lines[0]).toBe('sotto: the host does not answer yet: waiting for it to start');
   });
 
-  test('is told of a host that comes late', async () => {
+  test('joins when a late host has started', async () => {
     const clock = new FakeClock();
     const program = start(clock);
     await passUntil(clock, () => program.err.lines.length === 2);
@@ -127,7 +127,7 @@ describe("the host's own client", () => {
     expect(program.err.text).toContain('(moderator-malformed)');
   });
 
-  test('takes the connection string of its host, and of no other', async () => {
+  test('accepts the connection string of its own host only', async () => {
     host = await ScriptedHost.open(path, () => OPEN);
     const own = start(undefined, '-');
     own.stdin.write(`${INVITE}\n`);
@@ -143,7 +143,7 @@ describe("the host's own client", () => {
     expect(await bad.ended).toBe(2);
   });
 
-  test('leaves when it is told to while it waits', async () => {
+  test('leaves on a request during its wait', async () => {
     host = await ScriptedHost.open(path, () => SILENCE);
     const program = start(undefined);
     await expect.poll(() => host?.asked).toHaveLength(1);
@@ -153,7 +153,7 @@ describe("the host's own client", () => {
   });
 });
 
-test('a client without the host’s socket asks nobody for a connection string', async () => {
+test('asks no host without the host’s socket', async () => {
   const program = startProgram([], new MemoryRelay());
   expect(await program.ended).toBe(2);
   expect(program.err.text).toContain('(invite-missing)');

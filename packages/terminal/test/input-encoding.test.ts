@@ -16,7 +16,7 @@ describe('a connection string', () => {
     ['in UTF-16', utf16(`${INVITE}\nhello\n`)],
     ['in UTF-16 BE', utf16(`${INVITE}\nhello\n`).swap16()],
     ['with a byte that is not UTF-8', latin1(`${INVITE}\xa0\n`)],
-  ])('%s is refused for that, with 2, for people and for programs', async (_what, bytes) => {
+  ])('%s is refused with exit code 2, in plain mode and in JSON mode', async (_what, bytes) => {
     for (const screen of ['--plain', '--json']) {
       const program = startProgram(['-', screen], new MemoryRelay());
       program.stdin.end(bytes);
@@ -27,7 +27,7 @@ describe('a connection string', () => {
     }
   });
 
-  test('behind a byte order mark is read, and so is what follows it', async () => {
+  test('after a byte order mark is read, and so are the lines after it', async () => {
     const program = startProgram(['-', '--json'], new MemoryRelay());
     const send = (ref: string): string => `{"cmd":"send","text":"a","ref":"${ref}"}\r\n`;
     program.stdin.end(`\ufeff${INVITE}\r\n\ufeff${send('1')}${send('2')}`);
@@ -38,7 +38,7 @@ describe('a connection string', () => {
 });
 
 describe('a line in a room', () => {
-  test('that is not UTF-8 is refused in words for people, and the others are sent; at the end of the input that is 1', async () => {
+  test('is refused in plain words if it is not UTF-8; the others are sent, and the exit code is 1', async () => {
     const program = startProgram([INVITE, '--plain'], new MemoryRelay());
     program.stdin.end(latin1('caf\xe9\nhello\n'));
     expect(await program.ended).toBe(1);
@@ -52,14 +52,14 @@ describe('a line in a room', () => {
     ['--plain', utf16('hello\nthere\n')],
     ['--json', utf16('{"cmd":"send","text":"a"}\n{"cmd":"quit"}\n')],
     ['--plain', latin1('caf\xe9\n\n')],
-  ])('in an input that is wrong as a whole (%s) makes the program end with 2', async (screen, bytes) => {
+  ])('ends the program with 2 if no line of its input is UTF-8 (%s)', async (screen, bytes) => {
     const program = startProgram([INVITE, screen], new MemoryRelay());
     program.stdin.end(bytes);
     expect(await program.ended).toBe(2);
     expect(program.out.text).toContain(MESSAGE);
   });
 
-  test('does not change how the program ends when it is asked to leave', async () => {
+  test('leaves the exit code 0 after /quit, even if it is not UTF-8', async () => {
     const program = startProgram([INVITE, '--plain'], new MemoryRelay());
     program.stdin.write(latin1('caf\xe9\n/quit\n'));
     expect(await program.ended).toBe(0);
@@ -70,5 +70,5 @@ describe('a line in a room', () => {
     [{ read: 9, refused: 0 }, 0],
     [{ read: 9, refused: 1 }, 1],
     [{ read: 0, refused: 1 }, 2],
-  ])('counts: %j is %d', (lines, code) => expect(exitCodeOfInput(lines)).toBe(code));
+  ])('counts for the exit code: %j gives %d', (lines, code) => expect(exitCodeOfInput(lines)).toBe(code));
 });

@@ -19,7 +19,7 @@ function found(pasted: string): string {
   return read.ok ? encodeInvite(read.value) : read.code;
 }
 
-describe('a connection string is found', () => {
+describe('a connection string in a paste', () => {
   test.each([
     ['alone', INVITE],
     ['in upper case', INVITE.toUpperCase()],
@@ -54,7 +54,7 @@ describe('a connection string is found', () => {
     ['with bytes of another encoding before', `\ufffd\ufffd${INVITE}`],
     ['as UTF-16 that was read as UTF-8', Array.from(INVITE).join('\0')],
     ['behind much else', `${'words and 123 numbers\n'.repeat(2_000)}${INVITE}`],
-  ])('%s', (_where, pasted) => {
+  ])('is found %s', (_where, pasted) => {
     expect(found(pasted)).toBe(INVITE);
   });
 
@@ -80,7 +80,7 @@ describe('a connection string is found', () => {
       NUL: '\0',
       tab: '\t',
     }),
-  )('with %s before, behind and within', (_name, character) => {
+  )('is found with %s before, after and within it', (_name, character) => {
     expect(found(`${character}${INVITE}${character}`)).toBe(INVITE);
     expect(found(`so${character}tto1${INVITE.slice(6, 60)}${character}${character}${INVITE.slice(60)}`)).toBe(INVITE);
   });
@@ -106,28 +106,28 @@ describe('a connection string is found', () => {
     ['borders in ASCII', ' |\n| '],
     ['a border on the right', ' |\n'],
     ['a comment', '\n# '],
-  ])('wrapped by %s, wherever it is wrapped', (_name, join) => {
+  ])('is found if %s wraps it, at any place', (_name, join) => {
     for (const width of [20, 38, 40, 59, 69, 78, 80, 117]) {
       expect(found(rowsOf(INVITE, width).join(join) + join)).toBe(INVITE);
       expect(found(`${rowsOf(`Connection string: ${INVITE}`, width).join(join)}${join}and words\n`)).toBe(INVITE);
     }
   });
 
-  test('wherever it is wrapped once', () => {
+  test('is found if it is wrapped once, at any place', () => {
     for (let at = 1; at < INVITE.length; at += 1) {
       expect(found(`${INVITE.slice(0, at)}\n${INVITE.slice(at)}`)).toBe(INVITE);
     }
   });
 });
 
-describe('what is not one is refused with what is wrong with it', () => {
-  test('two different ones, however they are written', () => {
+describe('a paste without one valid connection string', () => {
+  test('is refused if it has two different strings, in any spelling', () => {
     expect(found(`${INVITE}\n${OTHER}`)).toBe('invite-several');
     expect(found(`${INVITE}${OTHER.toUpperCase()}`)).toBe('invite-several');
     expect(found(`${rowsOf(INVITE, 80).join('\n')}\n${rowsOf(OTHER, 80).join('\n')}`)).toBe('invite-several');
   });
 
-  test.each(Object.entries(BAD_INVITES))('%s', (code, pasted) => {
+  test.each(Object.entries(BAD_INVITES))('is refused with the code %s', (code, pasted) => {
     expect(found(pasted)).toBe(code);
     expect(found(`host-1  | "${pasted}".`)).toBe(code);
   });
@@ -146,7 +146,7 @@ describe('what is not one is refused with what is wrong with it', () => {
     ['\u{1d42a}', 'character 41 is a letter of another script (U+1D42A)'],
     ['q\u0301', 'character 42 is a combining mark (U+0301)'],
     ['\ufffd', 'character 41 is a byte that is not UTF-8 (U+FFFD)'],
-  ])('the character %s that does not belong is named', (character, detail) => {
+  ])('is refused with the position and the kind of a wrong character: %s', (character, detail) => {
     expect(findInvite(put(character))).toMatchObject({ ok: false, code: 'invite-character', detail });
     // In the second row, too.
     expect(findInvite(rowsOf(put(character), 38).join('\n  '))).toMatchObject({ code: 'invite-character', detail });
@@ -161,21 +161,21 @@ describe('what is not one is refused with what is wrong with it', () => {
     ['without its middle', `${INVITE.slice(0, 40)}***${INVITE.slice(50)}`, '108 of 118 characters'],
     ['too long', `${INVITE.slice(0, 30)}qq${INVITE.slice(30)}`, 'more than 118 characters'],
     ['repeated without end', `sotto1${'q'.repeat(60_000)}`, 'more than 118 characters'],
-  ])('its length is told when it is %s', (_name, pasted, detail) => {
+  ])('is refused with the number of characters if the string is %s', (_name, pasted, detail) => {
     expect(findInvite(pasted)).toMatchObject({ ok: false, code: 'invite-length', detail });
   });
 
-  test('a longer one of a later version is told apart from one that is too long', () => {
+  test('has another code for a string of a later version than for one that is too long', () => {
     expect(found(withChecksum(`p${INVITE.slice(7)}qqqqqqqq`))).toBe('invite-version');
   });
 
-  test('what has nothing of one', () => {
+  test('has another code for no string at all than for one without its beginning', () => {
     expect(findInvite('hello there')).toMatchObject({ code: 'invite-prefix', detail: 'nothing in it looks like one' });
     expect(findInvite(INVITE.slice(20))).toMatchObject({ code: 'invite-prefix', detail: '' });
     expect(found('\u200b\x1b[200~\x1b[201~\n')).toBe('invite-empty');
   });
 
-  test('one mistyped character, wherever it is', () => {
+  test('is refused for one mistyped character, at any place', () => {
     for (let at = PREFIX_CHARACTERS; at < INVITE.length; at += 1) {
       const wrong = `${INVITE.slice(0, at)}${INVITE[at] === 'q' ? 'p' : 'q'}${INVITE.slice(at + 1)}`;
       expect(found(wrong)).toBe('invite-checksum');
@@ -184,7 +184,7 @@ describe('what is not one is refused with what is wrong with it', () => {
   const PREFIX_CHARACTERS = 6;
 });
 
-describe('what may still become one', () => {
+describe('the start of a paste', () => {
   test.each([
     ['nothing', '', true],
     ['blanks and line ends', ' \r\n\n', true],
@@ -194,7 +194,7 @@ describe('what may still become one', () => {
     ['a mistyped one', BAD_INVITES['invite-checksum'], false],
     ['words', 'hello', false],
     ['a command', '{"cmd":"members"}', false],
-  ])('%s', (_name, pasted, unfinished) => {
+  ])('is unfinished only if the rest may still come: %s', (_name, pasted, unfinished) => {
     expect(findInvite(pasted)).toMatchObject({ ok: false, unfinished });
   });
 });
@@ -220,8 +220,8 @@ function scramble(random: SeededRandom): string {
   }).join('');
 }
 
-describe('whatever is pasted', () => {
-  test('nothing is found but what the protocol takes and the paste has, and no refusal repeats a part of it', () => {
+describe('a random paste', () => {
+  test('gives only a valid string that it contains, and no refusal repeats a part of it', () => {
     const random = new SeededRandom(5);
     const outcomes = new Set<string>();
     for (let round = 0; round < 20_000; round += 1) {
@@ -258,7 +258,7 @@ describe('whatever is pasted', () => {
     ['invisible characters', '\u200b'],
     ['marks', 'q\u0301'],
     ['capital letters that grow in lower case', 'İ'],
-  ])('takes time that grows with its length and no faster: %s', (_name, unit) => {
+  ])('takes time that grows no faster than its length: %s', (_name, unit) => {
     const timeOf = (length: number): number => {
       const pasted = unit.repeat(Math.ceil(length / unit.length)).slice(0, length);
       const times = Array.from({ length: 3 }, () => {
@@ -273,7 +273,7 @@ describe('whatever is pasted', () => {
     expect(timeOf(INVITE_BYTES_MAX)).toBeLessThan(24 * Math.max(1, timeOf(INVITE_BYTES_MAX / 8)));
   });
 
-  test('no more than the first characters are looked at', () => {
+  test('is read up to a bounded number of characters', () => {
     const notes = 'x'.repeat(INVITE_BYTES_MAX - INVITE_CHARACTERS);
     expect(found(notes + INVITE)).toBe(INVITE);
     expect(found(`${notes}x${INVITE}`)).not.toBe(INVITE);

@@ -26,22 +26,19 @@ function rowsOf(width: number): string[] {
 const ROWS = rowsOf(80);
 
 describe('a connection string', () => {
-  test.each(Object.entries(BAD_INVITES))(
-    'that is bad is refused with what is wrong with it: %s',
-    async (code, text) => {
-      const program = startProgram(['-', '--json'], new MemoryRelay());
-      program.stdin.end(`${text}\n`);
-      expect(await program.ended).toBe(2);
-      expect(program.err.text).toContain(message(`error.invite.${code as InviteCode}`));
-      expect(program.err.text).toContain('Next: ');
-      expect(program.out.lines.map((line) => JSON.parse(line) as unknown)).toEqual([
-        { type: 'error', code, message: expect.stringContaining('Next: ') as string },
-      ]);
-      if (code !== 'invite-empty') expect(program.err.text).not.toContain(text.slice(20, 40));
-    },
-  );
+  test.each(Object.entries(BAD_INVITES))('with a fault is refused, and the fault is named: %s', async (code, text) => {
+    const program = startProgram(['-', '--json'], new MemoryRelay());
+    program.stdin.end(`${text}\n`);
+    expect(await program.ended).toBe(2);
+    expect(program.err.text).toContain(message(`error.invite.${code as InviteCode}`));
+    expect(program.err.text).toContain('Next: ');
+    expect(program.out.lines.map((line) => JSON.parse(line) as unknown)).toEqual([
+      { type: 'error', code, message: expect.stringContaining('Next: ') as string },
+    ]);
+    if (code !== 'invite-empty') expect(program.err.text).not.toContain(text.slice(20, 40));
+  });
 
-  test('as an argument works and is warned of in one line', async () => {
+  test('as an argument works, with a warning of one line', async () => {
     const program = startProgram([INVITE.toUpperCase()], new MemoryRelay());
     await program.out.untilHas('joined as');
     await program.err.untilHas('\n');
@@ -50,7 +47,7 @@ describe('a connection string', () => {
     expect(await program.ended).toBe(0);
   });
 
-  test('on standard input is the first line, and the rest is the conversation; nobody is warned', async () => {
+  test('on standard input is the first line, before the conversation, and gives no warning', async () => {
     const program = startProgram(['-'], new MemoryRelay());
     program.stdin.end(`${INVITE}\nhello\n`);
     expect(await program.ended).toBe(0);
@@ -68,7 +65,7 @@ describe('a connection string', () => {
     ['with a BOM', `\ufeff${INVITE}`],
     ['with words before it on its line', `Connection string: ${INVITE}`],
     ['without anything', INVITE],
-  ])('on standard input may be %s; the first line that is not of it is read as input', async (_how, pasted) => {
+  ])('on standard input may be %s; the first line after it is read as input', async (_how, pasted) => {
     const plain = startProgram(['-', '--plain'], new MemoryRelay());
     plain.stdin.end(`${pasted}\nhello\n${'q'.repeat(8)}2\n`);
     expect(await plain.ended).toBe(0);
@@ -81,7 +78,7 @@ describe('a connection string', () => {
     expect(told).toContainEqual(expect.objectContaining({ type: 'sent', ref: '1' }));
   });
 
-  test('that is cut off on standard input does not swallow commands, nor wait for more than a second', async () => {
+  test('on standard input, cut off, swallows no commands and waits for one second at most', async () => {
     const read = async (...lines: string[]): Promise<ReadInvite> => {
       const clock = new FakeClock();
       const stdin = new PassThrough();
@@ -115,13 +112,13 @@ describe('a connection string', () => {
     ['a blank', ' '],
     ['a line end', '\n'],
     ['a line end and an indent', '\n   '],
-  ])('as an argument may have %s in it', async (_what, join) => {
+  ])('as an argument may contain %s', async (_what, join) => {
     const program = startProgram([`"${rowsOf(80).join(join)}"`], new MemoryRelay());
     program.stdin.end();
     expect(await program.ended).toBe(0);
   });
 
-  test('comes from a file by option or by variable; an argument goes before the variable', async () => {
+  test('comes from a file by option or by variable; an argument overrides the variable', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'sotto-invite-'));
     try {
       const good = join(directory, 'good');
@@ -157,13 +154,13 @@ describe('a connection string', () => {
     }
   });
 
-  test('that is nowhere is asked for with the next step', async () => {
+  test('is missing without a terminal, and the error names the next step', async () => {
     const program = startProgram([], new MemoryRelay());
     expect(await program.ended).toBe(2);
     expect(program.err.text).toContain('(invite-missing)');
   });
 
-  test('that never comes does not keep the program from leaving', async () => {
+  test('does not keep the program from leaving if it never comes', async () => {
     const program = startProgram(['-'], new MemoryRelay());
     program.interrupt();
     expect(await program.ended).toBe(0);
@@ -173,13 +170,13 @@ describe('a connection string', () => {
 describe('the command line', () => {
   const parse = (...args: string[]): unknown => readOptions(args, {});
 
-  test('leaves a string of digits alone', () => {
+  test('keeps a string of digits as text', () => {
     const digits = '00123'.repeat(4);
     expect(parse(digits)).toMatchObject({ ok: true, value: { invite: { from: 'argument', text: digits } } });
     expect(parse('-', '--name', '007')).toMatchObject({ value: { name: '007', invite: { from: 'stdin' } } });
   });
 
-  test('is described in English, and has the version of the package', async () => {
+  test('has help in English, and the version of the package', async () => {
     expect(parse('--help')).toMatchObject({
       code: 'shown',
       text: expect.stringContaining('Joins a Sotto room') as string,
@@ -191,7 +188,7 @@ describe('the command line', () => {
     expect(program.out.text).toContain('--invite-file');
   });
 
-  test('says usage errors on standard error alone, with exit code 2', async () => {
+  test('reports usage errors on standard error alone, with exit code 2', async () => {
     const program = startProgram(['--dance'], new MemoryRelay());
     expect(await program.ended).toBe(2);
     expect(program.err.text).toBe('sotto: unknown option --dance. See: client --help\n');
@@ -208,7 +205,7 @@ describe('the command line', () => {
     },
   );
 
-  test('composes a name that is typed in pieces, and takes one with the joiner that it needs', async () => {
+  test('composes a decomposed name, and accepts a name with a joiner that it needs', async () => {
     for (const [typed, shown] of [
       ['Jose\u0301', 'Jos\u00e9'],
       ['می\u200cترا', 'می\u200cترا'],
@@ -220,7 +217,7 @@ describe('the command line', () => {
     }
   });
 
-  test('makes up names that are names', () => {
+  test('makes up only names that it would accept', () => {
     for (let byte = 0; byte < 256; byte += 1)
       expect(isName(makeName((length) => new Uint8Array(length).fill(byte)))).toBe(true);
     expect(makeName(() => Uint8Array.of(0x00, 0x15, 0x2a))).toBe('bajepi');

@@ -57,7 +57,7 @@ function screenOf(): {
   return { tell: (event) => json.notify(event, here), read: (text) => json.read({ ok: true, text }), lines };
 }
 
-describe('the words about other members', () => {
+describe('the JSON events about other members', () => {
   test.each<[string, ShownEvent, unknown]>([
     [
       'a warning',
@@ -110,13 +110,13 @@ describe('the words about other members', () => {
       },
       { type: 'members', members: [{ ...ALICE, self: false, present: false, verified: true }] },
     ],
-  ])('%s', (_what, event, line) => {
+  ])('have their documented fields: %s', (_what, event, line) => {
     const { tell, lines } = screenOf();
     tell(event);
     expect(lines.map((printed) => JSON.parse(printed) as unknown)).toEqual([line]);
   });
 
-  test('nothing is said of what the client was merely asked', () => {
+  test('report no request that the client has not yet carried out', () => {
     const { tell, lines } = screenOf();
     tell({ type: 'asked', action: 'admit', member: ALICE });
     expect(lines).toEqual([]);
@@ -136,7 +136,7 @@ describe('the words about other members', () => {
   });
 });
 
-describe('the commands about other members', () => {
+describe('the JSON commands about other members', () => {
   const member = ALICE.fingerprint;
 
   test.each<[string, Command]>([
@@ -150,7 +150,7 @@ describe('the commands about other members', () => {
     ['{"cmd":"access","mode":"open"}', { type: 'access', mode: 'open' }],
     ['{"cmd":"access","mode":"knock"}', { type: 'access', mode: 'knock' }],
     ['{"cmd":"access","mode":"locked"}', { type: 'access', mode: 'locked' }],
-  ])('%s', (line, command) => {
+  ])('are read as documented: %s', (line, command) => {
     const { read, lines } = screenOf();
     expect(read(line)).toEqual(command);
     expect(lines).toEqual([]);
@@ -184,7 +184,7 @@ describe('the commands about other members', () => {
     ['{"cmd":"send","text":"a","ref":1}', '"ref" is no string of at most 256 characters'],
     ['{"cmd":"send","text":"a","a secret\\u001b":1}', '"send" has no such field'],
     [`{"cmd":"send","text":"a","${'x'.repeat(33)}":1}`, '"send" has no such field'],
-  ])('%s is refused: %s', (line, problem) => {
+  ])('are refused with their fault: %s gives %s', (line, problem) => {
     const { read, lines } = screenOf();
     expect(read(line)).toBeUndefined();
     expect(lines.map((printed) => JSON.parse(printed) as unknown)).toEqual([
@@ -204,7 +204,7 @@ describe('the commands about other members', () => {
     ['{"cmd":"send","ref":6}', undefined],
     ['{"cmd":"send","ref":null}', undefined],
     ['{"cmd":"send","ref":"7"', undefined],
-  ])('%s is refused with its reference: %j', (line, ref) => {
+  ])('are refused with their reference: %s has %j', (line, ref) => {
     const { read, lines } = screenOf();
     expect(read(line)).toBeUndefined();
     const error = JSON.parse(lines.join('')) as Record<string, unknown>;
@@ -215,7 +215,7 @@ describe('the commands about other members', () => {
 });
 
 describe('the JSON contract', () => {
-  test('two programs talk: message, sent, delivered, members, arrived and left, as documented', async () => {
+  test('lets two programs talk: message, sent, delivered, members, arrived and left', async () => {
     const relay = new MemoryRelay();
     const anna = await join('anna', relay);
     const bert = await join('bert', relay);
@@ -258,7 +258,7 @@ describe('the JSON contract', () => {
     });
   });
 
-  test('every state on the private test network says so', async () => {
+  test('marks every state on the private test network', async () => {
     const program = await join('anna', new MemoryRelay(), 'private-test');
     program.interrupt();
     await program.ended;
@@ -282,7 +282,7 @@ describe('the JSON contract', () => {
     ['a field too many', '{"cmd":"send","text":"a","ref":"1","to":"b"}'],
     ['a field too many on quit', '{"cmd":"quit","now":true}'],
     ['a prototype', '{"__proto__":{"cmd":"quit"}}'],
-  ])('a line with %s is refused, and nothing else happens', async (_name, line) => {
+  ])('refuses a line with %s, and nothing else happens', async (_name, line) => {
     const relay = new MemoryRelay();
     const program = await join('anna', relay);
     program.stdin.write(line);
@@ -301,7 +301,7 @@ describe('the JSON contract', () => {
     expect(await program.ended).toBe(0);
   });
 
-  test('a line without end is refused once and not kept', async () => {
+  test('refuses a line without end once, and does not keep it', async () => {
     const program = await join('anna', new MemoryRelay());
     for (let part = 0; part < 8; part += 1) program.stdin.write('x'.repeat(65_536));
     program.stdin.write('\n');
@@ -311,7 +311,7 @@ describe('the JSON contract', () => {
     expect(errors.map((error) => error['code'])).toEqual(['input-too-long']);
   });
 
-  test('a text above the limit is refused with its reference, one at the limit arrives whole', async () => {
+  test('refuses a text above the limit with its reference, and sends one at the limit whole', async () => {
     const relay = new MemoryRelay();
     const anna = await join('anna', relay);
     const bert = await join('bert', relay);
@@ -327,8 +327,8 @@ describe('the JSON contract', () => {
   });
 });
 
-describe('the end of the input', () => {
-  test('three hundred lines that were there before the join all arrive, in order, before the program leaves', async () => {
+describe("the end of a program's input", () => {
+  test('waits until three hundred lines from before the join have arrived in order', async () => {
     const relay = new MemoryRelay();
     const reader = await join('reader', relay);
     const writer = startProgram(['-', '--json', '--name', 'writer'], relay);
@@ -347,7 +347,7 @@ describe('the end of the input', () => {
     await reader.ended;
   });
 
-  test('the wait for acknowledgements that begins anew with each has no earlier one beside it', async () => {
+  test('starts the wait anew with each acknowledgement, and leaves no earlier timer', async () => {
     const clock = new FakeClock();
     const relay = new MemoryRelay();
     const program = startProgram([INVITE, '--json', '--name', 'writer'], relay, { clock });
@@ -366,14 +366,14 @@ describe('the end of the input', () => {
     expect(clock.waiting).toEqual([]);
   });
 
-  test('an input that was empty leaves at once', async () => {
+  test('leaves at once if the input was empty', async () => {
     const program = startProgram([INVITE, '--json'], new MemoryRelay());
     program.stdin.end();
     expect(await program.ended).toBe(0);
     expect(linesOf(program).at(-1)).toMatchObject({ type: 'state', state: 'closed' });
   });
 
-  test('what was never acknowledged is told by its reference, and the exit code is not 0', async () => {
+  test('reports each unacknowledged text by its reference, with an exit code that is not 0', async () => {
     const relay = new MemoryRelay();
     const program = await join('anna', relay);
     relay.mute = true;
@@ -391,7 +391,7 @@ describe('the end of the input', () => {
     ]);
   });
 
-  test('a cut connection during the drain loses nothing', async () => {
+  test('loses no text if the connection is cut meanwhile', async () => {
     const relay = new MemoryRelay();
     const program = await join('anna', relay);
     relay.mute = true;
@@ -407,7 +407,7 @@ describe('the end of the input', () => {
 });
 
 describe('the end of the room', () => {
-  test('exit code 1, with the reason in the last lines', async () => {
+  test('gives exit code 1, with the reason in the last lines', async () => {
     const relay = new MemoryRelay();
     const program = await join('anna', relay);
     relay.closeAll('room-closed');

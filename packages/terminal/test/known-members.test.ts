@@ -62,30 +62,30 @@ describe('a typed name', () => {
     ['a fingerprint of nobody', 'f'.repeat(16), 'member-unknown'],
     ['digits of a fingerprint and more', `${ALICE.fingerprint}0`, 'member-unknown'],
     ['a pattern', '.*', 'member-unknown'],
-  ])('means nobody by %s', (_how, wanted, code) => {
+  ])('means no member by %s', (_how, wanted, code) => {
     expect(choose(wanted, [ANNA, ALICE, BOB, BEEF])).toBe(code);
   });
 
-  test('that two bear is refused, and both are named', () => {
+  test('is refused if two members have it, and both are named', () => {
     const present = [ANNA, ALICE, OTHER_ALICE];
     const chosen = chooseMember(addMembers(NO_KNOWN_MEMBERS, present), present, 'alice');
     expect(chosen).toEqual({ ok: false, code: 'member-ambiguous', candidates: [ALICE, OTHER_ALICE] });
     expect(choose('alice·9abc', present)).toBe(OTHER_ALICE.fingerprint);
   });
 
-  test('does not reach another who bears the name of one that has gone', () => {
+  test('does not reach another member with the name of one that has left', () => {
     expect(choose('alice', [ANNA, OTHER_ALICE], [ALICE])).toBe('member-ambiguous');
     expect(choose('alice', [ANNA, OTHER_ALICE])).toBe(OTHER_ALICE.fingerprint);
     expect(choose('alice', [ANNA], [ALICE])).toBe('member-absent');
     expect(choose(ALICE.fingerprint, [ANNA], [ALICE])).toBe('member-absent');
   });
 
-  test('does not reach another whose key was searched for the first digits of one that has gone', () => {
+  test('does not reach a key that was searched for the first digits of a member that has left', () => {
     expect(choose('4f2c', [ANNA, BOB], [ALICE])).toBe('member-ambiguous');
     expect(choose('4f2c', [ANNA, BOB])).toBe(BOB.fingerprint);
   });
 
-  test('does not reach another whose name is the digits of one that is here or has gone', () => {
+  test('does not reach a member whose name is the digits of another, present or left', () => {
     const digits = member('4f2c11', '7777');
     expect(choose('4f2c11', [ANNA, ALICE, digits])).toBe('member-ambiguous');
     expect(choose('4f2c11', [ANNA, digits], [ALICE])).toBe('member-ambiguous');
@@ -94,13 +94,13 @@ describe('a typed name', () => {
     expect(choose(ALICE.fingerprint, [ANNA, whole])).toBe('member-unknown');
   });
 
-  test('is the one on the screen, not the one that was sent', () => {
+  test('means the name on the screen, not the name on the wire', () => {
     const hidden = member('ali\u200bce', '7777');
     expect(choose('alice', [ANNA, hidden])).toBe(hidden.fingerprint);
     expect(choose('alice', [ANNA, ALICE, hidden])).toBe('member-ambiguous');
   });
 
-  test('means one member or none, whoever is there', () => {
+  test('means one member or none, with any members present', () => {
     const anyMember = fc.record({
       name: fc.constantFrom('alice', 'bob', '4f2c', '4f2c0000', '', 'ALICE', '0000000000000000'),
       fingerprint: fc.constantFrom('4f2c', '4f2c1', '0', '9abc', '1').map((digits) => digits.padEnd(16, '0')),
@@ -138,10 +138,10 @@ describe('a typed name', () => {
   });
 });
 
-describe('who asks to be let in', () => {
+describe('a stranger that knocks', () => {
   const DORA: Speaker = { name: 'dora', fingerprint: '9abc000000000000' };
 
-  test('is meant by name or digits, and is not one of the members', () => {
+  test('is found by name or digits, and is not among the members', () => {
     const people = addKnocker(addMembers(NO_KNOWN_MEMBERS, [ANNA, ALICE]), DORA);
     for (const wanted of ['dora', '9abc', 'dora·9abc', DORA.fingerprint]) {
       expect(chooseKnocker(people, wanted)).toEqual({ ok: true, value: DORA });
@@ -149,13 +149,13 @@ describe('who asks to be let in', () => {
     expect(chooseKnocker(people, 'alice')).toMatchObject({ ok: false, code: 'member-unknown' });
   });
 
-  test('does not wait any more once it is in', () => {
+  test('stops waiting once it is in the room', () => {
     const people = addMembers(addKnocker(NO_KNOWN_MEMBERS, DORA), [DORA]);
     expect(listWaiting(people)).toEqual([]);
     expect(chooseKnocker(people, 'dora')).toMatchObject({ ok: false, code: 'member-absent' });
   });
 
-  test('gives way when too many wait, and is then not taken for the one who has its name', () => {
+  test('gives way when too many wait, and is then not confused with a namesake', () => {
     let people: KnownMembers = addKnocker(NO_KNOWN_MEMBERS, DORA);
     for (let count = 0; count < WAITING_MAX; count += 1) {
       people = addKnocker(people, { name: 'dora', fingerprint: String(count).padStart(16, 'f') });
@@ -166,8 +166,8 @@ describe('who asks to be let in', () => {
   });
 });
 
-describe('what is remembered', () => {
-  test('is bounded; the oldest goes first', () => {
+describe('the memory of known members', () => {
+  test('is bounded, and the oldest entry goes first', () => {
     let people = NO_KNOWN_MEMBERS;
     for (let count = 0; count < KNOWN_MEMBERS_MAX + 100; count += 1) {
       const speaker = { name: `n${count}`, fingerprint: String(count).padStart(16, '0') };
@@ -180,14 +180,14 @@ describe('what is remembered', () => {
     expect(people.members.has('0'.repeat(16))).toBe(false);
   });
 
-  test('is the last name of a key; one that says none keeps the one it had', () => {
+  test('has the last name of a key; an empty name does not replace it', () => {
     const people = addMembers(addMembers(NO_KNOWN_MEMBERS, [ALICE]), [{ ...ALICE, name: '' }]);
     expect(people.members.get(ALICE.fingerprint)).toBe('alice');
     expect(addMembers(people, [{ ...ALICE, name: 'alicia' }]).members.get(ALICE.fingerprint)).toBe('alicia');
     expect(addMembers(people, [ALICE])).toBe(people);
   });
 
-  test('finds who bore a name under another key, in any case and form of its letters', () => {
+  test('finds members that had a name under another key, in any case and form of its letters', () => {
     const people = addMembers(NO_KNOWN_MEMBERS, [ALICE, BOB]);
     const wide = { name: 'ＡＬＩＣＥ', fingerprint: OTHER_ALICE.fingerprint };
     expect(namesakes(people, OTHER_ALICE)).toEqual([{ name: 'alice', fingerprint: ALICE.fingerprint }]);

@@ -7,9 +7,9 @@ import { MemoryRelay } from './memory-relay.ts';
 import { startClientOnPty } from './pty-terminal.ts';
 
 describe.runIf(process.platform === 'linux')(
-  'line editing on a pseudo-terminal, through gate and SOCKS into a room',
+  'the line editor on a pseudo-terminal, through gate and SOCKS into a room',
   () => {
-    test('keeps what is being typed when a message comes, and shows an own message once the relay holds it', async () => {
+    test('keeps the draft when a message comes, and shows an own message once the relay holds it', async () => {
       const relay = new MemoryRelay();
       const anna = await startClientOnPty(relay, ['--name', 'anna']);
       const { terminal } = anna;
@@ -43,7 +43,7 @@ describe.runIf(process.platform === 'linux')(
   },
 );
 
-test('a paste that nobody takes is bounded, and says so in its place', () => {
+test('bounds a paste that is not read, and reports the cut in its place', () => {
   const input = new PassThrough();
   const output = Object.assign(new PassThrough(), { columns: 80, isTTY: true });
   const below = { print: () => undefined, close: () => Promise.resolve(), wipe: () => undefined };

@@ -15,7 +15,7 @@ function collect(): { taken: string[]; taker: LineConsumer } {
   return { taken, taker: { line: (line) => void taken.push(...texts([line])), end: () => void taken.push('(end)') } };
 }
 
-describe('lines out of bytes', () => {
+describe('lines split from bytes', () => {
   test('are the same however the bytes were cut', () => {
     const anyLines = fc.array(
       fc.string({ unit: 'grapheme', maxLength: 20 }).map((text) => text.replaceAll(/[\r\n]/g, '')),
@@ -37,18 +37,18 @@ describe('lines out of bytes', () => {
     );
   });
 
-  test('lose the carriage return of their end and no other', () => {
+  test('lose only the carriage return at their end', () => {
     expect(texts(new LineSplitter(10).push(Buffer.from('a\r\nb\rc\n\r\n')))).toEqual(['a', 'b\rc', '']);
   });
 
-  test('may have exactly the limit; one byte more is skipped to its end', () => {
+  test('may have the limit of bytes; a line of one more is skipped to its end', () => {
     const splitter = new LineSplitter(4);
     expect(texts(splitter.push(Buffer.from('1234\n12345\n1234\r\n')))).toEqual(['1234', '(input-too-long)', '1234']);
     expect(texts(splitter.push(Buffer.from('x'.repeat(1_000))))).toEqual([]);
     expect(texts(splitter.push(Buffer.from('y'.repeat(1_000) + '\nok\n')))).toEqual(['(input-too-long)', 'ok']);
   });
 
-  test('count without an end, too', () => {
+  test('count without an end at the end of the input', () => {
     const splitter = new LineSplitter(4);
     splitter.push(Buffer.from('a\nbc'));
     expect(splitter.finish()).toEqual({ ok: true, text: 'bc' });
@@ -59,7 +59,7 @@ describe('lines out of bytes', () => {
     expect(texts(new LineSplitter(10).push(Uint8Array.of(0xff, 0x0a, 0x61, 0x0a)))).toEqual(['(input-encoding)', 'a']);
   });
 
-  test('lose the byte order mark before them, which does not count, and no other', () => {
+  test('lose only the byte order mark before them, which does not count', () => {
     const splitter = new LineSplitter(4);
     expect(texts(splitter.push(Buffer.from('\ufeff1234\r\n\ufeff\n\ufeff\ufeffa\n1\ufeff\n')))).toEqual([
       '1234',
@@ -87,8 +87,8 @@ describe('lines out of bytes', () => {
   });
 });
 
-describe('a queue', () => {
-  test('hands nothing on while it is held, not even of the same chunk, and forgets nothing', () => {
+describe('a line queue', () => {
+  test('passes no line on while it is held, not even of the same chunk, and loses none', () => {
     const source = new PassThrough();
     const queue = new LineQueue(source);
     const { taken, taker } = collect();
@@ -107,7 +107,7 @@ describe('a queue', () => {
     expect(taken).toEqual(['a', 'b', 'c', 'd', '(end)']);
   });
 
-  test('goes on with its next taker where the first one held it', async () => {
+  test('goes on with its next reader where the first one held it', async () => {
     const source = new PassThrough();
     const queue = queueLines(source, 100);
     const first = collect();

@@ -56,8 +56,8 @@ function end(child: ChildProcessWithoutNullStreams): Promise<Ended> {
   });
 }
 
-describe('the process', () => {
-  test('takes the connection string out of its command line', async () => {
+describe('the client process', () => {
+  test('removes the connection string from its command line', async () => {
     const child = startMain('--json', INVITE);
     const ended = end(child);
     await untilPrinted(child, /waiting for the gate/);
@@ -68,7 +68,7 @@ describe('the process', () => {
     expect((await ended).code).toBe(0);
   });
 
-  test('and a process that does not is seen with it', async () => {
+  test('control: another process is seen with the connection string', async () => {
     const child = start(process.execPath, ['-e', 'setInterval(() => 0, 1000); process.stdout.write("up")', INVITE]);
     await untilPrinted(child, /up/);
     expect(await readFile(`/proc/${String(child.pid)}/cmdline`, 'utf8')).toContain(INVITE);
@@ -85,7 +85,7 @@ describe('the process', () => {
     expect(JSON.parse(out.trimEnd().split('\n').at(-1) ?? '')).toEqual({ type: 'state', state: 'closed' });
   });
 
-  test('on SIGQUIT is gone at once, with an exit code of its own and no last word', async () => {
+  test('ends at once on SIGQUIT, with an exit code of its own and no output', async () => {
     const child = startMain('--json', INVITE);
     const ended = end(child);
     await untilPrinted(child, /waiting for the gate/);
@@ -95,7 +95,7 @@ describe('the process', () => {
     expect(JSON.parse(out.trimEnd().split('\n').at(-1) ?? '')).toMatchObject({ state: 'bootstrapping' });
   });
 
-  test('tells that it waits when the gate is not there', async () => {
+  test('reports that it waits if there is no gate', async () => {
     const child = startMain('--json', INVITE);
     const ended = end(child);
     await untilPrinted(child, /waiting for the gate/);
@@ -109,7 +109,7 @@ describe('the process', () => {
     });
   });
 
-  test('refuses an unprotected machine with 78 once its command line is understood', async () => {
+  test('refuses an unprotected machine with 78 after it has read its command line', async () => {
     const child = start(process.execPath, [MAIN, '--json', INVITE], { SOTTO_UNPROTECTED: '' });
     const { code, out, err } = await end(child);
     expect([code, out, err.split(':')[1]]).toEqual([78, '', ' unprotected']);
@@ -129,7 +129,7 @@ describe('the process', () => {
       /^$/,
       'sotto: the connection string was given twice: give it once, as an argument, with "-" or with --invite-file. See: client --help\n',
     ],
-  ])('answers %j outside of a container, too, and begins nothing', async (args, code, out, err) => {
+  ])('answers %j outside of a container, too, and starts nothing', async (args, code, out, err) => {
     const child = start(process.execPath, [MAIN, ...args], { SOTTO_UNPROTECTED: '' });
     expect(await end(child)).toEqual({ code, out: expect.stringMatching(out) as string, err });
   });
@@ -158,7 +158,7 @@ describe('the process', () => {
   test.each([
     ['a connection string', ['-'], Buffer.from(`\ufeff${INVITE}\n`, 'utf16le'), ' (input-encoding)'],
     ['an input', ['--plain', INVITE], Buffer.from('caf\xe9\n', 'latin1'), ''],
-  ])('ends with 2 on %s that is not UTF-8, and says so', async (_what, args, bytes, code) => {
+  ])('ends with 2 and the reason on %s that is not UTF-8', async (_what, args, bytes, code) => {
     const child = start(process.execPath, [MAIN, ...args]);
     const ended = end(child);
     child.stdin.end(bytes);
@@ -168,7 +168,7 @@ describe('the process', () => {
     expect(out + err).not.toMatch(/\n\s+at |JSON/);
   });
 
-  test('ends with 70 and one line for a bug, without what the error says', async () => {
+  test('ends with 70 and one line for a bug, without the text of the error', async () => {
     const script = `
       process.argv = [process.argv[0], 'main', '--json', '${INVITE}'];
       process.stdout.write = () => { throw new Error('secret ${INVITE}'); };
@@ -188,10 +188,10 @@ function onTerminal(shell: string): ChildProcessWithoutNullStreams {
   return start('script', ['--quiet', '--return', '--command', shell, '/dev/null'], { ...DOORS, SHELL: '/bin/sh' });
 }
 
-describe.runIf(process.platform === 'linux')('on a terminal', () => {
+describe.runIf(process.platform === 'linux')('the client on a terminal', () => {
   const program = `'${process.execPath}' '${MAIN}'`;
 
-  test('asks without echo, says three times what is wrong, and gives the terminal back', async () => {
+  test('asks without echo, names the fault three times, and restores the terminal', async () => {
     const child = onTerminal(`stty -a; ${program}; echo "code $?"; stty -a`);
     const ended = end(child);
     const secret = 'sotto1thisisnotechoed';
@@ -212,7 +212,7 @@ describe.runIf(process.platform === 'linux')('on a terminal', () => {
     expect(settings).toContain('icanon');
   });
 
-  test('a program that asks in the ordinary way is seen to echo', async () => {
+  test('control: a program with an ordinary prompt echoes its input', async () => {
     const child = onTerminal('echo ready; read answer');
     const ended = end(child);
     await untilPrinted(child, /ready/);
@@ -223,7 +223,7 @@ describe.runIf(process.platform === 'linux')('on a terminal', () => {
   test.each([
     ['Ctrl-C', '\x03'],
     ['Ctrl-D', '\x04'],
-  ])('%s at the prompt leaves with 0', async (_name, key) => {
+  ])('ends with 0 on %s at the prompt', async (_name, key) => {
     const child = onTerminal(`${program}; echo "code $?"; stty -a`);
     const ended = end(child);
     await untilPrinted(child, /not shown\): /);
@@ -237,7 +237,7 @@ describe.runIf(process.platform === 'linux')('on a terminal', () => {
     ['Ctrl-C', '\x03'],
     ['Ctrl-D', '\x04'],
     ['quit', 'quit\r'],
-  ])('%s in line mode leaves with 0 and gives the terminal back', async (_name, keys) => {
+  ])('ends with 0 on %s in line mode, and restores the terminal', async (_name, keys) => {
     const child = onTerminal(`${program} --name anna; echo "code $?"; stty -a`);
     const ended = end(child);
     await untilPrinted(child, /not shown\): /);
@@ -252,7 +252,7 @@ describe.runIf(process.platform === 'linux')('on a terminal', () => {
     expect(out).not.toContain('internal-error');
   });
 
-  test('/panic in line mode clears the screen and what was scrolled away, and that is the last it shows', async () => {
+  test('clears the screen and its scrollback on /panic, and shows nothing more', async () => {
     const child = onTerminal(`${program} --name anna; echo "code $?"; stty -a`);
     const ended = end(child);
     await untilPrinted(child, /not shown\): /);
@@ -265,7 +265,7 @@ describe.runIf(process.platform === 'linux')('on a terminal', () => {
     expect(out).toMatch(/\sicanon/);
   });
 
-  test.each(['SIGTERM', 'SIGHUP', 'SIGINT'] as const)('%s at the prompt gives the terminal back', async (signal) => {
+  test.each(['SIGTERM', 'SIGHUP', 'SIGINT'] as const)('restores the terminal on %s at the prompt', async (signal) => {
     const child = onTerminal(`sh -c 'echo "pid $$."; exec ${program.replaceAll("'", '"')}'; echo "code $?"; stty -a`);
     const ended = end(child);
     const pid = Number(/pid (?<pid>\d+)\./.exec(await untilPrinted(child, /not shown\): /))?.groups?.['pid']);

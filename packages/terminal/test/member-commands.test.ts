@@ -49,7 +49,7 @@ const numbered: MessengerEvent = {
 };
 
 describe('verifying', () => {
-  test('shows the number, and marks the member when the user says that both are equal', () => {
+  test('shows the safety number, and marks the member after the user confirms it', () => {
     expect(last(GUEST, command({ type: 'verify', member: 'alice' }))).toEqual([
       { type: 'compute-number', member: { name: 'alice', fingerprint: ALICE.fingerprint } },
     ]);
@@ -71,14 +71,14 @@ describe('verifying', () => {
     ]);
   });
 
-  test('marks nobody whose number was not shown', () => {
+  test('marks no member before its number was shown', () => {
     expect(last(GUEST, command({ type: 'verified', member: 'alice' }))).toEqual(error('number-not-shown'));
     expect(
       last(GUEST, command({ type: 'verify', member: 'alice' }), numbered, command({ type: 'verified', member: 'bob' })),
     ).toEqual(error('number-not-shown'));
   });
 
-  test('does not mark another who takes the name between the two commands', () => {
+  test('does not mark another member that takes the name between the two commands', () => {
     const shown = play(GUEST, command({ type: 'verify', member: 'alice' }), numbered).end;
     const impostor = { ...ALICE, fingerprint: '7777000000000000' };
     expect(last(shown, command({ type: 'verified', member: 'alice' }, [SELF, impostor]))).toEqual(
@@ -89,15 +89,15 @@ describe('verifying', () => {
     );
   });
 
-  test('says so when the member has gone before its number was computed', () => {
+  test('is refused if the member has left before its number was computed', () => {
     expect(last(GUEST, { ...numbered, number: undefined })).toEqual(error('member-absent'));
   });
 
-  test('is for others', () => {
+  test('is refused for the own name', () => {
     expect(last(GUEST, command({ type: 'verify', member: 'anna' }))).toEqual(error('member-self'));
   });
 
-  test('holds in the room that goes on elsewhere', () => {
+  test('keeps its marks when the room moves', () => {
     const marked = play(GUEST, numbered, command({ type: 'verified', member: 'alice' })).end;
     const moved = play(
       marked,
@@ -110,10 +110,10 @@ describe('verifying', () => {
   });
 });
 
-describe('letting in', () => {
+describe('admitting a stranger', () => {
   const knock = told({ type: 'knock', member: DORA });
 
-  test('is asked of the client for one who waits', () => {
+  test('is asked of the client if the stranger is knocking', () => {
     expect(last(GUEST, knock)).toEqual([
       { type: 'show', event: { type: 'knock', member: DORA, waiting: 1, again: false } },
     ]);
@@ -124,7 +124,7 @@ describe('letting in', () => {
     ]);
   });
 
-  test('is not asked for nobody, nor for who is in or does not wait any more', () => {
+  test('is refused if no stranger with that name is knocking, or not any more', () => {
     const admit = command({ type: 'admit', member: 'dora' });
     expect(last(GUEST, admit)).toEqual(error('member-unknown'));
     expect(last(GUEST, command({ type: 'admit', member: 'alice' }))).toEqual(error('member-not-waiting'));
@@ -133,7 +133,7 @@ describe('letting in', () => {
     expect(last(GUEST, knock, told({ type: 'moved', invite: 'sotto1x' }), admit)).toEqual(error('member-not-waiting'));
   });
 
-  test('lists who waits', () => {
+  test('shows the strangers that knock in the list of members', () => {
     expect(last(GUEST, knock, command({ type: 'members' }))).toMatchObject([
       { event: { type: 'listing', waiting: [DORA] } },
     ]);
@@ -141,7 +141,7 @@ describe('letting in', () => {
 });
 
 describe('the moderator', () => {
-  test('throws out and sets who may come in', () => {
+  test('evicts a member and sets the access', () => {
     expect(last(MODERATOR, command({ type: 'evict', member: 'bob' }))).toEqual([
       {
         type: 'show',
@@ -154,7 +154,7 @@ describe('the moderator', () => {
     ]);
   });
 
-  test('is nobody else: the answer says who can', () => {
+  test('is no other member: the refusal names the command of the host’s own client', () => {
     const commands: Command[] = [
       { type: 'evict', member: 'bob' },
       { type: 'access', mode: 'locked' },
@@ -174,7 +174,7 @@ describe('the room code', () => {
 });
 
 describe('a warning', () => {
-  test('names who bore the same name, and whether that one was verified', () => {
+  test('names members that had the same name, and whether they were verified', () => {
     const known = play(
       GUEST,
       told({ type: 'members', members: MEMBERS }),
@@ -196,7 +196,7 @@ describe('a warning', () => {
 });
 
 describe('a room that moves', () => {
-  test('keeps the way to the old room until the new one is joined', () => {
+  test('keeps the dialer of the old room until the new one is joined', () => {
     const joined = told({ type: 'state', state: 'joined' });
     const moved = told({ type: 'moved', invite: 'sotto1x' });
     expect(last(GUEST, joined)).toEqual([{ type: 'show', event: { type: 'state', state: 'joined' } }]);
@@ -208,7 +208,7 @@ describe('a room that moves', () => {
   });
 });
 
-describe('the end of the input', () => {
+describe('the end of the input after a command', () => {
   const ended: MessengerEvent = { type: 'input-ended' };
 
   test.each<[string, Command, ClientEvent]>([
@@ -227,12 +227,12 @@ describe('the end of the input', () => {
     expect(last(begun.end, told(done)).map(({ type }) => type)).toEqual(['show', 'hold-input', 'leave']);
   });
 
-  test('does not wait for what was refused before it was asked', () => {
+  test('does not wait for a command that was refused at once', () => {
     const effects = last(GUEST, command({ type: 'access', mode: 'locked' }), ended);
     expect(effects.map(({ type }) => type)).toEqual(['hold-input', 'leave']);
   });
 
-  test('gives an eviction the time that opening a room takes', () => {
+  test('waits for an eviction as long as opening a room takes', () => {
     expect(last(MODERATOR, command({ type: 'evict', member: 'bob' }), ended)).toEqual([
       { type: 'set-drain-timer', afterMs: 240_000 },
     ]);
@@ -241,7 +241,7 @@ describe('the end of the input', () => {
     ]);
   });
 
-  test('gives an order that waits for its turn that much longer', () => {
+  test('waits for a deferred order as much longer as it is deferred', () => {
     const lock = command({ type: 'access', mode: 'locked' });
     const waits = told({ type: 'deferred', what: 'access', seconds: 100 });
     // Whether the input ends before it is said or behind it.
@@ -251,7 +251,7 @@ describe('the end of the input', () => {
     expect(play(MODERATOR, lock, waits, ended, done).effects.map(({ type }) => type)).toContain('leave');
   });
 
-  test('what was not done before the end is said, with exit code 1', () => {
+  test('reports a command that was not done in time, with exit code 1', () => {
     const closed = told({ type: 'state', state: 'closed' });
     const { effects, end } = play(
       MODERATOR,

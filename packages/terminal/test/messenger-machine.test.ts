@@ -24,7 +24,7 @@ function play(events: readonly MessengerEvent[]): { end: MessengerState; effects
 }
 
 describe('reading the input', () => {
-  test('stops at 128 texts on their way and goes on at 64', () => {
+  test('stops at 128 unacknowledged texts and goes on at 64', () => {
     const said = Array.from({ length: 128 }, (_, index) => say(`${index}`));
     const { end, effects } = play([JOINED, ...said]);
     expect(effects.filter((performed) => performed.includes('hold-input'))).toHaveLength(1);
@@ -36,7 +36,7 @@ describe('reading the input', () => {
     expect(later.effects.at(-1)).toContain('release-input');
   });
 
-  test('gives a program its own references back, whatever they are', () => {
+  test('returns any reference of a program unchanged', () => {
     const { state: first } = stepMessenger(NEW_MESSENGER, say('2'));
     const { state: second } = stepMessenger(first, say('2'));
     const { effects } = stepMessenger(second, sent(1));
@@ -54,7 +54,7 @@ describe('the end of the input', () => {
     expect(effects.slice(2)).toEqual([['set-drain-timer'], ['show', 'hold-input', 'leave']]);
   });
 
-  test('leaves for a text that was refused, too', () => {
+  test('leaves after a text that was refused, too', () => {
     const refused: MessengerEvent = {
       type: 'client-event',
       event: { type: 'error', code: 'text-empty', message: '', ref: '1' },
@@ -62,12 +62,12 @@ describe('the end of the input', () => {
     expect(play([JOINED, say('a'), { type: 'input-ended' }, refused]).effects.at(-1)).toContain('leave');
   });
 
-  test('counts the time from the join on', () => {
+  test('counts the drain time from the join on', () => {
     const { effects } = play([say('a'), { type: 'input-ended' }, JOINED]);
     expect(effects.slice(1)).toEqual([[], ['show', 'set-drain-timer']]);
   });
 
-  test('gives up when the time is over, with the reference and exit code 1', () => {
+  test('gives up after the drain time, with the reference and exit code 1', () => {
     const { end, effects } = play([JOINED, say('a'), { type: 'input-ended' }, { type: 'drain-timeout' }, CLOSED]);
     expect(effects.slice(3)).toEqual([
       ['hold-input', 'leave'],
@@ -78,7 +78,7 @@ describe('the end of the input', () => {
 });
 
 describe('leaving', () => {
-  test('a second interrupt asks the client again, which ends at once', () => {
+  test('asks the client again at a second interrupt, which ends at once', () => {
     const { effects, end } = play([JOINED, { type: 'interrupt' }, { type: 'interrupt' }, CLOSED]);
     expect(effects.slice(1, 3)).toEqual([
       ['hold-input', 'leave'],
@@ -87,12 +87,12 @@ describe('leaving', () => {
     expect(end).toMatchObject({ phase: 'over', exitCode: 0 });
   });
 
-  test('nothing is said after it, and nothing happens after the end', () => {
+  test('sends no text after it began, and does nothing after the end', () => {
     const { effects } = play([JOINED, { type: 'interrupt' }, say('a'), CLOSED, say('b'), JOINED, CLOSED]);
     expect(effects.slice(2)).toEqual([[], ['show', 'end'], [], [], []]);
   });
 
-  test('a closed window is not a second request to leave, whatever tells of it, and in whatever order', () => {
+  test('counts a closed window as one request, with any signals in any order', () => {
     const signs: readonly MessengerEvent[] = [{ type: 'hang-up' }, { type: 'input-ended' }, { type: 'output-failed' }];
     for (const first of signs) {
       const { effects } = play([JOINED, first, ...signs, ...signs]);
@@ -101,7 +101,7 @@ describe('leaving', () => {
     expect(play([JOINED, { type: 'hang-up' }, CLOSED]).end.exitCode).toBe(0);
   });
 
-  test('exit code 1 when the output failed or the room ended', () => {
+  test('gives exit code 1 if the output failed or the room ended', () => {
     expect(play([JOINED, { type: 'output-failed' }, CLOSED]).end.exitCode).toBe(1);
     const roomClosed: MessengerEvent = {
       type: 'client-event',

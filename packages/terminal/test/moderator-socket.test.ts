@@ -63,26 +63,26 @@ async function failureOf(asked: Promise<unknown>): Promise<ModeratorError> {
   return error;
 }
 
-describe('the host is asked', () => {
+describe("the moderator's socket asks the host", () => {
   test('for the connection string', async () => {
     const moderator = await ask(ok({ invite: INVITE }));
     expect(await moderator.invite()).toBe(INVITE);
     expect(host?.asked).toEqual([{ operation: 'invite' }]);
   });
 
-  test('who may come in', async () => {
+  test('for an access order', async () => {
     const moderator = await ask(ok({ order: hexOrder(LOCKED) }));
     expect(await moderator.setAccess('locked')).toEqual(LOCKED);
     expect(host?.asked).toEqual([{ operation: 'access', mode: 'locked' }]);
   });
 
-  test('to throw out', async () => {
+  test('for an eviction', async () => {
     const moderator = await ask(ok({ order: hexOrder(EVICT), move: toHex(encodeMove(MOVE)) }));
     expect(await moderator.evict(MEMBER)).toEqual({ order: EVICT, move: MOVE });
     expect(host?.asked).toEqual([{ operation: 'evict', member: '05'.repeat(16) }]);
   });
 
-  test('two things at once, and neither waits for the other', async () => {
+  test('for two things at once, and neither waits for the other', async () => {
     host = await ScriptedHost.open(path, ({ operation }) => (operation === 'evict' ? SILENCE : ok({ invite: INVITE })));
     const moderator = socket();
     const evicting = failureOf(moderator.evict(MEMBER));
@@ -91,14 +91,14 @@ describe('the host is asked', () => {
     expect(await evicting).toMatchObject({ code: 'moderator-closed' });
   });
 
-  test('and nothing is left open behind the answer', async () => {
+  test('on a connection that closes after the answer', async () => {
     const moderator = await ask(ok({ invite: INVITE }));
     await moderator.invite();
     await expect.poll(() => host?.connections).toBe(0);
   });
 });
 
-describe('an answer', () => {
+describe('an answer of the host', () => {
   test.each<[string, HostAnswer]>([
     ['nothing', ''],
     ['no JSON', 'hello'],
@@ -119,7 +119,7 @@ describe('an answer', () => {
     ['a refusal without a code', '{"ok":false}'],
     ['a refusal whose code is a number', '{"ok":false,"code":7}'],
     ['bytes that are not UTF-8', { raw: Uint8Array.of(0x7b, 0xff, 0x7d, 0x0a) }],
-  ])('that is %s is malformed', async (_what, answer) => {
+  ])('is malformed if it is %s', async (_what, answer) => {
     const moderator = await ask(answer);
     expect(await failureOf(moderator.setAccess('locked'))).toMatchObject({ code: 'moderator-malformed' });
   });
@@ -132,7 +132,7 @@ describe('an answer', () => {
       { order: hexOrder({ ...EVICT, memberId: new Uint8Array(16) }), move: toHex(encodeMove(MOVE)) },
     ],
     ['no order', { move: toHex(encodeMove(MOVE)) }],
-  ])('to an eviction with %s is malformed', async (_what, fields) => {
+  ])('is malformed if it answers an eviction with %s', async (_what, fields) => {
     const moderator = await ask(ok(fields));
     expect(await failureOf(moderator.evict(MEMBER))).toMatchObject({ code: 'moderator-malformed' });
   });
@@ -140,7 +140,7 @@ describe('an answer', () => {
   test.each([
     ['with an end', `${'x'.repeat(100_000)}\n`],
     ['without an end', 'x'.repeat(100_000)],
-  ])('that is too long is given up, %s', async (_how, raw) => {
+  ])('is malformed if it is too long, %s', async (_how, raw) => {
     const moderator = await ask({ raw });
     expect(await failureOf(moderator.invite())).toMatchObject({ code: 'moderator-malformed' });
   });
@@ -148,12 +148,12 @@ describe('an answer', () => {
   test.each<[string, HostAnswer]>([
     ['before', END],
     ['within', { raw: '{"ok":tr' }],
-  ])('that the connection ends %s was not one', async (_when, answer) => {
+  ])('is missing if the connection ends %s it', async (_when, answer) => {
     const moderator = await ask(answer);
     expect(await failureOf(moderator.invite())).toMatchObject({ code: 'moderator-closed' });
   });
 
-  test('comes in time, or not at all: an eviction has more of it', async () => {
+  test('fails after its time, which is longer for an eviction', async () => {
     const clock = new FakeClock();
     const moderator = await ask(SILENCE, clock);
     const late = failureOf(moderator.setAccess('open'));
@@ -171,14 +171,14 @@ describe('an answer', () => {
     expect(clock.waiting).toEqual([]);
   });
 
-  test.each(HOST_REFUSALS)('that refuses with %s says why and what to do', async (code) => {
+  test.each(HOST_REFUSALS)('with the refusal %s has a text with cause and next step', async (code) => {
     const text = message(`error.moderator.${code}`);
     const moderator = await ask(JSON.stringify({ ok: false, code }));
     expect(await failureOf(moderator.setAccess('open'))).toMatchObject({ code, message: text });
     expect(text).toMatch(/: ./);
   });
 
-  test('that refuses with a code of a later version is passed on', async () => {
+  test('with a refusal of a later version keeps its code', async () => {
     const moderator = await ask('{"ok":false,"code":"too-late"}');
     expect(await failureOf(moderator.invite())).toMatchObject({
       code: 'too-late',
@@ -186,7 +186,7 @@ describe('an answer', () => {
     });
   });
 
-  test.each(Object.entries(HOSTILE_SAMPLES))('that refuses with %s says nothing of it', async (_name, sample) => {
+  test.each(Object.entries(HOSTILE_SAMPLES))('with a refusal of %s shows no part of it', async (_name, sample) => {
     const moderator = await ask(JSON.stringify({ ok: false, code: sample }));
     expect(await failureOf(moderator.invite())).toMatchObject({
       code: 'moderator-malformed',
@@ -194,13 +194,13 @@ describe('an answer', () => {
     });
   });
 
-  test('of a host that is not there is that it is not', async () => {
+  test('is unreachable if no host listens', async () => {
     expect(await failureOf(socket().invite())).toMatchObject({ code: 'moderator-unreachable' });
   });
 });
 
-describe('that the room has moved', () => {
-  test('is told before the program ends', async () => {
+describe('the report of a room move', () => {
+  test('reaches the host before the program ends', async () => {
     const moderator = await ask(ok({}));
     moderator.moved();
     await moderator.close();
@@ -208,7 +208,7 @@ describe('that the room has moved', () => {
     expect(problems).toEqual([]);
   });
 
-  test('is told again to a host that did not hear', async () => {
+  test('is repeated if the host did not answer', async () => {
     const clock = new FakeClock();
     const moderator = await ask(END, clock);
     moderator.moved();
@@ -220,7 +220,7 @@ describe('that the room has moved', () => {
     expect(problems).toEqual([]);
   });
 
-  test('is not told for ever: after three times the user is', async () => {
+  test('stops after three times, and the user is warned', async () => {
     const clock = new FakeClock();
     const moderator = await ask(END, clock);
     moderator.moved();
@@ -232,7 +232,7 @@ describe('that the room has moved', () => {
     expect(host?.asked).toHaveLength(3);
   });
 
-  test('is told once to a host that refuses', async () => {
+  test('is sent once if the host refuses it', async () => {
     const moderator = await ask('{"ok":false,"code":"nothing-offered"}');
     moderator.moved();
     await moderator.close();
@@ -240,7 +240,7 @@ describe('that the room has moved', () => {
     expect(host?.asked).toHaveLength(1);
   });
 
-  test('does not hold the program when the host is silent', async () => {
+  test('does not hold the program if the host is silent', async () => {
     const clock = new FakeClock();
     const moderator = await ask(SILENCE, clock);
     moderator.moved();

@@ -88,8 +88,8 @@ async function failureOf(dialled: Promise<unknown>): Promise<DialError> {
   return error;
 }
 
-describe('the way to the relay', () => {
-  test('waits for Tor, gives it the key of this onion, and comes out at the relay', async () => {
+describe('the dial of the onion', () => {
+  test('waits for Tor, gives it the key of this onion, and reaches the relay', async () => {
     const relay = new MemoryRelay();
     const progress = { state: 'progressing', percent: 45, tag: 'loading_status' };
     const way = await prepare({ ...READY, stages: [progress] }, () => relay.open());
@@ -113,14 +113,14 @@ describe('the way to the relay', () => {
     expect(way.gate.asked.find((request) => request['op'] === 'allow')).toEqual({ op: 'allow', onion, key });
   });
 
-  test('is not misled by a stage that is told in the same breath as an older answer', async () => {
+  test('reads a stage correctly that arrives together with an older answer', async () => {
     const relay = new MemoryRelay();
     const way = await prepare({ ...READY, stages: [{ state: 'starting' }, { state: 'done' }] }, () => relay.open());
     (await way.dial()).close();
     expect(way.stages.map((stage) => stage.percent)).toEqual([100, undefined]);
   });
 
-  test('does not ask SOCKS before Tor is ready and the key is in', async () => {
+  test('does not use SOCKS before Tor is ready and has the key', async () => {
     const relay = new MemoryRelay();
     const way = await prepare({ ...READY, stages: [{ state: 'tor-unreachable' }] }, () => relay.open());
     const dialled = way.dial();
@@ -135,7 +135,7 @@ describe('the way to the relay', () => {
     expect(way.targets).toHaveLength(1);
   });
 
-  test('gives Tor the key again after the gate was restarted', async () => {
+  test('gives Tor the key again after a restart of the gate', async () => {
     const relay = new MemoryRelay();
     const way = await prepare(READY, () => relay.open());
     (await way.dial()).close();
@@ -154,14 +154,14 @@ describe('the way to the relay', () => {
     [0xf5, 'onion-client-auth-wrong', true],
     [0xf6, 'onion-address-refused', true],
     [0xf7, 'onion-introduction-timed-out', false],
-  ])('SOCKS reply 0x%s is %s', async (reply, code, final) => {
+  ])('fails on SOCKS reply 0x%s with the code %s', async (reply, code, final) => {
     const way = await prepare(READY, () => reply);
     const error = await failureOf(way.dial());
     expect(error).toMatchObject({ code, final });
     expect(error.message).toMatch(/.: ./);
   });
 
-  test('a gate that is not there, or refuses, is said by its code', async () => {
+  test('fails with the code of a gate that is missing or refuses', async () => {
     const way = await prepare({ ...READY, refusal: 'gate-key-differs' }, () => 0x01);
     expect(await failureOf(way.dial())).toMatchObject({ code: 'gate-key-differs', final: false });
   });
@@ -182,7 +182,7 @@ describe('the way to the relay', () => {
 
   const WAITING = { type: 'state', state: 'bootstrapping', percent: 0, detail: 'waiting for the gate to start' };
 
-  test('a gate that comes later is waited for, and that is told once', async () => {
+  test('waits for a late gate, and reports that once', async () => {
     const { clock, stages, dialled } = absentGate();
     for (let tries = 0; tries < 3; tries += 1) {
       await expect.poll(() => clock.waiting).toEqual([GATE_POLL_MS]);
@@ -196,7 +196,7 @@ describe('the way to the relay', () => {
     expect(await failureOf(dialled)).toMatchObject({ code: 'gate-key-differs' });
   });
 
-  test('a gate that never comes is given up, with its code and where to look', async () => {
+  test('gives up on a gate that never comes, with its code and the next step', async () => {
     const { clock, dialled } = absentGate();
     await expect.poll(() => clock.waiting).toEqual([GATE_POLL_MS]);
     clock.tick(GATE_START_LIMIT_MS);
@@ -205,7 +205,7 @@ describe('the way to the relay', () => {
     expect(error.message).toContain('docker compose ps gate');
   });
 
-  test('a stuck Tor is told with its cause and next step, and fails the attempt only when it stays so', async () => {
+  test('reports a stuck Tor with cause and next step, and fails only if it stays stuck', async () => {
     const held = new FakeClock();
     const way = await prepare({ ...READY, stages: [STALLED] }, () => 0x01, held);
     const failed = failureOf(way.dial());
@@ -226,7 +226,7 @@ describe('the way to the relay', () => {
     expect(await failed).toMatchObject({ code: 'tor-stalled-clock-skew', final: false });
   });
 
-  test('a client that ends while Tor starts leaves nothing behind', async () => {
+  test('leaves nothing open if the client ends while Tor starts', async () => {
     const held = new FakeClock();
     const way = await prepare({ ...READY, stages: [{ state: 'tor-unreachable' }] }, () => 0x01, held);
     const failed = failureOf(way.dial());
@@ -237,7 +237,7 @@ describe('the way to the relay', () => {
     expect(await failureOf(way.dial())).toMatchObject({ code: 'aborted' });
   });
 
-  test('a Tor that is too old is the end', async () => {
+  test('fails for good if Tor is too old', async () => {
     const way = await prepare({ ...READY, stages: [{ state: 'tor-too-old' }] }, () => 0x01);
     expect(await failureOf(way.dial())).toMatchObject({ code: 'tor-too-old', final: true });
   });
@@ -252,8 +252,8 @@ async function failureOrStream(dialled: Promise<ByteStream>): Promise<string> {
   }
 }
 
-describe('the environment', () => {
-  test('names both doors', () => {
+describe('the environment of the client', () => {
+  test('names both endpoints: SOCKS and the gate', () => {
     expect(readEndpoints({ SOTTO_SOCKS: 'tor-client:9050', SOTTO_GATE_SOCKET: '/run/gate/gate.sock' })).toEqual({
       ok: true,
       value: { socks: { host: 'tor-client', port: 9050 }, gateSocket: '/run/gate/gate.sock' },
@@ -271,7 +271,7 @@ describe('the environment', () => {
     ['tor-client:9050', '', 'SOTTO_GATE_SOCKET'],
     ['tor-client:9050', 'gate.sock', 'SOTTO_GATE_SOCKET'],
     ['tor-client:9050', `/${'g'.repeat(107)}`, 'SOTTO_GATE_SOCKET'],
-  ])('is refused with SOTTO_SOCKS=%s and SOTTO_GATE_SOCKET=%s, and %s is named', (socks, gate, variable) => {
+  ])('is refused with SOTTO_SOCKS=%s and SOTTO_GATE_SOCKET=%s, and the problem names %s', (socks, gate, variable) => {
     expect(readEndpoints({ SOTTO_SOCKS: socks, SOTTO_GATE_SOCKET: gate })).toEqual({
       ok: false,
       code: 'environment-invalid',

@@ -3,13 +3,13 @@ import { describe, expect, test } from 'vitest';
 import { RENEW_EVERY_S, RENEW_LEAST_S, RENEW_MOST_S } from '../src/limits.ts';
 import { readOptions } from '../src/options.ts';
 
-describe('--renew', () => {
+describe('the option --renew', () => {
   const everyMs = (args: readonly string[], environment: NodeJS.ProcessEnv = {}): unknown => {
     const read = readOptions(args, environment);
     return read.ok ? read.value.renewEveryMs : read.code;
   };
 
-  test('is five minutes, unless something else is asked for', () => {
+  test('is five minutes, unless another time is given', () => {
     expect(RENEW_EVERY_S).toBe(300);
     expect(everyMs([])).toBe(300_000);
     expect(everyMs([], { SOTTO_RENEW: '' })).toBe(300_000);
@@ -18,13 +18,13 @@ describe('--renew', () => {
     expect(everyMs(['--renew', '900'], { SOTTO_RENEW: '60' })).toBe(900_000);
   });
 
-  test('can be off', () => {
+  test('can be turned off', () => {
     expect(everyMs(['--renew', 'off'])).toBeUndefined();
     expect(everyMs([], { SOTTO_RENEW: 'off' })).toBeUndefined();
     expect(everyMs(['--renew', '60'], { SOTTO_RENEW: 'off' })).toBe(60_000);
   });
 
-  test('is from half a minute to a day', () => {
+  test('takes half a minute to a day', () => {
     expect(everyMs(['--renew', String(RENEW_LEAST_S)])).toBe(RENEW_LEAST_S * 1_000);
     expect(everyMs(['--renew', String(RENEW_MOST_S)])).toBe(RENEW_MOST_S * 1_000);
   });
@@ -40,12 +40,12 @@ describe('--renew', () => {
     'OFF',
     'on',
     '0x99',
-  ])('is not %j', (text) => {
+  ])('does not take %j', (text) => {
     expect(everyMs(['--renew', text])).toBe('usage');
     expect(everyMs([], { SOTTO_RENEW: text })).toBe('usage');
   });
 
-  test('says what it takes, and whether the option or the variable is wrong', () => {
+  test('names its range, and whether the option or the variable is wrong', () => {
     const takes = `takes ${RENEW_LEAST_S} to ${RENEW_MOST_S} seconds, or "off"`;
     expect(readOptions(['--renew', 'soon'], {})).toMatchObject({ problem: `--renew ${takes}` });
     expect(readOptions(['--renew', 'soon'], { SOTTO_RENEW: '60' })).toMatchObject({ problem: `--renew ${takes}` });
@@ -109,7 +109,7 @@ describe('a command line', () => {
     [['-', STRING]],
     [['-', '-']],
     [[STRING, STRING.toUpperCase()]],
-  ])('%j gives the connection string twice', (args) => {
+  ])('%j is refused, because it gives the connection string twice', (args) => {
     expect(readOptions(args, {})).toMatchObject({ ok: false, code: 'invite-ambiguous' });
   });
 
@@ -120,7 +120,7 @@ describe('a command line', () => {
     [['--', STRING], STRING],
     [[STRING.slice(0, 70), '--', STRING.slice(70)], `${STRING.slice(0, 70)} ${STRING.slice(70)}`],
     [['--json', STRING.slice(4)], STRING.slice(4)],
-  ])('%j hands all its words on', (args, text) => {
+  ])('%j gives all its words as the connection string', (args, text) => {
     expect(readOptions(args, {})).toMatchObject({ ok: true, value: { invite: { from: 'argument', text } } });
   });
 
@@ -164,7 +164,7 @@ describe('a command line', () => {
     },
   );
 
-  test('of any words is understood, shown, or refused in one line that repeats no word but an option', () => {
+  test('with any words is accepted, answered, or refused in one line that repeats only an option', () => {
     const pieces = [
       '--',
       '-',

@@ -24,7 +24,7 @@ function start(screen: 'plain' | 'JSON', relay: MemoryRelay, options: ProgramOpt
 const isJoined = (text: string): boolean => text.includes('"joined"') || text.includes('-- joined as');
 
 describe.each(COMMANDS)('a panic in %s', (screen, command) => {
-  test('ends a program that is in the room, and closes its way; nothing more is shown', async () => {
+  test('ends a program in the room and closes its dialer, and nothing more is shown', async () => {
     const closed: unknown[] = [];
     const program = start(screen, new MemoryRelay(), { onDialerClosed: (room) => closed.push(room) });
     await program.out.until(isJoined);
@@ -35,7 +35,7 @@ describe.each(COMMANDS)('a panic in %s', (screen, command) => {
     expect(closed).toHaveLength(1);
   });
 
-  test('says no goodbye: the others see a member that is silent', async () => {
+  test('sends no goodbye: the others see a silent member', async () => {
     const relay = new MemoryRelay();
     const bert = startProgram([INVITE, '--name', 'bert', '--json'], relay);
     await bert.out.until(isJoined);
@@ -60,7 +60,7 @@ describe.each(COMMANDS)('a panic in %s', (screen, command) => {
     expect(await program.ended).toBe(EXIT_CODES.panic);
   });
 
-  test('is heard before everything that waits: texts that nobody acknowledges, and a goodbye', async () => {
+  test('overtakes everything that waits: unacknowledged texts and a goodbye', async () => {
     const relay = new MemoryRelay();
     const program = start(screen, relay);
     await program.out.until(isJoined);
@@ -70,7 +70,7 @@ describe.each(COMMANDS)('a panic in %s', (screen, command) => {
     expect(await program.ended).toBe(EXIT_CODES.panic);
   });
 
-  test('asked for from outside ends a program that has not read its connection string yet', async () => {
+  test('from a signal ends a program that has not read its connection string yet', async () => {
     const program = startProgram(['-', '--json'], new MemoryRelay());
     program.panic();
     expect(await program.ended).toBe(EXIT_CODES.panic);
@@ -78,7 +78,7 @@ describe.each(COMMANDS)('a panic in %s', (screen, command) => {
   });
 });
 
-test('control: a program that leaves says so, to the room and on the screen, and ends with 0', async () => {
+test('control: a program that leaves tells the room and the screen, and ends with 0', async () => {
   const relay = new MemoryRelay();
   const bert = startProgram([INVITE, '--name', 'bert', '--json'], relay);
   await bert.out.until(isJoined);
@@ -92,7 +92,7 @@ test('control: a program that leaves says so, to the room and on the screen, and
   await bert.ended;
 });
 
-test('a command with fields that it has not is no panic', async () => {
+test('needs a command without other fields', async () => {
   const program = start('JSON', new MemoryRelay());
   await program.out.until(isJoined);
   program.stdin.write('{"cmd":"panic","now":true}\n');
@@ -101,7 +101,7 @@ test('a command with fields that it has not is no panic', async () => {
   expect(await program.ended).toBe(0);
 });
 
-describe('the screen', () => {
+describe('the screen after a panic', () => {
   function output(isTTY: boolean): { writes: string[]; isTTY: boolean; writableLength: number } & {
     write(text: string): boolean;
     on(): void;
@@ -113,7 +113,7 @@ describe('the screen', () => {
   test.each([
     [true, [WIPED]],
     [false, []],
-  ])('of a terminal (%s) is cleared, with what was scrolled away; nothing is printed after it', (isTTY, written) => {
+  ])('is cleared with its scrollback if it is a terminal (%s), and prints nothing more', (isTTY, written) => {
     const terminal = output(isTTY);
     const screen = appendingScreen(terminal, () => expect.fail('nothing failed'));
     screen.wipe();
@@ -122,7 +122,7 @@ describe('the screen', () => {
   });
 });
 
-test('a line that supersedes is taken though lines are held back, and out of a full queue', () => {
+test('a panic line is read while lines are held back, and from a full queue', () => {
   const taken: string[] = [];
   const queue = new LineQueue({ pause: () => undefined, resume: () => undefined });
   queue.begin({

@@ -83,7 +83,7 @@ function expectUnseen(terminal: PtyTerminal): void {
   expect(terminal.written).not.toContain(INVITE.slice(-12));
 }
 
-describe.runIf(process.platform === 'linux')('what is pasted at the hidden prompt', () => {
+describe.runIf(process.platform === 'linux')('a paste at the hidden prompt', () => {
   const joining: readonly (readonly [name: string, typed: readonly Typed[]])[] = [
     ['the string and 6 kB of notes', [{ keys: keysOf([INVITE, ...NOTES]) }]],
     [
@@ -103,7 +103,7 @@ describe.runIf(process.platform === 'linux')('what is pasted at the hidden promp
     ['the string behind a service, in colour', [{ keys: `\x1b[36mhost-1  | \x1b[0m${INVITE}\r\nnote\r\n` }]],
   ];
 
-  test.each(joining)('joins, and nothing of it is said, seen or run: %s', async (_name, typed) => {
+  test.each(joining)('joins, and no part of it is sent, seen or run: %s', async (_name, typed) => {
     await withShell(async ({ terminal, relay, shellGot }) => {
       const bert = startProgram([INVITE, '--name', 'bert'], relay);
       await bert.out.untilHas('joined as bert');
@@ -143,7 +143,7 @@ describe.runIf(process.platform === 'linux')('what is pasted at the hidden promp
     });
   });
 
-  test.each(['/quit', '/panic'])('is not run by the shell behind %s in the room', async (command) => {
+  test.each(['/quit', '/panic'])('is not run by the shell after %s in the room', async (command) => {
     await withShell(async ({ terminal, shellGot }) => {
       terminal.type(`${INVITE}\r`);
       await terminal.untilHas('-- joined as anna·');
@@ -153,7 +153,7 @@ describe.runIf(process.platform === 'linux')('what is pasted at the hidden promp
     });
   });
 
-  test('is not run by the shell behind a third refusal, a megabyte of it neither', async () => {
+  test('is not run by the shell after a third refusal, not even a megabyte of it', async () => {
     await withShell(async ({ terminal, shellGot }) => {
       const bad = keysOf([BAD_INVITES['invite-checksum'], ...NOTES]);
       for (const [index, pasted] of [bad, `\x1b[200~${bad}\x1b[201~`].entries()) {
@@ -166,7 +166,7 @@ describe.runIf(process.platform === 'linux')('what is pasted at the hidden promp
     });
   });
 
-  test('is not run by the shell when a signal ends the client within it', async () => {
+  test('is not run by the shell when a signal ends the client meanwhile', async () => {
     await withShell(async ({ terminal, shellGot }) => {
       const [first, second, ...rest] = onSlowLink([INVITE, ...NOTES.slice(0, 40)]);
       await type(

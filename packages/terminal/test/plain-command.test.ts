@@ -4,8 +4,8 @@ import type { Command } from '../src/front-end.ts';
 import { readTyped } from '../src/plain-command.ts';
 import { PlainFrontEnd } from '../src/plain.ts';
 
-describe('what a typed line means', () => {
-  test.each(['quit', 'exit', '/quit', '/exit', ' quit ', '/exit  '])('%j leaves', (line) => {
+describe('a typed line', () => {
+  test.each(['quit', 'exit', '/quit', '/exit', ' quit ', '/exit  '])('%j is the command to leave', (line) => {
     expect(readTyped(line)).toEqual({ type: 'command', command: { type: 'leave' } });
   });
 
@@ -20,7 +20,9 @@ describe('what a typed line means', () => {
     expect(readTyped(line)).toEqual({ type: 'command', command: { type: 'send', text, ref: undefined } });
   });
 
-  test.each(['', '   ', '\t'])('%j is nothing', (line) => expect(readTyped(line)).toEqual({ type: 'nothing' }));
+  test.each(['', '   ', '\t'])('%j is ignored as empty', (line) =>
+    expect(readTyped(line)).toEqual({ type: 'nothing' }),
+  );
   test.each([
     ['/qiut', 'quit'],
     [' /quitt', 'quit'],
@@ -35,7 +37,7 @@ describe('what a typed line means', () => {
   ])('%j is no command; /%s is the nearest', (line, meant) =>
     expect(readTyped(line)).toEqual({ type: 'unknown', meant }),
   );
-  test.each(['/who', '/members'])('%j lists', (line) =>
+  test.each(['/who', '/members'])('%j is the command to list members', (line) =>
     expect(readTyped(line)).toEqual({ type: 'command', command: { type: 'members' } }),
   );
 });
@@ -72,9 +74,12 @@ describe('a typed command', () => {
     ['/evict bob', { type: 'evict', member: 'bob' }],
   ])('%j is understood', (line, command) => expect(readTyped(line)).toEqual({ type: 'command', command }));
 
-  test.each(['/verify', '/verified ', '/evict.', '/admit alice bob', '/evict a b c'])('%j asks about whom', (line) => {
-    expect(readTyped(line)).toMatchObject({ type: 'member-missing' });
-  });
+  test.each(['/verify', '/verified ', '/evict.', '/admit alice bob', '/evict a b c'])(
+    '%j is refused for lack of a member',
+    (line) => {
+      expect(readTyped(line)).toMatchObject({ type: 'member-missing' });
+    },
+  );
 
   test.each([
     ['/lock now', 'lock'],
@@ -82,11 +87,11 @@ describe('a typed command', () => {
     [' /who is here?', 'who'],
     ['/panic now', 'panic'],
     ['  /panic           at once, without a word', 'panic'],
-  ])('%j has something behind it, and is not obeyed', (line, word) => {
+  ])('%j is refused, because a word follows the command', (line, word) => {
     expect(readTyped(line)).toEqual({ type: 'too-much', word });
   });
 
-  test.each(['/help', ' /help', '/help verify', '/HELP.', '/?', '\uff0f?'])('%j asks for help', (line) => {
+  test.each(['/help', ' /help', '/help verify', '/HELP.', '/?', '\uff0f?'])('%j is a request for help', (line) => {
     expect(readTyped(line)).toEqual({ type: 'help' });
   });
 
@@ -104,7 +109,7 @@ describe('a typed command', () => {
     expect(readTyped(line)).toEqual({ type: 'command', command: { type: 'send', text, ref: undefined } });
   });
 
-  test('never leaves as a text by a slip: what is seen to begin with one slash is no text', () => {
+  test('is never sent as a text if it seems to begin with one slash', () => {
     const unseen = fc.string({
       unit: fc.constantFrom(' ', '\t', '\u00a0', '\u3000', '\u200b', '\ufeff', '\u202e', '\u2800', '\u0007'),
     });
@@ -130,7 +135,7 @@ describe('a typed command', () => {
     '\uff0fpanic',
     '\u200b/panic',
     '/pa\u00adnic',
-  ])('%j is a panic for the screen, which lets it supersede everything, and for the conversation', (text) => {
+  ])('%j is a panic, both where lines wait and where they are read', (text) => {
     const plain = new PlainFrontEnd(
       { print: () => expect.fail('nothing is shown'), close: () => Promise.resolve(), wipe: () => undefined },
       () => 80,
@@ -139,7 +144,7 @@ describe('a typed command', () => {
     expect(plain.read({ ok: true, text })).toEqual({ type: 'panic' });
   });
 
-  test.each(['panic', '//panic', '/panic now', '/panics', 'a /panic', '/panic\u0000x'])('%j is none', (text) => {
+  test.each(['panic', '//panic', '/panic now', '/panics', 'a /panic', '/panic\u0000x'])('%j is no panic', (text) => {
     const plain = new PlainFrontEnd(
       { print: () => undefined, close: () => Promise.resolve(), wipe: () => undefined },
       () => 80,
@@ -148,7 +153,7 @@ describe('a typed command', () => {
     expect(plain.read({ ok: true, text })).not.toEqual({ type: 'panic' });
   });
 
-  test('that does not exist is answered with the nearest one and with what was typed, made harmless', () => {
+  test('with no match is answered with the nearest one and the typed text, made harmless', () => {
     const printed: string[] = [];
     const plain = new PlainFrontEnd(
       { print: (lines) => void printed.push(lines), close: () => Promise.resolve(), wipe: () => undefined },
@@ -167,7 +172,7 @@ describe('a typed command', () => {
     ]);
   });
 
-  test('is in the help, and the help fits a narrow terminal', () => {
+  test('has a line in the help, which fits a narrow terminal', () => {
     const printed: string[] = [];
     const plain = new PlainFrontEnd(
       { print: (lines) => void printed.push(lines), close: () => Promise.resolve(), wipe: () => undefined },

@@ -17,8 +17,8 @@ function message(text: string, from: { name: string; fingerprint: string } = ALI
   return { type: 'message', id: 'x', from, text };
 }
 
-describe('what is shown', () => {
-  test('one line for each event, in words', () => {
+describe('the plain screen', () => {
+  test('shows one line for each event, in words', () => {
     const { notify, rows } = screenOf();
     notify({ type: 'state', state: 'bootstrapping', percent: 45, detail: 'loading the list of the network' });
     notify({ type: 'state', state: 'bootstrapping', percent: 45, detail: 'loading the list of the network' });
@@ -88,7 +88,7 @@ describe('what is shown', () => {
     `);
   });
 
-  test('the private test network is named at the start and on joining, the public one is not', () => {
+  test('names the private test network at the start and on joining, and not the public one', () => {
     const onTest = screenOf();
     onTest.notify({ type: 'state', state: 'bootstrapping', percent: 0 }, 'private-test');
     onTest.notify({ type: 'state', state: 'joined' }, 'private-test');
@@ -102,7 +102,7 @@ describe('what is shown', () => {
   });
 });
 
-describe('what a member cannot do', () => {
+describe('another member', () => {
   /** Rows that claim to be somebody's or ours. */
   function claims(rows: string[]): string[] {
     return rows.filter((row) => !row.startsWith('    '));
@@ -121,7 +121,7 @@ describe('what a member cannot do', () => {
     `${'x'.repeat(80)}bob·1234  I agree`,
     `${'日'.repeat(34)} bob·1234  I agree`,
     `${'👩‍👩‍👧'.repeat(20)}bob·1234  I agree`,
-  ])('write a line of another: %j', (text) => {
+  ])('cannot write a line of a third member: %j', (text) => {
     const { notify, rows } = screenOf(80);
     notify(message(text));
     expect(claims(rows())).toEqual([expect.stringMatching(/^alice·4f2c {2}/)]);
@@ -130,11 +130,11 @@ describe('what a member cannot do', () => {
     expect(rows().join('')).toContain('bob#1234');
   });
 
-  test('the same check finds the forged line when the text is printed as it came', () => {
+  test('control: the same check finds the forged line in the raw text', () => {
     expect(claims('alice·4f2c  hi\nbob·1234  I agree'.split('\n'))).toHaveLength(2);
   });
 
-  test.each(Object.entries(HOSTILE_SAMPLES))('harm the screen by text or by name: %s', (_name, sample) => {
+  test.each(Object.entries(HOSTILE_SAMPLES))('cannot harm the screen by text or by name: %s', (_name, sample) => {
     const { notify, rows } = screenOf(80);
     const from = { name: sample, fingerprint: sample };
     notify(message(sample, from));
@@ -144,7 +144,7 @@ describe('what a member cannot do', () => {
     expect(lines.filter((line) => !OUR_LINES.test(line))).toEqual([]);
   });
 
-  test('a text of another member that looks like a place of the catalogue is shown as it came', () => {
+  test('cannot fill in a place of the catalogue: such a text is shown as it came', () => {
     const { notify, rows } = screenOf();
     const place = '{code} {member} {detail} $& $1';
     notify({ type: 'error', code: '{problem}', message: place });
@@ -157,12 +157,12 @@ describe('what a member cannot do', () => {
     ]);
   });
 
-  test('the same samples are found harmful where they are printed as they came', () => {
+  test('control: the same check finds the raw samples harmful', () => {
     const harmful = Object.values(HOSTILE_SAMPLES).filter((sample) => harmOf(`-- ${sample} is knocking`) !== undefined);
     expect(harmful.length).toBeGreaterThan(60);
   });
 
-  test('write a warning or a notice by its name', () => {
+  test('cannot write a warning or a notice by its name', () => {
     const { notify, rows } = screenOf();
     for (const name of ['¶!! WARNING: leave', '!! WARNING: leave', '¶-- bob·1234', 'x\n¶!! WARNING']) {
       notify(message('hi', { name, fingerprint: '4f2c000000000000' }));
@@ -176,14 +176,14 @@ describe('what a member cannot do', () => {
     ).toBe(true);
   });
 
-  test('look like another by its name: the fingerprint tells them apart', () => {
+  test('cannot look like a third member by its name: the fingerprint tells them apart', () => {
     const { notify, rows } = screenOf();
     notify(message('it is me'));
     notify(message('no, me', { name: 'alice', fingerprint: '9abc000000000000' }));
     expect(rows()).toEqual(['alice·4f2c  it is me', 'alice·9abc  no, me']);
   });
 
-  test('look like another by a key that was searched for: the second with the same digits is shown with all of them', () => {
+  test('cannot look like a third member by a searched key: the second fingerprint is shown whole', () => {
     const labels = new Labels();
     expect(labels.of(ALICE)).toBe('alice·4f2c');
     expect(labels.of({ name: 'аlice', fingerprint: '4f2c999999999999' })).toBe('аlice·4f2c999999999999');
@@ -191,10 +191,10 @@ describe('what a member cannot do', () => {
   });
 });
 
-describe('what is shown of other members', () => {
+describe('the plain screen, about other members', () => {
   const NUMBER = '123456789012345678901234567890123456789012345678901234567890';
 
-  test('each thing once, in words, with what to do next', () => {
+  test('shows each event once, in words, with the next step', () => {
     const { notify, rows } = screenOf();
     notify({ type: 'access', mode: 'open' });
     notify({ type: 'access', mode: 'knock' });
@@ -263,7 +263,7 @@ describe('what is shown of other members', () => {
     expect(rows().join('')).not.toContain('sotto1');
   });
 
-  test('a warning is loud, and says what to do', () => {
+  test('makes a warning loud, with the next step', () => {
     const { notify, rows } = screenOf();
     const from = { name: 'alice', fingerprint: '9abc000000000000' };
     const namesakes = [{ ...ALICE, verified: true }];
@@ -292,7 +292,7 @@ describe('what is shown of other members', () => {
     expect(rows().every((row) => row.startsWith('¶!! '))).toBe(true);
   });
 
-  test('strangers that knock and knock have a line each, up to eight, and one for all others', () => {
+  test('gives knocking strangers a line each, up to eight, and one for all others', () => {
     const { notify, rows } = screenOf();
     for (let waiting = 1; waiting <= 64; waiting += 1) {
       const member = { name: 'dora', fingerprint: String(waiting).padStart(16, '0') };
@@ -302,7 +302,7 @@ describe('what is shown of other members', () => {
     expect(rows().at(-1)).toBe('¶-- more are knocking than have a line each: /members lists them');
   });
 
-  test('who has not said goodbye is said to have left when its place is taken away', () => {
+  test('shows that a silent member has left when it is removed', () => {
     const { notify, rows } = screenOf();
     notify({ type: 'removed', member: BOB, reason: 'left' });
     notify({ type: 'left', member: ALICE });
@@ -316,13 +316,13 @@ describe('what is shown of other members', () => {
     ]);
   });
 
-  test('one’s own removal is said as such', () => {
+  test('shows the own removal as such', () => {
     const { notify, rows } = screenOf();
     notify({ type: 'removed', member: SELF, reason: 'evicted' });
     expect(rows()).toEqual(['¶-- the host has removed you']);
   });
 
-  test('a room code of an epoch that is over is shown without a number', () => {
+  test('shows the room code of a past epoch without a number', () => {
     const { notify, rows } = screenOf();
     notify({ type: 'epoch', epoch: 12, code: ['abandon'] });
     notify({ type: 'code', code: ['ability'] });
@@ -331,7 +331,7 @@ describe('what is shown of other members', () => {
 });
 
 describe('line mode as a program', () => {
-  test.each(['quit', 'exit', '/quit', '/exit'])('%s leaves cleanly', async (word) => {
+  test.each(['quit', 'exit', '/quit', '/exit'])('leaves cleanly on %s', async (word) => {
     const program = startProgram([INVITE, '--name', 'anna'], new MemoryRelay());
     await program.out.untilHas('-- joined as anna·');
     program.stdin.write(`${word}\n`);
@@ -339,7 +339,7 @@ describe('line mode as a program', () => {
     expect(program.out.lines.at(-1)).toBe('¶-- left the room');
   });
 
-  test('two people talk', async () => {
+  test('lets two members talk', async () => {
     const relay = new MemoryRelay();
     const anna = startProgram([INVITE, '--name', 'anna'], relay, { network: 'private-test' });
     await anna.out.untilHas('joined as');
@@ -365,7 +365,7 @@ describe('line mode as a program', () => {
     expect(await anna.ended).toBe(0);
   });
 
-  test('says that what is typed waits while there is no connection, and sends it later', async () => {
+  test('reports that a typed text waits without a connection, and sends it later', async () => {
     const relay = new MemoryRelay();
     relay.down = true;
     const program = startProgram([INVITE], relay);

@@ -357,14 +357,14 @@ beforeAll(() => {
 });
 afterAll(() => setCatalogue(ENGLISH));
 
-describe('with a catalogue in brackets and accents', () => {
-  test.each(Object.entries(RENDERED))('%s is a text of the catalogue', async (_, render) => {
+describe('the client program with a catalogue in brackets and accents', () => {
+  test.each(Object.entries(RENDERED))('shows only texts of the catalogue: %s', async (_, render) => {
     const lines = (await render()).filter((line) => line !== '' && line !== TEXT);
     expect(lines.length).toBeGreaterThan(0);
     expect(faultsOf(lines)).toEqual([]);
   });
 
-  test('every text of the client program has been shown', () => {
+  test('has shown every one of its texts', () => {
     const ours = Object.keys(ENGLISH).filter((id) =>
       /^(?:screen|status|terminal|options|environment|prompt|json|onion|error\.(?:terminal|client|invite))\./.test(id),
     );
@@ -372,7 +372,7 @@ describe('with a catalogue in brackets and accents', () => {
     expect(ours.filter((id) => !read.has(id))).toEqual([]);
   });
 
-  test('a literal text in an event is found, in plain mode and in JSON mode', () => {
+  test('control: a literal text in an event is found, in plain mode and in JSON mode', () => {
     const literal: ShownEvent = { type: 'error', code: TEXT, message: 'this is not in the catalogue' };
     const plain = plainLines((front) => front.notify(literal, { self: SELF, network: undefined }));
     expect(faultsOf(plain)).toEqual([expect.stringMatching(/^a text within a text: this is not in the catalogue/)]);
@@ -380,7 +380,7 @@ describe('with a catalogue in brackets and accents', () => {
     expect(faultsOf(textsIn(json))).toEqual([expect.stringMatching(/^a text that does not come from/)]);
   });
 
-  test('two texts that code has put side by side are found', () => {
+  test('control: two texts that code has put side by side are found', () => {
     const stage = message('screen.moved');
     expect(faultOf(stage)).toBeUndefined();
     expect(faultOf(`${stage} ${stage}`)).toBe('a text beside a text');

@@ -22,7 +22,7 @@ const anyText = fc
   )
   .map((parts) => parts.join(''));
 
-describe('the gate', () => {
+describe('the filter for text from outside', () => {
   test.each(samples)('makes harmless: %s', (_name, sample) => {
     expect(harmOf(safeText(sample))).toBeUndefined();
     expect(harmOf(safeLine(sample))).toBeUndefined();
@@ -30,13 +30,13 @@ describe('the gate', () => {
     expect(safeName(sample)).toMatch(/^[\p{L}\p{N}][\p{L}\p{M}\p{N}\u200c\u200d_-]*$/u);
   });
 
-  test('has samples that the same check finds harmful as they are', () => {
+  test('control: the same check finds the raw samples harmful', () => {
     expect(samples.length).toBeGreaterThanOrEqual(40);
     const harmless = samples.filter(([, sample]) => harmOf(sample) === undefined).map(([name]) => name);
     expect(harmless).toEqual([...onlyForgesLines]);
   });
 
-  test('lets no control, no bidi and nothing invisible through, whatever comes', () => {
+  test('lets no control, no bidi and no invisible character through, in any text', () => {
     fc.assert(
       fc.property(anyText, (text) => harmOf(safeText(text)) === undefined),
       { numRuns: 2_000 },
@@ -44,17 +44,17 @@ describe('the gate', () => {
     fc.assert(fc.property(anyText, (text) => harmOf(safeLine(text)) === undefined && !safeLine(text).includes('\n')));
   });
 
-  test('would be caught if it let everything through', () => {
+  test('control: the same check finds a filter that lets everything through', () => {
     const outcome = fc.check(fc.property(anyText, (text) => harmOf(text) === undefined));
     expect(outcome.failed).toBe(true);
   });
 
-  test('shows an escape and what it would have done', () => {
+  test('shows an escape character and its parameters as letters', () => {
     expect(safeText('\x1b[31mred\x07')).toBe('␛[31mred␇');
     expect(safeText('\x7f\u009b')).toBe('␡\ufffd');
   });
 
-  test('takes every kind of line end for one, and a tab for blanks', () => {
+  test('reads every kind of line end as one, and a tab as blanks', () => {
     expect(safeText('a\r\nb\rc\u0085d\u2028e\u2029f\vg\fh\ti')).toBe('a\nb\nc\nd\ne\nf\ng\nh    i');
   });
 
@@ -67,7 +67,7 @@ describe('the gate', () => {
     'हिन्दी',
     'ไทยที่นี่',
     '👩‍👩‍👧 👍🏽 ❤️ 1️⃣ 🇪🇺 ❤️‍🔥',
-  ])('leaves alone what people write: %s', (text) => {
+  ])('leaves ordinary text unchanged: %s', (text) => {
     expect(safeText(text)).toBe(text.normalize('NFC'));
   });
 
@@ -78,7 +78,7 @@ describe('the gate', () => {
     ['Hindi', 'क्\u200cष क्\u200dष', 'क्\u200cष क्\u200dष'],
     ['Bengali', 'র\u200d্যাব', 'র\u200d্যাব'],
     ['Kannada', 'ರ\u200d್ಯಾಂಕ್', 'ರ\u200d್ಯಾಂಕ್'],
-  ])('leaves joiners where words need them, and counts no column for them: %s', (_script, text, shown) => {
+  ])('keeps joiners where words need them, and counts no column for them: %s', (_script, text, shown) => {
     expect(safeText(text)).toBe(shown.normalize('NFC'));
     expect(columnsOf(shown)).toBe(columnsOf(shown.replaceAll(/[\u200c\u200d]/g, '')));
   });
@@ -91,7 +91,7 @@ describe('the gate', () => {
     ['next to a blank', 'می\u200c خ', 'می خ'],
     ['with something invisible beside them', 'می\u200b\u200cخ', 'می\u200cخ'],
     ['behind a virama that is one mark too many', 'क\u0941\u0942\u0941\u0942्\u200dष', 'क\u0941\u0942\u0941\u0942ष'],
-  ])('drops joiners that nobody can see: %s', (_where, text, shown) => {
+  ])('drops joiners without a visible effect: %s', (_where, text, shown) => {
     expect(safeText(text)).toBe(shown.normalize('NFC'));
   });
 
@@ -106,7 +106,7 @@ describe('the gate', () => {
     expect(safeText('q\u0301\u200b\u0302\u200b\u0303\u200b\u0304\u200b\u0305x')).toBe('q\u0301\u0302\u0303\u0304x');
   });
 
-  test('cuts what has too many lines, and says so', () => {
+  test('cuts a text with too many lines, and reports the cut', () => {
     const lines = safeText('x\n'.repeat(500)).split('\n');
     expect(lines).toHaveLength(201);
     expect(lines.at(-1)).toBe('(301 more lines)');
@@ -115,13 +115,13 @@ describe('the gate', () => {
 });
 
 describe('a text of the catalogue', () => {
-  test('takes parameters that went through the gate, and the compiler refuses any other', () => {
+  test('takes filtered parameters, and the compiler refuses any other', () => {
     expect(safeMessage('screen.arrived', { member: safeName('al\x1b[1mice') })).toBe('al1mice is here');
     // @ts-expect-error A plain string has not been through the gate.
     expect(safeMessage('screen.arrived', { member: 'alice' })).toBe('alice is here');
   });
 
-  test('is harmless by itself, in every form', () => {
+  test('is harmless by itself, for every id', () => {
     const harmful = Object.entries(ENGLISH).filter(([, text]) => harmOf(text) !== undefined);
     expect(harmful).toEqual([]);
   });
@@ -142,7 +142,7 @@ describe('every code point', () => {
     return /[\p{C}\p{Default_Ignorable_Code_Point}]/u.test(character) ? '' : undefined;
   }
 
-  test('is shown, replaced or dropped by a rule, as text and on one line', () => {
+  test('is shown, replaced or dropped by a rule, in a text and on one line', () => {
     const wrong: string[] = [];
     for (let code = 0; code <= 0x10ffff; code += 1) {
       const character = String.fromCodePoint(code);
@@ -155,7 +155,7 @@ describe('every code point', () => {
     expect(wrong).toEqual([]);
   }, 120_000);
 
-  test('is a letter, a mark of the letter before it, a digit or a separator in a name, or not there', () => {
+  test('is in a name a letter, its mark, a digit or a separator, or is dropped', () => {
     const wrong: string[] = [];
     for (let code = 0; code <= 0x10ffff; code += 1) {
       const shown = safeName(`x${String.fromCodePoint(code)}y`);
@@ -172,7 +172,7 @@ describe('a name', () => {
     for (const name of ['alice', 'Ünal_2', 'Ελένη', '王小明', 'x-1']) expect(safeName(name)).toBe(name);
   });
 
-  test('loses what could be taken for a fingerprint, a gutter or another name', () => {
+  test('loses characters that could pass for a fingerprint, a gutter or another name', () => {
     expect(safeName('alice·4f2c')).toBe('alice4f2c');
     expect(safeName('alice\ua78f4f2c\u1427')).toBe('alice4f2c');
     expect(safeName('-- alice')).toBe('alice');
@@ -184,7 +184,7 @@ describe('a name', () => {
       expect(safeName(`an${nothing}na`)).toBe('anna');
   });
 
-  test('is never longer than it may be, nor outside of its alphabet', () => {
+  test('is never longer than its limit, nor outside of its alphabet', () => {
     fc.assert(
       fc.property(anyText, (text) => {
         const name = safeName(text);
@@ -202,7 +202,7 @@ describe('a JSON line', () => {
     expect(JSON.parse(line)).toEqual({ text: sample });
   });
 
-  test('is so for any text', () => {
+  test('is harmless and exact for any text', () => {
     fc.assert(
       fc.property(anyText, (text) => {
         const line = safeJson(text);
@@ -212,7 +212,7 @@ describe('a JSON line', () => {
     );
   });
 
-  test('would not be so if JSON alone escaped', () => {
+  test("control: JSON's own escapes alone leave a harmful line", () => {
     const harmful = samples.filter(([, sample]) => /[\x7f-\x9f\p{Cf}\p{Zl}\p{Zp}]/u.test(JSON.stringify(sample)));
     expect(harmful.length).toBeGreaterThan(10);
   });

@@ -19,13 +19,13 @@ class StandingOutput extends EventEmitter implements Output {
   }
 }
 
-test('a line is one write', () => {
+test('the screen prints each line in one write', () => {
   const output = new StandingOutput();
   appendingScreen(output, () => expect.fail('nothing failed')).print(safely`one`);
   expect(output.writes).toEqual(['one\n']);
 });
 
-test('an output that is not read fails once, at the limit, and is not written to any more', () => {
+test('an output that is not read fails once, at the limit, and gets no more writes', () => {
   const output = new StandingOutput();
   const failures: string[] = [];
   const screen = appendingScreen(output, (code) => failures.push(code));

@@ -68,8 +68,8 @@ async function codeOn(program: Program): Promise<string> {
   return code.exec(program.out.text.slice(before))?.groups?.['words'] ?? '';
 }
 
-describe('another circuit', () => {
-  test('is had in the middle of a conversation, and only who asked for it hears of it', async () => {
+describe('a circuit renewal', () => {
+  test('happens in the middle of a conversation, and only the member that asked sees it', async () => {
     const anna = await seat('anna');
     const bert = await seat('bert');
     await anna.out.until((text) => /^¶-- bert·[0-9a-f]{4} is here$/m.test(text));
@@ -82,7 +82,7 @@ describe('another circuit', () => {
     expect(anna.out.text).not.toContain('connected again');
   });
 
-  test('that cannot be had is said, and everything goes on; a program is told in its own words', async () => {
+  test('is reported if it fails, in both modes, and the conversation goes on', async () => {
     const anna = await seat('anna');
     const bot = start('bot', { args: [encodeInvite(room.invite), '--json'] });
     await bot.out.untilHas('"state":"joined"');
@@ -115,7 +115,7 @@ describe('two members', () => {
     await anna.out.until((text) => /^¶-- {3}bert·[0-9a-f]{4} {2}[0-9a-f]{16} {2}here, verified$/m.test(text));
   });
 
-  test('are told apart when they have one name, and a name alone means neither', async () => {
+  test('are told apart if they have one name, and the name alone means neither', async () => {
     const anna = await seat('anna');
     await seat('bert');
     await anna.out.until((text) => /^¶-- bert·[0-9a-f]{4} is here$/m.test(text));
@@ -129,7 +129,7 @@ describe('two members', () => {
     expect(anna.out.text).toMatch(/\(member-ambiguous\)\n¶-- {3}bert·[0-9a-f]{4,16} {2}[0-9a-f]{16}\n¶-- {3}bert·/);
   });
 
-  test('and a program: numbers, marks and codes as lines', async () => {
+  test('get numbers, marks and codes as lines if one is a program', async () => {
     const anna = await seat('anna');
     const bot = start('bot', { args: [encodeInvite(room.invite), '--json'] });
     const find = (type: string): Record<string, unknown> | undefined =>
@@ -154,7 +154,7 @@ describe('two members', () => {
     expect(number).toBe(find('safety-number')?.['number']);
   });
 
-  test('of whom neither is the host: no orders', async () => {
+  test('can give no orders if neither is the host', async () => {
     const anna = await seat('anna');
     anna.stdin.write('/lock\n/evict anna\n');
     await anna.out.until((text) => text.split('docker compose run --rm host-client (moderator-needed)').length === 3);
@@ -224,7 +224,7 @@ describe("the host's own client", () => {
     await seat('dora');
   });
 
-  test('makes newcomers knock, and any member lets them in', async () => {
+  test('makes newcomers knock, and any member can admit them', async () => {
     const anna = await joinAsHost('anna');
     const bert = await seat('bert');
     anna.stdin.write('/knock\n');
@@ -241,7 +241,7 @@ describe("the host's own client", () => {
     await anna.out.until((text) => /^¶-- carl·[0-9a-f]{4} is here$/m.test(text));
   });
 
-  test('throws out: the others go on at another onion, the one thrown out does not', async () => {
+  test('evicts a member: the others go on at another onion, the evicted one does not', async () => {
     const closed: Invite[] = [];
     const elsewhere = [other.relay];
     const anna = await joinAsHost('anna', { elsewhere, onDialerClosed: (invite) => closed.push(invite) });
@@ -269,7 +269,7 @@ describe("the host's own client", () => {
     expect(anna.out.text + bert.out.text + carl.out.text).not.toContain('sotto1');
   });
 
-  test('says so when the host takes it for too late that the room has moved', async () => {
+  test('reports that the host heard of the move too late', async () => {
     host?.answer((question) =>
       question['operation'] === 'moved' ? '{"ok":false,"code":"nothing-offered"}' : answer(question),
     );
@@ -280,7 +280,7 @@ describe("the host's own client", () => {
     await anna.out.untilHas('(nothing-offered)');
   });
 
-  test('is refused by a host that is moving already, and goes on', async () => {
+  test('goes on in the room after a host that is moving already has refused an eviction', async () => {
     host?.answer((question) => (question['operation'] === 'evict' ? '{"ok":false,"code":"busy"}' : answer(question)));
     const anna = await joinAsHost('anna');
     await seat('carl');
@@ -290,7 +290,7 @@ describe("the host's own client", () => {
     await anna.out.until((text) => /^anna·[0-9a-f]{4} {2}still here$/m.test(text));
   });
 
-  test('does for a program what it was told before its input ended', async () => {
+  test('carries out the commands of a program before it ends with its input', async () => {
     const bert = await seat('bert');
     const bot = start('bot', { args: ['--json'], environment: { SOTTO_MODERATOR_SOCKET: path } });
     await bot.out.untilHas('"joined"');

@@ -36,7 +36,7 @@ describe.runIf(process.platform === 'linux')('a client on a pseudo-terminal', ()
   test.each([
     ['Ctrl-Z', ({ terminal }: ClientOnPty) => terminal.type('\x1a'.repeat(20))],
     ['SIGTSTP', ({ terminal }: ClientOnPty) => process.kill(terminal.jobPid, 'SIGTSTP')],
-  ])('is not stopped by %s: it says once how to leave, and goes on', async (_name, stop) => {
+  ])('is not stopped by %s: it shows once how to leave, and goes on', async (_name, stop) => {
     await withClient(async (client) => {
       const { terminal } = client;
       const pid = terminal.jobPid;
@@ -61,7 +61,7 @@ describe.runIf(process.platform === 'linux')('a client on a pseudo-terminal', ()
     await terminal.close();
   });
 
-  test('that was stopped all the same sends nothing of what was typed meanwhile, and takes keys again', async () => {
+  test('sends no keys that were typed while SIGSTOP held it, and reads new keys', async () => {
     // Nobody takes the terminal while it is stopped.
     const alone = { isJob: false };
     await withClient(async ({ terminal }, relay) => {
@@ -84,7 +84,7 @@ describe.runIf(process.platform === 'linux')('a client on a pseudo-terminal', ()
     }, alone);
   });
 
-  test('takes Ctrl-\\ as a panic: the screen is cleared, and the exit code is its own', async () => {
+  test('reads Ctrl-\\ as a panic: the screen is cleared, and the exit code is its own', async () => {
     await withClient(async ({ terminal }) => {
       terminal.type('half\x1c');
       await terminal.ended;
@@ -108,7 +108,7 @@ describe.runIf(process.platform === 'linux')('a client on a pseudo-terminal', ()
     }
   });
 
-  test('whose terminal stands still goes on: it hears a signal, though its output waits', async () => {
+  test('obeys a signal while its terminal stands still and its output waits', async () => {
     await withClient(async ({ terminal }, relay) => {
       const bert = startProgram([INVITE, '--name', 'bert'], relay);
       await terminal.untilHas(' is here');
@@ -122,7 +122,7 @@ describe.runIf(process.platform === 'linux')('a client on a pseudo-terminal', ()
     });
   });
 
-  test('whose window is closed leaves the room at once, in order', async () => {
+  test('leaves the room at once, in order, when its window is closed', async () => {
     await withClient(async ({ terminal }, relay) => {
       const bert = startProgram([INVITE, '--name', 'bert'], relay);
       await terminal.untilHas(' is here');
@@ -138,7 +138,7 @@ describe.runIf(process.platform === 'linux')('a client on a pseudo-terminal', ()
     ['in plain mode', ['--plain', INVITE], { isJob: false }],
     ['whose output is no terminal', [INVITE], { isJob: true, after: '| cat' }],
     ['whose input is no terminal', [INVITE], { isJob: true, after: '< <(sleep 10)' }],
-  ])('%s asks its terminal nothing', async (_how, args, options) => {
+  ])('sends its terminal no question %s', async (_how, args, options) => {
     const client = await startClientOnPty(new MemoryRelay(), args, options);
     try {
       await client.terminal.untilHas('joined');
@@ -148,7 +148,7 @@ describe.runIf(process.platform === 'linux')('a client on a pseudo-terminal', ()
     }
   });
 
-  test('shows none of its terminal’s answers, and leaves none to the shell behind it', async () => {
+  test('shows none of its terminal’s answers, and leaves none to the shell after it', async () => {
     await withClient(async ({ terminal }) => {
       terminal.type('x');
       await terminal.until(({ rows }) => rows.includes('> x'));
@@ -162,7 +162,7 @@ describe.runIf(process.platform === 'linux')('a client on a pseudo-terminal', ()
     });
   });
 
-  test('control: an answer that nobody swallows gets to the shell', async () => {
+  test('control: an answer that no program reads gets to the shell', async () => {
     const script = `printf '\\033[5n'; IFS= read -rs -d '' -t 1 left; printf 'left over: [%q]' "$left"`;
     const terminal = new PtyTerminal('bash', ['--norc', '-c', script]);
     await terminal.ended;

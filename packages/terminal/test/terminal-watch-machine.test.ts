@@ -53,7 +53,7 @@ describe('a terminal that has answered', () => {
     ]);
   });
 
-  test('and says nothing more is gone after seven questions, said once', () => {
+  test('counts as gone after seven unanswered questions, reported once', () => {
     expect(types(play(...PROOF, ...ticks(TERMINAL_UNANSWERED_MAX)).effects)).not.toContain('gone');
     const { watch, last } = play(...PROOF, ...ticks(TERMINAL_UNANSWERED_MAX + 1));
     expect(types(last)).toEqual(['gone']);
@@ -61,7 +61,7 @@ describe('a terminal that has answered', () => {
     expect(play(...PROOF, ...ticks(TERMINAL_UNANSWERED_MAX + 1), tick, tick).last).toEqual([]);
   });
 
-  test('a laptop that sleeps between two questions and four later is not thrown out', () => {
+  test('does not count as gone while its laptop sleeps for four questions', () => {
     const slept = [...PROOF, ...ticks(5), bytes(ANSWER.repeat(5))];
     const { watch, effects } = play(...slept, ...ticks(TERMINAL_UNANSWERED_MAX), bytes(ANSWER), tick);
     expect(watch.phase).toBe('proven');
@@ -69,7 +69,7 @@ describe('a terminal that has answered', () => {
     expect(typed(effects)).toBe('');
   });
 
-  test.each(['a key', '\x1b', '\xff'])('any byte is life: %j', (said) => {
+  test.each(['a key', '\x1b', '\xff'])('is still there after any byte: %j', (said) => {
     const silent = ticks(TERMINAL_UNANSWERED_MAX);
     const { effects } = play(...PROOF, ...silent, bytes(said), ...silent);
     expect(types(effects)).not.toContain('gone');
@@ -77,7 +77,7 @@ describe('a terminal that has answered', () => {
 });
 
 describe('a terminal that never answers', () => {
-  test('is never gone, and is not asked for ever', () => {
+  test('never counts as gone, and gets a bounded number of questions', () => {
     const { effects, watch } = play(begin, ...ticks(100), bytes('typed'), ...ticks(100));
     expect(types(effects)).not.toContain('gone');
     expect(effects.filter(({ type }) => type === 'ask')).toHaveLength(TERMINAL_UNANSWERED_MAX);
@@ -85,19 +85,19 @@ describe('a terminal that never answers', () => {
     expect(typed(effects)).toBe('typed');
   });
 
-  test('and into which an answer is pasted, however often at once, has not answered', () => {
+  test('is not proven by an answer that is pasted many times at once', () => {
     const { effects, watch } = play(begin, bytes(ANSWER.repeat(9)), ...ticks(0));
     expect(watch.phase).toBe('answered');
     expect(typed(effects)).toBe('');
   });
 
-  test('control: two answers to two questions count', () => {
+  test('control: is proven by two answers to two questions', () => {
     expect(play(...PROOF).watch.phase).toBe('proven');
   });
 });
 
-describe('answers among what is typed', () => {
-  test('are taken out wherever they come, in whatever pieces; nothing else is lost or moved', () => {
+describe('answers among typed keys', () => {
+  test('are removed at any place and in any pieces, and no key is lost or moved', () => {
     const key = fc.constantFrom(
       'a',
       'é',
@@ -133,7 +133,7 @@ describe('answers among what is typed', () => {
     );
   });
 
-  test('are awaited in pieces only while one is expected; an Escape key then waits a second at most', () => {
+  test('are awaited in pieces only while one is expected; an Escape key waits a second at most', () => {
     expect(typed(play(...PROOF, bytes('\x1b')).effects)).toBe('\x1b');
     const { watch, last } = play(...PROOF, tick, bytes('x\x1b'));
     expect(typed(last)).toBe('x');
@@ -144,7 +144,7 @@ describe('answers among what is typed', () => {
     );
   });
 
-  test('do not keep Ctrl-C, Ctrl-Z and Ctrl-\\ from being signals, in their place', () => {
+  test('leave Ctrl-C, Ctrl-Z and Ctrl-\\ signals, in their place', () => {
     const { last } = play(begin, bytes(`ab\x1a${ANSWER}c\x03\x1c`));
     expect(last.map((effect) => (effect.type === 'key' ? effect.key : typed([effect])))).toEqual([
       'ab',
@@ -157,13 +157,13 @@ describe('answers among what is typed', () => {
   });
 });
 
-describe('at the end', () => {
+describe('the end of the terminal watch', () => {
   const quiet: WatchEvent = { type: 'timer', timer: 'close' };
   const limit: WatchEvent = { type: 'timer', timer: 'close-limit' };
   const awaits = (effects: readonly WatchEffect[]): number[] =>
     effects.flatMap((effect) => (effect.type === 'set-timer' && effect.timer === 'close' ? [effect.afterMs] : []));
 
-  test('an answer on its way is awaited and swallowed, with what is typed meanwhile', () => {
+  test('awaits and drops an answer on its way, with keys that are typed meanwhile', () => {
     const { effects, last } = play(...PROOF, tick, close, bytes('typed\x1b[0'), bytes('n'));
     expect(awaits(effects)).toEqual([TERMINAL_ANSWER_AWAIT_MS, TERMINAL_ANSWER_AWAIT_MS, PASTE_QUIET_MS]);
     expect(typed(effects)).toBe('');
@@ -174,7 +174,7 @@ describe('at the end', () => {
   test.each([
     ['no answer is expected', PROOF],
     ['the terminal never answers', [begin, ...ticks(TERMINAL_UNANSWERED_MAX)]],
-  ])('the rest of a paste is swallowed until it is quiet where %s', (_what, events) => {
+  ])('drops the rest of a paste until the input is quiet if %s', (_what, events) => {
     const { effects, watch } = play(...events, close, bytes('rest\x03\x1c of a paste'), bytes(' and more'));
     expect(awaits(effects)).toEqual([PASTE_QUIET_MS, PASTE_QUIET_MS, PASTE_QUIET_MS]);
     expect(typed(effects)).toBe('');
@@ -182,12 +182,12 @@ describe('at the end', () => {
     expect(types(stepWatch(watch, quiet).effects)).toEqual(['closed']);
   });
 
-  test('an announced paste is awaited for longer, until its end has come', () => {
+  test('awaits an announced paste for longer, until its end has come', () => {
     const { effects } = play(...PROOF, bytes('\x1b[200~text'), close, bytes('more'), bytes('\x1b[201~'));
     expect(awaits(effects)).toEqual([OPEN_PASTE_QUIET_MS, OPEN_PASTE_QUIET_MS, PASTE_QUIET_MS]);
   });
 
-  test('what never ends is awaited for so long and no longer', () => {
+  test('awaits an endless paste for a bounded time', () => {
     const { effects, last } = play(...PROOF, close, bytes('x'), bytes('x'), limit);
     expect(effects).toContainEqual({ type: 'set-timer', timer: 'close-limit', afterMs: TERMINAL_CLOSE_LIMIT_MS });
     expect(types(last)).toEqual(['closed']);
@@ -196,7 +196,7 @@ describe('at the end', () => {
   test.each([
     ['the terminal is gone', [...PROOF, ...ticks(TERMINAL_UNANSWERED_MAX + 1)]],
     ['its input has ended', [...PROOF, tick, { type: 'ended' } as const]],
-  ])('nothing is awaited where %s', (_what, events) => {
+  ])('awaits nothing if %s', (_what, events) => {
     expect(types(play(...events, close).last)).toEqual(['closed']);
   });
 });
@@ -207,7 +207,7 @@ describe('a paste that the terminal announces', () => {
   const keys = (effects: readonly WatchEffect[]): number => effects.filter(({ type }) => type === 'key').length;
   const paste: WatchEvent = { type: 'timer', timer: 'paste' };
 
-  test('holds no signal, however it is cut, and gets through whole', () => {
+  test('contains no signal, however it is cut, and gets through whole', () => {
     const pasted = `${BEGIN}before${KEYS}behind${END}`;
     fc.assert(
       fc.property(fc.array(fc.nat(pasted.length)), (cuts) => {
@@ -220,12 +220,12 @@ describe('a paste that the terminal announces', () => {
     );
   });
 
-  test('control: the same bytes without the announcement are three signals, and so they are behind its end', () => {
+  test('control: the same bytes are three signals without the announcement, and after its end', () => {
     expect(keys(play(bytes(`before${KEYS}behind`)).effects)).toBe(3);
     expect(keys(play(bytes(`${BEGIN}text${END}${KEYS}`)).effects)).toBe(3);
   });
 
-  test('and never ends is over after a while, though somebody presses Ctrl-C all the time', () => {
+  test('without an end is over after a while, even if the user keeps pressing Ctrl-C', () => {
     const { effects, last } = play(bytes(`${BEGIN}text`), bytes('\x03'), bytes('\x03'), paste, bytes('\x03'));
     expect(effects.filter((effect) => effect.type === 'set-timer')).toEqual([
       { type: 'set-timer', timer: 'paste', afterMs: OPEN_PASTE_QUIET_MS },

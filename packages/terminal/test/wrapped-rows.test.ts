@@ -85,7 +85,7 @@ const anyName = fc.oneof(
   fc.string({ unit: 'binary', maxLength: 24 }),
 );
 
-describe('a row that a peer’s text or name has part in', () => {
+describe('a row with a part of another member’s text or name', () => {
   test('never begins as a notice does, at any width and after any change of it', async () => {
     await fc.assert(
       fc.asyncProperty(
@@ -103,7 +103,7 @@ describe('a row that a peer’s text or name has part in', () => {
     );
   });
 
-  test('never does so where lines are of any length, and whatever shows them wraps them', async () => {
+  test('never begins as a notice does on unwrapped lines, at any later wrap', async () => {
     await fc.assert(
       fc.asyncProperty(anyText, anyName, anyWidth, async (text, name, width) => {
         const { notify, lines } = screenOf();
@@ -115,7 +115,7 @@ describe('a row that a peer’s text or name has part in', () => {
     );
   });
 
-  test('would be found by the same check if the text were printed as it comes', async () => {
+  test('control: the same check finds such a row in the raw text', async () => {
     const forged = await rowsAt([`alice·4f2c  ${'x'.repeat(28)}¶-- bob left`], [40]);
     expect(forged.some((row) => NOTICE.test(row))).toBe(true);
     const reflowed = await rowsAt([`alice·4f2c  ${'x'.repeat(28)}bob·1234  I agree`], [80, 40]);
@@ -124,7 +124,7 @@ describe('a row that a peer’s text or name has part in', () => {
     expect(words.some((row) => row.startsWith('-- bob left'))).toBe(true);
   });
 
-  test('has an indent when we break it, and is as wide as the terminal at most', () => {
+  test('has an indent after a break, and is never wider than the terminal', () => {
     for (let width = 1; width <= WIDTH_MAX; width += 1) {
       const { notify, rows } = screenOf(width);
       notify(message(`123456789-- bob left ${'word '.repeat(30)}`, { ...PEER, name: 'a'.repeat(24) }));
@@ -134,7 +134,7 @@ describe('a row that a peer’s text or name has part in', () => {
     }
   });
 
-  test('of ours is as wide as the terminal at most, and goes on behind an indent', () => {
+  test('from the program is never wider than the terminal, and goes on after an indent', () => {
     for (let width = 1; width <= WIDTH_MAX; width += 1) {
       const { notify, rows } = screenOf(width);
       notify({ type: 'access', mode: 'locked' });
@@ -149,7 +149,7 @@ describe('a row that a peer’s text or name has part in', () => {
     }
   });
 
-  test('stands below its label where that leaves too little room, and beside it where it does not', () => {
+  test('stands below its label if that leaves too little room, and beside it otherwise', () => {
     const narrow = screenOf(40);
     narrow.notify(message('123456789-- bob left', { ...PEER, name: 'a'.repeat(24) }));
     expect(narrow.rows()).toEqual([`${'a'.repeat(24)}·4f2c`, '    123456789-- bob left']);
@@ -185,7 +185,7 @@ describe('a row that a peer’s text or name has part in', () => {
   });
 });
 
-test('a label is never contained in what a text is shown as, whatever its digits are drawn with', () => {
+test('a label is never contained in a shown text, with digits of any script', () => {
   const label = new Labels().of(VICTIM);
   const disguises = [
     label,
@@ -207,7 +207,7 @@ test('a label is never contained in what a text is shown as, whatever its digits
   }
 });
 
-test('a stranger’s name is warned of where its knock is told, and no more often', () => {
+test('a stranger’s name gives a warning only if its knock is shown, or when it joins', () => {
   const { notify, rows } = screenOf();
   for (let waiting = 1; waiting <= 64; waiting += 1) {
     const member = { name: 'anna!', fingerprint: String(waiting).padStart(16, '0') };
@@ -222,7 +222,7 @@ test('a stranger’s name is warned of where its knock is told, and no more ofte
   expect(rows().filter((row) => row.startsWith('¶!! WARNING'))).toHaveLength(WAITING_SHOWN_MAX + 1);
 });
 
-test('a warning names a few of those who share a name, and counts the others', () => {
+test('a warning names a few members that share a name, and counts the others', () => {
   const { notify, rows } = screenOf();
   const namesakes = Array.from({ length: 40 }, (_, index) => ({
     name: 'anna',

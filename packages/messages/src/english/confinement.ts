@@ -2,7 +2,7 @@
 
 export const CONFINEMENT = {
   'error.confinement.unprotected':
-    'the engine does not protect this program as docker-compose.yml asks, so nothing was begun: start it with docker compose and the compose file of this version; ./scripts/doctor checks the rest',
+    'the engine does not protect this program as docker-compose.yml asks, so nothing was begun. Start it with docker compose and the compose file of this version; ./scripts/doctor checks the rest',
   'error.confinement.unprotected-word':
     'SOTTO_UNPROTECTED holds a word that names no protection: leave it out, or list the missing protections with commas between them',
   'confinement.lacking': 'unprotected: {protections}',

@@ -62,9 +62,9 @@ export const HOST = {
   'host.cover-off':
     'cover: off; someone watching your connection can see when you write. SOTTO_ROOM_COVER=stealth hides it, for 20 MB an hour',
   'host.cover-jitter':
-    "cover: jitter; it blurs when a member writes, and does not hide it; a line waits {delay} s on average, and Tor's own time",
+    "cover: jitter; it blurs when a member writes, and does not hide it. A line waits {delay} s on average, and Tor's own time",
   'host.cover-stealth':
-    "cover: {mode}; at most {members} members; each sends {up} MB an hour and receives {down}, whether or not anyone writes; a line waits {delay} s on average, and Tor's own time",
+    "cover: {mode}; at most {members} members; each sends {up} MB an hour and receives {down}, whether or not anyone writes. A line waits {delay} s on average, and Tor's own time",
   'host.invite-reminder': 'Anyone with this string can join.',
   'host.invite-not-yet': 'The room is not reachable yet: the host shows its progress.',
   'host.help': `Usage: host [--help] [--version]
@@ -86,16 +86,20 @@ docker compose starts it. It takes no arguments and reads its environment:
   SOTTO_UNPROTECTED       protections that may be missing: see CONTRIBUTING.md
 
 Set the first two for docker compose: SOTTO_ROOM_ACCESS=knock docker compose up
-Exit codes: 0 stopped, 1 it could not open the room or lost it, 2 a wrong
-argument or variable, 78 the engine does not protect it as docker-compose.yml
-asks (unprotected).
+
+Exit codes:  0 stopped
+             1 it could not open the room or lost it
+             2 a wrong argument or variable
+            78 the engine does not protect it as docker-compose.yml asks
+               (unprotected)
 `,
   'invite.help': `Usage: docker compose exec host invite [--help] [--version]
 
 Shows the connection string of the room again, once the room can be reached.
 Into a pipe or a file (exec -T) it writes the string alone on one line.
 
-Exit codes: 0 shown, 1 the room cannot be reached yet or the host does not
-answer, 2 a wrong argument or variable.
+Exit codes:  0 shown
+             1 the room cannot be reached yet or the host does not answer
+             2 a wrong argument or variable
 `,
 } as const;

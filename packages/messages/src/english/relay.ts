@@ -28,7 +28,10 @@ docker compose starts it. It takes no arguments and reads its environment:
   SOTTO_REDIS_PORT    the port of Redis; 6379 if absent
   SOTTO_UNPROTECTED   protections that may be missing: see CONTRIBUTING.md
 
-Exit codes: 0 stopped, 1 it could not start, 2 a wrong argument or variable,
-78 the engine does not protect it as docker-compose.yml asks (unprotected).
+Exit codes:  0 stopped
+             1 it could not start
+             2 a wrong argument or variable
+            78 the engine does not protect it as docker-compose.yml asks
+               (unprotected)
 `,
 } as const;

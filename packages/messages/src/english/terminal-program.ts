@@ -23,9 +23,13 @@ shell's history.
 Environment: SOTTO_INVITE_FILE, as --invite-file; SOTTO_MODERATOR_SOCKET, as
 --host; SOTTO_RENEW, as --renew.
 
-Exit codes: 0 left; 1 the room ended or cannot be reached, or a message was not
-acknowledged or not taken; 2 wrong usage, connection string or input; 3 /panic
-or SIGQUIT; 70 a bug; 78 the engine does not protect it (unprotected).
+Exit codes:  0 left
+             1 the room ended or cannot be reached, or a message was not
+               acknowledged or not taken
+             2 wrong usage, connection string or input
+             3 /panic or SIGQUIT
+            70 a bug
+            78 the engine does not protect it (unprotected)
 `,
   'terminal.note': 'sotto: {note}',
   'terminal.refused': '{problem} ({code})',

@@ -3,9 +3,9 @@
 export const TERMINAL_STATUS = {
   'status.cover-off': 'cover: off',
   'status.cover-jitter':
-    'cover: jitter; {up} MB an hour up and {down} down, whether or not anyone writes; a line waits {delay} s on average',
+    'cover: jitter; {up} MB an hour up and {down} down, whether or not anyone writes. A line waits {delay} s on average',
   'status.cover-stealth':
-    'cover: stealth, for {members} at most; {up} MB an hour up and {down} down, whether or not anyone writes; a line waits {delay} s on average',
+    'cover: stealth, for {members} at most; {up} MB an hour up and {down} down, whether or not anyone writes. A line waits {delay} s on average',
   'status.cover-slot': '{cover}; a slot every {seconds} s',
   'status.waiting-nothing': '  waiting: nothing',
   'status.waiting': '  waiting: about {seconds} s',
@@ -31,7 +31,7 @@ export const TERMINAL_STATUS = {
   'status.observer-jitter':
     '  someone watching your connection can see: when you write, a little blurred; this mode does not hide it',
   'status.observer-stealth':
-    '  someone watching your connection can see: that you are here, and when members join or leave or the keys change; not when anyone writes, nor how much',
+    '  someone watching your connection can see: that you are here, and when members join or leave or the keys change. Hidden: when anyone writes, and how much',
   'status.circuit-kept': 'the circuit is the same as before: {reason}',
   'status.circuit-renewed': 'another circuit: everything goes over it from now on',
 } as const;

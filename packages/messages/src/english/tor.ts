@@ -125,7 +125,9 @@ else. docker compose starts it. It takes no arguments and reads its environment:
   SOTTO_TOR_COOKIE   the file with Tor's control cookie: an absolute path
   SOTTO_UNPROTECTED  protections that may be missing: see CONTRIBUTING.md
 
-Exit codes: 0 stopped, 2 a wrong argument or variable, 78 the engine does not
-protect it as docker-compose.yml asks (unprotected).
+Exit codes:  0 stopped
+             2 a wrong argument or variable
+            78 the engine does not protect it as docker-compose.yml asks
+               (unprotected)
 `,
 } as const;

@@ -39,9 +39,9 @@ async function withBoth(
 
 const hasLeft = (text: string): boolean => /-- anna·[0-9a-f]{4} has left/.test(text);
 
-describe.runIf(process.platform === 'linux')('a member', () => {
+describe.runIf(process.platform === 'linux')('a member on a watched terminal', () => {
   test.concurrent(
-    'whose terminal is neither read nor answers leaves the room within two minutes, in order',
+    'leaves the room within two minutes, in order, if its terminal neither reads nor answers',
     async () => {
       await withBoth(async (terminal, bert) => {
         const from = performance.now();
@@ -58,7 +58,7 @@ describe.runIf(process.platform === 'linux')('a member', () => {
     },
   );
 
-  test.concurrent('is told why on a terminal that is read and does not answer', async () => {
+  test.concurrent('leaves with the reason on a terminal that reads and does not answer', async () => {
     await withBoth(async (terminal, bert) => {
       terminal.answersAfterMs = Infinity;
       await bert.out.until(hasLeft);
@@ -67,7 +67,7 @@ describe.runIf(process.platform === 'linux')('a member', () => {
     });
   });
 
-  test.concurrent('whose terminal sleeps for a minute, and then answers all at once, stays', async () => {
+  test.concurrent('stays if its terminal sleeps for a minute, and then answers all at once', async () => {
     await withBoth(async (terminal, bert) => {
       terminal.pause();
       await wait(60 * SECOND_MS);
@@ -79,7 +79,7 @@ describe.runIf(process.platform === 'linux')('a member', () => {
     });
   });
 
-  test.concurrent('whose terminal has never answered stays', async () => {
+  test.concurrent('stays if its terminal has never answered', async () => {
     await withBoth(
       async (terminal, bert) => {
         await wait(SILENCE_MS + 2 * TERMINAL_ASK_EVERY_MS);
