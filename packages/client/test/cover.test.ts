@@ -60,7 +60,7 @@ function chatter(seats: readonly RoomMember[], second: number): void {
 }
 
 describe('a client in stealth', () => {
-  test('writes the same, bit for bit, whether everybody talks or nobody does', { timeout: 120_000 }, async () => {
+  test('writes the same, bit for bit, whether all members talk or none does', { timeout: 120_000 }, async () => {
     const idle = await watch('stealth-4', 400, silence);
     const busy = await watch('stealth-4', 400, chatter);
     expect([idle.heard, busy.heard > 150]).toEqual([0, true]);
@@ -70,7 +70,7 @@ describe('a client in stealth', () => {
     }
   });
 
-  test('has the same 10,000 slots, whether its user talks or not', { timeout: 480_000 }, async () => {
+  test('has the same 10,000 slots whether its user talks or not', { timeout: 480_000 }, async () => {
     const alone = ['anna'];
     const idle = await watch('stealth-4', 10_000, silence, alone);
     const busy = await watch('stealth-4', 10_000, chatter, alone);
@@ -79,7 +79,7 @@ describe('a client in stealth', () => {
     expect(busy.departures).toEqual(idle.departures);
   });
 
-  test('control: in mode off and in jitter talking shows', { timeout: 60_000 }, async () => {
+  test('control: in modes off and jitter, talking is visible', { timeout: 60_000 }, async () => {
     for (const cover of ['off', 'jitter'] as const) {
       const idle = await watch(cover, 60, silence);
       const busy = await watch(cover, 60, chatter);
@@ -87,7 +87,7 @@ describe('a client in stealth', () => {
     }
   });
 
-  test('sends texts short and long that arrive once, in their order', { timeout: 60_000 }, async () => {
+  test('sends short and long texts that arrive once and in order', { timeout: 60_000 }, async () => {
     const { room, seats } = await gather('stealth-8', ['anna', 'ben', 'carla']);
     const [anna, ben] = seats;
     const long = 'What a long story. '.repeat(300);
@@ -104,7 +104,7 @@ describe('a client in stealth', () => {
     expect(told(anna, 'delivered').at(-1)?.by).toBe(2);
   });
 
-  test('says so when far less comes than the mode brings', { timeout: 60_000 }, async () => {
+  test('warns if far less arrives than the mode brings', { timeout: 60_000 }, async () => {
     // This relay sends what there is to send, and no slots.
     const { room, seats } = await gather('stealth-4', ['anna']);
     await room.clock.advance(300_000);
@@ -112,7 +112,7 @@ describe('a client in stealth', () => {
     expect(seats.flatMap((seat) => told(seat, 'warning')).map(({ code }) => code)).toEqual(['cover-thin']);
   });
 
-  test('sends what was refused again in its slots, a receipt like a text', { timeout: 60_000 }, async () => {
+  test('sends refused frames again in its slots, a receipt like a text', { timeout: 60_000 }, async () => {
     const slow = { conditions: () => ({ latencyMs: () => 400 }) };
     const room = new Room({ seed: 3, cover: 'stealth-4' });
     const anna = await room.join('anna', { random: twoSources(1), ...slow });
@@ -136,7 +136,7 @@ describe('a client in stealth', () => {
     expect([textsOf(ben), gapsOf(ben)]).toEqual([['in between'], []]);
   });
 
-  test('goes on after a cut, in slots of a new phase, and loses nothing', { timeout: 60_000 }, async () => {
+  test('continues after a cut, in slots of a new phase, and loses nothing', { timeout: 60_000 }, async () => {
     const { room, seats } = await gather('stealth-4', ['anna', 'ben']);
     const [anna, ben] = seats;
     if (anna === undefined || ben === undefined) throw new Error('nobody came');
@@ -192,7 +192,7 @@ describe('a client in stealth', () => {
   });
 });
 
-test('a string with another mode leads nowhere', async () => {
+test('an invite with another cover mode is not admitted', async () => {
   const room = new Room({ seed: 5, cover: 'stealth-8' });
   const stranger = await room.join('carla', { invite: { ...room.invite, cover: 'stealth-4' } });
   expect(statesOf(stranger).at(-1)).toBe('closed not-admitted');
@@ -200,7 +200,7 @@ test('a string with another mode leads nowhere', async () => {
   expect(statesOf(member).at(-1)).toBe('joined');
 });
 
-test('frames of a stealth member are PUBLISH or FILL of one length, and nothing else when it has joined', async () => {
+test('a stealth member that has joined sends only PUBLISH and FILL frames of one length', async () => {
   const room = new Room({ seed: 6, cover: 'stealth-4' });
   const frames: string[] = [];
   await room.join('anna');
@@ -219,7 +219,7 @@ test('frames of a stealth member are PUBLISH or FILL of one length, and nothing 
 
 describe('the commits of a stealth room', () => {
   test.each(COVERS.filter(isStealth))(
-    'have one size in %s, however many are in it',
+    'have one size in %s for any number of members',
     { timeout: 120_000 },
     async (cover) => {
       const { members: most, commitFrames, snapshotBytes } = stealthShape(cover);

@@ -25,7 +25,7 @@ describe('a relay that shows members different rooms', () => {
     };
   }
 
-  test('by leaving out what one of them gets is found out by the next message', async () => {
+  test('is detected at the next message after it omits an entry for one member', async () => {
     const room = new Room();
     const [anna, ben] = await joinMembers(room, 2);
     await room.clock.advance(2 * RECEIPT_DELAY_MS);
@@ -39,7 +39,7 @@ describe('a relay that shows members different rooms', () => {
     expect(told(ben, 'warning')[0]?.from?.name).toBe('Anna');
   });
 
-  test('by changing the order is found out', async () => {
+  test('is detected after it changes the order of entries', async () => {
     const room = new Room();
     const [anna, ben, cleo] = await joinMembers(room, 3);
     if (cleo === undefined) throw new Error('nobody');
@@ -103,7 +103,7 @@ describe('a relay that shows members different rooms', () => {
     expect(room.relay.arrivals.length - length).toBe(2);
   }
 
-  test('by changing the order of what is said last in an epoch is found out in the next, though nothing more is said', async () => {
+  test('is detected in the next epoch after it changes the order of the last texts, even without another text', async () => {
     const room = new Room();
     const seats = await gatherAround(room);
     const [, ben] = seats;
@@ -119,7 +119,7 @@ describe('a relay that shows members different rooms', () => {
     expect(seats.map((seat) => warningsOf(seat).length)).toEqual([1, 2, 1]);
   });
 
-  test('is found out also when epochs follow each other faster than a receipt, four in a row', async () => {
+  test('is detected even if four epochs in a row follow each other faster than a receipt', async () => {
     const room = new Room();
     const seats = await gatherAround(room);
     const [anna, ben] = seats;
@@ -139,7 +139,7 @@ describe('a relay that shows members different rooms', () => {
     expect(seats.map((seat) => warningsOf(seat).length)).toEqual([1, 2, 1]);
   });
 
-  test('control: in an honest room texts count as delivered, however fast epochs follow each other', async () => {
+  test('control: in an honest room, texts count as delivered however fast epochs follow each other', async () => {
     const room = new Room();
     const seats = await gatherAround(room);
     const [anna] = seats;
@@ -167,7 +167,7 @@ describe('a relay that shows members different rooms', () => {
     expect(told(anna, 'delivered').at(-1)?.by).toBe(2);
   });
 
-  test('control: in an honest room the last text of an epoch is delivered to all, without a warning', async () => {
+  test('control: in an honest room, the last text of an epoch is delivered to all members without a warning', async () => {
     const room = new Room();
     const seats = await gatherAround(room);
     await sayLast(room, seats);
@@ -183,7 +183,7 @@ describe('a relay that shows members different rooms', () => {
   });
 
   test.each(['silence', 'a text at once'])(
-    'by hiding from all others what one said last in an epoch is found out in the next, through %s',
+    'is detected in the next epoch, through %s, after it hides one member’s last text from all others',
     async (next) => {
       const room = new Room();
       const seats = await gatherAround(room);
@@ -207,7 +207,7 @@ describe('a relay that shows members different rooms', () => {
     },
   );
 
-  test('by going back and growing again while they are away is found out', async () => {
+  test('is detected after it goes back and grows again while members are away', async () => {
     const room = new Room();
     const [anna, ben] = await joinMembers(room, 2);
     await room.clock.advance(2 * RECEIPT_DELAY_MS);
@@ -246,7 +246,7 @@ describe('a relay that shows members different rooms', () => {
     for (const seat of [anna, ben, cleo]) expect(warningsOf(seat)).toEqual([]);
   });
 
-  test('control: none of this happens in an honest room, cuts and all', async () => {
+  test('control: an honest room with cuts causes no warning', async () => {
     const room = new Room();
     const seats = await joinMembers(room, 4);
     for (let round = 0; round < 20; round += 1) {

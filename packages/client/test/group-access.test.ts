@@ -30,7 +30,7 @@ describe('an access order', () => {
     expect(anna.view.access).toBe('knock');
   });
 
-  test('that is not the moderator’s, or another room’s, is not committed, and ignored in a rogue’s commit', async () => {
+  test('is not committed if it is foreign to the moderator or the room, and is ignored in a rogue’s commit', async () => {
     const { log, members } = await room(21, ['anna', 'ben']);
     const [anna, ben] = [named(members, 'anna'), named(members, 'ben')];
     const other = new GroupLog(210).moderator.access('locked');
@@ -51,7 +51,7 @@ describe('an access order', () => {
     expect([anna.view.access, ben.view.access]).toEqual(['locked', 'locked']);
   });
 
-  test('that is older than the one that holds has no effect: nobody unlocks a room with an order from before', async () => {
+  test('cannot unlock a room if it is older than the order that holds', async () => {
     const { log, members } = await room(22, ['anna', 'ben']);
     const anna = named(members, 'anna');
     const unlock = log.moderator.access('open');
@@ -66,7 +66,7 @@ describe('an access order', () => {
     expect(anna.news).toEqual({ kind: 'refused', by: 'other', code: 'policy-locked', sealedBy: 'joiner' });
   });
 
-  test('that is older is ignored in a member’s commit, too', async () => {
+  test('is ignored in a member’s commit if it is older than the order that holds', async () => {
     const { log, members } = await room(23, ['anna', 'ben']);
     const [anna, ben] = [named(members, 'anna'), named(members, 'ben')];
     const rogue = await Rogue.open(log);
@@ -82,7 +82,7 @@ describe('an access order', () => {
     expect([anna.news?.kind, anna.view.access, ben.view.access]).toEqual(['epoch', 'locked', 'locked']);
   });
 
-  test('in the log before another member’s commit is not part of it', async () => {
+  test('is not part of another member’s commit that follows it in the log', async () => {
     const { log, members } = await room(24, ['anna', 'ben']);
     const [anna, ben] = [named(members, 'anna'), named(members, 'ben')];
     const made = await anna.membership.order([log.moderator.access('locked')]);
@@ -100,8 +100,8 @@ describe('an access order', () => {
   });
 });
 
-describe('a locked room', () => {
-  test('is refused to a joiner at once, from the snapshot alone', async () => {
+describe('a restricted room', () => {
+  test('refuses a joiner at once if it is locked, from the snapshot alone', async () => {
     const { log } = await restricted(30, 'locked');
     const carla = await log.member('carla');
     expect(await carla.membership.join(log.snapshot?.bytes ?? new Uint8Array(0), false)).toEqual({
@@ -113,7 +113,7 @@ describe('a locked room', () => {
   test.each([
     ['locked', 'policy-locked'],
     ['knock', 'policy-knock'],
-  ] as const)('or one in mode %s: a join is refused by all, and the room goes on', async (mode, code) => {
+  ] as const)('in mode %s refuses a forced join at every member, and goes on', async (mode, code) => {
     const { log, anna, ben, both } = await restricted(31, mode);
     const before = viewOf(anna);
     await (await Rogue.open(log)).join();
@@ -144,7 +144,7 @@ describe('a locked room', () => {
     expect(ben.view.access).toBe(mode);
   });
 
-  test('accepts no Add; nor does an open one', async () => {
+  test('accepts no Add, and neither does an open room', async () => {
     for (const [mode, code] of [
       ['locked', 'policy-locked'],
       ['open', 'policy-add'],
@@ -163,7 +163,7 @@ describe('a locked room', () => {
     }
   });
 
-  test('that all members have left can be joined', async () => {
+  test('can be joined after all members have left', async () => {
     const log = await new GroupLog(34).founded(new GroupLog(34).moderator.access('locked'));
     const anna = await log.member('anna');
     await anna.join();

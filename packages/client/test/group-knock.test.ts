@@ -17,7 +17,7 @@ function last(opened: readonly GroupOpened[]): GroupOpened | undefined {
 }
 
 describe('a room in knock mode', () => {
-  test('lets in a joiner that a member admits: all agree, and it reads all later texts', async () => {
+  test('gets a joiner that a member admits: all members agree, and it reads all later texts', async () => {
     const { log, anna, ben, both } = await restricted(40, 'knock');
     const carla = await log.member('carla');
     expect(await carla.membership.join(log.snapshot?.bytes ?? new Uint8Array(0), false)).toEqual({
@@ -72,7 +72,7 @@ describe('a room in knock mode', () => {
     expect(new Set(log.entries.map((body) => body.length))).toEqual(new Set([4_080]));
   });
 
-  test('is changed by nothing that a stranger does who is not answered', async () => {
+  test('is changed by no act of an unanswered stranger', async () => {
     const { log, anna, ben, both } = await restricted(42, 'knock');
     const before = [viewOf(anna), viewOf(ben)];
     for (let index = 0; index < 20; index += 1) await (await log.member(`stranger ${index}`)).knock();
@@ -96,7 +96,7 @@ describe('a room in knock mode', () => {
     expect(answers).toEqual(['member-unknown', 'made']);
   });
 
-  test('does not show a knock that is junk, of another room, or of a member', async () => {
+  test('shows no knock that is junk, of another room, or of a member', async () => {
     const { log, anna, ben } = await restricted(43, 'knock');
     const { envelopes, identity } = await Rogue.open(log);
     const other = new GroupLog(430);
@@ -129,14 +129,14 @@ describe('a room in knock mode', () => {
   test.each([
     ['open', 'policy-add'],
     ['locked', 'policy-locked'],
-  ] as const)('is the only one that shows a knock: in mode %s nobody is asked', async (mode, code) => {
+  ] as const)('is the only one that shows a knock: a room in mode %s shows none', async (mode, code) => {
     const { log, ben } = await restricted(44, mode);
     await (await log.member('carla')).knock();
     await ben.read();
     expect(last(ben.opened)).toEqual(nothing(code, 'joiner'));
   });
 
-  test('admits no joiner twice, none that is a member already, and none that has not knocked', async () => {
+  test('admits no joiner twice, no present member, and no joiner that has not knocked', async () => {
     const { log, anna, ben, both } = await restricted(45, 'knock');
     const carla = await log.member('carla');
     expect(await anna.membership.admit(carla.membership.memberId)).toEqual({ ok: false, code: 'member-unknown' });
@@ -155,7 +155,7 @@ describe('a room in knock mode', () => {
     expectOneView([anna, ben, carla]);
   });
 
-  test('gives nothing to the reader of a welcome for another joiner', async () => {
+  test('reveals nothing to the reader of a welcome for another joiner', async () => {
     const { log, anna, both } = await restricted(46, 'knock');
     const [carla, dora] = [await log.member('carla'), await log.member('dora')];
     await carla.knock();

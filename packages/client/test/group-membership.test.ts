@@ -15,7 +15,7 @@ function pick<Item>(items: readonly Item[], random: SeededRandom): Item {
 }
 
 describe('a room', () => {
-  test('loses its founder with the first rotation', async () => {
+  test('removes its founder with the first rotation', async () => {
     const { members } = await room(1, ['anna']);
     const [anna] = members;
     expect(anna?.names).toBe(2);
@@ -24,7 +24,7 @@ describe('a room', () => {
     expect(anna?.names).toBe(1);
   });
 
-  test('can be joined with no member online, and all later texts are readable by all', async () => {
+  test('can be joined with no member online, and all members can read all later texts', async () => {
     const { members } = await room(2, ['anna', 'ben', 'carla']);
     for (const member of members) await member.send(`I am ${member.name}`);
     await readAll(members);
@@ -35,7 +35,7 @@ describe('a room', () => {
     expect(epochs.size).toBe(1);
   });
 
-  test('is not heard by a string holder who did not join, nor by who joins later', async () => {
+  test('cannot be read by a string holder that did not join, nor by a later joiner', async () => {
     const { log, members } = await room(3, ['anna', 'ben']);
     const listener = await log.member('listener');
     await members[0]?.send('among us');
@@ -50,7 +50,7 @@ describe('a room', () => {
     expect(listener.heard).toEqual(['welcome']);
   });
 
-  test('with the post-quantum suite puts only frames of one size and snapshots of a power of two into the relay', async () => {
+  test('with the post-quantum suite writes only frames of one size and snapshots of a power of two', async () => {
     const log = await new GroupLog(4, 'x-wing').founded();
     const anna = await log.member('anna');
     await anna.join();
@@ -135,7 +135,7 @@ describe('a leaver', () => {
 
 describe('a hostile string holder', () => {
   test.each(['junk', 'a commit of another room'])(
-    'commits %s: the commit number moves, the epoch does not, the snapshot is put back',
+    'moves only the commit number by %s: the epoch stays, and the snapshot is put back',
     async (what) => {
       const { log, members } = await room(10, ['anna', 'ben']);
       const epoch = members[0]?.view.epoch;
@@ -170,7 +170,7 @@ describe('a hostile string holder', () => {
     },
   );
 
-  test('interrupts the pieces of a commit: the others stay in one epoch', async () => {
+  test('interrupts the pieces of a commit, and the members stay in one epoch', async () => {
     const { log, members } = await room(12, ['anna', 'ben']);
     const upload = await members[0]?.membership.rotate();
     if (upload?.ok !== true) throw new Error('anna could not rotate');
@@ -212,7 +212,7 @@ describe('members that act in any order', () => {
   const runs = Number(process.env['SOTTO_GROUP_RUNS'] ?? '6');
 
   test.each(Array.from({ length: runs }, (_, index) => index + 100))(
-    'all who stay are in one epoch and hear the same (seed %i)',
+    'see one epoch and the same texts if they stay (seed %i)',
     async (seed) => {
       const { log, members } = await room(seed, ['anna', 'ben']);
       const random = new SeededRandom(seed);

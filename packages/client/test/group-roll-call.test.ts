@@ -57,7 +57,7 @@ describe('a roll call', () => {
     expect(person('anna').news?.kind).toBe('epoch');
   });
 
-  test('does not count messages from before it, nor from the epoch before', async () => {
+  test('does not count messages from before it, or from the epoch before', async () => {
     const { members, person, rogue } = await withRogue(62, ['anna', 'ben', 'carla']);
     await person('ben').send('before');
     await person('anna').callRoll();

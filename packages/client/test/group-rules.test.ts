@@ -86,7 +86,7 @@ describe('a commit', () => {
     ]);
   });
 
-  test('takes the access order with the highest number, whatever their order', () => {
+  test('takes the access order with the highest number, in whatever order they come', () => {
     fc.assert(
       fc.property(
         fc.array(fc.nat(20), { maxLength: 6 }),
@@ -110,7 +110,7 @@ describe('the bundle before a commit', () => {
     bytes: Uint8Array.of(index),
   });
 
-  test('gives the commit with its last piece, and the authorizations before it', () => {
+  test('yields the commit with its last piece, and the authorizations before it', () => {
     let bundle: CommitBundle = addOrder(addLeave(EMPTY_BUNDLE, proof), order(3));
     for (const index of [0, 1]) {
       const taken = addPiece(bundle, piece(index, 3));
@@ -144,7 +144,7 @@ describe('the bundle before a commit', () => {
 describe('own messages', () => {
   const body = (index: number): Uint8Array => Uint8Array.of(index >> 8, index & 0xff);
 
-  test('are recognised once each, in their order, as the others hear them', () => {
+  test('are recognised once each and in order, as the other members receive them', () => {
     const messages = new OwnMessages();
     for (let index = 0; index < 4; index += 1) messages.add(body(index), index === 2);
     expect(messages.acknowledge(body(9))).toBeUndefined();
@@ -157,14 +157,14 @@ describe('own messages', () => {
     expect(messages.acknowledge(body(3))).toBeUndefined();
   });
 
-  test('that skip more generations than the others keep are not heard', () => {
+  test('are not heard if they skip more generations than the other members keep', () => {
     const messages = new OwnMessages();
     for (let index = 0; index <= GROUP_SKIPPED_MESSAGES_MAX + 1; index += 1) messages.add(body(index), false);
     expect(messages.acknowledge(body(GROUP_SKIPPED_MESSAGES_MAX + 1))).toBe('unheard');
     expect(messages.acknowledge(body(GROUP_SKIPPED_MESSAGES_MAX))).toBe('heard');
   });
 
-  test('that the relay reorders count alike for all: a roll call that no member could open is none', async () => {
+  test('count alike for all if the relay reorders them: a roll call that no member could open is none', async () => {
     const { log, members } = await room(100, ['anna', 'ben']);
     const [anna, ben] = [named(members, 'anna'), named(members, 'ben')];
     const call = await anna.membership.seal({ ...NO_LOG_HASH, type: 'roll-call', number: 1 });
@@ -208,7 +208,7 @@ describe('the key of an entry', () => {
     }
   }
 
-  test('is the epoch’s for a member, the join key for a string holder, and unknown for others', async () => {
+  test('is the epoch’s for a member, the join key for a string holder, and unknown otherwise', async () => {
     const { log, members } = await room(102, ['anna', 'ben']);
     const anna = named(members, 'anna');
     const rogue = await Rogue.open(log);
@@ -248,7 +248,7 @@ describe('the key of an entry', () => {
       expect(await anna.membership.open(body)).toMatchObject({ code: 'foreign', sealedBy: 'nobody' });
   });
 
-  test('is known of own entries, too: the join key for a join, the epoch’s for all others', async () => {
+  test('is known for own entries, too: the join key for a join, the epoch’s for all others', async () => {
     const { members } = await room(103, ['anna']);
     const anna = named(members, 'anna');
     const sealers = (): unknown[] =>
@@ -265,7 +265,7 @@ describe('the key of an entry', () => {
 });
 
 describe('an upload', () => {
-  test('begins with a dummy and has a power of two frames, whatever it does', async () => {
+  test('begins with a dummy and has a power of two frames, whatever its commit does', async () => {
     const { log, members } = await room(104, ['anna', 'ben', 'carla']);
     const [anna, ben] = [named(members, 'anna'), named(members, 'ben')];
     await ben.leave();
@@ -291,7 +291,7 @@ describe('an upload', () => {
     anna.membership.clear();
   });
 
-  test('with another frame between its own is void for the others and for its maker', async () => {
+  test('is void for all members, its maker included, if another frame interrupts it', async () => {
     const { log, members } = await room(105, ['anna', 'ben']);
     const [anna, ben] = [named(members, 'anna'), named(members, 'ben')];
     await ben.leave();

@@ -131,7 +131,7 @@ describe('a panic', () => {
     expect(alive(mark)).toBe(0);
   });
 
-  test.each(STATES)('of a client %s is the last that any member or user hears of it', async (_state, at) => {
+  test.each(STATES)('ends all events and frames of a client %s', async (_state, at) => {
     const { room, seat, mark } = await at();
     const [told, arrived, dialled] = [seat.events.length, room.relay.arrivals.length, seat.streams.length];
     seat.client.panic();
@@ -146,7 +146,7 @@ describe('a panic', () => {
     expect(alive(mark)).toBe(0);
   });
 
-  test('control: a client that leaves says goodbye', async () => {
+  test('control: a client that leaves sends its goodbye', async () => {
     const { room, seat } = await joined();
     const log = room.relay.log.length;
     seat.client.leave();

@@ -154,7 +154,7 @@ describe('scheduled rotations', () => {
     );
   });
 
-  test('come though somebody joins and goes again without end', () => {
+  test('happen even if a string holder joins and leaves without end', () => {
     const model = gathered([0, 1, 2, 3]);
     const first = [...model.members];
     for (let second = 0; second < 600; second += 10) {
@@ -171,7 +171,7 @@ describe('scheduled rotations', () => {
     }
   });
 
-  test('cannot be kept from a member by one who takes them all: its keys get so old and no older', () => {
+  test('limit the age of a member’s keys even if another member takes every rotation', () => {
     const model = gathered([0, 1]);
     const [greedy, other] = model.members;
     if (greedy === undefined || other === undefined) throw new Error('nobody came');
@@ -199,7 +199,7 @@ describe('scheduled rotations', () => {
     expect(rotationDueAt(COVER, anna.rotation, undefined)).toBeUndefined();
   });
 
-  test('that are long overdue happen one after another when members come back together', () => {
+  test('happen one after another if they are long overdue when members come back together', () => {
     const model = gathered([0, 1, 2, 3]);
     // The second time even the oldest age is long over.
     for (const awayMs of [500_000, 2 * KEYS_OLDEST_MS]) {
@@ -270,7 +270,7 @@ function expectSpaced(commits: readonly Commit[], gapMs: number): void {
 }
 
 describe('clients in stealth', () => {
-  test('rotate in turns for an hour, at even times, and no two collide', { timeout: 240_000 }, async () => {
+  test('rotate in turns for an hour, at even intervals, and no two collide', { timeout: 240_000 }, async () => {
     const { room, seats } = await gather(['anna', 'ben', 'carla']);
     const begun = room.clock.now();
     for (let second = 0; second < 3_600; second += 10) {
@@ -290,7 +290,7 @@ describe('clients in stealth', () => {
     expect(seats.flatMap(gapsOf)).toEqual([]);
   });
 
-  test('pass over a member that is cut off, which has the next rotation', { timeout: 120_000 }, async () => {
+  test('pass over a member that is cut off, and that member has the next rotation', { timeout: 120_000 }, async () => {
     const { room, seats } = await gather(['anna', 'ben', 'carla']);
     await room.clock.advance(3 * TURN_MS);
     const [next, second, last] = commitsOf(seats).slice(-3);
@@ -311,7 +311,7 @@ describe('clients in stealth', () => {
     expect(after[2]?.at).toBeLessThan(begun + 4 * TURN_MS);
   });
 
-  test('go on in turns when a silent member was removed', { timeout: 120_000 }, async () => {
+  test('go on in turns after a silent member was removed', { timeout: 120_000 }, async () => {
     const { room, seats } = await gather(['anna', 'ben', 'carla']);
     const [anna, ben, carla] = seats;
     if (anna === undefined || ben === undefined || carla === undefined) throw new Error('nobody came');
@@ -344,7 +344,7 @@ describe('clients in stealth', () => {
   });
 
   test(
-    'have their own within seconds if they were let in, and do not wait for a turn',
+    'rotate within seconds after a member admits them, and do not wait for a turn',
     { timeout: 120_000 },
     async () => {
       const { room, seats } = await gather(['anna'], COVER);
@@ -370,7 +370,7 @@ describe('clients in stealth', () => {
     },
   );
 
-  test('rotate alone in the room, too', { timeout: 120_000 }, async () => {
+  test('rotate even alone in the room', { timeout: 120_000 }, async () => {
     const { room, seats } = await gather(['anna']);
     await room.clock.advance(5 * TURN_MS);
     // The first two let her in and removed the founder.
@@ -379,7 +379,7 @@ describe('clients in stealth', () => {
     expectSpaced(commits, TURN_MS);
   });
 
-  test('that were away together come back one after another', { timeout: 120_000 }, async () => {
+  test('rotate one after another if they were away together', { timeout: 120_000 }, async () => {
     const { room, seats } = await gather(['anna', 'ben', 'carla']);
     await room.clock.advance(3 * TURN_MS);
     const [next, second] = commitsOf(seats).slice(-3);

@@ -88,7 +88,7 @@ test.each(['jitter', 'stealth-4'] as const)('in %s a joiner knocks, is admitted,
 });
 
 describe('an eviction', () => {
-  test('takes all other members and their unsent texts to the new room', async () => {
+  test('moves all other members and their unsent texts to the new room', async () => {
     const { room, next, asked, moderator } = await openHouse();
     const elsewhere = [next];
     const host = await room.join('Host', { moderator, elsewhere });
@@ -110,7 +110,7 @@ describe('an eviction', () => {
     expect(anna.client.members().map(({ fingerprint }) => fingerprint)).toContain(host.client.fingerprint);
   });
 
-  test('carries waiting texts over into the new room', async () => {
+  test('carries waiting texts over to the new room', async () => {
     const { room, next, moderator } = await openHouse();
     const elsewhere = [next];
     const host = await room.join('Host', { moderator, elsewhere });
@@ -127,7 +127,7 @@ describe('an eviction', () => {
     expect(told(anna, 'sent').map(({ ref }) => ref)).toEqual(['one', 'two']);
   });
 
-  test('holds texts that are sent at once until the following members can read them', async () => {
+  test('holds new texts until the following members can read them', async () => {
     const { room, next, moderator } = await openHouse();
     const elsewhere = [next];
     const slow = (dial: number) => ({ latencyMs: () => (dial === 0 ? 0 : 3_000) });
@@ -175,7 +175,7 @@ describe('an eviction', () => {
     await expectTalk(room, [host, anna], 'still');
   });
 
-  test('that the host cannot carry out emits an error, and changes nothing', async () => {
+  test('emits an error and changes nothing if the host cannot carry it out', async () => {
     const { room, next, moderator } = await openHouse();
     const failing: Moderator = {
       ...moderator,
@@ -189,7 +189,7 @@ describe('an eviction', () => {
     await expectTalk(room, [host, anna], 'still');
   });
 
-  test('a move that the host has not signed is not followed', async () => {
+  test('moves no member if the host has not signed the move', async () => {
     const { room, next, moderator } = await openHouse();
     const { onionKey, roomSecret } = next.invite;
     const forging: Moderator = {
@@ -210,7 +210,7 @@ describe('an eviction', () => {
 });
 
 describe('the access mode', () => {
-  test('is known to all; a locked room admits no joiner, and an unlocked one does again', async () => {
+  test('is known to all; a locked room refuses a joiner, and an unlocked one admits it again', async () => {
     const { room, moderator } = await openHouse();
     const host = await room.join('Host', { moderator });
     const anna = await room.join('Anna');
@@ -241,7 +241,7 @@ describe('the access mode', () => {
     await expectTalk(room, [host, anna, ben], 'in');
   });
 
-  test('where a stranger knocks under a name that is drawn like a member’s: it is told with a warning', async () => {
+  test('knock warns if a stranger knocks under a name that looks like a member’s', async () => {
     const { room, host, anna } = await openKnockingHouse();
     const posing = await room.join('\u0410nna!');
     await room.join('Dora');
@@ -257,7 +257,7 @@ describe('the access mode', () => {
     expect(warningsOf(anna).filter((code) => code === 'name-taken')).toHaveLength(2);
   });
 
-  test('knock ends a joiner without an answer, and disturbs no member', async () => {
+  test('knock ends a joiner that gets no answer, and disturbs no member', async () => {
     const { room, host, anna } = await openKnockingHouse();
     const stranger = await room.join('Stranger');
     await expectTalk(room, [host, anna], 'on');
@@ -269,7 +269,7 @@ describe('the access mode', () => {
     expect(told(anna, 'error').map(({ code }) => code)).toEqual(['member-unknown']);
   });
 
-  test('holds in the new room after a move, when members have had time to follow', async () => {
+  test('holds in the new room after a move, once members have had time to follow', async () => {
     const { room, next, asked, moderator } = await openHouse();
     const elsewhere = [next];
     const host = await room.join('Host', { moderator, elsewhere });

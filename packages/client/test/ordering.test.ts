@@ -22,7 +22,7 @@ function saying(speaker: GroupReader, order: SignedAccess): Promise<void> {
 const modes = (members: readonly GroupReader[]): string[] => members.map(({ view }) => view.access);
 
 describe('an order sent as a content', () => {
-  test('holds for all members and later joiners as soon as any member that heard it commits', async () => {
+  test('holds for all members and later joiners as soon as a member that received it commits', async () => {
     const { log, members, person } = await inhabited(40, ['anna', 'ben', 'carla']);
     await saying(person('anna'), log.moderator.access('knock'));
     await readAll(members);
@@ -101,7 +101,7 @@ describe('an order sent as a content', () => {
     expectOneView(others);
   });
 
-  test('is the one with the highest number, whatever is said again', async () => {
+  test('counts if it has the highest number, whatever is sent again', async () => {
     const { log, members, person } = await inhabited(43, ['anna', 'ben']);
     const [lock, open] = [log.moderator.access('locked'), log.moderator.access('open')];
     await saying(person('anna'), open);
@@ -126,7 +126,7 @@ describe('an order sent as a content', () => {
     expect(modes(members)).toEqual(['knock', 'knock']);
   });
 
-  test('is passed over if it is not the moderator’s, or another room’s', async () => {
+  test('is ignored if it is not the moderator’s, or another room’s', async () => {
     const { log, members, person } = await inhabited(44, ['anna', 'ben']);
     const order = log.moderator.access('locked');
     const forged: readonly SignedAccess[] = [
@@ -149,7 +149,7 @@ describe('an order sent as a content', () => {
   });
 });
 
-describe('in a full stealth room', () => {
+describe('an order in a full stealth room', () => {
   /** Members of a room of this size, and its log by hand. */
   async function full(cover: StealthCover): Promise<{
     readonly members: GroupMembership[];
@@ -206,7 +206,7 @@ describe('in a full stealth room', () => {
   }
 
   test.each(['stealth-4', 'stealth-32'] as const)(
-    'the commit that carries one has the size of all others: %s',
+    'travels in a commit that has the size of all others: %s',
     { timeout: 120_000 },
     async (cover) => {
       const { members, signer, take, say } = await full(cover);
@@ -228,7 +228,7 @@ describe('in a full stealth room', () => {
     },
   );
 
-  test('one that would make the upload longer waits for the next', { timeout: 60_000 }, async () => {
+  test('waits for the next commit if it would make the upload longer', { timeout: 60_000 }, async () => {
     const { members, signer, take, say, leave } = await full('stealth-16');
     const [anna, ben] = members;
     if (anna === undefined || ben === undefined) throw new Error('nobody came');
@@ -275,8 +275,8 @@ function uploads({ writes }: RoomMember, since: number): number[] {
 
 const accessOf = (seat: RoomMember): string[] => told(seat, 'access').map(({ mode }) => mode);
 
-describe('a user who orders in stealth', () => {
-  test('gets the time it takes, and an event when it holds; no extra frame leaves', { timeout: 60_000 }, async () => {
+describe('a host that gives an order in stealth', () => {
+  test('sees the expected time, and an event when it holds; no extra frame is sent', { timeout: 60_000 }, async () => {
     const { room: rehearsal, host, guests } = await openRoom(['Anna', 'Ben']);
     const seats = [host, ...guests];
     await rehearsal.clock.advance(TURN_MS);
@@ -299,7 +299,7 @@ describe('a user who orders in stealth', () => {
     expect(told(host, 'error')).toEqual([]);
   });
 
-  test('may leave: another member carries the order', { timeout: 60_000 }, async () => {
+  test('may leave, and another member carries the order', { timeout: 60_000 }, async () => {
     const { room: rehearsal, host, guests } = await openRoom(['Anna', 'Ben']);
     host.client.setAccess('knock');
     await rehearsal.clock.advance(0);
@@ -310,7 +310,7 @@ describe('a user who orders in stealth', () => {
     expect(guests.map(accessOf)).toEqual([['knock'], ['knock']]);
   });
 
-  test('may order again: the last order counts, and is reported once', { timeout: 60_000 }, async () => {
+  test('may give another order: the last one counts, and is reported once', { timeout: 60_000 }, async () => {
     const { room: rehearsal, host, guests } = await openRoom(['Anna']);
     host.client.setAccess('locked');
     await rehearsal.clock.advance(5_000);
@@ -324,7 +324,7 @@ describe('a user who orders in stealth', () => {
     expect(told(host, 'moderated')).toHaveLength(1);
   });
 
-  test('is obeyed although frames are refused and connections break', { timeout: 60_000 }, async () => {
+  test('is obeyed even if frames are refused and connections break', { timeout: 60_000 }, async () => {
     const { room: rehearsal, host, guests } = await openRoom(['Anna']);
     // Nothing of the host's gets through for a while; then its line breaks with the order on it.
     rehearsal.relay.keeps = ({ connection }) => connection !== host.connection();

@@ -70,7 +70,7 @@ describe('bytes of a stranger to the relay', { timeout: FUZZ_LIMIT_MS }, () => {
     ['a commit', commit],
     ['a publish and a fetch', Uint8Array.from([...publish, ...fetch])],
     ['a stage', stage],
-  ])('%s: none make the connection throw, hang or grow', async (_name, accepted) => {
+  ])('never make the connection throw, hang or grow: %s', async (_name, accepted) => {
     const connection = live();
     // Control: the thing itself is done for a member, and for nobody who was not admitted.
     expect(goesOn(take(connection, accepted))).toBe(true);
