@@ -19,12 +19,12 @@ async function two(options: MemberOptions = {}): Promise<{ room: Room; anna: Roo
   const room = new Room();
   const anna = await room.join('Anna', options);
   const ben = await room.join('Ben');
-  // The epochs of the beginning are over then.
+  // The first epochs are over by then.
   await room.clock.advance(40_000);
   return { room, anna, ben };
 }
 
-/** What became of the renewals that were asked for. */
+/** The outcomes of the requested renewals. */
 function circuitsOf(seat: RoomMember): string[] {
   return told(seat, 'circuit').map((event) => event.state);
 }
@@ -44,7 +44,7 @@ describe('a renewed circuit', () => {
     ben.client.send('still here');
     await room.clock.advance(100);
     expect([textsOf(ben), textsOf(anna)]).toEqual([['over there'], ['still here']]);
-    // What becomes of the first one is nothing to anybody any more.
+    // The end of the old circuit has no effect any more.
     anna.streams[0]?.cut();
     await room.clock.advance(100);
     expect(statesOf(anna).at(-1)).toBe('joined');
@@ -124,7 +124,7 @@ describe('a renewed circuit', () => {
       ben.client.send(text);
       await room.clock.advance(100);
     }
-    // It does not give it again.
+    // The relay does not send these entries again.
     relay.log = [];
     await room.clock.advance(1_000);
     expect(circuitsOf(anna)).toEqual(['kept']);
@@ -196,7 +196,7 @@ describe('the renewal timer', () => {
     expect(new Set(spans).size).toBeGreaterThan(15);
     expect(told(anna, 'circuit')).toEqual([]);
     expect(statesOf(anna)).toEqual(['joining', 'joined']);
-    // Who renews is not seen to come or go.
+    // Other members do not see a renewing member leave or arrive.
     expect([told(ben, 'left'), told(ben, 'arrived').length, ben.streams.length]).toEqual([[], 1, 1]);
   });
 
@@ -220,8 +220,8 @@ describe('the renewal timer', () => {
 });
 
 /**
- * Renewals, by clock and by hand, among cuts at any byte, new epochs and junk; then all is quiet
- * and all is through.
+ * Clients renew, by timer and by command, among cuts at any byte, new epochs and junk. Then the
+ * cuts end and every text arrives.
  */
 async function converse(
   seed: number,
@@ -285,8 +285,8 @@ describe('renewals between cuts of the connection', () => {
         }
         seen.connections += room.relay.connections;
       }
-      // The runs are worth something only if circuits were renewed, were not, and lines broke
-      // beside.
+      // The runs prove something only if some renewals succeeded, some did not, and connections
+      // broke as well.
       expect(seen.renewed).toBeGreaterThan(2 * RUNS);
       expect(seen.kept).toBeGreaterThan(RUNS / 2);
       expect(seen.reconnecting).toBeGreaterThan(RUNS);

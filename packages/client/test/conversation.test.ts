@@ -264,8 +264,8 @@ describe('presence', () => {
     const room = new Room();
     const anna = await room.join('Anna');
     const ben = await room.join('Ben');
-    // Ben's frames do not reach the log for a while, so that the others miss him; he keeps them and
-    // sends them again.
+    // Ben's frames do not reach the log for a while, so the others miss him. His client keeps them
+    // and sends them again.
     room.relay.keeps = (arrival) => arrival.connection !== ben.connection();
     await room.clock.advance(MEMBER_SILENT_MS + 2 * PRESENCE_INTERVAL_MS);
     expect(presentNames(anna)).toEqual(['Anna']);

@@ -1,5 +1,5 @@
-// What leaves a client in a covered room, and when: the same whether its user talks or not.
-// PROTOCOL.md §12.
+// The times and sizes of a client's writes in a covered room do not depend on whether its user
+// talks. PROTOCOL.md §12.
 
 import { nativeCrypto } from '@sotto/crypto/native';
 import { COVERS, DWELL_MOST_MS, isStealth, stealthShape } from '@sotto/protocol';
@@ -12,8 +12,8 @@ import type { Write, RoomMember } from '@sotto/fixtures/room';
 import { nonceOf } from '@sotto/fixtures';
 
 /**
- * The dice are four bytes: they have a source of their own, so that two runs fall alike whatever
- * else they do.
+ * Random choices take four bytes each from a source of their own. So two runs choose alike,
+ * whatever else they do.
  */
 function twoSources(seed: number): (length: number) => Uint8Array {
   const [dice, keys] = [new SeededRandom(seed), new SeededRandom(seed + 1_000)];
@@ -30,7 +30,7 @@ async function gather(cover: Cover, names: readonly string[]): Promise<{ room: R
   return { room, seats };
 }
 
-/** What two members write in so many seconds of a room in which both talk, or nobody does. */
+/** Two members' writes over so many seconds of a room, with a script that says when they talk. */
 async function watch(
   cover: Cover,
   seconds: number,
@@ -51,7 +51,7 @@ async function watch(
 
 const silence = (): void => undefined;
 
-/** In fits, as people do: a few lines, a long one, nothing for a while. */
+/** Texts in bursts: a few lines, a long one, then nothing for a while. */
 function chatter(seats: readonly RoomMember[], second: number): void {
   const [anna, ben] = seats;
   if (second % 20 < 6) anna?.client.send(`${second}: short`);
@@ -105,10 +105,10 @@ describe('a client in stealth', () => {
   });
 
   test('warns if far less arrives than the mode brings', { timeout: 60_000 }, async () => {
-    // This relay sends what there is to send, and no slots.
+    // This relay sends waiting entries and no slots.
     const { room, seats } = await gather('stealth-4', ['anna']);
     await room.clock.advance(300_000);
-    // Once, though it goes on.
+    // The warning comes once, although the shortage goes on.
     expect(seats.flatMap((seat) => told(seat, 'warning')).map(({ code }) => code)).toEqual(['cover-thin']);
   });
 
@@ -121,7 +121,7 @@ describe('a client in stealth', () => {
     await room.clock.advance(30_000);
     const begun = anna.writes.length;
     const arrived = room.relay.arrivals.length;
-    // Some of these come when a frame is on its way.
+    // Some of these numbers change while a frame is on its way.
     for (let round = 0; round < 8; round += 1) {
       if (round === 4) anna.client.send('in between');
       await room.clock.advance(6_130);

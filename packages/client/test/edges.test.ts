@@ -38,7 +38,7 @@ describe('a member', () => {
     const ben = await room.join('Ben');
     let pauses = 0;
     const dial: Dial = () => {
-      // All that comes within a second comes in one piece, as from a socket that was not read for a
+      // All bytes of one second arrive in one piece, as from a socket that was not read for a
       // while.
       const pair = createStreamPair(room.clock, { latencyMs: () => 1_000 });
       room.relay.accept(pair.far);
@@ -69,7 +69,7 @@ describe('a member', () => {
 
   test('shows a text that overtook its sender’s name with the name, and in its place', async () => {
     const room = new Room();
-    // What Anna says before she has heard of Ben reaches him before her answer to his coming.
+    // Anna sends texts before she sees Ben's join. They reach him before her answer to his join.
     const anna = await room.join('Anna', { conditions: () => ({ latencyMs: () => 1_000 }) });
     await room.clock.advance(10_000);
     const ben = await room.join('Ben');
@@ -84,7 +84,7 @@ describe('a member', () => {
     const anna = await room.join('Anna', { conditions: () => ({ latencyMs: () => 1_000 }) });
     await room.clock.advance(10_000);
     const ben = await room.join('Ben');
-    // The text gets through, and the answer to Ben's coming does not.
+    // The text gets through, and the answer to Ben's join does not.
     let kept = 0;
     room.relay.keeps = () => {
       kept += 1;
@@ -107,7 +107,7 @@ describe('a member', () => {
     await room.clock.advance(1);
     expect(textsOf(ben)).toEqual(['as before']);
     expect(statesOf(anna)).toEqual(['joining', 'joined']);
-    // Told again, as after a FETCH, it changes nothing; one that is none ends the connection.
+    // A repeated notice, as after a FETCH, changes nothing. A malformed one ends the connection.
     room.relay.inject(anna.connection(), notice);
     await room.clock.advance(1);
     expect(statesOf(anna)).toEqual(['joining', 'joined']);

@@ -14,7 +14,8 @@ import type { Entry } from '@sotto/fixtures';
 
 describe('a relay that shows members different rooms', () => {
   /**
-   * Leaves out the next entry for one connection, and renumbers what follows, so that no gap shows.
+   * Omits the next entry for one connection, and renumbers the following ones, so that no gap
+   * shows.
    */
   function hideNext(room: Room, connection: number): void {
     let hidden = 0;
@@ -62,7 +63,7 @@ describe('a relay that shows members different rooms', () => {
     expect(warningsOf(ben)).toContain('log-differs');
   });
 
-  /** The next two entries that come to `connection` come in the other order. */
+  /** Swaps the next two entries for `connection`. */
   function swapNext(room: Room, connection: number): void {
     const held: Entry[] = [];
     room.relay.shape = (entry, to) => {
@@ -77,7 +78,7 @@ describe('a relay that shows members different rooms', () => {
     };
   }
 
-  /** Anna, who can begin an epoch at any moment, and two others. */
+  /** Three members; Anna can begin an epoch at any moment. */
   async function gatherAround(room: Room): Promise<[RoomMember, RoomMember, RoomMember]> {
     const setAccess = (mode: AccessMode): Promise<SignedOrder> => Promise.resolve(room.signer.access(mode));
     const unused = (): never => {
@@ -89,7 +90,7 @@ describe('a relay that shows members different rooms', () => {
     return [...seats];
   }
 
-  /** Two say something at once, and before anybody has sent a receipt a new epoch has begun. */
+  /** Two members send a text at once. A new epoch begins before any member has sent a receipt. */
   async function sayLast(room: Room, seats: readonly [RoomMember, RoomMember, RoomMember]): Promise<void> {
     const [anna, , cleo] = seats;
     const epoch = epochOf(anna) ?? 0;
@@ -112,8 +113,7 @@ describe('a relay that shows members different rooms', () => {
     expect(textsOf(ben)).toEqual(['second', 'first']);
     expect(seats.map(warningsOf)).toEqual([[], [], []]);
     await room.clock.advance(2 * RECEIPT_DELAY_MS);
-    // Ben saw something else than each of the others, and each of the others something else than
-    // he.
+    // Ben saw another log than both other members, so he warns twice, and each of them once.
     expect(seats.map(warningsOf)).toEqual([['log-differs'], ['log-differs', 'log-differs'], ['log-differs']]);
     await room.clock.advance(5 * PRESENCE_INTERVAL_MS);
     expect(seats.map((seat) => warningsOf(seat).length)).toEqual([1, 2, 1]);
@@ -133,7 +133,7 @@ describe('a relay that shows members different rooms', () => {
     await room.clock.advance(RECEIPT_DELAY_MS);
     expect(seats.map((seat) => warningsOf(seat).length)).toEqual([1, 2, 1]);
     expect(told(anna, 'delivered').map(({ by }) => by)).toEqual([1]);
-    // It is said once, though the epoch is told of in three more.
+    // Each difference is reported once, although three more epochs mention it.
     anna.client.setAccess('knock');
     await room.clock.advance(2 * PRESENCE_INTERVAL_MS);
     expect(seats.map((seat) => warningsOf(seat).length)).toEqual([1, 2, 1]);
@@ -173,7 +173,7 @@ describe('a relay that shows members different rooms', () => {
     await sayLast(room, seats);
     const { length } = room.relay.arrivals;
     await room.clock.advance(2 * RECEIPT_DELAY_MS);
-    // One receipt each, and no more for an epoch in which nothing was said.
+    // Each member sends one receipt, and none for an epoch without texts.
     expect(room.relay.arrivals.length - length).toBe(3);
     expect(told(seats[0], 'delivered').map(({ by }) => by)).toEqual([1, 2]);
     seats[0].client.setAccess('open');
@@ -196,7 +196,8 @@ describe('a relay that shows members different rooms', () => {
       await room.clock.advance(1);
       anna.client.setAccess('knock');
       await room.clock.advance(100);
-      // Nobody but anna knows of a text, and only a receipt or a presence says what was before.
+      // Only Anna knows of a text. Only a receipt or a presence carries the hash of the earlier
+      // epoch.
       if (next !== 'silence') anna.client.send(next);
       await room.clock.advance(RECEIPT_DELAY_MS / 2);
       expect(seats.map(warningsOf)).toEqual([[], [], []]);

@@ -38,14 +38,14 @@ async function outcomeOf(room: Room, invite: Invite, pair: StreamPair): Promise<
     () => (outcome = 'admitted'),
     (error: unknown) => (outcome = error instanceof DialError ? error.code : 'another error'),
   );
-  // Keys take turns of the event loop, and no time.
+  // Work on keys needs iterations of the event loop, and no time.
   while (outcome === undefined) await room.clock.advance(0);
   return outcome;
 }
 
 /** The relay's side of a stream, as far as a founding needs it. */
 class FoundingScript {
-  /** Stage data in the order it came. */
+  /** Stage data in the order of arrival. */
   readonly staged: Uint8Array[] = [];
   commit: CommitRequest | undefined;
   closed = false;
@@ -73,12 +73,12 @@ class FoundingScript {
     this.#pair.far.write(bytes);
   }
 
-  /** Ends the stream behind what was written. */
+  /** Ends the stream after the written bytes. */
   end(): void {
     this.#pair.far.close();
   }
 
-  /** The frames of the upload, as the log would give them back. */
+  /** The frames of the upload, as the log would return them. */
   get bodies(): Uint8Array[] {
     const bytes = Buffer.concat(this.staged);
     const count = this.commit?.frameCount ?? 0;

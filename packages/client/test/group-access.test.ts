@@ -23,7 +23,7 @@ describe('an access order', () => {
     await carla.join();
     await readAll([anna, ben]);
     expect(carla.view.access).toBe('open');
-    // What carla commits is judged like everything else, and its snapshot carries the order on.
+    // Carla's commit is validated like any other, and its snapshot carries the order on.
     await carla.order(log.moderator.access('knock'));
     await readAll([anna, ben]);
     expectOneView([anna, ben, carla]);
@@ -42,10 +42,10 @@ describe('an access order', () => {
     await readAll(members);
     await rogue.rotate({ orders: [other, { ...order, mode: 'knock' }] });
     await readAll(members);
-    // The rotation stands, the orders do not.
+    // The rotation holds, and the orders do not.
     expect([anna.news?.kind, anna.view.access, ben.view.access]).toEqual(['epoch', 'open', 'open']);
     expect(anna.opened).toContainEqual(nothing('order-invalid', 'member'));
-    // Control: the same way, an order that holds takes effect.
+    // Control: sent in the same way, a valid order takes effect.
     await rogue.rotate({ orders: [order], access: order });
     await readAll(members);
     expect([anna.view.access, ben.view.access]).toEqual(['locked', 'locked']);
@@ -59,7 +59,7 @@ describe('an access order', () => {
     await anna.order(log.moderator.access('locked'));
     await readAll(members);
     expect(await anna.membership.order([unlock])).toEqual({ ok: false, code: 'order-old' });
-    // Nor with one of the same number.
+    // An order of the same number has no effect either.
     expect(await anna.membership.order([log.moderator.access('open', 2)])).toEqual({ ok: false, code: 'order-old' });
     await (await Rogue.open(log)).join();
     await readAll(members);
@@ -87,7 +87,7 @@ describe('an access order', () => {
     const [anna, ben] = [named(members, 'anna'), named(members, 'ben')];
     const made = await anna.membership.order([log.moderator.access('locked')]);
     if (!made.ok) throw new Error(made.code);
-    // A rogue publishes the frame that carries the order, and nothing behind it.
+    // A rogue publishes only the frame with the order, and nothing after it.
     const orderFrame = made.value.bodies.at(-2);
     if (orderFrame === undefined) throw new Error('no order');
     anna.membership.clear();

@@ -49,7 +49,7 @@ describe('a room in knock mode', () => {
     await carla.send('hello');
     await anna.send('welcome');
     await readAll([...both, carla]);
-    // Not what was said before, but all of the epoch that she came with.
+    // She receives no earlier text, and every text of the epoch that she joined.
     expect(carla.heard).toEqual(['between', 'welcome']);
     expect(ben.heard).toEqual(['before', 'between', 'hello', 'welcome']);
     await carla.rotate();
@@ -84,7 +84,7 @@ describe('a room in knock mode', () => {
     await anna.rotate();
     await readAll(both);
     expectOneView(both);
-    // Only the last 16 can still be let in.
+    // Only the last 16 knocks can still be admitted.
     const knocks = anna.opened.flatMap((opened) => (opened.kind === 'knock' ? [opened] : []));
     expect(knocks).toHaveLength(20);
     const answers = await Promise.all(
@@ -120,7 +120,7 @@ describe('a room in knock mode', () => {
       await ben.read();
       expect(last(ben.opened)).toEqual(nothing(code, code === 'foreign' ? 'nobody' : 'joiner'));
     }
-    // Control: unspoilt, the same key package knocks.
+    // Control: unchanged, the same key package knocks.
     log.publish(envelopes.sealKnock({ name, keyPackage: honest }), log.commitNumber);
     await ben.read();
     expect(ben.news?.kind).toBe('knock');
@@ -144,7 +144,7 @@ describe('a room in knock mode', () => {
     await readAll(both);
     const [first, second] = [await anna.membership.admit(carla.membership.memberId), ben.admit(carla)];
     if (!first.ok) throw new Error(first.code);
-    // Ben's came first.
+    // Ben's admission came first.
     expect(await second).toBe(true);
     expect(log.commit(first.value, log.commitNumber - 1)).toBe('conflict');
     anna.membership.clear();
@@ -166,7 +166,7 @@ describe('a room in knock mode', () => {
     expect(dora.opened.map(({ kind }) => kind)).not.toContain('welcome');
     await expect(dora.enter()).rejects.toThrow('welcome-invalid');
     await carla.enter();
-    // Dora's knock stands: she is let in by the next one.
+    // Dora's knock stays valid, and a later commit admits her.
     await carla.rotate();
     await readAll(both);
     await anna.admit(dora);
@@ -183,7 +183,7 @@ describe('a room in knock mode', () => {
     await readAll(both);
     const made = await anna.membership.admit(carla.membership.memberId);
     if (!made.ok) throw new Error(made.code);
-    // Under the join key anybody can read the welcome, and post one with another end.
+    // Any string holder can read the welcome under the join key, and post one with another end.
     const { envelopes } = await Rogue.open(log);
     const welcome = made.value.bodies.find((body) => {
       const { plaintext } = envelopes.open(body, undefined);

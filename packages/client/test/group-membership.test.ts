@@ -29,7 +29,7 @@ describe('a room', () => {
     for (const member of members) await member.send(`I am ${member.name}`);
     await readAll(members);
     const all = ['I am anna', 'I am ben', 'I am carla'];
-    // One's own words come back as an echo, which is known by its bytes and not opened.
+    // A member recognises the echo of its own text by its bytes, and does not open it.
     for (const member of members) expect(member.heard).toEqual(all.filter((text) => text !== `I am ${member.name}`));
     const epochs = new Set(members.map((member) => member.view.epoch));
     expect(epochs.size).toBe(1);
@@ -90,7 +90,7 @@ describe('two commits at once', () => {
     const [anna, ben] = members;
     const late = await ben?.membership.rotate();
     await anna?.rotate();
-    // The winner is processed while ben's own commit is still pending.
+    // Ben reads the accepted commit while his own is still pending.
     await readAll(members);
     if (late?.ok !== true) throw new Error('ben could not rotate');
     expect(log.commit(late.value, 0)).toBe('conflict');
@@ -190,7 +190,7 @@ describe('a member that has missed a commit for good', () => {
     const { log, members } = await room(13, ['anna', 'ben']);
     const [anna, ben] = members;
     await anna?.rotate();
-    // What ben would have read is gone from the relay.
+    // The relay has lost the commit that ben missed.
     log.entries.fill(new Uint8Array(496));
     await ben?.read();
     await anna?.send('missed');

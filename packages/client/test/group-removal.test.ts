@@ -38,13 +38,13 @@ describe('an eviction', () => {
       await readAll(members);
       for (const member of members) expect(member.news).toEqual(refusedRemoval);
       expect(members.map(viewOf)).toEqual(before);
-      // It has left for an epoch that nobody else is in; it comes again.
+      // The rogue is alone in the epoch of its refused commit, so it resyncs.
       await person('anna').putSnapshot(person('anna').membership.republishSnapshot());
       await rogue.join(true);
       await readAll(members);
       before.splice(0, before.length, ...members.map(viewOf));
     }
-    // Control: with the order for ben, the same commit is taken.
+    // Control: with the order for ben, the same commit is accepted.
     await rogue.remove([memberId], { orders: [log.moderator.evict(memberId)] });
     await readAll(members);
     expect(person('ben').news).toEqual({ kind: 'removed', reason: 'evicted' });
@@ -81,8 +81,8 @@ describe('an eviction', () => {
     await readAll(members);
     await ben.send('when it is out');
     expect(read(log.entries.at(-1))).toBe('nobody');
-    // It takes the commit with its real state, which ends it: of the next epoch it gets no key to
-    // keep.
+    // The evicted member processes the commit with its real state, which ends that state. It gets
+    // no key of the next epoch.
     await rogue.follow();
     expect(rogue.envelopeKey).toBeUndefined();
     await anna.read();
@@ -214,7 +214,7 @@ describe('a leave proof', () => {
     const { memberId, identity } = person('ben').membership;
     await person('ben').leave();
     const dora = await log.member('dora');
-    // Dora's snapshot was made before ben said goodbye, so she does not know.
+    // Dora's snapshot is older than ben's goodbye, so she does not know of it.
     await dora.join();
     await readAll(members);
     await rogue.follow();
@@ -222,7 +222,7 @@ describe('a leave proof', () => {
     await rogue.remove([memberId]);
     await readAll([...members, dora]);
     for (const member of [...members, dora]) expect(member.news).toEqual(refusedRemoval);
-    // Control: with the proof all take it.
+    // Control: with the proof, all members accept the commit.
     await person('anna').putSnapshot(person('anna').membership.republishSnapshot());
     await rogue.join(true);
     await readAll([...members, dora]);

@@ -37,7 +37,7 @@ describe('a roll call', () => {
     roll = hear(roll, member(2).memberId, true);
     roll = hear(roll, member(3).memberId, false);
     expect(unheard(roll, roster)).toEqual([1, 4, 5].map(member));
-    // A second call takes nothing back.
+    // A second roll call keeps the members heard since the first.
     expect(hear(roll, member(3).memberId, true)).toBe(roll);
   });
 
@@ -128,7 +128,7 @@ describe('the bundle before a commit', () => {
     const again = addPiece(begun, piece(0, 2));
     expect([again.bundle.pieces.length, again.bundle.leaves.length]).toEqual([1, 0]);
     expect(addPiece(begun, piece(0, 1))).toEqual({ bundle: EMPTY_BUNDLE, commit: Uint8Array.of(0) });
-    // Behind pieces, a warrant is another commit's.
+    // An authorization after a piece belongs to another commit.
     expect(beforePieces(begun)).toBe(EMPTY_BUNDLE);
     expect(collectPiece([], piece(1, 2))).toBeUndefined();
   });
@@ -149,7 +149,7 @@ describe('own messages', () => {
     for (let index = 0; index < 4; index += 1) messages.add(body(index), index === 2);
     expect(messages.acknowledge(body(9))).toBeUndefined();
     expect(messages.acknowledge(body(1))).toBe('heard');
-    // The one before it has been overtaken: the others refuse it.
+    // A later message was acknowledged already, so the others refuse this one.
     expect(messages.acknowledge(body(0))).toBe('unheard');
     expect(messages.acknowledge(body(1))).toBeUndefined();
     expect(messages.acknowledge(body(2))).toBe('calls');
@@ -224,7 +224,7 @@ describe('the key of an entry', () => {
       [piece, 'member', { kind: 'refused', by: 'other', code: 'group-bytes-malformed', sealedBy: 'member' }],
       [piece, 'joiner', { kind: 'refused', by: 'other', code: 'group-bytes-malformed', sealedBy: 'joiner' }],
       [welcome, 'joiner', { kind: 'nothing', code: 'piece', sealedBy: 'joiner' }],
-      // What is for members is not taken from a string holder, nor the other way round.
+      // Contents for members are not accepted from a string holder, nor the other way round.
       [leave, 'joiner', { kind: 'nothing', code: 'content-kind', sealedBy: 'joiner' }],
       [{ kind: 'order', order: order(1) }, 'joiner', { kind: 'nothing', code: 'content-kind', sealedBy: 'joiner' }],
       [
@@ -241,7 +241,7 @@ describe('the key of an entry', () => {
     log.publish(log.random.bytes(496), log.commitNumber);
     await anna.read();
     expect(anna.opened.at(-1)).toEqual({ kind: 'nothing', code: 'foreign', sealedBy: 'nobody' });
-    // The key of the epoch before is nobody's.
+    // The key of the previous epoch opens nothing.
     const old = rogue.envelopes.sealFrames([{ kind: 'dummy' }], rogue.envelopeKey ?? rogue.joinKey);
     await anna.rotate();
     for (const body of old)
@@ -281,7 +281,7 @@ describe('an upload', () => {
       expect(Math.log2(bodies.length) % 1).toBe(0);
       expect(bodies.length).toBeLessThanOrEqual(16);
       expect(new Set(bodies.map((body) => body.length))).toEqual(new Set([4_080]));
-      // To a string holder its frames are noise.
+      // A string holder sees only noise in its frames.
       expect(new Set(bodies.map((body) => rogue.envelopes.open(body, undefined).sealedBy))).toEqual(
         new Set(['nobody']),
       );
@@ -299,7 +299,7 @@ describe('an upload', () => {
     const made = await anna.membership.rotate();
     if (!made.ok) throw new Error(made.code);
     const before = [viewOf(anna), viewOf(ben)];
-    // A relay that slips something in between: the others lose the proofs that stood before it.
+    // The relay inserts a frame. The others then lose the leave proofs before it.
     const { bodies } = made.value;
     log.entries.push(...bodies.slice(0, -1), log.random.bytes(4_080), ...bodies.slice(-1));
     await readAll(members);
@@ -308,7 +308,7 @@ describe('an upload', () => {
       const by = each === anna ? 'own' : 'other';
       expect(each.news).toEqual({ kind: 'refused', by, code: 'policy-remove', sealedBy: 'member' });
     }
-    // Control: together they are one.
+    // Control: without the frame between them, they are one upload.
     expect(await anna.rotate()).toBe(true);
     await ben.read();
     expect(ben.news).toEqual({ kind: 'removed', reason: 'left' });
@@ -325,8 +325,8 @@ describe('an upload', () => {
     expect(anna.view.silent).toHaveLength(1);
     const made = anna.membership.removeSilent();
     await made;
-    // Carla speaks at the last moment, and the relay stores her word first: it knows nothing of
-    // what it stores.
+    // Carla sends a text at the last moment, and the relay stores it first. The relay cannot see
+    // its meaning.
     await carla.send('wait');
     expect(await anna.commit(made)).toBe(true);
     await readAll(members);

@@ -73,7 +73,7 @@ describe('a group', () => {
     const [anna, ben] = await joinMembers(room, 2);
     const before = epochOf(anna) ?? 0;
     await room.clock.advance(ROTATE_MOST_MS + ROTATE_SOON_MS);
-    // Each of the two has new keys.
+    // Both members have new keys.
     expect(epochOf(ben)).toBeGreaterThanOrEqual(before + 2);
     await expectTalk(room, [anna, ben], 'after');
   });
@@ -117,7 +117,7 @@ describe('a receipt', () => {
     await room.clock.advance(5 * RECEIPT_DELAY_MS);
     expect(told(anna, 'sent')).toHaveLength(1);
     expect(told(anna, 'delivered')).toEqual([]);
-    // Control: of who was there it is.
+    // Control: the receipt of a member that was present counts.
     anna.client.send('to Ben');
     await room.clock.advance(5 * RECEIPT_DELAY_MS);
     expect(textsOf(ben)).toEqual(['to Ben']);
@@ -167,7 +167,7 @@ describe('leaving a group', () => {
     ben.streams.at(-1)?.cut();
     ben.client.leave();
     await room.clock.advance(MEMBER_SILENT_MS);
-    // Still listed: whoever is in the group can read.
+    // The silent member is still listed, because every member of the group can read.
     expect(anna.client.members().map(({ name }) => name)).toContain('Ben');
     await room.clock.advance(4 * PRESENCE_INTERVAL_MS + ROLL_CALL_WAIT_MS + 2 * LEAVERS_RANK_MS);
     for (const seat of [anna, cleo]) {

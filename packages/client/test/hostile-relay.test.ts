@@ -47,7 +47,7 @@ describe('a relay that replays', () => {
     room.relay.append(entry.body);
     await room.clock.advance(1);
     expect(textsOf(ben)).toEqual(['once']);
-    // Control: the same words said anew are shown again, so it is not the words that are compared.
+    // Control: the same text sent again is shown again, so the client does not compare texts.
     await sayAndTake(room, anna, 'once');
     expect(textsOf(ben)).toEqual(['once', 'once']);
   });
@@ -136,7 +136,8 @@ describe('a relay that drops, swaps or forgets', () => {
     await room.clock.advance(2 * RECEIPT_DELAY_MS);
     const before = told(anna, 'delivered').length;
     expect(before).toBe(4);
-    // Ben, who had seen all four, is cut off: nobody can have seen what takes their numbers.
+    // Ben saw all four texts and is then cut off. So no member can have seen the texts that take
+    // their numbers.
     room.relay.rollBack(5);
     room.unreachable = true;
     ben.streams[0]?.cut();
@@ -147,13 +148,13 @@ describe('a relay that drops, swaps or forgets', () => {
     await sayAndTake(room, anna, 'five');
     await room.clock.advance(2 * RECEIPT_DELAY_MS);
     expect(told(anna, 'delivered')).toHaveLength(before);
-    // In the epoch that begins then nobody can tell any more what was in the one before.
+    // In the next epoch no member can tell any more what the earlier one contained.
     room.relay.keeps = () => true;
     ben.streams.at(-1)?.cut();
     await room.clock.advance(2 * BACKOFF_FIRST_MS + RANK_FIRST_MS + LOG_GAP_ROTATION_MS);
     await sayAndTake(room, ben, 'six');
     expect(told(anna, 'delivered')).toHaveLength(before);
-    // Control: whoever has seen what is said there counts.
+    // Control: a member that has seen the texts of this epoch counts.
     await sayAndTake(room, anna, 'seven');
     await room.clock.advance(2 * RECEIPT_DELAY_MS);
     expect(told(anna, 'delivered')).toHaveLength(before + 1);
@@ -173,7 +174,7 @@ describe('a relay that drops, swaps or forgets', () => {
     await room.clock.advance(2 * RECEIPT_DELAY_MS);
     const delivered = told(anna, 'delivered').map((event) => event.id);
     expect(delivered).not.toContain(lost);
-    // Control: the text that did arrive is.
+    // Control: the text that arrived counts as delivered.
     expect(delivered).toEqual([told(anna, 'sent')[1]?.id]);
   });
 });
@@ -254,8 +255,8 @@ describe('a relay that breaks the protocol', () => {
     for (let round = 0; round < 300; round += 1) {
       const bytes = chance.onceIn(3) ? chance.bytes(chance.below(1_500)) : chance.pick(templates).slice();
       for (let flips = chance.below(4); flips > 0; flips -= 1) bytes[chance.below(16)] = chance.word();
-      // Numbers far ahead would only make the room deaf, which a relay can always do: they stay
-      // small here.
+      // Numbers far ahead would only make the client ignore later entries, which a relay can always
+      // do. So they stay small here.
       if (operationOf(bytes) === 'entry' || operationOf(bytes) === 'attached') bytes.fill(0, 8, 15);
       room.relay.inject(anna.connection(), bytes);
       await room.clock.advance(chance.below(400));

@@ -24,10 +24,13 @@ function presence(number: number, status: 'arriving' | 'here' | 'leaving', name 
   return status === 'leaving' ? { ...content, status, signature: new Uint8Array(64) } : { ...content, status };
 }
 
-/** Both are in the group, and nobody else. */
+/** Both are in the group, and no other member is. */
 const ROOM: Inbox = processRoster(EMPTY_INBOX, [anna, ben], 0).inbox;
 
-/** Takes contents of one member in turn. @returns the last inbox and what was said, in short. */
+/**
+ * Processes contents of one member in order.
+ * @returns the last inbox and the events, in short.
+ */
 function take(inbox: Inbox, memberKey: Uint8Array, contents: readonly Content[]): { inbox: Inbox; said: string[] } {
   const said: string[] = [];
   let next = inbox;

@@ -61,7 +61,7 @@ describe('reconnecting', () => {
       dials.push(room.clock.now() - before);
       before = room.clock.now();
     }
-    // The first is the cut itself.
+    // The first interval is the cut itself.
     for (const [attempt, waited] of dials.slice(1).entries()) {
       const ceiling = Math.min(BACKOFF_MAX_MS, BACKOFF_FIRST_MS * 2 ** attempt);
       expect(waited).toBeGreaterThanOrEqual(ceiling / 2 - 10);
@@ -236,7 +236,7 @@ describe('the edges of a client', () => {
     speak[0]?.(new Uint8Array(512).fill(0xff));
     close[0]?.();
     expect(statesOf(anna)).toEqual(before);
-    // Control: from the stream that it has, the same ends the connection.
+    // Control: on the current stream, the same bytes end the connection.
     speak[1]?.(new Uint8Array(512).fill(0xff));
     expect(statesOf(anna).at(-1)).toBe('reconnecting version-mismatch');
   });

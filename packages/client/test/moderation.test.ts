@@ -7,7 +7,7 @@ import { ACCESS_AFTER_MOVE_MS, LEAVERS_RANK_MS, FOLLOW_WAIT_MS, KNOCK_LIMIT_MS, 
 import { expectTalk, Room, statesOf, textsOf, told, warningsOf } from '@sotto/fixtures/room';
 import type { RoomMember } from '@sotto/fixtures/room';
 
-/** A host that opens a second room when it is asked to. */
+/** A host that opens a second room on request. */
 interface House {
   readonly room: Room;
   readonly next: Room;
@@ -43,7 +43,7 @@ async function settle(room: Room): Promise<void> {
   await room.clock.advance(RANK_FIRST_MS + 2 * LEAVERS_RANK_MS);
 }
 
-/** Host and Anna, and newcomers have to be let in. */
+/** A room in knock mode with the host and Anna. */
 async function openKnockingHouse(): Promise<{
   readonly room: Room;
   readonly host: RoomMember;
@@ -65,7 +65,7 @@ test.each(['jitter', 'stealth-4'] as const)('in %s a joiner knocks, is admitted,
   const anna = await room.join('Anna', { elsewhere });
   await room.clock.advance(DWELL_MOST_MS);
   host.client.setAccess('knock');
-  // In stealth it holds with the next turn.
+  // In stealth the order holds with the next rotation.
   await room.clock.advance(10_000 + (isStealth(cover) ? stealthShape(cover).keyRotationMs : 0));
   expect(told(host, 'moderated').map(({ what }) => what)).toEqual(['access']);
   const mallory = await room.join('Mallory', { elsewhere });
@@ -79,7 +79,7 @@ test.each(['jitter', 'stealth-4'] as const)('in %s a joiner knocks, is admitted,
   host.client.evict(mallory.client.fingerprint);
   await room.clock.advance(DWELL_MOST_MS + 20_000);
   expect(statesOf(mallory).at(-1)).toBe('closed evicted');
-  // The new room hides as the old one did.
+  // The new room has the cover mode of the old one.
   expect(told(anna, 'moved')).toEqual([{ type: 'moved', invite: encodeInvite(next.invite) }]);
   expect(told(anna, 'cover').map(({ mode }) => mode)).toEqual([cover, cover]);
   anna.client.send('here we are');
@@ -106,7 +106,7 @@ describe('an eviction', () => {
     expect(asked).toEqual(['evict', 'moved']);
     expect(told(host, 'moderated').map(({ what }) => what)).toEqual(['evicted']);
     await expectTalk(room, [host, anna], 'here');
-    // Nobody is another member there than before.
+    // Every member keeps its identity in the new room.
     expect(anna.client.members().map(({ fingerprint }) => fingerprint)).toContain(host.client.fingerprint);
   });
 
@@ -194,7 +194,7 @@ describe('an eviction', () => {
     const { onionKey, roomSecret } = next.invite;
     const forging: Moderator = {
       ...moderator,
-      // The order is the host's, and the way to the new room is not.
+      // The host signed the order, and did not sign the move.
       evict: (memberId) =>
         Promise.resolve({ order: room.signer.evict(memberId), move: next.signer.move(onionKey, roomSecret) }),
     };
@@ -251,7 +251,8 @@ describe('the access mode', () => {
       const from = { name: '\u0410nna!', fingerprint: posing.client.fingerprint };
       expect(told).toMatchObject([{ type: 'knock', member: from }, { from }, { type: 'knock' }]);
     }
-    // Once it is in it is compared again: the warning at the door may not have been seen.
+    // Names are compared again after the admission, because a member may have missed the first
+    // warning.
     anna.client.admit(posing.client.fingerprint);
     await settle(room);
     expect(warningsOf(anna).filter((code) => code === 'name-taken')).toHaveLength(2);

@@ -1,4 +1,5 @@
-// A name that can be taken for another's is told loudly, whoever bears it; ordinary names are not.
+// A name that looks like another member's causes a warning, whichever member has it. Ordinary names
+// do not.
 
 import { describe, expect, test } from 'vitest';
 import { LEAVERS_RANK_MS, MEMBER_SILENT_MS, RANK_FIRST_MS } from '../src/limits.ts';

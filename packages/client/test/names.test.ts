@@ -1,5 +1,4 @@
-// Names that can be taken for each other, as drawn: which are told, which are not, and what a name
-// looks like.
+// Names that look alike on a screen, names that do not, and the form in which a name is shown.
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';

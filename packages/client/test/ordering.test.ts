@@ -1,5 +1,5 @@
-// Orders that nobody can see: said in a slot, remembered by all who hear them, carried by whoever
-// commits next. PROTOCOL.md §5.9, §12.5.
+// Hidden orders: sent in a slot, remembered by all members that receive them, carried by the next
+// committer. PROTOCOL.md §5.9, §12.5.
 
 import { nativeCrypto } from '@sotto/crypto/native';
 import { proveLeave } from '@sotto/crypto/mls';
@@ -31,7 +31,7 @@ describe('an order sent as a content', () => {
     await readAll(members);
     expect(modes(members)).toEqual(['knock', 'knock', 'knock']);
     expectOneView(members);
-    // The next commit has nothing to carry any more.
+    // The next commit has no order to carry.
     const before = log.entries.length;
     await person('ben').rotate();
     expect(person('ben').opened.slice(before - log.entries.length)).not.toContainEqual(
@@ -82,12 +82,13 @@ describe('an order sent as a content', () => {
     const newcomer = await log.member('dora');
     await newcomer.join();
     await readAll(members);
-    // Who did not hear it does not carry it: the control that it is not held by the epoch itself.
+    // Control: a member that did not receive the order does not carry it, so the epoch does not
+    // hold it.
     await newcomer.rotate();
     const others = [person('ben'), person('carla'), newcomer];
     await readAll(others);
     expect(modes(others)).toEqual(['open', 'open', 'open']);
-    // Ben's commit comes second and is thrown away.
+    // Ben's commit comes second and is refused.
     const bens = await person('ben').membership.rotate();
     if (!bens.ok) throw new Error(bens.code);
     await newcomer.rotate();
@@ -110,7 +111,7 @@ describe('an order sent as a content', () => {
     await person('ben').rotate();
     await readAll(members);
     expect([modes(members), person('anna').view.order]).toEqual([['open', 'open'], open.number]);
-    // Control: one with a higher number, said by the same, is carried.
+    // Control: a higher order of the same sender is carried.
     await saying(person('anna'), lock);
     await saying(person('anna'), log.moderator.access('knock'));
     await saying(person('anna'), open);
@@ -118,7 +119,7 @@ describe('an order sent as a content', () => {
     await person('ben').rotate();
     await readAll(members);
     expect(modes(members)).toEqual(['knock', 'knock']);
-    // An old one is no order any more, for nobody.
+    // An old order counts for no member any more.
     await saying(person('ben'), lock);
     await readAll(members);
     await person('anna').rotate();
@@ -140,7 +141,7 @@ describe('an order sent as a content', () => {
     for (const member of members) await member.rotate();
     await readAll(members);
     expect([modes(members), person('ben').view.order]).toEqual([['open', 'open'], 0]);
-    // Control: the same words with the moderator's own signature.
+    // Control: the same order with the moderator's own signature is carried.
     await saying(person('anna'), order);
     await readAll(members);
     await person('ben').rotate();
@@ -150,7 +151,7 @@ describe('an order sent as a content', () => {
 });
 
 describe('an order in a full stealth room', () => {
-  /** Members of a room of this size, and its log by hand. */
+  /** As many members as the room can hold, and a log that the test writes. */
   async function full(cover: StealthCover): Promise<{
     readonly members: GroupMembership[];
     readonly signer: OrderSigner;
@@ -234,7 +235,7 @@ describe('an order in a full stealth room', () => {
     if (anna === undefined || ben === undefined) throw new Error('nobody came');
     const { commitFrames } = stealthShape('stealth-16');
     await take(await ben.rotate());
-    // Their words and the commit fill the upload.
+    // The authorizations and the commit fill the upload.
     for (const leaver of members.slice(-3)) await leave(leaver);
     const removed = members.splice(-3);
     await say(anna, signer.access('locked'));
@@ -326,7 +327,8 @@ describe('a host that gives an order in stealth', () => {
 
   test('is obeyed even if frames are refused and connections break', { timeout: 60_000 }, async () => {
     const { room: rehearsal, host, guests } = await openRoom(['Anna']);
-    // Nothing of the host's gets through for a while; then its line breaks with the order on it.
+    // No frame of the host gets through for a while. Then its connection breaks with the order on
+    // it.
     rehearsal.relay.keeps = ({ connection }) => connection !== host.connection();
     host.client.setAccess('locked');
     await rehearsal.clock.advance(3_000);

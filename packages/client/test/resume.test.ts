@@ -13,7 +13,7 @@ useNativeEd25519();
 
 const RUNS = Number(process.env['SOTTO_RESUME_RUNS'] ?? 40);
 const RUN_LIMIT_MS = 2_000;
-/** After so many connections of one client nothing breaks any more, so that every run ends. */
+/** After so many connections of one client no cut follows, so that every run ends. */
 const BREAKING_DIALS = 6;
 
 interface Run {
@@ -40,8 +40,8 @@ function randomText(chance: SeededRandom, index: number): string {
 }
 
 /**
- * Clients come and talk while connections break at any byte, junk moves the commit number and new
- * epochs begin; then all is quiet and all is through.
+ * Clients join and talk while connections break at any byte, junk moves the commit number and new
+ * epochs begin. Then the cuts end and every text arrives.
  */
 async function converse(
   seed: number,
@@ -98,8 +98,8 @@ describe('resume after a cut at any byte', () => {
         refused += room.relay.commitNumber;
         epochs += Math.max(...seats.map((seat) => told(seat, 'epoch').length));
       }
-      // The runs are worth something only if they broke connections, moved commit numbers, began
-      // epochs and made frames go twice.
+      // The runs prove something only if they broke connections, moved commit numbers, began epochs
+      // and sent frames twice.
       expect(epochs).toBeGreaterThan(2 * RUNS);
       expect(cuts).toBeGreaterThan(RUNS);
       expect(refused).toBeGreaterThan(RUNS);

@@ -6,7 +6,7 @@ interface Bench {
   readonly queue: WorkerQueue;
   readonly told: string[];
   readonly done: number[];
-  /** Lets the oldest work that has begun come to its end. */
+  /** Finishes the oldest work that has begun. */
   readonly finishNext: () => Promise<void>;
   readonly push: (count: number) => void;
 }
