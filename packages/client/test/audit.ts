@@ -1,5 +1,5 @@
-// What must hold of a conversation, however often its connections broke: the check behind the
-// resume property test.
+// The conditions that every conversation must meet, however often its connections broke. The resume
+// property test checks them.
 
 import { decodeFrame } from '@sotto/protocol';
 import type { Arrival } from '@sotto/fixtures';
@@ -10,12 +10,12 @@ import type { RoomMember } from '@sotto/fixtures/room';
 export interface Said {
   readonly by: RoomMember;
   readonly text: string;
-  /** Everybody had joined when it was said, so everybody must see it. */
+  /** All members had joined when this text was sent, so all of them must see it. */
   readonly toAll: boolean;
 }
 
 /**
- * @returns what is wrong, in words; empty if every text was shown once, whole and in order, and
+ * @returns the faults in words; empty if every text was shown once, whole and in order, and
  * acknowledged once.
  */
 export function auditConversation(seats: readonly RoomMember[], said: readonly Said[]): string[] {
@@ -26,8 +26,8 @@ export function auditConversation(seats: readonly RoomMember[], said: readonly S
 }
 
 /**
- * A listener hears an unbroken end of what each other member said, and at least what was said to
- * all.
+ * A listener receives an unbroken end of each other member's texts, and at least the texts that
+ * were sent to all.
  */
 function auditListener(listener: RoomMember, seats: readonly RoomMember[], said: readonly Said[]): string[] {
   const faults: string[] = [];
@@ -46,7 +46,7 @@ function auditListener(listener: RoomMember, seats: readonly RoomMember[], said:
   return faults;
 }
 
-/** Any two listeners hear the texts of all others in one order. */
+/** Any two listeners receive the texts of all others in one order. */
 function auditOrder(listener: RoomMember, seats: readonly RoomMember[]): string[] {
   const heard = told(listener, 'message').map((message) => message.id);
   return seats.flatMap((other) => {
@@ -59,7 +59,7 @@ function auditOrder(listener: RoomMember, seats: readonly RoomMember[]): string[
   });
 }
 
-/** Each text is acknowledged once, in the order in which it was said. */
+/** Each text is acknowledged once, in the order of sending. */
 function auditSpeaker(speaker: RoomMember, said: readonly Said[]): string[] {
   const own = said.filter((one) => one.by === speaker).map((_, index) => `${index}`);
   const sent = told(speaker, 'sent').map((event) => event.ref);
@@ -74,8 +74,8 @@ function heardFrom(listener: RoomMember, speaker: RoomMember): string[] {
 }
 
 /**
- * @returns how many of the arrived bodies are sealed anew where the identical bytes were due, and
- * how many are sent again.
+ * @returns how many arrived bodies were sealed again where identical bytes were due, and how many
+ * were sent again.
  */
 export function auditResends(arrivals: readonly Arrival[]): { readonly again: number; readonly changed: number } {
   const bodies = new Map<string, string>();

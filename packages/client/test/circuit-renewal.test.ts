@@ -19,18 +19,18 @@ async function two(options: MemberOptions = {}): Promise<{ room: Room; anna: Roo
   const room = new Room();
   const anna = await room.join('Anna', options);
   const ben = await room.join('Ben');
-  // The epochs of the beginning are over then.
+  // The first epochs are over by then.
   await room.clock.advance(40_000);
   return { room, anna, ben };
 }
 
-/** What became of the renewals that were asked for. */
+/** The outcomes of the requested renewals. */
 function circuitsOf(seat: RoomMember): string[] {
   return told(seat, 'circuit').map((event) => event.state);
 }
 
 describe('a renewed circuit', () => {
-  test('comes when the user asks, and emits one event; other members see nothing, and nothing is lost', async () => {
+  test('replaces the old one when the user asks, with one event, unseen by other members and without loss', async () => {
     const { room, anna, ben } = await two();
     const [annas, bens] = [anna.events.length, ben.events.length];
     expect(anna.client.status().connectedSeconds).toBeGreaterThanOrEqual(40);
@@ -44,13 +44,13 @@ describe('a renewed circuit', () => {
     ben.client.send('still here');
     await room.clock.advance(100);
     expect([textsOf(ben), textsOf(anna)]).toEqual([['over there'], ['still here']]);
-    // What becomes of the first one is nothing to anybody any more.
+    // The end of the old circuit has no effect any more.
     anna.streams[0]?.cut();
     await room.clock.advance(100);
     expect(statesOf(anna).at(-1)).toBe('joined');
   });
 
-  test('takes over only when every echo has come, and nothing is sent twice', async () => {
+  test('takes over only after every echo has arrived, and no frame is sent twice', async () => {
     const latencyMs = (): number => 300;
     const { room, anna, ben } = await two({ conditions: () => ({ latencyMs }) });
     const said = Array.from({ length: 60 }, (_, index) => `text ${index}`);
@@ -68,7 +68,7 @@ describe('a renewed circuit', () => {
     expect(auditResends(room.relay.arrivals)).toEqual({ again: 0, changed: 0 });
   });
 
-  test('does not take over while an echo is missing: the old one goes on', async () => {
+  test('does not take over while an echo is missing, and the old one stays in use', async () => {
     const { room, anna, ben } = await two();
     room.relay.keeps = ({ connection }) => connection !== 0;
     anna.client.send('held back');
@@ -95,7 +95,7 @@ describe('a renewed circuit', () => {
     ['behind ATTACH', { cutAfterBytes: { atFar: ATTACH_BYTES } }],
     ['within ATTACHED', { cutAfterBytes: { atNear: ATTACH_BYTES + 3 } }],
   ];
-  test.each(breaks)('that breaks %s leaves everything on the old one', async (_where, broken) => {
+  test.each(breaks)('leaves the old one in use if its connection breaks %s', async (_where, broken) => {
     const slow = { latencyMs: () => 400 };
     const { room, anna, ben } = await two({ conditions: (dial) => (dial === 1 ? { ...broken, ...slow } : {}) });
     anna.client.renew();
@@ -114,7 +114,7 @@ describe('a renewed circuit', () => {
     expect(auditResends(room.relay.arrivals).changed).toBe(0);
   });
 
-  test('control: without a new fetch, entries that the old one brought meanwhile would be missed', async () => {
+  test('control: without a second fetch, entries that arrived on the old circuit meanwhile would be missed', async () => {
     const slow = { latencyMs: () => 400, cutAfterBytes: { atFar: ATTACH_BYTES } };
     const { room, anna, ben } = await two({ conditions: (dial) => (dial === 1 ? slow : {}) });
     const { relay } = room;
@@ -124,14 +124,14 @@ describe('a renewed circuit', () => {
       ben.client.send(text);
       await room.clock.advance(100);
     }
-    // It does not give it again.
+    // The relay does not send these entries again.
     relay.log = [];
     await room.clock.advance(1_000);
     expect(circuitsOf(anna)).toEqual(['kept']);
     expect(textsOf(anna)).toEqual([]);
   });
 
-  test('is refused without a connection, before the join, and while another renewal is under way', async () => {
+  test('is refused without a connection, before the join, and during another renewal', async () => {
     const { room, anna } = await two();
     room.unreachable = true;
     anna.client.renew();
@@ -152,7 +152,7 @@ describe('a renewed circuit', () => {
     expect(circuitsOf(anna)).toEqual(['kept', 'kept', 'renewed']);
   });
 
-  test('is given up after its deadline when the relay does not answer on it', async () => {
+  test('is abandoned at its deadline if the relay does not answer on it', async () => {
     const { room, anna, ben } = await two({
       conditions: (dial) => (dial === 1 ? { latencyMs: () => 10_000_000 } : {}),
     });
@@ -166,7 +166,7 @@ describe('a renewed circuit', () => {
   });
 
   test.each([0, 200, 600, 800, 1_250])(
-    'does not keep a goodbye from being said, %i ms after it was asked for',
+    'does not prevent a goodbye that the user asks for %i ms later',
     async (afterMs) => {
       const latencyMs = (): number => 400;
       const { room, anna, ben } = await two({ conditions: (dial) => (dial === 1 ? { latencyMs } : {}) });
@@ -196,11 +196,11 @@ describe('the renewal timer', () => {
     expect(new Set(spans).size).toBeGreaterThan(15);
     expect(told(anna, 'circuit')).toEqual([]);
     expect(statesOf(anna)).toEqual(['joining', 'joined']);
-    // Who renews is not seen to come or go.
+    // Other members do not see a renewing member leave or arrive.
     expect([told(ben, 'left'), told(ben, 'arrived').length, ben.streams.length]).toEqual([[], 1, 1]);
   });
 
-  test('goes on after a renewal that failed, and emits nothing of that either', async () => {
+  test('continues after a failed renewal, and emits nothing about it', async () => {
     const { room, anna } = await two({ renewEveryMs: 60_000 });
     room.unreachable = true;
     await room.clock.advance(200_000);
@@ -212,7 +212,7 @@ describe('the renewal timer', () => {
     expect(statesOf(anna)).toEqual(['joining', 'joined']);
   });
 
-  test('never renews where it is off', async () => {
+  test('never renews a circuit if it is off', async () => {
     const { room, anna } = await two();
     await room.clock.advance(3_600_000);
     expect(anna.streams).toHaveLength(1);
@@ -220,8 +220,8 @@ describe('the renewal timer', () => {
 });
 
 /**
- * Renewals, by clock and by hand, among cuts at any byte, new epochs and junk; then all is quiet
- * and all is through.
+ * Clients renew, by timer and by command, among cuts at any byte, new epochs and junk. Then the
+ * cuts end and every text arrives.
  */
 async function converse(
   seed: number,
@@ -268,9 +268,9 @@ async function converse(
   return { room, seats, said };
 }
 
-describe('renewals among cuts', () => {
+describe('renewals between cuts of the connection', () => {
   test(
-    'nothing acknowledged is lost or shown twice, and the order is kept',
+    'lose no acknowledged text, show none twice, and keep the order',
     async () => {
       const seen = { renewed: 0, kept: 0, connections: 0, reconnecting: 0 };
       for (let seed = 1; seed <= RUNS; seed += 1) {
@@ -285,8 +285,8 @@ describe('renewals among cuts', () => {
         }
         seen.connections += room.relay.connections;
       }
-      // The runs are worth something only if circuits were renewed, were not, and lines broke
-      // beside.
+      // The runs prove something only if some renewals succeeded, some did not, and connections
+      // broke as well.
       expect(seen.renewed).toBeGreaterThan(2 * RUNS);
       expect(seen.kept).toBeGreaterThan(RUNS / 2);
       expect(seen.reconnecting).toBeGreaterThan(RUNS);
@@ -295,7 +295,7 @@ describe('renewals among cuts', () => {
     RUNS * RUN_LIMIT_MS,
   );
 
-  test('control: a relay that leaves out entries on a later connection is caught', async () => {
+  test('control: a relay that omits entries on a later connection is detected', async () => {
     const { seats, said } = await converse(1, (room) => {
       let seen = 0;
       room.relay.shape = (entry, connection) => (connection > 2 && (seen += 1) % 10 === 0 ? [] : [entry]);

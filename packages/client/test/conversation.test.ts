@@ -17,7 +17,7 @@ function presentNames(seat: RoomMember): string[] {
 }
 
 describe('joining', () => {
-  test('two members join, and see each other arrive', async () => {
+  test('shows two members to each other', async () => {
     const room = new Room();
     const anna = await room.join('Anna');
     const ben = await room.join('Ben');
@@ -33,7 +33,7 @@ describe('joining', () => {
     expect(told(anna, 'members').at(-1)?.members).toEqual(anna.client.members());
   });
 
-  test('a member that joins later receives the texts sent from then on, and no gap', async () => {
+  test('later gives a member all texts sent from then on, and no gap', async () => {
     const room = new Room();
     const anna = await room.join('Anna');
     anna.client.send('before');
@@ -45,7 +45,7 @@ describe('joining', () => {
     expect(gapsOf(ben)).toEqual([]);
   });
 
-  test('a text sent before the join leaves after it', async () => {
+  test('releases a text that was sent before it', async () => {
     const room = new Room();
     const anna = await room.join('Anna');
     const ben = room.member('Ben');
@@ -56,7 +56,7 @@ describe('joining', () => {
     expect(told(ben, 'sent').map((event) => event.ref)).toEqual(['ref-1']);
   });
 
-  test('a name that no member could read is refused before anything is sent', async () => {
+  test('is refused before a frame is sent if no member could read the name', async () => {
     for (const name of ['', 'n'.repeat(49), 'é'.repeat(25)]) {
       const room = new Room();
       const seat = await room.join(name);
@@ -86,7 +86,7 @@ describe('texts', () => {
     expect(textsOf(anna)).toEqual(said.map((text) => text.toUpperCase()));
   });
 
-  test('arrive between three members, once for each, with the same id everywhere', async () => {
+  test('arrive once at each of three members, with the same id everywhere', async () => {
     const room = new Room();
     const anna = await room.join('Anna');
     const ben = await room.join('Ben');
@@ -102,7 +102,7 @@ describe('texts', () => {
     expect(textsOf(anna)).toEqual([]);
   });
 
-  test('keep every character, a leading byte order mark and a nul included', async () => {
+  test('keep every character, including a leading byte order mark and a NUL', async () => {
     const room = new Room();
     const anna = await room.join('Anna');
     const ben = await room.join('Ben');
@@ -112,7 +112,7 @@ describe('texts', () => {
     expect(textsOf(ben)).toEqual(said);
   });
 
-  test('half a surrogate pair arrives as the replacement character', async () => {
+  test('with half a surrogate pair arrive with the replacement character', async () => {
     const room = new Room();
     const anna = await room.join('Anna');
     const ben = await room.join('Ben');
@@ -121,7 +121,7 @@ describe('texts', () => {
     expect(textsOf(ben)).toEqual(['a\ufffdb']);
   });
 
-  test('are refused if empty or above 64 KiB, in bytes and not in characters', async () => {
+  test('are refused if empty or above 64 KiB, counted in bytes and not in characters', async () => {
     const room = new Room();
     const anna = await room.join('Anna');
     anna.client.send('', 'empty');
@@ -137,7 +137,7 @@ describe('texts', () => {
     expect(told(anna, 'sent').map((event) => event.ref)).toEqual(['just fits']);
   });
 
-  test('are in flight up to the window, and wait up to the bound of the outbox', async () => {
+  test('are in flight up to the window, and wait up to the limit of the outbox', async () => {
     const room = new Room();
     const anna = await room.join('Anna');
     room.relay.keeps = () => false;
@@ -170,7 +170,7 @@ describe('texts', () => {
     expect(gapsOf(anna)).toEqual([]);
   });
 
-  test('in flight are not lost when a front end sends from within its handler after a reconnect', async () => {
+  test('in flight survive a send from within a handler after a reconnect', async () => {
     const room = new Room();
     const ben = await room.join('Ben');
     let joins = 0;
@@ -192,7 +192,7 @@ describe('texts', () => {
 });
 
 describe('receipts', () => {
-  test('raise the count of deliveries by one for each other member, once', async () => {
+  test('raise the delivery count by one for each other member, once', async () => {
     const room = new Room();
     const anna = await room.join('Anna');
     await room.join('Ben');
@@ -208,7 +208,7 @@ describe('receipts', () => {
     expect(told(anna, 'delivered')).toHaveLength(2);
   });
 
-  test('ride in an answer: no frame of their own follows', async () => {
+  test('travel in an answer, without a frame of their own', async () => {
     const room = new Room();
     const anna = await room.join('Anna');
     const ben = await room.join('Ben');
@@ -222,7 +222,7 @@ describe('receipts', () => {
     expect(room.relay.arrivals.length - before).toBe(2);
   });
 
-  test('are sent about once a second by a listener in a lively room', async () => {
+  test('are sent about once a second by a listener in a busy room', async () => {
     const room = new Room();
     const anna = await room.join('Anna');
     await room.join('Ben');
@@ -235,7 +235,7 @@ describe('receipts', () => {
 });
 
 describe('presence', () => {
-  test('of a member that leaves ends: it has left, and is not listed', async () => {
+  test('ends when a member leaves, and the member is no longer listed', async () => {
     const room = new Room();
     const anna = await room.join('Anna');
     const ben = await room.join('Ben');
@@ -248,7 +248,7 @@ describe('presence', () => {
     expect(room.relay.connections).toBe(2);
   });
 
-  test('of a silent member ends, and that of a listener does not', async () => {
+  test('ends for a silent member, and not for a listener', async () => {
     const room = new Room();
     const anna = await room.join('Anna');
     const ben = await room.join('Ben');
@@ -260,12 +260,12 @@ describe('presence', () => {
     expect(presentNames(anna)).toEqual(['Anna', 'Cleo']);
   });
 
-  test('of a member that was silent for too long begins again with its next text', async () => {
+  test('begins again with the next text of a member that was silent for too long', async () => {
     const room = new Room();
     const anna = await room.join('Anna');
     const ben = await room.join('Ben');
-    // Ben's frames do not reach the log for a while, so that the others miss him; he keeps them and
-    // sends them again.
+    // Ben's frames do not reach the log for a while, so the others miss him. His client keeps them
+    // and sends them again.
     room.relay.keeps = (arrival) => arrival.connection !== ben.connection();
     await room.clock.advance(MEMBER_SILENT_MS + 2 * PRESENCE_INTERVAL_MS);
     expect(presentNames(anna)).toEqual(['Anna']);
@@ -293,7 +293,7 @@ describe('leaving', () => {
     expect(statesOf(ben).at(-1)).toBe('closed');
   });
 
-  test('ends at its deadline when the relay says nothing more, and at once on the second call', async () => {
+  test('ends at its deadline if the relay falls silent, and at once on the second call', async () => {
     const room = new Room();
     const anna = await room.join('Anna');
     const ben = await room.join('Ben');
@@ -324,7 +324,7 @@ describe('leaving', () => {
     expect(anna.events).toHaveLength(before);
   });
 
-  test("ends the room's keys and its own", async () => {
+  test('zeroes the keys of the room and of the member', async () => {
     const room = new Room();
     await room.clock.advance(1);
     const made = vi.spyOn(Secret.prototype, 'use');
@@ -343,7 +343,7 @@ describe('leaving', () => {
     destroyed.mockRestore();
   });
 
-  test('refuses a text from then on', async () => {
+  test('refuses every text from then on', async () => {
     const room = new Room();
     const anna = await room.join('Anna');
     room.relay.mute = true;

@@ -1,5 +1,5 @@
-// What leaves a client in a covered room, and when: the same whether its user talks or not.
-// PROTOCOL.md §12.
+// The times and sizes of a client's writes in a covered room do not depend on whether its user
+// talks. PROTOCOL.md §12.
 
 import { nativeCrypto } from '@sotto/crypto/native';
 import { COVERS, DWELL_MOST_MS, isStealth, stealthShape } from '@sotto/protocol';
@@ -12,8 +12,8 @@ import type { Write, RoomMember } from '@sotto/fixtures/room';
 import { nonceOf } from '@sotto/fixtures';
 
 /**
- * The dice are four bytes: they have a source of their own, so that two runs fall alike whatever
- * else they do.
+ * Random choices take four bytes each from a source of their own. So two runs choose alike,
+ * whatever else they do.
  */
 function twoSources(seed: number): (length: number) => Uint8Array {
   const [dice, keys] = [new SeededRandom(seed), new SeededRandom(seed + 1_000)];
@@ -30,7 +30,7 @@ async function gather(cover: Cover, names: readonly string[]): Promise<{ room: R
   return { room, seats };
 }
 
-/** What two members write in so many seconds of a room in which both talk, or nobody does. */
+/** Two members' writes over so many seconds of a room, with a script that says when they talk. */
 async function watch(
   cover: Cover,
   seconds: number,
@@ -51,7 +51,7 @@ async function watch(
 
 const silence = (): void => undefined;
 
-/** In fits, as people do: a few lines, a long one, nothing for a while. */
+/** Texts in bursts: a few lines, a long one, then nothing for a while. */
 function chatter(seats: readonly RoomMember[], second: number): void {
   const [anna, ben] = seats;
   if (second % 20 < 6) anna?.client.send(`${second}: short`);
@@ -60,7 +60,7 @@ function chatter(seats: readonly RoomMember[], second: number): void {
 }
 
 describe('a client in stealth', () => {
-  test('writes the same, bit for bit, whether everybody talks or nobody does', { timeout: 120_000 }, async () => {
+  test('writes the same, bit for bit, whether all members talk or none does', { timeout: 120_000 }, async () => {
     const idle = await watch('stealth-4', 400, silence);
     const busy = await watch('stealth-4', 400, chatter);
     expect([idle.heard, busy.heard > 150]).toEqual([0, true]);
@@ -70,7 +70,7 @@ describe('a client in stealth', () => {
     }
   });
 
-  test('has the same 10,000 slots, whether its user talks or not', { timeout: 480_000 }, async () => {
+  test('has the same 10,000 slots whether its user talks or not', { timeout: 480_000 }, async () => {
     const alone = ['anna'];
     const idle = await watch('stealth-4', 10_000, silence, alone);
     const busy = await watch('stealth-4', 10_000, chatter, alone);
@@ -79,7 +79,7 @@ describe('a client in stealth', () => {
     expect(busy.departures).toEqual(idle.departures);
   });
 
-  test('control: in mode off and in jitter talking shows', { timeout: 60_000 }, async () => {
+  test('control: in modes off and jitter, talking is visible', { timeout: 60_000 }, async () => {
     for (const cover of ['off', 'jitter'] as const) {
       const idle = await watch(cover, 60, silence);
       const busy = await watch(cover, 60, chatter);
@@ -87,7 +87,7 @@ describe('a client in stealth', () => {
     }
   });
 
-  test('sends texts short and long that arrive once, in their order', { timeout: 60_000 }, async () => {
+  test('sends short and long texts that arrive once and in order', { timeout: 60_000 }, async () => {
     const { room, seats } = await gather('stealth-8', ['anna', 'ben', 'carla']);
     const [anna, ben] = seats;
     const long = 'What a long story. '.repeat(300);
@@ -104,15 +104,15 @@ describe('a client in stealth', () => {
     expect(told(anna, 'delivered').at(-1)?.by).toBe(2);
   });
 
-  test('says so when far less comes than the mode brings', { timeout: 60_000 }, async () => {
-    // This relay sends what there is to send, and no slots.
+  test('warns if far less arrives than the mode brings', { timeout: 60_000 }, async () => {
+    // This relay sends waiting entries and no slots.
     const { room, seats } = await gather('stealth-4', ['anna']);
     await room.clock.advance(300_000);
-    // Once, though it goes on.
+    // The warning comes once, although the shortage goes on.
     expect(seats.flatMap((seat) => told(seat, 'warning')).map(({ code }) => code)).toEqual(['cover-thin']);
   });
 
-  test('sends what was refused again in its slots, a receipt like a text', { timeout: 60_000 }, async () => {
+  test('sends refused frames again in its slots, a receipt like a text', { timeout: 60_000 }, async () => {
     const slow = { conditions: () => ({ latencyMs: () => 400 }) };
     const room = new Room({ seed: 3, cover: 'stealth-4' });
     const anna = await room.join('anna', { random: twoSources(1), ...slow });
@@ -121,7 +121,7 @@ describe('a client in stealth', () => {
     await room.clock.advance(30_000);
     const begun = anna.writes.length;
     const arrived = room.relay.arrivals.length;
-    // Some of these come when a frame is on its way.
+    // Some of these numbers change while a frame is on its way.
     for (let round = 0; round < 8; round += 1) {
       if (round === 4) anna.client.send('in between');
       await room.clock.advance(6_130);
@@ -136,7 +136,7 @@ describe('a client in stealth', () => {
     expect([textsOf(ben), gapsOf(ben)]).toEqual([['in between'], []]);
   });
 
-  test('goes on after a cut, in slots of a new phase, and loses nothing', { timeout: 60_000 }, async () => {
+  test('continues after a cut, in slots of a new phase, and loses nothing', { timeout: 60_000 }, async () => {
     const { room, seats } = await gather('stealth-4', ['anna', 'ben']);
     const [anna, ben] = seats;
     if (anna === undefined || ben === undefined) throw new Error('nobody came');
@@ -192,7 +192,7 @@ describe('a client in stealth', () => {
   });
 });
 
-test('a string with another mode leads nowhere', async () => {
+test('an invite with another cover mode is not admitted', async () => {
   const room = new Room({ seed: 5, cover: 'stealth-8' });
   const stranger = await room.join('carla', { invite: { ...room.invite, cover: 'stealth-4' } });
   expect(statesOf(stranger).at(-1)).toBe('closed not-admitted');
@@ -200,7 +200,7 @@ test('a string with another mode leads nowhere', async () => {
   expect(statesOf(member).at(-1)).toBe('joined');
 });
 
-test('frames of a stealth member are PUBLISH or FILL of one length, and nothing else when it has joined', async () => {
+test('a stealth member that has joined sends only PUBLISH and FILL frames of one length', async () => {
   const room = new Room({ seed: 6, cover: 'stealth-4' });
   const frames: string[] = [];
   await room.join('anna');
@@ -219,7 +219,7 @@ test('frames of a stealth member are PUBLISH or FILL of one length, and nothing 
 
 describe('the commits of a stealth room', () => {
   test.each(COVERS.filter(isStealth))(
-    'have one size in %s, however many are in it',
+    'have one size in %s for any number of members',
     { timeout: 120_000 },
     async (cover) => {
       const { members: most, commitFrames, snapshotBytes } = stealthShape(cover);

@@ -6,7 +6,7 @@ import { KEY_WORK_MAX, MEMBER_SILENT_MS, NAME_WAIT_MS } from '../src/limits.ts';
 import { Room, statesOf, textsOf, told } from '@sotto/fixtures/room';
 
 describe('a member', () => {
-  test('that sends a text after its end gets the error not-joined, with the ref', async () => {
+  test('gets the error not-joined, with the ref, for a text after its end', async () => {
     const room = new Room();
     const anna = await room.join('Anna');
     anna.client.leave();
@@ -15,7 +15,7 @@ describe('a member', () => {
     expect(told(anna, 'error')).toMatchObject([{ code: 'not-joined', ref: 'late' }]);
   });
 
-  test('that comes back after a long cut still lists the present members', async () => {
+  test('still lists the present members after a long cut', async () => {
     const room = new Room();
     const anna = await room.join('Anna');
     const ben = await room.join('Ben');
@@ -33,12 +33,12 @@ describe('a member', () => {
     expect(textsOf(anna)).toEqual(['still here']);
   });
 
-  test('that has missed more entries than its key work holds reads them in parts, and misses none', async () => {
+  test('reads missed entries in parts if its key work cannot hold them all, and misses none', async () => {
     const room = new Room();
     const ben = await room.join('Ben');
     let pauses = 0;
     const dial: Dial = () => {
-      // All that comes within a second comes in one piece, as from a socket that was not read for a
+      // All bytes of one second arrive in one piece, as from a socket that was not read for a
       // while.
       const pair = createStreamPair(room.clock, { latencyMs: () => 1_000 });
       room.relay.accept(pair.far);
@@ -67,9 +67,9 @@ describe('a member', () => {
     expect(pauses).toBeGreaterThan(0);
   });
 
-  test('shows a text that overtook its speaker’s name with the name, and in its place', async () => {
+  test('shows a text that overtook its sender’s name with the name, and in its place', async () => {
     const room = new Room();
-    // What Anna says before she has heard of Ben reaches him before her answer to his coming.
+    // Anna sends texts before she sees Ben's join. They reach him before her answer to his join.
     const anna = await room.join('Anna', { conditions: () => ({ latencyMs: () => 1_000 }) });
     await room.clock.advance(10_000);
     const ben = await room.join('Ben');
@@ -79,12 +79,12 @@ describe('a member', () => {
     expect(told(ben, 'message').map(({ from, text }) => `${from.name}: ${text}`)).toEqual(['Anna: one', 'Anna: two']);
   });
 
-  test('shows a text without a name when the name does not come in time', async () => {
+  test('shows a text without a name if the name does not arrive in time', async () => {
     const room = new Room();
     const anna = await room.join('Anna', { conditions: () => ({ latencyMs: () => 1_000 }) });
     await room.clock.advance(10_000);
     const ben = await room.join('Ben');
-    // The text gets through, and the answer to Ben's coming does not.
+    // The text gets through, and the answer to Ben's join does not.
     let kept = 0;
     room.relay.keeps = () => {
       kept += 1;
@@ -97,7 +97,7 @@ describe('a member', () => {
     expect(told(ben, 'message').map(({ from, text }) => `${from.name}: ${text}`)).toEqual([': no name']);
   });
 
-  test('goes on under the commit number that somebody’s commit has made', async () => {
+  test('goes on under the commit number that another client’s commit has made', async () => {
     const room = new Room();
     const anna = await room.join('Anna');
     const ben = await room.join('Ben');
@@ -107,7 +107,7 @@ describe('a member', () => {
     await room.clock.advance(1);
     expect(textsOf(ben)).toEqual(['as before']);
     expect(statesOf(anna)).toEqual(['joining', 'joined']);
-    // Told again, as after a FETCH, it changes nothing; one that is none ends the connection.
+    // A repeated notice, as after a FETCH, changes nothing. A malformed one ends the connection.
     room.relay.inject(anna.connection(), notice);
     await room.clock.advance(1);
     expect(statesOf(anna)).toEqual(['joining', 'joined']);
@@ -116,7 +116,7 @@ describe('a member', () => {
     expect(statesOf(anna)).toContain('reconnecting relay-misbehaved');
   });
 
-  test('ends at once when the relay has another version', async () => {
+  test('ends at once if the relay has another version', async () => {
     const room = new Room();
     const { near, far } = createStreamPair(room.clock);
     const anna = await room.join('Anna', { dial: () => Promise.resolve(near) });

@@ -14,7 +14,8 @@ import type { Entry } from '@sotto/fixtures';
 
 describe('a relay that shows members different rooms', () => {
   /**
-   * Leaves out the next entry for one connection, and renumbers what follows, so that no gap shows.
+   * Omits the next entry for one connection, and renumbers the following ones, so that no gap
+   * shows.
    */
   function hideNext(room: Room, connection: number): void {
     let hidden = 0;
@@ -25,7 +26,7 @@ describe('a relay that shows members different rooms', () => {
     };
   }
 
-  test('by leaving out what one of them gets is found out by the next message', async () => {
+  test('is detected at the next message after it omits an entry for one member', async () => {
     const room = new Room();
     const [anna, ben] = await joinMembers(room, 2);
     await room.clock.advance(2 * RECEIPT_DELAY_MS);
@@ -39,7 +40,7 @@ describe('a relay that shows members different rooms', () => {
     expect(told(ben, 'warning')[0]?.from?.name).toBe('Anna');
   });
 
-  test('by changing the order is found out', async () => {
+  test('is detected after it changes the order of entries', async () => {
     const room = new Room();
     const [anna, ben, cleo] = await joinMembers(room, 3);
     if (cleo === undefined) throw new Error('nobody');
@@ -62,7 +63,7 @@ describe('a relay that shows members different rooms', () => {
     expect(warningsOf(ben)).toContain('log-differs');
   });
 
-  /** The next two entries that come to `connection` come in the other order. */
+  /** Swaps the next two entries for `connection`. */
   function swapNext(room: Room, connection: number): void {
     const held: Entry[] = [];
     room.relay.shape = (entry, to) => {
@@ -77,7 +78,7 @@ describe('a relay that shows members different rooms', () => {
     };
   }
 
-  /** Anna, who can begin an epoch at any moment, and two others. */
+  /** Three members; Anna can begin an epoch at any moment. */
   async function gatherAround(room: Room): Promise<[RoomMember, RoomMember, RoomMember]> {
     const setAccess = (mode: AccessMode): Promise<SignedOrder> => Promise.resolve(room.signer.access(mode));
     const unused = (): never => {
@@ -89,7 +90,7 @@ describe('a relay that shows members different rooms', () => {
     return [...seats];
   }
 
-  /** Two say something at once, and before anybody has sent a receipt a new epoch has begun. */
+  /** Two members send a text at once. A new epoch begins before any member has sent a receipt. */
   async function sayLast(room: Room, seats: readonly [RoomMember, RoomMember, RoomMember]): Promise<void> {
     const [anna, , cleo] = seats;
     const epoch = epochOf(anna) ?? 0;
@@ -103,7 +104,7 @@ describe('a relay that shows members different rooms', () => {
     expect(room.relay.arrivals.length - length).toBe(2);
   }
 
-  test('by changing the order of what is said last in an epoch is found out in the next, though nothing more is said', async () => {
+  test('is detected in the next epoch after it changes the order of the last texts, even without another text', async () => {
     const room = new Room();
     const seats = await gatherAround(room);
     const [, ben] = seats;
@@ -112,14 +113,13 @@ describe('a relay that shows members different rooms', () => {
     expect(textsOf(ben)).toEqual(['second', 'first']);
     expect(seats.map(warningsOf)).toEqual([[], [], []]);
     await room.clock.advance(2 * RECEIPT_DELAY_MS);
-    // Ben saw something else than each of the others, and each of the others something else than
-    // he.
+    // Ben saw another log than both other members, so he warns twice, and each of them once.
     expect(seats.map(warningsOf)).toEqual([['log-differs'], ['log-differs', 'log-differs'], ['log-differs']]);
     await room.clock.advance(5 * PRESENCE_INTERVAL_MS);
     expect(seats.map((seat) => warningsOf(seat).length)).toEqual([1, 2, 1]);
   });
 
-  test('is found out also when epochs follow each other faster than a receipt, four in a row', async () => {
+  test('is detected even if four epochs in a row follow each other faster than a receipt', async () => {
     const room = new Room();
     const seats = await gatherAround(room);
     const [anna, ben] = seats;
@@ -133,13 +133,13 @@ describe('a relay that shows members different rooms', () => {
     await room.clock.advance(RECEIPT_DELAY_MS);
     expect(seats.map((seat) => warningsOf(seat).length)).toEqual([1, 2, 1]);
     expect(told(anna, 'delivered').map(({ by }) => by)).toEqual([1]);
-    // It is said once, though the epoch is told of in three more.
+    // Each difference is reported once, although three more epochs mention it.
     anna.client.setAccess('knock');
     await room.clock.advance(2 * PRESENCE_INTERVAL_MS);
     expect(seats.map((seat) => warningsOf(seat).length)).toEqual([1, 2, 1]);
   });
 
-  test('control: in an honest room texts count as delivered, however fast epochs follow each other', async () => {
+  test('control: in an honest room, texts count as delivered however fast epochs follow each other', async () => {
     const room = new Room();
     const seats = await gatherAround(room);
     const [anna] = seats;
@@ -167,13 +167,13 @@ describe('a relay that shows members different rooms', () => {
     expect(told(anna, 'delivered').at(-1)?.by).toBe(2);
   });
 
-  test('control: in an honest room the last text of an epoch is delivered to all, without a warning', async () => {
+  test('control: in an honest room, the last text of an epoch is delivered to all members without a warning', async () => {
     const room = new Room();
     const seats = await gatherAround(room);
     await sayLast(room, seats);
     const { length } = room.relay.arrivals;
     await room.clock.advance(2 * RECEIPT_DELAY_MS);
-    // One receipt each, and no more for an epoch in which nothing was said.
+    // Each member sends one receipt, and none for an epoch without texts.
     expect(room.relay.arrivals.length - length).toBe(3);
     expect(told(seats[0], 'delivered').map(({ by }) => by)).toEqual([1, 2]);
     seats[0].client.setAccess('open');
@@ -183,7 +183,7 @@ describe('a relay that shows members different rooms', () => {
   });
 
   test.each(['silence', 'a text at once'])(
-    'by hiding from all others what one said last in an epoch is found out in the next, through %s',
+    'is detected in the next epoch, through %s, after it hides one member’s last text from all others',
     async (next) => {
       const room = new Room();
       const seats = await gatherAround(room);
@@ -196,7 +196,8 @@ describe('a relay that shows members different rooms', () => {
       await room.clock.advance(1);
       anna.client.setAccess('knock');
       await room.clock.advance(100);
-      // Nobody but anna knows of a text, and only a receipt or a presence says what was before.
+      // Only Anna knows of a text. Only a receipt or a presence carries the hash of the earlier
+      // epoch.
       if (next !== 'silence') anna.client.send(next);
       await room.clock.advance(RECEIPT_DELAY_MS / 2);
       expect(seats.map(warningsOf)).toEqual([[], [], []]);
@@ -207,7 +208,7 @@ describe('a relay that shows members different rooms', () => {
     },
   );
 
-  test('by going back and growing again while they are away is found out', async () => {
+  test('is detected after it goes back and grows again while members are away', async () => {
     const room = new Room();
     const [anna, ben] = await joinMembers(room, 2);
     await room.clock.advance(2 * RECEIPT_DELAY_MS);
@@ -246,7 +247,7 @@ describe('a relay that shows members different rooms', () => {
     for (const seat of [anna, ben, cleo]) expect(warningsOf(seat)).toEqual([]);
   });
 
-  test('control: none of this happens in an honest room, cuts and all', async () => {
+  test('control: an honest room with cuts causes no warning', async () => {
     const room = new Room();
     const seats = await joinMembers(room, 4);
     for (let round = 0; round < 20; round += 1) {

@@ -38,14 +38,14 @@ async function outcomeOf(room: Room, invite: Invite, pair: StreamPair): Promise<
     () => (outcome = 'admitted'),
     (error: unknown) => (outcome = error instanceof DialError ? error.code : 'another error'),
   );
-  // Keys take turns of the event loop, and no time.
+  // Work on keys needs iterations of the event loop, and no time.
   while (outcome === undefined) await room.clock.advance(0);
   return outcome;
 }
 
 /** The relay's side of a stream, as far as a founding needs it. */
 class FoundingScript {
-  /** Stage data in the order it came. */
+  /** Stage data in the order of arrival. */
   readonly staged: Uint8Array[] = [];
   commit: CommitRequest | undefined;
   closed = false;
@@ -73,12 +73,12 @@ class FoundingScript {
     this.#pair.far.write(bytes);
   }
 
-  /** Ends the stream behind what was written. */
+  /** Ends the stream after the written bytes. */
   end(): void {
     this.#pair.far.close();
   }
 
-  /** The frames of the upload, as the log would give them back. */
+  /** The frames of the upload, as the log would return them. */
   get bodies(): Uint8Array[] {
     const bytes = Buffer.concat(this.staged);
     const count = this.commit?.frameCount ?? 0;
@@ -137,7 +137,7 @@ const TAKE: Answer = (script) => {
 };
 
 describe('the proof that a connection string leads into its room', () => {
-  test('founds a room that has no group: one frame and a snapshot, under the commit number 0', async () => {
+  test('founds a room without a group by one frame and a snapshot, under commit number 0', async () => {
     const { outcome, script } = await found(0, TAKE);
     expect(outcome).toBe('admitted');
     expect(script.commit).toMatchObject({ commitNumber: 0, frameSize: 3, frameCount: 1 });
@@ -146,7 +146,7 @@ describe('the proof that a connection string leads into its room', () => {
     expect(script.closed).toBe(true);
   });
 
-  test('writes nothing into a room that has its group already', async () => {
+  test('writes nothing into a room that has a group already', async () => {
     const { outcome, script } = await found(1, TAKE);
     expect(outcome).toBe('admitted');
     expect(script.staged).toEqual([]);
@@ -157,7 +157,7 @@ describe('the proof that a connection string leads into its room', () => {
   const unfinished: readonly (readonly [string, Answer])[] = [
     ['a commit number without frames', (script) => script.count(1)],
     [
-      "a commitNumber behind another's frame",
+      "a commit number behind another's frame",
       (script) => {
         script.entry(1, systemRandom(4_080));
         script.count(1);
@@ -165,7 +165,7 @@ describe('the proof that a connection string leads into its room', () => {
     ],
     ['the frames without a commit number', (script) => script.echo()],
   ];
-  test.each(unfinished)('is not done with %s', async (_what, answer) => {
+  test.each(unfinished)('stays incomplete with %s', async (_what, answer) => {
     const { outcome, script } = await found(0, (relay, commit) => {
       answer(relay, commit);
       relay.end();
@@ -175,7 +175,7 @@ describe('the proof that a connection string leads into its room', () => {
   });
 
   const refusals: readonly RelayCode[] = ['conflict', 'upload-full', 'upload-incomplete'];
-  test.each(refusals)('fails when the founding commit is refused: %s', async (code) => {
+  test.each(refusals)('fails if the relay refuses the founding commit: %s', async (code) => {
     const { outcome, script } = await found(0, (relay, commit) => {
       relay.write(encodeRefused(code, 1, Buffer.concat([commit.uploadId, Buffer.alloc(8)])));
     });
@@ -189,7 +189,7 @@ describe('the proof that a connection string leads into its room', () => {
     ['a second challenge', (script) => script.write(encodeChallenge(systemRandom(32)))],
     ['noise', (script) => script.write(new Uint8Array(512).fill(0x10))],
   ];
-  test.each(nonsense)('fails when the relay answers the commit with %s', async (_what, answer) => {
+  test.each(nonsense)('fails if the relay answers the commit with %s', async (_what, answer) => {
     expect((await found(0, answer)).outcome).toBe('relay-misbehaved');
   });
 
@@ -201,7 +201,7 @@ describe('the proof that a connection string leads into its room', () => {
     expect(script.commit?.commitNumber).toBe(0);
   });
 
-  test('fails with another secret or another onion, and says so', async () => {
+  test('fails with not-admitted for another secret or another onion', async () => {
     const room = new Room();
     for (const invite of [
       { ...room.invite, roomSecret: room.random.bytes(32) },
@@ -218,12 +218,12 @@ describe('the proof that a connection string leads into its room', () => {
     ['store-unavailable', 'relay-busy'],
     ['relay-stopping', 'relay-unreachable'],
   ];
-  test.each(reasons)('fails with what the relay gives as its reason: %s', async (code, expected) => {
+  test.each(reasons)('fails with the reason that the relay gives: %s', async (code, expected) => {
     const room = new Room();
     expect(await prove(room, room.invite, (pair) => pair.far.write(encodeClosing(code)))).toBe(expected);
   });
 
-  test('fails when the stream ends first, and when something else answers', async () => {
+  test('fails if the stream ends first, or if another program answers', async () => {
     const room = new Room();
     const http = new TextEncoder().encode('HTTP/1.1 200 OK\r\n');
     expect(await prove(room, room.invite, (pair) => pair.cut())).toBe('relay-unreachable');
@@ -235,7 +235,7 @@ describe('the proof that a connection string leads into its room', () => {
 });
 
 describe('the registration of a room', () => {
-  test('holds no secret but the seed that the onion needs, and follows from the connection string', () => {
+  test('holds no secret but the seed that the onion needs, and is derived from the invite', () => {
     const room = new Room();
     const one = registrationOf(room.invite);
     const two = registrationOf(room.invite);
@@ -247,7 +247,7 @@ describe('the registration of a room', () => {
     expect(Object.keys(one).sort()).toEqual(['capabilityKey', 'clientAuthorisationSeed', 'roomId', 'roomTag']);
   });
 
-  test('a room secret is 32 random bytes', () => {
+  test('uses a room secret of 32 random bytes', () => {
     const secrets = [createRoomSecret(systemRandom), createRoomSecret(systemRandom)];
     expect(secrets.map((secret) => secret.length)).toEqual([32, 32]);
     expect(secrets[0]).not.toEqual(secrets[1]);

@@ -23,14 +23,14 @@ describe('an access order', () => {
     await carla.join();
     await readAll([anna, ben]);
     expect(carla.view.access).toBe('open');
-    // What carla commits is judged like everything else, and its snapshot carries the order on.
+    // Carla's commit is validated like any other, and its snapshot carries the order on.
     await carla.order(log.moderator.access('knock'));
     await readAll([anna, ben]);
     expectOneView([anna, ben, carla]);
     expect(anna.view.access).toBe('knock');
   });
 
-  test('that is not the moderator’s, or another room’s, is not committed, and ignored in a rogue’s commit', async () => {
+  test('is not committed if it is foreign to the moderator or the room, and is ignored in a rogue’s commit', async () => {
     const { log, members } = await room(21, ['anna', 'ben']);
     const [anna, ben] = [named(members, 'anna'), named(members, 'ben')];
     const other = new GroupLog(210).moderator.access('locked');
@@ -42,16 +42,16 @@ describe('an access order', () => {
     await readAll(members);
     await rogue.rotate({ orders: [other, { ...order, mode: 'knock' }] });
     await readAll(members);
-    // The rotation stands, the orders do not.
+    // The rotation holds, and the orders do not.
     expect([anna.news?.kind, anna.view.access, ben.view.access]).toEqual(['epoch', 'open', 'open']);
     expect(anna.opened).toContainEqual(nothing('order-invalid', 'member'));
-    // Control: the same way, an order that holds takes effect.
+    // Control: sent in the same way, a valid order takes effect.
     await rogue.rotate({ orders: [order], access: order });
     await readAll(members);
     expect([anna.view.access, ben.view.access]).toEqual(['locked', 'locked']);
   });
 
-  test('that is older than the one that holds has no effect: nobody unlocks a room with an order from before', async () => {
+  test('cannot unlock a room if it is older than the order that holds', async () => {
     const { log, members } = await room(22, ['anna', 'ben']);
     const anna = named(members, 'anna');
     const unlock = log.moderator.access('open');
@@ -59,14 +59,14 @@ describe('an access order', () => {
     await anna.order(log.moderator.access('locked'));
     await readAll(members);
     expect(await anna.membership.order([unlock])).toEqual({ ok: false, code: 'order-old' });
-    // Nor with one of the same number.
+    // An order of the same number has no effect either.
     expect(await anna.membership.order([log.moderator.access('open', 2)])).toEqual({ ok: false, code: 'order-old' });
     await (await Rogue.open(log)).join();
     await readAll(members);
     expect(anna.news).toEqual({ kind: 'refused', by: 'other', code: 'policy-locked', sealedBy: 'joiner' });
   });
 
-  test('that is older is ignored in a member’s commit, too', async () => {
+  test('is ignored in a member’s commit if it is older than the order that holds', async () => {
     const { log, members } = await room(23, ['anna', 'ben']);
     const [anna, ben] = [named(members, 'anna'), named(members, 'ben')];
     const rogue = await Rogue.open(log);
@@ -82,12 +82,12 @@ describe('an access order', () => {
     expect([anna.news?.kind, anna.view.access, ben.view.access]).toEqual(['epoch', 'locked', 'locked']);
   });
 
-  test('in the log before another member’s commit is not part of it', async () => {
+  test('is not part of another member’s commit that follows it in the log', async () => {
     const { log, members } = await room(24, ['anna', 'ben']);
     const [anna, ben] = [named(members, 'anna'), named(members, 'ben')];
     const made = await anna.membership.order([log.moderator.access('locked')]);
     if (!made.ok) throw new Error(made.code);
-    // A rogue publishes the frame that carries the order, and nothing behind it.
+    // A rogue publishes only the frame with the order, and nothing after it.
     const orderFrame = made.value.bodies.at(-2);
     if (orderFrame === undefined) throw new Error('no order');
     anna.membership.clear();
@@ -100,8 +100,8 @@ describe('an access order', () => {
   });
 });
 
-describe('a locked room', () => {
-  test('is refused to a joiner at once, from the snapshot alone', async () => {
+describe('a restricted room', () => {
+  test('refuses a joiner at once if it is locked, from the snapshot alone', async () => {
     const { log } = await restricted(30, 'locked');
     const carla = await log.member('carla');
     expect(await carla.membership.join(log.snapshot?.bytes ?? new Uint8Array(0), false)).toEqual({
@@ -113,7 +113,7 @@ describe('a locked room', () => {
   test.each([
     ['locked', 'policy-locked'],
     ['knock', 'policy-knock'],
-  ] as const)('or one in mode %s: a join is refused by all, and the room goes on', async (mode, code) => {
+  ] as const)('in mode %s refuses a forced join at every member, and goes on', async (mode, code) => {
     const { log, anna, ben, both } = await restricted(31, mode);
     const before = viewOf(anna);
     await (await Rogue.open(log)).join();
@@ -144,7 +144,7 @@ describe('a locked room', () => {
     expect(ben.view.access).toBe(mode);
   });
 
-  test('accepts no Add; nor does an open one', async () => {
+  test('accepts no Add, and neither does an open room', async () => {
     for (const [mode, code] of [
       ['locked', 'policy-locked'],
       ['open', 'policy-add'],
@@ -163,7 +163,7 @@ describe('a locked room', () => {
     }
   });
 
-  test('that all members have left can be joined', async () => {
+  test('can be joined after all members have left', async () => {
     const log = await new GroupLog(34).founded(new GroupLog(34).moderator.access('locked'));
     const anna = await log.member('anna');
     await anna.join();

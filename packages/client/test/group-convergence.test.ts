@@ -46,18 +46,18 @@ interface Step {
 
 const step: fc.Arbitrary<Step> = fc.record({ deed: fc.constantFrom(...DEEDS), who: fc.nat(99), other: fc.nat(99) });
 
-/** Somebody whom a commit has let in, and the snapshot that this commit made. */
+/** A joiner that a commit has admitted, and the snapshot that this commit made. */
 interface Welcomed {
   readonly member: GroupReader;
   readonly snapshot: GroupLog['snapshot'];
 }
 
-/** A room, and where everybody stands who has to do with it. */
+/** A room, and the status of each of its past, present and future members. */
 class Scene {
   readonly log: GroupLog;
-  /** In the group as far as they know. */
+  /** Members that are in the group as far as they know. */
   inside: GroupReader[];
-  /** Removed, and on their way back. */
+  /** Members that were removed and are to rejoin. */
   outside: GroupReader[] = [];
   knockers: GroupReader[] = [];
   welcomed: Welcomed[] = [];
@@ -78,16 +78,16 @@ class Scene {
     await this.settle();
   }
 
-  /** Whoever has read that it was removed is outside. */
+  /** Moves each member that has read of its own removal to `outside`. */
   async settle(): Promise<void> {
-    // Not everybody falls behind: somebody reads on.
+    // One member always reads on, so not all fall behind.
     await this.inside[0]?.read();
     const removed = this.inside.filter((member) => member.membership.view === undefined);
     this.inside = this.inside.filter((member) => !removed.includes(member));
     this.outside.push(...removed.filter((member) => !isEvicted(member)));
   }
 
-  /** @returns false if there was nothing to do. */
+  /** @returns false if the step had nothing to do. */
   async #do(deed: Step['deed'], actor: GroupReader, second: GroupReader, other: number): Promise<unknown> {
     const { membership } = actor;
     switch (deed) {
@@ -137,13 +137,13 @@ class Scene {
   }
 
   /**
-   * The second may say something while the first's commit is on its way: then all refuse it, and
-   * the snapshot is put back.
+   * The second member may send a text while the first member's commit is on its way. Then all
+   * refuse the commit, and the snapshot is put back.
    */
   async #removeSilent(actor: GroupReader, second: GroupReader): Promise<boolean> {
     await actor.read();
     const { view } = actor.membership;
-    // Where nobody comes in by himself nobody is removed for silence: he could not come back.
+    // In a locked room no silent member is removed, because it could not rejoin.
     if (view === undefined || view.silent.length === 0 || view.access === 'locked') return false;
     const made = actor.membership.removeSilent();
     await made;
@@ -158,13 +158,13 @@ class Scene {
     return (await made).ok && actor.commit(made);
   }
 
-  /** Both make a commit on what they have read, and the relay takes the first that it likes. */
+  /** Both members make a commit from their own state, and the relay accepts the first valid one. */
   async #race(one: GroupReader, other: GroupReader): Promise<void> {
     const made = [one.membership.rotate(), other.membership.rotate()];
     await Promise.all(made);
     for (const [index, actor] of [one, other].entries()) {
       const upload = made[index];
-      // The first commit may have removed the second's maker, or ended what it had made.
+      // The first commit may have removed the other committer, or cleared its pending commit.
       if (upload !== undefined && actor.membership.view !== undefined) await actor.commit(upload);
     }
   }
@@ -229,14 +229,14 @@ function isEvicted(member: GroupReader): boolean {
   return member.news?.kind === 'removed' && member.news.reason === 'evicted';
 }
 
-/** A refusal of the snapshot is what the step came to; anything else is a fault. */
+/** A refused snapshot is a valid result of a step. Any other error is a fault. */
 function ifImpossible(error: unknown): string {
   const codes = ['policy-knock', 'policy-locked', 'snapshot-foreign', 'group-full', 'member-alone'];
   if (error instanceof Error && codes.includes(error.message)) return error.message;
   throw error;
 }
 
-/** Whoever finds on reading that it was removed has nothing to say any more. */
+/** A member that reads of its own removal in this step does nothing more. */
 function ifRemoved(actor: GroupReader): (error: unknown) => false {
   return (error) => {
     if (actor.membership.view === undefined) return false;
@@ -278,6 +278,6 @@ test('members, leavers, joiners and a moderator act in any order, and all member
     ),
     { numRuns: RUNS },
   );
-  // Control: the steps were not all without effect.
+  // Control: more than half of the kinds of steps had an effect.
   expect(deeds.size).toBeGreaterThan(DEEDS.length / 2);
 });

@@ -17,7 +17,7 @@ function last(opened: readonly GroupOpened[]): GroupOpened | undefined {
 }
 
 describe('a room in knock mode', () => {
-  test('lets in a joiner that a member admits: all agree, and it reads all later texts', async () => {
+  test('gets a joiner that a member admits: all members agree, and it reads all later texts', async () => {
     const { log, anna, ben, both } = await restricted(40, 'knock');
     const carla = await log.member('carla');
     expect(await carla.membership.join(log.snapshot?.bytes ?? new Uint8Array(0), false)).toEqual({
@@ -49,7 +49,7 @@ describe('a room in knock mode', () => {
     await carla.send('hello');
     await anna.send('welcome');
     await readAll([...both, carla]);
-    // Not what was said before, but all of the epoch that she came with.
+    // She receives no earlier text, and every text of the epoch that she joined.
     expect(carla.heard).toEqual(['between', 'welcome']);
     expect(ben.heard).toEqual(['before', 'between', 'hello', 'welcome']);
     await carla.rotate();
@@ -72,7 +72,7 @@ describe('a room in knock mode', () => {
     expect(new Set(log.entries.map((body) => body.length))).toEqual(new Set([4_080]));
   });
 
-  test('is changed by nothing that a stranger does who is not answered', async () => {
+  test('is changed by no act of an unanswered stranger', async () => {
     const { log, anna, ben, both } = await restricted(42, 'knock');
     const before = [viewOf(anna), viewOf(ben)];
     for (let index = 0; index < 20; index += 1) await (await log.member(`stranger ${index}`)).knock();
@@ -84,7 +84,7 @@ describe('a room in knock mode', () => {
     await anna.rotate();
     await readAll(both);
     expectOneView(both);
-    // Only the last 16 can still be let in.
+    // Only the last 16 knocks can still be admitted.
     const knocks = anna.opened.flatMap((opened) => (opened.kind === 'knock' ? [opened] : []));
     expect(knocks).toHaveLength(20);
     const answers = await Promise.all(
@@ -96,7 +96,7 @@ describe('a room in knock mode', () => {
     expect(answers).toEqual(['member-unknown', 'made']);
   });
 
-  test('does not show a knock that is junk, of another room, or of a member', async () => {
+  test('shows no knock that is junk, of another room, or of a member', async () => {
     const { log, anna, ben } = await restricted(43, 'knock');
     const { envelopes, identity } = await Rogue.open(log);
     const other = new GroupLog(430);
@@ -120,7 +120,7 @@ describe('a room in knock mode', () => {
       await ben.read();
       expect(last(ben.opened)).toEqual(nothing(code, code === 'foreign' ? 'nobody' : 'joiner'));
     }
-    // Control: unspoilt, the same key package knocks.
+    // Control: unchanged, the same key package knocks.
     log.publish(envelopes.sealKnock({ name, keyPackage: honest }), log.commitNumber);
     await ben.read();
     expect(ben.news?.kind).toBe('knock');
@@ -129,14 +129,14 @@ describe('a room in knock mode', () => {
   test.each([
     ['open', 'policy-add'],
     ['locked', 'policy-locked'],
-  ] as const)('is the only one that shows a knock: in mode %s nobody is asked', async (mode, code) => {
+  ] as const)('is the only one that shows a knock: a room in mode %s shows none', async (mode, code) => {
     const { log, ben } = await restricted(44, mode);
     await (await log.member('carla')).knock();
     await ben.read();
     expect(last(ben.opened)).toEqual(nothing(code, 'joiner'));
   });
 
-  test('admits no joiner twice, none that is a member already, and none that has not knocked', async () => {
+  test('admits no joiner twice, no present member, and no joiner that has not knocked', async () => {
     const { log, anna, ben, both } = await restricted(45, 'knock');
     const carla = await log.member('carla');
     expect(await anna.membership.admit(carla.membership.memberId)).toEqual({ ok: false, code: 'member-unknown' });
@@ -144,7 +144,7 @@ describe('a room in knock mode', () => {
     await readAll(both);
     const [first, second] = [await anna.membership.admit(carla.membership.memberId), ben.admit(carla)];
     if (!first.ok) throw new Error(first.code);
-    // Ben's came first.
+    // Ben's admission came first.
     expect(await second).toBe(true);
     expect(log.commit(first.value, log.commitNumber - 1)).toBe('conflict');
     anna.membership.clear();
@@ -155,7 +155,7 @@ describe('a room in knock mode', () => {
     expectOneView([anna, ben, carla]);
   });
 
-  test('gives nothing to the reader of a welcome for another joiner', async () => {
+  test('reveals nothing to the reader of a welcome for another joiner', async () => {
     const { log, anna, both } = await restricted(46, 'knock');
     const [carla, dora] = [await log.member('carla'), await log.member('dora')];
     await carla.knock();
@@ -166,7 +166,7 @@ describe('a room in knock mode', () => {
     expect(dora.opened.map(({ kind }) => kind)).not.toContain('welcome');
     await expect(dora.enter()).rejects.toThrow('welcome-invalid');
     await carla.enter();
-    // Dora's knock stands: she is let in by the next one.
+    // Dora's knock stays valid, and a later commit admits her.
     await carla.rotate();
     await readAll(both);
     await anna.admit(dora);
@@ -183,7 +183,7 @@ describe('a room in knock mode', () => {
     await readAll(both);
     const made = await anna.membership.admit(carla.membership.memberId);
     if (!made.ok) throw new Error(made.code);
-    // Under the join key anybody can read the welcome, and post one with another end.
+    // Any string holder can read the welcome under the join key, and post one with another end.
     const { envelopes } = await Rogue.open(log);
     const welcome = made.value.bodies.find((body) => {
       const { plaintext } = envelopes.open(body, undefined);

@@ -15,7 +15,7 @@ function pick<Item>(items: readonly Item[], random: SeededRandom): Item {
 }
 
 describe('a room', () => {
-  test('loses its founder with the first rotation', async () => {
+  test('removes its founder with the first rotation', async () => {
     const { members } = await room(1, ['anna']);
     const [anna] = members;
     expect(anna?.names).toBe(2);
@@ -24,18 +24,18 @@ describe('a room', () => {
     expect(anna?.names).toBe(1);
   });
 
-  test('can be joined with no member online, and all later texts are readable by all', async () => {
+  test('can be joined with no member online, and all members can read all later texts', async () => {
     const { members } = await room(2, ['anna', 'ben', 'carla']);
     for (const member of members) await member.send(`I am ${member.name}`);
     await readAll(members);
     const all = ['I am anna', 'I am ben', 'I am carla'];
-    // One's own words come back as an echo, which is known by its bytes and not opened.
+    // A member recognises the echo of its own text by its bytes, and does not open it.
     for (const member of members) expect(member.heard).toEqual(all.filter((text) => text !== `I am ${member.name}`));
     const epochs = new Set(members.map((member) => member.view.epoch));
     expect(epochs.size).toBe(1);
   });
 
-  test('is not heard by a string holder who did not join, nor by who joins later', async () => {
+  test('cannot be read by a string holder that did not join, nor by a later joiner', async () => {
     const { log, members } = await room(3, ['anna', 'ben']);
     const listener = await log.member('listener');
     await members[0]?.send('among us');
@@ -50,7 +50,7 @@ describe('a room', () => {
     expect(listener.heard).toEqual(['welcome']);
   });
 
-  test('with the post-quantum suite puts only frames of one size and snapshots of a power of two into the relay', async () => {
+  test('with the post-quantum suite writes only frames of one size and snapshots of a power of two', async () => {
     const log = await new GroupLog(4, 'x-wing').founded();
     const anna = await log.member('anna');
     await anna.join();
@@ -90,7 +90,7 @@ describe('two commits at once', () => {
     const [anna, ben] = members;
     const late = await ben?.membership.rotate();
     await anna?.rotate();
-    // The winner is processed while ben's own commit is still pending.
+    // Ben reads the accepted commit while his own is still pending.
     await readAll(members);
     if (late?.ok !== true) throw new Error('ben could not rotate');
     expect(log.commit(late.value, 0)).toBe('conflict');
@@ -135,7 +135,7 @@ describe('a leaver', () => {
 
 describe('a hostile string holder', () => {
   test.each(['junk', 'a commit of another room'])(
-    'commits %s: the commit number moves, the epoch does not, the snapshot is put back',
+    'moves only the commit number by %s: the epoch stays, and the snapshot is put back',
     async (what) => {
       const { log, members } = await room(10, ['anna', 'ben']);
       const epoch = members[0]?.view.epoch;
@@ -170,7 +170,7 @@ describe('a hostile string holder', () => {
     },
   );
 
-  test('interrupts the pieces of a commit: the others stay in one epoch', async () => {
+  test('interrupts the pieces of a commit, and the members stay in one epoch', async () => {
     const { log, members } = await room(12, ['anna', 'ben']);
     const upload = await members[0]?.membership.rotate();
     if (upload?.ok !== true) throw new Error('anna could not rotate');
@@ -190,7 +190,7 @@ describe('a member that has missed a commit for good', () => {
     const { log, members } = await room(13, ['anna', 'ben']);
     const [anna, ben] = members;
     await anna?.rotate();
-    // What ben would have read is gone from the relay.
+    // The relay has lost the commit that ben missed.
     log.entries.fill(new Uint8Array(496));
     await ben?.read();
     await anna?.send('missed');
@@ -212,7 +212,7 @@ describe('members that act in any order', () => {
   const runs = Number(process.env['SOTTO_GROUP_RUNS'] ?? '6');
 
   test.each(Array.from({ length: runs }, (_, index) => index + 100))(
-    'all who stay are in one epoch and hear the same (seed %i)',
+    'see one epoch and the same texts if they stay (seed %i)',
     async (seed) => {
       const { log, members } = await room(seed, ['anna', 'ben']);
       const random = new SeededRandom(seed);

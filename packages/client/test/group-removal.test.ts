@@ -14,7 +14,7 @@ import {
 import { Rogue, withRogue } from './group-rogue.ts';
 
 describe('an eviction', () => {
-  test('by the moderator’s order removes the member for all, with its reason', async () => {
+  test('by the moderator’s order removes the member for all members, with its reason', async () => {
     const { log, members, person } = await inhabited(50, ['anna', 'ben', 'carla']);
     const [anna, ben, carla] = [person('anna'), person('ben'), person('carla')];
     await anna.order(log.moderator.evict(ben.membership.memberId));
@@ -28,7 +28,7 @@ describe('an eviction', () => {
     expect([anna.heard, ben.heard]).toEqual([['without ben'], []]);
   });
 
-  test('without an order, or with the order for another member, is refused by all', async () => {
+  test('without an order, or with an order for another member, is refused by all', async () => {
     const { log, members, person, rogue } = await withRogue(51, ['anna', 'ben', 'carla']);
     const { memberId } = person('ben').membership;
     const before = members.map(viewOf);
@@ -38,20 +38,20 @@ describe('an eviction', () => {
       await readAll(members);
       for (const member of members) expect(member.news).toEqual(refusedRemoval);
       expect(members.map(viewOf)).toEqual(before);
-      // It has left for an epoch that nobody else is in; it comes again.
+      // The rogue is alone in the epoch of its refused commit, so it resyncs.
       await person('anna').putSnapshot(person('anna').membership.republishSnapshot());
       await rogue.join(true);
       await readAll(members);
       before.splice(0, before.length, ...members.map(viewOf));
     }
-    // Control: with the order for ben, the same commit is taken.
+    // Control: with the order for ben, the same commit is accepted.
     await rogue.remove([memberId], { orders: [log.moderator.evict(memberId)] });
     await readAll(members);
     expect(person('ben').news).toEqual({ kind: 'removed', reason: 'evicted' });
     expectOneView(without(members, person('ben')));
   });
 
-  test('ordered in another commit, or before it in the log, does not count', async () => {
+  test('does not count if its order is in another commit, or before it in the log', async () => {
     const { log, members, person, rogue } = await withRogue(52, ['anna', 'ben']);
     const order = log.moderator.evict(person('ben').membership.memberId);
     await rogue.rotate({ orders: [order] });
@@ -61,7 +61,7 @@ describe('an eviction', () => {
     for (const member of members) expect(member.news).toEqual(refusedRemoval);
   });
 
-  test('cannot be committed by the evicted member, nor by one that does not know it', async () => {
+  test('cannot be committed by the evicted member, nor for an unknown member', async () => {
     const { log, person } = await inhabited(53, ['anna', 'ben']);
     const anna = person('anna').membership;
     for (const memberId of [anna.memberId, log.random.bytes(16)]) {
@@ -69,7 +69,7 @@ describe('an eviction', () => {
     }
   });
 
-  test('leaves the evicted with keys that open nothing of the next epoch', async () => {
+  test('leaves the evicted member with keys that open nothing of the next epoch', async () => {
     const { log, members, person, rogue } = await withRogue(54, ['anna', 'ben']);
     const [anna, ben] = [person('anna'), person('ben')];
     const key = rogue.envelopeKey;
@@ -81,15 +81,15 @@ describe('an eviction', () => {
     await readAll(members);
     await ben.send('when it is out');
     expect(read(log.entries.at(-1))).toBe('nobody');
-    // It takes the commit with its real state, which ends it: of the next epoch it gets no key to
-    // keep.
+    // The evicted member processes the commit with its real state, which ends that state. It gets
+    // no key of the next epoch.
     await rogue.follow();
     expect(rogue.envelopeKey).toBeUndefined();
     await anna.read();
     expect(anna.heard).toEqual(['when it is out']);
   });
 
-  test('from an open room does not keep a string holder out, which is why the room moves', async () => {
+  test('from an open room does not keep a string holder out, so the room has to move', async () => {
     const { log, members, person } = await inhabited(55, ['anna', 'ben']);
     const [anna, ben] = [person('anna'), person('ben')];
     await anna.order(log.moderator.evict(ben.membership.memberId));
@@ -124,7 +124,7 @@ describe('a removed member', () => {
     expect(ben.heard).toEqual(['back again']);
   });
 
-  test('comes back by a knock in knock mode', async () => {
+  test('rejoins by a knock in knock mode', async () => {
     const { log, members, person } = await inhabited(71, ['anna', 'ben', 'carla']);
     const [anna, ben] = [person('anna'), person('ben')];
     await anna.order(log.moderator.access('knock'));
@@ -145,7 +145,7 @@ describe('a removed member', () => {
 });
 
 describe('a leave proof', () => {
-  test('of a lone member is in the snapshot: the next joiner sees it, and its rotation removes the leaf', async () => {
+  test('enters the snapshot when a lone member leaves, and the next joiner’s rotation removes the leaf', async () => {
     const { log, person } = await inhabited(80, ['anna']);
     const anna = person('anna');
     await anna.putSnapshot(anna.membership.publishLeave());
@@ -209,12 +209,12 @@ describe('a leave proof', () => {
     expect(person('ben').view.leavers).toEqual([]);
   });
 
-  test('known to some members only does not fork the room: the commit has to carry it', async () => {
+  test('known to only some members does not fork the room, because the commit has to carry it', async () => {
     const { log, members, person, rogue } = await withRogue(85, ['anna', 'ben', 'carla']);
     const { memberId, identity } = person('ben').membership;
     await person('ben').leave();
     const dora = await log.member('dora');
-    // Dora's snapshot was made before ben said goodbye, so she does not know.
+    // Dora's snapshot is older than ben's goodbye, so she does not know of it.
     await dora.join();
     await readAll(members);
     await rogue.follow();
@@ -222,7 +222,7 @@ describe('a leave proof', () => {
     await rogue.remove([memberId]);
     await readAll([...members, dora]);
     for (const member of [...members, dora]) expect(member.news).toEqual(refusedRemoval);
-    // Control: with the proof all take it.
+    // Control: with the proof, all members accept the commit.
     await person('anna').putSnapshot(person('anna').membership.republishSnapshot());
     await rogue.join(true);
     await readAll([...members, dora]);
@@ -232,7 +232,7 @@ describe('a leave proof', () => {
     expectOneView([person('anna'), person('carla'), dora]);
   });
 
-  test('of many leavers takes several commits: each removes as many as it has room for', async () => {
+  test('waits for a later commit if one commit has no room for all leavers', async () => {
     const names = ['anna', 'b', 'c', 'd', 'e', 'f', 'g'];
     const { members, person } = await inhabited(86, names);
     const leavers = members.slice(1);
@@ -250,7 +250,7 @@ describe('a leave proof', () => {
 });
 
 describe('a room that has moved', () => {
-  test('is joined under the same id and key, which outlast the old room', async () => {
+  test('is joined with the same id and key, which outlast the old room', async () => {
     const { log, person } = await inhabited(90, ['anna', 'ben']);
     const next = await new GroupLog(91).founded();
     const anna = await next.member('anna', person('anna').membership.identity);

@@ -1,5 +1,5 @@
-// A member whose client keeps no rule: it is in the group and commits whatever it likes. All others
-// must refuse that.
+// A member whose client keeps no rule: it is in the group and commits whatever it likes. All other
+// members must refuse such commits.
 
 import type { Secret } from '@sotto/crypto';
 import { createGroupIdentity, deriveGroupKeys, GroupEngine } from '@sotto/crypto/mls';
@@ -10,11 +10,11 @@ import { COMMIT_FRAME_SIZE, GroupEnvelopes, leastSizes } from '../src/group/enve
 import { inhabited, readAll } from './group-room.ts';
 import type { GroupLog, GroupReader } from './group-room.ts';
 
-/** What it puts into its uploads beside the commit. */
+/** The authorizations that its uploads carry beside the commit. */
 interface Luggage {
   readonly leaves?: readonly LeaveProof[];
   readonly orders?: readonly SignedOrder[];
-  /** What its snapshot says of the access. */
+  /** The access order that its snapshot carries. */
   readonly access?: SignedAccess;
 }
 
@@ -41,12 +41,15 @@ export class Rogue {
     return new Rogue(log, engine, keys);
   }
 
-  /** What it could keep of an epoch's envelope key; undefined outside. */
+  /** The envelope key of its epoch; undefined outside of the group. */
   get envelopeKey(): Secret | undefined {
     return this.#group?.envelopeKey(this.#group.epoch);
   }
 
-  /** By external commit, whatever the snapshot says; `again`: its leaf is there still. */
+  /**
+   * Joins by external commit, whatever the snapshot says. `again`: its old leaf is still in the
+   * tree.
+   */
   async join(again = false): Promise<void> {
     const snapshot = this.envelopes.openSnapshot(this.#log.snapshot?.bytes ?? new Uint8Array(0));
     if (!snapshot.ok) throw new Error(snapshot.code);
@@ -92,7 +95,8 @@ export class Rogue {
   }
 
   /**
-   * Follows the commits of others since its own last one: each is in the row of frames behind it.
+   * Follows the commits of others since its own last one. The pieces of each commit are consecutive
+   * frames.
    */
   async follow(): Promise<void> {
     const pieces: Uint8Array[] = [];
@@ -107,7 +111,7 @@ export class Rogue {
   }
 }
 
-/** A room that these and a rogue have joined. */
+/** A room with these members and a rogue. */
 export async function withRogue(
   seed: number,
   names: readonly string[],
@@ -119,10 +123,7 @@ export async function withRogue(
   return { ...room, rogue };
 }
 
-/**
- * What a member's knock carries: the key package, taken out of the frame by somebody who has the
- * connection string.
- */
+/** The key package of a member's knock, as any string holder can read it from the frame. */
 export async function keyPackageOf(stranger: GroupReader): Promise<Uint8Array> {
   const { envelopes } = await Rogue.open(stranger.log);
   const { plaintext } = envelopes.open(await stranger.membership.knock(stranger.name), undefined);

@@ -57,14 +57,14 @@ describe('a roll call', () => {
     expect(person('anna').news?.kind).toBe('epoch');
   });
 
-  test('does not count messages from before it, nor from the epoch before', async () => {
+  test('does not count messages from before it, or from the epoch before', async () => {
     const { members, person, rogue } = await withRogue(62, ['anna', 'ben', 'carla']);
     await person('ben').send('before');
     await person('anna').callRoll();
     await person('carla').send('here');
     await readAll(members);
     expect(person('anna').view.silent.map((memberId) => idOf({ memberId }))).toContain(idOf(person('ben').membership));
-    // A new epoch: the roll call is void, and with it that ben was silent.
+    // A new epoch ends the roll call, and ben no longer counts as silent.
     await person('carla').rotate();
     await readAll(members);
     expect(person('anna').view).toMatchObject({ rollCalled: false, silent: [] });
@@ -92,11 +92,11 @@ describe('a roll call', () => {
     const { members, person, rogue } = await withRogue(64, ['anna', 'ben', 'carla', 'dora', 'emil']);
     await person('anna').callRoll();
     await readAll(members);
-    // Of the five who would stay, only anna was heard, and the rogue commits.
+    // Of the five members that would stay, only anna was heard. The rogue commits.
     await rogue.remove([person('ben').membership.memberId]);
     await readAll(members);
     expect(person('anna').news).toEqual(refusedRemoval);
-    // Control: in the same row of things, with one more heard it is taken.
+    // Control: in the same sequence with one more member heard, the commit is accepted.
     await person('anna').putSnapshot(person('anna').membership.republishSnapshot());
     await rogue.join(true);
     await readAll(members);
@@ -122,8 +122,8 @@ describe('a roll call', () => {
     await person('ben').send('here again');
     await person('anna').send('here as well');
     await readAll(members);
-    // All three who were heard know of carla; she herself knows that she could not be removed by
-    // her own hand.
+    // The three heard members count carla as silent. Carla does not, because she could not remove
+    // herself.
     expect(members.map(({ view }) => view.silent.length)).toEqual([1, 1, 0, 1]);
     await person('anna').removeSilent();
     await readAll(members);
@@ -162,7 +162,7 @@ describe('a roll call', () => {
       number: 9,
       ...NO_LOG_HASH,
     });
-    // Sealed, and never seen in the log: carla has not been heard, not even by herself.
+    // The receipt was sealed and never stored, so nobody has heard carla, and neither has she.
     await readAll(members);
     expect(ghost.length).toBeGreaterThan(0);
     expect(person('carla').view.silent).toEqual([]);
@@ -171,7 +171,8 @@ describe('a roll call', () => {
     await person('ben').read();
     await person('carla').read();
     expect(person('carla').news).toEqual({ kind: 'removed', reason: 'silent' });
-    // Control: had it come through the log, all would have counted it, carla included.
+    // Control: the relay would have accepted the receipt, and then all members would have counted
+    // it.
     expect(log.publish(ghost, log.commitNumber)).toBe('accepted');
   });
 });

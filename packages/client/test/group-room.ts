@@ -1,5 +1,5 @@
-// Rooms of group members without a network: the log, commit number and snapshots as an honest relay
-// keeps them.
+// Rooms of group members without a network. The log, commit number and snapshots are those of an
+// honest relay.
 
 import { deriveRoomKeys } from '@sotto/crypto';
 import { deriveGroupKeys, proveLeave } from '@sotto/crypto/mls';
@@ -13,10 +13,7 @@ import { GroupMembership } from '../src/group/membership.ts';
 import type { GroupOpened, GroupView, RemovalReason } from '../src/group/membership.ts';
 import type { Upload } from '../src/group/tasks.ts';
 
-/**
- * What a commit has left at the relay: its snapshot, the commit number that it made, and where the
- * log goes on behind it.
- */
+/** A stored commit: its snapshot, its new commit number, and the next index in the log. */
 interface Stored {
   readonly bytes: Uint8Array;
   readonly commitNumber: number;
@@ -73,7 +70,7 @@ export class GroupLog {
   }
 }
 
-/** What a member says of the log who has missed something. */
+/** The log hash that a member with missed entries sends. */
 export const NO_LOG_HASH = { seen: 0, logHash: new Uint8Array(16), before: new Uint8Array(64) } as const;
 
 type Said = Content extends infer Each
@@ -82,7 +79,7 @@ type Said = Content extends infer Each
     : never
   : never;
 
-/** A member and how far it has read. */
+/** A member and the place up to which it has read the log. */
 export class GroupReader {
   readonly name: string;
   readonly membership: GroupMembership;
@@ -112,7 +109,7 @@ export class GroupReader {
   }
 
   /**
-   * Takes the log to its end, as the relay would send it: the commit number comes with the last
+   * Reads the log to its end, as the relay would send it. The commit number changes with the last
    * frame of its commit.
    */
   async read(): Promise<void> {
@@ -126,7 +123,7 @@ export class GroupReader {
     this.#commitNumber = this.log.commitNumber;
   }
 
-  /** Joins from the current snapshot, whatever comes in between. */
+  /** Joins from the current snapshot, and tries again after each conflict. */
   async join(again = false): Promise<void> {
     for (;;) {
       const snapshot = this.log.snapshot;
@@ -159,8 +156,8 @@ export class GroupReader {
   }
 
   /**
-   * Rotates, and removes who wants to go.
-   * @returns whether this member's commit was the one that was taken.
+   * Rotates, and removes the leavers.
+   * @returns whether the relay accepted this member's commit.
    */
   rotate(): Promise<boolean> {
     return this.commit(this.membership.rotate());
@@ -178,7 +175,7 @@ export class GroupReader {
     return this.commit(this.membership.admit(stranger.membership.memberId));
   }
 
-  /** @returns whether the relay took it; another's commit may have come first. */
+  /** @returns whether the relay accepted it; another member's commit may have come first. */
   async commit(made: Promise<Decoded<Upload, string>>): Promise<boolean> {
     const upload = await made;
     if (!upload.ok) throw new Error(upload.code);
@@ -188,7 +185,7 @@ export class GroupReader {
     return taken;
   }
 
-  /** Puts a snapshot up that begins no epoch. */
+  /** Commits a snapshot without a new epoch. */
   async putSnapshot(made: Promise<Upload>): Promise<void> {
     this.log.commit(await made, this.#commitNumber);
     await this.read();
@@ -200,8 +197,8 @@ export class GroupReader {
   }
 
   /**
-   * Enters by the welcome that it has read, with the snapshot that stands, and reads on behind the
-   * commit that let it in.
+   * Joins by the welcome that it has read, with the current snapshot. It then reads on behind the
+   * commit that admitted it.
    */
   async enter(snapshot: Stored | undefined = this.log.snapshot): Promise<void> {
     if (snapshot === undefined) throw new Error('a room without a snapshot');
@@ -211,12 +208,12 @@ export class GroupReader {
     await this.read();
   }
 
-  /** The last thing that was read and meant something. */
+  /** The last opened frame that had an effect. */
   get news(): GroupOpened | undefined {
     return this.opened.findLast(({ kind }) => kind !== 'nothing');
   }
 
-  /** Says goodbye, and sees its own words before it is gone. */
+  /** Sends a goodbye, and reads its own echo before it ends. */
   async leave(): Promise<void> {
     await this.publish(() => {
       const { signature } = proveLeave(this.membership.identity, this.log.roomId);
@@ -235,7 +232,10 @@ export class GroupReader {
   }
 }
 
-/** A founded room that these have joined one after another; everybody has read everything. */
+/**
+ * A founded room that these members have joined one after another; all of them have read
+ * everything.
+ */
 export async function room(
   seed: number,
   names: readonly string[],
@@ -257,14 +257,14 @@ export async function readAll(members: readonly GroupReader[]): Promise<void> {
   for (const member of members) await member.read();
 }
 
-/** The one of this name; a scene without its people is a fault of its test. */
+/** The member of this name. A missing member is a fault of the test. */
 export function named(members: readonly GroupReader[], name: string): GroupReader {
   const found = members.find((member) => member.name === name);
   if (found === undefined) throw new Error(`nobody is called ${name}`);
   return found;
 }
 
-/** Everything that all members must see alike. */
+/** The parts of a view that must be equal for all members. */
 export function viewOf(member: GroupReader): unknown {
   const { epoch, members, access, roomCode, rollCalled } = member.view;
   return { epoch, access, roomCode, rollCalled, members: members.map(({ memberId }) => toHex(memberId)) };
@@ -272,7 +272,7 @@ export function viewOf(member: GroupReader): unknown {
 
 export const refusedRemoval = { kind: 'refused', by: 'other', code: 'policy-remove', sealedBy: 'member' };
 
-/** A room that these have joined; the founder's leaf is gone. */
+/** A room that these members have joined; the founder's leaf is gone. */
 export async function inhabited(
   seed: number,
   names: readonly string[],
@@ -302,7 +302,7 @@ export function without(members: readonly GroupReader[], ...gone: readonly Group
   return members.filter((member) => !gone.includes(member));
 }
 
-/** A room with anna and ben in it whose access the moderator has changed. */
+/** A room with anna and ben, after the moderator has changed its access. */
 export async function restricted(
   seed: number,
   mode: AccessMode,

@@ -37,7 +37,7 @@ describe('a roll call', () => {
     roll = hear(roll, member(2).memberId, true);
     roll = hear(roll, member(3).memberId, false);
     expect(unheard(roll, roster)).toEqual([1, 4, 5].map(member));
-    // A second call takes nothing back.
+    // A second roll call keeps the members heard since the first.
     expect(hear(roll, member(3).memberId, true)).toBe(roll);
   });
 
@@ -86,7 +86,7 @@ describe('a commit', () => {
     ]);
   });
 
-  test('takes the access order with the highest number, whatever their order', () => {
+  test('takes the access order with the highest number, in whatever order they come', () => {
     fc.assert(
       fc.property(
         fc.array(fc.nat(20), { maxLength: 6 }),
@@ -110,7 +110,7 @@ describe('the bundle before a commit', () => {
     bytes: Uint8Array.of(index),
   });
 
-  test('gives the commit with its last piece, and the authorizations before it', () => {
+  test('yields the commit with its last piece, and the authorizations before it', () => {
     let bundle: CommitBundle = addOrder(addLeave(EMPTY_BUNDLE, proof), order(3));
     for (const index of [0, 1]) {
       const taken = addPiece(bundle, piece(index, 3));
@@ -128,7 +128,7 @@ describe('the bundle before a commit', () => {
     const again = addPiece(begun, piece(0, 2));
     expect([again.bundle.pieces.length, again.bundle.leaves.length]).toEqual([1, 0]);
     expect(addPiece(begun, piece(0, 1))).toEqual({ bundle: EMPTY_BUNDLE, commit: Uint8Array.of(0) });
-    // Behind pieces, a warrant is another commit's.
+    // An authorization after a piece belongs to another commit.
     expect(beforePieces(begun)).toBe(EMPTY_BUNDLE);
     expect(collectPiece([], piece(1, 2))).toBeUndefined();
   });
@@ -144,12 +144,12 @@ describe('the bundle before a commit', () => {
 describe('own messages', () => {
   const body = (index: number): Uint8Array => Uint8Array.of(index >> 8, index & 0xff);
 
-  test('are recognised once each, in their order, as the others hear them', () => {
+  test('are recognised once each and in order, as the other members receive them', () => {
     const messages = new OwnMessages();
     for (let index = 0; index < 4; index += 1) messages.add(body(index), index === 2);
     expect(messages.acknowledge(body(9))).toBeUndefined();
     expect(messages.acknowledge(body(1))).toBe('heard');
-    // The one before it has been overtaken: the others refuse it.
+    // A later message was acknowledged already, so the others refuse this one.
     expect(messages.acknowledge(body(0))).toBe('unheard');
     expect(messages.acknowledge(body(1))).toBeUndefined();
     expect(messages.acknowledge(body(2))).toBe('calls');
@@ -157,14 +157,14 @@ describe('own messages', () => {
     expect(messages.acknowledge(body(3))).toBeUndefined();
   });
 
-  test('that skip more generations than the others keep are not heard', () => {
+  test('are not heard if they skip more generations than the other members keep', () => {
     const messages = new OwnMessages();
     for (let index = 0; index <= GROUP_SKIPPED_MESSAGES_MAX + 1; index += 1) messages.add(body(index), false);
     expect(messages.acknowledge(body(GROUP_SKIPPED_MESSAGES_MAX + 1))).toBe('unheard');
     expect(messages.acknowledge(body(GROUP_SKIPPED_MESSAGES_MAX))).toBe('heard');
   });
 
-  test('that the relay reorders count alike for all: a roll call that no member could open is none', async () => {
+  test('count alike for all if the relay reorders them: a roll call that no member could open is none', async () => {
     const { log, members } = await room(100, ['anna', 'ben']);
     const [anna, ben] = [named(members, 'anna'), named(members, 'ben')];
     const call = await anna.membership.seal({ ...NO_LOG_HASH, type: 'roll-call', number: 1 });
@@ -208,7 +208,7 @@ describe('the key of an entry', () => {
     }
   }
 
-  test('is the epoch’s for a member, the join key for a string holder, and unknown for others', async () => {
+  test('is the epoch’s for a member, the join key for a string holder, and unknown otherwise', async () => {
     const { log, members } = await room(102, ['anna', 'ben']);
     const anna = named(members, 'anna');
     const rogue = await Rogue.open(log);
@@ -224,7 +224,7 @@ describe('the key of an entry', () => {
       [piece, 'member', { kind: 'refused', by: 'other', code: 'group-bytes-malformed', sealedBy: 'member' }],
       [piece, 'joiner', { kind: 'refused', by: 'other', code: 'group-bytes-malformed', sealedBy: 'joiner' }],
       [welcome, 'joiner', { kind: 'nothing', code: 'piece', sealedBy: 'joiner' }],
-      // What is for members is not taken from a string holder, nor the other way round.
+      // Contents for members are not accepted from a string holder, nor the other way round.
       [leave, 'joiner', { kind: 'nothing', code: 'content-kind', sealedBy: 'joiner' }],
       [{ kind: 'order', order: order(1) }, 'joiner', { kind: 'nothing', code: 'content-kind', sealedBy: 'joiner' }],
       [
@@ -241,14 +241,14 @@ describe('the key of an entry', () => {
     log.publish(log.random.bytes(496), log.commitNumber);
     await anna.read();
     expect(anna.opened.at(-1)).toEqual({ kind: 'nothing', code: 'foreign', sealedBy: 'nobody' });
-    // The key of the epoch before is nobody's.
+    // The key of the previous epoch opens nothing.
     const old = rogue.envelopes.sealFrames([{ kind: 'dummy' }], rogue.envelopeKey ?? rogue.joinKey);
     await anna.rotate();
     for (const body of old)
       expect(await anna.membership.open(body)).toMatchObject({ code: 'foreign', sealedBy: 'nobody' });
   });
 
-  test('is known of own entries, too: the join key for a join, the epoch’s for all others', async () => {
+  test('is known for own entries, too: the join key for a join, the epoch’s for all others', async () => {
     const { members } = await room(103, ['anna']);
     const anna = named(members, 'anna');
     const sealers = (): unknown[] =>
@@ -265,7 +265,7 @@ describe('the key of an entry', () => {
 });
 
 describe('an upload', () => {
-  test('begins with a dummy and has a power of two frames, whatever it does', async () => {
+  test('begins with a dummy and has a power of two frames, whatever its commit does', async () => {
     const { log, members } = await room(104, ['anna', 'ben', 'carla']);
     const [anna, ben] = [named(members, 'anna'), named(members, 'ben')];
     await ben.leave();
@@ -281,7 +281,7 @@ describe('an upload', () => {
       expect(Math.log2(bodies.length) % 1).toBe(0);
       expect(bodies.length).toBeLessThanOrEqual(16);
       expect(new Set(bodies.map((body) => body.length))).toEqual(new Set([4_080]));
-      // To a string holder its frames are noise.
+      // A string holder sees only noise in its frames.
       expect(new Set(bodies.map((body) => rogue.envelopes.open(body, undefined).sealedBy))).toEqual(
         new Set(['nobody']),
       );
@@ -291,7 +291,7 @@ describe('an upload', () => {
     anna.membership.clear();
   });
 
-  test('with another frame between its own is void for the others and for its maker', async () => {
+  test('is void for all members, its maker included, if another frame interrupts it', async () => {
     const { log, members } = await room(105, ['anna', 'ben']);
     const [anna, ben] = [named(members, 'anna'), named(members, 'ben')];
     await ben.leave();
@@ -299,7 +299,7 @@ describe('an upload', () => {
     const made = await anna.membership.rotate();
     if (!made.ok) throw new Error(made.code);
     const before = [viewOf(anna), viewOf(ben)];
-    // A relay that slips something in between: the others lose the proofs that stood before it.
+    // The relay inserts a frame. The others then lose the leave proofs before it.
     const { bodies } = made.value;
     log.entries.push(...bodies.slice(0, -1), log.random.bytes(4_080), ...bodies.slice(-1));
     await readAll(members);
@@ -308,7 +308,7 @@ describe('an upload', () => {
       const by = each === anna ? 'own' : 'other';
       expect(each.news).toEqual({ kind: 'refused', by, code: 'policy-remove', sealedBy: 'member' });
     }
-    // Control: together they are one.
+    // Control: without the frame between them, they are one upload.
     expect(await anna.rotate()).toBe(true);
     await ben.read();
     expect(ben.news).toEqual({ kind: 'removed', reason: 'left' });
@@ -325,8 +325,8 @@ describe('an upload', () => {
     expect(anna.view.silent).toHaveLength(1);
     const made = anna.membership.removeSilent();
     await made;
-    // Carla speaks at the last moment, and the relay stores her word first: it knows nothing of
-    // what it stores.
+    // Carla sends a text at the last moment, and the relay stores it first. The relay cannot see
+    // its meaning.
     await carla.send('wait');
     expect(await anna.commit(made)).toBe(true);
     await readAll(members);

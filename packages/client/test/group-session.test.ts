@@ -32,7 +32,7 @@ function codesOf(seats: readonly RoomMember[]): Set<string | undefined> {
 }
 
 describe('a group', () => {
-  test('has one epoch and one room code for all, and nobody in it who did not come', async () => {
+  test('has one epoch and one room code for all members, and no member that did not join', async () => {
     const room = new Room();
     const seats = await joinMembers(room, 3);
     expect(new Set(seats.map(epochOf)).size).toBe(1);
@@ -42,7 +42,7 @@ describe('a group', () => {
     await expectTalk(room, seats, 'hello');
   });
 
-  test('lets in five joiners that come at the same moment', async () => {
+  test('admits five joiners that come at the same moment', async () => {
     const room = new Room();
     const seats = NAMES.map((name) => room.member(name));
     for (const seat of seats) seat.client.start();
@@ -52,7 +52,7 @@ describe('a group', () => {
     await expectTalk(room, seats, 'hello');
   });
 
-  test('rotates after so many frames of one member, and texts sent meanwhile arrive once and in order', async () => {
+  test('rotates after a number of frames of one member; texts sent meanwhile arrive once and in order', async () => {
     const room = new Room();
     const [anna, ben] = await joinMembers(room, 2);
     const before = epochOf(anna) ?? 0;
@@ -73,7 +73,7 @@ describe('a group', () => {
     const [anna, ben] = await joinMembers(room, 2);
     const before = epochOf(anna) ?? 0;
     await room.clock.advance(ROTATE_MOST_MS + ROTATE_SOON_MS);
-    // Each of the two has new keys.
+    // Both members have new keys.
     expect(epochOf(ben)).toBeGreaterThanOrEqual(before + 2);
     await expectTalk(room, [anna, ben], 'after');
   });
@@ -90,7 +90,7 @@ describe('a group', () => {
     expect(anna.client.verify(anna.client.fingerprint)).toBeUndefined();
   });
 
-  test('says loudly that a name is another’s, or has another key now', async () => {
+  test('warns if a name is another member’s, or has another key now', async () => {
     const room = new Room();
     const [anna] = await joinMembers(room, 2);
     const second = await room.join('bEN');
@@ -117,7 +117,7 @@ describe('a receipt', () => {
     await room.clock.advance(5 * RECEIPT_DELAY_MS);
     expect(told(anna, 'sent')).toHaveLength(1);
     expect(told(anna, 'delivered')).toEqual([]);
-    // Control: of who was there it is.
+    // Control: the receipt of a member that was present counts.
     anna.client.send('to Ben');
     await room.clock.advance(5 * RECEIPT_DELAY_MS);
     expect(textsOf(ben)).toEqual(['to Ben']);
@@ -144,7 +144,7 @@ describe('leaving a group', () => {
     await expectTalk(room, [anna, cleo], 'without');
   });
 
-  test('by the last member leaves a room that the next can join alone', async () => {
+  test('by the last member leaves a room that the next joiner can enter alone', async () => {
     const room = new Room();
     const [anna, ben] = await joinMembers(room, 2);
     for (const seat of [anna, ben]) {
@@ -167,7 +167,7 @@ describe('leaving a group', () => {
     ben.streams.at(-1)?.cut();
     ben.client.leave();
     await room.clock.advance(MEMBER_SILENT_MS);
-    // Still listed: whoever is in the group can read.
+    // The silent member is still listed, because every member of the group can read.
     expect(anna.client.members().map(({ name }) => name)).toContain('Ben');
     await room.clock.advance(4 * PRESENCE_INTERVAL_MS + ROLL_CALL_WAIT_MS + 2 * LEAVERS_RANK_MS);
     for (const seat of [anna, cleo]) {
@@ -188,7 +188,7 @@ describe('leaving a group', () => {
 });
 
 describe('a member that was away', () => {
-  test('and has missed frames with a commit among them resyncs as the same member', async () => {
+  test('resyncs as the same member if it missed frames with a commit among them', async () => {
     const room = new Room();
     const [anna, ben] = await joinMembers(room, 2);
     room.unreachable = true;
@@ -212,7 +212,7 @@ describe('a member that was away', () => {
     await expectTalk(room, [anna, ben, cleo], 'again');
   });
 
-  test('and has missed frames without a commit goes on with its keys', async () => {
+  test('goes on with its keys if it missed frames without a commit', async () => {
     const room = new Room();
     const [anna, ben] = await joinMembers(room, 2);
     const before = epochOf(ben);
@@ -250,7 +250,7 @@ describe('a member that was away', () => {
 });
 
 describe('junk from a string holder', () => {
-  test('in the place of the snapshot keeps newcomers out only until a member has put it back', async () => {
+  test('in the place of the snapshot keeps joiners out only until a member has put it back', async () => {
     const room = new Room();
     const [anna, ben] = await joinMembers(room, 2);
     for (let round = 0; round < 2; round += 1) room.relay.moveCommitNumber(room.random.bytes(16_384));
@@ -264,7 +264,7 @@ describe('junk from a string holder', () => {
     await expectTalk(room, [anna, ben, cleo], 'in spite of it');
   });
 
-  test('once keeps no joiner out: the previous snapshot is still good', async () => {
+  test('in the place of one snapshot keeps no joiner out, because the previous one is still good', async () => {
     const room = new Room();
     const [anna, ben] = await joinMembers(room, 2);
     room.relay.moveCommitNumber(room.random.bytes(16_384));
@@ -273,7 +273,7 @@ describe('junk from a string holder', () => {
     await expectTalk(room, [anna, ben, cleo], 'in spite of it');
   });
 
-  test('between two frames of one text loses nothing of it', async () => {
+  test('between two frames of one text does not damage the text', async () => {
     const room = new Room();
     const [anna, ben] = await joinMembers(room, 2);
     for (let round = 0; round < 5; round += 1) {

@@ -32,7 +32,7 @@ async function sayAndTake(room: Room, speaker: RoomMember, text: string): Promis
 }
 
 describe('a relay that replays', () => {
-  test('the same entry on the same connection is shown once', async () => {
+  test('cannot show an entry twice on the same connection', async () => {
     const { room, anna, ben } = await pair();
     const entry = await sayAndTake(room, anna, 'once');
     room.relay.injectEntry(ben.connection(), entry);
@@ -41,18 +41,18 @@ describe('a relay that replays', () => {
     expect(gapsOf(ben)).toEqual([]);
   });
 
-  test('an old body under a new sequence number is shown once', async () => {
+  test('cannot show an old body twice under a new sequence number', async () => {
     const { room, anna, ben } = await pair();
     const entry = await sayAndTake(room, anna, 'once');
     room.relay.append(entry.body);
     await room.clock.advance(1);
     expect(textsOf(ben)).toEqual(['once']);
-    // Control: the same words said anew are shown again, so it is not the words that are compared.
+    // Control: the same text sent again is shown again, so the client does not compare texts.
     await sayAndTake(room, anna, 'once');
     expect(textsOf(ben)).toEqual(['once', 'once']);
   });
 
-  test('the whole log after a resume is shown once', async () => {
+  test('cannot show the log twice after a resume', async () => {
     const { room, anna, ben } = await pair();
     for (const text of ['one', 'two', 'three']) await sayAndTake(room, anna, text);
     ben.streams[0]?.cut();
@@ -66,7 +66,7 @@ describe('a relay that replays', () => {
     expect(textsOf(ben)).toEqual(['one', 'two', 'three', 'four']);
   });
 
-  test("a member's own frames are not shown to it as another member's", async () => {
+  test('cannot show a member its own frames as another member’s', async () => {
     const { room, anna } = await pair();
     const entry = await sayAndTake(room, anna, 'mine');
     room.relay.append(entry.body);
@@ -78,7 +78,7 @@ describe('a relay that replays', () => {
 });
 
 describe('a relay that drops, swaps or forgets', () => {
-  test('an entry that is left out is shown as a gap', async () => {
+  test('causes a gap by leaving out an entry', async () => {
     const { room, anna, ben } = await pair();
     room.relay.shape = (entry, connection) => (connection === ben.connection() ? [] : [entry]);
     await sayAndTake(room, anna, 'dropped');
@@ -88,7 +88,7 @@ describe('a relay that drops, swaps or forgets', () => {
     expect(gapsOf(ben)).toEqual([1]);
   });
 
-  test('an entry whose place is taken by noise is shown as a gap of its member', async () => {
+  test('causes a gap of the member whose entry it replaces by noise', async () => {
     const { room, anna, ben } = await pair();
     const noise = room.random.bytes(bodyBytes(FRAME_BYTES[0]));
     room.relay.shape = ({ sequence, body }, connection) => [
@@ -103,7 +103,7 @@ describe('a relay that drops, swaps or forgets', () => {
     ]);
   });
 
-  test('two entries that are swapped are a gap, and neither is shown out of order', async () => {
+  test('causes a gap by swapping two entries, and neither is shown out of order', async () => {
     const { room, anna, ben } = await pair();
     const held: Entry[] = [];
     room.relay.shape = (entry, connection) => {
@@ -117,7 +117,7 @@ describe('a relay that drops, swaps or forgets', () => {
     expect(gapsOf(ben)).toEqual([1]);
   });
 
-  test('a log that was rolled back is shown as a gap, and the room goes on', async () => {
+  test('causes a gap by rolling back the log, and the room goes on', async () => {
     const { room, anna, ben } = await pair();
     for (const text of ['one', 'two', 'three']) await sayAndTake(room, anna, text);
     room.relay.rollBack(2);
@@ -130,13 +130,14 @@ describe('a relay that drops, swaps or forgets', () => {
     expect(gapsOf(ben)).toEqual([2]);
   });
 
-  test('after a roll-back no text counts as delivered that was not', async () => {
+  test('cannot make an undelivered text count as delivered after a roll-back', async () => {
     const { room, anna, ben } = await pair();
     for (const text of ['one', 'two', 'three', 'four']) await sayAndTake(room, anna, text);
     await room.clock.advance(2 * RECEIPT_DELAY_MS);
     const before = told(anna, 'delivered').length;
     expect(before).toBe(4);
-    // Ben, who had seen all four, is cut off: nobody can have seen what takes their numbers.
+    // Ben saw all four texts and is then cut off. So no member can have seen the texts that take
+    // their numbers.
     room.relay.rollBack(5);
     room.unreachable = true;
     ben.streams[0]?.cut();
@@ -147,19 +148,19 @@ describe('a relay that drops, swaps or forgets', () => {
     await sayAndTake(room, anna, 'five');
     await room.clock.advance(2 * RECEIPT_DELAY_MS);
     expect(told(anna, 'delivered')).toHaveLength(before);
-    // In the epoch that begins then nobody can tell any more what was in the one before.
+    // In the next epoch no member can tell any more what the earlier one contained.
     room.relay.keeps = () => true;
     ben.streams.at(-1)?.cut();
     await room.clock.advance(2 * BACKOFF_FIRST_MS + RANK_FIRST_MS + LOG_GAP_ROTATION_MS);
     await sayAndTake(room, ben, 'six');
     expect(told(anna, 'delivered')).toHaveLength(before);
-    // Control: whoever has seen what is said there counts.
+    // Control: a member that has seen the texts of this epoch counts.
     await sayAndTake(room, anna, 'seven');
     await room.clock.advance(2 * RECEIPT_DELAY_MS);
     expect(told(anna, 'delivered')).toHaveLength(before + 1);
   });
 
-  test('after a roll-back a text that was lost is not called delivered when another takes its number', async () => {
+  test('cannot make a lost text count as delivered by giving its number to another', async () => {
     const { room, anna, ben } = await pair();
     room.relay.shape = (entry, connection) => (connection === ben.connection() ? [] : [entry]);
     await sayAndTake(room, anna, 'lost');
@@ -173,13 +174,13 @@ describe('a relay that drops, swaps or forgets', () => {
     await room.clock.advance(2 * RECEIPT_DELAY_MS);
     const delivered = told(anna, 'delivered').map((event) => event.id);
     expect(delivered).not.toContain(lost);
-    // Control: the text that did arrive is.
+    // Control: the text that arrived counts as delivered.
     expect(delivered).toEqual([told(anna, 'sent')[1]?.id]);
   });
 });
 
 describe('a relay that refuses', () => {
-  test('frames of a stale commit number are sent again in their order, as the identical bytes', async () => {
+  test('frames of a stale commit number gets the identical bytes again, in order', async () => {
     const { room, anna, ben } = await pair();
     for (let round = 0; round < 3; round += 1) {
       room.relay.moveCommitNumber();
@@ -191,7 +192,7 @@ describe('a relay that refuses', () => {
     expect(auditResends(room.relay.arrivals)).toEqual({ again: 15, changed: 0 });
   });
 
-  test('frames that were never sent change nothing', async () => {
+  test('frames that were never sent changes nothing', async () => {
     const { room, anna, ben } = await pair();
     room.relay.inject(anna.connection(), encodeRefused('stale', 0, new Uint8Array(24)));
     await sayAndTake(room, anna, 'hello');
@@ -213,7 +214,7 @@ describe('a relay that breaks the protocol', () => {
     ['another version', new Uint8Array(512).fill(0x21)],
   ];
 
-  test.each(wrong)('%s ends the connection, and the room is resumed', async (_name, bytes) => {
+  test.each(wrong)('loses the connection by %s, and the client resumes the room', async (_name, bytes) => {
     const { room, anna, ben } = await pair();
     room.relay.inject(anna.connection(), bytes);
     await room.clock.advance(1);
@@ -225,14 +226,14 @@ describe('a relay that breaks the protocol', () => {
     expect(textsOf(anna)).toEqual(['still here']);
   });
 
-  test('control: a frame that is in order ends nothing', async () => {
+  test('control: a valid frame ends no connection', async () => {
     const { room, anna } = await pair();
     room.relay.inject(anna.connection(), encodePing('pong', 7));
     await room.clock.advance(1);
     expect(statesOf(anna)).toEqual(['joining', 'joined']);
   });
 
-  test('an entry before ATTACHED ends the connection', async () => {
+  test('loses the connection by an entry before ATTACHED', async () => {
     const room = new Room();
     room.relay.mute = true;
     const anna = await room.join('Anna');
@@ -242,7 +243,7 @@ describe('a relay that breaks the protocol', () => {
     expect(statesOf(anna)).toEqual(['joining', 'reconnecting relay-misbehaved']);
   });
 
-  test('any bytes at any time change nothing but the connection', async () => {
+  test('changes nothing but the connection by any bytes at any time', async () => {
     const { room, anna, ben } = await pair();
     const chance = new SeededRandom(5);
     const templates = [
@@ -254,8 +255,8 @@ describe('a relay that breaks the protocol', () => {
     for (let round = 0; round < 300; round += 1) {
       const bytes = chance.onceIn(3) ? chance.bytes(chance.below(1_500)) : chance.pick(templates).slice();
       for (let flips = chance.below(4); flips > 0; flips -= 1) bytes[chance.below(16)] = chance.word();
-      // Numbers far ahead would only make the room deaf, which a relay can always do: they stay
-      // small here.
+      // Numbers far ahead would only make the client ignore later entries, which a relay can always
+      // do. So they stay small here.
       if (operationOf(bytes) === 'entry' || operationOf(bytes) === 'attached') bytes.fill(0, 8, 15);
       room.relay.inject(anna.connection(), bytes);
       await room.clock.advance(chance.below(400));
@@ -271,7 +272,7 @@ describe('a relay that breaks the protocol', () => {
 });
 
 describe('an entry that no member has sent', () => {
-  test('noise changes nothing', async () => {
+  test('changes nothing if it is noise', async () => {
     const { room, anna, ben } = await pair();
     const before = ben.events.length;
     for (const frameBytes of FRAME_BYTES) room.relay.append(room.random.bytes(bodyBytes(frameBytes)));
@@ -282,7 +283,7 @@ describe('an entry that no member has sent', () => {
     expect(gapsOf(ben)).toEqual([]);
   });
 
-  test('a frame that one bit was changed in is not shown, wherever the bit is', async () => {
+  test('is not shown if it is a real frame with one changed bit, at any place', async () => {
     const { room, anna, ben } = await pair();
     room.relay.keeps = () => false;
     anna.client.send('whole');
@@ -302,7 +303,7 @@ describe('an entry that no member has sent', () => {
     expect(textsOf(ben)).toEqual(['whole']);
   });
 
-  test('a frame of another room is not shown', async () => {
+  test('is not shown if it is a frame of another room', async () => {
     const { room, ben } = await pair();
     const elsewhere = new Room({ seed: 2 });
     const cleo = await elsewhere.join('Cleo');

@@ -24,10 +24,13 @@ function presence(number: number, status: 'arriving' | 'here' | 'leaving', name 
   return status === 'leaving' ? { ...content, status, signature: new Uint8Array(64) } : { ...content, status };
 }
 
-/** Both are in the group, and nobody else. */
+/** Both are in the group, and no other member is. */
 const ROOM: Inbox = processRoster(EMPTY_INBOX, [anna, ben], 0).inbox;
 
-/** Takes contents of one member in turn. @returns the last inbox and what was said, in short. */
+/**
+ * Processes contents of one member in order.
+ * @returns the last inbox and the events, in short.
+ */
 function take(inbox: Inbox, memberKey: Uint8Array, contents: readonly Content[]): { inbox: Inbox; said: string[] } {
   const said: string[] = [];
   let next = inbox;
@@ -63,12 +66,12 @@ describe("a member's numbers", () => {
     expect(take(ROOM, anna, [text(1), text(1), text(2), text(1), text(2)]).said).toEqual(['text 1', 'text 2']);
   });
 
-  test('two members do not disturb each other', () => {
+  test('are counted for each member alone', () => {
     const first = take(ROOM, anna, [text(1)]);
     expect(take(first.inbox, ben, [text(1)]).said).toEqual(['text 1']);
   });
 
-  test('a number that is missing is shown as a gap, once', () => {
+  test('show a missing number as a gap, once', () => {
     expect(take(ROOM, anna, [text(1), text(4), text(5)]).said).toEqual(['text 1', 'gap 2', 'text 4', 'text 5']);
   });
 
@@ -76,7 +79,7 @@ describe("a member's numbers", () => {
     expect(take(ROOM, anna, [text(9)]).said).toEqual(['text 9']);
   });
 
-  test('a jump that a gap in the log explains is not shown again', () => {
+  test('show no second gap for a jump that a gap in the log explains', () => {
     const known = take(ROOM, anna, [text(1)]).inbox;
     const jumped = processSequence({ ...known, seen: 1 }, 3);
     expect(jumped?.events).toEqual([{ type: 'gap', count: 1 }]);
@@ -87,17 +90,17 @@ describe("a member's numbers", () => {
 describe('fragments', () => {
   const bytes = Uint8Array.of(7);
 
-  test('make one text, whatever control frames stand between two texts', () => {
+  test('make one text, whatever control frames come between two texts', () => {
     const said = take(ROOM, anna, [text(1, 0, 3, bytes), text(2, 1, 3, bytes), text(3, 2, 3, bytes)]).said;
     expect(said).toEqual(['text 7,7,7']);
   });
 
-  test('of a text whose middle is missing are dropped, and the gap is shown', () => {
+  test('are dropped with a gap if the middle of their text is missing', () => {
     const said = take(ROOM, anna, [text(1, 0, 3, bytes), text(3, 2, 3, bytes), text(4)]).said;
     expect(said).toEqual(['gap 1', 'text 4']);
   });
 
-  test('of a text that began before the join are dropped without a gap', () => {
+  test('are dropped without a gap if their text began before the join', () => {
     expect(take(ROOM, anna, [text(5, 1, 2, bytes), text(6)]).said).toEqual(['text 6']);
   });
 });
@@ -113,7 +116,7 @@ describe('a present member', () => {
     expect(take(ROOM, anna, contents).said).toEqual(['arrived', 'left', 'arrived']);
   });
 
-  test('was silent for too long, and arrives again with its next content', () => {
+  test('leaves after a long silence, and arrives again with its next content', () => {
     for (const content of [
       text(2),
       presence(2, 'here'),
@@ -128,7 +131,7 @@ describe('a present member', () => {
     }
   });
 
-  test('is not dropped a moment too early', () => {
+  test('is not dropped before the limit of its silence', () => {
     const here = take(ROOM, anna, [presence(1, 'here')]).inbox;
     expect(dropSilent(here, MEMBER_SILENT_MS - 1).events).toEqual([]);
   });

@@ -1,5 +1,5 @@
-// How a client's keys end: zeroed, whichever way it goes, and at once where it panics. Every secret
-// that it makes is watched from outside.
+// A client's keys are zeroed however it ends, and at once if its user panics. The tests watch every
+// secret that it makes from outside.
 
 import { useSecretMemory } from '@sotto/crypto/locked-memory';
 import { describe, expect, test } from 'vitest';
@@ -33,7 +33,7 @@ interface Scene {
   readonly mark: number;
 }
 
-/** Somebody who is alone in the room: all secrets from `mark` on are its own. */
+/** A member that is alone in the room: all secrets from `mark` on are its own. */
 async function seated(options: MemberOptions = {}): Promise<Scene> {
   const room = new Room();
   await room.founded;
@@ -50,13 +50,13 @@ async function joined(): Promise<Scene> {
   return scene;
 }
 
-/** Every state that a client may be in when somebody panics, and what it was told last. */
+/** Every state in which a user may panic. */
 const STATES: readonly (readonly [name: string, at: () => Promise<Scene>])[] = [
   [
     'that has not started',
     async () => {
       const scene = await seated();
-      // The keys of a place in the group are there a moment later.
+      // The keys of its identity exist a moment later.
       await scene.room.clock.advance(1);
       return scene;
     },
@@ -131,12 +131,12 @@ describe('a panic', () => {
     expect(alive(mark)).toBe(0);
   });
 
-  test.each(STATES)('of a client %s is the last that any member or user hears of it', async (_state, at) => {
+  test.each(STATES)('ends all events and frames of a client %s', async (_state, at) => {
     const { room, seat, mark } = await at();
     const [told, arrived, dialled] = [seat.events.length, room.relay.arrivals.length, seat.streams.length];
     seat.client.panic();
     await seat.client.ended;
-    // Longer than any retry, ping or goodbye would take.
+    // This is longer than any retry, ping or goodbye would take.
     await room.clock.advance(300_000);
     seat.client.send('to nobody');
     seat.client.leave();
@@ -146,7 +146,7 @@ describe('a panic', () => {
     expect(alive(mark)).toBe(0);
   });
 
-  test('control: a client that leaves says goodbye', async () => {
+  test('control: a client that leaves sends its goodbye', async () => {
     const { room, seat } = await joined();
     const log = room.relay.log.length;
     seat.client.leave();

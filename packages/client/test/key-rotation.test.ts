@@ -1,5 +1,5 @@
-// Turns: who makes new keys when, in a stealth room. By a model of many members first, then with
-// clients on a clock that stands still. PROTOCOL.md §12.5.
+// Members of a stealth room rotate their keys in turn. First a model of many members, then clients
+// on a fake clock. PROTOCOL.md §12.5.
 
 import { KEY_CYCLE_MS, KEY_GRACE_MS, KEYS_OLDEST_MS, stealthShape } from '@sotto/protocol';
 import type { StealthCover } from '@sotto/protocol';
@@ -25,18 +25,18 @@ const { keyRotationMs } = stealthShape(COVER);
 interface Member {
   readonly id: Uint8Array;
   rotation: Rotation;
-  /** Whether it is there to take its turn. */
+  /** Whether it is connected and can rotate. */
   present: boolean;
 }
 
-/** A room of members who see every commit at once, and take their turns by `rotation.ts` alone. */
+/** A model room: members see every commit at once, and rotate by `key-rotation.ts` alone. */
 class Model {
   now = 0;
   readonly members: Member[] = [];
   readonly commits: { readonly by: Member; readonly at: number }[] = [];
   #ids = 0;
 
-  /** In the tree it stands wherever there is room. */
+  /** A new member takes any free place in the tree. */
   join(at: number = this.members.length): Member {
     this.#ids += 1;
     const member: Member = {
@@ -77,7 +77,10 @@ class Model {
     return placeOf(member.rotation, this.view(member));
   }
 
-  /** The next who is there commits. @returns all who would have, had they not seen it. */
+  /**
+   * The next present member commits.
+   * @returns all members that would have committed had they not seen it.
+   */
   turn(): readonly Member[] {
     const present = this.members.filter((member) => member.present);
     const due = (member: Member): number => rotationDueAt(COVER, member.rotation, this.view(member)) ?? Infinity;
@@ -141,7 +144,7 @@ describe('scheduled rotations', () => {
         const model = gathered([0, ...seats.slice(0, 31)]);
         for (const [index, member] of model.members.entries()) member.present = index === 0 || absent[index] !== true;
         const here = model.members.filter(({ present }) => present).length;
-        // When all who are there have had their turn, those who are not are before them all.
+        // After every present member has rotated, all absent members come first in the order.
         for (let count = 0; count < here; count += 1) expect(model.turn()).toHaveLength(1);
         const gap = keyRotationMs + (model.members.length - here) * KEY_GRACE_MS;
         fc.pre(here * gap < KEYS_OLDEST_MS);
@@ -154,7 +157,7 @@ describe('scheduled rotations', () => {
     );
   });
 
-  test('come though somebody joins and goes again without end', () => {
+  test('happen even if a string holder joins and leaves without end', () => {
     const model = gathered([0, 1, 2, 3]);
     const first = [...model.members];
     for (let second = 0; second < 600; second += 10) {
@@ -171,7 +174,7 @@ describe('scheduled rotations', () => {
     }
   });
 
-  test('cannot be kept from a member by one who takes them all: its keys get so old and no older', () => {
+  test('limit the age of a member’s keys even if another member takes every rotation', () => {
     const model = gathered([0, 1]);
     const [greedy, other] = model.members;
     if (greedy === undefined || other === undefined) throw new Error('nobody came');
@@ -199,9 +202,9 @@ describe('scheduled rotations', () => {
     expect(rotationDueAt(COVER, anna.rotation, undefined)).toBeUndefined();
   });
 
-  test('that are long overdue happen one after another when members come back together', () => {
+  test('happen one after another if they are long overdue when members come back together', () => {
     const model = gathered([0, 1, 2, 3]);
-    // The second time even the oldest age is long over.
+    // The second time, even the maximum age of keys has passed long ago.
     for (const awayMs of [500_000, 2 * KEYS_OLDEST_MS]) {
       const back = model.now + awayMs;
       const due = model.members.map((member) => {
@@ -218,15 +221,15 @@ describe('scheduled rotations', () => {
 const SIZE = 'stealth-8';
 const TURN_MS = stealthShape(SIZE).keyRotationMs;
 /**
- * What a commit takes to the relay and back, and the moment before it: a turn begins when its
- * commit is seen.
+ * The time that a commit takes to the relay and back, and the moment before it. A member's wait
+ * begins when it sees a commit.
  */
 const SLACK_MS = 2_000;
 const slow = { conditions: () => ({ latencyMs: () => 300 }) };
 
 /**
- * The dice are four bytes: they have a source of their own, so that two runs fall alike whatever
- * else they do.
+ * Random choices take four bytes each from a source of their own. So two runs choose alike,
+ * whatever else they do.
  */
 function twoSources(seed: number): (length: number) => Uint8Array {
   const [dice, keys] = [new SeededRandom(seed), new SeededRandom(seed + 1_000)];
@@ -251,7 +254,7 @@ interface Commit {
   readonly at: number;
 }
 
-/** Uploads, each with its time: what comes in frames of 4096 bytes. */
+/** Uploads with their times: only they use frames of 4096 bytes. */
 function commitsOf(seats: readonly RoomMember[], since = 0): Commit[] {
   const all = seats.flatMap(({ name, writes }) => {
     const times = writes.flatMap(({ at, bytes }) => (bytes === 4_096 && at >= since ? [at] : []));
@@ -270,7 +273,7 @@ function expectSpaced(commits: readonly Commit[], gapMs: number): void {
 }
 
 describe('clients in stealth', () => {
-  test('rotate in turns for an hour, at even times, and no two collide', { timeout: 240_000 }, async () => {
+  test('rotate in turns for an hour, at even intervals, and no two collide', { timeout: 240_000 }, async () => {
     const { room, seats } = await gather(['anna', 'ben', 'carla']);
     const begun = room.clock.now();
     for (let second = 0; second < 3_600; second += 10) {
@@ -283,14 +286,14 @@ describe('clients in stealth', () => {
     const order = commits.slice(0, 3).map(({ by }) => by);
     expect(new Set(order).size).toBe(3);
     expect(commits.map(({ by }) => by)).toEqual(commits.map((_, index) => order[index % 3]));
-    // This relay keeps no slots; nothing else is wrong.
+    // This relay keeps no slots, and there is no other warning.
     expect(new Set(seats.flatMap((seat) => told(seat, 'warning').map(({ code }) => code)))).toEqual(
       new Set(['cover-thin']),
     );
     expect(seats.flatMap(gapsOf)).toEqual([]);
   });
 
-  test('pass over a member that is cut off, which has the next rotation', { timeout: 120_000 }, async () => {
+  test('pass over a member that is cut off, and that member has the next rotation', { timeout: 120_000 }, async () => {
     const { room, seats } = await gather(['anna', 'ben', 'carla']);
     await room.clock.advance(3 * TURN_MS);
     const [next, second, last] = commitsOf(seats).slice(-3);
@@ -311,7 +314,7 @@ describe('clients in stealth', () => {
     expect(after[2]?.at).toBeLessThan(begun + 4 * TURN_MS);
   });
 
-  test('go on in turns when a silent member was removed', { timeout: 120_000 }, async () => {
+  test('go on in turns after a silent member was removed', { timeout: 120_000 }, async () => {
     const { room, seats } = await gather(['anna', 'ben', 'carla']);
     const [anna, ben, carla] = seats;
     if (anna === undefined || ben === undefined || carla === undefined) throw new Error('nobody came');
@@ -332,11 +335,11 @@ describe('clients in stealth', () => {
     const last = commitsOf(seats).at(-1)?.by;
     const silent = seats.find(({ name }) => name === last);
     const others = seats.filter((seat) => seat !== silent);
-    // Its keys are the newest: nobody waits for its turn meanwhile.
+    // Its keys are the newest, so no other member waits for its rotation meanwhile.
     silent?.client.panic();
     const gone = room.clock.now();
-    // Silent for 200 s, then noticed within 75 s, and the roll called for 45 s; a commit ends every
-    // roll.
+    // The member is silent for 200 s, noticed within 75 s, and the roll call takes 45 s. Every
+    // commit ends a roll call.
     await room.clock.advance(330_000);
     for (const seat of others) expect(told(seat, 'removed').map(({ reason }) => reason)).toEqual(['silent']);
     const turns = commitsOf(seats, gone).length;
@@ -344,7 +347,7 @@ describe('clients in stealth', () => {
   });
 
   test(
-    'have their own within seconds if they were let in, and do not wait for a turn',
+    'rotate within seconds after a member admits them, and do not wait for a turn',
     { timeout: 120_000 },
     async () => {
       const { room, seats } = await gather(['anna'], COVER);
@@ -370,16 +373,16 @@ describe('clients in stealth', () => {
     },
   );
 
-  test('rotate alone in the room, too', { timeout: 120_000 }, async () => {
+  test('rotate even alone in the room', { timeout: 120_000 }, async () => {
     const { room, seats } = await gather(['anna']);
     await room.clock.advance(5 * TURN_MS);
-    // The first two let her in and removed the founder.
+    // The first two commits admitted her and removed the founder.
     const commits = commitsOf(seats).slice(1);
     expect(commits.length).toBeGreaterThanOrEqual(5);
     expectSpaced(commits, TURN_MS);
   });
 
-  test('that were away together come back one after another', { timeout: 120_000 }, async () => {
+  test('rotate one after another if they were away together', { timeout: 120_000 }, async () => {
     const { room, seats } = await gather(['anna', 'ben', 'carla']);
     await room.clock.advance(3 * TURN_MS);
     const [next, second] = commitsOf(seats).slice(-3);
@@ -392,7 +395,7 @@ describe('clients in stealth', () => {
     room.unreachable = false;
     await room.clock.advance(60_000);
     expect(seats.map((seat) => statesOf(seat).at(-1))).toEqual(['joined', 'joined', 'joined']);
-    // The first in line has its turn at once; nobody else does before a whole turn is over.
+    // The first member in order rotates at once. No other rotates before a whole interval is over.
     expect(commitsOf(seats, begun).map(({ by }) => by)).toEqual([next?.by]);
     await room.clock.advance(TURN_MS);
     expect(commitsOf(seats, begun).map(({ by }) => by)).toEqual([next?.by, second?.by]);

@@ -9,8 +9,8 @@ import { Client, DialError } from '../src/index.ts';
 import { ATTACH_DEADLINE_MS, BACKOFF_FIRST_MS, BACKOFF_MAX_MS, JOIN_LIMIT_MS } from '../src/limits.ts';
 import { Room, gapsOf, statesOf, textsOf, told } from '@sotto/fixtures/room';
 
-describe('pings', () => {
-  test('go out within their interval, and a quiet room stays joined', async () => {
+describe('a connection', () => {
+  test('sends pings within their interval, and a quiet room stays joined', async () => {
     const room = new Room();
     const anna = await room.join('Anna');
     const minutes = 10;
@@ -19,7 +19,7 @@ describe('pings', () => {
     expect(statesOf(anna)).toEqual(['joining', 'joined']);
   });
 
-  test('a relay that is silent for too long is left, and the room is resumed', async () => {
+  test('is given up if the relay is silent for too long, and the room is resumed', async () => {
     const room = new Room();
     const anna = await room.join('Anna');
     const ben = await room.join('Ben');
@@ -36,7 +36,7 @@ describe('pings', () => {
     expect(textsOf(ben)).toEqual(['still here']);
   });
 
-  test('a relay that takes the connection and says nothing is left at the deadline', async () => {
+  test('is given up at the deadline if the relay accepts it and sends nothing', async () => {
     const room = new Room();
     room.relay.mute = true;
     const anna = await room.join('Anna');
@@ -45,7 +45,7 @@ describe('pings', () => {
   });
 });
 
-describe('trying again', () => {
+describe('reconnecting', () => {
   test('waits longer each time, up to the limit, and never less than half of it', async () => {
     const room = new Room();
     const anna = await room.join('Anna');
@@ -61,7 +61,7 @@ describe('trying again', () => {
       dials.push(room.clock.now() - before);
       before = room.clock.now();
     }
-    // The first is the cut itself.
+    // The first interval is the cut itself.
     for (const [attempt, waited] of dials.slice(1).entries()) {
       const ceiling = Math.min(BACKOFF_MAX_MS, BACKOFF_FIRST_MS * 2 ** attempt);
       expect(waited).toBeGreaterThanOrEqual(ceiling / 2 - 10);
@@ -72,7 +72,7 @@ describe('trying again', () => {
     expect(statesOf(anna).at(-1)).toBe('joined');
   });
 
-  test('starts from the beginning after a connection that held', async () => {
+  test('starts with the first wait again after a connection that held', async () => {
     const room = new Room();
     const anna = await room.join('Anna');
     for (let round = 0; round < 10; round += 1) {
@@ -166,14 +166,17 @@ describe('the reason for which the relay ends a connection', () => {
     },
   );
 
-  test.each(codes.filter((code) => !RELAY_REASONS[code].final))('%s is not: the room is resumed', async (code) => {
-    const room = new Room();
-    const anna = await room.join('Anna');
-    room.relay.closeAll(code);
-    await room.clock.advance(BACKOFF_FIRST_MS + 1);
-    expect(statesOf(anna).slice(2)).toEqual([`reconnecting ${RELAY_REASONS[code].code}`, 'joined']);
-    expect(gapsOf(anna)).toEqual([]);
-  });
+  test.each(codes.filter((code) => !RELAY_REASONS[code].final))(
+    '%s is not final, and the client resumes the room',
+    async (code) => {
+      const room = new Room();
+      const anna = await room.join('Anna');
+      room.relay.closeAll(code);
+      await room.clock.advance(BACKOFF_FIRST_MS + 1);
+      expect(statesOf(anna).slice(2)).toEqual([`reconnecting ${RELAY_REASONS[code].code}`, 'joined']);
+      expect(gapsOf(anna)).toEqual([]);
+    },
+  );
 
   test('is final for an invite with another secret: not admitted', async () => {
     const room = new Room();
@@ -233,7 +236,7 @@ describe('the edges of a client', () => {
     speak[0]?.(new Uint8Array(512).fill(0xff));
     close[0]?.();
     expect(statesOf(anna)).toEqual(before);
-    // Control: from the stream that it has, the same ends the connection.
+    // Control: on the current stream, the same bytes end the connection.
     speak[1]?.(new Uint8Array(512).fill(0xff));
     expect(statesOf(anna).at(-1)).toBe('reconnecting version-mismatch');
   });

@@ -7,7 +7,7 @@ import { ACCESS_AFTER_MOVE_MS, LEAVERS_RANK_MS, FOLLOW_WAIT_MS, KNOCK_LIMIT_MS, 
 import { expectTalk, Room, statesOf, textsOf, told, warningsOf } from '@sotto/fixtures/room';
 import type { RoomMember } from '@sotto/fixtures/room';
 
-/** A host that opens a second room when it is asked to. */
+/** A host that opens a second room on request. */
 interface House {
   readonly room: Room;
   readonly next: Room;
@@ -43,7 +43,7 @@ async function settle(room: Room): Promise<void> {
   await room.clock.advance(RANK_FIRST_MS + 2 * LEAVERS_RANK_MS);
 }
 
-/** Host and Anna, and newcomers have to be let in. */
+/** A room in knock mode with the host and Anna. */
 async function openKnockingHouse(): Promise<{
   readonly room: Room;
   readonly host: RoomMember;
@@ -65,7 +65,7 @@ test.each(['jitter', 'stealth-4'] as const)('in %s a joiner knocks, is admitted,
   const anna = await room.join('Anna', { elsewhere });
   await room.clock.advance(DWELL_MOST_MS);
   host.client.setAccess('knock');
-  // In stealth it holds with the next turn.
+  // In stealth the order holds with the next rotation.
   await room.clock.advance(10_000 + (isStealth(cover) ? stealthShape(cover).keyRotationMs : 0));
   expect(told(host, 'moderated').map(({ what }) => what)).toEqual(['access']);
   const mallory = await room.join('Mallory', { elsewhere });
@@ -79,7 +79,7 @@ test.each(['jitter', 'stealth-4'] as const)('in %s a joiner knocks, is admitted,
   host.client.evict(mallory.client.fingerprint);
   await room.clock.advance(DWELL_MOST_MS + 20_000);
   expect(statesOf(mallory).at(-1)).toBe('closed evicted');
-  // The new room hides as the old one did.
+  // The new room has the cover mode of the old one.
   expect(told(anna, 'moved')).toEqual([{ type: 'moved', invite: encodeInvite(next.invite) }]);
   expect(told(anna, 'cover').map(({ mode }) => mode)).toEqual([cover, cover]);
   anna.client.send('here we are');
@@ -88,7 +88,7 @@ test.each(['jitter', 'stealth-4'] as const)('in %s a joiner knocks, is admitted,
 });
 
 describe('an eviction', () => {
-  test('takes all other members and their unsent texts to the new room', async () => {
+  test('moves all other members and their unsent texts to the new room', async () => {
     const { room, next, asked, moderator } = await openHouse();
     const elsewhere = [next];
     const host = await room.join('Host', { moderator, elsewhere });
@@ -106,11 +106,11 @@ describe('an eviction', () => {
     expect(asked).toEqual(['evict', 'moved']);
     expect(told(host, 'moderated').map(({ what }) => what)).toEqual(['evicted']);
     await expectTalk(room, [host, anna], 'here');
-    // Nobody is another member there than before.
+    // Every member keeps its identity in the new room.
     expect(anna.client.members().map(({ fingerprint }) => fingerprint)).toContain(host.client.fingerprint);
   });
 
-  test('carries waiting texts over into the new room', async () => {
+  test('carries waiting texts over to the new room', async () => {
     const { room, next, moderator } = await openHouse();
     const elsewhere = [next];
     const host = await room.join('Host', { moderator, elsewhere });
@@ -127,7 +127,7 @@ describe('an eviction', () => {
     expect(told(anna, 'sent').map(({ ref }) => ref)).toEqual(['one', 'two']);
   });
 
-  test('holds texts that are sent at once until the following members can read them', async () => {
+  test('holds new texts until the following members can read them', async () => {
     const { room, next, moderator } = await openHouse();
     const elsewhere = [next];
     const slow = (dial: number) => ({ latencyMs: () => (dial === 0 ? 0 : 3_000) });
@@ -175,7 +175,7 @@ describe('an eviction', () => {
     await expectTalk(room, [host, anna], 'still');
   });
 
-  test('that the host cannot carry out emits an error, and changes nothing', async () => {
+  test('emits an error and changes nothing if the host cannot carry it out', async () => {
     const { room, next, moderator } = await openHouse();
     const failing: Moderator = {
       ...moderator,
@@ -189,12 +189,12 @@ describe('an eviction', () => {
     await expectTalk(room, [host, anna], 'still');
   });
 
-  test('a move that the host has not signed is not followed', async () => {
+  test('moves no member if the host has not signed the move', async () => {
     const { room, next, moderator } = await openHouse();
     const { onionKey, roomSecret } = next.invite;
     const forging: Moderator = {
       ...moderator,
-      // The order is the host's, and the way to the new room is not.
+      // The host signed the order, and did not sign the move.
       evict: (memberId) =>
         Promise.resolve({ order: room.signer.evict(memberId), move: next.signer.move(onionKey, roomSecret) }),
     };
@@ -210,7 +210,7 @@ describe('an eviction', () => {
 });
 
 describe('the access mode', () => {
-  test('is known to all; a locked room admits no joiner, and an unlocked one does again', async () => {
+  test('is known to all; a locked room refuses a joiner, and an unlocked one admits it again', async () => {
     const { room, moderator } = await openHouse();
     const host = await room.join('Host', { moderator });
     const anna = await room.join('Anna');
@@ -241,7 +241,7 @@ describe('the access mode', () => {
     await expectTalk(room, [host, anna, ben], 'in');
   });
 
-  test('where a stranger knocks under a name that is drawn like a member’s: it is told with a warning', async () => {
+  test('knock warns if a stranger knocks under a name that looks like a member’s', async () => {
     const { room, host, anna } = await openKnockingHouse();
     const posing = await room.join('\u0410nna!');
     await room.join('Dora');
@@ -251,13 +251,14 @@ describe('the access mode', () => {
       const from = { name: '\u0410nna!', fingerprint: posing.client.fingerprint };
       expect(told).toMatchObject([{ type: 'knock', member: from }, { from }, { type: 'knock' }]);
     }
-    // Once it is in it is compared again: the warning at the door may not have been seen.
+    // Names are compared again after the admission, because a member may have missed the first
+    // warning.
     anna.client.admit(posing.client.fingerprint);
     await settle(room);
     expect(warningsOf(anna).filter((code) => code === 'name-taken')).toHaveLength(2);
   });
 
-  test('knock ends a joiner without an answer, and disturbs no member', async () => {
+  test('knock ends a joiner that gets no answer, and disturbs no member', async () => {
     const { room, host, anna } = await openKnockingHouse();
     const stranger = await room.join('Stranger');
     await expectTalk(room, [host, anna], 'on');
@@ -269,7 +270,7 @@ describe('the access mode', () => {
     expect(told(anna, 'error').map(({ code }) => code)).toEqual(['member-unknown']);
   });
 
-  test('holds in the new room after a move, when members have had time to follow', async () => {
+  test('holds in the new room after a move, once members have had time to follow', async () => {
     const { room, next, asked, moderator } = await openHouse();
     const elsewhere = [next];
     const host = await room.join('Host', { moderator, elsewhere });

@@ -1,10 +1,11 @@
-// A name that can be taken for another's is told loudly, whoever bears it; ordinary names are not.
+// A name that looks like another member's causes a warning, whichever member has it. Ordinary names
+// do not.
 
 import { describe, expect, test } from 'vitest';
 import { LEAVERS_RANK_MS, MEMBER_SILENT_MS, RANK_FIRST_MS } from '../src/limits.ts';
 import { joinMembers, Room, told, warningsOf } from '@sotto/fixtures/room';
 
-describe('a member whose name is drawn like another’s', () => {
+describe('a member whose name looks like another’s', () => {
   test.each([
     ['a member’s, with punctuation', 'ben!'],
     ['a member’s, with something invisible', 'B\u034fe\ufe0fn'],
@@ -12,7 +13,7 @@ describe('a member whose name is drawn like another’s', () => {
     ['a member’s, behind a separator', '_Ben'],
     ['one’s own, with a zero-width space', 'An\u200bna'],
     ['one’s own, in Cyrillic and Latin', '\u0410nna'],
-  ])('is warned of: %s', async (_whose, name) => {
+  ])('causes a warning: %s', async (_whose, name) => {
     const room = new Room();
     const [anna] = await joinMembers(room, 2);
     const posing = await room.join(name);
@@ -22,7 +23,7 @@ describe('a member whose name is drawn like another’s', () => {
     ]);
   });
 
-  test('is warned of when it joins under another key after the first has left', async () => {
+  test('causes a warning if it joins under another key after the first has left', async () => {
     const room = new Room();
     const [anna, ben] = await joinMembers(room, 2);
     ben.client.leave();
@@ -32,7 +33,7 @@ describe('a member whose name is drawn like another’s', () => {
     expect(warningsOf(anna)).toEqual(['key-changed']);
   });
 
-  test('is warned of once, however often it falls silent and sends again', async () => {
+  test('causes one warning, however often it falls silent and sends again', async () => {
     const room = new Room();
     const [anna] = await joinMembers(room, 2);
     const posing = await room.join('BEN');
@@ -50,16 +51,19 @@ describe('a member whose name is drawn like another’s', () => {
 });
 
 describe('a member with a word of the program’s own for a name', () => {
-  test.each(['sotto', 'S\u043ettO', 'Host', '\u04bb\u043est', 'WARNING!', 'you'])('is warned of: %j', async (name) => {
-    const room = new Room();
-    const [anna] = await joinMembers(room, 2);
-    await room.join(name);
-    await room.clock.advance(1);
-    expect(warningsOf(anna)).toEqual(['name-reserved']);
-  });
+  test.each(['sotto', 'S\u043ettO', 'Host', '\u04bb\u043est', 'WARNING!', 'you'])(
+    'causes a warning: %j',
+    async (name) => {
+      const room = new Room();
+      const [anna] = await joinMembers(room, 2);
+      await room.join(name);
+      await room.clock.advance(1);
+      expect(warningsOf(anna)).toEqual(['name-reserved']);
+    },
+  );
 });
 
-test('members with ordinary names are not warned of', async () => {
+test('members with ordinary names cause no warning', async () => {
   const room = new Room();
   const [anna, ben] = await joinMembers(room, 2);
   for (const name of ['Bea', 'Иван', 'Елена', 'Ελένη', 'محمد', '王小明', 'José', 'Jose', 'می\u200cترا']) {
@@ -74,7 +78,7 @@ test('members with ordinary names are not warned of', async () => {
   expect(warningsOf(ben)).toEqual([]);
 });
 
-test('a name arrives in NFC, in whichever form it was typed', async () => {
+test('a name arrives in NFC, in whichever form its user typed it', async () => {
   const room = new Room();
   const [anna] = await joinMembers(room, 2);
   const jose = await room.join('Jose\u0301');

@@ -1,5 +1,4 @@
-// Names that can be taken for each other, as drawn: which are told, which are not, and what a name
-// looks like.
+// Names that look alike on a screen, names that do not, and the form in which a name is shown.
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -24,7 +23,7 @@ const alike: readonly (readonly [why: string, one: string, other: string])[] = [
   ['a Hangul filler', 'anna', 'an\u115fna'],
   ['the Khitan filler', 'anna', 'an\u{16fe4}na'],
   ['a braille blank', 'anna', 'anna\u2800'],
-  ['a note without a snapshot', 'anna', 'an\u{1d159}na'],
+  ['a null notehead', 'anna', 'an\u{1d159}na'],
   ['a tag', 'anna', 'anna\u{e0061}'],
   ['a joiner', 'anna', 'an\u200dna'],
   ['a bidi mark', 'anna', 'an\u200fna'],
@@ -75,17 +74,17 @@ const different: readonly (readonly [one: string, other: string])[] = [
   ['nameless', 'nobody'],
 ];
 
-describe('two names are taken for each other', () => {
-  test.each(alike)('that differ by %s', (_why, one, other) => {
+describe('two names', () => {
+  test.each(alike)('are alike if they differ by %s', (_why, one, other) => {
     expect(areNamesAlike(one, other)).toBe(true);
     expect(areNamesAlike(other, one)).toBe(true);
   });
 
-  test('and are told apart where every reader sees two names', () => {
+  test('are different wherever every reader sees two names', () => {
     expect(different.filter(([one, other]) => areNamesAlike(one, other))).toEqual([]);
   });
 
-  test('whenever a screen would draw them the same', () => {
+  test('are alike if a screen draws them the same', () => {
     const anyName = fc
       .array(fc.constantFrom('a', 'п', '\u200b', '\u200d', '!', ' ', '_', 'é', '\u0301', '日', 'ب', 'क', '्'))
       .map((all) => all.join(''));
@@ -103,11 +102,11 @@ describe('a name as shown', () => {
     ['Bengali, with the joiner before the virama', 'র\u200d্যাব'],
     ['Vietnamese', 'Nguyễn'],
     ['Burmese', 'မြန်မာ'],
-  ])('keeps what %s needs', (_script, name) => {
+  ])('keeps everything that %s needs', (_script, name) => {
     expect(showName(name)).toBe(name.normalize('NFC'));
   });
 
-  test('loses invisible joiners, and marks that its letters cannot bear', () => {
+  test('loses invisible joiners, and marks that its letters cannot carry', () => {
     expect(showName('an\u200cna\u200d')).toBe('anna');
     expect(showName('ب\u200c')).toBe('ب');
     expect(showName('an\u0e34na')).toBe('anna');

@@ -1,6 +1,6 @@
-// Ed25519 of Node in tweetnacl's form, so that a property test affords thousands of frames
-// (tweetnacl: 10 ms a frame for signing and checking). Both give the same bytes:
-// packages/crypto/test shows it. Only the resume property test uses it.
+// Node's Ed25519 in tweetnacl's form, so that a property test can afford thousands of frames.
+// Signing and checking a frame takes tweetnacl 10 ms. packages/crypto/test shows that both give the
+// same bytes. Only the resume property test uses it.
 
 import { createPrivateKey, createPublicKey, sign, verify } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
@@ -44,7 +44,7 @@ function verifyDetached(message: Uint8Array, signature: Uint8Array, raw: Uint8Ar
   return verify(null, message, publicKey(raw), signature);
 }
 
-/** Puts Node's Ed25519 in the place of the library's, in this worker, from now on. */
+/** Replaces the library's Ed25519 by Node's in this worker, from now on. */
 export function useNativeEd25519(): void {
   const requireHere = createRequire(import.meta.url);
   const nacl = createRequire(requireHere.resolve('@sotto/crypto'))('tweetnacl') as { readonly sign: object };

@@ -1,5 +1,5 @@
-// Orders that nobody can see: said in a slot, remembered by all who hear them, carried by whoever
-// commits next. PROTOCOL.md §5.9, §12.5.
+// Hidden orders: sent in a slot, remembered by all members that receive them, carried by the next
+// committer. PROTOCOL.md §5.9, §12.5.
 
 import { nativeCrypto } from '@sotto/crypto/native';
 import { proveLeave } from '@sotto/crypto/mls';
@@ -22,7 +22,7 @@ function saying(speaker: GroupReader, order: SignedAccess): Promise<void> {
 const modes = (members: readonly GroupReader[]): string[] => members.map(({ view }) => view.access);
 
 describe('an order sent as a content', () => {
-  test('holds for all members and later joiners as soon as any member that heard it commits', async () => {
+  test('holds for all members and later joiners as soon as a member that received it commits', async () => {
     const { log, members, person } = await inhabited(40, ['anna', 'ben', 'carla']);
     await saying(person('anna'), log.moderator.access('knock'));
     await readAll(members);
@@ -31,7 +31,7 @@ describe('an order sent as a content', () => {
     await readAll(members);
     expect(modes(members)).toEqual(['knock', 'knock', 'knock']);
     expectOneView(members);
-    // The next commit has nothing to carry any more.
+    // The next commit has no order to carry.
     const before = log.entries.length;
     await person('ben').rotate();
     expect(person('ben').opened.slice(before - log.entries.length)).not.toContainEqual(
@@ -82,12 +82,13 @@ describe('an order sent as a content', () => {
     const newcomer = await log.member('dora');
     await newcomer.join();
     await readAll(members);
-    // Who did not hear it does not carry it: the control that it is not held by the epoch itself.
+    // Control: a member that did not receive the order does not carry it, so the epoch does not
+    // hold it.
     await newcomer.rotate();
     const others = [person('ben'), person('carla'), newcomer];
     await readAll(others);
     expect(modes(others)).toEqual(['open', 'open', 'open']);
-    // Ben's commit comes second and is thrown away.
+    // Ben's commit comes second and is refused.
     const bens = await person('ben').membership.rotate();
     if (!bens.ok) throw new Error(bens.code);
     await newcomer.rotate();
@@ -101,7 +102,7 @@ describe('an order sent as a content', () => {
     expectOneView(others);
   });
 
-  test('is the one with the highest number, whatever is said again', async () => {
+  test('counts if it has the highest number, whatever is sent again', async () => {
     const { log, members, person } = await inhabited(43, ['anna', 'ben']);
     const [lock, open] = [log.moderator.access('locked'), log.moderator.access('open')];
     await saying(person('anna'), open);
@@ -110,7 +111,7 @@ describe('an order sent as a content', () => {
     await person('ben').rotate();
     await readAll(members);
     expect([modes(members), person('anna').view.order]).toEqual([['open', 'open'], open.number]);
-    // Control: one with a higher number, said by the same, is carried.
+    // Control: a higher order of the same sender is carried.
     await saying(person('anna'), lock);
     await saying(person('anna'), log.moderator.access('knock'));
     await saying(person('anna'), open);
@@ -118,7 +119,7 @@ describe('an order sent as a content', () => {
     await person('ben').rotate();
     await readAll(members);
     expect(modes(members)).toEqual(['knock', 'knock']);
-    // An old one is no order any more, for nobody.
+    // An old order counts for no member any more.
     await saying(person('ben'), lock);
     await readAll(members);
     await person('anna').rotate();
@@ -126,7 +127,7 @@ describe('an order sent as a content', () => {
     expect(modes(members)).toEqual(['knock', 'knock']);
   });
 
-  test('is passed over if it is not the moderator’s, or another room’s', async () => {
+  test('is ignored if it is not the moderator’s, or another room’s', async () => {
     const { log, members, person } = await inhabited(44, ['anna', 'ben']);
     const order = log.moderator.access('locked');
     const forged: readonly SignedAccess[] = [
@@ -140,7 +141,7 @@ describe('an order sent as a content', () => {
     for (const member of members) await member.rotate();
     await readAll(members);
     expect([modes(members), person('ben').view.order]).toEqual([['open', 'open'], 0]);
-    // Control: the same words with the moderator's own signature.
+    // Control: the same order with the moderator's own signature is carried.
     await saying(person('anna'), order);
     await readAll(members);
     await person('ben').rotate();
@@ -149,8 +150,8 @@ describe('an order sent as a content', () => {
   });
 });
 
-describe('in a full stealth room', () => {
-  /** Members of a room of this size, and its log by hand. */
+describe('an order in a full stealth room', () => {
+  /** As many members as the room can hold, and a log that the test writes. */
   async function full(cover: StealthCover): Promise<{
     readonly members: GroupMembership[];
     readonly signer: OrderSigner;
@@ -206,7 +207,7 @@ describe('in a full stealth room', () => {
   }
 
   test.each(['stealth-4', 'stealth-32'] as const)(
-    'the commit that carries one has the size of all others: %s',
+    'travels in a commit that has the size of all others: %s',
     { timeout: 120_000 },
     async (cover) => {
       const { members, signer, take, say } = await full(cover);
@@ -228,13 +229,13 @@ describe('in a full stealth room', () => {
     },
   );
 
-  test('one that would make the upload longer waits for the next', { timeout: 60_000 }, async () => {
+  test('waits for the next commit if it would make the upload longer', { timeout: 60_000 }, async () => {
     const { members, signer, take, say, leave } = await full('stealth-16');
     const [anna, ben] = members;
     if (anna === undefined || ben === undefined) throw new Error('nobody came');
     const { commitFrames } = stealthShape('stealth-16');
     await take(await ben.rotate());
-    // Their words and the commit fill the upload.
+    // The authorizations and the commit fill the upload.
     for (const leaver of members.slice(-3)) await leave(leaver);
     const removed = members.splice(-3);
     await say(anna, signer.access('locked'));
@@ -275,8 +276,8 @@ function uploads({ writes }: RoomMember, since: number): number[] {
 
 const accessOf = (seat: RoomMember): string[] => told(seat, 'access').map(({ mode }) => mode);
 
-describe('a user who orders in stealth', () => {
-  test('gets the time it takes, and an event when it holds; no extra frame leaves', { timeout: 60_000 }, async () => {
+describe('a host that gives an order in stealth', () => {
+  test('sees the expected time, and an event when it holds; no extra frame is sent', { timeout: 60_000 }, async () => {
     const { room: rehearsal, host, guests } = await openRoom(['Anna', 'Ben']);
     const seats = [host, ...guests];
     await rehearsal.clock.advance(TURN_MS);
@@ -299,7 +300,7 @@ describe('a user who orders in stealth', () => {
     expect(told(host, 'error')).toEqual([]);
   });
 
-  test('may leave: another member carries the order', { timeout: 60_000 }, async () => {
+  test('may leave, and another member carries the order', { timeout: 60_000 }, async () => {
     const { room: rehearsal, host, guests } = await openRoom(['Anna', 'Ben']);
     host.client.setAccess('knock');
     await rehearsal.clock.advance(0);
@@ -310,7 +311,7 @@ describe('a user who orders in stealth', () => {
     expect(guests.map(accessOf)).toEqual([['knock'], ['knock']]);
   });
 
-  test('may order again: the last order counts, and is reported once', { timeout: 60_000 }, async () => {
+  test('may give another order: the last one counts, and is reported once', { timeout: 60_000 }, async () => {
     const { room: rehearsal, host, guests } = await openRoom(['Anna']);
     host.client.setAccess('locked');
     await rehearsal.clock.advance(5_000);
@@ -324,9 +325,10 @@ describe('a user who orders in stealth', () => {
     expect(told(host, 'moderated')).toHaveLength(1);
   });
 
-  test('is obeyed although frames are refused and connections break', { timeout: 60_000 }, async () => {
+  test('is obeyed even if frames are refused and connections break', { timeout: 60_000 }, async () => {
     const { room: rehearsal, host, guests } = await openRoom(['Anna']);
-    // Nothing of the host's gets through for a while; then its line breaks with the order on it.
+    // No frame of the host gets through for a while. Then its connection breaks with the order on
+    // it.
     rehearsal.relay.keeps = ({ connection }) => connection !== host.connection();
     host.client.setAccess('locked');
     await rehearsal.clock.advance(3_000);

@@ -13,7 +13,7 @@ useNativeEd25519();
 
 const RUNS = Number(process.env['SOTTO_RESUME_RUNS'] ?? 40);
 const RUN_LIMIT_MS = 2_000;
-/** After so many connections of one client nothing breaks any more, so that every run ends. */
+/** After so many connections of one client no cut follows, so that every run ends. */
 const BREAKING_DIALS = 6;
 
 interface Run {
@@ -40,8 +40,8 @@ function randomText(chance: SeededRandom, index: number): string {
 }
 
 /**
- * Clients come and talk while connections break at any byte, junk moves the commit number and new
- * epochs begin; then all is quiet and all is through.
+ * Clients join and talk while connections break at any byte, junk moves the commit number and new
+ * epochs begin. Then the cuts end and every text arrives.
  */
 async function converse(
   seed: number,
@@ -82,7 +82,7 @@ async function converse(
 
 describe('resume after a cut at any byte', () => {
   test(
-    'nothing acknowledged is lost or shown twice, and the order is kept',
+    'loses no acknowledged text, shows none twice, and keeps the order',
     async () => {
       let again = 0;
       let cuts = 0;
@@ -98,8 +98,8 @@ describe('resume after a cut at any byte', () => {
         refused += room.relay.commitNumber;
         epochs += Math.max(...seats.map((seat) => told(seat, 'epoch').length));
       }
-      // The runs are worth something only if they broke connections, moved commit numbers, began
-      // epochs and made frames go twice.
+      // The runs prove something only if they broke connections, moved commit numbers, began epochs
+      // and sent frames twice.
       expect(epochs).toBeGreaterThan(2 * RUNS);
       expect(cuts).toBeGreaterThan(RUNS);
       expect(refused).toBeGreaterThan(RUNS);
@@ -108,7 +108,7 @@ describe('resume after a cut at any byte', () => {
     RUNS * RUN_LIMIT_MS,
   );
 
-  test('control: a relay that acknowledges a frame and withholds it from the others is caught', async () => {
+  test('control: a relay that acknowledges a frame and withholds it from the others is detected', async () => {
     const { seats, said } = await converse(3, (room) => {
       let seen = 0;
       room.relay.shape = (entry) => ((seen += 1) % 10 === 0 ? [] : [entry]);
@@ -116,7 +116,7 @@ describe('resume after a cut at any byte', () => {
     expect(auditConversation(seats, said)).not.toEqual([]);
   });
 
-  test('control: a text that is lost, repeated or out of order is caught, and one that is sealed anew', async () => {
+  test('control: a text that is lost, repeated, out of order or sealed anew is detected', async () => {
     const spoilt = async (spoil: (events: RoomMember['events'], first: number) => void): Promise<string[]> => {
       const { seats, said } = await converse(4, () => undefined, 'together');
       const listener = seats[0];
@@ -142,7 +142,7 @@ describe('resume after a cut at any byte', () => {
     ).toEqual({ again: 0, changed: 1 });
   });
 
-  test('holds wherever the handshake, the snapshot, the joining commit or the first frames are cut, in both directions', async () => {
+  test('works wherever the handshake, the snapshot, the joining commit or the first frames are cut, in both directions', async () => {
     const early = Array.from({ length: 8 }, (_, index) => index * 128);
     const later = Array.from({ length: 24 }, (_, index) => (index + 1) * FRAME_BYTES[1]);
     for (const side of ['atFar', 'atNear'] as const) {
@@ -163,7 +163,7 @@ describe('resume after a cut at any byte', () => {
     }
   });
 
-  test('a text does not overtake one that is on its way under a commit number which is over', async () => {
+  test('lets no text overtake one that is on its way under an old commit number', async () => {
     const room = new Room();
     const anna = await room.join('Anna');
     // The junk and its COMMITTED come in one piece, REFUSED in the next.
@@ -182,7 +182,7 @@ describe('resume after a cut at any byte', () => {
     expect(auditResends(room.relay.arrivals)).toEqual({ again: 1, changed: 0 });
   });
 
-  test('a text sent without a connection leaves when there is one', async () => {
+  test('sends a text that was written without a connection', async () => {
     const room = new Room();
     const anna = await room.join('Anna');
     const ben = await room.join('Ben');
@@ -197,7 +197,7 @@ describe('resume after a cut at any byte', () => {
     expect(told(ben, 'sent').map((event) => event.ref)).toEqual(['r']);
   });
 
-  test('a member that was away receives all texts sent meanwhile', async () => {
+  test('gives a member that was away all texts sent meanwhile', async () => {
     const room = new Room();
     const anna = await room.join('Anna');
     const ben = await room.join('Ben');
@@ -212,7 +212,7 @@ describe('resume after a cut at any byte', () => {
     expect(gapsOf(ben)).toEqual([]);
   });
 
-  test('entries that the relay no longer keeps are shown as a gap, once, and the log is read behind it', async () => {
+  test('shows entries that the relay no longer keeps as one gap, and reads the log behind it', async () => {
     const room = new Room();
     const anna = await room.join('Anna');
     const ben = await room.join('Ben');
@@ -229,7 +229,7 @@ describe('resume after a cut at any byte', () => {
     expect(textsOf(ben)).toEqual(['4', '5', '6', '7', '8', '9']);
   });
 
-  test('a log that was emptied altogether is a gap too', async () => {
+  test('shows an emptied log as a gap', async () => {
     const room = new Room();
     const anna = await room.join('Anna');
     const ben = await room.join('Ben');

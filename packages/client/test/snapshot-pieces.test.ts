@@ -31,13 +31,13 @@ test('pieces in order make the snapshot', () => {
   expect(takeAll(piecesOf(first))).toEqual([{ which: 'snapshot', commitNumber: 5, last: 9, bytes: first }]);
 });
 
-test('a room without a snapshot has an empty one', () => {
+test('a room without a snapshot yields empty bytes', () => {
   expect(takeAll(piecesOf(new Uint8Array(0), 0))).toEqual([
     { which: 'snapshot', commitNumber: 0, last: 9, bytes: new Uint8Array(0) },
   ]);
 });
 
-test('a snapshot that is replaced on its way is read from its new beginning', () => {
+test('a snapshot that is replaced during its transfer is read from its new beginning', () => {
   const mixed = [...piecesOf(first).slice(0, 2), ...piecesOf(second, 6)];
   expect(takeAll(mixed)).toEqual([{ which: 'snapshot', commitNumber: 6, last: 9, bytes: second }]);
 });

@@ -4,7 +4,7 @@ import { SeededRandom } from '@sotto/fixtures';
 import { expect, test } from 'vitest';
 import { encodeUpload } from '../src/session/uploads.ts';
 
-test('an upload is its bodies and its snapshot in pieces, and a COMMIT that names them all', () => {
+test('an upload consists of its bodies and its snapshot in pieces, and a COMMIT that names them all', () => {
   const random = new SeededRandom(3);
   const bodies = [random.bytes(4_080), random.bytes(4_080)];
   const snapshot = random.bytes(8_192);

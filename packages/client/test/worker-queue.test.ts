@@ -6,7 +6,7 @@ interface Bench {
   readonly queue: WorkerQueue;
   readonly told: string[];
   readonly done: number[];
-  /** Lets the oldest work that has begun come to its end. */
+  /** Finishes the oldest work that has begun. */
   readonly finishNext: () => Promise<void>;
   readonly push: (count: number) => void;
 }
@@ -45,7 +45,7 @@ test('the queue does one piece of work after another, in order, however long eac
   expect(done).toEqual([0, 1, 2]);
 });
 
-test('the queue reports full once too much waits, and ready once half is done', async () => {
+test('the queue reports full once too much work waits, and ready once half is done', async () => {
   const { queue, push, finishNext, told } = bench();
   push(KEY_WORK_MAX);
   expect(told).toEqual([]);

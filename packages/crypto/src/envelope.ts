@@ -15,7 +15,8 @@ export function plaintextBytes(bodyBytes: number): number {
 
 /**
  * Seals `plaintext` (already padded to its frame) as nonce 24 || XSalsa20-Poly1305.
- * The nonce is 192 random bits: at 2^48 frames under one key a collision is less likely than 2^-97, so no commit number has to survive a restart.
+ * The nonce is 192 random bits: at 2^48 frames under one key a collision is less likely than 2^-97.
+ * So no counter has to survive a restart.
  */
 export function sealEnvelope(key: Secret, plaintext: Uint8Array, random: RandomSource): Uint8Array {
   const nonce = random(NONCE_BYTES);

@@ -34,7 +34,7 @@ async function leaveAllRooms(
 }
 
 describe('the host', () => {
-  test('may ask for the same fresh room again, until somebody has been in it', async () => {
+  test('may ask for the same fresh room again until a member has attached to it', async () => {
     const fixture = await openRelay();
     const room = makeRoom();
     expect(await fixture.host.create(room)).toEqual(OK);
@@ -59,7 +59,7 @@ describe('the host', () => {
     expect((await fixture.member().attach(room)).next).toBe(1);
   });
 
-  test('whose request was carried out although its answer was lost has its room when it asks again', async () => {
+  test('has its room when it asks again after an answer was lost', async () => {
     const fixture = await openRelay();
     const room = makeRoom();
     fixture.store.losesAnswers = true;
@@ -69,7 +69,7 @@ describe('the host', () => {
     expect((await fixture.member().attach(room)).next).toBe(1);
   });
 
-  test('cannot make a room that only the store knows and in which something was said', async () => {
+  test('cannot make a room that only the store knows and that has entries', async () => {
     const fixture = await openRelay();
     const room = makeRoom();
     await fixture.store.create(room.roomId, { ...room, cover: 'off' });
@@ -78,7 +78,7 @@ describe('the host', () => {
     expect(await fixture.host.ask({ operation: 'resume', roomId: room.roomId })).toEqual(OK);
   });
 
-  test('makes no more rooms than there may be, and one more when one is closed', async () => {
+  test('makes no more rooms than allowed, and one more when one is closed', async () => {
     const fixture = await openRelay();
     const rooms = [];
     for (let count = 0; count < ROOMS_MAX; count += 1) rooms.push(await fixture.room());
@@ -88,7 +88,7 @@ describe('the host', () => {
     expect(await fixture.host.create(makeRoom())).toEqual(OK);
   });
 
-  test('closes a room: members are told, and nobody knows it any more', async () => {
+  test('closes a room: its members are notified, and the relay and the store forget it', async () => {
     const fixture = await openRelay();
     const [room, other] = [await fixture.room(), await fixture.room()];
     const [member, bystander] = [await fixture.join(room), await fixture.join(other)];
@@ -118,7 +118,7 @@ describe('the host', () => {
     expect(await fixture.store.load(room.roomId)).toBeUndefined();
   });
 
-  test('that goes without a word has a while to come back; its room lives on when it does', async () => {
+  test('may return within a while after its connection broke, and its room lives on', async () => {
     const fixture = await openRelay();
     const room = await fixture.room();
     const member = await fixture.join(room);
@@ -133,7 +133,7 @@ describe('the host', () => {
     expect(await fixture.store.load(room.roomId)).toBeDefined();
   });
 
-  test('that does not come back in time has its room closed', async () => {
+  test('loses its room if it does not return in time', async () => {
     const fixture = await openRelay();
     const room = await fixture.room();
     await fixture.host.leave();
@@ -145,7 +145,7 @@ describe('the host', () => {
     expect(await fixture.store.load(room.roomId)).toBeUndefined();
   });
 
-  test('that died over and over gets a room: the one that has waited longest for its host gives its place', async () => {
+  test('gets a room after repeated crashes: the relay closes the one that has waited longest for its host', async () => {
     const fixture = await openRelay();
     const [first, ...others] = await leaveAllRooms(fixture);
     if (first === undefined) throw new Error('there may be no room');
@@ -156,7 +156,7 @@ describe('the host', () => {
     expect(await Promise.all(others.map(({ member }) => member.ping()))).toEqual(others.map(() => []));
   });
 
-  test('gets two rooms at once for two places, and nobody loses more', async () => {
+  test('gets two rooms at once for two places, and no further room is closed', async () => {
     const fixture = await openRelay();
     const rooms = await leaveAllRooms(fixture);
     const another = fixture.anotherHost();
@@ -167,7 +167,7 @@ describe('the host', () => {
     expect(await Promise.all(kept)).toEqual(kept.map(() => []));
   });
 
-  test('does not get the place of a room whose host is there, however long another has waited', async () => {
+  test('does not get the place of a room whose host is connected, however long another has waited', async () => {
     const fixture = await openRelay();
     const rooms = [];
     for (let count = 0; count < ROOMS_MAX; count += 1) rooms.push(await fixture.room());
@@ -177,7 +177,7 @@ describe('the host', () => {
     expect(await fixture.anotherHost().create(makeRoom())).toEqual(no('rooms-full'));
   });
 
-  test('gets its own room back from the store, though members hold others there whose hosts are gone', async () => {
+  test('gets its own room back from the store even if members hold rooms whose hosts are gone', async () => {
     const store = new WatchedStore();
     const fixture = await openRelay({ store });
     const kept = await fixture.room();
@@ -192,7 +192,7 @@ describe('the host', () => {
     expect(await Promise.all(others.map((member) => member.ping()))).toEqual(others.map(() => []));
   });
 
-  test('finds no room of its own, and nobody else loses one for that', async () => {
+  test('finds no room of its own, and no other room is closed for that', async () => {
     const store = new WatchedStore();
     const fixture = await openRelay({ store });
     const left = Array.from({ length: ROOMS_MAX }, makeRoom);
@@ -202,7 +202,7 @@ describe('the host', () => {
     expect(await Promise.all(members.map((member) => member.ping()))).toEqual(members.map(() => []));
   });
 
-  test('takes a room up again after the relay’s restart; one without a host is found by a member and closed', async () => {
+  test('resumes its room after the relay restarts; a room without a host is closed after a member finds it', async () => {
     const store = new WatchedStore();
     const fixture = await openRelay({ store });
     const [kept, left] = [await fixture.room(), await fixture.room()];
@@ -223,7 +223,7 @@ describe('the host', () => {
     expect(await back.ping(2)).toEqual([]);
   });
 
-  test('is told when the store is away, and may ask again', async () => {
+  test('gets an error while the store is away, and may ask again', async () => {
     const fixture = await openRelay();
     const room = await fixture.room();
     fixture.store.away = true;
@@ -244,20 +244,20 @@ describe('admin.sock', () => {
     '{"operation":"stop"}',
     '{"operation":"ping","more":1}',
     '{"operation":"close","room":"zz"}',
-  ])('answers the line %j with admin-malformed, and the next as if nothing were', async (line) => {
+  ])('answers the line %j with admin-malformed, and the next line as usual', async (line) => {
     const fixture = await openRelay();
     expect(await fixture.host.send(`${line}\n`)).toEqual(no('admin-malformed'));
     expect(await fixture.host.ask({ operation: 'ping' })).toEqual(OK);
   });
 
-  test('ends a connection whose line has no end', async () => {
+  test('closes a connection whose line has no end', async () => {
     const fixture = await openRelay();
     expect(await fixture.host.send('x'.repeat(ADMIN_LINE_BYTES_MAX + 1))).toEqual(no('admin-malformed'));
     expect(await fixture.host.receive()).toBeUndefined();
     expect(await fixture.anotherHost().ask({ operation: 'ping' })).toEqual(OK);
   });
 
-  test('answers lines that come together or in pieces one by one in order', async () => {
+  test('answers lines one by one in order, whether they arrive together or in pieces', async () => {
     const fixture = await openRelay();
     const room = makeRoom();
     const text =

@@ -13,7 +13,7 @@ import { fingerprint, makeBody, makeRoom, publishFrame, signAttach } from '@sott
 import { openRelay } from './relay-fixture.ts';
 
 describe('a connection', () => {
-  test('is challenged, attaches, and learns where the log stands', async () => {
+  test('gets a challenge, attaches, and learns the position of the log', async () => {
     const fixture = await openRelay();
     const room = await fixture.room();
     expect(await fixture.member().attach(room)).toEqual({ commitNumber: 0, oldest: 1, next: 1 });
@@ -23,13 +23,13 @@ describe('a connection', () => {
     expect(await fixture.member().attach(room)).toEqual({ commitNumber: 0, oldest: 1, next: 3 });
   });
 
-  test('is challenged with other bytes than the one before', async () => {
+  test('gets a challenge with other bytes than the one before', async () => {
     const fixture = await openRelay();
     const challenges = await Promise.all(Array.from({ length: 20 }, () => fixture.member().challenge()));
     expect(new Set(challenges.map(fingerprint)).size).toBe(20);
   });
 
-  test('attaches although its bytes come one by one', async () => {
+  test('attaches even if its bytes arrive one by one', async () => {
     const fixture = await openRelay();
     const room = await fixture.room();
     const member = fixture.member();
@@ -63,7 +63,7 @@ describe('a connection', () => {
     { from: 5, sees: [5] },
     { from: 6, sees: [] },
     { from: 1_000_000, sees: [] },
-  ])('that attaches from $from sees $sees of five entries, then the next', async ({ from, sees }) => {
+  ])('from $from sees $sees of five entries after it attaches, then the next', async ({ from, sees }) => {
     const fixture = await openRelay();
     const room = await fixture.room();
     const writer = await fixture.join(room);
@@ -78,7 +78,7 @@ describe('a connection', () => {
 });
 
 describe('a stranger', () => {
-  test('without the capability, for no room, or with another room’s gets one and the same answer', async () => {
+  test('without the capability, for no room, or with another room’s gets the same answer', async () => {
     const fixture = await openRelay();
     const [room, other] = [await fixture.room(), await fixture.room()];
     const unknown = makeRoom();
@@ -101,7 +101,7 @@ describe('a stranger', () => {
     await fixture.join(room);
   });
 
-  test('cannot use a signature again: not on another connection, not for another place in the log', async () => {
+  test('cannot use a signature again, on another connection or for another place in the log', async () => {
     const fixture = await openRelay();
     const room = await fixture.room();
     const first = fixture.member();
@@ -121,7 +121,7 @@ describe('a stranger', () => {
     expect(await mover.closing()).toBe('not-admitted');
   });
 
-  test('that sends anything but ATTACH first is closed', async () => {
+  test('is closed if it sends anything but ATTACH first', async () => {
     const fixture = await openRelay();
     await fixture.room();
     const frames = [publishFrame(makeBody()), encodePing('ping', 1), encodeChallenge(new Uint8Array(32))];
@@ -133,7 +133,7 @@ describe('a stranger', () => {
     }
   });
 
-  test('that attaches in a larger frame, or with padding that is not zero, is closed as malformed', async () => {
+  test('is closed as malformed if it attaches in a larger frame, or with padding that is not zero', async () => {
     const fixture = await openRelay();
     const room = await fixture.room();
     const large = fixture.member();
@@ -154,7 +154,7 @@ describe('a stranger', () => {
     { what: 'an unknown operation', bytes: [0x10, 0x55, ...new Array<number>(510).fill(0)] },
     { what: 'a reserved byte', bytes: [0x10, 0x01, 0, 0, 0, 0, 0, 1, ...new Array<number>(504).fill(0)] },
     { what: 'a number above 2^53', bytes: [0x10, 0x01, 0, 0, 0, 0, 0, 0, 0xff, ...new Array<number>(503).fill(0)] },
-  ])('that sends $what is closed as malformed, and no other connection is affected', async ({ bytes }) => {
+  ])('is closed as malformed if it sends $what, and no other connection is affected', async ({ bytes }) => {
     const fixture = await openRelay();
     const room = await fixture.room();
     const member = await fixture.join(room);
@@ -166,7 +166,7 @@ describe('a stranger', () => {
     await member.entries(1);
   });
 
-  test('that sends nothing, or too slowly, is closed at the deadline and not before', async () => {
+  test('is closed at the deadline, and not before, if it sends nothing or too slowly', async () => {
     const fixture = await openRelay();
     const [mute, slow] = [fixture.member(), fixture.member()];
     await Promise.all([mute.challenge(), slow.challenge()]);
@@ -178,7 +178,7 @@ describe('a stranger', () => {
     expect(await slow.closing()).toBe('handshake-late');
   });
 
-  test('finds a place among many that say nothing: the one silent for longest gives way; members are not affected', async () => {
+  test('finds a place among many silent connections: the one silent for longest gives way; members are not affected', async () => {
     const fixture = await openRelay();
     const room = await fixture.room();
     const member = await fixture.join(room);
@@ -194,7 +194,7 @@ describe('a stranger', () => {
   test.each([
     [HALF_OPEN_MAX - 1, 'is let in'],
     [HALF_OPEN_MAX, 'is too late'],
-  ])('that answers after %i others have come %s', async (others, outcome) => {
+  ])('with %i connections after its own %s when it answers', async (others, outcome) => {
     const fixture = await openRelay();
     const room = await fixture.room();
     const [member, newcomer] = [await fixture.join(room), fixture.member()];
@@ -206,7 +206,7 @@ describe('a stranger', () => {
     expect(answer?.code ?? answer?.operation).toBe(outcome === 'is let in' ? 'attached' : 'relay-full');
   });
 
-  test('finds no place when as many are being admitted: those have answered, and are not sent away', async () => {
+  test('finds no place while as many are being admitted: those have answered, and stay', async () => {
     const fixture = await openRelay();
     const room = await fixture.room();
     await fixture.join(room);
@@ -232,7 +232,7 @@ describe('a stranger', () => {
 });
 
 describe('a room', () => {
-  test('takes as many connections as it may, and the next when one has left', async () => {
+  test('accepts as many connections as it may, and the next when one has left', async () => {
     const fixture = await openRelay();
     const room = await fixture.room();
     const members = [];
@@ -262,7 +262,7 @@ describe('a member', () => {
     expect(numbers).toEqual([0, 7, Number.MAX_SAFE_INTEGER]);
   });
 
-  test('that is silent for too long is closed; one that pings is not', async () => {
+  test('is closed if it is silent for too long, and not if it pings', async () => {
     const fixture = await openRelay();
     const room = await fixture.room();
     const [silent, beating] = [await fixture.join(room), await fixture.join(room)];
@@ -273,7 +273,7 @@ describe('a member', () => {
     expect(await beating.ping(2)).toEqual([]);
   });
 
-  test('that attaches twice, or speaks as the relay does, is closed', async () => {
+  test('is closed if it attaches twice, or sends a frame of the relay', async () => {
     const fixture = await openRelay();
     const room = await fixture.room();
     const frames = [
@@ -289,7 +289,7 @@ describe('a member', () => {
     }
   });
 
-  test('that pings with more than a number is malformed', async () => {
+  test('is closed as malformed if its ping carries more than a number', async () => {
     const fixture = await openRelay();
     const member = await fixture.join(await fixture.room());
     member.send(encodeFrame({ operation: 'ping', number: 1, body: makeBody() }));

@@ -33,7 +33,7 @@ async function sweep(fixture: RelayFixture): Promise<void> {
 }
 
 describe('a room that was closed while the store did not answer', () => {
-  test('lets nobody in, although the store still has it', async () => {
+  test('admits no connection, even if the store still has it', async () => {
     const fixture = await openRelay();
     const room = await closeUnheard(fixture);
     // Control: it is there, and a relay that did not know better would load it.
@@ -45,7 +45,7 @@ describe('a room that was closed while the store did not answer', () => {
     }
   });
 
-  test('is forgotten by the store as soon as it answers, and nobody need ask for it', async () => {
+  test('is deleted by the store as soon as it answers, without another request', async () => {
     const fixture = await openRelay();
     const room = await closeUnheard(fixture);
     await sweep(fixture);
@@ -68,7 +68,7 @@ describe('a room that was closed while the store did not answer', () => {
     expect(await fixture.host.ask({ operation: 'close', roomId: room.roomId })).toEqual(no('room-unknown'));
   });
 
-  test('can be made anew under its id only when the store has forgotten it', async () => {
+  test('can be made again under its id only after the store has deleted it', async () => {
     const fixture = await openRelay();
     const room = await closeUnheard(fixture);
     expect(await fixture.host.create(room)).toEqual(no('store-unavailable'));
@@ -77,7 +77,7 @@ describe('a room that was closed while the store did not answer', () => {
     expect((await fixture.member().attach(room)).next).toBe(1);
   });
 
-  test('is asked for once more when the relay stops', async () => {
+  test('is deleted by one more request when the relay stops', async () => {
     const fixture = await openRelay();
     const room = await closeUnheard(fixture);
     fixture.store.losesRemovals = false;
@@ -85,7 +85,7 @@ describe('a room that was closed while the store did not answer', () => {
     expect(await fixture.store.load(room.roomId)).toBeUndefined();
   });
 
-  test('is closed in the same way when its host does not come back', async () => {
+  test('is closed in the same way if its host does not return', async () => {
     const fixture = await openRelay();
     const host = fixture.anotherHost();
     const room = makeRoom();
@@ -103,7 +103,7 @@ describe('a room that was closed while the store did not answer', () => {
   });
 });
 
-test('however many closes a store does not hear of, so many are remembered and no more, and of those that are held each', async () => {
+test('the relay remembers a bounded number of closes that the store has missed, and each close of a held room', async () => {
   const fixture = await openRelay();
   const held = await Promise.all(Array.from({ length: ROOMS_MAX }, () => fixture.room()));
   fixture.store.losesRemovals = true;

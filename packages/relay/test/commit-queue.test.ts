@@ -26,7 +26,7 @@ function flood(queue: CommitQueue, connections: readonly number[], until: number
 }
 
 describe('the commit queue', () => {
-  test('lets one connection commit its burst, and then once each interval', () => {
+  test('lets one connection commit its burst, and then once per interval', () => {
     const times = flood(entered(1), [1], 10 * COMMIT_INTERVAL_MS).map(([, at]) => at);
     expect(times.slice(0, COMMIT_BURST)).toEqual(new Array(COMMIT_BURST).fill(0));
     expect(times.slice(COMMIT_BURST)).toEqual(
@@ -41,7 +41,7 @@ describe('the commit queue', () => {
     expect(given.length).toBe(ROOM_COMMIT_BURST + hour / ROOM_COMMIT_INTERVAL_MS);
   });
 
-  test('goes round: of n connections that always ask each gets every n-th commit, in whatever order they ask', () => {
+  test('serves connections in turn: of n that always ask, each gets every n-th commit, in whatever order they ask', () => {
     fc.assert(
       fc.property(fc.integer({ min: 3, max: 20 }), fc.func(fc.nat()), (count, shuffle) => {
         const connections = Array.from({ length: count }, (_, index) => index);
@@ -53,7 +53,7 @@ describe('the commit queue', () => {
     );
   });
 
-  test('gives nothing to a connection that reconnects (control: one that has not committed is before a new one)', () => {
+  test('gives no advantage to a connection that reconnects (control: one without a commit goes first)', () => {
     let queue = entered(1, 2);
     const given: number[] = [];
     let now = 0;

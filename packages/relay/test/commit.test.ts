@@ -19,7 +19,7 @@ describe('a commit', () => {
     { frames: 16, size: 3, snapshotBytes: SNAPSHOT_BYTES_MAX },
     { frames: 132, size: 0, snapshotBytes: 2 * STAGE_DATA_BYTES - ((132 * 496) % STAGE_DATA_BYTES) },
   ] as const)(
-    'of $frames frames of size $size and a snapshot of $snapshotBytes comes to everybody, and behind it the commit number',
+    'with $frames frames of size $size and a snapshot of $snapshotBytes reaches all members before its commit number',
     async (shape) => {
       const fixture = await openRelay();
       const room = await fixture.room();
@@ -42,7 +42,7 @@ describe('a commit', () => {
     },
   );
 
-  test('makes the old commit number stale, for what waited behind it too, and the new one good', async () => {
+  test('makes the old commit number stale, also for waiting frames, and the new one valid', async () => {
     const fixture = await openRelay();
     const room = await fixture.room();
     const [member, other] = [await fixture.join(room), await fixture.join(room)];
@@ -67,7 +67,7 @@ describe('a commit', () => {
     expect(await member.entries(1)).toEqual(numbered([fresh], 3));
   });
 
-  test('comes behind what its committer published before it, although both were read at once', async () => {
+  test('follows the frames that its committer published before it, even if both were read at once', async () => {
     const fixture = await openRelay();
     const member = await fixture.join(await fixture.room());
     const made = makeCommit();
@@ -103,7 +103,7 @@ describe('a commit', () => {
     expect((await fixture.store.read(room.roomId, 1, 1_000_000)).length).toBe(12);
   });
 
-  test('under a commit number that is not the room’s is a conflict at once, and its upload is gone', async () => {
+  test('under a commit number that is not the room’s is a conflict at once, and its upload is dropped', async () => {
     const fixture = await openRelay();
     const member = await fixture.join(await fixture.room());
     const [early, good] = [makeCommit(), makeCommit()];
@@ -130,7 +130,7 @@ describe('a commit', () => {
     expect(chunks).toEqual([1, 1, 1]);
   });
 
-  test('is stored and told once although the store’s answer to it was lost', async () => {
+  test('is stored and announced once even if the store’s answer to it was lost', async () => {
     const fixture = await openRelay({ clock: systemClock });
     const room = await fixture.room();
     const member = await fixture.join(room);
@@ -146,7 +146,7 @@ describe('a commit', () => {
     expect(await member.ping()).toEqual([]);
   });
 
-  test('into a store that has come back empty is made on what the relay remembers, snapshots and all', async () => {
+  test('into a store that came back empty builds on the relay’s memory, snapshots included', async () => {
     const fixture = await openRelay();
     const room = await fixture.room();
     const member = await fixture.join(room);
@@ -197,7 +197,7 @@ describe('a commit', () => {
 });
 
 describe('a commit number', () => {
-  test('that a connection guessed too early is refused to it for good: its frames keep their order', async () => {
+  test('is refused for good to a connection that guessed it too early, and its frames keep their order', async () => {
     const fixture = await openRelay();
     const room = await fixture.room();
     const [member, other] = [await fixture.join(room), await fixture.join(room)];
@@ -226,7 +226,7 @@ describe('the commit queue of a room', () => {
     return ROOM_COMMIT_BURST;
   }
 
-  test('bounds a flood of commits, holds up no frame, and serves the connection whose last commit is the longest ago', async () => {
+  test('bounds a flood of commits, delays no frame, and serves the connection with the oldest last commit', async () => {
     const fixture = await openRelay();
     const room = await fixture.room();
     const modest = await fixture.join(room);
@@ -285,7 +285,7 @@ describe('the commit queue of a room', () => {
 });
 
 describe('a string holder', () => {
-  test('that commits junk twice changes only the commit number and snapshots: others go on, and can set the snapshot again', async () => {
+  test('changes only the commit number and snapshots by committing junk twice; others go on and replace the snapshot', async () => {
     const fixture = await openRelay();
     const room = await fixture.room();
     const [member, intruder] = [await fixture.join(room), await fixture.join(room)];
@@ -322,7 +322,7 @@ describe('a string holder', () => {
     ['a COMMIT of too many', makeCommit().commit(0, { frameCount: 66, frameSize: 1 })],
     ['a COMMIT without a snapshot', makeCommit().commit(0, { snapshotBytes: 0 })],
     ['a FETCH of nothing that there is', encodeFrame({ operation: 'fetch', number: 0, body: makeBody() })],
-  ])('that sends %s is closed as malformed', async (_name, frame) => {
+  ])('is closed as malformed if it sends %s', async (_name, frame) => {
     const fixture = await openRelay();
     const member = await fixture.join(await fixture.room());
     const body = makeBody();

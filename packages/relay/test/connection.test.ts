@@ -81,7 +81,7 @@ describe('a connection', () => {
     expect(state.phase).toMatchObject({ cursor });
   });
 
-  test('is written live entries only from where it is; others pass it by while it catches up', () => {
+  test('is written live entries only from its own position; others pass it by while it catches up', () => {
     const bytes = makeBody();
     const next = play(live(), [{ type: 'entries', first: 10, next: 12, bytes }]);
     expect(next.effects).toEqual([{ type: 'write', bytes }]);
@@ -101,7 +101,7 @@ describe('a connection', () => {
     });
   });
 
-  test('is closed as too slow when the log no longer has its cursor, or when it is behind for too long', () => {
+  test('is closed as too slow if the log has lost its cursor, or if it is behind for too long', () => {
     const behind = play(live(), [{ type: 'entries', first: 10, next: 11, bytes: makeBody() }, FULL]).state;
     expect(play(behind, [{ type: 'log-trimmed' }]).effects).toEqual([{ type: 'close', code: 'too-slow' }]);
     const ping = decoded(encodePing('ping', 1));
@@ -117,7 +117,7 @@ describe('a connection', () => {
     ).toEqual([{ type: 'close', code: 'too-slow' }]);
   });
 
-  test('is read again only when no reason against it is left, and does not count as silent meanwhile', () => {
+  test('is read again only after every reason against it has gone, and does not count as silent meanwhile', () => {
     const paused = play(live(), [{ type: 'pause', reason: 'room' }], [{ type: 'pause', reason: 'rate' }]);
     expect(paused.effects).toEqual([]);
     const late = { now: 2 * SILENCE_LIMIT_MS, unsent: 0, chance: () => 0.5 };
@@ -131,7 +131,7 @@ describe('a connection', () => {
     expect(play(live(), [{ type: 'sweep' }, late]).effects).toEqual([{ type: 'close', code: 'silent' }]);
   });
 
-  test('publishes what came before the frame that ends it', () => {
+  test('publishes the frames that came before the frame that ends it', () => {
     const good = decoded(publishFrame(makeBody()));
     const { effects } = play(live(), received(good, ATTACH, good));
     expect(effects).toEqual([
@@ -140,7 +140,7 @@ describe('a connection', () => {
     ]);
   });
 
-  test('does nothing more when it is closed, whatever still comes', () => {
+  test('does nothing more after it is closed, whatever still arrives', () => {
     const closed = play(live(), [{ type: 'end', code: 'room-closed' }]);
     expect(closed.effects).toEqual([{ type: 'close', code: 'room-closed' }]);
     const events: ConnectionEvent[] = [
@@ -169,7 +169,7 @@ describe('a connection', () => {
 });
 
 describe('the inbound rate of a connection', () => {
-  test('lets the burst through at once, then as much as time brings', () => {
+  test('lets the burst through at once, and then as much as its rate allows', () => {
     const spent = charge(fullInboundRate(0), INBOUND_BURST_BYTES, 256, 0);
     expect(debtMs(spent)).toBe(0);
     const owing = charge(spent, INBOUND_BYTES_PER_SECOND, 64, 0);

@@ -58,7 +58,7 @@ function unruly([one, two]: readonly [MemberStream, MemberStream], step: number)
 
 describe('the relay in stealth', () => {
   test(
-    'writes the same slots, bit for bit, to a silent room and to one that talks: 10,000 of them',
+    'writes the same slots, bit for bit, to a silent room and to a talking one: 10,000 of them',
     { timeout: 120_000 },
     async () => {
       const [silent, silentToo] = await watch('stealth-4', SLOTS, idle);
@@ -68,12 +68,12 @@ describe('the relay in stealth', () => {
     },
   );
 
-  test('control: in mode off and in jitter talking shows', async () => {
+  test('control: in modes off and jitter, talking is visible', async () => {
     expect(await watch('off', 100, busy)).not.toEqual(await watch('off', 100, idle));
     expect(await watch('jitter', 100, busy)).not.toEqual(await watch('jitter', 100, idle));
   });
 
-  test('keeps its slots through refusals, commits and fits of talking', async () => {
+  test('keeps its slots through refusals, commits and bursts of texts', async () => {
     const even = await watch('stealth-8', 1_000, idle);
     expect(await watch('stealth-8', 1_000, unruly)).toEqual(even);
   });
@@ -84,7 +84,7 @@ describe('the relay in stealth', () => {
     expect(one.slice(1).map(({ at }, index) => at - (one[index]?.at ?? 0))).toEqual(Array(9).fill(STEALTH_TICK_MS));
   });
 
-  test('delivers everything in its order, refusals behind what was stored before them', async () => {
+  test('delivers everything in order, and refusals behind the entries stored before them', async () => {
     const room = new CoveredRoom('stealth-4');
     const [one, two] = [await room.join(), await room.join()];
     const bodies = Array.from({ length: 30 }, () => makeBody(1));
@@ -107,7 +107,7 @@ describe('the relay in stealth', () => {
     expect(refusedAt).toBeGreaterThanOrEqual(11);
   });
 
-  test('sends a commit in the slots, its COMMITTED behind it', async () => {
+  test('sends a commit in the slots, followed by its COMMITTED', async () => {
     const room = new CoveredRoom('stealth-8');
     const stream = await room.join();
     const made = makeCommit({ frames: 4, size: 3 });
@@ -118,7 +118,7 @@ describe('the relay in stealth', () => {
     expect(new Set(stream.writes.slice(2).map(({ bytes }) => bytes))).toEqual(new Set([slotBytes('stealth-8')]));
   });
 
-  test('sends a commit that is more than four slots at once, and then goes on with its slots', async () => {
+  test('sends a commit of more than four slots at once, and then goes on with its slots', async () => {
     const room = new CoveredRoom('stealth-4');
     const [one, two] = [await room.join(), await room.join()];
     const begun = two.writes.length;
@@ -133,7 +133,7 @@ describe('the relay in stealth', () => {
     expect(sizes.filter((bytes) => bytes !== slotBytes('stealth-4'))).toEqual([(frames - 1) * 4_096 + 512]);
   });
 
-  test('skips the slots that a member does not take, and then sends it the log', async () => {
+  test('skips the slots that a member does not read, and then sends it the log', async () => {
     const room = new CoveredRoom('stealth-4');
     const [slow, other] = [await room.join(), await room.join()];
     slow.accepts = false;
@@ -150,7 +150,7 @@ describe('the relay in stealth', () => {
     expect(slow.of('entry').map(({ number }) => number)).toEqual(Array.from({ length: 60 }, (_, index) => index + 1));
   });
 
-  test('holds so many refusals for a member and no more, and closes a member that causes more', async () => {
+  test('holds a bounded number of refusals for a member, and closes a member that causes more', async () => {
     const room = new CoveredRoom('stealth-4');
     const [rude, other] = [await room.join(), await room.join()];
     for (let index = 0; index < PRIVATE_FRAMES_MAX; index += 1) rude.publish(WORDS, 7);
@@ -164,7 +164,7 @@ describe('the relay in stealth', () => {
     expect(other.of('entry')).toHaveLength(1);
   });
 
-  test('accepts FILL as a sign of life, and in other modes closes the connection', async () => {
+  test('accepts FILL as a sign of life, and closes the connection in other modes', async () => {
     const room = new CoveredRoom('stealth-4');
     const stream = await room.join();
     for (let second = 0; second < 60; second += 1) {
@@ -214,7 +214,7 @@ describe('the relay in stealth', () => {
 });
 
 describe('the relay in jitter', () => {
-  test('sends what there is after half a second to three, and noise in between', async () => {
+  test('sends waiting entries after half a second to three, and noise in between', async () => {
     const room = new CoveredRoom('jitter');
     const [one, two] = [await room.join(), await room.join()];
     for (let step = 0; step < 400; step += 1) {

@@ -21,7 +21,7 @@ function shout(turns: FairReads, group: object): { readonly heard: number[]; rea
 }
 
 describe('a connection that has sent something', () => {
-  test('is heard at once, however much others have sent in another room (control: not in the same)', () => {
+  test('is read at once, however much others send in another room (control: not in the same)', () => {
     const turns = new FairReads();
     const [theirs, own] = [{}, {}];
     const { heard } = shout(turns, theirs);
@@ -30,7 +30,7 @@ describe('a connection that has sent something', () => {
     expect(turns.request(theirs, {}, { bytes: 512, process: () => undefined })).toBe('waits');
   });
 
-  test('is heard once and in order, with a bounded amount of each room in each iteration', async () => {
+  test('is read once and in order, with a bounded amount of each room in each iteration', async () => {
     const turns = new FairReads();
     const [one, other] = [shout(turns, {}), shout(turns, {})];
     for (
@@ -47,7 +47,7 @@ describe('a connection that has sent something', () => {
     expect([one.heard, other.heard]).toEqual([all, all]);
   });
 
-  test('is not heard any more when it is gone', async () => {
+  test('is not read any more after it is gone', async () => {
     const turns = new FairReads();
     const group = {};
     const { heard, connections } = shout(turns, group);
@@ -58,7 +58,7 @@ describe('a connection that has sent something', () => {
     expect(turns.request(group, {}, { bytes: 512, process: () => undefined })).toBe('heard');
   });
 
-  test('shares the iteration with others when it sends small pieces: a chunk goes over the bound by no more than itself', () => {
+  test('shares the iteration with others if it sends small pieces: a chunk exceeds the bound by at most itself', () => {
     const turns = new FairReads();
     const group = {};
     let bytes = 0;

@@ -61,8 +61,8 @@ function take(connection: ConnectionState, bytes: Uint8Array): readonly Connecti
   return step.effects.map(({ type }) => type);
 }
 const goesOn = (effects: readonly string[]): boolean => effects.length > 0 && !effects.includes('close');
-/** All that somebody gets who has not been admitted. */
-const CONTEXTRS = new Set<string>(['close', 'authorise', 'pause', 'unpause-after']);
+/** The effects that a stranger can cause. */
+const STRANGER_EFFECTS = new Set<string>(['close', 'authorise', 'pause', 'unpause-after']);
 
 describe('bytes of a stranger to the relay', { timeout: FUZZ_LIMIT_MS }, () => {
   test.each([
@@ -70,13 +70,14 @@ describe('bytes of a stranger to the relay', { timeout: FUZZ_LIMIT_MS }, () => {
     ['a commit', commit],
     ['a publish and a fetch', Uint8Array.from([...publish, ...fetch])],
     ['a stage', stage],
-  ])('%s: none make the connection throw, hang or grow', async (_name, accepted) => {
+  ])('never make the connection throw, hang or grow: %s', async (_name, accepted) => {
     const connection = live();
     // Control: the thing itself is done for a member, and for nobody who was not admitted.
     expect(goesOn(take(connection, accepted))).toBe(true);
     expect(take(openConnection(0), accepted)).toEqual(['close']);
     const report = await fuzz(accepted, (bytes) => {
-      if (!take(openConnection(0), bytes).every((type) => CONTEXTRS.has(type))) throw new Error('done for an outsider');
+      if (!take(openConnection(0), bytes).every((type) => STRANGER_EFFECTS.has(type)))
+        throw new Error('done for an outsider');
       return goesOn(take(connection, bytes));
     });
     expect(report.accepted).toBeGreaterThan(0);

@@ -36,7 +36,7 @@ function codeOf<Value>(decode: DecodeWords<Value>, ...told: readonly Told[]): st
 }
 
 describe('a reply of the store', () => {
-  test('begins with the number of its request, and else it answers another', () => {
+  test('begins with the number of its request, or else it answers another', () => {
     const decode = decodeWord(['present']);
     expect(decodeReply('17', words(17, 'present'), decode)).toEqual({ ok: true, value: 'present' });
     expect(decodeReply('17', words(16, 'present'), decode)).toMatchObject({ code: 'store-reply-unasked' });
@@ -75,7 +75,7 @@ describe('a reply of the store', () => {
     expect(codeOf(appended, ...told)).toBe(code);
   });
 
-  test('to a reading has no entry before the first that was asked for, and no more bytes than were', () => {
+  test('to a reading has no entry before the first requested one, and no more bytes than requested', () => {
     const decode = decodeRead(7, 100);
     const [body, long] = [new Uint8Array(50).fill(9), new Uint8Array(101)];
     expect(decode(words(7, body, body))).toEqual({
@@ -95,7 +95,7 @@ describe('a reply of the store', () => {
     }
   });
 
-  test('to a touch says how far the room is', () => {
+  test('to a touch gives the position of the room', () => {
     expect(decodeTouched(words('present', 3, 9))).toEqual({
       ok: true,
       value: { kind: 'present', commitNumber: 3, next: 9 },
@@ -106,7 +106,7 @@ describe('a reply of the store', () => {
     }
   });
 
-  test('to a load is a room whose parts go together', () => {
+  test('to a load is a room with consistent parts', () => {
     expect(decodeLoaded(words(...room)).ok).toBe(true);
     expect(decodeLoaded(words('room-unknown'))).toEqual({ ok: true, value: undefined });
     const wrong: readonly Buffer[][] = [
@@ -139,7 +139,7 @@ describe('a reply of the store', () => {
     ['a load', decodeLoaded, room],
     ['a removal', decodeWord(['removed', 'room-unknown']), ['removed']],
   ] as readonly [string, DecodeWords<unknown>, readonly Told[]][])(
-    'to %s: nothing makes it throw, hang or grow',
+    'to %s never makes its reader throw, hang or grow',
     { timeout: FUZZ_LIMIT_MS },
     async (_name, decode, told) => {
       const accepted = pack(words(17, ...told));

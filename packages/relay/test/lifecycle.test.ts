@@ -29,7 +29,7 @@ async function makeDirectory(): Promise<string> {
 }
 
 describe('closing the relay', () => {
-  test('echoes what was taken, then tells everybody, and leaves the rooms in the store', async () => {
+  test('echoes accepted frames, then notifies all members, and leaves the rooms in the store', async () => {
     const fixture = await openRelay();
     const room = await fixture.room();
     const [member, other] = [await fixture.join(room), await fixture.join(room)];
@@ -77,7 +77,7 @@ describe('closing the relay', () => {
 });
 
 describe('a socket to listen on', () => {
-  test('may be the file that a killed relay has left behind', async () => {
+  test('may be the file that a killed relay left behind', async () => {
     const directory = await makeDirectory();
     const path = join(directory, 'relay.sock');
     const code = `require('node:net').createServer().listen(${JSON.stringify(path)}, () => process.kill(process.pid, 'SIGKILL'))`;
@@ -91,7 +91,7 @@ describe('a socket to listen on', () => {
     await relay.close();
   });
 
-  test('is not taken from somebody who answers on it, nor from a file', async () => {
+  test('is not taken from a program that answers on it, nor from a file', async () => {
     const directory = await makeDirectory();
     const path = join(directory, 'relay.sock');
     const admin = { path: join(directory, 'admin.sock') };
@@ -115,7 +115,7 @@ describe('a socket to listen on', () => {
     await member.entries(1);
   });
 
-  test('when one of the two cannot be had, leaves nothing listening', async () => {
+  test('leaves nothing listening if one of the two is not available', async () => {
     const directory = await makeDirectory();
     const path = join(directory, 'admin.sock');
     await writeFile(path, '');
@@ -135,7 +135,7 @@ describe('the environment', () => {
     SOTTO_REDIS_PORT: '6380',
   };
 
-  test('becomes one frozen object, with the port that Redis has by default', () => {
+  test('becomes one frozen object, with the default port of Redis', () => {
     const config = parseConfig(good);
     expect(config).toEqual({
       ok: true,
@@ -181,7 +181,7 @@ describe('the relay’s process', () => {
     return child;
   }
 
-  test('refuses an unprotected machine with 78 before it reads anything else', async () => {
+  test('exits with 78 on an unprotected machine, before it reads anything else', async () => {
     const child = start({ SOTTO_UNPROTECTED: '', SOTTO_RELAY_SOCKET: 'nowhere' });
     let printed = '';
     child.stderr?.on('data', (chunk: Buffer) => (printed += chunk.toString()));
@@ -211,7 +211,7 @@ describe('the relay’s process', () => {
     [{}, 'SOTTO_RELAY_SOCKET: no socket can be made there', 'config-relay-place'],
     [{ SOTTO_RELAY_SOCKET: '/tmp' }, 'SOTTO_RELAY_SOCKET: no socket can be made there', 'config-relay-place'],
     [{ SOTTO_RELAY_SOCKET: '/tmp/sotto-none' }, 'SOTTO_ADMIN_SOCKET: no socket can be made', 'config-admin-place'],
-  ])('with %j says in one line which variable is wrong, and exits 2', async (change, problem, code) => {
+  ])('with %j names the wrong variable in one line, and exits with 2', async (change, problem, code) => {
     const { err, ...rest } = await end(start({ ...whole, ...change }));
     expect(rest).toEqual({ code: 2, out: '' });
     expect(err.startsWith(`${SAID_FIRST}relay: ${problem}`)).toBe(true);
@@ -234,14 +234,14 @@ describe('the relay’s process', () => {
     [['-V'], 0, /^[0-9.]+\n$/, ''],
     [['--frob=x'], 2, /^$/, 'relay: unknown option --frob. See: relay --help\n'],
     [['extra'], 2, /^$/, 'relay: an argument too many: it takes none. See: relay --help\n'],
-  ])('answers %j before it looks for its walls, and begins nothing', async (args, code, out, err) => {
+  ])('answers %j before it checks its isolation, and starts nothing', async (args, code, out, err) => {
     const ended = await end(start({ SOTTO_UNPROTECTED: '' }, args));
     expect(ended).toEqual({ code, out: expect.stringMatching(out) as string, err });
     for (const line of ended.out.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
   });
 
   test.each(['SIGTERM', 'SIGINT'] as const)(
-    'listens without a Redis, lets only its group connect, tells its guests at %s and exits 0',
+    'listens without a Redis, lets only its group connect, notifies its guests at %s and exits with 0',
     async (signal) => {
       const directory = await makeDirectory();
       const [relaySocket, adminSocket] = [join(directory, 'relay.sock'), join(directory, 'admin.sock')];

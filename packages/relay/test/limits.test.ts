@@ -8,14 +8,14 @@ const MEBIBYTE = 2 ** 20;
 const NODE_BYTES = 64 * MEBIBYTE;
 
 describe('the limits', () => {
-  test('add up to what fits in the relay’s container, with Node itself', () => {
+  test('add up to the memory of the relay’s container, Node included', () => {
     const compose = readFileSync('docker-compose.yml', 'utf8');
     const relay = compose.slice(compose.indexOf('\n  relay:'), compose.indexOf('\n  redis:'));
     const memory = Number(/mem_limit: (\d+)m/.exec(relay)?.[1]) * MEBIBYTE;
     expect(HELD_BYTES_MAX + NODE_BYTES).toBeLessThanOrEqual(memory);
   });
 
-  test('let one full room leave places for another’s members, and strangers', () => {
+  test('let one full room leave places for the members of another, and for strangers', () => {
     expect(CONNECTIONS_MAX - CONNECTIONS_PER_ROOM_MAX).toBeGreaterThanOrEqual(HALF_OPEN_MAX);
   });
 });

@@ -19,7 +19,7 @@ function entriesOf(bytes: Uint8Array): [number, string][] {
 
 const arbitrarySize = fc.constantFrom(0 as const, 1 as const, 2 as const, 3 as const);
 
-test('gives from any cursor and in any chunks exactly the entries that it holds, in order', () => {
+test('the log tail gives from any cursor and in any chunks exactly its entries, in order', () => {
   fc.assert(
     fc.property(
       fc.array(fc.tuple(fc.array(arbitrarySize, { maxLength: 6 }), fc.boolean()), { maxLength: 12 }),

@@ -69,7 +69,7 @@ async function seeAll(life: Life, count: number): Promise<void> {
   }
 }
 
-test('whoever comes, goes, resumes, or stops reading: each sees every acknowledged frame once and in one order', async () => {
+test('each member sees every acknowledged frame once and in one order, however members come, go, resume, or stop reading', async () => {
   const store = new MoodyStore();
   const fixture = await openRelay({ store });
   const run = async (room: TestRoom, actions: readonly Action[]): Promise<void> => {

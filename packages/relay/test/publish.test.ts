@@ -12,7 +12,7 @@ import { fingerprint, makeBody, publishFrame, TestMember } from '@sotto/fixtures
 import { iterations, makeBodies, numbered, openRelay } from './relay-fixture.ts';
 
 describe('a published frame', () => {
-  test('comes back to everybody in the room, the sender included, with the same body and size', async () => {
+  test('comes back to every member of the room, the sender included, with the same body and size', async () => {
     const fixture = await openRelay();
     const room = await fixture.room();
     const members = [await fixture.join(room), await fixture.join(room), await fixture.join(room)];
@@ -48,7 +48,7 @@ describe('a published frame', () => {
     expect(await (await fixture.join(room, 1)).entries(3)).toEqual(numbered(ours));
   });
 
-  test('under another commit number is refused to its sender alone, by its nonce, and the others are not held up', async () => {
+  test('under another commit number is refused to its sender alone, by its nonce, and delays no other frame', async () => {
     const fixture = await openRelay();
     const room = await fixture.room();
     const [member, other] = [await fixture.join(room), await fixture.join(room)];
@@ -63,7 +63,7 @@ describe('a published frame', () => {
     expect(await other.ping()).toEqual([]);
   });
 
-  test('under a commit number that only the store knows to be old is refused; the commit number is learnt and the room goes on', async () => {
+  test('under a commit number that only the store knows to be old is refused; the room goes on with the new one', async () => {
     const fixture = await openRelay();
     const room = await fixture.room();
     const [member, other] = [await fixture.join(room), await fixture.join(room)];
@@ -89,7 +89,7 @@ describe('a published frame', () => {
     expect(await other.entries(1)).toEqual(numbered([after], 2));
   });
 
-  test('is stored and shown once although the store’s answer to it was lost', async () => {
+  test('is stored and shown once even if the store’s answer to it was lost', async () => {
     const fixture = await openRelay({ clock: systemClock });
     const room = await fixture.room();
     const member = await fixture.join(room);
@@ -108,7 +108,7 @@ describe('a published frame', () => {
 });
 
 describe('a flush', () => {
-  test('is one call of the store and one write to each member, whoever the frames came from', async () => {
+  test('is one call of the store and one write to each member, for any mix of senders', async () => {
     const fixture = await openRelay();
     const room = await fixture.room();
     const members = [await fixture.join(room), await fixture.join(room), await fixture.join(room)];
@@ -131,7 +131,7 @@ describe('a flush', () => {
     expect(Math.max(...chunks)).toBeLessThanOrEqual(2);
   });
 
-  test('takes no more than it may, and what is over goes into the next in order', async () => {
+  test('takes a bounded amount, and leaves the rest to the next one, in order', async () => {
     const fixture = await openRelay();
     const member = await fixture.join(await fixture.room());
     fixture.store.hold();
@@ -149,7 +149,7 @@ describe('a flush', () => {
 });
 
 describe('a flood', () => {
-  test('is paused, not dropped: what is over the burst waits unread until the time for it has passed', async () => {
+  test('is paused, not dropped: frames over the burst wait unread until their time has come', async () => {
     const fixture = await openRelay();
     const room = await fixture.room();
     const [flooder, other] = [await fixture.join(room), await fixture.join(room)];
@@ -179,7 +179,7 @@ describe('a flood', () => {
     expect(prints).toEqual(bodies.map(fingerprint));
   });
 
-  test('against a store that is slow makes the room take a bounded amount, and all of it arrives', async () => {
+  test('against a slow store makes the room take a bounded amount, and all of it arrives', async () => {
     const fixture = await openRelay();
     const room = await fixture.room();
     const members = [await fixture.join(room), await fixture.join(room), await fixture.join(room)];
@@ -216,7 +216,7 @@ describe('a slow member', () => {
     }
   }
 
-  test('holds up nobody, makes the relay hold a bounded amount, and misses nothing when it reads on', async () => {
+  test('delays no other member, makes the relay hold a bounded amount, and misses nothing when it reads on', async () => {
     const fixture = await openRelay();
     const room = await fixture.room();
     const [writer, slow] = [await fixture.join(room), await fixture.join(room)];
@@ -234,7 +234,7 @@ describe('a slow member', () => {
     expect((await slow.entries(1))[0]).toMatch(new RegExp(`^${frames + 1} `));
   });
 
-  test('that catches up while others go on publishing sees all of it in order', async () => {
+  test('sees everything in order if it catches up while others go on publishing', async () => {
     const fixture = await openRelay();
     const room = await fixture.room();
     const [writer, slow] = [await fixture.join(room), await fixture.join(room)];
@@ -255,7 +255,7 @@ describe('a slow member', () => {
     expect(numbers).toEqual(Array.from({ length: 1_024 }, (_, index) => index + 1));
   });
 
-  test('that the log has run away from is closed as too slow when it reads on', async () => {
+  test('is closed as too slow if the log has dropped its place when it reads on', async () => {
     const fixture = await openRelay();
     const room = await fixture.room();
     const [writer, slow] = [await fixture.join(room), await fixture.join(room)];
@@ -273,7 +273,7 @@ describe('a slow member', () => {
     await writer.ping();
   });
 
-  test('that does not come back in time is closed, and the relay holds nothing for it any more', async () => {
+  test('is closed if it does not catch up in time, and the relay holds nothing more for it', async () => {
     const fixture = await openRelay();
     const room = await fixture.room();
     const [writer, slow] = [await fixture.join(room), await fixture.join(room)];
@@ -291,7 +291,7 @@ describe('a slow member', () => {
     await writer.ping();
   });
 
-  test('that asks and never listens is not asked on: answers do not pile up', async () => {
+  test('is not read on if it asks and never reads, so answers do not pile up', async () => {
     const fixture = await openRelay();
     const room = await fixture.room();
     const [mute, other] = [await fixture.join(room), await fixture.join(room)];

@@ -91,7 +91,7 @@ export function describeRoomStore(name: string, open: (limits: StoreLimits) => P
       expect(await logged()).toEqual([]);
     });
 
-    test('answers a repeated create as it did the first time, as long as nothing was stored in the room', async () => {
+    test('answers a repeated create as the first time, as long as nothing was stored in the room', async () => {
       for (let time = 0; time < 3; time += 1) expect(await store.create(roomId, lock)).toBe('created');
       expect((await loaded()).next).toBe(1);
       await append({ commitNumber: 0, first: 1, bodies: [makeBody()] });
@@ -99,7 +99,7 @@ export function describeRoomStore(name: string, open: (limits: StoreLimits) => P
       expect((await logged()).length).toBe(1);
     });
 
-    test('leaves an untouched room alone when another is to be made under its id', async () => {
+    test('leaves an untouched room unchanged if another is to be made under its id', async () => {
       await store.create(roomId, lock);
       const others: readonly RoomTerms[] = [
         { ...lock, capabilityKey: makeBody(32) },
@@ -114,14 +114,14 @@ export function describeRoomStore(name: string, open: (limits: StoreLimits) => P
       ]);
     });
 
-    test('leaves a room alone of which only a commit was stored when it is made again', async () => {
+    test('leaves a room with only a commit unchanged if it is made again', async () => {
       await store.create(roomId, lock);
       await commit({ commitNumber: 0, first: 1, bodies: [makeBody()], snapshot: makeBody() });
       expect(await store.create(roomId, lock)).toBe('room-exists');
       expect((await loaded()).commitNumber).toBe(1);
     });
 
-    test('knows nothing of a room that was never made', async () => {
+    test('does not know a room that was never made', async () => {
       const body = makeBody();
       expect(await store.load(roomId)).toBeUndefined();
       expect(await append({ commitNumber: 0, first: 1, bodies: [body] })).toEqual({ kind: 'room-unknown' });
@@ -133,7 +133,7 @@ export function describeRoomStore(name: string, open: (limits: StoreLimits) => P
       expect(await store.remove(roomId)).toBe(false);
     });
 
-    test('appends in order and reads back the very bytes, whatever they are', async () => {
+    test('appends in order and reads back the exact bytes', async () => {
       await store.create(roomId, lock);
       const every = Uint8Array.from({ length: SMALL }, (_, index) => index % 256);
       const zeros = new Uint8Array(LARGE);
@@ -153,7 +153,7 @@ export function describeRoomStore(name: string, open: (limits: StoreLimits) => P
       expect((await loaded()).next).toBe(4);
     });
 
-    test('reads from the number that it is asked for, as much as it may and at least one', async () => {
+    test('reads from the requested number, as much as it may and at least one entry', async () => {
       await store.create(roomId, lock);
       const bodies = Array.from({ length: 20 }, () => makeBody());
       await append({ commitNumber: 0, first: 1, bodies });
@@ -173,7 +173,7 @@ export function describeRoomStore(name: string, open: (limits: StoreLimits) => P
       expect(await logged()).toEqual([]);
     });
 
-    test('refuses an append at another number than the next, and says which is', async () => {
+    test('refuses an append at another number than the next, and gives the next', async () => {
       await store.create(roomId, lock);
       await append({ commitNumber: 0, first: 1, bodies: [makeBody(), makeBody()] });
       for (const first of [1, 2, 4]) {
@@ -183,7 +183,7 @@ export function describeRoomStore(name: string, open: (limits: StoreLimits) => P
       expect((await logged()).length).toBe(2);
     });
 
-    test('answers a repeated append as it did the first time, and stores it once', async () => {
+    test('answers a repeated append as the first time, and stores it once', async () => {
       await store.create(roomId, lock);
       const again = { commitNumber: 0, first: 1, bodies: [makeBody(), makeBody(LARGE)] };
       expect(await append(again)).toEqual({ kind: 'stored', first: 1, oldest: 1 });
@@ -192,7 +192,7 @@ export function describeRoomStore(name: string, open: (limits: StoreLimits) => P
       expect((await append({ commitNumber: 0, first: 3, bodies: [makeBody()] })).kind).toBe('stored');
     });
 
-    test('replaces the snapshot, keeps the one before, and counts up', async () => {
+    test('replaces the snapshot, keeps the previous one, and counts up', async () => {
       await store.create(roomId, lock);
       const [one, two, body] = [makeBody(3_000), makeBody(70_000), makeBody()];
       const more = [makeBody(), makeBody(LARGE)];
@@ -264,7 +264,7 @@ export function describeRoomStore(name: string, open: (limits: StoreLimits) => P
       expect((await logged()).length).toBe(1);
     });
 
-    test('answers a repeated commit as it did the first time, and counts it once', async () => {
+    test('answers a repeated commit as the first time, and counts it once', async () => {
       await store.create(roomId, lock);
       const [zeroth, one] = [makeBody(), makeBody(9_000)];
       await commit({ commitNumber: 0, first: 1, bodies: [makeBody()], snapshot: zeroth });
@@ -295,7 +295,7 @@ export function describeRoomStore(name: string, open: (limits: StoreLimits) => P
     });
 
     test.each(['append', 'commit'] as const)(
-      'drops with an %s what comes before the oldest that stays',
+      'drops with an %s the entries before the oldest that stays',
       async (operation) => {
         await store.create(roomId, lock);
         const bodies = Array.from({ length: 40 }, () => makeBody());
@@ -314,7 +314,7 @@ export function describeRoomStore(name: string, open: (limits: StoreLimits) => P
       },
     );
 
-    test('never brings back what was dropped, and can drop all but never a number', async () => {
+    test('never brings back dropped entries, and can drop all entries but no number', async () => {
       await store.create(roomId, lock);
       await append({ commitNumber: 0, first: 1, bodies: [makeBody(), makeBody()], oldest: 2 });
       const answer = await append({ commitNumber: 0, first: 3, bodies: [makeBody()], oldest: 1 });
@@ -327,7 +327,7 @@ export function describeRoomStore(name: string, open: (limits: StoreLimits) => P
       expect((await logged()).map(([number]) => number)).toEqual([5]);
     });
 
-    test('forgets a room after its lifetime, snapshot, log and all', async () => {
+    test('forgets a room after its lifetime, snapshot and log included', async () => {
       await store.create(roomId, lock);
       await append({ commitNumber: 0, first: 1, bodies: [makeBody()] });
       await under.elapse(LIMITS.logTtlMs - 5_000);
@@ -355,7 +355,7 @@ export function describeRoomStore(name: string, open: (limits: StoreLimits) => P
       expect(await store.load(roomId)).toBeUndefined();
     });
 
-    test('brings a lost room back exactly as it was, and goes on from there', async () => {
+    test('restores a lost room exactly as it was, and continues from there', async () => {
       const bodies = [makeBody(), makeBody(LARGE), makeBody()];
       const mirror: RoomMirror = {
         ...lock,
@@ -379,7 +379,7 @@ export function describeRoomStore(name: string, open: (limits: StoreLimits) => P
       });
     });
 
-    test('brings a whole room back, its log full and both snapshots of the largest size', async () => {
+    test('restores a whole room with a full log and both snapshots of the largest size', async () => {
       const bodies = Array.from({ length: 700 }, (_, index) => makeBody(index % 3 === 0 ? LARGE : SMALL));
       const mirror: RoomMirror = {
         ...lock,
@@ -443,7 +443,7 @@ export function describeRoomStore(name: string, open: (limits: StoreLimits) => P
       }
     });
 
-    test('does not restore a room when the attempt was aborted', async () => {
+    test('does not restore a room after the attempt was aborted', async () => {
       await store.create(roomId, lock);
       const mirror = { ...(await loaded()), bodies: [] };
       await store.remove(roomId);
@@ -453,7 +453,7 @@ export function describeRoomStore(name: string, open: (limits: StoreLimits) => P
       expect(await store.restore(roomId, mirror, new AbortController().signal)).toBe('restored');
     });
 
-    test('says with a touch how far a room has come', async () => {
+    test('answers a touch with the position of a room', async () => {
       await store.create(roomId, lock);
       expect(await store.touch(roomId)).toEqual({ kind: 'present', commitNumber: 0, next: 1 });
       await commit({ commitNumber: 0, first: 1, bodies: [makeBody(), makeBody()], snapshot: makeBody() });

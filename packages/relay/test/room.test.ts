@@ -40,7 +40,7 @@ function types(effects: readonly RoomEffect[]): string[] {
 }
 
 describe('a room', () => {
-  test('asks for one slot, stores at the slot, and delivers when it is stored', () => {
+  test('asks for one slot, stores at the slot, and delivers after the store', () => {
     const [one, two] = [frame(1), frame(2)];
     const first = play([{ type: 'published', frames: [one] }]);
     expect(first.effects).toEqual([{ type: 'schedule-flush' }]);
@@ -53,7 +53,7 @@ describe('a room', () => {
     expect([stored.state.next, stored.state.phase.kind]).toEqual([3, 'idle']);
   });
 
-  test('keeps what comes meanwhile for the next slot, in order', () => {
+  test('keeps later frames for the next slot, in order', () => {
     const frames = [frame(), frame(), frame()];
     const busy = play([
       { type: 'published', frames: frames.slice(0, 1) },
@@ -72,7 +72,7 @@ describe('a room', () => {
     expect(next.effects).toMatchObject([{ type: 'append', first: 2, bodies: [frames[1]?.body, frames[2]?.body] }]);
   });
 
-  test('repeats exactly the same append after a failure, whatever has come meanwhile, ever more slowly', () => {
+  test('repeats exactly the same append after a failure, at growing intervals, whatever has come meanwhile', () => {
     const batch = [frame(), frame()];
     let { state, effects } = play([
       { type: 'published', frames: batch },
@@ -99,7 +99,7 @@ describe('a room', () => {
     expect(pauses).toEqual([...pauses].sort((a, b) => a - b));
   });
 
-  test('gives up when the store was away for too long, and not a moment before', () => {
+  test('gives up after the store was away for too long, and not before', () => {
     const failing = play([
       { type: 'published', frames: [frame()] },
       { type: 'flush-due', now: 0 },
@@ -123,7 +123,7 @@ describe('a room', () => {
     expect(play([{ type: 'restored', now: 0 }], lost.state).effects).toEqual(storing.effects);
   });
 
-  test('does not run in circles with a store that loses the room again and again', () => {
+  test('does not loop with a store that loses the room again and again', () => {
     const { effects } = play([
       { type: 'published', frames: [frame()] },
       { type: 'flush-due', now: 0 },
@@ -135,7 +135,7 @@ describe('a room', () => {
     expect(types(effects)).toEqual(['schedule-retry']);
   });
 
-  test('refuses what is stale at once, and what has become stale when it has learnt so', () => {
+  test('refuses stale frames at once, and newly stale ones as soon as it learns the number', () => {
     const [old, current] = [frame(1, 0), frame(2, 1)];
     const early = play([{ type: 'published', frames: [current] }]);
     expect(early.effects).toEqual([
@@ -180,7 +180,7 @@ describe('a room', () => {
     expect([releases, state.held.size]).toEqual([1, 0]);
   });
 
-  test('does nothing more when it is closed, whatever still comes', () => {
+  test('does nothing more after it is closed, whatever still arrives', () => {
     const closed = play([{ type: 'published', frames: [frame()] }, { type: 'flush-due', now: 0 }, { type: 'closed' }]);
     const events: RoomEvent[] = [
       { type: 'published', frames: [frame()] },
@@ -195,7 +195,7 @@ describe('a room', () => {
 });
 
 describe('a commit in a room', () => {
-  test('waits for frames that came before it; frames that came later do not wait for it', () => {
+  test('waits for frames that came before it, and later frames do not wait for it', () => {
     const [before, behind] = [frame(1), frame(2)];
     const commit = asked(1);
     const busy = play(
@@ -225,7 +225,7 @@ describe('a commit in a room', () => {
     expect([done.state.commitNumber, done.state.next, done.state.phase.kind]).toEqual([1, 4, 'idle']);
   });
 
-  test('is one of those that are asked for: the others conflict, also with one that the store alone knew of', () => {
+  test('is one of those that are requested: the others conflict, also with one that only the store knew of', () => {
     const commits = [asked(1), asked(2), asked(3)] as const;
     const storing = play(
       [...commits.map((commit) => ({ type: 'commit-asked', commit }) as const), { type: 'flush-due', now: 0 }],
@@ -244,7 +244,7 @@ describe('a commit in a room', () => {
     expect(again.state.commits.length).toBe(2);
   });
 
-  test('waits with seven others at most: the one that would be chosen last is refused', () => {
+  test('waits with seven others at most, and the one that would be chosen last is refused', () => {
     const connections = Array.from({ length: COMMITS_WAITING_MAX + 1 }, (_, index) => index);
     const commits = connections.map((connection) => asked(connection));
     const storing = play(
@@ -289,7 +289,7 @@ describe('a commit in a room', () => {
     expect(play([{ type: 'restored', now: 0 }], lost.state).effects).toEqual(storing.effects);
   });
 
-  test('of a connection that is gone is dropped, unless the store has it', () => {
+  test('is dropped if its connection is gone, unless the store has it', () => {
     const waiting = play([{ type: 'commit-asked', commit: asked(1) }], roomOf(1, 2));
     const left = play(
       [
@@ -310,7 +310,7 @@ describe('a commit in a room', () => {
     expect(types(play([{ type: 'stored', oldest: 1, now: 0 }], storing.state).effects)).toEqual(['deliver-commit']);
   });
 
-  test('that nobody guards is refused when its commit number is not the room’s', () => {
+  test('is refused by the room itself if its commit number is not the room’s', () => {
     const commit = asked(1, 2);
     const { effects } = play([{ type: 'commit-asked', commit }], roomOf(1));
     expect(effects).toEqual([{ type: 'conflict', committer: 1, commitNumber: 0, uploadId: commit.uploadId }]);

@@ -45,7 +45,7 @@ function outline({ commitNumber, last, bytes }: TestSnapshot): [number, number, 
 const NONE = [0, 0, fingerprint(new Uint8Array(0))];
 
 describe('a snapshot', () => {
-  test('is none before the first commit, and there is no previous one before the second', async () => {
+  test('does not exist before the first commit, nor does a previous one before the second', async () => {
     const fixture = await openRelay();
     const member = await fixture.join(await fixture.room());
     expect(outline(await member.fetchSnapshot())).toEqual(NONE);
@@ -64,7 +64,7 @@ describe('a snapshot', () => {
     100_000,
     SNAPSHOT_BYTES_MAX,
   ])(
-    'of %i bytes comes as it was committed, whole, as the snapshot and then as the previous one',
+    'with %i bytes arrives as it was committed, whole, as the snapshot and then as the previous one',
     async (snapshotBytes) => {
       const fixture = await openRelay();
       const room = await fixture.room();
@@ -79,7 +79,7 @@ describe('a snapshot', () => {
     },
   );
 
-  test('that is wanted many times before its first piece is sent once; the other one comes behind it', async () => {
+  test('is sent once if it is requested many times before its first piece; the other one follows it', async () => {
     const fixture = await openRelay();
     const member = await fixture.join(await fixture.room());
     const one = await setSnapshot([member], 0, 50_000);
@@ -98,7 +98,7 @@ describe('a snapshot', () => {
     expect(await member.ping(2)).toEqual([]);
   });
 
-  test('that is replaced on its way is gone on with while the relay has it, and else begun anew', async () => {
+  test('is continued while the relay has it after a replacement on its way, and else begun anew', async () => {
     const fixture = await openRelay();
     const room = await fixture.room();
     const [member, slow] = [await fixture.join(room), await fixture.join(room)];
@@ -126,7 +126,7 @@ describe('a snapshot', () => {
     expect(begun.length).toBeLessThan(Math.floor(SNAPSHOT_BYTES_MAX / SNAPSHOT_DATA_BYTES));
   });
 
-  test('on its way lets what everybody gets pass, and holds up nobody whose reader is slow', async () => {
+  test('lets live entries pass on its way, and a slow reader delays no other member', async () => {
     const fixture = await openRelay();
     const room = await fixture.room();
     const members = [await fixture.join(room), await fixture.join(room), await fixture.join(room)] as const;
@@ -153,7 +153,7 @@ describe('a snapshot', () => {
     expect(late.between.map(({ operation }) => operation)).toEqual(bodies.map(() => 'entry'));
   });
 
-  test('fetched again and again is paced, not refused; entries are not', async () => {
+  test('is paced, not refused, if it is fetched again and again; entries are not paced', async () => {
     const fixture = await openRelay();
     const room = await fixture.room();
     const [member, greedy] = [await fixture.join(room), await fixture.join(room)];
@@ -185,7 +185,7 @@ describe('a snapshot', () => {
     expect(greedy.received.slice(before).filter(({ operation }) => operation === 'snapshot').length).toBe(pieces);
   });
 
-  test('and the commit number are there again after a restart of the relay, and after the store has lost everything', async () => {
+  test('is there again, like the commit number, after a restart of the relay and after a loss of the store', async () => {
     const fixture = await openRelay();
     const room = await fixture.room();
     const member = await fixture.join(room);
@@ -247,7 +247,7 @@ describe('going back in the log', () => {
     expect(await numbers(member, 6)).toEqual([...sees, 6]);
   });
 
-  test('below what the log has begins at its oldest', async () => {
+  test('below the oldest entry of the log begins at the oldest', async () => {
     const fixture = await openRelay();
     const room = await fixture.room();
     const [writer, member] = [await fixture.join(room), await fixture.join(room)];
@@ -277,7 +277,7 @@ describe('going back in the log', () => {
     expect(seen.slice(0, again)).toEqual(range(321, 320 + again));
   });
 
-  test('is what a newcomer does: snapshot first, then the log behind it, commit numbers in their places', async () => {
+  test('is the path of a joiner: snapshot first, then the log behind it, commit numbers in their places', async () => {
     const fixture = await openRelay();
     const room = await fixture.room();
     const writer = await fixture.join(room);
@@ -298,7 +298,7 @@ describe('going back in the log', () => {
     expect(await numbers(newcomer, 6)).toEqual([4, 5, 6]);
   });
 
-  test('too often is done as often as it may, and then not read for a while; others are', async () => {
+  test('too often is done at its rate, and the connection is not read for a while; others are', async () => {
     const fixture = await openRelay();
     const room = await fixture.room();
     const [writer, greedy] = [await fixture.join(room), await fixture.join(room)];

@@ -52,7 +52,7 @@ describe('an upload', () => {
     expect(await receiveCommit(member, good, 1)).toBe(1);
   });
 
-  test('is its connection’s alone, and goes with it', async () => {
+  test('belongs to its connection alone, and ends with it', async () => {
     const fixture = await openRelay();
     const room = await fixture.room();
     const [member, thief] = [await fixture.join(room), await fixture.join(room)];
@@ -73,7 +73,7 @@ describe('an upload', () => {
     expect(await back.refusal()).toBe(refusalOf('upload-incomplete', 1, gone.uploadId));
   });
 
-  test('is kept for its lease after its last piece, and not longer', async () => {
+  test('is kept for its lease after its last piece, and no longer', async () => {
     const fixture = await openRelay();
     const room = await fixture.room();
     const [member, other] = [await fixture.join(room), await fixture.join(room)];
@@ -93,7 +93,7 @@ describe('an upload', () => {
     expect(await member.refusal()).toBe(refusalOf('upload-incomplete', 1, lost.uploadId));
   });
 
-  test('that trickles in does not hold a place for ever', async () => {
+  test('does not hold a place for ever if it trickles in', async () => {
     const fixture = await openRelay();
     const member = await fixture.join(await fixture.room());
     const made = makeCommit({ snapshotBytes: 40_000 });
@@ -107,7 +107,7 @@ describe('an upload', () => {
     expect(await member.refusal()).toBe(refusalOf('upload-incomplete', 0, made.uploadId));
   });
 
-  test('longer than a snapshot and a commit may be is refused at the piece that is too much', async () => {
+  test('is refused at the first piece beyond the size of a snapshot and a commit', async () => {
     const fixture = await openRelay();
     const member = await fixture.join(await fixture.room());
     const uploadId = new Uint8Array(16).fill(3);
@@ -120,7 +120,7 @@ describe('an upload', () => {
     expect(await member.ping()).toEqual([]);
   });
 
-  test('finds no place when the room’s are taken, is told so once, and finds one when a lease has ended', async () => {
+  test('is refused once if no place is free, and finds one after a lease has ended', async () => {
     const fixture = await openRelay();
     const room = await fixture.room();
     const holders = await joinMany(fixture, room, UPLOADS_PER_ROOM_MAX);
@@ -149,7 +149,7 @@ describe('an upload', () => {
     expect(await receiveCommit(member, last, 3)).toBe(2);
   });
 
-  test('in a place that others fill again and again gets one by waiting, and keeps it long enough', async () => {
+  test('gets a place by waiting while others fill it again and again, and keeps it long enough', async () => {
     const fixture = await openRelay();
     const room = await fixture.room();
     const member = await fixture.join(room);
@@ -181,7 +181,7 @@ describe('an upload', () => {
     expect(await receiveCommit(member, made, 1)).toBe(1);
   });
 
-  test('of which one connection begins very many hinders nobody else’s commit', async () => {
+  test('hinders no other connection’s commit if one connection begins very many', async () => {
     const fixture = await openRelay();
     const room = await fixture.room();
     const [flooder, member] = [await fixture.join(room), await fixture.join(room)];
@@ -196,7 +196,7 @@ describe('an upload', () => {
     expect(await receiveCommit(member, more, 3)).toBe(2);
   });
 
-  test('that is begun while another is being committed has no place', async () => {
+  test('has no place if it is begun while another is being committed', async () => {
     const fixture = await openRelay();
     const member = await fixture.join(await fixture.room());
     const [made, early] = [makeCommit(), makeCommit({ snapshotBytes: 20_000 })];

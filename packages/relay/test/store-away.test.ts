@@ -7,7 +7,7 @@ import { WatchedStore } from './watched-store.ts';
 import { iterations, makeBodies, numbered, openRelay } from './relay-fixture.ts';
 
 describe('the store', () => {
-  test('may be away for a while: what was taken waits, nobody is closed, and all goes on in order', async () => {
+  test('may be away for a while: accepted frames wait, no connection is closed, and all goes on in order', async () => {
     const fixture = await openRelay();
     const room = await fixture.room();
     const [member, other] = [await fixture.join(room), await fixture.join(room)];
@@ -29,7 +29,7 @@ describe('the store', () => {
     expect(fixture.events).toContain('store-back');
   });
 
-  test('that stays away is not waited for for ever: members are told; when it is back they come back', async () => {
+  test('is not waited for without end: members are closed with its error, and return when it is back', async () => {
     const fixture = await openRelay();
     const room = await fixture.room();
     const member = await fixture.join(room);
@@ -53,7 +53,7 @@ describe('the store', () => {
     expect(await back.entries(1)).toEqual(numbered([more], 3));
   });
 
-  test('that has stored what was given up is believed: its members see it, and numbers go on behind it', async () => {
+  test('is trusted if it has stored frames that were given up: members see them, and numbers go on behind them', async () => {
     const fixture = await openRelay();
     const room = await fixture.room();
     const member = await fixture.join(room);
@@ -74,7 +74,7 @@ describe('the store', () => {
     for (const each of [back, other]) expect(await each.entries(2)).toEqual(numbered([given, next]));
   });
 
-  test('that comes back empty is filled again from what the relay remembers', async () => {
+  test('is filled again from the relay’s memory if it comes back empty', async () => {
     const fixture = await openRelay();
     const room = await fixture.room();
     const member = await fixture.join(room);
@@ -89,7 +89,7 @@ describe('the store', () => {
     expect(fixture.events).toContain('room-reseeded');
   });
 
-  test('that comes back empty while the room is quiet is filled again without a frame', async () => {
+  test('is filled again without a frame if it comes back empty while the room is quiet', async () => {
     const fixture = await openRelay();
     const room = await fixture.room();
     const member = await fixture.join(room);
@@ -102,7 +102,7 @@ describe('the store', () => {
     expect((await fixture.store.load(room.roomId))?.next).toBe(2);
   });
 
-  test('that is older than the relay is brought up to it', async () => {
+  test('is brought up to date if it is older than the relay', async () => {
     const fixture = await openRelay();
     const room = await fixture.room();
     const member = await fixture.join(room);
@@ -117,7 +117,7 @@ describe('the store', () => {
     expect(stored.map(({ number, body }) => `${number} ${fingerprint(body)}`)).toEqual(numbered(bodies));
   });
 
-  test('hands the room to a restarted relay: numbers go on, and so does the log', async () => {
+  test('hands the room to a restarted relay, and its numbers and log go on', async () => {
     const fixture = await openRelay();
     const room = await fixture.room();
     const member = await fixture.join(room);
@@ -135,7 +135,7 @@ describe('the store', () => {
     expect(await back.entries(1)).toEqual(numbered([more], 601));
   });
 
-  test('that does not answer reveals to no stranger whether a room exists', async () => {
+  test('reveals to no stranger whether a room exists while it does not answer', async () => {
     const store = new WatchedStore();
     const fixture = await openRelay({ store });
     const room = await fixture.room();

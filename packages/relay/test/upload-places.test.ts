@@ -198,13 +198,13 @@ describe('a connection that asks for a place for an upload', () => {
     process.stdout.write(`   kept out by connections that are ${name}: ${shown.join(', ')}\n`);
   });
 
-  test('is kept out for longer when its question is not remembered (the control)', () => {
+  test('is kept out for longer if its request is not remembered (the control)', () => {
     const bound = restlessBoundMs(16);
     const times = SEEDS.map((seed) => keptOut(16, restless, { seed, patience: 10 * bound, comesAnew: true }));
     expect(Math.max(...times)).toBeGreaterThan(bound);
   });
 
-  test('is remembered once, for a while, and while it is there', () => {
+  test('is remembered once, for a while, and only while it is connected', () => {
     const crowd = new Crowd(20, 1);
     for (let round = 0; round < 3; round += 1) for (let other = 0; other < 20; other += 1) crowd.begin(other);
     expect(crowd.uploads.waiting).toBe(20 - UPLOADS_PER_ROOM_MAX);

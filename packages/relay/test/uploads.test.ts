@@ -21,7 +21,7 @@ const arbitraryStep = fc.record({
 });
 
 describe('the uploads of a room', () => {
-  test('hand a claimed upload over as it was staged, cut where the frames end', () => {
+  test('hand a claimed upload over as it was staged, cut at the ends of frames', () => {
     fc.assert(
       fc.property(
         fc.nat(3),
@@ -55,7 +55,7 @@ describe('the uploads of a room', () => {
     );
   });
 
-  test('never take more places or bytes than they may, whatever comes, and none once all leases have ended', () => {
+  test('never take more places or bytes than allowed, and none once all leases have ended', () => {
     fc.assert(
       fc.property(fc.array(arbitraryStep, { maxLength: 200 }), (steps) => {
         const uploads = new Uploads();
@@ -80,7 +80,7 @@ describe('the uploads of a room', () => {
     );
   });
 
-  test('hold no more memory than their bytes, also in small pieces', () => {
+  test('hold no more memory than their bytes, even in small pieces', () => {
     const uploads = new Uploads();
     const uploadId = new Uint8Array(16);
     uploads.stage(1, { uploadId, index: 0, data: new Uint8Array(1) }, 0);

@@ -1,9 +1,11 @@
 // The result of opening an entry of the log, for a member or for a joiner. PROTOCOL.md §5.8, §5.9.
 
-import type { GroupCode } from '@sotto/crypto/mls';
+import type { CommitFacts, GroupCode } from '@sotto/crypto/mls';
 import type { Content, ContentCode } from '@sotto/protocol';
 import type { SealedBy } from './envelopes.ts';
-import type { RemovalReason } from './policy.ts';
+import { removalReason } from './policy.ts';
+import type { Authorizations, RemovalReason } from './policy.ts';
+import { rosterMemberOf } from './view.ts';
 import type { RosterMember } from './view.ts';
 
 /**
@@ -48,4 +50,24 @@ export interface EpochBegun {
   readonly committer: RosterMember;
   readonly added: readonly RosterMember[];
   readonly removed: readonly RemovedMember[];
+}
+
+/** @returns the epoch that a commit begins, with the reason of each removal */
+export function describeEpoch(
+  by: EpochBegun['by'],
+  { kind, committer, added, removed }: CommitFacts,
+  authorizations: Authorizations,
+  self: Uint8Array,
+): EpochBegun {
+  const member = rosterMemberOf(committer, self);
+  return {
+    kind: 'epoch',
+    by,
+    committer: member,
+    added: kind === 'join' ? [member] : added.map((member) => rosterMemberOf(member, self)),
+    removed: removed.map((member) => ({
+      ...rosterMemberOf(member, self),
+      reason: removalReason(authorizations, member),
+    })),
+  };
 }

@@ -1,12 +1,8 @@
 // Keeps a member's own commit until it comes back in the log, where it is recognised by its bytes.
 // PROTOCOL.md §5.8.
 
-import type { CommitFacts, PendingCommit } from '@sotto/crypto/mls';
+import type { PendingCommit } from '@sotto/crypto/mls';
 import { equalBytes } from '@sotto/protocol';
-import type { EpochBegun } from './opened.ts';
-import { removalReason } from './policy.ts';
-import type { Authorizations } from './policy.ts';
-import { rosterMemberOf } from './view.ts';
 import type { PolicyState } from './ledger.ts';
 
 export interface OwnCommit {
@@ -41,24 +37,4 @@ export class OwnCommits {
     this.#commit?.pending.clear();
     this.#commit = undefined;
   }
-}
-
-/** @returns what a commit has done, for the session */
-export function describeEpoch(
-  by: EpochBegun['by'],
-  { kind, committer, added, removed }: CommitFacts,
-  authorizations: Authorizations,
-  self: Uint8Array,
-): EpochBegun {
-  const member = rosterMemberOf(committer, self);
-  return {
-    kind: 'epoch',
-    by,
-    committer: member,
-    added: kind === 'join' ? [member] : added.map((member) => rosterMemberOf(member, self)),
-    removed: removed.map((member) => ({
-      ...rosterMemberOf(member, self),
-      reason: removalReason(authorizations, member),
-    })),
-  };
 }

@@ -18,7 +18,7 @@ export interface RosterMember {
   readonly self: boolean;
 }
 
-/** A snapshot: a new object whenever something in it changes. */
+/** An immutable view of the group: a new object whenever something in it changes. */
 export interface GroupView {
   readonly epoch: number;
   /** All members in the order of the tree, this one included, heard or not. */

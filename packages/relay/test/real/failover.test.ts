@@ -58,7 +58,7 @@ async function sayInTurn(member: TestMember, count: number): Promise<string[]> {
 }
 
 describe('the store’s master', () => {
-  test('becomes a replica of another one, behind one address: what was acknowledged is there, and more is', async () => {
+  test('becomes a replica of another one behind one address: acknowledged entries stay, and new ones follow', async () => {
     await standAlone();
     onTestFinished(standAlone);
     const [old, next] = [pair.first.tester, pair.second.tester];
@@ -89,7 +89,7 @@ describe('the store’s master', () => {
     expect(events).toContain('store-back');
   });
 
-  test('is replaced by one that is behind: it is brought up to what was acknowledged', async () => {
+  test('is replaced by one that is behind, which gets every acknowledged entry', async () => {
     await standAlone();
     onTestFinished(standAlone);
     const [old, next] = [pair.first.tester, pair.second.tester];
@@ -112,7 +112,7 @@ describe('the store’s master', () => {
   });
 
   test.each(['replica', 'stale replica', 'master without its replicas'] as const)(
-    'is only a %s any more: the relay connects anew until it finds one that is more',
+    'turns into a %s, and the relay reconnects until it finds a full master',
     async (kind) => {
       await standAlone();
       onTestFinished(standAlone);
@@ -135,7 +135,7 @@ describe('the store’s master', () => {
     },
   );
 
-  test('that is full is asked again on the same connection, and goes on when it has room', async () => {
+  test('is asked again on the same connection while it is full, and goes on when it has room', async () => {
     await standAlone();
     onTestFinished(standAlone);
     const { tester } = pair.first;
@@ -160,7 +160,7 @@ describe('the store’s master', () => {
     expect(proxy.connections).toBe(before);
   });
 
-  test('and its replica are not taken for each other: nothing is read from what may be old', async () => {
+  test('is not confused with its replica: the relay reads nothing that may be old', async () => {
     await standAlone();
     onTestFinished(standAlone);
     const store = await openStore(pair.first.server);

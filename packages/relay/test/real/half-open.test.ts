@@ -19,7 +19,7 @@ async function answerAfter(relay: AttackedRelay, room: TestRoom, milliseconds: n
   return answer?.code ?? answer?.operation;
 }
 
-test('a newcomer who needs a second is let in while thirty strangers a second say nothing; one who needs five is not', async () => {
+test('a newcomer that needs one second attaches among thirty silent strangers a second; one that needs five does not', async () => {
   const relay = await openAttackedRelay();
   const room = await relay.room();
   const member = await relay.join(room);

@@ -42,7 +42,7 @@ describe('the relay’s process', () => {
     expect(grown).toBeLessThanOrEqual(HELD_BYTES_MAX);
   });
 
-  test('would be seen to grow beyond that if it held whatever its peers do not read (the control)', async () => {
+  test('would exceed its limits if it held everything that its peers do not read (the control)', async () => {
     const grown = await growth(await openAttackedRelay('boundless-relay-process.ts'), 'unheard answers', CONTROL_MS);
     process.stdout.write(`   control, a relay without limits: grown by ${inMebibytes(grown)} and more\n`);
     expect(grown).toBeGreaterThan(HELD_BYTES_MAX);

@@ -54,7 +54,7 @@ describe('on a real Redis', () => {
     await store.close();
   });
 
-  test('every script is loaded on connecting, each operation is one call, and no text is sent again', async () => {
+  test('every script is loaded on connecting, each operation is one call, and no script is sent again', async () => {
     await redis.tester.call('SCRIPT', 'FLUSH');
     const { store, roomId } = await open();
     await store.create(roomId, lock);
@@ -71,7 +71,7 @@ describe('on a real Redis', () => {
     await store.close();
   });
 
-  test('a server that has lost its scripts while the connection stands is given again what is needed', async () => {
+  test('a server that has lost its scripts on a live connection gets the needed ones again', async () => {
     const { store, roomId } = await open();
     await store.create(roomId, lock);
     await redis.tester.call('SCRIPT', 'FLUSH');
@@ -85,7 +85,7 @@ describe('on a real Redis', () => {
     await store.close();
   });
 
-  test('a frame on a full log costs no reading of bodies: they are dropped unseen (control: a repetition is read)', async () => {
+  test('a frame on a full log reads no bodies: they are dropped unread (control: a repetition is read)', async () => {
     const { store, roomId } = await open();
     await store.create(roomId, lock);
     const bodies = Array.from({ length: 200 }, (_, index) => new Uint8Array(496).fill(index));
@@ -110,7 +110,7 @@ describe('on a real Redis', () => {
     await store.close();
   });
 
-  test('rejects with our code and no word of the server when it is away, and works again when it is back', async () => {
+  test('each operation rejects with our code and no text of the server while it is away, and works again later', async () => {
     const { store, roomId } = await open();
     await store.create(roomId, lock);
     await redis.server.restartEmpty();

@@ -9,7 +9,7 @@ const redis = useRedis();
 
 describe('the relay over a real Redis', () => {
   test.each(['killed and started again, empty', 'emptied'])(
-    'loses nothing that it has acknowledged of 200 messages when Redis is %s in the middle',
+    'loses none of 200 acknowledged messages if Redis is %s in the middle',
     async (how) => {
       const { host, join: enter, events } = await openRelayOverRedis(redis.server);
       const room = await createRoom(host);
@@ -53,7 +53,7 @@ describe('the relay over a real Redis', () => {
   );
 
   test.each(['killed and started again, empty', 'emptied'])(
-    'loses and doubles nothing of 30 commits and what is said between them when Redis is %s in the middle',
+    'loses and repeats nothing of 30 commits and the messages between them if Redis is %s in the middle',
     async (how) => {
       const { host, join: enter, events } = await openRelayOverRedis(redis.server);
       const room = await createRoom(host);
@@ -111,7 +111,7 @@ describe('the relay over a real Redis', () => {
     },
   );
 
-  test('a commit of 64 KiB and a snapshot of 512 KiB is six EVALSHA, one that fits in a command is one', async () => {
+  test('makes six EVALSHA of a commit of 64 KiB and a snapshot of 512 KiB, and one of a small commit', async () => {
     const { host, join: enter } = await openRelayOverRedis(redis.server);
     const room = await createRoom(host);
     const member = await enter(room);
@@ -141,7 +141,7 @@ describe('the relay over a real Redis', () => {
     expect(fingerprint((await member.fetchSnapshot()).bytes)).toBe(fingerprint(small.snapshot));
   });
 
-  test('a relay that is started again goes on with the rooms and numbers that Redis kept', async () => {
+  test('continues after a restart with the rooms and numbers that Redis kept', async () => {
     const first = await openRelayOverRedis(redis.server);
     const room = await createRoom(first.host);
     const writer = await first.join(room);
@@ -163,7 +163,7 @@ describe('the relay over a real Redis', () => {
     expect(await back.entries(1)).toEqual([`301 ${fingerprint(more)}`]);
   });
 
-  test('a closed room leaves nothing in Redis (control: before, it was there)', async () => {
+  test('leaves nothing of a closed room in Redis (control: before, it was there)', async () => {
     await redis.tester.flushall();
     const { host, join: enter } = await openRelayOverRedis(redis.server);
     const room = await createRoom(host);
@@ -176,7 +176,7 @@ describe('the relay over a real Redis', () => {
     expect(await redis.tester.keys('*')).toEqual([]);
   });
 
-  test('one flush is one EVALSHA, however many members hear it', async () => {
+  test('makes one EVALSHA of one flush, for any number of members', async () => {
     const { host, join: enter } = await openRelayOverRedis(redis.server);
     const room = await createRoom(host);
     const members = [];

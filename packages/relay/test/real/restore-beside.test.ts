@@ -101,7 +101,7 @@ function describeComparison({ ratios, busy }: Comparison, longest: number): stri
   return `${rounds} times its time without; Redis computes ${(100 * busy).toFixed(0)} % of the time, ${longest} us at once`;
 }
 
-test('a PING beside a restore waits no longer than twice its time without', async () => {
+test('a PING beside a restore waits at most twice as long as without it', async () => {
   const stores = [await openStore(pair.first.server), await openStore(pair.second.server)];
   const rooms = ([0, 3] as const).map((size) => {
     const room = makeRoom();
@@ -120,7 +120,7 @@ test('a PING beside a restore waits no longer than twice its time without', asyn
   expect(Math.min(...comparison.ratios)).toBeLessThanOrEqual(2);
 });
 
-test('beside rooms that are brought back in one command each it would wait longer (the control)', async () => {
+test('a PING beside rooms that are each restored in one command waits longer (the control)', async () => {
   const mirror = makeFullMirror(makeRoom(), 0);
   const bodies = mirror.bodies.map((body) => Buffer.from(body));
   const [, key] = roomKeys(makeRoom().roomId);

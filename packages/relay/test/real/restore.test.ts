@@ -47,7 +47,7 @@ async function expectWhole({ roomId }: TestRoom, mirror: RoomMirror): Promise<vo
 }
 
 describe('a store that comes back empty', () => {
-  test('and takes 2 MB/s is given its rooms back in turns, and acknowledges again', async () => {
+  test('gets its rooms back in turns if it takes 2 MB/s, and acknowledges again', async () => {
     const proxy = await StoreProxy.open(redis.server);
     const [users, store] = [await openRelayOverRedis(proxy), await openStore(redis.server)];
     const large = [await enterFullRoom(users, store), await enterFullRoom(users, store)];
@@ -72,27 +72,24 @@ describe('a store that comes back empty', () => {
     expect(users.events.filter((event) => event === 'room-reseeded').length).toBe(3);
   });
 
-  test.each(['killed and started again', 'emptied'])(
-    'and is %s half-way is given the whole room again',
-    async (how) => {
-      const proxy = await StoreProxy.open(redis.server);
-      const [users, store] = [await openRelayOverRedis(proxy), await openStore(redis.server)];
-      const { room, member, mirror } = await enterFullRoom(users, store);
-      proxy.slowTo(8_000_000);
-      await redis.tester.flushall();
-      const body = makeBody();
-      say(member, body);
-      await proxy.seen(15, 100_000);
-      expect(await redis.tester.exists(roomKeys(room.roomId)[0])).toBe(0);
-      expect(await redis.tester.exists(roomKeys(room.roomId)[3])).toBe(1);
-      await (how === 'emptied' ? redis.tester.flushall() : redis.server.restartEmpty());
-      expect(await member.entries(1)).toEqual([`${mirror.next} ${fingerprint(body)}`]);
-      expect(await storedBodies(room)).toEqual([...mirror.bodies.slice(1), body].map(fingerprint));
-      await expectWhole(room, mirror);
-    },
-  );
+  test.each(['killed and started again', 'emptied'])('gets the whole room again if it is %s half-way', async (how) => {
+    const proxy = await StoreProxy.open(redis.server);
+    const [users, store] = [await openRelayOverRedis(proxy), await openStore(redis.server)];
+    const { room, member, mirror } = await enterFullRoom(users, store);
+    proxy.slowTo(8_000_000);
+    await redis.tester.flushall();
+    const body = makeBody();
+    say(member, body);
+    await proxy.seen(15, 100_000);
+    expect(await redis.tester.exists(roomKeys(room.roomId)[0])).toBe(0);
+    expect(await redis.tester.exists(roomKeys(room.roomId)[3])).toBe(1);
+    await (how === 'emptied' ? redis.tester.flushall() : redis.server.restartEmpty());
+    expect(await member.entries(1)).toEqual([`${mirror.next} ${fingerprint(body)}`]);
+    expect(await storedBodies(room)).toEqual([...mirror.bodies.slice(1), body].map(fingerprint));
+    await expectWhole(room, mirror);
+  });
 
-  test('has no room of which a part is missing, for nobody and nothing, and forgets the part', async () => {
+  test('serves no room of which a part is missing, and deletes the part', async () => {
     await redis.tester.flushall();
     const [proxy, direct] = [await StoreProxy.open(redis.server), await openStore(redis.server)];
     const [relay, room] = [await openStore(proxy), makeRoom()];
@@ -123,7 +120,7 @@ describe('a store that comes back empty', () => {
     expect(await redis.tester.exists(...staged)).toBe(0);
   });
 
-  test('keeps nothing of a room that is closed while it is given back', async () => {
+  test('keeps nothing of a room that is closed during its restore', async () => {
     await redis.tester.flushall();
     const [proxy, direct] = [await StoreProxy.open(redis.server), await openStore(redis.server)];
     const [relay, room] = [await openStore(proxy), makeRoom()];
@@ -156,7 +153,7 @@ describe('a store that comes back empty', () => {
 
 describe('on the wire to Redis', () => {
   test.each([0, 3] as const)(
-    'no command carries more than 128 KiB, whatever it is, in frames of size %i',
+    'no command carries more than 128 KiB, for any operation, in frames of size %i',
     async (size) => {
       await redis.tester.flushall();
       const proxy = await StoreProxy.open(redis.server);
@@ -182,7 +179,7 @@ describe('on the wire to Redis', () => {
     },
   );
 
-  test('one piece of a restore is on its way at a time, however many rooms are given back', async () => {
+  test('one piece of a restore is on its way at a time, for any number of rooms', async () => {
     const proxy = await StoreProxy.open(redis.server);
     const [users, store] = [await openRelayOverRedis(proxy), await openStore(redis.server)];
     const rooms = [

@@ -38,45 +38,42 @@ const LIES: Readonly<Record<string, (reply: Buffer, request: string) => string>>
   OK: () => '+OK\r\n',
   'lists in lists': (_, request) => `*2\r\n${request}*1\r\n*1\r\n${bulk('stored')}`,
   'one answer more': (reply) => `${bulk('first')}${reply.toString('latin1')}`,
-  'what is no answer at all': () => 'GET / HTTP/1.1\r\nHost: x\r\n\r\n',
+  'bytes that are no answer at all': () => 'GET / HTTP/1.1\r\nHost: x\r\n\r\n',
 };
 
 describe('a store that answers', () => {
-  test.each(Object.keys(LIES))(
-    '%s is not believed, and the room goes on when it answers what it is asked',
-    async (name) => {
-      const proxy = await StoreProxy.open(redis.server);
-      const { host, join, events } = await openRelayOverRedis(proxy);
-      const room = await createRoom(host);
-      const [member, other] = [await join(room), await join(room)];
-      const bodies = [makeBody(), makeBody(), makeBody()];
-      member.publish(bodies[0] ?? makeBody());
-      const expected = bodies.map((body, index) => `${index + 1} ${fingerprint(body)}`);
-      for (const each of [member, other]) expect(await each.entries(1)).toEqual(expected.slice(0, 1));
-      const connections = proxy.connections;
-      let lies = 0;
-      proxy.rewrite = (reply) => {
-        const request = requestOf(reply);
-        if (request === undefined) return reply;
-        lies += 1;
-        return Buffer.from(LIES[name]?.(reply, request) ?? '', 'latin1');
-      };
-      member.publish(bodies[1] ?? makeBody());
-      while (lies < 3) await new Promise((resolve) => setTimeout(resolve, 5));
-      // Nobody is told, and nobody is closed.
-      expect([await member.ping(1), await other.ping(1)]).toEqual([[], []]);
-      expect(proxy.connections).toBeGreaterThan(connections);
-      proxy.rewrite = (reply) => reply;
-      member.publish(bodies[2] ?? makeBody());
-      expect(await member.entries(2)).toEqual(expected.slice(1));
-      expect(await other.entries(2)).toEqual(expected.slice(1));
-      expect(await (await join(room, 1)).entries(3)).toEqual(expected);
-      expect(events).not.toContain('room-failed');
-    },
-  );
+  test.each(Object.keys(LIES))('%s is not trusted, and the room goes on after a matching answer', async (name) => {
+    const proxy = await StoreProxy.open(redis.server);
+    const { host, join, events } = await openRelayOverRedis(proxy);
+    const room = await createRoom(host);
+    const [member, other] = [await join(room), await join(room)];
+    const bodies = [makeBody(), makeBody(), makeBody()];
+    member.publish(bodies[0] ?? makeBody());
+    const expected = bodies.map((body, index) => `${index + 1} ${fingerprint(body)}`);
+    for (const each of [member, other]) expect(await each.entries(1)).toEqual(expected.slice(0, 1));
+    const connections = proxy.connections;
+    let lies = 0;
+    proxy.rewrite = (reply) => {
+      const request = requestOf(reply);
+      if (request === undefined) return reply;
+      lies += 1;
+      return Buffer.from(LIES[name]?.(reply, request) ?? '', 'latin1');
+    };
+    member.publish(bodies[1] ?? makeBody());
+    while (lies < 3) await new Promise((resolve) => setTimeout(resolve, 5));
+    // Nobody is told, and nobody is closed.
+    expect([await member.ping(1), await other.ping(1)]).toEqual([[], []]);
+    expect(proxy.connections).toBeGreaterThan(connections);
+    proxy.rewrite = (reply) => reply;
+    member.publish(bodies[2] ?? makeBody());
+    expect(await member.entries(2)).toEqual(expected.slice(1));
+    expect(await other.entries(2)).toEqual(expected.slice(1));
+    expect(await (await join(room, 1)).entries(3)).toEqual(expected);
+    expect(events).not.toContain('room-failed');
+  });
 
   test.each(Object.keys(LIES))(
-    '%s to everything harms nobody: each question is refused with our code',
+    '%s to everything harms no room: each request is refused with our code',
     async (name) => {
       const [proxy, direct] = [await StoreProxy.open(redis.server), await openStore(redis.server)];
       const store = await openStore(proxy);
@@ -108,7 +105,7 @@ describe('a store that answers', () => {
   );
 
   test.each(['READONLY You can’t write', 'LOADING', 'MASTERDOWN', 'UNBLOCKED', 'NOREPLICAS'])(
-    'that it is not the one to write to (%s) is left for another connection',
+    'with a refusal to be written to (%s) is left for another connection',
     async (words) => {
       const proxy = await StoreProxy.open(redis.server);
       const store = await openStore(proxy);
@@ -120,7 +117,7 @@ describe('a store that answers', () => {
   );
 
   test.each(['OOM command not allowed', 'BUSY', 'MISCONF', 'NOPERM', 'ERR', 'READONLYISH', 'ERR READONLY'])(
-    'that it will not (%s) is asked again on the same connection',
+    'with a refusal of the command (%s) is asked again on the same connection',
     async (words) => {
       const proxy = await StoreProxy.open(redis.server);
       const store = await openStore(proxy);

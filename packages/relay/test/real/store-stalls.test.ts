@@ -32,7 +32,7 @@ async function whileStalled<Value>(proxy: StoreProxy, work: () => Promise<Value>
 }
 
 describe('Redis stalls for 3 s', () => {
-  test('while a room is made: asked again the host has it, and another host does not', async () => {
+  test('while a room is made: on the second request the host has it, and another host does not', async () => {
     const proxy = await StoreProxy.open(redis.server);
     const { host, join } = await openRelayOverRedis(proxy);
     await createRoom(host);
@@ -47,7 +47,7 @@ describe('Redis stalls for 3 s', () => {
     expect(await host.create(room)).toEqual(no('room-exists'));
   });
 
-  test('while a room is closed: nobody gets in meanwhile, and then it is gone', async () => {
+  test('while a room is closed: no connection attaches meanwhile, and then the room is gone', async () => {
     const proxy = await StoreProxy.open(redis.server);
     const { host, join, member: stranger } = await openRelayOverRedis(proxy);
     const room = await createRoom(host);
@@ -68,7 +68,7 @@ describe('Redis stalls for 3 s', () => {
     await expect(stranger().attach(room)).rejects.toThrow('not-admitted');
   });
 
-  test('while a room is closed and the relay ends: what Redis was asked first is enough, also for what it never did before', async () => {
+  test('while a room is closed and the relay ends: the first request is enough, even for a new operation', async () => {
     await redis.tester.call('SCRIPT', 'FLUSH');
     const proxy = await StoreProxy.open(redis.server);
     const { host, relay } = await openRelayOverRedis(proxy);
@@ -126,7 +126,7 @@ const OPERATIONS: Readonly<Record<string, (store: RoomStore, room: TestRoom, mir
 const BEFORE: readonly string[] = ['load', 'read', 'touch', 'append', 'commit', 'restore', 'remove'];
 
 test.each(Object.keys(OPERATIONS))(
-  '%s that is answered too late is asked again and leaves what it would have left at once',
+  '%s with a late answer is requested again and leaves the same result as at once',
   async (name) => {
     const operation = OPERATIONS[name];
     if (operation === undefined) throw new Error('no such operation');
