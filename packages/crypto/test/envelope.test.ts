@@ -18,7 +18,7 @@ function repeatedNonces(count: number, source: RandomSource): number {
   return count - nonces.size;
 }
 
-describe('the envelope', () => {
+describe('an envelope', () => {
   test('fills a body of every frame size exactly, and opens again', () => {
     for (const length of FRAME_BYTES) {
       const plaintext = random.bytes(plaintextBytes(bodyBytes(length)));
@@ -38,7 +38,7 @@ describe('the envelope', () => {
     expect(openEnvelope(key, body).ok).toBe(true);
   });
 
-  test('is refused under another key, and when it is cut off or too short to be one', () => {
+  test('is refused under another key, when cut off, and when too short to be an envelope', () => {
     const body = sealEnvelope(key, random.bytes(456), random.bytes);
     const foreign = { ok: false, code: 'envelope-foreign' };
     expect(openEnvelope(new Secret(random.bytes(32)), body)).toEqual(foreign);
@@ -48,7 +48,7 @@ describe('the envelope', () => {
     }
   });
 
-  test('shows nothing of what is in it: equal plaintexts make bodies that have nothing in common', () => {
+  test('hides its content: equal plaintexts make bodies that have nothing in common', () => {
     const plaintext = new Uint8Array(456).fill(0x41);
     const bodies = [1, 2].map(() => sealEnvelope(key, plaintext, systemRandom));
     const [one = new Uint8Array(0), two = new Uint8Array(0)] = bodies;
@@ -62,7 +62,7 @@ describe('the envelope', () => {
     expect(repeatedNonces(SEALS, systemRandom)).toBe(0);
   });
 
-  test('control: a source that repeats itself is caught by the same check', () => {
+  test('control: the same check catches a random source that repeats itself', () => {
     expect(repeatedNonces(100, (length) => new Uint8Array(length))).toBe(99);
     let count = 0;
     const wrapping: RandomSource = (length) => new Uint8Array(length).fill((count += 1) & 0x3f);

@@ -66,7 +66,7 @@ describe.each(SUITES)('native and pure primitives of %s', (suite) => {
     }
   });
 
-  test('derive the same key pairs, and each opens what the other sealed', async () => {
+  test('derive the same key pairs, and each set opens messages that the other sealed', async () => {
     const pair = await both(suite);
     for (let round = 0; round < 4; round += 1) {
       const [ikm, info, aad, plaintext] = [
@@ -157,7 +157,7 @@ describe.each(SUITES)('native and pure primitives of %s', (suite) => {
     ]);
   });
 
-  test('seal and open alike with the message cipher, and refuse alike', async () => {
+  test('seal and open alike with the message cipher, and refuse the same inputs', async () => {
     const pair = await both(suite);
     const [key, nonce, aad, plaintext] = [random.bytes(32), random.bytes(12), random.bytes(20), random.bytes(300)];
     const [pure, native] = await Promise.all(pair.map(({ hpke }) => hpke.encryptAead(key, nonce, aad, plaintext)));
@@ -183,7 +183,7 @@ describe.each(SUITES)('native and pure primitives of %s', (suite) => {
     }
   });
 
-  test('sign alike, and agree on every signature, the strange ones included', async () => {
+  test('sign alike, and agree on every signature, malformed and ambiguous ones included', async () => {
     const pair = await both(suite);
     const { signKey, publicKey } = await pair[1].signature.keygen();
     const message = random.bytes(50);
@@ -232,7 +232,7 @@ test('X-Wing makes the shared secret of the draft’s first test vector', async 
   expect(hex(xWing.decapsulate({ secretBytes: seed, enc: new Uint8Array(enc) }))).toBe(expected);
 });
 
-test('control: the library’s own pure signatures take the universal one', async () => {
+test('control: the library’s own pure signatures accept the universal one', async () => {
   const { ed25519 } = await import('@noble/curves/ed25519.js');
   const identityPoint = Uint8Array.from({ length: 32 }, (_, index) => (index === 0 ? 1 : 0));
   const universal = new Uint8Array(64);

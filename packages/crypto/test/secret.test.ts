@@ -100,7 +100,7 @@ describe('a secret', () => {
     expect(shows(print(new Secret(BYTES.slice())))).toBe(false);
   });
 
-  test('control: bytes that are not in one are shown by nearly all of these', () => {
+  test('control: nearly all of these show plain bytes', () => {
     const showing = ways.filter(([, print]) => shows(print(BYTES)));
     // These show one number at most, whatever they are given.
     const meagre = ['%d', '%i', '%f'];
@@ -121,14 +121,14 @@ describe('a secret', () => {
     return run.stdout + run.stderr;
   }
 
-  test('is not shown by a program that dies of it', () => {
+  test('is not shown by a program that crashes with it', () => {
     const words = lastWords('new Secret(bytes.slice())');
     expect(words).toContain('[secret]');
     expect(shows(words)).toBe(false);
     expect(shows(lastWords('bytes'))).toBe(true);
   });
 
-  test('is not shown by the keys that hold it', () => {
+  test('is not shown by an object of keys that holds it', () => {
     const keys = deriveRoomKeys({ roomSecret: BYTES, onionKey: BYTES });
     for (const [name, print] of ways) {
       // Nothing makes bytes of an object that is neither bytes nor text.
@@ -143,18 +143,18 @@ describe('a secret', () => {
     }
   });
 
-  test('lends its bytes, and gives back what the borrower returns', () => {
+  test('lends its bytes, and returns the borrower’s result', () => {
     expect(new Secret(BYTES.slice()).use((bytes) => bytes[0])).toBe(200);
   });
 
-  test('takes its bytes: those of whoever made it are zero from then on', () => {
+  test('moves its bytes: the caller’s array is zero from then on', () => {
     const bytes = BYTES.slice();
     const secret = new Secret(bytes);
     expect(bytes).toEqual(new Uint8Array(32));
     expect(secret.use((own) => Uint8Array.from(own))).toEqual(BYTES);
   });
 
-  test('zeroes its bytes at its end and is not usable after, twice if need be', () => {
+  test('zeroes its bytes when destroyed, also twice, and refuses every later use', () => {
     const secret = new Secret(BYTES.slice());
     const kept = secret.use((own) => own);
     secret.destroy();

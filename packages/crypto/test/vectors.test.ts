@@ -53,7 +53,7 @@ function hex(text: string): Uint8Array {
 const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
 
 describe('vectors/key-schedule.json', () => {
-  test.each(casesOf('key-schedule') as readonly KeyCase[])('$name', (one) => {
+  test.each(casesOf('key-schedule') as readonly KeyCase[])('matches our key schedule: $name', (one) => {
     const keys = deriveRoomKeys({ roomSecret: hex(one.roomSecret), onionKey: hex(one.onionKey) });
     const group = deriveGroupKeys({ roomSecret: hex(one.roomSecret), roomId: keys.roomId });
     const memberKey = hex(one.memberKey);
@@ -76,7 +76,7 @@ describe('vectors/key-schedule.json', () => {
     }).toEqual(one.expect);
   });
 
-  test.each(casesOf('key-schedule') as readonly KeyCase[])("$name, by Node's own implementation", (one) => {
+  test.each(casesOf('key-schedule') as readonly KeyCase[])('matches Node’s own implementation: $name', (one) => {
     const seed = nodeHkdf(hex(one.roomSecret), 'sotto/1 capability seed');
     const { roomTag = '', roomId = '', capabilitySignature, capabilityKey } = one.expect;
     const from = new Uint8Array(8);
@@ -121,7 +121,7 @@ function obey(one: OrderCase): Readonly<Record<string, unknown>> | string {
 }
 
 describe('vectors/order.json', () => {
-  test.each(casesOf('order') as readonly OrderCase[])('$name', (one) => {
+  test.each(casesOf('order') as readonly OrderCase[])('matches our statements and signatures: $name', (one) => {
     expect(obey(one)).toEqual(one.expect ?? one.expectError);
   });
 });
@@ -135,7 +135,7 @@ interface LogCase {
 }
 
 describe('vectors/log-hash.json', () => {
-  test.each(casesOf('log-hash') as readonly LogCase[])('$name', (one) => {
+  test.each(casesOf('log-hash') as readonly LogCase[])('matches our log hash: $name', (one) => {
     let hash = startLog({ epochAuthenticator: hex(one.epochAuthenticator), sequence: one.sequence });
     expect(toHex(hash)).toBe(one.expect.start);
     const hashes = one.frames.map(({ sequence, body }) => {
@@ -147,7 +147,7 @@ describe('vectors/log-hash.json', () => {
 });
 
 describe('vectors/envelope.json', () => {
-  test.each(casesOf('envelope') as readonly EnvelopeCase[])('$name', (one) => {
+  test.each(casesOf('envelope') as readonly EnvelopeCase[])('matches our envelope: $name', (one) => {
     const key = new Secret(hex(one.key));
     const opened = openEnvelope(key, hex(one.body));
     if (one.expect === undefined || !opened.ok) {
