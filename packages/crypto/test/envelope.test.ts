@@ -1,3 +1,5 @@
+// The envelope of every frame: its size, its nonce, and its refusals.
+
 import { bodyBytes, ENVELOPE_OVERHEAD_BYTES, FRAME_BYTES, NONCE_BYTES } from '@sotto/protocol';
 import { SeededRandom, systemRandom } from '@sotto/fixtures';
 import { describe, expect, test } from 'vitest';
@@ -53,7 +55,7 @@ describe('an envelope', () => {
     const bodies = [1, 2].map(() => sealEnvelope(key, plaintext, systemRandom));
     const [one = new Uint8Array(0), two = new Uint8Array(0)] = bodies;
     const equal = one.filter((byte, index) => byte === two[index]).length;
-    // 496 bytes agree by chance in two places on average; 30 are beyond any chance.
+    // 496 random bytes agree in two places on average; 30 are beyond chance.
     expect(equal).toBeLessThan(30);
     expect(plaintext.filter((byte, index) => byte === plaintext[index]).length).toBe(456);
   });

@@ -1,3 +1,5 @@
+// Key packages and welcomes: the joiner that they name, and the forgeries that are refused.
+
 import { createCommit, encodeMlsMessage } from 'ts-mls';
 import type { KeyPackage } from 'ts-mls';
 import { signKeyPackage } from 'ts-mls/keyPackage.js';
@@ -30,7 +32,7 @@ import type { States } from './group-states.ts';
 
 const refused = (code: string) => ({ ok: false, code });
 
-/** A key package that its maker has changed, and signed anew on both levels. */
+/** A key package that its maker has changed, and signed again on both levels. */
 async function forge(
   { context }: States,
   identity: GroupIdentity,
@@ -154,7 +156,7 @@ describe('a welcome', () => {
     const forged = welcome.slice();
     const last = forged.length - 1;
     forged[last] = (forged[last] ?? 0) ^ 1;
-    // It still names the key package, which anybody with the connection string has seen.
+    // It still names the key package, which any holder of the connection string has seen.
     expect(await offer.isNamedIn(forged)).toBe(true);
     expect(await offer.joinByWelcome({ welcome: forged, snapshot: pending.snapshot })).toEqual(
       refused('welcome-invalid'),

@@ -1,3 +1,5 @@
+// Forged commits: our rules refuse each, and the bare library, as the control, accepts it.
+
 import { createCommit, encodeMlsMessage } from 'ts-mls';
 import { defaultClientConfig } from 'ts-mls/clientConfig.js';
 import type { ClientState, Proposal } from 'ts-mls';
@@ -15,7 +17,7 @@ import { libraryProcesses, openStates } from './group-states.ts';
 const refused = (code: string) => ({ ok: false, code });
 const ids = (state: ClientState) => rosterOf(state.ratchetTree).map(({ memberId }) => hex(memberId));
 
-/** All members answer to a commit alike: the answer. */
+/** @returns the one answer of all members to a commit. */
 async function answer(context: GroupContext, states: readonly ClientState[], commit: Uint8Array): Promise<unknown> {
   const answers = await Promise.all(states.map((state) => processCommit(context, acceptAll, state, commit)));
   const [first] = answers;
@@ -108,7 +110,7 @@ describe('a joining commit', () => {
     const { context, states } = await openStates(2);
     const { hpke } = context.primitives;
     let exported = 0;
-    // The joiner's path is the root alone: its key is made first, the leaf's second.
+    // The joiner's path is the root alone: the library makes its key first, and the leaf's second.
     const exportPublicKey: typeof hpke.exportPublicKey = (key) =>
       (exported += 1) === 2 ? Promise.resolve(new Uint8Array(1216).fill(0xff)) : hpke.exportPublicKey(key);
     const primitives = { ...context.primitives, hpke: { ...hpke, exportPublicKey } };

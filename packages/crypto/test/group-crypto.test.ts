@@ -1,3 +1,5 @@
+// The native and the pure primitives give the same results and refuse the same inputs.
+
 import { XWing } from '@hpke/hybridkem-x-wing';
 import { nativeCrypto } from '@sotto/crypto/native';
 import { SeededRandom } from '@sotto/fixtures';
@@ -17,7 +19,7 @@ async function both(suite: GroupSuite) {
   return [await openSuite(pureCrypto, suite), await openSuite(nativeCrypto, suite)] as const;
 }
 
-/** What both say to the same question: the answer, or that they refuse. */
+/** The answers of both sets to the same question: a result, or a refusal. */
 async function verdicts(calls: readonly (() => Promise<unknown>)[]): Promise<unknown[]> {
   return Promise.all(
     calls.map((call) =>
@@ -125,7 +127,7 @@ describe.each(SUITES)('native and pure primitives of %s', (suite) => {
         ),
       );
       expect(native).toBe(pure);
-      // And our own check, which decides for all members alike, lets nothing through that cannot be used.
+      // Our own check decides for all members alike, and accepts no key that cannot be used.
       if (pure === 'refused') expect(isUsableHpkeKey(bytes, publicBytes.length)).toBe(false);
     }
     expect(isUsableHpkeKey(publicBytes, publicBytes.length)).toBe(true);
@@ -203,7 +205,8 @@ describe.each(SUITES)('native and pure primitives of %s', (suite) => {
       [publicKey, malleated, false],
       [publicKey, pure.slice(1), false],
       [publicKey.slice(1), pure, false],
-      // The identity as a key: R = identity and S = 0 "sign" every message where the cofactor is cleared.
+      // The identity as a key: R = identity and S = 0 "sign" every message under a verification
+      // with the cofactor.
       [identityPoint, universal, false],
       [notCanonical, universal, false],
       [random.bytes(32), pure, false],

@@ -1,3 +1,5 @@
+// Foreign bytes in every decoder and entry point of the group: no crash, no hang, no growth.
+
 import { describe, expect, test } from 'vitest';
 import { equalBytes } from '@sotto/protocol';
 import { fuzz, FUZZ_CASES, FUZZ_GROWTH_BYTES_MAX, FUZZ_LIMIT_MS, FUZZ_SLOWEST_MS, SeededRandom } from '@sotto/fixtures';
@@ -18,7 +20,10 @@ import { agreement, at, newKeys, openEngine, createRoom, applyCommit, value } fr
 import type { TestRoom } from './group-room.ts';
 import { groupInfo } from '@sotto/fixtures/forged-join';
 
-/** An entry point verifies signatures and computes trees, up to 20 ms a case: it has one for every 200 that its decoder has. */
+/**
+ * Cases for an entry point: one for every 200 of its decoder. It verifies signatures and computes
+ * trees, up to 20 ms a case.
+ */
 const ENTRY_CASES = Math.ceil(FUZZ_CASES / 200);
 const ENTRY_LIMIT_MS = 60_000 + 20 * ENTRY_CASES;
 /** A case that takes longer is a hang. */
@@ -32,9 +37,9 @@ function check(answer: Answer): boolean {
   return answer.ok;
 }
 
-/** Gives an entry point what is damaged. Nothing of it may be taken. */
+/** Gives an entry point damaged bytes, all of which it must refuse. */
 async function fuzzEntry(original: Uint8Array, ask: Ask): Promise<void> {
-  // The original itself is for the end of the test: what is taken there changes who takes it.
+  // The test gives the original at its end, because accepting it changes the receiver.
   const stranger = original.slice(0, -1);
   const report = await fuzz(
     original,
@@ -46,7 +51,7 @@ async function fuzzEntry(original: Uint8Array, ask: Ask): Promise<void> {
   expect(report.grownBytes).toBeLessThan(FUZZ_GROWTH_BYTES_MAX);
 }
 
-/** Gives a decoder what is damaged: it may take what has the form, and gives bytes back as they came. */
+/** Gives a decoder damaged bytes. It may accept well-formed ones. */
 async function fuzzDecoder(original: Uint8Array, ask: Ask): Promise<void> {
   expect(check(await ask(original))).toBe(true);
   const report = await fuzz(original, async (bytes) => check(await ask(bytes)));
@@ -102,20 +107,21 @@ describe('an entry point, given foreign bytes', { timeout: ENTRY_LIMIT_MS }, () 
     const pending = value(await group.addMember(offer.bytes));
     const welcome = pending.welcome ?? new Uint8Array(1);
     await fuzzEntry(welcome, async (bytes) => {
-      // Whom it names is a question without a wrong answer; it is only not to fail.
+      // Either answer is right for damaged bytes; the call must only not fail.
       await offer.isNamedIn(bytes);
       return offer.joinByWelcome({ welcome: bytes, snapshot: pending.snapshot });
     });
     await fuzzEntry(pending.snapshot, async (bytes) => {
       const joined = await offer.joinByWelcome({ welcome, snapshot: bytes });
-      // The snapshot's own signature is not what a welcome is believed by: the tree has to be the one that the welcome confirms.
+      // A welcome does not rely on the snapshot's signature: the tree has to be the one that the
+      // welcome confirms.
       return joined.ok ? { ok: false, code: 'snapshot-invalid' } : joined;
     });
   });
 });
 
 describe('a decoder, given foreign bytes', { timeout: FUZZ_LIMIT_MS }, () => {
-  /** Two members on short keys: what is decoded is the same, and a case takes a tenth of the time. */
+  /** Two members on short keys. The decoders are the same, and a case takes a tenth of the time. */
   async function small(): Promise<Readonly<Record<string, readonly [Uint8Array, Ask]>>> {
     const room = await createRoom(2, undefined, 'x25519');
     const context = await openContext(nativeCrypto, 'x25519', room.keys, 64);

@@ -1,3 +1,5 @@
+// The group's keys and credentials, computed again with Node's own HKDF and HMAC.
+
 import { createHmac, hkdfSync } from 'node:crypto';
 import { SeededRandom } from '@sotto/fixtures';
 import { describe, expect, test } from 'vitest';

@@ -1,3 +1,5 @@
+// The life of a group: joins, commits, resyncs, removals, messages, and the policy over them.
+
 import { describe, expect, test } from 'vitest';
 import {
   createGroupIdentity,
@@ -156,7 +158,7 @@ describe('a group', () => {
     const context = await openContext(nativeCrypto, 'x-wing', room.keys, 64);
     const config = { keyPackageEqualityConfig: context.config.keyPackageEqualityConfig };
     await expect(forgeJoin(context, snapshot, { identity, again: true, config })).rejects.toThrow();
-    // Control: with a second member it is.
+    // Control: with a second member the resync works.
     await join(room);
     const both = await at(room.members, 1).group.exportSnapshot();
     expect((await room.engine.resync(both, identity)).ok).toBe(true);

@@ -1,3 +1,5 @@
+// Groups under random sequences of operations: members that process one log always agree.
+
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { createGroupIdentity } from '../src/mls/index.ts';
@@ -32,7 +34,10 @@ const step: fc.Arbitrary<Step> = fc.record({
   other: fc.nat(),
 });
 
-/** Two commits at once: the relay takes the first, the other's maker starts over on what the first left. */
+/**
+ * Two commits at once: the relay accepts the first, and the maker of the other starts over on the
+ * new snapshot.
+ */
 async function race(
   room: TestRoom,
   first: Member,

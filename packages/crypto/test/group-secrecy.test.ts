@@ -1,3 +1,5 @@
+// The secrets of a group: evicted members, thieves and recorders open nothing that they must not.
+
 import {
   createApplicationMessage,
   createCommit,
@@ -35,7 +37,10 @@ async function exporter(context: GroupContext, state: ClientState): Promise<stri
   return hex(await mlsExporter(state.keySchedule.exporterSecret, 'test', new Uint8Array(0), 32, context.primitives));
 }
 
-/** The attack on a commit without new keys: the old epoch's init secret and the public snapshot give the next epoch. */
+/**
+ * The attack on a commit without new keys: the old epoch's init secret and the public snapshot give
+ * the next epoch.
+ */
 async function deriveNext(context: GroupContext, old: ClientState, snapshot: Uint8Array): Promise<string> {
   const { kdf } = context.primitives;
   const zeros = new Uint8Array(kdf.size);
@@ -82,7 +87,10 @@ describe('eviction', () => {
 });
 
 describe('a stolen state', () => {
-  /** Rewinds: takes every secret that the state keeps for the sender, and tries it as the ratchet of any generation up to its own. */
+  /**
+   * Rewinds: tries every secret that the state keeps for the sender as the ratchet of any
+   * generation up to its own.
+   */
   async function rewind(context: GroupContext, stolen: ClientState, message: PrivateMessage): Promise<boolean> {
     const kept = at(stolen.secretTree, 0).application;
     const secrets = [
@@ -103,7 +111,7 @@ describe('a stolen state', () => {
     return false;
   }
 
-  /** Ten messages of which the receiver never got the first; it has read and forgotten the other nine. */
+  /** Ten messages. The receiver never got the first; it has read and deleted the other nine. */
   async function loseTheFirst(context: GroupContext, sender: ClientState, receiver: ClientState) {
     const messages: PrivateMessage[] = [];
     let writing = sender;
@@ -311,7 +319,8 @@ describe('a message', () => {
     const posing = { ...forger, privatePath: { ...forger.privatePath, leafIndex: victim.privatePath.leafIndex } };
     const forged = await sealMessage(context, posing, text('it was her'));
     expect(await openMessage(context, steal(reader), forged.bytes)).toEqual({ ok: false, code: 'message-invalid' });
-    // With the victim's own key the very same way of making it is taken: it is the signature that tells them apart.
+    // Control: made the same way with the victim's own key, the message opens. So the signature
+    // makes the difference.
     const signed = { ...posing, signaturePrivateKey: victim.signaturePrivateKey };
     const real = value(
       await openMessage(context, steal(reader), (await sealMessage(context, signed, text('me'))).bytes),

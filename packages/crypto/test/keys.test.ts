@@ -1,3 +1,5 @@
+// The key schedule, the capability and the fingerprint, compared with Node's own primitives.
+
 import { capabilityStatement, concatBytes } from '@sotto/protocol';
 import { SeededRandom } from '@sotto/fixtures';
 import { describe, expect, test } from 'vitest';

@@ -1,3 +1,5 @@
+// The log hash finds every difference between two logs, and nothing else.
+
 import fc from 'fast-check';
 import { toHex } from '@sotto/protocol';
 import { expect, test } from 'vitest';

@@ -1,3 +1,5 @@
+// The vectors of RFC 9420 hold on both sets of primitives, and fail with one bit changed.
+
 import { equalBytes } from '@sotto/protocol';
 import { nativeCrypto } from '@sotto/crypto/native';
 import type { CiphersuiteImpl } from 'ts-mls';
@@ -26,7 +28,7 @@ import {
 import { casesOf, damaged, hex } from './rfc9420-files.ts';
 
 type Check<Case> = (suite: CiphersuiteImpl, one: Case) => Promise<boolean>;
-/** What does not open or decode does not hold. */
+/** @returns whether the check holds. An input that does not open or decode does not hold. */
 const holds = async <Case>(check: Check<Case>, suite: CiphersuiteImpl, one: Case): Promise<boolean> => {
   try {
     return await check(suite, one);

@@ -1,4 +1,5 @@
-// Where secrets lie: in locked memory where the system has it, and it is said truthfully where it has not.
+// The memory of secrets: locked where the system allows it, and reported as unlocked where it does
+// not.
 
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import { platform } from 'node:process';
@@ -11,7 +12,7 @@ import { Secret, useSecretMemory } from '../src/secret.ts';
 const ARENA_BYTES = 32 * 1024;
 const ordinary: AllocateArena = (bytes) => new Uint8Array(bytes);
 
-/** A system that counts as locked what it hands out, up to `limit`. */
+/** A system that reports as locked the memory that it allocates, up to `limit`. */
 function systemThatLocks(limit: number): { allocate: AllocateArena; locked: () => number } {
   let locked = 0;
   return {
@@ -91,7 +92,10 @@ function lockedMappings(): readonly Mapping[] {
     .filter(({ flags }) => flags.includes('lo') && flags.includes('dd'));
 }
 
-/** How often `wanted` lies in locked memory. It is compared as numbers xor 255, so that the search finds no copy of its own. */
+/**
+ * @returns the number of copies of a secret in locked memory. The caller gives it xor 255, so that
+ * the search finds no copy of its own.
+ */
 function countLocked(inverted: Uint8Array): number {
   const memory = openSync('/proc/self/mem', 'r');
   let count = 0;

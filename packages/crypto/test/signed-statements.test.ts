@@ -1,3 +1,5 @@
+// Orders and leave proofs: valid ones are accepted, and every other signature is refused.
+
 import { ed25519 } from '@noble/curves/ed25519.js';
 import { concatBytes, orderStatement } from '@sotto/protocol';
 import type { Move, Order, SignedOrder } from '@sotto/protocol';
@@ -30,7 +32,7 @@ function changed(bytes: Uint8Array, at: number): Uint8Array {
   return copy;
 }
 
-/** The same signature with S + L for S: the same point, in another form. */
+/** The same signature with S + L for S: the same scalar in another encoding. */
 function malleable(signature: Uint8Array): Uint8Array {
   let s = BigInt(`0x${Buffer.from(signature.subarray(32)).reverse().toString('hex')}`) + ed25519.Point.Fn.ORDER;
   const forged = signature.slice();
@@ -45,7 +47,8 @@ describe('an order', () => {
 
   test.each(orders)('is refused from another signer, for another room, or changed: $type $mode', (order) => {
     const good = signed(order);
-    // Whoever has the connection string has this public key, the room secret, and any key that he makes himself.
+    // A holder of the connection string has this public key, the room secret, and any key of its
+    // own.
     expect(verifyOrder({ order: signed(order, random.bytes(32)), roomId, moderatorKey })).toBe(false);
     expect(verifyOrder({ order: signed(order, seed, random.bytes(16)), roomId, moderatorKey })).toBe(false);
     expect(verifyOrder({ order: good, roomId: random.bytes(16), moderatorKey })).toBe(false);

@@ -1,3 +1,5 @@
+// The published vectors hold for this package, and for Node's own primitives.
+
 import { readFileSync } from 'node:fs';
 import {
   concatBytes,
@@ -107,7 +109,11 @@ interface OrderCase {
   readonly expectError?: string;
 }
 
-/** Takes an order as a member does. @returns what it says, or the code that refuses it. */
+/**
+ * Processes an order as a member does.
+ *
+ * @returns its content, or the code that refuses it.
+ */
 function obey(one: OrderCase): Readonly<Record<string, unknown>> | string {
   const decoded = one.order === undefined ? decodeMove(hex(one.move ?? '')) : decodeSignedOrder(hex(one.order));
   if (!decoded.ok) return decoded.code;

@@ -1,3 +1,5 @@
+// The safety number and the room code follow their formulas, computed again with Node.
+
 import { wordlist } from '@scure/bip39/wordlists/english.js';
 import { createHash } from 'node:crypto';
 import { SeededRandom } from '@sotto/fixtures';
