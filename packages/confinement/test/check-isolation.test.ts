@@ -43,7 +43,7 @@ describe('the user', () => {
   );
 
   test.each(['', '10004', '10004\t10004\t10004', 'relay\trelay\trelay\trelay', '-1\t1\t1\t1'])(
-    'is not guessed at: %j',
+    'counts as unseen if the kernel’s line is malformed: %j',
     (uids) => expect(lacking(withField('Uid', uids))).toEqual({ user: 'unseen' }),
   );
 });
@@ -69,12 +69,12 @@ describe('no-new-privileges', () => {
   });
 });
 
-describe('the filter of system calls', () => {
+describe('the system call filter', () => {
   test.each(['0', '1'])('is missing in mode %s', (mode) => {
     expect(lacking(withField('Seccomp', mode))).toEqual({ seccomp: 'missing' });
   });
 
-  test("has to be Sotto's: Docker's own allows a netlink socket", () => {
+  test('has to be Sotto’s: Docker’s own allows a netlink socket', () => {
     expect(lacking({ ...PROTECTED, netlink: 'open' })).toEqual({ seccomp: 'missing' });
   });
 
@@ -85,7 +85,7 @@ describe('the filter of system calls', () => {
   });
 });
 
-describe('the root', () => {
+describe('the root file system', () => {
   const mounted = (mounts: string): Evidence => ({ ...PROTECTED, mounts });
 
   test.each([
@@ -93,14 +93,14 @@ describe('the root', () => {
     'overlay / overlay rw,lowerdir=/ro,ro=1 0 0\n',
     'overlay / overlay errors=remount-ro 0 0\n',
     'overlay / overlay ro,relatime 0 0\ntmpfs / tmpfs rw 0 0\n',
-  ])('can be written to: %j', (mounts) => expect(lacking(mounted(mounts))).toEqual({ 'read-only': 'missing' }));
+  ])('counts as writable: %j', (mounts) => expect(lacking(mounted(mounts))).toEqual({ 'read-only': 'missing' }));
 
-  test('is the mount that lies on top', () => {
+  test('is checked at the topmost mount', () => {
     expect(lacking(mounted('rootfs / rootfs rw 0 0\noverlay / overlay ro 0 0\n'))).toEqual({});
   });
 
   test.each(['', '\n', 'overlay /data overlay ro 0 0\n', 'overlay / overlay\n', '\u0000'])(
-    'cannot be seen: %j',
+    'counts as unseen with a malformed mount table: %j',
     (mounts) => expect(lacking(mounted(mounts))).toEqual({ 'read-only': 'unseen' }),
   );
 });
@@ -152,13 +152,13 @@ describe('the network', () => {
     expect(lacking(withIpv6Route({ to: ANYWHERE, bits: 0, flags: 0x00200200, device: 'lo' }))).toEqual({});
   });
 
-  test('counts as missing with a mere neighbour, where no network is required', () => {
+  test('leads out with a mere neighbour if no network is required', () => {
     expect(lacking(PROTECTED, 'none')).toEqual({ network: 'missing' });
     expect(lacking({ ...WITHOUT_NETWORK, routes: PROTECTED.routes }, 'none')).toEqual({ network: 'missing' });
     expect(lacking({ ...WITHOUT_NETWORK, ipv6Routes: PROTECTED.ipv6Routes }, 'none')).toEqual({ network: 'missing' });
   });
 
-  test('needs no table of IPv6 where the kernel has none', () => {
+  test('needs no table of IPv6 if the kernel has no IPv6', () => {
     expect(lacking({ ...PROTECTED, ipv6Routes: '' })).toEqual({});
   });
 
@@ -167,7 +167,7 @@ describe('the network', () => {
     ['no header', 'eth0\t000012AC\t00000000\t0001\t0\t0\t0\t0000FFFF\t0\t0\t0\n'],
     ['a short line', `${ROUTES_HEADER}eth0\t00000000\n`],
     ['other numbers', `${ROUTES_HEADER}eth0\t0.0.0.0\t0.0.0.0\t1\t0\t0\t0\t0.0.0.0\t0\t0\t0\n`],
-  ])('cannot be seen in %s', (_what, routes) => {
+  ])('counts as unseen with %s', (_what, routes) => {
     expect(lacking({ ...PROTECTED, routes })).toEqual({ network: 'unseen' });
     expect(lacking({ ...WITHOUT_NETWORK, routes }, 'none')).toEqual({ network: 'unseen' });
   });
@@ -176,7 +176,7 @@ describe('the network', () => {
     expect(lacking({ ...PROTECTED, ipv6Routes: 'default via ::1\n' })).toEqual({ network: 'unseen' });
   });
 
-  test('leads out if one table shows it, even if the other cannot be seen', () => {
+  test('leads out if one table shows it, even if the other is unreadable', () => {
     expect(lacking({ ...withGateway('0x2'), ipv6Routes: undefined })).toEqual({ network: 'missing' });
   });
 });
@@ -194,7 +194,7 @@ test('evidence that cannot be read counts as missing', () => {
   expect(Object.keys(lacking(nothing))).toEqual(Object.keys(PROTECTIONS));
 });
 
-test('a field that occurs twice is not believed', () => {
+test('a repeated field counts as unseen', () => {
   for (const field of ['Uid:\t1\t1\t1\t1', 'NoNewPrivs:\t1', 'Seccomp:\t2', 'CapEff:\t0000000000000000']) {
     expect(Object.values(lacking({ ...PROTECTED, status: `${PROTECTED.status ?? ''}${field}\n` }))).toEqual(['unseen']);
   }

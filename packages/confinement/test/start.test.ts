@@ -11,7 +11,7 @@ const RELAY = { name: 'relay', network: 'inner' } as const;
 const INDEX = fileURLToPath(new URL('../src/index.ts', import.meta.url));
 
 describe('a start', () => {
-  test('with all protections prints nothing', () => {
+  test('prints nothing if it has all protections', () => {
     expect(decideStart(RELAY, undefined, PROTECTED)).toEqual({ next: 'begin', said: '' });
     expect(decideStart(RELAY, '', PROTECTED)).toEqual({ next: 'begin', said: '' });
   });
@@ -52,7 +52,7 @@ describe('a start', () => {
     expect(start).toEqual({ next: 'begin', said: 'relay: SOTTO_UNPROTECTED: goes on without user\n' });
   });
 
-  test.each(Object.keys(PROTECTIONS))('that waives only %s is refused for all the others', (word) => {
+  test.each(Object.keys(PROTECTIONS))('is refused for all other missing protections if it waives only %s', (word) => {
     const nothing = {
       status: undefined,
       mounts: undefined,
@@ -69,7 +69,7 @@ describe('a start', () => {
   });
 
   test.each(['1', 'true', 'all', '*', 'seccomp network', 'Seccomp', 'seccomp,all', 'toString', '__proto__'])(
-    'is refused for a word that names no protection, and the word is not repeated: %s',
+    'is refused for a word that names no protection, and does not repeat the word: %s',
     (words) => {
       const start = decideStart(RELAY, words, PROTECTED);
       expect(start).toEqual({ next: 'end', code: 'unprotected-word' });
@@ -91,14 +91,14 @@ describe('a process', () => {
     return { code: status, said: stderr, did: stdout };
   }
 
-  test('without protections ends with 78 before it starts', () => {
+  test('ends with 78 before its work starts if protections are missing', () => {
     const { code, said, did } = run({});
     expect({ code, did }).toEqual({ code: 78, did: '' });
     expect(said).toMatch(/^relay: unprotected: .*\bseccomp (is missing|cannot be seen)/);
     expect(said).toContain(message('error.confinement.unprotected'));
   });
 
-  test('with a malformed SOTTO_UNPROTECTED ends with 2 and one line, without repeating the word', () => {
+  test('ends with 2 and one line on a malformed SOTTO_UNPROTECTED, and does not repeat its words', () => {
     const { code, said, did } = run({ SOTTO_UNPROTECTED: 'secomp' });
     expect({ code, did, said }).toEqual({
       code: 2,
@@ -107,7 +107,7 @@ describe('a process', () => {
     });
   });
 
-  test('that may go without starts', () => {
+  test('starts if it waives the missing protections', () => {
     const all = Object.keys(PROTECTIONS);
     const { code, said, did } = run({ SOTTO_UNPROTECTED: all.join() });
     expect({ code, did }).toEqual({ code: 0, did: 'began' });
@@ -115,7 +115,7 @@ describe('a process', () => {
   });
 });
 
-test.runIf(process.platform === 'linux')('the texts of this machine’s kernel are understood', () => {
+test.runIf(process.platform === 'linux')('the check understands the texts of this machine’s kernel', () => {
   const { status, mounts, routes, ipv6Routes, neighbours, netlink } = readEvidence();
   expect(status).toMatch(/^CapBnd:\t[0-9a-f]{16}$/m);
   expect(mounts).toMatch(/^\S+ \/proc proc /m);

@@ -42,7 +42,7 @@ describe('help and version', () => {
 });
 
 describe('a program that takes no arguments', () => {
-  test('starts without any', () => expect(answerUsage(GATE, [])).toEqual({ next: 'begin' }));
+  test('starts without arguments', () => expect(answerUsage(GATE, [])).toEqual({ next: 'begin' }));
 
   test.each([
     ['--frob', 'unknown option --frob'],
@@ -61,7 +61,7 @@ describe('a program that takes no arguments', () => {
     expect(answerUsage(GATE, [arg])).toEqual({ next: 'end', exitCode: 2, out: '', err });
   });
 
-  test('answers anything with one harmless line, or with nothing', () => {
+  test('answers any arguments with one harmless line, or with nothing', () => {
     fc.assert(
       fc.property(fc.array(fc.string({ unit: 'binary' })), (args) => {
         const answer = answerUsage(GATE, args);
@@ -81,7 +81,7 @@ describe('an option', () => {
     ['--söme', undefined],
     ['name', undefined],
     ['---name', undefined],
-  ])('%j is named %s', (arg, name) => expect(nameOption(arg)).toBe(name));
+  ])('is named without its value: %j as %s', (arg, name) => expect(nameOption(arg)).toBe(name));
 });
 
 describe('the nearest word', () => {
@@ -118,7 +118,7 @@ describe('a variable', () => {
   const KNOWN = ['SOTTO_ROOM_COVER', 'SOTTO_ROOM_ACCESS'];
 
   test.each(['SOTTO_ROOM_COVERS', 'SOTTO_ROOM_COVR', 'SOTTO_ROM_COVER', 'sotto_room_cover'])(
-    '%s is a slip for SOTTO_ROOM_COVER, and its value is not repeated',
+    'is reported as a misspelt SOTTO_ROOM_COVER without its value: %s',
     (variable) => {
       expect(findMistypedVariable({ [variable]: 'stealth' }, KNOWN)).toBe(
         `${variable} is not a variable of this program: did you mean SOTTO_ROOM_COVER?`,
@@ -126,11 +126,12 @@ describe('a variable', () => {
     },
   );
 
-  test.each(['SOTTO_ROOM_COVER', 'SOTTO_VERSION', 'ROOM_COVER', 'SOTTO_ROOM', 'PATH'])('%s is none', (variable) =>
-    expect(findMistypedVariable({ [variable]: 'stealth' }, KNOWN)).toBeUndefined(),
+  test.each(['SOTTO_ROOM_COVER', 'SOTTO_VERSION', 'ROOM_COVER', 'SOTTO_ROOM', 'PATH'])(
+    'is not reported as misspelt: %s',
+    (variable) => expect(findMistypedVariable({ [variable]: 'stealth' }, KNOWN)).toBeUndefined(),
   );
 
-  test('of the project is never taken for a misspelt other one', () => {
+  test('is never taken for a misspelt other one if it is one of the project', () => {
     const files = ['docker-compose.yml', '.env', 'README.md', 'CONTRIBUTING.md', 'scripts/demo', 'scripts/test'];
     const names = new Set(files.flatMap((file) => readFileSync(file, 'utf8').match(/\bSOTTO_[A-Z_]+[A-Z]\b/g) ?? []));
     expect(names.size).toBeGreaterThan(15);

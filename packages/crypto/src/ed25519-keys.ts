@@ -1,8 +1,12 @@
-// Which Ed25519 public keys Sotto takes at all: RFC 8032 leaves room in which implementations differ, and members must not.
+// The Ed25519 public keys that Sotto accepts. RFC 8032 leaves cases open in which implementations
+// differ; all members must decide them alike.
 
 const FIELD_PRIME = (1n << 255n) - 19n;
 const KEY_BYTES = 32;
-/** The y coordinates of the eight points of small order (libsodium lists the same). Under such a key one signature fits many messages. */
+/**
+ * The y coordinates of the eight points of small order (libsodium lists the same). Under such a key
+ * one signature fits many messages.
+ */
 const SMALL_ORDER_Y: ReadonlySet<bigint> = new Set([
   0n,
   1n,
@@ -15,7 +19,7 @@ function littleEndian(hex: string): bigint {
   return BigInt(`0x${(hex.match(/../g) ?? []).reverse().join('')}`);
 }
 
-/** What both providers verify (RFC 8032 §5.1.7). */
+/** The input of a verification, the same for both providers (RFC 8032 §5.1.7). */
 export interface SignedMessage {
   /** 32 bytes. */
   readonly publicKey: Uint8Array;
@@ -24,13 +28,17 @@ export interface SignedMessage {
   readonly signature: Uint8Array;
 }
 
-/** @returns whether `key` is 32 bytes, canonically encoded and not of small order. That it is on the curve shows when it is used. */
+/**
+ * @returns whether `key` is 32 bytes, canonically encoded and not of small order (PROTOCOL.md §2).
+ * Whether it is a point of the curve shows when it is used.
+ */
 export function isStrictEd25519Key(key: Uint8Array): boolean {
   if (key.length !== KEY_BYTES) return false;
   const y = littleEndianBytes(key) & ((1n << 255n) - 1n);
   return y < FIELD_PRIME && !SMALL_ORDER_Y.has(y);
 }
 
+/** @returns the bytes as one unsigned number, the first byte the lowest. */
 export function littleEndianBytes(bytes: Uint8Array): bigint {
   return bytes.reduceRight((value, byte) => (value << 8n) | BigInt(byte), 0n);
 }

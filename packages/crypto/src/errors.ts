@@ -1,4 +1,5 @@
-// Every reason for which the group keys refuse what a peer, a relay or a policy gave them: code -> one-line meaning.
+// Every reason for which the group keys refuse bytes of a peer or a relay, or a policy refuses a
+// commit: code -> one-line meaning.
 
 export const GROUP_CODES = {
   'group-bytes-size': 'bytes longer than their kind may be, or none',
@@ -6,13 +7,13 @@ export const GROUP_CODES = {
   'group-foreign': 'another group, another suite or another version',
   'group-full': 'more members than a room may have',
   'group-removed': 'this member is no longer in the group',
-  'epoch-old': 'of an epoch whose keys are gone',
-  'epoch-future': 'of an epoch that this member has not reached: a commit is missing',
+  'epoch-old': 'bytes of an epoch whose keys are gone',
+  'epoch-future': 'bytes of an epoch that this member has not reached: a commit is missing',
   'snapshot-invalid': 'a snapshot whose signature, tree or keys do not hold',
   'credential-invalid': 'a member whose credential was not made with the room secret',
   'leaf-invalid': 'a member whose entry is not of the one form that Sotto uses, or whose keys cannot be used',
   'member-duplicate': 'a member id or key that is there already',
-  'member-alone': 'nobody else is in the group: it is not joined again, only anew and as somebody new',
+  'member-alone': 'the only member of a group cannot resync: it joins as a new member',
   'member-unknown': 'a member that is not in the group',
   'commit-form': 'a commit with proposals or parts that Sotto does not use',
   'commit-own': 'a commit of this member itself: it is merged, not processed',
@@ -23,20 +24,23 @@ export const GROUP_CODES = {
   'welcome-invalid': 'a welcome that does not hold or is for another key package',
   'message-invalid': 'a message that does not open',
   'message-repeated': 'a message whose key was used already: a replay, or out of order',
-  'message-skips': 'a message that skips more of its sender’s messages than a receiver makes up for',
+  'message-skips': 'a message that skips more of its sender’s messages than a receiver allows',
   'order-invalid': 'an order that the moderator did not sign for this room',
   'order-old': 'an access order that is not above the one that holds',
   'policy-locked': 'the room is locked: nobody joins',
-  'policy-knock': 'the room is one where members are added by members: nobody joins by himself',
+  'policy-knock': 'the room admits joiners that knocked: a join without an admission is refused',
   'policy-add': 'a member that may not add others',
   'policy-remove': 'a member that may not remove this other member',
 } as const;
 export type GroupCode = keyof typeof GROUP_CODES;
 
-/** What a `CommitPolicy` may answer besides accepting. */
+/** The refusals of a `CommitPolicy`. */
 export type PolicyCode = Extract<GroupCode, `policy-${string}`>;
 
-/** A call on a group that has ended. Whoever calls has a bug: groups do not end by themselves. */
+/**
+ * A call on a group that has ended, with the code `group-ended`. This is a bug of the caller: a
+ * group ends only by its removal or by `destroy`.
+ */
 export class GroupEndedError extends Error {
   readonly code = 'group-ended';
 

@@ -1,4 +1,5 @@
-// What needs no group: room keys, envelope, capability, fingerprints. No I/O; runs in Node and in a browser.
+// `@sotto/crypto`: everything that needs no group, namely room keys, envelope, capability and
+// fingerprints. No I/O; runs in Node and in a browser.
 
 export { signCapability } from './signed-statements.ts';
 export { openEnvelope, plaintextBytes, sealEnvelope } from './envelope.ts';

@@ -1,4 +1,4 @@
-// Every label that separates one use of a key or a hash from another, listed once. PROTOCOL.md §5.6.
+// Every label that separates one use of a key or a hash from another. PROTOCOL.md §5.6.
 
 import type { Cover } from '@sotto/protocol';
 

@@ -1,4 +1,5 @@
-// Memory for secrets that the system neither pages out nor writes into a dump, as far as it can be had: for Node only (`@sotto/crypto/locked-memory`).
+// `@sotto/crypto/locked-memory`, for Node only: memory for secrets that the system neither pages
+// out nor dumps, as far as the system allows it.
 
 import { readFileSync } from 'node:fs';
 import { useSecretMemory } from './secret.ts';
@@ -6,14 +7,20 @@ import type { SecretMemory } from './secret.ts';
 
 export { moveToSecretMemory, useSecretMemory } from './secret.ts';
 
-/** One arena: room for about a thousand keys, and well within the 64 KiB that systems at least let a process lock. */
+/**
+ * Bytes of one arena. It holds about a thousand keys, and fits well into the 64 KiB that every
+ * system lets a process lock.
+ */
 const ARENA_BYTES = 32 * 1024;
-/** Secrets begin at multiples of this, so that two of them are never in one line of the processor's cache. */
+/** Secrets begin at multiples of this, so that no two of them share a cache line. */
 const ALIGNMENT_BYTES = 64;
 
-/** What the addon does for us. */
+/** Allocates that many bytes, locked if possible. Throws if there is no memory to give. */
 export type AllocateArena = (bytes: number) => Uint8Array;
-/** How much memory of this process the system says is locked, in bytes; undefined where it does not say. */
+/**
+ * @returns the bytes of this process that the system reports as locked; undefined if it does not
+ * report them.
+ */
 export type ReadLockedBytes = () => number | undefined;
 
 interface Arena {
@@ -22,8 +29,9 @@ interface Arena {
 }
 
 /**
- * Memory in arenas. A place is used once: who keeps bytes after their end, against the rules, sees zeros and never another's secret.
- * An arena that is full is let go of with its last secret; the addon zeroes, unlocks and unmaps it.
+ * Memory in arenas. A place is used once: a caller that keeps bytes after their end, against the
+ * rules, sees zeros and never another secret.
+ * A full arena is released with its last secret; the addon then zeroes, unlocks and unmaps it.
  */
 class ArenaMemory implements SecretMemory {
   readonly #allocateArena: AllocateArena;
@@ -50,10 +58,10 @@ class ArenaMemory implements SecretMemory {
   }
 
   release(): void {
-    // The bytes are zero already; their arena ends when nobody holds any of it.
+    // The caller has zeroed the bytes. Their arena ends when no secret refers to it.
   }
 
-  /** The addon locks silently or not at all: whether it did is seen in what the system counts. */
+  /** The addon reports no failure to lock. The system's count of locked bytes shows it. */
   #open(size: number): Arena {
     const before = this.#readLockedBytes();
     const bytes = this.#allocate(size);
@@ -66,20 +74,29 @@ class ArenaMemory implements SecretMemory {
     try {
       return this.#allocateArena(size).fill(0);
     } catch {
-      // Neither room for guard pages nor an engine that takes foreign memory is a reason to end: ordinary memory is not locked, and counts as that.
+      // The addon found no room for its guard pages, or the engine refuses foreign memory. The
+      // program continues in ordinary memory, which counts as unlocked.
       return new Uint8Array(size);
     }
   }
 }
 
-/** Secret memory out of an addon's arenas; separate from `lockSecrets` so that a system which locks nothing can be tested. */
+/**
+ * @returns secret memory in the arenas of an addon. It is separate from `lockSecrets` so that a
+ * test can stand in for a system that locks nothing.
+ */
 export function makeArenaMemory(allocateArena: AllocateArena, readLockedBytes: ReadLockedBytes): SecretMemory {
   return new ArenaMemory(allocateArena, readLockedBytes);
 }
 
 /**
- * Puts all secrets of this program into locked memory, before there is one. Where the addon is missing or the system locks nothing, the
- * program goes on without, and `status` says so for as long as it runs: it is a promise less, not a fault.
+ * Puts all later secrets of this program into locked memory. A program calls it once, before its
+ * first secret.
+ * If the addon is missing or the system locks nothing, the program continues without the
+ * protection, and `status` is `unlocked`.
+ *
+ * @returns the memory's status, which is current at every read (adr/0008).
+ * @throws Error if a secret exists already.
  */
 export async function lockSecrets(): Promise<Pick<SecretMemory, 'status'>> {
   const allocateArena = await loadAddon();
@@ -89,24 +106,24 @@ export async function lockSecrets(): Promise<Pick<SecretMemory, 'status'>> {
   return memory;
 }
 
-/** There is an addon in the package for each of the common systems, and for others none. */
+/** The package carries an addon for each of the common systems, and none for others. */
 async function loadAddon(): Promise<AllocateArena | undefined> {
   try {
     const { sodium_malloc: allocateArena } = await import('sodium-native');
     return allocateArena;
   } catch {
-    // Whatever the reason, the answer is the same: there is no locked memory, and that is said.
+    // Every failure has the same result: no locked memory, which `status` reports.
     return undefined;
   }
 }
 
-/** Linux says it; elsewhere nobody can know. */
+/** Linux reports locked memory in `/proc/self/status`; other systems do not. */
 function readLockedBytes(): number | undefined {
   try {
     const kib = /^VmLck:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1];
     return kib === undefined ? undefined : Number(kib) * 1024;
   } catch {
-    // No such file: not Linux, or a system that hides it.
+    // The file is missing: this is not Linux, or the system hides it.
     return undefined;
   }
 }

@@ -1,5 +1,5 @@
-// Signatures outside MLS: a connection's capability, a member's leave proof, a moderator's order. All
-// members accept exactly the same ones. PROTOCOL.md §4.2, §5.2, §5.9.
+// Signatures outside MLS: a connection's capability, a member's leave proof, a moderator's order.
+// All members accept exactly the same ones. PROTOCOL.md §4.2, §5.2, §5.9.
 
 import { capabilityStatement, concatBytes, orderStatement } from '@sotto/protocol';
 import type { LeaveProof, Move, SignedOrder } from '@sotto/protocol';
@@ -33,13 +33,17 @@ interface SignedStatement {
   readonly key: Uint8Array;
 }
 
-/** RFC 8032 §5.1.7 without the cofactor. The library alone would also take S + L for S, which others refuse. */
+/**
+ * RFC 8032 §5.1.7 without the cofactor. The bare library would also accept S + L for S, which other
+ * implementations refuse.
+ */
 function verifyStatement({ statement, signature, key }: SignedStatement): boolean {
   if (signature.length !== SIGNATURE_BYTES || !isStrictEd25519Key(key)) return false;
   if (littleEndianBytes(signature.subarray(32)) >= GROUP_ORDER) return false;
   return nacl.sign.detached.verify(statement, signature, key);
 }
 
+/** The fields of an attach request that the capability signs. */
 export interface Challenged {
   /** 32 bytes, of the relay's HELLO. */
   readonly challenge: Uint8Array;
@@ -56,12 +60,18 @@ export function signCapability(keys: RoomKeys, { challenge, from }: Challenged):
   return keys.capabilitySecret.use((secret) => nacl.sign.detached(statement, secret));
 }
 
-/** The proof needs no time: whoever has given it comes back under another id, so it is good for this stay only. */
+/**
+ * @returns the proof that the member leaves the room: its id and a 64-byte signature over label,
+ * room id and member id (PROTOCOL.md §5.2). The proof carries no time: a member that has left never
+ * returns under the same id.
+ * @param roomId 16 bytes.
+ */
 export function proveLeave(identity: GroupIdentity, roomId: Uint8Array): LeaveProof {
   const { memberId } = identity;
   return { memberId, signature: signStatement(identity.secret, leaveStatement({ roomId, memberId })) };
 }
 
+/** A leave proof with the room and the key that it has to match. */
 export interface SignedLeave {
   readonly proof: LeaveProof;
   /** 16 bytes. */
@@ -70,7 +80,9 @@ export interface SignedLeave {
   readonly memberKey: Uint8Array;
 }
 
-/** @returns whether the member with this key has signed that it leaves this room. */
+/**
+ * @returns whether the member with this key has signed that it leaves this room. PROTOCOL.md §5.2.
+ */
 export function verifyLeave({ proof, roomId, memberKey }: SignedLeave): boolean {
   return verifyStatement({
     statement: leaveStatement({ roomId, memberId: proof.memberId }),
@@ -83,6 +95,7 @@ function leaveStatement({ roomId, memberId }: Pick<SignedLeave, 'roomId'> & Pick
   return concatBytes(ascii(LABELS.leave), roomId, memberId);
 }
 
+/** A signed order with the room and the key that it has to match. */
 export interface OrderOfRoom {
   readonly order: SignedOrder | Move;
   /** 16 bytes. */

@@ -10,20 +10,25 @@ import type { GroupMember } from './mls/tree.ts';
 
 const FINGERPRINT_BYTES = 8;
 
-/** @returns 16 hexadecimal digits. 64 bits: enough to tell members apart, not to verify one. */
+/**
+ * @returns 16 hexadecimal digits of a 32-byte member key (PROTOCOL.md §5.6). 64 bits tell members
+ * apart, but verify none.
+ */
 export function fingerprint(memberKey: Uint8Array): string {
   return toHex(truncatedHash(LABELS.fingerprint, FINGERPRINT_BYTES, memberKey));
 }
 
-/** Makes looking for a key with a similar number that much dearer. */
+/** Rounds of the hash. They raise the cost of a search for a key with a similar number. */
 const ITERATIONS = 5_200;
 const GROUPS = 12;
 const BYTES_PER_GROUP = 5;
 const DIGITS_PER_GROUP = 5;
 
 /**
- * @returns 60 decimal digits, the same whoever of the two computes them, and the same for as long as both keep id and key:
- * H_0 = label, H_i = SHA-512(H_(i-1) || pair), 5,200 times; then 12 times five bytes, big-endian, modulo 100,000.
+ * @returns 60 decimal digits, the same on both sides, and the same while both keep id and key.
+ * PROTOCOL.md §5.12.
+ * H_0 = label, H_i = SHA-512(H_(i-1) || pair), 5,200 times. Then 12 times five bytes, big-endian,
+ * modulo 100,000.
  */
 export function safetyNumber(one: SafetyParty, other: SafetyParty): string {
   const parties = [one, other].map(({ memberId, memberKey }) => concatBytes(memberId, memberKey));
@@ -33,6 +38,7 @@ export function safetyNumber(one: SafetyParty, other: SafetyParty): string {
   return Array.from({ length: GROUPS }, (_, group) => digits(hash, group * BYTES_PER_GROUP)).join('');
 }
 
+/** One of the two members: 16 bytes of id and 32 bytes of key. */
 export type SafetyParty = Pick<GroupMember, 'memberId' | 'memberKey'>;
 
 function digits(hash: Uint8Array, offset: number): string {
@@ -40,11 +46,15 @@ function digits(hash: Uint8Array, offset: number): string {
   return String(number % 10 ** DIGITS_PER_GROUP).padStart(DIGITS_PER_GROUP, '0');
 }
 
+/** Words of a room code. */
 export const ROOM_CODE_WORDS = 6;
-/** 2,048 words. */
+/** The list has 2,048 words. */
 const BITS_PER_WORD = 11n;
 
-/** @returns six words for 66 bits of SHA-512(label || epoch authenticator), the first bits first. */
+/**
+ * @returns six words of the English BIP 39 list, for the first 66 bits of SHA-512(label || epoch
+ * authenticator). PROTOCOL.md §5.12.
+ */
 export function roomCode(epochAuthenticator: Uint8Array): string[] {
   const hash = sha512(concatBytes(ascii(LABELS.roomCode), epochAuthenticator));
   const bits = hash.subarray(0, 9).reduce((value, byte) => (value << 8n) | BigInt(byte), 0n);

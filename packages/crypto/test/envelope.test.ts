@@ -1,3 +1,5 @@
+// The envelope of every frame: its size, its nonce, and its refusals.
+
 import { bodyBytes, ENVELOPE_OVERHEAD_BYTES, FRAME_BYTES, NONCE_BYTES } from '@sotto/protocol';
 import { SeededRandom, systemRandom } from '@sotto/fixtures';
 import { describe, expect, test } from 'vitest';
@@ -18,7 +20,7 @@ function repeatedNonces(count: number, source: RandomSource): number {
   return count - nonces.size;
 }
 
-describe('the envelope', () => {
+describe('an envelope', () => {
   test('fills a body of every frame size exactly, and opens again', () => {
     for (const length of FRAME_BYTES) {
       const plaintext = random.bytes(plaintextBytes(bodyBytes(length)));
@@ -38,7 +40,7 @@ describe('the envelope', () => {
     expect(openEnvelope(key, body).ok).toBe(true);
   });
 
-  test('is refused under another key, and when it is cut off or too short to be one', () => {
+  test('is refused under another key, when cut off, and when too short to be an envelope', () => {
     const body = sealEnvelope(key, random.bytes(456), random.bytes);
     const foreign = { ok: false, code: 'envelope-foreign' };
     expect(openEnvelope(new Secret(random.bytes(32)), body)).toEqual(foreign);
@@ -48,12 +50,12 @@ describe('the envelope', () => {
     }
   });
 
-  test('shows nothing of what is in it: equal plaintexts make bodies that have nothing in common', () => {
+  test('hides its content: equal plaintexts make bodies that have nothing in common', () => {
     const plaintext = new Uint8Array(456).fill(0x41);
     const bodies = [1, 2].map(() => sealEnvelope(key, plaintext, systemRandom));
     const [one = new Uint8Array(0), two = new Uint8Array(0)] = bodies;
     const equal = one.filter((byte, index) => byte === two[index]).length;
-    // 496 bytes agree by chance in two places on average; 30 are beyond any chance.
+    // 496 random bytes agree in two places on average; 30 are beyond chance.
     expect(equal).toBeLessThan(30);
     expect(plaintext.filter((byte, index) => byte === plaintext[index]).length).toBe(456);
   });
@@ -62,7 +64,7 @@ describe('the envelope', () => {
     expect(repeatedNonces(SEALS, systemRandom)).toBe(0);
   });
 
-  test('control: a source that repeats itself is caught by the same check', () => {
+  test('control: the same check catches a random source that repeats itself', () => {
     expect(repeatedNonces(100, (length) => new Uint8Array(length))).toBe(99);
     let count = 0;
     const wrapping: RandomSource = (length) => new Uint8Array(length).fill((count += 1) & 0x3f);

@@ -1,3 +1,5 @@
+// Key packages and welcomes: the joiner that they name, and the forgeries that are refused.
+
 import { createCommit, encodeMlsMessage } from 'ts-mls';
 import type { KeyPackage } from 'ts-mls';
 import { signKeyPackage } from 'ts-mls/keyPackage.js';
@@ -30,7 +32,7 @@ import type { States } from './group-states.ts';
 
 const refused = (code: string) => ({ ok: false, code });
 
-/** A key package that its maker has changed, and signed anew on both levels. */
+/** A key package that its maker has changed, and signed again on both levels. */
 async function forge(
   { context }: States,
   identity: GroupIdentity,
@@ -46,7 +48,7 @@ async function forge(
 }
 
 describe('a key package', () => {
-  test('names its maker, to whoever reads it', async () => {
+  test('names the member that made it', async () => {
     const { engine } = await createRoom(1);
     const identity = createGroupIdentity(random.bytes);
     const { bytes } = await engine.createKeyPackage(identity);
@@ -54,7 +56,7 @@ describe('a key package', () => {
     expect([hex(memberId), hex(memberKey)]).toEqual([hex(identity.memberId), hex(identity.memberKey)]);
   });
 
-  test('of the post-quantum suite is below its limit, and fits a frame with a name', async () => {
+  test('stays below its limit in the post-quantum suite, and fits a frame with a name', async () => {
     const { engine } = await createRoom(1);
     const { bytes } = await engine.createKeyPackage(createGroupIdentity(random.bytes));
     expect(bytes.length).toBeLessThan(GROUP_KEY_PACKAGE_BYTES_MAX);
@@ -62,7 +64,7 @@ describe('a key package', () => {
     expect(bytes.length + 1 + 1 + 48 + 2).toBeLessThan(4_040);
   });
 
-  test('with any one bit changed is refused', async () => {
+  test('is refused with any one bit changed', async () => {
     const states = await openStates(1);
     const { bytes } = await forge(states, createGroupIdentity(random.bytes), (keyPackage) => keyPackage);
     expect((await readKeyPackage(states.context, bytes)).ok).toBe(true);
@@ -73,7 +75,7 @@ describe('a key package', () => {
     }
   });
 
-  test('of somebody without the room secret, or in another suite, is refused', async () => {
+  test('is refused if it comes from a stranger without the room secret, or from another suite', async () => {
     const states = await openStates(1);
     const stranger = await openEngine(newKeys());
     const { bytes } = await stranger.createKeyPackage(createGroupIdentity(random.bytes));
@@ -83,7 +85,7 @@ describe('a key package', () => {
     expect(await readKeyPackage(states.context, other.bytes)).toEqual(refused('group-foreign'));
   });
 
-  test('with keys that cannot be used is refused, however well it is signed', async () => {
+  test('is refused if its keys cannot be used, even if its signatures hold', async () => {
     const states = await openStates(1);
     const identity = createGroupIdentity(random.bytes);
     const broken = new Uint8Array(1216).fill(0xff);
@@ -98,7 +100,7 @@ describe('a key package', () => {
     }
   });
 
-  test('with the key of somebody who is there is let in by nobody; the bare library does, and then nobody can join', async () => {
+  test('is refused if it has a member’s key; the bare library accepts it, and then nobody can join', async () => {
     const states = await openStates(2);
     const { context } = states;
     const [own, other] = [at(states.states, 0), at(states.states, 1)];
@@ -131,7 +133,7 @@ async function bareCommit({ context, states }: States, keyPackage: KeyPackage): 
 }
 
 describe('a welcome', () => {
-  test('is known by whom it names, before there is a snapshot to use it with', async () => {
+  test('is recognised by the key package that it names, before its snapshot has arrived', async () => {
     const room = await createRoom(2);
     const [offer, bystander] = await Promise.all(
       [1, 2].map(() => room.engine.createKeyPackage(createGroupIdentity(random.bytes))),
@@ -145,7 +147,7 @@ describe('a welcome', () => {
     expect(await offer.isNamedIn(new Uint8Array(0))).toBe(false);
   });
 
-  test('that lets nobody in leaves the key package as good as it was: forged, with another snapshot, then the right one', async () => {
+  test('leaves the key package usable if it does not hold: forged, with another snapshot, then the right one', async () => {
     const room = await createRoom(2);
     const before = await at(room.members, 0).group.exportSnapshot();
     const offer = await room.engine.createKeyPackage(createGroupIdentity(random.bytes));
@@ -154,7 +156,7 @@ describe('a welcome', () => {
     const forged = welcome.slice();
     const last = forged.length - 1;
     forged[last] = (forged[last] ?? 0) ^ 1;
-    // It still names the key package, which anybody with the connection string has seen.
+    // It still names the key package, which any holder of the connection string has seen.
     expect(await offer.isNamedIn(forged)).toBe(true);
     expect(await offer.joinByWelcome({ welcome: forged, snapshot: pending.snapshot })).toEqual(
       refused('welcome-invalid'),

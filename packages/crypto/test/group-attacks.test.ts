@@ -1,3 +1,5 @@
+// Forged commits: our rules refuse each, and the bare library, as the control, accepts it.
+
 import { createCommit, encodeMlsMessage } from 'ts-mls';
 import { defaultClientConfig } from 'ts-mls/clientConfig.js';
 import type { ClientState, Proposal } from 'ts-mls';
@@ -15,7 +17,7 @@ import { libraryProcesses, openStates } from './group-states.ts';
 const refused = (code: string) => ({ ok: false, code });
 const ids = (state: ClientState) => rosterOf(state.ratchetTree).map(({ memberId }) => hex(memberId));
 
-/** All members answer to a commit alike: the answer. */
+/** @returns the one answer of all members to a commit. */
 async function answer(context: GroupContext, states: readonly ClientState[], commit: Uint8Array): Promise<unknown> {
   const answers = await Promise.all(states.map((state) => processCommit(context, acceptAll, state, commit)));
   const [first] = answers;
@@ -28,7 +30,7 @@ async function answer(context: GroupContext, states: readonly ClientState[], com
 }
 
 describe('a joining commit', () => {
-  test('with a credential that was not made with the room secret is refused by all; the bare library takes it', async () => {
+  test('is refused by all with a credential made without the room secret; the bare library accepts it', async () => {
     const { context, states } = await openStates(3);
     const strangers = { ...context, keys: { ...context.keys, credentialKey: newKeys().credentialKey } };
     const snapshot = await exportSnapshot(context, at(states, 0));
@@ -39,7 +41,7 @@ describe('a joining commit', () => {
     expect(hex(control.keySchedule.exporterSecret)).toBe(hex(forged.next.keySchedule.exporterSecret));
   });
 
-  test('that removes another member’s leaf is refused by all; the bare library lets anybody with the string throw anybody out', async () => {
+  test('is refused by all if it removes another member’s leaf; the bare library lets any holder of the string remove anybody', async () => {
     const { context, states, identities } = await openStates(3);
     const victim = at(identities, 1);
     const kick = {
@@ -55,7 +57,7 @@ describe('a joining commit', () => {
     expect(ids(await libraryProcesses(context, at(states, 0), forged.commit))).not.toContain(hex(victim.memberId));
   });
 
-  test('that removes another’s leaf under the victim’s id and its own key is refused too', async () => {
+  test('is refused if it removes another’s leaf under the victim’s id and its own key', async () => {
     const { context, states, identities } = await openStates(3);
     const victim = at(identities, 1);
     const thief = { ...createGroupIdentity(random.bytes), memberId: victim.memberId };
@@ -72,7 +74,7 @@ describe('a joining commit', () => {
     expect(await answer(context, states, forged.commit)).toEqual(refused('commit-removes-other'));
   });
 
-  test('with the id of a member, or with the key of one, is refused; the bare library takes both', async () => {
+  test('is refused with the id or the key of a member; the bare library accepts both', async () => {
     const { context, states, identities } = await openStates(2);
     const snapshot = await exportSnapshot(context, at(states, 0));
     const sameId = { ...createGroupIdentity(random.bytes), memberId: at(identities, 1).memberId };
@@ -87,7 +89,7 @@ describe('a joining commit', () => {
     }
   });
 
-  test('with other capabilities is refused; the bare library takes it, and then nobody can ever commit again', async () => {
+  test('is refused with other capabilities; the bare library accepts it, and then nobody can ever commit again', async () => {
     const { context, states } = await openStates(2);
     const forged = await forgeJoin(context, await exportSnapshot(context, at(states, 0)), {
       change: ({ publicPackage, privatePackage }) => {
@@ -104,11 +106,11 @@ describe('a joining commit', () => {
     await expect(libraryProcesses(context, at(bricked, 1), encodeMlsMessage(commit))).rejects.toThrow(/credential/);
   });
 
-  test('with a public key that nobody can use is refused; the bare library takes it, and then nobody can make a commit', async () => {
+  test('is refused with an unusable public key; the bare library accepts it, and then nobody can make a commit', async () => {
     const { context, states } = await openStates(2);
     const { hpke } = context.primitives;
     let exported = 0;
-    // The joiner's path is the root alone: its key is made first, the leaf's second.
+    // The joiner's path is the root alone: the library makes its key first, and the leaf's second.
     const exportPublicKey: typeof hpke.exportPublicKey = (key) =>
       (exported += 1) === 2 ? Promise.resolve(new Uint8Array(1216).fill(0xff)) : hpke.exportPublicKey(key);
     const primitives = { ...context.primitives, hpke: { ...hpke, exportPublicKey } };
@@ -119,7 +121,7 @@ describe('a joining commit', () => {
     await expect(createCommit({ state: broken, cipherSuite: context.primitives })).rejects.toThrow();
   });
 
-  test('is refused with an unusual proposal, and by a room that is full', async () => {
+  test('is refused with an unusual proposal, and by a full room', async () => {
     const { context, states } = await openStates(2);
     const snapshot = await exportSnapshot(context, at(states, 0));
     const forged = await forgeJoin(context, snapshot, {});
@@ -145,7 +147,7 @@ describe('a member’s commit', () => {
     );
   }
 
-  test('that gives the member another id is refused; the bare library takes it', async () => {
+  test('is refused if it gives the member another id; the bare library accepts it', async () => {
     const { context, states, identities } = await openStates(3);
     const [own, ...others] = states;
     if (own === undefined) throw new Error('no member');
@@ -166,7 +168,7 @@ describe('a member’s commit', () => {
     expect(ids(await libraryProcesses(context, at(others, 0), commit))).toContain(hex(memberId));
   });
 
-  test('with proposals that Sotto does not use is refused; the bare library takes them', async () => {
+  test('is refused with proposals that Sotto does not use; the bare library accepts them', async () => {
     const { context, states } = await openStates(3);
     const extensions: Proposal = {
       proposalType: 'group_context_extensions',
@@ -186,7 +188,7 @@ describe('a member’s commit', () => {
     await expect(forgeCommit(context, at(states, 0), [extensions])).rejects.toThrow();
   });
 
-  test('as a public message is refused; the bare library takes it', async () => {
+  test('is refused as a public message; the bare library accepts it', async () => {
     const { context, states } = await openStates(2);
     const { commit } = await createCommit(
       { state: at(states, 0), cipherSuite: context.primitives },
@@ -196,7 +198,7 @@ describe('a member’s commit', () => {
     await libraryProcesses(context, at(states, 1), encodeMlsMessage(commit));
   });
 
-  test('is not processed by its own maker, nor from another epoch, and a lost one is named', async () => {
+  test('is not processed by its own maker or in another epoch, and a missing one is reported', async () => {
     const { context, states } = await openStates(3);
     const first = value(await proposeCommit(context, acceptAll, at(states, 0), []));
     expect(await processCommit(context, acceptAll, at(states, 0), first.commit)).toEqual(refused('commit-own'));
@@ -206,7 +208,7 @@ describe('a member’s commit', () => {
     expect(await answer(context, states.slice(1), first.commit)).toMatchObject({ ok: true });
   });
 
-  test('of another room is refused, also when the thief of one knows both', async () => {
+  test('is refused if it belongs to another room', async () => {
     const here = await openStates(2);
     const there = await openStates(2);
     const { commit } = value(await proposeCommit(there.context, acceptAll, at(there.states, 0), []));

@@ -1,3 +1,5 @@
+// The native and the pure primitives give the same results and refuse the same inputs.
+
 import { XWing } from '@hpke/hybridkem-x-wing';
 import { nativeCrypto } from '@sotto/crypto/native';
 import { SeededRandom } from '@sotto/fixtures';
@@ -17,7 +19,7 @@ async function both(suite: GroupSuite) {
   return [await openSuite(pureCrypto, suite), await openSuite(nativeCrypto, suite)] as const;
 }
 
-/** What both say to the same question: the answer, or that they refuse. */
+/** The answers of both sets to the same question: a result, or a refusal. */
 async function verdicts(calls: readonly (() => Promise<unknown>)[]): Promise<unknown[]> {
   return Promise.all(
     calls.map((call) =>
@@ -66,7 +68,7 @@ describe.each(SUITES)('native and pure primitives of %s', (suite) => {
     }
   });
 
-  test('derive the same key pairs, and each opens what the other sealed', async () => {
+  test('derive the same key pairs, and each set opens messages that the other sealed', async () => {
     const pair = await both(suite);
     for (let round = 0; round < 4; round += 1) {
       const [ikm, info, aad, plaintext] = [
@@ -125,7 +127,7 @@ describe.each(SUITES)('native and pure primitives of %s', (suite) => {
         ),
       );
       expect(native).toBe(pure);
-      // And our own check, which decides for all members alike, lets nothing through that cannot be used.
+      // Our own check decides for all members alike, and accepts no key that cannot be used.
       if (pure === 'refused') expect(isUsableHpkeKey(bytes, publicBytes.length)).toBe(false);
     }
     expect(isUsableHpkeKey(publicBytes, publicBytes.length)).toBe(true);
@@ -157,7 +159,7 @@ describe.each(SUITES)('native and pure primitives of %s', (suite) => {
     ]);
   });
 
-  test('seal and open alike with the message cipher, and refuse alike', async () => {
+  test('seal and open alike with the message cipher, and refuse the same inputs', async () => {
     const pair = await both(suite);
     const [key, nonce, aad, plaintext] = [random.bytes(32), random.bytes(12), random.bytes(20), random.bytes(300)];
     const [pure, native] = await Promise.all(pair.map(({ hpke }) => hpke.encryptAead(key, nonce, aad, plaintext)));
@@ -183,7 +185,7 @@ describe.each(SUITES)('native and pure primitives of %s', (suite) => {
     }
   });
 
-  test('sign alike, and agree on every signature, the strange ones included', async () => {
+  test('sign alike, and agree on every signature, malformed and ambiguous ones included', async () => {
     const pair = await both(suite);
     const { signKey, publicKey } = await pair[1].signature.keygen();
     const message = random.bytes(50);
@@ -203,7 +205,8 @@ describe.each(SUITES)('native and pure primitives of %s', (suite) => {
       [publicKey, malleated, false],
       [publicKey, pure.slice(1), false],
       [publicKey.slice(1), pure, false],
-      // The identity as a key: R = identity and S = 0 "sign" every message where the cofactor is cleared.
+      // The identity as a key: R = identity and S = 0 "sign" every message under a verification
+      // with the cofactor.
       [identityPoint, universal, false],
       [notCanonical, universal, false],
       [random.bytes(32), pure, false],
@@ -232,7 +235,7 @@ test('X-Wing makes the shared secret of the draft’s first test vector', async 
   expect(hex(xWing.decapsulate({ secretBytes: seed, enc: new Uint8Array(enc) }))).toBe(expected);
 });
 
-test('control: the library’s own pure signatures take the universal one', async () => {
+test('control: the library’s own pure signatures accept the universal one', async () => {
   const { ed25519 } = await import('@noble/curves/ed25519.js');
   const identityPoint = Uint8Array.from({ length: 32 }, (_, index) => (index === 0 ? 1 : 0));
   const universal = new Uint8Array(64);

@@ -1,3 +1,5 @@
+// Foreign bytes in every decoder and entry point of the group: no crash, no hang, no growth.
+
 import { describe, expect, test } from 'vitest';
 import { equalBytes } from '@sotto/protocol';
 import { fuzz, FUZZ_CASES, FUZZ_GROWTH_BYTES_MAX, FUZZ_LIMIT_MS, FUZZ_SLOWEST_MS, SeededRandom } from '@sotto/fixtures';
@@ -18,7 +20,10 @@ import { agreement, at, newKeys, openEngine, createRoom, applyCommit, value } fr
 import type { TestRoom } from './group-room.ts';
 import { groupInfo } from '@sotto/fixtures/forged-join';
 
-/** An entry point verifies signatures and computes trees, up to 20 ms a case: it has one for every 200 that its decoder has. */
+/**
+ * Cases for an entry point: one for every 200 of its decoder. It verifies signatures and computes
+ * trees, up to 20 ms a case.
+ */
 const ENTRY_CASES = Math.ceil(FUZZ_CASES / 200);
 const ENTRY_LIMIT_MS = 60_000 + 20 * ENTRY_CASES;
 /** A case that takes longer is a hang. */
@@ -32,9 +37,9 @@ function check(answer: Answer): boolean {
   return answer.ok;
 }
 
-/** Gives an entry point what is damaged. Nothing of it may be taken. */
+/** Gives an entry point damaged bytes, all of which it must refuse. */
 async function fuzzEntry(original: Uint8Array, ask: Ask): Promise<void> {
-  // The original itself is for the end of the test: what is taken there changes who takes it.
+  // The test gives the original at its end, because accepting it changes the receiver.
   const stranger = original.slice(0, -1);
   const report = await fuzz(
     original,
@@ -46,7 +51,7 @@ async function fuzzEntry(original: Uint8Array, ask: Ask): Promise<void> {
   expect(report.grownBytes).toBeLessThan(FUZZ_GROWTH_BYTES_MAX);
 }
 
-/** Gives a decoder what is damaged: it may take what has the form, and gives bytes back as they came. */
+/** Gives a decoder damaged bytes. It may accept well-formed ones. */
 async function fuzzDecoder(original: Uint8Array, ask: Ask): Promise<void> {
   expect(check(await ask(original))).toBe(true);
   const report = await fuzz(original, async (bytes) => check(await ask(bytes)));
@@ -61,65 +66,62 @@ async function roomWithSnapshot(): Promise<{ room: TestRoom; engine: GroupEngine
   return { room, engine: room.engine, snapshot: await at(room.members, 0).group.exportSnapshot() };
 }
 
-describe(
-  'strange bytes are refused with a code: no crash, no hang, no growth; and the real ones are taken after',
-  { timeout: ENTRY_LIMIT_MS },
-  () => {
-    test('as a message', async () => {
-      const { room } = await roomWithSnapshot();
-      const [alice, bob] = [at(room.members, 0).group, at(room.members, 1).group];
-      const message = await alice.sealMessage(new Uint8Array(200));
-      await fuzzEntry(message, (bytes) => bob.openMessage(bytes));
-      expect(await bob.openMessage(message)).toMatchObject({ ok: true });
-    });
+describe('an entry point, given foreign bytes', { timeout: ENTRY_LIMIT_MS }, () => {
+  test('refuses each changed message with a code, within its limits of time and memory, then opens the original', async () => {
+    const { room } = await roomWithSnapshot();
+    const [alice, bob] = [at(room.members, 0).group, at(room.members, 1).group];
+    const message = await alice.sealMessage(new Uint8Array(200));
+    await fuzzEntry(message, (bytes) => bob.openMessage(bytes));
+    expect(await bob.openMessage(message)).toMatchObject({ ok: true });
+  });
 
-    test('as a member’s commit', async () => {
-      const { room } = await roomWithSnapshot();
-      const pending = value(await at(room.members, 0).group.rotate());
-      await fuzzEntry(pending.commit, (bytes) => at(room.members, 1).group.processCommit(bytes));
-      await applyCommit(room.members, pending);
-      expect(agreement(room.members.map(({ group }) => group))).toBe(1);
-    });
+  test('refuses each changed commit of a member with a code, within its limits of time and memory, then processes the original', async () => {
+    const { room } = await roomWithSnapshot();
+    const pending = value(await at(room.members, 0).group.rotate());
+    await fuzzEntry(pending.commit, (bytes) => at(room.members, 1).group.processCommit(bytes));
+    await applyCommit(room.members, pending);
+    expect(agreement(room.members.map(({ group }) => group))).toBe(1);
+  });
 
-    test('as a joiner’s commit', async () => {
-      const { room, engine, snapshot } = await roomWithSnapshot();
-      const pending = value(await engine.joinGroup(snapshot, createGroupIdentity(new SeededRandom(1).bytes)));
-      await fuzzEntry(pending.commit, (bytes) => at(room.members, 1).group.processCommit(bytes));
-      await applyCommit(room.members, pending);
-    });
+  test('refuses each changed commit of a joiner with a code, within its limits of time and memory, then processes the original', async () => {
+    const { room, engine, snapshot } = await roomWithSnapshot();
+    const pending = value(await engine.joinGroup(snapshot, createGroupIdentity(new SeededRandom(1).bytes)));
+    await fuzzEntry(pending.commit, (bytes) => at(room.members, 1).group.processCommit(bytes));
+    await applyCommit(room.members, pending);
+  });
 
-    test('as a snapshot', async () => {
-      const { engine, snapshot } = await roomWithSnapshot();
-      const identity = createGroupIdentity(new SeededRandom(2).bytes);
-      await fuzzEntry(snapshot, (bytes) => engine.joinGroup(bytes, identity));
-      expect(await engine.joinGroup(snapshot, identity)).toMatchObject({ ok: true });
-    });
+  test('refuses each changed snapshot with a code, within its limits of time and memory, then joins by the original', async () => {
+    const { engine, snapshot } = await roomWithSnapshot();
+    const identity = createGroupIdentity(new SeededRandom(2).bytes);
+    await fuzzEntry(snapshot, (bytes) => engine.joinGroup(bytes, identity));
+    expect(await engine.joinGroup(snapshot, identity)).toMatchObject({ ok: true });
+  });
 
-    test('as a key package, and as a welcome', async () => {
-      const { room, engine } = await roomWithSnapshot();
-      const offer = await engine.createKeyPackage(createGroupIdentity(new SeededRandom(3).bytes));
-      const { group } = at(room.members, 0);
-      await fuzzEntry(offer.bytes, (bytes) => engine.readKeyPackage(bytes));
-      expect(await engine.readKeyPackage(offer.bytes)).toMatchObject({ ok: true });
-      await fuzzEntry(offer.bytes, (bytes) => group.addMember(bytes));
-      const pending = value(await group.addMember(offer.bytes));
-      const welcome = pending.welcome ?? new Uint8Array(1);
-      await fuzzEntry(welcome, async (bytes) => {
-        // Whom it names is a question without a wrong answer; it is only not to fail.
-        await offer.isNamedIn(bytes);
-        return offer.joinByWelcome({ welcome: bytes, snapshot: pending.snapshot });
-      });
-      await fuzzEntry(pending.snapshot, async (bytes) => {
-        const joined = await offer.joinByWelcome({ welcome, snapshot: bytes });
-        // The snapshot's own signature is not what a welcome is believed by: the tree has to be the one that the welcome confirms.
-        return joined.ok ? { ok: false, code: 'snapshot-invalid' } : joined;
-      });
+  test('refuses each changed key package and welcome with a code, within limits of time and memory, then accepts the original', async () => {
+    const { room, engine } = await roomWithSnapshot();
+    const offer = await engine.createKeyPackage(createGroupIdentity(new SeededRandom(3).bytes));
+    const { group } = at(room.members, 0);
+    await fuzzEntry(offer.bytes, (bytes) => engine.readKeyPackage(bytes));
+    expect(await engine.readKeyPackage(offer.bytes)).toMatchObject({ ok: true });
+    await fuzzEntry(offer.bytes, (bytes) => group.addMember(bytes));
+    const pending = value(await group.addMember(offer.bytes));
+    const welcome = pending.welcome ?? new Uint8Array(1);
+    await fuzzEntry(welcome, async (bytes) => {
+      // Either answer is right for damaged bytes; the call must only not fail.
+      await offer.isNamedIn(bytes);
+      return offer.joinByWelcome({ welcome: bytes, snapshot: pending.snapshot });
     });
-  },
-);
+    await fuzzEntry(pending.snapshot, async (bytes) => {
+      const joined = await offer.joinByWelcome({ welcome, snapshot: bytes });
+      // A welcome does not rely on the snapshot's signature: the tree has to be the one that the
+      // welcome confirms.
+      return joined.ok ? { ok: false, code: 'snapshot-invalid' } : joined;
+    });
+  });
+});
 
-describe('what decodes them, alone', { timeout: FUZZ_LIMIT_MS }, () => {
-  /** Two members on short keys: what is decoded is the same, and a case takes a tenth of the time. */
+describe('a decoder, given foreign bytes', { timeout: FUZZ_LIMIT_MS }, () => {
+  /** Two members on short keys. The decoders are the same, and a case takes a tenth of the time. */
   async function small(): Promise<Readonly<Record<string, readonly [Uint8Array, Ask]>>> {
     const room = await createRoom(2, undefined, 'x25519');
     const context = await openContext(nativeCrypto, 'x25519', room.keys, 64);
@@ -139,7 +141,7 @@ describe('what decodes them, alone', { timeout: FUZZ_LIMIT_MS }, () => {
   }
 
   test.each(['message', 'member’s commit', 'joiner’s commit', 'snapshot', 'key package', 'welcome'])(
-    'a %s, damaged, is refused with a code or has its form',
+    'refuses a changed %s with a code, or finds it well-formed',
     async (kind) => {
       const [original, ask] = (await small())[kind] ?? [];
       if (original === undefined || ask === undefined) throw new Error('no such kind');
@@ -148,8 +150,8 @@ describe('what decodes them, alone', { timeout: FUZZ_LIMIT_MS }, () => {
   );
 });
 
-describe('sizes and floods', () => {
-  test('bytes over their limit are refused before they are looked at', async () => {
+describe('oversized or hostile bytes', () => {
+  test('are refused above their limit before they are decoded', async () => {
     const { room, engine } = await roomWithSnapshot();
     const { group } = at(room.members, 0);
     const identity = createGroupIdentity(new SeededRandom(4).bytes);
@@ -165,7 +167,7 @@ describe('sizes and floods', () => {
     expect(await group.addMember(new Uint8Array(GROUP_KEY_PACKAGE_BYTES_MAX + 1))).toEqual(size);
   });
 
-  test('a snapshot with a tree of nothing but blanks, as long as a snapshot may be, is refused at once', async () => {
+  test('are refused at once as a snapshot of full length, whose tree has only blank nodes', async () => {
     const { engine, snapshot } = await roomWithSnapshot();
     const blanks = GROUP_SNAPSHOT_BYTES_MAX - snapshot.length - 16;
     const length = Uint8Array.of(0x80 | (blanks >>> 24), (blanks >>> 16) & 0xff, (blanks >>> 8) & 0xff, blanks & 0xff);
@@ -176,7 +178,7 @@ describe('sizes and floods', () => {
     expect(performance.now() - begin).toBeLessThan(CASE_LIMIT_MS);
   });
 
-  test('a snapshot of another room, of another suite, or with one byte of its tree changed is refused', async () => {
+  test('are refused as a snapshot of another room, of another suite, or with another tree', async () => {
     const { room, engine, snapshot } = await roomWithSnapshot();
     const identity = createGroupIdentity(new SeededRandom(6).bytes);
     const elsewhere = await openEngine(newKeys());

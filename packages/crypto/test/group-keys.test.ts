@@ -1,3 +1,5 @@
+// The group's keys and credentials, computed again with Node's own HKDF and HMAC.
+
 import { createHmac, hkdfSync } from 'node:crypto';
 import { SeededRandom } from '@sotto/fixtures';
 import { describe, expect, test } from 'vitest';
@@ -30,7 +32,7 @@ describe('the group’s keys', () => {
     }
   });
 
-  test('leave a caller’s Buffers alone, and do not change with them: `slice` of a Buffer is no copy', () => {
+  test('copy a caller’s Buffers: later changes in either leave the other alone', () => {
     const [secret, id] = [random.bytes(32), random.bytes(16)];
     const [roomSecret, roomId] = [Buffer.from(secret), Buffer.from(id)];
     const keys = deriveGroupKeys({ roomSecret, roomId });
@@ -45,7 +47,7 @@ describe('the group’s keys', () => {
     expect([hex(again.roomId), again.roomSecret.use(hex)]).toEqual([hex(plain.roomId), plain.roomSecret.use(hex)]);
   });
 
-  test('a member that was made of Buffers outlives its copy, its key packages and its states', async () => {
+  test('stay usable to a member made of Buffers after its copy, its key packages and its states are destroyed', async () => {
     const identity = createGroupIdentity((length) => Buffer.from(random.bytes(length)));
     const seed = identity.secret.use(hex);
     copyGroupIdentity(identity).secret.destroy();
@@ -57,7 +59,7 @@ describe('the group’s keys', () => {
     expect(identity.secret.use(hex)).toBe(seed);
   });
 
-  test('an epoch’s envelope key needs both halves', () => {
+  test('need both halves to make an epoch’s envelope key', () => {
     const [one, other] = [newKeys(), newKeys()];
     const exported = random.bytes(32);
     const made = [
@@ -69,7 +71,7 @@ describe('the group’s keys', () => {
     expect(deriveEpochFrameKey(one, exported.slice()).use(hex)).toBe(made[0]?.use(hex));
   });
 
-  test('a credential is a member id and a tag over id and key; with one bit changed it names nobody', () => {
+  test('make a credential of a member id and a tag over id and key, void with one bit changed', () => {
     const keys = newKeys();
     const [memberId, memberKey] = [random.bytes(16), random.bytes(32)];
     const credential = makeCredential(keys, { memberId, memberKey });

@@ -1,3 +1,5 @@
+// The life of a group: joins, commits, resyncs, removals, messages, and the policy over them.
+
 import { describe, expect, test } from 'vitest';
 import {
   createGroupIdentity,
@@ -31,20 +33,23 @@ describe('a group', () => {
     ['x-wing', undefined],
     ['x25519', undefined],
     ['x25519', pureCrypto],
-  ] as const)('in suite %s is joined by commits with nobody asked, and all members agree', async (suite, crypto) => {
-    const room = await createRoom(4, openRoom, suite, crypto);
-    const groups = room.members.map(({ group }) => group);
-    expect(agreement(groups)).toBe(1);
-    for (const { group } of room.members)
-      expect(group.roster.map(({ memberId }) => hex(memberId))).toEqual(
-        room.members.map(({ identity }) => hex(identity.memberId)),
-      );
-    for (const sender of groups) {
-      const message = await sender.sealMessage(text('hello'));
-      for (const reader of groups)
-        if (reader !== sender) expect(value(await reader.openMessage(message)).bytes).toEqual(text('hello'));
-    }
-  });
+  ] as const)(
+    'is joined in suite %s by commits without asking anyone, and all members agree',
+    async (suite, crypto) => {
+      const room = await createRoom(4, openRoom, suite, crypto);
+      const groups = room.members.map(({ group }) => group);
+      expect(agreement(groups)).toBe(1);
+      for (const { group } of room.members)
+        expect(group.roster.map(({ memberId }) => hex(memberId))).toEqual(
+          room.members.map(({ identity }) => hex(identity.memberId)),
+        );
+      for (const sender of groups) {
+        const message = await sender.sealMessage(text('hello'));
+        for (const reader of groups)
+          if (reader !== sender) expect(value(await reader.openMessage(message)).bytes).toEqual(text('hello'));
+      }
+    },
+  );
 
   test('mixes members on native and on pure primitives', async () => {
     const room = await createRoom(2);
@@ -59,7 +64,7 @@ describe('a group', () => {
     expect(value(await at(room.members, 0).group.openMessage(message)).bytes).toEqual(text('from a browser'));
   });
 
-  test('has one envelope key an epoch, equal for all, and keeps the one before until it is purged', async () => {
+  test('has one envelope key an epoch, equal for all, and keeps the previous one until it is purged', async () => {
     const room = await createRoom(2);
     const [alice, bob] = [at(room.members, 0).group, at(room.members, 1).group];
     const before = alice.epoch;
@@ -76,7 +81,7 @@ describe('a group', () => {
     expect(keyOf(alice, before)).toBe(old);
   });
 
-  test('goes on as it was until a commit is merged', async () => {
+  test('stays as it was until a commit is merged', async () => {
     const room = await createRoom(2);
     const [alice, bob] = [at(room.members, 0).group, at(room.members, 1).group];
     const pending = value(await alice.rotate());
@@ -93,7 +98,7 @@ describe('a group', () => {
     expect(value(await bob.openMessage(await alice.sealMessage(text('and on')))).bytes).toEqual(text('and on'));
   });
 
-  test('cannot be entered by a commit that was cleared, and ends in the middle of a call as well', async () => {
+  test('cannot be entered by a cleared commit, and can end during a call', async () => {
     const room = await createRoom(2);
     const [alice, bob] = [at(room.members, 0).group, at(room.members, 1).group];
     const joining = value(await room.engine.joinGroup(await alice.exportSnapshot(), createGroupIdentity(random.bytes)));
@@ -109,7 +114,7 @@ describe('a group', () => {
     expect(bob.status).toBe('active');
   });
 
-  test('is one line of epochs: of two commits the loser is cleared and made again', async () => {
+  test('has one sequence of epochs: of two commits the loser is cleared and made again', async () => {
     const room = await createRoom(3);
     const [alice, bob, carol] = room.members.map(({ group }) => group);
     if (!alice || !bob || !carol) throw new Error('three members');
@@ -124,7 +129,7 @@ describe('a group', () => {
     expect(agreement([alice, bob, carol])).toBe(1);
   });
 
-  test('is joined again in one commit by who missed too much, and the old leaf is gone', async () => {
+  test('is resynced in one commit by a member that missed too much, and the old leaf is gone', async () => {
     const room = await createRoom(3);
     const lost = at(room.members, 2);
     const others = room.members.slice(0, 2);
@@ -145,7 +150,7 @@ describe('a group', () => {
     });
   });
 
-  test('is not joined again by who is alone in it: the library has no tree without a leaf', async () => {
+  test('is not resynced by its only member: the library has no tree without a leaf', async () => {
     const room = await createRoom(1);
     const { identity, group } = at(room.members, 0);
     const snapshot = await group.exportSnapshot();
@@ -153,14 +158,14 @@ describe('a group', () => {
     const context = await openContext(nativeCrypto, 'x-wing', room.keys, 64);
     const config = { keyPackageEqualityConfig: context.config.keyPackageEqualityConfig };
     await expect(forgeJoin(context, snapshot, { identity, again: true, config })).rejects.toThrow();
-    // Control: with a second member it is.
+    // Control: with a second member the resync works.
     await join(room);
     const both = await at(room.members, 1).group.exportSnapshot();
     expect((await room.engine.resync(both, identity)).ok).toBe(true);
     await expect(forgeJoin(context, both, { identity, again: true, config })).resolves.toBeDefined();
   });
 
-  test('takes in a newcomer by key package and welcome; a welcome for somebody else is of no use', async () => {
+  test('admits a newcomer by key package and welcome, and a welcome for another joiner is useless to it', async () => {
     const room = await createRoom(3);
     const offer = await room.engine.createKeyPackage(createGroupIdentity(random.bytes));
     const bystander = await room.engine.createKeyPackage(createGroupIdentity(random.bytes));
@@ -189,7 +194,7 @@ describe('a group', () => {
     bystander.destroy();
   });
 
-  test('tells who was removed, and ends for him', async () => {
+  test('reports a removed member to the others, and ends for the removed one', async () => {
     const room = await createRoom(3);
     const [alice, bob, carol] = room.members;
     if (!alice || !bob || !carol) throw new Error('three members');
@@ -206,7 +211,7 @@ describe('a group', () => {
     expect(await alice.group.removeMembers([alice.identity.memberId])).toEqual({ ok: false, code: 'commit-form' });
   });
 
-  test('does calls in their order, however they are made', async () => {
+  test('runs calls in the order in which they were made', async () => {
     const room = await createRoom(2);
     const [alice, bob] = [at(room.members, 0).group, at(room.members, 1).group];
     const messages = await Promise.all(['a', 'b', 'c', 'd'].map((word) => alice.sealMessage(text(word))));
@@ -215,7 +220,7 @@ describe('a group', () => {
   });
 
   test.each(['x-wing', 'x25519'] as const)(
-    'in %s seals with the stated overhead, up to the largest frame',
+    'seals with the stated overhead in %s, up to the largest frame',
     async (suite) => {
       const { members } = await createRoom(1, openRoom, suite);
       const { group } = at(members, 0);
@@ -231,7 +236,7 @@ describe('a group', () => {
 describe('a policy', () => {
   const none: CommitPolicy = () => 'policy-locked';
 
-  test('is asked with the facts, by the maker and by all who process', async () => {
+  test('is asked with the facts by the committer and by every member that processes the commit', async () => {
     const asked: CommitFacts[] = [];
     const room = await createRoom(2, (facts) => {
       asked.push(facts);
@@ -245,7 +250,7 @@ describe('a policy', () => {
     expect(asked.map(({ roster }) => roster.length)).toEqual([2, 2, 2]);
   });
 
-  test('locks a room for all who follow it, and a member does not even propose what they would refuse', async () => {
+  test('locks a room for all members that follow it, and no member proposes a commit that they would refuse', async () => {
     const room = await createRoom(2, openRoom);
     const locked = await openEngine(room.keys, none);
     const snapshot = await at(room.members, 0).group.exportSnapshot();
@@ -259,7 +264,7 @@ describe('a policy', () => {
     expect(await alice.group.addMember(offer.bytes)).toEqual({ ok: false, code: 'policy-add' });
   });
 
-  test('refuses what its own maker was allowed: nothing changes for who refuses', async () => {
+  test('refuses a commit that its maker’s policy allowed, and leaves the refusing group unchanged', async () => {
     const keen = await createRoom(1, acceptAll);
     const careful = await openEngine(keen.keys, openRoom);
     const identity = createGroupIdentity(random.bytes);
@@ -272,7 +277,7 @@ describe('a policy', () => {
     expect(value(await follower.group.openMessage(message)).bytes).toEqual(text('as before'));
   });
 
-  test('that fails is a fault of ours and throws', async () => {
+  test('passes its own exception on to the caller', async () => {
     const room = await createRoom(1);
     const broken = await openEngine(room.keys, () => {
       throw new Error('a bug');
@@ -283,7 +288,7 @@ describe('a policy', () => {
   });
 });
 
-test('codes are words in lower case with hyphens, each with a meaning', () => {
+test('error codes are words in lower case with hyphens, each with a meaning', () => {
   for (const [code, meaning] of Object.entries(GROUP_CODES)) {
     expect(code).toMatch(/^[a-z]+(-[a-z]+)*$/);
     expect(meaning.length).toBeGreaterThan(10);

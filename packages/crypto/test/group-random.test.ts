@@ -1,3 +1,5 @@
+// Groups under random sequences of operations: members that process one log always agree.
+
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { createGroupIdentity } from '../src/mls/index.ts';
@@ -32,7 +34,10 @@ const step: fc.Arbitrary<Step> = fc.record({
   other: fc.nat(),
 });
 
-/** Two commits at once: the relay takes the first, the other's maker starts over on what the first left. */
+/**
+ * Two commits at once: the relay accepts the first, and the maker of the other starts over on the
+ * new snapshot.
+ */
 async function race(
   room: TestRoom,
   first: Member,
@@ -87,7 +92,7 @@ async function perform(room: TestRoom, { kind, who, other }: Step): Promise<void
   }
 }
 
-test('whatever members do, in whatever order: all agree, read each other, and know who is there', async () => {
+test('members in any order of operations agree, read each other, and know the roster', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 4, maxLength: 14 }), async (steps) => {
       const room = await createRoom(MEMBERS_MIN);
@@ -105,7 +110,7 @@ test('whatever members do, in whatever order: all agree, read each other, and kn
   );
 });
 
-test('control: a member who misses one commit no longer agrees, and cannot read', async () => {
+test('control: a member that misses one commit no longer agrees, and cannot read', async () => {
   const room = await createRoom(3);
   const absent = at(room.members, 2);
   await applyCommit(room.members.slice(0, 2), value(await at(room.members, 0).group.rotate()));
@@ -114,7 +119,7 @@ test('control: a member who misses one commit no longer agrees, and cannot read'
   expect(await absent.group.openMessage(message)).toEqual({ ok: false, code: 'epoch-future' });
 });
 
-test('joins that race: the second joiner starts over on the new snapshot', async () => {
+test('the second of two racing joins starts over on the new snapshot', async () => {
   const room = await createRoom(1);
   const engine = await openEngine(room.keys, acceptAll);
   const snapshot = await at(room.members, 0).group.exportSnapshot();

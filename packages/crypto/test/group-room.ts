@@ -1,4 +1,5 @@
-// A room's members for the tests of MLS groups: each has a group of its own, and all read one log. No relay is needed.
+// The members of a room for the tests of MLS groups. Each has a group of its own, and all read one
+// log; no relay is needed.
 
 import type { Decoded } from '@sotto/protocol';
 import { SeededRandom } from '@sotto/fixtures';
@@ -28,7 +29,7 @@ export interface TestRoom {
   readonly members: Member[];
 }
 
-/** The value of an answer that has to be one. */
+/** @returns the value of an answer, which must not be a refusal. */
 export function value<Value>(decoded: Decoded<Value, string>): Value {
   if (!decoded.ok) throw new Error(`refused: ${decoded.code}`);
   return decoded.value;
@@ -53,7 +54,7 @@ export function openEngine(
   return GroupEngine.open({ crypto, suite, keys, policy });
 }
 
-/** A room with `count` members, who joined one after the other. */
+/** A room with `count` members that joined one after the other. */
 export async function createRoom(
   count: number,
   policy: CommitPolicy = acceptAll,
@@ -79,7 +80,7 @@ export async function join(
   return member;
 }
 
-/** A commit is accepted: its maker merges it, all other members process it. */
+/** The relay accepts a commit: its maker merges it, and all other members process it. */
 export async function applyCommit(others: readonly Member[], pending: PendingCommit): Promise<Group> {
   const group = await pending.merge();
   for (const other of others) {
@@ -88,7 +89,7 @@ export async function applyCommit(others: readonly Member[], pending: PendingCom
   return group;
 }
 
-/** How many different epochs the groups are in: 1 if they agree. */
+/** @returns the number of different epochs among the groups: 1 if they agree. */
 export function agreement(groups: readonly Group[]): number {
   return new Set(groups.map((group) => Buffer.from(group.epochAuthenticator(group.epoch) ?? []).toString('hex'))).size;
 }

@@ -1,3 +1,5 @@
+// The secrets of a group: evicted members, thieves and recorders open nothing that they must not.
+
 import {
   createApplicationMessage,
   createCommit,
@@ -35,7 +37,10 @@ async function exporter(context: GroupContext, state: ClientState): Promise<stri
   return hex(await mlsExporter(state.keySchedule.exporterSecret, 'test', new Uint8Array(0), 32, context.primitives));
 }
 
-/** The attack on a commit without new keys: the old epoch's init secret and the public snapshot give the next epoch. */
+/**
+ * The attack on a commit without new keys: the old epoch's init secret and the public snapshot give
+ * the next epoch.
+ */
 async function deriveNext(context: GroupContext, old: ClientState, snapshot: Uint8Array): Promise<string> {
   const { kdf } = context.primitives;
   const zeros = new Uint8Array(kdf.size);
@@ -50,7 +55,7 @@ async function deriveNext(context: GroupContext, old: ClientState, snapshot: Uin
 }
 
 describe('eviction', () => {
-  test('a removed member, with its real state, does not reach the next epoch’s exporter', async () => {
+  test('keeps a removed member, with its real state, from the next epoch’s exporter', async () => {
     const { context, states } = await openStates(4);
     const evicted = steal(at(states, 3));
     const removal = value(
@@ -67,7 +72,7 @@ describe('eviction', () => {
     expect(await openMessage(context, outcome.next, message.bytes)).toMatchObject({ ok: false });
   });
 
-  test('control: the same attack reaches it where a commit brings no new keys', async () => {
+  test('control: the same attack reaches the exporter if a commit brings no new keys', async () => {
     const { context, states } = await openStates(3);
     const thief = steal(at(states, 2));
     const { publicPackage } = await makeKeyPackage(context, createGroupIdentity(random.bytes));
@@ -82,7 +87,10 @@ describe('eviction', () => {
 });
 
 describe('a stolen state', () => {
-  /** Rewinds: takes every secret that the state keeps for the sender, and tries it as the ratchet of any generation up to its own. */
+  /**
+   * Rewinds: tries every secret that the state keeps for the sender as the ratchet of any
+   * generation up to its own.
+   */
   async function rewind(context: GroupContext, stolen: ClientState, message: PrivateMessage): Promise<boolean> {
     const kept = at(stolen.secretTree, 0).application;
     const secrets = [
@@ -103,7 +111,7 @@ describe('a stolen state', () => {
     return false;
   }
 
-  /** Ten messages of which the receiver never got the first; it has read and forgotten the other nine. */
+  /** Ten messages. The receiver never got the first; it has read and deleted the other nine. */
   async function loseTheFirst(context: GroupContext, sender: ClientState, receiver: ClientState) {
     const messages: PrivateMessage[] = [];
     let writing = sender;
@@ -130,7 +138,7 @@ describe('a stolen state', () => {
     for (const message of messages) expect(await rewind(context, stolen, message)).toBe(false);
   });
 
-  test('control: with the library’s own retention the same theft opens messages that were read and deleted', async () => {
+  test('control: with the library’s own retention the same theft opens read and deleted messages', async () => {
     const { context, states } = await openStates(2);
     const careless = {
       ...at(states, 1),
@@ -140,7 +148,7 @@ describe('a stolen state', () => {
     expect(await rewind(context, stolen, at(messages, 7))).toBe(true);
   });
 
-  test('of the epoch before decrypts until it is purged, and nothing after', async () => {
+  test('decrypts messages of its previous epoch until that epoch is purged, and none afterwards', async () => {
     const { context, states } = await openStates(2);
     const late = await sealMessage(context, at(states, 0), text('late'));
     const rotation = value(await proposeCommit(context, acceptAll, late.next, []));
@@ -157,7 +165,7 @@ describe('a stolen state', () => {
     expect(await openMessage(context, purged, next.bytes)).toMatchObject({ ok: true });
   });
 
-  test('holds one epoch before its own, however many there were; the library with retention 0 holds them all', async () => {
+  test('holds one epoch before its own, however many passed; the library with retention 0 holds them all', async () => {
     const { context, states } = await openStates(2);
     const hoarding = {
       ...context.config,
@@ -175,7 +183,7 @@ describe('a stolen state', () => {
     expect(hoarder.historicalReceiverData.size).toBeGreaterThan(3);
   });
 
-  test('is shut out by one honest commit of its victim; a commit of somebody else does not shut it out', async () => {
+  test('is shut out by one honest commit of its victim; a commit of another member does not shut it out', async () => {
     const { context, states } = await openStates(3);
     const stolen = steal(at(states, 0));
     const other = value(await proposeCommit(context, acceptAll, at(states, 1), []));
@@ -191,8 +199,8 @@ describe('a stolen state', () => {
   });
 });
 
-describe('what was used is zero', () => {
-  test('a state that a newer one replaced holds no secret that the newer one does not need', async () => {
+describe('used key material', () => {
+  test('is zeroed in a state that a newer one replaced, unless the newer one still needs it', async () => {
     const { context, states } = await openStates(3);
     const rotation = value(await proposeCommit(context, acceptAll, at(states, 0), []));
     for (const [old, next] of [
@@ -208,7 +216,7 @@ describe('what was used is zero', () => {
     }
   });
 
-  test('what was read while a commit was on its way stays read: the merged epoch has the used-up ratchet', async () => {
+  test('stays used up across a commit: the merged epoch keeps the advanced ratchet', async () => {
     const { context, states } = await openStates(2);
     const first = await sealMessage(context, at(states, 1), text('one'));
     const rotation = value(await proposeCommit(context, acceptAll, at(states, 0), []));
@@ -220,7 +228,7 @@ describe('what was used is zero', () => {
     expect(await openMessage(context, steal(merged), second.bytes)).toMatchObject({ ok: true });
   });
 
-  test('a destroyed group gives no key and takes no call', async () => {
+  test('is gone from a destroyed group, which gives no key and accepts no call', async () => {
     const { members } = await createRoom(2);
     const { group } = at(members, 0);
     const key = group.envelopeKey(group.epoch);
@@ -233,8 +241,8 @@ describe('what was used is zero', () => {
   });
 });
 
-describe('a holder of the connection string who did not join', () => {
-  test('opens nothing that was recorded, with the room secret, every snapshot, and a place in the room from then on', async () => {
+describe('a holder of the connection string that did not join', () => {
+  test('opens nothing that was recorded, with the room secret, every snapshot, and membership from then on', async () => {
     const room = await createRoom(3);
     const [alice, bob] = [at(room.members, 0).group, at(room.members, 1).group];
     const envelope = alice.envelopeKey(alice.epoch);
@@ -261,7 +269,7 @@ describe('a holder of the connection string who did not join', () => {
     expect(value(await bob.openMessage(message)).bytes).toEqual(text('for three'));
   });
 
-  test('control: a frame under a key from the room secret alone opens for whoever has it', async () => {
+  test('control: a frame under a key from the room secret alone opens for any holder of the secret', async () => {
     const room = await createRoom(1);
     const frame = sealEnvelope(room.keys.joinKey, text('to the string'), random.bytes);
     expect(openEnvelope(room.keys.joinKey, frame)).toEqual({ ok: true, value: text('to the string') });
@@ -291,7 +299,7 @@ describe('a message', () => {
     expect(value(await carol.openMessage(message)).bytes).toEqual(text('once'));
   });
 
-  test('names its sender, and with one bit changed nobody', async () => {
+  test('names its sender, and names nobody with one bit changed', async () => {
     const room = await createRoom(3);
     const [alice, bob] = [at(room.members, 0), at(room.members, 1)];
     const message = await bob.group.sealMessage(text('mine'));
@@ -311,7 +319,8 @@ describe('a message', () => {
     const posing = { ...forger, privatePath: { ...forger.privatePath, leafIndex: victim.privatePath.leafIndex } };
     const forged = await sealMessage(context, posing, text('it was her'));
     expect(await openMessage(context, steal(reader), forged.bytes)).toEqual({ ok: false, code: 'message-invalid' });
-    // With the victim's own key the very same way of making it is taken: it is the signature that tells them apart.
+    // Control: made the same way with the victim's own key, the message opens. So the signature
+    // makes the difference.
     const signed = { ...posing, signaturePrivateKey: victim.signaturePrivateKey };
     const real = value(
       await openMessage(context, steal(reader), (await sealMessage(context, signed, text('me'))).bytes),
@@ -319,7 +328,7 @@ describe('a message', () => {
     expect(real.message.leafIndex).toBe(0);
   });
 
-  test('after a gap opens with its number, up to the limit', async () => {
+  test('opens after a gap, with its generation, up to the limit', async () => {
     const room = await createRoom(2);
     const [alice, bob] = [at(room.members, 0).group, at(room.members, 1).group];
     const messages: Uint8Array[] = [];
@@ -330,7 +339,7 @@ describe('a message', () => {
     expect(value(await bob.openMessage(at(messages, 203))).generation).toBe(203);
   });
 
-  test('keeps no secret of another group state: a fresh group in the same room opens nothing', async () => {
+  test('needs the secrets of its own group state: a fresh group in the same room opens nothing', async () => {
     const { context, states } = await openStates(2);
     const twin = await createState(context, createGroupIdentity(random.bytes));
     const { bytes } = await sealMessage(context, at(states, 0), text('x'));

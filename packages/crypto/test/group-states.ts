@@ -1,4 +1,5 @@
-// Groups as bare states, with the library in reach: for attackers, thieves, and the controls that show what happens without our rules.
+// Groups as bare states, beside the bare library. They serve attackers, thieves, and the controls
+// that show the library without our rules.
 
 import { nativeCrypto } from '@sotto/crypto/native';
 import { decodeMlsMessage, emptyPskIndex, processMessage } from 'ts-mls';
@@ -17,7 +18,7 @@ export interface States {
   readonly states: ClientState[];
 }
 
-/** A room with `count` members as states. Nothing is zeroed here: a thief takes what he wants. */
+/** A room with `count` members as states. Nothing is zeroed here: a thief copies freely. */
 export async function openStates(count: number): Promise<States> {
   const context = await openContext(nativeCrypto, 'x-wing', newKeys(), 64);
   const identities = Array.from({ length: count }, () => createGroupIdentity(random.bytes));
@@ -44,13 +45,13 @@ export function processed(
   return Promise.all(states.map(async (state) => value(await processCommit(context, acceptAll, state, commit)).next));
 }
 
-/** What somebody gets who copies a member's memory. */
+/** @returns the state that a thief gets by copying a member's memory. */
 export function steal(state: ClientState): ClientState {
   const { clientConfig, ...rest } = state;
   return { ...structuredClone(rest), clientConfig };
 }
 
-/** The bare library, as it comes: the control for our rules. */
+/** The bare library with its defaults: the control for our rules. */
 export async function libraryProcesses(
   context: GroupContext,
   state: ClientState,

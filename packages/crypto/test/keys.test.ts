@@ -1,3 +1,5 @@
+// The key schedule, the capability and the fingerprint, compared with Node's own primitives.
+
 import { capabilityStatement, concatBytes } from '@sotto/protocol';
 import { SeededRandom } from '@sotto/fixtures';
 import { describe, expect, test } from 'vitest';
@@ -17,7 +19,7 @@ function flipped(bytes: Uint8Array, bit: number): Uint8Array {
 }
 
 describe('the key schedule', () => {
-  test("gives what Node's HKDF, SHA-256 and Ed25519 give, for any secret and onion", () => {
+  test('matches Node’s HKDF, SHA-256 and Ed25519 for any secret and onion', () => {
     for (let run = 0; run < 20; run += 1) {
       const secret = random.bytes(32);
       const onion = random.bytes(32);
@@ -38,7 +40,7 @@ describe('the key schedule', () => {
     for (const one of labels) expect(labels.filter((other) => other.startsWith(one))).toEqual([one]);
   });
 
-  test('gives another room for another secret, and the same room under another tag for another onion', () => {
+  test('gives another room for another secret, and the same secret another tag for another onion', () => {
     const elsewhere = deriveRoomKeys({ roomSecret, onionKey: flipped(onionKey, 0) });
     expect(elsewhere.roomId).toEqual(keys.roomId);
     expect(elsewhere.roomTag).not.toEqual(keys.roomTag);
@@ -47,7 +49,7 @@ describe('the key schedule', () => {
     expect(other.capabilityKey).not.toEqual(keys.capabilityKey);
   });
 
-  test('leaves the secret as it was, and refuses one of another length', () => {
+  test('leaves the secret unchanged, and refuses one of another length', () => {
     const secret = roomSecret.slice();
     deriveRoomKeys({ roomSecret: secret, onionKey });
     expect(secret).toEqual(roomSecret);
@@ -55,7 +57,7 @@ describe('the key schedule', () => {
       expect(() => deriveRoomKeys({ roomSecret: new Uint8Array(length), onionKey })).toThrow(RangeError);
   });
 
-  test('is over when the room is: no secret can be used any more', () => {
+  test('ends with the room: afterwards no secret can be used', () => {
     const room = deriveRoomKeys({ roomSecret, onionKey });
     destroyRoomKeys(room);
     for (const secret of [room.capabilitySecret, room.clientAuthorisationSeed]) {
@@ -70,7 +72,7 @@ describe('the capability', () => {
   const signature = signCapability(keys, { challenge, from: 77 });
   const verifies = (statement: Uint8Array): boolean => nodeVerify(keys.capabilityKey, statement, signature);
 
-  test("is a signature that Node verifies, byte for byte Node's own", () => {
+  test('is a signature that Node verifies, byte for byte equal to Node’s own', () => {
     const statement = capabilityStatement({ challenge, roomTag: keys.roomTag, roomId: keys.roomId, from: 77 });
     expect(verifies(statement)).toBe(true);
     const seed = keys.capabilitySecret.use((bytes) => bytes.slice(0, 32));
@@ -109,7 +111,7 @@ describe('the capability', () => {
   });
 });
 
-describe("a member's key", () => {
+describe('a member’s key', () => {
   const memberKey = random.bytes(32);
 
   test('has a fingerprint of 16 digits that follows from its key alone', () => {

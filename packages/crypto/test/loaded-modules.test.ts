@@ -1,4 +1,5 @@
-// A program on native primitives loads no code that it does not use: an image can leave it out.
+// A program on native primitives loads no code that it does not use, so an image can leave that
+// code out.
 
 import { spawnSync } from 'node:child_process';
 import { expect, test } from 'vitest';

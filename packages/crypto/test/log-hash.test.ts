@@ -1,3 +1,5 @@
+// The log hash finds every difference between two logs, and nothing else.
+
 import fc from 'fast-check';
 import { toHex } from '@sotto/protocol';
 import { expect, test } from 'vitest';
@@ -33,7 +35,7 @@ function hashOf(start: Uint8Array, entries: readonly Entry[]): string {
   );
 }
 
-test('is what PROTOCOL.md says, computed anew with Node’s hash', () => {
+test('the log hash is as PROTOCOL.md defines it, computed again with Node’s hash', () => {
   fc.assert(
     fc.property(authenticator, log, (start, entries) => {
       const first = nodeHash('sotto/1 log', start, u64(5)).slice(0, 16);
@@ -46,7 +48,7 @@ test('is what PROTOCOL.md says, computed anew with Node’s hash', () => {
   );
 });
 
-test('is another for who was shown another log: a frame less, changed, moved, or under another number', () => {
+test('the log hash differs after another log: a frame missing, changed, moved, or under another number', () => {
   fc.assert(
     fc.property(authenticator, log, fc.nat(), (start, entries, at) => {
       const place = at % entries.length;
@@ -67,7 +69,7 @@ test('is another for who was shown another log: a frame less, changed, moved, or
   );
 });
 
-test('is another on the two sides of a fork, and the same for all who were shown the same', () => {
+test('the log hash differs on the two sides of a fork, and is equal after the same frames', () => {
   fc.assert(
     fc.property(authenticator, authenticator, log, (one, other, entries) => {
       expect(hashOf(one, entries)).toBe(hashOf(one.slice(), entries));

@@ -1,4 +1,4 @@
-// The same primitives by Node's own implementation, against which ours are compared.
+// The same primitives by Node's own implementation, for comparison with ours.
 
 import { createHash, createPrivateKey, createPublicKey, hkdfSync, sign, verify } from 'node:crypto';
 

@@ -1,4 +1,5 @@
-// What RFC 9420 computes, held against the vectors of the MLS working group: by the library on any primitives, and by our own decoders.
+// The computations of RFC 9420, checked against the vectors of the MLS working group: by the
+// library on any primitives, and by our own decoders.
 
 import { toHex } from '@sotto/protocol';
 import { nativeCrypto } from '@sotto/crypto/native';
@@ -46,14 +47,14 @@ import type {
   WelcomeCase,
 } from './rfc9420-files.ts';
 
-/** XORed with the nonce by who sends; the vectors' nonces are those before. */
+/** The sender XORs it with the nonce; the vectors give the nonces before that. */
 const NO_GUARD = new Uint8Array(4) as Uint8Array & { length: 4 };
 const RETENTION = { retainKeysForGenerations: 0, retainKeysForEpochs: 1, maximumForwardRatchetSteps: 200 };
 const is = (bytes: Uint8Array, expected: string): boolean => toHex(bytes) === expected;
-/** The figures of `crypto-basics` have the length of a key in front of it. */
+/** The values of `crypto-basics` have the length of a key in front of it. */
 const keyOf = (text: string): Uint8Array => hex(text).subarray(1);
 
-/** What a decoder of the library read, if it used up all the bytes. */
+/** @returns the result of a library decoder, if it used up all the bytes. */
 export function whole<Value>(decoded: readonly [Value, number] | undefined, bytes: Uint8Array): Value {
   if (decoded?.[1] !== bytes.length) throw new Error('more or less than one thing');
   return decoded[0];
@@ -189,7 +190,10 @@ export async function transcriptHolds({ hash }: CiphersuiteImpl, one: Transcript
   );
 }
 
-/** The vectors of message protection name no tree, only the sender's leaf: every tree with a leaf there will do. */
+/**
+ * The vectors of message protection name no tree, only the sender's leaf. Any tree with a leaf
+ * there will do.
+ */
 function someTree(): RatchetTree {
   const bytes = hex(at(casesOf('passive-client-welcome'), 0).ratchet_tree);
   return whole(decodeRatchetTree(bytes, 0), bytes);
@@ -245,7 +249,7 @@ function contentOf(content: OpenedContent): string {
   }
 }
 
-/** Through our own decoders, as the host of a room reads them. */
+/** Reads through our own decoders, as a member of a room does. */
 export async function welcomeHolds(suite: CiphersuiteImpl, one: WelcomeCase): Promise<boolean> {
   const room = await roomOf(suite);
   const keyPackage = value(await decodeKeyPackage(hex(one.key_package)));
@@ -277,13 +281,17 @@ export async function passiveHolds(suite: CiphersuiteImpl, one: PassiveWelcome):
     suite,
     whole(decodeRatchetTree(treeBytes, 0), treeBytes),
     undefined,
-    // The vector's key packages ran out in 2024; the rule that rooms have is no better: their key packages do not run out.
+    // The vector's key packages expired in 2024. In a room no key package expires, so our
+    // configuration accepts them.
     { ...defaultClientConfig, lifetimeConfig: room.config.lifetimeConfig },
   );
   return is(state.keySchedule.epochAuthenticator, one.initial_epoch_authenticator);
 }
 
-/** Every message reads as what it is and is written as it was; what is inside another is there, byte for byte. */
+/**
+ * Every message decodes as its kind and encodes to the same bytes; a message inside another is
+ * there, byte for byte.
+ */
 export async function messagesHold(suite: CiphersuiteImpl, one: Messages): Promise<boolean> {
   const kinds = {
     mls_welcome: 'mls_welcome',
@@ -310,7 +318,10 @@ export async function messagesHold(suite: CiphersuiteImpl, one: Messages): Promi
   );
 }
 
-/** The group info by the one leaf of its tree, the key package and its leaf by themselves. */
+/**
+ * The group info verifies by the one leaf of its tree; the key package and its leaf verify by
+ * themselves.
+ */
 async function areSigned({ signature }: CiphersuiteImpl, one: Messages): Promise<boolean> {
   const info = decodeMlsMessage(hex(one.mls_group_info), 0)?.[0];
   const offer = value(await decodeKeyPackage(hex(one.mls_key_package)));
@@ -324,7 +335,7 @@ async function areSigned({ signature }: CiphersuiteImpl, one: Messages): Promise
 }
 
 const contexts = new WeakMap<CiphersuiteImpl, RoomContext>();
-/** A room on these very primitives. */
+/** A room on these primitives. */
 export async function roomOf(suite: CiphersuiteImpl): Promise<RoomContext> {
   const found = contexts.get(suite) ?? {
     ...(await openContext(nativeCrypto, 'x25519', newKeys(), 64)),

@@ -1,4 +1,4 @@
-// The vectors of RFC 9420 as they are read from their files, and the damage by which every check is checked.
+// The vectors of RFC 9420 as read from their files, and the damage that tests each check.
 
 import { readFileSync } from 'node:fs';
 import { fromHex } from '@sotto/protocol';
@@ -164,7 +164,7 @@ export function hex(text: string): Uint8Array {
   return bytes;
 }
 
-/** Every copy of the case in which one bit of one expected value is another. */
+/** @returns every copy of the case in which one bit of one expected value differs. */
 export function damaged<Case>(
   original: Case,
   expected: readonly string[],
@@ -196,7 +196,10 @@ function flipAt(value: unknown, path: readonly string[]): void {
   else throw new Error('no such value');
 }
 
-/** The lowest bit of the middle byte: in the midst of a value, not in the kinds and lengths at its beginning. */
+/**
+ * Flips the lowest bit of the middle byte, which is inside the value and not in the kinds and
+ * lengths at its beginning.
+ */
 function flippedHex(text: string): string {
   const middle = 2 * Math.floor(text.length / 4) + 1;
   const digit = Number.parseInt(text.charAt(middle), 16) ^ 1;

@@ -1,3 +1,5 @@
+// The vectors of RFC 9420 hold on both sets of primitives, and fail with one bit changed.
+
 import { equalBytes } from '@sotto/protocol';
 import { nativeCrypto } from '@sotto/crypto/native';
 import type { CiphersuiteImpl } from 'ts-mls';
@@ -26,7 +28,7 @@ import {
 import { casesOf, damaged, hex } from './rfc9420-files.ts';
 
 type Check<Case> = (suite: CiphersuiteImpl, one: Case) => Promise<boolean>;
-/** What does not open or decode does not hold. */
+/** @returns whether the check holds. An input that does not open or decode does not hold. */
 const holds = async <Case>(check: Check<Case>, suite: CiphersuiteImpl, one: Case): Promise<boolean> => {
   try {
     return await check(suite, one);
@@ -40,7 +42,7 @@ function family<Case>(name: string, cases: readonly Case[], expected: readonly s
   test.each<readonly [string, GroupCrypto]>([
     ['native', nativeCrypto],
     ['pure', pureCrypto],
-  ])(`${name} holds, and no longer with one bit changed (%s)`, async (_name, crypto) => {
+  ])(`${name} holds, and fails with one bit changed (%s)`, async (_name, crypto) => {
     const suite = await openSuite(crypto, 'x25519');
     expect(cases.length).toBeGreaterThan(0);
     for (const one of cases) {
@@ -101,7 +103,7 @@ describe('the vectors of RFC 9420, suite 3', () => {
 });
 
 describe('our own rules over the vectors of RFC 9420', () => {
-  test('whoever is no member of a room is refused, however well he is made', async () => {
+  test('refuse a sender outside the room, even if it is well-formed', async () => {
     const room = await roomOf(await openSuite(nativeCrypto, 'x25519'));
     const { key_package: keyPackage } = at(casesOf('passive-client-welcome'), 0);
     const messages = at(casesOf('messages'), 0);
@@ -111,7 +113,7 @@ describe('our own rules over the vectors of RFC 9420', () => {
     expect(await decodeSnapshot(room, hex(messages.mls_group_info))).toEqual({ ok: false, code: 'group-foreign' });
   });
 
-  test('one byte more, or one less, and a message is not read', async () => {
+  test('refuse a message with one byte more or less', async () => {
     for (const text of Object.values(at(casesOf('messages'), 0)).filter((one) => one.startsWith('0001000'))) {
       const bytes = hex(text);
       expect((await readCommit(bytes)).ok).toBe(true);
@@ -121,7 +123,7 @@ describe('our own rules over the vectors of RFC 9420', () => {
     }
   });
 
-  test('a proposal is written as it was read', () => {
+  test('write a proposal back as it was read', () => {
     const bytes = hex(at(casesOf('message-protection'), 0).proposal);
     expect(equalBytes(encodeProposal(whole(decodeProposal(bytes, 0), bytes)), bytes)).toBe(true);
   });

@@ -1,4 +1,5 @@
-// Where secrets lie: in locked memory where the system has it, and it is said truthfully where it has not.
+// The memory of secrets: locked where the system allows it, and reported as unlocked where it does
+// not.
 
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import { platform } from 'node:process';
@@ -11,7 +12,7 @@ import { Secret, useSecretMemory } from '../src/secret.ts';
 const ARENA_BYTES = 32 * 1024;
 const ordinary: AllocateArena = (bytes) => new Uint8Array(bytes);
 
-/** A system that counts as locked what it hands out, up to `limit`. */
+/** A system that reports as locked the memory that it allocates, up to `limit`. */
 function systemThatLocks(limit: number): { allocate: AllocateArena; locked: () => number } {
   let locked = 0;
   return {
@@ -24,7 +25,7 @@ function systemThatLocks(limit: number): { allocate: AllocateArena; locked: () =
 }
 
 describe('memory in arenas', () => {
-  test('is locked while the system locks all of it, and not from then on', () => {
+  test('is locked while the system locks all of it, and unlocked after the first failure', () => {
     const system = systemThatLocks(2 * ARENA_BYTES);
     const memory = makeArenaMemory(system.allocate, system.locked);
     for (let arena = 0; arena < 2; arena += 1) {
@@ -48,13 +49,13 @@ describe('memory in arenas', () => {
       },
       () => 0,
     ],
-  ])('with %s is unlocked, says so and works', (_what, allocate, locked) => {
+  ])('is unlocked, reports it and works with %s', (_what, allocate, locked) => {
     const memory = makeArenaMemory(allocate, locked);
     expect(memory.status).toBe('unlocked');
     expect(memory.allocate(64)).toEqual(new Uint8Array(64));
   });
 
-  test('gives each holder bytes of its own, zero at first, and no place twice', () => {
+  test('gives each holder bytes of its own, zero at first, and reuses no place', () => {
     fc.assert(
       fc.property(fc.array(fc.tuple(fc.nat(2 * ARENA_BYTES), fc.boolean()), { maxLength: 200 }), (wishes) => {
         const memory = makeArenaMemory(ordinary, () => 0);
@@ -91,7 +92,10 @@ function lockedMappings(): readonly Mapping[] {
     .filter(({ flags }) => flags.includes('lo') && flags.includes('dd'));
 }
 
-/** How often `wanted` lies in locked memory. It is compared as numbers xor 255, so that the search finds no copy of its own. */
+/**
+ * @returns the number of copies of a secret in locked memory. The caller gives it xor 255, so that
+ * the search finds no copy of its own.
+ */
 function countLocked(inverted: Uint8Array): number {
   const memory = openSync('/proc/self/mem', 'r');
   let count = 0;
@@ -109,7 +113,7 @@ describe.runIf(platform === 'linux')('a program that locks its secrets', () => {
   const lockedBytes = (): number =>
     1024 * Number(/^VmLck:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1] ?? 0);
 
-  test('says of them what the system says, has them there and nowhere else of its own, and leaves nothing', async () => {
+  test('reports the status that the system confirms, keeps one locked copy of a secret, and leaves none', async () => {
     const inverted = Uint8Array.from({ length: 32 }, (_, index) => 100 + index * 3);
     const before = lockedBytes();
     const memory = await lockSecrets();
@@ -125,7 +129,7 @@ describe.runIf(platform === 'linux')('a program that locks its secrets', () => {
     expect(countLocked(inverted)).toBe(0);
   });
 
-  test('cannot choose again once there is a secret', () => {
+  test('cannot choose other memory after its first secret', () => {
     const memory = makeArenaMemory(ordinary, () => 0);
     expect(() => useSecretMemory(memory)).toThrow('after the first secret');
   });

@@ -1,3 +1,5 @@
+// A secret is never printed, and is zero after its end.
+
 import { deepStrictEqual } from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { Console } from 'node:console';
@@ -11,7 +13,10 @@ import { deriveRoomKeys, Secret } from '../src/index.ts';
 const BYTES = Uint8Array.from({ length: 32 }, (_, index) => 200 + index);
 const SHOWN_NUMBERS_MIN = 8;
 
-/** Whether a text has the bytes in it: as decimal numbers, hexadecimal, base64 or characters. */
+/**
+ * @returns whether a text has the bytes in it: as decimal numbers, hexadecimal, base64 or
+ * characters.
+ */
 function shows(text: string): boolean {
   const buffer = Buffer.from(BYTES);
   const numbers = new Set(text.match(/\b2[0-3]\d\b/g));
@@ -100,14 +105,14 @@ describe('a secret', () => {
     expect(shows(print(new Secret(BYTES.slice())))).toBe(false);
   });
 
-  test('control: bytes that are not in one are shown by nearly all of these', () => {
+  test('control: nearly all of these show plain bytes', () => {
     const showing = ways.filter(([, print]) => shows(print(BYTES)));
-    // These show one number at most, whatever they are given.
+    // These show one number at most, for any value.
     const meagre = ['%d', '%i', '%f'];
     expect(showing.map(([name]) => name)).toEqual(ways.map(([name]) => name).filter((name) => !meagre.includes(name)));
   });
 
-  /** What a program prints that prints, warns of and dies of `value`. */
+  /** @returns the output of a program that prints `value`, warns of it, and crashes with it. */
   function lastWords(value: string): string {
     const program = `
       import { Secret } from './packages/crypto/src/secret.ts';
@@ -121,17 +126,17 @@ describe('a secret', () => {
     return run.stdout + run.stderr;
   }
 
-  test('is not shown by a program that dies of it', () => {
+  test('is not shown by a program that crashes with it', () => {
     const words = lastWords('new Secret(bytes.slice())');
     expect(words).toContain('[secret]');
     expect(shows(words)).toBe(false);
     expect(shows(lastWords('bytes'))).toBe(true);
   });
 
-  test('is not shown by the keys that hold it', () => {
+  test('is not shown by an object of keys that holds it', () => {
     const keys = deriveRoomKeys({ roomSecret: BYTES, onionKey: BYTES });
     for (const [name, print] of ways) {
-      // Nothing makes bytes of an object that is neither bytes nor text.
+      // The keys are an object of neither bytes nor text, so nothing makes bytes of them.
       if (name === 'bytes made of it') continue;
       for (const secret of [keys.capabilitySecret, keys.clientAuthorisationSeed]) {
         const bytes = secret.use((own) => own.slice());
@@ -143,18 +148,18 @@ describe('a secret', () => {
     }
   });
 
-  test('lends its bytes, and gives back what the borrower returns', () => {
+  test('lends its bytes, and returns the borrower’s result', () => {
     expect(new Secret(BYTES.slice()).use((bytes) => bytes[0])).toBe(200);
   });
 
-  test('takes its bytes: those of whoever made it are zero from then on', () => {
+  test('moves its bytes: the caller’s array is zero from then on', () => {
     const bytes = BYTES.slice();
     const secret = new Secret(bytes);
     expect(bytes).toEqual(new Uint8Array(32));
     expect(secret.use((own) => Uint8Array.from(own))).toEqual(BYTES);
   });
 
-  test('zeroes its bytes at its end and is not usable after, twice if need be', () => {
+  test('zeroes its bytes when destroyed, also twice, and refuses every later use', () => {
     const secret = new Secret(BYTES.slice());
     const kept = secret.use((own) => own);
     secret.destroy();

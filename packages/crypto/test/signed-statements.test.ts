@@ -1,3 +1,5 @@
+// Orders and leave proofs: valid ones are accepted, and every other signature is refused.
+
 import { ed25519 } from '@noble/curves/ed25519.js';
 import { concatBytes, orderStatement } from '@sotto/protocol';
 import type { Move, Order, SignedOrder } from '@sotto/protocol';
@@ -30,7 +32,7 @@ function changed(bytes: Uint8Array, at: number): Uint8Array {
   return copy;
 }
 
-/** The same signature with S + L for S: the same point, in another form. */
+/** The same signature with S + L for S: the same scalar in another encoding. */
 function malleable(signature: Uint8Array): Uint8Array {
   let s = BigInt(`0x${Buffer.from(signature.subarray(32)).reverse().toString('hex')}`) + ed25519.Point.Fn.ORDER;
   const forged = signature.slice();
@@ -39,13 +41,14 @@ function malleable(signature: Uint8Array): Uint8Array {
 }
 
 describe('an order', () => {
-  test.each(orders)('of the moderator holds: $type $mode', (order) => {
+  test.each(orders)('holds if the moderator signed it: $type $mode', (order) => {
     expect(verifyOrder({ order: signed(order), roomId, moderatorKey })).toBe(true);
   });
 
-  test.each(orders)('by anybody else, for another room, or changed, does not: $type $mode', (order) => {
+  test.each(orders)('is refused from another signer, for another room, or changed: $type $mode', (order) => {
     const good = signed(order);
-    // Whoever has the connection string has this public key, the room secret, and any key that he makes himself.
+    // A holder of the connection string has this public key, the room secret, and any key of its
+    // own.
     expect(verifyOrder({ order: signed(order, random.bytes(32)), roomId, moderatorKey })).toBe(false);
     expect(verifyOrder({ order: signed(order, seed, random.bytes(16)), roomId, moderatorKey })).toBe(false);
     expect(verifyOrder({ order: good, roomId: random.bytes(16), moderatorKey })).toBe(false);
@@ -57,7 +60,7 @@ describe('an order', () => {
     }
   });
 
-  test('is no other order: each signature holds for its own statement only', () => {
+  test('has a signature that holds for no other order', () => {
     const all = orders.map((order) => signed(order));
     for (const one of all) {
       for (const other of all) {
@@ -68,7 +71,7 @@ describe('an order', () => {
     }
   });
 
-  test('is not what the onion key signs for anything else: the statement begins with its label', () => {
+  test('differs from all else that the onion key signs: the statement begins with its label', () => {
     for (const order of orders) {
       const statement = orderStatement(roomId, order);
       expect(Buffer.from(statement.subarray(0, 13)).toString()).toBe('sotto/1 order');
@@ -77,7 +80,7 @@ describe('an order', () => {
     }
   });
 
-  test('with a signature or a key of another length is refused, and throws nothing', () => {
+  test('is refused with a signature or a key of another length, and nothing throws', () => {
     const [order] = orders;
     if (order === undefined) throw new Error('an order');
     const good = signed(order);
@@ -89,19 +92,19 @@ describe('an order', () => {
   });
 });
 
-describe('signatures outside MLS are judged as inside it', () => {
+describe('a signature outside MLS, held to the rules inside it', () => {
   const [order] = orders;
   if (order === undefined) throw new Error('an order');
   const statement = orderStatement(roomId, order);
 
-  test('S + L for S is refused; the bare library takes it, Node does not', () => {
+  test('is refused with S + L for S; the bare library accepts it, Node does not', () => {
     const forged = malleable(signed(order).signature);
     expect(verifyOrder({ order: { ...signed(order), signature: forged }, roomId, moderatorKey })).toBe(false);
     expect(nodeVerify(moderatorKey, statement, forged)).toBe(false);
     expect(nacl.sign.detached.verify(statement, forged, moderatorKey)).toBe(true);
   });
 
-  test('a key of small order, under which one signature fits all, is refused; the bare library takes it', () => {
+  test('is refused under a key of small order, where one signature fits all; the bare library accepts it', () => {
     const identityPoint = Uint8Array.from([1, ...new Uint8Array(31)]);
     const universal = concatBytes(identityPoint, new Uint8Array(32));
     expect(
@@ -115,13 +118,13 @@ describe('a leave proof', () => {
   const ben = createGroupIdentity(random.bytes);
   const proof = proveLeave(ben, roomId);
 
-  test('holds for its member in its room, as Node computes it anew', () => {
+  test('holds for its member in its room, as Node computes it', () => {
     expect(verifyLeave({ proof, roomId, memberKey: ben.memberKey })).toBe(true);
     const statement = concatBytes(new TextEncoder().encode('sotto/1 leave'), roomId, ben.memberId);
     expect(nodeVerify(ben.memberKey, statement, proof.signature)).toBe(true);
   });
 
-  test('holds for nobody else, nowhere else, and in one form', () => {
+  test('is refused for another member, another room, or in any other encoding', () => {
     const carla = createGroupIdentity(random.bytes);
     expect(verifyLeave({ proof: { ...proof, memberId: carla.memberId }, roomId, memberKey: ben.memberKey })).toBe(
       false,

@@ -1,3 +1,5 @@
+// The published vectors hold for this package, and for Node's own primitives.
+
 import { readFileSync } from 'node:fs';
 import {
   concatBytes,
@@ -53,7 +55,7 @@ function hex(text: string): Uint8Array {
 const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
 
 describe('vectors/key-schedule.json', () => {
-  test.each(casesOf('key-schedule') as readonly KeyCase[])('$name', (one) => {
+  test.each(casesOf('key-schedule') as readonly KeyCase[])('matches our key schedule: $name', (one) => {
     const keys = deriveRoomKeys({ roomSecret: hex(one.roomSecret), onionKey: hex(one.onionKey) });
     const group = deriveGroupKeys({ roomSecret: hex(one.roomSecret), roomId: keys.roomId });
     const memberKey = hex(one.memberKey);
@@ -76,7 +78,7 @@ describe('vectors/key-schedule.json', () => {
     }).toEqual(one.expect);
   });
 
-  test.each(casesOf('key-schedule') as readonly KeyCase[])("$name, by Node's own implementation", (one) => {
+  test.each(casesOf('key-schedule') as readonly KeyCase[])('matches Node’s own implementation: $name', (one) => {
     const seed = nodeHkdf(hex(one.roomSecret), 'sotto/1 capability seed');
     const { roomTag = '', roomId = '', capabilitySignature, capabilityKey } = one.expect;
     const from = new Uint8Array(8);
@@ -107,7 +109,11 @@ interface OrderCase {
   readonly expectError?: string;
 }
 
-/** Takes an order as a member does. @returns what it says, or the code that refuses it. */
+/**
+ * Processes an order as a member does.
+ *
+ * @returns its content, or the code that refuses it.
+ */
 function obey(one: OrderCase): Readonly<Record<string, unknown>> | string {
   const decoded = one.order === undefined ? decodeMove(hex(one.move ?? '')) : decodeSignedOrder(hex(one.order));
   if (!decoded.ok) return decoded.code;
@@ -121,7 +127,7 @@ function obey(one: OrderCase): Readonly<Record<string, unknown>> | string {
 }
 
 describe('vectors/order.json', () => {
-  test.each(casesOf('order') as readonly OrderCase[])('$name', (one) => {
+  test.each(casesOf('order') as readonly OrderCase[])('matches our statements and signatures: $name', (one) => {
     expect(obey(one)).toEqual(one.expect ?? one.expectError);
   });
 });
@@ -135,7 +141,7 @@ interface LogCase {
 }
 
 describe('vectors/log-hash.json', () => {
-  test.each(casesOf('log-hash') as readonly LogCase[])('$name', (one) => {
+  test.each(casesOf('log-hash') as readonly LogCase[])('matches our log hash: $name', (one) => {
     let hash = startLog({ epochAuthenticator: hex(one.epochAuthenticator), sequence: one.sequence });
     expect(toHex(hash)).toBe(one.expect.start);
     const hashes = one.frames.map(({ sequence, body }) => {
@@ -147,7 +153,7 @@ describe('vectors/log-hash.json', () => {
 });
 
 describe('vectors/envelope.json', () => {
-  test.each(casesOf('envelope') as readonly EnvelopeCase[])('$name', (one) => {
+  test.each(casesOf('envelope') as readonly EnvelopeCase[])('matches our envelope: $name', (one) => {
     const key = new Secret(hex(one.key));
     const opened = openEnvelope(key, hex(one.body));
     if (one.expect === undefined || !opened.ok) {

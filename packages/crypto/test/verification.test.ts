@@ -1,3 +1,5 @@
+// The safety number and the room code follow their formulas, computed again with Node.
+
 import { wordlist } from '@scure/bip39/wordlists/english.js';
 import { createHash } from 'node:crypto';
 import { SeededRandom } from '@sotto/fixtures';
@@ -8,7 +10,7 @@ import { at, createRoom, applyCommit, value } from './group-room.ts';
 const random = new SeededRandom(17);
 
 describe('the safety number', () => {
-  test('has 60 digits, the same on both sides, another for every pair and for every change of a key', () => {
+  test('has 60 digits, equal on both sides, and differs for every pair and every changed key', () => {
     const [ada, bea, cia] = [1, 2, 3].map(() => createGroupIdentity(random.bytes));
     if (!ada || !bea || !cia) throw new Error('three');
     const number = safetyNumber(ada, bea);
@@ -18,7 +20,7 @@ describe('the safety number', () => {
     expect(new Set([number, safetyNumber(ada, cia), safetyNumber(bea, cia), safetyNumber(swapped, bea)]).size).toBe(4);
   });
 
-  test('is what its description says, computed anew with Node’s hash', () => {
+  test('follows its formula, computed again with Node’s hash', () => {
     const [ada, bea] = [createGroupIdentity(random.bytes), createGroupIdentity(random.bytes)];
     const pair = Buffer.concat(
       [ada, bea]
@@ -50,7 +52,7 @@ describe('the room code', () => {
     expect(roomCode(authenticator)).toHaveLength(6);
   });
 
-  test('is equal for all members of an epoch, another in the next, and another on the two sides of a fork', async () => {
+  test('is equal for all members of an epoch, and differs in the next one and across a fork', async () => {
     const { members } = await createRoom(3);
     const codes = () =>
       members.map(({ group }) => roomCode(group.epochAuthenticator(group.epoch) ?? new Uint8Array(0)).join(' '));

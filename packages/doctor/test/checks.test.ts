@@ -24,14 +24,14 @@ describe('the shipped stack', () => {
     expect(overall(findings)).toBe('green');
   });
 
-  test('as it was taken has nothing red, and two requirements that cannot be told', () => {
+  test('has no red requirement as recorded, and two that cannot be determined', () => {
     const findings = examine(shippedStack());
     expect(codes(findings, 'red')).toEqual([]);
     expect(codes(findings, 'cannot-tell')).toEqual(['image-released', 'engine-holes']);
     expect(overall(findings)).toBe('cannot-tell');
   });
 
-  test('is all green for a guest, too, with three services and no private network', () => {
+  test('is all green for a guest with three services and no private network', () => {
     const snapshot = wholeStack();
     const guests = ['tor-client', 'gate', 'client'];
     snapshot.containers = snapshot.containers.filter(({ service }) => guests.includes(service));
@@ -43,7 +43,7 @@ describe('the shipped stack', () => {
     expect(examine(snapshot).filter(({ state }) => state !== 'green')).toEqual([]);
   });
 
-  test('is all green with a client that has left and whose container is still there', () => {
+  test('is all green with an ended client whose container remains', () => {
     const snapshot = wholeStack();
     const why = unseen('not-running');
     const gone = { ...of(snapshot, 'client'), name: 'client-run-2', running: false, processes: why, listeners: why };
@@ -60,7 +60,7 @@ describe('the shipped stack', () => {
 });
 
 describe('a broken requirement', () => {
-  test.each(FAULTS)('%s: %s turns red, and nothing else does', (code, _what, breakIt) => {
+  test.each(FAULTS)('turns its own check red and no other: %s, %s', (code, _what, breakIt) => {
     const snapshot = wholeStack();
     breakIt(snapshot);
     const findings = examine(snapshot);
@@ -78,8 +78,8 @@ describe('a broken requirement', () => {
   });
 });
 
-describe('something that could not be seen', () => {
-  test('is never green', () => {
+describe('an unseen fact', () => {
+  test('is never reported green', () => {
     const blind = wholeStack();
     const why = unseen('not-this-machine');
     Object.assign(blind, { machine: why, release: why, probes: why });
@@ -107,7 +107,7 @@ describe('something that could not be seen', () => {
     expect(findings.filter(({ state, next }) => state !== 'red' && next !== undefined)).toEqual([]);
   });
 
-  test('is not green if there is nothing to check', () => {
+  test('is not reported green if there is nothing to check', () => {
     const empty: Snapshot = { ...wholeStack(), containers: [], networks: [], volumes: [], probes: seen([]) };
     const findings = examine(empty);
     // What is of the engine and the machine alone is still there.
@@ -121,13 +121,13 @@ describe('something that could not be seen', () => {
         void Object.assign(valueOf(s.probes as Seen<object[]>)[0] ?? {}, { outcome: unseen('probe-failed') }),
     ],
     ['one probe did not see what is certainly there', (s: Draft<Snapshot>) => void (probe(s).control = 'failed')],
-  ])('leaves it open: %s', (_what, breakIt) => {
+  ])('leaves the probe’s checks undetermined: %s', (_what, breakIt) => {
     const snapshot = wholeStack();
     breakIt(snapshot);
     expect(codes(examine(snapshot), 'cannot-tell')).toEqual(['probe-outside', 'probe-gateway']);
   });
 
-  test('leaves core dumps open that go to a program which respects the limit', () => {
+  test('leaves core dumps undetermined if they go to a program that respects the limit', () => {
     const snapshot = wholeStack();
     setPattern(snapshot, '|/usr/lib/systemd/systemd-coredump %P %u');
     const findings = examine(snapshot);
@@ -135,13 +135,13 @@ describe('something that could not be seen', () => {
     expect(codes(findings, 'red')).toEqual([]);
   });
 
-  test('leaves a service open that is still starting', () => {
+  test('leaves a service undetermined that is still starting', () => {
     const snapshot = wholeStack();
     of(snapshot, 'host').health = 'starting';
     expect(codes(examine(snapshot), 'cannot-tell')).toEqual(['stack-runs']);
   });
 
-  test('leaves an image open that the release does not list', () => {
+  test('leaves an image undetermined that the release does not list', () => {
     const snapshot = wholeStack();
     delete valueOf(snapshot.release as Seen<{ images: Record<string, string[]> }>).images['sotto-relay'];
     expect(codes(examine(snapshot), 'cannot-tell')).toEqual(['image-released']);
@@ -149,13 +149,13 @@ describe('something that could not be seen', () => {
 });
 
 describe('swap', () => {
-  test('in compressed memory does not count', () => {
+  test('does not count if it is compressed memory', () => {
     const snapshot = wholeStack();
     addSwap(snapshot, '/dev/zram0');
     expect(overall(examine(snapshot))).toBe('green');
   });
 
-  test('on a disk is out of reach with cgroup v2, and with swappiness 0', () => {
+  test('is out of reach on a disk with cgroup v2 and swappiness 0', () => {
     const second = wholeStack();
     addSwap(second, '/dev/sda2');
     toCgroup2(second);

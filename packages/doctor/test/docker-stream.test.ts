@@ -27,12 +27,12 @@ describe('an attached stream', () => {
     expect(standardOutput(bytes)).toBe('one two');
   });
 
-  test('that was cut off gives its complete part', () => {
+  test('gives its complete part if it was cut off', () => {
     expect(standardOutput(frame(1, 'whole').subarray(0, 10))).toBe('wh');
     expect(standardOutput(Buffer.from([1, 0, 0]))).toBe('');
   });
 
-  test('that is longer than allowed is not read on', async () => {
+  test('is read no further than its limit', async () => {
     await expect(readAll(Readable.from([Buffer.alloc(6), Buffer.alloc(6)]), 10)).rejects.toThrow('longer than allowed');
     expect((await readAll(Readable.from([Buffer.alloc(6), 'text']), 10)).length).toBe(10);
   });
@@ -45,7 +45,7 @@ describe('an archive', () => {
     );
   });
 
-  test('without a file gives none', () => {
+  test('gives nothing if it has no file', () => {
     expect(fileInArchive(Buffer.concat([entry('2', ''), Buffer.alloc(1024)]))).toBeUndefined();
     expect(fileInArchive(Buffer.alloc(0))).toBeUndefined();
   });

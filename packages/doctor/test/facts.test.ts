@@ -15,7 +15,7 @@ const BARE: RawContainer = {
   NetworkSettings: {},
 };
 
-describe('compose files besides the repository’s', () => {
+describe('the compose files besides the repository’s', () => {
   const made = (...files: readonly string[]): RawContainer => ({
     ...BARE,
     Config: { Labels: { 'com.docker.compose.project.config_files': files.join(',') } },
@@ -33,13 +33,13 @@ describe('compose files besides the repository’s', () => {
     ['Windows', [made('C:\\s\\docker-compose.yml', 'C:\\s\\compose.override.yaml')], ['compose.override.yaml']],
     ['one container alone', [made('/s/docker-compose.yml'), made('/s/docker-compose.yml', '/s/my.yml')], ['my.yml']],
     ['a name alike', [made('/s/my-docker-compose.yml')], ['my-docker-compose.yml']],
-  ])('of %s', (_what, containers, files) => {
+  ])('are found from the labels: %s', (_what, containers, files) => {
     expect(filesAdded(containers)).toEqual(files);
   });
 });
 
 describe('a container', () => {
-  test('without any field has the worst value of each fact', () => {
+  test('has the worst value of each fact if it has no field', () => {
     expect(containerFacts('sotto', BARE, [])).toMatchObject({
       name: 'client-run-1',
       service: '',
@@ -56,13 +56,13 @@ describe('a container', () => {
     });
   });
 
-  test('keeps neither command line nor environment: a connection string may be in them', () => {
+  test('reveals neither command line nor environment, which may hold a connection string', () => {
     const secret = `sotto1${'q'.repeat(112)}`;
     const Config = { Cmd: ['--name', 'bob', secret], Env: [`STRING=${secret}`], Hostname: 'my-laptop' };
     expect(JSON.stringify(containerFacts('sotto', { ...BARE, Config }, []))).not.toMatch(/sotto1q|bob|my-laptop/);
   });
 
-  test('publishes the ports of now and of the next start, and all ports if set', () => {
+  test('lists its published ports of now and of the next start, and all ports if so set', () => {
     const facts = containerFacts(
       'sotto',
       {
@@ -94,7 +94,7 @@ describe('a container', () => {
     expect(containerFacts('sotto', { ...BARE, State: { Health: { Log } } }, []).healthOutputs).toBe(1);
   });
 
-  test('with a seccomp profile of its own keeps that fact, not the profile', () => {
+  test('keeps the fact that it has its own seccomp profile, but not the profile', () => {
     const HostConfig = { SecurityOpt: ['seccomp={"defaultAction":"SCMP_ACT_ERRNO"}', 'seccomp=unconfined'] };
     expect(containerFacts('sotto', { ...BARE, HostConfig }, []).securityOptions).toEqual([
       'seccomp=profile',
@@ -103,14 +103,14 @@ describe('a container', () => {
   });
 });
 
-test('a name loses its project, and only that', () => {
+test('a container name loses its project, and nothing else', () => {
   expect(shortName('sotto', '/sotto-relay-1')).toBe('relay-1');
   expect(shortName('sotto', 'sotto_state')).toBe('state');
   expect(shortName('sotto', 'sotto-test_state')).toBe('test_state');
   expect(shortName('sotto', 'bridge')).toBe('bridge');
 });
 
-test("a runc has its distribution's number where that says more, and its own where the build is a commit", () => {
+test('runc has its distribution’s version if that is more exact, and its own if the build is a commit', () => {
   const of = (Version: string, GitCommit: string): string =>
     engineFacts({ info: {}, version: { Components: [{ Name: 'runc', Version, Details: { GitCommit } }] } }).runc;
   expect(of('1.1.5+ds1', '1.1.5+ds1-1+deb12u1')).toBe('1.1.5+ds1-1+deb12u1');

@@ -34,7 +34,7 @@ describe('a process', () => {
   });
 
   test.runIf(process.platform === 'linux')(
-    'that runs here can be read, and one that has ended is undefined',
+    'can be read while it runs, and is undefined after it has ended',
     async () => {
       const own = await readProcess(process.pid);
       expect(own?.uids[0]).toBe(process.getuid?.());
@@ -47,12 +47,12 @@ describe('a process', () => {
 describe('listeners', () => {
   const HEAD = '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n';
 
-  test('of TCP are the listening sockets, not the connected ones', () => {
+  test('are the listening sockets of TCP, not the connected ones', () => {
     const table = `${HEAD}   0: 020014AC:235A 00000000:0000 0A 0 0\n   1: 040012AC:D6B2 020012AC:138A 01 0 0\n`;
     expect(listenersIn(table, 'tcp')).toEqual([{ protocol: 'tcp', address: '172.20.0.2', port: 9050 }]);
   });
 
-  test('of UDP are sockets without a peer', () => {
+  test('are the sockets of UDP without a peer', () => {
     const table = `${HEAD}12310: 0B00007F:CEAA 00000000:0000 07 0 0\n12311: 0B00007F:CEAB 0100007F:0035 01 0 0\n`;
     expect(listenersIn(table, 'udp')).toEqual([{ protocol: 'udp', address: '127.0.0.11', port: 52906 }]);
   });
@@ -62,11 +62,11 @@ describe('listeners', () => {
     ['00000000000000000000000001000000', '::1'],
     ['0000000000000000FFFF0000020014AC', '172.20.0.2'],
     ['B80D0120000000000000000001000000', '2001:db8:0:0:0:0:0:1'],
-  ])('of IPv6 have their address: %s', (hex, address) => {
+  ])('have their IPv6 address: %s', (hex, address) => {
     expect(listenersIn(`${HEAD}   0: ${hex}:0050 0:0 0A\n`, 'tcp')[0]?.address).toBe(address);
   });
 
-  test('of nothing are none', () => expect(listenersIn('', 'tcp')).toEqual([]));
+  test('are none in an empty table', () => expect(listenersIn('', 'tcp')).toEqual([]));
 });
 
 test('swap is every line of /proc/swaps below its header', () => {

@@ -21,7 +21,7 @@ const folder = mkdtempSync(join(tmpdir(), 'sotto-doctor-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 describe('the command line', () => {
-  test('without options checks and probes the stack', () => {
+  test('checks and probes the stack if it has no options', () => {
     expect(readOptions([])).toEqual({
       wants: 'look',
       project: 'sotto',
@@ -31,7 +31,7 @@ describe('the command line', () => {
     });
   });
 
-  test('takes a project, a release, --json and --no-probe', () => {
+  test('accepts a project, a release, --json and --no-probe', () => {
     const args = ['--project', 'sotto-tornet', '--json', '--no-probe', '--release', 'r.json'];
     expect(readOptions(args)).toMatchObject({
       project: 'sotto-tornet',
@@ -58,7 +58,7 @@ describe('the command line', () => {
     [['--project', ''], '--project is not the name of a Compose project'],
     [['--project', '../x'], '--project is not the name of a Compose project'],
     [['--project=a b'], '--project is not the name of a Compose project'],
-  ])('refuses %j: %s', (args, problem) =>
+  ])('refuses %j with one line: %s', (args, problem) =>
     expect(() => readOptions(args)).toThrow(
       expect.objectContaining({ code: 'usage', message: `${problem}: see --help` }),
     ),
@@ -71,9 +71,9 @@ describe('the command line', () => {
     [['--version', '--help'], 'version'],
     [['extra', '-V'], 'version'],
     [['--project', '--help'], 'help'],
-  ])('answers %j with %s', (args, wants) => expect(readOptions(args)).toEqual({ wants }));
+  ])('answers %j with the %s', (args, wants) => expect(readOptions(args)).toEqual({ wants }));
 
-  test('has a help that fits 80 columns, and the version of the package', () => {
+  test('has a help text of 80 columns at most, and the version of the package', () => {
     for (const line of message('usage.help').split('\n')) expect(line.length).toBeLessThanOrEqual(80);
     expect(DOCTOR_VERSION).toBe(manifest.version);
   });
@@ -97,7 +97,7 @@ describe('the program', () => {
     return { child, ended: once(child, 'close').then(([code]) => ({ code: code as number | null, said })) };
   }
 
-  test('without an engine names that code, and ends with 2', async () => {
+  test('ends with 2 and names the code if there is no engine', async () => {
     expect(await start().ended).toEqual({ code: 2, said: expect.stringContaining('(engine-unreachable)') as string });
   });
 
@@ -109,7 +109,7 @@ describe('the program', () => {
     });
   });
 
-  test('answers with its help or its version, beside mistakes, too, and ends with 0', async () => {
+  test('answers with its help or its version and ends with 0, despite other mistakes', async () => {
     expect(await start('--all', '--help').ended).toEqual({ code: 0, said: message('usage.help') });
     expect(await start('-V').ended).toEqual({ code: 0, said: `${DOCTOR_VERSION}\n` });
   });
@@ -117,7 +117,7 @@ describe('the program', () => {
   test.each([
     { DOCKER_HOST: 'tcp://host:port' },
     { DOCKER_HOST: 'tcp://127.0.0.1:1', DOCKER_TLS_VERIFY: '1', DOCKER_CERT_PATH: '/nowhere' },
-  ])('ends with 64 and one line on the variables of docker that it cannot use: %j', async (environment) => {
+  ])('ends with 64 and one line on variables of docker that it cannot use: %j', async (environment) => {
     expect(await startWith(environment).ended).toEqual({
       code: 64,
       said: `sotto: ${message('error.docker-host')} (docker-host)\n`,
@@ -168,9 +168,9 @@ describe('a release', () => {
     ['an image without layers', `${good}image gate linux/amd64`],
     ['a digest that is none', good.replaceAll(one ?? '', 'sha256:ab')],
     ['the form of before', '{"version":"0.1.0","images":{"sotto-relay":["sha256:ab"]}}'],
-  ])('of another form is refused: %s', (_what, text) => expect(parseRelease(text)).toBeUndefined());
+  ])('is refused if it has another form: %s', (_what, text) => expect(parseRelease(text)).toBeUndefined());
 
-  test('may be absent, unless it was named; it must be well-formed', async () => {
+  test('may be absent unless it was named, and must be well-formed', async () => {
     const missing = join(folder, 'missing.txt');
     expect(await readRelease(undefined, missing)).toEqual({ seen: false, why: 'no-release' });
     await expect(readRelease(missing, missing)).rejects.toThrow(
@@ -185,7 +185,7 @@ describe('a release', () => {
 });
 
 describe('the report', () => {
-  test('gives exit code 0 for a whole stack, 2 for one that cannot be told, 1 for a broken one', () => {
+  test('gives exit code 0 for a sound stack, 2 for an undetermined one, 1 for a broken one', () => {
     const of0 = wholeStack();
     expect(exitCode(reportOf(of0, examine(of0)))).toBe(0);
     const of2 = shippedStack();
@@ -209,7 +209,7 @@ describe('the report', () => {
     expect((report['findings'] as unknown[]).length).toBe(54);
   });
 
-  test('as a page shows each requirement with its state, and the next step of a red one', () => {
+  test('shows each requirement with its state as a page, and the next step of a red one', () => {
     const snapshot = shippedStack();
     of(snapshot, 'relay').logDriver = 'json-file';
     const text = page(reportOf(snapshot, examine(snapshot)));
@@ -222,7 +222,7 @@ describe('the report', () => {
     expect(Math.max(...text.split('\n').map((line) => line.length))).toBeLessThan(260);
   });
 
-  test('of a stack on the real network does not warn of a test network', () => {
+  test('does not warn of a test network if the stack runs on the real network', () => {
     const snapshot = wholeStack();
     snapshot.containers = snapshot.containers.filter(({ service }) => service !== 'tornet');
     expect(page(reportOf(snapshot, examine(snapshot)))).not.toContain('!!');

@@ -83,16 +83,16 @@ function expectDataOnly(snapshot: Snapshot): void {
   expect(leftOut(page(reportOf(snapshot, findings)), data)).toEqual([]);
 }
 
-describe('with a catalogue without words', () => {
-  test('the whole stack shows data only', () => expectDataOnly(wholeStack()));
+describe('a catalogue without words', () => {
+  test('leaves only data on the page of the whole stack', () => expectDataOnly(wholeStack()));
 
-  test.each(FAULTS)('%s: %s shows data only', (_code, _what, breakIt) => {
+  test.each(FAULTS)('leaves only data on the page of a broken stack: %s, %s', (_code, _what, breakIt) => {
     const snapshot = wholeStack();
     breakIt(snapshot);
     expectDataOnly(snapshot);
   });
 
-  test.each(REASONS)('a stack that could not be seen shows data only: %s', (why) => {
+  test.each(REASONS)('leaves only data on the page of an unseen stack: %s', (why) => {
     const snapshot = wholeStack();
     const reason = unseen(why);
     Object.assign(snapshot, { machine: reason, release: reason, probes: reason });
@@ -114,19 +114,19 @@ describe('with a catalogue without words', () => {
     ['no version of runc', (s) => void (s.engine.runc = '')],
     ['Docker Desktop', (s) => void (s.engine.operatingSystem = 'Docker Desktop')],
     ['more evidence than is shown', (s) => manyStrangers(s)],
-  ])('%s shows data only', (_what, change) => {
+  ])('leaves only data on the page: %s', (_what, change) => {
     const snapshot = wholeStack();
     change(snapshot);
     expectDataOnly(snapshot);
   });
 
-  test('devices and published ports of a container show data only', () => {
+  test('leaves only data in a container’s devices and published ports', () => {
     const { devices, published } = containerFacts('sotto', containerWithDevices(), []);
     expect(devices).toHaveLength(3);
     for (const text of [...devices, ...published]) expect(leftOut(text, ['nvidia', 'c', 'rwm']), text).toEqual([]);
   });
 
-  test('errors, refusals of the command line and the help show identifiers only', () => {
+  test('leaves only identifiers in errors, refusals of the command line and the help', () => {
     const refused = [
       ['--frob'],
       ['--\u0007'],
@@ -144,7 +144,7 @@ describe('with a catalogue without words', () => {
     expect(leftOut(message('usage.help'))).toEqual([]);
   });
 
-  test('control: a word that is not in the catalogue is found, on the page and in a finding', () => {
+  test('control: a word outside the catalogue is found, on the page and in a finding', () => {
     const snapshot = shippedStack();
     const data = dataOf(snapshot);
     expect(leftOut(`${page(reportOf(snapshot, examine(snapshot)))} leftover`, data)).toEqual(['leftover']);
@@ -184,7 +184,7 @@ function refusalOf(args: readonly string[]): string {
   throw new Error(`${args.join(' ')} was not refused`);
 }
 
-test('every text of the catalogue has words, and its braces belong to places', () => {
+test('every text of the catalogue has words, and braces only around placeholders', () => {
   for (const [id, text] of Object.entries(ENGLISH)) {
     expect(text.trim(), id).not.toBe('');
     expect(text.replaceAll(/\{[a-z][A-Za-z]*\}/g, ''), id).not.toMatch(/[{}]/);

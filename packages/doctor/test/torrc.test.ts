@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { readTorCommand, readTorrc, valueOf, valuesOf } from '../src/torrc.ts';
 
 describe('a torrc', () => {
-  test('is read line by line, without comments, and names are in lower case', () => {
+  test('is read line by line without comments, and its names are in lower case', () => {
     const options = readTorrc(
       '# none\nSocksPort 0 # no SOCKS\n\n  VanguardsLiteEnabled\t1\r\n+Log notice \\\n stdout\n',
     );
@@ -15,7 +15,7 @@ describe('a torrc', () => {
     ]);
   });
 
-  test('keeps no value that no check needs: bridges and keys are private', () => {
+  test('reveals no value that no check needs: bridges and keys are private', () => {
     const options = readTorrc('Bridge obfs4 198.51.100.7:443 cert=secret\nHashedControlPassword 16:ABCD\nNickname me');
     expect(JSON.stringify(options)).not.toMatch(/198|secret|ABCD|me"\]$/);
     expect(options.map(([name]) => name)).toEqual(['bridge', 'hashedcontrolpassword', 'nickname']);
@@ -40,7 +40,7 @@ describe('a command line of tor', () => {
     });
   });
 
-  test('without a file has the default one', () => {
+  test('has the default file if it names none', () => {
     expect(readTorCommand(['--quiet', '--SafeLogging', '0'])).toEqual({
       files: ['/etc/tor/torrc'],
       options: [['safelogging', '0']],

@@ -29,33 +29,33 @@ describe('a version', () => {
     expect(compareVersions(version(one), version(one))).toBe(0);
   });
 
-  test.each(['', 'master', 'dev', '20', 'v', '1.2.3.4.5'.replaceAll('.', ' ')])('is not %j', (text) => {
+  test.each(['', 'master', 'dev', '20', 'v', '1.2.3.4.5'.replaceAll('.', ' ')])('cannot be read from %j', (text) => {
     expect(readVersion(text)).toBeUndefined();
   });
 
   test.each(['20.10.24+dfsg1', '24.0.7-0ubuntu2~22.04.1', '1.1.5+ds1-1+deb12u1', '20.10.9-ce'])(
-    '%s is a distribution’s build',
+    'is recognised as a distribution’s build: %s',
     (text) => expect(version(text).isRebuilt).toBe(true),
   );
 
-  test.each(['28.5.2', 'v1.3.3', '26.0.0-rc3'])('%s is the maker’s build', (text) =>
+  test.each(['28.5.2', 'v1.3.3', '26.0.0-rc3'])('is recognised as the maker’s build: %s', (text) =>
     expect(version(text).isRebuilt).toBe(false),
   );
 });
 
-describe('a repair', () => {
+describe('the repair of a known hole', () => {
   const repaired = ['23.0.11', '25.0.5', '26.0.0'];
 
-  test.each(['23.0.11', '23.0.15', '25.0.5', '26.0.0', '27.0.1', '28.5.2'])('is in %s', (text) => {
+  test.each(['23.0.11', '23.0.15', '25.0.5', '26.0.0', '27.0.1', '28.5.2'])('is in version %s', (text) => {
     expect(hasRepair(version(text), repaired, 1)).toBe(true);
   });
 
-  test.each(['20.10.24', '23.0.10', '24.0.9', '25.0.4', '26.0.0-rc2'])('is not in %s', (text) => {
+  test.each(['20.10.24', '23.0.10', '24.0.9', '25.0.4', '26.0.0-rc2'])('is not in version %s', (text) => {
     expect(hasRepair(version(text), repaired, 1)).toBe(false);
   });
 });
 
-describe('holes of the engine', () => {
+describe('known holes of the engine', () => {
   const told = (engine: object): { state: string; evidence: string } => {
     const snapshot = wholeStack();
     Object.assign(snapshot.engine, engine);
@@ -67,7 +67,7 @@ describe('holes of the engine', () => {
     expect(told({ version: '28.5.2', runc: '1.3.3' }).state).toBe('green');
   });
 
-  test('of name resolution are closed here on every engine', () => {
+  test('are closed here on every engine if they concern name resolution', () => {
     const { state, evidence } = told({ version: '20.10.24', runc: '1.3.3' });
     expect(state).toBe('green');
     expect(evidence).toContain('CVE-2024-29018: engine 20.10.24 may have it; it is closed here (names-inside)');
@@ -77,14 +77,14 @@ describe('holes of the engine', () => {
     expect(told({ runc }).state).toBe('red');
   });
 
-  test('cannot be told in a distribution’s build, except for its known repairs', () => {
+  test('cannot be determined in a distribution’s build, except for its known repairs', () => {
     const { state, evidence } = told({ runc: '1.1.5+ds1-1+deb12u1' });
     expect(state).toBe('cannot-tell');
     expect(evidence).not.toContain('CVE-2024-21626');
     expect(told({ runc: '1.1.5+ds1-1' }).evidence).toContain('CVE-2024-21626');
   });
 
-  test.each([{ runc: '' }, { operatingSystem: 'Docker Desktop' }])('cannot be told of %j', (engine) => {
+  test.each([{ runc: '' }, { operatingSystem: 'Docker Desktop' }])('cannot be determined of %j', (engine) => {
     expect(told(engine).state).toBe('cannot-tell');
   });
 });

@@ -25,8 +25,8 @@ const readers: readonly (readonly [name: string, accepted: Uint8Array, read: (by
   ['an object', OBJECT, (bytes) => parseJsonObject(bytes) !== undefined],
 ];
 
-describe('the bytes of a peer', { timeout: FUZZ_LIMIT_MS }, () => {
-  test.each(readers)('%s: nothing makes the reader throw, hang or grow', async (_name, accepted, read) => {
+describe('foreign bytes', { timeout: FUZZ_LIMIT_MS }, () => {
+  test.each(readers)('never make the reader throw, hang or grow: %s', async (_name, accepted, read) => {
     // Control: the thing itself is read.
     expect(read(accepted)).toBe(true);
     const report = await fuzz(accepted, read, { damage: damageText });

@@ -90,21 +90,21 @@ describe('the line splitter', () => {
     expect(splitter.push(Buffer.from('cd\n\nx\ny')).lines.map(String)).toEqual(['abcd', '', 'x']);
   });
 
-  test('stops at a line above the limit, whose beginning came earlier', () => {
+  test('stops at a line above the limit whose beginning came earlier', () => {
     const splitter = new LineSplitter(4);
     expect(splitter.push(Buffer.from('y')).lines).toEqual([]);
     expect(splitter.push(Buffer.from('yyyy\nz\n'))).toEqual({ lines: [], overflow: true });
     expect(splitter.push(Buffer.from('z\n'))).toEqual({ lines: [], overflow: true });
   });
 
-  test('in skip mode drops a whole line above the limit, and goes on', () => {
+  test('drops a whole line above the limit in skip mode, and continues', () => {
     const splitter = new LineSplitter(4, 'skip');
     const { lines, overflow } = splitter.push(Buffer.from('abcde\nx\ny'));
     expect(lines.map((line) => line?.toString())).toEqual([undefined, 'x']);
     expect(overflow).toBe(false);
   });
 
-  test('in skip mode stops at an unfinished line above the limit', () => {
+  test('stops at an unfinished line above the limit in skip mode', () => {
     const splitter = new LineSplitter(4, 'skip');
     expect(splitter.push(Buffer.from('x\nabcde'))).toMatchObject({ overflow: true });
     expect(splitter.push(Buffer.from('\nx\n'))).toEqual({ lines: [], overflow: true });
@@ -125,7 +125,7 @@ describe('a server', () => {
     expect(await exchange('1\n2\n3\n', 3)).toEqual(['1', '2', '3']);
   });
 
-  test('answers every line of a client that closes its side behind them', async () => {
+  test('answers every line of a client that half-closes after them', async () => {
     await serve({ open: () => ({ answer: async (line) => Promise.resolve(`${line.toString()}\n`) }) });
     const socket = connect({ path, allowHalfOpen: true });
     let heard = '';
@@ -136,25 +136,25 @@ describe('a server', () => {
     expect(heard).toBe('1\n2\n3\n4\n');
   });
 
-  test('refuses a line above the limit and closes, without the requests that wait', async () => {
+  test('refuses a line above the limit and closes, dropping the requests that wait', async () => {
     await serve();
     expect(await exchange(`1\n${'x'.repeat(33)}`)).toEqual(['{"refused":"too-long"}']);
     expect(await exchange(`${'x'.repeat(33)}\n1\n`)).toEqual(['{"refused":"too-long"}']);
   });
 
-  test('in skip mode refuses a whole line above the limit in turn, and closes after an endless one', async () => {
+  test('refuses a whole line above the limit in turn in skip mode, and closes after an endless one', async () => {
     await serve({ lineTooLong: { refusal: TOO_LONG, then: 'skip' } });
     expect(await exchange(`1\n${'x'.repeat(33)}\n2\n`, 3)).toEqual(['1', '{"refused":"too-long"}', '2']);
     expect(await exchange(`1\n${'x'.repeat(33)}`)).toEqual(['1', '{"refused":"too-long"}']);
   });
 
-  test('ends a connection with too many waiting requests, when it has a refusal for that', async () => {
+  test('ends a connection with too many waiting requests if it has a refusal for that', async () => {
     const never = new Promise<string>(() => undefined);
     await serve({ busyRefusal: BUSY, open: () => ({ answer: () => never }) });
     expect(await exchange('1\n2\n3\n4\n')).toEqual(['{"refused":"busy"}']);
   });
 
-  test('reads no further while a request is answered, when it has no refusal for that', async () => {
+  test('reads no further while it answers a request, if it has no refusal for that', async () => {
     const first = Promise.withResolvers<string>();
     let asked = 0;
     const open = (): Responder => ({ answer: () => ((asked += 1) === 1 ? first.promise : '') });
@@ -184,9 +184,9 @@ describe('a server', () => {
   });
 
   test.each([
-    ['tells a connection above its limit why', FULL, ['{"refused":"full"}']],
-    ['closes a connection above its limit without a word', undefined, []],
-  ])('%s', async (_title, fullRefusal, expected) => {
+    ['a refusal', FULL, ['{"refused":"full"}']],
+    ['a silent close', undefined, []],
+  ])('answers a connection above its limit: %s', async (_title, fullRefusal, expected) => {
     await serve({ maxConnections: 1, ...(fullRefusal === undefined ? {} : { fullRefusal }) });
     const held = connect(path);
     await once(held, 'connect');
@@ -213,7 +213,7 @@ describe('a server', () => {
     socket.destroy();
   });
 
-  test('releases what a connection holds when it ends, and again after the answer that was under way', async () => {
+  test('releases the connection’s resources when it ends, and again after a pending answer', async () => {
     const answer = Promise.withResolvers<string>();
     let releases = 0;
     let asked = 0;
@@ -236,7 +236,7 @@ describe('a server', () => {
     await expect.poll(() => releases).toBe(2);
   });
 
-  test('reports an answer that is rejected, and destroys that connection alone', async () => {
+  test('reports a rejected answer, and destroys only that connection', async () => {
     const failures: unknown[] = [];
     await serve({
       onFailure: (error) => failures.push(error),
@@ -270,7 +270,7 @@ describe('a server', () => {
     expect(seen).toEqual([Buffer.alloc(6)]);
   });
 
-  test('may write a last line at once, and answers nothing then', async () => {
+  test('can write a last line at once, and then answers nothing', async () => {
     const open = (connection: JsonConnection): Responder => {
       connection.end('{"hello":true}\n');
       return ECHO;
@@ -279,7 +279,7 @@ describe('a server', () => {
     expect(await exchange('')).toEqual(['{"hello":true}']);
   });
 
-  test('ends its connections behind what has been written', async () => {
+  test('ends its connections after flushing their output', async () => {
     const server = await serve();
     const socket: Socket = connect(path);
     socket.write('1\n');
@@ -299,7 +299,7 @@ describe('a client', () => {
     expect(await asking.closed).toBe('closed');
   });
 
-  test('refuses a request above the limit of those that wait, and keeps the connection', async () => {
+  test('refuses a request above the limit of pending ones, and keeps the connection', async () => {
     await serve();
     const asking = client();
     const answers = [asking.ask('{"n":1}\n'), asking.ask('{"n":2}\n')];
@@ -330,7 +330,7 @@ describe('a client', () => {
     close();
   });
 
-  test('ends as malformed on a message that answers nothing, and passes it on', async () => {
+  test('ends as malformed on a message that answers no request, and passes it on', async () => {
     const close = await answerWith('{"n":1}\n{"n":2}\n');
     const unasked: JsonObject[] = [];
     const asking = client({ onUnasked: (message) => unasked.push(message) });
@@ -349,15 +349,15 @@ describe('a client', () => {
     close();
   });
 
-  test('is unreachable where no server listens', async () => {
+  test('reports unreachable if no server listens', async () => {
     const asking = client();
     await expect(asking.connected()).rejects.toMatchObject({ code: 'unreachable' });
     await expect(asking.ask('x\n')).rejects.toMatchObject({ code: 'unreachable' });
   });
 });
 
-describe('a path', () => {
-  test('of a stale socket is taken over; that of a file is refused and the file stays', async () => {
+describe('a socket path', () => {
+  test('is taken over from a stale socket; a plain file is refused and stays', async () => {
     writeFileSync(path, '');
     await expect(serve()).rejects.toMatchObject({ problem: 'occupied' });
     expect(existsSync(path)).toBe(true);
@@ -367,7 +367,7 @@ describe('a path', () => {
     expect(await exchange('1\n', 1)).toEqual(['1']);
   });
 
-  test('that is served is refused, or taken over, by the caller’s choice', async () => {
+  test('is refused or taken over by the caller’s choice if a server listens there', async () => {
     await serve();
     const second = createServer();
     await expect(listenAtPath(second, path, 'refuse')).rejects.toMatchObject({ problem: 'served' });
@@ -375,7 +375,7 @@ describe('a path', () => {
     second.close();
   });
 
-  test('in a folder that is missing is unusable', async () => {
+  test('is unusable in a missing folder', async () => {
     await expect(listenAtPath(createServer(), join(folder, 'no', 'x.sock'), 'refuse')).rejects.toMatchObject({
       problem: 'unusable',
     });

@@ -10,7 +10,7 @@ describe.each([
   ['systemClock', systemClock],
   ['backgroundClock', backgroundClock],
 ])('%s', (_name, clock) => {
-  test('a timer calls once, after its time and not before', async () => {
+  test('calls a timer back once, after its delay and not before', async () => {
     const start = clock.now();
     const passed = await new Promise<number>((resolve) => {
       clock.after(20, () => resolve(clock.now() - start));
@@ -19,7 +19,7 @@ describe.each([
     expect(passed).toBeGreaterThanOrEqual(19);
   });
 
-  test('a cancelled timer does not call', async () => {
+  test('never calls a cancelled timer back', async () => {
     let calls = 0;
     const cancel = clock.after(5, () => calls++);
     cancel();
@@ -32,7 +32,7 @@ describe.each([
 test.each([
   ['systemClock', 'ended'],
   ['backgroundClock', ''],
-])('a process waits for timers of systemClock alone (%s)', async (name, output) => {
+])('a process waits only for timers of systemClock (%s)', async (name, output) => {
   const source = new URL('../src/system-clock.ts', import.meta.url).href;
   const program = `import { ${name} } from '${source}'; ${name}.after(50, () => process.stdout.write('ended'));`;
   const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', program]);

@@ -7,7 +7,7 @@ import type { Allowance } from '../src/index.ts';
 const ALLOWANCE: Allowance = { burst: 3, intervalMs: 100 };
 
 describe('a token bucket', () => {
-  test('a full bucket allows its burst at once, and the next token after one interval', () => {
+  test('allows its burst at once when full, and the next token after one interval', () => {
     const spent = spend(fullBucket(ALLOWANCE, 1_000), ALLOWANCE, 3, 1_000);
     expect(waitMs(fullBucket(ALLOWANCE, 1_000), ALLOWANCE, 3, 1_000)).toBe(0);
     expect(waitMs(spent, ALLOWANCE, 1, 1_000)).toBe(100);
@@ -15,13 +15,13 @@ describe('a token bucket', () => {
     expect(waitMs(spent, ALLOWANCE, 1, 1_100)).toBe(0);
   });
 
-  test('a bucket that rests for long holds its burst and no more', () => {
+  test('holds its burst and no more after a long rest', () => {
     const rested = spend(fullBucket(ALLOWANCE, 0), ALLOWANCE, 0, 1_000_000);
     expect(rested).toEqual({ tokens: 3, at: 1_000_000 });
     expect(waitMs(rested, ALLOWANCE, 4, 1_000_000)).toBe(100);
   });
 
-  test('a bucket goes into debt when more is spent than it holds, and waiting pays it', () => {
+  test('goes into debt when more is spent than it holds, and earns the debt back with time', () => {
     const owing = spend(fullBucket(ALLOWANCE, 0), ALLOWANCE, 8, 0);
     expect(owing.tokens).toBe(-5);
     expect(waitMs(owing, ALLOWANCE, 0, 0)).toBe(500);
@@ -30,20 +30,20 @@ describe('a token bucket', () => {
     expect(waitMs(owing, ALLOWANCE, 1, 500)).toBe(100);
   });
 
-  test('without debt a bucket refuses more than it holds, and keeps its tokens', () => {
+  test('refuses to spend more than it holds if debt is not allowed, and keeps its tokens', () => {
     const two = spend(fullBucket(ALLOWANCE, 0), ALLOWANCE, 1, 0);
     expect(trySpend(two, ALLOWANCE, 3, 0)).toBeUndefined();
     expect(trySpend(two, ALLOWANCE, 2, 0)).toEqual({ tokens: 0, at: 0 });
     expect(trySpend(two, ALLOWANCE, 3, 100)).toEqual({ tokens: 0, at: 100 });
   });
 
-  test('a bucket earns nothing when the clock is behind its own time', () => {
+  test('earns nothing while the clock is behind its own time', () => {
     const empty = spend(fullBucket(ALLOWANCE, 1_000), ALLOWANCE, 3, 1_000);
     expect(waitMs(empty, ALLOWANCE, 1, 0)).toBe(100);
     expect(trySpend(empty, ALLOWANCE, 1, 0)).toBeUndefined();
   });
 
-  test('without debt a bucket allows a burst, and then its rate', () => {
+  test('allows a burst and then its rate if debt is not allowed', () => {
     const allowance: Allowance = { burst: 2, intervalMs: 1_000 };
     const one = trySpend(fullBucket(allowance, 0), allowance, 1, 0);
     const none = one && trySpend(one, allowance, 1, 0);

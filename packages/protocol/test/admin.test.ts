@@ -34,7 +34,7 @@ const create = JSON.stringify({
 });
 
 describe('admin lines', () => {
-  test('a request comes back as it was, in one line', () => {
+  test('encode a request in one line, which decodes to the same request', () => {
     fc.assert(
       fc.property(requests, (request) => {
         const line = encodeAdminRequest(request);
@@ -44,7 +44,7 @@ describe('admin lines', () => {
     );
   });
 
-  test('a reply comes back as it was', () => {
+  test('encode a reply, which decodes to the same reply', () => {
     expect(decodeAdminReply(encodeAdminReply({ ok: true }))).toEqual({ ok: true, value: { ok: true } });
     for (const code of Object.keys(ADMIN_CODES) as AdminCode[]) {
       const reply = { ok: false, code } as const;
@@ -72,17 +72,17 @@ describe('admin lines', () => {
     ['a line above the limit', `{"operation":"ping"${' '.repeat(ADMIN_LINE_BYTES_MAX)}}`],
   ];
 
-  test.each(wrong)('a request is refused: %s', (_name, line) => {
+  test.each(wrong)('are refused as a request: %s', (_name, line) => {
     expect(decodeAdminRequest(line)).toEqual({ ok: false, code: 'admin-malformed' });
   });
 
-  test('control: what these were made from is accepted', () => {
+  test('control: the lines from which these were made are accepted', () => {
     expect(decodeAdminRequest(create).ok).toBe(true);
     expect(decodeAdminRequest('{"operation":"ping"}').ok).toBe(true);
   });
 
   test.each(['', '{}', '{"ok":1}', '{"ok":false}', '{"ok":false,"code":"toString"}', '{"ok":false,"code":3}'])(
-    'a reply is refused: %s',
+    'are refused as a reply: %s',
     (line) => {
       expect(decodeAdminReply(line)).toEqual({ ok: false, code: 'admin-malformed' });
     },

@@ -117,7 +117,7 @@ const eviction = concatBytes(
 );
 
 describe('content', () => {
-  test('comes back as it was', () => {
+  test('decodes to the same content after encoding', () => {
     fc.assert(
       fc.property(contents, (content) => {
         expect(read(encodeContent(content, encode))).toEqual({ ok: true, value: content });
@@ -163,17 +163,17 @@ describe('content', () => {
     ['a fragment before its member could have begun the text', 'fragment-index', changed(text, 8, 1)],
   ];
 
-  test.each(refusals)('refuses %s', (_name, code, bytes) => {
+  test.each(refusals)('is refused with its code: %s', (_name, code, bytes) => {
     expect(read(bytes)).toEqual({ ok: false, code });
   });
 
-  test('control: what these were made from is accepted', () => {
+  test('control: the contents from which these were made are accepted', () => {
     for (const bytes of [text, presence, farewell, receipt, rollCall, move, order]) expect(read(bytes).ok).toBe(true);
     const longest = concatBytes(changed(presence.slice(0, NAME_AT), NAME_LENGTH_AT, 48), new Uint8Array(48).fill(97));
     expect(read(longest).ok).toBe(true);
   });
 
-  test('every code has a case here, but that of padding, which a content has none of: group-plaintext.test.ts', () => {
+  test('has a case here for every code but that of padding, which group-plaintext.test.ts covers', () => {
     const codes = new Set([...refusals.map(([, code]) => code), 'content-padding']);
     expect(codes).toEqual(new Set(Object.keys(CONTENT_CODES)));
   });
@@ -202,7 +202,7 @@ function heldBytes(partial: PartialTexts): number {
 }
 
 describe('fragments', () => {
-  test.each(PLAINTEXT_SIZES)('of %i bytes of plaintext are joined again, from 0 to 65,536 bytes', (size) => {
+  test.each(PLAINTEXT_SIZES)('join to the same text in plaintexts of %i bytes, from 0 to 65,536 bytes', (size) => {
     const capacity = fragmentCapacity(size);
     const lengths = [
       0,
@@ -227,11 +227,11 @@ describe('fragments', () => {
     }
   });
 
-  test('a text above the limit is not cut', () => {
+  test('are never made of a text above the limit', () => {
     expect(() => cutText(new Uint8Array(TEXT_BYTES_MAX + 1), 456)).toThrow(RangeError);
   });
 
-  test('that fill their frame exactly make a content that fits', () => {
+  test('fill their frame exactly', () => {
     for (const size of PLAINTEXT_SIZES) {
       const [fragment] = cutText(new Uint8Array(TEXT_BYTES_MAX), size);
       if (fragment === undefined) throw new Error('a text has a fragment');
@@ -246,7 +246,7 @@ describe('fragments', () => {
     bytes: new Uint8Array(length),
   });
 
-  test('out of order, repeated or with a changed count drop their text', () => {
+  test('drop their text if they are out of order, repeated or with another count', () => {
     expect(join([part(1, 3), part(0, 3), part(2, 3)]).texts).toEqual([]);
     expect(join([part(0, 3), part(0, 3), part(1, 3), part(2, 3)]).texts).toEqual([]);
     expect(join([part(0, 3), part(1, 2)]).texts).toEqual([]);
@@ -255,13 +255,13 @@ describe('fragments', () => {
     expect(join([part(0, 3), part(1, 3), part(2, 3)]).texts).toHaveLength(1);
   });
 
-  test('that together are above the limit drop their text', () => {
+  test('drop their text if they are together above the limit', () => {
     const half = TEXT_BYTES_MAX / 2;
     expect(join([part(0, 2, half), part(1, 2, half + 1)])).toEqual({ partial: [], texts: [] });
     expect(join([part(0, 2, half), part(1, 2, half)]).texts).toHaveLength(1);
   });
 
-  test('never make us hold more than two texts, however they come', () => {
+  test('hold memory for two texts at most, in any order of arrival', () => {
     fc.assert(
       fc.property(
         fc.array(fc.tuple(fc.nat({ max: 9 }), fc.nat({ max: 3 }), fc.nat({ max: 5 }), fc.nat({ max: 40_000 })), {
@@ -279,7 +279,7 @@ describe('fragments', () => {
     );
   });
 
-  test('of one byte each do not keep the frames alive in which they came', () => {
+  test('do not retain the frames that carried them, even if they have one byte each', () => {
     let partial = NO_PARTIAL_TEXTS;
     for (let index = 0; index < 255; index += 1) {
       const bytes = new Uint8Array(4_040).subarray(0, 1);

@@ -71,7 +71,7 @@ const BUSY: readonly number[] = Array.from({ length: 20_000 }, (_, index) => ind
 
 describe('the metronome in stealth', () => {
   test.each(COVERS.filter(isStealth))(
-    'has the same 10,000 slots in %s whether somebody talks or nobody does',
+    'has the same 10,000 slots in %s whether a member talks or none does',
     (cover) => {
       const idle = run(cover, []);
       expect(idle).toHaveLength(SLOTS);
@@ -79,12 +79,12 @@ describe('the metronome in stealth', () => {
     },
   );
 
-  test('is told from mode off and from jitter, where talking shows', () => {
+  test('differs from mode off and from jitter, where talking shows', () => {
     expect(run('off', BUSY)).not.toEqual(run('off', []));
     expect(run('jitter', BUSY)).not.toEqual(run('jitter', []));
   });
 
-  test('is told from one that sends early when something waits', () => {
+  test('differs from a metronome that sends early when a frame waits', () => {
     const eager: Step = (metronome, event, chance) =>
       event.type === 'content' && metronome.mode === 'stealth' && metronome.slot - event.now < 100
         ? stepMetronome(metronome, { type: 'due', now: metronome.slot }, chance)
@@ -93,7 +93,7 @@ describe('the metronome in stealth', () => {
     expect(times(run('stealth-4', BUSY, eager))).not.toEqual(times(run('stealth-4', [], eager)));
   });
 
-  test('skips slots that were missed, and stays on its grid', () => {
+  test('skips missed slots, and stays on its grid', () => {
     const late = run('stealth-4', [], stepMetronome, (departure) => (departure % 10 === 3 ? 3_400 : 0));
     const times = late.map((line) => Number(line.split(' ')[0]));
     const [first = 0] = times;
@@ -102,7 +102,7 @@ describe('the metronome in stealth', () => {
     expect(Math.min(...times.slice(1).map((time, index) => time - (times[index] ?? 0)))).toBe(600);
   });
 
-  test('has one departure for each period, whatever time was lost', () => {
+  test('has one slot for each period, after any delay', () => {
     const property = fc.property(
       fc.array(fc.record({ wait: fc.integer({ min: 0, max: 9_000 }), isContent: fc.boolean() }), { maxLength: 60 }),
       (steps) => {
@@ -147,13 +147,13 @@ test('jitter has the constants of the seed', () => {
 });
 
 describe('cover modes', () => {
-  test.each(COVERS)('%s is in the connection string', (cover) => {
+  test.each(COVERS)('are part of the connection string: %s', (cover) => {
     const decoded = decodeInvite(encodeInvite({ onionKey, roomSecret, cover }));
     expect(decoded.ok && coverOf(decoded.value)).toBe(cover);
     expect(encodeInvite({ onionKey, roomSecret, cover })).toHaveLength(118);
   });
 
-  test('a room has the smallest size that holds its members', () => {
+  test('give a room the smallest size that holds its members', () => {
     expect([1, 4, 5, 9, 17, 32, 33].map(stealthFor)).toEqual([
       'stealth-4',
       'stealth-4',
@@ -166,7 +166,7 @@ describe('cover modes', () => {
     expect(COVERS.map(coverMembersMax)).toEqual([64, 64, 4, 8, 16, 32]);
   });
 
-  test('costs what PROTOCOL.md §12.6 says', () => {
+  test('cost as much traffic as PROTOCOL.md §12.6 states', () => {
     const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(1);
     const stated = COVERS.filter(isStealth).map((cover) => {
       const { upBytesPerHour, downBytesPerHour, meanDelayMs } = coverCost(cover);

@@ -187,7 +187,7 @@ function decodeControl(bytes: Uint8Array): { readonly ok: boolean } {
   return { ok: fields.some((one) => one.ok) };
 }
 
-describe('bytes of a stranger', { timeout: FUZZ_LIMIT_MS }, () => {
+describe('foreign bytes', { timeout: FUZZ_LIMIT_MS }, () => {
   test.each(decoders)('never make %s throw, hang or grow', async (_name, accepted, decode) => {
     const isText = TEXT_DECODERS.has(decode);
     const report = await fuzz(accepted, (bytes) => decode(bytes).ok, { damage: isText ? damageText : damageBytes });
@@ -199,7 +199,7 @@ describe('bytes of a stranger', { timeout: FUZZ_LIMIT_MS }, () => {
     expect(report.refused).toBeGreaterThan(0);
   });
 
-  test('never make joining fragments throw or hold more than it may', () => {
+  test('never make the fragment joiner throw, or hold more than its limit', () => {
     const random = new SeededRandom(12);
     let partial = NO_PARTIAL_TEXTS;
     for (let index = 0; index < FUZZ_CASES; index += 1) {

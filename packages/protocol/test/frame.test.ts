@@ -48,7 +48,7 @@ function changed(bytes: Uint8Array, index: number, value: number): Uint8Array {
 const plain = encodeFrame({ operation: 'publish', number: 7, body: new Uint8Array(496).fill(9) });
 
 describe('a frame', () => {
-  test('comes back as it was, for every operation, size, code and number', () => {
+  test('decodes to the same frame for every operation, size, code and number', () => {
     fc.assert(
       fc.property(
         fc.constantFrom(...operations),
@@ -67,7 +67,7 @@ describe('a frame', () => {
     );
   });
 
-  test('is written only with a body of a frame size', () => {
+  test('is encoded only with a body of a frame size', () => {
     for (const length of [0, 495, 497, 4_081]) {
       const body = new Uint8Array(length);
       expect(() => encodeFrame({ operation: 'entry', number: 0, body })).toThrow(RangeError);
@@ -88,14 +88,14 @@ describe('a frame', () => {
     ['a reserved byte that is not zero', 'frame-reserved', changed(plain, 7, 1)],
     ['a number above 2^53-1', 'frame-number', changed(plain, 9, 0x20)],
   ];
-  test.each(refusals)('refuses %s', (_name, code, bytes) => {
+  test.each(refusals)('is refused with its code: %s', (_name, code, bytes) => {
     expect(decodeFrame(bytes)).toEqual({ ok: false, code });
     expect(decodeFrame(plain).ok).toBe(true);
   });
 });
 
 describe('control frames', () => {
-  test('carry their fields there and back', () => {
+  test('decode to the same fields after encoding', () => {
     fc.assert(
       fc.property(fixed(32), fixed(16), fixed(64), number, number, number, (challenge, roomId, signature, a, b, c) => {
         const from = a;
@@ -116,7 +116,7 @@ describe('control frames', () => {
     );
   });
 
-  test('name every reason of the relay', () => {
+  test('have a code for every reason of the relay', () => {
     for (const code of relayCodes) {
       expect(parsed(encodeClosing(code)).code).toBe(code);
       expect(parsed(encodeRefused(code, 0, new Uint8Array(24))).code).toBe(code);
@@ -131,22 +131,19 @@ describe('control frames', () => {
     ['PING', checkEmpty, encodePing('ping', 0), 0],
   ] as const;
 
-  test.each(decoders)(
-    '%s is refused with padding that is not zero, from its first byte to its last',
-    (_name, decode, bytes, fields) => {
-      for (const index of [HEADER_BYTES + fields, 400, 511]) {
-        expect(decode(parsed(changed(bytes, index, 1)))).toEqual({ ok: false, code: 'frame-padding' });
-      }
-      expect(decode(parsed(bytes)).ok).toBe(true);
-    },
-  );
+  test.each(decoders)('are refused with any byte of padding that is not zero: %s', (_name, decode, bytes, fields) => {
+    for (const index of [HEADER_BYTES + fields, 400, 511]) {
+      expect(decode(parsed(changed(bytes, index, 1)))).toEqual({ ok: false, code: 'frame-padding' });
+    }
+    expect(decode(parsed(bytes)).ok).toBe(true);
+  });
 
-  test.each(decoders)('%s is refused in a larger frame', (_name, decode, bytes) => {
+  test.each(decoders)('are refused in a larger frame: %s', (_name, decode, bytes) => {
     const frame = { ...parsed(bytes), body: new Uint8Array(bodyBytes(1024)) };
     expect(decode(frame)).toEqual({ ok: false, code: 'frame-length' });
   });
 
-  test('ATTACHED is refused when its log begins at 0, ends before it begins, or is beyond 2^53-1', () => {
+  test('are refused as ATTACHED with a log that begins at 0, ends before it begins, or passes 2^53-1', () => {
     const good = encodeAttached({ commitNumber: 0, oldest: 5, next: 9 });
     const bad = [changed(good, 23, 0), changed(good, 31, 4), changed(good, 17, 0x20), changed(good, 25, 0x20)];
     for (const bytes of bad) expect(decodeAttached(parsed(bytes))).toEqual({ ok: false, code: 'frame-number' });
@@ -187,8 +184,8 @@ function push(bytes: Uint8Array, piece: () => number): { frames: Uint8Array[]; c
   return { frames, codes };
 }
 
-describe('the splitter', () => {
-  test('gives the same frames however the stream is cut', () => {
+describe('the frame splitter', () => {
+  test('gives the same frames for every division of the stream', () => {
     fc.assert(
       fc.property(fc.nat(), fc.constantFrom(1, 13, 511, 512, 513, 4_096, 20_000), (seed, piece) => {
         const random = new SeededRandom(seed);
@@ -209,7 +206,7 @@ describe('the splitter', () => {
     expect(got.ok ? hexes(got.value) : []).toEqual(hexes(frames));
   });
 
-  test('takes an empty chunk, and keeps what it holds', () => {
+  test('accepts an empty chunk, and keeps its buffered bytes', () => {
     const { frames, bytes } = stream(new SeededRandom(2), 1);
     const splitter = new FrameSplitter();
     expect(splitter.push(bytes.slice(0, 100))).toEqual({ ok: true, value: [] });
@@ -218,7 +215,7 @@ describe('the splitter', () => {
     expect(rest.ok ? hexes(rest.value) : []).toEqual(hexes(frames));
   });
 
-  test('gives nothing any more after a refusal, whatever comes', () => {
+  test('gives no frame after a refusal, for any input', () => {
     fc.assert(
       fc.property(fc.nat(), fc.constantFrom(0x00, 0x14, 0x2f, 0xff), (seed, bad) => {
         const random = new SeededRandom(seed);
@@ -237,7 +234,7 @@ describe('the splitter', () => {
     );
   });
 
-  test('refuses at the first byte, before a whole frame has come', () => {
+  test('refuses at the first byte, before a whole frame has arrived', () => {
     expect(new FrameSplitter().push(Uint8Array.of(0x1f))).toEqual({ ok: false, code: 'frame-size' });
     expect(new FrameSplitter().push(Uint8Array.of(LARGEST_FRAME_BYTES & 0xff))).toEqual({
       ok: false,

@@ -70,7 +70,7 @@ describe('the frames of a commit', () => {
     expect(SNAPSHOT_DATA_BYTES).toBe(bodyBytes(4_096) - 1 - 4 - 4 - 8);
   });
 
-  test('carry a piece of an upload there and back, whatever its length', () => {
+  test('decode to the same piece of an upload, for every length', () => {
     fc.assert(
       fc.property(fixed(16), number, fc.integer({ min: 1, max: STAGE_DATA_BYTES }), (id, index, length) => {
         const staged = { uploadId: id, index, data: new Uint8Array(length).fill(length) };
@@ -81,7 +81,7 @@ describe('the frames of a commit', () => {
     );
   });
 
-  test('carry a commit and its notice there and back', () => {
+  test('decode to the same commit and the same notice', () => {
     fc.assert(
       fc.property(
         number,
@@ -107,7 +107,7 @@ describe('the frames of a commit', () => {
     );
   });
 
-  test('ask for the log or a snapshot, and carry any piece of one', () => {
+  test('decode to the same request for the log or a snapshot, and to the same piece', () => {
     fc.assert(
       fc.property(
         number,
@@ -146,7 +146,7 @@ describe('the frames of a commit', () => {
     ['SNAPSHOT of none', decodeSnapshot, encodeSnapshot(none), 17],
   ] as const;
 
-  test.each(kinds)('%s is refused with padding that is not zero, from its first byte to its last', (...kind) => {
+  test.each(kinds)('are refused with any byte of padding that is not zero: %s', (...kind) => {
     const [, decode, bytes, fields] = kind;
     for (const index of [HEADER_BYTES + fields, 500, bytes.length - 1]) {
       expect(decode(parsed(changed(bytes, index, 1)))).toEqual({ ok: false, code: 'frame-padding' });
@@ -154,7 +154,7 @@ describe('the frames of a commit', () => {
     expect(decode(parsed(bytes)).ok).toBe(true);
   });
 
-  test.each(kinds)('%s is refused in a frame of another size', (_name, decode, bytes) => {
+  test.each(kinds)('are refused in a frame of another size: %s', (_name, decode, bytes) => {
     for (const length of FRAME_BYTES.filter((other) => other !== bytes.length)) {
       const frame = parsed(encodeFrame({ operation: 'entry', number: 1, body: new Uint8Array(bodyBytes(length)) }));
       expect(decode(frame)).toEqual({ ok: false, code: 'frame-length' });
@@ -213,7 +213,7 @@ describe('the frames of a commit', () => {
     expect(decode(parsed(bytes))).toEqual({ ok: false, code: 'frame-field' });
   });
 
-  test('may be as large as the limits say', () => {
+  test('may be as large as the limits allow', () => {
     for (const most of [
       { frameSize: 3, frameCount: 16 },
       { frameSize: 0, frameCount: 132 },

@@ -52,8 +52,8 @@ const plaintext: fc.Arbitrary<GroupPlaintext> = fc.oneof(
   }),
 );
 
-describe('what group keys put into an envelope', () => {
-  test('comes out as it went in', () => {
+describe('the plaintext of an envelope under group keys', () => {
+  test('decodes to the same plaintext after encoding', () => {
     fc.assert(
       fc.property(plaintext, (value) => {
         expect(decodeGroupPlaintext(encodeGroupPlaintext(value, ROOM_BYTES))).toEqual({ ok: true, value });
@@ -110,13 +110,13 @@ describe('what group keys put into an envelope', () => {
     ['a knock with something behind it', changed(knock, 6, 1), 'content-padding'],
     ['a piece of a welcome beyond its count', changed(changed(piece, 0, 7), 2, 1), 'fragment-index'],
     ['too few bytes', message.subarray(0, 89), 'content-length'],
-  ])('refuses %s', (_what, bytes, code) => {
+  ])('is refused with its code: %s', (_what, bytes, code) => {
     expect(decodeGroupPlaintext(bytes)).toEqual({ ok: false, code });
   });
 });
 
 describe('a snapshot', () => {
-  test('comes out as it went in, and is a power of two long once it is sealed', () => {
+  test('decodes to the same snapshot after encoding, and is a power of two long once sealed', () => {
     fc.assert(
       fc.property(
         fc.uint8Array({ minLength: 1, maxLength: 5_000 }),
@@ -141,7 +141,7 @@ describe('a snapshot', () => {
     ['no group', new Uint8Array(24)],
     ['a group longer than the snapshot', Uint8Array.from([0xff, 0xff, 0xff, 0xff, ...snapshot.subarray(4)])],
     ['more proofs than fit', Uint8Array.from([...snapshot.subarray(0, 7), 1, ...snapshot.subarray(8)])],
-  ])('with %s is refused', (_what, bytes) => {
+  ])('is refused with %s', (_what, bytes) => {
     expect(decodeSnapshotPlaintext(bytes)).toEqual({ ok: false, code: 'content-length' });
   });
 
@@ -157,22 +157,22 @@ describe('a snapshot', () => {
     Uint8Array.from(ordered, (byte, index) => (index === at ? value : byte));
 
   test.each([
-    ['whose order is neither there nor not', spoil(8, 2), 'content-kind'],
-    ['with an access of an unknown mode', spoil(17, 3), 'content-kind'],
-    ['with an order above 2^53-1', spoil(10, 0x20), 'content-number'],
-    ['that ends within its order', ordered.subarray(0, 40), 'content-length'],
-    ['with something behind its order', spoil(82, 1), 'content-padding'],
-  ])('%s is refused', (_what, bytes, code) => {
+    ['an order that is neither present nor absent', spoil(8, 2), 'content-kind'],
+    ['an access order of an unknown mode', spoil(17, 3), 'content-kind'],
+    ['an order number above 2^53-1', spoil(10, 0x20), 'content-number'],
+    ['an order that is cut off', ordered.subarray(0, 40), 'content-length'],
+    ['bytes after its order', spoil(82, 1), 'content-padding'],
+  ])('is refused with its code: %s', (_what, bytes, code) => {
     expect(decodeSnapshotPlaintext(bytes)).toEqual({ ok: false, code });
   });
 
-  test('with something in its padding is refused', () => {
+  test('is refused with padding that is not zero', () => {
     const spoilt = Uint8Array.from([...snapshot.subarray(0, -1), 1]);
     expect(decodeSnapshotPlaintext(spoilt)).toEqual({ ok: false, code: 'content-padding' });
   });
 });
 
-describe('bytes of strangers', () => {
+describe('foreign bytes', () => {
   test.each([
     ['decodeGroupPlaintext', decodeGroupPlaintext],
     ['decodeSnapshotPlaintext', decodeSnapshotPlaintext],

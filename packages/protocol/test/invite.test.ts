@@ -39,7 +39,7 @@ function withChecksum(words: readonly number[], constant = 0x2bc830a3): string {
 const payload = [1, 0, ...invite.onionKey, ...invite.roomSecret];
 
 describe('a connection string', () => {
-  test('is 118 characters long and comes back as it was', () => {
+  test('is 118 characters long, and decodes to the same invite', () => {
     fc.assert(
       fc.property(
         fc.uint8Array({ minLength: 32, maxLength: 32 }),
@@ -54,11 +54,11 @@ describe('a connection string', () => {
     );
   });
 
-  test('is what another implementation of the code gives', () => {
+  test('matches another implementation of bech32m', () => {
     expect(encodeAnyPayload(payload)).toBe(text);
   });
 
-  test('may have white space around it, as copying brings along', () => {
+  test('may have white space around it, as copying can add', () => {
     expect(decodeInvite(`\n  ${text}\r\n`).ok).toBe(true);
   });
 
@@ -90,7 +90,7 @@ describe('a connection string', () => {
     }
   });
 
-  test('is refused with any character of Unicode that only looks like the right one when its case is changed', () => {
+  test('is refused with a Unicode character that maps to the right one only by a change of case', () => {
     // The Kelvin sign becomes a k, the long s an S.
     const upper = text.toUpperCase();
     expect(upper).toContain('K');
@@ -119,7 +119,7 @@ describe('a connection string', () => {
     ['an unknown flag', 'invite-flags', encodeAnyPayload([1, 1, ...payload.slice(2)])],
   ];
 
-  test.each(refusals)('refuses %s', (_name, code, string) => {
+  test.each(refusals)('is refused with its code: %s', (_name, code, string) => {
     expect(decodeInvite(string)).toEqual({ ok: false, code });
   });
 
@@ -127,7 +127,7 @@ describe('a connection string', () => {
     expect(new Set(refusals.map(([, code]) => code))).toEqual(new Set(INVITE_CODES));
   });
 
-  test('has one spelling: left-over bits that are not zero, and a whole word too many, are refused', () => {
+  test('has one spelling: left-over bits that are not zero, and a whole extra word, are refused', () => {
     const words = Array.from(text.slice(6, -6), (character) => ALPHABET.indexOf(character));
     expect(withChecksum(words)).toBe(text);
     const last = words.at(-1) ?? 0;

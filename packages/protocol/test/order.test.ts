@@ -37,7 +37,7 @@ function changed(bytes: Uint8Array, at: number, value: number): Uint8Array {
 }
 
 describe('an order', () => {
-  test('comes out as it went in, and so does a move', () => {
+  test('decodes to the same order after encoding, and so does a move', () => {
     fc.assert(
       fc.property(signedOrder, move, (one, other) => {
         expect(decodeSignedOrder(encodeSignedOrder(one))).toEqual({ ok: true, value: one });
@@ -60,21 +60,21 @@ describe('an order', () => {
     ['a number above 2^53-1', 'content-number', changed(access, 1, 0x20)],
   ];
 
-  test.each(refusals)('refuses %s', (_name, code, bytes) => {
+  test.each(refusals)('is refused with its code: %s', (_name, code, bytes) => {
     expect(decodeSignedOrder(bytes)).toEqual({ ok: false, code });
   });
 
-  test.each([0, 127, 129])('a move of %i bytes is refused', (length) => {
+  test.each([0, 127, 129])('is refused as a move of %i bytes', (length) => {
     expect(decodeMove(new Uint8Array(length))).toEqual({ ok: false, code: 'content-length' });
   });
 
-  test('control: what these were made from is accepted', () => {
+  test('control: the orders from which these were made are accepted', () => {
     for (const bytes of [access, eviction]) expect(decodeSignedOrder(bytes).ok).toBe(true);
     expect(decodeMove(new Uint8Array(128)).ok).toBe(true);
   });
 });
 
-describe('what is signed', () => {
+describe('a signed statement', () => {
   const say = (roomId: Uint8Array, one: Order): string => {
     const { type } = one;
     const said =
@@ -86,7 +86,7 @@ describe('what is signed', () => {
     return `${toHex(roomId)} ${type} ${type === 'move' ? 0 : one.number} ${said}`;
   };
 
-  test('is one statement for one order in one room, and two for two', () => {
+  test('is equal for one order in one room, and differs for two orders or two rooms', () => {
     fc.assert(
       fc.property(bytesOf(16), bytesOf(16), order, order, (here, there, one, other) => {
         const statements = [orderStatement(here, one), orderStatement(here, other), orderStatement(there, one)].map(
@@ -99,7 +99,7 @@ describe('what is signed', () => {
     );
   });
 
-  test('is the label, the room, the number, the type and the payload', () => {
+  test('consists of the label, the room, the number, the type and the payload', () => {
     const roomId = new Uint8Array(16).fill(0xaa);
     const statement = orderStatement(roomId, { type: 'access', number: 258, mode: 'locked' });
     expect(Buffer.from(statement.subarray(0, 13)).toString('latin1')).toBe('sotto/1 order');

@@ -54,7 +54,7 @@ function filled({ begins, bytes, fill }: Filled): Uint8Array {
 describe('vectors/frame.json', () => {
   const cases = casesOf('frame') as readonly FrameCase[];
 
-  test.each(cases)('$name', ({ frame, expect: expected, expectError }) => {
+  test.each(cases)('matches our frame codec: $name', ({ frame, expect: expected, expectError }) => {
     const bytes = filled(frame);
     const decoded = decodeFrame(bytes);
     if (expected === undefined || !decoded.ok) {
@@ -71,7 +71,7 @@ describe('vectors/frame.json', () => {
     expect(toHex(encodeFrame(decoded.value))).toBe(toHex(bytes));
   });
 
-  test('refuse by every code that a frame alone can be refused by', () => {
+  test('cover every code with which a frame alone can be refused', () => {
     const codes = new Set(cases.flatMap((one) => one.expectError ?? []));
     // Padding, length and fields are the operations' own: frame.test.ts, group-commit.test.ts.
     const own = ['frame-padding', 'frame-length', 'frame-field'];
@@ -97,19 +97,22 @@ function readable(value: object): Readonly<Record<string, unknown>> {
 }
 
 describe('vectors/group-plaintext.json', () => {
-  test.each(casesOf('group-plaintext') as readonly PlaintextCase[])('$name', ({ plaintext, ...one }) => {
-    const bytes = filled(plaintext);
-    const decoded = decodeGroupPlaintext(bytes);
-    if (one.expect === undefined || !decoded.ok) {
-      expect(decoded).toEqual({ ok: false, code: one.expectError });
-      return;
-    }
-    expect(readable(decoded.value)).toEqual(one.expect);
-    // A dummy says nothing, so that what stands behind it does not come back.
-    if (decoded.value.kind !== 'dummy') {
-      expect(toHex(encodeGroupPlaintext(decoded.value, bytes.length))).toBe(toHex(bytes));
-    }
-  });
+  test.each(casesOf('group-plaintext') as readonly PlaintextCase[])(
+    'matches our plaintext codec: $name',
+    ({ plaintext, ...one }) => {
+      const bytes = filled(plaintext);
+      const decoded = decodeGroupPlaintext(bytes);
+      if (one.expect === undefined || !decoded.ok) {
+        expect(decoded).toEqual({ ok: false, code: one.expectError });
+        return;
+      }
+      expect(readable(decoded.value)).toEqual(one.expect);
+      // A dummy says nothing, so that what stands behind it does not come back.
+      if (decoded.value.kind !== 'dummy') {
+        expect(toHex(encodeGroupPlaintext(decoded.value, bytes.length))).toBe(toHex(bytes));
+      }
+    },
+  );
 });
 
 interface ContentCase {
@@ -129,7 +132,7 @@ const decodeText = (bytes: Uint8Array): string | undefined => {
 };
 
 describe('vectors/content.json', () => {
-  test.each(casesOf('content') as readonly ContentCase[])('$name', ({ content, ...one }) => {
+  test.each(casesOf('content') as readonly ContentCase[])('matches our content codec: $name', ({ content, ...one }) => {
     const decoded = decodeContent(filled({ begins: content, bytes: content.length / 2, fill: '00' }), decodeText);
     if (one.expect === undefined || !decoded.ok) {
       expect(decoded).toEqual({ ok: false, code: one.expectError });
@@ -143,14 +146,17 @@ describe('vectors/content.json', () => {
 });
 
 describe('vectors/invite.json', () => {
-  test.each(casesOf('invite') as readonly InviteCase[])('$name', ({ text, expect: expected, expectError }) => {
-    const decoded = decodeInvite(text);
-    if (expected === undefined || !decoded.ok) {
-      expect(decoded).toEqual({ ok: false, code: expectError });
-      return;
-    }
-    const { onionKey, roomSecret } = decoded.value;
-    expect({ onionKey: toHex(onionKey), roomSecret: toHex(roomSecret) }).toEqual(expected);
-    expect(encodeInvite(decoded.value)).toBe(text.trim().toLowerCase());
-  });
+  test.each(casesOf('invite') as readonly InviteCase[])(
+    'matches our connection string codec: $name',
+    ({ text, expect: expected, expectError }) => {
+      const decoded = decodeInvite(text);
+      if (expected === undefined || !decoded.ok) {
+        expect(decoded).toEqual({ ok: false, code: expectError });
+        return;
+      }
+      const { onionKey, roomSecret } = decoded.value;
+      expect({ onionKey: toHex(onionKey), roomSecret: toHex(roomSecret) }).toEqual(expected);
+      expect(encodeInvite(decoded.value)).toBe(text.trim().toLowerCase());
+    },
+  );
 });

@@ -1,4 +1,5 @@
-// Bytes in and out of the group: sizes are checked before the library decodes, a decoder must use up all it is given, and faults become refusals here.
+// The codec of the group's bytes. It checks sizes before the library decodes, refuses bytes behind
+// the end, and turns the library's errors into refusals.
 
 import { accept, concatBytes, equalBytes, refuse } from '@sotto/protocol';
 import type { Decoded } from '@sotto/protocol';
@@ -22,8 +23,11 @@ const SENDER_DATA_BYTES = 28;
 const SMALLEST_MESSAGE_BYTES = EPOCH_BYTES + SENDER_DATA_BYTES + 16;
 
 /**
- * Runs the library on a peer's bytes. It throws bare errors, stack overflows included; this is the one place where they become a value.
- * Only calls of the library belong in `work`: a fault of ours must not be taken for a fault of theirs.
+ * Runs the library on a peer's bytes. The library throws bare errors, stack overflows included;
+ * only this function turns them into a value.
+ * `work` calls the library alone, so that a bug of ours is never taken for a fault of the peer.
+ *
+ * @returns the result of `work`, or `code` if it threw.
  */
 export async function refuseOnError<Value>(
   code: GroupCode,
@@ -32,29 +36,37 @@ export async function refuseOnError<Value>(
   try {
     return accept(await work());
   } catch {
-    // What it was does not matter: the bytes are not used, and nothing of them gets into a message.
+    // The error does not matter: the bytes are not used, and no part of them enters a message.
     return refuse(code);
   }
 }
 
 async function decodeMessage(bytes: Uint8Array, limit: number): Promise<Decoded<MLSMessage, GroupCode>> {
   if (bytes.length === 0 || bytes.length > limit) return refuse('group-bytes-size');
-  // The decoder hands out views: of a copy, so that the caller may do with its buffer as it likes.
+  // The decoder returns views. It gets a copy, so that the caller may overwrite its buffer.
   const decoded = await refuseOnError('group-bytes-malformed', () => decodeMlsMessage(Uint8Array.from(bytes), 0));
   if (!decoded.ok) return decoded;
   const [message] = decoded.value ?? [undefined];
   if (message === undefined) return refuse('group-bytes-malformed');
-  // One form for one thing: the decoder takes lengths that are longer than they need be, and stops before the end.
+  // Each message has one encoding. The decoder itself accepts lengths in a longer form than needed,
+  // and stops before the end.
   const again = await refuseOnError('group-bytes-malformed', () => encodeMlsMessage(message));
   if (!again.ok) return again;
   return equalBytes(again.value, bytes) ? accept(message) : refuse('group-bytes-malformed');
 }
 
-/** @returns a commit: a member's (a private message) or a joiner's (a public one). */
+/**
+ * @returns a commit of 65,536 bytes at most: a member's as a private message, a joiner's as a
+ * public one. Or `group-bytes-size`, or `group-bytes-malformed`.
+ */
 export async function decodeCommit(bytes: Uint8Array): Promise<Decoded<MLSMessage, GroupCode>> {
   return decodeMessage(bytes, GROUP_COMMIT_BYTES_MAX);
 }
 
+/**
+ * @returns a key package of 4,096 bytes at most, not yet validated. Or `group-bytes-size`, or
+ * `group-bytes-malformed`.
+ */
 export async function decodeKeyPackage(bytes: Uint8Array): Promise<Decoded<KeyPackage, GroupCode>> {
   const message = await decodeMessage(bytes, GROUP_KEY_PACKAGE_BYTES_MAX);
   if (!message.ok) return message;
@@ -63,6 +75,10 @@ export async function decodeKeyPackage(bytes: Uint8Array): Promise<Decoded<KeyPa
     : refuse('group-bytes-malformed');
 }
 
+/**
+ * @returns a welcome of this suite, of 16,384 bytes at most. Or `group-bytes-size`,
+ * `group-bytes-malformed`, or `group-foreign`.
+ */
 export async function decodeWelcome(context: GroupContext, bytes: Uint8Array): Promise<Decoded<Welcome, GroupCode>> {
   const message = await decodeMessage(bytes, GROUP_WELCOME_BYTES_MAX);
   if (!message.ok) return message;
@@ -71,12 +87,16 @@ export async function decodeWelcome(context: GroupContext, bytes: Uint8Array): P
   return welcome.cipherSuite === context.suite.name ? accept(welcome) : refuse('group-foreign');
 }
 
+/** A decoded snapshot. Its tree is not validated yet. */
 export interface Snapshot {
   readonly info: GroupInfo;
   readonly tree: RatchetTree;
 }
 
-/** @returns a snapshot of this very group, its tree decoded but not judged. It has exactly the two extensions that we write. */
+/**
+ * @returns a snapshot of this very group, its tree decoded but not validated. It has exactly the
+ * extensions `external_pub` and `ratchet_tree` (PROTOCOL.md §5.8).
+ */
 export async function decodeSnapshot(context: GroupContext, bytes: Uint8Array): Promise<Decoded<Snapshot, GroupCode>> {
   const message = await decodeMessage(bytes, GROUP_SNAPSHOT_BYTES_MAX);
   if (!message.ok) return message;
@@ -102,13 +122,15 @@ export async function decodeSnapshot(context: GroupContext, bytes: Uint8Array): 
   return tree === undefined || length !== data.length ? refuse('group-bytes-malformed') : accept({ info, tree });
 }
 
+/** @returns the snapshot as an MLSMessage (RFC 9420 §12.4.3). */
 export function encodeSnapshot(info: GroupInfo): Uint8Array {
   return encodeMlsMessage({ version: 'mls10', wireformat: 'mls_group_info', groupInfo: info });
 }
 
 /**
- * A message is `epoch u64 || sealed sender data 28 || ciphertext`: the private message of RFC 9420 §6.3 without what is the same in all of ours
- * (version, kind, group id, content type, empty authenticated data).
+ * @returns `epoch u64 || sealed sender data 28 || ciphertext` (PROTOCOL.md §5.8).
+ * This is the private message of RFC 9420 §6.3 without the fields that are equal in all of ours.
+ * Those are version, kind, group id, content type, and empty authenticated data.
  */
 export function encodeMessage(message: PrivateMessage): Uint8Array {
   const epoch = new Uint8Array(EPOCH_BYTES);
@@ -116,6 +138,7 @@ export function encodeMessage(message: PrivateMessage): Uint8Array {
   return concatBytes(epoch, message.encryptedSenderData, message.ciphertext);
 }
 
+/** @returns the private message of 4,096 bytes at most, not yet opened. Or `group-bytes-size`. */
 export function decodeMessageBytes(context: GroupContext, bytes: Uint8Array): Decoded<PrivateMessage, GroupCode> {
   if (bytes.length < SMALLEST_MESSAGE_BYTES || bytes.length > GROUP_MESSAGE_BYTES_MAX) {
     return refuse('group-bytes-size');

@@ -1,4 +1,5 @@
-// What a commit may do, judged before the library sees it. Every member must judge alike, so nothing here knows a clock or a setting of one's own.
+// The rules for commits, applied before the library processes one. All members must decide alike,
+// so no rule reads a clock or a local setting. PROTOCOL.md §5.8.
 
 import { accept, refuse } from '@sotto/protocol';
 import type { Decoded } from '@sotto/protocol';
@@ -11,12 +12,13 @@ import type { GroupMember } from './tree.ts';
 import { isUsableHpkeKey } from './hpke-key.ts';
 import { GROUP_PROPOSALS_MAX } from '../limits.ts';
 
-/** A leaf index that is not known before the library has placed the leaf. */
+/** The leaf index of a leaf that the library has not placed yet. */
 const UNPLACED = -1;
 
 /**
- * What a commit does. `join`: somebody adds himself. `resync`: the same, and his own old leaf goes. `member`: a member rotates its keys, and
- * may add or remove. The committer of a join has no leaf yet; its `leafIndex` and those of added members are -1.
+ * The effect of a commit. `join`: a joiner adds itself. `resync`: the same, and its own old leaf
+ * goes. `member`: a member rotates its keys, and may add or remove others.
+ * The committer of a join has no leaf yet: its `leafIndex` and those of added members are -1.
  */
 export interface CommitFacts {
   readonly kind: 'member' | 'join' | 'resync';
@@ -24,21 +26,30 @@ export interface CommitFacts {
   readonly epoch: bigint;
   readonly committer: GroupMember;
   readonly added: readonly GroupMember[];
-  /** Others than the committer. */
+  /** Members other than the committer. */
   readonly removed: readonly GroupMember[];
-  /** Before the commit. */
+  /** The members before the commit. */
   readonly roster: readonly GroupMember[];
 }
 
-/** Decides what the group's cryptography cannot: who may remove, add or join. Pure, and the same for all members, or the group forks. */
+/**
+ * Decides what the cryptography of the group cannot: who may remove, add or join.
+ *
+ * A pure function, and the same for all members, or the group forks. If it throws, the call on the
+ * group throws the same error.
+ */
 export type CommitPolicy = (facts: CommitFacts) => 'accept' | PolicyCode;
 
-/** A room that anybody with the connection string may enter, and where nobody removes anybody. */
+/**
+ * The policy of an open room: anyone with the connection string may join, and members neither add
+ * nor remove others.
+ */
 export const openRoomPolicy: CommitPolicy = ({ removed, added }) => {
   if (removed.length > 0) return 'policy-remove';
   return added.length > 0 ? 'policy-add' : 'accept';
 };
 
+/** The group and the policy by which a commit is validated. */
 export interface CommitRules {
   readonly context: GroupContext;
   readonly tree: RatchetTree;
@@ -47,8 +58,12 @@ export interface CommitRules {
 }
 
 /**
- * Judges another member's commit, whose `senderIndex` is authenticated, or what this member intends: then the path is not made yet, and the
- * library is relied on to make one where it must.
+ * Validates a member's commit. `senderIndex` is the authenticated leaf index of the committer.
+ * Stage `made`: the commit of another member. Stage `intended`: the proposals of this member,
+ * before the library has made the path. The library makes one if the commit needs it (RFC 9420
+ * §12.4).
+ *
+ * @returns the effect of the commit, or the code that refuses it.
  */
 export function validateMemberCommit(
   rules: CommitRules,
@@ -66,9 +81,11 @@ export function validateMemberCommit(
   if (!changes.ok) return changes;
   const { added, removed } = changes.value;
   if (removed.includes(committer)) return refuse('commit-form');
-  // Also where no path brings keys: the library compares the old ones with each other, not with those that are added.
+  // This holds for a commit without a path, too. The library compares only the old members with
+  // each other, not with the added ones.
   if (!hasDistinctKeys([...addedKeys(proposals), ...treeKeys(tree)])) return refuse('key-package-invalid');
-  // Only additions can do without new keys for the committer (RFC 9420 §12.4): everything else must heal.
+  // A commit without a path brings no new keys (RFC 9420 §12.4). Only a commit of mere additions
+  // may omit it.
   const needsPath = stage === 'made' && (removed.length > 0 || added.length === 0);
   if (commit.path === undefined && needsPath) return refuse('commit-form');
   if (commit.path !== undefined) {
@@ -79,7 +96,11 @@ export function validateMemberCommit(
   return applyPolicy(rules, { kind: 'member', epoch: rules.epoch, committer, added, removed, roster });
 }
 
-/** Judges the commit of somebody who adds himself (an external commit). */
+/**
+ * Validates the commit of a joiner that adds itself: an external commit (RFC 9420 §12.4.3.2).
+ *
+ * @returns the effect of the commit, or the code that refuses it.
+ */
 export function validateJoin(rules: CommitRules, commit: Commit): Decoded<CommitFacts, GroupCode> {
   const { context, tree } = rules;
   const proposals = inlineProposals(commit);
@@ -111,7 +132,10 @@ function applyPolicy(rules: CommitRules, facts: CommitFacts): Decoded<CommitFact
   return answer === 'accept' ? accept(facts) : refuse(answer);
 }
 
-/** Proposals by reference were proposed before, alone: Sotto has none of those. */
+/**
+ * @returns the proposals of a commit that has them all by value, 63 at most. A proposal by
+ * reference was sent alone before, and Sotto has none of those.
+ */
 function inlineProposals(commit: Commit): Proposal[] | undefined {
   if (commit.proposals.length > GROUP_PROPOSALS_MAX) return undefined;
   const plain = commit.proposals.flatMap((entry) => (entry.proposalOrRefType === 'proposal' ? [entry.proposal] : []));
@@ -153,7 +177,7 @@ function readChanges(
   return after.length > context.membersMax ? refuse('group-full') : accept({ added, removed });
 }
 
-/** All keys that a commit brings can be used, and none is there already. */
+/** Accepts a path if each of its keys can be used, and none is in the tree already. */
 function validatePath(
   rules: CommitRules,
   path: UpdatePath,

@@ -1,4 +1,5 @@
-// What all operations of one room's group share: its primitives, its keys, its limits, and the one configuration of the library that we allow.
+// The shared values of all operations on one group: primitives, keys, limits, and the one
+// configuration of the library that Sotto allows.
 
 import type { Capabilities, CiphersuiteImpl, ClientConfig, Credential, Lifetime } from 'ts-mls';
 import { describeSuite, openSuite } from '../provider/group-crypto.ts';
@@ -8,7 +9,7 @@ import type { GroupIdentity } from './identity.ts';
 import type { GroupKeys } from './keys.ts';
 import { CREDENTIAL_MAC_BYTES, GROUP_SKIPPED_MESSAGES_MAX, MEMBER_ID_BYTES } from '../limits.ts';
 
-/** Key packages do not run out: rules that must be equal for all members know no clock. */
+/** Key packages do not expire. The rules are equal for all members, so they know no clock. */
 export const LIFETIME: Lifetime = { notBefore: 0n, notAfter: 0xffff_ffff_ffff_ffffn };
 
 export interface GroupContext {
@@ -45,8 +46,9 @@ export async function openContext(
 }
 
 /**
- * `retainKeysForGenerations: 0`: the library would keep the ratchet's secret of a skipped message, from which all later keys follow.
- * `retainKeysForEpochs: 1`: 0 would keep every epoch; the one that is kept we drop ourselves (`purgePrevious`).
+ * `retainKeysForGenerations: 0`: otherwise the library keeps the ratchet secret of a skipped
+ * message, from which all later keys follow.
+ * `retainKeysForEpochs: 1`: 0 would keep every epoch. `purgePrevious` drops the one that is kept.
  */
 function makeConfig(keys: GroupKeys): ClientConfig {
   return {
@@ -67,6 +69,7 @@ function makeConfig(keys: GroupKeys): ClientConfig {
   };
 }
 
+/** @returns a basic credential of 48 bytes: `member id 16 || HMAC-SHA256 32`. PROTOCOL.md §5.8. */
 export function makeCredential(
   keys: GroupKeys,
   { memberId, memberKey }: Pick<GroupIdentity, 'memberId' | 'memberKey'>,
@@ -77,7 +80,10 @@ export function makeCredential(
   return { credentialType: 'basic', identity };
 }
 
-/** @returns the member id of a credential that was made with the room secret for this very key. */
+/**
+ * @returns the member id, 16 bytes, of a credential that was made with the room secret for this
+ * very key; otherwise undefined. PROTOCOL.md §5.8.
+ */
 export function memberIdOf(keys: GroupKeys, credential: Credential, memberKey: Uint8Array): Uint8Array | undefined {
   if (credential.credentialType !== 'basic') return undefined;
   const { identity } = credential;
@@ -88,7 +94,7 @@ export function memberIdOf(keys: GroupKeys, credential: Credential, memberKey: U
     : undefined;
 }
 
-/** Compares without stopping at the first difference; lengths are no secret. */
+/** Compares all bytes, even after a difference. Lengths are not secret. */
 export function equalInConstantTime(a: Uint8Array, b: Uint8Array): boolean {
   if (a.length !== b.length) return false;
   let difference = 0;

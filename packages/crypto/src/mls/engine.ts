@@ -1,4 +1,5 @@
-// One room's group for whoever holds it: calls are done one after the other, a commit is kept only when the relay took it, and what is over is zeroed.
+// The group of one room, as its holder calls it. Calls run one after the other, a commit takes
+// effect once the relay has accepted it, and used secrets are zeroed.
 
 import { accept, equalBytes, refuse } from '@sotto/protocol';
 import type { Decoded } from '@sotto/protocol';
@@ -34,52 +35,76 @@ import type { GroupMember } from './tree.ts';
 import { GROUP_MEMBERS_MAX, GROUP_MESSAGE_BYTES_MAX, GROUP_MESSAGE_OVERHEAD_BYTES } from '../limits.ts';
 import type { Secret } from '../secret.ts';
 
+/** The settings of one engine. */
 export interface GroupOptions {
   readonly crypto: GroupCrypto;
   readonly suite: GroupSuite;
-  /** Lent: they must live as long as the group. */
+  /** Lent by the caller: they must live as long as the group. */
   readonly keys: GroupKeys;
   readonly policy: CommitPolicy;
-  /** Above `GROUP_MEMBERS_MAX` for measurements only. */
+  /** Members of the group at most; 64 by default. Only measurements set more. */
   readonly membersMax?: number;
 }
 
-/** A commit that was made and not yet taken by the relay: until `merge` the group goes on as it was. */
+/**
+ * A commit that was made and not yet accepted by the relay. The group stays as it was until
+ * `merge`.
+ * The caller calls either `merge` or `clear`, once.
+ */
 export interface PendingCommit {
-  /** For the log. */
+  /** The commit, for the log: up to `GROUP_COMMIT_BYTES_MAX` bytes. */
   readonly commit: Uint8Array;
-  /** The snapshot of the epoch that the commit begins. */
+  /**
+   * The snapshot of the epoch that the commit begins: up to `GROUP_SNAPSHOT_BYTES_MAX` bytes, not
+   * sealed.
+   */
   readonly snapshot: Uint8Array;
-  /** For the added members, when there are any. */
+  /** The welcome for the added members; undefined if the commit adds none. */
   readonly welcome: Uint8Array | undefined;
-  /** What all others will see that it does. */
+  /** The effect of the commit, as all other members will see it. */
   readonly facts: CommitFacts;
   /** The epoch that the commit begins. */
   readonly epoch: bigint;
-  /** The relay has taken it. Of a commit that came too late this is a fault, and throws. */
+  /**
+   * Enters the new epoch, once the relay has accepted the commit.
+   *
+   * @throws Error if the commit was merged or cleared before, or the group is in another epoch by
+   * now.
+   */
   readonly merge: () => Promise<Group>;
-  /** The relay has taken another one. */
+  /**
+   * Zeroes the new epoch, once the relay has accepted another commit. A second call does nothing.
+   */
   readonly clear: () => void;
 }
 
-/** Another member's commit that was processed. */
+/** The result of another member's commit. */
 export interface CommitOutcome {
   readonly facts: CommitFacts;
-  /** It removed this member: the group has ended for it. */
+  /** The commit removed this member: the group has ended for it. */
   readonly removed: boolean;
 }
 
-/** A key package that was handed out; its secrets wait here for the welcome. */
+/** A key package that was published. Its secrets wait here for the welcome. */
 export interface KeyPackageOffer {
+  /** The key package as an MLSMessage: up to `GROUP_KEY_PACKAGE_BYTES_MAX` bytes. */
   readonly bytes: Uint8Array;
-  /** Whether these bytes are a welcome that names this key package. */
+  /** @returns whether these bytes are a welcome that names this key package. */
   readonly isNamedIn: (welcome: Uint8Array) => Promise<boolean>;
-  /** A refusal leaves the offer as good as it was. */
+  /**
+   * Joins the group. A refusal leaves the offer usable.
+   *
+   * @returns the group, or the code that refuses the welcome or the snapshot.
+   */
   readonly joinByWelcome: (entry: WelcomeAndSnapshot) => Promise<Decoded<Group, GroupCode>>;
+  /** Zeroes the secrets of the key package. */
   readonly destroy: () => void;
 }
 
-/** Makes and joins the group of one room. */
+/**
+ * Makes and joins the group of one room (PROTOCOL.md §5.8).
+ * Calls with foreign bytes return a refusal with a code of `GROUP_CODES`; a bug of ours throws.
+ */
 export class GroupEngine {
   readonly #context: GroupContext;
   readonly #policy: CommitPolicy;
@@ -89,26 +114,42 @@ export class GroupEngine {
     this.#policy = policy;
   }
 
+  /** @throws TypeError if no entry of this package has made `options.crypto`. */
   static async open(options: GroupOptions): Promise<GroupEngine> {
     const { crypto, suite, keys, policy, membersMax = GROUP_MEMBERS_MAX } = options;
     return new GroupEngine(await openContext(crypto, suite, keys, membersMax), policy);
   }
 
+  /** @returns a new group in epoch 0, with this identity as its only member. */
   async createGroup(identity: GroupIdentity): Promise<Group> {
     return Group.open(this.#context, this.#policy, await createState(this.#context, identity));
   }
 
-  /** Joins with nobody else online, from the room's snapshot. */
+  /**
+   * Joins from the room's snapshot by external commit (RFC 9420 §12.4.3.2). No other member has to
+   * be online.
+   *
+   * @returns the commit to upload, or the code that refuses the snapshot or the join.
+   */
   joinGroup(snapshot: Uint8Array, identity: GroupIdentity): Promise<Decoded<PendingCommit, GroupCode>> {
     return this.#join(snapshot, identity, false);
   }
 
-  /** Joins again when commits were missed for good: one's own old leaf goes in the same commit. */
+  /**
+   * Joins again after missing commits for good. The same commit removes the identity's own old
+   * leaf.
+   *
+   * @returns the commit to upload, or a code: `member-unknown` without an old leaf, `member-alone`
+   * if it is the only one.
+   */
   resync(snapshot: Uint8Array, identity: GroupIdentity): Promise<Decoded<PendingCommit, GroupCode>> {
     return this.#join(snapshot, identity, true);
   }
 
-  /** For a room where members add members: what the newcomer posts. */
+  /**
+   * Makes the key package that a joiner publishes in a room that admits by knocking (PROTOCOL.md
+   * §5.9).
+   */
   async createKeyPackage(identity: GroupIdentity): Promise<KeyPackageOffer> {
     const pair = await makeKeyPackage(this.#context, identity);
     const keyPackage = pair.publicPackage;
@@ -122,7 +163,10 @@ export class GroupEngine {
     };
   }
 
-  /** @returns who made a key package; its leaf index is -1. */
+  /**
+   * @returns the member that made a key package, with the leaf index -1, or the code that refuses
+   * it.
+   */
   readKeyPackage(bytes: Uint8Array): Promise<Decoded<GroupMember, GroupCode>> {
     return readKeyPackage(this.#context, bytes);
   }
@@ -182,11 +226,15 @@ async function makePending(
 interface EpochKeys {
   readonly epoch: bigint;
   readonly envelopeKey: Secret;
-  /** 32 or 64 bytes, the same for all members of the epoch. */
+  /** 32 or 64 bytes by suite, the same for all members of the epoch (RFC 9420 §8.7). */
   readonly authenticator: Uint8Array;
 }
 
-/** A member's view of its room's group. */
+/**
+ * A member's view of its room's group. All calls are queued, and each sees the state that the one
+ * before it left.
+ * After its end every queued or later call rejects with `GroupEndedError`.
+ */
 export class Group {
   readonly #context: GroupContext;
   readonly #policy: CommitPolicy;
@@ -203,49 +251,68 @@ export class Group {
     this.#current = keys;
   }
 
-  /** For the engine: a group around a state that nobody else holds. */
+  /** For the engine: a group around a state that no other object holds. */
   static async open(context: GroupContext, policy: CommitPolicy, state: ClientState): Promise<Group> {
     return new Group(context, policy, state, await epochKeys(context, state));
   }
 
+  /** `removed`: another member's commit removed this member. `ended`: `destroy` was called. */
   get status(): 'active' | 'removed' | 'ended' {
     return this.#status;
   }
 
+  /** The current epoch, from 0. */
   get epoch(): bigint {
     return this.#state.groupContext.epoch;
   }
 
-  /** @returns the members, this one included, in the order of the tree. */
+  /** The members, this one included, in the order of the tree. */
   get roster(): readonly GroupMember[] {
     return rosterOf(this.#state.ratchetTree);
   }
 
-  /** @returns this member's place in the tree. */
+  /** This member's place in the tree, from 0. */
   get leafIndex(): number {
     return this.#state.privatePath.leafIndex;
   }
 
-  /** @returns the key of the outer envelope in `epoch`, while the group has it: the current one, and the one before until it is purged. */
+  /**
+   * @returns the 32-byte key of the outer envelope in `epoch`. Undefined unless it is the current
+   * epoch, or the previous one before `purgePrevious`.
+   */
   envelopeKey(epoch: bigint): Secret | undefined {
     return this.#keysOf(epoch)?.envelopeKey;
   }
 
-  /** @returns a value that is equal for all members of `epoch`, while the group has it: what the room code is made of. */
+  /**
+   * @returns 32 or 64 bytes that are equal for all members of `epoch` (RFC 9420 §8.7): the input of
+   * the room code. Undefined when the keys of the epoch are gone.
+   */
   epochAuthenticator(epoch: bigint): Uint8Array | undefined {
     return this.#keysOf(epoch)?.authenticator.slice();
   }
 
-  /** @returns the snapshot (group information and tree) from which anybody with the room secret can join this epoch. */
+  /**
+   * @returns the snapshot, a GroupInfo with its tree. Any holder of the room secret can join this
+   * epoch from it.
+   */
   exportSnapshot(): Promise<Uint8Array> {
     return this.#enqueue(() => exportSnapshot(this.#context, this.#state));
   }
 
-  /** New keys for this member: heals the group from a theft of its old ones. */
+  /**
+   * Makes a commit with new keys for this member. It heals the group from a theft of the old ones.
+   */
   rotate(): Promise<Decoded<PendingCommit, GroupCode>> {
     return this.#enqueue(() => this.#propose([]));
   }
 
+  /**
+   * Makes a commit that removes these members, by their ids of 16 bytes.
+   *
+   * @returns the commit, or a code: `member-unknown`, also for an empty list, or the refusal of the
+   * rules or the policy.
+   */
   removeMembers(memberIds: readonly Uint8Array[]): Promise<Decoded<PendingCommit, GroupCode>> {
     return this.#enqueue(async () => {
       const roster = this.roster;
@@ -259,6 +326,11 @@ export class Group {
     });
   }
 
+  /**
+   * Makes a commit that adds the member of this key package.
+   *
+   * @returns the commit with its welcome, or the code that refuses it.
+   */
   addMember(keyPackage: Uint8Array): Promise<Decoded<PendingCommit, GroupCode>> {
     return this.#enqueue(async () => {
       const proposal = await addProposal(keyPackage);
@@ -266,7 +338,10 @@ export class Group {
     });
   }
 
-  /** Processes another member's commit, in the order of the log. A refusal changes nothing. */
+  /**
+   * Processes the commit of another member or of a joiner, in the order of the log. A refusal
+   * changes nothing.
+   */
   processCommit(bytes: Uint8Array): Promise<Decoded<CommitOutcome, GroupCode>> {
     return this.#enqueue(async () => {
       const processed = await processCommit(this.#context, this.#policy, this.#state, bytes);
@@ -279,7 +354,11 @@ export class Group {
     });
   }
 
-  /** @returns `content` sealed for the members of this epoch; `GROUP_MESSAGE_OVERHEAD_BYTES` longer. */
+  /**
+   * @returns `content` sealed for the members of this epoch, `GROUP_MESSAGE_OVERHEAD_BYTES` longer
+   * from 64 bytes on.
+   * @throws RangeError (as a rejection) if the result would exceed `GROUP_MESSAGE_BYTES_MAX`.
+   */
   sealMessage(content: Uint8Array): Promise<Uint8Array> {
     if (content.length + GROUP_MESSAGE_OVERHEAD_BYTES > GROUP_MESSAGE_BYTES_MAX) {
       return Promise.reject(new RangeError('a message longer than the largest frame'));
@@ -291,6 +370,13 @@ export class Group {
     });
   }
 
+  /**
+   * Opens a message of this epoch, or of the previous one before `purgePrevious`. Each message
+   * opens once.
+   *
+   * @returns the message and its sender, or a code: `epoch-old`, `epoch-future`, `message-invalid`,
+   * `message-repeated`, `message-skips`, or `group-bytes-size`.
+   */
   openMessage(bytes: Uint8Array): Promise<Decoded<OpenedMessage, GroupCode>> {
     return this.#enqueue(async () => {
       const opened = await openMessage(this.#context, this.#state, bytes);
@@ -300,7 +386,10 @@ export class Group {
     });
   }
 
-  /** Ends the keys of the epoch before: nothing of it can be opened any more. To be called soon after each commit. */
+  /**
+   * Zeroes the keys of the previous epoch, after which none of its messages opens. The caller does
+   * so soon after each commit.
+   */
   purgePrevious(): Promise<void> {
     return this.#enqueue(() => {
       const next = withoutPastEpochs(this.#state);
@@ -312,7 +401,7 @@ export class Group {
     });
   }
 
-  /** Zeroes all keys. What waits its turn fails. */
+  /** Zeroes all keys. Queued calls reject. */
   destroy(): void {
     if (this.#status !== 'ended') this.#end('ended', this.#state);
     this.#status = 'ended';
@@ -335,7 +424,7 @@ export class Group {
     return accept(await makePending(this.#context, proposed.value, { merge, clear }));
   }
 
-  /** Goes to the next epoch. The one before is kept, the one before that is zeroed. */
+  /** Enters the next epoch. The previous one is kept, the one before it is zeroed. */
   async #enter(next: ClientState): Promise<void> {
     const keys = await epochKeys(this.#context, next);
     zeroSecrets(this.#state, next);
@@ -345,7 +434,7 @@ export class Group {
     this.#current = keys;
   }
 
-  /** Goes on within the epoch: the key that was used is gone. */
+  /** Stays in the epoch, without the message key that was used. */
   #advance(next: ClientState, consumed: readonly Uint8Array[]): void {
     this.#state = next;
     zeroConsumed(consumed, next);
@@ -364,18 +453,18 @@ export class Group {
     return [this.#current, this.#previous].find((keys) => keys?.epoch === epoch);
   }
 
-  /** One call after the other: each takes the state that the one before it left. */
+  /** Runs the calls one after the other: each gets the state that the one before it left. */
   #enqueue<Result>(work: () => Promise<Result>): Promise<Result> {
-    const turn = this.#last.then(async () => {
+    const call = this.#last.then(async () => {
       if (this.#status !== 'active') throw new GroupEndedError();
       const result = await work();
-      // Ended in the middle: what the call made in the meantime ends too.
+      // The group ended during the call, so the state that the call made ends too.
       if (this.status !== 'active') zeroSecrets(this.#state, undefined);
       return result;
     });
-    // A failed call is its caller's to hear of; the next one begins all the same.
-    this.#last = turn.catch(() => undefined);
-    return turn;
+    // The caller of a failed call gets its error. The next call runs all the same.
+    this.#last = call.catch(() => undefined);
+    return call;
   }
 }
 

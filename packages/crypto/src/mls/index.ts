@@ -1,5 +1,6 @@
-// `@sotto/crypto/mls`: group keys. A program without a group does not load MLS. The primitives are
-// entries of their own: `/native` and `/pure`. No I/O; runs in Node and in a browser.
+// `@sotto/crypto/mls`: the group engine. A program without a group does not load MLS. The
+// primitives are entries of their own: `/native` and `/pure`. No I/O; runs in Node and in a
+// browser.
 
 export { GROUP_CODES, GroupEndedError } from '../errors.ts';
 export type { GroupCode, PolicyCode } from '../errors.ts';

@@ -1,4 +1,5 @@
-// What somebody who wants to be let in shows to the members, judged before anybody is asked; and whether a welcome is for him.
+// The key package by which a joiner asks for admission, validated before any member is asked; and
+// whether a welcome names it. PROTOCOL.md §5.9.
 
 import { accept, equalBytes, refuse } from '@sotto/protocol';
 import type { Decoded } from '@sotto/protocol';
@@ -14,7 +15,10 @@ import { isUsableHpkeKey } from './hpke-key.ts';
 
 const UNPLACED = -1;
 
-/** @returns who made this key package. Its credential, its keys and both signatures hold. */
+/**
+ * @returns the member that made this key package, with the leaf index -1. Its credential, its keys
+ * and both signatures hold. Otherwise a code of `GROUP_CODES`.
+ */
 export async function readKeyPackage(
   context: GroupContext,
   bytes: Uint8Array,
@@ -40,7 +44,10 @@ async function areSignaturesValid({ primitives }: GroupContext, keyPackage: KeyP
   return leaf && (await verifyKeyPackage(keyPackage, primitives.signature));
 }
 
-/** @returns whether these are the bytes of a welcome that names this key package. Whether it lets anybody in shows when it is used. */
+/**
+ * @returns whether these are the bytes of a welcome that names this key package (RFC 9420
+ * §12.4.3.1). Only its use shows whether it admits the joiner.
+ */
 export async function isWelcomeFor(context: GroupContext, keyPackage: KeyPackage, bytes: Uint8Array): Promise<boolean> {
   const welcome = await decodeWelcome(context, bytes);
   if (!welcome.ok) return false;

@@ -1,4 +1,5 @@
-// What the group keys take from the room secret: the group's id, the members' credentials, and the second half of every epoch's envelope key.
+// The keys that the group derives from the room secret: its id, the members' credentials, and half
+// of every epoch frame key. PROTOCOL.md §5.6.
 
 import { hmac } from '@noble/hashes/hmac.js';
 import { sha256 } from '@noble/hashes/sha2.js';
@@ -9,16 +10,21 @@ import { GROUP_ID_BYTES } from '../limits.ts';
 import type { GroupIdentity } from './identity.ts';
 import { Secret } from '../secret.ts';
 
+/**
+ * The keys of one group, all from its room secret. Their holder ends them with `destroyGroupKeys`.
+ */
 export interface GroupKeys {
-  /** 16 bytes: the MLS group id. Only who has the room secret can compute it. */
+  /** 16 bytes: the MLS group id. Only a holder of the room secret can compute it. */
   readonly groupId: Uint8Array;
-  /** 16 bytes: context of the exporter. */
+  /** 16 bytes: the context of the exporter (RFC 9420 §8.5). */
   readonly roomId: Uint8Array;
   /** 32 bytes: makes and checks the members' credentials. */
   readonly credentialKey: Secret;
   /** 32 bytes: seals the snapshot. */
   readonly snapshotKey: Secret;
-  /** 32 bytes: seals the commit of somebody who joins, and key packages: who joins has no epoch key yet. */
+  /**
+   * 32 bytes: seals key packages, and the commits of joiners. A joiner has no epoch frame key yet.
+   */
   readonly joinKey: Secret;
   /** 32 bytes. */
   readonly roomSecret: Secret;
@@ -32,8 +38,8 @@ export interface GroupKeyInput {
 }
 
 /**
- * @returns the group's keys. Both arguments are copied and stay the caller's; `slice` of a Buffer
- * would be a view. PROTOCOL.md §5.6.
+ * @returns the group's keys (PROTOCOL.md §5.6). Both arguments are copied and stay the caller's;
+ * `slice` of a Buffer would be a view.
  * @throws RangeError if one of the two has another length.
  */
 export function deriveGroupKeys({ roomSecret, roomId }: GroupKeyInput): GroupKeys {
@@ -49,7 +55,7 @@ export function deriveGroupKeys({ roomSecret, roomId }: GroupKeyInput): GroupKey
   };
 }
 
-/** Zeroes the keys at the end of a room. */
+/** Zeroes the four secrets of a group at its end. A later use of them throws. */
 export function destroyGroupKeys(keys: GroupKeys): void {
   keys.credentialKey.destroy();
   keys.snapshotKey.destroy();
@@ -57,7 +63,10 @@ export function destroyGroupKeys(keys: GroupKeys): void {
   keys.roomSecret.destroy();
 }
 
-/** @returns K_env(e) = KDF(exporter || room secret): who breaks one of the two has not broken the envelope. `exported` is zeroed. */
+/**
+ * @returns the epoch frame key, 32 bytes: KDF(exporter || room secret). Breaking one of the two
+ * does not break the envelope. `exported`, 32 bytes, is zeroed. PROTOCOL.md §5.6.
+ */
 export function deriveEpochFrameKey(keys: GroupKeys, exported: Uint8Array): Secret {
   const input = keys.roomSecret.use((roomSecret) => concatBytes(exported, roomSecret));
   const key = deriveKey(input, LABELS.epochFrame);
@@ -66,7 +75,10 @@ export function deriveEpochFrameKey(keys: GroupKeys, exported: Uint8Array): Secr
   return new Secret(key);
 }
 
-/** @returns 32 bytes that only a holder of the room secret can make for this member id and key. */
+/**
+ * @returns 32 bytes that only a holder of the room secret can make for this member id and key:
+ * HMAC-SHA256 under the credential key. PROTOCOL.md §5.8.
+ */
 export function credentialMac(
   keys: GroupKeys,
   { memberId, memberKey }: Pick<GroupIdentity, 'memberId' | 'memberKey'>,

@@ -1,4 +1,5 @@
-// Which buffers of a group's state are secret, so that what a newer state no longer needs can be zeroed: the library leaves that to us.
+// The secret buffers of a group's state. The library never zeroes them; we do, once a newer state
+// no longer needs them.
 
 import type { ClientState, SecretTree } from 'ts-mls';
 
@@ -11,7 +12,7 @@ function* treeSecrets(tree: SecretTree): Generator<Uint8Array> {
   }
 }
 
-/** @returns every secret buffer that `state` holds, by identity. */
+/** @returns every secret buffer of `state`, as the buffers themselves. */
 export function secretsOf(state: ClientState): Set<Uint8Array> {
   const secrets = new Set<Uint8Array>(Object.values(state.keySchedule) as Uint8Array[]);
   for (const secret of treeSecrets(state.secretTree)) secrets.add(secret);
@@ -25,26 +26,30 @@ export function secretsOf(state: ClientState): Set<Uint8Array> {
   return secrets;
 }
 
-/** Zeroes what `old` holds and `kept` does not. */
+/** Zeroes each secret of `old` that `kept` does not hold. */
 export function zeroSecrets(old: ClientState, kept: ClientState | undefined): void {
   const stillNeeded = kept === undefined ? new Set<Uint8Array>() : secretsOf(kept);
   for (const secret of secretsOf(old)) if (!stillNeeded.has(secret)) secret.fill(0);
 }
 
-/** Zeroes buffers that the library says it is done with. Never one that `kept` still holds. */
+/**
+ * Zeroes the buffers that the library reports as consumed, except those that `kept` still holds.
+ */
 export function zeroConsumed(consumed: readonly Uint8Array[], kept: ClientState): void {
   const stillNeeded = secretsOf(kept);
   for (const buffer of consumed) if (!stillNeeded.has(buffer)) buffer.fill(0);
 }
 
-/** @returns the state without any past epoch. The past epoch's secrets are zeroed by `retire`. */
+/**
+ * @returns the state without any past epoch. `zeroSecrets` then zeroes the secrets of that epoch.
+ */
 export function withoutPastEpochs(state: ClientState): ClientState {
   return { ...state, historicalReceiverData: new Map() };
 }
 
 /**
- * @returns `next` with the keys that `current` has *now* for the epoch it closes: messages may have been opened since the commit was made, and
- * what they used up must not come back.
+ * @returns `next` with the present keys of `current` for the epoch that it closes. Messages may
+ * have been opened since the commit was made, and the keys that they used must not come back.
  */
 export function withLatestPastEpoch(next: ClientState, current: ClientState): ClientState {
   const past = next.historicalReceiverData.get(current.groupContext.epoch);

@@ -1,4 +1,5 @@
-// The group as values: each operation takes a state and gives the next one, and the old one still works until somebody zeroes it.
+// The group as values: each operation takes a state and returns the next one. The old state stays
+// usable until the caller zeroes it.
 
 import { accept, refuse } from '@sotto/protocol';
 import type { Decoded } from '@sotto/protocol';
@@ -35,7 +36,10 @@ import { memberAt, readTree } from './tree.ts';
 import { LABELS } from '../labels.ts';
 import { ENVELOPE_SECRET_BYTES, GROUP_COMMIT_BYTES_MAX, GROUP_SKIPPED_MESSAGES_MAX } from '../limits.ts';
 
-/** A state that holds once the relay has taken the commit, and what to give the relay. */
+/**
+ * A commit that was made. `next` holds once the relay has accepted `commit`; `consumed` are secrets
+ * to be zeroed then.
+ */
 export interface Proposed {
   readonly next: ClientState;
   readonly commit: Uint8Array;
@@ -44,12 +48,16 @@ export interface Proposed {
   readonly consumed: readonly Uint8Array[];
 }
 
+/** A key package and its secrets. */
 export interface KeyPackagePair {
   readonly publicPackage: KeyPackage;
   readonly privatePackage: PrivateKeyPackage;
 }
 
-/** The signing key is copied: states are zeroed when they end, the identity outlives them. */
+/**
+ * Makes a key package. The signing key is copied, because states are zeroed when they end and the
+ * identity outlives them.
+ */
 export function makeKeyPackage(context: GroupContext, identity: GroupIdentity): Promise<KeyPackagePair> {
   const signKey = identity.secret.use((seed) => Uint8Array.from(seed));
   return generateKeyPackageWithKey(
@@ -62,17 +70,26 @@ export function makeKeyPackage(context: GroupContext, identity: GroupIdentity): 
   );
 }
 
+/** @returns the state of a new group in epoch 0, with this identity as its only member. */
 export async function createState(context: GroupContext, identity: GroupIdentity): Promise<ClientState> {
   const { publicPackage, privatePackage } = await makeKeyPackage(context, identity);
   const { groupId } = context.keys;
   return createGroup(groupId, publicPackage, privatePackage, [], context.primitives, context.config);
 }
 
+/**
+ * @returns the snapshot of the state's epoch: a GroupInfo with `external_pub` and `ratchet_tree`.
+ */
 export async function exportSnapshot(context: GroupContext, state: ClientState): Promise<Uint8Array> {
   return encodeSnapshot(await createGroupInfoWithExternalPubAndRatchetTree(state, [], context.primitives));
 }
 
-/** Joins by external commit; `resync` removes the identity's own old leaf in the same commit. */
+/**
+ * Joins by external commit (RFC 9420 §12.4.3.2). `resync` removes the old leaf of the identity in
+ * the same commit.
+ *
+ * @returns the commit and the state after it, or the code that refuses the snapshot or the join.
+ */
 export async function joinByExternalCommit(
   context: GroupContext,
   policy: CommitPolicy,
@@ -85,13 +102,14 @@ export async function joinByExternalCommit(
   const { info, tree } = snapshot.value;
   const roster = readTree(context, tree);
   if (!roster.ok) return roster;
-  // The library throws away the last leaf's worth of tree when there is no old one (its #484): never ask it to then.
+  // Without an old leaf the library would cut the last leaf off the tree (its #484), so it is never
+  // asked to.
   const old = roster.value.some(
     ({ memberId, memberKey }) =>
       equalInConstantTime(memberId, identity.memberId) && equalInConstantTime(memberKey, identity.memberKey),
   );
   if (resync && !old) return refuse('member-unknown');
-  // Nor can it take the only leaf out of a tree.
+  // The library cannot remove the only leaf of a tree either.
   if (resync && roster.value.length === 1) return refuse('member-alone');
   const { publicPackage, privatePackage } = await makeKeyPackage(context, identity);
   const { primitives, config } = context;
@@ -107,7 +125,8 @@ export async function joinByExternalCommit(
   const { publicMessage, newState } = joined.value;
   const message: MLSMessage = { version: 'mls10', wireformat: 'mls_public_message', publicMessage };
   const rules = { context, tree, epoch: info.groupContext.epoch, policy };
-  // The joiner judges itself as the others will: a commit that they refuse is not worth sending.
+  // The joiner validates its own commit as the others will. A commit that they refuse is not worth
+  // sending.
   const validated = validateJoin(rules, commitOf(message));
   return validated.ok
     ? accept({
@@ -127,7 +146,11 @@ function commitOf(message: MLSMessage): Commit {
   return message.publicMessage.content.commit;
 }
 
-/** Makes a commit of a member: empty (new keys), or with additions and removals. */
+/**
+ * Makes a commit of a member: empty, which brings new keys, or with additions and removals.
+ *
+ * @returns the commit and the state after it, or the code that refuses it.
+ */
 export async function proposeCommit(
   context: GroupContext,
   policy: CommitPolicy,
@@ -135,7 +158,8 @@ export async function proposeCommit(
   proposals: readonly Proposal[],
 ): Promise<Decoded<Proposed, GroupCode>> {
   const sender = state.privatePath.leafIndex;
-  // The path is judged by those who get it; what we propose is judged here, with an empty path standing in for the one to come.
+  // The receivers validate the path. The proposals are validated here, before the library has made
+  // the path.
   const intended = { proposals: proposals.map((proposal) => ({ proposalOrRefType: 'proposal' as const, proposal })) };
   const rules = commitRulesOf(context, policy, state);
   const validated = validateMemberCommit(rules, sender, { ...intended, path: undefined }, 'intended');
@@ -160,15 +184,23 @@ export async function addProposal(keyPackageBytes: Uint8Array): Promise<Decoded<
   return keyPackage.ok ? accept({ proposalType: 'add', add: { keyPackage: keyPackage.value } }) : keyPackage;
 }
 
-/** Both as the relay delivers them: MLS messages (RFC 9420 §12.4.3). */
+/**
+ * A welcome and the snapshot beside it, each an MLSMessage as the relay delivers it (RFC 9420
+ * §12.4.3).
+ */
 export interface WelcomeAndSnapshot {
   /** Up to `GROUP_WELCOME_BYTES_MAX` bytes. */
   readonly welcome: Uint8Array;
-  /** Up to `GROUP_SNAPSHOT_BYTES_MAX` bytes, of the epoch that the welcome admits to. */
+  /** Up to `GROUP_SNAPSHOT_BYTES_MAX` bytes, of the epoch into which the welcome admits. */
   readonly snapshot: Uint8Array;
 }
 
-/** Joins by a welcome; the tree comes from the snapshot of the same epoch, whose hash the welcome confirms. */
+/**
+ * Joins by a welcome. The tree comes from the snapshot of the same epoch, whose hash the welcome
+ * confirms.
+ *
+ * @returns the state of the new member, or the code that refuses the welcome or the snapshot.
+ */
 export async function joinByWelcome(
   context: GroupContext,
   pair: KeyPackagePair,
@@ -181,7 +213,8 @@ export async function joinByWelcome(
   const { tree } = snapshot.value;
   const roster = readTree(context, tree);
   if (!roster.ok) return roster;
-  // The library takes the keys of the package into the state: the pair can be used for one welcome only, and is given away here.
+  // The library moves the keys of the package into the state, so a pair serves for one welcome
+  // only.
   const { publicPackage, privatePackage } = pair;
   const { primitives, config } = context;
   const joined = await refuseOnError('welcome-invalid', () =>
@@ -194,15 +227,21 @@ export async function joinByWelcome(
     : refuse('group-foreign');
 }
 
+/** The result of another member's commit. */
 export interface Processed {
   readonly next: ClientState;
   readonly facts: CommitFacts;
-  /** The commit removed this very member: `next` is of no use. */
+  /** The commit removed this very member, and `next` has no use. */
   readonly removed: boolean;
   readonly consumed: readonly Uint8Array[];
 }
 
-/** Processes somebody else's commit. Nothing of `state` changes; on a refusal it is as good as before. */
+/**
+ * Processes the commit of another member or of a joiner. `state` does not change, and stays usable
+ * after a refusal.
+ *
+ * @returns the next state, or the code that refuses the commit.
+ */
 export async function processCommit(
   context: GroupContext,
   policy: CommitPolicy,
@@ -218,7 +257,7 @@ export async function processCommit(
   const { content, senderType } = message.publicMessage;
   const timely = validateHeader(context, state, content);
   if (!timely.ok) return timely;
-  // Members' commits are private messages, and nobody proposes alone.
+  // A member's commit is a private message, and no proposal comes alone.
   if (senderType !== 'new_member_commit' || content.contentType !== 'commit') return refuse('commit-form');
   const facts = validateJoin(commitRulesOf(context, policy, state), content.commit);
   if (!facts.ok) return facts;
@@ -244,7 +283,7 @@ async function processMemberCommit(
   if (!timely.ok) return timely;
   if (message.contentType !== 'commit') return refuse('commit-form');
   const { primitives } = context;
-  // Opened once for us to judge, before the library acts on what is in it.
+  // The message is opened here once for our own rules, before the library processes its content.
   const opened = await refuseOnError('commit-invalid', () => unprotect(context, state, message));
   if (!opened.ok) return opened;
   const { content } = opened.value.content;
@@ -289,35 +328,45 @@ function validateHeader(
   return header.epoch > state.groupContext.epoch ? refuse('epoch-future') : accept(undefined);
 }
 
+/** A sealed message and the state after it. */
 export interface Sealed {
   readonly next: ClientState;
   readonly bytes: Uint8Array;
   readonly consumed: readonly Uint8Array[];
 }
 
+/** @returns `content` sealed for the members of the state's epoch. */
 export async function sealMessage(context: GroupContext, state: ClientState, content: Uint8Array): Promise<Sealed> {
   const { newState, privateMessage, consumed } = await createApplicationMessage(state, content, context.primitives);
   return { next: newState, bytes: encodeMessage(privateMessage), consumed };
 }
 
-/** A message and who said it: authenticated by the sender's signature. */
+/** A message with its sender, which the sender's signature authenticates. */
 export interface OpenedMessage {
   readonly memberId: Uint8Array;
   readonly memberKey: Uint8Array;
   readonly leafIndex: number;
   readonly epoch: bigint;
-  /** Counts the sender's messages in this epoch from 0: what is missing between two was lost or withheld. */
+  /**
+   * Counts the sender's messages in this epoch from 0. A message between two that is missing was
+   * lost or withheld.
+   */
   readonly generation: number;
   readonly bytes: Uint8Array;
 }
 
+/** An opened message and the state after it. */
 export interface Opened {
   readonly next: ClientState;
   readonly message: OpenedMessage;
   readonly consumed: readonly Uint8Array[];
 }
 
-/** Opens a message of this epoch, or of the one before while its keys are kept. */
+/**
+ * Opens a message of this epoch, or of the previous one while its keys are kept.
+ *
+ * @returns the message, or the code that refuses it.
+ */
 export async function openMessage(
   context: GroupContext,
   state: ClientState,
@@ -335,7 +384,8 @@ export async function openMessage(
     decryptSenderData(message, keys.senderDataSecret, context.primitives),
   );
   if (!claim.ok) return claim;
-  // Made by a member, but perhaps not by the one it names: believed only when the message has opened.
+  // The sender data proves that a member sealed it, but not which one. The claim counts only once
+  // the message has opened.
   const sender = claim.value && memberAt(keys.ratchetTree, claim.value.leafIndex);
   if (claim.value === undefined || sender === undefined) return refuse('message-invalid');
   const inOrder = validateGeneration(claim.value, keys.secretTree[2 * sender.leafIndex]?.application.generation ?? 0);
@@ -355,7 +405,10 @@ function validateGeneration(claim: SenderData, expected: number): Decoded<undefi
   return claim.generation - expected > GROUP_SKIPPED_MESSAGES_MAX ? refuse('message-skips') : accept(undefined);
 }
 
-/** @returns 32 bytes that exist for members of this epoch only: half of the outer envelope's key. */
+/**
+ * @returns 32 bytes that only members of this epoch can compute (RFC 9420 §8.5): one half of the
+ * outer envelope's key.
+ */
 export function exportEnvelopeSecret(context: GroupContext, state: ClientState): Promise<Uint8Array> {
   const { exporterSecret } = state.keySchedule;
   const label = LABELS.envelopeExporter;

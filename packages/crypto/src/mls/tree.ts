@@ -1,4 +1,5 @@
-// The rules for a group's tree that the library does not have: one form of leaf, members that are told apart, keys that can be used.
+// The rules for a group's tree that the library lacks: one form of leaf, distinct members, usable
+// keys. PROTOCOL.md §5.8.
 
 import { accept, refuse, toHex } from '@sotto/protocol';
 import type { Decoded } from '@sotto/protocol';
@@ -11,14 +12,18 @@ import { MEMBER_ID_BYTES } from '../limits.ts';
 
 /** A member as the group's tree shows it. */
 export interface GroupMember {
-  /** 16 bytes, chosen by the member, checked to be its own. */
+  /** 16 bytes, chosen by the member. Its credential binds them to its key. */
   readonly memberId: Uint8Array;
-  /** 32 bytes, Ed25519: signs all that the member says. */
+  /** 32 bytes, Ed25519: signs all messages and commits of the member. */
   readonly memberKey: Uint8Array;
+  /** The member's place in the tree, from 0; -1 before it has one. */
   readonly leafIndex: number;
 }
 
-/** @returns the member of a leaf: all leaves have the same form, so that no member's capabilities can hinder the others. */
+/**
+ * @returns the member of a leaf. All leaves have the same form, so that no member's capabilities
+ * can hinder the others.
+ */
 export function readLeaf(context: GroupContext, leaf: LeafNode, leafIndex: number): Decoded<GroupMember, GroupCode> {
   if (leaf.extensions.length > 0 || !hasOurCapabilities(context, leaf) || leaf.leafNodeSource === 'update') {
     return refuse('leaf-invalid');
@@ -49,32 +54,36 @@ function isList<Value>(list: readonly Value[], expected: readonly Value[]): bool
   return list.length === expected.length && list.every((value, index) => value === expected[index]);
 }
 
-/** @returns the members of a tree whose leaves were all judged before. */
+/** @returns the members of a validated tree. */
 export function rosterOf(tree: RatchetTree): GroupMember[] {
   return leavesOf(tree).map(([leaf, leafIndex]) => readValidatedLeaf(leaf, leafIndex));
 }
 
-/** @returns the member of one leaf of such a tree. */
+/** @returns the member of one leaf of a validated tree. */
 export function memberAt(tree: RatchetTree, leafIndex: number): GroupMember | undefined {
   const node = tree[2 * leafIndex];
   return node?.nodeType === 'leaf' ? readValidatedLeaf(node.leaf, leafIndex) : undefined;
 }
 
 function readValidatedLeaf(leaf: LeafNode, leafIndex: number): GroupMember {
-  if (leaf.credential.credentialType !== 'basic') throw new Error('a judged tree has a leaf that does not read');
+  if (leaf.credential.credentialType !== 'basic') throw new Error('a validated tree has an unreadable leaf');
   const memberId = leaf.credential.identity.slice(0, MEMBER_ID_BYTES);
   return { memberId, memberKey: leaf.signaturePublicKey.slice(), leafIndex };
 }
 
+/** @returns each leaf of the tree with its leaf index, in rising order. */
 export function leavesOf(tree: RatchetTree): [leaf: LeafNode, leafIndex: number][] {
   return tree.flatMap((node, index): [LeafNode, number][] =>
     node?.nodeType === 'leaf' ? [[node.leaf, index / 2]] : [],
   );
 }
 
-/** @returns the members of a stranger's tree, all leaves and keys checked. Signatures and hashes are the library's part. */
+/**
+ * @returns the members of a foreign tree, after a check of all leaves and keys. The library checks
+ * signatures and hashes.
+ */
 export function readTree(context: GroupContext, tree: RatchetTree): Decoded<GroupMember[], GroupCode> {
-  // Twice the members: leaves that were blanked in the middle of a tree stay there.
+  // A tree may have twice as many leaves as members: leaves that were blanked in the middle stay.
   if (tree.length > 4 * context.membersMax) return refuse('group-full');
   const members: GroupMember[] = [];
   for (const [index, node] of tree.entries()) {
@@ -92,13 +101,14 @@ export function readTree(context: GroupContext, tree: RatchetTree): Decoded<Grou
   return hasDuplicates(members) || !hasDistinctKeys(treeKeys(tree)) ? refuse('member-duplicate') : accept(members);
 }
 
+/** @returns whether two members have one id or one key. */
 export function hasDuplicates(members: readonly GroupMember[]): boolean {
   const ids = new Set(members.map(({ memberId }) => toHex(memberId)));
   const keys = new Set(members.map(({ memberKey }) => toHex(memberKey)));
   return ids.size < members.length || keys.size < members.length;
 }
 
-/** @returns the public keys for key encapsulation of all nodes. */
+/** @returns the public keys for key encapsulation of all nodes, leaves and parents. */
 export function treeKeys(tree: RatchetTree): Uint8Array[] {
   return tree.flatMap((node) => {
     if (node === undefined) return [];
@@ -106,7 +116,10 @@ export function treeKeys(tree: RatchetTree): Uint8Array[] {
   });
 }
 
-/** Whoever joins refuses a tree with one key twice: a commit that makes one would close the room. */
+/**
+ * @returns whether no key occurs twice. A joiner refuses a tree with one key twice, so a commit
+ * that makes one would close the room.
+ */
 export function hasDistinctKeys(keys: readonly Uint8Array[]): boolean {
   return new Set(keys.map(toHex)).size === keys.length;
 }

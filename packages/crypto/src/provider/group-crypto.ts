@@ -4,7 +4,10 @@
 import type { CiphersuiteImpl, CiphersuiteName, CryptoProvider } from 'ts-mls';
 import { ciphersuites, getCiphersuiteFromName } from 'ts-mls/crypto/ciphersuite.js';
 
-/** X-Wing (X25519 and ML-KEM-768) is what Sotto uses; plain X25519 is there to compare. Both: ChaCha20-Poly1305 and Ed25519. */
+/**
+ * `x-wing` (X25519 and ML-KEM-768, PROTOCOL.md §5.8) is the suite of Sotto; `x25519` serves for
+ * comparison. Both use ChaCha20-Poly1305 and Ed25519.
+ */
 export type GroupSuite = 'x-wing' | 'x25519';
 
 /**
@@ -15,8 +18,10 @@ export interface GroupCrypto {
   readonly name: 'native' | 'pure';
 }
 
+/** A suite as the library and the rules name it. */
 export interface SuiteDescription {
   readonly name: CiphersuiteName;
+  /** The number of the suite in MLS (RFC 9420 §17.1). */
   readonly id: number;
   /** Bytes of a public key for key encapsulation. */
   readonly publicKeyBytes: number;
@@ -30,6 +35,7 @@ const PUBLIC_KEY_BYTES: Readonly<Record<GroupSuite, number>> = { 'x-wing': 1216,
 
 const providers = new WeakMap<GroupCrypto, CryptoProvider>();
 
+/** @returns a handle for `provider`, so that the library's type stays inside this package. */
 export function registerCrypto(name: GroupCrypto['name'], provider: CryptoProvider): GroupCrypto {
   const handle: GroupCrypto = Object.freeze({ name });
   providers.set(handle, provider);
@@ -41,6 +47,7 @@ export function describeSuite(suite: GroupSuite): SuiteDescription {
   return { name, id: ciphersuites[name], publicKeyBytes: PUBLIC_KEY_BYTES[suite] };
 }
 
+/** @throws TypeError if `registerCrypto` has not made `crypto`. */
 export async function openSuite(crypto: GroupCrypto, suite: GroupSuite): Promise<CiphersuiteImpl> {
   const provider = providers.get(crypto);
   if (provider === undefined) throw new TypeError('primitives that nobody registered');

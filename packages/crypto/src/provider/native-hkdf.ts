@@ -1,4 +1,4 @@
-// HKDF and HMAC (RFC 5869, RFC 2104) on node:crypto, in the shape that MLS and HPKE ask for.
+// HKDF and HMAC (RFC 5869, RFC 2104) on node:crypto, in the form that MLS and HPKE need.
 
 import { createHmac, randomFillSync } from 'node:crypto';
 import { concatBytes } from '@sotto/protocol';
@@ -9,6 +9,7 @@ const HASH_BYTES: Readonly<Record<NativeHash, number>> = { sha256: 32, sha512: 6
 /** RFC 5869 §2.3: no more than 255 blocks. */
 const MAX_BLOCKS = 255;
 
+/** HKDF over one hash; `size` is the hash's length in bytes. */
 export interface NativeKdf {
   readonly size: number;
   readonly extract: (input: { readonly salt: Uint8Array; readonly ikm: Uint8Array }) => Uint8Array;
@@ -19,19 +20,22 @@ export interface NativeKdf {
   }) => Uint8Array;
 }
 
-/** A copy that shares no memory with Node's buffer pool: what is zeroed later is then the only one that we made. */
+/**
+ * @returns a copy that shares no memory with Node's buffer pool. Zeroing it then zeroes the only
+ * copy that we made.
+ */
 export function copyBytes(buffer: Uint8Array): Uint8Array {
   return new Uint8Array(buffer);
 }
 
-/** The same of what nobody else holds: the original is zeroed. */
+/** @returns the same copy, and zeroes the original, which no other code may hold. */
 export function copyAndZero(buffer: Uint8Array): Uint8Array {
   const own = copyBytes(buffer);
   buffer.fill(0);
   return own;
 }
 
-/** Filled where they stay: there is no second copy. */
+/** @returns random bytes of the system, filled in place: there is no second copy. */
 export function randomBytes(length: number): Uint8Array {
   return randomFillSync(new Uint8Array(length));
 }

@@ -1,4 +1,5 @@
-// HPKE in base mode (RFC 9180) with ChaCha20-Poly1305, one message a context: all that MLS needs of it.
+// HPKE in base mode (RFC 9180) with ChaCha20-Poly1305, one message a context. MLS needs no more of
+// it.
 
 import { createCipheriv, createDecipheriv } from 'node:crypto';
 import { concatBytes } from '@sotto/protocol';
@@ -73,7 +74,10 @@ interface ExportInput {
   readonly length: number;
 }
 
-/** RFC 9180 §6. `enc` is the encapsulated key. Each throws an Error on a malformed key, `enc` or ciphertext. */
+/**
+ * HPKE for one recipient (RFC 9180 §6). `enc` is the encapsulated key. Each operation throws an
+ * Error on a malformed key, `enc` or ciphertext.
+ */
 export interface NativeHpke {
   readonly seal: (input: SealInput) => { readonly enc: Uint8Array; readonly ct: Uint8Array };
   readonly open: (input: OpenInput) => Uint8Array;

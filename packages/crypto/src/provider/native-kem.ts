@@ -1,4 +1,5 @@
-// Key encapsulation on node:crypto: DHKEM(X25519, HKDF-SHA256) of RFC 9180 §4.1 and X-Wing of draft-connolly-cfrg-xwing-kem-06.
+// Key encapsulation on node:crypto: DHKEM(X25519, HKDF-SHA256) of RFC 9180 §4.1, and X-Wing of
+// draft-connolly-cfrg-xwing-kem-06.
 
 import { createHash, createPrivateKey, createPublicKey, decapsulate, diffieHellman, encapsulate } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
@@ -11,7 +12,10 @@ const X25519_BYTES = 32;
 const MLKEM_PUBLIC_BYTES = 1184;
 const MLKEM_CIPHERTEXT_BYTES = 1088;
 const MLKEM_SEED_BYTES = 64;
-/** DER before the raw key, which is always last: RFC 8410 for X25519, RFC 9935 (seed form) for ML-KEM-768. */
+/**
+ * The DER before the raw key, which is always last: RFC 8410 for X25519, RFC 9935 (seed form) for
+ * ML-KEM-768.
+ */
 const DER = {
   x25519Public: Buffer.from('302a300506032b656e032100', 'hex'),
   x25519Secret: Buffer.from('302e020100300506032b656e04220420', 'hex'),
@@ -28,7 +32,10 @@ export interface KemKeyPair {
   readonly secretBytes: Uint8Array;
 }
 
-/** Refuses with an Error what is not a key or a ciphertext; the caller turns that into the library's own error. */
+/**
+ * A key encapsulation mechanism (RFC 9180 §4). Each operation throws an Error on a malformed key or
+ * ciphertext; the provider turns it into the library's own error.
+ */
 export interface Kem {
   /** RFC 9180 §7.1. */
   readonly id: number;
@@ -44,7 +51,7 @@ function publicKey(prefix: DerPrefix, raw: Uint8Array): KeyObject {
   return createPublicKey({ key: Buffer.concat([DER[prefix], raw]), format: 'der', type: 'spki' });
 }
 
-/** The DER copy holds the secret and is zeroed; OpenSSL's own copy ends with the key object. */
+/** The DER copy holds the secret and is zeroed. OpenSSL's own copy ends with the key object. */
 function secretKey(prefix: DerPrefix, raw: Uint8Array): KeyObject {
   const der = Buffer.concat([DER[prefix], raw]);
   const key = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
@@ -56,7 +63,7 @@ function rawPublic(secret: KeyObject, prefix: DerPrefix): Uint8Array {
   return copyBytes(createPublicKey(secret).export({ format: 'der', type: 'spki' }).subarray(DER[prefix].length));
 }
 
-/** OpenSSL refuses an all-zero result (RFC 7748 §6.1), which is what a point of low order gives. */
+/** OpenSSL refuses an all-zero result (RFC 7748 §6.1), which a point of low order gives. */
 function x25519(secret: KeyObject, peer: Uint8Array): Uint8Array {
   return copyAndZero(diffieHellman({ privateKey: secret, publicKey: publicKey('x25519Public', peer) }));
 }

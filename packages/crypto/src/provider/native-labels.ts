@@ -1,4 +1,5 @@
-// The labelled extract and expand of HPKE (RFC 9180 §4), used by its key encapsulation and its key schedule alike.
+// The labelled extract and expand of HPKE (RFC 9180 §4). Its key encapsulation and its key schedule
+// both use them.
 
 import { concatBytes } from '@sotto/protocol';
 import { ascii } from '../key-schedule.ts';

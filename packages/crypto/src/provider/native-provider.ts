@@ -1,4 +1,5 @@
-// The group keys' primitives on node:crypto: for Node only (`@sotto/crypto/native`); a browser takes the pure ones.
+// `@sotto/crypto/native`, for Node only: the primitives of the group engine on node:crypto. A
+// browser uses `@sotto/crypto/pure`.
 
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Ciphersuite, CiphersuiteImpl, CryptoProvider } from 'ts-mls';
@@ -21,7 +22,10 @@ const KDFS: Readonly<Record<string, { readonly hash: NativeHash; readonly id: nu
 };
 const KEMS: Readonly<Record<string, Kem>> = { 'DHKEM-X25519-HKDF-SHA256': dhKemX25519, 'X-Wing': xWing };
 
-/** The library hands keys back as it got them. It declares WebCrypto's type for them and opens none: ours are bytes. */
+/**
+ * A key as the library passes it around. The library declares the type of WebCrypto for it and
+ * never opens it; ours are bytes.
+ */
 interface KeyBytes {
   readonly type: 'public' | 'private';
   readonly bytes: Uint8Array;
@@ -29,7 +33,10 @@ interface KeyBytes {
 const asPublic = (bytes: Uint8Array): KeyBytes => ({ type: 'public', bytes });
 const asPrivate = (bytes: Uint8Array): KeyBytes => ({ type: 'private', bytes });
 
-/** Runs a primitive in the library's way: a promise, and its own error for what is malformed. No detail of the input gets into the message. */
+/**
+ * Runs a primitive as the library expects it: a promise, and the library's own error for malformed
+ * input. No detail of the input enters the message.
+ */
 function attempt<Result>(work: () => Result): Promise<Result> {
   try {
     return Promise.resolve(work());
@@ -118,5 +125,8 @@ const provider: CryptoProvider = {
   getCiphersuiteImpl: (suite) => Promise.resolve(makeSuite(suite)),
 };
 
-/** Group keys on node:crypto: X25519, ML-KEM-768, Ed25519, ChaCha20-Poly1305 and HKDF natively. */
+/**
+ * Primitives on node:crypto: X25519, ML-KEM-768, Ed25519, ChaCha20-Poly1305 and HKDF natively. Byte
+ * for byte the same as `pureCrypto`; see `GroupCrypto`.
+ */
 export const nativeCrypto: GroupCrypto = registerCrypto('native', provider);

@@ -1,5 +1,5 @@
-// The primitives of group keys without node:crypto (`@sotto/crypto/pure`): plain JavaScript. Only
-// the HKDF inside key encapsulation asks WebCrypto, which needs a secure context.
+// `@sotto/crypto/pure`: the primitives of the group engine in plain JavaScript, for browsers. Only
+// the HKDF inside key encapsulation uses WebCrypto, which needs a secure context.
 
 import { ed25519 } from '@noble/curves/ed25519.js';
 import { expand, extract } from '@noble/hashes/hkdf.js';
@@ -16,8 +16,9 @@ const SIGNATURE_BYTES = 64;
 const GROUP_ORDER = ed25519.Point.Fn.ORDER;
 
 /**
- * RFC 8032 §5.1.7 without the cofactor, as OpenSSL does it: S is canonical and R is compared as bytes. The library's own choice (WebCrypto where
- * there is one, else noble with the cofactor) would let a member make a signature that some members take and others do not.
+ * RFC 8032 §5.1.7 without the cofactor, as in OpenSSL: S is canonical, and R is compared as bytes.
+ * The library itself takes WebCrypto, or else noble with the cofactor. A member could then make a
+ * signature that some members accept and others refuse.
  */
 function pureVerify({ publicKey, message, signature }: SignedMessage): boolean {
   if (signature.length !== SIGNATURE_BYTES || !isStrictEd25519Key(publicKey)) return false;
@@ -28,16 +29,19 @@ function pureVerify({ publicKey, message, signature }: SignedMessage): boolean {
   try {
     key = ed25519.Point.fromBytes(publicKey, false);
   } catch {
-    // Not a point of the curve: noble has no other way to say so.
+    // The key is not a point of the curve. Noble reports this only by an exception.
     return false;
   }
   const k = littleEndianBytes(sha512(concatBytes(r, publicKey, message))) % GROUP_ORDER;
-  // Everything here is public, so that variable time is no leak.
+  // All values here are public, so variable time leaks nothing.
   const expected = ed25519.Point.BASE.multiplyUnsafe(s).add(key.negate().multiplyUnsafe(k)).toBytes();
   return expected.every((byte, index) => byte === r[index]);
 }
 
-/** The library takes HKDF from WebCrypto also here: one promise for each of the six keys a member that an epoch needs. */
+/**
+ * The library takes HKDF from WebCrypto here too. That costs one promise for each of the six keys
+ * that an epoch needs for each member.
+ */
 function makeKdf(hash: typeof sha256 | typeof sha512): CiphersuiteImpl['kdf'] {
   return {
     size: hash.outputLen,
@@ -61,5 +65,5 @@ const provider: CryptoProvider = {
   }),
 };
 
-/** Group keys in plain JavaScript, byte for byte the same as the native ones. */
+/** Primitives in plain JavaScript, byte for byte the same as `nativeCrypto`; see `GroupCrypto`. */
 export const pureCrypto: GroupCrypto = registerCrypto('pure', provider);
