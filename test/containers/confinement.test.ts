@@ -6,7 +6,7 @@ import { message } from '@sotto/messages';
 import { EXIT_UNPROTECTED, EXIT_USAGE, PROTECTIONS } from '@sotto/confinement';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { buildLabImage } from '../leaks/lab.ts';
-import { LAB_IMAGE } from '../leaks/side.ts';
+import { LAB_IMAGE } from '../leaks/lab-container.ts';
 import { VERSION } from './side-container.ts';
 
 type Protection = keyof typeof PROTECTIONS;

@@ -6,7 +6,7 @@ import { spawnSync } from 'node:child_process';
 import Docker from 'dockerode';
 import { describe, expect, inject, test } from 'vitest';
 import { buildLabImage } from '../leaks/lab.ts';
-import { LAB_IMAGE } from '../leaks/side.ts';
+import { LAB_IMAGE } from '../leaks/lab-container.ts';
 import { Stack } from './stack.ts';
 
 const PROFILE = 'seccomp/sotto.json';

@@ -4,8 +4,8 @@
 import { randomBytes } from 'node:crypto';
 import { Capture, listed, strays } from '../leaks/capture.ts';
 import { buildLabImage } from '../leaks/lab.ts';
-import { examine } from '../leaks/machine.ts';
-import type { Network } from '../leaks/machine.ts';
+import { examine } from '../leaks/machine-facts.ts';
+import type { Network } from '../leaks/machine-facts.ts';
 import { STACK_NETWORKS } from './stack.ts';
 
 export class Watch {

@@ -1,9 +1,9 @@
 // The packets on every bridge of a stack, or inside one namespace, and the check that they belong
 // there.
 
-import { isIn } from './machine.ts';
-import type { Network } from './machine.ts';
-import { LabProgram } from './side.ts';
+import { isIn } from './machine-facts.ts';
+import type { Network } from './machine-facts.ts';
+import { LabProgram } from './lab-container.ts';
 
 /** Packets from one address to another, as sniff.py counts them. */
 export interface Flow {

@@ -1,7 +1,7 @@
 // Searches the disk for texts of the room: changed files of containers, volumes, logs.
 
 import { spawnSync } from 'node:child_process';
-import { docker, runArgs } from './side.ts';
+import { docker, runArgs } from './lab-container.ts';
 
 /** More than that is refused, never cut. */
 const LOG_LIMIT_BYTES = 64 * 1024 * 1024;

@@ -2,7 +2,7 @@
 
 import { setTimeout as delay } from 'node:timers/promises';
 import type { RoomClient } from '../../scripts/room-client.ts';
-import { docker, dockerAsync, LAB_IMAGE, LAB_LABEL } from './side.ts';
+import { docker, dockerAsync, LAB_IMAGE, LAB_LABEL } from './lab-container.ts';
 
 /** How long there is attempted sending after each fault; the figure. */
 export const TRY_MS = 60_000;

@@ -2,11 +2,11 @@
 // canary on the machine.
 
 import { randomBytes } from 'node:crypto';
-import { examine } from './machine.ts';
-import type { Machine, Network } from './machine.ts';
+import { examine } from './machine-facts.ts';
+import type { Machine, Network } from './machine-facts.ts';
 import { CANARY_PORT, DOCUMENTATION, OWN_ADDRESSES, UDP_PORTS, WORLD_PORTS } from './plan.ts';
 import type { Attempt, Plan } from './plan.ts';
-import { docker, dockerAsync, LAB_IMAGE, LAB_LABEL, LabProgram, runArgs, setting } from './side.ts';
+import { docker, dockerAsync, LAB_IMAGE, LAB_LABEL, LabProgram, runArgs, setting } from './lab-container.ts';
 
 /** The packets that the drop rule on the machine's way out has dropped so far. */
 export interface DropCounters {

@@ -15,11 +15,11 @@ import { findOnDisk } from './disk.ts';
 import { breakNames, cutFromNetwork, keepTrying, mendNames, goesOffline, TRY_MS } from './fail-closed.ts';
 import { Lab } from './lab.ts';
 import type { Identity, DropCounters } from './lab.ts';
-import { examine } from './machine.ts';
-import type { Machine, Network } from './machine.ts';
+import { examine } from './machine-facts.ts';
+import type { Machine, Network } from './machine-facts.ts';
 import { CANARY_PORT, FIRST_END, isLeak, NETWORK_PROBES, planFor, SPOOFED_SOURCE } from './plan.ts';
 import type { Attempt, Place, ProbeId } from './plan.ts';
-import { docker, LAB_IMAGE, LAB_LABEL } from './side.ts';
+import { docker, LAB_IMAGE, LAB_LABEL } from './lab-container.ts';
 import { LeakTable, renderReports } from './table.ts';
 
 const IDENTITIES = ['user', 'filtered', 'root'] as const;

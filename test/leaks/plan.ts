@@ -3,8 +3,8 @@
 // ever tried.
 
 import { randomBytes } from 'node:crypto';
-import { hostOf, isIn } from './machine.ts';
-import type { Machine, Network } from './machine.ts';
+import { hostOf, isIn } from './machine-facts.ts';
+import type { Machine, Network } from './machine-facts.ts';
 
 export const PROBES = {
   L1: 'TCP to anywhere',

@@ -28,8 +28,8 @@ import { GroupMembership } from '../../packages/client/src/group/membership.ts';
 import type { GroupView } from '../../packages/client/src/group/membership.ts';
 import { NO_SNAPSHOT_PARTS, processSnapshotPiece } from '../../packages/client/src/session/slices/connection.ts';
 import type { Snapshot, SnapshotParts } from '../../packages/client/src/session/slices/connection.ts';
-import { encodeUpload } from '../../packages/client/src/session/uploads.ts';
-import type { Upload } from '../../packages/client/src/group/tasks.ts';
+import { encodeUpload } from '../../packages/client/src/session/upload-frames.ts';
+import type { Upload } from '../../packages/client/src/group/worker-tasks.ts';
 
 type News =
   | { readonly type: 'attached' }

@@ -15,7 +15,7 @@ import type { Invite } from '@sotto/protocol';
 import { MemoryRoomStore, startRelay } from '@sotto/relay';
 import type { Relay } from '@sotto/relay';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { encodeUpload } from '../../packages/client/src/session/uploads.ts';
+import { encodeUpload } from '../../packages/client/src/session/upload-frames.ts';
 import { sameRoster, GroupMember } from './group-member.ts';
 
 const random = (length: number): Uint8Array => new Uint8Array(randomBytes(length));

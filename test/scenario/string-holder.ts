@@ -26,8 +26,8 @@ import type { Decoded, Frame, GroupPlaintext, SnapshotPlaintext, Invite } from '
 import { GroupMembership } from '../../packages/client/src/group/membership.ts';
 import { NO_SNAPSHOT_PARTS, processSnapshotPiece } from '../../packages/client/src/session/slices/connection.ts';
 import type { Snapshot, SnapshotParts } from '../../packages/client/src/session/slices/connection.ts';
-import { encodeUpload } from '../../packages/client/src/session/uploads.ts';
-import type { Upload } from '../../packages/client/src/group/tasks.ts';
+import { encodeUpload } from '../../packages/client/src/session/upload-frames.ts';
+import type { Upload } from '../../packages/client/src/group/worker-tasks.ts';
 import type { TestMember } from '@sotto/fixtures/relay-member';
 
 export const random = (length: number): Uint8Array => new Uint8Array(randomBytes(length));

@@ -2,7 +2,7 @@
 
 import type { Cover, CoverCost } from '@sotto/protocol';
 import type { CircuitCode, ClientCode, WarningCode } from './errors.ts';
-import type { RemovalReason } from './group/policy.ts';
+import type { RemovalReason } from './group/commit-policy.ts';
 import type { AccessMode } from './moderator.ts';
 
 /** A member as shown. The name is a claim; the fingerprint is that of the key that signs. */

@@ -21,8 +21,8 @@ import type { ByteStream } from './connections.ts';
 import type { ClientCode } from './errors.ts';
 import { FrameQueue } from './frame-reader.ts';
 import { GroupMembership } from './group/membership.ts';
-import { encodeUpload } from './session/uploads.ts';
-import type { Upload } from './group/tasks.ts';
+import { encodeUpload } from './session/upload-frames.ts';
+import type { Upload } from './group/worker-tasks.ts';
 
 /** What the relay learns of a room, and the seed of the onion's client authorisation key. */
 export interface RoomRegistration {

@@ -12,7 +12,7 @@ export type { ClientEvent, ClientStatus, ListedMember, Speaker, StateEvent, Stat
 export { isJoinerInPlace } from './names/joiners.ts';
 export { areNamesAlike, beginsLikeAFingerprint } from './names/likeness.ts';
 export { DRAWN_AS_BLANK, DRAWN_AS_NOTHING, DRAWN_ON_BASE, showName } from './names/shown-name.ts';
-export type { RemovalReason } from './group/policy.ts';
+export type { RemovalReason } from './group/commit-policy.ts';
 export { ModeratorError } from './moderator.ts';
 export type { Moderator } from './moderator.ts';
 export { createRoomSecret, proveAdmission, registrationOf } from './founding.ts';

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import type { Decoded } from '@sotto/protocol';
 import { expect, test } from 'vitest';
 import type { AccessMode } from '../src/group/membership.ts';
-import type { Upload } from '../src/group/tasks.ts';
+import type { Upload } from '../src/group/worker-tasks.ts';
 import { GroupLog, readAll, room, viewOf } from './group-room.ts';
 import type { GroupReader } from './group-room.ts';
 

@@ -11,7 +11,7 @@ import { OrderSigner, SeededRandom } from '@sotto/fixtures';
 import { expect } from 'vitest';
 import { GroupMembership } from '../src/group/membership.ts';
 import type { GroupOpened, GroupView, RemovalReason } from '../src/group/membership.ts';
-import type { Upload } from '../src/group/tasks.ts';
+import type { Upload } from '../src/group/worker-tasks.ts';
 
 /** A stored commit: its snapshot, its new commit number, and the next index in the log. */
 interface Stored {

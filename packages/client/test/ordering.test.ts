@@ -9,7 +9,7 @@ import { OrderSigner, SeededRandom } from '@sotto/fixtures';
 import { describe, expect, test } from 'vitest';
 import { GroupMembership } from '../src/group/membership.ts';
 import type { Moderator } from '../src/index.ts';
-import type { Upload } from '../src/group/tasks.ts';
+import type { Upload } from '../src/group/worker-tasks.ts';
 import { NO_LOG_HASH, GroupLog, readAll, expectOneView, inhabited } from './group-room.ts';
 import type { GroupReader } from './group-room.ts';
 import { Room, statesOf, told } from '@sotto/fixtures/room';

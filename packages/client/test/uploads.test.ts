@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { concatBytes, decodeCommit, decodeFrame, decodeStage, FRAME_BYTES, LARGEST_FRAME_BYTES } from '@sotto/protocol';
 import { SeededRandom } from '@sotto/fixtures';
 import { expect, test } from 'vitest';
-import { encodeUpload } from '../src/session/uploads.ts';
+import { encodeUpload } from '../src/session/upload-frames.ts';
 
 test('an upload consists of its bodies and its snapshot in pieces, and a COMMIT that names them all', () => {
   const random = new SeededRandom(3);

@@ -2,7 +2,7 @@
 // value.
 
 import { message } from './messages.ts';
-import type { RawContainer, RawEngine, RawHostConfig, RawNetwork, RawPorts, RawVolume } from './raw.ts';
+import type { RawContainer, RawEngine, RawHostConfig, RawNetwork, RawPorts, RawVolume } from './engine-answers.ts';
 import { unseen } from './snapshot.ts';
 import type { ContainerFacts, EngineFacts, MountFacts, NetworkFacts, VolumeFacts } from './snapshot.ts';
 

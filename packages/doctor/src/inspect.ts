@@ -7,7 +7,7 @@ import { DoctorError } from './errors.ts';
 import { containerFacts, engineFacts, filesAdded, networkFacts, shortName, volumeFacts } from './facts.ts';
 import { OUTPUT_BYTES_MAX, TORRC_BYTES_MAX, VERSION_LIMIT_MS } from './limits.ts';
 import { isInContainer, readListeners, readMachine, readProcess } from './proc.ts';
-import type { RawContainer, RawEngine, RawNetwork, RawVolume } from './raw.ts';
+import type { RawContainer, RawEngine, RawNetwork, RawVolume } from './engine-answers.ts';
 import { seen, unseen } from './snapshot.ts';
 import type { ContainerFacts, ProcessFacts, Seen, Snapshot, StrangerFacts, TorFacts } from './snapshot.ts';
 import { readTorCommand, readTorrc } from './torrc.ts';

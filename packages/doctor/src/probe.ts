@@ -17,7 +17,7 @@ import {
   STOP_LIMIT_MS,
 } from './limits.ts';
 import type { ProbeReport, ProbeTask } from './probe-main.ts';
-import type { RawContainer, RawNetwork } from './raw.ts';
+import type { RawContainer, RawNetwork } from './engine-answers.ts';
 import { seen, unseen } from './snapshot.ts';
 import type { ContainerFacts, ProbeFacts, Seen } from './snapshot.ts';
 

@@ -3,7 +3,7 @@
 
 import { describe, expect, test } from 'vitest';
 import { containerFacts, engineFacts, filesAdded, networkFacts, shortName } from '../src/facts.ts';
-import type { RawContainer } from '../src/raw.ts';
+import type { RawContainer } from '../src/engine-answers.ts';
 
 const BARE: RawContainer = {
   Id: 'ab'.repeat(32),

@@ -9,7 +9,7 @@ import { KNOWN_LABELS_MAX, WAITING_SHOWN_MAX } from './limits.ts';
 import type { InputLine } from './line-splitter.ts';
 import { layOutMessage, layOutNotice } from './message-rows.ts';
 import { readTyped } from './plain-command.ts';
-import { describeCircuit } from './path-words.ts';
+import { describeCircuit } from './circuit-wording.ts';
 import { OWN_SIGN, safeLine, safely, safeMessage, safeText } from './safe-text.ts';
 import type { SafeText } from './safe-text.ts';
 import type { Screen } from './screen.ts';

@@ -2,8 +2,8 @@
 // input. Pure.
 
 import type { Step as MachineStep } from '@sotto/machine';
-import { NO_PASTE, stepPaste } from './announced-paste.ts';
-import type { AnnouncedPaste } from './announced-paste.ts';
+import { NO_PASTE, stepPaste } from './bracketed-paste.ts';
+import type { AnnouncedPaste } from './bracketed-paste.ts';
 import {
   OPEN_PASTE_QUIET_MS,
   PASTE_QUIET_MS,

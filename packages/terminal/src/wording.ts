@@ -6,7 +6,7 @@ import type { RemovalReason, Speaker, StateEvent, WarningCode } from '@sotto/cli
 import { coverMembersMax, isStealth } from '@sotto/protocol';
 import type { AccessMode, Cover, CoverCost } from '@sotto/protocol';
 import type { KnownSpeaker, MemberAction, ShownEvent, ShownMember } from './front-end.ts';
-import { describePath } from './path-words.ts';
+import { describePath } from './circuit-wording.ts';
 import { joinSafe, safeDigits, safeFingerprint, safeLine, safely, safeMessage, safeName } from './safe-text.ts';
 import type { SafeText } from './safe-text.ts';
 

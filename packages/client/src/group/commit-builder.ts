@@ -15,13 +15,13 @@ import type {
 import { EMPTY_BUNDLE } from './commit-bundle.ts';
 import { COMMIT_FRAME_SIZE, DUMMY } from './envelopes.ts';
 import type { GroupState } from './state.ts';
-import { accessAfter, leaveOf } from './policy.ts';
-import type { Authorizations } from './policy.ts';
-import { leaversOfOneCommit, silentOf } from './view.ts';
+import { accessAfter, leaveOf } from './commit-policy.ts';
+import type { Authorizations } from './commit-policy.ts';
+import { leaversOfOneCommit, silentOf } from './group-view.ts';
 import { COMMIT_FRAMES_MAX } from '../limits.ts';
 import type { PolicyState } from './ledger.ts';
 import type { OwnCommit } from './own-commit.ts';
-import type { Upload } from './tasks.ts';
+import type { Upload } from './worker-tasks.ts';
 
 type Made = Promise<Decoded<Upload, GroupCode>>;
 

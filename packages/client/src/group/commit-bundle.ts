@@ -3,7 +3,7 @@
 
 import { concatBytes } from '@sotto/protocol';
 import type { LeaveProof, Piece, SignedOrder } from '@sotto/protocol';
-import type { Authorizations } from './policy.ts';
+import type { Authorizations } from './commit-policy.ts';
 import { AUTHORIZATIONS_MAX } from '../limits.ts';
 
 /** Pieces in their order. */

@@ -6,11 +6,11 @@ import type { GroupPlaintext, Piece } from '@sotto/protocol';
 import { EMPTY_BUNDLE } from './commit-bundle.ts';
 import type { Admission } from './admission.ts';
 import type { SealedBy } from './envelopes.ts';
-import { describeEpoch } from './opened.ts';
-import type { GroupNothing, GroupOpened } from './opened.ts';
+import { describeEpoch } from './opened-entry.ts';
+import type { GroupNothing, GroupOpened } from './opened-entry.ts';
 import type { GroupState } from './state.ts';
-import { accessAfter, validateCommit, modeOf, removalReason } from './policy.ts';
-import type { Evidence } from './policy.ts';
+import { accessAfter, validateCommit, modeOf, removalReason } from './commit-policy.ts';
+import type { Evidence } from './commit-policy.ts';
 import type { OwnCommit } from './own-commit.ts';
 import { decodeText } from '../utf8.ts';
 

@@ -16,17 +16,17 @@ import type {
 } from '@sotto/protocol';
 import { CommitBuilder } from './commit-builder.ts';
 import { Admission } from './admission.ts';
-import type { GroupOpened } from './opened.ts';
+import type { GroupOpened } from './opened-entry.ts';
 import { GroupState } from './state.ts';
-import type { GroupView } from './view.ts';
+import type { GroupView } from './group-view.ts';
 import { LogReader } from './log-reader.ts';
 import { encodeText } from '../utf8.ts';
-import type { Upload } from './tasks.ts';
+import type { Upload } from './worker-tasks.ts';
 
 export type { AccessMode } from '@sotto/protocol';
-export type { GroupOpened } from './opened.ts';
-export type { RemovalReason } from './policy.ts';
-export type { RosterMember, GroupView } from './view.ts';
+export type { GroupOpened } from './opened-entry.ts';
+export type { RemovalReason } from './commit-policy.ts';
+export type { RosterMember, GroupView } from './group-view.ts';
 
 interface GroupOptions {
   readonly crypto: GroupCrypto;

@@ -6,10 +6,10 @@ import type { Group, GroupCrypto, GroupIdentity, GroupKeys, GroupSuite } from '@
 import { coverMembersMax, isStealth } from '@sotto/protocol';
 import type { Cover } from '@sotto/protocol';
 import { GroupEnvelopes, leastSizes } from './envelopes.ts';
-import { validateCommit, modeOf } from './policy.ts';
-import type { Evidence } from './policy.ts';
-import { isSame, createView } from './view.ts';
-import type { GroupView, ViewParts } from './view.ts';
+import { validateCommit, modeOf } from './commit-policy.ts';
+import type { Evidence } from './commit-policy.ts';
+import { isSame, createView } from './group-view.ts';
+import type { GroupView, ViewParts } from './group-view.ts';
 import { LogLedger } from './ledger.ts';
 import type { PolicyState } from './ledger.ts';
 import { OwnCommits } from './own-commit.ts';

@@ -7,7 +7,7 @@ import type { Content, Invite } from '@sotto/protocol';
 import { GroupMembership } from './membership.ts';
 import type { GroupOpened, GroupView } from './membership.ts';
 import { RoomAccess } from './room-keys.ts';
-import type { GroupTask, GroupTaskResult, Upload } from './tasks.ts';
+import type { GroupTask, GroupTaskResult, Upload } from './worker-tasks.ts';
 
 export type GroupWork =
   | { readonly type: 'open-entry'; readonly sequence: number; readonly body: Uint8Array }

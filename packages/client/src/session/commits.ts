@@ -2,7 +2,7 @@
 // when it was made, and again when another commit came first. PROTOCOL.md §5.8.
 
 import { equalBytes, toHex, UPLOAD_ID_BYTES } from '@sotto/protocol';
-import type { CommitRequest, GroupTaskResult } from '../group/tasks.ts';
+import type { CommitRequest, GroupTaskResult } from '../group/worker-tasks.ts';
 import { COMMITS_REFUSED_NOTICE, COMMIT_RETRY_LEAST_MS, COMMIT_RETRY_MAX_MS, COMMIT_RETRY_MS } from '../limits.ts';
 import { emit, emitError, setTimer, warn, write } from './effects.ts';
 import type { StepContext } from './effects.ts';
@@ -14,7 +14,7 @@ import { goOutside } from './slices/membership.ts';
 import { enqueueFirst } from './slices/outbox.ts';
 import { keepKnocks } from './slices/user.ts';
 import type { Session } from './state.ts';
-import { encodeUpload } from './uploads.ts';
+import { encodeUpload } from './upload-frames.ts';
 
 /** Adds a commit request, unless one like it waits already, and begins it if it can. */
 export function requestCommit(session: Session, request: CommitRequest, context: StepContext): Session {

@@ -6,7 +6,7 @@ import type { CommitNotice } from '@sotto/protocol';
 import type { GroupOpened, GroupView } from '../group/membership.ts';
 import { RECEIPT_DELAY_MS } from '../limits.ts';
 import type { Move } from '../moderator.ts';
-import { dropOrdered, onKnock } from './admission.ts';
+import { dropOrdered, onKnock } from './moderation.ts';
 import { onCommitRefused, onCommitVoid, dropLostCommit, finishCommit, runCommitRequests } from './commits.ts';
 import { emit, setTimer, warn } from './effects.ts';
 import type { RelayNotice, StepContext } from './effects.ts';

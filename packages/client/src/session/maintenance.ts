@@ -5,7 +5,7 @@ import { fingerprint } from '@sotto/crypto';
 import { equalBytes, isStealth, stealthShape, toHex } from '@sotto/protocol';
 import type { CommitNotice } from '@sotto/protocol';
 import type { RosterMember, GroupView } from '../group/membership.ts';
-import type { RemovalReason } from '../group/policy.ts';
+import type { RemovalReason } from '../group/commit-policy.ts';
 import {
   LEAVERS_RANK_MS,
   JUNK_NOTICE_INTERVAL_MS,
@@ -18,7 +18,7 @@ import {
   ROTATE_MOST_MS,
   LOG_GAP_ROTATION_MS,
 } from '../limits.ts';
-import { notifyOrdered } from './admission.ts';
+import { notifyOrdered } from './moderation.ts';
 import { isRotationDue, requestCommit } from './commits.ts';
 import { clearTimer, emit, setTimer, warn } from './effects.ts';
 import type { StepContext } from './effects.ts';

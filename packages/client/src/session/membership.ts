@@ -3,7 +3,7 @@
 
 import { coverCost, DWELL_MOST_MS, encodeFetch, toHex } from '@sotto/protocol';
 import type { GroupOpened, GroupView } from '../group/membership.ts';
-import type { CommitRequest, GroupTask, GroupTaskResult } from '../group/tasks.ts';
+import type { CommitRequest, GroupTask, GroupTaskResult } from '../group/worker-tasks.ts';
 import {
   CONFIRM_AGAIN_MS,
   CONFIRM_WAIT_MS,
@@ -13,7 +13,7 @@ import {
   ROTATE_SOON_MS,
   UNANSWERED_MAX,
 } from '../limits.ts';
-import { dropOrdered } from './admission.ts';
+import { dropOrdered } from './moderation.ts';
 import { beginCommit, runCommitRequests, sendCommit } from './commits.ts';
 import { clearTimer, emit, fetchFrame, publish, setTimer, warn, write } from './effects.ts';
 import type { StepContext } from './effects.ts';

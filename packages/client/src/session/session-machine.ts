@@ -5,7 +5,7 @@ import type { Step } from '@sotto/machine';
 import { NAME_BYTES_MAX } from '@sotto/protocol';
 import { ATTACH_DEADLINE_MS, JOIN_LIMIT_MS } from '../limits.ts';
 import { encodeText } from '../utf8.ts';
-import { admit, onOrder } from './admission.ts';
+import { admit, onOrder } from './moderation.ts';
 import {
   abandonRenewal,
   handOverWhenIdle,

@@ -1,7 +1,7 @@
 // The commits slice: the relay's commit number, this member's commit on its way, and its requests.
 
 import { equalBytes } from '@sotto/protocol';
-import type { CommitRequest, Upload } from '../../group/tasks.ts';
+import type { CommitRequest, Upload } from '../../group/worker-tasks.ts';
 import { COMMIT_REQUESTS_MAX } from '../../limits.ts';
 
 /**

@@ -11,8 +11,8 @@ import {
   toHex,
 } from '@sotto/protocol';
 import type { Cover, StealthCover } from '@sotto/protocol';
-import type { EpochBegun } from '../../group/opened.ts';
-import type { GroupView } from '../../group/view.ts';
+import type { EpochBegun } from '../../group/opened-entry.ts';
+import type { GroupView } from '../../group/group-view.ts';
 import { ROLL_CALL_WAIT_MS } from '../../limits.ts';
 
 export interface Rotation {

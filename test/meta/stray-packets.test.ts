@@ -4,7 +4,7 @@
 import { expect, test } from 'vitest';
 import { strays } from '../leaks/capture.ts';
 import type { Flow } from '../leaks/capture.ts';
-import type { Network } from '../leaks/machine.ts';
+import type { Network } from '../leaks/machine-facts.ts';
 
 const network = (name: string, index: number): Network => ({
   name: `some-project_${name}`,

@@ -1,7 +1,7 @@
 // What the lab has to know about the machine and the stack before it probes: addresses, subnets,
 // bridges, who is who.
 
-import { docker, LabProgram } from './side.ts';
+import { docker, LabProgram } from './lab-container.ts';
 
 export interface Network {
   readonly name: string;

@@ -4,7 +4,7 @@ import { roomCode } from '@sotto/crypto/mls';
 import type { Group, GroupMember } from '@sotto/crypto/mls';
 import { equalBytes } from '@sotto/protocol';
 import type { AccessMode, LeaveProof } from '@sotto/protocol';
-import { leaveOf } from './policy.ts';
+import { leaveOf } from './commit-policy.ts';
 import { LEAVERS_PER_COMMIT_MAX } from '../limits.ts';
 import { mayRemoveSilent, unheard } from './roll-call.ts';
 import type { RollCall } from './roll-call.ts';

@@ -2,7 +2,7 @@
 
 import { digestOf } from '@sotto/crypto';
 import { concatBytes, encodeCommit, encodeStage, STAGE_DATA_BYTES } from '@sotto/protocol';
-import type { Upload } from '../group/tasks.ts';
+import type { Upload } from '../group/worker-tasks.ts';
 
 /** @returns the frames to write, in their order; the last is the COMMIT under `commitNumber`. */
 export function encodeUpload(upload: Upload, commitNumber: number): Uint8Array[] {

@@ -3,10 +3,10 @@
 import type { CommitFacts, GroupCode } from '@sotto/crypto/mls';
 import type { Content, ContentCode } from '@sotto/protocol';
 import type { SealedBy } from './envelopes.ts';
-import { removalReason } from './policy.ts';
-import type { Authorizations, RemovalReason } from './policy.ts';
-import { rosterMemberOf } from './view.ts';
-import type { RosterMember } from './view.ts';
+import { removalReason } from './commit-policy.ts';
+import type { Authorizations, RemovalReason } from './commit-policy.ts';
+import { rosterMemberOf } from './group-view.ts';
+import type { RosterMember } from './group-view.ts';
 
 /**
  * Why an entry changes nothing visible. `outside`: it is for members, and this is a joiner.
