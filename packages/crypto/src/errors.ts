@@ -1,6 +1,7 @@
 // Every reason for which the group keys refuse bytes of a peer or a relay, or a policy refuses a
 // commit: code -> one-line meaning.
 
+/** The meaning of each code; `docs/CODES.md` lists them. */
 export const GROUP_CODES = {
   'group-bytes-size': 'bytes longer than their kind may be, or none',
   'group-bytes-malformed': 'bytes that are not what they should be, or more than one thing',

@@ -21,8 +21,11 @@ export const GROUP_PROPOSALS_MAX: number = GROUP_MEMBERS_MAX - 1;
 /** Messages of one sender that a receiver can miss in one epoch and still open the next. */
 export const GROUP_SKIPPED_MESSAGES_MAX = 200;
 
+/** The MLS group id (PROTOCOL.md §5.6). */
 export const GROUP_ID_BYTES = 16;
+/** The tag in a credential: HMAC-SHA256 (PROTOCOL.md §5.8). */
 export const CREDENTIAL_MAC_BYTES = 32;
+/** The exported half of an epoch frame key (PROTOCOL.md §5.6). */
 export const ENVELOPE_SECRET_BYTES = 32;
 /**
  * The bytes by which a sealed message exceeds its content. Epoch 8, sealed sender data 28, content

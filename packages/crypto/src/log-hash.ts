@@ -26,6 +26,7 @@ export function startLog({ epochAuthenticator, sequence }: LogStart): LogHash {
 export interface LogEntry {
   /** The hash after the frame before. */
   readonly hash: LogHash;
+  /** The sequence number of the frame, at most 2^53-1. */
   readonly sequence: number;
   /** The whole body: any length, in practice that of a frame size. */
   readonly body: Uint8Array;

@@ -63,7 +63,7 @@ const ways: readonly (readonly [string, Print])[] = [
   ['console.assert', (value) => printed((console) => console.assert(false, value as string))],
   ['console.group', (value) => printed((console) => console.group(value))],
   ['console.table', (value) => printed((console) => console.table([value]))],
-  ['inspect of what holds it', (value) => inspect([new Map([[value, new Set([value])]])], { depth: null })],
+  ['inspect of its container', (value) => inspect([new Map([[value, new Set([value])]])], { depth: null })],
   ['inspect with getters', (value) => inspect({ value }, { getters: true, showHidden: true })],
   ['a joined list', (value) => [value].join()],
   ["an error's message", (value) => inspect(new Error(value as string))],

@@ -120,7 +120,7 @@ describe('an unseen fact', () => {
       (s: Draft<Snapshot>) =>
         void Object.assign(valueOf(s.probes as Seen<object[]>)[0] ?? {}, { outcome: unseen('probe-failed') }),
     ],
-    ['one probe did not see what is certainly there', (s: Draft<Snapshot>) => void (probe(s).control = 'failed')],
+    ['one probe failed its control', (s: Draft<Snapshot>) => void (probe(s).control = 'failed')],
   ])('leaves the probe’s checks undetermined: %s', (_what, breakIt) => {
     const snapshot = wholeStack();
     breakIt(snapshot);

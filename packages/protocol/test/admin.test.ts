@@ -54,7 +54,7 @@ describe('admin lines', () => {
 
   const wrong: readonly (readonly [string, string])[] = [
     ['nothing', ''],
-    ['what is not JSON', '{'],
+    ['text that is not JSON', '{'],
     ['an array', '[]'],
     ['null', 'null'],
     ['a number', '7'],

@@ -130,7 +130,7 @@ describe('content', () => {
     ['an unknown status', 'content-kind', changed(presence, STATUS_AT, 9)],
     ['a header one byte short', 'content-length', receipt.slice(0, 32)],
     ['no bytes', 'content-length', new Uint8Array(0)],
-    ['a receipt without what was before', 'content-length', receipt.slice(0, CONTENT_HEADER_BYTES)],
+    ['a receipt without its field `before`', 'content-length', receipt.slice(0, CONTENT_HEADER_BYTES)],
     ['a receipt one byte short', 'content-length', receipt.slice(0, -1)],
     ['a receipt with something behind', 'content-length', concatBytes(receipt, Uint8Array.of(0))],
     ['a roll call with something behind', 'content-length', concatBytes(rollCall, Uint8Array.of(0))],

@@ -77,7 +77,7 @@ describe('a frame', () => {
   const refusals: readonly (readonly [string, keyof typeof FRAME_CODES, Uint8Array])[] = [
     ['no bytes at all', 'frame-version', new Uint8Array(0)],
     ['another version', 'frame-version', changed(plain, 0, 0x20)],
-    ['a size that there is not', 'frame-size', changed(plain, 0, 0x14)],
+    ['an unknown size', 'frame-size', changed(plain, 0, 0x14)],
     ['a frame one byte short', 'frame-size', plain.slice(0, 511)],
     ['a frame one byte long', 'frame-size', new Uint8Array([...plain, 0])],
     ['a frame of another size than it names', 'frame-size', changed(plain, 0, 0x11)],

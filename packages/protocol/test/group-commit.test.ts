@@ -165,7 +165,7 @@ describe('the frames of a commit', () => {
   const bad: readonly (readonly [string, (frame: Frame) => unknown, Uint8Array])[] = [
     ['a piece of no bytes', decodeStage, changed(stage, 32, 0, 0)],
     ['a piece longer than its frame', decodeStage, changed(stage, 32, 0x0f, 0xdf)],
-    ['a commit of a size class that there is not', decodeCommit, commit({ frameSize: 4 })],
+    ['a commit of an unknown size class', decodeCommit, commit({ frameSize: 4 })],
     ['a commit without a frame', decodeCommit, commit({ frameCount: 0 })],
     ['a commit of 17 frames of 4096', decodeCommit, commit({ frameSize: 3, frameCount: 17 })],
     ['a commit of 133 frames of 512', decodeCommit, commit({ frameSize: 0, frameCount: 133 })],
@@ -191,7 +191,7 @@ describe('the frames of a commit', () => {
       decodeCommitted,
       encodeCommitted({ commitNumber: 1, first: 1, last: 1, snapshotBytes: 0 }),
     ],
-    ['a fetch of what there is not', decodeFetch, changed(encodeFetch({ what: 'snapshot' }), HEADER_BYTES, 3)],
+    ['a fetch of an unknown kind', decodeFetch, changed(encodeFetch({ what: 'snapshot' }), HEADER_BYTES, 3)],
     ['a fetch of a snapshot from a number', decodeFetch, changed(encodeFetch({ what: 'snapshot' }), 15, 1)],
     ['a piece of the log as a snapshot', decodeSnapshot, changed(encodeSnapshot(piece), HEADER_BYTES, 0)],
     [

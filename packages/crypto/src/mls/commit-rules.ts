@@ -24,7 +24,9 @@ export interface CommitFacts {
   readonly kind: 'member' | 'join' | 'resync';
   /** The epoch that the commit ends. */
   readonly epoch: bigint;
+  /** The member that made the commit. */
   readonly committer: GroupMember;
+  /** The members of its Adds; empty unless `kind` is `member`. */
   readonly added: readonly GroupMember[];
   /** Members other than the committer. */
   readonly removed: readonly GroupMember[];
@@ -52,6 +54,7 @@ export const openRoomPolicy: CommitPolicy = ({ removed, added }) => {
 /** The group and the policy by which a commit is validated. */
 export interface CommitRules {
   readonly context: GroupContext;
+  /** The tree of the epoch that the commit ends. */
   readonly tree: RatchetTree;
   readonly epoch: bigint;
   readonly policy: CommitPolicy;

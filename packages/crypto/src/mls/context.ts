@@ -12,6 +12,7 @@ import { CREDENTIAL_MAC_BYTES, GROUP_SKIPPED_MESSAGES_MAX, MEMBER_ID_BYTES } fro
 /** Key packages do not expire. The rules are equal for all members, so they know no clock. */
 export const LIFETIME: Lifetime = { notBefore: 0n, notAfter: 0xffff_ffff_ffff_ffffn };
 
+/** The values that every operation on one group needs. */
 export interface GroupContext {
   readonly primitives: CiphersuiteImpl;
   readonly suite: SuiteDescription;
@@ -22,6 +23,7 @@ export interface GroupContext {
   readonly membersMax: number;
 }
 
+/** @throws TypeError if no entry of this package has made `crypto`. */
 export async function openContext(
   crypto: GroupCrypto,
   suiteName: GroupSuite,

@@ -37,10 +37,13 @@ import type { Secret } from '../secret.ts';
 
 /** The settings of one engine. */
 export interface GroupOptions {
+  /** `nativeCrypto` or `pureCrypto`. Members of one group may use different ones. */
   readonly crypto: GroupCrypto;
+  /** The same for all members: a snapshot of another suite is refused. */
   readonly suite: GroupSuite;
   /** Lent by the caller: they must live as long as the group. */
   readonly keys: GroupKeys;
+  /** Asked for every commit, own ones included. */
   readonly policy: CommitPolicy;
   /** Members of the group at most; 64 by default. Only measurements set more. */
   readonly membersMax?: number;
@@ -80,6 +83,7 @@ export interface PendingCommit {
 
 /** The result of another member's commit. */
 export interface CommitOutcome {
+  /** The effect of the commit. */
   readonly facts: CommitFacts;
   /** The commit removed this member: the group has ended for it. */
   readonly removed: boolean;

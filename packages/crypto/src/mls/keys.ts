@@ -30,6 +30,7 @@ export interface GroupKeys {
   readonly roomSecret: Secret;
 }
 
+/** The input of `deriveGroupKeys`. */
 export interface GroupKeyInput {
   /** 32 bytes. */
   readonly roomSecret: Uint8Array;

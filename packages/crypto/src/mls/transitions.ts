@@ -179,6 +179,10 @@ function commitRulesOf(context: GroupContext, policy: CommitPolicy, state: Clien
   return { context, policy, tree: state.ratchetTree, epoch: state.groupContext.epoch };
 }
 
+/**
+ * @returns the proposal to add the maker of this key package, whose content `proposeCommit`
+ * validates. Or `group-bytes-size`, or `group-bytes-malformed`.
+ */
 export async function addProposal(keyPackageBytes: Uint8Array): Promise<Decoded<Proposal, GroupCode>> {
   const keyPackage = await decodeKeyPackage(keyPackageBytes);
   return keyPackage.ok ? accept({ proposalType: 'add', add: { keyPackage: keyPackage.value } }) : keyPackage;
@@ -343,15 +347,20 @@ export async function sealMessage(context: GroupContext, state: ClientState, con
 
 /** A message with its sender, which the sender's signature authenticates. */
 export interface OpenedMessage {
+  /** 16 bytes. */
   readonly memberId: Uint8Array;
+  /** 32 bytes, Ed25519. */
   readonly memberKey: Uint8Array;
+  /** The sender's place in the tree of the message's epoch. */
   readonly leafIndex: number;
+  /** The epoch of the message: the current one or the previous one. */
   readonly epoch: bigint;
   /**
    * Counts the sender's messages in this epoch from 0. A message between two that is missing was
    * lost or withheld.
    */
   readonly generation: number;
+  /** The content as the sender gave it to `sealMessage`. */
   readonly bytes: Uint8Array;
 }
 

@@ -42,6 +42,7 @@ export function registerCrypto(name: GroupCrypto['name'], provider: CryptoProvid
   return handle;
 }
 
+/** @returns the name, number and key size of a suite. */
 export function describeSuite(suite: GroupSuite): SuiteDescription {
   const name = SUITE_NAMES[suite];
   return { name, id: ciphersuites[name], publicKeyBytes: PUBLIC_KEY_BYTES[suite] };

@@ -40,6 +40,7 @@ export function randomBytes(length: number): Uint8Array {
   return randomFillSync(new Uint8Array(length));
 }
 
+/** @returns HMAC (RFC 2104) of `data`: 32 bytes with SHA-256, 64 with SHA-512. */
 export function hmac(
   hash: NativeHash,
   { key, data }: { readonly key: Uint8Array; readonly data: Uint8Array },
@@ -47,6 +48,7 @@ export function hmac(
   return copyAndZero(createHmac(hash, key).update(data).digest());
 }
 
+/** @returns HKDF (RFC 5869) over this hash. `expand` throws a RangeError above 255 blocks. */
 export function makeKdf(hash: NativeHash): NativeKdf {
   const size = HASH_BYTES[hash];
   return {

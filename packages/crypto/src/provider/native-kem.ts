@@ -27,6 +27,7 @@ type DerPrefix = keyof typeof DER;
 /** The six characters of X-Wing's label, draft §5.3. */
 const XWING_LABEL = ascii('\\.//^\\');
 
+/** A key pair as bytes, of the lengths that its `Kem` states. */
 export interface KemKeyPair {
   readonly publicBytes: Uint8Array;
   readonly secretBytes: Uint8Array;
@@ -99,6 +100,7 @@ function dhKemShared({
   });
 }
 
+/** DHKEM(X25519, HKDF-SHA256), RFC 9180 §4.1: public keys, secret keys and `enc` of 32 bytes. */
 export const dhKemX25519: Kem = {
   id: 0x0020,
   publicLength: X25519_BYTES,
@@ -165,6 +167,10 @@ function combine({
   return copyAndZero(hash.digest());
 }
 
+/**
+ * X-Wing, draft-connolly-cfrg-xwing-kem-06: public keys of 1,216 bytes, seeds of 32, `enc` of 1,120
+ * (PROTOCOL.md §5.8).
+ */
 export const xWing: Kem = {
   id: 0x647a,
   publicLength: MLKEM_PUBLIC_BYTES + X25519_BYTES,

@@ -13,6 +13,7 @@ interface Labeled {
   readonly label: string;
 }
 
+/** @returns LabeledExtract of RFC 9180 §4, as long as the hash. */
 export function labeledExtract(
   kdf: NativeKdf,
   { suite, salt, label, ikm }: Labeled & { readonly salt: Uint8Array; readonly ikm: Uint8Array },
@@ -20,6 +21,7 @@ export function labeledExtract(
   return kdf.extract({ salt, ikm: concatBytes(VERSION, suite, ascii(label), ikm) });
 }
 
+/** @returns LabeledExpand of RFC 9180 §4, `length` bytes. */
 export function labeledExpand(
   kdf: NativeKdf,
   {
