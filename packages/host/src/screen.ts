@@ -95,10 +95,7 @@ export function renderOpening(
   return [spent, describeCover(cover), renderInvite(invite, remind(network))].join('\n');
 }
 
-/**
- * What an observer of a member's connection can see, and the traffic that each member pays to hide
- * it.
- */
+/** Whether an observer of a member's connection sees its writing, and the traffic that hides it. */
 export function describeCover(cover: Cover): string {
   if (cover === 'off') return message('host.cover-off');
   const { upBytesPerHour, downBytesPerHour, meanDelayMs } = coverCost(cover);

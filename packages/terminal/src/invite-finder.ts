@@ -32,7 +32,7 @@ const WORDS = /[\p{L}\p{N}\p{M}\ufffd]+/gu;
 const SEQUENCES = /(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[ -/]+[0-~]/g;
 /** Invisible characters, which may stand unseen in the middle of a word. */
 const INVISIBLE = /[\p{Cf}\p{Default_Ignorable_Code_Point}\0-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]/gu;
-/** What `docker compose up` writes before each line: `host-1  | `. */
+/** `docker compose up` writes this before each line: `host-1  | `. */
 const SERVICE_COLUMN = /^[ \t>]{0,64}([A-Za-z0-9][\w.-]{0,63})[ \t]{0,64}\|/gm;
 /** Keyboards with automatic capitals write only the first letter large. */
 const CAPITALISED = /^S[a-z0-9]*$/;

@@ -136,8 +136,8 @@ describe.runIf(process.platform === 'linux')('a client on a pseudo-terminal', ()
   test.each([
     ['in JSON mode', ['--json', INVITE], { isJob: false }],
     ['in plain mode', ['--plain', INVITE], { isJob: false }],
-    ['whose output is no terminal', [INVITE], { isJob: true, after: '| cat' }],
-    ['whose input is no terminal', [INVITE], { isJob: true, after: '< <(sleep 10)' }],
+    ['if its output is no terminal', [INVITE], { isJob: true, after: '| cat' }],
+    ['if its input is no terminal', [INVITE], { isJob: true, after: '< <(sleep 10)' }],
   ])('sends its terminal no question %s', async (_how, args, options) => {
     const client = await startClientOnPty(new MemoryRelay(), args, options);
     try {
