@@ -42,7 +42,7 @@ const ALLOWED: readonly Allowance[] = [
 const CALLS: ReadonlySet<string> = new Set(['Error', 'TypeError', 'RangeError', 'RegExp', 'assert']);
 
 function isOfABug(node: ts.Node): boolean {
-  for (let parent: ts.Node | undefined = node.parent; parent !== undefined; parent = parent.parent) {
+  for (let parent = node.parent; !ts.isSourceFile(parent); parent = parent.parent) {
     if ((ts.isNewExpression(parent) || ts.isCallExpression(parent)) && ts.isIdentifier(parent.expression))
       if (CALLS.has(parent.expression.text)) return true;
     if (ts.isStatement(parent)) return false;
@@ -99,13 +99,13 @@ test('a text in a literal, in a template and in a table is found, and the text o
 test('every allowance is still needed', () => {
   const unused = ALLOWED.filter(({ path, text }) =>
     SOURCES.filter((file) => file.startsWith(path)).every((file) => {
-      let isThere = false;
+      const texts: string[] = [];
       const visit = (node: ts.Node): void => {
-        isThere ||= text.test(textOf(node) ?? '');
+        texts.push(textOf(node) ?? '');
         ts.forEachChild(node, visit);
       };
       visit(ts.createSourceFile(file, readFileSync(file, 'utf8'), ts.ScriptTarget.Latest, true));
-      return !isThere;
+      return !texts.some((one) => text.test(one));
     }),
   );
   expect(unused.map(({ sense }) => sense)).toEqual([]);

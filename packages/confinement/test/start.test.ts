@@ -21,7 +21,7 @@ describe('a start', () => {
     expect(decideStart(RELAY, undefined, spoilt)).toEqual({
       next: 'end',
       code: 'unprotected',
-      said: `relay: unprotected: seccomp is missing, network cannot be seen\nrelay: ${message('error.confinement.unprotected')}\n`,
+      said: `relay: unprotected: the protection seccomp is missing, the protection network cannot be seen\nrelay: ${message('error.confinement.unprotected')}\n`,
     });
   });
 
@@ -33,7 +33,7 @@ describe('a start', () => {
     expect(decideStart(RELAY, undefined, silent)).toEqual({ next: 'begin', said: '' });
     expect(decideStart(RELAY, undefined, answering)).toMatchObject({ next: 'end', code: 'unprotected' });
     const { next, said } = { said: '', ...decideStart(RELAY, undefined, { ...unasked, netlink: 'open' }) };
-    expect([next, said.split('\n')[0]]).toEqual(['end', 'relay: unprotected: seccomp is missing']);
+    expect([next, said.split('\n')[0]]).toEqual(['end', 'relay: unprotected: the protection seccomp is missing']);
   });
 
   test('goes on without the waived protections, and prints them', () => {

@@ -257,7 +257,7 @@ async function waitsFor(code: string): Promise<readonly string[]> {
   const ended = awaitHostInvite({ host, clock, report, signal: cancel.signal });
   while (reports.length < 2) {
     await new Promise((resolve) => setImmediate(resolve));
-    clock.advance(1_000);
+    await clock.advance(1_000);
   }
   cancel.abort();
   await ended;

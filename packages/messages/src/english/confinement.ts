@@ -6,8 +6,8 @@ export const CONFINEMENT = {
   'error.confinement.unprotected-word':
     'SOTTO_UNPROTECTED holds a word that names no protection: leave it out, or list the missing protections with commas between them',
   'confinement.lacking': 'unprotected: {protections}',
-  'confinement.missing': '{protection} is missing',
-  'confinement.unseen': '{protection} cannot be seen',
+  'confinement.missing': 'the protection {protection} is missing',
+  'confinement.unseen': 'the protection {protection} cannot be seen',
   'confinement.waived': 'SOTTO_UNPROTECTED: goes on without {protections}',
   'usage.unknown-option': 'unknown option',
   'usage.unknown-option-named': 'unknown option {option}',

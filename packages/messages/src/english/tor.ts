@@ -101,7 +101,7 @@ export const TOR = {
     'set the date, the time and the time zone of this machine, then wait: Tor goes on by itself',
   'tor.stalled.no-network': 'connect this machine to the Internet, then wait: Tor goes on by itself',
   'tor.stalled.blocked':
-    'check that this machine is online; if it is, this network blocks Tor: use a bridge or another network',
+    'check that this machine is online; if it is, this network blocks Tor: use another network (there are no bridges yet)',
   'tor.stalled.unknown': 'wait a little longer; if nothing changes, check the network and the clock of this machine',
   'dial.wait': 'wait a minute and try again',
   'dial.ask-host': 'ask the host whether the room is still open, then try again',
