@@ -116,7 +116,7 @@ describe('the client process', () => {
   });
 
   test.each([
-    [['--help'], 0, /^Usage: client .*--renew/s, ''],
+    [['--help'], 0, /^Usage: client .*--renew.*[^\n]\n$/s, ''],
     [['--frob', INVITE, '-h'], 0, /^Usage: client /, ''],
     [['-V'], 0, /^[0-9.]+\n$/, ''],
     [['help'], 2, /^$/, 'sotto: there are no commands: did you mean --help? See: client --help\n'],
