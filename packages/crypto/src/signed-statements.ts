@@ -45,7 +45,7 @@ function verifyStatement({ statement, signature, key }: SignedStatement): boolea
 
 /** The fields of an attach request that the capability signs. */
 export interface Challenged {
-  /** 32 bytes, of the relay's HELLO. */
+  /** 32 bytes, of the relay's CHALLENGE. */
   readonly challenge: Uint8Array;
   /** The number of the first log entry that the member asks for. */
   readonly from: number;

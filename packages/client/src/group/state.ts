@@ -36,7 +36,7 @@ interface EvidenceHolder {
 interface Parts {
   readonly keys: GroupKeys;
   readonly engine: GroupEngine;
-  readonly desk: EvidenceHolder;
+  readonly holder: EvidenceHolder;
   readonly ledger: LogLedger;
   readonly cover: Cover;
 }
@@ -63,7 +63,7 @@ export class GroupState {
   /** The last view, and the parts that it was made of. */
   #seen: { readonly parts: ViewParts; readonly view: GroupView } | undefined;
 
-  private constructor({ keys, engine, desk, ledger, cover }: Parts, identity: GroupIdentity, random: RandomSource) {
+  private constructor({ keys, engine, holder, ledger, cover }: Parts, identity: GroupIdentity, random: RandomSource) {
     this.keys = keys;
     this.identity = identity;
     this.random = random;
@@ -71,25 +71,25 @@ export class GroupState {
     this.engine = engine;
     this.ledger = ledger;
     this.envelopes = new GroupEnvelopes(keys, random, leastSizes(cover));
-    this.#holder = desk;
+    this.#holder = holder;
   }
 
   static async open(options: GroupStateOptions): Promise<GroupState> {
     const { roomSecret, roomId, crypto, suite, random, moderatorKey, cover, identity } = options;
     const keys = deriveGroupKeys({ roomSecret, roomId });
-    const desk: EvidenceHolder = { evidence: undefined };
+    const holder: EvidenceHolder = { evidence: undefined };
     const engine = await GroupEngine.open({
       crypto,
       suite,
       keys,
       membersMax: membersMaxOf(cover),
       policy: (facts) => {
-        if (desk.evidence === undefined) throw new Error('a commit without evidence to validate it by');
-        return validateCommit(desk.evidence, facts);
+        if (holder.evidence === undefined) throw new Error('a commit without evidence to validate it by');
+        return validateCommit(holder.evidence, facts);
       },
     });
     const ledger = new LogLedger({ roomId: keys.roomId, moderatorKey: moderatorKey.slice() });
-    return new GroupState({ keys, engine, desk, ledger, cover }, identity, random);
+    return new GroupState({ keys, engine, holder, ledger, cover }, identity, random);
   }
 
   /** Undefined outside. */

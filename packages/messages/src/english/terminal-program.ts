@@ -29,8 +29,7 @@ Exit codes:  0 left
              2 wrong usage, connection string or input
              3 /panic or SIGQUIT
             70 a bug
-            78 the engine does not protect it (unprotected)
-`,
+            78 the engine does not protect it (unprotected)`,
   'terminal.note': 'sotto: {note}',
   'terminal.refused': '{problem} ({code})',
   'options.see-help': '{problem}. See: client --help',
