@@ -96,9 +96,10 @@ module.exports = {
       from: { path: '-machine\\.ts$', pathNot: '^packages/terminal/src/messenger-machine\\.ts$' },
       to: {
         path: [
-          '^(node:)?(net|fs|fs/promises|child_process|timers|timers/promises)$',
+          '^(node:)?(net|http|http2|https|tls|dgram|tty|worker_threads|child_process)$',
+          '^(node:)?(dns|readline|fs|timers)(/promises)?$',
           '^packages/machine/src/system-clock\\.ts$',
-          '^node_modules/(ioredis|socks)/',
+          '^node_modules/(ioredis|socks|sodium-native)/',
         ],
         reachable: true,
       },

@@ -123,7 +123,7 @@ function start(
 
 function refused(program: Program, ...missing: Protection[]): ReturnType<typeof docker> {
   const { name } = PROGRAMS[program];
-  const what = missing.map((word) => `${word} is missing`).join(', ');
+  const what = missing.map((protection) => message('confinement.missing', { protection })).join(', ');
   return {
     code: EXIT_UNPROTECTED,
     said: `${name}: unprotected: ${what}\n${name}: ${message('error.confinement.unprotected')}\n`,

@@ -398,7 +398,7 @@ describe('a copy of a shipped container', () => {
     expect(red).toEqual(['stack-runs']);
   });
 
-  test.concurrent.each(FAULTS)('fails exactly one requirement with $what', async (fault) => {
+  test.concurrent.each(FAULTS)('fails the requirements that a fault breaks, and no other: $what', async (fault) => {
     const red = await withDummy(fault, async (dummy) => {
       if (fault.breaks.includes('health-silent')) await untilHealthWasChecked(dummy);
       // No probe: on a network with a way out it would really be one.

@@ -23,12 +23,12 @@ function clone(name: string, umask: string): string {
   return into;
 }
 
-test('two builds of the gate’s image, in clones of different umasks, have the same layers', () => {
+test('two builds of the relay’s image, in clones of different umasks, have the same layers', () => {
   const args = { SOTTO_VERSION: '0.0.0-rebuilt', SOTTO_NODE_IMAGE: settings.get('SOTTO_NODE_IMAGE') ?? '' };
-  const plan: BuildPlan = { name: 'gate', image: '', dockerfile: 'Dockerfile.tor', target: 'gate', args };
+  const plan: BuildPlan = { name: 'relay', image: '', dockerfile: 'Dockerfile.relay', target: 'relay', args };
   const [image, { differences }] = verifyImage(plan, [clone('one', '022'), clone('another/place', '077')], 1);
   expect(differences).toEqual([]);
-  expect(image.layers.map((layer) => layer.name)).toEqual(['rootfs', 'code', 'WORKDIR /app']);
+  expect(image.layers.map((layer) => layer.name)).toEqual(['rootfs', 'dependencies', 'code', 'WORKDIR /app']);
 });
 
 test('control: the comparison names a file’s time, a file’s content and a setting that differ', () => {

@@ -53,7 +53,7 @@ function change(file: string, from: RegExp, to: string): void {
 
 const HELP = /Joins a Sotto room[a-z ]*/;
 const changeClient = (word: string): void =>
-  change('packages/terminal/src/options.ts', HELP, `Joins a Sotto room ${word} `);
+  change('packages/messages/src/english/terminal-program.ts', HELP, `Joins a Sotto room ${word} `);
 const changeGate = (): void =>
   change('packages/tor/src/limits.ts', /GATE_CLOSE_TIMEOUT_MS = 2_000/, 'GATE_CLOSE_TIMEOUT_MS = 2_001');
 

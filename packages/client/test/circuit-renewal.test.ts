@@ -131,7 +131,7 @@ describe('a renewed circuit', () => {
     expect(textsOf(anna)).toEqual([]);
   });
 
-  test('is refused without a connection, before the join, and during another renewal', async () => {
+  test('is refused without a connection and during another renewal', async () => {
     const { room, anna } = await two();
     room.unreachable = true;
     anna.client.renew();

@@ -110,7 +110,7 @@ describe('on a real Redis', () => {
     await store.close();
   });
 
-  test('each operation rejects with our code and no text of the server while it is away, and works again later', async () => {
+  test('a load rejects with our code, if at all, while the server restarts, and works again later', async () => {
     const { store, roomId } = await open();
     await store.create(roomId, lock);
     await redis.server.restartEmpty();
