@@ -43,7 +43,7 @@ function compose(args: readonly string[], policy = ''): Finished {
 const askClient = (options: readonly string[], policy?: string): Finished =>
   compose(['run', '--rm', '-T', ...options, 'client', '--help'], policy);
 
-/** Puts another word into a sentence that the program shows or keeps. */
+/** Puts another value into a constant that the program shows or keeps. */
 function change(file: string, from: RegExp, to: string): void {
   const path = join(checkout, file);
   const text = readFileSync(path, 'utf8');
@@ -51,9 +51,11 @@ function change(file: string, from: RegExp, to: string): void {
   writeFileSync(path, text.replace(from, to));
 }
 
-const HELP = /Joins a Sotto room[a-z ]*/;
-const changeClient = (word: string): void =>
-  change('packages/messages/src/english/terminal-program.ts', HELP, `Joins a Sotto room ${word} `);
+/** The help shows it. No other image has this file. */
+const RENEWAL = /RENEW_EVERY_S = [0-9]+/;
+const changeClient = (seconds: number): void =>
+  change('packages/terminal/src/limits.ts', RENEWAL, `RENEW_EVERY_S = ${seconds}`);
+const helpWith = (seconds: number): string => `${seconds} if absent`;
 const changeGate = (): void =>
   change('packages/tor/src/limits.ts', /GATE_CLOSE_TIMEOUT_MS = 2_000/, 'GATE_CLOSE_TIMEOUT_MS = 2_001');
 
@@ -91,23 +93,23 @@ test('`docker compose pull` asks no registry for our images either', () => {
 });
 
 test('a start runs the changed checkout', () => {
-  changeClient('anew');
-  expect(askClient(['--no-deps']).stdout).toContain('Joins a Sotto room anew');
+  changeClient(301);
+  expect(askClient(['--no-deps']).stdout).toContain(helpWith(301));
 });
 
 test('control: a start without a build does not run the same change', () => {
-  changeClient('again');
+  changeClient(302);
   const { stdout } = askClient(['--no-deps'], 'never');
-  expect(stdout).toContain('Joins a Sotto room anew');
-  expect(stdout).not.toContain('again');
+  expect(stdout).toContain(helpWith(301));
+  expect(stdout).not.toContain(helpWith(302));
 });
 
 test('a client of a changed checkout leaves running services as they are', () => {
   expect(compose(['up', '--detach', 'tor-client', 'gate']).code).toBe(0);
   const before = ['tor-client', 'gate'].map(containerOf);
   expect(before.every((container) => /^[0-9a-f]{64}$/.test(container))).toBe(true);
-  changeClient('later');
-  expect(askClient([]).stdout).toContain('Joins a Sotto room later');
+  changeClient(303);
+  expect(askClient([]).stdout).toContain(helpWith(303));
   expect(['tor-client', 'gate'].map(containerOf)).toEqual(before);
 });
 
