@@ -24,7 +24,7 @@ import { GroupMembership } from './group/membership.ts';
 import { encodeUpload } from './session/upload-frames.ts';
 import type { Upload } from './group/worker-tasks.ts';
 
-/** What the relay learns of a room, and the seed of the onion's client authorisation key. */
+/** The relay's knowledge of a room, and the seed of the onion's client authorisation key. */
 export interface RoomRegistration {
   readonly roomId: Uint8Array;
   readonly capabilityKey: Uint8Array;

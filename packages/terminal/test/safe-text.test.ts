@@ -117,7 +117,7 @@ describe('the filter for text from outside', () => {
 describe('a text of the catalogue', () => {
   test('takes filtered parameters, and the compiler refuses any other', () => {
     expect(safeMessage('screen.arrived', { member: safeName('al\x1b[1mice') })).toBe('al1mice is here');
-    // @ts-expect-error A plain string has not been through the gate.
+    // @ts-expect-error A plain string has not passed the filter.
     expect(safeMessage('screen.arrived', { member: 'alice' })).toBe('alice is here');
   });
 

@@ -1,4 +1,4 @@
-// What a member sees of its group at one moment: the members, the leavers, the silent ones.
+// A member's view of its group at one moment: the members, the leavers, the silent ones.
 
 import { roomCode } from '@sotto/crypto/mls';
 import type { Group, GroupMember } from '@sotto/crypto/mls';

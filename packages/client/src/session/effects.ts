@@ -1,4 +1,4 @@
-// What a step of the session asks of the world: its effects, its timers, and a function for each.
+// The effects and timers that a step of the session asks for, and a function for each.
 
 import { message } from '@sotto/messages';
 import { encodeFetch, encodeFrame, SEAL_LEAD_MS, wakeAt } from '@sotto/protocol';
@@ -88,7 +88,7 @@ export type Effect =
   | { readonly type: 'restart'; readonly texts: readonly Draft[] }
   | { readonly type: 'end' };
 
-/** What a step may use: keys that need no waiting, the time (ms), and random numbers in [0, 1). */
+/** The means of a step: keys that need no waiting, the time (ms), and random numbers in [0, 1). */
 export interface StepInputs {
   readonly room: Room;
   readonly now: number;

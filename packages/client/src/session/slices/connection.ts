@@ -19,7 +19,7 @@ type Link =
   | { readonly phase: 'waiting' }
   | { readonly phase: 'closed' };
 
-/** What caused a renewal. Only a user is told its result. */
+/** The cause of a renewal. Only a user is told its result. */
 export type RenewalCause = 'by-user' | 'by-clock';
 
 /**

@@ -12,7 +12,7 @@ interface EndedEpoch {
   readonly hash: Uint8Array;
 }
 
-/** What a member, by its fingerprint, has said of the epoch that began behind entry `start`. */
+/** A member's claims, by its fingerprint, about the epoch that began behind entry `start`. */
 interface ComparedEpoch {
   readonly who: string;
   readonly start: number;
