@@ -30,9 +30,14 @@ interface Ended {
   readonly err: string;
 }
 
-function run(program: string, environment: Environment, args: readonly string[] = []): Ended {
+function run(
+  program: string,
+  environment: Environment,
+  args: readonly string[] = [],
+  flags: readonly string[] = [],
+): Ended {
   const file = fileURLToPath(new URL(`../src/${program}.ts`, import.meta.url));
-  const { status, stdout, stderr } = spawnSync(process.execPath, [file, ...args], {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [...flags, file, ...args], {
     encoding: 'utf8',
     env: environment,
     timeout: 30_000,
@@ -67,6 +72,14 @@ describe('the host', () => {
     expect(err.startsWith(`${SAID_FIRST}host: ${problem}`)).toBe(true);
     expect(err.slice(SAID_FIRST.length)).toMatch(/^host: [^\n]+\n$/);
     for (const value of Object.values(change)) if (value.length > 8) expect(err).not.toContain(value);
+  });
+});
+
+describe('the end of the host', () => {
+  test('is orderly if SIGTERM arrives with the first moment of listening', () => {
+    const flags = ['--import', import.meta.resolve('@sotto/fixtures/terminate-at-listening')];
+    const { code, err } = run('main', { ...UNPROTECTED, ...WHOLE }, [], flags);
+    expect([code, err]).toEqual([0, SAID_FIRST]);
   });
 });
 

@@ -170,8 +170,12 @@ describe('the environment', () => {
 });
 
 describe('the relay’s process', () => {
-  function start(environment: Record<string, string>, args: readonly string[] = []): ChildProcess {
-    const child = spawn(process.execPath, [MAIN, ...args], {
+  function start(
+    environment: Record<string, string>,
+    args: readonly string[] = [],
+    flags: readonly string[] = [],
+  ): ChildProcess {
+    const child = spawn(process.execPath, [...flags, MAIN, ...args], {
       env: { SOTTO_UNPROTECTED: UNPROTECTED, ...environment },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
@@ -238,6 +242,22 @@ describe('the relay’s process', () => {
     const ended = await end(start({ SOTTO_UNPROTECTED: '' }, args));
     expect(ended).toEqual({ code, out: expect.stringMatching(out) as string, err });
     for (const line of ended.out.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
+  });
+
+  test('ends with 0 if SIGTERM arrives with its first moment of listening', async () => {
+    const directory = await makeDirectory();
+    const environment = {
+      SOTTO_RELAY_SOCKET: join(directory, 'relay.sock'),
+      SOTTO_ADMIN_SOCKET: join(directory, 'admin.sock'),
+      SOTTO_REDIS_HOST: '127.0.0.1',
+      SOTTO_REDIS_PORT: '1',
+    };
+    const flags = ['--import', import.meta.resolve('@sotto/fixtures/terminate-at-listening')];
+    expect(await end(start(environment, [], flags))).toEqual({
+      code: 0,
+      out: '',
+      err: `${SAID_FIRST}relay: listening\nrelay: stopping\nrelay: stopped\n`,
+    });
   });
 
   test.each(['SIGTERM', 'SIGINT'] as const)(

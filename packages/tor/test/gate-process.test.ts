@@ -32,8 +32,8 @@ class Run implements AsyncDisposable {
   readonly child: ChildProcess;
   readonly finished: Promise<Finished>;
 
-  constructor(file: string, environment: Environment, args: readonly string[] = []) {
-    this.child = spawn(process.execPath, [fileURLToPath(new URL(file, SOURCE)), ...args], {
+  constructor(file: string, environment: Environment, args: readonly string[] = [], flags: readonly string[] = []) {
+    this.child = spawn(process.execPath, [...flags, fileURLToPath(new URL(file, SOURCE)), ...args], {
       env: { SOTTO_UNPROTECTED: UNPROTECTED, ...environment },
     });
     let output = '';
@@ -98,6 +98,14 @@ describe('the gate as a process', () => {
     await listening(tor.path('gate'));
     second.child.kill('SIGINT');
     expect((await second.finished).code).toBe(0);
+  });
+
+  test('the gate ends with 0 if SIGTERM arrives with its first moment of listening', async () => {
+    await using tor = await ScriptedTor.start();
+    const flags = ['--import', import.meta.resolve('@sotto/fixtures/terminate-at-listening')];
+    await using gate = new Run('gate/main.ts', environmentOf(tor), [], flags);
+    expect(await gate.finished).toEqual({ code: 0, output: SAID_FIRST });
+    await expect(stat(tor.path('gate'))).rejects.toThrow('ENOENT');
   });
 
   test('the gate listens without Tor', async () => {
