@@ -1,5 +1,6 @@
 // The host's program: one room from `docker compose up` to the signal that ends it.
 
+import { once } from 'node:events';
 import { EXIT_USAGE, requireKnownVariables, requireNoArguments, requireProtection } from '@sotto/confinement';
 import { lockSecrets, moveToSecretMemory } from '@sotto/crypto/locked-memory';
 import { message } from '@sotto/messages';
@@ -27,11 +28,13 @@ try {
   const memory = await lockSecrets();
   const host = new Host({ config, print, holdSecret: moveToSecretMemory });
   process.umask(SOCKET_UMASK);
+  // Before the first socket answers: a signal at that moment ends the host orderly.
+  const stopSignal = Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')]);
   const servers = [await serveInvite(config.inviteSocket, () => host.shown)];
   if (config.moderatorSocket !== undefined) servers.push(await serveModerator(config.moderatorSocket, host));
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => host.stop());
   if (memory.status === 'unlocked') print(message('host.keys-unlocked'));
   host.start();
+  void stopSignal.then(() => host.stop());
   const code = await host.ended;
   for (const server of servers) void server.close();
   print(describeEnd(code));

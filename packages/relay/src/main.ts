@@ -1,5 +1,6 @@
 // The relay as a process: reads its environment, listens, and ends orderly on SIGTERM or SIGINT.
 
+import { once } from 'node:events';
 import { refuseVariable, requireKnownVariables, requireNoArguments, requireProtection } from '@sotto/confinement';
 import { message } from '@sotto/messages';
 import { describeRefusal, findBadPlace, parseConfig, VARIABLES } from './config.ts';
@@ -23,20 +24,20 @@ async function main(): Promise<void> {
   if (badPlace !== undefined) refuseVariable(PROGRAM.name, describeRefusal(badPlace), badPlace);
   const { relaySocket, adminSocket, redisHost, redisPort } = config.value;
   const store = new RedisRoomStore({ host: redisHost, port: redisPort });
+  // Before the relay listens: a signal at its first moment ends it orderly.
+  const stopSignal = Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')]);
   const relay = await startRelay({
     listen: { path: relaySocket },
     admin: { path: adminSocket },
     store,
     log: stderrLog,
   });
-  const stop = (): void => {
-    relay.close().then(
+  stopSignal
+    .then(() => relay.close())
+    .then(
       () => process.exit(0),
       () => process.exit(1),
     );
-  };
-  process.once('SIGTERM', stop);
-  process.once('SIGINT', stop);
 }
 
 try {

@@ -1,6 +1,7 @@
 // The gate as a process: environment in, one socket out, nothing printed. Exit 0 after SIGTERM or
 // SIGINT.
 
+import { once } from 'node:events';
 import { refuseVariable, requireKnownVariables, requireNoArguments, requireProtection } from '@sotto/confinement';
 import { message } from '@sotto/messages';
 import { TorError } from '../errors.ts';
@@ -20,12 +21,12 @@ if (!environment.ok) {
   const problem = message('gate.variable-refused', { variable: environment.variable });
   refuseVariable(PROGRAM.name, problem, 'gate-environment');
 }
+// Before the gate listens: a signal at its first moment ends it orderly.
+const stopSignal = Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')]);
 try {
   process.umask(SOCKET_UMASK);
   const gate = await openGate(environment.value);
-  const stop = (): void => void gate.close();
-  process.once('SIGTERM', stop);
-  process.once('SIGINT', stop);
+  void stopSignal.then(() => gate.close());
   await gate.ended;
 } catch (error) {
   if (!(error instanceof TorError)) throw error;
