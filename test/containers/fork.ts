@@ -6,7 +6,7 @@ import { rename } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import type { Socket } from 'node:net';
 import { createInterface } from 'node:readline';
-import { FrameSplitter, HEADER_BYTES, OPERATIONS } from '@sotto/protocol';
+import { FrameSplitter, OPERATIONS } from '@sotto/protocol';
 
 /** `withhold`: of the newest connection, the next entry whose frame has this length. */
 export interface ForkCommand {
@@ -21,8 +21,6 @@ export interface ForkLine {
 const SOCKET = '/run/relay/relay.sock';
 const REAL = '/run/relay/relay-real.sock';
 const SEQUENCE_OFFSET = 8;
-const FIRST_OFFSET = HEADER_BYTES;
-const LAST_OFFSET = HEADER_BYTES + 8;
 
 /** The relay's frames to one member. */
 class Tongue {
@@ -53,16 +51,11 @@ class Tongue {
       say({ type: 'withheld' });
       return;
     }
-    if (operation === OPERATIONS.entry) this.#lower(frame, SEQUENCE_OFFSET);
-    if (operation === OPERATIONS.committed) {
-      this.#lower(frame, FIRST_OFFSET);
-      this.#lower(frame, LAST_OFFSET);
+    if (operation === OPERATIONS.entry || operation === OPERATIONS.committed) {
+      const number = frame.readBigUInt64BE(SEQUENCE_OFFSET) - this.#withheld;
+      frame.writeBigUInt64BE(number, SEQUENCE_OFFSET);
     }
     this.#member.write(frame);
-  }
-
-  #lower(frame: Buffer, offset: number): void {
-    frame.writeBigUInt64BE(frame.readBigUInt64BE(offset) - this.#withheld, offset);
   }
 }
 

@@ -25,7 +25,7 @@ const FUZZED: Readonly<Record<string, string>> = {
   'protocol decodeRefused': PROTOCOL,
   'protocol decodeStage': PROTOCOL,
   'protocol decodeCommit': PROTOCOL,
-  'protocol decodeCommitted': PROTOCOL,
+  'protocol decodeCommittedBody': PROTOCOL,
   'protocol decodeFetch': PROTOCOL,
   'protocol decodeSnapshot': PROTOCOL,
   'protocol decodeContent': PROTOCOL,

@@ -12,7 +12,7 @@ import { nativeCrypto } from '@sotto/crypto/native';
 import {
   decodeAttached,
   decodeChallenge,
-  decodeCommitted,
+  decodeCommittedBody,
   decodeFrame,
   decodeSnapshot,
   decodeRefused,
@@ -23,7 +23,7 @@ import {
   FrameSplitter,
   toHex,
 } from '@sotto/protocol';
-import type { ContentHeader, Frame, Invite } from '@sotto/protocol';
+import type { CommitPlace, ContentHeader, Frame, Invite } from '@sotto/protocol';
 import { GroupMembership } from '../../packages/client/src/group/membership.ts';
 import type { GroupView } from '../../packages/client/src/group/membership.ts';
 import { NO_SNAPSHOT_PARTS, processSnapshotPiece } from '../../packages/client/src/session/slices/connection.ts';
@@ -201,15 +201,27 @@ export class GroupMember {
     if (!decoded.ok) throw new Error(decoded.code);
     const frame = decoded.value;
     if (frame.operation === 'entry') {
-      await this.#processEntry(frame);
+      await this.#processEntry(frame.body, undefined);
+      return;
+    }
+    if (frame.operation === 'committed') {
+      const committed = decodeCommittedBody(frame.body);
+      if (!committed.ok) throw new Error(committed.code);
+      const { envelope, ...place } = committed.value;
+      await this.#processEntry(envelope, place);
       return;
     }
     this.#processControl(frame);
   }
 
-  async #processEntry(frame: Frame): Promise<void> {
-    const mark = toHex(frame.body.subarray(0, 24));
-    const opened = await this.membership.open(frame.body);
+  async #processEntry(envelope: Uint8Array, place: CommitPlace | undefined): Promise<void> {
+    const mark = toHex(envelope.subarray(0, 24));
+    const opened = await this.membership.open(envelope, place);
+    const { commitNumber = 0, index, count = 0 } = place ?? {};
+    if (index === count - 1) {
+      this.commitNumber = Math.max(this.commitNumber, commitNumber);
+      this.#emit({ type: 'committed' });
+    }
     if (this.#sent.has(mark)) {
       this.#emit({ type: 'echo', body: mark });
       return;
@@ -237,13 +249,6 @@ export class GroupMember {
         if (!attached.ok) throw new Error(attached.code);
         this.commitNumber = attached.value.commitNumber;
         this.#emit({ type: 'attached' });
-        return;
-      }
-      case 'committed': {
-        const notice = decodeCommitted(frame);
-        if (!notice.ok) throw new Error(notice.code);
-        this.commitNumber = Math.max(this.commitNumber, notice.value.commitNumber);
-        this.#emit({ type: 'committed' });
         return;
       }
       case 'snapshot': {

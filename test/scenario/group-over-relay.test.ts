@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { deriveRoomKeys, plaintextBytes, sealEnvelope } from '@sotto/crypto';
 import { deriveGroupKeys } from '@sotto/crypto/mls';
-import { bodyBytes, encodeAdminRequest, encodeGroupPlaintext, LARGEST_FRAME_BYTES } from '@sotto/protocol';
+import { encodeAdminRequest, encodeGroupPlaintext, LARGEST_FRAME_BYTES, uploadBodyBytes } from '@sotto/protocol';
 import type { Invite } from '@sotto/protocol';
 import { MemoryRoomStore, startRelay } from '@sotto/relay';
 import type { Relay } from '@sotto/relay';
@@ -128,7 +128,7 @@ test('members refuse junk that a string holder commits, and put the snapshot bac
     roomId: deriveRoomKeys({ roomSecret: room.roomSecret, onionKey: room.onionKey }).roomId,
   });
   const piece = { kind: 'piece', index: 0, count: 1, bytes: random(1_000) } as const;
-  const size = plaintextBytes(bodyBytes(LARGEST_FRAME_BYTES));
+  const size = plaintextBytes(uploadBodyBytes(LARGEST_FRAME_BYTES));
   const body = sealEnvelope(keys.joinKey, encodeGroupPlaintext(piece, size), random);
   const epoch = anna.view.epoch;
   const before = anna.commitNumber;

@@ -207,9 +207,10 @@ test('a string holder cannot send another member’s goodbye; control: it can se
   const { anna, ben, members, invite, vandal } = await openScene();
   const holder = await vandal();
   const membership = await holder.join(invite);
-  for (const { memberId, self } of membership.view?.members ?? []) {
-    if (!self) holder.publish(holder.sealForJoiners({ kind: 'leave', memberId, signature: random(64) }));
-  }
+  const others = (membership.view?.members ?? []).filter(({ self }) => !self);
+  const leaves = others.map(({ memberId }) => ({ kind: 'leave', memberId, signature: random(64) }) as const);
+  for (const leave of leaves) holder.publish(holder.sealForJoiners(leave));
+  expect(await holder.commit(holder.makeUpload(leaves))).toBe('taken');
   const heard = await hearing(members);
   print('another’s goodbye', { heard });
   expect(anna.client.members()).toHaveLength(3);

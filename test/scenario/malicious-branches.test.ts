@@ -4,7 +4,7 @@
 import { expect, test } from 'vitest';
 import { alarms, allWarn, allSend, epochsWithTwoCodes, openThreeMembers, untilTogether } from './three-members.ts';
 import type { ScenarioMember } from './member.ts';
-import { noise } from './tampering/member-view.ts';
+import { entryOf, noise } from './tampering/member-view.ts';
 
 /**
  * How much faster than the wall's the clock is where somebody has to be missed, which takes 200 s;
@@ -138,7 +138,7 @@ test('a member warns of a log that went back and grew again while it was away', 
   await anna.sendConfirmed('only carla hears this');
   await carla.hears('only carla hears this');
   // For ben the log has gone another way since: as long, and with something else in it.
-  const branch = await relay.branchFrom({ ...then, next: then.next + 1, bodies: [...then.bodies, noise(0)] });
+  const branch = await relay.branchFrom({ ...then, next: then.next + 1, frames: [...then.frames, entryOf(noise(0))] });
   viewOfBen.moveTo(branch, { log: 'starts-over' });
   viewOfBen.dialing = 'open';
   await ben.until('back', () => ben.told('state').at(-1)?.state === 'joined' && viewOfBen.isConnected);

@@ -9,7 +9,7 @@ import type { GroupKeys } from '@sotto/crypto/mls';
 import { nativeCrypto } from '@sotto/crypto/native';
 import {
   bodyBytes,
-  decodeCommitted,
+  decodeCommittedBody,
   decodeSnapshot,
   decodeSnapshotPlaintext,
   decodeRefused,
@@ -21,8 +21,9 @@ import {
   pieceCapacity,
   toHex,
   UPLOAD_ID_BYTES,
+  uploadBodyBytes,
 } from '@sotto/protocol';
-import type { Decoded, Frame, GroupPlaintext, SnapshotPlaintext, Invite } from '@sotto/protocol';
+import type { CommitPlace, Decoded, Frame, GroupPlaintext, SnapshotPlaintext, Invite } from '@sotto/protocol';
 import { GroupMembership } from '../../packages/client/src/group/membership.ts';
 import { NO_SNAPSHOT_PARTS, processSnapshotPiece } from '../../packages/client/src/session/slices/connection.ts';
 import type { Snapshot, SnapshotParts } from '../../packages/client/src/session/slices/connection.ts';
@@ -31,7 +32,7 @@ import type { Upload } from '../../packages/client/src/group/worker-tasks.ts';
 import type { TestMember } from '@sotto/fixtures/relay-member';
 
 export const random = (length: number): Uint8Array => new Uint8Array(randomBytes(length));
-const LARGEST = bodyBytes(LARGEST_FRAME_BYTES);
+const UPLOAD_BODY_BYTES = uploadBodyBytes(LARGEST_FRAME_BYTES);
 
 export class StringHolder {
   commitNumber = 0;
@@ -46,7 +47,7 @@ export class StringHolder {
   readonly #refused = new Map<string, string>();
   readonly #echoed = new Set<string>();
   #isOver = false;
-  #hear: ((body: Uint8Array) => Promise<void>) | undefined;
+  #hear: ((envelope: Uint8Array, place: CommitPlace | undefined) => Promise<void>) | undefined;
   #wake: (() => void)[] = [];
 
   private constructor(wire: TestMember, invite: Invite) {
@@ -96,27 +97,36 @@ export class StringHolder {
     return snapshot;
   }
 
-  /** A body under the key that whoever has the string can derive. */
+  /** A body to publish, under the key that whoever has the string can derive. */
   sealForJoiners(plaintext: GroupPlaintext, frameBytes: number = LARGEST_FRAME_BYTES): Uint8Array {
-    const padded = encodeGroupPlaintext(plaintext, plaintextBytes(bodyBytes(frameBytes)));
+    return this.#seal(plaintext, bodyBytes(frameBytes));
+  }
+
+  #seal(plaintext: GroupPlaintext, envelopeBytes: number): Uint8Array {
+    const padded = encodeGroupPlaintext(plaintext, plaintextBytes(envelopeBytes));
     return sealEnvelope(this.groupKeys.joinKey, padded, random);
   }
 
   /** An upload that is no commit of anybody's: one piece of nothing, and junk for a snapshot. */
   junkUpload(snapshotBytes = 4_096): Upload {
-    const piece = this.sealForJoiners({ kind: 'piece', index: 0, count: 1, bytes: random(1_000) });
-    return { id: random(UPLOAD_ID_BYTES), frameSize: 3, bodies: [piece], snapshot: random(snapshotBytes) };
+    return this.makeUpload([{ kind: 'piece', index: 0, count: 1, bytes: random(1_000) }], snapshotBytes);
+  }
+
+  /** An upload of these frames, under the key that the string gives, and junk for a snapshot. */
+  makeUpload(frames: readonly GroupPlaintext[], snapshotBytes = 4_096): Upload {
+    const bodies = frames.map((frame) => this.#seal(frame, UPLOAD_BODY_BYTES));
+    return { id: random(UPLOAD_ID_BYTES), frameSize: 3, bodies, snapshot: random(snapshotBytes) };
   }
 
   /** A commit in its pieces, and junk for a snapshot. */
   wrapCommit(commit: Uint8Array): Upload {
-    const capacity = pieceCapacity(plaintextBytes(LARGEST));
+    const capacity = pieceCapacity(plaintextBytes(UPLOAD_BODY_BYTES));
     const count = Math.ceil(commit.length / capacity);
-    const bodies = Array.from({ length: count }, (_, index) => {
+    const pieces = Array.from({ length: count }, (_, index) => {
       const bytes = commit.subarray(index * capacity, (index + 1) * capacity);
-      return this.sealForJoiners({ kind: 'piece', index, count, bytes });
+      return { kind: 'piece', index, count, bytes } as const;
     });
-    return { id: random(UPLOAD_ID_BYTES), frameSize: 3, bodies, snapshot: random(4_096) };
+    return this.makeUpload(pieces);
   }
 
   /** Opens the snapshot as a newcomer does. */
@@ -141,8 +151,8 @@ export class StringHolder {
       const snapshot = await this.snapshot();
       const upload = spoil(value(await membership.join(snapshot.bytes, false)));
       // From here on its keys go with the log.
-      this.#hear = async (body) => {
-        await membership.open(body);
+      this.#hear = async (envelope, place) => {
+        await membership.open(envelope, place);
       };
       if ((await this.commit(upload, snapshot.commitNumber)) === 'taken') return membership;
       this.#hear = undefined;
@@ -191,14 +201,17 @@ export class StringHolder {
   async #onFrame(frame: Frame): Promise<void> {
     switch (frame.operation) {
       case 'entry':
-        this.#echoed.add(toHex(frame.body.subarray(0, UPLOAD_ID_BYTES)));
-        await this.#hear?.(frame.body);
+        await this.#hear?.(frame.body, undefined);
         return;
-      case 'committed':
-        value(decodeCommitted(frame));
+      case 'committed': {
+        const { envelope, ...place } = value(decodeCommittedBody(frame.body));
+        this.#echoed.add(toHex(envelope.subarray(0, UPLOAD_ID_BYTES)));
+        await this.#hear?.(envelope, place);
+        if (place.index < place.count - 1) return;
         this.commitsSeen += 1;
-        this.commitNumber = Math.max(this.commitNumber, frame.number);
+        this.commitNumber = Math.max(this.commitNumber, place.commitNumber);
         return;
+      }
       case 'refused': {
         const what = value(decodeRefused(frame));
         this.#refused.set(toHex(what.subarray(0, UPLOAD_ID_BYTES)), frame.code ?? '');

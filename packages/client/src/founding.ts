@@ -9,13 +9,14 @@ import {
   coverOf,
   decodeAttached,
   decodeChallenge,
-  decodeCommitted,
+  decodeCommittedBody,
   decodeRefused,
   encodeAttach,
   equalBytes,
+  followCommits,
   ROOM_SECRET_BYTES,
 } from '@sotto/protocol';
-import type { Attached, Decoded, Frame, FrameCode, Invite, SignedAccess } from '@sotto/protocol';
+import type { Attached, CommitProgress, Decoded, Frame, FrameCode, Invite, SignedAccess } from '@sotto/protocol';
 import { DialError } from './connections.ts';
 import type { ByteStream } from './connections.ts';
 import type { ClientCode } from './errors.ts';
@@ -74,7 +75,7 @@ export async function proveAdmission(
     if (commitNumber > 0) return;
     const upload = await makeFoundingUpload(invite, keys.roomId, random, founding);
     for (const frame of encodeUpload(upload, commitNumber)) stream.write(frame);
-    await awaitCommit(upload, frames);
+    await awaitCommit(upload, commitNumber, frames);
   } finally {
     stream.close();
     destroyRoomKeys(keys);
@@ -105,20 +106,26 @@ async function makeFoundingUpload(
 }
 
 /**
- * Awaits the answer to a commit: its own frames in the log and COMMITTED, or REFUSED. Frames of
- * another commit that came first are skipped; the own one is refused then.
+ * Awaits the answer to a commit: its own frames, as COMMITTED, or REFUSED. Frames of another commit
+ * that came first are skipped; the own one is refused then.
  */
-async function awaitCommit(upload: Upload, frames: FrameQueue): Promise<void> {
+async function awaitCommit(upload: Upload, commitNumber: number, frames: FrameQueue): Promise<void> {
+  let progress: CommitProgress | undefined = { phase: 'between', commitNumber };
   let echoed = 0;
   for (;;) {
     const frame = await frames.next();
     switch (frame.operation) {
-      case 'entry':
-        if (equalBytes(frame.body, upload.bodies[echoed] ?? new Uint8Array(0))) echoed += 1;
+      case 'committed': {
+        const { envelope, ...place } = expect('committed', frame, ({ body }) => decodeCommittedBody(body));
+        progress = followCommits(progress, place);
+        if (progress === undefined) throw misbehaved();
+        if (equalBytes(envelope, upload.bodies[place.index] ?? new Uint8Array(0))) echoed += 1;
+        if (echoed === upload.bodies.length && progress.phase === 'between') return;
         break;
-      case 'committed':
-        expect('committed', frame, decodeCommitted);
-        if (echoed === upload.bodies.length) return;
+      }
+      case 'entry':
+        progress = followCommits(progress, undefined);
+        if (progress === undefined) throw misbehaved();
         break;
       case 'noise':
         break;

@@ -10,6 +10,7 @@ import { GroupMembership } from '../src/group/membership.ts';
 import { gapsOf, Room, statesOf, textsOf, told } from '@sotto/fixtures/room';
 import type { Write, RoomMember } from '@sotto/fixtures/room';
 import { nonceOf } from '@sotto/fixtures';
+import { openCommit } from './group-room.ts';
 
 /**
  * Random choices take four bytes each from a source of their own. So two runs choose alike,
@@ -234,7 +235,7 @@ describe('the commits of a stealth room', () => {
       const take = async (made: Awaited<ReturnType<GroupMembership['join']>>): Promise<void> => {
         if (!made.ok) throw new Error(made.code);
         sizes.add(`${made.value.bodies.length} ${made.value.snapshot.length}`);
-        for (const member of inside) for (const body of made.value.bodies) await member.open(body);
+        for (const member of inside) await openCommit(member, made.value.bodies);
         snapshot = made.value.snapshot;
       };
       while (inside.length < most) {

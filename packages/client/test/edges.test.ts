@@ -1,4 +1,4 @@
-import { encodeCommitted, PROTOCOL_VERSION } from '@sotto/protocol';
+import { PROTOCOL_VERSION } from '@sotto/protocol';
 import { createStreamPair } from '@sotto/fixtures';
 import { describe, expect, test } from 'vitest';
 import type { Dial } from '../src/index.ts';
@@ -102,16 +102,17 @@ describe('a member', () => {
     const anna = await room.join('Anna');
     const ben = await room.join('Ben');
     room.relay.moveCommitNumber();
-    const notice = encodeCommitted({ commitNumber: room.relay.commitNumber, first: 1, last: 1, snapshotBytes: 1 });
+    const [committed] = room.relay.log.slice(-1);
+    if (committed?.operation !== 'committed') throw new Error('the log does not end with the commit');
     anna.client.send('as before');
     await room.clock.advance(1);
     expect(textsOf(ben)).toEqual(['as before']);
     expect(statesOf(anna)).toEqual(['joining', 'joined']);
-    // A repeated notice, as after a FETCH, changes nothing. A malformed one ends the connection.
-    room.relay.inject(anna.connection(), notice);
+    // A repeated frame, as after a FETCH, changes nothing. A malformed one ends the connection.
+    room.relay.injectEntry(anna.connection(), committed);
     await room.clock.advance(1);
     expect(statesOf(anna)).toEqual(['joining', 'joined']);
-    room.relay.inject(anna.connection(), notice.fill(1, 40));
+    room.relay.injectEntry(anna.connection(), { ...committed, body: committed.body.slice().fill(0, 0, 12) });
     await room.clock.advance(1);
     expect(statesOf(anna)).toContain('reconnecting relay-misbehaved');
   });

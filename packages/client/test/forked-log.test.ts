@@ -22,7 +22,7 @@ describe('a relay that shows members different rooms', () => {
     room.relay.shape = (entry, to) => {
       if (to !== connection) return [entry];
       hidden += 1;
-      return hidden === 1 ? [] : [{ sequence: entry.sequence - 1, body: entry.body }];
+      return hidden === 1 ? [] : [{ ...entry, sequence: entry.sequence - 1 }];
     };
   }
 
@@ -45,14 +45,14 @@ describe('a relay that shows members different rooms', () => {
     const [anna, ben, cleo] = await joinMembers(room, 3);
     if (cleo === undefined) throw new Error('nobody');
     await room.clock.advance(2 * RECEIPT_DELAY_MS);
-    const held: Uint8Array[] = [];
+    const held: Entry[] = [];
     room.relay.shape = (entry, to) => {
       if (to !== ben.connection()) return [entry];
-      held.push(entry.body);
+      held.push(entry);
       if (held.length !== 2) return held.length > 2 ? [entry] : [];
       return [
-        { sequence: entry.sequence - 1, body: entry.body },
-        { sequence: entry.sequence, body: held[0] ?? entry.body },
+        { ...entry, sequence: entry.sequence - 1 },
+        { ...(held[0] ?? entry), sequence: entry.sequence },
       ];
     };
     anna.client.send('first');
@@ -73,7 +73,7 @@ describe('a relay that shows members different rooms', () => {
       if (first === entry || first === undefined) return [];
       return [
         { sequence: first.sequence, body: entry.body },
-        { sequence: entry.sequence, body: first.body },
+        { ...first, sequence: entry.sequence },
       ];
     };
   }

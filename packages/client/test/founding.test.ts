@@ -7,12 +7,12 @@ import {
   encodePing,
   encodeChallenge,
   encodeClosing,
-  encodeCommitted,
+  encodeCommittedBody,
   encodeFrame,
   encodeRefused,
   FrameSplitter,
 } from '@sotto/protocol';
-import type { CommitRequest, Invite, RelayCode } from '@sotto/protocol';
+import type { CommitPlace, CommitRequest, Invite, RelayCode } from '@sotto/protocol';
 import { createStreamPair, systemRandom } from '@sotto/fixtures';
 import type { StreamPair } from '@sotto/fixtures';
 import { describe, expect, test } from 'vitest';
@@ -20,7 +20,8 @@ import { createRoomSecret, DialError, proveAdmission, registrationOf } from '../
 import { Room } from '@sotto/fixtures/room';
 
 const FOUNDING = { crypto: nativeCrypto, suite: 'x25519' } as const;
-const SNAPSHOT_BYTES = 4_096;
+/** Of a body of an upload in a frame of 4096 bytes. */
+const ENVELOPE_BYTES = 4_068;
 
 /**
  * Starts a proof on a new stream.
@@ -82,19 +83,19 @@ class FoundingScript {
   get bodies(): Uint8Array[] {
     const bytes = Buffer.concat(this.staged);
     const count = this.commit?.frameCount ?? 0;
-    return Array.from({ length: count }, (_, index) => bytes.subarray(index * 4_080, (index + 1) * 4_080));
-  }
-
-  echo(): void {
-    for (const [index, body] of this.bodies.entries()) this.entry(index + 1, body);
+    return Array.from({ length: count }, (_, index) =>
+      bytes.subarray(index * ENVELOPE_BYTES, (index + 1) * ENVELOPE_BYTES),
+    );
   }
 
   entry(number: number, body: Uint8Array): void {
     this.write(encodeFrame({ operation: 'entry', number, body }));
   }
 
-  count(commitNumber: number): void {
-    this.write(encodeCommitted({ commitNumber, first: 1, last: 1, snapshotBytes: SNAPSHOT_BYTES }));
+  /** A frame of a commit; `place` may be wrong. */
+  committed(number: number, envelope: Uint8Array, place: Partial<CommitPlace> = {}): void {
+    const body = encodeCommittedBody({ commitNumber: 1, index: 0, count: 1, envelope, ...place });
+    this.write(encodeFrame({ operation: 'committed', number, body }));
   }
 
   #take(bytes: Uint8Array): void {
@@ -132,8 +133,8 @@ async function found(commitNumber: number, answer: Answer): Promise<{ outcome: s
 }
 
 const TAKE: Answer = (script) => {
-  script.echo();
-  script.count(1);
+  const { bodies } = script;
+  for (const [index, body] of bodies.entries()) script.committed(index + 1, body, { index, count: bodies.length });
 };
 
 describe('the proof that a connection string leads into its room', () => {
@@ -142,7 +143,7 @@ describe('the proof that a connection string leads into its room', () => {
     expect(outcome).toBe('admitted');
     expect(script.commit).toMatchObject({ commitNumber: 0, frameSize: 3, frameCount: 1 });
     const bytes = Buffer.concat(script.staged);
-    expect(bytes.length).toBe(4_080 + (script.commit?.snapshotBytes ?? 0));
+    expect(bytes.length).toBe(ENVELOPE_BYTES + (script.commit?.snapshotBytes ?? 0));
     expect(script.closed).toBe(true);
   });
 
@@ -155,15 +156,26 @@ describe('the proof that a connection string leads into its room', () => {
   });
 
   const unfinished: readonly (readonly [string, Answer])[] = [
-    ['a commit number without frames', (script) => script.count(1)],
+    ["another's commit", (script) => script.committed(1, systemRandom(ENVELOPE_BYTES))],
     [
-      "a commit number behind another's frame",
+      "a published frame, and another's commit",
       (script) => {
         script.entry(1, systemRandom(4_080));
-        script.count(1);
+        script.committed(2, systemRandom(ENVELOPE_BYTES));
       },
     ],
-    ['the frames without a commit number', (script) => script.echo()],
+    [
+      'its frame as an ordinary one',
+      (script) => {
+        for (const body of script.bodies) script.entry(1, Buffer.concat([body, Buffer.alloc(12)]));
+      },
+    ],
+    [
+      'its frame as the first of two',
+      (script) => {
+        for (const body of script.bodies) script.committed(1, body, { count: 2 });
+      },
+    ],
   ];
   test.each(unfinished)('stays incomplete with %s', async (_what, answer) => {
     const { outcome, script } = await found(0, (relay, commit) => {
@@ -188,6 +200,29 @@ describe('the proof that a connection string leads into its room', () => {
     ['a ping that nobody asked for', (script) => script.write(encodePing('pong', 0))],
     ['a second challenge', (script) => script.write(encodeChallenge(systemRandom(32)))],
     ['noise', (script) => script.write(new Uint8Array(512).fill(0x10))],
+    [
+      'a frame of a commit without a place',
+      (script) => script.committed(1, systemRandom(ENVELOPE_BYTES), { count: 0 }),
+    ],
+    [
+      'its frame under another commit number',
+      (script) => {
+        for (const body of script.bodies) script.committed(1, body, { commitNumber: 2 });
+      },
+    ],
+    [
+      'its frame as the second of two',
+      (script) => {
+        for (const body of script.bodies) script.committed(1, body, { index: 1, count: 2 });
+      },
+    ],
+    [
+      "another's commit that is interrupted",
+      (script) => {
+        script.committed(1, systemRandom(ENVELOPE_BYTES), { count: 2 });
+        script.entry(2, systemRandom(4_080));
+      },
+    ],
   ];
   test.each(nonsense)('fails if the relay answers the commit with %s', async (_what, answer) => {
     expect((await found(0, answer)).outcome).toBe('relay-misbehaved');

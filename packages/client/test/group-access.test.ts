@@ -93,6 +93,10 @@ describe('an access order', () => {
     anna.membership.clear();
     log.publish(orderFrame, log.commitNumber);
     await readAll(members);
+    expect(last(ben.opened)).toEqual(nothing('content-kind', 'member'));
+    // A rogue commits it, and nothing behind it.
+    log.commitFrames([orderFrame]);
+    await readAll(members);
     expect(last(ben.opened)).toEqual(nothing('noted', 'member'));
     await ben.rotate();
     await anna.read();

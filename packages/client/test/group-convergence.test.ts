@@ -220,7 +220,7 @@ class Scene {
 
   #junk(): boolean {
     const { random } = this.log;
-    const upload = { id: random.bytes(16), frameSize: 3, bodies: [random.bytes(4_080)], snapshot: random.bytes(4_096) };
+    const upload = { id: random.bytes(16), frameSize: 3, bodies: [random.bytes(4_068)], snapshot: random.bytes(4_096) };
     return this.log.commit(upload, this.log.commitNumber) === 'accepted';
   }
 }

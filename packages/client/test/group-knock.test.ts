@@ -69,7 +69,9 @@ describe('a room in knock mode', () => {
     await carla.read();
     await carla.enter();
     expectOneView([anna, carla]);
-    expect(new Set(log.entries.map((body) => body.length))).toEqual(new Set([4_080]));
+    const sizeOf = (body: Uint8Array, index: number): string =>
+      `${log.places.has(index) ? 'commit' : 'knock'} ${body.length}`;
+    expect(new Set(log.entries.map(sizeOf))).toEqual(new Set(['commit 4068', 'knock 4080']));
   });
 
   test('is changed by no act of an unanswered stranger', async () => {
@@ -197,7 +199,11 @@ describe('a room in knock mode', () => {
       keysOf(log).joinKey,
     );
     if (posted === undefined) throw new Error('no frame');
+    // Published, it is none; a string holder can commit it.
     log.publish(posted, log.commitNumber);
+    await carla.read();
+    expect(carla.news).toBeUndefined();
+    log.commitFrames([posted]);
     await carla.read();
     expect(carla.news).toEqual({ kind: 'welcome' });
     await expect(carla.enter(early)).rejects.toThrow('welcome-invalid');

@@ -1,4 +1,4 @@
-import { encodeGroupPlaintext, encodeSnapshotPlaintext, FRAME_BYTES, bodyBytes, toHex } from '@sotto/protocol';
+import { encodeGroupPlaintext, encodeSnapshotPlaintext, FRAME_BYTES, toHex, uploadBodyBytes } from '@sotto/protocol';
 import { plaintextBytes, sealEnvelope } from '@sotto/crypto';
 import { deriveGroupKeys } from '@sotto/crypto/mls';
 import { SeededRandom } from '@sotto/fixtures';
@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { GroupLog, readAll, room } from './group-room.ts';
 import type { GroupReader } from './group-room.ts';
 
-const COMMIT_BODY_BYTES = bodyBytes(FRAME_BYTES[3]);
+const COMMIT_BODY_BYTES = uploadBodyBytes(FRAME_BYTES[3]);
 
 function pick<Item>(items: readonly Item[], random: SeededRandom): Item {
   const item = items[(random.bytes(1)[0] ?? 0) % items.length];
@@ -174,11 +174,16 @@ describe('a hostile string holder', () => {
     const { log, members } = await room(12, ['anna', 'ben']);
     const upload = await members[0]?.membership.rotate();
     if (upload?.ok !== true) throw new Error('anna could not rotate');
-    const [first] = upload.value.bodies;
+    const [first, ...others] = upload.value.bodies;
     if (first === undefined) throw new Error('a commit without frames');
-    log.publish(first, log.commitNumber);
+    const epoch = members[1]?.view.epoch;
+    // Neither a part of it nor all of it is a commit when it is published.
+    for (const body of [first, ...others]) log.publish(body, log.commitNumber);
+    // Nor is a part of it that is committed.
+    log.commitFrames([first, ...others.slice(0, -1)]);
     members[0]?.membership.clear();
     await readAll(members);
+    expect(members.map(({ view }) => view.epoch)).toEqual([epoch, epoch]);
     await members[1]?.rotate();
     await readAll(members);
     expect(members[0]?.view.epoch).toBe(members[1]?.view.epoch);

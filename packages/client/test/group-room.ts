@@ -5,8 +5,16 @@ import { deriveRoomKeys } from '@sotto/crypto';
 import { deriveGroupKeys, proveLeave } from '@sotto/crypto/mls';
 import type { GroupIdentity, GroupKeys, GroupSuite } from '@sotto/crypto/mls';
 import { nativeCrypto } from '@sotto/crypto/native';
-import { bodyBytes, FRAME_BYTES, toHex } from '@sotto/protocol';
-import type { AccessMode, Content, ContentHeader, Decoded, SignedAccess, SignedOrder } from '@sotto/protocol';
+import { FRAME_BYTES, toHex, uploadBodyBytes } from '@sotto/protocol';
+import type {
+  AccessMode,
+  CommitPlace,
+  Content,
+  ContentHeader,
+  Decoded,
+  SignedAccess,
+  SignedOrder,
+} from '@sotto/protocol';
 import { OrderSigner, SeededRandom } from '@sotto/fixtures';
 import { expect } from 'vitest';
 import { GroupMembership } from '../src/group/membership.ts';
@@ -24,7 +32,10 @@ export class GroupLog {
   readonly random: SeededRandom;
   readonly roomSecret: Uint8Array;
   readonly roomId: Uint8Array;
+  /** Envelopes. */
   readonly entries: Uint8Array[] = [];
+  /** Of the entries that a commit has brought, by their index. */
+  readonly places = new Map<number, CommitPlace>();
   readonly suite: GroupSuite;
   readonly moderator: OrderSigner;
   commitNumber = 0;
@@ -57,13 +68,23 @@ export class GroupLog {
     return 'accepted';
   }
 
+  /** Commits frames that are nobody's honest upload; the snapshot stays. */
+  commitFrames(bodies: readonly Uint8Array[]): void {
+    const snapshot = this.snapshot?.bytes ?? new Uint8Array(0);
+    this.commit({ id: this.random.bytes(16), frameSize: 3, bodies, snapshot }, this.commitNumber);
+  }
+
   commit(upload: Upload, commitNumber: number): 'accepted' | 'conflict' {
     if (commitNumber !== this.commitNumber) return 'conflict';
-    const size = bodyBytes(FRAME_BYTES[upload.frameSize] ?? 0);
+    const size = uploadBodyBytes(FRAME_BYTES[upload.frameSize] ?? 0);
     if (upload.bodies.some((body) => body.length !== size))
       throw new Error('a frame of another size than its upload says');
-    this.entries.push(...upload.bodies);
     this.commitNumber += 1;
+    const count = upload.bodies.length;
+    for (const [index, body] of upload.bodies.entries()) {
+      this.places.set(this.entries.length, { commitNumber: this.commitNumber, index, count });
+      this.entries.push(body);
+    }
     this.previousSnapshot = this.snapshot;
     this.snapshot = { bytes: upload.snapshot, commitNumber: this.commitNumber, next: this.entries.length };
     return 'accepted';
@@ -114,7 +135,8 @@ export class GroupReader {
    */
   async read(): Promise<void> {
     for (; this.#read < this.log.entries.length; this.#read += 1) {
-      const opened = await this.membership.open(this.log.entries[this.#read] ?? new Uint8Array(0));
+      const envelope = this.log.entries[this.#read] ?? new Uint8Array(0);
+      const opened = await this.membership.open(envelope, this.log.places.get(this.#read));
       this.opened.push(opened);
       if (opened.kind === 'content' && opened.content.type === 'text') {
         this.heard.push(Buffer.from(opened.content.bytes).toString());
@@ -262,6 +284,13 @@ export function named(members: readonly GroupReader[], name: string): GroupReade
   const found = members.find((member) => member.name === name);
   if (found === undefined) throw new Error(`nobody is called ${name}`);
   return found;
+}
+
+/** Gives a member the frames of one commit, as the log would. */
+export async function openCommit(member: GroupMembership, bodies: readonly Uint8Array[]): Promise<void> {
+  for (const [index, body] of bodies.entries()) {
+    await member.open(body, { commitNumber: 1, index, count: bodies.length });
+  }
 }
 
 /** The parts of a view that must be equal for all members. */

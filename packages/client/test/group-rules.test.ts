@@ -1,6 +1,6 @@
 import { GROUP_SKIPPED_MESSAGES_MAX, proveLeave } from '@sotto/crypto/mls';
 import type { CommitFacts, GroupMember } from '@sotto/crypto/mls';
-import type { GroupPlaintext, LeaveProof, SignedOrder } from '@sotto/protocol';
+import type { CommitPlace, GroupPlaintext, LeaveProof, SignedOrder } from '@sotto/protocol';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { addLeave, addOrder, addPiece, beforePieces, EMPTY_BUNDLE, collectPiece } from '../src/group/commit-bundle.ts';
@@ -201,11 +201,13 @@ describe('a view', () => {
 });
 
 describe('the key of an entry', () => {
-  function post(log: GroupLog, rogue: Rogue, frame: GroupPlaintext, as: 'member' | 'joiner'): void {
+  type Way = 'published' | 'committed';
+
+  function post(log: GroupLog, rogue: Rogue, frame: GroupPlaintext, as: 'member' | 'joiner', way: Way): void {
     const key = as === 'member' ? rogue.envelopeKey : rogue.joinKey;
-    for (const body of key === undefined ? [] : rogue.envelopes.sealFrames([frame], key)) {
-      log.publish(body, log.commitNumber);
-    }
+    const bodies = key === undefined ? [] : rogue.envelopes.sealFrames([frame], key);
+    if (way === 'committed') log.commitFrames(bodies);
+    else for (const body of bodies) log.publish(body, log.commitNumber);
   }
 
   test('is the epoch’s for a member, the join key for a string holder, and unknown otherwise', async () => {
@@ -217,24 +219,32 @@ describe('the key of an entry', () => {
     const leave = { kind: 'leave', ...proveLeave(rogue.identity, log.roomId) } as const;
     const piece = { kind: 'piece', index: 0, count: 1, bytes: log.random.bytes(900) } as const;
     const welcome = { ...piece, kind: 'welcome' } as const;
-    const cases: readonly (readonly [GroupPlaintext, 'member' | 'joiner', unknown])[] = [
-      [{ kind: 'dummy' }, 'member', { kind: 'nothing', code: 'dummy', sealedBy: 'member' }],
-      [{ kind: 'dummy' }, 'joiner', { kind: 'nothing', code: 'dummy', sealedBy: 'joiner' }],
-      [leave, 'member', { kind: 'nothing', code: 'noted', sealedBy: 'member' }],
-      [piece, 'member', { kind: 'refused', by: 'other', code: 'group-bytes-malformed', sealedBy: 'member' }],
-      [piece, 'joiner', { kind: 'refused', by: 'other', code: 'group-bytes-malformed', sealedBy: 'joiner' }],
-      [welcome, 'joiner', { kind: 'nothing', code: 'piece', sealedBy: 'joiner' }],
+    const message = { kind: 'message', bytes: piece.bytes } as const;
+    const nothing = (code: string, sealedBy: string): object => ({ kind: 'nothing', code, sealedBy });
+    const malformed = { kind: 'refused', by: 'other', code: 'group-bytes-malformed' };
+    const cases: readonly (readonly [GroupPlaintext, 'member' | 'joiner', Way, object])[] = [
+      [{ kind: 'dummy' }, 'member', 'published', nothing('dummy', 'member')],
+      [{ kind: 'dummy' }, 'joiner', 'published', nothing('dummy', 'joiner')],
+      [{ kind: 'dummy' }, 'member', 'committed', nothing('dummy', 'member')],
+      [{ kind: 'dummy' }, 'joiner', 'committed', nothing('dummy', 'joiner')],
+      [leave, 'member', 'committed', nothing('noted', 'member')],
+      [piece, 'member', 'committed', { ...malformed, sealedBy: 'member' }],
+      [piece, 'joiner', 'committed', { ...malformed, sealedBy: 'joiner' }],
+      [welcome, 'joiner', 'committed', nothing('piece', 'joiner')],
       // Contents for members are not accepted from a string holder, nor the other way round.
-      [leave, 'joiner', { kind: 'nothing', code: 'content-kind', sealedBy: 'joiner' }],
-      [{ kind: 'order', order: order(1) }, 'joiner', { kind: 'nothing', code: 'content-kind', sealedBy: 'joiner' }],
-      [
-        { kind: 'message', bytes: piece.bytes },
-        'joiner',
-        { kind: 'nothing', code: 'content-kind', sealedBy: 'joiner' },
-      ],
+      [leave, 'joiner', 'committed', nothing('content-kind', 'joiner')],
+      [{ kind: 'order', order: order(1) }, 'joiner', 'committed', nothing('content-kind', 'joiner')],
+      [message, 'joiner', 'published', nothing('content-kind', 'joiner')],
+      // Kinds of a commit count for nothing in published frames, nor the other way round.
+      [leave, 'member', 'published', nothing('content-kind', 'member')],
+      [{ kind: 'order', order: order(1) }, 'member', 'published', nothing('content-kind', 'member')],
+      [piece, 'member', 'published', nothing('content-kind', 'member')],
+      [piece, 'joiner', 'published', nothing('content-kind', 'joiner')],
+      [welcome, 'joiner', 'published', nothing('content-kind', 'joiner')],
+      [message, 'member', 'committed', nothing('content-kind', 'member')],
     ];
-    for (const [frame, as, expected] of cases) {
-      post(log, rogue, frame, as);
+    for (const [frame, as, way, expected] of cases) {
+      post(log, rogue, frame, as, way);
       await anna.read();
       expect(anna.opened.at(-1)).toEqual(expected);
     }
@@ -280,7 +290,7 @@ describe('an upload', () => {
       const { bodies } = upload.value;
       expect(Math.log2(bodies.length) % 1).toBe(0);
       expect(bodies.length).toBeLessThanOrEqual(16);
-      expect(new Set(bodies.map((body) => body.length))).toEqual(new Set([4_080]));
+      expect(new Set(bodies.map((body) => body.length))).toEqual(new Set([4_068]));
       // A string holder sees only noise in its frames.
       expect(new Set(bodies.map((body) => rogue.envelopes.open(body, undefined).sealedBy))).toEqual(
         new Set(['nobody']),
@@ -299,9 +309,9 @@ describe('an upload', () => {
     const made = await anna.membership.rotate();
     if (!made.ok) throw new Error(made.code);
     const before = [viewOf(anna), viewOf(ben)];
-    // The relay inserts a frame. The others then lose the leave proofs before it.
+    // A frame of noise in the upload: the commit loses the leave proofs before it.
     const { bodies } = made.value;
-    log.entries.push(...bodies.slice(0, -1), log.random.bytes(4_080), ...bodies.slice(-1));
+    log.commitFrames([...bodies.slice(0, -1), log.random.bytes(4_068), ...bodies.slice(-1)]);
     await readAll(members);
     expect([viewOf(anna), viewOf(ben)]).toEqual(before);
     for (const each of [anna, ben]) {
@@ -312,6 +322,38 @@ describe('an upload', () => {
     expect(await anna.rotate()).toBe(true);
     await ben.read();
     expect(ben.news).toEqual({ kind: 'removed', reason: 'left' });
+  });
+
+  test('is void for a member that did not get each of its frames in its place', async () => {
+    const { log, members } = await room(107, ['anna', 'ben']);
+    const [anna, ben] = [named(members, 'anna'), named(members, 'ben')];
+    const made = await anna.membership.rotate();
+    if (!made.ok) throw new Error(made.code);
+    const { bodies } = made.value;
+    const count = bodies.length;
+    const commitNumber = log.commitNumber + 1;
+    const open = async (index: number, place: Partial<CommitPlace> = {}): Promise<void> => {
+      await ben.membership.open(bodies[index] ?? new Uint8Array(0), { commitNumber, index, count, ...place });
+    };
+    const last = count - 1;
+    const all = [...bodies.keys()];
+    const { epoch } = ben.view;
+    // Without its first frame, without one in its middle, with one twice, with another frame in it,
+    // under two commit numbers, with two counts, and without its end.
+    for (const index of all.slice(1)) await open(index);
+    for (const index of [0, ...all.slice(2)]) await open(index);
+    for (const index of [0, 1, ...all.slice(1)]) await open(index);
+    for (const index of all) {
+      if (index === last) await ben.membership.open(log.random.bytes(4_080));
+      await open(index);
+    }
+    for (const index of all) await open(index, { commitNumber: index === last ? commitNumber + 1 : commitNumber });
+    for (const index of all) await open(index, { count: index === last ? count + 1 : count });
+    for (const index of all) await open(index, { count: count + 1 });
+    expect(ben.view.epoch).toBe(epoch);
+    // Control: as it was made it begins an epoch.
+    for (const index of all) await open(index);
+    expect(ben.view.epoch).toBe(epoch + 1);
   });
 
   test('is validated by its maker at its place in the log, as by the others', async () => {

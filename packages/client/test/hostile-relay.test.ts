@@ -91,8 +91,8 @@ describe('a relay that drops, swaps or forgets', () => {
   test('causes a gap of the member whose entry it replaces by noise', async () => {
     const { room, anna, ben } = await pair();
     const noise = room.random.bytes(bodyBytes(FRAME_BYTES[0]));
-    room.relay.shape = ({ sequence, body }, connection) => [
-      { sequence, body: connection === ben.connection() ? noise : body },
+    room.relay.shape = (entry, connection) => [
+      connection === ben.connection() ? { sequence: entry.sequence, body: noise } : entry,
     ];
     await sayAndTake(room, anna, 'dropped');
     room.relay.shape = (entry) => [entry];

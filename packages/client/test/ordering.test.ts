@@ -10,7 +10,7 @@ import { describe, expect, test } from 'vitest';
 import { GroupMembership } from '../src/group/membership.ts';
 import type { Moderator } from '../src/index.ts';
 import type { Upload } from '../src/group/worker-tasks.ts';
-import { NO_LOG_HASH, GroupLog, readAll, expectOneView, inhabited } from './group-room.ts';
+import { NO_LOG_HASH, GroupLog, openCommit, readAll, expectOneView, inhabited } from './group-room.ts';
 import type { GroupReader } from './group-room.ts';
 import { Room, statesOf, told } from '@sotto/fixtures/room';
 import type { RoomMember } from '@sotto/fixtures/room';
@@ -175,12 +175,15 @@ describe('an order in a full stealth room', () => {
     let { snapshot } = await founder.found();
     founder.destroy();
     const members: GroupMembership[] = [];
-    const hearing = async (bodies: readonly Uint8Array[]): Promise<void> => {
-      for (const member of members) for (const body of bodies) await member.open(body);
+    const commit = async (bodies: readonly Uint8Array[]): Promise<void> => {
+      for (const member of members) await openCommit(member, bodies);
+    };
+    const publish = async (body: Uint8Array): Promise<void> => {
+      for (const member of members) await member.open(body);
     };
     const take = async (made: Awaited<ReturnType<GroupMembership['rotate']>>): Promise<Upload> => {
       if (!made.ok) throw new Error(made.code);
-      await hearing(made.value.bodies);
+      await commit(made.value.bodies);
       snapshot = made.value.snapshot;
       return made.value;
     };
@@ -189,19 +192,19 @@ describe('an order in a full stealth room', () => {
       const made = await member.join(snapshot, false);
       members.push(member);
       if (!made.ok) throw new Error(made.code);
-      await hearing(made.value.bodies);
+      await commit(made.value.bodies);
       snapshot = made.value.snapshot;
     }
     let number = 0;
     const say = async (speaker: GroupMembership, order: SignedAccess): Promise<void> => {
       number += 1;
-      await hearing([await speaker.seal({ type: 'order', number, ...NO_LOG_HASH, order })]);
+      await publish(await speaker.seal({ type: 'order', number, ...NO_LOG_HASH, order }));
     };
     const leave = async (speaker: GroupMembership): Promise<void> => {
       number += 1;
       const { signature } = proveLeave(speaker.identity, roomId);
       const goodbye = { type: 'presence', status: 'leaving', name: 'x', signature } as const;
-      await hearing([await speaker.seal({ ...goodbye, number, ...NO_LOG_HASH })]);
+      await publish(await speaker.seal({ ...goodbye, number, ...NO_LOG_HASH }));
     };
     return { members, signer, take, say, leave };
   }

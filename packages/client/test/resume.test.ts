@@ -72,7 +72,7 @@ async function converse(
       by.client.send(text, `${index}`);
       said.push({ by, text, toAll: joined });
     }
-    if (chance.onceIn(8)) room.relay.moveCommitNumber();
+    if (chance.onceIn(4)) room.relay.moveCommitNumber();
     if (chance.onceIn(6)) seats[chance.below(seats.length)]?.streams.at(-1)?.cut();
     await room.clock.advance(chance.below(chance.pick([1, 30, 1_000])));
   }

@@ -6,7 +6,7 @@ import { encodeUpload } from '../src/session/upload-frames.ts';
 
 test('an upload consists of its bodies and its snapshot in pieces, and a COMMIT that names them all', () => {
   const random = new SeededRandom(3);
-  const bodies = [random.bytes(4_080), random.bytes(4_080)];
+  const bodies = [random.bytes(4_068), random.bytes(4_068)];
   const snapshot = random.bytes(8_192);
   const id = random.bytes(16);
   const frames = encodeUpload({ id, frameSize: 3, bodies, snapshot }, 41);

@@ -16,7 +16,7 @@ export const LABELS = {
   epochFrame: 'sotto/1 epoch frame',
   safetyNumber: 'sotto/1 safety number',
   leave: 'sotto/1 leave',
-  log: 'sotto/1 log',
+  log: 'sotto/2 log',
   roomCode: 'sotto/1 room code',
 } as const;
 /** Rooms with cover traffic have a capability of their own. */

@@ -2,7 +2,8 @@
 // have different hashes. PROTOCOL.md §5.10.
 
 import { sha256 } from '@noble/hashes/sha2.js';
-import { ByteWriter, LOG_HASH_BYTES } from '@sotto/protocol';
+import { ByteWriter, LOG_HASH_BYTES, OPERATIONS } from '@sotto/protocol';
+import type { LogFrame } from '@sotto/protocol';
 import { truncatedHash } from './key-schedule.ts';
 import { LABELS } from './labels.ts';
 
@@ -22,19 +23,21 @@ export function startLog({ epochAuthenticator, sequence }: LogStart): LogHash {
   return truncatedHash(LABELS.log, LOG_HASH_BYTES, epochAuthenticator, u64(sequence));
 }
 
-/** One further frame of the log. */
-export interface LogEntry {
+/** One further frame of the log. `body`: all behind the header, in practice of a frame size. */
+export interface LogEntry extends LogFrame {
   /** The hash after the frame before. */
   readonly hash: LogHash;
   /** The sequence number of the frame, at most 2^53-1. */
   readonly sequence: number;
-  /** The whole body: any length, in practice that of a frame size. */
-  readonly body: Uint8Array;
 }
 
-/** @returns the hash after the frame with this sequence number and body. PROTOCOL.md §5.10. */
-export function extendLog({ hash, sequence, body }: LogEntry): LogHash {
-  return truncatedHash(LABELS.log, LOG_HASH_BYTES, hash, u64(sequence), sha256(body));
+/**
+ * @returns the hash after this frame. The body of a COMMITTED frame begins with its place in the
+ *   commit, so the hash takes in commit number, index and count as well. PROTOCOL.md §5.10.
+ */
+export function extendLog({ hash, sequence, operation, body }: LogEntry): LogHash {
+  const number = Uint8Array.of(OPERATIONS[operation]);
+  return truncatedHash(LABELS.log, LOG_HASH_BYTES, hash, number, u64(sequence), sha256(body));
 }
 
 function u64(value: number): Uint8Array {

@@ -11,6 +11,7 @@ import {
   orderStatement,
   toHex,
 } from '@sotto/protocol';
+import type { LogOperation } from '@sotto/protocol';
 import { describe, expect, test } from 'vitest';
 import { makeCredential } from '../src/mls/context.ts';
 import { deriveEpochFrameKey } from '../src/mls/keys.ts';
@@ -136,7 +137,11 @@ interface LogCase {
   readonly name: string;
   readonly epochAuthenticator: string;
   readonly sequence: number;
-  readonly frames: readonly { readonly sequence: number; readonly body: string }[];
+  readonly frames: readonly {
+    readonly sequence: number;
+    readonly operation: LogOperation;
+    readonly body: string;
+  }[];
   readonly expect: { readonly start: string; readonly hashes: readonly string[] };
 }
 
@@ -144,8 +149,8 @@ describe('vectors/log-hash.json', () => {
   test.each(casesOf('log-hash') as readonly LogCase[])('matches our log hash: $name', (one) => {
     let hash = startLog({ epochAuthenticator: hex(one.epochAuthenticator), sequence: one.sequence });
     expect(toHex(hash)).toBe(one.expect.start);
-    const hashes = one.frames.map(({ sequence, body }) => {
-      hash = extendLog({ hash, sequence, body: hex(body) });
+    const hashes = one.frames.map(({ sequence, operation, body }) => {
+      hash = extendLog({ hash, sequence, operation, body: hex(body) });
       return toHex(hash);
     });
     expect(hashes).toEqual(one.expect.hashes);

@@ -3,6 +3,7 @@
 
 import { bodyBytes } from './frame.ts';
 import { fragmentCapacity } from './content.ts';
+import { uploadBodyBytes } from './group-commit.ts';
 import {
   COVER_FRAME_BYTES,
   ENVELOPE_OVERHEAD_BYTES,
@@ -120,7 +121,8 @@ export function slotBytes(cover: StealthCover): number {
 function keyRotationBytes(cover: StealthCover): number {
   const { commitFrames, snapshotBytes } = SHAPES[cover];
   return (
-    Math.ceil((commitFrames * bodyBytes(LARGEST_FRAME_BYTES) + snapshotBytes) / STAGE_DATA_BYTES) * LARGEST_FRAME_BYTES
+    Math.ceil((commitFrames * uploadBodyBytes(LARGEST_FRAME_BYTES) + snapshotBytes) / STAGE_DATA_BYTES) *
+    LARGEST_FRAME_BYTES
   );
 }
 

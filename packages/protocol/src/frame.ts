@@ -41,6 +41,15 @@ export interface Frame {
   readonly body: Uint8Array;
 }
 
+/** The operations of the log's frames: as a member published it, or as a commit brought it. */
+export type LogOperation = Extract<Operation, 'entry' | 'committed'>;
+
+/** A frame of the log without its number. `body` is all that is behind the header. */
+export interface LogFrame {
+  readonly operation: LogOperation;
+  readonly body: Uint8Array;
+}
+
 const operationOf = new Map(Object.entries(OPERATIONS).map(([name, value]) => [value as number, name as Operation]));
 const codeOf = new Map(Object.entries(RELAY_CODES).map(([name, value]) => [value as number, name as RelayCode]));
 const codedOperations: ReadonlySet<Operation> = new Set<Operation>(['refused', 'closing']);

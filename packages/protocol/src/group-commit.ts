@@ -9,6 +9,7 @@ import { bodyBytes, encodeFrame } from './frame.ts';
 import type { Frame } from './frame.ts';
 import {
   COMMIT_BYTES_MAX,
+  COMMIT_PLACE_BYTES,
   DIGEST_BYTES,
   FRAME_BYTES,
   SNAPSHOT_BYTES_MAX,
@@ -27,7 +28,8 @@ export interface StagedPiece {
 }
 
 /**
- * The parts of an upload: the bodies of so many log frames of one size, followed by the snapshot.
+ * The parts of an upload: the envelopes of so many log frames of one size, followed by the
+ * snapshot.
  */
 export interface CommitRequest {
   readonly commitNumber: number;
@@ -43,14 +45,18 @@ export interface CommitRequest {
 }
 
 /**
- * A commit that is in the log: the commit number after it, its first and its last frame there, and
- * how long the snapshot has become.
+ * The place of a frame in the commit that put it into the log: the commit number that the commit
+ * makes, the frame's index from 0, and how many frames the commit has.
  */
-export interface CommitNotice {
+export interface CommitPlace {
   readonly commitNumber: number;
-  readonly first: number;
-  readonly last: number;
-  readonly snapshotBytes: number;
+  readonly index: number;
+  readonly count: number;
+}
+
+/** The body of a COMMITTED frame; `envelope` is one body of the upload. */
+export interface CommittedBody extends CommitPlace {
+  readonly envelope: Uint8Array;
 }
 
 /** Which of the two snapshots that the relay keeps. */
@@ -74,7 +80,8 @@ export interface SnapshotPiece {
 
 const STAGE_FIELD_BYTES = LARGE_BODY_BYTES - STAGE_DATA_BYTES;
 const COMMIT_FIELD_BYTES = UPLOAD_ID_BYTES + 1 + 2 + 4 + DIGEST_BYTES;
-const COMMITTED_FIELD_BYTES = 8 + 8 + 4;
+/** Of a frame of the log, which can have each of the four sizes. */
+const LOG_BODY_BYTES: ReadonlySet<number> = new Set(FRAME_BYTES.map(bodyBytes));
 const SNAPSHOT_FIELD_BYTES = LARGE_BODY_BYTES - SNAPSHOT_DATA_BYTES;
 /** The numbers on the wire. */
 const FETCHABLE = { log: 0, snapshot: 1, 'previous-snapshot': 2 } as const;
@@ -128,28 +135,30 @@ export function decodeCommit(frame: Frame): Decoded<CommitRequest, FrameCode> {
   return snapshotBytes < 1 || snapshotBytes > SNAPSHOT_BYTES_MAX ? refuse('frame-field') : fields;
 }
 
-/**
- * COMMITTED: first 8, last 8, bytes of the snapshot 4; the header's number is the commit number
- * after the commit. PROTOCOL.md §4.7.
- */
-export function encodeCommitted({ commitNumber, first, last, snapshotBytes }: CommitNotice): Uint8Array {
-  const body = new ByteWriter(CONTROL_BODY_BYTES).u64(first).u64(last).u32(snapshotBytes).bytes;
-  return encodeFrame({ operation: 'committed', number: commitNumber, body });
+/** Bytes of one body of an upload, in a COMMITTED frame of this length. PROTOCOL.md §4.7. */
+export function uploadBodyBytes(frameBytes: number): number {
+  return bodyBytes(frameBytes) - COMMIT_PLACE_BYTES;
 }
 
-export function decodeCommitted(frame: Frame): Decoded<CommitNotice, FrameCode> {
-  const fields = controlFields(frame, COMMITTED_FIELD_BYTES, (reader) => ({
-    first: reader.u64(),
-    last: reader.u64(),
-    snapshotBytes: reader.u32(),
-  }));
-  if (!fields.ok) return fields;
-  const { first, last, snapshotBytes } = fields.value;
-  if (first === undefined || last === undefined) return refuse('frame-number');
-  if (frame.number < 1 || first < 1 || last < first || snapshotBytes < 1 || snapshotBytes > SNAPSHOT_BYTES_MAX) {
-    return refuse('frame-field');
-  }
-  return accept({ commitNumber: frame.number, first, last, snapshotBytes });
+/**
+ * The body of a COMMITTED frame: commit number 8, index 2, count 2, envelope; the header's number
+ * is the sequence number. PROTOCOL.md §4.7.
+ */
+export function encodeCommittedBody({ commitNumber, index, count, envelope }: CommittedBody): Uint8Array {
+  const writer = new ByteWriter(COMMIT_PLACE_BYTES + envelope.length);
+  return writer.u64(commitNumber).u16(index).u16(count).put(envelope).bytes;
+}
+
+/** Nothing is copied: the envelope is a view. */
+export function decodeCommittedBody(body: Uint8Array): Decoded<CommittedBody, FrameCode> {
+  if (!LOG_BODY_BYTES.has(body.length)) return refuse('frame-length');
+  const reader = new ByteReader(body);
+  const commitNumber = reader.u64();
+  const index = reader.u16();
+  const count = reader.u16();
+  if (commitNumber === undefined) return refuse('frame-number');
+  if (commitNumber < 1 || index >= count || count * body.length > COMMIT_BYTES_MAX) return refuse('frame-field');
+  return accept({ commitNumber, index, count, envelope: reader.rest() });
 }
 
 /**

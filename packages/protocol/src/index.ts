@@ -6,7 +6,7 @@ export { accept, ADMIN_CODES, CONTENT_CODES, FRAME_CODES, INVITE_CODES, refuse, 
 export type { AdminCode, ContentCode, Decoded, FrameCode, InviteCode, RelayCode } from './errors.ts';
 export { ByteReader, ByteWriter, concatBytes, equalBytes, fromHex, isZero, toHex } from './bytes.ts';
 export { bodyBytes, decodeFrame, encodeFiller, encodeFrame, FrameSplitter, OPERATIONS } from './frame.ts';
-export type { Frame, Operation } from './frame.ts';
+export type { Frame, LogFrame, LogOperation, Operation } from './frame.ts';
 export {
   capabilityStatement,
   checkEmpty,
@@ -24,24 +24,28 @@ export {
 export type { Attached, AttachRequest } from './handshake.ts';
 export {
   decodeCommit,
-  decodeCommitted,
+  decodeCommittedBody,
   decodeFetch,
   decodeSnapshot,
   decodeStage,
   encodeCommit,
-  encodeCommitted,
+  encodeCommittedBody,
   encodeFetch,
   encodeSnapshot,
   encodeStage,
+  uploadBodyBytes,
 } from './group-commit.ts';
 export type {
-  CommitNotice,
+  CommitPlace,
   CommitRequest,
+  CommittedBody,
   FetchRequest,
   SnapshotName,
   SnapshotPiece,
   StagedPiece,
 } from './group-commit.ts';
+export { followCommits } from './commit-progress.ts';
+export type { CommitProgress } from './commit-progress.ts';
 export { decodeContent, encodeContent, fragmentCapacity } from './content.ts';
 export type { Content, ContentHeader, PresenceStatus } from './content.ts';
 export { decodeMove, decodeSignedOrder, encodeMove, encodeSignedOrder, orderStatement } from './order.ts';

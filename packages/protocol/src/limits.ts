@@ -52,8 +52,10 @@ export const MOVE_BYTES: number = ONION_KEY_BYTES + ROOM_SECRET_BYTES + SIGNATUR
 
 /** A room's opaque snapshot (group state sealed by its members). PROTOCOL.md §6.3. */
 export const SNAPSHOT_BYTES_MAX = 524_288;
-/** The bodies of the log frames of one commit, together. PROTOCOL.md §6.3. */
+/** The bodies of the COMMITTED frames of one commit, together. PROTOCOL.md §6.3. */
 export const COMMIT_BYTES_MAX = 65_536;
+/** commit number 8 + index 2 + count 2: the beginning of a COMMITTED body. PROTOCOL.md §4.7. */
+export const COMMIT_PLACE_BYTES = 12;
 export const UPLOAD_ID_BYTES = 16;
 /** SHA-256. */
 export const DIGEST_BYTES = 32;

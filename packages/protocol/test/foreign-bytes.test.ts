@@ -20,7 +20,7 @@ import {
   decodeChallenge,
   decodeCommit,
   decodeContent,
-  decodeCommitted,
+  decodeCommittedBody,
   decodeFetch,
   decodeFrame,
   decodeGroupPlaintext,
@@ -34,7 +34,7 @@ import {
   encodeAdminRequest,
   encodeAttached,
   encodeCommit,
-  encodeCommitted,
+  encodeCommittedBody,
   encodeContent,
   encodeFetch,
   encodeFrame,
@@ -49,6 +49,7 @@ import {
   FrameSplitter,
   joinFragment,
   NO_PARTIAL_TEXTS,
+  uploadBodyBytes,
 } from '../src/index.ts';
 import type { Frame, GroupPlaintext } from '../src/index.ts';
 
@@ -97,6 +98,13 @@ const commit = {
   digest: new Uint8Array(32),
 } as const;
 
+const committed = encodeCommittedBody({
+  commitNumber: 1,
+  index: 1,
+  count: 2,
+  envelope: new Uint8Array(uploadBodyBytes(FRAME_BYTES[0])).fill(8),
+});
+
 type FuzzCase = readonly [name: string, accepted: Uint8Array, decode: (bytes: Uint8Array) => { readonly ok: boolean }];
 const texts: readonly FuzzCase[] = [
   [
@@ -120,11 +128,7 @@ const decoders: readonly FuzzCase[] = [
   ['the control frames', encodeAttached({ commitNumber: 1, oldest: 2, next: 3 }), decodeControl],
   ['decodeStage', encodeStage({ uploadId: roomId, index: 2, data: content }), framed(decodeStage)],
   ['decodeCommit', encodeCommit(commit), framed(decodeCommit)],
-  [
-    'decodeCommitted',
-    encodeCommitted({ commitNumber: 1, first: 2, last: 3, snapshotBytes: 4 }),
-    framed(decodeCommitted),
-  ],
+  ['decodeCommittedBody', committed, decodeCommittedBody],
   ['decodeFetch', encodeFetch({ what: 'log', from: 9 }), framed(decodeFetch)],
   [
     'decodeSnapshot',

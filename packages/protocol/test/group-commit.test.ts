@@ -3,14 +3,15 @@ import { describe, expect, test } from 'vitest';
 import {
   bodyBytes,
   COMMIT_BYTES_MAX,
+  COMMIT_PLACE_BYTES,
   decodeCommit,
-  decodeCommitted,
+  decodeCommittedBody,
   decodeFetch,
   decodeFrame,
   decodeSnapshot,
   decodeStage,
   encodeCommit,
-  encodeCommitted,
+  encodeCommittedBody,
   encodeFetch,
   encodeFrame,
   encodeSnapshot,
@@ -20,8 +21,9 @@ import {
   SNAPSHOT_DATA_BYTES,
   HEADER_BYTES,
   STAGE_DATA_BYTES,
+  uploadBodyBytes,
 } from '../src/index.ts';
-import type { CommitRequest, Frame, SnapshotPiece } from '../src/index.ts';
+import type { CommitRequest, CommittedBody, Frame, SnapshotPiece } from '../src/index.ts';
 
 const fixed = (length: number): fc.Arbitrary<Uint8Array> => fc.uint8Array({ minLength: length, maxLength: length });
 const number = fc.nat({ max: Number.MAX_SAFE_INTEGER });
@@ -81,7 +83,7 @@ describe('the frames of a commit', () => {
     );
   });
 
-  test('decode to the same commit and the same notice', () => {
+  test('decode to the same commit request', () => {
     fc.assert(
       fc.property(
         number,
@@ -95,16 +97,25 @@ describe('the frames of a commit', () => {
           const most = Math.floor(COMMIT_BYTES_MAX / bodyBytes(FRAME_BYTES[frameSize as 0]));
           const asked = { commitNumber, uploadId: id, frameSize, frameCount: 1 + (any % most), snapshotBytes, digest };
           expect(decodeCommit(parsed(encodeCommit(asked)))).toEqual({ ok: true, value: asked });
-          const notice = {
-            commitNumber: commitNumber + (commitNumber === 0 ? 1 : 0),
-            first: 1 + (any % 1_000),
-            last: 2_000,
-            snapshotBytes,
-          };
-          expect(decodeCommitted(parsed(encodeCommitted(notice)))).toEqual({ ok: true, value: notice });
         },
       ),
     );
+  });
+
+  test('decode to the same body of an upload and its place in the commit, in a frame of every size', () => {
+    const places = fc.record({ commitNumber: number, at: number, frames: number, frameSize: fc.nat(3) });
+    fc.assert(
+      fc.property(places, ({ commitNumber, at, frames, frameSize }) => {
+        const frameBytes = FRAME_BYTES[frameSize as 0];
+        const count = 1 + (frames % Math.floor(COMMIT_BYTES_MAX / bodyBytes(frameBytes)));
+        const envelope = new Uint8Array(uploadBodyBytes(frameBytes)).fill(9);
+        const one = { commitNumber: Math.max(1, commitNumber), index: at % count, count, envelope };
+        const frame = encodeFrame({ operation: 'committed', number: 5, body: encodeCommittedBody(one) });
+        expect(frame).toHaveLength(frameBytes);
+        expect(decodeCommittedBody(parsed(frame).body)).toEqual({ ok: true, value: one });
+      }),
+    );
+    expect(COMMIT_PLACE_BYTES).toBe(8 + 2 + 2);
   });
 
   test('decode to the same request for the log or a snapshot, and to the same piece', () => {
@@ -140,7 +151,6 @@ describe('the frames of a commit', () => {
   const kinds = [
     ['STAGE', decodeStage, stage, 28],
     ['COMMIT', decodeCommit, encodeCommit(request), 55],
-    ['COMMITTED', decodeCommitted, encodeCommitted({ commitNumber: 1, first: 1, last: 1, snapshotBytes: 1 }), 20],
     ['FETCH', decodeFetch, encodeFetch({ what: 'log', from: 1 }), 1],
     ['SNAPSHOT', decodeSnapshot, encodeSnapshot(piece), 19],
     ['SNAPSHOT of none', decodeSnapshot, encodeSnapshot(none), 17],
@@ -161,7 +171,20 @@ describe('the frames of a commit', () => {
     }
   });
 
+  const committedBytes = (change: Partial<CommittedBody>, frameBytes = 4_096): Uint8Array => {
+    const envelope = new Uint8Array(uploadBodyBytes(frameBytes));
+    const body = encodeCommittedBody({ commitNumber: 1, index: 0, count: 1, envelope, ...change });
+    return encodeFrame({ operation: 'committed', number: 1, body });
+  };
+  const committed = ({ body }: Frame): unknown => decodeCommittedBody(body);
   const commit = (change: Partial<CommitRequest>): Uint8Array => encodeCommit({ ...request, ...change });
+
+  test('are refused as the body of a COMMITTED frame if no frame has that length', () => {
+    for (const length of [0, 11, 12, 495, 497, 4_079, 4_081]) {
+      expect(decodeCommittedBody(new Uint8Array(length))).toEqual({ ok: false, code: 'frame-length' });
+    }
+  });
+
   const bad: readonly (readonly [string, (frame: Frame) => unknown, Uint8Array])[] = [
     ['a piece of no bytes', decodeStage, changed(stage, 32, 0, 0)],
     ['a piece longer than its frame', decodeStage, changed(stage, 32, 0x0f, 0xdf)],
@@ -171,26 +194,11 @@ describe('the frames of a commit', () => {
     ['a commit of 133 frames of 512', decodeCommit, commit({ frameSize: 0, frameCount: 133 })],
     ['a commit without a snapshot', decodeCommit, commit({ snapshotBytes: 0 })],
     ['a commit with a snapshot one byte too long', decodeCommit, commit({ snapshotBytes: SNAPSHOT_BYTES_MAX + 1 })],
-    [
-      'a commit number of 0',
-      decodeCommitted,
-      encodeCommitted({ commitNumber: 0, first: 1, last: 1, snapshotBytes: 1 }),
-    ],
-    [
-      'a notice that begins at 0',
-      decodeCommitted,
-      encodeCommitted({ commitNumber: 1, first: 0, last: 1, snapshotBytes: 1 }),
-    ],
-    [
-      'a notice that ends before it begins',
-      decodeCommitted,
-      encodeCommitted({ commitNumber: 1, first: 2, last: 1, snapshotBytes: 1 }),
-    ],
-    [
-      'a notice of no snapshot',
-      decodeCommitted,
-      encodeCommitted({ commitNumber: 1, first: 1, last: 1, snapshotBytes: 0 }),
-    ],
+    ['a frame of a commit that makes the commit number 0', committed, committedBytes({ commitNumber: 0 })],
+    ['a frame of a commit that has none', committed, committedBytes({ count: 0 })],
+    ['a frame behind the end of its commit', committed, committedBytes({ index: 2, count: 2 })],
+    ['a frame of a commit of 17 frames of 4096', committed, committedBytes({ count: 17 })],
+    ['a frame of a commit of 133 frames of 512', committed, committedBytes({ count: 133 }, 512)],
     ['a fetch of an unknown kind', decodeFetch, changed(encodeFetch({ what: 'snapshot' }), HEADER_BYTES, 3)],
     ['a fetch of a snapshot from a number', decodeFetch, changed(encodeFetch({ what: 'snapshot' }), 15, 1)],
     ['a piece of the log as a snapshot', decodeSnapshot, changed(encodeSnapshot(piece), HEADER_BYTES, 0)],
@@ -221,13 +229,14 @@ describe('the frames of a commit', () => {
     ]) {
       expect(decodeCommit(parsed(commit(most))).ok).toBe(true);
     }
+    for (const most of [committedBytes({ index: 15, count: 16 }), committedBytes({ index: 131, count: 132 }, 512)]) {
+      expect(decodeCommittedBody(parsed(most).body).ok).toBe(true);
+    }
   });
 
   test('are refused with numbers above 2^53-1', () => {
-    const notice = encodeCommitted({ commitNumber: 1, first: 1, last: 1, snapshotBytes: 1 });
-    for (const index of [17, 25]) {
-      expect(decodeCommitted(parsed(changed(notice, index, 0x20)))).toEqual({ ok: false, code: 'frame-number' });
-    }
+    const above = parsed(changed(committedBytes({}), 17, 0x20));
+    expect(decodeCommittedBody(above.body)).toEqual({ ok: false, code: 'frame-number' });
     expect(decodeSnapshot(parsed(changed(encodeSnapshot(piece), 26, 0x20)))).toEqual({
       ok: false,
       code: 'frame-number',

@@ -2,10 +2,12 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import {
   concatBytes,
+  decodeCommittedBody,
   decodeContent,
   decodeFrame,
   decodeGroupPlaintext,
   decodeInvite,
+  encodeCommittedBody,
   encodeContent,
   encodeFrame,
   encodeGroupPlaintext,
@@ -77,6 +79,34 @@ describe('vectors/frame.json', () => {
     const own = ['frame-padding', 'frame-length', 'frame-field'];
     expect(codes).toEqual(new Set(Object.keys(FRAME_CODES).filter((code) => !own.includes(code))));
   });
+});
+
+interface CommittedCase {
+  readonly name: string;
+  readonly body: Filled;
+  readonly expect?: {
+    readonly commitNumber: number;
+    readonly index: number;
+    readonly count: number;
+    readonly envelope: Filled;
+  };
+  readonly expectError?: string;
+}
+
+describe('vectors/committed.json', () => {
+  test.each(casesOf('committed') as readonly CommittedCase[])(
+    'matches our codec of COMMITTED bodies: $name',
+    ({ body, ...one }) => {
+      const bytes = filled(body);
+      const decoded = decodeCommittedBody(bytes);
+      if (one.expect === undefined || !decoded.ok) {
+        expect(decoded).toEqual({ ok: false, code: one.expectError });
+        return;
+      }
+      expect(decoded.value).toEqual({ ...one.expect, envelope: filled(one.expect.envelope) });
+      expect(toHex(encodeCommittedBody(decoded.value))).toBe(toHex(bytes));
+    },
+  );
 });
 
 interface PlaintextCase {

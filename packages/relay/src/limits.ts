@@ -154,7 +154,8 @@ const CONNECTION_OUTBOUND_BYTES_MAX: number =
 const CONNECTION_INBOUND_BYTES_MAX: number = 3 * READ_BYTES + LARGEST_FRAME_BYTES;
 /**
  * One room: its log and one flush on top of it, two snapshots, bodies that wait for the store,
- * uploads (staged, waiting to commit, being stored), and one command as it is written.
+ * uploads (staged, waiting to commit, being stored), the COMMITTED bodies of the one that is being
+ * stored, and one command as it is written.
  */
 const ROOM_BYTES_MAX: number =
   LOG_BYTES_MAX +
@@ -162,6 +163,7 @@ const ROOM_BYTES_MAX: number =
   2 * SNAPSHOT_BYTES_MAX +
   ROOM_PENDING_BYTES_MAX +
   (UPLOADS_PER_ROOM_MAX + COMMITS_WAITING_MAX + 1) * (SNAPSHOT_BYTES_MAX + COMMIT_BYTES_MAX) +
+  COMMIT_BYTES_MAX +
   STORE_COMMAND_BYTES_MAX;
 /**
  * The memory that all connections together can take, by the sum of its limits: 183 MiB. With Node

@@ -1,21 +1,17 @@
 // The relay's own copy of a room's log, kept as the very bytes that go to the members, so that
 // catching up copies and encodes nothing anew.
 
-import { encodeFrame, FRAME_BYTES, HEADER_BYTES } from '@sotto/protocol';
+import { decodeFrame, encodeFrame, HEADER_BYTES } from '@sotto/protocol';
+import type { LogFrame, LogOperation, Operation } from '@sotto/protocol';
 
-/**
- * The frames of one flush in one immutable buffer. `ends[i]` is where frame `first + i`, and what
- * follows it, ends in it.
- */
+/** The frames of one flush in one immutable buffer. `ends[i]` is where frame `first + i` ends. */
 interface Segment {
   readonly first: number;
   readonly bytes: Buffer;
   readonly ends: readonly number[];
 }
 
-const NOTHING = new Uint8Array(0);
-
-/** Consecutive entries, as bytes for the wire. `next` is the number after the last of them. */
+/** Consecutive frames, as bytes for the wire. `next` is the number after the last of them. */
 export interface Run {
   readonly first: number;
   readonly next: number;
@@ -45,22 +41,16 @@ export class LogTail {
     return this.#next;
   }
 
-  /**
-   * Adds bodies as ENTRY frames. The bytes `behind` them belong to the last entry, and go wherever
-   * it goes.
-   * @returns the one buffer that every member is written.
-   */
-  append(bodies: readonly Uint8Array[], behind: Uint8Array = NOTHING): Run {
+  /** @returns the one buffer that every member is written. */
+  append(frames: readonly LogFrame[]): Run {
     const first = this.#next;
-    const frames = bodies.map((body, index) => encodeFrame({ operation: 'entry', number: first + index, body }));
-    const bytes = Buffer.concat([...frames, behind]);
+    const encoded = frames.map((frame, index) => encodeFrame({ ...frame, number: first + index }));
+    const bytes = Buffer.concat(encoded);
     let end = 0;
-    const ends = frames.map(
-      (frame, index) => (end += frame.length + (index === frames.length - 1 ? behind.length : 0)),
-    );
-    this.#next += bodies.length;
-    this.#bodyBytes += sum(bodies);
-    if (bodies.length > 0) this.#segments.push({ first, bytes, ends });
+    const ends = encoded.map(({ length }) => (end += length));
+    this.#next += frames.length;
+    this.#bodyBytes += sum(frames.map(({ body }) => body));
+    if (frames.length > 0) this.#segments.push({ first, bytes, ends });
     return { first, next: this.#next, bytes };
   }
 
@@ -123,14 +113,15 @@ export class LogTail {
     return oldest;
   }
 
-  /** @returns all bodies from the oldest on, to reseed a store. */
-  bodies(): Uint8Array[] {
-    const all: Uint8Array[] = [];
-    for (const segment of this.#segments) {
-      for (const index of segment.ends.keys()) {
-        if (segment.first + index < this.#oldest) continue;
-        const start = (segment.ends[index - 1] ?? 0) + HEADER_BYTES;
-        all.push(segment.bytes.subarray(start, start + bodySize(segment, index)));
+  /** @returns all frames from the oldest on, to reseed a store. */
+  frames(): LogFrame[] {
+    const all: LogFrame[] = [];
+    for (const { first, bytes, ends } of this.#segments) {
+      for (const [index, end] of ends.entries()) {
+        if (first + index < this.#oldest) continue;
+        const frame = decodeFrame(bytes.subarray(ends[index - 1] ?? 0, end));
+        if (!frame.ok || !isLogOperation(frame.value.operation)) throw new Error('a frame that is not of the log');
+        all.push({ operation: frame.value.operation, body: frame.value.body });
       }
     }
     return all;
@@ -161,11 +152,12 @@ export class LogTail {
   }
 }
 
-/** A frame says its own length; behind the last there may be more. */
-function bodySize({ bytes, ends }: Segment, index: number): number {
-  const start = ends[index - 1] ?? 0;
-  const end = start + (FRAME_BYTES[(bytes[start] ?? 0) & 0x0f] ?? (ends[index] ?? start) - start);
-  return end - start - HEADER_BYTES;
+function bodySize({ ends }: Segment, index: number): number {
+  return (ends[index] ?? 0) - (ends[index - 1] ?? 0) - HEADER_BYTES;
+}
+
+function isLogOperation(operation: Operation): operation is LogOperation {
+  return operation === 'entry' || operation === 'committed';
 }
 
 function sum(bodies: readonly Uint8Array[]): number {

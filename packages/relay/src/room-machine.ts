@@ -2,7 +2,7 @@
 // every member once the store has them. It knows no sockets, no log, and members only by number:
 // those are in room.ts.
 
-import { COMMITS_WAITING_MAX, NONCE_BYTES } from '@sotto/protocol';
+import { COMMITS_WAITING_MAX, encodeCommittedBody, NONCE_BYTES } from '@sotto/protocol';
 import type { Step } from '@sotto/machine';
 import { choose, enter, lastOf, EMPTY_COMMIT_QUEUE, commitStored, withdraw } from './commit-queue.ts';
 import type { CommitQueue } from './commit-queue.ts';
@@ -21,12 +21,15 @@ export interface Published {
   readonly body: Uint8Array;
 }
 
-/** A whole commit that waits in the commit queue, at most one for each connection. */
+/**
+ * A whole commit that waits in the commit queue, at most one for each connection. `envelopes` are
+ * the bodies of its upload.
+ */
 export interface PendingCommit {
   readonly committer: number;
   readonly commitNumber: number;
   readonly uploadId: Uint8Array;
-  readonly bodies: readonly Uint8Array[];
+  readonly envelopes: readonly Uint8Array[];
   readonly snapshot: Uint8Array;
 }
 
@@ -328,8 +331,20 @@ function store(state: RoomState, work: Work, outage: Outage | undefined): RoomSt
   const effect: RoomEffect =
     work.kind === 'append'
       ? { type: 'append', commitNumber, first, bodies: work.frames.map(({ body }) => body) }
-      : { type: 'commit', commitNumber, first, bodies: work.commit.bodies, snapshot: work.commit.snapshot };
+      : {
+          type: 'commit',
+          commitNumber,
+          first,
+          bodies: committedBodies(commitNumber + 1, work.commit),
+          snapshot: work.commit.snapshot,
+        };
   return { state: { ...state, phase: { kind: 'storing', work, outage } }, effects: [effect] };
+}
+
+/** The bodies of a commit's frames as they are in the log: each names its place in the commit. */
+function committedBodies(commitNumber: number, { envelopes }: PendingCommit): Uint8Array[] {
+  const count = envelopes.length;
+  return envelopes.map((envelope, index) => encodeCommittedBody({ commitNumber, index, count, envelope }));
 }
 
 function onAppended(state: RoomState, frames: readonly Published[], oldest: number): RoomStep {
@@ -340,8 +355,9 @@ function onAppended(state: RoomState, frames: readonly Published[], oldest: numb
 
 /** The commit number has changed: frames and commits for the one before are refused. */
 function onCommitted(state: RoomState, commit: PendingCommit, oldest: number, now: number): RoomStep {
-  const { committer, bodies, snapshot } = commit;
+  const { committer, snapshot } = commit;
   const commitNumber = state.commitNumber + 1;
+  const bodies = committedBodies(commitNumber, commit);
   const commitQueue = commitStored(state.commitQueue, committer, now);
   const moved: RoomState = {
     ...state,

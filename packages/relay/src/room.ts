@@ -2,13 +2,13 @@
 // members' connections.
 
 import { encodeRefused, equalBytes, LOG_BYTES_MAX } from '@sotto/protocol';
-import type { CommitRequest, Cover, SnapshotName, RelayCode, StagedPiece } from '@sotto/protocol';
+import type { CommitRequest, Cover, LogOperation, SnapshotName, RelayCode, StagedPiece } from '@sotto/protocol';
 import { makeRoomCapability } from './authorise.ts';
 import type { RoomCapability } from './authorise.ts';
 import type { Clock } from '@sotto/machine';
 import { packSlot } from './downlink.ts';
 import type { PackedSlot, SlotOrder } from './downlink.ts';
-import { committedFrames, cutSnapshot } from './snapshots.ts';
+import { cutSnapshot } from './snapshots.ts';
 import type { SnapshotCut, SnapshotPosition } from './snapshots.ts';
 import { CATCH_UP_CHUNK_BYTES } from './limits.ts';
 import { loadRoom } from './store/load-room.ts';
@@ -155,8 +155,9 @@ export class Room {
       this.#answerUpload(number, uploadId, claim);
       return;
     }
-    const { bodies, snapshot } = claim;
-    this.#dispatch({ type: 'commit-asked', commit: { committer: number, commitNumber, uploadId, bodies, snapshot } });
+    const { envelopes, snapshot } = claim;
+    const commit = { committer: number, commitNumber, uploadId, envelopes, snapshot };
+    this.#dispatch({ type: 'commit-asked', commit });
   }
 
   /** @returns the next pieces of a snapshot for a member that has it up to this position. */
@@ -263,7 +264,7 @@ export class Room {
         this.#cancelRetry = clock.after(effect.milliseconds, () => this.#dispatch({ type: 'retry-due' }));
         return;
       case 'deliver':
-        this.#deliver(effect.bodies, effect.oldest);
+        this.#deliver('entry', effect.bodies, effect.oldest);
         return;
       case 'deliver-commit':
         this.#deliverCommit(effect);
@@ -329,7 +330,7 @@ export class Room {
   /** Nothing is stored before the restore is done, so the mirror stays true. */
   #restore(): Promise<'restored' | 'present'> {
     const { oldest, next } = this.#tail;
-    const mirror = { ...this.#record, commitNumber: this.commitNumber, oldest, next, bodies: this.#tail.bodies() };
+    const mirror = { ...this.#record, commitNumber: this.commitNumber, oldest, next, frames: this.#tail.frames() };
     this.#restoring ??= this.#dependencies.store.restore(this.#roomId, mirror, this.#ended.signal).finally(() => {
       this.#restoring = undefined;
     });
@@ -356,11 +357,11 @@ export class Room {
     const snapshot = { bytes, first, last: first + bodies.length - 1 };
     this.#record = { ...this.#record, commitNumber, snapshot, previousSnapshot: this.#record.snapshot };
     this.#uploads.release(committer);
-    this.#deliver(bodies, oldest, committedFrames(this.#record).get(snapshot.last));
+    this.#deliver('committed', bodies, oldest);
   }
 
-  #deliver(bodies: readonly Uint8Array[], oldest: number, behind?: Uint8Array): void {
-    const run = this.#tail.append(bodies, behind);
+  #deliver(operation: LogOperation, bodies: readonly Uint8Array[], oldest: number): void {
+    const run = this.#tail.append(bodies.map((body) => ({ operation, body })));
     this.#tail.trim(oldest);
     for (const member of this.#members.values()) member.entries(run);
   }

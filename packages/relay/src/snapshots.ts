@@ -1,7 +1,7 @@
 // A room's two snapshots as frames for the wire. They are cut into pieces as they are asked for, so
 // that no slow member keeps a replaced snapshot in memory.
 
-import { encodeCommitted, encodeSnapshot, SNAPSHOT_DATA_BYTES, LARGEST_FRAME_BYTES } from '@sotto/protocol';
+import { encodeSnapshot, SNAPSHOT_DATA_BYTES, LARGEST_FRAME_BYTES } from '@sotto/protocol';
 import type { SnapshotName } from '@sotto/protocol';
 import { SNAPSHOT_CHUNK_BYTES } from './limits.ts';
 import type { RoomRecord, StoredSnapshot } from './store/room-store.ts';
@@ -50,16 +50,6 @@ export function cutSnapshot(
     pieces.push(encodeSnapshot({ which, commitNumber, last, snapshotBytes: bytes.length, offset, data }));
   }
   return { bytes: Buffer.concat(pieces), next: end < bytes.length ? { commitNumber, offset: end } : undefined };
-}
-
-/** The COMMITTED frame of each snapshot's commit, by the sequence number that it stands behind. */
-export function committedFrames(snapshots: Snapshots): ReadonlyMap<number, Uint8Array> {
-  return new Map(
-    numbered(snapshots).map(({ commitNumber, stored: { bytes, first, last } }) => [
-      last,
-      encodeCommitted({ commitNumber, first, last, snapshotBytes: bytes.length }),
-    ]),
-  );
 }
 
 /**

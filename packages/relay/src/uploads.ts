@@ -3,7 +3,6 @@
 
 import { createHash } from 'node:crypto';
 import {
-  bodyBytes,
   COMMIT_BYTES_MAX,
   concatBytes,
   equalBytes,
@@ -16,6 +15,7 @@ import {
   UPLOAD_HOLD_MS,
   UPLOAD_WAIT_MS,
   UPLOADS_PER_ROOM_MAX,
+  uploadBodyBytes,
 } from '@sotto/protocol';
 import type { CommitRequest, RelayCode, StagedPiece } from '@sotto/protocol';
 
@@ -40,9 +40,9 @@ type Upload =
   | { readonly kind: 'committing'; readonly id: Uint8Array; readonly early: Uint8Array | undefined }
   | { readonly kind: 'refused'; readonly id: Uint8Array };
 
-/** What an upload held: the bodies of the commit's frames, and the snapshot. */
+/** What an upload held: the envelopes of the commit's frames, and the snapshot. */
 export interface Staged {
-  readonly bodies: readonly Uint8Array[];
+  readonly envelopes: readonly Uint8Array[];
   readonly snapshot: Uint8Array;
 }
 
@@ -124,8 +124,8 @@ export class Uploads {
     const upload = this.#uploads.get(connection);
     if (upload !== undefined && upload.kind !== 'staging' && equalBytes(upload.id, uploadId)) return IGNORED;
     if (upload?.kind === 'committing') return this.#refuseEarly(connection, upload, uploadId);
-    const frameBytes = bodyBytes(FRAME_BYTES[frameSize] ?? 0);
-    const framesEnd = frameCount * frameBytes;
+    const envelopeBytes = uploadBodyBytes(FRAME_BYTES[frameSize] ?? 0);
+    const framesEnd = frameCount * envelopeBytes;
     const isWhole =
       upload?.kind === 'staging' &&
       equalBytes(upload.id, uploadId) &&
@@ -140,10 +140,10 @@ export class Uploads {
     // Frames and snapshot live for different times, so each get bytes of their own: neither keeps
     // the whole.
     const frames = whole.slice(0, framesEnd);
-    const bodies = Array.from({ length: frameCount }, (_, index) =>
-      frames.subarray(index * frameBytes, (index + 1) * frameBytes),
+    const envelopes = Array.from({ length: frameCount }, (_, index) =>
+      frames.subarray(index * envelopeBytes, (index + 1) * envelopeBytes),
     );
-    return { kind: 'claimed', bodies, snapshot: whole.slice(framesEnd) };
+    return { kind: 'claimed', envelopes, snapshot: whole.slice(framesEnd) };
   }
 
   /** The commit of this connection was answered: it may stage another. */

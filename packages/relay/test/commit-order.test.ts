@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { UPLOADS_PER_ROOM_MAX } from '@sotto/protocol';
+import { decodeCommittedBody, UPLOADS_PER_ROOM_MAX } from '@sotto/protocol';
+import type { CommittedBody, Frame } from '@sotto/protocol';
 import type { Append, AppendAnswer, Commit } from '../src/store/room-store.ts';
 import { fingerprint, makeBody, makeCommit, publishFrame } from '@sotto/fixtures/relay-member';
 import type { TestCommit, TestMember, TestRoom } from '@sotto/fixtures/relay-member';
@@ -47,8 +48,22 @@ type Action = typeof arbitraryAction extends fc.Arbitrary<infer Value> ? Value :
 
 /** The commit number that a member knows by what it has heard. */
 function known(member: TestMember): number {
-  const told = member.received.filter(({ operation }) => operation === 'committed' || operation === 'refused');
-  return Math.max(0, ...told.map(({ number }) => number));
+  const told = member.received.map(({ operation, number, body }) => {
+    if (operation === 'refused') return number;
+    return operation === 'committed' ? placeOf(body).commitNumber : 0;
+  });
+  return Math.max(0, ...told);
+}
+
+function placeOf(body: Uint8Array): CommittedBody {
+  const decoded = decodeCommittedBody(body);
+  if (!decoded.ok) throw new Error(decoded.code);
+  return decoded.value;
+}
+
+/** Of a frame as it was published or staged. */
+function printOf({ operation, body }: Pick<Frame, 'operation' | 'body'>): string {
+  return fingerprint(operation === 'committed' ? placeOf(body).envelope : body);
 }
 
 test('all members see one order, each frame once, and one answer to each request, whatever happens to the store', async () => {
@@ -84,8 +99,8 @@ test('all members see one order, each frame once, and one answer to each request
     // Each thing has its answer, an echo or a refusal, when the log ends with what is said last.
     const answers = (who: number): string[] =>
       members[who]?.received
-        .filter(({ operation }) => operation === 'entry' || operation === 'refused')
-        .map(({ body }) => fingerprint(body)) ?? [];
+        .filter(({ operation }) => operation === 'entry' || operation === 'committed' || operation === 'refused')
+        .map(printOf) ?? [];
     const nonces = (who: number): string[] =>
       members[who]?.received
         .filter(({ operation }) => operation === 'refused')
@@ -112,7 +127,7 @@ test('all members see one order, each frame once, and one answer to each request
 
     const record = await fixture.store.load(room.roomId);
     const log = await fixture.store.read(room.roomId, 1, 100_000_000);
-    const prints = log.map(({ body }) => fingerprint(body));
+    const prints = log.map(printOf);
     const winners = commits.filter(({ bodies }) => prints.includes(fingerprint(bodies[0] ?? makeBody())));
     expect(record?.commitNumber).toBe(winners.length);
     // One answer to each: what is in the log was not refused, and what is not was, once.
@@ -131,21 +146,23 @@ test('all members see one order, each frame once, and one answer to each request
     const last = inOrder.at(-1);
     if (last !== undefined) expect(fingerprint(record?.snapshot.bytes ?? makeBody())).toBe(fingerprint(last.snapshot));
     expect(new Set(prints).size).toBe(prints.length);
-    // Everybody saw the log as the store has it, each commit number behind its commit.
-    const expected = log.map(({ number }, index) => `entry ${number} ${prints[index] ?? ''}`);
-    inOrder.forEach(({ bodies }, index) => {
-      const at = expected.findIndex((line) => line.endsWith(fingerprint(bodies[2] ?? makeBody())));
-      expected.splice(at + 1, 0, `committed ${index + 1}`);
-    });
+    // Each frame of a commit is in the log with its place in it, and nothing else is.
+    const places = log.flatMap(({ operation, body }) => (operation === 'committed' ? [placeOf(body)] : []));
+    expect(places.map(({ commitNumber, index, count }) => [commitNumber, index, count])).toEqual(
+      inOrder.flatMap((_, won) => [0, 1, 2].map((index) => [won + 1, index, 3])),
+    );
+    expect(places.map(({ envelope }) => fingerprint(envelope))).toEqual(
+      inOrder.flatMap(({ bodies }) => bodies.map(fingerprint)),
+    );
+    // Everybody saw the log as the store has it.
+    const outline = ({ operation, number, body }: Pick<Frame, 'operation' | 'number' | 'body'>): string =>
+      `${operation} ${number} ${fingerprint(body)}`;
+    const expected = log.map(outline);
     for (const [who, member] of members.entries()) {
-      while (member.received.filter(({ operation }) => operation === 'entry').length < log.length) await turnOver();
-      const seen = member.received
-        .filter(({ operation }) => operation === 'entry' || operation === 'committed')
-        .map(
-          ({ operation, number, body }) =>
-            `${operation} ${number}${operation === 'entry' ? ` ${fingerprint(body)}` : ''}`,
-        );
-      expect(seen).toEqual(expected);
+      const logged = (): Frame[] =>
+        member.received.filter(({ operation }) => operation === 'entry' || operation === 'committed');
+      while (logged().length < log.length) await turnOver();
+      expect(logged().map(outline)).toEqual(expected);
       // What a member published is in the log in the order in which it was published.
       const own = prints.filter((print) => published[who]?.includes(print) === true);
       expect(own).toEqual(published[who]?.filter((print) => own.includes(print)));

@@ -78,21 +78,29 @@ describe('a reply of the store', () => {
   test('to a reading has no entry before the first requested one, and no more bytes than requested', () => {
     const decode = decodeRead(7, 100);
     const [body, long] = [new Uint8Array(50).fill(9), new Uint8Array(101)];
-    expect(decode(words(7, body, body))).toEqual({
+    const [said, committed] = [['entry', body] as const, ['committed', body] as const];
+    expect(decode(words(7, ...said, ...committed))).toEqual({
       ok: true,
       value: [
-        { number: 7, body: Buffer.from(body) },
-        { number: 8, body: Buffer.from(body) },
+        { number: 7, operation: 'entry', body: Buffer.from(body) },
+        { number: 8, operation: 'committed', body: Buffer.from(body) },
       ],
     });
-    expect([codeOf(decode, 9, body), codeOf(decode, 7, long), codeOf(decode, 7), codeOf(decode)]).toEqual(
-      Array.from({ length: 4 }, () => 'ok'),
-    );
-    expect(codeOf(decode, 6, body)).toBe('store-reply-unasked');
-    expect(codeOf(decode, 7, body, body, body)).toBe('store-reply-unasked');
-    for (const wrong of [words('x', body), words('9007199254740991', body), words(7, ''), [...words(7), null]]) {
-      expect(decode(wrong)).toMatchObject({ code: 'store-reply' });
-    }
+    const good = [codeOf(decode, 9, ...said), codeOf(decode, 7, 'entry', long), codeOf(decode, 7), codeOf(decode)];
+    expect(good).toEqual(Array.from({ length: 4 }, () => 'ok'));
+    expect(codeOf(decode, 6, ...said)).toBe('store-reply-unasked');
+    expect(codeOf(decode, 7, ...said, ...said, ...said)).toBe('store-reply-unasked');
+    const wrongs = [
+      words('x', ...said),
+      words('9007199254740991', ...said),
+      words(7, 'entry', ''),
+      words(7, 'publish', body),
+      words(7, body),
+      words(7, ...said, 'entry'),
+      [...words(7, 'entry'), null],
+      [...words(7), null, ...words(body)],
+    ];
+    for (const wrong of wrongs) expect(decode(wrong)).toMatchObject({ code: 'store-reply' });
   });
 
   test('to a touch gives the position of the room', () => {
@@ -134,7 +142,7 @@ describe('a reply of the store', () => {
 
   test.each([
     ['an append', appended, ['stored', 31, 12]],
-    ['a reading', decodeRead(7, 1_000), [7, snapshot, snapshot]],
+    ['a reading', decodeRead(7, 1_000), [7, 'entry', snapshot, 'committed', snapshot]],
     ['a touch', decodeTouched, ['present', 3, 9]],
     ['a load', decodeLoaded, room],
     ['a removal', decodeWord(['removed', 'room-unknown']), ['removed']],

@@ -149,13 +149,9 @@ export function numbered(bodies: readonly Uint8Array[], first = 1): string[] {
   return bodies.map((body, index) => `${first + index} ${fingerprint(body)}`);
 }
 
-/**
- * @returns the commit number of COMMITTED as this member receives it, after the commit's entries.
- */
+/** @returns the commit number of this commit as this member receives it. */
 export async function receiveCommit(member: TestMember, made: TestCommit, first: number): Promise<number> {
-  expect(await member.entries(made.bodies.length)).toEqual(numbered(made.bodies, first));
-  const notice = await member.commitNumber();
-  const last = first + made.bodies.length - 1;
-  expect(notice).toEqual({ commitNumber: notice.commitNumber, first, last, snapshotBytes: made.snapshot.length });
-  return notice.commitNumber;
+  const { commitNumber, entries } = await member.committed();
+  expect(entries).toEqual(numbered(made.bodies, first));
+  return commitNumber;
 }

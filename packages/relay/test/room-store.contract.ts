@@ -3,6 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { bodyBytes, FRAME_BYTES } from '@sotto/protocol';
+import type { LogFrame, LogOperation } from '@sotto/protocol';
 import type {
   Append,
   AppendAnswer,
@@ -37,6 +38,11 @@ function snapshots({ snapshot, previousSnapshot }: RoomRecord): [number[], numbe
   return [snapshot, previousSnapshot].map((kept) => [[...kept.bytes], kept.first, kept.last]);
 }
 
+/** Frames with these bodies, every other of a commit: a store does not look at them. */
+function mixed(bodies: readonly Uint8Array[]): LogFrame[] {
+  return bodies.map((body, index) => ({ operation: index % 2 === 0 ? 'entry' : 'committed', body }));
+}
+
 export function describeRoomStore(name: string, open: (limits: StoreLimits) => Promise<StoreUnderTest>): void {
   describe(name, () => {
     let under: StoreUnderTest;
@@ -62,6 +68,11 @@ export function describeRoomStore(name: string, open: (limits: StoreLimits) => P
       const record = await store.load(roomId);
       if (record === undefined) throw new Error('the room is not there');
       return record;
+    }
+
+    /** The operations of the log's frames, in their order. */
+    async function operations(): Promise<LogOperation[]> {
+      return (await store.read(roomId, 1, 4_194_304)).map(({ operation }) => operation);
     }
 
     /** Where the test does not say what is to stay, all of it is. */
@@ -355,6 +366,31 @@ export function describeRoomStore(name: string, open: (limits: StoreLimits) => P
       expect(await store.load(roomId)).toBeUndefined();
     });
 
+    test('keeps with each frame the operation that brought it, whatever is dropped before it', async () => {
+      await store.create(roomId, lock);
+      const bodies = [makeBody(), makeBody()];
+      await append({ commitNumber: 0, first: 1, bodies });
+      await commit({ commitNumber: 0, first: 3, bodies, snapshot: makeBody() });
+      await append({ commitNumber: 1, first: 5, bodies: [makeBody()] });
+      expect(await operations()).toEqual(['entry', 'entry', 'committed', 'committed', 'entry']);
+      await commit({ commitNumber: 1, first: 6, bodies: [makeBody()], snapshot: makeBody(), oldest: 4 });
+      expect(await operations()).toEqual(['committed', 'entry', 'committed']);
+    });
+
+    test('does not take published frames for the repetition of a commit with the same bodies, nor the reverse', async () => {
+      await store.create(roomId, lock);
+      const [bodies, snapshot] = [[makeBody(), makeBody()], makeBody()];
+      await append({ commitNumber: 0, first: 1, bodies });
+      expect(await commit({ commitNumber: 0, first: 1, bodies, snapshot })).toEqual({ kind: 'out-of-step', next: 3 });
+      await commit({ commitNumber: 0, first: 3, bodies, snapshot });
+      expect(await append({ commitNumber: 1, first: 3, bodies })).toEqual({ kind: 'out-of-step', next: 5 });
+      // Control: each is a repetition of its own kind.
+      expect((await commit({ commitNumber: 0, first: 3, bodies, snapshot })).kind).toBe('stored');
+      await append({ commitNumber: 1, first: 5, bodies });
+      expect((await append({ commitNumber: 1, first: 5, bodies })).kind).toBe('stored');
+      expect(await operations()).toEqual(['entry', 'entry', 'committed', 'committed', 'entry', 'entry']);
+    });
+
     test('restores a lost room exactly as it was, and continues from there', async () => {
       const bodies = [makeBody(), makeBody(LARGE), makeBody()];
       const mirror: RoomMirror = {
@@ -364,7 +400,7 @@ export function describeRoomStore(name: string, open: (limits: StoreLimits) => P
         previousSnapshot: { bytes: makeBody(524_288), first: 38, last: 1_000_000_000_039 },
         oldest: 1_000_000_000_041,
         next: 1_000_000_000_044,
-        bodies,
+        frames: mixed(bodies),
       };
       expect(await store.restore(roomId, mirror)).toBe('restored');
       const record = await loaded();
@@ -372,6 +408,7 @@ export function describeRoomStore(name: string, open: (limits: StoreLimits) => P
       expect(bytes(record.capabilityKey, record.roomTag)).toEqual(bytes(lock.capabilityKey, lock.roomTag));
       expect(snapshots(record)).toEqual(snapshots(mirror));
       expect(await logged()).toEqual(bodies.map((body, index) => [mirror.oldest + index, [...body]]));
+      expect(await operations()).toEqual(mirror.frames.map(({ operation }) => operation));
       expect(await append({ commitNumber: 7, first: mirror.next, bodies: [makeBody(LARGE)] })).toEqual({
         kind: 'stored',
         first: mirror.next,
@@ -388,7 +425,7 @@ export function describeRoomStore(name: string, open: (limits: StoreLimits) => P
         previousSnapshot: { bytes: makeBody(524_287), first: 2, last: 3 },
         oldest: 12,
         next: 712,
-        bodies,
+        frames: mixed(bodies),
       };
       expect(await store.restore(roomId, mirror)).toBe('restored');
       expect(snapshots(await loaded())).toEqual(snapshots(mirror));
@@ -397,6 +434,7 @@ export function describeRoomStore(name: string, open: (limits: StoreLimits) => P
       expect(entries.every(({ body }, index) => Buffer.compare(body, bodies[index] ?? new Uint8Array(0)) === 0)).toBe(
         true,
       );
+      expect(await operations()).toEqual(mirror.frames.map(({ operation }) => operation));
       // Once more is no harm.
       expect(await store.restore(roomId, mirror)).toBe('present');
     });
@@ -407,9 +445,9 @@ export function describeRoomStore(name: string, open: (limits: StoreLimits) => P
       await commit({ commitNumber: 0, first: 1, bodies: [body], snapshot: makeBody() });
       const record = await loaded();
       const mirrors = [
-        { ...record, bodies: [makeBody()] },
-        { ...record, oldest: 1, next: 1, bodies: [] },
-        { ...record, commitNumber: 0, oldest: 1, next: 3, bodies: [body, body] },
+        { ...record, frames: mixed([makeBody()]) },
+        { ...record, oldest: 1, next: 1, frames: [] },
+        { ...record, commitNumber: 0, oldest: 1, next: 3, frames: mixed([body, body]) },
       ];
       for (const mirror of mirrors) expect(await store.restore(roomId, mirror)).toBe('present');
       expect(await loaded()).toEqual(record);
@@ -425,12 +463,12 @@ export function describeRoomStore(name: string, open: (limits: StoreLimits) => P
         previousSnapshot: { bytes: new Uint8Array(0), first: 0, last: 0 },
         oldest: 1,
         next: 4,
-        bodies,
+        frames: mixed(bodies),
       };
       const whole = bodies.map((body, index): [number, number[]] => [index + 1, [...body]]);
       const behind: readonly (() => Promise<unknown>)[] = [
         () => store.create(roomId, lock),
-        () => store.restore(roomId, { ...mirror, next: 3, bodies: bodies.slice(0, 2) }),
+        () => store.restore(roomId, { ...mirror, next: 3, frames: mirror.frames.slice(0, 2) }),
         () => store.create(roomId, { ...lock, roomTag: makeBody(16) }),
         () => store.restore(roomId, { ...mirror, capabilityKey: makeBody(32), commitNumber: 9 }),
       ];
@@ -445,7 +483,7 @@ export function describeRoomStore(name: string, open: (limits: StoreLimits) => P
 
     test('does not restore a room after the attempt was aborted', async () => {
       await store.create(roomId, lock);
-      const mirror = { ...(await loaded()), bodies: [] };
+      const mirror = { ...(await loaded()), frames: [] };
       await store.remove(roomId);
       const unwanted = AbortSignal.abort();
       await expect(store.restore(roomId, mirror, unwanted)).rejects.toMatchObject({ code: 'store-unavailable' });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { COMMITS_WAITING_MAX } from '@sotto/protocol';
+import { COMMITS_WAITING_MAX, encodeCommittedBody } from '@sotto/protocol';
 import {
   FLUSH_BYTES_MAX,
   ROOM_PENDING_BYTES_MAX,
@@ -27,7 +27,7 @@ function play(
 }
 
 function asked(committer: number, commitNumber = 0): PendingCommit {
-  return { committer, commitNumber, uploadId: makeBody(), bodies: [makeBody(), makeBody(1)], snapshot: makeBody(2) };
+  return { committer, commitNumber, uploadId: makeBody(), envelopes: [makeBody(), makeBody()], snapshot: makeBody(2) };
 }
 
 /** A room with these connections in it. */
@@ -215,7 +215,10 @@ describe('a commit in a room', () => {
       ],
       busy.state,
     );
-    const { bodies, snapshot } = commit;
+    const { envelopes, snapshot } = commit;
+    const bodies = envelopes.map((envelope, index) =>
+      encodeCommittedBody({ commitNumber: 1, index, count: 2, envelope }),
+    );
     expect(next.effects).toEqual([{ type: 'commit', commitNumber: 0, first: 2, bodies, snapshot }]);
     const done = play([{ type: 'stored', oldest: 1, now: 0 }], next.state);
     expect(done.effects).toEqual([

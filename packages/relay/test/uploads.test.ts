@@ -2,13 +2,13 @@ import { createHash, randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
-  bodyBytes,
   COMMIT_BYTES_MAX,
   FRAME_BYTES,
   SNAPSHOT_BYTES_MAX,
   STAGE_DATA_BYTES,
   UPLOAD_LEASE_MS,
   UPLOADS_PER_ROOM_MAX,
+  uploadBodyBytes,
 } from '@sotto/protocol';
 import { Uploads } from '../src/uploads.ts';
 
@@ -28,8 +28,8 @@ describe('the uploads of a room', () => {
         fc.integer({ min: 1, max: 16 }),
         fc.integer({ min: 1, max: 30_000 }),
         (size, count, snapshotBytes) => {
-          const frameBytes = bodyBytes(FRAME_BYTES[size as 0]);
-          const whole = new Uint8Array(randomBytes(count * frameBytes + snapshotBytes));
+          const envelopeBytes = uploadBodyBytes(FRAME_BYTES[size as 0]);
+          const whole = new Uint8Array(randomBytes(count * envelopeBytes + snapshotBytes));
           const uploadId = new Uint8Array(16).fill(1);
           const uploads = new Uploads();
           for (let index = 0; index * STAGE_DATA_BYTES < whole.length; index += 1) {
@@ -40,8 +40,8 @@ describe('the uploads of a room', () => {
           const request = { commitNumber: 0, uploadId, frameSize: size, frameCount: count, snapshotBytes, digest };
           const claim = uploads.claim(1, request, 0);
           if (claim.kind !== 'claimed') throw new Error(claim.kind);
-          expect(Buffer.concat([...claim.bodies, claim.snapshot]).equals(whole)).toBe(true);
-          expect(claim.bodies.every((body) => body.length === frameBytes)).toBe(true);
+          expect(Buffer.concat([...claim.envelopes, claim.snapshot]).equals(whole)).toBe(true);
+          expect(claim.envelopes.every(({ length }) => length === envelopeBytes)).toBe(true);
           // It is the room's now: its place is free, but its connection stages no other until it is
           // answered.
           expect(uploads.held).toEqual({ places: 0, bytes: 0 });

@@ -53,7 +53,7 @@ export class Branch {
     const record = await this.#store.load(this.#room.roomId);
     if (record === undefined) throw new Error('the branch has lost its room');
     const entries = await this.#store.read(this.#room.roomId, record.oldest, Number.POSITIVE_INFINITY);
-    return { ...record, bodies: entries.map(({ body }) => body) };
+    return { ...record, frames: entries.map(({ operation, body }) => ({ operation, body })) };
   }
 
   async close(): Promise<void> {

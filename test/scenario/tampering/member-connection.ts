@@ -21,16 +21,16 @@ import {
   encodeRefused,
   FRAME_BYTES,
   FrameSplitter,
-  bodyBytes,
   concatBytes,
   NONCE_BYTES,
   toHex,
   UPLOAD_ID_BYTES,
+  uploadBodyBytes,
 } from '@sotto/protocol';
-import type { Decoded, Frame, SnapshotName } from '@sotto/protocol';
+import type { Decoded, Frame, LogFrame, SnapshotName } from '@sotto/protocol';
 import { signAttach } from '@sotto/fixtures/relay-member';
 import type { TestRoom } from '@sotto/fixtures/relay-member';
-import { nameOf, readCommitted } from './member-view.ts';
+import { envelopeOf, nameOf } from './member-view.ts';
 import type { Origin, MemberView, ViewedConnection } from './member-view.ts';
 
 /** State shared by the connections of one malicious relay. */
@@ -185,7 +185,7 @@ export class MemberConnection implements ViewedConnection {
       return;
     }
     const bytes = concatBytes(...(this.#staged?.pieces ?? []));
-    const size = bodyBytes(FRAME_BYTES[request.frameSize] ?? 0);
+    const size = uploadBodyBytes(FRAME_BYTES[request.frameSize] ?? 0);
     for (let index = 0; index < request.frameCount; index += 1) {
       const body = bytes.subarray(index * size, (index + 1) * size);
       this.#state.origins.set(nameOf(body), { author: this.#view.name, kind: 'commit' });
@@ -224,10 +224,8 @@ export class MemberConnection implements ViewedConnection {
         this.#attached(frame);
         return;
       case 'entry':
-        this.#entry(frame);
-        return;
       case 'committed':
-        this.#commitNumber(frame);
+        this.#entry(frame.number, { operation: frame.operation, body: frame.body.slice() });
         return;
       case 'pong':
         if (frame.number === OWN_PING) this.#goLive();
@@ -257,19 +255,13 @@ export class MemberConnection implements ViewedConnection {
     this.#checkCaughtUp();
   }
 
-  #entry(frame: Frame): void {
-    const name = nameOf(frame.body);
-    const frames = this.#view.processEntry(frame.number, frame.body.slice(), this.#state.origins.get(name));
+  #entry(number: number, frame: LogFrame): void {
+    const name = nameOf(envelopeOf(frame));
+    const frames = this.#view.processEntry(number, frame, this.#state.origins.get(name));
     this.#unanswered.delete(name);
+    if (this.#asked !== undefined && this.#view.commitNumber > this.#asked.commitNumber) this.#asked = undefined;
     if (!this.#isQuiet()) this.#view.deliver(frames);
     this.#checkCaughtUp();
-    this.#state.moved();
-  }
-
-  #commitNumber(frame: Frame): void {
-    const frames = this.#view.processCommitted(readCommitted(frame));
-    if (this.#asked !== undefined && frame.number > this.#asked.commitNumber) this.#asked = undefined;
-    if (!this.#isQuiet()) this.#view.deliver(frames);
     this.#state.moved();
   }
 

@@ -4,16 +4,17 @@
 import { randomBytes } from 'node:crypto';
 import {
   bodyBytes,
-  decodeCommitted,
+  decodeCommittedBody,
   decodeSnapshot,
-  encodeCommitted,
+  encodeCommittedBody,
   encodeSnapshot,
   FRAME_BYTES,
   SNAPSHOT_DATA_BYTES,
   NONCE_BYTES,
   toHex,
+  uploadBodyBytes,
 } from '@sotto/protocol';
-import type { Attached, CommitNotice, Frame, SnapshotName } from '@sotto/protocol';
+import type { Attached, CommittedBody, CommitPlace, Frame, LogFrame, SnapshotName } from '@sotto/protocol';
 import type { Branch } from './branch.ts';
 import { ServedLog } from './served-log.ts';
 
@@ -26,21 +27,24 @@ export interface Origin {
 }
 
 /**
- * An entry on its way to a member. The relay knows whose connection it came from, and its length.
+ * A frame of the log on its way to a member. The relay knows whose connection it came from, and its
+ * length.
  */
 export interface Passing {
   /** The relay's own number. */
   readonly number: number;
-  readonly body: Uint8Array;
+  readonly frame: LogFrame;
+  /** Of a COMMITTED frame, under the commit number that the member is told. */
+  readonly place: CommitPlace | undefined;
   readonly origin: Origin | undefined;
   readonly isOwn: boolean;
 }
 
-/** The member's replacement for an entry, in this order: bodies, or numbers without one. */
-export type Shaped = Uint8Array | 'gap';
+/** The member's replacement for an entry, in this order: frames, or numbers without one. */
+export type Shaped = LogFrame | 'gap';
 export type Shape = (entry: Passing) => readonly Shaped[];
 
-export const HONEST: Shape = (entry) => [entry.body];
+export const HONEST: Shape = (entry) => [entry.frame];
 
 /** The operations of the member's connection for its view. */
 export interface ViewedConnection {
@@ -65,7 +69,6 @@ export class MemberView {
   commitNumber = 0;
 
   shape: Shape = HONEST;
-  notices: (notice: CommitNotice) => readonly CommitNotice[] = (notice) => [notice];
   snapshots: 'honest' | 'previous' | 'junk' = 'honest';
   commits: 'pass' | 'refuse' = 'pass';
   /** The fate of the member's own frames. */
@@ -135,11 +138,24 @@ export class MemberView {
     this.#wire?.cut();
   }
 
-  /** @returns the frames that the member gets for the branch's next entry. */
-  processEntry(number: number, body: Uint8Array, origin: Origin | undefined): Uint8Array[] {
-    const entry = { number, body, origin, isOwn: origin?.author === this.name };
+  /**
+   * A commit that the member is not shown makes its commit number an old one, and an invented one a
+   * later one: from then on the number is shown, and understood, with an offset.
+   * @returns the frames that the member gets for the branch's next entry.
+   */
+  processEntry(number: number, received: LogFrame, origin: Origin | undefined): Uint8Array[] {
+    const committed = received.operation === 'committed' ? readCommitted(received.body) : undefined;
+    const place = committed && { ...placeOf(committed), commitNumber: this.shownCommitNumber(committed.commitNumber) };
+    const frame = committed && place ? committedFrame(place, committed.envelope) : received;
+    const entry = { number, frame, place, origin, isOwn: origin?.author === this.name };
     const shaped = this.shape(entry);
-    if (shaped.length !== 1 || shaped[0] !== body) this.tampered += 1;
+    if (shaped.length !== 1 || shaped[0] !== frame) this.tampered += 1;
+    if (committed !== undefined && endsCommit(committed)) {
+      this.commitNumber = Math.max(this.commitNumber, committed.commitNumber);
+      if (!shaped.some(isCommitted)) this.commitNumberOffset -= 1;
+    } else if (committed === undefined && shaped.some(isCommitted)) {
+      this.commitNumberOffset += 1;
+    }
     const frames: Uint8Array[] = [];
     for (const each of shaped) {
       if (each === 'gap') this.served.skip();
@@ -148,18 +164,6 @@ export class MemberView {
     this.cursor = number;
     this.served.place(number);
     return frames;
-  }
-
-  /**
-   * A commit that the member is not told of makes its commit number an old one: from then on it is
-   * told, and understood, with an offset.
-   */
-  processCommitted(notice: CommitNotice): Uint8Array[] {
-    this.commitNumber = Math.max(this.commitNumber, notice.commitNumber);
-    const told = this.notices({ ...notice, commitNumber: this.shownCommitNumber(notice.commitNumber) });
-    if (told.length !== 1) this.tampered += 1;
-    if (told.length === 0) this.commitNumberOffset -= 1;
-    return told.map((each) => this.served.note(each));
   }
 
   shownCommitNumber(commitNumber: number): number {
@@ -236,56 +240,79 @@ export class MemberView {
     return this.#held.length;
   }
 
-  /** An entry that nobody has sent. */
-  insert(body: Uint8Array): void {
+  /** A frame that nobody has sent. */
+  insert(frame: LogFrame): void {
     this.tampered += 1;
-    this.deliver([this.served.append(body)]);
+    this.deliver([this.served.append(frame)]);
   }
 
   /** Random bytes, as long as a frame of this size class has. */
   insertNoise(size: 0 | 1 | 2 | 3 = 0): void {
-    this.insert(noise(size));
+    this.insert(entryOf(noise(size)));
   }
 
   /** Replays the body that the member got under this number, under a new number. */
   replay(number: number): void {
-    this.insert(this.served.bodyAt(number));
+    this.insert(this.served.frameAt(number));
   }
 
-  /** The last COMMITTED once more. */
+  /** The last COMMITTED once more, under the number that it had. */
   repeatCommitted(): void {
-    const notice = this.served.lastNotice;
-    if (notice === undefined) throw new Error('there was no commit');
+    const committed = this.served.lastCommitted;
+    if (committed === undefined) throw new Error('there was no commit');
     this.tampered += 1;
-    this.deliver([encodeCommitted(notice)]);
+    this.deliver([committed]);
   }
 
-  /** A COMMITTED without a commit. */
+  /** A commit of one frame that nobody has made. */
   inventCommitted(ahead = 1): void {
-    const last = Math.max(1, this.served.next - 1);
-    this.tampered += 1;
-    this.deliver([
-      encodeCommitted({
-        commitNumber: this.shownCommitNumber(this.commitNumber) + ahead,
-        first: last,
-        last,
-        snapshotBytes: 1_024,
-      }),
-    ]);
+    const commitNumber = this.shownCommitNumber(this.commitNumber) + ahead;
+    this.commitNumberOffset += 1;
+    this.insert(committedFrame({ commitNumber, index: 0, count: 1 }, commitNoise()));
   }
+}
+
+export function entryOf(body: Uint8Array): LogFrame {
+  return { operation: 'entry', body };
+}
+
+function committedFrame(place: CommitPlace, envelope: Uint8Array): LogFrame {
+  return { operation: 'committed', body: encodeCommittedBody({ ...place, envelope }) };
+}
+
+/** Random bytes, as long as what a frame of a commit seals. */
+function commitNoise(): Uint8Array {
+  return new Uint8Array(randomBytes(uploadBodyBytes(FRAME_BYTES[3])));
+}
+
+function placeOf({ commitNumber, index, count }: CommitPlace): CommitPlace {
+  return { commitNumber, index, count };
+}
+
+function endsCommit({ index, count }: CommitPlace): boolean {
+  return index === count - 1;
+}
+
+function isCommitted(shaped: Shaped): boolean {
+  return shaped !== 'gap' && shaped.operation === 'committed';
 }
 
 export function noise(size: 0 | 1 | 2 | 3): Uint8Array {
   return new Uint8Array(randomBytes(bodyBytes(FRAME_BYTES[size])));
 }
 
-/** The name of a body among those that passed. */
-export function nameOf(body: Uint8Array): string {
-  return toHex(body.subarray(0, NONCE_BYTES));
+/** The name of an envelope among those that passed. */
+export function nameOf(envelope: Uint8Array): string {
+  return toHex(envelope.subarray(0, NONCE_BYTES));
 }
 
-export function readCommitted(frame: Frame): CommitNotice {
-  const notice = decodeCommitted(frame);
-  if (!notice.ok) throw new Error(notice.code);
-  return notice.value;
+/** What a frame of the log seals. */
+export function envelopeOf({ operation, body }: LogFrame): Uint8Array {
+  return operation === 'committed' ? readCommitted(body).envelope : body;
+}
+
+function readCommitted(body: Uint8Array): CommittedBody {
+  const committed = decodeCommittedBody(body);
+  if (!committed.ok) throw new Error(committed.code);
+  return committed.value;
 }

@@ -1,12 +1,14 @@
 // The log as one member was told it: with its own numbers, which need not be those that the relay
 // gave.
 
-import { encodeCommitted, encodeFrame } from '@sotto/protocol';
-import type { CommitNotice } from '@sotto/protocol';
+import { encodeFrame } from '@sotto/protocol';
+import type { LogFrame } from '@sotto/protocol';
 
-/** Something that stands in the log at `number`: an entry, or the COMMITTED behind it. */
-type Served =
-  { readonly number: number; readonly body: Uint8Array } | { readonly number: number; readonly notice: CommitNotice };
+/** A frame that stands in the log at `number`. */
+interface Served {
+  readonly number: number;
+  readonly frame: LogFrame;
+}
 
 export class ServedLog {
   #oldest = 1;
@@ -33,9 +35,9 @@ export class ServedLog {
     this.#next = oldest;
   }
 
-  /** @returns the ENTRY frame. */
-  append(body: Uint8Array): Uint8Array {
-    const served = { number: this.#next, body };
+  /** @returns the frame as it is on the wire. */
+  append(frame: LogFrame): Uint8Array {
+    const served = { number: this.#next, frame };
     this.#served.push(served);
     this.#next += 1;
     return encodeServed(served);
@@ -56,19 +58,10 @@ export class ServedLog {
     return Math.max(1, this.#places.get(number) ?? number);
   }
 
-  /** @returns the COMMITTED frame, whose place is behind the last entry. */
-  note(notice: CommitNotice): Uint8Array {
-    const first = this.placeOf(notice.first);
-    const told = { ...notice, first, last: Math.max(first, this.placeOf(notice.last)) };
-    const served = { number: this.#next - 1, notice: told };
-    this.#served.push(served);
-    return encodeServed(served);
-  }
-
-  bodyAt(number: number): Uint8Array {
-    const found = this.#served.find((each) => 'body' in each && each.number === number);
-    if (found === undefined || !('body' in found)) throw new Error('no such entry was served');
-    return found.body;
+  frameAt(number: number): LogFrame {
+    const found = this.#served.find((each) => each.number === number);
+    if (found === undefined) throw new Error('no such entry was served');
+    return found.frame;
   }
 
   /** @returns the frames of everything from this number on. */
@@ -76,13 +69,13 @@ export class ServedLog {
     return this.#served.filter((each) => each.number >= number).map(encodeServed);
   }
 
-  get lastNotice(): CommitNotice | undefined {
-    return this.#served.flatMap((each) => ('notice' in each ? [each.notice] : [])).at(-1);
+  /** @returns the last frame of a commit, as it was sent. */
+  get lastCommitted(): Uint8Array | undefined {
+    const served = this.#served.findLast(({ frame }) => frame.operation === 'committed');
+    return served && encodeServed(served);
   }
 }
 
-function encodeServed(served: Served): Uint8Array {
-  return 'body' in served
-    ? encodeFrame({ operation: 'entry', number: served.number, body: served.body })
-    : encodeCommitted(served.notice);
+function encodeServed({ number, frame }: Served): Uint8Array {
+  return encodeFrame({ ...frame, number });
 }

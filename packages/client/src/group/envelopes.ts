@@ -17,9 +17,11 @@ import {
   encodeSnapshotPlaintext,
   ENVELOPE_OVERHEAD_BYTES,
   FRAME_BYTES,
+  LARGEST_FRAME_BYTES,
   messageCapacity,
   pieceCapacity,
   refuse,
+  uploadBodyBytes,
 } from '@sotto/protocol';
 import type {
   ContentCode,
@@ -34,9 +36,10 @@ import type {
 import { COMMIT_FRAMES_MAX } from '../limits.ts';
 
 const PLAINTEXT_SIZES: readonly number[] = FRAME_BYTES.map((bytes) => plaintextBytes(bodyBytes(bytes)));
-/** Commits travel in the largest frames. */
+/** Commits travel in the largest frames, and so do knocks. */
 export const COMMIT_FRAME_SIZE = 3;
-const COMMIT_PLAINTEXT_BYTES: number = plaintextBytes(bodyBytes(FRAME_BYTES[COMMIT_FRAME_SIZE]));
+const COMMIT_PLAINTEXT_BYTES: number = plaintextBytes(uploadBodyBytes(FRAME_BYTES[COMMIT_FRAME_SIZE]));
+const KNOCK_PLAINTEXT_BYTES: number = plaintextBytes(bodyBytes(LARGEST_FRAME_BYTES));
 
 /** A frame without content. */
 export const DUMMY: GroupPlaintext = { kind: 'dummy' };
@@ -119,7 +122,8 @@ export class GroupEnvelopes {
 
   /** In the largest frame. @throws RangeError if name and key package are longer. */
   sealKnock({ name, keyPackage }: { readonly name: Uint8Array; readonly keyPackage: Uint8Array }): Uint8Array {
-    return this.#sealLargest({ kind: 'knock', name, keyPackage }, this.#keys.joinKey);
+    const plaintext = encodeGroupPlaintext({ kind: 'knock', name, keyPackage }, KNOCK_PLAINTEXT_BYTES);
+    return sealEnvelope(this.#keys.joinKey, plaintext, this.#random);
   }
 
   /**
@@ -150,7 +154,10 @@ export class GroupEnvelopes {
 
   /** Seals frames of an upload, all of one size. A welcome is always under the join key. */
   sealFrames(frames: readonly GroupPlaintext[], key: Secret): readonly Uint8Array[] {
-    return frames.map((frame) => this.#sealLargest(frame, frame.kind === 'welcome' ? this.#keys.joinKey : key));
+    return frames.map((frame) => {
+      const plaintext = encodeGroupPlaintext(frame, COMMIT_PLAINTEXT_BYTES);
+      return sealEnvelope(frame.kind === 'welcome' ? this.#keys.joinKey : key, plaintext, this.#random);
+    });
   }
 
   sealSnapshot(snapshot: SnapshotPlaintext): Uint8Array {
@@ -166,10 +173,6 @@ export class GroupEnvelopes {
     if (!opened.ok) return refuse('snapshot-foreign');
     const snapshot = decodeSnapshotPlaintext(opened.value);
     return snapshot.ok ? accept(keepable(snapshot.value)) : snapshot;
-  }
-
-  #sealLargest(plaintext: GroupPlaintext, key: Secret): Uint8Array {
-    return sealEnvelope(key, encodeGroupPlaintext(plaintext, COMMIT_PLAINTEXT_BYTES), this.#random);
   }
 }
 

@@ -2,7 +2,7 @@
 
 import type { Group } from '@sotto/crypto/mls';
 import { decodeContent, equalBytes } from '@sotto/protocol';
-import type { GroupPlaintext, Piece } from '@sotto/protocol';
+import type { CommitPlace, GroupPlaintext, Piece } from '@sotto/protocol';
 import { EMPTY_BUNDLE } from './commit-bundle.ts';
 import type { Admission } from './admission.ts';
 import type { SealedBy } from './envelopes.ts';
@@ -14,25 +14,68 @@ import type { Evidence } from './commit-policy.ts';
 import type { OwnCommit } from './own-commit.ts';
 import { decodeText } from '../utf8.ts';
 
+/**
+ * Kinds that count only in a frame of a commit. Messages and knocks count only in published frames,
+ * and dummies in both.
+ */
+const COMMIT_KINDS: ReadonlySet<GroupPlaintext['kind']> = new Set(['piece', 'leave', 'order', 'welcome']);
+
 type Knock = Extract<GroupPlaintext, { kind: 'knock' }>;
 
 export class LogReader {
   readonly #state: GroupState;
   readonly #admission: Admission;
+  /** The place of the last frame, if its commit was read from the first frame on. */
+  #place: CommitPlace | undefined;
 
   constructor(state: GroupState, admission: Admission) {
     this.#state = state;
     this.#admission = admission;
   }
 
-  async open(body: Uint8Array): Promise<GroupOpened> {
+  /** `place`: of a COMMITTED frame in its commit; undefined for an ENTRY. */
+  async open(envelope: Uint8Array, place: CommitPlace | undefined): Promise<GroupOpened> {
     const { group, ledger, envelopes, envelopeKey, self } = this.#state;
-    if (group !== undefined && ledger.acknowledgeOwnMessage({ body, memberId: self })) return nothing('own', 'member');
-    const { sealedBy, plaintext } = envelopes.open(body, envelopeKey);
+    const follows = this.#follow(place);
+    if (
+      place === undefined &&
+      group !== undefined &&
+      ledger.acknowledgeOwnMessage({ body: envelope, memberId: self })
+    ) {
+      return nothing('own', 'member');
+    }
+    const { sealedBy, plaintext } = envelopes.open(envelope, envelopeKey);
     if (!plaintext.ok) return this.#skip(plaintext.code, sealedBy);
+    const { kind } = plaintext.value;
+    if (kind !== 'dummy' && COMMIT_KINDS.has(kind) !== (place !== undefined)) {
+      return this.#skip('content-kind', sealedBy);
+    }
+    // Without its first frames a commit is void: the other members validate it by all of them.
+    if (!follows) return this.#skip('piece', sealedBy);
     return group === undefined
       ? this.#processOutside(plaintext.value, sealedBy)
       : this.#processInside(group, plaintext.value, sealedBy);
+  }
+
+  /**
+   * @returns whether the frame is of no commit, or of one that was read from its first frame on. A
+   *   bundle never goes beyond its commit.
+   */
+  #follow(place: CommitPlace | undefined): boolean {
+    const before = this.#place;
+    const isNext =
+      place?.commitNumber === before?.commitNumber &&
+      place?.count === before?.count &&
+      place?.index === (before?.index ?? 0) + 1;
+    const begins = place === undefined || place.index === 0;
+    if (begins) this.#skipBundle();
+    this.#place = begins || isNext ? place : undefined;
+    return begins || isNext;
+  }
+
+  /** The last piece of a commit is in the last frame of its upload. */
+  #isLastFrame(): boolean {
+    return this.#place?.index === (this.#place?.count ?? 0) - 1;
   }
 
   /** A joiner waits for its own join or for a welcome, and ignores all else. */
@@ -43,7 +86,7 @@ export class LogReader {
     }
     if (plaintext.kind !== 'piece' || !own.isPending) return this.#skip('outside', sealedBy);
     const bundle = ledger.collectPiece(plaintext);
-    if (bundle === undefined) return nothing('piece', sealedBy);
+    if (bundle === undefined || !this.#isLastFrame()) return nothing('piece', sealedBy);
     const commit = own.acknowledge(bundle.commit);
     return commit === undefined ? nothing('outside', sealedBy) : this.#processOwnCommit(commit, bundle.evidence);
   }
@@ -71,9 +114,13 @@ export class LogReader {
 
   /** The frame is no part of a bundle or a welcome: it ends those before it. */
   #skip(code: GroupNothing, sealedBy: SealedBy): GroupOpened {
+    this.#skipBundle();
+    return nothing(code, sealedBy);
+  }
+
+  #skipBundle(): void {
     this.#state.ledger.endBundle();
     this.#admission.clearPieces();
-    return nothing(code, sealedBy);
   }
 
   async #openMessage(group: Group, bytes: Uint8Array): Promise<GroupOpened> {
@@ -114,7 +161,7 @@ export class LogReader {
   async #collectPiece(group: Group, piece: Piece, sealedBy: SealedBy): Promise<GroupOpened> {
     const { ledger, own, self } = this.#state;
     const bundle = ledger.collectPiece(piece);
-    if (bundle === undefined) return nothing('piece', sealedBy);
+    if (bundle === undefined || !this.#isLastFrame()) return nothing('piece', sealedBy);
     const commit = own.acknowledge(bundle.commit);
     if (commit !== undefined) return this.#processOwnCommit(commit, bundle.evidence);
     const outcome = await this.#state.validatingWith(bundle.evidence, () => group.processCommit(bundle.commit));

@@ -6,6 +6,7 @@ import { copyGroupIdentity, createGroupIdentity } from '@sotto/crypto/mls';
 import type { GroupCode, GroupCrypto, GroupIdentity, GroupSuite } from '@sotto/crypto/mls';
 import { accept, encodeContent, NAME_BYTES_MAX, refuse } from '@sotto/protocol';
 import type {
+  CommitPlace,
   Content,
   ContentCode,
   Cover,
@@ -183,9 +184,9 @@ export class GroupMembership {
     return body;
   }
 
-  /** Opens the log's next body. */
-  open(body: Uint8Array): Promise<GroupOpened> {
-    return this.#reader.open(body);
+  /** Opens the log's next envelope. `place`: of a COMMITTED frame; undefined for an ENTRY. */
+  open(envelope: Uint8Array, place?: CommitPlace): Promise<GroupOpened> {
+    return this.#reader.open(envelope, place);
   }
 
   destroy(): void {

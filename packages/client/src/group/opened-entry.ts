@@ -1,12 +1,23 @@
 // The result of opening an entry of the log, for a member or for a joiner. PROTOCOL.md §5.8, §5.9.
 
 import type { CommitFacts, GroupCode } from '@sotto/crypto/mls';
-import type { Content, ContentCode } from '@sotto/protocol';
+import type { CommitPlace, Content, ContentCode } from '@sotto/protocol';
 import type { SealedBy } from './envelopes.ts';
 import { removalReason } from './commit-policy.ts';
 import type { Authorizations, RemovalReason } from './commit-policy.ts';
 import { rosterMemberOf } from './group-view.ts';
 import type { RosterMember } from './group-view.ts';
+
+/** A frame of the log on its way to the group. */
+export interface LogEntry {
+  readonly sequence: number;
+  /** All behind the header. */
+  readonly body: Uint8Array;
+  /** The sealed part of the body. */
+  readonly envelope: Uint8Array;
+  /** Of a COMMITTED frame in its commit; undefined for an ENTRY. */
+  readonly place: CommitPlace | undefined;
+}
 
 /**
  * Why an entry changes nothing visible. `outside`: it is for members, and this is a joiner.

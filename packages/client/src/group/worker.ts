@@ -5,12 +5,13 @@ import type { GroupCrypto, GroupIdentity } from '@sotto/crypto/mls';
 import { coverOf } from '@sotto/protocol';
 import type { Content, Invite } from '@sotto/protocol';
 import { GroupMembership } from './membership.ts';
+import type { LogEntry } from './opened-entry.ts';
 import type { GroupOpened, GroupView } from './membership.ts';
 import { RoomAccess } from './room-keys.ts';
 import type { GroupTask, GroupTaskResult, Upload } from './worker-tasks.ts';
 
 export type GroupWork =
-  | { readonly type: 'open-entry'; readonly sequence: number; readonly body: Uint8Array }
+  | { readonly type: 'open-entry'; readonly entry: LogEntry }
   | { readonly type: 'seal'; readonly ticket: number; readonly content: Content }
   | { readonly type: 'run-task'; readonly task: GroupTask }
   /** The relay will not store the commit that was made last. */
@@ -20,8 +21,7 @@ export type GroupWork =
 export type GroupWorkResult =
   | {
       readonly type: 'entry-opened';
-      readonly sequence: number;
-      readonly body: Uint8Array;
+      readonly entry: LogEntry;
       readonly opened: GroupOpened;
       readonly view: GroupView | undefined;
     }
@@ -71,9 +71,9 @@ export class GroupWorker {
     if (!isWanted()) return undefined;
     switch (work.type) {
       case 'open-entry': {
-        const { sequence, body } = work;
-        const opened = await membership.open(body);
-        return { type: 'entry-opened', sequence, body, opened, view: membership.view };
+        const { entry } = work;
+        const opened = await membership.open(entry.envelope, entry.place);
+        return { type: 'entry-opened', entry, opened, view: membership.view };
       }
       case 'seal':
         // A removed member seals nothing. It is asked again in the next epoch.

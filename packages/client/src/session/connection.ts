@@ -5,7 +5,7 @@ import {
   checkEmpty,
   decodeAttached,
   decodeChallenge,
-  decodeCommitted,
+  decodeCommittedBody,
   decodeFrame,
   decodeSnapshot,
   decodeRefused,
@@ -17,6 +17,7 @@ import {
 } from '@sotto/protocol';
 import type { Attached, Frame, RelayCode } from '@sotto/protocol';
 import { RELAY_REASONS } from '../errors.ts';
+import type { LogEntry } from '../group/opened-entry.ts';
 import { startCover } from './cover.ts';
 import { clearTimer, queueNotice, setTimer, write } from './effects.ts';
 import type { StepContext } from './effects.ts';
@@ -108,12 +109,12 @@ function onLogFrame(session: Session, frame: Frame, context: StepContext): Sessi
   const { number: connection } = session.connection;
   switch (frame.operation) {
     case 'entry':
-      return onEntryFrame(session, frame, context);
+      return onEntryFrame(session, frame, { envelope: frame.body, place: undefined }, context);
     case 'committed': {
-      const notice = decodeCommitted(frame);
-      if (!notice.ok) return disconnect(session, context, 'relay-misbehaved');
-      queueNotice(context, { type: 'committed', notice: notice.value });
-      return session;
+      const committed = decodeCommittedBody(frame.body);
+      if (!committed.ok) return disconnect(session, context, 'relay-misbehaved');
+      const { envelope, ...place } = committed.value;
+      return onEntryFrame(session, frame, { envelope, place }, context);
     }
     case 'snapshot':
       return onSnapshotFrame(session, frame, context);
@@ -138,11 +139,19 @@ function onLogFrame(session: Session, frame: Frame, context: StepContext): Sessi
   }
 }
 
-function onEntryFrame(session: Session, frame: Frame, context: StepContext): Session {
-  const connection = onEntry(session.connection, frame.number);
-  if (connection === undefined) return session;
-  context.effects.push({ type: 'open-entry', sequence: frame.number, body: frame.body.slice() });
-  return { ...session, connection };
+function onEntryFrame(
+  session: Session,
+  { number: sequence, body }: Frame,
+  { envelope, place }: Pick<LogEntry, 'envelope' | 'place'>,
+  context: StepContext,
+): Session {
+  const { outcome, connection } = onEntry(session.connection, sequence, place);
+  const next: Session = { ...session, connection };
+  if (outcome === 'misplaced') return disconnect(next, context, 'relay-misbehaved');
+  if (outcome === 'replayed') return next;
+  const entry = { sequence, body: body.slice(), envelope: envelope.slice(), place };
+  context.effects.push({ type: 'open-entry', entry });
+  return next;
 }
 
 function onSnapshotFrame(session: Session, frame: Frame, context: StepContext): Session {

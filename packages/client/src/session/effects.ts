@@ -2,7 +2,7 @@
 
 import { message } from '@sotto/messages';
 import { encodeFetch, encodeFrame, SEAL_LEAD_MS, wakeAt } from '@sotto/protocol';
-import type { Attached, CommitNotice, Invite, RelayCode, SnapshotName } from '@sotto/protocol';
+import type { Attached, Invite, RelayCode, SnapshotName } from '@sotto/protocol';
 import type { ClientCode, WarningCode } from '../errors.ts';
 import type { ClientEvent, Speaker } from '../events.ts';
 import type { Room } from '../group/room-keys.ts';
@@ -51,7 +51,6 @@ export type TimerName =
  */
 export type RelayNotice =
   | { readonly type: 'attached'; readonly connection: number; readonly log: Attached }
-  | { readonly type: 'committed'; readonly notice: CommitNotice }
   | {
       readonly type: 'refused';
       readonly connection: number;

@@ -2,8 +2,10 @@
 // refusals. PROTOCOL.md §5.7, §5.8.
 
 import { equalBytes } from '@sotto/protocol';
-import type { CommitNotice } from '@sotto/protocol';
+import type { CommitPlace } from '@sotto/protocol';
 import type { GroupOpened, GroupView } from '../group/membership.ts';
+import type { LogEntry } from '../group/opened-entry.ts';
+import type { GroupWorkResult } from '../group/worker.ts';
 import { RECEIPT_DELAY_MS } from '../limits.ts';
 import type { Move } from '../moderator.ts';
 import { dropOrdered, onKnock } from './moderation.ts';
@@ -32,6 +34,7 @@ import {
 import { announce, emitMembers, emitGap, messageId, notifyDelivered, notifyRenewed } from './notifications.ts';
 import { sendReady, enqueueOnce } from './sending.ts';
 import { awaitCommitted, markStored, setCommitNumber } from './slices/commits.ts';
+import type { CompletedCommit } from './slices/commits.ts';
 import { catchUp, onCaughtUp } from './slices/connection.ts';
 import { forgiveSilence, processContent, processSequence, rollBack, skipTo } from './slices/inbox.ts';
 import type { InboxEvent } from './slices/inbox.ts';
@@ -60,8 +63,6 @@ export function onNotice(session: Session, notice: RelayNotice, context: StepCon
   switch (notice.type) {
     case 'attached':
       return onAttached(session, notice, context);
-    case 'committed':
-      return onCommitted(session, notice.notice, context);
     case 'refused':
       return notice.connection === number ? onRefused(session, notice, context) : session;
     case 'snapshot':
@@ -114,8 +115,8 @@ function passSequence(session: Session, sequence: number, context: StepContext):
 
 /**
  * The log has been read to the end that ATTACHED named. If entries were lost and the commit number
- * is not the known one, a commit may be among them: this member resyncs. Otherwise a commit number
- * that differs only shows that the relay was restarted.
+ * is not the known one, a commit may be among them: this member resyncs. Otherwise the relay has
+ * hidden a commit or has gone back, which the members' comparison of the log shows.
  */
 function goLive(session: Session, commitNumber: number, context: StepContext): Session {
   const missed = session.log.lost > 0 && commitNumber !== session.commits.number.value;
@@ -139,19 +140,22 @@ function goLive(session: Session, commitNumber: number, context: StepContext): S
   return runCommitRequests(sendReady(next, context), context);
 }
 
-/** COMMITTED comes behind its commit, which has been validated by now. */
-function onCommitted(session: Session, notice: CommitNotice, context: StepContext): Session {
+/** A commit is complete: its last frame has been processed, and the commit validated. */
+function onCommitted(session: Session, commit: CompletedCommit, context: StepContext): Session {
   const known = session.commits.number.value;
-  if (notice.commitNumber <= known) return session;
+  const { commitNumber, first } = commit;
+  if (commitNumber <= known) return session;
   const { lost } = session.log;
-  const missed = lost > 0 && (notice.commitNumber > known + 1 || lost >= notice.first);
+  const missed = lost > 0 && (commitNumber > known + 1 || lost >= first);
+  // A member resyncs when it is live: until then it keeps the number that shows `goLive` the miss.
+  if (missed && session.connection.link.phase !== 'live') return session;
   let next: Session = {
     ...session,
-    commits: setCommitNumber(session.commits, notice.commitNumber),
+    commits: setCommitNumber(session.commits, commitNumber),
     outbox: outboxSlice.supersede(session.outbox),
     log: missed ? session.log : forgetLost(session.log),
   };
-  next = finishCommit(validateCommit(next, notice, context), context);
+  next = finishCommit(validateCommit(next, commit, context), context);
   if (next.connection.link.phase !== 'live') return next;
   if (missed && next.membership.phase === 'inside') return resync({ ...next, log: forgetLost(next.log) }, context);
   if (next.membership.phase === 'outside') return fetchSnapshot(next, context);
@@ -184,26 +188,48 @@ function onRefused(session: Session, refused: Notice<'refused'>, context: StepCo
  */
 export function onEntryOpened(
   session: Session,
-  entry: { readonly sequence: number; readonly body: Uint8Array; readonly opened: GroupOpened },
-  view: GroupView | undefined,
+  { entry, opened, view }: Extract<GroupWorkResult, { type: 'entry-opened' }>,
   context: StepContext,
 ): Session {
-  const { sequence, body, opened } = entry;
+  const { sequence, place } = entry;
   const processed = processSequence(session.inbox, sequence);
   if (processed === undefined) return session;
   const lost = sequence - session.inbox.seen - 1;
   if (lost > 0) scheduleLogGapRotation(context);
   const log = lost > 0 ? markLost(session.log, sequence - 1) : session.log;
-  let next: Session = { ...session, inbox: processed.inbox, log: appendEntry(log, sequence, body) };
+  let next: Session = { ...session, inbox: processed.inbox, log: appendEntry(log, entry) };
   for (const event of processed.events) next = announce(next, event, context);
   // An epoch reports removed members by the names they had, so it changes the group itself.
   if (opened.kind !== 'epoch') next = onGroupChanged(next, view, context);
-  const { outbox, dispatched } = outboxSlice.acknowledge(next.outbox, body);
   next =
-    dispatched === undefined
-      ? onOtherEntry({ ...next, commits: markStored(next.commits, body) }, sequence, opened, view, context)
-      : onEcho({ ...next, outbox }, dispatched, sequence, context);
+    place === undefined
+      ? onPublished(next, entry, { opened, view }, context)
+      : onCommitFrame(next, entry, place, { opened, view }, context);
   return reachEnd(next, context);
+}
+
+/** An opened entry, and the group as it is after it. */
+type Opened = Pick<Extract<GroupWorkResult, { type: 'entry-opened' }>, 'opened' | 'view'>;
+
+function onPublished(session: Session, entry: LogEntry, { opened, view }: Opened, context: StepContext): Session {
+  const { outbox, dispatched } = outboxSlice.acknowledge(session.outbox, entry.envelope);
+  return dispatched === undefined
+    ? onOtherEntry(session, entry.sequence, opened, view, context)
+    : onEcho({ ...session, outbox }, dispatched, entry.sequence, context);
+}
+
+/** The commit number changes with the last frame of a commit, behind all that it brings about. */
+function onCommitFrame(
+  session: Session,
+  { sequence, envelope }: LogEntry,
+  { commitNumber, index, count }: CommitPlace,
+  { opened, view }: Opened,
+  context: StepContext,
+): Session {
+  const stored: Session = { ...session, commits: markStored(session.commits, envelope) };
+  const next = onOtherEntry(stored, sequence, opened, view, context);
+  if (next.connection.link.phase === 'closed' || index < count - 1) return next;
+  return onCommitted(next, { commitNumber, first: sequence - index }, context);
 }
 
 function reachEnd(session: Session, context: StepContext): Session {

@@ -3,7 +3,6 @@
 
 import { fingerprint } from '@sotto/crypto';
 import { equalBytes, isStealth, stealthShape, toHex } from '@sotto/protocol';
-import type { CommitNotice } from '@sotto/protocol';
 import type { RosterMember, GroupView } from '../group/membership.ts';
 import type { RemovalReason } from '../group/commit-policy.ts';
 import {
@@ -26,6 +25,7 @@ import { isMissed, mayBeForked } from './log-consistency.ts';
 import { emitMembers } from './notifications.ts';
 import { sendReady, enqueueOnce } from './sending.ts';
 import { hasRequest, keepRequests, noteJunkWarning } from './slices/commits.ts';
+import type { CompletedCommit } from './slices/commits.ts';
 import { processRoster } from './slices/inbox.ts';
 import { noteView, resumeRotation, rotationDueAt } from './slices/key-rotation.ts';
 import { hasKeys, setView } from './slices/membership.ts';
@@ -162,13 +162,13 @@ export function onRestoreTimer(session: Session, context: StepContext): Session 
 }
 
 /**
- * A commit is over. If no member made it, its snapshot is junk or may be: joiners cannot join until
- * a member has restored the present one.
+ * A commit is complete. If no member made it, its snapshot is junk or may be: joiners cannot join
+ * until a member has restored the present one.
  */
-export function validateCommit(session: Session, notice: CommitNotice, context: StepContext): Session {
+export function validateCommit(session: Session, commit: CompletedCommit, context: StepContext): Session {
   const { commits } = session;
   if (session.membership.phase !== 'inside') return session;
-  if (session.log.byMember >= notice.first) {
+  if (session.log.byMember >= commit.first) {
     clearTimer(context, 'restore-snapshot');
     if (!hasRequest(commits, 'restore-snapshot') || commits.own.phase !== 'none') return session;
     return { ...session, commits: keepRequests(commits, ({ type }) => type !== 'restore-snapshot') };

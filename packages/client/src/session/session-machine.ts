@@ -79,7 +79,7 @@ function react(session: Session, event: SessionEvent, context: StepContext): Ses
         return onStandbyFrame(session, event.connection, event.bytes, context);
       return onConnectionFrame(session, event.bytes, context);
     case 'entry-opened':
-      return onEntryOpened(session, event, event.view, context);
+      return onEntryOpened(session, event, context);
     case 'notice':
       return onNotice(session, event.notice, context);
     case 'sealed':

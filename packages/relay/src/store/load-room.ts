@@ -1,8 +1,8 @@
 // Reads a whole room from the store, piece by piece, and refuses an answer that is no room's log.
 
-import { bodyBytes, FRAME_BYTES, LOG_BYTES_MAX } from '@sotto/protocol';
+import { bodyBytes, decodeCommittedBody, followCommits, FRAME_BYTES, LOG_BYTES_MAX } from '@sotto/protocol';
+import type { CommitProgress } from '@sotto/protocol';
 import { RelayError } from '../errors.ts';
-import { committedFrames } from '../snapshots.ts';
 import { LOAD_CHUNK_BYTES } from '../limits.ts';
 import { LogTail } from '../log-tail.ts';
 import type { LogEntry, RoomRecord, RoomStore } from './room-store.ts';
@@ -19,15 +19,17 @@ export async function loadRoom(roomId: Uint8Array, store: RoomStore): Promise<Lo
   const record = await store.load(roomId);
   if (record === undefined) return undefined;
   const tail = new LogTail(record.oldest);
-  const commitNumbers = committedFrames(record);
   let bytes = 0;
+  let progress: CommitProgress = { phase: 'unknown' };
   while (tail.next < record.next) {
     const entries = await store.read(roomId, tail.next, LOAD_CHUNK_BYTES);
     if (entries.length === 0) return undefined;
     bytes += entries.reduce((sum, { body }) => sum + body.length, 0);
     if (!isLog(entries, tail.next) || bytes > LOG_BYTES_MAX) throw new RelayError('store-reply');
-    appendEntries(tail, entries, commitNumbers);
+    progress = follow(progress, entries);
+    tail.append(entries);
   }
+  if (!isComplete(progress, record)) throw new RelayError('store-reply');
   return { record, tail };
 }
 
@@ -36,18 +38,20 @@ function isLog(entries: readonly LogEntry[], from: number): boolean {
   return entries.every(({ number, body }, index) => number === from + index && BODY_BYTES.has(body.length));
 }
 
-/** A commit's COMMITTED stands behind its last frame. */
-function appendEntries(
-  tail: LogTail,
-  entries: readonly LogEntry[],
-  commitNumbers: ReturnType<typeof committedFrames>,
-): void {
-  let bodies: Uint8Array[] = [];
-  for (const { number, body } of entries) {
-    bodies.push(body);
-    const commitNumber = commitNumbers.get(number);
-    if (commitNumber === undefined && number !== entries.at(-1)?.number) continue;
-    tail.append(bodies, commitNumber);
-    bodies = [];
-  }
+/**
+ * Each commit stands whole in the log, up to the room's commit number. Only its oldest frames may
+ * be trimmed.
+ */
+function follow(progress: CommitProgress, entries: readonly LogEntry[]): CommitProgress {
+  return entries.reduce((before, { operation, body }) => {
+    const committed = operation === 'committed' ? decodeCommittedBody(body) : undefined;
+    const behind = committed?.ok === false ? undefined : followCommits(before, committed?.value);
+    if (behind === undefined) throw new RelayError('store-reply');
+    return behind;
+  }, progress);
+}
+
+function isComplete(progress: CommitProgress, { commitNumber }: RoomRecord): boolean {
+  if (progress.phase === 'within') return false;
+  return progress.phase === 'unknown' || (progress.commitNumber ?? commitNumber) === commitNumber;
 }

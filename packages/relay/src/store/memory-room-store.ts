@@ -1,6 +1,7 @@
 // The store without Redis: the same contract in this process's memory, for tests and trials.
 
 import { equalBytes, toHex } from '@sotto/protocol';
+import type { LogFrame, LogOperation } from '@sotto/protocol';
 import type { Clock } from '@sotto/machine';
 import { systemClock } from '@sotto/machine/system-clock';
 import { RelayError } from '../errors.ts';
@@ -21,7 +22,7 @@ import type {
 
 interface KeptRoom {
   record: RoomRecord;
-  bodies: Uint8Array[];
+  frames: LogFrame[];
   expiresAt: number;
 }
 
@@ -49,7 +50,7 @@ export class MemoryRoomStore implements RoomStore {
       previousSnapshot: NO_SNAPSHOT,
       oldest: 1,
       next: 1,
-      bodies: [],
+      frames: [],
     });
     return Promise.resolve('created');
   }
@@ -61,11 +62,12 @@ export class MemoryRoomStore implements RoomStore {
   append(roomId: Uint8Array, { commitNumber, first, bodies, oldest }: Append): Promise<AppendAnswer> {
     const room = this.#find(roomId);
     if (room === undefined) return Promise.resolve({ kind: 'room-unknown' });
-    if (isRepeat(room, first, bodies)) return Promise.resolve({ kind: 'stored', first, oldest: room.record.oldest });
+    if (isRepeat(room, first, 'entry', bodies))
+      return Promise.resolve({ kind: 'stored', first, oldest: room.record.oldest });
     if (room.record.commitNumber !== commitNumber)
       return Promise.resolve({ kind: 'stale', commitNumber: room.record.commitNumber });
     if (room.record.next !== first) return Promise.resolve({ kind: 'out-of-step', next: room.record.next });
-    return Promise.resolve(this.#extend(room, bodies, oldest));
+    return Promise.resolve(this.#extend(room, 'entry', bodies, oldest));
   }
 
   commit(roomId: Uint8Array, commit: Commit): Promise<AppendAnswer> {
@@ -83,7 +85,7 @@ export class MemoryRoomStore implements RoomStore {
       snapshot: replacement,
       previousSnapshot: room.record.snapshot,
     };
-    return Promise.resolve(this.#extend(room, bodies, oldest));
+    return Promise.resolve(this.#extend(room, 'committed', bodies, oldest));
   }
 
   read(roomId: Uint8Array, from: number, maxBytes: number): Promise<readonly LogEntry[]> {
@@ -92,11 +94,11 @@ export class MemoryRoomStore implements RoomStore {
     if (room === undefined) return Promise.resolve(entries);
     const { oldest } = room.record;
     let bytes = 0;
-    for (const [index, body] of room.bodies.entries()) {
+    for (const [index, frame] of room.frames.entries()) {
       if (oldest + index < from) continue;
-      bytes += body.length;
+      bytes += frame.body.length;
       if (bytes > maxBytes && entries.length > 0) break;
-      entries.push({ number: oldest + index, body });
+      entries.push({ ...frame, number: oldest + index });
     }
     return Promise.resolve(entries);
   }
@@ -138,18 +140,19 @@ export class MemoryRoomStore implements RoomStore {
     return undefined;
   }
 
-  #keep(roomId: Uint8Array, { bodies, ...record }: RoomMirror): void {
-    const room: KeptRoom = { record, bodies: bodies.map(copy), expiresAt: 0 };
+  #keep(roomId: Uint8Array, { frames, ...record }: RoomMirror): void {
+    const kept = frames.map(({ operation, body }) => ({ operation, body: copy(body) }));
+    const room: KeptRoom = { record, frames: kept, expiresAt: 0 };
     this.#renew(room);
     this.#rooms.set(toHex(roomId), room);
   }
 
-  #extend(room: KeptRoom, bodies: readonly Uint8Array[], named: number): Stored {
+  #extend(room: KeptRoom, operation: LogOperation, bodies: readonly Uint8Array[], named: number): Stored {
     const { next: first, oldest: before } = room.record;
     const next = first + bodies.length;
     const oldest = Math.min(Math.max(before, named), next);
-    room.bodies.push(...bodies.map(copy));
-    room.bodies.splice(0, oldest - before);
+    room.frames.push(...bodies.map((body) => ({ operation, body: copy(body) })));
+    room.frames.splice(0, oldest - before);
     room.record = { ...room.record, oldest, next };
     this.#renew(room);
     return { kind: 'stored', first, oldest };
@@ -173,10 +176,12 @@ function isSameLock(one: RoomTerms, other: RoomTerms): boolean {
   return equalBytes(one.capabilityKey, other.capabilityKey) && equalBytes(one.roomTag, other.roomTag);
 }
 
-function isRepeat(room: KeptRoom, first: number, bodies: readonly Uint8Array[]): boolean {
+function isRepeat(room: KeptRoom, first: number, operation: LogOperation, bodies: readonly Uint8Array[]): boolean {
   if (bodies.length === 0 || room.record.next !== first + bodies.length) return false;
-  const kept = room.bodies.slice(-bodies.length);
-  return kept.length === bodies.length && kept.every((body, index) => equalBytes(body, bodies[index] ?? body));
+  const kept = room.frames.slice(-bodies.length);
+  const isSame = (frame: LogFrame, index: number): boolean =>
+    frame.operation === operation && equalBytes(frame.body, bodies[index] ?? frame.body);
+  return kept.length === bodies.length && kept.every(isSame);
 }
 
 function isRepeatedCommit(room: KeptRoom, { commitNumber, first, bodies, snapshot }: Commit): boolean {
@@ -185,7 +190,7 @@ function isRepeatedCommit(room: KeptRoom, { commitNumber, first, bodies, snapsho
     record.commitNumber === commitNumber + 1 &&
     record.snapshot.first === first &&
     equalBytes(record.snapshot.bytes, snapshot);
-  return isSame && isRepeat(room, first, bodies);
+  return isSame && isRepeat(room, first, 'committed', bodies);
 }
 
 /** Not slice(), which is a view where the bytes are a Buffer. */

@@ -2,7 +2,7 @@
 // value with a code, and never reaches a room.
 
 import { accept, CAPABILITY_KEY_BYTES, COVERS, SNAPSHOT_BYTES_MAX, refuse, ROOM_TAG_BYTES } from '@sotto/protocol';
-import type { Decoded } from '@sotto/protocol';
+import type { Decoded, LogOperation } from '@sotto/protocol';
 import type { Append, AppendAnswer, LogEntry, RoomRecord, StoredSnapshot, TouchAnswer } from './room-store.ts';
 
 /** `store-reply` is no answer to anything; `store-reply-unasked` is one to another question. */
@@ -54,12 +54,16 @@ export function decodeAppended(asked: Omit<Append, 'bodies'> & { readonly count:
 }
 
 export function decodeRead(from: number, maxBytes: number): DecodeWords<readonly LogEntry[]> {
-  return ([first, ...bodies]) => {
-    if (bodies.length === 0) return accept([]);
+  return ([first, ...words]) => {
+    if (words.length === 0) return accept([]);
     const begin = number(first);
-    if (begin === undefined || !Number.isSafeInteger(begin + bodies.length)) return MALFORMED;
-    const entries = bodies.flatMap((body, index) => (isBytes(body) ? [{ number: begin + index, body }] : []));
-    if (entries.length !== bodies.length || entries.some(({ body }) => body.length === 0)) return MALFORMED;
+    if (begin === undefined || !Number.isSafeInteger(begin + words.length)) return MALFORMED;
+    const entries: LogEntry[] = [];
+    for (let index = 0; index < words.length; index += 2) {
+      const [operation, body] = [logOperation(words[index]), words[index + 1]];
+      if (operation === undefined || !isBytes(body) || body.length === 0) return MALFORMED;
+      entries.push({ number: begin + index / 2, operation, body });
+    }
     const bytes = entries.reduce((sum, { body }) => sum + body.length, 0);
     return begin < from || (bytes > maxBytes && entries.length > 1) ? UNASKED : accept(entries);
   };
@@ -97,6 +101,11 @@ function decodeSnapshot([content, from, to]: Words, next: number): StoredSnapsho
     return undefined;
   const fits = snapshot.length === 0 ? first === 0 && last === 0 : first > 0 && first <= last && last < next;
   return fits ? { bytes: snapshot, first, last } : undefined;
+}
+
+function logOperation(word: unknown): LogOperation | undefined {
+  const name = text(word);
+  return name === 'entry' || name === 'committed' ? name : undefined;
 }
 
 function isBytes(word: unknown): word is Buffer {

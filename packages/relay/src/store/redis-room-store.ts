@@ -3,6 +3,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { toHex } from '@sotto/protocol';
+import type { LogFrame } from '@sotto/protocol';
 import { systemClock } from '@sotto/machine/system-clock';
 import type { Clock } from '@sotto/machine';
 import { RelayError } from '../errors.ts';
@@ -27,7 +28,7 @@ import {
   LOAD,
   READ,
   REMOVE,
-  STAGE_BODIES,
+  STAGE_FRAMES,
   STAGE_SNAPSHOT,
   TOUCH,
 } from './redis-scripts.ts';
@@ -55,7 +56,7 @@ const SCRIPTS = {
   remove: makeScript(REMOVE),
   beginCommit: makeScript(BEGIN_COMMIT),
   beginRestore: makeScript(BEGIN_RESTORE),
-  stageBodies: makeScript(STAGE_BODIES),
+  stageFrames: makeScript(STAGE_FRAMES),
   stageSnapshot: makeScript(STAGE_SNAPSHOT),
   finishRestore: makeScript(FINISH_RESTORE),
 } as const;
@@ -78,10 +79,10 @@ export function roomKeys(roomId: Uint8Array): readonly [room: string, log: strin
 /** Runs a script for one room. */
 type Ask = <Value>(script: Script, rest: readonly Word[], decode: DecodeWords<Value>) => Promise<Value>;
 
-/** Consecutive bodies; `index` is the place of the first among all. */
-interface BodyRun {
+/** Consecutive frames; `index` is the place of the first among all. */
+interface FrameRun {
   readonly index: number;
-  readonly bodies: readonly Uint8Array[];
+  readonly frames: readonly LogFrame[];
 }
 
 interface Piece {
@@ -151,9 +152,10 @@ export class RedisRoomStore implements RoomStore {
     if (begun === 'present') return begun;
     await stageSnapshot(ask, 'snapshot', { token, snapshot: snapshot.bytes });
     await stageSnapshot(ask, 'previous', { token, snapshot: previousSnapshot.bytes });
-    for (const { index, bodies } of cutBodies(mirror.bodies)) {
-      const rest = [STORE_STAGED_TTL_MS, token, oldest + index, ...bodies];
-      allStaged(await ask(SCRIPTS.stageBodies, rest, decodeWord(['staged', 'unstaged'])));
+    for (const { index, frames } of cutFrames(mirror.frames)) {
+      const words = frames.flatMap(({ operation, body }) => [operation, body]);
+      const rest = [STORE_STAGED_TTL_MS, token, oldest + index, ...words];
+      allStaged(await ask(SCRIPTS.stageFrames, rest, decodeWord(['staged', 'unstaged'])));
     }
     const snapshots = [snapshot, previousSnapshot].flatMap(({ bytes, first, last }) => [bytes.length, first, last]);
     const finish = [
@@ -232,17 +234,17 @@ function allStaged<Answer>(answer: Answer | 'unstaged'): Exclude<Answer, 'unstag
   return answer as Exclude<Answer, 'unstaged'>;
 }
 
-function* cutBodies(bodies: readonly Uint8Array[]): Generator<BodyRun> {
+function* cutFrames(frames: readonly LogFrame[]): Generator<FrameRun> {
   let index = 0;
-  while (index < bodies.length) {
+  while (index < frames.length) {
     let end = index;
     let bytes = 0;
-    for (const { length } of bodies.slice(index)) {
-      bytes += wordBytes(length);
+    for (const { operation, body } of frames.slice(index)) {
+      bytes += wordBytes(operation.length) + wordBytes(body.length);
       if (bytes > PIECE_BYTES_MAX && end > index) break;
       end += 1;
     }
-    yield { index, bodies: bodies.slice(index, end) };
+    yield { index, frames: frames.slice(index, end) };
     index = end;
   }
 }

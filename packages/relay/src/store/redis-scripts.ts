@@ -5,7 +5,8 @@
 //   capability, tag, cover (the mode's name), commit-number, oldest, next;
 //   snapshot and previous (the bytes of the two snapshots), and where their commits are in the log:
 //   snapshot-first, snapshot-last, previous-first, previous-last.
-// KEYS[2] is its log, a stream: entry `<sequence number>-0` with the one field `body`.
+// KEYS[2] is its log, a stream: entry `<sequence number>-0` with one field, the frame's body; the
+//   field's name is the frame's operation, `entry` or `committed`.
 // KEYS[3] and KEYS[4] are the staged pieces of a restore or commit that is too long for one command:
 //   a hash (token, next, snapshot, previous) and a stream like the log. No other operation reads
 //   them. They become the room in one step (FINISH_RESTORE) or the snapshot (COMMIT), or expire.
@@ -32,13 +33,13 @@ end
 `;
 
 /**
- * Adds ARGV[from..] to the log, drops entries older than `named`, and keeps the numbers of the hash
- * true. It reads no body.
+ * Adds the bodies ARGV[from..] to the log as frames of this operation, drops entries older than
+ * `named`, and keeps the numbers of the hash true. It reads no body.
  */
 const EXTEND = `
-local function extend(from, oldest, following, named)
+local function extend(operation, from, oldest, following, named)
   for index = from, #ARGV do
-    redis.call('XADD', KEYS[2], id(following), 'body', ARGV[index])
+    redis.call('XADD', KEYS[2], id(following), operation, ARGV[index])
     following = following + 1
   end
   local kept = math.min(math.max(oldest, named), following)
@@ -82,17 +83,18 @@ return {ARGV[1], 'room', unpack(room)}
 );
 
 /**
- * Whether the log ends with just the bodies of ARGV[from..], the first of them at number `first`:
- * then this is a repetition.
+ * Whether the log ends with frames of this operation and just the bodies of ARGV[from..], the first
+ * of them at number `first`: then this is a repetition.
  */
 const ENDS_WITH = `
-local function endsWith(from, first, following)
+local function endsWith(operation, from, first, following)
   local count = #ARGV - from + 1
   if count == 0 or following ~= first + count then return false end
   local kept = redis.call('XRANGE', KEYS[2], id(first), '+', 'COUNT', count)
   if #kept ~= count then return false end
   for index = 1, count do
-    if kept[index][2][2] ~= ARGV[from + index - 1] then return false end
+    local frame = kept[index][2]
+    if frame[1] ~= operation or frame[2] ~= ARGV[from + index - 1] then return false end
   end
   return true
 end
@@ -109,10 +111,10 @@ export const APPEND: string = lua(
 local room = redis.call('HMGET', KEYS[1], 'commit-number', 'oldest', 'next')
 if not room[1] then return {ARGV[1], 'room-unknown'} end
 local first, following = tonumber(ARGV[4]), tonumber(room[3])
-if endsWith(6, first, following) then return {ARGV[1], 'stored', ARGV[4], room[2]} end
+if endsWith('entry', 6, first, following) then return {ARGV[1], 'stored', ARGV[4], room[2]} end
 if room[1] ~= ARGV[3] then return {ARGV[1], 'stale', room[1]} end
 if following ~= first then return {ARGV[1], 'out-of-step', room[3]} end
-local oldest = extend(6, tonumber(room[2]), following, tonumber(ARGV[5]))
+local oldest = extend('entry', 6, tonumber(room[2]), following, tonumber(ARGV[5]))
 renew(ARGV[2])
 return {ARGV[1], 'stored', ARGV[4], oldest}
 `,
@@ -139,7 +141,7 @@ local room = redis.call('HMGET', KEYS[1], 'commit-number', 'oldest', 'next', 'sn
 if not room[1] then return {ARGV[1], 'room-unknown'} end
 local first, following, snapshot = tonumber(ARGV[4]), tonumber(room[3]), newSnapshot()
 if snapshot and ARGV[9] ~= '0' then redis.call('DEL', KEYS[3]) end
-if room[1] == ARGV[6] and room[5] == ARGV[4] and room[4] == snapshot and endsWith(11, first, following) then
+if room[1] == ARGV[6] and room[5] == ARGV[4] and room[4] == snapshot and endsWith('committed', 11, first, following) then
   return {ARGV[1], 'stored', ARGV[4], room[2]}
 end
 if not snapshot then return {ARGV[1], 'unstaged'} end
@@ -147,13 +149,16 @@ if room[1] ~= ARGV[3] then return {ARGV[1], 'stale', room[1]} end
 if following ~= first then return {ARGV[1], 'out-of-step', room[3]} end
 redis.call('HSET', KEYS[1], 'commit-number', ARGV[6], 'snapshot', snapshot, 'snapshot-first', ARGV[4], 'snapshot-last', ARGV[7],
   'previous', room[4], 'previous-first', room[5], 'previous-last', room[6])
-local oldest = extend(11, tonumber(room[2]), following, tonumber(ARGV[5]))
+local oldest = extend('committed', 11, tonumber(room[2]), following, tonumber(ARGV[5]))
 renew(ARGV[2])
 return {ARGV[1], 'stored', ARGV[4], oldest}
 `,
 );
 
-/** ARGV: request, from, bytes at most. Answers the first number and then the bodies. */
+/**
+ * ARGV: request, from, bytes at most. Answers the first number and then the operation and the body
+ * of each frame.
+ */
 export const READ: string = lua(
   ALWAYS,
   NUMBER,
@@ -166,9 +171,11 @@ while from < following do
   local entries = redis.call('XRANGE', KEYS[2], id(from), '+', 'COUNT', 16)
   if #entries == 0 then return answer end
   for _, entry in ipairs(entries) do
-    bytes = bytes + #entry[2][2]
+    local operation, body = entry[2][1], entry[2][2]
+    bytes = bytes + #body
     if bytes > max and #answer > 2 then return answer end
-    answer[#answer + 1] = entry[2][2]
+    answer[#answer + 1] = operation
+    answer[#answer + 1] = body
     from = from + 1
   end
 end
@@ -216,16 +223,16 @@ return {ARGV[1], 'staged'}
 `,
 );
 
-/** ARGV: request, ttl, token, first, body... */
-export const STAGE_BODIES: string = lua(
+/** ARGV: request, ttl, token, first, and the operation and the body of each frame. */
+export const STAGE_FRAMES: string = lua(
   WRITES,
   NUMBER,
   `
 local staged = redis.call('HMGET', KEYS[3], 'token', 'next')
 if staged[1] ~= ARGV[3] or staged[2] ~= ARGV[4] then return {ARGV[1], 'unstaged'} end
 local following = tonumber(ARGV[4])
-for index = 5, #ARGV do
-  redis.call('XADD', KEYS[4], id(following), 'body', ARGV[index])
+for index = 5, #ARGV, 2 do
+  redis.call('XADD', KEYS[4], id(following), ARGV[index], ARGV[index + 1])
   following = following + 1
 end
 redis.call('HSET', KEYS[3], 'next', number(following))

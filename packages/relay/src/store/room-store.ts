@@ -2,7 +2,7 @@
 // but the public key of a room's capability.
 
 import { LOG_TTL_SECONDS } from '@sotto/protocol';
-import type { Cover } from '@sotto/protocol';
+import type { Cover, LogFrame } from '@sotto/protocol';
 
 /**
  * What a commit has left: the snapshot, and the sequence numbers of its first and last frame. Empty
@@ -37,9 +37,9 @@ export interface RoomRecord {
   readonly next: number;
 }
 
-/** A whole room, as the relay remembers it: `bodies` are those of `oldest` to `next - 1`. */
+/** A whole room, as the relay remembers it: `frames` are those of `oldest` to `next - 1`. */
 export interface RoomMirror extends RoomRecord {
-  readonly bodies: readonly Uint8Array[];
+  readonly frames: readonly LogFrame[];
 }
 
 /** What the host says of a room when it makes it. */
@@ -47,11 +47,12 @@ export type RoomTerms = Pick<RoomRecord, 'capabilityKey' | 'roomTag' | 'cover'>;
 
 export const NO_SNAPSHOT: StoredSnapshot = { bytes: new Uint8Array(0), first: 0, last: 0 };
 
-export interface LogEntry {
+/** A frame of the log with its sequence number. */
+export interface LogEntry extends LogFrame {
   readonly number: number;
-  readonly body: Uint8Array;
 }
 
+/** ENTRY frames, which members have published. */
 export interface Append {
   readonly commitNumber: number;
   /** The sequence number that the first body is to get. */
@@ -62,6 +63,7 @@ export interface Append {
   readonly oldest: number;
 }
 
+/** COMMITTED frames, whose bodies name their places in the commit, and the snapshot with them. */
 export interface Commit {
   readonly commitNumber: number;
   /** The sequence number that the first body is to get. */
@@ -90,7 +92,7 @@ export type AppendAnswer = Stored | Stale | OutOfStep | RoomUnknown;
 export type TouchAnswer = ({ readonly kind: 'present' } & Position) | RoomUnknown;
 
 /**
- * Where the relay keeps its rooms: a commit number, two snapshots and a log of sealed bodies each.
+ * Where the relay keeps its rooms: a commit number, two snapshots and a log of sealed frames each.
  *
  * **Atomicity.** Each operation happens as a whole or not at all, also beside others on the same
  * room. A `restore` may take several steps inside, of which no reader sees any but the last.
@@ -123,7 +125,7 @@ export interface RoomStore {
   load(roomId: Uint8Array): Promise<RoomRecord | undefined>;
 
   /**
-   * Adds bodies to the log, and drops the entries before `oldest`.
+   * Adds ENTRY frames to the log, and drops the entries before `oldest`.
    *
    * @returns `stored`, with the oldest number that is in the log now. Otherwise nothing has
    *   changed: `room-unknown`; `stale` if the room has another commit number; `out-of-step` if its
@@ -133,7 +135,7 @@ export interface RoomStore {
   append(roomId: Uint8Array, append: Append): Promise<AppendAnswer>;
 
   /**
-   * Compares and sets: adds the commit's bodies to the log, puts `snapshot` in the place of the
+   * Compares and sets: adds the commit's frames to the log, puts `snapshot` in the place of the
    * snapshot, keeps that one as the previous snapshot, and adds 1 to the commit number. Of any
    * number of commits under one commit number exactly one is stored.
    *
@@ -142,7 +144,8 @@ export interface RoomStore {
   commit(roomId: Uint8Array, commit: Commit): Promise<AppendAnswer>;
 
   /**
-   * Reads the log, without a gap, from the first entry that is not older than `from`.
+   * Reads the log, without a gap, from the first entry that is not older than `from`. Each has the
+   * operation that brought it.
    *
    * @returns entries with bodies of at most `maxBytes` together, but at least one entry if there is
    *   one; none for an unknown room.

@@ -1,9 +1,11 @@
+import type { Frame } from '@sotto/protocol';
 import { describe, expect, test } from 'vitest';
 import { roomKeys } from '../../src/store/redis-room-store.ts';
 import { fingerprint, makeBody, makeCommit, publishFrame } from '@sotto/fixtures/relay-member';
 import type { TestCommit, TestMember } from '@sotto/fixtures/relay-member';
 import { useRedis } from './redis-server.ts';
-import { createRoom, openRelayOverRedis, storedEntries } from './relay-over-redis.ts';
+import { createRoom, openRelayOverRedis, resumeRoom, storedEntries } from './relay-over-redis.ts';
+import type { RelayOverRedis } from './relay-over-redis.ts';
 
 const redis = useRedis();
 
@@ -82,8 +84,9 @@ describe('the relay over a real Redis', () => {
         committer?.send(publishFrame(before, commitNumber), ...commit.stages, commit.commit(commitNumber));
         for (const member of committers) {
           const [first] = await member.entries(1);
-          expect([first, ...(await member.entries(3))]).toEqual(expected.slice(-4));
-          expect((await member.commitNumber()).commitNumber).toBe(commitNumber + 1);
+          const received = await member.committed();
+          expect([first, ...received.entries]).toEqual(expected.slice(-4));
+          expect(received.commitNumber).toBe(commitNumber + 1);
         }
         // As long as it takes Redis to go and to come, but not all of the commits behind it.
         if (way.begun && !way.gone && made.length > 20) await going;
@@ -91,8 +94,8 @@ describe('the relay over a real Redis', () => {
       }
       for (const commit of made) {
         expect(commit.bodies.length).toBe(3);
-        await reader.entries(4);
-        await reader.commitNumber();
+        await reader.entries(1);
+        await reader.committed();
       }
       expect(await storedEntries(redis.tester, room)).toEqual(expected);
       const fields = ['commit-number', 'next', 'snapshot-last', 'previous-last'];
@@ -111,6 +114,46 @@ describe('the relay over a real Redis', () => {
     },
   );
 
+  test('serves every commit, after a restart over the same Redis, exactly as before', async () => {
+    const before = await openRelayOverRedis(redis.server);
+    const room = await createRoom(before.host);
+    const member = await before.join(room);
+    for (let commitNumber = 0; commitNumber < 6; commitNumber += 1) {
+      const made = makeCommit({ frames: 1 + commitNumber, size: 3 });
+      member.send(publishFrame(makeBody(), commitNumber), ...made.stages, made.commit(commitNumber));
+      await member.entries(1);
+      expect((await member.committed()).commitNumber).toBe(commitNumber + 1);
+    }
+    const outline = ({ operation, number, body }: Frame): string => `${operation} ${number} ${fingerprint(body)}`;
+    const served = async (from: RelayOverRedis): Promise<string[]> => {
+      const reader = await from.join(room, 1);
+      // Six frames that were published, and commits of one frame to six.
+      const frames: Frame[] = [];
+      while (frames.length < 6 + 21) {
+        const frame = await reader.next();
+        if (frame === undefined) throw new Error('closed instead of the log');
+        frames.push(frame);
+      }
+      return frames.map(outline);
+    };
+    const first = await served(before);
+    expect(first.filter((frame) => frame.startsWith('committed')).length).toBe(21);
+    await before.relay.close();
+    const after = await openRelayOverRedis(redis.server);
+    await resumeRoom(after.host, room);
+    expect(await served(after)).toEqual(first);
+    // And so it does when Redis has lost everything, and has it from the relay again.
+    await redis.tester.flushall();
+    const late = await after.join(room);
+    late.send(publishFrame(makeBody(), 6));
+    await late.entries(1);
+    expect(after.events).toContain('room-reseeded');
+    await after.relay.close();
+    const last = await openRelayOverRedis(redis.server);
+    await resumeRoom(last.host, room);
+    expect(await served(last)).toEqual(first);
+  });
+
   test('makes six EVALSHA of a commit of 64 KiB and a snapshot of 512 KiB, and one of a small commit', async () => {
     const { host, join: enter } = await openRelayOverRedis(redis.server);
     const room = await createRoom(host);
@@ -122,8 +165,7 @@ describe('the relay over a real Redis', () => {
       await redis.tester.call('CONFIG', 'RESETSTAT');
       const started = performance.now();
       member.send(made.commit(commitNumber));
-      await member.entries(16);
-      await member.commitNumber();
+      await member.committed();
       if (commitNumber === 0)
         process.stdout.write(`a commit of the largest size: ${(performance.now() - started).toFixed(1)} ms\n`);
     }
@@ -135,8 +177,7 @@ describe('the relay over a real Redis', () => {
     await member.ping();
     await redis.tester.call('CONFIG', 'RESETSTAT');
     member.send(small.commit(2));
-    await member.entries(4);
-    await member.commitNumber();
+    await member.committed();
     expect(/^cmdstat_evalsha:calls=(\d+)/m.exec(await redis.tester.info('commandstats'))?.[1]).toBe('1');
     expect(fingerprint((await member.fetchSnapshot()).bytes)).toBe(fingerprint(small.snapshot));
   });

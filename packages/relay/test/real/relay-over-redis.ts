@@ -5,6 +5,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Redis } from 'ioredis';
+import { COMMIT_PLACE_BYTES, encodeCommittedBody } from '@sotto/protocol';
+import type { LogFrame } from '@sotto/protocol';
 import { onTestFinished } from 'vitest';
 import type { TestHost } from '@sotto/fixtures/relay-host';
 import { fingerprint, makeBody, makeRoom } from '@sotto/fixtures/relay-member';
@@ -46,6 +48,13 @@ export async function createRoom(host: TestHost): Promise<TestRoom> {
   return room;
 }
 
+/** Resumes a room as a host does whose relay was started anew. */
+export async function resumeRoom(host: TestHost, { roomId }: TestRoom): Promise<void> {
+  while ((await host.ask({ operation: 'resume', roomId }))?.ok !== true) {
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
 /** A connected store of the test's own. The caller closes it. */
 export async function connectStore({ host, port }: Address, limits?: StoreLimits): Promise<RedisRoomStore> {
   const store = new RedisRoomStore({ host, port, ...(limits === undefined ? {} : { limits }) });
@@ -72,12 +81,13 @@ export async function openStore(address: Address): Promise<RedisRoomStore> {
   return store;
 }
 
-/** @returns the log in Redis: each entry's number and the fingerprint of its body. */
+/** @returns the log in Redis: each frame's number and the fingerprint of its envelope. */
 export async function storedEntries(tester: Redis, { roomId }: TestRoom): Promise<string[]> {
   const entries = await tester.xrangeBuffer(roomKeys(roomId)[1], '-', '+');
-  return entries.map(
-    ([id, fields]) => `${id.toString().replace(/-0$/, '')} ${fingerprint(fields[1] ?? Buffer.alloc(0))}`,
-  );
+  return entries.map(([id, [operation, body = Buffer.alloc(0)]]) => {
+    const envelope = operation?.toString() === 'committed' ? body.subarray(COMMIT_PLACE_BYTES) : body;
+    return `${id.toString().replace(/-0$/, '')} ${fingerprint(envelope)}`;
+  });
 }
 
 /**
@@ -86,7 +96,10 @@ export async function storedEntries(tester: Redis, { roomId }: TestRoom): Promis
  */
 export function makeFullMirror(room: TestRoom, size: 0 | 3 = 3): RoomMirror {
   const count = Math.floor(4_194_304 / makeBody(size).length);
-  const bodies = Array.from({ length: count }, () => makeBody(size));
+  // The first two are the commits that have set the two snapshots.
+  const frames = Array.from({ length: count }, (_, index): LogFrame =>
+    index < 2 ? makeCommitFrame(index + 1, size) : { operation: 'entry', body: makeBody(size) },
+  );
   const snapshot = (first: number): { bytes: Uint8Array; first: number; last: number } => ({
     bytes: new Uint8Array(524_288).fill(first),
     first,
@@ -101,6 +114,12 @@ export function makeFullMirror(room: TestRoom, size: 0 | 3 = 3): RoomMirror {
     ...numbers,
     snapshot: snapshot(12),
     previousSnapshot: snapshot(11),
-    bodies,
+    frames,
   };
+}
+
+/** The only frame of the commit that makes this commit number. */
+function makeCommitFrame(commitNumber: number, size: 0 | 3): LogFrame {
+  const envelope = makeBody(size).subarray(COMMIT_PLACE_BYTES);
+  return { operation: 'committed', body: encodeCommittedBody({ commitNumber, index: 0, count: 1, envelope }) };
 }

@@ -122,7 +122,7 @@ test('a PING beside a restore waits at most twice as long as without it', async 
 
 test('a PING beside rooms that are each restored in one command waits longer (the control)', async () => {
   const mirror = makeFullMirror(makeRoom(), 0);
-  const bodies = mirror.bodies.map((body) => Buffer.from(body));
+  const bodies = mirror.frames.map(({ body }) => Buffer.from(body));
   const [, key] = roomKeys(makeRoom().roomId);
   // Four rooms of 4 MiB with no time between them.
   const script = `for room = 1, 4 do

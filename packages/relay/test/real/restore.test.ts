@@ -66,7 +66,9 @@ describe('a store that comes back empty', () => {
       const body = bodies[index] ?? makeBody();
       expect(await each.entries(1)).toEqual([`${mirror.next} ${fingerprint(body)}`]);
       // The frame took the place of the oldest: the log was full.
-      expect(await storedBodies(one)).toEqual([...mirror.bodies.slice(1), body].map(fingerprint));
+      expect(await storedBodies(one)).toEqual(
+        [...mirror.frames.slice(1).map((frame) => frame.body), body].map(fingerprint),
+      );
       await expectWhole(one, mirror);
     }
     expect(users.events.filter((event) => event === 'room-reseeded').length).toBe(3);
@@ -85,7 +87,9 @@ describe('a store that comes back empty', () => {
     expect(await redis.tester.exists(roomKeys(room.roomId)[3])).toBe(1);
     await (how === 'emptied' ? redis.tester.flushall() : redis.server.restartEmpty());
     expect(await member.entries(1)).toEqual([`${mirror.next} ${fingerprint(body)}`]);
-    expect(await storedBodies(room)).toEqual([...mirror.bodies.slice(1), body].map(fingerprint));
+    expect(await storedBodies(room)).toEqual(
+      [...mirror.frames.slice(1).map((frame) => frame.body), body].map(fingerprint),
+    );
     await expectWhole(room, mirror);
   });
 
@@ -138,14 +142,14 @@ describe('a store that comes back empty', () => {
     const [proxy, direct] = [await StoreProxy.open(redis.server), await openStore(redis.server)];
     const [relay, room] = [await openStore(proxy), makeRoom()];
     const mirror = makeFullMirror(room);
-    const older = { ...mirror, next: mirror.next - 5, bodies: mirror.bodies.slice(0, -5) };
+    const older = { ...mirror, next: mirror.next - 5, frames: mirror.frames.slice(0, -5) };
     await direct.restore(room.roomId, older);
     const cutOff = relay.restore(room.roomId, mirror).catch((error: unknown) => error);
     await proxy.seen(20, 100_000);
     proxy.cut();
     expect(await cutOff).toMatchObject({ name: 'RelayError' });
     expect((await direct.load(room.roomId))?.next).toBe(older.next);
-    expect((await storedBodies(room)).length).toBe(older.bodies.length);
+    expect((await storedBodies(room)).length).toBe(older.frames.length);
     expect(await direct.restore(room.roomId, mirror)).toBe('restored');
     expect((await direct.load(room.roomId))?.next).toBe(mirror.next);
   });
@@ -162,8 +166,7 @@ describe('on the wire to Redis', () => {
       const bodies = Array.from({ length: size === 0 ? 600 : 120 }, () => makeBody(size));
       const made = makeCommit({ frames: size === 0 ? 128 : 16, size, snapshotBytes: 524_288 });
       member.send(...made.stages, made.commit(2));
-      await member.entries(made.bodies.length);
-      const { commitNumber } = await member.commitNumber();
+      const { commitNumber } = await member.committed();
       member.send(...bodies.map((body) => publishFrame(body, commitNumber)));
       await member.entries(bodies.length);
       await redis.tester.flushall();

@@ -81,7 +81,8 @@ describe('a store that answers', () => {
       const terms = { ...room, cover: 'off' as const };
       await direct.create(room.roomId, terms);
       await direct.append(room.roomId, { commitNumber: 0, first: 1, bodies: [makeBody()], oldest: 1 });
-      const mirror = { ...((await direct.load(room.roomId)) ?? { ...terms, ...NOTHING }), bodies: [makeBody()] };
+      const frames = [{ operation: 'entry' as const, body: makeBody() }];
+      const mirror = { ...((await direct.load(room.roomId)) ?? { ...terms, ...NOTHING }), frames };
       proxy.rewrite = (reply) => {
         const request = requestOf(reply);
         return request === undefined ? reply : Buffer.from(LIES[name]?.(reply, request) ?? '', 'latin1');

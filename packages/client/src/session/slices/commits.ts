@@ -6,11 +6,17 @@ import { COMMIT_REQUESTS_MAX } from '../../limits.ts';
 
 /**
  * The relay's commit number, as the log shows it. `changing`: an epoch has begun, or a frame was
- * stale, and COMMITTED is still to come. Nothing leaves until then.
+ * stale, and the commit is not complete yet. Nothing leaves until then.
  */
 interface CommitNumber {
   readonly phase: 'known' | 'changing';
   readonly value: number;
+}
+
+/** A commit that is whole in the log, from the sequence number `first` on. */
+export interface CompletedCommit {
+  readonly commitNumber: number;
+  readonly first: number;
 }
 
 /** The one commit of this member that is being made, or on its way to the relay. */
@@ -55,7 +61,7 @@ export function setCommitNumber(commits: CommitsState, value: number): CommitsSt
   return { ...commits, number: { phase: 'known', value } };
 }
 
-/** COMMITTED is still to come. */
+/** The commit is not complete yet. */
 export function awaitCommitted(commits: CommitsState): CommitsState {
   return { ...commits, number: { phase: 'changing', value: commits.number.value } };
 }

@@ -1,7 +1,7 @@
 // The connection slice: the link to the relay, its renewal, and how far the log was read on it.
 
-import { concatBytes } from '@sotto/protocol';
-import type { Attached, SnapshotName, SnapshotPiece } from '@sotto/protocol';
+import { concatBytes, followCommits } from '@sotto/protocol';
+import type { Attached, CommitPlace, CommitProgress, SnapshotName, SnapshotPiece } from '@sotto/protocol';
 
 /**
  * The phase of the link. Frames of the log are read from `attached` on. They take effect in the
@@ -72,6 +72,8 @@ export interface ConnectionState {
    * The last sequence number that went to the group worker; undefined before the first ATTACHED.
    */
   readonly read: number | undefined;
+  /** How far `read` has come with the commits of the log. */
+  readonly progress: CommitProgress;
   /**
    * `pending`: the log was fetched again from behind `read`; other entries are ignored until then.
    */
@@ -80,6 +82,8 @@ export interface ConnectionState {
 }
 
 const NO_RENEWAL: Renewal = { phase: 'none' };
+/** The frame that comes next may be any frame of a commit, or of none. */
+const UNKNOWN_PROGRESS: CommitProgress = { phase: 'unknown' };
 export const NO_SNAPSHOT_PARTS: SnapshotParts = [];
 
 export function createConnection(renewEveryMs: number | undefined): ConnectionState {
@@ -92,6 +96,7 @@ export function createConnection(renewEveryMs: number | undefined): ConnectionSt
     heardAt: 0,
     admittedAt: 0,
     read: undefined,
+    progress: UNKNOWN_PROGRESS,
     refetch: 'none',
     parts: NO_SNAPSHOT_PARTS,
   };
@@ -114,11 +119,19 @@ export function onAttachSent(connection: ConnectionState): ConnectionState {
 }
 
 /** The relay has admitted the connection: the log is read from behind the last entry. */
-export function onAdmitted(connection: ConnectionState, { oldest, next }: Attached, now: number): ConnectionState {
+export function onAdmitted(connection: ConnectionState, log: Attached, now: number): ConnectionState {
   const { read: known } = connection;
+  const { oldest, next } = log;
   // Entries that the relay has dropped are not awaited. Entries that it has lost will come anew.
   const read = known === undefined ? next - 1 : Math.min(next - 1, Math.max(known, oldest - 1));
-  return { ...connection, admittedAt: now, attempt: 0, read, refetch: 'none', link: { phase: 'attached' } };
+  const progress = progressBehind(connection, read, log);
+  return { ...connection, admittedAt: now, attempt: 0, read, progress, refetch: 'none', link: { phase: 'attached' } };
+}
+
+/** At the end of the log every commit is complete, and the last one made the room's number. */
+function progressBehind(connection: ConnectionState, read: number, { commitNumber, next }: Attached): CommitProgress {
+  if (read === next - 1) return { phase: 'between', commitNumber };
+  return read === connection.read ? connection.progress : UNKNOWN_PROGRESS;
 }
 
 export function catchUp(connection: ConnectionState, until: number, commitNumber: number): ConnectionState {
@@ -149,19 +162,32 @@ export function close(connection: ConnectionState): ConnectionState {
 
 // Entries and snapshots
 
+/** The outcome of an entry's arrival: only a `new` one goes to the group worker. */
+interface EntryArrival {
+  readonly outcome: 'new' | 'replayed' | 'misplaced';
+  readonly connection: ConnectionState;
+}
+
 /**
  * An entry goes to the group worker once: an entry at or below the last one is a replay, and the
- * keys that opened it are gone. @returns undefined for a replay.
+ * keys that opened it are gone. `misplaced`: the relay shows a commit out of order. That is told
+ * once: on the next connection, any entry is accepted in that place. PROTOCOL.md §4.7.
  */
-export function onEntry(connection: ConnectionState, sequence: number): ConnectionState | undefined {
+export function onEntry(connection: ConnectionState, sequence: number, place: CommitPlace | undefined): EntryArrival {
   const read = connection.read ?? 0;
-  if (sequence <= read || (connection.refetch === 'pending' && sequence !== read + 1)) return undefined;
-  return { ...connection, read: sequence, refetch: 'none' };
+  if (sequence <= read || (connection.refetch === 'pending' && sequence !== read + 1)) {
+    return { outcome: 'replayed', connection };
+  }
+  const progress = followCommits(sequence === read + 1 ? connection.progress : UNKNOWN_PROGRESS, place);
+  return progress === undefined
+    ? { outcome: 'misplaced', connection: { ...connection, progress: UNKNOWN_PROGRESS } }
+    : { outcome: 'new', connection: { ...connection, read: sequence, progress, refetch: 'none' } };
 }
 
 /** The log is fetched again from behind `read`; absent: from behind the last entry. */
 export function refetchLog(connection: ConnectionState, read = connection.read): ConnectionState {
-  return { ...connection, read, refetch: 'pending' };
+  const progress = read === connection.read ? connection.progress : UNKNOWN_PROGRESS;
+  return { ...connection, read, progress, refetch: 'pending' };
 }
 
 /** A snapshot is fetched: the pieces of the one before are void. */

@@ -2,6 +2,7 @@
 
 import { extendLog, startLog } from '@sotto/crypto/mls';
 import { BEFORE_BYTES, concatBytes, EPOCHS_BEFORE, isZero, LOG_HASH_BYTES } from '@sotto/protocol';
+import type { LogEntry } from '../../group/opened-entry.ts';
 import { LOG_HASHES_MAX } from '../../limits.ts';
 
 /**
@@ -74,10 +75,11 @@ const NO_LOG_HASH: Uint8Array = new Uint8Array(LOG_HASH_BYTES);
 
 // Entries
 
-export function appendEntry(log: LogState, sequence: number, body: Uint8Array): LogState {
-  const before = log.hashes.at(-1);
-  if (before === undefined) return log;
-  const hashes = [...log.hashes, extendLog({ hash: before, sequence, body })].slice(-LOG_HASHES_MAX);
+export function appendEntry(log: LogState, { sequence, body, place }: LogEntry): LogState {
+  const hash = log.hashes.at(-1);
+  if (hash === undefined) return log;
+  const operation = place === undefined ? 'entry' : 'committed';
+  const hashes = [...log.hashes, extendLog({ hash, sequence, operation, body })].slice(-LOG_HASHES_MAX);
   return { ...log, hashes, last: sequence };
 }
 
