@@ -172,7 +172,7 @@ export class MemberGroup {
   }
 
   /**
-   * The six words are the same for all, and others than `before`, as soon as the last commit has
+   * The eight words are the same for all, and others than `before`, as soon as the last commit has
    * reached everybody.
    */
   async allHaveOneCode(before?: string): Promise<string> {

@@ -117,7 +117,7 @@ test.each([1, 2, 3, 4])('an honest life of a room brings no warning and no gap (
     expect(member.told('error')).toEqual([]);
   }
   await untilSameEpoch(gathering.present);
-  expect(epochsWithTwoCodes(gathering.everybody)).toEqual([]);
+  expect(await epochsWithTwoCodes(gathering.everybody)).toEqual([]);
   process.stdout.write(
     `   seed ${seed}: ${gathering.everybody.length} came, epoch ${gathering.present[0]?.epoch ?? 0}\n`,
   );

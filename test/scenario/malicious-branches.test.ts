@@ -42,7 +42,7 @@ async function openTwoBranches() {
   await allSend([anna, carla, dora]);
   await allSend([ben, emil]);
   // The control of what the honest life of a room is judged by: keys that forked are found.
-  expect(epochsWithTwoCodes([...all, dora, emil])).not.toEqual([]);
+  expect(await epochsWithTwoCodes([...all, dora, emil])).not.toEqual([]);
   const rejoinTrunk = (names: readonly string[]): Promise<void> =>
     relay.lead(names, relay.trunk, { log: 'goes-on', cursor: next - 1 });
   return { anna, ben, carla, dora, emil, all, rejoinTrunk };

@@ -4,10 +4,10 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { Client, DialError } from '@sotto/client';
-import type { ByteStream, ClientEvent, ClientOptions } from '@sotto/client';
-import { nativeCrypto } from '@sotto/crypto/native';
+import type { ByteStream, ClientEvent, ClientOptions, RoomCode } from '@sotto/client';
 import type { Invite } from '@sotto/protocol';
 import { byteStreamOf } from '@sotto/tor';
+import { cryptoOfMembers } from './shared-codes.ts';
 
 export interface MemberOptions {
   readonly name: string;
@@ -31,19 +31,22 @@ const SHOWN_EVENTS = 25;
 /** The one place where a scenario makes a client. */
 function makeClient({ path, ...options }: MemberOptions, emit: (event: ClientEvent) => void): Client {
   const random = (length: number): Uint8Array => new Uint8Array(randomBytes(length));
-  return new Client({ ...options, dialFor: () => () => dial(path), random, crypto: nativeCrypto, emit });
+  return new Client({ ...options, dialFor: () => () => dial(path), random, crypto: cryptoOfMembers, emit });
 }
 
 export class ScenarioMember {
   readonly name: string;
   readonly client: Client;
   readonly events: ClientEvent[] = [];
+  /** The room code of each epoch, asked for as the epoch began. */
+  readonly codes: Promise<RoomCode | undefined>[] = [];
   #wake: (() => void)[] = [];
 
   constructor(options: MemberOptions) {
     this.name = options.name;
     this.client = makeClient(options, (event) => {
       this.events.push(event);
+      if (event.type === 'epoch') this.codes.push(this.client.roomCode());
       for (const wake of this.#wake.splice(0)) wake();
     });
   }

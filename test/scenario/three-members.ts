@@ -88,13 +88,18 @@ export async function untilSameEpoch(members: readonly ScenarioMember[]): Promis
 }
 
 /**
- * The epochs in which members had different keys, as the codes that they were told say: there are
- * none in a room whose log was never forked.
+ * The epochs in which members had different keys, as their room codes say: there are none in a room
+ * whose log was never forked.
  */
-export function epochsWithTwoCodes(members: readonly ScenarioMember[]): number[] {
-  const told = members.flatMap((member) => member.told('epoch'));
-  const codes = Map.groupBy(told, ({ epoch }) => epoch);
-  return [...codes].filter(([, of]) => new Set(of.map(({ code }) => code.join(' '))).size > 1).map(([epoch]) => epoch);
+export async function epochsWithTwoCodes(members: readonly ScenarioMember[]): Promise<number[]> {
+  const all = await Promise.all(members.flatMap((member) => member.codes));
+  const codes = Map.groupBy(
+    all.filter((code) => code !== undefined),
+    ({ epoch }) => epoch,
+  );
+  return [...codes]
+    .filter(([, of]) => new Set(of.map(({ words }) => words.join(' '))).size > 1)
+    .map(([epoch]) => epoch);
 }
 
 export function longText(letter: string): string {

@@ -4,11 +4,12 @@ import type { Clock } from '@sotto/machine';
 import { message } from '@sotto/messages';
 import { fingerprint } from '@sotto/crypto';
 import type { RandomSource } from '@sotto/crypto';
-import { safetyNumber } from '@sotto/crypto/mls';
+import { roomCode, safetyNumber } from '@sotto/crypto/mls';
 import type { GroupCrypto } from '@sotto/crypto/mls';
+import { equalBytes } from '@sotto/protocol';
 import type { Invite } from '@sotto/protocol';
 import type { Dial } from './connections.ts';
-import type { ClientEvent, ClientStatus, ListedMember } from './events.ts';
+import type { ClientEvent, ClientStatus, ListedMember, RoomCode } from './events.ts';
 import type { RosterMember } from './group/membership.ts';
 import { ACCESS_AFTER_MOVE_MS } from './limits.ts';
 import { ModeratorError } from './moderator.ts';
@@ -60,6 +61,8 @@ export class Client {
   readonly ended: Promise<void>;
   readonly #options: ClientOptions;
   readonly #runner: SessionRunner;
+  /** The code that was asked for last, and the epoch authenticator that it is of. */
+  #roomCode: { readonly of: Uint8Array; readonly words: Promise<readonly string[]> } | undefined;
   /** Cancels the timer that restores the access mode after a move. */
   #cancelAccess: () => void = () => undefined;
 
@@ -126,9 +129,19 @@ export class Client {
     return member === undefined ? undefined : { number: safetyNumber(this.#runner.access, member) };
   }
 
-  /** @returns six words, equal for all members of the present epoch; undefined outside. */
-  roomCode(): readonly string[] | undefined {
-    return this.#runner.session.membership.view?.roomCode;
+  /**
+   * Computes the room code of the epoch in which this is called, beside the key work: no frame
+   * waits for it. A later call in that epoch has the same answer.
+   *
+   * @returns undefined outside of the group
+   */
+  async roomCode(): Promise<RoomCode | undefined> {
+    const { view } = this.#runner.session.membership;
+    if (view === undefined) return undefined;
+    const { epoch, logStart } = view;
+    if (this.#roomCode === undefined || !equalBytes(this.#roomCode.of, logStart))
+      this.#roomCode = { of: logStart, words: roomCode(this.#options.crypto, logStart) };
+    return { epoch, words: await this.#roomCode.words };
   }
 
   /** @returns cover mode and its cost, epoch, connection and pace, as they are now. */
@@ -187,6 +200,7 @@ export class Client {
    * sees a member fall silent. No event follows, not even `closed`; key work under way is dropped.
    */
   panic(): void {
+    this.#roomCode = undefined;
     this.#runner.panic();
   }
 

@@ -28,6 +28,14 @@ export type StateName =
   | 'leaving'
   | 'closed';
 
+/** What members compare to see that they are in one group. PROTOCOL.md §5.12. */
+export interface RoomCode {
+  /** The code is that of this epoch. */
+  readonly epoch: number;
+  /** Eight words, equal for all members of the epoch. */
+  readonly words: readonly string[];
+}
+
 export interface StateEvent {
   readonly type: 'state';
   readonly state: StateName;
@@ -64,8 +72,8 @@ export type ClientEvent =
   | { readonly type: 'arrived' | 'left'; readonly member: Speaker }
   | { readonly type: 'removed'; readonly member: Speaker; readonly reason: RemovalReason }
   | { readonly type: 'gap'; readonly count: number; readonly from?: Speaker }
-  /** An epoch has begun; the six words are equal for all its members. */
-  | { readonly type: 'epoch'; readonly epoch: number; readonly code: readonly string[] }
+  /** An epoch has begun. */
+  | { readonly type: 'epoch'; readonly epoch: number }
   | { readonly type: 'warning'; readonly code: WarningCode; readonly message: string; readonly from?: Speaker }
   /** A joiner asks to be admitted. */
   | { readonly type: 'knock'; readonly member: Speaker }

@@ -8,7 +8,7 @@ export { DialError } from './connections.ts';
 export type { ByteStream, Dial } from './connections.ts';
 export { CLIENT_CODES, WARNING_CODES } from './errors.ts';
 export type { ClientCode, WarningCode } from './errors.ts';
-export type { ClientEvent, ClientStatus, ListedMember, Speaker, StateEvent, StateName } from './events.ts';
+export type { ClientEvent, ClientStatus, ListedMember, RoomCode, Speaker, StateEvent, StateName } from './events.ts';
 export { isJoinerInPlace } from './names/joiners.ts';
 export { areNamesAlike, beginsLikeAFingerprint } from './names/likeness.ts';
 export { DRAWN_AS_BLANK, DRAWN_AS_NOTHING, DRAWN_ON_BASE, showName } from './names/shown-name.ts';

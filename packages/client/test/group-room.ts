@@ -295,8 +295,14 @@ export async function openCommit(member: GroupMembership, bodies: readonly Uint8
 
 /** The parts of a view that must be equal for all members. */
 export function viewOf(member: GroupReader): unknown {
-  const { epoch, members, access, roomCode, rollCalled } = member.view;
-  return { epoch, access, roomCode, rollCalled, members: members.map(({ memberId }) => toHex(memberId)) };
+  const { epoch, members, access, logStart, rollCalled } = member.view;
+  return {
+    epoch,
+    access,
+    logStart: toHex(logStart),
+    rollCalled,
+    members: members.map(({ memberId }) => toHex(memberId)),
+  };
 }
 
 export const refusedRemoval = { kind: 'refused', by: 'other', code: 'policy-remove', sealedBy: 'member' };

@@ -27,8 +27,9 @@ import {
 } from '@sotto/fixtures/room';
 import type { RoomMember } from '@sotto/fixtures/room';
 
-function codesOf(seats: readonly RoomMember[]): Set<string | undefined> {
-  return new Set(seats.map((seat) => seat.client.roomCode()?.join(' ')));
+async function codesOf(seats: readonly RoomMember[]): Promise<Set<string>> {
+  const codes = await Promise.all(seats.map((seat) => seat.client.roomCode()));
+  return new Set(codes.map((code) => `${code?.epoch}: ${code?.words.join(' ')}`));
 }
 
 describe('a group', () => {
@@ -36,8 +37,8 @@ describe('a group', () => {
     const room = new Room();
     const seats = await joinMembers(room, 3);
     expect(new Set(seats.map(epochOf)).size).toBe(1);
-    expect(codesOf(seats).size).toBe(1);
-    expect(seats[0].client.roomCode()).toHaveLength(6);
+    expect((await codesOf(seats)).size).toBe(1);
+    expect((await seats[0].client.roomCode())?.words).toHaveLength(8);
     for (const seat of seats) expect(seat.client.members().map(({ name }) => name)).toHaveLength(3);
     await expectTalk(room, seats, 'hello');
   });
@@ -48,7 +49,7 @@ describe('a group', () => {
     for (const seat of seats) seat.client.start();
     await room.clock.advance(20_000);
     for (const seat of seats) expect(statesOf(seat)).toEqual(['joining', 'joined']);
-    expect(codesOf(seats).size).toBe(1);
+    expect((await codesOf(seats)).size).toBe(1);
     await expectTalk(room, seats, 'hello');
   });
 
@@ -206,7 +207,7 @@ describe('a member that was away', () => {
     expect(statesOf(ben).at(-1)).toBe('joined');
     expect(gapsOf(ben)).toHaveLength(1);
     expect(textsOf(anna)).toEqual(['kept for later']);
-    expect(codesOf([anna, ben, cleo]).size).toBe(1);
+    expect((await codesOf([anna, ben, cleo])).size).toBe(1);
     expect(anna.client.members()).toHaveLength(3);
     expect(told(anna, 'removed')).toEqual([]);
     await expectTalk(room, [anna, ben, cleo], 'again');

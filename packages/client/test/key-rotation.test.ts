@@ -68,7 +68,6 @@ class Model {
       rollCalled: false,
       access: 'open',
       order: 0,
-      roomCode: [],
       logStart: new Uint8Array(64),
     };
   }

@@ -17,7 +17,7 @@ export const LABELS = {
   safetyNumber: 'sotto/1 safety number',
   leave: 'sotto/1 leave',
   log: 'sotto/2 log',
-  roomCode: 'sotto/1 room code',
+  roomCode: 'sotto/2 room code',
 } as const;
 /** Rooms with cover traffic have a capability of their own. */
 export type Label = (typeof LABELS)[keyof typeof LABELS] | `${typeof LABELS.capability} ${Cover}`;

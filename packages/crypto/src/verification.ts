@@ -1,8 +1,7 @@
-// Values that people compare to verify each other: fingerprint, safety number, room code.
+// Values that people compare to verify each other: fingerprint and safety number.
 // PROTOCOL.md §5.6, §5.12.
 
 import { sha512 } from '@noble/hashes/sha2.js';
-import { wordlist } from '@scure/bip39/wordlists/english.js';
 import { concatBytes, toHex } from '@sotto/protocol';
 import { ascii, truncatedHash } from './key-schedule.ts';
 import { LABELS } from './labels.ts';
@@ -44,22 +43,4 @@ export type SafetyParty = Pick<GroupMember, 'memberId' | 'memberKey'>;
 function digits(hash: Uint8Array, offset: number): string {
   const number = hash.subarray(offset, offset + BYTES_PER_GROUP).reduce((value, byte) => value * 256 + byte, 0);
   return String(number % 10 ** DIGITS_PER_GROUP).padStart(DIGITS_PER_GROUP, '0');
-}
-
-/** Words of a room code. */
-export const ROOM_CODE_WORDS = 6;
-/** The list has 2,048 words. */
-const BITS_PER_WORD = 11n;
-
-/**
- * @returns six words of the English BIP 39 list, for the first 66 bits of SHA-512(label || epoch
- * authenticator). PROTOCOL.md §5.12.
- */
-export function roomCode(epochAuthenticator: Uint8Array): string[] {
-  const hash = sha512(concatBytes(ascii(LABELS.roomCode), epochAuthenticator));
-  const bits = hash.subarray(0, 9).reduce((value, byte) => (value << 8n) | BigInt(byte), 0n);
-  return Array.from({ length: ROOM_CODE_WORDS }, (_, index) => {
-    const shift = 72n - BITS_PER_WORD * BigInt(index + 1);
-    return wordlist[Number((bits >> shift) & ((1n << BITS_PER_WORD) - 1n))] ?? '';
-  });
 }

@@ -1,6 +1,9 @@
 // The published vectors hold for this package, and for Node's own primitives.
 
+import { scryptSync } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { nativeCrypto } from '@sotto/crypto/native';
+import { pureCrypto } from '@sotto/crypto/pure';
 import {
   concatBytes,
   decodeMove,
@@ -15,7 +18,7 @@ import type { LogOperation } from '@sotto/protocol';
 import { describe, expect, test } from 'vitest';
 import { makeCredential } from '../src/mls/context.ts';
 import { deriveEpochFrameKey } from '../src/mls/keys.ts';
-import { deriveGroupKeys, extendLog, startLog, verifyOrder } from '../src/mls/index.ts';
+import { deriveGroupKeys, extendLog, roomCode, startLog, verifyOrder } from '../src/mls/index.ts';
 import { deriveRoomKeys, fingerprint, openEnvelope, sealEnvelope, Secret, signCapability } from '../src/index.ts';
 import { nodeHkdf, nodePublicKey, nodeSign } from './node-keys.ts';
 
@@ -154,6 +157,22 @@ describe('vectors/log-hash.json', () => {
       return toHex(hash);
     });
     expect(hashes).toEqual(one.expect.hashes);
+  });
+});
+
+interface RoomCodeCase {
+  readonly name: string;
+  readonly epochAuthenticator: string;
+  readonly expect: { readonly code: string; readonly words: readonly string[] };
+}
+
+describe('vectors/room-code.json', () => {
+  test.each(casesOf('room-code') as readonly RoomCodeCase[])('matches our room code: $name', async (one) => {
+    const authenticator = hex(one.epochAuthenticator);
+    expect(await roomCode(nativeCrypto, authenticator)).toEqual(one.expect.words);
+    expect(await roomCode(pureCrypto, authenticator)).toEqual(one.expect.words);
+    const code = scryptSync(authenticator, 'sotto/2 room code', 11, { N: 16_384, r: 8, p: 1 });
+    expect(code.toString('hex')).toBe(one.expect.code);
   });
 });
 

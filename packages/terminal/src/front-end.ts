@@ -44,7 +44,7 @@ export type ShownEvent =
   /** The answers to `verify` (60 digits), `verified` and `code`. */
   | { readonly type: 'safety-number'; readonly member: Speaker; readonly number: string }
   | { readonly type: 'verified'; readonly member: Speaker }
-  | { readonly type: 'code'; readonly code: readonly string[] }
+  | { readonly type: 'code'; readonly epoch: number; readonly code: readonly string[] }
   /** The answer to `status`. null where it is not known. */
   | ({
       readonly type: 'status';

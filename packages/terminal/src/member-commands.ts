@@ -38,6 +38,7 @@ export type MemberCommandEffect =
   | { readonly type: 'show'; readonly event: ShownEvent }
   /** `onSafetyNumber` takes the answer. */
   | { readonly type: 'compute-number'; readonly member: Speaker }
+  /** The messenger takes the answer to `show-code`. */
   | { readonly type: 'show-code' | 'renew-circuit' }
   /** `unverified`: how many other members were not verified in this session. */
   | { readonly type: 'show-status'; readonly unverified: number }

@@ -1,7 +1,7 @@
 // Decides whether own texts may be sent, when the client leaves, and the exit code. Pure:
 // `messenger.ts` performs the effects.
 
-import type { ClientEvent, ListedMember, Speaker } from '@sotto/client';
+import type { ClientEvent, ListedMember, RoomCode, Speaker } from '@sotto/client';
 import type { Step as MachineStep } from '@sotto/machine';
 import {
   onMemberCommand,
@@ -17,7 +17,7 @@ import type { ExitCode } from './exit-codes.ts';
 import type { Command, ShownEvent } from './front-end.ts';
 import { DRAIN_LIMIT_MS, MODERATOR_EVICTION_MS, PENDING_TEXTS_MAX } from './limits.ts';
 
-/** `draining`: the input has ended, and own texts still wait for the relay. */
+/** `draining`: the input has ended, and own texts or answers are still awaited. */
 type Phase = 'open' | 'draining' | 'leaving' | 'over';
 
 interface OwnText {
@@ -33,6 +33,8 @@ export interface MessengerState {
   readonly pending: ReadonlyMap<string, OwnText>;
   readonly count: number;
   readonly memberCommands: MemberCommandState;
+  /** Room codes that the client computes. */
+  readonly awaitedCodes: number;
   /** The room goes on at another onion, which has not been joined yet. */
   readonly awaitsNewRoom: boolean;
   readonly exitCode: ExitCode;
@@ -43,6 +45,8 @@ export type MessengerEvent =
   | { readonly type: 'command'; readonly command: Command; readonly members: readonly ListedMember[] }
   /** The answer to `compute-number`. */
   | { readonly type: 'numbered'; readonly member: Speaker; readonly number: string | undefined }
+  /** The answer to `show-code`: undefined outside of the room. */
+  | { readonly type: 'code-computed'; readonly code: RoomCode | undefined }
   /** `exitCode`: the exit code if nothing else fails; 0 if all of the input could be read. */
   | { readonly type: 'input-ended'; readonly exitCode?: ExitCode }
   | { readonly type: 'client-event'; readonly event: ClientEvent }
@@ -72,6 +76,7 @@ export const NEW_MESSENGER: MessengerState = {
   pending: new Map(),
   count: 0,
   memberCommands: NEW_MEMBER_COMMANDS,
+  awaitedCodes: 0,
   awaitsNewRoom: false,
   exitCode: EXIT_CODES.left,
 };
@@ -86,6 +91,8 @@ export function stepMessenger(state: MessengerState, event: MessengerEvent): Ste
       const { state: memberCommands, effects } = onSafetyNumber(state.memberCommands, event.member, event.number);
       return { state: { ...state, memberCommands }, effects };
     }
+    case 'code-computed':
+      return onCodeComputed(state, event.code);
     case 'input-ended':
       if (state.phase !== 'open') return { state, effects: [] };
       return drain({ ...state, phase: 'draining', exitCode: event.exitCode ?? state.exitCode });
@@ -115,9 +122,16 @@ function onCommand(state: MessengerState, command: Command, members: readonly Li
       return sendText(state, command);
     default: {
       const { state: memberCommands, effects } = onMemberCommand(state.memberCommands, command, members);
-      return { state: { ...state, memberCommands }, effects };
+      const asked = effects.filter(({ type }) => type === 'show-code').length;
+      return { state: { ...state, memberCommands, awaitedCodes: state.awaitedCodes + asked }, effects };
     }
   }
+}
+
+function onCodeComputed(state: MessengerState, code: RoomCode | undefined): Step {
+  const event: ShownEvent =
+    code === undefined ? refusal('code-absent') : { type: 'code', epoch: code.epoch, code: code.words };
+  return showAndContinue({ ...state, awaitedCodes: state.awaitedCodes - 1 }, { type: 'show', event });
 }
 
 /** The input is held before the client is asked: the answer may release it at once. */
@@ -190,8 +204,8 @@ function showAndContinue(state: MessengerState, show: MessengerEffect): Step {
   return { state, effects: [show] };
 }
 
-function isSettled({ pending, memberCommands }: MessengerState): boolean {
-  return pending.size === 0 && memberCommands.pendingActions.size === 0;
+function isSettled({ pending, memberCommands, awaitedCodes }: MessengerState): boolean {
+  return pending.size === 0 && memberCommands.pendingActions.size === 0 && awaitedCodes === 0;
 }
 
 function onJoined(state: MessengerState, event: ClientEvent & { type: 'state' }): Step {

@@ -6,7 +6,7 @@ import type { Invite } from '@sotto/protocol';
 import type { NetworkKind } from '@sotto/tor';
 import { NEW_MESSENGER, stepMessenger } from './messenger-machine.ts';
 import type { MessengerState, MessengerEffect, MessengerEvent } from './messenger-machine.ts';
-import { NEW_MEMBER_COMMANDS, refusal } from './member-commands.ts';
+import { NEW_MEMBER_COMMANDS } from './member-commands.ts';
 import { Dialers } from './dialers.ts';
 import { exitCodeOfInput } from './exit-codes.ts';
 import type { ExitCode } from './exit-codes.ts';
@@ -134,11 +134,9 @@ export class Messenger {
         this.#step({ type: 'numbered', member: effect.member, number });
         return;
       }
-      case 'show-code': {
-        const code = this.#client.roomCode();
-        this.#show(code === undefined ? refusal('code-absent') : { type: 'code', code });
+      case 'show-code':
+        void this.#client.roomCode().then((code) => this.#step({ type: 'code-computed', code }));
         return;
-      }
       case 'show-status':
         void this.#showStatus(effect.unverified);
         return;

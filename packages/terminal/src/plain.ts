@@ -54,7 +54,6 @@ export class PlainFrontEnd implements FrontEnd {
   #lastNotice = '';
   #link: 'first' | 'joined' | 'lost' | 'moving' = 'first';
   #access: AccessMode = 'open';
-  #epoch: { readonly epoch: number; readonly code: string } | undefined;
   #hasShownWaiting = false;
   #hasShownNetwork = false;
   /** The last stranger whose knock was not shown. */
@@ -102,10 +101,7 @@ export class PlainFrontEnd implements FrontEnd {
         this.#note(safeMessage('screen.verified', { member: this.#label(event.member) }));
         return;
       case 'code':
-        this.#showCode(event.code);
-        return;
-      case 'epoch':
-        this.#epoch = { epoch: event.epoch, code: event.code.join(' ') };
+        this.#noteAll(describeCode(event));
         return;
       case 'status':
         this.#noteAll(describeStatus(event));
@@ -155,6 +151,7 @@ export class PlainFrontEnd implements FrontEnd {
         return;
       case 'members':
       case 'delivered':
+      case 'epoch':
         // Each member that comes or goes has a line already; receipts would double the lines.
         return;
     }
@@ -252,11 +249,6 @@ export class PlainFrontEnd implements FrontEnd {
     const isTold = this.#leftThemselves.delete(member.fingerprint) && reason === 'left';
     const isSelf = member.fingerprint === here.self.fingerprint;
     if (!isTold) this.#note(describeRemoval(member, reason, isSelf, this.#label));
-  }
-
-  #showCode(code: readonly string[]): void {
-    const isCurrent = this.#epoch?.code === code.join(' ');
-    this.#noteAll(describeCode(code, isCurrent ? this.#epoch?.epoch : undefined));
   }
 
   /**

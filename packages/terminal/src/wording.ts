@@ -20,6 +20,8 @@ const BLANK = safely` `;
 const NEWLINE = '\n';
 const NUMBER_GROUP = /[0-9]{5}/g;
 const GROUPS_PER_ROW = 4;
+/** Four of the longest words fit a row of 40 columns behind the gutter. */
+const WORDS_PER_ROW = 4;
 /** One warning names at most so many members. */
 const NAMESAKES_SHOWN_MAX = 4;
 
@@ -82,16 +84,19 @@ function identify(speaker: Speaker, label: Label): { readonly member: SafeText; 
 
 export function describeNumber(member: Speaker, number: string, label: Label): readonly SafeText[] {
   const groups = (safeDigits(number).match(NUMBER_GROUP) ?? []) as SafeText[];
-  const rows = Array.from({ length: Math.ceil(groups.length / GROUPS_PER_ROW) }, (_, row) =>
-    joinSafe(groups.slice(row * GROUPS_PER_ROW, (row + 1) * GROUPS_PER_ROW), BLANK),
-  );
   return [
     safeMessage('screen.safety-number', identify(member, label)),
-    ...rows.map((digits) => safeMessage('screen.safety-digits', { digits })),
+    ...inRows(groups, GROUPS_PER_ROW).map((digits) => safeMessage('screen.safety-digits', { digits })),
     safeMessage('screen.safety-compare'),
     safeMessage('screen.safety-equal', { mark: markOf(member, label) }),
     safeMessage('screen.safety-differs'),
   ];
+}
+
+function inRows(pieces: readonly SafeText[], perRow: number): SafeText[] {
+  return Array.from({ length: Math.ceil(pieces.length / perRow) }, (_, row) =>
+    joinSafe(pieces.slice(row * perRow, (row + 1) * perRow), BLANK),
+  );
 }
 
 /** The digits to type for a member: enough that they mean no other member. */
@@ -99,10 +104,10 @@ function markOf(member: Speaker, label: Label): SafeText {
   return label(member).slice(safeName(member.name).length + 1) as SafeText;
 }
 
-export function describeCode(code: readonly string[], epoch: number | undefined): readonly SafeText[] {
-  const words = joinSafe(code.map(safeLine), BLANK);
+export function describeCode({ epoch, code }: Extract<ShownEvent, { type: 'code' }>): readonly SafeText[] {
   return [
-    epoch === undefined ? safeMessage('screen.code', { words }) : safeMessage('screen.code-epoch', { words, epoch }),
+    safeMessage('screen.code', { epoch }),
+    ...inRows(code.map(safeLine), WORDS_PER_ROW).map((words) => safeMessage('screen.code-words', { words })),
     safeMessage('screen.code-compare'),
     safeMessage('screen.code-differs'),
   ];

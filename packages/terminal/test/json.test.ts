@@ -71,7 +71,7 @@ describe('the JSON events about other members', () => {
     ],
     ['a knock', { type: 'knock', member: ALICE, waiting: 3, again: true }, { type: 'knock', member: ALICE }],
     ['access', { type: 'access', mode: 'locked' }, { type: 'access', mode: 'locked' }],
-    ['an epoch', { type: 'epoch', epoch: 7, code: ['a', 'b'] }, { type: 'epoch', epoch: 7, code: ['a', 'b'] }],
+    ['an epoch', { type: 'epoch', epoch: 7 }, { type: 'epoch', epoch: 7 }],
     [
       'a removal',
       { type: 'removed', member: ALICE, reason: 'silent' },
@@ -90,7 +90,7 @@ describe('the JSON events about other members', () => {
       { type: 'safety-number', member: ALICE, number: '1'.repeat(60) },
     ],
     ['a mark', { type: 'verified', member: ALICE }, { type: 'verified', member: ALICE }],
-    ['a room code', { type: 'code', code: ['a', 'b'] }, { type: 'code', code: ['a', 'b'] }],
+    ['a room code', { type: 'code', epoch: 7, code: ['a', 'b'] }, { type: 'code', epoch: 7, code: ['a', 'b'] }],
     [
       'a refusal',
       { type: 'member-refused', code: 'member-absent', member: ALICE.fingerprint, candidates: [ALICE] },
@@ -371,6 +371,16 @@ describe("the end of a program's input", () => {
     program.stdin.end();
     expect(await program.ended).toBe(0);
     expect(linesOf(program).at(-1)).toMatchObject({ type: 'state', state: 'closed' });
+  });
+
+  test('waits for a room code that was asked for', async () => {
+    const program = await join('anna', new MemoryRelay());
+    send(program, { cmd: 'code' });
+    program.stdin.end();
+    expect(await program.ended).toBe(0);
+    const [code, ...others] = linesOf(program).filter((line) => line.type === 'code');
+    expect(others).toEqual([]);
+    expect(code?.['code']).toHaveLength(8);
   });
 
   test('reports each unacknowledged text by its reference, with an exit code that is not 0', async () => {

@@ -54,6 +54,21 @@ describe('the end of the input', () => {
     expect(effects.slice(2)).toEqual([['set-drain-timer'], ['show', 'hold-input', 'leave']]);
   });
 
+  test('waits for a room code that is computed, then leaves', () => {
+    const ask: MessengerEvent = { type: 'command', command: { type: 'code' }, members: [] };
+    const code: MessengerEvent = { type: 'code-computed', code: { epoch: 7, words: ['abandon'] } };
+    const { effects } = play([JOINED, ask, ask, { type: 'input-ended' }, code, code]);
+    expect(effects.slice(1)).toEqual([
+      ['show-code'],
+      ['show-code'],
+      ['set-drain-timer'],
+      ['show'],
+      ['show', 'hold-input', 'leave'],
+    ]);
+    // Control: once it is there, nothing is awaited.
+    expect(play([JOINED, ask, code, { type: 'input-ended' }]).effects.at(-1)).toEqual(['hold-input', 'leave']);
+  });
+
   test('leaves after a text that was refused, too', () => {
     const refused: MessengerEvent = {
       type: 'client-event',

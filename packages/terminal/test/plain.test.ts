@@ -205,8 +205,12 @@ describe('the plain screen, about other members', () => {
     notify({ type: 'arrived', member: BOB });
     notify({ type: 'safety-number', member: BOB, number: NUMBER });
     notify({ type: 'verified', member: BOB });
-    notify({ type: 'epoch', epoch: 12, code: ['abandon', 'ability', 'able', 'about', 'above', 'absent'] });
-    notify({ type: 'code', code: ['abandon', 'ability', 'able', 'about', 'above', 'absent'] });
+    notify({ type: 'epoch', epoch: 12 });
+    notify({
+      type: 'code',
+      epoch: 12,
+      code: ['abandon', 'ability', 'able', 'about', 'above', 'absent', 'absorb', 'abstract'],
+    });
     notify({ type: 'left', member: BOB });
     notify({ type: 'removed', member: BOB, reason: 'left' });
     notify({ type: 'removed', member: ALICE, reason: 'silent' });
@@ -240,8 +244,10 @@ describe('the plain screen, about other members', () => {
         "¶-- if all 60 digits are equal, you have the real keys of each other: type /verified 1234",
         "¶-- if any digit differs, this is not the member that it claims to be: send nothing that matters, and tell the host",
         "¶-- bob·1234 is verified, until you leave",
-        "¶-- room code (epoch 12): abandon ability able about above absent",
-        "¶-- all members have these six words until the keys change: compare them over another channel, at the same moment",
+        "¶-- room code (epoch 12):",
+        "¶-- abandon ability able about",
+        "¶-- above absent absorb abstract",
+        "¶-- all members have these eight words until the keys change: compare them over another channel, at the same moment",
         "¶-- if they differ, the relay has forked the room: leave, and ask the host for a new room",
         "¶-- bob·1234 has left",
         "¶-- alice·4f2c was removed: nothing was heard from it any more",
@@ -322,11 +328,24 @@ describe('the plain screen, about other members', () => {
     expect(rows()).toEqual(['¶-- the host has removed you']);
   });
 
-  test('shows the room code of a past epoch without a number', () => {
+  test('shows the room code with its own epoch, whatever epoch has begun meanwhile', () => {
     const { notify, rows } = screenOf();
-    notify({ type: 'epoch', epoch: 12, code: ['abandon'] });
-    notify({ type: 'code', code: ['ability'] });
-    expect(rows()[0]).toBe('¶-- room code: ability');
+    notify({ type: 'epoch', epoch: 13 });
+    notify({ type: 'code', epoch: 12, code: ['ability'] });
+    expect(rows().slice(0, 2)).toEqual(['¶-- room code (epoch 12):', '¶-- ability']);
+  });
+
+  test.each([40, 80, undefined])('shows the longest room code in two rows of whole words in %s columns', (columns) => {
+    const { notify, rows } = screenOf(columns);
+    // No word of the list is longer than these.
+    const code = ['abstract', 'accident', 'announce', 'attitude', 'autumnal', 'business', 'campaign', 'category'];
+    notify({ type: 'code', epoch: 1_234, code });
+    expect(rows().slice(0, 3)).toEqual([
+      '¶-- room code (epoch 1234):',
+      '¶-- abstract accident announce attitude',
+      '¶-- autumnal business campaign category',
+    ]);
+    expect(Math.max(...rows().map(columnsOf))).toBeLessThan(columns ?? Infinity);
   });
 });
 

@@ -124,9 +124,8 @@ const OTHER_FORMS: readonly ShownEvent[] = [
   ...(['left', 'silent', 'evicted'] as const).map((reason) => ({ type: 'removed', reason, member: SELF }) as const),
   { type: 'removed', reason: 'left', member: { ...MEMBER, fingerprint: '7777000000000000' } },
   { type: 'safety-number', member: MEMBER, number: '1'.repeat(60) },
-  { type: 'epoch', epoch: 3, code: [TEXT] },
-  { type: 'code', code: [TEXT] },
-  { type: 'code', code: ['李'] },
+  { type: 'epoch', epoch: 3 },
+  { type: 'code', epoch: 3, code: [TEXT] },
   {
     type: 'warning',
     code: 'name-taken',

@@ -63,7 +63,7 @@ async function numberOn(program: Program): Promise<string> {
 async function codeOn(program: Program): Promise<string> {
   const before = program.out.text.length;
   program.stdin.write('/code\n');
-  const code = /-- room code \(epoch [0-9]+\): (?<words>(?:[a-z]+ ?){6})\n/;
+  const code = /^¶-- room code \(epoch [0-9]+\):\n(?<words>(?:¶-- (?:[a-z]+ ){3}[a-z]+\n){2})/m;
   await program.out.until((text) => code.test(text.slice(before)));
   return code.exec(program.out.text.slice(before))?.groups?.['words'] ?? '';
 }
@@ -146,7 +146,8 @@ describe('two members', () => {
       member: { name: 'anna', fingerprint: member },
       number: expect.stringMatching(/^[0-9]{60}$/) as string,
     });
-    expect(find('code')?.['code']).toHaveLength(6);
+    expect(find('code')?.['code']).toHaveLength(8);
+    expect(bot.out.text).toContain(`{"type":"epoch","epoch":${String(find('code')?.['epoch'])}}`);
     bot.stdin.write(`${JSON.stringify({ cmd: 'verified', member })}\n{"cmd":"members"}\n`);
     await bot.out.until(() => JSON.stringify(find('members') ?? {}).includes('"verified":true'));
     anna.stdin.write('/verify bot\n');

@@ -1,6 +1,5 @@
 // A member's view of its group at one moment: the members, the leavers, the silent ones.
 
-import { roomCode } from '@sotto/crypto/mls';
 import type { Group, GroupMember } from '@sotto/crypto/mls';
 import { equalBytes } from '@sotto/protocol';
 import type { AccessMode, LeaveProof } from '@sotto/protocol';
@@ -34,9 +33,7 @@ export interface GroupView {
   readonly access: AccessMode;
   /** The number of the access order that holds; 0 in a room that was never ordered anything. */
   readonly order: number;
-  /** Six words, equal for all members of this epoch. */
-  readonly roomCode: readonly string[];
-  /** The epoch authenticator, 32 or 64 bytes: what `startLog` takes. */
+  /** The epoch authenticator, 32 or 64 bytes: what `startLog` and the room code take. */
   readonly logStart: Uint8Array;
 }
 
@@ -70,7 +67,6 @@ export function createView(parts: ViewParts): GroupView {
     rollCalled: rollCall !== undefined,
     access,
     order,
-    roomCode: roomCode(logStart),
     logStart,
   };
 }

@@ -222,7 +222,7 @@ function enterByWelcome(session: Session, last: number, view: GroupView | undefi
     rotation: restartRotation(session.rotation, context.now),
   };
   next = enterRoom(onGroupChanged(next, view, context), context);
-  emit(context, { type: 'epoch', epoch: view.epoch, code: view.roomCode });
+  emit(context, { type: 'epoch', epoch: view.epoch });
   // An Add has renewed no more than this member's own leaf.
   setTimer(context, 'rotate', Math.round(context.chance() * ROTATE_SOON_MS));
   return next;
@@ -255,7 +255,7 @@ export function onEpoch(
     rotation: noteEpoch(session.rotation, opened, context.now),
   };
   const next = onGroupChanged(changed, view, context);
-  emit(context, { type: 'epoch', epoch: view.epoch, code: view.roomCode });
+  emit(context, { type: 'epoch', epoch: view.epoch });
   if (opened.by === 'other') return next;
   if (next.membership.phase === 'inside') setRotationTimer(next, context);
   return next.membership.phase === 'inside' ? next : enterRoom(next, context);

@@ -29,6 +29,6 @@ export {
   GROUP_SKIPPED_MESSAGES_MAX,
   GROUP_WELCOME_BYTES_MAX,
 } from '../limits.ts';
-export { ROOM_CODE_WORDS, roomCode } from '../verification.ts';
+export { ROOM_CODE_WORDS, roomCode } from '../room-code.ts';
 export { safetyNumber } from '../verification.ts';
 export type { SafetyParty } from '../verification.ts';

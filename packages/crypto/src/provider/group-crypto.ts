@@ -33,13 +33,40 @@ const SUITE_NAMES: Readonly<Record<GroupSuite, CiphersuiteName>> = {
 };
 const PUBLIC_KEY_BYTES: Readonly<Record<GroupSuite, number>> = { 'x-wing': 1216, x25519: 32 };
 
-const providers = new WeakMap<GroupCrypto, CryptoProvider>();
+/** What scrypt takes. Its cost is the same everywhere: `SCRYPT_COST`. */
+export interface ScryptInput {
+  readonly password: Uint8Array;
+  readonly salt: Uint8Array;
+  /** Bytes of the result. */
+  readonly length: number;
+}
 
-/** @returns a handle for `provider`, so that the library's type stays inside this package. */
-export function registerCrypto(name: GroupCrypto['name'], provider: CryptoProvider): GroupCrypto {
+/** scrypt (RFC 7914) with `SCRYPT_COST`. It leaves the caller's thread free, as far as it can. */
+export type Scrypt = (input: ScryptInput) => Promise<Uint8Array>;
+
+/** N, r and p of RFC 7914: 2^15 times BlockMix, and 16 MiB. */
+export const SCRYPT_COST = { N: 2 ** 14, r: 8, p: 1 } as const;
+
+/** What an entry of this package brings: the library's provider, and what that has not. */
+export interface Primitives {
+  readonly provider: CryptoProvider;
+  readonly scrypt: Scrypt;
+}
+
+const registered = new WeakMap<GroupCrypto, Primitives>();
+
+/** @returns a handle for the primitives, so that the library's type stays inside this package. */
+export function registerCrypto(name: GroupCrypto['name'], primitives: Primitives): GroupCrypto {
   const handle: GroupCrypto = Object.freeze({ name });
-  providers.set(handle, provider);
+  registered.set(handle, primitives);
   return handle;
+}
+
+/** @throws TypeError if `registerCrypto` has not made `crypto`. */
+export function primitivesOf(crypto: GroupCrypto): Primitives {
+  const primitives = registered.get(crypto);
+  if (primitives === undefined) throw new TypeError('primitives that nobody registered');
+  return primitives;
 }
 
 /** @returns the name, number and key size of a suite. */
@@ -50,7 +77,5 @@ export function describeSuite(suite: GroupSuite): SuiteDescription {
 
 /** @throws TypeError if `registerCrypto` has not made `crypto`. */
 export async function openSuite(crypto: GroupCrypto, suite: GroupSuite): Promise<CiphersuiteImpl> {
-  const provider = providers.get(crypto);
-  if (provider === undefined) throw new TypeError('primitives that nobody registered');
-  return provider.getCiphersuiteImpl(getCiphersuiteFromName(SUITE_NAMES[suite]));
+  return primitivesOf(crypto).provider.getCiphersuiteImpl(getCiphersuiteFromName(SUITE_NAMES[suite]));
 }

@@ -1,11 +1,11 @@
 // `@sotto/crypto/native`, for Node only: the primitives of the group engine on node:crypto. A
 // browser uses `@sotto/crypto/pure`.
 
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { createHash, scrypt, timingSafeEqual } from 'node:crypto';
 import type { Ciphersuite, CiphersuiteImpl, CryptoProvider } from 'ts-mls';
 import { MlsError } from 'ts-mls/mlsError.js';
-import { registerCrypto } from './group-crypto.ts';
-import type { GroupCrypto } from './group-crypto.ts';
+import { registerCrypto, SCRYPT_COST } from './group-crypto.ts';
+import type { GroupCrypto, ScryptInput } from './group-crypto.ts';
 import { AEAD_KEY_BYTES, AEAD_NONCE_BYTES, makeHpke, openAead, sealAead } from './native-hpke.ts';
 import { randomBytes, hmac, makeKdf, copyBytes, copyAndZero } from './native-hkdf.ts';
 import type { NativeHash } from './native-hkdf.ts';
@@ -125,8 +125,18 @@ const provider: CryptoProvider = {
   getCiphersuiteImpl: (suite) => Promise.resolve(makeSuite(suite)),
 };
 
+/** Node does it in a thread of its pool: no frame waits for it, and no slot comes late. */
+function nativeScrypt({ password, salt, length }: ScryptInput): Promise<Uint8Array> {
+  return new Promise((resolve, reject) => {
+    scrypt(password, salt, length, SCRYPT_COST, (error, derived) => {
+      if (error === null) resolve(copyBytes(derived));
+      else reject(error);
+    });
+  });
+}
+
 /**
- * Primitives on node:crypto: X25519, ML-KEM-768, Ed25519, ChaCha20-Poly1305 and HKDF natively. Byte
- * for byte the same as `pureCrypto`; see `GroupCrypto`.
+ * Primitives on node:crypto: X25519, ML-KEM-768, Ed25519, ChaCha20-Poly1305, HKDF and scrypt
+ * natively. Byte for byte the same as `pureCrypto`; see `GroupCrypto`.
  */
-export const nativeCrypto: GroupCrypto = registerCrypto('native', provider);
+export const nativeCrypto: GroupCrypto = registerCrypto('native', { provider, scrypt: nativeScrypt });

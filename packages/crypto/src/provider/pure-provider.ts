@@ -3,13 +3,14 @@
 
 import { ed25519 } from '@noble/curves/ed25519.js';
 import { expand, extract } from '@noble/hashes/hkdf.js';
+import { scryptAsync } from '@noble/hashes/scrypt.js';
 import { sha256, sha512 } from '@noble/hashes/sha2.js';
 import { concatBytes } from '@sotto/protocol';
 import type { CiphersuiteImpl, CryptoProvider } from 'ts-mls';
 import { nobleCryptoProvider } from 'ts-mls/crypto/implementation/noble/provider.js';
 import { isStrictEd25519Key, littleEndianBytes } from '../ed25519-keys.ts';
 import type { SignedMessage } from '../ed25519-keys.ts';
-import { registerCrypto } from './group-crypto.ts';
+import { registerCrypto, SCRYPT_COST } from './group-crypto.ts';
 import type { GroupCrypto } from './group-crypto.ts';
 
 const SIGNATURE_BYTES = 64;
@@ -66,4 +67,8 @@ const provider: CryptoProvider = {
 };
 
 /** Primitives in plain JavaScript, byte for byte the same as `nativeCrypto`; see `GroupCrypto`. */
-export const pureCrypto: GroupCrypto = registerCrypto('pure', provider);
+export const pureCrypto: GroupCrypto = registerCrypto('pure', {
+  provider,
+  /** It gives way to other work every 10 ms. */
+  scrypt: ({ password, salt, length }) => scryptAsync(password, salt, { ...SCRYPT_COST, dkLen: length }),
+});

@@ -8,7 +8,7 @@ members (MEMBER is a name, or the first four or more digits of a fingerprint)
   /members, /who      lists members, their fingerprints, and those you have verified
   /verify MEMBER      shows the safety number, to compare over another channel
   /verified MEMBER    marks the member as verified until you leave
-  /code               shows six words; if they differ, the relay has forked the room
+  /code               shows eight words; if they differ, the relay has forked the room
   /circuit            moves to another circuit through Tor now, without a break
   /status             shows how the room hides you, and what an observer could see now
   /admit MEMBER       admits someone who knocked
@@ -79,10 +79,10 @@ leave
   'screen.safety-equal': 'if all 60 digits are equal, you have the real keys of each other: type /verified {mark}',
   'screen.safety-differs':
     'if any digit differs, this is not the member that it claims to be: send nothing that matters, and tell the host',
-  'screen.code': 'room code: {words}',
-  'screen.code-epoch': 'room code (epoch {epoch}): {words}',
+  'screen.code': 'room code (epoch {epoch}):',
+  'screen.code-words': '{words}',
   'screen.code-compare':
-    'all members have these six words until the keys change: compare them over another channel, at the same moment',
+    'all members have these eight words until the keys change: compare them over another channel, at the same moment',
   'screen.code-differs': 'if they differ, the relay has forked the room: leave, and ask the host for a new room',
   // Commands
   'screen.unknown-command': 'no such command: /help lists them. To send it as a text, begin with two slashes.',
