@@ -1,4 +1,4 @@
-import { proveLeave } from '@sotto/crypto/mls';
+import { memberIdOf, proveLeave } from '@sotto/crypto/mls';
 import { describe, expect, test } from 'vitest';
 import {
   GroupLog,
@@ -77,7 +77,7 @@ describe('an eviction', () => {
       rogue.envelopes.open(body ?? new Uint8Array(0), key).sealedBy;
     await anna.send('while it is in the group');
     expect(read(log.entries.at(-1))).toBe('member');
-    await anna.order(log.moderator.evict(rogue.identity.memberId));
+    await anna.order(log.moderator.evict(memberIdOf(rogue.identity.memberKey)));
     await readAll(members);
     await ben.send('when it is out');
     expect(read(log.entries.at(-1))).toBe('nobody');
@@ -102,17 +102,14 @@ describe('an eviction', () => {
 });
 
 describe('a removed member', () => {
-  test.each(['silent', 'evicted'] as const)('as %s rejoins as itself, like a new member', async (reason) => {
-    const { log, members, person } = await inhabited(70, ['anna', 'ben', 'carla']);
+  test('as silent rejoins as itself, under its key and id', async () => {
+    const { members, person } = await inhabited(70, ['anna', 'ben', 'carla']);
     const [anna, ben] = [person('anna'), person('ben')];
     const { memberId } = ben.membership;
-    if (reason === 'evicted') await anna.order(log.moderator.evict(memberId));
-    else {
-      await anna.callRoll();
-      await person('carla').publish(() => ({ type: 'receipt' }));
-      await readAll(without(members, ben));
-      await anna.removeSilent();
-    }
+    await anna.callRoll();
+    await person('carla').publish(() => ({ type: 'receipt' }));
+    await readAll(without(members, ben));
+    await anna.removeSilent();
     await readAll(members);
     expect(ben.membership.view).toBeUndefined();
     await ben.join(true);
@@ -122,6 +119,33 @@ describe('a removed member', () => {
     await anna.send('back again');
     await readAll(members);
     expect(ben.heard).toEqual(['back again']);
+  });
+
+  test('as evicted is not removed by the old order under a new key; control: under the old key it is', async () => {
+    const { log, members, person, rogue } = await withRogue(72, ['anna', 'ben']);
+    const [anna, ben] = [person('anna'), person('ben')];
+    const order = log.moderator.evict(ben.membership.memberId);
+    await anna.order(order);
+    await readAll(members);
+    expect(ben.news).toEqual({ kind: 'removed', reason: 'evicted' });
+    const again = await log.member('ben');
+    await again.join();
+    await anna.read();
+    await rogue.follow();
+    await rogue.remove([again.membership.memberId], { orders: [order] });
+    await readAll([anna, again]);
+    for (const member of [anna, again]) expect(member.news).toEqual(refusedRemoval);
+    expectOneView([anna, again]);
+    // Control. The rogue is alone in the epoch of its refused commit, so it resyncs.
+    await anna.putSnapshot(anna.membership.republishSnapshot());
+    await rogue.join(true);
+    await anna.read();
+    await ben.join(true);
+    await anna.read();
+    await rogue.follow();
+    await rogue.remove([ben.membership.memberId], { orders: [order] });
+    await anna.read();
+    expect(removals(anna).at(-1)).toEqual([idOf(ben.membership), 'evicted']);
   });
 
   test('rejoins by a knock in knock mode', async () => {
@@ -145,6 +169,63 @@ describe('a removed member', () => {
 });
 
 describe('a leave proof', () => {
+  test('does not remove a member that came back under a new key since', async () => {
+    const { log, members, person, rogue } = await withRogue(90, ['anna', 'ben']);
+    const [anna, ben] = [person('anna'), person('ben')];
+    await ben.leave();
+    await readAll(members);
+    await anna.rotate();
+    await readAll(members);
+    await rogue.follow();
+    const old = rogue.proofs;
+    expect(old.map(idOf)).toEqual([idOf(ben.membership)]);
+    const again = await log.member('ben');
+    await again.join();
+    await anna.read();
+    await rogue.follow();
+    await rogue.remove([again.membership.memberId], { leaves: old });
+    await readAll([anna, again]);
+    for (const member of [anna, again]) expect(member.news).toEqual(refusedRemoval);
+    expectOneView([anna, again]);
+    expect(anna.view.leavers).toEqual([]);
+  });
+
+  test('control: a member that came back under the key of its goodbye is removed by the old proof', async () => {
+    const { members, person, rogue } = await withRogue(91, ['anna', 'ben']);
+    const [anna, ben] = [person('anna'), person('ben')];
+    await ben.leave();
+    await readAll(members);
+    await anna.rotate();
+    await readAll(members);
+    await ben.join(true);
+    await anna.read();
+    await rogue.follow();
+    await rogue.remove([ben.membership.memberId], { leaves: rogue.proofs });
+    await anna.read();
+    const left = [idOf(ben.membership), 'left'];
+    expect(removals(anna).slice(-2)).toEqual([left, left]);
+  });
+
+  test('does not remove a member from the room to which its room has moved', async () => {
+    const before = await inhabited(92, ['anna', 'ben']);
+    const ben = before.person('ben').membership;
+    const { log, members, person, rogue } = await withRogue(93, ['anna']);
+    const follower = await log.member('ben', ben.identity);
+    await follower.join();
+    await readAll(members);
+    await rogue.follow();
+    expect(idOf(follower.membership)).toBe(idOf(ben));
+    const leaves = [proveLeave(ben.identity, before.log.roomId)];
+    await rogue.remove([follower.membership.memberId], { leaves });
+    await readAll([...members, follower]);
+    for (const member of [person('anna'), follower]) expect(member.news).toEqual(refusedRemoval);
+    // Control: a proof for this room removes it.
+    await follower.leave();
+    await readAll([...members, follower]);
+    await person('anna').rotate();
+    expect(removals(person('anna')).at(-1)).toEqual([idOf(ben), 'left']);
+  });
+
   test('enters the snapshot when a lone member leaves, and the next joiner’s rotation removes the leaf', async () => {
     const { log, person } = await inhabited(80, ['anna']);
     const anna = person('anna');

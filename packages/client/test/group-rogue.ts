@@ -3,11 +3,16 @@
 
 import type { Secret } from '@sotto/crypto';
 import { createGroupIdentity, deriveGroupKeys, GroupEngine } from '@sotto/crypto/mls';
-import type { Group, GroupCode, GroupIdentity, GroupKeys, PendingCommit } from '@sotto/crypto/mls';
+import type { Group, GroupCode, GroupIdentity, GroupKeys, GroupMember, PendingCommit } from '@sotto/crypto/mls';
 import { nativeCrypto } from '@sotto/crypto/native';
+import { COMMIT_PLACE_BYTES, decodeContent, encodeContent, equalBytes } from '@sotto/protocol';
 import type { Decoded, LeaveProof, SignedAccess, SignedOrder } from '@sotto/protocol';
+import { forgeJoin, openForgery, withCredential } from '@sotto/fixtures/forged-join';
+import type { Claim } from '@sotto/fixtures/forged-join';
+import type { Room } from '@sotto/fixtures/room';
 import { COMMIT_FRAME_SIZE, GroupEnvelopes, leastSizes } from '../src/group/envelopes.ts';
-import { inhabited, readAll } from './group-room.ts';
+import { decodeText, encodeText } from '../src/utf8.ts';
+import { inhabited, NO_LOG_HASH, readAll } from './group-room.ts';
 import type { GroupLog, GroupReader } from './group-room.ts';
 
 /** The authorizations that its uploads carry beside the commit. */
@@ -18,24 +23,62 @@ interface Luggage {
   readonly access?: SignedAccess;
 }
 
+/** The log and the relay, as a rogue reads and writes them. */
+type RogueLog = Pick<
+  GroupLog,
+  'roomSecret' | 'roomId' | 'suite' | 'random' | 'entries' | 'commitNumber' | 'publish' | 'commit'
+> & { readonly snapshot: { readonly bytes: Uint8Array } | undefined };
+
+/** The log of a room in which real clients are. */
+export function logOf({ relay, invite, roomId, random }: Room): RogueLog {
+  return {
+    roomSecret: invite.roomSecret,
+    roomId,
+    suite: 'x-wing',
+    random,
+    get entries() {
+      return relay.log.map(({ operation, body }) =>
+        operation === 'committed' ? body.subarray(COMMIT_PLACE_BYTES) : body,
+      );
+    },
+    get commitNumber() {
+      return relay.commitNumber;
+    },
+    get snapshot() {
+      return relay.snapshot;
+    },
+    publish: (body) => {
+      relay.append(body);
+      return 'accepted';
+    },
+    commit: ({ bodies, snapshot }) => {
+      relay.commit(bodies, snapshot);
+      return 'accepted';
+    },
+  };
+}
+
 export class Rogue {
   readonly identity: GroupIdentity;
   readonly envelopes: GroupEnvelopes;
-  readonly #log: GroupLog;
+  /** The leave proofs of the goodbyes that it has read. */
+  readonly proofs: LeaveProof[] = [];
+  readonly #log: RogueLog;
   readonly #engine: GroupEngine;
-  readonly joinKey: Secret;
+  readonly keys: GroupKeys;
   #group: Group | undefined;
   #read = 0;
+  #number = 0;
 
-  private constructor(log: GroupLog, engine: GroupEngine, keys: GroupKeys) {
+  private constructor(log: RogueLog, engine: GroupEngine, keys: GroupKeys) {
     this.#log = log;
     this.#engine = engine;
-    this.joinKey = keys.joinKey;
+    this.keys = keys;
     this.identity = createGroupIdentity(log.random.bytes);
     this.envelopes = new GroupEnvelopes(keys, log.random.bytes, leastSizes('off'));
   }
 
-  static async open(log: GroupLog): Promise<Rogue> {
+  static async open(log: RogueLog): Promise<Rogue> {
     const keys = deriveGroupKeys({ roomSecret: log.roomSecret, roomId: log.roomId });
     const engine = await GroupEngine.open({ crypto: nativeCrypto, suite: log.suite, keys, policy: () => 'accept' });
     return new Rogue(log, engine, keys);
@@ -57,6 +100,55 @@ export class Rogue {
       ? this.#engine.resync(snapshot.value.group, this.identity)
       : this.#engine.joinGroup(snapshot.value.group, this.identity);
     await this.#commit(await made, {}, 'joiner');
+  }
+
+  /** All other members of its group. */
+  get others(): readonly GroupMember[] {
+    const { memberKey } = this.identity;
+    return this.#group?.roster.filter((member) => !equalBytes(member.memberKey, memberKey)) ?? [];
+  }
+
+  /** @returns the key of the joiner whose knock is the last one in the log */
+  async keyOfLastKnock(): Promise<Uint8Array> {
+    const knocks = this.#log.entries.flatMap((body) => {
+      const { plaintext } = this.envelopes.open(body, undefined);
+      return plaintext.ok && plaintext.value.kind === 'knock' ? [plaintext.value.keyPackage] : [];
+    });
+    const joiner = await this.#engine.readKeyPackage(knocks.at(-1) ?? new Uint8Array(0));
+    if (!joiner.ok) throw new Error(joiner.code);
+    return joiner.value.memberKey;
+  }
+
+  /** Calls the roll, and waits for nobody. */
+  async callRoll(): Promise<void> {
+    if (this.#group === undefined || this.envelopeKey === undefined) throw new Error('a rogue outside');
+    this.#number += 1;
+    const content = encodeContent({ number: this.#number, ...NO_LOG_HASH, type: 'roll-call' }, encodeText);
+    const message = await this.#group.sealMessage(content);
+    this.#log.publish(this.envelopes.sealMessage(message, this.envelopeKey), this.#log.commitNumber);
+  }
+
+  /**
+   * Commits the join of a puppet that claims to be the victim, and its snapshot. Without a claim the
+   * puppet is itself. The rogue stays in the epoch before.
+   *
+   * @returns the puppet's key
+   */
+  async joinPuppet(victimKey: Uint8Array, claim: Claim | undefined): Promise<Uint8Array> {
+    const snapshot = this.envelopes.openSnapshot(this.#log.snapshot?.bytes ?? new Uint8Array(0));
+    if (!snapshot.ok) throw new Error(snapshot.code);
+    const identity = createGroupIdentity(this.#log.random.bytes);
+    const credential = claim?.(this.keys, { victimKey, thiefKey: identity.memberKey });
+    const forged = await forgeJoin(await openForgery(this.keys, this.#log.suite), snapshot.value.group, {
+      identity,
+      change: ({ publicPackage, privatePackage }) => ({
+        privatePackage,
+        publicPackage: credential === undefined ? publicPackage : withCredential(publicPackage, credential),
+      }),
+    });
+    const parts = { leaves: [], orders: [], welcome: undefined, commit: forged.commit };
+    this.#upload(this.envelopes.sealCommit(parts, this.keys.joinKey), forged.snapshot, undefined);
+    return identity.memberKey;
   }
 
   rotate(luggage: Luggage = {}): Promise<void> {
@@ -83,30 +175,45 @@ export class Rogue {
   ): Promise<void> {
     if (!made.ok) throw new Error(made.code);
     const { commit, welcome, snapshot: group, merge } = made.value;
-    const key = as === 'joiner' ? this.joinKey : this.envelopeKey;
+    const key = as === 'joiner' ? this.keys.joinKey : this.envelopeKey;
     const bodies = key && this.envelopes.sealCommit({ leaves, orders, welcome, commit }, key);
+    this.#upload(bodies, group, access);
+    this.#group = await merge();
+    this.#read = this.#log.entries.length;
+  }
+
+  #upload(bodies: readonly Uint8Array[] | undefined, group: Uint8Array, access: SignedAccess | undefined): void {
     if (bodies === undefined) throw new Error('a commit that no frames hold');
     const snapshot = this.envelopes.sealSnapshot({ group, proofs: [], access });
     const upload = { id: this.#log.random.bytes(16), frameSize: COMMIT_FRAME_SIZE, bodies, snapshot };
     if (this.#log.commit(upload, this.#log.commitNumber) === 'conflict')
       throw new Error('the relay took another commit');
-    this.#group = await merge();
-    this.#read = this.#log.entries.length;
   }
 
   /**
-   * Follows the commits of others since its own last one. The pieces of each commit are consecutive
-   * frames.
+   * Follows the messages and commits of others since its own last commit. The pieces of each commit
+   * are consecutive frames.
    */
   async follow(): Promise<void> {
     const pieces: Uint8Array[] = [];
     for (; this.#read < this.#log.entries.length; this.#read += 1) {
       const body = this.#log.entries[this.#read] ?? new Uint8Array(0);
       const { plaintext } = this.envelopes.open(body, this.envelopeKey);
+      if (plaintext.ok && plaintext.value.kind === 'message') await this.#hear(plaintext.value.bytes);
       if (!plaintext.ok || plaintext.value.kind !== 'piece') continue;
       pieces.push(plaintext.value.bytes.slice());
       if (pieces.length < plaintext.value.count) continue;
       await this.#group?.processCommit(Buffer.concat(pieces.splice(0)));
+    }
+  }
+
+  async #hear(bytes: Uint8Array): Promise<void> {
+    const message = await this.#group?.openMessage(bytes);
+    if (message?.ok !== true) return;
+    const content = decodeContent(message.value.bytes, decodeText);
+    if (content.ok && content.value.type === 'presence' && content.value.status === 'leaving') {
+      const { signature } = content.value;
+      this.proofs.push({ memberId: message.value.memberId, signature: signature.slice() });
     }
   }
 }

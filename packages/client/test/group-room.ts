@@ -351,6 +351,6 @@ export async function restricted(
   return { log, anna, ben, both };
 }
 
-export function keysOf(log: GroupLog): GroupKeys {
+export function keysOf(log: Pick<GroupLog, 'roomSecret' | 'roomId'>): GroupKeys {
   return deriveGroupKeys({ roomSecret: log.roomSecret, roomId: log.roomId });
 }

@@ -204,7 +204,7 @@ describe('the key of an entry', () => {
   type Way = 'published' | 'committed';
 
   function post(log: GroupLog, rogue: Rogue, frame: GroupPlaintext, as: 'member' | 'joiner', way: Way): void {
-    const key = as === 'member' ? rogue.envelopeKey : rogue.joinKey;
+    const key = as === 'member' ? rogue.envelopeKey : rogue.keys.joinKey;
     const bodies = key === undefined ? [] : rogue.envelopes.sealFrames([frame], key);
     if (way === 'committed') log.commitFrames(bodies);
     else for (const body of bodies) log.publish(body, log.commitNumber);
@@ -252,7 +252,7 @@ describe('the key of an entry', () => {
     await anna.read();
     expect(anna.opened.at(-1)).toEqual({ kind: 'nothing', code: 'foreign', sealedBy: 'nobody' });
     // The key of the previous epoch opens nothing.
-    const old = rogue.envelopes.sealFrames([{ kind: 'dummy' }], rogue.envelopeKey ?? rogue.joinKey);
+    const old = rogue.envelopes.sealFrames([{ kind: 'dummy' }], rogue.envelopeKey ?? rogue.keys.joinKey);
     await anna.rotate();
     for (const body of old)
       expect(await anna.membership.open(body)).toMatchObject({ code: 'foreign', sealedBy: 'nobody' });

@@ -241,6 +241,8 @@ describe('a member that was away', () => {
       anna.client.send(text);
       await room.clock.advance(200);
     }
+    // The rotation that the last texts have made due.
+    await room.clock.advance(ROTATE_SOON_MS);
     const epoch = epochOf(anna);
     room.unreachable = false;
     await room.clock.advance(2 * BACKOFF_MAX_MS);

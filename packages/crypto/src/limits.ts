@@ -23,8 +23,6 @@ export const GROUP_SKIPPED_MESSAGES_MAX = 200;
 
 /** The MLS group id (PROTOCOL.md §5.6). */
 export const GROUP_ID_BYTES = 16;
-/** The tag in a credential: HMAC-SHA256 (PROTOCOL.md §5.8). */
-export const CREDENTIAL_MAC_BYTES = 32;
 /** The exported half of an epoch frame key (PROTOCOL.md §5.6). */
 export const ENVELOPE_SECRET_BYTES = 32;
 /**

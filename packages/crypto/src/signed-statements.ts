@@ -9,6 +9,7 @@ import { ascii } from './key-schedule.ts';
 import type { RoomKeys } from './key-schedule.ts';
 import { LABELS } from './labels.ts';
 import { SIGNATURE_BYTES } from './limits.ts';
+import { memberIdOf } from './mls/identity.ts';
 import type { GroupIdentity } from './mls/identity.ts';
 import type { Secret } from './secret.ts';
 
@@ -62,12 +63,12 @@ export function signCapability(keys: RoomKeys, { challenge, from }: Challenged):
 
 /**
  * @returns the proof that the member leaves the room: its id and a 64-byte signature over label,
- * room id and member id (PROTOCOL.md §5.2). The proof carries no time: a member that has left never
- * returns under the same id.
+ * room id and member id (PROTOCOL.md §5.2). The proof carries no time: it ends the stay for which
+ * the key was made, and the key is never used again.
  * @param roomId 16 bytes.
  */
 export function proveLeave(identity: GroupIdentity, roomId: Uint8Array): LeaveProof {
-  const { memberId } = identity;
+  const memberId = memberIdOf(identity.memberKey);
   return { memberId, signature: signStatement(identity.secret, leaveStatement({ roomId, memberId })) };
 }
 

@@ -24,21 +24,21 @@ const BYTES_PER_GROUP = 5;
 const DIGITS_PER_GROUP = 5;
 
 /**
- * @returns 60 decimal digits, the same on both sides, and the same while both keep id and key.
+ * @returns 60 decimal digits, the same on both sides, and the same while both keep their keys.
  * PROTOCOL.md §5.12.
  * H_0 = label, H_i = SHA-512(H_(i-1) || pair), 5,200 times. Then 12 times five bytes, big-endian,
  * modulo 100,000.
  */
 export function safetyNumber(one: SafetyParty, other: SafetyParty): string {
-  const parties = [one, other].map(({ memberId, memberKey }) => concatBytes(memberId, memberKey));
-  const pair = concatBytes(...parties.sort((a, b) => (toHex(a) < toHex(b) ? -1 : 1)));
+  const keys = [one.memberKey, other.memberKey].sort((a, b) => (toHex(a) < toHex(b) ? -1 : 1));
+  const pair = concatBytes(...keys);
   let hash: Uint8Array = ascii(LABELS.safetyNumber);
   for (let round = 0; round < ITERATIONS; round += 1) hash = sha512(concatBytes(hash, pair));
   return Array.from({ length: GROUPS }, (_, group) => digits(hash, group * BYTES_PER_GROUP)).join('');
 }
 
-/** One of the two members: 16 bytes of id and 32 bytes of key. */
-export type SafetyParty = Pick<GroupMember, 'memberId' | 'memberKey'>;
+/** One of the two members: its key of 32 bytes. */
+export type SafetyParty = Pick<GroupMember, 'memberKey'>;
 
 function digits(hash: Uint8Array, offset: number): string {
   const number = hash.subarray(offset, offset + BYTES_PER_GROUP).reduce((value, byte) => value * 256 + byte, 0);

@@ -2,19 +2,11 @@
 
 import { createCommit, encodeMlsMessage } from 'ts-mls';
 import type { KeyPackage } from 'ts-mls';
-import { signKeyPackage } from 'ts-mls/keyPackage.js';
-import { signLeafNodeKeyPackage } from 'ts-mls/leafNode.js';
 import { describe, expect, test } from 'vitest';
+import { CLAIMS, forgeKeyPackage, withCredential } from '@sotto/fixtures/forged-join';
 import { readKeyPackage } from '../src/mls/key-package.ts';
-import {
-  exportSnapshot,
-  joinByExternalCommit,
-  makeKeyPackage,
-  processCommit,
-  proposeCommit,
-} from '../src/mls/transitions.ts';
-import { createGroupIdentity, GROUP_KEY_PACKAGE_BYTES_MAX } from '../src/mls/index.ts';
-import type { GroupIdentity } from '../src/mls/index.ts';
+import { exportSnapshot, joinByExternalCommit, processCommit, proposeCommit } from '../src/mls/transitions.ts';
+import { createGroupIdentity, GROUP_KEY_PACKAGE_BYTES_MAX, memberIdOf } from '../src/mls/index.ts';
 import {
   acceptAll,
   agreement,
@@ -32,28 +24,13 @@ import type { States } from './group-states.ts';
 
 const refused = (code: string) => ({ ok: false, code });
 
-/** A key package that its maker has changed, and signed again on both levels. */
-async function forge(
-  { context }: States,
-  identity: GroupIdentity,
-  change: (keyPackage: KeyPackage) => KeyPackage,
-): Promise<{ keyPackage: KeyPackage; bytes: Uint8Array }> {
-  const { publicPackage } = await makeKeyPackage(context, identity);
-  const seed = identity.secret.use((bytes) => bytes.slice());
-  const { signature } = context.primitives;
-  const changed = change(publicPackage);
-  const leafNode = await signLeafNodeKeyPackage(changed.leafNode, seed, signature);
-  const keyPackage = await signKeyPackage({ ...changed, leafNode }, seed, signature);
-  return { keyPackage, bytes: encodeMlsMessage({ version: 'mls10', wireformat: 'mls_key_package', keyPackage }) };
-}
-
 describe('a key package', () => {
   test('names the member that made it', async () => {
     const { engine } = await createRoom(1);
     const identity = createGroupIdentity(random.bytes);
     const { bytes } = await engine.createKeyPackage(identity);
     const { memberId, memberKey } = value(await engine.readKeyPackage(bytes));
-    expect([hex(memberId), hex(memberKey)]).toEqual([hex(identity.memberId), hex(identity.memberKey)]);
+    expect([hex(memberId), hex(memberKey)]).toEqual([hex(memberIdOf(identity.memberKey)), hex(identity.memberKey)]);
   });
 
   test('stays below its limit in the post-quantum suite, and fits a frame with a name', async () => {
@@ -66,7 +43,11 @@ describe('a key package', () => {
 
   test('is refused with any one bit changed', async () => {
     const states = await openStates(1);
-    const { bytes } = await forge(states, createGroupIdentity(random.bytes), (keyPackage) => keyPackage);
+    const { bytes } = await forgeKeyPackage(
+      states.context,
+      createGroupIdentity(random.bytes),
+      (keyPackage) => keyPackage,
+    );
     expect((await readKeyPackage(states.context, bytes)).ok).toBe(true);
     for (let at = 0; at < bytes.length; at += 13) {
       const spoilt = bytes.slice();
@@ -85,6 +66,32 @@ describe('a key package', () => {
     expect(await readKeyPackage(states.context, other.bytes)).toEqual(refused('group-foreign'));
   });
 
+  test.each(Object.entries(CLAIMS))(
+    'is refused under another member’s id by %s, in a knock and in an addition; its own credential is taken',
+    async (_, claim) => {
+      const states = await openStates(2);
+      const { context, identities } = states;
+      const victimKey = at(identities, 1).memberKey;
+      for (const credentialOf of [claim, undefined]) {
+        const thief = createGroupIdentity(random.bytes);
+        const credential = credentialOf?.(context.keys, { victimKey, thiefKey: thief.memberKey });
+        const { keyPackage, bytes } = await forgeKeyPackage(context, thief, (one) =>
+          credential === undefined ? one : withCredential(one, credential),
+        );
+        const added = await proposeCommit(context, acceptAll, at(states.states, 0), [
+          { proposalType: 'add', add: { keyPackage } },
+        ]);
+        const read = await readKeyPackage(context, bytes);
+        if (credentialOf !== undefined) {
+          expect([read, added]).toEqual([refused('credential-invalid'), refused('credential-invalid')]);
+          continue;
+        }
+        // Control: the same thief under its own credential has its own id.
+        expect([hex(value(read).memberId), added.ok]).toEqual([hex(memberIdOf(thief.memberKey)), true]);
+      }
+    },
+  );
+
   test('is refused if its keys cannot be used, even if its signatures hold', async () => {
     const states = await openStates(1);
     const identity = createGroupIdentity(random.bytes);
@@ -95,7 +102,7 @@ describe('a key package', () => {
       ['leaf-invalid', (one) => ({ ...one, leafNode: { ...one.leafNode, hpkePublicKey: broken } })],
     ];
     for (const [code, change] of cases) {
-      const { bytes } = await forge(states, identity, change);
+      const { bytes } = await forgeKeyPackage(states.context, identity, change);
       expect(await readKeyPackage(states.context, bytes)).toEqual(refused(code));
     }
   });
@@ -107,7 +114,7 @@ describe('a key package', () => {
     const node = other.ratchetTree[0];
     if (node?.nodeType !== 'leaf') throw new Error('no leaf');
     const { hpkePublicKey } = node.leaf;
-    const { keyPackage } = await forge(states, createGroupIdentity(random.bytes), (one) => ({
+    const { keyPackage } = await forgeKeyPackage(states.context, createGroupIdentity(random.bytes), (one) => ({
       ...one,
       leafNode: { ...one.leafNode, hpkePublicKey },
     }));

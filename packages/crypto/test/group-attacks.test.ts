@@ -2,16 +2,17 @@
 
 import { createCommit, encodeMlsMessage } from 'ts-mls';
 import { defaultClientConfig } from 'ts-mls/clientConfig.js';
-import type { ClientState, Proposal } from 'ts-mls';
+import type { ClientState, Credential, LeafNode, Proposal } from 'ts-mls';
 import { leafToNodeIndex, toLeafIndex } from 'ts-mls/treemath.js';
 import { describe, expect, test } from 'vitest';
 import { makeCredential } from '../src/mls/context.ts';
 import type { GroupContext } from '../src/mls/context.ts';
 import { exportSnapshot, joinByExternalCommit, processCommit, proposeCommit } from '../src/mls/transitions.ts';
+import type { KeyPackagePair } from '../src/mls/transitions.ts';
 import { rosterOf } from '../src/mls/tree.ts';
-import { createGroupIdentity } from '../src/mls/index.ts';
+import { createGroupIdentity, memberIdOf } from '../src/mls/index.ts';
 import { acceptAll, at, hex, newKeys, random, value } from './group-room.ts';
-import { forgeJoin } from '@sotto/fixtures/forged-join';
+import { CLAIMS, forgeJoin, withCredential } from '@sotto/fixtures/forged-join';
 import { libraryProcesses, openStates } from './group-states.ts';
 
 const refused = (code: string) => ({ ok: false, code });
@@ -27,6 +28,14 @@ async function answer(context: GroupContext, states: readonly ClientState[], com
       code: first?.ok === false && first.code,
     });
   return first;
+}
+
+/** A key package pair whose leaf claims to be the victim's. */
+function claiming(credential: Credential): (pair: KeyPackagePair) => KeyPackagePair {
+  return ({ publicPackage, privatePackage }) => ({
+    privatePackage,
+    publicPackage: withCredential(publicPackage, credential),
+  });
 }
 
 describe('a joining commit', () => {
@@ -54,39 +63,82 @@ describe('a joining commit', () => {
       config: { keyPackageEqualityConfig: kick },
     });
     expect(await answer(context, states, forged.commit)).toEqual(refused('commit-removes-other'));
-    expect(ids(await libraryProcesses(context, at(states, 0), forged.commit))).not.toContain(hex(victim.memberId));
+    expect(ids(await libraryProcesses(context, at(states, 0), forged.commit))).not.toContain(
+      hex(memberIdOf(victim.memberKey)),
+    );
   });
 
-  test('is refused if it removes another’s leaf under the victim’s id and its own key', async () => {
+  test.each(['join', 'resync'] as const)(
+    'is refused as a %s under another member’s id; the bare library accepts it, and its own credential is taken',
+    async (kind) => {
+      const { context, states, identities } = await openStates(3);
+      const victim = at(identities, 1);
+      const snapshot = await exportSnapshot(context, at(states, 0));
+      const isVictims = (_: unknown, leaf: { signaturePublicKey: Uint8Array }): boolean =>
+        hex(leaf.signaturePublicKey) === hex(victim.memberKey);
+      const config = {
+        keyPackageEqualityConfig: { compareKeyPackages: () => false, compareKeyPackageToLeafNode: isVictims },
+      };
+      for (const claim of Object.values(CLAIMS)) {
+        const thief = createGroupIdentity(random.bytes);
+        const theft = { victimKey: victim.memberKey, thiefKey: thief.memberKey };
+        const change = claiming(claim(context.keys, theft));
+        const forgery =
+          kind === 'join' ? { identity: thief, change } : { identity: thief, change, again: true, config };
+        const forged = await forgeJoin(context, snapshot, forgery);
+        expect(await answer(context, states, forged.commit)).toEqual(refused('credential-invalid'));
+        const library = await libraryProcesses(context, at(states, 0), forged.commit);
+        expect(ids(library)).toContain(hex(memberIdOf(thief.memberKey)));
+      }
+      // Control: the same thief joins under its own credential, and then it has its own id.
+      const thief = createGroupIdentity(random.bytes);
+      const honest = await forgeJoin(context, snapshot, { identity: thief });
+      expect(await answer(context, states, honest.commit)).toMatchObject({
+        ok: true,
+        value: { facts: { committer: { memberId: memberIdOf(thief.memberKey) } } },
+      });
+    },
+  );
+
+  test('is refused under the id of a member that was removed, which then resyncs under it', async () => {
     const { context, states, identities } = await openStates(3);
-    const victim = at(identities, 1);
-    const thief = { ...createGroupIdentity(random.bytes), memberId: victim.memberId };
-    const kick = {
-      compareKeyPackages: () => false,
-      compareKeyPackageToLeafNode: (_: unknown, leaf: { signaturePublicKey: Uint8Array }) =>
-        hex(leaf.signaturePublicKey) === hex(victim.memberKey),
-    };
-    const forged = await forgeJoin(context, await exportSnapshot(context, at(states, 0)), {
-      identity: thief,
-      again: true,
-      config: { keyPackageEqualityConfig: kick },
+    const [anna, victim] = [at(states, 0), at(identities, 1)];
+    const removal = value(
+      await proposeCommit(context, acceptAll, anna, [{ proposalType: 'remove', remove: { removed: 1 } }]),
+    );
+    const others = [removal.next, value(await processCommit(context, acceptAll, at(states, 2), removal.commit)).next];
+    const snapshot = await exportSnapshot(context, removal.next);
+    for (const claim of Object.values(CLAIMS)) {
+      const thief = createGroupIdentity(random.bytes);
+      const theft = { victimKey: victim.memberKey, thiefKey: thief.memberKey };
+      const forged = await forgeJoin(context, snapshot, {
+        identity: thief,
+        change: claiming(claim(context.keys, theft)),
+      });
+      expect(await answer(context, others, forged.commit)).toEqual(refused('credential-invalid'));
+    }
+    // With the victim’s key, and without its secret, no signature holds.
+    const { secret } = createGroupIdentity(random.bytes);
+    const unsigned = await forgeJoin(context, snapshot, { identity: { memberKey: victim.memberKey, secret } });
+    expect(await answer(context, others, unsigned.commit)).toEqual(refused('commit-invalid'));
+    // Control: the victim itself is taken back, under the id that it had.
+    const back = value(await joinByExternalCommit(context, acceptAll, snapshot, victim, false));
+    expect(await answer(context, others, back.commit)).toMatchObject({
+      ok: true,
+      value: { facts: { committer: { memberId: memberIdOf(victim.memberKey), memberKey: victim.memberKey } } },
     });
-    expect(await answer(context, states, forged.commit)).toEqual(refused('commit-removes-other'));
   });
 
-  test('is refused with the id or the key of a member; the bare library accepts both', async () => {
+  test('is refused with the key of a member; the bare library accepts it', async () => {
     const { context, states, identities } = await openStates(2);
     const snapshot = await exportSnapshot(context, at(states, 0));
-    const sameId = { ...createGroupIdentity(random.bytes), memberId: at(identities, 1).memberId };
-    const sameKey = { ...at(identities, 1), memberId: random.bytes(16) };
-    for (const identity of [sameId, sameKey]) {
-      expect(await joinByExternalCommit(context, acceptAll, snapshot, identity, false)).toEqual(
-        refused('member-duplicate'),
-      );
-      const forged = await forgeJoin(context, snapshot, { identity });
-      expect(await answer(context, states, forged.commit)).toEqual(refused('member-duplicate'));
-      expect(ids(await libraryProcesses(context, at(states, 0), forged.commit))).toHaveLength(3);
-    }
+    const identity = at(identities, 1);
+    expect(await joinByExternalCommit(context, acceptAll, snapshot, identity, false)).toEqual(
+      refused('member-duplicate'),
+    );
+    const forged = await forgeJoin(context, snapshot, { identity });
+    expect(await answer(context, states, forged.commit)).toEqual(refused('member-duplicate'));
+    expect(ids(await libraryProcesses(context, at(states, 0), forged.commit))).toHaveLength(3);
   });
 
   test('is refused with other capabilities; the bare library accepts it, and then nobody can ever commit again', async () => {
@@ -147,25 +199,45 @@ describe('a member’s commit', () => {
     );
   }
 
-  test('is refused if it gives the member another id; the bare library accepts it', async () => {
+  test('is refused if it gives the member another key, or another member’s credential; the bare library accepts both', async () => {
     const { context, states, identities } = await openStates(3);
     const [own, ...others] = states;
     if (own === undefined) throw new Error('no member');
-    const memberId = random.bytes(16);
-    const ratchetTree = own.ratchetTree.map((node, index) =>
-      index === leafToNodeIndex(toLeafIndex(0)) && node?.nodeType === 'leaf'
-        ? {
-            ...node,
-            leaf: {
-              ...node.leaf,
-              credential: makeCredential(context.keys, { memberId, memberKey: at(identities, 0).memberKey }),
-            },
-          }
-        : node,
+    const inLeaf = (change: (leaf: LeafNode) => LeafNode): ClientState['ratchetTree'] =>
+      own.ratchetTree.map((node, index) =>
+        index === leafToNodeIndex(toLeafIndex(0)) && node?.nodeType === 'leaf'
+          ? { ...node, leaf: change(node.leaf) }
+          : node,
+      );
+    const other = makeCredential(context.keys, at(identities, 1).memberKey);
+    const foreign = await forgeCommit(
+      context,
+      { ...own, ratchetTree: inLeaf((leaf) => ({ ...leaf, credential: other })) },
+      [],
     );
-    const commit = await forgeCommit(context, { ...own, ratchetTree }, []);
-    expect(await answer(context, others, commit)).toEqual(refused('commit-changes-member'));
-    expect(ids(await libraryProcesses(context, at(others, 0), commit))).toContain(hex(memberId));
+    expect(await answer(context, others, foreign)).toEqual(refused('credential-invalid'));
+    expect(ids(await libraryProcesses(context, at(others, 0), foreign))).toHaveLength(3);
+    const next = createGroupIdentity(random.bytes);
+    const credential = makeCredential(context.keys, next.memberKey);
+    const { signature } = context.primitives;
+    // The old key signs the commit, and the new one signs the leaf that the commit brings.
+    const signing: typeof signature = {
+      ...signature,
+      sign: (key, bytes) =>
+        Buffer.from(bytes).includes('LeafNodeTBS')
+          ? signature.sign(
+              next.secret.use((seed) => seed.slice()),
+              bytes,
+            )
+          : signature.sign(key, bytes),
+    };
+    const changed = await forgeCommit(
+      { ...context, primitives: { ...context.primitives, signature: signing } },
+      { ...own, ratchetTree: inLeaf((leaf) => ({ ...leaf, credential, signaturePublicKey: next.memberKey })) },
+      [],
+    );
+    expect(await answer(context, others, changed)).toEqual(refused('commit-changes-member'));
+    expect(ids(await libraryProcesses(context, at(others, 0), changed))).toContain(hex(memberIdOf(next.memberKey)));
   });
 
   test('is refused with proposals that Sotto does not use; the bare library accepts them', async () => {

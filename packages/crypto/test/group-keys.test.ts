@@ -1,11 +1,17 @@
 // The group's keys and credentials, computed again with Node's own HKDF and HMAC.
 
-import { createHmac, hkdfSync } from 'node:crypto';
+import { createHash, createHmac, hkdfSync } from 'node:crypto';
 import { SeededRandom } from '@sotto/fixtures';
 import { describe, expect, test } from 'vitest';
-import { makeCredential, memberIdOf } from '../src/mls/context.ts';
+import { isCredentialOf, makeCredential } from '../src/mls/context.ts';
 import { deriveEpochFrameKey } from '../src/mls/keys.ts';
-import { copyGroupIdentity, createGroupIdentity, deriveGroupKeys, destroyGroupKeys } from '../src/mls/index.ts';
+import {
+  copyGroupIdentity,
+  createGroupIdentity,
+  deriveGroupKeys,
+  destroyGroupKeys,
+  memberIdOf,
+} from '../src/mls/index.ts';
 import { hex, newKeys, openEngine } from './group-room.ts';
 
 const random = new SeededRandom(41);
@@ -17,7 +23,7 @@ describe('the group’s keys', () => {
     const [roomSecret, roomId] = [random.bytes(32), random.bytes(16)];
     const keys = deriveGroupKeys({ roomSecret, roomId });
     expect(hex(keys.groupId)).toBe(derive(roomSecret, 'sotto/1 group id').slice(0, 32));
-    expect(keys.credentialKey.use(hex)).toBe(derive(roomSecret, 'sotto/1 member credential'));
+    expect(keys.credentialKey.use(hex)).toBe(derive(roomSecret, 'sotto/2 credential'));
     expect(keys.snapshotKey.use(hex)).toBe(derive(roomSecret, 'sotto/1 join snapshot'));
     expect(keys.joinKey.use(hex)).toBe(derive(roomSecret, 'sotto/1 join envelope'));
     const exported = random.bytes(32);
@@ -71,20 +77,33 @@ describe('the group’s keys', () => {
     expect(deriveEpochFrameKey(one, exported.slice()).use(hex)).toBe(made[0]?.use(hex));
   });
 
-  test('make a credential of a member id and a tag over id and key, void with one bit changed', () => {
+  test('make a credential of a tag over the member key, void with one bit changed', () => {
     const keys = newKeys();
-    const [memberId, memberKey] = [random.bytes(16), random.bytes(32)];
-    const credential = makeCredential(keys, { memberId, memberKey });
+    const memberKey = random.bytes(32);
+    const credential = makeCredential(keys, memberKey);
     if (credential.credentialType !== 'basic') throw new Error('a credential of another kind');
-    const tag = keys.credentialKey.use((key) => createHmac('sha256', key).update(memberId).update(memberKey).digest());
-    expect(hex(credential.identity)).toBe(hex(memberId) + tag.toString('hex'));
-    expect(hex(memberIdOf(keys, credential, memberKey) ?? new Uint8Array(0))).toBe(hex(memberId));
+    const tag = keys.credentialKey.use((key) => createHmac('sha256', key).update(memberKey).digest());
+    expect(hex(credential.identity)).toBe(tag.toString('hex'));
+    expect(isCredentialOf(keys, credential, memberKey)).toBe(true);
     for (let index = 0; index < credential.identity.length; index += 1) {
       const identity = credential.identity.map((byte, position) => (position === index ? byte ^ 1 : byte));
-      expect(memberIdOf(keys, { credentialType: 'basic', identity }, memberKey), `${index}`).toBeUndefined();
+      expect(isCredentialOf(keys, { credentialType: 'basic', identity }, memberKey), `${index}`).toBe(false);
     }
-    expect(memberIdOf(keys, credential, random.bytes(32))).toBeUndefined();
-    expect(memberIdOf(newKeys(), credential, memberKey)).toBeUndefined();
-    expect(memberIdOf(keys, { credentialType: 'x509', certificates: [] }, memberKey)).toBeUndefined();
+    for (const identity of [tag.subarray(0, 31), Buffer.concat([tag, Buffer.alloc(1)]), new Uint8Array(0)]) {
+      expect(isCredentialOf(keys, { credentialType: 'basic', identity }, memberKey)).toBe(false);
+    }
+    expect(isCredentialOf(keys, credential, random.bytes(32))).toBe(false);
+    expect(isCredentialOf(newKeys(), credential, memberKey)).toBe(false);
+    expect(isCredentialOf(keys, { credentialType: 'x509', certificates: [] }, memberKey)).toBe(false);
+  });
+
+  test('leave a member no choice of its id: it is the hash of its key, as Node computes it', () => {
+    const memberKey = random.bytes(32);
+    const hash = createHash('sha256').update('sotto/2 member').update(memberKey).digest();
+    expect(hex(memberIdOf(memberKey))).toBe(hash.subarray(0, 16).toString('hex'));
+    for (let bit = 0; bit < 256; bit += 1) {
+      const changed = memberKey.map((byte, index) => (index === bit >> 3 ? byte ^ (1 << (bit & 7)) : byte));
+      expect(hex(memberIdOf(changed)), `${bit}`).not.toBe(hex(memberIdOf(memberKey)));
+    }
   });
 });

@@ -7,6 +7,7 @@ import {
   GROUP_MESSAGE_BYTES_MAX,
   GROUP_MESSAGE_OVERHEAD_BYTES,
   openRoom,
+  memberIdOf,
 } from '../src/mls/index.ts';
 import type { CommitFacts, CommitPolicy } from '../src/mls/index.ts';
 import { pureCrypto } from '../src/provider/pure-provider.ts';
@@ -41,7 +42,7 @@ describe('a group', () => {
       expect(agreement(groups)).toBe(1);
       for (const { group } of room.members)
         expect(group.roster.map(({ memberId }) => hex(memberId))).toEqual(
-          room.members.map(({ identity }) => hex(identity.memberId)),
+          room.members.map(({ identity }) => hex(memberIdOf(identity.memberKey))),
         );
       for (const sender of groups) {
         const message = await sender.sealMessage(text('hello'));
@@ -198,17 +199,23 @@ describe('a group', () => {
     const room = await createRoom(3);
     const [alice, bob, carol] = room.members;
     if (!alice || !bob || !carol) throw new Error('three members');
-    const pending = value(await alice.group.removeMembers([carol.identity.memberId]));
+    const pending = value(await alice.group.removeMembers([memberIdOf(carol.identity.memberKey)]));
     await pending.merge();
     const facts = value(await bob.group.processCommit(pending.commit)).facts;
-    expect(facts.removed.map(({ memberId }) => hex(memberId))).toEqual([hex(carol.identity.memberId)]);
-    expect(hex(facts.committer.memberId)).toBe(hex(alice.identity.memberId));
+    expect(facts.removed.map(({ memberId }) => hex(memberId))).toEqual([hex(memberIdOf(carol.identity.memberKey))]);
+    expect(hex(facts.committer.memberId)).toBe(hex(memberIdOf(alice.identity.memberKey)));
     expect(value(await carol.group.processCommit(pending.commit)).removed).toBe(true);
     expect(carol.group.status).toBe('removed');
     await expect(carol.group.openMessage(random.bytes(200))).rejects.toMatchObject({ code: 'group-ended' });
-    expect(await alice.group.removeMembers([carol.identity.memberId])).toEqual({ ok: false, code: 'member-unknown' });
+    expect(await alice.group.removeMembers([memberIdOf(carol.identity.memberKey)])).toEqual({
+      ok: false,
+      code: 'member-unknown',
+    });
     expect(await alice.group.removeMembers([])).toEqual({ ok: false, code: 'member-unknown' });
-    expect(await alice.group.removeMembers([alice.identity.memberId])).toEqual({ ok: false, code: 'commit-form' });
+    expect(await alice.group.removeMembers([memberIdOf(alice.identity.memberKey)])).toEqual({
+      ok: false,
+      code: 'commit-form',
+    });
   });
 
   test('runs calls in the order in which they were made', async () => {
@@ -245,7 +252,7 @@ describe('a policy', () => {
     asked.length = 0;
     const joiner = await join(room);
     expect(asked.map(({ kind, committer }) => [kind, hex(committer.memberId)])).toEqual(
-      Array.from({ length: 3 }, () => ['join', hex(joiner.identity.memberId)]),
+      Array.from({ length: 3 }, () => ['join', hex(memberIdOf(joiner.identity.memberKey))]),
     );
     expect(asked.map(({ roster }) => roster.length)).toEqual([2, 2, 2]);
   });
@@ -259,7 +266,10 @@ describe('a policy', () => {
       code: 'policy-locked',
     });
     const [alice, bob] = [at(room.members, 0), at(room.members, 1)];
-    expect(await alice.group.removeMembers([bob.identity.memberId])).toEqual({ ok: false, code: 'policy-remove' });
+    expect(await alice.group.removeMembers([memberIdOf(bob.identity.memberKey)])).toEqual({
+      ok: false,
+      code: 'policy-remove',
+    });
     const offer = await room.engine.createKeyPackage(createGroupIdentity(random.bytes));
     expect(await alice.group.addMember(offer.bytes)).toEqual({ ok: false, code: 'policy-add' });
   });
@@ -270,7 +280,7 @@ describe('a policy', () => {
     const identity = createGroupIdentity(random.bytes);
     const pending = value(await careful.joinGroup(await at(keen.members, 0).group.exportSnapshot(), identity));
     const follower = { identity, group: await applyCommit(keen.members, pending) };
-    const eviction = value(await at(keen.members, 0).group.removeMembers([identity.memberId]));
+    const eviction = value(await at(keen.members, 0).group.removeMembers([memberIdOf(identity.memberKey)]));
     expect(await follower.group.processCommit(eviction.commit)).toEqual({ ok: false, code: 'policy-remove' });
     eviction.clear();
     const message = await at(keen.members, 0).group.sealMessage(text('as before'));

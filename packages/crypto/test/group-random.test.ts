@@ -2,7 +2,7 @@
 
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { createGroupIdentity } from '../src/mls/index.ts';
+import { createGroupIdentity, memberIdOf } from '../src/mls/index.ts';
 import type { Group, PendingCommit } from '../src/mls/index.ts';
 import {
   acceptAll,
@@ -59,7 +59,7 @@ async function perform(room: TestRoom, { kind, who, other }: Step): Promise<void
       return;
     case 'leave':
       if (members.length <= MEMBERS_MIN || one === two) return;
-      await applyCommit(members, value(await one.group.removeMembers([two.identity.memberId])));
+      await applyCommit(members, value(await one.group.removeMembers([memberIdOf(two.identity.memberKey)])));
       expect(two.group.status).toBe('removed');
       members.splice(members.indexOf(two), 1);
       return;
@@ -86,7 +86,7 @@ async function perform(room: TestRoom, { kind, who, other }: Step): Promise<void
       for (const reader of members) {
         if (reader === one) continue;
         const opened = value(await reader.group.openMessage(message));
-        expect([hex(opened.memberId), hex(opened.bytes)]).toEqual([hex(one.identity.memberId), hex(text)]);
+        expect([hex(opened.memberId), hex(opened.bytes)]).toEqual([hex(memberIdOf(one.identity.memberKey)), hex(text)]);
       }
     }
   }
@@ -101,7 +101,7 @@ test('members in any order of operations agree, read each other, and know the ro
         expect(agreement(room.members.map(({ group }) => group))).toBe(1);
       }
       await perform(room, { kind: 'talk', who: 0, other: 1 });
-      const expected = room.members.map(({ identity }) => hex(identity.memberId)).sort();
+      const expected = room.members.map(({ identity }) => hex(memberIdOf(identity.memberKey))).sort();
       for (const { group } of room.members)
         expect(group.roster.map(({ memberId }) => hex(memberId)).sort()).toEqual(expected);
       for (const { group } of room.members) group.destroy();

@@ -26,7 +26,7 @@ import {
   proposeCommit,
   sealMessage,
 } from '../src/mls/transitions.ts';
-import { createGroupIdentity } from '../src/mls/index.ts';
+import { createGroupIdentity, memberIdOf } from '../src/mls/index.ts';
 import { acceptAll, at, hex, join, createRoom, random, applyCommit, value } from './group-room.ts';
 import { groupInfo } from '@sotto/fixtures/forged-join';
 import { libraryProcesses, openStates, processed, steal } from './group-states.ts';
@@ -309,7 +309,7 @@ describe('a message', () => {
       expect(await alice.group.openMessage(changed), `${index}`).toMatchObject({ ok: false });
     }
     const opened = value(await alice.group.openMessage(message));
-    expect(hex(opened.memberId)).toBe(hex(bob.identity.memberId));
+    expect(hex(opened.memberId)).toBe(hex(memberIdOf(bob.identity.memberKey)));
     expect(hex(opened.memberKey)).toBe(hex(bob.identity.memberKey));
   });
 

@@ -6,7 +6,7 @@ import type { Move, Order, SignedOrder } from '@sotto/protocol';
 import { SeededRandom } from '@sotto/fixtures';
 import nacl from 'tweetnacl';
 import { describe, expect, test } from 'vitest';
-import { createGroupIdentity, proveLeave, verifyLeave, verifyOrder } from '../src/mls/index.ts';
+import { createGroupIdentity, memberIdOf, proveLeave, verifyLeave, verifyOrder } from '../src/mls/index.ts';
 import { nodePublicKey, nodeSign, nodeVerify } from './node-keys.ts';
 
 const random = new SeededRandom(29);
@@ -120,15 +120,15 @@ describe('a leave proof', () => {
 
   test('holds for its member in its room, as Node computes it', () => {
     expect(verifyLeave({ proof, roomId, memberKey: ben.memberKey })).toBe(true);
-    const statement = concatBytes(new TextEncoder().encode('sotto/1 leave'), roomId, ben.memberId);
+    const statement = concatBytes(new TextEncoder().encode('sotto/2 leave'), roomId, memberIdOf(ben.memberKey));
     expect(nodeVerify(ben.memberKey, statement, proof.signature)).toBe(true);
   });
 
   test('is refused for another member, another room, or in any other encoding', () => {
     const carla = createGroupIdentity(random.bytes);
-    expect(verifyLeave({ proof: { ...proof, memberId: carla.memberId }, roomId, memberKey: ben.memberKey })).toBe(
-      false,
-    );
+    const underHerId = { ...proof, memberId: memberIdOf(carla.memberKey) };
+    expect(verifyLeave({ proof: underHerId, roomId, memberKey: ben.memberKey })).toBe(false);
+    expect(verifyLeave({ proof: underHerId, roomId, memberKey: carla.memberKey })).toBe(false);
     expect(verifyLeave({ proof, roomId, memberKey: carla.memberKey })).toBe(false);
     expect(verifyLeave({ proof, roomId: random.bytes(16), memberKey: ben.memberKey })).toBe(false);
     expect(

@@ -18,9 +18,17 @@ import type { LogOperation } from '@sotto/protocol';
 import { describe, expect, test } from 'vitest';
 import { makeCredential } from '../src/mls/context.ts';
 import { deriveEpochFrameKey } from '../src/mls/keys.ts';
-import { deriveGroupKeys, extendLog, roomCode, startLog, verifyOrder } from '../src/mls/index.ts';
+import {
+  deriveGroupKeys,
+  extendLog,
+  memberIdOf,
+  roomCode,
+  startLog,
+  verifyLeave,
+  verifyOrder,
+} from '../src/mls/index.ts';
 import { deriveRoomKeys, fingerprint, openEnvelope, sealEnvelope, Secret, signCapability } from '../src/index.ts';
-import { nodeHkdf, nodePublicKey, nodeSign } from './node-keys.ts';
+import { nodeHkdf, nodePublicKey, nodeSign, nodeVerify } from './node-keys.ts';
 
 interface KeyCase {
   readonly name: string;
@@ -28,7 +36,6 @@ interface KeyCase {
   readonly onionKey: string;
   readonly challenge: string;
   readonly from: number;
-  readonly memberId: string;
   readonly memberKey: string;
   readonly exported: string;
   readonly expect: Readonly<Record<string, string>>;
@@ -63,7 +70,7 @@ describe('vectors/key-schedule.json', () => {
     const keys = deriveRoomKeys({ roomSecret: hex(one.roomSecret), onionKey: hex(one.onionKey) });
     const group = deriveGroupKeys({ roomSecret: hex(one.roomSecret), roomId: keys.roomId });
     const memberKey = hex(one.memberKey);
-    const credential = makeCredential(group, { memberId: hex(one.memberId), memberKey });
+    const credential = makeCredential(group, memberKey);
     const bytesOf = (secret: Secret): string => secret.use(toHex);
     expect({
       capabilitySeed: bytesOf(keys.capabilitySecret).slice(0, 64),
@@ -78,6 +85,7 @@ describe('vectors/key-schedule.json', () => {
       joinKey: bytesOf(group.joinKey),
       credential: credential.credentialType === 'basic' ? toHex(credential.identity) : undefined,
       epochFrameKey: bytesOf(deriveEpochFrameKey(group, hex(one.exported))),
+      memberId: toHex(memberIdOf(memberKey)),
       fingerprint: fingerprint(memberKey),
     }).toEqual(one.expect);
   });
@@ -134,6 +142,32 @@ describe('vectors/order.json', () => {
   test.each(casesOf('order') as readonly OrderCase[])('matches our statements and signatures: $name', (one) => {
     expect(obey(one)).toEqual(one.expect ?? one.expectError);
   });
+});
+
+interface LeaveCase {
+  readonly name: string;
+  readonly roomId: string;
+  readonly memberKey: string;
+  readonly proof: string;
+  readonly expect?: { readonly memberId: string; readonly statement: string };
+  readonly expectError?: string;
+}
+
+describe('vectors/leave-proof.json', () => {
+  test.each(casesOf('leave-proof') as readonly LeaveCase[])(
+    'matches our ids, statements and signatures: $name',
+    (one) => {
+      const [roomId, memberKey, proof] = [hex(one.roomId), hex(one.memberKey), hex(one.proof)];
+      const memberId = proof.slice(0, 16);
+      const isNamed = toHex(memberId) === toHex(memberIdOf(memberKey));
+      const holds = verifyLeave({ proof: { memberId, signature: proof.slice(16) }, roomId, memberKey });
+      expect(isNamed && holds ? 'noted' : 'member-unknown').toBe(one.expectError ?? 'noted');
+      if (one.expect === undefined) return;
+      const statement = concatBytes(encode('sotto/2 leave'), roomId, memberIdOf(memberKey));
+      expect({ memberId: toHex(memberId), statement: toHex(statement) }).toEqual(one.expect);
+      expect(nodeVerify(memberKey, statement, proof.slice(16))).toBe(true);
+    },
+  );
 });
 
 interface LogCase {

@@ -14,18 +14,15 @@ describe('the safety number', () => {
     const number = safetyNumber(ada, bea);
     expect(number).toMatch(/^[0-9]{60}$/);
     expect(safetyNumber(bea, ada)).toBe(number);
-    const swapped = { memberId: ada.memberId, memberKey: cia.memberKey };
-    expect(new Set([number, safetyNumber(ada, cia), safetyNumber(bea, cia), safetyNumber(swapped, bea)]).size).toBe(4);
+    expect(new Set([number, safetyNumber(ada, cia), safetyNumber(bea, cia)]).size).toBe(3);
   });
 
   test('follows its formula, computed again with Node’s hash', () => {
     const [ada, bea] = [createGroupIdentity(random.bytes), createGroupIdentity(random.bytes)];
     const pair = Buffer.concat(
-      [ada, bea]
-        .map(({ memberId, memberKey }) => Buffer.concat([memberId, memberKey]))
-        .sort((a, b) => Buffer.compare(a, b)),
+      [ada, bea].map(({ memberKey }) => Buffer.from(memberKey)).sort((a, b) => Buffer.compare(a, b)),
     );
-    let hash = Buffer.from('sotto/1 safety number');
+    let hash = Buffer.from('sotto/2 safety number');
     for (let round = 0; round < 5200; round += 1) hash = createHash('sha512').update(hash).update(pair).digest();
     const digits = Array.from({ length: 12 }, (_, group) =>
       String(hash.readUIntBE(5 * group, 5) % 100_000).padStart(5, '0'),

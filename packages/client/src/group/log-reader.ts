@@ -136,7 +136,7 @@ export class LogReader {
       ledger.noteLeave({ memberId, signature: content.value.signature }, group.roster);
     }
     if (content.value.type === 'order') ledger.noteOrder(content.value.order);
-    return { kind: 'content', memberId, memberKey, content: content.value };
+    return { kind: 'content', memberKey, content: content.value };
   }
 
   /** A knock is shown in knock mode only. */
@@ -148,10 +148,8 @@ export class LogReader {
     const joiner = await this.#state.engine.readKeyPackage(keyPackage);
     if (!joiner.ok) return this.#skip(joiner.code, 'joiner');
     const { memberId, memberKey } = joiner.value;
-    const isMember = group.roster.some(
-      (member) => equalBytes(member.memberId, memberId) || equalBytes(member.memberKey, memberKey),
-    );
-    if (isMember) return this.#skip('member-duplicate', 'joiner');
+    if (group.roster.some((member) => equalBytes(member.memberId, memberId)))
+      return this.#skip('member-duplicate', 'joiner');
     this.#state.ledger.endBundle();
     // A copy: a view would keep the frame alive.
     this.#admission.addKnock({ memberId, keyPackage: keyPackage.slice() });

@@ -74,7 +74,7 @@ export class GroupMembership {
   }
 
   get memberId(): Uint8Array {
-    return this.#state.identity.memberId;
+    return this.#state.self;
   }
 
   get memberKey(): Uint8Array {

@@ -35,7 +35,6 @@ export type GroupOpened =
   | { readonly kind: 'nothing'; readonly code: GroupNothing; readonly sealedBy: SealedBy }
   | {
       readonly kind: 'content';
-      readonly memberId: Uint8Array;
       readonly memberKey: Uint8Array;
       readonly content: Content;
     }

@@ -9,7 +9,6 @@ import type { Move } from '../moderator.ts';
 
 export class RoomAccess {
   readonly memberKey: Uint8Array;
-  readonly memberId: Uint8Array;
   readonly fingerprint: string;
   /** 64 bytes: this member's leave proof. PROTOCOL.md §5.8. */
   readonly leaveSignature: Uint8Array;
@@ -20,7 +19,6 @@ export class RoomAccess {
     this.#keys = deriveRoomKeys(invite);
     this.#onionKey = invite.onionKey;
     this.memberKey = identity.memberKey;
-    this.memberId = identity.memberId;
     this.fingerprint = fingerprint(identity.memberKey);
     this.leaveSignature = proveLeave(identity, this.#keys.roomId).signature;
   }
@@ -46,5 +44,5 @@ export class RoomAccess {
 
 export type Room = Pick<
   RoomAccess,
-  'memberKey' | 'memberId' | 'fingerprint' | 'leaveSignature' | 'roomId' | 'signAttach' | 'isOrderedMove'
+  'memberKey' | 'fingerprint' | 'leaveSignature' | 'roomId' | 'signAttach' | 'isOrderedMove'
 >;

@@ -1,7 +1,7 @@
 // The state of a membership, which its reader and its builder share: keys, group, and ledger.
 
 import type { RandomSource, Secret } from '@sotto/crypto';
-import { deriveGroupKeys, destroyGroupKeys, GroupEngine } from '@sotto/crypto/mls';
+import { deriveGroupKeys, destroyGroupKeys, GroupEngine, memberIdOf } from '@sotto/crypto/mls';
 import type { Group, GroupCrypto, GroupIdentity, GroupKeys, GroupSuite } from '@sotto/crypto/mls';
 import { coverMembersMax, isStealth } from '@sotto/protocol';
 import type { Cover } from '@sotto/protocol';
@@ -52,6 +52,8 @@ function membersMaxOf(cover: Cover): number {
 export class GroupState {
   readonly keys: GroupKeys;
   readonly identity: GroupIdentity;
+  /** This member's id, 16 bytes. */
+  readonly self: Uint8Array;
   readonly random: RandomSource;
   readonly cover: Cover;
   readonly engine: GroupEngine;
@@ -66,6 +68,7 @@ export class GroupState {
   private constructor({ keys, engine, holder, ledger, cover }: Parts, identity: GroupIdentity, random: RandomSource) {
     this.keys = keys;
     this.identity = identity;
+    this.self = memberIdOf(identity.memberKey);
     this.random = random;
     this.cover = cover;
     this.engine = engine;
@@ -95,10 +98,6 @@ export class GroupState {
   /** Undefined outside. */
   get group(): Group | undefined {
     return this.#group;
-  }
-
-  get self(): Uint8Array {
-    return this.identity.memberId;
   }
 
   /** Undefined outside. */

@@ -17,7 +17,7 @@ import { dropOrdered } from './moderation.ts';
 import { beginCommit, runCommitRequests, sendCommit } from './commits.ts';
 import { clearTimer, emit, fetchFrame, publish, setTimer, warn, write } from './effects.ts';
 import type { StepContext } from './effects.ts';
-import { closeSession, endWithCode } from './ending.ts';
+import { closeSession, endSession, endWithCode } from './ending.ts';
 import { setPresenceTimer, setRotationTimer, onGroupChanged, notifyRemoved } from './maintenance.ts';
 import { emitMembers } from './notifications.ts';
 import { maySend, sendReady } from './sending.ts';
@@ -61,8 +61,12 @@ export function fetchSnapshot(session: Session, context: StepContext): Session {
   }
 }
 
-/** Joins anew: the commit that adds the new leaf removes the old one. RFC 9420 §12.4.3.2. */
+/**
+ * Joins anew: the commit that adds the new leaf removes the old one. RFC 9420 §12.4.3.2. A leaver
+ * ends instead: others may have its leave proof, and its key is for one stay.
+ */
 export function resync(session: Session, context: StepContext): Session {
+  if (session.user.status === 'leaving') return endSession(session, context, undefined, undefined);
   return fetchSnapshot({ ...session, membership: slice.goOutside(session.membership) }, context);
 }
 

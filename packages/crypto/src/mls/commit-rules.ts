@@ -92,7 +92,7 @@ export function validateMemberCommit(
   const needsPath = stage === 'made' && (removed.length > 0 || added.length === 0);
   if (commit.path === undefined && needsPath) return refuse('commit-form');
   if (commit.path !== undefined) {
-    if (!keepsIdentity(tree, senderIndex, commit.path.leafNode)) return refuse('commit-changes-member');
+    if (!keepsKey(tree, senderIndex, commit.path.leafNode)) return refuse('commit-changes-member');
     const path = validatePath(rules, commit.path, proposals);
     if (!path.ok) return path;
   }
@@ -118,7 +118,7 @@ export function validateJoin(rules: CommitRules, commit: Commit): Decoded<Commit
   if (!joiner.ok) return joiner;
   const [removal] = removals;
   const old = removal && roster.find(({ leafIndex }) => leafIndex === removal.remove.removed);
-  if (removal !== undefined && (old === undefined || !isSameMember(old, joiner.value))) {
+  if (removal !== undefined && (old === undefined || !equalInConstantTime(old.memberKey, joiner.value.memberKey))) {
     return refuse('commit-removes-other');
   }
   const others = roster.filter((member) => member !== old);
@@ -201,15 +201,8 @@ function addedKeys(proposals: readonly Proposal[]): Uint8Array[] {
   );
 }
 
-function isSameMember(a: GroupMember, b: GroupMember): boolean {
-  return equalInConstantTime(a.memberId, b.memberId) && equalInConstantTime(a.memberKey, b.memberKey);
-}
-
-function keepsIdentity(tree: RatchetTree, leafIndex: number, next: LeafNode): boolean {
+/** A member is its key: id and credential follow from it. */
+function keepsKey(tree: RatchetTree, leafIndex: number, next: LeafNode): boolean {
   const current = leavesOf(tree).find(([, index]) => index === leafIndex)?.[0];
-  if (current?.credential.credentialType !== 'basic' || next.credential.credentialType !== 'basic') return false;
-  return (
-    equalInConstantTime(current.credential.identity, next.credential.identity) &&
-    equalInConstantTime(current.signaturePublicKey, next.signaturePublicKey)
-  );
+  return current !== undefined && equalInConstantTime(current.signaturePublicKey, next.signaturePublicKey);
 }

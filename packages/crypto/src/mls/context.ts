@@ -5,9 +5,8 @@ import type { Capabilities, CiphersuiteImpl, ClientConfig, Credential, Lifetime 
 import { describeSuite, openSuite } from '../provider/group-crypto.ts';
 import type { GroupCrypto, GroupSuite, SuiteDescription } from '../provider/group-crypto.ts';
 import { credentialMac } from './keys.ts';
-import type { GroupIdentity } from './identity.ts';
 import type { GroupKeys } from './keys.ts';
-import { CREDENTIAL_MAC_BYTES, GROUP_SKIPPED_MESSAGES_MAX, MEMBER_ID_BYTES } from '../limits.ts';
+import { GROUP_SKIPPED_MESSAGES_MAX } from '../limits.ts';
 
 /** Key packages do not expire. The rules are equal for all members, so they know no clock. */
 export const LIFETIME: Lifetime = { notBefore: 0n, notAfter: 0xffff_ffff_ffff_ffffn };
@@ -66,34 +65,24 @@ function makeConfig(keys: GroupKeys): ClientConfig {
     },
     paddingConfig: { kind: 'padUntilLength', padUntilLength: 0 },
     authService: {
-      validateCredential: (credential, key) => Promise.resolve(memberIdOf(keys, credential, key) !== undefined),
+      validateCredential: (credential, key) => Promise.resolve(isCredentialOf(keys, credential, key)),
     },
   };
 }
 
-/** @returns a basic credential of 48 bytes: `member id 16 || HMAC-SHA256 32`. PROTOCOL.md §5.8. */
-export function makeCredential(
-  keys: GroupKeys,
-  { memberId, memberKey }: Pick<GroupIdentity, 'memberId' | 'memberKey'>,
-): Credential {
-  const identity = new Uint8Array(MEMBER_ID_BYTES + CREDENTIAL_MAC_BYTES);
-  identity.set(memberId);
-  identity.set(credentialMac(keys, { memberId, memberKey }), MEMBER_ID_BYTES);
-  return { credentialType: 'basic', identity };
+/** @returns a basic credential of 32 bytes, HMAC-SHA256 of the member key. PROTOCOL.md §5.8. */
+export function makeCredential(keys: GroupKeys, memberKey: Uint8Array): Credential {
+  return { credentialType: 'basic', identity: credentialMac(keys, memberKey) };
 }
 
 /**
- * @returns the member id, 16 bytes, of a credential that was made with the room secret for this
- * very key; otherwise undefined. PROTOCOL.md §5.8.
+ * @returns whether the credential was made with the room secret for this very key. PROTOCOL.md
+ * §5.8.
  */
-export function memberIdOf(keys: GroupKeys, credential: Credential, memberKey: Uint8Array): Uint8Array | undefined {
-  if (credential.credentialType !== 'basic') return undefined;
-  const { identity } = credential;
-  if (identity.length !== MEMBER_ID_BYTES + CREDENTIAL_MAC_BYTES) return undefined;
-  const memberId = identity.slice(0, MEMBER_ID_BYTES);
-  return equalInConstantTime(identity.subarray(MEMBER_ID_BYTES), credentialMac(keys, { memberId, memberKey }))
-    ? memberId
-    : undefined;
+export function isCredentialOf(keys: GroupKeys, credential: Credential, memberKey: Uint8Array): boolean {
+  return (
+    credential.credentialType === 'basic' && equalInConstantTime(credential.identity, credentialMac(keys, memberKey))
+  );
 }
 
 /** Compares all bytes, even after a difference. Lengths are not secret. */

@@ -1,8 +1,10 @@
-// A member's own id and signing key in one group. It is made for this room, kept for a resync, and
-// destroyed with the room.
+// A member's own signing key in one group, and the id that follows from it. The key is made for one
+// stay in the room, kept for a resync, and destroyed at the end of the stay.
 
 import { ed25519 } from '@noble/curves/ed25519.js';
 import type { RandomSource } from '../envelope.ts';
+import { truncatedHash } from '../key-schedule.ts';
+import { LABELS } from '../labels.ts';
 import { MEMBER_ID_BYTES } from '../limits.ts';
 import { Secret } from '../secret.ts';
 
@@ -13,8 +15,6 @@ const SEED_BYTES = 32;
  * §5.6.
  */
 export interface GroupIdentity {
-  /** 16 random bytes. */
-  readonly memberId: Uint8Array;
   /** 32 bytes, Ed25519. */
   readonly memberKey: Uint8Array;
   /** 32 bytes, the seed of the signing key. */
@@ -22,17 +22,23 @@ export interface GroupIdentity {
 }
 
 /**
- * @returns the same member with a secret of its own to destroy. The member takes the copy into the
- * room to which its room has moved (PROTOCOL.md §5.9).
+ * @returns the id, 16 bytes, of the member with this 32-byte key. No member can choose it.
+ * PROTOCOL.md §5.6.
  */
-export function copyGroupIdentity({ memberId, memberKey, secret }: GroupIdentity): GroupIdentity {
-  return { memberId, memberKey, secret: new Secret(secret.use((seed) => Uint8Array.from(seed))) };
+export function memberIdOf(memberKey: Uint8Array): Uint8Array {
+  return truncatedHash(LABELS.member, MEMBER_ID_BYTES, memberKey);
 }
 
 /**
- * @returns a new member: 16 random bytes of id, and an Ed25519 key from a random seed of 32 bytes.
+ * @returns the same member with a secret of its own to destroy. The member takes the copy into the
+ * room to which its room has moved (PROTOCOL.md §5.9).
  */
+export function copyGroupIdentity({ memberKey, secret }: GroupIdentity): GroupIdentity {
+  return { memberKey, secret: new Secret(secret.use((seed) => Uint8Array.from(seed))) };
+}
+
+/** @returns a new member: an Ed25519 key from a random seed of 32 bytes. */
 export function createGroupIdentity(random: RandomSource): GroupIdentity {
   const seed = random(SEED_BYTES);
-  return { memberId: random(MEMBER_ID_BYTES), memberKey: ed25519.getPublicKey(seed), secret: new Secret(seed) };
+  return { memberKey: ed25519.getPublicKey(seed), secret: new Secret(seed) };
 }

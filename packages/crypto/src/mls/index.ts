@@ -9,7 +9,7 @@ export type { CommitFacts, CommitPolicy } from './commit-rules.ts';
 export type { GroupCrypto, GroupSuite } from '../provider/group-crypto.ts';
 export { GroupEngine } from './engine.ts';
 export type { CommitOutcome, Group, GroupOptions, KeyPackageOffer, PendingCommit } from './engine.ts';
-export { copyGroupIdentity, createGroupIdentity } from './identity.ts';
+export { copyGroupIdentity, createGroupIdentity, memberIdOf } from './identity.ts';
 export type { GroupIdentity } from './identity.ts';
 export { deriveGroupKeys, destroyGroupKeys } from './keys.ts';
 export type { GroupKeys } from './keys.ts';

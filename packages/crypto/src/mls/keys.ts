@@ -7,7 +7,6 @@ import { concatBytes, ROOM_ID_BYTES, ROOM_SECRET_BYTES } from '@sotto/protocol';
 import { deriveKey } from '../key-schedule.ts';
 import { LABELS } from '../labels.ts';
 import { GROUP_ID_BYTES } from '../limits.ts';
-import type { GroupIdentity } from './identity.ts';
 import { Secret } from '../secret.ts';
 
 /**
@@ -77,12 +76,9 @@ export function deriveEpochFrameKey(keys: GroupKeys, exported: Uint8Array): Secr
 }
 
 /**
- * @returns 32 bytes that only a holder of the room secret can make for this member id and key:
- * HMAC-SHA256 under the credential key. PROTOCOL.md §5.8.
+ * @returns 32 bytes that only a holder of the room secret can make for this member key: HMAC-SHA256
+ * under the credential key, which has no other use. PROTOCOL.md §5.8.
  */
-export function credentialMac(
-  keys: GroupKeys,
-  { memberId, memberKey }: Pick<GroupIdentity, 'memberId' | 'memberKey'>,
-): Uint8Array {
-  return keys.credentialKey.use((key) => hmac(sha256, key, concatBytes(memberId, memberKey)));
+export function credentialMac(keys: GroupKeys, memberKey: Uint8Array): Uint8Array {
+  return keys.credentialKey.use((key) => hmac(sha256, key, memberKey));
 }

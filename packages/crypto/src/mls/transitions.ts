@@ -61,7 +61,7 @@ export interface KeyPackagePair {
 export function makeKeyPackage(context: GroupContext, identity: GroupIdentity): Promise<KeyPackagePair> {
   const signKey = identity.secret.use((seed) => Uint8Array.from(seed));
   return generateKeyPackageWithKey(
-    makeCredential(context.keys, identity),
+    makeCredential(context.keys, identity.memberKey),
     context.capabilities,
     LIFETIME,
     [],
@@ -104,10 +104,7 @@ export async function joinByExternalCommit(
   if (!roster.ok) return roster;
   // Without an old leaf the library would cut the last leaf off the tree (its #484), so it is never
   // asked to.
-  const old = roster.value.some(
-    ({ memberId, memberKey }) =>
-      equalInConstantTime(memberId, identity.memberId) && equalInConstantTime(memberKey, identity.memberKey),
-  );
+  const old = roster.value.some(({ memberKey }) => equalInConstantTime(memberKey, identity.memberKey));
   if (resync && !old) return refuse('member-unknown');
   // The library cannot remove the only leaf of a tree either.
   if (resync && roster.value.length === 1) return refuse('member-alone');

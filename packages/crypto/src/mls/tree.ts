@@ -5,14 +5,14 @@ import { accept, refuse, toHex } from '@sotto/protocol';
 import type { Decoded } from '@sotto/protocol';
 import type { LeafNode, RatchetTree } from 'ts-mls';
 import type { GroupCode } from '../errors.ts';
-import { LIFETIME, memberIdOf } from './context.ts';
+import { isCredentialOf, LIFETIME } from './context.ts';
 import type { GroupContext } from './context.ts';
 import { isUsableHpkeKey } from './hpke-key.ts';
-import { MEMBER_ID_BYTES } from '../limits.ts';
+import { memberIdOf } from './identity.ts';
 
 /** A member as the group's tree shows it. */
 export interface GroupMember {
-  /** 16 bytes, chosen by the member. Its credential binds them to its key. */
+  /** 16 bytes: `memberIdOf` its key. */
   readonly memberId: Uint8Array;
   /** 32 bytes, Ed25519: signs all messages and commits of the member. */
   readonly memberKey: Uint8Array;
@@ -33,9 +33,8 @@ export function readLeaf(context: GroupContext, leaf: LeafNode, leafIndex: numbe
     if (notBefore !== LIFETIME.notBefore || notAfter !== LIFETIME.notAfter) return refuse('leaf-invalid');
   }
   if (!isUsableHpkeKey(leaf.hpkePublicKey, context.suite.publicKeyBytes)) return refuse('leaf-invalid');
-  const memberId = memberIdOf(context.keys, leaf.credential, leaf.signaturePublicKey);
-  if (memberId === undefined) return refuse('credential-invalid');
-  return accept({ memberId, memberKey: leaf.signaturePublicKey, leafIndex });
+  if (!isCredentialOf(context.keys, leaf.credential, leaf.signaturePublicKey)) return refuse('credential-invalid');
+  return accept(readMember(leaf, leafIndex));
 }
 
 function hasOurCapabilities(context: GroupContext, leaf: LeafNode): boolean {
@@ -56,19 +55,17 @@ function isList<Value>(list: readonly Value[], expected: readonly Value[]): bool
 
 /** @returns the members of a validated tree. */
 export function rosterOf(tree: RatchetTree): GroupMember[] {
-  return leavesOf(tree).map(([leaf, leafIndex]) => readValidatedLeaf(leaf, leafIndex));
+  return leavesOf(tree).map(([leaf, leafIndex]) => readMember(leaf, leafIndex));
 }
 
 /** @returns the member of one leaf of a validated tree. */
 export function memberAt(tree: RatchetTree, leafIndex: number): GroupMember | undefined {
   const node = tree[2 * leafIndex];
-  return node?.nodeType === 'leaf' ? readValidatedLeaf(node.leaf, leafIndex) : undefined;
+  return node?.nodeType === 'leaf' ? readMember(node.leaf, leafIndex) : undefined;
 }
 
-function readValidatedLeaf(leaf: LeafNode, leafIndex: number): GroupMember {
-  if (leaf.credential.credentialType !== 'basic') throw new Error('a validated tree has an unreadable leaf');
-  const memberId = leaf.credential.identity.slice(0, MEMBER_ID_BYTES);
-  return { memberId, memberKey: leaf.signaturePublicKey.slice(), leafIndex };
+function readMember({ signaturePublicKey }: LeafNode, leafIndex: number): GroupMember {
+  return { memberId: memberIdOf(signaturePublicKey), memberKey: signaturePublicKey.slice(), leafIndex };
 }
 
 /** @returns each leaf of the tree with its leaf index, in rising order. */
@@ -101,11 +98,9 @@ export function readTree(context: GroupContext, tree: RatchetTree): Decoded<Grou
   return hasDuplicates(members) || !hasDistinctKeys(treeKeys(tree)) ? refuse('member-duplicate') : accept(members);
 }
 
-/** @returns whether two members have one id or one key. */
+/** @returns whether two members have one id. One key makes one id. */
 export function hasDuplicates(members: readonly GroupMember[]): boolean {
-  const ids = new Set(members.map(({ memberId }) => toHex(memberId)));
-  const keys = new Set(members.map(({ memberKey }) => toHex(memberKey)));
-  return ids.size < members.length || keys.size < members.length;
+  return new Set(members.map(({ memberId }) => toHex(memberId))).size < members.length;
 }
 
 /** @returns the public keys for key encapsulation of all nodes, leaves and parents. */
