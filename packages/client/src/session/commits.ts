@@ -7,6 +7,7 @@ import { COMMITS_REFUSED_NOTICE, COMMIT_RETRY_LEAST_MS, COMMIT_RETRY_MAX_MS, COM
 import { emit, emitError, setTimer, warn, write } from './effects.ts';
 import type { StepContext } from './effects.ts';
 import { endSession } from './ending.ts';
+import { isEmpty } from './recent.ts';
 import { maySend, sendReady } from './sending.ts';
 import * as commitsSlice from './slices/commits.ts';
 import { rotationDueAt } from './slices/key-rotation.ts';
@@ -36,7 +37,7 @@ function isStillNeeded(session: Session, request: CommitRequest, context: StepCo
   const { log } = session;
   const { view } = session.membership;
   if (request.type === 'rotate' && request.reason === 'scheduled') return isRotationDue(session, context.now);
-  if (request.type === 'rotate' && request.reason === 'log-gap') return log.hashes.length === 0;
+  if (request.type === 'rotate' && request.reason === 'log-gap') return isEmpty(log.hashes);
   if (request.type === 'rotate' && request.reason === 'leavers') return (view?.leavers.length ?? 0) > 0;
   return request.type !== 'remove-silent' || (view?.silent.length ?? 0) > 0;
 }

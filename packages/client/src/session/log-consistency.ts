@@ -14,6 +14,7 @@ import {
 } from '../limits.ts';
 import { warn } from './effects.ts';
 import type { StepContext } from './effects.ts';
+import { isEmpty, itemAt } from './recent.ts';
 import type { Member } from './slices/inbox.ts';
 import { forgetForeign, noteCompared } from './slices/log.ts';
 import type { LogState } from './slices/log.ts';
@@ -92,8 +93,8 @@ export function compareLog(
 }
 
 function compareNow({ log, inbox }: Session, { seen, logHash }: Content): Compared {
-  if (isZero(logHash) || log.hashes.length === 0) return 'unknown';
-  const own = log.hashes[log.hashes.length - 1 - (log.last - seen)];
+  if (isZero(logHash) || isEmpty(log.hashes)) return 'unknown';
+  const own = itemAt(log.hashes, log.hashes.end - 1 - (log.last - seen));
   return seen < inbox.seen && own !== undefined && equalBytes(own, logHash) ? 'same' : 'other';
 }
 
@@ -108,13 +109,11 @@ function compareBefore(log: LogState, who: string, content: Content): LogState['
 }
 
 /**
- * Whether `member` was there and has seen entry `sequence`. An entry of an earlier epoch counts
- * only if the member saw the same end of that epoch.
+ * Whether what `member` has seen counts for the epoch that began behind entry `start`: an epoch
+ * that is over counts only if the member saw the same end of it.
  */
-export function hasSeen(log: LogState, member: Member, sequence: number): boolean {
-  if (member.seen < sequence || member.since >= sequence) return false;
-  if (sequence > log.start) return true;
-  const epoch = log.before.find(({ start }) => sequence > start);
+export function countsFor(log: LogState, member: Member, start: number): boolean {
+  if (start === log.start) return true;
   const who = fingerprint(member.memberKey);
-  return log.compared.some((one) => one.who === who && one.start === epoch?.start && one.same);
+  return log.compared.some((one) => one.who === who && one.start === start && one.same);
 }

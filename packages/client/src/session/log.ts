@@ -255,7 +255,7 @@ function onEcho(session: Session, dispatched: DispatchedFrame, sequence: number,
   if (draft.index !== draft.count - 1) return { ...next, log };
   const id = messageId(context.room.memberKey, number - draft.index);
   emit(context, { type: 'sent', ref: draft.ref, id });
-  return { ...next, log, outbox: outboxSlice.trackText(next.outbox, id, sequence) };
+  return { ...next, log, outbox: outboxSlice.trackText(next.outbox, { id, sequence }, log.start) };
 }
 
 /** An entry that is no echo: of another member, of a commit, a dummy, or the relay's noise. */
@@ -367,7 +367,7 @@ export function answerInbox(session: Session, event: InboxEvent, context: StepCo
       emitMembers(session, context);
       return session;
     case 'seen':
-      return notifyDelivered(session, context);
+      return notifyDelivered(session, event.member, context);
     case 'gap':
       return session;
   }

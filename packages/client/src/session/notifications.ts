@@ -13,7 +13,7 @@ import type { NameWarning } from '../names/warnings.ts';
 import { decodeText } from '../utf8.ts';
 import { emit, setTimer, warn } from './effects.ts';
 import type { StepContext } from './effects.ts';
-import { hasSeen } from './log-consistency.ts';
+import { countsFor } from './log-consistency.ts';
 import { isAwaitedByUser } from './slices/connection.ts';
 import type { Renewal } from './slices/connection.ts';
 import { timeToSendMs } from './slices/cover.ts';
@@ -128,16 +128,14 @@ export function emitGap(context: StepContext, count: number, member: Member | un
 }
 
 /**
- * Emits how many others have said that they saw an own text, for each text with more than before.
+ * A member has said what it saw: emits how many others have said that they saw an own text, for
+ * each text that is new to this member. A member that has left is not asked.
  */
-export function notifyDelivered(session: Session, context: StepContext): Session {
-  const others = presentMembers(session.inbox);
-  const { outbox, risen } = countDeliveries(
-    session.outbox,
-    (sequence) => others.filter((member) => hasSeen(session.log, member, sequence)).length,
-  );
+export function notifyDelivered(session: Session, member: Member, context: StepContext): Session {
+  if (member.status !== 'here') return session;
+  const { outbox, risen } = countDeliveries(session.outbox, member, (start) => countsFor(session.log, member, start));
   for (const { id, by } of risen) emit(context, { type: 'delivered', id, by });
-  return { ...session, outbox };
+  return outbox === session.outbox ? session : { ...session, outbox };
 }
 
 export function emitMembers(session: Session, context: StepContext): void {

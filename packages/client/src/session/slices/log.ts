@@ -4,6 +4,8 @@ import { extendLog, startLog } from '@sotto/crypto/mls';
 import { BEFORE_BYTES, concatBytes, EPOCHS_BEFORE, isZero, LOG_HASH_BYTES } from '@sotto/protocol';
 import type { LogEntry } from '../../group/opened-entry.ts';
 import { LOG_HASHES_MAX } from '../../limits.ts';
+import { append, latestOf, recentOf } from '../recent.ts';
+import type { Recent } from '../recent.ts';
 
 /**
  * `start`: the epoch began behind this entry. `hash`: its last; zeros if this member cannot tell.
@@ -22,7 +24,7 @@ interface ComparedEpoch {
 
 export interface LogState {
   /** Hashes in order, the last of the newest entry; empty from a gap to the next epoch. */
-  readonly hashes: readonly Uint8Array[];
+  readonly hashes: Recent<Uint8Array>;
   /** The sequence number of the last hash. */
   readonly last: number;
   /** The last sequence number lost since the commit number was known; 0 if none. */
@@ -52,7 +54,7 @@ export interface LogState {
 }
 
 export const EMPTY_LOG: LogState = {
-  hashes: [],
+  hashes: recentOf(),
   last: 0,
   lost: 0,
   byMember: 0,
@@ -76,16 +78,16 @@ const NO_LOG_HASH: Uint8Array = new Uint8Array(LOG_HASH_BYTES);
 // Entries
 
 export function appendEntry(log: LogState, { sequence, body, place }: LogEntry): LogState {
-  const hash = log.hashes.at(-1);
+  const hash = latestOf(log.hashes);
   if (hash === undefined) return log;
   const operation = place === undefined ? 'entry' : 'committed';
-  const hashes = [...log.hashes, extendLog({ hash, sequence, operation, body })].slice(-LOG_HASHES_MAX);
-  return { ...log, hashes, last: sequence };
+  const next = extendLog({ hash, sequence, operation, body });
+  return { ...log, hashes: append(log.hashes, next, LOG_HASHES_MAX), last: sequence };
 }
 
 /** Entries up to `sequence` are lost: until the next epoch this member cannot tell its log hash. */
 export function markLost(log: LogState, sequence: number): LogState {
-  return { ...log, hashes: [], lost: Math.max(log.lost, sequence) };
+  return { ...log, hashes: recentOf(), lost: Math.max(log.lost, sequence) };
 }
 
 /** The commit number is known: no commit is among the lost entries, or this member resyncs. */
@@ -123,7 +125,7 @@ export function forgetForeign(log: LogState): LogState {
  * of the epoch before is kept, and sent in this one.
  */
 export function startEpoch(log: LogState, authenticator: Uint8Array, sequence: number): LogState {
-  const hashes = [startLog({ epochAuthenticator: authenticator, sequence })];
+  const hashes = recentOf(startLog({ epochAuthenticator: authenticator, sequence }));
   const before = [{ start: log.start, hash: currentHash(log) }, ...log.before].slice(0, EPOCHS_BEFORE);
   const compared = log.compared.filter((one) => before.some(({ start }) => start === one.start));
   const epoch = { start: sequence, hasText: false, before, compared, differing: [] };
@@ -149,7 +151,7 @@ export function epochEnds({ before }: LogState): Uint8Array {
 
 /** The log hash that every message carries. */
 export function currentHash(log: LogState): Uint8Array {
-  return log.hashes.at(-1) ?? NO_LOG_HASH;
+  return latestOf(log.hashes) ?? NO_LOG_HASH;
 }
 
 // Comparisons and forks
@@ -160,6 +162,7 @@ export function noteCompared(
   compared: readonly ComparedEpoch[],
   differing: string | undefined,
 ): LogState {
+  if (compared.length === 0 && differing === undefined) return log;
   return {
     ...log,
     compared: [...log.compared, ...compared],

@@ -1,9 +1,12 @@
 // The outbox slice: drafts that wait to be dispatched, frames that await their echo, and receipts.
 
-import { equalBytes, NONCE_BYTES } from '@sotto/protocol';
+import { EPOCHS_BEFORE, equalBytes, NONCE_BYTES, toHex } from '@sotto/protocol';
 import type { PresenceStatus } from '@sotto/protocol';
 import { OUTBOX_TEXTS_MAX, TRACKED_TEXTS_MAX } from '../../limits.ts';
 import type { Move, SignedAccess } from '../../moderator.ts';
+import { append, endBefore, itemAt, recentOf } from '../recent.ts';
+import type { Recent } from '../recent.ts';
+import type { Member } from './inbox.ts';
 
 /** A content without a number: dispatch gives the numbers, so that they have no gap. */
 export type Draft =
@@ -43,11 +46,32 @@ interface Sealed {
   readonly body: Uint8Array;
 }
 
-/** An own text that the relay holds, and how many others have said that they saw it. */
+/** An own text that the relay holds. */
 interface TrackedText {
   readonly id: string;
   readonly sequence: number;
+}
+
+/** An own text, and how many others have said that they saw it. */
+interface DeliveredText {
+  readonly id: string;
   readonly by: number;
+}
+
+/** The tracked texts of one epoch, and how far each other member has said that it saw them. */
+interface TrackedEpoch {
+  /** The epoch began behind this entry. */
+  readonly start: number;
+  /** The number of its first text in `tracked`. */
+  readonly first: number;
+  /** By member key in hexadecimal. */
+  readonly seen: ReadonlyMap<string, SeenTexts>;
+}
+
+/** Numbers in `tracked`: a member has seen the texts from `from` on that come before `to`. */
+interface SeenTexts {
+  readonly from: number;
+  readonly to: number;
 }
 
 export interface Outbox {
@@ -58,7 +82,9 @@ export interface Outbox {
   /** The number of the last frame that was dispatched. */
   readonly number: number;
   /** Own texts that the relay holds, the latest last. */
-  readonly tracked: readonly TrackedText[];
+  readonly tracked: Recent<TrackedText>;
+  /** The epochs in which they were said, the latest first. */
+  readonly trackedEpochs: readonly TrackedEpoch[];
   /**
    * `owed`: a text was shown since the last own frame, and the receipt's timer runs. `due`: an
    * epoch with a text has ended, so that only a frame will do that reports the epochs before.
@@ -68,7 +94,15 @@ export interface Outbox {
 
 /** `texts`: the texts that a member takes along from the room before. */
 export function createOutbox(texts: readonly Draft[]): Outbox {
-  return { waiting: texts, dispatched: [], ticket: 0, number: 0, tracked: [], receipt: 'none' };
+  return {
+    waiting: texts,
+    dispatched: [],
+    ticket: 0,
+    number: 0,
+    tracked: recentOf(),
+    trackedEpochs: [],
+    receipt: 'none',
+  };
 }
 
 /** Adds the drafts of one text or one control content at the end. */
@@ -257,28 +291,86 @@ export function clearReceipt(outbox: Outbox): Outbox {
   return { ...outbox, receipt: 'none' };
 }
 
-/** The relay holds an own text. The oldest is forgotten first. */
-export function trackText(outbox: Outbox, id: string, sequence: number): Outbox {
-  return { ...outbox, tracked: [...outbox.tracked, { id, sequence, by: 0 }].slice(-TRACKED_TEXTS_MAX) };
+/**
+ * The relay holds an own text, said in the epoch that began behind entry `start`. The oldest text
+ * is forgotten first; an epoch is forgotten when no member compares it any more.
+ */
+export function trackText(outbox: Outbox, text: TrackedText, start: number): Outbox {
+  const { tracked, trackedEpochs } = outbox;
+  const epoch: TrackedEpoch = { start, first: tracked.end, seen: new Map() };
+  const isKnown = trackedEpochs[0]?.start === start;
+  return {
+    ...outbox,
+    tracked: append(tracked, text, TRACKED_TEXTS_MAX),
+    trackedEpochs: isKnown ? trackedEpochs : [epoch, ...trackedEpochs].slice(0, EPOCHS_BEFORE + 1),
+  };
 }
 
 /**
- * Recounts the members that have seen each own text.
- * @returns also the texts with more than before.
+ * Counts `member` for the own texts that it has seen, in the epochs that `counts` accepts. A text
+ * is looked at once for each member, so a content costs no more after many texts than after few.
+ *
+ * @returns also the texts with more than before, the oldest first
  */
 export function countDeliveries(
   outbox: Outbox,
-  count: (sequence: number) => number,
-): { readonly outbox: Outbox; readonly risen: readonly TrackedText[] } {
-  const tracked = outbox.tracked.map((text) => {
-    const by = count(text.sequence);
-    return by <= text.by ? text : { ...text, by };
+  member: Member,
+  counts: (start: number) => boolean,
+): { readonly outbox: Outbox; readonly risen: readonly DeliveredText[] } {
+  const { tracked, trackedEpochs } = outbox;
+  const key = toHex(member.memberKey);
+  const risen: DeliveredText[][] = [];
+  const epochs = trackedEpochs.map((epoch, index) => {
+    const known = epoch.seen.get(key);
+    const from = Math.max(known?.to ?? epoch.first, tracked.first);
+    const end = trackedEpochs[index - 1]?.first ?? tracked.end;
+    // One text is looked at before it is known whether the epoch counts.
+    if (endOfSeen(tracked, from, Math.min(end, from + 1), member.seen) === from || !counts(epoch.start)) return epoch;
+    const to = endOfSeen(tracked, from, end, member.seen);
+    // It joined behind `since`; what is not above `start` is of no epoch that it could compare.
+    const since = Math.max(member.since, epoch.start);
+    const first = known === undefined || known.from === known.to ? endOfSeen(tracked, from, to, since) : known.from;
+    const next: TrackedEpoch = { ...epoch, seen: new Map(epoch.seen).set(key, { from: first, to }) };
+    risen.unshift(deliveredTexts(tracked, next, Math.max(first, from), to));
+    return next;
   });
-  const risen = tracked.filter((text, index) => text !== outbox.tracked[index]);
-  return { outbox: { ...outbox, tracked }, risen };
+  if (risen.length === 0) return { outbox, risen: [] };
+  return { outbox: { ...outbox, trackedEpochs: epochs }, risen: risen.flat() };
+}
+
+/** @returns the number behind the last text, from `from` on and before `end`, up to `sequence` */
+function endOfSeen(tracked: Recent<TrackedText>, from: number, end: number, sequence: number): number {
+  let number = from;
+  while (number < end && (itemAt(tracked, number)?.sequence ?? Infinity) <= sequence) number += 1;
+  return number;
+}
+
+function deliveredTexts(
+  tracked: Recent<TrackedText>,
+  { seen }: TrackedEpoch,
+  from: number,
+  to: number,
+): DeliveredText[] {
+  const delivered: DeliveredText[] = [];
+  for (let number = from; number < to; number += 1) {
+    const text = itemAt(tracked, number);
+    const by = [...seen.values()].filter((range) => range.from <= number && number < range.to).length;
+    if (text !== undefined) delivered.push({ id: text.id, by });
+  }
+  return delivered;
 }
 
 /** The log ends at `sequence` now: later texts are not in it any more. */
 export function rollBackTracked(outbox: Outbox, sequence: number): Outbox {
-  return { ...outbox, tracked: outbox.tracked.filter((text) => text.sequence <= sequence) };
+  const end = endOfSeen(outbox.tracked, outbox.tracked.first, outbox.tracked.end, sequence);
+  const trackedEpochs = outbox.trackedEpochs.map((epoch): TrackedEpoch => ({
+    ...epoch,
+    first: Math.min(epoch.first, end),
+    seen: clip(epoch.seen, end),
+  }));
+  return { ...outbox, tracked: endBefore(outbox.tracked, end), trackedEpochs };
+}
+
+function clip(seen: TrackedEpoch['seen'], end: number): TrackedEpoch['seen'] {
+  return new Map([...seen].map(([key, { from, to }]) => [key, { from: Math.min(from, end), to: Math.min(to, end) }]));
 }
