@@ -83,7 +83,7 @@ class HeardRoom {
         : { ...header, type: 'receipt' };
     this.#session = this.#observe(this.#session);
     this.operations.count = 0;
-    this.#open(this.#newBody(), { kind: 'content', memberId: memberKey.subarray(0, 16), memberKey, content });
+    this.#open(this.#newBody(), { kind: 'content', memberKey, content });
     return this.operations.count;
   }
 
