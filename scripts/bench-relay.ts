@@ -23,6 +23,7 @@ import {
   encodeFrame,
   FrameSplitter,
   isStealth,
+  PATIENCE_SECONDS_MOST,
   slotBytes,
   STEALTH_TICK_MS,
   stealthShape,
@@ -117,7 +118,8 @@ async function measure(cover: StealthCover, seconds: number): Promise<readonly s
     const { listen, admin } = sockets(directory);
     const host = connect(admin.path);
     const { roomId, capabilityKey, roomTag } = keys;
-    host.write(encodeAdminRequest({ operation: 'create', roomId, capabilityKey, roomTag, cover }));
+    const terms = { roomId, capabilityKey, roomTag, cover, patienceSeconds: PATIENCE_SECONDS_MOST };
+    host.write(encodeAdminRequest({ operation: 'create', ...terms }));
     await once(host, 'data');
     const { members, sendEveryMs } = stealthShape(cover);
     const attachedMembers: BenchMember[] = [];

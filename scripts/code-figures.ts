@@ -11,7 +11,7 @@ import { PassThrough } from 'node:stream';
 import { proveAdmission, registrationOf } from '@sotto/client';
 import type { ByteStream } from '@sotto/client';
 import { nativeCrypto } from '@sotto/crypto/native';
-import { encodeAdminRequest, encodeInvite } from '@sotto/protocol';
+import { encodeAdminRequest, encodeInvite, PATIENCE_SECONDS_MOST } from '@sotto/protocol';
 import type { Invite } from '@sotto/protocol';
 import { MemoryRoomStore } from '../packages/relay/src/store/memory-room-store.ts';
 import { startRelay } from '../packages/relay/src/relay.ts';
@@ -92,7 +92,8 @@ async function wayOfOneMessage(folder: string): Promise<ReadonlyMap<string, numb
   const invite = { onionKey: random(32), roomSecret: random(32) };
   const { roomId, capabilityKey, roomTag } = registrationOf(invite);
   const admin = connect(admins);
-  admin.write(encodeAdminRequest({ operation: 'create', roomId, capabilityKey, roomTag, cover: 'off' }));
+  const terms = { roomId, capabilityKey, roomTag, cover: 'off', patienceSeconds: PATIENCE_SECONDS_MOST } as const;
+  admin.write(encodeAdminRequest({ operation: 'create', ...terms }));
   await new Promise((resolve) => admin.once('data', resolve));
   await proveAdmission(invite, await dialSocket(members), random, { crypto: nativeCrypto, suite: 'x-wing' });
   const anna = startProgram('anna', invite, members);

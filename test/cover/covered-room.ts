@@ -9,13 +9,15 @@ import { createStreamPair, SeededRandom } from '@sotto/fixtures';
 import type { FakeClock, StreamConditions, StreamEnd } from '@sotto/fixtures';
 import { RoomFixture, told } from '@sotto/fixtures/room';
 import type { MemberOptions, RoomMember, RoomRelay } from '@sotto/fixtures/room';
+import { PATIENCE_SECONDS_MOST } from '@sotto/protocol';
 import type { Cover } from '@sotto/protocol';
 import { silentLog } from '../../packages/relay/src/log.ts';
 import { MemoryRoomStore } from '../../packages/relay/src/store/memory-room-store.ts';
 import { Connection } from '../../packages/relay/src/connection.ts';
-import { FairReads } from '../../packages/relay/src/fair-reads.ts';
+import { FairQueue } from '../../packages/relay/src/fair-queue.ts';
+import { CATCH_UP_ITERATION_BYTES, ITERATION_BYTES_MAX } from '../../packages/relay/src/limits.ts';
 import { Rooms } from '../../packages/relay/src/rooms.ts';
-import { flushImmediately } from '../../packages/relay/src/room.ts';
+import { flushImmediately } from '../../packages/relay/src/flush-schedule.ts';
 
 /** Through how many rounds of the event loop the relay's work may go before time moves on. */
 const ROUNDS = 5;
@@ -70,7 +72,8 @@ class RelayInMemory implements RoomRelay {
       flushSchedule: flushImmediately,
       log: silentLog,
     });
-    this.#dependencies = { rooms: this.rooms, fairReads: new FairReads(), clock, random, log: silentLog };
+    const [reads, deliveries] = [new FairQueue(ITERATION_BYTES_MAX), new FairQueue(CATCH_UP_ITERATION_BYTES)];
+    this.#dependencies = { rooms: this.rooms, reads, deliveries, clock, random, log: silentLog };
   }
 
   get connections(): number {
@@ -103,7 +106,8 @@ export class CoveredRoom extends RoomFixture {
   static async open(cover: Cover): Promise<CoveredRoom> {
     const room = new CoveredRoom(cover);
     const { roomId, capabilityKey, roomTag } = registrationOf(room.invite);
-    await room.relay.rooms.create(roomId, { capabilityKey, roomTag, cover }, 1);
+    const terms = { capabilityKey, roomTag, cover, patienceSeconds: PATIENCE_SECONDS_MOST };
+    await room.relay.rooms.create(roomId, terms, 1);
     const { near, far } = createStreamPair(room.clock, LATENCY);
     room.relay.accept(far);
     const progress = { isFounded: false };

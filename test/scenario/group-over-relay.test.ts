@@ -10,7 +10,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { deriveRoomKeys, plaintextBytes, sealEnvelope } from '@sotto/crypto';
 import { deriveGroupKeys } from '@sotto/crypto/mls';
-import { encodeAdminRequest, encodeGroupPlaintext, LARGEST_FRAME_BYTES, uploadBodyBytes } from '@sotto/protocol';
+import {
+  encodeAdminRequest,
+  encodeGroupPlaintext,
+  LARGEST_FRAME_BYTES,
+  uploadBodyBytes,
+  PATIENCE_SECONDS_MOST,
+} from '@sotto/protocol';
 import type { Invite } from '@sotto/protocol';
 import { MemoryRoomStore, startRelay } from '@sotto/relay';
 import type { Relay } from '@sotto/relay';
@@ -39,7 +45,16 @@ beforeEach(async () => {
   members = [];
   const { roomId, capabilityKey, roomTag } = deriveRoomKeys({ roomSecret: room.roomSecret, onionKey: room.onionKey });
   host = connect(join(directory, 'admin.sock'));
-  host.write(encodeAdminRequest({ operation: 'create', roomId, capabilityKey, roomTag, cover: 'off' }));
+  host.write(
+    encodeAdminRequest({
+      operation: 'create',
+      roomId,
+      capabilityKey,
+      roomTag,
+      cover: 'off',
+      patienceSeconds: PATIENCE_SECONDS_MOST,
+    }),
+  );
   await once(host, 'data');
   await (await GroupMember.open('founder', relayPath(), room)).found();
 });

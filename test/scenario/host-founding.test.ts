@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { DialError, proveAdmission, registrationOf } from '@sotto/client';
 import type { ByteStream } from '@sotto/client';
 import { nativeCrypto } from '@sotto/crypto/native';
-import { encodeAdminRequest } from '@sotto/protocol';
+import { encodeAdminRequest, PATIENCE_SECONDS_MOST } from '@sotto/protocol';
 import type { Invite } from '@sotto/protocol';
 import { MemoryRoomStore, startRelay } from '@sotto/relay';
 import type { Relay } from '@sotto/relay';
@@ -40,7 +40,16 @@ beforeEach(async () => {
   members = [];
   const { roomId, capabilityKey, roomTag } = registrationOf(room);
   host = connect(join(directory, 'admin.sock'));
-  host.write(encodeAdminRequest({ operation: 'create', roomId, capabilityKey, roomTag, cover: 'off' }));
+  host.write(
+    encodeAdminRequest({
+      operation: 'create',
+      roomId,
+      capabilityKey,
+      roomTag,
+      cover: 'off',
+      patienceSeconds: PATIENCE_SECONDS_MOST,
+    }),
+  );
   await once(host, 'data');
 });
 

@@ -35,6 +35,7 @@ test('the host gives up a stream for which Tor waits in vain, and opens another'
       moderatorSocket: undefined,
       access: 'open',
       cover: 'off',
+      patienceSeconds: 86_400,
       socks: tor.socks,
     },
     print: (text) => {

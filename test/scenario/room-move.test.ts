@@ -165,6 +165,7 @@ async function openWith(
       moderatorSocket: undefined,
       access,
       cover: 'off',
+      patienceSeconds: 86_400,
       socks: tor.socks,
     },
     print: (text) => screen.print(text),

@@ -10,7 +10,7 @@ import type { Moderator } from '@sotto/client';
 import { nativeCrypto } from '@sotto/crypto/native';
 import { TestHost } from '@sotto/fixtures/relay-host';
 import { TestMember } from '@sotto/fixtures/relay-member';
-import { orderStatement } from '@sotto/protocol';
+import { orderStatement, PATIENCE_SECONDS_MOST } from '@sotto/protocol';
 import type { Invite } from '@sotto/protocol';
 import { MemoryRoomStore, startRelay } from '@sotto/relay';
 import { OnionKey } from '@sotto/tor';
@@ -153,7 +153,14 @@ export async function openRoom({
     await rm(directory, { recursive: true });
   });
   const { roomId, capabilityKey, roomTag } = registrationOf(invite);
-  const reply = await host.ask({ operation: 'create', roomId, capabilityKey, roomTag, cover: 'off' });
+  const reply = await host.ask({
+    operation: 'create',
+    roomId,
+    capabilityKey,
+    roomTag,
+    cover: 'off',
+    patienceSeconds: PATIENCE_SECONDS_MOST,
+  });
   if (reply?.ok !== true) throw new Error('the room was not made');
   await found();
   return { path, ...room };

@@ -1,7 +1,7 @@
 // Reads and checks the environment of the host, once.
 
 import { message } from '@sotto/messages';
-import { coverOfName } from '@sotto/protocol';
+import { coverOfName, isPatience, patienceSecondsMax } from '@sotto/protocol';
 import type { AccessMode, Cover } from '@sotto/protocol';
 import { HostError } from './errors.ts';
 import { readAccessMode } from './moderator-request.ts';
@@ -19,6 +19,8 @@ export interface HostConfig {
   readonly access: AccessMode;
   /** The cover mode of the room, from its founding to its end. */
   readonly cover: Cover;
+  /** How long the relay keeps what members who are away have missed. */
+  readonly patienceSeconds: number;
   readonly socks: { readonly host: string; readonly port: number };
 }
 
@@ -35,11 +37,13 @@ export const VARIABLES: readonly string[] = [
   'SOTTO_MODERATOR_SOCKET',
   'SOTTO_ROOM_ACCESS',
   'SOTTO_ROOM_COVER',
+  'SOTTO_ROOM_PATIENCE',
   'SOTTO_SOCKS',
 ];
 
 const PATH = /^\/[A-Za-z0-9._/-]{1,106}$/;
 const SOCKS = /^([a-z0-9.-]{1,253}):([1-9][0-9]{0,4})$/;
+const PATIENCE = /^([1-9][0-9]{0,4})([mh])$/;
 const PORT_MAX = 65_535;
 
 /** The path of the relay's socket in the container of tor. */
@@ -50,8 +54,9 @@ const INVITE_SOCKET_DEFAULT = '/tmp/invite.sock';
 /** The size of `stealth` without a number, for a small group. */
 const STEALTH_DEFAULT: Cover = 'stealth-8';
 
-/** @throws HostError `host-environment`, `host-access`, `host-cover` */
+/** @throws HostError `host-environment`, `host-access`, `host-cover`, `host-patience` */
 export function readHostConfig(environment: Environment): HostConfig {
+  const cover = readCover(environment['SOTTO_ROOM_COVER'] ?? 'off');
   return {
     torControl: readPath(environment, 'SOTTO_TOR_CONTROL'),
     torCookie: readPath(environment, 'SOTTO_TOR_COOKIE'),
@@ -61,7 +66,8 @@ export function readHostConfig(environment: Environment): HostConfig {
     inviteSocket: readInviteSocket(environment),
     moderatorSocket: readModeratorSocket(environment),
     access: readAccess(environment['SOTTO_ROOM_ACCESS'] ?? 'open'),
-    cover: readCover(environment['SOTTO_ROOM_COVER'] ?? 'off'),
+    cover,
+    patienceSeconds: readPatience(environment['SOTTO_ROOM_PATIENCE'] ?? '', cover),
     socks: readSocks(environment['SOTTO_SOCKS'] ?? ''),
   };
 }
@@ -98,6 +104,16 @@ function readCover(text: string): Cover {
   const cover = text === 'stealth' ? STEALTH_DEFAULT : coverOfName(text);
   if (cover === undefined) throw new HostError('host-cover');
   return cover;
+}
+
+/** Empty, as docker-compose.yml leaves it, it is the longest that the room's mode can keep. */
+function readPatience(text: string, cover: Cover): number {
+  const most = patienceSecondsMax(cover);
+  if (text === '') return most;
+  const [, amount, unit] = PATIENCE.exec(text) ?? [];
+  const seconds = Number(amount) * (unit === 'h' ? 3_600 : 60);
+  if (!isPatience(seconds) || seconds > most) throw new HostError('host-patience');
+  return seconds;
 }
 
 function readSocks(text: string): { host: string; port: number } {

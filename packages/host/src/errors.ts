@@ -7,6 +7,7 @@ export const HOST_CODES = [
   'host-silent',
   'host-access',
   'host-cover',
+  'host-patience',
   'room-lost',
   'rooms-full',
   'room-refused',
@@ -26,6 +27,9 @@ export const MODERATOR_CODES = [
 ] as const;
 export type ModeratorCode = (typeof MODERATOR_CODES)[number];
 
+/** The codes of a wrong variable. */
+const USAGE: ReadonlySet<HostCode> = new Set(['host-environment', 'host-access', 'host-cover', 'host-patience']);
+
 export class HostError extends Error {
   readonly code: HostCode;
 
@@ -37,7 +41,7 @@ export class HostError extends Error {
 
   /** Whether a variable is wrong, so that nothing was started. */
   get isUsage(): boolean {
-    return this.code === 'host-environment' || this.code === 'host-access' || this.code === 'host-cover';
+    return USAGE.has(this.code);
   }
 }
 

@@ -6,7 +6,7 @@
  */
 export const RECONNECT_DELAY_MS = 500;
 /** The screen reports a silent service only after so long. */
-export const PATIENCE_MS = 20_000;
+export const SILENT_AFTER_MS = 20_000;
 /** Requests to the relay that wait for their answers: one for the room, and another at its end. */
 export const ADMIN_WAITING_REQUESTS_MAX = 8;
 /** Between two reachability checks. A fresh descriptor takes a moment to be found. */

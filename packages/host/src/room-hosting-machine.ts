@@ -71,7 +71,7 @@ export type Notice =
 
 export interface RoomHostingLimits {
   readonly republishAfterMs: number;
-  readonly patienceMs: number;
+  readonly silentAfterMs: number;
 }
 
 /** One step. A hosting that has ended does not change any more. */
@@ -140,7 +140,8 @@ function notReached(state: RoomHostingState, cause: string, nowMs: number, limit
   const waitedMs = nowMs - state.checkingSinceMs;
   const next: RoomHostingState = { ...state, reachability: 'unknown' };
   if (state.onion !== 'published') return withoutEffects(next);
-  const effects: RoomHostingEffect[] = waitedMs >= limits.patienceMs ? [notify({ notice: 'not-reached', cause })] : [];
+  const effects: RoomHostingEffect[] =
+    waitedMs >= limits.silentAfterMs ? [notify({ notice: 'not-reached', cause })] : [];
   if (waitedMs < limits.republishAfterMs) return { state: next, effects };
   return {
     state: { ...next, onion: 'publishing', checkingSinceMs: 0 },

@@ -20,7 +20,7 @@ import {
   END_TIMEOUT_MS,
   INTRODUCTION_BURST,
   INTRODUCTIONS_PER_SECOND,
-  PATIENCE_MS,
+  SILENT_AFTER_MS,
   CHECK_DELAY_MS,
   RECONNECT_DELAY_MS,
   REPUBLISH_AFTER_MS,
@@ -129,7 +129,7 @@ export class RoomHosting {
   }
 
   #step(event: RoomHostingEvent): void {
-    const limits = { republishAfterMs: REPUBLISH_AFTER_MS, patienceMs: PATIENCE_MS };
+    const limits = { republishAfterMs: REPUBLISH_AFTER_MS, silentAfterMs: SILENT_AFTER_MS };
     const { state, effects } = stepRoomHosting(this.#state, event, performance.now(), limits);
     this.#state = state;
     for (const effect of effects) this.#perform(effect);
@@ -208,7 +208,7 @@ export class RoomHosting {
           this.#step({ type: 'room-refused', code: error.code });
           return undefined;
         }
-        if (!isTold && performance.now() - startedMs > PATIENCE_MS) {
+        if (!isTold && performance.now() - startedMs > SILENT_AFTER_MS) {
           isTold = true;
           this.#emitLine(message('host.tor-silent', { code: error.code }));
         }
@@ -291,7 +291,7 @@ export class RoomHosting {
       } catch (error) {
         if (!(error instanceof HostError)) throw error;
       }
-      if (!isTold && performance.now() - startedMs > PATIENCE_MS) {
+      if (!isTold && performance.now() - startedMs > SILENT_AFTER_MS) {
         isTold = true;
         this.#emitLine(message('host.relay-silent'));
       }
@@ -301,8 +301,9 @@ export class RoomHosting {
 
   #roomRequest(operation: 'create' | 'resume'): AdminRequest {
     const { roomId, capabilityKey, roomTag } = this.#registration;
+    const { patienceSeconds } = this.#config;
     return operation === 'create'
-      ? { operation, roomId, capabilityKey, roomTag, cover: coverOf(this.#invite) }
+      ? { operation, roomId, capabilityKey, roomTag, cover: coverOf(this.#invite), patienceSeconds }
       : { operation, roomId };
   }
 

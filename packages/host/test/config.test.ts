@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { COVERS } from '@sotto/protocol';
+import { message } from '@sotto/messages';
+import { COVERS, isStealth, patienceSecondsMax } from '@sotto/protocol';
 import { readHostConfig } from '../src/config.ts';
 import { describeCover } from '../src/screen.ts';
 
@@ -62,6 +63,47 @@ test.each(['', 'Stealth', 'stealth-5', 'on'])('the cover %j is refused, with the
       message: expect.stringContaining('off, jitter, stealth') as string,
     }),
   );
+});
+
+test('patience is the longest that the mode can keep, unless a variable says less', () => {
+  const read = (cover: string, patience: string): number =>
+    readHostConfig({ ...GOOD, SOTTO_ROOM_COVER: cover, SOTTO_ROOM_PATIENCE: patience }).patienceSeconds;
+  expect(readHostConfig(GOOD).patienceSeconds).toBe(86_400);
+  for (const cover of COVERS) expect(read(cover, '')).toBe(patienceSecondsMax(cover));
+  expect(read('off', '24h')).toBe(86_400);
+  expect(read('jitter', '1440m')).toBe(86_400);
+  expect(read('stealth-8', '90m')).toBe(5_400);
+  expect(read('off', '10m')).toBe(600);
+});
+
+test.each([
+  ['off', '9m'],
+  ['off', '25h'],
+  ['off', '1441m'],
+  ['off', '24'],
+  ['off', '24H'],
+  ['off', ' 24h'],
+  ['off', '-1h'],
+  ['off', '0h'],
+  ['off', '1.5h'],
+  ['off', '1d'],
+  ['off', '99999h'],
+  ['stealth-8', '130m'],
+  ['stealth-8', '24h'],
+])('the patience is refused in %s: %j', (cover, patience) => {
+  expect(() => readHostConfig({ ...GOOD, SOTTO_ROOM_COVER: cover, SOTTO_ROOM_PATIENCE: patience })).toThrow(
+    expect.objectContaining({ code: 'host-patience', message: expect.stringContaining('90m or 24h') as string }),
+  );
+});
+
+test('the refusal of a patience names what each mode can keep', () => {
+  for (const cover of COVERS.filter(isStealth)) {
+    const longest = `${Math.floor(patienceSecondsMax(cover) / 60)}m`;
+    expect(message('error.host.host-patience')).toContain(`${longest} in ${cover}`);
+    expect(
+      readHostConfig({ ...GOOD, SOTTO_ROOM_COVER: cover, SOTTO_ROOM_PATIENCE: longest }).patienceSeconds,
+    ).toBeGreaterThan(patienceSecondsMax(cover) - 60);
+  }
 });
 
 test('the screen shows the cost of the cover, and its limits, before anyone joins', () => {

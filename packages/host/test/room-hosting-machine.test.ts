@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { NEW_ROOM_HOSTING, stepRoomHosting } from '../src/room-hosting-machine.ts';
 import type { RoomHostingState, RoomHostingEffect, RoomHostingEvent } from '../src/room-hosting-machine.ts';
 
-const LIMITS = { republishAfterMs: 90_000, patienceMs: 20_000 };
+const LIMITS = { republishAfterMs: 90_000, silentAfterMs: 20_000 };
 const OPENING: readonly RoomHostingEvent[] = [
   { type: 'start' },
   { type: 'tor-connected' },

@@ -58,6 +58,7 @@ describe('the host', () => {
     [{ SOTTO_SOCKS: 'tor-client:65536' }, 'SOTTO_SOCKS is not HOST:PORT'],
     [{ SOTTO_ROOM_ACCESS: 'closed' }, 'SOTTO_ROOM_ACCESS is none of open, knock and locked'],
     [{ SOTTO_ROOM_COVER: 'stealth-5' }, 'SOTTO_ROOM_COVER is none of off, jitter'],
+    [{ SOTTO_ROOM_PATIENCE: '2 days' }, 'SOTTO_ROOM_PATIENCE is no time such as 90m or 24h'],
     [
       { SOTTO_ROOM_COVERS: 'stealth' },
       'SOTTO_ROOM_COVERS is not a variable of this program: did you mean SOTTO_ROOM_COVER?',

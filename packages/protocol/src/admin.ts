@@ -6,7 +6,14 @@ import { coverOfName } from './cover.ts';
 import type { Cover } from './cover.ts';
 import { accept, ADMIN_CODES, refuse } from './errors.ts';
 import type { AdminCode, Decoded } from './errors.ts';
-import { ADMIN_LINE_BYTES_MAX, CAPABILITY_KEY_BYTES, ROOM_ID_BYTES, ROOM_TAG_BYTES } from './limits.ts';
+import {
+  ADMIN_LINE_BYTES_MAX,
+  CAPABILITY_KEY_BYTES,
+  PATIENCE_SECONDS_LEAST,
+  PATIENCE_SECONDS_MOST,
+  ROOM_ID_BYTES,
+  ROOM_TAG_BYTES,
+} from './limits.ts';
 
 /**
  * `create` makes a room and `resume` takes up one that a restarted relay still finds in its store.
@@ -20,6 +27,8 @@ export type AdminRequest =
       readonly capabilityKey: Uint8Array;
       readonly roomTag: Uint8Array;
       readonly cover: Cover;
+      /** How long the log keeps a frame, from PATIENCE_SECONDS_LEAST to PATIENCE_SECONDS_MOST. */
+      readonly patienceSeconds: number;
     }
   | { readonly operation: 'resume'; readonly roomId: Uint8Array }
   | { readonly operation: 'close'; readonly roomId: Uint8Array }
@@ -36,6 +45,7 @@ export function encodeAdminRequest(request: AdminRequest): string {
         capability: toHex(request.capabilityKey),
         tag: toHex(request.roomTag),
         cover: request.cover,
+        patience: request.patienceSeconds,
       });
     case 'resume':
     case 'close':
@@ -61,10 +71,12 @@ export function decodeAdminRequest(text: string): Decoded<AdminRequest, 'admin-m
       const capabilityKey = hexField(fields, 'capability', CAPABILITY_KEY_BYTES);
       const roomTag = hexField(fields, 'tag', ROOM_TAG_BYTES);
       const cover = coverOfName(fields['cover']);
-      if (names !== 'capability cover operation room tag' || cover === undefined) return refuse('admin-malformed');
+      const patienceSeconds = fields['patience'];
+      if (names !== 'capability cover operation patience room tag') return refuse('admin-malformed');
+      if (cover === undefined || !isPatience(patienceSeconds)) return refuse('admin-malformed');
       if (roomId === undefined || capabilityKey === undefined || roomTag === undefined)
         return refuse('admin-malformed');
-      return accept({ operation: 'create', roomId, capabilityKey, roomTag, cover });
+      return accept({ operation: 'create', roomId, capabilityKey, roomTag, cover, patienceSeconds });
     }
     default:
       return refuse('admin-malformed');
@@ -85,7 +97,13 @@ export function decodeAdminReply(text: string): Decoded<AdminReply, 'admin-malfo
   return accept({ ok: false, code: code as AdminCode });
 }
 
-function line(fields: Readonly<Record<string, string | boolean>>): string {
+/** Whether a value is a room's patience: whole seconds between the bounds. */
+export function isPatience(value: unknown): value is number {
+  if (typeof value !== 'number' || !Number.isSafeInteger(value)) return false;
+  return value >= PATIENCE_SECONDS_LEAST && value <= PATIENCE_SECONDS_MOST;
+}
+
+function line(fields: Readonly<Record<string, string | number | boolean>>): string {
   return `${JSON.stringify(fields)}\n`;
 }
 

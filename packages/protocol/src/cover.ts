@@ -13,7 +13,9 @@ import {
   JITTER_SEND_MOST_MS,
   KEY_CYCLE_MS,
   LARGEST_FRAME_BYTES,
+  LOG_BYTES_MAX,
   MEMBERS_MAX,
+  PATIENCE_SECONDS_MOST,
   SEAL_LEAD_MS,
   STAGE_DATA_BYTES,
   STEALTH_TICK_MS,
@@ -124,6 +126,18 @@ function keyRotationBytes(cover: StealthCover): number {
     Math.ceil((commitFrames * uploadBodyBytes(LARGEST_FRAME_BYTES) + snapshotBytes) / STAGE_DATA_BYTES) *
     LARGEST_FRAME_BYTES
   );
+}
+
+/**
+ * @returns the longest patience that a room of this mode can keep, in seconds. A full stealth room
+ *   fills its log by the clock: each member's frames, and the commits of the rotation.
+ */
+export function patienceSecondsMax(cover: Cover): number {
+  if (!isStealth(cover)) return PATIENCE_SECONDS_MOST;
+  const { members, sendEveryMs, commitFrames, keyRotationMs } = SHAPES[cover];
+  const said = (members * bodyBytes(COVER_FRAME_BYTES)) / sendEveryMs;
+  const committed = (commitFrames * bodyBytes(LARGEST_FRAME_BYTES)) / keyRotationMs;
+  return Math.floor(LOG_BYTES_MAX / (1_000 * (said + committed)));
 }
 
 /** The cost of a mode by the clock; 0 where it depends on the contents. PROTOCOL.md §12.6. */

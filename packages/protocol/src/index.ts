@@ -61,6 +61,7 @@ export {
   coverOfName,
   COVERS,
   isStealth,
+  patienceSecondsMax,
   sendingMs,
   slotBytes,
   stealthFor,
@@ -69,7 +70,7 @@ export {
 export type { Cover, CoverCost, StealthCover, StealthShape } from './cover.ts';
 export { startMetronome, stepMetronome, wakeAt } from './metronome.ts';
 export type { Chance, Dispatch, Metronome, MetronomeEvent } from './metronome.ts';
-export { decodeAdminReply, decodeAdminRequest, encodeAdminReply, encodeAdminRequest } from './admin.ts';
+export { decodeAdminReply, decodeAdminRequest, encodeAdminReply, encodeAdminRequest, isPatience } from './admin.ts';
 export type { AdminReply, AdminRequest } from './admin.ts';
 export {
   decodeGroupPlaintext,

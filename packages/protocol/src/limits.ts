@@ -92,10 +92,22 @@ export const COMMIT_INTERVAL_MS = 10_000;
 export const ROOM_COMMIT_BURST = 32;
 export const ROOM_COMMIT_INTERVAL_MS = 5_000;
 /**
- * The most that the relay keeps of a room's log, whichever limit is met first. PROTOCOL.md §6.2.
+ * The most that the relay keeps of a room's log, and of all rooms' logs together, in bytes of
+ * bodies. PROTOCOL.md §6.2.
  */
-export const LOG_BYTES_MAX = 4_194_304;
-export const LOG_TTL_SECONDS = 3_600;
+export const LOG_BYTES_MAX = 33_554_432;
+export const LOGS_BYTES_MAX = 67_108_864;
+/**
+ * A room's patience: how long its log keeps what members who are away have missed. The host chooses
+ * it between these bounds. Below the least, a member that changes networks would lose entries.
+ */
+export const PATIENCE_SECONDS_LEAST = 600;
+export const PATIENCE_SECONDS_MOST = 86_400;
+/**
+ * How long the store keeps a room that no relay asks about any more; less where its patience is
+ * less.
+ */
+export const ROOM_TTL_SECONDS = 3_600;
 
 export const MEMBERS_DEFAULT = 32;
 export const MEMBERS_MAX = 64;

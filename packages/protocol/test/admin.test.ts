@@ -8,6 +8,8 @@ import {
   decodeAdminRequest,
   encodeAdminReply,
   encodeAdminRequest,
+  PATIENCE_SECONDS_LEAST,
+  PATIENCE_SECONDS_MOST,
 } from '../src/index.ts';
 import type { AdminCode, AdminRequest } from '../src/index.ts';
 
@@ -20,6 +22,7 @@ const requests: fc.Arbitrary<AdminRequest> = fc.oneof(
     capabilityKey: fixed(32),
     roomTag: fixed(16),
     cover: fc.constantFrom(...COVERS),
+    patienceSeconds: fc.integer({ min: PATIENCE_SECONDS_LEAST, max: PATIENCE_SECONDS_MOST }),
   }),
   fc.record({ operation: fc.constantFrom('resume' as const, 'close' as const), roomId: fixed(16) }),
   fc.constant({ operation: 'ping' as const }),
@@ -31,6 +34,7 @@ const create = JSON.stringify({
   capability: '11'.repeat(32),
   tag: '22'.repeat(16),
   cover: 'stealth-8',
+  patience: PATIENCE_SECONDS_LEAST,
 });
 
 describe('admin lines', () => {
@@ -68,6 +72,11 @@ describe('admin lines', () => {
     ['a room id that is not a string', '{"operation":"close","room":0}'],
     ['a short capability key', create.replace('1111', '')],
     ['a tag that is not hexadecimal', create.replace('2222', '22zz')],
+    ['no patience', create.replace(/,"patience":600/, '')],
+    ['a patience below the bounds', create.replace('600', '599')],
+    ['a patience above the bounds', create.replace('600', '86401')],
+    ['a patience that is not whole', create.replace('600', '600.5')],
+    ['a patience that is no number', create.replace('600', '"600"')],
     ['an own field named __proto__', create.replace('{', '{"__proto__":{},')],
     ['a line above the limit', `{"operation":"ping"${' '.repeat(ADMIN_LINE_BYTES_MAX)}}`],
   ];

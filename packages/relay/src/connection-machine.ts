@@ -26,18 +26,27 @@ import type {
 import { isSlotted, OPEN_DOWNLINK, startDownlink } from './downlink.ts';
 import {
   onDispatchDue,
+  onDeliveryDue,
   onEntries,
   onLogDelivered,
-  deliverLog,
+  onLogWritten,
   onLocated,
   onLogReloaded,
   onSlotPacked,
   sendPrivate,
+  scheduleDelivery,
   scheduleDispatch,
 } from './delivery.ts';
 import { openTransfer, stepTransfer } from './snapshot-transfer.ts';
 import type { SnapshotEvent } from './snapshot-transfer.ts';
-import { CATCH_UP_LIMIT_MS, FETCH_BURST, FETCH_DEBT_MAX, FETCH_INTERVAL_MS, OUTBOUND_BYTES_MAX } from './limits.ts';
+import {
+  FETCH_BURST,
+  FETCH_BYTES,
+  FETCH_DEBT_MAX,
+  FETCH_INTERVAL_MS,
+  OUTBOUND_BYTES_MAX,
+  PROGRESS_LIMIT_MS,
+} from './limits.ts';
 import { charge, debtMs, fullInboundRate } from './inbound-rate.ts';
 
 const FETCHES: Allowance = { burst: FETCH_BURST, intervalMs: FETCH_INTERVAL_MS };
@@ -49,7 +58,8 @@ export function openConnection(now: number): ConnectionState {
     fetches: fullBucket(FETCHES, now),
     snapshots: openTransfer(now),
     downlink: OPEN_DOWNLINK,
-    pauses: new Map(),
+    pauses: new Set(),
+    progress: { at: now, taken: 0 },
     heardAt: now,
   };
 }
@@ -69,14 +79,20 @@ export function stepConnection(
       return onAdmitted(state, event, context);
     case 'entries':
       return onEntries(state, event, context);
+    case 'delivery-due':
+      return onDeliveryDue(state);
     case 'log-delivered':
-      return onLogDelivered(state, event.next, event.atEnd, context);
+      return onLogDelivered(state, event.next, event.atEnd);
+    case 'log-written':
+      return onLogWritten(state, context);
     case 'log-trimmed':
       return close(state, 'too-slow');
     case 'log-reloaded':
       return onLogReloaded(state, context);
     case 'located':
-      return onLocated(state, event.cursor, context);
+      return andThen(payForFetch(state, event.bytes, context.now), (before) =>
+        onLocated(before, event.cursor, context),
+      );
     case 'snapshot-cut':
     case 'snapshot-written':
     case 'snapshot-due':
@@ -90,7 +106,7 @@ export function stepConnection(
     case 'drained':
       return onDrained(state, context);
     case 'pause':
-      return pause(state, event.reason, context.now);
+      return pause(state, event.reason);
     case 'unpause':
       return unpause(state, event.reason, context.now);
     case 'sweep':
@@ -112,10 +128,10 @@ function onReceived(
   const inboundRate = charge(state.inboundRate, bytes, frames.length, context.now);
   const heard: ConnectionState = { ...state, inboundRate, heardAt: context.now };
   const wait = debtMs(inboundRate);
-  const paid = wait === 0 ? unchanged(heard) : pauseFor(heard, 'rate', wait, context.now);
+  const paid = wait === 0 ? unchanged(heard) : pauseFor(heard, 'rate', wait);
   // A member that does not read our answers is not read either: otherwise answers pile up here.
   const unread = context.unsent > OUTBOUND_BYTES_MAX;
-  const read = unread ? andThen(paid, (before) => pause(before, 'unread', context.now)) : paid;
+  const read = unread ? andThen(paid, (before) => pause(before, 'unread')) : paid;
   return andThen(read, (before) => processFrames(before, frames, context));
 }
 
@@ -125,7 +141,7 @@ function processFrames(state: ConnectionState, frames: readonly Frame[], context
   if (first === undefined) return unchanged(state);
   switch (phase.kind) {
     case 'awaiting-attach':
-      return attach(state, phase.since, first, others, context.now);
+      return attach(state, phase.since, first, others);
     case 'attaching':
       return unchanged({ ...state, phase: { ...phase, early: [...phase.early, ...frames] } });
     case 'catching-up':
@@ -136,18 +152,12 @@ function processFrames(state: ConnectionState, frames: readonly Frame[], context
   }
 }
 
-function attach(
-  state: ConnectionState,
-  since: number,
-  frame: Frame,
-  early: readonly Frame[],
-  now: number,
-): ConnectionStep {
+function attach(state: ConnectionState, since: number, frame: Frame, early: readonly Frame[]): ConnectionStep {
   if (frame.operation !== 'attach') return close(state, 'operation-unexpected');
   const request = decodeAttach(frame);
   if (!request.ok) return close(state, 'frame-malformed');
   const attaching: ConnectionState = { ...state, phase: { kind: 'attaching', since, early } };
-  return withEffect(pause(attaching, 'attaching', now), { type: 'authorise', request: request.value });
+  return withEffect(pause(attaching, 'attaching'), { type: 'authorise', request: request.value });
 }
 
 /**
@@ -166,15 +176,13 @@ function onAdmitted(
   const greeted: ConnectionStep = {
     state: {
       ...state,
-      phase: { kind: 'catching-up', since: context.now, cursor },
+      phase: { kind: 'catching-up', cursor, isWriting: false },
       downlink: startDownlink(cover, context.now, context.chance),
     },
-    effects: [
-      { type: 'write', bytes: encodeAttached(attached) },
-      { type: 'deliver-log', cursor },
-    ],
+    effects: [{ type: 'write', bytes: encodeAttached(attached) }],
   };
-  const covered = andThen(greeted, (before) => scheduleDispatch(before, context.now));
+  const delivered = andThen(greeted, (before) => scheduleDelivery(before, context));
+  const covered = andThen(delivered, (before) => scheduleDispatch(before, context.now));
   const reading = andThen(covered, (before) => unpause(before, 'attaching', context.now));
   return andThen(reading, (before) => processMemberFrames(before, phase.early, context.now));
 }
@@ -223,7 +231,9 @@ function processControlFrame(state: ConnectionState, frame: Frame, now: number):
     case 'fetch': {
       const request = decodeFetch(frame);
       if (!request.ok) return close(state, 'frame-malformed');
-      if (request.value.what === 'log') return fetchLog(state, request.value.from, now);
+      if (request.value.what === 'log') {
+        return withEffect(unchanged(state), { type: 'locate', from: request.value.from });
+      }
       return stepSnapshots(state, { type: 'snapshot-wanted', which: request.value.what }, now);
     }
     default:
@@ -231,13 +241,13 @@ function processControlFrame(state: ConnectionState, frame: Frame, now: number):
   }
 }
 
-/** Going back is done at once; going back too often is paid for by not being read. */
-function fetchLog(state: ConnectionState, from: number, now: number): ConnectionStep {
-  const spent = spend(state.fetches, FETCHES, 1, now);
+/** Going back is done at once; going back too often, or too far, is paid for by not being read. */
+function payForFetch(state: ConnectionState, bytes: number, now: number): ConnectionStep {
+  const spent = spend(state.fetches, FETCHES, Math.max(1, bytes / FETCH_BYTES), now);
   const fetches = { ...spent, tokens: Math.max(spent.tokens, -FETCH_DEBT_MAX) };
   const paid: ConnectionState = { ...state, fetches };
   const wait = waitMs(fetches, FETCHES, 0, now);
-  return withEffect(wait === 0 ? unchanged(paid) : pauseFor(paid, 'fetch', wait, now), { type: 'locate', from });
+  return wait === 0 ? unchanged(paid) : pauseFor(paid, 'fetch', wait);
 }
 
 function stepSnapshots(state: ConnectionState, event: SnapshotEvent, now: number): ConnectionStep {
@@ -246,42 +256,44 @@ function stepSnapshots(state: ConnectionState, event: SnapshotEvent, now: number
 }
 
 function onDrained(state: ConnectionState, context: ConnectionContext): ConnectionStep {
-  return andThen(unpause(state, 'unread', context.now), (before) => deliverLog(before, context));
+  return andThen(unpause(state, 'unread', context.now), (before) => scheduleDelivery(before, context));
 }
 
-function pause(state: ConnectionState, reason: PauseReason, now: number): ConnectionStep {
+function pause(state: ConnectionState, reason: PauseReason): ConnectionStep {
   if (state.pauses.has(reason)) return unchanged(state);
-  const pauses = new Map(state.pauses).set(reason, now);
+  const pauses = new Set(state.pauses).add(reason);
   return { state: { ...state, pauses }, effects: state.pauses.size === 0 ? [{ type: 'pause' }] : [] };
 }
 
-function pauseFor(state: ConnectionState, reason: 'rate' | 'fetch', milliseconds: number, now: number): ConnectionStep {
-  return withEffect(pause(state, reason, now), { type: 'unpause-after', reason, milliseconds });
+function pauseFor(state: ConnectionState, reason: 'rate' | 'fetch', milliseconds: number): ConnectionStep {
+  return withEffect(pause(state, reason), { type: 'unpause-after', reason, milliseconds });
 }
 
 function unpause(state: ConnectionState, reason: PauseReason, now: number): ConnectionStep {
   if (!state.pauses.has(reason)) return unchanged(state);
-  const pauses = new Map(state.pauses);
+  const pauses = new Set(state.pauses);
   pauses.delete(reason);
   if (pauses.size > 0) return unchanged({ ...state, pauses });
   // A connection that was not read was not silent: its time counts from now.
   return { state: { ...state, pauses, heardAt: now }, effects: [{ type: 'resume' }] };
 }
 
-function sweep(state: ConnectionState, { now }: ConnectionContext): ConnectionStep {
+function sweep(state: ConnectionState, context: ConnectionContext): ConnectionStep {
   const { phase, pauses, heardAt } = state;
-  switch (phase.kind) {
-    case 'awaiting-attach':
-    case 'attaching':
-      return now - phase.since > HANDSHAKE_DEADLINE_MS ? close(state, 'handshake-late') : unchanged(state);
-    case 'catching-up':
-      if (now - phase.since > CATCH_UP_LIMIT_MS) return close(state, 'too-slow');
-      break;
-    case 'live':
-    case 'closed':
-      break;
+  const { now } = context;
+  if (phase.kind === 'awaiting-attach' || phase.kind === 'attaching') {
+    return now - phase.since > HANDSHAKE_DEADLINE_MS ? close(state, 'handshake-late') : unchanged(state);
   }
-  if (now - (pauses.get('unread') ?? now) > CATCH_UP_LIMIT_MS) return close(state, 'too-slow');
+  const progress = observeProgress(state, context);
+  if (now - progress.at > PROGRESS_LIMIT_MS) return close(state, 'too-slow');
   if (pauses.size === 0 && now - heardAt > SILENCE_LIMIT_MS) return close(state, 'silent');
-  return unchanged(state);
+  return unchanged({ ...state, progress });
+}
+
+/** A connection that has nothing to take, or has taken something since it was last looked at. */
+function observeProgress(
+  { progress }: ConnectionState,
+  { now, unsent, taken }: ConnectionContext,
+): ConnectionState['progress'] {
+  return unsent === 0 || taken > progress.taken ? { at: now, taken } : progress;
 }

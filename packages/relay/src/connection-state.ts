@@ -18,12 +18,12 @@ import type { InboundRate } from './inbound-rate.ts';
 /**
  * How far a connection is. `cursor` is the next sequence number that it is sent. While it catches
  * up, it is sent the log from its cursor, and new entries pass it by: so nothing is sent twice or
- * left out.
+ * left out. One write of the log is asked for or in its socket at a time.
  */
 type Phase =
   | { readonly kind: 'awaiting-attach'; readonly since: number }
   | { readonly kind: 'attaching'; readonly since: number; readonly early: readonly Frame[] }
-  | { readonly kind: 'catching-up'; readonly since: number; readonly cursor: number }
+  | { readonly kind: 'catching-up'; readonly cursor: number; readonly isWriting: boolean }
   | { readonly kind: 'live'; readonly cursor: number }
   | { readonly kind: 'closed' };
 
@@ -41,16 +41,20 @@ export interface ConnectionState {
   readonly snapshots: SnapshotTransfer;
   /** When something is sent, from ATTACHED on. */
   readonly downlink: Downlink;
-  /** The reasons that hold, and since when. */
-  readonly pauses: ReadonlyMap<PauseReason, number>;
+  readonly pauses: ReadonlySet<PauseReason>;
+  /** When it was last seen to take something, or had nothing to take, and how much it had taken. */
+  readonly progress: { readonly at: number; readonly taken: number };
   /** When it was last heard, or was last allowed to speak. */
   readonly heardAt: number;
 }
 
-/** The step context: the time, the bytes that wait in the socket, and the random numbers. */
+/** The step context: the time, the socket, and the random numbers. */
 export interface ConnectionContext {
   readonly now: number;
+  /** Bytes that wait in the socket. */
   readonly unsent: number;
+  /** Bytes of writes that the socket has taken whole. */
+  readonly taken: number;
   readonly chance: Chance;
 }
 
@@ -59,10 +63,13 @@ export type ConnectionEvent =
   | { readonly type: 'malformed' }
   | { readonly type: 'admitted'; readonly from: number; readonly attached: Attached; readonly cover: Cover }
   | { readonly type: 'entries'; readonly first: number; readonly next: number; readonly bytes: Uint8Array }
+  | { readonly type: 'delivery-due' }
   | { readonly type: 'log-delivered'; readonly next: number; readonly atEnd: boolean }
+  | { readonly type: 'log-written' }
   | { readonly type: 'log-trimmed' }
   | { readonly type: 'log-reloaded' }
-  | { readonly type: 'located'; readonly cursor: number }
+  /** The log has so many bytes from there on. */
+  | { readonly type: 'located'; readonly cursor: number; readonly bytes: number }
   | Exclude<SnapshotEvent, { readonly type: 'snapshot-wanted' }>
   /** A frame for this member alone, behind the entries below `after`. */
   | { readonly type: 'private'; readonly bytes: Uint8Array; readonly after: number }
@@ -97,7 +104,12 @@ export type ConnectionEffect =
   /** Look the number up in the log; the answer is `located`, with it or the closest one. */
   | { readonly type: 'locate'; readonly from: number }
   | SnapshotEffect
-  /** Write the log from here; the answer is `log-delivered` or `log-trimmed`. */
+  /** Ask for the log's next bytes to be sent; the answer is `delivery-due`. */
+  | { readonly type: 'schedule-delivery'; readonly cursor: number }
+  /**
+   * Write the log from here; the answer is `log-delivered` or `log-trimmed`, and `log-written` once
+   * the socket has written it.
+   */
   | { readonly type: 'deliver-log'; readonly cursor: number }
   | { readonly type: 'pause' }
   | { readonly type: 'resume' }

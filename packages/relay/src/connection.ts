@@ -21,11 +21,12 @@ import { openConnection, stepConnection } from './connection-machine.ts';
 import type { ConnectionState, ConnectionEffect, ConnectionEvent } from './connection-state.ts';
 import type { SlotOrder } from './downlink.ts';
 import type { SnapshotPosition } from './snapshots.ts';
-import { LINGER_MS } from './limits.ts';
-import type { Room, Member } from './room.ts';
+import { CATCH_UP_CHUNK_BYTES, LINGER_MS } from './limits.ts';
+import type { Member } from './member.ts';
+import type { Room } from './room.ts';
 import type { Run } from './log-tail.ts';
 import type { Log } from './log.ts';
-import type { FairReads, ReadGroup } from './fair-reads.ts';
+import type { FairQueue, QueueGroup } from './fair-queue.ts';
 import type { Rooms } from './rooms.ts';
 
 /** @returns so many random bytes, fit for keys. */
@@ -33,7 +34,9 @@ export type Random = (length: number) => Uint8Array;
 
 export interface ConnectionDependencies {
   readonly rooms: Rooms;
-  readonly fairReads: FairReads;
+  readonly reads: FairQueue;
+  /** Of the log, to members that catch up. */
+  readonly deliveries: FairQueue;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -56,6 +59,8 @@ export class Connection implements Member {
    */
   #writes: Uint8Array[] = [];
   #writeBytes = 0;
+  /** Bytes of all writes, also of those that wait. */
+  #given = 0;
 
   constructor(number: number, socket: Duplex, dependencies: ConnectionDependencies) {
     this.number = number;
@@ -113,13 +118,13 @@ export class Connection implements Member {
   }
 
   /**
-   * A chunk waits until its room may be heard again (FairReads). Until then its connection is not
+   * A chunk waits until its room may be heard again (FairQueue). Until then its connection is not
    * read.
    */
   #receive(chunk: Buffer): void {
     if (this.#state.phase.kind === 'closed') return;
-    const group = this.#readGroup();
-    const answer = this.#dependencies.fairReads.request(group, this, {
+    const group = this.#queueGroup();
+    const answer = this.#dependencies.reads.request(group, this, {
       bytes: chunk.length,
       process: () => {
         this.#process(chunk);
@@ -129,7 +134,7 @@ export class Connection implements Member {
     if (answer === 'waits') this.#step({ type: 'pause', reason: 'fair-read' });
   }
 
-  #readGroup(): ReadGroup {
+  #queueGroup(): QueueGroup {
     return this.#room ?? this.#dependencies.rooms;
   }
 
@@ -157,7 +162,8 @@ export class Connection implements Member {
   #step(event: ConnectionEvent): void {
     try {
       const unsent = this.#socket.writableLength + this.#writeBytes;
-      const context = { now: this.#dependencies.clock.now(), unsent, chance: () => this.#chance() };
+      const now = this.#dependencies.clock.now();
+      const context = { now, unsent, taken: this.#given - unsent, chance: () => this.#chance() };
       const { state, effects } = stepConnection(this.#state, event, context);
       this.#state = state;
       for (const effect of effects) this.#perform(effect);
@@ -186,13 +192,16 @@ export class Connection implements Member {
         this.#room?.askCommit(this.number, effect.request);
         return;
       case 'locate':
-        if (this.#room !== undefined) this.#step({ type: 'located', cursor: this.#room.locate(effect.from) });
+        this.#locate(effect.from);
         return;
       case 'send-snapshot':
         this.#sendSnapshot(effect.which, effect.position);
         return;
       case 'delay-snapshot':
         this.#after('snapshots', effect.milliseconds, { type: 'snapshot-due' });
+        return;
+      case 'schedule-delivery':
+        this.#scheduleDelivery(effect.cursor);
         return;
       case 'deliver-log':
         this.#deliverLog(effect.cursor);
@@ -249,6 +258,20 @@ export class Connection implements Member {
     this.#step({ type: 'admitted', from: request.from, attached: { commitNumber, oldest, next }, cover: room.cover });
   }
 
+  #locate(from: number): void {
+    if (this.#room === undefined) return;
+    const cursor = this.#room.locate(from);
+    this.#step({ type: 'located', cursor, bytes: this.#room.backlogBytes(cursor) });
+  }
+
+  #scheduleDelivery(cursor: number): void {
+    if (this.#room === undefined) return;
+    const bytes = Math.min(CATCH_UP_CHUNK_BYTES, this.#room.backlogBytes(cursor));
+    const process = (): void => this.#step({ type: 'delivery-due' });
+    this.#dependencies.deliveries.request(this.#room, this, { bytes, process });
+  }
+
+  /** The socket says when it has written the bytes, as with snapshots. */
   #deliverLog(cursor: number): void {
     if (this.#room === undefined) return;
     const run = this.#room.readLog(cursor);
@@ -256,8 +279,8 @@ export class Connection implements Member {
       this.#step({ type: 'log-trimmed' });
       return;
     }
-    if (run.bytes.length > 0) this.#write(run.bytes);
     this.#step({ type: 'log-delivered', next: run.next, atEnd: run.next >= this.#room.next });
+    if (run.bytes.length > 0) this.#writeNow(run.bytes, { type: 'log-written' });
   }
 
   #packSlot(order: SlotOrder): void {
@@ -286,9 +309,15 @@ export class Connection implements Member {
     if (this.#room === undefined || !this.#socket.writable) return;
     const { bytes, next } = this.#room.cutSnapshot(which, position);
     this.#step({ type: 'snapshot-cut', bytes: bytes.length, next });
+    this.#writeNow(bytes, { type: 'snapshot-written' });
+  }
+
+  #writeNow(bytes: Uint8Array, then: ConnectionEvent): void {
     this.#flush();
+    if (!this.#socket.writable) return;
+    this.#given += bytes.length;
     // After an error its 'close' follows, and nothing is sent any more.
-    this.#socket.write(bytes, () => this.#step({ type: 'snapshot-written' }));
+    this.#socket.write(bytes, () => this.#step(then));
   }
 
   #after(timer: ConnectionTimer, milliseconds: number, event: ConnectionEvent): void {
@@ -300,6 +329,7 @@ export class Connection implements Member {
   }
 
   #write(bytes: Uint8Array): void {
+    this.#given += bytes.length;
     if (bytes.length > LARGEST_FRAME_BYTES) {
       this.#flush();
       if (this.#socket.writable) this.#socket.write(bytes);
@@ -344,7 +374,8 @@ export class Connection implements Member {
   #leave(): void {
     for (const cancel of this.#timers.values()) cancel();
     this.#timers.clear();
-    this.#dependencies.fairReads.drop(this.#readGroup(), this);
+    this.#dependencies.reads.drop(this.#queueGroup(), this);
+    this.#dependencies.deliveries.drop(this.#queueGroup(), this);
     this.#room?.leave(this.number);
     this.#room = undefined;
   }

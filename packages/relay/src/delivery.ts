@@ -87,39 +87,46 @@ export function sendPrivate(state: ConnectionState, frame: PrivateFrame): Connec
 function fallBehind(state: ConnectionState, context: ConnectionContext): ConnectionStep {
   const { phase } = state;
   if (phase.kind !== 'live') return unchanged(state);
-  const { cursor } = phase;
-  return deliverLog({ ...state, phase: { kind: 'catching-up', since: context.now, cursor } }, context);
+  return scheduleDelivery({ ...state, phase: { ...phase, kind: 'catching-up', isWriting: false } }, context);
 }
 
-export function deliverLog(state: ConnectionState, context: ConnectionContext): ConnectionStep {
+export function scheduleDelivery(state: ConnectionState, context: ConnectionContext): ConnectionStep {
   const { phase } = state;
-  if (phase.kind !== 'catching-up' || context.unsent > OUTBOUND_BYTES_MAX) return unchanged(state);
-  return { state, effects: [{ type: 'deliver-log', cursor: phase.cursor }] };
+  if (phase.kind !== 'catching-up' || phase.isWriting || context.unsent > OUTBOUND_BYTES_MAX) return unchanged(state);
+  return {
+    state: { ...state, phase: { ...phase, isWriting: true } },
+    effects: [{ type: 'schedule-delivery', cursor: phase.cursor }],
+  };
 }
 
-export function onLogDelivered(
-  state: ConnectionState,
-  next: number,
-  atEnd: boolean,
-  context: ConnectionContext,
-): ConnectionStep {
+/** The cursor may have been moved while the delivery waited. */
+export function onDeliveryDue(state: ConnectionState): ConnectionStep {
+  const { phase } = state;
+  if (phase.kind !== 'catching-up') return unchanged(state);
+  return withEffect(unchanged(state), { type: 'deliver-log', cursor: phase.cursor });
+}
+
+export function onLogDelivered(state: ConnectionState, next: number, atEnd: boolean): ConnectionStep {
   const { phase } = state;
   if (phase.kind !== 'catching-up') return unchanged(state);
   if (atEnd) return unchanged({ ...state, phase: { kind: 'live', cursor: next } });
-  return deliverLog({ ...state, phase: { ...phase, cursor: next } }, context);
+  return unchanged({ ...state, phase: { ...phase, cursor: next } });
+}
+
+export function onLogWritten(state: ConnectionState, context: ConnectionContext): ConnectionStep {
+  const { phase } = state;
+  if (phase.kind !== 'catching-up') return unchanged(state);
+  return scheduleDelivery({ ...state, phase: { ...phase, isWriting: false } }, context);
 }
 
 export function onLogReloaded(state: ConnectionState, context: ConnectionContext): ConnectionStep {
   return state.phase.kind === 'live' ? fallBehind(state, context) : unchanged(state);
 }
 
-/**
- * A member that is behind already keeps its `since`: repeated FETCHes do not extend
- * CATCH_UP_LIMIT_MS.
- */
+/** A write that is on its way stays the only one. */
 export function onLocated(state: ConnectionState, cursor: number, context: ConnectionContext): ConnectionStep {
   const { phase } = state;
   if (phase.kind !== 'live' && phase.kind !== 'catching-up') return unchanged(state);
-  const since = phase.kind === 'live' ? context.now : phase.since;
-  return deliverLog({ ...state, phase: { kind: 'catching-up', since, cursor } }, context);
+  const isWriting = phase.kind === 'catching-up' && phase.isWriting;
+  return scheduleDelivery({ ...state, phase: { kind: 'catching-up', cursor, isWriting } }, context);
 }

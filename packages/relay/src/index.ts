@@ -19,7 +19,7 @@ export type {
 export { systemClock } from '@sotto/machine/system-clock';
 export type { Clock } from '@sotto/machine';
 export type { Random } from './connection.ts';
-export type { FlushSchedule } from './room.ts';
+export type { FlushSchedule } from './flush-schedule.ts';
 export type { Log, LogEvent } from './log.ts';
 export { RelayError } from './errors.ts';
 export type { RelayErrorCode } from './errors.ts';

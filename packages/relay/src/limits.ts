@@ -4,9 +4,10 @@
 import {
   COMMIT_BYTES_MAX,
   COMMITS_WAITING_MAX,
+  HEADER_BYTES,
   SNAPSHOT_BYTES_MAX,
   LARGEST_FRAME_BYTES,
-  LOG_BYTES_MAX,
+  LOGS_BYTES_MAX,
   SMALLEST_FRAME_BYTES,
   UPLOADS_PER_ROOM_MAX,
 } from '@sotto/protocol';
@@ -24,13 +25,18 @@ export const ADMIN_UNREAD_BYTES_MAX = 65_536;
  * from its cursor once its socket has drained.
  */
 export const OUTBOUND_BYTES_MAX = 131_072;
-/** Bytes of the log in one write to a member that catches up. */
+/** Bytes of the log in one write to a member that catches up: one such write is in its socket. */
 export const CATCH_UP_CHUNK_BYTES = 65_536;
 /**
- * A member that is not live again after this long is closed: the whole log, 4 MiB, at 35 KB a
- * second.
+ * Bytes that one room's members are sent in one iteration of the event loop because they catch up:
+ * what is live waits behind as much of each room at most.
  */
-export const CATCH_UP_LIMIT_MS = 120_000;
+export const CATCH_UP_ITERATION_BYTES: number = 2 * CATCH_UP_CHUNK_BYTES;
+/**
+ * A connection that has not taken a write whole for this long is closed: one that catches up and
+ * takes less than 546 bytes a second. It may be behind for as long as it likes.
+ */
+export const PROGRESS_LIMIT_MS = 120_000;
 
 /**
  * The inbound rate of one connection: a text of 64 KiB is 17 frames of 4096, so 15 such texts at
@@ -49,12 +55,18 @@ export const SNAPSHOT_BURST_BYTES = 4_194_304;
 export const SNAPSHOT_BYTES_PER_SECOND = 65_536;
 export const SNAPSHOT_CHUNK_BYTES: number = 8 * LARGEST_FRAME_BYTES;
 /**
- * How often a connection may go back in the log: that is up to 4 MiB for 512 bytes. It owes at most
- * FETCH_DEBT_MAX of them.
+ * How often a connection may go back in the log: FETCH_BYTES of it count as once. It owes at most
+ * FETCH_DEBT_MAX of them, so that it is read again before it takes the relay for dead.
  */
 export const FETCH_BURST = 4;
 export const FETCH_INTERVAL_MS = 10_000;
-export const FETCH_DEBT_MAX = 2;
+export const FETCH_DEBT_MAX = 4;
+export const FETCH_BYTES = 4_194_304;
+
+/** One piece of memory of a log: the frames of some seconds or hours. */
+export const LOG_BLOCK_BYTES = 131_072;
+/** How exactly the age of entries is known: so much longer than its patience a room may keep one. */
+export const LOG_AGE_STEP_MS = 60_000;
 
 /**
  * In stealth: bytes of so many slots that may wait for a member before it is sent the log at once,
@@ -135,6 +147,20 @@ export const DRAIN_LIMIT_MS = 2_000;
 /** A Unix socket's path fits in 108 bytes with the zero at its end: unix(7). */
 export const SOCKET_PATH_BYTES_MAX = 107;
 
+/**
+ * The logs of all rooms, as they are held: with a header of each frame, the end of each block that
+ * no frame fits in, and the heap's numbers for each frame. In each room the oldest block may be
+ * trimmed and the newest be empty; a store that is reseeded keeps another for a moment, and one
+ * flush comes on top.
+ */
+const LOGS_HELD_BYTES_MAX: number = Math.ceil(
+  LOGS_BYTES_MAX *
+    (SMALLEST_FRAME_BYTES / (SMALLEST_FRAME_BYTES - HEADER_BYTES)) *
+    (LOG_BLOCK_BYTES / (LOG_BLOCK_BYTES - LARGEST_FRAME_BYTES)) *
+    (1 + 16 / SMALLEST_FRAME_BYTES) +
+    ROOMS_MAX * (3 * LOG_BLOCK_BYTES + FLUSH_BYTES_MAX),
+);
+
 /** Bytes that Node reads from a socket at once. */
 const READ_BYTES = 65_536;
 /**
@@ -153,12 +179,11 @@ const CONNECTION_OUTBOUND_BYTES_MAX: number =
  */
 const CONNECTION_INBOUND_BYTES_MAX: number = 3 * READ_BYTES + LARGEST_FRAME_BYTES;
 /**
- * One room: its log and one flush on top of it, two snapshots, bodies that wait for the store,
+ * One room beside its log: one flush on its way out, two snapshots, bodies that wait for the store,
  * uploads (staged, waiting to commit, being stored), the COMMITTED bodies of the one that is being
  * stored, and one command as it is written.
  */
 const ROOM_BYTES_MAX: number =
-  LOG_BYTES_MAX +
   FLUSH_BYTES_MAX +
   2 * SNAPSHOT_BYTES_MAX +
   ROOM_PENDING_BYTES_MAX +
@@ -166,9 +191,11 @@ const ROOM_BYTES_MAX: number =
   COMMIT_BYTES_MAX +
   STORE_COMMAND_BYTES_MAX;
 /**
- * The memory that all connections together can take, by the sum of its limits: 183 MiB. With Node
- * itself, some 64 MiB, it stays below the 256 of the container.
+ * The memory that all connections together can take, by the sum of its limits: 239 MiB, of which
+ * the logs are 72. With Node itself, some 64 MiB, it stays below the 320 of the container.
  * test/real/memory-under-attack.test.ts measures how much of it attacks reach.
  */
 export const HELD_BYTES_MAX: number =
-  CONNECTIONS_MAX * (CONNECTION_OUTBOUND_BYTES_MAX + CONNECTION_INBOUND_BYTES_MAX) + ROOMS_MAX * ROOM_BYTES_MAX;
+  CONNECTIONS_MAX * (CONNECTION_OUTBOUND_BYTES_MAX + CONNECTION_INBOUND_BYTES_MAX) +
+  ROOMS_MAX * ROOM_BYTES_MAX +
+  LOGS_HELD_BYTES_MAX;

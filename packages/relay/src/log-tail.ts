@@ -1,14 +1,15 @@
 // The relay's own copy of a room's log, kept as the very bytes that go to the members, so that
-// catching up copies and encodes nothing anew.
+// catching up encodes nothing anew. Its memory is in blocks of one size, so that it can be counted.
 
 import { decodeFrame, encodeFrame, HEADER_BYTES } from '@sotto/protocol';
 import type { LogFrame, LogOperation, Operation } from '@sotto/protocol';
+import { LOG_AGE_STEP_MS, LOG_BLOCK_BYTES } from './limits.ts';
 
-/** The frames of one flush in one immutable buffer. `ends[i]` is where frame `first + i` ends. */
-interface Segment {
+/** Whole frames in one buffer. `ends[i]` is where frame `first + i` ends. Bytes before it stay. */
+interface Block {
   readonly first: number;
-  readonly bytes: Buffer;
-  readonly ends: readonly number[];
+  readonly buffer: Buffer;
+  readonly ends: number[];
 }
 
 /** Consecutive frames, as bytes for the wire. `next` is the number after the last of them. */
@@ -18,11 +19,22 @@ export interface Run {
   readonly bytes: Buffer;
 }
 
+/** All entries below `next` were there at `at`. */
+interface AgeMark {
+  readonly at: number;
+  readonly next: number;
+}
+
 /**
  * Holds the entries that the store holds: it is trimmed to the `oldest` that the store answers.
  */
 export class LogTail {
-  #segments: Segment[] = [];
+  #blocks: Block[] = [];
+  /** The last append of each group of them, and of the one that grows. */
+  #marks: AgeMark[] = [];
+  #last: AgeMark | undefined;
+  /** When the group began that grows: it takes in what comes within LOG_AGE_STEP_MS. */
+  #groupedSince = 0;
   #oldest: number;
   #next: number;
   /** Of the bodies from `oldest` on. */
@@ -41,23 +53,34 @@ export class LogTail {
     return this.#next;
   }
 
-  /** @returns the one buffer that every member is written. */
-  append(frames: readonly LogFrame[]): Run {
-    const first = this.#next;
-    const encoded = frames.map((frame, index) => encodeFrame({ ...frame, number: first + index }));
-    const bytes = Buffer.concat(encoded);
-    let end = 0;
-    const ends = encoded.map(({ length }) => (end += length));
-    this.#next += frames.length;
-    this.#bodyBytes += sum(frames.map(({ body }) => body));
-    if (frames.length > 0) this.#segments.push({ first, bytes, ends });
-    return { first, next: this.#next, bytes };
+  get bodyBytes(): number {
+    return this.#bodyBytes;
   }
 
-  /**
-   * Drops older entries. A buffer with a part that is still needed stays whole: at most one flush
-   * too much.
-   */
+  /** @returns the one buffer that every member is written. */
+  append(frames: readonly LogFrame[], now: number): Run {
+    const first = this.#next;
+    const encoded = frames.map((frame, index) => encodeFrame({ ...frame, number: first + index }));
+    for (const frame of encoded) this.#keep(frame);
+    this.#bodyBytes += sum(frames.map(({ body }) => body));
+    this.#mark(now);
+    return { first, next: this.#next, bytes: Buffer.concat(encoded) };
+  }
+
+  /** Adds what another tail has that begins where this one ends. */
+  join(other: LogTail): void {
+    if (other.#oldest !== this.#next) throw new Error('a tail that does not follow');
+    this.#blocks = [...this.#blocks, ...other.#blocks];
+    if (other.#last !== undefined) {
+      this.#marks = [...this.#marks, ...(this.#last === undefined ? [] : [this.#last]), ...other.#marks];
+      this.#last = other.#last;
+      this.#groupedSince = other.#groupedSince;
+    }
+    this.#next = other.#next;
+    this.#bodyBytes += other.#bodyBytes;
+  }
+
+  /** Drops older entries. A block with a part that is still needed stays whole. */
   trim(oldest: number): void {
     const kept = Math.min(Math.max(this.#oldest, oldest), this.#next);
     for (const [number, bytes] of this.#bodySizes()) {
@@ -65,34 +88,36 @@ export class LogTail {
       this.#bodyBytes -= bytes;
     }
     this.#oldest = kept;
-    const keep = this.#segments.findIndex(({ first, ends }) => first + ends.length > this.#oldest);
-    if (keep !== 0) this.#segments = keep === -1 ? [] : this.#segments.slice(keep);
+    const keep = this.#blocks.findIndex(({ first, ends }) => first + ends.length > this.#oldest);
+    if (keep !== 0) this.#blocks = keep === -1 ? [] : this.#blocks.slice(keep);
+    const young = this.#marks.findIndex(({ next }) => next > this.#oldest);
+    if (young !== 0) this.#marks = young === -1 ? [] : this.#marks.slice(young);
   }
 
   /**
-   * @returns frames from `from`, of at most `maxBytes` unless the first alone is longer; undefined
-   *   if the log does not reach back so far.
+   * @returns a copy of frames from `from`, of at most `maxBytes` unless the first alone is longer;
+   *   undefined if the log does not reach back so far. A copy, so that bytes in a slow member's
+   *   socket hold no whole block.
    */
   read(from: number, maxBytes: number): Run | undefined {
     if (from < this.#oldest) return undefined;
     const parts: Buffer[] = [];
     let cursor = from;
     let bytes = 0;
-    for (const segment of this.#segmentsFrom(from)) {
-      const part = cut(segment, cursor, maxBytes - bytes, parts.length === 0);
+    for (const block of this.#blocksFrom(from)) {
+      const part = cut(block, cursor, maxBytes - bytes, parts.length === 0);
       if (part.bytes.length > 0) parts.push(part.bytes);
       bytes += part.bytes.length;
       cursor = part.next;
-      if (cursor < segment.first + segment.ends.length) break;
+      if (cursor < block.first + block.ends.length) break;
     }
-    const [only] = parts;
-    return { first: from, next: cursor, bytes: parts.length === 1 && only !== undefined ? only : Buffer.concat(parts) };
+    return { first: from, next: cursor, bytes: Buffer.concat(parts) };
   }
 
   /** @returns the bytes of the frames from this number on. */
   bytesFrom(from: number): number {
     let bytes = 0;
-    for (const { first, ends } of this.#segmentsFrom(from)) {
+    for (const { first, ends } of this.#blocksFrom(from)) {
       bytes += (ends.at(-1) ?? 0) - (ends[from - first - 1] ?? 0);
     }
     return bytes;
@@ -113,46 +138,80 @@ export class LogTail {
     return oldest;
   }
 
-  /** @returns all frames from the oldest on, to reseed a store. */
-  frames(): LogFrame[] {
-    const all: LogFrame[] = [];
-    for (const { first, bytes, ends } of this.#segments) {
-      for (const [index, end] of ends.entries()) {
-        if (first + index < this.#oldest) continue;
-        const frame = decodeFrame(bytes.subarray(ends[index - 1] ?? 0, end));
-        if (!frame.ok || !isLogOperation(frame.value.operation)) throw new Error('a frame that is not of the log');
-        all.push({ operation: frame.value.operation, body: frame.value.body });
-      }
+  /**
+   * @returns the oldest number that may stay when what was there at `time` goes. An entry stays for
+   *   at most LOG_AGE_STEP_MS too long, and never goes early.
+   */
+  oldestAfter(time: number): number {
+    if (this.#last !== undefined && this.#last.at <= time) return this.#last.next;
+    return this.#marks.findLast(({ at }) => at <= time)?.next ?? this.#oldest;
+  }
+
+  /** @returns all frames from the oldest on, to reseed a store, whatever is trimmed meanwhile. */
+  frames(): Iterable<LogFrame> {
+    return framesOf(this.#blocks, { oldest: this.#oldest, next: this.#next });
+  }
+
+  #keep(frame: Uint8Array): void {
+    let block = this.#blocks.at(-1);
+    let start = block?.ends.at(-1) ?? 0;
+    if (block === undefined || start + frame.length > block.buffer.length) {
+      block = { first: this.#next, buffer: Buffer.allocUnsafeSlow(LOG_BLOCK_BYTES), ends: [] };
+      start = 0;
+      this.#blocks = [...this.#blocks, block];
     }
-    return all;
+    block.buffer.set(frame, start);
+    block.ends.push(start + frame.length);
+    this.#next += 1;
+  }
+
+  #mark(now: number): void {
+    if (this.#last !== undefined && now - this.#groupedSince >= LOG_AGE_STEP_MS) this.#marks.push(this.#last);
+    if (this.#last === undefined || now - this.#groupedSince >= LOG_AGE_STEP_MS) this.#groupedSince = now;
+    this.#last = { at: now, next: this.#next };
   }
 
   /** From the oldest on: its number, and the bytes of its body. */
   *#bodySizes(): Generator<readonly [number: number, bytes: number]> {
-    for (const segment of this.#segments) {
-      for (const index of segment.ends.keys()) {
-        if (segment.first + index >= this.#oldest) yield [segment.first + index, bodySize(segment, index)];
+    for (const block of this.#blocks) {
+      for (const index of block.ends.keys()) {
+        if (block.first + index >= this.#oldest) yield [block.first + index, bodySize(block, index)];
       }
     }
   }
 
-  *#segmentsFrom(from: number): Generator<Segment> {
+  *#blocksFrom(from: number): Generator<Block> {
     let low = 0;
-    let high = this.#segments.length;
+    let high = this.#blocks.length;
     while (low < high) {
       const middle = (low + high) >> 1;
-      const segment = this.#segments[middle];
-      if (segment !== undefined && segment.first + segment.ends.length <= from) low = middle + 1;
+      const block = this.#blocks[middle];
+      if (block !== undefined && block.first + block.ends.length <= from) low = middle + 1;
       else high = middle;
     }
-    for (let index = low; index < this.#segments.length; index += 1) {
-      const segment = this.#segments[index];
-      if (segment !== undefined) yield segment;
+    for (let index = low; index < this.#blocks.length; index += 1) {
+      const block = this.#blocks[index];
+      if (block !== undefined) yield block;
     }
   }
 }
 
-function bodySize({ ends }: Segment, index: number): number {
+function* framesOf(
+  blocks: readonly Block[],
+  { oldest, next }: { readonly oldest: number; readonly next: number },
+): Generator<LogFrame> {
+  for (const { first, buffer, ends } of blocks) {
+    for (const [index, end] of ends.entries()) {
+      if (first + index < oldest) continue;
+      if (first + index >= next) return;
+      const frame = decodeFrame(buffer.subarray(ends[index - 1] ?? 0, end));
+      if (!frame.ok || !isLogOperation(frame.value.operation)) throw new Error('a frame that is not of the log');
+      yield { operation: frame.value.operation, body: frame.value.body };
+    }
+  }
+}
+
+function bodySize({ ends }: Block, index: number): number {
   return (ends[index] ?? 0) - (ends[index - 1] ?? 0) - HEADER_BYTES;
 }
 
@@ -164,13 +223,13 @@ function sum(bodies: readonly Uint8Array[]): number {
   return bodies.reduce((bytes, { length }) => bytes + length, 0);
 }
 
-/** Cuts a run out of one segment, without copying. */
-function cut(segment: Segment, from: number, maxBytes: number, atLeastOne: boolean): Run {
-  const index = from - segment.first;
-  const start = segment.ends[index - 1] ?? 0;
+/** Cuts a run out of one block, without copying. */
+function cut(block: Block, from: number, maxBytes: number, atLeastOne: boolean): Run {
+  const index = from - block.first;
+  const start = block.ends[index - 1] ?? 0;
   let last = index;
-  while (last < segment.ends.length && (segment.ends[last] ?? 0) - start <= maxBytes) last += 1;
+  while (last < block.ends.length && (block.ends[last] ?? 0) - start <= maxBytes) last += 1;
   if (last === index && atLeastOne) last += 1;
-  const end = segment.ends[last - 1] ?? 0;
-  return { first: from, next: segment.first + last, bytes: segment.bytes.subarray(start, Math.max(start, end)) };
+  const end = block.ends[last - 1] ?? 0;
+  return { first: from, next: block.first + last, bytes: block.buffer.subarray(start, Math.max(start, end)) };
 }

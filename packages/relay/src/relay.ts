@@ -10,9 +10,11 @@ import type { Admin } from './admin.ts';
 import { systemClock } from '@sotto/machine/system-clock';
 import type { Clock } from '@sotto/machine';
 import {
+  CATCH_UP_ITERATION_BYTES,
   CONNECTIONS_MAX,
   DRAIN_LIMIT_MS,
   HALF_OPEN_MAX,
+  ITERATION_BYTES_MAX,
   LINGER_MS,
   STORE_REFRESH_INTERVAL_MS,
   SWEEP_INTERVAL_MS,
@@ -23,11 +25,11 @@ import { silentLog } from './log.ts';
 import type { Log } from './log.ts';
 import { linger, Connection } from './connection.ts';
 import type { Random } from './connection.ts';
-import { FairReads } from './fair-reads.ts';
+import { FairQueue } from './fair-queue.ts';
 import { Rooms } from './rooms.ts';
 import type { RoomStore } from './store/room-store.ts';
-import { flushImmediately } from './room.ts';
-import type { FlushSchedule } from './room.ts';
+import { flushImmediately } from './flush-schedule.ts';
+import type { FlushSchedule } from './flush-schedule.ts';
 
 export interface RelayOptions {
   /** For members: a Unix socket that tor connects to, or loopback TCP in tests. */
@@ -68,7 +70,9 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
   } = options;
   const rooms = new Rooms({ store, clock, flushSchedule, log });
   const admin = createAdmin(rooms, log);
-  const members = createMemberServer({ rooms, fairReads: new FairReads(), clock, random, log });
+  const reads = new FairQueue(ITERATION_BYTES_MAX);
+  const deliveries = new FairQueue(CATCH_UP_ITERATION_BYTES);
+  const members = createMemberServer({ rooms, reads, deliveries, clock, random, log });
   const address = await listenOn(members.server, options.listen);
   let adminAddress: Listen;
   try {

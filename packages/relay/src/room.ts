@@ -12,55 +12,35 @@ import { cutSnapshot } from './snapshots.ts';
 import type { SnapshotCut, SnapshotPosition } from './snapshots.ts';
 import { CATCH_UP_CHUNK_BYTES } from './limits.ts';
 import { loadRoom } from './store/load-room.ts';
+import { LogTrimmer } from './store/log-trimmer.ts';
+import type { Member } from './member.ts';
+import type { FlushSchedule } from './flush-schedule.ts';
 import type { Log } from './log.ts';
+import type { BudgetedLog } from './log-budget.ts';
 import type { LogTail, Run } from './log-tail.ts';
 import { openRoom, stepRoom } from './room-machine.ts';
 import type { Published, RoomEffect, RoomEvent, RoomState } from './room-machine.ts';
-import { isBehind } from './store/room-store.ts';
+import { isBehind, isSameTerms } from './store/room-store.ts';
 import type { AppendAnswer, RoomRecord, RoomStore, RoomTerms } from './store/room-store.ts';
 import { Uploads } from './uploads.ts';
 import type { UploadRefusal } from './uploads.ts';
-
-/** The calls of a room to an attached connection. */
-export interface Member {
-  /** Entries that the store has accepted: the same buffer for every member. */
-  entries(run: Run): void;
-  /** The log was loaded anew: begin again from the cursor. */
-  logReloaded(): void;
-  refused(frame: Uint8Array): void;
-  hold(): void;
-  release(): void;
-  end(code: RelayCode): void;
-}
-
-/** Calls `call` when the room's waiting frames are to be flushed. Asked once, it calls once. */
-export interface FlushSchedule {
-  scheduleFlush(call: () => void): void;
-}
-
-/**
- * Flushes as soon as the sockets that are readable in this iteration of the event loop were read,
- * so that their frames share a flush.
- */
-export const flushImmediately: FlushSchedule = {
-  scheduleFlush: (call) => {
-    setImmediate(call);
-  },
-};
 
 export interface RoomDependencies {
   readonly store: RoomStore;
   readonly clock: Clock;
   readonly flushSchedule: FlushSchedule;
   readonly log: Log;
+  /** Makes the logs of all rooms fit, when that of one has grown. */
+  readonly fitLogs: () => void;
 }
 
-export class Room {
+export class Room implements BudgetedLog {
   readonly #roomId: Uint8Array;
   readonly #dependencies: RoomDependencies;
   readonly #members = new Map<number, Member>();
   readonly #capability: RoomCapability;
   readonly #uploads = new Uploads();
+  readonly #trimmer: LogTrimmer;
   #record: RoomRecord;
   #tail: LogTail;
   #state: RoomState;
@@ -76,7 +56,8 @@ export class Room {
    * @returns the room as the store has it, or undefined if it has none. Rejects with a RelayError.
    */
   static async load(roomId: Uint8Array, dependencies: RoomDependencies): Promise<Room | undefined> {
-    const found = await loadRoom(roomId, dependencies.store);
+    const { store, clock } = dependencies;
+    const found = await loadRoom(roomId, store, { now: () => clock.now() });
     return found === undefined ? undefined : new Room(roomId, dependencies, found.record, found.tail);
   }
 
@@ -86,6 +67,7 @@ export class Room {
     this.#record = record;
     this.#tail = tail;
     this.#capability = makeRoomCapability(record);
+    this.#trimmer = new LogTrimmer(dependencies.store, roomId);
     this.#state = openRoom(record.commitNumber, tail.next);
   }
 
@@ -113,7 +95,10 @@ export class Room {
     return this.#tail.oldest;
   }
 
-  /** The sequence number of the next entry that members will see. */
+  get logBytes(): number {
+    return this.#tail.bodyBytes;
+  }
+
   get next(): number {
     return this.#tail.next;
   }
@@ -122,9 +107,7 @@ export class Room {
    * @returns whether it is still as a `create` on these terms makes it, and no member has attached.
    */
   isFresh(terms: RoomTerms): boolean {
-    const { capabilityKey, roomTag, cover } = this.#record;
-    const isSame = equalBytes(capabilityKey, terms.capabilityKey) && equalBytes(roomTag, terms.roomTag);
-    return isSame && cover === terms.cover && this.commitNumber === 0 && this.next === 1 && !this.#wasEntered;
+    return isSameTerms(this.#record, terms) && this.commitNumber === 0 && this.next === 1 && !this.#wasEntered;
   }
 
   join(number: number, member: Member): void {
@@ -193,6 +176,11 @@ export class Room {
     return this.#tail.bytesFrom(cursor);
   }
 
+  giveUp(bytes: number): void {
+    this.#tail.trim(this.#tail.oldestWith([], this.#tail.bodyBytes - bytes));
+    void this.#trimmer.trim(() => (this.isClosed ? undefined : this.oldest));
+  }
+
   /** Ends every connection. The store is the caller's. */
   close(code: RelayCode): void {
     this.#dispatch({ type: 'closed' });
@@ -211,16 +199,18 @@ export class Room {
   }
 
   /**
-   * Keeps the room alive in the store, and brings it back if the store has lost it meanwhile. Never
-   * rejects.
+   * Drops what is older than the room's patience, keeps the room alive in the store, and brings it
+   * back if the store has lost it meanwhile. Never rejects.
    */
   async refresh(): Promise<void> {
     const { store, log } = this.#dependencies;
+    this.#tail.trim(this.#oldestInTime());
     const position = { commitNumber: this.commitNumber, next: this.next };
     try {
-      const answer = await store.touch(this.#roomId);
+      const answer = await store.touch(this.#roomId, this.oldest);
       if (answer.kind === 'present' && !isBehind(answer, position)) return;
-      if (!this.isClosed && (await this.#restore()) === 'restored') log('room-reseeded');
+      if (this.isClosed || this.#restoring !== undefined) return;
+      if ((await this.#restore()) === 'restored') log('room-reseeded');
     } catch {
       // The store is away: the next frame or the next refresh finds it again.
     }
@@ -302,7 +292,7 @@ export class Room {
   async #store(effect: Extract<RoomEffect, { type: 'append' | 'commit' }>): Promise<RoomEvent> {
     const { store } = this.#dependencies;
     const { commitNumber, first } = effect;
-    const oldest = this.#tail.oldestWith(effect.bodies, LOG_BYTES_MAX);
+    const oldest = Math.max(this.#tail.oldestWith(effect.bodies, LOG_BYTES_MAX), this.#oldestInTime());
     const answer: AppendAnswer =
       effect.type === 'append'
         ? await store.append(this.#roomId, { ...effect, oldest })
@@ -337,18 +327,26 @@ export class Room {
     return this.#restoring;
   }
 
+  /**
+   * The store knows more: frames that were given up here and stored after all. They come behind
+   * those that the room has.
+   */
   async #reload(): Promise<RoomEvent> {
-    const found = await loadRoom(this.#roomId, this.#dependencies.store);
+    const { store, clock } = this.#dependencies;
+    const found = await loadRoom(this.#roomId, store, { now: () => clock.now(), known: this.#tail });
     if (found === undefined) return { type: 'room-unknown', now: this.#dependencies.clock.now() };
     if (!equalBytes(found.record.capabilityKey, this.#record.capabilityKey)) {
       // Another room under our room's id: ours is the one whose members are here.
       return { type: 'store-behind', now: this.#dependencies.clock.now() };
     }
     this.#record = found.record;
-    this.#tail = found.tail;
+    if (found.tail.oldest === this.#tail.next) this.#tail.join(found.tail);
+    else this.#tail = found.tail;
+    this.#tail.trim(found.record.oldest);
+    this.#dependencies.fitLogs();
     this.#dependencies.log('room-reloaded');
     for (const member of this.#members.values()) member.logReloaded();
-    return { type: 'reloaded', commitNumber: found.record.commitNumber, next: found.tail.next };
+    return { type: 'reloaded', commitNumber: found.record.commitNumber, next: this.#tail.next };
   }
 
   /** The snapshot first, so that the mirror and FETCH are never behind what members were sent. */
@@ -361,9 +359,17 @@ export class Room {
   }
 
   #deliver(operation: LogOperation, bodies: readonly Uint8Array[], oldest: number): void {
-    const run = this.#tail.append(bodies.map((body) => ({ operation, body })));
+    const run = this.#tail.append(
+      bodies.map((body) => ({ operation, body })),
+      this.#dependencies.clock.now(),
+    );
     this.#tail.trim(oldest);
     for (const member of this.#members.values()) member.entries(run);
+    this.#dependencies.fitLogs();
+  }
+
+  #oldestInTime(): number {
+    return this.#tail.oldestAfter(this.#dependencies.clock.now() - 1_000 * this.#record.patienceSeconds);
   }
 
   #answerUpload(number: number, uploadId: Uint8Array, answer: UploadRefusal): void {

@@ -5,6 +5,7 @@ import { toHex } from '@sotto/protocol';
 import type { AdminCode, AdminReply, RelayCode } from '@sotto/protocol';
 import { RelayError } from './errors.ts';
 import { ADMIN_GRACE_MS, CLOSING_ROOMS_MAX, ROOMS_MAX } from './limits.ts';
+import { fitLogs } from './log-budget.ts';
 import { Room } from './room.ts';
 import type { RoomDependencies } from './room.ts';
 import type { RoomStore, RoomTerms } from './store/room-store.ts';
@@ -30,8 +31,8 @@ export class Rooms {
   readonly #closing: ClosingRooms;
   readonly #queues = new Map<string, Promise<void>>();
 
-  constructor(dependencies: RoomDependencies) {
-    this.#dependencies = dependencies;
+  constructor(dependencies: Omit<RoomDependencies, 'fitLogs'>) {
+    this.#dependencies = { ...dependencies, fitLogs: () => this.#fitLogs() };
     this.#closing = new ClosingRooms(dependencies.store);
   }
 
@@ -137,6 +138,7 @@ export class Rooms {
     if (room === undefined || this.#isFull()) return undefined;
     this.#refuseWhileClosing();
     this.#rooms.set(toHex(roomId), { roomId, room, ownership: this.#orphaned() });
+    this.#fitLogs();
     return room;
   }
 
@@ -167,7 +169,12 @@ export class Rooms {
       await this.#inOrder(longest.roomId, () => this.#giveUp(longest));
     }
     this.#rooms.set(key, entry);
+    this.#fitLogs();
     return true;
+  }
+
+  #fitLogs(): void {
+    fitLogs([...this.#rooms.values()].map(({ room }) => room));
   }
 
   #longestOrphaned(): RoomEntry | undefined {

@@ -8,9 +8,10 @@ import { FakeClock, SeededRandom } from '@sotto/fixtures';
 import { silentLog } from '../src/log.ts';
 import { MemoryRoomStore } from '../src/store/memory-room-store.ts';
 import { Connection } from '../src/connection.ts';
-import { FairReads } from '../src/fair-reads.ts';
+import { FairQueue } from '../src/fair-queue.ts';
+import { CATCH_UP_ITERATION_BYTES, ITERATION_BYTES_MAX } from '../src/limits.ts';
 import { Rooms } from '../src/rooms.ts';
-import { flushImmediately } from '../src/room.ts';
+import { flushImmediately } from '../src/flush-schedule.ts';
 import { makeRoom, publishFrame, signAttach } from '@sotto/fixtures/relay-member';
 import type { TestRoom } from '@sotto/fixtures/relay-member';
 
@@ -67,7 +68,8 @@ export class CoveredRoom {
   readonly room: TestRoom = makeRoom();
   readonly #random = new SeededRandom(7);
   readonly #rooms: Rooms;
-  readonly #fairReads = new FairReads();
+  readonly #reads = new FairQueue(ITERATION_BYTES_MAX);
+  readonly #deliveries = new FairQueue(CATCH_UP_ITERATION_BYTES);
   readonly #cover: Cover;
   readonly #connections: Connection[] = [];
 
@@ -91,7 +93,8 @@ export class CoveredRoom {
     this.#connections.push(
       new Connection(this.#connections.length + 1, stream, {
         rooms: this.#rooms,
-        fairReads: this.#fairReads,
+        reads: this.#reads,
+        deliveries: this.#deliveries,
         clock: this.clock,
         random,
         log: silentLog,

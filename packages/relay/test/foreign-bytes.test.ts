@@ -15,7 +15,7 @@ import { describe, expect, test } from 'vitest';
 import { openConnection, stepConnection } from '../src/connection-machine.ts';
 import type { ConnectionState, ConnectionEffect, ConnectionEvent } from '../src/connection-state.ts';
 
-const CONTEXT = { now: 1, unsent: 0, chance: () => 0.5 };
+const CONTEXT = { now: 1, unsent: 0, taken: 0, chance: () => 0.5 };
 const uploadId = new Uint8Array(16).fill(4);
 const fetch = encodeFetch({ what: 'log', from: 1 });
 const stage = encodeStage({ uploadId, index: 2, data: new Uint8Array(900) });

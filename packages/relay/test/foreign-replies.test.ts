@@ -19,7 +19,7 @@ const appended = decodeAppended({ commitNumber: 4, first: 31, oldest: 12, count:
 const key = new Uint8Array(32).fill(1);
 const tag = new Uint8Array(16).fill(2);
 const snapshot = new Uint8Array(40).fill(3);
-const room: readonly Told[] = ['room', key, tag, 'off', 2, 5, 34, snapshot, 30, 31, snapshot, 6, 6];
+const room: readonly Told[] = ['room', key, tag, 'off', 600, 2, 5, 34, snapshot, 30, 31, snapshot, 6, 6];
 
 function words(...told: readonly Told[]): Buffer[] {
   return told.map((word) => Buffer.from(word instanceof Uint8Array ? word : String(word)));
@@ -104,14 +104,18 @@ describe('a reply of the store', () => {
   });
 
   test('to a touch gives the position of the room', () => {
-    expect(decodeTouched(words('present', 3, 9))).toEqual({
+    const touched = decodeTouched(4);
+    expect(touched(words('present', 3, 5, 9))).toEqual({
       ok: true,
-      value: { kind: 'present', commitNumber: 3, next: 9 },
+      value: { kind: 'present', commitNumber: 3, oldest: 5, next: 9 },
     });
-    expect(codeOf(decodeTouched, 'room-unknown')).toBe('ok');
-    for (const wrong of [['present'], ['present', 3], ['present', 3, 0], ['present', 3, 9, 9], ['room', 3, 9], []]) {
-      expect(codeOf(decodeTouched, ...wrong)).toBe('store-reply');
+    for (const good of [['room-unknown'], ['present', 3, 4, 9], ['present', 3, 2, 2]]) {
+      expect(codeOf(touched, ...good)).toBe('ok');
     }
+    const wrongs = [['present'], ['present', 3, 9], ['present', 3, 0, 9], ['present', 3, 5, 4], ['room', 3, 5, 9], []];
+    for (const wrong of [...wrongs, ['present', 3, 5, 9, 9]]) expect(codeOf(touched, ...wrong)).toBe('store-reply');
+    // It was to drop what comes before 4.
+    expect(codeOf(touched, 'present', 3, 3, 9)).toBe('store-reply-unasked');
   });
 
   test('to a load is a room with consistent parts', () => {
@@ -122,28 +126,29 @@ describe('a reply of the store', () => {
       changed(1, tag),
       changed(2, key),
       changed(3, 'loud'),
-      changed(4, -1),
-      changed(5, 0),
-      changed(5, 35),
-      changed(6, 31),
-      changed(7, ''),
-      changed(7, new Uint8Array(524_289)),
-      changed(8, 32),
-      changed(9, 34),
-      changed(12, 5),
+      changed(4, 599),
+      changed(5, -1),
+      changed(6, 0),
+      changed(6, 35),
+      changed(7, 31),
+      changed(8, ''),
+      changed(8, new Uint8Array(524_289)),
+      changed(9, 32),
+      changed(10, 34),
+      changed(13, 5),
       words(...room, 1),
       words(...room.slice(0, -1)),
       words('room-unknown', 1),
       [],
     ];
     for (const told of wrong) expect(decodeLoaded(told)).toMatchObject({ code: 'store-reply' });
-    expect(decodeLoaded([...words(...room.slice(0, 7)), null, ...words(...room.slice(8))]).ok).toBe(false);
+    expect(decodeLoaded([...words(...room.slice(0, 8)), null, ...words(...room.slice(9))]).ok).toBe(false);
   });
 
   test.each([
     ['an append', appended, ['stored', 31, 12]],
     ['a reading', decodeRead(7, 1_000), [7, 'entry', snapshot, 'committed', snapshot]],
-    ['a touch', decodeTouched, ['present', 3, 9]],
+    ['a touch', decodeTouched(4), ['present', 3, 5, 9]],
     ['a load', decodeLoaded, room],
     ['a removal', decodeWord(['removed', 'room-unknown']), ['removed']],
   ] as readonly [string, DecodeWords<unknown>, readonly Told[]][])(

@@ -25,9 +25,17 @@ async function load(frames: readonly LogFrame[], commitNumber = 8): Promise<numb
   const { roomId, roomTag, capabilityKey } = makeRoom();
   const snapshots = { snapshot: NO_SNAPSHOT, previousSnapshot: NO_SNAPSHOT };
   const numbers = { commitNumber, oldest: 5, next: 5 + frames.length };
-  await store.restore(roomId, { roomTag, capabilityKey, cover: 'off', ...snapshots, ...numbers, frames });
-  return loadRoom(roomId, store).then(
-    (room) => room?.tail.frames().length ?? 0,
+  await store.restore(roomId, {
+    roomTag,
+    capabilityKey,
+    patienceSeconds: 600,
+    cover: 'off',
+    ...snapshots,
+    ...numbers,
+    frames,
+  });
+  return loadRoom(roomId, store, { now: () => 0 }).then(
+    (room) => [...(room?.tail.frames() ?? [])].length,
     (error: unknown) => (error instanceof Error && 'code' in error ? String(error.code) : 'another error'),
   );
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { COMMIT_PLACE_BYTES, encodeCommittedBody, LOG_BYTES_MAX, SILENCE_LIMIT_MS } from '@sotto/protocol';
+import { COMMIT_PLACE_BYTES, encodeCommittedBody, SILENCE_LIMIT_MS } from '@sotto/protocol';
 import {
   FLUSH_BYTES_MAX,
   INBOUND_BURST_BYTES,
@@ -9,7 +9,7 @@ import {
 } from '../src/limits.ts';
 import { systemClock } from '@sotto/machine/system-clock';
 import { fingerprint, makeBody, publishFrame, TestMember } from '@sotto/fixtures/relay-member';
-import { iterations, makeBodies, numbered, openRelay } from './relay-fixture.ts';
+import { fullRoom, iterations, makeBodies, numbered, openRelay } from './relay-fixture.ts';
 
 describe('a published frame', () => {
   test('comes back to every member of the room, the sender included, with the same body and size', async () => {
@@ -207,9 +207,10 @@ describe('a slow member', () => {
     fixture: Awaited<ReturnType<typeof openRelay>>,
     writer: TestMember,
     frames: number,
+    commitNumber = 0,
   ): Promise<void> {
     for (let sent = 0; sent < frames; sent += 16) {
-      writer.publish(...makeBodies(16, 3));
+      writer.send(...makeBodies(16, 3).map((body) => publishFrame(body, commitNumber)));
       await writer.entries(16);
       fixture.clock.tick(300);
     }
@@ -256,19 +257,21 @@ describe('a slow member', () => {
 
   test('is closed as too slow if the log has dropped its place when it reads on', async () => {
     const fixture = await openRelay();
-    const room = await fixture.room();
-    const [writer, slow] = [await fixture.join(room), await fixture.join(room)];
+    const { room, mirror } = await fullRoom(fixture);
+    const slow = await fixture.join(room, mirror.oldest);
     slow.socket.pause();
-    await fillLog(fixture, writer, Math.ceil((1.5 * LOG_BYTES_MAX) / 4_096));
+    await iterations(5);
+    const writer = await fixture.join(room);
+    await fillLog(fixture, writer, 256, mirror.commitNumber);
     slow.socket.resume();
     let last = await slow.next();
     const numbers: number[] = [];
-    while (last?.operation === 'entry') {
+    while (last?.operation === 'entry' || last?.operation === 'committed') {
       numbers.push(last.number);
       last = await slow.next();
     }
     expect(last?.code).toBe('too-slow');
-    expect(numbers).toEqual(numbers.map((_, index) => index + 1));
+    expect(numbers).toEqual(numbers.map((_, index) => mirror.oldest + index));
     await writer.ping();
   });
 

@@ -12,6 +12,8 @@ import type { TestCommit, TestRoom } from '@sotto/fixtures/relay-member';
 import type { LogEvent } from '../src/log.ts';
 import { startRelay } from '../src/relay.ts';
 import type { Relay, RelayOptions } from '../src/relay.ts';
+import { makeFullMirror } from './full-mirror.ts';
+import type { FullMirror } from './full-mirror.ts';
 import { WatchedStore } from './watched-store.ts';
 
 /** A host and members of one relay, as many as a test asks for. */
@@ -93,6 +95,19 @@ export async function openRelay(
     await rm(directory, { recursive: true });
   });
   return { ...users, relay, store, clock, events, directory };
+}
+
+/** A room with a full log, of frames of 4096 bytes, as a relay finds it that was started anew. */
+export async function fullRoom(
+  fixture: RelayFixture,
+  bytes?: number,
+): Promise<{ readonly room: TestRoom; readonly mirror: FullMirror }> {
+  const room = makeRoom();
+  const mirror = makeFullMirror(room, 3, bytes);
+  await fixture.store.restore(room.roomId, mirror);
+  const reply = await fixture.host.ask({ operation: 'resume', roomId: room.roomId });
+  if (reply?.ok !== true) throw new Error('the room was not found');
+  return { room, mirror };
 }
 
 /** Waits for work that waits for time: 100 ms pass with each iteration of the event loop. */

@@ -9,7 +9,6 @@ import type {
   AppendAnswer,
   Commit,
   LogEntry,
-  RoomMirror,
   RoomRecord,
   RoomStore,
   RoomTerms,
@@ -22,7 +21,7 @@ export interface StoreUnderTest {
   elapse(milliseconds: number): Promise<void>;
 }
 
-const LIMITS: StoreLimits = { logTtlMs: 60_000 };
+const LIMITS: StoreLimits = { roomTtlMs: 60_000 };
 const SMALL = bodyBytes(FRAME_BYTES[0]);
 const LARGE = bodyBytes(FRAME_BYTES[3]);
 
@@ -52,6 +51,7 @@ export function describeRoomStore(name: string, open: (limits: StoreLimits) => P
       capabilityKey: new Uint8Array(randomBytes(32)),
       roomTag: new Uint8Array(randomBytes(16)),
       cover: 'stealth-8' as const,
+      patienceSeconds: 600,
     };
 
     beforeEach(async () => {
@@ -94,6 +94,7 @@ export function describeRoomStore(name: string, open: (limits: StoreLimits) => P
       const record = await loaded();
       expect(bytes(record.capabilityKey, record.roomTag)).toEqual(bytes(lock.capabilityKey, lock.roomTag));
       expect(record.cover).toBe('stealth-8');
+      expect(record.patienceSeconds).toBe(600);
       expect(snapshots(record)).toEqual([
         [[], 0, 0],
         [[], 0, 0],
@@ -116,6 +117,7 @@ export function describeRoomStore(name: string, open: (limits: StoreLimits) => P
         { ...lock, capabilityKey: makeBody(32) },
         { ...lock, roomTag: makeBody(16) },
         { ...lock, cover: 'off' },
+        { ...lock, patienceSeconds: 601 },
       ];
       for (const other of others) expect(await store.create(roomId, other)).toBe('room-exists');
       const { capabilityKey, roomTag, cover } = await loaded();
@@ -140,7 +142,7 @@ export function describeRoomStore(name: string, open: (limits: StoreLimits) => P
         kind: 'room-unknown',
       });
       expect(await store.read(roomId, 1, 1_000)).toEqual([]);
-      expect(await store.touch(roomId)).toEqual({ kind: 'room-unknown' });
+      expect(await store.touch(roomId, 1)).toEqual({ kind: 'room-unknown' });
       expect(await store.remove(roomId)).toBe(false);
     });
 
@@ -341,7 +343,7 @@ export function describeRoomStore(name: string, open: (limits: StoreLimits) => P
     test('forgets a room after its lifetime, snapshot and log included', async () => {
       await store.create(roomId, lock);
       await append({ commitNumber: 0, first: 1, bodies: [makeBody()] });
-      await under.elapse(LIMITS.logTtlMs - 5_000);
+      await under.elapse(LIMITS.roomTtlMs - 5_000);
       expect((await loaded()).next).toBe(2);
       await under.elapse(5_000);
       expect(await store.load(roomId)).toBeUndefined();
@@ -352,14 +354,14 @@ export function describeRoomStore(name: string, open: (limits: StoreLimits) => P
 
     test.each(['append', 'commit', 'touch'] as const)('lives on with each %s', async (operation) => {
       await store.create(roomId, lock);
-      await under.elapse(LIMITS.logTtlMs - 5_000);
+      await under.elapse(LIMITS.roomTtlMs - 5_000);
       if (operation === 'append') await append({ commitNumber: 0, first: 1, bodies: [makeBody()] });
       if (operation === 'commit') {
         await commit({ commitNumber: 0, first: 1, bodies: [makeBody()], snapshot: makeBody() });
       }
-      if (operation === 'touch') expect((await store.touch(roomId)).kind).toBe('present');
+      if (operation === 'touch') expect((await store.touch(roomId, 1)).kind).toBe('present');
       const before = await logged();
-      await under.elapse(LIMITS.logTtlMs - 5_000);
+      await under.elapse(LIMITS.roomTtlMs - 5_000);
       expect(await store.load(roomId)).toBeDefined();
       expect(await logged()).toEqual(before);
       await under.elapse(5_000);
@@ -393,7 +395,7 @@ export function describeRoomStore(name: string, open: (limits: StoreLimits) => P
 
     test('restores a lost room exactly as it was, and continues from there', async () => {
       const bodies = [makeBody(), makeBody(LARGE), makeBody()];
-      const mirror: RoomMirror = {
+      const mirror = {
         ...lock,
         commitNumber: 7,
         snapshot: { bytes: makeBody(5_000), first: 1_000_000_000_040, last: 1_000_000_000_042 },
@@ -405,6 +407,7 @@ export function describeRoomStore(name: string, open: (limits: StoreLimits) => P
       expect(await store.restore(roomId, mirror)).toBe('restored');
       const record = await loaded();
       expect([record.commitNumber, record.oldest, record.next]).toEqual([7, mirror.oldest, mirror.next]);
+      expect(record.patienceSeconds).toBe(mirror.patienceSeconds);
       expect(bytes(record.capabilityKey, record.roomTag)).toEqual(bytes(lock.capabilityKey, lock.roomTag));
       expect(snapshots(record)).toEqual(snapshots(mirror));
       expect(await logged()).toEqual(bodies.map((body, index) => [mirror.oldest + index, [...body]]));
@@ -418,7 +421,7 @@ export function describeRoomStore(name: string, open: (limits: StoreLimits) => P
 
     test('restores a whole room with a full log and both snapshots of the largest size', async () => {
       const bodies = Array.from({ length: 700 }, (_, index) => makeBody(index % 3 === 0 ? LARGE : SMALL));
-      const mirror: RoomMirror = {
+      const mirror = {
         ...lock,
         commitNumber: 2,
         snapshot: { bytes: makeBody(524_288), first: 600, last: 640 },
@@ -456,7 +459,7 @@ export function describeRoomStore(name: string, open: (limits: StoreLimits) => P
 
     test('replaces a room that is behind, or that is another under the same id', async () => {
       const bodies = [makeBody(), makeBody(), makeBody()];
-      const mirror: RoomMirror = {
+      const mirror = {
         ...lock,
         commitNumber: 1,
         snapshot: { bytes: makeBody(), first: 1, last: 1 },
@@ -493,9 +496,36 @@ export function describeRoomStore(name: string, open: (limits: StoreLimits) => P
 
     test('answers a touch with the position of a room', async () => {
       await store.create(roomId, lock);
-      expect(await store.touch(roomId)).toEqual({ kind: 'present', commitNumber: 0, next: 1 });
+      expect(await store.touch(roomId, 1)).toEqual({ kind: 'present', commitNumber: 0, oldest: 1, next: 1 });
       await commit({ commitNumber: 0, first: 1, bodies: [makeBody(), makeBody()], snapshot: makeBody() });
-      expect(await store.touch(roomId)).toEqual({ kind: 'present', commitNumber: 1, next: 3 });
+      expect(await store.touch(roomId, 1)).toEqual({ kind: 'present', commitNumber: 1, oldest: 1, next: 3 });
+    });
+
+    test('drops with a touch the entries before the named one, and none that is there no more', async () => {
+      await store.create(roomId, lock);
+      await append({ commitNumber: 0, first: 1, bodies: [makeBody(), makeBody(), makeBody()] });
+      expect(await store.touch(roomId, 3)).toEqual({ kind: 'present', commitNumber: 0, oldest: 3, next: 4 });
+      expect((await logged()).map(([number]) => number)).toEqual([3]);
+      expect(await store.touch(roomId, 1)).toMatchObject({ oldest: 3 });
+      expect(await store.touch(roomId, 9)).toMatchObject({ oldest: 4, next: 4 });
+      expect(await logged()).toEqual([]);
+      expect((await append({ commitNumber: 0, first: 4, bodies: [makeBody()] })).kind).toBe('stored');
+    });
+
+    test('forgets a room after its patience, if that is shorter than the lifetime', async () => {
+      await store.close();
+      under = await open({ roomTtlMs: 1_000_000 });
+      store = under.store;
+      await store.create(roomId, lock);
+      await append({ commitNumber: 0, first: 1, bodies: [makeBody()] });
+      await under.elapse(1_000 * lock.patienceSeconds - 5_000);
+      expect((await loaded()).next).toBe(2);
+      expect((await store.touch(roomId, 1)).kind).toBe('present');
+      await under.elapse(1_000 * lock.patienceSeconds - 5_000);
+      expect((await logged()).length).toBe(1);
+      await under.elapse(5_000);
+      expect(await store.load(roomId)).toBeUndefined();
+      expect(await logged()).toEqual([]);
     });
 
     test('removes a room, and only that one', async () => {
@@ -507,7 +537,7 @@ export function describeRoomStore(name: string, open: (limits: StoreLimits) => P
       expect(await store.load(roomId)).toBeUndefined();
       expect(await logged()).toEqual([]);
       expect(await store.remove(roomId)).toBe(false);
-      expect((await store.touch(other)).kind).toBe('present');
+      expect((await store.touch(other, 1)).kind).toBe('present');
     });
   });
 }

@@ -135,6 +135,28 @@ describe('the store', () => {
     expect(await back.entries(1)).toEqual(numbered([more], 601));
   });
 
+  test.each([
+    { trimmed: 'nothing', oldest: 1 },
+    { trimmed: 'all that the relay has', oldest: 5 },
+  ])('may know more than the relay, and have dropped $trimmed: members get the rest in order', async ({ oldest }) => {
+    const fixture = await openRelay();
+    const room = await fixture.room();
+    const member = await fixture.join(room);
+    const [early, unheard, last] = [makeBodies(3), makeBodies(2), makeBody()];
+    member.publish(...early);
+    expect(await member.entries(3)).toEqual(numbered(early));
+    // As if the relay had given up on these, and the store had taken them after all.
+    await fixture.store.append(room.roomId, { commitNumber: 0, first: 4, bodies: unheard, oldest });
+    member.publish(last);
+    const rest = numbered([...unheard, last], 4);
+    if (oldest <= 4) expect(await member.entries(3)).toEqual(rest);
+    else expect(await member.closing()).toBe('too-slow');
+    expect(fixture.events).toContain('room-reloaded');
+    const back = fixture.member();
+    expect(await back.attach(room, 1)).toEqual({ commitNumber: 0, oldest, next: 7 });
+    expect(await back.entries(7 - oldest)).toEqual([...numbered(early), ...rest].slice(oldest - 1));
+  });
+
   test('reveals to no stranger whether a room exists while it does not answer', async () => {
     const store = new WatchedStore();
     const fixture = await openRelay({ store });

@@ -78,9 +78,9 @@ export class WatchedStore extends MemoryRoomStore {
     return super.remove(roomId);
   }
 
-  override async touch(roomId: Uint8Array): ReturnType<MemoryRoomStore['touch']> {
+  override async touch(roomId: Uint8Array, oldest: number): ReturnType<MemoryRoomStore['touch']> {
     this.#failIfAway();
-    return super.touch(roomId);
+    return super.touch(roomId, oldest);
   }
 
   #failIfAway(): void {

@@ -7,6 +7,8 @@ export const HOST = {
     'SOTTO_ROOM_ACCESS is none of open, knock and locked: set one of them, or leave it out for open',
   'error.host.host-cover':
     'SOTTO_ROOM_COVER is none of off, jitter, stealth, stealth-4, stealth-8, stealth-16 and stealth-32: set one of them, or leave it out for off',
+  'error.host.host-patience':
+    'SOTTO_ROOM_PATIENCE is no time such as 90m or 24h, from 10m to 24h: set one, or leave it out for the longest. A stealth room keeps less: at most 134m in stealth-4, 129m in stealth-8, 64m in stealth-16, 61m in stealth-32',
   'error.host.room-lost':
     'the relay and its store were lost together, and the room with them: start again for a new room',
   'error.host.rooms-full': 'the relay holds as many rooms as it may: end one, then start again',
@@ -75,6 +77,8 @@ docker compose starts it. It takes no arguments and reads its environment:
   SOTTO_ROOM_ACCESS       open, knock or locked; open if absent
   SOTTO_ROOM_COVER        off, jitter, stealth, stealth-4, -8, -16 or -32;
                           off if absent
+  SOTTO_ROOM_PATIENCE     how long the relay keeps what absent members miss,
+                          such as 90m or 24h; the longest if absent
   SOTTO_TOR_CONTROL, SOTTO_TOR_COOKIE
                           Tor's control socket, and the file with its cookie
   SOTTO_ADMIN_SOCKET      where the relay takes orders
@@ -85,7 +89,7 @@ docker compose starts it. It takes no arguments and reads its environment:
   SOTTO_MODERATOR_SOCKET  where the host's own client asks
   SOTTO_UNPROTECTED       protections that may be missing: see CONTRIBUTING.md
 
-Set the first two for docker compose: SOTTO_ROOM_ACCESS=knock docker compose up
+Set the first 3 for docker compose: SOTTO_ROOM_ACCESS=knock docker compose up
 
 Exit codes:  0 stopped
              1 it could not open the room or lost it

@@ -9,16 +9,32 @@ import type { LogEntry, RoomRecord, RoomStore } from './room-store.ts';
 
 const BODY_BYTES: ReadonlySet<number> = new Set(FRAME_BYTES.map(bodyBytes));
 
+/** `tail` has the room's log, or what of it comes behind the tail that was known. */
 export interface LoadedRoom {
   readonly record: RoomRecord;
   readonly tail: LogTail;
 }
 
-/** @returns the room; undefined if the store has none. Rejects with a RelayError. */
-export async function loadRoom(roomId: Uint8Array, store: RoomStore): Promise<LoadedRoom | undefined> {
+interface LoadOptions {
+  readonly now: () => number;
+  /** A copy of the room's log, which need not be read again. */
+  readonly known?: LogTail;
+}
+
+/**
+ * The store does not know how old an entry is: its age counts from now on.
+ *
+ * @returns the room; undefined if the store has none. Rejects with a RelayError.
+ */
+export async function loadRoom(
+  roomId: Uint8Array,
+  store: RoomStore,
+  { now, known }: LoadOptions,
+): Promise<LoadedRoom | undefined> {
   const record = await store.load(roomId);
   if (record === undefined) return undefined;
-  const tail = new LogTail(record.oldest);
+  const follows = known !== undefined && known.next >= record.oldest && known.next <= record.next;
+  const tail = new LogTail(follows ? known.next : record.oldest);
   let bytes = 0;
   let progress: CommitProgress = { phase: 'unknown' };
   while (tail.next < record.next) {
@@ -27,7 +43,7 @@ export async function loadRoom(roomId: Uint8Array, store: RoomStore): Promise<Lo
     bytes += entries.reduce((sum, { body }) => sum + body.length, 0);
     if (!isLog(entries, tail.next) || bytes > LOG_BYTES_MAX) throw new RelayError('store-reply');
     progress = follow(progress, entries);
-    tail.append(entries);
+    tail.append(entries, now());
   }
   if (!isComplete(progress, record)) throw new RelayError('store-reply');
   return { record, tail };

@@ -5,7 +5,7 @@ import type { LogFrame, LogOperation } from '@sotto/protocol';
 import type { Clock } from '@sotto/machine';
 import { systemClock } from '@sotto/machine/system-clock';
 import { RelayError } from '../errors.ts';
-import { isBehind, NO_SNAPSHOT, STORE_LIMITS } from './room-store.ts';
+import { isBehind, isSameLock, isSameTerms, NO_SNAPSHOT, STORE_LIMITS } from './room-store.ts';
 import type {
   Append,
   AppendAnswer,
@@ -45,6 +45,7 @@ export class MemoryRoomStore implements RoomStore {
       capabilityKey: copy(terms.capabilityKey),
       roomTag: copy(terms.roomTag),
       cover: terms.cover,
+      patienceSeconds: terms.patienceSeconds,
       commitNumber: 0,
       snapshot: NO_SNAPSHOT,
       previousSnapshot: NO_SNAPSHOT,
@@ -103,11 +104,12 @@ export class MemoryRoomStore implements RoomStore {
     return Promise.resolve(entries);
   }
 
-  touch(roomId: Uint8Array): Promise<TouchAnswer> {
+  touch(roomId: Uint8Array, oldest: number): Promise<TouchAnswer> {
     const room = this.#find(roomId);
     if (room === undefined) return Promise.resolve({ kind: 'room-unknown' });
-    this.#renew(room);
-    return Promise.resolve({ kind: 'present', commitNumber: room.record.commitNumber, next: room.record.next });
+    const kept = this.#extend(room, 'entry', [], oldest).oldest;
+    const { commitNumber, next } = room.record;
+    return Promise.resolve({ kind: 'present', commitNumber, oldest: kept, next });
   }
 
   restore(roomId: Uint8Array, mirror: RoomMirror, wanted?: AbortSignal): Promise<'restored' | 'present'> {
@@ -141,7 +143,7 @@ export class MemoryRoomStore implements RoomStore {
   }
 
   #keep(roomId: Uint8Array, { frames, ...record }: RoomMirror): void {
-    const kept = frames.map(({ operation, body }) => ({ operation, body: copy(body) }));
+    const kept = Array.from(frames, ({ operation, body }) => ({ operation, body: copy(body) }));
     const room: KeptRoom = { record, frames: kept, expiresAt: 0 };
     this.#renew(room);
     this.#rooms.set(toHex(roomId), room);
@@ -159,21 +161,14 @@ export class MemoryRoomStore implements RoomStore {
   }
 
   #renew(room: KeptRoom): void {
-    room.expiresAt = this.#clock.now() + this.#limits.logTtlMs;
+    const ttlMs = Math.min(this.#limits.roomTtlMs, 1_000 * room.record.patienceSeconds);
+    room.expiresAt = this.#clock.now() + ttlMs;
   }
 }
 
 /** Nothing was ever stored in it. */
 function isUntouched({ commitNumber, next }: RoomRecord): boolean {
   return commitNumber === 0 && next === 1;
-}
-
-function isSameTerms(one: RoomTerms, other: RoomTerms): boolean {
-  return one.cover === other.cover && isSameLock(one, other);
-}
-
-function isSameLock(one: RoomTerms, other: RoomTerms): boolean {
-  return equalBytes(one.capabilityKey, other.capabilityKey) && equalBytes(one.roomTag, other.roomTag);
 }
 
 function isRepeat(room: KeptRoom, first: number, operation: LogOperation, bodies: readonly Uint8Array[]): boolean {

@@ -1,7 +1,15 @@
 // Decodes Redis' answers and checks them against their questions: a reply that does not fit is a
 // value with a code, and never reaches a room.
 
-import { accept, CAPABILITY_KEY_BYTES, COVERS, SNAPSHOT_BYTES_MAX, refuse, ROOM_TAG_BYTES } from '@sotto/protocol';
+import {
+  accept,
+  CAPABILITY_KEY_BYTES,
+  COVERS,
+  isPatience,
+  SNAPSHOT_BYTES_MAX,
+  refuse,
+  ROOM_TAG_BYTES,
+} from '@sotto/protocol';
 import type { Decoded, LogOperation } from '@sotto/protocol';
 import type { Append, AppendAnswer, LogEntry, RoomRecord, StoredSnapshot, TouchAnswer } from './room-store.ts';
 
@@ -69,29 +77,35 @@ export function decodeRead(from: number, maxBytes: number): DecodeWords<readonly
   };
 }
 
-export function decodeTouched([kind, ...rest]: Words): Reply<TouchAnswer> {
-  const [commitNumber, next] = rest.map(number);
-  if (text(kind) === 'room-unknown' && rest.length === 0) return accept({ kind: 'room-unknown' });
-  if (text(kind) !== 'present' || rest.length !== 2) return MALFORMED;
-  if (commitNumber === undefined || next === undefined || next === 0) return MALFORMED;
-  return accept({ kind: 'present', commitNumber, next });
+export function decodeTouched(asked: number): DecodeWords<TouchAnswer> {
+  return ([kind, ...rest]) => {
+    const [commitNumber, oldest, next] = rest.map(number);
+    if (text(kind) === 'room-unknown' && rest.length === 0) return accept({ kind: 'room-unknown' });
+    if (text(kind) !== 'present' || rest.length !== 3) return MALFORMED;
+    if (commitNumber === undefined || oldest === undefined || next === undefined) return MALFORMED;
+    if (oldest === 0 || oldest > next) return MALFORMED;
+    // A store that is behind has dropped all that it had.
+    return oldest < Math.min(asked, next) ? UNASKED : accept({ kind: 'present', commitNumber, oldest, next });
+  };
 }
 
 export function decodeLoaded([kind, ...fields]: Words): Reply<RoomRecord | undefined> {
   if (text(kind) === 'room-unknown' && fields.length === 0) return accept(undefined);
-  if (text(kind) !== 'room' || fields.length !== 12) return MALFORMED;
+  if (text(kind) !== 'room' || fields.length !== 13) return MALFORMED;
   const [capabilityKey, roomTag] = [bytes(fields[0]), bytes(fields[1])];
   const cover = COVERS.find((candidate) => candidate === text(fields[2]));
-  const [commitNumber, oldest, next] = fields.slice(3, 6).map(number);
+  const [patienceSeconds, commitNumber, oldest, next] = fields.slice(3, 7).map(number);
   if (capabilityKey?.length !== CAPABILITY_KEY_BYTES || roomTag?.length !== ROOM_TAG_BYTES) return MALFORMED;
-  if (cover === undefined || commitNumber === undefined || oldest === undefined || next === undefined) return MALFORMED;
+  if (cover === undefined || !isPatience(patienceSeconds)) return MALFORMED;
+  if (commitNumber === undefined || oldest === undefined || next === undefined) return MALFORMED;
   if (oldest === 0 || oldest > next) return MALFORMED;
   const [snapshot, previousSnapshot] = [
-    decodeSnapshot(fields.slice(6, 9), next),
-    decodeSnapshot(fields.slice(9), next),
+    decodeSnapshot(fields.slice(7, 10), next),
+    decodeSnapshot(fields.slice(10), next),
   ];
   if (snapshot === undefined || previousSnapshot === undefined) return MALFORMED;
-  return accept({ capabilityKey, roomTag, cover, commitNumber, snapshot, previousSnapshot, oldest, next });
+  const terms = { capabilityKey, roomTag, cover, patienceSeconds };
+  return accept({ ...terms, commitNumber, snapshot, previousSnapshot, oldest, next });
 }
 
 /** Either there is no snapshot, or the log has had its commit. */

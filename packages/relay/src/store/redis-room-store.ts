@@ -106,8 +106,9 @@ export class RedisRoomStore implements RoomStore {
     this.#redis = new RedisConnection(options.host, options.port, Object.values(SCRIPTS));
   }
 
-  create(roomId: Uint8Array, { capabilityKey, roomTag, cover }: RoomTerms): Promise<'created' | 'room-exists'> {
-    const rest = [this.#limits.logTtlMs, capabilityKey, roomTag, cover];
+  create(roomId: Uint8Array, terms: RoomTerms): Promise<'created' | 'room-exists'> {
+    const { capabilityKey, roomTag, cover, patienceSeconds } = terms;
+    const rest = [this.#limits.roomTtlMs, capabilityKey, roomTag, cover, patienceSeconds];
     return this.#room(roomId)(SCRIPTS.create, rest, decodeWord(['created', 'room-exists']));
   }
 
@@ -117,7 +118,7 @@ export class RedisRoomStore implements RoomStore {
 
   append(roomId: Uint8Array, append: Append): Promise<AppendAnswer> {
     const { commitNumber, first, oldest, bodies } = append;
-    const rest = [this.#limits.logTtlMs, commitNumber, first, oldest, ...bodies];
+    const rest = [this.#limits.roomTtlMs, commitNumber, first, oldest, ...bodies];
     return this.#room(roomId)(SCRIPTS.append, rest, decodeAppended({ ...append, count: bodies.length }));
   }
 
@@ -129,7 +130,7 @@ export class RedisRoomStore implements RoomStore {
     if (cut > 0 && (await this.#stageCommit(ask, { token, begin: snapshot.subarray(0, cut) })) === 'room-unknown') {
       return { kind: 'room-unknown' };
     }
-    const numbers = [this.#limits.logTtlMs, commitNumber, first, oldest, commitNumber + 1, first + bodies.length - 1];
+    const numbers = [this.#limits.roomTtlMs, commitNumber, first, oldest, commitNumber + 1, first + bodies.length - 1];
     const rest = [...numbers, token, cut, snapshot.subarray(cut), ...bodies];
     const decode = decodeAppended({ ...commit, count: bodies.length });
     return allStaged(await ask(SCRIPTS.commit, rest, orUnstaged(decode)));
@@ -139,12 +140,13 @@ export class RedisRoomStore implements RoomStore {
     return this.#room(roomId)(SCRIPTS.read, [from, maxBytes], decodeRead(from, maxBytes));
   }
 
-  touch(roomId: Uint8Array): Promise<TouchAnswer> {
-    return this.#room(roomId)(SCRIPTS.touch, [this.#limits.logTtlMs], decodeTouched);
+  touch(roomId: Uint8Array, oldest: number): Promise<TouchAnswer> {
+    return this.#room(roomId)(SCRIPTS.touch, [this.#limits.roomTtlMs, oldest], decodeTouched(oldest));
   }
 
   async restore(roomId: Uint8Array, mirror: RoomMirror, wanted?: AbortSignal): Promise<'restored' | 'present'> {
-    const { capabilityKey, roomTag, cover, commitNumber, snapshot, previousSnapshot, oldest, next } = mirror;
+    const { capabilityKey, roomTag, cover, patienceSeconds, commitNumber, oldest, next } = mirror;
+    const { snapshot, previousSnapshot } = mirror;
     const token = randomBytes(TOKEN_BYTES);
     const ask = this.#inOrder(this.#room(roomId), wanted);
     const begin = [STORE_STAGED_TTL_MS, token, capabilityKey, roomTag, commitNumber, oldest, next];
@@ -159,11 +161,12 @@ export class RedisRoomStore implements RoomStore {
     }
     const snapshots = [snapshot, previousSnapshot].flatMap(({ bytes, first, last }) => [bytes.length, first, last]);
     const finish = [
-      this.#limits.logTtlMs,
+      this.#limits.roomTtlMs,
       token,
       capabilityKey,
       roomTag,
       cover,
+      patienceSeconds,
       commitNumber,
       oldest,
       next,
@@ -234,19 +237,20 @@ function allStaged<Answer>(answer: Answer | 'unstaged'): Exclude<Answer, 'unstag
   return answer as Exclude<Answer, 'unstaged'>;
 }
 
-function* cutFrames(frames: readonly LogFrame[]): Generator<FrameRun> {
-  let index = 0;
-  while (index < frames.length) {
-    let end = index;
-    let bytes = 0;
-    for (const { operation, body } of frames.slice(index)) {
-      bytes += wordBytes(operation.length) + wordBytes(body.length);
-      if (bytes > PIECE_BYTES_MAX && end > index) break;
-      end += 1;
+function* cutFrames(frames: Iterable<LogFrame>): Generator<FrameRun> {
+  let run: LogFrame[] = [];
+  let [index, bytes] = [0, 0];
+  for (const frame of frames) {
+    const taken = wordBytes(frame.operation.length) + wordBytes(frame.body.length);
+    if (bytes + taken > PIECE_BYTES_MAX && run.length > 0) {
+      yield { index, frames: run };
+      index += run.length;
+      [run, bytes] = [[], 0];
     }
-    yield { index, frames: frames.slice(index, end) };
-    index = end;
+    run.push(frame);
+    bytes += taken;
   }
+  if (run.length > 0) yield { index, frames: run };
 }
 
 function* cutBytes(whole: Uint8Array): Generator<Piece> {

@@ -2,7 +2,7 @@
 // takes one round trip.
 //
 // KEYS[1] is the room, a hash. There is a room if and only if there is this hash. Its fields:
-//   capability, tag, cover (the mode's name), commit-number, oldest, next;
+//   capability, tag, cover (the mode's name), patience (in seconds), commit-number, oldest, next;
 //   snapshot and previous (the bytes of the two snapshots), and where their commits are in the log:
 //   snapshot-first, snapshot-last, previous-first, previous-last.
 // KEYS[2] is its log, a stream: entry `<sequence number>-0` with one field, the frame's body; the
@@ -25,10 +25,23 @@ local function number(value) return string.format('%.0f', value) end
 local function id(value) return number(value) .. '-0' end
 `;
 
+/** A room lives for `ttl` milliseconds, or for its patience if that is shorter. */
 const RENEW = `
 local function renew(ttl)
-  redis.call('PEXPIRE', KEYS[1], ttl)
-  redis.call('PEXPIRE', KEYS[2], ttl)
+  local patience = redis.call('HMGET', KEYS[1], 'patience')[1]
+  local lifetime = string.format('%.0f', math.min(tonumber(ttl), 1000 * tonumber(patience)))
+  redis.call('PEXPIRE', KEYS[1], lifetime)
+  redis.call('PEXPIRE', KEYS[2], lifetime)
+end
+`;
+
+/** Drops the entries before `named`, of a log that begins at `oldest` and goes on at `following`. */
+const TRIM = `
+local function trim(oldest, following, named)
+  local kept = math.min(math.max(oldest, named), following)
+  if kept > oldest then redis.call('XTRIM', KEYS[2], 'MINID', id(kept)) end
+  redis.call('HSET', KEYS[1], 'oldest', number(kept), 'next', number(following))
+  return number(kept)
 end
 `;
 
@@ -42,28 +55,26 @@ local function extend(operation, from, oldest, following, named)
     redis.call('XADD', KEYS[2], id(following), operation, ARGV[index])
     following = following + 1
   end
-  local kept = math.min(math.max(oldest, named), following)
-  if kept > oldest then redis.call('XTRIM', KEYS[2], 'MINID', id(kept)) end
-  redis.call('HSET', KEYS[1], 'oldest', number(kept), 'next', number(following))
-  return number(kept)
+  return trim(oldest, following, named)
 end
 `;
 
 /**
- * ARGV: request, ttl, capability, tag, cover. The same room again is as good as made if nothing has
+ * ARGV: request, ttl, capability, tag, cover, patience. The same room again is as good as made if nothing has
  * happened in it.
  */
 export const CREATE: string = lua(
   WRITES,
   RENEW,
   `
-local room = redis.call('HMGET', KEYS[1], 'capability', 'tag', 'cover', 'commit-number', 'next')
+local room = redis.call('HMGET', KEYS[1], 'capability', 'tag', 'cover', 'patience', 'commit-number', 'next')
 if room[1] then
-  local same = room[1] == ARGV[3] and room[2] == ARGV[4] and room[3] == ARGV[5]
-  if not (same and room[4] == '0' and room[5] == '1') then return {ARGV[1], 'room-exists'} end
+  local same = room[1] == ARGV[3] and room[2] == ARGV[4] and room[3] == ARGV[5] and room[4] == ARGV[6]
+  if not (same and room[5] == '0' and room[6] == '1') then return {ARGV[1], 'room-exists'} end
 else
   redis.call('DEL', KEYS[2])
-  redis.call('HSET', KEYS[1], 'capability', ARGV[3], 'tag', ARGV[4], 'cover', ARGV[5], 'commit-number', '0', 'oldest', '1', 'next', '1',
+  redis.call('HSET', KEYS[1], 'capability', ARGV[3], 'tag', ARGV[4], 'cover', ARGV[5], 'patience', ARGV[6],
+    'commit-number', '0', 'oldest', '1', 'next', '1',
     'snapshot', '', 'snapshot-first', '0', 'snapshot-last', '0', 'previous', '', 'previous-first', '0', 'previous-last', '0')
 end
 renew(ARGV[2])
@@ -75,7 +86,7 @@ return {ARGV[1], 'created'}
 export const LOAD: string = lua(
   ALWAYS,
   `
-local room = redis.call('HMGET', KEYS[1], 'capability', 'tag', 'cover', 'commit-number', 'oldest', 'next',
+local room = redis.call('HMGET', KEYS[1], 'capability', 'tag', 'cover', 'patience', 'commit-number', 'oldest', 'next',
   'snapshot', 'snapshot-first', 'snapshot-last', 'previous', 'previous-first', 'previous-last')
 if not room[1] then return {ARGV[1], 'room-unknown'} end
 return {ARGV[1], 'room', unpack(room)}
@@ -105,6 +116,7 @@ export const APPEND: string = lua(
   WRITES,
   NUMBER,
   RENEW,
+  TRIM,
   EXTEND,
   ENDS_WITH,
   `
@@ -128,6 +140,7 @@ export const COMMIT: string = lua(
   WRITES,
   NUMBER,
   RENEW,
+  TRIM,
   EXTEND,
   ENDS_WITH,
   `
@@ -183,15 +196,18 @@ return answer
 `,
 );
 
-/** ARGV: request, ttl. */
+/** ARGV: request, ttl, oldest to stay. */
 export const TOUCH: string = lua(
   ALWAYS,
+  NUMBER,
   RENEW,
+  TRIM,
   `
-local room = redis.call('HMGET', KEYS[1], 'commit-number', 'next')
+local room = redis.call('HMGET', KEYS[1], 'commit-number', 'oldest', 'next')
 if not room[1] then return {ARGV[1], 'room-unknown'} end
+local oldest = trim(tonumber(room[2]), tonumber(room[3]), tonumber(ARGV[3]))
 renew(ARGV[2])
-return {ARGV[1], 'present', room[1], room[2]}
+return {ARGV[1], 'present', room[1], oldest, room[3]}
 `,
 );
 
@@ -209,14 +225,14 @@ end
 
 /**
  * ARGV: request, ttl, token, capability, tag, commit number, oldest, next. What another attempt has
- * left is thrown away.
+ * left is thrown away. So is a copy that is behind: memory need not hold a log twice.
  */
 export const BEGIN_RESTORE: string = lua(
-  WRITES,
+  ALWAYS,
   IS_BEHIND,
   `
 if not isBehind(ARGV[4], ARGV[5], ARGV[6], ARGV[8]) then return {ARGV[1], 'present'} end
-redis.call('DEL', KEYS[3], KEYS[4])
+redis.call('DEL', KEYS[1], KEYS[2], KEYS[3], KEYS[4])
 redis.call('HSET', KEYS[3], 'token', ARGV[3], 'next', ARGV[7], 'snapshot', '', 'previous', '')
 redis.call('PEXPIRE', KEYS[3], ARGV[2])
 return {ARGV[1], 'staged'}
@@ -267,7 +283,7 @@ return {ARGV[1], 'staged'}
 );
 
 /**
- * ARGV: request, ttl, token, capability, tag, cover, commit number, oldest, next, length of the
+ * ARGV: request, ttl, token, capability, tag, cover, patience, commit number, oldest, next, length of the
  * snapshot, its first and last, length of the previous snapshot, its first and last.
  */
 export const FINISH_RESTORE: string = lua(
@@ -276,16 +292,17 @@ export const FINISH_RESTORE: string = lua(
   IS_BEHIND,
   `
 local staged = redis.call('HMGET', KEYS[3], 'token', 'next', 'snapshot', 'previous')
-if staged[1] ~= ARGV[3] or staged[2] ~= ARGV[9] then return {ARGV[1], 'unstaged'} end
-if #staged[3] ~= tonumber(ARGV[10]) or #staged[4] ~= tonumber(ARGV[13]) then return {ARGV[1], 'unstaged'} end
-if not isBehind(ARGV[4], ARGV[5], ARGV[7], ARGV[9]) then
+if staged[1] ~= ARGV[3] or staged[2] ~= ARGV[10] then return {ARGV[1], 'unstaged'} end
+if #staged[3] ~= tonumber(ARGV[11]) or #staged[4] ~= tonumber(ARGV[14]) then return {ARGV[1], 'unstaged'} end
+if not isBehind(ARGV[4], ARGV[5], ARGV[8], ARGV[10]) then
   redis.call('DEL', KEYS[3], KEYS[4])
   return {ARGV[1], 'present'}
 end
 redis.call('DEL', KEYS[1], KEYS[2], KEYS[3])
 if redis.call('EXISTS', KEYS[4]) == 1 then redis.call('RENAME', KEYS[4], KEYS[2]) end
-redis.call('HSET', KEYS[1], 'capability', ARGV[4], 'tag', ARGV[5], 'cover', ARGV[6], 'commit-number', ARGV[7], 'oldest', ARGV[8], 'next', ARGV[9],
-  'snapshot', staged[3], 'snapshot-first', ARGV[11], 'snapshot-last', ARGV[12], 'previous', staged[4], 'previous-first', ARGV[14], 'previous-last', ARGV[15])
+redis.call('HSET', KEYS[1], 'capability', ARGV[4], 'tag', ARGV[5], 'cover', ARGV[6], 'patience', ARGV[7],
+  'commit-number', ARGV[8], 'oldest', ARGV[9], 'next', ARGV[10],
+  'snapshot', staged[3], 'snapshot-first', ARGV[12], 'snapshot-last', ARGV[13], 'previous', staged[4], 'previous-first', ARGV[15], 'previous-last', ARGV[16])
 renew(ARGV[2])
 return {ARGV[1], 'restored'}
 `,

@@ -1,7 +1,7 @@
 // The contract of every store of rooms. A store keeps opaque bytes: it knows no member and no key
 // but the public key of a room's capability.
 
-import { LOG_TTL_SECONDS } from '@sotto/protocol';
+import { equalBytes, ROOM_TTL_SECONDS } from '@sotto/protocol';
 import type { Cover, LogFrame } from '@sotto/protocol';
 
 /**
@@ -25,6 +25,8 @@ export interface RoomRecord {
   readonly roomTag: Uint8Array;
   /** How the room hides when something is said: fixed at its creation. */
   readonly cover: Cover;
+  /** How long the log keeps a frame, and the store at most a room that nobody asks about. */
+  readonly patienceSeconds: number;
   /** From 0; one more with each commit. */
   readonly commitNumber: number;
   /**
@@ -37,13 +39,16 @@ export interface RoomRecord {
   readonly next: number;
 }
 
-/** A whole room, as the relay remembers it: `frames` are those of `oldest` to `next - 1`. */
+/**
+ * A whole room, as the relay remembers it: `frames` are those of `oldest` to `next - 1`. They are
+ * made one by one, as they are asked for.
+ */
 export interface RoomMirror extends RoomRecord {
-  readonly frames: readonly LogFrame[];
+  readonly frames: Iterable<LogFrame>;
 }
 
 /** What the host says of a room when it makes it. */
-export type RoomTerms = Pick<RoomRecord, 'capabilityKey' | 'roomTag' | 'cover'>;
+export type RoomTerms = Pick<RoomRecord, 'capabilityKey' | 'roomTag' | 'cover' | 'patienceSeconds'>;
 
 export const NO_SNAPSHOT: StoredSnapshot = { bytes: new Uint8Array(0), first: 0, last: 0 };
 
@@ -89,13 +94,14 @@ type OutOfStep = { readonly kind: 'out-of-step'; readonly next: number };
 
 /** What append and commit answer. */
 export type AppendAnswer = Stored | Stale | OutOfStep | RoomUnknown;
-export type TouchAnswer = ({ readonly kind: 'present' } & Position) | RoomUnknown;
+export type TouchAnswer = ({ readonly kind: 'present'; readonly oldest: number } & Position) | RoomUnknown;
 
 /**
  * Where the relay keeps its rooms: a commit number, two snapshots and a log of sealed frames each.
  *
  * **Atomicity.** Each operation happens as a whole or not at all, also beside others on the same
- * room. A `restore` may take several steps inside, of which no reader sees any but the last.
+ * room. A `restore` may take several steps inside. Its first removes a copy that is behind, and no
+ * reader sees any other but the last.
  *
  * **Errors.** Each operation rejects with a `RelayError` and nothing else: `store-unavailable`,
  * `store-reply`, `store-reply-unasked`, `store-unstaged` or `store-command-long`. After that it may
@@ -103,8 +109,9 @@ export type TouchAnswer = ({ readonly kind: 'present' } & Position) | RoomUnknow
  * and `restore` recognize their own repetition. Answers of the domain (`stale`, `room-unknown`) are
  * values. An answer that does not fit its question counts as none.
  *
- * **Lifetime.** A room lives for `StoreLimits.logTtlMs` after its last `create`, `append`,
- * `commit`, `touch` or `restore`. Then the store forgets all of it at once.
+ * **Lifetime.** A room lives for `StoreLimits.roomTtlMs`, or for its patience if that is shorter,
+ * after its last `create`, `append`, `commit`, `touch` or `restore`. Then the store forgets all of
+ * it at once.
  *
  * **Bounds.** Room ids have 16 bytes. Sequence numbers begin at 1 and are never given twice. The
  * caller keeps a log below LOG_BYTES_MAX by naming the `oldest` entry that stays, and a snapshot
@@ -152,12 +159,17 @@ export interface RoomStore {
    */
   read(roomId: Uint8Array, from: number, maxBytes: number): Promise<readonly LogEntry[]>;
 
-  /** Renews a room's lifetime. @returns how far it has come, or `room-unknown`. */
-  touch(roomId: Uint8Array): Promise<TouchAnswer>;
+  /**
+   * Renews a room's lifetime, and drops the entries before `oldest`.
+   *
+   * @returns how far it has come, or `room-unknown`.
+   */
+  touch(roomId: Uint8Array, oldest: number): Promise<TouchAnswer>;
 
   /**
    * Puts a whole room into a store that has lost it, or whose copy is behind (`isBehind`), exactly
-   * as the mirror has it. It may take seconds; other rooms' operations go on meanwhile.
+   * as the mirror has it. It may take seconds; other rooms' operations go on meanwhile. The store
+   * never holds two copies of one log.
    *
    * @param wanted ends the attempt when it is aborted: it rejects with `store-unavailable`, and no
    *   further piece is sent.
@@ -179,10 +191,19 @@ export interface RoomStore {
 
 /** How long a store keeps a room. The protocol's own number, except in tests. */
 export interface StoreLimits {
-  readonly logTtlMs: number;
+  readonly roomTtlMs: number;
 }
 
-export const STORE_LIMITS: StoreLimits = { logTtlMs: LOG_TTL_SECONDS * 1_000 };
+export const STORE_LIMITS: StoreLimits = { roomTtlMs: ROOM_TTL_SECONDS * 1_000 };
+
+export function isSameTerms(one: RoomTerms, other: RoomTerms): boolean {
+  const isSame = one.cover === other.cover && one.patienceSeconds === other.patienceSeconds;
+  return isSame && isSameLock(one, other);
+}
+
+export function isSameLock(one: RoomTerms, other: RoomTerms): boolean {
+  return equalBytes(one.capabilityKey, other.capabilityKey) && equalBytes(one.roomTag, other.roomTag);
+}
 
 export function isBehind(one: Position, other: Position): boolean {
   return one.commitNumber === other.commitNumber ? one.next < other.next : one.commitNumber < other.commitNumber;

@@ -35,6 +35,18 @@ async function attachAll(perRoom: number, from = 0): Promise<Attacker[]> {
   return attached;
 }
 
+async function readAgain(room: RoomKey): Promise<void> {
+  while (!isOver) {
+    const attacker = new Attacker(path);
+    if (!(await attacker.attach(room, 1))) continue;
+    for (let before = -1; before < attacker.received && !attacker.isClosed;) {
+      before = attacker.received;
+      await pause(20);
+    }
+    attacker.socket.destroy();
+  }
+}
+
 function frames(count: number, size: 0 | 1 | 2 | 3, commitNumber = 0): Uint8Array[] {
   const length = bodyBytes(FRAME_BYTES[size]);
   const make = (): Uint8Array => new Uint8Array(randomBytes(length));
@@ -62,6 +74,15 @@ const ATTACKS: Readonly<Record<Attack, () => Promise<void>>> = {
       attacker.send(encodeFetch({ what: 'log', from: 1 }), encodeFetch({ what: 'snapshot' }));
       attacker.pour(Array.from({ length: 128 }, (_, number) => encodePing('ping', number)));
     }
+  },
+  /**
+   * All read the whole log, as fast as it comes, and attach anew when they have it: more of them
+   * than a room has members.
+   */
+  'catch-ups': async () => {
+    const readers = rooms.flatMap((room) => Array.from({ length: 60 }, () => room));
+    for (const room of readers) void readAgain(room);
+    await pause(500);
   },
   /** Stale frames, each of which is answered, from connections that do not listen. */
   'unheard answers': async () => {

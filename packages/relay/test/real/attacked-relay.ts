@@ -10,16 +10,25 @@ import { constants, setPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
+import type { TestHost } from '@sotto/fixtures/relay-host';
 import type { TestMember, TestRoom } from '@sotto/fixtures/relay-member';
 import { connectUsers } from '../relay-fixture.ts';
 import type { RoomKey } from './attacker.ts';
 
 export type Attack =
-  'frame flood' | 'slow readers' | 'unheard answers' | 'slowloris' | 'silence' | 'connection flood' | 'uploads';
+  | 'frame flood'
+  | 'slow readers'
+  | 'catch-ups'
+  | 'unheard answers'
+  | 'slowloris'
+  | 'silence'
+  | 'connection flood'
+  | 'uploads';
 
 export interface AttackedRelay {
   /** The path of its socket. */
   readonly path: string;
+  readonly host: TestHost;
   member(): TestMember;
   room(): Promise<TestRoom>;
   join(room: TestRoom): Promise<TestMember>;
@@ -36,12 +45,17 @@ function imageOptions(): string[] {
   return (JSON.parse(line?.slice('ENTRYPOINT'.length) ?? '[]') as string[]).filter((word) => word.startsWith('--'));
 }
 
-export async function openAttackedRelay(program = 'attacked-relay-process.ts'): Promise<AttackedRelay> {
+/** Without a Redis the relay has its store in its own memory. */
+export async function openAttackedRelay(
+  program = 'attacked-relay-process.ts',
+  redis?: { readonly host: string; readonly port: number },
+): Promise<AttackedRelay> {
   const directory = await mkdtemp(join(tmpdir(), 'sotto-attack-'));
   const [path, admin] = [join(directory, 'relay.sock'), join(directory, 'admin.sock')];
-  const child = start(program, [path, admin], imageOptions());
+  const place = redis === undefined ? [] : [redis.host, String(redis.port)];
+  const child = start(program, [path, admin, ...place], imageOptions());
   await once(child, 'message');
-  const { member, room, join: enter, leave } = connectUsers({ address: { path }, adminAddress: { path: admin } });
+  const { host, member, room, join: enter, leave } = connectUsers({ address: { path }, adminAddress: { path: admin } });
   onTestFinished(async () => {
     await leave();
     await end(child);
@@ -49,6 +63,7 @@ export async function openAttackedRelay(program = 'attacked-relay-process.ts'): 
   });
   return {
     path,
+    host,
     member,
     room,
     join: enter,

@@ -152,7 +152,7 @@ describe('the store’s master', () => {
     // What is full can still be read, and be told to forget.
     const direct = await openStore(pair.first.server);
     expect((await direct.load(room.roomId))?.next).toBe(4);
-    expect((await direct.touch(room.roomId)).kind).toBe('present');
+    expect((await direct.touch(room.roomId, 1)).kind).toBe('present');
     expect(await direct.remove(new Uint8Array(16))).toBe(false);
     await tester.call('CONFIG', 'SET', 'maxmemory', '128mb');
     expect(await member.entries(1)).toEqual([`4 ${fingerprint(body)}`]);
@@ -165,7 +165,12 @@ describe('the store’s master', () => {
     onTestFinished(standAlone);
     const store = await openStore(pair.first.server);
     const roomId = new Uint8Array(16).fill(7);
-    await store.create(roomId, { capabilityKey: new Uint8Array(32), roomTag: new Uint8Array(16), cover: 'off' });
+    await store.create(roomId, {
+      capabilityKey: new Uint8Array(32),
+      roomTag: new Uint8Array(16),
+      cover: 'off',
+      patienceSeconds: 600,
+    });
     expect(await store.load(roomId)).toBeDefined();
     await follow(pair.first.tester, undefined);
     await expect(store.load(roomId)).rejects.toMatchObject({ code: 'store-unavailable' });

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { PATIENCE_SECONDS_MOST } from '@sotto/protocol';
 import { describe, expect, test } from 'vitest';
 import type { Redis } from 'ioredis';
 import { RedisRoomStore, roomKeys } from '../../src/store/redis-room-store.ts';
@@ -31,6 +32,7 @@ describe('on a real Redis', () => {
     capabilityKey: new Uint8Array(randomBytes(32)),
     roomTag: new Uint8Array(randomBytes(16)),
     cover: 'off' as const,
+    patienceSeconds: PATIENCE_SECONDS_MOST,
   };
 
   async function open(): Promise<{ store: RedisRoomStore; roomId: Uint8Array }> {

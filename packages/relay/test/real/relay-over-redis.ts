@@ -5,14 +5,13 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Redis } from 'ioredis';
-import { COMMIT_PLACE_BYTES, encodeCommittedBody } from '@sotto/protocol';
-import type { LogFrame } from '@sotto/protocol';
+import { COMMIT_PLACE_BYTES } from '@sotto/protocol';
 import { onTestFinished } from 'vitest';
 import type { TestHost } from '@sotto/fixtures/relay-host';
-import { fingerprint, makeBody, makeRoom } from '@sotto/fixtures/relay-member';
+import { fingerprint, makeRoom } from '@sotto/fixtures/relay-member';
 import type { TestRoom } from '@sotto/fixtures/relay-member';
 import { RedisRoomStore, startRelay } from '../../src/index.ts';
-import type { LogEvent, Relay, RoomMirror, StoreLimits } from '../../src/index.ts';
+import type { LogEvent, Relay, StoreLimits } from '../../src/index.ts';
 import { roomKeys } from '../../src/store/redis-room-store.ts';
 import { connectUsers } from '../relay-fixture.ts';
 import type { RelayUsers } from '../relay-fixture.ts';
@@ -88,38 +87,4 @@ export async function storedEntries(tester: Redis, { roomId }: TestRoom): Promis
     const envelope = operation?.toString() === 'committed' ? body.subarray(COMMIT_PLACE_BYTES) : body;
     return `${id.toString().replace(/-0$/, '')} ${fingerprint(envelope)}`;
   });
-}
-
-/**
- * A room whose log is as full as it gets, of frames of this size, with two snapshots of the largest
- * size.
- */
-export function makeFullMirror(room: TestRoom, size: 0 | 3 = 3): RoomMirror {
-  const count = Math.floor(4_194_304 / makeBody(size).length);
-  // The first two are the commits that have set the two snapshots.
-  const frames = Array.from({ length: count }, (_, index): LogFrame =>
-    index < 2 ? makeCommitFrame(index + 1, size) : { operation: 'entry', body: makeBody(size) },
-  );
-  const snapshot = (first: number): { bytes: Uint8Array; first: number; last: number } => ({
-    bytes: new Uint8Array(524_288).fill(first),
-    first,
-    last: first,
-  });
-  const { capabilityKey, roomTag } = room;
-  const numbers = { commitNumber: 2, oldest: 11, next: 11 + count };
-  return {
-    capabilityKey,
-    roomTag,
-    cover: 'off',
-    ...numbers,
-    snapshot: snapshot(12),
-    previousSnapshot: snapshot(11),
-    frames,
-  };
-}
-
-/** The only frame of the commit that makes this commit number. */
-function makeCommitFrame(commitNumber: number, size: 0 | 3): LogFrame {
-  const envelope = makeBody(size).subarray(COMMIT_PLACE_BYTES);
-  return { operation: 'committed', body: encodeCommittedBody({ commitNumber, index: 0, count: 1, envelope }) };
 }

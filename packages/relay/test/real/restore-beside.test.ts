@@ -9,9 +9,12 @@ import { roomKeys } from '../../src/store/redis-room-store.ts';
 import { makeRoom } from '@sotto/fixtures/relay-member';
 import { useRedisPair } from './redis-server.ts';
 import type { RedisServer, TestedRedis } from './redis-server.ts';
-import { makeFullMirror, openStore } from './relay-over-redis.ts';
+import { makeFullMirror } from '../full-mirror.ts';
+import { openStore } from './relay-over-redis.ts';
 
 const ROUNDS = 5;
+/** Of each of four logs. */
+const PART_BYTES = 4_194_304;
 /** Redis is not to be blocked for longer by anything. */
 const BLOCKED_US_MAX = 50_000;
 /**
@@ -121,7 +124,7 @@ test('a PING beside a restore waits at most twice as long as without it', async 
 });
 
 test('a PING beside rooms that are each restored in one command waits longer (the control)', async () => {
-  const mirror = makeFullMirror(makeRoom(), 0);
+  const mirror = makeFullMirror(makeRoom(), 0, PART_BYTES);
   const bodies = mirror.frames.map(({ body }) => Buffer.from(body));
   const [, key] = roomKeys(makeRoom().roomId);
   // Four rooms of 4 MiB with no time between them.

@@ -94,7 +94,7 @@ describe('a store that answers', () => {
         () => store.append(room.roomId, first),
         () => store.commit(room.roomId, { ...first, snapshot: makeBody() }),
         () => store.commit(room.roomId, { ...first, snapshot: new Uint8Array(524_288) }),
-        () => store.touch(room.roomId),
+        () => store.touch(room.roomId, 1),
         () => store.restore(room.roomId, mirror),
         () => store.remove(room.roomId),
       ];
@@ -112,7 +112,7 @@ describe('a store that answers', () => {
       const store = await openStore(proxy);
       const before = proxy.connections;
       proxy.rewrite = () => Buffer.from(`-${words} and more\r\n`);
-      await expect(store.touch(new Uint8Array(16))).rejects.toMatchObject({ code: 'store-unavailable' });
+      await expect(store.touch(new Uint8Array(16), 1)).rejects.toMatchObject({ code: 'store-unavailable' });
       while (proxy.connections === before) await new Promise((resolve) => setTimeout(resolve, 5));
     },
   );
@@ -124,10 +124,10 @@ describe('a store that answers', () => {
       const store = await openStore(proxy);
       const before = proxy.connections;
       proxy.rewrite = () => Buffer.from(`-${words}\r\n`);
-      await expect(store.touch(new Uint8Array(16))).rejects.toMatchObject({ code: 'store-unavailable' });
+      await expect(store.touch(new Uint8Array(16), 1)).rejects.toMatchObject({ code: 'store-unavailable' });
       proxy.rewrite = (reply) => reply;
       // Asked at once: a connection that is being replaced would refuse.
-      expect(await store.touch(new Uint8Array(16))).toEqual({ kind: 'room-unknown' });
+      expect(await store.touch(new Uint8Array(16), 1)).toEqual({ kind: 'room-unknown' });
       expect(proxy.connections).toBe(before);
     },
   );

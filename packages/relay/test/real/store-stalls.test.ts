@@ -110,7 +110,7 @@ describe('Redis stalls for 3 s', () => {
 });
 
 function bodiesOf(frames: RoomMirror['frames']): Uint8Array[] {
-  return frames.map(({ body }) => body);
+  return Array.from(frames, ({ body }) => body);
 }
 
 /** Each thing that a store is asked, and what it is answered when it is asked once more. */
@@ -119,7 +119,7 @@ const OPERATIONS: Readonly<Record<string, (store: RoomStore, room: TestRoom, mir
     create: (store, room) => store.create(room.roomId, { ...room, cover: 'off' }),
     load: async (store, { roomId }) => (await store.load(roomId))?.next,
     read: async (store, { roomId }) => (await store.read(roomId, 1, 10_000)).length,
-    touch: (store, { roomId }) => store.touch(roomId),
+    touch: (store, { roomId }) => store.touch(roomId, 1),
     append: (store, { roomId }, { frames }) =>
       store.append(roomId, { commitNumber: 0, first: 1, bodies: bodiesOf(frames), oldest: 1 }),
     commit: (store, { roomId }, { frames, snapshot }) =>

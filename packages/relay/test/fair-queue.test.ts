@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { ITERATION_BYTES_MAX } from '../src/limits.ts';
-import { FairReads } from '../src/fair-reads.ts';
+import { FairQueue } from '../src/fair-queue.ts';
 
 const CHUNK_BYTES = 65_536;
 const CROWD = 100;
@@ -11,7 +11,7 @@ async function turn(): Promise<void> {
 }
 
 /** A crowd that has all sent at once, and what was heard of it, in order. */
-function shout(turns: FairReads, group: object): { readonly heard: number[]; readonly connections: readonly object[] } {
+function shout(turns: FairQueue, group: object): { readonly heard: number[]; readonly connections: readonly object[] } {
   const heard: number[] = [];
   const connections = Array.from({ length: CROWD }, () => ({}));
   for (const [index, connection] of connections.entries()) {
@@ -22,16 +22,16 @@ function shout(turns: FairReads, group: object): { readonly heard: number[]; rea
 
 describe('a connection that has sent something', () => {
   test('is read at once, however much others send in another room (control: not in the same)', () => {
-    const turns = new FairReads();
+    const turns = new FairQueue(ITERATION_BYTES_MAX);
     const [theirs, own] = [{}, {}];
     const { heard } = shout(turns, theirs);
     expect(heard.length * CHUNK_BYTES).toBeLessThanOrEqual(ITERATION_BYTES_MAX);
-    expect(turns.request(own, {}, { bytes: 512, process: () => undefined })).toBe('heard');
+    expect(turns.request(own, {}, { bytes: 512, process: () => undefined })).toBe('served');
     expect(turns.request(theirs, {}, { bytes: 512, process: () => undefined })).toBe('waits');
   });
 
   test('is read once and in order, with a bounded amount of each room in each iteration', async () => {
-    const turns = new FairReads();
+    const turns = new FairQueue(ITERATION_BYTES_MAX);
     const [one, other] = [shout(turns, {}), shout(turns, {})];
     for (
       let count = 1;
@@ -48,18 +48,23 @@ describe('a connection that has sent something', () => {
   });
 
   test('is not read any more after it is gone', async () => {
-    const turns = new FairReads();
+    const turns = new FairQueue(ITERATION_BYTES_MAX);
     const group = {};
     const { heard, connections } = shout(turns, group);
     for (const connection of connections) turns.drop(group, connection);
     const before = heard.length;
     for (let count = 0; count < 5; count += 1) await turn();
     expect(heard.length).toBe(before);
-    expect(turns.request(group, {}, { bytes: 512, process: () => undefined })).toBe('heard');
+    expect(turns.request(group, {}, { bytes: 512, process: () => undefined })).toBe('served');
+  });
+
+  test('is served with all others in one iteration by a queue without a bound (the control)', () => {
+    const { heard } = shout(new FairQueue(Number.POSITIVE_INFINITY), {});
+    expect(heard.length).toBe(CROWD);
   });
 
   test('shares the iteration with others if it sends small pieces: a chunk exceeds the bound by at most itself', () => {
-    const turns = new FairReads();
+    const turns = new FairQueue(ITERATION_BYTES_MAX);
     const group = {};
     let bytes = 0;
     for (let index = 0; index < 1_000; index += 1) {

@@ -1,40 +1,47 @@
-// Fair reads: in each iteration of the event loop every room is heard for as many bytes as every
-// other, so that none holds up the rest.
-
-import { ITERATION_BYTES_MAX } from './limits.ts';
+// Fair queueing: in each iteration of the event loop every room is served for as many bytes as every
+// other, so that none holds up the rest. What members send is read so, and members read up so.
 
 /** Connections that share one allowance: those of a room, or all that have not attached. */
-export type ReadGroup = object;
+export type QueueGroup = object;
 
 interface Waiting {
   readonly bytes: number;
   readonly process: () => void;
 }
 
-/** Holds at most one chunk of each connection: a connection whose chunk waits is not read. */
-export class FairReads {
-  readonly #groups = new Map<ReadGroup, Map<object, Waiting>>();
-  /** Bytes of each group that were heard in this iteration. */
-  readonly #spent = new Map<ReadGroup, number>();
+/** Holds at most one piece of work of each connection. */
+export class FairQueue {
+  readonly #groups = new Map<QueueGroup, Map<object, Waiting>>();
+  /** Bytes of each group that were served in this iteration. */
+  readonly #spent = new Map<QueueGroup, number>();
+  readonly #iterationBytes: number;
   #isIterationEndAwaited = false;
 
   /**
-   * @returns `heard` after calling `process` at once; otherwise `waits`: `process` is called in a
+   * @param iterationBytes of one group that are served in one iteration. One piece of work may go
+   *   over it.
+   */
+  constructor(iterationBytes: number) {
+    this.#iterationBytes = iterationBytes;
+  }
+
+  /**
+   * @returns `served` after calling `process` at once; otherwise `waits`: `process` is called in a
    *   later iteration, unless `drop` comes first.
    */
-  request(group: ReadGroup, connection: object, waiting: Waiting): 'heard' | 'waits' {
+  request(group: QueueGroup, connection: object, waiting: Waiting): 'served' | 'waits' {
     this.#awaitIterationEnd();
     const queue = this.#groups.get(group);
     if (queue === undefined && this.#has(group)) {
       this.#process(group, waiting);
-      return 'heard';
+      return 'served';
     }
     if (queue === undefined) this.#groups.set(group, new Map([[connection, waiting]]));
     else queue.set(connection, waiting);
     return 'waits';
   }
 
-  drop(group: ReadGroup, connection: object): void {
+  drop(group: QueueGroup, connection: object): void {
     this.#groups.get(group)?.delete(connection);
   }
 
@@ -58,12 +65,12 @@ export class FairReads {
     }
   }
 
-  #has(group: ReadGroup): boolean {
-    return (this.#spent.get(group) ?? 0) < ITERATION_BYTES_MAX;
+  #has(group: QueueGroup): boolean {
+    return (this.#spent.get(group) ?? 0) < this.#iterationBytes;
   }
 
-  #process(group: ReadGroup, { bytes, process: hear }: Waiting): void {
+  #process(group: QueueGroup, { bytes, process }: Waiting): void {
     this.#spent.set(group, (this.#spent.get(group) ?? 0) + bytes);
-    hear();
+    process();
   }
 }
