@@ -299,7 +299,7 @@ export function viewOf(member: GroupReader): unknown {
   return { epoch, access, roomCode, rollCalled, members: members.map(({ memberId }) => toHex(memberId)) };
 }
 
-export const refusedRemoval = { kind: 'refused', by: 'other', code: 'policy-remove', sealedBy: 'member' };
+export const refusedRemoval = { kind: 'refused', by: 'other', code: 'policy-remove' };
 
 /** A room that these members have joined; the founder's leaf is gone. */
 export async function inhabited(

@@ -127,7 +127,7 @@ describe('a key package', () => {
 async function bareCommit({ context, states }: States, keyPackage: KeyPackage): Promise<{ commit: Uint8Array }> {
   const { commit } = await createCommit(
     { state: at(states, 0), cipherSuite: context.primitives },
-    { extraProposals: [{ proposalType: 'add', add: { keyPackage } }] },
+    { wireAsPublicMessage: true, extraProposals: [{ proposalType: 'add', add: { keyPackage } }] },
   );
   return { commit: encodeMlsMessage(commit) };
 }

@@ -11,7 +11,7 @@ import { exportSnapshot, joinByExternalCommit, processCommit, proposeCommit } fr
 import { rosterOf } from '../src/mls/tree.ts';
 import { createGroupIdentity } from '../src/mls/index.ts';
 import { acceptAll, at, hex, newKeys, random, value } from './group-room.ts';
-import { forgeJoin } from '@sotto/fixtures/forged-join';
+import { forgeJoin, forgeMemberCommit } from '@sotto/fixtures/forged-join';
 import { libraryProcesses, openStates } from './group-states.ts';
 
 const refused = (code: string) => ({ ok: false, code });
@@ -143,7 +143,12 @@ describe('a member’s commit', () => {
   async function forgeCommit(context: GroupContext, state: ClientState, proposals: Proposal[]): Promise<Uint8Array> {
     const bare = { ...state, clientConfig: defaultClientConfig };
     return encodeMlsMessage(
-      (await createCommit({ state: bare, cipherSuite: context.primitives }, { extraProposals: proposals })).commit,
+      (
+        await createCommit(
+          { state: bare, cipherSuite: context.primitives },
+          { wireAsPublicMessage: true, extraProposals: proposals },
+        )
+      ).commit,
     );
   }
 
@@ -188,12 +193,43 @@ describe('a member’s commit', () => {
     await expect(forgeCommit(context, at(states, 0), [extensions])).rejects.toThrow();
   });
 
-  test('is refused as a public message; the bare library accepts it', async () => {
+  test('is refused without the membership key of the epoch, although its maker has the member’s signing key', async () => {
+    const { context, states } = await openStates(3);
+    const [own, ...others] = states;
+    if (own === undefined) throw new Error('no member');
+    const membershipKey = random.bytes(own.keySchedule.membershipKey.length);
+    const outsider = { ...own, keySchedule: { ...own.keySchedule, membershipKey } };
+    const remove: Proposal = { proposalType: 'remove', remove: { removed: 2 } };
+    for (const proposals of [[], [remove]]) {
+      const forged = await forgeCommit(context, outsider, proposals);
+      expect(await answer(context, others, forged)).toEqual(refused('commit-invalid'));
+      const control = await forgeCommit(context, own, proposals);
+      expect(await answer(context, others, control)).toMatchObject({ ok: true });
+    }
+  });
+
+  test('is refused in the name of another leaf, and made up from a join snapshot', async () => {
+    const { context, states } = await openStates(3);
+    const [own, second, third] = [at(states, 0), at(states, 1), at(states, 2)];
+    const named = { ...own, privatePath: { ...own.privatePath, leafIndex: 1 } };
+    const remove: Proposal = { proposalType: 'remove', remove: { removed: 0 } };
+    const snapshot = await exportSnapshot(context, own);
+    for (const proposals of [[], [remove]]) {
+      // An insider has the membership key, and signs with its own key.
+      const insider = await forgeCommit(context, named, proposals);
+      expect(await answer(context, [own, second, third], insider)).toEqual(refused('commit-invalid'));
+      // A string holder has the tree, the group context, and no key of the epoch.
+      const outsider = await forgeMemberCommit(context, snapshot, { leafIndex: 1, proposals });
+      expect(await answer(context, [own, second, third], outsider)).toEqual(refused('commit-invalid'));
+      // Control: the member of that leaf makes the same commit.
+      const control = await forgeCommit(context, second, proposals);
+      expect(await answer(context, [own, third], control)).toMatchObject({ ok: true });
+    }
+  });
+
+  test('is refused as a private message; the bare library accepts it', async () => {
     const { context, states } = await openStates(2);
-    const { commit } = await createCommit(
-      { state: at(states, 0), cipherSuite: context.primitives },
-      { wireAsPublicMessage: true },
-    );
+    const { commit } = await createCommit({ state: at(states, 0), cipherSuite: context.primitives });
     expect(await answer(context, states.slice(1), encodeMlsMessage(commit))).toEqual(refused('commit-form'));
     await libraryProcesses(context, at(states, 1), encodeMlsMessage(commit));
   });

@@ -50,7 +50,7 @@ export class CommitBuilder {
     if (!joined.ok) return joined;
     return this.#isFullFor(joined.value, proofs)
       ? refuse('group-full')
-      : this.#seal({ pending: joined.value, sealedBy: 'joiner', snapshot }, EMPTY_BUNDLE, snapshot);
+      : this.#seal({ pending: joined.value, snapshot }, EMPTY_BUNDLE, snapshot);
   }
 
   /**
@@ -129,7 +129,7 @@ export class CommitBuilder {
     const carried = this.#withAnnouncedOrder(authorizations, pending.value);
     const { access, proofs } = ledger.policy;
     const after = { access: accessAfter(access, carried), proofs };
-    return this.#seal({ pending: pending.value, sealedBy: 'member', snapshot: undefined }, carried, after);
+    return this.#seal({ pending: pending.value, snapshot: undefined }, carried, after);
   }
 
   /**
@@ -147,9 +147,12 @@ export class CommitBuilder {
   /** `after`: the policy of the epoch that the commit begins, for later joiners. */
   #seal(commit: OwnCommit, authorizations: Authorizations, after: PolicyState): Decoded<Upload, 'group-bytes-size'> {
     const { envelopes, own, keys } = this.#state;
-    const { pending, sealedBy } = commit;
-    const key = sealedBy === 'joiner' ? keys.joinKey : this.#epochKey();
-    const bodies = envelopes.sealCommit({ ...authorizations, welcome: pending.welcome, commit: pending.commit }, key);
+    const { pending, snapshot: joinedFrom } = commit;
+    const dummyKey = joinedFrom === undefined ? this.#epochKey() : keys.joinKey;
+    const bodies = envelopes.sealCommit(
+      { ...authorizations, welcome: pending.welcome, commit: pending.commit },
+      dummyKey,
+    );
     if (bodies === undefined) {
       pending.clear();
       return refuse('group-bytes-size');

@@ -168,7 +168,7 @@ export class LogReader {
     if (!outcome.ok) {
       // It was cleared before it was stored, and is in the log all the same.
       const by = outcome.code === 'commit-own' ? 'own' : 'other';
-      return { kind: 'refused', by, code: outcome.code, sealedBy };
+      return { kind: 'refused', by, code: outcome.code };
     }
     // This member's own pending commit is based on an epoch that is over.
     own.clear();
@@ -190,12 +190,12 @@ export class LogReader {
    * Validates the own commit at its place in the log. A member that was silent when it was made may
    * have been heard since. Then all members refuse it, this one too.
    */
-  async #processOwnCommit({ pending, snapshot, sealedBy }: OwnCommit, evidence: Evidence): Promise<GroupOpened> {
+  async #processOwnCommit({ pending, snapshot }: OwnCommit, evidence: Evidence): Promise<GroupOpened> {
     const { ledger, self } = this.#state;
     const answer = snapshot === undefined ? validateCommit(evidence, pending.facts) : 'accept';
     if (answer !== 'accept') {
       pending.clear();
-      return { kind: 'refused', by: 'own', code: answer, sealedBy };
+      return { kind: 'refused', by: 'own', code: answer };
     }
     const authorizations = snapshot === undefined ? evidence.authorizations : EMPTY_BUNDLE;
     const { access, proofs } = ledger.policy;

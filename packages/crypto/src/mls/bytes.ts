@@ -56,8 +56,8 @@ async function decodeMessage(bytes: Uint8Array, limit: number): Promise<Decoded<
 }
 
 /**
- * @returns a commit of 65,536 bytes at most: a member's as a private message, a joiner's as a
- * public one. Or `group-bytes-size`, or `group-bytes-malformed`.
+ * @returns the message of a commit, of 65,536 bytes at most. Or `group-bytes-size`, or
+ * `group-bytes-malformed`.
  */
 export async function decodeCommit(bytes: Uint8Array): Promise<Decoded<MLSMessage, GroupCode>> {
   return decodeMessage(bytes, GROUP_COMMIT_BYTES_MAX);

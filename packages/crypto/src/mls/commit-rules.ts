@@ -3,7 +3,7 @@
 
 import { accept, refuse } from '@sotto/protocol';
 import type { Decoded } from '@sotto/protocol';
-import type { Commit, LeafNode, Proposal, RatchetTree, UpdatePath } from 'ts-mls';
+import type { Commit, LeafNode, MLSMessage, Proposal, PublicMessage, RatchetTree, UpdatePath } from 'ts-mls';
 import type { GroupCode, PolicyCode } from '../errors.ts';
 import { equalInConstantTime } from './context.ts';
 import type { GroupContext } from './context.ts';
@@ -58,6 +58,46 @@ export interface CommitRules {
   readonly tree: RatchetTree;
   readonly epoch: bigint;
   readonly policy: CommitPolicy;
+}
+
+/** A commit as it was sent, not yet validated. */
+export interface SentCommit {
+  readonly message: PublicMessage;
+  readonly commit: Commit;
+  /** The leaf index that a member's commit names; undefined for a joiner's. */
+  readonly sender: number | undefined;
+}
+
+/**
+ * Reads the form and the header of a commit in this epoch. All commits are public messages: a
+ * member's has a membership tag, a joiner's has none.
+ *
+ * @returns the commit, or `group-bytes-malformed`, `group-foreign`, `commit-form`, `epoch-old`, or
+ * `epoch-future`.
+ */
+export function readCommit(context: GroupContext, epoch: bigint, message: MLSMessage): Decoded<SentCommit, GroupCode> {
+  if (message.wireformat !== 'mls_public_message') {
+    return refuse(message.wireformat === 'mls_private_message' ? 'commit-form' : 'group-bytes-malformed');
+  }
+  const { publicMessage } = message;
+  const { content, senderType } = publicMessage;
+  if (!equalInConstantTime(content.groupId, context.keys.groupId)) return refuse('group-foreign');
+  if (content.authenticatedData.length > 0) return refuse('commit-form');
+  if (content.epoch < epoch) return refuse('epoch-old');
+  if (content.epoch > epoch) return refuse('epoch-future');
+  // No proposal comes alone, and nobody outside sends any.
+  if (content.contentType !== 'commit') return refuse('commit-form');
+  if (senderType !== 'member' && senderType !== 'new_member_commit') return refuse('commit-form');
+  const sender = content.sender.senderType === 'member' ? content.sender.leafIndex : undefined;
+  return accept({ message: publicMessage, commit: content.commit, sender });
+}
+
+/** Validates a commit whose sender is authenticated. */
+export function validateSentCommit(
+  rules: CommitRules,
+  { commit, sender }: SentCommit,
+): Decoded<CommitFacts, GroupCode> {
+  return sender === undefined ? validateJoin(rules, commit) : validateMemberCommit(rules, sender, commit);
 }
 
 /**

@@ -3,7 +3,7 @@
 
 import { accept, refuse } from '@sotto/protocol';
 import type { Decoded } from '@sotto/protocol';
-import type { ClientState, Commit, KeyPackage, MLSMessage, PrivateKeyPackage, PrivateMessage, Proposal } from 'ts-mls';
+import type { ClientState, Commit, KeyPackage, MLSMessage, PrivateKeyPackage, Proposal } from 'ts-mls';
 import { createGroup, joinGroup } from 'ts-mls/clientState.js';
 import { createCommit, createGroupInfoWithExternalPubAndRatchetTree, joinGroupExternal } from 'ts-mls/createCommit.js';
 import { createApplicationMessage } from 'ts-mls/createMessage.js';
@@ -11,7 +11,7 @@ import { acceptAll } from 'ts-mls/incomingMessageAction.js';
 import { generateKeyPackageWithKey } from 'ts-mls/keyPackage.js';
 import { mlsExporter } from 'ts-mls/keySchedule.js';
 import { encodeMlsMessage } from 'ts-mls/message.js';
-import { unprotectPrivateMessage } from 'ts-mls/messageProtection.js';
+import { unprotectPublicMessage } from 'ts-mls/messageProtectionPublic.js';
 import { decryptSenderData } from 'ts-mls/privateMessage.js';
 import { processPrivateMessage, processPublicMessage } from 'ts-mls/processMessages.js';
 import { emptyPskIndex } from 'ts-mls/pskIndex.js';
@@ -27,7 +27,7 @@ import {
   encodeMessage,
   refuseOnError,
 } from './bytes.ts';
-import { validateJoin, validateMemberCommit } from './commit-rules.ts';
+import { readCommit, validateJoin, validateMemberCommit, validateSentCommit } from './commit-rules.ts';
 import type { CommitFacts, CommitPolicy, CommitRules } from './commit-rules.ts';
 import { LIFETIME, equalInConstantTime, makeCredential } from './context.ts';
 import type { GroupContext } from './context.ts';
@@ -165,7 +165,10 @@ export async function proposeCommit(
   const validated = validateMemberCommit(rules, sender, { ...intended, path: undefined }, 'intended');
   if (!validated.ok) return validated;
   const made = await refuseOnError('key-package-invalid', () =>
-    createCommit({ state, cipherSuite: context.primitives }, { extraProposals: [...proposals] }),
+    createCommit(
+      { state, cipherSuite: context.primitives },
+      { wireAsPublicMessage: true, extraProposals: [...proposals] },
+    ),
   );
   if (!made.ok) return made;
   const { newState, commit, welcome, consumed } = made.value;
@@ -252,84 +255,33 @@ export async function processCommit(
   state: ClientState,
   bytes: Uint8Array,
 ): Promise<Decoded<Processed, GroupCode>> {
+  const { primitives } = context;
+  const { ratchetTree, groupContext } = state;
   const decoded = await decodeCommit(bytes);
   if (!decoded.ok) return decoded;
-  const message = decoded.value;
-  if (message.wireformat === 'mls_private_message')
-    return processMemberCommit(context, policy, state, message.privateMessage);
-  if (message.wireformat !== 'mls_public_message') return refuse('group-bytes-malformed');
-  const { content, senderType } = message.publicMessage;
-  const timely = validateHeader(context, state, content);
-  if (!timely.ok) return timely;
-  // A member's commit is a private message, and no proposal comes alone.
-  if (senderType !== 'new_member_commit' || content.contentType !== 'commit') return refuse('commit-form');
-  const facts = validateJoin(commitRulesOf(context, policy, state), content.commit);
-  if (!facts.ok) return facts;
-  const processed = await refuseOnError('commit-invalid', () =>
-    processPublicMessage(state, message.publicMessage, emptyPskIndex, context.primitives, acceptAll),
+  const commit = readCommit(context, groupContext.epoch, decoded.value);
+  if (!commit.ok) return commit;
+  // Signature and membership tag come first: no rule of ours sees what nobody in the group has made.
+  const authentic = await refuseOnError('commit-invalid', () =>
+    unprotectPublicMessage(
+      state.keySchedule.membershipKey,
+      groupContext,
+      ratchetTree,
+      commit.value.message,
+      primitives,
+    ),
   );
-  if (!processed.ok) return processed;
-  return accept({
-    next: processed.value.newState,
-    facts: facts.value,
-    removed: false,
-    consumed: processed.value.consumed,
-  });
-}
-
-async function processMemberCommit(
-  context: GroupContext,
-  policy: CommitPolicy,
-  state: ClientState,
-  message: PrivateMessage,
-): Promise<Decoded<Processed, GroupCode>> {
-  const timely = validateHeader(context, state, message);
-  if (!timely.ok) return timely;
-  if (message.contentType !== 'commit') return refuse('commit-form');
-  const { primitives } = context;
-  // The message is opened here once for our own rules, before the library processes its content.
-  const opened = await refuseOnError('commit-invalid', () => unprotect(context, state, message));
-  if (!opened.ok) return opened;
-  const { content } = opened.value.content;
-  if (content.contentType !== 'commit' || content.sender.senderType !== 'member') return refuse('commit-form');
-  if (content.sender.leafIndex === state.privatePath.leafIndex) return refuse('commit-own');
-  const facts = validateMemberCommit(commitRulesOf(context, policy, state), content.sender.leafIndex, content.commit);
+  if (!authentic.ok) return authentic;
+  if (commit.value.sender === state.privatePath.leafIndex) return refuse('commit-own');
+  const facts = validateSentCommit(commitRulesOf(context, policy, state), commit.value);
   if (!facts.ok) return facts;
   const processed = await refuseOnError('commit-invalid', () =>
-    processPrivateMessage(state, message, emptyPskIndex, primitives, acceptAll),
+    processPublicMessage(state, commit.value.message, emptyPskIndex, primitives, acceptAll),
   );
   if (!processed.ok) return processed;
   const { newState, consumed } = processed.value;
   const removed = newState.groupActiveState.kind !== 'active';
-  return accept({ next: newState, facts: facts.value, removed, consumed: [...consumed, ...opened.value.consumed] });
-}
-
-function unprotect(
-  context: GroupContext,
-  state: ClientState,
-  message: PrivateMessage,
-): ReturnType<typeof unprotectPrivateMessage> {
-  const { keySchedule, secretTree, ratchetTree, groupContext, clientConfig } = state;
-  return unprotectPrivateMessage(
-    keySchedule.senderDataSecret,
-    message,
-    secretTree,
-    ratchetTree,
-    groupContext,
-    clientConfig.keyRetentionConfig,
-    context.primitives,
-  );
-}
-
-function validateHeader(
-  context: GroupContext,
-  state: ClientState,
-  header: { readonly groupId: Uint8Array; readonly epoch: bigint; readonly authenticatedData: Uint8Array },
-): Decoded<undefined, GroupCode> {
-  if (!equalInConstantTime(header.groupId, context.keys.groupId)) return refuse('group-foreign');
-  if (header.authenticatedData.length > 0) return refuse('commit-form');
-  if (header.epoch < state.groupContext.epoch) return refuse('epoch-old');
-  return header.epoch > state.groupContext.epoch ? refuse('epoch-future') : accept(undefined);
+  return accept({ next: newState, facts: facts.value, removed, consumed });
 }
 
 /** A sealed message and the state after it. */
