@@ -147,17 +147,17 @@ test('all members refuse a joining commit that removes a member', async () => {
   const { anna, ben, members, vandal } = await openScene();
   const holder = await vandal();
   const context = await openContext(nativeCrypto, 'x-wing', holder.groupKeys, 64);
-  const { group } = await holder.openSnapshot();
+  const snapshot = await holder.openSnapshot();
   const isBens = (_: unknown, leaf: { readonly signaturePublicKey: Uint8Array }): boolean =>
     fingerprint(leaf.signaturePublicKey) === ben.client.fingerprint;
-  const forged = await forgeJoin(context, group, {
+  const forged = await forgeJoin(context, snapshot, {
     identity: createGroupIdentity(random),
     again: true,
     config: {
       keyPackageEqualityConfig: { compareKeyPackages: () => false, compareKeyPackageToLeafNode: isBens },
     },
   });
-  expect(await holder.commit(holder.wrapCommit(forged.commit))).toBe('taken');
+  expect(await holder.commit(holder.wrapCommit(forged))).toBe('taken');
   await Promise.all(members.map((member) => member.warns('junk-commit')));
   const heard = await hearing(members);
   print('a joining commit that removes a member', { heard });
@@ -171,12 +171,12 @@ test('all members refuse a removal that a string holder makes up in a member’s
   const { anna, ben, members, join, vandal } = await openScene();
   const holder = await vandal();
   const context = await openContext(nativeCrypto, 'x-wing', holder.groupKeys, 64);
-  const { group } = await holder.openSnapshot();
-  const leaves = leavesOfSnapshot(group);
+  const snapshot = await holder.openSnapshot();
+  const leaves = leavesOfSnapshot(snapshot);
   const leafOf = (member: ScenarioMember): number =>
     leaves.find(({ memberKey }) => fingerprint(memberKey) === member.client.fingerprint)?.leafIndex ?? -1;
   const remove = { proposalType: 'remove', remove: { removed: leafOf(ben) } } as const;
-  const forged = await forgeMemberCommit(context, group, { leafIndex: leafOf(anna), proposals: [remove] });
+  const forged = await forgeMemberCommit(context, snapshot, { leafIndex: leafOf(anna), proposals: [remove] });
   expect(await holder.commit(holder.wrapCommit(forged))).toBe('taken');
   await Promise.all(members.map((member) => member.warns('junk-commit')));
   const heard = await hearing(members);

@@ -88,7 +88,7 @@ describe('an access order', () => {
     const made = await anna.membership.order([log.moderator.access('locked')]);
     if (!made.ok) throw new Error(made.code);
     // A rogue publishes only the frame with the order, and nothing after it.
-    const orderFrame = made.value.bodies.at(-2);
+    const orderFrame = made.value.bodies.at(-3);
     if (orderFrame === undefined) throw new Error('no order');
     anna.membership.clear();
     log.publish(orderFrame, log.commitNumber);

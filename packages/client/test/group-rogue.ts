@@ -54,8 +54,8 @@ export class Rogue {
     const snapshot = this.envelopes.openSnapshot(this.#log.snapshot?.bytes ?? new Uint8Array(0));
     if (!snapshot.ok) throw new Error(snapshot.code);
     const made = again
-      ? this.#engine.resync(snapshot.value.group, this.identity)
-      : this.#engine.joinGroup(snapshot.value.group, this.identity);
+      ? this.#engine.resync(snapshot.value, this.identity)
+      : this.#engine.joinGroup(snapshot.value, this.identity);
     await this.#commit(await made, {}, 'joiner');
   }
 
@@ -82,11 +82,12 @@ export class Rogue {
     as: 'member' | 'joiner',
   ): Promise<void> {
     if (!made.ok) throw new Error(made.code);
-    const { commit, welcome, snapshot: group, merge } = made.value;
+    const { commit, welcome, snapshot: state, merge } = made.value;
+    const { groupInfo } = state;
     const key = as === 'joiner' ? this.joinKey : this.envelopeKey;
-    const bodies = key && this.envelopes.sealCommit({ leaves, orders, welcome, commit }, key);
+    const bodies = key && this.envelopes.sealCommit({ leaves, orders, welcome, groupInfo, commit }, key);
     if (bodies === undefined) throw new Error('a commit that no frames hold');
-    const snapshot = this.envelopes.sealSnapshot({ group, proofs: [], access });
+    const snapshot = this.envelopes.sealSnapshot({ ...state, proofs: [], access });
     const upload = { id: this.#log.random.bytes(16), frameSize: COMMIT_FRAME_SIZE, bodies, snapshot };
     if (this.#log.commit(upload, this.#log.commitNumber) === 'conflict')
       throw new Error('the relay took another commit');
@@ -100,13 +101,15 @@ export class Rogue {
    */
   async follow(): Promise<void> {
     const pieces: Uint8Array[] = [];
+    let groupInfo: Uint8Array | undefined;
     for (; this.#read < this.#log.entries.length; this.#read += 1) {
       const body = this.#log.entries[this.#read] ?? new Uint8Array(0);
       const { plaintext } = this.envelopes.open(body, this.envelopeKey);
+      if (plaintext.ok && plaintext.value.kind === 'group-info') groupInfo = plaintext.value.bytes.slice();
       if (!plaintext.ok || plaintext.value.kind !== 'piece') continue;
       pieces.push(plaintext.value.bytes.slice());
       if (pieces.length < plaintext.value.count) continue;
-      await this.#group?.processCommit(Buffer.concat(pieces.splice(0)));
+      await this.#group?.processCommit({ commit: Buffer.concat(pieces.splice(0)), groupInfo });
     }
   }
 }

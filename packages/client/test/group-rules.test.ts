@@ -5,7 +5,15 @@ import { encodeGroupPlaintext } from '@sotto/protocol';
 import type { CommitPlace, GroupPlaintext, LeaveProof, SignedOrder } from '@sotto/protocol';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { addLeave, addOrder, addPiece, beforePieces, EMPTY_BUNDLE, collectPiece } from '../src/group/commit-bundle.ts';
+import {
+  addGroupInfo,
+  addLeave,
+  addOrder,
+  addPiece,
+  beforeGroupInfo,
+  EMPTY_BUNDLE,
+  collectPiece,
+} from '../src/group/commit-bundle.ts';
 import type { CommitBundle } from '../src/group/commit-bundle.ts';
 import { accessAfter, validateCommit } from '../src/group/commit-policy.ts';
 import type { Evidence } from '../src/group/commit-policy.ts';
@@ -131,8 +139,21 @@ describe('the bundle before a commit', () => {
     expect([again.bundle.pieces.length, again.bundle.leaves.length]).toEqual([1, 0]);
     expect(addPiece(begun, piece(0, 1))).toEqual({ bundle: EMPTY_BUNDLE, commit: Uint8Array.of(0) });
     // An authorization after a piece belongs to another commit.
-    expect(beforePieces(begun)).toBe(EMPTY_BUNDLE);
+    expect(beforeGroupInfo(begun)).toBe(EMPTY_BUNDLE);
     expect(collectPiece([], piece(1, 2))).toBeUndefined();
+  });
+
+  test('has its GroupInfo between authorizations and pieces, and keeps no more than two', () => {
+    const info = Uint8Array.of(7);
+    const bundle = addGroupInfo(addLeave(EMPTY_BUNDLE, proof), info);
+    expect([bundle.leaves.length, bundle.groupInfos]).toEqual([1, [info]]);
+    const whole = addPiece(bundle, piece(0, 1));
+    expect([whole.commit, whole.bundle.groupInfos]).toEqual([Uint8Array.of(0), [info]]);
+    // An authorization behind it belongs to another commit, and so does a GroupInfo behind a piece.
+    expect(beforeGroupInfo(bundle)).toBe(EMPTY_BUNDLE);
+    expect(addGroupInfo(addPiece(bundle, piece(0, 2)).bundle, info)).toEqual({ ...EMPTY_BUNDLE, groupInfos: [info] });
+    const many = [1, 2, 3, 4].reduce((taken) => addGroupInfo(taken, info), bundle);
+    expect(many.groupInfos).toEqual([info, info]);
   });
 
   test('holds no more authorizations than an upload has room for', () => {
@@ -224,6 +245,7 @@ describe('the key of an entry', () => {
     const piece = { kind: 'piece', index: 0, count: 1, bytes: log.random.bytes(900) } as const;
     const welcome = { ...piece, kind: 'welcome' } as const;
     const message = { kind: 'message', bytes: piece.bytes } as const;
+    const info = { ...message, kind: 'group-info' } as const;
     const nothing = (code: string, sealedBy: string): object => ({ kind: 'nothing', code, sealedBy });
     const malformed = { kind: 'refused', by: 'other', code: 'group-bytes-malformed' };
     const cases: readonly (readonly [GroupPlaintext, 'member' | 'joiner', Way, object])[] = [
@@ -235,6 +257,9 @@ describe('the key of an entry', () => {
       [leave, 'joiner', 'committed', nothing('noted', 'joiner')],
       [{ kind: 'order', order: order(1) }, 'joiner', 'committed', nothing('order-invalid', 'joiner')],
       [piece, 'joiner', 'committed', malformed],
+      [info, 'joiner', 'committed', nothing('piece', 'joiner')],
+      [info, 'member', 'committed', nothing('content-kind', 'member')],
+      [info, 'joiner', 'published', nothing('content-kind', 'joiner')],
       [welcome, 'joiner', 'committed', nothing('piece', 'joiner')],
       [leave, 'member', 'committed', nothing('content-kind', 'member')],
       [{ kind: 'order', order: order(1) }, 'member', 'committed', nothing('content-kind', 'member')],
@@ -272,13 +297,13 @@ describe('the key of an entry', () => {
       new Set(
         anna.opened.slice(from).flatMap((each) => (each.kind === 'nothing' ? [`${each.code} ${each.sealedBy}`] : [])),
       );
-    expect(sealers(0)).toEqual(new Set(['outside joiner']));
+    expect(sealers(0)).toEqual(new Set(['outside joiner', 'piece joiner']));
     await anna.send('hello');
     await anna.read();
     expect(anna.opened.at(-1)).toEqual({ kind: 'nothing', code: 'own', sealedBy: 'member' });
     const before = anna.opened.length;
     await anna.rotate();
-    expect(sealers(before)).toEqual(new Set(['dummy member', 'noted joiner']));
+    expect(sealers(before)).toEqual(new Set(['dummy member', 'noted joiner', 'piece joiner']));
   });
 });
 

@@ -114,8 +114,10 @@ describe('a key package', () => {
     const add = { proposalType: 'add', add: { keyPackage } } as const;
     expect(await proposeCommit(context, acceptAll, own, [add])).toEqual(refused('key-package-invalid'));
     const { commit } = await bareCommit(states, keyPackage);
-    expect(await processCommit(context, acceptAll, other, commit)).toEqual(refused('key-package-invalid'));
-    const control = await libraryProcesses(context, other, commit);
+    expect(await processCommit(context, acceptAll, other, { commit, groupInfo: undefined })).toEqual(
+      refused('key-package-invalid'),
+    );
+    const control = await libraryProcesses(context, other, { commit });
     const snapshot = await exportSnapshot(context, control);
     const newcomer = createGroupIdentity(random.bytes);
     expect(await joinByExternalCommit(context, acceptAll, snapshot, newcomer, false)).toEqual(

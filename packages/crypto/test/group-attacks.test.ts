@@ -10,7 +10,8 @@ import type { GroupContext } from '../src/mls/context.ts';
 import { exportSnapshot, joinByExternalCommit, processCommit, proposeCommit } from '../src/mls/transitions.ts';
 import { rosterOf } from '../src/mls/tree.ts';
 import { createGroupIdentity } from '../src/mls/index.ts';
-import { acceptAll, at, hex, newKeys, random, value } from './group-room.ts';
+import type { CommitAndInfo } from '../src/mls/index.ts';
+import { acceptAll, at, hex, newKeys, random, sent, value } from './group-room.ts';
 import { forgeJoin, forgeMemberCommit } from '@sotto/fixtures/forged-join';
 import { libraryProcesses, openStates } from './group-states.ts';
 
@@ -18,7 +19,7 @@ const refused = (code: string) => ({ ok: false, code });
 const ids = (state: ClientState) => rosterOf(state.ratchetTree).map(({ memberId }) => hex(memberId));
 
 /** @returns the one answer of all members to a commit. */
-async function answer(context: GroupContext, states: readonly ClientState[], commit: Uint8Array): Promise<unknown> {
+async function answer(context: GroupContext, states: readonly ClientState[], commit: CommitAndInfo): Promise<unknown> {
   const answers = await Promise.all(states.map((state) => processCommit(context, acceptAll, state, commit)));
   const [first] = answers;
   for (const other of answers)
@@ -35,8 +36,8 @@ describe('a joining commit', () => {
     const strangers = { ...context, keys: { ...context.keys, credentialKey: newKeys().credentialKey } };
     const snapshot = await exportSnapshot(context, at(states, 0));
     const forged = await forgeJoin(strangers, snapshot, {});
-    expect(await answer(context, states, forged.commit)).toEqual(refused('credential-invalid'));
-    const control = await libraryProcesses(context, at(states, 0), forged.commit);
+    expect(await answer(context, states, forged)).toEqual(refused('credential-invalid'));
+    const control = await libraryProcesses(context, at(states, 0), forged);
     expect(ids(control)).toHaveLength(4);
     expect(hex(control.keySchedule.exporterSecret)).toBe(hex(forged.next.keySchedule.exporterSecret));
   });
@@ -53,8 +54,8 @@ describe('a joining commit', () => {
       again: true,
       config: { keyPackageEqualityConfig: kick },
     });
-    expect(await answer(context, states, forged.commit)).toEqual(refused('commit-removes-other'));
-    expect(ids(await libraryProcesses(context, at(states, 0), forged.commit))).not.toContain(hex(victim.memberId));
+    expect(await answer(context, states, forged)).toEqual(refused('commit-removes-other'));
+    expect(ids(await libraryProcesses(context, at(states, 0), forged))).not.toContain(hex(victim.memberId));
   });
 
   test('is refused if it removes another’s leaf under the victim’s id and its own key', async () => {
@@ -71,7 +72,7 @@ describe('a joining commit', () => {
       again: true,
       config: { keyPackageEqualityConfig: kick },
     });
-    expect(await answer(context, states, forged.commit)).toEqual(refused('commit-removes-other'));
+    expect(await answer(context, states, forged)).toEqual(refused('commit-removes-other'));
   });
 
   test('is refused with the id or the key of a member; the bare library accepts both', async () => {
@@ -84,8 +85,8 @@ describe('a joining commit', () => {
         refused('member-duplicate'),
       );
       const forged = await forgeJoin(context, snapshot, { identity });
-      expect(await answer(context, states, forged.commit)).toEqual(refused('member-duplicate'));
-      expect(ids(await libraryProcesses(context, at(states, 0), forged.commit))).toHaveLength(3);
+      expect(await answer(context, states, forged)).toEqual(refused('member-duplicate'));
+      expect(ids(await libraryProcesses(context, at(states, 0), forged))).toHaveLength(3);
     }
   });
 
@@ -100,10 +101,12 @@ describe('a joining commit', () => {
         };
       },
     });
-    expect(await answer(context, states, forged.commit)).toEqual(refused('leaf-invalid'));
-    const bricked = await Promise.all(states.map((state) => libraryProcesses(context, state, forged.commit)));
+    expect(await answer(context, states, forged)).toEqual(refused('leaf-invalid'));
+    const bricked = await Promise.all(states.map((state) => libraryProcesses(context, state, forged)));
     const { commit } = await createCommit({ state: at(bricked, 0), cipherSuite: context.primitives });
-    await expect(libraryProcesses(context, at(bricked, 1), encodeMlsMessage(commit))).rejects.toThrow(/credential/);
+    await expect(libraryProcesses(context, at(bricked, 1), { commit: encodeMlsMessage(commit) })).rejects.toThrow(
+      /credential/,
+    );
   });
 
   test('is refused with an unusable public key; the bare library accepts it, and then nobody can make a commit', async () => {
@@ -116,8 +119,8 @@ describe('a joining commit', () => {
     const primitives = { ...context.primitives, hpke: { ...hpke, exportPublicKey } };
     const forged = await forgeJoin(context, await exportSnapshot(context, at(states, 0)), { primitives });
     expect(exported).toBe(2);
-    expect(await answer(context, states, forged.commit)).toEqual(refused('leaf-invalid'));
-    const broken = await libraryProcesses(context, at(states, 0), forged.commit);
+    expect(await answer(context, states, forged)).toEqual(refused('leaf-invalid'));
+    const broken = await libraryProcesses(context, at(states, 0), forged);
     await expect(createCommit({ state: broken, cipherSuite: context.primitives })).rejects.toThrow();
   });
 
@@ -125,7 +128,7 @@ describe('a joining commit', () => {
     const { context, states } = await openStates(2);
     const snapshot = await exportSnapshot(context, at(states, 0));
     const forged = await forgeJoin(context, snapshot, {});
-    expect(await answer({ ...context, membersMax: 2 }, states, forged.commit)).toEqual(refused('group-full'));
+    expect(await answer({ ...context, membersMax: 2 }, states, forged)).toEqual(refused('group-full'));
     expect(
       await joinByExternalCommit(
         { ...context, membersMax: 1 },
@@ -135,21 +138,19 @@ describe('a joining commit', () => {
         false,
       ),
     ).toEqual(refused('group-full'));
-    expect(await answer(context, states, forged.commit)).toMatchObject({ ok: true });
+    expect(await answer(context, states, forged)).toMatchObject({ ok: true });
   });
 });
 
 describe('a member’s commit', () => {
-  async function forgeCommit(context: GroupContext, state: ClientState, proposals: Proposal[]): Promise<Uint8Array> {
+  async function forgeCommit(context: GroupContext, state: ClientState, proposals: Proposal[]): Promise<CommitAndInfo> {
     const bare = { ...state, clientConfig: defaultClientConfig };
-    return encodeMlsMessage(
-      (
-        await createCommit(
-          { state: bare, cipherSuite: context.primitives },
-          { wireAsPublicMessage: true, extraProposals: proposals },
-        )
-      ).commit,
+    const made = await createCommit(
+      { state: bare, cipherSuite: context.primitives },
+      { wireAsPublicMessage: true, extraProposals: proposals },
     );
+    const { groupInfo } = await exportSnapshot(context, made.newState);
+    return { commit: encodeMlsMessage(made.commit), groupInfo };
   }
 
   test('is refused if it gives the member another id; the bare library accepts it', async () => {
@@ -230,24 +231,25 @@ describe('a member’s commit', () => {
   test('is refused as a private message; the bare library accepts it', async () => {
     const { context, states } = await openStates(2);
     const { commit } = await createCommit({ state: at(states, 0), cipherSuite: context.primitives });
-    expect(await answer(context, states.slice(1), encodeMlsMessage(commit))).toEqual(refused('commit-form'));
-    await libraryProcesses(context, at(states, 1), encodeMlsMessage(commit));
+    const message = { commit: encodeMlsMessage(commit), groupInfo: undefined };
+    expect(await answer(context, states.slice(1), message)).toEqual(refused('commit-form'));
+    await libraryProcesses(context, at(states, 1), message);
   });
 
   test('is not processed by its own maker or in another epoch, and a missing one is reported', async () => {
     const { context, states } = await openStates(3);
     const first = value(await proposeCommit(context, acceptAll, at(states, 0), []));
-    expect(await processCommit(context, acceptAll, at(states, 0), first.commit)).toEqual(refused('commit-own'));
+    expect(await processCommit(context, acceptAll, at(states, 0), sent(first))).toEqual(refused('commit-own'));
     const second = value(await proposeCommit(context, acceptAll, first.next, []));
-    expect(await answer(context, states.slice(1), second.commit)).toEqual(refused('epoch-future'));
-    expect(await processCommit(context, acceptAll, first.next, first.commit)).toEqual(refused('epoch-old'));
-    expect(await answer(context, states.slice(1), first.commit)).toMatchObject({ ok: true });
+    expect(await answer(context, states.slice(1), sent(second))).toEqual(refused('epoch-future'));
+    expect(await processCommit(context, acceptAll, first.next, sent(first))).toEqual(refused('epoch-old'));
+    expect(await answer(context, states.slice(1), sent(first))).toMatchObject({ ok: true });
   });
 
   test('is refused if it belongs to another room', async () => {
     const here = await openStates(2);
     const there = await openStates(2);
-    const { commit } = value(await proposeCommit(there.context, acceptAll, at(there.states, 0), []));
-    expect(await answer(here.context, here.states, commit)).toEqual(refused('group-foreign'));
+    const commit = value(await proposeCommit(there.context, acceptAll, at(there.states, 0), []));
+    expect(await answer(here.context, here.states, sent(commit))).toEqual(refused('group-foreign'));
   });
 });

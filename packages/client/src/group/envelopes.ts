@@ -60,6 +60,7 @@ const SEALERS: Readonly<Record<GroupPlaintext['kind'], readonly Sealer[]>> = {
   order: ['joiner'],
   knock: ['joiner'],
   welcome: ['joiner'],
+  'group-info': ['joiner'],
 };
 
 /** The least sizes in this room, so that lengths reveal less about its members and contents. */
@@ -85,6 +86,8 @@ export interface CommitParts {
   readonly leaves: readonly LeaveProof[];
   readonly orders: readonly SignedOrder[];
   readonly welcome: Uint8Array | undefined;
+  /** Of the epoch that the commit begins. */
+  readonly groupInfo: Uint8Array;
   readonly commit: Uint8Array;
 }
 
@@ -127,7 +130,7 @@ export class GroupEnvelopes {
   }
 
   /**
-   * Seals the frames of a commit: dummies, authorizations, the welcome, the commit. Their number is
+   * Seals the frames of a commit: dummies, authorizations, the welcome, the GroupInfo, the commit. Their number is
    * a power of two, so that it reveals little. The first is a dummy, which ends any bundle before
    * it.
    *
@@ -179,20 +182,22 @@ export class GroupEnvelopes {
 }
 
 /** Copies of what outlives the joining: views would keep the whole snapshot alive. */
-function keepable({ group, proofs, access }: SnapshotPlaintext): SnapshotPlaintext {
+function keepable({ groupInfo, tree, proofs, access }: SnapshotPlaintext): SnapshotPlaintext {
   return {
-    group,
+    groupInfo,
+    tree,
     proofs: proofs.map(({ memberId, signature }) => ({ memberId: memberId.slice(), signature: signature.slice() })),
     access: access && { ...access, signature: access.signature.slice() },
   };
 }
 
 /** The frames of a commit in their order in the log. */
-function framesOf({ leaves, orders, welcome, commit }: CommitParts): GroupPlaintext[] {
+function framesOf({ leaves, orders, welcome, groupInfo, commit }: CommitParts): GroupPlaintext[] {
   return [
     ...leaves.map((proof) => ({ kind: 'leave' as const, ...proof })),
     ...orders.map((order) => ({ kind: 'order' as const, order })),
     ...cut(welcome ?? new Uint8Array(0)).map((piece) => ({ kind: 'welcome' as const, ...piece })),
+    { kind: 'group-info', bytes: groupInfo },
     ...cut(commit).map((piece) => ({ kind: 'piece' as const, ...piece })),
   ];
 }

@@ -3,11 +3,22 @@
 
 import { accept, refuse } from '@sotto/protocol';
 import type { Decoded } from '@sotto/protocol';
-import type { Commit, LeafNode, MLSMessage, Proposal, PublicMessage, RatchetTree, UpdatePath } from 'ts-mls';
+import type {
+  Commit,
+  GroupContext as MlsContext,
+  LeafNode,
+  MLSMessage,
+  Proposal,
+  PublicMessage,
+  RatchetTree,
+  UpdatePath,
+} from 'ts-mls';
+import { verifyFramedContentSignature } from 'ts-mls/framedContent.js';
 import type { GroupCode, PolicyCode } from '../errors.ts';
+import { refuseOnError } from './bytes.ts';
 import { equalInConstantTime } from './context.ts';
 import type { GroupContext } from './context.ts';
-import { hasDistinctKeys, hasDuplicates, leavesOf, readLeaf, rosterOf, treeKeys } from './tree.ts';
+import { hasDistinctKeys, hasDuplicates, leafAt, leavesOf, readLeaf, rosterOf, treeKeys } from './tree.ts';
 import type { GroupMember } from './tree.ts';
 import { isUsableHpkeKey } from './hpke-key.ts';
 import { GROUP_PROPOSALS_MAX } from '../limits.ts';
@@ -69,13 +80,17 @@ export interface SentCommit {
 }
 
 /**
- * Reads the form and the header of a commit in this epoch. All commits are public messages: a
+ * Validates the form and the header of a commit in this epoch. All commits are public messages: a
  * member's has a membership tag, a joiner's has none.
  *
  * @returns the commit, or `group-bytes-malformed`, `group-foreign`, `commit-form`, `epoch-old`, or
  * `epoch-future`.
  */
-export function readCommit(context: GroupContext, epoch: bigint, message: MLSMessage): Decoded<SentCommit, GroupCode> {
+export function validateHeader(
+  context: GroupContext,
+  epoch: bigint,
+  message: MLSMessage,
+): Decoded<SentCommit, GroupCode> {
   if (message.wireformat !== 'mls_public_message') {
     return refuse(message.wireformat === 'mls_private_message' ? 'commit-form' : 'group-bytes-malformed');
   }
@@ -90,6 +105,25 @@ export function readCommit(context: GroupContext, epoch: bigint, message: MLSMes
   if (senderType !== 'member' && senderType !== 'new_member_commit') return refuse('commit-form');
   const sender = content.sender.senderType === 'member' ? content.sender.leafIndex : undefined;
   return accept({ message: publicMessage, commit: content.commit, sender });
+}
+
+/**
+ * @returns whether the leaf that a member's commit names has signed it, or the leaf that a joiner's
+ * commit brings.
+ */
+export async function verifyCommitSignature(
+  { primitives }: GroupContext,
+  { groupContext, tree }: { readonly groupContext: MlsContext; readonly tree: RatchetTree },
+  { message, commit, sender }: SentCommit,
+): Promise<boolean> {
+  const leaf = sender === undefined ? commit.path?.leafNode : leafAt(tree, sender);
+  if (leaf === undefined) return false;
+  const { content, auth } = message;
+  const { signature } = primitives;
+  const verified = await refuseOnError('commit-invalid', () =>
+    verifyFramedContentSignature(leaf.signaturePublicKey, 'mls_public_message', content, auth, groupContext, signature),
+  );
+  return verified.ok && verified.value;
 }
 
 /** Validates a commit whose sender is authenticated. */

@@ -13,7 +13,8 @@ export { copyGroupIdentity, createGroupIdentity } from './identity.ts';
 export type { GroupIdentity } from './identity.ts';
 export { deriveGroupKeys, destroyGroupKeys } from './keys.ts';
 export type { GroupKeys } from './keys.ts';
-export type { OpenedMessage } from './transitions.ts';
+export type { GroupSnapshot } from './bytes.ts';
+export type { CommitAndInfo, OpenedMessage } from './transitions.ts';
 export type { GroupMember } from './tree.ts';
 export { proveLeave, verifyLeave } from '../signed-statements.ts';
 export { extendLog, startLog } from '../log-hash.ts';
@@ -21,7 +22,8 @@ export type { LogHash } from '../log-hash.ts';
 export { verifyOrder } from '../signed-statements.ts';
 export {
   GROUP_COMMIT_BYTES_MAX,
-  GROUP_SNAPSHOT_BYTES_MAX,
+  GROUP_INFO_BYTES_MAX,
+  GROUP_TREE_BYTES_MAX,
   GROUP_KEY_PACKAGE_BYTES_MAX,
   GROUP_MEMBERS_MAX,
   GROUP_MESSAGE_BYTES_MAX,

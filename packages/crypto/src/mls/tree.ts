@@ -61,8 +61,14 @@ export function rosterOf(tree: RatchetTree): GroupMember[] {
 
 /** @returns the member of one leaf of a validated tree. */
 export function memberAt(tree: RatchetTree, leafIndex: number): GroupMember | undefined {
+  const leaf = leafAt(tree, leafIndex);
+  return leaf && readValidatedLeaf(leaf, leafIndex);
+}
+
+/** @returns one leaf of the tree; undefined if it is blank, or there is none. */
+export function leafAt(tree: RatchetTree, leafIndex: number): LeafNode | undefined {
   const node = tree[2 * leafIndex];
-  return node?.nodeType === 'leaf' ? readValidatedLeaf(node.leaf, leafIndex) : undefined;
+  return node?.nodeType === 'leaf' ? node.leaf : undefined;
 }
 
 function readValidatedLeaf(leaf: LeafNode, leafIndex: number): GroupMember {
