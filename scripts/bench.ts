@@ -5,7 +5,7 @@
 
 import { cpus, loadavg } from 'node:os';
 import { createGroupIdentity, deriveGroupKeys, GroupEngine } from '@sotto/crypto/mls';
-import type { Group, GroupCrypto, GroupSuite, PendingCommit } from '@sotto/crypto/mls';
+import type { CommitAndInfo, Group, GroupCrypto, GroupSuite, PendingCommit } from '@sotto/crypto/mls';
 import { nativeCrypto } from '@sotto/crypto/native';
 import { pureCrypto } from '@sotto/crypto/pure';
 import { benchIdle } from './bench-idle.ts';
@@ -104,7 +104,7 @@ async function measureRoom(primitives: GroupCrypto, suite: GroupSuite, sizes: re
       const pending = measured ? await samples.measure('join', join) : await join();
       joinBytes = pending.commit.length;
       for (const group of new Set([one, two])) {
-        const work = async (): Promise<unknown> => value(await group.processCommit(pending.commit));
+        const work = async (): Promise<unknown> => value(await group.processCommit(sent(pending)));
         await (measured ? samples.measure('process join', work) : work());
       }
       if (count === 1) two = await pending.merge();
@@ -112,9 +112,16 @@ async function measureRoom(primitives: GroupCrypto, suite: GroupSuite, sizes: re
     }
     const commitBytes = await measureEpochs(samples, one, two);
     await measureMessages(samples, one, two);
-    rows.push({ members, samples, snapshotBytes: (await one.exportSnapshot()).length, joinBytes, commitBytes });
+    const { groupInfo, tree } = await one.exportSnapshot();
+    const snapshotBytes = groupInfo.length + tree.length;
+    rows.push({ members, samples, snapshotBytes, joinBytes, commitBytes });
   }
   return rows;
+}
+
+/** A commit as the log has it. */
+function sent({ commit, snapshot }: PendingCommit): CommitAndInfo {
+  return { commit, groupInfo: snapshot.groupInfo };
 }
 
 /** @returns the size of the largest commit. */
@@ -127,7 +134,7 @@ async function measureEpochs(samples: Samples, one: Group, two: Group): Promise<
       await made.merge();
       return made;
     });
-    await samples.measure('process commit', async () => value(await other.processCommit(pending.commit)));
+    await samples.measure('process commit', async () => value(await other.processCommit(sent(pending))));
     bytes = Math.max(bytes, pending.commit.length);
     await Promise.all([one.purgePrevious(), two.purgePrevious()]);
   }

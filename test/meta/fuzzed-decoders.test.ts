@@ -39,6 +39,8 @@ const FUZZED: Readonly<Record<string, string>> = {
   'crypto decodeCommit': GROUP,
   'crypto decodeKeyPackage': GROUP,
   'crypto decodeWelcome': GROUP,
+  'crypto decodeGroupInfo': GROUP,
+  'crypto decodeTree': GROUP,
   'crypto decodeSnapshot': GROUP,
   'crypto decodeMessageBytes': GROUP,
   'crypto readKeyPackage': GROUP,

@@ -7,7 +7,7 @@ import { openContext } from '../../packages/crypto/src/mls/context.ts';
 import { nativeCrypto } from '@sotto/crypto/native';
 import { createGroupIdentity } from '@sotto/crypto/mls';
 import { fingerprint } from '@sotto/crypto';
-import { forgeJoin } from '@sotto/fixtures/forged-join';
+import { forgeJoin, forgeMemberCommit, leavesOfSnapshot } from '@sotto/fixtures/forged-join';
 import { openRoom } from './room.ts';
 import type { HonestRoom } from './room.ts';
 import { random, StringHolder } from './string-holder.ts';
@@ -147,17 +147,17 @@ test('all members refuse a joining commit that removes a member', async () => {
   const { anna, ben, members, vandal } = await openScene();
   const holder = await vandal();
   const context = await openContext(nativeCrypto, 'x-wing', holder.groupKeys, 64);
-  const { group } = await holder.openSnapshot();
+  const snapshot = await holder.openSnapshot();
   const isBens = (_: unknown, leaf: { readonly signaturePublicKey: Uint8Array }): boolean =>
     fingerprint(leaf.signaturePublicKey) === ben.client.fingerprint;
-  const forged = await forgeJoin(context, group, {
+  const forged = await forgeJoin(context, snapshot, {
     identity: createGroupIdentity(random),
     again: true,
     config: {
       keyPackageEqualityConfig: { compareKeyPackages: () => false, compareKeyPackageToLeafNode: isBens },
     },
   });
-  expect(await holder.commit(holder.wrapCommit(forged.commit))).toBe('taken');
+  expect(await holder.commit(holder.wrapCommit(forged))).toBe('taken');
   await Promise.all(members.map((member) => member.warns('junk-commit')));
   const heard = await hearing(members);
   print('a joining commit that removes a member', { heard });
@@ -165,6 +165,31 @@ test('all members refuse a joining commit that removes a member', async () => {
     expect(member.told('removed')).toEqual([]);
     expect(member.client.members()).toHaveLength(2);
   }
+});
+
+test('all members refuse a removal that a string holder makes up in a member’s name', async () => {
+  const { anna, ben, members, join, vandal } = await openScene();
+  const holder = await vandal();
+  const context = await openContext(nativeCrypto, 'x-wing', holder.groupKeys, 64);
+  const snapshot = await holder.openSnapshot();
+  const leaves = leavesOfSnapshot(snapshot);
+  const leafOf = (member: ScenarioMember): number =>
+    leaves.find(({ memberKey }) => fingerprint(memberKey) === member.client.fingerprint)?.leafIndex ?? -1;
+  const remove = { proposalType: 'remove', remove: { removed: leafOf(ben) } } as const;
+  const forged = await forgeMemberCommit(context, snapshot, { leafIndex: leafOf(anna), proposals: [remove] });
+  expect(await holder.commit(holder.wrapCommit(forged))).toBe('taken');
+  await Promise.all(members.map((member) => member.warns('junk-commit')));
+  const heard = await hearing(members);
+  print('a removal in a member’s name', { heard });
+  for (const member of members) {
+    expect(member.told('removed')).toEqual([]);
+    expect(member.client.members()).toHaveLength(2);
+  }
+  // Control: a commit that a member has made is taken.
+  const carla = await join('carla');
+  carla.client.leave();
+  const before = anna.epoch;
+  for (const member of members) await member.until('one removed carla', () => member.epoch > before);
 });
 
 test('with forty identities of one attacker in a room, members hear each other and another newcomer still joins', async () => {

@@ -118,15 +118,15 @@ export class StringHolder {
     return { id: random(UPLOAD_ID_BYTES), frameSize: 3, bodies, snapshot: random(snapshotBytes) };
   }
 
-  /** A commit in its pieces, and junk for a snapshot. */
-  wrapCommit(commit: Uint8Array): Upload {
+  /** A commit with its GroupInfo, in pieces, and junk for a snapshot. */
+  wrapCommit({ commit, groupInfo }: { readonly commit: Uint8Array; readonly groupInfo: Uint8Array }): Upload {
     const capacity = pieceCapacity(plaintextBytes(UPLOAD_BODY_BYTES));
     const count = Math.ceil(commit.length / capacity);
     const pieces = Array.from({ length: count }, (_, index) => {
       const bytes = commit.subarray(index * capacity, (index + 1) * capacity);
       return { kind: 'piece', index, count, bytes } as const;
     });
-    return this.makeUpload(pieces);
+    return this.makeUpload([{ kind: 'group-info', bytes: groupInfo }, ...pieces]);
   }
 
   /** Opens the snapshot as a newcomer does. */

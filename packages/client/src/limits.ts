@@ -43,8 +43,11 @@ export const KEY_WORK_MAX = 256;
 export const COMMIT_FRAMES_MAX = 16;
 /** Leavers that one commit removes: each takes one frame. The next commit removes the others. */
 export const LEAVERS_PER_COMMIT_MAX = 4;
-/** Leave proofs, and orders, of one commit that are processed: as many as fit beside a piece. */
-export const AUTHORIZATIONS_MAX = 14;
+/**
+ * Leave proofs, and orders, of one commit that are processed: as many as fit beside a dummy, a
+ * GroupInfo and a piece.
+ */
+export const AUTHORIZATIONS_MAX = 13;
 /** Own messages on their way that are still known when they come back. */
 export const OWN_MESSAGES_MAX = 1_024;
 /**

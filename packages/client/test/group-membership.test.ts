@@ -149,7 +149,10 @@ describe('a hostile string holder', () => {
           : other.value.bodies;
       const snapshot = sealEnvelope(
         keys.snapshotKey,
-        encodeSnapshotPlaintext({ group: log.random.bytes(500), proofs: [], access: undefined }, 40),
+        encodeSnapshotPlaintext(
+          { groupInfo: log.random.bytes(200), tree: log.random.bytes(300), proofs: [], access: undefined },
+          40,
+        ),
         log.random.bytes,
       );
       expect(log.commit({ id: log.random.bytes(16), frameSize: 3, bodies, snapshot }, log.commitNumber)).toBe(

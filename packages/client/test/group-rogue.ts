@@ -3,7 +3,15 @@
 
 import type { Secret } from '@sotto/crypto';
 import { createGroupIdentity, deriveGroupKeys, GroupEngine } from '@sotto/crypto/mls';
-import type { Group, GroupCode, GroupIdentity, GroupKeys, GroupMember, PendingCommit } from '@sotto/crypto/mls';
+import type {
+  Group,
+  GroupCode,
+  GroupIdentity,
+  GroupKeys,
+  GroupMember,
+  GroupSnapshot,
+  PendingCommit,
+} from '@sotto/crypto/mls';
 import { nativeCrypto } from '@sotto/crypto/native';
 import { COMMIT_PLACE_BYTES, decodeContent, encodeContent, equalBytes } from '@sotto/protocol';
 import type { Decoded, LeaveProof, SignedAccess, SignedOrder } from '@sotto/protocol';
@@ -97,8 +105,8 @@ export class Rogue {
     const snapshot = this.envelopes.openSnapshot(this.#log.snapshot?.bytes ?? new Uint8Array(0));
     if (!snapshot.ok) throw new Error(snapshot.code);
     const made = again
-      ? this.#engine.resync(snapshot.value.group, this.identity)
-      : this.#engine.joinGroup(snapshot.value.group, this.identity);
+      ? this.#engine.resync(snapshot.value, this.identity)
+      : this.#engine.joinGroup(snapshot.value, this.identity);
     await this.#commit(await made, {}, 'joiner');
   }
 
@@ -139,14 +147,15 @@ export class Rogue {
     if (!snapshot.ok) throw new Error(snapshot.code);
     const identity = createGroupIdentity(this.#log.random.bytes);
     const credential = claim?.(this.keys, { victimKey, thiefKey: identity.memberKey });
-    const forged = await forgeJoin(await openForgery(this.keys, this.#log.suite), snapshot.value.group, {
+    const forged = await forgeJoin(await openForgery(this.keys, this.#log.suite), snapshot.value, {
       identity,
       change: ({ publicPackage, privatePackage }) => ({
         privatePackage,
         publicPackage: credential === undefined ? publicPackage : withCredential(publicPackage, credential),
       }),
     });
-    const parts = { leaves: [], orders: [], welcome: undefined, commit: forged.commit };
+    const { groupInfo, commit } = forged;
+    const parts = { leaves: [], orders: [], welcome: undefined, groupInfo, commit };
     this.#upload(this.envelopes.sealCommit(parts, this.keys.joinKey), forged.snapshot, undefined);
     return identity.memberKey;
   }
@@ -174,17 +183,18 @@ export class Rogue {
     as: 'member' | 'joiner',
   ): Promise<void> {
     if (!made.ok) throw new Error(made.code);
-    const { commit, welcome, snapshot: group, merge } = made.value;
+    const { commit, welcome, snapshot: state, merge } = made.value;
     const key = as === 'joiner' ? this.keys.joinKey : this.envelopeKey;
-    const bodies = key && this.envelopes.sealCommit({ leaves, orders, welcome, commit }, key);
-    this.#upload(bodies, group, access);
+    const { groupInfo } = state;
+    const bodies = key && this.envelopes.sealCommit({ leaves, orders, welcome, groupInfo, commit }, key);
+    this.#upload(bodies, state, access);
     this.#group = await merge();
     this.#read = this.#log.entries.length;
   }
 
-  #upload(bodies: readonly Uint8Array[] | undefined, group: Uint8Array, access: SignedAccess | undefined): void {
+  #upload(bodies: readonly Uint8Array[] | undefined, state: GroupSnapshot, access: SignedAccess | undefined): void {
     if (bodies === undefined) throw new Error('a commit that no frames hold');
-    const snapshot = this.envelopes.sealSnapshot({ group, proofs: [], access });
+    const snapshot = this.envelopes.sealSnapshot({ ...state, proofs: [], access });
     const upload = { id: this.#log.random.bytes(16), frameSize: COMMIT_FRAME_SIZE, bodies, snapshot };
     if (this.#log.commit(upload, this.#log.commitNumber) === 'conflict')
       throw new Error('the relay took another commit');
@@ -196,14 +206,16 @@ export class Rogue {
    */
   async follow(): Promise<void> {
     const pieces: Uint8Array[] = [];
+    let groupInfo: Uint8Array | undefined;
     for (; this.#read < this.#log.entries.length; this.#read += 1) {
       const body = this.#log.entries[this.#read] ?? new Uint8Array(0);
       const { plaintext } = this.envelopes.open(body, this.envelopeKey);
       if (plaintext.ok && plaintext.value.kind === 'message') await this.#hear(plaintext.value.bytes);
+      if (plaintext.ok && plaintext.value.kind === 'group-info') groupInfo = plaintext.value.bytes.slice();
       if (!plaintext.ok || plaintext.value.kind !== 'piece') continue;
       pieces.push(plaintext.value.bytes.slice());
       if (pieces.length < plaintext.value.count) continue;
-      await this.#group?.processCommit(Buffer.concat(pieces.splice(0)));
+      await this.#group?.processCommit({ commit: Buffer.concat(pieces.splice(0)), groupInfo });
     }
   }
 

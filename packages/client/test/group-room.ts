@@ -305,7 +305,7 @@ export function viewOf(member: GroupReader): unknown {
   };
 }
 
-export const refusedRemoval = { kind: 'refused', by: 'other', code: 'policy-remove', sealedBy: 'member' };
+export const refusedRemoval = { kind: 'refused', by: 'other', code: 'policy-remove' };
 
 /** A room that these members have joined; the founder's leaf is gone. */
 export async function inhabited(

@@ -1,9 +1,19 @@
 import { GROUP_SKIPPED_MESSAGES_MAX, proveLeave } from '@sotto/crypto/mls';
 import type { CommitFacts, GroupMember } from '@sotto/crypto/mls';
+import { sealEnvelope } from '@sotto/crypto';
+import { encodeGroupPlaintext } from '@sotto/protocol';
 import type { CommitPlace, GroupPlaintext, LeaveProof, SignedOrder } from '@sotto/protocol';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { addLeave, addOrder, addPiece, beforePieces, EMPTY_BUNDLE, collectPiece } from '../src/group/commit-bundle.ts';
+import {
+  addGroupInfo,
+  addLeave,
+  addOrder,
+  addPiece,
+  beforeGroupInfo,
+  EMPTY_BUNDLE,
+  collectPiece,
+} from '../src/group/commit-bundle.ts';
 import type { CommitBundle } from '../src/group/commit-bundle.ts';
 import { accessAfter, validateCommit } from '../src/group/commit-policy.ts';
 import type { Evidence } from '../src/group/commit-policy.ts';
@@ -129,8 +139,21 @@ describe('the bundle before a commit', () => {
     expect([again.bundle.pieces.length, again.bundle.leaves.length]).toEqual([1, 0]);
     expect(addPiece(begun, piece(0, 1))).toEqual({ bundle: EMPTY_BUNDLE, commit: Uint8Array.of(0) });
     // An authorization after a piece belongs to another commit.
-    expect(beforePieces(begun)).toBe(EMPTY_BUNDLE);
+    expect(beforeGroupInfo(begun)).toBe(EMPTY_BUNDLE);
     expect(collectPiece([], piece(1, 2))).toBeUndefined();
+  });
+
+  test('has its GroupInfo between authorizations and pieces, and keeps no more than two', () => {
+    const info = Uint8Array.of(7);
+    const bundle = addGroupInfo(addLeave(EMPTY_BUNDLE, proof), info);
+    expect([bundle.leaves.length, bundle.groupInfos]).toEqual([1, [info]]);
+    const whole = addPiece(bundle, piece(0, 1));
+    expect([whole.commit, whole.bundle.groupInfos]).toEqual([Uint8Array.of(0), [info]]);
+    // An authorization behind it belongs to another commit, and so does a GroupInfo behind a piece.
+    expect(beforeGroupInfo(bundle)).toBe(EMPTY_BUNDLE);
+    expect(addGroupInfo(addPiece(bundle, piece(0, 2)).bundle, info)).toEqual({ ...EMPTY_BUNDLE, groupInfos: [info] });
+    const many = [1, 2, 3, 4].reduce((taken) => addGroupInfo(taken, info), bundle);
+    expect(many.groupInfos).toEqual([info, info]);
   });
 
   test('holds no more authorizations than an upload has room for', () => {
@@ -204,8 +227,10 @@ describe('the key of an entry', () => {
   type Way = 'published' | 'committed';
 
   function post(log: GroupLog, rogue: Rogue, frame: GroupPlaintext, as: 'member' | 'joiner', way: Way): void {
-    const key = as === 'member' ? rogue.envelopeKey : rogue.keys.joinKey;
-    const bodies = key === undefined ? [] : rogue.envelopes.sealFrames([frame], key);
+    const key = (as === 'member' ? rogue.envelopeKey : rogue.keys.joinKey) ?? rogue.keys.joinKey;
+    const bodies = [
+      sealEnvelope(key, encodeGroupPlaintext(frame, way === 'committed' ? 4_028 : 4_040), log.random.bytes),
+    ];
     if (way === 'committed') log.commitFrames(bodies);
     else for (const body of bodies) log.publish(body, log.commitNumber);
   }
@@ -220,6 +245,7 @@ describe('the key of an entry', () => {
     const piece = { kind: 'piece', index: 0, count: 1, bytes: log.random.bytes(900) } as const;
     const welcome = { ...piece, kind: 'welcome' } as const;
     const message = { kind: 'message', bytes: piece.bytes } as const;
+    const info = { ...message, kind: 'group-info' } as const;
     const nothing = (code: string, sealedBy: string): object => ({ kind: 'nothing', code, sealedBy });
     const malformed = { kind: 'refused', by: 'other', code: 'group-bytes-malformed' };
     const cases: readonly (readonly [GroupPlaintext, 'member' | 'joiner', Way, object])[] = [
@@ -227,19 +253,25 @@ describe('the key of an entry', () => {
       [{ kind: 'dummy' }, 'joiner', 'published', nothing('dummy', 'joiner')],
       [{ kind: 'dummy' }, 'member', 'committed', nothing('dummy', 'member')],
       [{ kind: 'dummy' }, 'joiner', 'committed', nothing('dummy', 'joiner')],
-      [leave, 'member', 'committed', nothing('noted', 'member')],
-      [piece, 'member', 'committed', { ...malformed, sealedBy: 'member' }],
-      [piece, 'joiner', 'committed', { ...malformed, sealedBy: 'joiner' }],
+      // The kinds of a commit are public to string holders: under the join key, and no other.
+      [leave, 'joiner', 'committed', nothing('noted', 'joiner')],
+      [{ kind: 'order', order: order(1) }, 'joiner', 'committed', nothing('order-invalid', 'joiner')],
+      [piece, 'joiner', 'committed', malformed],
+      [info, 'joiner', 'committed', nothing('piece', 'joiner')],
+      [info, 'member', 'committed', nothing('content-kind', 'member')],
+      [info, 'joiner', 'published', nothing('content-kind', 'joiner')],
       [welcome, 'joiner', 'committed', nothing('piece', 'joiner')],
-      // Contents for members are not accepted from a string holder, nor the other way round.
-      [leave, 'joiner', 'committed', nothing('content-kind', 'joiner')],
-      [{ kind: 'order', order: order(1) }, 'joiner', 'committed', nothing('content-kind', 'joiner')],
+      [leave, 'member', 'committed', nothing('content-kind', 'member')],
+      [{ kind: 'order', order: order(1) }, 'member', 'committed', nothing('content-kind', 'member')],
+      [piece, 'member', 'committed', nothing('content-kind', 'member')],
+      [welcome, 'member', 'committed', nothing('content-kind', 'member')],
+      // Messages are not accepted from a string holder.
       [message, 'joiner', 'published', nothing('content-kind', 'joiner')],
       // Kinds of a commit count for nothing in published frames, nor the other way round.
-      [leave, 'member', 'published', nothing('content-kind', 'member')],
-      [{ kind: 'order', order: order(1) }, 'member', 'published', nothing('content-kind', 'member')],
-      [piece, 'member', 'published', nothing('content-kind', 'member')],
+      [leave, 'joiner', 'published', nothing('content-kind', 'joiner')],
+      [{ kind: 'order', order: order(1) }, 'joiner', 'published', nothing('content-kind', 'joiner')],
       [piece, 'joiner', 'published', nothing('content-kind', 'joiner')],
+      [piece, 'member', 'published', nothing('content-kind', 'member')],
       [welcome, 'joiner', 'published', nothing('content-kind', 'joiner')],
       [message, 'member', 'committed', nothing('content-kind', 'member')],
     ];
@@ -258,19 +290,20 @@ describe('the key of an entry', () => {
       expect(await anna.membership.open(body)).toMatchObject({ code: 'foreign', sealedBy: 'nobody' });
   });
 
-  test('is known for own entries, too: the join key for a join, the epoch’s for all others', async () => {
+  test('is known for own entries, too: of a commit, the epoch’s for a member’s dummies alone', async () => {
     const { members } = await room(103, ['anna']);
     const anna = named(members, 'anna');
-    const sealers = (): unknown[] =>
-      anna.opened.flatMap((opened) => (opened.kind === 'nothing' ? [opened.sealedBy] : []));
-    expect(new Set(sealers())).toEqual(new Set(['joiner']));
-    const before = sealers().length;
+    const sealers = (from: number): Set<string> =>
+      new Set(
+        anna.opened.slice(from).flatMap((each) => (each.kind === 'nothing' ? [`${each.code} ${each.sealedBy}`] : [])),
+      );
+    expect(sealers(0)).toEqual(new Set(['outside joiner', 'piece joiner']));
     await anna.send('hello');
     await anna.read();
     expect(anna.opened.at(-1)).toEqual({ kind: 'nothing', code: 'own', sealedBy: 'member' });
+    const before = anna.opened.length;
     await anna.rotate();
-    expect(sealers().length).toBeGreaterThan(before + 1);
-    expect(new Set(sealers().slice(before))).toEqual(new Set(['member']));
+    expect(sealers(before)).toEqual(new Set(['dummy member', 'noted joiner', 'piece joiner']));
   });
 });
 
@@ -291,10 +324,11 @@ describe('an upload', () => {
       expect(Math.log2(bodies.length) % 1).toBe(0);
       expect(bodies.length).toBeLessThanOrEqual(16);
       expect(new Set(bodies.map((body) => body.length))).toEqual(new Set([4_068]));
-      // A string holder sees only noise in its frames.
-      expect(new Set(bodies.map((body) => rogue.envelopes.open(body, undefined).sealedBy))).toEqual(
-        new Set(['nobody']),
-      );
+      // A string holder opens all but the dummies, of which one at least comes first.
+      const sealers = bodies.map((body) => rogue.envelopes.open(body, undefined).sealedBy);
+      const dummies = sealers.lastIndexOf('nobody') + 1;
+      expect(dummies).toBeGreaterThan(0);
+      expect(sealers).toEqual(bodies.map((_, index) => (index < dummies ? 'nobody' : 'joiner')));
     }
     const quiet = [await anna.membership.republishSnapshot(), await anna.membership.publishLeave()];
     expect(quiet.map(({ bodies }) => bodies.length)).toEqual([2, 2]);
@@ -316,7 +350,7 @@ describe('an upload', () => {
     expect([viewOf(anna), viewOf(ben)]).toEqual(before);
     for (const each of [anna, ben]) {
       const by = each === anna ? 'own' : 'other';
-      expect(each.news).toEqual({ kind: 'refused', by, code: 'policy-remove', sealedBy: 'member' });
+      expect(each.news).toEqual({ kind: 'refused', by, code: 'policy-remove' });
     }
     // Control: without the frame between them, they are one upload.
     expect(await anna.rotate()).toBe(true);
@@ -374,7 +408,7 @@ describe('an upload', () => {
     await readAll(members);
     for (const each of members) {
       const by = each === anna ? 'own' : 'other';
-      expect(each.news).toEqual({ kind: 'refused', by, code: 'policy-remove', sealedBy: 'member' });
+      expect(each.news).toEqual({ kind: 'refused', by, code: 'policy-remove' });
     }
     expect([viewOf(anna), viewOf(ben)]).toEqual([viewOf(carla), viewOf(carla)]);
     expect(carla.names).toBe(3);

@@ -6,8 +6,10 @@ export { MEMBER_ID_BYTES, SIGNATURE_BYTES } from '@sotto/protocol';
 
 /** Members of a room. A tree of 64 leaves has 127 nodes. */
 export const GROUP_MEMBERS_MAX = 64;
-/** A group snapshot: a GroupInfo with its tree. */
-export const GROUP_SNAPSHOT_BYTES_MAX: number = SNAPSHOT_BYTES_MAX;
+/** A GroupInfo without a tree; one of the suite X-Wing has 1,520 bytes. */
+export { GROUP_INFO_BYTES_MAX } from '@sotto/protocol';
+/** A ratchet tree. It lies in a join snapshot. */
+export const GROUP_TREE_BYTES_MAX: number = SNAPSHOT_BYTES_MAX;
 /** A commit, of a member or of a joiner. */
 export const GROUP_COMMIT_BYTES_MAX: number = COMMIT_BYTES_MAX;
 /** A sealed message. It fits the largest frame. */

@@ -9,8 +9,8 @@ import { ascii } from './key-schedule.ts';
 import type { RoomKeys } from './key-schedule.ts';
 import { LABELS } from './labels.ts';
 import { SIGNATURE_BYTES } from './limits.ts';
-import { memberIdOf } from './mls/identity.ts';
 import type { GroupIdentity } from './mls/identity.ts';
+import { memberIdOf } from './mls/member-id.ts';
 import type { Secret } from './secret.ts';
 
 /** The order of the base point (RFC 8032 §5.1). */

@@ -121,8 +121,10 @@ describe('a key package', () => {
     const add = { proposalType: 'add', add: { keyPackage } } as const;
     expect(await proposeCommit(context, acceptAll, own, [add])).toEqual(refused('key-package-invalid'));
     const { commit } = await bareCommit(states, keyPackage);
-    expect(await processCommit(context, acceptAll, other, commit)).toEqual(refused('key-package-invalid'));
-    const control = await libraryProcesses(context, other, commit);
+    expect(await processCommit(context, acceptAll, other, { commit, groupInfo: undefined })).toEqual(
+      refused('key-package-invalid'),
+    );
+    const control = await libraryProcesses(context, other, { commit });
     const snapshot = await exportSnapshot(context, control);
     const newcomer = createGroupIdentity(random.bytes);
     expect(await joinByExternalCommit(context, acceptAll, snapshot, newcomer, false)).toEqual(
@@ -134,7 +136,7 @@ describe('a key package', () => {
 async function bareCommit({ context, states }: States, keyPackage: KeyPackage): Promise<{ commit: Uint8Array }> {
   const { commit } = await createCommit(
     { state: at(states, 0), cipherSuite: context.primitives },
-    { extraProposals: [{ proposalType: 'add', add: { keyPackage } }] },
+    { wireAsPublicMessage: true, extraProposals: [{ proposalType: 'add', add: { keyPackage } }] },
   );
   return { commit: encodeMlsMessage(commit) };
 }

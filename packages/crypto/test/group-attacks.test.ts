@@ -11,15 +11,16 @@ import { exportSnapshot, joinByExternalCommit, processCommit, proposeCommit } fr
 import type { KeyPackagePair } from '../src/mls/transitions.ts';
 import { rosterOf } from '../src/mls/tree.ts';
 import { createGroupIdentity, memberIdOf } from '../src/mls/index.ts';
-import { acceptAll, at, hex, newKeys, random, value } from './group-room.ts';
-import { CLAIMS, forgeJoin, withCredential } from '@sotto/fixtures/forged-join';
+import type { CommitAndInfo } from '../src/mls/index.ts';
+import { acceptAll, at, hex, newKeys, random, sent, value } from './group-room.ts';
+import { CLAIMS, forgeJoin, forgeMemberCommit, withCredential } from '@sotto/fixtures/forged-join';
 import { libraryProcesses, openStates } from './group-states.ts';
 
 const refused = (code: string) => ({ ok: false, code });
 const ids = (state: ClientState) => rosterOf(state.ratchetTree).map(({ memberId }) => hex(memberId));
 
 /** @returns the one answer of all members to a commit. */
-async function answer(context: GroupContext, states: readonly ClientState[], commit: Uint8Array): Promise<unknown> {
+async function answer(context: GroupContext, states: readonly ClientState[], commit: CommitAndInfo): Promise<unknown> {
   const answers = await Promise.all(states.map((state) => processCommit(context, acceptAll, state, commit)));
   const [first] = answers;
   for (const other of answers)
@@ -44,8 +45,8 @@ describe('a joining commit', () => {
     const strangers = { ...context, keys: { ...context.keys, credentialKey: newKeys().credentialKey } };
     const snapshot = await exportSnapshot(context, at(states, 0));
     const forged = await forgeJoin(strangers, snapshot, {});
-    expect(await answer(context, states, forged.commit)).toEqual(refused('credential-invalid'));
-    const control = await libraryProcesses(context, at(states, 0), forged.commit);
+    expect(await answer(context, states, forged)).toEqual(refused('credential-invalid'));
+    const control = await libraryProcesses(context, at(states, 0), forged);
     expect(ids(control)).toHaveLength(4);
     expect(hex(control.keySchedule.exporterSecret)).toBe(hex(forged.next.keySchedule.exporterSecret));
   });
@@ -62,8 +63,8 @@ describe('a joining commit', () => {
       again: true,
       config: { keyPackageEqualityConfig: kick },
     });
-    expect(await answer(context, states, forged.commit)).toEqual(refused('commit-removes-other'));
-    expect(ids(await libraryProcesses(context, at(states, 0), forged.commit))).not.toContain(
+    expect(await answer(context, states, forged)).toEqual(refused('commit-removes-other'));
+    expect(ids(await libraryProcesses(context, at(states, 0), forged))).not.toContain(
       hex(memberIdOf(victim.memberKey)),
     );
   });
@@ -86,14 +87,14 @@ describe('a joining commit', () => {
         const forgery =
           kind === 'join' ? { identity: thief, change } : { identity: thief, change, again: true, config };
         const forged = await forgeJoin(context, snapshot, forgery);
-        expect(await answer(context, states, forged.commit)).toEqual(refused('credential-invalid'));
-        const library = await libraryProcesses(context, at(states, 0), forged.commit);
+        expect(await answer(context, states, forged)).toEqual(refused('credential-invalid'));
+        const library = await libraryProcesses(context, at(states, 0), forged);
         expect(ids(library)).toContain(hex(memberIdOf(thief.memberKey)));
       }
       // Control: the same thief joins under its own credential, and then it has its own id.
       const thief = createGroupIdentity(random.bytes);
       const honest = await forgeJoin(context, snapshot, { identity: thief });
-      expect(await answer(context, states, honest.commit)).toMatchObject({
+      expect(await answer(context, states, honest)).toMatchObject({
         ok: true,
         value: { facts: { committer: { memberId: memberIdOf(thief.memberKey) } } },
       });
@@ -106,7 +107,7 @@ describe('a joining commit', () => {
     const removal = value(
       await proposeCommit(context, acceptAll, anna, [{ proposalType: 'remove', remove: { removed: 1 } }]),
     );
-    const others = [removal.next, value(await processCommit(context, acceptAll, at(states, 2), removal.commit)).next];
+    const others = [removal.next, value(await processCommit(context, acceptAll, at(states, 2), sent(removal))).next];
     const snapshot = await exportSnapshot(context, removal.next);
     for (const claim of Object.values(CLAIMS)) {
       const thief = createGroupIdentity(random.bytes);
@@ -115,15 +116,15 @@ describe('a joining commit', () => {
         identity: thief,
         change: claiming(claim(context.keys, theft)),
       });
-      expect(await answer(context, others, forged.commit)).toEqual(refused('credential-invalid'));
+      expect(await answer(context, others, forged)).toEqual(refused('credential-invalid'));
     }
     // With the victim’s key, and without its secret, no signature holds.
     const { secret } = createGroupIdentity(random.bytes);
     const unsigned = await forgeJoin(context, snapshot, { identity: { memberKey: victim.memberKey, secret } });
-    expect(await answer(context, others, unsigned.commit)).toEqual(refused('commit-invalid'));
+    expect(await answer(context, others, unsigned)).toEqual(refused('commit-invalid'));
     // Control: the victim itself is taken back, under the id that it had.
     const back = value(await joinByExternalCommit(context, acceptAll, snapshot, victim, false));
-    expect(await answer(context, others, back.commit)).toMatchObject({
+    expect(await answer(context, others, sent(back))).toMatchObject({
       ok: true,
       value: { facts: { committer: { memberId: memberIdOf(victim.memberKey), memberKey: victim.memberKey } } },
     });
@@ -137,8 +138,8 @@ describe('a joining commit', () => {
       refused('member-duplicate'),
     );
     const forged = await forgeJoin(context, snapshot, { identity });
-    expect(await answer(context, states, forged.commit)).toEqual(refused('member-duplicate'));
-    expect(ids(await libraryProcesses(context, at(states, 0), forged.commit))).toHaveLength(3);
+    expect(await answer(context, states, forged)).toEqual(refused('member-duplicate'));
+    expect(ids(await libraryProcesses(context, at(states, 0), forged))).toHaveLength(3);
   });
 
   test('is refused with other capabilities; the bare library accepts it, and then nobody can ever commit again', async () => {
@@ -152,10 +153,12 @@ describe('a joining commit', () => {
         };
       },
     });
-    expect(await answer(context, states, forged.commit)).toEqual(refused('leaf-invalid'));
-    const bricked = await Promise.all(states.map((state) => libraryProcesses(context, state, forged.commit)));
+    expect(await answer(context, states, forged)).toEqual(refused('leaf-invalid'));
+    const bricked = await Promise.all(states.map((state) => libraryProcesses(context, state, forged)));
     const { commit } = await createCommit({ state: at(bricked, 0), cipherSuite: context.primitives });
-    await expect(libraryProcesses(context, at(bricked, 1), encodeMlsMessage(commit))).rejects.toThrow(/credential/);
+    await expect(libraryProcesses(context, at(bricked, 1), { commit: encodeMlsMessage(commit) })).rejects.toThrow(
+      /credential/,
+    );
   });
 
   test('is refused with an unusable public key; the bare library accepts it, and then nobody can make a commit', async () => {
@@ -168,8 +171,8 @@ describe('a joining commit', () => {
     const primitives = { ...context.primitives, hpke: { ...hpke, exportPublicKey } };
     const forged = await forgeJoin(context, await exportSnapshot(context, at(states, 0)), { primitives });
     expect(exported).toBe(2);
-    expect(await answer(context, states, forged.commit)).toEqual(refused('leaf-invalid'));
-    const broken = await libraryProcesses(context, at(states, 0), forged.commit);
+    expect(await answer(context, states, forged)).toEqual(refused('leaf-invalid'));
+    const broken = await libraryProcesses(context, at(states, 0), forged);
     await expect(createCommit({ state: broken, cipherSuite: context.primitives })).rejects.toThrow();
   });
 
@@ -177,7 +180,7 @@ describe('a joining commit', () => {
     const { context, states } = await openStates(2);
     const snapshot = await exportSnapshot(context, at(states, 0));
     const forged = await forgeJoin(context, snapshot, {});
-    expect(await answer({ ...context, membersMax: 2 }, states, forged.commit)).toEqual(refused('group-full'));
+    expect(await answer({ ...context, membersMax: 2 }, states, forged)).toEqual(refused('group-full'));
     expect(
       await joinByExternalCommit(
         { ...context, membersMax: 1 },
@@ -187,16 +190,19 @@ describe('a joining commit', () => {
         false,
       ),
     ).toEqual(refused('group-full'));
-    expect(await answer(context, states, forged.commit)).toMatchObject({ ok: true });
+    expect(await answer(context, states, forged)).toMatchObject({ ok: true });
   });
 });
 
 describe('a member’s commit', () => {
-  async function forgeCommit(context: GroupContext, state: ClientState, proposals: Proposal[]): Promise<Uint8Array> {
+  async function forgeCommit(context: GroupContext, state: ClientState, proposals: Proposal[]): Promise<CommitAndInfo> {
     const bare = { ...state, clientConfig: defaultClientConfig };
-    return encodeMlsMessage(
-      (await createCommit({ state: bare, cipherSuite: context.primitives }, { extraProposals: proposals })).commit,
+    const made = await createCommit(
+      { state: bare, cipherSuite: context.primitives },
+      { wireAsPublicMessage: true, extraProposals: proposals },
     );
+    const { groupInfo } = await exportSnapshot(context, made.newState);
+    return { commit: encodeMlsMessage(made.commit), groupInfo };
   }
 
   test('is refused if it gives the member another key, or another member’s credential; the bare library accepts both', async () => {
@@ -260,30 +266,62 @@ describe('a member’s commit', () => {
     await expect(forgeCommit(context, at(states, 0), [extensions])).rejects.toThrow();
   });
 
-  test('is refused as a public message; the bare library accepts it', async () => {
+  test('is refused without the membership key of the epoch, although its maker has the member’s signing key', async () => {
+    const { context, states } = await openStates(3);
+    const [own, ...others] = states;
+    if (own === undefined) throw new Error('no member');
+    const membershipKey = random.bytes(own.keySchedule.membershipKey.length);
+    const outsider = { ...own, keySchedule: { ...own.keySchedule, membershipKey } };
+    const remove: Proposal = { proposalType: 'remove', remove: { removed: 2 } };
+    for (const proposals of [[], [remove]]) {
+      const forged = await forgeCommit(context, outsider, proposals);
+      expect(await answer(context, others, forged)).toEqual(refused('commit-invalid'));
+      const control = await forgeCommit(context, own, proposals);
+      expect(await answer(context, others, control)).toMatchObject({ ok: true });
+    }
+  });
+
+  test('is refused in the name of another leaf, and made up from a join snapshot', async () => {
+    const { context, states } = await openStates(3);
+    const [own, second, third] = [at(states, 0), at(states, 1), at(states, 2)];
+    const named = { ...own, privatePath: { ...own.privatePath, leafIndex: 1 } };
+    const remove: Proposal = { proposalType: 'remove', remove: { removed: 0 } };
+    const snapshot = await exportSnapshot(context, own);
+    for (const proposals of [[], [remove]]) {
+      // An insider has the membership key, and signs with its own key.
+      const insider = await forgeCommit(context, named, proposals);
+      expect(await answer(context, [own, second, third], insider)).toEqual(refused('commit-invalid'));
+      // A string holder has the tree, the group context, and no key of the epoch.
+      const outsider = await forgeMemberCommit(context, snapshot, { leafIndex: 1, proposals });
+      expect(await answer(context, [own, second, third], outsider)).toEqual(refused('commit-invalid'));
+      // Control: the member of that leaf makes the same commit.
+      const control = await forgeCommit(context, second, proposals);
+      expect(await answer(context, [own, third], control)).toMatchObject({ ok: true });
+    }
+  });
+
+  test('is refused as a private message; the bare library accepts it', async () => {
     const { context, states } = await openStates(2);
-    const { commit } = await createCommit(
-      { state: at(states, 0), cipherSuite: context.primitives },
-      { wireAsPublicMessage: true },
-    );
-    expect(await answer(context, states.slice(1), encodeMlsMessage(commit))).toEqual(refused('commit-form'));
-    await libraryProcesses(context, at(states, 1), encodeMlsMessage(commit));
+    const { commit } = await createCommit({ state: at(states, 0), cipherSuite: context.primitives });
+    const message = { commit: encodeMlsMessage(commit), groupInfo: undefined };
+    expect(await answer(context, states.slice(1), message)).toEqual(refused('commit-form'));
+    await libraryProcesses(context, at(states, 1), message);
   });
 
   test('is not processed by its own maker or in another epoch, and a missing one is reported', async () => {
     const { context, states } = await openStates(3);
     const first = value(await proposeCommit(context, acceptAll, at(states, 0), []));
-    expect(await processCommit(context, acceptAll, at(states, 0), first.commit)).toEqual(refused('commit-own'));
+    expect(await processCommit(context, acceptAll, at(states, 0), sent(first))).toEqual(refused('commit-own'));
     const second = value(await proposeCommit(context, acceptAll, first.next, []));
-    expect(await answer(context, states.slice(1), second.commit)).toEqual(refused('epoch-future'));
-    expect(await processCommit(context, acceptAll, first.next, first.commit)).toEqual(refused('epoch-old'));
-    expect(await answer(context, states.slice(1), first.commit)).toMatchObject({ ok: true });
+    expect(await answer(context, states.slice(1), sent(second))).toEqual(refused('epoch-future'));
+    expect(await processCommit(context, acceptAll, first.next, sent(first))).toEqual(refused('epoch-old'));
+    expect(await answer(context, states.slice(1), sent(first))).toMatchObject({ ok: true });
   });
 
   test('is refused if it belongs to another room', async () => {
     const here = await openStates(2);
     const there = await openStates(2);
-    const { commit } = value(await proposeCommit(there.context, acceptAll, at(there.states, 0), []));
-    expect(await answer(here.context, here.states, commit)).toEqual(refused('group-foreign'));
+    const commit = value(await proposeCommit(there.context, acceptAll, at(there.states, 0), []));
+    expect(await answer(here.context, here.states, sent(commit))).toEqual(refused('group-foreign'));
   });
 });

@@ -4,21 +4,28 @@ import { describe, expect, test } from 'vitest';
 import { equalBytes } from '@sotto/protocol';
 import { fuzz, FUZZ_CASES, FUZZ_GROWTH_BYTES_MAX, FUZZ_LIMIT_MS, FUZZ_SLOWEST_MS, SeededRandom } from '@sotto/fixtures';
 import { nativeCrypto } from '@sotto/crypto/native';
-import { encodeMlsMessage } from 'ts-mls';
 import {
   createGroupIdentity,
   GROUP_CODES,
   GROUP_COMMIT_BYTES_MAX,
-  GROUP_SNAPSHOT_BYTES_MAX,
+  GROUP_INFO_BYTES_MAX,
+  GROUP_TREE_BYTES_MAX,
   GROUP_KEY_PACKAGE_BYTES_MAX,
   GROUP_MESSAGE_BYTES_MAX,
 } from '../src/mls/index.ts';
-import type { GroupEngine } from '../src/mls/index.ts';
-import { decodeCommit, decodeSnapshot, decodeKeyPackage, decodeMessageBytes, decodeWelcome } from '../src/mls/bytes.ts';
+import type { GroupEngine, GroupSnapshot } from '../src/mls/index.ts';
+import {
+  decodeCommit,
+  decodeGroupInfo,
+  decodeKeyPackage,
+  decodeMessageBytes,
+  decodeSnapshot,
+  decodeTree,
+  decodeWelcome,
+} from '../src/mls/bytes.ts';
 import { openContext } from '../src/mls/context.ts';
-import { agreement, at, newKeys, openEngine, createRoom, applyCommit, value } from './group-room.ts';
+import { agreement, at, newKeys, openEngine, createRoom, applyCommit, sent, value } from './group-room.ts';
 import type { TestRoom } from './group-room.ts';
-import { groupInfo } from '@sotto/fixtures/forged-join';
 
 /**
  * Cases for an entry point: one for every 200 of its decoder. It verifies signatures and computes
@@ -61,7 +68,7 @@ async function fuzzDecoder(original: Uint8Array, ask: Ask): Promise<void> {
   expect(report.grownBytes).toBeLessThan(FUZZ_GROWTH_BYTES_MAX);
 }
 
-async function roomWithSnapshot(): Promise<{ room: TestRoom; engine: GroupEngine; snapshot: Uint8Array }> {
+async function roomWithSnapshot(): Promise<{ room: TestRoom; engine: GroupEngine; snapshot: GroupSnapshot }> {
   const room = await createRoom(3);
   return { room, engine: room.engine, snapshot: await at(room.members, 0).group.exportSnapshot() };
 }
@@ -78,7 +85,11 @@ describe('an entry point, given foreign bytes', { timeout: ENTRY_LIMIT_MS }, () 
   test('refuses each changed commit of a member with a code, within its limits of time and memory, then processes the original', async () => {
     const { room } = await roomWithSnapshot();
     const pending = value(await at(room.members, 0).group.rotate());
-    await fuzzEntry(pending.commit, (bytes) => at(room.members, 1).group.processCommit(bytes));
+    const { commit, groupInfo } = sent(pending);
+    await fuzzEntry(commit, (bytes) => at(room.members, 1).group.processCommit({ commit: bytes, groupInfo }));
+    await fuzzEntry(groupInfo ?? commit, (bytes) =>
+      at(room.members, 1).group.processCommit({ commit, groupInfo: bytes }),
+    );
     await applyCommit(room.members, pending);
     expect(agreement(room.members.map(({ group }) => group))).toBe(1);
   });
@@ -86,14 +97,19 @@ describe('an entry point, given foreign bytes', { timeout: ENTRY_LIMIT_MS }, () 
   test('refuses each changed commit of a joiner with a code, within its limits of time and memory, then processes the original', async () => {
     const { room, engine, snapshot } = await roomWithSnapshot();
     const pending = value(await engine.joinGroup(snapshot, createGroupIdentity(new SeededRandom(1).bytes)));
-    await fuzzEntry(pending.commit, (bytes) => at(room.members, 1).group.processCommit(bytes));
+    const { commit, groupInfo } = sent(pending);
+    await fuzzEntry(commit, (bytes) => at(room.members, 1).group.processCommit({ commit: bytes, groupInfo }));
+    await fuzzEntry(groupInfo ?? commit, (bytes) =>
+      at(room.members, 1).group.processCommit({ commit, groupInfo: bytes }),
+    );
     await applyCommit(room.members, pending);
   });
 
   test('refuses each changed snapshot with a code, within its limits of time and memory, then joins by the original', async () => {
     const { engine, snapshot } = await roomWithSnapshot();
     const identity = createGroupIdentity(new SeededRandom(2).bytes);
-    await fuzzEntry(snapshot, (bytes) => engine.joinGroup(bytes, identity));
+    for (const part of ['groupInfo', 'tree'] as const)
+      await fuzzEntry(snapshot[part], (bytes) => engine.joinGroup({ ...snapshot, [part]: bytes }, identity));
     expect(await engine.joinGroup(snapshot, identity)).toMatchObject({ ok: true });
   });
 
@@ -111,12 +127,10 @@ describe('an entry point, given foreign bytes', { timeout: ENTRY_LIMIT_MS }, () 
       await offer.isNamedIn(bytes);
       return offer.joinByWelcome({ welcome: bytes, snapshot: pending.snapshot });
     });
-    await fuzzEntry(pending.snapshot, async (bytes) => {
-      const joined = await offer.joinByWelcome({ welcome, snapshot: bytes });
-      // A welcome does not rely on the snapshot's signature: the tree has to be the one that the
-      // welcome confirms.
-      return joined.ok ? { ok: false, code: 'snapshot-invalid' } : joined;
-    });
+    // A welcome does not rely on the GroupInfo: the tree has to be the one that the welcome confirms.
+    await fuzzEntry(pending.snapshot.tree, (bytes) =>
+      offer.joinByWelcome({ welcome, snapshot: { ...pending.snapshot, tree: bytes } }),
+    );
   });
 });
 
@@ -134,46 +148,62 @@ describe('a decoder, given foreign bytes', { timeout: FUZZ_LIMIT_MS }, () => {
       message: [await group.sealMessage(new Uint8Array(200)), (bytes) => decodeMessageBytes(context, bytes)],
       'member’s commit': [value(await group.rotate()).commit, decodeCommit],
       'joiner’s commit': [value(await room.engine.joinGroup(snapshot, identity)).commit, decodeCommit],
-      snapshot: [snapshot, (bytes) => decodeSnapshot(context, bytes)],
+      GroupInfo: [snapshot.groupInfo, (bytes) => decodeGroupInfo(context, bytes)],
+      tree: [snapshot.tree, decodeTree],
+      snapshot: [snapshot.tree, (bytes) => decodeSnapshot(context, { ...snapshot, tree: bytes })],
       'key package': [offer.bytes, decodeKeyPackage],
       welcome: [added.welcome ?? new Uint8Array(1), (bytes) => decodeWelcome(context, bytes)],
     };
   }
 
-  test.each(['message', 'member’s commit', 'joiner’s commit', 'snapshot', 'key package', 'welcome'])(
-    'refuses a changed %s with a code, or finds it well-formed',
-    async (kind) => {
-      const [original, ask] = (await small())[kind] ?? [];
-      if (original === undefined || ask === undefined) throw new Error('no such kind');
-      await fuzzDecoder(original, ask);
-    },
-  );
+  test.each([
+    'message',
+    'member’s commit',
+    'joiner’s commit',
+    'GroupInfo',
+    'tree',
+    'snapshot',
+    'key package',
+    'welcome',
+  ])('refuses a changed %s with a code, or finds it well-formed', async (kind) => {
+    const [original, ask] = (await small())[kind] ?? [];
+    if (original === undefined || ask === undefined) throw new Error('no such kind');
+    await fuzzDecoder(original, ask);
+  });
 });
 
 describe('oversized or hostile bytes', () => {
   test('are refused above their limit before they are decoded', async () => {
-    const { room, engine } = await roomWithSnapshot();
+    const { room, engine, snapshot } = await roomWithSnapshot();
     const { group } = at(room.members, 0);
     const identity = createGroupIdentity(new SeededRandom(4).bytes);
     const size = { ok: false, code: 'group-bytes-size' };
-    for (const bytes of [new Uint8Array(0), new Uint8Array(GROUP_SNAPSHOT_BYTES_MAX + 1)]) {
-      expect(await engine.joinGroup(bytes, identity)).toEqual(size);
-      expect(await group.processCommit(bytes)).toEqual(size);
+    for (const bytes of [new Uint8Array(0), new Uint8Array(GROUP_TREE_BYTES_MAX + 1)]) {
+      expect(await engine.joinGroup({ ...snapshot, tree: bytes }, identity)).toEqual(size);
+      expect(await engine.joinGroup({ ...snapshot, groupInfo: bytes }, identity)).toEqual(size);
+      expect(await group.processCommit({ commit: bytes, groupInfo: undefined })).toEqual(size);
       expect(await group.openMessage(bytes)).toEqual(size);
       expect(await group.addMember(bytes)).toEqual(size);
     }
-    expect(await group.processCommit(new Uint8Array(GROUP_COMMIT_BYTES_MAX + 1))).toEqual(size);
+    const long = new Uint8Array(GROUP_INFO_BYTES_MAX + 1);
+    expect(await engine.joinGroup({ ...snapshot, groupInfo: long }, identity)).toEqual(size);
+    const { commit } = value(await at(room.members, 1).group.rotate());
+    expect(await group.processCommit({ commit, groupInfo: long })).toEqual(size);
+    expect(await group.processCommit({ commit: new Uint8Array(GROUP_COMMIT_BYTES_MAX + 1), groupInfo: long })).toEqual(
+      size,
+    );
     expect(await group.openMessage(new Uint8Array(GROUP_MESSAGE_BYTES_MAX + 1))).toEqual(size);
     expect(await group.addMember(new Uint8Array(GROUP_KEY_PACKAGE_BYTES_MAX + 1))).toEqual(size);
   });
 
   test('are refused at once as a snapshot of full length, whose tree has only blank nodes', async () => {
     const { engine, snapshot } = await roomWithSnapshot();
-    const blanks = GROUP_SNAPSHOT_BYTES_MAX - snapshot.length - 16;
+    const blanks = GROUP_TREE_BYTES_MAX - 4;
     const length = Uint8Array.of(0x80 | (blanks >>> 24), (blanks >>> 16) & 0xff, (blanks >>> 8) & 0xff, blanks & 0xff);
     const begin = performance.now();
-    const flood = withTree(snapshot, Uint8Array.from([...length, ...new Uint8Array(blanks)]));
-    expect(flood.length).toBeLessThanOrEqual(GROUP_SNAPSHOT_BYTES_MAX);
+    const tree = Uint8Array.from([...length, ...new Uint8Array(blanks)]);
+    expect(tree.length).toBe(GROUP_TREE_BYTES_MAX);
+    const flood = { ...snapshot, tree };
     expect(await engine.joinGroup(flood, createGroupIdentity(new SeededRandom(5).bytes))).toMatchObject({ ok: false });
     expect(performance.now() - begin).toBeLessThan(CASE_LIMIT_MS);
   });
@@ -193,23 +223,7 @@ describe('oversized or hostile bytes', () => {
       code: 'credential-invalid',
     });
     const other = value(await at(room.members, 0).group.rotate());
-    const mixed = withTree(snapshot, treeOf(other.snapshot));
+    const mixed = { ...snapshot, tree: other.snapshot.tree };
     expect(await engine.joinGroup(mixed, identity)).toEqual({ ok: false, code: 'snapshot-invalid' });
   });
 });
-
-/** The content of the tree's extension: a length and the nodes. */
-function treeOf(snapshot: Uint8Array): Uint8Array {
-  const tree = groupInfo(snapshot).extensions.find(({ extensionType }) => extensionType === 'ratchet_tree');
-  if (tree === undefined) throw new Error('a snapshot without a tree');
-  return tree.extensionData;
-}
-
-/** The snapshot with another tree. The signature over it no longer holds. */
-function withTree(snapshot: Uint8Array, tree: Uint8Array): Uint8Array {
-  const info = groupInfo(snapshot);
-  const extensions = info.extensions.map((extension) =>
-    extension.extensionType === 'ratchet_tree' ? { ...extension, extensionData: tree } : extension,
-  );
-  return encodeMlsMessage({ version: 'mls10', wireformat: 'mls_group_info', groupInfo: { ...info, extensions } });
-}

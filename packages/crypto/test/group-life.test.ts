@@ -23,6 +23,7 @@ import {
   createRoom,
   random,
   applyCommit,
+  sent,
   value,
 } from './group-room.ts';
 import { forgeJoin } from '@sotto/fixtures/forged-join';
@@ -89,7 +90,7 @@ describe('a group', () => {
     const message = await alice.sealMessage(text('meanwhile'));
     expect(value(await bob.openMessage(message)).bytes).toEqual(text('meanwhile'));
     expect(pending.epoch).toBe(alice.epoch + 1n);
-    value(await bob.processCommit(pending.commit));
+    value(await bob.processCommit(sent(pending)));
     const late = await alice.sealMessage(text('late'));
     await pending.merge();
     expect(value(await bob.openMessage(late)).bytes).toEqual(text('late'));
@@ -121,7 +122,7 @@ describe('a group', () => {
     if (!alice || !bob || !carol) throw new Error('three members');
     const [won, lost] = [value(await alice.rotate()), value(await bob.rotate())];
     await applyCommit([...room.members], won);
-    expect(await carol.processCommit(lost.commit)).toEqual({ ok: false, code: 'epoch-old' });
+    expect(await carol.processCommit(sent(lost))).toEqual({ ok: false, code: 'epoch-old' });
     await expect(lost.merge()).rejects.toThrow('another epoch');
     lost.clear();
     const message = await bob.sealMessage(text('still works'));
@@ -141,7 +142,7 @@ describe('a group', () => {
     const again = value(await room.engine.resync(snapshot, lost.identity));
     const group = await again.merge();
     for (const other of others)
-      expect(value(await other.group.processCommit(again.commit)).facts).toMatchObject({ kind: 'resync', removed: [] });
+      expect(value(await other.group.processCommit(sent(again))).facts).toMatchObject({ kind: 'resync', removed: [] });
     expect(group.roster).toHaveLength(3);
     expect(agreement([group, ...others.map((other) => other.group)])).toBe(1);
     const stranger = createGroupIdentity(random.bytes);
@@ -201,10 +202,10 @@ describe('a group', () => {
     if (!alice || !bob || !carol) throw new Error('three members');
     const pending = value(await alice.group.removeMembers([memberIdOf(carol.identity.memberKey)]));
     await pending.merge();
-    const facts = value(await bob.group.processCommit(pending.commit)).facts;
+    const facts = value(await bob.group.processCommit(sent(pending))).facts;
     expect(facts.removed.map(({ memberId }) => hex(memberId))).toEqual([hex(memberIdOf(carol.identity.memberKey))]);
     expect(hex(facts.committer.memberId)).toBe(hex(memberIdOf(alice.identity.memberKey)));
-    expect(value(await carol.group.processCommit(pending.commit)).removed).toBe(true);
+    expect(value(await carol.group.processCommit(sent(pending))).removed).toBe(true);
     expect(carol.group.status).toBe('removed');
     await expect(carol.group.openMessage(random.bytes(200))).rejects.toMatchObject({ code: 'group-ended' });
     expect(await alice.group.removeMembers([memberIdOf(carol.identity.memberKey)])).toEqual({
@@ -281,7 +282,7 @@ describe('a policy', () => {
     const pending = value(await careful.joinGroup(await at(keen.members, 0).group.exportSnapshot(), identity));
     const follower = { identity, group: await applyCommit(keen.members, pending) };
     const eviction = value(await at(keen.members, 0).group.removeMembers([memberIdOf(identity.memberKey)]));
-    expect(await follower.group.processCommit(eviction.commit)).toEqual({ ok: false, code: 'policy-remove' });
+    expect(await follower.group.processCommit(sent(eviction))).toEqual({ ok: false, code: 'policy-remove' });
     eviction.clear();
     const message = await at(keen.members, 0).group.sealMessage(text('as before'));
     expect(value(await follower.group.openMessage(message)).bytes).toEqual(text('as before'));

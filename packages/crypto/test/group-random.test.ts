@@ -14,6 +14,7 @@ import {
   createRoom,
   random,
   applyCommit,
+  sent,
   value,
 } from './group-room.ts';
 import type { TestRoom, Member } from './group-room.ts';
@@ -127,7 +128,7 @@ test('the second of two racing joins starts over on the new snapshot', async () 
   const won = value(await engine.joinGroup(snapshot, ada));
   const lost = value(await engine.joinGroup(snapshot, bea));
   room.members.push({ identity: ada, group: await applyCommit(room.members, won) });
-  expect(await at(room.members, 0).group.processCommit(lost.commit)).toEqual({ ok: false, code: 'epoch-old' });
+  expect(await at(room.members, 0).group.processCommit(sent(lost))).toEqual({ ok: false, code: 'epoch-old' });
   lost.clear();
   const again = value(await engine.joinGroup(won.snapshot, bea));
   room.members.push({ identity: bea, group: await applyCommit(room.members, again) });

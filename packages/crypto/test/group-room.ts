@@ -6,6 +6,7 @@ import { SeededRandom } from '@sotto/fixtures';
 import { nativeCrypto } from '@sotto/crypto/native';
 import { createGroupIdentity, deriveGroupKeys, GroupEngine } from '../src/mls/index.ts';
 import type {
+  CommitAndInfo,
   CommitPolicy,
   Group,
   GroupCrypto,
@@ -80,11 +81,16 @@ export async function join(
   return member;
 }
 
+/** A commit as the log has it. */
+export function sent({ commit, snapshot }: Pick<PendingCommit, 'commit' | 'snapshot'>): CommitAndInfo {
+  return { commit, groupInfo: snapshot.groupInfo };
+}
+
 /** The relay accepts a commit: its maker merges it, and all other members process it. */
 export async function applyCommit(others: readonly Member[], pending: PendingCommit): Promise<Group> {
   const group = await pending.merge();
   for (const other of others) {
-    if (other.group !== group) value(await other.group.processCommit(pending.commit));
+    if (other.group !== group) value(await other.group.processCommit(sent(pending)));
   }
   return group;
 }

@@ -2,7 +2,6 @@
 
 import {
   createApplicationMessage,
-  createCommit,
   defaultKeyRetentionConfig,
   emptyPskIndex,
   encodeMlsMessage,
@@ -27,7 +26,8 @@ import {
   sealMessage,
 } from '../src/mls/transitions.ts';
 import { createGroupIdentity, memberIdOf } from '../src/mls/index.ts';
-import { acceptAll, at, hex, join, createRoom, random, applyCommit, value } from './group-room.ts';
+import type { GroupSnapshot } from '../src/mls/index.ts';
+import { acceptAll, at, hex, join, createRoom, random, applyCommit, sent, value } from './group-room.ts';
 import { groupInfo } from '@sotto/fixtures/forged-join';
 import { libraryProcesses, openStates, processed, steal } from './group-states.ts';
 
@@ -41,13 +41,13 @@ async function exporter(context: GroupContext, state: ClientState): Promise<stri
  * The attack on a commit without new keys: the old epoch's init secret and the public snapshot give
  * the next epoch.
  */
-async function deriveNext(context: GroupContext, old: ClientState, snapshot: Uint8Array): Promise<string> {
+async function deriveNext(context: GroupContext, old: ClientState, snapshot: GroupSnapshot): Promise<string> {
   const { kdf } = context.primitives;
   const zeros = new Uint8Array(kdf.size);
   const { keySchedule } = await initializeEpoch(
     old.keySchedule.initSecret,
     zeros,
-    groupInfo(snapshot).groupContext,
+    groupInfo(snapshot.groupInfo).groupContext,
     zeros,
     kdf,
   );
@@ -61,10 +61,10 @@ describe('eviction', () => {
     const removal = value(
       await proposeCommit(context, acceptAll, at(states, 0), [{ proposalType: 'remove', remove: { removed: 3 } }]),
     );
-    const [other] = await processed(context, states.slice(1, 2), removal.commit);
+    const [other] = await processed(context, states.slice(1, 2), sent(removal));
     const real = await exporter(context, removal.next);
     expect(await exporter(context, other ?? removal.next)).toBe(real);
-    const outcome = value(await processCommit(context, acceptAll, evicted, removal.commit));
+    const outcome = value(await processCommit(context, acceptAll, evicted, sent(removal)));
     expect(outcome.removed).toBe(true);
     expect(await exporter(context, outcome.next)).not.toBe(real);
     expect(await deriveNext(context, evicted, await exportSnapshot(context, removal.next))).not.toBe(real);
@@ -152,7 +152,7 @@ describe('a stolen state', () => {
     const { context, states } = await openStates(2);
     const late = await sealMessage(context, at(states, 0), text('late'));
     const rotation = value(await proposeCommit(context, acceptAll, late.next, []));
-    const [reader] = await processed(context, states.slice(1), rotation.commit);
+    const [reader] = await processed(context, states.slice(1), sent(rotation));
     if (reader === undefined) throw new Error('no reader');
     expect(await openMessage(context, steal(reader), late.bytes)).toMatchObject({ ok: true });
     const purged = withoutPastEpochs(reader);
@@ -176,8 +176,8 @@ describe('a stolen state', () => {
     for (let round = 0; round < 4; round += 1) {
       const rotation = value(await proposeCommit(context, acceptAll, maker, []));
       maker = rotation.next;
-      reader = value(await processCommit(context, acceptAll, reader, rotation.commit)).next;
-      hoarder = value(await processCommit(context, acceptAll, hoarder, rotation.commit)).next;
+      reader = value(await processCommit(context, acceptAll, reader, sent(rotation))).next;
+      hoarder = value(await processCommit(context, acceptAll, hoarder, sent(rotation))).next;
     }
     expect([...reader.historicalReceiverData.keys()]).toEqual([reader.groupContext.epoch - 1n]);
     expect(hoarder.historicalReceiverData.size).toBeGreaterThan(3);
@@ -187,13 +187,13 @@ describe('a stolen state', () => {
     const { context, states } = await openStates(3);
     const stolen = steal(at(states, 0));
     const other = value(await proposeCommit(context, acceptAll, at(states, 1), []));
-    const followed = value(await processCommit(context, acceptAll, steal(stolen), other.commit));
+    const followed = value(await processCommit(context, acceptAll, steal(stolen), sent(other)));
     expect(await exporter(context, followed.next)).toBe(await exporter(context, other.next));
     const healing = value(await proposeCommit(context, acceptAll, at(states, 0), []));
     const real = await exporter(context, healing.next);
-    await expect(libraryProcesses(context, steal(stolen), healing.commit)).rejects.toThrow();
+    await expect(libraryProcesses(context, steal(stolen), sent(healing))).rejects.toThrow();
     expect(await deriveNext(context, stolen, await exportSnapshot(context, healing.next))).not.toBe(real);
-    expect(value(await processCommit(context, acceptAll, at(states, 2), healing.commit)).next.groupContext.epoch).toBe(
+    expect(value(await processCommit(context, acceptAll, at(states, 2), sent(healing))).next.groupContext.epoch).toBe(
       healing.next.groupContext.epoch,
     );
   });
@@ -205,7 +205,7 @@ describe('used key material', () => {
     const rotation = value(await proposeCommit(context, acceptAll, at(states, 0), []));
     for (const [old, next] of [
       [at(states, 0), rotation.next],
-      [at(states, 1), value(await processCommit(context, acceptAll, at(states, 1), rotation.commit)).next],
+      [at(states, 1), value(await processCommit(context, acceptAll, at(states, 1), sent(rotation))).next],
     ] as const) {
       const kept = secretsOf(next);
       const spent = [...secretsOf(old)].filter((secret) => !kept.has(secret));
@@ -354,9 +354,7 @@ describe('a message', () => {
       ),
     );
     expect(await openMessage(context, joined.next, bytes)).toEqual({ ok: false, code: 'message-invalid' });
-    const { commit } = await createCommit({ state: joined.next, cipherSuite: context.primitives });
-    expect(await processCommit(context, acceptAll, at(states, 1), encodeMlsMessage(commit))).toMatchObject({
-      ok: false,
-    });
+    const made = value(await proposeCommit(context, acceptAll, joined.next, []));
+    expect(await processCommit(context, acceptAll, at(states, 1), sent(made))).toMatchObject({ ok: false });
   });
 });

@@ -8,9 +8,9 @@ import { defaultClientConfig } from 'ts-mls/clientConfig.js';
 import { openContext } from '../src/mls/context.ts';
 import type { GroupContext } from '../src/mls/context.ts';
 import { createGroupIdentity } from '../src/mls/index.ts';
-import type { GroupIdentity } from '../src/mls/index.ts';
+import type { CommitAndInfo, GroupIdentity } from '../src/mls/index.ts';
 import { createState, exportSnapshot, joinByExternalCommit, processCommit } from '../src/mls/transitions.ts';
-import { acceptAll, newKeys, random, value } from './group-room.ts';
+import { acceptAll, newKeys, random, sent, value } from './group-room.ts';
 
 export interface States {
   readonly context: GroupContext;
@@ -32,7 +32,7 @@ export async function openStates(count: number): Promise<States> {
     const joined = value(
       await joinByExternalCommit(context, acceptAll, await exportSnapshot(context, first), identity, false),
     );
-    states = [...(await processed(context, states, joined.commit)), joined.next];
+    states = [...(await processed(context, states, sent(joined))), joined.next];
   }
   return { context, identities, states };
 }
@@ -40,7 +40,7 @@ export async function openStates(count: number): Promise<States> {
 export function processed(
   context: GroupContext,
   states: readonly ClientState[],
-  commit: Uint8Array,
+  commit: CommitAndInfo,
 ): Promise<ClientState[]> {
   return Promise.all(states.map(async (state) => value(await processCommit(context, acceptAll, state, commit)).next));
 }
@@ -55,7 +55,7 @@ export function steal(state: ClientState): ClientState {
 export async function libraryProcesses(
   context: GroupContext,
   state: ClientState,
-  commit: Uint8Array,
+  { commit }: Pick<CommitAndInfo, 'commit'>,
 ): Promise<ClientState> {
   const message = decodeMlsMessage(commit, 0)?.[0];
   if (message?.wireformat !== 'mls_public_message' && message?.wireformat !== 'mls_private_message') {

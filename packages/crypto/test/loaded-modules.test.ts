@@ -31,3 +31,12 @@ test('control: the pure primitives load both', () => {
   expect(loaded.some((url) => url.includes('/@hpke/'))).toBe(true);
   expect(loaded.some((url) => url.includes('/pure-provider.'))).toBe(true);
 });
+
+test('a public group loads no code of members: no engine, no transitions, no locked memory', () => {
+  const loaded = loadedFor('@sotto/crypto/public-group', '@sotto/crypto/native');
+  expect(loaded.some((url) => url.includes('/public-group.'))).toBe(true);
+  const members = /\/mls\/(?:engine|transitions|secrets|identity)\.|\/locked-memory\.|sodium-native|\/createCommit\.js/;
+  expect(loaded.filter((url) => members.test(url))).toEqual([]);
+  // Control: the group engine loads them.
+  expect(loadedFor('@sotto/crypto/mls').filter((url) => members.test(url)).length).toBeGreaterThan(3);
+});

@@ -5,7 +5,7 @@ import { nativeCrypto } from '@sotto/crypto/native';
 import type { CiphersuiteImpl } from 'ts-mls';
 import { decodeProposal, encodeProposal } from 'ts-mls/proposal.js';
 import { describe, expect, test } from 'vitest';
-import { decodeCommit as readCommit, decodeSnapshot, decodeWelcome } from '../src/mls/bytes.ts';
+import { decodeCommit as readCommit, decodeGroupInfo, decodeWelcome } from '../src/mls/bytes.ts';
 import { openSuite } from '../src/provider/group-crypto.ts';
 import { readKeyPackage } from '../src/mls/key-package.ts';
 import { pureCrypto } from '../src/provider/pure-provider.ts';
@@ -110,7 +110,7 @@ describe('our own rules over the vectors of RFC 9420', () => {
     expect(await readKeyPackage(room, hex(keyPackage))).toMatchObject({ ok: false });
     expect(await readKeyPackage(room, hex(messages.mls_key_package))).toEqual({ ok: false, code: 'group-foreign' });
     expect(await decodeWelcome(room, hex(messages.mls_welcome))).toEqual({ ok: false, code: 'group-foreign' });
-    expect(await decodeSnapshot(room, hex(messages.mls_group_info))).toEqual({ ok: false, code: 'group-foreign' });
+    expect(await decodeGroupInfo(room, hex(messages.mls_group_info))).toEqual({ ok: false, code: 'group-foreign' });
   });
 
   test('refuse a message with one byte more or less', async () => {

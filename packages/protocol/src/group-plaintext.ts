@@ -4,11 +4,26 @@
 import { ByteReader, ByteWriter, isZero } from './bytes.ts';
 import { accept, refuse } from './errors.ts';
 import type { ContentCode, Decoded } from './errors.ts';
-import { SNAPSHOT_BYTES_MAX, MEMBER_ID_BYTES, NAME_BYTES_MAX, SIGNATURE_BYTES } from './limits.ts';
+import {
+  GROUP_INFO_BYTES_MAX,
+  SNAPSHOT_BYTES_MAX,
+  MEMBER_ID_BYTES,
+  NAME_BYTES_MAX,
+  SIGNATURE_BYTES,
+} from './limits.ts';
 import { encodeAccess, encodeSignedOrder, ORDER_BYTES_MAX, readAccess, readSignedOrder } from './order.ts';
 import type { SignedAccess, SignedOrder } from './order.ts';
 
-const KINDS = { dummy: 0, message: 2, piece: 3, leave: 4, order: 5, knock: 6, welcome: 7 } as const;
+const KINDS = {
+  dummy: 0,
+  message: 2,
+  piece: 3,
+  leave: 4,
+  order: 5,
+  knock: 6,
+  welcome: 7,
+  'group-info': 8,
+} as const;
 /** kind 1 + length 2. */
 const MESSAGE_HEADER_BYTES = 3;
 /** kind 1 + index 2 + count 2 + length 2. */
@@ -22,6 +37,10 @@ const PROOF_BYTES: number = MEMBER_ID_BYTES + SIGNATURE_BYTES;
 /** No commit within its limit has more pieces in the smallest frames that carry any. */
 const PIECE_COUNT_MAX = 64;
 const PROOFS_MAX = 64;
+/** The two lengths of a join snapshot: of the GroupInfo 2, of the tree 4. */
+const GROUP_FIELD_BYTES = 6;
+/** The count of leave proofs 1, and whether there is an access order 1. */
+const POLICY_BYTES = 2;
 
 /** A member's notice that it leaves: another member may remove it only if it holds this notice. */
 export interface LeaveProof {
@@ -29,10 +48,13 @@ export interface LeaveProof {
   readonly signature: Uint8Array;
 }
 
-/** `piece`: of a commit. `welcome`: of the Welcome for a joiner that has knocked. */
+/**
+ * `piece`: of a commit. `group-info`: of the epoch that the commit begins. `welcome`: of the Welcome
+ * for a joiner that has knocked.
+ */
 export type GroupPlaintext =
   | { readonly kind: 'dummy' }
-  | { readonly kind: 'message'; readonly bytes: Uint8Array }
+  | { readonly kind: 'message' | 'group-info'; readonly bytes: Uint8Array }
   | ({ readonly kind: 'piece' | 'welcome' } & Piece)
   | ({ readonly kind: 'leave' } & LeaveProof)
   | { readonly kind: 'order'; readonly order: SignedOrder }
@@ -67,6 +89,7 @@ export function encodeGroupPlaintext(plaintext: GroupPlaintext, plaintextBytes: 
     case 'dummy':
       return writer.bytes;
     case 'message':
+    case 'group-info':
       return writer.u16(plaintext.bytes.length).put(plaintext.bytes).bytes;
     case 'piece':
     case 'welcome':
@@ -110,6 +133,10 @@ export function decodeGroupPlaintext(bytes: Uint8Array): Decoded<GroupPlaintext,
     }
     case KINDS.knock:
       return readKnock(reader);
+    case KINDS['group-info']: {
+      const info = takeCounted(reader, GROUP_INFO_BYTES_MAX);
+      return info.ok ? accept({ kind: 'group-info', bytes: info.value }) : info;
+    }
     default:
       return refuse('content-kind');
   }
@@ -132,9 +159,9 @@ function readKnock(reader: ByteReader): Decoded<GroupPlaintext, ContentCode> {
 }
 
 /** A length, so many bytes, and zeros. */
-function takeCounted(reader: ByteReader): Decoded<Uint8Array, ContentCode> {
+function takeCounted(reader: ByteReader, most: number = reader.remaining): Decoded<Uint8Array, ContentCode> {
   const length = reader.u16();
-  if (length === 0 || length > reader.remaining) return refuse('content-length');
+  if (length === 0 || length > Math.min(most, reader.remaining)) return refuse('content-length');
   const bytes = reader.take(length);
   return isZero(reader.rest()) ? accept(bytes) : refuse('content-padding');
 }
@@ -144,7 +171,9 @@ function takeCounted(reader: ByteReader): Decoded<Uint8Array, ContentCode> {
  * the access mode.
  */
 export interface SnapshotPlaintext {
-  readonly group: Uint8Array;
+  /** The GroupInfo of the epoch, without a tree. */
+  readonly groupInfo: Uint8Array;
+  readonly tree: Uint8Array;
   readonly proofs: readonly LeaveProof[];
   /**
    * The access order that holds; undefined in a room that was never ordered anything: it is open.
@@ -157,25 +186,37 @@ export interface SnapshotPlaintext {
  * its length tells little about the number of members.
  */
 export function encodeSnapshotPlaintext(
-  { group, proofs, access }: SnapshotPlaintext,
+  { groupInfo, tree, proofs, access }: SnapshotPlaintext,
   overhead: number,
   leastBytes = 0,
 ): Uint8Array {
   const order = access === undefined ? new Uint8Array(0) : encodeAccess(access);
-  const needed = 4 + group.length + 1 + proofs.length * PROOF_BYTES + 1 + order.length + overhead;
+  const needed =
+    GROUP_FIELD_BYTES +
+    groupInfo.length +
+    tree.length +
+    POLICY_BYTES +
+    proofs.length * PROOF_BYTES +
+    order.length +
+    overhead;
   const length = 2 ** Math.ceil(Math.log2(Math.max(needed, leastBytes)));
   if (length > SNAPSHOT_BYTES_MAX) throw new RangeError('a snapshot above the limit');
-  const writer = new ByteWriter(length - overhead).u32(group.length).put(group).u8(proofs.length);
+  const writer = new ByteWriter(length - overhead).u16(groupInfo.length).put(groupInfo).u32(tree.length).put(tree);
+  writer.u8(proofs.length);
   for (const proof of proofs) writer.put(proof.memberId).put(proof.signature);
   return writer.u8(access === undefined ? 0 : 1).put(order).bytes;
 }
 
 export function decodeSnapshotPlaintext(bytes: Uint8Array): Decoded<SnapshotPlaintext, ContentCode> {
-  if (bytes.length < 6) return refuse('content-length');
+  if (bytes.length < GROUP_FIELD_BYTES + POLICY_BYTES) return refuse('content-length');
   const reader = new ByteReader(bytes);
-  const length = reader.u32();
-  if (length === 0 || length + 2 > reader.remaining) return refuse('content-length');
-  const group = reader.take(length);
+  const infoBytes = reader.u16();
+  const isInfo = infoBytes > 0 && infoBytes <= GROUP_INFO_BYTES_MAX;
+  if (!isInfo || infoBytes + 4 + POLICY_BYTES > reader.remaining) return refuse('content-length');
+  const groupInfo = reader.take(infoBytes);
+  const treeBytes = reader.u32();
+  if (treeBytes === 0 || treeBytes + POLICY_BYTES > reader.remaining) return refuse('content-length');
+  const tree = reader.take(treeBytes);
   const count = reader.u8();
   if (count > PROOFS_MAX || count * PROOF_BYTES + 1 > reader.remaining) return refuse('content-length');
   const proofs = Array.from({ length: count }, () => ({
@@ -184,7 +225,7 @@ export function decodeSnapshotPlaintext(bytes: Uint8Array): Decoded<SnapshotPlai
   }));
   const access = readSnapshotAccess(reader);
   if (!access.ok) return access;
-  return isZero(reader.rest()) ? accept({ group, proofs, access: access.value }) : refuse('content-padding');
+  return isZero(reader.rest()) ? accept({ groupInfo, tree, proofs, access: access.value }) : refuse('content-padding');
 }
 
 function readSnapshotAccess(reader: ByteReader): Decoded<SignedAccess | undefined, ContentCode> {

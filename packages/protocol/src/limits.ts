@@ -52,6 +52,8 @@ export const MOVE_BYTES: number = ONION_KEY_BYTES + ROOM_SECRET_BYTES + SIGNATUR
 
 /** A room's opaque snapshot (group state sealed by its members). PROTOCOL.md §6.3. */
 export const SNAPSHOT_BYTES_MAX = 524_288;
+/** A GroupInfo without a tree. PROTOCOL.md §5.8. */
+export const GROUP_INFO_BYTES_MAX = 2_048;
 /** The bodies of the COMMITTED frames of one commit, together. PROTOCOL.md §6.3. */
 export const COMMIT_BYTES_MAX = 65_536;
 /** commit number 8 + index 2 + count 2: the beginning of a COMMITTED body. PROTOCOL.md §4.7. */

@@ -168,7 +168,7 @@ const decoders: readonly FuzzCase[] = [
   ),
   [
     'decodeSnapshotPlaintext',
-    encodeSnapshotPlaintext({ group: content, proofs: [leave], access: order }, 40),
+    encodeSnapshotPlaintext({ groupInfo: content, tree: content, proofs: [leave], access: order }, 40),
     decodeSnapshotPlaintext,
   ],
   ...texts,

@@ -6,11 +6,18 @@ import {
   decodeSnapshotPlaintext,
   encodeGroupPlaintext,
   encodeSnapshotPlaintext,
+  GROUP_INFO_BYTES_MAX,
 } from '../src/index.ts';
 import type { GroupPlaintext, LeaveProof, SignedAccess, SignedOrder } from '../src/index.ts';
 
 const ROOM_BYTES = 968;
 const SEAL_OVERHEAD_BYTES = 40;
+
+function changed(bytes: Uint8Array, at: number, value: number): Uint8Array {
+  const copy = bytes.slice();
+  copy[at] = value;
+  return copy;
+}
 
 const bytesOf = (length: number): fc.Arbitrary<Uint8Array> => fc.uint8Array({ minLength: length, maxLength: length });
 const proof: fc.Arbitrary<LeaveProof> = fc.record({ memberId: bytesOf(16), signature: bytesOf(64) });
@@ -80,12 +87,6 @@ describe('the plaintext of an envelope under group keys', () => {
     { kind: 'knock', name: Uint8Array.of(65), keyPackage: Uint8Array.of(7) },
     ROOM_BYTES,
   );
-  const changed = (bytes: Uint8Array, at: number, value: number): Uint8Array => {
-    const copy = bytes.slice();
-    copy[at] = value;
-    return copy;
-  };
-
   test.each([
     ['the kind of a frame without group keys', changed(message, 0, 1), 'content-kind'],
     ['an unknown kind', changed(message, 0, 9), 'content-kind'],
@@ -119,35 +120,43 @@ describe('a snapshot', () => {
   test('decodes to the same snapshot after encoding, and is a power of two long once sealed', () => {
     fc.assert(
       fc.property(
+        fc.uint8Array({ minLength: 1, maxLength: GROUP_INFO_BYTES_MAX }),
         fc.uint8Array({ minLength: 1, maxLength: 5_000 }),
         fc.array(proof, { maxLength: 5 }),
         fc.option(signedAccess, { nil: undefined }),
-        (group, proofs, access) => {
-          const encoded = encodeSnapshotPlaintext({ group, proofs, access }, SEAL_OVERHEAD_BYTES);
+        (groupInfo, tree, proofs, access) => {
+          const encoded = encodeSnapshotPlaintext({ groupInfo, tree, proofs, access }, SEAL_OVERHEAD_BYTES);
           expect(Math.log2(encoded.length + SEAL_OVERHEAD_BYTES) % 1).toBe(0);
-          expect(decodeSnapshotPlaintext(encoded)).toEqual({ ok: true, value: { group, proofs, access } });
+          expect(decodeSnapshotPlaintext(encoded)).toEqual({ ok: true, value: { groupInfo, tree, proofs, access } });
         },
       ),
     );
   });
 
   const snapshot = encodeSnapshotPlaintext(
-    { group: Uint8Array.of(1, 2, 3), proofs: [], access: undefined },
+    { groupInfo: Uint8Array.of(9), tree: Uint8Array.of(1, 2, 3), proofs: [], access: undefined },
     SEAL_OVERHEAD_BYTES,
   );
 
+  // Encoded by hand: the encoder would write it.
+  const longInfo = Uint8Array.from([8, 1, ...new Uint8Array(GROUP_INFO_BYTES_MAX + 1), 0, 0, 0, 1, 0, 0, 0, 0]);
+
   test.each([
     ['nothing', new Uint8Array(0)],
-    ['no group', new Uint8Array(24)],
-    ['a group longer than the snapshot', Uint8Array.from([0xff, 0xff, 0xff, 0xff, ...snapshot.subarray(4)])],
-    ['more proofs than fit', Uint8Array.from([...snapshot.subarray(0, 7), 1, ...snapshot.subarray(8)])],
+    ['no GroupInfo', new Uint8Array(24)],
+    ['a GroupInfo longer than the snapshot', changed(snapshot, 1, 24)],
+    ['a GroupInfo above its limit', longInfo],
+    ['no tree', Uint8Array.from([0, 1, 9, ...new Uint8Array(21)])],
+    ['a tree longer than the snapshot', changed(snapshot, 3, 0xff)],
+    ['more proofs than fit', changed(snapshot, 10, 1)],
   ])('is refused with %s', (_what, bytes) => {
     expect(decodeSnapshotPlaintext(bytes)).toEqual({ ok: false, code: 'content-length' });
   });
 
   const ordered = encodeSnapshotPlaintext(
     {
-      group: Uint8Array.of(1, 2, 3),
+      groupInfo: Uint8Array.of(9),
+      tree: Uint8Array.of(1, 2, 3),
       proofs: [],
       access: { type: 'access', number: 1, mode: 'open', signature: new Uint8Array(64) },
     },
@@ -157,11 +166,11 @@ describe('a snapshot', () => {
     Uint8Array.from(ordered, (byte, index) => (index === at ? value : byte));
 
   test.each([
-    ['an order that is neither present nor absent', spoil(8, 2), 'content-kind'],
-    ['an access order of an unknown mode', spoil(17, 3), 'content-kind'],
-    ['an order number above 2^53-1', spoil(10, 0x20), 'content-number'],
-    ['an order that is cut off', ordered.subarray(0, 40), 'content-length'],
-    ['bytes after its order', spoil(82, 1), 'content-padding'],
+    ['an order that is neither present nor absent', spoil(11, 2), 'content-kind'],
+    ['an access order of an unknown mode', spoil(20, 3), 'content-kind'],
+    ['an order number above 2^53-1', spoil(13, 0x20), 'content-number'],
+    ['an order that is cut off', ordered.subarray(0, 43), 'content-length'],
+    ['bytes after its order', spoil(85, 1), 'content-padding'],
   ])('is refused with its code: %s', (_what, bytes, code) => {
     expect(decodeSnapshotPlaintext(bytes)).toEqual({ ok: false, code });
   });

@@ -7,11 +7,14 @@ import {
   decodeFrame,
   decodeGroupPlaintext,
   decodeInvite,
+  decodeSnapshotPlaintext,
   encodeCommittedBody,
   encodeContent,
   encodeFrame,
   encodeGroupPlaintext,
   encodeInvite,
+  encodeSnapshotPlaintext,
+  ENVELOPE_OVERHEAD_BYTES,
   FRAME_CODES,
   fromHex,
   toHex,
@@ -141,6 +144,24 @@ describe('vectors/group-plaintext.json', () => {
       if (decoded.value.kind !== 'dummy') {
         expect(toHex(encodeGroupPlaintext(decoded.value, bytes.length))).toBe(toHex(bytes));
       }
+    },
+  );
+});
+
+describe('vectors/join-snapshot.json', () => {
+  test.each(casesOf('join-snapshot') as readonly PlaintextCase[])(
+    'matches our snapshot codec: $name',
+    ({ plaintext, ...one }) => {
+      const bytes = filled(plaintext);
+      const decoded = decodeSnapshotPlaintext(bytes);
+      if (one.expect === undefined || !decoded.ok) {
+        expect(decoded).toEqual({ ok: false, code: one.expectError });
+        return;
+      }
+      const { proofs, access, ...rest } = decoded.value;
+      const shown = { ...readable(rest), proofs: proofs.map(readable), access: access ? readable(access) : null };
+      expect(shown).toEqual(one.expect);
+      expect(toHex(encodeSnapshotPlaintext(decoded.value, ENVELOPE_OVERHEAD_BYTES, bytes.length))).toBe(toHex(bytes));
     },
   );
 });

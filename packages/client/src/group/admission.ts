@@ -1,7 +1,7 @@
 // Keeps the joiners that have knocked, with their key packages, and this member's own knock with
 // the welcomes for it. PROTOCOL.md §5.9.
 
-import type { Group, GroupCode, GroupMember, KeyPackageOffer } from '@sotto/crypto/mls';
+import type { Group, GroupCode, GroupMember, GroupSnapshot, KeyPackageOffer } from '@sotto/crypto/mls';
 import { equalBytes, refuse } from '@sotto/protocol';
 import type { Decoded, Piece } from '@sotto/protocol';
 import { collectPiece } from './commit-bundle.ts';
@@ -64,7 +64,7 @@ export class Admission {
   }
 
   /** Tries the welcomes with a snapshot. A refusal leaves everything as it was. */
-  async joinByWelcome(snapshot: Uint8Array): Promise<Decoded<Group, GroupCode>> {
+  async joinByWelcome(snapshot: GroupSnapshot): Promise<Decoded<Group, GroupCode>> {
     for (const welcome of this.#welcomes) {
       const entered = await this.#offer?.joinByWelcome({ welcome, snapshot });
       if (entered?.ok !== true) continue;

@@ -2,7 +2,7 @@
 // PROTOCOL.md §5.8, §5.9.
 
 import { proveLeave } from '@sotto/crypto/mls';
-import type { Group, GroupCode, GroupMember, PendingCommit } from '@sotto/crypto/mls';
+import type { Group, GroupCode, GroupMember, GroupSnapshot, PendingCommit } from '@sotto/crypto/mls';
 import { accept, coverMembersMax, equalBytes, isStealth, refuse, UPLOAD_ID_BYTES } from '@sotto/protocol';
 import type {
   Decoded,
@@ -14,6 +14,7 @@ import type {
 } from '@sotto/protocol';
 import { EMPTY_BUNDLE } from './commit-bundle.ts';
 import { COMMIT_FRAME_SIZE, DUMMY } from './envelopes.ts';
+import type { CommitParts } from './envelopes.ts';
 import type { GroupState } from './state.ts';
 import { accessAfter, leaveOf } from './commit-policy.ts';
 import type { Authorizations } from './commit-policy.ts';
@@ -37,20 +38,20 @@ export class CommitBuilder {
     if (access !== undefined && !ledger.isOrder(access)) throw new Error('a room founded under an invalid order');
     const group = await engine.createGroup(identity);
     const proofs = [proveLeave(identity, keys.roomId)];
-    const snapshot = envelopes.sealSnapshot({ group: await group.exportSnapshot(), proofs, access });
+    const snapshot = envelopes.sealSnapshot({ ...(await group.exportSnapshot()), proofs, access });
     group.destroy();
     return this.#makeUpload(envelopes.sealFrames([DUMMY], keys.joinKey), snapshot);
   }
 
   /** `resync`: as the same member, if its leaf is still in the group. */
-  async join({ group, proofs, access }: SnapshotPlaintext, resync: boolean): Made {
+  async join({ groupInfo, tree, proofs, access }: SnapshotPlaintext, resync: boolean): Made {
     const snapshot = { proofs, access };
     const evidence = this.#state.ledger.evidenceOfSnapshot(snapshot);
-    const joined = await this.#state.validatingWith(evidence, () => this.#joinFrom(group, resync));
+    const joined = await this.#state.validatingWith(evidence, () => this.#joinFrom({ groupInfo, tree }, resync));
     if (!joined.ok) return joined;
     return this.#isFullFor(joined.value, proofs)
       ? refuse('group-full')
-      : this.#seal({ pending: joined.value, sealedBy: 'joiner', snapshot }, EMPTY_BUNDLE, snapshot);
+      : this.#seal({ pending: joined.value, snapshot }, EMPTY_BUNDLE, snapshot);
   }
 
   /**
@@ -62,7 +63,7 @@ export class CommitBuilder {
     return kind === 'join' && staying.length >= coverMembersMax(this.#state.cover);
   }
 
-  async #joinFrom(snapshot: Uint8Array, resync: boolean): Promise<Decoded<PendingCommit, GroupCode>> {
+  async #joinFrom(snapshot: GroupSnapshot, resync: boolean): Promise<Decoded<PendingCommit, GroupCode>> {
     const { engine, identity } = this.#state;
     const joined = resync ? await engine.resync(snapshot, identity) : undefined;
     // It was removed meanwhile: then it joins like any joiner.
@@ -129,34 +130,35 @@ export class CommitBuilder {
     const carried = this.#withAnnouncedOrder(authorizations, pending.value);
     const { access, proofs } = ledger.policy;
     const after = { access: accessAfter(access, carried), proofs };
-    return this.#seal({ pending: pending.value, sealedBy: 'member', snapshot: undefined }, carried, after);
+    return this.#seal({ pending: pending.value, snapshot: undefined }, carried, after);
   }
 
   /**
    * Adds the announced access order. In stealth the next commit carries it if it would make this
    * upload longer.
    */
-  #withAnnouncedOrder(authorizations: Authorizations, { welcome, commit }: PendingCommit): Authorizations {
+  #withAnnouncedOrder(authorizations: Authorizations, pending: PendingCommit): Authorizations {
+    const parts = partsOf(pending);
     const { ledger, envelopes, cover } = this.#state;
     if (ledger.announcedOrder === undefined) return authorizations;
     const carried = { ...authorizations, orders: [...authorizations.orders, ledger.announcedOrder] };
-    const most = isStealth(cover) ? envelopes.commitFrames({ ...authorizations, welcome, commit }) : COMMIT_FRAMES_MAX;
-    return envelopes.commitFrames({ ...carried, welcome, commit }) > most ? authorizations : carried;
+    const most = isStealth(cover) ? envelopes.commitFrames({ ...authorizations, ...parts }) : COMMIT_FRAMES_MAX;
+    return envelopes.commitFrames({ ...carried, ...parts }) > most ? authorizations : carried;
   }
 
   /** `after`: the policy of the epoch that the commit begins, for later joiners. */
   #seal(commit: OwnCommit, authorizations: Authorizations, after: PolicyState): Decoded<Upload, 'group-bytes-size'> {
     const { envelopes, own, keys } = this.#state;
-    const { pending, sealedBy } = commit;
-    const key = sealedBy === 'joiner' ? keys.joinKey : this.#epochKey();
-    const bodies = envelopes.sealCommit({ ...authorizations, welcome: pending.welcome, commit: pending.commit }, key);
+    const { pending, snapshot: joinedFrom } = commit;
+    const dummyKey = joinedFrom === undefined ? this.#epochKey() : keys.joinKey;
+    const bodies = envelopes.sealCommit({ ...authorizations, ...partsOf(pending) }, dummyKey);
     if (bodies === undefined) {
       pending.clear();
       return refuse('group-bytes-size');
     }
     // A removed member needs no proof any more.
     const proofs = after.proofs.filter((proof) => !includes(pending.facts.removed, proof));
-    const snapshot = envelopes.sealSnapshot({ group: pending.snapshot, proofs, access: after.access });
+    const snapshot = envelopes.sealSnapshot({ ...pending.snapshot, proofs, access: after.access });
     own.propose(commit);
     return accept(this.#makeUpload(bodies, snapshot));
   }
@@ -164,8 +166,8 @@ export class CommitBuilder {
   /** Replaces the snapshot and begins no epoch. */
   async #makeQuietUpload(frame: GroupPlaintext, proofs: readonly LeaveProof[]): Promise<Upload> {
     const { envelopes, ledger } = this.#state;
-    const group = await this.#state.inside().exportSnapshot();
-    const snapshot = envelopes.sealSnapshot({ group, proofs, access: ledger.policy.access });
+    const exported = await this.#state.inside().exportSnapshot();
+    const snapshot = envelopes.sealSnapshot({ ...exported, proofs, access: ledger.policy.access });
     return this.#makeUpload(envelopes.sealUpload([frame], this.#epochKey()), snapshot);
   }
 
@@ -178,6 +180,11 @@ export class CommitBuilder {
     if (key === undefined) throw new Error('not in the group');
     return key;
   }
+}
+
+/** What a commit brings into its upload besides authorizations. */
+function partsOf({ welcome, commit, snapshot }: PendingCommit): Omit<CommitParts, keyof Authorizations> {
+  return { welcome, commit, groupInfo: snapshot.groupInfo };
 }
 
 function includes(members: readonly GroupMember[], { memberId }: Pick<GroupMember, 'memberId'>): boolean {

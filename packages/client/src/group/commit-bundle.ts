@@ -25,17 +25,28 @@ export function collectPiece(
 }
 
 export interface CommitBundle extends Authorizations {
+  /** The GroupInfos of the bundle. A commit needs exactly one; of more two are kept. */
+  readonly groupInfos: readonly Uint8Array[];
   readonly pieces: Pieces;
 }
 
 /**
  * A frame that is no part of a commit ends the bundle. So does a dummy, which begins every upload.
  */
-export const EMPTY_BUNDLE: CommitBundle = { leaves: [], orders: [], pieces: [] };
+export const EMPTY_BUNDLE: CommitBundle = { leaves: [], orders: [], groupInfos: [], pieces: [] };
 
-/** Authorizations come before the pieces. Behind them, they belong to another commit. */
-export function beforePieces(bundle: CommitBundle): CommitBundle {
-  return bundle.pieces.length === 0 ? bundle : EMPTY_BUNDLE;
+/**
+ * Authorizations come before the GroupInfo, and that before the pieces. Behind them, they belong to
+ * another commit.
+ */
+export function beforeGroupInfo(bundle: CommitBundle): CommitBundle {
+  return bundle.groupInfos.length === 0 && bundle.pieces.length === 0 ? bundle : EMPTY_BUNDLE;
+}
+
+export function addGroupInfo(bundle: CommitBundle, groupInfo: Uint8Array): CommitBundle {
+  const begun = bundle.pieces.length === 0 ? bundle : EMPTY_BUNDLE;
+  const groupInfos = [...begun.groupInfos, groupInfo.slice()];
+  return groupInfos.length > 2 ? begun : { ...begun, groupInfos };
 }
 
 export function addLeave(bundle: CommitBundle, proof: LeaveProof): CommitBundle {

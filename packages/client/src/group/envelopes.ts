@@ -1,5 +1,5 @@
-// Seals and opens the group's frames and snapshots in envelopes: under the epoch's key for members,
-// under the join key for joiners. PROTOCOL.md §5.8.
+// Seals and opens the group's frames and snapshots in envelopes: messages under the epoch's key,
+// commits under the join key. PROTOCOL.md §5.8.
 
 import { openEnvelope, plaintextBytes, sealEnvelope } from '@sotto/crypto';
 import type { RandomSource, Secret } from '@sotto/crypto';
@@ -55,11 +55,12 @@ type Sealer = Exclude<SealedBy, 'nobody'>;
 const SEALERS: Readonly<Record<GroupPlaintext['kind'], readonly Sealer[]>> = {
   dummy: ['member', 'joiner'],
   message: ['member'],
-  piece: ['member', 'joiner'],
-  leave: ['member'],
-  order: ['member'],
+  piece: ['joiner'],
+  leave: ['joiner'],
+  order: ['joiner'],
   knock: ['joiner'],
   welcome: ['joiner'],
+  'group-info': ['joiner'],
 };
 
 /** The least sizes in this room, so that lengths reveal less about its members and contents. */
@@ -85,6 +86,8 @@ export interface CommitParts {
   readonly leaves: readonly LeaveProof[];
   readonly orders: readonly SignedOrder[];
   readonly welcome: Uint8Array | undefined;
+  /** Of the epoch that the commit begins. */
+  readonly groupInfo: Uint8Array;
   readonly commit: Uint8Array;
 }
 
@@ -127,20 +130,22 @@ export class GroupEnvelopes {
   }
 
   /**
-   * Seals the frames of a commit: dummies, authorizations, the welcome, the commit. Their number is
+   * Seals the frames of a commit: dummies, authorizations, the welcome, the GroupInfo, the commit. Their number is
    * a power of two, so that it reveals little. The first is a dummy, which ends any bundle before
    * it.
+   *
+   * @param dummyKey the epoch's key, by which members know an upload of theirs; or the join key.
    * @returns undefined if a commit may not carry so much
    */
-  sealCommit(parts: CommitParts, key: Secret): readonly Uint8Array[] | undefined {
+  sealCommit(parts: CommitParts, dummyKey: Secret): readonly Uint8Array[] | undefined {
     const frames = framesOf(parts);
-    return 1 + frames.length > COMMIT_FRAMES_MAX ? undefined : this.sealUpload(frames, key);
+    return 1 + frames.length > COMMIT_FRAMES_MAX ? undefined : this.sealUpload(frames, dummyKey);
   }
 
   /** Frames of an upload with dummies in front of them: one at least, and a power of two in all. */
-  sealUpload(frames: readonly GroupPlaintext[], key: Secret): readonly Uint8Array[] {
+  sealUpload(frames: readonly GroupPlaintext[], dummyKey: Secret): readonly Uint8Array[] {
     const dummies = Array.from({ length: this.#uploadFrames(frames) - frames.length }, () => DUMMY);
-    return this.sealFrames([...dummies, ...frames], key);
+    return this.sealFrames([...dummies, ...frames], dummyKey);
   }
 
   /** The frames of a commit's upload; more than COMMIT_FRAMES_MAX if no upload holds them. */
@@ -152,11 +157,11 @@ export class GroupEnvelopes {
     return Math.max(2 ** Math.ceil(Math.log2(1 + frames.length)), this.#least.commitFrames);
   }
 
-  /** Seals frames of an upload, all of one size. A welcome is always under the join key. */
-  sealFrames(frames: readonly GroupPlaintext[], key: Secret): readonly Uint8Array[] {
+  /** Seals frames of an upload, all of one size. All but dummies are under the join key. */
+  sealFrames(frames: readonly GroupPlaintext[], dummyKey: Secret): readonly Uint8Array[] {
     return frames.map((frame) => {
       const plaintext = encodeGroupPlaintext(frame, COMMIT_PLAINTEXT_BYTES);
-      return sealEnvelope(frame.kind === 'welcome' ? this.#keys.joinKey : key, plaintext, this.#random);
+      return sealEnvelope(frame.kind === 'dummy' ? dummyKey : this.#keys.joinKey, plaintext, this.#random);
     });
   }
 
@@ -177,20 +182,22 @@ export class GroupEnvelopes {
 }
 
 /** Copies of what outlives the joining: views would keep the whole snapshot alive. */
-function keepable({ group, proofs, access }: SnapshotPlaintext): SnapshotPlaintext {
+function keepable({ groupInfo, tree, proofs, access }: SnapshotPlaintext): SnapshotPlaintext {
   return {
-    group,
+    groupInfo,
+    tree,
     proofs: proofs.map(({ memberId, signature }) => ({ memberId: memberId.slice(), signature: signature.slice() })),
     access: access && { ...access, signature: access.signature.slice() },
   };
 }
 
 /** The frames of a commit in their order in the log. */
-function framesOf({ leaves, orders, welcome, commit }: CommitParts): GroupPlaintext[] {
+function framesOf({ leaves, orders, welcome, groupInfo, commit }: CommitParts): GroupPlaintext[] {
   return [
     ...leaves.map((proof) => ({ kind: 'leave' as const, ...proof })),
     ...orders.map((order) => ({ kind: 'order' as const, order })),
     ...cut(welcome ?? new Uint8Array(0)).map((piece) => ({ kind: 'welcome' as const, ...piece })),
+    { kind: 'group-info', bytes: groupInfo },
     ...cut(commit).map((piece) => ({ kind: 'piece' as const, ...piece })),
   ];
 }

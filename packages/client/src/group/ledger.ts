@@ -2,10 +2,10 @@
 // the roll call, and the commit bundle. PROTOCOL.md §5.9.
 
 import { verifyLeave, verifyOrder } from '@sotto/crypto/mls';
-import type { GroupCode, GroupMember } from '@sotto/crypto/mls';
+import type { CommitAndInfo, GroupCode, GroupMember } from '@sotto/crypto/mls';
 import { equalBytes } from '@sotto/protocol';
 import type { LeaveProof, Piece, SignedAccess, SignedOrder } from '@sotto/protocol';
-import { addLeave, addOrder, addPiece, beforePieces, EMPTY_BUNDLE } from './commit-bundle.ts';
+import { addGroupInfo, addLeave, addOrder, addPiece, beforeGroupInfo, EMPTY_BUNDLE } from './commit-bundle.ts';
 import type { CommitBundle } from './commit-bundle.ts';
 import { leaveOf, modeOf } from './commit-policy.ts';
 import type { Evidence, Authorizations } from './commit-policy.ts';
@@ -19,6 +19,11 @@ export interface PolicyState {
   readonly access: SignedAccess | undefined;
   /** Leave proofs of members that are still in the group. */
   readonly proofs: readonly LeaveProof[];
+}
+
+/** A commit whose last piece has come. */
+export interface WholeCommit extends CommitAndInfo {
+  readonly evidence: Evidence;
 }
 
 const NO_POLICY: PolicyState = { access: undefined, proofs: [] };
@@ -93,7 +98,7 @@ export class LogLedger {
   }
 
   processLeave(proof: LeaveProof, roster: readonly GroupMember[]): 'noted' | GroupCode {
-    this.#bundle = beforePieces(this.#bundle);
+    this.#bundle = beforeGroupInfo(this.#bundle);
     if (!this.noteLeave(proof, roster)) return 'member-unknown';
     this.#bundle = addLeave(this.#bundle, proof);
     return 'noted';
@@ -113,7 +118,7 @@ export class LogLedger {
   }
 
   processOrder(order: SignedOrder): 'noted' | GroupCode {
-    this.#bundle = beforePieces(this.#bundle);
+    this.#bundle = beforeGroupInfo(this.#bundle);
     const code = this.refuseOrder(order);
     if (code !== undefined) return code;
     this.#bundle = addOrder(this.#bundle, order);
@@ -122,14 +127,21 @@ export class LogLedger {
 
   /** A piece of a welcome has its place in the bundle, and means nothing to members. */
   skipWelcome(): void {
-    this.#bundle = beforePieces(this.#bundle);
+    this.#bundle = beforeGroupInfo(this.#bundle);
   }
 
-  /** @returns the commit if it is whole, and its evidence; it ends the bundle */
-  collectPiece(piece: Piece): { readonly commit: Uint8Array; readonly evidence: Evidence } | undefined {
+  processGroupInfo(groupInfo: Uint8Array): void {
+    this.#bundle = addGroupInfo(this.#bundle, groupInfo);
+  }
+
+  /** @returns the commit if it is whole, with its GroupInfo and evidence; it ends the bundle */
+  collectPiece(piece: Piece): WholeCommit | undefined {
     const { bundle, commit } = addPiece(this.#bundle, piece);
     this.#bundle = commit === undefined ? bundle : EMPTY_BUNDLE;
-    return commit && { commit, evidence: this.evidence(bundle) };
+    const [groupInfo, second] = bundle.groupInfos;
+    return (
+      commit && { commit, groupInfo: second === undefined ? groupInfo : undefined, evidence: this.evidence(bundle) }
+    );
   }
 
   addOwnMessage(body: Uint8Array, calls: boolean): void {

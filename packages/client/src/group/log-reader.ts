@@ -1,6 +1,6 @@
 // Opens the log's bodies one after another, for a member or for a joiner. PROTOCOL.md §5.8, §5.9.
 
-import type { Group } from '@sotto/crypto/mls';
+import type { Group, PendingCommit } from '@sotto/crypto/mls';
 import { decodeContent, equalBytes } from '@sotto/protocol';
 import type { CommitPlace, GroupPlaintext, Piece } from '@sotto/protocol';
 import { EMPTY_BUNDLE } from './commit-bundle.ts';
@@ -10,7 +10,7 @@ import { describeEpoch } from './opened-entry.ts';
 import type { GroupNothing, GroupOpened } from './opened-entry.ts';
 import type { GroupState } from './state.ts';
 import { accessAfter, validateCommit, modeOf, removalReason } from './commit-policy.ts';
-import type { Evidence } from './commit-policy.ts';
+import type { WholeCommit } from './ledger.ts';
 import type { OwnCommit } from './own-commit.ts';
 import { decodeText } from '../utf8.ts';
 
@@ -18,7 +18,7 @@ import { decodeText } from '../utf8.ts';
  * Kinds that count only in a frame of a commit. Messages and knocks count only in published frames,
  * and dummies in both.
  */
-const COMMIT_KINDS: ReadonlySet<GroupPlaintext['kind']> = new Set(['piece', 'leave', 'order', 'welcome']);
+const COMMIT_KINDS: ReadonlySet<GroupPlaintext['kind']> = new Set(['piece', 'leave', 'order', 'welcome', 'group-info']);
 
 type Knock = Extract<GroupPlaintext, { kind: 'knock' }>;
 
@@ -84,11 +84,16 @@ export class LogReader {
     if (plaintext.kind === 'welcome') {
       return (await this.#admission.onWelcomePiece(plaintext)) ? { kind: 'welcome' } : nothing('piece', sealedBy);
     }
-    if (plaintext.kind !== 'piece' || !own.isPending) return this.#skip('outside', sealedBy);
+    if (!own.isPending) return this.#skip('outside', sealedBy);
+    if (plaintext.kind === 'group-info') {
+      ledger.processGroupInfo(plaintext.bytes);
+      return nothing('piece', sealedBy);
+    }
+    if (plaintext.kind !== 'piece') return this.#skip('outside', sealedBy);
     const bundle = ledger.collectPiece(plaintext);
     if (bundle === undefined || !this.#isLastFrame()) return nothing('piece', sealedBy);
     const commit = own.acknowledge(bundle.commit);
-    return commit === undefined ? nothing('outside', sealedBy) : this.#processOwnCommit(commit, bundle.evidence);
+    return commit === undefined ? nothing('outside', sealedBy) : this.#processOwnCommit(commit, bundle);
   }
 
   async #processInside(group: Group, plaintext: GroupPlaintext, sealedBy: SealedBy): Promise<GroupOpened> {
@@ -108,6 +113,9 @@ export class LogReader {
         return this.#processKnock(group, plaintext);
       case 'welcome':
         ledger.skipWelcome();
+        return nothing('piece', sealedBy);
+      case 'group-info':
+        ledger.processGroupInfo(plaintext.bytes);
         return nothing('piece', sealedBy);
     }
   }
@@ -161,12 +169,12 @@ export class LogReader {
     const bundle = ledger.collectPiece(piece);
     if (bundle === undefined || !this.#isLastFrame()) return nothing('piece', sealedBy);
     const commit = own.acknowledge(bundle.commit);
-    if (commit !== undefined) return this.#processOwnCommit(commit, bundle.evidence);
-    const outcome = await this.#state.validatingWith(bundle.evidence, () => group.processCommit(bundle.commit));
+    if (commit !== undefined) return this.#processOwnCommit(commit, bundle);
+    const outcome = await this.#state.validatingWith(bundle.evidence, () => group.processCommit(bundle));
     if (!outcome.ok) {
       // It was cleared before it was stored, and is in the log all the same.
       const by = outcome.code === 'commit-own' ? 'own' : 'other';
-      return { kind: 'refused', by, code: outcome.code, sealedBy };
+      return { kind: 'refused', by, code: outcome.code };
     }
     // This member's own pending commit is based on an epoch that is over.
     own.clear();
@@ -186,14 +194,19 @@ export class LogReader {
 
   /**
    * Validates the own commit at its place in the log. A member that was silent when it was made may
-   * have been heard since. Then all members refuse it, this one too.
+   * have been heard since, or the GroupInfo is not the one that belongs to it. Then all members
+   * refuse it, this one too.
    */
-  async #processOwnCommit({ pending, snapshot, sealedBy }: OwnCommit, evidence: Evidence): Promise<GroupOpened> {
+  async #processOwnCommit(
+    { pending, snapshot }: OwnCommit,
+    { evidence, groupInfo }: WholeCommit,
+  ): Promise<GroupOpened> {
     const { ledger, self } = this.#state;
-    const answer = snapshot === undefined ? validateCommit(evidence, pending.facts) : 'accept';
+    const allowed = snapshot === undefined ? validateCommit(evidence, pending.facts) : 'accept';
+    const answer = allowed === 'accept' ? compareGroupInfo(pending, groupInfo) : allowed;
     if (answer !== 'accept') {
       pending.clear();
-      return { kind: 'refused', by: 'own', code: answer, sealedBy };
+      return { kind: 'refused', by: 'own', code: answer };
     }
     const authorizations = snapshot === undefined ? evidence.authorizations : EMPTY_BUNDLE;
     const { access, proofs } = ledger.policy;
@@ -207,6 +220,15 @@ export class LogReader {
     this.#admission.onEpoch(group.roster);
     return describeEpoch('own', pending.facts, authorizations, self);
   }
+}
+
+/** Compares bytes: a member signs one GroupInfo of an epoch, and nobody else can sign for it. */
+function compareGroupInfo(
+  { snapshot }: PendingCommit,
+  groupInfo: Uint8Array | undefined,
+): 'accept' | 'group-info-missing' | 'group-info-differs' {
+  if (groupInfo === undefined) return 'group-info-missing';
+  return equalBytes(snapshot.groupInfo, groupInfo) ? 'accept' : 'group-info-differs';
 }
 
 function nothing(code: GroupNothing, sealedBy: SealedBy): GroupOpened {

@@ -128,7 +128,7 @@ export class GroupMembership {
     const snapshot = this.#readSnapshot(sealedSnapshot);
     if (!snapshot.ok) return snapshot;
     if (this.#state.group !== undefined) return refuse('member-duplicate');
-    const entered = await this.#admission.joinByWelcome(snapshot.value.group);
+    const entered = await this.#admission.joinByWelcome(snapshot.value);
     if (!entered.ok) return entered;
     this.clear();
     await this.#state.enter(entered.value, snapshot.value);

@@ -40,12 +40,7 @@ export type GroupOpened =
     }
   | EpochBegun
   /** A commit that all members of this epoch refuse; also an own one. */
-  | {
-      readonly kind: 'refused';
-      readonly by: 'own' | 'other';
-      readonly code: GroupCode;
-      readonly sealedBy: SealedBy;
-    }
+  | { readonly kind: 'refused'; readonly by: 'own' | 'other'; readonly code: GroupCode }
   /** This member is no longer in the group. It may resync. */
   | { readonly kind: 'removed'; readonly reason: RemovalReason }
   /** A joiner asks to be admitted, with a valid key package. */

@@ -7,8 +7,10 @@ import type { PolicyState } from './ledger.ts';
 
 export interface OwnCommit {
   readonly pending: PendingCommit;
-  readonly sealedBy: 'member' | 'joiner';
-  /** The policy of the epoch that a join begins: a joiner has it from the snapshot. */
+  /**
+   * The policy of the epoch that a join begins: a joiner has it from the snapshot. Undefined for a
+   * member's commit.
+   */
   readonly snapshot: PolicyState | undefined;
 }
 

@@ -5,13 +5,14 @@ import { accept, concatBytes, equalBytes, refuse } from '@sotto/protocol';
 import type { Decoded } from '@sotto/protocol';
 import type { GroupInfo, KeyPackage, MLSMessage, PrivateMessage, RatchetTree, Welcome } from 'ts-mls';
 import { decodeMlsMessage, encodeMlsMessage } from 'ts-mls/message.js';
-import { decodeRatchetTree } from 'ts-mls/ratchetTree.js';
+import { decodeRatchetTree, encodeRatchetTree } from 'ts-mls/ratchetTree.js';
 import type { GroupCode } from '../errors.ts';
 import { equalInConstantTime } from './context.ts';
 import type { GroupContext } from './context.ts';
 import {
   GROUP_COMMIT_BYTES_MAX,
-  GROUP_SNAPSHOT_BYTES_MAX,
+  GROUP_INFO_BYTES_MAX,
+  GROUP_TREE_BYTES_MAX,
   GROUP_KEY_PACKAGE_BYTES_MAX,
   GROUP_MESSAGE_BYTES_MAX,
   GROUP_WELCOME_BYTES_MAX,
@@ -56,8 +57,8 @@ async function decodeMessage(bytes: Uint8Array, limit: number): Promise<Decoded<
 }
 
 /**
- * @returns a commit of 65,536 bytes at most: a member's as a private message, a joiner's as a
- * public one. Or `group-bytes-size`, or `group-bytes-malformed`.
+ * @returns the message of a commit, of 65,536 bytes at most. Or `group-bytes-size`, or
+ * `group-bytes-malformed`.
  */
 export async function decodeCommit(bytes: Uint8Array): Promise<Decoded<MLSMessage, GroupCode>> {
   return decodeMessage(bytes, GROUP_COMMIT_BYTES_MAX);
@@ -87,18 +88,34 @@ export async function decodeWelcome(context: GroupContext, bytes: Uint8Array): P
   return welcome.cipherSuite === context.suite.name ? accept(welcome) : refuse('group-foreign');
 }
 
-/** A decoded snapshot. Its tree is not validated yet. */
-export interface Snapshot {
+/** A group as string holders see it, in bytes. Any of them can join the epoch from it. */
+export interface GroupSnapshot {
+  /** A GroupInfo without a tree, as an MLSMessage: up to `GROUP_INFO_BYTES_MAX` bytes. */
+  readonly groupInfo: Uint8Array;
+  /** The ratchet tree (RFC 9420 §12.4.3.3): up to `GROUP_TREE_BYTES_MAX` bytes. */
+  readonly tree: Uint8Array;
+}
+
+/** A decoded GroupInfo. Its signature is not verified yet. */
+export interface OpenedGroupInfo {
   readonly info: GroupInfo;
+  readonly externalPub: Uint8Array;
+}
+
+/** A decoded snapshot. Its tree is not validated yet. */
+export interface Snapshot extends OpenedGroupInfo {
   readonly tree: RatchetTree;
 }
 
 /**
- * @returns a snapshot of this very group, its tree decoded but not validated. It has exactly the
- * extensions `external_pub` and `ratchet_tree` (PROTOCOL.md §5.8).
+ * @returns a GroupInfo of this very group, its signature not verified. It has exactly the extension
+ * `external_pub` (PROTOCOL.md §5.8).
  */
-export async function decodeSnapshot(context: GroupContext, bytes: Uint8Array): Promise<Decoded<Snapshot, GroupCode>> {
-  const message = await decodeMessage(bytes, GROUP_SNAPSHOT_BYTES_MAX);
+export async function decodeGroupInfo(
+  context: GroupContext,
+  bytes: Uint8Array,
+): Promise<Decoded<OpenedGroupInfo, GroupCode>> {
+  const message = await decodeMessage(bytes, GROUP_INFO_BYTES_MAX);
   if (!message.ok) return message;
   if (message.value.wireformat !== 'mls_group_info') return refuse('group-bytes-malformed');
   const info = message.value.groupInfo;
@@ -106,25 +123,41 @@ export async function decodeSnapshot(context: GroupContext, bytes: Uint8Array): 
   if (cipherSuite !== context.suite.name || !equalInConstantTime(groupId, context.keys.groupId)) {
     return refuse('group-foreign');
   }
-  const [externalPub, treeExtension] = info.extensions;
-  if (
-    extensions.length > 0 ||
-    info.extensions.length !== 2 ||
-    externalPub?.extensionType !== 'external_pub' ||
-    treeExtension?.extensionType !== 'ratchet_tree'
-  ) {
-    return refuse('snapshot-invalid');
-  }
-  const data = treeExtension.extensionData;
-  const decoded = await refuseOnError('group-bytes-malformed', () => decodeRatchetTree(data, 0));
-  if (!decoded.ok) return decoded;
-  const [tree, length] = decoded.value ?? [undefined, 0];
-  return tree === undefined || length !== data.length ? refuse('group-bytes-malformed') : accept({ info, tree });
+  const [externalPub] = info.extensions;
+  return extensions.length > 0 || info.extensions.length !== 1 || externalPub?.extensionType !== 'external_pub'
+    ? refuse('group-info-form')
+    : accept({ info, externalPub: externalPub.extensionData });
 }
 
-/** @returns the snapshot as an MLSMessage (RFC 9420 §12.4.3). */
-export function encodeSnapshot(info: GroupInfo): Uint8Array {
+/** @returns a ratchet tree, not validated. Or `group-bytes-size`, or `group-bytes-malformed`. */
+export async function decodeTree(bytes: Uint8Array): Promise<Decoded<RatchetTree, GroupCode>> {
+  if (bytes.length === 0 || bytes.length > GROUP_TREE_BYTES_MAX) return refuse('group-bytes-size');
+  // The decoder returns views. It gets a copy, so that the caller may overwrite its buffer.
+  const decoded = await refuseOnError('group-bytes-malformed', () => decodeRatchetTree(Uint8Array.from(bytes), 0));
+  if (!decoded.ok) return decoded;
+  const [tree, length] = decoded.value ?? [undefined, 0];
+  return tree === undefined || length !== bytes.length ? refuse('group-bytes-malformed') : accept(tree);
+}
+
+/** @returns a snapshot of this very group, its tree decoded but not validated. */
+export async function decodeSnapshot(
+  context: GroupContext,
+  { groupInfo, tree }: GroupSnapshot,
+): Promise<Decoded<Snapshot, GroupCode>> {
+  const info = await decodeGroupInfo(context, groupInfo);
+  if (!info.ok) return info;
+  const nodes = await decodeTree(tree);
+  return nodes.ok ? accept({ ...info.value, tree: nodes.value }) : nodes;
+}
+
+/** @returns the GroupInfo as an MLSMessage (RFC 9420 §12.4.3). */
+export function encodeGroupInfo(info: GroupInfo): Uint8Array {
   return encodeMlsMessage({ version: 'mls10', wireformat: 'mls_group_info', groupInfo: info });
+}
+
+/** @returns the tree as RFC 9420 §12.4.3.3 writes it. */
+export function encodeTree(tree: RatchetTree): Uint8Array {
+  return encodeRatchetTree(tree);
 }
 
 /**

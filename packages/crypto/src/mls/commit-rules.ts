@@ -3,11 +3,22 @@
 
 import { accept, refuse } from '@sotto/protocol';
 import type { Decoded } from '@sotto/protocol';
-import type { Commit, LeafNode, Proposal, RatchetTree, UpdatePath } from 'ts-mls';
+import type {
+  Commit,
+  GroupContext as MlsContext,
+  LeafNode,
+  MLSMessage,
+  Proposal,
+  PublicMessage,
+  RatchetTree,
+  UpdatePath,
+} from 'ts-mls';
+import { verifyFramedContentSignature } from 'ts-mls/framedContent.js';
 import type { GroupCode, PolicyCode } from '../errors.ts';
+import { refuseOnError } from './bytes.ts';
 import { equalInConstantTime } from './context.ts';
 import type { GroupContext } from './context.ts';
-import { hasDistinctKeys, hasDuplicates, leavesOf, readLeaf, rosterOf, treeKeys } from './tree.ts';
+import { hasDistinctKeys, hasDuplicates, leafAt, leavesOf, readLeaf, rosterOf, treeKeys } from './tree.ts';
 import type { GroupMember } from './tree.ts';
 import { isUsableHpkeKey } from './hpke-key.ts';
 import { GROUP_PROPOSALS_MAX } from '../limits.ts';
@@ -58,6 +69,69 @@ export interface CommitRules {
   readonly tree: RatchetTree;
   readonly epoch: bigint;
   readonly policy: CommitPolicy;
+}
+
+/** A commit as it was sent, not yet validated. */
+export interface SentCommit {
+  readonly message: PublicMessage;
+  readonly commit: Commit;
+  /** The leaf index that a member's commit names; undefined for a joiner's. */
+  readonly sender: number | undefined;
+}
+
+/**
+ * Validates the form and the header of a commit in this epoch. All commits are public messages: a
+ * member's has a membership tag, a joiner's has none.
+ *
+ * @returns the commit, or `group-bytes-malformed`, `group-foreign`, `commit-form`, `epoch-old`, or
+ * `epoch-future`.
+ */
+export function validateHeader(
+  context: GroupContext,
+  epoch: bigint,
+  message: MLSMessage,
+): Decoded<SentCommit, GroupCode> {
+  if (message.wireformat !== 'mls_public_message') {
+    return refuse(message.wireformat === 'mls_private_message' ? 'commit-form' : 'group-bytes-malformed');
+  }
+  const { publicMessage } = message;
+  const { content, senderType } = publicMessage;
+  if (!equalInConstantTime(content.groupId, context.keys.groupId)) return refuse('group-foreign');
+  if (content.authenticatedData.length > 0) return refuse('commit-form');
+  if (content.epoch < epoch) return refuse('epoch-old');
+  if (content.epoch > epoch) return refuse('epoch-future');
+  // No proposal comes alone, and nobody outside sends any.
+  if (content.contentType !== 'commit') return refuse('commit-form');
+  if (senderType !== 'member' && senderType !== 'new_member_commit') return refuse('commit-form');
+  const sender = content.sender.senderType === 'member' ? content.sender.leafIndex : undefined;
+  return accept({ message: publicMessage, commit: content.commit, sender });
+}
+
+/**
+ * @returns whether the leaf that a member's commit names has signed it, or the leaf that a joiner's
+ * commit brings.
+ */
+export async function verifyCommitSignature(
+  { primitives }: GroupContext,
+  { groupContext, tree }: { readonly groupContext: MlsContext; readonly tree: RatchetTree },
+  { message, commit, sender }: SentCommit,
+): Promise<boolean> {
+  const leaf = sender === undefined ? commit.path?.leafNode : leafAt(tree, sender);
+  if (leaf === undefined) return false;
+  const { content, auth } = message;
+  const { signature } = primitives;
+  const verified = await refuseOnError('commit-invalid', () =>
+    verifyFramedContentSignature(leaf.signaturePublicKey, 'mls_public_message', content, auth, groupContext, signature),
+  );
+  return verified.ok && verified.value;
+}
+
+/** Validates a commit whose sender is authenticated. */
+export function validateSentCommit(
+  rules: CommitRules,
+  { commit, sender }: SentCommit,
+): Decoded<CommitFacts, GroupCode> {
+  return sender === undefined ? validateJoin(rules, commit) : validateMemberCommit(rules, sender, commit);
 }
 
 /**

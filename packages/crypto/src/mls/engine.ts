@@ -7,6 +7,7 @@ import type { ClientState, Proposal } from 'ts-mls';
 import { encodeMlsMessage } from 'ts-mls/message.js';
 import { GroupEndedError } from '../errors.ts';
 import type { GroupCode } from '../errors.ts';
+import type { GroupSnapshot } from './bytes.ts';
 import type { CommitFacts, CommitPolicy } from './commit-rules.ts';
 import { openContext } from './context.ts';
 import type { GroupContext } from './context.ts';
@@ -29,7 +30,7 @@ import {
   proposeCommit,
   sealMessage,
 } from './transitions.ts';
-import type { KeyPackagePair, OpenedMessage, Proposed, WelcomeAndSnapshot } from './transitions.ts';
+import type { CommitAndInfo, KeyPackagePair, OpenedMessage, Proposed, WelcomeAndSnapshot } from './transitions.ts';
 import { rosterOf } from './tree.ts';
 import type { GroupMember } from './tree.ts';
 import { GROUP_MEMBERS_MAX, GROUP_MESSAGE_BYTES_MAX, GROUP_MESSAGE_OVERHEAD_BYTES } from '../limits.ts';
@@ -58,10 +59,10 @@ export interface PendingCommit {
   /** The commit, for the log: up to `GROUP_COMMIT_BYTES_MAX` bytes. */
   readonly commit: Uint8Array;
   /**
-   * The snapshot of the epoch that the commit begins: up to `GROUP_SNAPSHOT_BYTES_MAX` bytes, not
-   * sealed.
+   * The snapshot of the epoch that the commit begins, not sealed. Its GroupInfo travels beside the
+   * commit: the others refuse one without the other.
    */
-  readonly snapshot: Uint8Array;
+  readonly snapshot: GroupSnapshot;
   /** The welcome for the added members; undefined if the commit adds none. */
   readonly welcome: Uint8Array | undefined;
   /** The effect of the commit, as all other members will see it. */
@@ -135,7 +136,7 @@ export class GroupEngine {
    *
    * @returns the commit to upload, or the code that refuses the snapshot or the join.
    */
-  joinGroup(snapshot: Uint8Array, identity: GroupIdentity): Promise<Decoded<PendingCommit, GroupCode>> {
+  joinGroup(snapshot: GroupSnapshot, identity: GroupIdentity): Promise<Decoded<PendingCommit, GroupCode>> {
     return this.#join(snapshot, identity, false);
   }
 
@@ -146,7 +147,7 @@ export class GroupEngine {
    * @returns the commit to upload, or a code: `member-unknown` without an old leaf, `member-alone`
    * if it is the only one.
    */
-  resync(snapshot: Uint8Array, identity: GroupIdentity): Promise<Decoded<PendingCommit, GroupCode>> {
+  resync(snapshot: GroupSnapshot, identity: GroupIdentity): Promise<Decoded<PendingCommit, GroupCode>> {
     return this.#join(snapshot, identity, true);
   }
 
@@ -183,7 +184,7 @@ export class GroupEngine {
   }
 
   async #join(
-    snapshot: Uint8Array,
+    snapshot: GroupSnapshot,
     identity: GroupIdentity,
     resync: boolean,
   ): Promise<Decoded<PendingCommit, GroupCode>> {
@@ -191,7 +192,7 @@ export class GroupEngine {
     if (!joined.ok) return joined;
     const { next } = joined.value;
     return accept(
-      await makePending(this.#context, joined.value, {
+      makePending(joined.value, {
         merge: () => Group.open(this.#context, this.#policy, next),
         clear: () => {
           zeroSecrets(next, undefined);
@@ -201,12 +202,10 @@ export class GroupEngine {
   }
 }
 
-async function makePending(
-  context: GroupContext,
-  { next, commit, welcome, facts }: Proposed,
+function makePending(
+  { next, commit, welcome, facts, snapshot }: Proposed,
   { merge, clear }: Pick<PendingCommit, 'merge' | 'clear'>,
-): Promise<PendingCommit> {
-  const snapshot = await exportSnapshot(context, next);
+): PendingCommit {
   let settled = false;
   return {
     commit,
@@ -297,10 +296,9 @@ export class Group {
   }
 
   /**
-   * @returns the snapshot, a GroupInfo with its tree. Any holder of the room secret can join this
-   * epoch from it.
+   * @returns the snapshot. Any holder of the room secret can join this epoch from it.
    */
-  exportSnapshot(): Promise<Uint8Array> {
+  exportSnapshot(): Promise<GroupSnapshot> {
     return this.#enqueue(() => exportSnapshot(this.#context, this.#state));
   }
 
@@ -344,11 +342,11 @@ export class Group {
 
   /**
    * Processes the commit of another member or of a joiner, in the order of the log. A refusal
-   * changes nothing.
+   * changes nothing. The GroupInfo beside it has to be that of the epoch which the commit begins.
    */
-  processCommit(bytes: Uint8Array): Promise<Decoded<CommitOutcome, GroupCode>> {
+  processCommit(sent: CommitAndInfo): Promise<Decoded<CommitOutcome, GroupCode>> {
     return this.#enqueue(async () => {
-      const processed = await processCommit(this.#context, this.#policy, this.#state, bytes);
+      const processed = await processCommit(this.#context, this.#policy, this.#state, sent);
       if (!processed.ok) return processed;
       const { next, facts, removed, consumed } = processed.value;
       if (removed) this.#end('removed', next);
@@ -425,7 +423,7 @@ export class Group {
     const clear = (): void => {
       zeroSecrets(next, this.#state);
     };
-    return accept(await makePending(this.#context, proposed.value, { merge, clear }));
+    return accept(makePending(proposed.value, { merge, clear }));
   }
 
   /** Enters the next epoch. The previous one is kept, the one before it is zeroed. */

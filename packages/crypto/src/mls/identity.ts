@@ -1,11 +1,8 @@
-// A member's own signing key in one group, and the id that follows from it. The key is made for one
-// stay in the room, kept for a resync, and destroyed at the end of the stay.
+// A member's own signing key in one group. The key is made for one stay in the room, kept for a
+// resync, and destroyed at the end of the stay.
 
 import { ed25519 } from '@noble/curves/ed25519.js';
 import type { RandomSource } from '../envelope.ts';
-import { truncatedHash } from '../key-schedule.ts';
-import { LABELS } from '../labels.ts';
-import { MEMBER_ID_BYTES } from '../limits.ts';
 import { Secret } from '../secret.ts';
 
 const SEED_BYTES = 32;
@@ -19,14 +16,6 @@ export interface GroupIdentity {
   readonly memberKey: Uint8Array;
   /** 32 bytes, the seed of the signing key. */
   readonly secret: Secret;
-}
-
-/**
- * @returns the id, 16 bytes, of the member with this 32-byte key. No member can choose it.
- * PROTOCOL.md §5.6.
- */
-export function memberIdOf(memberKey: Uint8Array): Uint8Array {
-  return truncatedHash(LABELS.member, MEMBER_ID_BYTES, memberKey);
 }
 
 /**

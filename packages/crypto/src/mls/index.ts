@@ -9,11 +9,13 @@ export type { CommitFacts, CommitPolicy } from './commit-rules.ts';
 export type { GroupCrypto, GroupSuite } from '../provider/group-crypto.ts';
 export { GroupEngine } from './engine.ts';
 export type { CommitOutcome, Group, GroupOptions, KeyPackageOffer, PendingCommit } from './engine.ts';
-export { copyGroupIdentity, createGroupIdentity, memberIdOf } from './identity.ts';
+export { copyGroupIdentity, createGroupIdentity } from './identity.ts';
 export type { GroupIdentity } from './identity.ts';
+export { memberIdOf } from './member-id.ts';
 export { deriveGroupKeys, destroyGroupKeys } from './keys.ts';
 export type { GroupKeys } from './keys.ts';
-export type { OpenedMessage } from './transitions.ts';
+export type { GroupSnapshot } from './bytes.ts';
+export type { CommitAndInfo, OpenedMessage } from './transitions.ts';
 export type { GroupMember } from './tree.ts';
 export { proveLeave, verifyLeave } from '../signed-statements.ts';
 export { extendLog, startLog } from '../log-hash.ts';
@@ -21,7 +23,8 @@ export type { LogHash } from '../log-hash.ts';
 export { verifyOrder } from '../signed-statements.ts';
 export {
   GROUP_COMMIT_BYTES_MAX,
-  GROUP_SNAPSHOT_BYTES_MAX,
+  GROUP_INFO_BYTES_MAX,
+  GROUP_TREE_BYTES_MAX,
   GROUP_KEY_PACKAGE_BYTES_MAX,
   GROUP_MEMBERS_MAX,
   GROUP_MESSAGE_BYTES_MAX,

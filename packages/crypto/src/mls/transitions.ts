@@ -1,17 +1,17 @@
 // The group as values: each operation takes a state and returns the next one. The old state stays
 // usable until the caller zeroes it.
 
-import { accept, refuse } from '@sotto/protocol';
+import { accept, equalBytes, refuse } from '@sotto/protocol';
 import type { Decoded } from '@sotto/protocol';
-import type { ClientState, Commit, KeyPackage, MLSMessage, PrivateKeyPackage, PrivateMessage, Proposal } from 'ts-mls';
+import type { ClientState, Commit, KeyPackage, MLSMessage, PrivateKeyPackage, Proposal } from 'ts-mls';
 import { createGroup, joinGroup } from 'ts-mls/clientState.js';
-import { createCommit, createGroupInfoWithExternalPubAndRatchetTree, joinGroupExternal } from 'ts-mls/createCommit.js';
+import { createCommit, createGroupInfoWithExternalPub, joinGroupExternal } from 'ts-mls/createCommit.js';
 import { createApplicationMessage } from 'ts-mls/createMessage.js';
 import { acceptAll } from 'ts-mls/incomingMessageAction.js';
 import { generateKeyPackageWithKey } from 'ts-mls/keyPackage.js';
 import { mlsExporter } from 'ts-mls/keySchedule.js';
 import { encodeMlsMessage } from 'ts-mls/message.js';
-import { unprotectPrivateMessage } from 'ts-mls/messageProtection.js';
+import { unprotectPublicMessage } from 'ts-mls/messageProtectionPublic.js';
 import { decryptSenderData } from 'ts-mls/privateMessage.js';
 import { processPrivateMessage, processPublicMessage } from 'ts-mls/processMessages.js';
 import { emptyPskIndex } from 'ts-mls/pskIndex.js';
@@ -23,18 +23,26 @@ import {
   decodeKeyPackage,
   decodeMessageBytes,
   decodeWelcome,
-  encodeSnapshot,
+  encodeGroupInfo,
   encodeMessage,
+  encodeTree,
   refuseOnError,
 } from './bytes.ts';
-import { validateJoin, validateMemberCommit } from './commit-rules.ts';
-import type { CommitFacts, CommitPolicy, CommitRules } from './commit-rules.ts';
+import type { GroupSnapshot } from './bytes.ts';
+import { validateHeader, validateJoin, validateMemberCommit, validateSentCommit } from './commit-rules.ts';
+import type { CommitFacts, CommitPolicy, CommitRules, SentCommit } from './commit-rules.ts';
+import { beginPublicEpoch, validateGroupInfo } from './public-epoch.ts';
+import type { ExpectedEpoch } from './public-epoch.ts';
 import { LIFETIME, equalInConstantTime, makeCredential } from './context.ts';
 import type { GroupContext } from './context.ts';
 import type { GroupIdentity } from './identity.ts';
-import { memberAt, readTree } from './tree.ts';
+import { memberAt, readTree, rosterOf } from './tree.ts';
+import type { GroupMember } from './tree.ts';
 import { LABELS } from '../labels.ts';
 import { ENVELOPE_SECRET_BYTES, GROUP_COMMIT_BYTES_MAX, GROUP_SKIPPED_MESSAGES_MAX } from '../limits.ts';
+
+/** The leaf index of a member that has none. */
+const UNPLACED = -1;
 
 /**
  * A commit that was made. `next` holds once the relay has accepted `commit`; `consumed` are secrets
@@ -43,9 +51,18 @@ import { ENVELOPE_SECRET_BYTES, GROUP_COMMIT_BYTES_MAX, GROUP_SKIPPED_MESSAGES_M
 export interface Proposed {
   readonly next: ClientState;
   readonly commit: Uint8Array;
+  /** Of the epoch that the commit begins. Its GroupInfo belongs to the commit. */
+  readonly snapshot: GroupSnapshot;
   readonly welcome: Uint8Array | undefined;
   readonly facts: CommitFacts;
   readonly consumed: readonly Uint8Array[];
+}
+
+/** A commit as it stands in its bundle. */
+export interface CommitAndInfo {
+  readonly commit: Uint8Array;
+  /** Undefined if the bundle has none, or two. */
+  readonly groupInfo: Uint8Array | undefined;
 }
 
 /** A key package and its secrets. */
@@ -77,11 +94,16 @@ export async function createState(context: GroupContext, identity: GroupIdentity
   return createGroup(groupId, publicPackage, privatePackage, [], context.primitives, context.config);
 }
 
-/**
- * @returns the snapshot of the state's epoch: a GroupInfo with `external_pub` and `ratchet_tree`.
- */
-export async function exportSnapshot(context: GroupContext, state: ClientState): Promise<Uint8Array> {
-  return encodeSnapshot(await createGroupInfoWithExternalPubAndRatchetTree(state, [], context.primitives));
+/** @returns the snapshot of the state's epoch, its GroupInfo signed by this member. */
+export async function exportSnapshot(context: GroupContext, state: ClientState): Promise<GroupSnapshot> {
+  const info = await createGroupInfoWithExternalPub(state, [], context.primitives);
+  return { groupInfo: encodeGroupInfo(info), tree: encodeTree(state.ratchetTree) };
+}
+
+/** @returns the public key to which joiners of this epoch encapsulate (RFC 9420 §8.3). */
+async function deriveExternalPub({ primitives }: GroupContext, state: ClientState): Promise<Uint8Array> {
+  const { hpke } = primitives;
+  return hpke.exportPublicKey((await hpke.deriveKeyPair(state.keySchedule.externalSecret)).publicKey);
 }
 
 /**
@@ -93,13 +115,13 @@ export async function exportSnapshot(context: GroupContext, state: ClientState):
 export async function joinByExternalCommit(
   context: GroupContext,
   policy: CommitPolicy,
-  snapshotBytes: Uint8Array,
+  snapshot: GroupSnapshot,
   identity: GroupIdentity,
   resync: boolean,
 ): Promise<Decoded<Proposed, GroupCode>> {
-  const snapshot = await decodeSnapshot(context, snapshotBytes);
-  if (!snapshot.ok) return snapshot;
-  const { info, tree } = snapshot.value;
+  const decoded = await decodeSnapshot(context, snapshot);
+  if (!decoded.ok) return decoded;
+  const { info, tree } = decoded.value;
   const roster = readTree(context, tree);
   if (!roster.ok) return roster;
   // Without an old leaf the library would cut the last leaf off the tree (its #484), so it is never
@@ -111,7 +133,7 @@ export async function joinByExternalCommit(
   const { publicPackage, privatePackage } = await makeKeyPackage(context, identity);
   const { primitives, config } = context;
   const joined = await refuseOnError('snapshot-invalid', () =>
-    joinGroupExternal(info, publicPackage, privatePackage, resync, primitives, undefined, config),
+    joinGroupExternal(info, publicPackage, privatePackage, resync, primitives, tree, config),
   );
   privatePackage.initPrivateKey.fill(0);
   privatePackage.hpkePrivateKey.fill(0);
@@ -125,15 +147,15 @@ export async function joinByExternalCommit(
   // The joiner validates its own commit as the others will. A commit that they refuse is not worth
   // sending.
   const validated = validateJoin(rules, commitOf(message));
-  return validated.ok
-    ? accept({
-        next: newState,
-        commit: encodeMlsMessage(message),
-        welcome: undefined,
-        facts: validated.value,
-        consumed: [],
-      })
-    : validated;
+  if (!validated.ok) return validated;
+  return accept({
+    next: newState,
+    commit: encodeMlsMessage(message),
+    snapshot: await exportSnapshot(context, newState),
+    welcome: undefined,
+    facts: validated.value,
+    consumed: [],
+  });
 }
 
 function commitOf(message: MLSMessage): Commit {
@@ -162,14 +184,19 @@ export async function proposeCommit(
   const validated = validateMemberCommit(rules, sender, { ...intended, path: undefined }, 'intended');
   if (!validated.ok) return validated;
   const made = await refuseOnError('key-package-invalid', () =>
-    createCommit({ state, cipherSuite: context.primitives }, { extraProposals: [...proposals] }),
+    createCommit(
+      { state, cipherSuite: context.primitives },
+      { wireAsPublicMessage: true, extraProposals: [...proposals] },
+    ),
   );
   if (!made.ok) return made;
   const { newState, commit, welcome, consumed } = made.value;
   const bytes = encodeMlsMessage(commit);
   if (bytes.length > GROUP_COMMIT_BYTES_MAX) return refuse('group-bytes-size');
   const welcomeBytes = welcome && encodeMlsMessage({ version: 'mls10', wireformat: 'mls_welcome', welcome });
-  return accept({ next: newState, commit: bytes, welcome: welcomeBytes, facts: validated.value, consumed });
+  const snapshot = await exportSnapshot(context, newState);
+  const facts = validated.value;
+  return accept({ next: newState, commit: bytes, snapshot, welcome: welcomeBytes, facts, consumed });
 }
 
 function commitRulesOf(context: GroupContext, policy: CommitPolicy, state: ClientState): CommitRules {
@@ -186,14 +213,13 @@ export async function addProposal(keyPackageBytes: Uint8Array): Promise<Decoded<
 }
 
 /**
- * A welcome and the snapshot beside it, each an MLSMessage as the relay delivers it (RFC 9420
- * §12.4.3).
+ * A welcome, and the snapshot beside it.
  */
 export interface WelcomeAndSnapshot {
   /** Up to `GROUP_WELCOME_BYTES_MAX` bytes. */
   readonly welcome: Uint8Array;
-  /** Up to `GROUP_SNAPSHOT_BYTES_MAX` bytes, of the epoch into which the welcome admits. */
-  readonly snapshot: Uint8Array;
+  /** Of the epoch into which the welcome admits. */
+  readonly snapshot: GroupSnapshot;
 }
 
 /**
@@ -247,86 +273,64 @@ export async function processCommit(
   context: GroupContext,
   policy: CommitPolicy,
   state: ClientState,
-  bytes: Uint8Array,
+  { commit: bytes, groupInfo }: CommitAndInfo,
 ): Promise<Decoded<Processed, GroupCode>> {
+  const { primitives } = context;
+  const { ratchetTree, groupContext } = state;
   const decoded = await decodeCommit(bytes);
   if (!decoded.ok) return decoded;
-  const message = decoded.value;
-  if (message.wireformat === 'mls_private_message')
-    return processMemberCommit(context, policy, state, message.privateMessage);
-  if (message.wireformat !== 'mls_public_message') return refuse('group-bytes-malformed');
-  const { content, senderType } = message.publicMessage;
-  const timely = validateHeader(context, state, content);
-  if (!timely.ok) return timely;
-  // A member's commit is a private message, and no proposal comes alone.
-  if (senderType !== 'new_member_commit' || content.contentType !== 'commit') return refuse('commit-form');
-  const facts = validateJoin(commitRulesOf(context, policy, state), content.commit);
-  if (!facts.ok) return facts;
-  const processed = await refuseOnError('commit-invalid', () =>
-    processPublicMessage(state, message.publicMessage, emptyPskIndex, context.primitives, acceptAll),
+  const commit = validateHeader(context, groupContext.epoch, decoded.value);
+  if (!commit.ok) return commit;
+  // Signature and membership tag come first: no rule of ours sees what nobody in the group has made.
+  const authentic = await refuseOnError('commit-invalid', () =>
+    unprotectPublicMessage(
+      state.keySchedule.membershipKey,
+      groupContext,
+      ratchetTree,
+      commit.value.message,
+      primitives,
+    ),
   );
-  if (!processed.ok) return processed;
-  return accept({
-    next: processed.value.newState,
-    facts: facts.value,
-    removed: false,
-    consumed: processed.value.consumed,
-  });
-}
-
-async function processMemberCommit(
-  context: GroupContext,
-  policy: CommitPolicy,
-  state: ClientState,
-  message: PrivateMessage,
-): Promise<Decoded<Processed, GroupCode>> {
-  const timely = validateHeader(context, state, message);
-  if (!timely.ok) return timely;
-  if (message.contentType !== 'commit') return refuse('commit-form');
-  const { primitives } = context;
-  // The message is opened here once for our own rules, before the library processes its content.
-  const opened = await refuseOnError('commit-invalid', () => unprotect(context, state, message));
-  if (!opened.ok) return opened;
-  const { content } = opened.value.content;
-  if (content.contentType !== 'commit' || content.sender.senderType !== 'member') return refuse('commit-form');
-  if (content.sender.leafIndex === state.privatePath.leafIndex) return refuse('commit-own');
-  const facts = validateMemberCommit(commitRulesOf(context, policy, state), content.sender.leafIndex, content.commit);
+  if (!authentic.ok) return authentic;
+  if (commit.value.sender === state.privatePath.leafIndex) return refuse('commit-own');
+  const facts = validateSentCommit(commitRulesOf(context, policy, state), commit.value);
   if (!facts.ok) return facts;
+  if (groupInfo === undefined) return refuse('group-info-missing');
   const processed = await refuseOnError('commit-invalid', () =>
-    processPrivateMessage(state, message, emptyPskIndex, primitives, acceptAll),
+    processPublicMessage(state, commit.value.message, emptyPskIndex, primitives, acceptAll),
   );
   if (!processed.ok) return processed;
   const { newState, consumed } = processed.value;
   const removed = newState.groupActiveState.kind !== 'active';
-  return accept({ next: newState, facts: facts.value, removed, consumed: [...consumed, ...opened.value.consumed] });
+  const expected = removed
+    ? await expectOutside(context, state, commit.value)
+    : await expectInside(context, newState, facts.value);
+  if (!expected.ok) return expected;
+  const info = await validateGroupInfo(context, expected.value, groupInfo);
+  return info.ok ? accept({ next: newState, facts: facts.value, removed, consumed }) : info;
 }
 
-function unprotect(
+/** The epoch that a commit begins, as its members know it. */
+async function expectInside(
   context: GroupContext,
-  state: ClientState,
-  message: PrivateMessage,
-): ReturnType<typeof unprotectPrivateMessage> {
-  const { keySchedule, secretTree, ratchetTree, groupContext, clientConfig } = state;
-  return unprotectPrivateMessage(
-    keySchedule.senderDataSecret,
-    message,
-    secretTree,
-    ratchetTree,
-    groupContext,
-    clientConfig.keyRetentionConfig,
-    context.primitives,
-  );
+  next: ClientState,
+  { committer }: CommitFacts,
+): Promise<Decoded<ExpectedEpoch, GroupCode>> {
+  const { groupContext, ratchetTree: tree, confirmationTag } = next;
+  const isCommitter = ({ memberKey }: GroupMember): boolean => equalBytes(memberKey, committer.memberKey);
+  const signer = rosterOf(tree).find(isCommitter)?.leafIndex ?? UNPLACED;
+  const externalPub = await deriveExternalPub(context, next);
+  return accept({ groupContext, tree, confirmationTag, signer, externalPub });
 }
 
-function validateHeader(
+/** The same, as the member knows it that the commit removes: it has no secret of that epoch. */
+async function expectOutside(
   context: GroupContext,
-  state: ClientState,
-  header: { readonly groupId: Uint8Array; readonly epoch: bigint; readonly authenticatedData: Uint8Array },
-): Decoded<undefined, GroupCode> {
-  if (!equalInConstantTime(header.groupId, context.keys.groupId)) return refuse('group-foreign');
-  if (header.authenticatedData.length > 0) return refuse('commit-form');
-  if (header.epoch < state.groupContext.epoch) return refuse('epoch-old');
-  return header.epoch > state.groupContext.epoch ? refuse('epoch-future') : accept(undefined);
+  { groupContext, ratchetTree: tree, confirmationTag }: ClientState,
+  commit: SentCommit,
+): Promise<Decoded<ExpectedEpoch, GroupCode>> {
+  const next = await beginPublicEpoch(context, { groupContext, tree, confirmationTag }, commit);
+  return next.ok ? accept({ ...next.value, signer: next.value.committer, externalPub: undefined }) : next;
 }
 
 /** A sealed message and the state after it. */

@@ -8,7 +8,7 @@ import type { GroupCode } from '../errors.ts';
 import { isCredentialOf, LIFETIME } from './context.ts';
 import type { GroupContext } from './context.ts';
 import { isUsableHpkeKey } from './hpke-key.ts';
-import { memberIdOf } from './identity.ts';
+import { memberIdOf } from './member-id.ts';
 
 /** A member as the group's tree shows it. */
 export interface GroupMember {
@@ -60,8 +60,14 @@ export function rosterOf(tree: RatchetTree): GroupMember[] {
 
 /** @returns the member of one leaf of a validated tree. */
 export function memberAt(tree: RatchetTree, leafIndex: number): GroupMember | undefined {
+  const leaf = leafAt(tree, leafIndex);
+  return leaf && readMember(leaf, leafIndex);
+}
+
+/** @returns one leaf of the tree; undefined if it is blank, or there is none. */
+export function leafAt(tree: RatchetTree, leafIndex: number): LeafNode | undefined {
   const node = tree[2 * leafIndex];
-  return node?.nodeType === 'leaf' ? readMember(node.leaf, leafIndex) : undefined;
+  return node?.nodeType === 'leaf' ? node.leaf : undefined;
 }
 
 function readMember({ signaturePublicKey }: LeafNode, leafIndex: number): GroupMember {
