@@ -24,6 +24,7 @@ export default defineConfig({
             'test/fixtures/test/*.test.ts',
             'test/meta/*.test.ts',
             'test/cover/*.test.ts',
+            'test/model/*.test.ts',
             'test/adversary/*.test.ts',
           ],
           exclude: ['test/adversary/adversary.test.ts'],

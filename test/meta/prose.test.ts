@@ -19,6 +19,7 @@ const DOCUMENTS = [
   'docs/KNOWN_ISSUES.md',
   'docs/adr/README.md',
   'docs/adr/0019-words-and-folders.md',
+  'test/model/README.md',
 ];
 /** The folders whose test titles are held to the rules. */
 const TITLE_ROOTS = ['test', 'packages', 'tools'];
