@@ -28,7 +28,7 @@ export type StateName =
   | 'leaving'
   | 'closed';
 
-/** What members compare to see that they are in one group. PROTOCOL.md §5.12. */
+/** Members compare it to see that they are in one group. PROTOCOL.md §5.12. */
 export interface RoomCode {
   /** The code is that of this epoch. */
   readonly epoch: number;

@@ -181,7 +181,7 @@ describe('a relay that gives one member another operation', () => {
     const cleo = await room.join('Cleo');
     anna.client.send('in the new epoch');
     await room.clock.advance(1);
-    // What is published begins no epoch, whatever is in it.
+    // Published frames begin no epoch, with any content.
     expect(told(ben, 'epoch')).toHaveLength(epochs);
     expect(textsOf(ben)).toEqual([]);
     room.relay.shape = (entry) => [entry];

@@ -1,4 +1,4 @@
-// What a heard content costs does not depend on how much this member has said, and each member
+// The work for a heard content does not depend on how much this member has said, and each member
 // counts once for each own text that it has seen. PROTOCOL.md §5.10.
 
 import fc from 'fast-check';
@@ -194,7 +194,7 @@ function memberOf(index: number, seen: number, since = 0): Member {
   return { ...silent, memberKey, seen, since };
 }
 
-/** What rises when the member says that it has seen so much; all epochs count unless told otherwise. */
+/** The texts that rise when the member has seen so much; all epochs count unless told otherwise. */
 function risenBy(
   outbox: Outbox,
   member: Member,

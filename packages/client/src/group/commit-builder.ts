@@ -182,7 +182,7 @@ export class CommitBuilder {
   }
 }
 
-/** What a commit brings into its upload besides authorizations. */
+/** The parts of an upload that a commit brings besides authorizations. */
 function partsOf({ welcome, commit, snapshot }: PendingCommit): Omit<CommitParts, keyof Authorizations> {
   return { welcome, commit, groupInfo: snapshot.groupInfo };
 }
