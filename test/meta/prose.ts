@@ -53,7 +53,10 @@ function proseLines(document: string): readonly Passage[] {
   return prose;
 }
 
-/** Each sentence with the line on which its paragraph begins. A span of code counts as one word. */
+/**
+ * Each sentence with the line on which its paragraph begins. A span of code counts as one word, with
+ * the test titles that follow it.
+ */
 export function sentencesOf(document: string): readonly Passage[] {
   const paragraphs: Passage[] = [];
   let open: { number: number; text: string } | undefined;
@@ -76,6 +79,7 @@ export function sentencesOf(document: string): readonly Passage[] {
 function splitSentences(paragraph: string): readonly string[] {
   const plain = paragraph
     .replaceAll(/`[^`]*`/g, '`code`')
+    .replaceAll(/`code` "[^"]*"(?:, "[^"]*")*/g, '`code`')
     .replaceAll(/\[([^\]]*)\]\([^)]*\)/g, '$1')
     .trim();
   const sentences: string[] = [];

@@ -3,9 +3,16 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 
-const claims = readFileSync('docs/THREAT_MODEL.md', 'utf8')
-  .split('\n')
-  .filter((line) => line.startsWith('* Cannot'));
+const MODEL = readFileSync('docs/THREAT_MODEL.md', 'utf8');
+const claims = claimsOf(MODEL);
+
+/** The list items that begin with "Cannot", each on one line. */
+function claimsOf(text: string): readonly string[] {
+  return text
+    .split(/\n(?=[*#]|\n)/)
+    .map((item) => item.trim().replaceAll(/\s*\n\s+/g, ' '))
+    .filter((item) => item.startsWith('* Cannot'));
+}
 
 /** Why a claim is not backed, or undefined. */
 function fault(claim: string): string | undefined {
@@ -29,7 +36,14 @@ describe('THREAT_MODEL.md', () => {
     expect(fault(claim)).toBeUndefined();
   });
 
+  test('has only items that say what an adversary can, or cannot', () => {
+    const items = MODEL.split('\n').filter((line) => line.startsWith('* '));
+    expect(items.filter((line) => !/^\* (?:Can|Cannot)\b/.test(line))).toEqual([]);
+    expect(claims).toHaveLength(items.filter((line) => line.startsWith('* Cannot')).length);
+  });
+
   test('fails if a claim names no test', () => {
+    expect(claimsOf('* Cannot fly\n  high.\n* Can walk.\n\nCannot.')).toEqual(['* Cannot fly high.']);
     expect(fault('* Cannot fly.')).toBe('names neither a test nor an argument');
     expect(fault('* Cannot fly. Test: `test/fly.test.ts`.')).toContain('which is not there');
     expect(fault('* Cannot fly. Test: `README.md` "no such title in any file".')).toContain('has not');
