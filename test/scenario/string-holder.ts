@@ -88,6 +88,20 @@ export class StringHolder {
     return this.#refused.get(id) ?? 'closed';
   }
 
+  /**
+   * Makes an upload and commits it, anew for as long as another commit comes first: members commit
+   * when they like.
+   *
+   * @returns the outcome, as of `commit`, but `conflict`.
+   */
+  async commitFirst(make: () => Upload | Promise<Upload>): Promise<string> {
+    for (;;) {
+      const { commitNumber } = this;
+      const outcome = await this.commit(await make(), commitNumber);
+      if (outcome !== 'conflict') return outcome;
+    }
+  }
+
   async snapshot(): Promise<Snapshot> {
     this.#snapshots = [];
     this.send(encodeFetch({ what: 'snapshot' }));
