@@ -25,7 +25,7 @@ type EventOf<Type extends ClientEvent['type']> = Extract<ClientEvent, { readonly
  * How long, by the wall's clock, a member waits for what it expects before the test fails and says
  * what it was told instead.
  */
-const PATIENCE_MS = 10_000;
+const PATIENCE_MS = 60_000;
 const SHOWN_EVENTS = 25;
 
 /** The one place where a scenario makes a client. */
