@@ -6,7 +6,7 @@ import { createGroupIdentity, deriveGroupKeys, GroupEngine } from '@sotto/crypto
 import type { Group, GroupCode, GroupIdentity, GroupKeys, GroupMember, PendingCommit } from '@sotto/crypto/mls';
 import { nativeCrypto } from '@sotto/crypto/native';
 import { COMMIT_PLACE_BYTES, decodeContent, encodeContent, equalBytes } from '@sotto/protocol';
-import type { Decoded, LeaveProof, SignedAccess, SignedOrder } from '@sotto/protocol';
+import type { Decoded, LeaveProof, Move, SignedAccess, SignedOrder } from '@sotto/protocol';
 import { forgeJoin, openForgery, withCredential } from '@sotto/fixtures/forged-join';
 import type { Claim } from '@sotto/fixtures/forged-join';
 import type { Room } from '@sotto/fixtures/room';
@@ -21,6 +21,8 @@ interface Luggage {
   readonly orders?: readonly SignedOrder[];
   /** The access order that its snapshot carries. */
   readonly access?: SignedAccess;
+  /** Under the key of the epoch that the commit begins, or of the one that it ends. */
+  readonly move?: { readonly order: Move; readonly under: 'next' | 'present' };
 }
 
 /** The log and the relay, as a rogue reads and writes them. */
@@ -93,13 +95,13 @@ export class Rogue {
    * Joins by external commit, whatever the snapshot says. `again`: its old leaf is still in the
    * tree.
    */
-  async join(again = false): Promise<void> {
+  async join(again = false, luggage: Luggage = {}): Promise<void> {
     const snapshot = this.envelopes.openSnapshot(this.#log.snapshot?.bytes ?? new Uint8Array(0));
     if (!snapshot.ok) throw new Error(snapshot.code);
     const made = again
       ? this.#engine.resync(snapshot.value.group, this.identity)
       : this.#engine.joinGroup(snapshot.value.group, this.identity);
-    await this.#commit(await made, {}, 'joiner');
+    await this.#commit(await made, luggage, 'joiner');
   }
 
   /** All other members of its group. */
@@ -146,7 +148,7 @@ export class Rogue {
         publicPackage: credential === undefined ? publicPackage : withCredential(publicPackage, credential),
       }),
     });
-    const parts = { leaves: [], orders: [], welcome: undefined, commit: forged.commit };
+    const parts = { leaves: [], orders: [], welcome: undefined, commit: forged.commit, move: undefined };
     this.#upload(this.envelopes.sealCommit(parts, this.keys.joinKey), forged.snapshot, undefined);
     return identity.memberKey;
   }
@@ -170,13 +172,15 @@ export class Rogue {
 
   async #commit(
     made: Decoded<PendingCommit, GroupCode>,
-    { leaves = [], orders = [], access }: Luggage,
+    { leaves = [], orders = [], access, move }: Luggage,
     as: 'member' | 'joiner',
   ): Promise<void> {
     if (!made.ok) throw new Error(made.code);
-    const { commit, welcome, snapshot: group, merge } = made.value;
+    const { commit, welcome, snapshot: group, merge, deriveEnvelopeKey } = made.value;
     const key = as === 'joiner' ? this.keys.joinKey : this.envelopeKey;
-    const bodies = key && this.envelopes.sealCommit({ leaves, orders, welcome, commit }, key);
+    const nextKey = move?.under === 'present' ? key : await deriveEnvelopeKey();
+    const parts = { leaves, orders, welcome, commit, move: move?.order };
+    const bodies = key && this.envelopes.sealCommit(parts, key, nextKey);
     this.#upload(bodies, group, access);
     this.#group = await merge();
     this.#read = this.#log.entries.length;

@@ -7,6 +7,7 @@ import type { GroupKeys } from '@sotto/crypto/mls';
 import {
   accept,
   bodyBytes,
+  copyAccess,
   COVER_FRAME_BYTES,
   isStealth,
   SMALLEST_FRAME_BYTES,
@@ -30,6 +31,7 @@ import type {
   GroupPlaintext,
   SnapshotPlaintext,
   LeaveProof,
+  Move,
   Piece,
   SignedOrder,
 } from '@sotto/protocol';
@@ -60,6 +62,8 @@ const SEALERS: Readonly<Record<GroupPlaintext['kind'], readonly Sealer[]>> = {
   order: ['member'],
   knock: ['joiner'],
   welcome: ['joiner'],
+  // It opens under the key of the epoch that its commit begins: `openMove`.
+  move: [],
 };
 
 /** The least sizes in this room, so that lengths reveal less about its members and contents. */
@@ -86,6 +90,8 @@ export interface CommitParts {
   readonly orders: readonly SignedOrder[];
   readonly welcome: Uint8Array | undefined;
   readonly commit: Uint8Array;
+  /** The way to another room, for the members of the epoch that the commit begins. */
+  readonly move: Move | undefined;
 }
 
 export class GroupEnvelopes {
@@ -112,6 +118,13 @@ export class GroupEnvelopes {
     return { sealedBy: 'nobody', plaintext: refuse('foreign') };
   }
 
+  /** @returns undefined if the envelope holds no move under this key */
+  openMove(body: Uint8Array, epochKey: Secret): Move | undefined {
+    const opened = openEnvelope(epochKey, body);
+    const plaintext = opened.ok ? decodeGroupPlaintext(opened.value) : opened;
+    return plaintext.ok && plaintext.value.kind === 'move' ? plaintext.value.move : undefined;
+  }
+
   /** In the smallest frame that holds it. @throws RangeError if none does. */
   sealMessage(bytes: Uint8Array, epochKey: Secret): Uint8Array {
     const least = plaintextBytes(bodyBytes(this.#least.frameBytes));
@@ -129,18 +142,18 @@ export class GroupEnvelopes {
   /**
    * Seals the frames of a commit: dummies, authorizations, the welcome, the commit. Their number is
    * a power of two, so that it reveals little. The first is a dummy, which ends any bundle before
-   * it.
+   * it. `nextKey`: of the epoch that the commit begins, for a move.
    * @returns undefined if a commit may not carry so much
    */
-  sealCommit(parts: CommitParts, key: Secret): readonly Uint8Array[] | undefined {
+  sealCommit(parts: CommitParts, key: Secret, nextKey?: Secret): readonly Uint8Array[] | undefined {
     const frames = framesOf(parts);
-    return 1 + frames.length > COMMIT_FRAMES_MAX ? undefined : this.sealUpload(frames, key);
+    return 1 + frames.length > COMMIT_FRAMES_MAX ? undefined : this.sealUpload(frames, key, nextKey);
   }
 
   /** Frames of an upload with dummies in front of them: one at least, and a power of two in all. */
-  sealUpload(frames: readonly GroupPlaintext[], key: Secret): readonly Uint8Array[] {
+  sealUpload(frames: readonly GroupPlaintext[], key: Secret, nextKey?: Secret): readonly Uint8Array[] {
     const dummies = Array.from({ length: this.#uploadFrames(frames) - frames.length }, () => DUMMY);
-    return this.sealFrames([...dummies, ...frames], key);
+    return this.sealFrames([...dummies, ...frames], key, nextKey);
   }
 
   /** The frames of a commit's upload; more than COMMIT_FRAMES_MAX if no upload holds them. */
@@ -152,11 +165,18 @@ export class GroupEnvelopes {
     return Math.max(2 ** Math.ceil(Math.log2(1 + frames.length)), this.#least.commitFrames);
   }
 
-  /** Seals frames of an upload, all of one size. A welcome is always under the join key. */
-  sealFrames(frames: readonly GroupPlaintext[], key: Secret): readonly Uint8Array[] {
+  /**
+   * Seals frames of an upload, all of one size. A welcome is always under the join key, and a move
+   * under the key of the next epoch.
+   */
+  sealFrames(frames: readonly GroupPlaintext[], key: Secret, nextKey: Secret = key): readonly Uint8Array[] {
+    const keys: Readonly<Partial<Record<GroupPlaintext['kind'], Secret>>> = {
+      welcome: this.#keys.joinKey,
+      move: nextKey,
+    };
     return frames.map((frame) => {
       const plaintext = encodeGroupPlaintext(frame, COMMIT_PLAINTEXT_BYTES);
-      return sealEnvelope(frame.kind === 'welcome' ? this.#keys.joinKey : key, plaintext, this.#random);
+      return sealEnvelope(keys[frame.kind] ?? key, plaintext, this.#random);
     });
   }
 
@@ -181,13 +201,15 @@ function keepable({ group, proofs, access }: SnapshotPlaintext): SnapshotPlainte
   return {
     group,
     proofs: proofs.map(({ memberId, signature }) => ({ memberId: memberId.slice(), signature: signature.slice() })),
-    access: access && { ...access, signature: access.signature.slice() },
+    access: access && copyAccess(access),
   };
 }
 
 /** The frames of a commit in their order in the log. */
-function framesOf({ leaves, orders, welcome, commit }: CommitParts): GroupPlaintext[] {
+function framesOf({ move, leaves, orders, welcome, commit }: CommitParts): GroupPlaintext[] {
   return [
+    // Before the bundle: it is no evidence for the commit, and would end the bundle.
+    ...(move === undefined ? [] : [{ kind: 'move' as const, move }]),
     ...leaves.map((proof) => ({ kind: 'leave' as const, ...proof })),
     ...orders.map((order) => ({ kind: 'order' as const, order })),
     ...cut(welcome ?? new Uint8Array(0)).map((piece) => ({ kind: 'welcome' as const, ...piece })),

@@ -69,6 +69,11 @@ export interface PendingCommit {
   /** The epoch that the commit begins. */
   readonly epoch: bigint;
   /**
+   * @returns the epoch frame key of the epoch that the commit begins, which the caller destroys.
+   * @throws Error if the commit was merged or cleared before.
+   */
+  readonly deriveEnvelopeKey: () => Promise<Secret>;
+  /**
    * Enters the new epoch, once the relay has accepted the commit.
    *
    * @throws Error if the commit was merged or cleared before, or the group is in another epoch by
@@ -214,6 +219,10 @@ async function makePending(
     facts,
     snapshot,
     epoch: next.groupContext.epoch,
+    deriveEnvelopeKey: async () => {
+      if (settled) throw new Error('a commit was merged or cleared before');
+      return deriveEpochFrameKey(context.keys, await exportEnvelopeSecret(context, next));
+    },
     merge: async () => {
       if (settled) throw new Error('a commit was merged or cleared before');
       const group = await merge();
