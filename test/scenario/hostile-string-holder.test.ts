@@ -217,13 +217,18 @@ test('roll calls without end remove no member that is present, and keep no membe
   const holder = await vandal();
   const membership = await holder.join(invite);
   const heard: number[] = [];
+  let calledAt = 0;
   for (let number = 1; number <= 100; number += 1) {
     const header = { number, seen: 0, logHash: new Uint8Array(16) };
     holder.publish(await membership.seal({ ...header, type: 'roll-call' }));
-    if (number % 10 === 0) heard.push(await hearing(members));
+    if (number % 10 > 0) continue;
+    heard.push(await hearing(members));
+    // A new epoch ends a roll call, and may begin between any two of these.
+    if (membership.view?.rollCalled === true) calledAt += 1;
   }
   print('a hundred roll calls', { heard: Math.max(...heard) });
-  expect(membership.view?.rollCalled).toBe(true);
+  // Control: they are roll calls, and one was running when members were heard.
+  expect(calledAt).toBeGreaterThan(0);
   expect(Math.max(...heard)).toBeLessThan(HEARING_LIMIT_MS);
   for (const member of members) expect(member.told('removed')).toEqual([]);
 });
